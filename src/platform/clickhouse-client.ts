@@ -1,0 +1,77 @@
+import type { Readable } from 'node:stream';
+import { ClickHouseLogLevel, type createClient, type DataFormat } from '@clickhouse/client';
+import type { Row } from './store.ts';
+import { StoreError } from './store-error.ts';
+
+export type ClickHouseClient = ReturnType<typeof createClient>;
+
+/** The client logs nothing itself: what goes wrong is a StoreError, and its caller knows what it means. */
+export const QUIET = { level: ClickHouseLogLevel.OFF };
+
+/** ClickHouse error numbers that stand for a passing state of the server. */
+const PASSING = new Set([
+  159, // TIMEOUT_EXCEEDED
+  164, // READONLY
+  202, // TOO_MANY_SIMULTANEOUS_QUERIES
+  203, // NO_FREE_CONNECTION
+  209, // SOCKET_TIMEOUT
+  210, // NETWORK_ERROR
+  225, // NO_ZOOKEEPER
+  236, // ABORTED
+  241, // MEMORY_LIMIT_EXCEEDED
+  242, // TABLE_IS_READ_ONLY
+  243, // NOT_ENOUGH_SPACE
+  252, // TOO_MANY_PARTS
+  285, // TOO_FEW_LIVE_REPLICAS
+  286, // UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE
+  319, // UNKNOWN_STATUS_OF_INSERT
+  439, // CANNOT_SCHEDULE_TASK
+  999, // KEEPER_EXCEPTION
+]);
+const THROW_IF = 395;
+
+/** What both doors do alike with the client. */
+export async function queryRows<T = Row>(client: ClickHouseClient, sql: string): Promise<T[]> {
+  return guarded(async () => {
+    const result = await client.query({ query: sql, format: 'JSONEachRow' });
+    return result.json<T>();
+  });
+}
+
+export async function streamResult(client: ClickHouseClient, sql: string, format?: string): Promise<Readable> {
+  // Any format's name will do; the client's type lists the ones it can parse itself.
+  const settings = format === undefined ? {} : { clickhouse_settings: { default_format: format as DataFormat } };
+  return guarded(async () => (await client.exec({ query: sql, ...settings })).stream);
+}
+
+export async function runCommand(client: ClickHouseClient, sql: string): Promise<void> {
+  await guarded(() => client.command({ query: sql }));
+}
+
+export async function guarded<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    throw asStoreError(cause);
+  }
+}
+
+function asStoreError(cause: unknown): StoreError {
+  if (cause instanceof StoreError) return cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const number = errorNumber(cause);
+  if (number === null) {
+    return new StoreError('store_unreachable', `ClickHouse does not answer: ${message}`, { cause, canRetry: true });
+  }
+  if (number === THROW_IF) return new StoreError('batch_fenced', 'the journal has moved on', { cause });
+  return new StoreError('store_refused', `ClickHouse refused (error ${number}): ${message}`, {
+    cause,
+    canRetry: PASSING.has(number),
+  });
+}
+
+/** ClickHouse's number of an error; null where the error is not ClickHouse's. The two doors have classes of their own. */
+function errorNumber(cause: unknown): number | null {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  return /^\d+$/.test(code) ? Number(code) : null;
+}

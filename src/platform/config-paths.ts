@@ -1,0 +1,41 @@
+import { resolve } from 'node:path';
+import type { DocumentPath } from '../yaml-document/document-fault.ts';
+import type { ConfigDocument } from './config-schema.ts';
+
+const SCHEMAS: DocumentPath = ['source', 'kafka', 'avro', 'schemas'];
+
+/** Fields that hold a path; those of `source.files` and of the Avro schemas are lists of them. */
+const PATH_FIELDS: readonly (readonly string[])[] = [
+  ['catalogue'],
+  ['source', 'kafka', 'avro', 'bareSchema'],
+  ['source', 'kafka', 'ssl', 'ca'],
+  ['source', 'kafka', 'ssl', 'cert'],
+  ['source', 'kafka', 'ssl', 'key'],
+  ['source', 'kafka', 'sasl', 'passwordFile'],
+  ['store', 'dir'],
+  ['store', 'passwordFile'],
+  ['quotaUpdates', 'file'],
+  ['pseudonymKey', 'file'],
+];
+
+/** Makes every path absolute. `baseOf` names the directory that a field's path is relative to. */
+export function resolveConfigPaths(document: ConfigDocument, baseOf: (path: DocumentPath) => string): ConfigDocument {
+  const resolved = structuredClone(document);
+  const { files, kafka } = resolved.source;
+  if (files !== undefined) resolved.source.files = files.map((file) => resolve(baseOf(['source', 'files']), file));
+  if (kafka !== undefined) {
+    const { schemas } = kafka.avro;
+    for (const id of Object.keys(schemas)) schemas[id] = resolve(baseOf([...SCHEMAS, id]), schemas[id]);
+  }
+  for (const path of PATH_FIELDS) {
+    const last = path[path.length - 1];
+    const holder = path.slice(0, -1).reduce<unknown>(childOf, resolved) as Record<string, unknown> | undefined;
+    const value = childOf(holder, last);
+    if (holder !== undefined && typeof value === 'string') holder[last] = resolve(baseOf(path), value);
+  }
+  return resolved;
+}
+
+function childOf(tree: unknown, key: string): unknown {
+  return typeof tree === 'object' && tree !== null ? (tree as Record<string, unknown>)[key] : undefined;
+}

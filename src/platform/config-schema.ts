@@ -1,0 +1,188 @@
+import * as z from 'zod';
+
+const MIB = 2 ** 20;
+
+const path = (what: string) => z.string().min(1).describe(`${what} Relative to this file.`);
+const count = (min: number, max: number) => z.int().min(min).max(max);
+
+const avroSchema = z
+  .strictObject({
+    header: z
+      .enum(['auto', 'confluent', 'bare'])
+      .default('auto')
+      .describe('Confluent header before each datum: always (confluent), never (bare), or by its first octet (auto).'),
+    schemas: z
+      .record(
+        z.string().regex(/^(0|[1-9]\d{0,9})$/, { error: 'expected a schema id: a whole number' }),
+        z.string().min(1),
+      )
+      .default({})
+      .describe("Writers' schemas: id in the Confluent header to path of the .avsc file. Relative to this file."),
+    bareSchema: path("Schema (.avsc) of records without a header; absent: the flow record's own.").optional(),
+  })
+  .prefault({})
+  .describe('How Avro values are read.');
+
+const sslSchema = z
+  .union([
+    z.boolean(),
+    z.strictObject({
+      ca: path("The authority's certificate, PEM.").optional(),
+      cert: path("The client's certificate, PEM.").optional(),
+      key: path("The client's private key, PEM.").optional(),
+    }),
+  ])
+  .default(false)
+  .describe('TLS: true, or the certificates to use.');
+
+const saslSchema = z
+  .strictObject({
+    mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).describe('SASL mechanism.'),
+    username: z.string().min(1).describe('User.'),
+    passwordFile: path('File that holds the password; or set ZERORATE_KAFKA_SASL_PASSWORD.').optional(),
+  })
+  .describe('SASL authentication.');
+
+const kafkaSchema = z
+  .strictObject({
+    brokers: z
+      .array(z.string().regex(/^(\[[\da-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$/, { error: 'expected host:port' }))
+      .min(1)
+      .describe('Bootstrap brokers, host:port.'),
+    topic: z
+      .string()
+      .regex(/^[\w.-]{1,249}$/, { error: 'expected a topic name' })
+      .describe('Topic of the flow records.'),
+    groupId: z.string().min(1).default('zerorate').describe('Consumer group.'),
+    clientId: z.string().min(1).default('zerorate').describe('Name of this client in the logs of the brokers.'),
+    valueFormat: z.enum(['avro', 'json']).default('avro').describe('How a record is encoded.'),
+    avro: avroSchema,
+    ssl: sslSchema,
+    sasl: saslSchema.optional(),
+    sessionTimeoutMs: count(1000, 1_800_000)
+      .default(30_000)
+      .describe('The group takes an engine for dead that was silent for so long.'),
+    heartbeatIntervalMs: count(100, 600_000).default(3000).describe('At most a third of sessionTimeoutMs.'),
+    rebalanceTimeoutMs: count(1000, 1_800_000)
+      .default(60_000)
+      .describe('How long a rebalance waits for an engine to book what it holds.'),
+    maxWaitMs: count(1, 60_000).default(500).describe('How long a broker may wait for more records.'),
+    maxOctetsPerPartition: count(1024, 1024 * MIB)
+      .default(4 * MIB)
+      .describe('Most octets of one fetch from one partition.'),
+  })
+  .describe('Flow records from a Kafka topic.');
+
+const sourceSchema = z
+  .strictObject({
+    files: z
+      .array(z.string().min(1))
+      .min(1)
+      .optional()
+      .describe('Files or directories of flow records. Relative to this file.'),
+    format: z.enum(['ndjson', 'csv', 'avro']).optional().describe("The files' format; absent: by their endings."),
+    kafka: kafkaSchema.optional(),
+  })
+  .meta({ oneOf: [{ required: ['files'] }, { required: ['kafka'] }] })
+  .describe('Where flow records come from: files or kafka.');
+
+const storeSchema = z
+  .strictObject({
+    dir: path('Directory of the embedded store.').optional(),
+    url: z
+      .string()
+      .refine(isServerUrl, { error: 'expected http://host:port or https://host:port' })
+      // The message must not show what the URL holds.
+      .refine((text) => !hasCredentials(text), {
+        error:
+          'a URL with a user or password in it is refused: use username, and ZERORATE_STORE_PASSWORD or passwordFile',
+      })
+      .optional()
+      .describe('HTTP address of a ClickHouse server.'),
+    database: z
+      .string()
+      .regex(/^[A-Za-z_]\w{0,63}$/, { error: 'expected a database name' })
+      .optional()
+      .describe('Database on the server; default zerorate.'),
+    username: z.string().min(1).optional().describe('User on the server; default `default`.'),
+    passwordFile: path('File that holds the password; or set ZERORATE_STORE_PASSWORD.').optional(),
+  })
+  .meta({ oneOf: [{ required: ['dir'] }, { required: ['url'] }] })
+  .describe('Where everything is booked: an embedded store (dir) or a ClickHouse server (url).');
+
+const quotaUpdatesSchema = z
+  .strictObject({
+    topic: z
+      .string()
+      .regex(/^[\w.-]{1,249}$/, { error: 'expected a topic name' })
+      .optional()
+      .describe('Kafka topic.'),
+    file: path('NDJSON file.').optional(),
+  })
+  .describe(
+    'Where remaining quotas go. Default: the topic quota-updates, or quota-updates.ndjson in the store directory.',
+  );
+
+/** The configuration file, `zerorate.yaml`. It holds no secrets. */
+export const configSchema = z
+  .strictObject({
+    catalogue: path('The catalogue file.'),
+    source: sourceSchema,
+    store: storeSchema,
+    quotaUpdates: quotaUpdatesSchema.optional(),
+    pseudonymKey: z
+      .strictObject({ file: path('File of at least 64 hex digits; or set ZERORATE_PSEUDONYM_KEY.') })
+      .optional()
+      .describe("Key of the subscribers' pseudonyms. Absent with an embedded store: a development key is made."),
+    batch: z
+      .strictObject({
+        maxRecords: count(1, 1_000_000).default(100_000).describe('Records of one batch.'),
+        maxOctets: count(1024, 1024 * MIB)
+          .default(64 * MIB)
+          .describe('Octets of the records of one batch.'),
+        maxDelayMs: count(1, 60_000).default(500).describe('How long a record may wait for its batch to fill.'),
+      })
+      .prefault({})
+      .describe('What one insert books.'),
+    duplicates: z
+      .strictObject({
+        windowRecords: count(1, 100_000_000).default(1_000_000).describe('Identities remembered for each partition.'),
+      })
+      .prefault({})
+      .describe('How far back duplicates are known.'),
+    limits: z
+      .strictObject({
+        maxRecordOctets: count(64, 16 * MIB)
+          .default(65_536)
+          .describe('A larger record is rejected.'),
+        rejectionPayloadOctets: count(0, 16 * MIB)
+          .default(4096)
+          .describe("Octets kept of a rejected record's payload."),
+      })
+      .prefault({})
+      .describe('Limits on records.'),
+    log: z
+      .strictObject({
+        level: z
+          .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+          .default('info')
+          .describe('Least level.'),
+        format: z.enum(['json', 'pretty']).default('json').describe('Lines for machines or for people.'),
+      })
+      .prefault({})
+      .describe('Logging.'),
+  })
+  .describe('The configuration of the zerorate engine.');
+
+export type ConfigDocument = z.output<typeof configSchema>;
+export type ConfigInput = z.input<typeof configSchema>;
+
+function isServerUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:\/\//i.test(text);
+}
+
+function hasCredentials(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { username, password, searchParams } = new URL(text);
+  return username !== '' || password !== '' || searchParams.has('password');
+}

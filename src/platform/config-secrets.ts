@@ -1,0 +1,89 @@
+import type { DocumentPath } from '../yaml-document/document-fault.ts';
+import { isTree } from './config-merge.ts';
+import type { ConfigDocument } from './config-schema.ts';
+import type { Environment } from './config-variables.ts';
+import { Secret } from './secret.ts';
+
+export interface ConfigSecrets {
+  storePassword: Secret | null;
+  saslPassword: Secret | null;
+  /** Hex digits. */
+  pseudonymKey: Secret | null;
+}
+
+export interface SecretFault {
+  path: DocumentPath;
+  message: string;
+  /** The variable that the secret came from, if one did. */
+  origin?: string;
+}
+
+const REFUSED: readonly { path: readonly string[]; remedy: string }[] = [
+  { path: ['store', 'password'], remedy: 'set ZERORATE_STORE_PASSWORD or store.passwordFile' },
+  {
+    path: ['source', 'kafka', 'sasl', 'password'],
+    remedy: 'set ZERORATE_KAFKA_SASL_PASSWORD or source.kafka.sasl.passwordFile',
+  },
+  { path: ['pseudonymKey', 'key'], remedy: 'set ZERORATE_PSEUDONYM_KEY or pseudonymKey.file' },
+];
+const KEY_MESSAGE = 'expected at least 64 hex digits (32 octets); `openssl rand -hex 32` makes one';
+
+/** Takes the secrets that do not belong into a configuration file out of its value, so that no later fault can show them. */
+export function takeOutSecrets(document: unknown): { document: unknown; faults: SecretFault[] } {
+  if (!isTree(document)) return { document, faults: [] };
+  const cleaned = structuredClone(document);
+  const faults = REFUSED.flatMap(({ path, remedy }) => {
+    const holder = path.slice(0, -1).reduce<unknown>((tree, key) => (isTree(tree) ? tree[key] : undefined), cleaned);
+    const name = path[path.length - 1];
+    if (!isTree(holder) || !(name in holder)) return [];
+    delete holder[name];
+    return [{ path, message: `a secret does not belong into this file: ${remedy}` }];
+  });
+  if ('pseudonymKey' in cleaned && !isTree(cleaned.pseudonymKey)) {
+    delete cleaned.pseudonymKey;
+    faults.push({
+      path: ['pseudonymKey'],
+      message: 'expected a map with a file; the key itself does not belong into this file: set ZERORATE_PSEUDONYM_KEY',
+    });
+  }
+  // `pseudonymKey:` with nothing but a refused key in it has one fault, not two.
+  if (isTree(cleaned.pseudonymKey) && Object.keys(cleaned.pseudonymKey).length === 0) delete cleaned.pseudonymKey;
+  return { document: cleaned, faults };
+}
+
+/** The secrets from the environment, else from the files that the configuration names. `read` takes a field's path. */
+export function readSecrets(
+  { store, source, pseudonymKey }: ConfigDocument,
+  env: Environment,
+  read: (path: DocumentPath, file: string) => string,
+): { secrets: ConfigSecrets; faults: SecretFault[] } {
+  const faults: SecretFault[] = [];
+  const secretOf = (variable: string, path: DocumentPath, file: string | undefined): string | null => {
+    const text = env[variable];
+    if (text !== undefined && text !== '') return text;
+    if (file === undefined) return null;
+    try {
+      return read(path, file).trim();
+    } catch (error) {
+      faults.push({ path, message: `cannot be read: ${(error as Error).message}` });
+      return null;
+    }
+  };
+  const storePassword = secretOf('ZERORATE_STORE_PASSWORD', ['store', 'passwordFile'], store.passwordFile);
+  const saslFile = source.kafka?.sasl?.passwordFile;
+  const saslPassword = secretOf('ZERORATE_KAFKA_SASL_PASSWORD', ['source', 'kafka', 'sasl', 'passwordFile'], saslFile);
+  const key = secretOf('ZERORATE_PSEUDONYM_KEY', ['pseudonymKey', 'file'], pseudonymKey?.file);
+  if (key !== null && !/^([\da-fA-F]{2}){32,}$/.test(key)) {
+    const fromVariable = Boolean(env.ZERORATE_PSEUDONYM_KEY);
+    faults.push({
+      path: fromVariable ? [] : ['pseudonymKey', 'file'],
+      message: KEY_MESSAGE,
+      ...(fromVariable && { origin: 'ZERORATE_PSEUDONYM_KEY' }),
+    });
+  }
+  const hidden = (text: string | null) => (text === null ? null : new Secret(text));
+  return {
+    secrets: { storePassword: hidden(storePassword), saslPassword: hidden(saslPassword), pseudonymKey: hidden(key) },
+    faults,
+  };
+}

@@ -1,0 +1,74 @@
+import type { DocumentFault, DocumentPath } from '../yaml-document/document-fault.ts';
+import { suggestion } from '../yaml-document/nearest-word.ts';
+import type { Setting } from './config-merge.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+type Kind = 'text' | 'list' | 'number' | 'boolean';
+
+const PREFIX = 'ZERORATE_';
+
+/** Environment variables that stand for a field of the configuration file. A list is written with commas. */
+export const CONFIG_VARIABLES: Readonly<Record<string, { path: DocumentPath; kind: Kind }>> = {
+  ZERORATE_CATALOGUE: { path: ['catalogue'], kind: 'text' },
+  ZERORATE_SOURCE_FILES: { path: ['source', 'files'], kind: 'list' },
+  ZERORATE_SOURCE_FORMAT: { path: ['source', 'format'], kind: 'text' },
+  ZERORATE_KAFKA_BROKERS: { path: ['source', 'kafka', 'brokers'], kind: 'list' },
+  ZERORATE_KAFKA_TOPIC: { path: ['source', 'kafka', 'topic'], kind: 'text' },
+  ZERORATE_KAFKA_GROUP_ID: { path: ['source', 'kafka', 'groupId'], kind: 'text' },
+  ZERORATE_KAFKA_CLIENT_ID: { path: ['source', 'kafka', 'clientId'], kind: 'text' },
+  ZERORATE_KAFKA_VALUE_FORMAT: { path: ['source', 'kafka', 'valueFormat'], kind: 'text' },
+  ZERORATE_KAFKA_SSL: { path: ['source', 'kafka', 'ssl'], kind: 'boolean' },
+  ZERORATE_KAFKA_SASL_MECHANISM: { path: ['source', 'kafka', 'sasl', 'mechanism'], kind: 'text' },
+  ZERORATE_KAFKA_SASL_USERNAME: { path: ['source', 'kafka', 'sasl', 'username'], kind: 'text' },
+  ZERORATE_KAFKA_SASL_PASSWORD_FILE: { path: ['source', 'kafka', 'sasl', 'passwordFile'], kind: 'text' },
+  ZERORATE_STORE_DIR: { path: ['store', 'dir'], kind: 'text' },
+  ZERORATE_STORE_URL: { path: ['store', 'url'], kind: 'text' },
+  ZERORATE_STORE_DATABASE: { path: ['store', 'database'], kind: 'text' },
+  ZERORATE_STORE_USERNAME: { path: ['store', 'username'], kind: 'text' },
+  ZERORATE_STORE_PASSWORD_FILE: { path: ['store', 'passwordFile'], kind: 'text' },
+  ZERORATE_QUOTA_UPDATES_TOPIC: { path: ['quotaUpdates', 'topic'], kind: 'text' },
+  ZERORATE_QUOTA_UPDATES_FILE: { path: ['quotaUpdates', 'file'], kind: 'text' },
+  ZERORATE_PSEUDONYM_KEY_FILE: { path: ['pseudonymKey', 'file'], kind: 'text' },
+  ZERORATE_BATCH_MAX_RECORDS: { path: ['batch', 'maxRecords'], kind: 'number' },
+  ZERORATE_BATCH_MAX_OCTETS: { path: ['batch', 'maxOctets'], kind: 'number' },
+  ZERORATE_BATCH_MAX_DELAY_MS: { path: ['batch', 'maxDelayMs'], kind: 'number' },
+  ZERORATE_DUPLICATES_WINDOW_RECORDS: { path: ['duplicates', 'windowRecords'], kind: 'number' },
+  ZERORATE_LIMITS_MAX_RECORD_OCTETS: { path: ['limits', 'maxRecordOctets'], kind: 'number' },
+  ZERORATE_LIMITS_REJECTION_PAYLOAD_OCTETS: { path: ['limits', 'rejectionPayloadOctets'], kind: 'number' },
+  ZERORATE_LOG_LEVEL: { path: ['log', 'level'], kind: 'text' },
+  ZERORATE_LOG_FORMAT: { path: ['log', 'format'], kind: 'text' },
+};
+
+/** Environment variables that hold a secret itself. */
+export const SECRET_VARIABLES = [
+  'ZERORATE_STORE_PASSWORD',
+  'ZERORATE_KAFKA_SASL_PASSWORD',
+  'ZERORATE_PSEUDONYM_KEY',
+] as const;
+
+/** The settings of the environment; a variable that is set to nothing is not set. */
+export function environmentSettings(env: Environment): { settings: Setting[]; faults: DocumentFault[] } {
+  const known = [...Object.keys(CONFIG_VARIABLES), ...SECRET_VARIABLES];
+  const names = Object.keys(env).filter((name) => name.startsWith(PREFIX));
+  const faults = names
+    .filter((name) => !known.includes(name))
+    .map((name) => ({ file: name, line: null, path: '', message: `unknown variable${suggestion(name, known)}` }));
+  const settings = Object.entries(CONFIG_VARIABLES).flatMap(([origin, { path, kind }]) => {
+    const text = env[origin];
+    return text === undefined || text === '' ? [] : [{ path, value: parsedAs(text, kind), origin }];
+  });
+  return { settings, faults };
+}
+
+/** What is not of its kind stays text, for the schema to refuse. */
+function parsedAs(text: string, kind: Kind): unknown {
+  if (kind === 'list')
+    return text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== '');
+  if (kind === 'number' && /^\d+$/.test(text)) return Number(text);
+  if (kind === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
+  return text;
+}

@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import type { ConfigDocument } from './config-schema.ts';
+import type { ConfigSecrets } from './config-secrets.ts';
+import type { Secret } from './secret.ts';
+
+type KafkaDocument = NonNullable<ConfigDocument['source']['kafka']>;
+
+/** What the engine runs with. Paths are absolute; secrets do not print. */
+export interface Config extends Pick<ConfigDocument, 'catalogue' | 'batch' | 'duplicates' | 'limits' | 'log'> {
+  source: FilesConfig | { kafka: KafkaConfig; files?: undefined };
+  store: EmbeddedStoreConfig | ServerStoreConfig;
+  quotaUpdates: { topic: string; file?: undefined } | { file: string; topic?: undefined };
+  /** Hex digits, 64 or more. Null with an embedded store that makes a development key. */
+  pseudonymKey: Secret | null;
+}
+
+export interface FilesConfig {
+  files: readonly string[];
+  format?: 'ndjson' | 'csv' | 'avro';
+  kafka?: undefined;
+}
+
+export interface KafkaConfig extends Omit<KafkaDocument, 'sasl'> {
+  sasl: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: Secret } | null;
+}
+
+export interface EmbeddedStoreConfig {
+  dir: string;
+  url?: undefined;
+}
+
+export interface ServerStoreConfig {
+  url: string;
+  database: string;
+  username: string;
+  /** Null: the user has none. */
+  password: Secret | null;
+  dir?: undefined;
+}
+
+/** A configuration as it may be shown. */
+export function redacted(config: Config): unknown {
+  // A Secret makes itself `[redacted]` in JSON.
+  return JSON.parse(JSON.stringify(config));
+}
+
+/** Fills in what depends on other fields. The document has passed `configRuleFaults`, its paths are absolute. */
+export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets): Config {
+  const { catalogue, batch, duplicates, limits, log } = document;
+  const source = sourceConfig(document, secrets.saslPassword);
+  const store = storeConfig(document, secrets.storePassword);
+  const quotaUpdates = quotaUpdatesConfig(document);
+  return { catalogue, source, store, quotaUpdates, pseudonymKey: secrets.pseudonymKey, batch, duplicates, limits, log };
+}
+
+function sourceConfig({ source }: ConfigDocument, password: Secret | null): Config['source'] {
+  const { files, format, kafka } = source;
+  if (kafka === undefined) return { files: files ?? [], ...(format && { format }) };
+  const { sasl, ...rest } = kafka;
+  if (sasl === undefined || password === null) return { kafka: { ...rest, sasl: null } };
+  return { kafka: { ...rest, sasl: { mechanism: sasl.mechanism, username: sasl.username, password } } };
+}
+
+function storeConfig({ store }: ConfigDocument, password: Secret | null): Config['store'] {
+  if (store.dir !== undefined) return { dir: store.dir };
+  const { url = '', database = 'zerorate', username = 'default' } = store;
+  return { url, database, username, password };
+}
+
+function quotaUpdatesConfig({ quotaUpdates, source, store }: ConfigDocument): Config['quotaUpdates'] {
+  if (quotaUpdates?.file !== undefined) return { file: quotaUpdates.file };
+  if (source.kafka !== undefined) return { topic: quotaUpdates?.topic ?? 'quota-updates' };
+  return { file: join(store.dir ?? '', 'quota-updates.ndjson') };
+}

@@ -1,0 +1,67 @@
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createClient } from '@clickhouse/client';
+import { createChdbConnection } from 'chdb/connection';
+import { guarded, QUIET, queryRows, runCommand, streamResult } from './clickhouse-client.ts';
+import { literal, type Row, type Store, type StoreMode } from './store.ts';
+import { StoreError } from './store-error.ts';
+
+/**
+ * Opens ClickHouse in this process over `directory/clickhouse`. One process at a time can have it.
+ */
+export async function openEmbeddedStore(directory: string, options: StoreMode): Promise<Store> {
+  const dataPath = join(directory, 'clickhouse');
+  const stagingPath = join(directory, 'staging');
+  if (!options.create && !(await exists(dataPath))) {
+    throw new StoreError(
+      'store_missing',
+      `${directory}: no store is there; \`zerorate run --store ${directory}\` makes one`,
+    );
+  }
+  // What a crash left behind was never booked, or is in the journal already.
+  await rm(stagingPath, { recursive: true, force: true });
+  await mkdir(stagingPath, { recursive: true });
+  await mkdir(dataPath, { recursive: true });
+  const client = createClient({ connection: connect(directory, dataPath), log: QUIET });
+  if (options.readOnly === true) await runCommand(client, 'SET readonly = 2');
+  let staged = 0;
+  return {
+    door: 'embedded',
+    query: <T = Row>(sql: string) => queryRows<T>(client, sql),
+    stream: (sql, format) => streamResult(client, sql, format),
+    command: (sql) => runCommand(client, sql),
+    async insertBlock(insert, structure, block) {
+      // chdb's connection makes text of insert bodies, so the bytes go by a file (design section 4).
+      const path = join(stagingPath, `${staged++}.native`);
+      await writeFile(path, block);
+      try {
+        await guarded(() => client.command({ query: insert(`file(${literal(path)}, Native, ${literal(structure)})`) }));
+      } finally {
+        await rm(path, { force: true });
+      }
+    },
+    close: () => client.close(),
+  };
+}
+
+type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>;
+
+function connect(directory: string, dataPath: string): Connection {
+  try {
+    // Two copies of the same interface: chdb's types come from client-common, the client bundles its own.
+    return createChdbConnection({ path: dataPath }) as unknown as Connection;
+  } catch (cause) {
+    throw new StoreError(
+      'store_in_use',
+      `${directory}: the store is in use by another process; stop it, or name another directory with --store`,
+      { cause, canRetry: true },
+    );
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,54 @@
+import type { ConnectionOptions } from 'node:tls';
+import { Kafka, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
+
+/** What a logger must have to take kafkajs's lines; pino's has it. */
+export interface KafkaLogger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface KafkaOptions {
+  /** Bootstrap brokers, host:port. */
+  brokers: readonly string[];
+  clientId: string;
+  /** TLS: true, or the certificates to use. */
+  ssl?: boolean | ConnectionOptions;
+  sasl?: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string } | null;
+  /** Absent: nothing is logged. */
+  logger?: KafkaLogger;
+}
+
+// A call is given up after about half a minute without a broker: a start that cannot work says so soon, and a broker that
+// restarts is waited for. Consumers start again after that, and go on doing so.
+const RETRY = { retries: 8, initialRetryTime: 300, maxRetryTime: 5000, multiplier: 2, factor: 0.2 };
+// A warning about each idempotent producer that does not try for ever: whoever creates it handles the failure.
+const LIMITED_RETRIES = 'Limiting retries for the idempotent producer';
+const CONNECTION_TIMEOUT_MS = 5000;
+
+/** A Kafka client. Inert: its consumers, producers and admins connect. */
+export function createKafka({ brokers, clientId, ssl, sasl, logger }: KafkaOptions): Kafka {
+  return new Kafka({
+    brokers: [...brokers],
+    clientId,
+    retry: RETRY,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    ...(ssl !== undefined && { ssl }),
+    ...(sasl != null && { sasl: sasl as SASLOptions }),
+    // kafkajs's own debug lines hold what brokers answer, and so subscribers' numbers.
+    logLevel: logger === undefined ? logLevel.NOTHING : logLevel.INFO,
+    logCreator: () => (entry) => {
+      if (logger !== undefined) forward(entry, logger);
+    },
+  });
+}
+
+function forward({ namespace, level, log }: LogEntry, logger: KafkaLogger): void {
+  const { message, logger: _name, timestamp: _timestamp, ...fields } = log;
+  const line = { component: `kafkajs ${namespace}`, ...fields };
+  if (level === logLevel.ERROR) logger.error(line, message);
+  else if (level === logLevel.WARN && !message.startsWith(LIMITED_RETRIES)) logger.warn(line, message);
+  // What a client library finds worth saying is detail to an operator.
+  else logger.debug(line, message);
+}

@@ -1,0 +1,21 @@
+/**
+ * Calls `stop` at the first SIGINT or SIGTERM; at a second one, or when stopping takes longer than `graceMs`, the process
+ * ends at once. Returns a function that takes the handlers off again.
+ */
+export function onStopSignal(stop: () => void, graceMs: number): () => void {
+  let asked = false;
+  const handle = (signal: NodeJS.Signals) => {
+    const exitCode = signal === 'SIGINT' ? 130 : 143;
+    if (asked) process.exit(exitCode);
+    asked = true;
+    // The journal stands whatever happens: what was not booked is read again by the next run.
+    setTimeout(() => process.exit(exitCode), graceMs).unref();
+    stop();
+  };
+  process.on('SIGINT', handle);
+  process.on('SIGTERM', handle);
+  return () => {
+    process.off('SIGINT', handle);
+    process.off('SIGTERM', handle);
+  };
+}

@@ -1,0 +1,58 @@
+export interface ProgressState {
+  /** What is being done, in a word or two. */
+  label: string;
+  records: number;
+  /** 0 to 1; null where the end is not known. */
+  fraction: number | null;
+  /** Anything more: a lag, a file's name. */
+  note?: string;
+}
+
+type Log = (fields: Record<string, unknown>, message: string) => void;
+
+const TERMINAL_EVERY_MS = 100;
+const LOG_EVERY_MS = 5000;
+
+/**
+ * Shows how long work goes on: one line that is written over on a terminal, a log line every five seconds elsewhere.
+ * `report` may be called as often as one likes.
+ */
+export class Progress {
+  readonly #terminal: NodeJS.WriteStream | null;
+  readonly #log: Log;
+  readonly #startedMs = performance.now();
+  #shownMs = Number.NEGATIVE_INFINITY;
+  #isLineOpen = false;
+
+  constructor(stream: NodeJS.WriteStream, log: Log) {
+    this.#terminal = stream.isTTY ? stream : null;
+    this.#log = log;
+  }
+
+  report(state: ProgressState): void {
+    const nowMs = performance.now();
+    const everyMs = this.#terminal === null ? LOG_EVERY_MS : TERMINAL_EVERY_MS;
+    if (nowMs - this.#shownMs < everyMs) return;
+    const isFirst = this.#shownMs === Number.NEGATIVE_INFINITY;
+    this.#shownMs = nowMs;
+    const seconds = (nowMs - this.#startedMs) / 1000;
+    const recordsPerSecond = Math.round(state.records / Math.max(seconds, 0.001));
+    const percent = state.fraction === null ? null : Math.floor(state.fraction * 100);
+    if (this.#terminal === null) {
+      // Short work ends before its first line is due.
+      if (!isFirst) this.#log({ records: state.records, recordsPerSecond, percent, note: state.note }, state.label);
+      return;
+    }
+    const parts = [`${state.label}: ${state.records} records`, `${recordsPerSecond}/s`];
+    if (percent !== null) parts.push(`${percent} %`);
+    if (state.note !== undefined) parts.push(state.note);
+    this.#terminal.write(`\r\x1b[2K${parts.join(', ').slice(0, Math.max(20, this.#terminal.columns - 1))}`);
+    this.#isLineOpen = true;
+  }
+
+  /** Clears the line, so that what follows begins on one of its own. */
+  end(): void {
+    if (this.#isLineOpen) this.#terminal?.write('\r\x1b[2K');
+    this.#isLineOpen = false;
+  }
+}

@@ -1,0 +1,44 @@
+import { Readable } from 'node:stream';
+import { createClient } from '@clickhouse/client';
+import { guarded, QUIET, queryRows, runCommand, streamResult } from './clickhouse-client.ts';
+import { literal, type Row, type Store, type StoreMode } from './store.ts';
+
+export interface ServerStoreOptions {
+  url: string;
+  database: string;
+  username: string;
+  password: string;
+  requestTimeoutMs?: number;
+}
+
+/** Connects to a ClickHouse server; makes the database when it is missing and `create` allows it. */
+export async function openServerStore(options: ServerStoreOptions, { create, readOnly }: StoreMode): Promise<Store> {
+  const { url, database, username, password, requestTimeoutMs = 60_000 } = options;
+  const common = { url, username, password, request_timeout: requestTimeoutMs, log: QUIET };
+  if (create) await createDatabase(common, database);
+  const client = createClient({ ...common, database, ...(readOnly && { clickhouse_settings: { readonly: '2' } }) });
+  return {
+    door: 'http',
+    query: <T = Row>(sql: string) => queryRows<T>(client, sql),
+    stream: (sql, format) => streamResult(client, sql, format),
+    command: (sql) => runCommand(client, sql),
+    async insertBlock(insert, structure, block) {
+      const query = `${insert(`input(${literal(structure)})`)} FORMAT Native`;
+      const answer = await guarded(() => client.exec({ query, values: Readable.from([block], { objectMode: false }) }));
+      // The statement is done when its answer has been read to the end.
+      await guarded(async () => {
+        for await (const _ of answer.stream);
+      });
+    },
+    close: () => client.close(),
+  };
+}
+
+async function createDatabase(common: { url: string; username: string; password: string }, database: string) {
+  const client = createClient(common);
+  try {
+    await runCommand(client, `CREATE DATABASE IF NOT EXISTS \`${database.replaceAll('`', '')}\``);
+  } finally {
+    await client.close();
+  }
+}

@@ -1,0 +1,20 @@
+export type StoreErrorCode =
+  | 'store_in_use'
+  | 'store_missing'
+  | 'store_unreachable'
+  | 'store_refused'
+  | 'store_broken'
+  | 'batch_fenced';
+
+/** The journal's store could not do what was asked. `canRetry`: the same call may go through later. */
+export class StoreError extends Error {
+  readonly code: StoreErrorCode;
+  readonly canRetry: boolean;
+
+  constructor(code: StoreErrorCode, message: string, options: { cause?: unknown; canRetry?: boolean } = {}) {
+    super(message, { cause: options.cause });
+    this.name = 'StoreError';
+    this.code = code;
+    this.canRetry = options.canRetry ?? false;
+  }
+}
