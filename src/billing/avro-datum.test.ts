@@ -1,0 +1,93 @@
+import avro from 'avsc';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { datumEnd, holdsRepeats, varintEnd, varintValue } from './avro-datum.ts';
+
+const everyKind = avro.Type.forSchema({
+  type: 'record',
+  name: 'EveryKind',
+  fields: [
+    { name: 'nothing', type: 'null' },
+    { name: 'flag', type: 'boolean' },
+    { name: 'count', type: 'int' },
+    { name: 'octets', type: 'long' },
+    { name: 'ratio', type: 'float' },
+    { name: 'exact', type: 'double' },
+    { name: 'raw', type: 'bytes' },
+    { name: 'name', type: 'string' },
+    { name: 'kind', type: { type: 'enum', name: 'Kind', symbols: ['A', 'B'] } },
+    { name: 'hash', type: { type: 'fixed', name: 'Hash', size: 4 } },
+    { name: 'maybe', type: ['null', 'string', 'long'] },
+    { name: 'list', type: { type: 'array', items: ['null', 'long'] } },
+    { name: 'map', type: { type: 'map', values: 'string' } },
+    { name: 'inner', type: ['null', 'EveryKind'] },
+  ],
+});
+const end = datumEnd(everyKind);
+
+test('ends where avsc ends, for every kind of type', () => {
+  for (let run = 0; run < 300; run += 1) {
+    const datum = everyKind.toBuffer(everyKind.random());
+    expect(end(Buffer.concat([Buffer.from('before'), datum, Buffer.from('after')]), 6)).toBe(6 + datum.length);
+    expect(end(datum.subarray(0, -1), 0)).toBe(-1);
+  }
+});
+
+test('walks a block of an array that names its size', () => {
+  // Block of -2 items in 2 octets, then the end.
+  const octets = Buffer.from([0x03, 0x04, 0x02, 0x04, 0x00]);
+  expect(datumEnd(avro.Type.forSchema({ type: 'array', items: 'long' }))(octets, 0)).toBe(5);
+});
+
+test.each([
+  ['a text longer than what is left', 'string', [0x08, 0x61]],
+  ['a negative length', 'bytes', [0x01]],
+  ['a length of 2^62', 'string', [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]],
+  ['a varint without an end', 'long', Array(20).fill(0xff)],
+  ['a union branch that is not there', ['null', 'long'], [0x04]],
+  ['a negative union branch', ['null', 'long'], [0x01]],
+  [
+    'an array of 2^60 nulls',
+    { type: 'array', items: 'null' },
+    [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f, 0],
+  ],
+])('refuses %s', (_case, schema, octets) => {
+  expect(datumEnd(avro.Type.forSchema(schema as avro.Schema))(Buffer.from(octets), 0)).toBe(-1);
+});
+
+test('refuses a nesting deeper than the stack', () => {
+  const list = avro.Type.forSchema({
+    type: 'record',
+    name: 'List',
+    fields: [{ name: 'next', type: ['null', 'List'] }],
+  });
+  expect(datumEnd(list)(Buffer.alloc(1_000_000, 0x02), 0)).toBe(-1);
+  expect(datumEnd(list)(Buffer.from([0x02, 0x02, 0x00]), 0)).toBe(3);
+});
+
+test('reads every long: exact up to 2^53, near beyond', () => {
+  const long = avro.Type.forSchema('long');
+  fc.assert(
+    fc.property(fc.integer({ min: -(2 ** 52), max: 2 ** 53 - 2 }), (value) => {
+      const octets = long.toBuffer(value);
+      expect(varintEnd(octets, 0)).toBe(octets.length);
+      expect(varintValue(octets, 0, octets.length)).toBe(value);
+    }),
+  );
+  const lowest = Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]);
+  expect(varintValue(lowest, 0, 10)).toBe(-(2 ** 63));
+});
+
+test('never throws', () => {
+  fc.assert(
+    fc.property(fc.uint8Array(), (octets) => {
+      expect(end(octets, 0)).toBeLessThanOrEqual(octets.length);
+    }),
+  );
+});
+
+test('knows which types hold repeats', () => {
+  expect(holdsRepeats(everyKind)).toBe(true);
+  expect(holdsRepeats(avro.Type.forSchema(['null', { type: 'map', values: 'int' }]))).toBe(true);
+  expect(holdsRepeats(avro.Type.forSchema({ type: 'record', name: 'Flat', fields: [] }))).toBe(false);
+});

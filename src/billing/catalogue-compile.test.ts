@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { catalogueFromCanonicalJson, parseCatalogue } from './catalogue-compile.ts';
+
+const TEXT = `
+sponsors:
+  - { id: s, name: S, currency: EUR, creditLimit: "12.5" }
+applications:
+  - { id: idle, sponsor: s }
+  - { id: a, sponsor: s, match: both, tags: [T], prefixes: [203.0.113.0/24, "2001:db8::/32"] }
+plans:
+  - id: p
+    application: a
+    version: 2
+    effectiveFrom: 2026-02-01T00:00:00+01:00
+    effectiveTo: null
+    period: month
+    timeZone: Europe/Berlin
+    content: { text: 10000, video: 0 }
+    quotaOctets: 5000
+    notifyAt: [8000]
+    tiers: [{ upToOctets: 100, pricePerMiB: "0.123457" }, { upToOctets: null, pricePerMiB: "0" }]
+    latePolicy: refuse
+  - id: p
+    application: a
+    version: 1
+    effectiveFrom: 2026-01-01T00:00:00Z
+    effectiveTo: 2026-02-01T00:00:00+01:00
+    period: month
+    timeZone: Europe/Berlin
+    content: { unknown: 3333 }
+    quotaOctets: null
+    tiers: [{ upToOctets: null, pricePerMiB: "4294.967295" }]
+`;
+
+const parse = (text: string) => {
+  const { catalogue, faults } = parseCatalogue(text, 'c.yaml');
+  expect(faults).toBeUndefined();
+  return catalogue!;
+};
+
+test('resolves ids, money and times', () => {
+  const { sponsors, applications, plans } = parse(TEXT);
+  expect(sponsors).toEqual([{ id: 's', name: 'S', currency: 'EUR', creditLimitMicros: 12_500_000 }]);
+  expect(applications).toEqual([
+    { id: 'idle', sponsor: 0, match: 'any', tags: [], prefixes: [], plans: [] },
+    // plan 1 begins before plan 0
+    { id: 'a', sponsor: 0, match: 'both', tags: ['T'], prefixes: ['203.0.113.0/24', '2001:db8::/32'], plans: [1, 0] },
+  ]);
+  expect(plans[0]).toEqual({
+    id: 'p',
+    version: 2,
+    application: 1,
+    effectiveFromMs: Date.UTC(2026, 0, 31, 23),
+    effectiveToMs: Number.POSITIVE_INFINITY,
+    period: 'month',
+    timeZone: 'Europe/Berlin',
+    shareBasisPoints: [10_000, -1, -1, 0, -1, -1],
+    quotaOctets: 5000,
+    notifyAtBasisPoints: [8000],
+    tiers: [
+      { upToOctets: 100, pricePerMiBMicros: 123_457 },
+      { upToOctets: Number.POSITIVE_INFINITY, pricePerMiBMicros: 0 },
+    ],
+    latePolicy: 'refuse',
+  });
+  expect(plans[1]).toMatchObject({
+    effectiveToMs: Date.UTC(2026, 0, 31, 23),
+    quotaOctets: Number.POSITIVE_INFINITY,
+    notifyAtBasisPoints: [],
+    tiers: [{ pricePerMiBMicros: 2 ** 32 - 1 }],
+    latePolicy: 'adjust',
+  });
+});
+
+test('the hash names the content, not the layout', () => {
+  const catalogue = parse(TEXT);
+  const relaid = parse(
+    TEXT.replace('{ id: s, name: S,', '{ name: "S", id: s,').replace('[T]', '[\n   "T" # a tag\n   ]'),
+  );
+  expect(relaid.hash).toBe(catalogue.hash);
+  expect(catalogue.hash).toBe(createHash('sha256').update(catalogue.canonicalJson).digest('hex'));
+  expect(parse(TEXT.replace('3333', '3334')).hash).not.toBe(catalogue.hash);
+  expect(catalogue.canonicalJson).toMatch(/^\{"applications":\[\{"id":"idle","match":"any","prefixes":\[\],"sponsor"/);
+});
+
+test('comes back from its canonical JSON', () => {
+  const catalogue = parse(TEXT);
+  expect(catalogueFromCanonicalJson(catalogue.canonicalJson)).toEqual(catalogue);
+  expect(() => catalogueFromCanonicalJson('{"sponsors":[]}')).toThrow();
+});
+
+test('the real catalogue reads without a fault', ({ skip }) => {
+  const file = new URL('../../../shared/real/catalogue.yaml', import.meta.url);
+  skip(!existsSync(file), 'the real captures are not beside this checkout');
+  const catalogue = parse(readFileSync(file, 'utf8'));
+  expect([catalogue.sponsors.length, catalogue.applications.length, catalogue.plans.length]).toEqual([5, 6, 7]);
+  expect(catalogue.applications.find(({ id }) => id === 'kakaotalk')?.plans).toEqual([5, 6]);
+});

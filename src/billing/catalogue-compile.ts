@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import type { DocumentFault } from '../yaml-document/document-fault.ts';
+import { faultsByLine, readYamlDocument } from '../yaml-document/read-yaml-document.ts';
+import type { Application, Catalogue, Plan } from './catalogue.ts';
+import { type CatalogueDocument, catalogueSchema, type PlanDocument } from './catalogue-document.ts';
+import { catalogueFaults } from './catalogue-faults.ts';
+import { CONTENT_TYPES } from './flow-record.ts';
+import { parseMicros } from './money.ts';
+
+export type ParsedCatalogue =
+  | { catalogue: Catalogue; faults?: undefined }
+  | { catalogue?: undefined; faults: DocumentFault[] };
+
+const NOT_COVERED = -1;
+
+/** Reads a catalogue file: ready for rating, or everything that is wrong with it, by line. */
+export function parseCatalogue(text: string, fileName: string): ParsedCatalogue {
+  const read = readYamlDocument(text, fileName, catalogueSchema);
+  if (read.faults !== undefined) return { faults: read.faults };
+  const faults = catalogueFaults(read.value);
+  if (faults.length > 0) return { faults: faultsByLine(faults, fileName, read.locate) };
+  return { catalogue: compile(read.value, JSON.stringify(sortKeys(read.value))) };
+}
+
+/**
+ * A catalogue from its own `canonicalJson`, as a replay finds it in the store. Its hash is that of the very text. Throws on
+ * a text that no catalogue was ever written as.
+ */
+export function catalogueFromCanonicalJson(json: string): Catalogue {
+  return compile(catalogueSchema.parse(JSON.parse(json)), json);
+}
+
+function compile(document: CatalogueDocument, canonicalJson: string): Catalogue {
+  const sponsorIndex = new Map(document.sponsors.map(({ id }, i) => [id, i]));
+  const applicationIndex = new Map(document.applications.map(({ id }, i) => [id, i]));
+  const plans = document.plans.map((plan) => compilePlan(plan, indexOf(applicationIndex, plan.application)));
+  return {
+    hash: createHash('sha256').update(canonicalJson).digest('hex'),
+    canonicalJson,
+    sponsors: document.sponsors.map(({ creditLimit, ...sponsor }) => ({
+      ...sponsor,
+      creditLimitMicros: micros(creditLimit),
+    })),
+    applications: document.applications.map(
+      (application, i): Application => ({
+        ...application,
+        sponsor: indexOf(sponsorIndex, application.sponsor),
+        plans: [...plans.keys()]
+          .filter((plan) => plans[plan].application === i)
+          .sort((a, b) => plans[a].effectiveFromMs - plans[b].effectiveFromMs),
+      }),
+    ),
+    plans,
+  };
+}
+
+function compilePlan(plan: PlanDocument, application: number): Plan {
+  return {
+    id: plan.id,
+    version: plan.version,
+    application,
+    effectiveFromMs: Date.parse(plan.effectiveFrom),
+    effectiveToMs: plan.effectiveTo === null ? Number.POSITIVE_INFINITY : Date.parse(plan.effectiveTo),
+    period: plan.period,
+    timeZone: plan.timeZone,
+    shareBasisPoints: CONTENT_TYPES.map((type) => plan.content[type] ?? NOT_COVERED),
+    quotaOctets: plan.quotaOctets ?? Number.POSITIVE_INFINITY,
+    notifyAtBasisPoints: plan.notifyAt,
+    tiers: plan.tiers.map(({ upToOctets, pricePerMiB }) => ({
+      upToOctets: upToOctets ?? Number.POSITIVE_INFINITY,
+      pricePerMiBMicros: micros(pricePerMiB),
+    })),
+    latePolicy: plan.latePolicy,
+  };
+}
+
+function indexOf(indexes: ReadonlyMap<string, number>, id: string): number {
+  const index = indexes.get(id);
+  if (index === undefined) throw new Error(`the checked catalogue names ${id}, which it does not hold`);
+  return index;
+}
+
+function micros(text: string): number {
+  const value = parseMicros(text);
+  if (value === null) throw new Error(`the checked catalogue holds ${text} for money`);
+  return value;
+}
+
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sortKeys(inner)]));
+}

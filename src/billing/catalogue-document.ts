@@ -1,0 +1,142 @@
+import { IANAZone } from 'luxon';
+import * as z from 'zod';
+import { MATCH_POLICIES, STATISTICS_PERIODS } from './catalogue.ts';
+import { CONTENT_TYPES } from './flow-record.ts';
+import { parseMicros } from './money.ts';
+
+/** Prices stay below 2^32 micro-units, so that `price.ts` is exact in doubles. */
+const MAX_PRICE_MICROS = 2 ** 32 - 1;
+const MAX_TAG_OCTETS = 64;
+const CURRENCIES = new Set(Intl.supportedValuesOf('currency'));
+
+const id = (of: string) =>
+  z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, {
+      error: 'expected 1 to 64 of a-z 0-9 . _ - beginning with a letter or digit',
+    })
+    .describe(of);
+
+const money = (maxMicros: number, maxText: string) =>
+  z
+    .string()
+    .regex(/^(0|[1-9]\d*)(\.\d{1,6})?$/, {
+      error: 'expected a decimal number in quotes, not below 0, with at most 6 decimals, as "0.20"',
+      abort: true,
+    })
+    .refine((text) => (parseMicros(text) ?? Number.POSITIVE_INFINITY) <= maxMicros, {
+      error: `expected at most ${maxText}`,
+    });
+
+const time = () =>
+  z.iso.datetime({
+    offset: true,
+    // A time that is missing is told as such.
+    error: ({ code }) =>
+      code === 'invalid_format'
+        ? 'expected a time with its offset, as 2026-01-31T00:00:00Z or 2026-01-31T00:00:00+08:00'
+        : undefined,
+  });
+
+const sponsorSchema = z.strictObject({
+  id: id('Name of the sponsor in charges, balances and suspensions.'),
+  name: z.string().min(1).max(256).describe('Name for people.'),
+  currency: z
+    .string()
+    .refine((code) => CURRENCIES.has(code), { error: 'expected an ISO 4217 code, as EUR' })
+    .describe("ISO 4217 code; the currency of all of the sponsor's plans."),
+  creditLimit: money(Number.MAX_SAFE_INTEGER, '9007199254.740991').describe(
+    'What the sponsor may owe before it is suspended, in units of its currency: decimal text, at most 6 decimals.',
+  ),
+});
+
+const applicationSchema = z.strictObject({
+  id: id('Name of the application.'),
+  sponsor: z.string().describe('Id of the sponsor that pays.'),
+  match: z
+    .enum(MATCH_POLICIES)
+    .default('any')
+    .describe('Which evidence a record needs: either kind (any), the tag, a proxy prefix (ip), or both together.'),
+  tags: z
+    .array(
+      z
+        .string()
+        .min(1)
+        .refine((tag) => Buffer.byteLength(tag) <= MAX_TAG_OCTETS, {
+          error: `expected at most ${MAX_TAG_OCTETS} octets`,
+        }),
+    )
+    .default([])
+    .describe("Zero-rating tags that the application's proxy puts into its traffic."),
+  prefixes: z
+    .array(z.string())
+    .default([])
+    .describe("Networks of the application's proxies, CIDR, IPv4 or IPv6. Of nested prefixes the longest wins."),
+});
+
+const tierSchema = z.strictObject({
+  upToOctets: z
+    .int()
+    .min(1)
+    .nullable()
+    .describe("The tier's end, in a subscriber's sponsored octets of the period. null: open, as the last tier is."),
+  pricePerMiB: money(MAX_PRICE_MICROS, '4294.967295').describe(
+    "Price of 2^20 octets, in units of the sponsor's currency: decimal text, at most 6 decimals, at most 4294.967295.",
+  ),
+});
+
+const contentSchema = z.strictObject(
+  Object.fromEntries(CONTENT_TYPES.map((type) => [type, z.int().min(0).max(10_000).optional()])) as Record<
+    (typeof CONTENT_TYPES)[number],
+    z.ZodOptional<z.ZodInt>
+  >,
+);
+
+const planSchema = z.strictObject({
+  id: id('Name of the plan. All versions of a plan count in one counter.'),
+  application: z.string().describe('Id of the application.'),
+  version: z
+    .int()
+    .min(1)
+    .max(2 ** 31 - 1)
+    .describe('Number of the version of this plan.'),
+  effectiveFrom: time().describe('In force for records that start at this instant or later.'),
+  effectiveTo: time().nullable().describe('In force for records that start before this instant; null: no end.'),
+  period: z.enum(STATISTICS_PERIODS).describe('Calendar period that quota and tiers count in; weeks begin on Monday.'),
+  timeZone: z
+    .string()
+    // Some runtimes take offsets such as +08:00 for zones; a name means the same everywhere.
+    .refine((name) => /^[A-Za-z]/.test(name) && IANAZone.isValidZone(name), {
+      error: 'expected an IANA time zone, as Asia/Shanghai or UTC',
+    })
+    .describe('IANA name of the time zone that periods begin in.'),
+  content: contentSchema.describe(
+    'Sponsored share by content type, in basis points (10000 is all). Absent: not covered. unknown: records without a type.',
+  ),
+  quotaOctets: z.int().min(0).nullable().describe('Sponsored octets per subscriber and period; null: no limit.'),
+  notifyAt: z
+    .array(z.int().min(1).max(10_000))
+    .refine((steps) => steps.every((step, i) => i === 0 || step > steps[i - 1]), {
+      error: 'expected ascending numbers',
+    })
+    .default([])
+    .describe('Announce the remaining quota when the use reaches these shares of it: ascending basis points.'),
+  tiers: z.array(tierSchema).min(1).describe('Price by use in the period: ascending tiers, the last one open.'),
+  latePolicy: z
+    .enum(['adjust', 'refuse'])
+    .default('adjust')
+    .describe('Records of a period that finance has closed: book as an adjustment, or refuse.'),
+});
+
+/** The catalogue file. The descriptions are published with its JSON Schema. */
+export const catalogueSchema = z
+  .strictObject({
+    sponsors: z.array(sponsorSchema).describe('Who pays.'),
+    applications: z.array(applicationSchema).describe('Services of the sponsors, and how their traffic is known.'),
+    plans: z.array(planSchema).describe('What is sponsored and what it costs, dated and versioned.'),
+  })
+  .describe('The catalogue of zerorate: sponsors, applications and sponsorship plans.');
+
+/** The catalogue file's value, defaults filled in. */
+export type CatalogueDocument = z.output<typeof catalogueSchema>;
+export type PlanDocument = CatalogueDocument['plans'][number];

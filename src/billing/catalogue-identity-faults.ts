@@ -1,0 +1,82 @@
+import { suggestion } from '../yaml-document/nearest-word.ts';
+import type { CatalogueDocument, PlanDocument } from './catalogue-document.ts';
+import type { CatalogueFault } from './catalogue-fault.ts';
+
+/** Names given twice, names that nothing has, and versions of a plan that cannot share its counter. */
+export function identityFaults({ sponsors, applications, plans }: CatalogueDocument): CatalogueFault[] {
+  return [
+    ...repeated('sponsors', sponsors, ({ id }) => `sponsor ${id}`),
+    ...repeated('applications', applications, ({ id }) => `application ${id}`),
+    ...repeated('plans', plans, ({ id, version }) => `version ${version} of plan ${id}`),
+    ...unknown(
+      'applications',
+      'sponsor',
+      applications.map(({ sponsor }) => sponsor),
+      sponsors,
+    ),
+    ...unknown(
+      'plans',
+      'application',
+      plans.map(({ application }) => application),
+      applications,
+    ),
+    ...unlikeVersions(plans, new Set(applications.map(({ id }) => id))),
+  ];
+}
+
+function repeated<T>(list: string, entries: readonly T[], nameOf: (entry: T) => string): CatalogueFault[] {
+  const first = new Map<string, number>();
+  return entries.flatMap((entry, i) => {
+    const name = nameOf(entry);
+    const before = first.get(name);
+    if (before === undefined) first.set(name, i);
+    return before === undefined
+      ? []
+      : [{ path: [list, i, 'id'], message: `${name} stands already in ${list}[${before}]` }];
+  });
+}
+
+function unknown(
+  list: string,
+  kind: string,
+  references: readonly string[],
+  targets: readonly { id: string }[],
+): CatalogueFault[] {
+  const known = new Set(targets.map(({ id }) => id));
+  return references.flatMap((reference, i) =>
+    known.has(reference)
+      ? []
+      : [
+          {
+            path: [list, i, kind],
+            message: `no ${kind} has the id ${JSON.stringify(reference)}${suggestion(reference, known)}`,
+          },
+        ],
+  );
+}
+
+/** A counter is a plan's, whatever the version: what it counts and when it begins again must stay the same. */
+function unlikeVersions(plans: readonly PlanDocument[], known: ReadonlySet<string>): CatalogueFault[] {
+  const first = new Map<string, number>();
+  return plans.flatMap((plan, i) => {
+    const before = first.get(plan.id);
+    if (before === undefined) {
+      first.set(plan.id, i);
+      return [];
+    }
+    return (
+      (['application', 'period', 'timeZone'] as const)
+        .filter((field) => plan[field] !== plans[before][field])
+        // An unknown application has its fault already.
+        .filter(
+          (field) => field !== 'application' || (known.has(plan.application) && known.has(plans[before].application)),
+        )
+        .map((field) => ({
+          path: ['plans', i, field],
+          message:
+            `${plan[field]} differs from ${plans[before][field]} in version ${plans[before].version} of plan ${plan.id} ` +
+            `(plans[${before}]): all versions of a plan share one counter, so give this one a new plan id`,
+        }))
+    );
+  });
+}

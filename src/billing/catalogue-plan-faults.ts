@@ -1,0 +1,61 @@
+import type { CatalogueDocument, PlanDocument } from './catalogue-document.ts';
+import type { CatalogueFault } from './catalogue-fault.ts';
+
+/** Times and tiers: plans that end before they begin, plans of one application in force together, gaps in tiers. */
+export function planFaults({ plans }: CatalogueDocument): CatalogueFault[] {
+  return [...plans.flatMap(endFaults), ...overlaps(plans), ...plans.flatMap(tierFaults)];
+}
+
+function endFaults({ effectiveFrom, effectiveTo }: PlanDocument, plan: number): CatalogueFault[] {
+  if (effectiveTo === null || Date.parse(effectiveTo) > Date.parse(effectiveFrom)) return [];
+  return [
+    { path: ['plans', plan, 'effectiveTo'], message: `${effectiveTo} is not after effectiveFrom ${effectiveFrom}` },
+  ];
+}
+
+interface Span {
+  plan: number;
+  fromMs: number;
+  toMs: number;
+}
+
+/** Names, for each plan, one earlier plan of its application that is still in force when it begins. */
+function overlaps(plans: readonly PlanDocument[]): CatalogueFault[] {
+  const spans = plans.map(({ effectiveFrom, effectiveTo }, plan) => ({
+    plan,
+    fromMs: Date.parse(effectiveFrom),
+    toMs: effectiveTo === null ? Number.POSITIVE_INFINITY : Date.parse(effectiveTo),
+  }));
+  spans.sort((a, b) => a.fromMs - b.fromMs || a.plan - b.plan);
+  const lastToEnd = new Map<string, Span>();
+  return spans.flatMap((span) => {
+    // A plan that ends before it begins has its fault already.
+    if (span.toMs <= span.fromMs) return [];
+    const { application } = plans[span.plan];
+    const before = lastToEnd.get(application);
+    if (before === undefined || span.toMs > before.toMs) lastToEnd.set(application, span);
+    if (before === undefined || before.toMs <= span.fromMs) return [];
+    const message =
+      `${describe(plans[span.plan])} overlaps ${describe(plans[before.plan])} (plans[${before.plan}]): ` +
+      `one plan of application ${application} is in force at a time`;
+    return [{ path: ['plans', span.plan, 'effectiveFrom'], message }];
+  });
+}
+
+function describe({ id, version, effectiveFrom, effectiveTo }: PlanDocument): string {
+  return `${id} version ${version} (${effectiveFrom} to ${effectiveTo ?? 'no end'})`;
+}
+
+function tierFaults({ tiers }: PlanDocument, plan: number): CatalogueFault[] {
+  return tiers.flatMap(({ upToOctets }, i) => {
+    const problem = tierProblem(upToOctets, i === 0 ? 0 : tiers[i - 1].upToOctets, i === tiers.length - 1);
+    return problem === null ? [] : [{ path: ['plans', plan, 'tiers', i, 'upToOctets'], message: problem }];
+  });
+}
+
+function tierProblem(upToOctets: number | null, before: number | null, isLast: boolean): string | null {
+  if (upToOctets === null)
+    return isLast ? null : 'an open tier (null) must be the last: the tiers after it are never reached';
+  if (before !== null && upToOctets <= before) return `tiers must ascend: ${upToOctets} is not above ${before}`;
+  return isLast ? `a gap: octets above ${upToOctets} have no price; end with a tier of upToOctets: null` : null;
+}

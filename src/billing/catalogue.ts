@@ -1,0 +1,65 @@
+/** The catalogue ready for rating: ids resolved to indexes, money in micro-units, times in milliseconds. */
+export interface Catalogue {
+  /** SHA-256 of `canonicalJson`, 64 hex digits: the name that a batch was rated under. */
+  hash: string;
+  /** The validated document with sorted keys: the same catalogue has the same text, however its YAML was laid out. */
+  canonicalJson: string;
+  sponsors: readonly Sponsor[];
+  applications: readonly Application[];
+  plans: readonly Plan[];
+}
+
+export interface Sponsor {
+  id: string;
+  name: string;
+  /** ISO 4217 code; the currency of all of the sponsor's plans. */
+  currency: string;
+  creditLimitMicros: number;
+}
+
+/** Which evidence makes a record the application's: either kind, the tag, the prefix, or both together. */
+export const MATCH_POLICIES = ['any', 'tag', 'ip', 'both'] as const;
+export type MatchPolicy = (typeof MATCH_POLICIES)[number];
+
+export interface Application {
+  id: string;
+  /** Index into `Catalogue.sponsors`. */
+  sponsor: number;
+  match: MatchPolicy;
+  tags: readonly string[];
+  /** CIDR text, v4 or v6, host bits zero. */
+  prefixes: readonly string[];
+  /** Indexes into `Catalogue.plans`, by `effectiveFromMs`; they never overlap. */
+  plans: readonly number[];
+}
+
+export const STATISTICS_PERIODS = ['day', 'week', 'month'] as const;
+export type StatisticsPeriod = (typeof STATISTICS_PERIODS)[number];
+
+export interface Plan {
+  id: string;
+  version: number;
+  /** Index into `Catalogue.applications`. */
+  application: number;
+  /** In force for startTime in [effectiveFromMs, effectiveToMs). */
+  effectiveFromMs: number;
+  /** Infinity: no end. */
+  effectiveToMs: number;
+  period: StatisticsPeriod;
+  /** IANA name. */
+  timeZone: string;
+  /** Basis points by index into CONTENT_TYPES; -1: not covered. */
+  shareBasisPoints: readonly number[];
+  /** Sponsored octets per subscriber and period; Infinity: no quota. */
+  quotaOctets: number;
+  /** Ascending basis points of the quota. */
+  notifyAtBasisPoints: readonly number[];
+  tiers: readonly PriceTier[];
+  latePolicy: 'adjust' | 'refuse';
+}
+
+/** Ascending; the last one is open (`upToOctets` Infinity). */
+export interface PriceTier {
+  upToOctets: number;
+  pricePerMiBMicros: number;
+}

@@ -1,0 +1,139 @@
+import avro, { type Type } from 'avsc';
+import { datumEnd, holdsRepeats, varintEnd, varintValue } from './avro-datum.ts';
+import type { Candidate, Decoded, Decoder } from './decoder.ts';
+import type { Reason } from './outcome.ts';
+
+/** An Avro schema as JSON.parse gives it. */
+export type AvroSchema = avro.Schema;
+
+export interface AvroDecoderOptions {
+  /** What the engine wants to read: the flow record's own schema. */
+  readerSchema: AvroSchema;
+  /** Writers' schemas by the id that a Confluent header names. */
+  schemas: ReadonlyMap<number, AvroSchema>;
+  /** The writers' schema of records without a header; the reader's own if nobody says. */
+  bareSchema?: AvroSchema;
+  /** `auto` takes a first octet of 0 for a Confluent header: a bare record starts with nodeId's length, never 0. */
+  header: 'auto' | 'confluent' | 'bare';
+}
+
+const CONFLUENT_HEADER_OCTETS = 5;
+
+/**
+ * Decodes one Avro datum, with an optional Confluent header (octet 0, schema id as u32 big-endian). The writer's schema is
+ * resolved to the reader's: fields may be added with a default, removed, reordered, renamed by alias or promoted; names
+ * are compared without their namespace, as Avro says. A long beyond 2^53 becomes the nearest double, for the validation
+ * to refuse. Throws, when it is made, on a schema that cannot be resolved.
+ */
+export function avroDecoder(options: AvroDecoderOptions): Decoder {
+  const resolve = (schema: AvroSchema, name: string): Decoder => datumDecoder(options.readerSchema, schema, name);
+  const bare = resolve(options.bareSchema ?? options.readerSchema, 'the schema of records without a header');
+  const byId = new Map([...options.schemas].map(([id, schema]) => [id, resolve(schema, `schema ${id}`)]));
+  return (value) => {
+    const octets = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    const headed = options.header === 'confluent' || (options.header === 'auto' && octets[0] === 0);
+    if (!headed) return bare(octets);
+    if (octets[0] !== 0) return fault('malformed', 'no Confluent header: the first octet is not 0');
+    if (octets.length < CONFLUENT_HEADER_OCTETS) return fault('malformed', 'ends inside of the Confluent header');
+    const id = octets.readUInt32BE(1);
+    const decode = byId.get(id);
+    if (decode === undefined) return fault('unknown_schema', `no schema with the id ${id} is configured`);
+    return decode(octets.subarray(CONFLUENT_HEADER_OCTETS));
+  };
+}
+
+/** Decodes what one writer's schema wrote. */
+function datumDecoder(readerSchema: AvroSchema, writerSchema: AvroSchema, name: string): Decoder {
+  const exact = datumReader(readerSchema, writerSchema, name);
+  const lenient = datumReader(readerSchema, writerSchema, name, nearestDouble);
+  const longs = longFields(readerSchema);
+  // After the readers: they name the schema if it is none.
+  const writer = avro.Type.forSchema(writerSchema);
+  // avsc believes an array's count: a damaged one would keep it busy for years. Flow records rarely hold any.
+  const walk = holdsRepeats(writer) ? datumEnd(writer) : null;
+  return (value) => {
+    const octets = value as Buffer;
+    if (walk?.(octets, 0) === -1) return fault('malformed', `not a datum of ${name}`);
+    const decoded = exact(octets);
+    // Null stands for an unsafe long or for damage: the second reading, which is slow and takes any long, knows which.
+    const settled = decoded !== null && !(decoded.candidate && holdsDoubtfulLong(decoded.candidate, longs));
+    return settled ? decoded : (lenient(octets) ?? fault('malformed', `not a datum of ${name}`));
+  };
+}
+
+/** Reads a datum to its end; null where avsc throws: at a long it cannot hold, or at damage. */
+function datumReader(readerSchema: AvroSchema, writerSchema: AvroSchema, name: string, long?: Type) {
+  const typed = (schema: AvroSchema): Type =>
+    avro.Type.forSchema(schema, {
+      omitRecordMethods: true,
+      ...(long && { typeHook: (inner) => (isLong(inner) ? long : undefined) }),
+    });
+  const reader = typed(readerSchema);
+  let resolver: ReturnType<Type['createResolver']> | undefined;
+  try {
+    const writer = typed(writerSchema);
+    // The very same layout needs no resolver.
+    if (!reader.equals(writer)) resolver = reader.createResolver(writer, { ignoreNamespaces: true });
+  } catch (cause) {
+    throw new TypeError(`${name} cannot be read as a flow record: ${(cause as Error).message}`, { cause });
+  }
+  return (octets: Buffer): Decoded | null => {
+    let read: { value: Candidate; offset: number };
+    try {
+      read = reader.decode(octets, 0, resolver);
+    } catch {
+      // What avsc throws is dropped: its messages may quote the payload.
+      return null;
+    }
+    const { value, offset } = read;
+    if (offset === -1) return fault('malformed', `ends early: ${octets.length} octets are no whole datum of ${name}`);
+    if (offset !== octets.length) return fault('malformed', `${octets.length - offset} octets after the datum's end`);
+    return { candidate: value };
+  };
+}
+
+/**
+ * avsc adds up the zigzag form in a double, where an odd number beyond 2^53 is rounded to an even one: every long below
+ * -2^52 comes out positive, as 2^52 or above, without a word.
+ */
+function holdsDoubtfulLong(candidate: Candidate, longs: readonly string[]): boolean {
+  for (const field of longs) {
+    const value = candidate[field];
+    if (typeof value === 'number' && value >= 2 ** 52) return true;
+  }
+  return false;
+}
+
+function longFields(schema: AvroSchema): readonly string[] {
+  const type = avro.Type.forSchema(schema);
+  if (!(type instanceof avro.types.RecordType)) return [];
+  return type.fields.filter(({ type }) => JSON.stringify(type).includes('"long"')).map(({ name }) => name);
+}
+
+function isLong(schema: AvroSchema): boolean {
+  return schema === 'long' || (typeof schema === 'object' && 'type' in schema && schema.type === 'long');
+}
+
+const plainLong = avro.Type.forSchema('long');
+
+/** A long type that gives the nearest double where avsc's own throws. */
+const nearestDouble = avro.types.LongType.__with(
+  {
+    fromBuffer: (octets: Buffer) => {
+      if (varintEnd(octets, 0) !== octets.length) throw new RangeError('not a long');
+      return varintValue(octets, 0, octets.length);
+    },
+    // The rest serves the defaults of a schema's fields, which avsc writes once when it makes the type.
+    toBuffer: (value: number) => plainLong.toBuffer(value),
+    fromJSON: (value: number) => value,
+    toJSON: (value: number) => value,
+    isValid: (value: unknown) => plainLong.isValid(value),
+    compare: (left: number, right: number) => left - right,
+  },
+  // avsc's own unpacking drops what is beyond 64 bits without a word.
+  true,
+);
+
+function fault(reason: Reason, detail: string): Decoded {
+  return { fault: { reason, detail } };
+}

@@ -1,0 +1,10 @@
+import type { Fault } from './outcome.ts';
+
+/** Fields as they stand in a source's record: named, not yet validated. */
+export type Candidate = Record<string, unknown>;
+
+/** `fault` when the bytes are no record at all; otherwise the fields, for `validateFlowRecord` to judge. */
+export type Decoded = { candidate: Candidate; fault?: undefined } | { candidate?: undefined; fault: Fault };
+
+/** Turns one record's bytes into fields. Never throws on bad input. */
+export type Decoder = (value: Uint8Array) => Decoded;

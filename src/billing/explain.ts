@@ -1,0 +1,128 @@
+import { admit } from './admit.ts';
+import type { Catalogue } from './catalogue.ts';
+import type { Decoder } from './decoder.ts';
+import { EVIDENCES, FlowBatch, UNDECIDED } from './flow-batch.ts';
+import { CONTENT_TYPES } from './flow-record.ts';
+import { parseCidr } from './ip-address.ts';
+import { Lane } from './lane.ts';
+import { formatMicros } from './money.ts';
+import { outcomeOf, REASONS } from './outcome.ts';
+import { classifyBatch, rateBatch } from './pipeline.ts';
+import type { Rules } from './rules.ts';
+
+/** One step of a record's way, in words. */
+export interface Explanation {
+  step: 'decode' | 'evidence' | 'application' | 'plan' | 'content' | 'quota' | 'price' | 'outcome';
+  text: string;
+}
+
+/** The counter that an explanation starts from: what the journal has, or zeros. */
+export interface CounterBefore {
+  usedOctets: number;
+  carry: number;
+}
+
+export type CounterLookUp = (subscriber: string, planId: string, periodStart: number) => Promise<CounterBefore>;
+
+/** Takes one record through the same steps as the engine and says at each of them what was found and why. */
+export async function explainRecord(
+  value: Uint8Array,
+  decode: Decoder,
+  rules: Rules,
+  pseudonymKey: Uint8Array,
+  counterOf: CounterLookUp,
+): Promise<Explanation[]> {
+  const lane = new Lane({ pseudonymKey, duplicateWindowRecords: 1 });
+  const batch = new FlowBatch(1);
+  admit(batch, { offset: 0, key: null, value }, { decode, keyedByMsisdn: false }, lane, rules);
+  if (batch.reason[0] !== UNDECIDED) return [{ step: 'decode', text: batch.rejections[0].detail }, outcome(batch)];
+  const subscriber = Buffer.from(lane.subscribers.pseudonym(0)).toString('hex');
+  const octets = `${batch.uplinkOctets[0]} octets up, ${batch.downlinkOctets[0]} down`;
+  const steps: Explanation[] = [{ step: 'decode', text: `a flow record of subscriber ${subscriber}: ${octets}` }];
+
+  classifyBatch(batch, lane, rules);
+  steps.push(evidence(batch, rules.catalogue), ...application(batch, rules.catalogue));
+  if (batch.plan[0] >= 0) steps.push(plan(batch, rules.catalogue));
+  if (batch.reason[0] !== UNDECIDED) return [...steps, outcome(batch)];
+
+  const { id } = rules.catalogue.plans[batch.plan[0]];
+  const before = await counterOf(subscriber, id, batch.periodStart[0]);
+  const slot = lane.counters.open(0, lane.planPeriods.numberOf(id, batch.periodStart[0]));
+  lane.counters.usedOctets[slot] = before.usedOctets;
+  lane.counters.carry[slot] = before.carry;
+  rateBatch(batch, lane, rules);
+  return [...steps, ...rating(batch, rules.catalogue, before), outcome(batch)];
+}
+
+function evidence(batch: FlowBatch, catalogue: Catalogue): Explanation {
+  const tag = batch.tagApplication[0];
+  const byTag =
+    tag === -1 ? 'no tag' : tag === -2 ? 'a tag that nobody claims' : `the tag of ${catalogue.applications[tag].id}`;
+  const prefix = longestPrefix(batch.remoteAddress, catalogue);
+  const byIp =
+    prefix === null
+      ? 'no prefix holds the remote address'
+      : `${prefix.cidr} of ${prefix.applicationId} holds the remote address`;
+  return { step: 'evidence', text: `${byTag}; ${byIp}; evidence: ${EVIDENCES[batch.evidence[0]]}` };
+}
+
+function application(batch: FlowBatch, catalogue: Catalogue): Explanation[] {
+  const application = catalogue.applications[batch.application[0]];
+  if (application === undefined) return [];
+  const { id, sponsor, match } = application;
+  return [{ step: 'application', text: `${id} of sponsor ${catalogue.sponsors[sponsor].id}, match policy ${match}` }];
+}
+
+function plan(batch: FlowBatch, catalogue: Catalogue): Explanation {
+  const { id, version, period, timeZone } = catalogue.plans[batch.plan[0]];
+  return { step: 'plan', text: `${id} version ${version}: a ${period} in ${timeZone}` };
+}
+
+function rating(batch: FlowBatch, catalogue: Catalogue, before: CounterBefore): Explanation[] {
+  const plan = catalogue.plans[batch.plan[0]];
+  const { currency } = catalogue.sponsors[catalogue.applications[plan.application].sponsor];
+  const sponsored = batch.sponsoredOctets[0];
+  const share = plan.shareBasisPoints[batch.contentType[0]];
+  const periodStart = new Date(batch.periodStart[0] * 86_400_000).toISOString().slice(0, 10);
+  const quota = plan.quotaOctets === Number.POSITIVE_INFINITY ? 'no quota' : `a quota of ${plan.quotaOctets}`;
+  return [
+    {
+      step: 'content',
+      text: `${CONTENT_TYPES[batch.contentType[0]]}: ${share / 100} % is sponsored, carry ${before.carry}`,
+    },
+    {
+      step: 'quota',
+      text: `${quota}; ${before.usedOctets} octets used since ${periodStart}, ${batch.usedOctetsAfter[0]} after this record`,
+    },
+    {
+      step: 'price',
+      text: `${sponsored} octets sponsored for ${formatMicros(batch.chargeMicros[0])} ${currency}; ${batch.octets(0) - sponsored} are the subscriber’s`,
+    },
+  ];
+}
+
+function outcome(batch: FlowBatch): Explanation {
+  const { reason, meaning } = REASONS[batch.reason[0]];
+  return { step: 'outcome', text: `${outcomeOf(batch.reason[0])}: ${reason} (${meaning})` };
+}
+
+/** The text of the prefix that the engine's table found: a plain scan, as one record may take its time. */
+function longestPrefix(address: Uint32Array, catalogue: Catalogue): { cidr: string; applicationId: string } | null {
+  let best: { cidr: string; applicationId: string; length: number } | null = null;
+  for (const { id, prefixes } of catalogue.applications) {
+    for (const cidr of prefixes) {
+      const parsed = parseCidr(cidr);
+      if (parsed === null || !holds(parsed, address) || (best !== null && best.length >= parsed.length)) continue;
+      best = { cidr, applicationId: id, length: parsed.length };
+    }
+  }
+  return best;
+}
+
+function holds(prefix: { words: Uint32Array; length: number }, address: Uint32Array): boolean {
+  for (let word = 0, rest = prefix.length; rest > 0; word++, rest -= 32) {
+    const mask = rest >= 32 ? 0xffffffff : ~(0xffffffff >>> rest);
+    if (((prefix.words[word] ^ address[word]) & mask) !== 0) return false;
+  }
+  return true;
+}

@@ -1,0 +1,97 @@
+import { type Fault, REASON_CODE } from './outcome.ts';
+
+/** How a record was recognised as an application's; the order is the code in columns. */
+export const EVIDENCES = ['none', 'tag', 'ip', 'tag+ip'] as const;
+
+/** `tagApplication` of a record without a tag, and of one whose tag nobody claims. */
+export const NO_TAG = -1;
+export const UNKNOWN_TAG = -2;
+
+/** A reason that is not one yet: the record is still on its way through the steps. */
+export const UNDECIDED = 255;
+
+/** Why a record was rejected, in words that name no subscriber. */
+export interface Rejection {
+  row: number;
+  detail: string;
+}
+
+/**
+ * One batch in columns: row i of every array is the i-th record read. The steps of the pipeline fill the columns from
+ * left to right. Numbers are doubles where 32 bits do not do; all of them are integers below 2^53.
+ */
+export class FlowBatch {
+  readonly capacity: number;
+  count = 0;
+  /** Octets of the records' bytes as read: what the batch's cap in octets counts. */
+  readOctets = 0;
+  /** Records whose message key is not their MSISDN: the producer breaks the promise that keeps a subscriber together. */
+  keyMismatches = 0;
+  readonly rejections: Rejection[] = [];
+  /** The records' bytes, for the payloads of the rejected ones. */
+  readonly values: Uint8Array[] = [];
+
+  // what the record says
+  readonly offset: Float64Array;
+  /** Index into the lane's node names. */
+  readonly node: Uint32Array;
+  readonly localSequenceNumber: Float64Array;
+  readonly fingerprint: Uint32Array;
+  /** Index into the lane's subscribers. */
+  readonly subscriber: Uint32Array;
+  readonly startTimeMs: Float64Array;
+  readonly endTimeMs: Float64Array;
+  /** Four 32 bit words a row; IPv4 as ::ffff:a.b.c.d. */
+  readonly remoteAddress: Uint32Array;
+  /** Application that claims the record's tag, or NO_TAG, or UNKNOWN_TAG. */
+  readonly tagApplication: Int32Array;
+  readonly contentType: Uint8Array;
+  readonly uplinkOctets: Float64Array;
+  readonly downlinkOctets: Float64Array;
+
+  // what was decided
+  readonly reason: Uint8Array;
+  readonly evidence: Uint8Array;
+  readonly application: Int32Array;
+  readonly plan: Int32Array;
+  /** First day of the record's period in the plan's time zone, days since 1970-01-01. */
+  readonly periodStart: Uint16Array;
+  readonly sponsoredOctets: Float64Array;
+  readonly chargeMicros: Float64Array;
+  readonly usedOctetsAfter: Float64Array;
+  readonly carryAfter: Uint16Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.offset = new Float64Array(capacity);
+    this.node = new Uint32Array(capacity);
+    this.localSequenceNumber = new Float64Array(capacity);
+    this.fingerprint = new Uint32Array(capacity);
+    this.subscriber = new Uint32Array(capacity);
+    this.startTimeMs = new Float64Array(capacity);
+    this.endTimeMs = new Float64Array(capacity);
+    this.remoteAddress = new Uint32Array(capacity * 4);
+    this.tagApplication = new Int32Array(capacity).fill(NO_TAG);
+    this.contentType = new Uint8Array(capacity);
+    this.uplinkOctets = new Float64Array(capacity);
+    this.downlinkOctets = new Float64Array(capacity);
+    this.reason = new Uint8Array(capacity).fill(UNDECIDED);
+    this.evidence = new Uint8Array(capacity);
+    this.application = new Int32Array(capacity).fill(-1);
+    this.plan = new Int32Array(capacity).fill(-1);
+    this.periodStart = new Uint16Array(capacity);
+    this.sponsoredOctets = new Float64Array(capacity);
+    this.chargeMicros = new Float64Array(capacity);
+    this.usedOctetsAfter = new Float64Array(capacity);
+    this.carryAfter = new Uint16Array(capacity);
+  }
+
+  reject(row: number, fault: Fault): void {
+    this.reason[row] = REASON_CODE[fault.reason];
+    this.rejections.push({ row, detail: fault.detail });
+  }
+
+  octets(row: number): number {
+    return this.uplinkOctets[row] + this.downlinkOctets[row];
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * One flow record: the usage of one terminal with one remote address in one interval, a partial CDR (TS 32.298).
+ * Its identity is (`nodeId`, `localSequenceNumber`).
+ */
+export interface FlowRecord {
+  nodeId: string;
+  /** Consecutive per node. */
+  localSequenceNumber: number;
+  chargingId: number;
+  /** Number of this partial record within its session. */
+  recordSequenceNumber: number;
+  /** E.164 digits, at most 15. */
+  servedMsisdn: string;
+  servedImsi: string | null;
+  /** Milliseconds since 1970-01-01T00:00Z; the record's period is the one that holds this instant. */
+  startTime: number;
+  endTime: number;
+  terminalIp: string;
+  terminalPort: number;
+  remoteIp: string;
+  remotePort: number;
+  protocol: number;
+  zeroRatingTag: string | null;
+  contentType: ContentType | null;
+  ratingGroup: number | null;
+  serviceIdentifier: number | null;
+  /** IP octets sent by the terminal. */
+  uplinkOctets: number;
+  /** IP octets received by the terminal. */
+  downlinkOctets: number;
+}
+
+/** Content types that a plan can name; `unknown` stands for a record that names none. */
+export const CONTENT_TYPES = ['text', 'voice', 'image', 'video', 'other', 'unknown'] as const;
+export type ContentType = (typeof CONTENT_TYPES)[number];
+
+export const FLOW_RECORD_FIELDS = [
+  'nodeId',
+  'localSequenceNumber',
+  'chargingId',
+  'recordSequenceNumber',
+  'servedMsisdn',
+  'servedImsi',
+  'startTime',
+  'endTime',
+  'terminalIp',
+  'terminalPort',
+  'remoteIp',
+  'remotePort',
+  'protocol',
+  'zeroRatingTag',
+  'contentType',
+  'ratingGroup',
+  'serviceIdentifier',
+  'uplinkOctets',
+  'downlinkOctets',
+] as const satisfies readonly (keyof FlowRecord)[];

@@ -1,0 +1,82 @@
+/**
+ * What became of a record, and the one reason for it. The order of this list is the order in which the checks are made:
+ * the first that applies is the record's reason. `charged` means rated under a plan, even if the sponsor's part is 0
+ * octets; `rejected` means that it could not be rated; nothing is ever dropped without one of these words.
+ */
+export const REASONS = [
+  // rejected: could not be rated; the payload is kept
+  { reason: 'oversized_record', outcome: 'rejected', meaning: 'larger than the limit for one record' },
+  { reason: 'malformed', outcome: 'rejected', meaning: 'not decodable as JSON, CSV or Avro' },
+  {
+    reason: 'unknown_schema',
+    outcome: 'rejected',
+    meaning: 'the Confluent header names a schema id nobody configured',
+  },
+  { reason: 'missing_field', outcome: 'rejected', meaning: 'a field that a flow record must have is absent' },
+  { reason: 'invalid_field', outcome: 'rejected', meaning: 'a field has another type or range than the schema says' },
+  { reason: 'invalid_msisdn', outcome: 'rejected', meaning: 'servedMsisdn is not 1 to 15 digits' },
+  { reason: 'time_out_of_range', outcome: 'rejected', meaning: 'a time outside of 1970 to 2149' },
+  { reason: 'end_before_start', outcome: 'rejected', meaning: 'endTime is before startTime' },
+  { reason: 'invalid_ip', outcome: 'rejected', meaning: 'terminalIp or remoteIp is not an IPv4 or IPv6 address' },
+  { reason: 'unknown_content_type', outcome: 'rejected', meaning: 'contentType is none of the known words' },
+  { reason: 'negative_octets', outcome: 'rejected', meaning: 'uplinkOctets or downlinkOctets is below 0' },
+  { reason: 'octets_out_of_range', outcome: 'rejected', meaning: 'more octets than one record can have (2^48 - 1)' },
+  { reason: 'conflicting_duplicate', outcome: 'rejected', meaning: 'an identity seen before, with other content' },
+  // duplicate: dropped before it is charged
+  {
+    reason: 'duplicate',
+    outcome: 'duplicate',
+    meaning: 'an identity seen before in the window, with the same content',
+  },
+  // not sponsored: the subscriber's own traffic
+  { reason: 'no_evidence', outcome: 'not_sponsored', meaning: 'no tag, and no proxy prefix holds the remote address' },
+  { reason: 'unknown_tag', outcome: 'not_sponsored', meaning: 'a tag nobody claims, and no prefix matches either' },
+  { reason: 'evidence_conflict', outcome: 'not_sponsored', meaning: 'tag and prefix name different applications' },
+  { reason: 'tag_missing', outcome: 'not_sponsored', meaning: 'the match policy asks for a tag' },
+  { reason: 'prefix_missing', outcome: 'not_sponsored', meaning: 'the match policy asks for a proxy address' },
+  { reason: 'sponsor_suspended', outcome: 'not_sponsored', meaning: 'the sponsor is suspended' },
+  { reason: 'no_plan', outcome: 'not_sponsored', meaning: 'no plan of the application is in force at startTime' },
+  { reason: 'content_not_covered', outcome: 'not_sponsored', meaning: 'the plan does not cover the content type' },
+  // could not be charged after all: the counter would leave the exact integers
+  { reason: 'charge_out_of_range', outcome: 'rejected', meaning: 'the counter or the charge would pass 2^53 - 1' },
+  // charged
+  {
+    reason: 'quota_exhausted',
+    outcome: 'charged',
+    meaning: 'nothing was left of the quota: all octets are the subscriber’s',
+  },
+  {
+    reason: 'quota_reached',
+    outcome: 'charged',
+    meaning: 'this record used up the quota; the rest is the subscriber’s',
+  },
+  { reason: 'sponsored', outcome: 'charged', meaning: 'sponsored by the plan’s share' },
+] as const satisfies readonly { reason: string; outcome: Outcome; meaning: string }[];
+
+export const OUTCOMES = ['charged', 'not_sponsored', 'duplicate', 'rejected'] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+export type Reason = (typeof REASONS)[number]['reason'];
+
+/** A record that cannot be rated says why: a value, never an exception. */
+export interface Fault {
+  reason: Reason;
+  /** Names the field and what was wrong with it; never a subscriber's identity. */
+  detail: string;
+}
+
+/** Reason to its place in REASONS: the small integer that columns hold. */
+export const REASON_CODE = Object.fromEntries(REASONS.map(({ reason }, code) => [reason, code])) as Record<
+  Reason,
+  number
+>;
+
+export function outcomeOf(reasonCode: number): Outcome {
+  const entry = REASONS[reasonCode];
+  if (entry === undefined) throw new RangeError(`no reason has the code ${reasonCode}`);
+  return entry.outcome;
+}
+
+/** Was the record rejected before its fields were taken? Then nothing but its bytes is known. */
+export function failedAtTheDoor(reasonCode: number): boolean {
+  return reasonCode < REASON_CODE.conflicting_duplicate;
+}

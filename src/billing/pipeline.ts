@@ -1,0 +1,59 @@
+import { type FlowBatch, UNDECIDED } from './flow-batch.ts';
+import type { Lane } from './lane.ts';
+import { REASON_CODE, type Reason } from './outcome.ts';
+import { rate } from './rate.ts';
+import type { Rules } from './rules.ts';
+
+/**
+ * The way of a record, after `admit` has decoded and validated it into the batch's columns:
+ *
+ *     dropDuplicate -> classify -> choose a plan | counters at hand? | -> rate
+ *
+ * The first step that has a reason decides; a record that passes all of them is rated. Between the two halves the shell
+ * makes sure that the counters of every period the batch touches are in memory.
+ */
+export function classifyBatch(batch: FlowBatch, lane: Lane, rules: Rules): void {
+  for (let row = 0; row < batch.count; row++) {
+    lane.duplicates.advance(lane.position + row);
+    if (batch.reason[row] !== UNDECIDED) continue;
+    const reason =
+      dropDuplicate(batch, row, lane) ??
+      rules.evidence.classify(batch, row) ??
+      rules.planBook.choose(batch, row, rules.suspended);
+    if (reason !== null) batch.reason[row] = REASON_CODE[reason];
+  }
+}
+
+/** First day of the earliest period that the undecided records count in; Infinity if there is none. */
+export function earliestPeriodStart(batch: FlowBatch): number {
+  let earliest = Number.POSITIVE_INFINITY;
+  for (let row = 0; row < batch.count; row++) {
+    if (batch.reason[row] === UNDECIDED && batch.periodStart[row] < earliest) earliest = batch.periodStart[row];
+  }
+  return earliest;
+}
+
+export function rateBatch(batch: FlowBatch, lane: Lane, rules: Rules): void {
+  const { counters, planPeriods } = lane;
+  for (let row = 0; row < batch.count; row++) {
+    if (batch.reason[row] !== UNDECIDED) continue;
+    const plan = rules.catalogue.plans[batch.plan[row]];
+    const slot = counters.open(batch.subscriber[row], planPeriods.numberOf(plan.id, batch.periodStart[row]));
+    const reason = rate(batch, row, plan, counters, slot);
+    if (reason === 'charge_out_of_range') batch.reject(row, { reason, detail: 'counter or charge above 2^53 - 1' });
+    else batch.reason[row] = REASON_CODE[reason];
+  }
+  lane.position += batch.count;
+}
+
+function dropDuplicate(batch: FlowBatch, row: number, lane: Lane): Reason | null {
+  const ordinal = lane.position + row;
+  const node = batch.node[row];
+  const sequence = batch.localSequenceNumber[row];
+  const seen = lane.duplicates.see(ordinal, node, sequence, batch.fingerprint[row]);
+  if (seen === 'new') return null;
+  if (seen === 'duplicate') return 'duplicate';
+  const reason = 'conflicting_duplicate';
+  batch.reject(row, { reason, detail: `${lane.nodes.list[node]} ${sequence} was seen before with other content` });
+  return reason;
+}

@@ -1,0 +1,33 @@
+/** A plan's statistics period: what a counter counts in. All versions of a plan count together. */
+export interface PlanPeriod {
+  planId: string;
+  /** First day, days since 1970-01-01. */
+  periodStart: number;
+}
+
+/** Names plan periods by small integers. */
+export class PlanPeriods {
+  readonly #periods: PlanPeriod[] = [];
+  readonly #numbers = new Map<string, Map<number, number>>();
+
+  numberOf(planId: string, periodStart: number): number {
+    let byStart = this.#numbers.get(planId);
+    if (byStart === undefined) {
+      byStart = new Map();
+      this.#numbers.set(planId, byStart);
+    }
+    let number = byStart.get(periodStart);
+    if (number === undefined) {
+      number = this.#periods.push({ planId, periodStart }) - 1;
+      byStart.set(periodStart, number);
+    }
+    return number;
+  }
+
+  /** Numbers of the same plan's periods that begin after `periodStart`. */
+  laterThan(planId: string, periodStart: number): number[] {
+    const later: number[] = [];
+    for (const [start, number] of this.#numbers.get(planId) ?? []) if (start > periodStart) later.push(number);
+    return later;
+  }
+}
