@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ChdbResult, drainPending, Session } from 'chdb';
+import type { ClickHouseRequest } from './clickhouse-request.ts';
+import { quote, readFromFile } from './clickhouse-statement.ts';
+
+/** ClickHouse in this process, seen as a server sees it: every request is a session of its own. */
+export interface ChdbEngine {
+  version: string;
+  timezone: string;
+  execute(request: ClickHouseRequest): Promise<ChdbResult>;
+  /** To be called when no request is under way. */
+  stop(): Promise<void>;
+}
+
+/** Opens the data directory at `path`. A process can hold one only, and a directory belongs to one process at a time. */
+export async function openChdbEngine(path: string): Promise<ChdbEngine> {
+  // The engine lives as long as any session does: this one keeps it up between requests.
+  const anchor = new Session(path);
+  const staging = join(path, 'http-staging');
+  await mkdir(staging, { recursive: true });
+  const facts = await anchor.queryAsync('SELECT version(), timezone()', { format: 'TabSeparated' });
+  const [version = '', timezone = ''] = facts.text().trim().split('\t');
+
+  async function stop(): Promise<void> {
+    anchor.close();
+    await drainPending();
+    await rm(staging, { recursive: true, force: true });
+  }
+  return { version, timezone, execute: (request) => executeAlone(path, staging, request), stop };
+}
+
+// chdb keeps what SET and USE change for as long as the session lives. A session costs about two milliseconds, so every
+// request gets a new one: nothing leaks into the next request, and requests run beside each other as on a server.
+async function executeAlone(path: string, staging: string, request: ClickHouseRequest): Promise<ChdbResult> {
+  const session = new Session(path);
+  const file = join(staging, randomUUID());
+  try {
+    if (request.database !== null) await session.queryAsync(`USE ${quoteName(request.database)}`);
+    for (const [name, value] of request.settings) await session.queryAsync(`SET ${quoteName(name)} = ${quote(value)}`);
+    const sql = await stage(request, file);
+    return await session.queryAsync(sql, { format: request.defaultFormat });
+  } finally {
+    session.close();
+    await rm(file, { force: true });
+  }
+}
+
+/** Statements as text cannot carry binary data to chdb, so the data goes through a file. */
+async function stage({ sql, data }: ClickHouseRequest, file: string): Promise<string> {
+  const staged = data.length === 0 ? null : readFromFile(sql, file);
+  if (staged === null) return data.length === 0 ? sql : `${sql}\n${data.toString('utf8')}`;
+  await writeFile(file, data);
+  return staged;
+}
+
+function quoteName(name: string): string {
+  return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``;
+}

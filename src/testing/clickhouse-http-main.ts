@@ -1,0 +1,21 @@
+import { startClickHouseHttp } from './clickhouse-http.ts';
+
+// Usage: node clickhouse-http-main.js DIRECTORY [PORT]. Tells its parent, or a person, the URL when it is ready.
+const [path, port] = process.argv.slice(2);
+if (path === undefined) throw new Error('usage: clickhouse-http-main DIRECTORY [PORT]');
+const server = await startClickHouseHttp({ path, port: Number(port ?? 0) });
+
+let stopping = false;
+async function stop(): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  await server.stop();
+  process.exit(0);
+}
+process.on('SIGTERM', stop);
+process.on('SIGINT', stop);
+// A child must not outlive its parent, however that ends: the channel between them closes with the parent.
+process.on('disconnect', stop);
+
+if (process.send) process.send(server.url);
+else console.log(server.url);

@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { hostname, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { finished } from 'node:stream/promises';
+import { type ChdbEngine, openChdbEngine } from './chdb-engine.ts';
+import { toHttpException } from './clickhouse-exception.ts';
+import { readRequest } from './clickhouse-request.ts';
+import { formatOf } from './clickhouse-statement.ts';
+
+/** ClickHouse's HTTP interface over the embedded engine. */
+export interface ClickHouseHttp {
+  /** For `createClient({ url })`. */
+  url: string;
+  /** Waits for the statements under way. */
+  stop(): Promise<void>;
+}
+
+export interface ClickHouseHttpOptions {
+  /** Data directory; without it a temporary one, deleted at the end. No other process may have it open. */
+  path?: string;
+  /** Without it, or 0: a free one. */
+  port?: number;
+}
+
+/**
+ * Serves the part of the HTTP interface that `@clickhouse/client` uses, on the loopback interface, without a ClickHouse
+ * server. Users and passwords are not checked; HTTP sessions, roles and compressed answers are not there; the summary of
+ * an insert does not count what was written. Runs in this process, which then can open no other data directory.
+ */
+export async function startClickHouseHttp(options: ClickHouseHttpOptions = {}): Promise<ClickHouseHttp> {
+  const path = resolve(options.path ?? (await mkdtemp(join(tmpdir(), 'zerorate-clickhouse-'))));
+  const engine = await openChdbEngine(path);
+  const underWay = new Set<Promise<void>>();
+  const server = createServer((request, response) => {
+    const answered = answer(engine, request, response).finally(() => underWay.delete(answered));
+    underWay.add(answered);
+  });
+  server.listen(options.port ?? 0, '127.0.0.1');
+  await once(server, 'listening');
+
+  async function stop(): Promise<void> {
+    server.close();
+    await Promise.all(underWay);
+    server.closeAllConnections();
+    await engine.stop();
+    if (options.path === undefined) await rm(path, { recursive: true, force: true });
+  }
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, stop };
+}
+
+async function answer(engine: ChdbEngine, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url ?? '/', 'http://localhost');
+  if (url.pathname === '/ping') response.end('Ok.\n');
+  else await answerQuery(engine, request, url, response);
+  // A client that went away makes this reject; its statement was carried out all the same, as on a server.
+  await finished(response).catch(() => {});
+}
+
+async function answerQuery(
+  engine: ChdbEngine,
+  request: IncomingMessage,
+  url: URL,
+  response: ServerResponse,
+): Promise<void> {
+  response.setHeader('X-ClickHouse-Server-Display-Name', hostname());
+  response.setHeader('X-ClickHouse-Query-Id', url.searchParams.get('query_id') ?? randomUUID());
+  response.setHeader('X-ClickHouse-Timezone', engine.timezone);
+  try {
+    const query = await readRequest(request, url);
+    const result = await engine.execute(query);
+    response.setHeader('X-ClickHouse-Format', formatOf(query.sql) ?? query.defaultFormat);
+    response.setHeader('X-ClickHouse-Summary', summaryOf(result));
+    response.end(result.bytes());
+  } catch (error) {
+    const { status, code, body } = toHttpException(error, engine.version);
+    response.writeHead(status, { 'X-ClickHouse-Exception-Code': code, 'Content-Type': 'text/plain' }).end(body);
+  }
+}
+
+/** Strings, as ClickHouse writes them; what chdb does not count is left out. `elapsed` is in seconds. */
+function summaryOf({ rowsRead, bytesRead, elapsed }: { rowsRead: number; bytesRead: number; elapsed: number }): string {
+  return JSON.stringify({
+    read_rows: String(rowsRead),
+    read_bytes: String(bytesRead),
+    elapsed_ns: String(Math.round(elapsed * 1e9)),
+  });
+}

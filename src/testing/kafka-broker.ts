@@ -1,0 +1,129 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { freePort } from './free-port.ts';
+import { awaitKafka } from './kafka-ready.ts';
+import { TestServerError } from './test-server-error.ts';
+
+const CLUSTER_ID = '4L6g3nShT-eMCtK--X86sw';
+const JAVA = process.env.JAVA_HOME ? join(process.env.JAVA_HOME, 'bin', 'java') : 'java';
+const JAVA_OPTIONS = ['-Xms256m', '-Xmx512m', '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
+
+// The broker must not outlive its parent, however that ends. The parent holds the write end of the broker's standard
+// input; when the parent is gone the watcher reads the end of it and kills the broker. `exec` gives the broker the
+// shell's own pid.
+const DIE_WITH_PARENT = 'exec 3<&0; (cat <&3 >/dev/null; kill -9 $$ 2>/dev/null) & exec "$@" </dev/null 3<&-';
+
+/** One broker that is also its own controller, on the loopback interface, with its log in a temporary folder. */
+export interface KafkaBroker {
+  brokers: string[];
+  /** Ends the broker and deletes its log. */
+  stop(): Promise<void>;
+  /** Ends the broker as a crash would (SIGKILL). Its log stays. */
+  kill(): Promise<void>;
+  /**
+   * Starts the broker again over the same log and on the same port, after `kill` or instead of a running one. After a
+   * kill the controller waits for the old session to end: `broker.session.timeout.ms`, 9 seconds unless it is set.
+   */
+  restart(): Promise<void>;
+}
+
+/** Starts a broker from the folder of Kafka's jars. `properties` go over the ones chosen here. */
+export async function startKafkaBroker(jars: string, properties: Record<string, string> = {}): Promise<KafkaBroker> {
+  const folder = await mkdtemp(join(tmpdir(), 'zerorate-kafka-'));
+  const address = `127.0.0.1:${await freePort()}`;
+  const all = { ...brokerProperties(join(folder, 'log'), address, await freePort()), ...properties };
+  const lines = Object.entries(all).map(([name, value]) => `${name}=${value}\n`);
+  await writeFile(join(folder, 'server.properties'), lines.join(''));
+
+  let running: ChildProcess | null = null;
+  async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    if (running !== null) await endProcess(running, signal);
+    running = null;
+  }
+  async function start(): Promise<void> {
+    running = spawnBroker(jars, folder);
+    await awaitBroker(running, address, folder);
+  }
+  async function stop(): Promise<void> {
+    await end('SIGKILL');
+    await rm(folder, { recursive: true, force: true });
+  }
+  async function restart(): Promise<void> {
+    await end('SIGTERM');
+    await start();
+  }
+
+  try {
+    await formatLog(jars, folder);
+    await start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { brokers: [address], stop, kill: () => end('SIGKILL'), restart };
+}
+
+function brokerProperties(logFolder: string, address: string, controllerPort: number): Record<string, string> {
+  return {
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    listeners: `PLAINTEXT://${address},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://${address}`,
+    'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'log.dirs': logFolder,
+    // A test that forgets to create its topic fails here, as it would on a carrier's cluster.
+    'auto.create.topics.enable': 'false',
+    'offsets.topic.replication.factor': '1',
+    'offsets.topic.num.partitions': '4',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+    'transaction.state.log.num.partitions': '4',
+    'group.initial.rebalance.delay.ms': '0',
+    'num.network.threads': '2',
+    'num.io.threads': '4',
+    'background.threads': '2',
+    'log.cleaner.dedupe.buffer.size': '16777216',
+  };
+}
+
+async function formatLog(jars: string, folder: string): Promise<void> {
+  const tool = ['-XX:TieredStopAtLevel=1', '-cp', `${jars}/*`, 'kafka.tools.StorageTool'];
+  try {
+    await promisify(execFile)(JAVA, [...tool, 'format', '-t', CLUSTER_ID, '-c', join(folder, 'server.properties')]);
+  } catch (cause) {
+    throw new TestServerError('broker_exited', `Kafka needs Java 17 or newer: ${(cause as Error).message}`, cause);
+  }
+}
+
+function spawnBroker(jars: string, folder: string): ChildProcess {
+  const log = openSync(join(folder, 'server.log'), 'a');
+  const command = [JAVA, ...JAVA_OPTIONS, '-cp', `${jars}/*`, 'kafka.Kafka', join(folder, 'server.properties')];
+  const child = spawn('sh', ['-c', DIE_WITH_PARENT, 'sh', ...command], { stdio: ['pipe', log, log] });
+  closeSync(log);
+  return child;
+}
+
+async function awaitBroker(child: ChildProcess, address: string, folder: string): Promise<void> {
+  const exited = new AbortController();
+  child.once('exit', () => exited.abort());
+  try {
+    await awaitKafka([address], exited.signal);
+  } catch (cause) {
+    const log = await readFile(join(folder, 'server.log'), 'utf8');
+    throw new TestServerError('broker_exited', `the Kafka broker did not start:\n${log.slice(-2000)}`, cause);
+  }
+}
+
+async function endProcess(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  child.kill(signal);
+  await exit;
+}

@@ -1,0 +1,79 @@
+import { dockerAnswers } from './docker.ts';
+import { startKafkaBroker } from './kafka-broker.ts';
+import { awaitKafka } from './kafka-ready.ts';
+import { mavenJars } from './maven-artifacts.ts';
+import { TestServerError } from './test-server-error.ts';
+
+const KAFKA_VERSION = '4.4.0';
+// Confluent's platform 8.1 holds Apache Kafka 4.1; Testcontainers' Kafka module runs Confluent's images.
+const KAFKA_IMAGE = 'confluentinc/cp-kafka:8.1.0';
+
+/** A real Kafka cluster for a test. */
+export interface KafkaServer {
+  brokers: string[];
+  origin: 'KAFKA_BROKERS' | 'testcontainers' | 'maven';
+  /** Ends what was started here; leaves a cluster of `KAFKA_BROKERS` alone. */
+  stop(): Promise<void>;
+  /** Only with origin `maven`: ends the broker as a crash would; its log stays. */
+  kill?(): Promise<void>;
+  /** Only with origin `maven`: starts it again over the same log and on the same port. */
+  restart?(): Promise<void>;
+}
+
+export interface KafkaOptions {
+  /** Broker properties over the chosen ones; only a broker with origin `maven` takes them. */
+  properties?: Record<string, string>;
+}
+
+/**
+ * The cluster that the environment variable `KAFKA_BROKERS` names (comma-separated host:port), else a container where
+ * Docker answers, else a broker from its own jars through Maven and Java 17. Rejects with a `TestServerError` where none
+ * of them is to be had, or where the named cluster does not answer within a minute.
+ */
+export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServer> {
+  if (process.env.KAFKA_BROKERS) return useBrokers(process.env.KAFKA_BROKERS);
+
+  const causes: Error[] = [];
+  for (const start of [startFromContainer, startFromMaven]) {
+    try {
+      return await start(options);
+    } catch (error) {
+      causes.push(error as Error);
+    }
+  }
+  const reasons = causes.map((cause) => `  - ${cause.message}`).join('\n');
+  throw new TestServerError(
+    'kafka_unavailable',
+    `no Kafka for this test. Install Java 17 and Maven, or start Docker, or set KAFKA_BROKERS=host:port.\n${reasons}`,
+    new AggregateError(causes),
+  );
+}
+
+async function useBrokers(list: string): Promise<KafkaServer> {
+  const brokers = list.split(',').map((address) => address.trim());
+  await awaitKafka(brokers);
+  return { brokers, origin: 'KAFKA_BROKERS', stop: async () => {} };
+}
+
+async function startFromContainer(): Promise<KafkaServer> {
+  if (!(await dockerAnswers())) throw new TestServerError('kafka_unavailable', 'no Docker engine answers');
+  const { KafkaContainer } = await import('@testcontainers/kafka');
+  const container = await new KafkaContainer(KAFKA_IMAGE)
+    .withEnvironment({
+      KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR: '1',
+      KAFKA_AUTO_CREATE_TOPICS_ENABLE: 'false',
+    })
+    .start();
+  const brokers = [`${container.getHost()}:${container.getMappedPort(9093)}`];
+  await awaitKafka(brokers);
+  const stop = async () => {
+    await container.stop();
+  };
+  return { brokers, origin: 'testcontainers', stop };
+}
+
+async function startFromMaven(options: KafkaOptions): Promise<KafkaServer> {
+  const artifacts = [`org.apache.kafka:kafka_2.13:${KAFKA_VERSION}`, 'org.slf4j:slf4j-simple:1.7.36'];
+  const jars = await mavenJars(`kafka-${KAFKA_VERSION}`, artifacts);
+  return { ...(await startKafkaBroker(jars, options.properties)), origin: 'maven' };
+}

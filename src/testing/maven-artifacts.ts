@@ -1,0 +1,58 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { TestServerError } from './test-server-error.ts';
+
+const COPY_DEPENDENCIES = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies';
+const DOWNLOAD_TIMEOUT_MS = 300_000;
+
+/**
+ * The folder that holds the jars of `artifacts` (`group:artifact:version`) and of all that they depend on. Downloaded
+ * through Maven once, then kept under the user's cache folder as `zerorate/<name>`.
+ */
+export async function mavenJars(name: string, artifacts: readonly string[]): Promise<string> {
+  const folder = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'zerorate', name);
+  if (existsSync(folder)) return folder;
+
+  await mkdir(dirname(folder), { recursive: true });
+  const staging = await mkdtemp(`${folder}.`);
+  try {
+    await writeFile(join(staging, 'pom.xml'), pomOf(artifacts));
+    await copyDependencies(staging, artifacts);
+    // The rename is what makes a download complete: whoever sees the folder sees all of it.
+    await rename(join(staging, 'jars'), folder).catch((error: NodeJS.ErrnoException) => {
+      // Another starter came first with the same jars.
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+    });
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+  return folder;
+}
+
+async function copyDependencies(folder: string, artifacts: readonly string[]): Promise<void> {
+  const args = ['-B', '-q', '-f', join(folder, 'pom.xml'), COPY_DEPENDENCIES, `-DoutputDirectory=${folder}/jars`];
+  try {
+    await promisify(execFile)('mvn', args, { timeout: DOWNLOAD_TIMEOUT_MS });
+  } catch (cause) {
+    const { code, stdout, message } = cause as { code?: string | number; stdout?: string; message: string };
+    const why = code === 'ENOENT' ? 'there is no mvn on the PATH' : (stdout || message).trim().split('\n')[0];
+    throw new TestServerError('jars_unavailable', `Maven could not get ${artifacts.join(', ')}: ${why}`, cause);
+  }
+}
+
+function pomOf(artifacts: readonly string[]): string {
+  const dependencies = artifacts.map((artifact) => {
+    const [groupId, artifactId, version] = artifact.split(':');
+    return `<dependency><groupId>${groupId}</groupId><artifactId>${artifactId}</artifactId><version>${version}</version></dependency>`;
+  });
+  return `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>zerorate</groupId><artifactId>test-server</artifactId><version>1</version><packaging>pom</packaging>
+  <dependencies>${dependencies.join('')}</dependencies>
+</project>
+`;
+}

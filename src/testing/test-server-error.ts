@@ -1,0 +1,19 @@
+export type TestServerErrorCode =
+  | 'kafka_unavailable'
+  | 'kafka_not_ready'
+  | 'jars_unavailable'
+  | 'broker_exited'
+  | 'clickhouse_not_started'
+  | 'build_failed';
+
+/** A server that a test asked for could not be had. The message says what to install or to set. */
+export class TestServerError extends Error {
+  override readonly name = 'TestServerError';
+  readonly code: TestServerErrorCode;
+  readonly canRetry = false;
+
+  constructor(code: TestServerErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
