@@ -1,0 +1,124 @@
+import { CONTENT_TYPES, type FlowRecord } from '../billing/flow-record.ts';
+import { type GenerateSettings, tagAndIpShare } from './generate-options.ts';
+import type { Random } from './random.ts';
+import { createRemoteAddresses } from './remote-addresses.ts';
+import { drawSubscriber, terminalIp } from './subscribers.ts';
+import { drawTraffic, MAX_DURATION_MS } from './traffic.ts';
+
+/** What a record carries of an application: its tag, an address of its proxies, both, or neither. */
+export const EVIDENCES = ['tagged', 'ipMatched', 'unmatched', 'tagAndIp'] as const;
+export type Evidence = (typeof EVIDENCES)[number];
+
+export interface DrawnRecord {
+  record: FlowRecord;
+  evidence: Evidence;
+}
+
+/** Draws the sound record at a place from 0 to `settings.records` - 1, which says when in the span it is. */
+export type FlowRecordDrawer = (place: number, late: boolean) => DrawnRecord;
+
+const DAY_MS = 86_400_000;
+// Records leave a gateway within a quarter of an hour, so usage times are only nearly in order.
+const DISORDER_MS = 900_000;
+// One in ten unmatched records carries a tag that nobody claims.
+const UNCLAIMED_TAG_SHARE = 0.1;
+const UNCLAIMED_TAG = 'nobodys-tag';
+const TCP = 6;
+const UDP = 17;
+
+export function createFlowRecordDrawer(settings: GenerateSettings, random: Random): FlowRecordDrawer {
+  const drawRemote = createRemoteDrawer(settings, random);
+  const nextSequenceNumber = createNumbering(settings, random);
+  const contentWeights = CONTENT_TYPES.map((type) => settings.contentTypes[type] ?? 0);
+  return (place, late) => {
+    const subscriber = drawSubscriber(settings.subscribers, random);
+    const traffic = drawTraffic(contentWeights, random);
+    const { evidence, target, remoteIp, zeroRatingTag } = drawRemote();
+    const startTime = late ? drawLateTime(settings, random) : drawStartTime(settings, place, random);
+    const node = subscriber.rank % settings.nodes;
+    const record: FlowRecord = {
+      // The seed is part of the name: files of two seeds do not claim the same identities.
+      nodeId: `gw-${settings.seed}-${String(node + 1).padStart(2, '0')}`,
+      localSequenceNumber: nextSequenceNumber(node),
+      chargingId: random.uint32(),
+      recordSequenceNumber: random.integer(1, 8),
+      servedMsisdn: subscriber.msisdn,
+      servedImsi: subscriber.imsi,
+      startTime,
+      endTime: startTime + traffic.durationMs,
+      terminalIp: terminalIp(subscriber, remoteIp),
+      terminalPort: random.integer(32_768, 60_999),
+      remoteIp,
+      remotePort: traffic.contentType === 'voice' ? 3478 : 443,
+      protocol: traffic.contentType === 'voice' ? UDP : TCP,
+      zeroRatingTag,
+      contentType: traffic.contentType,
+      ratingGroup: target === null ? null : 100 + target,
+      serviceIdentifier: null,
+      uplinkOctets: traffic.uplinkOctets,
+      downlinkOctets: traffic.downlinkOctets,
+    };
+    return { record, evidence };
+  };
+}
+
+interface Remote {
+  evidence: Evidence;
+  /** Index into the targets. */
+  target: number | null;
+  remoteIp: string;
+  zeroRatingTag: string | null;
+}
+
+function createRemoteDrawer(settings: GenerateSettings, random: Random): () => Remote {
+  const { targets, tagged, ipMatched, unmatched } = settings;
+  const addresses = createRemoteAddresses(targets);
+  const weights = [tagged, ipMatched, unmatched, tagAndIpShare(settings)];
+  const indexes = targets.map((_, index) => index);
+  const withTag = indexes.filter((index) => targets[index].tags.length > 0);
+  const withPrefix = indexes.filter((index) => targets[index].prefixes.length > 0);
+  const withBoth = withTag.filter((index) => withPrefix.includes(index));
+  const tagOf = (target: number) => random.pick(targets[target].tags);
+  return () => {
+    const evidence = EVIDENCES[random.weighted(weights)];
+    if (evidence === 'tagged') {
+      const target = random.pick(withTag);
+      return { evidence, target, remoteIp: addresses.ofNobody(random), zeroRatingTag: tagOf(target) };
+    }
+    if (evidence === 'ipMatched') {
+      const target = random.pick(withPrefix);
+      return { evidence, target, remoteIp: addresses.ofTarget(target, random), zeroRatingTag: null };
+    }
+    if (evidence === 'tagAndIp') {
+      const target = random.pick(withBoth);
+      return { evidence, target, remoteIp: addresses.ofTarget(target, random), zeroRatingTag: tagOf(target) };
+    }
+    const zeroRatingTag = random.uniform() < UNCLAIMED_TAG_SHARE ? UNCLAIMED_TAG : null;
+    return { evidence, target: null, remoteIp: addresses.ofNobody(random), zeroRatingTag };
+  };
+}
+
+/** Consecutive from 1 for each node, but where a gap was asked for. */
+function createNumbering({ nodes, gaps }: GenerateSettings, random: Random): (node: number) => number {
+  const last = new Float64Array(nodes);
+  return (node) => {
+    // The first number of a node is never missed by anybody, so no gap goes before it.
+    if (gaps > 0 && last[node] > 0 && random.uniform() < gaps) last[node] += random.integer(1, 3);
+    last[node] += 1;
+    return last[node];
+  };
+}
+
+/** Usage advances evenly from start to end of the span. */
+function drawStartTime({ startTimeMs, endTimeMs, records }: GenerateSettings, place: number, random: Random): number {
+  const spanMs = endTimeMs - startTimeMs;
+  const nominal = startTimeMs + Math.floor((spanMs * place) / records);
+  return Math.max(startTimeMs, nominal - random.integer(0, Math.min(DISORDER_MS, Math.floor(spanMs / 10))));
+}
+
+/** One to 60 days before the month that the span begins in: a day, so that it is an earlier month in any time zone. */
+function drawLateTime({ startTimeMs }: GenerateSettings, random: Random): number {
+  const first = new Date(startTimeMs);
+  const monthMs = Date.UTC(first.getUTCFullYear(), first.getUTCMonth());
+  return Math.max(0, monthMs - random.integer(DAY_MS + MAX_DURATION_MS, 60 * DAY_MS));
+}

@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs';
+import avro from 'avsc';
+import type { Candidate } from '../billing/decoder.ts';
+import { packagePath } from '../platform/package-paths.ts';
+import type { GeneratedRecord } from './generated-record.ts';
+
+/** Text of `schemas/flow-record.avsc`: the schema that generated Avro is written with. */
+export const FLOW_RECORD_SCHEMA = readFileSync(packagePath('schemas/flow-record.avsc'), 'utf8');
+
+const flowRecordType = avro.Type.forSchema(JSON.parse(FLOW_RECORD_SCHEMA));
+const CONFLUENT_MAGIC = 0;
+const CONFLUENT_HEADER_OCTETS = 5;
+/** No registry has given this id to a schema. */
+const UNKNOWN_SCHEMA_ID = 2_147_483_646;
+// A varint that never ends.
+const GARBAGE = Buffer.alloc(32, 0xff);
+
+/** One flow record as Avro: bare, or after a Confluent wire header when `schemaId` is given. */
+export function encodeFlowRecordAvro(record: Candidate | object, schemaId?: number): Buffer {
+  const datum = encodeDatum(record as Candidate);
+  return schemaId === undefined ? datum : Buffer.concat([confluentHeader(schemaId), datum]);
+}
+
+/** As above, with the faults of bytes that a malformed record has. */
+export function encodeGeneratedAvro(generated: GeneratedRecord, schemaId?: number): Buffer {
+  if (generated.kind !== 'malformed') return encodeFlowRecordAvro(generated.record, schemaId);
+  switch (generated.malformation) {
+    case 'unknown_schema_id':
+      return encodeFlowRecordAvro(generated.fields, UNKNOWN_SCHEMA_ID);
+    case 'garbage':
+      return schemaId === undefined ? GARBAGE : Buffer.concat([confluentHeader(schemaId), GARBAGE]);
+    case 'truncated': {
+      const whole = encodeFlowRecordAvro(generated.fields, schemaId);
+      return whole.subarray(0, Math.floor(whole.length / 2));
+    }
+    default:
+      return encodeFlowRecordAvro(generated.fields, schemaId);
+  }
+}
+
+/** avsc refuses longs that are no exact number; the octets are the schema's last fields, so those are appended by hand. */
+function encodeDatum(fields: Candidate): Buffer {
+  const octets = [fields.uplinkOctets, fields.downlinkOctets];
+  if (octets.every(Number.isSafeInteger)) return flowRecordType.toBuffer(fields);
+  const withoutOctets = flowRecordType.toBuffer({ ...fields, uplinkOctets: 0, downlinkOctets: 0 }).subarray(0, -2);
+  return Buffer.concat([withoutOctets, ...octets.map((value) => encodeLong(BigInt(value as number)))]);
+}
+
+/** Avro's long: zig-zag, seven bits an octet, the lowest first. */
+function encodeLong(value: bigint): Buffer {
+  const octets: number[] = [];
+  let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
+  for (; rest > 127n; rest >>= 7n) octets.push(Number(rest & 127n) | 128);
+  return Buffer.from([...octets, Number(rest)]);
+}
+
+function confluentHeader(schemaId: number): Buffer {
+  const header = Buffer.alloc(CONFLUENT_HEADER_OCTETS);
+  header.writeUInt8(CONFLUENT_MAGIC, 0);
+  header.writeInt32BE(schemaId, 1);
+  return header;
+}

@@ -1,0 +1,115 @@
+import type { ContentType } from '../billing/flow-record.ts';
+import { ConfigError } from '../platform/config-error.ts';
+import { MALFORMATIONS, type Malformation } from './malformations.ts';
+
+/** What tags and addresses are taken from; a catalogue's application is one. */
+export interface GenerateTarget {
+  tags: readonly string[];
+  /** CIDR text, v4 or v6. */
+  prefixes: readonly string[];
+}
+
+/** Shares are parts of all records, from 0 to 1. */
+export interface GenerateOptions {
+  /** 0 to 2^53 - 1: the same options with the same seed give the same records. */
+  seed: number;
+  records: number;
+  /** How many subscribers there are to draw from; their activity is skewed. */
+  subscribers: number;
+  targets: readonly GenerateTarget[];
+  /** Every startTime lies in [startTimeMs, endTimeMs), but for late records. */
+  startTimeMs: number;
+  endTimeMs: number;
+  /** Gateways that make records; each numbers its own. */
+  nodes?: number;
+  /** Of the sound records: with a tag only, with a proxy address only, with neither. The rest has both. */
+  tagged?: number;
+  ipMatched?: number;
+  unmatched?: number;
+  malformed?: number;
+  duplicate?: number;
+  /** The identity of an earlier record with other octets. */
+  conflicting?: number;
+  /** Used one or two months before the month of startTimeMs. */
+  late?: number;
+  /** Before so many of the records, the node skips one to three sequence numbers. */
+  gaps?: number;
+  /** How many records back the original of a duplicate can be. */
+  duplicateWindow?: number;
+  /** Weights by content type; `unknown` makes records that name none. */
+  contentTypes?: Partial<Record<ContentType, number>>;
+  /** Which faults malformed records have; a format that cannot hold them all narrows this. */
+  malformations?: readonly Malformation[];
+  /** Length of an oversized record: choose it above the engine's `limits.maxRecordOctets`. */
+  oversizedOctets?: number;
+}
+
+export type GenerateSettings = Required<GenerateOptions>;
+
+const DEFAULTS = {
+  nodes: 4,
+  tagged: 0.25,
+  ipMatched: 0.25,
+  unmatched: 0.2,
+  malformed: 0,
+  duplicate: 0,
+  conflicting: 0,
+  late: 0,
+  gaps: 0,
+  duplicateWindow: 100_000,
+  contentTypes: { text: 30, voice: 10, image: 25, video: 15, other: 5, unknown: 15 },
+  malformations: MALFORMATIONS.map(({ malformation }) => malformation),
+  oversizedOctets: 70_000,
+} as const;
+
+const SHARES = ['tagged', 'ipMatched', 'unmatched', 'malformed', 'duplicate', 'conflicting', 'late', 'gaps'] as const;
+
+/** Fills in defaults. Throws a ConfigError that names the option and what it can be. */
+export function completeOptions(options: GenerateOptions): GenerateSettings {
+  const settings: GenerateSettings = { ...DEFAULTS, ...options };
+  requireInteger('seed', settings.seed, 0, Number.MAX_SAFE_INTEGER);
+  requireInteger('records', settings.records, 0, Number.MAX_SAFE_INTEGER);
+  requireInteger('subscribers', settings.subscribers, 1, 1_000_000_000);
+  requireInteger('nodes', settings.nodes, 1, 9999);
+  requireInteger('duplicateWindow', settings.duplicateWindow, 1, 10_000_000);
+  requireInteger('oversizedOctets', settings.oversizedOctets, 1024, 2 ** 30);
+  requireInteger('startTimeMs', settings.startTimeMs, 0, Number.MAX_SAFE_INTEGER);
+  requireInteger('endTimeMs', settings.endTimeMs, settings.startTimeMs + 1, Number.MAX_SAFE_INTEGER);
+  for (const share of SHARES) requireShare(share, settings[share]);
+  const { tagged, ipMatched, unmatched, malformed, duplicate, conflicting, late } = settings;
+  requireShare('tagged + ipMatched + unmatched', tagged + ipMatched + unmatched);
+  requireShare('malformed + duplicate + conflicting + late', malformed + duplicate + conflicting + late);
+  if (malformed > 0 && settings.malformations.length === 0) throw new ConfigError('malformations: none is given');
+  requireTargets(settings);
+  return settings;
+}
+
+/** The share of sound records that have both a tag and a proxy address. */
+export function tagAndIpShare({ tagged, ipMatched, unmatched }: GenerateSettings): number {
+  const rest = 1 - tagged - ipMatched - unmatched;
+  // 0.1 + 0.2 + 0.7 is not quite 1.
+  return rest < 1e-9 ? 0 : rest;
+}
+
+function requireTargets(settings: GenerateSettings): void {
+  const withTag = settings.targets.some(({ tags }) => tags.length > 0);
+  const withPrefix = settings.targets.some(({ prefixes }) => prefixes.length > 0);
+  const withBoth = settings.targets.some(({ tags, prefixes }) => tags.length > 0 && prefixes.length > 0);
+  if (settings.tagged > 0 && !withTag) throw new ConfigError('tagged: no application has a tag; set the share to 0');
+  if (settings.ipMatched > 0 && !withPrefix) {
+    throw new ConfigError('ipMatched: no application has a prefix; set the share to 0');
+  }
+  if (tagAndIpShare(settings) > 0 && !withBoth) {
+    throw new ConfigError('no application has both tags and prefixes: make tagged + ipMatched + unmatched 1');
+  }
+}
+
+function requireInteger(name: string, value: number, from: number, to: number): void {
+  if (!Number.isSafeInteger(value) || value < from || value > to) {
+    throw new ConfigError(`${name} must be an integer from ${from} to ${to}, not ${value}`);
+  }
+}
+
+function requireShare(name: string, value: number): void {
+  if (!(value >= 0 && value <= 1 + 1e-9)) throw new ConfigError(`${name} must be a share from 0 to 1, not ${value}`);
+}

@@ -1,0 +1,13 @@
+import type { Candidate } from '../billing/decoder.ts';
+import type { FlowRecord } from '../billing/flow-record.ts';
+import type { Evidence } from './draw-flow-record.ts';
+import type { Malformation } from './malformations.ts';
+
+/**
+ * One record on its way to a file or a topic. A `duplicate` repeats an earlier `usual` or `late` record exactly; a
+ * `conflicting` one has the identity of an earlier one and other octets.
+ */
+export type GeneratedRecord =
+  | { kind: 'usual' | 'late'; record: FlowRecord; evidence: Evidence }
+  | { kind: 'duplicate' | 'conflicting'; record: FlowRecord }
+  | { kind: 'malformed'; malformation: Malformation; key: string; fields: Candidate };

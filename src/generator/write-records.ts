@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { Readable, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { constants, createGzip } from 'node:zlib';
+import { ConfigError } from '../platform/config-error.ts';
+import { encodeGeneratedAvro } from './encode-avro.ts';
+import { containerBlock, containerHeader } from './encode-container.ts';
+import { CSV_HEADER, encodeGeneratedCsv, encodeGeneratedJson } from './encode-text.ts';
+import { completeOptions, type GenerateOptions } from './generate-options.ts';
+import { generateRecords } from './generate-records.ts';
+import type { GeneratedRecord } from './generated-record.ts';
+import type { GeneratedTotals } from './generated-totals.ts';
+import { malformationsOf } from './malformations.ts';
+import { takeRecords } from './take-records.ts';
+
+export const FILE_FORMATS = ['ndjson', 'csv', 'avro'] as const;
+export type FileFormat = (typeof FILE_FORMATS)[number];
+
+/** Called after every chunk with the records written so far. */
+export type OnGenerateProgress = (recordsWritten: number) => void;
+
+export interface GenerateToFile {
+  /** A name that ends in `.gz` is compressed. An older file of the name is replaced. */
+  path: string;
+  /** By the name when it is not given: `.ndjson`, `.jsonl`, `.json`, `.csv` or `.avro`, each also with `.gz`. */
+  format?: FileFormat;
+  options: GenerateOptions;
+  onProgress?: OnGenerateProgress;
+}
+
+const RECORDS_PER_CHUNK = 1000;
+const FORMAT_OF_ENDING: Readonly<Record<string, FileFormat>> = {
+  ndjson: 'ndjson',
+  jsonl: 'ndjson',
+  json: 'ndjson',
+  csv: 'csv',
+  avro: 'avro',
+};
+
+/** Writes one file of generated records; malformed ones have the faults that the format can hold. */
+export async function generateToFile(request: GenerateToFile): Promise<GeneratedTotals> {
+  const { path, format = fileFormatOf(path), options, onProgress } = request;
+  // Before the file is opened: options that cannot be must not empty an older one.
+  completeOptions(options);
+  const stream = await openForWriting(path);
+  return writeRecords({ format, options, gzip: path.endsWith('.gz'), stream, onProgress });
+}
+
+async function openForWriting(path: string): Promise<Writable> {
+  try {
+    return (await open(path, 'w')).createWriteStream();
+  } catch (cause) {
+    throw new ConfigError(
+      `${path}: cannot be written (${(cause as Error).message}); name a file in a folder that exists`,
+    );
+  }
+}
+
+/** The format that a file's name says. Throws a ConfigError for a name that says none. */
+export function fileFormatOf(path: string): FileFormat {
+  const ending = /\.(\w+)(\.gz)?$/.exec(path)?.[1] ?? '';
+  const format = FORMAT_OF_ENDING[ending];
+  if (format === undefined) {
+    throw new ConfigError(
+      `${path}: name the file .ndjson, .jsonl, .csv or .avro (each also with .gz), or give a format`,
+    );
+  }
+  return format;
+}
+
+export interface WriteRecords {
+  format: FileFormat;
+  options: GenerateOptions;
+  gzip?: boolean;
+  /** Ended at the end; it decides the pace. */
+  stream: Writable;
+  onProgress?: OnGenerateProgress | undefined;
+}
+
+export async function writeRecords(request: WriteRecords): Promise<GeneratedTotals> {
+  const { format, options, gzip = false, stream, onProgress } = request;
+  const records = generateRecords({ malformations: malformationsOf(format), ...options });
+  const encoder = createEncoder(format, options.seed);
+  let totals: GeneratedTotals | undefined;
+  function* chunks(): Generator<Buffer> {
+    if (encoder.head.length > 0) yield encoder.head;
+    for (let written = 0; totals === undefined; ) {
+      const taken = takeRecords(records, RECORDS_PER_CHUNK);
+      totals = taken.totals;
+      if (taken.records.length > 0) yield encoder.encode(taken.records);
+      written += taken.records.length;
+      onProgress?.(written);
+    }
+  }
+  const source = Readable.from(chunks());
+  await (gzip ? pipeline(source, createGzip({ level: constants.Z_BEST_SPEED }), stream) : pipeline(source, stream));
+  if (totals === undefined) throw new Error('the stream ended before the records did');
+  return totals;
+}
+
+interface Encoder {
+  head: Buffer;
+  encode(records: readonly GeneratedRecord[]): Buffer;
+}
+
+function createEncoder(format: FileFormat, seed: number): Encoder {
+  switch (format) {
+    case 'ndjson':
+      return { head: Buffer.alloc(0), encode: (records) => lines(records.map(encodeGeneratedJson)) };
+    case 'csv':
+      return { head: Buffer.from(`${CSV_HEADER}\n`), encode: (records) => lines(records.map(encodeGeneratedCsv)) };
+    case 'avro': {
+      // A marker from the seed and not from chance: the same seed gives the same bytes.
+      const sync = createHash('sha256').update(`zerorate ${seed}`).digest().subarray(0, 16);
+      const encode = (records: readonly GeneratedRecord[]) =>
+        containerBlock(
+          records.map((record) => encodeGeneratedAvro(record)),
+          sync,
+        );
+      return { head: containerHeader(sync), encode };
+    }
+  }
+}
+
+function lines(texts: readonly string[]): Buffer {
+  return Buffer.from(`${texts.join('\n')}\n`);
+}
