@@ -1,0 +1,32 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { CounterTable } from './counter-table.ts';
+
+test('counters keep apart and keep their values over growth, as a map does', () => {
+  const key = fc.tuple(fc.integer({ min: 0, max: 2000 }), fc.integer({ min: 0, max: 5 }));
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(key, fc.integer({ min: 1, max: 2 ** 40 })), { minLength: 2000, maxLength: 6000 }),
+      (moves) => {
+        const table = new CounterTable();
+        const map = new Map<string, { used: number; carry: number }>();
+        for (const [[subscriber, planPeriod], octets] of moves) {
+          const slot = table.open(subscriber, planPeriod);
+          table.usedOctets[slot] += octets;
+          table.carry[slot] = octets % 10_000;
+          const before = map.get(`${subscriber} ${planPeriod}`)?.used ?? 0;
+          map.set(`${subscriber} ${planPeriod}`, { used: before + octets, carry: octets % 10_000 });
+        }
+        expect(table.count).toBe(map.size);
+        for (const [name, { used, carry }] of map) {
+          const [subscriber, planPeriod] = name.split(' ').map(Number);
+          expect(table.has(subscriber, planPeriod)).toBe(true);
+          const slot = table.open(subscriber, planPeriod);
+          expect([table.usedOctets[slot], table.carry[slot]]).toEqual([used, carry]);
+        }
+        expect(table.has(9999, 0)).toBe(false);
+      },
+    ),
+    { numRuns: 20 },
+  );
+});

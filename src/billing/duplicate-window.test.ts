@@ -1,0 +1,44 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { DuplicateWindow } from './duplicate-window.ts';
+
+const record = fc.record({
+  node: fc.integer({ min: 0, max: 2 }),
+  sequence: fc.oneof(fc.integer({ min: 0, max: 12 }), fc.integer({ min: 2 ** 52, max: 2 ** 53 - 1 })),
+  fingerprint: fc.integer({ min: 0, max: 1 }),
+  /** A record that was rejected at the door takes an ordinal and no identity. */
+  isRead: fc.boolean(),
+});
+
+test('the window knows exactly the identities of the last records, as a plain list does', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 20 }), fc.array(record, { maxLength: 300 }), (size, records) => {
+      const window = new DuplicateWindow(size);
+      let list: { ordinal: number; node: number; sequence: number; fingerprint: number }[] = [];
+      records.forEach(({ node, sequence, fingerprint, isRead }, ordinal) => {
+        window.advance(ordinal);
+        list = list.filter((entry) => entry.ordinal > ordinal - size);
+        if (!isRead) return;
+        const known = list.find((entry) => entry.node === node && entry.sequence === sequence);
+        const expected = known === undefined ? 'new' : known.fingerprint === fingerprint ? 'duplicate' : 'conflict';
+        expect(window.see(ordinal, node, sequence, fingerprint)).toBe(expected);
+        if (known === undefined) list.push({ ordinal, node, sequence, fingerprint });
+      });
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('a window that is restored from its middle goes on the same', () => {
+  const [whole, restored] = [new DuplicateWindow(4), new DuplicateWindow(4)];
+  for (let ordinal = 0; ordinal < 10; ordinal++) {
+    whole.advance(ordinal);
+    whole.see(ordinal, 0, ordinal, 0);
+    if (ordinal >= 6) restored.see(ordinal, 0, ordinal, 0);
+  }
+  for (let ordinal = 10; ordinal < 14; ordinal++) {
+    for (const window of [whole, restored]) window.advance(ordinal);
+    const sequence = 17 - ordinal;
+    expect(restored.see(ordinal, 0, sequence, 0)).toBe(whole.see(ordinal, 0, sequence, 0));
+  }
+});

@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest';
+import { parseCatalogue } from './catalogue-compile.ts';
+import { decodeJson } from './decode-json.ts';
+import { explainRecord } from './explain.ts';
+import { Rules } from './rules.ts';
+
+const { catalogue } = parseCatalogue(
+  `
+sponsors: [{ id: chatter, name: Chatter, currency: USD, creditLimit: "10" }]
+applications:
+  - { id: chat, sponsor: chatter, match: any, tags: [CHAT], prefixes: [198.51.100.0/24] }
+  - { id: call, sponsor: chatter, match: any, tags: [CALL], prefixes: [198.51.100.128/25] }
+plans:
+  - id: chat-daily
+    application: chat
+    version: 3
+    effectiveFrom: 2020-01-01T00:00:00Z
+    effectiveTo: null
+    period: day
+    timeZone: Asia/Tokyo
+    content: { video: 5000 }
+    quotaOctets: 1000
+    tiers: [{ upToOctets: null, pricePerMiB: "1048.576" }]
+`,
+  'catalogue.yaml',
+);
+const record = {
+  nodeId: 'gw',
+  localSequenceNumber: 1,
+  chargingId: 1,
+  recordSequenceNumber: 1,
+  servedMsisdn: '999000000001',
+  startTime: Date.UTC(2026, 10, 23, 20),
+  endTime: Date.UTC(2026, 10, 23, 21),
+  terminalIp: '10.0.0.1',
+  terminalPort: 1,
+  remoteIp: '198.51.100.7',
+  remotePort: 443,
+  protocol: 6,
+  contentType: 'video',
+  uplinkOctets: 100,
+  downlinkOctets: 901,
+};
+
+async function explain(overrides: object, before = { usedOctets: 0, carry: 0 }) {
+  if (catalogue === undefined) throw new Error('the catalogue is bad');
+  const value = Buffer.from(JSON.stringify({ ...record, ...overrides }));
+  const steps = await explainRecord(value, decodeJson, new Rules(catalogue), Buffer.alloc(32), async () => before);
+  return Object.fromEntries(steps.map(({ step, text }) => [step, text]));
+}
+
+test('a charged record: every step, with the figures that it met', async () => {
+  expect(await explain({}, { usedOctets: 700, carry: 1 })).toMatchObject({
+    evidence: 'no tag; 198.51.100.0/24 of chat holds the remote address; evidence: ip',
+    application: 'chat of sponsor chatter, match policy any',
+    plan: 'chat-daily version 3: a day in Asia/Tokyo',
+    content: 'video: 50 % is sponsored, carry 1',
+    quota: 'a quota of 1000; 700 octets used since 2026-11-24, 1000 after this record',
+    price: '300 octets sponsored for 0.3 USD; 701 are the subscriber’s',
+    outcome: expect.stringMatching(/^charged: quota_reached \(/),
+  });
+});
+
+test.each<[string, object, RegExp]>([
+  ['the longest prefix', { remoteIp: '198.51.100.200' }, /^not_sponsored: no_plan/],
+  ['a conflict of evidence', { zeroRatingTag: 'CALL' }, /^not_sponsored: evidence_conflict/],
+  ['content that is not covered', { contentType: 'text' }, /^not_sponsored: content_not_covered/],
+  ['a record that is none', { uplinkOctets: -1 }, /^rejected: negative_octets/],
+])('%s ends where the engine would end it', async (_, overrides, outcome) => {
+  expect((await explain(overrides)).outcome).toMatch(outcome);
+});
+
+test('no step shows the MSISDN', async () => {
+  expect(Object.values(await explain({})).join('\n')).not.toContain(record.servedMsisdn);
+});

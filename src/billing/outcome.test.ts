@@ -1,0 +1,129 @@
+import { describe, expect, test } from 'vitest';
+import type { FlowRecord } from './flow-record.ts';
+import { REASONS, type Reason } from './outcome.ts';
+import { asValue, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
+
+type Fields = Partial<Record<keyof FlowRecord, unknown>>;
+
+/**
+ * One guilt for each reason, in the order of REASONS. A record that is guilty of several has the first one's reason.
+ * `before` is a record of the same identity that came earlier.
+ */
+const GUILTS: { reason: Reason; fields: Fields; before?: Fields }[] = [
+  { reason: 'missing_field', fields: { chargingId: undefined } },
+  { reason: 'invalid_field', fields: { remotePort: 65536 } },
+  { reason: 'invalid_msisdn', fields: { servedMsisdn: '+49170' } },
+  { reason: 'time_out_of_range', fields: { startTime: -1 } },
+  { reason: 'end_before_start', fields: { endTime: 0 } },
+  { reason: 'invalid_ip', fields: { terminalIp: '10.0.0.256' } },
+  { reason: 'unknown_content_type', fields: { contentType: 'unknown' } },
+  { reason: 'negative_octets', fields: { uplinkOctets: -1 } },
+  { reason: 'octets_out_of_range', fields: { downlinkOctets: 2 ** 48 } },
+  { reason: 'conflicting_duplicate', fields: {}, before: { remotePort: 80 } },
+  { reason: 'duplicate', fields: {}, before: {} },
+  { reason: 'no_evidence', fields: { remoteIp: '8.8.8.8' } },
+  { reason: 'unknown_tag', fields: { remoteIp: '8.8.8.8', zeroRatingTag: 'NOBODY' } },
+  { reason: 'evidence_conflict', fields: { zeroRatingTag: 'BOTH' } },
+  { reason: 'tag_missing', fields: { remoteIp: '192.0.2.1' } },
+  { reason: 'prefix_missing', fields: { remoteIp: '8.8.8.8', zeroRatingTag: 'IP' } },
+  { reason: 'no_plan', fields: { startTime: Date.UTC(2025, 0) } },
+  { reason: 'content_not_covered', fields: { contentType: 'other' } },
+  { reason: 'quota_reached', fields: { contentType: 'text', uplinkOctets: 20_000 } },
+  { reason: 'sponsored', fields: {} },
+];
+
+function reasonOf(guilts: readonly (typeof GUILTS)[number][]): string {
+  const fields = Object.assign({}, ...guilts.map((guilt) => guilt.fields));
+  const earlier = guilts.find(({ before }) => before !== undefined)?.before;
+  const record = { ...testRecord(), ...fields };
+  const values = [...(earlier === undefined ? [] : [{ ...record, ...earlier }]), record].map(asValue);
+  return rateValues(values, testLane(), testRules()).rated.at(-1)?.reason ?? '';
+}
+
+describe('the first reason that applies is the record’s', () => {
+  test.each(GUILTS)('$reason', (guilt) => {
+    expect(reasonOf([guilt])).toBe(guilt.reason);
+  });
+
+  const atTheDoor = GUILTS.slice(
+    0,
+    GUILTS.findIndex(({ reason }) => reason === 'conflicting_duplicate'),
+  );
+  const pairs = atTheDoor.flatMap((first, at) => GUILTS.slice(at + 1).map((second) => ({ first, second })));
+  // The same field cannot be wrong in two ways.
+  const possible = pairs.filter(({ first, second }) =>
+    Object.keys(first.fields).every((name) => !(name in second.fields)),
+  );
+  test.each(possible)('$first.reason before $second.reason', ({ first, second }) => {
+    expect(reasonOf([first, second])).toBe(first.reason);
+  });
+
+  test.each(
+    GUILTS.filter(({ reason }) => ['no_evidence', 'evidence_conflict', 'tag_missing', 'no_plan'].includes(reason)),
+  )('a duplicate before $reason', (guilt) => {
+    const value = asValue({ ...testRecord(), ...guilt.fields });
+    const { rated } = rateValues([value, value], testLane(), testRules());
+    expect(rated.map(({ reason }) => reason)).toEqual([guilt.reason, 'duplicate']);
+  });
+
+  test('a suspended sponsor before plan and content', () => {
+    const rules = testRules({ sponsorIds: new Set(['acme']), number: 4 });
+    const values = [{}, { startTime: Date.UTC(2025, 0) }, { contentType: 'other' }, { remoteIp: '203.0.113.1' }].map(
+      (fields, at) => asValue({ ...testRecord(), localSequenceNumber: at, ...fields }),
+    );
+    const reasons = rateValues(values, testLane(), rules).rated.map(({ reason }) => reason);
+    expect(reasons).toEqual(['sponsor_suspended', 'sponsor_suspended', 'sponsor_suspended', 'sponsored']);
+  });
+
+  test('bytes that are no record', () => {
+    const { rated, batch } = rateValues([Buffer.from('{"nodeId": ')], testLane(), testRules());
+    expect(rated[0]).toMatchObject({ outcome: 'rejected', reason: 'malformed' });
+    expect(batch.rejections).toHaveLength(1);
+  });
+
+  test('an exhausted quota, and a sum that leaves the exact integers', () => {
+    const text = (localSequenceNumber: number, octets: number) =>
+      asValue(testRecord({ localSequenceNumber, contentType: 'text', uplinkOctets: octets }));
+    const lane = testLane();
+    expect(rateValues([text(1, 19_000), text(2, 1)], lane, testRules()).rated.map(({ reason }) => reason)).toEqual([
+      'quota_reached',
+      'quota_exhausted',
+    ]);
+    const unlimited = (localSequenceNumber: number) =>
+      asValue(
+        testRecord({
+          localSequenceNumber,
+          zeroRatingTag: 'TAG',
+          remoteIp: '8.8.8.8',
+          contentType: 'text',
+          uplinkOctets: 2 ** 48 - 1,
+          downlinkOctets: 2 ** 48 - 1,
+        }),
+      );
+    const { rated } = rateValues(
+      Array.from({ length: 60 }, (_, at) => unlimited(at)),
+      testLane(),
+      testRules(),
+    );
+    const firstOut = rated.findIndex(({ reason }) => reason === 'charge_out_of_range');
+    expect(firstOut).toBeGreaterThan(0);
+    // The counter is left alone: the record after it meets the one before it.
+    expect(rated[firstOut - 1].used).toBeLessThanOrEqual(Number.MAX_SAFE_INTEGER);
+    expect(rated.slice(firstOut).every(({ outcome, sponsored }) => outcome === 'rejected' && sponsored === 0)).toBe(
+      true,
+    );
+  });
+
+  test('the tables above and below know every reason', () => {
+    const elsewhere = [
+      'oversized_record',
+      'malformed',
+      'unknown_schema',
+      'sponsor_suspended',
+      'charge_out_of_range',
+      'quota_exhausted',
+    ];
+    const told = [...GUILTS.map(({ reason }) => reason), ...elsewhere].sort();
+    expect(told).toEqual(REASONS.map(({ reason }) => reason).sort());
+  });
+});
