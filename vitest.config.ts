@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: [
+      { test: { name: 'bench', include: [], benchmark: { include: ['bench/**/*.bench.ts'] }, pool: 'forks' } },
       { test: { name: 'unit', include: ['src/**/*.test.ts'], exclude: ['src/**/*.integration.test.ts'] } },
       {
         test: {

@@ -1,0 +1,62 @@
+-- The journal: append-only, the only truth. A batch is one block in one partition: a row for each charged record, one for
+-- each rejected record, and one batch row. Columns that a kind of row does not use hold their default.
+CREATE TABLE IF NOT EXISTS journal
+(
+    kind Enum8('charge' = 1, 'rejection' = 2, 'batch' = 3) COMMENT 'what this row is',
+    lane LowCardinality(String) COMMENT 'what shares counters and a chain of batches: topic-partition, or "files"',
+    topic LowCardinality(String) COMMENT 'Kafka topic, or name of the file',
+    partition Int32,
+    offset Int64 COMMENT 'the record''s offset; of a batch row: the batch''s last offset',
+    booking_date Date COMMENT 'day of the Kafka timestamp of the batch''s first record; files: the day of the run',
+
+    reason LowCardinality(String) COMMENT 'the one reason for the outcome',
+    sponsor_id LowCardinality(String),
+    application_id LowCardinality(String),
+    plan_id LowCardinality(String),
+    plan_version UInt32,
+    period_start Date COMMENT 'first day of the statistics period in the plan''s time zone',
+    subscriber FixedString(16) COMMENT 'keyed pseudonym (HMAC-SHA256, 128 bits)',
+    evidence Enum8('none' = 0, 'tag' = 1, 'ip' = 2, 'tag+ip' = 3),
+    content_type Enum8('text' = 0, 'voice' = 1, 'image' = 2, 'video' = 3, 'other' = 4, 'unknown' = 5),
+    start_time DateTime64(3, 'UTC'),
+    end_time DateTime64(3, 'UTC'),
+    node_id LowCardinality(String),
+    local_sequence_number Int64,
+    uplink_octets UInt64,
+    downlink_octets UInt64,
+    sponsored_octets UInt64 COMMENT 'the sponsor pays for these',
+    charge_micros Int64 COMMENT 'millionths of a currency unit',
+    currency LowCardinality(String) COMMENT 'ISO 4217',
+    used_octets_after UInt64 COMMENT 'the counter after this record: sponsored octets in the period',
+    carry_after UInt16 COMMENT 'the counter after this record: ten-thousandths of an octet left over by the share',
+
+    detail String COMMENT 'rejections: what was wrong',
+    payload String COMMENT 'rejections: the record, capped, identities replaced by pseudonyms',
+
+    first_offset Int64,
+    prev Int64 COMMENT 'the cursor that the batch extends; -1 before the first',
+    lane_sequence UInt64 COMMENT 'number of the batch in its lane, from 1: what the compare-and-swap compares',
+    lane_position UInt64 COMMENT 'records read in the lane before this batch',
+    records_read UInt64,
+    records_charged UInt64,
+    records_not_sponsored UInt64,
+    records_duplicate UInt64,
+    records_rejected UInt64,
+    octets_charged UInt64,
+    octets_not_sponsored UInt64,
+    octets_duplicate UInt64,
+    octets_rejected UInt64 COMMENT 'octets of the rejected records that could be read',
+    key_mismatches UInt64 COMMENT 'records whose Kafka key is not their MSISDN',
+    suspension_number UInt64 COMMENT 'the last suspension fact that the batch was rated with',
+    catalogue_hash LowCardinality(String) COMMENT 'the catalogue that the batch was rated with',
+    engine_version LowCardinality(String),
+    digest String COMMENT 'SHA-256 over the batch''s rows',
+    outcomes Array(Tuple(application_id LowCardinality(String), reason LowCardinality(String), records UInt64, octets UInt64)),
+    seen_nodes Array(String) COMMENT 'nodes that `seen` counts by',
+    seen Array(Tuple(row UInt32, node UInt32, sequence Int64, fingerprint UInt32))
+        COMMENT 'identities of the records that were neither rejected nor duplicates: restores the duplicate window'
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(booking_date)
+ORDER BY (kind, lane, topic, partition, offset)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;

@@ -1,0 +1,118 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Catalogue } from '../billing/catalogue.ts';
+import { decodeJson } from '../billing/decode-json.ts';
+import type { FlowRecord } from '../billing/flow-record.ts';
+import type { QuotaUpdate } from '../billing/quota-update.ts';
+import { openEmbeddedStore } from '../platform/embedded-store.ts';
+import { packagePath } from '../platform/package-paths.ts';
+import { openServerStore } from '../platform/server-store.ts';
+import type { Store } from '../platform/store.ts';
+import { startClickHouse } from '../testing/clickhouse-server.ts';
+import { Engine, type EngineOptions, type RunTotals } from './engine.ts';
+import type { Clock } from './journal-writer.ts';
+import { migrate } from './migrate.ts';
+import type { QuotaPublisher, RawRecord, Source, TopicPartition } from './ports.ts';
+
+export const PSEUDONYM_KEY = Buffer.alloc(32, 7);
+
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+};
+
+export interface OpenedStore {
+  store: Store;
+  close(): Promise<void>;
+}
+
+/** Both doors, each over a store of its own that is gone after `close`. */
+export const DOORS: Record<Store['door'], () => Promise<OpenedStore>> = {
+  async embedded() {
+    const directory = await mkdtemp(join(tmpdir(), 'zerorate-store-'));
+    const store = await openEmbeddedStore(directory, { create: true });
+    await migrate(store, packagePath('schemas/clickhouse'));
+    return {
+      store,
+      async close() {
+        await store.close();
+        await rm(directory, { recursive: true });
+      },
+    };
+  },
+  async http() {
+    const server = await startClickHouse();
+    const account = { url: server.url, username: 'default', password: '' };
+    const database = `zerorate_test_${process.pid}`;
+    const store = await openServerStore({ ...account, database }, { create: true });
+    await migrate(store, packagePath('schemas/clickhouse'));
+    return {
+      store,
+      async close() {
+        await store.command(`DROP DATABASE ${database}`);
+        await store.close();
+        await server.stop();
+      },
+    };
+  },
+};
+
+/** A source that hands over records from memory, from the offset that the engine asks for. */
+export function memorySource(log: TopicPartition, records: readonly RawRecord[], chunkRecords = 7): Source {
+  return {
+    async run(listener) {
+      const next = await listener.assign(log, { startOffset: 0, endOffset: (records.at(-1)?.offset ?? -1) + 1 });
+      const rest = records.filter(({ offset }) => offset >= next);
+      for (let at = 0; at < rest.length; at += chunkRecords) {
+        await listener.deliver(log, rest.slice(at, at + chunkRecords), decodeJson);
+      }
+      await listener.flush(log);
+      await listener.revoke(log);
+    },
+    stop: async () => {},
+    acknowledge: () => {},
+  };
+}
+
+/** Flow records as a Kafka topic has them: JSON, keyed by MSISDN. */
+export function rawRecords(records: readonly FlowRecord[], timestampMs: number, firstOffset = 0): RawRecord[] {
+  return records.map((record, index) => ({
+    offset: firstOffset + index,
+    timestampMs: timestampMs + index,
+    key: Buffer.from(record.servedMsisdn),
+    value: Buffer.from(JSON.stringify(record)),
+  }));
+}
+
+export function memoryPublisher(published: QuotaUpdate[] = []): QuotaPublisher & { published: QuotaUpdate[] } {
+  return {
+    published,
+    start: async () => {},
+    publish: async (updates) => void published.push(...updates),
+    stop: async () => {},
+  };
+}
+
+/** Runs an engine over a source until its end. */
+export function runEngine(
+  options: Pick<EngineOptions, 'store' | 'source'> & {
+    catalogue: Catalogue;
+    maxRecords?: number;
+  } & Partial<EngineOptions>,
+): Promise<RunTotals> {
+  return new Engine({
+    publisher: memoryPublisher(),
+    clock: systemClock,
+    retry: { firstDelayMs: 10, maxDelayMs: 100, giveUpAfterMs: 5000 },
+    settings: {
+      maxRecords: options.maxRecords ?? 50,
+      maxOctets: 1 << 20,
+      maxDelayMs: 10_000,
+      rejectionPayloadOctets: 4096,
+      duplicateWindowRecords: 1000,
+      pseudonymKey: PSEUDONYM_KEY,
+    },
+    ...options,
+  }).run();
+}

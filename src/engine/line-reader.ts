@@ -1,0 +1,76 @@
+import type { Readable } from 'node:stream';
+import { type FramedRecord, framedRecord } from './framed-record.ts';
+
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const EMPTY = Buffer.alloc(0);
+
+/**
+ * Yields the lines of a stream of octets, without their `\n` or `\r\n`, all that one read brought at a time. A line above
+ * the limit is cut to it and says its true length. Empty lines are left out; the last line needs no end. Memory is
+ * bounded by the stream's reads and the limit.
+ */
+export async function* readLines(
+  input: Readable,
+  limitOctets: number,
+): AsyncGenerator<FramedRecord[], void, undefined> {
+  const rest = new OpenLine(limitOctets);
+  for await (const chunk of input as AsyncIterable<Buffer>) {
+    const lines: FramedRecord[] = [];
+    let start = 0;
+    for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, start)) {
+      const line = rest.close(chunk.subarray(start, end));
+      if (line !== null) lines.push(line);
+      start = end + 1;
+    }
+    rest.add(chunk.subarray(start));
+    if (lines.length > 0) yield lines;
+  }
+  const last = rest.close(EMPTY);
+  if (last !== null) yield [last];
+}
+
+/** A line whose end has not been read yet. */
+class OpenLine {
+  readonly #limitOctets: number;
+  #parts: Buffer[] = [];
+  #keptOctets = 0;
+  #octets = 0;
+  #lastOctet = -1;
+
+  constructor(limitOctets: number) {
+    this.#limitOctets = limitOctets;
+  }
+
+  add(part: Buffer): void {
+    if (part.length === 0) return;
+    this.#octets += part.length;
+    this.#lastOctet = part[part.length - 1] as number;
+    const kept = part.subarray(0, this.#limitOctets - this.#keptOctets);
+    if (kept.length === 0) return;
+    this.#parts.push(kept);
+    this.#keptOctets += kept.length;
+  }
+
+  /** Ends the line with its last part, null if it is empty, and starts the next one. */
+  close(part: Buffer): FramedRecord | null {
+    // Nearly every line lies within one read, and needs no gathering.
+    if (this.#octets === 0) return lineOf(part, part.length, part[part.length - 1], this.#limitOctets);
+    this.add(part);
+    const line = lineOf(Buffer.concat(this.#parts), this.#octets, this.#lastOctet, this.#limitOctets);
+    this.#parts = [];
+    this.#keptOctets = 0;
+    this.#octets = 0;
+    return line;
+  }
+}
+
+function lineOf(
+  octets: Buffer,
+  trueOctets: number,
+  lastOctet: number | undefined,
+  limitOctets: number,
+): FramedRecord | null {
+  const length = lastOctet === CARRIAGE_RETURN ? trueOctets - 1 : trueOctets;
+  return length === 0 ? null : framedRecord(octets, length, limitOctets);
+}

@@ -1,0 +1,42 @@
+import type { Readable } from 'node:stream';
+
+const EMPTY = Buffer.alloc(0);
+
+/** A view of the next octets of a stream that grows on request and moves on: for formats that must look ahead. */
+export class OctetWindow {
+  readonly #input: AsyncIterator<Buffer>;
+  #octets: Buffer = EMPTY;
+  #ended = false;
+
+  constructor(input: Readable) {
+    this.#input = (input as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  }
+
+  /** What is at hand: at least what the last `grow` asked for, unless the stream ended. */
+  get octets(): Buffer {
+    return this.#octets;
+  }
+
+  /** Reads on until `length` octets are at hand; false if the stream ends before. */
+  async grow(length: number): Promise<boolean> {
+    if (this.#octets.length >= length) return true;
+    const parts = [this.#octets];
+    let atHand = this.#octets.length;
+    while (atHand < length && !this.#ended) {
+      const next = await this.#input.next();
+      if (next.done) {
+        this.#ended = true;
+      } else {
+        parts.push(next.value);
+        atHand += next.value.length;
+      }
+    }
+    this.#octets = Buffer.concat(parts, atHand);
+    return atHand >= length;
+  }
+
+  /** Leaves the first `length` octets behind. */
+  skip(length: number): void {
+    this.#octets = this.#octets.subarray(length);
+  }
+}

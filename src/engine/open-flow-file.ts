@@ -1,0 +1,123 @@
+import type { Readable } from 'node:stream';
+import { type AvroSchema, avroDecoder } from '../billing/decode-avro.ts';
+import { csvCells, csvDecoder } from '../billing/decode-csv.ts';
+import { decodeJson } from '../billing/decode-json.ts';
+import type { Decoder } from '../billing/decoder.ts';
+import { FLOW_RECORD_FIELDS } from '../billing/flow-record.ts';
+import { type ContainerRecord, openAvroContainer } from './avro-container.ts';
+import { type FlowFile, openOctets } from './flow-file.ts';
+import { flowFileError } from './flow-file-error.ts';
+import type { FramedRecord } from './framed-record.ts';
+import { readLines } from './line-reader.ts';
+import { SourceError } from './source-error.ts';
+
+export interface FlowFileOptions {
+  /** A larger record is cut to this, and refused. */
+  maxRecordOctets: number;
+  /** The flow record's own schema, that an Avro file's is resolved to. */
+  readerSchema: AvroSchema;
+}
+
+/** The records of a file, a few at a time, and what turns them into fields. */
+export interface FlowFileRecords {
+  batches: AsyncIterable<readonly FramedRecord[]>;
+  decode: Decoder;
+}
+
+export interface OpenFlowFile extends FlowFileRecords {
+  /** How many of the file's stored octets were read. */
+  readOctets(): number;
+  close(): void;
+}
+
+/** Opens a file for reading from its start. Whatever goes wrong, then or later, is a SourceError that names the file. */
+export async function openFlowFile(file: FlowFile, options: FlowFileOptions): Promise<OpenFlowFile> {
+  const { octets, readOctets } = openOctets(file);
+  const close = (): void => void octets.destroy();
+  try {
+    const { batches, decode } = await OPENERS[file.format](octets, file.path, options);
+    return { batches: naming(file.path, batches), decode, readOctets, close };
+  } catch (cause) {
+    close();
+    throw flowFileError(file.path, cause);
+  }
+}
+
+type Opener = (octets: Readable, path: string, options: FlowFileOptions) => Promise<FlowFileRecords>;
+
+const OPENERS: Readonly<Record<FlowFile['format'], Opener>> = {
+  ndjson: async (octets, _path, { maxRecordOctets }) => ({
+    batches: readLines(octets, maxRecordOctets),
+    decode: decodeJson,
+  }),
+  csv: openCsv,
+  avro: openAvro,
+};
+
+async function openCsv(octets: Readable, path: string, { maxRecordOctets }: FlowFileOptions): Promise<FlowFileRecords> {
+  const lines = readLines(octets, maxRecordOctets);
+  const first = await lines.next();
+  if (first.done) return { batches: lines, decode: decodeJson };
+  const [header, ...rest] = first.value;
+  const decode = csvDecoder(csvColumns(path, header?.value ?? Buffer.alloc(0)));
+  return { batches: joined(rest, lines), decode };
+}
+
+function csvColumns(path: string, line: Buffer): string[] {
+  const cells = csvCells(line);
+  const columns = typeof cells === 'string' ? [] : cells.map((cell) => cell.trim());
+  const twice = columns.find((column, index) => columns.indexOf(column) !== index);
+  let fault: string | null = null;
+  if (typeof cells === 'string') fault = `the header line cannot be read (${cells})`;
+  else if (!FLOW_RECORD_FIELDS.some((name) => columns.includes(name))) fault = 'the first line is no header';
+  else if (twice !== undefined) fault = `the header names the column ${twice} twice`;
+  if (fault === null) return columns;
+  const remedy = `start the file with a line of column names: ${FLOW_RECORD_FIELDS.join(',')}`;
+  throw new SourceError('file_unreadable', `${path}: ${fault}; ${remedy}`, { path });
+}
+
+async function openAvro(octets: Readable, path: string, options: FlowFileOptions): Promise<FlowFileRecords> {
+  const { readerSchema, maxRecordOctets } = options;
+  const container = await openAvroContainer(octets, maxRecordOctets);
+  const decodeDatum = avroDatumDecoder(path, readerSchema, container.writerSchema);
+  // Octets of a damaged block might be a datum by chance, so they are remembered rather than looked at again.
+  const damages = new WeakMap<Uint8Array, string>();
+  return {
+    batches: noting(damages, container.blocks),
+    decode: (value) => {
+      const damage = damages.get(value);
+      return damage === undefined ? decodeDatum(value) : { fault: { reason: 'malformed', detail: damage } };
+    },
+  };
+}
+
+function avroDatumDecoder(path: string, readerSchema: AvroSchema, bareSchema: AvroSchema): Decoder {
+  try {
+    return avroDecoder({ readerSchema, schemas: new Map(), bareSchema, header: 'bare' });
+  } catch (cause) {
+    const message = `${path}: its records are no flow records; write them under a schema that resolves to flow-record.avsc`;
+    throw new SourceError('file_unreadable', `${message} (${(cause as Error).message})`, { path, cause });
+  }
+}
+
+async function* noting(damages: WeakMap<Uint8Array, string>, blocks: AsyncIterable<ContainerRecord[]>) {
+  for await (const block of blocks) {
+    for (const { value, damage } of block) {
+      if (damage !== undefined) damages.set(value, damage);
+    }
+    yield block;
+  }
+}
+
+async function* joined(first: readonly FramedRecord[], more: AsyncIterable<readonly FramedRecord[]>) {
+  yield first;
+  yield* more;
+}
+
+async function* naming(path: string, batches: AsyncIterable<readonly FramedRecord[]>) {
+  try {
+    yield* batches;
+  } catch (cause) {
+    throw flowFileError(path, cause);
+  }
+}

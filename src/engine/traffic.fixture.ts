@@ -1,0 +1,55 @@
+import type { Catalogue } from '../billing/catalogue.ts';
+import { parseCatalogue } from '../billing/catalogue-compile.ts';
+import type { FlowRecord } from '../billing/flow-record.ts';
+
+const CATALOGUE = `
+sponsors:
+  - { id: chatter, name: Chatter, currency: USD, creditLimit: "1000" }
+applications:
+  - { id: chat, sponsor: chatter, match: any, tags: [CHAT], prefixes: [198.51.100.0/24] }
+plans:
+  - id: chat-daily
+    application: chat
+    version: 1
+    effectiveFrom: 2020-01-01T00:00:00Z
+    effectiveTo: null
+    period: day
+    timeZone: UTC
+    content: { unknown: 3333, video: 5000 }
+    quotaOctets: 30000
+    notifyAt: [5000, 10000]
+    tiers: [{ upToOctets: 10000, pricePerMiB: "0.123457" }, { upToOctets: null, pricePerMiB: "0.05" }]
+`;
+
+/** One sponsor, one application, one plan with a share and a quota a day. */
+export function chatCatalogue(): Catalogue {
+  const { catalogue, faults } = parseCatalogue(CATALOGUE, 'catalogue.yaml');
+  if (catalogue === undefined) throw new Error(JSON.stringify(faults));
+  return catalogue;
+}
+
+/** A record of the application by its address, of one subscriber. */
+export function chatRecord(overrides: Partial<FlowRecord> = {}): FlowRecord {
+  return {
+    nodeId: 'gw-1',
+    localSequenceNumber: 1,
+    chargingId: 1,
+    recordSequenceNumber: 1,
+    servedMsisdn: '999000000001',
+    servedImsi: null,
+    startTime: Date.UTC(2026, 10, 23, 12),
+    endTime: Date.UTC(2026, 10, 23, 12, 1),
+    terminalIp: '10.0.0.1',
+    terminalPort: 40000,
+    remoteIp: '198.51.100.7',
+    remotePort: 443,
+    protocol: 6,
+    zeroRatingTag: null,
+    contentType: null,
+    ratingGroup: null,
+    serviceIdentifier: null,
+    uplinkOctets: 100,
+    downlinkOctets: 1000,
+    ...overrides,
+  };
+}
