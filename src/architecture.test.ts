@@ -1,0 +1,93 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+/**
+ * The houses and the one direction between them: main -> commands -> services -> {billing, platform}. `billing` and
+ * `platform` do not import each other, services do not import each other.
+ */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  'main.ts': ['commands'],
+  commands: ['engine', 'generator', 'billing', 'platform', 'yaml-document'],
+  engine: ['billing', 'platform'],
+  generator: ['billing', 'platform'],
+  testing: ['platform'],
+  billing: ['yaml-document'],
+  platform: ['yaml-document'],
+  'yaml-document': [],
+};
+/** The pure core knows no I/O: these are all the packages and modules it may use. */
+const PURE = ['avsc', 'luxon', 'node:crypto', 'yaml', 'zod'];
+const FORBIDDEN_NAMES = /^(utils?|common|helpers?|misc)(\.|$)/;
+
+const root = resolve(import.meta.dirname);
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
+const sources = files.filter((path) => !/\.(test|fixture)\.ts$/.test(path));
+
+function houseOf(path: string): string {
+  return path.split('/')[0];
+}
+
+function importsOf(path: string): string[] {
+  const text = readFileSync(join(root, path), 'utf8');
+  const statements = text.matchAll(/^import\b[^;']*'([^']+)';$|\bimport\('([^']+)'\)/gm);
+  return [...statements].map(([, name, dynamic]) => name ?? dynamic);
+}
+
+function localImportsOf(path: string): string[] {
+  return importsOf(path)
+    .filter((name) => name.startsWith('.'))
+    .map((name) => relative(root, resolve(root, dirname(path), name)));
+}
+
+describe('the houses', () => {
+  test.each(sources)('%s imports in the one direction', (path) => {
+    const house = houseOf(path);
+    const others = localImportsOf(path)
+      .map(houseOf)
+      .filter((other) => other !== house);
+    expect(MAY_IMPORT[house], `a new house: ${house}`).toBeDefined();
+    for (const other of others) expect(MAY_IMPORT[house]).toContain(other);
+  });
+
+  test.each(sources.filter((path) => houseOf(path) === 'billing'))('%s is pure', (path) => {
+    for (const name of importsOf(path).filter((name) => !name.startsWith('.'))) expect(PURE).toContain(name);
+    const text = readFileSync(join(root, path), 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
+    expect(text).not.toMatch(/Date\.now|new Date\(\)|Math\.random|process\.env|console\./);
+  });
+
+  test('no circle of imports', () => {
+    const done = new Set<string>();
+    const visit = (path: string, way: readonly string[]): void => {
+      expect(way, `a circle: ${[...way, path].join(' -> ')}`).not.toContain(path);
+      if (done.has(path)) return;
+      for (const next of localImportsOf(path)) visit(next, [...way, path]);
+      done.add(path);
+    };
+    for (const path of sources) visit(path, []);
+  });
+
+  test.each(files)('%s is of a size and a name that a person can take in', (path) => {
+    expect(readFileSync(join(root, path), 'utf8').split('\n').length).toBeLessThanOrEqual(400);
+    expect(path.split('/').length).toBeLessThanOrEqual(2);
+    for (const part of path.split('/')) expect(part).not.toMatch(FORBIDDEN_NAMES);
+  });
+
+  test('every package that is imported is a dependency', () => {
+    const manifest = JSON.parse(readFileSync(join(root, '../package.json'), 'utf8'));
+    const builtins = new Set(builtinModules.flatMap((name) => [name, `node:${name}`]));
+    for (const path of sources) {
+      const isTesting = houseOf(path) === 'testing';
+      const known = Object.keys({ ...manifest.dependencies, ...(isTesting ? manifest.devDependencies : {}) });
+      for (const name of importsOf(path).filter((name) => !name.startsWith('.') && !builtins.has(name))) {
+        const packageName = name
+          .split('/')
+          .slice(0, name.startsWith('@') ? 2 : 1)
+          .join('/');
+        expect(known, `${path} imports ${name}`).toContain(packageName);
+      }
+    }
+    expect(statSync(join(root, '../package-lock.json')).size).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,47 @@
+import type { Command } from 'commander';
+import { redacted } from '../platform/config.ts';
+import { ConfigError } from '../platform/config-error.ts';
+import { grouped } from '../platform/print-table.ts';
+import { parsePseudonymKey } from '../platform/pseudonym-key.ts';
+import { kafkaDecoder } from './assemble-source.ts';
+import { type ConfigOptions, readCatalogue, readConfig, withConfigOptions } from './read-config.ts';
+
+interface CheckOptions extends ConfigOptions {
+  show?: boolean;
+}
+
+export function registerCheck(program: Command): void {
+  withConfigOptions(program.command('check'))
+    .description('check a catalogue, or a configuration and its catalogue, without starting anything')
+    .option('--show', 'print the configuration as it would be used, without its secrets')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ zerorate check --catalogue catalogue.yaml
+  $ zerorate check --config zerorate.yaml --show
+
+Prints one line for each fault, with file and line, and exits with 2; exits with 0 when there is none.`,
+    )
+    .action((options: CheckOptions) => {
+      const isCatalogueOnly =
+        options.catalogue !== undefined && options.config === undefined && options.store === undefined;
+      const path = isCatalogueOnly ? options.catalogue : checkConfig(options);
+      if (path === undefined) throw new ConfigError('what is to be checked? Name --catalogue FILE or --config FILE');
+      const { sponsors, applications, plans, hash } = readCatalogue(path);
+      const prefixes = applications.reduce((sum, application) => sum + application.prefixes.length, 0);
+      process.stdout.write(
+        `${path}: ${sponsors.length} sponsors, ${applications.length} applications, ${grouped(prefixes)} prefixes, ` +
+          `${plans.length} plans; catalogue ${hash.slice(0, 12)} is good\n`,
+      );
+    });
+}
+
+function checkConfig(options: CheckOptions): string | undefined {
+  if (options.config === undefined && options.store === undefined) return undefined;
+  const config = readConfig(options);
+  if (config.source.kafka !== undefined) kafkaDecoder(config.source.kafka);
+  if (config.pseudonymKey !== null) parsePseudonymKey(config.pseudonymKey.reveal(), 'pseudonymKey');
+  if (options.show === true) process.stdout.write(`${JSON.stringify(redacted(config), null, 2)}\n`);
+  return config.catalogue;
+}

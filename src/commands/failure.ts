@@ -1,0 +1,28 @@
+import { ConfigError } from '../platform/config-error.ts';
+
+/** Exit codes: 0 done, 1 could not go on, 2 what the user gave is wrong and nothing was started. */
+export function reportFailure(error: unknown): number {
+  if (error instanceof ConfigError) {
+    process.stderr.write(`${error.message}\n`);
+    return 2;
+  }
+  if (isInfrastructureError(error)) {
+    process.stderr.write(`${error.message} [${error.code}]\n`);
+    return WRONG_INPUT.has(error.code) ? 2 : 1;
+  }
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  return 1;
+}
+
+const WRONG_INPUT = new Set([
+  'file_not_found',
+  'file_unreadable',
+  'unknown_format',
+  'same_file_twice',
+  'store_missing',
+  'topic_missing',
+]);
+
+function isInfrastructureError(error: unknown): error is Error & { code: string; canRetry: boolean } {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && 'canRetry' in error;
+}

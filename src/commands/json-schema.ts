@@ -1,0 +1,17 @@
+import * as z from 'zod';
+import { catalogueSchema } from '../billing/catalogue-document.ts';
+import { configSchema } from '../platform/config-schema.ts';
+
+/** The JSON Schemas of the files that a user writes, by file name, for editors that check while one types. */
+export function jsonSchemas(): Record<string, string> {
+  return {
+    'catalogue.schema.json': jsonSchemaText(catalogueSchema, 'zerorate catalogue'),
+    'zerorate.schema.json': jsonSchemaText(configSchema, 'zerorate configuration'),
+  };
+}
+
+/** Of the input: a field that has a default may be left out. */
+function jsonSchemaText(schema: z.ZodType, title: string): string {
+  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input' });
+  return `${JSON.stringify({ $schema, title, ...rest }, null, 2)}\n`;
+}

@@ -1,0 +1,33 @@
+import { Command } from 'commander';
+import { ENGINE_VERSION } from '../engine/journal-block.ts';
+import { registerCheck } from './check.ts';
+import { registerDemo } from './demo.ts';
+import { registerExplain } from './explain.ts';
+import { registerGenerate } from './generate.ts';
+import { registerQuery } from './query.ts';
+import { registerRun } from './run.ts';
+import { registerSubscriber } from './subscriber.ts';
+import { registerJsonSchemas } from './write-json-schemas.ts';
+
+export function createProgram(): Command {
+  const program = new Command('zerorate')
+    .description(
+      'A carrier’s zero-rating billing engine: flow records in, the sponsor’s account charged, remaining quota out.',
+    )
+    .version(ENGINE_VERSION)
+    .showHelpAfterError('(--help shows what there is)')
+    .configureHelp({ sortSubcommands: false });
+  for (const register of COMMANDS) register(program);
+  return program;
+}
+
+const COMMANDS = [
+  registerRun,
+  registerCheck,
+  registerQuery,
+  registerExplain,
+  registerGenerate,
+  registerSubscriber,
+  registerJsonSchemas,
+  registerDemo,
+];

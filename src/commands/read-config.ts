@@ -1,0 +1,56 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { Catalogue } from '../billing/catalogue.ts';
+import { parseCatalogue } from '../billing/catalogue-compile.ts';
+import type { Config } from '../platform/config.ts';
+import { ConfigError } from '../platform/config-error.ts';
+import type { ConfigOverrides } from '../platform/config-merge.ts';
+import { loadConfig } from '../platform/load-config.ts';
+import { formatFault } from '../yaml-document/document-fault.ts';
+
+/** Options that every command with a configuration has. */
+export interface ConfigOptions {
+  config?: string;
+  catalogue?: string;
+  source?: string[];
+  format?: 'ndjson' | 'csv' | 'avro';
+  store?: string;
+}
+
+export function withConfigOptions(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'the configuration, zerorate.yaml; flags and ZERORATE_* variables override it')
+    .option('--catalogue <file>', 'the catalogue of sponsors, applications and plans')
+    .option('--source <path...>', 'files or directories of flow records (.ndjson, .csv, .avro, each also .gz)')
+    .option('--format <format>', 'format of the files, where their endings do not say it: ndjson, csv, avro')
+    .option('--store <directory>', 'directory of the embedded store');
+}
+
+/** The whole configuration. Throws a ConfigError with a line for each fault. */
+export function readConfig({ config: file, catalogue, source, format, store }: ConfigOptions): Config {
+  const overrides: ConfigOverrides = {
+    catalogue,
+    source: { files: source, format },
+    store: { dir: store },
+  };
+  const loaded = loadConfig({ file, env: process.env, overrides, readFile: (path) => readFileSync(path, 'utf8') });
+  if (loaded.faults !== undefined) throw new ConfigError(loaded.faults.map(formatFault));
+  return loaded.config;
+}
+
+/** The catalogue file, compiled. Throws a ConfigError with a line for each fault. */
+export function readCatalogue(path: string): Catalogue {
+  if (!existsSync(path)) throw new ConfigError(`${path}: no such catalogue; name a file with --catalogue`);
+  const parsed = parseCatalogue(readFileSync(path, 'utf8'), path);
+  if (parsed.faults !== undefined) throw new ConfigError(parsed.faults.map(formatFault));
+  return parsed.catalogue;
+}
+
+/** Only the store: `--store` names an embedded one, otherwise the configuration file says which. */
+export function readStoreConfig(options: Pick<ConfigOptions, 'config' | 'store'>): Config['store'] {
+  if (options.config !== undefined) return readConfig(options).store;
+  if (options.store === undefined)
+    throw new ConfigError('which store? Name it with --store DIRECTORY or --config FILE');
+  return { dir: resolve(options.store) };
+}

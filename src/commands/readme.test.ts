@@ -1,0 +1,21 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { REASONS } from '../billing/outcome.ts';
+import { packagePath } from '../platform/package-paths.ts';
+import { createProgram } from './program.ts';
+
+const readme = readFileSync(packagePath('README.md'), 'utf8');
+
+test('the README lists the reasons in the order in which they are checked', () => {
+  const rows = REASONS.map(
+    ({ reason, outcome, meaning }) => `| \`${reason}\` | ${outcome.replace('_', ' ')} | ${meaning} |`,
+  );
+  const table = ['| reason | outcome | meaning |', '|---|---|---|', ...rows].join('\n');
+  expect(readme).toContain(`<!-- reasons -->\n\n${table}\n\n<!-- /reasons -->`);
+});
+
+test('the README names every command', () => {
+  for (const { name } of createProgram().commands.map((command) => ({ name: command.name() }))) {
+    expect(readme).toContain(`| \`${name}`);
+  }
+});
