@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { ENGINE_VERSION } from '../engine/journal-block.ts';
+import { endWhenNobodyReads } from '../platform/lifecycle.ts';
 import { registerCheck } from './check.ts';
 import { registerDemo } from './demo.ts';
 import { registerExplain } from './explain.ts';
@@ -10,6 +11,7 @@ import { registerSubscriber } from './subscriber.ts';
 import { registerJsonSchemas } from './write-json-schemas.ts';
 
 export function createProgram(): Command {
+  endWhenNobodyReads(process.stdout);
   const program = new Command('zerorate')
     .description(
       'A carrier’s zero-rating billing engine: flow records in, the sponsor’s account charged, remaining quota out.',

@@ -65,8 +65,7 @@ export async function runEngine(
       return sumOf(totals);
     } catch (error) {
       totals.push(engine.totals);
-      const mayRestart = config.source.files === undefined && (error as { canRetry?: boolean }).canRetry === true;
-      if (isStopping || !mayRestart) throw error;
+      if (isStopping || !mayStartAgain(error, config)) throw error;
       logger.warn({ err: error }, 'starting again from what the journal says');
       await systemClock.sleep(RESTART_DELAY_MS);
     } finally {
@@ -74,6 +73,12 @@ export async function runEngine(
       progress.end();
     }
   }
+}
+
+/** A fence always; other passing errors where nobody waits for an answer. */
+function mayStartAgain(error: unknown, config: Config): boolean {
+  const { canRetry, code } = error as { canRetry?: boolean; code?: string };
+  return canRetry === true && (code === 'batch_fenced' || config.source.kafka !== undefined);
 }
 
 function logBatch(logger: Logger, { log, block, summary }: BookedBatch): void {

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { ClickHouseLogLevel, type createClient, type DataFormat } from '@clickhouse/client';
+import { ClickHouseLogLevel, type ClickHouseSettings, type createClient, type DataFormat } from '@clickhouse/client';
 import type { Row } from './store.ts';
 import { StoreError } from './store-error.ts';
 
@@ -39,9 +39,13 @@ export async function queryRows<T = Row>(client: ClickHouseClient, sql: string):
 }
 
 export async function streamResult(client: ClickHouseClient, sql: string, format?: string): Promise<Readable> {
-  // Any format's name will do; the client's type lists the ones it can parse itself.
-  const settings = format === undefined ? {} : { clickhouse_settings: { default_format: format as DataFormat } };
-  return guarded(async () => (await client.exec({ query: sql, ...settings })).stream);
+  const settings: ClickHouseSettings = {
+    // A server that fails in the middle of a result would write its error among the rows.
+    wait_end_of_query: 1,
+    // Any format's name will do; the client's type lists the ones it can parse itself.
+    ...(format !== undefined && { default_format: format as DataFormat }),
+  };
+  return guarded(async () => (await client.exec({ query: sql, clickhouse_settings: settings })).stream);
 }
 
 export async function runCommand(client: ClickHouseClient, sql: string): Promise<void> {

@@ -19,3 +19,11 @@ export function onStopSignal(stop: () => void, graceMs: number): () => void {
     process.off('SIGTERM', handle);
   };
 }
+
+/** A reader that has seen enough (`| head`) closes the pipe: that is an end, and no fault. */
+export function endWhenNobodyReads(stream: NodeJS.WriteStream): void {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+}

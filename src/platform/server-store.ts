@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { createClient } from '@clickhouse/client';
 import { guarded, QUIET, queryRows, runCommand, streamResult } from './clickhouse-client.ts';
 import { literal, type Row, type Store, type StoreMode } from './store.ts';
+import { StoreError } from './store-error.ts';
 
 export interface ServerStoreOptions {
   url: string;
@@ -38,6 +39,13 @@ async function createDatabase(common: { url: string; username: string; password:
   const client = createClient(common);
   try {
     await runCommand(client, `CREATE DATABASE IF NOT EXISTS \`${database.replaceAll('`', '')}\``);
+  } catch (cause) {
+    const { code, message, canRetry } = cause as StoreError;
+    if (code !== 'store_unreachable') throw cause;
+    throw new StoreError(code, `${common.url}: ${message}; is the server up, and store.url right?`, {
+      cause,
+      canRetry,
+    });
   } finally {
     await client.close();
   }

@@ -1,0 +1,65 @@
+import { describe, expect, test } from 'vitest';
+import { deriveQuotaUpdates, remainingQuota } from './derive-quota-updates.ts';
+import type { FlowRecord } from './flow-record.ts';
+import { asValue, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
+
+const LOG = { topic: 'flows', partition: 3 };
+
+function updatesOf(records: readonly Partial<FlowRecord>[], lane = testLane()) {
+  const rules = testRules();
+  const values = records.map((fields, at) => asValue(testRecord({ localSequenceNumber: at, ...fields })));
+  const { batch } = rateValues(values, lane, rules);
+  return deriveQuotaUpdates(batch, lane, rules.catalogue, LOG);
+}
+
+test('one update for each quota counter that moved, with its last state', () => {
+  const updates = updatesOf([
+    { uplinkOctets: 1000, downlinkOctets: 0 },
+    { servedMsisdn: '7', uplinkOctets: 10, downlinkOctets: 0 },
+    { uplinkOctets: 3000, downlinkOctets: 0 },
+    { remoteIp: '8.8.8.8' }, // nobody's
+    { zeroRatingTag: 'TAG', remoteIp: '8.8.8.8' }, // a plan without a quota
+  ]);
+  expect(updates).toMatchObject([
+    { usedOctets: 5, remainingOctets: 19_995, thresholdReached: 0, offset: 1, version: 5, ...LOG },
+    {
+      usedOctets: 2000,
+      remainingOctets: 18_000,
+      planId: 'any-day',
+      planVersion: 1,
+      sponsorId: 'acme',
+      offset: 2,
+      version: 5,
+    },
+  ]);
+  expect(updates.every(({ subscriber }) => /^[0-9a-f]{32}$/.test(subscriber))).toBe(true);
+});
+
+test('a late record of an earlier period announces nothing', () => {
+  const lane = testLane();
+  const yesterday = Date.UTC(2026, 10, 9, 12);
+  expect(updatesOf([{ startTime: yesterday, endTime: yesterday }], lane)).toHaveLength(1);
+  expect(updatesOf([{ localSequenceNumber: 10 }], lane)).toHaveLength(1);
+  expect(updatesOf([{ localSequenceNumber: 11, startTime: yesterday, endTime: yesterday }], lane)).toEqual([]);
+});
+
+describe('what is left', () => {
+  const plan = { quotaOctets: 3001, notifyAtBasisPoints: [3333, 5000, 10_000] };
+  test.each([
+    [0, 3001, 0],
+    [1000, 2001, 0], // 1000.23 octets are a third
+    [1001, 2000, 3333],
+    [1500, 1501, 3333],
+    [1501, 1500, 5000],
+    [3000, 1, 5000],
+    [3001, 0, 10_000],
+    [4000, 0, 10_000], // a later version of the plan has a smaller quota
+  ])('of %d used: %d left, threshold %d', (usedOctets, remainingOctets, thresholdReached) => {
+    expect(remainingQuota(plan, usedOctets)).toEqual({
+      quotaOctets: 3001,
+      usedOctets,
+      remainingOctets,
+      thresholdReached,
+    });
+  });
+});

@@ -1,0 +1,54 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { decodeJson } from './decode-json.ts';
+import { rejectedPayload } from './rejected-payload.ts';
+import { testRecord } from './traffic.fixture.ts';
+
+const KEY = Buffer.alloc(32, 5);
+const digits = (min: number, max: number) => fc.stringMatching(new RegExp(`^[1-9]\\d{${min - 1},${max - 1}}$`));
+const payloadOf = (value: Uint8Array, limit = 4096) => rejectedPayload(value, decodeJson, KEY, limit);
+
+test('no MSISDN and no IMSI survives, whether the record decodes, is cut anywhere, or is no text', () => {
+  const cut = fc.integer({ min: 1, max: 400 });
+  fc.assert(
+    fc.property(digits(8, 15), digits(15, 15), cut, fc.boolean(), (servedMsisdn, servedImsi, length, isBinary) => {
+      const whole = Buffer.from(JSON.stringify({ ...testRecord(), servedMsisdn, servedImsi }));
+      const value = isBinary ? Buffer.concat([whole, Buffer.of(0xff)]) : whole;
+      for (const bytes of [value, value.subarray(0, length)]) {
+        const payload = payloadOf(bytes);
+        const text = payload.startsWith('base64:')
+          ? Buffer.from(payload.slice(7), 'base64').toString('latin1')
+          : payload;
+        // A pseudonym may hold any digits by chance; what stands between the pseudonyms may not.
+        const rest = text.replaceAll(/~[0-9a-f]{32}/g, '');
+        expect(rest).not.toContain(servedMsisdn);
+        expect(rest).not.toContain(servedImsi);
+      }
+    }),
+  );
+});
+
+test('a record that decodes keeps its other fields', () => {
+  const payload = JSON.parse(
+    payloadOf(Buffer.from(JSON.stringify({ ...testRecord(), uplinkOctets: -5, extra: 'kept' }))),
+  );
+  expect(payload).toMatchObject({ uplinkOctets: -5, extra: 'kept', nodeId: 'gw-1', startTime: testRecord().startTime });
+  expect(payload.servedMsisdn).toMatch(/^~[0-9a-f]{32}$/);
+});
+
+test('the cap holds in octets, whatever the bytes', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.uint8Array({ maxLength: 500 }),
+        fc.string({ unit: 'grapheme', maxLength: 300 }).map((text) => Buffer.from(text)),
+      ),
+      fc.integer({ min: 16, max: 200 }),
+      (value, limit) => {
+        const payload = payloadOf(value, limit);
+        const overhead = payload.startsWith('base64:') ? 'base64:'.length + 4 : 3;
+        expect(Buffer.byteLength(payload)).toBeLessThanOrEqual(limit + overhead);
+      },
+    ),
+  );
+});
