@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import type { FlowFileFormat } from '../billing/flow-file-format.ts';
 import type { GenerateOptions } from '../generator/generate-options.ts';
 import type { GeneratedTotals } from '../generator/generated-totals.ts';
-import { type FileFormat, generateToFile } from '../generator/write-records.ts';
+import { generateToFile } from '../generator/write-records.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { createLogger } from '../platform/logger.ts';
 import { packagePath } from '../platform/package-paths.ts';
@@ -11,7 +12,7 @@ import { readCatalogue } from './read-config.ts';
 
 interface GenerateFlags {
   out: string;
-  format?: FileFormat;
+  format?: FlowFileFormat;
   catalogue: string;
   seed: number;
   records: number;

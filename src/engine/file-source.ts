@@ -1,4 +1,5 @@
-import { type FlowFile, type FlowFileFormat, listFlowFiles } from './flow-file.ts';
+import type { FlowFileFormat } from '../billing/flow-file-format.ts';
+import { type FlowFile, listFlowFiles } from './flow-file.ts';
 import { nameLogs } from './flow-file-topic.ts';
 import type { FramedRecord } from './framed-record.ts';
 import { type FlowFileOptions, openFlowFile } from './open-flow-file.ts';

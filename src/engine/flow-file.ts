@@ -3,11 +3,9 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { FLOW_FILE_ENDINGS, type FlowFileFormat, flowFileFormatOf } from '../billing/flow-file-format.ts';
 import { flowFileError } from './flow-file-error.ts';
 import { SourceError } from './source-error.ts';
-
-export const FLOW_FILE_FORMATS = ['ndjson', 'csv', 'avro'] as const;
-export type FlowFileFormat = (typeof FLOW_FILE_FORMATS)[number];
 
 export interface FlowFile {
   path: string;
@@ -17,14 +15,6 @@ export interface FlowFile {
   totalOctets: number;
 }
 
-const FORMAT_OF_ENDING: Readonly<Record<string, FlowFileFormat>> = {
-  '.ndjson': 'ndjson',
-  '.jsonl': 'ndjson',
-  '.json': 'ndjson',
-  '.csv': 'csv',
-  '.avro': 'avro',
-};
-const ENDINGS = Object.keys(FORMAT_OF_ENDING).join(', ');
 const READ_OCTETS = 256 << 10;
 
 /**
@@ -54,7 +44,7 @@ export function openOctets(file: FlowFile): { octets: Readable; readOctets: () =
 async function filesInDirectory(path: string, format?: FlowFileFormat): Promise<FlowFile[]> {
   const found = await pathsInDirectory(path);
   if (found.length === 0) {
-    throw new SourceError('file_not_found', `${path}: the directory holds no flow file (${ENDINGS}, each also .gz)`, {
+    throw new SourceError('file_not_found', `${path}: the directory holds no flow file: ${FLOW_FILE_ENDINGS}`, {
       path,
     });
   }
@@ -70,7 +60,7 @@ async function pathsInDirectory(path: string): Promise<string[]> {
     if (entry.name.startsWith('.')) continue;
     const inside = join(path, entry.name);
     if (entry.isDirectory()) found.push(...(await pathsInDirectory(inside)));
-    else if (formatOf(entry.name) !== null) found.push(inside);
+    else if (flowFileFormatOf(entry.name) !== null) found.push(inside);
   }
   return found;
 }
@@ -81,17 +71,12 @@ async function flowFile(path: string, forced?: FlowFileFormat): Promise<FlowFile
     const message = `${path}: is no regular file; its records must be readable again from the start, so copy them to one`;
     throw new SourceError('file_unreadable', message, { path });
   }
-  const format = forced ?? formatOf(path);
+  const format = forced ?? flowFileFormatOf(path);
   if (format === null) {
-    const message = `${path}: the ending says no format; use ${ENDINGS} (each also .gz), or name the format`;
+    const message = `${path}: the ending says no format; use ${FLOW_FILE_ENDINGS}, or name the format`;
     throw new SourceError('unknown_format', message, { path });
   }
   return { path, format, gzipped: path.endsWith('.gz'), totalOctets: status.size };
-}
-
-function formatOf(path: string): FlowFileFormat | null {
-  const ending = /\.[^./]*$/.exec(path.replace(/\.gz$/, ''))?.[0] ?? '';
-  return FORMAT_OF_ENDING[ending] ?? null;
 }
 
 function statusOf(path: string): Promise<Stats> {

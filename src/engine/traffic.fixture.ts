@@ -1,6 +1,7 @@
 import type { Catalogue } from '../billing/catalogue.ts';
 import { parseCatalogue } from '../billing/catalogue-compile.ts';
 import type { FlowRecord } from '../billing/flow-record.ts';
+import { testRecord } from '../billing/traffic.fixture.ts';
 
 const CATALOGUE = `
 sponsors:
@@ -30,26 +31,6 @@ export function chatCatalogue(): Catalogue {
 
 /** A record of the application by its address, of one subscriber. */
 export function chatRecord(overrides: Partial<FlowRecord> = {}): FlowRecord {
-  return {
-    nodeId: 'gw-1',
-    localSequenceNumber: 1,
-    chargingId: 1,
-    recordSequenceNumber: 1,
-    servedMsisdn: '999000000001',
-    servedImsi: null,
-    startTime: Date.UTC(2026, 10, 23, 12),
-    endTime: Date.UTC(2026, 10, 23, 12, 1),
-    terminalIp: '10.0.0.1',
-    terminalPort: 40000,
-    remoteIp: '198.51.100.7',
-    remotePort: 443,
-    protocol: 6,
-    zeroRatingTag: null,
-    contentType: null,
-    ratingGroup: null,
-    serviceIdentifier: null,
-    uplinkOctets: 100,
-    downlinkOctets: 1000,
-    ...overrides,
-  };
+  const startTime = Date.UTC(2026, 10, 23, 12);
+  return testRecord({ startTime, endTime: startTime + 60_000, ...overrides });
 }

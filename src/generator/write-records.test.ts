@@ -7,12 +7,13 @@ import { gunzipSync } from 'node:zlib';
 import avro from 'avsc';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { FlowFileFormat } from '../billing/flow-file-format.ts';
 import { FLOW_RECORD_FIELDS } from '../billing/flow-record.ts';
 import { FLOW_RECORD_SCHEMA } from './encode-avro.ts';
 import type { GenerateOptions } from './generate-options.ts';
 import { generateRecords } from './generate-records.ts';
 import { malformationsOf } from './malformations.ts';
-import { type FileFormat, generateToFile, writeRecords } from './write-records.ts';
+import { generateToFile, writeRecords } from './write-records.ts';
 
 const OPTIONS: GenerateOptions = {
   seed: 11,
@@ -136,7 +137,7 @@ test('a stream that fails makes the writing fail', async () => {
 
 test('a name without a known ending is refused before anything is written', async () => {
   const path = join(folder, 'flows.parquet');
-  await expect(generateToFile({ path, options: OPTIONS })).rejects.toThrow(/name the file .ndjson/);
+  await expect(generateToFile({ path, options: OPTIONS })).rejects.toThrow(/the ending says no format; use .ndjson/);
   expect(existsSync(path)).toBe(false);
 });
 
@@ -153,7 +154,7 @@ test('a folder that is not there is named', async () => {
 
 test('an explicit format goes over the name', async () => {
   const path = join(folder, 'flows.data');
-  const format: FileFormat = 'avro';
+  const format: FlowFileFormat = 'avro';
   await generateToFile({ path, format, options: { ...OPTIONS, records: 1 } });
   expect(readFileSync(path).includes(FLOW_RECORD_SCHEMA)).toBe(true);
 });

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGzip } from 'node:zlib';
+import { FLOW_FILE_ENDINGS, type FlowFileFormat, flowFileFormatOf } from '../billing/flow-file-format.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { encodeGeneratedAvro } from './encode-avro.ts';
 import { containerBlock, containerHeader } from './encode-container.ts';
@@ -14,9 +15,6 @@ import type { GeneratedTotals } from './generated-totals.ts';
 import { malformationsOf } from './malformations.ts';
 import { takeRecords } from './take-records.ts';
 
-export const FILE_FORMATS = ['ndjson', 'csv', 'avro'] as const;
-export type FileFormat = (typeof FILE_FORMATS)[number];
-
 /** Called after every chunk with the records written so far. */
 export type OnGenerateProgress = (recordsWritten: number) => void;
 
@@ -24,20 +22,12 @@ export interface GenerateToFile {
   /** A name that ends in `.gz` is compressed. An older file of the name is replaced. */
   path: string;
   /** By the name when it is not given: `.ndjson`, `.jsonl`, `.json`, `.csv` or `.avro`, each also with `.gz`. */
-  format?: FileFormat;
+  format?: FlowFileFormat;
   options: GenerateOptions;
   onProgress?: OnGenerateProgress;
 }
 
 const RECORDS_PER_CHUNK = 1000;
-const FORMAT_OF_ENDING: Readonly<Record<string, FileFormat>> = {
-  ndjson: 'ndjson',
-  jsonl: 'ndjson',
-  json: 'ndjson',
-  csv: 'csv',
-  avro: 'avro',
-};
-
 /** Writes one file of generated records; malformed ones have the faults that the format can hold. */
 export async function generateToFile(request: GenerateToFile): Promise<GeneratedTotals> {
   const { path, format = fileFormatOf(path), options, onProgress } = request;
@@ -58,19 +48,15 @@ async function openForWriting(path: string): Promise<Writable> {
 }
 
 /** The format that a file's name says. Throws a ConfigError for a name that says none. */
-export function fileFormatOf(path: string): FileFormat {
-  const ending = /\.(\w+)(\.gz)?$/.exec(path)?.[1] ?? '';
-  const format = FORMAT_OF_ENDING[ending];
-  if (format === undefined) {
-    throw new ConfigError(
-      `${path}: name the file .ndjson, .jsonl, .csv or .avro (each also with .gz), or give a format`,
-    );
-  }
+function fileFormatOf(path: string): FlowFileFormat {
+  const format = flowFileFormatOf(path);
+  if (format === null)
+    throw new ConfigError(`${path}: the ending says no format; use ${FLOW_FILE_ENDINGS}, or name the format`);
   return format;
 }
 
 export interface WriteRecords {
-  format: FileFormat;
+  format: FlowFileFormat;
   options: GenerateOptions;
   gzip?: boolean;
   /** Ended at the end; it decides the pace. */
@@ -104,7 +90,7 @@ interface Encoder {
   encode(records: readonly GeneratedRecord[]): Buffer;
 }
 
-function createEncoder(format: FileFormat, seed: number): Encoder {
+function createEncoder(format: FlowFileFormat, seed: number): Encoder {
   switch (format) {
     case 'ndjson':
       return { head: Buffer.alloc(0), encode: (records) => lines(records.map(encodeGeneratedJson)) };

@@ -2,6 +2,7 @@ import type { DocumentPath } from '../yaml-document/document-fault.ts';
 import { isTree } from './config-merge.ts';
 import type { ConfigDocument } from './config-schema.ts';
 import type { Environment } from './config-variables.ts';
+import { isPseudonymKey, PSEUDONYM_KEY_RULE } from './pseudonym-key.ts';
 import { Secret } from './secret.ts';
 
 export interface ConfigSecrets {
@@ -26,7 +27,6 @@ const REFUSED: readonly { path: readonly string[]; remedy: string }[] = [
   },
   { path: ['pseudonymKey', 'key'], remedy: 'set ZERORATE_PSEUDONYM_KEY or pseudonymKey.file' },
 ];
-const KEY_MESSAGE = 'expected at least 64 hex digits (32 octets); `openssl rand -hex 32` makes one';
 
 /** Takes the secrets that do not belong into a configuration file out of its value, so that no later fault can show them. */
 export function takeOutSecrets(document: unknown): { document: unknown; faults: SecretFault[] } {
@@ -73,11 +73,11 @@ export function readSecrets(
   const saslFile = source.kafka?.sasl?.passwordFile;
   const saslPassword = secretOf('ZERORATE_KAFKA_SASL_PASSWORD', ['source', 'kafka', 'sasl', 'passwordFile'], saslFile);
   const key = secretOf('ZERORATE_PSEUDONYM_KEY', ['pseudonymKey', 'file'], pseudonymKey?.file);
-  if (key !== null && !/^([\da-fA-F]{2}){32,}$/.test(key)) {
+  if (key !== null && !isPseudonymKey(key)) {
     const fromVariable = Boolean(env.ZERORATE_PSEUDONYM_KEY);
     faults.push({
       path: fromVariable ? [] : ['pseudonymKey', 'file'],
-      message: KEY_MESSAGE,
+      message: PSEUDONYM_KEY_RULE,
       ...(fromVariable && { origin: 'ZERORATE_PSEUDONYM_KEY' }),
     });
   }

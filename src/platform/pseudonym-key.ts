@@ -5,14 +5,16 @@ import { ConfigError } from './config-error.ts';
 
 const KEY_OCTETS = 32;
 
-/** Reads a key: 64 hex digits or more, with nothing else but white space. */
+export const PSEUDONYM_KEY_RULE = 'expected at least 64 hex digits (32 octets); `openssl rand -hex 32` makes one';
+
+export function isPseudonymKey(hex: string): boolean {
+  return /^([\da-fA-F]{2}){32,}$/.test(hex);
+}
+
+/** The key that a text holds, with nothing else but white space. */
 export function parsePseudonymKey(text: string, origin: string): Buffer {
   const hex = text.trim();
-  if (!/^([0-9a-fA-F]{2})+$/.test(hex) || hex.length < KEY_OCTETS * 2) {
-    throw new ConfigError(
-      `${origin}: a pseudonym key is at least ${KEY_OCTETS * 2} hex digits; \`openssl rand -hex 32\` makes one`,
-    );
-  }
+  if (!isPseudonymKey(hex)) throw new ConfigError(`${origin}: ${PSEUDONYM_KEY_RULE}`);
   return Buffer.from(hex, 'hex');
 }
 

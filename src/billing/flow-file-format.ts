@@ -1,0 +1,20 @@
+/** Formats of files of flow records. */
+export const FLOW_FILE_FORMATS = ['ndjson', 'csv', 'avro'] as const;
+export type FlowFileFormat = (typeof FLOW_FILE_FORMATS)[number];
+
+const FORMAT_OF_ENDING: Readonly<Record<string, FlowFileFormat>> = {
+  '.ndjson': 'ndjson',
+  '.jsonl': 'ndjson',
+  '.json': 'ndjson',
+  '.csv': 'csv',
+  '.avro': 'avro',
+};
+
+/** For messages: the endings that name a format. */
+export const FLOW_FILE_ENDINGS = `${Object.keys(FORMAT_OF_ENDING).join(', ')} (each also .gz)`;
+
+/** The format that a file's name says, with or without `.gz`; null if it says none. */
+export function flowFileFormatOf(name: string): FlowFileFormat | null {
+  const ending = /\.[^./]*$/.exec(name.replace(/\.gz$/, ''))?.[0] ?? '';
+  return FORMAT_OF_ENDING[ending] ?? null;
+}
