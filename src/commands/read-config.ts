@@ -48,9 +48,8 @@ export function readCatalogue(path: string): Catalogue {
 }
 
 /** Only the store: `--store` names an embedded one, otherwise the configuration file says which. */
-export function readStoreConfig(options: Pick<ConfigOptions, 'config' | 'store'>): Config['store'] {
-  if (options.config !== undefined) return readConfig(options).store;
-  if (options.store === undefined)
-    throw new ConfigError('which store? Name it with --store DIRECTORY or --config FILE');
-  return { dir: resolve(options.store) };
+export function readStoreConfig({ config, store }: Pick<ConfigOptions, 'config' | 'store'>): Config['store'] {
+  if (store !== undefined) return { dir: resolve(store) };
+  if (config !== undefined) return readConfig({ config }).store;
+  throw new ConfigError('which store? Name it with --store DIRECTORY or --config FILE');
 }
