@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { ENGINE_VERSION } from '../engine/journal-block.ts';
 import { endWhenNobodyReads } from '../platform/lifecycle.ts';
+import { registerAudit } from './audit.ts';
 import { registerCheck } from './check.ts';
 import { registerDemo } from './demo.ts';
 import { registerExplain } from './explain.ts';
@@ -28,6 +29,7 @@ const COMMANDS = [
   registerCheck,
   registerQuery,
   registerExplain,
+  registerAudit,
   registerGenerate,
   registerSubscriber,
   registerJsonSchemas,

@@ -33,15 +33,22 @@ export class BlockRows {
     );
   }
 
-  /** A small integer for each row (below 0: the empty text), and the text that it stands for. */
+  /**
+   * A small integer for each row (below 0: the empty text), and the text that it stands for. The dictionary has each text
+   * once, in the order of first appearance, so that it follows from the rows alone.
+   */
   texts(name: string, keyOf: (row: number) => number, textOf: (key: number) => string): NativeColumn {
     const dictionary: string[] = [];
-    const places = new Map<number, number>();
+    const placeOfText = new Map<string, number>();
+    const placeOfKey = new Map<number, number>();
     const placeOf = (key: number) => {
-      let place = places.get(key);
+      let place = placeOfKey.get(key);
       if (place === undefined) {
-        place = dictionary.push(key < 0 ? '' : textOf(key)) - 1;
-        places.set(key, place);
+        const text = key < 0 ? '' : textOf(key);
+        // Two keys may have one text: the versions of a plan.
+        place = placeOfText.get(text) ?? dictionary.push(text) - 1;
+        placeOfText.set(text, place);
+        placeOfKey.set(key, place);
       }
       return place;
     };

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { BatchSummary } from '../billing/batch-summary.ts';
 import type { Catalogue } from '../billing/catalogue.ts';
 import type { FlowBatch } from '../billing/flow-batch.ts';
@@ -17,28 +16,15 @@ import {
   stringColumn,
   strings,
 } from '../platform/native-block.ts';
+import { type BatchPlace, batchDigest } from './batch-digest.ts';
 import { BlockRows } from './block-rows.ts';
-import type { TopicPartition } from './ports.ts';
 import { seenIdentities } from './seen-identities.ts';
 
 export const ENGINE_VERSION = '0.1.0';
 
 /** On the wire milliseconds since 1970-01-01T00:00Z; a cast from Int64 would take them for seconds. */
-const TIME = "DateTime64(3, 'UTC')";
-const KINDS = { charge: 1, rejection: 2, batch: 3 };
-
-/** Where a batch stands in its log and its lane. */
-export interface BatchPlace {
-  log: TopicPartition;
-  /** Days since 1970-01-01. */
-  bookingDay: number;
-  /** The cursor that the batch extends; -1 before the first. */
-  prev: number;
-  /** Number of the batch in its lane, from 1. */
-  laneSequence: number;
-  /** Records read in the lane before the batch. */
-  lanePosition: number;
-}
+export const TIME = "DateTime64(3, 'UTC')";
+export const KINDS = { charge: 1, rejection: 2, batch: 3 };
 
 /** A batch as the journal takes it. */
 export interface JournalBlock extends BatchPlace {
@@ -85,7 +71,7 @@ export function journalBlock(
     ...rejectionColumns(batch, block.rows, payloadOf),
   ];
   const numbers = batchNumbers(batch, summary, place, rules);
-  const digest = digestOf(place, numbers, rules.catalogue.hash, rowColumns);
+  const digest = batchDigest(place, numbers, rules.catalogue.hash, rowColumns);
   const texts = [rules.catalogue.hash, ENGINE_VERSION, digest];
   const outcomes = outcomeElements(summary, rules);
   const seen = seenIdentities(batch, lane.nodes.list);
@@ -201,19 +187,6 @@ function batchNumbers(batch: FlowBatch, summary: BatchSummary, place: BatchPlace
     batch.keyMismatches,
     rules.suspensionNumber,
   ];
-}
-
-/**
- * SHA-256 over the batch's place and numbers and the encoded columns of its rows: the same rows give the same digest, as
- * every dictionary is in the order of first appearance.
- */
-function digestOf(place: BatchPlace, numbers: number[], catalogueHash: string, columns: NativeColumn[]): string {
-  const { lane, topic, partition } = place.log;
-  const hash = createHash('sha256').update(
-    JSON.stringify([lane, topic, partition, place.bookingDay, numbers, catalogueHash]),
-  );
-  for (const { name, type, bytes } of columns) hash.update(`${name} ${type}\n`).update(bytes);
-  return hash.digest('hex');
 }
 
 function outcomeElements(summary: BatchSummary, rules: Rules): { type: string; elements: Uint8Array[] } {
