@@ -66,6 +66,52 @@ test('no MSISDN and no IMSI of the source stands in the store, in the quota upda
   expect(updates).toContain('"remainingOctets"');
 });
 
+test('gaps lists the sequence numbers that are missing in the source, and estimates what they held', async () => {
+  const args = [
+    'generate',
+    '--out',
+    'gaps.ndjson',
+    '--records',
+    '5000',
+    '--seed',
+    '23',
+    '--gaps',
+    '0.004',
+    '--duplicate',
+    '0.01',
+  ];
+  expect(await zerorate.run(args)).toMatchObject({ code: 0 });
+  expect(await run('gaps.ndjson', 'gaps')).toMatchObject({ code: 0 });
+  const nodes = new Map<string, Set<number>>();
+  for (const line of readFileSync(zerorate.path('gaps.ndjson'), 'utf8').trim().split('\n')) {
+    const { nodeId, localSequenceNumber } = JSON.parse(line);
+    nodes.set(nodeId, (nodes.get(nodeId) ?? new Set()).add(localSequenceNumber));
+  }
+  const expected = [...nodes].flatMap(([node, arrived]) =>
+    [...arrived]
+      .sort((a, b) => a - b)
+      .flatMap((sequence, at, all) =>
+        at > 0 && sequence > all[at - 1] + 1 ? [`${node} ${all[at - 1] + 1}-${sequence - 1}`] : [],
+      ),
+  );
+  const { stdout } = await zerorate.run(['gaps', '--store', 'gaps', '--format', 'JSONEachRow']);
+  const rows = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const listed = rows.map(({ node_id, first_missing, last_missing }) => `${node_id} ${first_missing}-${last_missing}`);
+  expect(expected.length).toBeGreaterThan(5);
+  expect(listed.sort()).toEqual(expected.sort());
+  expect(rows.every((row) => row.charged_octets_at_risk > 0 && row.charge_micros_at_risk.USD > 0)).toBe(true);
+});
+
+test('audit says that the journal holds', async () => {
+  const { code, stdout } = await zerorate.run(['audit', '--store', 'ndjson']);
+  expect(stdout).not.toContain('BROKEN');
+  expect(stdout).toMatch(/holds {3}chain/);
+  expect(code).toBe(0);
+});
+
 test('subscriber prints the pseudonym that the journal uses', async () => {
   const { servedMsisdn } = JSON.parse(readFileSync(zerorate.path('flows.ndjson'), 'utf8').split('\n')[0]);
   const { stdout } = await zerorate.run(['subscriber', servedMsisdn, '--store', 'ndjson']);

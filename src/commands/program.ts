@@ -5,6 +5,7 @@ import { registerAudit } from './audit.ts';
 import { registerCheck } from './check.ts';
 import { registerDemo } from './demo.ts';
 import { registerExplain } from './explain.ts';
+import { registerGaps } from './gaps.ts';
 import { registerGenerate } from './generate.ts';
 import { registerQuery } from './query.ts';
 import { registerRun } from './run.ts';
@@ -30,6 +31,7 @@ const COMMANDS = [
   registerQuery,
   registerExplain,
   registerAudit,
+  registerGaps,
   registerGenerate,
   registerSubscriber,
   registerJsonSchemas,

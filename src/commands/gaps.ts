@@ -1,0 +1,19 @@
+import type { Command } from 'commander';
+import { type PrintOptions, printQuery, withPrintOptions } from './print-query.ts';
+
+export function registerGaps(program: Command): void {
+  withPrintOptions(program.command('gaps'))
+    .description('list the sequence numbers that no readable record of a node had, with an estimate of what they held')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ zerorate gaps --store ./zerorate-data
+  $ zerorate gaps --store ./zerorate-data --format CSVWithNames
+
+The estimate is the node's average: charged octets, and charges by currency, for each record that arrived.`,
+    )
+    .action((options: PrintOptions) =>
+      printQuery('SELECT * FROM sequence_gaps ORDER BY node_id, first_missing', options),
+    );
+}
