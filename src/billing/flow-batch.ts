@@ -86,6 +86,22 @@ export class FlowBatch {
     this.carryAfter = new Uint16Array(capacity);
   }
 
+  /** Makes it as good as new: only the rows that were used have to be wiped. */
+  clear(): void {
+    const { count } = this;
+    for (const column of Object.values(this)) if (ArrayBuffer.isView(column)) (column as Uint8Array).fill(0, 0, count);
+    this.remoteAddress.fill(0, 0, count * 4);
+    this.tagApplication.fill(NO_TAG, 0, count);
+    this.reason.fill(UNDECIDED, 0, count);
+    this.application.fill(-1, 0, count);
+    this.plan.fill(-1, 0, count);
+    this.count = 0;
+    this.readOctets = 0;
+    this.keyMismatches = 0;
+    this.rejections.length = 0;
+    this.values.length = 0;
+  }
+
   reject(row: number, fault: Fault): void {
     this.reason[row] = REASON_CODE[fault.reason];
     this.rejections.push({ row, detail: fault.detail });

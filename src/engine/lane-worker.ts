@@ -69,6 +69,8 @@ export class LaneWorker {
   #state: (RecoveredLane & { recoveredDay: number }) | null = null;
   readonly #cursors = new Map<string, number>();
   #open: OpenBatch | null = null;
+  /** A booked batch's columns, cleared: megabytes that a small batch need not ask for again. */
+  #spare: FlowBatch | null = null;
   #linger: NodeJS.Timeout | null = null;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -124,7 +126,8 @@ export class LaneWorker {
   async #begin(log: TopicPartition, first: RawRecord, decode: Decoder): Promise<OpenBatch> {
     const rules = await this.#ports.rules();
     const door = { decode, keyedByMsisdn: first.timestampMs !== null };
-    const batch = new FlowBatch(this.#settings.maxRecords);
+    const batch = this.#spare ?? new FlowBatch(this.#settings.maxRecords);
+    this.#spare = null;
     this.#open = { log, batch, rules, door, bookingDay: this.#bookingDay(first) };
     return this.#open;
   }
@@ -185,6 +188,8 @@ export class LaneWorker {
     this.#cursors.set(nameOf(log), block.lastOffset);
     await this.#ports.publisher.publish(deriveQuotaUpdates(batch, lane, rules.catalogue, log));
     this.#ports.onBooked({ log, block, summary });
+    batch.clear();
+    this.#spare = batch;
     if (this.#today() - state.recoveredDay >= REFRESH_DAYS) this.#state = null;
   }
 
