@@ -141,3 +141,21 @@ test('generated records, malformed and duplicate ones among them, are all accoun
   );
   expect(counts).toEqual({ read: 20_000, duplicate: made.duplicates, rejected: made.malformed, wrong: 0, gaps: 0 });
 });
+
+test('a broker that was never reached is an end with a clear line, and so is a topic that is not there', async () => {
+  const config = (brokers: string, topic: string) => `catalogue: ${packagePath('fixtures/demo/catalogue.yaml')}
+source: { kafka: { brokers: ["${brokers}"], topic: ${topic} } }
+store: { dir: nowhere }
+`;
+  await writeFile(zerorate.path('no-broker.yaml'), config('127.0.0.1:9', 'flows'));
+  await writeFile(zerorate.path('no-topic.yaml'), config(server.brokers[0], 'no-such-topic'));
+  const [noBroker, noTopic] = await Promise.all([
+    zerorate.run(['run', '--config', 'no-broker.yaml']),
+    // A store of its own: the other run holds the first.
+    zerorate.run(['run', '--config', 'no-topic.yaml'], { env: { ZERORATE_STORE_DIR: 'elsewhere' } }),
+  ]);
+  expect(noBroker.stderr.trim().split('\n').at(-1)).toMatch(/127\.0\.0\.1:9.*\[kafka_unavailable\]/);
+  expect(noBroker.code).toBe(1);
+  expect(noTopic.stderr.trim().split('\n').at(-1)).toMatch(/no-such-topic.*\[topic_missing\]/);
+  expect(noTopic.code).toBe(2);
+});

@@ -65,7 +65,7 @@ export async function runEngine(
       return sumOf(totals);
     } catch (error) {
       totals.push(engine.totals);
-      if (isStopping || !mayStartAgain(error, config)) throw error;
+      if (isStopping || !mayStartAgain(error, config, sumOf(totals))) throw error;
       logger.warn({ err: error }, 'starting again from what the journal says');
       await systemClock.sleep(RESTART_DELAY_MS);
     } finally {
@@ -75,10 +75,11 @@ export async function runEngine(
   }
 }
 
-/** A fence always; other passing errors where nobody waits for an answer. */
-function mayStartAgain(error: unknown, config: Config): boolean {
+/** After a fence always; after another passing error where a topic is read and the engine has worked before. */
+function mayStartAgain(error: unknown, { source }: Config, { batches }: RunTotals): boolean {
   const { canRetry, code } = error as { canRetry?: boolean; code?: string };
-  return canRetry === true && (code === 'batch_fenced' || config.source.kafka !== undefined);
+  // What has never worked is more likely a wrong address than an outage: its user should hear of it.
+  return canRetry === true && (code === 'batch_fenced' || (source.kafka !== undefined && batches > 0));
 }
 
 function logBatch(logger: Logger, { log, block, summary }: BookedBatch): void {
