@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { admit } from './admit.ts';
+import { decodeJson } from './decode-json.ts';
+import { FlowBatch } from './flow-batch.ts';
 import type { FlowRecord } from './flow-record.ts';
 import { REASONS, type Reason } from './outcome.ts';
+import { classifyBatch, rateBatch } from './pipeline.ts';
 import { asValue, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 
 type Fields = Partial<Record<keyof FlowRecord, unknown>>;
@@ -73,6 +77,30 @@ describe('the first reason that applies is the record’s', () => {
     );
     const reasons = rateValues(values, testLane(), rules).rated.map(({ reason }) => reason);
     expect(reasons).toEqual(['sponsor_suspended', 'sponsor_suspended', 'sponsor_suspended', 'sponsored']);
+  });
+
+  test('a record that was cut for its size before anything that it says', () => {
+    const [batch, lane, rules] = [new FlowBatch(3), testLane(), testRules()];
+    const unknownSchema = { reason: 'unknown_schema', detail: 'schema 7' } as const;
+    const doors = [decodeJson, decodeJson, () => ({ fault: unknownSchema })];
+    const values = [Buffer.from('{"nodeId": '), asValue(testRecord()), asValue(testRecord())];
+    values.forEach((value, offset) => {
+      const incoming = { offset, key: null, value, ...(offset < 2 ? { oversizedOctets: 5000 } : {}) };
+      admit(batch, incoming, { decode: doors[offset], keyedByMsisdn: false }, lane, rules);
+    });
+    classifyBatch(batch, lane, rules);
+    rateBatch(batch, lane, rules);
+    const reasons = Array.from(batch.reason, (code) => REASONS[code].reason);
+    expect(reasons).toEqual(['oversized_record', 'oversized_record', 'unknown_schema']);
+  });
+
+  test('what is wrong with the evidence before a suspended sponsor', () => {
+    const rules = testRules({ sponsorIds: new Set(['acme', 'bolt']), number: 1 });
+    const evidence = ['no_evidence', 'unknown_tag', 'evidence_conflict', 'tag_missing', 'prefix_missing'];
+    for (const { reason, fields } of GUILTS.filter((guilt) => evidence.includes(guilt.reason))) {
+      const value = asValue({ ...testRecord(), ...fields });
+      expect(rateValues([value], testLane(), rules).rated[0].reason).toBe(reason);
+    }
   });
 
   test('bytes that are no record', () => {

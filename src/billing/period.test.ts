@@ -47,3 +47,17 @@ test('the calendar remembers what the time zone says', () => {
     }),
   );
 });
+
+test.each<[string, string, string]>([
+  // Clocks went back from 00:01 to 23:01: the quarter of an hour holds a minute of Sunday and fourteen of Saturday.
+  ['America/St_Johns', '2010-11-07T02:30:00Z', '2010-11-07T02:31:00Z'],
+  ['America/Goose_Bay', '2010-11-07T03:00:00Z', '2010-11-07T03:01:00Z'],
+  ['America/Moncton', '2006-10-29T03:00:00Z', '2006-10-29T03:01:00Z'],
+  // Midnight was at 10:40 UTC.
+  ['Pacific/Kiritimati', '1979-09-30T10:30:00Z', '1979-09-30T10:40:00Z'],
+])('%s: what the calendar was asked at %s does not decide %s', (timeZone, asked, instant) => {
+  const calendar = new PeriodCalendar('day', timeZone);
+  calendar.startDay(Date.parse(asked));
+  const timeMs = Date.parse(instant);
+  expect(dayName(calendar.startDay(timeMs))).toBe(dayName(periodStartDay(timeMs, 'day', timeZone)));
+});

@@ -11,9 +11,12 @@ export function periodStartDay(timeMs: number, period: StatisticsPeriod, timeZon
   return Math.max(0, Date.UTC(start.year, start.month - 1, start.day) / DAY_MS);
 }
 
+/** A quarter of an hour in which the day changes: the instant itself has to be asked. */
+const CHANGES = -1;
+
 /**
- * The same, remembered: clocks change at quarters of an hour in every time zone since 1972, so one answer holds for all
- * instants of a quarter.
+ * The same, remembered by quarters of an hour: nearly all of them lie within one day. The few in which a day begins or
+ * clocks go back over midnight, as they did at 00:01 in St. John's, are asked anew each time.
  */
 export class PeriodCalendar {
   readonly #period: StatisticsPeriod;
@@ -27,11 +30,17 @@ export class PeriodCalendar {
 
   startDay(timeMs: number): number {
     const quarter = Math.floor(timeMs / QUARTER_HOUR_MS);
-    const known = this.#dayOfQuarter.get(quarter);
-    if (known !== undefined) return known;
+    const known = this.#dayOfQuarter.get(quarter) ?? this.#remember(quarter);
+    return known === CHANGES ? periodStartDay(timeMs, this.#period, this.#timeZone) : known;
+  }
+
+  #remember(quarter: number): number {
     // Ten years of quarters; a stream of absurd times cannot fill the memory.
     if (this.#dayOfQuarter.size > 350_000) this.#dayOfQuarter.clear();
-    const day = periodStartDay(timeMs, this.#period, this.#timeZone);
+    const startMs = quarter * QUARTER_HOUR_MS;
+    const first = periodStartDay(startMs, this.#period, this.#timeZone);
+    const last = periodStartDay(startMs + QUARTER_HOUR_MS - 1, this.#period, this.#timeZone);
+    const day = first === last ? first : CHANGES;
     this.#dayOfQuarter.set(quarter, day);
     return day;
   }

@@ -4,6 +4,7 @@ import { DateTime } from 'luxon';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { FlowRecord } from './flow-record.ts';
+import { cumulativeChargeMicros } from './price.ts';
 import { asValue, type Rated, rateValues, TEST_CATALOGUE, testLane, testRecord, testRules } from './traffic.fixture.ts';
 
 /** Traffic of few subscribers in few periods, so that counters are met again, with duplicates and bad records among it. */
@@ -157,17 +158,27 @@ test('octets conserve, and the charges of a period add up to its cumulative pric
   fc.assert(
     fc.property(values, (all) => {
       const { batch, rated } = rateValues(all, testLane(), testRules());
-      const sums = new Map<string, { sponsored: number; used: number }>();
-      rated.forEach(({ outcome, sponsored, used, plan, periodStart }, row) => {
+      const { plans } = testRules().catalogue;
+      const sums = new Map<string, { sponsored: number; used: number; charge: number; versions: Set<number> }>();
+      rated.forEach(({ outcome, sponsored, used, charge, plan, periodStart }, row) => {
         expect(sponsored).toBeGreaterThanOrEqual(0);
         expect(sponsored).toBeLessThanOrEqual(outcome === 'charged' ? batch.octets(row) : 0);
         if (outcome !== 'charged') return;
-        const planId = testRules().catalogue.plans[plan].id;
-        const key = `${batch.subscriber[row]} ${planId} ${periodStart}`;
-        const sum = { sponsored: (sums.get(key)?.sponsored ?? 0) + sponsored, used };
+        const key = `${batch.subscriber[row]} ${plans[plan].id} ${periodStart}`;
+        const sum = sums.get(key) ?? { sponsored: 0, used: 0, charge: 0, versions: new Set() };
         sums.set(key, sum);
+        sum.sponsored += sponsored;
+        sum.charge += charge;
+        sum.used = used;
+        sum.versions.add(plan);
         expect(sum.sponsored).toBe(used);
       });
+      for (const { used, charge, versions } of sums.values()) {
+        // Where a new version changed the tariff within the period, no single price is the sum.
+        if (versions.size > 1) continue;
+        const [plan] = versions;
+        expect(charge).toBe(cumulativeChargeMicros(plans[plan].tiers, used));
+      }
     }),
   );
 });

@@ -6,10 +6,10 @@ import { PrefixTable } from './prefix-table.ts';
 /** Few distinct bits, so that prefixes nest, touch and repeat. */
 const word = fc.constantFrom(0, 1, 0x7fffffff, 0x80000000, 0xc0000000, 0xfffffffe, 0xffffffff);
 const v4 = word.map((last) => [0, 0, 0xffff, last]);
-const v6 = fc.tuple(fc.constantFrom(0x20010db8, 0xfe800000, 0xffffffff), word, word, word);
+const v6 = fc.tuple(fc.constantFrom(0, 0x20010db8, 0xfe800000, 0xffffffff), word, word, word);
 const prefix = fc.oneof(
   fc.tuple(v4, fc.integer({ min: 96, max: 128 })),
-  fc.tuple(v6, fc.integer({ min: 1, max: 128 })),
+  fc.tuple(v6, fc.integer({ min: 0, max: 128 })),
 );
 
 function masked(words: readonly number[], length: number): Uint32Array {
@@ -68,4 +68,19 @@ test.each<[string, number]>([
 
 test('no prefixes at all: nobody', () => {
   expect(new PrefixTable([]).applicationOf(Uint32Array.of(0, 0, 0xffff, 1), 0)).toBe(-1);
+});
+
+test.each<[string, string, number]>([
+  ['0.0.0.0/0', '0.0.0.0', 0],
+  ['0.0.0.0/0', '255.255.255.255', 0],
+  ['0.0.0.0/0', '::fffe:ffff:ffff', -1], // the last address before IPv4
+  ['0.0.0.0/0', '::1:0:0:0', -1], // the first one after it
+  ['::/128', '::', 0],
+  ['::/128', '::1', -1],
+  ['ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', 0],
+  ['ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe', -1],
+])('%s and %s', (cidr, text, expected) => {
+  const address = new Uint32Array(4);
+  expect(parseIp(text, address, 0)).toBe(true);
+  expect(new PrefixTable([{ cidr, application: 0 }]).applicationOf(address, 0)).toBe(expected);
 });

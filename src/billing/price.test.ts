@@ -40,6 +40,17 @@ describe('the cumulative price', () => {
     );
   });
 
+  test('never falls as octets rise', () => {
+    const octets = fc.integer({ min: 0, max: 2 ** 51 });
+    fc.assert(
+      fc.property(tiers, octets, octets, (plan, some, others) => {
+        const [fewer, more] = [Math.min(some, others), Math.max(some, others)];
+        expect(cumulativeChargeMicros(plan, fewer)).toBeLessThanOrEqual(cumulativeChargeMicros(plan, more));
+        expect(cumulativeChargeMicros(plan, fewer)).toBeLessThanOrEqual(cumulativeChargeMicros(plan, fewer + 1));
+      }),
+    );
+  });
+
   test.each<[number, number, number]>([
     [0, 1_000_000, 0],
     [1 << 20, 123_457, 123_457],

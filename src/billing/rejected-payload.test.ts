@@ -52,3 +52,24 @@ test('the cap holds in octets, whatever the bytes', () => {
     ),
   );
 });
+
+test.each<[string, (msisdn: string) => Uint8Array]>([
+  ['in a field of another name', (msisdn) => asJson({ msisdn })],
+  ['in an object inside', (msisdn) => asJson({ user: { msisdn } })],
+  ['in a text field, as of columns that moved', (msisdn) => asJson({ nodeId: msisdn, endTime: undefined })],
+  ['as a name', (msisdn) => asJson({ [msisdn]: 1 })],
+  ['in UTF-16', (msisdn) => Buffer.from(`{"servedMsisdn":"${msisdn}"}`, 'utf16le')],
+])('an MSISDN does not survive %s', (_, recordWith) => {
+  fc.assert(
+    fc.property(digits(10, 15), (msisdn) => {
+      const text = payloadOf(recordWith(msisdn)).replaceAll('\0', '');
+      expect(text.replaceAll(/~[0-9a-f]{32}/g, '')).not.toContain(msisdn);
+    }),
+  );
+});
+
+/** A record that lacks its MSISDN, as one has that a producer wrote under other names. */
+function asJson(fields: object): Buffer {
+  const { servedMsisdn: _, ...rest } = testRecord();
+  return Buffer.from(JSON.stringify({ ...rest, ...fields }));
+}

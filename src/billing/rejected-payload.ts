@@ -1,9 +1,11 @@
 import type { Candidate, Decoder } from './decoder.ts';
+import { FLOW_RECORD_FIELDS } from './flow-record.ts';
 import { pseudonymOf } from './pseudonym.ts';
 
-/** MSISDN and IMSI have 7 digits and more; in bytes that no one could decode, any such run may be one. */
-const DIGIT_RUN = /\d{7,}/g;
+/** MSISDN and IMSI have 7 digits and more: any such run may be one. In UTF-16 a zero stands between its digits. */
+const DIGIT_RUN = /\d(?:\0?\d){6,}/g;
 const SUBSCRIBER_FIELDS = ['servedMsisdn', 'servedImsi'];
+const OWN_FIELDS = new Set<string>(FLOW_RECORD_FIELDS);
 
 /**
  * What is kept of a rejected record: its fields as JSON if it has any, otherwise its text, or `base64:` and its bytes where
@@ -22,11 +24,28 @@ export function rejectedPayload(
 }
 
 function fieldsPayload(fields: Candidate, pseudonymKey: Uint8Array): string {
-  const shown: Candidate = { ...fields };
-  for (const name of SUBSCRIBER_FIELDS) {
-    if (shown[name] !== null && shown[name] !== undefined) shown[name] = mask(String(shown[name]), pseudonymKey);
+  const shown = Object.entries(fields).map(([name, value]): [string, unknown] => {
+    if (SUBSCRIBER_FIELDS.includes(name)) return [name, value == null ? value : mask(String(value), pseudonymKey)];
+    // The numbers of a flow record's own fields (times, octets, sequences) stand as they are.
+    const isOwnNumber = OWN_FIELDS.has(name) && typeof value === 'number';
+    return [maskRuns(name, pseudonymKey), isOwnNumber ? value : masked(value, pseudonymKey)];
+  });
+  return JSON.stringify(Object.fromEntries(shown));
+}
+
+/** A value with every long run of digits masked, in texts, in numbers and in names, however deep. */
+function masked(value: unknown, pseudonymKey: Uint8Array): unknown {
+  if (typeof value === 'string') return maskRuns(value, pseudonymKey);
+  if (typeof value === 'number' || typeof value === 'bigint') {
+    const text = String(value);
+    const shown = maskRuns(text, pseudonymKey);
+    return shown === text ? Number(value) : shown;
   }
-  return JSON.stringify(shown, (_, value) => (typeof value === 'bigint' ? value.toString() : value));
+  if (Array.isArray(value)) return value.map((item) => masked(item, pseudonymKey));
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [maskRuns(name, pseudonymKey), masked(item, pseudonymKey)]),
+  );
 }
 
 function bytesPayload(value: Uint8Array, pseudonymKey: Uint8Array, limitOctets: number): string {
@@ -39,7 +58,7 @@ function bytesPayload(value: Uint8Array, pseudonymKey: Uint8Array, limitOctets: 
 }
 
 function maskRuns(text: string, pseudonymKey: Uint8Array): string {
-  return text.replace(DIGIT_RUN, (digits) => mask(digits, pseudonymKey));
+  return text.replace(DIGIT_RUN, (digits) => mask(digits.replaceAll('\0', ''), pseudonymKey));
 }
 
 function mask(identity: string, pseudonymKey: Uint8Array): string {

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { pseudonymOf } from './pseudonym.ts';
 import { SubscriberTable } from './subscriber-table.ts';
@@ -23,4 +24,26 @@ test('leading zeros and lengths make other subscribers', () => {
   const table = new SubscriberTable((msisdn) => pseudonymOf(msisdn, KEY));
   const msisdns = ['1', '01', '001', '0', '00', '999999999999999', '099999999999999', '000000000000000'];
   expect(new Set(msisdns.map((msisdn) => table.ofMsisdn(msisdn))).size).toBe(msisdns.length);
+});
+
+test('pseudonyms that share most of their bits keep apart, as in a map', () => {
+  // Eight places for any number of them: every look-up has to walk past others.
+  const pseudonym = fc
+    .tuple(fc.integer({ min: 0, max: 7 }), fc.integer({ min: 0, max: 3000 }))
+    .map(([first, last]) => Uint8Array.from([first, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last & 0xff, last >> 8]));
+  fc.assert(
+    fc.property(fc.array(pseudonym, { minLength: 200, maxLength: 1500 }), (list) => {
+      const table = new SubscriberTable(() => new Uint8Array(16));
+      const map = new Map<string, number>();
+      for (const octets of list) {
+        const name = octets.join();
+        const expected = map.get(name) ?? map.size;
+        map.set(name, expected);
+        expect(table.ofPseudonym(octets)).toBe(expected);
+      }
+      expect(table.count).toBe(map.size);
+      for (const [name, index] of map) expect(table.pseudonym(index).join()).toBe(name);
+    }),
+    { numRuns: 20 },
+  );
 });

@@ -113,10 +113,15 @@ function badContentType(fields: Candidate): Fault | null {
 }
 
 function badOctets(fields: Candidate): Fault | null {
-  for (const name of ['uplinkOctets', 'downlinkOctets']) {
-    const octets = fields[name] as number;
-    if (octets < 0) return fault('negative_octets', `${name} is ${octets}`);
-    if (octets > MAX_RECORD_OCTETS) return fault('octets_out_of_range', `${name} is above ${MAX_RECORD_OCTETS}`);
+  const directions = ['uplinkOctets', 'downlinkOctets'];
+  // One reason for both directions before the next: the order is that of REASONS.
+  for (const name of directions) {
+    if ((fields[name] as number) < 0) return fault('negative_octets', `${name} is ${fields[name]}`);
+  }
+  for (const name of directions) {
+    if ((fields[name] as number) > MAX_RECORD_OCTETS) {
+      return fault('octets_out_of_range', `${name} is above ${MAX_RECORD_OCTETS}`);
+    }
   }
   return null;
 }
