@@ -60,6 +60,7 @@ function take(batch: FlowBatch, row: number, record: FlowRecord, lane: Lane, rul
   batch.contentType[row] = CONTENT_TYPES.indexOf(record.contentType ?? 'unknown');
   batch.uplinkOctets[row] = record.uplinkOctets;
   batch.downlinkOctets[row] = record.downlinkOctets;
+  batch.usageOctets += record.uplinkOctets + record.downlinkOctets;
 }
 
 function isKey(key: Uint8Array | null, msisdn: string): boolean {

@@ -43,6 +43,20 @@ test('a late record of an earlier period announces nothing', () => {
   expect(updatesOf([{ localSequenceNumber: 11, startTime: yesterday, endTime: yesterday }], lane)).toEqual([]);
 });
 
+describe('a new version of a plan within a period', () => {
+  // Both are in the period of the 20th in Kathmandu; version 2 is in force from 05:45 there.
+  const version1 = { startTime: Date.UTC(2026, 10, 19, 23), endTime: Date.UTC(2026, 10, 19, 23, 1) };
+  const version2 = { startTime: Date.UTC(2026, 10, 20, 1), endTime: Date.UTC(2026, 10, 20, 1, 1) };
+
+  test('tells what its own quota leaves', () => {
+    expect(updatesOf([version1, version2])).toMatchObject([{ planVersion: 2, quotaOctets: 9000, usedOctets: 1100 }]);
+  });
+
+  test('is not taken back by a late record of the version before', () => {
+    expect(updatesOf([version2, version1])).toMatchObject([{ planVersion: 2, quotaOctets: 9000, usedOctets: 1100 }]);
+  });
+});
+
 describe('what is left', () => {
   const plan = { quotaOctets: 3001, notifyAtBasisPoints: [3333, 5000, 10_000] };
   test.each([

@@ -28,7 +28,9 @@ export function deriveQuotaUpdates(batch: FlowBatch, lane: Lane, catalogue: Cata
     const plan = catalogue.plans[batch.plan[row]];
     const periodStart = batch.periodStart[row];
     const subscriber = batch.subscriber[row];
-    const counter = lane.planPeriods.numberOf(plan.id, periodStart) * 2 ** 32 + subscriber;
+    const planPeriod = lane.planPeriods.numberOf(plan.id, periodStart);
+    lane.planPeriods.newestVersionFrom(planPeriod, plan.effectiveFromMs);
+    const counter = planPeriod * 2 ** 32 + subscriber;
     if (plan.quotaOctets === Number.POSITIVE_INFINITY || told.has(counter)) continue;
     told.add(counter);
     moves.push({ subscriber, plan, periodStart, usedOctets: batch.usedOctetsAfter[row], offset: batch.offset[row] });
@@ -43,7 +45,8 @@ export function deriveQuotaUpdates(batch: FlowBatch, lane: Lane, catalogue: Cata
 export function quotaUpdates(moves: readonly CounterMove[], lane: Lane, catalogue: Catalogue, log: Log): QuotaUpdate[] {
   const isCurrent = ({ subscriber, plan, periodStart }: CounterMove) =>
     !lane.planPeriods.laterThan(plan.id, periodStart).some((later) => lane.counters.has(subscriber, later));
-  return moves.filter(isCurrent).map(({ subscriber, plan, periodStart, usedOctets, offset }) => {
+  return moves.filter(isCurrent).map(({ subscriber, plan: moved, periodStart, usedOctets, offset }) => {
+    const plan = newestVersion(moved, periodStart, lane, catalogue);
     const application = catalogue.applications[plan.application];
     return {
       subscriber: Buffer.from(lane.subscribers.pseudonym(subscriber)).toString('hex'),
@@ -59,6 +62,13 @@ export function quotaUpdates(moves: readonly CounterMove[], lane: Lane, catalogu
       offset,
     };
   });
+}
+
+/** A late record of a version that was replaced within the period does not take back the quota of the one after it. */
+function newestVersion(moved: Plan, periodStart: number, { planPeriods }: Lane, { plans }: Catalogue): Plan {
+  const fromMs = planPeriods.newestVersionFrom(planPeriods.numberOf(moved.id, periodStart), moved.effectiveFromMs);
+  const newest = plans.find(({ id, effectiveFromMs }) => id === moved.id && effectiveFromMs === fromMs) ?? moved;
+  return newest.quotaOctets === Number.POSITIVE_INFINITY ? moved : newest;
 }
 
 /** What a plan with a quota leaves after `usedOctets`. */

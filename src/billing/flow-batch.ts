@@ -25,6 +25,8 @@ export class FlowBatch {
   count = 0;
   /** Octets of the records' bytes as read: what the batch's cap in octets counts. */
   readOctets = 0;
+  /** Uplink and downlink octets of the records taken: a batch is full before their sum could leave the exact integers. */
+  usageOctets = 0;
   /** Records whose message key is not their MSISDN: the producer breaks the promise that keeps a subscriber together. */
   keyMismatches = 0;
   readonly rejections: Rejection[] = [];
@@ -97,6 +99,7 @@ export class FlowBatch {
     this.plan.fill(-1, 0, count);
     this.count = 0;
     this.readOctets = 0;
+    this.usageOctets = 0;
     this.keyMismatches = 0;
     this.rejections.length = 0;
     this.values.length = 0;

@@ -8,6 +8,7 @@ export interface PlanPeriod {
 /** Names plan periods by small integers. */
 export class PlanPeriods {
   readonly #periods: PlanPeriod[] = [];
+  readonly #newestFromMs: number[] = [];
   readonly #numbers = new Map<string, Map<number, number>>();
 
   numberOf(planId: string, periodStart: number): number {
@@ -22,6 +23,13 @@ export class PlanPeriods {
       byStart.set(periodStart, number);
     }
     return number;
+  }
+
+  /** Notes that the version in force from `effectiveFromMs` counts in a period, and gives when the newest such one began. */
+  newestVersionFrom(number: number, effectiveFromMs: number): number {
+    const newest = Math.max(effectiveFromMs, this.#newestFromMs[number] ?? Number.NEGATIVE_INFINITY);
+    this.#newestFromMs[number] = newest;
+    return newest;
   }
 
   /** Numbers of the same plan's periods that begin after `periodStart`. */

@@ -75,6 +75,27 @@ test('batches end at their cap in records, and at their cap in octets', async ()
   expect(byOctets.booked.map(({ block }) => block.lastOffset)).toEqual([2, 5, 8, 11, 14, 17, 19]);
 });
 
+test('a batch ends before its octets could leave the exact integers', async () => {
+  const largest = rawRecords(
+    Array.from({ length: 40 }, (_, at) =>
+      chatRecord({
+        localSequenceNumber: at,
+        remoteIp: '8.8.8.8',
+        uplinkOctets: 2 ** 48 - 1,
+        downlinkOctets: 2 ** 48 - 1,
+      }),
+    ),
+    Date.UTC(2026, 10, 30),
+  );
+  const { log, lane, booked } = worker();
+  await lane.assign(log, null);
+  await lane.deliver(log, largest, decodeJson);
+  await lane.flush(log);
+  const sums = booked.map(({ summary }) => summary.octets.not_sponsored);
+  expect(sums.every(Number.isSafeInteger)).toBe(true);
+  expect(sums.reduce((total, sum) => total + BigInt(sum), 0n)).toBe(80n * (2n ** 48n - 1n));
+});
+
 test('after a failure nothing is taken until the log is assigned again, and then nothing is lost', async () => {
   const failure = new StoreError('store_unreachable', 'down', { canRetry: true });
   const failed = waiting<unknown>();

@@ -14,6 +14,8 @@ import type { LogBounds, QuotaPublisher, RawRecord, TopicPartition } from './por
 import { lastQuotaUpdates, loadCounters, nextOffset, type RecoveredLane, recoverLane } from './recovery.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+/** One more record of the largest kind stays below 2^53, so that the batch's sums are exact. */
+const MAX_USAGE_OCTETS = 2 ** 52;
 /** The last day that a ClickHouse Date can name. */
 const LAST_DATE = 65535;
 /** Counters of periods that began this many days ago and later are in memory; older ones are read when a record needs them. */
@@ -155,7 +157,8 @@ export class LaneWorker {
   }
 
   #isFull(batch: FlowBatch): boolean {
-    return batch.count === batch.capacity || batch.readOctets >= this.#settings.maxOctets;
+    const { maxOctets } = this.#settings;
+    return batch.count === batch.capacity || batch.readOctets >= maxOctets || batch.usageOctets >= MAX_USAGE_OCTETS;
   }
 
   async #bookOpen(): Promise<void> {
