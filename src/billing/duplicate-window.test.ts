@@ -42,3 +42,12 @@ test('a window that is restored from its middle goes on the same', () => {
     expect(restored.see(ordinal, 0, sequence, 0)).toBe(whole.see(ordinal, 0, sequence, 0));
   }
 });
+
+test('a million identities take about 24 octets each', () => {
+  const before = process.memoryUsage().arrayBuffers;
+  const window = new DuplicateWindow(1_000_000);
+  const octets = process.memoryUsage().arrayBuffers - before;
+  window.see(0, 0, 0, 0);
+  expect(octets / window.size).toBeGreaterThan(20);
+  expect(octets / window.size).toBeLessThan(26);
+});

@@ -3,18 +3,21 @@ import type { Kafka } from 'kafkajs';
 import { type AvroSchema, avroDecoder } from '../billing/decode-avro.ts';
 import { decodeJson } from '../billing/decode-json.ts';
 import type { Decoder } from '../billing/decoder.ts';
-import { fileSource } from '../engine/file-source.ts';
-import { listFlowFiles } from '../engine/flow-file.ts';
-import { kafkaSource } from '../engine/kafka-source.ts';
-import type { QuotaPublisher, Source } from '../engine/ports.ts';
-import { fileQuotaPublisher } from '../engine/quota-publisher-file.ts';
-import { kafkaQuotaPublisher } from '../engine/quota-publisher-kafka.ts';
+import type { FlowFileFormat } from '../billing/flow-file-format.ts';
 import type { Config, KafkaConfig } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { createKafka } from '../platform/kafka.ts';
 import type { Logger } from '../platform/logger.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import type { ProgressState } from '../platform/progress.ts';
+import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
+import { fileQuotaPublisher } from '../quota-updates/quota-publisher-file.ts';
+import { kafkaQuotaPublisher } from '../quota-updates/quota-publisher-kafka.ts';
+import { type FileSourceOptions, fileSource } from '../sources/file-source.ts';
+import { listFlowFiles } from '../sources/flow-file.ts';
+import { kafkaSource } from '../sources/kafka-source.ts';
+import type { KafkaSourceOptions } from '../sources/kafka-source-options.ts';
+import type { Source } from '../sources/source.ts';
 
 export interface AssembledSource {
   source: Source;
@@ -33,28 +36,39 @@ export function assembleSource(
   config: Config,
   logger: Logger,
   onProgress: (state: ProgressState) => void,
+  onProblem: (problem: string | null) => void,
 ): AssembledSource {
   if (config.source.files !== undefined) return filesOf(config, config.source, onProgress);
-  return kafkaOf(config, config.source.kafka, logger, onProgress);
+  return kafkaOf(config, config.source.kafka, logger, onProgress, onProblem);
 }
 
 function filesOf(
   config: Config,
-  { files, format }: { files: readonly string[]; format?: 'ndjson' | 'csv' | 'avro' },
+  { files, format }: { files: readonly string[]; format?: FlowFileFormat },
   onProgress: (state: ProgressState) => void,
 ): AssembledSource {
   const source = fileSource({
-    paths: files,
-    ...(format === undefined ? {} : { format }),
-    maxRecordOctets: config.limits.maxRecordOctets,
-    chunkRecords: RECORDS_PER_CHUNK,
-    readerSchema: readSchema(packagePath('schemas/flow-record.avsc')),
+    ...fileOptions(config, files, format),
     onProgress: ({ path, readOctets, totalOctets, records }) =>
       onProgress({ label: 'reading', records, fraction: totalOctets === 0 ? 1 : readOctets / totalOctets, note: path }),
   });
-  const { file } = config.quotaUpdates;
+  return { source, publisher: fileQuotaPublisher({ path: quotaFile(config) }) };
+}
+
+/** How files are read, whoever reads them. */
+export function fileOptions({ limits }: Config, paths: readonly string[], format?: FlowFileFormat): FileSourceOptions {
+  return {
+    paths,
+    ...(format === undefined ? {} : { format }),
+    maxRecordOctets: limits.maxRecordOctets,
+    chunkRecords: RECORDS_PER_CHUNK,
+    readerSchema: readSchema(packagePath('schemas/flow-record.avsc')),
+  };
+}
+
+export function quotaFile({ quotaUpdates: { file } }: Config): string {
   if (file === undefined) throw new ConfigError('quotaUpdates: name a file for the updates of files');
-  return { source, publisher: fileQuotaPublisher({ path: file }) };
+  return file;
 }
 
 function kafkaOf(
@@ -62,21 +76,13 @@ function kafkaOf(
   kafkaConfig: KafkaConfig,
   logger: Logger,
   onProgress: (state: ProgressState) => void,
+  onProblem: (problem: string | null) => void,
 ): AssembledSource {
   const kafka = connect(kafkaConfig, logger);
   const positions = new Map<number, { first: number; offset: number; lag: number }>();
   const source = kafkaSource({
-    kafka,
-    topic: kafkaConfig.topic,
-    groupId: kafkaConfig.groupId,
-    decode: kafkaDecoder(kafkaConfig),
-    maxRecordOctets: config.limits.maxRecordOctets,
-    sessionTimeoutMs: kafkaConfig.sessionTimeoutMs,
-    heartbeatIntervalMs: kafkaConfig.heartbeatIntervalMs,
-    rebalanceTimeoutMs: kafkaConfig.rebalanceTimeoutMs,
-    maxBytesPerPartition: kafkaConfig.maxOctetsPerPartition,
-    maxWaitTimeInMs: kafkaConfig.maxWaitMs,
-    logger,
+    ...kafkaOptions(config, kafkaConfig, kafka, logger),
+    onProblem,
     onProgress: ({ partition, offset, highWatermark }) => {
       const first = positions.get(partition)?.first ?? offset;
       positions.set(partition, { first, offset, lag: Math.max(0, highWatermark - 1 - offset) });
@@ -89,9 +95,35 @@ function kafkaOf(
   const { topic, file } = config.quotaUpdates;
   const publisher =
     file === undefined
-      ? kafkaQuotaPublisher({ kafka, topic, schema: readSchema(packagePath('schemas/quota-update.avsc')), logger })
+      ? kafkaQuotaPublisher({ kafka, topic, schema: quotaUpdateSchema(), logger })
       : fileQuotaPublisher({ path: file });
   return { source, publisher };
+}
+
+/** How the topic is read, whoever reads it. */
+export function kafkaOptions(
+  { limits }: Config,
+  kafkaConfig: KafkaConfig,
+  kafka: Kafka,
+  logger: Logger,
+): KafkaSourceOptions {
+  return {
+    kafka,
+    topic: kafkaConfig.topic,
+    groupId: kafkaConfig.groupId,
+    decode: kafkaDecoder(kafkaConfig),
+    maxRecordOctets: limits.maxRecordOctets,
+    sessionTimeoutMs: kafkaConfig.sessionTimeoutMs,
+    heartbeatIntervalMs: kafkaConfig.heartbeatIntervalMs,
+    rebalanceTimeoutMs: kafkaConfig.rebalanceTimeoutMs,
+    maxBytesPerPartition: kafkaConfig.maxOctetsPerPartition,
+    maxWaitTimeInMs: kafkaConfig.maxWaitMs,
+    logger,
+  };
+}
+
+export function quotaUpdateSchema(): AvroSchema {
+  return readSchema(packagePath('schemas/quota-update.avsc'));
 }
 
 export function connect({ brokers, clientId, ssl, sasl }: KafkaConfig, logger: Logger): Kafka {

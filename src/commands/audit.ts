@@ -1,45 +1,114 @@
 import type { Command } from 'commander';
-import { auditJournal, INVARIANTS, type Invariant } from '../engine/audit.ts';
-import { createLogger } from '../platform/logger.ts';
+import { auditJournal } from '../audit/audit.ts';
+import { auditQuotas } from '../audit/audit-quotas.ts';
+import { auditSource } from '../audit/audit-source.ts';
+import { ClickHouseEvidence } from '../audit/clickhouse-evidence.ts';
+import type { BatchRow } from '../audit/evidence.ts';
+import { type AuditFault, INVARIANTS, type Invariant } from '../audit/invariants.ts';
+import { type WalkedBatch, walkBatches } from '../audit/walk-batches.ts';
+import type { Config } from '../platform/config.ts';
+import { createLogger, type Logger } from '../platform/logger.ts';
 import { grouped } from '../platform/print-table.ts';
 import { Progress } from '../platform/progress.ts';
-import { openStore } from './open-store.ts';
-import { readStoreConfig } from './read-config.ts';
+import { openStore, pseudonymKey } from './open-store.ts';
+import { type ConfigOptions, readSourceConfig, readStoreConfig, withSourceOptions } from './read-config.ts';
+import { quotaStates } from './read-quota-state.ts';
+import { readSourceAgain } from './read-source-again.ts';
 
 const SHOWN_FAULTS = 20;
+const OF_THE_JOURNAL: readonly Invariant[] = ['chain', 'counts', 'digest', 'strays'];
+
+type AuditOptions = ConfigOptions & { againstSource?: boolean };
 
 export function registerAudit(program: Command): void {
-  program
-    .command('audit')
+  withSourceOptions(program.command('audit'))
     .description('check that the journal holds: chain, counts and digest of every batch; exits with 1 when it does not')
-    .option('-c, --config <file>', 'the configuration that names the store')
-    .option('--store <directory>', 'directory of the embedded store')
-    .addHelpText('after', '\nExample:\n  $ zerorate audit --store ./zerorate-data')
-    .action(async (options: { config?: string; store?: string }) => {
-      const store = await openStore(readStoreConfig(options), { create: false });
-      const logger = createLogger({ level: 'info', format: 'json' });
-      const progress = new Progress(process.stderr, (fields, message) => logger.info(fields, message));
-      const found = new Map<Invariant, number>();
-      let audited = 0;
-      try {
-        const faults = auditJournal(store, (records, batches) => {
-          audited = records;
-          progress.report({ label: 'auditing batches', records, fraction: records / batches });
-        });
-        for await (const { invariant, lane, laneSequence, message } of faults) {
-          const count = (found.get(invariant) ?? 0) + 1;
-          found.set(invariant, count);
-          if (count <= SHOWN_FAULTS) process.stdout.write(`${invariant}: ${lane}@${laneSequence}: ${message}\n`);
-        }
-      } finally {
-        progress.end();
-        await store.close();
-      }
-      for (const [invariant, meaning] of Object.entries(INVARIANTS)) {
-        const faults = found.get(invariant as Invariant) ?? 0;
-        process.stdout.write(`${faults === 0 ? 'holds ' : 'BROKEN'}  ${invariant.padEnd(7)} ${meaning}\n`);
-      }
-      process.stdout.write(`${grouped(audited)} batches audited\n`);
-      if (found.size > 0) process.exitCode = 1;
-    });
+    .option('--against-source', 'read the source once more and compute every charge anew (implied by --source)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ zerorate audit --store ./zerorate-data
+  $ zerorate audit --store ./zerorate-data --source flows.ndjson
+  $ zerorate audit --config zerorate.yaml --against-source
+
+Against a source it wants a journal at rest: what an engine books meanwhile may be reported as missing.`,
+    )
+    .action(audit);
+}
+
+async function audit(options: AuditOptions): Promise<void> {
+  const isAgainstSource = options.againstSource === true || options.source !== undefined;
+  const config = isAgainstSource ? readSourceConfig(options) : null;
+  const logger = createLogger(config?.log ?? { level: 'info', format: 'json' });
+  const progress = new Progress(process.stderr, (fields, message) => logger.info(fields, message));
+  const store = await openStore(config?.store ?? readStoreConfig(options), { create: false });
+  const found = new Map<Invariant, number>();
+  const report = async (faults: AsyncIterable<AuditFault>) => {
+    for await (const fault of faults) reportFault(fault, found);
+  };
+  const evidence = new ClickHouseEvidence(store);
+  try {
+    const batches = await evidence.batches();
+    await report(
+      auditJournal(evidence, (audited) =>
+        progress.report({ label: 'auditing batches', records: audited, fraction: audited / batches.length }),
+      ),
+    );
+    const read = config === null ? null : await againstSource(config, evidence, batches, logger, progress, report);
+    progress.end();
+    const checked = config === null ? OF_THE_JOURNAL : (Object.keys(INVARIANTS) as Invariant[]);
+    for (const invariant of checked) {
+      const verdict = (found.get(invariant) ?? 0) === 0 ? 'holds ' : 'BROKEN';
+      process.stdout.write(`${verdict}  ${invariant.padEnd(7)} ${INVARIANTS[invariant]}\n`);
+    }
+    process.stdout.write(`${grouped(batches.length)} batches audited${read === null ? '' : `; ${read}`}\n`);
+  } finally {
+    progress.end();
+    await store.close();
+  }
+  if (found.size > 0) process.exitCode = 1;
+}
+
+/** Returns, in words, how much of the journal the source could still be asked about. */
+async function againstSource(
+  config: Config,
+  evidence: ClickHouseEvidence,
+  batches: readonly BatchRow[],
+  logger: Logger,
+  progress: Progress,
+  report: (faults: AsyncIterable<AuditFault>) => Promise<void>,
+): Promise<string> {
+  const again = await readSourceAgain(config, logger);
+  const settings = {
+    pseudonymKey: await pseudonymKey(config, logger),
+    duplicateWindowRecords: config.duplicates.windowRecords,
+  };
+  const withRecords = batches.filter(({ gapReason }) => gapReason === '').length;
+  let walked = 0;
+  async function* counted(walk: AsyncIterable<WalkedBatch>): AsyncGenerator<WalkedBatch> {
+    for await (const batch of walk) {
+      walked++;
+      progress.report({ label: 'computing batches anew', records: walked, fraction: walked / withRecords });
+      yield batch;
+    }
+  }
+  try {
+    await report(auditSource(evidence, counted(walkBatches(again.readable(batches), again.open)), settings));
+  } finally {
+    await again.close();
+  }
+  const catalogues = await Promise.all(
+    [...new Set(batches.map(({ catalogueHash }) => catalogueHash))].map((hash) => evidence.catalogue(hash)),
+  );
+  for (const state of await quotaStates(config, logger)) await report(auditQuotas(evidence, state, catalogues));
+  const gone = withRecords - walked;
+  return `${grouped(walked)} computed anew from the source${gone === 0 ? '' : `, which has no records of ${grouped(gone)}`}`;
+}
+
+function reportFault({ invariant, lane, laneSequence, message }: AuditFault, found: Map<Invariant, number>): void {
+  const count = (found.get(invariant) ?? 0) + 1;
+  found.set(invariant, count);
+  const place = lane === '' ? '' : `${lane}@${laneSequence}: `;
+  if (count <= SHOWN_FAULTS) process.stdout.write(`${invariant}: ${place}${message}\n`);
 }

@@ -53,7 +53,7 @@ export function registerDemo(program: Command): void {
       const config = readConfig({ catalogue: paths.catalogue, source: [paths.records], store: paths.store });
       const store = await openStore(config.store, { create: true });
       try {
-        const run = await runEngine(config, catalogue, store, logger, progress);
+        const run = await runEngine({ config, catalogue, store, logger, progress });
         process.stdout.write(`${formatRun(run)}\n\n${await reportRun(store)}\n\n${nextCommands(paths)}\n`);
       } finally {
         await store.close();

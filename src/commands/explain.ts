@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { decodeJson } from '../billing/decode-json.ts';
 import { type CounterLookUp, explainRecord } from '../billing/explain.ts';
 import { Rules } from '../billing/rules.ts';
-import { JournalReader } from '../engine/journal-reader.ts';
+import { JournalReader } from '../journal/journal-reader.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { createLogger } from '../platform/logger.ts';
 import { literal, type Store } from '../platform/store.ts';

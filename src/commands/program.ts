@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { ENGINE_VERSION } from '../engine/journal-block.ts';
+import { ENGINE_VERSION } from '../journal/journal-block.ts';
 import { endWhenNobodyReads } from '../platform/lifecycle.ts';
 import { registerAudit } from './audit.ts';
 import { registerCheck } from './check.ts';
@@ -8,6 +8,7 @@ import { registerExplain } from './explain.ts';
 import { registerGaps } from './gaps.ts';
 import { registerGenerate } from './generate.ts';
 import { registerQuery } from './query.ts';
+import { registerReplay } from './replay.ts';
 import { registerRun } from './run.ts';
 import { registerSubscriber } from './subscriber.ts';
 import { registerJsonSchemas } from './write-json-schemas.ts';
@@ -31,6 +32,7 @@ const COMMANDS = [
   registerQuery,
   registerExplain,
   registerAudit,
+  registerReplay,
   registerGaps,
   registerGenerate,
   registerSubscriber,

@@ -27,6 +27,21 @@ export function withConfigOptions(command: Command): Command {
     .option('--store <directory>', 'directory of the embedded store');
 }
 
+/** Options of a command that reads a source once more: the catalogues are in the store. */
+export function withSourceOptions(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'the configuration that names store and source')
+    .option('--store <directory>', 'directory of the embedded store')
+    .option('--source <path...>', 'files or directories of flow records (.ndjson, .csv, .avro, each also .gz)')
+    .option('--format <format>', 'format of the files, where their endings do not say it: ndjson, csv, avro');
+}
+
+/** The configuration of a command with `withSourceOptions`. Throws a ConfigError with a line for each fault. */
+export function readSourceConfig(options: ConfigOptions): Config {
+  // A configuration has to name a catalogue; this one is not looked at.
+  return readConfig(options.config === undefined ? { ...options, catalogue: 'as booked' } : options);
+}
+
 /** The whole configuration. Throws a ConfigError with a line for each fault. */
 export function readConfig({ config: file, catalogue, source, format, store }: ConfigOptions): Config {
   const overrides: ConfigOverrides = {

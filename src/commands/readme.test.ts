@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { REASONS } from '../billing/outcome.ts';
-import { ENGINE_VERSION } from '../engine/journal-block.ts';
+import { ENGINE_VERSION } from '../journal/journal-block.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { createProgram } from './program.ts';
 

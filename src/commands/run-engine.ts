@@ -1,9 +1,14 @@
 import type { Catalogue } from '../billing/catalogue.ts';
-import { Engine, type RunTotals } from '../engine/engine.ts';
-import type { Clock } from '../engine/journal-writer.ts';
+import { Engine, type EngineOptions, type RunTotals } from '../engine/engine.ts';
 import type { BookedBatch } from '../engine/lane-worker.ts';
-import { migrate } from '../engine/migrate.ts';
+import { watchedJournal, watchedPublisher } from '../engine/watched.ts';
+import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
+import { migrate } from '../journal/migrate.ts';
+import { systemClock } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
+import { isFenced } from '../platform/fenced.ts';
+import { Health } from '../platform/health.ts';
+import { startHealthServer } from '../platform/health-server.ts';
 import { onStopSignal } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logger.ts';
 import { packagePath } from '../platform/package-paths.ts';
@@ -16,22 +21,45 @@ const RETRY = { firstDelayMs: 100, maxDelayMs: 10_000, giveUpAfterMs: 300_000 };
 const RESTART_DELAY_MS = 1000;
 const STOP_GRACE_MS = 10_000;
 
-export const systemClock: Clock = {
-  nowMs: () => Date.now(),
-  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-};
+export interface RunOptions {
+  config: Config;
+  catalogue: Catalogue;
+  store: Store;
+  logger: Logger;
+  progress: Progress;
+  /** Books what the source has lost as a fact and goes on, instead of halting. */
+  acceptGaps?: boolean;
+}
+
+/** What the engine works with; a test may put something between. */
+export type EngineParts = Pick<EngineOptions, 'journal' | 'source' | 'publisher'>;
 
 /**
  * Runs the engine over the configured source until it ends or a signal stops it. A batch that another writer fenced off,
  * or a source that went away for a while, is no end: the engine starts again from what the journal says.
  */
 export async function runEngine(
-  config: Config,
-  catalogue: Catalogue,
-  store: Store,
-  logger: Logger,
-  progress: Progress,
+  options: RunOptions,
+  adorn: (parts: EngineParts) => EngineParts = (parts) => parts,
 ): Promise<RunTotals> {
+  const { config, logger } = options;
+  const health = new Health();
+  health.report('engine', 'starting');
+  const server = config.health === null ? null : await startHealthServer(health, config.health);
+  if (server !== null) logger.info({ port: server.port }, 'serving GET /live and GET /ready');
+  try {
+    return await runUntilEnd(options, health, adorn);
+  } finally {
+    await server?.stop();
+  }
+}
+
+async function runUntilEnd(
+  options: RunOptions,
+  health: Health,
+  adorn: (parts: EngineParts) => EngineParts,
+): Promise<RunTotals> {
+  const { config, catalogue, store, logger, progress, acceptGaps = false } = options;
   const migrations = await migrate(store, packagePath('schemas/clickhouse'));
   if (migrations.length > 0) logger.info({ migrations }, 'brought the store up to date');
   const settings = {
@@ -39,33 +67,36 @@ export async function runEngine(
     rejectionPayloadOctets: config.limits.rejectionPayloadOctets,
     duplicateWindowRecords: config.duplicates.windowRecords,
     pseudonymKey: await pseudonymKey(config, logger),
+    acceptGaps,
   };
   const totals: RunTotals[] = [];
   for (let isStopping = false; ; ) {
-    const { source, publisher } = assembleSource(config, logger, (state) => progress.report(state));
-    const onBooked = (booked: BookedBatch) => logBatch(logger, booked);
+    const parts = adorn(assembleParts(options, health));
+    const { source } = parts;
     const engine = new Engine({
-      store,
+      ...parts,
       catalogue,
-      source,
-      publisher,
       settings,
       retry: RETRY,
       clock: systemClock,
-      onBooked,
+      onBooked: (booked) => logBatch(logger, booked),
+      onGap: (gap) => logger.warn(gap, 'booked a gap of the source, as --accept-gap says'),
     });
     const forget = onStopSignal(() => {
       isStopping = true;
+      health.report('engine', 'stopping');
       logger.info('stopping');
       void source.stop();
     }, STOP_GRACE_MS);
     try {
+      health.report('engine', null);
       await engine.run();
       totals.push(engine.totals);
       return sumOf(totals);
     } catch (error) {
       totals.push(engine.totals);
       if (isStopping || !mayStartAgain(error, config, sumOf(totals))) throw error;
+      health.report('engine', `starting again after: ${(error as Error).message}`);
       logger.warn({ err: error }, 'starting again from what the journal says');
       await systemClock.sleep(RESTART_DELAY_MS);
     } finally {
@@ -75,14 +106,25 @@ export async function runEngine(
   }
 }
 
-/** After a fence always; after another passing error where a topic is read and the engine has worked before. */
-function mayStartAgain(error: unknown, { source }: Config, { batches }: RunTotals): boolean {
-  const { canRetry, code } = error as { canRetry?: boolean; code?: string };
-  // What has never worked is more likely a wrong address than an outage: its user should hear of it.
-  return canRetry === true && (code === 'batch_fenced' || (source.kafka !== undefined && batches > 0));
+function assembleParts({ config, store, logger, progress }: RunOptions, health: Health): EngineParts {
+  const onProblem = (problem: string | null) => health.report('source', problem);
+  const { source, publisher } = assembleSource(config, logger, (state) => progress.report(state), onProblem);
+  return {
+    source,
+    journal: watchedJournal(new ClickHouseJournal(store), health),
+    publisher: watchedPublisher(publisher, health),
+  };
 }
 
-function logBatch(logger: Logger, { log, block, summary }: BookedBatch): void {
+/** After a fence always; after another passing error where a topic is read and the engine has worked before. */
+function mayStartAgain(error: unknown, { source }: Config, { batches }: RunTotals): boolean {
+  const { canRetry } = error as { canRetry?: boolean };
+  // What has never worked is more likely a wrong address than an outage: its user should hear of it.
+  return canRetry === true && (isFenced(error) || (source.kafka !== undefined && batches > 0));
+}
+
+function logBatch(logger: Logger, { block, summary }: BookedBatch): void {
+  const { log } = block;
   const { topic, partition } = log;
   const batch = `${log.lane}@${block.laneSequence}`;
   const { records } = summary;

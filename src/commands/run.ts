@@ -10,6 +10,7 @@ import { runEngine } from './run-engine.ts';
 export function registerRun(program: Command): void {
   withConfigOptions(program.command('run'))
     .description('rate flow records and book them: files to their end, a Kafka topic until it is stopped')
+    .option('--accept-gap', 'go on where the source has lost records before they were booked, and book the loss')
     .addHelpText(
       'after',
       `
@@ -21,7 +22,7 @@ Examples:
 
 A second run over the same files books nothing: the journal knows how far each of them was read.`,
     )
-    .action(async (options: ConfigOptions) => {
+    .action(async (options: ConfigOptions & { acceptGap?: boolean }) => {
       const config = readConfig(options);
       const catalogue = readCatalogue(config.catalogue);
       const logger = createLogger(config.log);
@@ -30,7 +31,14 @@ A second run over the same files books nothing: the journal knows how far each o
       await checkSource(config);
       const store = await openStore(config.store, { create: true });
       try {
-        const totals = await runEngine(config, catalogue, store, logger, progress);
+        const totals = await runEngine({
+          config,
+          catalogue,
+          store,
+          logger,
+          progress,
+          acceptGaps: options.acceptGap === true,
+        });
         process.stdout.write(`${formatRun(totals)}\n\n${await reportRun(store)}\n`);
       } finally {
         await store.close();

@@ -5,22 +5,20 @@ import type { Catalogue } from '../billing/catalogue.ts';
 import { decodeJson } from '../billing/decode-json.ts';
 import type { FlowRecord } from '../billing/flow-record.ts';
 import type { QuotaUpdate } from '../billing/quota-update.ts';
+import type { TopicPartition } from '../billing/topic-partition.ts';
+import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
+import { migrate } from '../journal/migrate.ts';
+import { systemClock } from '../platform/clock.ts';
 import { openEmbeddedStore } from '../platform/embedded-store.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { openServerStore } from '../platform/server-store.ts';
 import type { Store } from '../platform/store.ts';
+import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
+import type { RawRecord, Source } from '../sources/source.ts';
 import { startClickHouse } from '../testing/clickhouse-server.ts';
 import { Engine, type EngineOptions, type RunTotals } from './engine.ts';
-import type { Clock } from './journal-writer.ts';
-import { migrate } from './migrate.ts';
-import type { QuotaPublisher, RawRecord, Source, TopicPartition } from './ports.ts';
 
 export const PSEUDONYM_KEY = Buffer.alloc(32, 7);
-
-export const systemClock: Clock = {
-  nowMs: () => Date.now(),
-  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-};
 
 export interface OpenedStore {
   store: Store;
@@ -62,7 +60,7 @@ export const DOORS: Record<Store['door'], () => Promise<OpenedStore>> = {
 export function memorySource(log: TopicPartition, records: readonly RawRecord[], chunkRecords = 7): Source {
   return {
     async run(listener) {
-      const next = await listener.assign(log, { startOffset: 0, endOffset: (records.at(-1)?.offset ?? -1) + 1 });
+      const next = await listener.assign(log, async () => null);
       const rest = records.filter(({ offset }) => offset >= next);
       for (let at = 0; at < rest.length; at += chunkRecords) {
         await listener.deliver(log, rest.slice(at, at + chunkRecords), decodeJson);
@@ -71,6 +69,7 @@ export function memorySource(log: TopicPartition, records: readonly RawRecord[],
       await listener.revoke(log);
     },
     stop: async () => {},
+    reassign: () => {},
     acknowledge: () => {},
   };
 }
@@ -89,19 +88,22 @@ export function memoryPublisher(published: QuotaUpdate[] = []): QuotaPublisher &
   return {
     published,
     start: async () => {},
-    publish: async (updates) => void published.push(...updates),
+    claim: async () => {},
+    publish: async (_lane, updates) => void published.push(...updates),
     stop: async () => {},
   };
 }
 
 /** Runs an engine over a source until its end. */
 export function runEngine(
-  options: Pick<EngineOptions, 'store' | 'source'> & {
+  options: Pick<EngineOptions, 'source'> & {
+    store: Store;
     catalogue: Catalogue;
     maxRecords?: number;
   } & Partial<EngineOptions>,
 ): Promise<RunTotals> {
   return new Engine({
+    journal: new ClickHouseJournal(options.store),
     publisher: memoryPublisher(),
     clock: systemClock,
     retry: { firstDelayMs: 10, maxDelayMs: 100, giveUpAfterMs: 5000 },
@@ -112,6 +114,7 @@ export function runEngine(
       rejectionPayloadOctets: 4096,
       duplicateWindowRecords: 1000,
       pseudonymKey: PSEUDONYM_KEY,
+      acceptGaps: false,
     },
     ...options,
   }).run();

@@ -3,18 +3,21 @@ import type { Catalogue } from '../billing/catalogue.ts';
 import type { Decoder } from '../billing/decoder.ts';
 import { OUTCOMES, type Outcome } from '../billing/outcome.ts';
 import { Rules } from '../billing/rules.ts';
-import { nativeBlock, stringColumn, structureOf } from '../platform/native-block.ts';
-import { literal, type Store } from '../platform/store.ts';
-import { JournalReader } from './journal-reader.ts';
-import { bookBlock, type Clock, type RetryPolicy } from './journal-writer.ts';
+import type { TopicPartition } from '../billing/topic-partition.ts';
+import type { RetryPolicy } from '../journal/book-block.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Clock } from '../platform/clock.ts';
+import { isFenced } from '../platform/fenced.ts';
+import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
+import type { AskBounds, RawRecord, Source, SourceListener } from '../sources/source.ts';
 import { type BookedBatch, LaneWorker, type WorkerPorts, type WorkerSettings } from './lane-worker.ts';
-import type { LogBounds, QuotaPublisher, RawRecord, Source, SourceListener, TopicPartition } from './ports.ts';
+import type { SourceGap } from './where-to-go-on.ts';
 
 /** How old the engine's look at the suspensions may be: it bounds what a suspended sponsor still pays for. */
 const SUSPENSIONS_MAX_AGE_MS = 1000;
 
 export interface EngineOptions {
-  store: Store;
+  journal: Journal;
   catalogue: Catalogue;
   source: Source;
   publisher: QuotaPublisher;
@@ -22,6 +25,7 @@ export interface EngineOptions {
   retry: RetryPolicy;
   clock: Clock;
   onBooked?: (booked: BookedBatch) => void;
+  onGap?: (gap: SourceGap) => void;
 }
 
 /** What one run has booked. */
@@ -38,7 +42,6 @@ export interface RunTotals {
  */
 export class Engine {
   readonly #options: EngineOptions;
-  readonly #reader: JournalReader;
   readonly #workers = new Map<string, LaneWorker>();
   /** What was booked so far; after a failed run too. */
   readonly totals: RunTotals = { batches: 0, read: 0, records: zeros(), keyMismatches: 0 };
@@ -47,14 +50,13 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#reader = new JournalReader(options.store);
     this.#rules = new Rules(options.catalogue);
   }
 
   /** Resolves when the source has ended or was stopped; rejects with the error that halted it. Runs once. */
   async run(): Promise<RunTotals> {
-    const { store, source, publisher, catalogue } = this.#options;
-    await storeCatalogue(store, catalogue);
+    const { journal, source, publisher, catalogue } = this.#options;
+    await journal.keepCatalogue(catalogue);
     await publisher.start();
     try {
       await new Promise<void>((resolve, reject) => {
@@ -67,10 +69,13 @@ export class Engine {
     return this.totals;
   }
 
-  #listener(onFailure: (error: unknown) => void): SourceListener {
+  #listener(halt: (error: unknown) => void): SourceListener {
+    // A log that another engine has booked in is read again from where the journal stands now; the others go on.
+    const onFailure = (log: TopicPartition, error: unknown) =>
+      isFenced(error) ? this.#options.source.reassign(log, error) : halt(error);
     const worker = ({ lane }: TopicPartition) => this.#worker(lane, onFailure);
     return {
-      assign: (log: TopicPartition, bounds: LogBounds | null) => worker(log).assign(log, bounds),
+      assign: (log: TopicPartition, bounds: AskBounds) => worker(log).assign(log, bounds),
       deliver: (log: TopicPartition, records: readonly RawRecord[], decode: Decoder) =>
         worker(log).deliver(log, records, decode),
       flush: (log: TopicPartition) => worker(log).flush(log),
@@ -78,17 +83,18 @@ export class Engine {
     };
   }
 
-  #worker(lane: string, onFailure: (error: unknown) => void): LaneWorker {
+  #worker(lane: string, onFailure: WorkerPorts['onFailure']): LaneWorker {
     let worker = this.#workers.get(lane);
     if (worker === undefined) {
-      const { store, publisher, settings, retry, clock } = this.#options;
+      const { journal, publisher, settings, retry, clock, onGap = () => {} } = this.#options;
       const ports: WorkerPorts = {
-        reader: this.#reader,
-        book: (block) => bookBlock(store, block, retry, clock),
+        journal,
+        retry,
         publisher,
         rules: () => this.#currentRules(),
         clock,
         onBooked: (booked) => this.#booked(booked),
+        onGap,
         onFailure,
       };
       worker = new LaneWorker(lane, ports, settings);
@@ -98,36 +104,23 @@ export class Engine {
   }
 
   async #currentRules(): Promise<Rules> {
-    const nowMs = this.#options.clock.nowMs();
+    const nowMs = this.#options.clock.monotonicMs();
     if (nowMs - this.#rulesAtMs > SUSPENSIONS_MAX_AGE_MS) {
       this.#rulesAtMs = nowMs;
-      this.#rules = this.#rules.with(await this.#reader.suspensions());
+      this.#rules = this.#rules.with(await this.#options.journal.suspensions());
     }
     return this.#rules;
   }
 
   #booked(booked: BookedBatch): void {
-    const { log, block, summary } = booked;
+    const { block, summary } = booked;
     this.totals.batches++;
     this.totals.read += readOf(summary);
     this.totals.keyMismatches += block.keyMismatches;
     for (const outcome of OUTCOMES) this.totals.records[outcome] += summary.records[outcome];
-    this.#options.source.acknowledge(log, block.lastOffset);
+    this.#options.source.acknowledge(block.log, block.lastOffset);
     this.#options.onBooked?.(booked);
   }
-}
-
-/** Every catalogue that a batch names stands in the store under its hash. */
-async function storeCatalogue(store: Store, { hash, canonicalJson }: Catalogue): Promise<void> {
-  const known = await store.query(`SELECT 1 FROM catalogues WHERE hash = ${literal(hash)} LIMIT 1`);
-  if (known.length > 0) return;
-  // A block and not a literal: a catalogue with a million prefixes is longer than a statement may be.
-  const columns = [stringColumn('hash', [hash]), stringColumn('document', [canonicalJson])];
-  await store.insertBlock(
-    (source) => `INSERT INTO catalogues (hash, document) SELECT hash, document FROM ${source}`,
-    structureOf(columns),
-    nativeBlock(1, columns),
-  );
 }
 
 function readOf({ records }: BatchSummary): number {

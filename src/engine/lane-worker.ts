@@ -1,4 +1,4 @@
-import { admit, type Door } from '../billing/admit.ts';
+import { admit } from '../billing/admit.ts';
 import { type BatchSummary, summarise } from '../billing/batch-summary.ts';
 import type { Decoder } from '../billing/decoder.ts';
 import { deriveQuotaUpdates } from '../billing/derive-quota-updates.ts';
@@ -6,22 +6,18 @@ import { FlowBatch } from '../billing/flow-batch.ts';
 import { classifyBatch, earliestPeriodStart, rateBatch } from '../billing/pipeline.ts';
 import { rejectedPayload } from '../billing/rejected-payload.ts';
 import type { Rules } from '../billing/rules.ts';
+import type { TopicPartition } from '../billing/topic-partition.ts';
+import { bookBlock, type RetryPolicy } from '../journal/book-block.ts';
+import type { Journal } from '../journal/journal.ts';
+import { type JournalBlock, journalBlock } from '../journal/journal-block.ts';
+import type { Clock } from '../platform/clock.ts';
 import { StoreError } from '../platform/store-error.ts';
-import { type JournalBlock, journalBlock } from './journal-block.ts';
-import type { JournalReader } from './journal-reader.ts';
-import type { Clock } from './journal-writer.ts';
-import type { LogBounds, QuotaPublisher, RawRecord, TopicPartition } from './ports.ts';
-import { lastQuotaUpdates, loadCounters, nextOffset, type RecoveredLane, recoverLane } from './recovery.ts';
-
-const DAY_MS = 24 * 60 * 60 * 1000;
-/** One more record of the largest kind stays below 2^53, so that the batch's sums are exact. */
-const MAX_USAGE_OCTETS = 2 ** 52;
-/** The last day that a ClickHouse Date can name. */
-const LAST_DATE = 65535;
-/** Counters of periods that began this many days ago and later are in memory; older ones are read when a record needs them. */
-const OPEN_DAYS = 40;
-/** After so many days the lane is read anew, which lets go of the counters of periods that have ended. */
-const REFRESH_DAYS = 7;
+import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
+import type { AskBounds, RawRecord } from '../sources/source.ts';
+import { LaneMemory } from './lane-memory.ts';
+import { assertInOrder, bookingDayOf, DAY_MS, type HeldLog, isFull, nameOf, type OpenBatch } from './open-batch.ts';
+import { lastQuotaUpdates, type RecoveredLane } from './recovery.ts';
+import { bookedLog, type SourceGap, unaccepted, whereToGoOn } from './where-to-go-on.ts';
 
 export interface WorkerSettings {
   maxRecords: number;
@@ -30,34 +26,29 @@ export interface WorkerSettings {
   rejectionPayloadOctets: number;
   duplicateWindowRecords: number;
   pseudonymKey: Uint8Array;
+  /** Books what the source has lost as a fact and goes on, instead of halting. */
+  acceptGaps: boolean;
 }
 
 export interface BookedBatch {
-  log: TopicPartition;
   block: JournalBlock;
   summary: BatchSummary;
 }
 
 /** What a worker works with: everything outside of memory is behind one of these. */
 export interface WorkerPorts {
-  reader: JournalReader;
-  book: (block: JournalBlock) => Promise<void>;
+  journal: Journal;
+  retry: RetryPolicy;
   publisher: QuotaPublisher;
   /** The rules for the next batch. */
   rules: () => Promise<Rules>;
   clock: Clock;
   /** Called after a batch was booked and its quota updates were published. */
   onBooked: (booked: BookedBatch) => void;
-  /** Called when a batch that nobody waits for failed. */
-  onFailure: (error: unknown) => void;
-}
-
-interface OpenBatch {
-  log: TopicPartition;
-  batch: FlowBatch;
-  rules: Rules;
-  door: Door;
-  bookingDay: number;
+  /** Called after an accepted gap was booked. */
+  onGap: (gap: SourceGap) => void;
+  /** Called when a batch that nobody waits for failed: the log has to be assigned again. */
+  onFailure: (log: TopicPartition, error: unknown) => void;
 }
 
 /**
@@ -68,30 +59,36 @@ export class LaneWorker {
   readonly #name: string;
   readonly #ports: WorkerPorts;
   readonly #settings: WorkerSettings;
-  #state: (RecoveredLane & { recoveredDay: number }) | null = null;
-  readonly #cursors = new Map<string, number>();
+  readonly #memory: LaneMemory;
+  readonly #held = new Map<string, HeldLog>();
   #open: OpenBatch | null = null;
   /** A booked batch's columns, cleared: megabytes that a small batch need not ask for again. */
   #spare: FlowBatch | null = null;
-  #linger: NodeJS.Timeout | null = null;
+  /** Takes the timer back, while one runs. */
+  #linger: (() => void) | null = null;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(name: string, ports: WorkerPorts, settings: WorkerSettings) {
     this.#name = name;
     this.#ports = ports;
     this.#settings = settings;
+    this.#memory = new LaneMemory(name, ports.journal, settings);
   }
 
-  assign(log: TopicPartition, bounds: LogBounds | null): Promise<number> {
+  assign(log: TopicPartition, bounds: AskBounds): Promise<number> {
     return this.#inTurn(async () => {
-      // Another process may have booked in this lane since: then the copy in memory is of no use.
-      const head = await this.#ports.reader.head(this.#name);
-      if (this.#state?.head.sequence !== head.sequence) this.#state = null;
-      const cursor = await this.#ports.reader.cursor(log);
-      const next = nextOffset(log, cursor, bounds);
-      await this.#recovered();
-      this.#cursors.set(nameOf(log), cursor);
-      return next;
+      const { journal, publisher } = this.#ports;
+      // Before the journal is read: what another engine has booked and not published by now, this one publishes.
+      await publisher.claim(this.#name);
+      const { sequence } = await journal.head(this.#name);
+      this.#memory.forgetUnless(sequence);
+      const { head } = await this.#recovered();
+      const booked = bookedLog(log, head.topic);
+      const cursor = await journal.cursor(booked);
+      const next = whereToGoOn(booked, cursor, await bounds());
+      const held = typeof next === 'number' ? { booked, cursor } : await this.#acceptGap(next, cursor);
+      this.#held.set(nameOf(log), held);
+      return typeof next === 'number' ? next : held.cursor + 1;
     });
   }
 
@@ -100,19 +97,19 @@ export class LaneWorker {
       let { lane } = await this.#recovered();
       for (const record of records) {
         const open = this.#open ?? (await this.#begin(log, record, decode));
-        this.#assertInOrder(open, log, record);
+        assertInOrder(open, log, record);
         admit(open.batch, record, open.door, lane, open.rules);
-        if (!this.#isFull(open.batch)) continue;
+        if (!isFull(open.batch, this.#settings.maxOctets)) continue;
         await this.#bookOpen();
         lane = (await this.#recovered()).lane;
       }
-      if (this.#open !== null) this.#armLinger();
+      if (this.#open !== null) this.#armLinger(log);
     });
   }
 
   flush(log: TopicPartition): Promise<void> {
     return this.#inTurn(async () => {
-      this.#cursorOf(log);
+      this.#heldLog(log);
       await this.#bookOpen();
     });
   }
@@ -121,44 +118,25 @@ export class LaneWorker {
   release(log: TopicPartition): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#open !== null && nameOf(this.#open.log) === nameOf(log)) this.#forget();
-      this.#cursors.delete(nameOf(log));
+      this.#held.delete(nameOf(log));
     });
   }
 
   async #begin(log: TopicPartition, first: RawRecord, decode: Decoder): Promise<OpenBatch> {
+    const held = this.#heldLog(log);
     const rules = await this.#ports.rules();
     const door = { decode, keyedByMsisdn: first.timestampMs !== null };
     const batch = this.#spare ?? new FlowBatch(this.#settings.maxRecords);
     this.#spare = null;
-    this.#open = { log, batch, rules, door, bookingDay: this.#bookingDay(first) };
+    this.#open = { log, held, batch, rules, door, bookingDay: bookingDayOf(first, this.#today()) };
     return this.#open;
   }
 
-  /**
-   * The day of the first record's Kafka timestamp, not of the clock: two writers that race from one cursor have the same
-   * first record, so they meet in one ClickHouse partition. Files, and Kafka records without a timestamp: today.
-   */
-  #bookingDay({ timestampMs }: RawRecord): number {
-    const day = timestampMs === null || timestampMs < 0 ? this.#today() : Math.floor(timestampMs / DAY_MS);
-    return Math.min(day, LAST_DATE);
-  }
-
   /** A log that is not assigned has lost what was buffered of it: going on would skip records. */
-  #cursorOf(log: TopicPartition): number {
-    const cursor = this.#cursors.get(nameOf(log));
-    if (cursor !== undefined) return cursor;
+  #heldLog(log: TopicPartition): HeldLog {
+    const held = this.#held.get(nameOf(log));
+    if (held !== undefined) return held;
     throw new StoreError('batch_fenced', `${nameOf(log)} has to be assigned again`, { canRetry: true });
-  }
-
-  #assertInOrder({ log: openLog, batch }: OpenBatch, log: TopicPartition, { offset }: RawRecord): void {
-    if (openLog.topic !== log.topic) throw new Error(`${nameOf(log)} came before ${nameOf(openLog)} was flushed`);
-    const last = batch.count > 0 ? batch.offset[batch.count - 1] : this.#cursorOf(log);
-    if (offset <= last) throw new Error(`${nameOf(log)}: record ${offset} came after ${last}`);
-  }
-
-  #isFull(batch: FlowBatch): boolean {
-    const { maxOctets } = this.#settings;
-    return batch.count === batch.capacity || batch.readOctets >= maxOctets || batch.usageOctets >= MAX_USAGE_OCTETS;
   }
 
   async #bookOpen(): Promise<void> {
@@ -166,54 +144,74 @@ export class LaneWorker {
     const open = this.#open;
     if (open === null) return;
     this.#open = null;
-    const { log, batch, rules, door, bookingDay } = open;
+    const { held, batch, rules } = open;
     const state = await this.#recovered();
     const { lane } = state;
-
     const place = {
-      log,
-      bookingDay,
-      prev: this.#cursorOf(log),
+      log: held.booked,
+      bookingDay: open.bookingDay,
+      prev: held.cursor,
+      firstOffset: batch.offset[0],
+      lastOffset: batch.offset[batch.count - 1],
       laneSequence: state.head.sequence + 1,
       lanePosition: lane.position,
+      gapReason: '' as const,
     };
     classifyBatch(batch, lane, rules);
-    await this.#reachBackTo(state, earliestPeriodStart(batch));
+    await this.#memory.reachBackTo(state, earliestPeriodStart(batch));
     rateBatch(batch, lane, rules);
     const { pseudonymKey, rejectionPayloadOctets } = this.#settings;
     const payloadOf = (row: number) =>
-      rejectedPayload(batch.values[row], door.decode, pseudonymKey, rejectionPayloadOctets);
+      rejectedPayload(batch.values[row], open.door.decode, pseudonymKey, rejectionPayloadOctets);
     const summary = summarise(batch);
     const block = journalBlock(batch, payloadOf, summary, place, lane, rules);
 
-    await this.#ports.book(block);
-    state.head = { sequence: place.laneSequence, position: lane.position };
-    this.#cursors.set(nameOf(log), block.lastOffset);
-    await this.#ports.publisher.publish(deriveQuotaUpdates(batch, lane, rules.catalogue, log));
-    this.#ports.onBooked({ log, block, summary });
+    await this.#book(block, state);
+    held.cursor = block.lastOffset;
+    const { publisher, onBooked } = this.#ports;
+    await publisher.publish(this.#name, deriveQuotaUpdates(batch, lane, rules.catalogue, held.booked));
+    onBooked({ block, summary });
     batch.clear();
     this.#spare = batch;
-    if (this.#today() - state.recoveredDay >= REFRESH_DAYS) this.#state = null;
+    this.#memory.forgetWhenOld(this.#today());
   }
 
-  /** Late records count in periods whose counters may not be in memory. */
-  async #reachBackTo(state: RecoveredLane, day: number): Promise<void> {
-    if (day >= state.horizonDay) return;
-    await loadCounters(this.#ports.reader, this.#name, state.lane, day, state.horizonDay);
-    state.horizonDay = day;
+  /** A gap is a batch without records: it stands in the chain, under the same guards as any other. */
+  async #acceptGap(gap: SourceGap, cursor: number): Promise<HeldLog> {
+    if (!this.#settings.acceptGaps) throw unaccepted(gap, cursor);
+    const { reason, log, firstOffset, lastOffset } = gap;
+    const state = await this.#recovered();
+    const place = {
+      log,
+      // Not the clock's day: two engines that accept the same gap must meet in one ClickHouse partition.
+      bookingDay: state.head.bookingDay,
+      prev: firstOffset - 1,
+      firstOffset,
+      lastOffset,
+      laneSequence: state.head.sequence + 1,
+      lanePosition: state.lane.position,
+      gapReason: reason,
+    };
+    const nothing = new FlowBatch(0);
+    const block = journalBlock(nothing, () => '', summarise(nothing), place, state.lane, await this.#ports.rules());
+    await this.#book(block, state);
+    this.#ports.onGap(gap);
+    return { booked: log, cursor: lastOffset };
   }
 
-  async #recovered(): Promise<RecoveredLane & { recoveredDay: number }> {
-    if (this.#state !== null) return this.#state;
-    const { pseudonymKey, duplicateWindowRecords } = this.#settings;
-    const recoveredDay = this.#today();
-    const horizonDay = recoveredDay - OPEN_DAYS;
-    const options = { pseudonymKey, duplicateWindowRecords, horizonDay };
-    const state = { ...(await recoverLane(this.#ports.reader, this.#name, options)), recoveredDay };
-    const { catalogue } = await this.#ports.rules();
-    await this.#ports.publisher.publish(await lastQuotaUpdates(this.#ports.reader, this.#name, state, catalogue));
-    this.#state = state;
-    return state;
+  async #book(block: JournalBlock, state: RecoveredLane): Promise<void> {
+    const { journal, retry, clock } = this.#ports;
+    await bookBlock(journal, block, retry, clock);
+    const { laneSequence, log, bookingDay } = block;
+    state.head = { sequence: laneSequence, position: state.lane.position, topic: log.topic, bookingDay };
+  }
+
+  #recovered(): Promise<RecoveredLane> {
+    const { publisher, journal, rules } = this.#ports;
+    return this.#memory.recovered(this.#today(), async (lane) => {
+      const { catalogue } = await rules();
+      await publisher.publish(this.#name, await lastQuotaUpdates(journal, this.#name, lane, catalogue));
+    });
   }
 
   #today(): number {
@@ -223,19 +221,19 @@ export class LaneWorker {
   #forget(): void {
     this.#disarmLinger();
     this.#open = null;
-    this.#state = null;
-    this.#cursors.clear();
+    this.#memory.forget();
+    this.#held.clear();
   }
 
-  #armLinger(): void {
-    this.#linger ??= setTimeout(() => {
+  #armLinger(log: TopicPartition): void {
+    this.#linger ??= this.#ports.clock.after(this.#settings.maxDelayMs, () => {
       this.#linger = null;
-      this.#inTurn(() => this.#bookOpen()).catch(this.#ports.onFailure);
-    }, this.#settings.maxDelayMs);
+      this.#inTurn(() => this.#bookOpen()).catch((error) => this.#ports.onFailure(log, error));
+    });
   }
 
   #disarmLinger(): void {
-    if (this.#linger !== null) clearTimeout(this.#linger);
+    this.#linger?.();
     this.#linger = null;
   }
 
@@ -252,8 +250,4 @@ export class LaneWorker {
     this.#turn = turn.catch(() => undefined);
     return turn;
   }
-}
-
-function nameOf({ topic, partition }: TopicPartition): string {
-  return `${topic}-${partition}`;
 }

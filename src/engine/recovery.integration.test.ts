@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { FlowRecord } from '../billing/flow-record.ts';
 import { DOORS, memoryPublisher, memorySource, type OpenedStore, rawRecords, runEngine } from './engine.fixture.ts';
-import { nextOffset } from './recovery.ts';
 import { chatCatalogue, chatRecord } from './traffic.fixture.ts';
 
 const BOOKED_AT_MS = Date.UTC(2026, 10, 30, 12);
@@ -91,18 +90,4 @@ test('records that are not keyed by their MSISDN are counted', async () => {
   const source = memorySource(log, records);
   const totals = await runEngine({ store: opened.store, source, catalogue: chatCatalogue() });
   expect(totals.keyMismatches).toBe(1);
-});
-
-test.each<[string, number, { startOffset: number; endOffset: number } | null, number | string]>([
-  ['files have no bounds', 6, null, 7],
-  ['the log has what comes next', 6, { startOffset: 0, endOffset: 20 }, 7],
-  ['nothing new yet', 6, { startOffset: 3, endOffset: 7 }, 7],
-  ['retention stopped just before the next', 6, { startOffset: 7, endOffset: 20 }, 7],
-  ['retention took the next', 6, { startOffset: 8, endOffset: 20 }, 'records_lost'],
-  ['the log ends below the cursor', 6, { startOffset: 0, endOffset: 6 }, 'topic_recreated'],
-  ['the first batch of all begins where the log does', -1, { startOffset: 5, endOffset: 20 }, 5],
-])('where to go on: %s', (_, cursor, bounds, expected) => {
-  const log = { topic: 't', partition: 0, lane: 't-0' };
-  if (typeof expected === 'number') expect(nextOffset(log, cursor, bounds)).toBe(expected);
-  else expect(() => nextOffset(log, cursor, bounds)).toThrow(expect.objectContaining({ code: expected }));
 });

@@ -161,6 +161,13 @@ export const configSchema = z
       })
       .prefault({})
       .describe('Limits on records.'),
+    health: z
+      .strictObject({
+        port: count(1, 65_535).describe('TCP port of GET /live and GET /ready.'),
+        host: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
+      })
+      .optional()
+      .describe('Liveness and readiness over HTTP. Absent: none.'),
     log: z
       .strictObject({
         level: z

@@ -36,6 +36,8 @@ export const CONFIG_VARIABLES: Readonly<Record<string, { path: DocumentPath; kin
   ZERORATE_DUPLICATES_WINDOW_RECORDS: { path: ['duplicates', 'windowRecords'], kind: 'number' },
   ZERORATE_LIMITS_MAX_RECORD_OCTETS: { path: ['limits', 'maxRecordOctets'], kind: 'number' },
   ZERORATE_LIMITS_REJECTION_PAYLOAD_OCTETS: { path: ['limits', 'rejectionPayloadOctets'], kind: 'number' },
+  ZERORATE_HEALTH_PORT: { path: ['health', 'port'], kind: 'number' },
+  ZERORATE_HEALTH_HOST: { path: ['health', 'host'], kind: 'text' },
   ZERORATE_LOG_LEVEL: { path: ['log', 'level'], kind: 'text' },
   ZERORATE_LOG_FORMAT: { path: ['log', 'format'], kind: 'text' },
 };

@@ -7,6 +7,8 @@ type KafkaDocument = NonNullable<ConfigDocument['source']['kafka']>;
 
 /** What the engine runs with. Paths are absolute; secrets do not print. */
 export interface Config extends Pick<ConfigDocument, 'catalogue' | 'batch' | 'duplicates' | 'limits' | 'log'> {
+  /** Null: no readiness is served. */
+  health: { host: string; port: number } | null;
   source: FilesConfig | { kafka: KafkaConfig; files?: undefined };
   store: EmbeddedStoreConfig | ServerStoreConfig;
   quotaUpdates: { topic: string; file?: undefined } | { file: string; topic?: undefined };
@@ -50,7 +52,9 @@ export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets)
   const source = sourceConfig(document, secrets.saslPassword);
   const store = storeConfig(document, secrets.storePassword);
   const quotaUpdates = quotaUpdatesConfig(document);
-  return { catalogue, source, store, quotaUpdates, pseudonymKey: secrets.pseudonymKey, batch, duplicates, limits, log };
+  const { pseudonymKey } = secrets;
+  const health = document.health ?? null;
+  return { catalogue, source, store, quotaUpdates, pseudonymKey, batch, duplicates, limits, health, log };
 }
 
 function sourceConfig({ source }: ConfigDocument, password: Secret | null): Config['source'] {

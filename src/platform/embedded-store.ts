@@ -33,8 +33,8 @@ export async function openEmbeddedStore(directory: string, options: StoreMode): 
     async insertBlock(insert, structure, block) {
       // chdb's connection makes text of insert bodies, so the bytes go by a file (design section 4).
       const path = join(stagingPath, `${staged++}.native`);
-      await writeFile(path, block);
       try {
+        await stage(path, block);
         await guarded(() => client.command({ query: insert(`file(${literal(path)}, Native, ${literal(structure)})`) }));
       } finally {
         await rm(path, { force: true });
@@ -64,4 +64,14 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** What a full disk cuts short is thrown away with its file: no statement reads it. */
+async function stage(path: string, block: Uint8Array): Promise<void> {
+  try {
+    await writeFile(path, block);
+  } catch (cause) {
+    const message = `${path}: a batch cannot be staged (${(cause as Error).message}); is there room on the disk?`;
+    throw new StoreError('store_full', message, { cause, canRetry: true });
+  }
 }

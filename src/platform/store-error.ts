@@ -3,6 +3,7 @@ export type StoreErrorCode =
   | 'store_missing'
   | 'store_unreachable'
   | 'store_refused'
+  | 'store_full'
   | 'store_broken'
   | 'batch_fenced';
 

@@ -1,0 +1,44 @@
+import { catalogueFromCanonicalJson } from '../billing/catalogue-compile.ts';
+import type { QuotaUpdate } from '../billing/quota-update.ts';
+import type { JournalEvidence } from './evidence.ts';
+import type { AuditFault } from './invariants.ts';
+
+/**
+ * Checks what a consumer of the quota updates ends with, by `subscriber|planId`: for every plan with a quota the newest
+ * period, and what was used in it. `catalogues` are the canonical documents that the journal names.
+ */
+export async function* auditQuotas(
+  evidence: Pick<JournalEvidence, 'newestCounters'>,
+  published: ReadonlyMap<string, QuotaUpdate>,
+  catalogues: readonly string[],
+): AsyncGenerator<AuditFault> {
+  const hasQuota = plansWithQuota(catalogues);
+  const expected = new Map<string, string[]>();
+  for await (const { subscriber, planId, periodStart, usedOctets } of evidence.newestCounters()) {
+    if (!hasQuota.has(planId)) continue;
+    const key = `${subscriber}|${planId}`;
+    // A subscriber whose records stand in two lanes has a counter in each, and either may have been published last.
+    expected.set(key, [...(expected.get(key) ?? []), `${usedOctets} used since day ${periodStart}`]);
+  }
+  const fault = (message: string): AuditFault => ({ invariant: 'quotas', lane: '', laneSequence: 0, message });
+  for (const [key, journal] of expected) {
+    const update = published.get(key);
+    const consumer = update === undefined ? 'nothing' : `${update.usedOctets} used since day ${update.periodStart}`;
+    if (!journal.includes(consumer)) {
+      yield fault(`${key}: the journal has ${journal.join(' or ')}, the consumer ${consumer}`);
+    } else if (update !== undefined && update.remainingOctets !== Math.max(0, update.quotaOctets - update.usedOctets)) {
+      yield fault(`${key}: ${update.remainingOctets} left of ${update.quotaOctets} with ${update.usedOctets} used`);
+    }
+  }
+  for (const [key, { planId }] of published) {
+    if (hasQuota.has(planId) && !expected.has(key)) yield fault(`${key}: published, and not in the journal`);
+  }
+}
+
+/** Plans that have a quota in every version: one without announces nothing, whatever its other versions announced. */
+function plansWithQuota(catalogues: readonly string[]): Set<string> {
+  const plans = catalogues.flatMap((json) => catalogueFromCanonicalJson(json).plans);
+  const isWithout = ({ quotaOctets }: { quotaOctets: number }) => quotaOctets === Number.POSITIVE_INFINITY;
+  const without = new Set(plans.filter(isWithout).map(({ id }) => id));
+  return new Set(plans.map(({ id }) => id).filter((id) => !without.has(id)));
+}

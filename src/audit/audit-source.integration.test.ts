@@ -1,0 +1,154 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { testRecord, testRules } from '../billing/traffic.fixture.ts';
+import {
+  DOORS,
+  memoryPublisher,
+  memorySource,
+  type OpenedStore,
+  PSEUDONYM_KEY,
+  rawRecords,
+  runEngine,
+} from '../engine/engine.fixture.ts';
+import type { RawRecord } from '../sources/source.ts';
+import { auditQuotas } from './audit-quotas.ts';
+import { auditSource } from './audit-source.ts';
+import { ClickHouseEvidence } from './clickhouse-evidence.ts';
+import type { AuditFault } from './invariants.ts';
+import { replayBatches } from './replay.ts';
+import { walkBatches } from './walk-batches.ts';
+
+const SETTINGS = { pseudonymKey: PSEUDONYM_KEY, duplicateWindowRecords: 1000, rejectionPayloadOctets: 4096 };
+const { catalogue } = testRules();
+/** Two files of one lane, as the source has them. */
+const files: Record<string, RawRecord[]> = {
+  'a.ndjson~1': rawRecords(traffic(0, 90), Date.UTC(2026, 10, 30)),
+  'b.ndjson~1': rawRecords(traffic(60, 130), Date.UTC(2026, 10, 30)),
+};
+let opened: OpenedStore;
+let evidence: ClickHouseEvidence;
+let publisher: ReturnType<typeof memoryPublisher>;
+
+/** Charged, duplicate, conflicting, rejected and unsponsored records of few subscribers, with an offset missing here and there. */
+function traffic(from: number, to: number) {
+  return Array.from({ length: to - from }, (_, index) => {
+    const at = from + index;
+    const startTime = Date.UTC(2026, 10, at % 3 === 0 ? 19 : 21, at % 24);
+    return testRecord({
+      localSequenceNumber: at - (at % 7 === 6 ? 1 : 0),
+      servedMsisdn: `99900000000${at % 5}`,
+      startTime,
+      endTime: startTime + 1000,
+      remoteIp: at % 4 === 0 ? '8.8.8.8' : at % 5 === 0 ? '203.0.113.4' : '198.51.100.7',
+      uplinkOctets: at % 11 === 0 ? -1 : 1000 + at,
+    });
+  });
+}
+const withHoles = (records: readonly RawRecord[]) =>
+  records.map((record, at) => ({ ...record, offset: at + Math.floor(at / 13) * 2 }));
+
+async function book(topic: string, records: readonly RawRecord[]): Promise<void> {
+  const log = { topic, partition: 0, lane: 'files' };
+  const source = memorySource(log, records);
+  await runEngine({ store: opened.store, source, catalogue, publisher, maxRecords: 20 });
+}
+
+/** A lane that goes from one file to the other and back again. */
+beforeEach(async () => {
+  opened = await DOORS.embedded();
+  evidence = new ClickHouseEvidence(opened.store);
+  publisher = memoryPublisher();
+  for (const [topic, records] of Object.entries(files)) files[topic] = withHoles(records);
+  const [a, b] = Object.keys(files);
+  await book(a, files[a].slice(0, 45));
+  await book(b, files[b].slice(0, 30));
+  await book(a, files[a]);
+  await book(b, files[b]);
+});
+afterEach(() => opened?.close());
+
+async function walk(from = 1, source = files) {
+  const batches = (await evidence.batches()).filter(({ numbers }) => numbers.lane_sequence >= from);
+  return walkBatches(batches, async ([{ topic }]) =>
+    source[topic] === undefined ? null : memorySource({ topic, partition: 0, lane: 'files' }, source[topic]),
+  );
+}
+async function faultsOf(faults: AsyncIterable<AuditFault>): Promise<AuditFault[]> {
+  const found: AuditFault[] = [];
+  for await (const fault of faults) found.push(fault);
+  return found;
+}
+async function replayed(from = 1, settings = SETTINGS): Promise<boolean[]> {
+  const same: boolean[] = [];
+  for await (const { batch, digest } of replayBatches(evidence, await walk(from), settings)) {
+    same.push(digest === batch.digest);
+  }
+  return same;
+}
+
+test('what the engine booked is what its source gives, computed anew, from the start or from any batch', async () => {
+  const batches = (await evidence.batches()).length;
+  for (const from of [1, 4, batches]) {
+    expect(await faultsOf(auditSource(evidence, await walk(from), SETTINGS))).toEqual([]);
+    expect(await replayed(from)).toEqual(Array(batches - from + 1).fill(true));
+  }
+});
+
+test('a replay with other settings is not the same', async () => {
+  expect(await replayed(1, { ...SETTINGS, duplicateWindowRecords: 5 })).toContain(false);
+});
+
+test('a file that is gone is passed over, and the batches behind it are still checked', async () => {
+  const [a] = Object.keys(files);
+  const walked = await walk(1, { [a]: files[a] });
+  const seen: string[] = [];
+  for await (const { batch } of walked) seen.push(batch.topic);
+  expect(new Set(seen)).toEqual(new Set([a]));
+  expect(await faultsOf(auditSource(evidence, await walk(1, { [a]: files[a] }), SETTINGS))).toEqual([]);
+});
+
+test.each<[string, string, string]>([
+  ['a charge', 'charge_micros = charge_micros + 1', 'charge_micros'],
+  ['an octet', 'sponsored_octets = sponsored_octets - 1', 'sponsored_octets'],
+  ['a counter', 'used_octets_after = used_octets_after + 1', 'used_octets_after'],
+  ['a plan', "plan_id = 'other'", 'plan_id'],
+  ['a reason', "reason = 'quota_reached'", 'reason'],
+])('%s that the source does not give is found, whatever its digest says', async (_, change, column) => {
+  const [{ offset }] = await opened.store.query(
+    "SELECT max(offset) AS offset FROM journal WHERE kind = 'charge' AND topic = 'b.ndjson~1' AND reason = 'sponsored'",
+  );
+  await opened.store.command(
+    `ALTER TABLE journal UPDATE ${change} WHERE kind = 'charge' AND topic = 'b.ndjson~1' AND offset = ${offset} SETTINGS mutations_sync = 2`,
+  );
+  const faults = await faultsOf(auditSource(evidence, await walk(), SETTINGS));
+  expect(faults).toEqual([
+    expect.objectContaining({ invariant: 'charges', message: expect.stringContaining(`record ${offset}: ${column}`) }),
+  ]);
+});
+
+test('an outcome that has no row is checked by its count', async () => {
+  await opened.store.command(
+    "ALTER TABLE journal UPDATE outcomes = arrayMap(o -> (o.1, if(o.2 = 'no_evidence', 'no_plan', o.2), o.3, o.4), outcomes) " +
+      "WHERE kind = 'batch' AND topic = 'b.ndjson~1' SETTINGS mutations_sync = 2",
+  );
+  const faults = await faultsOf(auditSource(evidence, await walk(), SETTINGS));
+  expect(faults.map(({ message }) => message).join()).toMatch(/0 records no_evidence -, computed anew [1-9]/);
+});
+
+test('a record that was never booked is found, though the chain of offsets allows for holes', async () => {
+  const [a, b] = Object.keys(files);
+  const more = [...files[a], { ...files[a][20], offset: files[a][25].offset + 1 }].sort((x, y) => x.offset - y.offset);
+  const faults = await faultsOf(auditSource(evidence, await walk(1, { [a]: more, [b]: files[b] }), SETTINGS));
+  expect(faults.map(({ invariant }) => invariant)).toContain('source');
+});
+
+test('a consumer of the quota updates has what the journal says is left', async () => {
+  const catalogues = [catalogue.canonicalJson];
+  const state = new Map(publisher.published.map((update) => [`${update.subscriber}|${update.planId}`, update]));
+  expect(state.size).toBeGreaterThan(0);
+  expect(await faultsOf(auditQuotas(evidence, state, catalogues))).toEqual([]);
+  const [[key, update]] = state;
+  const forged = { ...update, usedOctets: update.usedOctets - 1 };
+  expect(await faultsOf(auditQuotas(evidence, new Map([...state, [key, forged]]), catalogues))).toHaveLength(1);
+  state.delete(key);
+  expect(await faultsOf(auditQuotas(evidence, state, catalogues))).toHaveLength(1);
+});

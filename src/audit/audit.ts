@@ -1,0 +1,97 @@
+import { OUTCOMES } from '../billing/outcome.ts';
+import { batchDigest } from '../journal/batch-digest.ts';
+import { BATCH_NUMBERS } from '../journal/journal-block.ts';
+import type { BatchRow, JournalEvidence, StoredBatch } from './evidence.ts';
+import type { AuditFault, Invariant } from './invariants.ts';
+import { storedColumns } from './stored-columns.ts';
+
+/**
+ * Checks what a journal says of itself, lane by lane: chain, counts, digests, strays. Yields every fault; a journal that
+ * holds yields none.
+ */
+export async function* auditJournal(
+  evidence: JournalEvidence,
+  onBatch: (audited: number, batches: number) => void = () => {},
+): AsyncGenerator<AuditFault> {
+  const batches = await evidence.batches();
+  yield* chainFaults(batches);
+  let rows = 0;
+  for (const [audited, batch] of batches.entries()) {
+    const stored = await evidence.stored(batch);
+    rows += stored.rows.length;
+    yield* batchFaults(batch, stored);
+    onBatch(audited + 1, batches.length);
+  }
+  const stored = await evidence.rowCount();
+  if (stored !== rows) {
+    yield {
+      invariant: 'strays',
+      lane: '',
+      laneSequence: 0,
+      message: `${stored} rows stored, ${rows} of them in batches`,
+    };
+  }
+}
+
+/** Faults in how the batches follow each other; they are in the order of lane and number. */
+export function chainFaults(batches: readonly BatchRow[]): AuditFault[] {
+  const faults: AuditFault[] = [];
+  const cursors = new Map<string, number>();
+  let before: BatchRow | null = null;
+  for (const batch of batches) {
+    const { lane, numbers } = batch;
+    const fault = (message: string) =>
+      faults.push({ invariant: 'chain', lane, laneSequence: numbers.lane_sequence, message });
+    const last = before?.lane === lane ? before.numbers : null;
+    const sequence = (last?.lane_sequence ?? 0) + 1;
+    if (numbers.lane_sequence !== sequence) fault(`number ${numbers.lane_sequence} comes where ${sequence} should`);
+    const position = last === null ? 0 : last.lane_position + last.records_read;
+    if (numbers.lane_position !== position) fault(`begins at record ${numbers.lane_position}, not at ${position}`);
+    const log = `${batch.topic}-${batch.partition}`;
+    const cursor = cursors.get(log) ?? -1;
+    if (numbers.prev !== cursor) fault(`${log}: extends offset ${numbers.prev}, but ${cursor} is the one before`);
+    if (numbers.first_offset <= numbers.prev) fault(`${log}: begins at ${numbers.first_offset}, which is booked`);
+    // Control records and compaction leave out offsets; nothing puts more records into a range than it has places.
+    const places = batch.lastOffset - numbers.first_offset + 1;
+    if (numbers.records_read > places) fault(`${log}: ${numbers.records_read} records in ${places} offsets`);
+    if ((numbers.records_read === 0) !== (batch.gapReason !== '')) {
+      fault(`${log}: ${numbers.records_read} records, and the gap's reason is "${batch.gapReason}"`);
+    }
+    cursors.set(log, batch.lastOffset);
+    before = batch;
+  }
+  return faults;
+}
+
+/** Faults within one batch: its counts, and its digest. */
+export function batchFaults(batch: BatchRow, { rows, lists }: StoredBatch): AuditFault[] {
+  const { lane, numbers } = batch;
+  const faults: AuditFault[] = [];
+  const fault = (invariant: Invariant, message: string) =>
+    faults.push({ invariant, lane, laneSequence: numbers.lane_sequence, message });
+  const accounted = OUTCOMES.reduce((sum, outcome) => sum + numbers[`records_${outcome}`], 0);
+  if (accounted !== numbers.records_read) fault('counts', `${numbers.records_read} read, ${accounted} accounted for`);
+  const expected = numbers.records_charged + numbers.records_rejected;
+  if (rows.length !== expected) fault('counts', `${rows.length} rows where the batch says ${expected}`);
+  const digest = digestOf(batch, { rows, lists });
+  if (digest !== batch.digest) {
+    fault('digest', `the rows give ${digest.slice(0, 12)}, the batch says ${batch.digest.slice(0, 12)}`);
+  }
+  return faults;
+}
+
+function digestOf(batch: BatchRow, { rows, lists }: StoredBatch): string {
+  const { lane, topic, partition, lastOffset, numbers, bookingDay, gapReason } = batch;
+  const place = {
+    log: { topic, partition, lane },
+    bookingDay,
+    prev: numbers.prev,
+    firstOffset: numbers.first_offset,
+    lastOffset,
+    laneSequence: numbers.lane_sequence,
+    lanePosition: numbers.lane_position,
+    gapReason,
+  };
+  const values = BATCH_NUMBERS.map((name) => numbers[name]);
+  return batchDigest(place, values, batch.catalogueHash, storedColumns(rows, lastOffset), lists);
+}

@@ -1,0 +1,19 @@
+/** What must hold of every journal, whatever has failed on the way (design section 3). */
+export const INVARIANTS = {
+  chain: 'every batch extends the one before it: no record is skipped, none is booked twice',
+  counts: 'read = charged + not sponsored + duplicate + rejected, and the rows are as many as the batch says',
+  digest: 'every batch’s digest follows from its rows',
+  strays: 'no row stands outside of a batch',
+  source: 'every batch read the records that the source has in its offsets: all of them, and each once',
+  charges: 'every outcome, counter and charge is what a second, independent computation from the source gives',
+  quotas: 'a consumer of the quota updates has what the journal says is left',
+} as const;
+export type Invariant = keyof typeof INVARIANTS;
+
+/** A broken invariant, and the batch that shows it; `laneSequence` 0 is none in particular. */
+export interface AuditFault {
+  invariant: Invariant;
+  lane: string;
+  laneSequence: number;
+  message: string;
+}

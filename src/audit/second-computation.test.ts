@@ -1,0 +1,377 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { readRecord } from '../billing/admit.ts';
+import type { Catalogue } from '../billing/catalogue.ts';
+import { catalogueFromCanonicalJson } from '../billing/catalogue-compile.ts';
+import { decodeJson } from '../billing/decode-json.ts';
+import { fingerprintOf } from '../billing/fingerprint.ts';
+import { EVIDENCES } from '../billing/flow-batch.ts';
+import { CONTENT_TYPES, type FlowRecord } from '../billing/flow-record.ts';
+import type { Lane } from '../billing/lane.ts';
+import { failedAtTheDoor, type Outcome, REASONS, type Reason } from '../billing/outcome.ts';
+import { Rules } from '../billing/rules.ts';
+import { asValue, rateValues, testLane, testRecord, testRules } from '../billing/traffic.fixture.ts';
+import { SecondComputation, type SecondOutcome, secondRules } from './second-computation.ts';
+
+const PSEUDONYM_KEY = Buffer.alloc(32, 3);
+const HOUR_MS = 3_600_000;
+
+function computation(duplicateWindowRecords = 1000): SecondComputation {
+  return new SecondComputation({ pseudonymKey: PSEUDONYM_KEY, duplicateWindowRecords });
+}
+
+describe('by hand', () => {
+  const rules = secondRules(testRules().catalogue.canonicalJson, new Set());
+
+  /** Takes records of successive sequence numbers through one computation. */
+  function computeAll(records: readonly Partial<FlowRecord>[], window?: number, ruled = rules): SecondOutcome[] {
+    const computed = computation(window);
+    return records.map((fields, i) =>
+      computed.compute(i, testRecord({ localSequenceNumber: i, uplinkOctets: 0, ...fields }), ruled),
+    );
+  }
+
+  test('share, quota and price of a day', () => {
+    const outcomes = computeAll([
+      { contentType: null, downlinkOctets: 1101 }, // 1101 x 0.5 = 550.5; 550 x 99.999999 / 2^20 = 0.052452
+      { contentType: 'image', downlinkOctets: 1000 }, // 333.3 + 0.5; 883 cost 0.084209
+      { contentType: 'video', downlinkOctets: 1000 }, // covered, with a share of 0
+      { contentType: 'text', downlinkOctets: 5000 }, // (3000 x 99.999999 + 2883 x 12.5) / 2^20 = 0.320470
+      { contentType: 'text', downlinkOctets: 20_000 }, // up to 20000: 0.488758
+      { contentType: 'text', downlinkOctets: 1 },
+    ]);
+    const figures = outcomes.map(({ reason, charge }) => {
+      const { sponsoredOctets, chargeMicros, usedOctetsAfter, carryAfter } = charge!;
+      return [reason, sponsoredOctets, chargeMicros, usedOctetsAfter, carryAfter];
+    });
+    expect(figures).toEqual([
+      ['sponsored', 550n, 52_452n, 550n, 5000n],
+      ['sponsored', 333n, 31_757n, 883n, 8000n],
+      ['sponsored', 0n, 0n, 883n, 8000n],
+      ['sponsored', 5000n, 236_261n, 5883n, 8000n],
+      ['quota_reached', 14_117n, 168_288n, 20_000n, 0n],
+      ['quota_exhausted', 0n, 0n, 20_000n, 0n],
+    ]);
+    expect(outcomes[0]).toMatchObject({
+      outcome: 'charged',
+      applicationId: 'any',
+      charge: { sponsorId: 'acme', applicationId: 'any', planId: 'any-day', planVersion: 1, periodStart: 20_767 },
+    });
+    expect(outcomes[0].charge?.subscriber).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  test('a quota that is met to the octet is reached', () => {
+    const outcomes = computeAll([19_999, 1, 1].map((downlinkOctets) => ({ contentType: 'text', downlinkOctets })));
+    expect(outcomes.map(({ reason }) => reason)).toEqual(['sponsored', 'quota_reached', 'quota_exhausted']);
+  });
+
+  test('a suspended sponsor pays nothing, the others do', () => {
+    const suspended = secondRules(testRules().catalogue.canonicalJson, new Set(['bolt']));
+    const outcomes = computeAll([{ remoteIp: '203.0.113.1' }, {}], 10, suspended);
+    expect(outcomes.map(({ reason }) => reason)).toEqual(['sponsor_suspended', 'sponsored']);
+  });
+
+  test('a version with a smaller quota takes nothing back, one with a larger quota goes on', () => {
+    const startTime = Date.UTC(2026, 10, 20, 1); // version 2, the Kathmandu day that version 1 ended in
+    const outcomes = computeAll([
+      { contentType: 'text', downlinkOctets: 9500, startTime: startTime - 2 * HOUR_MS },
+      { contentType: 'text', downlinkOctets: 10, startTime },
+      { contentType: null, downlinkOctets: 1001, startTime: startTime - 2 * HOUR_MS },
+    ]);
+    expect(outcomes.map(({ charge }) => [charge?.planVersion, charge?.usedOctetsAfter, charge?.carryAfter])).toEqual([
+      [1, 9500n, 0n],
+      [2, 9500n, 0n],
+      [1, 10_000n, 5000n],
+    ]);
+    expect(outcomes[1].reason).toBe('quota_exhausted');
+  });
+
+  test('an identity is unknown again a window later; a repeated one claims nothing anew', () => {
+    const same = { localSequenceNumber: 7 };
+    const records = [same, same, { ...same, chargingId: 2 }, same, same, {}, { ...same, chargingId: 2 }];
+    const reasons = computeAll(records, 3).map(({ reason }) => reason);
+    const again = ['sponsored', 'duplicate', 'conflicting_duplicate'];
+    expect(reasons).toEqual([...again, 'sponsored', 'duplicate', 'sponsored', 'sponsored']);
+  });
+
+  test('what would pass the exact integers is not booked, and moves no counter', () => {
+    const fields = { zeroRatingTag: 'TAG', remoteIp: '198.51.100.65', contentType: 'text' } as const;
+    const most = { ...fields, uplinkOctets: 2 ** 48 - 1, downlinkOctets: 2 ** 48 - 1 };
+    // 3.3 for a MiB: 2^53 micro-units are passed after 2.86 x 10^15 octets, the seventh time that 0.7777 x 2^49 are added.
+    const outcomes = computeAll([most, most, most, most, most, most, most, { ...fields, downlinkOctets: 10 }]);
+    expect(outcomes.slice(0, 6).map(({ reason }) => reason)).toEqual(Array(6).fill('sponsored'));
+    const [sixth, seventh, eighth] = outcomes.slice(5);
+    const { outcome, reason, applicationId, charge } = seventh;
+    expect([outcome, reason, applicationId, charge]).toEqual(['rejected', 'charge_out_of_range', 'tagged', null]);
+    expect(eighth.charge!.usedOctetsAfter - sixth.charge!.usedOctetsAfter).toBe(8n); // 7.777 and the carry before it
+  });
+
+  test('a record that failed at the door keeps its reason', () => {
+    expect(computation().compute(0, { reason: 'malformed', detail: 'no JSON' }, rules)).toEqual({
+      outcome: 'rejected',
+      reason: 'malformed',
+      applicationId: '',
+      charge: null,
+    });
+  });
+});
+
+const APPLICATIONS = 4;
+const ZONES = [
+  'UTC',
+  'Europe/Berlin',
+  'America/Sao_Paulo',
+  'America/St_Johns',
+  'Asia/Kathmandu',
+  'Pacific/Apia',
+  'Africa/Monrovia',
+];
+/** Instants at which a day is odd in one of the zones, in which most records lie: so counters are met again. */
+const INSTANTS = [
+  Date.UTC(1970, 0, 1),
+  Date.UTC(1972, 0, 7),
+  Date.UTC(2006, 9, 29, 2, 31), // St. John's goes back over midnight
+  Date.UTC(2011, 11, 30, 10), // Apia leaves out a day
+  Date.UTC(2018, 10, 4, 3), // São Paulo has no midnight
+  Date.UTC(2026, 2, 29, 1), // Berlin
+  Date.UTC(2027, 0, 1),
+  Date.UTC(2149, 5, 5),
+];
+const NETWORKS = [
+  '0.0.0.0/0',
+  '198.51.0.0/16',
+  '198.51.0.0/24', // begins where the one that holds it does
+  '198.51.100.0/24',
+  '198.51.100.64/26',
+  '198.51.100.70/32',
+  '2000::/3',
+  '2001:db8::/32',
+  '2001:db8::/64',
+  '2001:db8:1::/48',
+  '2001:db8:1:0:8000::/65',
+  '2001:db8:1::5/128',
+];
+const ADDRESSES = [
+  '8.8.8.8',
+  '198.51.0.1',
+  '198.51.1.1',
+  '198.51.100.1',
+  '198.51.100.64',
+  '198.51.100.70',
+  '::ffff:198.51.100.71',
+  '::ffff:c633:6446',
+  '::198.51.100.70',
+  'fe80::1',
+  '2001:db8:ffff::',
+  '2001:db8::1',
+  '2001:DB8:1:0:8000:0:0:1',
+  '2001:db8:1::5',
+  '2001:db8:1:0:7fff:ffff:1.2.3.4',
+];
+const TAGS = ['A', 'B', 'C', 'D', 'E', 'É '];
+const iso = (timeMs: number) => new Date(timeMs).toISOString();
+/** Now and then the rare thing. */
+const mostly = <T, U>(often: fc.Arbitrary<T>, rarely: fc.Arbitrary<U>) =>
+  fc.oneof({ arbitrary: often, weight: 24 }, { arbitrary: rarely, weight: 1 });
+
+const price = fc.oneof(
+  fc.constantFrom('0', '0.524288', '0.000001', '99.999999', '4294.967295'),
+  fc.nat({ max: 2 ** 32 - 1 }).map((micros) => (micros / 1e6).toFixed(6)),
+);
+const tiers = fc
+  .tuple(
+    fc.uniqueArray(fc.integer({ min: 1, max: 30_000 }), { maxLength: 3 }),
+    fc.array(price, { minLength: 4, maxLength: 4 }),
+  )
+  .map(([ends, prices]) =>
+    [...ends.sort((a, b) => a - b), null].map((upToOctets, i) => ({ upToOctets, pricePerMiB: prices[i] })),
+  );
+const share = fc.oneof(fc.constantFrom(0, 1, 3333, 9999, 10_000, 10_000), fc.integer({ min: 0, max: 10_000 }));
+const version = fc.record({
+  kind: fc.constantFrom('first', 'first', 'first', 'second', 'second', 'gap'),
+  content: fc.oneof(
+    fc.constant(Object.fromEntries(CONTENT_TYPES.map((type) => [type, 7777]))),
+    fc.dictionary(fc.constantFrom(...CONTENT_TYPES), share, { minKeys: 3 }),
+  ),
+  quotaOctets: fc.oneof(
+    fc.constantFrom(null, null, null, 0, 2000, 5000, 2 ** 53 - 1),
+    fc.integer({ min: 1, max: 60_000 }),
+  ),
+  tiers,
+});
+/** When plans take turns: every other instant. */
+const TURNS = INSTANTS.filter((_, i) => i % 2 === 0);
+/** Two plans of an application, whose versions take turns, with gaps between them. */
+const plansOfApplication = fc.record({
+  calendars: fc.array(
+    fc.record({ period: fc.constantFrom('day', 'week', 'month'), timeZone: fc.constantFrom(...ZONES) }),
+    { minLength: 2, maxLength: 2 },
+  ),
+  turns: fc.array(version, { minLength: TURNS.length, maxLength: TURNS.length }),
+});
+const owner = fc.integer({ min: -1, max: APPLICATIONS - 1 });
+
+/** Any catalogue that the checks let pass, ready for the engine. */
+const catalogues = fc
+  .record({
+    policies: fc.array(fc.constantFrom('any', 'any', 'any', 'any', 'tag', 'ip', 'both'), {
+      minLength: APPLICATIONS,
+      maxLength: APPLICATIONS,
+    }),
+    tagOwners: fc.array(owner, { minLength: TAGS.length, maxLength: TAGS.length }),
+    networkOwners: fc.array(owner, { minLength: NETWORKS.length, maxLength: NETWORKS.length }),
+    plans: fc.array(plansOfApplication, { minLength: APPLICATIONS, maxLength: APPLICATIONS }),
+  })
+  .map(({ policies, tagOwners, networkOwners, plans }): Catalogue => {
+    const document = {
+      sponsors: ['s0', 's1'].map((id) => ({ id, name: id, currency: 'EUR', creditLimit: '1' })),
+      applications: policies.map((match, i) => ({
+        id: `a${i}`,
+        sponsor: `s${i % 2}`,
+        match,
+        tags: TAGS.filter((_, tag) => tagOwners[tag] === i),
+        prefixes: NETWORKS.filter((_, network) => networkOwners[network] === i),
+      })),
+      plans: plans.flatMap(({ calendars, turns }, i) =>
+        turns.flatMap(({ kind, ...terms }, turn) => {
+          if (kind === 'gap') return [];
+          return {
+            id: `a${i}-${kind}`,
+            application: `a${i}`,
+            version: turn + 1,
+            effectiveFrom: iso(TURNS[turn]),
+            effectiveTo: turn + 1 < turns.length ? iso(TURNS[turn + 1]) : null,
+            ...calendars[kind === 'first' ? 0 : 1],
+            ...terms,
+          };
+        }),
+      ),
+    };
+    return catalogueFromCanonicalJson(JSON.stringify(document));
+  });
+
+const drawnRecord = fc
+  .record({
+    nodeId: fc.constantFrom('gw-1', 'gw-2', '1 gw-1'),
+    // Few identities that meet one another, among many that do not.
+    localSequenceNumber: fc.oneof(fc.nat({ max: 4 }), fc.maxSafeNat(), fc.maxSafeNat()),
+    servedMsisdn: mostly(fc.constantFrom('999000000001', '0999'), fc.constant('no digits')),
+    startTime: fc
+      .tuple(
+        fc.constantFrom(...INSTANTS),
+        fc.constantFrom(-25 * HOUR_MS, -2 * HOUR_MS, -30_000, -1, 0, 1, HOUR_MS, 5 * HOUR_MS, 24 * HOUR_MS),
+      )
+      .map(([instant, later]) => Math.max(0, instant + later)),
+    remoteIp: fc.constantFrom(...ADDRESSES),
+    zeroRatingTag: fc.constantFrom(...Array(12).fill(null), ...TAGS, 'NOBODY', ''),
+    contentType: mostly(fc.constantFrom(null, 'text', 'voice', 'image', 'video', 'other'), fc.constant('unknown')),
+    uplinkOctets: mostly(fc.oneof(fc.constantFrom(0, 1000), fc.nat({ max: 3000 })), fc.constant(-1)),
+    downlinkOctets: mostly(
+      fc.oneof(
+        { arbitrary: fc.nat({ max: 9000 }), weight: 4 },
+        { arbitrary: fc.constantFrom(0, 1000, 2000), weight: 3 }, // so that a quota is met to the octet
+        fc.nat({ max: 2 ** 31 - 1 }),
+        fc.constantFrom(2 ** 44, 2 ** 48 - 1),
+      ),
+      fc.constant(2 ** 48),
+    ),
+  })
+  .map((fields) => testRecord({ ...fields, endTime: fields.startTime + 1000 } as Partial<FlowRecord>));
+/** Records in the order in which they come, some of them a repetition of one before. */
+const traffic = fc
+  .array(fc.tuple(drawnRecord, fc.oneof({ arbitrary: fc.constant(0), weight: 7 }, fc.integer({ min: 1, max: 12 }))), {
+    minLength: 12,
+    maxLength: 40,
+  })
+  .map((drawn) => {
+    const records: FlowRecord[] = [];
+    for (const [record, back] of drawn) records.push((back > 0 && records.at(-back)) || record);
+    return records.map(asValue);
+  });
+/** Batches of one lane, each with its own suspensions and one of two catalogues. */
+const lanes = fc.record({
+  windowRecords: fc.integer({ min: 1, max: 30 }),
+  catalogues: fc.tuple(catalogues, catalogues),
+  batches: fc.array(
+    fc.record({
+      values: traffic,
+      catalogue: fc.constantFrom(0, 0, 1),
+      suspended: fc.constantFrom([], [], [], [], ['s0'], ['s1'], ['s0', 's1']),
+    }),
+    { minLength: 1, maxLength: 4 },
+  ),
+});
+
+/** What the engine makes of a batch, in the words of the second computation. */
+function engineOutcomes(values: readonly Uint8Array[], lane: Lane, rules: Rules): SecondOutcome[] {
+  const { sponsors, applications, plans } = rules.catalogue;
+  const { batch, rated } = rateValues(values, lane, rules);
+  return rated.map((row, i) => {
+    const application = applications[row.application];
+    const reason = REASONS[batch.reason[i]].reason;
+    const ended = { outcome: row.outcome as Outcome, reason, applicationId: application?.id ?? '' };
+    if (row.outcome !== 'charged') return { ...ended, charge: null };
+    const { id: planId, version: planVersion } = plans[row.plan];
+    const charge = {
+      subscriber: Buffer.from(lane.subscribers.pseudonym(batch.subscriber[i])).toString('hex'),
+      sponsorId: sponsors[application.sponsor].id,
+      applicationId: application.id,
+      planId,
+      planVersion,
+      periodStart: row.periodStart,
+      evidence: EVIDENCES[batch.evidence[i]],
+      sponsoredOctets: BigInt(row.sponsored),
+      chargeMicros: BigInt(row.charge),
+      usedOctetsAfter: BigInt(row.used),
+      carryAfter: BigInt(row.carry),
+    };
+    return { ...ended, charge };
+  });
+}
+
+const readValue = (value: Uint8Array) => readRecord({ offset: 0, key: null, value }, decodeJson);
+
+test('the engine and the second computation agree on every record', () => {
+  const met = new Map<Reason, number>();
+  fc.assert(
+    fc.property(lanes, ({ windowRecords, catalogues, batches }) => {
+      const lane = testLane(windowRecords);
+      const computed = computation(windowRecords);
+      for (const { values, catalogue, suspended } of batches) {
+        const sponsorIds = new Set(suspended);
+        const { position } = lane;
+        const engine = engineOutcomes(values, lane, new Rules(catalogues[catalogue], { sponsorIds, number: 1 }));
+        const rules = secondRules(catalogues[catalogue].canonicalJson, sponsorIds);
+        const second = values.map((value, i) => computed.compute(position + i, readValue(value), rules));
+        expect(second).toEqual(engine);
+        for (const { reason } of second) met.set(reason, (met.get(reason) ?? 0) + 1);
+      }
+    }),
+    { numRuns: 150 },
+  );
+  const unmet = REASONS.filter(({ reason }, code) => !failedAtTheDoor(code) && !met.has(reason));
+  expect(unmet, 'reasons that the drawn traffic should have').toEqual([]);
+}, 60_000);
+
+test('restored counters and identities go on as if nothing had happened', () => {
+  fc.assert(
+    fc.property(traffic, traffic, fc.integer({ min: 1, max: 30 }), catalogues, (before, after, window, catalogue) => {
+      const rules = secondRules(catalogue.canonicalJson, new Set());
+      const [whole, restored] = [computation(window), computation(window)];
+      before.map(readValue).forEach((record, ordinal) => {
+        const { reason, charge } = whole.compute(ordinal, record, rules);
+        if (charge !== null) {
+          const { usedOctetsAfter, carryAfter, ...counter } = charge;
+          restored.restoreCounter({ ...counter, usedOctets: Number(usedOctetsAfter), carry: Number(carryAfter) });
+        }
+        if ('reason' in record || reason === 'duplicate' || reason === 'conflicting_duplicate') return;
+        const { nodeId, localSequenceNumber: sequence } = record;
+        restored.restoreIdentity({ ordinal, nodeId, sequence, fingerprint: fingerprintOf(record) });
+      });
+      after.map(readValue).forEach((record, i) => {
+        const ordinal = before.length + i;
+        expect(restored.compute(ordinal, record, rules)).toEqual(whole.compute(ordinal, record, rules));
+      });
+    }),
+  );
+}, 60_000);

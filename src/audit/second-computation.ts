@@ -1,0 +1,188 @@
+import { fingerprintOf } from '../billing/fingerprint.ts';
+import type { FlowRecord } from '../billing/flow-record.ts';
+import { type Fault, type Outcome, outcomeOf, REASON_CODE, type Reason } from '../billing/outcome.ts';
+import { pseudonymOf } from '../billing/pseudonym.ts';
+import {
+  firstDayOfPeriod,
+  planInForce,
+  priceOf,
+  recognise,
+  type SecondApplication,
+  type SecondPlan,
+  type SecondRules,
+} from './second-rules.ts';
+
+export { type SecondRules, secondRules } from './second-rules.ts';
+
+const BASIS_POINTS = 10_000n;
+const LARGEST_BOOKABLE = 2n ** 53n - 1n;
+
+/** What a charged record is booked as. */
+export interface SecondCharge {
+  /** Pseudonym, 32 hex digits. */
+  subscriber: string;
+  sponsorId: string;
+  applicationId: string;
+  planId: string;
+  planVersion: number;
+  /** Days since 1970-01-01. */
+  periodStart: number;
+  evidence: string;
+  sponsoredOctets: bigint;
+  chargeMicros: bigint;
+  usedOctetsAfter: bigint;
+  carryAfter: bigint;
+}
+
+export interface SecondOutcome {
+  outcome: Outcome;
+  reason: Reason;
+  /** Empty where none was recognised. */
+  applicationId: string;
+  /** null unless the outcome is `charged`. */
+  charge: SecondCharge | null;
+}
+
+/**
+ * The rules of billing computed a second time, to check the engine by: record by record, from the catalogue's document, in
+ * big integers, as plainly as they can be said. It shares no rating with the engine on purpose: an error in the one is
+ * then not in the other too.
+ */
+export class SecondComputation {
+  readonly #pseudonymKey: Uint8Array;
+  readonly #pseudonyms = new Map<string, string>();
+  /** By subscriber, plan and period: the sum of octets x share, in ten-thousandths of an octet, as far as the quota went. */
+  readonly #sums = new Map<string, bigint>();
+  readonly #seen: SeenRecords;
+
+  constructor(options: { pseudonymKey: Uint8Array; duplicateWindowRecords: number }) {
+    this.#pseudonymKey = options.pseudonymKey;
+    this.#seen = new SeenRecords(options.duplicateWindowRecords);
+  }
+
+  /** For a source that no longer has the lane's first records: a counter as the journal has it. */
+  restoreCounter(counter: {
+    subscriber: string;
+    planId: string;
+    periodStart: number;
+    usedOctets: number;
+    carry: number;
+  }): void {
+    const key = counterKey(counter.subscriber, counter.planId, counter.periodStart);
+    this.#sums.set(key, BigInt(counter.usedOctets) * BASIS_POINTS + BigInt(counter.carry));
+  }
+
+  /** The same for the identity that a record claimed. */
+  restoreIdentity(seen: { ordinal: number; nodeId: string; sequence: number; fingerprint: number }): void {
+    this.#seen.claim(seen.ordinal, seen.nodeId, seen.sequence, seen.fingerprint);
+  }
+
+  /** Records of one lane, in order. `ordinal` is the record's place in the lane, from 0. A Fault failed at the door. */
+  compute(ordinal: number, record: FlowRecord | Fault, rules: SecondRules): SecondOutcome {
+    if ('reason' in record) return ended(record.reason);
+    const { nodeId, localSequenceNumber, startTime } = record;
+    const fingerprint = fingerprintOf(record);
+    const before = this.#seen.fingerprint(ordinal, nodeId, localSequenceNumber);
+    if (before !== undefined) return ended(before === fingerprint ? 'duplicate' : 'conflicting_duplicate');
+    this.#seen.claim(ordinal, nodeId, localSequenceNumber, fingerprint);
+
+    const recognised = recognise(rules, record);
+    if (recognised.reason !== null) return ended(recognised.reason, recognised.application);
+    const { application, evidence } = recognised;
+    if (rules.suspendedSponsorIds.has(application.sponsor)) return ended('sponsor_suspended', application);
+    const plan = planInForce(rules, application.id, startTime);
+    if (plan === undefined) return ended('no_plan', application);
+    const share = plan.document.content[record.contentType ?? 'unknown'];
+    if (share === undefined) return ended('content_not_covered', application);
+
+    const subscriber = this.#subscriberOf(record.servedMsisdn);
+    const periodStart = firstDayOfPeriod(rules, plan, startTime);
+    const octets = BigInt(record.uplinkOctets) + BigInt(record.downlinkOctets);
+    const { id: planId, version: planVersion } = plan.document;
+    const key = counterKey(subscriber, planId, periodStart);
+    const { reason, ...amounts } = this.#count(key, octets * BigInt(share), plan);
+    if (reason === 'charge_out_of_range') return ended(reason, application);
+    const charge: SecondCharge = {
+      subscriber,
+      sponsorId: application.sponsor,
+      applicationId: application.id,
+      planId,
+      planVersion,
+      periodStart,
+      evidence,
+      ...amounts,
+    };
+    return { ...ended(reason, application), charge };
+  }
+
+  /** Share, quota and price: adds a record's octets x share to its counter's sum, and says what that sponsors and costs. */
+  #count(key: string, weighted: bigint, plan: SecondPlan) {
+    const sumBefore = this.#sums.get(key) ?? 0n;
+    const quota = plan.quotaOctets === null ? null : plan.quotaOctets * BASIS_POINTS;
+    // An earlier version may have had a larger quota: the sum stays, as octets once sponsored are not taken back.
+    const isExhausted = quota !== null && sumBefore >= quota;
+    const isReached = quota !== null && sumBefore + weighted >= quota;
+    // Octets above the quota are the subscriber's alone: the sum stops there, and a larger quota goes on from there.
+    const sumAfter = isExhausted ? sumBefore : isReached ? quota : sumBefore + weighted;
+    const usedOctetsAfter = sumAfter / BASIS_POINTS;
+    const usedBefore = sumBefore / BASIS_POINTS;
+    const priceAfter = priceOf(plan, usedOctetsAfter);
+    const amounts = {
+      sponsoredOctets: usedOctetsAfter - usedBefore,
+      chargeMicros: priceAfter - priceOf(plan, usedBefore),
+      usedOctetsAfter,
+      carryAfter: sumAfter % BASIS_POINTS,
+    };
+    if (isExhausted) return { reason: 'quota_exhausted', ...amounts } as const;
+    const isBookable = usedOctetsAfter <= LARGEST_BOOKABLE && priceAfter <= LARGEST_BOOKABLE;
+    if (!isBookable) return { reason: 'charge_out_of_range', ...amounts } as const;
+    this.#sums.set(key, sumAfter);
+    return { reason: isReached ? 'quota_reached' : 'sponsored', ...amounts } as const;
+  }
+
+  #subscriberOf(msisdn: string): string {
+    const known = this.#pseudonyms.get(msisdn);
+    if (known !== undefined) return known;
+    const pseudonym = pseudonymOf(msisdn, this.#pseudonymKey).toString('hex');
+    this.#pseudonyms.set(msisdn, pseudonym);
+    return pseudonym;
+  }
+}
+
+function counterKey(subscriber: string, planId: string, periodStart: number): string {
+  return `${subscriber} ${planId} ${periodStart}`;
+}
+
+function ended(reason: Reason, application?: SecondApplication): SecondOutcome {
+  return { outcome: outcomeOf(REASON_CODE[reason]), reason, applicationId: application?.id ?? '', charge: null };
+}
+
+/** The identities that the last `window` records of a lane claimed. */
+class SeenRecords {
+  readonly #window: number;
+  /** A generation is `window` ordinals long, so that an identity in the window is in this generation or the one before. */
+  readonly #generations = new Map<number, Map<string, { ordinal: number; fingerprint: number }>>();
+
+  constructor(window: number) {
+    this.#window = window;
+  }
+
+  /** Fingerprint of the record that claimed the identity, unless the window of the record at `ordinal` is past it. */
+  fingerprint(ordinal: number, nodeId: string, sequence: number): number | undefined {
+    const now = Math.floor(ordinal / this.#window);
+    const key = identityKey(nodeId, sequence);
+    const claim = this.#generations.get(now)?.get(key) ?? this.#generations.get(now - 1)?.get(key);
+    return claim !== undefined && ordinal < claim.ordinal + this.#window ? claim.fingerprint : undefined;
+  }
+
+  claim(ordinal: number, nodeId: string, sequence: number, fingerprint: number): void {
+    const now = Math.floor(ordinal / this.#window);
+    for (const past of this.#generations.keys()) if (past < now - 1) this.#generations.delete(past);
+    const generation = this.#generations.get(now) ?? new Map();
+    this.#generations.set(now, generation.set(identityKey(nodeId, sequence), { ordinal, fingerprint }));
+  }
+}
+
+function identityKey(nodeId: string, sequence: number): string {
+  return `${sequence} ${nodeId}`;
+}

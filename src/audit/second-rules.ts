@@ -1,0 +1,178 @@
+import type * as z from 'zod';
+import type { catalogueSchema } from '../billing/catalogue-document.ts';
+import type { FlowRecord } from '../billing/flow-record.ts';
+import type { Reason } from '../billing/outcome.ts';
+
+const DAY_MS = 86_400_000;
+const MICROS_DECIMALS = 6;
+const OCTETS_PER_MIB = 1n << 20n;
+const ADDRESS_BITS = 128;
+const V4_BITS = 32;
+/** IPv4 addresses are those of ::ffff:0:0/96 (RFC 4291, 2.5.5.2). */
+const V4_MAPPED = 0xffffn << 32n;
+
+/** The catalogue as its canonical JSON has it; what has a default may be absent from an older one. */
+type Document = z.input<typeof catalogueSchema>;
+export type SecondApplication = Document['applications'][number];
+
+/** A plan's document, its times in milliseconds and its money and octets in big integers. */
+export interface SecondPlan {
+  document: Document['plans'][number];
+  fromMs: number;
+  /** Infinity: no end. */
+  toMs: number;
+  /** null: no limit. */
+  quotaOctets: bigint | null;
+  /** `upToOctets` is null for the last one. */
+  tiers: readonly { upToOctets: bigint | null; pricePerMiBMicros: bigint }[];
+}
+
+/** What one batch is computed anew with: a catalogue, and who was suspended. Opaque to callers. */
+export interface SecondRules {
+  byTag: ReadonlyMap<string, SecondApplication>;
+  /** Longest prefixes first; for each length the applications by the leading bits of their networks. */
+  byPrefix: readonly { length: number; owners: ReadonlyMap<bigint, SecondApplication> }[];
+  /** By application id; no two are in force together. */
+  plans: ReadonlyMap<string, readonly SecondPlan[]>;
+  suspendedSponsorIds: ReadonlySet<string>;
+  /** Writes the local calendar date of an instant, by time zone. */
+  calendars: ReadonlyMap<string, Intl.DateTimeFormat>;
+}
+
+/** From a catalogue's canonical JSON and the sponsors suspended as of the batch. Costs a millisecond: make it once a catalogue. */
+export function secondRules(canonicalJson: string, suspendedSponsorIds: ReadonlySet<string>): SecondRules {
+  const { applications, plans }: Document = JSON.parse(canonicalJson);
+  return {
+    byTag: new Map(applications.flatMap((application) => (application.tags ?? []).map((tag) => [tag, application]))),
+    byPrefix: prefixesByLength(applications),
+    plans: new Map(
+      applications.map(({ id }) => [id, plans.filter(({ application }) => application === id).map(planOf)]),
+    ),
+    suspendedSponsorIds,
+    calendars: new Map(plans.map(({ timeZone }) => [timeZone, calendarOf(timeZone)])),
+  };
+}
+
+function prefixesByLength(applications: readonly SecondApplication[]): SecondRules['byPrefix'] {
+  const byLength = new Map<number, Map<bigint, SecondApplication>>();
+  for (const application of applications) {
+    for (const { length, leadingBits } of (application.prefixes ?? []).map(networkOf)) {
+      const owners = byLength.get(length) ?? new Map<bigint, SecondApplication>();
+      byLength.set(length, owners.set(leadingBits, application));
+    }
+  }
+  return [...byLength].map(([length, owners]) => ({ length, owners })).sort((a, b) => b.length - a.length);
+}
+
+function networkOf(cidr: string): { length: number; leadingBits: bigint } {
+  const [address, digits] = cidr.split('/');
+  const length = Number(digits) + (address.includes(':') ? 0 : ADDRESS_BITS - V4_BITS);
+  return { length, leadingBits: addressBits(address) >> BigInt(ADDRESS_BITS - length) };
+}
+
+/** The 128 bits of an address that is known to be one. */
+function addressBits(text: string): bigint {
+  if (!text.includes(':')) return V4_MAPPED | v4Bits(text);
+  const [before, after] = text.split('::');
+  const head = groupsOf(before);
+  const tail = groupsOf(after ?? '');
+  const zeros = Array<bigint>(8 - head.length - tail.length).fill(0n);
+  return [...head, ...zeros, ...tail].reduce((bits, group) => (bits << 16n) | group, 0n);
+}
+
+/** The 16 bit groups of a part of an IPv6 address; it may end in a dotted IPv4 address. */
+function groupsOf(part: string): bigint[] {
+  if (part === '') return [];
+  return part.split(':').flatMap((group) => {
+    if (!group.includes('.')) return [BigInt(`0x${group}`)];
+    const bits = v4Bits(group);
+    return [bits >> 16n, bits & 0xffffn];
+  });
+}
+
+function v4Bits(dotted: string): bigint {
+  return dotted.split('.').reduce((bits, octet) => (bits << 8n) | BigInt(octet), 0n);
+}
+
+function planOf(document: SecondPlan['document']): SecondPlan {
+  const { effectiveFrom, effectiveTo, quotaOctets, tiers } = document;
+  return {
+    document,
+    fromMs: Date.parse(effectiveFrom),
+    toMs: effectiveTo === null ? Number.POSITIVE_INFINITY : Date.parse(effectiveTo),
+    quotaOctets: quotaOctets === null ? null : BigInt(quotaOctets),
+    tiers: tiers.map(({ upToOctets, pricePerMiB }) => ({
+      upToOctets: upToOctets === null ? null : BigInt(upToOctets),
+      pricePerMiBMicros: microsOf(pricePerMiB),
+    })),
+  };
+}
+
+function microsOf(decimal: string): bigint {
+  const [units, decimals = ''] = decimal.split('.');
+  return BigInt(units + decimals.padEnd(MICROS_DECIMALS, '0'));
+}
+
+function calendarOf(timeZone: string): Intl.DateTimeFormat {
+  return new Intl.DateTimeFormat('en-US', { timeZone, year: 'numeric', month: 'numeric', day: 'numeric' });
+}
+
+export type Recognised =
+  | { reason: null; application: SecondApplication; evidence: 'tag' | 'ip' | 'tag+ip' }
+  | { reason: Reason; application: SecondApplication | undefined };
+
+/** The tag decides first, then the longest prefix; both must not name different applications. */
+export function recognise(rules: SecondRules, { zeroRatingTag, remoteIp }: FlowRecord): Recognised {
+  const tagged = zeroRatingTag === null ? undefined : rules.byTag.get(zeroRatingTag);
+  const addressed = ownerOfAddress(rules, addressBits(remoteIp));
+  const application = tagged ?? addressed;
+  if (application === undefined) {
+    return { reason: zeroRatingTag === null ? 'no_evidence' : 'unknown_tag', application };
+  }
+  if (addressed !== undefined && addressed !== application) {
+    return { reason: 'evidence_conflict', application: undefined };
+  }
+  const { match = 'any' } = application;
+  if (tagged === undefined && (match === 'tag' || match === 'both')) return { reason: 'tag_missing', application };
+  if (addressed === undefined && (match === 'ip' || match === 'both')) return { reason: 'prefix_missing', application };
+  const evidence = tagged === undefined ? 'ip' : addressed === undefined ? 'tag' : 'tag+ip';
+  return { reason: null, application, evidence };
+}
+
+function ownerOfAddress({ byPrefix }: SecondRules, address: bigint): SecondApplication | undefined {
+  for (const { length, owners } of byPrefix) {
+    const owner = owners.get(address >> BigInt(ADDRESS_BITS - length));
+    if (owner !== undefined) return owner;
+  }
+  return undefined;
+}
+
+/** The plan of an application that is in force at an instant: from `effectiveFrom` on, before `effectiveTo`. */
+export function planInForce({ plans }: SecondRules, applicationId: string, timeMs: number): SecondPlan | undefined {
+  return plans.get(applicationId)?.find(({ fromMs, toMs }) => fromMs <= timeMs && timeMs < toMs);
+}
+
+/** First day, in days since 1970-01-01, of the plan's period that holds an instant: by the date on the plan's calendar. */
+export function firstDayOfPeriod(rules: SecondRules, { document }: SecondPlan, timeMs: number): number {
+  const { period, timeZone } = document;
+  const calendar = rules.calendars.get(timeZone);
+  if (calendar === undefined) throw new Error(`no calendar for ${timeZone}`);
+  const [month, day, year] = calendar.format(timeMs).split('/').map(Number);
+  const today = Date.UTC(year, month - 1, day) / DAY_MS;
+  // Day 0 was a Thursday, three days after a Monday; 1969 may be met west of Greenwich.
+  const daysIntoPeriod = { day: 0, week: (today + 3 + 7) % 7, month: day - 1 }[period];
+  // What began before 1970 is booked on its first day.
+  return Math.max(0, today - daysIntoPeriod);
+}
+
+/** F(u) of the tiered price in micro-units: each octet at the price of its tier, rounded half up once. */
+export function priceOf({ tiers }: SecondPlan, octets: bigint): bigint {
+  let sum = 0n; // micros per MiB x octets
+  let from = 0n;
+  for (const { upToOctets, pricePerMiBMicros } of tiers) {
+    const end = upToOctets === null || upToOctets > octets ? octets : upToOctets;
+    sum += (end - from) * pricePerMiBMicros;
+    from = end;
+  }
+  return (sum + OCTETS_PER_MIB / 2n) / OCTETS_PER_MIB;
+}

@@ -1,0 +1,112 @@
+import type { Decoder } from '../billing/decoder.ts';
+import type { TopicPartition } from '../billing/topic-partition.ts';
+import type { AskBounds, RawRecord, Source, SourceListener } from '../sources/source.ts';
+import type { BatchRow } from './evidence.ts';
+import { Handover } from './handover.ts';
+
+/** A batch, and the records that the source has after the batch before it, up to this one's last offset. */
+export interface WalkedBatch {
+  batch: BatchRow;
+  records: readonly RawRecord[];
+  decode: Decoder;
+}
+
+/** Opens a source that has the logs of these batches, or some of them; null when it has none of them any more. */
+export type OpenSource = (batches: readonly BatchRow[]) => Promise<Source | null>;
+
+/**
+ * Reads the source once more and hands over each batch with its records, in the order of every lane. Batches that the
+ * source no longer has in whole are passed over: whoever counts what it gets sees that.
+ */
+export async function* walkBatches(batches: readonly BatchRow[], openSource: OpenSource): AsyncGenerator<WalkedBatch> {
+  for (const pass of passesOf(batches.filter(({ gapReason }) => gapReason === ''))) {
+    const source = await openSource(pass);
+    if (source === null) continue;
+    const handover = new Handover<WalkedBatch>();
+    const running = source.run(new BatchListener(pass, handover, () => void source.stop()));
+    running.then(
+      () => handover.end(),
+      (error) => handover.fail(error),
+    );
+    try {
+      yield* handover.items();
+    } finally {
+      handover.abandon();
+      await source.stop();
+    }
+  }
+}
+
+/**
+ * A source reads logs one after the other, or all at once, but each of them forward only; a lane may have met one file,
+ * then another, then what the first has grown by. So a pass has of every lane one stretch within one log.
+ */
+function passesOf(batches: readonly BatchRow[]): BatchRow[][] {
+  const passes: BatchRow[][] = [];
+  const stretches = new Map<string, { topic: string; pass: number }>();
+  for (const batch of batches) {
+    const before = stretches.get(batch.lane);
+    const pass = before === undefined ? 0 : before.pass + (before.topic === batch.topic ? 0 : 1);
+    stretches.set(batch.lane, { topic: batch.topic, pass });
+    passes[pass] ??= [];
+    passes[pass].push(batch);
+  }
+  return passes;
+}
+
+/** Cuts what a source delivers where the batches were cut. */
+class BatchListener implements SourceListener {
+  readonly #waiting = new Map<string, BatchRow[]>();
+  readonly #records = new Map<string, RawRecord[]>();
+  readonly #handover: Handover<WalkedBatch>;
+  readonly #stop: () => void;
+
+  constructor(batches: readonly BatchRow[], handover: Handover<WalkedBatch>, stop: () => void) {
+    this.#handover = handover;
+    this.#stop = stop;
+    for (const batch of batches) {
+      const waiting = this.#waiting.get(batch.lane) ?? [];
+      waiting.push(batch);
+      this.#waiting.set(batch.lane, waiting);
+    }
+  }
+
+  async assign({ lane }: TopicPartition, bounds: AskBounds): Promise<number> {
+    const waiting = this.#waiting.get(lane) ?? [];
+    const { startOffset, endOffset } = (await bounds()) ?? { startOffset: 0, endOffset: Number.POSITIVE_INFINITY };
+    const isThere = ({ numbers, lastOffset }: BatchRow) =>
+      (numbers.first_offset >= startOffset || numbers.prev + 1 >= startOffset) && lastOffset < endOffset;
+    const left = waiting.filter(isThere);
+    this.#waiting.set(lane, left);
+    this.#records.set(lane, []);
+    this.#stopWhenDone();
+    return left.length === 0 ? startOffset : Math.max(startOffset, left[0].numbers.prev + 1);
+  }
+
+  async deliver({ lane }: TopicPartition, records: readonly RawRecord[], decode: Decoder): Promise<void> {
+    for (const record of records) {
+      const waiting = this.#waiting.get(lane) ?? [];
+      // A batch whose last record compaction has taken since ends with the first record behind it.
+      while (waiting.length > 0 && record.offset > waiting[0].lastOffset) await this.#handOver(lane, decode);
+      if (waiting.length === 0) return;
+      this.#records.get(lane)?.push(record);
+      if (record.offset === waiting[0].lastOffset) await this.#handOver(lane, decode);
+    }
+  }
+
+  async flush(): Promise<void> {}
+
+  /** Given again, a log is read on from the batch that was not complete. */
+  async revoke(): Promise<void> {}
+
+  async #handOver(lane: string, decode: Decoder): Promise<void> {
+    const [batch] = this.#waiting.get(lane)?.splice(0, 1) ?? [];
+    await this.#handover.give({ batch, records: this.#records.get(lane) ?? [], decode });
+    this.#records.set(lane, []);
+    this.#stopWhenDone();
+  }
+
+  #stopWhenDone(): void {
+    if ([...this.#waiting.values()].every(({ length }) => length === 0)) this.#stop();
+  }
+}

@@ -1,0 +1,21 @@
+import type { QuotaUpdate } from '../billing/quota-update.ts';
+import type { Config } from '../platform/config.ts';
+import type { Logger } from '../platform/logger.ts';
+import { readQuotaFile, readQuotaState } from '../quota-updates/read-quota-state.ts';
+import { connect, quotaUpdateSchema } from './assemble-source.ts';
+
+/** What consumers of the configured quota updates end with: one that keeps the last of each key, one that keeps the newest. */
+export async function quotaStates(
+  { source, quotaUpdates }: Config,
+  logger: Logger,
+): Promise<ReadonlyMap<string, QuotaUpdate>[]> {
+  const { topic, file } = quotaUpdates;
+  if (file !== undefined) {
+    const { byVersion } = await readQuotaFile(file);
+    return [byVersion];
+  }
+  if (source.kafka === undefined) return [];
+  const kafka = connect(source.kafka, logger);
+  const { byCompaction, byVersion } = await readQuotaState({ kafka, topic, schema: quotaUpdateSchema() });
+  return [byCompaction, byVersion];
+}

@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto';
+import type { BatchRow } from '../audit/evidence.ts';
+import type { OpenSource } from '../audit/walk-batches.ts';
+import type { Config, KafkaConfig } from '../platform/config.ts';
+import type { Logger } from '../platform/logger.ts';
+import { fileSource } from '../sources/file-source.ts';
+import { listFlowFiles } from '../sources/flow-file.ts';
+import { nameLogs } from '../sources/flow-file-topic.ts';
+import { kafkaSource } from '../sources/kafka-source.ts';
+import { connect, fileOptions, kafkaOptions } from './assemble-source.ts';
+
+/** A source to read once more, beside the engine that reads it for booking. */
+export interface SourceAgain {
+  open: OpenSource;
+  /** Of these batches the ones whose records the source may still have. */
+  readable(batches: readonly BatchRow[]): BatchRow[];
+  close(): Promise<void>;
+}
+
+export function readSourceAgain(config: Config, logger: Logger): Promise<SourceAgain> {
+  const { source } = config;
+  if (source.files === undefined) return Promise.resolve(topicAgain(config, source.kafka, logger));
+  return filesAgain(config, source.files, source.format);
+}
+
+async function filesAgain(
+  config: Config,
+  files: readonly string[],
+  format: 'ndjson' | 'csv' | 'avro' | undefined,
+): Promise<SourceAgain> {
+  const logs = await nameLogs(await listFlowFiles(files, format));
+  const paths = new Map(logs.map(({ file, topic }) => [topic, file.path]));
+  return {
+    async open([{ topic }]) {
+      const path = paths.get(topic);
+      return path === undefined ? null : fileSource(fileOptions(config, [path], format));
+    },
+    readable: (batches) => batches.filter(({ topic }) => paths.has(topic)),
+    close: async () => {},
+  };
+}
+
+function topicAgain(config: Config, kafkaConfig: KafkaConfig, logger: Logger): SourceAgain {
+  const kafka = connect(kafkaConfig, logger);
+  // A group of its own: the engine's must not notice.
+  const groupId = `${kafkaConfig.groupId}.again.${randomUUID()}`;
+  return {
+    open: async () => kafkaSource({ ...kafkaOptions(config, kafkaConfig, kafka, logger), groupId }),
+    readable(batches) {
+      // Once the topic was made anew, what was booked before is in no log any more.
+      const newest = new Map(batches.map(({ lane, topic }) => [lane, topic]));
+      return batches.filter(({ lane, topic }) => topic === newest.get(lane));
+    },
+    async close() {
+      const admin = kafka.admin();
+      try {
+        await admin.connect();
+        await admin.deleteGroups([groupId]);
+      } catch (error) {
+        // An empty group ends by itself, some days later.
+        logger.debug({ err: error, groupId }, 'the group was not deleted');
+      } finally {
+        await admin.disconnect();
+      }
+    },
+  };
+}

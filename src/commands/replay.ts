@@ -1,0 +1,113 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { ClickHouseEvidence } from '../audit/clickhouse-evidence.ts';
+import type { BatchRow } from '../audit/evidence.ts';
+import { replayBatches } from '../audit/replay.ts';
+import { walkBatches } from '../audit/walk-batches.ts';
+import { createLogger } from '../platform/logger.ts';
+import { formatTable, grouped } from '../platform/print-table.ts';
+import { Progress } from '../platform/progress.ts';
+import { openStore, pseudonymKey } from './open-store.ts';
+import { type ConfigOptions, readSourceConfig, withSourceOptions } from './read-config.ts';
+import { readSourceAgain } from './read-source-again.ts';
+
+type ReplayOptions = ConfigOptions & { verify: true; lane?: string; from?: number; to?: number };
+
+interface LaneResult {
+  lane: string;
+  batches: number;
+  records: number;
+  same: number;
+  different: number;
+}
+
+export function registerReplay(program: Command): void {
+  withSourceOptions(program.command('replay'))
+    .description('rate booked batches once more from the source, with the catalogue and suspensions of then')
+    .requiredOption('--verify', 'compare each batch with the digest in the journal; exits with 1 when one differs')
+    .option('--lane <lane>', 'only this lane: topic-partition, or files')
+    .option('--from <batch>', 'only from this number of a lane’s batches on', batchNumber)
+    .option('--to <batch>', 'only up to this number', batchNumber)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ zerorate replay --verify --store ./zerorate-data --source flows.ndjson
+  $ zerorate replay --verify --config zerorate.yaml --lane flows-0 --from 100 --to 200
+
+Window of duplicates, limits and pseudonym key have to be what they were when the batches were booked.`,
+    )
+    .action(replay);
+}
+
+async function replay(options: ReplayOptions): Promise<void> {
+  const config = readSourceConfig(options);
+  const logger = createLogger(config.log);
+  const progress = new Progress(process.stderr, (fields, message) => logger.info(fields, message));
+  const store = await openStore(config.store, { create: false });
+  const again = await readSourceAgain(config, logger);
+  const settings = {
+    pseudonymKey: await pseudonymKey(config, logger),
+    duplicateWindowRecords: config.duplicates.windowRecords,
+    rejectionPayloadOctets: config.limits.rejectionPayloadOctets,
+  };
+  const evidence = new ClickHouseEvidence(store);
+  const lanes = new Map<string, LaneResult>();
+  try {
+    const batches = (await evidence.batches()).filter((batch) => isWanted(batch, options));
+    for (const { lane } of batches) {
+      const result = lanes.get(lane) ?? { lane, batches: 0, records: 0, same: 0, different: 0 };
+      lanes.set(lane, { ...result, batches: result.batches + 1 });
+    }
+    const walk = walkBatches(again.readable(batches), again.open);
+    let replayed = 0;
+    for await (const { batch, records, digest } of replayBatches(evidence, walk, settings)) {
+      replayed++;
+      progress.report({ label: 'replaying batches', records: replayed, fraction: replayed / batches.length });
+      const result = lanes.get(batch.lane);
+      if (result === undefined) continue;
+      result.records += records;
+      if (digest === batch.digest) result.same++;
+      else result.different++;
+      if (digest !== batch.digest) printDifference(batch, digest);
+    }
+  } finally {
+    progress.end();
+    await again.close();
+    await store.close();
+  }
+  printResult([...lanes.values()]);
+}
+
+function isWanted({ lane, numbers, gapReason }: BatchRow, { lane: wanted, from = 1, to }: ReplayOptions): boolean {
+  const { lane_sequence } = numbers;
+  const isInRange = lane_sequence >= from && lane_sequence <= (to ?? Number.POSITIVE_INFINITY);
+  return isInRange && gapReason === '' && (wanted === undefined || lane === wanted);
+}
+
+function printDifference({ lane, numbers, digest: booked }: BatchRow, digest: string): void {
+  const now = digest === '' ? 'the source has no record of it' : `rated once more it is ${digest.slice(0, 12)}`;
+  process.stdout.write(`${lane}@${numbers.lane_sequence}: booked as ${booked.slice(0, 12)}, ${now}\n`);
+}
+
+function printResult(results: readonly LaneResult[]): void {
+  const table = formatTable(results, [
+    { title: 'lane', cell: ({ lane }) => lane },
+    { title: 'batches', cell: ({ batches }) => grouped(batches), right: true },
+    { title: 'records', cell: ({ records }) => grouped(records), right: true },
+    { title: 'same', cell: ({ same }) => grouped(same), right: true },
+    { title: 'different', cell: ({ different }) => grouped(different), right: true },
+    {
+      title: 'not in the source',
+      cell: ({ batches, same, different }) => grouped(batches - same - different),
+      right: true,
+    },
+  ]);
+  process.stdout.write(`${results.length === 0 ? 'no batches in this range' : table}\n`);
+  const isVerified = results.some(({ same }) => same > 0) && results.every(({ different }) => different === 0);
+  if (!isVerified) process.exitCode = 1;
+}
+
+function batchNumber(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('A batch has a number from 1 on.');
+  return Number(text);
+}

@@ -1,0 +1,53 @@
+import type { Door } from '../billing/admit.ts';
+import type { FlowBatch } from '../billing/flow-batch.ts';
+import type { Rules } from '../billing/rules.ts';
+import type { TopicPartition } from '../billing/topic-partition.ts';
+import type { RawRecord } from '../sources/source.ts';
+
+export const DAY_MS = 24 * 60 * 60 * 1000;
+/** One more record of the largest kind stays below 2^53, so that the batch's sums are exact. */
+const MAX_USAGE_OCTETS = 2 ** 52;
+/** The last day that a ClickHouse Date can name. */
+const LAST_DATE = 65535;
+
+/** A log that was assigned: the name it is booked under, and the last offset booked of it. */
+export interface HeldLog {
+  booked: TopicPartition;
+  cursor: number;
+}
+
+/** Records that are taken and not booked yet. */
+export interface OpenBatch {
+  log: TopicPartition;
+  held: HeldLog;
+  batch: FlowBatch;
+  rules: Rules;
+  door: Door;
+  bookingDay: number;
+}
+
+export function isFull(batch: FlowBatch, maxOctets: number): boolean {
+  return batch.count === batch.capacity || batch.readOctets >= maxOctets || batch.usageOctets >= MAX_USAGE_OCTETS;
+}
+
+/**
+ * The day of the first record's Kafka timestamp, not of the clock: two writers that race from one cursor have the same
+ * first record, so they meet in one ClickHouse partition. Files, and Kafka records without a timestamp: today.
+ */
+export function bookingDayOf({ timestampMs }: RawRecord, today: number): number {
+  const day = timestampMs === null || timestampMs < 0 ? today : Math.floor(timestampMs / DAY_MS);
+  return Math.min(day, LAST_DATE);
+}
+
+/** A source that breaks the order is a bug: what comes after would be skipped or booked twice. */
+export function assertInOrder({ log: open, batch, held }: OpenBatch, log: TopicPartition, { offset }: RawRecord): void {
+  if (open.topic !== log.topic || open.partition !== log.partition) {
+    throw new Error(`${nameOf(log)} came before ${nameOf(open)} was flushed`);
+  }
+  const last = batch.count > 0 ? batch.offset[batch.count - 1] : held.cursor;
+  if (offset <= last) throw new Error(`${nameOf(log)}: record ${offset} came after ${last}`);
+}
+
+export function nameOf({ topic, partition }: TopicPartition): string {
+  return `${topic}-${partition}`;
+}

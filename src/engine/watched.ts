@@ -1,0 +1,34 @@
+import type { Journal } from '../journal/journal.ts';
+import { isFenced } from '../platform/fenced.ts';
+import type { Health } from '../platform/health.ts';
+import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
+
+/** A fence is an answer: whoever gives it works. */
+const isProblem = (error: unknown) => !isFenced(error);
+
+/** The journal, telling of its calls to `health`. */
+export function watchedJournal(journal: Journal, health: Health): Journal {
+  const watch = <T>(call: () => Promise<T>) => health.watch('store', call, isProblem);
+  return {
+    insert: (block) => watch(() => journal.insert(block)),
+    digestAt: (lane, laneSequence) => watch(() => journal.digestAt(lane, laneSequence)),
+    head: (lane) => watch(() => journal.head(lane)),
+    cursor: (log) => watch(() => journal.cursor(log)),
+    counters: (lane, fromDay, toDay) => journal.counters(lane, fromDay, toDay),
+    seen: (lane, fromOrdinal) => journal.seen(lane, fromOrdinal),
+    moves: (lane, laneSequence) => watch(() => journal.moves(lane, laneSequence)),
+    suspensions: () => watch(() => journal.suspensions()),
+    keepCatalogue: (catalogue) => watch(() => journal.keepCatalogue(catalogue)),
+  };
+}
+
+/** The publisher, telling of its calls to `health`. */
+export function watchedPublisher(publisher: QuotaPublisher, health: Health): QuotaPublisher {
+  const watch = <T>(call: () => Promise<T>) => health.watch('quota updates', call, isProblem);
+  return {
+    start: () => watch(() => publisher.start()),
+    claim: (lane) => watch(() => publisher.claim(lane)),
+    publish: (lane, updates) => watch(() => publisher.publish(lane, updates)),
+    stop: () => publisher.stop(),
+  };
+}

@@ -1,0 +1,55 @@
+import type { TopicPartition } from '../billing/topic-partition.ts';
+import type { GapReason } from '../journal/batch-digest.ts';
+import type { LogBounds } from '../sources/source.ts';
+import { SourceError } from '../sources/source-error.ts';
+
+/** A loss between the journal and its source: offsets [firstOffset, lastOffset] of `log` are gone. */
+export interface SourceGap {
+  reason: GapReason;
+  log: TopicPartition;
+  firstOffset: number;
+  lastOffset: number;
+}
+
+/**
+ * The offset to go on from, or the gap that stands before it. The log must still have what comes after the cursor: records
+ * that retention took before they were booked are lost, and a log that ends below the cursor is another log.
+ */
+export function whereToGoOn(log: TopicPartition, cursor: number, bounds: LogBounds | null): number | SourceGap {
+  const next = cursor + 1;
+  if (bounds === null) return next;
+  const { startOffset, endOffset } = bounds;
+  const lastOffset = startOffset - 1;
+  if (endOffset < next) return { reason: 'topic_recreated', log: nextIncarnation(log), firstOffset: 0, lastOffset };
+  // The first batch of all begins where the log does.
+  if (cursor < 0) return startOffset;
+  if (startOffset > next) return { reason: 'records_lost', log, firstOffset: next, lastOffset };
+  return next;
+}
+
+/** What the engine halts with at a gap that nobody has accepted. */
+export function unaccepted({ reason, log, firstOffset, lastOffset }: SourceGap, cursor: number): SourceError {
+  const path = `${log.topic.replace(INCARNATION, '')}-${log.partition}`;
+  const what =
+    reason === 'records_lost'
+      ? `records ${firstOffset} to ${lastOffset} were deleted before they were booked`
+      : `the log ends below offset ${cursor}, which is booked: the topic was made anew`;
+  const remedy = 'Restore them, or run once with --accept-gap, which books the loss and goes on';
+  return new SourceError(reason, `${path}: ${what}. ${remedy}`, { path });
+}
+
+/**
+ * The name that the log is booked under: `topic`, or `topic~2` and so on once it was made anew, as its offsets begin again
+ * while the lane goes on. No topic of Kafka can have such a name. The lane's last batch knows it.
+ */
+export function bookedLog(log: TopicPartition, lastTopic: string): TopicPartition {
+  const isIncarnation = lastTopic.replace(INCARNATION, '') === log.topic;
+  return isIncarnation ? { ...log, topic: lastTopic } : log;
+}
+
+const INCARNATION = /~\d+$/;
+
+function nextIncarnation(log: TopicPartition): TopicPartition {
+  const number = Number(INCARNATION.exec(log.topic)?.[0].slice(1) ?? 1);
+  return { ...log, topic: `${log.topic.replace(INCARNATION, '')}~${number + 1}` };
+}

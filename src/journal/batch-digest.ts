@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import type { TopicPartition } from '../billing/topic-partition.ts';
+import type { NativeColumn } from '../platform/native-block.ts';
+
+/** Where a batch stands in its log and its lane. */
+export interface BatchPlace {
+  log: TopicPartition;
+  /** Days since 1970-01-01. */
+  bookingDay: number;
+  /** The cursor that the batch extends; -1 before the first. */
+  prev: number;
+  firstOffset: number;
+  lastOffset: number;
+  /** Number of the batch in its lane, from 1. */
+  laneSequence: number;
+  /** Records read in the lane before the batch. */
+  lanePosition: number;
+  /** Why the batch has no records: it books the loss of its offsets. Empty for every other batch. */
+  gapReason: GapReason | '';
+}
+
+/** What a source can lose: records that retention took before they were booked, or a whole topic, made anew. */
+export type GapReason = 'records_lost' | 'topic_recreated';
+
+/**
+ * SHA-256 over the batch's place and numbers, the encoded columns of its rows, and its `lists`: what the batch row holds in
+ * arrays. It follows from what the journal holds: rows are in offset order, and every dictionary is in the order of first
+ * appearance.
+ */
+export function batchDigest(
+  place: BatchPlace,
+  numbers: readonly number[],
+  catalogueHash: string,
+  columns: readonly NativeColumn[],
+  lists: readonly Uint8Array[],
+): string {
+  const { lane, topic, partition } = place.log;
+  const { bookingDay, lastOffset, gapReason } = place;
+  const hash = createHash('sha256').update(
+    JSON.stringify([lane, topic, partition, bookingDay, lastOffset, gapReason, numbers, catalogueHash]),
+  );
+  for (const { name, type, bytes } of columns) hash.update(`${name} ${type}\n`).update(bytes);
+  for (const bytes of lists) hash.update(`${bytes.length}\n`).update(bytes);
+  return hash.digest('hex');
+}

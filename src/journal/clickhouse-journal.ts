@@ -1,0 +1,33 @@
+import type { Catalogue } from '../billing/catalogue.ts';
+import { nativeBlock, stringColumn, structureOf } from '../platform/native-block.ts';
+import { literal, type Store } from '../platform/store.ts';
+import { insertStatement } from './insert-statement.ts';
+import type { Journal } from './journal.ts';
+import type { JournalBlock } from './journal-block.ts';
+import { JournalReader } from './journal-reader.ts';
+
+/** The journal in ClickHouse, whichever door leads to it. */
+export class ClickHouseJournal extends JournalReader implements Journal {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    super(store);
+    this.#store = store;
+  }
+
+  insert(block: JournalBlock): Promise<void> {
+    return this.#store.insertBlock((source) => insertStatement(block, source), structureOf(block.columns), block.bytes);
+  }
+
+  async keepCatalogue({ hash, canonicalJson }: Catalogue): Promise<void> {
+    const known = await this.#store.query(`SELECT 1 FROM catalogues WHERE hash = ${literal(hash)} LIMIT 1`);
+    if (known.length > 0) return;
+    // A block and not a literal: a catalogue with a million prefixes is longer than a statement may be.
+    const columns = [stringColumn('hash', [hash]), stringColumn('document', [canonicalJson])];
+    await this.#store.insertBlock(
+      (source) => `INSERT INTO catalogues (hash, document) SELECT hash, document FROM ${source}`,
+      structureOf(columns),
+      nativeBlock(1, columns),
+    );
+  }
+}

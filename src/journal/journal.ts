@@ -1,0 +1,54 @@
+import type { Catalogue } from '../billing/catalogue.ts';
+import type { RestoredCounter, RestoredIdentity } from '../billing/lane.ts';
+import type { Suspensions } from '../billing/rules.ts';
+import type { TopicPartition } from '../billing/topic-partition.ts';
+import type { JournalBlock } from './journal-block.ts';
+
+/** Where a lane stands after its last batch. Zeros and an empty topic when it has none. */
+export interface LaneHead {
+  /** The last batch's number. */
+  sequence: number;
+  /** Records read in the lane. */
+  position: number;
+  /** The last batch's topic: a topic that was made anew is booked under another name. */
+  topic: string;
+  /** The last batch's booking date, days since 1970-01-01. */
+  bookingDay: number;
+}
+
+/** The last state of a quota counter that a batch moved, as its charge rows say. */
+export interface BookedMove {
+  /** Pseudonym, 32 hex digits. */
+  subscriber: string;
+  planId: string;
+  planVersion: number;
+  periodStart: number;
+  usedOctets: number;
+  topic: string;
+  partition: number;
+  offset: number;
+}
+
+/** The journal as the engine sees it. Every method rejects with a StoreError. */
+export interface Journal {
+  /**
+   * One atomic insert, guarded twice: it is refused with `batch_fenced` when the lane is not where the block's `prev` and
+   * `laneSequence` say, and dropped without a word when another insert that began in the same state has landed since.
+   */
+  insert(block: JournalBlock): Promise<void>;
+  /** The digest of the batch that has this number in its lane; null when there is none. */
+  digestAt(lane: string, laneSequence: number): Promise<string | null>;
+  head(lane: string): Promise<LaneHead>;
+  /** The last offset booked of a log; -1 before the first. */
+  cursor(log: TopicPartition): Promise<number>;
+  /** The counters of the periods that begin in [fromDay, toDay). */
+  counters(lane: string, fromDay: number, toDay: number): AsyncIterable<RestoredCounter>;
+  /** Identities of the records from this ordinal on, in the order in which they were read. */
+  seen(lane: string, fromOrdinal: number): AsyncIterable<RestoredIdentity>;
+  /** Counters that a batch of the lane moved, with their state after it. */
+  moves(lane: string, laneSequence: number): Promise<BookedMove[]>;
+  /** Sponsors suspended now, and the number of the last fact that says so. */
+  suspensions(): Promise<Suspensions>;
+  /** Keeps a catalogue under its hash, for those who read the journal later. */
+  keepCatalogue(catalogue: Catalogue): Promise<void>;
+}

@@ -1,0 +1,37 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { packagePath } from '../platform/package-paths.ts';
+import { migrate } from './migrate.ts';
+
+const MIGRATIONS = packagePath('schemas/clickhouse');
+let opened: OpenedStore;
+
+beforeAll(async () => {
+  opened = await DOORS.embedded();
+});
+afterAll(() => opened?.close());
+
+test('every migration runs once, in order', async () => {
+  expect(await migrate(opened.store, MIGRATIONS)).toEqual([]);
+  const names = await opened.store.query<{ name: string }>('SELECT name FROM schema_migrations ORDER BY number');
+  expect(names.map(({ name }) => name)).toEqual((await readdir(MIGRATIONS)).sort());
+});
+
+test('a migration that a crash cut in two goes on', async () => {
+  await opened.store.command('ALTER TABLE schema_migrations DELETE WHERE number = 3 SETTINGS mutations_sync = 2');
+  await opened.store.command('DROP VIEW torn_subscribers');
+  expect(await migrate(opened.store, MIGRATIONS)).toEqual(['0003_views.sql']);
+  expect(await opened.store.query('SELECT * FROM torn_subscribers')).toEqual([]);
+});
+
+test('a store that is newer than the program is refused, and numbers without a gap are asked for', async () => {
+  await opened.store.command("INSERT INTO schema_migrations (number, name) VALUES (99, '0099_later.sql')");
+  await expect(migrate(opened.store, MIGRATIONS)).rejects.toMatchObject({ code: 'store_refused' });
+  const directory = await mkdtemp(join(tmpdir(), 'zerorate-migrations-'));
+  await writeFile(join(directory, '0002_second.sql'), 'SELECT 1;');
+  await expect(migrate(opened.store, directory)).rejects.toThrow('should be number 1');
+  await rm(directory, { recursive: true });
+});

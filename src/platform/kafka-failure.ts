@@ -1,0 +1,35 @@
+/** The group has been told to share its partitions out anew, or has gone on without this member. */
+const MEMBERSHIP_LOST = new Set([
+  'REBALANCE_IN_PROGRESS',
+  'ILLEGAL_GENERATION',
+  'UNKNOWN_MEMBER_ID',
+  'NOT_COORDINATOR_FOR_GROUP',
+]);
+
+/** Whether kafkajs, when it gets this error, joins the group again. */
+export function isMembershipLost(error: unknown): boolean {
+  return causes(error).some(({ type }) => type !== undefined && MEMBERSHIP_LOST.has(type));
+}
+
+export function isTopicMissing(error: unknown): boolean {
+  return causes(error).some(({ type }) => type === 'UNKNOWN_TOPIC_OR_PARTITION');
+}
+
+/** Whether the brokers could not be reached or could not do it now, so that the same call may go through later. */
+export function isOutage(error: unknown): boolean {
+  return !isTopicMissing(error) && causes(error).some(({ retriable }) => retriable === true);
+}
+
+export interface KafkaFailure {
+  message: string;
+  /** The protocol's name of the error. */
+  type?: string;
+  retriable?: boolean;
+}
+
+/** What an error of kafkajs came of: it wraps errors as it gives up on them. The outermost first. */
+export function causes(error: unknown): KafkaFailure[] {
+  const found: KafkaFailure[] = [];
+  for (let at = error; at instanceof Error && found.length < 10; at = at.cause) found.push(at);
+  return found;
+}

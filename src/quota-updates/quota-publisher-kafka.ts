@@ -1,0 +1,117 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { CompressionTypes, type Kafka, type Producer } from 'kafkajs';
+import type { AvroSchema } from '../billing/decode-avro.ts';
+import type { KafkaLogger } from '../platform/kafka.ts';
+import { isOutage } from '../platform/kafka-failure.ts';
+import { claimProducer, isProducerFenced } from './claim-producer.ts';
+import { cutIntoRequests, type QuotaMessage, quotaMessage } from './quota-messages.ts';
+import type { QuotaPublisher } from './quota-publisher.ts';
+import { QuotaPublisherError } from './quota-publisher-error.ts';
+import { ensureQuotaTopic } from './quota-topic.ts';
+import { quotaUpdateCodec } from './quota-update-codec.ts';
+
+/** Below the brokers' default `message.max.bytes`, 1 MiB. */
+const MAX_REQUEST_OCTETS = 900_000;
+const DEFAULT_PARTITIONS = 4;
+const DEFAULT_GIVE_UP_AFTER_MS = 5 * 60_000;
+const RETRY_MS = 1000;
+
+export interface KafkaQuotaPublisherOptions {
+  kafka: Kafka;
+  topic: string;
+  /** `schemas/quota-update.avsc`. */
+  schema: AvroSchema;
+  /** Given: every value starts with a Confluent header that names this schema. */
+  schemaId?: number;
+  /** Of a topic that has to be created; default 4. */
+  partitions?: number;
+  /** How long a claim waits for brokers that do not answer; default 5 minutes. */
+  giveUpAfterMs?: number;
+  logger: KafkaLogger;
+}
+
+/**
+ * Sends quota updates to a compacted topic, keyed by subscriber and plan (`subscriber|planId`), acknowledged by all replicas.
+ * Each lane has a transactional producer, its transactional id `zerorate.<topic>.<lane>`: who claims the lane fences all
+ * others, so that for a consumer that reads what is committed the last message of a key is the newest one. A failed publish
+ * gives the claim up, because only another claim can tell what became of it.
+ */
+export function kafkaQuotaPublisher(options: KafkaQuotaPublisherOptions): QuotaPublisher {
+  const { kafka, topic, partitions = DEFAULT_PARTITIONS, logger } = options;
+  const { encode } = quotaUpdateCodec(options.schema, options.schemaId);
+  const claimed = new Map<string, Producer>();
+
+  async function giveUp(lane: string): Promise<void> {
+    const producer = claimed.get(lane);
+    claimed.delete(lane);
+    await producer
+      ?.disconnect()
+      .catch((error) => logger.debug({ err: error, lane }, 'a producer did not disconnect cleanly'));
+  }
+
+  return {
+    async start() {
+      try {
+        const created = await ensureQuotaTopic(kafka, { topic, partitions });
+        if (created) logger.info({ topic, partitions }, 'created the topic of quota updates');
+      } catch (error) {
+        throw notSent(topic, error);
+      }
+    },
+    async claim(lane) {
+      await giveUp(lane);
+      const giveUpAtMs = performance.now() + (options.giveUpAfterMs ?? DEFAULT_GIVE_UP_AFTER_MS);
+      for (;;) {
+        try {
+          claimed.set(lane, await claimProducer(kafka, `zerorate.${topic}.${lane}`));
+          return;
+        } catch (error) {
+          if (!isOutage(error) || performance.now() > giveUpAtMs) throw notSent(topic, error);
+          logger.warn({ err: error, topic, lane }, 'the brokers do not let the lane be claimed; asking again');
+          await pause(RETRY_MS);
+        }
+      }
+    },
+    async publish(lane, updates) {
+      if (updates.length === 0) return;
+      const producer = claimed.get(lane);
+      if (producer === undefined) throw claimLost(lane);
+      const messages = updates.map((update) => quotaMessage(update, encode));
+      try {
+        await sendAtOnce(producer, topic, cutIntoRequests(messages, MAX_REQUEST_OCTETS));
+      } catch (error) {
+        // What it has begun is aborted by the next claim, or by the brokers when it has lasted too long.
+        await giveUp(lane);
+        throw isProducerFenced(error) || isOutage(error) ? claimLost(lane, error) : notSent(topic, error);
+      }
+    },
+    async stop() {
+      await Promise.all([...claimed.keys()].map(giveUp));
+    },
+  };
+}
+
+async function sendAtOnce(producer: Producer, topic: string, requests: readonly QuotaMessage[][]): Promise<void> {
+  const transaction = await producer.transaction();
+  for (const messages of requests) {
+    await transaction.send({ topic, messages, acks: -1, compression: CompressionTypes.None });
+  }
+  await transaction.commit();
+}
+
+function claimLost(lane: string, cause?: unknown): QuotaPublisherError {
+  const why = cause instanceof Error ? cause.message : 'it was not claimed';
+  const message = `${lane}: the lane has to be claimed again before its quota updates are published (${why})`;
+  return new QuotaPublisherError('claim_lost', message, { cause, canRetry: true });
+}
+
+function notSent(topic: string, cause: unknown): QuotaPublisherError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const canRetry = isOutage(cause);
+  const remedy = canRetry
+    ? 'see that the brokers run, then run again'
+    : "correct the topic's settings or this client's rights";
+  const code = canRetry ? 'kafka_unavailable' : 'topic_unusable';
+  const message = `${topic}: quota updates cannot be sent (${why}); ${remedy}`;
+  return new QuotaPublisherError(code, message, { cause, canRetry });
+}

@@ -1,0 +1,30 @@
+import type { Kafka } from 'kafkajs';
+import { isTopicMissing } from '../platform/kafka-failure.ts';
+
+export interface QuotaTopicOptions {
+  topic: string;
+  /** Of a topic that has to be created. */
+  partitions: number;
+}
+
+/** Creates the topic, compacted and replicated as the brokers do by default, where it is missing. True if it was. */
+export async function ensureQuotaTopic(kafka: Kafka, { topic, partitions }: QuotaTopicOptions): Promise<boolean> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    try {
+      await admin.fetchTopicMetadata({ topics: [topic] });
+      return false;
+    } catch (error) {
+      if (!isTopicMissing(error)) throw error;
+    }
+    const configEntries = [{ name: 'cleanup.policy', value: 'compact' }];
+    // False when another engine has created it meanwhile.
+    return await admin.createTopics({
+      topics: [{ topic, numPartitions: partitions, replicationFactor: -1, configEntries }],
+      waitForLeaders: true,
+    });
+  } finally {
+    await admin.disconnect();
+  }
+}

@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Admin, Consumer, Kafka } from 'kafkajs';
+import type { AvroSchema } from '../billing/decode-avro.ts';
+import type { QuotaUpdate } from '../billing/quota-update.ts';
+import { quotaUpdateOfLine } from './quota-publisher-file.ts';
+import { quotaUpdateCodec } from './quota-update-codec.ts';
+
+const GIVE_UP_AFTER_MS = 60_000;
+const LOOK_EVERY_MS = 20;
+
+/** What consumers end with, by `subscriber|planId`. */
+export interface QuotaState {
+  /** Of one that keeps the last message of each key, as compaction does. */
+  byCompaction: ReadonlyMap<string, QuotaUpdate>;
+  /** Of one that keeps the highest (`periodStart`, `version`) of each key. */
+  byVersion: ReadonlyMap<string, QuotaUpdate>;
+}
+
+export interface QuotaTopic {
+  kafka: Kafka;
+  topic: string;
+  /** `schemas/quota-update.avsc`. */
+  schema: AvroSchema;
+  schemaId?: number;
+}
+
+/**
+ * Reads what is committed of the topic, from its beginning up to where it ends now, in a group of its own. Rejects when
+ * nothing more comes for a minute before the end is reached.
+ */
+export async function readQuotaState({ kafka, topic, schema, schemaId }: QuotaTopic): Promise<QuotaState> {
+  const state = new Gathered();
+  const { decode } = quotaUpdateCodec(schema, schemaId);
+  const admin = kafka.admin();
+  const groupId = `zerorate.audit.${randomUUID()}`;
+  const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 100 });
+  await admin.connect();
+  try {
+    const left = await openEnds(admin, topic);
+    // A transaction that was aborted ends in a batch without messages: the event tells of it too.
+    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
+      if (Number(lastOffset) + 1 >= (left.get(partition) ?? 0)) left.delete(partition);
+    });
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await consumer.run({
+      eachMessage: async ({ message: { value } }) => {
+        if (value !== null) state.add(decode(value));
+      },
+    });
+    await untilEmpty(left, topic);
+    return state;
+  } finally {
+    await leave(consumer, admin, groupId);
+  }
+}
+
+/** Of the file that a publisher wrote: a line that a crash left torn is not there yet. */
+export async function readQuotaFile(path: string): Promise<QuotaState> {
+  const state = new Gathered();
+  const lines = (await readFile(path, 'utf8')).split('\n').slice(0, -1);
+  for (const line of lines) state.add(quotaUpdateOfLine(line));
+  return state;
+}
+
+class Gathered implements QuotaState {
+  readonly byCompaction = new Map<string, QuotaUpdate>();
+  readonly byVersion = new Map<string, QuotaUpdate>();
+
+  add(update: QuotaUpdate): void {
+    const key = `${update.subscriber}|${update.planId}`;
+    this.byCompaction.set(key, update);
+    const known = this.byVersion.get(key);
+    if (known === undefined || !isNewer(known, update)) this.byVersion.set(key, update);
+  }
+}
+
+function isNewer(update: QuotaUpdate, than: QuotaUpdate): boolean {
+  if (update.periodStart !== than.periodStart) return update.periodStart > than.periodStart;
+  return update.version > than.version;
+}
+
+/** The partitions that hold anything, with the offset that each ends before. */
+async function openEnds(admin: Admin, topic: string): Promise<Map<number, number>> {
+  const offsets = await admin.fetchTopicOffsets(topic);
+  const held = offsets.filter(({ low, high }) => Number(high) > Number(low));
+  return new Map(held.map(({ partition, high }) => [partition, Number(high)]));
+}
+
+async function untilEmpty(left: ReadonlyMap<number, number>, topic: string): Promise<void> {
+  let size = left.size;
+  for (let giveUpAtMs = performance.now() + GIVE_UP_AFTER_MS; left.size > 0; ) {
+    if (left.size < size) giveUpAtMs = performance.now() + GIVE_UP_AFTER_MS;
+    size = left.size;
+    if (performance.now() > giveUpAtMs) {
+      const partitions = [...left.keys()].join(', ');
+      throw new Error(`${topic}: partitions ${partitions} could not be read to their ends; see that the brokers run`);
+    }
+    await pause(LOOK_EVERY_MS);
+  }
+}
+
+async function leave(consumer: Consumer, admin: Admin, groupId: string): Promise<void> {
+  await consumer.disconnect();
+  // A group that stays behind ends by itself, some days later.
+  await admin.deleteGroups([groupId]).catch(() => {});
+  await admin.disconnect();
+}

@@ -1,0 +1,119 @@
+import type { Batch, EachBatchPayload } from 'kafkajs';
+import { isFenced } from '../platform/fenced.ts';
+import { isMembershipLost } from '../platform/kafka-failure.ts';
+import { heartbeatWhile } from './heartbeat-while.ts';
+import type { KafkaAssignment } from './kafka-assignment.ts';
+import type { KafkaPartition } from './kafka-partition.ts';
+import { rawRecords } from './kafka-record.ts';
+import type { KafkaSourceOptions } from './kafka-source-options.ts';
+import type { LogBounds, SourceListener } from './source.ts';
+
+/** kafkajs sends a heartbeat only when one is due. */
+const HEARTBEAT_CHECK_MS = 500;
+
+export interface KafkaFeedOptions
+  extends Pick<KafkaSourceOptions, 'decode' | 'maxRecordOctets' | 'logger' | 'onProgress'> {
+  listener: SourceListener;
+  assignment: KafkaAssignment;
+  fetchBounds: () => Promise<Map<number, LogBounds>>;
+  onFailure: (error: unknown) => void;
+  /** Whether the source waits for the listener no longer. */
+  isAbandoned: () => boolean;
+}
+
+/** Hands batches over to the listener, in order, and none that is not the next one of its partition. */
+export class KafkaFeed {
+  readonly #options: KafkaFeedOptions;
+
+  constructor(options: KafkaFeedOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Waits until the listener has taken the partition's batch before, and hands over this one: so kafkajs fetches the next
+   * while the listener works. Rejects when membership is lost or a broker does not answer, for kafkajs to join or fetch
+   * again; what the listener fails with is not kafkajs's matter.
+   */
+  async take({ batch, resolveOffset, heartbeat, isStale }: EachBatchPayload): Promise<void> {
+    const partition = this.#options.assignment.partition(batch.partition);
+    const last = batch.messages.at(-1);
+    if (partition === undefined || last === undefined || isStale()) return;
+    const { position } = partition;
+    if (position === null) return;
+    if (await this.#isElsewhere(batch, position)) {
+      if (partition.position === position) this.#options.assignment.restart(partition);
+      return;
+    }
+    await this.#untilHandedOver(partition, heartbeat);
+    // While waiting the partition may have been taken away, or given again from another offset.
+    if (partition.position !== position) return;
+    partition.handedOver = this.#handOver(partition, batch, position);
+    // Past the last message there may be transaction markers, which are no messages; kafkajs resolves them with it.
+    partition.position = Number(batch.lastOffset()) + 1;
+    resolveOffset(last.offset);
+  }
+
+  /**
+   * When the broker no longer has the offset that was asked for, kafkajs goes on from the log's start without a word: from
+   * before the position if the topic was made anew, from behind it if retention was faster than we. A gap alone is no
+   * proof: aborted transactions and compaction leave gaps too.
+   */
+  async #isElsewhere(batch: Batch, position: number): Promise<boolean> {
+    if (Number(batch.lastOffset()) < position) return true;
+    if (Number(batch.firstOffset()) <= position) return false;
+    const bounds = (await this.#options.fetchBounds()).get(batch.partition);
+    return bounds === undefined || bounds.startOffset > position;
+  }
+
+  async #untilHandedOver(partition: KafkaPartition, heartbeat: () => Promise<void>): Promise<void> {
+    const { isAbandoned } = this.#options;
+    try {
+      await heartbeatWhile(partition.handedOver, {
+        heartbeat,
+        everyMs: HEARTBEAT_CHECK_MS,
+        isFatal: isMembershipLost,
+        isAbandoned,
+      });
+    } catch (error) {
+      partition.position = null;
+      throw error;
+    }
+  }
+
+  /** Never rejects: a failure takes the partition's position away. */
+  async #handOver(partition: KafkaPartition, batch: Batch, position: number): Promise<void> {
+    const { listener, decode, maxRecordOctets, onProgress } = this.#options;
+    const records = rawRecords(batch.messages, position, maxRecordOctets);
+    const { startedAt } = partition;
+    try {
+      await partition.inTurn(() => listener.deliver(partition.log, records, decode));
+      const { topic, partition: number, highWatermark } = batch;
+      onProgress?.({
+        topic,
+        partition: number,
+        offset: Number(batch.lastOffset()),
+        highWatermark: Number(highWatermark),
+      });
+    } catch (error) {
+      this.refused(partition, startedAt, error);
+    }
+  }
+
+  /** The listener has lost what it had of a partition that it was given from `startedAt` on. */
+  refused(partition: KafkaPartition, startedAt: number | null, error: unknown): void {
+    const { assignment, logger, onFailure } = this.#options;
+    const { topic, partition: number } = partition.log;
+    if (partition.position === null) {
+      // Whoever has the partition now reads from where the journal stands.
+      logger.warn({ err: error, topic, partition: number }, 'a batch was refused after its partition was taken away');
+    } else if (isFenced(error) && partition.fencedAt !== startedAt) {
+      // Two processes held the partition for a moment, as happens when the group shares out anew: the other's batch was
+      // booked. If the journal has not moved since the last time there is no other, and waiting would not help.
+      logger.warn({ err: error, topic, partition: number }, 'another process has booked; reading the journal again');
+      partition.fencedAt = startedAt;
+      assignment.restart(partition);
+    } else {
+      onFailure(error);
+    }
+  }
+}

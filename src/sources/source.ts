@@ -1,0 +1,51 @@
+import type { Decoder } from '../billing/decoder.ts';
+import type { TopicPartition } from '../billing/topic-partition.ts';
+
+/** One record as the source holds it: bytes that nobody has believed yet. */
+export interface RawRecord {
+  offset: number;
+  /** Kafka's timestamp of the record; null for files. */
+  timestampMs: number | null;
+  /** Kafka's message key; null where there is none. */
+  key: Uint8Array | null;
+  /** At most the source's record limit; a larger record is cut and says its true size. */
+  value: Uint8Array;
+  /** The record's true length in octets, when `value` was cut or could not be framed. */
+  oversizedOctets?: number;
+}
+
+/** Offsets that the log still has: [startOffset, endOffset). Null where the source cannot say (files). */
+export interface LogBounds {
+  startOffset: number;
+  endOffset: number;
+}
+
+/** What the log has at some moment after the call. */
+export type AskBounds = () => Promise<LogBounds | null>;
+
+/** What a source calls. Calls for one topic-partition never overlap. */
+export interface SourceListener {
+  /**
+   * Recovers from the journal. Resolves with the offset to go on from; rejects when records were lost. The listener asks for
+   * the log's bounds after it has read where the journal stands: a log that ended before that is no other log.
+   */
+  assign(log: TopicPartition, bounds: AskBounds): Promise<number>;
+  /** Hands over records in offset order. Resolves when more can be taken: this is the back-pressure. */
+  deliver(log: TopicPartition, records: readonly RawRecord[], decode: Decoder): Promise<void>;
+  /** Nothing more is at hand: books what is buffered. Resolves when it is booked. */
+  flush(log: TopicPartition): Promise<void>;
+  /** The log is another process's now: forgets what is buffered and not booked. */
+  revoke(log: TopicPartition): Promise<void>;
+}
+
+/** Where records come from. Inert until `run`. */
+export interface Source {
+  /** Resolves at the end of the files, or after `stop`; rejects when the source or the listener failed for good. */
+  run(listener: SourceListener): Promise<void>;
+  /** Takes no more records, lets the listener finish what it has. */
+  stop(): Promise<void>;
+  /** The listener has lost what it had of the log, while nothing was handed over: revokes it and assigns it again. */
+  reassign(log: TopicPartition, error: unknown): void;
+  /** The advisory position for lag monitors; the truth is the journal's. Files do nothing. */
+  acknowledge(log: TopicPartition, lastOffset: number): void;
+}
