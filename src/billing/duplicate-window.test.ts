@@ -43,6 +43,12 @@ test('a window that is restored from its middle goes on the same', () => {
   }
 });
 
+test('an identity in the place of one that was not let go is a bug', () => {
+  const window = new DuplicateWindow(4);
+  window.see(0, 0, 0, 0);
+  expect(() => window.see(4, 0, 4, 0)).toThrow('ordinal 4 was not announced');
+});
+
 test('a million identities take about 24 octets each', () => {
   const before = process.memoryUsage().arrayBuffers;
   const window = new DuplicateWindow(1_000_000);

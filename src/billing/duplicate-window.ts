@@ -38,6 +38,7 @@ export class DuplicateWindow {
       return this.#fingerprints[this.#index[slot] - 1] === fingerprint ? 'duplicate' : 'conflict';
     }
     const place = ordinal % this.size;
+    if (this.#nodes[place] !== NOTHING) throw new Error(`ordinal ${ordinal} was not announced`);
     this.#nodes[place] = node;
     this.#sequences[place] = sequence;
     this.#fingerprints[place] = fingerprint;

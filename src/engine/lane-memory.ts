@@ -1,6 +1,5 @@
-import type { Lane } from '../billing/lane.ts';
 import type { Journal } from '../journal/journal.ts';
-import { type RecoveredLane, recoverLane } from './recovery.ts';
+import { type RecoveredLane, reachBackTo, recoverLane } from './recovery.ts';
 
 /** Counters of periods that began this many days ago and later are in memory; older ones are read when a record needs them. */
 const OPEN_DAYS = 40;
@@ -52,13 +51,7 @@ export class LaneMemory {
     this.#recovered = null;
   }
 
-  /** Late records count in periods whose counters may not be in memory. */
-  async reachBackTo(recovered: RecoveredLane, day: number): Promise<Lane> {
-    const { lane, horizonDay } = recovered;
-    if (day < horizonDay) {
-      await lane.restoreCounters(this.#journal.counters(this.#name, day, horizonDay));
-      recovered.horizonDay = day;
-    }
-    return lane;
+  reachBackTo(recovered: RecoveredLane, day: number): Promise<void> {
+    return reachBackTo(day, this.#journal, this.#name, recovered);
   }
 }

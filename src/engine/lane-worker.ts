@@ -150,6 +150,7 @@ export class LaneWorker {
     const place = {
       log: held.booked,
       bookingDay: open.bookingDay,
+      chainedDay: state.head.bookingDay,
       prev: held.cursor,
       firstOffset: batch.offset[0],
       lastOffset: batch.offset[batch.count - 1],
@@ -183,8 +184,8 @@ export class LaneWorker {
     const state = await this.#recovered();
     const place = {
       log,
-      // Not the clock's day: two engines that accept the same gap must meet in one ClickHouse partition.
-      bookingDay: state.head.bookingDay,
+      bookingDay: this.#today(),
+      chainedDay: state.head.bookingDay,
       prev: firstOffset - 1,
       firstOffset,
       lastOffset,

@@ -30,10 +30,7 @@ export function isFull(batch: FlowBatch, maxOctets: number): boolean {
   return batch.count === batch.capacity || batch.readOctets >= maxOctets || batch.usageOctets >= MAX_USAGE_OCTETS;
 }
 
-/**
- * The day of the first record's Kafka timestamp, not of the clock: two writers that race from one cursor have the same
- * first record, so they meet in one ClickHouse partition. Files, and Kafka records without a timestamp: today.
- */
+/** The day of the first record's Kafka timestamp. Files, and Kafka records without a timestamp: today. */
 export function bookingDayOf({ timestampMs }: RawRecord, today: number): number {
   const day = timestampMs === null || timestampMs < 0 ? today : Math.floor(timestampMs / DAY_MS);
   return Math.min(day, LAST_DATE);

@@ -25,8 +25,22 @@ export async function recoverLane(
   lane.position = head.position;
   const fromOrdinal = Math.max(0, head.position - options.duplicateWindowRecords);
   await lane.restoreCounters(journal.counters(name, options.horizonDay, NO_DAY));
-  await lane.restoreIdentities(journal.seen(name, fromOrdinal));
+  // Not beyond the head: what another engine books meanwhile makes this copy a fenced one, not a torn one.
+  await lane.restoreIdentities(journal.seen(name, fromOrdinal, head.position));
   return { lane, head, horizonDay: options.horizonDay };
+}
+
+/** Late records count in periods whose counters may not be in memory. */
+export async function reachBackTo(
+  day: number,
+  journal: Pick<Journal, 'counters'>,
+  name: string,
+  recovered: RecoveredLane,
+): Promise<void> {
+  const { lane, horizonDay } = recovered;
+  if (day >= horizonDay) return;
+  await lane.restoreCounters(journal.counters(name, day, horizonDay));
+  recovered.horizonDay = day;
 }
 
 /**
@@ -34,14 +48,19 @@ export async function recoverLane(
  * ones were published before that batch was booked.
  */
 export async function lastQuotaUpdates(
-  journal: Pick<Journal, 'moves'>,
+  journal: Pick<Journal, 'moves' | 'counters'>,
   name: string,
-  { lane, head }: RecoveredLane,
+  recovered: RecoveredLane,
   catalogue: Catalogue,
 ): Promise<QuotaUpdate[]> {
+  const { lane, head } = recovered;
   if (head.sequence === 0) return [];
+  const moves = await journal.moves(name, head.sequence);
+  // Whether a period is a subscriber's newest one only the counters since then can tell.
+  const earliest = moves.reduce((day, { periodStart }) => Math.min(day, periodStart), NO_DAY);
+  await reachBackTo(earliest, journal, name, recovered);
   const updates: QuotaUpdate[] = [];
-  for (const move of await journal.moves(name, head.sequence)) {
+  for (const move of moves) {
     const plan = catalogue.plans.find(({ id, version }) => id === move.planId && version === move.planVersion);
     // A plan that the catalogue has dropped since has no quota that anyone could use.
     if (plan === undefined || plan.quotaOctets === Number.POSITIVE_INFINITY) continue;

@@ -15,7 +15,7 @@ export function watchedJournal(journal: Journal, health: Health): Journal {
     head: (lane) => watch(() => journal.head(lane)),
     cursor: (log) => watch(() => journal.cursor(log)),
     counters: (lane, fromDay, toDay) => journal.counters(lane, fromDay, toDay),
-    seen: (lane, fromOrdinal) => journal.seen(lane, fromOrdinal),
+    seen: (lane, fromOrdinal, toOrdinal) => journal.seen(lane, fromOrdinal, toOrdinal),
     moves: (lane, laneSequence) => watch(() => journal.moves(lane, laneSequence)),
     suspensions: () => watch(() => journal.suspensions()),
     keepCatalogue: (catalogue) => watch(() => journal.keepCatalogue(catalogue)),

@@ -77,7 +77,7 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
     }));
   }
 
-  async *seen(lane: string, fromOrdinal: number, toOrdinal = Number.MAX_SAFE_INTEGER): AsyncIterable<RestoredIdentity> {
+  async *seen(lane: string, fromOrdinal: number, toOrdinal: number): AsyncIterable<RestoredIdentity> {
     const stream = await this.#store.stream(
       'SELECT lane_position + s.row AS ordinal, seen_nodes[s.node + 1], s.sequence, s.fingerprint ' +
         `FROM (SELECT lane_sequence, lane_position, seen_nodes, seen FROM journal WHERE kind = 'batch' ` +

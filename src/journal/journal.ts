@@ -43,8 +43,8 @@ export interface Journal {
   cursor(log: TopicPartition): Promise<number>;
   /** The counters of the periods that begin in [fromDay, toDay). */
   counters(lane: string, fromDay: number, toDay: number): AsyncIterable<RestoredCounter>;
-  /** Identities of the records from this ordinal on, in the order in which they were read. */
-  seen(lane: string, fromOrdinal: number): AsyncIterable<RestoredIdentity>;
+  /** Identities of the records with ordinals in [fromOrdinal, toOrdinal), in the order in which they were read. */
+  seen(lane: string, fromOrdinal: number, toOrdinal: number): AsyncIterable<RestoredIdentity>;
   /** Counters that a batch of the lane moved, with their state after it. */
   moves(lane: string, laneSequence: number): Promise<BookedMove[]>;
   /** Sponsors suspended now, and the number of the last fact that says so. */
