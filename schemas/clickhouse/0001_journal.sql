@@ -8,6 +8,7 @@ CREATE TABLE IF NOT EXISTS journal
     partition Int32,
     offset Int64 COMMENT 'the record''s offset; of a batch row: the batch''s last offset',
     booking_date Date COMMENT 'day of the Kafka timestamp of the batch''s first record; files: the day of the run',
+    chained_on Date COMMENT 'booking date of the batch before in the lane; 1970-01-01 for the first',
 
     reason LowCardinality(String) COMMENT 'the one reason for the outcome',
     sponsor_id LowCardinality(String),
@@ -54,9 +55,12 @@ CREATE TABLE IF NOT EXISTS journal
     outcomes Array(Tuple(application_id LowCardinality(String), reason LowCardinality(String), records UInt64, octets UInt64)),
     seen_nodes Array(String) COMMENT 'nodes that `seen` counts by',
     seen Array(Tuple(row UInt32, node UInt32, sequence Int64, fingerprint UInt32))
-        COMMENT 'identities of the records that were neither rejected nor duplicates: restores the duplicate window'
+        COMMENT 'identities of the records that were neither rejected nor duplicates: restores the duplicate window',
+    INDEX booking_dates booking_date TYPE minmax
 )
 ENGINE = MergeTree
-PARTITION BY toYYYYMM(booking_date)
+-- A deduplication token is looked for within one partition. All batches that could extend the same one must meet there,
+-- whatever records they hold, so it is the batch before that says which partition it is.
+PARTITION BY toYYYYMM(chained_on)
 ORDER BY (kind, lane, topic, partition, offset)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;

@@ -48,6 +48,8 @@ export function chainFaults(batches: readonly BatchRow[]): AuditFault[] {
     const position = last === null ? 0 : last.lane_position + last.records_read;
     if (numbers.lane_position !== position) fault(`begins at record ${numbers.lane_position}, not at ${position}`);
     const log = `${batch.topic}-${batch.partition}`;
+    const chainedDay = before?.lane === lane ? before.bookingDay : 0;
+    if (batch.chainedDay !== chainedDay) fault(`chained on day ${batch.chainedDay}, not on ${chainedDay}`);
     const cursor = cursors.get(log) ?? -1;
     if (numbers.prev !== cursor) fault(`${log}: extends offset ${numbers.prev}, but ${cursor} is the one before`);
     if (numbers.first_offset <= numbers.prev) fault(`${log}: begins at ${numbers.first_offset}, which is booked`);
@@ -81,10 +83,11 @@ export function batchFaults(batch: BatchRow, { rows, lists }: StoredBatch): Audi
 }
 
 function digestOf(batch: BatchRow, { rows, lists }: StoredBatch): string {
-  const { lane, topic, partition, lastOffset, numbers, bookingDay, gapReason } = batch;
+  const { lane, topic, partition, lastOffset, numbers, bookingDay, chainedDay, gapReason } = batch;
   const place = {
     log: { topic, partition, lane },
     bookingDay,
+    chainedDay,
     prev: numbers.prev,
     firstOffset: numbers.first_offset,
     lastOffset,

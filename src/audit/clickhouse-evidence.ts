@@ -22,7 +22,8 @@ export class ClickHouseEvidence implements JournalEvidence {
 
   async batches(): Promise<BatchRow[]> {
     const rows = await this.#store.query<Record<string, string | number>>(
-      `SELECT lane, topic, partition, offset, toUInt16(booking_date) AS booking_day, catalogue_hash, digest, gap_reason, ` +
+      `SELECT lane, topic, partition, offset, toUInt16(booking_date) AS booking_day, ` +
+        'toUInt16(chained_on) AS chained_day, catalogue_hash, digest, gap_reason, ' +
         `${BATCH_NUMBERS.join(', ')} FROM journal WHERE kind = 'batch' ORDER BY lane, lane_sequence`,
     );
     return rows.map((row) => ({
@@ -31,6 +32,7 @@ export class ClickHouseEvidence implements JournalEvidence {
       partition: Number(row.partition),
       lastOffset: Number(row.offset),
       bookingDay: Number(row.booking_day),
+      chainedDay: Number(row.chained_day),
       catalogueHash: String(row.catalogue_hash),
       digest: String(row.digest),
       gapReason: String(row.gap_reason) as GapReason | '',

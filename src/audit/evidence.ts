@@ -9,6 +9,7 @@ export interface BatchRow {
   partition: number;
   lastOffset: number;
   bookingDay: number;
+  chainedDay: number;
   catalogueHash: string;
   digest: string;
   gapReason: GapReason | '';

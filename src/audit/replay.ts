@@ -67,13 +67,14 @@ async function laneBefore(evidence: JournalEvidence, batch: BatchRow, options: R
 }
 
 function digestOf({ batch, records, decode }: WalkedBatch, lane: Lane, rules: Rules, options: ReplayOptions): string {
-  const { topic, partition, bookingDay, lastOffset, numbers } = batch;
+  const { topic, partition, bookingDay, chainedDay, lastOffset, numbers } = batch;
   const columns = new FlowBatch(records.length);
   const door = { decode, keyedByMsisdn: records[0].timestampMs !== null };
   for (const record of records) admit(columns, record, door, lane, rules);
   const place = {
     log: { topic, partition, lane: batch.lane },
     bookingDay,
+    chainedDay,
     prev: numbers.prev,
     firstOffset: records[0].offset,
     lastOffset,

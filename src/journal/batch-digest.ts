@@ -7,6 +7,8 @@ export interface BatchPlace {
   log: TopicPartition;
   /** Days since 1970-01-01. */
   bookingDay: number;
+  /** Booking day of the batch before in the lane; 0 for the first. */
+  chainedDay: number;
   /** The cursor that the batch extends; -1 before the first. */
   prev: number;
   firstOffset: number;
@@ -35,9 +37,9 @@ export function batchDigest(
   lists: readonly Uint8Array[],
 ): string {
   const { lane, topic, partition } = place.log;
-  const { bookingDay, lastOffset, gapReason } = place;
+  const { bookingDay, chainedDay, lastOffset, gapReason } = place;
   const hash = createHash('sha256').update(
-    JSON.stringify([lane, topic, partition, bookingDay, lastOffset, gapReason, numbers, catalogueHash]),
+    JSON.stringify([lane, topic, partition, bookingDay, chainedDay, lastOffset, gapReason, numbers, catalogueHash]),
   );
   for (const { name, type, bytes } of columns) hash.update(`${name} ${type}\n`).update(bytes);
   for (const bytes of lists) hash.update(`${bytes.length}\n`).update(bytes);

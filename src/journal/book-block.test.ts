@@ -111,6 +111,7 @@ function blockOf(digest: string, laneSequence: number): JournalBlock {
   return {
     log: { topic: 't', partition: 0, lane: 't-0' },
     bookingDay: 20000,
+    chainedDay: 0,
     prev: -1,
     laneSequence,
     lanePosition: 0,

@@ -6,7 +6,7 @@ import { BATCH_NUMBERS, BATCH_TEXTS, type JournalBlock } from './journal-block.t
  * section 3). Both look at the state that the writer was in: the lane's last number and the log's cursor.
  */
 export function insertStatement(block: JournalBlock, source: string): string {
-  const { log, laneSequence, prev, bookingDay } = block;
+  const { log, laneSequence, prev, bookingDay, chainedDay } = block;
   const lane = literal(log.lane);
   const own = block.columns.map(({ name }) => name).filter((name) => !name.startsWith('batch_'));
   const columns: [name: string, value: string][] = [
@@ -14,6 +14,7 @@ export function insertStatement(block: JournalBlock, source: string): string {
     ['topic', literal(log.topic)],
     ['partition', String(log.partition)],
     ['booking_date', `toDate(${bookingDay})`],
+    ['chained_on', `toDate(${chainedDay})`],
     ...own.map((name): [string, string] => [name, name]),
     ...BATCH_NUMBERS.map((name, index): [string, string] => [name, `batch_numbers[${index + 1}]`]),
     ...BATCH_TEXTS.map((name, index): [string, string] => [name, `batch_texts[${index + 1}]`]),

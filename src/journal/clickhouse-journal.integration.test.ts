@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { summarise } from '../billing/batch-summary.ts';
+import { FlowBatch } from '../billing/flow-batch.ts';
+import { Lane } from '../billing/lane.ts';
+import { Rules } from '../billing/rules.ts';
+import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { chatCatalogue } from '../engine/traffic.fixture.ts';
+import { structureOf } from '../platform/native-block.ts';
+import { insertStatement } from './insert-statement.ts';
+import { type JournalBlock, journalBlock } from './journal-block.ts';
+
+let opened: OpenedStore;
+beforeAll(async () => {
+  opened = await DOORS.embedded();
+});
+afterAll(() => opened?.close());
+
+const OCTOBER_31 = 20_757;
+const NOVEMBER_1 = 20_758;
+
+/** The first batch of a lane, or the one after it. */
+function blockOf(lane: string, laneSequence: number, bookingDay: number, chainedDay: number): JournalBlock {
+  const place = {
+    log: { topic: 'flow', partition: 0, lane },
+    bookingDay,
+    chainedDay,
+    prev: laneSequence - 2,
+    firstOffset: laneSequence - 1,
+    lastOffset: laneSequence - 1,
+    laneSequence,
+    lanePosition: 0,
+    gapReason: 'records_lost' as const,
+  };
+  const memory = new Lane({ pseudonymKey: new Uint8Array(32), duplicateWindowRecords: 10 });
+  const nothing = new FlowBatch(0);
+  return journalBlock(nothing, () => '', summarise(nothing), place, memory, new Rules(chatCatalogue()));
+}
+
+/** What an insert does whose guard was asked before another one landed. */
+function insertLate(block: JournalBlock): Promise<void> {
+  const late = (source: string) => {
+    const statement = insertStatement(block, source);
+    const withoutGuard = statement.replace(/ WHERE throwIf\(.*\) = 0 ORDER BY ALL/s, '');
+    expect(withoutGuard).not.toBe(statement);
+    return withoutGuard;
+  };
+  return opened.store.insertBlock(late, structureOf(block.columns), block.bytes);
+}
+
+test('of two inserts from one cursor that both passed the guard one lands, though they are booked in different months', async () => {
+  for (const block of [
+    blockOf('a', 1, OCTOBER_31, 0),
+    blockOf('a', 2, OCTOBER_31, OCTOBER_31),
+    blockOf('b', 1, NOVEMBER_1, 0),
+  ]) {
+    await insertLate(block);
+  }
+  // Other records, another month, the same predecessor.
+  await insertLate(blockOf('a', 2, NOVEMBER_1, OCTOBER_31));
+  await insertLate(blockOf('b', 1, OCTOBER_31, 0));
+  await insertLate(blockOf('a', 3, NOVEMBER_1, OCTOBER_31));
+  const rows = await opened.store.query(
+    'SELECT lane, lane_sequence AS number, toString(booking_date) AS day FROM journal ORDER BY lane, number',
+  );
+  expect(rows).toEqual([
+    { lane: 'a', number: 1, day: '2026-10-31' },
+    { lane: 'a', number: 2, day: '2026-10-31' },
+    { lane: 'a', number: 3, day: '2026-11-01' },
+    { lane: 'b', number: 1, day: '2026-11-01' },
+  ]);
+});
