@@ -1,0 +1,72 @@
+import { auditJournal } from '../audit/audit.ts';
+import { auditQuotas } from '../audit/audit-quotas.ts';
+import { auditSource } from '../audit/audit-source.ts';
+import type { BatchRow, JournalEvidence } from '../audit/evidence.ts';
+import type { AuditFault, Invariant } from '../audit/invariants.ts';
+import type { WalkedBatch } from '../audit/walk-batches.ts';
+import { decodeJson } from '../billing/decode-json.ts';
+import { rawRecord } from '../sources/kafka-record.ts';
+import { type Place, PSEUDONYM_KEY } from './engine-slot.ts';
+import { messageOf } from './simulated-consumer.ts';
+import { SimulatedEvidence } from './simulated-evidence.ts';
+import { MAX_RECORD_OCTETS } from './simulated-source.ts';
+import type { SimulatedTopic } from './simulated-topic.ts';
+
+/**
+ * What does not hold. Beside the invariants of every journal: `liveness`, the run comes to an end; `unexpected`, an engine
+ * ends with nothing but what it may end with; `told`, what it says is booked stands in the journal; `gaps`, what is booked as
+ * lost was lost.
+ */
+export interface Finding {
+  invariant: Invariant | 'liveness' | 'unexpected' | 'told' | 'gaps';
+  message: string;
+}
+
+/** Checks a run that has ended, by the invariants that `audit` checks every journal by. */
+export async function checkRun(place: Place): Promise<Finding[]> {
+  const { topic, store, quotas, catalogue, duplicateWindowRecords } = place;
+  const evidence = new SimulatedEvidence(store.journal);
+  const options = { pseudonymKey: PSEUDONYM_KEY, duplicateWindowRecords };
+  const documents = [catalogue.canonicalJson];
+  const findings = [
+    ...(await all(auditJournal(evidence))),
+    ...(await all(auditSource(evidence, walk(evidence, topic), options))),
+    ...(await all(auditQuotas(evidence, quotas.last, documents))),
+    ...(await all(auditQuotas(evidence, quotas.highest, documents))),
+    ...gapFindings(await evidence.batches(), topic),
+  ];
+  return findings;
+}
+
+/** Each batch with the records that the topic had in its offsets, whether retention has taken them since or not. */
+async function* walk(evidence: JournalEvidence, topic: SimulatedTopic): AsyncGenerator<WalkedBatch> {
+  for (const batch of await evidence.batches()) {
+    if (batch.gapReason !== '') continue;
+    const { numbers, lastOffset } = batch;
+    const history = topic.history.get(`${batch.topic}-${batch.partition}`) ?? [];
+    const records = history
+      .filter(({ offset }) => offset > numbers.prev && offset <= lastOffset)
+      .map((record) => rawRecord(messageOf(record), MAX_RECORD_OCTETS));
+    yield { batch, records, decode: decodeJson };
+  }
+}
+
+function gapFindings(batches: readonly BatchRow[], topic: SimulatedTopic): Finding[] {
+  const findings: Finding[] = [];
+  for (const { topic: name, partition, lastOffset, gapReason } of batches) {
+    const deletedBelow = topic.deletedBelow.get(`${name}-${partition}`) ?? 0;
+    const wasMadeAnew = Number(name.split('~')[1] ?? 1) <= topic.incarnation && name.includes('~');
+    const isTrue = lastOffset < deletedBelow || (gapReason === 'topic_recreated' && wasMadeAnew && lastOffset < 0);
+    if (gapReason === '' || isTrue) continue;
+    findings.push({ invariant: 'gaps', message: `${name}-${partition} up to ${lastOffset} was not lost` });
+  }
+  return findings;
+}
+
+async function all(faults: AsyncGenerator<AuditFault>): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for await (const { invariant, lane, laneSequence, message } of faults) {
+    findings.push({ invariant, message: lane === '' ? message : `${lane}@${laneSequence}: ${message}` });
+  }
+  return findings;
+}

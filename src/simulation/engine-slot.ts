@@ -1,0 +1,169 @@
+import type { Catalogue } from '../billing/catalogue.ts';
+import { Engine } from '../engine/engine.ts';
+import type { WorkerSettings } from '../engine/lane-worker.ts';
+import { JournalPort, type SimulatedStore } from './journal-port.ts';
+import type { SimulatedGroup } from './simulated-group.ts';
+import { SimulatedProcess, type World } from './simulated-process.ts';
+import { PublisherPort, type SimulatedQuotaTopic } from './simulated-quota-topic.ts';
+import { SimulatedSource } from './simulated-source.ts';
+import type { SimulatedTopic } from './simulated-topic.ts';
+import { BEGIN_MS } from './simulated-traffic.ts';
+
+/** What is taken away, for the invariants to notice. */
+export const SABOTAGES = [
+  'guard_off',
+  'token_off',
+  'position_believed',
+  'acknowledgement_believed',
+  'claims_off',
+] as const;
+export type Sabotage = (typeof SABOTAGES)[number];
+
+export const PSEUDONYM_KEY = Buffer.alloc(32, 7);
+const SESSION_MS = 3000;
+const RESTART_MS = 1000;
+const RETRY = { firstDelayMs: 50, maxDelayMs: 1000, giveUpAfterMs: 6000 };
+/** What an engine may end with; after each of these it is started again. */
+const EXPECTED = ['batch_fenced', 'claim_lost', 'store_unreachable', 'store_refused', 'kafka_unavailable'];
+const LOSSES = ['records_lost', 'topic_recreated'];
+
+export interface Place {
+  world: World;
+  store: SimulatedStore;
+  topic: SimulatedTopic;
+  group: SimulatedGroup;
+  quotas: SimulatedQuotaTopic;
+  catalogue: Catalogue;
+  duplicateWindowRecords: number;
+  sabotage: Sabotage | null;
+  /** What no engine may do. */
+  onFault: (invariant: 'unexpected' | 'told', message: string) => void;
+  onDisturbance: () => void;
+}
+
+/** One place where an engine runs, and is started again whenever it has ended. */
+export class EngineSlot {
+  readonly #place: Place;
+  readonly #name: string;
+  readonly #settings: Pick<WorkerSettings, 'maxRecords' | 'maxOctets' | 'maxDelayMs'>;
+  readonly #fetchRecords: number;
+  #starts = 0;
+  #acceptsGaps = false;
+  #isClosing = false;
+  #source: SimulatedSource | null = null;
+  process: SimulatedProcess | null = null;
+
+  constructor(name: string, place: Place) {
+    const { random } = place.world;
+    this.#name = name;
+    this.#place = place;
+    this.#fetchRecords = random.integer(1, 12);
+    this.#settings = {
+      maxRecords: random.integer(2, 20),
+      maxOctets: random.pick([2000, 1 << 20]),
+      maxDelayMs: random.pick([20, 200, 1000]),
+    };
+  }
+
+  get isRunning(): boolean {
+    return this.#source !== null;
+  }
+
+  start(): void {
+    const { world, topic, group, sabotage } = this.#place;
+    const wallMs = BEGIN_MS + world.random.integer(-1000, 1000);
+    const name = `${this.#name}.${++this.#starts}`;
+    const process = new SimulatedProcess(name, world, wallMs, () => {
+      this.#ended(process);
+      // The group misses its heartbeats only after a while.
+      world.time.after(world.random.integer(1, SESSION_MS), null, `${name} is missed`, () => group.evict(process));
+    });
+    const source = new SimulatedSource({
+      process,
+      topic,
+      group,
+      fetchRecords: this.#fetchRecords,
+      believesPosition: sabotage === 'position_believed',
+    });
+    this.process = process;
+    this.#source = source;
+    this.#run(process, source);
+  }
+
+  freeze(ms: number): void {
+    const { process } = this;
+    const { world, group } = this.#place;
+    if (process === null) return;
+    process.frozenUntilMs = world.time.nowMs + ms;
+    if (ms > SESSION_MS) {
+      world.time.after(SESSION_MS, null, `${process.name} is missed`, () => group.evict(process));
+    }
+  }
+
+  thaw(): void {
+    // Events that wait for the old thaw come at their time all the same.
+    if (this.process !== null) this.process.frozenUntilMs = 0;
+  }
+
+  /** Asks the engine to end; it is started again unless the slot is closed. */
+  stop(): void {
+    void this.#source?.stop();
+  }
+
+  close(): void {
+    this.#isClosing = true;
+    this.stop();
+  }
+
+  #run(process: SimulatedProcess, source: SimulatedSource): void {
+    const { catalogue, store, quotas, sabotage, duplicateWindowRecords } = this.#place;
+    const { onFault } = this.#place;
+    const engine = new Engine({
+      journal: new JournalPort({ process, store, believesAcknowledgements: sabotage === 'acknowledgement_believed' }),
+      catalogue,
+      source,
+      publisher: new PublisherPort(process, quotas),
+      settings: {
+        ...this.#settings,
+        rejectionPayloadOctets: 100,
+        duplicateWindowRecords,
+        pseudonymKey: PSEUDONYM_KEY,
+        acceptGaps: this.#acceptsGaps,
+      },
+      retry: RETRY,
+      clock: process.clock,
+      onBooked: ({ block: { log, laneSequence, digest } }) => {
+        if (store.journal.digestAt(log.lane, laneSequence) === digest) return;
+        onFault('told', `${process.name} says that it has booked ${log.lane}@${laneSequence}, and it has not`);
+      },
+    });
+    engine.run().then(
+      () => this.#ended(process),
+      (error) => {
+        if (process.isDead) return;
+        this.#judge(process, error);
+        this.#ended(process);
+      },
+    );
+  }
+
+  #judge(process: SimulatedProcess, error: Error & { code?: string }): void {
+    const { world, onFault } = this.#place;
+    world.time.note(`${process.name} ended: ${error.message}`);
+    if (LOSSES.includes(error.code ?? '') && !this.#acceptsGaps) this.#acceptsGaps = true;
+    else if (!EXPECTED.includes(error.code ?? '')) onFault('unexpected', `${process.name}: ${error.stack}`);
+    // Either the process ends too, or what is left of this engine goes on beside the next one.
+    if (world.random.uniform() < 0.5) process.isDead = true;
+  }
+
+  #ended(process: SimulatedProcess): void {
+    if (this.process !== process || this.#source === null) return;
+    this.#source = null;
+    this.#place.onDisturbance();
+    if (this.#isClosing) return;
+    const { time, random } = this.#place.world;
+    time.after(random.integer(1, RESTART_MS * 2), null, `${this.#name} starts`, () => {
+      if (!this.#isClosing) this.start();
+    });
+  }
+}

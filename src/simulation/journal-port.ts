@@ -1,0 +1,167 @@
+import type { Catalogue } from '../billing/catalogue.ts';
+import type { RestoredCounter, RestoredIdentity } from '../billing/lane.ts';
+import type { TopicPartition } from '../billing/topic-partition.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { JournalBlock } from '../journal/journal-block.ts';
+import { StoreError } from '../platform/store-error.ts';
+import type { SimulatedJournal } from './simulated-journal.ts';
+import type { SimulatedProcess } from './simulated-process.ts';
+
+const TIMEOUT_MS = 3000;
+const LATEST_MS = 9000;
+
+/** The store that all processes reach, and whether it answers. */
+export interface SimulatedStore {
+  journal: SimulatedJournal;
+  downUntilMs: number;
+}
+
+export interface JournalPortOptions {
+  process: SimulatedProcess;
+  store: SimulatedStore;
+  /** Sabotage: whatever was acknowledged is taken for booked. */
+  believesAcknowledgements: boolean;
+}
+
+/** One process's way to the journal, with all that can go wrong on it. */
+export class JournalPort implements Journal {
+  readonly #process: SimulatedProcess;
+  readonly #store: SimulatedStore;
+  readonly #believed: Map<string, string> | null;
+
+  constructor({ process, store, believesAcknowledgements }: JournalPortOptions) {
+    this.#process = process;
+    this.#store = store;
+    this.#believed = believesAcknowledgements ? new Map() : null;
+  }
+
+  insert(block: JournalBlock): Promise<void> {
+    return this.#process.call(async () => {
+      await this.#insert(block);
+      this.#believed?.set(`${block.log.lane}@${block.laneSequence}`, block.digest);
+    });
+  }
+
+  digestAt(lane: string, laneSequence: number) {
+    const believed = this.#believed?.get(`${lane}@${laneSequence}`);
+    if (believed !== undefined) return Promise.resolve(believed);
+    return this.#read('digestAt', (journal) => journal.digestAt(lane, laneSequence));
+  }
+
+  head(lane: string) {
+    return this.#read('head', (journal) => journal.head(lane));
+  }
+
+  cursor(log: TopicPartition) {
+    return this.#read('cursor', (journal) => journal.cursor(log));
+  }
+
+  counters(lane: string, fromDay: number, toDay: number): AsyncIterable<RestoredCounter> {
+    return this.#stream('counters', (journal) => journal.counters(lane, fromDay, toDay));
+  }
+
+  seen(lane: string, fromOrdinal: number, toOrdinal: number): AsyncIterable<RestoredIdentity> {
+    return this.#stream('seen', (journal) => journal.seen(lane, fromOrdinal, toOrdinal));
+  }
+
+  moves(lane: string, laneSequence: number) {
+    return this.#read('moves', (journal) => journal.moves(lane, laneSequence));
+  }
+
+  suspensions() {
+    return this.#read('suspensions', (journal) => journal.suspensions());
+  }
+
+  keepCatalogue({ hash, canonicalJson }: Catalogue): Promise<void> {
+    return this.#read('keepCatalogue', ({ catalogues }) => void catalogues.set(hash, canonicalJson));
+  }
+
+  async #insert(block: JournalBlock): Promise<void> {
+    const { faults } = this.#process.world;
+    await this.#process.latency('insert leaves');
+    this.#assertUp();
+    if (faults.strikes('insert_refused')) throw refused('too many parts');
+    if (faults.strikes('insert_never_arrives')) {
+      await this.#process.pause(this.#patience(), 'insert is lost');
+      throw unreachable('no answer');
+    }
+    if (faults.strikes('insert_lands_late')) {
+      this.#landLater(block);
+      await this.#process.pause(this.#patience(), 'insert times out');
+      throw unreachable('no answer in time');
+    }
+    if (faults.strikes('insert_slow')) await this.#process.latency('insert is slow', TIMEOUT_MS);
+    await this.#land(block);
+    if (faults.strikes('insert_error_after_landing')) throw refused('written, and then something else failed');
+    if (faults.strikes('insert_acknowledgement_lost')) {
+      await this.#process.pause(this.#patience(), 'acknowledgement is lost');
+      throw unreachable('the connection was reset');
+    }
+    await this.#process.latency('insert is acknowledged');
+  }
+
+  /** The store's own doing: it goes on whatever becomes of the process. Resolves when it is committed, or dropped. */
+  #land(block: JournalBlock): Promise<void> {
+    const { time, random, faults } = this.#process.world;
+    const part = this.#store.journal.arrive(block);
+    const lingers = faults.strikes('insert_lingers_before_commit');
+    const commitMs = lingers ? random.integer(100, LATEST_MS) : random.integer(0, 5);
+    return new Promise((resolve) => {
+      time.after(commitMs, null, `commit ${block.log.lane}@${block.laneSequence}`, () => {
+        this.#store.journal.commit(part);
+        // The answer finds the process as it is then: dead, frozen or alive.
+        time.after(0, this.#process, 'insert is committed', resolve);
+      });
+    });
+  }
+
+  #landLater(block: JournalBlock): void {
+    const { time, random } = this.#process.world;
+    time.after(random.integer(1, LATEST_MS), null, `late insert ${block.log.lane}@${block.laneSequence}`, () => {
+      try {
+        void this.#land(block);
+      } catch {
+        // The guard has caught it, and nobody waits for the answer any more.
+      }
+    });
+  }
+
+  #read<T>(label: string, read: (journal: SimulatedJournal) => T): Promise<T> {
+    const { faults } = this.#process.world;
+    return this.#process.call(async () => {
+      await this.#process.latency(`${label} leaves`);
+      this.#assertUp();
+      if (faults.strikes('read_fails')) throw unreachable(`${label}: connection refused`);
+      const answer = read(this.#store.journal);
+      const isSlow = faults.strikes('read_slow');
+      await this.#process.latency(`${label} is answered`, isSlow ? TIMEOUT_MS : 20);
+      return answer;
+    });
+  }
+
+  async *#stream<T>(label: string, read: (journal: SimulatedJournal) => T[]): AsyncIterable<T> {
+    const { faults, random } = this.#process.world;
+    const rows = await this.#read(label, read);
+    const breaksOff = faults.strikes('read_breaks_off');
+    const whole = breaksOff ? random.integer(0, rows.length) : rows.length;
+    yield* rows.slice(0, whole);
+    if (breaksOff) throw unreachable(`${label}: the answer broke off`);
+  }
+
+  #assertUp(): void {
+    if (this.#store.downUntilMs > this.#process.world.time.nowMs) throw unreachable('connection refused');
+  }
+
+  /** Some callers hear of it at once, others wait for their time-out. */
+  #patience(): number {
+    return this.#process.world.random.pick([1, 50, TIMEOUT_MS]);
+  }
+}
+
+function unreachable(message: string): StoreError {
+  return new StoreError('store_unreachable', message, { canRetry: true });
+}
+
+function refused(message: string): StoreError {
+  return new StoreError('store_refused', message, { canRetry: true });
+}

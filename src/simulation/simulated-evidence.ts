@@ -1,0 +1,113 @@
+import type { BatchRow, JournalEvidence, LaneState, NewestCounter, StoredBatch } from '../audit/evidence.ts';
+import type { StoredRow } from '../audit/stored-columns.ts';
+import { bytesOf, int64Words, strings } from '../platform/native-block.ts';
+import type { NativeRow } from './native-rows.ts';
+import { chargesOf, hex, type Part, type SimulatedJournal } from './simulated-journal.ts';
+
+/** The simulated journal, as those who check a journal read it. */
+export class SimulatedEvidence implements JournalEvidence {
+  readonly #journal: SimulatedJournal;
+
+  constructor(journal: SimulatedJournal) {
+    this.#journal = journal;
+  }
+
+  async batches(): Promise<BatchRow[]> {
+    return this.#journal.parts
+      .map(({ lane, topic, partition, lastOffset, bookingDay, chainedDay, numbers, texts }) => ({
+        lane,
+        topic,
+        partition,
+        lastOffset,
+        bookingDay,
+        chainedDay,
+        catalogueHash: texts.catalogue_hash,
+        digest: texts.digest,
+        gapReason: texts.gap_reason as BatchRow['gapReason'],
+        numbers,
+      }))
+      .sort((a, b) => compare(a.lane, b.lane) || a.numbers.lane_sequence - b.numbers.lane_sequence);
+  }
+
+  async stored(batch: BatchRow): Promise<StoredBatch> {
+    const { lane, topic, partition, lastOffset, numbers } = batch;
+    const log = this.#journal.parts.filter(
+      (part) => part.lane === lane && part.topic === topic && part.partition === partition,
+    );
+    const rows = log
+      .flatMap((part) => part.rows)
+      .filter(({ offset }) => Number(offset) >= numbers.first_offset && Number(offset) <= lastOffset)
+      .sort((a, b) => Number(a.offset) - Number(b.offset) || Number(a.kind) - Number(b.kind));
+    const lists = log
+      .filter((part) => part.lastOffset === lastOffset && part.numbers.lane_sequence === numbers.lane_sequence)
+      .flatMap(listsOf);
+    return { rows: rows as unknown as StoredRow[], lists };
+  }
+
+  async rowCount(): Promise<number> {
+    return this.#journal.parts.reduce((sum, { rows }) => sum + rows.length, 0);
+  }
+
+  async catalogue(hash: string): Promise<string> {
+    const document = this.#journal.catalogues.get(hash);
+    if (document === undefined) throw new Error(`the store has no catalogue ${hash}`);
+    return document;
+  }
+
+  async suspendedAsOf(number: number): Promise<ReadonlySet<string>> {
+    return this.#journal.suspendedAsOf(number);
+  }
+
+  stateBefore({ lane, numbers }: BatchRow, windowRecords: number): LaneState {
+    const position = numbers.lane_position;
+    const isBefore = (part: Part) => part.lane === lane && part.numbers.lane_sequence < numbers.lane_sequence;
+    const counters = this.#journal.countersOf(this.#journal.parts.filter(isBefore));
+    const seen = this.#journal.seen(lane, Math.max(0, position - windowRecords), position);
+    return { counters: each(counters), seen: each(seen) };
+  }
+
+  newestCounters(): AsyncIterable<NewestCounter> {
+    const newest = new Map<string, NewestCounter>();
+    for (const part of this.#journal.parts) {
+      for (const row of chargesOf(part)) {
+        const counter = {
+          subscriber: hex(row.subscriber as Uint8Array),
+          planId: String(row.plan_id),
+          periodStart: Number(row.period_start),
+          usedOctets: Number(row.used_octets_after),
+        };
+        const key = `${part.lane} ${counter.subscriber} ${counter.planId}`;
+        const known = newest.get(key) ?? counter;
+        const isNewer = counter.periodStart - known.periodStart || counter.usedOctets - known.usedOctets;
+        newest.set(key, isNewer > 0 ? counter : known);
+      }
+    }
+    return each([...newest.values()]);
+  }
+}
+
+async function* each<T>(items: readonly T[]): AsyncIterable<T> {
+  yield* items;
+}
+
+/** The batch row's arrays on the wire, in the order in which the digest takes them. */
+function listsOf({ outcomes, seenNodes, seen }: Part): Uint8Array[] {
+  const texts = (name: string) => strings(outcomes.map((outcome) => String(outcome[name])));
+  const words = (rows: readonly NativeRow[], name: string) => bytesOf(int64Words(rows.map((row) => Number(row[name]))));
+  const small = (name: 'row' | 'node' | 'fingerprint') => bytesOf(Uint32Array.from(seen, (identity) => identity[name]));
+  return [
+    texts('application_id'),
+    texts('reason'),
+    words(outcomes, 'records'),
+    words(outcomes, 'octets'),
+    strings(seenNodes),
+    small('row'),
+    small('node'),
+    words(seen, 'sequence'),
+    small('fingerprint'),
+  ];
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,236 @@
+import type { RestoredCounter, RestoredIdentity } from '../billing/lane.ts';
+import type { Suspensions } from '../billing/rules.ts';
+import type { TopicPartition } from '../billing/topic-partition.ts';
+import type { BookedMove, LaneHead } from '../journal/journal.ts';
+import { BATCH_NUMBERS, BATCH_TEXTS, type JournalBlock, KINDS } from '../journal/journal-block.ts';
+import { StoreError } from '../platform/store-error.ts';
+import { type NativeRow, nativeRows } from './native-rows.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** The rows of one insert: what ClickHouse makes one part of, which is there as a whole or not at all. */
+export interface Part {
+  lane: string;
+  topic: string;
+  partition: number;
+  /** Days since 1970-01-01. */
+  bookingDay: number;
+  chainedDay: number;
+  /** The ClickHouse partition, and the token that is looked for in it. */
+  month: string;
+  token: string;
+  /** Charge and rejection rows, in the block's order. */
+  rows: readonly NativeRow[];
+  lastOffset: number;
+  numbers: Record<string, number>;
+  texts: Record<string, string>;
+  outcomes: readonly NativeRow[];
+  seenNodes: readonly string[];
+  seen: readonly Record<'row' | 'node' | 'sequence' | 'fingerprint', number>[];
+}
+
+export interface JournalGuards {
+  /** `throwIf` in the statement of the insert. */
+  guard: boolean;
+  /** `insert_deduplication_token`. */
+  token: boolean;
+  /** `non_replicated_deduplication_window`: tokens that the table remembers. */
+  deduplicationWindow: number;
+}
+
+interface InFlight {
+  commitsSince: number;
+  state: 'arrived' | 'committed';
+}
+
+/**
+ * The journal as ClickHouse keeps it, in memory. An insert arrives, which is when its guard is evaluated, and is committed
+ * later, which is when its token is looked for: other inserts may come in between. Reads answer what the statements of
+ * JournalReader do; a differential test holds both to the same answers.
+ */
+export class SimulatedJournal {
+  readonly parts: Part[] = [];
+  readonly catalogues = new Map<string, string>();
+  /** The fact at index i has the number i + 1. */
+  readonly suspensionFacts: { sponsorId: string; suspended: boolean }[] = [];
+  readonly #guards: JournalGuards;
+  readonly #tokens: string[] = [];
+  readonly #inFlight = new Map<Part, InFlight>();
+
+  constructor(guards: JournalGuards = { guard: true, token: true, deduplicationWindow: 10_000 }) {
+    this.#guards = guards;
+  }
+
+  /** Evaluates the guard. Throws `batch_fenced` when it does not hold; otherwise `commit` may follow. */
+  arrive(block: JournalBlock): Part {
+    const { log, laneSequence, prev } = block;
+    const isInPlace = this.head(log.lane).sequence === laneSequence - 1 && this.#cursorInLane(log) === prev;
+    if (this.#guards.guard && !isInPlace) {
+      throw new StoreError('batch_fenced', 'the journal has moved on', { canRetry: true });
+    }
+    const part = partOf(block);
+    this.#inFlight.set(part, { commitsSince: 0, state: 'arrived' });
+    return part;
+  }
+
+  /** Looks for the token, and keeps the part or drops it without a word. */
+  commit(part: Part): void {
+    const flight = this.#inFlight.get(part);
+    if (flight === undefined) return;
+    this.#inFlight.delete(part);
+    const token = `${part.month} ${part.token}`;
+    if (this.#guards.token) {
+      if (this.#tokens.includes(token)) return;
+      this.#tokens.push(token);
+      if (this.#tokens.length > this.#guards.deduplicationWindow) this.#tokens.shift();
+    }
+    this.parts.push(part);
+    this.#commitOldest();
+  }
+
+  /** No insert stays between its guard and its commit while the whole window of tokens turns over. */
+  #commitOldest(): void {
+    for (const flight of this.#inFlight.values()) flight.commitsSince++;
+    for (const [part, { commitsSince }] of this.#inFlight) {
+      if (commitsSince >= this.#guards.deduplicationWindow - 1) this.commit(part);
+    }
+  }
+
+  digestAt(lane: string, laneSequence: number): string | null {
+    return this.#lane(lane).find(({ numbers }) => numbers.lane_sequence === laneSequence)?.texts.digest ?? null;
+  }
+
+  head(lane: string): LaneHead {
+    const head: LaneHead = { sequence: 0, position: 0, topic: '', bookingDay: 0 };
+    for (const { numbers, topic, bookingDay } of this.#lane(lane)) {
+      head.position = Math.max(head.position, numbers.lane_position + numbers.records_read);
+      if (numbers.lane_sequence > head.sequence) {
+        Object.assign(head, { sequence: numbers.lane_sequence, topic, bookingDay });
+      }
+    }
+    return head;
+  }
+
+  cursor(log: TopicPartition): number {
+    return this.#cursorInLane(log);
+  }
+
+  counters(lane: string, fromDay: number, toDay: number): RestoredCounter[] {
+    return this.countersOf(this.#lane(lane), (day) => day >= fromDay && day < toDay);
+  }
+
+  countersOf(parts: readonly Part[], isMeant: (periodStart: number) => boolean = () => true): RestoredCounter[] {
+    const counters = new Map<string, RestoredCounter>();
+    for (const row of parts.flatMap(chargesOf)) {
+      const periodStart = Number(row.period_start);
+      if (!isMeant(periodStart)) continue;
+      const subscriber = row.subscriber as Uint8Array;
+      const [usedOctets, carry] = [Number(row.used_octets_after), Number(row.carry_after)];
+      const key = `${hex(subscriber)} ${row.plan_id} ${periodStart}`;
+      const known = counters.get(key);
+      const isGreater =
+        known === undefined ||
+        usedOctets > known.usedOctets ||
+        (usedOctets === known.usedOctets && carry > known.carry);
+      if (isGreater) counters.set(key, { subscriber, planId: String(row.plan_id), periodStart, usedOctets, carry });
+    }
+    return [...counters.values()];
+  }
+
+  seen(lane: string, fromOrdinal: number, toOrdinal: number): RestoredIdentity[] {
+    return this.#lane(lane)
+      .flatMap(({ numbers, seen, seenNodes }) =>
+        seen.map(({ row, node, sequence, fingerprint }) => ({
+          ordinal: numbers.lane_position + row,
+          nodeId: seenNodes[node],
+          sequence,
+          fingerprint,
+        })),
+      )
+      .filter(({ ordinal }) => ordinal >= fromOrdinal && ordinal < toOrdinal)
+      .sort((a, b) => a.ordinal - b.ordinal);
+  }
+
+  moves(lane: string, laneSequence: number): BookedMove[] {
+    const batch = this.#lane(lane).find(({ numbers }) => numbers.lane_sequence === laneSequence);
+    if (batch === undefined) throw new Error(`lane ${lane} has no batch ${laneSequence}`);
+    const { topic, partition } = batch;
+    const moves = new Map<string, BookedMove>();
+    const rows = this.#lane(lane)
+      .filter((part) => part.topic === topic && part.partition === partition)
+      .flatMap(chargesOf)
+      .filter(({ offset }) => Number(offset) >= batch.numbers.first_offset && Number(offset) <= batch.lastOffset);
+    for (const row of rows) {
+      const [subscriber, offset] = [hex(row.subscriber as Uint8Array), Number(row.offset)];
+      const move: BookedMove = {
+        subscriber,
+        planId: String(row.plan_id),
+        planVersion: Number(row.plan_version),
+        periodStart: Number(row.period_start),
+        usedOctets: Number(row.used_octets_after),
+        topic,
+        partition,
+        offset,
+      };
+      const key = `${subscriber} ${move.planId} ${move.periodStart}`;
+      const known = moves.get(key) ?? move;
+      const last = known.offset > offset ? known : move;
+      moves.set(key, { ...last, usedOctets: Math.max(known.usedOctets, move.usedOctets) });
+    }
+    return [...moves.values()].sort((a, b) => a.offset - b.offset);
+  }
+
+  suspensions(): Suspensions {
+    return { sponsorIds: this.suspendedAsOf(this.suspensionFacts.length), number: this.suspensionFacts.length };
+  }
+
+  suspendedAsOf(number: number): Set<string> {
+    const sponsorIds = new Set<string>();
+    for (const { sponsorId, suspended } of this.suspensionFacts.slice(0, number)) {
+      if (suspended) sponsorIds.add(sponsorId);
+      else sponsorIds.delete(sponsorId);
+    }
+    return sponsorIds;
+  }
+
+  #cursorInLane({ lane, topic, partition }: TopicPartition): number {
+    const parts = this.#lane(lane).filter((part) => part.topic === topic && part.partition === partition);
+    return Math.max(-1, ...parts.map(({ lastOffset }) => lastOffset));
+  }
+
+  #lane(lane: string): Part[] {
+    return this.parts.filter((part) => part.lane === lane);
+  }
+}
+
+export function chargesOf({ rows }: Part): NativeRow[] {
+  return rows.filter(({ kind }) => kind === KINDS.charge);
+}
+
+export function hex(octets: Uint8Array): string {
+  return Buffer.from(octets).toString('hex');
+}
+
+function partOf(block: JournalBlock): Part {
+  const { log, bookingDay, chainedDay, laneSequence } = block;
+  const rows = nativeRows(block.bytes);
+  const batches = rows.filter(({ kind }) => kind === KINDS.batch);
+  const [batch] = batches;
+  if (batches.length !== 1) throw new Error(`${batches.length} batch rows in a block`);
+  const numbers = batch.batch_numbers as readonly number[];
+  const texts = batch.batch_texts as readonly string[];
+  return {
+    ...log,
+    bookingDay,
+    chainedDay,
+    month: new Date(chainedDay * DAY_MS).toISOString().slice(0, 7),
+    token: `${log.lane}@${laneSequence - 1}`,
+    rows: rows.filter((row) => row !== batch),
+    lastOffset: Number(batch.offset),
+    numbers: Object.fromEntries(BATCH_NUMBERS.map((name, at) => [name, numbers[at]])),
+    texts: Object.fromEntries(BATCH_TEXTS.map((name, at) => [name, texts[at]])),
+    outcomes: batch.outcomes as readonly NativeRow[],
+    seenNodes: batch.seen_nodes as readonly string[],
+    seen: batch.seen as unknown as Part['seen'],
+  };
+}

@@ -1,0 +1,97 @@
+import type { LogBounds, RawRecord } from '../sources/source.ts';
+
+export interface FetchedBatch {
+  records: readonly RawRecord[];
+  /** With the offsets behind the last record that no record has: control records, and what compaction took. */
+  lastOffset: number;
+  highWatermark: number;
+}
+
+interface Log {
+  records: RawRecord[];
+  startOffset: number;
+  endOffset: number;
+}
+
+/**
+ * The topic of flow records, with all that it ever held. `incarnation` counts how often it was made: the journal books the
+ * second one as `topic~2`.
+ */
+export class SimulatedTopic {
+  readonly name: string;
+  readonly partitions: number;
+  incarnation = 1;
+  /** By the name that the journal has for it, `topic-partition`: every record that was ever there. */
+  readonly history = new Map<string, RawRecord[]>();
+  /** The same, records that retention took. */
+  readonly deletedBelow = new Map<string, number>();
+  #logs: Log[];
+
+  constructor(name: string, partitions: number) {
+    this.name = name;
+    this.partitions = partitions;
+    this.#logs = emptyLogs(partitions);
+  }
+
+  /** The name under which the journal books the topic as it is now. */
+  get bookedName(): string {
+    return this.incarnation === 1 ? this.name : `${this.name}~${this.incarnation}`;
+  }
+
+  /** Appends a record behind `hole` offsets that no record has. */
+  append(partition: number, record: Omit<RawRecord, 'offset'>, hole: number): void {
+    const log = this.#logs[partition];
+    const stored = { ...record, offset: log.endOffset + hole };
+    log.records.push(stored);
+    log.endOffset = stored.offset + 1;
+    const key = `${this.bookedName}-${partition}`;
+    const history = this.history.get(key) ?? [];
+    history.push(stored);
+    this.history.set(key, history);
+  }
+
+  /** Offsets at the end of a log that no record has. */
+  appendHole(partition: number, offsets: number): void {
+    this.#logs[partition].endOffset += offsets;
+  }
+
+  bounds(): Map<number, LogBounds> {
+    return new Map(this.#logs.map(({ startOffset, endOffset }, partition) => [partition, { startOffset, endOffset }]));
+  }
+
+  lastRecordOffset(partition: number): number {
+    return this.#logs[partition].records.at(-1)?.offset ?? -1;
+  }
+
+  /**
+   * At most so many records from an offset on; null when there are none. An offset that the log does not have is answered
+   * from the log's start, as a consumer does that resets to the earliest.
+   */
+  fetch(partition: number, offset: number, most: number): FetchedBatch | null {
+    const { records, startOffset, endOffset } = this.#logs[partition];
+    const from = offset < startOffset || offset > endOffset ? startOffset : offset;
+    const first = records.findIndex((record) => record.offset >= from);
+    if (first < 0) return null;
+    const fetched = records.slice(first, first + most);
+    const next = records[first + most]?.offset ?? endOffset;
+    return { records: fetched, lastOffset: next - 1, highWatermark: endOffset };
+  }
+
+  /** Deletes what is below an offset. */
+  retain(partition: number, fromOffset: number): void {
+    const log = this.#logs[partition];
+    log.startOffset = Math.min(Math.max(log.startOffset, fromOffset), log.endOffset);
+    log.records = log.records.filter(({ offset }) => offset >= log.startOffset);
+    this.deletedBelow.set(`${this.bookedName}-${partition}`, log.startOffset);
+  }
+
+  /** Deletes the topic and makes it anew, empty. */
+  recreate(): void {
+    this.incarnation++;
+    this.#logs = emptyLogs(this.partitions);
+  }
+}
+
+function emptyLogs(partitions: number): Log[] {
+  return Array.from({ length: partitions }, () => ({ records: [], startOffset: 0, endOffset: 0 }));
+}

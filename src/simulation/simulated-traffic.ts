@@ -1,0 +1,125 @@
+import type { Catalogue } from '../billing/catalogue.ts';
+import { parseCatalogue } from '../billing/catalogue-compile.ts';
+import type { FlowRecord } from '../billing/flow-record.ts';
+import type { Random } from '../generator/random.ts';
+import type { RawRecord } from '../sources/source.ts';
+import { MAX_RECORD_OCTETS } from './simulated-source.ts';
+
+const HOUR_MS = 60 * 60 * 1000;
+const DAY_MS = 24 * HOUR_MS;
+/** Two days before a month ends: batches of one lane stand in several ClickHouse partitions. */
+export const BEGIN_MS = Date.UTC(2026, 10, 29);
+const SUBSCRIBERS = 6;
+const CATALOGUE = `
+sponsors:
+  - { id: acme, name: Acme, currency: USD, creditLimit: "1000" }
+  - { id: bolt, name: Bolt, currency: JPY, creditLimit: "1000" }
+applications:
+  - { id: chat, sponsor: acme, match: any, tags: [CHAT], prefixes: [198.51.100.0/24] }
+  - { id: maps, sponsor: bolt, match: any, tags: [MAPS], prefixes: [203.0.113.0/24] }
+plans:
+  - id: chat-day
+    application: chat
+    version: 1
+    effectiveFrom: 2026-01-01T00:00:00Z
+    effectiveTo: null
+    period: day
+    timeZone: UTC
+    content: { unknown: 3333, video: 5000 }
+    quotaOctets: 20000
+    notifyAt: [5000, 10000]
+    tiers: [{ upToOctets: 6000, pricePerMiB: "99.123457" }, { upToOctets: null, pricePerMiB: "0.05" }]
+  - id: maps-month
+    application: maps
+    version: 1
+    effectiveFrom: 2026-01-01T00:00:00Z
+    effectiveTo: null
+    period: month
+    timeZone: UTC
+    content: { unknown: 10000, text: 1 }
+    quotaOctets: 90000
+    notifyAt: [10000]
+    tiers: [{ upToOctets: null, pricePerMiB: "3.3" }]
+`;
+
+/** Two sponsors, each with a quota: one a day, one a month. */
+export function simulatedCatalogue(): Catalogue {
+  const { catalogue, faults } = parseCatalogue(CATALOGUE, 'simulation.yaml');
+  if (catalogue === undefined) throw new Error(JSON.stringify(faults));
+  return catalogue;
+}
+
+/** The records of one partition as they come in: some late, some repeated, some in conflict, some that nobody can read. */
+export class SimulatedTraffic {
+  readonly #random: Random;
+  readonly #partition: number;
+  readonly #sent: FlowRecord[] = [];
+  #timestampMs = BEGIN_MS;
+  #sequence = 0;
+
+  constructor(random: Random, partition: number) {
+    this.#random = random;
+    this.#partition = partition;
+  }
+
+  next(): Omit<RawRecord, 'offset'> {
+    const random = this.#random;
+    this.#timestampMs += random.integer(0, 6 * HOUR_MS);
+    const kind = random.weighted([85, 5, 3, 2, 2, 2, 1]);
+    const before = this.#sent.length > 0 ? random.pick(this.#sent) : this.#fresh();
+    switch (kind) {
+      case 1:
+        return this.#raw(before);
+      case 2:
+        return this.#raw({ ...before, uplinkOctets: before.uplinkOctets + 1 });
+      case 3:
+        return this.#octets(Buffer.from('{"nodeId":'));
+      case 4:
+        return this.#raw({ ...this.#fresh(), downlinkOctets: -1 });
+      case 5:
+        return this.#octets(Buffer.alloc(MAX_RECORD_OCTETS + 1, 'x'));
+      case 6:
+        return this.#octets(Buffer.alloc(0));
+      default: {
+        const record = this.#fresh();
+        this.#sent.push(record);
+        return this.#raw(record);
+      }
+    }
+  }
+
+  #fresh(): FlowRecord {
+    const random = this.#random;
+    const startTime = this.#timestampMs - random.pick([1, 1, 1, HOUR_MS, DAY_MS, 3 * DAY_MS, 45 * DAY_MS]);
+    const subscriber = this.#partition * SUBSCRIBERS + random.integer(1, SUBSCRIBERS);
+    return {
+      nodeId: `gw-${this.#partition}-${random.integer(1, 2)}`,
+      localSequenceNumber: ++this.#sequence,
+      chargingId: 1,
+      recordSequenceNumber: 1,
+      servedMsisdn: `9990000${String(subscriber).padStart(4, '0')}`,
+      servedImsi: null,
+      startTime,
+      endTime: startTime + 1000,
+      terminalIp: '10.0.0.1',
+      terminalPort: 40_000,
+      remoteIp: random.pick(['198.51.100.7', '198.51.100.8', '203.0.113.9', '192.0.2.1']),
+      remotePort: 443,
+      protocol: 6,
+      zeroRatingTag: random.pick([null, null, null, 'CHAT']),
+      contentType: random.pick([null, null, 'text', 'video']),
+      ratingGroup: null,
+      serviceIdentifier: null,
+      uplinkOctets: random.integer(0, 3000),
+      downlinkOctets: random.integer(0, 9000),
+    };
+  }
+
+  #raw(record: FlowRecord): Omit<RawRecord, 'offset'> {
+    return { ...this.#octets(Buffer.from(JSON.stringify(record))), key: Buffer.from(record.servedMsisdn) };
+  }
+
+  #octets(value: Uint8Array): Omit<RawRecord, 'offset'> {
+    return { timestampMs: this.#timestampMs, key: null, value };
+  }
+}
