@@ -1,0 +1,36 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { reportFailure } from '../commands/failure.ts';
+import { type ChaosOptions, runChaos } from './chaos.ts';
+import { runWithOwnMounts } from './own-mounts.ts';
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('expected a whole number');
+  return value;
+}
+
+const program = new Command('chaos')
+  .description('breaks a real broker, a real ClickHouse and real engines, and checks that the journal holds')
+  .option('--faults <count>', 'how many faults; 200, with --short 25, with --control 40', wholeNumber)
+  .option('--seed <number>', 'what the faults are drawn from; a new one each time', wholeNumber)
+  .option('--short', 'only faults that are soon over, and fewer of them: for every change')
+  .addOption(
+    new Option('--control <guard>', 'takes one guard of the journal away; succeeds when the invariants notice').choices(
+      ['guard', 'token'],
+    ),
+  )
+  .option('--keep', 'leaves logs and data behind')
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 the invariants hold (with --control: they noticed), 1 they do not, 2 it could not run.',
+  )
+  .action(async (options: ChaosOptions) => {
+    process.exitCode = (await runWithOwnMounts()) ?? (await runChaos(options));
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  reportFailure(error);
+  process.exitCode = 2;
+}

@@ -1,0 +1,49 @@
+import { type ClickHouseProcess, startClickHouseProcess } from '../testing/clickhouse-process.ts';
+
+/** ClickHouse in a process of its own that can be killed, and comes back over the same data and on the same port. */
+export class ChaosStore {
+  readonly #path: string;
+  readonly #port: number;
+  #process: ClickHouseProcess | null = null;
+  /** How often it ended though nobody had ended it. */
+  died = 0;
+
+  constructor(path: string, port: number) {
+    this.#path = path;
+    this.#port = port;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  async start(): Promise<void> {
+    this.#process = await startClickHouseProcess({ path: this.#path, port: this.#port });
+  }
+
+  async kill(): Promise<void> {
+    await this.#process?.kill();
+    this.#process = null;
+  }
+
+  async stop(): Promise<void> {
+    await this.#process?.stop();
+    this.#process = null;
+  }
+
+  /** Starts it again if it has ended. */
+  async revive(): Promise<void> {
+    if (this.#process !== null && isAlive(this.#process.pid)) return;
+    this.died++;
+    await this.start();
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,33 @@
+export interface EngineConfig {
+  catalogue: string;
+  brokers: readonly string[];
+  topic: string;
+  sessionTimeoutMs: number;
+  storeUrl: string;
+  database: string;
+}
+
+/** The configuration file of engines and audit. Batches are small, so that there are many for the faults to hit. */
+export function engineConfig({
+  catalogue,
+  brokers,
+  topic,
+  sessionTimeoutMs,
+  storeUrl,
+  database,
+}: EngineConfig): string {
+  return `catalogue: ${catalogue}
+source:
+  kafka:
+    brokers: [${brokers.map((broker) => `"${broker}"`).join(', ')}]
+    topic: ${topic}
+    groupId: chaos
+    maxWaitMs: 100
+    sessionTimeoutMs: ${sessionTimeoutMs}
+    heartbeatIntervalMs: 500
+    rebalanceTimeoutMs: 10000
+store: { url: "${storeUrl}", database: ${database} }
+quotaUpdates: { topic: ${topic}-quota }
+batch: { maxRecords: 100, maxDelayMs: 100 }
+`;
+}

@@ -1,0 +1,35 @@
+import { reportFailure } from '../commands/failure.ts';
+import { openStore } from '../commands/open-store.ts';
+import { readCatalogue, readConfig } from '../commands/read-config.ts';
+import { type EngineParts, runEngine } from '../commands/run-engine.ts';
+import { createLogger } from '../platform/logger.ts';
+import { Progress } from '../platform/progress.ts';
+import { parseFailpoint, withFailpoint } from './failpoints.ts';
+
+// Usage: node engine-main.js CONFIG. `zerorate run --config CONFIG`, but for the failpoint that CHAOS_FAILPOINT names: the
+// engine itself has none.
+async function main(file: string | undefined): Promise<void> {
+  const config = readConfig(file === undefined ? {} : { config: file });
+  const catalogue = readCatalogue(config.catalogue);
+  const logger = createLogger(config.log);
+  const progress = new Progress(process.stderr, () => {});
+  const store = await openStore(config.store, { create: true });
+  try {
+    await runEngine({ config, catalogue, store, logger, progress }, failpointOf(process.env.CHAOS_FAILPOINT));
+  } finally {
+    await store.close();
+  }
+}
+
+/** Nothing of this process comes after its own signal, so no port sees a call that a failpoint stopped. */
+function failpointOf(text: string | undefined): (parts: EngineParts) => EngineParts {
+  if (text === undefined || text === '') return (parts) => parts;
+  const failpoint = parseFailpoint(text);
+  return (parts) => withFailpoint(parts, failpoint, (signal) => process.kill(process.pid, signal));
+}
+
+try {
+  await main(process.argv[2]);
+} catch (error) {
+  process.exitCode = reportFailure(error);
+}

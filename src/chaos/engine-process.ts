@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { builtModule } from '../testing/built.ts';
+
+// An engine must not outlive the harness, however that ends, and a stopped one hears of nothing. The harness holds the
+// write end of the engine's standard input; when that is gone a watcher kills the engine. `exec` gives the engine the
+// shell's own pid.
+const DIE_WITH_PARENT = 'exec 3<&0; (cat <&3 >/dev/null; kill -9 $$ 2>/dev/null) & exec "$@" </dev/null 3<&-';
+
+export interface EngineProcessOptions {
+  /** The configuration file. */
+  config: string;
+  environment: Readonly<Record<string, string>>;
+  /** Every line that it logs goes here, too. */
+  log: Writable;
+  onLine: (line: string) => void;
+}
+
+export interface EngineExit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/** One engine, in a process of its own. */
+export class EngineProcess {
+  readonly #child: ChildProcess;
+  readonly pid: number;
+  readonly exited: Promise<EngineExit>;
+
+  private constructor(child: ChildProcess, pid: number, onLine: (line: string) => void) {
+    this.#child = child;
+    this.pid = pid;
+    this.exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
+    createInterface({ input: child.stderr as Readable }).on('line', onLine);
+  }
+
+  static async start({ config, environment, log, onLine }: EngineProcessOptions): Promise<EngineProcess> {
+    const command = [process.execPath, await builtModule('chaos/engine-main.js'), config];
+    const child = spawn('sh', ['-c', DIE_WITH_PARENT, 'sh', ...command], {
+      env: { ...process.env, ...environment },
+      stdio: ['pipe', 'ignore', 'pipe'],
+    });
+    if (child.pid === undefined) throw new Error('an engine has no pid: is there no `sh`?');
+    return new EngineProcess(child, child.pid, (line) => {
+      log.write(`${line}\n`);
+      onLine(line);
+    });
+  }
+
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Nothing happens to one that has ended: its pid may be another's now. */
+  signal(name: NodeJS.Signals): void {
+    if (this.isRunning) this.#child.kill(name);
+  }
+
+  /** Asks it to stop, as an operator would; kills it when it takes longer than `graceMs`. */
+  async stop(graceMs: number): Promise<EngineExit> {
+    this.signal('SIGCONT');
+    this.signal('SIGTERM');
+    const timer = setTimeout(() => this.signal('SIGKILL'), graceMs);
+    const exit = await this.exited;
+    clearTimeout(timer);
+    return exit;
+  }
+
+  /** Whether a SIGSTOP holds it. */
+  get isPaused(): boolean {
+    return this.#status('State')?.startsWith('T') ?? false;
+  }
+
+  /** The most memory that it ever held; null when it has ended. */
+  get peakRssOctets(): number | null {
+    const text = this.#status('VmHWM');
+    return text === null ? null : Number.parseInt(text, 10) * 1024;
+  }
+
+  #status(field: string): string | null {
+    if (!this.isRunning) return null;
+    try {
+      const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
+      return new RegExp(`^${field}:\\s+(.*)$`, 'm').exec(status)?.[1] ?? null;
+    } catch {
+      // It has ended just now.
+      return null;
+    }
+  }
+}

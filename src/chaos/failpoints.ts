@@ -1,0 +1,81 @@
+import type { EngineParts } from '../commands/run-engine.ts';
+
+/** Where an engine can be stopped: before or after a call of one of its ports. */
+export const FAILPOINTS = [
+  'before_insert',
+  'after_insert',
+  'before_digest_at',
+  'after_digest_at',
+  'before_publish',
+  'after_publish',
+  'before_claim',
+  'after_claim',
+  'before_head',
+  'before_counters',
+  'before_seen',
+  'before_cursor',
+  'before_acknowledge',
+] as const;
+export type FailpointName = (typeof FAILPOINTS)[number];
+
+/** `kill`: SIGKILL of itself. `stop`: SIGSTOP of itself; whoever sends SIGCONT has made a zombie of it. */
+export type FailpointAction = 'kill' | 'stop';
+
+export interface Failpoint {
+  name: FailpointName;
+  /** The how-manieth time it is reached, from 1. */
+  time: number;
+  action: FailpointAction;
+}
+
+/** `name:time:action`, such as `after_insert:3:kill`. */
+export function formatFailpoint({ name, time, action }: Failpoint): string {
+  return `${name}:${time}:${action}`;
+}
+
+/** Throws when the text is none. */
+export function parseFailpoint(text: string): Failpoint {
+  const [name = '', time = '', action = ''] = text.split(':');
+  const isKnown = (FAILPOINTS as readonly string[]).includes(name) && /^[1-9]\d*$/.test(time);
+  if (!isKnown || (action !== 'kill' && action !== 'stop')) {
+    throw new RangeError(`"${text}" is no failpoint; expected name:time:kill or name:time:stop`);
+  }
+  return { name: name as FailpointName, time: Number(time), action };
+}
+
+/** The same ports; at its time the failpoint ends or pauses this process, before the call goes any further. */
+export function withFailpoint(
+  parts: EngineParts,
+  failpoint: Failpoint,
+  signal: (name: 'SIGKILL' | 'SIGSTOP') => void,
+): EngineParts {
+  let left = failpoint.time;
+  const reach = (point: string) => {
+    if (point !== failpoint.name || --left !== 0) return;
+    signal(failpoint.action === 'kill' ? 'SIGKILL' : 'SIGSTOP');
+  };
+  return {
+    ...parts,
+    journal: adorned(parts.journal, reach),
+    publisher: adorned(parts.publisher, reach),
+    source: adorned(parts.source, reach),
+  };
+}
+
+function adorned<T extends object>(port: T, reach: (point: string) => void): T {
+  return new Proxy(port, {
+    get(target, key) {
+      const method: unknown = Reflect.get(target, key, target);
+      if (typeof method !== 'function' || typeof key !== 'string') return method;
+      const point = key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+      return (...values: unknown[]) => {
+        reach(`before_${point}`);
+        // The target and not the proxy: only the object itself can see its private fields.
+        const result: unknown = method.apply(target, values);
+        if (!(result instanceof Promise)) return result;
+        // After a failure too: an insert whose acknowledgement was lost may have landed.
+        return result.finally(() => reach(`after_${point}`));
+      };
+    },
+  });
+}

@@ -1,0 +1,27 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+const INSIDE = 'CHAOS_OWN_MOUNTS';
+
+/**
+ * Only root may mount a small disk; but where users may have namespaces of their own, a process is root in its own. Runs
+ * this program again in such a namespace and resolves with its exit code; with null where that is not needed or not
+ * possible, and it is for this process to go on.
+ */
+export async function runWithOwnMounts(): Promise<number | null> {
+  if (process.getuid?.() === 0 || process.env[INSIDE] !== undefined) return null;
+  try {
+    execFileSync('unshare', ['-Urm', 'true'], { stdio: 'ignore' });
+  } catch {
+    return null;
+  }
+  const child = spawn('unshare', ['-Urm', process.execPath, ...process.execArgv, ...process.argv.slice(1)], {
+    stdio: 'inherit',
+    env: { ...process.env, [INSIDE]: '1' },
+  });
+  const passOn = (signal: NodeJS.Signals) => child.kill(signal);
+  process.on('SIGINT', passOn);
+  process.on('SIGTERM', passOn);
+  const [code] = await once(child, 'exit');
+  return code ?? 1;
+}

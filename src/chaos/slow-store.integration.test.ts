@@ -1,0 +1,155 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import type { Kafka } from 'kafkajs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { auditJournal } from '../audit/audit.ts';
+import { ClickHouseEvidence } from '../audit/clickhouse-evidence.ts';
+import { parseCatalogue } from '../billing/catalogue-compile.ts';
+import { produceRecords } from '../generator/produce-records.ts';
+import { createKafka } from '../platform/kafka.ts';
+import { packagePath } from '../platform/package-paths.ts';
+import { openServerStore } from '../platform/server-store.ts';
+import { type ClickHouseProcess, startClickHouseProcess } from '../testing/clickhouse-process.ts';
+import { freePort } from '../testing/free-port.ts';
+import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
+import { EngineProcess } from './engine-process.ts';
+import { FaultProxy } from './fault-proxy.ts';
+import { becomesTrue } from './wait.ts';
+
+const CATALOGUE = packagePath('fixtures/demo/catalogue.yaml');
+const LONG_MS = 120_000;
+
+let folder: string;
+let broker: KafkaServer;
+let kafka: Kafka;
+let clickhouse: ClickHouseProcess;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'zerorate-slow-'));
+  [broker, clickhouse] = await Promise.all([startKafka(), startClickHouseProcess()]);
+  kafka = createKafka({ brokers: broker.brokers, clientId: 'slow' });
+});
+afterAll(async () => {
+  await clickhouse?.kill();
+  await broker?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function createTopic(topic: string): Promise<void> {
+  const admin = kafka.admin();
+  await admin.connect();
+  await admin.createTopics({ topics: [{ topic, numPartitions: 4, replicationFactor: 1 }] });
+  await admin.disconnect();
+}
+
+async function produce(topic: string, seed: number, records: number): Promise<void> {
+  const producer = kafka.producer({ allowAutoTopicCreation: false });
+  await producer.connect();
+  const { catalogue } = parseCatalogue(readFileSync(CATALOGUE, 'utf8'), CATALOGUE);
+  const times = { startTimeMs: Date.UTC(2026, 9, 1), endTimeMs: Date.UTC(2026, 10, 1) };
+  const targets = catalogue?.applications ?? [];
+  await produceRecords({ producer, topic, options: { seed, records, subscribers: 50, targets, ...times } });
+  await producer.disconnect();
+}
+
+interface Started {
+  engine: EngineProcess;
+  /** Records. */
+  booked: () => number;
+}
+
+interface StartOptions {
+  topic: string;
+  storeUrl?: string;
+  database: string;
+  healthPort?: number;
+  maxRecords: number;
+}
+
+async function startEngine(options: StartOptions): Promise<Started> {
+  const { topic, storeUrl = clickhouse.url, database, healthPort, maxRecords } = options;
+  const config = join(folder, `${database}.yaml`);
+  await writeFile(
+    config,
+    `catalogue: ${CATALOGUE}
+source: { kafka: { brokers: ["${broker.brokers.join('", "')}"], topic: ${topic}, groupId: ${database}, maxWaitMs: 100 } }
+store: { url: "${storeUrl}", database: ${database} }
+quotaUpdates: { topic: quota-${database} }
+batch: { maxRecords: ${maxRecords}, maxDelayMs: 100 }
+${healthPort === undefined ? '' : `health: { port: ${healthPort} }`}
+`,
+  );
+  let booked = 0;
+  const engine = await EngineProcess.start({
+    config,
+    environment: { ZERORATE_PSEUDONYM_KEY: '5a'.repeat(32), ZERORATE_LOG_LEVEL: 'debug' },
+    log: new PassThrough().resume(),
+    onLine(line) {
+      const counts = /"records":(\{[^}]*\}),"msg":"booked"/.exec(line)?.[1];
+      if (counts === undefined) return;
+      booked += Object.values<number>(JSON.parse(counts)).reduce((sum, count) => sum + count, 0);
+    },
+  });
+  return { engine, booked: () => booked };
+}
+
+const readiness = async (port: number) => {
+  const response = await fetch(`http://127.0.0.1:${port}/ready`).catch(() => null);
+  const body = (await response?.json()) as { problems?: Record<string, string> } | undefined;
+  return { status: response?.status ?? 0, problems: body?.problems ?? {} };
+};
+
+test('with a store that has gone silent the engine says so, stops when it is told to, and nothing is lost', async () => {
+  const healthPort = await freePort();
+  const options = { topic: 'hung', database: 'hung', healthPort, maxRecords: 200 };
+  await createTopic('hung');
+  await produce('hung', 1, 1000);
+  const first = await startEngine(options);
+  expect(await becomesTrue(() => first.booked() === 1000, LONG_MS)).toBe(true);
+  expect(await readiness(healthPort)).toEqual({ status: 200, problems: {} });
+
+  process.kill(clickhouse.pid, 'SIGSTOP');
+  await produce('hung', 2, 1000);
+  expect(await becomesTrue(async () => (await readiness(healthPort)).status === 503, LONG_MS)).toBe(true);
+  expect((await readiness(healthPort)).problems).toHaveProperty('store');
+  first.engine.signal('SIGTERM');
+  // By itself, though the store never answers: nobody has to kill it.
+  expect(await first.engine.exited).toMatchObject({ signal: null });
+  process.kill(clickhouse.pid, 'SIGCONT');
+
+  const second = await startEngine(options);
+  const store = await openServerStore(
+    { url: clickhouse.url, database: 'hung', username: 'default', password: '' },
+    { create: false },
+  );
+  const read = async () => Number((await store.query('SELECT sum(records_read) AS n FROM batches'))[0].n);
+  expect(await becomesTrue(async () => (await read()) === 2000, LONG_MS)).toBe(true);
+  await second.engine.stop(LONG_MS);
+  const faults = [];
+  for await (const fault of auditJournal(new ClickHouseEvidence(store))) faults.push(fault);
+  await store.close();
+  expect(faults).toEqual([]);
+});
+
+test('a store that is slow costs time, not memory: partitions are paused while their batches wait', async () => {
+  const records = 200_000;
+  await createTopic('slow');
+  await produce('slow', 3, records);
+  const proxy = new FaultProxy({ upstream: clickhouse.url });
+  await proxy.start();
+  const peakOctets: number[] = [];
+  for (const database of ['slow_fast', 'slow_slow']) {
+    if (database === 'slow_slow') proxy.arm({ kind: 'slow', delayMs: 1000 }, 'insert', 1000);
+    const { engine, booked } = await startEngine({ topic: 'slow', database, storeUrl: proxy.url, maxRecords: 10_000 });
+    expect(await becomesTrue(() => booked() === records, LONG_MS)).toBe(true);
+    peakOctets.push(engine.peakRssOctets ?? Number.NaN);
+    await engine.stop(LONG_MS);
+  }
+  await proxy.stop();
+  const [fast, slow] = peakOctets;
+  console.log(`peak memory: ${Math.round(fast / 2 ** 20)} MiB, with a slow store ${Math.round(slow / 2 ** 20)} MiB`);
+  expect(slow / fast).toBeLessThan(1.5);
+});

@@ -1,0 +1,74 @@
+import { execFile } from 'node:child_process';
+import { mkdir, open, rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const CHUNK = Buffer.alloc(2 ** 20);
+
+/** A file system of its own for ClickHouse's data, so that it can be full while nothing else is. */
+export interface SmallDisk {
+  /** Directory for the data. */
+  path: string;
+  /** Null: it can be filled; else why it cannot. */
+  whyNot: string | null;
+  /** Takes every octet that is left. */
+  fill(): Promise<void>;
+  /** Gives them back. */
+  clear(): Promise<void>;
+  usedOctets(): Promise<number>;
+  /** Takes the file system away, with what it holds. */
+  remove(): Promise<void>;
+}
+
+/** A tmpfs of that size where this process may mount one; else a plain directory, which says why it cannot be filled. */
+export async function makeSmallDisk(path: string, sizeOctets: number): Promise<SmallDisk> {
+  await mkdir(path, { recursive: true });
+  const whyNot = await mountFault(path, sizeOctets);
+  const ballast = join(path, 'ballast');
+
+  return {
+    path,
+    whyNot,
+    async fill() {
+      if (whyNot === null) await fillUp(ballast);
+    },
+    clear: () => rm(ballast, { force: true }),
+    async usedOctets() {
+      const { blocks, bfree, bsize } = await statfs(path);
+      return (blocks - bfree) * bsize;
+    },
+    async remove() {
+      // Lazily: what a process that is just ending still has open must not keep it.
+      if (whyNot === null) await run('umount', ['-l', path]);
+      await rm(path, { recursive: true, force: true });
+    },
+  };
+}
+
+async function mountFault(path: string, sizeOctets: number): Promise<string | null> {
+  if (process.getuid?.() !== 0) return 'not possible here: needs root';
+  try {
+    await run('mount', ['-t', 'tmpfs', '-o', `size=${sizeOctets}`, 'tmpfs', path]);
+    return null;
+  } catch (error) {
+    return `not possible here: ${(error as Error).message.trim().split('\n').at(-1)}`;
+  }
+}
+
+async function fillUp(ballast: string): Promise<void> {
+  const file = await open(ballast, 'a');
+  try {
+    // What the engine of the store gives back meanwhile is taken, too: a few octets at the end.
+    for (let octets = CHUNK.length; octets >= 1; ) {
+      try {
+        await file.write(CHUNK, 0, octets);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+        octets = Math.floor(octets / 2);
+      }
+    }
+  } finally {
+    await file.close();
+  }
+}

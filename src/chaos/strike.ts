@@ -1,0 +1,149 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { EngineSlot } from './engine-slot.ts';
+import type { Failpoint } from './failpoints.ts';
+import type { Fault } from './schedule.ts';
+import { becomesTrue } from './wait.ts';
+import type { World } from './world.ts';
+
+const REACHED_WITHIN_MS = 30_000;
+const START_AGAIN_MS = 200;
+const REQUESTS_WITHIN_MS = 15_000;
+const VISIT_MS = 1000;
+/** Longer than the group waits for a silent engine. */
+const BEYOND_SESSION_MS = 1500;
+
+/** How often the fault was done, in words; it is over, and everything is as before. */
+export type Struck = string;
+
+type FaultOf<K extends Fault['kind']> = Extract<Fault, { kind: K }>;
+
+/** Does the fault and heals it. `engine`: the one that it is done to, where it is done to one. */
+export function strike(world: World, fault: Fault, engine: EngineSlot): Promise<Struck> {
+  const { turns } = world;
+  switch (fault.kind) {
+    case 'failpoint':
+      return turns.inTurn(engine.name, () => reachFailpoint(world, engine, fault.failpoint));
+    case 'kill':
+      return turns.inTurn(engine.name, () => kill(engine));
+    case 'zombie':
+      return turns.inTurn(engine.name, () => makeZombie(engine, fault));
+    case 'restart':
+      return turns.inTurn(engine.name, () => restart(engine));
+    case 'broker_restart':
+      return turns.inTurn('broker', () => restartBroker(world));
+    case 'churn':
+      return turns.inTurn('visitor', () => churn(world, fault));
+    case 'store_down':
+      return turns.inTurn('store', () => refuseStore([...world.engines, world.visitor], fault.downMs));
+    case 'store_cut_off':
+      return turns.inTurn('store', () => refuseStore([engine], fault.downMs));
+    case 'store_killed':
+      return turns.inTurn('store', () => killStore(world, fault));
+    case 'disk_full':
+      return turns.inTurn('store', () => fillDisk(world, fault));
+    case 'requests':
+      return strikeRequests(engine, fault);
+  }
+}
+
+async function reachFailpoint(world: World, engine: EngineSlot, failpoint: Failpoint): Promise<Struck> {
+  const giveUpAtMs = performance.now() + REACHED_WITHIN_MS;
+  while (performance.now() < giveUpAtMs) {
+    await engine.stop();
+    const started = await engine.start(failpoint);
+    const isOver = () => started.isPaused || !started.isRunning;
+    await becomesTrue(isOver, giveUpAtMs - performance.now());
+    if (started.isPaused) {
+      await pause(world.sessionTimeoutMs + BEYOND_SESSION_MS);
+      started.signal('SIGCONT');
+      return '1';
+    }
+    if (!started.isRunning && (await started.exited).signal === 'SIGKILL') return '1';
+    // It ended of a fault that overlaps, before it came there.
+    await pause(START_AGAIN_MS);
+  }
+  // It must not be reached later, when nobody waits for it.
+  await restart(engine);
+  return 'not reached';
+}
+
+/** The place starts the next one by itself. */
+async function kill(engine: EngineSlot): Promise<Struck> {
+  const { process } = engine;
+  if (process === null) return 'was down';
+  process.signal('SIGKILL');
+  await process.exited;
+  return '1';
+}
+
+async function makeZombie(engine: EngineSlot, { pauseMs }: FaultOf<'zombie'>): Promise<Struck> {
+  const { process } = engine;
+  if (process === null) return 'was down';
+  process.signal('SIGSTOP');
+  await pause(pauseMs);
+  process.signal('SIGCONT');
+  return '1';
+}
+
+async function restart(engine: EngineSlot): Promise<Struck> {
+  const code = await engine.stop();
+  await engine.start();
+  return code === 0 ? '1' : `ended with ${code ?? 'a signal'}`;
+}
+
+async function restartBroker({ broker }: World): Promise<Struck> {
+  if (broker.kill === undefined || broker.restart === undefined) return 'not possible here: not our broker';
+  await broker.kill();
+  await broker.restart();
+  return '1';
+}
+
+/** Joins and leaves every second, by turns with and without a farewell. */
+async function churn({ visitor }: World, { rounds }: FaultOf<'churn'>): Promise<Struck> {
+  for (let round = 1; round <= rounds; round++) {
+    await visitor.start();
+    await becomesTrue(() => visitor.hasPartitions, 5000);
+    await pause(VISIT_MS);
+    if (round % 2 === 0) await visitor.kill();
+    else await visitor.stop();
+  }
+  return String(rounds);
+}
+
+async function refuseStore(engines: readonly EngineSlot[], downMs: number): Promise<Struck> {
+  await Promise.all(engines.map(({ proxy }) => proxy.refuse()));
+  await pause(downMs);
+  await Promise.all(engines.map(({ proxy }) => proxy.start()));
+  return '1';
+}
+
+async function killStore({ store }: World, { downMs }: FaultOf<'store_killed'>): Promise<Struck> {
+  await store.kill();
+  await pause(downMs);
+  await store.start();
+  return '1';
+}
+
+async function fillDisk({ disk, store }: World, { fullMs }: FaultOf<'disk_full'>): Promise<Struck> {
+  if (disk.whyNot !== null) return disk.whyNot;
+  const died = store.died;
+  await disk.fill();
+  // What merges give back meanwhile is taken again: full means full.
+  for (const endAtMs = performance.now() + fullMs; performance.now() < endAtMs; ) {
+    await pause(200);
+    await disk.fill();
+  }
+  await disk.clear();
+  await store.revive();
+  return store.died > died ? '1 (the store ended)' : '1';
+}
+
+async function strikeRequests({ proxy }: EngineSlot, { fault, requests, times }: FaultOf<'requests'>): Promise<Struck> {
+  const armed = proxy.arm(fault, requests, times);
+  await becomesTrue(() => armed.left === 0, REQUESTS_WITHIN_MS);
+  proxy.disarm(armed);
+  // Until the last one is over.
+  if (fault.kind === 'lands_late' || fault.kind === 'slow') await pause(fault.delayMs);
+  if (fault.kind === 'answer_dropped') await pause(fault.hangMs);
+  return String(times - armed.left);
+}

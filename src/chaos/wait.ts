@@ -1,0 +1,27 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+const LOOK_EVERY_MS = 50;
+
+/** Looks again and again. Resolves with whether it came true in time. */
+export async function becomesTrue(isTrue: () => boolean | Promise<boolean>, withinMs: number): Promise<boolean> {
+  const giveUpAtMs = performance.now() + withinMs;
+  while (!(await isTrue())) {
+    if (performance.now() > giveUpAtMs) return false;
+    await pause(LOOK_EVERY_MS);
+  }
+  return true;
+}
+
+/** What one thing can have done to it one at a time, by the thing's name. */
+export class Turns {
+  readonly #last = new Map<string, Promise<unknown>>();
+
+  inTurn<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.#last.get(name) ?? Promise.resolve()).then(work);
+    this.#last.set(
+      name,
+      turn.catch(() => undefined),
+    );
+    return turn;
+  }
+}
