@@ -166,6 +166,27 @@ test('the lane is claimed before the journal is read, and the log is looked at a
   expect([...new Set(calls)]).toEqual(['claim', 'head', 'cursor', 'bounds']);
 });
 
+test('what a fenced engine books while the lane is being read is told by the one that reads', async () => {
+  const rival = worker();
+  await rival.lane.assign(rival.log, noBounds);
+  await rival.lane.deliver(rival.log, records.slice(0, 3), decodeJson);
+  const journal = new ClickHouseJournal(opened.store);
+  const cursor = journal.cursor.bind(journal);
+  let isBooked = false;
+  const late = {
+    async cursor(log: Parameters<typeof cursor>[0]) {
+      if (!isBooked) await rival.lane.flush(rival.log);
+      isBooked = true;
+      return cursor(log);
+    },
+  };
+  const publisher = memoryPublisher();
+  const { lane } = worker({ journal: Object.assign(journal, late), publisher }, {}, rival.log.topic);
+  expect(await lane.assign(rival.log, noBounds)).toBe(3);
+  // No record comes after it: nobody would read the journal again for a long time.
+  expect(publisher.published.map(({ version }) => version)).toEqual([3]);
+});
+
 test('a gap is booked as a fact, once, when it is accepted, and the next batch goes on behind it', async () => {
   const halted = worker();
   await halted.lane.assign(halted.log, noBounds);

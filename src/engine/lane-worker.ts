@@ -77,14 +77,9 @@ export class LaneWorker {
 
   assign(log: TopicPartition, bounds: AskBounds): Promise<number> {
     return this.#inTurn(async () => {
-      const { journal, publisher } = this.#ports;
       // Before the journal is read: what another engine has booked and not published by now, this one publishes.
-      await publisher.claim(this.#name);
-      const { sequence } = await journal.head(this.#name);
-      this.#memory.forgetUnless(sequence);
-      const { head } = await this.#recovered();
-      const booked = bookedLog(log, head.topic);
-      const cursor = await journal.cursor(booked);
+      await this.#ports.publisher.claim(this.#name);
+      const { booked, cursor } = await this.#whereItStands(log);
       const next = whereToGoOn(booked, cursor, await bounds());
       const held = typeof next === 'number' ? { booked, cursor } : await this.#acceptGap(next, cursor);
       this.#held.set(nameOf(log), held);
@@ -120,6 +115,23 @@ export class LaneWorker {
       if (this.#open !== null && nameOf(this.#open.log) === nameOf(log)) this.#forget();
       this.#held.delete(nameOf(log));
     });
+  }
+
+  /**
+   * The log's cursor, from the same journal as the memory is: of a batch that was booked in between the cursor would know,
+   * and nobody would tell its quota updates before the next record comes.
+   */
+  async #whereItStands(log: TopicPartition): Promise<HeldLog> {
+    const { journal } = this.#ports;
+    let { sequence } = await journal.head(this.#name);
+    for (;;) {
+      this.#memory.forgetUnless(sequence);
+      const { head } = await this.#recovered();
+      const booked = bookedLog(log, head.topic);
+      const cursor = await journal.cursor(booked);
+      ({ sequence } = await journal.head(this.#name));
+      if (sequence === head.sequence) return { booked, cursor };
+    }
   }
 
   async #begin(log: TopicPartition, first: RawRecord, decode: Decoder): Promise<OpenBatch> {
