@@ -62,7 +62,9 @@ export class KafkaFeed {
     if (Number(batch.lastOffset()) < position) return true;
     if (Number(batch.firstOffset()) <= position) return false;
     const bounds = (await this.#options.fetchBounds()).get(batch.partition);
-    return bounds === undefined || bounds.startOffset > position;
+    if (bounds === undefined) return true;
+    // A log that ends before this batch is not the one that it was fetched from.
+    return bounds.startOffset > position || bounds.endOffset <= Number(batch.lastOffset());
   }
 
   async #untilHandedOver(partition: KafkaPartition, heartbeat: () => Promise<void>): Promise<void> {
