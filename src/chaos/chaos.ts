@@ -73,7 +73,7 @@ async function breakIt(world: World, options: ChaosOptions, seed: number): Promi
   return found;
 }
 
-async function beginTraffic({ engines, traffic, counts, watch }: World): Promise<void> {
+async function beginTraffic({ engines, traffic, counts }: World): Promise<void> {
   // One after the other: the first one makes the tables.
   await engines[0].start();
   traffic.start();
@@ -82,8 +82,6 @@ async function beginTraffic({ engines, traffic, counts, watch }: World): Promise
   }
   for (const engine of engines.slice(1)) await engine.start();
   await becomesTrue(() => engines.every(({ counts }) => counts.booked > 0), FIRST_BATCH_WITHIN_MS);
-  // The store keeps merged parts for minutes; on a small disk they would be most of what it holds.
-  await watch.command('ALTER TABLE journal MODIFY SETTING old_parts_lifetime = 20');
 }
 
 /** With a control a break is what is wanted, and it is the audit that has to see it. */

@@ -55,6 +55,12 @@ export class JournalWatch {
     return rows.map(([partition, cursor, batches, records]) => ({ partition, cursor, batches, records }));
   }
 
+  /** Whether a part cannot be read: a merge on a full disk may leave an empty one. */
+  async isDamaged(): Promise<boolean> {
+    const response = await fetch(this.#url, { method: 'POST', body: 'SELECT * FROM journal FORMAT Null' });
+    return !response.ok && /Code: 246\b/.test(await response.text());
+  }
+
   async command(sql: string): Promise<void> {
     await this.#ask(sql);
   }

@@ -9,6 +9,7 @@ const REACHED_WITHIN_MS = 30_000;
 const START_AGAIN_MS = 200;
 const REQUESTS_WITHIN_MS = 15_000;
 const VISIT_MS = 1000;
+const MERGED_WITHIN_MS = 2000;
 /** Longer than the group waits for a silent engine. */
 const BEYOND_SESSION_MS = 1500;
 
@@ -124,7 +125,7 @@ async function killStore({ store }: World, { downMs }: FaultOf<'store_killed'>):
   return '1';
 }
 
-async function fillDisk({ disk, store }: World, { fullMs }: FaultOf<'disk_full'>): Promise<Struck> {
+async function fillDisk({ disk, store, watch }: World, { fullMs }: FaultOf<'disk_full'>): Promise<Struck> {
   if (disk.whyNot !== null) return disk.whyNot;
   const died = store.died;
   await disk.fill();
@@ -135,6 +136,14 @@ async function fillDisk({ disk, store }: World, { fullMs }: FaultOf<'disk_full'>
   }
   await disk.clear();
   await store.revive();
+  // A merge that was under way when the room came back must have had its end.
+  await pause(MERGED_WITHIN_MS);
+  if (await watch.isDamaged()) {
+    // What an operator does: the store still has the parts that the damaged one was merged from.
+    await store.kill();
+    await store.start();
+    return '1 (store mended)';
+  }
   return store.died > died ? '1 (the store ended)' : '1';
 }
 

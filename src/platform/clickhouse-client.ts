@@ -29,6 +29,8 @@ const PASSING = new Set([
   999, // KEEPER_EXCEPTION
 ]);
 const THROW_IF = 395;
+/** What reading says of a part that a merge has left empty on a full disk: CORRUPTED_DATA. */
+const DAMAGED = 246;
 
 /** What both doors do alike with the client. */
 export async function queryRows<T = Row>(client: ClickHouseClient, sql: string): Promise<T[]> {
@@ -68,6 +70,15 @@ function asStoreError(cause: unknown): StoreError {
     return new StoreError('store_unreachable', `ClickHouse does not answer: ${message}`, { cause, canRetry: true });
   }
   if (number === THROW_IF) return new StoreError('batch_fenced', 'the journal has moved on', { cause });
+  if (number === DAMAGED) {
+    const remedy =
+      'Make room on its disk and restart ClickHouse, or DETACH and ATTACH the table, within eight minutes: it still has ' +
+      'the parts that the damaged one was merged from';
+    return new StoreError('store_damaged', `ClickHouse cannot read what it holds: ${message}. ${remedy}`, {
+      cause,
+      canRetry: true,
+    });
+  }
   return new StoreError('store_refused', `ClickHouse refused (error ${number}): ${message}`, {
     cause,
     canRetry: PASSING.has(number),

@@ -4,6 +4,7 @@ export type StoreErrorCode =
   | 'store_unreachable'
   | 'store_refused'
   | 'store_full'
+  | 'store_damaged'
   | 'store_broken'
   | 'batch_fenced';
 

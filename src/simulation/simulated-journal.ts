@@ -88,11 +88,11 @@ export class SimulatedJournal {
     this.#commitOldest();
   }
 
-  /** No insert stays between its guard and its commit while the whole window of tokens turns over. */
+  /** No insert stays between its guard and its commit while the whole window of tokens turns over: others under way count. */
   #commitOldest(): void {
     for (const flight of this.#inFlight.values()) flight.commitsSince++;
     for (const [part, { commitsSince }] of this.#inFlight) {
-      if (commitsSince >= this.#guards.deduplicationWindow - 1) this.commit(part);
+      if (commitsSince + this.#inFlight.size >= this.#guards.deduplicationWindow) this.commit(part);
     }
   }
 

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { guarded } from './clickhouse-client.ts';
+
+const failing = (code?: string) => () =>
+  Promise.reject(Object.assign(new Error('Empty marks file'), code === undefined ? {} : { code }));
+
+test.each([
+  ['246', 'store_damaged', true],
+  ['243', 'store_refused', true],
+  ['60', 'store_refused', false],
+  ['395', 'batch_fenced', false],
+  [undefined, 'store_unreachable', true],
+  ['ECONNRESET', 'store_unreachable', true],
+])('ClickHouse’s error %s is %s', async (number, code, canRetry) => {
+  await expect(guarded(failing(number))).rejects.toMatchObject({ name: 'StoreError', code, canRetry });
+});
+
+test('a damaged part comes with what mends it', async () => {
+  await expect(guarded(failing('246'))).rejects.toThrow(/restart ClickHouse, or DETACH and ATTACH .* eight minutes/);
+});
