@@ -1,16 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import kafkajs, { type Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseCatalogue } from '../billing/catalogue-compile.ts';
 import { encodeFlowRecordAvro } from '../generator/encode-avro.ts';
 import { produceRecords } from '../generator/produce-records.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import { builtModule } from '../testing/built.ts';
 import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
+import { runUntilBooked } from './run-until-booked.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 const captures = packagePath('../shared/real');
@@ -30,27 +27,8 @@ afterAll(async () => {
   await zerorate?.remove();
 });
 
-/** Runs the engine until so many records are booked, then stops it as an operator would. */
-async function runUntil(config: string, records: number, signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
-  const child: ChildProcess = spawn(process.execPath, [await builtModule('main.js'), 'run', '--config', config], {
-    cwd: zerorate.directory,
-    env: { ...process.env, ZERORATE_LOG_LEVEL: 'debug' },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  const exit = once(child, 'exit');
-  const lines: string[] = [];
-  let booked = 0;
-  for await (const line of createInterface({ input: child.stderr as NodeJS.ReadableStream & AsyncIterable<Buffer> })) {
-    lines.push(line);
-    const counts = /"records":(\{[^}]*\}),"msg":"booked"/.exec(line)?.[1];
-    if (counts === undefined) continue;
-    booked += Object.values<number>(JSON.parse(counts)).reduce((sum, count) => sum + count, 0);
-    if (booked >= records && !child.killed) child.kill(signal);
-  }
-  const [code] = await exit;
-  if (signal === 'SIGTERM') expect(code, lines.slice(-5).join('\n')).toBe(0);
-  return booked;
-}
+const runUntil = (config: string, records: number, signal?: NodeJS.Signals) =>
+  runUntilBooked(zerorate, [config], records, signal);
 
 async function configure(topic: string, catalogue: string, maxRecords: number): Promise<string> {
   await kafka.admin().createTopics({ topics: [{ topic, numPartitions: 4, replicationFactor: 1 }] });
