@@ -17,6 +17,13 @@ import { readSourceAgain } from './read-source-again.ts';
 
 const SHOWN_FAULTS = 20;
 const OF_THE_JOURNAL: readonly Invariant[] = ['chain', 'counts', 'digest', 'strays'];
+const OF_THE_RECORDS: readonly Invariant[] = ['source', 'charges'];
+
+/** Batches with records, and how many of them the source could still be asked about. */
+interface ReadAgain {
+  walked: number;
+  withRecords: number;
+}
 
 type AuditOptions = ConfigOptions & { againstSource?: boolean };
 
@@ -58,11 +65,15 @@ async function audit(options: AuditOptions): Promise<void> {
     const read = config === null ? null : await againstSource(config, evidence, batches, logger, progress, report);
     progress.end();
     const checked = config === null ? OF_THE_JOURNAL : (Object.keys(INVARIANTS) as Invariant[]);
+    const isUnread = read !== null && read.walked === 0 && read.withRecords > 0;
     for (const invariant of checked) {
-      const verdict = (found.get(invariant) ?? 0) === 0 ? 'holds ' : 'BROKEN';
+      const holds = isUnread && OF_THE_RECORDS.includes(invariant) ? 'unread' : 'holds ';
+      const verdict = (found.get(invariant) ?? 0) === 0 ? holds : 'BROKEN';
       process.stdout.write(`${verdict}  ${invariant.padEnd(7)} ${INVARIANTS[invariant]}\n`);
     }
-    process.stdout.write(`${grouped(batches.length)} batches audited${read === null ? '' : `; ${read}`}\n`);
+    process.stdout.write(`${grouped(batches.length)} batches audited${read === null ? '' : `; ${inWords(read)}`}\n`);
+    // Who asked for the source must not take silence for an answer.
+    if (isUnread) process.exitCode = 1;
   } finally {
     progress.end();
     await store.close();
@@ -70,7 +81,6 @@ async function audit(options: AuditOptions): Promise<void> {
   if (found.size > 0) process.exitCode = 1;
 }
 
-/** Returns, in words, how much of the journal the source could still be asked about. */
 async function againstSource(
   config: Config,
   evidence: ClickHouseEvidence,
@@ -78,7 +88,7 @@ async function againstSource(
   logger: Logger,
   progress: Progress,
   report: (faults: AsyncIterable<AuditFault>) => Promise<void>,
-): Promise<string> {
+): Promise<ReadAgain> {
   const again = await readSourceAgain(config, logger);
   const settings = {
     pseudonymKey: await pseudonymKey(config, logger),
@@ -102,6 +112,10 @@ async function againstSource(
     [...new Set(batches.map(({ catalogueHash }) => catalogueHash))].map((hash) => evidence.catalogue(hash)),
   );
   for (const state of await quotaStates(config, logger)) await report(auditQuotas(evidence, state, catalogues));
+  return { walked, withRecords };
+}
+
+function inWords({ walked, withRecords }: ReadAgain): string {
   const gone = withRecords - walked;
   return `${grouped(walked)} computed anew from the source${gone === 0 ? '' : `, which has no records of ${grouped(gone)}`}`;
 }

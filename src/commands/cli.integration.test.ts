@@ -163,6 +163,7 @@ describe('bad input is refused with a clear line and exit code 2, and nothing is
     ['no store named', () => ['query', 'SELECT 1'], /--store/],
     ['no store there', () => ['query', 'SELECT 1', '--store', 'never'], /never: no store is there/],
     ['an MSISDN that is none', () => ['subscriber', '+49 170', '--store', 'ndjson'], /1 to 15 digits/],
+    ['an option that is not there', () => ['audit', '--story', 'ndjson'], /unknown option '--story'/],
     ['a bad configuration', () => ['check', '--config', 'bad-config.yaml'], /^bad-config\.yaml:\d+: /m],
   ])('%s', async (_, args, line) => {
     await writeFile(

@@ -21,7 +21,8 @@ export function createProgram(): Command {
     )
     .version(ENGINE_VERSION)
     .showHelpAfterError('(--help shows what there is)')
-    .configureHelp({ sortSubcommands: false });
+    .configureHelp({ sortSubcommands: false })
+    .exitOverride();
   for (const register of COMMANDS) register(program);
   return program;
 }
