@@ -11,7 +11,7 @@ function wholeNumber(text: string): number {
 
 const program = new Command('chaos')
   .description('breaks a real broker, a real ClickHouse and real engines, and checks that the journal holds')
-  .option('--faults <count>', 'how many faults; 200, with --short 25, with --control 40', wholeNumber)
+  .option('--faults <count>', 'how many faults; 200, with --short 15, with --control 40', wholeNumber)
   .option('--seed <number>', 'what the faults are drawn from; a new one each time', wholeNumber)
   .option('--short', 'only faults that are soon over, and fewer of them: for every change')
   .addOption(

@@ -51,7 +51,7 @@ export async function runChaos(options: ChaosOptions): Promise<number> {
 /** Resolves with all that is broken. */
 async function breakIt(world: World, options: ChaosOptions, seed: number): Promise<string[]> {
   const { short = false, control } = options;
-  const { faults = control !== undefined ? 40 : short ? 25 : 200 } = options;
+  const { faults = control !== undefined ? 40 : short ? 15 : 200 } = options;
   const mix = control !== undefined ? 'races' : short ? 'cheap' : 'all';
   const schedule = drawSchedule({ seed, faults, engines: ENGINES, sessionTimeoutMs: world.sessionTimeoutMs, mix });
 

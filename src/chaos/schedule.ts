@@ -90,7 +90,7 @@ const BROKER_RESTART: Draw = () => ({ kind: 'broker_restart' });
 
 const MIXES: Readonly<Record<ScheduleOptions['mix'], readonly Draw[]>> = {
   all: [...KILLED, ...STOPPED, ...QUICK, zombie, zombie, churn, DISK_FULL, BROKER_RESTART],
-  cheap: [...KILLED.filter((_, index) => index % 2 === 0), ...QUICK, zombie, DISK_FULL],
+  cheap: [...KILLED.filter((_, index) => index % 2 === 0), ...QUICK, zombie],
   races: [landsLate, landsWithNext, landsWithNext, zombie, churn],
 };
 
