@@ -63,4 +63,5 @@ ENGINE = MergeTree
 -- whatever records they hold, so it is the batch before that says which partition it is.
 PARTITION BY toYYYYMM(chained_on)
 ORDER BY (kind, lane, topic, partition, offset)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
+-- What was merged stays for a while: a merge on a full disk may leave an empty part, and then these are all that is left.
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 480;

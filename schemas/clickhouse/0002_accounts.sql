@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS catalogues
 )
 ENGINE = ReplacingMergeTree
 ORDER BY hash
-SETTINGS fsync_after_insert = 1;
+SETTINGS fsync_after_insert = 1, old_parts_lifetime = 480;
 
 -- Numbered facts: a batch names the last one it was rated with, so that a replay decides the same.
 CREATE TABLE IF NOT EXISTS suspensions
@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS suspensions
 )
 ENGINE = MergeTree
 ORDER BY number
-SETTINGS fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
+SETTINGS fsync_after_insert = 1, non_replicated_deduplication_window = 1000, old_parts_lifetime = 480;
 
 -- What moves a sponsor's account besides charges. Credits are positive.
 CREATE TABLE IF NOT EXISTS account_entries
@@ -38,4 +38,4 @@ CREATE TABLE IF NOT EXISTS account_entries
 )
 ENGINE = MergeTree
 ORDER BY (sponsor_id, effective_at)
-SETTINGS fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
+SETTINGS fsync_after_insert = 1, non_replicated_deduplication_window = 1000, old_parts_lifetime = 480;
