@@ -11,6 +11,8 @@ const target = `/?query=${encodeURIComponent(sql)}`;
 
 test('the insert is known by its statement, and its lane by its token', () => {
   expect([isJournalInsert({ target }), laneOf({ target })]).toEqual([true, 'flows-2']);
+  const again = encodeURIComponent(insertStatement({ ...block, columns: [] } as unknown as JournalBlock, 'x', 1));
+  expect(laneOf({ target: `/?query=${again}` })).toBe('flows-2');
   expect(isJournalInsert({ target: '/?query=SELECT%201' })).toBe(false);
 });
 

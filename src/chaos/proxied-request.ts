@@ -38,7 +38,7 @@ export function isJournalInsert({ target }: Pick<ProxiedRequest, 'target'>): boo
 
 /** The lane that an insert is for: what its token names before the `@`. */
 export function laneOf({ target }: Pick<ProxiedRequest, 'target'>): string | null {
-  return /insert_deduplication_token = '([^']*)@\d+'/.exec(statementOf(target))?.[1] ?? null;
+  return /insert_deduplication_token = '([^']*)@\d+(?:~\d+)?'/.exec(statementOf(target))?.[1] ?? null;
 }
 
 export function statementOf(target: string): string {

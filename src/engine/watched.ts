@@ -10,7 +10,7 @@ const isProblem = (error: unknown) => !isFenced(error);
 export function watchedJournal(journal: Journal, health: Health): Journal {
   const watch = <T>(call: () => Promise<T>) => health.watch('store', call, isProblem);
   return {
-    insert: (block) => watch(() => journal.insert(block)),
+    insert: (block, deadTokens) => watch(() => journal.insert(block, deadTokens)),
     digestAt: (lane, laneSequence) => watch(() => journal.digestAt(lane, laneSequence)),
     head: (lane) => watch(() => journal.head(lane)),
     cursor: (log) => watch(() => journal.cursor(log)),

@@ -5,7 +5,10 @@ import { Lane } from '../billing/lane.ts';
 import { Rules } from '../billing/rules.ts';
 import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
 import { chatCatalogue } from '../engine/traffic.fixture.ts';
+import { systemClock } from '../platform/clock.ts';
 import { structureOf } from '../platform/native-block.ts';
+import { bookBlock } from './book-block.ts';
+import { ClickHouseJournal } from './clickhouse-journal.ts';
 import { insertStatement } from './insert-statement.ts';
 import { type JournalBlock, journalBlock } from './journal-block.ts';
 
@@ -15,6 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => opened?.close());
 
+const RETRY = { firstDelayMs: 1, maxDelayMs: 1, giveUpAfterMs: 1000 };
 const OCTOBER_31 = 20_757;
 const NOVEMBER_1 = 20_758;
 
@@ -37,9 +41,9 @@ function blockOf(lane: string, laneSequence: number, bookingDay: number, chained
 }
 
 /** What an insert does whose guard was asked before another one landed. */
-function insertLate(block: JournalBlock): Promise<void> {
+function insertLate(block: JournalBlock, deadTokens = 0): Promise<void> {
   const late = (source: string) => {
-    const statement = insertStatement(block, source);
+    const statement = insertStatement(block, source, deadTokens);
     const withoutGuard = statement.replace(/ WHERE throwIf\(.*\) = 0 ORDER BY ALL/s, '');
     expect(withoutGuard).not.toBe(statement);
     return withoutGuard;
@@ -68,4 +72,23 @@ test('of two inserts from one cursor that both passed the guard one lands, thoug
     { lane: 'a', number: 3, day: '2026-11-01' },
     { lane: 'b', number: 1, day: '2026-11-01' },
   ]);
+});
+
+test('a batch whose insert was lost, and whose token was not, is booked again, once', async () => {
+  const journal = new ClickHouseJournal(opened.store);
+  const [first, lost] = [blockOf('c', 1, OCTOBER_31, 0), blockOf('c', 2, OCTOBER_31, OCTOBER_31)];
+  await journal.insert(first);
+  await journal.insert(lost);
+  await opened.store.command(
+    "ALTER TABLE journal DELETE WHERE lane = 'c' AND lane_sequence = 2 SETTINGS mutations_sync = 2",
+  );
+  await journal.insert(lost);
+  expect(await journal.digestAt('c', 2)).toBeNull();
+  await bookBlock(journal, lost, RETRY, systemClock);
+  expect(await journal.digestAt('c', 2)).toBe(lost.digest);
+  // A rival that came there by itself has nothing to add.
+  await insertLate(blockOf('c', 2, NOVEMBER_1, OCTOBER_31), 0);
+  await insertLate(blockOf('c', 2, NOVEMBER_1, OCTOBER_31), 1);
+  const rows = await opened.store.query("SELECT lane_sequence AS number FROM journal WHERE lane = 'c' ORDER BY number");
+  expect(rows).toEqual([{ number: 1 }, { number: 2 }]);
 });

@@ -15,8 +15,9 @@ export class ClickHouseJournal extends JournalReader implements Journal {
     this.#store = store;
   }
 
-  insert(block: JournalBlock): Promise<void> {
-    return this.#store.insertBlock((source) => insertStatement(block, source), structureOf(block.columns), block.bytes);
+  insert(block: JournalBlock, deadTokens = 0): Promise<void> {
+    const { columns, bytes } = block;
+    return this.#store.insertBlock((source) => insertStatement(block, source, deadTokens), structureOf(columns), bytes);
   }
 
   async keepCatalogue({ hash, canonicalJson }: Catalogue): Promise<void> {

@@ -5,7 +5,7 @@ import { BATCH_NUMBERS, BATCH_TEXTS, type JournalBlock } from './journal-block.t
  * The statement that books a block, reading it from `source`: the guard and the token of `Journal.insert` (design
  * section 3). Both look at the state that the writer was in: the lane's last number and the log's cursor.
  */
-export function insertStatement(block: JournalBlock, source: string): string {
+export function insertStatement(block: JournalBlock, source: string, deadTokens = 0): string {
   const { log, laneSequence, prev, bookingDay, chainedDay } = block;
   const lane = literal(log.lane);
   const own = block.columns.map(({ name }) => name).filter((name) => !name.startsWith('batch_'));
@@ -24,10 +24,15 @@ export function insertStatement(block: JournalBlock, source: string): string {
     `FROM journal WHERE kind = 'batch' AND lane = ${lane})`;
   return (
     `INSERT INTO journal (${columns.map(([name]) => name).join(', ')}) ` +
-    `SETTINGS ${insertSettings(`${log.lane}@${laneSequence - 1}`)} ` +
+    `SETTINGS ${insertSettings(tokenOf(block, deadTokens))} ` +
     `SELECT ${columns.map(([, value]) => value).join(', ')} FROM ${source} ` +
     `WHERE throwIf(${cursor} != (${laneSequence - 1}, ${prev})) = 0 ORDER BY ALL`
   );
+}
+
+/** Names the batch before, and nothing of this one: rivals that extend the same batch have the same token. */
+export function tokenOf({ log, laneSequence }: JournalBlock, deadTokens: number): string {
+  return `${log.lane}@${laneSequence - 1}${deadTokens === 0 ? '' : `~${deadTokens}`}`;
 }
 
 /** One block, one part, in order, or nothing; and a part that outlives a power cut (fsync is a setting of the table). */

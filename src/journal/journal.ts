@@ -34,8 +34,9 @@ export interface Journal {
   /**
    * One atomic insert, guarded twice: it is refused with `batch_fenced` when the lane is not where the block's `prev` and
    * `laneSequence` say, and dropped without a word when another insert that began in the same state has landed since.
+   * `deadTokens`: how many tokens of this place the store knows of inserts that it does not have.
    */
-  insert(block: JournalBlock): Promise<void>;
+  insert(block: JournalBlock, deadTokens?: number): Promise<void>;
   /** The digest of the batch that has this number in its lane; null when there is none. */
   digestAt(lane: string, laneSequence: number): Promise<string | null>;
   head(lane: string): Promise<LaneHead>;

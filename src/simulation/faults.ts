@@ -7,6 +7,7 @@ const RATES = {
   insert_lingers_before_commit: 0.1,
   insert_acknowledgement_lost: 0.05,
   insert_error_after_landing: 0.05,
+  insert_leaves_only_its_token: 0.03,
   insert_refused: 0.03,
   insert_slow: 0.05,
   read_fails: 0.01,

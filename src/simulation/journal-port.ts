@@ -35,9 +35,9 @@ export class JournalPort implements Journal {
     this.#believed = believesAcknowledgements ? new Map() : null;
   }
 
-  insert(block: JournalBlock): Promise<void> {
+  insert(block: JournalBlock, deadTokens = 0): Promise<void> {
     return this.#process.call(async () => {
-      await this.#insert(block);
+      await this.#insert(block, deadTokens);
       this.#believed?.set(`${block.log.lane}@${block.laneSequence}`, block.digest);
     });
   }
@@ -76,7 +76,7 @@ export class JournalPort implements Journal {
     return this.#read('keepCatalogue', ({ catalogues }) => void catalogues.set(hash, canonicalJson));
   }
 
-  async #insert(block: JournalBlock): Promise<void> {
+  async #insert(block: JournalBlock, deadTokens: number): Promise<void> {
     const { faults } = this.#process.world;
     await this.#process.latency('insert leaves');
     this.#assertUp();
@@ -86,12 +86,12 @@ export class JournalPort implements Journal {
       throw unreachable('no answer');
     }
     if (faults.strikes('insert_lands_late')) {
-      this.#landLater(block);
+      this.#landLater(block, deadTokens);
       await this.#process.pause(this.#patience(), 'insert times out');
       throw unreachable('no answer in time');
     }
     if (faults.strikes('insert_slow')) await this.#process.latency('insert is slow', TIMEOUT_MS);
-    await this.#land(block);
+    await this.#land(block, deadTokens);
     if (faults.strikes('insert_error_after_landing')) throw refused('written, and then something else failed');
     if (faults.strikes('insert_acknowledgement_lost')) {
       await this.#process.pause(this.#patience(), 'acknowledgement is lost');
@@ -100,26 +100,31 @@ export class JournalPort implements Journal {
     await this.#process.latency('insert is acknowledged');
   }
 
-  /** The store's own doing: it goes on whatever becomes of the process. Resolves when it is committed, or dropped. */
-  #land(block: JournalBlock): Promise<void> {
+  /**
+   * The store's own doing: it goes on whatever becomes of the process. Resolves when it is committed, or dropped; rejects
+   * when the commit failed after the token was written down.
+   */
+  #land(block: JournalBlock, deadTokens: number): Promise<void> {
     const { time, random, faults } = this.#process.world;
-    const part = this.#store.journal.arrive(block);
+    const part = this.#store.journal.arrive(block, deadTokens);
     const lingers = faults.strikes('insert_lingers_before_commit');
     const commitMs = lingers ? random.integer(100, LATEST_MS) : random.integer(0, 5);
-    return new Promise((resolve) => {
+    const fails = faults.strikes('insert_leaves_only_its_token');
+    return new Promise((resolve, reject) => {
       time.after(commitMs, null, `commit ${block.log.lane}@${block.laneSequence}`, () => {
-        this.#store.journal.commit(part);
+        this.#store.journal.commit(part, fails);
         // The answer finds the process as it is then: dead, frozen or alive.
-        time.after(0, this.#process, 'insert is committed', resolve);
+        const answer = fails ? () => reject(refused('no space left on device')) : resolve;
+        time.after(0, this.#process, 'insert is committed', answer);
       });
     });
   }
 
-  #landLater(block: JournalBlock): void {
+  #landLater(block: JournalBlock, deadTokens: number): void {
     const { time, random } = this.#process.world;
     time.after(random.integer(1, LATEST_MS), null, `late insert ${block.log.lane}@${block.laneSequence}`, () => {
       try {
-        void this.#land(block);
+        this.#land(block, deadTokens).catch(() => {});
       } catch {
         // The guard has caught it, and nobody waits for the answer any more.
       }

@@ -1,6 +1,7 @@
 import type { RestoredCounter, RestoredIdentity } from '../billing/lane.ts';
 import type { Suspensions } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
+import { tokenOf } from '../journal/insert-statement.ts';
 import type { BookedMove, LaneHead } from '../journal/journal.ts';
 import { BATCH_NUMBERS, BATCH_TEXTS, type JournalBlock, KINDS } from '../journal/journal-block.ts';
 import { StoreError } from '../platform/store-error.ts';
@@ -62,19 +63,19 @@ export class SimulatedJournal {
   }
 
   /** Evaluates the guard. Throws `batch_fenced` when it does not hold; otherwise `commit` may follow. */
-  arrive(block: JournalBlock): Part {
+  arrive(block: JournalBlock, deadTokens = 0): Part {
     const { log, laneSequence, prev } = block;
     const isInPlace = this.head(log.lane).sequence === laneSequence - 1 && this.#cursorInLane(log) === prev;
     if (this.#guards.guard && !isInPlace) {
       throw new StoreError('batch_fenced', 'the journal has moved on', { canRetry: true });
     }
-    const part = partOf(block);
+    const part = partOf(block, tokenOf(block, deadTokens));
     this.#inFlight.set(part, { commitsSince: 0, state: 'arrived' });
     return part;
   }
 
-  /** Looks for the token, and keeps the part or drops it without a word. */
-  commit(part: Part): void {
+  /** Looks for the token, and keeps the part or drops it without a word. `fails`: after the token was written down. */
+  commit(part: Part, fails = false): void {
     const flight = this.#inFlight.get(part);
     if (flight === undefined) return;
     this.#inFlight.delete(part);
@@ -82,10 +83,16 @@ export class SimulatedJournal {
     if (this.#guards.token) {
       if (this.#tokens.includes(token)) return;
       this.#tokens.push(token);
-      if (this.#tokens.length > this.#guards.deduplicationWindow) this.#tokens.shift();
+      if (this.#tokens.length > this.#guards.deduplicationWindow) this.#forgetOldestToken();
     }
-    this.parts.push(part);
+    if (!fails) this.parts.push(part);
     this.#commitOldest();
+  }
+
+  /** A token without its insert may be old already when an insert meets it: that one, too, is not under way for so long. */
+  #forgetOldestToken(): void {
+    for (const part of this.#inFlight.keys()) if (`${part.month} ${part.token}` === this.#tokens[0]) this.commit(part);
+    this.#tokens.shift();
   }
 
   /** No insert stays between its guard and its commit while the whole window of tokens turns over: others under way count. */
@@ -211,8 +218,8 @@ export function hex(octets: Uint8Array): string {
   return Buffer.from(octets).toString('hex');
 }
 
-function partOf(block: JournalBlock): Part {
-  const { log, bookingDay, chainedDay, laneSequence } = block;
+function partOf(block: JournalBlock, token: string): Part {
+  const { log, bookingDay, chainedDay } = block;
   const rows = nativeRows(block.bytes);
   const batches = rows.filter(({ kind }) => kind === KINDS.batch);
   const [batch] = batches;
@@ -224,7 +231,7 @@ function partOf(block: JournalBlock): Part {
     bookingDay,
     chainedDay,
     month: new Date(chainedDay * DAY_MS).toISOString().slice(0, 7),
-    token: `${log.lane}@${laneSequence - 1}`,
+    token,
     rows: rows.filter((row) => row !== batch),
     lastOffset: Number(batch.offset),
     numbers: Object.fromEntries(BATCH_NUMBERS.map((name, at) => [name, numbers[at]])),
