@@ -1,5 +1,6 @@
-import { type Kafka, Partitioners, type Producer } from 'kafkajs';
+import type { Kafka, Producer } from 'kafkajs';
 import { causes } from '../platform/kafka-failure.ts';
+import { partitionByKey } from './partition-by-key.ts';
 
 // A transaction that follows at once finds the one before still being completed, for a few milliseconds; an outage of half a
 // minute is waited out too.
@@ -26,7 +27,7 @@ export async function claimProducer(kafka: Kafka, transactionalId: string): Prom
     transactionTimeout: TRANSACTION_TIMEOUT_MS,
     maxInFlightRequests: 1,
     allowAutoTopicCreation: false,
-    createPartitioner: Partitioners.DefaultPartitioner,
+    createPartitioner: partitionByKey,
     retry: RETRY,
   });
   try {

@@ -15,14 +15,20 @@ test('requests keep the order, lose nothing, and stay below the limit unless one
     value: fc.nat(300).map((size) => Buffer.alloc(size)),
   });
   fc.assert(
-    fc.property(fc.array(message), fc.integer({ min: 1, max: 800 }), (messages, limit) => {
-      const requests = cutIntoRequests(messages, limit);
-      expect(requests.flat()).toEqual(messages);
-      for (const request of requests) {
-        expect(request.length).toBeGreaterThan(0);
-        const octets = request.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
-        expect(request.length === 1 || octets <= limit).toBe(true);
-      }
-    }),
+    fc.property(
+      fc.array(message),
+      fc.integer({ min: 1, max: 800 }),
+      fc.integer({ min: 1, max: 9 }),
+      (messages, limit, most) => {
+        const requests = cutIntoRequests(messages, { octets: limit, messages: most });
+        expect(requests.flat()).toEqual(messages);
+        for (const request of requests) {
+          expect(request.length).toBeGreaterThan(0);
+          expect(request.length).toBeLessThanOrEqual(most);
+          const octets = request.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+          expect(request.length === 1 || octets <= limit).toBe(true);
+        }
+      },
+    ),
   );
 });

@@ -13,14 +13,17 @@ export function quotaMessage(update: QuotaUpdate, encode: (update: QuotaUpdate) 
   return { key: Buffer.from(`${update.subscriber}|${update.planId}`), value: encode(update) };
 }
 
-/** Cuts the messages, in order, into requests of at most `maxOctets`; a message larger than that goes alone. */
-export function cutIntoRequests(messages: readonly QuotaMessage[], maxOctets: number): QuotaMessage[][] {
+/** Cuts the messages, in order, into requests within the limits; a message larger than that goes alone. */
+export function cutIntoRequests(
+  messages: readonly QuotaMessage[],
+  limits: { octets: number; messages: number },
+): QuotaMessage[][] {
   const requests: QuotaMessage[][] = [];
   let request: QuotaMessage[] = [];
   let octets = 0;
   for (const message of messages) {
     const size = message.key.length + message.value.length + RECORD_OVERHEAD_OCTETS;
-    if (request.length > 0 && octets + size > maxOctets) {
+    if (request.length > 0 && (octets + size > limits.octets || request.length === limits.messages)) {
       requests.push(request);
       request = [];
       octets = 0;

@@ -10,8 +10,11 @@ import { QuotaPublisherError } from './quota-publisher-error.ts';
 import { ensureQuotaTopic } from './quota-topic.ts';
 import { quotaUpdateCodec } from './quota-update-codec.ts';
 
-/** Below the brokers' default `message.max.bytes`, 1 MiB. */
-const MAX_REQUEST_OCTETS = 900_000;
+/**
+ * Octets: below the brokers' default `message.max.bytes`, 1 MiB. Messages: kafkajs copies a request's messages once for each
+ * of them, so that ten times as many take a hundred times as long.
+ */
+const REQUEST_LIMITS = { octets: 900_000, messages: 1000 };
 const DEFAULT_PARTITIONS = 4;
 const DEFAULT_GIVE_UP_AFTER_MS = 5 * 60_000;
 const RETRY_MS = 1000;
@@ -78,7 +81,7 @@ export function kafkaQuotaPublisher(options: KafkaQuotaPublisherOptions): QuotaP
       if (producer === undefined) throw claimLost(lane);
       const messages = updates.map((update) => quotaMessage(update, encode));
       try {
-        await sendAtOnce(producer, topic, cutIntoRequests(messages, MAX_REQUEST_OCTETS));
+        await sendAtOnce(producer, topic, cutIntoRequests(messages, REQUEST_LIMITS));
       } catch (error) {
         // What it has begun is aborted by the next claim, or by the brokers when it has lasted too long.
         await giveUp(lane);
