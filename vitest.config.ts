@@ -4,7 +4,13 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: 'bench', include: [], benchmark: { include: ['bench/**/*.bench.ts'] }, pool: 'forks' } },
-      { test: { name: 'unit', include: ['src/**/*.test.ts'], exclude: ['src/**/*.integration.test.ts'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'bench/**/*.test.ts'],
+          exclude: ['src/**/*.integration.test.ts'],
+        },
+      },
       {
         test: {
           name: 'integration',

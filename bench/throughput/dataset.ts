@@ -1,0 +1,89 @@
+import type { Kafka, Producer } from 'kafkajs';
+import { Partitioners } from 'kafkajs';
+import { stringify } from 'yaml';
+import type { GenerateTarget } from '../../src/generator/generate-options.ts';
+import type { GeneratedTotals } from '../../src/generator/generated-totals.ts';
+import { produceRecords } from '../../src/generator/produce-records.ts';
+
+export const TOPIC = 'flows';
+export const PARTITIONS = 4;
+export const SCHEMA_ID = 1;
+const SPONSORS = 50;
+const APPLICATIONS = 100;
+const THIRD = 1 / 3;
+
+/** What is sponsored: by one tag and one prefix each. No two prefixes overlap. */
+export interface Application extends GenerateTarget {
+  id: string;
+  sponsor: string;
+  /** Decimal text, for 2^20 octets. */
+  pricePerMiB: string;
+}
+
+export function applications(): Application[] {
+  return Array.from({ length: APPLICATIONS }, (_, index) => ({
+    id: `app-${index}`,
+    sponsor: `sponsor-${index % SPONSORS}`,
+    tags: [`TAG-${index}`],
+    prefixes: [`198.18.${index}.0/24`],
+    pricePerMiB: (0.001 + index / 10_000).toFixed(4),
+  }));
+}
+
+/** A catalogue with one plan for each application: everything is covered, up to a quota that nobody reaches. */
+export function catalogueYaml(): string {
+  const all = applications();
+  const sponsors = [...new Set(all.map(({ sponsor }) => sponsor))];
+  const content = { text: 10000, voice: 10000, image: 10000, video: 10000, other: 10000, unknown: 10000 };
+  return stringify({
+    sponsors: sponsors.map((id) => ({ id, name: id, currency: 'USD', creditLimit: '1000000000.00' })),
+    applications: all.map(({ id, sponsor, tags, prefixes }) => ({ id, sponsor, match: 'any', tags, prefixes })),
+    plans: all.map(({ id, pricePerMiB }) => ({
+      id: `${id}-plan`,
+      application: id,
+      version: 1,
+      effectiveFrom: '2020-01-01T00:00:00Z',
+      effectiveTo: null,
+      period: 'month',
+      timeZone: 'UTC',
+      content,
+      quotaOctets: 2 ** 50,
+      notifyAt: [],
+      tiers: [{ upToOctets: null, pricePerMiB }],
+      latePolicy: 'adjust',
+    })),
+  });
+}
+
+/** A month of usage, a third of it tagged and a third sent to a prefix, in Avro with Confluent's header, keyed by MSISDN. */
+export async function produceDataset(
+  kafka: Kafka,
+  options: { seed: number; records: number; subscribers: number; onProgress: (records: number) => void },
+): Promise<GeneratedTotals> {
+  const admin = kafka.admin();
+  await admin.connect();
+  await admin.createTopics({ topics: [{ topic: TOPIC, numPartitions: PARTITIONS, replicationFactor: 1 }] });
+  await admin.disconnect();
+  const producer: Producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  await producer.connect();
+  const { seed, records, subscribers, onProgress } = options;
+  const totals = await produceRecords({
+    producer,
+    topic: TOPIC,
+    schemaId: SCHEMA_ID,
+    onProgress,
+    options: {
+      seed,
+      records,
+      subscribers,
+      targets: applications(),
+      startTimeMs: Date.UTC(2026, 9, 1),
+      endTimeMs: Date.UTC(2026, 10, 1),
+      tagged: THIRD,
+      ipMatched: THIRD,
+      unmatched: THIRD,
+    },
+  });
+  await producer.disconnect();
+  return totals;
+}

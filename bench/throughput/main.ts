@@ -1,0 +1,101 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { createKafka } from '../../src/platform/kafka.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { startKafka } from '../../src/testing/kafka-server.ts';
+import { chart } from './chart.ts';
+import { produceDataset } from './dataset.ts';
+import { measure } from './measure.ts';
+import { markdown, ratios, type SideResult, summarise } from './report.ts';
+import { assertSameWork } from './same-work.ts';
+import { startSchemaRegistry } from './schema-registry.ts';
+import { type Place, SIDES } from './side.ts';
+import { compileStreams } from './streams-classes.ts';
+
+interface Options {
+  records: string;
+  subscribers: string;
+  rounds: string;
+  seed: string;
+  sides: string;
+  out: string;
+}
+
+const print = (text: string) => process.stdout.write(`${text}\n`);
+
+const program = new Command('bench')
+  .description('Reads one topic with each side alone, in rotating order, and compares them')
+  .option('--records <n>', 'records of the topic', '2000000')
+  .option('--subscribers <n>', 'subscribers that they are of', '100000')
+  .option('--rounds <n>', 'how often each side reads it', '5')
+  .option('--seed <n>', 'draws the records', '1')
+  .option('--sides <names>', 'which of them', SIDES.map(({ name }) => name).join(','))
+  .option('--out <folder>', 'where the results go', packagePath('bench/results'));
+
+async function main(options: Options): Promise<void> {
+  const [records, subscribers, rounds, seed] = [options.records, options.subscribers, options.rounds, options.seed].map(
+    Number,
+  );
+  const names = options.sides.split(',');
+  const sides = SIDES.filter(({ name }) => names.includes(name));
+  const streamsClassPath = names.includes('streams') ? await compileStreams() : '';
+  const broker = await startKafka({ properties: { 'log.retention.hours': '-1' } });
+  const registry = await startSchemaRegistry();
+  const kafka = createKafka({ brokers: broker.brokers, clientId: 'bench' });
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const machine = `${cpus().length} x ${cpus()[0].model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
+    print(`${machine}; ${records} records of ${subscribers} subscribers, seed ${seed}`);
+    const made = await produceDataset(kafka, { seed, records, subscribers, onProgress: progressOf(records) });
+    const place: Place = { broker: broker.brokers[0], registry: registry.url, streamsClassPath };
+    const results: SideResult[] = sides.map((side) => ({ side, rounds: [] }));
+    for (let round = 0; round < rounds; round++) {
+      for (let turn = 0; turn < sides.length; turn++) {
+        const index = (round + turn) % sides.length;
+        const side = sides[index];
+        const group = `bench-${side.name}-${round}`;
+        await admin.createTopics({
+          topics: ['quota', 'charges'].map((kind) => ({ topic: `${group}-${kind}`, numPartitions: 4 })),
+        });
+        const measured = await measure(side, place, admin, group, records);
+        assertSameWork(side.name, measured.totals, made);
+        results[index].rounds.push(measured);
+        print(
+          `round ${round + 1}  ${side.name.padEnd(14)} ${measured.seconds.toFixed(2)} s  ${Math.round(records / measured.seconds)} records/s`,
+        );
+      }
+    }
+    const summaries = summarise(results, records);
+    const table = markdown(summaries);
+    const compared = ratios(results, 'zerorate');
+    print(`\n${table}\n`);
+    for (const { to, ratio } of compared)
+      print(`zerorate / ${to}: ${ratio.median.toFixed(2)} (${ratio.least.toFixed(2)} to ${ratio.most.toFixed(2)})`);
+    await mkdir(options.out, { recursive: true });
+    const caption = `${machine}; ${records.toLocaleString('en-US')} records, ${rounds} rounds; the line goes from the slowest to the fastest round`;
+    await writeFile(
+      join(options.out, 'throughput.json'),
+      `${JSON.stringify({ machine, records, subscribers, seed, summaries, compared, results }, null, 2)}\n`,
+    );
+    await writeFile(join(options.out, 'throughput.md'), `# Throughput\n\n${caption}.\n\n${table}\n`);
+    await writeFile(join(options.out, 'throughput.svg'), chart(summaries, caption));
+  } finally {
+    await admin.disconnect();
+    registry.stop();
+    await broker.stop();
+  }
+}
+
+function progressOf(records: number): (sent: number) => void {
+  let told = 0;
+  return (sent) => {
+    const tenth = Math.floor((sent * 10) / records);
+    if (tenth > told) print(`produced ${tenth}0 %`);
+    told = tenth;
+  };
+}
+
+await main(program.parse().opts<Options>());
