@@ -1,23 +1,21 @@
 import type { GapReason } from '../journal/batch-digest.ts';
 import { BATCH_NUMBERS } from '../journal/journal-block.ts';
 import { JournalReader } from '../journal/journal-reader.ts';
-import { type RowBinaryReader, readRowBinary } from '../journal/row-binary.ts';
+import { readRowBinary } from '../journal/row-binary.ts';
 import { literal, type Store } from '../platform/store.ts';
 import type { BatchRow, JournalEvidence, LaneState, NewestCounter, StoredBatch } from './evidence.ts';
-import { readStoredRow, STORED_EXPRESSIONS, type StoredRow } from './stored-columns.ts';
-
-const LISTS =
-  'outcomes.application_id, outcomes.reason, outcomes.records, outcomes.octets, ' +
-  'seen_nodes, seen.row, seen.node, seen.sequence, seen.fingerprint';
+import { StoredBatches } from './stored-batches.ts';
 
 /** A journal in ClickHouse, for those who check it. */
 export class ClickHouseEvidence implements JournalEvidence {
   readonly #store: Store;
   readonly #reader: JournalReader;
+  readonly #stored: StoredBatches;
 
   constructor(store: Store) {
     this.#store = store;
     this.#reader = new JournalReader(store);
+    this.#stored = new StoredBatches(store);
   }
 
   async batches(): Promise<BatchRow[]> {
@@ -26,7 +24,7 @@ export class ClickHouseEvidence implements JournalEvidence {
         'toUInt16(chained_on) AS chained_day, catalogue_hash, digest, gap_reason, ' +
         `${BATCH_NUMBERS.join(', ')} FROM journal WHERE kind = 'batch' ORDER BY lane, lane_sequence`,
     );
-    return rows.map((row) => ({
+    const batches = rows.map((row) => ({
       lane: String(row.lane),
       topic: String(row.topic),
       partition: Number(row.partition),
@@ -38,21 +36,12 @@ export class ClickHouseEvidence implements JournalEvidence {
       gapReason: String(row.gap_reason) as GapReason | '',
       numbers: Object.fromEntries(BATCH_NUMBERS.map((name) => [name, Number(row[name])])),
     }));
+    this.#stored.expect(batches);
+    return batches;
   }
 
-  async stored({ lane, topic, partition, lastOffset, numbers }: BatchRow): Promise<StoredBatch> {
-    const log = `lane = ${literal(lane)} AND topic = ${literal(topic)} AND partition = ${partition}`;
-    const rows = await this.#rows(
-      `SELECT ${STORED_EXPRESSIONS.join(', ')} FROM journal WHERE kind IN ('charge', 'rejection') AND ${log} ` +
-        `AND offset BETWEEN ${numbers.first_offset} AND ${lastOffset} ORDER BY offset, kind`,
-      readStoredRow,
-    );
-    const lists = await this.#rows(
-      `SELECT ${LISTS} FROM journal WHERE kind = 'batch' AND ${log} AND offset = ${lastOffset} ` +
-        `AND lane_sequence = ${numbers.lane_sequence}`,
-      readLists,
-    );
-    return { rows: rows as StoredRow[], lists: lists.flat() };
+  stored(batch: BatchRow): Promise<StoredBatch> {
+    return this.#stored.of(batch);
   }
 
   async rowCount(): Promise<number> {
@@ -97,25 +86,4 @@ export class ClickHouseEvidence implements JournalEvidence {
       usedOctets: reader.uint64(),
     }));
   }
-
-  async #rows<T>(sql: string, read: (reader: RowBinaryReader) => T): Promise<T[]> {
-    const rows: T[] = [];
-    for await (const row of readRowBinary(await this.#store.stream(`${sql} FORMAT RowBinary`), read)) rows.push(row);
-    return rows;
-  }
-}
-
-/** In the order of LISTS, as `journalBlock` hands them to `batchDigest`. */
-function readLists(reader: RowBinaryReader): Uint8Array[] {
-  return [
-    reader.textArray(),
-    reader.textArray(),
-    reader.array(8),
-    reader.array(8),
-    reader.textArray(),
-    reader.array(4),
-    reader.array(4),
-    reader.array(8),
-    reader.array(4),
-  ];
 }

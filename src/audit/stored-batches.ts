@@ -1,0 +1,105 @@
+import { type RowBinaryReader, readRowBinary } from '../journal/row-binary.ts';
+import { literal, type Store } from '../platform/store.ts';
+import type { BatchRow, StoredBatch } from './evidence.ts';
+import { readStoredRow, STORED_EXPRESSIONS } from './stored-columns.ts';
+
+/** What is read at once, at the most. */
+const AHEAD_RECORDS = 20_000;
+const AHEAD_BATCHES = 200;
+
+const LISTS =
+  'outcomes.application_id, outcomes.reason, outcomes.records, outcomes.octets, ' +
+  'seen_nodes, seen.row, seen.node, seen.sequence, seen.fingerprint';
+
+/** The stored rows of batches, which are asked for in the order of each lane: a query for each one would take hours. */
+export class StoredBatches {
+  readonly #store: Store;
+  #batches: readonly BatchRow[] = [];
+  #places: ReadonlyMap<BatchRow, number> = new Map();
+  /** By lane: whoever reads a source meets the lanes by turns. */
+  readonly #ahead = new Map<string, ReadonlyMap<BatchRow, StoredBatch>>();
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** Batches that will be asked for, in the order of lanes and numbers. */
+  expect(batches: readonly BatchRow[]): void {
+    this.#batches = batches;
+    this.#places = new Map(batches.map((batch, at) => [batch, at]));
+    this.#ahead.clear();
+  }
+
+  async of(batch: BatchRow): Promise<StoredBatch> {
+    const known = this.#ahead.get(batch.lane)?.get(batch);
+    if (known !== undefined) return known;
+    const ahead = await this.#read(this.#from(batch));
+    this.#ahead.set(batch.lane, ahead);
+    return ahead.get(batch) as StoredBatch;
+  }
+
+  /** This batch and those after it in the same log, as far as one query should reach. */
+  #from(batch: BatchRow): BatchRow[] {
+    const from = [batch];
+    const start = this.#places.get(batch) ?? this.#batches.length;
+    let records = batch.numbers.records_read;
+    for (const next of this.#batches.slice(start + 1, start + AHEAD_BATCHES)) {
+      const { lane, topic, partition, numbers } = next;
+      const isSameLog = lane === batch.lane && topic === batch.topic && partition === batch.partition;
+      records += numbers.records_read;
+      if (!isSameLog || records > AHEAD_RECORDS) break;
+      from.push(next);
+    }
+    return from;
+  }
+
+  async #read(batches: readonly BatchRow[]): Promise<Map<BatchRow, StoredBatch>> {
+    const [{ lane, topic, partition }] = batches;
+    const from = Math.min(...batches.map(({ numbers }) => numbers.first_offset));
+    const to = Math.max(...batches.map(({ lastOffset }) => lastOffset));
+    const range =
+      `lane = ${literal(lane)} AND topic = ${literal(topic)} AND partition = ${partition} ` +
+      `AND offset BETWEEN ${from} AND ${to}`;
+    const rows = await this.#rows(
+      `SELECT ${STORED_EXPRESSIONS.join(', ')} FROM journal WHERE kind IN ('charge', 'rejection') AND ${range} ` +
+        'ORDER BY offset, kind',
+      readStoredRow,
+    );
+    const lists = await this.#rows(
+      `SELECT toUInt64(offset), lane_sequence, ${LISTS} FROM journal WHERE kind = 'batch' AND ${range}`,
+      readLists,
+    );
+    const storedOf = ({ lastOffset, numbers }: BatchRow): StoredBatch => ({
+      rows: rows.filter(({ offset }) => Number(offset) >= numbers.first_offset && Number(offset) <= lastOffset),
+      lists: lists
+        .filter(({ offset, number }) => offset === lastOffset && number === numbers.lane_sequence)
+        .flatMap(({ octets }) => octets),
+    });
+    return new Map(batches.map((batch) => [batch, storedOf(batch)]));
+  }
+
+  async #rows<T>(sql: string, read: (reader: RowBinaryReader) => T): Promise<T[]> {
+    const rows: T[] = [];
+    for await (const row of readRowBinary(await this.#store.stream(`${sql} FORMAT RowBinary`), read)) rows.push(row);
+    return rows;
+  }
+}
+
+/** A batch row's offset and number, and its lists in the order of LISTS, as `journalBlock` hands them to `batchDigest`. */
+function readLists(reader: RowBinaryReader): { offset: number; number: number; octets: Uint8Array[] } {
+  return {
+    offset: reader.uint64(),
+    number: reader.uint64(),
+    octets: [
+      reader.textArray(),
+      reader.textArray(),
+      reader.array(8),
+      reader.array(8),
+      reader.textArray(),
+      reader.array(4),
+      reader.array(4),
+      reader.array(8),
+      reader.array(4),
+    ],
+  };
+}
