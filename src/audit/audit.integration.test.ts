@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { testRecord, testRules } from '../billing/traffic.fixture.ts';
 import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
 import { auditJournal } from './audit.ts';
@@ -53,6 +53,19 @@ test('a journal that the engine wrote holds, rejections and all', async () => {
     hasRejections: true,
   });
   expect(await audit()).toEqual([]);
+});
+
+test('whoever walks the batches once more, by turns of lanes, needs one query for each lane, not for each batch', async () => {
+  const streamed = vi.spyOn(opened.store, 'stream');
+  const evidence = new ClickHouseEvidence(opened.store);
+  const batches = await evidence.batches();
+  for await (const fault of auditJournal(evidence)) expect(fault).toBeUndefined();
+  streamed.mockClear();
+  const byTurns = batches.toSorted((a, b) => a.numbers.lane_sequence - b.numbers.lane_sequence);
+  for (const batch of byTurns) expect((await evidence.stored(batch)).rows.length).toBeGreaterThan(0);
+  expect(batches).toHaveLength(8);
+  // At the most rows and lists of two lanes; of so few batches everything is still at hand.
+  expect(streamed.mock.calls.length).toBeLessThanOrEqual(4);
 });
 
 test.each<[string, string, string[]]>([

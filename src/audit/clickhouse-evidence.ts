@@ -6,11 +6,12 @@ import { literal, type Store } from '../platform/store.ts';
 import type { BatchRow, JournalEvidence, LaneState, NewestCounter, StoredBatch } from './evidence.ts';
 import { StoredBatches } from './stored-batches.ts';
 
-/** A journal in ClickHouse, for those who check it. */
+/** A journal in ClickHouse as it was when its batches were first asked for, for those who check it. */
 export class ClickHouseEvidence implements JournalEvidence {
   readonly #store: Store;
   readonly #reader: JournalReader;
   readonly #stored: StoredBatches;
+  #batches: Promise<BatchRow[]> | null = null;
 
   constructor(store: Store) {
     this.#store = store;
@@ -18,7 +19,13 @@ export class ClickHouseEvidence implements JournalEvidence {
     this.#stored = new StoredBatches(store);
   }
 
-  async batches(): Promise<BatchRow[]> {
+  /** Read once: whoever asks again means the same batches, and what is stored of them is looked up by them. */
+  batches(): Promise<BatchRow[]> {
+    this.#batches ??= this.#readBatches();
+    return this.#batches;
+  }
+
+  async #readBatches(): Promise<BatchRow[]> {
     const rows = await this.#store.query<Record<string, string | number>>(
       `SELECT lane, topic, partition, offset, toUInt16(booking_date) AS booking_day, ` +
         'toUInt16(chained_on) AS chained_day, catalogue_hash, digest, gap_reason, ' +
