@@ -55,7 +55,8 @@ export class StoredBatches {
 
   async #read(batches: readonly BatchRow[]): Promise<Map<BatchRow, StoredBatch>> {
     const [{ lane, topic, partition }] = batches;
-    const from = Math.min(...batches.map(({ numbers }) => numbers.first_offset));
+    // A topic made anew is booked by a batch that ends before it begins.
+    const from = Math.min(...batches.map(({ numbers, lastOffset }) => Math.min(numbers.first_offset, lastOffset)));
     const to = Math.max(...batches.map(({ lastOffset }) => lastOffset));
     const range =
       `lane = ${literal(lane)} AND topic = ${literal(topic)} AND partition = ${partition} ` +
@@ -66,7 +67,7 @@ export class StoredBatches {
       readStoredRow,
     );
     const lists = await this.#rows(
-      `SELECT toUInt64(offset), lane_sequence, ${LISTS} FROM journal WHERE kind = 'batch' AND ${range}`,
+      `SELECT toUInt64(offset + 1), lane_sequence, ${LISTS} FROM journal WHERE kind = 'batch' AND ${range}`,
       readLists,
     );
     const storedOf = ({ lastOffset, numbers }: BatchRow): StoredBatch => ({
@@ -85,10 +86,13 @@ export class StoredBatches {
   }
 }
 
-/** A batch row's offset and number, and its lists in the order of LISTS, as `journalBlock` hands them to `batchDigest`. */
+/**
+ * A batch row's offset and number, and its lists in the order of LISTS, as `journalBlock` hands them to `batchDigest`. The
+ * offset comes one higher: the row that books a topic made anew stands at -1.
+ */
 function readLists(reader: RowBinaryReader): { offset: number; number: number; octets: Uint8Array[] } {
   return {
-    offset: reader.uint64(),
+    offset: reader.uint64() - 1,
     number: reader.uint64(),
     octets: [
       reader.textArray(),
