@@ -4,6 +4,8 @@ import type { Lane } from './lane.ts';
 import { outcomeOf } from './outcome.ts';
 import type { QuotaUpdate } from './quota-update.ts';
 
+const WHOLE = 10_000; // basis points
+
 type Log = Pick<QuotaUpdate, 'topic' | 'partition'>;
 
 /** The counter that an update tells of, after the record that moved it last. */
@@ -43,25 +45,76 @@ export function deriveQuotaUpdates(batch: FlowBatch, lane: Lane, catalogue: Cata
  * subscriber has now is the current period's.
  */
 export function quotaUpdates(moves: readonly CounterMove[], lane: Lane, catalogue: Catalogue, log: Log): QuotaUpdate[] {
-  const isCurrent = ({ subscriber, plan, periodStart }: CounterMove) =>
-    !lane.planPeriods.laterThan(plan.id, periodStart).some((later) => lane.counters.has(subscriber, later));
-  return moves.filter(isCurrent).map(({ subscriber, plan: moved, periodStart, usedOctets, offset }) => {
-    const plan = newestVersion(moved, periodStart, lane, catalogue);
-    const application = catalogue.applications[plan.application];
-    return {
-      subscriber: Buffer.from(lane.subscribers.pseudonym(subscriber)).toString('hex'),
-      sponsorId: catalogue.sponsors[application.sponsor].id,
-      applicationId: application.id,
+  const { planPeriods, subscribers, counters, position } = lane;
+  for (const { plan, periodStart } of moves) {
+    planPeriods.newestVersionFrom(planPeriods.numberOf(plan.id, periodStart), plan.effectiveFromMs);
+  }
+  const announced = new AnnouncedPlans(lane, catalogue);
+  const updates: QuotaUpdate[] = [];
+  for (const { subscriber, plan: moved, periodStart, usedOctets, offset } of moves) {
+    const { plan, applicationId, sponsorId, laterPeriods } = announced.of(moved, periodStart);
+    if (laterPeriods.some((later) => counters.has(subscriber, later))) continue;
+    const { quotaOctets, remainingOctets, thresholdReached } = remainingQuota(plan, usedOctets);
+    updates.push({
+      subscriber: subscribers.pseudonymHex(subscriber),
+      sponsorId,
+      applicationId,
       planId: plan.id,
       planVersion: plan.version,
       periodStart,
-      ...remainingQuota(plan, usedOctets),
-      version: lane.position,
+      quotaOctets,
+      usedOctets,
+      remainingOctets,
+      thresholdReached,
+      version: position,
       topic: log.topic,
       partition: log.partition,
       offset,
-    };
-  });
+    });
+  }
+  return updates;
+}
+
+/** What an update says of a plan: the same for all subscribers. */
+interface AnnouncedPlan {
+  plan: Plan;
+  applicationId: string;
+  sponsorId: string;
+  /** Numbers of the plan's periods that begin later. */
+  laterPeriods: readonly number[];
+}
+
+/** Looked up once for a plan and a period, as a batch has thousands of subscribers of each. */
+class AnnouncedPlans {
+  readonly #lane: Lane;
+  readonly #catalogue: Catalogue;
+  readonly #known = new Map<Plan, Map<number, AnnouncedPlan>>();
+
+  constructor(lane: Lane, catalogue: Catalogue) {
+    this.#lane = lane;
+    this.#catalogue = catalogue;
+  }
+
+  of(moved: Plan, periodStart: number): AnnouncedPlan {
+    let byStart = this.#known.get(moved);
+    if (byStart === undefined) {
+      byStart = new Map();
+      this.#known.set(moved, byStart);
+    }
+    let announced = byStart.get(periodStart);
+    if (announced === undefined) {
+      const plan = newestVersion(moved, periodStart, this.#lane, this.#catalogue);
+      const application = this.#catalogue.applications[plan.application];
+      announced = {
+        plan,
+        applicationId: application.id,
+        sponsorId: this.#catalogue.sponsors[application.sponsor].id,
+        laterPeriods: this.#lane.planPeriods.laterThan(moved.id, periodStart),
+      };
+      byStart.set(periodStart, announced);
+    }
+    return announced;
+  }
 }
 
 /** A late record of a version that was replaced within the period does not take back the quota of the one after it. */
@@ -74,7 +127,11 @@ function newestVersion(moved: Plan, periodStart: number, { planPeriods }: Lane, 
 /** What a plan with a quota leaves after `usedOctets`. */
 export function remainingQuota(plan: Pick<Plan, 'quotaOctets' | 'notifyAtBasisPoints'>, usedOctets: number) {
   const { quotaOctets } = plan;
-  const isReached = (basisPoints: number) => BigInt(usedOctets) * 10_000n >= BigInt(quotaOctets) * BigInt(basisPoints);
+  const rest = quotaOctets % WHOLE;
+  const tenThousandth = (quotaOctets - rest) / WHOLE;
+  // used >= quota x basis points / 10,000, cut so that no product leaves the exact integers.
+  const isReached = (basisPoints: number) =>
+    usedOctets >= tenThousandth * basisPoints + Math.ceil((rest * basisPoints) / WHOLE);
   return {
     quotaOctets,
     usedOctets,

@@ -57,6 +57,11 @@ export class SubscriberTable {
     return new Uint8Array(this.#pseudonyms.buffer, subscriber * WORDS * 4, WORDS * 4);
   }
 
+  /** The same as 32 hex digits. */
+  pseudonymHex(subscriber: number): string {
+    return Buffer.from(this.#pseudonyms.buffer, subscriber * WORDS * 4, WORDS * 4).toString('hex');
+  }
+
   #msisdnSlot(keys: Float64Array, key: number): number {
     const mask = keys.length - 1;
     let slot = finish(mixWord(mixWord(0, key | 0), Math.floor(key / 2 ** 32))) & mask;

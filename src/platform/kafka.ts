@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import { Kafka, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
 import { hideAbortedRecords } from './kafka-aborted.ts';
+import { takeEncodedRecords } from './kafka-record-batch.ts';
 
 /** What a logger must have to take kafkajs's lines; pino's has it. */
 export interface KafkaLogger {
@@ -31,6 +32,7 @@ const CONNECTION_TIMEOUT_MS = 5000;
 /** A Kafka client. Inert: its consumers, producers and admins connect. */
 export function createKafka({ brokers, clientId, ssl, sasl, logger }: KafkaOptions): Kafka {
   hideAbortedRecords();
+  takeEncodedRecords();
   return new Kafka({
     brokers: [...brokers],
     clientId,

@@ -1,6 +1,5 @@
-import type { Kafka, Producer } from 'kafkajs';
+import type { ICustomPartitioner, Kafka, Producer } from 'kafkajs';
 import { causes } from '../platform/kafka-failure.ts';
-import { partitionByKey } from './partition-by-key.ts';
 
 // A transaction that follows at once finds the one before still being completed, for a few milliseconds; an outage of half a
 // minute is waited out too.
@@ -17,6 +16,12 @@ const FENCED = new Set([
   'TRANSACTION_COORDINATOR_FENCED',
 ]);
 
+/** Records are encoded by partition before they are sent. */
+const asGiven: ICustomPartitioner =
+  () =>
+  ({ message }) =>
+    message.partition as number;
+
 /**
  * A producer of which the brokers know that it is the only one of its transactional id: whatever an earlier one has begun is
  * committed or aborted by then, and nothing more of it will be taken.
@@ -27,7 +32,7 @@ export async function claimProducer(kafka: Kafka, transactionalId: string): Prom
     transactionTimeout: TRANSACTION_TIMEOUT_MS,
     maxInFlightRequests: 1,
     allowAutoTopicCreation: false,
-    createPartitioner: partitionByKey,
+    createPartitioner: asGiven,
     retry: RETRY,
   });
   try {

@@ -13,9 +13,9 @@ import {
 } from '../sources/kafka-source.fixture.ts';
 import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
 import { claimProducer, isProducerFenced } from './claim-producer.ts';
-import { quotaMessage } from './quota-messages.ts';
 import type { QuotaPublisher } from './quota-publisher.ts';
 import { type KafkaQuotaPublisherOptions, kafkaQuotaPublisher } from './quota-publisher-kafka.ts';
+import { quotaKey } from './quota-records.ts';
 import { QUOTA_UPDATE_SCHEMA, quotaUpdate } from './quota-update.fixture.ts';
 import { quotaUpdateCodec } from './quota-update-codec.ts';
 import { readQuotaState } from './read-quota-state.ts';
@@ -139,7 +139,8 @@ test('what a publisher had begun when it died is not seen, and does not hold its
   const dying = await claimProducer(kafka, `zerorate.${topic}.${LANE}`);
   const { encode } = quotaUpdateCodec(QUOTA_UPDATE_SCHEMA);
   const begun = await dying.transaction();
-  await begun.send({ topic, messages: [quotaMessage(quotaUpdate({ version: 2 }), encode)] });
+  const update = quotaUpdate({ version: 2 });
+  await begun.send({ topic, messages: [{ key: quotaKey(update), value: encode(update), partition: 0 }] });
   const successor = await claimed(options);
   // Its last offsets are an aborted message and a marker.
   const { byCompaction } = await readQuotaState({ kafka, topic, schema: QUOTA_UPDATE_SCHEMA });

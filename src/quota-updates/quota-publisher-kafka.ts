@@ -3,18 +3,16 @@ import { CompressionTypes, type Kafka, type Producer } from 'kafkajs';
 import type { AvroSchema } from '../billing/decode-avro.ts';
 import type { KafkaLogger } from '../platform/kafka.ts';
 import { isOutage } from '../platform/kafka-failure.ts';
+import type { EncodedRecords } from '../platform/kafka-record-batch.ts';
 import { claimProducer, isProducerFenced } from './claim-producer.ts';
-import { cutIntoRequests, type QuotaMessage, quotaMessage } from './quota-messages.ts';
 import type { QuotaPublisher } from './quota-publisher.ts';
 import { QuotaPublisherError } from './quota-publisher-error.ts';
-import { ensureQuotaTopic } from './quota-topic.ts';
+import { encodeQuotaRecords, type PartitionRecords } from './quota-records.ts';
+import { countPartitions, ensureQuotaTopic } from './quota-topic.ts';
 import { quotaUpdateCodec } from './quota-update-codec.ts';
 
-/**
- * Octets: below the brokers' default `message.max.bytes`, 1 MiB. Messages: kafkajs copies a request's messages once for each
- * of them, so that ten times as many take a hundred times as long.
- */
-const REQUEST_LIMITS = { octets: 900_000, messages: 1000 };
+/** Of a partition's records in one request: below the brokers' default `message.max.bytes`, 1 MiB. */
+const MAX_BATCH_OCTETS = 900_000;
 const DEFAULT_PARTITIONS = 4;
 const DEFAULT_GIVE_UP_AFTER_MS = 5 * 60_000;
 const RETRY_MS = 1000;
@@ -33,6 +31,15 @@ export interface KafkaQuotaPublisherOptions {
   logger: KafkaLogger;
 }
 
+/** A lane that this process speaks for. */
+interface Claim {
+  producer: Producer;
+  /** Of the quota topic, as of the claim. */
+  partitions: number;
+  /** By partition: the number of the next record. They begin at 0 with each claim. */
+  nextSequences: Map<number, number>;
+}
+
 /**
  * Sends quota updates to a compacted topic, keyed by subscriber and plan (`subscriber|planId`), acknowledged by all replicas.
  * Each lane has a transactional producer, its transactional id `zerorate.<topic>.<lane>`: who claims the lane fences all
@@ -41,14 +48,14 @@ export interface KafkaQuotaPublisherOptions {
  */
 export function kafkaQuotaPublisher(options: KafkaQuotaPublisherOptions): QuotaPublisher {
   const { kafka, topic, partitions = DEFAULT_PARTITIONS, logger } = options;
-  const { encode } = quotaUpdateCodec(options.schema, options.schemaId);
-  const claimed = new Map<string, Producer>();
+  const codec = quotaUpdateCodec(options.schema, options.schemaId);
+  const claimed = new Map<string, Claim>();
 
   async function giveUp(lane: string): Promise<void> {
-    const producer = claimed.get(lane);
+    const claim = claimed.get(lane);
     claimed.delete(lane);
-    await producer
-      ?.disconnect()
+    await claim?.producer
+      .disconnect()
       .catch((error) => logger.debug({ err: error, lane }, 'a producer did not disconnect cleanly'));
   }
 
@@ -66,7 +73,9 @@ export function kafkaQuotaPublisher(options: KafkaQuotaPublisherOptions): QuotaP
       const giveUpAtMs = performance.now() + (options.giveUpAfterMs ?? DEFAULT_GIVE_UP_AFTER_MS);
       for (;;) {
         try {
-          claimed.set(lane, await claimProducer(kafka, `zerorate.${topic}.${lane}`));
+          const topicPartitions = await countPartitions(kafka, topic);
+          const producer = await claimProducer(kafka, `zerorate.${topic}.${lane}`);
+          claimed.set(lane, { producer, partitions: topicPartitions, nextSequences: new Map() });
           return;
         } catch (error) {
           if (!isOutage(error) || performance.now() > giveUpAtMs) throw notSent(topic, error);
@@ -77,11 +86,11 @@ export function kafkaQuotaPublisher(options: KafkaQuotaPublisherOptions): QuotaP
     },
     async publish(lane, updates) {
       if (updates.length === 0) return;
-      const producer = claimed.get(lane);
-      if (producer === undefined) throw claimLost(lane);
-      const messages = updates.map((update) => quotaMessage(update, encode));
+      const claim = claimed.get(lane);
+      if (claim === undefined) throw claimLost(lane);
+      const requests = encodeQuotaRecords(updates, codec, claim.partitions, MAX_BATCH_OCTETS);
       try {
-        await sendAtOnce(producer, topic, cutIntoRequests(messages, REQUEST_LIMITS));
+        await sendAtOnce(claim, topic, requests);
       } catch (error) {
         // What it has begun is aborted by the next claim, or by the brokers when it has lasted too long.
         await giveUp(lane);
@@ -94,12 +103,21 @@ export function kafkaQuotaPublisher(options: KafkaQuotaPublisherOptions): QuotaP
   };
 }
 
-async function sendAtOnce(producer: Producer, topic: string, requests: readonly QuotaMessage[][]): Promise<void> {
-  const transaction = await producer.transaction();
-  for (const messages of requests) {
+async function sendAtOnce(claim: Claim, topic: string, requests: readonly PartitionRecords[][]): Promise<void> {
+  const transaction = await claim.producer.transaction();
+  for (const request of requests) {
+    const messages = request.map((records) => numbered(claim, records));
     await transaction.send({ topic, messages, acks: -1, compression: CompressionTypes.None });
   }
   await transaction.commit();
+}
+
+/** The broker takes a partition's records only in the order of their numbers: a request that is sent again has the same. */
+function numbered({ nextSequences }: Claim, { partition, records, count }: PartitionRecords): EncodedRecords {
+  const baseSequence = nextSequences.get(partition) ?? 0;
+  // After 2^31 - 1 comes 0.
+  nextSequences.set(partition, (baseSequence + count) % 2 ** 31);
+  return { partition, value: records, recordCount: count, baseSequence };
 }
 
 function claimLost(lane: string, cause?: unknown): QuotaPublisherError {

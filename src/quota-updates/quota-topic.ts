@@ -28,3 +28,15 @@ export async function ensureQuotaTopic(kafka: Kafka, { topic, partitions }: Quot
     await admin.disconnect();
   }
 }
+
+/** Rejects when there is no such topic. */
+export async function countPartitions(kafka: Kafka, topic: string): Promise<number> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    return topics[0]?.partitions.length ?? 0;
+  } finally {
+    await admin.disconnect();
+  }
+}

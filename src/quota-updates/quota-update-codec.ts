@@ -8,6 +8,8 @@ const CONFLUENT_HEADER_OCTETS = 5;
 export interface QuotaUpdateCodec {
   /** Throws on an update that the schema does not hold, as on a long beyond 2^53 - 2. */
   encode(update: QuotaUpdate): Buffer;
+  /** The same, written at the start of `out`: gives its length. Throws if there is not room enough. */
+  encodeInto(update: QuotaUpdate, out: Buffer): number;
   /** Throws on bytes that are no quota update, or that name another schema id. */
   decode(value: Uint8Array): QuotaUpdate;
 }
@@ -22,6 +24,12 @@ export function quotaUpdateCodec(schema: AvroSchema, schemaId?: number): QuotaUp
   return {
     encode(update) {
       return Buffer.concat([header, type.toBuffer(update)]);
+    },
+    encodeInto(update, out) {
+      header.copy(out);
+      const end = type.encode(update, out, header.length);
+      if (end < 0) throw new RangeError(`a quota update has more than ${out.length} octets`);
+      return end;
     },
     decode(value) {
       const octets = Buffer.from(value.buffer, value.byteOffset, value.byteLength);

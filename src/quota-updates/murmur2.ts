@@ -1,21 +1,12 @@
-import type { ICustomPartitioner } from 'kafkajs';
-
 const SEED = 0x9747b28c;
 const M = 0x5bd1e995;
 const R = 24;
 
 /**
- * The partition that Kafka's own clients take for a key (murmur2, as the Java client and kafkajs have it). kafkajs
- * computes it with objects for 64-bit numbers, which for a batch's quota updates was more work than rating the batch.
+ * The hash by which Kafka's own clients choose a key's partition: the Java client and kafkajs have it. kafkajs computes it
+ * with objects for 64-bit numbers, which for a batch's quota updates was more work than rating the batch. 32 bits, signed.
  */
-export const partitionByKey: ICustomPartitioner =
-  () =>
-  ({ message, partitionMetadata }) =>
-    (murmur2(message.key as Buffer) & 0x7fffffff) % partitionMetadata.length;
-
-/** 32 bits, signed. */
-export function murmur2(key: Buffer): number {
-  const { length } = key;
+export function murmur2(key: Uint8Array, length = key.length): number {
   const whole = length & ~3;
   let hash = SEED ^ length;
   for (let at = 0; at < whole; at += 4) {

@@ -1,0 +1,153 @@
+import { createRequire } from 'node:module';
+
+/**
+ * Records of one partition, encoded as a record batch holds them (KIP-98); kafkajs takes them for one message. A partition's
+ * records go into a request of their own, for a request has one record batch a partition.
+ */
+export interface EncodedRecords {
+  partition: number;
+  /** The records, one after another, as `writeRecord` writes them. */
+  value: Buffer;
+  recordCount: number;
+  /** The first record's number in the producer's epoch and partition: kafkajs counts messages, and would count one. */
+  baseSequence: number;
+}
+
+interface ProduceArguments {
+  acks: number;
+  timeout: number;
+  transactionalId?: string | null;
+  producerId: { toString(): string };
+  producerEpoch: number;
+  topicData: readonly {
+    topic: string;
+    partitions: readonly { partition: number; messages: readonly (EncodedRecords | { recordCount?: undefined })[] }[];
+  }[];
+}
+type ProduceRequest = (arguments_: ProduceArguments) => { encode: () => Promise<Encoder> };
+
+interface Encoder {
+  writeString(value: string | null): Encoder;
+  writeInt16(value: number): Encoder;
+  writeInt32(value: number): Encoder;
+  writeBuffer(value: Buffer): Encoder;
+}
+
+const HEADER_OCTETS = 61;
+/** Base offset and batch length: what the batch length does not count. */
+const UNCOUNTED_OCTETS = 12;
+const CRC_AT = 17;
+/** What the checksum covers begins here. */
+const ATTRIBUTES_AT = 21;
+const MAGIC = 2;
+const TRANSACTIONAL = 0x10;
+const MAX_VARINT_OCTETS = 5;
+/** What a record has besides its key and value, at the most. */
+export const RECORD_OVERHEAD_OCTETS = 4 * MAX_VARINT_OCTETS + 3;
+
+const require = createRequire(import.meta.url);
+let isInstalled = false;
+
+/**
+ * kafkajs encodes record after record, each with a dozen growing buffers, which for a batch's quota updates was more work
+ * than all of billing. With this its producers take `EncodedRecords` for a message, and put a header before them.
+ */
+export function takeEncodedRecords(): void {
+  if (isInstalled) return;
+  isInstalled = true;
+  // The newer versions of the request are this one under another number, and look it up when they are first needed.
+  const path = require.resolve('kafkajs/src/protocol/requests/produce/v3/request.js');
+  const plain = require(path) as ProduceRequest;
+  const EncoderOf = require('kafkajs/src/protocol/encoder.js') as new () => Encoder;
+  const request: ProduceRequest = (arguments_) => {
+    const made = plain(arguments_);
+    return isEncoded(arguments_) ? { ...made, encode: async () => encodeRequest(new EncoderOf(), arguments_) } : made;
+  };
+  const loaded = require.cache[path];
+  if (loaded === undefined) throw new Error(`${path} was not loaded`);
+  loaded.exports = request;
+}
+
+/** Writes a record at `at`, with no headers and the batch's own timestamp; gives the offset after it. */
+export function writeRecord(
+  out: Uint8Array,
+  at: number,
+  offsetDelta: number,
+  key: Uint8Array,
+  keyOctets: number,
+  value: Uint8Array,
+  valueOctets: number,
+): number {
+  const body =
+    3 + varintOctets(offsetDelta) + varintOctets(keyOctets) + keyOctets + varintOctets(valueOctets) + valueOctets;
+  let end = writeVarint(out, at, body);
+  out[end++] = 0; // attributes
+  out[end++] = 0; // timestamp delta
+  end = writeVarint(out, end, offsetDelta);
+  end = writeVarint(out, end, keyOctets);
+  for (let i = 0; i < keyOctets; i++) out[end++] = key[i];
+  end = writeVarint(out, end, valueOctets);
+  for (let i = 0; i < valueOctets; i++) out[end++] = value[i];
+  out[end++] = 0; // headers
+  return end;
+}
+
+function isEncoded({ topicData }: ProduceArguments): boolean {
+  return topicData.some(({ partitions }) =>
+    partitions.some(({ messages }) => messages.some(({ recordCount }) => recordCount !== undefined)),
+  );
+}
+
+function encodeRequest(encoder: Encoder, arguments_: ProduceArguments): Encoder {
+  const { transactionalId = null, acks, timeout, topicData } = arguments_;
+  encoder.writeString(transactionalId).writeInt16(acks).writeInt32(timeout).writeInt32(topicData.length);
+  for (const { topic, partitions } of topicData) {
+    encoder.writeString(topic).writeInt32(partitions.length);
+    for (const { partition, messages } of partitions) {
+      const [records] = messages as readonly EncodedRecords[];
+      if (messages.length !== 1) throw new Error(`${topic}-${partition}: a request has one record batch a partition`);
+      const header = batchHeader(records, arguments_);
+      encoder.writeInt32(partition).writeInt32(header.length + records.value.length);
+      encoder.writeBuffer(header).writeBuffer(records.value);
+    }
+  }
+  return encoder;
+}
+
+function batchHeader({ value, recordCount, baseSequence }: EncodedRecords, request: ProduceArguments): Buffer {
+  const { crc32C } = checksum();
+  const header = Buffer.alloc(HEADER_OCTETS);
+  const nowMs = BigInt(Date.now());
+  header.writeInt32BE(HEADER_OCTETS - UNCOUNTED_OCTETS + value.length, 8);
+  header.writeInt32BE(-1, 12); // the leader's epoch
+  header.writeInt8(MAGIC, 16);
+  header.writeInt16BE(request.transactionalId == null ? 0 : TRANSACTIONAL, ATTRIBUTES_AT);
+  header.writeInt32BE(recordCount - 1, 23);
+  header.writeBigInt64BE(nowMs, 27);
+  header.writeBigInt64BE(nowMs, 35);
+  header.writeBigInt64BE(BigInt(request.producerId.toString()), 43);
+  header.writeInt16BE(request.producerEpoch, 51);
+  header.writeInt32BE(baseSequence, 53);
+  header.writeInt32BE(recordCount, 57);
+  header.writeUInt32BE(crc32C(Buffer.concat([header.subarray(ATTRIBUTES_AT), value])), CRC_AT);
+  return header;
+}
+
+function checksum(): { crc32C: (octets: Buffer) => number } {
+  return { crc32C: require('kafkajs/src/protocol/recordBatch/crc32C/index.js') as (octets: Buffer) => number };
+}
+
+/** Zigzag, of numbers that are not negative. */
+function writeVarint(out: Uint8Array, at: number, value: number): number {
+  let rest = value * 2;
+  let end = at;
+  for (; rest >= 0x80; rest >>>= 7) out[end++] = (rest & 0x7f) | 0x80;
+  out[end++] = rest;
+  return end;
+}
+
+function varintOctets(value: number): number {
+  let octets = 1;
+  for (let rest = value * 2; rest >= 0x80; rest >>>= 7) octets++;
+  return octets;
+}

@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import fc from 'fast-check';
+import { Partitioners } from 'kafkajs';
+import { expect, test } from 'vitest';
+import type { QuotaUpdate } from '../billing/quota-update.ts';
+import { encodeQuotaRecords, quotaKey } from './quota-records.ts';
+import { quotaUpdateCodec } from './quota-update-codec.ts';
+
+const require = createRequire(import.meta.url);
+const Decoder = require('kafkajs/src/protocol/decoder.js');
+const decodeRecord = require('kafkajs/src/protocol/recordBatch/record/v0/decoder.js');
+const codec = quotaUpdateCodec(JSON.parse(readFileSync('schemas/quota-update.avsc', 'utf8')), 7);
+
+const whole = fc.integer({ min: 0, max: 2 ** 31 - 1 });
+const name = fc.string({ minLength: 1, maxLength: 20 });
+const updates: fc.Arbitrary<QuotaUpdate> = fc.record({
+  subscriber: fc.stringMatching(/^[0-9a-f]{32}$/),
+  sponsorId: name,
+  applicationId: name,
+  planId: name,
+  planVersion: whole,
+  periodStart: fc.integer({ min: 0, max: 65535 }),
+  quotaOctets: fc.integer({ min: 1, max: 2 ** 50 }),
+  usedOctets: fc.integer({ min: 0, max: 2 ** 50 }),
+  remainingOctets: whole,
+  thresholdReached: fc.integer({ min: 0, max: 10_000 }),
+  version: whole,
+  topic: name,
+  partition: fc.integer({ min: 0, max: 1000 }),
+  offset: fc.integer({ min: 0, max: 2 ** 50 }),
+});
+
+/** What kafkajs reads out of the records. */
+function read(records: Buffer, count: number): { key: Buffer; value: Buffer; offset: string }[] {
+  const decoder = new Decoder(records);
+  const read = Array.from({ length: count }, () =>
+    decodeRecord(new Decoder(decoder.readVarIntBytes()), { firstOffset: '0', firstTimestamp: '0', magicByte: 2 }),
+  );
+  expect(decoder.buffer.length - decoder.offset).toBe(0);
+  return read;
+}
+
+test('kafkajs reads the records back, in order, from the partition that it would have taken itself', () => {
+  const partitionOf = Partitioners.DefaultPartitioner();
+  const partitionMetadata = [0, 1, 2].map((partitionId) => ({
+    partitionId,
+    leader: 1,
+    partitionErrorCode: 0,
+    replicas: [1],
+    isr: [1],
+  }));
+  fc.assert(
+    fc.property(fc.array(updates, { maxLength: 40 }), fc.integer({ min: 100, max: 2000 }), (sent, maxOctets) => {
+      const requests = encodeQuotaRecords(sent, codec, 3, maxOctets);
+      for (const partition of [0, 1, 2]) {
+        const got = requests.flatMap((request) => {
+          const own = request.filter((records) => records.partition === partition);
+          expect(own.length).toBeLessThanOrEqual(1);
+          return own.flatMap(({ records, count }) => {
+            expect(records.length <= maxOctets || count === 1).toBe(true);
+            const rows = read(records, count);
+            expect(rows.map(({ offset }) => Number(offset))).toEqual([...rows.keys()]);
+            return rows.map(({ key, value }) => ({ key: key.toString(), update: codec.decode(value) }));
+          });
+        });
+        const expected = sent
+          .map((update) => ({ key: quotaKey(update), update }))
+          .filter(
+            ({ key }) => partitionOf({ topic: '', partitionMetadata, message: { key, value: null } }) === partition,
+          );
+        expect(got).toEqual(expected);
+      }
+    }),
+  );
+});
