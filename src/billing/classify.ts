@@ -1,5 +1,6 @@
 import type { Application, Catalogue } from './catalogue.ts';
 import { EVIDENCES, type FlowBatch, NO_TAG, UNKNOWN_TAG } from './flow-batch.ts';
+import { ABSENT, OctetMap } from './octet-map.ts';
 import type { Reason } from './outcome.ts';
 import { PrefixTable } from './prefix-table.ts';
 
@@ -9,6 +10,7 @@ const [NONE, TAG, IP, TAG_AND_IP] = EVIDENCES.keys();
 export class Evidence {
   readonly #applications: readonly Application[];
   readonly #tags = new Map<string, number>();
+  readonly #tagOctets = new OctetMap();
   readonly #prefixes: PrefixTable;
 
   constructor(catalogue: Catalogue) {
@@ -17,12 +19,22 @@ export class Evidence {
       catalogue.applications.flatMap(({ prefixes }, application) => prefixes.map((cidr) => ({ cidr, application }))),
     );
     catalogue.applications.forEach(({ tags }, application) => {
-      for (const tag of tags) this.#tags.set(tag, application);
+      for (const tag of tags) {
+        this.#tags.set(tag, application);
+        const octets = Buffer.from(tag);
+        this.#tagOctets.set(octets, 0, octets.length, application);
+      }
     });
   }
 
   applicationOfTag(tag: string | null): number {
     return tag === null ? NO_TAG : (this.#tags.get(tag) ?? UNKNOWN_TAG);
+  }
+
+  /** The same for a tag in octets. */
+  applicationOfTagOctets(octets: Uint8Array, start: number, end: number): number {
+    const application = this.#tagOctets.get(octets, start, end);
+    return application === ABSENT ? UNKNOWN_TAG : application;
   }
 
   /**

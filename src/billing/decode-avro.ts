@@ -1,7 +1,9 @@
 import avro, { type Type } from 'avsc';
 import { datumEnd, holdsRepeats, varintEnd, varintValue } from './avro-datum.ts';
 import type { Candidate, Decoded, Decoder } from './decoder.ts';
+import type { FlowFields } from './flow-fields.ts';
 import type { Reason } from './outcome.ts';
+import { hasFlowLayout, readAvroFlow } from './read-avro-flow.ts';
 
 /** An Avro schema as JSON.parse gives it. */
 export type AvroSchema = avro.Schema;
@@ -29,7 +31,7 @@ export function avroDecoder(options: AvroDecoderOptions): Decoder {
   const resolve = (schema: AvroSchema, name: string): Decoder => datumDecoder(options.readerSchema, schema, name);
   const bare = resolve(options.bareSchema ?? options.readerSchema, 'the schema of records without a header');
   const byId = new Map([...options.schemas].map(([id, schema]) => [id, resolve(schema, `schema ${id}`)]));
-  return (value) => {
+  const decode: Decoder = (value) => {
     const octets = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
     const headed = options.header === 'confluent' || (options.header === 'auto' && octets[0] === 0);
     if (!headed) return bare(octets);
@@ -39,6 +41,22 @@ export function avroDecoder(options: AvroDecoderOptions): Decoder {
     const decode = byId.get(id);
     if (decode === undefined) return fault('unknown_schema', `no schema with the id ${id} is configured`);
     return decode(octets.subarray(CONFLUENT_HEADER_OCTETS));
+  };
+  return Object.assign(decode, { readFlow: flowReader(options) });
+}
+
+/** Reads datums that are laid out as the flow record's own schema has it, whichever schema id names that. */
+function flowReader({ readerSchema, schemas, bareSchema = readerSchema, header }: AvroDecoderOptions) {
+  const isPlain = (schema: AvroSchema) => hasFlowLayout(avro.Type.forSchema(schema));
+  const isReaderPlain = isPlain(readerSchema);
+  const isBarePlain = isReaderPlain && isPlain(bareSchema);
+  const plainIds = new Set([...schemas].filter(([, schema]) => isReaderPlain && isPlain(schema)).map(([id]) => id));
+  return (octets: Uint8Array, fields: FlowFields): boolean => {
+    const headed = header === 'confluent' || (header === 'auto' && octets[0] === 0);
+    if (!headed) return isBarePlain && readAvroFlow(octets, 0, fields);
+    if (octets[0] !== 0 || octets.length < CONFLUENT_HEADER_OCTETS) return false;
+    const id = ((octets[1] << 24) | (octets[2] << 16) | (octets[3] << 8) | octets[4]) >>> 0;
+    return plainIds.has(id) && readAvroFlow(octets, CONFLUENT_HEADER_OCTETS, fields);
   };
 }
 

@@ -1,3 +1,4 @@
+import type { FlowReader } from './flow-fields.ts';
 import type { Fault } from './outcome.ts';
 
 /** Fields as they stand in a source's record: named, not yet validated. */
@@ -7,4 +8,8 @@ export type Candidate = Record<string, unknown>;
 export type Decoded = { candidate: Candidate; fault?: undefined } | { candidate?: undefined; fault: Fault };
 
 /** Turns one record's bytes into fields. Never throws on bad input. */
-export type Decoder = (value: Uint8Array) => Decoded;
+export interface Decoder {
+  (value: Uint8Array): Decoded;
+  /** The short way, where there is one: it gives what the long way gives, or nothing. */
+  readFlow?: FlowReader;
+}

@@ -5,9 +5,12 @@ const NINE = 0x39;
 const V4_PREFIX_LENGTH = 96;
 const NOT_V4 = -1;
 const NO_GAP = -1;
+/** Six groups of four digits with their colons, and the longest IPv4 address. */
+const MAX_TEXT_LENGTH = 45;
 
 /** The eight groups of the IPv6 address being read; one for all calls, as the hot path makes no objects. */
 const groups = new Uint16Array(8);
+const characters = new Uint8Array(MAX_TEXT_LENGTH);
 
 /** A network: four big-endian words and the number of leading bits that count. IPv4 is ::ffff:a.b.c.d, its length + 96. */
 export interface Cidr {
@@ -21,8 +24,17 @@ export interface Cidr {
  * nothing is written then. Strict: no leading zeros in IPv4, no zone ids, no blanks.
  */
 export function parseIp(text: string, out: Uint32Array, at: number): boolean {
-  if (startsAsV6(text)) return parseV6(text, out, at);
-  const address = parseV4(text, 0);
+  const { length } = text;
+  if (length > MAX_TEXT_LENGTH) return false;
+  // What is not ASCII becomes an octet that no address has.
+  for (let i = 0; i < length; i++) characters[i] = Math.min(text.charCodeAt(i), 0xff);
+  return parseIpOctets(characters, 0, length, out, at);
+}
+
+/** The same for a text in octets. */
+export function parseIpOctets(octets: Uint8Array, start: number, end: number, out: Uint32Array, at: number): boolean {
+  if (startsAsV6(octets, start, end)) return parseV6(octets, start, end, out, at);
+  const address = parseV4(octets, start, end);
   if (address === NOT_V4) return false;
   out[at] = 0;
   out[at + 1] = 0;
@@ -84,77 +96,71 @@ function longestZeros(parts: readonly number[]): { start: number; length: number
 }
 
 /** Whether the first mark is a colon; it comes within five characters, if the text is an address. */
-function startsAsV6(text: string): boolean {
-  const end = Math.min(5, text.length);
-  for (let i = 0; i < end; i++) {
-    const code = text.charCodeAt(i);
-    if (code === COLON) return true;
-    if (code === DOT) return false;
+function startsAsV6(octets: Uint8Array, start: number, end: number): boolean {
+  const limit = Math.min(start + 5, end);
+  for (let i = start; i < limit; i++) {
+    if (octets[i] === COLON) return true;
+    if (octets[i] === DOT) return false;
   }
   return false;
 }
 
-/** The 32 bits of the dotted address from `start` to the end of the text, or NOT_V4. */
-function parseV4(text: string, start: number): number {
-  const end = text.length;
+function parseV4(octets: Uint8Array, start: number, end: number): number {
   let bits = 0;
-  let i = start;
-  for (let octets = 1; octets <= 4; octets++) {
-    const first = i;
-    let octet = 0;
-    while (i < end) {
-      const digit = text.charCodeAt(i) - ZERO;
-      if (digit < 0 || digit > 9) break;
-      octet = octet * 10 + digit;
-      if (octet > 255) return NOT_V4;
-      i++;
+  let dots = 0;
+  let part = 0;
+  let digits = 0;
+  for (let i = start; i < end; i++) {
+    const digit = octets[i] - ZERO;
+    if (digit >= 0 && digit <= 9) {
+      // A second digit after a 0 would be a leading zero.
+      if (digits > 0 && part === 0) return NOT_V4;
+      part = part * 10 + digit;
+      digits++;
+      if (part > 255) return NOT_V4;
+    } else {
+      if (octets[i] !== DOT || digits === 0 || ++dots > 3) return NOT_V4;
+      bits = (bits << 8) | part;
+      part = 0;
+      digits = 0;
     }
-    const isBlank = i === first;
-    const hasLeadingZero = i - first > 1 && text.charCodeAt(first) === ZERO;
-    if (isBlank || hasLeadingZero) return NOT_V4;
-    bits = (bits << 8) | octet;
-    if (octets === 4) break;
-    if (i === end || text.charCodeAt(i) !== DOT) return NOT_V4;
-    i++;
   }
-  return i === end ? bits >>> 0 : NOT_V4;
+  return dots === 3 && digits > 0 ? ((bits << 8) | part) >>> 0 : NOT_V4;
 }
 
-function parseV6(text: string, out: Uint32Array, at: number): boolean {
-  const end = text.length;
+function parseV6(octets: Uint8Array, start: number, end: number, out: Uint32Array, at: number): boolean {
   let count = 0;
   let gap = NO_GAP; // the number of groups before `::`
-  let i = 0;
-  if (text.charCodeAt(0) === COLON) {
-    if (end < 2 || text.charCodeAt(1) !== COLON) return false;
+  let i = start;
+  if (octets[start] === COLON) {
+    if (end - start < 2 || octets[start + 1] !== COLON) return false;
     gap = 0;
-    i = 2;
+    i = start + 2;
   }
   while (i < end) {
     if (count === 8) return false;
-    const start = i;
+    const first = i;
     let group = 0;
     let code = COLON;
-    // Never beyond the end: charCodeAt would give NaN there, and every comparison would turn into one of doubles.
     for (; i < end; i++) {
-      code = text.charCodeAt(i);
+      code = octets[i];
       const digit = hexDigit(code);
       if (digit < 0) break;
       group = (group << 4) | digit;
     }
-    if (i - start > 4) return false;
+    if (i - first > 4) return false;
     if (code === DOT) {
-      const address = parseV4(text, start);
+      const address = parseV4(octets, first, end);
       if (address === NOT_V4 || count > 6) return false;
       groups[count++] = address >>> 16;
       groups[count++] = address & 0xffff;
       break;
     }
-    if (i === start) return false;
+    if (i === first) return false;
     groups[count++] = group;
     if (i === end) break;
     if (code !== COLON || ++i === end) return false;
-    if (text.charCodeAt(i) !== COLON) continue;
+    if (octets[i] !== COLON) continue;
     if (gap !== NO_GAP) return false;
     gap = count;
     i++;

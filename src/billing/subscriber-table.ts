@@ -28,10 +28,14 @@ export class SubscriberTable {
   /** Index of the subscriber with this MSISDN (1 to 15 digits). */
   ofMsisdn(msisdn: string): number {
     // A leading 1 keeps leading zeros apart; 16 digits that begin with 1 are exact in a double.
-    const key = Number(`1${msisdn}`);
+    return this.ofMsisdnKey(Number(`1${msisdn}`));
+  }
+
+  /** The same for the number that a 1 and the MSISDN's digits make. */
+  ofMsisdnKey(key: number): number {
     const slot = this.#msisdnSlot(this.#msisdnKeys, key);
     if (this.#msisdnKeys[slot] === key) return this.#msisdnSubscribers[slot];
-    const subscriber = this.ofPseudonym(this.#pseudonymOf(msisdn));
+    const subscriber = this.ofPseudonym(this.#pseudonymOf(String(key).slice(1)));
     this.#msisdnKeys[slot] = key;
     this.#msisdnSubscribers[slot] = subscriber;
     if (++this.#msisdns * 2 > this.#msisdnKeys.length) this.#growMsisdns();

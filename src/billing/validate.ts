@@ -7,7 +7,7 @@ import type { Fault, Reason } from './outcome.ts';
 export const MAX_RECORD_OCTETS = 2 ** 48 - 1;
 /** The last instant that a ClickHouse Date can name. */
 export const MAX_TIME_MS = Date.UTC(2149, 5, 6);
-const MAX_TEXT_LENGTH = 256;
+export const MAX_TEXT_LENGTH = 256;
 const MAX_INT32 = 2 ** 31 - 1;
 
 const NULLABLE = new Set<string>(['servedImsi', 'zeroRatingTag', 'contentType', 'ratingGroup', 'serviceIdentifier']);

@@ -13,7 +13,7 @@ const HAS_ADDITIONAL_KEYS = 1 << 9;
 const NEED_UPDATE_DICTIONARY = 1 << 10;
 
 export function nativeBlock(rows: number, columns: readonly NativeColumn[]): Buffer {
-  const parts = columns.flatMap(({ name, type, bytes }) => [text(name), text(type), bytes]);
+  const parts = columns.flatMap(({ name, type, bytes }) => [strings([name, type]), bytes]);
   return Buffer.concat([varUint(columns.length), varUint(rows), ...parts]);
 }
 
@@ -61,8 +61,20 @@ export function int64Words(values: ArrayLike<number>): Uint32Array {
   return words;
 }
 
+/** Each text with its length before it. Most texts of a block are empty, and none of them is made a buffer of its own. */
 export function strings(values: readonly string[]): Buffer {
-  return Buffer.concat(values.map(text));
+  let room = 0;
+  for (const value of values) {
+    const octets = Buffer.byteLength(value);
+    room += varUintOctets(octets) + octets;
+  }
+  const out = Buffer.allocUnsafe(room);
+  let at = 0;
+  for (const value of values) {
+    at = writeVarUint(out, at, Buffer.byteLength(value));
+    if (value !== '') at += out.write(value, at);
+  }
+  return out;
 }
 
 export function bytesOf(values: ArrayBufferView): Uint8Array {
@@ -80,16 +92,23 @@ function lowCardinality(dictionary: readonly string[], keys: Uint32Array): Buffe
   ]);
 }
 
-function text(value: string): Buffer {
-  const octets = Buffer.from(value, 'utf8');
-  return Buffer.concat([varUint(octets.length), octets]);
+function varUint(value: number): Buffer {
+  const octets = Buffer.alloc(varUintOctets(value));
+  writeVarUint(octets, 0, value);
+  return octets;
 }
 
-/** LEB128. */
-function varUint(value: number): Buffer {
-  const octets: number[] = [];
+/** LEB128; gives the offset after it. */
+function writeVarUint(out: Uint8Array, at: number, value: number): number {
+  let end = at;
   let rest = value;
-  for (; rest >= 128; rest = Math.floor(rest / 128)) octets.push((rest % 128) | 128);
-  octets.push(rest);
-  return Buffer.from(octets);
+  for (; rest >= 128; rest = Math.floor(rest / 128)) out[end++] = (rest % 128) | 128;
+  out[end++] = rest;
+  return end;
+}
+
+function varUintOctets(value: number): number {
+  let octets = 1;
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) octets++;
+  return octets;
 }

@@ -1,0 +1,45 @@
+/** The texts of a record, by their place in `FlowFields.spans`. */
+export const NODE_ID = 0;
+export const SERVED_MSISDN = 1;
+export const SERVED_IMSI = 2;
+export const TERMINAL_IP = 3;
+export const REMOTE_IP = 4;
+export const ZERO_RATING_TAG = 5;
+export const CONTENT_TYPE = 6;
+const TEXTS = 7;
+
+/** The start of a text that is null. */
+export const NULL = -1;
+
+/**
+ * One valid flow record as it stands in its octets: where each text is, and the numbers. It is filled again for each record,
+ * so that reading one makes no object and no string. All texts are ASCII.
+ */
+export class FlowFields {
+  octets: Uint8Array = new Uint8Array(0);
+  /** Start and end of each text in `octets`. */
+  readonly spans = new Int32Array(TEXTS * 2);
+  /** The MSISDN's digits after a 1, which keeps leading zeros apart: at most 16 digits, exact in a double. */
+  msisdnKey = 0;
+  localSequenceNumber = 0;
+  chargingId = 0;
+  recordSequenceNumber = 0;
+  startTimeMs = 0;
+  endTimeMs = 0;
+  terminalPort = 0;
+  remotePort = 0;
+  protocol = 0;
+  /** -1 is null. */
+  ratingGroup = 0;
+  /** -1 is null. */
+  serviceIdentifier = 0;
+  uplinkOctets = 0;
+  downlinkOctets = 0;
+  /** Four words, as `parseIp` writes them. */
+  readonly remoteAddress = new Uint32Array(4);
+  /** Code of the content type. */
+  contentType = 0;
+}
+
+/** Reads a record that is valid and of the usual shape; false for all others, which `Decoder` and the validation judge. */
+export type FlowReader = (octets: Uint8Array, fields: FlowFields) => boolean;

@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs';
+import avro from 'avsc';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { admit } from './admit.ts';
+import { avroDecoder } from './decode-avro.ts';
+import type { Decoder } from './decoder.ts';
+import { FlowBatch } from './flow-batch.ts';
+import { FlowFields } from './flow-fields.ts';
+import { FLOW_RECORD_FIELDS } from './flow-record.ts';
+import { parseIp, parseIpOctets } from './ip-address.ts';
+import { testLane, testRecord, testRules } from './traffic.fixture.ts';
+
+const schema = JSON.parse(readFileSync('schemas/flow-record.avsc', 'utf8'));
+const type = avro.Type.forSchema(schema);
+const decode = avroDecoder({ readerSchema: schema, schemas: new Map([[1, schema]]), header: 'auto' });
+const longWay: Decoder = (value) => decode(value);
+
+const rules = testRules();
+
+const whole = fc.oneof(fc.nat(300), fc.nat(), fc.constantFrom(-1, 2 ** 47 - 1, 2 ** 47, 2 ** 48, 2 ** 52 - 2));
+const int = fc.oneof(fc.nat(300), fc.constantFrom(-1, 65535, 65536, 2 ** 31 - 1));
+const text = fc.oneof(fc.string({ maxLength: 12 }), fc.constantFrom('', 'é', 'x'.repeat(257), 'gw-1', 'TAG', 'ANY'));
+const address = fc.oneof(
+  fc.ipV4(),
+  fc.ipV6(),
+  fc.constantFrom('', '1.2.3', '1.2.3.4.5', '01.2.3.4', '256.1.1.1', '1.2.3.4 ', '::ffff:1.2.3.4', '1..2.3', '1.2.3.'),
+);
+const time = fc.oneof(
+  fc.nat(2 ** 31 - 1).map((s) => s * 1000),
+  whole,
+);
+const odd = fc.record({
+  nodeId: text,
+  localSequenceNumber: whole,
+  chargingId: whole,
+  recordSequenceNumber: whole,
+  servedMsisdn: fc.constantFrom('', '0', '000', '999000000001', '123456789012345', '1234567890123456', '12a'),
+  servedImsi: fc.option(text),
+  startTime: time,
+  endTime: time,
+  terminalIp: address,
+  remoteIp: address,
+  terminalPort: int,
+  remotePort: int,
+  protocol: int,
+  zeroRatingTag: fc.option(text),
+  contentType: fc.option(fc.constantFrom('text', 'voice', 'image', 'video', 'other', 'unknown', '', 'texts')),
+  ratingGroup: fc.option(int),
+  serviceIdentifier: fc.option(int),
+  uplinkOctets: whole,
+  downlinkOctets: whole,
+});
+/** A good record with a few fields that may be anything. */
+const drawn = fc
+  .tuple(odd, fc.array(fc.constantFrom(...FLOW_RECORD_FIELDS), { maxLength: 6 }))
+  .map(([fields, names]) => testRecord(Object.fromEntries(names.map((name) => [name, fields[name]]))));
+const seldom = <T>(arbitrary: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: 5, arbitrary: fc.constant(null) }, { weight: 1, arbitrary });
+/** Datums, some with a header, some damaged: an octet is another, or the end is missing. */
+const datums = fc
+  .tuple(drawn, fc.boolean(), seldom(fc.tuple(fc.nat(150), fc.nat(255))), seldom(fc.nat(150)))
+  .map(([fields, isHeaded, damage, length]) => {
+    const octets = Buffer.concat([isHeaded ? Buffer.from([0, 0, 0, 0, 1]) : Buffer.alloc(0), type.toBuffer(fields)]);
+    if (damage !== null && damage[0] < octets.length) octets[damage[0]] = damage[1];
+    return length === null ? octets : octets.subarray(0, length);
+  });
+
+function admitted(values: readonly Uint8Array[], decoder: Decoder) {
+  const [batch, lane] = [new FlowBatch(values.length), testLane()];
+  values.forEach((value, offset) => {
+    const key = offset % 2 === 0 ? null : Buffer.from('999000000001');
+    admit(batch, { offset, key, value }, { decode: decoder, keyedByMsisdn: true }, lane, rules);
+  });
+  return { batch, nodes: lane.nodes.list, subscribers: lane.subscribers.count };
+}
+
+test('the short way gives what avsc and the validation give, whatever the octets are', () => {
+  let short = 0;
+  const fields = new FlowFields();
+  fc.assert(
+    fc.property(fc.array(datums, { minLength: 1, maxLength: 20 }), (values) => {
+      expect(admitted(values, decode)).toEqual(admitted(values, longWay));
+      for (const value of values) if (decode.readFlow?.(value, fields)) short++;
+    }),
+    { numRuns: 300 },
+  );
+  expect(short).toBeGreaterThan(300);
+});
+
+test('an evolved schema takes the long way', () => {
+  const evolved = { ...schema, fields: [...schema.fields, { name: 'slice', type: ['null', 'string'], default: null }] };
+  const decodeEvolved = avroDecoder({ readerSchema: schema, schemas: new Map([[2, evolved]]), header: 'auto' });
+  const datum = avro.Type.forSchema(evolved).toBuffer({ ...testRecord({}), slice: null });
+  const value = Buffer.concat([Buffer.from([0, 0, 0, 0, 2]), datum]);
+  expect(decodeEvolved.readFlow?.(value, new FlowFields())).toBe(false);
+  expect(decodeEvolved(value).candidate).toMatchObject({ nodeId: testRecord({}).nodeId });
+});
+
+test('an address is read from octets as from a text', () => {
+  const [fromText, fromOctets] = [new Uint32Array(4), new Uint32Array(4)];
+  const texts = fc.oneof(address, fc.stringMatching(/^[0-9.:a]{0,17}$/));
+  fc.assert(
+    fc.property(texts, (text) => {
+      const octets = Buffer.from(`<${text}>`);
+      expect(parseIpOctets(octets, 1, octets.length - 1, fromOctets, 0)).toBe(parseIp(text, fromText, 0));
+      expect(fromOctets).toEqual(fromText);
+    }),
+    { numRuns: 3000 },
+  );
+});

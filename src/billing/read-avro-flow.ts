@@ -1,0 +1,220 @@
+import avro, { type Type } from 'avsc';
+import {
+  CONTENT_TYPE,
+  type FlowFields,
+  NODE_ID,
+  NULL,
+  REMOTE_IP,
+  SERVED_IMSI,
+  SERVED_MSISDN,
+  TERMINAL_IP,
+  ZERO_RATING_TAG,
+} from './flow-fields.ts';
+import { CONTENT_TYPES } from './flow-record.ts';
+import { parseIpOctets } from './ip-address.ts';
+import { ABSENT, OctetMap } from './octet-map.ts';
+import { MAX_TEXT_LENGTH, MAX_TIME_MS } from './validate.ts';
+
+const MAX_INT32 = 2 ** 31 - 1;
+const MAX_PORT = 65535;
+const MAX_PROTOCOL = 255;
+const MAX_MSISDN_DIGITS = 15;
+const ZERO = 0x30;
+const ASCII = 0x7f;
+/** Anything that this reader leaves to the slow path. */
+const UNUSUAL = -2;
+const UNKNOWN = CONTENT_TYPES.indexOf('unknown');
+
+const optional = (type: string) => ['null', type];
+const LAYOUT: readonly (readonly [string, string | string[]])[] = [
+  ['nodeId', 'string'],
+  ['localSequenceNumber', 'long'],
+  ['chargingId', 'long'],
+  ['recordSequenceNumber', 'long'],
+  ['servedMsisdn', 'string'],
+  ['servedImsi', optional('string')],
+  ['startTime', 'long'],
+  ['endTime', 'long'],
+  ['terminalIp', 'string'],
+  ['remoteIp', 'string'],
+  ['terminalPort', 'int'],
+  ['remotePort', 'int'],
+  ['protocol', 'int'],
+  ['zeroRatingTag', optional('string')],
+  ['contentType', optional('string')],
+  ['ratingGroup', optional('int')],
+  ['serviceIdentifier', optional('int')],
+  ['uplinkOctets', 'long'],
+  ['downlinkOctets', 'long'],
+];
+const layoutOf = (type: Type) =>
+  type instanceof avro.types.RecordType ? String(type.fields.map(({ name, type }) => `${name} ${type}`)) : '';
+const EXACT = layoutOf(
+  avro.Type.forSchema({
+    type: 'record',
+    name: 'FlowRecord',
+    fields: LAYOUT.map(([name, type]) => ({ name, type })),
+  } as avro.Schema),
+);
+
+const contentTypes = new OctetMap();
+CONTENT_TYPES.forEach((word, code) => {
+  if (code !== UNKNOWN) contentTypes.set(Buffer.from(word), 0, word.length, code);
+});
+
+/** Where the next field begins: one for all calls, as the hot path makes no objects. */
+let at = 0;
+let end = 0;
+const terminalAddress = new Uint32Array(4);
+
+/** Whether datums of this schema are laid out as `readAvroFlow` wants them. */
+export function hasFlowLayout(type: Type): boolean {
+  return layoutOf(type) === EXACT;
+}
+
+/**
+ * Reads the datum that fills `octets` from `start` on, straight into `fields`: a tenth of the time that avsc and the
+ * validation take. It decides nothing: whatever is not plainly a valid record it leaves to them, so that there is one
+ * place only where records are rejected.
+ */
+export function readAvroFlow(octets: Uint8Array, start: number, fields: FlowFields): boolean {
+  fields.octets = octets;
+  at = start;
+  end = octets.length;
+  return readIdentity(fields) && readTerminals(fields) && readUsage(fields) && at === end;
+}
+
+// Numbers are read to the end of a group and judged there: what follows an unusual one is read wrong, and thrown away.
+
+function readIdentity(fields: FlowFields): boolean {
+  const { octets, spans } = fields;
+  if (!readText(fields, NODE_ID) || spans[NODE_ID * 2] === spans[NODE_ID * 2 + 1]) return false;
+  fields.localSequenceNumber = readWhole(octets);
+  fields.chargingId = readWhole(octets);
+  fields.recordSequenceNumber = readWhole(octets);
+  return (
+    fields.localSequenceNumber >= 0 &&
+    fields.chargingId >= 0 &&
+    fields.recordSequenceNumber >= 0 &&
+    readText(fields, SERVED_MSISDN) &&
+    readMsisdnKey(fields) &&
+    readOptionalText(fields, SERVED_IMSI)
+  );
+}
+
+function readTerminals(fields: FlowFields): boolean {
+  const { octets } = fields;
+  fields.startTimeMs = readWhole(octets);
+  fields.endTimeMs = readWhole(octets);
+  if (fields.startTimeMs < 0 || fields.endTimeMs < fields.startTimeMs || fields.endTimeMs > MAX_TIME_MS) return false;
+  if (!readAddress(fields, TERMINAL_IP, terminalAddress)) return false;
+  if (!readAddress(fields, REMOTE_IP, fields.remoteAddress)) return false;
+  fields.terminalPort = readWhole(octets);
+  fields.remotePort = readWhole(octets);
+  fields.protocol = readWhole(octets);
+  return (
+    isIn(fields.terminalPort, MAX_PORT) && isIn(fields.remotePort, MAX_PORT) && isIn(fields.protocol, MAX_PROTOCOL)
+  );
+}
+
+function readUsage(fields: FlowFields): boolean {
+  const { octets } = fields;
+  if (!readOptionalText(fields, ZERO_RATING_TAG) || !readContentType(fields)) return false;
+  fields.ratingGroup = readOptionalInt(octets);
+  fields.serviceIdentifier = readOptionalInt(octets);
+  fields.uplinkOctets = readWhole(octets);
+  fields.downlinkOctets = readWhole(octets);
+  return (
+    fields.ratingGroup !== UNUSUAL &&
+    fields.serviceIdentifier !== UNUSUAL &&
+    fields.uplinkOctets >= 0 &&
+    fields.downlinkOctets >= 0
+  );
+}
+
+function isIn(value: number, limit: number): boolean {
+  return value >= 0 && value <= limit;
+}
+
+/** A varint of at most 7 octets that is not negative (zigzag), and so below 2^48; UNUSUAL for any other. */
+function readWhole(octets: Uint8Array): number {
+  let low = 0;
+  for (let shift = 0; shift < 28; shift += 7) {
+    if (at >= end) return UNUSUAL;
+    const octet = octets[at++];
+    low |= (octet & 0x7f) << shift;
+    if (octet < 0x80) return (low & 1) === 0 ? low >>> 1 : UNUSUAL;
+  }
+  let high = 0;
+  for (let shift = 0; shift < 21; shift += 7) {
+    if (at >= end) return UNUSUAL;
+    const octet = octets[at++];
+    high |= (octet & 0x7f) << shift;
+    if (octet < 0x80) return (low & 1) === 0 ? high * 2 ** 27 + (low >>> 1) : UNUSUAL;
+  }
+  return UNUSUAL;
+}
+
+/** The branch of a union of two: 0 is null. */
+function readBranch(octets: Uint8Array): number {
+  if (at >= end) return UNUSUAL;
+  const octet = octets[at++];
+  if (octet === 0) return 0;
+  return octet === 2 ? 1 : UNUSUAL;
+}
+
+function readText({ octets, spans }: FlowFields, text: number): boolean {
+  const length = readWhole(octets);
+  if (length < 0 || length > MAX_TEXT_LENGTH || length > end - at) return false;
+  const from = at;
+  at += length;
+  spans[text * 2] = from;
+  spans[text * 2 + 1] = at;
+  let all = 0;
+  for (let i = from; i < at; i++) all |= octets[i];
+  return all <= ASCII;
+}
+
+function readOptionalText(fields: FlowFields, text: number): boolean {
+  const branch = readBranch(fields.octets);
+  if (branch === 1) return readText(fields, text);
+  fields.spans[text * 2] = NULL;
+  fields.spans[text * 2 + 1] = NULL;
+  return branch === 0;
+}
+
+function readMsisdnKey(fields: FlowFields): boolean {
+  const { octets, spans } = fields;
+  const [from, to] = [spans[SERVED_MSISDN * 2], spans[SERVED_MSISDN * 2 + 1]];
+  if (to === from || to - from > MAX_MSISDN_DIGITS) return false;
+  let key = 1;
+  for (let i = from; i < to; i++) {
+    const digit = octets[i] - ZERO;
+    if (digit < 0 || digit > 9) return false;
+    key = key * 10 + digit;
+  }
+  fields.msisdnKey = key;
+  return true;
+}
+
+/** Null is NULL. */
+function readOptionalInt(octets: Uint8Array): number {
+  const branch = readBranch(octets);
+  if (branch === 0) return NULL;
+  const value = branch === 1 ? readWhole(octets) : UNUSUAL;
+  return value <= MAX_INT32 ? value : UNUSUAL;
+}
+
+function readAddress(fields: FlowFields, text: number, out: Uint32Array): boolean {
+  if (!readText(fields, text)) return false;
+  const { octets, spans } = fields;
+  return parseIpOctets(octets, spans[text * 2], spans[text * 2 + 1], out, 0);
+}
+
+function readContentType(fields: FlowFields): boolean {
+  if (!readOptionalText(fields, CONTENT_TYPE)) return false;
+  const from = fields.spans[CONTENT_TYPE * 2];
+  fields.contentType =
+    from === NULL ? UNKNOWN : contentTypes.get(fields.octets, from, fields.spans[CONTENT_TYPE * 2 + 1]);
+  return fields.contentType !== ABSENT;
+}
