@@ -85,6 +85,6 @@ function digestOf({ batch, records, decode }: WalkedBatch, lane: Lane, rules: Ru
   classifyBatch(columns, lane, rules);
   rateBatch(columns, lane, rules);
   const payloadOf = (row: number) =>
-    rejectedPayload(columns.values[row], decode, options.pseudonymKey, options.rejectionPayloadOctets);
+    rejectedPayload(columns.value(row), decode, options.pseudonymKey, options.rejectionPayloadOctets);
   return journalBlock(columns, payloadOf, summarise(columns), place, lane, rules).digest;
 }

@@ -83,7 +83,7 @@ class BatchListener implements SourceListener {
     return left.length === 0 ? startOffset : Math.max(startOffset, left[0].numbers.prev + 1);
   }
 
-  async deliver({ lane }: TopicPartition, records: readonly RawRecord[], decode: Decoder): Promise<void> {
+  async deliver({ lane }: TopicPartition, records: Iterable<RawRecord>, decode: Decoder): Promise<void> {
     for (const record of records) {
       const waiting = this.#waiting.get(lane) ?? [];
       // A batch whose last record compaction has taken since ends with the first record behind it.

@@ -33,7 +33,7 @@ export function admit(batch: FlowBatch, incoming: Incoming, door: Door, lane: La
   const row = batch.count++;
   batch.offset[row] = incoming.offset;
   batch.readOctets += incoming.value.length;
-  batch.values.push(incoming.value);
+  batch.keepValue(row, incoming.value);
   const { readFlow } = door.decode;
   if (incoming.oversizedOctets === undefined && readFlow?.(incoming.value, fields)) {
     if (door.keyedByMsisdn && !isMsisdn(incoming.key, fields)) batch.keyMismatches++;

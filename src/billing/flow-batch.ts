@@ -30,8 +30,10 @@ export class FlowBatch {
   /** Records whose message key is not their MSISDN: the producer breaks the promise that keeps a subscriber together. */
   keyMismatches = 0;
   readonly rejections: Rejection[] = [];
-  /** The records' bytes, for the payloads of the rejected ones. */
-  readonly values: Uint8Array[] = [];
+  /** Where the records' bytes are, for the payloads of the rejected ones: by the first row of each memory. */
+  readonly #memories: { fromRow: number; memory: ArrayBufferLike }[] = [];
+  readonly valueStart: Uint32Array;
+  readonly valueOctets: Uint32Array;
 
   // what the record says
   readonly offset: Float64Array;
@@ -65,6 +67,8 @@ export class FlowBatch {
 
   constructor(capacity: number) {
     this.capacity = capacity;
+    this.valueStart = new Uint32Array(capacity);
+    this.valueOctets = new Uint32Array(capacity);
     this.offset = new Float64Array(capacity);
     this.node = new Uint32Array(capacity);
     this.localSequenceNumber = new Float64Array(capacity);
@@ -102,7 +106,21 @@ export class FlowBatch {
     this.usageOctets = 0;
     this.keyMismatches = 0;
     this.rejections.length = 0;
-    this.values.length = 0;
+    this.#memories.length = 0;
+  }
+
+  /** Keeps a record's bytes without a view of their own, which the garbage collector would have to carry along. */
+  keepValue(row: number, { buffer, byteOffset, length }: Uint8Array): void {
+    if (this.#memories.at(-1)?.memory !== buffer) this.#memories.push({ fromRow: row, memory: buffer });
+    this.valueStart[row] = byteOffset;
+    this.valueOctets[row] = length;
+  }
+
+  /** The record's bytes. */
+  value(row: number): Uint8Array {
+    const kept = this.#memories.findLast(({ fromRow }) => fromRow <= row);
+    if (kept === undefined) throw new RangeError(`row ${row} has no value`);
+    return new Uint8Array(kept.memory, this.valueStart[row], this.valueOctets[row]);
   }
 
   reject(row: number, fault: Fault): void {

@@ -76,7 +76,7 @@ export class Engine {
     const worker = ({ lane }: TopicPartition) => this.#worker(lane, onFailure);
     return {
       assign: (log: TopicPartition, bounds: AskBounds) => worker(log).assign(log, bounds),
-      deliver: (log: TopicPartition, records: readonly RawRecord[], decode: Decoder) =>
+      deliver: (log: TopicPartition, records: Iterable<RawRecord>, decode: Decoder) =>
         worker(log).deliver(log, records, decode),
       flush: (log: TopicPartition) => worker(log).flush(log),
       revoke: (log: TopicPartition) => worker(log).release(log),

@@ -87,7 +87,7 @@ export class LaneWorker {
     });
   }
 
-  deliver(log: TopicPartition, records: readonly RawRecord[], decode: Decoder): Promise<void> {
+  deliver(log: TopicPartition, records: Iterable<RawRecord>, decode: Decoder): Promise<void> {
     return this.#inTurn(async () => {
       let { lane } = await this.#recovered();
       for (const record of records) {
@@ -175,7 +175,7 @@ export class LaneWorker {
     rateBatch(batch, lane, rules);
     const { pseudonymKey, rejectionPayloadOctets } = this.#settings;
     const payloadOf = (row: number) =>
-      rejectedPayload(batch.values[row], open.door.decode, pseudonymKey, rejectionPayloadOctets);
+      rejectedPayload(batch.value(row), open.door.decode, pseudonymKey, rejectionPayloadOctets);
     const summary = summarise(batch);
     const block = journalBlock(batch, payloadOf, summary, place, lane, rules);
 

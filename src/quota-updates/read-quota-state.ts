@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Admin, Consumer, Kafka } from 'kafkajs';
 import type { AvroSchema } from '../billing/decode-avro.ts';
 import type { QuotaUpdate } from '../billing/quota-update.ts';
+import { recordsOf } from '../platform/kafka-record-sets.ts';
 import { quotaUpdateOfLine } from './quota-publisher-file.ts';
 import { quotaUpdateCodec } from './quota-update-codec.ts';
 
@@ -46,8 +47,8 @@ export async function readQuotaState({ kafka, topic, schema, schemaId }: QuotaTo
     await consumer.connect();
     await consumer.subscribe({ topic, fromBeginning: true });
     await consumer.run({
-      eachMessage: async ({ message: { value } }) => {
-        if (value !== null) state.add(decode(value));
+      eachBatch: async ({ batch }) => {
+        for (const { value } of recordsOf(batch.messages)) if (value !== null) state.add(decode(value));
       },
     });
     await untilEmpty(left, topic);

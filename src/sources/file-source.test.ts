@@ -46,7 +46,7 @@ class Recorder implements SourceListener {
     return this.#startOffsets[topic] ?? 0;
   };
   deliver: SourceListener['deliver'] = async (_log, records, decode) => {
-    this.calls.push(`deliver ${records.map(({ offset }) => offset)}`);
+    this.calls.push(`deliver ${[...records].map(({ offset }) => offset)}`);
     for (const record of records) {
       this.raw.push(record);
       const { candidate, fault } = decode(record.value);

@@ -1,6 +1,7 @@
 import type { Batch, EachBatchPayload } from 'kafkajs';
 import { isFenced } from '../platform/fenced.ts';
 import { isMembershipLost } from '../platform/kafka-failure.ts';
+import { firstOffsetOf } from '../platform/kafka-record-sets.ts';
 import { heartbeatWhile } from './heartbeat-while.ts';
 import type { KafkaAssignment } from './kafka-assignment.ts';
 import type { KafkaPartition } from './kafka-partition.ts';
@@ -60,7 +61,7 @@ export class KafkaFeed {
    */
   async #isElsewhere(batch: Batch, position: number): Promise<boolean> {
     if (Number(batch.lastOffset()) < position) return true;
-    if (Number(batch.firstOffset()) <= position) return false;
+    if (firstOffsetOf(batch) <= position) return false;
     const bounds = (await this.#options.fetchBounds()).get(batch.partition);
     if (bounds === undefined) return true;
     // A log that ends before this batch is not the one that it was fetched from.

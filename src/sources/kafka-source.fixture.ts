@@ -118,8 +118,9 @@ export class JournalListener implements SourceListener {
       return cursor === -1 ? this.startOffset : cursor + 1;
     });
 
-  deliver: SourceListener['deliver'] = (log, records) =>
+  deliver: SourceListener['deliver'] = (log, delivered) =>
     this.#alone('deliver', log, async () => {
+      const records = [...delivered];
       const cursor = this.#cursors.get(log.partition);
       if (cursor === undefined) this.faults.push(`partition ${log.partition} is not assigned`);
       this.onDeliver(log, records);

@@ -1,3 +1,4 @@
+import { fetchRecordSets } from '../platform/kafka-record-sets.ts';
 import { KafkaRun } from './kafka-run.ts';
 import type { KafkaSourceOptions } from './kafka-source-options.ts';
 import type { Source } from './source.ts';
@@ -7,6 +8,7 @@ import type { Source } from './source.ts';
  * on; the group's committed offsets are for lag monitors. While the listener works on a batch, the next one is fetched.
  */
 export function kafkaSource(options: KafkaSourceOptions): Source {
+  fetchRecordSets();
   let run: KafkaRun | null = null;
   let running: Promise<void> | null = null;
   let stopped = false;

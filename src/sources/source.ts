@@ -31,7 +31,7 @@ export interface SourceListener {
    */
   assign(log: TopicPartition, bounds: AskBounds): Promise<number>;
   /** Hands over records in offset order. Resolves when more can be taken: this is the back-pressure. */
-  deliver(log: TopicPartition, records: readonly RawRecord[], decode: Decoder): Promise<void>;
+  deliver(log: TopicPartition, records: Iterable<RawRecord>, decode: Decoder): Promise<void>;
   /** Nothing more is at hand: books what is buffered. Resolves when it is booked. */
   flush(log: TopicPartition): Promise<void>;
   /** The log is another process's now: forgets what is buffered and not booked. */

@@ -1,0 +1,109 @@
+import { createRequire } from 'node:module';
+import fc from 'fast-check';
+import type { Batch, KafkaMessage } from 'kafkajs';
+import { expect, test } from 'vitest';
+import { fetchRecordSets, firstOffsetOf, recordsOf } from './kafka-record-sets.ts';
+
+const require = createRequire(import.meta.url);
+const PATH = 'kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js';
+const { RecordBatch } = require('kafkajs/src/protocol/recordBatch/v0/index.js');
+const Record = require('kafkajs/src/protocol/recordBatch/record/v0/index.js');
+const MessageSet = require('kafkajs/src/protocol/messageSet/index.js');
+const Decoder = require('kafkajs/src/protocol/decoder.js');
+const Encoder = require('kafkajs/src/protocol/encoder.js');
+const decodeEach = require(PATH);
+fetchRecordSets();
+const decodeSets = require(PATH);
+
+const octets = (max: number) => fc.option(fc.uint8Array({ maxLength: max }).map((array) => Buffer.from(array)));
+const record = fc.record({
+  key: octets(20),
+  value: octets(200),
+  headers: fc.constantFrom({}, { trace: 'x' }),
+  timestampDelta: fc.oneof(fc.nat(1000), fc.constantFrom(-5, 2 ** 31, 2 ** 40)),
+});
+const batch = fc.record({
+  records: fc.array(record, { minLength: 1, maxLength: 12 }),
+  hole: fc.nat(4),
+  firstOffset: fc.constantFrom(0, 70_000, 2 ** 40),
+  isGzipped: fc.boolean(),
+  attributes: fc.constantFrom(0, 0x08, 0x10, 0x30),
+});
+
+async function encoded(batches: readonly (typeof batch extends fc.Arbitrary<infer B> ? B : never)[]): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for (const { records, hole, firstOffset, isGzipped, attributes } of batches) {
+    const { buffer } = await RecordBatch({
+      compression: isGzipped ? 1 : 0,
+      firstTimestamp: 1_796_083_200_123,
+      maxTimestamp: 1_796_083_209_999,
+      producerId: 77,
+      producerEpoch: 1,
+      lastOffsetDelta: records.length - 1 + hole,
+      records: records.map((fields, offsetDelta) => Record({ ...fields, offsetDelta })),
+    });
+    buffer.writeBigInt64BE(BigInt(firstOffset), 0);
+    buffer[22] |= attributes;
+    parts.push(buffer);
+  }
+  const all = Buffer.concat(parts);
+  return Buffer.concat([new Encoder().writeInt32(all.length).buffer, all]);
+}
+
+const plain = (messages: KafkaMessage[]) =>
+  [...recordsOf(messages)].map(({ offset, timestampMs, key, value }) => ({
+    offset,
+    timestampMs,
+    key: key && Buffer.from(key).toString('hex'),
+    value: value && Buffer.from(value).toString('hex'),
+  }));
+
+test('the records of a batch are those that kafkajs decodes', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(batch, { minLength: 1, maxLength: 4 }), fc.nat(30), async (batches, torn) => {
+      const whole = await encoded(batches);
+      const answer = whole.subarray(0, whole.length - torn);
+      answer.writeInt32BE(answer.length - 4, 0);
+      const [sets, each] = [await decodeSets(new Decoder(answer)), await decodeEach(new Decoder(answer))];
+      expect(plain(sets)).toEqual(plain(each));
+      expect(sets.length).toBe(torn === 0 ? batches.length : batches.length - 1);
+      sets.forEach((message: KafkaMessage, at: number) => {
+        const { firstOffset, records, hole, attributes } = batches[at];
+        const batch = (fetchedOffset: number) => ({ messages: [message], fetchedOffset }) as unknown as Batch;
+        expect(firstOffsetOf(batch(firstOffset))).toBe(firstOffset);
+        expect(firstOffsetOf(batch(firstOffset + 1))).toBe(firstOffset + 1);
+        expect(message.offset).toBe(String(firstOffset + records.length - 1 + hole));
+        expect(message).toMatchObject({
+          isControlRecord: attributes === 0x30,
+          batchContext: { producerId: '77', inTransaction: attributes >= 0x10 },
+        });
+        if (attributes === 0x30) expect(message.key).toEqual(records[0].key);
+      });
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('an answer in the format before Kafka 0.11 is left to kafkajs', async () => {
+  const { buffer } = MessageSet({ messageVersion: 1, entries: [{ key: 'k', value: 'v', timestamp: 5 }] });
+  const answer = Buffer.concat([new Encoder().writeInt32(buffer.length).buffer, buffer]);
+  const [message] = await decodeSets(new Decoder(answer));
+  expect(message.value.toString()).toBe('v');
+  expect(plain([message])).toEqual(plain(await decodeEach(new Decoder(answer))));
+});
+
+test('a damaged record is an error, and no record', async () => {
+  const answer = await encoded([
+    {
+      records: [{ key: null, value: Buffer.from('abc'), headers: {}, timestampDelta: 0 }],
+      hole: 0,
+      firstOffset: 5,
+      isGzipped: false,
+      attributes: 0,
+    },
+  ]);
+  answer[4 + 61] = 0x7e;
+  expect(() => [...recordsOf([])]).not.toThrow();
+  const sets = await decodeSets(new Decoder(answer));
+  expect(() => [...recordsOf(sets)]).toThrow('the record batch at 5 is damaged');
+});
