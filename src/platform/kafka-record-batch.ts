@@ -34,6 +34,8 @@ interface Encoder {
 }
 
 const HEADER_OCTETS = 61;
+/** Names of the topic and the transaction, and numbers, with room to spare. */
+const SMALL_FIELDS_OCTETS = 1024;
 /** Base offset and batch length: what the batch length does not count. */
 const UNCOUNTED_OCTETS = 12;
 const CRC_AT = 17;
@@ -46,6 +48,7 @@ const MAX_VARINT_OCTETS = 5;
 export const RECORD_OVERHEAD_OCTETS = 4 * MAX_VARINT_OCTETS + 3;
 
 const require = createRequire(import.meta.url);
+const crc32C = require('kafkajs/src/protocol/recordBatch/crc32C/index.js') as (octets: Buffer) => number;
 let isInstalled = false;
 
 /**
@@ -58,10 +61,10 @@ export function takeEncodedRecords(): void {
   // The newer versions of the request are this one under another number, and look it up when they are first needed.
   const path = require.resolve('kafkajs/src/protocol/requests/produce/v3/request.js');
   const plain = require(path) as ProduceRequest;
-  const EncoderOf = require('kafkajs/src/protocol/encoder.js') as new () => Encoder;
+  const EncoderOf = require('kafkajs/src/protocol/encoder.js') as new (octets: number) => Encoder;
   const request: ProduceRequest = (arguments_) => {
     const made = plain(arguments_);
-    return isEncoded(arguments_) ? { ...made, encode: async () => encodeRequest(new EncoderOf(), arguments_) } : made;
+    return isEncoded(arguments_) ? { ...made, encode: async () => encodeRequest(EncoderOf, arguments_) } : made;
   };
   const loaded = require.cache[path];
   if (loaded === undefined) throw new Error(`${path} was not loaded`);
@@ -98,43 +101,47 @@ function isEncoded({ topicData }: ProduceArguments): boolean {
   );
 }
 
-function encodeRequest(encoder: Encoder, arguments_: ProduceArguments): Encoder {
+function encodeRequest(EncoderOf: new (octets: number) => Encoder, arguments_: ProduceArguments): Encoder {
   const { transactionalId = null, acks, timeout, topicData } = arguments_;
+  const encoder = new EncoderOf(roomFor(topicData));
   encoder.writeString(transactionalId).writeInt16(acks).writeInt32(timeout).writeInt32(topicData.length);
   for (const { topic, partitions } of topicData) {
     encoder.writeString(topic).writeInt32(partitions.length);
     for (const { partition, messages } of partitions) {
       const [records] = messages as readonly EncodedRecords[];
       if (messages.length !== 1) throw new Error(`${topic}-${partition}: a request has one record batch a partition`);
-      const header = batchHeader(records, arguments_);
-      encoder.writeInt32(partition).writeInt32(header.length + records.value.length);
-      encoder.writeBuffer(header).writeBuffer(records.value);
+      const batch = recordBatch(records, arguments_);
+      encoder.writeInt32(partition).writeInt32(batch.length).writeBuffer(batch);
     }
   }
   return encoder;
 }
 
-function batchHeader({ value, recordCount, baseSequence }: EncodedRecords, request: ProduceArguments): Buffer {
-  const { crc32C } = checksum();
-  const header = Buffer.alloc(HEADER_OCTETS);
-  const nowMs = BigInt(Date.now());
-  header.writeInt32BE(HEADER_OCTETS - UNCOUNTED_OCTETS + value.length, 8);
-  header.writeInt32BE(-1, 12); // the leader's epoch
-  header.writeInt8(MAGIC, 16);
-  header.writeInt16BE(request.transactionalId == null ? 0 : TRANSACTIONAL, ATTRIBUTES_AT);
-  header.writeInt32BE(recordCount - 1, 23);
-  header.writeBigInt64BE(nowMs, 27);
-  header.writeBigInt64BE(nowMs, 35);
-  header.writeBigInt64BE(BigInt(request.producerId.toString()), 43);
-  header.writeInt16BE(request.producerEpoch, 51);
-  header.writeInt32BE(baseSequence, 53);
-  header.writeInt32BE(recordCount, 57);
-  header.writeUInt32BE(crc32C(Buffer.concat([header.subarray(ATTRIBUTES_AT), value])), CRC_AT);
-  return header;
+/** An encoder that has to grow copies what it has. */
+function roomFor(topicData: ProduceArguments['topicData']): number {
+  const records = topicData.flatMap(({ partitions }) => partitions.flatMap(({ messages }) => messages));
+  const octets = records.reduce((sum, message) => sum + (message as EncodedRecords).value.length + HEADER_OCTETS, 0);
+  return octets + SMALL_FIELDS_OCTETS;
 }
 
-function checksum(): { crc32C: (octets: Buffer) => number } {
-  return { crc32C: require('kafkajs/src/protocol/recordBatch/crc32C/index.js') as (octets: Buffer) => number };
+function recordBatch({ value, recordCount, baseSequence }: EncodedRecords, request: ProduceArguments): Buffer {
+  const batch = Buffer.allocUnsafe(HEADER_OCTETS + value.length);
+  batch.writeBigInt64BE(0n, 0); // the broker gives the offsets
+  const nowMs = BigInt(Date.now());
+  batch.writeInt32BE(HEADER_OCTETS - UNCOUNTED_OCTETS + value.length, 8);
+  batch.writeInt32BE(-1, 12); // the leader's epoch
+  batch.writeInt8(MAGIC, 16);
+  batch.writeInt16BE(request.transactionalId == null ? 0 : TRANSACTIONAL, ATTRIBUTES_AT);
+  batch.writeInt32BE(recordCount - 1, 23);
+  batch.writeBigInt64BE(nowMs, 27);
+  batch.writeBigInt64BE(nowMs, 35);
+  batch.writeBigInt64BE(BigInt(request.producerId.toString()), 43);
+  batch.writeInt16BE(request.producerEpoch, 51);
+  batch.writeInt32BE(baseSequence, 53);
+  batch.writeInt32BE(recordCount, 57);
+  value.copy(batch, HEADER_OCTETS);
+  batch.writeUInt32BE(crc32C(batch.subarray(ATTRIBUTES_AT)), CRC_AT);
+  return batch;
 }
 
 /** Zigzag, of numbers that are not negative. */
