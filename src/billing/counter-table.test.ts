@@ -11,9 +11,9 @@ test('counters keep apart and keep their values over growth, as a map does', () 
         const table = new CounterTable();
         const map = new Map<string, { used: number; carry: number }>();
         for (const [[subscriber, planPeriod], octets] of moves) {
-          const slot = table.open(subscriber, planPeriod);
-          table.usedOctets[slot] += octets;
-          table.carry[slot] = octets % 10_000;
+          const counter = table.open(subscriber, planPeriod);
+          table.usedOctets[counter] += octets;
+          table.carry[counter] = octets % 10_000;
           const before = map.get(`${subscriber} ${planPeriod}`)?.used ?? 0;
           map.set(`${subscriber} ${planPeriod}`, { used: before + octets, carry: octets % 10_000 });
         }
@@ -21,8 +21,8 @@ test('counters keep apart and keep their values over growth, as a map does', () 
         for (const [name, { used, carry }] of map) {
           const [subscriber, planPeriod] = name.split(' ').map(Number);
           expect(table.has(subscriber, planPeriod)).toBe(true);
-          const slot = table.open(subscriber, planPeriod);
-          expect([table.usedOctets[slot], table.carry[slot]]).toEqual([used, carry]);
+          const counter = table.open(subscriber, planPeriod);
+          expect([table.usedOctets[counter], table.carry[counter]]).toEqual([used, carry]);
         }
         expect(table.has(9999, 0)).toBe(false);
       },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { deriveQuotaUpdates, remainingQuota } from './derive-quota-updates.ts';
+import { deriveQuotaUpdates } from './derive-quota-updates.ts';
 import type { FlowRecord } from './flow-record.ts';
 import { asValue, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 
@@ -9,7 +9,7 @@ function updatesOf(records: readonly Partial<FlowRecord>[], lane = testLane()) {
   const rules = testRules();
   const values = records.map((fields, at) => asValue(testRecord({ localSequenceNumber: at, ...fields })));
   const { batch } = rateValues(values, lane, rules);
-  return deriveQuotaUpdates(batch, lane, rules.catalogue, LOG);
+  return [...deriveQuotaUpdates(batch, lane, rules.catalogue, LOG)];
 }
 
 test('one update for each quota counter that moved, with its last state', () => {
@@ -54,26 +54,5 @@ describe('a new version of a plan within a period', () => {
 
   test('is not taken back by a late record of the version before', () => {
     expect(updatesOf([version2, version1])).toMatchObject([{ planVersion: 2, quotaOctets: 9000, usedOctets: 1100 }]);
-  });
-});
-
-describe('what is left', () => {
-  const plan = { quotaOctets: 3001, notifyAtBasisPoints: [3333, 5000, 10_000] };
-  test.each([
-    [0, 3001, 0],
-    [1000, 2001, 0], // 1000.23 octets are a third
-    [1001, 2000, 3333],
-    [1500, 1501, 3333],
-    [1501, 1500, 5000],
-    [3000, 1, 5000],
-    [3001, 0, 10_000],
-    [4000, 0, 10_000], // a later version of the plan has a smaller quota
-  ])('of %d used: %d left, threshold %d', (usedOctets, remainingOctets, thresholdReached) => {
-    expect(remainingQuota(plan, usedOctets)).toEqual({
-      quotaOctets: 3001,
-      usedOctets,
-      remainingOctets,
-      thresholdReached,
-    });
   });
 });

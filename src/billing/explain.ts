@@ -47,9 +47,9 @@ export async function explainRecord(
 
   const { id } = rules.catalogue.plans[batch.plan[0]];
   const before = await counterOf(subscriber, id, batch.periodStart[0]);
-  const slot = lane.counters.open(0, lane.planPeriods.numberOf(id, batch.periodStart[0]));
-  lane.counters.usedOctets[slot] = before.usedOctets;
-  lane.counters.carry[slot] = before.carry;
+  const counter = lane.counters.open(0, lane.planPeriods.numberOf(id, batch.periodStart[0]));
+  lane.counters.usedOctets[counter] = before.usedOctets;
+  lane.counters.carry[counter] = before.carry;
   rateBatch(batch, lane, rules);
   return [...steps, ...rating(batch, rules.catalogue, before), outcome(batch)];
 }

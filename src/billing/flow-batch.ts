@@ -60,6 +60,8 @@ export class FlowBatch {
   readonly plan: Int32Array;
   /** First day of the record's period in the plan's time zone, days since 1970-01-01. */
   readonly periodStart: Uint16Array;
+  /** The lane's counter that the record moved, where it was charged. */
+  readonly counter: Uint32Array;
   readonly sponsoredOctets: Float64Array;
   readonly chargeMicros: Float64Array;
   readonly usedOctetsAfter: Float64Array;
@@ -86,6 +88,7 @@ export class FlowBatch {
     this.application = new Int32Array(capacity).fill(-1);
     this.plan = new Int32Array(capacity).fill(-1);
     this.periodStart = new Uint16Array(capacity);
+    this.counter = new Uint32Array(capacity);
     this.sponsoredOctets = new Float64Array(capacity);
     this.chargeMicros = new Float64Array(capacity);
     this.usedOctetsAfter = new Float64Array(capacity);

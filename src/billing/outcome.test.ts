@@ -3,7 +3,7 @@ import { admit } from './admit.ts';
 import { decodeJson } from './decode-json.ts';
 import { FlowBatch } from './flow-batch.ts';
 import type { FlowRecord } from './flow-record.ts';
-import { REASONS, type Reason } from './outcome.ts';
+import { isCharged, outcomeOf, REASONS, type Reason } from './outcome.ts';
 import { classifyBatch, rateBatch } from './pipeline.ts';
 import { asValue, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 
@@ -154,4 +154,8 @@ describe('the first reason that applies is the record’s', () => {
     const told = [...GUILTS.map(({ reason }) => reason), ...elsewhere].sort();
     expect(told).toEqual(REASONS.map(({ reason }) => reason).sort());
   });
+});
+
+test('what is charged stands at the end of the reasons', () => {
+  for (const code of REASONS.keys()) expect(isCharged(code)).toBe(outcomeOf(code) === 'charged');
 });

@@ -76,6 +76,11 @@ export function outcomeOf(reasonCode: number): Outcome {
   return entry.outcome;
 }
 
+/** The same as `outcomeOf` being `charged`, without a look into the list. */
+export function isCharged(reasonCode: number): boolean {
+  return reasonCode >= REASON_CODE.quota_exhausted;
+}
+
 /** Was the record rejected before its fields were taken? Then nothing but its bytes is known. */
 export function failedAtTheDoor(reasonCode: number): boolean {
   return reasonCode < REASON_CODE.conflicting_duplicate;

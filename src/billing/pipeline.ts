@@ -38,10 +38,15 @@ export function rateBatch(batch: FlowBatch, lane: Lane, rules: Rules): void {
   for (let row = 0; row < batch.count; row++) {
     if (batch.reason[row] !== UNDECIDED) continue;
     const plan = rules.catalogue.plans[batch.plan[row]];
-    const slot = counters.open(batch.subscriber[row], planPeriods.numberOf(plan.id, batch.periodStart[row]));
-    const reason = rate(batch, row, plan, counters, slot);
-    if (reason === 'charge_out_of_range') batch.reject(row, { reason, detail: 'counter or charge above 2^53 - 1' });
-    else batch.reason[row] = REASON_CODE[reason];
+    const counter = counters.open(batch.subscriber[row], planPeriods.numberOf(plan.id, batch.periodStart[row]));
+    const reason = rate(batch, row, plan, counters, counter);
+    if (reason === 'charge_out_of_range') {
+      batch.reject(row, { reason, detail: 'counter or charge above 2^53 - 1' });
+      continue;
+    }
+    batch.reason[row] = REASON_CODE[reason];
+    batch.counter[row] = counter;
+    counters.lastRow[counter] = row;
   }
   lane.position += batch.count;
 }

@@ -20,16 +20,24 @@ export class PlanPeriods {
     let number = byStart.get(periodStart);
     if (number === undefined) {
       number = this.#periods.push({ planId, periodStart }) - 1;
+      this.#newestFromMs.push(Number.NEGATIVE_INFINITY);
       byStart.set(periodStart, number);
     }
     return number;
   }
 
-  /** Notes that the version in force from `effectiveFromMs` counts in a period, and gives when the newest such one began. */
-  newestVersionFrom(number: number, effectiveFromMs: number): number {
-    const newest = Math.max(effectiveFromMs, this.#newestFromMs[number] ?? Number.NEGATIVE_INFINITY);
-    this.#newestFromMs[number] = newest;
-    return newest;
+  at(number: number): PlanPeriod {
+    return this.#periods[number];
+  }
+
+  /** The version in force from `effectiveFromMs` counts in a period. */
+  noteVersionFrom(number: number, effectiveFromMs: number): void {
+    if (effectiveFromMs > this.#newestFromMs[number]) this.#newestFromMs[number] = effectiveFromMs;
+  }
+
+  /** When the newest version that counts in a period came into force. */
+  newestVersionFrom(number: number): number {
+    return this.#newestFromMs[number];
   }
 
   /** Numbers of the same plan's periods that begin after `periodStart`. */

@@ -42,16 +42,16 @@ function testPlan(overrides: Partial<Plan> = {}): Plan {
 /** Rates the records one after another in one counter that begins at `used` and `carry`. */
 function rateAll(plan: Plan, usages: readonly Usage[], { used = 0, carry = 0 } = {}) {
   const counters = new CounterTable();
-  const slot = counters.open(7, 3);
-  counters.usedOctets[slot] = used;
-  counters.carry[slot] = carry;
+  const counter = counters.open(7, 3);
+  counters.usedOctets[counter] = used;
+  counters.carry[counter] = carry;
   const batch = new FlowBatch(Math.max(1, usages.length));
   const rows = usages.map(({ uplinkOctets, downlinkOctets, contentType }, row) => {
     batch.count++;
     batch.uplinkOctets[row] = uplinkOctets;
     batch.downlinkOctets[row] = downlinkOctets;
     batch.contentType[row] = contentType;
-    const reason = rate(batch, row, plan, counters, slot);
+    const reason = rate(batch, row, plan, counters, counter);
     return {
       reason,
       octets: uplinkOctets + downlinkOctets,
@@ -61,7 +61,7 @@ function rateAll(plan: Plan, usages: readonly Usage[], { used = 0, carry = 0 } =
       carry: batch.carryAfter[row],
     };
   });
-  return { rows, counter: { used: counters.usedOctets[slot], carry: counters.carry[slot] } };
+  return { rows, counter: { used: counters.usedOctets[counter], carry: counters.carry[counter] } };
 }
 
 const octets = fc.oneof(

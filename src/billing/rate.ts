@@ -8,12 +8,12 @@ const WHOLE = 10_000; // basis points
 
 /**
  * Content, share, quota, price (rules 2, 3, 4, 6): fills what is sponsored, what it costs and the counter after it, and
- * moves the counter in `slot`. A counter is canonical: its carry is 0 once the quota is used up, so that however the
+ * moves the counter. A counter is canonical: its carry is 0 once the quota is used up, so that however the
  * traffic was cut into records the same sum leaves the same counter.
  */
-export function rate(batch: FlowBatch, row: number, plan: Plan, counters: CounterTable, slot: number): Reason {
-  const usedBefore = counters.usedOctets[slot];
-  const carryBefore = counters.carry[slot];
+export function rate(batch: FlowBatch, row: number, plan: Plan, counters: CounterTable, counter: number): Reason {
+  const usedBefore = counters.usedOctets[counter];
+  const carryBefore = counters.carry[counter];
   const octets = batch.octets(row);
   const left = plan.quotaOctets - usedBefore;
   if (left <= 0) {
@@ -37,8 +37,8 @@ export function rate(batch: FlowBatch, row: number, plan: Plan, counters: Counte
   const charge = chargedAfter - cumulativeChargeMicros(plan.tiers, usedBefore);
 
   settle(batch, row, sponsored, charge, usedAfter, carryAfter);
-  counters.usedOctets[slot] = usedAfter;
-  counters.carry[slot] = carryAfter;
+  counters.usedOctets[counter] = usedAfter;
+  counters.carry[counter] = carryAfter;
   return reached ? 'quota_reached' : 'sponsored';
 }
 

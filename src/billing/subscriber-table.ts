@@ -61,9 +61,9 @@ export class SubscriberTable {
     return new Uint8Array(this.#pseudonyms.buffer, subscriber * WORDS * 4, WORDS * 4);
   }
 
-  /** The same as 32 hex digits. */
-  pseudonymHex(subscriber: number): string {
-    return Buffer.from(this.#pseudonyms.buffer, subscriber * WORDS * 4, WORDS * 4).toString('hex');
+  /** Copies the same to `words` from `at` on, as four words. */
+  copyPseudonym(subscriber: number, words: Uint32Array, at: number): void {
+    for (let word = 0; word < WORDS; word++) words[at + word] = this.#pseudonyms[subscriber * WORDS + word];
   }
 
   #msisdnSlot(keys: Float64Array, key: number): number {

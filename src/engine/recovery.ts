@@ -1,7 +1,7 @@
 import type { Catalogue } from '../billing/catalogue.ts';
-import { quotaUpdates } from '../billing/derive-quota-updates.ts';
 import { Lane } from '../billing/lane.ts';
-import type { QuotaUpdate } from '../billing/quota-update.ts';
+import { QuotaAnnouncer } from '../billing/quota-announcer.ts';
+import { QuotaUpdates } from '../billing/quota-updates.ts';
 import type { Journal, LaneHead } from '../journal/journal.ts';
 
 /** Later than any period's first day. */
@@ -52,20 +52,25 @@ export async function lastQuotaUpdates(
   name: string,
   recovered: RecoveredLane,
   catalogue: Catalogue,
-): Promise<QuotaUpdate[]> {
+): Promise<QuotaUpdates> {
   const { lane, head } = recovered;
-  if (head.sequence === 0) return [];
+  const { plans } = catalogue;
+  if (head.sequence === 0) return new QuotaUpdates(0);
   const moves = await journal.moves(name, head.sequence);
+  if (moves.length === 0) return new QuotaUpdates(0);
   // Whether a period is a subscriber's newest one only the counters since then can tell.
   const earliest = moves.reduce((day, { periodStart }) => Math.min(day, periodStart), NO_DAY);
   await reachBackTo(earliest, journal, name, recovered);
-  const updates: QuotaUpdate[] = [];
-  for (const move of moves) {
-    const plan = catalogue.plans.find(({ id, version }) => id === move.planId && version === move.planVersion);
-    // A plan that the catalogue has dropped since has no quota that anyone could use.
-    if (plan === undefined || plan.quotaOctets === Number.POSITIVE_INFINITY) continue;
-    const subscriber = lane.subscribers.ofPseudonym(Buffer.from(move.subscriber, 'hex'));
-    updates.push(...quotaUpdates([{ ...move, subscriber, plan }], lane, catalogue, move));
+  // A plan that the catalogue has dropped since has no quota that anyone could use.
+  const known = moves.flatMap((move) => {
+    const plan = plans.findIndex(({ id, version }) => id === move.planId && version === move.planVersion);
+    return plan < 0 ? [] : [{ ...move, plan, planPeriod: lane.planPeriods.numberOf(move.planId, move.periodStart) }];
+  });
+  for (const { plan, planPeriod } of known) lane.planPeriods.noteVersionFrom(planPeriod, plans[plan].effectiveFromMs);
+  const announcer = new QuotaAnnouncer(known.length, lane, catalogue, moves[0]);
+  for (const { subscriber, plan, planPeriod, usedOctets, offset } of known) {
+    const index = lane.subscribers.ofPseudonym(Buffer.from(subscriber, 'hex'));
+    announcer.announce(index, plan, planPeriod, usedOctets, offset);
   }
-  return updates;
+  return announcer.updates;
 }

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
  */
 export interface EncodedRecords {
   partition: number;
-  /** The records, one after another, as `writeRecord` writes them. */
+  /** The records, one after another. */
   value: Buffer;
   recordCount: number;
   /** The first record's number in the producer's epoch and partition: kafkajs counts messages, and would count one. */
@@ -71,30 +71,6 @@ export function takeEncodedRecords(): void {
   loaded.exports = request;
 }
 
-/** Writes a record at `at`, with no headers and the batch's own timestamp; gives the offset after it. */
-export function writeRecord(
-  out: Uint8Array,
-  at: number,
-  offsetDelta: number,
-  key: Uint8Array,
-  keyOctets: number,
-  value: Uint8Array,
-  valueOctets: number,
-): number {
-  const body =
-    3 + varintOctets(offsetDelta) + varintOctets(keyOctets) + keyOctets + varintOctets(valueOctets) + valueOctets;
-  let end = writeVarint(out, at, body);
-  out[end++] = 0; // attributes
-  out[end++] = 0; // timestamp delta
-  end = writeVarint(out, end, offsetDelta);
-  end = writeVarint(out, end, keyOctets);
-  for (let i = 0; i < keyOctets; i++) out[end++] = key[i];
-  end = writeVarint(out, end, valueOctets);
-  for (let i = 0; i < valueOctets; i++) out[end++] = value[i];
-  out[end++] = 0; // headers
-  return end;
-}
-
 function isEncoded({ topicData }: ProduceArguments): boolean {
   return topicData.some(({ partitions }) =>
     partitions.some(({ messages }) => messages.some(({ recordCount }) => recordCount !== undefined)),
@@ -144,8 +120,8 @@ function recordBatch({ value, recordCount, baseSequence }: EncodedRecords, reque
   return batch;
 }
 
-/** Zigzag, of numbers that are not negative. */
-function writeVarint(out: Uint8Array, at: number, value: number): number {
+/** Zigzag, of numbers that are not negative; gives the offset after it. */
+export function writeVarint(out: Uint8Array, at: number, value: number): number {
   let rest = value * 2;
   let end = at;
   for (; rest >= 0x80; rest >>>= 7) out[end++] = (rest & 0x7f) | 0x80;
@@ -153,7 +129,7 @@ function writeVarint(out: Uint8Array, at: number, value: number): number {
   return end;
 }
 
-function varintOctets(value: number): number {
+export function varintOctets(value: number): number {
   let octets = 1;
   for (let rest = value * 2; rest >= 0x80; rest >>>= 7) octets++;
   return octets;

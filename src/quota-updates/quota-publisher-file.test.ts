@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { QuotaUpdate } from '../billing/quota-update.ts';
 import { fileQuotaPublisher, quotaUpdateLine, quotaUpdateOfLine } from './quota-publisher-file.ts';
-import { quotaUpdate } from './quota-update.fixture.ts';
+import { quotaUpdate, quotaUpdates } from './quota-update.fixture.ts';
 import { readQuotaFile } from './read-quota-state.ts';
 
 let directory: string;
@@ -20,7 +20,7 @@ afterEach(() => {
 async function publish(...batches: QuotaUpdate[][]): Promise<void> {
   const publisher = fileQuotaPublisher({ path });
   await publisher.start();
-  await Promise.all(batches.map((updates) => publisher.publish('flow-0', updates)));
+  await Promise.all(batches.map((updates) => publisher.publish('flow-0', quotaUpdates(updates))));
   await publisher.stop();
 }
 const content = () => readFileSync(path, 'utf8');
@@ -55,7 +55,7 @@ test('appends in the order of the calls, over several runs, and makes the direct
 test('what is published is in the file when publish resolves', async () => {
   const publisher = fileQuotaPublisher({ path });
   await publisher.start();
-  await publisher.publish('flow-0', [quotaUpdate({ version: 1 })]);
+  await publisher.publish('flow-0', quotaUpdates([quotaUpdate({ version: 1 })]));
   expect(content()).toBe(lineOf(1));
   await publisher.stop();
 });

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { QuotaUpdate } from '../billing/quota-update.ts';
+import type { QuotaUpdates } from '../billing/quota-updates.ts';
 import { healLines } from './heal-lines.ts';
 import type { QuotaPublisher } from './quota-publisher.ts';
 import { QuotaPublisherError } from './quota-publisher-error.ts';
@@ -16,9 +17,9 @@ export function fileQuotaPublisher({ path }: { path: string }): QuotaPublisher {
   let file: { handle: FileHandle; octets: number } | null = null;
   let turn: Promise<void> = Promise.resolve();
 
-  async function append(updates: readonly QuotaUpdate[]): Promise<void> {
+  async function append(updates: QuotaUpdates): Promise<void> {
     if (file === null) throw new Error('publish was called before start');
-    const lines = Buffer.from(updates.map(quotaUpdateLine).join(''));
+    const lines = Buffer.from([...updates].map(quotaUpdateLine).join(''));
     try {
       // At a position of our own: what a failed write left behind is written over.
       await writeAll(file.handle, lines, file.octets);

@@ -16,7 +16,7 @@ import { claimProducer, isProducerFenced } from './claim-producer.ts';
 import type { QuotaPublisher } from './quota-publisher.ts';
 import { type KafkaQuotaPublisherOptions, kafkaQuotaPublisher } from './quota-publisher-kafka.ts';
 import { quotaKey } from './quota-records.ts';
-import { QUOTA_UPDATE_SCHEMA, quotaUpdate } from './quota-update.fixture.ts';
+import { QUOTA_UPDATE_SCHEMA, quotaUpdate, quotaUpdates } from './quota-update.fixture.ts';
 import { quotaUpdateCodec } from './quota-update-codec.ts';
 import { readQuotaState } from './read-quota-state.ts';
 
@@ -74,12 +74,12 @@ test('creates a compacted topic, and sends every update once, in order for each 
   const options = { kafka, topic, schema: QUOTA_UPDATE_SCHEMA, schemaId: 7, partitions: 3, logger: testLogger };
   const publisher = await claimed(options);
   // Beyond one request: an update has about 150 octets.
-  await publisher.publish(LANE, updates(12_000));
-  await publisher.publish(LANE, updates(3000, 12_000));
-  await publisher.publish(LANE, []);
+  await publisher.publish(LANE, quotaUpdates(updates(12_000)));
+  await publisher.publish(LANE, quotaUpdates(updates(3000, 12_000)));
+  await publisher.publish(LANE, quotaUpdates([]));
   await publisher.stop();
   const again = await claimed(options);
-  await again.publish(LANE, updates(1, 15_000));
+  await again.publish(LANE, quotaUpdates(updates(1, 15_000)));
   await again.stop();
 
   const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
@@ -112,17 +112,19 @@ test('who claims a lane fences the one before, and what that one had not finishe
   const topic = `quota-${randomUUID()}`;
   const options = { kafka, topic, schema: QUOTA_UPDATE_SCHEMA, partitions: 1, logger: testLogger };
   const zombie = await claimed(options, 'flows-4');
-  await zombie.publish(LANE, [quotaUpdate({ version: 1 })]);
+  await zombie.publish(LANE, quotaUpdates([quotaUpdate({ version: 1 })]));
   const successor = await claimed(options);
-  await successor.publish(LANE, [quotaUpdate({ version: 2 })]);
+  await successor.publish(LANE, quotaUpdates([quotaUpdate({ version: 2 })]));
 
-  await expect(zombie.publish(LANE, [quotaUpdate({ version: 1 })])).rejects.toMatchObject({
+  await expect(zombie.publish(LANE, quotaUpdates([quotaUpdate({ version: 1 })]))).rejects.toMatchObject({
     code: 'claim_lost',
     canRetry: true,
   });
   // Until it claims the lane again it stays fenced; its other lanes are its own still.
-  await expect(zombie.publish(LANE, [quotaUpdate({ version: 1 })])).rejects.toMatchObject({ code: 'claim_lost' });
-  await zombie.publish('flows-4', [quotaUpdate({ subscriber: 'ff'.repeat(16), version: 9 })]);
+  await expect(zombie.publish(LANE, quotaUpdates([quotaUpdate({ version: 1 })]))).rejects.toMatchObject({
+    code: 'claim_lost',
+  });
+  await zombie.publish('flows-4', quotaUpdates([quotaUpdate({ subscriber: 'ff'.repeat(16), version: 9 })]));
   await Promise.all([zombie.stop(), successor.stop()]);
 
   const { byCompaction, byVersion } = await readQuotaState({ kafka, topic, schema: QUOTA_UPDATE_SCHEMA });
@@ -134,7 +136,7 @@ test('what a publisher had begun when it died is not seen, and does not hold its
   const topic = `quota-${randomUUID()}`;
   const options = { kafka, topic, schema: QUOTA_UPDATE_SCHEMA, partitions: 1, logger: testLogger };
   const first = await claimed(options);
-  await first.publish(LANE, [quotaUpdate({ version: 1 })]);
+  await first.publish(LANE, quotaUpdates([quotaUpdate({ version: 1 })]));
   await first.stop();
   const dying = await claimProducer(kafka, `zerorate.${topic}.${LANE}`);
   const { encode } = quotaUpdateCodec(QUOTA_UPDATE_SCHEMA);
@@ -155,14 +157,17 @@ test('an outage is waited out, or given up when it lasts', async () => {
   const cuttable = network.kafka(server.brokers);
   const options = { kafka: cuttable, topic, schema: QUOTA_UPDATE_SCHEMA, logger: testLogger };
   const publisher = await claimed(options);
-  await publisher.publish(LANE, updates(10));
+  await publisher.publish(LANE, quotaUpdates(updates(10)));
   network.cut();
   // It may have been committed or not: only who claims the lane, and reads the journal, can go on.
-  await expect(publisher.publish(LANE, updates(10, 10))).rejects.toMatchObject({ code: 'claim_lost', canRetry: true });
+  await expect(publisher.publish(LANE, quotaUpdates(updates(10, 10)))).rejects.toMatchObject({
+    code: 'claim_lost',
+    canRetry: true,
+  });
   const claim = publisher.claim(LANE);
   setTimeout(() => network.mend(), 3000);
   await claim;
-  await publisher.publish(LANE, updates(10, 10));
+  await publisher.publish(LANE, quotaUpdates(updates(10, 10)));
   await publisher.stop();
   expect((await readBack(topic, 20)).map(({ update }) => update.version).sort((a, b) => a - b)).toEqual(
     updates(20).map(({ version }) => version),

@@ -9,7 +9,7 @@ import type { QuotaPublisher } from './quota-publisher.ts';
 import { QuotaPublisherError } from './quota-publisher-error.ts';
 import { encodeQuotaRecords, type PartitionRecords } from './quota-records.ts';
 import { countPartitions, ensureQuotaTopic } from './quota-topic.ts';
-import { quotaUpdateCodec } from './quota-update-codec.ts';
+import { quotaUpdateParts } from './quota-update-parts.ts';
 
 /** Of a partition's records in one request: below the brokers' default `message.max.bytes`, 1 MiB. */
 const MAX_BATCH_OCTETS = 900_000;
@@ -48,7 +48,7 @@ interface Claim {
  */
 export function kafkaQuotaPublisher(options: KafkaQuotaPublisherOptions): QuotaPublisher {
   const { kafka, topic, partitions = DEFAULT_PARTITIONS, logger } = options;
-  const codec = quotaUpdateCodec(options.schema, options.schemaId);
+  const partsOf = quotaUpdateParts(options.schema, options.schemaId);
   const claimed = new Map<string, Claim>();
 
   async function giveUp(lane: string): Promise<void> {
@@ -88,7 +88,7 @@ export function kafkaQuotaPublisher(options: KafkaQuotaPublisherOptions): QuotaP
       if (updates.length === 0) return;
       const claim = claimed.get(lane);
       if (claim === undefined) throw claimLost(lane);
-      const requests = encodeQuotaRecords(updates, codec, claim.partitions, MAX_BATCH_OCTETS);
+      const requests = encodeQuotaRecords(updates, partsOf, claim.partitions, MAX_BATCH_OCTETS);
       try {
         await sendAtOnce(claim, topic, requests);
       } catch (error) {

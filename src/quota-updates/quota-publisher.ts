@@ -1,4 +1,4 @@
-import type { QuotaUpdate } from '../billing/quota-update.ts';
+import type { QuotaUpdates } from '../billing/quota-updates.ts';
 
 /** Where remaining quotas go. */
 export interface QuotaPublisher {
@@ -9,6 +9,6 @@ export interface QuotaPublisher {
    */
   claim(lane: string): Promise<void>;
   /** Resolves when the updates are durable. Rejects with `claim_lost` when the lane has to be claimed again first. */
-  publish(lane: string, updates: readonly QuotaUpdate[]): Promise<void>;
+  publish(lane: string, updates: QuotaUpdates): Promise<void>;
   stop(): Promise<void>;
 }

@@ -1,35 +1,17 @@
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { Partitioners } from 'kafkajs';
 import { expect, test } from 'vitest';
-import type { QuotaUpdate } from '../billing/quota-update.ts';
 import { encodeQuotaRecords, quotaKey } from './quota-records.ts';
+import { anyQuotaUpdate, QUOTA_UPDATE_SCHEMA, quotaUpdates } from './quota-update.fixture.ts';
 import { quotaUpdateCodec } from './quota-update-codec.ts';
+import { quotaUpdateParts } from './quota-update-parts.ts';
 
 const require = createRequire(import.meta.url);
 const Decoder = require('kafkajs/src/protocol/decoder.js');
 const decodeRecord = require('kafkajs/src/protocol/recordBatch/record/v0/decoder.js');
-const codec = quotaUpdateCodec(JSON.parse(readFileSync('schemas/quota-update.avsc', 'utf8')), 7);
-
-const whole = fc.integer({ min: 0, max: 2 ** 31 - 1 });
-const name = fc.string({ minLength: 1, maxLength: 20 });
-const updates: fc.Arbitrary<QuotaUpdate> = fc.record({
-  subscriber: fc.stringMatching(/^[0-9a-f]{32}$/),
-  sponsorId: name,
-  applicationId: name,
-  planId: name,
-  planVersion: whole,
-  periodStart: fc.integer({ min: 0, max: 65535 }),
-  quotaOctets: fc.integer({ min: 1, max: 2 ** 50 }),
-  usedOctets: fc.integer({ min: 0, max: 2 ** 50 }),
-  remainingOctets: whole,
-  thresholdReached: fc.integer({ min: 0, max: 10_000 }),
-  version: whole,
-  topic: name,
-  partition: fc.integer({ min: 0, max: 1000 }),
-  offset: fc.integer({ min: 0, max: 2 ** 50 }),
-});
+const codec = quotaUpdateCodec(QUOTA_UPDATE_SCHEMA, 7);
+const partsOf = quotaUpdateParts(QUOTA_UPDATE_SCHEMA, 7);
 
 /** What kafkajs reads out of the records. */
 function read(records: Buffer, count: number): { key: Buffer; value: Buffer; offset: string }[] {
@@ -51,8 +33,8 @@ test('kafkajs reads the records back, in order, from the partition that it would
     isr: [1],
   }));
   fc.assert(
-    fc.property(fc.array(updates, { maxLength: 40 }), fc.integer({ min: 100, max: 2000 }), (sent, maxOctets) => {
-      const requests = encodeQuotaRecords(sent, codec, 3, maxOctets);
+    fc.property(fc.array(anyQuotaUpdate, { maxLength: 40 }), fc.integer({ min: 100, max: 2000 }), (sent, maxOctets) => {
+      const requests = encodeQuotaRecords(quotaUpdates(sent), partsOf, 3, maxOctets);
       for (const partition of [0, 1, 2]) {
         const got = requests.flatMap((request) => {
           const own = request.filter((records) => records.partition === partition);

@@ -1,7 +1,9 @@
 import type { QuotaUpdate } from '../billing/quota-update.ts';
-import { RECORD_OVERHEAD_OCTETS, writeRecord } from '../platform/kafka-record-batch.ts';
+import type { QuotaUpdateHead, QuotaUpdates } from '../billing/quota-updates.ts';
+import { RECORD_OVERHEAD_OCTETS, varintOctets, writeVarint } from '../platform/kafka-record-batch.ts';
+import { longOctets, writeLong } from './avro-long.ts';
 import { murmur2 } from './murmur2.ts';
-import type { QuotaUpdateCodec } from './quota-update-codec.ts';
+import type { QuotaUpdateParts } from './quota-update-parts.ts';
 
 /** Encoded records of one partition. */
 export interface PartitionRecords {
@@ -10,10 +12,11 @@ export interface PartitionRecords {
   count: number;
 }
 
-/** A name of a subscriber, a plan or a file is far shorter. */
-const SCRATCH_OCTETS = 2 ** 16;
-const key = Buffer.alloc(SCRATCH_OCTETS);
-const value = Buffer.alloc(SCRATCH_OCTETS);
+const DIGITS = 32;
+const FIRST_OCTETS = 2 ** 16;
+/** A name of a plan is far shorter. */
+const key = new Uint8Array(2 ** 16);
+const hex = Uint8Array.from(Buffer.from('0123456789abcdef'));
 
 /** A consumer, and compaction, keep the last message of a key. */
 export function quotaKey({ subscriber, planId }: Pick<QuotaUpdate, 'subscriber' | 'planId'>): string {
@@ -25,28 +28,56 @@ export function quotaKey({ subscriber, planId }: Pick<QuotaUpdate, 'subscriber' 
  * `maxOctets` octets of a partition.
  */
 export function encodeQuotaRecords(
-  updates: readonly QuotaUpdate[],
-  { encodeInto }: Pick<QuotaUpdateCodec, 'encodeInto'>,
+  updates: QuotaUpdates,
+  partsOf: (head: QuotaUpdateHead) => QuotaUpdateParts,
   partitions: number,
   maxOctets: number,
 ): PartitionRecords[][] {
   const requests: PartitionRecords[][] = [];
+  const parts = updates.heads.map(partsOf);
   const open = Array.from({ length: partitions }, (_, partition) => new OpenRecords(partition));
   const close = (records: OpenRecords) => {
     const request = records.closed++;
     requests[request] ??= [];
     requests[request].push(records.take());
   };
-  for (const update of updates) {
-    const keyOctets = key.write(quotaKey(update), 0, 'utf8');
-    const valueOctets = encodeInto(update, value);
+  for (let index = 0; index < updates.length; index++) {
+    const shared = parts[updates.head[index]];
+    writeDigits(updates.subscriber, index * 4);
+    key.set(shared.keyEnd, DIGITS);
+    const keyOctets = DIGITS + shared.keyEnd.length;
+    const valueOctets = valueLength(updates, index, shared);
     const records = open[(murmur2(key, keyOctets) & 0x7fffffff) % partitions];
     const needed = keyOctets + valueOctets + RECORD_OVERHEAD_OCTETS;
     if (records.count > 0 && records.octets + needed > maxOctets) close(records);
-    records.append(keyOctets, valueOctets, needed);
+    records.append(updates, index, shared, valueOctets, needed);
   }
   for (const records of open) if (records.count > 0) close(records);
   return requests;
+}
+
+/** The subscriber's pseudonym in hex, at the key's start. */
+function writeDigits(pseudonyms: Uint32Array, at: number): void {
+  let to = 0;
+  for (let word = 0; word < 4; word++) {
+    for (let octets = pseudonyms[at + word], left = 4; left > 0; left--, octets >>>= 8) {
+      key[to++] = hex[(octets >>> 4) & 15];
+      key[to++] = hex[octets & 15];
+    }
+  }
+}
+
+function valueLength(updates: QuotaUpdates, index: number, { start, beforeUse, afterUse }: QuotaUpdateParts): number {
+  return (
+    start.length +
+    DIGITS +
+    beforeUse.length +
+    longOctets(updates.usedOctets[index]) +
+    longOctets(updates.remainingOctets[index]) +
+    longOctets(updates.thresholdReached[index]) +
+    afterUse.length +
+    longOctets(updates.offset[index])
+  );
 }
 
 /** A partition's records that still grow. */
@@ -56,27 +87,58 @@ class OpenRecords {
   octets = 0;
   /** Requests that have records of this partition. */
   closed = 0;
-  #out = Buffer.allocUnsafe(4096);
+  #out = Buffer.allocUnsafe(FIRST_OCTETS);
 
   constructor(partition: number) {
     this.partition = partition;
   }
 
-  append(keyOctets: number, valueOctets: number, needed: number): void {
-    if (this.octets + needed > this.#out.length) {
-      const larger = Buffer.allocUnsafe(Math.max(this.#out.length * 2, this.octets + needed));
-      this.#out.copy(larger, 0, 0, this.octets);
-      this.#out = larger;
-    }
-    this.octets = writeRecord(this.#out, this.octets, this.count++, key, keyOctets, value, valueOctets);
+  /** The update's record: no headers, and the batch's own timestamp. */
+  append(updates: QuotaUpdates, index: number, parts: QuotaUpdateParts, valueOctets: number, needed: number): void {
+    this.#makeRoom(needed);
+    const out = this.#out;
+    const keyOctets = DIGITS + parts.keyEnd.length;
+    const delta = this.count++;
+    const body =
+      3 + varintOctets(delta) + varintOctets(keyOctets) + keyOctets + varintOctets(valueOctets) + valueOctets;
+    let at = writeVarint(out, this.octets, body);
+    out[at++] = 0; // attributes
+    out[at++] = 0; // timestamp delta
+    at = writeVarint(out, at, delta);
+    at = writeVarint(out, at, keyOctets);
+    at = copy(out, at, key, keyOctets);
+    at = writeVarint(out, at, valueOctets);
+    at = copy(out, at, parts.start, parts.start.length);
+    at = copy(out, at, key, DIGITS);
+    at = copy(out, at, parts.beforeUse, parts.beforeUse.length);
+    at = writeLong(out, at, updates.usedOctets[index]);
+    at = writeLong(out, at, updates.remainingOctets[index]);
+    at = writeLong(out, at, updates.thresholdReached[index]);
+    at = copy(out, at, parts.afterUse, parts.afterUse.length);
+    at = writeLong(out, at, updates.offset[index]);
+    out[at++] = 0; // headers
+    this.octets = at;
   }
 
   take(): PartitionRecords {
     const { partition, count, octets } = this;
     const records = this.#out.subarray(0, octets);
-    this.#out = Buffer.allocUnsafe(4096);
+    this.#out = Buffer.allocUnsafe(FIRST_OCTETS);
     this.count = 0;
     this.octets = 0;
     return { partition, records, count };
   }
+
+  #makeRoom(octets: number): void {
+    if (this.octets + octets <= this.#out.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(this.#out.length * 2, this.octets + octets));
+    this.#out.copy(larger, 0, 0, this.octets);
+    this.#out = larger;
+  }
+}
+
+/** A call of `set` costs more than these few octets. */
+function copy(out: Uint8Array, at: number, octets: Uint8Array, count: number): number {
+  for (let i = 0; i < count; i++) out[at + i] = octets[i];
+  return at + count;
 }

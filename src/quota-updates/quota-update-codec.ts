@@ -8,8 +8,6 @@ const CONFLUENT_HEADER_OCTETS = 5;
 export interface QuotaUpdateCodec {
   /** Throws on an update that the schema does not hold, as on a long beyond 2^53 - 2. */
   encode(update: QuotaUpdate): Buffer;
-  /** The same, written at the start of `out`: gives its length. Throws if there is not room enough. */
-  encodeInto(update: QuotaUpdate, out: Buffer): number;
   /** Throws on bytes that are no quota update, or that name another schema id. */
   decode(value: Uint8Array): QuotaUpdate;
 }
@@ -20,16 +18,10 @@ export interface QuotaUpdateCodec {
  */
 export function quotaUpdateCodec(schema: AvroSchema, schemaId?: number): QuotaUpdateCodec {
   const type = avro.Type.forSchema(schema);
-  const header = schemaId === undefined ? Buffer.alloc(0) : confluentHeader(schemaId);
+  const header = confluentHeader(schemaId);
   return {
     encode(update) {
       return Buffer.concat([header, type.toBuffer(update)]);
-    },
-    encodeInto(update, out) {
-      header.copy(out);
-      const end = type.encode(update, out, header.length);
-      if (end < 0) throw new RangeError(`a quota update has more than ${out.length} octets`);
-      return end;
     },
     decode(value) {
       const octets = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
@@ -39,7 +31,9 @@ export function quotaUpdateCodec(schema: AvroSchema, schemaId?: number): QuotaUp
   };
 }
 
-function confluentHeader(schemaId: number): Buffer {
+/** What stands before a value that names its schema; nothing before one that does not. */
+export function confluentHeader(schemaId?: number): Buffer {
+  if (schemaId === undefined) return Buffer.alloc(0);
   const header = Buffer.alloc(CONFLUENT_HEADER_OCTETS);
   header.writeUInt8(CONFLUENT_MAGIC, 0);
   header.writeUInt32BE(schemaId, 1);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import type { AvroSchema } from '../billing/decode-avro.ts';
 import type { QuotaUpdate } from '../billing/quota-update.ts';
+import { QuotaUpdates } from '../billing/quota-updates.ts';
 import { packagePath } from '../platform/package-paths.ts';
 
 export const QUOTA_UPDATE_SCHEMA = JSON.parse(
@@ -26,6 +27,21 @@ export function quotaUpdate(fields: Partial<QuotaUpdate> = {}): QuotaUpdate {
     offset: 41,
     ...fields,
   };
+}
+
+/** The updates in columns, each under a head of its own. */
+export function quotaUpdates(list: readonly QuotaUpdate[]): QuotaUpdates {
+  const updates = new QuotaUpdates(list.length);
+  for (const { subscriber, usedOctets, remainingOctets, thresholdReached, offset, ...head } of list) {
+    const index = updates.length++;
+    updates.head[index] = updates.heads.push(head) - 1;
+    new Uint8Array(updates.subscriber.buffer).set(Buffer.from(subscriber, 'hex'), index * 16);
+    updates.usedOctets[index] = usedOctets;
+    updates.remainingOctets[index] = remainingOctets;
+    updates.thresholdReached[index] = thresholdReached;
+    updates.offset[index] = offset;
+  }
+  return updates;
 }
 
 /** avsc holds longs to 2^53 - 2. */

@@ -1,4 +1,5 @@
 import type { QuotaUpdate } from '../billing/quota-update.ts';
+import type { QuotaUpdates } from '../billing/quota-updates.ts';
 import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
 import { QuotaPublisherError } from '../quota-updates/quota-publisher-error.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
@@ -25,7 +26,7 @@ export class SimulatedQuotaTopic {
   }
 
   /** False, and nothing is taken, when another claim has come since. */
-  append(lane: string, epoch: number, updates: readonly QuotaUpdate[]): boolean {
+  append(lane: string, epoch: number, updates: QuotaUpdates): boolean {
     if (this.#fences && this.#epochs.get(lane) !== epoch) return false;
     for (const update of updates) {
       const key = `${update.subscriber}|${update.planId}`;
@@ -69,7 +70,7 @@ export class PublisherPort implements QuotaPublisher {
     });
   }
 
-  async publish(lane: string, updates: readonly QuotaUpdate[]): Promise<void> {
+  async publish(lane: string, updates: QuotaUpdates): Promise<void> {
     if (updates.length === 0) return;
     const epoch = this.#epochs.get(lane);
     if (epoch === undefined) throw claimLost(lane, 'it was not claimed');
@@ -82,7 +83,7 @@ export class PublisherPort implements QuotaPublisher {
   }
 
   /** One transaction: all of it is there, or nothing. */
-  async #publish(lane: string, epoch: number, updates: readonly QuotaUpdate[]): Promise<void> {
+  async #publish(lane: string, epoch: number, updates: QuotaUpdates): Promise<void> {
     const { faults, random, time } = this.#process.world;
     await this.#process.latency('publish leaves');
     if (faults.strikes('publish_fails_before')) throw claimLost(lane, 'no broker');

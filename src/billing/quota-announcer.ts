@@ -1,0 +1,114 @@
+import type { Catalogue, Plan } from './catalogue.ts';
+import type { Lane } from './lane.ts';
+import { QuotaUpdates } from './quota-updates.ts';
+import type { TopicPartition } from './topic-partition.ts';
+
+const WHOLE = 10_000; // basis points
+
+/** What the updates of a plan and period say: looked up once, as a batch has thousands of subscribers of each. */
+interface Announced {
+  planPeriod: number;
+  plan: Plan;
+  /** Index into the updates' heads; -1 where the plan has no quota. */
+  head: number;
+  /** Numbers of the plan's periods that begin later. */
+  laterPeriods: readonly number[];
+}
+
+/**
+ * Makes the quota updates of a batch, once the lane knows the versions of all its moves (`noteVersionFrom`). Plans are
+ * indexes into the catalogue's plans, subscribers and plan periods those of the lane.
+ */
+export class QuotaAnnouncer {
+  readonly updates: QuotaUpdates;
+  readonly #lane: Lane;
+  readonly #catalogue: Catalogue;
+  readonly #log: Pick<TopicPartition, 'topic' | 'partition'>;
+  readonly #known = new Map<number, Announced[]>();
+
+  constructor(capacity: number, lane: Lane, catalogue: Catalogue, log: Pick<TopicPartition, 'topic' | 'partition'>) {
+    this.updates = new QuotaUpdates(capacity);
+    this.#lane = lane;
+    this.#catalogue = catalogue;
+    this.#log = log;
+  }
+
+  /**
+   * What the plan leaves after `usedOctets`. A period before the subscriber's newest one, moved by a late record, announces
+   * nothing: the quota that a subscriber has now is the current period's.
+   */
+  announce(subscriber: number, plan: number, planPeriod: number, usedOctets: number, offset: number): void {
+    const announced = this.#announced(plan, planPeriod);
+    if (announced.head < 0 || this.#hasAnyOf(subscriber, announced.laterPeriods)) return;
+    const { updates } = this;
+    const { quotaOctets, notifyAtBasisPoints } = announced.plan;
+    const index = updates.length++;
+    updates.head[index] = announced.head;
+    this.#lane.subscribers.copyPseudonym(subscriber, updates.subscriber, index * 4);
+    updates.usedOctets[index] = usedOctets;
+    // A later version of the plan may have a smaller quota than was used already.
+    updates.remainingOctets[index] = Math.max(0, quotaOctets - usedOctets);
+    updates.thresholdReached[index] = thresholdReached(quotaOctets, notifyAtBasisPoints, usedOctets);
+    updates.offset[index] = offset;
+  }
+
+  #hasAnyOf(subscriber: number, planPeriods: readonly number[]): boolean {
+    for (const planPeriod of planPeriods) if (this.#lane.counters.has(subscriber, planPeriod)) return true;
+    return false;
+  }
+
+  #announced(plan: number, planPeriod: number): Announced {
+    const periods = this.#known.get(plan);
+    if (periods !== undefined) for (const known of periods) if (known.planPeriod === planPeriod) return known;
+    const announced = this.#look(this.#catalogue.plans[plan], planPeriod);
+    this.#known.set(plan, [...(periods ?? []), announced]);
+    return announced;
+  }
+
+  #look(moved: Plan, planPeriod: number): Announced {
+    const { planPeriods, position } = this.#lane;
+    const { applications, sponsors } = this.#catalogue;
+    const { periodStart } = planPeriods.at(planPeriod);
+    const plan = this.#newestVersion(moved, planPeriod);
+    const laterPeriods = planPeriods.laterThan(moved.id, periodStart);
+    if (plan.quotaOctets === Number.POSITIVE_INFINITY) return { planPeriod, plan, head: -1, laterPeriods };
+    const application = applications[plan.application];
+    const head = this.updates.heads.push({
+      sponsorId: sponsors[application.sponsor].id,
+      applicationId: application.id,
+      planId: plan.id,
+      planVersion: plan.version,
+      periodStart,
+      quotaOctets: plan.quotaOctets,
+      version: position,
+      topic: this.#log.topic,
+      partition: this.#log.partition,
+    });
+    return { planPeriod, plan, head: head - 1, laterPeriods };
+  }
+
+  /** A late record of a version that was replaced within the period does not take back the quota of the one after it. */
+  #newestVersion(moved: Plan, planPeriod: number): Plan {
+    if (moved.quotaOctets === Number.POSITIVE_INFINITY) return moved;
+    const fromMs = this.#lane.planPeriods.newestVersionFrom(planPeriod);
+    const newest = this.#catalogue.plans.find(
+      ({ id, effectiveFromMs }) => id === moved.id && effectiveFromMs === fromMs,
+    );
+    return newest === undefined || newest.quotaOctets === Number.POSITIVE_INFINITY ? moved : newest;
+  }
+}
+
+/** The highest of the thresholds that the use has reached: used >= quota x basis points / 10,000. 0 below all of them. */
+export function thresholdReached(
+  quotaOctets: number,
+  notifyAtBasisPoints: readonly number[],
+  usedOctets: number,
+): number {
+  if (notifyAtBasisPoints.length === 0) return 0;
+  // Cut so that no product leaves the exact integers.
+  const rest = quotaOctets % WHOLE;
+  const tenThousandth = (quotaOctets - rest) / WHOLE;
+  const isReached = (basisPoints: number) =>
+    usedOctets >= tenThousandth * basisPoints + Math.ceil((rest * basisPoints) / WHOLE);
+  return notifyAtBasisPoints.findLast(isReached) ?? 0;
+}
