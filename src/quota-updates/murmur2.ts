@@ -6,7 +6,8 @@ const R = 24;
  * The hash by which Kafka's own clients choose a key's partition: the Java client and kafkajs have it. kafkajs computes it
  * with objects for 64-bit numbers, which for a batch's quota updates was more work than rating the batch. 32 bits, signed.
  */
-export function murmur2(key: Uint8Array, length = key.length): number {
+export function murmur2(key: Uint8Array): number {
+  const { length } = key;
   const whole = length & ~3;
   let hash = SEED ^ length;
   for (let at = 0; at < whole; at += 4) {

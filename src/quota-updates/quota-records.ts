@@ -3,7 +3,7 @@ import type { QuotaUpdateHead, QuotaUpdates } from '../billing/quota-updates.ts'
 import { RECORD_OVERHEAD_OCTETS, varintOctets, writeVarint } from '../platform/kafka-record-batch.ts';
 import { longOctets, writeLong } from './avro-long.ts';
 import { murmur2 } from './murmur2.ts';
-import type { QuotaUpdateParts } from './quota-update-parts.ts';
+import { DIGITS, type QuotaUpdateParts } from './quota-update-parts.ts';
 
 /** Encoded records of one partition. */
 export interface PartitionRecords {
@@ -12,10 +12,7 @@ export interface PartitionRecords {
   count: number;
 }
 
-const DIGITS = 32;
 const FIRST_OCTETS = 2 ** 16;
-/** A name of a plan is far shorter. */
-const key = new Uint8Array(2 ** 16);
 const hex = Uint8Array.from(Buffer.from('0123456789abcdef'));
 
 /** A consumer, and compaction, keep the last message of a key. */
@@ -43,12 +40,11 @@ export function encodeQuotaRecords(
   };
   for (let index = 0; index < updates.length; index++) {
     const shared = parts[updates.head[index]];
-    writeDigits(updates.subscriber, index * 4);
-    key.set(shared.keyEnd, DIGITS);
-    const keyOctets = DIGITS + shared.keyEnd.length;
+    const { key } = shared;
+    writeDigits(key, updates.subscriber, index * 4);
     const valueOctets = valueLength(updates, index, shared);
-    const records = open[(murmur2(key, keyOctets) & 0x7fffffff) % partitions];
-    const needed = keyOctets + valueOctets + RECORD_OVERHEAD_OCTETS;
+    const records = open[(murmur2(key) & 0x7fffffff) % partitions];
+    const needed = key.length + valueOctets + RECORD_OVERHEAD_OCTETS;
     if (records.count > 0 && records.octets + needed > maxOctets) close(records);
     records.append(updates, index, shared, valueOctets, needed);
   }
@@ -57,7 +53,7 @@ export function encodeQuotaRecords(
 }
 
 /** The subscriber's pseudonym in hex, at the key's start. */
-function writeDigits(pseudonyms: Uint32Array, at: number): void {
+function writeDigits(key: Uint8Array, pseudonyms: Uint32Array, at: number): void {
   let to = 0;
   for (let word = 0; word < 4; word++) {
     for (let octets = pseudonyms[at + word], left = 4; left > 0; left--, octets >>>= 8) {
@@ -67,11 +63,9 @@ function writeDigits(pseudonyms: Uint32Array, at: number): void {
   }
 }
 
-function valueLength(updates: QuotaUpdates, index: number, { start, beforeUse, afterUse }: QuotaUpdateParts): number {
+function valueLength(updates: QuotaUpdates, index: number, { value, afterUse }: QuotaUpdateParts): number {
   return (
-    start.length +
-    DIGITS +
-    beforeUse.length +
+    value.length +
     longOctets(updates.usedOctets[index]) +
     longOctets(updates.remainingOctets[index]) +
     longOctets(updates.thresholdReached[index]) +
@@ -97,25 +91,24 @@ class OpenRecords {
   append(updates: QuotaUpdates, index: number, parts: QuotaUpdateParts, valueOctets: number, needed: number): void {
     this.#makeRoom(needed);
     const out = this.#out;
-    const keyOctets = DIGITS + parts.keyEnd.length;
+    const { key, value, digitsAt, afterUse } = parts;
     const delta = this.count++;
-    const body =
-      3 + varintOctets(delta) + varintOctets(keyOctets) + keyOctets + varintOctets(valueOctets) + valueOctets;
-    let at = writeVarint(out, this.octets, body);
+    const keyed = varintOctets(key.length) + key.length;
+    let at = writeVarint(out, this.octets, 3 + varintOctets(delta) + keyed + varintOctets(valueOctets) + valueOctets);
     out[at++] = 0; // attributes
     out[at++] = 0; // timestamp delta
     at = writeVarint(out, at, delta);
-    at = writeVarint(out, at, keyOctets);
-    at = copy(out, at, key, keyOctets);
-    at = writeVarint(out, at, valueOctets);
-    at = copy(out, at, parts.start, parts.start.length);
-    at = copy(out, at, key, DIGITS);
-    at = copy(out, at, parts.beforeUse, parts.beforeUse.length);
-    at = writeLong(out, at, updates.usedOctets[index]);
+    at = writeVarint(out, at, key.length);
+    const digits = at;
+    out.set(key, at);
+    at = writeVarint(out, at + key.length, valueOctets);
+    out.set(value, at);
+    out.copyWithin(at + digitsAt, digits, digits + DIGITS);
+    at = writeLong(out, at + value.length, updates.usedOctets[index]);
     at = writeLong(out, at, updates.remainingOctets[index]);
     at = writeLong(out, at, updates.thresholdReached[index]);
-    at = copy(out, at, parts.afterUse, parts.afterUse.length);
-    at = writeLong(out, at, updates.offset[index]);
+    out.set(afterUse, at);
+    at = writeLong(out, at + afterUse.length, updates.offset[index]);
     out[at++] = 0; // headers
     this.octets = at;
   }
@@ -135,10 +128,4 @@ class OpenRecords {
     this.#out.copy(larger, 0, 0, this.octets);
     this.#out = larger;
   }
-}
-
-/** A call of `set` costs more than these few octets. */
-function copy(out: Uint8Array, at: number, octets: Uint8Array, count: number): number {
-  for (let i = 0; i < count; i++) out[at + i] = octets[i];
-  return at + count;
 }

@@ -4,16 +4,17 @@ import type { QuotaUpdateHead } from '../billing/quota-updates.ts';
 import { confluentHeader } from './quota-update-codec.ts';
 
 /**
- * The parts of an update's key and value that all updates under one head share. The key is the subscriber's digits and
- * `keyEnd`; the value is `start`, the digits, `beforeUse`, used, remaining, threshold, `afterUse`, and the offset.
+ * What the records of all updates under one head share. The subscriber's 32 digits are to be filled in, at the key's start
+ * and at `digitsAt` of the value; after `value` come used, remaining, threshold, `afterUse`, and the offset.
  */
 export interface QuotaUpdateParts {
-  keyEnd: Uint8Array;
-  start: Uint8Array;
-  beforeUse: Uint8Array;
+  key: Uint8Array;
+  value: Uint8Array;
+  digitsAt: number;
   afterUse: Uint8Array;
 }
 
+export const DIGITS = 32;
 /** The length of the subscriber's 32 digits, as an Avro long. */
 const DIGITS_LENGTH = 64;
 const BEFORE_USE = ['sponsorId', 'applicationId', 'planId', 'planVersion', 'periodStart', 'quotaOctets'];
@@ -39,11 +40,12 @@ export function quotaUpdateParts(schema: AvroSchema, schemaId?: number): (head: 
     return (head: QuotaUpdateHead) => type.toBuffer(head);
   };
   const [beforeUse, afterUse] = [encoderOf(BEFORE_USE), encoderOf(AFTER_USE)];
+  const digits = Buffer.alloc(DIGITS);
   const start = Buffer.concat([confluentHeader(schemaId), Buffer.of(DIGITS_LENGTH)]);
   return (head) => ({
-    keyEnd: Buffer.from(`|${head.planId}`),
-    start,
-    beforeUse: beforeUse(head),
-    afterUse: afterUse(head),
+    key: Uint8Array.from(Buffer.concat([digits, Buffer.from(`|${head.planId}`)])),
+    value: Uint8Array.from(Buffer.concat([start, digits, beforeUse(head)])),
+    digitsAt: start.length,
+    afterUse: Uint8Array.from(afterUse(head)),
   });
 }
