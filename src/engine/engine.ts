@@ -10,7 +10,8 @@ import type { Clock } from '../platform/clock.ts';
 import { isFenced } from '../platform/fenced.ts';
 import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
 import type { AskBounds, RawRecord, Source, SourceListener } from '../sources/source.ts';
-import { type BookedBatch, LaneWorker, type WorkerPorts, type WorkerSettings } from './lane-worker.ts';
+import type { BookedBatch, WorkerPorts, WorkerSettings } from './book-batch.ts';
+import { LaneWorker } from './lane-worker.ts';
 import type { SourceGap } from './where-to-go-on.ts';
 
 /** How old the engine's look at the suspensions may be: it bounds what a suspended sponsor still pays for. */

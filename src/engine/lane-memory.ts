@@ -1,5 +1,5 @@
 import type { Journal } from '../journal/journal.ts';
-import { type RecoveredLane, reachBackTo, recoverLane } from './recovery.ts';
+import { type RecoveredLane, recoverLane } from './recovery.ts';
 
 /** Counters of periods that began this many days ago and later are in memory; older ones are read when a record needs them. */
 const OPEN_DAYS = 40;
@@ -43,15 +43,11 @@ export class LaneMemory {
     if (this.#recovered?.head.sequence !== sequence) this.forget();
   }
 
-  forgetWhenOld(today: number): void {
-    if (today - this.#recoveredDay >= REFRESH_DAYS) this.forget();
+  isOld(today: number): boolean {
+    return this.#recovered !== null && today - this.#recoveredDay >= REFRESH_DAYS;
   }
 
   forget(): void {
     this.#recovered = null;
-  }
-
-  reachBackTo(recovered: RecoveredLane, day: number): Promise<void> {
-    return reachBackTo(day, this.#journal, this.#name, recovered);
   }
 }

@@ -8,8 +8,9 @@ import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import type { JournalBlock } from '../journal/journal-block.ts';
 import { systemClock } from '../platform/clock.ts';
 import { StoreError } from '../platform/store-error.ts';
+import type { BookedBatch, WorkerPorts, WorkerSettings } from './book-batch.ts';
 import { DOORS, memoryPublisher, type OpenedStore, PSEUDONYM_KEY, rawRecords } from './engine.fixture.ts';
-import { type BookedBatch, LaneWorker, type WorkerPorts, type WorkerSettings } from './lane-worker.ts';
+import { LaneWorker } from './lane-worker.ts';
 import { chatCatalogue, chatRecord } from './traffic.fixture.ts';
 
 let opened: OpenedStore;

@@ -1,59 +1,26 @@
 import { admit } from '../billing/admit.ts';
-import { type BatchSummary, summarise } from '../billing/batch-summary.ts';
 import type { Decoder } from '../billing/decoder.ts';
-import { deriveQuotaUpdates } from '../billing/derive-quota-updates.ts';
 import { FlowBatch } from '../billing/flow-batch.ts';
-import { classifyBatch, earliestPeriodStart, rateBatch } from '../billing/pipeline.ts';
-import { rejectedPayload } from '../billing/rejected-payload.ts';
-import type { Rules } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
-import { bookBlock, type RetryPolicy } from '../journal/book-block.ts';
-import type { Journal } from '../journal/journal.ts';
-import { type JournalBlock, journalBlock } from '../journal/journal-block.ts';
-import type { Clock } from '../platform/clock.ts';
 import { StoreError } from '../platform/store-error.ts';
-import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
 import type { AskBounds, RawRecord } from '../sources/source.ts';
+import { bookBatch, bookGap, type WorkerPorts, type WorkerSettings } from './book-batch.ts';
 import { LaneMemory } from './lane-memory.ts';
 import { assertInOrder, bookingDayOf, DAY_MS, type HeldLog, isFull, nameOf, type OpenBatch } from './open-batch.ts';
 import { lastQuotaUpdates, type RecoveredLane } from './recovery.ts';
 import { bookedLog, type SourceGap, unaccepted, whereToGoOn } from './where-to-go-on.ts';
 
-export interface WorkerSettings {
-  maxRecords: number;
-  maxOctets: number;
-  maxDelayMs: number;
-  rejectionPayloadOctets: number;
-  duplicateWindowRecords: number;
-  pseudonymKey: Uint8Array;
-  /** Books what the source has lost as a fact and goes on, instead of halting. */
-  acceptGaps: boolean;
-}
-
-export interface BookedBatch {
-  block: JournalBlock;
-  summary: BatchSummary;
-}
-
-/** What a worker works with: everything outside of memory is behind one of these. */
-export interface WorkerPorts {
-  journal: Journal;
-  retry: RetryPolicy;
-  publisher: QuotaPublisher;
-  /** The rules for the next batch. */
-  rules: () => Promise<Rules>;
-  clock: Clock;
-  /** Called after a batch was booked and its quota updates were published. */
-  onBooked: (booked: BookedBatch) => void;
-  /** Called after an accepted gap was booked. */
-  onGap: (gap: SourceGap) => void;
-  /** Called when a batch that nobody waits for failed: the log has to be assigned again. */
-  onFailure: (log: TopicPartition, error: unknown) => void;
+/** A batch on its way into the journal. */
+interface Booking {
+  done: Promise<void>;
+  /** Someone hears of its failure. */
+  isAwaited: boolean;
 }
 
 /**
- * Books the records of one lane, batch after batch. Its memory is a copy of the journal: after any failure it is thrown
- * away and read back. Calls wait for each other, so a batch is never touched by two of them.
+ * Books the records of one lane, batch after batch: while one is on its way into the journal, the next one fills. Its memory
+ * is a copy of the journal: after any failure it is thrown away and read back. Calls wait for each other, so a batch is
+ * never touched by two of them.
  */
 export class LaneWorker {
   readonly #name: string;
@@ -62,6 +29,8 @@ export class LaneWorker {
   readonly #memory: LaneMemory;
   readonly #held = new Map<string, HeldLog>();
   #open: OpenBatch | null = null;
+  /** The batch before, while it is being booked. */
+  #booking: Booking | null = null;
   /** A booked batch's columns, cleared: megabytes that a small batch need not ask for again. */
   #spare: FlowBatch | null = null;
   /** Takes the timer back, while one runs. */
@@ -77,6 +46,7 @@ export class LaneWorker {
 
   assign(log: TopicPartition, bounds: AskBounds): Promise<number> {
     return this.#inTurn(async () => {
+      await this.#bookedBefore();
       // Before the journal is read: what another engine has booked and not published by now, this one publishes.
       await this.#ports.publisher.claim(this.#name);
       const { booked, cursor } = await this.#whereItStands(log);
@@ -89,14 +59,11 @@ export class LaneWorker {
 
   deliver(log: TopicPartition, records: Iterable<RawRecord>, decode: Decoder): Promise<void> {
     return this.#inTurn(async () => {
-      let { lane } = await this.#recovered();
       for (const record of records) {
         const open = this.#open ?? (await this.#begin(log, record, decode));
         assertInOrder(open, log, record);
-        admit(open.batch, record, open.door, lane, open.rules);
-        if (!isFull(open.batch, this.#settings.maxOctets)) continue;
-        await this.#bookOpen();
-        lane = (await this.#recovered()).lane;
+        admit(open.batch, record, open.door, open.state.lane, open.rules);
+        if (isFull(open.batch, this.#settings.maxOctets)) await this.#bookBehind();
       }
       if (this.#open !== null) this.#armLinger(log);
     });
@@ -112,6 +79,8 @@ export class LaneWorker {
   /** Forgets what is not booked of a log. What is booked stays, for the next log of the lane or the next assignment. */
   release(log: TopicPartition): Promise<void> {
     return this.#inTurn(async () => {
+      // Whoever has the log next reads what is booked: it has to be there by then. Its failure is told to `onFailure`.
+      await this.#booking?.done.catch(() => {});
       if (this.#open !== null && nameOf(this.#open.log) === nameOf(log)) this.#forget();
       this.#held.delete(nameOf(log));
     });
@@ -135,12 +104,18 @@ export class LaneWorker {
   }
 
   async #begin(log: TopicPartition, first: RawRecord, decode: Decoder): Promise<OpenBatch> {
-    const held = this.#heldLog(log);
+    if (this.#memory.isOld(this.#today())) {
+      await this.#bookedBefore();
+      this.#memory.forget();
+    }
+    const state = await this.#recovered();
     const rules = await this.#ports.rules();
+    const held = this.#heldLog(log);
     const door = { decode, keyedByMsisdn: first.timestampMs !== null };
     const batch = this.#spare ?? new FlowBatch(this.#settings.maxRecords);
     this.#spare = null;
-    this.#open = { log, held, batch, rules, door, bookingDay: bookingDayOf(first, this.#today()) };
+    const bookingDay = bookingDayOf(first, this.#today());
+    this.#open = { log, held, prev: held.cursor, state, batch, rules, door, bookingDay };
     return this.#open;
   }
 
@@ -151,72 +126,50 @@ export class LaneWorker {
     throw new StoreError('batch_fenced', `${nameOf(log)} has to be assigned again`, { canRetry: true });
   }
 
+  /** Books the open batch, and waits for that. */
   async #bookOpen(): Promise<void> {
+    await this.#bookBehind();
+    await this.#bookedBefore();
+  }
+
+  /** Books the open batch while the next one fills. Batches extend each other: it waits for the one before first. */
+  async #bookBehind(): Promise<void> {
     this.#disarmLinger();
+    await this.#bookedBefore();
     const open = this.#open;
     if (open === null) return;
     this.#open = null;
-    const { held, batch, rules } = open;
-    const state = await this.#recovered();
-    const { lane } = state;
-    const place = {
-      log: held.booked,
-      bookingDay: open.bookingDay,
-      chainedDay: state.head.bookingDay,
-      prev: held.cursor,
-      firstOffset: batch.offset[0],
-      lastOffset: batch.offset[batch.count - 1],
-      laneSequence: state.head.sequence + 1,
-      lanePosition: lane.position,
-      gapReason: '' as const,
-    };
-    classifyBatch(batch, lane, rules);
-    await this.#memory.reachBackTo(state, earliestPeriodStart(batch));
-    rateBatch(batch, lane, rules);
-    const { pseudonymKey, rejectionPayloadOctets } = this.#settings;
-    const payloadOf = (row: number) =>
-      rejectedPayload(batch.value(row), open.door.decode, pseudonymKey, rejectionPayloadOctets);
-    const summary = summarise(batch);
-    const block = journalBlock(batch, payloadOf, summary, place, lane, rules);
+    open.held.cursor = open.batch.offset[open.batch.count - 1];
+    const booking: Booking = { done: this.#book(open), isAwaited: false };
+    this.#booking = booking;
+    booking.done
+      .catch((error) => {
+        if (booking.isAwaited) return;
+        this.#forget();
+        this.#ports.onFailure(open.log, error);
+      })
+      .finally(() => {
+        if (this.#booking === booking) this.#booking = null;
+      });
+  }
 
-    await this.#book(block, state);
-    held.cursor = block.lastOffset;
-    const { publisher, onBooked } = this.#ports;
-    await publisher.publish(this.#name, deriveQuotaUpdates(batch, lane, rules.catalogue, held.booked));
-    onBooked({ block, summary });
-    batch.clear();
-    this.#spare = batch;
-    this.#memory.forgetWhenOld(this.#today());
+  async #bookedBefore(): Promise<void> {
+    if (this.#booking === null) return;
+    this.#booking.isAwaited = true;
+    await this.#booking.done;
+  }
+
+  async #book(open: OpenBatch): Promise<void> {
+    await bookBatch(this.#name, open, this.#ports, this.#settings);
+    open.batch.clear();
+    this.#spare = open.batch;
   }
 
   /** A gap is a batch without records: it stands in the chain, under the same guards as any other. */
   async #acceptGap(gap: SourceGap, cursor: number): Promise<HeldLog> {
     if (!this.#settings.acceptGaps) throw unaccepted(gap, cursor);
-    const { reason, log, firstOffset, lastOffset } = gap;
-    const state = await this.#recovered();
-    const place = {
-      log,
-      bookingDay: this.#today(),
-      chainedDay: state.head.bookingDay,
-      prev: firstOffset - 1,
-      firstOffset,
-      lastOffset,
-      laneSequence: state.head.sequence + 1,
-      lanePosition: state.lane.position,
-      gapReason: reason,
-    };
-    const nothing = new FlowBatch(0);
-    const block = journalBlock(nothing, () => '', summarise(nothing), place, state.lane, await this.#ports.rules());
-    await this.#book(block, state);
-    this.#ports.onGap(gap);
-    return { booked: log, cursor: lastOffset };
-  }
-
-  async #book(block: JournalBlock, state: RecoveredLane): Promise<void> {
-    const { journal, retry, clock } = this.#ports;
-    await bookBlock(journal, block, retry, clock);
-    const { laneSequence, log, bookingDay } = block;
-    state.head = { sequence: laneSequence, position: state.lane.position, topic: log.topic, bookingDay };
+    await bookGap(gap, await this.#recovered(), this.#today(), this.#ports);
+    return { booked: gap.log, cursor: gap.lastOffset };
   }
 
   #recovered(): Promise<RecoveredLane> {

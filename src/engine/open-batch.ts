@@ -3,6 +3,7 @@ import type { FlowBatch } from '../billing/flow-batch.ts';
 import type { Rules } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import type { RawRecord } from '../sources/source.ts';
+import type { RecoveredLane } from './recovery.ts';
 
 export const DAY_MS = 24 * 60 * 60 * 1000;
 /** One more record of the largest kind stays below 2^53, so that the batch's sums are exact. */
@@ -10,9 +11,10 @@ const MAX_USAGE_OCTETS = 2 ** 52;
 /** The last day that a ClickHouse Date can name. */
 const LAST_DATE = 65535;
 
-/** A log that was assigned: the name it is booked under, and the last offset booked of it. */
+/** A log that was assigned, under the name that it is booked under. */
 export interface HeldLog {
   booked: TopicPartition;
+  /** The last offset that is booked, or on its way into the journal. */
   cursor: number;
 }
 
@@ -20,6 +22,10 @@ export interface HeldLog {
 export interface OpenBatch {
   log: TopicPartition;
   held: HeldLog;
+  /** The cursor that the batch extends. */
+  prev: number;
+  /** The lane's memory: the numbers of subscribers and nodes in the batch are its own. */
+  state: RecoveredLane;
   batch: FlowBatch;
   rules: Rules;
   door: Door;

@@ -1,6 +1,6 @@
 import type { Catalogue } from '../billing/catalogue.ts';
+import type { WorkerSettings } from '../engine/book-batch.ts';
 import { Engine } from '../engine/engine.ts';
-import type { WorkerSettings } from '../engine/lane-worker.ts';
 import { JournalPort, type SimulatedStore } from './journal-port.ts';
 import type { SimulatedGroup } from './simulated-group.ts';
 import { SimulatedProcess, type World } from './simulated-process.ts';
