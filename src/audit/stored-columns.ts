@@ -1,8 +1,13 @@
 import { PSEUDONYM_OCTETS } from '../billing/pseudonym.ts';
-import { BlockRows } from '../journal/block-rows.ts';
 import { KINDS, TIME } from '../journal/journal-block.ts';
 import type { RowBinaryReader } from '../journal/row-binary.ts';
-import { fixedColumn, int64Column, type NativeColumn, stringColumn } from '../platform/native-block.ts';
+import {
+  fixedColumn,
+  int64Column,
+  lowCardinalityColumn,
+  type NativeColumn,
+  stringColumn,
+} from '../platform/native-block.ts';
 
 /** A column of a batch's rows as the journal stores it, in the order of the block that booked it. */
 type StoredColumn =
@@ -59,8 +64,7 @@ export function readStoredRow(reader: RowBinaryReader): StoredRow {
 
 /** A batch's rows, encoded as they were when it was booked. */
 export function storedColumns(rows: readonly StoredRow[], lastOffset: number): NativeColumn[] {
-  const block = new BlockRows(Uint32Array.from(rows.keys()));
-  return COLUMNS.map((column) => encode(column, rows, block, lastOffset));
+  return COLUMNS.map((column) => encode(column, rows, lastOffset));
 }
 
 function readCell(reader: RowBinaryReader, { kind }: StoredColumn): Cell {
@@ -81,38 +85,37 @@ function readCell(reader: RowBinaryReader, { kind }: StoredColumn): Cell {
 }
 
 /** The batch row at the end has each column's default, but for its kind and its offset. */
-function encode(column: StoredColumn, rows: readonly StoredRow[], block: BlockRows, lastOffset: number): NativeColumn {
+function encode(column: StoredColumn, rows: readonly StoredRow[], lastOffset: number): NativeColumn {
   const { name } = column;
-  const number = (row: number) => rows[row][name] as number;
-  const texts = () => rows.map((row) => row[name] as string);
+  const last = name === 'kind' ? KINDS.batch : name === 'offset' ? lastOffset : 0;
+  const numbers = () => [...rows.map((row) => row[name] as number), last];
+  const texts = () => [...rows.map((row) => row[name] as string), ''];
   switch (column.kind) {
     case 'int8':
-      if (name === 'kind')
-        return fixedColumn(name, 'Int8', Uint8Array.from([...rows.map((row) => row[name] as number), KINDS.batch]));
-      return block.uint8(name, 'Int8', number);
+      return fixedColumn(name, 'Int8', Uint8Array.from(numbers()));
     case 'uint16':
-      return block.uint16(name, number);
+      return fixedColumn(name, 'UInt16', Uint16Array.from(numbers()));
     case 'uint32':
-      return block.uint32(name, number);
-    case 'int64': {
-      const last = name === 'offset' ? lastOffset : 0;
-      return int64Column(name, column.type, Float64Array.from([...rows.map((row) => row[name] as number), last]));
-    }
+      return fixedColumn(name, 'UInt32', Uint32Array.from(numbers()));
+    case 'int64':
+      return int64Column(name, column.type, Float64Array.from(numbers()));
     case 'subscriber':
       return fixedColumn(
         name,
         `FixedString(${PSEUDONYM_OCTETS})`,
         Buffer.concat([...rows.map((row) => row[name] as Uint8Array), Buffer.alloc(PSEUDONYM_OCTETS)]),
       );
-    case 'few': {
-      const values = texts();
-      return block.texts(
-        name,
-        (row) => row,
-        (row) => values[row],
-      );
-    }
+    case 'few':
+      return fewTexts(name, texts());
     case 'text':
-      return stringColumn(name, [...texts(), '']);
+      return stringColumn(name, texts());
   }
+}
+
+/** The dictionary has each text once, in the order of first appearance. */
+function fewTexts(name: string, texts: readonly string[]): NativeColumn {
+  const places = new Map<string, number>();
+  for (const text of texts) if (!places.has(text)) places.set(text, places.size);
+  const keys = Uint32Array.from(texts, (text) => places.get(text) ?? 0);
+  return lowCardinalityColumn(name, [...places.keys()], keys);
 }

@@ -37,8 +37,8 @@ export class FlowBatch {
 
   // what the record says
   readonly offset: Float64Array;
-  /** Index into the lane's node names. */
-  readonly node: Uint32Array;
+  /** Index into the lane's node names; -1 where nothing is known of the record. */
+  readonly node: Int32Array;
   readonly localSequenceNumber: Float64Array;
   readonly fingerprint: Uint32Array;
   /** Index into the lane's subscribers. */
@@ -72,7 +72,7 @@ export class FlowBatch {
     this.valueStart = new Uint32Array(capacity);
     this.valueOctets = new Uint32Array(capacity);
     this.offset = new Float64Array(capacity);
-    this.node = new Uint32Array(capacity);
+    this.node = new Int32Array(capacity).fill(-1);
     this.localSequenceNumber = new Float64Array(capacity);
     this.fingerprint = new Uint32Array(capacity);
     this.subscriber = new Uint32Array(capacity);
@@ -100,6 +100,7 @@ export class FlowBatch {
     const { count } = this;
     for (const column of Object.values(this)) if (ArrayBuffer.isView(column)) (column as Uint8Array).fill(0, 0, count);
     this.remoteAddress.fill(0, 0, count * 4);
+    this.node.fill(-1, 0, count);
     this.tagApplication.fill(NO_TAG, 0, count);
     this.reason.fill(UNDECIDED, 0, count);
     this.application.fill(-1, 0, count);

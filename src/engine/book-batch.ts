@@ -5,6 +5,7 @@ import { classifyBatch, earliestPeriodStart, rateBatch } from '../billing/pipeli
 import { rejectedPayload } from '../billing/rejected-payload.ts';
 import type { Rules } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
+import type { BlockMemory } from '../journal/block-memory.ts';
 import { bookBlock, type RetryPolicy } from '../journal/book-block.ts';
 import type { Journal } from '../journal/journal.ts';
 import { type JournalBlock, journalBlock } from '../journal/journal-block.ts';
@@ -50,6 +51,7 @@ export interface WorkerPorts {
 export async function bookBatch(
   lane: string,
   open: OpenBatch,
+  memory: BlockMemory,
   ports: WorkerPorts,
   settings: WorkerSettings,
 ): Promise<void> {
@@ -72,7 +74,7 @@ export async function bookBatch(
   const payloadOf = (row: number) =>
     rejectedPayload(batch.value(row), open.door.decode, pseudonymKey, rejectionPayloadOctets);
   const summary = summarise(batch);
-  const block = journalBlock(batch, payloadOf, summary, place, state.lane, rules);
+  const block = journalBlock(batch, payloadOf, summary, place, state.lane, rules, memory);
   await book(block, state, ports);
   await ports.publisher.publish(lane, deriveQuotaUpdates(batch, state.lane, rules.catalogue, held.booked));
   ports.onBooked({ block, summary });

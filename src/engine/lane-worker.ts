@@ -2,6 +2,7 @@ import { admit } from '../billing/admit.ts';
 import type { Decoder } from '../billing/decoder.ts';
 import { FlowBatch } from '../billing/flow-batch.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
+import { BlockMemory } from '../journal/block-memory.ts';
 import { StoreError } from '../platform/store-error.ts';
 import type { AskBounds, RawRecord } from '../sources/source.ts';
 import { bookBatch, bookGap, type WorkerPorts, type WorkerSettings } from './book-batch.ts';
@@ -33,6 +34,7 @@ export class LaneWorker {
   #booking: Booking | null = null;
   /** A booked batch's columns, cleared: megabytes that a small batch need not ask for again. */
   #spare: FlowBatch | null = null;
+  #blockMemory = new BlockMemory();
   /** Takes the timer back, while one runs. */
   #linger: (() => void) | null = null;
   #turn: Promise<unknown> = Promise.resolve();
@@ -160,7 +162,7 @@ export class LaneWorker {
   }
 
   async #book(open: OpenBatch): Promise<void> {
-    await bookBatch(this.#name, open, this.#ports, this.#settings);
+    await bookBatch(this.#name, open, this.#blockMemory, this.#ports, this.#settings);
     open.batch.clear();
     this.#spare = open.batch;
   }
@@ -187,6 +189,8 @@ export class LaneWorker {
   #forget(): void {
     this.#disarmLinger();
     this.#open = null;
+    // An insert that was given up may still be reading its block.
+    this.#blockMemory = new BlockMemory();
     this.#memory.forget();
     this.#held.clear();
   }

@@ -131,6 +131,6 @@ function blockOf(digest: string, laneSequence: number): JournalBlock {
     gapReason: '',
     keyMismatches: 0,
     columns: [],
-    bytes: Buffer.alloc(0),
+    parts: [],
   };
 }

@@ -48,7 +48,7 @@ function insertLate(block: JournalBlock, deadTokens = 0): Promise<void> {
     expect(withoutGuard).not.toBe(statement);
     return withoutGuard;
   };
-  return opened.store.insertBlock(late, structureOf(block.columns), block.bytes);
+  return opened.store.insertBlock(late, structureOf(block.columns), block.parts);
 }
 
 test('of two inserts from one cursor that both passed the guard one lands, though they are booked in different months', async () => {

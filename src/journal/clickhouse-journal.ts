@@ -16,8 +16,8 @@ export class ClickHouseJournal extends JournalReader implements Journal {
   }
 
   insert(block: JournalBlock, deadTokens = 0): Promise<void> {
-    const { columns, bytes } = block;
-    return this.#store.insertBlock((source) => insertStatement(block, source, deadTokens), structureOf(columns), bytes);
+    const { columns, parts } = block;
+    return this.#store.insertBlock((source) => insertStatement(block, source, deadTokens), structureOf(columns), parts);
   }
 
   async keepCatalogue({ hash, canonicalJson }: Catalogue): Promise<void> {

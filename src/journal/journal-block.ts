@@ -2,21 +2,21 @@ import type { BatchSummary } from '../billing/batch-summary.ts';
 import type { Catalogue } from '../billing/catalogue.ts';
 import type { FlowBatch } from '../billing/flow-batch.ts';
 import type { Lane } from '../billing/lane.ts';
-import { failedAtTheDoor, OUTCOMES, outcomeOf, REASONS } from '../billing/outcome.ts';
+import { failedAtTheDoor, isCharged, OUTCOMES, outcomeOf, REASONS } from '../billing/outcome.ts';
 import { PSEUDONYM_OCTETS } from '../billing/pseudonym.ts';
 import type { Rules } from '../billing/rules.ts';
 import {
   arrayColumn,
   bytesOf,
   fixedColumn,
-  int64Column,
   int64Words,
   type NativeColumn,
   nativeBlock,
-  stringColumn,
+  sparseStringColumn,
   strings,
 } from '../platform/native-block.ts';
 import { type BatchPlace, batchDigest } from './batch-digest.ts';
+import { BlockMemory } from './block-memory.ts';
 import { BlockRows } from './block-rows.ts';
 import { seenIdentities } from './seen-identities.ts';
 
@@ -26,12 +26,15 @@ export const ENGINE_VERSION = '0.1.0';
 export const TIME = "DateTime64(3, 'UTC')";
 export const KINDS = { charge: 1, rejection: 2, batch: 3 };
 
+const PSEUDONYM_WORDS = PSEUDONYM_OCTETS / 4;
+
 /** A batch as the journal takes it. */
 export interface JournalBlock extends BatchPlace {
   digest: string;
   keyMismatches: number;
   columns: readonly NativeColumn[];
-  bytes: Buffer;
+  /** The encoded block, in parts. */
+  parts: readonly Uint8Array[];
 }
 
 /** Whole numbers of a batch row, in the order in which the block's `batch_numbers` array holds them. */
@@ -51,7 +54,8 @@ export const BATCH_TEXTS = ['catalogue_hash', 'engine_version', 'digest', 'gap_r
 
 /**
  * Encodes a rated batch: charge and rejection rows in offset order, then the batch row. What only the batch row has
- * travels in arrays that are empty in all other rows, so it costs those next to nothing.
+ * travels in arrays that are empty in all other rows, so it costs those next to nothing. The block is good until the next
+ * one is made in the same `memory`.
  */
 export function journalBlock(
   batch: FlowBatch,
@@ -60,18 +64,20 @@ export function journalBlock(
   place: BatchPlace,
   lane: Lane,
   rules: Rules,
+  memory = new BlockMemory(),
 ): JournalBlock {
-  const block = new BlockRows(bookedRows(batch));
+  memory.begin();
+  const block = new BlockRows(bookedRows(batch, memory), memory);
   const { height } = block;
   const rowColumns = [
     ...placeColumns(batch, block, place.lastOffset),
     ...recordColumns(batch, block, lane),
     ...decisionColumns(batch, block, rules.catalogue),
-    ...rejectionColumns(batch, block.rows, payloadOf),
+    ...rejectionColumns(batch, block, payloadOf),
   ];
   const numbers = batchNumbers(batch, summary, place, rules);
   const outcomes = outcomeElements(summary, rules);
-  const seen = seenIdentities(batch, lane.nodes.list);
+  const seen = seenIdentities(batch, lane.nodes.list, memory);
   const lists = [...outcomes.elements, strings(seen.nodes), ...seen.elements];
   const digest = batchDigest(place, numbers, rules.catalogue.hash, rowColumns, lists);
   const texts = [rules.catalogue.hash, ENGINE_VERSION, digest, place.gapReason];
@@ -88,42 +94,46 @@ export function journalBlock(
     digest,
     keyMismatches: batch.keyMismatches,
     columns,
-    bytes: nativeBlock(height, columns),
+    parts: nativeBlock(height, columns),
   };
 }
 
 /** Rows that the journal keeps one by one. */
-function bookedRows(batch: FlowBatch): Uint32Array {
-  const rows = new Uint32Array(batch.count);
+function bookedRows(batch: FlowBatch, memory: BlockMemory): Uint32Array {
+  const rows = memory.uint32(batch.count);
   let count = 0;
   for (let row = 0; row < batch.count; row++) {
-    const outcome = outcomeOf(batch.reason[row]);
-    if (outcome === 'charged' || outcome === 'rejected') rows[count++] = row;
+    const reason = batch.reason[row];
+    if (isCharged(reason) || outcomeOf(reason) === 'rejected') rows[count++] = row;
   }
   return rows.subarray(0, count);
 }
 
 /** What the record says, and where it stands. */
-function recordColumns(batch: FlowBatch, block: BlockRows, lane: Lane): NativeColumn[] {
-  const isKnown = (row: number) => !failedAtTheDoor(batch.reason[row]);
-  const subscribers = new Uint8Array(block.height * PSEUDONYM_OCTETS);
-  block.rows.forEach((row, at) => {
-    if (isKnown(row)) subscribers.set(lane.subscribers.pseudonym(batch.subscriber[row]), at * PSEUDONYM_OCTETS);
-  });
+function recordColumns(batch: FlowBatch, block: BlockRows, { subscribers, nodes }: Lane): NativeColumn[] {
   return [
-    fixedColumn('subscriber', `FixedString(${PSEUDONYM_OCTETS})`, subscribers),
-    block.uint8('content_type', 'Int8', (row) => batch.contentType[row]),
+    fixedColumn('subscriber', `FixedString(${PSEUDONYM_OCTETS})`, pseudonyms(batch, block, subscribers)),
+    block.uint8('content_type', 'Int8', batch.contentType),
     block.int64('start_time', TIME, batch.startTimeMs),
     block.int64('end_time', TIME, batch.endTimeMs),
-    block.texts(
-      'node_id',
-      (row) => (isKnown(row) ? batch.node[row] : -1),
-      (node) => lane.nodes.list[node],
-    ),
+    block.texts('node_id', batch.node, nodes.list.length, (node) => nodes.list[node]),
     block.int64('local_sequence_number', 'Int64', batch.localSequenceNumber),
     block.int64('uplink_octets', 'UInt64', batch.uplinkOctets),
     block.int64('downlink_octets', 'UInt64', batch.downlinkOctets),
   ];
+}
+
+/** Zeros for records of which nothing is known, and in the batch row. */
+function pseudonyms(batch: FlowBatch, { rows, height, memory }: BlockRows, subscribers: Lane['subscribers']) {
+  const words = memory.uint32(height * PSEUDONYM_WORDS);
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows[at];
+    const from = at * PSEUDONYM_WORDS;
+    if (failedAtTheDoor(batch.reason[row])) words.fill(0, from, from + PSEUDONYM_WORDS);
+    else subscribers.copyPseudonym(batch.subscriber[row], words, from);
+  }
+  words.fill(0, rows.length * PSEUDONYM_WORDS);
+  return words;
 }
 
 /** What was decided about it. */
@@ -132,46 +142,44 @@ function decisionColumns(
   block: BlockRows,
   { plans, applications, sponsors }: Catalogue,
 ): NativeColumn[] {
-  const applicationOf = (row: number) => batch.application[row];
-  const planOf = (row: number) => batch.plan[row];
-  const sponsorOf = (row: number) => applications[batch.application[row]]?.sponsor ?? -1;
-  const reasonOf = (row: number) => batch.reason[row];
+  const { application, plan, reason } = batch;
+  const sponsorOf = (code: number) => sponsors[applications[code].sponsor];
   return [
-    block.texts('reason', reasonOf, (reason) => REASONS[reason].reason),
-    block.texts('sponsor_id', sponsorOf, (sponsor) => sponsors[sponsor].id),
-    block.texts('application_id', applicationOf, (application) => applications[application].id),
-    block.texts('plan_id', planOf, (plan) => plans[plan].id),
-    block.uint32('plan_version', (row) => plans[batch.plan[row]]?.version ?? 0),
-    block.uint16('period_start', (row) => batch.periodStart[row]),
-    block.uint8('evidence', 'Int8', (row) => batch.evidence[row]),
+    block.texts('reason', reason, REASONS.length, (code) => REASONS[code].reason),
+    block.texts('sponsor_id', application, applications.length, (code) => sponsorOf(code).id),
+    block.texts('application_id', application, applications.length, (code) => applications[code].id),
+    block.texts('plan_id', plan, plans.length, (code) => plans[code].id),
+    block.uint32('plan_version', plan, (code) => plans[code].version),
+    block.uint16('period_start', batch.periodStart),
+    block.uint8('evidence', 'Int8', batch.evidence),
     block.int64('sponsored_octets', 'UInt64', batch.sponsoredOctets),
     block.int64('charge_micros', 'Int64', batch.chargeMicros),
-    block.texts('currency', sponsorOf, (sponsor) => sponsors[sponsor].currency),
+    block.texts('currency', application, applications.length, (code) => sponsorOf(code).currency),
     block.int64('used_octets_after', 'UInt64', batch.usedOctetsAfter),
-    block.uint16('carry_after', (row) => batch.carryAfter[row]),
+    block.uint16('carry_after', batch.carryAfter),
   ];
 }
 
 function placeColumns(batch: FlowBatch, block: BlockRows, lastOffset: number): NativeColumn[] {
-  const kind = new Uint8Array(block.height).fill(KINDS.batch);
-  const offset = new Float64Array(block.height).fill(lastOffset);
-  block.rows.forEach((row, at) => {
-    kind[at] = outcomeOf(batch.reason[row]) === 'charged' ? KINDS.charge : KINDS.rejection;
-    offset[at] = batch.offset[row];
-  });
-  return [fixedColumn('kind', 'Int8', kind), int64Column('offset', 'Int64', offset)];
+  const { rows, height, memory } = block;
+  const kind = memory.octets(height);
+  for (let at = 0; at < rows.length; at++)
+    kind[at] = isCharged(batch.reason[rows[at]]) ? KINDS.charge : KINDS.rejection;
+  kind[rows.length] = KINDS.batch;
+  return [fixedColumn('kind', 'Int8', kind), block.int64('offset', 'Int64', batch.offset, lastOffset)];
 }
 
-function rejectionColumns(batch: FlowBatch, rows: Uint32Array, payloadOf: (row: number) => string): NativeColumn[] {
+function rejectionColumns(
+  batch: FlowBatch,
+  { rows, height }: BlockRows,
+  payloadOf: (row: number) => string,
+): NativeColumn[] {
   const details = new Map(batch.rejections.map(({ row, detail }) => [row, detail]));
-  const detail: string[] = [];
-  const payload: string[] = [];
-  for (const row of rows) {
-    const rejection = details.get(row);
-    detail.push(rejection ?? '');
-    payload.push(rejection === undefined ? '' : payloadOf(row));
-  }
-  return [stringColumn('detail', [...detail, '']), stringColumn('payload', [...payload, ''])];
+  const places: number[] = [];
+  if (details.size > 0) for (let at = 0; at < rows.length; at++) if (details.has(rows[at])) places.push(at);
+  const detail = places.map((at) => details.get(rows[at]) ?? '');
+  const payload = places.map((at) => payloadOf(rows[at]));
+  return [sparseStringColumn('detail', height, places, detail), sparseStringColumn('payload', height, places, payload)];
 }
 
 function batchNumbers(batch: FlowBatch, summary: BatchSummary, place: BatchPlace, rules: Rules): number[] {

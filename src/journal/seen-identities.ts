@@ -1,6 +1,7 @@
 import type { FlowBatch } from '../billing/flow-batch.ts';
 import { REASON_CODE } from '../billing/outcome.ts';
-import { bytesOf, int64Words } from '../platform/native-block.ts';
+import { bytesOf } from '../platform/native-block.ts';
+import type { BlockMemory } from './block-memory.ts';
 
 /** The identities that a batch adds to the duplicate window, as the elements of the journal's `seen` column. */
 export interface SeenIdentities {
@@ -12,33 +13,30 @@ export interface SeenIdentities {
 }
 
 /** Records that claimed their identity: all that passed the duplicate window, which REASONS lists after `duplicate`. */
-export function seenIdentities(batch: FlowBatch, nodeNames: readonly string[]): SeenIdentities {
-  const rows = new Uint32Array(batch.count);
+export function seenIdentities(batch: FlowBatch, nodeNames: readonly string[], memory: BlockMemory): SeenIdentities {
+  const rows = memory.uint32(batch.count);
   let count = 0;
   for (let row = 0; row < batch.count; row++) if (claimsIdentity(batch.reason[row])) rows[count++] = row;
 
-  const places = new Map<number, number>();
+  const places = new Uint32Array(nodeNames.length); // place + 1; 0 is unknown yet
   const nodes: string[] = [];
-  const node = new Uint32Array(count);
-  const sequence = new Float64Array(count);
-  const fingerprint = new Uint32Array(count);
+  const node = memory.uint32(count);
+  const sequence = memory.uint32(count * 2);
+  const fingerprint = memory.uint32(count);
   for (let at = 0; at < count; at++) {
     const row = rows[at];
     const name = batch.node[row];
-    let place = places.get(name);
-    if (place === undefined) {
-      place = nodes.push(nodeNames[name]) - 1;
-      places.set(name, place);
-    }
-    node[at] = place;
-    sequence[at] = batch.localSequenceNumber[row];
+    if (places[name] === 0) places[name] = nodes.push(nodeNames[name]);
+    node[at] = places[name] - 1;
+    sequence[at * 2] = batch.localSequenceNumber[row];
+    sequence[at * 2 + 1] = Math.floor(batch.localSequenceNumber[row] / 2 ** 32);
     fingerprint[at] = batch.fingerprint[row];
   }
   return {
     count,
     nodes,
     type: 'Tuple(row UInt32, node UInt32, sequence Int64, fingerprint UInt32)',
-    elements: [rows.subarray(0, count), node, int64Words(sequence), fingerprint].map(bytesOf),
+    elements: [rows.subarray(0, count), node, sequence, fingerprint].map(bytesOf),
   };
 }
 

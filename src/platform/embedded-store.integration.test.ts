@@ -12,6 +12,7 @@ let store: Store;
 const columns = [stringColumn('line', ['first', 'second', 'third'])];
 const structure = structureOf(columns);
 const block = nativeBlock(3, columns);
+const octets = Buffer.concat(block);
 const insert = (source: string) => `INSERT INTO lines SELECT line FROM ${source}`;
 const lines = async () => (await store.query<{ line: string }>('SELECT line FROM lines')).map(({ line }) => line);
 
@@ -33,11 +34,9 @@ test('a block goes by a staging file, which is gone afterwards', async () => {
 
 test.each([0.9, 0.5, 0.1])('of a staging file that was cut to %d of its length nothing lands', async (part) => {
   await store.command('TRUNCATE TABLE lines');
-  const cut = store.insertBlock(
-    (source) => `${insert(source)} WHERE sleep(0.2) = 0`,
-    structure,
-    block.subarray(0, Math.floor(block.length * part)),
-  );
+  const cut = store.insertBlock((source) => `${insert(source)} WHERE sleep(0.2) = 0`, structure, [
+    octets.subarray(0, Math.floor(octets.length * part)),
+  ]);
   await expect(cut).rejects.toMatchObject({ code: 'store_refused' });
   expect(await lines()).toEqual([]);
 });

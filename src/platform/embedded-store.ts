@@ -1,4 +1,4 @@
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClient } from '@clickhouse/client';
 import { createChdbConnection } from 'chdb/connection';
@@ -67,9 +67,16 @@ async function exists(path: string): Promise<boolean> {
 }
 
 /** What a full disk cuts short is thrown away with its file: no statement reads it. */
-async function stage(path: string, block: Uint8Array): Promise<void> {
+async function stage(path: string, block: readonly Uint8Array[]): Promise<void> {
   try {
-    await writeFile(path, block);
+    const file = await open(path, 'w');
+    try {
+      const octets = block.reduce((sum, { length }) => sum + length, 0);
+      const { bytesWritten } = await file.writev(block);
+      if (bytesWritten < octets) throw new Error(`${bytesWritten} of ${octets} octets were written`);
+    } finally {
+      await file.close();
+    }
   } catch (cause) {
     const message = `${path}: a batch cannot be staged (${(cause as Error).message}); is there room on the disk?`;
     throw new StoreError('store_full', message, { cause, canRetry: true });

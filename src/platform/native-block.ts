@@ -12,9 +12,10 @@ const LOW_CARDINALITY_VERSION = 1;
 const HAS_ADDITIONAL_KEYS = 1 << 9;
 const NEED_UPDATE_DICTIONARY = 1 << 10;
 
-export function nativeBlock(rows: number, columns: readonly NativeColumn[]): Buffer {
-  const parts = columns.flatMap(({ name, type, bytes }) => [strings([name, type]), bytes]);
-  return Buffer.concat([varUint(columns.length), varUint(rows), ...parts]);
+/** The block's octets, in parts: a batch's block has megabytes, which nobody has to have in one piece. */
+export function nativeBlock(rows: number, columns: readonly NativeColumn[]): Uint8Array[] {
+  const head = Buffer.concat([varUint(columns.length), varUint(rows)]);
+  return [head, ...columns.flatMap(({ name, type, bytes }) => [strings([name, type]), bytes])];
 }
 
 /** `name Type, name Type, ...`, as the table functions `file` and `input` want it. */
@@ -34,6 +35,23 @@ export function int64Column(name: string, type: string, values: Float64Array): N
 
 export function stringColumn(name: string, values: readonly string[]): NativeColumn {
   return { name, type: 'String', bytes: strings(values) };
+}
+
+/** Texts of a few rows, at the ascending places `at`; all others are empty, and take an octet each. */
+export function sparseStringColumn(
+  name: string,
+  rows: number,
+  at: readonly number[],
+  values: readonly string[],
+): NativeColumn {
+  const parts: Uint8Array[] = [];
+  let next = 0;
+  at.forEach((row, index) => {
+    parts.push(new Uint8Array(row - next), strings([values[index]]));
+    next = row + 1;
+  });
+  parts.push(new Uint8Array(rows - next));
+  return { name, type: 'String', bytes: Buffer.concat(parts) };
 }
 
 /** A LowCardinality(String): `keys[row]` is the place of the row's text in `dictionary`. */

@@ -25,7 +25,7 @@ export async function openServerStore(options: ServerStoreOptions, { create, rea
     command: (sql) => runCommand(client, sql),
     async insertBlock(insert, structure, block) {
       const query = `${insert(`input(${literal(structure)})`)} FORMAT Native`;
-      const answer = await guarded(() => client.exec({ query, values: Readable.from([block], { objectMode: false }) }));
+      const answer = await guarded(() => client.exec({ query, values: Readable.from(block, { objectMode: false }) }));
       // The statement is done when its answer has been read to the end.
       await guarded(async () => {
         for await (const _ of answer.stream);

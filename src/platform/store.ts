@@ -24,7 +24,7 @@ export interface Store {
    * One INSERT of one block. `insert(source)` gives the statement, with `source` as the table function that reads the
    * block; it must not name a FORMAT.
    */
-  insertBlock(insert: (source: string) => string, structure: string, block: Uint8Array): Promise<void>;
+  insertBlock(insert: (source: string) => string, structure: string, block: readonly Uint8Array[]): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -220,7 +220,7 @@ export function hex(octets: Uint8Array): string {
 
 function partOf(block: JournalBlock, token: string): Part {
   const { log, bookingDay, chainedDay } = block;
-  const rows = nativeRows(block.bytes);
+  const rows = nativeRows(Buffer.concat(block.parts));
   const batches = rows.filter(({ kind }) => kind === KINDS.batch);
   const [batch] = batches;
   if (batches.length !== 1) throw new Error(`${batches.length} batch rows in a block`);
