@@ -12,8 +12,8 @@ test('counters keep apart and keep their values over growth, as a map does', () 
         const map = new Map<string, { used: number; carry: number }>();
         for (const [[subscriber, planPeriod], octets] of moves) {
           const counter = table.open(subscriber, planPeriod);
-          table.usedOctets[counter] += octets;
-          table.carry[counter] = octets % 10_000;
+          table.set(counter, table.usedOctets(counter) + octets, octets % 10_000);
+          table.noteRow(counter, octets % 77);
           const before = map.get(`${subscriber} ${planPeriod}`)?.used ?? 0;
           map.set(`${subscriber} ${planPeriod}`, { used: before + octets, carry: octets % 10_000 });
         }
@@ -22,7 +22,8 @@ test('counters keep apart and keep their values over growth, as a map does', () 
           const [subscriber, planPeriod] = name.split(' ').map(Number);
           expect(table.has(subscriber, planPeriod)).toBe(true);
           const counter = table.open(subscriber, planPeriod);
-          expect([table.usedOctets[counter], table.carry[counter]]).toEqual([used, carry]);
+          expect([table.usedOctets(counter), table.carry(counter)]).toEqual([used, carry]);
+          expect(table.planPeriod(counter)).toBe(planPeriod);
         }
         expect(table.has(9999, 0)).toBe(false);
       },

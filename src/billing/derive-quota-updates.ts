@@ -23,7 +23,7 @@ export function deriveQuotaUpdates(
     if (!isCharged(batch.reason[row])) continue;
     const counter = batch.counter[row];
     planPeriods.noteVersionFrom(counters.planPeriod(counter), catalogue.plans[batch.plan[row]].effectiveFromMs);
-    if (counters.lastRow[counter] === row) moved[count++] = row;
+    if (counters.lastRow(counter) === row) moved[count++] = row;
   }
   const announcer = new QuotaAnnouncer(count, lane, catalogue, log);
   for (let at = 0; at < count; at++) {

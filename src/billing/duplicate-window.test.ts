@@ -4,7 +4,11 @@ import { DuplicateWindow } from './duplicate-window.ts';
 
 const record = fc.record({
   node: fc.integer({ min: 0, max: 2 }),
-  sequence: fc.oneof(fc.integer({ min: 0, max: 12 }), fc.integer({ min: 2 ** 52, max: 2 ** 53 - 1 })),
+  sequence: fc.oneof(
+    fc.integer({ min: 0, max: 40 }),
+    fc.integer({ min: 0, max: 9 }).map((line) => line * 16),
+    fc.integer({ min: 2 ** 52, max: 2 ** 53 - 1 }),
+  ),
   fingerprint: fc.integer({ min: 0, max: 1 }),
   /** A record that was rejected at the door takes an ordinal and no identity. */
   isRead: fc.boolean(),
@@ -27,6 +31,16 @@ test('the window knows exactly the identities of the last records, as a plain li
     }),
     { numRuns: 2000 },
   );
+});
+
+test('a node whose numbers go up in steps of a whole line has the window all the same', () => {
+  const window = new DuplicateWindow(1000);
+  for (let ordinal = 0; ordinal < 5000; ordinal++) {
+    window.advance(ordinal);
+    expect(window.see(ordinal, 0, ordinal * 16 + 3, ordinal)).toBe('new');
+    const before = Math.max(0, ordinal - 999);
+    expect(window.see(ordinal, 0, before * 16 + 3, before)).toBe('duplicate');
+  }
 });
 
 test('a window that is restored from its middle goes on the same', () => {

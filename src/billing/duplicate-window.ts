@@ -1,12 +1,21 @@
 import { finish, mixWord } from './fingerprint.ts';
 
 const NOTHING = 0xffffffff;
+/** Slots that lie in one line of the processor's cache. */
+const LINE = 16;
+/** From slot to slot where they are taken: into the next line, and by an odd step into every slot in the end. */
+const STEP = LINE + 1;
+/** Times STEP it is 1, modulo 2^32. */
+const STEPS_BACK = 0xf0f0f0f1;
 
 export type Seen = 'new' | 'duplicate' | 'conflict';
 
 /**
  * The identities of the last `size` records of a lane: a ring by the record's ordinal in the lane, and an index into it.
  * An identity is forgotten exactly `size` records later, however the lane was cut into batches. About 24 octets a record.
+ *
+ * A node's consecutive numbers have neighbouring slots in the index: they come one after the other, and find the memory of
+ * the one before still at hand.
  */
 export class DuplicateWindow {
   readonly size: number;
@@ -47,8 +56,9 @@ export class DuplicateWindow {
   }
 
   #home(node: number, sequence: number): number {
-    const hash = mixWord(mixWord(mixWord(0, node), sequence | 0), Math.floor(sequence / 2 ** 32));
-    return finish(hash) & (this.#index.length - 1);
+    const line = Math.floor(sequence / LINE);
+    const hash = finish(mixWord(mixWord(mixWord(0, node), line | 0), Math.floor(line / 2 ** 32)));
+    return ((hash << 4) | (sequence & (LINE - 1))) & (this.#index.length - 1);
   }
 
   #slotOf(node: number, sequence: number): number {
@@ -57,7 +67,7 @@ export class DuplicateWindow {
     while (this.#index[slot] !== 0) {
       const place = this.#index[slot] - 1;
       if (this.#nodes[place] === node && this.#sequences[place] === sequence) break;
-      slot = (slot + 1) & mask;
+      slot = (slot + STEP) & mask;
     }
     return slot;
   }
@@ -67,14 +77,18 @@ export class DuplicateWindow {
     const mask = this.#index.length - 1;
     let hole = freed;
     this.#index[hole] = 0;
-    for (let slot = (hole + 1) & mask; this.#index[slot] !== 0; slot = (slot + 1) & mask) {
+    for (let slot = (hole + STEP) & mask; this.#index[slot] !== 0; slot = (slot + STEP) & mask) {
       const place = this.#index[slot] - 1;
       const home = this.#home(this.#nodes[place], this.#sequences[place]);
-      const reachable = ((slot - home) & mask) >= ((slot - hole) & mask);
+      const reachable = stepsBetween(home, slot, mask) >= stepsBetween(hole, slot, mask);
       if (!reachable) continue;
       this.#index[hole] = place + 1;
       this.#index[slot] = 0;
       hole = slot;
     }
   }
+}
+
+function stepsBetween(from: number, to: number, mask: number): number {
+  return Math.imul(to - from, STEPS_BACK) & mask;
 }

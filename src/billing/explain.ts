@@ -1,4 +1,4 @@
-import { admit } from './admit.ts';
+import { admit, incoming } from './admit.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Decoder } from './decoder.ts';
 import { EVIDENCES, FlowBatch, UNDECIDED } from './flow-batch.ts';
@@ -34,7 +34,7 @@ export async function explainRecord(
 ): Promise<Explanation[]> {
   const lane = new Lane({ pseudonymKey, duplicateWindowRecords: 1 });
   const batch = new FlowBatch(1);
-  admit(batch, { offset: 0, key: null, value }, { decode, keyedByMsisdn: false }, lane, rules);
+  admit(batch, incoming(value), { decode, keyedByMsisdn: false }, lane, rules);
   if (batch.reason[0] !== UNDECIDED) return [{ step: 'decode', text: batch.rejections[0].detail }, outcome(batch)];
   const subscriber = Buffer.from(lane.subscribers.pseudonym(0)).toString('hex');
   const octets = `${batch.uplinkOctets[0]} octets up, ${batch.downlinkOctets[0]} down`;
@@ -48,8 +48,7 @@ export async function explainRecord(
   const { id } = rules.catalogue.plans[batch.plan[0]];
   const before = await counterOf(subscriber, id, batch.periodStart[0]);
   const counter = lane.counters.open(0, lane.planPeriods.numberOf(id, batch.periodStart[0]));
-  lane.counters.usedOctets[counter] = before.usedOctets;
-  lane.counters.carry[counter] = before.carry;
+  lane.counters.set(counter, before.usedOctets, before.carry);
   rateBatch(batch, lane, rules);
   return [...steps, ...rating(batch, rules.catalogue, before), outcome(batch)];
 }

@@ -46,9 +46,8 @@ export class Lane {
   async restoreCounters(counters: AsyncIterable<RestoredCounter>): Promise<void> {
     for await (const { subscriber, planId, periodStart, usedOctets, carry } of counters) {
       const planPeriod = this.planPeriods.numberOf(planId, periodStart);
-      const slot = this.counters.open(this.subscribers.ofPseudonym(subscriber), planPeriod);
-      this.counters.usedOctets[slot] = usedOctets;
-      this.counters.carry[slot] = carry;
+      const counter = this.counters.open(this.subscribers.ofPseudonym(subscriber), planPeriod);
+      this.counters.set(counter, usedOctets, carry);
     }
   }
 

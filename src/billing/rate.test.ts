@@ -43,8 +43,7 @@ function testPlan(overrides: Partial<Plan> = {}): Plan {
 function rateAll(plan: Plan, usages: readonly Usage[], { used = 0, carry = 0 } = {}) {
   const counters = new CounterTable();
   const counter = counters.open(7, 3);
-  counters.usedOctets[counter] = used;
-  counters.carry[counter] = carry;
+  counters.set(counter, used, carry);
   const batch = new FlowBatch(Math.max(1, usages.length));
   const rows = usages.map(({ uplinkOctets, downlinkOctets, contentType }, row) => {
     batch.count++;
@@ -61,7 +60,7 @@ function rateAll(plan: Plan, usages: readonly Usage[], { used = 0, carry = 0 } =
       carry: batch.carryAfter[row],
     };
   });
-  return { rows, counter: { used: counters.usedOctets[counter], carry: counters.carry[counter] } };
+  return { rows, counter: { used: counters.usedOctets(counter), carry: counters.carry(counter) } };
 }
 
 const octets = fc.oneof(

@@ -12,8 +12,8 @@ const WHOLE = 10_000; // basis points
  * traffic was cut into records the same sum leaves the same counter.
  */
 export function rate(batch: FlowBatch, row: number, plan: Plan, counters: CounterTable, counter: number): Reason {
-  const usedBefore = counters.usedOctets[counter];
-  const carryBefore = counters.carry[counter];
+  const usedBefore = counters.usedOctets(counter);
+  const carryBefore = counters.carry(counter);
   const octets = batch.octets(row);
   const left = plan.quotaOctets - usedBefore;
   if (left <= 0) {
@@ -37,8 +37,7 @@ export function rate(batch: FlowBatch, row: number, plan: Plan, counters: Counte
   const charge = chargedAfter - cumulativeChargeMicros(plan.tiers, usedBefore);
 
   settle(batch, row, sponsored, charge, usedAfter, carryAfter);
-  counters.usedOctets[counter] = usedAfter;
-  counters.carry[counter] = carryAfter;
+  counters.set(counter, usedAfter, carryAfter);
   return reached ? 'quota_reached' : 'sponsored';
 }
 
