@@ -10,6 +10,8 @@ import {
 } from './flow-fields.ts';
 import type { FlowRecord } from './flow-record.ts';
 
+const utf8 = new TextEncoder();
+
 /**
  * 32 bits over every field of a record, to tell a repeated record from another one under the same identity. It depends on
  * the content alone, not on the encoding that carried it. MurmurHash3's mixing (public domain, A. Appleby).
@@ -25,20 +27,19 @@ export function fingerprintOf(record: FlowRecord): number {
   hash = mixNumber(hash, record.startTime);
   hash = mixNumber(hash, record.endTime);
   hash = mixText(hash, record.terminalIp);
-  hash = mixNumber(hash, record.terminalPort);
   hash = mixText(hash, record.remoteIp);
-  hash = mixNumber(hash, record.remotePort);
-  hash = mixNumber(hash, record.protocol);
+  hash = mixWord(hash, (record.terminalPort << 16) | record.remotePort);
+  hash = mixWord(hash, record.protocol);
   hash = mixText(hash, record.zeroRatingTag);
   hash = mixText(hash, record.contentType);
-  hash = mixNumber(hash, record.ratingGroup ?? -1);
-  hash = mixNumber(hash, record.serviceIdentifier ?? -1);
+  hash = mixWord(hash, record.ratingGroup ?? -1);
+  hash = mixWord(hash, record.serviceIdentifier ?? -1);
   hash = mixNumber(hash, record.uplinkOctets);
   hash = mixNumber(hash, record.downlinkOctets);
   return finish(hash);
 }
 
-/** The same from a record's octets: they are ASCII, and so the characters. */
+/** The same from a record's octets. */
 export function fingerprintOfFields(fields: FlowFields): number {
   let hash = 0;
   hash = mixSpan(hash, fields, NODE_ID);
@@ -50,14 +51,13 @@ export function fingerprintOfFields(fields: FlowFields): number {
   hash = mixNumber(hash, fields.startTimeMs);
   hash = mixNumber(hash, fields.endTimeMs);
   hash = mixSpan(hash, fields, TERMINAL_IP);
-  hash = mixNumber(hash, fields.terminalPort);
   hash = mixSpan(hash, fields, REMOTE_IP);
-  hash = mixNumber(hash, fields.remotePort);
-  hash = mixNumber(hash, fields.protocol);
+  hash = mixWord(hash, (fields.terminalPort << 16) | fields.remotePort);
+  hash = mixWord(hash, fields.protocol);
   hash = mixSpan(hash, fields, ZERO_RATING_TAG);
   hash = mixSpan(hash, fields, CONTENT_TYPE);
-  hash = mixNumber(hash, fields.ratingGroup);
-  hash = mixNumber(hash, fields.serviceIdentifier);
+  hash = mixWord(hash, fields.ratingGroup);
+  hash = mixWord(hash, fields.serviceIdentifier);
   hash = mixNumber(hash, fields.uplinkOctets);
   hash = mixNumber(hash, fields.downlinkOctets);
   return finish(hash);
@@ -83,17 +83,29 @@ function mixNumber(hash: number, value: number): number {
 
 function mixSpan(hash: number, { octets, spans }: FlowFields, text: number): number {
   const start = spans[text * 2];
-  if (start < 0) return mixWord(hash, -1);
-  const end = spans[text * 2 + 1];
-  let mixed = mixWord(hash, end - start);
-  for (let at = start; at < end; at++) mixed = mixWord(mixed, octets[at]);
-  return mixed;
+  return start < 0 ? mixNull(hash) : mixOctets(hash, octets, start, spans[text * 2 + 1]);
 }
 
 function mixText(hash: number, text: string | null): number {
-  // A length that no text has keeps null apart from the empty text.
-  if (text === null) return mixWord(hash, -1);
-  let mixed = mixWord(hash, text.length);
-  for (let i = 0; i < text.length; i++) mixed = mixWord(mixed, text.charCodeAt(i));
-  return mixed;
+  if (text === null) return mixNull(hash);
+  const octets = utf8.encode(text);
+  return mixOctets(hash, octets, 0, octets.length);
+}
+
+/** A length that no text has keeps null apart from the empty text. */
+function mixNull(hash: number): number {
+  return mixWord(hash, -1);
+}
+
+/** Four octets at a time. */
+function mixOctets(hash: number, octets: Uint8Array, start: number, end: number): number {
+  let mixed = mixWord(hash, end - start);
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    mixed = mixWord(mixed, octets[at] | (octets[at + 1] << 8) | (octets[at + 2] << 16) | (octets[at + 3] << 24));
+  }
+  if (at === end) return mixed;
+  let rest = 0;
+  for (let shift = 0; at < end; shift += 8) rest |= octets[at++] << shift;
+  return mixWord(mixed, rest);
 }
