@@ -14,6 +14,12 @@ const rowsOf = (maxOctets: number, maxLength: number) =>
     { maxLength },
   );
 
+test('a record that nothing was decided of is a bug', () => {
+  const batch = new FlowBatch(1);
+  batch.count = 1;
+  expect(() => summarise(batch)).toThrow('row 0 is undecided');
+});
+
 test('every record and its octets are counted once by outcome, and once by application and reason', () => {
   fc.assert(
     fc.property(rowsOf(2 ** 40, 200), (rows) => {

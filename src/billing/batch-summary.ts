@@ -19,27 +19,37 @@ export interface BatchSummary {
 
 /** Counts by outcome, and by application and reason: read = charged + not sponsored + duplicate + rejected. */
 export function summarise(batch: FlowBatch): BatchSummary {
-  const summary: BatchSummary = { records: zeros(), octets: zeros(), counts: [] };
-  const places = new Map<number, OutcomeCount>();
-  for (let row = 0; row < batch.count; row++) {
-    const application = batch.application[row];
-    const reasonCode = batch.reason[row];
-    const octets = batch.octets(row);
+  const summary: BatchSummary = { records: zeros(), octets: zeros(), counts: countsOf(batch) };
+  for (const { reasonCode, records, octets } of summary.counts) {
     const outcome = outcomeOf(reasonCode);
-    summary.records[outcome]++;
+    summary.records[outcome] += records;
     summary.octets[outcome] += octets;
-    const key = (application + 1) * REASONS.length + reasonCode;
-    let count = places.get(key);
-    if (count === undefined) {
-      count = { application, reasonCode, records: 0, octets: 0 };
-      places.set(key, count);
-      summary.counts.push(count);
-    }
-    count.records++;
-    count.octets += octets;
   }
-  summary.counts.sort((a, b) => a.application - b.application || a.reasonCode - b.reasonCode);
   return summary;
+}
+
+function countsOf(batch: FlowBatch): OutcomeCount[] {
+  let applications = 0;
+  for (let row = 0; row < batch.count; row++) {
+    if (batch.reason[row] >= REASONS.length) throw new RangeError(`row ${row} is undecided`);
+    applications = Math.max(applications, batch.application[row] + 1);
+  }
+  // By application, from the one that nobody recognised, and reason.
+  const records = new Uint32Array((applications + 1) * REASONS.length);
+  const octets = new Float64Array(records.length);
+  for (let row = 0; row < batch.count; row++) {
+    const place = (batch.application[row] + 1) * REASONS.length + batch.reason[row];
+    records[place]++;
+    octets[place] += batch.octets(row);
+  }
+  const counts: OutcomeCount[] = [];
+  records.forEach((count, place) => {
+    if (count === 0) return;
+    const reasonCode = place % REASONS.length;
+    const application = (place - reasonCode) / REASONS.length - 1;
+    counts.push({ application, reasonCode, records: count, octets: octets[place] });
+  });
+  return counts;
 }
 
 function zeros(): Record<Outcome, number> {
