@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { crc32c } from '@node-rs/crc32';
 
 /**
  * Records of one partition, encoded as a record batch holds them (KIP-98); kafkajs takes them for one message. A partition's
@@ -48,7 +49,6 @@ const MAX_VARINT_OCTETS = 5;
 export const RECORD_OVERHEAD_OCTETS = 4 * MAX_VARINT_OCTETS + 3;
 
 const require = createRequire(import.meta.url);
-const crc32C = require('kafkajs/src/protocol/recordBatch/crc32C/index.js') as (octets: Buffer) => number;
 let isInstalled = false;
 
 /**
@@ -116,7 +116,7 @@ function recordBatch({ value, recordCount, baseSequence }: EncodedRecords, reque
   batch.writeInt32BE(baseSequence, 53);
   batch.writeInt32BE(recordCount, 57);
   value.copy(batch, HEADER_OCTETS);
-  batch.writeUInt32BE(crc32C(batch.subarray(ATTRIBUTES_AT)), CRC_AT);
+  batch.writeUInt32BE(crc32c(batch.subarray(ATTRIBUTES_AT)), CRC_AT);
   return batch;
 }
 
