@@ -38,6 +38,8 @@ export interface GenerateOptions {
   duplicateWindow?: number;
   /** Weights by content type; `unknown` makes records that name none. */
   contentTypes?: Partial<Record<ContentType, number>>;
+  /** Without the IMSI and the rating group, which a record need not have. */
+  terse?: boolean;
   /** Which faults malformed records have; a format that cannot hold them all narrows this. */
   malformations?: readonly Malformation[];
   /** Length of an oversized record: choose it above the engine's `limits.maxRecordOctets`. */
@@ -58,6 +60,7 @@ const DEFAULTS = {
   gaps: 0,
   duplicateWindow: 100_000,
   contentTypes: { text: 30, voice: 10, image: 25, video: 15, other: 5, unknown: 15 },
+  terse: false,
   malformations: MALFORMATIONS.map(({ malformation }) => malformation),
   oversizedOctets: 70_000,
 } as const;

@@ -192,6 +192,11 @@ test('content types are drawn by weight', () => {
   expect(types).toEqual(new Set(['video', null]));
 });
 
+test('a terse record has neither IMSI nor rating group', () => {
+  for (const generated of generate({ terse: true, malformed: 0 }).records)
+    expect('record' in generated && generated.record).toMatchObject({ servedImsi: null, ratingGroup: null });
+});
+
 test.each([
   [{ seed: -1 }, /seed/],
   [{ subscribers: 0 }, /subscribers must be/],
