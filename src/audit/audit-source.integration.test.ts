@@ -7,9 +7,10 @@ import {
   type OpenedStore,
   PSEUDONYM_KEY,
   rawRecords,
+  recordAt,
   runEngine,
 } from '../engine/engine.fixture.ts';
-import type { RawRecord } from '../sources/source.ts';
+import type { LogRecord } from '../platform/log-record.ts';
 import { auditQuotas } from './audit-quotas.ts';
 import { auditSource } from './audit-source.ts';
 import { ClickHouseEvidence } from './clickhouse-evidence.ts';
@@ -20,7 +21,7 @@ import { walkBatches } from './walk-batches.ts';
 const SETTINGS = { pseudonymKey: PSEUDONYM_KEY, duplicateWindowRecords: 1000, rejectionPayloadOctets: 4096 };
 const { catalogue } = testRules();
 /** Two files of one lane, as the source has them. */
-const files: Record<string, RawRecord[]> = {
+const files: Record<string, LogRecord[]> = {
   'a.ndjson~1': rawRecords(traffic(0, 90), Date.UTC(2026, 10, 30)),
   'b.ndjson~1': rawRecords(traffic(60, 130), Date.UTC(2026, 10, 30)),
 };
@@ -43,10 +44,10 @@ function traffic(from: number, to: number) {
     });
   });
 }
-const withHoles = (records: readonly RawRecord[]) =>
-  records.map((record, at) => ({ ...record, offset: at + Math.floor(at / 13) * 2 }));
+const withHoles = (records: readonly LogRecord[]) =>
+  records.map((record, at) => recordAt(record, at + Math.floor(at / 13) * 2));
 
-async function book(topic: string, records: readonly RawRecord[]): Promise<void> {
+async function book(topic: string, records: readonly LogRecord[]): Promise<void> {
   const log = { topic, partition: 0, lane: 'files' };
   const source = memorySource(log, records);
   await runEngine({ store: opened.store, source, catalogue, publisher, maxRecords: 20 });
@@ -136,7 +137,7 @@ test('an outcome that has no row is checked by its count', async () => {
 
 test('a record that was never booked is found, though the chain of offsets allows for holes', async () => {
   const [a, b] = Object.keys(files);
-  const more = [...files[a], { ...files[a][20], offset: files[a][25].offset + 1 }].sort((x, y) => x.offset - y.offset);
+  const more = [...files[a], recordAt(files[a][20], files[a][25].offset + 1)].sort((x, y) => x.offset - y.offset);
   const faults = await faultsOf(auditSource(evidence, await walk(1, { [a]: more, [b]: files[b] }), SETTINGS));
   expect(faults.map(({ invariant }) => invariant)).toContain('source');
 });

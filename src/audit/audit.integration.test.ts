@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { testRecord, testRules } from '../billing/traffic.fixture.ts';
 import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
+import { LogRecord } from '../platform/log-record.ts';
 import { auditJournal } from './audit.ts';
 import { ClickHouseEvidence } from './clickhouse-evidence.ts';
 import type { AuditFault } from './invariants.ts';
@@ -23,7 +24,8 @@ beforeEach(async () => {
     });
   });
   const raw = rawRecords(records, BOOKED_AT_MS);
-  raw[40] = { ...raw[40], value: Buffer.from('no record, ü \ud800') };
+  const value = Buffer.from('no record, ü \ud800');
+  raw[40] = LogRecord.of({ offset: 40, timestampMs: raw[40].timestampMs, key: raw[40].key, value });
   const { catalogue } = testRules();
   for (const [topic, end] of [
     ['a', 90],

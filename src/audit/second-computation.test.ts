@@ -329,7 +329,7 @@ function engineOutcomes(values: readonly Uint8Array[], lane: Lane, rules: Rules)
   });
 }
 
-const readValue = (value: Uint8Array) => readRecord({ offset: 0, key: null, value }, decodeJson);
+const readValue = (value: Uint8Array) => readRecord({ value, oversizedOctets: 0 }, decodeJson);
 
 test('the engine and the second computation agree on every record', () => {
   const met = new Map<Reason, number>();

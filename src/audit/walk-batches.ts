@@ -1,13 +1,14 @@
 import type { Decoder } from '../billing/decoder.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
-import type { AskBounds, RawRecord, Source, SourceListener } from '../sources/source.ts';
+import type { LogRecord } from '../platform/log-record.ts';
+import type { AskBounds, Source, SourceListener } from '../sources/source.ts';
 import type { BatchRow } from './evidence.ts';
 import { Handover } from './handover.ts';
 
 /** A batch, and the records that the source has after the batch before it, up to this one's last offset. */
 export interface WalkedBatch {
   batch: BatchRow;
-  records: readonly RawRecord[];
+  records: readonly LogRecord[];
   decode: Decoder;
 }
 
@@ -57,7 +58,7 @@ function passesOf(batches: readonly BatchRow[]): BatchRow[][] {
 /** Cuts what a source delivers where the batches were cut. */
 class BatchListener implements SourceListener {
   readonly #waiting = new Map<string, BatchRow[]>();
-  readonly #records = new Map<string, RawRecord[]>();
+  readonly #records = new Map<string, LogRecord[]>();
   readonly #handover: Handover<WalkedBatch>;
   readonly #stop: () => void;
 
@@ -83,7 +84,7 @@ class BatchListener implements SourceListener {
     return left.length === 0 ? startOffset : Math.max(startOffset, left[0].numbers.prev + 1);
   }
 
-  async deliver({ lane }: TopicPartition, records: Iterable<RawRecord>, decode: Decoder): Promise<void> {
+  async deliver({ lane }: TopicPartition, records: Iterable<LogRecord>, decode: Decoder): Promise<void> {
     for (const record of records) {
       const waiting = this.#waiting.get(lane) ?? [];
       // A batch whose last record compaction has taken since ends with the first record behind it.

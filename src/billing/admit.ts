@@ -9,14 +9,25 @@ import type { Fault } from './outcome.ts';
 import type { Rules } from './rules.ts';
 import { validateFlowRecord } from './validate.ts';
 
-/** A record's bytes and their place in the log. */
+/** A record's place in its log, and where its key and value stand in `octets`, which may hold more than them. */
 export interface Incoming {
-  offset: number;
-  /** The message's key; null where the source has none. */
-  key: Uint8Array | null;
-  value: Uint8Array;
-  /** The true length of a record that was cut because it is above the limit. */
-  oversizedOctets?: number;
+  readonly offset: number;
+  readonly octets: Uint8Array;
+  /** -1 where the source has no keys. */
+  readonly keyStart: number;
+  readonly keyEnd: number;
+  readonly valueStart: number;
+  readonly valueEnd: number;
+  /** The true length of a record that was cut because it is above the limit; otherwise 0. */
+  readonly oversizedOctets: number;
+  /** A view of the value's octets. */
+  readonly value: Uint8Array;
+}
+
+/** A value by itself. */
+export function incoming(value: Uint8Array, offset = 0, oversizedOctets = 0): Incoming {
+  const valueEnd = value.length;
+  return { offset, octets: value, keyStart: -1, keyEnd: -1, valueStart: 0, valueEnd, oversizedOctets, value };
 }
 
 export interface Door {
@@ -30,13 +41,14 @@ const fields = new FlowFields();
 
 /** decode, validate, and take into the columns: the next row of the batch is this record, or its rejection. */
 export function admit(batch: FlowBatch, incoming: Incoming, door: Door, lane: Lane, rules: Rules): void {
+  const { octets, valueStart, valueEnd } = incoming;
   const row = batch.count++;
   batch.offset[row] = incoming.offset;
-  batch.readOctets += incoming.value.length;
-  batch.keepValue(row, incoming.value);
+  batch.readOctets += valueEnd - valueStart;
+  batch.keepValue(row, octets, valueStart, valueEnd);
   const { readFlow } = door.decode;
-  if (incoming.oversizedOctets === undefined && readFlow?.(incoming.value, fields)) {
-    if (door.keyedByMsisdn && !isMsisdn(incoming.key, fields)) batch.keyMismatches++;
+  if (incoming.oversizedOctets === 0 && readFlow?.(octets, valueStart, valueEnd, fields)) {
+    if (door.keyedByMsisdn && !isKeyedByMsisdn(incoming, fields)) batch.keyMismatches++;
     takeFields(batch, row, lane, rules);
     return;
   }
@@ -45,13 +57,16 @@ export function admit(batch: FlowBatch, incoming: Incoming, door: Door, lane: La
     batch.reject(row, record);
     return;
   }
-  if (door.keyedByMsisdn && !isKey(incoming.key, record.servedMsisdn)) batch.keyMismatches++;
+  if (door.keyedByMsisdn && !isKeyedBy(incoming, record.servedMsisdn)) batch.keyMismatches++;
   take(batch, row, record, lane, rules);
 }
 
 /** A record, or the fault that keeps its bytes from being one. */
-export function readRecord({ value, oversizedOctets }: Incoming, decode: Decoder): FlowRecord | Fault {
-  if (oversizedOctets !== undefined) {
+export function readRecord(
+  { value, oversizedOctets }: Pick<Incoming, 'value' | 'oversizedOctets'>,
+  decode: Decoder,
+): FlowRecord | Fault {
+  if (oversizedOctets > 0) {
     return { reason: 'oversized_record', detail: `the record has ${oversizedOctets} octets` };
   }
   const decoded = decode(value);
@@ -92,15 +107,16 @@ function takeFields(batch: FlowBatch, row: number, lane: Lane, { evidence }: Rul
   batch.usageOctets += fields.uplinkOctets + fields.downlinkOctets;
 }
 
-function isMsisdn(key: Uint8Array | null, { octets, spans }: FlowFields): boolean {
+function isKeyedByMsisdn({ octets, keyStart, keyEnd }: Incoming, { spans }: FlowFields): boolean {
   const start = spans[SERVED_MSISDN * 2];
-  if (key === null || key.length !== spans[SERVED_MSISDN * 2 + 1] - start) return false;
-  for (let i = 0; i < key.length; i++) if (key[i] !== octets[start + i]) return false;
+  const length = spans[SERVED_MSISDN * 2 + 1] - start;
+  if (keyStart < 0 || keyEnd - keyStart !== length) return false;
+  for (let i = 0; i < length; i++) if (octets[keyStart + i] !== octets[start + i]) return false;
   return true;
 }
 
-function isKey(key: Uint8Array | null, msisdn: string): boolean {
-  if (key === null || key.length !== msisdn.length) return false;
-  for (let i = 0; i < key.length; i++) if (key[i] !== msisdn.charCodeAt(i)) return false;
+function isKeyedBy({ octets, keyStart, keyEnd }: Incoming, msisdn: string): boolean {
+  if (keyStart < 0 || keyEnd - keyStart !== msisdn.length) return false;
+  for (let i = 0; i < msisdn.length; i++) if (octets[keyStart + i] !== msisdn.charCodeAt(i)) return false;
   return true;
 }

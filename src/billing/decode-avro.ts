@@ -51,12 +51,20 @@ function flowReader({ readerSchema, schemas, bareSchema = readerSchema, header }
   const isReaderPlain = isPlain(readerSchema);
   const isBarePlain = isReaderPlain && isPlain(bareSchema);
   const plainIds = new Set([...schemas].filter(([, schema]) => isReaderPlain && isPlain(schema)).map(([id]) => id));
-  return (octets: Uint8Array, fields: FlowFields): boolean => {
-    const headed = header === 'confluent' || (header === 'auto' && octets[0] === 0);
-    if (!headed) return isBarePlain && readAvroFlow(octets, 0, fields);
-    if (octets[0] !== 0 || octets.length < CONFLUENT_HEADER_OCTETS) return false;
-    const id = ((octets[1] << 24) | (octets[2] << 16) | (octets[3] << 8) | octets[4]) >>> 0;
-    return plainIds.has(id) && readAvroFlow(octets, CONFLUENT_HEADER_OCTETS, fields);
+  let plainId = -1; // the last one seen: a topic's records nearly all have the same
+  return (octets: Uint8Array, start: number, end: number, fields: FlowFields): boolean => {
+    const first = start < end ? octets[start] : -1;
+    const headed = header === 'confluent' || (header === 'auto' && first === 0);
+    if (!headed) return isBarePlain && readAvroFlow(octets, start, end, fields);
+    const datum = start + CONFLUENT_HEADER_OCTETS;
+    if (first !== 0 || datum > end) return false;
+    const id =
+      ((octets[start + 1] << 24) | (octets[start + 2] << 16) | (octets[start + 3] << 8) | octets[start + 4]) >>> 0;
+    if (id !== plainId) {
+      if (!plainIds.has(id)) return false;
+      plainId = id;
+    }
+    return readAvroFlow(octets, datum, end, fields);
   };
 }
 

@@ -31,9 +31,11 @@ export class FlowBatch {
   keyMismatches = 0;
   readonly rejections: Rejection[] = [];
   /** Where the records' bytes are, for the payloads of the rejected ones: by the first row of each memory. */
-  readonly #memories: { fromRow: number; memory: ArrayBufferLike }[] = [];
+  readonly #memories: { fromRow: number; octets: Uint8Array }[] = [];
+  /** The last of them. */
+  #memory: Uint8Array | null = null;
   readonly valueStart: Uint32Array;
-  readonly valueOctets: Uint32Array;
+  readonly valueEnd: Uint32Array;
 
   // what the record says
   readonly offset: Float64Array;
@@ -70,7 +72,7 @@ export class FlowBatch {
   constructor(capacity: number) {
     this.capacity = capacity;
     this.valueStart = new Uint32Array(capacity);
-    this.valueOctets = new Uint32Array(capacity);
+    this.valueEnd = new Uint32Array(capacity);
     this.offset = new Float64Array(capacity);
     this.node = new Int32Array(capacity).fill(-1);
     this.localSequenceNumber = new Float64Array(capacity);
@@ -111,20 +113,24 @@ export class FlowBatch {
     this.keyMismatches = 0;
     this.rejections.length = 0;
     this.#memories.length = 0;
+    this.#memory = null;
   }
 
   /** Keeps a record's bytes without a view of their own, which the garbage collector would have to carry along. */
-  keepValue(row: number, { buffer, byteOffset, length }: Uint8Array): void {
-    if (this.#memories.at(-1)?.memory !== buffer) this.#memories.push({ fromRow: row, memory: buffer });
-    this.valueStart[row] = byteOffset;
-    this.valueOctets[row] = length;
+  keepValue(row: number, octets: Uint8Array, start: number, end: number): void {
+    if (octets !== this.#memory) {
+      this.#memory = octets;
+      this.#memories.push({ fromRow: row, octets });
+    }
+    this.valueStart[row] = start;
+    this.valueEnd[row] = end;
   }
 
   /** The record's bytes. */
   value(row: number): Uint8Array {
     const kept = this.#memories.findLast(({ fromRow }) => fromRow <= row);
     if (kept === undefined) throw new RangeError(`row ${row} has no value`);
-    return new Uint8Array(kept.memory, this.valueStart[row], this.valueOctets[row]);
+    return kept.octets.subarray(this.valueStart[row], this.valueEnd[row]);
   }
 
   reject(row: number, fault: Fault): void {

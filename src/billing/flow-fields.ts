@@ -41,5 +41,5 @@ export class FlowFields {
   contentType = 0;
 }
 
-/** Reads a record that is valid and of the usual shape; false for all others, which `Decoder` and the validation judge. */
-export type FlowReader = (octets: Uint8Array, fields: FlowFields) => boolean;
+/** Reads the record in `octets` from `start` to `end` that is valid and of the usual shape; false for all others, which `Decoder` and the validation judge. */
+export type FlowReader = (octets: Uint8Array, start: number, end: number, fields: FlowFields) => boolean;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { admit } from './admit.ts';
+import { admit, incoming } from './admit.ts';
 import { decodeJson } from './decode-json.ts';
 import { FlowBatch } from './flow-batch.ts';
 import type { FlowRecord } from './flow-record.ts';
@@ -85,8 +85,13 @@ describe('the first reason that applies is the record’s', () => {
     const doors = [decodeJson, decodeJson, () => ({ fault: unknownSchema })];
     const values = [Buffer.from('{"nodeId": '), asValue(testRecord()), asValue(testRecord())];
     values.forEach((value, offset) => {
-      const incoming = { offset, key: null, value, ...(offset < 2 ? { oversizedOctets: 5000 } : {}) };
-      admit(batch, incoming, { decode: doors[offset], keyedByMsisdn: false }, lane, rules);
+      admit(
+        batch,
+        incoming(value, offset, offset < 2 ? 5000 : 0),
+        { decode: doors[offset], keyedByMsisdn: false },
+        lane,
+        rules,
+      );
     });
     classifyBatch(batch, lane, rules);
     rateBatch(batch, lane, rules);

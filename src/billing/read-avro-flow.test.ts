@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import avro from 'avsc';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { admit } from './admit.ts';
+import { admit, incoming } from './admit.ts';
 import { avroDecoder } from './decode-avro.ts';
 import type { Decoder } from './decoder.ts';
 import { FlowBatch } from './flow-batch.ts';
@@ -69,8 +69,12 @@ const datums = fc
 function admitted(values: readonly Uint8Array[], decoder: Decoder) {
   const [batch, lane] = [new FlowBatch(values.length), testLane()];
   values.forEach((value, offset) => {
-    const key = offset % 2 === 0 ? null : Buffer.from('999000000001');
-    admit(batch, { offset, key, value }, { decode: decoder, keyedByMsisdn: true }, lane, rules);
+    const key = offset % 2 === 0 ? '' : '999000000001';
+    // Among other octets, as a fetched record is.
+    const octets = Buffer.concat([Buffer.from(key), value, Buffer.from('\0\0')]);
+    const [keyStart, keyEnd, valueEnd] = [key === '' ? -1 : 0, key.length, key.length + value.length];
+    const spans = { octets, keyStart, keyEnd, valueStart: keyEnd, valueEnd };
+    admit(batch, { ...incoming(value, offset), ...spans }, { decode: decoder, keyedByMsisdn: true }, lane, rules);
   });
   return { batch, nodes: lane.nodes.list, subscribers: lane.subscribers.count };
 }
@@ -81,7 +85,7 @@ test('the short way gives what avsc and the validation give, whatever the octets
   fc.assert(
     fc.property(fc.array(datums, { minLength: 1, maxLength: 20 }), (values) => {
       expect(admitted(values, decode)).toEqual(admitted(values, longWay));
-      for (const value of values) if (decode.readFlow?.(value, fields)) short++;
+      for (const value of values) if (decode.readFlow?.(value, 0, value.length, fields)) short++;
     }),
     { numRuns: 300 },
   );
@@ -93,7 +97,7 @@ test('an evolved schema takes the long way', () => {
   const decodeEvolved = avroDecoder({ readerSchema: schema, schemas: new Map([[2, evolved]]), header: 'auto' });
   const datum = avro.Type.forSchema(evolved).toBuffer({ ...testRecord({}), slice: null });
   const value = Buffer.concat([Buffer.from([0, 0, 0, 0, 2]), datum]);
-  expect(decodeEvolved.readFlow?.(value, new FlowFields())).toBe(false);
+  expect(decodeEvolved.readFlow?.(value, 0, value.length, new FlowFields())).toBe(false);
   expect(decodeEvolved(value).candidate).toMatchObject({ nodeId: testRecord({}).nodeId });
 });
 

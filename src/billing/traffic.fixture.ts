@@ -1,4 +1,4 @@
-import { admit } from './admit.ts';
+import { admit, incoming } from './admit.ts';
 import { parseCatalogue } from './catalogue-compile.ts';
 import { decodeJson } from './decode-json.ts';
 import { FlowBatch } from './flow-batch.ts';
@@ -121,7 +121,7 @@ export function rateValues(
   const batch = new FlowBatch(Math.max(1, values.length));
   const door = { decode: decodeJson, keyedByMsisdn: false };
   values.forEach((value, offset) => {
-    admit(batch, { offset, key: null, value }, door, lane, rules);
+    admit(batch, incoming(value, offset), door, lane, rules);
   });
   classifyBatch(batch, lane, rules);
   rateBatch(batch, lane, rules);

@@ -10,11 +10,12 @@ import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
 import { openEmbeddedStore } from '../platform/embedded-store.ts';
+import { LogRecord } from '../platform/log-record.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { openServerStore } from '../platform/server-store.ts';
 import type { Store } from '../platform/store.ts';
 import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
-import type { RawRecord, Source } from '../sources/source.ts';
+import type { Source } from '../sources/source.ts';
 import { startClickHouse } from '../testing/clickhouse-server.ts';
 import { Engine, type EngineOptions, type RunTotals } from './engine.ts';
 
@@ -57,7 +58,7 @@ export const DOORS: Record<Store['door'], () => Promise<OpenedStore>> = {
 };
 
 /** A source that hands over records from memory, from the offset that the engine asks for. */
-export function memorySource(log: TopicPartition, records: readonly RawRecord[], chunkRecords = 7): Source {
+export function memorySource(log: TopicPartition, records: readonly LogRecord[], chunkRecords = 7): Source {
   return {
     async run(listener) {
       const next = await listener.assign(log, async () => null);
@@ -75,13 +76,20 @@ export function memorySource(log: TopicPartition, records: readonly RawRecord[],
 }
 
 /** Flow records as a Kafka topic has them: JSON, keyed by MSISDN. */
-export function rawRecords(records: readonly FlowRecord[], timestampMs: number, firstOffset = 0): RawRecord[] {
-  return records.map((record, index) => ({
-    offset: firstOffset + index,
-    timestampMs: timestampMs + index,
-    key: Buffer.from(record.servedMsisdn),
-    value: Buffer.from(JSON.stringify(record)),
-  }));
+export function rawRecords(records: readonly FlowRecord[], timestampMs: number, firstOffset = 0): LogRecord[] {
+  return records.map((record, index) =>
+    LogRecord.of({
+      offset: firstOffset + index,
+      timestampMs: timestampMs + index,
+      key: Buffer.from(record.servedMsisdn),
+      value: Buffer.from(JSON.stringify(record)),
+    }),
+  );
+}
+
+/** The same record at another place of a log. */
+export function recordAt({ timestampMs, key, value }: LogRecord, offset: number): LogRecord {
+  return LogRecord.of({ offset, timestampMs, key, value });
 }
 
 export function memoryPublisher(published: QuotaUpdate[] = []): QuotaPublisher & { published: QuotaUpdate[] } {

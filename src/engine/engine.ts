@@ -8,8 +8,9 @@ import type { RetryPolicy } from '../journal/book-block.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../platform/clock.ts';
 import { isFenced } from '../platform/fenced.ts';
+import type { LogRecord } from '../platform/log-record.ts';
 import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
-import type { AskBounds, RawRecord, Source, SourceListener } from '../sources/source.ts';
+import type { AskBounds, Source, SourceListener } from '../sources/source.ts';
 import type { BookedBatch, WorkerPorts, WorkerSettings } from './book-batch.ts';
 import { LaneWorker } from './lane-worker.ts';
 import type { SourceGap } from './where-to-go-on.ts';
@@ -77,7 +78,7 @@ export class Engine {
     const worker = ({ lane }: TopicPartition) => this.#worker(lane, onFailure);
     return {
       assign: (log: TopicPartition, bounds: AskBounds) => worker(log).assign(log, bounds),
-      deliver: (log: TopicPartition, records: Iterable<RawRecord>, decode: Decoder) =>
+      deliver: (log: TopicPartition, records: Iterable<LogRecord>, decode: Decoder) =>
         worker(log).deliver(log, records, decode),
       flush: (log: TopicPartition) => worker(log).flush(log),
       revoke: (log: TopicPartition) => worker(log).release(log),

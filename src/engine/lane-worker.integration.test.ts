@@ -9,7 +9,7 @@ import type { JournalBlock } from '../journal/journal-block.ts';
 import { systemClock } from '../platform/clock.ts';
 import { StoreError } from '../platform/store-error.ts';
 import type { BookedBatch, WorkerPorts, WorkerSettings } from './book-batch.ts';
-import { DOORS, memoryPublisher, type OpenedStore, PSEUDONYM_KEY, rawRecords } from './engine.fixture.ts';
+import { DOORS, memoryPublisher, type OpenedStore, PSEUDONYM_KEY, rawRecords, recordAt } from './engine.fixture.ts';
 import { LaneWorker } from './lane-worker.ts';
 import { chatCatalogue, chatRecord } from './traffic.fixture.ts';
 
@@ -217,7 +217,7 @@ test('a topic that was made anew is booked under another name, and its lane goes
   const bounds = async () => ({ startOffset: 0, endOffset: 3 });
   expect(await lane.assign(log, bounds)).toBe(0);
   // The first two are duplicates of what was booked from the old topic: the window belongs to the lane.
-  const anew = [records[3], records[4], records[20]].map((record, offset) => ({ ...record, offset }));
+  const anew = [records[3], records[4], records[20]].map(recordAt);
   await lane.deliver(log, anew, decodeJson);
   await lane.flush(log);
   expect(booked.at(-1)?.summary.records).toMatchObject({ duplicate: 2, charged: 1 });

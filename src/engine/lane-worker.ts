@@ -3,8 +3,9 @@ import type { Decoder } from '../billing/decoder.ts';
 import { FlowBatch } from '../billing/flow-batch.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import { BlockMemory } from '../journal/block-memory.ts';
+import type { LogRecord } from '../platform/log-record.ts';
 import { StoreError } from '../platform/store-error.ts';
-import type { AskBounds, RawRecord } from '../sources/source.ts';
+import type { AskBounds } from '../sources/source.ts';
 import { bookBatch, bookGap, type WorkerPorts, type WorkerSettings } from './book-batch.ts';
 import { LaneMemory } from './lane-memory.ts';
 import { assertInOrder, bookingDayOf, DAY_MS, type HeldLog, isFull, nameOf, type OpenBatch } from './open-batch.ts';
@@ -59,12 +60,12 @@ export class LaneWorker {
     });
   }
 
-  deliver(log: TopicPartition, records: Iterable<RawRecord>, decode: Decoder): Promise<void> {
+  deliver(log: TopicPartition, records: Iterable<LogRecord>, decode: Decoder): Promise<void> {
     return this.#inTurn(async () => {
-      for (const record of records) {
-        const open = this.#open ?? (await this.#begin(log, record, decode));
-        assertInOrder(open, log, record);
-        admit(open.batch, record, open.door, open.state.lane, open.rules);
+      const rest = records[Symbol.iterator]();
+      for (let next = rest.next(); next.done !== true; ) {
+        const open = this.#open ?? (await this.#begin(log, next.value, decode));
+        next = fill(open, log, next.value, rest, this.#settings.maxOctets);
         if (isFull(open.batch, this.#settings.maxOctets)) await this.#bookBehind();
       }
       if (this.#open !== null) this.#armLinger(log);
@@ -105,7 +106,7 @@ export class LaneWorker {
     }
   }
 
-  async #begin(log: TopicPartition, first: RawRecord, decode: Decoder): Promise<OpenBatch> {
+  async #begin(log: TopicPartition, first: LogRecord, decode: Decoder): Promise<OpenBatch> {
     if (this.#memory.isOld(this.#today())) {
       await this.#bookedBefore();
       this.#memory.forget();
@@ -219,5 +220,24 @@ export class LaneWorker {
     });
     this.#turn = turn.catch(() => undefined);
     return turn;
+  }
+}
+
+/** Takes records until the batch is full, or there are no more. Gives the next one: not to wait for anything keeps it quick. */
+function fill(
+  open: OpenBatch,
+  log: TopicPartition,
+  first: LogRecord,
+  rest: Iterator<LogRecord>,
+  maxOctets: number,
+): IteratorResult<LogRecord> {
+  const { batch, door, state, rules } = open;
+  let record = first;
+  for (;;) {
+    assertInOrder(open, log, record);
+    admit(batch, record, door, state.lane, rules);
+    const next = rest.next();
+    if (next.done === true || isFull(batch, maxOctets)) return next;
+    record = next.value;
   }
 }

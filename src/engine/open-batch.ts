@@ -2,7 +2,7 @@ import type { Door } from '../billing/admit.ts';
 import type { FlowBatch } from '../billing/flow-batch.ts';
 import type { Rules } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
-import type { RawRecord } from '../sources/source.ts';
+import type { LogRecord } from '../platform/log-record.ts';
 import type { RecoveredLane } from './recovery.ts';
 
 export const DAY_MS = 24 * 60 * 60 * 1000;
@@ -37,13 +37,13 @@ export function isFull(batch: FlowBatch, maxOctets: number): boolean {
 }
 
 /** The day of the first record's Kafka timestamp. Files, and Kafka records without a timestamp: today. */
-export function bookingDayOf({ timestampMs }: RawRecord, today: number): number {
+export function bookingDayOf({ timestampMs }: LogRecord, today: number): number {
   const day = timestampMs === null || timestampMs < 0 ? today : Math.floor(timestampMs / DAY_MS);
   return Math.min(day, LAST_DATE);
 }
 
 /** A source that breaks the order is a bug: what comes after would be skipped or booked twice. */
-export function assertInOrder({ log: open, batch, held }: OpenBatch, log: TopicPartition, { offset }: RawRecord): void {
+export function assertInOrder({ log: open, batch, held }: OpenBatch, log: TopicPartition, { offset }: LogRecord): void {
   if (open.topic !== log.topic || open.partition !== log.partition) {
     throw new Error(`${nameOf(log)} came before ${nameOf(open)} was flushed`);
   }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { FlowRecord } from '../billing/flow-record.ts';
+import { LogRecord } from '../platform/log-record.ts';
 import { DOORS, memoryPublisher, memorySource, type OpenedStore, rawRecords, runEngine } from './engine.fixture.ts';
 import { chatCatalogue, chatRecord } from './traffic.fixture.ts';
 
@@ -86,7 +87,8 @@ test('a suspended sponsor pays for nothing, and the batch names the fact that it
 test('records that are not keyed by their MSISDN are counted', async () => {
   const log = newLog();
   const records = rawRecords([chatRecord(), chatRecord({ localSequenceNumber: 2 })], BOOKED_AT_MS);
-  records[1].key = Buffer.from('somebody');
+  const { offset, timestampMs, value } = records[1];
+  records[1] = LogRecord.of({ offset, timestampMs, key: Buffer.from('somebody'), value });
   const source = memorySource(log, records);
   const totals = await runEngine({ store: opened.store, source, catalogue: chatCatalogue() });
   expect(totals.keyMismatches).toBe(1);

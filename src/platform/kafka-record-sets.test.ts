@@ -55,7 +55,7 @@ const plain = (messages: KafkaMessage[]) =>
     offset,
     timestampMs,
     key: key && Buffer.from(key).toString('hex'),
-    value: value && Buffer.from(value).toString('hex'),
+    value: Buffer.from(value).toString('hex'),
   }));
 
 test('the records of a batch are those that kafkajs decodes', async () => {
@@ -106,4 +106,46 @@ test('a damaged record is an error, and no record', async () => {
   expect(() => [...recordsOf([])]).not.toThrow();
   const sets = await decodeSets(new Decoder(answer));
   expect(() => [...recordsOf(sets)]).toThrow('the record batch at 5 is damaged');
+});
+
+const message = (offset: number, value: Buffer | null, key: Buffer | null = Buffer.from('k')): KafkaMessage => ({
+  offset: String(offset),
+  timestamp: '1796083200123',
+  key,
+  value,
+  attributes: 0,
+  headers: {},
+});
+
+test('a message that kafkajs has decoded becomes a record; a tombstone has an empty value', () => {
+  const [record, tombstone] = recordsOf([
+    message(9_007_199_254_740_990, Buffer.from('abc')),
+    message(9_007_199_254_740_991, null, null),
+  ]);
+  expect(record).toMatchObject({
+    offset: 9_007_199_254_740_990,
+    timestampMs: 1_796_083_200_123,
+    key: Buffer.from('k'),
+    value: Buffer.from('abc'),
+    oversizedOctets: 0,
+  });
+  expect(tombstone).toMatchObject({ key: null, value: new Uint8Array(0) });
+});
+
+test('a larger value is cut and says its true size, records before the position are left out', async () => {
+  const records = ['abc', 'abcd', 'abcde'].map((value) => ({
+    key: Buffer.from('k'),
+    value: Buffer.from(value),
+    headers: {},
+    timestampDelta: 0,
+  }));
+  const answer = await encoded([{ records, hole: 0, firstOffset: 4, isGzipped: false, attributes: 0 }]);
+  const sets: KafkaMessage[] = await decodeSets(new Decoder(answer));
+  const expected = [
+    { offset: 5, value: Buffer.from('abc'), oversizedOctets: 4 },
+    { offset: 6, value: Buffer.from('abc'), oversizedOctets: 5 },
+  ];
+  expect([...recordsOf(sets, 5, 3)]).toMatchObject(expected);
+  const decoded = [message(4, records[0].value), message(5, records[1].value), message(6, records[2].value)];
+  expect([...recordsOf(decoded, 5, 3)]).toMatchObject(expected);
 });

@@ -1,14 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Batch, KafkaMessage } from 'kafkajs';
-
-/** A record of a log, as it was fetched. */
-export interface FetchedLogRecord {
-  offset: number;
-  timestampMs: number;
-  key: Uint8Array | null;
-  /** Null is a tombstone. */
-  value: Uint8Array | null;
-}
+import { LogRecord } from './log-record.ts';
 
 /** The records of one record batch (KIP-98), encoded, decompressed. */
 interface RecordSet {
@@ -39,6 +31,7 @@ const MAGIC = 2;
 const APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
+const EMPTY = new Uint8Array(0);
 
 const require = createRequire(import.meta.url);
 let isInstalled = false;
@@ -83,15 +76,28 @@ export function firstOffsetOf(batch: Batch): number {
   return Math.max(first.recordSet?.firstOffset ?? Number(batch.firstOffset()), Number(fetchedOffset));
 }
 
-/** The records of messages, whether kafkajs has decoded them or not. Their keys and values are views. */
-export function* recordsOf(messages: readonly KafkaMessage[]): Generator<FetchedLogRecord> {
+/**
+ * The records of messages, whether kafkajs has decoded them or not: those at `fromOffset` and after it. A tombstone is a
+ * record with an empty value; a value larger than `maxOctets` is cut.
+ */
+export function* recordsOf(
+  messages: readonly KafkaMessage[],
+  fromOffset = 0,
+  maxOctets = Number.POSITIVE_INFINITY,
+): Generator<LogRecord> {
   for (const message of messages as readonly SetMessage[]) {
-    if (message.recordSet !== undefined) {
-      yield* recordsOfSet(message.recordSet);
+    if (message.recordSet === undefined) {
+      const { timestamp, key, value } = message;
+      const offset = Number(message.offset);
+      const record = LogRecord.of({ offset, timestampMs: Number(timestamp), key, value: value ?? EMPTY });
+      if (offset >= fromOffset) yield record.cutTo(maxOctets);
       continue;
     }
-    const { offset, timestamp, key, value } = message;
-    yield { offset: Number(offset), timestampMs: Number(timestamp), key, value };
+    // Not `yield*`, which asks through two generators for every record.
+    const reader = new RecordSetReader(message.recordSet);
+    for (let record = reader.next(); record !== null; record = reader.next()) {
+      if (record.offset >= fromOffset) yield record.cutTo(maxOctets);
+    }
   }
 }
 
@@ -127,7 +133,7 @@ function setMessage(header: Buffer, octets: Buffer): SetMessage | null {
   // Compaction keeps a batch without records, for the producer's sequence.
   if (recordSet.count === 0) return null;
   const isControlRecord = (attributes & CONTROL) !== 0;
-  const [{ key = null } = {}] = isControlRecord ? recordsOfSet(recordSet) : [];
+  const key = isControlRecord ? (new RecordSetReader(recordSet).next()?.key ?? null) : null;
   return {
     offset: String(baseOffset + BigInt(header.readInt32BE(23))),
     timestamp: String(maxTimestamp),
@@ -148,34 +154,45 @@ function setMessage(header: Buffer, octets: Buffer): SetMessage | null {
 /** Where the next field of a record begins: one for all sets, kept by each between two records. */
 let at = 0;
 
-function* recordsOfSet(set: RecordSet): Generator<FetchedLogRecord> {
-  const { octets, count, firstOffset, firstTimestampMs, appendTimeMs } = set;
-  let next = 0;
-  for (let left = count; left > 0; left--) {
-    at = next;
+/** Reads one record after another. A tombstone's value is empty. */
+class RecordSetReader {
+  readonly #set: RecordSet;
+  #left: number;
+  #next = 0;
+
+  constructor(set: RecordSet) {
+    this.#set = set;
+    this.#left = set.count;
+  }
+
+  next(): LogRecord | null {
+    if (this.#left === 0) return null;
+    this.#left--;
+    const { octets, firstOffset, firstTimestampMs, appendTimeMs } = this.#set;
+    at = this.#next;
     const length = readVarint(octets);
-    next = at + length;
-    if (length <= 0 || next > octets.length) throw new Error(`the record batch at ${firstOffset} is damaged`);
+    const end = at + length;
+    if (length <= 0 || end > octets.length) throw new Error(`the record batch at ${firstOffset} is damaged`);
+    this.#next = end;
     at++; // attributes
     const timestampMs = firstTimestampMs + readVarint(octets);
     const offset = firstOffset + readVarint(octets);
-    const key = readOctets(octets);
-    const value = readOctets(octets);
-    yield { offset, timestampMs: appendTimeMs ?? timestampMs, key, value };
+    const keyOctets = readVarint(octets);
+    const keyStart = keyOctets < 0 ? -1 : at;
+    if (keyOctets > 0) at += keyOctets;
+    const keyEnd = keyOctets < 0 ? -1 : at;
+    const valueOctets = Math.max(0, readVarint(octets));
+    return new LogRecord(offset, appendTimeMs ?? timestampMs, octets, keyStart, keyEnd, at, at + valueOctets);
   }
-}
-
-function readOctets(octets: Buffer): Uint8Array | null {
-  const length = readVarint(octets);
-  if (length < 0) return null;
-  at += length;
-  return octets.subarray(at - length, at);
 }
 
 /** Zigzag; exact up to 2^53. */
 function readVarint(octets: Buffer): number {
-  let low = 0;
-  for (let shift = 0; shift < 28; shift += 7) {
+  const first = octets[at++];
+  // Most are one octet.
+  if (first < 0x80) return (first >>> 1) ^ -(first & 1);
+  let low = first & 0x7f;
+  for (let shift = 7; shift < 28; shift += 7) {
     const octet = octets[at++];
     low |= (octet & 0x7f) << shift;
     if (octet < 0x80) return (low >>> 1) ^ -(low & 1);

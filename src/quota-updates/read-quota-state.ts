@@ -48,7 +48,7 @@ export async function readQuotaState({ kafka, topic, schema, schemaId }: QuotaTo
     await consumer.subscribe({ topic, fromBeginning: true });
     await consumer.run({
       eachBatch: async ({ batch }) => {
-        for (const { value } of recordsOf(batch.messages)) if (value !== null) state.add(decode(value));
+        for (const { value } of recordsOf(batch.messages)) if (value.length > 0) state.add(decode(value));
       },
     });
     await untilEmpty(left, topic);

@@ -5,7 +5,7 @@ import type { BatchRow, JournalEvidence } from '../audit/evidence.ts';
 import type { AuditFault, Invariant } from '../audit/invariants.ts';
 import type { WalkedBatch } from '../audit/walk-batches.ts';
 import { decodeJson } from '../billing/decode-json.ts';
-import { rawRecords } from '../sources/kafka-record.ts';
+import { recordsOf } from '../platform/kafka-record-sets.ts';
 import { type Place, PSEUDONYM_KEY } from './engine-slot.ts';
 import { messageOf } from './simulated-consumer.ts';
 import { SimulatedEvidence } from './simulated-evidence.ts';
@@ -46,7 +46,7 @@ async function* walk(evidence: JournalEvidence, topic: SimulatedTopic): AsyncGen
     const history = topic.history.get(`${batch.topic}-${batch.partition}`) ?? [];
     const records = history
       .filter(({ offset }) => offset > numbers.prev && offset <= lastOffset)
-      .flatMap((record) => [...rawRecords([messageOf(record)], 0, MAX_RECORD_OCTETS)]);
+      .flatMap((record) => [...recordsOf([messageOf(record)], 0, MAX_RECORD_OCTETS)]);
     yield { batch, records, decode: decodeJson };
   }
 }

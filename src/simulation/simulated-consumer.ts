@@ -1,5 +1,5 @@
 import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
-import type { RawRecord } from '../sources/source.ts';
+import type { LogRecord } from '../platform/log-record.ts';
 import type { SimulatedGroup } from './simulated-group.ts';
 import { never, type SimulatedProcess } from './simulated-process.ts';
 import type { FetchedBatch, SimulatedTopic } from './simulated-topic.ts';
@@ -120,7 +120,7 @@ function numbersOf(topics: { partitions?: number[] }[]): number[] {
 }
 
 /** A record as kafkajs has it. */
-export function messageOf({ offset, timestampMs, key, value }: RawRecord): KafkaMessage {
+export function messageOf({ offset, timestampMs, key, value }: LogRecord): KafkaMessage {
   return {
     offset: String(offset),
     timestamp: String(timestampMs),

@@ -14,6 +14,7 @@ import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import { insertStatement } from '../journal/insert-statement.ts';
 import type { Journal } from '../journal/journal.ts';
 import { type JournalBlock, journalBlock } from '../journal/journal-block.ts';
+import { LogRecord } from '../platform/log-record.ts';
 import { structureOf } from '../platform/native-block.ts';
 import { PSEUDONYM_KEY } from './engine-slot.ts';
 import { SimulatedEvidence } from './simulated-evidence.ts';
@@ -88,7 +89,7 @@ class Writer {
     const batch = new FlowBatch(records);
     const door = { decode: decodeJson, keyedByMsisdn: true };
     for (let offset = prev + 1; batch.count < records; offset += this.#random.pick([1, 1, 1, 3])) {
-      admit(batch, { ...this.#traffic.next(), offset }, door, this.lane, this.#rules);
+      admit(batch, LogRecord.of({ ...this.#traffic.next(), offset }), door, this.lane, this.#rules);
     }
     const place = {
       ...this.#place(log, prev, bookingDay),

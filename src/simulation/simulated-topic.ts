@@ -1,14 +1,15 @@
-import type { LogBounds, RawRecord } from '../sources/source.ts';
+import { LogRecord, type LogRecordParts } from '../platform/log-record.ts';
+import type { LogBounds } from '../sources/source.ts';
 
 export interface FetchedBatch {
-  records: readonly RawRecord[];
+  records: readonly LogRecord[];
   /** With the offsets behind the last record that no record has: control records, and what compaction took. */
   lastOffset: number;
   highWatermark: number;
 }
 
 interface Log {
-  records: RawRecord[];
+  records: LogRecord[];
   startOffset: number;
   endOffset: number;
 }
@@ -22,7 +23,7 @@ export class SimulatedTopic {
   readonly partitions: number;
   incarnation = 1;
   /** By the name that the journal has for it, `topic-partition`: every record that was ever there. */
-  readonly history = new Map<string, RawRecord[]>();
+  readonly history = new Map<string, LogRecord[]>();
   /** The same, records that retention took. */
   readonly deletedBelow = new Map<string, number>();
   #logs: Log[];
@@ -39,9 +40,9 @@ export class SimulatedTopic {
   }
 
   /** Appends a record behind `hole` offsets that no record has. */
-  append(partition: number, record: Omit<RawRecord, 'offset'>, hole: number): void {
+  append(partition: number, record: Omit<LogRecordParts, 'offset'>, hole: number): void {
     const log = this.#logs[partition];
-    const stored = { ...record, offset: log.endOffset + hole };
+    const stored = LogRecord.of({ ...record, offset: log.endOffset + hole });
     log.records.push(stored);
     log.endOffset = stored.offset + 1;
     const key = `${this.bookedName}-${partition}`;

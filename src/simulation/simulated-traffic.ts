@@ -2,7 +2,7 @@ import type { Catalogue } from '../billing/catalogue.ts';
 import { parseCatalogue } from '../billing/catalogue-compile.ts';
 import type { FlowRecord } from '../billing/flow-record.ts';
 import type { Random } from '../generator/random.ts';
-import type { RawRecord } from '../sources/source.ts';
+import type { LogRecordParts } from '../platform/log-record.ts';
 import { MAX_RECORD_OCTETS } from './simulated-source.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -62,7 +62,7 @@ export class SimulatedTraffic {
     this.#partition = partition;
   }
 
-  next(): Omit<RawRecord, 'offset'> {
+  next(): Omit<LogRecordParts, 'offset'> {
     const random = this.#random;
     this.#timestampMs += random.integer(0, 6 * HOUR_MS);
     const kind = random.weighted([85, 5, 3, 2, 2, 2, 1]);
@@ -115,11 +115,11 @@ export class SimulatedTraffic {
     };
   }
 
-  #raw(record: FlowRecord): Omit<RawRecord, 'offset'> {
+  #raw(record: FlowRecord): Omit<LogRecordParts, 'offset'> {
     return { ...this.#octets(Buffer.from(JSON.stringify(record))), key: Buffer.from(record.servedMsisdn) };
   }
 
-  #octets(value: Uint8Array): Omit<RawRecord, 'offset'> {
-    return { timestampMs: this.#timestampMs, key: null, value };
+  #octets(value: Uint8Array): Omit<LogRecordParts, 'offset'> {
+    return { timestampMs: this.#timestampMs, value };
   }
 }

@@ -1,10 +1,11 @@
 import type { FlowFileFormat } from '../billing/flow-file-format.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
+import { LogRecord } from '../platform/log-record.ts';
 import { type FlowFile, listFlowFiles } from './flow-file.ts';
 import { nameLogs } from './flow-file-topic.ts';
 import type { FramedRecord } from './framed-record.ts';
 import { type FlowFileOptions, openFlowFile } from './open-flow-file.ts';
-import type { RawRecord, Source, SourceListener } from './source.ts';
+import type { Source, SourceListener } from './source.ts';
 import { SourceError } from './source-error.ts';
 
 /** How far one file has been read. */
@@ -104,7 +105,7 @@ async function deliverRecords(run: FileRun, file: FlowFile, log: TopicPartition,
 
 interface Chunk {
   /** None of them while records are passed over that were booked before. */
-  records: RawRecord[];
+  records: LogRecord[];
   /** From the start of the file to the end of this chunk. */
   readRecords: number;
 }
@@ -115,10 +116,10 @@ async function* chunksOf(
   chunkRecords: number,
 ): AsyncGenerator<Chunk, void, undefined> {
   let offset = 0;
-  let records: RawRecord[] = [];
+  let records: LogRecord[] = [];
   for await (const batch of batches) {
     for (const record of batch) {
-      if (offset >= startOffset) records.push(rawRecord(offset, record));
+      if (offset >= startOffset) records.push(LogRecord.of({ offset, ...record }));
       offset += 1;
       if (records.length < chunkRecords) continue;
       yield { records, readRecords: offset };
@@ -127,12 +128,6 @@ async function* chunksOf(
     if (offset < startOffset) yield { records: [], readRecords: offset };
   }
   yield { records, readRecords: offset };
-}
-
-function rawRecord(offset: number, { value, oversizedOctets }: FramedRecord): RawRecord {
-  const record: RawRecord = { offset, timestampMs: null, key: null, value };
-  if (oversizedOctets !== undefined) record.oversizedOctets = oversizedOctets;
-  return record;
 }
 
 function shrunk(path: string, records: number, booked: number): SourceError {

@@ -1,11 +1,10 @@
 import type { Batch, EachBatchPayload } from 'kafkajs';
 import { isFenced } from '../platform/fenced.ts';
 import { isMembershipLost } from '../platform/kafka-failure.ts';
-import { firstOffsetOf } from '../platform/kafka-record-sets.ts';
+import { firstOffsetOf, recordsOf } from '../platform/kafka-record-sets.ts';
 import { heartbeatWhile } from './heartbeat-while.ts';
 import type { KafkaAssignment } from './kafka-assignment.ts';
 import type { KafkaPartition } from './kafka-partition.ts';
-import { rawRecords } from './kafka-record.ts';
 import type { KafkaSourceOptions } from './kafka-source-options.ts';
 import type { LogBounds, SourceListener } from './source.ts';
 
@@ -86,7 +85,7 @@ export class KafkaFeed {
   /** Never rejects: a failure takes the partition's position away. */
   async #handOver(partition: KafkaPartition, batch: Batch, position: number): Promise<void> {
     const { listener, decode, maxRecordOctets, onProgress } = this.#options;
-    const records = rawRecords(batch.messages, position, maxRecordOctets);
+    const records = recordsOf(batch.messages, position, maxRecordOctets);
     const { startedAt } = partition;
     try {
       await partition.inTurn(() => listener.deliver(partition.log, records, decode));

@@ -5,10 +5,11 @@ import { Kafka, logLevel, Partitioners, type Producer } from 'kafkajs';
 import { decodeJson } from '../billing/decode-json.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import { createKafka, type KafkaLogger } from '../platform/kafka.ts';
+import type { LogRecord } from '../platform/log-record.ts';
 import { StoreError } from '../platform/store-error.ts';
 import { kafkaSource } from './kafka-source.ts';
 import type { KafkaSourceOptions } from './kafka-source-options.ts';
-import type { LogBounds, RawRecord, SourceListener } from './source.ts';
+import type { LogBounds, SourceListener } from './source.ts';
 
 const silent: KafkaLogger = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -75,7 +76,7 @@ export function produceNumbers(
 
 /** The journal that a group of listeners shares: what was booked of each partition, in order. */
 export class MemoryJournal {
-  readonly booked = new Map<number, RawRecord[]>();
+  readonly booked = new Map<number, LogRecord[]>();
 
   cursor(partition: number): number {
     return this.booked.get(partition)?.at(-1)?.offset ?? -1;
@@ -100,7 +101,7 @@ export class JournalListener implements SourceListener {
   /** Where a partition begins that nothing is booked of. */
   startOffset = 0;
   /** Called before a batch is booked; throws to refuse it. */
-  onDeliver: (log: TopicPartition, records: readonly RawRecord[]) => void = () => {};
+  onDeliver: (log: TopicPartition, records: readonly LogRecord[]) => void = () => {};
   readonly #journal: MemoryJournal;
   readonly #cursors = new Map<number, number>();
   readonly #busy = new Set<number>();

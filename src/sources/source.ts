@@ -1,18 +1,6 @@
 import type { Decoder } from '../billing/decoder.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
-
-/** One record as the source holds it: bytes that nobody has believed yet. */
-export interface RawRecord {
-  offset: number;
-  /** Kafka's timestamp of the record; null for files. */
-  timestampMs: number | null;
-  /** Kafka's message key; null where there is none. */
-  key: Uint8Array | null;
-  /** At most the source's record limit; a larger record is cut and says its true size. */
-  value: Uint8Array;
-  /** The record's true length in octets, when `value` was cut or could not be framed. */
-  oversizedOctets?: number;
-}
+import type { LogRecord } from '../platform/log-record.ts';
 
 /** Offsets that the log still has: [startOffset, endOffset). Null where the source cannot say (files). */
 export interface LogBounds {
@@ -31,7 +19,7 @@ export interface SourceListener {
    */
   assign(log: TopicPartition, bounds: AskBounds): Promise<number>;
   /** Hands over records in offset order. Resolves when more can be taken: this is the back-pressure. */
-  deliver(log: TopicPartition, records: Iterable<RawRecord>, decode: Decoder): Promise<void>;
+  deliver(log: TopicPartition, records: Iterable<LogRecord>, decode: Decoder): Promise<void>;
   /** Nothing more is at hand: books what is buffered. Resolves when it is booked. */
   flush(log: TopicPartition): Promise<void>;
   /** The log is another process's now: forgets what is buffered and not booked. */

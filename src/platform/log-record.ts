@@ -1,0 +1,73 @@
+const NONE = -1;
+
+/** A record that stands by itself. */
+export interface LogRecordParts {
+  offset: number;
+  timestampMs?: number | null;
+  key?: Uint8Array | null;
+  value: Uint8Array;
+  oversizedOctets?: number;
+}
+
+/**
+ * A record of a log: bytes that nobody has believed yet, and their place. Key and value are spans of memory that it shares
+ * with other records, for a view of each would cost more than reading the record.
+ */
+export class LogRecord {
+  readonly offset: number;
+  /** Kafka's timestamp; null where the log has none. */
+  readonly timestampMs: number | null;
+  readonly octets: Uint8Array;
+  /** -1: no key. */
+  readonly keyStart: number;
+  readonly keyEnd: number;
+  readonly valueStart: number;
+  valueEnd: number;
+  /** The value's true length, where it was cut or could not be framed; otherwise 0. */
+  oversizedOctets = 0;
+
+  constructor(
+    offset: number,
+    timestampMs: number | null,
+    octets: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    valueStart: number,
+    valueEnd: number,
+  ) {
+    this.offset = offset;
+    this.timestampMs = timestampMs;
+    this.octets = octets;
+    this.keyStart = keyStart;
+    this.keyEnd = keyEnd;
+    this.valueStart = valueStart;
+    this.valueEnd = valueEnd;
+  }
+
+  static of({ offset, timestampMs = null, key = null, value, oversizedOctets = 0 }: LogRecordParts): LogRecord {
+    const octets = key === null ? value : Buffer.concat([value, key]);
+    const [keyStart, keyEnd] = key === null ? [NONE, NONE] : [value.length, octets.length];
+    const record = new LogRecord(offset, timestampMs, octets, keyStart, keyEnd, 0, value.length);
+    record.oversizedOctets = oversizedOctets;
+    return record;
+  }
+
+  get key(): Uint8Array | null {
+    return this.keyStart === NONE ? null : this.octets.subarray(this.keyStart, this.keyEnd);
+  }
+
+  /** A value that stands by itself is given as it is: a source may know it again. */
+  get value(): Uint8Array {
+    const { octets, valueStart, valueEnd } = this;
+    return valueStart === 0 && valueEnd === octets.length ? octets : octets.subarray(valueStart, valueEnd);
+  }
+
+  /** Keeps the first `maxOctets` of a larger value, and its true length. */
+  cutTo(maxOctets: number): this {
+    const length = this.valueEnd - this.valueStart;
+    if (length <= maxOctets) return this;
+    this.valueEnd = this.valueStart + maxOctets;
+    this.oversizedOctets = length;
+    return this;
+  }
+}
