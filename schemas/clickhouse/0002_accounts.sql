@@ -9,27 +9,15 @@ ENGINE = ReplacingMergeTree
 ORDER BY hash
 SETTINGS fsync_after_insert = 1, old_parts_lifetime = 480;
 
--- Numbered facts: a batch names the last one it was rated with, so that a replay decides the same.
-CREATE TABLE IF NOT EXISTS suspensions
-(
-    number UInt64 COMMENT 'consecutive from 1',
-    sponsor_id LowCardinality(String),
-    suspended Bool COMMENT 'false: resumed',
-    why String,
-    recorded_by String,
-    recorded_at DateTime64(3, 'UTC') DEFAULT now64(3)
-)
-ENGINE = MergeTree
-ORDER BY number
-SETTINGS fsync_after_insert = 1, non_replicated_deduplication_window = 1000, old_parts_lifetime = 480;
-
--- What moves a sponsor's account besides charges. Credits are positive.
+-- What moves a sponsor's account besides charges. Credits are positive. Suspensions and resumptions are entries of 0: facts
+-- that batches name by their number, so that a replay decides the same.
 CREATE TABLE IF NOT EXISTS account_entries
 (
-    idempotency_key String,
+    number UInt64 COMMENT 'consecutive from 1: an entry is booked by compare-and-swap on the one before',
+    idempotency_key String COMMENT 'booked once; the same key with another content is refused',
     sponsor_id LowCardinality(String),
     currency LowCardinality(String) COMMENT 'ISO 4217',
-    kind LowCardinality(String) COMMENT 'top-up, payment, adjustment, rebate',
+    kind Enum8('top-up' = 1, 'payment' = 2, 'adjustment' = 3, 'rebate' = 4, 'suspension' = 5, 'resumption' = 6),
     amount_micros Int64 COMMENT 'millionths of a currency unit',
     effective_at DateTime64(3, 'UTC'),
     booked_at DateTime64(3, 'UTC') DEFAULT now64(3),
@@ -37,5 +25,10 @@ CREATE TABLE IF NOT EXISTS account_entries
     why String
 )
 ENGINE = MergeTree
-ORDER BY (sponsor_id, effective_at)
+ORDER BY number
 SETTINGS fsync_after_insert = 1, non_replicated_deduplication_window = 1000, old_parts_lifetime = 480;
+
+CREATE VIEW IF NOT EXISTS suspensions AS
+SELECT number, sponsor_id, kind = 'suspension' AS suspended, why, who AS recorded_by, booked_at AS recorded_at
+FROM account_entries
+WHERE kind IN ('suspension', 'resumption');

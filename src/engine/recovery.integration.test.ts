@@ -68,11 +68,15 @@ test('late records go on with the counter of their own period, which a start doe
 });
 
 test('a suspended sponsor pays for nothing, and the batch names the fact that it was rated with', async () => {
-  await opened.store.command("INSERT INTO suspensions (number, sponsor_id, suspended) VALUES (1, 'chatter', true)");
+  await opened.store.command(
+    "INSERT INTO account_entries (number, sponsor_id, kind) VALUES (1, 'chatter', 'suspension')",
+  );
   const log = newLog();
   const totals = await run(log, [chatRecord()]);
   expect(totals.records).toMatchObject({ charged: 0, not_sponsored: 1 });
-  await opened.store.command("INSERT INTO suspensions (number, sponsor_id, suspended) VALUES (2, 'chatter', false)");
+  await opened.store.command(
+    "INSERT INTO account_entries (number, sponsor_id, kind) VALUES (2, 'chatter', 'resumption')",
+  );
   await run(log, [chatRecord(), chatRecord({ localSequenceNumber: 2 })]);
   const batches = await opened.store.query(
     'SELECT suspension_number AS fact, records_charged AS charged FROM batches ' +

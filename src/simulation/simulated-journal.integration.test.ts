@@ -188,7 +188,7 @@ test(`the simulated journal answers as ClickHouse does: seed ${SEED}`, async () 
   for (const [index, suspended] of [true, true, false].entries()) {
     const sponsorId = ['acme', 'bolt', 'acme'][index];
     await opened.store.command(
-      `INSERT INTO suspensions (number, sponsor_id, suspended) VALUES (${index + 1}, '${sponsorId}', ${suspended})`,
+      `INSERT INTO account_entries (number, sponsor_id, kind) VALUES (${index + 1}, '${sponsorId}', '${suspended ? 'suspension' : 'resumption'}')`,
     );
     simulated.suspensionFacts.push({ sponsorId, suspended });
   }
