@@ -63,5 +63,7 @@ ENGINE = MergeTree
 -- whatever records they hold, so it is the batch before that says which partition it is.
 PARTITION BY toYYYYMM(chained_on)
 ORDER BY (kind, lane, topic, partition, offset)
+-- A batch's part is one file of data: with a file for each column an insert takes half as long again. Merges make them wide.
 -- What was merged stays for a while: a merge on a full disk may leave an empty part, and then these are all that is left.
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 480;
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 480,
+    min_bytes_for_wide_part = 134217728;
