@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import { Kafka, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
 import { hideAbortedRecords } from './kafka-aborted.ts';
+import { assembleAnswers, kafkaSocket } from './kafka-answers.ts';
 import { takeEncodedRecords } from './kafka-record-batch.ts';
 
 /** What a logger must have to take kafkajs's lines; pino's has it. */
@@ -33,11 +34,13 @@ const CONNECTION_TIMEOUT_MS = 5000;
 export function createKafka({ brokers, clientId, ssl, sasl, logger }: KafkaOptions): Kafka {
   hideAbortedRecords();
   takeEncodedRecords();
+  assembleAnswers();
   return new Kafka({
     brokers: [...brokers],
     clientId,
     retry: RETRY,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
+    socketFactory: kafkaSocket,
     ...(ssl !== undefined && { ssl }),
     ...(sasl != null && { sasl: sasl as SASLOptions }),
     // kafkajs's own debug lines hold what brokers answer, and so subscribers' numbers.
