@@ -6,13 +6,13 @@ import type { Decoder } from '../billing/decoder.ts';
 import type { FlowFileFormat } from '../billing/flow-file-format.ts';
 import type { Config, KafkaConfig } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
-import { createKafka } from '../platform/kafka.ts';
+import { createKafka, type KafkaOptions } from '../platform/kafka.ts';
 import type { Logger } from '../platform/logger.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import type { ProgressState } from '../platform/progress.ts';
 import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
 import { fileQuotaPublisher } from '../quota-updates/quota-publisher-file.ts';
-import { kafkaQuotaPublisher } from '../quota-updates/quota-publisher-kafka.ts';
+import { threadedQuotaPublisher } from '../quota-updates/quota-publisher-thread.ts';
 import { type FileSourceOptions, fileSource } from '../sources/file-source.ts';
 import { listFlowFiles } from '../sources/flow-file.ts';
 import { kafkaSource } from '../sources/kafka-source.ts';
@@ -95,7 +95,7 @@ function kafkaOf(
   const { topic, file } = config.quotaUpdates;
   const publisher =
     file === undefined
-      ? kafkaQuotaPublisher({ kafka, topic, schema: quotaUpdateSchema(), logger })
+      ? threadedQuotaPublisher({ kafka: clientOptions(kafkaConfig), topic, schema: quotaUpdateSchema(), logger })
       : fileQuotaPublisher({ path: file });
   return { source, publisher };
 }
@@ -126,8 +126,12 @@ export function quotaUpdateSchema(): AvroSchema {
   return readSchema(packagePath('schemas/quota-update.avsc'));
 }
 
-export function connect({ brokers, clientId, ssl, sasl }: KafkaConfig, logger: Logger): Kafka {
-  return createKafka({ brokers, clientId, ssl: readCertificates(ssl), sasl: readSasl(sasl), logger });
+export function connect(kafkaConfig: KafkaConfig, logger: Logger): Kafka {
+  return createKafka({ ...clientOptions(kafkaConfig), logger });
+}
+
+function clientOptions({ brokers, clientId, ssl, sasl }: KafkaConfig): Omit<KafkaOptions, 'logger'> {
+  return { brokers, clientId, ssl: readCertificates(ssl), sasl: readSasl(sasl) };
 }
 
 /** How a topic's values are decoded. Writers' schemas are read from files; the reader's is the flow record's own. */

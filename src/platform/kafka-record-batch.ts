@@ -7,7 +7,7 @@ import { crc32c } from '@node-rs/crc32';
  */
 export interface EncodedRecords {
   partition: number;
-  /** The records, one after another. */
+  /** The records, one after another, from `RECORDS_START` on: the batch's header is written before them. */
   value: Buffer;
   recordCount: number;
   /** The first record's number in the producer's epoch and partition: kafkajs counts messages, and would count one. */
@@ -34,7 +34,8 @@ interface Encoder {
   writeBuffer(value: Buffer): Encoder;
 }
 
-const HEADER_OCTETS = 61;
+/** What a record batch has before its records. */
+export const RECORDS_START = 61;
 /** Names of the topic and the transaction, and numbers, with room to spare. */
 const SMALL_FIELDS_OCTETS = 1024;
 /** Base offset and batch length: what the batch length does not count. */
@@ -44,9 +45,6 @@ const CRC_AT = 17;
 const ATTRIBUTES_AT = 21;
 const MAGIC = 2;
 const TRANSACTIONAL = 0x10;
-const MAX_VARINT_OCTETS = 5;
-/** What a record has besides its key and value, at the most. */
-export const RECORD_OVERHEAD_OCTETS = 4 * MAX_VARINT_OCTETS + 3;
 
 const require = createRequire(import.meta.url);
 let isInstalled = false;
@@ -86,8 +84,8 @@ function encodeRequest(EncoderOf: new (octets: number) => Encoder, arguments_: P
     for (const { partition, messages } of partitions) {
       const [records] = messages as readonly EncodedRecords[];
       if (messages.length !== 1) throw new Error(`${topic}-${partition}: a request has one record batch a partition`);
-      const batch = recordBatch(records, arguments_);
-      encoder.writeInt32(partition).writeInt32(batch.length).writeBuffer(batch);
+      writeHeader(records, arguments_);
+      encoder.writeInt32(partition).writeInt32(records.value.length).writeBuffer(records.value);
     }
   }
   return encoder;
@@ -96,15 +94,14 @@ function encodeRequest(EncoderOf: new (octets: number) => Encoder, arguments_: P
 /** An encoder that has to grow copies what it has. */
 function roomFor(topicData: ProduceArguments['topicData']): number {
   const records = topicData.flatMap(({ partitions }) => partitions.flatMap(({ messages }) => messages));
-  const octets = records.reduce((sum, message) => sum + (message as EncodedRecords).value.length + HEADER_OCTETS, 0);
+  const octets = records.reduce((sum, message) => sum + (message as EncodedRecords).value.length, 0);
   return octets + SMALL_FIELDS_OCTETS;
 }
 
-function recordBatch({ value, recordCount, baseSequence }: EncodedRecords, request: ProduceArguments): Buffer {
-  const batch = Buffer.allocUnsafe(HEADER_OCTETS + value.length);
+function writeHeader({ value: batch, recordCount, baseSequence }: EncodedRecords, request: ProduceArguments): void {
   batch.writeBigInt64BE(0n, 0); // the broker gives the offsets
   const nowMs = BigInt(Date.now());
-  batch.writeInt32BE(HEADER_OCTETS - UNCOUNTED_OCTETS + value.length, 8);
+  batch.writeInt32BE(batch.length - UNCOUNTED_OCTETS, 8);
   batch.writeInt32BE(-1, 12); // the leader's epoch
   batch.writeInt8(MAGIC, 16);
   batch.writeInt16BE(request.transactionalId == null ? 0 : TRANSACTIONAL, ATTRIBUTES_AT);
@@ -115,9 +112,7 @@ function recordBatch({ value, recordCount, baseSequence }: EncodedRecords, reque
   batch.writeInt16BE(request.producerEpoch, 51);
   batch.writeInt32BE(baseSequence, 53);
   batch.writeInt32BE(recordCount, 57);
-  value.copy(batch, HEADER_OCTETS);
   batch.writeUInt32BE(crc32c(batch.subarray(ATTRIBUTES_AT)), CRC_AT);
-  return batch;
 }
 
 /** Zigzag, of numbers that are not negative; gives the offset after it. */

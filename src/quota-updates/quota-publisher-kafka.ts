@@ -113,11 +113,11 @@ async function sendAtOnce(claim: Claim, topic: string, requests: readonly Partit
 }
 
 /** The broker takes a partition's records only in the order of their numbers: a request that is sent again has the same. */
-function numbered({ nextSequences }: Claim, { partition, records, count }: PartitionRecords): EncodedRecords {
+function numbered({ nextSequences }: Claim, { partition, batch, count }: PartitionRecords): EncodedRecords {
   const baseSequence = nextSequences.get(partition) ?? 0;
   // After 2^31 - 1 comes 0.
   nextSequences.set(partition, (baseSequence + count) % 2 ** 31);
-  return { partition, value: records, recordCount: count, baseSequence };
+  return { partition, value: batch, recordCount: count, baseSequence };
 }
 
 function claimLost(lane: string, cause?: unknown): QuotaPublisherError {

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { Partitioners } from 'kafkajs';
 import { expect, test } from 'vitest';
+import { RECORDS_START } from '../platform/kafka-record-batch.ts';
 import { encodeQuotaRecords, quotaKey } from './quota-records.ts';
 import { anyQuotaUpdate, QUOTA_UPDATE_SCHEMA, quotaUpdates } from './quota-update.fixture.ts';
 import { quotaUpdateCodec } from './quota-update-codec.ts';
@@ -39,7 +40,8 @@ test('kafkajs reads the records back, in order, from the partition that it would
         const got = requests.flatMap((request) => {
           const own = request.filter((records) => records.partition === partition);
           expect(own.length).toBeLessThanOrEqual(1);
-          return own.flatMap(({ records, count }) => {
+          return own.flatMap(({ batch, count }) => {
+            const records = batch.subarray(RECORDS_START);
             expect(records.length <= maxOctets || count === 1).toBe(true);
             const rows = read(records, count);
             expect(rows.map(({ offset }) => Number(offset))).toEqual([...rows.keys()]);

@@ -1,6 +1,6 @@
 import type { QuotaUpdate } from '../billing/quota-update.ts';
 import type { QuotaUpdateHead, QuotaUpdates } from '../billing/quota-updates.ts';
-import { RECORD_OVERHEAD_OCTETS, varintOctets, writeVarint } from '../platform/kafka-record-batch.ts';
+import { RECORDS_START, varintOctets, writeVarint } from '../platform/kafka-record-batch.ts';
 import { longOctets, writeLong } from './avro-long.ts';
 import { murmur2 } from './murmur2.ts';
 import { DIGITS, type QuotaUpdateParts } from './quota-update-parts.ts';
@@ -8,11 +8,11 @@ import { DIGITS, type QuotaUpdateParts } from './quota-update-parts.ts';
 /** Encoded records of one partition. */
 export interface PartitionRecords {
   partition: number;
-  records: Buffer;
+  /** After room for the batch's header. */
+  batch: Buffer;
   count: number;
 }
 
-const FIRST_OCTETS = 2 ** 16;
 const hex = Uint8Array.from(Buffer.from('0123456789abcdef'));
 
 /** A consumer, and compaction, keep the last message of a key. */
@@ -22,7 +22,7 @@ export function quotaKey({ subscriber, planId }: Pick<QuotaUpdate, 'subscriber' 
 
 /**
  * Encodes updates, in order, as the records of their keys' partitions, and cuts them into requests: each has at most
- * `maxOctets` octets of a partition.
+ * `maxOctets` octets of a partition's records. They are measured first, so that each is written once, where it is sent from.
  */
 export function encodeQuotaRecords(
   updates: QuotaUpdates,
@@ -30,25 +30,32 @@ export function encodeQuotaRecords(
   partitions: number,
   maxOctets: number,
 ): PartitionRecords[][] {
-  const requests: PartitionRecords[][] = [];
   const parts = updates.heads.map(partsOf);
-  const open = Array.from({ length: partitions }, (_, partition) => new OpenRecords(partition));
-  const close = (records: OpenRecords) => {
-    const request = records.closed++;
-    requests[request] ??= [];
-    requests[request].push(records.take());
-  };
+  const valueOctets = new Uint32Array(updates.length);
+  const batchOf = new Uint32Array(updates.length);
+  const batches: OpenBatch[] = [];
+  const open = Array.from({ length: partitions }, () => -1);
   for (let index = 0; index < updates.length; index++) {
     const shared = parts[updates.head[index]];
-    const { key } = shared;
-    writeDigits(key, updates.subscriber, index * 4);
-    const valueOctets = valueLength(updates, index, shared);
-    const records = open[(murmur2(key) & 0x7fffffff) % partitions];
-    const needed = key.length + valueOctets + RECORD_OVERHEAD_OCTETS;
-    if (records.count > 0 && records.octets + needed > maxOctets) close(records);
-    records.append(updates, index, shared, valueOctets, needed);
+    writeDigits(shared.key, updates.subscriber, index * 4);
+    valueOctets[index] = valueLength(updates, index, shared);
+    const partition = (murmur2(shared.key) & 0x7fffffff) % partitions;
+    const before = batches[open[partition]];
+    if (before === undefined || !before.takes(shared.key.length, valueOctets[index], maxOctets)) {
+      const request = before === undefined ? 0 : before.request + 1;
+      open[partition] = batches.push(new OpenBatch(partition, request, shared.key.length, valueOctets[index])) - 1;
+    }
+    batchOf[index] = open[partition];
   }
-  for (const records of open) if (records.count > 0) close(records);
+  for (const batch of batches) batch.allocate();
+  for (let index = 0; index < updates.length; index++) {
+    batches[batchOf[index]].append(updates, index, parts[updates.head[index]], valueOctets[index]);
+  }
+  const requests: PartitionRecords[][] = [];
+  for (const { request, partition, batch, count } of batches) {
+    requests[request] ??= [];
+    requests[request].push({ partition, batch, count });
+  }
   return requests;
 }
 
@@ -74,31 +81,47 @@ function valueLength(updates: QuotaUpdates, index: number, { value, afterUse }: 
   );
 }
 
-/** A partition's records that still grow. */
-class OpenRecords {
+/** A partition's records in one request: first measured, then written. */
+class OpenBatch {
   readonly partition: number;
-  count = 0;
-  octets = 0;
-  /** Requests that have records of this partition. */
-  closed = 0;
-  #out = Buffer.allocUnsafe(FIRST_OCTETS);
+  readonly request: number;
+  batch: Buffer = Buffer.alloc(0);
+  count = 1;
+  #octets: number;
+  #written = 0;
+  #at = RECORDS_START;
 
-  constructor(partition: number) {
+  /** With the lengths of its first record. */
+  constructor(partition: number, request: number, keyOctets: number, valueOctets: number) {
     this.partition = partition;
+    this.request = request;
+    this.#octets = recordLength(0, keyOctets, valueOctets);
+  }
+
+  /** Makes room for one record more, where that is not too many octets. */
+  takes(keyOctets: number, valueOctets: number, maxOctets: number): boolean {
+    const octets = this.#octets + recordLength(this.count, keyOctets, valueOctets);
+    if (octets > maxOctets) return false;
+    this.#octets = octets;
+    this.count++;
+    return true;
+  }
+
+  allocate(): void {
+    this.batch = Buffer.allocUnsafeSlow(RECORDS_START + this.#octets);
   }
 
   /** The update's record: no headers, and the batch's own timestamp. */
-  append(updates: QuotaUpdates, index: number, parts: QuotaUpdateParts, valueOctets: number, needed: number): void {
-    this.#makeRoom(needed);
-    const out = this.#out;
+  append(updates: QuotaUpdates, index: number, parts: QuotaUpdateParts, valueOctets: number): void {
+    const out = this.batch;
     const { key, value, digitsAt, afterUse } = parts;
-    const delta = this.count++;
-    const keyed = varintOctets(key.length) + key.length;
-    let at = writeVarint(out, this.octets, 3 + varintOctets(delta) + keyed + varintOctets(valueOctets) + valueOctets);
+    const delta = this.#written++;
+    let at = writeVarint(out, this.#at, bodyLength(delta, key.length, valueOctets));
     out[at++] = 0; // attributes
     out[at++] = 0; // timestamp delta
     at = writeVarint(out, at, delta);
     at = writeVarint(out, at, key.length);
+    writeDigits(key, updates.subscriber, index * 4);
     const digits = at;
     out.set(key, at);
     at = writeVarint(out, at + key.length, valueOctets);
@@ -110,22 +133,16 @@ class OpenRecords {
     out.set(afterUse, at);
     at = writeLong(out, at + afterUse.length, updates.offset[index]);
     out[at++] = 0; // headers
-    this.octets = at;
+    this.#at = at;
   }
+}
 
-  take(): PartitionRecords {
-    const { partition, count, octets } = this;
-    const records = this.#out.subarray(0, octets);
-    this.#out = Buffer.allocUnsafe(FIRST_OCTETS);
-    this.count = 0;
-    this.octets = 0;
-    return { partition, records, count };
-  }
+function recordLength(delta: number, keyOctets: number, valueOctets: number): number {
+  const body = bodyLength(delta, keyOctets, valueOctets);
+  return varintOctets(body) + body;
+}
 
-  #makeRoom(octets: number): void {
-    if (this.octets + octets <= this.#out.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(this.#out.length * 2, this.octets + octets));
-    this.#out.copy(larger, 0, 0, this.octets);
-    this.#out = larger;
-  }
+/** Attributes, timestamp delta and header count take an octet each. */
+function bodyLength(delta: number, keyOctets: number, valueOctets: number): number {
+  return 3 + varintOctets(delta) + varintOctets(keyOctets) + keyOctets + varintOctets(valueOctets) + valueOctets;
 }
