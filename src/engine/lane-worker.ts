@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { admit } from '../billing/admit.ts';
 import type { Decoder } from '../billing/decoder.ts';
 import { FlowBatch } from '../billing/flow-batch.ts';
@@ -11,6 +12,9 @@ import { LaneMemory } from './lane-memory.ts';
 import { assertInOrder, bookingDayOf, DAY_MS, type HeldLog, isFull, nameOf, type OpenBatch } from './open-batch.ts';
 import { lastQuotaUpdates, type RecoveredLane } from './recovery.ts';
 import { bookedLog, type SourceGap, unaccepted, whereToGoOn } from './where-to-go-on.ts';
+
+/** Some milliseconds of work. */
+const RECORDS_A_TURN = 4096;
 
 /** A batch on its way into the journal. */
 interface Booking {
@@ -67,6 +71,8 @@ export class LaneWorker {
         const open = this.#open ?? (await this.#begin(log, next.value, decode));
         next = fill(open, log, next.value, rest, this.#settings.maxOctets);
         if (isFull(open.batch, this.#settings.maxOctets)) await this.#bookBehind();
+        // What the other lanes have under way goes on in between.
+        else if (next.done !== true) await nextTurn();
       }
       if (this.#open !== null) this.#armLinger(log);
     });
@@ -223,7 +229,10 @@ export class LaneWorker {
   }
 }
 
-/** Takes records until the batch is full, or there are no more. Gives the next one: not to wait for anything keeps it quick. */
+/**
+ * Takes records until the batch is full, there are no more, or it has been at it for long enough. Gives the next one: not to
+ * wait for anything keeps it quick.
+ */
 function fill(
   open: OpenBatch,
   log: TopicPartition,
@@ -233,11 +242,11 @@ function fill(
 ): IteratorResult<LogRecord> {
   const { batch, door, state, rules } = open;
   let record = first;
-  for (;;) {
+  for (let taken = 1; ; taken++) {
     assertInOrder(open, log, record);
     admit(batch, record, door, state.lane, rules);
     const next = rest.next();
-    if (next.done === true || isFull(batch, maxOctets)) return next;
+    if (next.done === true || taken === RECORDS_A_TURN || isFull(batch, maxOctets)) return next;
     record = next.value;
   }
 }

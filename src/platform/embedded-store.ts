@@ -1,5 +1,7 @@
-import { mkdir, open, rm, stat } from 'node:fs/promises';
+import { closeSync, openSync, rmSync, writev } from 'node:fs';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { createClient } from '@clickhouse/client';
 import { createChdbConnection } from 'chdb/connection';
 import { guarded, QUIET, queryRows, runCommand, streamResult } from './clickhouse-client.ts';
@@ -37,12 +39,14 @@ export async function openEmbeddedStore(directory: string, options: StoreMode): 
         await stage(path, block);
         await guarded(() => client.command({ query: insert(`file(${literal(path)}, Native, ${literal(structure)})`) }));
       } finally {
-        await rm(path, { force: true });
+        rmSync(path, { force: true });
       }
     },
     close: () => client.close(),
   };
 }
+
+const writeAll = promisify(writev);
 
 type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>;
 
@@ -66,16 +70,19 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** What a full disk cuts short is thrown away with its file: no statement reads it. */
+/**
+ * What a full disk cuts short is thrown away with its file: no statement reads it. Only the octets are waited for, as every
+ * wait is as long as what the process does just then.
+ */
 async function stage(path: string, block: readonly Uint8Array[]): Promise<void> {
   try {
-    const file = await open(path, 'w');
+    const file = openSync(path, 'w');
     try {
       const octets = block.reduce((sum, { length }) => sum + length, 0);
-      const { bytesWritten } = await file.writev(block);
+      const { bytesWritten } = await writeAll(file, block);
       if (bytesWritten < octets) throw new Error(`${bytesWritten} of ${octets} octets were written`);
     } finally {
-      await file.close();
+      closeSync(file);
     }
   } catch (cause) {
     const message = `${path}: a batch cannot be staged (${(cause as Error).message}); is there room on the disk?`;

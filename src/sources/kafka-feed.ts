@@ -30,8 +30,9 @@ export class KafkaFeed {
   }
 
   /**
-   * Waits until the listener has taken the partition's batch before, and hands over this one: so kafkajs fetches the next
-   * while the listener works. Rejects when membership is lost or a broker does not answer, for kafkajs to join or fetch
+   * Hands over a batch once the listener has taken all but one of those before: so kafkajs fetches the next while the
+   * listener works, and a partition that is slow for a moment does not hold up the others, which are fetched together
+   * with it. Rejects when membership is lost or a broker does not answer, for kafkajs to join or fetch
    * again; what the listener fails with is not kafkajs's matter.
    */
   async take({ batch, resolveOffset, heartbeat, isStale }: EachBatchPayload): Promise<void> {
@@ -47,6 +48,7 @@ export class KafkaFeed {
     await this.#untilHandedOver(partition, heartbeat);
     // While waiting the partition may have been taken away, or given again from another offset.
     if (partition.position !== position) return;
+    partition.handedOverBefore = partition.handedOver;
     partition.handedOver = this.#handOver(partition, batch, position);
     // Past the last message there may be transaction markers, which are no messages; kafkajs resolves them with it.
     partition.position = Number(batch.lastOffset()) + 1;
@@ -70,7 +72,7 @@ export class KafkaFeed {
   async #untilHandedOver(partition: KafkaPartition, heartbeat: () => Promise<void>): Promise<void> {
     const { isAbandoned } = this.#options;
     try {
-      await heartbeatWhile(partition.handedOver, {
+      await heartbeatWhile(partition.handedOverBefore, {
         heartbeat,
         everyMs: HEARTBEAT_CHECK_MS,
         isFatal: isMembershipLost,
@@ -88,7 +90,11 @@ export class KafkaFeed {
     const records = recordsOf(batch.messages, position, maxRecordOctets);
     const { startedAt } = partition;
     try {
-      await partition.inTurn(() => listener.deliver(partition.log, records, decode));
+      await partition.inTurn(async () => {
+        // The batch before was refused, or the partition was taken away: this one is fetched again.
+        if (partition.position !== null) await listener.deliver(partition.log, records, decode);
+      });
+      if (partition.position === null) return;
       const { topic, partition: number, highWatermark } = batch;
       onProgress?.({
         topic,

@@ -7,6 +7,8 @@ export class KafkaPartition {
   position: number | null = null;
   /** Settled when the listener is done with the last batch. It never rejects. */
   handedOver: Promise<void> = Promise.resolve();
+  /** The same of the batch before the last. */
+  handedOverBefore: Promise<void> = Promise.resolve();
   /** What the listener said at the last assignment. */
   startedAt: number | null = null;
   /** `startedAt` when another writer was last found in this partition. */
