@@ -40,6 +40,8 @@ export class LaneWorker {
   /** A booked batch's columns, cleared: megabytes that a small batch need not ask for again. */
   #spare: FlowBatch | null = null;
   #blockMemory = new BlockMemory();
+  /** Deliveries that wait for their turn. */
+  #arriving = 0;
   /** Takes the timer back, while one runs. */
   #linger: (() => void) | null = null;
   #turn: Promise<unknown> = Promise.resolve();
@@ -65,7 +67,9 @@ export class LaneWorker {
   }
 
   deliver(log: TopicPartition, records: Iterable<LogRecord>, decode: Decoder): Promise<void> {
+    this.#arriving++;
     return this.#inTurn(async () => {
+      this.#arriving--;
       const rest = records[Symbol.iterator]();
       for (let next = rest.next(); next.done !== true; ) {
         const open = this.#open ?? (await this.#begin(log, next.value, decode));
@@ -205,7 +209,11 @@ export class LaneWorker {
   #armLinger(log: TopicPartition): void {
     this.#linger ??= this.#ports.clock.after(this.#settings.maxDelayMs, () => {
       this.#linger = null;
-      this.#inTurn(() => this.#bookOpen()).catch((error) => this.#ports.onFailure(log, error));
+      // While more is at hand the batch still fills: whoever brings it sets the timer again.
+      const book = async () => {
+        if (this.#arriving === 0) await this.#bookBehind();
+      };
+      this.#inTurn(book).catch((error) => this.#ports.onFailure(log, error));
     });
   }
 
