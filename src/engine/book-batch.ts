@@ -2,6 +2,7 @@ import { type BatchSummary, summarise } from '../billing/batch-summary.ts';
 import { deriveQuotaUpdates } from '../billing/derive-quota-updates.ts';
 import { FlowBatch } from '../billing/flow-batch.ts';
 import { classifyBatch, earliestPeriodStart, rateBatch } from '../billing/pipeline.ts';
+import type { QuotaUpdates } from '../billing/quota-updates.ts';
 import { rejectedPayload } from '../billing/rejected-payload.ts';
 import type { Rules } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
@@ -31,6 +32,11 @@ export interface BookedBatch {
   summary: BatchSummary;
 }
 
+/** A batch that stands in the journal, and what is to be told of it. */
+export interface UnpublishedBatch extends BookedBatch {
+  updates: QuotaUpdates;
+}
+
 /** What a worker works with: everything outside of memory is behind one of these. */
 export interface WorkerPorts {
   journal: Journal;
@@ -47,14 +53,14 @@ export interface WorkerPorts {
   onFailure: (log: TopicPartition, error: unknown) => void;
 }
 
-/** Rates a batch, books it, and publishes what it leaves of the quotas. Its lane's memory is of no use if that fails. */
+/** Rates a batch and books it, and derives what it leaves of the quotas. Its lane's memory is of no use if that fails. */
 export async function bookBatch(
   lane: string,
   open: OpenBatch,
   memory: BlockMemory,
   ports: WorkerPorts,
   settings: WorkerSettings,
-): Promise<void> {
+): Promise<UnpublishedBatch> {
   const { batch, rules, state, held } = open;
   const place = {
     log: held.booked,
@@ -76,8 +82,7 @@ export async function bookBatch(
   const summary = summarise(batch);
   const block = journalBlock(batch, payloadOf, summary, place, state.lane, rules, memory);
   await book(block, state, ports);
-  await ports.publisher.publish(lane, deriveQuotaUpdates(batch, state.lane, rules.catalogue, held.booked));
-  ports.onBooked({ block, summary });
+  return { block, summary, updates: deriveQuotaUpdates(batch, state.lane, rules.catalogue, held.booked) };
 }
 
 /** Books a gap: a batch without records. */

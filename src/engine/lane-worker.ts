@@ -7,7 +7,7 @@ import { BlockMemory } from '../journal/block-memory.ts';
 import type { LogRecord } from '../platform/log-record.ts';
 import { StoreError } from '../platform/store-error.ts';
 import type { AskBounds } from '../sources/source.ts';
-import { bookBatch, bookGap, type WorkerPorts, type WorkerSettings } from './book-batch.ts';
+import { bookBatch, bookGap, type UnpublishedBatch, type WorkerPorts, type WorkerSettings } from './book-batch.ts';
 import { LaneMemory } from './lane-memory.ts';
 import { assertInOrder, bookingDayOf, DAY_MS, type HeldLog, isFull, nameOf, type OpenBatch } from './open-batch.ts';
 import { lastQuotaUpdates, type RecoveredLane } from './recovery.ts';
@@ -16,17 +16,17 @@ import { bookedLog, type SourceGap, unaccepted, whereToGoOn } from './where-to-g
 /** Some milliseconds of work. */
 const RECORDS_A_TURN = 4096;
 
-/** A batch on its way into the journal. */
-interface Booking {
+/** What goes on with a batch while the next one fills. */
+interface Step {
   done: Promise<void>;
   /** Someone hears of its failure. */
   isAwaited: boolean;
 }
 
 /**
- * Books the records of one lane, batch after batch: while one is on its way into the journal, the next one fills. Its memory
- * is a copy of the journal: after any failure it is thrown away and read back. Calls wait for each other, so a batch is
- * never touched by two of them.
+ * Books the records of one lane, batch after batch: while one is on its way into the journal, the next one fills, and what
+ * the one before leaves of the quotas is published. Its memory is a copy of the journal: after any failure it is thrown away
+ * and read back. Calls wait for each other, so a batch is never touched by two of them.
  */
 export class LaneWorker {
   readonly #name: string;
@@ -36,7 +36,9 @@ export class LaneWorker {
   readonly #held = new Map<string, HeldLog>();
   #open: OpenBatch | null = null;
   /** The batch before, while it is being booked. */
-  #booking: Booking | null = null;
+  #booking: Step | null = null;
+  /** The last batch that was booked, while its quota updates are being published. */
+  #publishing: Step | null = null;
   /** A booked batch's columns, cleared: megabytes that a small batch need not ask for again. */
   #spare: FlowBatch | null = null;
   #blockMemory = new BlockMemory();
@@ -55,7 +57,7 @@ export class LaneWorker {
 
   assign(log: TopicPartition, bounds: AskBounds): Promise<number> {
     return this.#inTurn(async () => {
-      await this.#bookedBefore();
+      await this.#settled();
       // Before the journal is read: what another engine has booked and not published by now, this one publishes.
       await this.#ports.publisher.claim(this.#name);
       const { booked, cursor } = await this.#whereItStands(log);
@@ -92,8 +94,8 @@ export class LaneWorker {
   /** Forgets what is not booked of a log. What is booked stays, for the next log of the lane or the next assignment. */
   release(log: TopicPartition): Promise<void> {
     return this.#inTurn(async () => {
-      // Whoever has the log next reads what is booked: it has to be there by then. Its failure is told to `onFailure`.
-      await this.#booking?.done.catch(() => {});
+      // Whoever has the log next reads what is booked: it has to be there by then.
+      await this.#settled();
       if (this.#open !== null && nameOf(this.#open.log) === nameOf(log)) this.#forget();
       this.#held.delete(nameOf(log));
     });
@@ -118,7 +120,7 @@ export class LaneWorker {
 
   async #begin(log: TopicPartition, first: LogRecord, decode: Decoder): Promise<OpenBatch> {
     if (this.#memory.isOld(this.#today())) {
-      await this.#bookedBefore();
+      await this.#publishedBefore();
       this.#memory.forget();
     }
     const state = await this.#recovered();
@@ -139,43 +141,62 @@ export class LaneWorker {
     throw new StoreError('batch_fenced', `${nameOf(log)} has to be assigned again`, { canRetry: true });
   }
 
-  /** Books the open batch, and waits for that. */
+  /** Books the open batch, and waits until it is published too. */
   async #bookOpen(): Promise<void> {
     await this.#bookBehind();
-    await this.#bookedBefore();
+    await this.#publishedBefore();
   }
 
   /** Books the open batch while the next one fills. Batches extend each other: it waits for the one before first. */
   async #bookBehind(): Promise<void> {
     this.#disarmLinger();
-    await this.#bookedBefore();
+    await endOf(this.#booking);
     const open = this.#open;
     if (open === null) return;
     this.#open = null;
     open.held.cursor = open.batch.offset[open.batch.count - 1];
-    const booking: Booking = { done: this.#book(open), isAwaited: false };
-    this.#booking = booking;
-    booking.done
+    this.#booking = this.#begun(open.log, this.#book(open, this.#publishing));
+  }
+
+  async #publishedBefore(): Promise<void> {
+    await endOf(this.#booking);
+    await endOf(this.#publishing);
+  }
+
+  /** What was begun is over; a failure of it is told to `onFailure`. */
+  async #settled(): Promise<void> {
+    await Promise.allSettled([this.#booking?.done, this.#publishing?.done]);
+  }
+
+  /** A failure that nobody waits for is told to `onFailure`. */
+  #begun(log: TopicPartition, done: Promise<void>): Step {
+    const step: Step = { done, isAwaited: false };
+    done
       .catch((error) => {
-        if (booking.isAwaited) return;
+        if (step.isAwaited) return;
         this.#forget();
-        this.#ports.onFailure(open.log, error);
+        this.#ports.onFailure(log, error);
       })
       .finally(() => {
-        if (this.#booking === booking) this.#booking = null;
+        if (this.#booking === step) this.#booking = null;
+        if (this.#publishing === step) this.#publishing = null;
       });
+    return step;
   }
 
-  async #bookedBefore(): Promise<void> {
-    if (this.#booking === null) return;
-    this.#booking.isAwaited = true;
-    await this.#booking.done;
-  }
-
-  async #book(open: OpenBatch): Promise<void> {
-    await bookBatch(this.#name, open, this.#blockMemory, this.#ports, this.#settings);
+  /** Of all that is booked one batch at the most is not published: after a crash the last two are published again. */
+  async #book(open: OpenBatch, publishing: Step | null): Promise<void> {
+    if (publishing !== null) publishing.isAwaited = true;
+    const booked = await bookBatch(this.#name, open, this.#blockMemory, this.#ports, this.#settings);
     open.batch.clear();
     this.#spare = open.batch;
+    await publishing?.done;
+    this.#publishing = this.#begun(open.log, this.#publish(booked));
+  }
+
+  async #publish({ updates, ...booked }: UnpublishedBatch): Promise<void> {
+    await this.#ports.publisher.publish(this.#name, updates);
+    this.#ports.onBooked(booked);
   }
 
   /** A gap is a batch without records: it stands in the chain, under the same guards as any other. */
@@ -189,7 +210,9 @@ export class LaneWorker {
     const { publisher, journal, rules } = this.#ports;
     return this.#memory.recovered(this.#today(), async (lane) => {
       const { catalogue } = await rules();
-      await publisher.publish(this.#name, await lastQuotaUpdates(journal, this.#name, lane, catalogue));
+      for (const updates of await lastQuotaUpdates(journal, this.#name, lane, catalogue)) {
+        await publisher.publish(this.#name, updates);
+      }
     });
   }
 
@@ -235,6 +258,12 @@ export class LaneWorker {
     this.#turn = turn.catch(() => undefined);
     return turn;
   }
+}
+
+async function endOf(step: Step | null): Promise<void> {
+  if (step === null) return;
+  step.isAwaited = true;
+  await step.done;
 }
 
 /**

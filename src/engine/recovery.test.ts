@@ -67,5 +67,34 @@ test('a late record of the last batch announces nothing, though the current coun
   const catalogue = chatCatalogue();
   const options = { pseudonymKey: new Uint8Array(32), duplicateWindowRecords: WINDOW, horizonDay: 20_010 };
   const recovered = await recoverLane(journal, 'flow-0', options);
-  expect([...(await lastQuotaUpdates(journal, 'flow-0', recovered, catalogue))]).toEqual([]);
+  const updates = await lastQuotaUpdates(journal, 'flow-0', recovered, catalogue);
+  expect(updates.flatMap((batch) => [...batch])).toEqual([]);
+});
+
+test('the last two batches are told of once more, a counter that both have moved as the later one left it', async () => {
+  const move = (subscriber: number, usedOctets: number, offset: number) => ({
+    subscriber: String(subscriber).padStart(32, '0'),
+    planId: 'chat-daily',
+    planVersion: 1,
+    periodStart: 20_000,
+    usedOctets,
+    topic: 'flow',
+    partition: 0,
+    offset,
+  });
+  const batches = new Map([
+    [4, [move(9, 900, 3)]],
+    [5, [move(1, 100, 4), move(2, 200, 5)]],
+    [6, [move(2, 250, 6), move(3, 300, 7)]],
+  ]);
+  const journal = { ...growingJournal(), moves: async (_lane: string, batch: number) => batches.get(batch) ?? [] };
+  const options = { pseudonymKey: new Uint8Array(32), duplicateWindowRecords: WINDOW, horizonDay: 20_010 };
+  const recovered = await recoverLane(journal, 'flow-0', options);
+  const updates = await lastQuotaUpdates(journal, 'flow-0', recovered, chatCatalogue());
+  const told = updates.flatMap((batch) => [...batch]);
+  expect(told.map(({ subscriber, usedOctets }) => [Number(subscriber), usedOctets])).toEqual([
+    [1, 100],
+    [2, 250],
+    [3, 300],
+  ]);
 });

@@ -1,8 +1,8 @@
 import type { Catalogue } from '../billing/catalogue.ts';
 import { Lane } from '../billing/lane.ts';
 import { QuotaAnnouncer } from '../billing/quota-announcer.ts';
-import { QuotaUpdates } from '../billing/quota-updates.ts';
-import type { Journal, LaneHead } from '../journal/journal.ts';
+import type { QuotaUpdates } from '../billing/quota-updates.ts';
+import type { BookedMove, Journal, LaneHead } from '../journal/journal.ts';
 
 /** Later than any period's first day. */
 const NO_DAY = 65536;
@@ -43,21 +43,49 @@ export async function reachBackTo(
   recovered.horizonDay = day;
 }
 
+/** A batch is booked while the one before is being published: so many a crash can leave unpublished. */
+export const UNPUBLISHED_BATCHES = 2;
+
 /**
- * The updates of the lane's last batch once more: a crash between booking and publishing may have lost them. All earlier
- * ones were published before that batch was booked.
+ * The updates of the lane's last batches once more, in the order of the batches: a crash between booking and publishing may
+ * have lost them. All earlier ones were published before the last batch was booked.
  */
 export async function lastQuotaUpdates(
   journal: Pick<Journal, 'moves' | 'counters'>,
   name: string,
   recovered: RecoveredLane,
   catalogue: Catalogue,
+): Promise<QuotaUpdates[]> {
+  const { sequence } = recovered.head;
+  const told: BookedMove[][] = [];
+  const known = new Set<string>();
+  for (let batch = sequence; batch > Math.max(0, sequence - UNPUBLISHED_BATCHES); batch--) {
+    const moves = await journal.moves(name, batch);
+    // Where a later batch has moved a counter again, that is what is left.
+    told.unshift(moves.filter((move) => !known.has(counterOf(move))));
+    for (const move of moves) known.add(counterOf(move));
+  }
+  const updates: QuotaUpdates[] = [];
+  for (const moves of told) {
+    if (moves.length > 0) updates.push(await quotaUpdatesOf(moves, journal, name, recovered, catalogue));
+  }
+  return updates;
+}
+
+function counterOf({ subscriber, planId, periodStart }: BookedMove): string {
+  return `${subscriber} ${periodStart} ${planId}`;
+}
+
+/** Updates of moves of one log. */
+async function quotaUpdatesOf(
+  moves: readonly BookedMove[],
+  journal: Pick<Journal, 'counters'>,
+  name: string,
+  recovered: RecoveredLane,
+  catalogue: Catalogue,
 ): Promise<QuotaUpdates> {
-  const { lane, head } = recovered;
+  const { lane } = recovered;
   const { plans } = catalogue;
-  if (head.sequence === 0) return new QuotaUpdates(0);
-  const moves = await journal.moves(name, head.sequence);
-  if (moves.length === 0) return new QuotaUpdates(0);
   // Whether a period is a subscriber's newest one only the counters since then can tell.
   const earliest = moves.reduce((day, { periodStart }) => Math.min(day, periodStart), NO_DAY);
   await reachBackTo(earliest, journal, name, recovered);
