@@ -49,6 +49,7 @@ CREATE TABLE IF NOT EXISTS journal
     octets_rejected UInt64 COMMENT 'octets of the rejected records that could be read',
     key_mismatches UInt64 COMMENT 'records whose Kafka key is not their MSISDN',
     suspension_number UInt64 COMMENT 'the last suspension fact that the batch was rated with',
+    closing_number UInt64 COMMENT 'the last closing of a month that the batch was rated with',
     catalogue_hash LowCardinality(String) COMMENT 'the catalogue that the batch was rated with',
     engine_version LowCardinality(String),
     digest String COMMENT 'SHA-256 over the batch''s rows',

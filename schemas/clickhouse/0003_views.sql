@@ -19,7 +19,7 @@ SELECT
     topic, partition, first_offset, offset AS last_offset, prev, booking_date, lane, lane_sequence, lane_position,
     records_read, records_charged, records_not_sponsored, records_duplicate, records_rejected,
     octets_charged, octets_not_sponsored, octets_duplicate, octets_rejected,
-    key_mismatches, catalogue_hash, suspension_number, engine_version, digest
+    key_mismatches, catalogue_hash, suspension_number, closing_number, engine_version, digest
 FROM journal
 WHERE kind = 'batch';
 

@@ -53,7 +53,7 @@ async function book(topic: string, records: readonly LogRecord[]): Promise<void>
   await runEngine({ store: opened.store, source, catalogue, publisher, maxRecords: 20 });
 }
 
-/** A lane that goes from one file to the other and back again. */
+/** A lane that goes from one file to the other and back again, and a month that is closed meanwhile. */
 beforeEach(async () => {
   opened = await DOORS.embedded();
   evidence = new ClickHouseEvidence(opened.store);
@@ -63,6 +63,7 @@ beforeEach(async () => {
   await book(a, files[a].slice(0, 45));
   await book(b, files[b].slice(0, 30));
   await book(a, files[a]);
+  await opened.store.command("INSERT INTO closings (number, sponsor_id, month) VALUES (1, 'acme', '2026-11-01')");
   await book(b, files[b]);
 });
 afterEach(() => opened?.close());
@@ -92,6 +93,21 @@ test('what the engine booked is what its source gives, computed anew, from the s
     expect(await faultsOf(auditSource(evidence, await walk(from), SETTINGS))).toEqual([]);
     expect(await replayed(from)).toEqual(Array(batches - from + 1).fill(true));
   }
+});
+
+test('a batch is checked with the months that were closed when it was rated', async () => {
+  const named = await opened.store.query(
+    'SELECT closing_number AS closing, count() AS batches FROM batches GROUP BY closing ORDER BY closing',
+  );
+  expect(named).toEqual([
+    { closing: 0, batches: 8 },
+    { closing: 1, batches: 2 },
+  ]);
+  await opened.store.command('TRUNCATE TABLE closings');
+  const faults = await faultsOf(auditSource(evidence, await walk(), SETTINGS));
+  expect(new Set(faults.map(({ invariant }) => invariant))).toEqual(new Set(['charges']));
+  expect(faults.map(({ message }) => message).join()).toMatch(/[1-9]\d* records period_closed any, computed anew 0/);
+  expect(await replayed()).toContain(false);
 });
 
 test('a replay with other settings is not the same', async () => {

@@ -98,6 +98,11 @@ test.each<[string, string, string[]]>([
     ['digest'],
   ],
   [
+    'another closing',
+    "UPDATE closing_number = closing_number + 1 WHERE kind = 'batch' AND topic = 'a' AND lane_sequence = 2",
+    ['digest'],
+  ],
+  [
     'an identity forgotten',
     "UPDATE seen = arrayPopBack(seen) WHERE kind = 'batch' AND topic = 'a' AND lane_sequence = 2",
     ['digest'],

@@ -72,6 +72,13 @@ export class ClickHouseEvidence implements JournalEvidence {
     return new Set(rows.map(({ sponsor }) => sponsor));
   }
 
+  async closedAsOf(number: number): Promise<ReadonlyMap<string, number>> {
+    const rows = await this.#store.query<{ sponsor: string; day: number }>(
+      `SELECT sponsor_id AS sponsor, toUInt16(max(month)) AS day FROM closings WHERE number <= ${number} GROUP BY sponsor_id`,
+    );
+    return new Map(rows.map(({ sponsor, day }) => [sponsor, Number(day)]));
+  }
+
   stateBefore({ lane, numbers }: BatchRow, windowRecords: number): LaneState {
     const position = numbers.lane_position;
     return {

@@ -42,6 +42,8 @@ export interface JournalEvidence {
   catalogue(hash: string): Promise<string>;
   /** Sponsors suspended once the fact of this number, and all before it, counted. */
   suspendedAsOf(number: number): Promise<ReadonlySet<string>>;
+  /** By sponsor the last month, as its first day, that the closing of this number and all before it have closed. */
+  closedAsOf(number: number): Promise<ReadonlyMap<string, number>>;
   /** All counters, and the identities among the last `windowRecords` records, before a batch. */
   stateBefore(batch: BatchRow, windowRecords: number): LaneState;
   /** For each subscriber and plan the counters of its newest period. A subscriber in two lanes has one for each. */

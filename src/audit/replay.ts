@@ -5,7 +5,7 @@ import { FlowBatch } from '../billing/flow-batch.ts';
 import { Lane } from '../billing/lane.ts';
 import { classifyBatch, rateBatch } from '../billing/pipeline.ts';
 import { rejectedPayload } from '../billing/rejected-payload.ts';
-import { Rules } from '../billing/rules.ts';
+import { type Facts, Rules } from '../billing/rules.ts';
 import { journalBlock } from '../journal/journal-block.ts';
 import type { BatchRow, JournalEvidence } from './evidence.ts';
 import { rulesByBatch } from './rules-by-batch.ts';
@@ -26,8 +26,8 @@ export interface ReplayedBatch {
 }
 
 /**
- * Rates batches once more from the source, with the catalogue and the suspensions that each of them names, through the
- * engine's own pipeline. A lane begins with what the journal says it knew before its first batch here.
+ * Rates batches once more from the source, with the catalogue, the suspensions and the closings that each of them names,
+ * through the engine's own pipeline. A lane begins with what the journal says it knew before its first batch here.
  */
 export async function* replayBatches(
   evidence: JournalEvidence,
@@ -48,13 +48,8 @@ export async function* replayBatches(
   }
 }
 
-function compiledRules(
-  canonicalJson: string,
-  suspendedSponsorIds: ReadonlySet<string>,
-  suspensionNumber: number,
-): Rules {
-  const suspensions = { sponsorIds: suspendedSponsorIds, number: suspensionNumber };
-  return new Rules(catalogueFromCanonicalJson(canonicalJson), suspensions);
+function compiledRules(canonicalJson: string, facts: Facts): Rules {
+  return new Rules(catalogueFromCanonicalJson(canonicalJson), facts);
 }
 
 async function laneBefore(evidence: JournalEvidence, batch: BatchRow, options: ReplayOptions): Promise<Lane> {

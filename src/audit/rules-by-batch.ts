@@ -1,19 +1,21 @@
+import type { Facts } from '../billing/rules.ts';
 import type { BatchRow, JournalEvidence } from './evidence.ts';
 
-type MakeRules<T> = (canonicalJson: string, suspendedSponsorIds: ReadonlySet<string>, suspensionNumber: number) => T;
+type MakeRules<T> = (canonicalJson: string, facts: Facts) => T;
 
-/** The rules that a batch was rated with: its catalogue, and who was suspended. Batches in a row mostly name the same. */
+/** The rules that a batch was rated with: its catalogue, and the facts that it names. Batches in a row mostly name the same. */
 export function rulesByBatch<T>(
-  evidence: Pick<JournalEvidence, 'catalogue' | 'suspendedAsOf'>,
+  evidence: Pick<JournalEvidence, 'catalogue' | 'suspendedAsOf' | 'closedAsOf'>,
   make: MakeRules<T>,
 ): (batch: BatchRow) => Promise<T> {
   const known = new Map<string, T>();
-  return async ({ catalogueHash, numbers: { suspension_number } }) => {
-    const key = `${catalogueHash} ${suspension_number}`;
+  return async ({ catalogueHash, numbers: { suspension_number, closing_number } }) => {
+    const key = `${catalogueHash} ${suspension_number} ${closing_number}`;
     let rules = known.get(key);
     if (rules === undefined) {
-      const suspended = await evidence.suspendedAsOf(suspension_number);
-      rules = make(await evidence.catalogue(catalogueHash), suspended, suspension_number);
+      const suspensions = { sponsorIds: await evidence.suspendedAsOf(suspension_number), number: suspension_number };
+      const closings = { lastMonths: await evidence.closedAsOf(closing_number), number: closing_number };
+      rules = make(await evidence.catalogue(catalogueHash), { suspensions, closings });
       known.set(key, rules);
     }
     return rules;

@@ -9,8 +9,8 @@ import { EVIDENCES } from '../billing/flow-batch.ts';
 import { CONTENT_TYPES, type FlowRecord } from '../billing/flow-record.ts';
 import type { Lane } from '../billing/lane.ts';
 import { failedAtTheDoor, type Outcome, REASONS, type Reason } from '../billing/outcome.ts';
-import { Rules } from '../billing/rules.ts';
-import { asValue, rateValues, testLane, testRecord, testRules } from '../billing/traffic.fixture.ts';
+import { NO_FACTS, Rules } from '../billing/rules.ts';
+import { asValue, closedFor, rateValues, testLane, testRecord, testRules } from '../billing/traffic.fixture.ts';
 import { SecondComputation, type SecondOutcome, secondRules } from './second-computation.ts';
 
 const PSEUDONYM_KEY = Buffer.alloc(32, 3);
@@ -21,7 +21,7 @@ function computation(duplicateWindowRecords = 1000): SecondComputation {
 }
 
 describe('by hand', () => {
-  const rules = secondRules(testRules().catalogue.canonicalJson, new Set());
+  const rules = secondRules(testRules().catalogue.canonicalJson, NO_FACTS);
 
   /** Takes records of successive sequence numbers through one computation. */
   function computeAll(records: readonly Partial<FlowRecord>[], window?: number, ruled = rules): SecondOutcome[] {
@@ -66,9 +66,22 @@ describe('by hand', () => {
   });
 
   test('a suspended sponsor pays nothing, the others do', () => {
-    const suspended = secondRules(testRules().catalogue.canonicalJson, new Set(['bolt']));
+    const suspended = secondRules(testRules().catalogue.canonicalJson, {
+      ...NO_FACTS,
+      suspensions: { sponsorIds: new Set(['bolt']), number: 1 },
+    });
     const outcomes = computeAll([{ remoteIp: '203.0.113.1' }, {}], 10, suspended);
     expect(outcomes.map(({ reason }) => reason)).toEqual(['sponsor_suspended', 'sponsored']);
+  });
+
+  test('a late record is refused and claims nothing, or is an adjustment, as the version in force says', () => {
+    const closed = secondRules(testRules().catalogue.canonicalJson, { ...NO_FACTS, ...closedFor('acme', '2026-11') });
+    const early = { localSequenceNumber: 7, startTime: Date.UTC(2026, 10, 19) };
+    const later = { ...early, startTime: Date.UTC(2026, 10, 20) };
+    const outcomes = computeAll([early, early, later, early, later], 10, closed);
+    const reasons = outcomes.map(({ reason }) => reason);
+    expect(reasons).toEqual(['period_closed', 'period_closed', 'sponsored', 'conflicting_duplicate', 'duplicate']);
+    expect(outcomes[0]).toMatchObject({ outcome: 'rejected', applicationId: 'any', charge: null });
   });
 
   test('a version with a smaller quota takes nothing back, one with a larger quota goes on', () => {
@@ -198,6 +211,7 @@ const version = fc.record({
     fc.integer({ min: 1, max: 60_000 }),
   ),
   tiers,
+  latePolicy: fc.constantFrom('adjust', 'refuse'),
 });
 /** When plans take turns: every other instant. */
 const TURNS = INSTANTS.filter((_, i) => i % 2 === 0);
@@ -288,7 +302,11 @@ const traffic = fc
     for (const [record, back] of drawn) records.push((back > 0 && records.at(-back)) || record);
     return records.map(asValue);
   });
-/** Batches of one lane, each with its own suspensions and one of two catalogues. */
+/** First day of a month that an odd instant lies in, so that records come on either side of its end. */
+const closedMonth = fc
+  .constantFrom(...INSTANTS)
+  .map((instant) => Date.UTC(new Date(instant).getUTCFullYear(), new Date(instant).getUTCMonth()) / (24 * HOUR_MS));
+/** Batches of one lane, each with its own suspensions and closings and one of two catalogues. */
 const lanes = fc.record({
   windowRecords: fc.integer({ min: 1, max: 30 }),
   catalogues: fc.tuple(catalogues, catalogues),
@@ -297,6 +315,7 @@ const lanes = fc.record({
       values: traffic,
       catalogue: fc.constantFrom(0, 0, 1),
       suspended: fc.constantFrom([], [], [], [], ['s0'], ['s1'], ['s0', 's1']),
+      closed: fc.oneof(fc.constant({}), fc.dictionary(fc.constantFrom('s0', 's1'), closedMonth)),
     }),
     { minLength: 1, maxLength: 4 },
   ),
@@ -337,11 +356,14 @@ test('the engine and the second computation agree on every record', () => {
     fc.property(lanes, ({ windowRecords, catalogues, batches }) => {
       const lane = testLane(windowRecords);
       const computed = computation(windowRecords);
-      for (const { values, catalogue, suspended } of batches) {
-        const sponsorIds = new Set(suspended);
+      for (const { values, catalogue, suspended, closed } of batches) {
+        const facts = {
+          suspensions: { sponsorIds: new Set<string>(suspended), number: 1 },
+          closings: { lastMonths: new Map(Object.entries(closed)), number: 1 },
+        };
         const { position } = lane;
-        const engine = engineOutcomes(values, lane, new Rules(catalogues[catalogue], { sponsorIds, number: 1 }));
-        const rules = secondRules(catalogues[catalogue].canonicalJson, sponsorIds);
+        const engine = engineOutcomes(values, lane, new Rules(catalogues[catalogue], facts));
+        const rules = secondRules(catalogues[catalogue].canonicalJson, facts);
         const second = values.map((value, i) => computed.compute(position + i, readValue(value), rules));
         expect(second).toEqual(engine);
         for (const { reason } of second) met.set(reason, (met.get(reason) ?? 0) + 1);
@@ -356,7 +378,7 @@ test('the engine and the second computation agree on every record', () => {
 test('restored counters and identities go on as if nothing had happened', () => {
   fc.assert(
     fc.property(traffic, traffic, fc.integer({ min: 1, max: 30 }), catalogues, (before, after, window, catalogue) => {
-      const rules = secondRules(catalogue.canonicalJson, new Set());
+      const rules = secondRules(catalogue.canonicalJson, NO_FACTS);
       const [whole, restored] = [computation(window), computation(window)];
       before.map(readValue).forEach((record, ordinal) => {
         const { reason, charge } = whole.compute(ordinal, record, rules);

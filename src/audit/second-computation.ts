@@ -4,6 +4,7 @@ import { type Fault, type Outcome, outcomeOf, REASON_CODE, type Reason } from '.
 import { pseudonymOf } from '../billing/pseudonym.ts';
 import {
   firstDayOfPeriod,
+  isClosed,
   planInForce,
   priceOf,
   recognise,
@@ -80,12 +81,18 @@ export class SecondComputation {
   /** Records of one lane, in order. `ordinal` is the record's place in the lane, from 0. A Fault failed at the door. */
   compute(ordinal: number, record: FlowRecord | Fault, rules: SecondRules): SecondOutcome {
     if ('reason' in record) return ended(record.reason);
-    const { nodeId, localSequenceNumber, startTime } = record;
+    const { nodeId, localSequenceNumber } = record;
     const fingerprint = fingerprintOf(record);
     const before = this.#seen.fingerprint(ordinal, nodeId, localSequenceNumber);
     if (before !== undefined) return ended(before === fingerprint ? 'duplicate' : 'conflicting_duplicate');
-    this.#seen.claim(ordinal, nodeId, localSequenceNumber, fingerprint);
+    const outcome = this.#rate(record, rules);
+    // What was refused claims nothing: mended, it may come again.
+    if (outcome.reason !== 'period_closed') this.#seen.claim(ordinal, nodeId, localSequenceNumber, fingerprint);
+    return outcome;
+  }
 
+  #rate(record: FlowRecord, rules: SecondRules): SecondOutcome {
+    const { startTime } = record;
     const recognised = recognise(rules, record);
     if (recognised.reason !== null) return ended(recognised.reason, recognised.application);
     const { application, evidence } = recognised;
@@ -95,8 +102,10 @@ export class SecondComputation {
     const share = plan.document.content[record.contentType ?? 'unknown'];
     if (share === undefined) return ended('content_not_covered', application);
 
-    const subscriber = this.#subscriberOf(record.servedMsisdn);
     const periodStart = firstDayOfPeriod(rules, plan, startTime);
+    if (isClosed(rules, plan, application.sponsor, periodStart)) return ended('period_closed', application);
+
+    const subscriber = this.#subscriberOf(record.servedMsisdn);
     const octets = BigInt(record.uplinkOctets) + BigInt(record.downlinkOctets);
     const { id: planId, version: planVersion } = plan.document;
     const key = counterKey(subscriber, planId, periodStart);

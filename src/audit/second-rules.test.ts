@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { FlowRecord } from '../billing/flow-record.ts';
 import type { Reason } from '../billing/outcome.ts';
-import { testRecord, testRules } from '../billing/traffic.fixture.ts';
-import { firstDayOfPeriod, planInForce, priceOf, recognise, secondRules } from './second-rules.ts';
+import { NO_FACTS } from '../billing/rules.ts';
+import { closedFor, testRecord, testRules } from '../billing/traffic.fixture.ts';
+import { firstDayOfPeriod, isClosed, planInForce, priceOf, recognise, secondRules } from './second-rules.ts';
 
-const rules = secondRules(testRules().catalogue.canonicalJson, new Set());
+const rules = secondRules(testRules().catalogue.canonicalJson, NO_FACTS);
 
 describe('which application', () => {
   test.each<[string, Reason | 'tag' | 'ip' | 'tag+ip', string, Partial<FlowRecord>]>([
@@ -52,7 +53,7 @@ function rulesWith(plan: { period?: string; timeZone?: string; tiers?: object[] 
     applications: [{ id: 'a', sponsor: 's' }],
     plans: [{ id: 'p', application: 'a', version: 1, ...dates, content: {}, quotaOctets: null, ...terms }],
   };
-  const made = secondRules(JSON.stringify(document), new Set());
+  const made = secondRules(JSON.stringify(document), NO_FACTS);
   const only = planInForce(made, 'a', 0);
   if (only === undefined) throw new Error('no plan');
   return { made, plan: only };
@@ -83,6 +84,21 @@ describe('first day of a period', () => {
     const { made, plan } = rulesWith({ period, timeZone });
     expect(firstDayOfPeriod(made, plan, Date.parse(instant)) * 86_400_000).toBe(Date.parse(day));
   });
+});
+
+test.each([
+  ['2026-09-30', 'any', '2026-09', true],
+  ['2026-10-01', 'any', '2026-09', false],
+  ['2025-12-31', 'any', '2026-09', true],
+  ['2026-12-31', 'tagged', '2026-12', true],
+  ['2027-01-01', 'tagged', '2026-12', false],
+  ['2026-09-01', 'by-ip', '2026-09', false], // its plan makes adjustments
+])('a period of %s of %s is closed with %s: %s', (day, applicationId, month, expected) => {
+  const facts = { ...NO_FACTS, ...closedFor('acme', month) };
+  const closed = secondRules(testRules().catalogue.canonicalJson, facts);
+  const plan = planInForce(closed, applicationId, Date.UTC(2026, 10, 1));
+  expect(isClosed(closed, plan!, 'acme', Date.parse(day) / 86_400_000)).toBe(expected);
+  expect(isClosed(closed, plan!, 'bolt', Date.parse(day) / 86_400_000)).toBe(false);
 });
 
 describe('price', () => {

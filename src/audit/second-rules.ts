@@ -2,6 +2,7 @@ import type * as z from 'zod';
 import type { catalogueSchema } from '../billing/catalogue-document.ts';
 import type { FlowRecord } from '../billing/flow-record.ts';
 import type { Reason } from '../billing/outcome.ts';
+import type { Facts } from '../billing/rules.ts';
 
 const DAY_MS = 86_400_000;
 const MICROS_DECIMALS = 6;
@@ -27,7 +28,7 @@ export interface SecondPlan {
   tiers: readonly { upToOctets: bigint | null; pricePerMiBMicros: bigint }[];
 }
 
-/** What one batch is computed anew with: a catalogue, and who was suspended. Opaque to callers. */
+/** What one batch is computed anew with: a catalogue, who was suspended, and what was closed. Opaque to callers. */
 export interface SecondRules {
   byTag: ReadonlyMap<string, SecondApplication>;
   /** Longest prefixes first; for each length the applications by the leading bits of their networks. */
@@ -35,12 +36,14 @@ export interface SecondRules {
   /** By application id; no two are in force together. */
   plans: ReadonlyMap<string, readonly SecondPlan[]>;
   suspendedSponsorIds: ReadonlySet<string>;
+  /** By sponsor id a day of the last month that is closed. */
+  lastClosedMonths: ReadonlyMap<string, number>;
   /** Writes the local calendar date of an instant, by time zone. */
   calendars: ReadonlyMap<string, Intl.DateTimeFormat>;
 }
 
-/** From a catalogue's canonical JSON and the sponsors suspended as of the batch. Costs a millisecond: make it once a catalogue. */
-export function secondRules(canonicalJson: string, suspendedSponsorIds: ReadonlySet<string>): SecondRules {
+/** From a catalogue's canonical JSON and the facts as of the batch. Costs a millisecond: make it once for all that name the same. */
+export function secondRules(canonicalJson: string, { suspensions, closings }: Facts): SecondRules {
   const { applications, plans }: Document = JSON.parse(canonicalJson);
   return {
     byTag: new Map(applications.flatMap((application) => (application.tags ?? []).map((tag) => [tag, application]))),
@@ -48,7 +51,8 @@ export function secondRules(canonicalJson: string, suspendedSponsorIds: Readonly
     plans: new Map(
       applications.map(({ id }) => [id, plans.filter(({ application }) => application === id).map(planOf)]),
     ),
-    suspendedSponsorIds,
+    suspendedSponsorIds: suspensions.sponsorIds,
+    lastClosedMonths: closings.lastMonths,
     calendars: new Map(plans.map(({ timeZone }) => [timeZone, calendarOf(timeZone)])),
   };
 }
@@ -163,6 +167,22 @@ export function firstDayOfPeriod(rules: SecondRules, { document }: SecondPlan, t
   const daysIntoPeriod = { day: 0, week: (today + 3 + 7) % 7, month: day - 1 }[period];
   // What began before 1970 is booked on its first day.
   return Math.max(0, today - daysIntoPeriod);
+}
+
+/** Is a period closed to a plan's records: the month that it begins in is, and the plan makes no adjustments? */
+export function isClosed(
+  { lastClosedMonths }: SecondRules,
+  { document }: SecondPlan,
+  sponsorId: string,
+  periodStart: number,
+): boolean {
+  const closed = lastClosedMonths.get(sponsorId);
+  return document.latePolicy === 'refuse' && closed !== undefined && monthOf(periodStart) <= monthOf(closed);
+}
+
+/** Such as 2026-11; a later month is a greater text. */
+function monthOf(day: number): string {
+  return new Date(day * DAY_MS).toISOString().slice(0, 7);
 }
 
 /** F(u) of the tiered price in micro-units: each octet at the price of its tier, rounded half up once. */

@@ -12,6 +12,8 @@ const record = fc.record({
   fingerprint: fc.integer({ min: 0, max: 1 }),
   /** A record that was rejected at the door takes an ordinal and no identity. */
   isRead: fc.boolean(),
+  /** One that is refused gives its identity back. */
+  isRefused: fc.boolean(),
 });
 
 test('the window knows exactly the identities of the last records, as a plain list does', () => {
@@ -19,14 +21,16 @@ test('the window knows exactly the identities of the last records, as a plain li
     fc.property(fc.integer({ min: 1, max: 20 }), fc.array(record, { maxLength: 300 }), (size, records) => {
       const window = new DuplicateWindow(size);
       let list: { ordinal: number; node: number; sequence: number; fingerprint: number }[] = [];
-      records.forEach(({ node, sequence, fingerprint, isRead }, ordinal) => {
+      records.forEach(({ node, sequence, fingerprint, isRead, isRefused }, ordinal) => {
         window.advance(ordinal);
         list = list.filter((entry) => entry.ordinal > ordinal - size);
         if (!isRead) return;
         const known = list.find((entry) => entry.node === node && entry.sequence === sequence);
         const expected = known === undefined ? 'new' : known.fingerprint === fingerprint ? 'duplicate' : 'conflict';
         expect(window.see(ordinal, node, sequence, fingerprint)).toBe(expected);
-        if (known === undefined) list.push({ ordinal, node, sequence, fingerprint });
+        if (known !== undefined) return;
+        if (isRefused) window.forget(ordinal);
+        else list.push({ ordinal, node, sequence, fingerprint });
       });
     }),
     { numRuns: 2000 },

@@ -40,6 +40,11 @@ export class DuplicateWindow {
     this.#nodes[place] = NOTHING;
   }
 
+  /** Takes back what `see` has noted of the record with this ordinal: its identity may be claimed again. */
+  forget(ordinal: number): void {
+    this.advance(ordinal);
+  }
+
   /** Has this identity been seen? If not it is from now on. */
   see(ordinal: number, node: number, sequence: number, fingerprint: number): Seen {
     const slot = this.#slotOf(node, sequence);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { parseCatalogue } from './catalogue-compile.ts';
 import { decodeJson } from './decode-json.ts';
 import { explainRecord } from './explain.ts';
-import { Rules } from './rules.ts';
+import { NO_FACTS, Rules } from './rules.ts';
 
 const { catalogue } = parseCatalogue(
   `
@@ -21,6 +21,7 @@ plans:
     content: { video: 5000 }
     quotaOctets: 1000
     tiers: [{ upToOctets: null, pricePerMiB: "1048.576" }]
+    latePolicy: refuse
 `,
   'catalogue.yaml',
 );
@@ -42,10 +43,16 @@ const record = {
   downlinkOctets: 901,
 };
 
-async function explain(overrides: object, before = { usedOctets: 0, carry: 0 }) {
+async function explain(overrides: object, before = { usedOctets: 0, carry: 0 }, facts = NO_FACTS) {
   if (catalogue === undefined) throw new Error('the catalogue is bad');
   const value = Buffer.from(JSON.stringify({ ...record, ...overrides }));
-  const steps = await explainRecord(value, decodeJson, new Rules(catalogue), Buffer.alloc(32), async () => before);
+  const steps = await explainRecord(
+    value,
+    decodeJson,
+    new Rules(catalogue, facts),
+    Buffer.alloc(32),
+    async () => before,
+  );
   return Object.fromEntries(steps.map(({ step, text }) => [step, text]));
 }
 
@@ -68,6 +75,17 @@ test.each<[string, object, RegExp]>([
   ['a record that is none', { uplinkOctets: -1 }, /^rejected: negative_octets/],
 ])('%s ends where the engine would end it', async (_, overrides, outcome) => {
   expect((await explain(overrides)).outcome).toMatch(outcome);
+});
+
+test('a record of a month that is closed: which days are', async () => {
+  const closings = { lastMonths: new Map([['chatter', Date.UTC(2026, 10) / 86_400_000]]), number: 1 };
+  const steps = await explain({}, { usedOctets: 0, carry: 0 }, { ...NO_FACTS, closings });
+  expect(steps).toMatchObject({
+    plan: 'chat-daily version 3: a day in Asia/Tokyo',
+    closing: 'the period began on 2026-11-24, and what began before 2026-12-01 is closed',
+    outcome: expect.stringMatching(/^rejected: period_closed \(/),
+  });
+  expect(steps).not.toHaveProperty('quota');
 });
 
 test('no step shows the MSISDN', async () => {

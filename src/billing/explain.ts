@@ -12,7 +12,7 @@ import type { Rules } from './rules.ts';
 
 /** One step of a record's way, in words. */
 export interface Explanation {
-  step: 'decode' | 'evidence' | 'application' | 'plan' | 'content' | 'quota' | 'price' | 'outcome';
+  step: 'decode' | 'evidence' | 'application' | 'plan' | 'closing' | 'content' | 'quota' | 'price' | 'outcome';
   text: string;
 }
 
@@ -43,6 +43,7 @@ export async function explainRecord(
   classifyBatch(batch, lane, rules);
   steps.push(evidence(batch, rules.catalogue), ...application(batch, rules.catalogue));
   if (batch.plan[0] >= 0) steps.push(plan(batch, rules.catalogue));
+  for (const { detail } of batch.rejections) steps.push({ step: 'closing', text: detail });
   if (batch.reason[0] !== UNDECIDED) return [...steps, outcome(batch)];
 
   const { id } = rules.catalogue.plans[batch.plan[0]];

@@ -5,7 +5,8 @@ import { FlowBatch } from './flow-batch.ts';
 import type { FlowRecord } from './flow-record.ts';
 import { isCharged, outcomeOf, REASONS, type Reason } from './outcome.ts';
 import { classifyBatch, rateBatch } from './pipeline.ts';
-import { asValue, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
+import type { Rules } from './rules.ts';
+import { asValue, closedFor, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 
 type Fields = Partial<Record<keyof FlowRecord, unknown>>;
 
@@ -32,16 +33,19 @@ const GUILTS: { reason: Reason; fields: Fields; before?: Fields }[] = [
   { reason: 'prefix_missing', fields: { remoteIp: '8.8.8.8', zeroRatingTag: 'IP' } },
   { reason: 'no_plan', fields: { startTime: Date.UTC(2025, 0) } },
   { reason: 'content_not_covered', fields: { contentType: 'other' } },
+  { reason: 'period_closed', fields: { startTime: Date.UTC(2026, 8, 10) } },
   { reason: 'quota_reached', fields: { contentType: 'text', uplinkOctets: 20_000 } },
   { reason: 'sponsored', fields: {} },
 ];
+
+const SEPTEMBER_CLOSED = closedFor('acme', '2026-09');
 
 function reasonOf(guilts: readonly (typeof GUILTS)[number][]): string {
   const fields = Object.assign({}, ...guilts.map((guilt) => guilt.fields));
   const earlier = guilts.find(({ before }) => before !== undefined)?.before;
   const record = { ...testRecord(), ...fields };
   const values = [...(earlier === undefined ? [] : [{ ...record, ...earlier }]), record].map(asValue);
-  return rateValues(values, testLane(), testRules()).rated.at(-1)?.reason ?? '';
+  return rateValues(values, testLane(), testRules(SEPTEMBER_CLOSED)).rated.at(-1)?.reason ?? '';
 }
 
 describe('the first reason that applies is the record’s', () => {
@@ -71,7 +75,7 @@ describe('the first reason that applies is the record’s', () => {
   });
 
   test('a suspended sponsor before plan and content', () => {
-    const rules = testRules({ sponsorIds: new Set(['acme']), number: 4 });
+    const rules = testRules({ suspensions: { sponsorIds: new Set(['acme']), number: 4 } });
     const values = [{}, { startTime: Date.UTC(2025, 0) }, { contentType: 'other' }, { remoteIp: '203.0.113.1' }].map(
       (fields, at) => asValue({ ...testRecord(), localSequenceNumber: at, ...fields }),
     );
@@ -99,8 +103,53 @@ describe('the first reason that applies is the record’s', () => {
     expect(reasons).toEqual(['oversized_record', 'oversized_record', 'unknown_schema']);
   });
 
+  test('a closed period after all that is not sponsored', () => {
+    const late = { startTime: Date.UTC(2026, 8, 10) };
+    const before = ['no_evidence', 'unknown_tag', 'evidence_conflict', 'tag_missing', 'content_not_covered'];
+    for (const guilt of GUILTS.filter(({ reason }) => before.includes(reason))) {
+      expect(reasonOf([guilt, { reason: 'period_closed', fields: late }])).toBe(guilt.reason);
+    }
+    const suspensions = { sponsorIds: new Set(['acme']), number: 1 };
+    const { rated } = rateValues(
+      [asValue(testRecord(late))],
+      testLane(),
+      testRules({ ...SEPTEMBER_CLOSED, suspensions }),
+    );
+    expect(rated[0].reason).toBe('sponsor_suspended');
+  });
+
+  test('a duplicate of what was booked before the month was closed is a duplicate, and a conflict a conflict', () => {
+    const lane = testLane();
+    const late = testRecord({ startTime: Date.UTC(2026, 8, 10) });
+    expect(rateValues([asValue(late)], lane, testRules()).rated[0].reason).toBe('sponsored');
+    const again = [late, { ...late, remotePort: 80 }].map(asValue);
+    const { rated } = rateValues(again, lane, testRules(SEPTEMBER_CLOSED));
+    expect(rated.map(({ reason }) => reason)).toEqual(['duplicate', 'conflicting_duplicate']);
+  });
+
+  test('a closed period before a quota that is used up, and before a sum that leaves the exact integers', () => {
+    const startTime = Date.UTC(2026, 8, 10);
+    const most = { uplinkOctets: 2 ** 48 - 1, downlinkOctets: 2 ** 48 - 1, contentType: 'text', startTime } as const;
+    for (const [fields, last] of [
+      [{}, 'quota_exhausted'],
+      [{ zeroRatingTag: 'TAG', remoteIp: '8.8.8.8' }, 'charge_out_of_range'],
+    ] as const) {
+      const lane = testLane();
+      const value = (at: number) => asValue(testRecord({ ...most, ...fields, localSequenceNumber: at }));
+      const reasons = (values: Buffer[], rules: Rules) =>
+        rateValues(values, lane, rules).rated.map(({ reason }) => reason);
+      expect(
+        reasons(
+          Array.from({ length: 30 }, (_, at) => value(at)),
+          testRules(),
+        ).at(-1),
+      ).toBe(last);
+      expect(reasons([value(30)], testRules(SEPTEMBER_CLOSED))).toEqual(['period_closed']);
+    }
+  });
+
   test('what is wrong with the evidence before a suspended sponsor', () => {
-    const rules = testRules({ sponsorIds: new Set(['acme', 'bolt']), number: 1 });
+    const rules = testRules({ suspensions: { sponsorIds: new Set(['acme', 'bolt']), number: 1 } });
     const evidence = ['no_evidence', 'unknown_tag', 'evidence_conflict', 'tag_missing', 'prefix_missing'];
     for (const { reason, fields } of GUILTS.filter((guilt) => evidence.includes(guilt.reason))) {
       const value = asValue({ ...testRecord(), ...fields });

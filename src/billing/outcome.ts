@@ -1,7 +1,8 @@
 /**
  * What became of a record, and the one reason for it. The order of this list is the order in which the checks are made:
  * the first that applies is the record's reason. `charged` means rated under a plan, even if the sponsor's part is 0
- * octets; `rejected` means that it could not be rated; nothing is ever dropped without one of these words.
+ * octets; `rejected` means that it could not be rated, or must not be any more; nothing is ever dropped without one of these
+ * words.
  */
 export const REASONS = [
   // rejected: could not be rated; the payload is kept
@@ -37,7 +38,12 @@ export const REASONS = [
   { reason: 'sponsor_suspended', outcome: 'not_sponsored', meaning: 'the sponsor is suspended' },
   { reason: 'no_plan', outcome: 'not_sponsored', meaning: 'no plan of the application is in force at startTime' },
   { reason: 'content_not_covered', outcome: 'not_sponsored', meaning: 'the plan does not cover the content type' },
-  // could not be charged after all: the counter would leave the exact integers
+  // rejected after all: finance takes no more, or the counter would leave the exact integers
+  {
+    reason: 'period_closed',
+    outcome: 'rejected',
+    meaning: 'finance has closed the month that the period began in, and the plan refuses late records',
+  },
   { reason: 'charge_out_of_range', outcome: 'rejected', meaning: 'the counter or the charge would pass 2^53 - 1' },
   // charged
   {

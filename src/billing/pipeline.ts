@@ -2,12 +2,13 @@ import { type FlowBatch, UNDECIDED } from './flow-batch.ts';
 import type { Lane } from './lane.ts';
 import { REASON_CODE, type Reason } from './outcome.ts';
 import { rate } from './rate.ts';
+import { refuseLate } from './refuse-late.ts';
 import type { Rules } from './rules.ts';
 
 /**
  * The way of a record, after `admit` has decoded and validated it into the batch's columns:
  *
- *     dropDuplicate -> classify -> choose a plan | counters at hand? | -> rate
+ *     dropDuplicate -> classify -> choose a plan -> refuse what is late | counters at hand? | -> rate
  *
  * The first step that has a reason decides; a record that passes all of them is rated. Between the two halves the shell
  * makes sure that the counters of every period the batch touches are in memory.
@@ -19,7 +20,8 @@ export function classifyBatch(batch: FlowBatch, lane: Lane, rules: Rules): void 
     const reason =
       dropDuplicate(batch, row, lane) ??
       rules.evidence.classify(batch, row) ??
-      rules.planBook.choose(batch, row, rules.suspended);
+      rules.planBook.choose(batch, row, rules.suspended) ??
+      refuseLate(batch, row, lane, rules);
     if (reason !== null) batch.reason[row] = REASON_CODE[reason];
   }
 }

@@ -6,9 +6,11 @@ import type { FlowRecord } from './flow-record.ts';
 import { Lane } from './lane.ts';
 import { outcomeOf, REASONS } from './outcome.ts';
 import { classifyBatch, rateBatch } from './pipeline.ts';
-import { Rules, type Suspensions } from './rules.ts';
+import { type Facts, NO_FACTS, Rules } from './rules.ts';
 
-/** Every match policy, period, share and tier that the rules tell apart. */
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** Every match policy, period, share, tier and late policy that the rules tell apart. */
 export const TEST_CATALOGUE = `
 sponsors:
   - { id: acme, name: Acme, currency: USD, creditLimit: "1000" }
@@ -30,6 +32,7 @@ plans:
     quotaOctets: 20000
     notifyAt: [5000, 10000]
     tiers: [{ upToOctets: 3000, pricePerMiB: "99.999999" }, { upToOctets: null, pricePerMiB: "12.5" }]
+    latePolicy: refuse
   - id: any-day
     application: any
     version: 2
@@ -51,6 +54,7 @@ plans:
     content: { text: 7777, voice: 1234, unknown: 1 }
     quotaOctets: null
     tiers: [{ upToOctets: null, pricePerMiB: "3.3" }]
+    latePolicy: refuse
   - id: by-ip-month
     application: by-ip
     version: 1
@@ -63,10 +67,15 @@ plans:
     tiers: [{ upToOctets: 1000, pricePerMiB: "4000" }, { upToOctets: null, pricePerMiB: "0" }]
 `;
 
-export function testRules(suspensions?: Suspensions): Rules {
+export function testRules(facts: Partial<Facts> = {}): Rules {
   const { catalogue, faults } = parseCatalogue(TEST_CATALOGUE, 'test.yaml');
   if (catalogue === undefined) throw new Error(JSON.stringify(faults));
-  return new Rules(catalogue, suspensions);
+  return new Rules(catalogue, { ...NO_FACTS, ...facts });
+}
+
+/** Finance has closed a month of a sponsor, such as 2026-10, and all before it. */
+export function closedFor(sponsorId: string, month: string): Pick<Facts, 'closings'> {
+  return { closings: { lastMonths: new Map([[sponsorId, Date.parse(month) / DAY_MS]]), number: 1 } };
 }
 
 export function testLane(duplicateWindowRecords = 1000): Lane {

@@ -23,7 +23,10 @@ export function registerExplain(program: Command): void {
     .description('take one record through every step and say why it ends as it does; books nothing')
     .option('-c, --config <file>', 'the configuration that names the catalogue and the store')
     .option('--catalogue <file>', 'the catalogue')
-    .option('--store <directory>', 'an embedded store: its counters and suspensions are what the record meets')
+    .option(
+      '--store <directory>',
+      'an embedded store: its counters, suspensions and closings are what the record meets',
+    )
     .addHelpText(
       'after',
       `
@@ -37,8 +40,8 @@ Examples:
       const catalogue = readCatalogue(path);
       const value = readRecord(record);
       const steps = await withStore(options, async (store, key) => {
-        const suspensions = store === null ? undefined : await new JournalReader(store).suspensions();
-        return explainRecord(value, decodeJson, new Rules(catalogue, suspensions), key, counterLookUp(store));
+        const facts = store === null ? undefined : await new JournalReader(store).facts();
+        return explainRecord(value, decodeJson, new Rules(catalogue, facts), key, counterLookUp(store));
       });
       for (const { step, text } of steps) process.stdout.write(`${step.padEnd(12)} ${text}\n`);
     });

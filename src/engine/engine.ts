@@ -15,8 +15,8 @@ import type { BookedBatch, WorkerPorts, WorkerSettings } from './book-batch.ts';
 import { LaneWorker } from './lane-worker.ts';
 import type { SourceGap } from './where-to-go-on.ts';
 
-/** How old the engine's look at the suspensions may be: it bounds what a suspended sponsor still pays for. */
-const SUSPENSIONS_MAX_AGE_MS = 1000;
+/** How old the engine's look at suspensions and closings may be: it bounds what a suspended sponsor still pays for. */
+const FACTS_MAX_AGE_MS = 1000;
 
 export interface EngineOptions {
   journal: Journal;
@@ -107,9 +107,9 @@ export class Engine {
 
   async #currentRules(): Promise<Rules> {
     const nowMs = this.#options.clock.monotonicMs();
-    if (nowMs - this.#rulesAtMs > SUSPENSIONS_MAX_AGE_MS) {
+    if (nowMs - this.#rulesAtMs > FACTS_MAX_AGE_MS) {
       this.#rulesAtMs = nowMs;
-      this.#rules = this.#rules.with(await this.#options.journal.suspensions());
+      this.#rules = this.#rules.with(await this.#options.journal.facts());
     }
     return this.#rules;
   }

@@ -1,4 +1,4 @@
-import type { Catalogue } from '../billing/catalogue.ts';
+import type { Catalogue, Plan } from '../billing/catalogue.ts';
 import { parseCatalogue } from '../billing/catalogue-compile.ts';
 import type { FlowRecord } from '../billing/flow-record.ts';
 import { testRecord } from '../billing/traffic.fixture.ts';
@@ -23,8 +23,8 @@ plans:
 `;
 
 /** One sponsor, one application, one plan with a share and a quota a day. */
-export function chatCatalogue(): Catalogue {
-  const { catalogue, faults } = parseCatalogue(CATALOGUE, 'catalogue.yaml');
+export function chatCatalogue(latePolicy: Plan['latePolicy'] = 'adjust'): Catalogue {
+  const { catalogue, faults } = parseCatalogue(`${CATALOGUE}    latePolicy: ${latePolicy}\n`, 'catalogue.yaml');
   if (catalogue === undefined) throw new Error(JSON.stringify(faults));
   return catalogue;
 }

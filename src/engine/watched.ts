@@ -17,7 +17,7 @@ export function watchedJournal(journal: Journal, health: Health): Journal {
     counters: (lane, fromDay, toDay) => journal.counters(lane, fromDay, toDay),
     seen: (lane, fromOrdinal, toOrdinal) => journal.seen(lane, fromOrdinal, toOrdinal),
     moves: (lane, laneSequence) => watch(() => journal.moves(lane, laneSequence)),
-    suspensions: () => watch(() => journal.suspensions()),
+    facts: () => watch(() => journal.facts()),
     keepCatalogue: (catalogue) => watch(() => journal.keepCatalogue(catalogue)),
   };
 }

@@ -48,6 +48,7 @@ export const BATCH_NUMBERS = [
   ...OUTCOMES.map((outcome) => `octets_${outcome}`),
   'key_mismatches',
   'suspension_number',
+  'closing_number',
 ] as const;
 /** Texts of a batch row, in the order in which the block's `batch_texts` array holds them. */
 export const BATCH_TEXTS = ['catalogue_hash', 'engine_version', 'digest', 'gap_reason'] as const;
@@ -193,6 +194,7 @@ function batchNumbers(batch: FlowBatch, summary: BatchSummary, place: BatchPlace
     ...OUTCOMES.map((outcome) => summary.octets[outcome]),
     batch.keyMismatches,
     rules.suspensionNumber,
+    rules.closingNumber,
   ];
 }
 

@@ -1,5 +1,5 @@
 import type { RestoredCounter, RestoredIdentity } from '../billing/lane.ts';
-import type { Suspensions } from '../billing/rules.ts';
+import type { Closings, Facts, Suspensions } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import { literal, type Store } from '../platform/store.ts';
 import type { BookedMove, Journal, LaneHead } from './journal.ts';
@@ -125,13 +125,28 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
     }));
   }
 
-  async suspensions(): Promise<Suspensions> {
+  async facts(): Promise<Facts> {
+    const [suspensions, closings] = await Promise.all([this.#suspensions(), this.#closings()]);
+    return { suspensions, closings };
+  }
+
+  async #suspensions(): Promise<Suspensions> {
     const rows = await this.#store.query<{ sponsor: string; suspended: boolean; last: number }>(
       'SELECT sponsor_id AS sponsor, argMax(suspended, number) AS suspended, max(number) AS last ' +
         'FROM suspensions GROUP BY sponsor_id',
     );
     return {
       sponsorIds: new Set(rows.filter(({ suspended }) => suspended).map(({ sponsor }) => sponsor)),
+      number: Math.max(0, ...rows.map(({ last }) => Number(last))),
+    };
+  }
+
+  async #closings(): Promise<Closings> {
+    const rows = await this.#store.query<{ sponsor: string; day: number; last: number }>(
+      'SELECT sponsor_id AS sponsor, toUInt16(max(month)) AS day, max(number) AS last FROM closings GROUP BY sponsor_id',
+    );
+    return {
+      lastMonths: new Map(rows.map(({ sponsor, day }) => [sponsor, Number(day)])),
       number: Math.max(0, ...rows.map(({ last }) => Number(last))),
     };
   }

@@ -1,6 +1,6 @@
 import type { Catalogue } from '../billing/catalogue.ts';
 import type { RestoredCounter, RestoredIdentity } from '../billing/lane.ts';
-import type { Suspensions } from '../billing/rules.ts';
+import type { Facts } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import type { JournalBlock } from './journal-block.ts';
 
@@ -48,8 +48,8 @@ export interface Journal {
   seen(lane: string, fromOrdinal: number, toOrdinal: number): AsyncIterable<RestoredIdentity>;
   /** Counters that a batch of the lane moved, with their state after it. */
   moves(lane: string, laneSequence: number): Promise<BookedMove[]>;
-  /** Sponsors suspended now, and the number of the last fact that says so. */
-  suspensions(): Promise<Suspensions>;
+  /** Who is suspended now and which months are closed, with the numbers of the last facts that say so. */
+  facts(): Promise<Facts>;
   /** Keeps a catalogue under its hash, for those who read the journal later. */
   keepCatalogue(catalogue: Catalogue): Promise<void>;
 }

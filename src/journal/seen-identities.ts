@@ -12,7 +12,10 @@ export interface SeenIdentities {
   elements: Uint8Array[];
 }
 
-/** Records that claimed their identity: all that passed the duplicate window, which REASONS lists after `duplicate`. */
+/**
+ * Records that claimed their identity: all that passed the duplicate window, which REASONS lists after `duplicate`, but for
+ * the refused ones, which gave theirs back.
+ */
 export function seenIdentities(batch: FlowBatch, nodeNames: readonly string[], memory: BlockMemory): SeenIdentities {
   const rows = memory.uint32(batch.count);
   let count = 0;
@@ -41,5 +44,5 @@ export function seenIdentities(batch: FlowBatch, nodeNames: readonly string[], m
 }
 
 function claimsIdentity(reasonCode: number): boolean {
-  return reasonCode > REASON_CODE.duplicate;
+  return reasonCode > REASON_CODE.duplicate && reasonCode !== REASON_CODE.period_closed;
 }

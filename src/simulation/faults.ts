@@ -32,6 +32,7 @@ const INTERVALS_MS = {
   clock_step: 6000,
   store_down: 12_000,
   suspension: 3000,
+  closing: 6000,
   graceful_stop: 20_000,
 } as const;
 

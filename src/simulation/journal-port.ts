@@ -68,8 +68,8 @@ export class JournalPort implements Journal {
     return this.#read('moves', (journal) => journal.moves(lane, laneSequence));
   }
 
-  suspensions() {
-    return this.#read('suspensions', (journal) => journal.suspensions());
+  facts() {
+    return this.#read('facts', (journal) => journal.facts());
   }
 
   keepCatalogue({ hash, canonicalJson }: Catalogue): Promise<void> {

@@ -1,9 +1,12 @@
 import type { EngineSlot, Place } from './engine-slot.ts';
 import type { TimedFault } from './faults.ts';
+import type { SimulatedJournal } from './simulated-journal.ts';
 import { SimulatedTraffic } from './simulated-traffic.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const RETRY_MS = 500;
+/** The months that records come late from, as their first days. */
+const CLOSED_MONTHS = [Date.UTC(2026, 9) / DAY_MS, Date.UTC(2026, 10) / DAY_MS];
 /** A topic that is made anew has lost at least so many booked records: a shorter one nobody could tell from the old one. */
 const LEAST_BOOKED = 6;
 
@@ -77,6 +80,7 @@ function scheduleFaults(place: Place, slots: readonly EngineSlot[]): void {
       const sponsorId = random.pick(['acme', 'bolt']);
       store.journal.suspensionFacts.push({ sponsorId, suspended: random.uniform() < 0.5 });
     },
+    closing: () => closeNextMonth(store.journal, random.pick(['acme', 'bolt'])),
     graceful_stop: () => random.pick(slots).stop(),
   };
   for (const kind of Object.keys(strike) as TimedFault[]) {
@@ -92,6 +96,12 @@ function scheduleFaults(place: Place, slots: readonly EngineSlot[]): void {
     };
     next();
   }
+}
+
+/** Months are closed in order, and once. */
+function closeNextMonth({ closingFacts }: SimulatedJournal, sponsorId: string): void {
+  const closed = closingFacts.filter((closing) => closing.sponsorId === sponsorId).length;
+  if (closed < CLOSED_MONTHS.length) closingFacts.push({ sponsorId, month: CLOSED_MONTHS[closed] });
 }
 
 /** Retention that is faster than the engines, and a topic that somebody deletes and makes anew. */

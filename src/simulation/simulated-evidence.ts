@@ -58,6 +58,10 @@ export class SimulatedEvidence implements JournalEvidence {
     return this.#journal.suspendedAsOf(number);
   }
 
+  async closedAsOf(number: number): Promise<ReadonlyMap<string, number>> {
+    return this.#journal.closedAsOf(number);
+  }
+
   stateBefore({ lane, numbers }: BatchRow, windowRecords: number): LaneState {
     const position = numbers.lane_position;
     const isBefore = (part: Part) => part.lane === lane && part.numbers.lane_sequence < numbers.lane_sequence;

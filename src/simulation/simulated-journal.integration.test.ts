@@ -155,6 +155,7 @@ async function evidenceOf(evidence: JournalEvidence) {
     stored,
     rowCount: await evidence.rowCount(),
     suspended: [...(await evidence.suspendedAsOf(2))].sort(),
+    closed: [[...(await evidence.closedAsOf(2))].sort(), [...(await evidence.closedAsOf(3))].sort()],
     newest: await sorted(evidence.newestCounters()),
   };
 }
@@ -192,7 +193,14 @@ test(`the simulated journal answers as ClickHouse does: seed ${SEED}`, async () 
     );
     simulated.suspensionFacts.push({ sponsorId, suspended });
   }
-  expect(simulated.suspensions()).toEqual(await real.suspensions());
+  for (const [index, name] of ['2026-09-01', '2026-09-01', '2026-10-01'].entries()) {
+    const sponsorId = ['acme', 'bolt', 'acme'][index];
+    await opened.store.command(
+      `INSERT INTO closings (number, sponsor_id, month) VALUES (${index + 1}, '${sponsorId}', '${name}')`,
+    );
+    simulated.closingFacts.push({ sponsorId, month: Date.parse(name) / 86_400_000 });
+  }
+  expect(simulated.facts()).toEqual(await real.facts());
   expect(await evidenceOf(new SimulatedEvidence(simulated))).toEqual(
     await evidenceOf(new ClickHouseEvidence(opened.store)),
   );

@@ -1,5 +1,5 @@
 import type { RestoredCounter, RestoredIdentity } from '../billing/lane.ts';
-import type { Suspensions } from '../billing/rules.ts';
+import type { Facts } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import { tokenOf } from '../journal/insert-statement.ts';
 import type { BookedMove, LaneHead } from '../journal/journal.ts';
@@ -54,6 +54,8 @@ export class SimulatedJournal {
   readonly catalogues = new Map<string, string>();
   /** The fact at index i has the number i + 1. */
   readonly suspensionFacts: { sponsorId: string; suspended: boolean }[] = [];
+  /** The same; `month` is a month's first day, days since 1970-01-01. */
+  readonly closingFacts: { sponsorId: string; month: number }[] = [];
   readonly #guards: JournalGuards;
   readonly #tokens: string[] = [];
   readonly #inFlight = new Map<Part, InFlight>();
@@ -187,8 +189,12 @@ export class SimulatedJournal {
     return [...moves.values()].sort((a, b) => a.offset - b.offset);
   }
 
-  suspensions(): Suspensions {
-    return { sponsorIds: this.suspendedAsOf(this.suspensionFacts.length), number: this.suspensionFacts.length };
+  facts(): Facts {
+    const [suspended, closed] = [this.suspensionFacts.length, this.closingFacts.length];
+    return {
+      suspensions: { sponsorIds: this.suspendedAsOf(suspended), number: suspended },
+      closings: { lastMonths: this.closedAsOf(closed), number: closed },
+    };
   }
 
   suspendedAsOf(number: number): Set<string> {
@@ -198,6 +204,11 @@ export class SimulatedJournal {
       else sponsorIds.delete(sponsorId);
     }
     return sponsorIds;
+  }
+
+  /** A sponsor's months are closed in order. */
+  closedAsOf(number: number): Map<string, number> {
+    return new Map(this.closingFacts.slice(0, number).map(({ sponsorId, month }) => [sponsorId, month]));
   }
 
   #cursorInLane({ lane, topic, partition }: TopicPartition): number {

@@ -29,6 +29,7 @@ plans:
     quotaOctets: 20000
     notifyAt: [5000, 10000]
     tiers: [{ upToOctets: 6000, pricePerMiB: "99.123457" }, { upToOctets: null, pricePerMiB: "0.05" }]
+    latePolicy: refuse
   - id: maps-month
     application: maps
     version: 1
@@ -42,7 +43,7 @@ plans:
     tiers: [{ upToOctets: null, pricePerMiB: "3.3" }]
 `;
 
-/** Two sponsors, each with a quota: one a day, one a month. */
+/** Two sponsors, each with a quota: one a day, one a month. The first refuses what comes late, the other adjusts. */
 export function simulatedCatalogue(): Catalogue {
   const { catalogue, faults } = parseCatalogue(CATALOGUE, 'simulation.yaml');
   if (catalogue === undefined) throw new Error(JSON.stringify(faults));
