@@ -1,5 +1,5 @@
 import type { Decoder } from './decoder.ts';
-import { fingerprintOf, fingerprintOfFields } from './fingerprint.ts';
+import { fingerprintOf, fingerprintOfDatum } from './fingerprint.ts';
 import { type FlowBatch, NO_TAG } from './flow-batch.ts';
 import { FlowFields, NODE_ID, SERVED_MSISDN, ZERO_RATING_TAG } from './flow-fields.ts';
 import { CONTENT_TYPES, type FlowRecord } from './flow-record.ts';
@@ -93,7 +93,7 @@ function takeFields(batch: FlowBatch, row: number, lane: Lane, { evidence }: Rul
   const { octets, spans, remoteAddress } = fields;
   batch.node[row] = lane.nodes.numberOfOctets(octets, spans[NODE_ID * 2], spans[NODE_ID * 2 + 1]);
   batch.localSequenceNumber[row] = fields.localSequenceNumber;
-  batch.fingerprint[row] = fingerprintOfFields(fields);
+  batch.fingerprint[row] = fingerprintOfDatum(octets, fields.datumStart, fields.datumEnd);
   batch.subscriber[row] = lane.subscribers.ofMsisdnKey(fields.msisdnKey);
   batch.startTimeMs[row] = fields.startTimeMs;
   batch.endTimeMs[row] = fields.endTimeMs;

@@ -17,6 +17,9 @@ export const NULL = -1;
  */
 export class FlowFields {
   octets: Uint8Array = new Uint8Array(0);
+  /** Where in `octets` the record stands, as plain Avro writes it. */
+  datumStart = 0;
+  datumEnd = 0;
   /** Start and end of each text in `octets`. */
   readonly spans = new Int32Array(TEXTS * 2);
   /** The MSISDN's digits after a 1, which keeps leading zeros apart: at most 16 digits, exact in a double. */

@@ -79,6 +79,8 @@ export function hasFlowLayout(type: Type): boolean {
  */
 export function readAvroFlow(octets: Uint8Array, start: number, to: number, fields: FlowFields): boolean {
   fields.octets = octets;
+  fields.datumStart = start;
+  fields.datumEnd = to;
   at = start;
   end = to;
   return readIdentity(fields) && readTerminals(fields) && readUsage(fields) && at === end;
@@ -136,24 +138,36 @@ function isIn(value: number, limit: number): boolean {
   return value >= 0 && value <= limit;
 }
 
-/** A varint of at most 7 octets that is not negative (zigzag), and so below 2^48; UNUSUAL for any other. */
+/**
+ * A varint of at most 7 octets that is not negative (zigzag), and so below 2^48; UNUSUAL for any other, and for one that is
+ * longer than it need be: a record has one datum only, over which its fingerprint is taken.
+ */
 function readWhole(octets: Uint8Array): number {
-  if (at >= end) return UNUSUAL;
-  let low = octets[at++];
-  if (low < 0x80) return (low & 1) === 0 ? low >>> 1 : UNUSUAL;
+  // The place is kept in a variable of the function, and so in a register.
+  let next = at;
+  if (next >= end) return UNUSUAL;
+  let low = octets[next++];
+  if (low < 0x80) {
+    at = next;
+    return (low & 1) === 0 ? low >>> 1 : UNUSUAL;
+  }
   low &= 0x7f;
   for (let shift = 7; shift < 28; shift += 7) {
-    if (at >= end) return UNUSUAL;
-    const octet = octets[at++];
+    if (next >= end) return UNUSUAL;
+    const octet = octets[next++];
     low |= (octet & 0x7f) << shift;
-    if (octet < 0x80) return (low & 1) === 0 ? low >>> 1 : UNUSUAL;
+    if (octet >= 0x80) continue;
+    at = next;
+    return octet !== 0 && (low & 1) === 0 ? low >>> 1 : UNUSUAL;
   }
   let high = 0;
   for (let shift = 0; shift < 21; shift += 7) {
-    if (at >= end) return UNUSUAL;
-    const octet = octets[at++];
+    if (next >= end) return UNUSUAL;
+    const octet = octets[next++];
     high |= (octet & 0x7f) << shift;
-    if (octet < 0x80) return (low & 1) === 0 ? high * 2 ** 27 + (low >>> 1) : UNUSUAL;
+    if (octet >= 0x80) continue;
+    at = next;
+    return octet !== 0 && (low & 1) === 0 ? high * 2 ** 27 + (low >>> 1) : UNUSUAL;
   }
   return UNUSUAL;
 }
@@ -169,8 +183,9 @@ function readBranch(octets: Uint8Array): number {
 function readText(fields: FlowFields, text: number): boolean {
   if (!readSpan(fields, text)) return false;
   const { octets, spans } = fields;
+  const to = at;
   let all = 0;
-  for (let i = spans[text * 2]; i < at; i++) all |= octets[i];
+  for (let i = spans[text * 2]; i < to; i++) all |= octets[i];
   return all <= ASCII;
 }
 
