@@ -121,8 +121,10 @@ source:
     topic: ${TOPIC}
     groupId: ${group}
     maxOctetsPerPartition: 8388608
+    maxWaitMs: 100
     avro: { schemas: { "${SCHEMA_ID}": flow-record.avsc } }
 store: { dir: store }
+batch: { maxDelayMs: 100 }
 quotaUpdates: { topic: ${group}-quota }
 `,
   );

@@ -80,25 +80,53 @@ export function firstOffsetOf(batch: Batch): number {
  * The records of messages, whether kafkajs has decoded them or not: those at `fromOffset` and after it. A tombstone is a
  * record with an empty value; a value larger than `maxOctets` is cut.
  */
-export function* recordsOf(
+export function recordsOf(
   messages: readonly KafkaMessage[],
   fromOffset = 0,
   maxOctets = Number.POSITIVE_INFINITY,
-): Generator<LogRecord> {
-  for (const message of messages as readonly SetMessage[]) {
-    if (message.recordSet === undefined) {
-      const { timestamp, key, value } = message;
-      const offset = Number(message.offset);
-      const record = LogRecord.of({ offset, timestampMs: Number(timestamp), key, value: value ?? EMPTY });
-      if (offset >= fromOffset) yield record.cutTo(maxOctets);
-      continue;
+): IterableIterator<LogRecord> {
+  return new RecordIterator(messages, fromOffset, maxOctets);
+}
+
+/** Not a generator, which takes longer to go on than a record takes to be read. */
+class RecordIterator implements IterableIterator<LogRecord> {
+  readonly #messages: readonly SetMessage[];
+  readonly #fromOffset: number;
+  readonly #maxOctets: number;
+  #nextMessage = 0;
+  #set: RecordSetReader | null = null;
+
+  constructor(messages: readonly KafkaMessage[], fromOffset: number, maxOctets: number) {
+    this.#messages = messages;
+    this.#fromOffset = fromOffset;
+    this.#maxOctets = maxOctets;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(): IteratorResult<LogRecord, undefined> {
+    for (let record = this.#read(); record !== null; record = this.#read()) {
+      if (record.offset >= this.#fromOffset) return { done: false, value: record.cutTo(this.#maxOctets) };
     }
-    // Not `yield*`, which asks through two generators for every record.
-    const reader = new RecordSetReader(message.recordSet);
-    for (let record = reader.next(); record !== null; record = reader.next()) {
-      if (record.offset >= fromOffset) yield record.cutTo(maxOctets);
+    return { done: true, value: undefined };
+  }
+
+  #read(): LogRecord | null {
+    for (;;) {
+      const record = this.#set?.next() ?? null;
+      if (record !== null) return record;
+      if (this.#nextMessage === this.#messages.length) return null;
+      const message = this.#messages[this.#nextMessage++];
+      if (message.recordSet === undefined) return decodedRecord(message);
+      this.#set = new RecordSetReader(message.recordSet);
     }
   }
+}
+
+function decodedRecord({ offset, timestamp, key, value }: KafkaMessage): LogRecord {
+  return LogRecord.of({ offset: Number(offset), timestampMs: Number(timestamp), key, value: value ?? EMPTY });
 }
 
 async function readSets(
