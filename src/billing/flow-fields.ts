@@ -1,18 +1,16 @@
 /** The texts of a record, by their place in `FlowFields.spans`. */
 export const NODE_ID = 0;
 export const SERVED_MSISDN = 1;
-export const SERVED_IMSI = 2;
-export const TERMINAL_IP = 3;
-export const REMOTE_IP = 4;
-export const ZERO_RATING_TAG = 5;
-export const CONTENT_TYPE = 6;
-const TEXTS = 7;
+export const ZERO_RATING_TAG = 2;
+/** Texts that only the reader looks at. */
+export const OTHER_TEXT = 3;
+const TEXTS = 4;
 
 /** The start of a text that is null. */
 export const NULL = -1;
 
 /**
- * One valid flow record as it stands in its octets: where each text is, and the numbers. It is filled again for each record,
+ * What rating needs of one valid flow record, as it stands in its octets: where the texts are, and the numbers. It is filled again for each record,
  * so that reading one makes no object and no string. All texts are ASCII.
  */
 export class FlowFields {
@@ -25,17 +23,8 @@ export class FlowFields {
   /** The MSISDN's digits after a 1, which keeps leading zeros apart: at most 16 digits, exact in a double. */
   msisdnKey = 0;
   localSequenceNumber = 0;
-  chargingId = 0;
-  recordSequenceNumber = 0;
   startTimeMs = 0;
   endTimeMs = 0;
-  terminalPort = 0;
-  remotePort = 0;
-  protocol = 0;
-  /** -1 is null. */
-  ratingGroup = 0;
-  /** -1 is null. */
-  serviceIdentifier = 0;
   uplinkOctets = 0;
   downlinkOctets = 0;
   /** Four words, as `parseIp` writes them. */

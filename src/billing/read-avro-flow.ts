@@ -1,15 +1,5 @@
 import avro, { type Type } from 'avsc';
-import {
-  CONTENT_TYPE,
-  type FlowFields,
-  NODE_ID,
-  NULL,
-  REMOTE_IP,
-  SERVED_IMSI,
-  SERVED_MSISDN,
-  TERMINAL_IP,
-  ZERO_RATING_TAG,
-} from './flow-fields.ts';
+import { type FlowFields, NODE_ID, NULL, OTHER_TEXT, SERVED_MSISDN, ZERO_RATING_TAG } from './flow-fields.ts';
 import { CONTENT_TYPES } from './flow-record.ts';
 import { parseIpOctets } from './ip-address.ts';
 import { ABSENT, OctetMap } from './octet-map.ts';
@@ -92,15 +82,15 @@ function readIdentity(fields: FlowFields): boolean {
   const { octets, spans } = fields;
   if (!readText(fields, NODE_ID) || spans[NODE_ID * 2] === spans[NODE_ID * 2 + 1]) return false;
   fields.localSequenceNumber = readWhole(octets);
-  fields.chargingId = readWhole(octets);
-  fields.recordSequenceNumber = readWhole(octets);
+  const chargingId = readWhole(octets);
+  const recordSequenceNumber = readWhole(octets);
   return (
     fields.localSequenceNumber >= 0 &&
-    fields.chargingId >= 0 &&
-    fields.recordSequenceNumber >= 0 &&
+    chargingId >= 0 &&
+    recordSequenceNumber >= 0 &&
     readSpan(fields, SERVED_MSISDN) &&
     readMsisdnKey(fields) &&
-    readOptionalText(fields, SERVED_IMSI)
+    readOptionalText(fields, OTHER_TEXT)
   );
 }
 
@@ -109,28 +99,22 @@ function readTerminals(fields: FlowFields): boolean {
   fields.startTimeMs = readWhole(octets);
   fields.endTimeMs = readWhole(octets);
   if (fields.startTimeMs < 0 || fields.endTimeMs < fields.startTimeMs || fields.endTimeMs > MAX_TIME_MS) return false;
-  if (!readAddress(fields, TERMINAL_IP, terminalAddress)) return false;
-  if (!readAddress(fields, REMOTE_IP, fields.remoteAddress)) return false;
-  fields.terminalPort = readWhole(octets);
-  fields.remotePort = readWhole(octets);
-  fields.protocol = readWhole(octets);
-  return (
-    isIn(fields.terminalPort, MAX_PORT) && isIn(fields.remotePort, MAX_PORT) && isIn(fields.protocol, MAX_PROTOCOL)
-  );
+  if (!readAddress(fields, terminalAddress) || !readAddress(fields, fields.remoteAddress)) return false;
+  const terminalPort = readWhole(octets);
+  const remotePort = readWhole(octets);
+  const protocol = readWhole(octets);
+  return isIn(terminalPort, MAX_PORT) && isIn(remotePort, MAX_PORT) && isIn(protocol, MAX_PROTOCOL);
 }
 
 function readUsage(fields: FlowFields): boolean {
   const { octets } = fields;
   if (!readOptionalText(fields, ZERO_RATING_TAG) || !readContentType(fields)) return false;
-  fields.ratingGroup = readOptionalInt(octets);
-  fields.serviceIdentifier = readOptionalInt(octets);
+  const ratingGroup = readOptionalInt(octets);
+  const serviceIdentifier = readOptionalInt(octets);
   fields.uplinkOctets = readWhole(octets);
   fields.downlinkOctets = readWhole(octets);
   return (
-    fields.ratingGroup !== UNUSUAL &&
-    fields.serviceIdentifier !== UNUSUAL &&
-    fields.uplinkOctets >= 0 &&
-    fields.downlinkOctets >= 0
+    ratingGroup !== UNUSUAL && serviceIdentifier !== UNUSUAL && fields.uplinkOctets >= 0 && fields.downlinkOctets >= 0
   );
 }
 
@@ -229,16 +213,15 @@ function readOptionalInt(octets: Uint8Array): number {
   return value <= MAX_INT32 ? value : UNUSUAL;
 }
 
-function readAddress(fields: FlowFields, text: number, out: Uint32Array): boolean {
-  if (!readSpan(fields, text)) return false;
+function readAddress(fields: FlowFields, out: Uint32Array): boolean {
+  if (!readSpan(fields, OTHER_TEXT)) return false;
   const { octets, spans } = fields;
-  return parseIpOctets(octets, spans[text * 2], spans[text * 2 + 1], out, 0);
+  return parseIpOctets(octets, spans[OTHER_TEXT * 2], at, out, 0);
 }
 
 function readContentType(fields: FlowFields): boolean {
-  if (!readOptionalText(fields, CONTENT_TYPE)) return false;
-  const from = fields.spans[CONTENT_TYPE * 2];
-  fields.contentType =
-    from === NULL ? UNKNOWN : contentTypes.get(fields.octets, from, fields.spans[CONTENT_TYPE * 2 + 1]);
+  if (!readOptionalText(fields, OTHER_TEXT)) return false;
+  const from = fields.spans[OTHER_TEXT * 2];
+  fields.contentType = from === NULL ? UNKNOWN : contentTypes.get(fields.octets, from, at);
   return fields.contentType !== ABSENT;
 }
