@@ -25,7 +25,8 @@ ORDER BY number
 SETTINGS fsync_after_insert = 1, non_replicated_deduplication_window = 1000, old_parts_lifetime = 480;
 
 -- Charges that were rated anew: each corrected record is reversed as it stood and charged as the other catalogue says. A
--- correction is one block, and its head row names it. Amounts are signed: a reversal's are below 0.
+-- correction is one block. Its head row has its name, who and why, when, catalogue and range; the others have where they belong
+-- and what changes. Amounts are signed: a reversal's are below 0.
 CREATE TABLE IF NOT EXISTS corrections
 (
     kind Enum8('head' = 1, 'reversal' = 2, 'charge' = 3) COMMENT 'what this row is',
@@ -36,6 +37,9 @@ CREATE TABLE IF NOT EXISTS corrections
     who String,
     why String,
     catalogue_hash LowCardinality(String) COMMENT 'the catalogue that the charges were rated with',
+    period_from Date COMMENT 'head: statistics periods that begin on this day or later were rated anew',
+    period_to Date COMMENT 'head: and before this one',
+    digest String COMMENT 'head: SHA-256 over the correction''s rows',
     is_adjustment Bool COMMENT 'the period''s month was closed when the correction was booked',
     topic LowCardinality(String) COMMENT 'the corrected record''s log and place, as in the journal',
     partition Int32,

@@ -9,7 +9,9 @@ import { registerGaps } from './gaps.ts';
 import { registerGenerate } from './generate.ts';
 import { registerQuery } from './query.ts';
 import { registerReplay } from './replay.ts';
+import { registerRerate } from './rerate.ts';
 import { registerRun } from './run.ts';
+import { registerSimulate } from './simulate.ts';
 import { registerSubscriber } from './subscriber.ts';
 import { registerJsonSchemas } from './write-json-schemas.ts';
 
@@ -35,6 +37,8 @@ const COMMANDS = [
   registerAudit,
   registerReplay,
   registerGaps,
+  registerRerate,
+  registerSimulate,
   registerGenerate,
   registerSubscriber,
   registerJsonSchemas,

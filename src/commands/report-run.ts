@@ -48,7 +48,7 @@ export async function reportRun(store: Store): Promise<string> {
           { title: 'sponsor', cell: ({ sponsor }) => sponsor },
           { title: 'records', cell: ({ records }) => grouped(Number(records)), right: true },
           { title: 'sponsored octets', cell: ({ sponsored }) => grouped(Number(sponsored)), right: true },
-          { title: 'charge', cell: ({ micros }) => aligned(formatMicros(Number(micros))), right: true },
+          { title: 'charge', cell: ({ micros }) => alignedMicros(Number(micros)), right: true },
           { title: '', cell: ({ currency }) => currency },
         ]),
     '',
@@ -66,7 +66,7 @@ export async function reportRun(store: Store): Promise<string> {
 }
 
 /** Six decimals always, so that the points of a column stand below each other. */
-function aligned(amount: string): string {
-  const [whole, decimals = ''] = amount.split('.');
+export function alignedMicros(micros: number | bigint): string {
+  const [whole, decimals = ''] = formatMicros(micros).split('.');
   return `${whole}.${decimals.padEnd(6, '0')}`;
 }

@@ -22,6 +22,6 @@ export function formatTable<T>(rows: readonly T[], columns: readonly TableColumn
 }
 
 /** Groups of three digits, for people. */
-export function grouped(value: number): string {
+export function grouped(value: number | bigint): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, ' ');
 }

@@ -1,0 +1,133 @@
+import { dayText } from '../finance/calendar-day.ts';
+import { type Difference, type DifferenceLine, differenceOf, rollUp, type UsageSums } from '../finance/difference.ts';
+import { createLogger } from '../platform/logger.ts';
+import { formatTable, grouped, type TableColumn } from '../platform/print-table.ts';
+import { Progress } from '../platform/progress.ts';
+import { alignedMicros } from './report-run.ts';
+
+/** A line of a sponsor's difference, with whose money it is. */
+export type SponsorLine = DifferenceLine & { sponsorId: string; currency: string };
+
+export const DIFFERENCE_FORMATS = ['table', 'csv', 'json'] as const;
+export type DifferenceFormat = (typeof DIFFERENCE_FORMATS)[number];
+
+/** What a difference is shown by. */
+const KEYS = {
+  sponsor: ({ sponsorId }: SponsorLine) => sponsorId,
+  plan: ({ planId }: SponsorLine) => planId || '(no plan)',
+  version: ({ planId, planVersion }: SponsorLine) => (planId === '' ? '' : String(planVersion)),
+  month: ({ monthDay }: SponsorLine) => dayText(monthDay).slice(0, 7),
+  day: ({ usageDay }: SponsorLine) => dayText(usageDay),
+};
+export type DifferenceKey = keyof typeof KEYS;
+
+const SUMS = ['records', 'sponsoredOctets', 'subscriberOctets', 'chargeMicros'] as const;
+/** What no rating anew can do, for whoever expects it. */
+export const UNSPONSORED_STAY =
+  'Records that were not sponsored when they were booked have no charge to correct: they stay the subscribers’.';
+
+const ORDER = new Intl.Collator('en', { numeric: true });
+
+export function linesOf(difference: Difference, sponsorId: string, currency: string): SponsorLine[] {
+  return difference.lines().map((line) => ({ ...line, sponsorId, currency }));
+}
+
+/** Shows on standard error how far a rating has come. */
+export function ratingProgress(): { onProgress: (records: number) => void; end: () => void } {
+  const logger = createLogger({ level: 'info', format: 'json' });
+  const progress = new Progress(process.stderr, (fields, message) => logger.info(fields, message));
+  return {
+    onProgress: (records) => progress.report({ label: 'rating anew', records, fraction: null }),
+    end: () => progress.end(),
+  };
+}
+
+export function printDifference(
+  lines: readonly SponsorLine[],
+  keys: readonly DifferenceKey[],
+  format: DifferenceFormat,
+): void {
+  if (lines.length > 0 || format !== 'table') process.stdout.write(`${formatDifference(lines, keys, format)}\n`);
+}
+
+/** The difference by some keys, and in total for each sponsor. Money in tables is exact, in micro-units elsewhere. */
+export function formatDifference(
+  lines: readonly SponsorLine[],
+  keys: readonly DifferenceKey[],
+  format: DifferenceFormat,
+): string {
+  const textsOf = (line: SponsorLine) => ['sponsor' as const, ...keys].map((key) => KEYS[key](line));
+  const rolled = rollUp(lines, (line) => textsOf(line).join(' '))
+    .map((line) => ({ line, texts: textsOf(line) }))
+    .sort((a, b) => compare(a.texts, b.texts))
+    .map(({ line }) => line);
+  if (format === 'csv') return csv(rolled, keys);
+  const totals = rollUp(lines, ({ sponsorId }) => sponsorId);
+  if (format === 'json') {
+    const amounts = (of: readonly SponsorLine[], by: readonly DifferenceKey[]) => of.map((line) => jsonLine(line, by));
+    return JSON.stringify({ lines: amounts(rolled, keys), totals: amounts(totals, ['sponsor']) }, null, 2);
+  }
+  return table(rolled, totals, keys);
+}
+
+function table(rolled: readonly SponsorLine[], totals: readonly SponsorLine[], keys: readonly DifferenceKey[]): string {
+  const rows = [
+    ...rolled.map((line) => ({ line, texts: keys.map((key) => KEYS[key](line)) })),
+    ...totals.map((line) => ({ line, texts: totalTexts(line, keys) })),
+  ];
+  type Row = (typeof rows)[number];
+  const amount = (title: string, cell: (line: SponsorLine) => string): TableColumn<Row> => ({
+    title,
+    cell: ({ line }) => cell(line),
+    right: true,
+  });
+  return formatTable(rows, [
+    ...keys.map((key, at): TableColumn<Row> => ({ title: key, cell: ({ texts }) => texts[at] })),
+    amount('records', ({ before }) => grouped(before.records)),
+    amount('anew', ({ after }) => grouped(after.records)),
+    amount('sponsored octets', ({ before }) => grouped(before.sponsoredOctets)),
+    amount('anew', ({ after }) => grouped(after.sponsoredOctets)),
+    amount('charge', ({ before }) => alignedMicros(before.chargeMicros)),
+    amount('anew', ({ after }) => alignedMicros(after.chargeMicros)),
+    amount('difference', (line) => signed(differenceOf(line).chargeMicros)),
+    { title: '', cell: ({ line }) => line.currency },
+  ]);
+}
+
+function totalTexts({ sponsorId }: SponsorLine, keys: readonly DifferenceKey[]): string[] {
+  const place = keys.findIndex((key) => key !== 'sponsor');
+  return keys.map((key, at) => (key === 'sponsor' ? sponsorId : at === place ? 'total' : ''));
+}
+
+/** Versions as the numbers that they are. */
+function compare(a: readonly string[], b: readonly string[]): number {
+  const differing = a.findIndex((text, at) => text !== b[at]);
+  return differing < 0 ? 0 : ORDER.compare(a[differing], b[differing]);
+}
+
+function signed(micros: bigint): string {
+  return `${micros > 0n ? '+' : ''}${alignedMicros(micros)}`;
+}
+
+function csv(rolled: readonly SponsorLine[], keys: readonly DifferenceKey[]): string {
+  const sides = ['before', 'after', 'difference'];
+  const title = [...keys, 'currency', ...sides.flatMap((side) => SUMS.map((name) => `${side}.${name}`))];
+  const cells = (line: SponsorLine) => [
+    ...keys.map((key) => KEYS[key](line)),
+    line.currency,
+    ...[line.before, line.after, differenceOf(line)].flatMap((sums) => SUMS.map((name) => sums[name])),
+  ];
+  return [title, ...rolled.map(cells)].map((row) => row.join(',')).join('\n');
+}
+
+function jsonLine(line: SponsorLine, keys: readonly DifferenceKey[]): Record<string, unknown> {
+  // Sums may pass what a JSON number can hold.
+  const texts = (sums: UsageSums) => Object.fromEntries(SUMS.map((name) => [name, String(sums[name])]));
+  return {
+    ...Object.fromEntries(keys.map((key) => [key, KEYS[key](line)])),
+    currency: line.currency,
+    before: texts(line.before),
+    after: texts(line.after),
+    difference: texts(differenceOf(line)),
+  };
+}

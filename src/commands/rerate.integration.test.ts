@@ -1,0 +1,137 @@
+import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { packagePath } from '../platform/package-paths.ts';
+import { Zerorate } from './zerorate.fixture.ts';
+
+const CATALOGUE = packagePath('fixtures/demo/catalogue.yaml');
+const STORE = ['--store', 'store'];
+const OCTOBER = ['--from', '2026-10-01', '--to', '2026-11-01'];
+let zerorate: Zerorate;
+
+beforeAll(async () => {
+  zerorate = await Zerorate.build();
+  await zerorate.run(['generate', '--out', 'flows.avro', '--records', '20000', '--subscribers', '300', '--seed', '5']);
+  await zerorate.run(['run', '--catalogue', CATALOGUE, '--source', 'flows.avro', ...STORE]);
+  await catalogueWith('new.yaml', ['"0.0020"', '"0.0019"'], ['pricePerMiB: "0.40"', 'pricePerMiB: "0.41"']);
+});
+afterAll(() => zerorate?.remove());
+
+async function catalogueWith(name: string, ...changes: readonly [from: string, to: string][]): Promise<void> {
+  const text = changes.reduce(
+    (changed, [from, to]) => {
+      expect(changed).toContain(from);
+      return changed.replaceAll(from, to);
+    },
+    readFileSync(CATALOGUE, 'utf8'),
+  );
+  await writeFile(zerorate.path(name), text);
+}
+
+const rerate = (...args: string[]) =>
+  zerorate.run(['rerate', '--sponsor', 'chatter', ...OCTOBER, '--catalogue', 'new.yaml', ...STORE, ...args]);
+const simulate = (...args: string[]) =>
+  zerorate.run(['simulate', ...OCTOBER, '--catalogue', 'new.yaml', ...STORE, ...args]);
+const charged = async () =>
+  (
+    await zerorate.rows<{ micros: number }>(
+      "SELECT charged_micros AS micros FROM account_balances WHERE sponsor_id = 'chatter'",
+      'store',
+    )
+  )[0].micros;
+
+interface Sums {
+  chargeMicros: string;
+}
+type Shown = { lines: Line[]; totals: Line[] };
+type Line = { sponsor: string; difference: Sums };
+
+test('what the dry run shows is what simulate shows, and what is booked', async () => {
+  const dry = await rerate();
+  expect(dry).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing was booked') });
+  expect(dry.stdout).toMatch(/^plan +version +month/);
+
+  const shown: Shown = JSON.parse((await rerate('--format', 'json')).stdout);
+  const simulated: Shown = JSON.parse((await simulate('--format', 'json')).stdout);
+  expect(simulated.totals.map(({ sponsor }) => sponsor)).toEqual(['chatter', 'lumen', 'parley', 'pigeon']);
+  expect(simulated.totals[0]).toEqual(shown.totals[0]);
+  expect(simulated.lines.filter(({ sponsor }) => sponsor === 'chatter').length).toBeGreaterThan(shown.lines.length);
+
+  const csv = (await simulate('--sponsor', 'chatter', '--format', 'csv')).stdout.trim().split('\n');
+  const place = csv[0].split(',').indexOf('difference.chargeMicros');
+  const sum = csv.slice(1).reduce((micros, line) => micros + BigInt(line.split(',')[place]), 0n);
+  const { difference } = shown.totals[0];
+  expect(String(sum)).toBe(difference.chargeMicros);
+  expect(Number(difference.chargeMicros)).toBeLessThan(0);
+
+  const before = await charged();
+  const book = ['--book', '--name', 'october', '--who', 'ada', '--why', 'a lower price'];
+  expect(await rerate(...book)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('booked as correction 1, october'),
+  });
+  expect(await charged()).toBe(before + Number(difference.chargeMicros));
+
+  expect(await rerate(...book)).toMatchObject({ code: 0, stdout: expect.stringContaining('has the same content') });
+  expect(await rerate()).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/all [\d ]+ records stay as they stand/),
+  });
+});
+
+test.each<[string, string[], [string, string][], RegExp]>([
+  ['an unknown sponsor', ['--sponsor', 'chater'], [], /^the catalogue has no sponsor chater; it has chatter, /],
+  [
+    'a range that ends before it begins',
+    ['--to', '2026-09-01'],
+    [],
+    /^--from 2026-10-01 is not before --to 2026-09-01$/m,
+  ],
+  ['a day that is none', ['--to', '2026-02-30'], [], /Expected a day/],
+  [
+    'a part of a month',
+    ['--from', '2026-10-02'],
+    [['period: week', 'period: month']],
+    /is a part only of the period of plan chatter-calls-weekly/,
+  ],
+  ['a catalogue that is wrong', [], [['currency: USD', 'currency: USB']], /^bad\.yaml:\d+:.*ISO 4217/],
+  [
+    'another currency',
+    [],
+    [['currency: USD', 'currency: EUR']],
+    /^sponsor chatter has EUR in the catalogue and was charged in USD/,
+  ],
+  ['a catalogue that is not there', ['--catalogue', 'nowhere.yaml'], [], /^nowhere\.yaml: no such catalogue/],
+  ['a store that is not there', ['--store', 'nowhere'], [], /no store is there/],
+  ['a correction without a name', ['--name', ''], [], /^--book needs --name/],
+  [
+    'a name that another has',
+    ['--name', 'october'],
+    [],
+    /^correction 1 has the name "october" and another catalogue, who, why: /,
+  ],
+])('%s is refused with code 2', async (_, args, changes, message) => {
+  await catalogueWith('bad.yaml', ...changes);
+  const given = ['--catalogue', 'bad.yaml', '--book', '--name', 'bad', '--who', 'eve', '--why', 'none', ...args];
+  const { code, stderr } = await rerate(...given);
+  expect(stderr).toMatch(message);
+  expect(code).toBe(2);
+});
+
+test('a draft without a sponsor that was charged is refused, unless another one is named', async () => {
+  await catalogueWith('draft.yaml', ['{ id: pigeon, name', '{ id: dove, name'], ['sponsor: pigeon', 'sponsor: dove']);
+  const draft = ['--catalogue', 'draft.yaml'];
+  expect(await simulate(...draft)).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^draft\.yaml: has no sponsor pigeon, /),
+  });
+  expect(await simulate(...draft, '--sponsor', 'lumen')).toMatchObject({ code: 0 });
+});
+
+test('of what was refused nothing is booked', async () => {
+  const [{ heads, names }] = await zerorate.rows<{ heads: number; names: string[] }>(
+    "SELECT countIf(kind = 'head') AS heads, groupUniqArray(correction) AS names FROM corrections WHERE correction != ''",
+    'store',
+  );
+  expect({ heads, names }).toEqual({ heads: 1, names: ['october'] });
+});

@@ -1,0 +1,109 @@
+import type { Rules } from '../billing/rules.ts';
+import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
+import type { Clock } from '../platform/clock.ts';
+import { ConfigError } from '../platform/config-error.ts';
+import { int64Column } from '../platform/native-block.ts';
+import type { Store } from '../platform/store.ts';
+import { StoreError } from '../platform/store-error.ts';
+import { bookFact } from './book-fact.ts';
+import { type CorrectionHead, CorrectionRows } from './correction-rows.ts';
+import {
+  type BookedCorrection,
+  type CorrectionRequest,
+  differsIn,
+  digestOfCorrection,
+  openFromDay,
+  overlaps,
+  readCorrections,
+  readOpenFromDay,
+} from './corrections.ts';
+import type { Difference } from './difference.ts';
+import { type ReratingWatch, rerate, sponsorIn } from './rerate.ts';
+
+const DAY_MS = 86_400_000;
+
+export type CorrectionResult =
+  /** `changes` records were reversed and charged anew. */
+  | { outcome: 'booked'; number: number; changes: number; difference: Difference }
+  /** Everything stands as the catalogue has it: nothing was booked, and the name is still free. */
+  | { outcome: 'unchanged'; difference: Difference }
+  /** The correction of this name, with the same content, was booked before. */
+  | { outcome: 'repeated'; number: number }
+  /** What was read is no longer what stands: nothing was booked. */
+  | { outcome: 'outrun'; by: BookedCorrection | 'closing' };
+
+/**
+ * Rates anew and books what changes as one correction: one block, by compare-and-swap on the number of the correction before
+ * the rows were read. A correction is open from there on until it is booked. Of two that are open together and have records
+ * in common the second is outrun, and must be begun again from what stands then; others only take numbers from each other.
+ *
+ * Throws a ConfigError where the name has another content, and what `rerate` throws.
+ */
+export async function bookCorrection(
+  store: Store,
+  rules: Rules,
+  request: CorrectionRequest,
+  clock: Clock,
+  watch: Pick<ReratingWatch, 'onProgress'> = {},
+): Promise<CorrectionResult> {
+  const before = await readCorrections(store);
+  const repeated = before.find(({ name }) => name === request.name);
+  if (repeated !== undefined) return sameCorrection(repeated, request, rules);
+  const openDay = await readOpenFromDay(store, request.sponsorId);
+
+  const changes = new CorrectionRows(openDay);
+  const onChange: ReratingWatch['onChange'] = (...change) => changes.take(...change);
+  const difference = await rerate(store, rules, request, { ...watch, onChange });
+  if (changes.count === 0) return { outcome: 'unchanged', difference };
+
+  await new ClickHouseJournal(store).keepCatalogue(rules.catalogue);
+  const { rows, columns, digest } = changes.finish(headOf(request, rules, clock.nowMs()));
+  for (let last = before.at(-1)?.number ?? 0; ; ) {
+    const number = last + 1;
+    const isOurs = async () => (await digestOfCorrection(store, number)) === digest;
+    const guard = `${openFromDay(request.sponsorId)} != ${openDay}`;
+    const numbered = [int64Column('number', 'UInt64', new Float64Array(rows).fill(number)), ...columns];
+    const fact = { table: 'corrections', number, columns: numbered, rows, isOurs, guard } as const;
+    if ((await bookFact(store, fact, undefined, clock)) === 'booked') {
+      return { outcome: 'booked', number, changes: changes.count, difference };
+    }
+    if ((await readOpenFromDay(store, request.sponsorId)) !== openDay) return { outcome: 'outrun', by: 'closing' };
+    const since = await readCorrections(store, last);
+    for (const rival of since) {
+      if (rival.name === request.name) return sameCorrection(rival, request, rules);
+      if (overlaps(rival, request)) return { outcome: 'outrun', by: rival };
+    }
+    const newest = since.at(-1);
+    if (newest === undefined) {
+      throw new StoreError('store_broken', `correction ${number} was refused, and none stands in its place`);
+    }
+    last = newest.number;
+  }
+}
+
+function headOf(
+  { name, who, why, sponsorId, range }: CorrectionRequest,
+  { catalogue }: Rules,
+  nowMs: number,
+): CorrectionHead {
+  return {
+    correction: name,
+    who,
+    why,
+    catalogueHash: catalogue.hash,
+    sponsorId,
+    currency: sponsorIn(catalogue, sponsorId).currency,
+    ...range,
+    bookingDay: Math.floor(nowMs / DAY_MS),
+    bookedAtMs: nowMs,
+  };
+}
+
+function sameCorrection(booked: BookedCorrection, request: CorrectionRequest, rules: Rules): CorrectionResult {
+  const others = differsIn(booked, request, rules.catalogue.hash);
+  if (others.length === 0) return { outcome: 'repeated', number: booked.number };
+  throw new ConfigError(
+    `correction ${booked.number} has the name ${JSON.stringify(request.name)} and another ${others.join(', ')}: ` +
+      'give this one a name of its own with --name',
+  );
+}

@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { fixedColumn, int64Column, stringColumn } from '../platform/native-block.ts';
+import type { Store } from '../platform/store.ts';
+import { StoreError } from '../platform/store-error.ts';
+import { bookFact as book, type NumberedFact } from './book-fact.ts';
+
+const DOWN = new StoreError('store_unreachable', 'down', { canRetry: true });
+let opened: OpenedStore;
+
+/** A fact of one row, told from others by its name. */
+function fact(number: number, correction: string, guard?: string): NumberedFact {
+  const columns = [
+    int64Column('number', 'UInt64', Float64Array.of(number)),
+    fixedColumn('kind', 'Int8', Int8Array.of(1)),
+    stringColumn('correction', [correction]),
+  ];
+  const isOurs = async () => (await standing()).some((row) => row.number === number && row.correction === correction);
+  return { table: 'corrections', number, columns, isOurs, ...(guard !== undefined && { guard }) };
+}
+
+function standing(): Promise<{ number: number; correction: string }[]> {
+  return opened.store.query('SELECT number, correction FROM corrections ORDER BY number, correction');
+}
+
+/** Without waiting. */
+function bookFact(store: Store, of: NumberedFact): Promise<'booked' | 'outrun'> {
+  let nowMs = 0;
+  const sleep = async (ms: number) => {
+    nowMs += ms;
+  };
+  return book(store, of, { firstDelayMs: 1, maxDelayMs: 4, giveUpAfterMs: 100 }, { monotonicMs: () => nowMs, sleep });
+}
+
+/** The store, with something between an insert and its writer. */
+function around(
+  insertBlock: (insert: Store['insertBlock'], ...args: Parameters<Store['insertBlock']>) => Promise<void>,
+): Store {
+  const { store } = opened;
+  return { ...store, insertBlock: (...args) => insertBlock(store.insertBlock, ...args) };
+}
+
+describe.each(['embedded', 'http'] as const)('over the %s door', (door) => {
+  beforeAll(async () => {
+    opened = await DOORS[door]();
+  });
+  afterAll(() => opened?.close());
+  beforeEach(() => opened.store.command('TRUNCATE TABLE corrections'));
+
+  test('facts are booked one after another, and who is behind is outrun', async () => {
+    expect(await bookFact(opened.store, fact(1, 'a'))).toBe('booked');
+    expect(await bookFact(opened.store, fact(2, 'b'))).toBe('booked');
+    expect(await bookFact(opened.store, fact(2, 'c'))).toBe('outrun');
+    expect(await bookFact(opened.store, fact(4, 'd'))).toBe('outrun');
+    expect(await standing()).toEqual([
+      { number: 1, correction: 'a' },
+      { number: 2, correction: 'b' },
+    ]);
+  });
+
+  test('what the guard forbids is not booked', async () => {
+    expect(await bookFact(opened.store, fact(1, 'a', '1 = 1'))).toBe('outrun');
+    expect(await bookFact(opened.store, fact(1, 'a', '1 = 2'))).toBe('booked');
+  });
+
+  test('an answer that is lost, or an insert that never arrives, books once', async () => {
+    const landsUnheard = around(async (insert, ...args) => {
+      await insert(...args);
+      throw DOWN;
+    });
+    expect(await bookFact(landsUnheard, fact(1, 'a'))).toBe('booked');
+    let lost = 3;
+    const arrivesLate = around(async (insert, ...args) => {
+      if (lost-- > 0) throw DOWN;
+      await insert(...args);
+    });
+    expect(await bookFact(arrivesLate, fact(2, 'b'))).toBe('booked');
+    expect(await standing()).toEqual([
+      { number: 1, correction: 'a' },
+      { number: 2, correction: 'b' },
+    ]);
+  });
+
+  test('of two that both passed the guard one lands, and the other is told so', async () => {
+    const pastTheGuard = around((insert, statement, ...args) =>
+      insert(
+        (source) => {
+          const unguarded = statement(source).replace(/ WHERE throwIf\(.*\) = 0 ORDER BY ALL/s, '');
+          expect(unguarded).not.toBe(statement(source));
+          return unguarded;
+        },
+        ...args,
+      ),
+    );
+    expect(await bookFact(pastTheGuard, fact(1, 'a'))).toBe('booked');
+    expect(await bookFact(pastTheGuard, fact(1, 'b'))).toBe('outrun');
+    expect(await standing()).toEqual([{ number: 1, correction: 'a' }]);
+  });
+
+  test('a fact whose insert was lost, and whose token was not, is booked again', async () => {
+    await bookFact(opened.store, fact(1, 'a'));
+    await opened.store.command('ALTER TABLE corrections DELETE WHERE number = 1 SETTINGS mutations_sync = 2');
+    expect(await bookFact(opened.store, fact(1, 'a'))).toBe('booked');
+    expect(await standing()).toEqual([{ number: 1, correction: 'a' }]);
+  });
+
+  test('a store that stays away is given up with its error', async () => {
+    const away = around(async () => {
+      throw DOWN;
+    });
+    await expect(bookFact(away, fact(1, 'a'))).rejects.toBe(DOWN);
+  });
+
+  test('however many rows a fact has, they are one part', async () => {
+    // More than a block of the journal may have.
+    const rows = 4_100_000;
+    const columns = [
+      int64Column('number', 'UInt64', new Float64Array(rows).fill(1)),
+      fixedColumn('kind', 'Int8', new Int8Array(rows).fill(3)),
+      int64Column(
+        'offset',
+        'Int64',
+        Float64Array.from({ length: rows }, (_, row) => (row * 7919) % rows),
+      ),
+    ];
+    const large = { ...fact(1, ''), rows, columns };
+    expect(await bookFact(opened.store, large)).toBe('booked');
+    expect(await opened.store.query('SELECT count() AS held, uniqExact(_part) AS parts FROM corrections')).toEqual([
+      { held: rows, parts: 1 },
+    ]);
+  });
+});

@@ -1,0 +1,27 @@
+const DAY_MS = 86_400_000;
+const monthStarts = new Map<number, number>();
+
+/** First day of the month that holds a day, both in days since 1970-01-01: a period belongs to the month that it begins in. */
+export function monthStartDay(day: number): number {
+  let start = monthStarts.get(day);
+  if (start === undefined) {
+    const date = new Date(day * DAY_MS);
+    start = Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1) / DAY_MS;
+    monthStarts.set(day, start);
+  }
+  return start;
+}
+
+/** A day, days since 1970-01-01, as `2026-10-01`. */
+export function dayText(day: number): string {
+  return new Date(day * DAY_MS).toISOString().slice(0, 10);
+}
+
+/** The same backwards; null when it is no day of 1970 to 2149-06-06, the last that a Date of ClickHouse has. */
+export function parseDay(text: string): number | null {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return null;
+  const timeMs = Date.parse(`${text}T00:00:00Z`);
+  const day = timeMs / DAY_MS;
+  // Some texts that are no day are taken for another one: 2026-02-30.
+  return Number.isNaN(timeMs) || day < 0 || day > 65_535 || dayText(day) !== text ? null : day;
+}

@@ -1,0 +1,194 @@
+import { createHash } from 'node:crypto';
+import { Names } from '../billing/names.ts';
+import { REASONS } from '../billing/outcome.ts';
+import { PSEUDONYM_OCTETS } from '../billing/pseudonym.ts';
+import type { SubscriberTable } from '../billing/subscriber-table.ts';
+import { TIME } from '../journal/journal-block.ts';
+import { ConfigError } from '../platform/config-error.ts';
+import {
+  fixedColumn,
+  int64Column,
+  lowCardinalityColumn,
+  type NativeColumn,
+  sparseStringColumn,
+} from '../platform/native-block.ts';
+import { growingInt64, growingUint8, growingUint16, growingUint32, pushInt64 } from './growing-column.ts';
+import type { Decision, StandingCharges } from './standing-charges.ts';
+
+/** It is one block: two rows of a hundred octets for each in memory, and several times that while the store sorts them. */
+const MAX_CHANGES = 5_000_000;
+const KINDS = { head: 1, reversal: 2, charge: 3 };
+const SUBSCRIBER_WORDS = PSEUDONYM_OCTETS / 4;
+/** As `reason` has them: the head row has none. */
+const REASON_TEXTS = ['', ...REASONS.map(({ reason }) => reason)];
+
+/** What a correction's head row says. */
+export interface CorrectionHead {
+  correction: string;
+  who: string;
+  why: string;
+  catalogueHash: string;
+  sponsorId: string;
+  currency: string;
+  fromDay: number;
+  toDay: number;
+  bookingDay: number;
+  bookedAtMs: number;
+}
+
+/**
+ * The rows of one correction in columns, as its block has them: for each changed record a reversal of what stands and the
+ * charge anew, then the head row. A hundred octets a row, as a correction of millions of records is one block.
+ */
+export class CorrectionRows {
+  readonly #openFromDay: number;
+  readonly #maxChanges: number;
+  #count = 0;
+  readonly #columns = {
+    kind: growingUint8(),
+    isAdjustment: growingUint8(),
+    topic: growingUint32(),
+    partition: growingUint32(),
+    offset: growingInt64(),
+    application: growingUint32(),
+    plan: growingUint32(),
+    planVersion: growingUint32(),
+    periodStart: growingUint16(),
+    subscriber: growingUint32(SUBSCRIBER_WORDS),
+    evidence: growingUint8(),
+    contentType: growingUint8(),
+    startTimeMs: growingInt64(),
+    reason: growingUint32(),
+    sponsoredOctets: growingInt64(),
+    subscriberOctets: growingInt64(),
+    chargeMicros: growingInt64(),
+    usedOctetsAfter: growingInt64(),
+    carryAfter: growingUint16(),
+  };
+  // The empty text is the first of each, for the head row.
+  readonly #topics = new Names();
+  readonly #applications = new Names();
+  readonly #planIds = new Names();
+  readonly #pseudonym = new Uint32Array(SUBSCRIBER_WORDS);
+
+  /** `openFromDay`: periods that begin before it are of months that are closed. Days since 1970-01-01. */
+  constructor(openFromDay: number, maxChanges = MAX_CHANGES) {
+    this.#openFromDay = openFromDay;
+    this.#maxChanges = maxChanges;
+    for (const names of [this.#topics, this.#applications, this.#planIds]) names.numberOf('');
+  }
+
+  /** Records that change. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Throws a ConfigError where a correction would be too large. */
+  take(charges: StandingCharges, row: number, subscribers: SubscriberTable): void {
+    if (this.#count === this.#maxChanges) {
+      throw new ConfigError(
+        `more than ${this.#maxChanges} records change, which is too much for one correction: choose a shorter range`,
+      );
+    }
+    subscribers.copyPseudonym(charges.records.subscriber[row], this.#pseudonym, 0);
+    this.#addRecord(charges, row);
+    this.#addDecision(KINDS.reversal, charges, row, charges.before(row));
+    this.#addRecord(charges, row);
+    this.#addDecision(KINDS.charge, charges, row, charges.after(row));
+    this.#count++;
+  }
+
+  #addRecord(charges: StandingCharges, row: number): void {
+    const columns = this.#columns;
+    const { records } = charges;
+    columns.topic.push(this.#topics.numberOf(charges.topic));
+    columns.partition.push(charges.partition);
+    pushInt64(columns.offset, records.offset[row]);
+    columns.application.push(this.#applications.numberOf(charges.names.list[charges.applicationName[row]]));
+    for (const word of this.#pseudonym) columns.subscriber.push(word);
+    columns.evidence.push(records.evidence[row]);
+    columns.contentType.push(records.contentType[row]);
+    pushInt64(columns.startTimeMs, records.startTimeMs[row]);
+  }
+
+  #addDecision(kind: number, { records, plans }: StandingCharges, row: number, decision: Decision): void {
+    const columns = this.#columns;
+    const sign = kind === KINDS.reversal ? -1 : 1;
+    const { planId, version } = plans.at(decision.plan);
+    columns.kind.push(kind);
+    columns.isAdjustment.push(decision.periodStart < this.#openFromDay ? 1 : 0);
+    columns.plan.push(this.#planIds.numberOf(planId));
+    columns.planVersion.push(version);
+    columns.periodStart.push(decision.periodStart);
+    columns.reason.push(decision.reason + 1);
+    pushInt64(columns.sponsoredOctets, sign * decision.sponsoredOctets);
+    pushInt64(columns.subscriberOctets, sign * (records.octets(row) - decision.sponsoredOctets));
+    pushInt64(columns.chargeMicros, sign * decision.chargeMicros);
+    pushInt64(columns.usedOctetsAfter, decision.usedOctetsAfter);
+    columns.carryAfter.push(decision.carryAfter);
+  }
+
+  /** The block's columns but `number`, with the head row, which is the last. To be asked once. */
+  finish(head: CorrectionHead): { rows: number; columns: NativeColumn[]; digest: string } {
+    for (const column of Object.values(this.#columns)) column.pushNothing();
+    this.#columns.kind.values()[this.#count * 2] = KINDS.head;
+    const rows = this.#count * 2 + 1;
+    const columns = [...this.#rowColumns(), ...headColumns(rows, head)];
+    const hash = createHash('sha256');
+    for (const { name, type, bytes } of columns) hash.update(`${name} ${type}\n`).update(bytes);
+    const digest = hash.digest('hex');
+    return { rows, columns: [...columns, onHead('digest', rows, digest)], digest };
+  }
+
+  #rowColumns(): NativeColumn[] {
+    const columns = this.#columns;
+    return [
+      fixedColumn('kind', 'Int8', columns.kind.values()),
+      fixedColumn('is_adjustment', 'Bool', columns.isAdjustment.values()),
+      lowCardinalityColumn('topic', this.#topics.list, columns.topic.values()),
+      fixedColumn('partition', 'Int32', columns.partition.values()),
+      fixedColumn('offset', 'Int64', columns.offset.values()),
+      lowCardinalityColumn('application_id', this.#applications.list, columns.application.values()),
+      lowCardinalityColumn('plan_id', this.#planIds.list, columns.plan.values()),
+      fixedColumn('plan_version', 'UInt32', columns.planVersion.values()),
+      fixedColumn('period_start', 'Date', columns.periodStart.values()),
+      fixedColumn('subscriber', `FixedString(${PSEUDONYM_OCTETS})`, columns.subscriber.values()),
+      fixedColumn('evidence', 'Int8', columns.evidence.values()),
+      fixedColumn('content_type', 'Int8', columns.contentType.values()),
+      fixedColumn('start_time', TIME, columns.startTimeMs.values()),
+      lowCardinalityColumn('reason', REASON_TEXTS, columns.reason.values()),
+      fixedColumn('sponsored_octets', 'Int64', columns.sponsoredOctets.values()),
+      fixedColumn('subscriber_octets', 'Int64', columns.subscriberOctets.values()),
+      fixedColumn('charge_micros', 'Int64', columns.chargeMicros.values()),
+      fixedColumn('used_octets_after', 'UInt64', columns.usedOctetsAfter.values()),
+      fixedColumn('carry_after', 'UInt16', columns.carryAfter.values()),
+    ];
+  }
+}
+
+/** What all rows have, and what only the head row, the last one, has. */
+function headColumns(rows: number, head: CorrectionHead): NativeColumn[] {
+  const bookedAtMs = new Float64Array(rows);
+  bookedAtMs[rows - 1] = head.bookedAtMs;
+  const day = (name: string, value: number) => {
+    const days = new Uint16Array(rows);
+    days[rows - 1] = value;
+    return fixedColumn(name, 'Date', days);
+  };
+  return [
+    lowCardinalityColumn('sponsor_id', [head.sponsorId], new Uint32Array(rows)),
+    lowCardinalityColumn('currency', [head.currency], new Uint32Array(rows)),
+    fixedColumn('booking_date', 'Date', new Uint16Array(rows).fill(head.bookingDay)),
+    int64Column('booked_at', TIME, bookedAtMs),
+    onHead('correction', rows, head.correction),
+    onHead('who', rows, head.who),
+    onHead('why', rows, head.why),
+    onHead('catalogue_hash', rows, head.catalogueHash),
+    day('period_from', head.fromDay),
+    day('period_to', head.toDay),
+  ];
+}
+
+function onHead(name: string, rows: number, text: string): NativeColumn {
+  return sparseStringColumn(name, rows, [rows - 1], [text]);
+}

@@ -1,0 +1,69 @@
+import { literal, type Store } from '../platform/store.ts';
+import type { ChargeSelection } from './log-spans.ts';
+
+/** What a correction is asked for with: its name stands for all of it. */
+export interface CorrectionRequest extends ChargeSelection {
+  /** Of all corrections of the store no two have one name. */
+  name: string;
+  who: string;
+  why: string;
+}
+
+/** A booked correction, as its head row has it. */
+export interface BookedCorrection extends CorrectionRequest {
+  number: number;
+  catalogueHash: string;
+}
+
+/** The corrections after a number, in the order of booking. */
+export async function readCorrections(store: Store, afterNumber = 0): Promise<BookedCorrection[]> {
+  const rows = await store.query<Record<string, string | number>>(
+    'SELECT number, correction, who, why, catalogue_hash, sponsor_id, toUInt16(period_from) AS from_day, ' +
+      `toUInt16(period_to) AS to_day FROM corrections WHERE kind = 'head' AND number > ${afterNumber} ORDER BY number`,
+  );
+  return rows.map((row) => ({
+    number: Number(row.number),
+    name: String(row.correction),
+    who: String(row.who),
+    why: String(row.why),
+    catalogueHash: String(row.catalogue_hash),
+    sponsorId: String(row.sponsor_id),
+    range: { fromDay: Number(row.from_day), toDay: Number(row.to_day) },
+  }));
+}
+
+export async function digestOfCorrection(store: Store, number: number): Promise<string | null> {
+  const [row] = await store.query<{ digest: string }>(
+    `SELECT digest FROM corrections WHERE kind = 'head' AND number = ${number}`,
+  );
+  return row?.digest ?? null;
+}
+
+/** First day after the sponsor's last closed month, days since 1970-01-01: periods that begin on it or later are open. */
+export async function readOpenFromDay(store: Store, sponsorId: string): Promise<number> {
+  const [row] = await store.query<{ day: number }>(`SELECT ${openFromDay(sponsorId)} AS day`);
+  return Number(row.day);
+}
+
+/** The same as an expression in SQL, for a guard. */
+export function openFromDay(sponsorId: string): string {
+  const last = `SELECT maxOrNull(month) FROM closings WHERE sponsor_id = ${literal(sponsorId)}`;
+  return `ifNull(toUInt16(addMonths((${last}), 1)), 0)`;
+}
+
+/** What a request has otherwise than the correction of its name; empty when it is the same. */
+export function differsIn(booked: BookedCorrection, asked: CorrectionRequest, catalogueHash: string): string[] {
+  const fields: [name: string, isSame: boolean][] = [
+    ['sponsor', booked.sponsorId === asked.sponsorId],
+    ['range', booked.range.fromDay === asked.range.fromDay && booked.range.toDay === asked.range.toDay],
+    ['catalogue', booked.catalogueHash === catalogueHash],
+    ['who', booked.who === asked.who],
+    ['why', booked.why === asked.why],
+  ];
+  return fields.filter(([, isSame]) => !isSame).map(([name]) => name);
+}
+
+/** Do two corrections have records in common? A record never leaves the range of periods that it was corrected in. */
+export function overlaps(a: ChargeSelection, b: ChargeSelection): boolean {
+  return a.sponsorId === b.sponsorId && a.range.fromDay < b.range.toDay && b.range.fromDay < a.range.toDay;
+}

@@ -1,0 +1,114 @@
+import { monthStartDay } from './calendar-day.ts';
+import type { PlanVersions } from './plan-versions.ts';
+import type { Decision, StandingCharges } from './standing-charges.ts';
+
+const DAY_MS = 86_400_000;
+
+export interface UsageSums {
+  records: bigint;
+  sponsoredOctets: bigint;
+  subscriberOctets: bigint;
+  chargeMicros: bigint;
+}
+
+/** What stands, and what rating anew makes of it, under one plan version, by month and day. */
+export interface DifferenceLine {
+  planId: string;
+  planVersion: number;
+  /** First day of the month that the statistics period begins in, days since 1970-01-01. */
+  monthDay: number;
+  /** Day of use: of the records' startTime, UTC. */
+  usageDay: number;
+  before: UsageSums;
+  after: UsageSums;
+}
+
+/** Sums what stands and what was rated anew. Days are below 2^16 and plan versions below 2^21, so a line's key is exact. */
+export class Difference {
+  readonly #plans: PlanVersions;
+  readonly #lines = new Map<number, DifferenceLine>();
+  /** Records in range, and those of them that do not stay as they stand. */
+  records = 0;
+  changed = 0;
+
+  constructor(plans: PlanVersions) {
+    this.#plans = plans;
+  }
+
+  add(charges: StandingCharges, row: number): void {
+    const { records } = charges;
+    const usageDay = Math.floor(records.startTimeMs[row] / DAY_MS);
+    const octets = records.octets(row);
+    const [before, after] = [charges.before(row), charges.after(row)];
+    addTo(this.#lineOf(before, usageDay).before, before, octets);
+    addTo(this.#lineOf(after, usageDay).after, after, octets);
+    this.records++;
+    if (charges.isChanged(row)) this.changed++;
+  }
+
+  /** By plan, version, month and day. */
+  lines(): DifferenceLine[] {
+    return [...this.#lines.values()].sort(
+      (a, b) =>
+        compare(a.planId, b.planId) ||
+        a.planVersion - b.planVersion ||
+        a.monthDay - b.monthDay ||
+        a.usageDay - b.usageDay,
+    );
+  }
+
+  #lineOf({ plan, periodStart }: Decision, usageDay: number): DifferenceLine {
+    const monthDay = monthStartDay(periodStart);
+    const key = (plan * 2 ** 16 + monthDay) * 2 ** 16 + usageDay;
+    let line = this.#lines.get(key);
+    if (line === undefined) {
+      const { planId, version } = this.#plans.at(plan);
+      line = { planId, planVersion: version, monthDay, usageDay, before: noUsage(), after: noUsage() };
+      this.#lines.set(key, line);
+    }
+    return line;
+  }
+}
+
+/** Lines of one key as one, in the order of first appearance. */
+export function rollUp<T extends Pick<DifferenceLine, 'before' | 'after'>>(
+  lines: Iterable<T>,
+  keyOf: (line: T) => string,
+): T[] {
+  const rolled = new Map<string, T>();
+  for (const line of lines) {
+    const key = keyOf(line);
+    const sum = rolled.get(key) ?? { ...line, before: noUsage(), after: noUsage() };
+    rolled.set(key, sum);
+    for (const side of ['before', 'after'] as const) sum[side] = plus(sum[side], line[side], 1n);
+  }
+  return [...rolled.values()];
+}
+
+export function differenceOf({ before, after }: Pick<DifferenceLine, 'before' | 'after'>): UsageSums {
+  return plus(after, before, -1n);
+}
+
+function noUsage(): UsageSums {
+  return { records: 0n, sponsoredOctets: 0n, subscriberOctets: 0n, chargeMicros: 0n };
+}
+
+function plus(a: UsageSums, b: UsageSums, sign: bigint): UsageSums {
+  return {
+    records: a.records + sign * b.records,
+    sponsoredOctets: a.sponsoredOctets + sign * b.sponsoredOctets,
+    subscriberOctets: a.subscriberOctets + sign * b.subscriberOctets,
+    chargeMicros: a.chargeMicros + sign * b.chargeMicros,
+  };
+}
+
+function addTo(sums: UsageSums, { sponsoredOctets, chargeMicros }: Decision, octets: number): void {
+  sums.records++;
+  sums.sponsoredOctets += BigInt(sponsoredOctets);
+  sums.subscriberOctets += BigInt(octets - sponsoredOctets);
+  sums.chargeMicros += BigInt(chargeMicros);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,77 @@
+import { literal, type Store } from '../platform/store.ts';
+import type { PeriodRange } from './rate-anew.ts';
+
+const DAY_MS = 86_400_000;
+/** A record's start lies in its period: at most 31 days after the first one, a day to either side for the time zone. */
+const DAYS_BEFORE = 1;
+const DAYS_AFTER = 32;
+
+/** Charges of a sponsor's statistics periods. */
+export interface ChargeSelection {
+  sponsorId: string;
+  range: PeriodRange;
+}
+
+/** A piece of a log that a lane's batches hold in one go. */
+export interface LogSpan {
+  lane: string;
+  topic: string;
+  partition: number;
+  firstOffset: number;
+  lastOffset: number;
+}
+
+/**
+ * Where the charge rows of a selection stand, in lane order: as they were booked, for a lane may go on with another log (a
+ * file, a topic that was made anew) and come back. It ends where the journal ends now.
+ */
+export async function readSpans(store: Store, selection: ChargeSelection): Promise<LogSpan[]> {
+  const logs =
+    'SELECT lane, topic, partition, min(offset) AS first_row, max(offset) AS last_row ' +
+    `FROM journal WHERE kind = 'charge' AND ${mayCount(selection)} GROUP BY lane, topic, partition`;
+  // A lane's batches are numbered without a gap: those of one log that follow each other keep their distance to its count.
+  const batches =
+    'SELECT lane, topic, partition, first_offset, offset, lane_sequence, ' +
+    'toInt64(lane_sequence) - row_number() OVER (PARTITION BY lane, topic, partition ORDER BY lane_sequence) AS island ' +
+    "FROM journal WHERE kind = 'batch'";
+  const rows = await store.query<Record<string, string | number>>(
+    'SELECT lane, topic, partition, greatest(min(first_offset), any(first_row)) AS first, ' +
+      `least(max(offset), any(last_row)) AS last FROM (${batches}) AS batches ` +
+      `INNER JOIN (${logs}) AS logs USING (lane, topic, partition) ` +
+      'GROUP BY lane, topic, partition, island HAVING first <= last ORDER BY lane, min(lane_sequence)',
+  );
+  return rows.map(({ lane, topic, partition, first, last }) => ({
+    lane: String(lane),
+    topic: String(topic),
+    partition: Number(partition),
+    firstOffset: Number(first),
+    lastOffset: Number(last),
+  }));
+}
+
+/** Spans of at most so many offsets: what is read at once. */
+export function* cutSpans(spans: Iterable<LogSpan>, offsets: number): Iterable<LogSpan> {
+  for (const span of spans) {
+    for (let firstOffset = span.firstOffset; firstOffset <= span.lastOffset; firstOffset += offsets) {
+      yield { ...span, firstOffset, lastOffset: Math.min(span.lastOffset, firstOffset + offsets - 1) };
+    }
+  }
+}
+
+/** Sponsors that have charges in periods of the range. */
+export async function chargedSponsors(store: Store, { fromDay, toDay }: PeriodRange): Promise<string[]> {
+  const rows = await store.query<{ sponsor: string }>(
+    'SELECT DISTINCT sponsor_id AS sponsor FROM bookings ' +
+      `WHERE toUInt16(period_start) >= ${fromDay} AND toUInt16(period_start) < ${toDay} ORDER BY sponsor`,
+  );
+  return rows.map(({ sponsor }) => sponsor);
+}
+
+/** In SQL: the rows whose period may begin in the range, and those that may count in one period with them. */
+export function mayCount({ sponsorId, range: { fromDay, toDay } }: ChargeSelection): string {
+  const time = (day: number) => `fromUnixTimestamp64Milli(toInt64(${day * DAY_MS}), 'UTC')`;
+  return (
+    `sponsor_id = ${literal(sponsorId)} AND start_time >= ${time(Math.max(0, fromDay - DAYS_BEFORE))} ` +
+    `AND start_time < ${time(toDay + DAYS_AFTER)}`
+  );
+}

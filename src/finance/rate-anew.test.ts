@@ -1,0 +1,229 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { firstDayOfPeriod, planInForce, priceOf, type SecondPlan, secondRules } from '../audit/second-rules.ts';
+import { CONTENT_TYPES, type FlowRecord } from '../billing/flow-record.ts';
+import { REASON_CODE, type Reason } from '../billing/outcome.ts';
+import { NO_FACTS, type Rules } from '../billing/rules.ts';
+import { TEST_CATALOGUE, testRecord } from '../billing/traffic.fixture.ts';
+import { type ChargeRow, changedCatalogue, chargeRows, rateAnew, rulesOf } from './rating.fixture.ts';
+
+const OLD = rulesOf(TEST_CATALOGUE);
+const CATALOGUES: readonly Rules[] = [
+  changedCatalogue(['"12.5"', '"9.000001"'], ['"3.3"', '"0"']),
+  changedCatalogue(
+    ['image: 3333', 'image: 9999'],
+    ['text: 7777', 'text: 1'],
+    ['unknown: 10000, text', 'unknown: 4, text'],
+  ),
+  changedCatalogue(['quotaOctets: 20000', 'quotaOctets: 4000'], ['quotaOctets: 50001', 'quotaOctets: null']),
+  changedCatalogue(['2026-11-20T00:00:00Z', '2026-11-10T06:00:00Z']),
+  changedCatalogue(['id: any-day', 'id: any-flat'], ['version: 2', 'version: 7']),
+  changedCatalogue(
+    ['period: day', 'period: month'],
+    ['period: week', 'period: day'],
+    ['timeZone: UTC', 'timeZone: Asia/Tokyo'],
+  ),
+  changedCatalogue(['effectiveTo: null\n    period: week', 'effectiveTo: 2026-11-10T00:00:00Z\n    period: week']),
+  changedCatalogue(['text: 10000, image: 3333, video: 0, ', 'video: 10000, ']),
+].map(rulesOf);
+
+const record = fc
+  .record({
+    who: fc.integer({ min: 0, max: 2 }),
+    hour: fc.integer({ min: 0, max: 24 * 40 }),
+    to: fc.constantFrom<Partial<FlowRecord>>(
+      { remoteIp: '198.51.100.7' },
+      { remoteIp: '8.8.8.8', zeroRatingTag: 'TAG' },
+      { remoteIp: '203.0.113.9' },
+    ),
+    contentType: fc.constantFrom(...CONTENT_TYPES.filter((type) => type !== 'unknown'), null),
+    uplinkOctets: fc.integer({ min: 0, max: 5000 }),
+    downlinkOctets: fc.oneof(fc.integer({ min: 0, max: 20_000 }), fc.integer({ min: 0, max: 2 ** 40 })),
+  })
+  .map(({ who, hour, to, ...usage }) => {
+    const startTime = Date.UTC(2026, 9, 20) + hour * 3_600_000;
+    return testRecord({ ...to, ...usage, servedMsisdn: `99900000000${who}`, startTime, endTime: startTime });
+  });
+const traffic = fc
+  .array(record, { maxLength: 60 })
+  .map((records) => records.map((of, localSequenceNumber) => ({ ...of, localSequenceNumber })));
+const catalogue = fc.constantFrom(...CATALOGUES);
+const atOnce = fc.integer({ min: 1, max: 20 });
+
+test('rows rated anew are what a second computation in big integers says, however many are taken at once', () => {
+  fc.assert(
+    fc.property(traffic, catalogue, atOnce, (records, rules, count) => {
+      const rows = chargeRows(records, OLD);
+      expect(rateAnew(rows, rules, undefined, count).rows).toEqual(secondComputation(rows, rules));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('forward and back gives every row as it was, also by a detour', () => {
+  fc.assert(
+    fc.property(traffic, catalogue, catalogue, (records, there, detour) => {
+      const rows = chargeRows(records, OLD);
+      const forward = rateAnew(rateAnew(rows, there).rows, detour).rows;
+      expect(rateAnew(forward, OLD).rows).toEqual(rows);
+    }),
+  );
+});
+
+test('with the same catalogue nothing changes, and a second time nothing more', () => {
+  fc.assert(
+    fc.property(traffic, catalogue, (records, rules) => {
+      const rows = chargeRows(records, OLD);
+      expect(rateAnew(rows, OLD).changed).toBe(0);
+      expect(rateAnew(rateAnew(rows, rules).rows, rules).changed).toBe(0);
+    }),
+  );
+});
+
+describe('a record that the catalogue does not charge', () => {
+  const [row] = chargeRows([testRecord({ contentType: 'text' })], OLD);
+  const left = { sponsoredOctets: 0, chargeMicros: 0, usedOctetsAfter: 0, carryAfter: 0 };
+
+  test.each<[string, Rules, Partial<ChargeRow>]>([
+    [
+      'no plan is in force',
+      rulesOf(
+        changedCatalogue(
+          ['2026-01-01T00:00:00Z', '2026-11-20T00:00:00Z'],
+          ['effectiveTo: 2026-11-20T00:00:00Z', 'effectiveTo: 2026-11-20T00:00:01Z'],
+          [
+            'version: 2\n    effectiveFrom: 2026-11-20T00:00:00Z',
+            'version: 2\n    effectiveFrom: 2026-11-20T00:00:01Z',
+          ],
+        ),
+      ),
+      { planId: '', planVersion: 0, reason: REASON_CODE.no_plan },
+    ],
+    [
+      'the application is not in it',
+      rulesOf(changedCatalogue(['id: any,', 'id: other,'], ['application: any\n', 'application: other\n'])),
+      { planId: '', planVersion: 0, reason: REASON_CODE.no_plan },
+    ],
+    [
+      'the content is not covered',
+      rulesOf(changedCatalogue(['text: 10000, image', 'image'])),
+      { reason: REASON_CODE.content_not_covered },
+    ],
+  ])('%s: all of its octets are the subscriber’s, and its period stays', (_, rules, expected) => {
+    expect(rateAnew([row], rules)).toMatchObject({ rows: [{ ...row, ...left, ...expected }], changed: 1 });
+  });
+
+  test('its charge would leave the exact integers: the counter stays, and the next record is rated', () => {
+    const huge = 2 ** 48 - 1;
+    const of = (localSequenceNumber: number, downlinkOctets: number) =>
+      testRecord({
+        localSequenceNumber,
+        uplinkOctets: 0,
+        downlinkOctets,
+        zeroRatingTag: 'TAG',
+        contentType: 'text',
+        remoteIp: '8.8.8.8',
+      });
+    const rows = chargeRows([of(1, 1000), of(2, huge), of(3, 1000)], OLD);
+    const rules = rulesOf(changedCatalogue(['"3.3"', '"4000"']));
+    const { rows: anew } = rateAnew(rows, rules);
+    expect(anew[1]).toMatchObject({ ...left, reason: REASON_CODE.charge_out_of_range });
+    expect(anew[2].usedOctetsAfter).toBe(1555);
+  });
+});
+
+describe('a range', () => {
+  const day = (text: string) => Date.parse(text) / 86_400_000;
+  const at = (time: string, localSequenceNumber: number) =>
+    testRecord({ startTime: Date.parse(time), endTime: Date.parse(time), localSequenceNumber, contentType: 'text' });
+  // Midnight in Kathmandu is 18:15 UTC.
+  const rows = chargeRows(
+    [at('2026-10-31T18:00:00Z', 1), at('2026-10-31T18:30:00Z', 2), at('2026-11-02T12:00:00Z', 3)],
+    OLD,
+  );
+  const november = { fromDay: day('2026-11-01'), toDay: day('2026-12-01') };
+
+  test('takes the periods that begin in it, and leaves the others as they stand', () => {
+    const { rows: anew, lane } = rateAnew(rows, CATALOGUES[0], november);
+    expect(anew.map(({ record: { localSequenceNumber } }) => localSequenceNumber)).toEqual([2, 3]);
+    expect(lane.tornPeriod()).toBeNull();
+  });
+
+  test('that holds whole periods of another length is no tear', () => {
+    const monthly = rulesOf(changedCatalogue(['period: day', 'period: month']));
+    const { rows: anew, lane } = rateAnew(rows, monthly, november);
+    expect(anew.map(({ periodStart }) => periodStart)).toEqual([november.fromDay, november.fromDay]);
+    expect(lane.tornPeriod()).toBeNull();
+  });
+
+  test.each([
+    [
+      'a period that begins before it',
+      'month',
+      'Asia/Kathmandu',
+      { ...november, fromDay: day('2026-11-02') },
+      '2026-11-01',
+    ],
+    [
+      'a period that others count in too',
+      'month',
+      'Asia/Kathmandu',
+      { ...november, toDay: day('2026-11-02') },
+      '2026-11-01',
+    ],
+    ['a day of another time zone', 'day', 'UTC', november, '2026-10-31'],
+  ])('tears %s', (_, period, timeZone, range, torn) => {
+    const rules = rulesOf(changedCatalogue(['period: day', `period: ${period}`], ['Asia/Kathmandu', timeZone]));
+    expect(rateAnew(rows, rules, range).lane.tornPeriod()).toEqual({ planId: 'any-day', periodStart: day(torn) });
+  });
+});
+
+/** Content, share, quota and price in big integers, by the catalogue's document. */
+function secondComputation(rows: readonly ChargeRow[], { catalogue: { canonicalJson } }: Rules): ChargeRow[] {
+  const rules = secondRules(canonicalJson, NO_FACTS);
+  const counters = new Map<string, { used: bigint; carry: bigint }>();
+  const none = { planId: '', planVersion: 0, sponsoredOctets: 0, chargeMicros: 0, usedOctetsAfter: 0, carryAfter: 0 };
+  return rows.map((row) => {
+    const { record: of, contentType } = row;
+    const plan = planInForce(rules, row.applicationId, of.startTime);
+    if (plan === undefined) return { ...row, ...none, reason: REASON_CODE.no_plan };
+    const named = { planId: plan.document.id, planVersion: plan.document.version };
+    const share = plan.document.content[CONTENT_TYPES[contentType]];
+    if (share === undefined) return { ...row, ...none, ...named, reason: REASON_CODE.content_not_covered };
+    const periodStart = firstDayOfPeriod(rules, plan, of.startTime);
+    const key = `${named.planId} ${periodStart} ${of.servedMsisdn}`;
+    const before = counters.get(key) ?? { used: 0n, carry: 0n };
+    const { reason, sponsored, ...after } = secondShare(
+      plan,
+      before,
+      BigInt(of.uplinkOctets + of.downlinkOctets),
+      BigInt(share),
+    );
+    counters.set(key, after);
+    return {
+      ...row,
+      ...named,
+      periodStart,
+      reason: REASON_CODE[reason],
+      sponsoredOctets: Number(sponsored),
+      chargeMicros: Number(priceOf(plan, after.used) - priceOf(plan, before.used)),
+      usedOctetsAfter: Number(after.used),
+      carryAfter: Number(after.carry),
+    };
+  });
+}
+
+function secondShare(
+  { quotaOctets }: SecondPlan,
+  { used, carry }: { used: bigint; carry: bigint },
+  octets: bigint,
+  share: bigint,
+): { reason: Reason; sponsored: bigint; used: bigint; carry: bigint } {
+  if (quotaOctets !== null && used >= quotaOctets) return { reason: 'quota_exhausted', sponsored: 0n, used, carry };
+  const x = octets * share + carry;
+  const sponsored = x / 10_000n;
+  if (quotaOctets !== null && used + sponsored >= quotaOctets) {
+    return { reason: 'quota_reached', sponsored: quotaOctets - used, used: quotaOctets, carry: 0n };
+  }
+  return { reason: 'sponsored', sponsored, used: used + sponsored, carry: x % 10_000n };
+}

@@ -1,0 +1,80 @@
+import { Lane } from '../billing/lane.ts';
+import { isCharged, REASON_CODE, type Reason } from '../billing/outcome.ts';
+import { rateBatch } from '../billing/pipeline.ts';
+import type { PlanPeriod } from '../billing/plan-periods.ts';
+import type { Rules } from '../billing/rules.ts';
+import { NO_PLAN } from './plan-versions.ts';
+import type { StandingCharges } from './standing-charges.ts';
+
+/** Statistics periods that begin in [fromDay, toDay), days since 1970-01-01. */
+export interface PeriodRange {
+  fromDay: number;
+  toDay: number;
+}
+
+/**
+ * One lane rated anew: its counters from 0 on, for all records of a period are rated again. Takes the lane's charge rows in
+ * lane order, chunk by chunk.
+ */
+export class LaneAnew {
+  readonly #lane = new Lane({ pseudonymKey: new Uint8Array(0), duplicateWindowRecords: 1 });
+  readonly #rules: Rules;
+  readonly #range: PeriodRange;
+  /** Periods, as the catalogue counts them, that rows in the range count in, and those that others would. */
+  readonly #inside = new Set<number>();
+  readonly #outside = new Set<number>();
+
+  constructor(rules: Rules, range: PeriodRange) {
+    this.#rules = rules;
+    this.#range = range;
+  }
+
+  get subscribers(): Lane['subscribers'] {
+    return this.#lane.subscribers;
+  }
+
+  /**
+   * Plan, content, share, quota and price, as the engine decides them; evidence and application stay as booked. A record
+   * that the catalogue does not charge keeps its period, and all of its octets are the subscriber's.
+   */
+  rate(charges: StandingCharges): void {
+    const { records, isInRange } = charges;
+    const { plans } = this.#rules.catalogue;
+    for (let row = 0; row < records.count; row++) {
+      const reason = this.#choose(charges, row);
+      if (isInRange[row] === 0) records.reason[row] = charges.reason[row];
+      else if (reason !== null) records.reason[row] = REASON_CODE[reason];
+    }
+    rateBatch(records, this.#lane, this.#rules);
+    for (let row = 0; row < records.count; row++) {
+      const plan = plans[records.plan[row]];
+      charges.planAnew[row] = plan === undefined ? NO_PLAN : charges.plans.codeOf(plan.id, plan.version);
+      if (!isCharged(records.reason[row])) records.periodStart[row] = charges.periodStart[row];
+    }
+  }
+
+  #choose({ records, isInRange }: StandingCharges, row: number): Reason | null {
+    if (records.application[row] < 0) return 'no_plan';
+    // Who was sponsored was not suspended then.
+    const reason = this.#rules.planBook.choose(records, row, this.#rules.suspended);
+    if (reason !== null) return reason;
+    const { id } = this.#rules.catalogue.plans[records.plan[row]];
+    const period = this.#lane.planPeriods.numberOf(id, records.periodStart[row]);
+    (isInRange[row] === 1 ? this.#inside : this.#outside).add(period);
+    return null;
+  }
+
+  /**
+   * A period, as the catalogue counts it, that the range holds a part of only: its counter would miss the records of the
+   * other part. Null when there is none.
+   */
+  tornPeriod(): PlanPeriod | null {
+    const { fromDay, toDay } = this.#range;
+    for (const number of this.#inside) {
+      const period = this.#lane.planPeriods.at(number);
+      const isWithin = period.periodStart >= fromDay && period.periodStart < toDay;
+      if (!isWithin || this.#outside.has(number)) return period;
+    }
+    return null;
+  }
+}

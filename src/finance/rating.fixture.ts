@@ -1,0 +1,104 @@
+import { parseCatalogue } from '../billing/catalogue-compile.ts';
+import type { FlowBatch } from '../billing/flow-batch.ts';
+import type { FlowRecord } from '../billing/flow-record.ts';
+import { isCharged } from '../billing/outcome.ts';
+import { Rules } from '../billing/rules.ts';
+import { asValue, rateValues, TEST_CATALOGUE, testLane } from '../billing/traffic.fixture.ts';
+import { LaneAnew, type PeriodRange } from './rate-anew.ts';
+import { type Decision, StandingCharges } from './standing-charges.ts';
+
+/** Everything that ever began. */
+export const ALL_PERIODS: PeriodRange = { fromDay: 0, toDay: 65_535 };
+
+/** A charge row as it stands, with a plan's name instead of a code. */
+export interface ChargeRow extends Omit<Decision, 'plan'> {
+  record: FlowRecord;
+  applicationId: string;
+  contentType: number;
+  planId: string;
+  planVersion: number;
+}
+
+export function rulesOf(catalogue: string): Rules {
+  const parsed = parseCatalogue(catalogue, 'test.yaml');
+  if (parsed.catalogue === undefined) throw new Error(JSON.stringify(parsed.faults));
+  return new Rules(parsed.catalogue);
+}
+
+/** The test catalogue with some of its text replaced; each text must be there. */
+export function changedCatalogue(...changes: readonly [from: string, to: string][]): string {
+  return changes.reduce((text, [from, to]) => {
+    if (!text.includes(from)) throw new Error(`the test catalogue has no ${from}`);
+    return text.replaceAll(from, to);
+  }, TEST_CATALOGUE);
+}
+
+/** What the engine would book of records, in order, in one batch: the charge rows. */
+export function chargeRows(records: readonly FlowRecord[], rules: Rules): ChargeRow[] {
+  const { batch } = rateValues(records.map(asValue), testLane(), rules);
+  return records.flatMap((record, row) => (isCharged(batch.reason[row]) ? [chargeRow(batch, row, record, rules)] : []));
+}
+
+function chargeRow(batch: FlowBatch, row: number, record: FlowRecord, { catalogue }: Rules): ChargeRow {
+  const { id, version } = catalogue.plans[batch.plan[row]];
+  return {
+    record,
+    applicationId: catalogue.applications[batch.application[row]].id,
+    contentType: batch.contentType[row],
+    planId: id,
+    planVersion: version,
+    periodStart: batch.periodStart[row],
+    reason: batch.reason[row],
+    sponsoredOctets: batch.sponsoredOctets[row],
+    chargeMicros: batch.chargeMicros[row],
+    usedOctetsAfter: batch.usedOctetsAfter[row],
+    carryAfter: batch.carryAfter[row],
+  };
+}
+
+/** Rates rows of one lane anew, so many at a time, as `rerate` does with what it reads; only those in range are given back. */
+export function rateAnew(
+  rows: readonly ChargeRow[],
+  rules: Rules,
+  range = ALL_PERIODS,
+  atOnce = 1000,
+): { rows: ChargeRow[]; changed: number; lane: LaneAnew } {
+  const lane = new LaneAnew(rules, range);
+  const charges = new StandingCharges(atOnce);
+  const anew: ChargeRow[] = [];
+  let changed = 0;
+  for (let at = 0; at < rows.length; at += atOnce) {
+    const chunk = rows.slice(at, at + atOnce);
+    charges.records.clear();
+    for (const row of chunk) take(charges, row, lane, rules, range);
+    lane.rate(charges);
+    chunk.forEach((row, index) => {
+      if (charges.isInRange[index] === 0) return;
+      const { plan, ...decision } = charges.after(index);
+      const { planId, version } = charges.plans.at(plan);
+      anew.push({ ...row, ...decision, planId, planVersion: version });
+      if (charges.isChanged(index)) changed++;
+    });
+  }
+  return { rows: anew, changed, lane };
+}
+
+function take(charges: StandingCharges, row: ChargeRow, lane: LaneAnew, rules: Rules, range: PeriodRange): void {
+  const { records } = charges;
+  const at = records.count++;
+  records.application[at] = rules.catalogue.applications.findIndex(({ id }) => id === row.applicationId);
+  records.subscriber[at] = lane.subscribers.ofPseudonym(Buffer.from(row.record.servedMsisdn.padStart(16, '0')));
+  records.contentType[at] = row.contentType;
+  records.startTimeMs[at] = row.record.startTime;
+  records.uplinkOctets[at] = row.record.uplinkOctets;
+  records.downlinkOctets[at] = row.record.downlinkOctets;
+  charges.applicationName[at] = charges.names.numberOf(row.applicationId);
+  charges.isInRange[at] = row.periodStart >= range.fromDay && row.periodStart < range.toDay ? 1 : 0;
+  charges.plan[at] = charges.plans.codeOf(row.planId, row.planVersion);
+  charges.periodStart[at] = row.periodStart;
+  charges.reason[at] = row.reason;
+  charges.sponsoredOctets[at] = row.sponsoredOctets;
+  charges.chargeMicros[at] = row.chargeMicros;
+  charges.usedOctetsAfter[at] = row.usedOctetsAfter;
+  charges.carryAfter[at] = row.carryAfter;
+}

@@ -1,0 +1,99 @@
+import { REASON_CODE, type Reason } from '../billing/outcome.ts';
+import { PSEUDONYM_OCTETS } from '../billing/pseudonym.ts';
+import type { SubscriberTable } from '../billing/subscriber-table.ts';
+import { type RowBinaryReader, readRowBinary } from '../journal/row-binary.ts';
+import { literal, type Store } from '../platform/store.ts';
+import { type ChargeSelection, type LogSpan, mayCount } from './log-spans.ts';
+import type { PeriodRange } from './rate-anew.ts';
+import type { StandingCharges } from './standing-charges.ts';
+
+/** What rows are read for: indexes of applications in the catalogue that will rate them, and the lane's subscribers. */
+export interface ReadFor {
+  applicationIndex: ReadonlyMap<string, number>;
+  subscribers: SubscriberTable;
+}
+
+/** Reads the rows of a piece of a log as they stand now; `charges` has room for all of its offsets. */
+export async function readCharges(
+  store: Store,
+  selection: ChargeSelection,
+  span: LogSpan,
+  readFor: ReadFor,
+  charges: StandingCharges,
+): Promise<void> {
+  // Each row writes all columns that it has; the others are the batch's, which rating fills.
+  charges.records.clear();
+  charges.topic = span.topic;
+  charges.partition = span.partition;
+  const rows = readRowBinary(await store.stream(standingRows(selection, span)), (reader) => {
+    const row = charges.records.count;
+    readRecord(reader, charges, row, readFor);
+    readDecision(reader, charges, row, selection.range);
+    charges.records.count = row + 1;
+  });
+  for await (const _ of rows);
+}
+
+/** The journal's rows; where a correction has charged a record anew, what the last one decided. */
+function standingRows(
+  selection: ChargeSelection,
+  { lane, topic, partition, firstOffset, lastOffset }: LogSpan,
+): string {
+  const place =
+    `kind = 'charge' AND topic = ${literal(topic)} AND partition = ${partition} ` +
+    `AND offset BETWEEN ${firstOffset} AND ${lastOffset}`;
+  const decided =
+    'plan_id, plan_version, period_start, reason, sponsored_octets, charge_micros, used_octets_after, carry_after';
+  const stands = (name: string, at: number) => `if(is_corrected, decided.${at}, ${name})`;
+  const expressions = [
+    'offset, application_id, currency, subscriber, toUInt16(evidence), toUInt16(content_type)',
+    'toUnixTimestamp64Milli(start_time), uplink_octets, downlink_octets',
+    `${stands('plan_id', 1)}, ${stands('plan_version', 2)}, toUInt16(${stands('period_start', 3)}), ${stands('reason', 4)}`,
+    `${stands('toInt64(sponsored_octets)', 5)}, ${stands('charge_micros', 6)}, ${stands('used_octets_after', 7)}`,
+    stands('carry_after', 8),
+  ];
+  return (
+    `SELECT ${expressions.join(', ')} FROM (SELECT * FROM journal WHERE lane = ${literal(lane)} AND ${place} ` +
+    `AND ${mayCount(selection)}) AS booked LEFT JOIN (` +
+    `SELECT offset, true AS is_corrected, argMax((${decided}), number) AS decided FROM corrections WHERE ${place} ` +
+    'GROUP BY offset) AS corrected USING (offset) ORDER BY offset FORMAT RowBinary'
+  );
+}
+
+function readRecord(reader: RowBinaryReader, charges: StandingCharges, row: number, readFor: ReadFor): void {
+  const { records } = charges;
+  records.offset[row] = reader.uint64();
+  const applicationId = reader.text();
+  charges.applicationName[row] = charges.names.numberOf(applicationId);
+  records.application[row] = readFor.applicationIndex.get(applicationId) ?? -1;
+  charges.currency[row] = charges.names.numberOf(reader.text());
+  records.subscriber[row] = readFor.subscribers.ofPseudonym(reader.octets(PSEUDONYM_OCTETS));
+  records.evidence[row] = reader.uint16();
+  records.contentType[row] = reader.uint16();
+  records.startTimeMs[row] = reader.uint64();
+  records.uplinkOctets[row] = reader.uint64();
+  records.downlinkOctets[row] = reader.uint64();
+}
+
+function readDecision(
+  reader: RowBinaryReader,
+  charges: StandingCharges,
+  row: number,
+  { fromDay, toDay }: PeriodRange,
+): void {
+  charges.plan[row] = charges.plans.codeOf(reader.text(), reader.uint32());
+  const periodStart = reader.uint16();
+  charges.periodStart[row] = periodStart;
+  charges.isInRange[row] = periodStart >= fromDay && periodStart < toDay ? 1 : 0;
+  charges.reason[row] = codeOfReason(reader.text());
+  charges.sponsoredOctets[row] = reader.uint64();
+  charges.chargeMicros[row] = reader.uint64();
+  charges.usedOctetsAfter[row] = reader.uint64();
+  charges.carryAfter[row] = reader.uint16();
+}
+
+function codeOfReason(reason: string): number {
+  const code: number | undefined = REASON_CODE[reason as Reason];
+  if (code === undefined) throw new Error(`a charge row has the reason ${reason}, which this program does not know`);
+  return code;
+}

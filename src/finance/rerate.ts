@@ -1,0 +1,97 @@
+import type { Catalogue, Sponsor } from '../billing/catalogue.ts';
+import type { PlanPeriod } from '../billing/plan-periods.ts';
+import type { Rules } from '../billing/rules.ts';
+import type { SubscriberTable } from '../billing/subscriber-table.ts';
+import { ConfigError } from '../platform/config-error.ts';
+import type { Store } from '../platform/store.ts';
+import { dayText } from './calendar-day.ts';
+import { Difference } from './difference.ts';
+import { type ChargeSelection, cutSpans, readSpans } from './log-spans.ts';
+import { LaneAnew, type PeriodRange } from './rate-anew.ts';
+import { readCharges } from './read-charges.ts';
+import { StandingCharges } from './standing-charges.ts';
+
+/** What is in memory at once, besides the counters of one lane. */
+const OFFSETS_AT_ONCE = 100_000;
+
+export interface ReratingWatch {
+  /** A record that does not stay as it stands. The columns are good for the length of the call. */
+  onChange?: (charges: StandingCharges, row: number, subscribers: SubscriberTable) => void;
+  onProgress?: (records: number) => void;
+}
+
+/**
+ * Rates a sponsor's charge rows anew with a catalogue, as they stand now, and books nothing. All records of the periods that
+ * begin in the range are rated, in lane order, with counters from 0 on.
+ *
+ * Throws a ConfigError where that cannot be exact or would move money elsewhere: another currency, an application of
+ * another sponsor, a range that holds a part of a period only.
+ */
+export async function rerate(
+  store: Store,
+  rules: Rules,
+  selection: ChargeSelection,
+  { onChange, onProgress }: ReratingWatch = {},
+): Promise<Difference> {
+  const sponsor = sponsorIn(rules.catalogue, selection.sponsorId);
+  const charges = new StandingCharges(OFFSETS_AT_ONCE);
+  const difference = new Difference(charges.plans);
+  const applicationIndex = new Map(rules.catalogue.applications.map(({ id }, index) => [id, index]));
+  let laneName: string | null = null;
+  let lane = new LaneAnew(rules, selection.range);
+  for (const span of cutSpans(await readSpans(store, selection), OFFSETS_AT_ONCE)) {
+    if (span.lane !== laneName) {
+      refuseTornPeriod(lane.tornPeriod(), selection.range);
+      [laneName, lane] = [span.lane, new LaneAnew(rules, selection.range)];
+    }
+    const { subscribers } = lane;
+    await readCharges(store, selection, span, { applicationIndex, subscribers }, charges);
+    refuseOtherAccounts(charges, rules.catalogue, sponsor);
+    lane.rate(charges);
+    for (let row = 0; row < charges.records.count; row++) {
+      if (charges.isInRange[row] === 0) continue;
+      difference.add(charges, row);
+      if (charges.isChanged(row)) onChange?.(charges, row, subscribers);
+    }
+    onProgress?.(difference.records);
+  }
+  refuseTornPeriod(lane.tornPeriod(), selection.range);
+  return difference;
+}
+
+/** The sponsor in a catalogue. Throws a ConfigError where it has none of this id. */
+export function sponsorIn({ sponsors }: Catalogue, sponsorId: string): Sponsor {
+  const sponsor = sponsors.find(({ id }) => id === sponsorId);
+  if (sponsor !== undefined) return sponsor;
+  throw new ConfigError(`the catalogue has no sponsor ${sponsorId}; it has ${sponsors.map(({ id }) => id).join(', ')}`);
+}
+
+function refuseOtherAccounts(charges: StandingCharges, { applications, sponsors }: Catalogue, sponsor: Sponsor): void {
+  const { records, isInRange, names } = charges;
+  const currencyName = names.numberOf(sponsor.currency);
+  for (let row = 0; row < records.count; row++) {
+    if (isInRange[row] === 0) continue;
+    if (charges.currency[row] !== currencyName) {
+      throw new ConfigError(
+        `sponsor ${sponsor.id} has ${sponsor.currency} in the catalogue and was charged in ` +
+          `${names.list[charges.currency[row]]}: rating anew cannot change the currency of an account, so leave it as it was`,
+      );
+    }
+    const application = applications[records.application[row]];
+    if (application !== undefined && sponsors[application.sponsor] !== sponsor) {
+      throw new ConfigError(
+        `application ${application.id} is ${sponsors[application.sponsor].id}’s in the catalogue and was charged to ` +
+          `${sponsor.id}: rating anew cannot move charges to another account, so leave it where it was`,
+      );
+    }
+  }
+}
+
+function refuseTornPeriod(period: PlanPeriod | null, { fromDay, toDay }: PeriodRange): void {
+  if (period === null) return;
+  throw new ConfigError(
+    `from ${dayText(fromDay)} to ${dayText(toDay)} is a part only of the period of plan ${period.planId} that begins on ` +
+      `${dayText(period.periodStart)}: a period is rated anew as a whole, or its counter would miss records; choose a range ` +
+      'that begins and ends where periods do, as they were booked and as the catalogue counts them',
+  );
+}
