@@ -22,7 +22,7 @@ export interface RestoredIdentities {
   /** The records' ordinals in their lane. */
   ordinal: Float64Array;
   /** Places in `nodeIds`. */
-  node: ArrayLike<number>;
+  node: Uint32Array;
   nodeIds: readonly string[];
   sequence: Float64Array;
   fingerprint: Uint32Array;

@@ -1,5 +1,4 @@
 import { buffer } from 'node:stream/consumers';
-import { PSEUDONYM_WORDS } from '../billing/pseudonym.ts';
 import type { RestoredCounters, RestoredIdentities } from '../billing/restored-columns.ts';
 import type { Suspensions } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
@@ -7,6 +6,7 @@ import { guarded } from '../platform/clickhouse-client.ts';
 import { type NativeBlockReader, readNative } from '../platform/native-columns.ts';
 import { literal, type Store } from '../platform/store.ts';
 import type { BookedMove, Journal, LaneHead } from './journal.ts';
+import { readCounters, readIdentities, within } from './restored-blocks.ts';
 
 const DAY = 'toUInt16(period_start)';
 
@@ -93,17 +93,18 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
     }
   }
 
+  /** A batch's identities stay together as they are stored: one by one, each would take the names of all nodes with it. */
   async *seen(lane: string, fromOrdinal: number, toOrdinal: number): AsyncIterable<RestoredIdentities> {
     const { records } = this.#atOnce;
     for (let from = fromOrdinal; from < toOrdinal; from += records) {
       const to = Math.min(from + records, toOrdinal);
-      yield* this.#read(
-        'SELECT toFloat64(lane_position + s.row) AS ordinal, toLowCardinality(seen_nodes[s.node + 1]), ' +
-          `toFloat64(s.sequence), s.fingerprint FROM (SELECT lane_position, seen_nodes, seen FROM journal ` +
-          `WHERE kind = 'batch' AND lane = ${literal(lane)} AND lane_position + records_read > ${from} ` +
-          `AND lane_position < ${to}) ARRAY JOIN seen AS s WHERE ordinal >= ${from} AND ordinal < ${to} ORDER BY ordinal`,
+      const blocks = this.#read(
+        'SELECT toFloat64(lane_position), seen_nodes, seen.row, seen.node, arrayMap(n -> toFloat64(n), seen.sequence), ' +
+          `seen.fingerprint FROM journal WHERE kind = 'batch' AND lane = ${literal(lane)} ` +
+          `AND lane_position + records_read > ${from} AND lane_position < ${to} ORDER BY lane_sequence`,
         readIdentities,
       );
+      for await (const batches of blocks) for (const batch of batches) yield within(batch, from, to);
     }
   }
 
@@ -165,18 +166,4 @@ function pseudonymsOf(slice: number, slices: number): string {
       .padStart(4, '0')}'), 16)`;
   const end = slice + 1 < slices ? ` AND subscriber < ${bound(slice + 1)}` : '';
   return `subscriber >= ${bound(slice)}${end}`;
-}
-
-function readCounters(block: NativeBlockReader, about: RestoredCounters['about']): RestoredCounters {
-  const subscriber = block.fixedString(PSEUDONYM_WORDS);
-  const { texts: planIds, keys: plan } = block.fewTexts();
-  const [periodStart, usedOctets, carry] = [block.uint16(), block.float64(), block.uint16()];
-  return { count: block.rows, subscriber, plan, planIds, periodStart, usedOctets, carry, about };
-}
-
-function readIdentities(block: NativeBlockReader): RestoredIdentities {
-  const ordinal = block.float64();
-  const { texts: nodeIds, keys: node } = block.fewTexts();
-  const [sequence, fingerprint] = [block.float64(), block.uint32()];
-  return { count: block.rows, ordinal, node, nodeIds, sequence, fingerprint };
 }

@@ -9,6 +9,12 @@ export interface FewTexts {
   keys: Uint8Array | Uint16Array | Uint32Array;
 }
 
+/** Arrays of all rows, one after the other: the row's ends before `ends[row]`. */
+export interface Arrays<T> {
+  ends: readonly number[];
+  elements: T;
+}
+
 const KEY_ARRAYS = [Uint8Array, Uint16Array, Uint32Array] as const;
 const NEEDS_GLOBAL_DICTIONARY = 1 << 8;
 
@@ -60,6 +66,18 @@ export class NativeBlockReader {
     return new Float64Array(this.#cursor.copy(this.rows * 8));
   }
 
+  arraysOfUint32(): Arrays<Uint32Array> {
+    return this.#arrays('UInt32', (count) => new Uint32Array(this.#cursor.copy(count * 4)));
+  }
+
+  arraysOfFloat64(): Arrays<Float64Array> {
+    return this.#arrays('Float64', (count) => new Float64Array(this.#cursor.copy(count * 8)));
+  }
+
+  arraysOfTexts(): Arrays<readonly string[]> {
+    return this.#arrays('String', (count) => Array.from({ length: count }, () => this.#cursor.text()));
+  }
+
   /** Version, flags, the texts, then a key for each row. */
   fewTexts(): FewTexts {
     this.#enter('LowCardinality(String)');
@@ -70,6 +88,12 @@ export class NativeBlockReader {
     const texts = Array.from({ length: this.#cursor.uint64() }, () => this.#cursor.text());
     const count = this.#cursor.uint64();
     return { texts, keys: new KeyArray(this.#cursor.copy(count * KeyArray.BYTES_PER_ELEMENT)) };
+  }
+
+  #arrays<T>(type: string, read: (count: number) => T): Arrays<T> {
+    this.#enter(`Array(${type})`);
+    const ends = Array.from({ length: this.rows }, () => this.#cursor.uint64());
+    return { ends, elements: read(ends.at(-1) ?? 0) };
   }
 
   #enter(type: string): void {

@@ -24,7 +24,7 @@ export function identityColumns(rows: readonly IdentityRow[]): RestoredIdentitie
   return {
     count: rows.length,
     ordinal: Float64Array.from(rows, (row) => row.ordinal),
-    node: rows.map((_, at) => at),
+    node: Uint32Array.from(rows, (_, at) => at),
     nodeIds: rows.map(({ nodeId }) => nodeId),
     sequence: Float64Array.from(rows, (row) => row.sequence),
     fingerprint: Uint32Array.from(rows, (row) => row.fingerprint),
