@@ -7,7 +7,7 @@ import { startKafka } from '../../src/testing/kafka-server.ts';
 import { machine } from '../machine.ts';
 import { writeResults } from '../results.ts';
 import { chart } from './chart.ts';
-import { produceDataset } from './dataset.ts';
+import { createTopics, produceDataset } from './dataset.ts';
 import { measure } from './measure.ts';
 import { markdown, ratios, type SideResult, summarise } from './report.ts';
 import { assertSameWork } from './same-work.ts';
@@ -58,9 +58,10 @@ async function main(options: Options): Promise<void> {
         const index = (round + turn) % sides.length;
         const side = sides[index];
         const group = `bench-${side.name}-${round}`;
-        await admin.createTopics({
-          topics: ['quota', 'charges'].map((kind) => ({ topic: `${group}-${kind}`, numPartitions: 4 })),
-        });
+        await createTopics(
+          kafka,
+          ['quota', 'charges'].map((kind) => `${group}-${kind}`),
+        );
         const measured = await measure(side, place, admin, group, records);
         assertSameWork(side.name, measured.totals, made);
         results[index].rounds.push(measured);
