@@ -12,11 +12,12 @@ export interface EngineSettings {
   group: string;
   /** By default an embedded one of its own. */
   store?: { dir: string } | { url: string; database: string };
-  batch?: { maxRecords?: number; maxDelayMs?: number };
+  /** 100 by default. */
+  maxDelayMs?: number;
 }
 
 /** An engine that reads the dataset's topic and says of each batch when it is booked. */
-export async function engineCommand({ broker, group, store, batch }: EngineSettings): Promise<Command> {
+export async function engineCommand({ broker, group, store, maxDelayMs = 100 }: EngineSettings): Promise<Command> {
   const folder = await mkdtemp(join(tmpdir(), 'zerorate-bench-'));
   await writeFile(join(folder, 'catalogue.yaml'), catalogueYaml());
   await writeFile(join(folder, 'flow-record.avsc'), FLOW_RECORD_SCHEMA);
@@ -26,6 +27,7 @@ export async function engineCommand({ broker, group, store, batch }: EngineSetti
     topic: TOPIC,
     groupId: group,
     maxOctetsPerPartition: 8 * 2 ** 20,
+    maxWaitMs: 100,
     avro: { schemas: { [SCHEMA_ID]: 'flow-record.avsc' } },
   };
   await writeFile(
@@ -34,8 +36,8 @@ export async function engineCommand({ broker, group, store, batch }: EngineSetti
       catalogue: 'catalogue.yaml',
       source: { kafka },
       store: store ?? { dir: 'store' },
+      batch: { maxDelayMs },
       quotaUpdates: { topic: `${group}-quota` },
-      ...(batch !== undefined && { batch }),
     }),
   );
   return {

@@ -21,7 +21,7 @@ const program = new Command('bench:delay')
   .option('--seconds <n>', 'how long, after the warm-up', '30')
   .option('--warm-up <n>', 'seconds that do not count', '10')
   .option('--subscribers <n>', 'subscribers that the records are of', '100000')
-  .option('--max-delay-ms <n>', 'batch.maxDelayMs of the engine', '200')
+  .option('--max-delay-ms <n>', 'batch.maxDelayMs of the engine', '100')
   .option('--seed <n>', 'draws the records', '1')
   .option('--out <folder>', 'where the results go', packagePath('bench/results'));
 
@@ -32,7 +32,7 @@ interface Results {
   rate: number;
   seconds: number;
   subscribers: number;
-  batch: { maxDelayMs: number };
+  maxDelayMs: number;
   /** Batches of the whole run. */
   batches: number;
   booked: Percentiles;
@@ -40,11 +40,10 @@ interface Results {
 }
 
 async function main(options: Options): Promise<void> {
-  const { seconds: forSeconds, warmUp, subscribers: of, maxDelayMs, seed, out } = options;
-  const [seconds, subscribers] = [Number(forSeconds), Number(of)];
+  const { warmUp, seed, out } = options;
+  const [seconds, subscribers, maxDelayMs] = [options.seconds, options.subscribers, options.maxDelayMs].map(Number);
   const rate = options.rate === undefined ? await halfOfThroughput() : Number(options.rate);
   const records = rate * (seconds + Number(warmUp));
-  const batch = { maxDelayMs: Number(maxDelayMs) };
   const folder = await mkdtemp(join(tmpdir(), 'zerorate-bench-delay-'));
   const jars = await kafkaJars();
   const broker = await startKafka();
@@ -54,12 +53,12 @@ async function main(options: Options): Promise<void> {
     const file = join(folder, 'records');
     process.stdout.write(`encoding ${figure(records)} records, to be sent at ${figure(rate)} a second\n`);
     await writeRecordFile(file, datasetOptions({ seed: Number(seed), records, subscribers }));
-    const engine = { broker: broker.brokers[0], group: GROUP, batch };
+    const engine = { broker: broker.brokers[0], group: GROUP, maxDelayMs };
     const { sentAtMs, booked, announced } = await runPaced({ kafka, engine, jars, file, records, rate, folder });
     const fromMs = Math.min(...sentAtMs.map(([first]) => first)) + Number(warmUp) * 1000;
     const delays = (batches: readonly Done[][]) =>
       percentiles(sentAtMs.map((sent, partition) => delaysOf(sent, batches[partition], fromMs)));
-    const size = { machine: machine(), rate, seconds, subscribers, batch, batches: booked.flat().length };
+    const size = { machine: machine(), rate, seconds, subscribers, maxDelayMs, batches: booked.flat().length };
     const results: Results = { ...size, booked: delays(booked), announced: delays(announced) };
     await writeResults(out, 'delay', results, markdown(results));
   } finally {
@@ -78,13 +77,13 @@ async function halfOfThroughput(): Promise<number> {
   }
 }
 
-function markdown({ machine, rate, seconds, subscribers, batch, batches, booked, announced }: Results): string {
+function markdown({ machine, rate, seconds, subscribers, maxDelayMs, batches, booked, announced }: Results): string {
   const row = (what: string, { p50, p99, most }: Percentiles) =>
     `| ${what} | ${[p50, p99, most].map((delay) => figure(delay)).join(' | ')} |`;
   return `# End-to-end delay
 
 ${machine}; ${figure(rate)} records a second of ${figure(subscribers)} subscribers for ${seconds} seconds, \
-\`batch.maxDelayMs\` ${batch.maxDelayMs}, ${figure(batches)} batches. Broker, producer, engine and consumer share the machine.
+\`batch.maxDelayMs\` ${maxDelayMs}, ${figure(batches)} batches. Broker, producer, engine and consumer share the machine.
 
 | from the producer's call until | p50, ms | p99, ms | most, ms |
 |---|--:|--:|--:|
