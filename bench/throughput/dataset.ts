@@ -1,7 +1,7 @@
 import type { Kafka, Producer } from 'kafkajs';
 import { Partitioners } from 'kafkajs';
 import { stringify } from 'yaml';
-import type { GenerateTarget } from '../../src/generator/generate-options.ts';
+import type { GenerateOptions, GenerateTarget } from '../../src/generator/generate-options.ts';
 import type { GeneratedTotals } from '../../src/generator/generated-totals.ts';
 import { produceRecords } from '../../src/generator/produce-records.ts';
 
@@ -55,38 +55,47 @@ export function catalogueYaml(): string {
   });
 }
 
-/** A month of usage, a third of it tagged and a third sent to a prefix, in Avro with Confluent's header, keyed by MSISDN. */
-export async function produceDataset(
-  kafka: Kafka,
-  options: { seed: number; records: number; subscribers: number; onProgress: (records: number) => void },
-): Promise<GeneratedTotals> {
+export interface DatasetSize {
+  seed: number;
+  records: number;
+  subscribers: number;
+}
+
+/** A month of usage, a third of it tagged and a third sent to a prefix. */
+export function datasetOptions(size: DatasetSize): GenerateOptions {
+  return {
+    ...size,
+    targets: applications(),
+    startTimeMs: Date.UTC(2026, 9, 1),
+    endTimeMs: Date.UTC(2026, 10, 1),
+    tagged: THIRD,
+    ipMatched: THIRD,
+    unmatched: THIRD,
+    // The shortest records that the schema allows, about 90 octets: the less there is to read, the more weighs the rest.
+    terse: true,
+    contentTypes: { unknown: 1 },
+  };
+}
+
+export async function createTopics(kafka: Kafka, topics: readonly string[]): Promise<void> {
   const admin = kafka.admin();
   await admin.connect();
-  await admin.createTopics({ topics: [{ topic: TOPIC, numPartitions: PARTITIONS, replicationFactor: 1 }] });
+  await admin.createTopics({
+    topics: topics.map((topic) => ({ topic, numPartitions: PARTITIONS, replicationFactor: 1 })),
+  });
   await admin.disconnect();
+}
+
+/** In Avro with Confluent's header, keyed by MSISDN. */
+export async function produceDataset(
+  kafka: Kafka,
+  { onProgress, ...size }: DatasetSize & { onProgress: (records: number) => void },
+): Promise<GeneratedTotals> {
+  await createTopics(kafka, [TOPIC]);
   const producer: Producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
   await producer.connect();
-  const { seed, records, subscribers, onProgress } = options;
-  const totals = await produceRecords({
-    producer,
-    topic: TOPIC,
-    schemaId: SCHEMA_ID,
-    onProgress,
-    options: {
-      seed,
-      records,
-      subscribers,
-      targets: applications(),
-      startTimeMs: Date.UTC(2026, 9, 1),
-      endTimeMs: Date.UTC(2026, 10, 1),
-      tagged: THIRD,
-      ipMatched: THIRD,
-      unmatched: THIRD,
-      // The shortest records that the schema allows, about 90 octets: the less there is to read, the more weighs the rest.
-      terse: true,
-      contentTypes: { unknown: 1 },
-    },
-  });
+  const options = datasetOptions(size);
+  const totals = await produceRecords({ producer, topic: TOPIC, schemaId: SCHEMA_ID, onProgress, options });
   await producer.disconnect();
   return totals;
 }

@@ -1,12 +1,13 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { cpus, totalmem } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { createKafka } from '../../src/platform/kafka.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
 import { startKafka } from '../../src/testing/kafka-server.ts';
+import { machine } from '../machine.ts';
+import { writeResults } from '../results.ts';
 import { chart } from './chart.ts';
-import { produceDataset } from './dataset.ts';
+import { createTopics, produceDataset } from './dataset.ts';
 import { measure } from './measure.ts';
 import { markdown, ratios, type SideResult, summarise } from './report.ts';
 import { assertSameWork } from './same-work.ts';
@@ -47,8 +48,8 @@ async function main(options: Options): Promise<void> {
   const admin = kafka.admin();
   try {
     await admin.connect();
-    const machine = `${cpus().length} x ${cpus()[0].model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
-    print(`${machine}; ${records} records of ${subscribers} subscribers, seed ${seed}`);
+    const measuredOn = machine();
+    print(`${measuredOn}; ${records} records of ${subscribers} subscribers, seed ${seed}`);
     const made = await produceDataset(kafka, { seed, records, subscribers, onProgress: progressOf(records) });
     const place: Place = { broker: broker.brokers[0], registry: registry.url, streamsClassPath };
     const results: SideResult[] = sides.map((side) => ({ side, rounds: [] }));
@@ -57,9 +58,10 @@ async function main(options: Options): Promise<void> {
         const index = (round + turn) % sides.length;
         const side = sides[index];
         const group = `bench-${side.name}-${round}`;
-        await admin.createTopics({
-          topics: ['quota', 'charges'].map((kind) => ({ topic: `${group}-${kind}`, numPartitions: 4 })),
-        });
+        await createTopics(
+          kafka,
+          ['quota', 'charges'].map((kind) => `${group}-${kind}`),
+        );
         const measured = await measure(side, place, admin, group, records);
         assertSameWork(side.name, measured.totals, made);
         results[index].rounds.push(measured);
@@ -71,16 +73,11 @@ async function main(options: Options): Promise<void> {
     const summaries = summarise(results, records);
     const table = markdown(summaries);
     const compared = ratios(results, 'zerorate');
-    print(`\n${table}\n`);
     for (const { to, ratio } of compared)
       print(`zerorate / ${to}: ${ratio.median.toFixed(2)} (${ratio.least.toFixed(2)} to ${ratio.most.toFixed(2)})`);
-    await mkdir(options.out, { recursive: true });
-    const caption = `${machine}; ${records.toLocaleString('en-US')} records, ${rounds} rounds; the line goes from the slowest to the fastest round`;
-    await writeFile(
-      join(options.out, 'throughput.json'),
-      `${JSON.stringify({ machine, records, subscribers, seed, summaries, compared, results }, null, 2)}\n`,
-    );
-    await writeFile(join(options.out, 'throughput.md'), `# Throughput\n\n${caption}.\n\n${table}\n`);
+    const caption = `${measuredOn}; ${records.toLocaleString('en-US')} records, ${rounds} rounds; the line goes from the slowest to the fastest round`;
+    const all = { machine: measuredOn, records, subscribers, seed, summaries, compared, results };
+    await writeResults(options.out, 'throughput', all, `# Throughput\n\n${caption}.\n\n${table}`);
     await writeFile(join(options.out, 'throughput.svg'), chart(summaries, caption));
   } finally {
     await admin.disconnect();

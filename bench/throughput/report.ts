@@ -1,3 +1,4 @@
+import { range, type Spread, spread } from '../spread.ts';
 import type { Measured } from './measure.ts';
 import type { Side } from './side.ts';
 
@@ -16,12 +17,6 @@ export interface Summary {
   peakMiB: Spread;
 }
 
-export interface Spread {
-  median: number;
-  least: number;
-  most: number;
-}
-
 export function summarise(results: readonly SideResult[], records: number): Summary[] {
   return results.map(({ side, rounds }) => ({
     name: side.name,
@@ -30,13 +25,6 @@ export function summarise(results: readonly SideResult[], records: number): Summ
     cpuSecondsPerMillion: spread(rounds.map(({ cpuSeconds }) => (cpuSeconds * 1e6) / records)),
     peakMiB: spread(rounds.map(({ peakOctets }) => peakOctets / 2 ** 20)),
   }));
-}
-
-export function spread(values: readonly number[]): Spread {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const median = sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-  return { median, least: sorted[0], most: sorted[sorted.length - 1] };
 }
 
 /** How many times as fast as each other side `name` is: the median of the ratios of each round, for rounds share a machine's moods. */
@@ -61,10 +49,4 @@ export function markdown(summaries: readonly Summary[]): string {
     '|---|---|--:|--:|--:|',
     ...lines,
   ].join('\n');
-}
-
-function range({ median, least, most }: Spread, digits: number): string {
-  const text = (value: number) =>
-    value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  return `${text(median)} (${text(least)} to ${text(most)})`;
 }

@@ -1,10 +1,7 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { FLOW_RECORD_SCHEMA } from '../../src/generator/encode-avro.ts';
-import { packagePath } from '../../src/platform/package-paths.ts';
-import { catalogueYaml, SCHEMA_ID, TOPIC } from './dataset.ts';
+import { type Command, script } from '../child.ts';
+import { countOf, engineCommand, readBooked } from '../engine-config.ts';
+import { TOPIC } from './dataset.ts';
 
 /** What all sides are given. */
 export interface Place {
@@ -27,7 +24,7 @@ export interface SideTotals {
 export interface Side {
   name: string;
   what: string;
-  command(place: Place, group: string): Promise<{ command: string; args: string[]; env?: Record<string, string> }>;
+  command(place: Place, group: string): Promise<Command>;
   /** Adds what a line of its output says; null for a line that says nothing. */
   read(line: string, before: SideTotals): SideTotals | null;
 }
@@ -36,29 +33,32 @@ export const SIDES: readonly Side[] = [
   {
     name: 'kafkajs',
     what: 'kafkajs, eachBatch that does nothing',
-    command: async ({ broker }, group) => script('kafkajs-side.ts', [broker, group, 'nothing']),
+    command: async ({ broker }, group) => beside('kafkajs-side.ts', [broker, group, 'nothing']),
     read: readTotals,
   },
   {
     name: 'kafkajs-avsc',
     what: 'kafkajs, every record decoded with avsc',
-    command: async ({ broker }, group) => script('kafkajs-side.ts', [broker, group, 'decode']),
+    command: async ({ broker }, group) => beside('kafkajs-side.ts', [broker, group, 'decode']),
     read: readTotals,
   },
   {
     name: 'zerorate',
     what: 'the engine, whole, with an embedded store',
-    command: async ({ broker }, group) => ({
-      command: process.execPath,
-      args: [packagePath('dist/main.js'), 'run', '--config', await engineConfig(broker, group)],
-      env: { ZERORATE_LOG_LEVEL: 'debug' },
-    }),
-    read: readBooked,
+    command: ({ broker }, group) => engineCommand({ broker, group }),
+    read: (line, before) => {
+      const booked = readBooked(line);
+      if (booked === null) return null;
+      return {
+        records: before.records + countOf(booked),
+        charged: (before.charged ?? 0) + booked.records.charged,
+      };
+    },
   },
   {
     name: 'clickhouse',
     what: "ClickHouse's Kafka engine with dictionaries and a view; no quota, not exactly once",
-    command: async ({ broker, registry }, group) => script('clickhouse-side.ts', [broker, group, registry]),
+    command: async ({ broker, registry }, group) => beside('clickhouse-side.ts', [broker, group, registry]),
     read: readTotals,
   },
   {
@@ -82,11 +82,8 @@ export const SIDES: readonly Side[] = [
   },
 ];
 
-function script(file: string, args: string[]): { command: string; args: string[] } {
-  return {
-    command: process.execPath,
-    args: ['--import', 'tsx', fileURLToPath(new URL(file, import.meta.url)), ...args],
-  };
+function beside(file: string, args: string[]): Command {
+  return script(new URL(file, import.meta.url), args);
 }
 
 function readTotals(line: string): SideTotals | null {
@@ -95,39 +92,4 @@ function readTotals(line: string): SideTotals | null {
   return Object.fromEntries(
     Object.entries(totals).map(([name, value]) => [name, Number(value)]),
   ) as unknown as SideTotals;
-}
-
-/** The engine's log: one line for every batch that is booked and whose quota updates are published. */
-function readBooked(line: string, before: SideTotals): SideTotals | null {
-  if (!line.includes('"msg":"booked"')) return null;
-  const { records } = JSON.parse(line) as { records: Record<string, number> };
-  return {
-    records: before.records + Object.values(records).reduce((sum, count) => sum + count, 0),
-    charged: (before.charged ?? 0) + records.charged,
-  };
-}
-
-/** Larger batches than by default: an engine that is behind books the more at once the faster it gets on. */
-async function engineConfig(broker: string, group: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'zerorate-bench-'));
-  await writeFile(join(folder, 'catalogue.yaml'), catalogueYaml());
-  await writeFile(join(folder, 'flow-record.avsc'), FLOW_RECORD_SCHEMA);
-  const config = join(folder, 'zerorate.yaml');
-  await writeFile(
-    config,
-    `catalogue: catalogue.yaml
-source:
-  kafka:
-    brokers: ["${broker}"]
-    topic: ${TOPIC}
-    groupId: ${group}
-    maxOctetsPerPartition: 8388608
-    maxWaitMs: 100
-    avro: { schemas: { "${SCHEMA_ID}": flow-record.avsc } }
-store: { dir: store }
-batch: { maxRecords: 200000, maxDelayMs: 100 }
-quotaUpdates: { topic: ${group}-quota }
-`,
-  );
-  return config;
 }

@@ -1,5 +1,6 @@
 import { readRecord } from '../billing/admit.ts';
 import { EVIDENCES } from '../billing/flow-batch.ts';
+import { counterRows, identityRows } from '../billing/restored-columns.ts';
 import type { BatchRow, JournalEvidence, StoredBatch } from './evidence.ts';
 import type { AuditFault, Invariant } from './invariants.ts';
 import { outcomeKey, outcomeList } from './outcome-list.ts';
@@ -54,10 +55,12 @@ async function restored(
   const computation = new SecondComputation(options);
   if (batch.numbers.lane_sequence === 1) return computation;
   const { counters, seen } = evidence.stateBefore(batch, options.duplicateWindowRecords);
-  for await (const counter of counters) {
-    computation.restoreCounter({ ...counter, subscriber: Buffer.from(counter.subscriber).toString('hex') });
+  for await (const chunk of counters) {
+    for (const counter of counterRows(chunk)) {
+      computation.restoreCounter({ ...counter, subscriber: Buffer.from(counter.subscriber).toString('hex') });
+    }
   }
-  for await (const identity of seen) computation.restoreIdentity(identity);
+  for await (const chunk of seen) for (const identity of identityRows(chunk)) computation.restoreIdentity(identity);
   return computation;
 }
 

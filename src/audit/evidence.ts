@@ -1,4 +1,4 @@
-import type { RestoredCounter, RestoredIdentity } from '../billing/lane.ts';
+import type { RestoredCounters, RestoredIdentities } from '../billing/restored-columns.ts';
 import type { GapReason } from '../journal/batch-digest.ts';
 import type { StoredRow } from './stored-columns.ts';
 
@@ -27,8 +27,8 @@ export interface StoredBatch {
 
 /** What a lane knew before a batch was rated. */
 export interface LaneState {
-  counters: AsyncIterable<RestoredCounter>;
-  seen: AsyncIterable<RestoredIdentity>;
+  counters: AsyncIterable<RestoredCounters>;
+  seen: AsyncIterable<RestoredIdentities>;
 }
 
 /** A journal as those who check it read it. */

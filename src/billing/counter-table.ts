@@ -29,13 +29,29 @@ export class CounterTable {
   open(subscriber: number, planPeriod: number): number {
     const slot = this.#slot(subscriber, planPeriod);
     if (this.#index[slot] !== 0) return this.#index[slot] - 1;
+    this.reserve(this.#count + 1);
     const counter = this.#count++;
-    if (counter * DOUBLES === this.#doubles.length) this.#grow();
     this.#words[counter * WORDS + SUBSCRIBER] = subscriber;
     this.#words[counter * WORDS + PLAN_PERIOD] = planPeriod;
     // Growing has moved the slots.
     this.#index[this.#slot(subscriber, planPeriod)] = counter + 1;
     return counter;
+  }
+
+  /** Makes room for so many counters at once: a table that grows step by step holds the old beside the new at each. */
+  reserve(counters: number): void {
+    let room = this.#doubles.length / DOUBLES;
+    if (counters <= room) return;
+    while (room < counters) room *= 2;
+    const doubles = new Float64Array(room * DOUBLES);
+    doubles.set(this.#doubles);
+    this.#doubles = doubles;
+    this.#words = new Uint32Array(doubles.buffer);
+    this.#index = new Uint32Array(room * 2);
+    for (let counter = 0; counter < this.#count; counter++) {
+      const [subscriber, planPeriod] = [this.#words[counter * WORDS + SUBSCRIBER], this.planPeriod(counter)];
+      this.#index[this.#slot(subscriber, planPeriod)] = counter + 1;
+    }
   }
 
   has(subscriber: number, planPeriod: number): boolean {
@@ -82,18 +98,5 @@ export class CounterTable {
       slot = (slot + 1) & mask;
     }
     return slot;
-  }
-
-  #grow(): void {
-    const opened = this.#doubles.length / DOUBLES;
-    const doubles = new Float64Array(this.#doubles.length * 2);
-    doubles.set(this.#doubles);
-    this.#doubles = doubles;
-    this.#words = new Uint32Array(doubles.buffer);
-    this.#index = new Uint32Array(this.#index.length * 2);
-    for (let counter = 0; counter < opened; counter++) {
-      const [subscriber, planPeriod] = [this.#words[counter * WORDS + SUBSCRIBER], this.planPeriod(counter)];
-      this.#index[this.#slot(subscriber, planPeriod)] = counter + 1;
-    }
   }
 }

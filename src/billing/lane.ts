@@ -2,26 +2,9 @@ import { CounterTable } from './counter-table.ts';
 import { DuplicateWindow } from './duplicate-window.ts';
 import { Names } from './names.ts';
 import { PlanPeriods } from './plan-periods.ts';
-import { pseudonymOf } from './pseudonym.ts';
+import { PSEUDONYM_WORDS, pseudonymOf } from './pseudonym.ts';
+import type { RestoredCounters, RestoredIdentities } from './restored-columns.ts';
 import { SubscriberTable } from './subscriber-table.ts';
-
-export interface RestoredCounter {
-  /** Pseudonym, 16 octets. */
-  subscriber: Uint8Array;
-  planId: string;
-  /** First day of the statistics period, days since 1970-01-01. */
-  periodStart: number;
-  usedOctets: number;
-  carry: number;
-}
-
-export interface RestoredIdentity {
-  /** The record's ordinal in its lane. */
-  ordinal: number;
-  nodeId: string;
-  sequence: number;
-  fingerprint: number;
-}
 
 /**
  * All that rating remembers from record to record: the open counters, the identities seen, and the small integers that
@@ -43,18 +26,29 @@ export class Lane {
     this.duplicates = new DuplicateWindow(options.duplicateWindowRecords);
   }
 
-  async restoreCounters(counters: AsyncIterable<RestoredCounter>): Promise<void> {
-    for await (const { subscriber, planId, periodStart, usedOctets, carry } of counters) {
-      const planPeriod = this.planPeriods.numberOf(planId, periodStart);
-      const counter = this.counters.open(this.subscribers.ofPseudonym(subscriber), planPeriod);
-      this.counters.set(counter, usedOctets, carry);
+  async restoreCounters(chunks: AsyncIterable<RestoredCounters>): Promise<void> {
+    const [knownCounters, knownSubscribers] = [this.counters.count, this.subscribers.count];
+    for await (const chunk of chunks) {
+      const { count, subscriber, plan, planIds, periodStart, usedOctets, carry, about } = chunk;
+      this.counters.reserve(knownCounters + about.counters);
+      this.subscribers.reserve(knownSubscribers + about.subscribers);
+      for (let at = 0; at < count; at++) {
+        const planPeriod = this.planPeriods.numberOf(planIds[plan[at]], periodStart[at]);
+        const counter = this.counters.open(
+          this.subscribers.ofPseudonymWords(subscriber, at * PSEUDONYM_WORDS),
+          planPeriod,
+        );
+        this.counters.set(counter, usedOctets[at], carry[at]);
+      }
     }
   }
 
   /** In the order in which they were read. */
-  async restoreIdentities(seen: AsyncIterable<RestoredIdentity>): Promise<void> {
-    for await (const { ordinal, nodeId, sequence, fingerprint } of seen) {
-      this.duplicates.see(ordinal, this.nodes.numberOf(nodeId), sequence, fingerprint);
+  async restoreIdentities(chunks: AsyncIterable<RestoredIdentities>): Promise<void> {
+    for await (const { count, ordinal, node, nodeIds, sequence, fingerprint } of chunks) {
+      for (let at = 0; at < count; at++) {
+        this.duplicates.see(ordinal[at], this.nodes.numberOf(nodeIds[node[at]]), sequence[at], fingerprint[at]);
+      }
     }
   }
 }

@@ -20,6 +20,17 @@ test('subscribers keep their numbers over growth, by MSISDN and by pseudonym ali
   });
 });
 
+test('subscribers keep their numbers where room was made for more', () => {
+  const table = new SubscriberTable((msisdn) => pseudonymOf(msisdn, KEY));
+  const msisdns = Array.from({ length: 1500 }, (_, index) => String(491_700_000_000 + index * 7));
+  const numbers = msisdns.map((msisdn) => table.ofMsisdn(msisdn));
+  for (const room of [1, 1500, 2049, 100_000]) {
+    table.reserve(room);
+    expect(msisdns.map((msisdn) => table.ofPseudonym(pseudonymOf(msisdn, KEY)))).toEqual(numbers);
+  }
+  expect(table.count).toBe(msisdns.length);
+});
+
 test('leading zeros and lengths make other subscribers', () => {
   const table = new SubscriberTable((msisdn) => pseudonymOf(msisdn, KEY));
   const msisdns = ['1', '01', '001', '0', '00', '999999999999999', '099999999999999', '000000000000000'];

@@ -1,6 +1,7 @@
 import { finish, mixWord } from './fingerprint.ts';
+import { PSEUDONYM_WORDS as WORDS } from './pseudonym.ts';
 
-const WORDS = 4;
+const FIRST_SUBSCRIBERS = 1024;
 
 /**
  * The subscribers of one lane as small integers. A subscriber is its pseudonym (four words); the way from MSISDN to
@@ -11,8 +12,8 @@ const WORDS = 4;
 export class SubscriberTable {
   readonly #pseudonymOf: (msisdn: string) => Uint8Array;
   #count = 0;
-  #pseudonyms = new Uint32Array(1024 * WORDS);
-  #byPseudonym = new Uint32Array(2048); // subscriber + 1; 0 is free
+  #pseudonyms = new Uint32Array(FIRST_SUBSCRIBERS * WORDS);
+  #byPseudonym = new Uint32Array(FIRST_SUBSCRIBERS * 2); // subscriber + 1; 0 is free
   #msisdns = 0;
   #msisdnKeys = new Float64Array(2048); // 0 is free
   #msisdnSubscribers = new Uint32Array(2048);
@@ -44,16 +45,33 @@ export class SubscriberTable {
 
   /** Index of the subscriber with this pseudonym of 16 octets. */
   ofPseudonym(pseudonym: Uint8Array): number {
-    const view = new DataView(pseudonym.buffer, pseudonym.byteOffset, pseudonym.byteLength);
-    const words = [0, 4, 8, 12].map((at) => view.getUint32(at, true));
-    const slot = this.#pseudonymSlot(this.#byPseudonym, words);
+    return this.ofPseudonymWords(new Uint32Array(new Uint8Array(pseudonym).buffer), 0);
+  }
+
+  /** The same for a pseudonym that begins at `at`, as four words. */
+  ofPseudonymWords(words: Uint32Array, at: number): number {
+    const slot = this.#pseudonymSlot(words, at);
     if (this.#byPseudonym[slot] !== 0) return this.#byPseudonym[slot] - 1;
+    this.reserve(this.#count + 1);
     const subscriber = this.#count++;
-    if (this.#count * WORDS > this.#pseudonyms.length) this.#pseudonyms = grown(this.#pseudonyms);
-    this.#pseudonyms.set(words, subscriber * WORDS);
-    this.#byPseudonym[slot] = subscriber + 1;
-    if (this.#count * 2 > this.#byPseudonym.length) this.#growPseudonyms();
+    for (let word = 0; word < WORDS; word++) this.#pseudonyms[subscriber * WORDS + word] = words[at + word];
+    // Growing has moved the slots.
+    this.#byPseudonym[this.#pseudonymSlot(words, at)] = subscriber + 1;
     return subscriber;
+  }
+
+  /** Makes room for so many subscribers at once: tables that grow step by step hold the old beside the new at each. */
+  reserve(subscribers: number): void {
+    let room = this.#pseudonyms.length / WORDS;
+    if (subscribers <= room) return;
+    while (room < subscribers) room *= 2;
+    const pseudonyms = new Uint32Array(room * WORDS);
+    pseudonyms.set(this.#pseudonyms);
+    this.#pseudonyms = pseudonyms;
+    this.#byPseudonym = new Uint32Array(room * 2);
+    for (let subscriber = 0; subscriber < this.#count; subscriber++) {
+      this.#byPseudonym[this.#pseudonymSlot(pseudonyms, subscriber * WORDS)] = subscriber + 1;
+    }
   }
 
   /** The 16 octets of a subscriber's pseudonym, as a view that is good until the next subscriber comes. */
@@ -73,17 +91,18 @@ export class SubscriberTable {
     return slot;
   }
 
-  #pseudonymSlot(slots: Uint32Array, words: ArrayLike<number>): number {
+  #pseudonymSlot(words: Uint32Array, at: number): number {
+    const slots = this.#byPseudonym;
     const mask = slots.length - 1;
     // A pseudonym's bits are as good as random: its first word is its hash.
-    let slot = words[0] & mask;
-    while (slots[slot] !== 0 && !this.#isPseudonym(slots[slot] - 1, words)) slot = (slot + 1) & mask;
+    let slot = words[at] & mask;
+    while (slots[slot] !== 0 && !this.#isPseudonym(slots[slot] - 1, words, at)) slot = (slot + 1) & mask;
     return slot;
   }
 
-  #isPseudonym(subscriber: number, words: ArrayLike<number>): boolean {
-    const at = subscriber * WORDS;
-    for (let i = 0; i < WORDS; i++) if (this.#pseudonyms[at + i] !== words[i]) return false;
+  #isPseudonym(subscriber: number, words: Uint32Array, at: number): boolean {
+    const from = subscriber * WORDS;
+    for (let word = 0; word < WORDS; word++) if (this.#pseudonyms[from + word] !== words[at + word]) return false;
     return true;
   }
 
@@ -99,19 +118,4 @@ export class SubscriberTable {
     this.#msisdnKeys = keys;
     this.#msisdnSubscribers = subscribers;
   }
-
-  #growPseudonyms(): void {
-    const slots = new Uint32Array(this.#byPseudonym.length * 2);
-    for (let subscriber = 0; subscriber < this.#count; subscriber++) {
-      const words = this.#pseudonyms.subarray(subscriber * WORDS, subscriber * WORDS + WORDS);
-      slots[this.#pseudonymSlot(slots, words)] = subscriber + 1;
-    }
-    this.#byPseudonym = slots;
-  }
-}
-
-function grown(words: Uint32Array): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(words.length * 2);
-  larger.set(words);
-  return larger;
 }

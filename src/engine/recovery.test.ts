@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Journal } from '../journal/journal.ts';
+import { counterColumns, identityColumns } from '../simulation/restored-columns.ts';
 import { lastQuotaUpdates, recoverLane } from './recovery.ts';
 import { chatCatalogue } from './traffic.fixture.ts';
 
@@ -16,9 +17,10 @@ function growingJournal(): Pick<Journal, 'head' | 'counters' | 'seen' | 'moves'>
     },
     async *counters() {},
     async *seen(_lane, fromOrdinal, toOrdinal) {
-      for (let ordinal = fromOrdinal; ordinal < Math.min(records, toOrdinal); ordinal++) {
-        yield { ordinal, nodeId: 'gw-1', sequence: ordinal, fingerprint: 0 };
-      }
+      const ordinals = Array.from({ length: Math.min(records, toOrdinal) - fromOrdinal }, (_, at) => fromOrdinal + at);
+      yield identityColumns(
+        ordinals.map((ordinal) => ({ ordinal, nodeId: 'gw-1', sequence: ordinal, fingerprint: 0 })),
+      );
     },
     async moves() {
       return [];
@@ -46,7 +48,7 @@ test('a late record of the last batch announces nothing, though the current coun
     async *counters(_lane, fromDay, toDay) {
       for (const periodStart of [late, current]) {
         const counter = { subscriber, planId: 'chat-daily', periodStart, usedOctets: 5, carry: 0 };
-        if (periodStart >= fromDay && periodStart < toDay) yield counter;
+        if (periodStart >= fromDay && periodStart < toDay) yield counterColumns([counter]);
       }
     },
     async moves() {

@@ -3,7 +3,7 @@ import type { Catalogue } from '../billing/catalogue.ts';
 import type { FlowBatch } from '../billing/flow-batch.ts';
 import type { Lane } from '../billing/lane.ts';
 import { failedAtTheDoor, isCharged, OUTCOMES, outcomeOf, REASONS } from '../billing/outcome.ts';
-import { PSEUDONYM_OCTETS } from '../billing/pseudonym.ts';
+import { PSEUDONYM_OCTETS, PSEUDONYM_WORDS } from '../billing/pseudonym.ts';
 import type { Rules } from '../billing/rules.ts';
 import {
   arrayColumn,
@@ -25,8 +25,6 @@ export const ENGINE_VERSION = '0.1.0';
 /** On the wire milliseconds since 1970-01-01T00:00Z; a cast from Int64 would take them for seconds. */
 export const TIME = "DateTime64(3, 'UTC')";
 export const KINDS = { charge: 1, rejection: 2, batch: 3 };
-
-const PSEUDONYM_WORDS = PSEUDONYM_OCTETS / 4;
 
 /** A batch as the journal takes it. */
 export interface JournalBlock extends BatchPlace {

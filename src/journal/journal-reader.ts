@@ -1,18 +1,32 @@
-import type { RestoredCounter, RestoredIdentity } from '../billing/lane.ts';
+import { buffer } from 'node:stream/consumers';
+import type { RestoredCounters, RestoredIdentities } from '../billing/restored-columns.ts';
 import type { Closings, Facts, Suspensions } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
+import { guarded } from '../platform/clickhouse-client.ts';
+import { type NativeBlockReader, readNative } from '../platform/native-columns.ts';
 import { literal, type Store } from '../platform/store.ts';
 import type { BookedMove, Journal, LaneHead } from './journal.ts';
-import { readRowBinary } from './row-binary.ts';
+import { readCounters, readIdentities, within } from './restored-blocks.ts';
 
 const DAY = 'toUInt16(period_start)';
+
+/** What one query gives, about. ClickHouse may be in this process: its memory is then what the engine has, too. */
+export interface ReadAtOnce {
+  counters: number;
+  records: number;
+}
+
+/** Some 200 MiB in ClickHouse, and 30 as a result. */
+const AT_ONCE: ReadAtOnce = { counters: 500_000, records: 1_000_000 };
 
 /** What the engine reads back from the journal: all that it knows after a start. */
 export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> {
   readonly #store: Store;
+  readonly #atOnce: ReadAtOnce;
 
-  constructor(store: Store) {
+  constructor(store: Store, atOnce = AT_ONCE) {
     this.#store = store;
+    this.#atOnce = atOnce;
   }
 
   async digestAt(lane: string, laneSequence: number): Promise<string | null> {
@@ -45,51 +59,58 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
     return Number(row.cursor);
   }
 
-  /**
-   * A counter only grows, so its last state is its greatest;
-   * at the same use, the greatest carry.
-   */
-  async *counters(lane: string, fromDay: number, toDay: number): AsyncIterable<RestoredCounter> {
-    yield* this.#countersWhere(lane, `day >= ${fromDay} AND day < ${toDay}`);
+  async *counters(lane: string, fromDay: number, toDay: number): AsyncIterable<RestoredCounters> {
+    yield* this.#countersWhere(lane, `${DAY} >= ${fromDay} AND ${DAY} < ${toDay}`);
   }
 
   /** All counters of a lane as they were before the batch of this number. */
-  async *countersBefore(lane: string, laneSequence: number): AsyncIterable<RestoredCounter> {
+  async *countersBefore(lane: string, laneSequence: number): AsyncIterable<RestoredCounters> {
     const cursors =
       `SELECT topic, partition, max(offset) AS last FROM journal WHERE kind = 'batch' AND lane = ${literal(lane)} ` +
       `AND lane_sequence < ${laneSequence} GROUP BY topic, partition`;
     yield* this.#countersWhere(lane, 'offset <= last', `INNER JOIN (${cursors}) AS cursors USING (topic, partition)`);
   }
 
-  async *#countersWhere(lane: string, condition: string, join = ''): AsyncIterable<RestoredCounter> {
-    const stream = await this.#store.stream(
-      `SELECT subscriber, plan_id, day, state.1, state.2 FROM (` +
-        `SELECT subscriber, plan_id, ${DAY} AS day, max((used_octets_after, carry_after)) AS state ` +
-        `FROM journal ${join} WHERE kind = 'charge' AND lane = ${literal(lane)} AND ${condition} ` +
-        'GROUP BY subscriber, plan_id, day) FORMAT RowBinary',
+  /**
+   * A counter only grows, so its last state is its greatest; at the same use, the greatest carry. Both are one number: the
+   * state of an aggregation over a tuple is many times as large.
+   */
+  async *#countersWhere(lane: string, condition: string, join = ''): AsyncIterable<RestoredCounters> {
+    const charges = `FROM journal ${join} WHERE kind = 'charge' AND lane = ${literal(lane)} AND ${condition}`;
+    const [row] = await this.#store.query<Record<'counters' | 'subscribers', string | number>>(
+      `SELECT uniq(subscriber, plan_id, period_start) AS counters, uniq(subscriber) AS subscribers ${charges}`,
     );
-    yield* readRowBinary(stream, (reader) => ({
-      subscriber: reader.octets(16),
-      planId: reader.text(),
-      periodStart: reader.uint16(),
-      usedOctets: reader.uint64(),
-      carry: reader.uint16(),
-    }));
+    const about = { counters: Number(row.counters), subscribers: Number(row.subscribers) };
+    const slices = Math.ceil(about.counters / this.#atOnce.counters);
+    for (let slice = 0; slice < slices; slice++) {
+      yield* this.#read(
+        'SELECT subscriber, plan_id, day, toFloat64(bitShiftRight(state, 16)), toUInt16(bitAnd(state, 65535)) FROM (' +
+          `SELECT subscriber, plan_id, ${DAY} AS day, ` +
+          'max(bitOr(bitShiftLeft(toUInt128(used_octets_after), 16), toUInt128(carry_after))) AS state ' +
+          `${charges} AND ${pseudonymsOf(slice, slices)} GROUP BY subscriber, plan_id, day)`,
+        (block) => readCounters(block, about),
+      );
+    }
   }
 
-  async *seen(lane: string, fromOrdinal: number, toOrdinal: number): AsyncIterable<RestoredIdentity> {
-    const stream = await this.#store.stream(
-      'SELECT lane_position + s.row AS ordinal, seen_nodes[s.node + 1], s.sequence, s.fingerprint ' +
-        `FROM (SELECT lane_sequence, lane_position, seen_nodes, seen FROM journal WHERE kind = 'batch' ` +
-        `AND lane = ${literal(lane)} AND lane_position + records_read > ${fromOrdinal}) ARRAY JOIN seen AS s ` +
-        `WHERE ordinal >= ${fromOrdinal} AND ordinal < ${toOrdinal} ORDER BY ordinal FORMAT RowBinary`,
-    );
-    yield* readRowBinary(stream, (reader) => ({
-      ordinal: reader.uint64(),
-      nodeId: reader.text(),
-      sequence: reader.uint64(),
-      fingerprint: reader.uint32(),
-    }));
+  /** A batch's identities stay together as they are stored: one by one, each would take the names of all nodes with it. */
+  async *seen(lane: string, fromOrdinal: number, toOrdinal: number): AsyncIterable<RestoredIdentities> {
+    const { records } = this.#atOnce;
+    for (let from = fromOrdinal; from < toOrdinal; from += records) {
+      const to = Math.min(from + records, toOrdinal);
+      const blocks = this.#read(
+        'SELECT toFloat64(lane_position), seen_nodes, seen.row, seen.node, arrayMap(n -> toFloat64(n), seen.sequence), ' +
+          `seen.fingerprint FROM journal WHERE kind = 'batch' AND lane = ${literal(lane)} ` +
+          `AND lane_position + records_read > ${from} AND lane_position < ${to} ORDER BY lane_sequence`,
+        readIdentities,
+      );
+      for await (const batches of blocks) for (const batch of batches) yield within(batch, from, to);
+    }
+  }
+
+  /** The whole result is in memory at once, as it is in a ClickHouse in this process anyway. */
+  async *#read<T>(sql: string, read: (block: NativeBlockReader) => T): AsyncIterable<T> {
+    yield* readNative(await guarded(async () => buffer(await this.#store.stream(sql, 'Native'))), read);
   }
 
   async moves(lane: string, sequence: number): Promise<BookedMove[]> {
@@ -150,4 +171,14 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
       number: Math.max(0, ...rows.map(({ last }) => Number(last))),
     };
   }
+}
+
+/** Pseudonyms are as good as random: those between two beginnings of two octets are a slice of about the same size. */
+function pseudonymsOf(slice: number, slices: number): string {
+  const bound = (at: number) =>
+    `toFixedString(unhex('${Math.floor((at * 65_536) / slices)
+      .toString(16)
+      .padStart(4, '0')}'), 16)`;
+  const end = slice + 1 < slices ? ` AND subscriber < ${bound(slice + 1)}` : '';
+  return `subscriber >= ${bound(slice)}${end}`;
 }

@@ -1,5 +1,5 @@
 import type { Catalogue } from '../billing/catalogue.ts';
-import type { RestoredCounter, RestoredIdentity } from '../billing/lane.ts';
+import type { RestoredCounters, RestoredIdentities } from '../billing/restored-columns.ts';
 import type { Facts } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import type { JournalBlock } from './journal-block.ts';
@@ -42,10 +42,10 @@ export interface Journal {
   head(lane: string): Promise<LaneHead>;
   /** The last offset booked of a log; -1 before the first. */
   cursor(log: TopicPartition): Promise<number>;
-  /** The counters of the periods that begin in [fromDay, toDay). */
-  counters(lane: string, fromDay: number, toDay: number): AsyncIterable<RestoredCounter>;
+  /** The counters of the periods that begin in [fromDay, toDay), each of them once, in as many pieces as it likes. */
+  counters(lane: string, fromDay: number, toDay: number): AsyncIterable<RestoredCounters>;
   /** Identities of the records with ordinals in [fromOrdinal, toOrdinal), in the order in which they were read. */
-  seen(lane: string, fromOrdinal: number, toOrdinal: number): AsyncIterable<RestoredIdentity>;
+  seen(lane: string, fromOrdinal: number, toOrdinal: number): AsyncIterable<RestoredIdentities>;
   /** Counters that a batch of the lane moved, with their state after it. */
   moves(lane: string, laneSequence: number): Promise<BookedMove[]>;
   /** Who is suspended now and which months are closed, with the numbers of the last facts that say so. */

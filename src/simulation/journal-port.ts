@@ -1,9 +1,10 @@
 import type { Catalogue } from '../billing/catalogue.ts';
-import type { RestoredCounter, RestoredIdentity } from '../billing/lane.ts';
+import type { RestoredCounters, RestoredIdentities } from '../billing/restored-columns.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { JournalBlock } from '../journal/journal-block.ts';
 import { StoreError } from '../platform/store-error.ts';
+import { counterColumns, identityColumns } from './restored-columns.ts';
 import type { SimulatedJournal } from './simulated-journal.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 
@@ -56,12 +57,12 @@ export class JournalPort implements Journal {
     return this.#read('cursor', (journal) => journal.cursor(log));
   }
 
-  counters(lane: string, fromDay: number, toDay: number): AsyncIterable<RestoredCounter> {
-    return this.#stream('counters', (journal) => journal.counters(lane, fromDay, toDay));
+  counters(lane: string, fromDay: number, toDay: number): AsyncIterable<RestoredCounters> {
+    return this.#stream('counters', (journal) => journal.counters(lane, fromDay, toDay), counterColumns);
   }
 
-  seen(lane: string, fromOrdinal: number, toOrdinal: number): AsyncIterable<RestoredIdentity> {
-    return this.#stream('seen', (journal) => journal.seen(lane, fromOrdinal, toOrdinal));
+  seen(lane: string, fromOrdinal: number, toOrdinal: number): AsyncIterable<RestoredIdentities> {
+    return this.#stream('seen', (journal) => journal.seen(lane, fromOrdinal, toOrdinal), identityColumns);
   }
 
   moves(lane: string, laneSequence: number) {
@@ -144,12 +145,16 @@ export class JournalPort implements Journal {
     });
   }
 
-  async *#stream<T>(label: string, read: (journal: SimulatedJournal) => T[]): AsyncIterable<T> {
+  async *#stream<Row, Columns>(
+    label: string,
+    read: (journal: SimulatedJournal) => Row[],
+    columns: (rows: readonly Row[]) => Columns,
+  ): AsyncIterable<Columns> {
     const { faults, random } = this.#process.world;
     const rows = await this.#read(label, read);
     const breaksOff = faults.strikes('read_breaks_off');
     const whole = breaksOff ? random.integer(0, rows.length) : rows.length;
-    yield* rows.slice(0, whole);
+    yield columns(rows.slice(0, whole));
     if (breaksOff) throw unreachable(`${label}: the answer broke off`);
   }
 

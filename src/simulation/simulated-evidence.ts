@@ -2,6 +2,7 @@ import type { BatchRow, JournalEvidence, LaneState, NewestCounter, StoredBatch }
 import type { StoredRow } from '../audit/stored-columns.ts';
 import { bytesOf, int64Words, strings } from '../platform/native-block.ts';
 import type { NativeRow } from './native-rows.ts';
+import { counterColumns, identityColumns } from './restored-columns.ts';
 import { chargesOf, hex, type Part, type SimulatedJournal } from './simulated-journal.ts';
 
 /** The simulated journal, as those who check a journal read it. */
@@ -67,7 +68,7 @@ export class SimulatedEvidence implements JournalEvidence {
     const isBefore = (part: Part) => part.lane === lane && part.numbers.lane_sequence < numbers.lane_sequence;
     const counters = this.#journal.countersOf(this.#journal.parts.filter(isBefore));
     const seen = this.#journal.seen(lane, Math.max(0, position - windowRecords), position);
-    return { counters: each(counters), seen: each(seen) };
+    return { counters: each([counterColumns(counters)]), seen: each([identityColumns(seen)]) };
   }
 
   newestCounters(): AsyncIterable<NewestCounter> {

@@ -7,6 +7,14 @@ import { decodeJson } from '../billing/decode-json.ts';
 import { FlowBatch } from '../billing/flow-batch.ts';
 import { Lane } from '../billing/lane.ts';
 import { classifyBatch, rateBatch } from '../billing/pipeline.ts';
+import {
+  type CounterRow,
+  counterRows,
+  type IdentityRow,
+  identityRows,
+  type RestoredCounters,
+  type RestoredIdentities,
+} from '../billing/restored-columns.ts';
 import { Rules } from '../billing/rules.ts';
 import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
 import { Random } from '../generator/random.ts';
@@ -119,6 +127,14 @@ function text(value: unknown): string {
 /** Where ClickHouse gives no order. */
 const sorted = async (rows: AsyncIterable<unknown> | Iterable<unknown>) => (await all(rows)).map(text).sort();
 
+/** Rows as they are, and those of columns. */
+const countersOf = async (list: AsyncIterable<RestoredCounters> | CounterRow[]) =>
+  (await all<RestoredCounters | CounterRow>(list)).flatMap((some) => ('count' in some ? [...counterRows(some)] : some));
+const identitiesOf = async (list: AsyncIterable<RestoredIdentities> | IdentityRow[]) =>
+  (await all<RestoredIdentities | IdentityRow>(list)).flatMap((some) =>
+    'count' in some ? [...identityRows(some)] : some,
+  );
+
 /** What an engine reads of a lane. */
 async function readings(
   journal: Pick<Journal, 'digestAt' | 'head' | 'cursor' | 'counters' | 'seen' | 'moves'> | SimulatedJournal,
@@ -129,9 +145,9 @@ async function readings(
     head,
     digests: [await journal.digestAt(name, head.sequence), await journal.digestAt(name, head.sequence + 1)],
     cursors: [await journal.cursor(logs[0]), await journal.cursor(logs[1])],
-    counters: await sorted(journal.counters(name, 20_700, ALL_DAYS)),
-    late: await sorted(journal.counters(name, 0, 20_788)),
-    seen: (await all(journal.seen(name, Math.max(0, lane.position - WINDOW), lane.position))).map(text),
+    counters: await sorted(await countersOf(journal.counters(name, 20_700, ALL_DAYS))),
+    late: await sorted(await countersOf(journal.counters(name, 0, 20_788))),
+    seen: (await identitiesOf(journal.seen(name, Math.max(0, lane.position - WINDOW), lane.position))).map(text),
     moves: head.sequence === 0 ? [] : (await journal.moves(name, head.sequence)).map(text),
   };
 }
@@ -146,8 +162,8 @@ async function evidenceOf(evidence: JournalEvidence) {
       rows: rows.length,
       offsets: rows.map(({ offset }) => Number(offset)),
       lists: text(lists),
-      counters: await sorted(before.counters),
-      seen: (await all(before.seen)).map(text),
+      counters: await sorted(await countersOf(before.counters)),
+      seen: (await identitiesOf(before.seen)).map(text),
     });
   }
   return {

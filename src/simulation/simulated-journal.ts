@@ -1,4 +1,4 @@
-import type { RestoredCounter, RestoredIdentity } from '../billing/lane.ts';
+import type { CounterRow, IdentityRow } from '../billing/restored-columns.ts';
 import type { Facts } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import { tokenOf } from '../journal/insert-statement.ts';
@@ -124,12 +124,12 @@ export class SimulatedJournal {
     return this.#cursorInLane(log);
   }
 
-  counters(lane: string, fromDay: number, toDay: number): RestoredCounter[] {
+  counters(lane: string, fromDay: number, toDay: number): CounterRow[] {
     return this.countersOf(this.#lane(lane), (day) => day >= fromDay && day < toDay);
   }
 
-  countersOf(parts: readonly Part[], isMeant: (periodStart: number) => boolean = () => true): RestoredCounter[] {
-    const counters = new Map<string, RestoredCounter>();
+  countersOf(parts: readonly Part[], isMeant: (periodStart: number) => boolean = () => true): CounterRow[] {
+    const counters = new Map<string, CounterRow>();
     for (const row of parts.flatMap(chargesOf)) {
       const periodStart = Number(row.period_start);
       if (!isMeant(periodStart)) continue;
@@ -146,7 +146,7 @@ export class SimulatedJournal {
     return [...counters.values()];
   }
 
-  seen(lane: string, fromOrdinal: number, toOrdinal: number): RestoredIdentity[] {
+  seen(lane: string, fromOrdinal: number, toOrdinal: number): IdentityRow[] {
     return this.#lane(lane)
       .flatMap(({ numbers, seen, seenNodes }) =>
         seen.map(({ row, node, sequence, fingerprint }) => ({

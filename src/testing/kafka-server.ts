@@ -72,8 +72,12 @@ async function startFromContainer(): Promise<KafkaServer> {
   return { brokers, origin: 'testcontainers', stop };
 }
 
-async function startFromMaven(options: KafkaOptions): Promise<KafkaServer> {
+/** The folder of the broker's jars, and of its clients'. */
+export function kafkaJars(): Promise<string> {
   const artifacts = [`org.apache.kafka:kafka_2.13:${KAFKA_VERSION}`, 'org.slf4j:slf4j-simple:1.7.36'];
-  const jars = await mavenJars(`kafka-${KAFKA_VERSION}`, artifacts);
-  return { ...(await startKafkaBroker(jars, options.properties)), origin: 'maven' };
+  return mavenJars(`kafka-${KAFKA_VERSION}`, artifacts);
+}
+
+async function startFromMaven(options: KafkaOptions): Promise<KafkaServer> {
+  return { ...(await startKafkaBroker(await kafkaJars(), options.properties)), origin: 'maven' };
 }

@@ -1,0 +1,32 @@
+import { PSEUDONYM_OCTETS, PSEUDONYM_WORDS } from '../billing/pseudonym.ts';
+import type { CounterRow, IdentityRow, RestoredCounters, RestoredIdentities } from '../billing/restored-columns.ts';
+
+/** Counters as a lane takes them. */
+export function counterColumns(rows: readonly CounterRow[]): RestoredCounters {
+  const subscriber = new Uint32Array(rows.length * PSEUDONYM_WORDS);
+  rows.forEach((row, at) => {
+    new Uint8Array(subscriber.buffer).set(row.subscriber, at * PSEUDONYM_OCTETS);
+  });
+  return {
+    count: rows.length,
+    subscriber,
+    plan: rows.map((_, at) => at),
+    planIds: rows.map(({ planId }) => planId),
+    periodStart: Uint16Array.from(rows, (row) => row.periodStart),
+    usedOctets: Float64Array.from(rows, (row) => row.usedOctets),
+    carry: Uint16Array.from(rows, (row) => row.carry),
+    about: { counters: rows.length, subscribers: rows.length },
+  };
+}
+
+/** Identities as a lane takes them. */
+export function identityColumns(rows: readonly IdentityRow[]): RestoredIdentities {
+  return {
+    count: rows.length,
+    ordinal: Float64Array.from(rows, (row) => row.ordinal),
+    node: Uint32Array.from(rows, (_, at) => at),
+    nodeIds: rows.map(({ nodeId }) => nodeId),
+    sequence: Float64Array.from(rows, (row) => row.sequence),
+    fingerprint: Uint32Array.from(rows, (row) => row.fingerprint),
+  };
+}
