@@ -56,7 +56,19 @@ CREATE TABLE IF NOT EXISTS journal
     seen_nodes Array(String) COMMENT 'nodes that `seen` counts by',
     seen Array(Tuple(row UInt32, node UInt32, sequence Int64, fingerprint UInt32))
         COMMENT 'identities of the records that were neither rejected nor duplicates: restores the duplicate window',
-    INDEX booking_dates booking_date TYPE minmax
+    INDEX booking_dates booking_date TYPE minmax,
+    -- Sums that each part keeps of its own rows, written and merged with it: who asks for them reads no row. A query has to
+    -- filter and group by these keys alone, and to sum the columns as they stand.
+    PROJECTION usage_totals
+    (
+        SELECT
+            kind, sponsor_id, period_start, booking_date, application_id, plan_id, plan_version, currency,
+            content_type, reason, evidence,
+            count(), sum(uplink_octets), sum(downlink_octets), sum(sponsored_octets), sum(charge_micros)
+        GROUP BY
+            kind, sponsor_id, period_start, booking_date, application_id, plan_id, plan_version, currency,
+            content_type, reason, evidence
+    )
 )
 ENGINE = MergeTree
 -- A deduplication token is looked for within one partition. All batches that could extend the same one must meet there,

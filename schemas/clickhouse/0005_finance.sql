@@ -80,6 +80,33 @@ SELECT
 FROM corrections
 WHERE kind != 'head';
 
+-- The same, summed by all that a bill is cut by. It reads the journal's projection `usage_totals`, not its rows: ask here
+-- for sums, and `bookings` for single records.
+CREATE VIEW IF NOT EXISTS booking_totals AS
+SELECT
+    'charge' AS origin, booking_date, toStartOfMonth(period_start) AS month, period_start,
+    sponsor_id, application_id, plan_id, plan_version, evidence, content_type, reason, currency,
+    toInt64(count()) AS records,
+    toInt64(sum(sponsored_octets)) AS sponsored_octets,
+    toInt64(sum(uplink_octets) + sum(downlink_octets)) - sponsored_octets AS subscriber_octets,
+    sum(charge_micros) AS charge_micros
+FROM journal
+WHERE kind = 'charge'
+GROUP BY
+    booking_date, period_start, sponsor_id, application_id, plan_id, plan_version, evidence, content_type, reason, currency
+UNION ALL
+SELECT
+    if(kind = 'reversal', 'reversal', 'recharge') AS origin, booking_date, toStartOfMonth(period_start) AS month, period_start,
+    sponsor_id, application_id, plan_id, plan_version, evidence, content_type, reason, currency,
+    toInt64(sum(if(kind = 'reversal', -1, 1))) AS records,
+    sum(sponsored_octets) AS sponsored_octets,
+    sum(subscriber_octets) AS subscriber_octets,
+    sum(charge_micros) AS charge_micros
+FROM corrections
+WHERE kind != 'head'
+GROUP BY
+    kind, booking_date, period_start, sponsor_id, application_id, plan_id, plan_version, evidence, content_type, reason, currency;
+
 CREATE OR REPLACE VIEW account_balances AS
 SELECT
     sponsor_id, currency,
@@ -90,6 +117,9 @@ FROM
 (
     SELECT sponsor_id, currency, amount_micros AS credited, toInt64(0) AS charged FROM account_entries
     UNION ALL
-    SELECT sponsor_id, currency, toInt64(0) AS credited, charge_micros AS charged FROM bookings
+    SELECT sponsor_id, currency, toInt64(0) AS credited, sum(charge_micros) AS charged
+    FROM journal WHERE kind = 'charge' GROUP BY sponsor_id, currency
+    UNION ALL
+    SELECT sponsor_id, currency, toInt64(0) AS credited, charge_micros AS charged FROM corrections WHERE kind != 'head'
 )
 GROUP BY sponsor_id, currency;
