@@ -15,8 +15,9 @@ interface Migration {
  */
 export async function migrate(store: Store, directory: string): Promise<string[]> {
   await store.command(
-    'CREATE TABLE IF NOT EXISTS schema_migrations (number UInt32, name String, applied_at DateTime DEFAULT now()) ' +
-      'ENGINE = MergeTree ORDER BY number SETTINGS fsync_after_insert = 1',
+    "CREATE TABLE IF NOT EXISTS schema_migrations (number UInt32 COMMENT 'as its file begins', name String COMMENT 'its file', " +
+      "applied_at DateTime DEFAULT now() COMMENT 'when this store was brought up to it') " +
+      "ENGINE = MergeTree ORDER BY number SETTINGS fsync_after_insert = 1 COMMENT 'migrations that this store has been through'",
   );
   const rows = await store.query<{ number: number }>('SELECT number FROM schema_migrations');
   const applied = new Set(rows.map(({ number }) => Number(number)));
