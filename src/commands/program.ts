@@ -8,6 +8,7 @@ import { registerExplain } from './explain.ts';
 import { registerGaps } from './gaps.ts';
 import { registerGenerate } from './generate.ts';
 import { registerQuery } from './query.ts';
+import { registerRejections } from './rejections.ts';
 import { registerReplay } from './replay.ts';
 import { registerRun } from './run.ts';
 import { registerSubscriber } from './subscriber.ts';
@@ -35,6 +36,7 @@ const COMMANDS = [
   registerAudit,
   registerReplay,
   registerGaps,
+  registerRejections,
   registerGenerate,
   registerSubscriber,
   registerJsonSchemas,

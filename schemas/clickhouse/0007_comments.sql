@@ -169,3 +169,28 @@ ALTER TABLE booking_totals
     COMMENT COLUMN sponsored_octets 'the sponsor pays for these',
     COMMENT COLUMN subscriber_octets 'the subscriber pays for these',
     COMMENT COLUMN charge_micros 'millionths of a currency unit';
+
+ALTER TABLE recyclings MODIFY COMMENT 'rejected records that were mended and handed in again';
+
+ALTER TABLE recycled
+    MODIFY COMMENT 'what became of the recyclings',
+    COMMENT COLUMN number 'number of the recycling',
+    COMMENT COLUMN topic 'the rejection''s log',
+    COMMENT COLUMN partition 'the rejection''s partition, and the mended record''s',
+    COMMENT COLUMN offset 'the rejection''s offset, and the mended record''s',
+    COMMENT COLUMN recycled_topic 'the log under which the mended record is booked',
+    COMMENT COLUMN is_booked '1: booked; 0: the recycling was cut short, the same command goes on with it',
+    COMMENT COLUMN claimed_at 'when the recycling was booked',
+    COMMENT COLUMN who 'who handed the mended records in',
+    COMMENT COLUMN why 'reason in words';
+
+ALTER TABLE suspense
+    MODIFY COMMENT 'rejected records that nobody has mended yet',
+    COMMENT COLUMN reason 'the one reason for the outcome',
+    COMMENT COLUMN detail 'what was wrong',
+    COMMENT COLUMN payload 'the record, capped, identities replaced by pseudonyms',
+    COMMENT COLUMN topic 'Kafka topic, name of the file, or the log of a recycling',
+    COMMENT COLUMN partition 'Kafka partition; 0 for a file',
+    COMMENT COLUMN offset 'the record''s place in its log',
+    COMMENT COLUMN booking_date 'day on which the rejection was booked',
+    COMMENT COLUMN lane 'what shares counters with it: a mended record is booked there';
