@@ -8,6 +8,7 @@ import { registerExplain } from './explain.ts';
 import { registerGaps } from './gaps.ts';
 import { registerGenerate } from './generate.ts';
 import { registerQuery } from './query.ts';
+import { registerRejections } from './rejections.ts';
 import { registerReplay } from './replay.ts';
 import { registerRerate } from './rerate.ts';
 import { registerRun } from './run.ts';
@@ -39,6 +40,7 @@ const COMMANDS = [
   registerGaps,
   registerRerate,
   registerSimulate,
+  registerRejections,
   registerGenerate,
   registerSubscriber,
   registerJsonSchemas,

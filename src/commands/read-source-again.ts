@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { BatchRow } from '../audit/evidence.ts';
 import type { OpenSource } from '../audit/walk-batches.ts';
+import { RECYCLED } from '../billing/topic-partition.ts';
 import type { Config, KafkaConfig } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
 import { fileSource } from '../sources/file-source.ts';
@@ -47,9 +48,10 @@ function topicAgain(config: Config, kafkaConfig: KafkaConfig, logger: Logger): S
   return {
     open: async () => kafkaSource({ ...kafkaOptions(config, kafkaConfig, kafka, logger), groupId }),
     readable(batches) {
+      const ofTheTopic = batches.filter(({ topic }) => !topic.startsWith(RECYCLED));
       // Once the topic was made anew, what was booked before is in no log any more.
-      const newest = new Map(batches.map(({ lane, topic }) => [lane, topic]));
-      return batches.filter(({ lane, topic }) => topic === newest.get(lane));
+      const newest = new Map(ofTheTopic.map(({ lane, topic }) => [lane, topic]));
+      return ofTheTopic.filter(({ lane, topic }) => topic === newest.get(lane));
     },
     async close() {
       const admin = kafka.admin();

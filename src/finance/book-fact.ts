@@ -10,9 +10,11 @@ const MAX_DEAD_TOKENS = 8;
 /** ClickHouse's own default: a smaller block has no use. */
 const LEAST_BLOCK_ROWS = 65_536;
 
+export type FactTable = 'account_entries' | 'closings' | 'corrections' | 'recyclings';
+
 /** Rows that are booked together under one number, in a table whose facts are numbered from 1 without a gap. */
 export interface NumberedFact {
-  table: 'account_entries' | 'closings' | 'corrections';
+  table: FactTable;
   /** The last number that the writer saw, and one. */
   number: number;
   /** The column `number` is among them. */
@@ -61,6 +63,12 @@ export async function bookFact(
     if (!reason.canRetry || clock.monotonicMs() + delayMs > giveUpAtMs) throw reason;
     await clock.sleep(delayMs);
   }
+}
+
+/** The last number of a table; 0 before the first. */
+export async function lastNumber(store: Store, table: FactTable): Promise<number> {
+  const [{ last }] = await store.query<{ last: number }>(`SELECT max(number) AS last FROM ${table}`);
+  return Number(last);
 }
 
 async function whatStands(

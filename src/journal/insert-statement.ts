@@ -36,7 +36,7 @@ export function tokenOf({ log, laneSequence }: JournalBlock, deadTokens: number)
 }
 
 /** One block, one part, in order, or nothing; and a part that outlives a power cut (fsync is a setting of the table). */
-function insertSettings(token: string): string {
+export function insertSettings(token: string): string {
   return [
     `insert_deduplication_token = ${literal(token)}`,
     'insert_deduplicate = 1',

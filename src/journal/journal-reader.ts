@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import type { RestoredCounters, RestoredIdentities } from '../billing/restored-columns.ts';
 import type { Closings, Facts, Suspensions } from '../billing/rules.ts';
-import type { TopicPartition } from '../billing/topic-partition.ts';
+import { RECYCLED, type TopicPartition } from '../billing/topic-partition.ts';
 import { guarded } from '../platform/clickhouse-client.ts';
 import { type NativeBlockReader, readNative } from '../platform/native-columns.ts';
 import { literal, type Store } from '../platform/store.ts';
@@ -39,7 +39,9 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
   async head(lane: string): Promise<LaneHead> {
     const [row] = await this.#store.query<Record<'sequence' | 'position' | 'topic' | 'day', string | number>>(
       'SELECT max(lane_sequence) AS sequence, max(lane_position + records_read) AS position, ' +
-        'argMax(topic, lane_sequence) AS topic, toUInt16(argMax(booking_date, lane_sequence)) AS day ' +
+        // A mended record's log is none that a source reads: it says nothing of how the source's own was named last.
+        `argMaxIf(topic, lane_sequence, NOT startsWith(topic, '${RECYCLED}')) AS topic, ` +
+        'toUInt16(argMax(booking_date, lane_sequence)) AS day ' +
         `FROM journal WHERE kind = 'batch' AND lane = ${literal(lane)}`,
     );
     return {

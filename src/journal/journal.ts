@@ -10,7 +10,7 @@ export interface LaneHead {
   sequence: number;
   /** Records read in the lane. */
   position: number;
-  /** The last batch's topic: a topic that was made anew is booked under another name. */
+  /** The last batch's topic, mended records' left out: a topic that was made anew is booked under another name. */
   topic: string;
   /** The last batch's booking date, days since 1970-01-01. */
   bookingDay: number;

@@ -17,7 +17,8 @@ afterAll(() => opened?.close());
 test('every migration runs once, in order', async () => {
   expect(await migrate(opened.store, MIGRATIONS)).toEqual([]);
   const names = await opened.store.query<{ name: string }>('SELECT name FROM schema_migrations ORDER BY number');
-  expect(names.map(({ name }) => name)).toEqual((await readdir(MIGRATIONS)).sort());
+  const files = (await readdir(MIGRATIONS)).filter((name) => name !== 'roles.sql');
+  expect(names.map(({ name }) => name)).toEqual(files.sort());
 });
 
 test('a migration that a crash cut in two goes on', async () => {

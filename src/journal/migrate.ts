@@ -9,15 +9,19 @@ interface Migration {
   sql: string;
 }
 
+const MIGRATIONS_TABLE =
+  "CREATE TABLE IF NOT EXISTS schema_migrations (number UInt32 COMMENT 'as its file begins', name String COMMENT 'its file', " +
+  "applied_at DateTime DEFAULT now() COMMENT 'when this store was brought up to it') " +
+  "ENGINE = MergeTree ORDER BY number SETTINGS fsync_after_insert = 1 COMMENT 'migrations that this store has been through'";
+
 /**
  * Brings the store to the newest numbered migration (`0001_name.sql`, in order, each once). A store that is newer than
  * this program is refused. Returns the names of the migrations that were run.
  */
 export async function migrate(store: Store, directory: string): Promise<string[]> {
-  await store.command(
-    'CREATE TABLE IF NOT EXISTS schema_migrations (number UInt32, name String, applied_at DateTime DEFAULT now()) ' +
-      'ENGINE = MergeTree ORDER BY number SETTINGS fsync_after_insert = 1',
-  );
+  // Who may only book may look: a store that is up to date is left alone.
+  const [{ result: isThere }] = await store.query<{ result: number }>('EXISTS TABLE schema_migrations');
+  if (Number(isThere) === 0) await store.command(MIGRATIONS_TABLE);
   const rows = await store.query<{ number: number }>('SELECT number FROM schema_migrations');
   const applied = new Set(rows.map(({ number }) => Number(number)));
   const migrations = await readMigrations(directory);
@@ -37,7 +41,7 @@ export async function migrate(store: Store, directory: string): Promise<string[]
 }
 
 async function readMigrations(directory: string): Promise<Migration[]> {
-  const names = (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort();
+  const names = (await readdir(directory)).filter((name) => /^\d+_.*\.sql$/.test(name)).sort();
   return Promise.all(
     names.map(async (name, index) => {
       const number = Number.parseInt(name, 10);

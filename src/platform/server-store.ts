@@ -38,7 +38,10 @@ export async function openServerStore(options: ServerStoreOptions, { create, rea
 async function createDatabase(common: { url: string; username: string; password: string }, database: string) {
   const client = createClient(common);
   try {
-    await runCommand(client, `CREATE DATABASE IF NOT EXISTS \`${database.replaceAll('`', '')}\``);
+    // Who may only book may look: a database that is there is left alone.
+    const name = `\`${database.replaceAll('`', '')}\``;
+    const [{ result: isThere }] = await queryRows<{ result: number }>(client, `EXISTS DATABASE ${name}`);
+    if (Number(isThere) === 0) await runCommand(client, `CREATE DATABASE IF NOT EXISTS ${name}`);
   } catch (cause) {
     const { code, message, canRetry } = cause as StoreError;
     if (code !== 'store_unreachable') throw cause;

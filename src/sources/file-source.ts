@@ -29,7 +29,7 @@ export interface FileSourceOptions extends FlowFileOptions {
 }
 
 /** All files of a store share counters and one chain of batches. */
-const LANE = 'files';
+export const FILES_LANE = 'files';
 
 /**
  * Reads files, one after the other: NDJSON, CSV with a header line, Avro containers, each also gzipped. A file is its own
@@ -68,7 +68,7 @@ async function readFiles(run: FileRun): Promise<void> {
   for (const { file, topic } of logs) {
     if (run.stopping()) return;
     if (topic === null) reportProgress(run, file, file.totalOctets, 0);
-    else await readLog(run, file, { topic, partition: 0, lane: LANE });
+    else await readLog(run, file, { topic, partition: 0, lane: FILES_LANE });
   }
 }
 

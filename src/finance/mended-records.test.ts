@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest';
+import { testRecord } from '../billing/traffic.fixture.ts';
+import { digestOf, parseMendedRecords } from './mended-records.ts';
+
+const line = (place: object, record: object = testRecord()) => JSON.stringify({ ...place, record });
+const place = (offset: number, topic = 'flows', partition = 3) => ({ topic, partition, offset });
+const parse = (...lines: string[]) => parseMendedRecords(lines.join('\n'), 10_000);
+
+test('records come in the order of their places, with the lines that they stand in', () => {
+  const { records, faults } = parse(
+    line(place(9)),
+    '',
+    line({ ...place(2), reason: 'malformed', payload: '{' }),
+    line({ topic: 'calls', partition: 4, offset: '5' }),
+  );
+  expect(faults).toEqual([]);
+  expect(records.map(({ line, topic, partition, offset }) => ({ line, topic, partition, offset }))).toEqual([
+    { line: 4, topic: 'calls', partition: 4, offset: 5 },
+    { line: 3, topic: 'flows', partition: 3, offset: 2 },
+    { line: 1, topic: 'flows', partition: 3, offset: 9 },
+  ]);
+  expect(JSON.parse(records[0].value.toString())).toEqual(testRecord());
+});
+
+describe('faults, all of them at once, each with its line', () => {
+  test.each<[string, string, RegExp]>([
+    ['no JSON', '{"topic":', /^is not JSON/],
+    ['no object', '[]', /^line: /],
+    ['no place', line({ topic: 'flows', partition: 3 }), /^offset: /],
+    ['an offset that is none', line(place(-1)), /^offset: /],
+    ['no record', JSON.stringify(place(1)), /^record: /],
+    ['a pseudonym', line(place(1), testRecord({ servedMsisdn: '~0123456789abcdef' })), /invalid_msisdn/],
+    [
+      'a record that is not mended',
+      line(place(1), testRecord({ uplinkOctets: -1 })),
+      /negative_octets.*uplinkOctets is -1/,
+    ],
+    ['a record that is too large', line(place(1), { ...testRecord(), more: 'x'.repeat(10_000) }), /oversized_record/],
+  ])('%s', (_, text, message) => {
+    expect(parse(line(place(7)), text).faults).toEqual([{ line: 2, message: expect.stringMatching(message) }]);
+  });
+
+  test('a place that stands there twice', () => {
+    const { faults } = parse(line(place(7)), line(place(7)));
+    expect(faults).toEqual([{ line: 2, message: 'flows-3@7 stands in line 1, too' }]);
+  });
+});
+
+test('the digest is that of places and records, whatever their order', () => {
+  const digest = (...lines: string[]) => digestOf(parse(...lines).records);
+  const [first, second] = [line(place(1)), line(place(2))];
+  expect(digest(first, second)).toBe(digest(second, first));
+  expect(digest(first, line(place(3)))).not.toBe(digest(first, second));
+  expect(digest(first, line(place(2), testRecord({ downlinkOctets: 1 })))).not.toBe(digest(first, second));
+});

@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import { readRecord } from '../billing/admit.ts';
+import { decodeJson } from '../billing/decode-json.ts';
+
+/** A rejected record's place, and the record as it should have been. */
+export interface MendedRecord {
+  /** In the file that it was handed in with, from 1. */
+  line: number;
+  topic: string;
+  partition: number;
+  offset: number;
+  /** The mended flow record, as JSON. */
+  value: Buffer;
+}
+
+export interface LineFault {
+  line: number;
+  message: string;
+}
+
+const LINE = z.object({
+  topic: z.string().min(1),
+  partition: z.int().min(0),
+  // Some of ClickHouse's JSON has 64-bit numbers in quotes.
+  offset: z.union([
+    z.int().min(0),
+    z
+      .string()
+      .regex(/^\d{1,15}$/)
+      .transform(Number),
+  ]),
+  record: z.record(z.string(), z.unknown()),
+});
+
+/**
+ * Reads mended records, one JSON object a line: `{"topic", "partition", "offset", "record": { ... }}`, the place being that of
+ * the rejection; other fields are passed over, so an exported rejection may keep its own. All faults at once: what would be
+ * rejected again at the door, too. The records come in the order of their places.
+ */
+export function parseMendedRecords(
+  text: string,
+  maxRecordOctets: number,
+): { records: MendedRecord[]; faults: LineFault[] } {
+  const records: MendedRecord[] = [];
+  const faults: LineFault[] = [];
+  const lines = new Map<string, number>();
+  text.split('\n').forEach((json, index) => {
+    const line = index + 1;
+    if (json.trim() === '') return;
+    const read = readLine(json, line, maxRecordOctets);
+    if (typeof read === 'string') {
+      faults.push({ line, message: read });
+      return;
+    }
+    const first = lines.get(placeOf(read));
+    if (first !== undefined) faults.push({ line, message: `${placeOf(read)} stands in line ${first}, too` });
+    else lines.set(placeOf(read), line);
+    records.push(read);
+  });
+  return { records: records.sort(byPlace), faults };
+}
+
+/** `topic-partition@offset`. */
+export function placeOf({ topic, partition, offset }: Pick<MendedRecord, 'topic' | 'partition' | 'offset'>): string {
+  return `${topic}-${partition}@${offset}`;
+}
+
+/** SHA-256 over places and records, 64 hex digits: the same for the same records in another order. */
+export function digestOf(records: readonly MendedRecord[]): string {
+  const hash = createHash('sha256');
+  for (const record of records) hash.update(`${placeOf(record)} ${record.value.length}\n`).update(record.value);
+  return hash.digest('hex');
+}
+
+function readLine(json: string, line: number, maxRecordOctets: number): MendedRecord | string {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(json);
+  } catch {
+    return 'is not JSON: one object a line';
+  }
+  const { data, error } = LINE.safeParse(parsed);
+  if (error !== undefined)
+    return error.issues.map(({ path, message }) => `${path.join('.') || 'line'}: ${message}`).join('; ');
+  const { record, ...place } = data;
+  const value = Buffer.from(JSON.stringify(record));
+  const oversizedOctets = value.length > maxRecordOctets ? value.length : 0;
+  const mended = readRecord({ value, oversizedOctets }, decodeJson);
+  if ('reason' in mended)
+    return `record: is not mended, it would be rejected again (${mended.reason}): ${mended.detail}`;
+  return { line, ...place, value };
+}
+
+function byPlace(left: MendedRecord, right: MendedRecord): number {
+  if (left.topic !== right.topic) return left.topic < right.topic ? -1 : 1;
+  return left.partition - right.partition || left.offset - right.offset;
+}

@@ -1,0 +1,33 @@
+import type { Decoder } from '../billing/decoder.ts';
+import type { TopicPartition } from '../billing/topic-partition.ts';
+import { LogRecord } from '../platform/log-record.ts';
+import type { Source } from './source.ts';
+
+/** Records at hand, in offset order, and the log that they are booked under. */
+export interface RecordLog {
+  log: TopicPartition;
+  records: readonly { offset: number; value: Buffer }[];
+}
+
+/** Hands over records from memory, log by log, from where the journal stands. */
+export function recordSource(logs: readonly RecordLog[], decode: Decoder): Source {
+  let isStopping = false;
+  return {
+    async run(listener) {
+      for (const { log, records } of logs) {
+        if (isStopping) return;
+        const startOffset = await listener.assign(log, async () => null);
+        const rest = records.filter(({ offset }) => offset >= startOffset).map((record) => LogRecord.of(record));
+        await listener.deliver(log, rest, decode);
+        await listener.flush(log);
+        await listener.revoke(log);
+      }
+    },
+    async stop() {
+      isStopping = true;
+    },
+    // The next call of the listener fails, and that ends the run.
+    reassign() {},
+    acknowledge() {},
+  };
+}
