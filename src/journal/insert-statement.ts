@@ -32,11 +32,16 @@ export function insertStatement(block: JournalBlock, source: string, deadTokens 
 
 /** Names the batch before, and nothing of this one: rivals that extend the same batch have the same token. */
 export function tokenOf({ log, laneSequence }: JournalBlock, deadTokens: number): string {
-  return `${log.lane}@${laneSequence - 1}${deadTokens === 0 ? '' : `~${deadTokens}`}`;
+  return placeToken(log.lane, laneSequence, deadTokens);
+}
+
+/** The token of what comes after number - 1 in a chain, in its next spelling for each token that died there. */
+export function placeToken(chain: string, number: number, deadTokens: number): string {
+  return `${chain}@${number - 1}${deadTokens === 0 ? '' : `~${deadTokens}`}`;
 }
 
 /** One block, one part, in order, or nothing; and a part that outlives a power cut (fsync is a setting of the table). */
-function insertSettings(token: string): string {
+export function insertSettings(token: string): string {
   return [
     `insert_deduplication_token = ${literal(token)}`,
     'insert_deduplicate = 1',
