@@ -12,6 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   commands: [
     'engine',
     'audit',
+    'finance',
     'sources',
     'journal',
     'quota-updates',
@@ -22,6 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   engine: ['sources', 'journal', 'quota-updates', 'billing', 'platform'],
   audit: ['sources', 'journal', 'quota-updates', 'billing', 'platform'],
+  finance: ['journal', 'billing', 'platform'],
   sources: ['billing', 'platform'],
   journal: ['billing', 'platform'],
   'quota-updates': ['billing', 'platform'],

@@ -16,7 +16,7 @@ import { LaneWorker } from './lane-worker.ts';
 import type { SourceGap } from './where-to-go-on.ts';
 
 /** How old the engine's look at the suspensions may be: it bounds what a suspended sponsor still pays for. */
-const SUSPENSIONS_MAX_AGE_MS = 1000;
+export const SUSPENSIONS_MAX_AGE_MS = 1000;
 
 export interface EngineOptions {
   journal: Journal;

@@ -1,0 +1,67 @@
+import { bookOnce, type RetryPolicy } from '../journal/book-once.ts';
+import { insertSettings, placeToken } from '../journal/insert-statement.ts';
+import { type Clock, systemClock } from '../platform/clock.ts';
+import { type NativeColumn, nativeBlock, structureOf } from '../platform/native-block.ts';
+import type { Store } from '../platform/store.ts';
+
+const RETRY: RetryPolicy = { firstDelayMs: 100, maxDelayMs: 2000, giveUpAfterMs: 30_000 };
+
+/** Rows that are booked together under one number, in a table whose facts are numbered from 1 without a gap. */
+export interface NumberedFact {
+  table: 'account_entries' | 'closings' | 'corrections';
+  /** The last number that the writer saw, and one. */
+  number: number;
+  /** The column `number` is among them. */
+  columns: readonly NativeColumn[];
+  /** How many rows the columns have; 1 where it is not said. */
+  rows?: number;
+  /** Whether what stands under the number is this fact. */
+  isOurs: () => Promise<boolean>;
+  /** SQL: true where the fact must not be booked, though the number is free. */
+  guard?: string;
+}
+
+/**
+ * Books a fact under its number, exactly once (see `bookOnce`). `outrun`: another stands there, the number is not the next
+ * one, or the guard holds it back; whoever gets that looks at the table again. Rejects with a StoreError.
+ */
+export function bookFact(
+  store: Store,
+  fact: NumberedFact,
+  retry: RetryPolicy = RETRY,
+  clock: Pick<Clock, 'monotonicMs' | 'sleep'> = systemClock,
+): Promise<'booked' | 'outrun'> {
+  const { table, number, columns, rows = 1, isOurs } = fact;
+  const block = nativeBlock(rows, columns);
+  return bookOnce(
+    {
+      name: `number ${number} of ${table}`,
+      insert: (deadTokens) =>
+        store.insertBlock((source) => factStatement(fact, source, deadTokens), structureOf(columns), block),
+      async standing() {
+        // Whose it is is asked after that: an insert that lands between the two is known as ours.
+        const standing = await store.query(`SELECT 1 FROM ${table} WHERE number = ${number} LIMIT 1`);
+        if (standing.length === 0) return 'nothing';
+        return (await isOurs()) ? 'ours' : 'another';
+      },
+    },
+    retry,
+    clock,
+  );
+}
+
+/** The last number of a table; 0 before the first. */
+export async function lastNumber(store: Store, table: NumberedFact['table']): Promise<number> {
+  const [{ last }] = await store.query<{ last: number }>(`SELECT max(number) AS last FROM ${table}`);
+  return Number(last);
+}
+
+/** The guards of the journal's own insert: the number before, in the statement and as the token. */
+export function factStatement({ table, number, columns, guard }: NumberedFact, source: string, deadTokens = 0): string {
+  const names = columns.map(({ name }) => name).join(', ');
+  const guards = [`(SELECT max(number) FROM ${table}) != ${number - 1}`, ...(guard === undefined ? [] : [guard])];
+  return (
+    `INSERT INTO ${table} (${names}) SETTINGS ${insertSettings(placeToken(table, number, deadTokens))} ` +
+    `SELECT ${names} FROM ${source} WHERE ${guards.map((held) => `throwIf(${held}) = 0`).join(' AND ')} ORDER BY ALL`
+  );
+}
