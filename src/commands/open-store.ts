@@ -4,11 +4,12 @@ import { openEmbeddedStore } from '../platform/embedded-store.ts';
 import type { Logger } from '../platform/logger.ts';
 import { developmentKey, parsePseudonymKey } from '../platform/pseudonym-key.ts';
 import { openServerStore } from '../platform/server-store.ts';
-import type { Store } from '../platform/store.ts';
+import type { Store, StoreMode } from '../platform/store.ts';
 
-/** Opens the configured store. `create: false`: only one that is there already, and only for reading. */
-export function openStore(config: Config['store'], options: { create: boolean }): Promise<Store> {
-  const mode = { create: options.create, readOnly: !options.create };
+/** Opens the configured store. `create: false`: only one that is there already, and only for reading if not said otherwise. */
+export function openStore(config: Config['store'], options: StoreMode): Promise<Store> {
+  const { create, readOnly = !create } = options;
+  const mode = { create, readOnly };
   if (config.dir !== undefined) return openEmbeddedStore(config.dir, mode);
   const { url, database, username, password } = config;
   return openServerStore({ url, database, username, password: password?.reveal() ?? '' }, mode);

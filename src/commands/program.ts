@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { ENGINE_VERSION } from '../journal/journal-block.ts';
 import { endWhenNobodyReads } from '../platform/lifecycle.ts';
+import { registerAccount } from './account.ts';
 import { registerAudit } from './audit.ts';
 import { registerCheck } from './check.ts';
 import { registerDemo } from './demo.ts';
@@ -35,6 +36,7 @@ const COMMANDS = [
   registerAudit,
   registerReplay,
   registerGaps,
+  registerAccount,
   registerGenerate,
   registerSubscriber,
   registerJsonSchemas,
