@@ -135,6 +135,7 @@ describe('bad input is refused with a clear line and exit code 2, and nothing is
   const count = () => rowsOf('SELECT count() AS n FROM account_entries');
   let before: unknown;
   beforeAll(async () => {
+    expect(await top('bank-good', '0.01')).toMatchObject({ code: 0 });
     before = await count();
   });
   afterAll(async () => expect(await count()).toEqual(before));

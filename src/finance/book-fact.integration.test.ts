@@ -1,127 +1,145 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
-import { nativeBlock, structureOf } from '../platform/native-block.ts';
+import { fixedColumn, int64Column, stringColumn } from '../platform/native-block.ts';
 import type { Store } from '../platform/store.ts';
 import { StoreError } from '../platform/store-error.ts';
-import { bookFact, factStatement, lastNumber, type NumberedFact } from './book-fact.ts';
-import { entryColumns } from './entry-rows.ts';
+import { bookFact as book, type NumberedFact } from './book-fact.ts';
 
-const RETRY = { firstDelayMs: 1, maxDelayMs: 1, giveUpAfterMs: 5000 };
-const LOST = new StoreError('store_unreachable', 'the answer was lost', { canRetry: true });
+const DOWN = new StoreError('store_unreachable', 'down', { canRetry: true });
+let opened: OpenedStore;
 
-describe.each(['embedded', 'http'] as const)('a numbered fact over the %s door', (door) => {
-  let opened: OpenedStore;
+/** A fact of one row, told from others by its name. */
+function fact(number: number, correction: string, guard?: string): NumberedFact {
+  const columns = [
+    int64Column('number', 'UInt64', Float64Array.of(number)),
+    fixedColumn('kind', 'Int8', Int8Array.of(1)),
+    stringColumn('correction', [correction]),
+  ];
+  const isOurs = async () => (await standing()).some((row) => row.number === number && row.correction === correction);
+  return { table: 'corrections', number, columns, isOurs, ...(guard !== undefined && { guard }) };
+}
+
+function standing(): Promise<{ number: number; correction: string }[]> {
+  return opened.store.query('SELECT number, correction FROM corrections ORDER BY number, correction');
+}
+
+/** Without waiting. */
+function bookFact(store: Store, of: NumberedFact): Promise<'booked' | 'outrun'> {
+  let nowMs = 0;
+  const sleep = async (ms: number) => {
+    nowMs += ms;
+  };
+  return book(store, of, { firstDelayMs: 1, maxDelayMs: 4, giveUpAfterMs: 100 }, { monotonicMs: () => nowMs, sleep });
+}
+
+/** The store, with something between an insert and its writer. */
+function around(
+  insertBlock: (insert: Store['insertBlock'], ...args: Parameters<Store['insertBlock']>) => Promise<void>,
+): Store {
+  const { store } = opened;
+  return { ...store, insertBlock: (...args) => insertBlock(store.insertBlock, ...args) };
+}
+
+describe.each(['embedded', 'http'] as const)('over the %s door', (door) => {
   beforeAll(async () => {
     opened = await DOORS[door]();
   });
   afterAll(() => opened?.close());
+  beforeEach(() => opened.store.command('TRUNCATE TABLE corrections'));
 
-  /** An entry whose reason says whose it is. */
-  const factOf = (number: number, why: string): NumberedFact => ({
-    table: 'account_entries',
-    number,
-    columns: entryColumns({
-      kind: 'top-up',
-      idempotencyKey: `${number}-${why}`,
-      sponsorId: 'chatter',
-      currency: 'USD',
-      amountMicros: 1,
-      who: 'test',
-      why,
-      number,
-      effectiveAtMs: 0,
-      bookedAtMs: 0,
-    }),
-    isOurs: async () => (await reasons()).includes(`${number} ${why}`),
-  });
-  const reasons = async () =>
-    (
-      await opened.store.query<{ entry: string }>(
-        `SELECT concat(toString(number), ' ', why) AS entry FROM account_entries ORDER BY number, why`,
-      )
-    ).map(({ entry }) => entry);
-  const book = (fact: NumberedFact, store: Store = opened.store) => bookFact(store, fact, RETRY);
-  const next = async () => (await lastNumber(opened.store, 'account_entries')) + 1;
-
-  /** What an insert does whose guard was asked before another one landed. */
-  const insertLate = (fact: NumberedFact) => {
-    const late = (source: string) => factStatement(fact, source).replace(/ WHERE throwIf.*/s, '');
-    return opened.store.insertBlock(late, structureOf(fact.columns), nativeBlock(1, fact.columns));
-  };
-
-  test('is booked under the next number and under no other', async () => {
-    const number = await next();
-    expect(await book(factOf(number + 1, 'too far'))).toBe('outrun');
-    expect(await book(factOf(number, 'first'))).toBe('booked');
-    expect(await book(factOf(number, 'second'))).toBe('outrun');
-    expect(await book(factOf(number + 1, 'second'))).toBe('booked');
-    expect((await reasons()).slice(-2)).toEqual([`${number} first`, `${number + 1} second`]);
+  test('facts are booked one after another, and who is behind is outrun', async () => {
+    expect(await bookFact(opened.store, fact(1, 'a'))).toBe('booked');
+    expect(await bookFact(opened.store, fact(2, 'b'))).toBe('booked');
+    expect(await bookFact(opened.store, fact(2, 'c'))).toBe('outrun');
+    expect(await bookFact(opened.store, fact(4, 'd'))).toBe('outrun');
+    expect(await standing()).toEqual([
+      { number: 1, correction: 'a' },
+      { number: 2, correction: 'b' },
+    ]);
   });
 
-  test('of eight writers that race for one number one books, and the others are told', async () => {
-    const number = await next();
-    const results = await Promise.all(
-      Array.from({ length: 8 }, (_, writer) => book(factOf(number, `racer ${writer}`))),
+  test('what the guard forbids is not booked', async () => {
+    expect(await bookFact(opened.store, fact(1, 'a', '1 = 1'))).toBe('outrun');
+    expect(await bookFact(opened.store, fact(1, 'a', '1 = 2'))).toBe('booked');
+  });
+
+  test('an answer that is lost, or an insert that never arrives, books once', async () => {
+    const landsUnheard = around(async (insert, ...args) => {
+      await insert(...args);
+      throw DOWN;
+    });
+    expect(await bookFact(landsUnheard, fact(1, 'a'))).toBe('booked');
+    let lost = 3;
+    const arrivesLate = around(async (insert, ...args) => {
+      if (lost-- > 0) throw DOWN;
+      await insert(...args);
+    });
+    expect(await bookFact(arrivesLate, fact(2, 'b'))).toBe('booked');
+    expect(await standing()).toEqual([
+      { number: 1, correction: 'a' },
+      { number: 2, correction: 'b' },
+    ]);
+  });
+
+  test('of two that both passed the guard one lands, and the other is told so', async () => {
+    const pastTheGuard = around((insert, statement, ...args) =>
+      insert(
+        (source) => {
+          const unguarded = statement(source).replace(/ WHERE throwIf\(.*\) = 0 ORDER BY ALL/s, '');
+          expect(unguarded).not.toBe(statement(source));
+          return unguarded;
+        },
+        ...args,
+      ),
     );
-    expect(results.filter((result) => result === 'booked')).toHaveLength(1);
-    const winner = results.indexOf('booked');
-    expect((await reasons()).filter((entry) => entry.startsWith(`${number} `))).toEqual([`${number} racer ${winner}`]);
+    expect(await bookFact(pastTheGuard, fact(1, 'a'))).toBe('booked');
+    expect(await bookFact(pastTheGuard, fact(1, 'b'))).toBe('outrun');
+    expect(await standing()).toEqual([{ number: 1, correction: 'a' }]);
   });
 
-  test('of two writers that both passed the guard one lands, and the other is told', async () => {
-    const number = await next();
-    await insertLate(factOf(number, 'landed'));
-    const blind: Store = { ...opened.store, insertBlock: () => insertLate(factOf(number, 'dropped')) };
-    expect(await book(factOf(number, 'dropped'), blind)).toBe('outrun');
-    expect((await reasons()).filter((entry) => entry.startsWith(`${number} `))).toEqual([`${number} landed`]);
+  test('of eight that race for one number one books, and the others are told so and take the next', async () => {
+    const race = (number: number, names: readonly string[]) =>
+      Promise.all(names.map((name) => bookFact(opened.store, fact(number, name))));
+    let names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+    for (let number = 1; names.length > 0; number++) {
+      const results = await race(number, names);
+      expect(results.filter((result) => result === 'booked')).toHaveLength(1);
+      const winner = names[results.indexOf('booked')];
+      expect((await standing()).slice(number - 1)).toEqual([{ number, correction: winner }]);
+      names = names.filter((name) => name !== winner);
+    }
   });
 
-  test('whose acknowledgement is lost is found by reading back, and is booked once', async () => {
-    const number = await next();
-    let inserts = 0;
-    const lossy: Store = {
-      ...opened.store,
-      async insertBlock(...insert) {
-        inserts++;
-        await opened.store.insertBlock(...insert);
-        throw LOST;
-      },
-    };
-    expect(await book(factOf(number, 'lost'), lossy)).toBe('booked');
-    expect(inserts).toBe(1);
-    expect((await reasons()).filter((entry) => entry.startsWith(`${number} `))).toEqual([`${number} lost`]);
+  test('a fact whose insert was lost, and whose token was not, is booked again', async () => {
+    await bookFact(opened.store, fact(1, 'a'));
+    await opened.store.command('ALTER TABLE corrections DELETE WHERE number = 1 SETTINGS mutations_sync = 2');
+    expect(await bookFact(opened.store, fact(1, 'a'))).toBe('booked');
+    expect(await standing()).toEqual([{ number: 1, correction: 'a' }]);
   });
 
-  test('whose insert never arrived is sent again', async () => {
-    const number = await next();
-    let inserts = 0;
-    const lossy: Store = {
-      ...opened.store,
-      async insertBlock(...insert) {
-        if (++inserts === 1) throw LOST;
-        await opened.store.insertBlock(...insert);
-      },
-    };
-    expect(await book(factOf(number, 'late'), lossy)).toBe('booked');
-    expect(inserts).toBe(2);
+  test('a store that stays away is given up with its error', async () => {
+    const away = around(async () => {
+      throw DOWN;
+    });
+    await expect(bookFact(away, fact(1, 'a'))).rejects.toBe(DOWN);
   });
 
-  test('whose insert was lost, and whose token was not, is booked again, once', async () => {
-    const number = await next();
-    const fact = factOf(number, 'again');
-    await insertLate(fact);
-    await opened.store.command(
-      `ALTER TABLE account_entries DELETE WHERE number = ${number} SETTINGS mutations_sync = 2`,
-    );
-    expect(await book(fact)).toBe('booked');
-    await insertLate(factOf(number, 'rival'));
-    expect((await reasons()).filter((entry) => entry.startsWith(`${number} `))).toEqual([`${number} again`]);
-  });
-
-  test('is held back by a guard of its own', async () => {
-    const number = await next();
-    const guard = '(SELECT count() FROM account_entries) > 0';
-    expect(await book({ ...factOf(number, 'guarded'), guard })).toBe('outrun');
-    expect(await next()).toBe(number);
+  test('however many rows a fact has, they are one part', async () => {
+    // More than a block of the journal may have.
+    const rows = 4_100_000;
+    const columns = [
+      int64Column('number', 'UInt64', new Float64Array(rows).fill(1)),
+      fixedColumn('kind', 'Int8', new Int8Array(rows).fill(3)),
+      int64Column(
+        'offset',
+        'Int64',
+        Float64Array.from({ length: rows }, (_, row) => (row * 7919) % rows),
+      ),
+    ];
+    const large = { ...fact(1, ''), rows, columns };
+    expect(await bookFact(opened.store, large)).toBe('booked');
+    expect(await opened.store.query('SELECT count() AS held, uniqExact(_part) AS parts FROM corrections')).toEqual([
+      { held: rows, parts: 1 },
+    ]);
   });
 });

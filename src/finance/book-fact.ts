@@ -6,6 +6,9 @@ import type { Store } from '../platform/store.ts';
 
 const RETRY: RetryPolicy = { firstDelayMs: 100, maxDelayMs: 2000, giveUpAfterMs: 30_000 };
 
+/** ClickHouse's own default: a smaller block has no use. */
+const LEAST_BLOCK_ROWS = 65_536;
+
 /** Rows that are booked together under one number, in a table whose facts are numbered from 1 without a gap. */
 export interface NumberedFact {
   table: 'account_entries' | 'closings' | 'corrections';
@@ -56,12 +59,15 @@ export async function lastNumber(store: Store, table: NumberedFact['table']): Pr
   return Number(last);
 }
 
-/** The guards of the journal's own insert: the number before, in the statement and as the token. */
-export function factStatement({ table, number, columns, guard }: NumberedFact, source: string, deadTokens = 0): string {
+/** One part however many rows it has, under the guards of the journal's own insert: the number before, and its token. */
+function factStatement(fact: NumberedFact, source: string, deadTokens: number): string {
+  const { table, number, columns, rows = 1, guard } = fact;
   const names = columns.map(({ name }) => name).join(', ');
-  const guards = [`(SELECT max(number) FROM ${table}) != ${number - 1}`, ...(guard === undefined ? [] : [guard])];
+  const isBehind = `(SELECT max(number) FROM ${table}) != ${number - 1}`;
+  const condition = guard === undefined ? isBehind : `${isBehind} OR ${guard}`;
+  const token = placeToken(table, number, deadTokens);
   return (
-    `INSERT INTO ${table} (${names}) SETTINGS ${insertSettings(placeToken(table, number, deadTokens))} ` +
-    `SELECT ${names} FROM ${source} WHERE ${guards.map((held) => `throwIf(${held}) = 0`).join(' AND ')} ORDER BY ALL`
+    `INSERT INTO ${table} (${names}) SETTINGS ${insertSettings(token, Math.max(LEAST_BLOCK_ROWS, rows))} ` +
+    `SELECT ${names} FROM ${source} WHERE throwIf(${condition}) = 0 ORDER BY ALL`
   );
 }

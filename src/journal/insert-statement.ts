@@ -40,17 +40,23 @@ export function placeToken(chain: string, number: number, deadTokens: number): s
   return `${chain}@${number - 1}${deadTokens === 0 ? '' : `~${deadTokens}`}`;
 }
 
-/** One block, one part, in order, or nothing; and a part that outlives a power cut (fsync is a setting of the table). */
-export function insertSettings(token: string): string {
+/** A batch has at most a million records, each of one row, and its own. */
+const BATCH_BLOCK_ROWS = 4_000_000;
+
+/**
+ * One block of at most so many rows, one part, in order, or nothing; and a part that outlives a power cut (fsync is a setting
+ * of the table).
+ */
+export function insertSettings(token: string, blockRows: number = BATCH_BLOCK_ROWS): string {
   return [
     `insert_deduplication_token = ${literal(token)}`,
     'insert_deduplicate = 1',
     'async_insert = 0',
     'max_insert_threads = 1',
     'max_threads = 1',
-    'max_block_size = 4000000',
-    'max_insert_block_size = 4000000',
-    'min_insert_block_size_rows = 4000000',
+    `max_block_size = ${blockRows}`,
+    `max_insert_block_size = ${blockRows}`,
+    `min_insert_block_size_rows = ${blockRows}`,
     'min_insert_block_size_bytes = 0',
   ].join(', ');
 }
