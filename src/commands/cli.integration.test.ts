@@ -181,7 +181,8 @@ describe('bad input is refused with a clear line and exit code 2, and nothing is
   });
 });
 
-test('a store that is in use says so', async () => {
+test('a store that is in use says so, and keeps what its holder has staged', async () => {
+  const staged = zerorate.path('ndjson/staging/0.native');
   const holder = spawn(
     process.execPath,
     [await builtModule('testing/clickhouse-http-main.js'), zerorate.path('ndjson/clickhouse')],
@@ -191,9 +192,11 @@ test('a store that is in use says so', async () => {
   );
   try {
     await once(holder.stdout, 'data');
+    await writeFile(staged, 'a block');
     const { code, stderr } = await run('flows.ndjson', 'ndjson');
     expect(stderr).toContain('the store is in use by another process');
     expect(code).toBe(1);
+    expect(readFileSync(staged, 'utf8')).toBe('a block');
   } finally {
     holder.kill();
     await once(holder, 'exit');

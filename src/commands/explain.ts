@@ -8,7 +8,7 @@ import { ConfigError } from '../platform/config-error.ts';
 import { createLogger } from '../platform/logger.ts';
 import { literal, type Store } from '../platform/store.ts';
 import { openStore, pseudonymKey } from './open-store.ts';
-import { readCatalogue, readConfig, readStoreConfig } from './read-config.ts';
+import { readCatalogue, readCataloguePath, readConfig, readStoreConfig } from './read-config.ts';
 
 interface ExplainOptions {
   config?: string;
@@ -35,9 +35,7 @@ Examples:
   $ zerorate explain record.json --catalogue catalogue.yaml --store ./zerorate-data`,
     )
     .action(async (record: string, options: ExplainOptions) => {
-      const path = options.catalogue ?? (options.config && readConfig(options).catalogue);
-      if (path === undefined) throw new ConfigError('which catalogue? Name it with --catalogue FILE or --config FILE');
-      const catalogue = readCatalogue(path);
+      const catalogue = readCatalogue(readCataloguePath(options));
       const value = readRecord(record);
       const steps = await withStore(options, async (store, key) => {
         const facts = store === null ? undefined : await new JournalReader(store).facts();

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { ENGINE_VERSION } from '../journal/journal-block.ts';
 import { endWhenNobodyReads } from '../platform/lifecycle.ts';
+import { registerAccount } from './account.ts';
 import { registerAudit } from './audit.ts';
 import { registerCheck } from './check.ts';
 import { registerDemo } from './demo.ts';
@@ -41,6 +42,7 @@ const COMMANDS = [
   registerRerate,
   registerSimulate,
   registerRejections,
+  registerAccount,
   registerGenerate,
   registerSubscriber,
   registerJsonSchemas,

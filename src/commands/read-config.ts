@@ -1,13 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { Catalogue } from '../billing/catalogue.ts';
+import type { Catalogue, Sponsor } from '../billing/catalogue.ts';
 import { parseCatalogue } from '../billing/catalogue-compile.ts';
 import type { Config } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import type { ConfigOverrides } from '../platform/config-merge.ts';
 import { loadConfig } from '../platform/load-config.ts';
 import { formatFault } from '../yaml-document/document-fault.ts';
+import { suggestion } from '../yaml-document/nearest-word.ts';
 
 /** Options that every command with a configuration has. */
 export interface ConfigOptions {
@@ -60,6 +61,26 @@ export function readCatalogue(path: string): Catalogue {
   const parsed = parseCatalogue(readFileSync(path, 'utf8'), path);
   if (parsed.faults !== undefined) throw new ConfigError(parsed.faults.map(formatFault));
   return parsed.catalogue;
+}
+
+/** Where the catalogue is: `--catalogue` names it, otherwise the configuration file. */
+export function readCataloguePath({ config, catalogue }: Pick<ConfigOptions, 'config' | 'catalogue'>): string {
+  if (catalogue !== undefined) return catalogue;
+  if (config !== undefined) return readConfig({ config }).catalogue;
+  throw new ConfigError('which catalogue? Name it with --catalogue FILE or --config FILE');
+}
+
+/** The sponsor that `--sponsor` names, from the catalogue. Throws a ConfigError when it has none of that name. */
+export function readSponsor(options: Pick<ConfigOptions, 'config' | 'catalogue'> & { sponsor: string }): Sponsor {
+  const path = readCataloguePath(options);
+  const { sponsors } = readCatalogue(path);
+  const sponsor = sponsors.find(({ id }) => id === options.sponsor);
+  if (sponsor !== undefined) return sponsor;
+  const nearest = suggestion(
+    options.sponsor,
+    sponsors.map(({ id }) => id),
+  );
+  throw new ConfigError(`${path}: has no sponsor "${options.sponsor}"${nearest}`);
 }
 
 /** Only the store: `--store` names an embedded one, otherwise the configuration file says which. */

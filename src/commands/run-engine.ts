@@ -16,6 +16,7 @@ import type { Progress } from '../platform/progress.ts';
 import type { Store } from '../platform/store.ts';
 import { assembleSource } from './assemble-source.ts';
 import { pseudonymKey } from './open-store.ts';
+import { whileWatchingCredit } from './watch-credit.ts';
 
 const RETRY = { firstDelayMs: 100, maxDelayMs: 10_000, giveUpAfterMs: 300_000 };
 const RESTART_DELAY_MS = 1000;
@@ -42,13 +43,15 @@ export async function runEngine(
   options: RunOptions,
   adorn: (parts: EngineParts) => EngineParts = (parts) => parts,
 ): Promise<RunTotals> {
-  const { config, logger } = options;
+  const { config, store, logger } = options;
   const health = new Health();
   health.report('engine', 'starting');
   const server = config.health === null ? null : await startHealthServer(health, config.health);
   if (server !== null) logger.info({ port: server.port }, 'serving GET /live and GET /ready');
   try {
-    return await runUntilEnd(options, health, adorn);
+    const migrations = await migrate(store, packagePath('schemas/clickhouse'));
+    if (migrations.length > 0) logger.info({ migrations }, 'brought the store up to date');
+    return await whileWatchingCredit(options, health, () => runUntilEnd(options, health, adorn));
   } finally {
     await server?.stop();
   }
@@ -59,9 +62,7 @@ async function runUntilEnd(
   health: Health,
   adorn: (parts: EngineParts) => EngineParts,
 ): Promise<RunTotals> {
-  const { config, catalogue, store, logger, progress, acceptGaps = false } = options;
-  const migrations = await migrate(store, packagePath('schemas/clickhouse'));
-  if (migrations.length > 0) logger.info({ migrations }, 'brought the store up to date');
+  const { config, catalogue, logger, progress, acceptGaps = false } = options;
   const settings = {
     ...config.batch,
     rejectionPayloadOctets: config.limits.rejectionPayloadOctets,

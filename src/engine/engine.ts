@@ -4,7 +4,7 @@ import type { Decoder } from '../billing/decoder.ts';
 import { OUTCOMES, type Outcome } from '../billing/outcome.ts';
 import { Rules } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
-import type { RetryPolicy } from '../journal/book-block.ts';
+import type { RetryPolicy } from '../journal/book-once.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../platform/clock.ts';
 import { isFenced } from '../platform/fenced.ts';
@@ -16,7 +16,7 @@ import { LaneWorker } from './lane-worker.ts';
 import type { SourceGap } from './where-to-go-on.ts';
 
 /** How old the engine's look at suspensions and closings may be: it bounds what a suspended sponsor still pays for. */
-const FACTS_MAX_AGE_MS = 1000;
+export const FACTS_MAX_AGE_MS = 1000;
 
 export interface EngineOptions {
   journal: Journal;

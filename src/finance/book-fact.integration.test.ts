@@ -97,6 +97,19 @@ describe.each(['embedded', 'http'] as const)('over the %s door', (door) => {
     expect(await standing()).toEqual([{ number: 1, correction: 'a' }]);
   });
 
+  test('of eight that race for one number one books, and the others are told so and take the next', async () => {
+    const race = (number: number, names: readonly string[]) =>
+      Promise.all(names.map((name) => bookFact(opened.store, fact(number, name))));
+    let names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+    for (let number = 1; names.length > 0; number++) {
+      const results = await race(number, names);
+      expect(results.filter((result) => result === 'booked')).toHaveLength(1);
+      const winner = names[results.indexOf('booked')];
+      expect((await standing()).slice(number - 1)).toEqual([{ number, correction: winner }]);
+      names = names.filter((name) => name !== winner);
+    }
+  });
+
   test('a fact whose insert was lost, and whose token was not, is booked again', async () => {
     await bookFact(opened.store, fact(1, 'a'));
     await opened.store.command('ALTER TABLE corrections DELETE WHERE number = 1 SETTINGS mutations_sync = 2');

@@ -32,20 +32,31 @@ export function insertStatement(block: JournalBlock, source: string, deadTokens 
 
 /** Names the batch before, and nothing of this one: rivals that extend the same batch have the same token. */
 export function tokenOf({ log, laneSequence }: JournalBlock, deadTokens: number): string {
-  return `${log.lane}@${laneSequence - 1}${deadTokens === 0 ? '' : `~${deadTokens}`}`;
+  return placeToken(log.lane, laneSequence, deadTokens);
 }
 
-/** One block, one part, in order, or nothing; and a part that outlives a power cut (fsync is a setting of the table). */
-export function insertSettings(token: string): string {
+/** The token of what comes after number - 1 in a chain, in its next spelling for each token that died there. */
+export function placeToken(chain: string, number: number, deadTokens: number): string {
+  return `${chain}@${number - 1}${deadTokens === 0 ? '' : `~${deadTokens}`}`;
+}
+
+/** A batch has at most a million records, each of one row, and its own. */
+const BATCH_BLOCK_ROWS = 4_000_000;
+
+/**
+ * One block of at most so many rows, one part, in order, or nothing; and a part that outlives a power cut (fsync is a setting
+ * of the table).
+ */
+export function insertSettings(token: string, blockRows: number = BATCH_BLOCK_ROWS): string {
   return [
     `insert_deduplication_token = ${literal(token)}`,
     'insert_deduplicate = 1',
     'async_insert = 0',
     'max_insert_threads = 1',
     'max_threads = 1',
-    'max_block_size = 4000000',
-    'max_insert_block_size = 4000000',
-    'min_insert_block_size_rows = 4000000',
+    `max_block_size = ${blockRows}`,
+    `max_insert_block_size = ${blockRows}`,
+    `min_insert_block_size_rows = ${blockRows}`,
     'min_insert_block_size_bytes = 0',
   ].join(', ');
 }

@@ -150,6 +150,14 @@ export const configSchema = z
       })
       .prefault({})
       .describe('How far back duplicates are known.'),
+    credit: z
+      .strictObject({
+        checkEveryMs: count(100, 3_600_000)
+          .default(1000)
+          .describe("How often the sponsors' balances are held against their credit limits."),
+      })
+      .prefault({})
+      .describe('Suspending sponsors whose credit is used up.'),
     limits: z
       .strictObject({
         maxRecordOctets: count(64, 16 * MIB)

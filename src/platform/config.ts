@@ -6,7 +6,8 @@ import type { Secret } from './secret.ts';
 type KafkaDocument = NonNullable<ConfigDocument['source']['kafka']>;
 
 /** What the engine runs with. Paths are absolute; secrets do not print. */
-export interface Config extends Pick<ConfigDocument, 'catalogue' | 'batch' | 'duplicates' | 'limits' | 'log'> {
+export interface Config
+  extends Pick<ConfigDocument, 'catalogue' | 'batch' | 'duplicates' | 'credit' | 'limits' | 'log'> {
   /** Null: no readiness is served. */
   health: { host: string; port: number } | null;
   source: FilesConfig | { kafka: KafkaConfig; files?: undefined };
@@ -48,13 +49,13 @@ export function redacted(config: Config): unknown {
 
 /** Fills in what depends on other fields. The document has passed `configRuleFaults`, its paths are absolute. */
 export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets): Config {
-  const { catalogue, batch, duplicates, limits, log } = document;
+  const { catalogue, batch, duplicates, credit, limits, log } = document;
   const source = sourceConfig(document, secrets.saslPassword);
   const store = storeConfig(document, secrets.storePassword);
   const quotaUpdates = quotaUpdatesConfig(document);
   const { pseudonymKey } = secrets;
   const health = document.health ?? null;
-  return { catalogue, source, store, quotaUpdates, pseudonymKey, batch, duplicates, limits, health, log };
+  return { catalogue, source, store, quotaUpdates, pseudonymKey, batch, duplicates, credit, limits, health, log };
 }
 
 function sourceConfig({ source }: ConfigDocument, password: Secret | null): Config['source'] {

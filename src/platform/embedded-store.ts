@@ -20,11 +20,11 @@ export async function openEmbeddedStore(directory: string, options: StoreMode): 
       `${directory}: no store is there; \`zerorate run --store ${directory}\` makes one`,
     );
   }
-  // What a crash left behind was never booked, or is in the journal already.
-  await rm(stagingPath, { recursive: true, force: true });
-  await mkdir(stagingPath, { recursive: true });
   await mkdir(dataPath, { recursive: true });
   const client = createClient({ connection: connect(directory, dataPath), log: QUIET });
+  // What a crash left behind was never booked, or is in the journal already. Whoever has the store has the folder, too.
+  await rm(stagingPath, { recursive: true, force: true });
+  await mkdir(stagingPath, { recursive: true });
   if (options.readOnly === true) await runCommand(client, 'SET readonly = 2');
   let staged = 0;
   return {

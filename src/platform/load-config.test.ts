@@ -63,6 +63,7 @@ test('files into an embedded store: defaults, and paths relative to the file', (
     pseudonymKey: null,
     batch: { maxRecords: 100_000, maxOctets: 67_108_864, maxDelayMs: 500 },
     duplicates: { windowRecords: 1_000_000 },
+    credit: { checkEveryMs: 1000 },
     limits: { maxRecordOctets: 65_536, rejectionPayloadOctets: 4096 },
     health: null,
     log: { level: 'info', format: 'json' },

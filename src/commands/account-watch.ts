@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import { describeEntry } from '../finance/account-entry.ts';
+import { CreditWatcher } from '../finance/credit-watcher.ts';
+import { systemClock } from '../platform/clock.ts';
+import { openStore } from './open-store.ts';
+import { readCatalogue, readCataloguePath, readStoreConfig } from './read-config.ts';
+
+interface WatchOptions {
+  config?: string;
+  store?: string;
+  catalogue?: string;
+  once: true;
+}
+
+export function registerAccountWatch(account: Command): void {
+  account
+    .command('watch')
+    .description('hold balances against credit limits, and suspend or resume what follows; `run` does it all the time')
+    .requiredOption('--once', 'one look')
+    .option('-c, --config <file>', 'the configuration that names the store and the catalogue')
+    .option('--store <directory>', 'directory of the embedded store')
+    .option('--catalogue <file>', 'the catalogue')
+    .action(async (options: WatchOptions) => {
+      const { sponsors } = readCatalogue(readCataloguePath(options));
+      const store = await openStore(readStoreConfig(options), { create: false, readOnly: false });
+      try {
+        const watcher = new CreditWatcher({ store, sponsors, clock: systemClock, checkEveryMs: 0 });
+        const booked = await watcher.check();
+        for (const entry of booked) process.stdout.write(`${describeEntry(entry)}: ${entry.why}\n`);
+        process.stdout.write(`${sponsors.length} sponsors looked at, ${booked.length} entries booked\n`);
+      } finally {
+        await store.close();
+      }
+    });
+}

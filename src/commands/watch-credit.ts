@@ -1,0 +1,47 @@
+import type { Catalogue } from '../billing/catalogue.ts';
+import { describeEntry } from '../finance/account-entry.ts';
+import { CreditWatcher } from '../finance/credit-watcher.ts';
+import { systemClock } from '../platform/clock.ts';
+import type { Config } from '../platform/config.ts';
+import type { Health } from '../platform/health.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { Store } from '../platform/store.ts';
+
+interface WatchOptions {
+  config: Config;
+  catalogue: Catalogue;
+  store: Store;
+  logger: Logger;
+}
+
+/**
+ * Does the work while credit limits are watched. There is a look before it, so that no record is rated for a sponsor that
+ * was past its limit before the start, and one more after files have come to their end.
+ */
+export async function whileWatchingCredit<T>(
+  { config, catalogue, store, logger }: WatchOptions,
+  health: Health,
+  work: () => Promise<T>,
+): Promise<T> {
+  const watcher = new CreditWatcher({
+    store,
+    sponsors: catalogue.sponsors,
+    clock: systemClock,
+    checkEveryMs: config.credit.checkEveryMs,
+    onBooked: (entry) => logger.warn({ sponsorId: entry.sponsorId, why: entry.why }, describeEntry(entry)),
+    onChecked(problem) {
+      health.report('credit', problem === null ? null : (problem as Error).message);
+      if (problem !== null) logger.warn({ err: problem }, 'credit limits could not be looked at; trying again');
+    },
+  });
+  await watcher.check();
+  watcher.start();
+  try {
+    const done = await work();
+    await watcher.stop();
+    if (config.source.kafka === undefined) await watcher.check();
+    return done;
+  } finally {
+    await watcher.stop();
+  }
+}

@@ -1,0 +1,140 @@
+import type { Sponsor } from '../billing/catalogue.ts';
+import { formatMicros, parseMicros } from '../billing/money.ts';
+import { WATCHER, WATCHER_KEYS } from './credit-rules.ts';
+
+/** What moves a sponsor's balance. */
+export const MONEY_KINDS = ['top-up', 'payment', 'adjustment', 'rebate'] as const;
+/** What stops the sponsorship, and what lets it go on: entries of 0. */
+export const SUSPENSION_KINDS = ['suspension', 'resumption'] as const;
+export type EntryKind = (typeof MONEY_KINDS)[number] | (typeof SUSPENSION_KINDS)[number];
+
+/** What somebody asks to have booked, as it was written. */
+export interface EntryRequest {
+  kind: EntryKind;
+  idempotencyKey: string;
+  who: string;
+  why: string;
+  /** Decimal text; absent for suspensions and resumptions, as is the currency. */
+  amount?: string;
+  currency?: string;
+  /** Milliseconds since 1970; absent: when it is booked. */
+  effectiveAtMs?: number;
+}
+
+/** An entry that may be booked. */
+export interface AccountEntry {
+  kind: EntryKind;
+  idempotencyKey: string;
+  sponsorId: string;
+  /** ISO 4217, the sponsor's. */
+  currency: string;
+  /** Credits are positive. */
+  amountMicros: number;
+  /** Null: when it is booked. */
+  effectiveAtMs: number | null;
+  who: string;
+  why: string;
+}
+
+export type RefusalReason =
+  | 'text_missing'
+  | 'text_unprintable'
+  | 'text_too_long'
+  | 'reserved'
+  | 'amount_missing'
+  | 'amount_unreadable'
+  | 'amount_not_positive'
+  | 'amount_zero'
+  | 'currency_missing'
+  | 'currency_foreign'
+  | 'effective_out_of_range'
+  | 'key_used'
+  | 'suspended_already'
+  | 'not_suspended';
+
+/** Why nothing was booked, in one line. */
+export interface Refusal {
+  reason: RefusalReason;
+  message: string;
+}
+
+export type CheckedEntry = { entry: AccountEntry; refusal?: undefined } | { entry?: undefined; refusal: Refusal };
+
+const MAX_KEY_LENGTH = 200;
+const MAX_TEXT_LENGTH = 1000;
+
+/** Holds a request against the rules of accounts; the first that it breaks is the refusal. */
+export function checkEntry(request: EntryRequest, sponsor: Sponsor, nowMs: number): CheckedEntry {
+  const { kind, idempotencyKey, who, why, effectiveAtMs = null } = request;
+  const refusal = textRefusal(request) ?? timeRefusal(effectiveAtMs, nowMs);
+  if (refusal !== null) return { refusal };
+  const amountMicros = isMoney(kind) ? amountOf(request, sponsor) : 0;
+  if (typeof amountMicros !== 'number') return { refusal: amountMicros };
+  const { id: sponsorId, currency } = sponsor;
+  return { entry: { kind, idempotencyKey, sponsorId, currency, amountMicros, effectiveAtMs, who, why } };
+}
+
+/** `top-up of 100.00 USD for chatter` */
+export function describeEntry({
+  kind,
+  sponsorId,
+  amountMicros,
+  currency,
+}: Pick<AccountEntry, 'kind' | 'sponsorId' | 'amountMicros' | 'currency'>): string {
+  return isMoney(kind)
+    ? `${kind} of ${formatMicros(amountMicros, currency)} for ${sponsorId}`
+    : `${kind} of ${sponsorId}`;
+}
+
+export function isMoney(kind: EntryKind): boolean {
+  return (MONEY_KINDS as readonly string[]).includes(kind);
+}
+
+function textRefusal({ idempotencyKey, who, why }: EntryRequest): Refusal | null {
+  for (const [name, text, limit] of [
+    ['key', idempotencyKey, MAX_KEY_LENGTH],
+    ['who', who, MAX_TEXT_LENGTH],
+    ['why', why, MAX_TEXT_LENGTH],
+  ] as const) {
+    if (text.trim() === '') return refused('text_missing', `${name}: expected a text that is not empty`);
+    if (/[\p{Cc}\p{Cs}]/u.test(text)) return refused('text_unprintable', `${name}: expected one line of text`);
+    if (text.length > limit) return refused('text_too_long', `${name}: expected at most ${limit} letters`);
+  }
+  if (who === WATCHER) return refused('reserved', `who: "${WATCHER}" is the engine's own; name a person`);
+  if (idempotencyKey.startsWith(WATCHER_KEYS)) {
+    return refused('reserved', `key: those that begin with "${WATCHER_KEYS}" are the credit watcher's; take another`);
+  }
+  return null;
+}
+
+/** The amount in micro-units, or what is wrong with it. */
+function amountOf({ kind, amount, currency }: EntryRequest, sponsor: Sponsor): number | Refusal {
+  if (amount === undefined) return refused('amount_missing', 'amount: is missing, as 100.00');
+  const micros = parseMicros(amount);
+  if (micros === null) {
+    const expected = 'a decimal number with at most 6 decimals, of at most 9007199254.740991';
+    return refused('amount_unreadable', `amount: expected ${expected}, got "${amount}"`);
+  }
+  if (micros === 0) return refused('amount_zero', 'amount: 0 moves nothing');
+  if (micros < 0 && kind !== 'adjustment') {
+    const remedy = 'what is taken back is an adjustment';
+    return refused('amount_not_positive', `amount: a ${kind} is above 0, got "${amount}"; ${remedy}`);
+  }
+  if (currency === undefined) return refused('currency_missing', `currency: is missing, as ${sponsor.currency}`);
+  if (currency !== sponsor.currency) {
+    const account = `the account of ${sponsor.id} is in ${sponsor.currency}`;
+    return refused('currency_foreign', `currency: ${account}, got "${currency}"`);
+  }
+  return micros;
+}
+
+/** What begins later would count before it does: a balance knows no time. */
+function timeRefusal(effectiveAtMs: number | null, nowMs: number): Refusal | null {
+  if (effectiveAtMs === null || (effectiveAtMs >= 0 && effectiveAtMs <= nowMs)) return null;
+  const expected = 'expected an instant from 1970 on that is not to come: an entry counts from its booking on';
+  return refused('effective_out_of_range', `effective: ${expected}, got ${new Date(effectiveAtMs).toISOString()}`);
+}
+
+export function refused(reason: RefusalReason, message: string): Refusal {
+  return { reason, message };
+}

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { creditDecision, creditReason, suspendedBy } from './credit-rules.ts';
+
+const SPONSOR = { id: 'chatter', name: 'Chatter', currency: 'USD', creditLimitMicros: 1000 };
+const BY_WATCHER = { kind: 'suspension', who: 'credit watcher', idempotencyKey: 'credit-chatter-7' };
+
+test.each([
+  ['nobody', undefined],
+  ['nobody', { ...BY_WATCHER, kind: 'resumption' }],
+  ['watcher', BY_WATCHER],
+  ['hand', { ...BY_WATCHER, who: 'alice' }],
+  ['hand', { ...BY_WATCHER, idempotencyKey: 'legal-17' }],
+  ['hand', { kind: 'suspension', who: '', idempotencyKey: '' }],
+] as const)('suspended by %s', (by, last) => {
+  expect(suspendedBy(last)).toBe(by);
+});
+
+test.each([
+  [-1000n, 'nobody', null],
+  [-1001n, 'nobody', 'suspension'],
+  [-(2n ** 60n), 'nobody', 'suspension'],
+  [-1001n, 'watcher', null],
+  [-1001n, 'hand', null],
+  [-1000n, 'watcher', 'resumption'],
+  [0n, 'watcher', 'resumption'],
+  [0n, 'hand', null],
+  [0n, 'nobody', null],
+] as const)('a balance of %d where the limit is 1000, suspended by %s: %s', (balanceMicros, by, kind) => {
+  expect(creditDecision(SPONSOR, balanceMicros, by)).toBe(kind);
+});
+
+test('a limit of nothing suspends at the first micro-unit that is owed', () => {
+  expect(creditDecision({ creditLimitMicros: 0 }, 0n, 'nobody')).toBeNull();
+  expect(creditDecision({ creditLimitMicros: 0 }, -1n, 'nobody')).toBe('suspension');
+});
+
+test('the reason says balance and limit exactly', () => {
+  expect(creditReason(SPONSOR, -1001n)).toBe('balance -0.001001 USD is past the credit limit of 0.001 USD');
+  expect(creditReason(SPONSOR, 5_000_000n)).toBe('balance 5.00 USD is within the credit limit of 0.001 USD');
+});

@@ -1,0 +1,93 @@
+import type { Sponsor } from '../billing/catalogue.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Store } from '../platform/store.ts';
+import type { AccountEntry } from './account-entry.ts';
+import { bookEntryAt } from './book-entry.ts';
+import { lastNumber } from './book-fact.ts';
+import { ChargeTotals } from './charge-totals.ts';
+import { creditDecision, creditReason, suspendedBy, WATCHER, WATCHER_KEYS } from './credit-rules.ts';
+import { creditedMicros, lastSuspensions } from './entry-rows.ts';
+
+/** An entry that does not go through is decided anew by the next check. */
+const ONE_ATTEMPT = { firstDelayMs: 0, maxDelayMs: 0, giveUpAfterMs: -1 };
+
+export interface CreditWatcherOptions {
+  store: Store;
+  /** Those whose limits are watched. */
+  sponsors: readonly Sponsor[];
+  clock: Clock;
+  checkEveryMs: number;
+  /** Called with every suspension and resumption that this watcher has booked. */
+  onBooked?: (entry: AccountEntry) => void;
+  /** Called after every check of `start`: with what went wrong, or null. */
+  onChecked?: (problem: unknown) => void;
+}
+
+/**
+ * Suspends sponsors whose balance is past their credit limit, and lets those go on that are back within. It asks the store
+ * at intervals, beside the engines, which read the suspensions when they begin a batch. There may be more than one watcher:
+ * an entry is booked next after those that it was decided by, or not at all. Inert until `start`.
+ */
+export class CreditWatcher {
+  readonly #options: CreditWatcherOptions;
+  readonly #charges: ChargeTotals;
+  #disarm: (() => void) | null = null;
+  #checking: Promise<void> = Promise.resolve();
+
+  constructor(options: CreditWatcherOptions) {
+    this.#options = options;
+    this.#charges = new ChargeTotals(options.store);
+  }
+
+  /** Checks at intervals from now on, each of which begins when the check before has ended. */
+  start(): void {
+    const { clock, checkEveryMs, onChecked = () => {} } = this.#options;
+    this.#disarm = clock.after(checkEveryMs, () => {
+      this.#checking = this.check().then(() => onChecked(null), onChecked);
+      void this.#checking.then(() => {
+        if (this.#disarm !== null) this.start();
+      });
+    });
+  }
+
+  /** Resolves when no check is under way, and none will be. */
+  async stop(): Promise<void> {
+    this.#disarm?.();
+    this.#disarm = null;
+    await this.#checking;
+  }
+
+  /** Looks at all balances, and books what follows: at most one entry for a sponsor. Rejects with a StoreError. */
+  async check(): Promise<AccountEntry[]> {
+    const { store, clock, onBooked = () => {} } = this.#options;
+    const booked: AccountEntry[] = [];
+    for (;;) {
+      // The number comes first: an entry that is booked after it was read outruns what follows from it.
+      const last = await lastNumber(store, 'account_entries');
+      const entry = await this.#due(last, booked);
+      if (entry === null) return booked;
+      if ((await bookEntryAt(store, entry, last + 1, clock, ONE_ATTEMPT)) === 'outrun') continue;
+      booked.push(entry);
+      onBooked(entry);
+    }
+  }
+
+  /** The entry of the first sponsor that is due for one and has none in this check. */
+  async #due(last: number, booked: readonly AccountEntry[]): Promise<AccountEntry | null> {
+    const { store, sponsors } = this.#options;
+    const credited = await creditedMicros(store);
+    const suspensions = await lastSuspensions(store);
+    await this.#charges.update();
+    for (const sponsor of sponsors) {
+      const { id: sponsorId, currency } = sponsor;
+      if (booked.some((entry) => entry.sponsorId === sponsorId)) continue;
+      const balanceMicros = credited(sponsorId, currency) - this.#charges.of(sponsorId, currency);
+      const kind = creditDecision(sponsor, balanceMicros, suspendedBy(suspensions.get(sponsorId)));
+      if (kind === null) continue;
+      const idempotencyKey = `${WATCHER_KEYS}${sponsorId}-${last}`;
+      const why = creditReason(sponsor, balanceMicros);
+      return { kind, idempotencyKey, sponsorId, currency, amountMicros: 0, effectiveAtMs: null, who: WATCHER, why };
+    }
+    return null;
+  }
+}

@@ -1,0 +1,72 @@
+import { int64Column, type NativeColumn, stringColumn } from '../platform/native-block.ts';
+import { literal, type Store } from '../platform/store.ts';
+import type { AccountEntry } from './account-entry.ts';
+
+/** An account entry as it stands in the store. */
+export interface StoredEntry extends AccountEntry {
+  number: number;
+  effectiveAtMs: number;
+  bookedAtMs: number;
+}
+
+const INSTANT = "DateTime64(3, 'UTC')";
+const FIELDS =
+  'number, idempotency_key AS idempotencyKey, sponsor_id AS sponsorId, currency, kind, ' +
+  'amount_micros AS amountMicros, toUnixTimestamp64Milli(effective_at) AS effectiveAtMs, ' +
+  'toUnixTimestamp64Milli(booked_at) AS bookedAtMs, who, why';
+
+/** One row for `account_entries`. */
+export function entryColumns(entry: StoredEntry): NativeColumn[] {
+  const integer = (name: string, type: string, value: number) => int64Column(name, type, Float64Array.of(value));
+  return [
+    integer('number', 'UInt64', entry.number),
+    stringColumn('idempotency_key', [entry.idempotencyKey]),
+    stringColumn('sponsor_id', [entry.sponsorId]),
+    stringColumn('currency', [entry.currency]),
+    stringColumn('kind', [entry.kind]),
+    integer('amount_micros', 'Int64', entry.amountMicros),
+    integer('effective_at', INSTANT, entry.effectiveAtMs),
+    integer('booked_at', INSTANT, entry.bookedAtMs),
+    stringColumn('who', [entry.who]),
+    stringColumn('why', [entry.why]),
+  ];
+}
+
+/** The entry that was booked under an idempotency key; null when there is none. */
+export async function entryOfKey(store: Store, idempotencyKey: string): Promise<StoredEntry | null> {
+  const rows = await store.query<StoredEntry>(
+    `SELECT ${FIELDS} FROM account_entries WHERE idempotency_key = ${literal(idempotencyKey)} LIMIT 1`,
+  );
+  return rows.length === 0 ? null : storedEntry(rows[0]);
+}
+
+/** The last suspension or resumption of each sponsor that has one. */
+export async function lastSuspensions(store: Store): Promise<Map<string, StoredEntry>> {
+  const rows = await store.query<StoredEntry>(
+    `SELECT ${FIELDS} FROM account_entries WHERE kind IN ('suspension', 'resumption') ` +
+      'ORDER BY number DESC LIMIT 1 BY sponsor_id',
+  );
+  return new Map(rows.map((row) => [row.sponsorId, storedEntry(row)]));
+}
+
+/** What each sponsor was credited by entries, by currency. */
+export async function creditedMicros(store: Store): Promise<(sponsorId: string, currency: string) => bigint> {
+  const rows = await store.query<Record<'sponsor' | 'currency' | 'micros', string>>(
+    'SELECT sponsor_id AS sponsor, currency, toString(sum(amount_micros)) AS micros FROM account_entries ' +
+      'GROUP BY sponsor, currency',
+  );
+  const sums = new Map(rows.map(({ sponsor, currency, micros }) => [`${currency} ${sponsor}`, BigInt(micros)]));
+  return (sponsorId, currency) => sums.get(`${currency} ${sponsorId}`) ?? 0n;
+}
+
+/** Numbers that a door gave as text are numbers. */
+function storedEntry(row: StoredEntry): StoredEntry {
+  const { number, amountMicros, effectiveAtMs, bookedAtMs } = row;
+  return {
+    ...row,
+    number: Number(number),
+    amountMicros: Number(amountMicros),
+    effectiveAtMs: Number(effectiveAtMs),
+    bookedAtMs: Number(bookedAtMs),
+  };
+}

@@ -1,0 +1,72 @@
+import type { Clock } from '../platform/clock.ts';
+import { StoreError } from '../platform/store-error.ts';
+
+/** Each of them is a commit that failed in the one place where that leaves a token behind, or a loss. */
+const MAX_DEAD_TOKENS = 8;
+
+export interface RetryPolicy {
+  firstDelayMs: number;
+  maxDelayMs: number;
+  /** After this long without an answer from the store the insert is given up. */
+  giveUpAfterMs: number;
+}
+
+/** An insert into a numbered place, guarded by what stands before it. Its methods reject with a StoreError. */
+export interface NumberedInsert {
+  /** For messages: `batch 7 of lane flows-0`. */
+  name: string;
+  /**
+   * Refused with `batch_fenced` when what stands before it is not what its writer saw. `deadTokens`: how many tokens of this
+   * place the store knows of inserts that it does not have.
+   */
+  insert(deadTokens: number): Promise<void>;
+  /** What stands in the place now. */
+  standing(): Promise<'ours' | 'another' | 'nothing'>;
+}
+
+/**
+ * Books an insert exactly once, by compare-and-swap on the number before it (design section 3).
+ *
+ * Two guards: `throwIf` in the same statement stops a writer that is behind; the deduplication token names only the
+ * predecessor, so of two writers that race from the same state one is dropped, though what they book differs. And no
+ * acknowledgement is believed: what stands afterwards decides.
+ *
+ * A token can outlive its insert: ClickHouse writes it down before it commits the part, and keeps it when the commit fails
+ * or the part is lost. An insert that was acknowledged and is not there has met such a token, and the next spelling is
+ * tried. Nobody goes on to a spelling before the store knows the one before, so what a rival still has under way with that
+ * is dropped: one of them lands, as ever.
+ *
+ * `outrun`: another stands in its place, or what stands before it has changed. Rejects with the store's error when it did
+ * not answer for too long.
+ */
+export async function bookOnce(
+  { name, insert, standing }: NumberedInsert,
+  retry: RetryPolicy,
+  clock: Pick<Clock, 'monotonicMs' | 'sleep'>,
+): Promise<'booked' | 'outrun'> {
+  const giveUpAtMs = clock.monotonicMs() + retry.giveUpAfterMs;
+  let deadTokens = 0;
+  for (let delayMs = retry.firstDelayMs; ; delayMs = Math.min(delayMs * 2, retry.maxDelayMs)) {
+    const failure = await insert(deadTokens).then(
+      () => null,
+      (error: StoreError) => error,
+    );
+    const found = await standing().catch((error: StoreError) => error);
+    if (found === 'ours') return 'booked';
+    if (found === 'another' || (found === 'nothing' && failure?.code === 'batch_fenced')) return 'outrun';
+    const unread = found === 'nothing' ? null : found;
+    // What refused it may be this very insert, which landed before its answer was lost: only a look can tell.
+    const reason = failure?.code === 'batch_fenced' ? unread : (failure ?? unread);
+    if (reason === null) {
+      if (++deadTokens > MAX_DEAD_TOKENS) throw broken(name);
+      continue;
+    }
+    if (!reason.canRetry || clock.monotonicMs() + delayMs > giveUpAtMs) throw reason;
+    await clock.sleep(delayMs);
+  }
+}
+
+function broken(name: string): StoreError {
+  const remedy = 'run `zerorate audit`, and look at the log of ClickHouse: it loses what it acknowledges';
+  return new StoreError('store_broken', `${name} was acknowledged and does not stand there: ${remedy}`);
+}
