@@ -6,9 +6,10 @@ import { developmentKey, parsePseudonymKey } from '../platform/pseudonym-key.ts'
 import { openServerStore } from '../platform/server-store.ts';
 import type { Store } from '../platform/store.ts';
 
-/** Opens the configured store. `create: false`: only one that is there already, and only for reading. */
-export function openStore(config: Config['store'], options: { create: boolean }): Promise<Store> {
-  const mode = { create: options.create, readOnly: !options.create };
+/** Opens the configured store. `create: false`: only one that is there already, and unless said otherwise only for reading. */
+export function openStore(config: Config['store'], options: { create: boolean; readOnly?: boolean }): Promise<Store> {
+  const { create, readOnly = !create } = options;
+  const mode = { create, readOnly };
   if (config.dir !== undefined) return openEmbeddedStore(config.dir, mode);
   const { url, database, username, password } = config;
   return openServerStore({ url, database, username, password: password?.reveal() ?? '' }, mode);

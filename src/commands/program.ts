@@ -3,14 +3,18 @@ import { ENGINE_VERSION } from '../journal/journal-block.ts';
 import { endWhenNobodyReads } from '../platform/lifecycle.ts';
 import { registerAudit } from './audit.ts';
 import { registerCheck } from './check.ts';
+import { registerClose } from './close.ts';
 import { registerDemo } from './demo.ts';
 import { registerExplain } from './explain.ts';
 import { registerGaps } from './gaps.ts';
 import { registerGenerate } from './generate.ts';
+import { registerProve } from './prove.ts';
 import { registerQuery } from './query.ts';
 import { registerReplay } from './replay.ts';
 import { registerRun } from './run.ts';
+import { registerStatement } from './statement.ts';
 import { registerSubscriber } from './subscriber.ts';
+import { registerVerify } from './verify.ts';
 import { registerJsonSchemas } from './write-json-schemas.ts';
 
 export function createProgram(): Command {
@@ -35,6 +39,10 @@ const COMMANDS = [
   registerAudit,
   registerReplay,
   registerGaps,
+  registerStatement,
+  registerClose,
+  registerVerify,
+  registerProve,
   registerGenerate,
   registerSubscriber,
   registerJsonSchemas,
