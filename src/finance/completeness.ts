@@ -1,47 +1,17 @@
-import { literal, type Store } from '../platform/store.ts';
+import type { Store } from '../platform/store.ts';
 import { type Coverage, coveredBookings, coveredJournal } from './coverage.ts';
-import { dateLiteral } from './month.ts';
-import { type Completeness, completenessSchema, type NodeGaps } from './statement-document.ts';
+import { readNodeGaps } from './node-gaps.ts';
+import { type Completeness, completenessSchema } from './statement-document.ts';
 
 /** What is known to be missing, rejected or late; of a closed month as it was known then. */
 export async function readCompleteness(store: Store, coverage: Coverage): Promise<Completeness> {
   if (coverage.closing !== null) return completenessSchema.parse(JSON.parse(coverage.closing.completeness));
   return {
-    sequenceGaps: await readSequenceGaps(store, coverage),
+    sequenceGaps: await readNodeGaps(store, coverage),
     rejections: await readRejections(store, coverage),
     lateRecords: await readLateRecords(store, coverage),
     sourceGaps: await readSourceGaps(store, coverage),
   };
-}
-
-/** The gaps of each node between the first and the last of its numbers among the month's own records. */
-async function readSequenceGaps(store: Store, coverage: Coverage): Promise<NodeGaps[]> {
-  const nodes =
-    'SELECT node_id, min(local_sequence_number) AS lowest, max(local_sequence_number) AS highest, ' +
-    'sum(sponsored_octets) AS octets, sum(charge_micros) AS micros FROM journal ' +
-    `WHERE kind = 'charge' AND sponsor_id = ${literal(coverage.sponsorId)} ` +
-    `AND toStartOfMonth(period_start) = ${dateLiteral(coverage.month)} ` +
-    `AND ${coveredJournal(coverage, 'toStartOfMonth(period_start)')} GROUP BY node_id`;
-  const rows = await store.query<Record<string, string | number>>(
-    'SELECT nodes.node_id AS node, count() AS gaps, sum(missing) AS lost, toString(any(highest) - any(lowest) + 1) AS spanned, ' +
-      `toString(any(octets)) AS octets, toString(any(micros)) AS micros FROM (${nodes}) AS nodes ` +
-      'INNER JOIN sequence_gaps ON sequence_gaps.node_id = nodes.node_id ' +
-      // A node that began again has a gap from its highest numbers to its lowest.
-      'WHERE if(first_missing <= last_missing, first_missing > lowest AND last_missing < highest, highest - lowest > 2147483648) ' +
-      'GROUP BY node ORDER BY lost DESC, node',
-  );
-  return rows.map(({ node, gaps, lost, spanned, octets, micros }) => {
-    const missing = BigInt(lost);
-    const arrived = BigInt(spanned) - missing;
-    const atRisk = (sum: string | number) => (arrived > 0n ? (BigInt(sum) * missing) / arrived : 0n);
-    return {
-      nodeId: String(node),
-      gaps: Number(gaps),
-      missing: Number(lost),
-      sponsoredOctetsAtRisk: atRisk(octets),
-      chargeMicrosAtRisk: atRisk(micros),
-    };
-  });
 }
 
 async function readRejections(store: Store, coverage: Coverage): Promise<Completeness['rejections']> {

@@ -84,9 +84,9 @@ export function coveredEarlier(coverage: Coverage): { bookings: string; entries:
   return { bookings: earlier(BOOKINGS), entries: earlier(ENTRIES) };
 }
 
-/** Condition on batch rows of the journal: those that a covered row may stand in. */
-export function batchesWithin({ upTo }: Coverage): string {
-  return `kind = 'batch' AND ${isWithinCursors(upTo)}`;
+/** Condition on rows of the journal, of any sponsor and month: what the coverage reaches. */
+export function withinCursors({ upTo }: Coverage): string {
+  return isWithinCursors(upTo);
 }
 
 /** The last offset of each log that the coverage reaches. */

@@ -1,6 +1,6 @@
 import { parseMicros } from '../billing/money.ts';
 import { literal, type Store } from '../platform/store.ts';
-import { batchesWithin, type Coverage } from './coverage.ts';
+import { type Coverage, withinCursors } from './coverage.ts';
 
 export interface TierTerms {
   fromOctets: bigint;
@@ -27,7 +27,7 @@ export async function readRatingTerms(store: Store, coverage: Coverage): Promise
   const ofSponsor = `arrayFilter(application -> application.2 = ${literal(coverage.sponsorId)}, JSONExtract(document, 'applications', 'Array(Tuple(id String, sponsor String))'))`;
   const catalogues = await store.query<{ hash: string; plans: string; applications: string[] }>(
     `SELECT hash, JSONExtractRaw(document, 'plans') AS plans, arrayMap(application -> application.1, ${ofSponsor}) AS applications ` +
-      `FROM catalogues WHERE hash IN (SELECT catalogue_hash FROM journal WHERE ${batchesWithin(coverage)}) ` +
+      `FROM catalogues WHERE hash IN (SELECT catalogue_hash FROM journal WHERE kind = 'batch' AND ${withinCursors(coverage)}) ` +
       'ORDER BY first_used_at, hash LIMIT 1 BY hash',
   );
   const byTiers = new Map<string, { tiers: readonly TierTerms[]; plans: RatingTerms['plans'][number][] }>();

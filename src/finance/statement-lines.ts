@@ -1,5 +1,5 @@
 import type { Store } from '../platform/store.ts';
-import { batchesWithin, type Coverage, coveredBookings } from './coverage.ts';
+import { type Coverage, coveredBookings, withinCursors } from './coverage.ts';
 import type { Month } from './month.ts';
 import { type RatingTerms, readRatingTerms, termsExpression, tierEndsExpression } from './rating-terms.ts';
 import { sumOf, tierAmountMicros } from './statement-arithmetic.ts';
@@ -27,7 +27,7 @@ export function chargesWithBatches(coverage: Coverage): string {
     `charge_micros, toInt64(used_octets_after) AS used FROM bookings WHERE origin = 'charge' AND ${coveredBookings(coverage)}`;
   const batches =
     'SELECT topic, partition, first_offset, offset AS last_offset, catalogue_hash, digest FROM journal ' +
-    `WHERE gap_reason = '' AND ${batchesWithin(coverage)}`;
+    `WHERE kind = 'batch' AND gap_reason = '' AND ${withinCursors(coverage)}`;
   return (
     `(${charges}) AS charges ASOF INNER JOIN (${batches}) AS batches ON charges.topic = batches.topic ` +
     'AND charges.partition = batches.partition AND charges.offset <= batches.last_offset'

@@ -1,8 +1,9 @@
 import { type ExportedRow, rowLeaf } from './exported-row.ts';
 import { MerkleTree } from './merkle.ts';
 import type { FileRow } from './rows-file.ts';
-import { digestOfBatches, sumOf, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
+import { digestOfBatches, totalsOf } from './statement-arithmetic.ts';
 import type { Statement, StatementLine } from './statement-document.ts';
+import { TierCheck } from './verify-tiers.ts';
 
 /** What rows of one kind add up to. */
 interface Sums {
@@ -20,21 +21,15 @@ type Groups = Map<string, Sums>;
  */
 export async function verifyStatement(statement: Statement, rows: AsyncIterable<FileRow>): Promise<string[]> {
   const tree = new MerkleTree();
-  const found = new Sections();
+  const found = new Sections(statement);
   const strangers: string[] = [];
   for await (const { row, line } of rows) {
     tree.add(rowLeaf(row));
     const stranger = strangerFault(row, statement);
-    if (stranger === null) found.add(row, statement.month);
+    if (stranger === null) found.add(row);
     else strangers.push(`row ${line}: ${stranger}`);
   }
-  return [
-    ...strangers,
-    ...found.differences(statement),
-    ...statement.lines.flatMap(tierFaults),
-    ...totalFaults(statement),
-    ...proofFaults(statement, tree),
-  ];
+  return [...strangers, ...found.differences(), ...totalFaults(statement), ...proofFaults(statement, tree)];
 }
 
 /** A row that this statement cannot cover. */
@@ -46,47 +41,59 @@ function strangerFault(row: ExportedRow, { sponsor, month }: Statement): string 
 
 /** Rows added up as the sections of a statement are. */
 class Sections {
+  readonly #statement: Statement;
+  readonly #tiers: ReadonlyMap<string, TierCheck>;
   readonly #lines: Groups = new Map();
   readonly #corrections: Groups = new Map();
   readonly #days: Groups = new Map();
   readonly #applications: Groups = new Map();
   readonly #contentTypes: Groups = new Map();
 
-  add(row: ExportedRow, month: string): void {
+  constructor(statement: Statement) {
+    this.#statement = statement;
+    this.#tiers = new Map(statement.lines.map((line) => [lineName(line), new TierCheck(line)]));
+  }
+
+  add(row: ExportedRow): void {
     if (row.origin === 'charge') {
-      const name = { applicationId: row.application_id, planId: row.plan_id, planVersion: Number(row.plan_version) };
-      addTo(this.#lines, lineName({ ...name, usageMonth: row.month }), row);
+      const name = `line ${row.application_id}, ${row.plan_id} version ${row.plan_version}, ${row.month}`;
+      addTo(this.#lines, name, row);
+      this.#tiers.get(name)?.add(row);
     } else {
-      addTo(this.#corrections, correctionName({ number: Number(row.correction_number), usageMonth: row.month }), row);
+      addTo(this.#corrections, `correction ${row.correction_number}, ${row.month}`, row);
     }
-    if (row.month !== month) return;
+    if (row.month !== this.#statement.month) return;
     addTo(this.#days, `day ${row.start_time.slice(0, 10)}`, row);
     addTo(this.#applications, `application ${row.application_id}`, row);
     addTo(this.#contentTypes, `content type ${row.content_type}`, row);
   }
 
   /** Where the statement says otherwise. */
-  differences({ lines, corrections, byDay, byApplication, byContentType }: Statement): string[] {
+  differences(): string[] {
+    const { lines, corrections, byDay, byApplication, byContentType } = this.#statement;
+    const named = <T>(items: readonly T[], nameOf: (item: T) => string) =>
+      items.map((item) => ({ ...item, name: nameOf(item) }));
     return [
       ...compared(
         this.#lines,
-        lines.map((line) => ({ ...line, name: lineName(line), rows: line.records })),
+        named(lines, lineName).map((line) => ({ ...line, rows: line.records })),
       ),
+      ...[...this.#tiers].flatMap(([name, check]) => check.faults().map((fault) => `${name}: ${fault}`)),
       ...compared(
         this.#corrections,
-        corrections.map((each) => ({ ...each, name: correctionName(each) })),
+        named(corrections, ({ number, usageMonth }) => `correction ${number}, ${usageMonth}`),
       ),
       ...compared(
         this.#days,
-        byDay.map((each) => ({ ...each, name: `day ${each.day}` })),
+        named(byDay, ({ day }) => `day ${day}`),
       ),
       ...compared(
         this.#applications,
-        byApplication.map((each) => ({ ...each, name: `application ${each.applicationId}` })),
+        named(byApplication, ({ applicationId }) => `application ${applicationId}`),
       ),
       ...compared(
         this.#contentTypes,
-        byContentType.map((each) => ({ ...each, name: `content type ${each.contentType}` })),
+        named(byContentType, ({ contentType }) => `content type ${contentType}`),
       ),
     ];
   }
@@ -123,30 +130,8 @@ function differencesOf(found: Sums | undefined, said: Said): string[] {
     .map((key) => `${said.name}: ${key} is ${found[key]} by the rows and ${said[key]} in the statement`);
 }
 
-function lineName({
-  applicationId,
-  planId,
-  planVersion,
-  usageMonth,
-}: Pick<StatementLine, 'applicationId' | 'planId' | 'planVersion' | 'usageMonth'>): string {
+function lineName({ applicationId, planId, planVersion, usageMonth }: StatementLine): string {
   return `line ${applicationId}, ${planId} version ${planVersion}, ${usageMonth}`;
-}
-
-function correctionName({ number, usageMonth }: { number: number; usageMonth: string }): string {
-  return `correction ${number}, ${usageMonth}`;
-}
-
-/** Tiers and rounding make up the line's octets and charge. */
-function tierFaults(line: StatementLine): string[] {
-  const { tiers, roundingMicros, sponsoredOctets, chargeMicros } = line;
-  const octets = sumOf(tiers, (tier) => tier.octets);
-  const micros = roundingMicros + sumOf(tiers, (tier) => tier.amountMicros);
-  const wrong = tiers.filter((tier) => tier.amountMicros !== tierAmountMicros(tier.octets, tier.pricePerMiBMicros));
-  return [
-    ...(octets === sponsoredOctets ? [] : [`its tiers have ${octets} octets of ${sponsoredOctets}`]),
-    ...(micros === chargeMicros ? [] : [`its tiers and rounding make ${micros} micro-units of ${chargeMicros}`]),
-    ...wrong.map(({ fromOctets }) => `the amount of the tier from ${fromOctets} octets is not octets x price`),
-  ].map((fault) => `${lineName(line)}: ${fault}`);
 }
 
 function totalFaults(statement: Statement): string[] {
