@@ -55,7 +55,8 @@ async function writeStatement(options: StatementOptions): Promise<void> {
       xlsx: () => statementXlsx(statement),
     };
     await writeOutput(options.out, await renderings[format]());
-    if (options.rows !== undefined) await writeOutput(options.rows, coveredCsv(store, coverage));
+    const { leaves } = statement.proof;
+    if (options.rows !== undefined) await writeOutput(options.rows, coveredCsv(store, coverage, leaves));
   } finally {
     await store.close();
   }

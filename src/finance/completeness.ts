@@ -1,15 +1,20 @@
 import type { Store } from '../platform/store.ts';
-import { type Coverage, coveredBookings, coveredJournal } from './coverage.ts';
+import { type Coverage, coveredJournal } from './coverage.ts';
 import { readNodeGaps } from './node-gaps.ts';
 import { type Completeness, completenessSchema } from './statement-document.ts';
+import { lateRecordsOf, type UsageCell } from './usage-cells.ts';
 
 /** What is known to be missing, rejected or late; of a closed month as it was known then. */
-export async function readCompleteness(store: Store, coverage: Coverage): Promise<Completeness> {
+export async function readCompleteness(
+  store: Store,
+  coverage: Coverage,
+  cells: readonly UsageCell[],
+): Promise<Completeness> {
   if (coverage.closing !== null) return completenessSchema.parse(JSON.parse(coverage.closing.completeness));
   return {
     sequenceGaps: await readNodeGaps(store, coverage),
     rejections: await readRejections(store, coverage),
-    lateRecords: await readLateRecords(store, coverage),
+    lateRecords: lateRecordsOf(cells),
     sourceGaps: await readSourceGaps(store, coverage),
   };
 }
@@ -24,18 +29,6 @@ async function readRejections(store: Store, coverage: Coverage): Promise<Complet
       'GROUP BY reason ORDER BY records DESC, reason',
   );
   return rows.map(({ reason, records }) => ({ reason, records: Number(records) }));
-}
-
-async function readLateRecords(store: Store, coverage: Coverage): Promise<Completeness['lateRecords']> {
-  const [row] = await store.query<{ records: number; octets: string; micros: string }>(
-    'SELECT count() AS records, toString(sum(sponsored_octets)) AS octets, toString(sum(charge_micros)) AS micros ' +
-      `FROM bookings WHERE origin = 'charge' AND month < toStartOfMonth(booking_date) AND ${coveredBookings(coverage)}`,
-  );
-  return {
-    records: Number(row.records),
-    sponsoredOctets: BigInt(row.octets),
-    chargeMicros: BigInt(row.micros),
-  };
 }
 
 async function readSourceGaps(store: Store, coverage: Coverage): Promise<Completeness['sourceGaps']> {

@@ -7,9 +7,9 @@ import { CSV_COLUMNS, LEAF_EXPRESSION, ROW_FIELDS, ROW_ORDER, TYPED_COLUMNS } fr
 /** What is read at once: an embedded store has a whole result in memory. */
 const PAGE_ROWS = 250_000;
 
-/** The leaves of the covered rows, in order. */
-export async function* coveredLeaves(store: Store, coverage: Coverage): AsyncIterable<Uint8Array> {
-  for await (const page of pages(store, coverage)) {
+/** The leaves of the covered rows, of which there are so many, in order. */
+export async function* coveredLeaves(store: Store, coverage: Coverage, rows: number): AsyncIterable<Uint8Array> {
+  for await (const page of pages(store, coverage, rows)) {
     const leaves = await store.stream(
       `SELECT ${LEAF_EXPRESSION} FROM bookings WHERE ${page} ORDER BY ${ROW_ORDER} FORMAT RowBinary`,
     );
@@ -18,9 +18,9 @@ export async function* coveredLeaves(store: Store, coverage: Coverage): AsyncIte
 }
 
 /** The covered rows as CSV, with a header line, in the order of their leaves. */
-export async function* coveredCsv(store: Store, coverage: Coverage): AsyncIterable<Buffer> {
+export async function* coveredCsv(store: Store, coverage: Coverage, rows: number): AsyncIterable<Buffer> {
   yield Buffer.from(`${ROW_FIELDS.join(',')}\n`);
-  for await (const page of pages(store, coverage)) {
+  for await (const page of pages(store, coverage, rows)) {
     yield* await store.stream(`SELECT ${CSV_COLUMNS} FROM bookings WHERE ${page} ORDER BY ${ROW_ORDER} FORMAT CSV`);
   }
 }
@@ -33,9 +33,9 @@ export function coveredParquet(store: Store, coverage: Coverage): Promise<Readab
 }
 
 /** Conditions on `bookings`: the covered rows, a page at a time, in their order. */
-async function* pages(store: Store, coverage: Coverage): AsyncIterable<string> {
+async function* pages(store: Store, coverage: Coverage, rows: number): AsyncIterable<string> {
   let rest = coveredBookings(coverage);
-  for (;;) {
+  for (let left = rows; left > PAGE_ROWS; left -= PAGE_ROWS) {
     const [last] = await store.query<{ topic: string; partition: number; last_offset: string }>(
       `SELECT topic, partition, toString(offset) AS last_offset FROM bookings WHERE ${rest} ` +
         `ORDER BY ${ROW_ORDER} LIMIT 1 OFFSET ${PAGE_ROWS - 1}`,

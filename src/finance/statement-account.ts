@@ -28,14 +28,18 @@ export async function readOpening(store: Store, coverage: Coverage): Promise<Ope
 }
 
 /** The account entries covered, in the order in which they were booked. */
-export async function readEntries(store: Store, coverage: Coverage): Promise<StatementEntry[]> {
+export async function readEntries(
+  store: Store,
+  coverage: Coverage,
+): Promise<(StatementEntry & { currency: string })[]> {
   const rows = await store.query<Record<string, string | number>>(
     'SELECT number, toString(kind) AS what, toString(amount_micros) AS micros, ' +
-      'toUnixTimestamp64Milli(effective_at) AS effective_ms, toUnixTimestamp64Milli(booked_at) AS booked_ms, who, why ' +
+      'currency, toUnixTimestamp64Milli(effective_at) AS effective_ms, toUnixTimestamp64Milli(booked_at) AS booked_ms, who, why ' +
       `FROM account_entries WHERE ${coveredEntries(coverage)} ORDER BY number`,
   );
   return rows.map((row) => ({
     number: Number(row.number),
+    currency: String(row.currency),
     kind: String(row.what),
     amountMicros: BigInt(row.micros),
     effectiveAt: new Date(Number(row.effective_ms)).toISOString(),

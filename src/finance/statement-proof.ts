@@ -10,10 +10,10 @@ const LISTED_BATCHES = 200;
 
 type Batches = StatementProof['batches'];
 
-/** The root over the rows covered, and the digests of the batches that they were booked in. */
-export async function readProof(store: Store, coverage: Coverage): Promise<StatementProof> {
+/** The root over the rows covered, of which there are so many, and the digests of the batches that they were booked in. */
+export async function readProof(store: Store, coverage: Coverage, rows: number): Promise<StatementProof> {
   const tree = new MerkleTree();
-  for await (const leaf of coveredLeaves(store, coverage)) tree.add(leaf);
+  for await (const leaf of coveredLeaves(store, coverage, rows)) tree.add(leaf);
   return {
     merkleRoot: Buffer.from(tree.root()).toString('hex'),
     leaves: tree.count,

@@ -4,7 +4,7 @@ import type { Store } from '../platform/store.ts';
 import { StoreError } from '../platform/store-error.ts';
 import type { Closing } from './closings.ts';
 import { readCompleteness } from './completeness.ts';
-import { type Coverage, coveredBookings, coveredEntries, readCoverage } from './coverage.ts';
+import { type Coverage, readCoverage } from './coverage.ts';
 import type { Month } from './month.ts';
 import { findSponsor, type KnownSponsor } from './sponsor.ts';
 import { readEntries, readOpening } from './statement-account.ts';
@@ -12,7 +12,7 @@ import { totalsOf } from './statement-arithmetic.ts';
 import type { Statement } from './statement-document.ts';
 import { readLines } from './statement-lines.ts';
 import { readProof } from './statement-proof.ts';
-import { readCorrections, readOtherCurrencies, readUsage } from './statement-usage.ts';
+import { countOf, readCorrections, readUsageCells, usageOf } from './usage-cells.ts';
 
 /**
  * The statement of a sponsor and a month, as of now. Rejects with a ConfigError where there is none: an unknown sponsor, a
@@ -27,44 +27,50 @@ export async function readStatement(store: Store, sponsorId: string, month: Mont
 /** The same of a coverage. */
 export async function statementOf(store: Store, coverage: Coverage): Promise<Statement> {
   const { month, closing } = coverage;
-  const { id, name, currency } = await sponsorOf(store, coverage);
-  const minorDigits = minorDigitsOf(currency);
-  const opening = await readOpening(store, coverage);
+  const cells = await readUsageCells(store, coverage);
+  const entries = await readEntries(store, coverage);
+  const sponsor = await sponsorOf(store, coverage);
+  assertOneCurrency([...cells, ...entries], coverage, sponsor);
+  const { openingMicros, isOpeningFinal } = await readOpening(store, coverage);
   const parts = {
     lines: await readLines(store, coverage),
-    corrections: await readCorrections(store, coverage),
-    entries: await readEntries(store, coverage),
+    corrections: await readCorrections(store, cells, month),
+    entries: entries.map(({ currency: _, ...entry }) => entry),
   };
+  const minorDigits = minorDigitsOf(sponsor.currency);
   const statement: Statement = {
     format: 'zerorate-statement-1',
-    sponsor: { id, name, currency, minorDigits },
+    sponsor: { ...sponsor, minorDigits },
     month,
     isClosed: closing !== null,
     closing: closing === null ? null : { number: closing.number, closedAt: closing.closedAt, who: closing.who },
-    isOpeningFinal: opening.isOpeningFinal,
+    isOpeningFinal,
     ...parts,
-    ...(await readUsage(store, coverage)),
-    completeness: await readCompleteness(store, coverage),
-    totals: totalsOf(parts, opening.openingMicros, minorDigits),
-    proof: await readProof(store, coverage),
+    ...usageOf(cells, month),
+    completeness: await readCompleteness(store, coverage, cells),
+    totals: totalsOf(parts, openingMicros, minorDigits),
+    proof: await readProof(store, coverage, countOf(cells)),
   };
   if (closing !== null) assertAsClosed(statement, closing);
   return statement;
 }
 
 /** A closed month keeps the sponsor's name and currency. */
-async function sponsorOf(store: Store, coverage: Coverage): Promise<KnownSponsor> {
-  const { sponsorId, month, closing } = coverage;
-  if (closing !== null) return { id: sponsorId, name: closing.sponsorName, currency: closing.currency };
-  const sponsor = await findSponsor(store, sponsorId);
-  const conditions = { bookings: coveredBookings(coverage), entries: coveredEntries(coverage) };
-  const others = await readOtherCurrencies(store, conditions, sponsor.currency);
-  if (others.length > 0) {
-    throw new ConfigError(
-      `${sponsorId}, ${month}: is booked in ${others.join(', ')} and its currency is ${sponsor.currency}; a statement has one currency`,
-    );
-  }
-  return sponsor;
+async function sponsorOf(store: Store, { sponsorId, closing }: Coverage): Promise<KnownSponsor> {
+  if (closing === null) return findSponsor(store, sponsorId);
+  return { id: sponsorId, name: closing.sponsorName, currency: closing.currency };
+}
+
+function assertOneCurrency(
+  booked: readonly { currency: string }[],
+  { sponsorId, month }: Coverage,
+  { currency }: KnownSponsor,
+): void {
+  const others = new Set(booked.map(({ currency }) => currency).filter((other) => other !== currency));
+  if (others.size === 0) return;
+  throw new ConfigError(
+    `${sponsorId}, ${month}: is booked in ${[...others].join(', ')} and its currency is ${currency}; a statement has one currency`,
+  );
 }
 
 /** What was closed is compared with what the store holds of it today, to the last octet. */

@@ -39,7 +39,7 @@ beforeAll(async () => {
   const coverage = await readCoverage(store, 'chatter', '2026-10');
   statement = await statementOf(store, coverage);
   const chunks: Uint8Array[] = [];
-  for await (const chunk of coveredCsv(store, coverage)) chunks.push(chunk);
+  for await (const chunk of coveredCsv(store, coverage, statement.proof.leaves)) chunks.push(chunk);
   csv = Buffer.concat(chunks).toString('utf8');
   rows = await read(csv);
   await close();
