@@ -15,10 +15,10 @@ export function readJsonText(path: string): string {
   }
   const faultAt = jsonFaultAt(text);
   if (faultAt === null) return text;
-  const line = text.slice(0, faultAt).split('\n').length;
-  throw new ConfigError(
-    `${path}:${line}: ${faultAt >= text.trimEnd().length ? 'the file ends too early: it was cut off' : 'not valid JSON here'}`,
-  );
+  // Where a text is cut off lies within a string, a list or a map.
+  if (!/[}\]]\s*$/.test(text))
+    throw new ConfigError(`${path}:${lineAt(text, text.length)}: the file ends too early: it was cut off`);
+  throw new ConfigError(`${path}:${lineAt(text, faultAt)}: not valid JSON here`);
 }
 
 /** The value of a JSON text of a known shape. Throws a ConfigError with a line for each fault. */
@@ -27,4 +27,8 @@ export function shapeJson<T>(text: string, path: string, schema: z.ZodType<T>): 
   const read = readYamlDocument(text, path, schema);
   if (read.faults !== undefined) throw new ConfigError(read.faults.map(formatFault));
   return read.value;
+}
+
+function lineAt(text: string, at: number): number {
+  return text.slice(0, at).split('\n').length;
 }

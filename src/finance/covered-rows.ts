@@ -8,8 +8,13 @@ import { CSV_COLUMNS, LEAF_EXPRESSION, ROW_FIELDS, ROW_ORDER, TYPED_COLUMNS } fr
 const PAGE_ROWS = 250_000;
 
 /** The leaves of the covered rows, of which there are so many, in order. */
-export async function* coveredLeaves(store: Store, coverage: Coverage, rows: number): AsyncIterable<Uint8Array> {
-  for await (const page of pages(store, coverage, rows)) {
+export async function* coveredLeaves(
+  store: Store,
+  coverage: Coverage,
+  rows: number,
+  pageRows = PAGE_ROWS,
+): AsyncIterable<Uint8Array> {
+  for await (const page of pages(store, coverage, rows, pageRows)) {
     const leaves = await store.stream(
       `SELECT ${LEAF_EXPRESSION} FROM bookings WHERE ${page} ORDER BY ${ROW_ORDER} FORMAT RowBinary`,
     );
@@ -18,9 +23,14 @@ export async function* coveredLeaves(store: Store, coverage: Coverage, rows: num
 }
 
 /** The covered rows as CSV, with a header line, in the order of their leaves. */
-export async function* coveredCsv(store: Store, coverage: Coverage, rows: number): AsyncIterable<Buffer> {
+export async function* coveredCsv(
+  store: Store,
+  coverage: Coverage,
+  rows: number,
+  pageRows = PAGE_ROWS,
+): AsyncIterable<Buffer> {
   yield Buffer.from(`${ROW_FIELDS.join(',')}\n`);
-  for await (const page of pages(store, coverage, rows)) {
+  for await (const page of pages(store, coverage, rows, pageRows)) {
     yield* await store.stream(`SELECT ${CSV_COLUMNS} FROM bookings WHERE ${page} ORDER BY ${ROW_ORDER} FORMAT CSV`);
   }
 }
@@ -32,13 +42,13 @@ export function coveredParquet(store: Store, coverage: Coverage): Promise<Readab
   return store.stream(`SELECT ${TYPED_COLUMNS} FROM (${rows}) FORMAT Parquet`);
 }
 
-/** Conditions on `bookings`: the covered rows, a page at a time, in their order. */
-async function* pages(store: Store, coverage: Coverage, rows: number): AsyncIterable<string> {
+/** Conditions on `bookings`: the covered rows, a page at a time, in their order. A page ends with all rows of a record. */
+async function* pages(store: Store, coverage: Coverage, rows: number, pageRows: number): AsyncIterable<string> {
   let rest = coveredBookings(coverage);
-  for (let left = rows; left > PAGE_ROWS; left -= PAGE_ROWS) {
+  for (let left = rows; left > pageRows; left -= pageRows) {
     const [last] = await store.query<{ topic: string; partition: number; last_offset: string }>(
       `SELECT topic, partition, toString(offset) AS last_offset FROM bookings WHERE ${rest} ` +
-        `ORDER BY ${ROW_ORDER} LIMIT 1 OFFSET ${PAGE_ROWS - 1}`,
+        `ORDER BY ${ROW_ORDER} LIMIT 1 OFFSET ${pageRows - 1}`,
     );
     if (last === undefined) break;
     const place = `(${literal(last.topic)}, ${last.partition}, ${last.last_offset})`;

@@ -5,9 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DOORS } from '../engine/engine.fixture.ts';
 import { closeMonth } from './close-month.ts';
 import { readCoverage } from './coverage.ts';
-import { coveredCsv } from './covered-rows.ts';
+import { coveredCsv, coveredLeaves } from './covered-rows.ts';
 import { type ExportedRow, ROW_FIELDS } from './exported-row.ts';
 import { Booker, bookCorrection, rowsOf } from './finance.fixture.ts';
+import { MerkleTree } from './merkle.ts';
 import { proveRecord, type RecordProof, verifyRecordProof } from './record-proof.ts';
 import { type FileRow, readRowsFile } from './rows-file.ts';
 import { statementOf } from './statement.ts';
@@ -19,6 +20,8 @@ const path = join(directory, 'rows.csv');
 let csv: string;
 let statement: Statement;
 let rows: FileRow[];
+const inPages: string[] = [];
+const rootsInPages: string[] = [];
 
 /** A statement with charges, adjustments and a correction, and its rows as they were exported. */
 beforeAll(async () => {
@@ -38,9 +41,18 @@ beforeAll(async () => {
   await bookCorrection(store, { number: 1, month: '2026-09', factor: 40, bookedOn: '2026-10-09' });
   const coverage = await readCoverage(store, 'chatter', '2026-10');
   statement = await statementOf(store, coverage);
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of coveredCsv(store, coverage, statement.proof.leaves)) chunks.push(chunk);
-  csv = Buffer.concat(chunks).toString('utf8');
+  const exported = async (pageRows?: number) => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of coveredCsv(store, coverage, statement.proof.leaves, pageRows)) chunks.push(chunk);
+    return Buffer.concat(chunks).toString('utf8');
+  };
+  csv = await exported();
+  for (const pageRows of [1, 2, 5, 12]) {
+    inPages.push(await exported(pageRows));
+    const tree = new MerkleTree();
+    for await (const leaf of coveredLeaves(store, coverage, statement.proof.leaves, pageRows)) tree.add(leaf);
+    rootsInPages.push(Buffer.from(tree.root()).toString('hex'));
+  }
   rows = await read(csv);
   await close();
 });
@@ -61,6 +73,11 @@ test('a statement holds by its own rows: what ClickHouse hashed is what is hashe
   expect(rows).toHaveLength(13);
   expect(new Set(rows.map(({ row }) => row.origin))).toEqual(new Set(['charge', 'reversal', 'recharge']));
   expect(await faultsOf(rows)).toEqual([]);
+});
+
+test('a page at a time gives the same rows, and the same root', () => {
+  for (const text of inPages) expect(text).toBe(csv);
+  for (const root of rootsInPages) expect(root).toBe(statement.proof.merkleRoot);
 });
 
 describe('a changed row is told', () => {
