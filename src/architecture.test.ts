@@ -17,6 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'journal',
     'quota-updates',
     'generator',
+    'finance',
     'billing',
     'platform',
     'yaml-document',

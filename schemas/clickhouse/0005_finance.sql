@@ -4,6 +4,7 @@ CREATE TABLE IF NOT EXISTS closings
 (
     number UInt64 COMMENT 'consecutive from 1: a closing is booked by compare-and-swap on the one before',
     sponsor_id LowCardinality(String) COMMENT 'whose month',
+    sponsor_name String COMMENT 'as the newest catalogue had it when the month was closed',
     month Date COMMENT 'first day of the month; a statistics period belongs to the month that it begins in',
     closed_at DateTime64(3, 'UTC') COMMENT 'when it was closed',
     who String COMMENT 'who closed it',
@@ -18,7 +19,8 @@ CREATE TABLE IF NOT EXISTS closings
     credit_micros Int64 COMMENT 'account entries, credits positive',
     opening_micros Int64 COMMENT 'balance before',
     closing_micros Int64 COMMENT 'balance after: opening + credits - charges - adjustments',
-    merkle_root String COMMENT 'over the charge rows covered, 64 hex digits'
+    merkle_root String COMMENT 'over the charge rows covered, 64 hex digits',
+    completeness String COMMENT 'JSON: what was known to be missing, rejected or late when the month was closed'
 )
 ENGINE = MergeTree
 ORDER BY number

@@ -4,17 +4,21 @@ import { endWhenNobodyReads } from '../platform/lifecycle.ts';
 import { registerAccount } from './account.ts';
 import { registerAudit } from './audit.ts';
 import { registerCheck } from './check.ts';
+import { registerClose } from './close.ts';
 import { registerDemo } from './demo.ts';
 import { registerExplain } from './explain.ts';
 import { registerGaps } from './gaps.ts';
 import { registerGenerate } from './generate.ts';
+import { registerProve } from './prove.ts';
 import { registerQuery } from './query.ts';
 import { registerRejections } from './rejections.ts';
 import { registerReplay } from './replay.ts';
 import { registerRerate } from './rerate.ts';
 import { registerRun } from './run.ts';
 import { registerSimulate } from './simulate.ts';
+import { registerStatement } from './statement.ts';
 import { registerSubscriber } from './subscriber.ts';
+import { registerVerify } from './verify.ts';
 import { registerJsonSchemas } from './write-json-schemas.ts';
 
 export function createProgram(): Command {
@@ -43,6 +47,10 @@ const COMMANDS = [
   registerSimulate,
   registerRejections,
   registerAccount,
+  registerStatement,
+  registerClose,
+  registerVerify,
+  registerProve,
   registerGenerate,
   registerSubscriber,
   registerJsonSchemas,

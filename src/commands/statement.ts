@@ -1,0 +1,77 @@
+import type { Command } from 'commander';
+import { readCoverage } from '../finance/coverage.ts';
+import { coveredCsv, coveredParquet } from '../finance/covered-rows.ts';
+import { statementOf } from '../finance/statement.ts';
+import { statementCsv } from '../finance/statement-csv.ts';
+import { statementJson } from '../finance/statement-document.ts';
+import { statementHtml } from '../finance/statement-html.ts';
+import { statementXlsx } from '../finance/statement-xlsx.ts';
+import { ConfigError } from '../platform/config-error.ts';
+import { type MonthOptions, requireMonth, withMonthOptions } from './finance-options.ts';
+import { openStore } from './open-store.ts';
+import { readStoreConfig } from './read-config.ts';
+import { type Output, writeOutput } from './write-output.ts';
+
+const FORMATS = ['html', 'json', 'csv', 'parquet', 'xlsx'] as const;
+type Format = (typeof FORMATS)[number];
+const FOR_A_FILE: readonly Format[] = ['parquet', 'xlsx'];
+
+type StatementOptions = MonthOptions & { format?: string; out?: string; rows?: string };
+
+export function registerStatement(program: Command): void {
+  withMonthOptions(program.command('statement'))
+    .description('write the statement of a sponsor’s month: what it owes, why, and the proof of it')
+    .option(
+      '--format <format>',
+      'html, json, csv (its lines), parquet (its rows) or xlsx; by default as --out ends, else json',
+    )
+    .option('--out <file>', 'the file to write; without it standard output')
+    .option('--rows <file>', 'write the charge rows covered too, as CSV: what `verify` and `prove` read')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ zerorate statement --sponsor chatter --month 2026-10 --out chatter-2026-10.html --store ./zerorate-data
+  $ zerorate statement --sponsor chatter --month 2026-10 --out statement.json --rows rows.csv --store ./zerorate-data
+  $ zerorate verify statement.json rows.csv
+
+Of an open month it is what is booked by now; \`zerorate close\` freezes it.`,
+    )
+    .action(writeStatement);
+}
+
+async function writeStatement(options: StatementOptions): Promise<void> {
+  const month = requireMonth(options.month);
+  const format = formatOf(options);
+  const store = await openStore(readStoreConfig(options), { create: false });
+  try {
+    const coverage = await readCoverage(store, options.sponsor, month);
+    const statement = await statementOf(store, coverage);
+    const renderings: Record<Format, () => Output | Promise<Output>> = {
+      html: () => statementHtml(statement),
+      json: () => `${statementJson(statement)}\n`,
+      csv: () => statementCsv(statement),
+      parquet: () => coveredParquet(store, coverage),
+      xlsx: () => statementXlsx(statement),
+    };
+    await writeOutput(options.out, await renderings[format]());
+    const { leaves } = statement.proof;
+    if (options.rows !== undefined) await writeOutput(options.rows, coveredCsv(store, coverage, leaves));
+  } finally {
+    await store.close();
+  }
+}
+
+function formatOf({ format, out }: StatementOptions): Format {
+  const wanted = format ?? (out === undefined ? 'json' : (out.split('.').at(-1) ?? ''));
+  const known = FORMATS.find((known) => known === wanted);
+  if (known === undefined) {
+    const given =
+      format === undefined ? `--out ${out}: its ending says no format; name one with --format` : `--format ${format}`;
+    throw new ConfigError(`${given}: expected one of ${FORMATS.join(', ')}`);
+  }
+  if (out === undefined && FOR_A_FILE.includes(known)) {
+    throw new ConfigError(`--format ${known} is for a file: name it with --out FILE.${known}`);
+  }
+  return known;
+}

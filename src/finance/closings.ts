@@ -1,0 +1,66 @@
+import { literal, type Store } from '../platform/store.ts';
+import type { Month } from './month.ts';
+
+/** A month of a sponsor as it was closed: what stands in `closings`. Amounts are micro-units of the currency. */
+export interface Closing {
+  number: number;
+  sponsorId: string;
+  sponsorName: string;
+  month: Month;
+  /** ISO 8601, UTC. */
+  closedAt: string;
+  who: string;
+  currency: string;
+  lastCorrection: number;
+  lastEntry: number;
+  records: number;
+  sponsoredOctets: bigint;
+  chargeMicros: bigint;
+  adjustmentMicros: bigint;
+  creditMicros: bigint;
+  openingMicros: bigint;
+  closingMicros: bigint;
+  /** 64 hex digits. */
+  merkleRoot: string;
+  /** JSON, as the statement has it. */
+  completeness: string;
+}
+
+const AMOUNTS = [
+  'sponsored_octets',
+  'charge_micros',
+  'adjustment_micros',
+  'credit_micros',
+  'opening_micros',
+  'closing_micros',
+] as const;
+
+/** All closings of a sponsor, by month. */
+export async function readClosings(store: Store, sponsorId: string): Promise<Closing[]> {
+  const rows = await store.query<Record<string, string | number>>(
+    'SELECT number, sponsor_id, sponsor_name, substring(toString(closings.month), 1, 7) AS closed_month, ' +
+      'toUnixTimestamp64Milli(closed_at) AS closed_at_ms, who, currency, last_correction, last_entry, records, ' +
+      `${AMOUNTS.map((name) => `toString(closings.${name}) AS ${name}`).join(', ')}, merkle_root, completeness ` +
+      `FROM closings WHERE sponsor_id = ${literal(sponsorId)} ORDER BY closings.month`,
+  );
+  return rows.map((row) => ({
+    number: Number(row.number),
+    sponsorId: String(row.sponsor_id),
+    sponsorName: String(row.sponsor_name),
+    month: String(row.closed_month),
+    closedAt: new Date(Number(row.closed_at_ms)).toISOString(),
+    who: String(row.who),
+    currency: String(row.currency),
+    lastCorrection: Number(row.last_correction),
+    lastEntry: Number(row.last_entry),
+    records: Number(row.records),
+    sponsoredOctets: BigInt(row.sponsored_octets),
+    chargeMicros: BigInt(row.charge_micros),
+    adjustmentMicros: BigInt(row.adjustment_micros),
+    creditMicros: BigInt(row.credit_micros),
+    openingMicros: BigInt(row.opening_micros),
+    closingMicros: BigInt(row.closing_micros),
+    merkleRoot: String(row.merkle_root),
+    completeness: String(row.completeness),
+  }));
+}

@@ -1,0 +1,59 @@
+import type { Readable } from 'node:stream';
+import { readRowBinary } from '../journal/row-binary.ts';
+import { literal, type Store } from '../platform/store.ts';
+import { type Coverage, coveredBookings } from './coverage.ts';
+import { CSV_COLUMNS, LEAF_EXPRESSION, ROW_FIELDS, ROW_ORDER, TYPED_COLUMNS } from './exported-row.ts';
+
+/** What is read at once: an embedded store has a whole result in memory. */
+const PAGE_ROWS = 250_000;
+
+/** The leaves of the covered rows, of which there are so many, in order. */
+export async function* coveredLeaves(
+  store: Store,
+  coverage: Coverage,
+  rows: number,
+  pageRows = PAGE_ROWS,
+): AsyncIterable<Uint8Array> {
+  for await (const page of pages(store, coverage, rows, pageRows)) {
+    const leaves = await store.stream(
+      `SELECT ${LEAF_EXPRESSION} FROM bookings WHERE ${page} ORDER BY ${ROW_ORDER} FORMAT RowBinary`,
+    );
+    yield* readRowBinary(leaves, (reader) => reader.octets(32));
+  }
+}
+
+/** The covered rows as CSV, with a header line, in the order of their leaves. */
+export async function* coveredCsv(
+  store: Store,
+  coverage: Coverage,
+  rows: number,
+  pageRows = PAGE_ROWS,
+): AsyncIterable<Buffer> {
+  yield Buffer.from(`${ROW_FIELDS.join(',')}\n`);
+  for await (const page of pages(store, coverage, rows, pageRows)) {
+    yield* await store.stream(`SELECT ${CSV_COLUMNS} FROM bookings WHERE ${page} ORDER BY ${ROW_ORDER} FORMAT CSV`);
+  }
+}
+
+/** The covered rows as a Parquet file. */
+export function coveredParquet(store: Store, coverage: Coverage): Promise<Readable> {
+  // Inside, as the alias `month` would stand for the column in the condition, too.
+  const rows = `SELECT * FROM bookings WHERE ${coveredBookings(coverage)} ORDER BY ${ROW_ORDER}`;
+  return store.stream(`SELECT ${TYPED_COLUMNS} FROM (${rows}) FORMAT Parquet`);
+}
+
+/** Conditions on `bookings`: the covered rows, a page at a time, in their order. A page ends with all rows of a record. */
+async function* pages(store: Store, coverage: Coverage, rows: number, pageRows: number): AsyncIterable<string> {
+  let rest = coveredBookings(coverage);
+  for (let left = rows; left > pageRows; left -= pageRows) {
+    const [last] = await store.query<{ topic: string; partition: number; last_offset: string }>(
+      `SELECT topic, partition, toString(offset) AS last_offset FROM bookings WHERE ${rest} ` +
+        `ORDER BY ${ROW_ORDER} LIMIT 1 OFFSET ${pageRows - 1}`,
+    );
+    if (last === undefined) break;
+    const place = `(${literal(last.topic)}, ${last.partition}, ${last.last_offset})`;
+    yield `${rest} AND (topic, partition, offset) <= ${place}`;
+    rest = `${coveredBookings(coverage)} AND (topic, partition, offset) > ${place}`;
+  }
+  yield rest;
+}

@@ -1,0 +1,130 @@
+import type { Catalogue } from '../billing/catalogue.ts';
+import { parseCatalogue } from '../billing/catalogue-compile.ts';
+import type { FlowRecord } from '../billing/flow-record.ts';
+import { testRecord } from '../billing/traffic.fixture.ts';
+import { memorySource, rawRecords, runEngine } from '../engine/engine.fixture.ts';
+import { literal, type Store } from '../platform/store.ts';
+import type { FileRow } from './rows-file.ts';
+
+/** A catalogue of one sponsor and one application, tagged CHAT, whose plan counts by months in UTC. */
+export function chatCatalogue(
+  tiers = '[{ upToOctets: 1000000, pricePerMiB: "2" }, { upToOctets: null, pricePerMiB: "1.5" }]',
+  sponsor = '{ id: chatter, name: "Chatter & <sons>", currency: USD, creditLimit: "1000" }',
+): Catalogue {
+  return catalogueOf(`
+sponsors: [${sponsor}]
+applications: [{ id: chat, sponsor: chatter, tags: [CHAT] }]
+plans:
+  - id: chat-monthly
+    application: chat
+    version: 1
+    effectiveFrom: 2020-01-01T00:00:00Z
+    effectiveTo: null
+    period: month
+    timeZone: UTC
+    content: { text: 10000, video: 5000 }
+    quotaOctets: null
+    tiers: ${tiers}
+`);
+}
+
+export function catalogueOf(yaml: string): Catalogue {
+  const { catalogue, faults } = parseCatalogue(yaml, 'catalogue.yaml');
+  if (catalogue === undefined) throw new Error(JSON.stringify(faults));
+  return catalogue;
+}
+
+/** Octets that one subscriber used at an instant. */
+export interface Use {
+  at: string;
+  octets: number;
+  contentType?: 'text' | 'video';
+  msisdn?: string;
+}
+
+/** Books what is used through the engine, batch by batch, each into a log that goes on where the one before ended. */
+export class Booker {
+  readonly #store: Store;
+  readonly #log: { topic: string; partition: number; lane: string };
+  readonly #records: FlowRecord[] = [];
+
+  constructor(store: Store, topic: string, partition = 0) {
+    this.#store = store;
+    this.#log = { topic, partition, lane: `${topic}-${partition}` };
+  }
+
+  /** `skipped`: so many sequence numbers are left out before. */
+  async book(uses: readonly Use[], bookedAt: string, { catalogue = chatCatalogue(), skipped = 0 } = {}): Promise<void> {
+    const from = this.#records.length;
+    const last = this.#records.at(-1)?.localSequenceNumber ?? 0;
+    for (const [index, { at, octets, contentType = 'text', msisdn = '999000000001' }] of uses.entries()) {
+      this.#records.push(
+        testRecord({
+          nodeId: `gw-${this.#log.topic}-${this.#log.partition}`,
+          localSequenceNumber: last + skipped + index + 1,
+          servedMsisdn: msisdn,
+          startTime: Date.parse(at),
+          endTime: Date.parse(at) + 1000,
+          zeroRatingTag: 'CHAT',
+          remoteIp: '8.8.8.8',
+          contentType,
+          uplinkOctets: 0,
+          downlinkOctets: octets,
+        }),
+      );
+    }
+    const records = rawRecords(this.#records, Date.parse(bookedAt)).slice(from);
+    await runEngine({
+      store: this.#store,
+      source: memorySource(this.#log, records, 1000),
+      catalogue,
+      maxRecords: 1000,
+    });
+  }
+}
+
+/** Books an account entry under its number. */
+export function bookEntry(
+  store: Store,
+  entry: {
+    number: number;
+    sponsorId?: string;
+    amountMicros: number;
+    effectiveAt: string;
+    currency?: string;
+    kind?: string;
+  },
+): Promise<void> {
+  const { number, sponsorId = 'chatter', amountMicros, effectiveAt, currency = 'USD', kind = 'payment' } = entry;
+  return store.command(
+    'INSERT INTO account_entries (number, idempotency_key, sponsor_id, currency, kind, amount_micros, effective_at, booked_at, who, why) ' +
+      `SELECT ${number}, 'key ${number}', ${literal(sponsorId)}, '${currency}', '${kind}', ${amountMicros}, ` +
+      `parseDateTime64BestEffort('${effectiveAt}', 3, 'UTC'), parseDateTime64BestEffort('${effectiveAt}', 3, 'UTC'), 'Ada', 'why ${number}'`,
+  );
+}
+
+/** Books a correction that takes every charge of a usage month back, and charges other amounts for it. */
+export async function bookCorrection(
+  store: Store,
+  correction: { number: number; month: string; sponsorId?: string; factor: number; bookedOn: string },
+): Promise<void> {
+  const { number, month, sponsorId = 'chatter', factor, bookedOn } = correction;
+  const common = `${number} AS number, 'prices of ${number}' AS correction, toDate('${bookedOn}') AS booking_date, toDateTime64('${bookedOn}', 3, 'UTC') AS booked_at, 'Grace' AS who, 'agreed anew' AS why`;
+  const rows = (kind: string, sign: string, micros: string) =>
+    `SELECT '${kind}' AS kind, ${common}, topic, partition, offset, sponsor_id, application_id, plan_id, plan_version, period_start, subscriber, evidence, content_type, start_time, ` +
+    `reason, ${sign}sponsored_octets AS sponsored_octets, ${sign}subscriber_octets AS subscriber_octets, ${micros} AS charge_micros, currency, used_octets_after ` +
+    `FROM bookings WHERE origin = 'charge' AND sponsor_id = ${literal(sponsorId)} AND month = '${month}-01'`;
+  const head = `SELECT 'head' AS kind, ${common}`;
+  const columns =
+    'kind, number, correction, booking_date, booked_at, who, why, topic, partition, offset, sponsor_id, application_id, plan_id, plan_version, period_start, subscriber, evidence, content_type, start_time, ' +
+    'reason, sponsored_octets, subscriber_octets, charge_micros, currency, used_octets_after';
+  await store.command(`INSERT INTO corrections (kind, number, correction, booking_date, booked_at, who, why) ${head}`);
+  await store.command(`INSERT INTO corrections (${columns}) ${rows('reversal', '-', '-charge_micros')}`);
+  await store.command(
+    `INSERT INTO corrections (${columns}) ${rows('charge', '', `intDiv(charge_micros * ${factor}, 100)`)}`,
+  );
+}
+
+export async function* rowsOf(rows: readonly FileRow[]): AsyncGenerator<FileRow> {
+  yield* rows;
+}

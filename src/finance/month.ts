@@ -1,0 +1,38 @@
+/** A calendar month as `2026-11`. Months sort as texts do. */
+export type Month = string;
+
+const MONTH_TEXT = /^(19[7-9]\d|20\d\d|21[0-3]\d|214[0-8])-(0[1-9]|1[0-2])$/;
+
+/** Null unless the text is a month from 1970-01 to 2148-12: a ClickHouse Date ends in 2149. */
+export function parseMonth(text: string): Month | null {
+  return MONTH_TEXT.test(text) ? text : null;
+}
+
+export function monthAfter(month: Month): Month {
+  return monthOf(endOfMonthMs(month));
+}
+
+export function monthBefore(month: Month): Month {
+  return monthOf(startOfMonthMs(month) - 1);
+}
+
+/** The month that holds an instant, in UTC. */
+export function monthOf(timeMs: number): Month {
+  return new Date(timeMs).toISOString().slice(0, 7);
+}
+
+/** First instant of the month, in UTC. */
+export function startOfMonthMs(month: Month): number {
+  return Date.parse(`${month}-01T00:00:00Z`);
+}
+
+/** First instant after the month, in UTC. */
+export function endOfMonthMs(month: Month): number {
+  const [year, number] = month.split('-').map(Number);
+  return Date.UTC(year, number);
+}
+
+/** First day of the month, as ClickHouse writes a Date. */
+export function dateLiteral(month: Month): string {
+  return `toDate('${month}-01')`;
+}

@@ -1,0 +1,62 @@
+import { literal, type Store } from '../platform/store.ts';
+import { type Coverage, coveredJournal, withinCursors } from './coverage.ts';
+import { dateLiteral } from './month.ts';
+import type { NodeGaps } from './statement-document.ts';
+
+/** A node counts to 4294967295 and begins again (TS 32.298). */
+const NUMBERS = '4294967296';
+const HALF = '2147483648';
+
+/**
+ * By node, the sequence numbers that no readable record had, between the first and the last of its numbers among the month's
+ * own records: the part of the view `sequence_gaps` that this bill may miss something by.
+ */
+export async function readNodeGaps(store: Store, coverage: Coverage): Promise<NodeGaps[]> {
+  // What arrived between the two ends, both of which did; a repeated number makes a step of 0.
+  const steps = 'arrayDifference(arraySort(groupArray(place)))';
+  const rows = await store.query<Record<string, string | number>>(
+    'SELECT node, arrayCount(step -> step > 1, steps) AS gaps, toString(arraySum(step -> greatest(step, 1) - 1, steps)) AS missing, ' +
+      'toString(arraySum(step -> least(step, 1), steps) + 1) AS arrived, toString(sponsored) AS sponsored, toString(micros) AS micros ' +
+      `FROM (SELECT nodes.node_id AS node, ${steps} AS steps, any(octets) AS sponsored, any(charged) AS micros ` +
+      `FROM (${arrivedNumbers(coverage)}) AS arrived INNER JOIN (${nodesOfBill(coverage)}) AS nodes ON arrived.node_id = nodes.node_id ` +
+      `WHERE (if(nodes.begun_again AND number >= ${HALF}, number - ${NUMBERS}, number) AS place) BETWEEN lowest AND highest ` +
+      'GROUP BY node) WHERE gaps > 0 ORDER BY toUInt64(missing) DESC, node',
+  );
+  return rows.map(({ node, gaps, missing, arrived, sponsored, micros }) => {
+    const atRisk = (sum: string | number) => (BigInt(sum) * BigInt(missing)) / BigInt(arrived);
+    return {
+      nodeId: String(node),
+      gaps: Number(gaps),
+      missing: Number(missing),
+      sponsoredOctetsAtRisk: atRisk(sponsored),
+      chargeMicrosAtRisk: atRisk(micros),
+    };
+  });
+}
+
+/** Numbers of all readable records that were booked by then: what was neither rejected nor repeated, and what was rejected. */
+function arrivedNumbers(coverage: Coverage): string {
+  const [nodeId, number] = ["JSONExtractString(payload, 'nodeId')", "JSONExtractInt(payload, 'localSequenceNumber')"];
+  const isReadable = "JSONType(payload, 'nodeId') = 'String' AND JSONType(payload, 'localSequenceNumber') = 'Int64'";
+  return (
+    'SELECT seen_nodes[seen_node + 1] AS node_id, number FROM journal ARRAY JOIN seen.node AS seen_node, seen.sequence AS number ' +
+    `WHERE kind = 'batch' AND ${withinCursors(coverage)} ` +
+    `UNION ALL SELECT ${nodeId} AS node_id, ${number} AS number FROM journal ` +
+    `WHERE kind = 'rejection' AND ${isReadable} AND ${withinCursors(coverage)}`
+  );
+}
+
+/** The nodes that sent records of the month itself: their first and last number, and what the sponsor pays of them. */
+function nodesOfBill(coverage: Coverage): string {
+  const month = 'toStartOfMonth(period_start)';
+  const place = `if(local_sequence_number >= ${HALF}, local_sequence_number - ${NUMBERS}, local_sequence_number)`;
+  const hasBegunAgain = `max(local_sequence_number) - min(local_sequence_number) > ${HALF} AND max(local_sequence_number) < ${NUMBERS}`;
+  return (
+    `SELECT node_id, ${hasBegunAgain} AS begun_again, ` +
+    `if(begun_again, min(${place}), min(local_sequence_number)) AS lowest, ` +
+    `if(begun_again, max(${place}), max(local_sequence_number)) AS highest, ` +
+    'sum(sponsored_octets) AS octets, sum(charge_micros) AS charged FROM journal ' +
+    `WHERE kind = 'charge' AND sponsor_id = ${literal(coverage.sponsorId)} AND ${month} = ${dateLiteral(coverage.month)} ` +
+    `AND ${coveredJournal(coverage, month)} GROUP BY node_id`
+  );
+}

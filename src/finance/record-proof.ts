@@ -1,0 +1,85 @@
+import * as z from 'zod';
+import { type ExportedRow, ROW_FIELDS, rowLeaf } from './exported-row.ts';
+import { MerkleTree, rootOfProof } from './merkle.ts';
+import type { FileRow } from './rows-file.ts';
+import type { Statement } from './statement-document.ts';
+
+export const PROOF_FORMAT = 'zerorate-proof-1';
+
+const hash = () => z.string().regex(/^[0-9a-f]{64}$/, { error: 'expected 64 hex digits' });
+const rowSchema = z.strictObject(Object.fromEntries(ROW_FIELDS.map((name) => [name, z.string()])));
+
+/** That one record is in a bill: its rows, each with its way to the root. Checked with nothing else at hand. */
+export const recordProofSchema = z.strictObject({
+  format: z.literal(PROOF_FORMAT),
+  sponsorId: z.string(),
+  month: z.string(),
+  merkleRoot: hash(),
+  leaves: z.int().min(1),
+  rows: z
+    .array(
+      z.strictObject({
+        index: z.int().min(0).describe('Place among the leaves, from 0.'),
+        row: rowSchema.describe('The row as it was exported.'),
+        path: z.array(hash()).describe('Siblings from the leaf to the root.'),
+      }),
+    )
+    .min(1)
+    .describe('The record’s charge, and what corrections made of it.'),
+});
+export type RecordProof = z.output<typeof recordProofSchema>;
+
+/** Where a record stands. */
+export interface RecordPlace {
+  topic: string;
+  partition: number;
+  offset: number;
+}
+
+/**
+ * Cuts a record's proof out of the rows that a statement covers. A text says why there is none: the record is not among the
+ * rows (`record_missing`), or they are not the statement's (`rows_differ`).
+ */
+export async function proveRecord(
+  { sponsor, month, proof }: Statement,
+  rows: AsyncIterable<FileRow>,
+  { topic, partition, offset }: RecordPlace,
+): Promise<RecordProof | 'record_missing' | 'rows_differ'> {
+  const tree = new MerkleTree();
+  const proven: { row: ExportedRow; path: Uint8Array[]; index: number }[] = [];
+  for await (const { row } of rows) {
+    const isRecord = row.topic === topic && row.partition === String(partition) && row.offset === String(offset);
+    if (isRecord) proven.push(Object.assign(tree.addProven(rowLeaf(row)), { row }));
+    else tree.add(rowLeaf(row));
+  }
+  if (hex(tree.root()) !== proof.merkleRoot) return 'rows_differ';
+  if (proven.length === 0) return 'record_missing';
+  return {
+    format: PROOF_FORMAT,
+    sponsorId: sponsor.id,
+    month,
+    merkleRoot: proof.merkleRoot,
+    leaves: tree.count,
+    rows: proven.map(({ index, row, path }) => ({ index, row, path: path.map(hex) })),
+  };
+}
+
+/** What does not hold of a proof, a sentence each. */
+export function verifyRecordProof({ merkleRoot, leaves, rows, sponsorId }: RecordProof): string[] {
+  const places = new Set(rows.map(({ row }) => JSON.stringify([row.topic, row.partition, row.offset])));
+  return [
+    ...(places.size === 1 ? [] : ['rows: are not all of one record']),
+    ...rows.flatMap(({ index, row, path }, at) => {
+      if (row.sponsor_id !== sponsorId)
+        return [`rows[${at}]: is of sponsor ${row.sponsor_id}, the proof of ${sponsorId}`];
+      const siblings = path.map((text) => Buffer.from(text, 'hex'));
+      const root = rootOfProof(rowLeaf(row as ExportedRow), { index, path: siblings }, leaves);
+      if (root === null) return [`rows[${at}]: its path is not one of leaf ${index} of ${leaves}`];
+      return hex(root) === merkleRoot ? [] : [`rows[${at}]: leads to the root ${hex(root)}, and not to ${merkleRoot}`];
+    }),
+  ];
+}
+
+function hex(octets: Uint8Array): string {
+  return Buffer.from(octets).toString('hex');
+}

@@ -1,0 +1,35 @@
+import { ConfigError } from '../platform/config-error.ts';
+import { literal, type Store } from '../platform/store.ts';
+
+/** A sponsor as the store knows it. */
+export interface KnownSponsor {
+  id: string;
+  name: string;
+  /** ISO 4217. */
+  currency: string;
+}
+
+const SHOWN_SPONSORS = 20;
+const SPONSORS = "JSONExtract(document, 'sponsors', 'Array(Tuple(id String, name String, currency String))')";
+
+/**
+ * A sponsor as the newest catalogue that names it says; where none does, as its account says. Rejects with a ConfigError
+ * when neither knows it.
+ */
+export async function findSponsor(store: Store, sponsorId: string): Promise<KnownSponsor> {
+  const [named] = await store.query<KnownSponsor>(
+    `SELECT sponsor.1 AS id, sponsor.2 AS name, sponsor.3 AS currency FROM catalogues ARRAY JOIN ${SPONSORS} AS sponsor ` +
+      `WHERE sponsor.1 = ${literal(sponsorId)} ORDER BY first_used_at DESC, hash LIMIT 1`,
+  );
+  if (named !== undefined) return named;
+  const [account] = await store.query<KnownSponsor>(
+    'SELECT sponsor_id AS id, sponsor_id AS name, currency FROM account_entries ' +
+      `WHERE sponsor_id = ${literal(sponsorId)} ORDER BY number DESC LIMIT 1`,
+  );
+  if (account !== undefined) return account;
+  const known = await store.query<{ id: string }>(
+    `SELECT DISTINCT sponsor.1 AS id FROM catalogues ARRAY JOIN ${SPONSORS} AS sponsor ORDER BY id LIMIT ${SHOWN_SPONSORS}`,
+  );
+  const those = known.length === 0 ? 'none yet' : known.map(({ id }) => id).join(', ');
+  throw new ConfigError(`${sponsorId}: the store knows no such sponsor; it knows ${those}`);
+}

@@ -1,0 +1,50 @@
+import type { Store } from '../platform/store.ts';
+import { type Coverage, coveredEarlier, coveredEntries } from './coverage.ts';
+import type { StatementEntry } from './statement-document.ts';
+
+/** The balance that a statement begins with. */
+export interface Opening {
+  openingMicros: bigint;
+  /** Does it stand, whatever is booked later? */
+  isOpeningFinal: boolean;
+}
+
+/** What the last closing left; while months between are open, with what is booked of them so far. */
+export async function readOpening(store: Store, coverage: Coverage): Promise<Opening> {
+  const { closing, previous, hasAdjustments } = coverage;
+  if (closing !== null) return { openingMicros: closing.openingMicros, isOpeningFinal: true };
+  const closedMicros = previous?.closingMicros ?? 0n;
+  if (hasAdjustments) return { openingMicros: closedMicros, isOpeningFinal: true };
+  const { bookings, entries } = coveredEarlier(coverage);
+  const [{ credited, charged, rows }] = await store.query<{ credited: string; charged: string; rows: number }>(
+    'SELECT toString(sum(credited)) AS credited, toString(sum(charged)) AS charged, count() AS rows FROM (' +
+      `SELECT amount_micros AS credited, toInt64(0) AS charged FROM account_entries WHERE ${entries} ` +
+      `UNION ALL SELECT toInt64(0), charge_micros FROM bookings WHERE ${bookings})`,
+  );
+  return {
+    openingMicros: closedMicros + BigInt(credited) - BigInt(charged),
+    isOpeningFinal: Number(rows) === 0 && previous === null,
+  };
+}
+
+/** The account entries covered, in the order in which they were booked. */
+export async function readEntries(
+  store: Store,
+  coverage: Coverage,
+): Promise<(StatementEntry & { currency: string })[]> {
+  const rows = await store.query<Record<string, string | number>>(
+    'SELECT number, toString(kind) AS what, toString(amount_micros) AS micros, ' +
+      'currency, toUnixTimestamp64Milli(effective_at) AS effective_ms, toUnixTimestamp64Milli(booked_at) AS booked_ms, who, why ' +
+      `FROM account_entries WHERE ${coveredEntries(coverage)} ORDER BY number`,
+  );
+  return rows.map((row) => ({
+    number: Number(row.number),
+    currency: String(row.currency),
+    kind: String(row.what),
+    amountMicros: BigInt(row.micros),
+    effectiveAt: new Date(Number(row.effective_ms)).toISOString(),
+    bookedAt: new Date(Number(row.booked_ms)).toISOString(),
+    who: String(row.who),
+    why: String(row.why),
+  }));
+}

@@ -1,0 +1,86 @@
+import { exactUnits } from './shown-money.ts';
+import type { Statement, StatementLine } from './statement-document.ts';
+
+/** A row for each tier of a line, and one for its rounding: their amounts make the line's charge. */
+export interface LineRow {
+  line: StatementLine;
+  part: 'tier' | 'rounding';
+  fromOctets: bigint | null;
+  toOctets: bigint | null;
+  pricePerMiBMicros: bigint | null;
+  octets: bigint;
+  amountMicros: bigint;
+}
+
+const HEADER = [
+  'sponsor_id',
+  'month',
+  'usage_month',
+  'kind',
+  'application_id',
+  'plan_id',
+  'plan_version',
+  'part',
+  'from_octets',
+  'to_octets',
+  'price_per_mib',
+  'octets',
+  'amount',
+  'amount_micros',
+  'currency',
+];
+
+/** Lines as CSV (RFC 4180): tiers, their rounding, and corrections; the amounts make the statement's total before rounding. */
+export function statementCsv(statement: Statement): string {
+  const { sponsor, month, lines, corrections } = statement;
+  const head = (usageMonth: string, kind: string) => [sponsor.id, month, usageMonth, kind];
+  const rows = lineRows(lines).map(({ line, part, fromOctets, toOctets, pricePerMiBMicros, octets, amountMicros }) => [
+    ...head(line.usageMonth, line.isAdjustment ? 'adjustment' : 'charge'),
+    line.applicationId,
+    line.planId,
+    line.planVersion,
+    part,
+    fromOctets ?? '',
+    toOctets ?? '',
+    pricePerMiBMicros === null ? '' : exactUnits(pricePerMiBMicros),
+    octets,
+    exactUnits(amountMicros),
+    amountMicros,
+    sponsor.currency,
+  ]);
+  const corrected = corrections.map(({ number, name, usageMonth, sponsoredOctets, chargeMicros }) => [
+    ...head(usageMonth, 'correction'),
+    '',
+    '',
+    '',
+    `${number} ${name}`,
+    '',
+    '',
+    '',
+    sponsoredOctets,
+    exactUnits(chargeMicros),
+    chargeMicros,
+    sponsor.currency,
+  ]);
+  return `${[HEADER, ...rows, ...corrected].map((cells) => cells.map(cell).join(',')).join('\n')}\n`;
+}
+
+export function lineRows(lines: readonly StatementLine[]): LineRow[] {
+  return lines.flatMap((line) => [
+    ...line.tiers.map((tier): LineRow => ({ line, part: 'tier', ...tier })),
+    {
+      line,
+      part: 'rounding',
+      fromOctets: null,
+      toOctets: null,
+      pricePerMiBMicros: null,
+      octets: 0n,
+      amountMicros: line.roundingMicros,
+    },
+  ]);
+}
+
+function cell(value: string | number | bigint): string {
+  const text = String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

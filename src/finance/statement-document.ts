@@ -1,0 +1,173 @@
+import * as z from 'zod';
+
+/** A whole number of any size: a bigint here, decimal text in JSON. */
+const amount = () =>
+  z
+    .string()
+    .regex(/^(0|-?[1-9]\d*)$/, { error: 'expected a whole number in quotes' })
+    .transform(BigInt);
+const count = () => z.int().min(0);
+const hash = () => z.string().regex(/^[0-9a-f]{64}$/, { error: 'expected 64 hex digits' });
+const month = () => z.string().regex(/^\d{4}-\d{2}$/, { error: 'expected a month, as 2026-11' });
+
+const tierSchema = z
+  .strictObject({
+    fromOctets: amount().describe('Beginning of the tier, in a subscriber’s sponsored octets of the period.'),
+    toOctets: amount().nullable().describe('Its end; null: open.'),
+    pricePerMiBMicros: amount(),
+    octets: amount().describe('Sponsored octets in the tier.'),
+    amountMicros: amount().describe('octets x price / 2^20, rounded half up.'),
+  })
+  .describe('A price tier, as far as it was used.');
+
+const lineSchema = z.strictObject({
+  applicationId: z.string(),
+  planId: z.string(),
+  planVersion: count(),
+  usageMonth: month().describe('The month that the statistics periods began in.'),
+  isAdjustment: z.boolean().describe('Booked after that month was closed.'),
+  records: count(),
+  sponsoredOctets: amount(),
+  subscriberOctets: amount(),
+  chargeMicros: amount(),
+  tiers: z.array(tierSchema),
+  roundingMicros: amount().describe(
+    'chargeMicros less the tiers’ amounts: a charge is rounded once for each subscriber and period.',
+  ),
+});
+
+const correctionSchema = z.strictObject({
+  number: count(),
+  name: z.string(),
+  who: z.string(),
+  why: z.string(),
+  usageMonth: month(),
+  isAdjustment: z.boolean(),
+  rows: count().describe('Reversals and new charges.'),
+  sponsoredOctets: amount(),
+  subscriberOctets: amount(),
+  chargeMicros: amount().describe('What it added to the bill; below 0: what it took off.'),
+});
+
+const entrySchema = z.strictObject({
+  number: count(),
+  kind: z.string(),
+  amountMicros: amount().describe('Credits are positive.'),
+  effectiveAt: z.string(),
+  bookedAt: z.string(),
+  who: z.string(),
+  why: z.string(),
+});
+
+const usageSchema = z.strictObject({ sponsoredOctets: amount(), subscriberOctets: amount(), chargeMicros: amount() });
+
+const nodeGapsSchema = z.strictObject({
+  nodeId: z.string(),
+  gaps: count(),
+  missing: count().describe('Sequence numbers that no readable record had.'),
+  sponsoredOctetsAtRisk: amount(),
+  chargeMicrosAtRisk: amount(),
+});
+
+/** What may be missing in the bill; frozen when a month is closed. */
+export const completenessSchema = z.strictObject({
+  sequenceGaps: z
+    .array(nodeGapsSchema)
+    .describe('By node: gaps among the records of the bill, and what they held if they were like those.'),
+  rejections: z
+    .array(z.strictObject({ reason: z.string(), records: count() }))
+    .describe('Of all sponsors, by the month of use where the record says it, else of booking.'),
+  lateRecords: z
+    .strictObject({ records: count(), sponsoredOctets: amount(), chargeMicros: amount() })
+    .describe('Records of the bill that were used in a month before the one they were booked in.'),
+  sourceGaps: z
+    .array(
+      z.strictObject({
+        topic: z.string(),
+        partition: z.int(),
+        reason: z.string(),
+        firstLostOffset: z.int(),
+        lastLostOffset: z.int(),
+        bookingDate: z.string(),
+      }),
+    )
+    .describe('What the source had lost, by the month of booking.'),
+});
+
+const totalsSchema = z.strictObject({
+  records: count().describe('Charged records.'),
+  sponsoredOctets: amount(),
+  subscriberOctets: amount(),
+  chargeMicros: amount().describe('The month itself, corrections included.'),
+  adjustmentMicros: amount().describe('Earlier months, corrections included.'),
+  totalMicros: amount().describe('chargeMicros + adjustmentMicros.'),
+  total: z.string().describe('totalMicros in units of the currency, rounded once, half away from zero.'),
+  openingMicros: amount().describe('Balance before; credits are positive.'),
+  creditMicros: amount().describe('Sum of the account entries.'),
+  closingMicros: amount().describe('openingMicros + creditMicros - totalMicros.'),
+});
+
+const proofSchema = z.strictObject({
+  merkleRoot: hash().describe('RFC 6962 Merkle tree with SHA-256 over the covered rows, in their order.'),
+  leaves: count(),
+  rowForm: z.literal('zerorate-row-1').describe('How a row is made a leaf; docs/finance.md says it.'),
+  batches: z.strictObject({
+    count: count().describe('Batches that covered rows were booked in.'),
+    digest: hash().describe('SHA-256 over the digests in hex, each followed by a line feed, in the order of the rows.'),
+    list: z
+      .array(
+        z.strictObject({
+          topic: z.string(),
+          partition: z.int(),
+          firstOffset: z.int(),
+          lastOffset: z.int(),
+          digest: z.string(),
+        }),
+      )
+      .nullable()
+      .describe('null: too many to list.'),
+  }),
+});
+
+/** The statement as JSON has it. Money is in micro-units of the sponsor's currency, octets are IP octets. */
+export const statementSchema = z.strictObject({
+  format: z.literal('zerorate-statement-1'),
+  sponsor: z.strictObject({
+    id: z.string(),
+    name: z.string(),
+    currency: z.string().describe('ISO 4217'),
+    minorDigits: count().max(6).describe('Decimals of the currency.'),
+  }),
+  month: month(),
+  isClosed: z.boolean(),
+  closing: z
+    .strictObject({ number: count(), closedAt: z.string(), who: z.string() })
+    .nullable()
+    .describe('null: the month is open, and the statement may change.'),
+  isOpeningFinal: z.boolean().describe('false: a month before is open, so the opening balance may change.'),
+  lines: z.array(lineSchema),
+  corrections: z.array(correctionSchema),
+  entries: z.array(entrySchema),
+  byDay: z.array(usageSchema.extend({ day: z.string().describe('By start time, UTC.') })),
+  byApplication: z.array(usageSchema.extend({ applicationId: z.string() })),
+  byContentType: z.array(usageSchema.extend({ contentType: z.string() })),
+  completeness: completenessSchema,
+  totals: totalsSchema,
+  proof: proofSchema,
+});
+
+export type Statement = z.output<typeof statementSchema>;
+export type StatementLine = z.output<typeof lineSchema>;
+export type StatementTier = z.output<typeof tierSchema>;
+export type StatementCorrection = z.output<typeof correctionSchema>;
+export type StatementEntry = z.output<typeof entrySchema>;
+export type StatementTotals = z.output<typeof totalsSchema>;
+export type StatementProof = z.output<typeof proofSchema>;
+export type StatementUsage = z.output<typeof usageSchema>;
+export type Completeness = z.output<typeof completenessSchema>;
+export type NodeGaps = z.output<typeof nodeGapsSchema>;
+
+/** As JSON text; the same value has the same text. */
+export function statementJson(value: Statement | Completeness, indent = 2): string {
+  return JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? String(inner) : inner), indent);
+}

@@ -1,0 +1,85 @@
+import { type HtmlText, html, HtmlText as Raw } from './html-text.ts';
+import { endOfMonthMs, startOfMonthMs } from './month.ts';
+import { exactUnits, groupDigits, roundedOctets, roundedUnits } from './shown-money.ts';
+import { completenessSection, proofSection } from './statement-assurance.ts';
+import type { Statement } from './statement-document.ts';
+import { usageFigures } from './statement-figures.ts';
+import { accountTable, correctionsTable, linesTable, money } from './statement-sections.ts';
+import { STATEMENT_STYLE } from './statement-style.ts';
+
+const MONTH = new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' });
+const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' });
+
+/** The statement as one page that needs nothing else: for a screen, and for printing on A4. */
+export function statementHtml(statement: Statement): string {
+  const { sponsor, month, lines, corrections } = statement;
+  const own = lines.filter(({ isAdjustment }) => !isAdjustment);
+  const late = lines.filter(({ isAdjustment }) => isAdjustment);
+  const monthName = MONTH.format(startOfMonthMs(month));
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Statement ${month} · ${sponsor.name}</title>
+<style>${new Raw(STATEMENT_STYLE)}</style>
+</head>
+<body>
+${heading(statement, monthName)}
+<main>
+${summary(statement, monthName)}
+${section('Charges', own.length === 0 ? nothing('Nothing was charged for usage of this month.') : linesTable(own, statement))}
+${section('Usage of the month', usageFigures(statement))}
+${late.length === 0 ? '' : section('Adjustments', linesTable(late, statement), 'Usage of months that were closed before these records came.')}
+${corrections.length === 0 ? '' : section('Corrections', correctionsTable(statement), 'Charges that were taken back and rated anew.')}
+${section('Account', accountTable(statement), 'Credits are positive. A balance below 0 is owed.')}
+${section('Completeness', completenessSection(statement))}
+${section('Proof', proofSection(statement))}
+</main>
+<footer>Amounts are exact to a millionth of a unit; only the statement’s total is rounded, once, half away from zero. A statistics period belongs to the month that it begins in, in its plan’s time zone. Days of charts are UTC. 1 MiB is 1 048 576 octets.</footer>
+</body>
+</html>
+`;
+  return page.toString();
+}
+
+function section(title: string, inner: HtmlText, note = ''): HtmlText {
+  const id = title.toLowerCase().replaceAll(' ', '-');
+  return html`<section aria-labelledby="${id}"><h2 id="${id}">${title}</h2>${note === '' ? '' : html`<p class="note">${note}</p>`}${inner}</section>`;
+}
+
+function nothing(text: string): HtmlText {
+  return html`<p class="note">${text}</p>`;
+}
+
+function heading({ sponsor, month, closing, totals }: Statement, monthName: string): HtmlText {
+  const period = DAY.formatRange(startOfMonthMs(month), endOfMonthMs(month) - 1);
+  const status =
+    closing === null
+      ? html`<span class="badge open">Open · may still change</span>`
+      : html`<span class="badge closed">Closed</span>`;
+  const closed =
+    closing === null
+      ? ''
+      : html`<dt>Closed on</dt><dd>${DAY.format(Date.parse(closing.closedAt))}, by ${closing.who}</dd><dt>Closing number</dt><dd>${closing.number}</dd>`;
+  return html`<header><div><p class="kicker">Statement of sponsored data</p><h1>${sponsor.name}</h1><p class="period">${monthName}</p></div>
+<dl><dt>Sponsor</dt><dd>${sponsor.id}</dd><dt>Period</dt><dd>${period}</dd><dt>Currency</dt><dd>${sponsor.currency}</dd><dt>Records</dt><dd>${groupDigits(totals.records)}</dd><dt>Status</dt><dd>${status}</dd>${closed}</dl></header>`;
+}
+
+/** The total first, then how the balance comes about. */
+function summary(statement: Statement, monthName: string): HtmlText {
+  const { sponsor, totals } = statement;
+  const row = (name: string, micros: bigint) =>
+    html`<tr><th scope="row">${name}</th><td class="n">${money(micros, sponsor)}</td></tr>`;
+  const adjustments =
+    totals.adjustmentMicros === 0n ? '' : row('Adjustments of earlier months', -totals.adjustmentMicros);
+  const owed = totals.closingMicros < 0n;
+  const balance = roundedUnits(owed ? -totals.closingMicros : totals.closingMicros, sponsor.minorDigits);
+  return html`<section class="hero" aria-label="Summary"><div>
+<h3>Total for ${monthName}</h3>
+<p class="amount">${groupDigits(totals.total)}<small>${sponsor.currency}</small></p>
+<p class="note">${groupDigits(exactUnits(totals.totalMicros))} ${sponsor.currency} before rounding, for ${roundedOctets(totals.sponsoredOctets)} sponsored.</p>
+<p class="note">Balance at the end of it: <b>${groupDigits(balance)} ${sponsor.currency} ${owed ? 'owed' : 'in credit'}</b></p></div>
+<table><tbody>${row('Opening balance', totals.openingMicros)}${row('Payments and other entries', totals.creditMicros)}${row(`Charges of ${monthName}`, -totals.chargeMicros)}${adjustments}
+<tr class="sum"><th scope="row">Closing balance</th><td class="n">${money(totals.closingMicros, sponsor)}</td></tr></tbody></table></section>`;
+}

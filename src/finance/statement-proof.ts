@@ -1,0 +1,42 @@
+import type { Store } from '../platform/store.ts';
+import type { Coverage } from './coverage.ts';
+import { coveredLeaves } from './covered-rows.ts';
+import { MerkleTree } from './merkle.ts';
+import { digestOfBatches } from './statement-arithmetic.ts';
+import type { StatementProof } from './statement-document.ts';
+import { chargesWithBatches } from './statement-lines.ts';
+
+const LISTED_BATCHES = 200;
+
+type Batches = StatementProof['batches'];
+
+/** The root over the rows covered, of which there are so many, and the digests of the batches that they were booked in. */
+export async function readProof(store: Store, coverage: Coverage, rows: number): Promise<StatementProof> {
+  const tree = new MerkleTree();
+  for await (const leaf of coveredLeaves(store, coverage, rows)) tree.add(leaf);
+  return {
+    merkleRoot: Buffer.from(tree.root()).toString('hex'),
+    leaves: tree.count,
+    rowForm: 'zerorate-row-1',
+    batches: await readBatches(store, coverage),
+  };
+}
+
+async function readBatches(store: Store, coverage: Coverage): Promise<Batches> {
+  const rows = await store.query<Record<string, string | number>>(
+    'SELECT charges.topic AS log_topic, charges.partition AS log_partition, first_offset, last_offset, digest ' +
+      `FROM ${chargesWithBatches(coverage)} GROUP BY ALL ORDER BY log_topic, log_partition, last_offset`,
+  );
+  const list = rows.map((row) => ({
+    topic: String(row.log_topic),
+    partition: Number(row.log_partition),
+    firstOffset: Number(row.first_offset),
+    lastOffset: Number(row.last_offset),
+    digest: String(row.digest),
+  }));
+  return {
+    count: list.length,
+    digest: digestOfBatches(list),
+    list: list.length > LISTED_BATCHES ? null : list,
+  };
+}

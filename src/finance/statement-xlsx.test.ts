@@ -1,0 +1,48 @@
+import readExcelFile from 'read-excel-file/node';
+import { expect, test } from 'vitest';
+import { testStatement } from './statement.fixture.ts';
+import { statementXlsx } from './statement-xlsx.ts';
+
+async function sheetsOf(statement = testStatement()) {
+  const sheets = await readExcelFile(Buffer.from(await statementXlsx(statement)));
+  return new Map(sheets.map(({ sheet, data }) => [sheet, data]));
+}
+
+test('every sheet is there, and its numbers are numbers', async () => {
+  const sheets = await sheetsOf();
+  expect([...sheets.keys()]).toEqual(['Summary', 'Lines', 'Days', 'Entries', 'Completeness']);
+  const summary = new Map(sheets.get('Summary')?.map(([name, value]) => [name, value]));
+  expect(summary.get('Total')).toBe(10.5);
+  expect(summary.get('Total before rounding')).toBe(10.500006);
+  expect(summary.get('Records')).toBe(1241);
+  expect(summary.get('Closing balance')).toBe(7.499994);
+  expect(summary.get('Merkle root')).toBe(testStatement().proof.merkleRoot);
+});
+
+test('lines add up to the total before rounding', async () => {
+  const [header, ...rows] = (await sheetsOf()).get('Lines') ?? [];
+  expect(header.at(-1)).toBe('Amount');
+  const sum = rows.pop();
+  const amounts = rows.map((row) => Math.round(Number(row.at(-1)) * 1_000_000));
+  expect(amounts.reduce((total, amount) => total + amount, 0)).toBe(10_500_006);
+  expect(sum?.[0]).toBe('Sum');
+  expect(sum?.at(-1)).toBe(10.500006);
+});
+
+test('days and instants are dates, and what looks like a formula is text', async () => {
+  const sheets = await sheetsOf();
+  expect(sheets.get('Days')?.[1]).toEqual([new Date('2026-10-01T00:00:00Z'), 5_242_880, 1_048_576, 10.000003]);
+  expect(sheets.get('Entries')?.[1]).toEqual([
+    9,
+    'payment',
+    new Date('2026-10-07T08:09:10Z'),
+    25,
+    '=1+1, "transfer"',
+    'Ada',
+  ]);
+});
+
+test('an empty month is a workbook, too', async () => {
+  const nothing = { lines: [], corrections: [], entries: [], byDay: [], byApplication: [], byContentType: [] };
+  expect((await sheetsOf(testStatement(nothing))).get('Days')).toHaveLength(1);
+});

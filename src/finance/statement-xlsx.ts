@@ -1,0 +1,207 @@
+import writeExcelFile, { type Cell, type Row, type Sheet } from 'write-excel-file/node';
+import { sumOf } from './statement-arithmetic.ts';
+import { lineRows } from './statement-csv.ts';
+import type { Statement } from './statement-document.ts';
+
+const OCTETS = '#,##0';
+const BOLD = { fontWeight: 'bold' } as const;
+const MICROS_PER_UNIT = 1_000_000;
+
+type Columns = readonly { title: string; width: number }[];
+
+/**
+ * The statement as a workbook: summary, lines, days, entries, completeness. Numbers are numbers: money in units of the
+ * currency, which a spreadsheet keeps to fifteen digits.
+ */
+export async function statementXlsx(statement: Statement): Promise<Uint8Array> {
+  const sheets = [summarySheet, linesSheet, daysSheet, entriesSheet, completenessSheet].map((make) => make(statement));
+  return writeExcelFile(sheets, { fontFamily: 'Calibri', fontSize: 11 }).toBuffer();
+}
+
+function summarySheet(statement: Statement): Sheet<Buffer> {
+  const { sponsor, month, closing, totals, proof } = statement;
+  const text = (name: string, value: string): Row => [name, { value, align: 'left' }];
+  const amount = (name: string, micros: bigint): Row => [name, money(micros)];
+  const rows: Row[] = [
+    [{ value: `Statement ${month} · ${sponsor.name}`, ...BOLD, fontSize: 14 }],
+    [],
+    text('Sponsor', sponsor.id),
+    text('Currency', sponsor.currency),
+    text('Status', closing === null ? 'open: may still change' : `closed by ${closing.who} at ${closing.closedAt}`),
+    ['Records', whole(totals.records)],
+    ['Sponsored octets', whole(totals.sponsoredOctets)],
+    ['Subscribers’ octets', whole(totals.subscriberOctets)],
+    [],
+    amount('Opening balance', totals.openingMicros),
+    amount('Payments and other entries', totals.creditMicros),
+    amount('Charges of the month', totals.chargeMicros),
+    amount('Adjustments of earlier months', totals.adjustmentMicros),
+    amount('Total before rounding', totals.totalMicros),
+    [
+      { value: 'Total', ...BOLD },
+      { value: Number(totals.total), ...BOLD, format: decimals(sponsor.minorDigits) },
+    ],
+    amount('Closing balance', totals.closingMicros),
+    [],
+    text('Merkle root', proof.merkleRoot),
+    ['Rows', whole(proof.leaves)],
+    ['Batches', whole(proof.batches.count)],
+    text('Digest over the batches', proof.batches.digest),
+  ];
+  return { sheet: 'Summary', data: rows, columns: [{ width: 32 }, { width: 70 }], showGridLines: false };
+}
+
+function linesSheet({ lines, corrections }: Statement): Sheet<Buffer> {
+  const rows = lineRows(lines).map(
+    ({ line, part, fromOctets, toOctets, pricePerMiBMicros, octets, amountMicros }): Row => [
+      line.usageMonth,
+      line.isAdjustment ? 'adjustment' : 'charge',
+      line.applicationId,
+      line.planId,
+      line.planVersion,
+      part,
+      fromOctets === null ? null : whole(fromOctets),
+      toOctets === null ? null : whole(toOctets),
+      pricePerMiBMicros === null ? null : money(pricePerMiBMicros),
+      whole(octets),
+      money(amountMicros),
+    ],
+  );
+  const corrected = corrections.map(
+    (each): Row => [
+      each.usageMonth,
+      'correction',
+      null,
+      null,
+      null,
+      `${each.number} ${each.name}`,
+      null,
+      null,
+      null,
+      whole(each.sponsoredOctets),
+      money(each.chargeMicros),
+    ],
+  );
+  const amount =
+    sumOf(lines, ({ chargeMicros }) => chargeMicros) + sumOf(corrections, ({ chargeMicros }) => chargeMicros);
+  const octets =
+    sumOf(lines, ({ sponsoredOctets }) => sponsoredOctets) +
+    sumOf(corrections, ({ sponsoredOctets }) => sponsoredOctets);
+  const sum: Row = [
+    { value: 'Sum', ...BOLD },
+    ...Array<Cell>(8).fill(null),
+    { ...whole(octets), ...BOLD },
+    { ...money(amount), ...BOLD },
+  ];
+  return table('Lines', LINE_COLUMNS, [...rows, ...corrected, sum]);
+}
+
+const LINE_COLUMNS: Columns = [
+  { title: 'Usage month', width: 13 },
+  { title: 'Kind', width: 12 },
+  { title: 'Application', width: 22 },
+  { title: 'Plan', width: 24 },
+  { title: 'Version', width: 9 },
+  { title: 'Part', width: 18 },
+  { title: 'From octets', width: 16 },
+  { title: 'To octets', width: 16 },
+  { title: 'Price per MiB', width: 14 },
+  { title: 'Octets', width: 20 },
+  { title: 'Amount', width: 20 },
+];
+
+function daysSheet({ byDay }: Statement): Sheet<Buffer> {
+  const columns = [
+    { title: 'Day (UTC)', width: 13 },
+    { title: 'Sponsored octets', width: 20 },
+    { title: 'Subscribers’ octets', width: 20 },
+    { title: 'Charge', width: 20 },
+  ];
+  const rows = byDay.map(
+    ({ day, sponsoredOctets, subscriberOctets, chargeMicros }): Row => [
+      { value: new Date(`${day}T00:00:00Z`), format: 'yyyy-mm-dd' },
+      whole(sponsoredOctets),
+      whole(subscriberOctets),
+      money(chargeMicros),
+    ],
+  );
+  return table('Days', columns, rows);
+}
+
+function entriesSheet({ entries }: Statement): Sheet<Buffer> {
+  const columns = [
+    { title: 'Number', width: 10 },
+    { title: 'Kind', width: 14 },
+    { title: 'Effective (UTC)', width: 20 },
+    { title: 'Amount', width: 20 },
+    { title: 'Why', width: 40 },
+    { title: 'Who', width: 20 },
+  ];
+  const rows = entries.map(
+    ({ number, kind, effectiveAt, amountMicros, why, who }): Row => [
+      number,
+      kind,
+      { value: new Date(effectiveAt), format: 'yyyy-mm-dd hh:mm:ss' },
+      money(amountMicros),
+      why,
+      who,
+    ],
+  );
+  return table('Entries', columns, rows);
+}
+
+function completenessSheet({ completeness }: Statement): Sheet<Buffer> {
+  const { sequenceGaps, rejections, lateRecords, sourceGaps } = completeness;
+  const columns = [
+    { title: 'What', width: 24 },
+    { title: 'Which', width: 34 },
+    { title: 'Records', width: 14 },
+    { title: 'Sponsored octets', width: 20 },
+    { title: 'Charge', width: 20 },
+  ];
+  return table('Completeness', columns, [
+    [
+      'late records',
+      null,
+      whole(lateRecords.records),
+      whole(lateRecords.sponsoredOctets),
+      money(lateRecords.chargeMicros),
+    ],
+    ...rejections.map(({ reason, records }): Row => ['rejected', reason, whole(records), null, null]),
+    ...sequenceGaps.map(
+      (node): Row => [
+        'sequence gaps (at risk)',
+        node.nodeId,
+        whole(node.missing),
+        whole(node.sponsoredOctetsAtRisk),
+        money(node.chargeMicrosAtRisk),
+      ],
+    ),
+    ...sourceGaps.map(
+      ({ topic, partition, reason, firstLostOffset, lastLostOffset }): Row => [
+        'lost by the source',
+        `${topic}-${partition} from ${firstLostOffset}: ${reason}`,
+        whole(Math.max(0, lastLostOffset - firstLostOffset + 1)),
+        null,
+        null,
+      ],
+    ),
+  ]);
+}
+
+function table(sheet: string, columns: Columns, rows: readonly Row[]): Sheet<Buffer> {
+  const header = columns.map(({ title }): Cell => ({ value: title, ...BOLD, backgroundColor: '#e8edf2' }));
+  return { sheet, data: [header, ...rows], columns: columns.map(({ width }) => ({ width })), stickyRowsCount: 1 };
+}
+
+function money(micros: bigint) {
+  return { value: Number(micros) / MICROS_PER_UNIT, format: decimals(6) };
+}
+
+function whole(value: bigint | number) {
+  return { value: Number(value), format: OCTETS };
+}
+
+function decimals(digits: number): string {
+  return digits === 0 ? OCTETS : `${OCTETS}.${'0'.repeat(digits)}`;
+}

@@ -1,0 +1,102 @@
+import { digestOfBatches, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
+import type { Statement, StatementLine } from './statement-document.ts';
+
+const HASH = 'ab'.repeat(32);
+
+/** A line of one open tier. */
+export function testLine(overrides: Partial<StatementLine> = {}): StatementLine {
+  const octets = overrides.sponsoredOctets ?? 5_242_880n;
+  const amountMicros = tierAmountMicros(octets, 2_000_000n);
+  return {
+    applicationId: 'chat',
+    planId: 'chat-monthly',
+    planVersion: 1,
+    usageMonth: '2026-10',
+    isAdjustment: false,
+    records: 1234,
+    sponsoredOctets: octets,
+    subscriberOctets: 1_048_576n,
+    chargeMicros: amountMicros + 3n,
+    tiers: [{ fromOctets: 0n, toOctets: null, pricePerMiBMicros: 2_000_000n, octets, amountMicros }],
+    roundingMicros: 3n,
+    ...overrides,
+  };
+}
+
+/** A closed statement with something in each of its sections. */
+export function testStatement(overrides: Partial<Statement> = {}): Statement {
+  const usage = { sponsoredOctets: 5_242_880n, subscriberOctets: 1_048_576n, chargeMicros: 10_000_003n };
+  const parts = {
+    lines: [
+      testLine(),
+      testLine({ usageMonth: '2026-09', isAdjustment: true, records: 7, sponsoredOctets: 1_048_576n }),
+    ],
+    corrections: [
+      {
+        number: 4,
+        name: 'new prices',
+        who: 'Grace',
+        why: 'agreed "anew", <b>',
+        usageMonth: '2026-09',
+        isAdjustment: true,
+        rows: 2,
+        sponsoredOctets: 0n,
+        subscriberOctets: 0n,
+        chargeMicros: -1_500_000n,
+      },
+    ],
+    entries: [
+      {
+        number: 9,
+        kind: 'payment',
+        amountMicros: 25_000_000n,
+        effectiveAt: '2026-10-07T08:09:10.000Z',
+        bookedAt: '2026-10-07T08:09:11.000Z',
+        who: 'Ada',
+        why: '=1+1, "transfer"',
+      },
+    ],
+    ...overrides,
+  };
+  const batches = [{ topic: 'flows', partition: 0, firstOffset: 0, lastOffset: 99, digest: HASH }];
+  return {
+    format: 'zerorate-statement-1',
+    sponsor: { id: 'chatter', name: 'Chatter & <sons>', currency: 'USD', minorDigits: 2 },
+    month: '2026-10',
+    isClosed: true,
+    closing: { number: 3, closedAt: '2026-11-02T00:00:00.000Z', who: 'Ada' },
+    isOpeningFinal: true,
+    byDay: [
+      { day: '2026-10-01', ...usage },
+      { day: '2026-10-04', ...usage },
+    ],
+    byApplication: [{ applicationId: 'chat', ...usage }],
+    byContentType: [{ contentType: 'video', ...usage }],
+    completeness: {
+      sequenceGaps: [
+        { nodeId: 'gw-1', gaps: 2, missing: 5, sponsoredOctetsAtRisk: 512n, chargeMicrosAtRisk: 1_234_567n },
+      ],
+      rejections: [{ reason: 'malformed', records: 11 }],
+      lateRecords: { records: 7, sponsoredOctets: 1_048_576n, chargeMicros: 2_000_003n },
+      sourceGaps: [
+        {
+          topic: 'flows',
+          partition: 1,
+          reason: 'records_lost',
+          firstLostOffset: 5,
+          lastLostOffset: 9,
+          bookingDate: '2026-10-03',
+        },
+      ],
+    },
+    totals: totalsOf(parts, -7_000_000n, 2),
+    proof: {
+      merkleRoot: HASH,
+      leaves: 1241,
+      rowForm: 'zerorate-row-1',
+      batches: { count: 1, digest: digestOfBatches(batches), list: batches },
+    },
+    ...parts,
+    ...overrides,
+  };
+}

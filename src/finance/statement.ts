@@ -1,0 +1,90 @@
+import { minorDigitsOf } from '../billing/money.ts';
+import { ConfigError } from '../platform/config-error.ts';
+import type { Store } from '../platform/store.ts';
+import { StoreError } from '../platform/store-error.ts';
+import type { Closing } from './closings.ts';
+import { readCompleteness } from './completeness.ts';
+import { type Coverage, readCoverage } from './coverage.ts';
+import type { Month } from './month.ts';
+import { findSponsor, type KnownSponsor } from './sponsor.ts';
+import { readEntries, readOpening } from './statement-account.ts';
+import { totalsOf } from './statement-arithmetic.ts';
+import type { Statement } from './statement-document.ts';
+import { readLines } from './statement-lines.ts';
+import { readProof } from './statement-proof.ts';
+import { countOf, readCorrections, readUsageCells, usageOf } from './usage-cells.ts';
+
+/**
+ * The statement of a sponsor and a month, as of now. Rejects with a ConfigError where there is none: an unknown sponsor, a
+ * month that another one's closing covers, bookings in two currencies. Of a closed month it is always the same; when the
+ * store no longer holds what was closed it rejects with a StoreError, `store_broken`.
+ */
+export async function readStatement(store: Store, sponsorId: string, month: Month): Promise<Statement> {
+  const coverage = await readCoverage(store, sponsorId, month);
+  return statementOf(store, coverage);
+}
+
+/** The same of a coverage. */
+export async function statementOf(store: Store, coverage: Coverage): Promise<Statement> {
+  const { month, closing } = coverage;
+  const cells = await readUsageCells(store, coverage);
+  const entries = await readEntries(store, coverage);
+  const sponsor = await sponsorOf(store, coverage);
+  assertOneCurrency([...cells, ...entries], coverage, sponsor);
+  const { openingMicros, isOpeningFinal } = await readOpening(store, coverage);
+  const parts = {
+    lines: await readLines(store, coverage),
+    corrections: await readCorrections(store, cells, month),
+    entries: entries.map(({ currency: _, ...entry }) => entry),
+  };
+  const minorDigits = minorDigitsOf(sponsor.currency);
+  const statement: Statement = {
+    format: 'zerorate-statement-1',
+    sponsor: { ...sponsor, minorDigits },
+    month,
+    isClosed: closing !== null,
+    closing: closing === null ? null : { number: closing.number, closedAt: closing.closedAt, who: closing.who },
+    isOpeningFinal,
+    ...parts,
+    ...usageOf(cells, month),
+    completeness: await readCompleteness(store, coverage, cells),
+    totals: totalsOf(parts, openingMicros, minorDigits),
+    proof: await readProof(store, coverage, countOf(cells)),
+  };
+  if (closing !== null) assertAsClosed(statement, closing);
+  return statement;
+}
+
+/** A closed month keeps the sponsor's name and currency. */
+async function sponsorOf(store: Store, { sponsorId, closing }: Coverage): Promise<KnownSponsor> {
+  if (closing === null) return findSponsor(store, sponsorId);
+  return { id: sponsorId, name: closing.sponsorName, currency: closing.currency };
+}
+
+function assertOneCurrency(
+  booked: readonly { currency: string }[],
+  { sponsorId, month }: Coverage,
+  { currency }: KnownSponsor,
+): void {
+  const others = new Set(booked.map(({ currency }) => currency).filter((other) => other !== currency));
+  if (others.size === 0) return;
+  throw new ConfigError(
+    `${sponsorId}, ${month}: is booked in ${[...others].join(', ')} and its currency is ${currency}; a statement has one currency`,
+  );
+}
+
+/** What was closed is compared with what the store holds of it today, to the last octet. */
+function assertAsClosed({ totals, proof, sponsor, month }: Statement, closing: Closing): void {
+  const { records, sponsoredOctets, chargeMicros, adjustmentMicros, creditMicros, closingMicros } = totals;
+  const now = { records, sponsoredOctets, chargeMicros, adjustmentMicros, creditMicros, closingMicros };
+  const faults = (Object.keys(now) as (keyof typeof now)[])
+    .filter((name) => now[name] !== closing[name])
+    .map((name) => `${name} was ${closing[name]} and is ${now[name]}`);
+  if (proof.merkleRoot !== closing.merkleRoot)
+    faults.push(`the Merkle root was ${closing.merkleRoot} and is ${proof.merkleRoot}`);
+  if (faults.length === 0) return;
+  throw new StoreError(
+    'store_broken',
+    `${sponsor.id}, ${month}: the store does not hold what was closed: ${faults.join('; ')}. Run \`zerorate audit\`, and restore what is lost`,
+  );
+}

@@ -1,0 +1,120 @@
+import type { Store } from '../platform/store.ts';
+import { type Coverage, coveredBookings } from './coverage.ts';
+import type { Month } from './month.ts';
+import { sumOf } from './statement-arithmetic.ts';
+import type { Completeness, Statement, StatementCorrection, StatementUsage } from './statement-document.ts';
+
+/** Covered rows that are alike in all that a statement tells apart beside its lines, added up. */
+export interface UsageCell extends StatementUsage {
+  /** 0: charges as they were booked. */
+  correctionNumber: number;
+  usageMonth: Month;
+  currency: string;
+  /** By start time, UTC. */
+  day: string;
+  applicationId: string;
+  contentType: string;
+  /** Used in a month before the one it was booked in. */
+  isLate: boolean;
+  rows: number;
+}
+
+/** All covered rows, in one look: as many cells as days, applications and content types make, not as rows. */
+export async function readUsageCells(store: Store, coverage: Coverage): Promise<UsageCell[]> {
+  const rows = await store.query<Record<string, string | number>>(
+    'SELECT correction_number, substring(toString(month), 1, 7) AS usage, currency, toString(toDate(start_time)) AS day, ' +
+      'application_id, toString(content_type) AS content, month < toStartOfMonth(booking_date) AS late, count() AS booked, ' +
+      'toString(sum(sponsored_octets)) AS sponsored, toString(sum(subscriber_octets)) AS subscriber, ' +
+      `toString(sum(charge_micros)) AS micros FROM bookings WHERE ${coveredBookings(coverage)} GROUP BY ALL ORDER BY ALL`,
+  );
+  return rows.map((row) => ({
+    correctionNumber: Number(row.correction_number),
+    usageMonth: String(row.usage),
+    currency: String(row.currency),
+    day: String(row.day),
+    applicationId: String(row.application_id),
+    contentType: String(row.content),
+    isLate: Number(row.late) === 1,
+    rows: Number(row.booked),
+    sponsoredOctets: BigInt(row.sponsored),
+    subscriberOctets: BigInt(row.subscriber),
+    chargeMicros: BigInt(row.micros),
+  }));
+}
+
+/** The month itself, corrections included, by day, application and content type. */
+export function usageOf(
+  cells: readonly UsageCell[],
+  month: Month,
+): Pick<Statement, 'byDay' | 'byApplication' | 'byContentType'> {
+  const own = cells.filter(({ usageMonth }) => usageMonth === month);
+  return {
+    byDay: grouped(own, ({ day }) => day).map(([day, cells]) => ({ day, ...summed(cells) })),
+    byApplication: grouped(own, ({ applicationId }) => applicationId).map(([applicationId, cells]) => ({
+      applicationId,
+      ...summed(cells),
+    })),
+    byContentType: grouped(own, ({ contentType }) => contentType).map(([contentType, cells]) => ({
+      contentType,
+      ...summed(cells),
+    })),
+  };
+}
+
+/** Records that were used in a month before the one they were booked in. */
+export function lateRecordsOf(cells: readonly UsageCell[]): Completeness['lateRecords'] {
+  const late = cells.filter(({ isLate, correctionNumber }) => isLate && correctionNumber === 0);
+  const { sponsoredOctets, chargeMicros } = summed(late);
+  return { records: countOf(late), sponsoredOctets, chargeMicros };
+}
+
+/** The corrections covered, by usage month. */
+export async function readCorrections(
+  store: Store,
+  cells: readonly UsageCell[],
+  month: Month,
+): Promise<StatementCorrection[]> {
+  const corrected = cells.filter(({ correctionNumber }) => correctionNumber > 0);
+  if (corrected.length === 0) return [];
+  const numbers = [...new Set(corrected.map(({ correctionNumber }) => correctionNumber))];
+  const heads = await store.query<{ number: number; correction: string; who: string; why: string }>(
+    `SELECT number, correction, who, why FROM corrections WHERE kind = 'head' AND number IN (${numbers.join(', ')}) ORDER BY number`,
+  );
+  return heads.flatMap(({ number, correction, who, why }) => {
+    const own = corrected.filter(({ correctionNumber }) => correctionNumber === Number(number));
+    return grouped(own, ({ usageMonth }) => usageMonth).map(([usageMonth, cells]) => ({
+      number: Number(number),
+      name: correction,
+      who,
+      why,
+      usageMonth,
+      isAdjustment: usageMonth !== month,
+      rows: countOf(cells),
+      ...summed(cells),
+    }));
+  });
+}
+
+/** How many rows the cells were made of. */
+export function countOf(cells: readonly UsageCell[]): number {
+  return cells.reduce((count, { rows }) => count + rows, 0);
+}
+
+function summed(cells: readonly UsageCell[]): StatementUsage {
+  return {
+    sponsoredOctets: sumOf(cells, ({ sponsoredOctets }) => sponsoredOctets),
+    subscriberOctets: sumOf(cells, ({ subscriberOctets }) => subscriberOctets),
+    chargeMicros: sumOf(cells, ({ chargeMicros }) => chargeMicros),
+  };
+}
+
+/** The cells of each key, by key. */
+function grouped(cells: readonly UsageCell[], keyOf: (cell: UsageCell) => string): [string, UsageCell[]][] {
+  const groups = new Map<string, UsageCell[]>();
+  for (const cell of cells) {
+    const group = groups.get(keyOf(cell));
+    if (group === undefined) groups.set(keyOf(cell), [cell]);
+    else group.push(cell);
+  }
+  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1));
+}

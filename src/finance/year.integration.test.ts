@@ -1,0 +1,295 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type SecondCharge, SecondComputation, secondRules } from '../audit/second-computation.ts';
+import { readRecord } from '../billing/admit.ts';
+import { decodeJson } from '../billing/decode-json.ts';
+import { NO_FACTS } from '../billing/rules.ts';
+import { DOORS, memorySource, type OpenedStore, PSEUDONYM_KEY, runEngine } from '../engine/engine.fixture.ts';
+import { encodeGeneratedJson } from '../generator/encode-text.ts';
+import { generateRecords } from '../generator/generate-records.ts';
+import { LogRecord } from '../platform/log-record.ts';
+import { closeMonth } from './close-month.ts';
+import { bookEntry, catalogueOf } from './finance.fixture.ts';
+import { endOfMonthMs, type Month, monthAfter, monthBefore, monthOf, startOfMonthMs } from './month.ts';
+import { readStatement } from './statement.ts';
+import type { Statement } from './statement-document.ts';
+
+const SEED = 61;
+const SPONSORS = 12;
+/** `YEAR_RECORDS` asks for another size, and for every statement of the year instead of every third. */
+const READ_EVERY = process.env.YEAR_RECORDS === undefined ? 3 : 1;
+const RECORDS_PER_MONTH = Math.round(Number(process.env.YEAR_RECORDS ?? 60_000) / 12);
+const PARTITIONS = 2;
+const WINDOW = 1000;
+const YEAR = Array.from({ length: 12 }, (_, at) => `2026-${String(at + 1).padStart(2, '0')}`);
+const DAY_MS = 86_400_000;
+const CURRENCIES = ['USD', 'JPY', 'KWD', 'EUR'];
+const MINOR_DIGITS: Record<string, number> = { USD: 2, JPY: 0, KWD: 3, EUR: 2 };
+
+const idOf = (at: number) => `s${String(at + 1).padStart(2, '0')}`;
+const SPONSOR_IDS = Array.from({ length: SPONSORS }, (_, at) => idOf(at));
+const currencyOf = (sponsorId: string) => CURRENCIES[SPONSOR_IDS.indexOf(sponsorId) % CURRENCIES.length];
+
+/** Periods, time zones, quotas, shares and tiers of all kinds; every fourth plan has a second version from July on. */
+const CATALOGUE = catalogueOf(`
+sponsors:
+${SPONSOR_IDS.map((id) => `  - { id: ${id}, name: Sponsor ${id}, currency: ${currencyOf(id)}, creditLimit: "1000000" }`).join('\n')}
+applications:
+${SPONSOR_IDS.map((id) => `  - { id: app-${id}, sponsor: ${id}, match: tag, tags: [T-${id}] }`).join('\n')}
+plans:
+${SPONSOR_IDS.flatMap((id, at) =>
+  (at % 4 === 0 ? [1, 2] : [1]).map(
+    (version) => `  - id: plan-${id}
+    application: app-${id}
+    version: ${version}
+    effectiveFrom: ${version === 1 ? '2020-01-01T00:00:00Z' : '2026-07-01T00:00:00Z'}
+    effectiveTo: ${at % 4 === 0 && version === 1 ? '2026-07-01T00:00:00Z' : 'null'}
+    period: ${['day', 'week', 'month'][at % 3]}
+    timeZone: ${['UTC', 'Asia/Tokyo', 'America/New_York', 'Europe/Berlin', 'Asia/Kathmandu'][at % 5]}
+    content: { text: 10000, voice: 5000, image: 3333, video: ${10_000 - at}, other: 10000, unknown: 7777 }
+    quotaOctets: ${[null, 9_000_000, 200_000_000][at % 3]}
+    tiers: [{ upToOctets: ${1_000_000 + at}, pricePerMiB: "${version}.123457" }, { upToOctets: ${2 ** 24}, pricePerMiB: "0.9" }, { upToOctets: null, pricePerMiB: "0.054321" }]`,
+  ),
+).join('\n')}
+`);
+
+type LineName = Pick<Statement['lines'][number], 'applicationId' | 'planId' | 'planVersion' | 'usageMonth'>;
+
+/** What rows that stand in one line add up to. */
+interface Sums {
+  records: number;
+  sponsoredOctets: bigint;
+  subscriberOctets: bigint;
+  chargeMicros: bigint;
+}
+
+const NOTHING: Sums = { records: 0, sponsoredOctets: 0n, subscriberOctets: 0n, chargeMicros: 0n };
+
+let opened: OpenedStore;
+/** Halves of months that were booked so far. */
+let halves = 0;
+const closings: { sponsorId: string; month: Month; afterHalf: number }[] = [];
+/** What was charged, by line and the half of a month that it was booked in. */
+const charged = new Map<string, Sums & { line: LineName; sponsorId: string; half: number }>();
+const entries: { sponsorId: string; month: Month; amountMicros: bigint; half: number }[] = [];
+
+/** Computes every charge of the year a second time, in big integers, while the engine books it. */
+beforeAll(async () => {
+  console.log(`a year of seed ${SEED}`);
+  opened = await DOORS.embedded();
+  const rules = secondRules(CATALOGUE.canonicalJson, NO_FACTS);
+  const lanes = Array.from({ length: PARTITIONS }, () => ({
+    computation: new SecondComputation({ pseudonymKey: PSEUDONYM_KEY, duplicateWindowRecords: WINDOW }),
+    next: 0,
+  }));
+  for (const [at, month] of YEAR.entries()) {
+    const records = recordsOf(month, SEED * 100 + at);
+    for (const half of [records.slice(0, records.length / 2), records.slice(records.length / 2)]) {
+      halves++;
+      for (const [partition, lane] of lanes.entries()) {
+        const own = half.filter(({ key }) => key.charCodeAt(key.length - 1) % PARTITIONS === partition);
+        const logged = own.map(({ key, value }, index) =>
+          LogRecord.of({
+            offset: lane.next + index,
+            timestampMs: startOfMonthMs(month) + halves,
+            key: Buffer.from(key),
+            value: Buffer.from(value),
+          }),
+        );
+        for (const { offset, value } of logged) {
+          const record = readRecord({ value, oversizedOctets: 0 }, decodeJson);
+          const { charge } = lane.computation.compute(offset, record, rules);
+          if (charge === null || 'reason' in record) continue;
+          addCharge(charge, BigInt(record.uplinkOctets) + BigInt(record.downlinkOctets));
+        }
+        lane.next += logged.length;
+        const source = memorySource({ topic: 'flows', partition, lane: `flows-${partition}` }, logged, 5000);
+        await runEngine({ store: opened.store, source, catalogue: CATALOGUE, maxRecords: 20_000 });
+      }
+      await bookEntries(month);
+      await closeWhatIsDue(month);
+    }
+  }
+}, 600_000);
+afterAll(() => opened?.close());
+
+function addCharge(charge: SecondCharge, octets: bigint): void {
+  const { sponsorId, applicationId, planId, planVersion, periodStart } = charge;
+  const line = { applicationId, planId, planVersion, usageMonth: monthOf(periodStart * DAY_MS) };
+  const key = `${halves} ${lineKey(line)}`;
+  let sums = charged.get(key);
+  if (sums === undefined) {
+    sums = { line, sponsorId, half: halves, ...NOTHING };
+    charged.set(key, sums);
+  }
+  addTo(sums, {
+    records: 1,
+    sponsoredOctets: charge.sponsoredOctets,
+    subscriberOctets: octets - charge.sponsoredOctets,
+    chargeMicros: charge.chargeMicros,
+  });
+}
+
+function addTo(sums: Sums, more: Sums): void {
+  sums.records += more.records;
+  sums.sponsoredOctets += more.sponsoredOctets;
+  sums.subscriberOctets += more.subscriberOctets;
+  sums.chargeMicros += more.chargeMicros;
+}
+
+function recordsOf(month: Month, seed: number): { key: string; value: string }[] {
+  const generated = generateRecords({
+    seed,
+    records: RECORDS_PER_MONTH,
+    subscribers: 300,
+    targets: CATALOGUE.applications,
+    startTimeMs: startOfMonthMs(month),
+    endTimeMs: endOfMonthMs(month),
+    tagged: 0.9,
+    ipMatched: 0,
+    unmatched: 0.1,
+    late: 0.05,
+    duplicate: 0.01,
+    malformed: 0.01,
+    duplicateWindow: 300,
+    oversizedOctets: 2000,
+  });
+  return [...generated].map((each) => ({
+    key: each.kind === 'malformed' ? each.key : each.record.servedMsisdn,
+    value: encodeGeneratedJson(each),
+  }));
+}
+
+/** Each sponsor pays twice a month, once for the month before. */
+async function bookEntries(month: Month): Promise<void> {
+  for (const sponsorId of SPONSOR_IDS) {
+    const number = entries.length + 1;
+    const effective = halves % 2 === 0 ? month : monthBefore(month);
+    const amountMicros = BigInt(number) * 1_234_567n;
+    await bookEntry(opened.store, {
+      number,
+      sponsorId,
+      currency: currencyOf(sponsorId),
+      amountMicros: Number(amountMicros),
+      effectiveAt: `${effective}-17T00:00:00Z`,
+    });
+    entries.push({ sponsorId, month: effective, amountMicros, half: halves });
+  }
+}
+
+/** Three sponsors are closed in the middle of the next month, three at the end of each quarter, six never. */
+async function closeWhatIsDue(month: Month): Promise<void> {
+  const isQuarter = Number(month.slice(5)) % 3 === 0;
+  const due = SPONSOR_IDS.filter((_, at) => (at < 3 ? halves % 2 === 1 : at < 6 && isQuarter && halves % 2 === 0));
+  for (const sponsorId of due) {
+    for (let next = nextToClose(sponsorId); next < month; next = monthAfter(next)) {
+      const nowMs = startOfMonthMs(month) + DAY_MS;
+      const closed = await closeMonth(opened.store, { sponsorId, month: next, who: 'Ada', nowMs });
+      expect(closed.outcome).toBe('closed');
+      closings.push({ sponsorId, month: next, afterHalf: halves });
+    }
+  }
+}
+
+function nextToClose(sponsorId: string): Month {
+  const last = closings.findLast((closing) => closing.sponsorId === sponsorId);
+  return last === undefined ? firstMonth(sponsorId) : monthAfter(last.month);
+}
+
+/** Of what is booked by now. */
+function firstMonth(sponsorId: string): Month {
+  const months = [
+    ...chargesOf(sponsorId).map(({ line }) => line.usageMonth),
+    ...entries.filter((entry) => entry.sponsorId === sponsorId).map(({ month }) => month),
+  ];
+  return months.sort()[0];
+}
+
+function chargesOf(sponsorId: string) {
+  return [...charged.values()].filter((sums) => sums.sponsorId === sponsorId);
+}
+
+/** The first month that was not closed when something of a month was booked. */
+function statementMonth(sponsorId: string, month: Month, half: number): Month {
+  const closed = closings.filter((closing) => closing.sponsorId === sponsorId && closing.afterHalf < half);
+  const last = closed.at(-1)?.month;
+  return last === undefined || month > last ? month : monthAfter(last);
+}
+
+/** Every month of a sponsor that anything stands in, and those between. */
+function monthsOf(sponsorId: string): Month[] {
+  const first = closings.find((closing) => closing.sponsorId === sponsorId)?.month ?? firstMonth(sponsorId);
+  const months = [first];
+  while (months[months.length - 1] < '2027-01') months.push(monthAfter(months[months.length - 1]));
+  return months;
+}
+
+/** What the lines of a month must add up to, by plan version and usage month. */
+function expectedLines(sponsorId: string, month: Month): Map<string, Sums> {
+  const lines = new Map<string, Sums>();
+  for (const { line, half, ...more } of chargesOf(sponsorId)) {
+    if (statementMonth(sponsorId, line.usageMonth, half) !== month) continue;
+    const sums = lines.get(lineKey(line)) ?? { ...NOTHING };
+    addTo(sums, more);
+    lines.set(lineKey(line), sums);
+  }
+  return lines;
+}
+
+function expectedCredits(sponsorId: string, month: Month): bigint {
+  return entries
+    .filter((entry) => entry.sponsorId === sponsorId && statementMonth(sponsorId, entry.month, entry.half) === month)
+    .reduce((sum, { amountMicros }) => sum + amountMicros, 0n);
+}
+
+function lineKey({ applicationId, planId, planVersion, usageMonth }: LineName): string {
+  return [applicationId, planId, planVersion, usageMonth].join(' ');
+}
+
+/** Half away from zero; every total of the year is above 0. */
+function shown(micros: bigint, digits: number): string {
+  const step = 10n ** BigInt(6 - digits);
+  const text = String((micros + step / 2n) / step).padStart(digits + 1, '0');
+  return digits === 0 ? text : `${text.slice(0, -digits)}.${text.slice(-digits)}`;
+}
+
+test.each(SPONSOR_IDS)(
+  'the statements of %s are what a second computation from the records gives',
+  async (sponsorId) => {
+    let openingMicros = 0n;
+    for (const [at, month] of monthsOf(sponsorId).entries()) {
+      const lines = expectedLines(sponsorId, month);
+      const totalMicros = [...lines.values()].reduce((sum, { chargeMicros }) => sum + chargeMicros, 0n);
+      const creditMicros = expectedCredits(sponsorId, month);
+      const closingMicros = openingMicros + creditMicros - totalMicros;
+      if (at % READ_EVERY === SPONSOR_IDS.indexOf(sponsorId) % READ_EVERY) {
+        const statement = await readStatement(opened.store, sponsorId, month);
+        expect(new Map(statement.lines.map((line) => [lineKey(line), sumsOf(line)]))).toEqual(lines);
+        const total = shown(totalMicros, MINOR_DIGITS[currencyOf(sponsorId)]);
+        expect(statement.totals).toMatchObject({ totalMicros, total, openingMicros, creditMicros, closingMicros });
+        for (const { tiers, roundingMicros, chargeMicros } of statement.lines) {
+          expect(tiers.reduce((sum, { amountMicros }) => sum + amountMicros, roundingMicros)).toBe(chargeMicros);
+        }
+      }
+      openingMicros = closingMicros;
+    }
+    const [{ micros }] = await opened.store.query<{ micros: string }>(
+      `SELECT toString(balance_micros) AS micros FROM account_balances WHERE sponsor_id = '${sponsorId}'`,
+    );
+    expect(openingMicros).toBe(BigInt(micros));
+  },
+);
+
+test('the year was one: every currency, late records, adjustments, and months closed and open', async () => {
+  const all = SPONSOR_IDS.flatMap(chargesOf);
+  const count = (charges: typeof all) => charges.reduce((sum, { records }) => sum + records, 0);
+  expect(count(all)).toBeGreaterThan(RECORDS_PER_MONTH * 12 * 0.8);
+  const late = all.filter(
+    ({ sponsorId, line, half }) => statementMonth(sponsorId, line.usageMonth, half) !== line.usageMonth,
+  );
+  expect(count(late)).toBeGreaterThan(RECORDS_PER_MONTH * 0.1);
+  expect(closings.filter(({ month }) => month.startsWith('2026')).length).toBe(6 * 11);
+});
+
+function sumsOf({ records, sponsoredOctets, subscriberOctets, chargeMicros }: Statement['lines'][number]): Sums {
+  return { records, sponsoredOctets, subscriberOctets, chargeMicros };
+}
