@@ -46,6 +46,8 @@ export class LaneWorker {
   #arriving = 0;
   /** Takes the timer back, while one runs. */
   #linger: (() => void) | null = null;
+  /** The open batch's timer has run out. */
+  #isOverdue = false;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(name: string, ports: WorkerPorts, settings: WorkerSettings) {
@@ -80,7 +82,8 @@ export class LaneWorker {
         // What the other lanes have under way goes on in between.
         else if (next.done !== true) await nextTurn();
       }
-      if (this.#open !== null) this.#armLinger(log);
+      if (this.#isOverdue) await this.#bookOverdue();
+      else if (this.#open !== null) this.#armLinger(log);
     });
   }
 
@@ -199,6 +202,11 @@ export class LaneWorker {
     this.#ports.onBooked(booked);
   }
 
+  /** A batch that has waited for long enough; but while more is at hand it fills, as it soon will. */
+  async #bookOverdue(): Promise<void> {
+    if (this.#arriving === 0) await this.#bookBehind();
+  }
+
   /** A gap is a batch without records: it stands in the chain, under the same guards as any other. */
   async #acceptGap(gap: SourceGap, cursor: number): Promise<HeldLog> {
     if (!this.#settings.acceptGaps) throw unaccepted(gap, cursor);
@@ -232,9 +240,9 @@ export class LaneWorker {
   #armLinger(log: TopicPartition): void {
     this.#linger ??= this.#ports.clock.after(this.#settings.maxDelayMs, () => {
       this.#linger = null;
-      // While more is at hand the batch still fills: whoever brings it sets the timer again.
       const book = async () => {
-        if (this.#arriving === 0) await this.#bookBehind();
+        this.#isOverdue = true;
+        await this.#bookOverdue();
       };
       this.#inTurn(book).catch((error) => this.#ports.onFailure(log, error));
     });
@@ -243,6 +251,7 @@ export class LaneWorker {
   #disarmLinger(): void {
     this.#linger?.();
     this.#linger = null;
+    this.#isOverdue = false;
   }
 
   /** After a failure nothing in memory is believed any more. */
