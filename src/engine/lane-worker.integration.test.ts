@@ -71,6 +71,22 @@ test('a batch that does not fill is booked after its delay, without another reco
   expect((await done.promise).block.lastOffset).toBe(2);
 });
 
+test('a batch whose time is over takes what is at hand, and is booked then, without another timer', async () => {
+  const timers: (() => void)[] = [];
+  const after = (_ms: number, call: () => void) => {
+    timers.push(call);
+    return () => {};
+  };
+  const done = waiting<BookedBatch>();
+  const { log, lane } = worker({ clock: { ...systemClock, after }, onBooked: done.resolve });
+  await lane.assign(log, noBounds);
+  await lane.deliver(log, records.slice(0, 2), decodeJson);
+  void lane.deliver(log, records.slice(2, 4), decodeJson);
+  timers[0]();
+  void lane.deliver(log, records.slice(4, 6), decodeJson);
+  expect((await done.promise).block.lastOffset).toBe(5);
+});
+
 test('batches end at their cap in records, and at their cap in octets', async () => {
   const byRecords = worker({}, { maxRecords: 8 });
   const byOctets = worker({}, { maxOctets: records[0].value.length * 3 - 50 });
