@@ -25,7 +25,8 @@ export function formatMicros(micros: number | bigint, currency?: string): string
   return currency === undefined ? text : `${text} ${currency}`;
 }
 
-function minorDigitsOf(currency: string): number {
+/** Decimals of a currency (ISO 4217): JPY 0, USD 2, KWD 3. */
+export function minorDigitsOf(currency: string): number {
   let digits = minorDigits.get(currency);
   if (digits === undefined) {
     const format = new Intl.NumberFormat('en', { style: 'currency', currency });

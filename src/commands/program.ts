@@ -11,6 +11,7 @@ import { registerQuery } from './query.ts';
 import { registerRejections } from './rejections.ts';
 import { registerReplay } from './replay.ts';
 import { registerRun } from './run.ts';
+import { registerServe } from './serve.ts';
 import { registerSubscriber } from './subscriber.ts';
 import { registerJsonSchemas } from './write-json-schemas.ts';
 
@@ -37,6 +38,7 @@ const COMMANDS = [
   registerReplay,
   registerGaps,
   registerRejections,
+  registerServe,
   registerGenerate,
   registerSubscriber,
   registerJsonSchemas,
