@@ -1,15 +1,25 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse as parseYaml } from 'yaml';
 import { REASONS } from '../billing/outcome.ts';
 import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { bookTwoMonths } from './booked-store.fixture.ts';
+import { dbtSources } from './dbt-sources.fixture.ts';
 
 /** Title and statement of every query of the page. */
 const QUERIES = [
   ...readFileSync(packagePath('docs/queries.md'), 'utf8').matchAll(/^### (.+)$[^#]*?^```sql\n([\s\S]*?)^```$/gm),
 ].map(([, title, sql]): [string, string] => [title, sql]);
 const READS_THE_SUMS = '-- reads the sums\n';
+
+interface Panel {
+  id: number;
+  title: string;
+  datasource: object;
+  gridPos: Record<'x' | 'y' | 'w' | 'h', number>;
+  targets: { rawSql: string; format: number }[];
+}
 
 let opened: OpenedStore;
 beforeAll(async () => {
@@ -52,6 +62,47 @@ describe('the query cookbook', () => {
       REASONS.filter(({ outcome }) => outcome === 'not_sponsored').map(({ reason }) => String(reason)),
     );
   });
+});
+
+describe("Grafana's dashboard", () => {
+  const { panels, templating } = JSON.parse(
+    readFileSync(packagePath('docker/grafana/dashboards/zerorate.json'), 'utf8'),
+  );
+  const [source] = parseYaml(
+    readFileSync(packagePath('docker/grafana/provisioning/datasources/zerorate.yaml'), 'utf8'),
+  ).datasources;
+  /** As the plug-in fills in the time range and the variable. */
+  const filledIn = (sql: string) =>
+    sql
+      .replaceAll(/\$__dateFilter\((\w+)\)/g, "$1 >= toDate('2026-09-01') AND $1 <= toDate('2026-10-31')")
+      .replaceAll(/\$\{sponsor:singlequote\}/g, "'chatter', 'lumen', 'parley', 'pigeon'");
+
+  test.each(panels as Panel[])('$title: gives rows from the provisioned source', async ({ datasource, targets }) => {
+    expect(datasource).toEqual({ type: source.type, uid: source.uid });
+    for (const target of targets) {
+      const rows = await rowsOf(filledIn(target.rawSql));
+      expect(rows.length).toBeGreaterThan(0);
+      // A time series has its time first, and at least one number.
+      if (target.format === 0) {
+        expect(Object.keys(rows[0])[0]).toBe('time');
+        expect(Object.values(rows[0]).some((value) => typeof value === 'number')).toBe(true);
+      }
+    }
+  });
+
+  test('its sponsors are those that have an account, and its panels do not cover each other', async () => {
+    expect(await rowsOf(templating.list[0].query)).toHaveLength(4);
+    const cells = (panels as Panel[]).flatMap(({ gridPos: { x, y, w, h } }) =>
+      Array.from({ length: w * h }, (_, at) => `${x + (at % w)} ${y + Math.floor(at / w)}`),
+    );
+    expect(new Set(cells).size).toBe(cells.length);
+    expect(new Set((panels as Panel[]).map(({ id }) => id)).size).toBe(panels.length);
+  });
+});
+
+test('the dbt sources are the tables and views, with what they say of themselves', async () => {
+  // After a change: npx vitest run --project integration src/commands/cookbook.integration.test.ts -u
+  await expect(await dbtSources(opened.store)).toMatchFileSnapshot(packagePath('docs/dbt/sources.yml'));
 });
 
 test('every table, view and column says what it is', async () => {

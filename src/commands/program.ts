@@ -15,6 +15,7 @@ import { registerRejections } from './rejections.ts';
 import { registerReplay } from './replay.ts';
 import { registerRerate } from './rerate.ts';
 import { registerRun } from './run.ts';
+import { registerServe } from './serve.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatement } from './statement.ts';
 import { registerSubscriber } from './subscriber.ts';
@@ -51,6 +52,7 @@ const COMMANDS = [
   registerClose,
   registerVerify,
   registerProve,
+  registerServe,
   registerGenerate,
   registerSubscriber,
   registerJsonSchemas,

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ChdbResult, drainPending, Session } from 'chdb';
-import type { ClickHouseRequest } from './clickhouse-request.ts';
-import { quote, readFromFile } from './clickhouse-statement.ts';
+import type { ClickHouseRequest } from '../platform/clickhouse-request.ts';
+import { literal } from '../platform/store.ts';
+import { readFromFile } from './staged-insert.ts';
 
 /** ClickHouse in this process, seen as a server sees it: every request is a session of its own. */
 export interface ChdbEngine {
@@ -38,7 +39,8 @@ async function executeAlone(path: string, staging: string, request: ClickHouseRe
   const file = join(staging, randomUUID());
   try {
     if (request.database !== null) await session.queryAsync(`USE ${quoteName(request.database)}`);
-    for (const [name, value] of request.settings) await session.queryAsync(`SET ${quoteName(name)} = ${quote(value)}`);
+    for (const [name, value] of request.settings)
+      await session.queryAsync(`SET ${quoteName(name)} = ${literal(value)}`);
     const sql = await stage(request, file);
     return await session.queryAsync(sql, { format: request.defaultFormat });
   } finally {

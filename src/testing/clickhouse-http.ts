@@ -6,10 +6,10 @@ import type { AddressInfo } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
+import { toHttpException } from '../platform/clickhouse-exception.ts';
+import { readRequest } from '../platform/clickhouse-request.ts';
+import { formatOf } from '../platform/clickhouse-statement.ts';
 import { type ChdbEngine, openChdbEngine } from './chdb-engine.ts';
-import { toHttpException } from './clickhouse-exception.ts';
-import { readRequest } from './clickhouse-request.ts';
-import { formatOf } from './clickhouse-statement.ts';
 
 /** ClickHouse's HTTP interface over the embedded engine. */
 export interface ClickHouseHttp {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatOf, hasSecondStatement, quote, readFromFile, splitBody } from './clickhouse-statement.ts';
+import { formatOf, hasSecondStatement, splitBody } from './clickhouse-statement.ts';
 
 test.each([
   ['SELECT 1', null],
@@ -8,26 +8,6 @@ test.each([
   ['SELECT format FROM t', null],
 ])('the format of %j is %j', (sql, format) => {
   expect(formatOf(sql)).toBe(format);
-});
-
-test.each([
-  [
-    "INSERT INTO t SELECT a FROM input('a UInt64') SETTINGS max_threads=1 FORMAT Native",
-    "INSERT INTO t SELECT a FROM file('/f', Native, 'a UInt64') SETTINGS max_threads=1",
-  ],
-  [
-    "INSERT INTO t SELECT e FROM INPUT ( 'e Enum8(\\'x\\' = 1)' )\nFORMAT Native;",
-    "INSERT INTO t SELECT e FROM file('/f', Native, 'e Enum8(\\'x\\' = 1)')",
-  ],
-  ['INSERT INTO t (a, b) FORMAT CSV', "INSERT INTO t (a, b) FROM INFILE '/f' COMPRESSION 'none' FORMAT CSV"],
-  [
-    "INSERT INTO t\nSETTINGS insert_deduplication_token='$1' FORMAT CSV\n",
-    "INSERT INTO t FROM INFILE '/f' COMPRESSION 'none'\nSETTINGS insert_deduplication_token='$1' FORMAT CSV",
-  ],
-  ['INSERT INTO t VALUES', null],
-  ['SELECT 1 FORMAT CSV', null],
-])('%j reads its data from a file', (sql, staged) => {
-  expect(readFromFile(sql, '/f')).toBe(staged);
 });
 
 test.each([
@@ -49,8 +29,4 @@ test('binary data after the statement in a body keeps its bytes', () => {
     data,
   });
   expect(splitBody(Buffer.from('SELECT 1')).data).toHaveLength(0);
-});
-
-test('quotes', () => {
-  expect(quote("a'b\\c")).toBe("'a\\'b\\\\c'");
 });

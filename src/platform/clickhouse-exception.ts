@@ -25,7 +25,7 @@ export interface HttpException {
   body: string;
 }
 
-/** An error that this fixture finds itself, worded as ClickHouse words its own. */
+/** An error that is found outside of ClickHouse, worded as it words its own. */
 export function exception(code: number, name: string, message: string): Error {
   return new Error(`Code: ${code}. DB::Exception: ${message}. (${name})`);
 }

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { turnedAway } from './http-guard.ts';
+
+const request = (headers: Record<string, string>, method = 'GET') => ({ headers, method });
+
+test.each([
+  [{ host: 'localhost:8123' }],
+  [{ host: '127.0.0.1:8123' }],
+  [{ host: 'LOCALHOST' }],
+  [{ host: '[::1]:8123' }],
+  [{ host: 'localhost:8123', origin: 'http://localhost:8123', 'sec-fetch-site': 'same-origin' }],
+  [{ host: 'localhost:8123', 'sec-fetch-site': 'none', 'sec-fetch-mode': 'navigate' }],
+  [
+    {
+      host: 'localhost:8123',
+      'sec-fetch-site': 'cross-site',
+      'sec-fetch-mode': 'navigate',
+      'sec-fetch-dest': 'document',
+    },
+  ],
+])('%j is answered', (headers) => {
+  expect(turnedAway(request(headers as never))).toBeNull();
+});
+
+test.each([
+  ['no host', {}],
+  ['a name that was made to point here', { host: 'evil.example:8123' }],
+  ['one that looks like ours', { host: 'localhost.evil.example' }],
+  ['an address of the network', { host: '192.168.0.7:8123' }],
+  ['a page of another origin', { host: 'localhost:8123', origin: 'https://evil.example' }],
+  ['a page of another port', { host: 'localhost:8123', origin: 'http://localhost:3000' }],
+  ['a page without an origin', { host: 'localhost:8123', origin: 'null' }],
+  ['an image on another site', { host: 'localhost:8123', 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' }],
+  [
+    'a frame on another site',
+    {
+      host: 'localhost:8123',
+      'sec-fetch-site': 'cross-site',
+      'sec-fetch-mode': 'navigate',
+      'sec-fetch-dest': 'iframe',
+    },
+  ],
+])('turned away: %s', (_, headers) => {
+  expect(turnedAway(request(headers as never))).not.toBeNull();
+});
+
+test('a form on another site is turned away', () => {
+  const headers = {
+    host: 'localhost',
+    'sec-fetch-site': 'cross-site',
+    'sec-fetch-mode': 'navigate',
+    'sec-fetch-dest': 'document',
+  };
+  expect(turnedAway(request(headers, 'POST'))).not.toBeNull();
+});

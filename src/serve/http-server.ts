@@ -1,0 +1,76 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { finished } from 'node:stream/promises';
+import { ConfigError } from '../platform/config-error.ts';
+import { answerPage, isPage } from './answer-page.ts';
+import { answerQuery } from './answer-query.ts';
+import { turnedAway } from './http-guard.ts';
+import { openReadOnlyEngine, type ReadOnlyEngine } from './read-only-engine.ts';
+
+export interface ServedStore {
+  url: string;
+  /** Waits for the questions under way. */
+  stop(): Promise<void>;
+}
+
+/** Paths are read against it; who asks whom is the guard's to say. */
+const ORIGIN = 'http://localhost';
+
+/** On every answer: it is what it says, in no frame, and asks for nothing else. */
+const HEADERS = {
+  'X-Content-Type-Options': 'nosniff',
+  'Content-Security-Policy':
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+};
+
+/**
+ * Serves the embedded store in `directory` on the loopback interface: ClickHouse's HTTP interface for questions, and pages for
+ * people. Rejects with a StoreError, or a ConfigError when the port is taken.
+ */
+export async function serveStore(directory: string, port: number): Promise<ServedStore> {
+  const engine = await openReadOnlyEngine(directory);
+  const underWay = new Set<Promise<void>>();
+  const server = createServer((request, response) => {
+    const answered = answer(engine, request, response).finally(() => underWay.delete(answered));
+    underWay.add(answered);
+  });
+  try {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+  } catch (cause) {
+    await engine.stop();
+    throw new ConfigError(`port ${port} cannot be listened on (${(cause as Error).message}); name another with --port`);
+  }
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async stop() {
+      server.close();
+      await Promise.all(underWay);
+      server.closeAllConnections();
+      await engine.stop();
+    },
+  };
+}
+
+async function answer(engine: ReadOnlyEngine, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
+  const url = URL.canParse(request.url ?? '/', ORIGIN) ? new URL(request.url ?? '/', ORIGIN) : null;
+  const refusal = turnedAway(request);
+  if (refusal !== null) refuse(response, 403, refusal);
+  else if (url === null) refuse(response, 400, 'that is no path');
+  else if (request.method !== 'GET' && request.method !== 'HEAD' && request.method !== 'POST')
+    refuse(response, 405, 'GET or POST');
+  else if (url.pathname === '/ping') response.end('Ok.\n');
+  else if (isPage(request, url)) await answerPage(engine, url, response);
+  else if (url.pathname === '/') await answerQuery(engine, request, url, response);
+  else refuse(response, 404, 'there is no such page');
+  // Whoever went away has asked all the same.
+  await finished(response).catch(() => {});
+}
+
+function refuse(response: ServerResponse, status: number, why: string): void {
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=UTF-8' }).end(`${why}\n`);
+}

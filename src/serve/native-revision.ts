@@ -1,0 +1,120 @@
+import { exception } from '../platform/clickhouse-exception.ts';
+import { type NativeType, nativeType } from './native-type.ts';
+
+/** Clients of this protocol version and later have an octet more in each column (DBMS_MIN_REVISION_WITH_CUSTOM_SERIALIZATION). */
+const WITH_SERIALIZATION_KIND = 54_454;
+/** Field 1, is_overflows: no; field 2, bucket_num: -1; end. */
+const BLOCK_INFO = Buffer.from([1, 0, 2, 0xff, 0xff, 0xff, 0xff, 0]);
+const ORDINARY = Buffer.from([0]);
+
+/**
+ * Blocks of the Native format as a client that names its protocol version (`client_protocol_version`) reads them. The embedded
+ * engine writes them as for one that names none: without a block's head, and without the kind of a column's
+ * serialization. https://clickhouse.com/docs/interfaces/formats/Native
+ */
+export function nativeOfRevision(blocks: Uint8Array, revision: number): Uint8Array {
+  if (revision <= 0) return blocks;
+  const reader = new NativeReader(Buffer.from(blocks.buffer, blocks.byteOffset, blocks.byteLength));
+  const parts: Uint8Array[] = [];
+  while (!reader.isAtEnd) {
+    parts.push(BLOCK_INFO);
+    let from = reader.at;
+    const columns = reader.varUint();
+    const rows = reader.varUint();
+    for (let column = 0; column < columns; column++) {
+      reader.skip(reader.varUint());
+      const name = reader.text();
+      parts.push(reader.from(from));
+      from = reader.at;
+      if (revision >= WITH_SERIALIZATION_KIND) parts.push(ORDINARY);
+      const type = nativeType(name);
+      if (type === null) throw unknown(name);
+      if (rows > 0) reader.skipColumn(type, rows);
+    }
+    parts.push(reader.from(from));
+  }
+  return Buffer.concat(parts);
+}
+
+function unknown(type: string): Error {
+  const remedy = 'ask for another format, or cast it to String';
+  return exception(
+    48,
+    'NOT_IMPLEMENTED',
+    `Native with a client_protocol_version cannot hold a column of type ${type}: ${remedy}`,
+  );
+}
+
+/** Walks along Native blocks, column by column. */
+class NativeReader {
+  readonly #octets: Buffer;
+  at = 0;
+
+  constructor(octets: Buffer) {
+    this.#octets = octets;
+  }
+
+  get isAtEnd(): boolean {
+    return this.at >= this.#octets.length;
+  }
+
+  from(start: number): Buffer {
+    return this.#octets.subarray(start, this.at);
+  }
+
+  skip(octets: number): void {
+    this.at += octets;
+  }
+
+  varUint(): number {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const octet = this.#octets.readUInt8(this.at++);
+      value += (octet & 127) * scale;
+      if (octet < 128) return value;
+    }
+  }
+
+  text(): string {
+    const length = this.varUint();
+    this.at += length;
+    return this.#octets.toString('utf8', this.at - length, this.at);
+  }
+
+  skipColumn(type: NativeType, rows: number): void {
+    this.#skipPrefix(type);
+    this.#skipValues(type, rows);
+  }
+
+  /** What stands before all values of a column: the version of each dictionary in it. */
+  #skipPrefix(type: NativeType): void {
+    if (type.kind === 'lowCardinality') this.skip(8);
+    else if (type.kind === 'tuple') for (const element of type.elements) this.#skipPrefix(element);
+    else if (type.kind === 'array' || type.kind === 'nullable') this.#skipPrefix(type.inner);
+  }
+
+  #skipValues(type: NativeType, rows: number): void {
+    if (type.kind === 'fixed') this.skip(type.width * rows);
+    else if (type.kind === 'string') for (let row = 0; row < rows; row++) this.skip(this.varUint());
+    else if (type.kind === 'tuple') for (const element of type.elements) this.#skipValues(element, rows);
+    else if (type.kind === 'lowCardinality') this.#skipDictionary(type.inner, rows);
+    else if (type.kind === 'nullable') {
+      this.skip(rows);
+      this.#skipValues(type.inner, rows);
+    } else {
+      this.skip(8 * rows);
+      this.#skipValues(type.inner, rows === 0 ? 0 : Number(this.#octets.readBigUInt64LE(this.at - 8)));
+    }
+  }
+
+  /** Keys of 1, 2, 4 or 8 octets, after the dictionary that they point into; a null is a key, so it has no nullable values. */
+  #skipDictionary(inner: NativeType, rows: number): void {
+    if (rows === 0) return;
+    const keyOctets = 1 << this.#octets.readUInt8(this.at);
+    this.skip(8);
+    const keys = Number(this.#octets.readBigUInt64LE(this.at));
+    this.skip(8);
+    this.#skipValues(inner.kind === 'nullable' ? inner.inner : inner, keys);
+    this.skip(8 + keyOctets * rows);
+  }
+}
