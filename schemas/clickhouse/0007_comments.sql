@@ -67,6 +67,7 @@ ALTER TABLE batches
     COMMENT COLUMN key_mismatches 'records whose Kafka key is not their MSISDN',
     COMMENT COLUMN catalogue_hash 'the catalogue that the batch was rated with',
     COMMENT COLUMN suspension_number 'the last suspension fact that the batch was rated with',
+    COMMENT COLUMN closing_number 'the last closing that the batch was rated with',
     COMMENT COLUMN engine_version 'the program that booked the batch',
     COMMENT COLUMN digest 'SHA-256 over the batch''s rows';
 
