@@ -11,7 +11,6 @@ const SHOWN_BATCHES = 12;
 export function completenessSection(statement: Statement): HtmlText {
   const { rejections, lateRecords, sourceGaps, sequenceGaps } = statement.completeness;
   const rejected = rejections.reduce((count, { records }) => count + records, 0);
-  const late = groupDigits(lateRecords.records);
   const reasons = rejections.map(({ reason, records }) => `${reason} ${groupDigits(records)}`).join(', ');
   const lost = sourceGaps
     .map(
@@ -21,11 +20,17 @@ export function completenessSection(statement: Statement): HtmlText {
     .join('; ');
   const missing = sequenceGaps.reduce((count, node) => count + node.missing, 0);
   return html`<div class="scroll"><table class="facts"><tbody>
-<tr><th scope="row">Records that came late</th><td class="n">${late}</td><td>${groupDigits(lateRecords.sponsoredOctets)} sponsored octets, ${money(lateRecords.chargeMicros, statement.sponsor)} ${statement.sponsor.currency}: used in a month before the one they were booked in. All are in this bill.</td></tr>
+<tr><th scope="row">Records that came late</th><td class="n">${groupDigits(lateRecords.records)}</td><td>${lateInWords(statement)}</td></tr>
 <tr><th scope="row">Records rejected, of all sponsors</th><td class="n">${groupDigits(rejected)}</td><td>${rejected === 0 ? 'Every record could be rated.' : reasons}</td></tr>
 <tr><th scope="row">Sequence numbers missing</th><td class="n">${groupDigits(missing)}</td><td>${missing === 0 ? 'No node left a number out among the records of this bill.' : 'Numbers that a node must have used among the records of this bill, and that no readable record had.'}</td></tr>
 <tr><th scope="row">Records lost by the source</th><td class="n">${groupDigits(sourceGaps.length)}</td><td>${sourceGaps.length === 0 ? 'The source lost nothing before it was read.' : lost}</td></tr>
 </tbody></table></div>${missing === 0 ? '' : gapsTable(statement)}`;
+}
+
+function lateInWords({ completeness: { lateRecords }, sponsor }: Statement): HtmlText {
+  if (lateRecords.records === 0) return html`Every record was booked in the month that it was used in.`;
+  const { sponsoredOctets, chargeMicros } = lateRecords;
+  return html`${groupDigits(sponsoredOctets)} sponsored octets, ${money(chargeMicros, sponsor)} ${sponsor.currency}: used in a month before the one they were booked in. All are in this bill.`;
 }
 
 function gapsTable({ completeness: { sequenceGaps }, sponsor }: Statement): HtmlText {

@@ -44,7 +44,7 @@ tfoot td, tfoot th { border-top: 1px solid var(--ink); font-weight: 600; }
 .facts { break-inside: avoid; } .facts tr:first-child > * { border-top: 0; } .facts + *, .scroll + .scroll { margin-top: 12px; }
 .facts th { white-space: nowrap; width: 1%; padding-right: 24px; } .facts td.n { width: 1%; padding-right: 20px; }
 .date { white-space: nowrap; width: 1%; padding-right: 20px; }
-.fine { color: #8b96a1; font-weight: 400; }
+.fine { color: #6b7680; font-weight: 400; }
 figure { break-inside: avoid; margin-top: 14px; }
 figcaption { font-size: 12px; margin-bottom: 4px; display: flex; justify-content: space-between; gap: 12px; }
 figcaption span { white-space: nowrap; }
@@ -61,13 +61,13 @@ details { margin-top: 10px; font-size: 12px; } summary { color: var(--soft); cur
 .note { margin-top: 8px; color: var(--soft); font-size: 12px; max-width: 62em; }
 code, .hash { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace; font-size: 11px; overflow-wrap: anywhere; }
 pre { margin: 8px 0 0; padding: 10px 12px; background: var(--faint); border-radius: 4px; white-space: pre-wrap; }
-section > .note:first-of-type { margin: 0 0 6px; }
+h2 + .note { margin: 0 0 6px; }
 footer { margin-top: 34px; padding-top: 8px; border-top: 1px solid var(--line); color: var(--soft); font-size: 11px; }
 @page { size: A4; margin: 15mm 15mm 16mm; @bottom-right { content: counter(page) " / " counter(pages); font: 9px Helvetica, Arial, sans-serif; color: #5b6875; } }
 @media print {
   html { background: none; }
   body { max-width: none; padding: 0; font-size: 10.5px; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  header dl { font-size: 9.5px; } section > .note:first-of-type { margin: 0 0 6px; }
+  header dl { font-size: 9.5px; } h2 + .note { margin: 0 0 6px; }
 footer { font-size: 9px; margin-top: 22px; } .badge { font-size: 9px; }
   h1 { font-size: 25px; } h2 { font-size: 12.5px; margin-top: 20px; }
   .hero .amount { font-size: 29px; } .hero { margin-top: 18px; }

@@ -107,12 +107,12 @@ describe('a changed row is told', () => {
     [
       'plan',
       { plan_version: '2' },
-      [/^line .*version 1.*: rows is/, /^line .*version 2.*has rows, and the statement does not/],
+      [/^line .*version 1.*: the count is/, /^line .*version 2.*has rows, and the statement does not/],
     ],
     [
       'sponsor',
       { sponsor_id: 'other' },
-      [/^row 2: is of sponsor other, the statement of chatter/, /^line .*: rows is/],
+      [/^row 2: is of sponsor other, the statement of chatter/, /^line .*: the count is/],
     ],
     ['currency', { currency: 'EUR' }, [/^row 2: is in EUR, the statement in USD/]],
     ['month', { month: '2026-11' }, [/^row 2: is of 2026-11, the statement of 2026-10/]],

@@ -127,7 +127,10 @@ function differencesOf(found: Sums | undefined, said: Said): string[] {
   if (found === undefined) return [`${said.name}: the statement lists it, and it has no rows`];
   return (Object.keys(found) as (keyof Sums)[])
     .filter((key) => said[key] !== undefined && said[key] !== found[key])
-    .map((key) => `${said.name}: ${key} is ${found[key]} by the rows and ${said[key]} in the statement`);
+    .map(
+      (key) =>
+        `${said.name}: ${key === 'rows' ? 'the count' : key} is ${found[key]} by the rows and ${said[key]} in the statement`,
+    );
 }
 
 function lineName({ applicationId, planId, planVersion, usageMonth }: StatementLine): string {
