@@ -7,23 +7,33 @@ export interface Opening {
   openingMicros: bigint;
   /** Does it stand, whatever is booked later? */
   isOpeningFinal: boolean;
+  /** Of all that it is made of. */
+  currencies: readonly string[];
 }
 
 /** What the last closing left; while months between are open, with what is booked of them so far. */
 export async function readOpening(store: Store, coverage: Coverage): Promise<Opening> {
   const { closing, previous, hasAdjustments } = coverage;
-  if (closing !== null) return { openingMicros: closing.openingMicros, isOpeningFinal: true };
+  const closed = previous === null ? [] : [previous.currency];
+  if (closing !== null) return { openingMicros: closing.openingMicros, isOpeningFinal: true, currencies: closed };
   const closedMicros = previous?.closingMicros ?? 0n;
-  if (hasAdjustments) return { openingMicros: closedMicros, isOpeningFinal: true };
+  if (hasAdjustments) return { openingMicros: closedMicros, isOpeningFinal: true, currencies: closed };
   const { bookings, entries } = coveredEarlier(coverage);
-  const [{ credited, charged, rows }] = await store.query<{ credited: string; charged: string; rows: number }>(
-    'SELECT toString(sum(credited)) AS credited, toString(sum(charged)) AS charged, count() AS rows FROM (' +
-      `SELECT amount_micros AS credited, toInt64(0) AS charged FROM account_entries WHERE ${entries} ` +
-      `UNION ALL SELECT toInt64(0), charge_micros FROM bookings WHERE ${bookings})`,
+  const [{ credited, charged, rows, others }] = await store.query<{
+    credited: string;
+    charged: string;
+    rows: number;
+    others: string[];
+  }>(
+    'SELECT toString(sum(credited)) AS credited, toString(sum(charged)) AS charged, count() AS rows, ' +
+      'groupUniqArray(currency) AS others FROM (' +
+      `SELECT currency, amount_micros AS credited, toInt64(0) AS charged FROM account_entries WHERE ${entries} ` +
+      `UNION ALL SELECT currency, toInt64(0), charge_micros FROM bookings WHERE ${bookings})`,
   );
   return {
     openingMicros: closedMicros + BigInt(credited) - BigInt(charged),
     isOpeningFinal: Number(rows) === 0 && previous === null,
+    currencies: [...closed, ...others],
   };
 }
 

@@ -18,12 +18,13 @@ export function completenessSection(statement: Statement): HtmlText {
         `${topic}-${partition}, offsets ${firstLostOffset} to ${lastLostOffset} (${reason})`,
     )
     .join('; ');
+  const offsetsLost = sourceGaps.reduce((count, gap) => count + gap.lastLostOffset - gap.firstLostOffset + 1, 0);
   const missing = sequenceGaps.reduce((count, node) => count + node.missing, 0);
   return html`<div class="scroll"><table class="facts"><tbody>
 <tr><th scope="row">Records that came late</th><td class="n">${groupDigits(lateRecords.records)}</td><td>${lateInWords(statement)}</td></tr>
 <tr><th scope="row">Records rejected, of all sponsors</th><td class="n">${groupDigits(rejected)}</td><td>${rejected === 0 ? 'Every record could be rated.' : reasons}</td></tr>
 <tr><th scope="row">Sequence numbers missing</th><td class="n">${groupDigits(missing)}</td><td>${missing === 0 ? 'No node left a number out among the records of this bill.' : 'Numbers that a node must have used among the records of this bill, and that no readable record had.'}</td></tr>
-<tr><th scope="row">Records lost by the source</th><td class="n">${groupDigits(sourceGaps.length)}</td><td>${sourceGaps.length === 0 ? 'The source lost nothing before it was read.' : lost}</td></tr>
+<tr><th scope="row">Offsets lost by the source</th><td class="n">${groupDigits(offsetsLost)}</td><td>${sourceGaps.length === 0 ? 'The source lost nothing before it was read.' : lost}</td></tr>
 </tbody></table></div>${missing === 0 ? '' : gapsTable(statement)}`;
 }
 
@@ -59,7 +60,7 @@ export function proofSection({ proof, sponsor, month }: Statement): HtmlText {
   return html`<table class="facts"><tbody>
 <tr><th scope="row">Merkle root</th><td class="hash">${merkleRoot}</td></tr>
 <tr><th scope="row">Rows</th><td>${groupDigits(leaves)} leaves, SHA-256, RFC 6962, in the order of log, partition, offset and correction</td></tr>
-<tr><th scope="row">Batches</th><td>${groupDigits(batches.count)} batches of the journal; SHA-256 over their digests <span class="hash">${batches.digest}</span></td></tr>
+<tr><th scope="row">Batches</th><td>${groupDigits(batches.count)} of the journal; SHA-256 over their digests <span class="hash">${batches.digest}</span></td></tr>
 </tbody></table>
 <p class="note">This bill can be checked without the carrier: ask for its rows, and run</p>
 <pre><code>zerorate verify ${name}.json ${name}.csv

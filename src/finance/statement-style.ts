@@ -78,6 +78,6 @@ footer { font-size: 9px; margin-top: 22px; } .badge { font-size: 9px; }
 }
 @media (max-width: 700px) {
   body { padding: 20px 16px; } header, .hero, .pair { display: block; } header dl { margin-top: 14px; } .hero table { margin-top: 16px; }
-  .scroll { overflow-x: auto; }
+  .scroll { overflow-x: auto; } .scroll table { min-width: 600px; }
 }
 `;

@@ -267,10 +267,26 @@ describe('what a statement says beside its lines', () => {
     );
   });
 
+  test('nor does an opening balance in another currency', async () => {
+    await expect(readStatement(opened.store, 'chatter', '2027-02')).rejects.toThrow(
+      /2027-02: is booked in EUR and its currency is USD/,
+    );
+    await opened.store.command(
+      "INSERT INTO closings (number, sponsor_id, month, currency) SELECT 1, 'renamed', '2027-01-01', 'EUR'",
+    );
+    await bookEntry(opened.store, {
+      number: 4,
+      sponsorId: 'renamed',
+      amountMicros: 1,
+      effectiveAt: '2027-02-02T00:00:00Z',
+    });
+    await expect(readStatement(opened.store, 'renamed', '2027-02')).rejects.toThrow(/booked in EUR/);
+  });
+
   test('a closing that the store no longer bears out is told', async () => {
     await opened.store.command(
       'INSERT INTO closings (number, sponsor_id, month, currency, cursors, last_entry, records, completeness) ' +
-        `SELECT 1, 'chatter', '2026-10-01', 'USD', [('flows', 0, 2)], 2, 3, '{"sequenceGaps":[],"rejections":[],"lateRecords":{"records":0,"sponsoredOctets":"0","chargeMicros":"0"},"sourceGaps":[]}'`,
+        `SELECT 2, 'chatter', '2026-10-01', 'USD', [('flows', 0, 2)], 2, 3, '{"sequenceGaps":[],"rejections":[],"lateRecords":{"records":0,"sponsoredOctets":"0","chargeMicros":"0"},"sourceGaps":[]}'`,
     );
     const read = readStatement(opened.store, 'chatter', '2026-10');
     await expect(read).rejects.toMatchObject({ code: 'store_broken' });

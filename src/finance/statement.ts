@@ -30,8 +30,8 @@ export async function statementOf(store: Store, coverage: Coverage): Promise<Sta
   const cells = await readUsageCells(store, coverage);
   const entries = await readEntries(store, coverage);
   const sponsor = await sponsorOf(store, coverage);
-  assertOneCurrency([...cells, ...entries], coverage, sponsor);
-  const { openingMicros, isOpeningFinal } = await readOpening(store, coverage);
+  const { openingMicros, isOpeningFinal, currencies } = await readOpening(store, coverage);
+  assertOneCurrency([...currencies, ...[...cells, ...entries].map(({ currency }) => currency)], coverage, sponsor);
   const parts = {
     lines: await readLines(store, coverage),
     corrections: await readCorrections(store, cells, month),
@@ -62,11 +62,11 @@ async function sponsorOf(store: Store, { sponsorId, closing }: Coverage): Promis
 }
 
 function assertOneCurrency(
-  booked: readonly { currency: string }[],
+  booked: readonly string[],
   { sponsorId, month }: Coverage,
   { currency }: KnownSponsor,
 ): void {
-  const others = new Set(booked.map(({ currency }) => currency).filter((other) => other !== currency));
+  const others = new Set(booked.filter((other) => other !== currency));
   if (others.size === 0) return;
   throw new ConfigError(
     `${sponsorId}, ${month}: is booked in ${[...others].join(', ')} and its currency is ${currency}; a statement has one currency`,
