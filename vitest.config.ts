@@ -3,7 +3,6 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'bench', include: [], benchmark: { include: ['bench/**/*.bench.ts'] }, pool: 'forks' } },
       {
         test: {
           name: 'unit',

@@ -1,0 +1,110 @@
+import { admit, type Incoming, incoming } from '../../src/billing/admit.ts';
+import { catalogueFromCanonicalJson } from '../../src/billing/catalogue-compile.ts';
+import { type AvroSchema, avroDecoder } from '../../src/billing/decode-avro.ts';
+import type { Decoder } from '../../src/billing/decoder.ts';
+import { FlowBatch } from '../../src/billing/flow-batch.ts';
+import { Lane } from '../../src/billing/lane.ts';
+import { Rules } from '../../src/billing/rules.ts';
+import { encodeGeneratedAvro, FLOW_RECORD_SCHEMA } from '../../src/generator/encode-avro.ts';
+import { generateRecords } from '../../src/generator/generate-records.ts';
+
+/** Records of one batch, and so of one run of what is measured. */
+export const RECORDS = 10_000;
+const SCHEMA_ID = 1;
+const SUBSCRIBERS = 5000;
+const MAX_SPONSORED = 10_000;
+
+export interface Application {
+  id: string;
+  sponsor: string;
+  tags: string[];
+  prefixes: string[];
+}
+
+/** So many prefixes of 10.0.0.0/8 shared out among the applications, each of which has a tag and a sponsor of its own. */
+export function applications(count: number, prefixes: number): Application[] {
+  const all = Array.from({ length: count }, (_, index) => ({
+    id: `app-${index}`,
+    sponsor: `sponsor-${index}`,
+    tags: [`TAG-${index}`],
+    prefixes: [] as string[],
+  }));
+  // Twelve addresses apart and eight wide: beside each other they would be one range.
+  for (let index = 0; index < prefixes; index++) {
+    const address = index * 16;
+    const text = `10.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}/29`;
+    all[index % count].prefixes.push(text);
+  }
+  return all;
+}
+
+export function rulesOf(all: readonly Application[]): Rules {
+  const content = Object.fromEntries(
+    ['text', 'voice', 'image', 'video', 'other', 'unknown'].map((type) => [type, MAX_SPONSORED]),
+  );
+  const document = {
+    sponsors: all.map(({ sponsor }) => ({ id: sponsor, name: sponsor, currency: 'USD', creditLimit: '1000.00' })),
+    applications: all.map((application) => ({ ...application, match: 'any' })),
+    plans: all.map(({ id }) => ({
+      id: `${id}-plan`,
+      application: id,
+      version: 1,
+      effectiveFrom: '2020-01-01T00:00:00Z',
+      effectiveTo: null,
+      period: 'month',
+      timeZone: 'UTC',
+      content,
+      quotaOctets: 2 ** 50,
+      notifyAt: [],
+      tiers: [{ upToOctets: null, pricePerMiB: '0.01' }],
+      latePolicy: 'adjust',
+    })),
+  };
+  return new Rules(catalogueFromCanonicalJson(JSON.stringify(document)));
+}
+
+/** Avro values with a Confluent header: a third has a tag, a third an address of one of the targets' prefixes. */
+export function drawValues(targets: readonly Application[], seed: number): Incoming[] {
+  const records = generateRecords({
+    seed,
+    records: RECORDS,
+    subscribers: SUBSCRIBERS,
+    targets,
+    startTimeMs: Date.UTC(2026, 9, 1),
+    endTimeMs: Date.UTC(2026, 9, 2),
+    tagged: 1 / 3,
+    ipMatched: 1 / 3,
+    unmatched: 1 / 3,
+    terse: true,
+    contentTypes: { unknown: 1 },
+  });
+  const values = [...records].map((record) => encodeGeneratedAvro(record, SCHEMA_ID));
+  // Beside each other, as a broker's answer has them.
+  const octets = Buffer.concat(values);
+  let valueStart = 0;
+  return values.map((value, offset) => {
+    const valueEnd = valueStart + value.length;
+    const record = { ...incoming(value, offset), octets, valueStart, valueEnd };
+    valueStart = valueEnd;
+    return record;
+  });
+}
+
+export function decoder(): Decoder {
+  const schema: AvroSchema = JSON.parse(FLOW_RECORD_SCHEMA);
+  return avroDecoder({ readerSchema: schema, schemas: new Map([[SCHEMA_ID, schema]]), header: 'confluent' });
+}
+
+/** Its window forgets a record's identity when the same record comes again in the next run. */
+export function newLane(): Lane {
+  return new Lane({ pseudonymKey: Buffer.alloc(32, 3), duplicateWindowRecords: RECORDS });
+}
+
+export function admitAll(batch: FlowBatch, values: readonly Incoming[], decode: Decoder, lane: Lane, rules: Rules) {
+  batch.clear();
+  for (const value of values) admit(batch, value, { decode, keyedByMsisdn: false }, lane, rules);
+}
+
+export function newBatch(): FlowBatch {
+  return new FlowBatch(RECORDS);
+}
