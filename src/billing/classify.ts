@@ -37,13 +37,18 @@ export class Evidence {
     return application === ABSENT ? UNKNOWN_TAG : application;
   }
 
+  /** Looks up the prefixes of all records, for `classify`: of many at once they take a fraction of the time. */
+  findPrefixes({ remoteAddress, count, prefixApplication }: FlowBatch): void {
+    this.#prefixes.applicationsOf(remoteAddress, count, prefixApplication);
+  }
+
   /**
    * Which application's the record is, and by what evidence (rule 1): the tag decides first, then the longest matching
    * prefix. Fills `evidence` and `application`, or gives the reason why the record is nobody's.
    */
   classify(batch: FlowBatch, row: number): Reason | null {
     const byTag = batch.tagApplication[row];
-    const byIp = this.#prefixes.applicationOf(batch.remoteAddress, row * 4);
+    const byIp = batch.prefixApplication[row];
     const hasTag = byTag >= 0;
     const hasIp = byIp >= 0;
     batch.evidence[row] = hasTag ? (hasIp ? TAG_AND_IP : TAG) : hasIp ? IP : NONE;
