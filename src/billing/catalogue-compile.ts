@@ -34,6 +34,10 @@ function compile(document: CatalogueDocument, canonicalJson: string): Catalogue 
   const sponsorIndex = new Map(document.sponsors.map(({ id }, i) => [id, i]));
   const applicationIndex = new Map(document.applications.map(({ id }, i) => [id, i]));
   const plans = document.plans.map((plan) => compilePlan(plan, indexOf(applicationIndex, plan.application)));
+  const plansOf = document.applications.map((): number[] => []);
+  plans.forEach(({ application }, plan) => {
+    plansOf[application].push(plan);
+  });
   return {
     hash: createHash('sha256').update(canonicalJson).digest('hex'),
     canonicalJson,
@@ -45,9 +49,7 @@ function compile(document: CatalogueDocument, canonicalJson: string): Catalogue 
       (application, i): Application => ({
         ...application,
         sponsor: indexOf(sponsorIndex, application.sponsor),
-        plans: [...plans.keys()]
-          .filter((plan) => plans[plan].application === i)
-          .sort((a, b) => plans[a].effectiveFromMs - plans[b].effectiveFromMs),
+        plans: plansOf[i].sort((a, b) => plans[a].effectiveFromMs - plans[b].effectiveFromMs),
       }),
     ),
     plans,

@@ -1,9 +1,10 @@
 import type { CatalogueDocument } from './catalogue-document.ts';
 import type { CatalogueFault } from './catalogue-fault.ts';
-import { formatCidr, networkOf, parseCidr } from './ip-address.ts';
+import { type Cidr, formatCidr, networkOf, parseCidr } from './ip-address.ts';
 
 const MAPPED = [0, 0, 0xffff] as const;
 const MAPPED_LENGTH = 96;
+const NO_NETWORK = 'is no network: expected CIDR, as 203.0.113.0/24 or 2001:db8::/32';
 
 /** Tags and prefixes that are claimed twice, and prefixes that are none. */
 export function evidenceFaults({ applications }: CatalogueDocument): CatalogueFault[] {
@@ -17,9 +18,12 @@ export function evidenceFaults({ applications }: CatalogueDocument): CatalogueFa
         : [fault(application, 'tags', i, `tag ${JSON.stringify(tag)} is claimed already by ${claim}`)];
     }),
     ...prefixes.flatMap((prefix, i) => {
-      const problem = prefixProblem(prefix);
+      const cidr = parseCidr(prefix);
+      if (cidr === null) return [fault(application, 'prefixes', i, `${JSON.stringify(prefix)} ${NO_NETWORK}`)];
+      const problem = networkProblem(prefix, cidr);
       if (problem !== null) return [fault(application, 'prefixes', i, problem)];
-      const network = canonical(prefix);
+      // An IPv4 network has one spelling.
+      const network = prefix.includes(':') ? formatCidr(cidr) : prefix;
       const claim = networks.claim(network, id);
       const also = network === prefix ? '' : ` (${network})`;
       return claim === null
@@ -44,9 +48,7 @@ function fault(application: number, list: string, i: number, message: string): C
   return { path: ['applications', application, list, i], message };
 }
 
-function prefixProblem(text: string): string | null {
-  const cidr = parseCidr(text);
-  if (cidr === null) return `${JSON.stringify(text)} is no network: expected CIDR, as 203.0.113.0/24 or 2001:db8::/32`;
+function networkProblem(text: string, cidr: Cidr): string | null {
   const network = networkOf(cidr);
   if (text.includes(':')) {
     const isMapped = MAPPED.every((word, i) => cidr.words[i] === word) && cidr.length >= MAPPED_LENGTH;
@@ -63,10 +65,4 @@ function holdsMapped(words: Uint32Array, length: number): boolean {
   if (length >= MAPPED_LENGTH) return false;
   const { words: outer } = networkOf({ words: Uint32Array.from([...MAPPED, 0]), length });
   return outer.every((word, i) => word === words[i]);
-}
-
-function canonical(text: string): string {
-  const cidr = parseCidr(text);
-  if (cidr === null) throw new TypeError(`not a prefix: ${text}`);
-  return formatCidr(cidr);
 }

@@ -310,3 +310,20 @@ test('a plan inside of an earlier long one overlaps it, even behind a short one'
   const faults = parseCatalogue(text, 'c.yaml').faults?.map(({ path }) => path);
   expect(faults).toEqual(['plans[1].effectiveFrom', 'plans[2].effectiveFrom']);
 });
+
+test('of very many unknown references the first ones get a suggestion, and a repeated one the same', () => {
+  const references = [...Array.from({ length: 30 }, (_, i) => `s1${String.fromCharCode(97 + i)}`), 's1a'];
+  const text = [
+    'sponsors: [{ id: s1, name: S, currency: EUR, creditLimit: "1" }]',
+    'applications:',
+    ...references.map((sponsor, i) => `  - { id: a${i}, sponsor: "${sponsor}" }`),
+    'plans: []',
+  ].join('\n');
+  const messages = parseCatalogue(text, 'c.yaml').faults?.map(({ message }) => message) ?? [];
+  expect(messages).toEqual(
+    references.map((reference, i) => {
+      const meant = i < 20 || i === 30 ? ' (did you mean "s1"?)' : '';
+      return `no sponsor has the id ${JSON.stringify(reference)}${meant}`;
+    }),
+  );
+});

@@ -2,6 +2,9 @@ import { suggestion } from '../yaml-document/nearest-word.ts';
 import type { CatalogueDocument, PlanDocument } from './catalogue-document.ts';
 import type { CatalogueFault } from './catalogue-fault.ts';
 
+/** A suggestion looks at every name that there is, and of a hundred thousand wrong references each would. */
+const MAX_SUGGESTIONS = 20;
+
 /** Names given twice, names that nothing has, and versions of a plan that cannot share its counter. */
 export function identityFaults({ sponsors, applications, plans }: CatalogueDocument): CatalogueFault[] {
   return [
@@ -43,16 +46,15 @@ function unknown(
   targets: readonly { id: string }[],
 ): CatalogueFault[] {
   const known = new Set(targets.map(({ id }) => id));
-  return references.flatMap((reference, i) =>
-    known.has(reference)
-      ? []
-      : [
-          {
-            path: [list, i, kind],
-            message: `no ${kind} has the id ${JSON.stringify(reference)}${suggestion(reference, known)}`,
-          },
-        ],
-  );
+  const suggestions = new Map<string, string>();
+  return references.flatMap((reference, i) => {
+    if (known.has(reference)) return [];
+    if (suggestions.size < MAX_SUGGESTIONS && !suggestions.has(reference)) {
+      suggestions.set(reference, suggestion(reference, known));
+    }
+    const meant = suggestions.get(reference) ?? '';
+    return [{ path: [list, i, kind], message: `no ${kind} has the id ${JSON.stringify(reference)}${meant}` }];
+  });
 }
 
 /** A counter is a plan's, whatever the version: what it counts and when it begins again must stay the same. */

@@ -56,6 +56,8 @@ export class FlowBatch {
   readonly downlinkOctets: Float64Array;
 
   // what was decided
+  /** Application of the longest prefix that holds the remote address, or -1. */
+  readonly prefixApplication: Int32Array;
   readonly reason: Uint8Array;
   readonly evidence: Uint8Array;
   readonly application: Int32Array;
@@ -85,6 +87,7 @@ export class FlowBatch {
     this.contentType = new Uint8Array(capacity);
     this.uplinkOctets = new Float64Array(capacity);
     this.downlinkOctets = new Float64Array(capacity);
+    this.prefixApplication = new Int32Array(capacity).fill(-1);
     this.reason = new Uint8Array(capacity).fill(UNDECIDED);
     this.evidence = new Uint8Array(capacity);
     this.application = new Int32Array(capacity).fill(-1);
@@ -104,6 +107,7 @@ export class FlowBatch {
     this.remoteAddress.fill(0, 0, count * 4);
     this.node.fill(-1, 0, count);
     this.tagApplication.fill(NO_TAG, 0, count);
+    this.prefixApplication.fill(-1, 0, count);
     this.reason.fill(UNDECIDED, 0, count);
     this.application.fill(-1, 0, count);
     this.plan.fill(-1, 0, count);

@@ -14,6 +14,7 @@ import type { Rules } from './rules.ts';
  * makes sure that the counters of every period the batch touches are in memory.
  */
 export function classifyBatch(batch: FlowBatch, lane: Lane, rules: Rules): void {
+  rules.evidence.findPrefixes(batch);
   for (let row = 0; row < batch.count; row++) {
     lane.duplicates.advance(lane.position + row);
     if (batch.reason[row] !== UNDECIDED) continue;

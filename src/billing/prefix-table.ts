@@ -1,112 +1,119 @@
-import { parseCidr } from './ip-address.ts';
+import { ADDRESS_WORDS, type Prefix } from './sorted-prefixes.ts';
+import { FIRST, LAST_SLICE, mapAt, NOBODY, SHIFT, SLICES, WORD } from './word-map-writer.ts';
+import { wordMaps } from './word-maps.ts';
 
-export interface Prefix {
-  /** CIDR text. */
-  cidr: string;
-  application: number;
-}
-
-interface Interval {
-  start: bigint;
-  application: number;
-}
-
-const V4_BASE = 0xffffn << 32n;
-const NOBODY = -1;
+/** Few enough that what was touched for them is still in the processor's nearest cache when they are searched. */
+const ROWS_AT_ONCE = 128;
+/** ::ffff:0:0/96 */
+const V4_WORDS = [0, 0, 0xffff];
 
 /**
- * Longest matching prefix. Nested prefixes are flattened into disjoint intervals once, so a look-up is one binary search,
- * whatever the nesting: over 32 bit starts for IPv4, over four words for IPv6.
+ * Longest matching prefix. Nested prefixes are cut into disjoint ranges once, so whatever the nesting a look-up is one
+ * place in a directory and a few ranges beside each other: once for an IPv4 address, and for an IPv6 address once for each of
+ * its words that a prefix reaches into; once more where prefixes stand in a cluster. See `WordMaps`.
+ *
+ * A million prefixes take about 20 MiB where they are IPv4 and 40 MiB where they are IPv6; none takes more than 170 octets.
  */
 export class PrefixTable {
-  readonly #v4Starts: Uint32Array;
-  readonly #v4Applications: Int32Array;
-  readonly #v6Starts: Uint32Array; // four words each
-  readonly #v6Applications: Int32Array;
+  readonly #words: Uint32Array;
+  /** What an address begins at, and an IPv4 address: it has its first three words behind it. */
+  readonly #root: number;
+  readonly #v4: number;
+  /** The rows that are still at a map, and the slice of it that their word lies in. */
+  readonly #rows = new Uint32Array(ROWS_AT_ONCE);
+  readonly #slices = new Uint32Array(ROWS_AT_ONCE);
+  readonly #touched = new Uint32Array(1);
 
   constructor(prefixes: readonly Prefix[]) {
-    const intervals = flatten(prefixes);
-    const v4 = intervals.filter(({ start }) => start >> 32n === 0xffffn);
-    // An interval that begins below the IPv4 addresses may reach into them.
-    const before = intervals.filter(({ start }) => start < V4_BASE).at(-1);
-    if (v4[0]?.start !== V4_BASE) v4.unshift({ start: V4_BASE, application: before?.application ?? NOBODY });
-    this.#v4Starts = Uint32Array.from(v4, ({ start }) => Number(start & 0xffffffffn));
-    this.#v4Applications = Int32Array.from(v4, ({ application }) => application);
-    this.#v6Starts = Uint32Array.from(intervals.flatMap(({ start }) => words(start)));
-    this.#v6Applications = Int32Array.from(intervals, ({ application }) => application);
+    const { words, root } = wordMaps(prefixes);
+    this.#words = words;
+    this.#root = root;
+    let entry = root;
+    while (entry < NOBODY && words[mapAt(entry) + WORD] < V4_WORDS.length) {
+      const word = V4_WORDS[words[mapAt(entry) + WORD]];
+      entry = this.#search(this.#slice(mapAt(entry), word), word);
+    }
+    this.#v4 = entry;
   }
 
-  /** Application of the longest prefix that holds the address (four words from `at`), or -1. */
-  applicationOf(addresses: Uint32Array, at: number): number {
-    const isV4 = addresses[at] === 0 && addresses[at + 1] === 0 && addresses[at + 2] === 0xffff;
-    return isV4 ? this.#lookUpV4(addresses[at + 3]) : this.#lookUpV6(addresses, at);
+  /** Fills in, for each of `count` addresses of four words, the application of the longest prefix that holds it, or -1. */
+  applicationsOf(addresses: Uint32Array, count: number, applications: Int32Array): void {
+    for (let from = 0; from < count; from += ROWS_AT_ONCE) {
+      const to = Math.min(count, from + ROWS_AT_ONCE);
+      let open = this.#begin(addresses, from, to, applications);
+      while (open > 0) {
+        this.#findSlices(addresses, open, applications);
+        this.#touch(open);
+        open = this.#goOn(addresses, open, applications);
+      }
+    }
   }
 
-  #lookUpV4(address: number): number {
-    let low = 0;
-    let high = this.#v4Starts.length - 1;
+  /** Gives how many rows are at a map. */
+  #begin(addresses: Uint32Array, from: number, to: number, entries: Int32Array): number {
+    let open = 0;
+    for (let row = from; row < to; row++) {
+      const at = row * ADDRESS_WORDS;
+      const isV4 = addresses[at] === 0 && addresses[at + 1] === 0 && addresses[at + 2] === 0xffff;
+      entries[row] = isV4 ? this.#v4 : this.#root;
+      if (entries[row] < NOBODY) this.#rows[open++] = row;
+    }
+    return open;
+  }
+
+  #findSlices(addresses: Uint32Array, open: number, entries: Int32Array): void {
+    for (let i = 0; i < open; i++) {
+      const row = this.#rows[i];
+      const map = mapAt(entries[row]);
+      this.#slices[i] = this.#slice(map, addresses[row * ADDRESS_WORDS + this.#words[map + WORD]]);
+    }
+  }
+
+  /**
+   * Reads what the search will read: where nothing is decided in between, the processor runs ahead and waits for the memory
+   * of many rows at once, not one by one.
+   */
+  #touch(open: number): void {
+    const words = this.#words;
+    const slices = this.#slices;
+    let touched = 0;
+    for (let i = 0; i < open; i++) touched ^= words[slices[i]];
+    for (let i = 0; i < open; i++) touched ^= words[words[slices[i]]] ^ words[words[slices[i] + 1]];
+    // What is never used would not be read.
+    this.#touched[0] = touched;
+  }
+
+  /** Gives how many rows are at another map. */
+  #goOn(addresses: Uint32Array, open: number, entries: Int32Array): number {
+    let left = 0;
+    for (let i = 0; i < open; i++) {
+      const row = this.#rows[i];
+      const word = this.#words[mapAt(entries[row]) + WORD];
+      entries[row] = this.#search(this.#slices[i], addresses[row * ADDRESS_WORDS + word]);
+      if (entries[row] < NOBODY) this.#rows[left++] = row;
+    }
+    return left;
+  }
+
+  /** Where the map's slice that holds the word stands. */
+  #slice(map: number, word: number): number {
+    const words = this.#words;
+    const first = words[map + FIRST];
+    const slice = word <= first ? 0 : Math.min((word - first) >>> words[map + SHIFT], words[map + LAST_SLICE]);
+    return map + SLICES + slice;
+  }
+
+  /** The entry of the slice's last range that begins at the word or below. */
+  #search(slice: number, word: number): number {
+    const words = this.#words;
+    let low = words[slice];
+    let high = words[slice + 1];
     while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (this.#v4Starts[middle] <= address) low = middle;
-      else high = middle - 1;
+      // A range is two words.
+      const middle = low + ((high - low + 2) >>> 2) * 2;
+      if (words[middle] <= word) low = middle;
+      else high = middle - 2;
     }
-    return this.#v4Applications[low];
+    return words[low + 1] | 0;
   }
-
-  #lookUpV6(addresses: Uint32Array, at: number): number {
-    let low = 0;
-    let high = this.#v6Applications.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (this.#startsAtOrBelow(middle * 4, addresses, at)) low = middle;
-      else high = middle - 1;
-    }
-    return this.#v6Applications[low];
-  }
-
-  #startsAtOrBelow(from: number, addresses: Uint32Array, at: number): boolean {
-    for (let i = 0; i < 4; i++) {
-      if (this.#v6Starts[from + i] !== addresses[at + i]) return this.#v6Starts[from + i] < addresses[at + i];
-    }
-    return true;
-  }
-}
-
-/** Disjoint intervals from address 0 on, each with the application of the longest prefix that holds it. */
-function flatten(prefixes: readonly Prefix[]): Interval[] {
-  const ranges = prefixes.map(({ cidr, application }) => ({ ...rangeOf(cidr), application }));
-  // Outer before inner, so that a stack of the open prefixes has the longest on top.
-  ranges.sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : a.length - b.length));
-  const intervals: Interval[] = [{ start: 0n, application: NOBODY }];
-  const open: { end: bigint; application: number }[] = [];
-  const closeUpTo = (limit: bigint) => {
-    for (let top = open.at(-1); top !== undefined && top.end <= limit; top = open.at(-1)) {
-      open.pop();
-      push(intervals, top.end, open.at(-1)?.application ?? NOBODY);
-    }
-  };
-  for (const { start, end, application } of ranges) {
-    closeUpTo(start);
-    push(intervals, start, application);
-    open.push({ end, application });
-  }
-  closeUpTo(1n << 128n);
-  return intervals.filter(({ start }) => start < 1n << 128n);
-}
-
-/** A later word about the same start replaces the earlier one. */
-function push(intervals: Interval[], start: bigint, application: number): void {
-  if (intervals.at(-1)?.start === start) intervals.pop();
-  intervals.push({ start, application });
-}
-
-function rangeOf(cidr: string): { start: bigint; end: bigint; length: number } {
-  const parsed = parseCidr(cidr);
-  if (parsed === null) throw new TypeError(`not a prefix: ${cidr}`);
-  const start = parsed.words.reduce((value, word) => (value << 32n) | BigInt(word), 0n);
-  return { start, end: start + (1n << BigInt(128 - parsed.length)), length: parsed.length };
-}
-
-function words(address: bigint): number[] {
-  return [96n, 64n, 32n, 0n].map((shift) => Number((address >> shift) & 0xffffffffn));
 }
