@@ -4,11 +4,22 @@ import { deriveQuotaUpdates } from '../../src/billing/derive-quota-updates.ts';
 import { isCharged } from '../../src/billing/outcome.ts';
 import { classifyBatch, rateBatch } from '../../src/billing/pipeline.ts';
 import { quotaUpdateSchema } from '../../src/commands/assemble-source.ts';
+import { Random } from '../../src/generator/random.ts';
 import { BlockMemory } from '../../src/journal/block-memory.ts';
 import { journalBlock } from '../../src/journal/journal-block.ts';
 import { encodeQuotaRecords } from '../../src/quota-updates/quota-records.ts';
 import { quotaUpdateParts } from '../../src/quota-updates/quota-update-parts.ts';
-import { admitAll, applications, decoder, drawValues, newBatch, newLane, RECORDS, rulesOf } from './samples.ts';
+import {
+  admitAll,
+  applications,
+  decoder,
+  drawEvidence,
+  drawValues,
+  newBatch,
+  newLane,
+  RECORDS,
+  rulesOf,
+} from './samples.ts';
 
 /** What is measured: one run is one batch. */
 export interface MicroCase {
@@ -95,10 +106,10 @@ export function growthCases(
 }
 
 function classifyCase(group: string, name: string, sponsors: number, prefixes: number, seed: number): MicroCase {
-  const all = applications(sponsors, prefixes);
-  const rules = rulesOf(all);
+  const rules = rulesOf(applications(sponsors, prefixes));
   const [batch, lane] = [newBatch(), newLane()];
-  admitAll(batch, drawValues(all, seed), decoder(), lane, rules);
+  admitAll(batch, drawValues(applications(10, 10), seed), decoder(), lane, rules);
+  drawEvidence(batch, new Random(seed), sponsors, prefixes);
   const reasons = batch.reason.slice();
   const run = () => {
     batch.reason.set(reasons);

@@ -2,16 +2,18 @@ import { admit, type Incoming, incoming } from '../../src/billing/admit.ts';
 import { catalogueFromCanonicalJson } from '../../src/billing/catalogue-compile.ts';
 import { type AvroSchema, avroDecoder } from '../../src/billing/decode-avro.ts';
 import type { Decoder } from '../../src/billing/decoder.ts';
-import { FlowBatch } from '../../src/billing/flow-batch.ts';
+import { FlowBatch, NO_TAG } from '../../src/billing/flow-batch.ts';
 import { Lane } from '../../src/billing/lane.ts';
 import { Rules } from '../../src/billing/rules.ts';
 import { encodeGeneratedAvro, FLOW_RECORD_SCHEMA } from '../../src/generator/encode-avro.ts';
 import { generateRecords } from '../../src/generator/generate-records.ts';
+import type { Random } from '../../src/generator/random.ts';
 
 /** Records of one batch, and so of one run of what is measured. */
 export const RECORDS = 10_000;
 const SCHEMA_ID = 1;
 const SUBSCRIBERS = 5000;
+const PREFIX_STEP = 16;
 const MAX_SPONSORED = 10_000;
 
 export interface Application {
@@ -29,13 +31,24 @@ export function applications(count: number, prefixes: number): Application[] {
     tags: [`TAG-${index}`],
     prefixes: [] as string[],
   }));
-  // Twelve addresses apart and eight wide: beside each other they would be one range.
+  // Apart: beside each other they would be one range.
   for (let index = 0; index < prefixes; index++) {
-    const address = index * 16;
+    const address = index * PREFIX_STEP;
     const text = `10.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}/29`;
     all[index % count].prefixes.push(text);
   }
   return all;
+}
+
+/** A third of the records has a tag of any application, a third an address of any prefix, the rest neither. */
+export function drawEvidence(batch: FlowBatch, random: Random, applications: number, prefixes: number): void {
+  for (let row = 0; row < batch.count; row++) {
+    const evidence = random.integer(0, 2);
+    batch.tagApplication[row] = evidence === 0 ? random.integer(0, applications - 1) : NO_TAG;
+    const network = evidence === 1 ? 10 : 11;
+    const host = random.integer(0, prefixes - 1) * PREFIX_STEP + random.integer(0, 7);
+    batch.remoteAddress.set([0, 0, 0xffff, ((network << 24) | host) >>> 0], row * 4);
+  }
 }
 
 export function rulesOf(all: readonly Application[]): Rules {
