@@ -91,9 +91,11 @@ export class QuotaAnnouncer {
   #newestVersion(moved: Plan, planPeriod: number): Plan {
     if (moved.quotaOctets === Number.POSITIVE_INFINITY) return moved;
     const fromMs = this.#lane.planPeriods.newestVersionFrom(planPeriod);
-    const newest = this.#catalogue.plans.find(
-      ({ id, effectiveFromMs }) => id === moved.id && effectiveFromMs === fromMs,
-    );
+    const { plans, applications } = this.#catalogue;
+    // All versions of a plan are of one application.
+    const newest = applications[moved.application].plans
+      .map((plan) => plans[plan])
+      .find(({ id, effectiveFromMs }) => id === moved.id && effectiveFromMs === fromMs);
     return newest === undefined || newest.quotaOctets === Number.POSITIVE_INFINITY ? moved : newest;
   }
 }
