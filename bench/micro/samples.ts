@@ -8,13 +8,13 @@ import { Rules } from '../../src/billing/rules.ts';
 import { encodeGeneratedAvro, FLOW_RECORD_SCHEMA } from '../../src/generator/encode-avro.ts';
 import { generateRecords } from '../../src/generator/generate-records.ts';
 import type { Random } from '../../src/generator/random.ts';
+import { wholePlan } from '../whole-plan.ts';
 
 /** Records of one batch, and so of one run of what is measured. */
 export const RECORDS = 10_000;
 const SCHEMA_ID = 1;
 const SUBSCRIBERS = 5000;
 const PREFIX_STEP = 16;
-const MAX_SPONSORED = 10_000;
 
 export interface Application {
   id: string;
@@ -52,26 +52,10 @@ export function drawEvidence(batch: FlowBatch, random: Random, applications: num
 }
 
 export function rulesOf(all: readonly Application[]): Rules {
-  const content = Object.fromEntries(
-    ['text', 'voice', 'image', 'video', 'other', 'unknown'].map((type) => [type, MAX_SPONSORED]),
-  );
   const document = {
     sponsors: all.map(({ sponsor }) => ({ id: sponsor, name: sponsor, currency: 'USD', creditLimit: '1000.00' })),
     applications: all.map((application) => ({ ...application, match: 'any' })),
-    plans: all.map(({ id }) => ({
-      id: `${id}-plan`,
-      application: id,
-      version: 1,
-      effectiveFrom: '2020-01-01T00:00:00Z',
-      effectiveTo: null,
-      period: 'month',
-      timeZone: 'UTC',
-      content,
-      quotaOctets: 2 ** 50,
-      notifyAt: [],
-      tiers: [{ upToOctets: null, pricePerMiB: '0.01' }],
-      latePolicy: 'adjust',
-    })),
+    plans: all.map(({ id }) => wholePlan(id, '0.01')),
   };
   return new Rules(catalogueFromCanonicalJson(JSON.stringify(document)));
 }

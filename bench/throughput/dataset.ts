@@ -4,6 +4,7 @@ import { stringify } from 'yaml';
 import type { GenerateOptions, GenerateTarget } from '../../src/generator/generate-options.ts';
 import type { GeneratedTotals } from '../../src/generator/generated-totals.ts';
 import { produceRecords } from '../../src/generator/produce-records.ts';
+import { wholePlan } from '../whole-plan.ts';
 
 export const TOPIC = 'flows';
 export const PARTITIONS = 4;
@@ -30,28 +31,14 @@ export function applications(): Application[] {
   }));
 }
 
-/** A catalogue with one plan for each application: everything is covered, up to a quota that nobody reaches. */
+/** A catalogue with one plan for each application. */
 export function catalogueYaml(): string {
   const all = applications();
   const sponsors = [...new Set(all.map(({ sponsor }) => sponsor))];
-  const content = { text: 10000, voice: 10000, image: 10000, video: 10000, other: 10000, unknown: 10000 };
   return stringify({
     sponsors: sponsors.map((id) => ({ id, name: id, currency: 'USD', creditLimit: '1000000000.00' })),
     applications: all.map(({ id, sponsor, tags, prefixes }) => ({ id, sponsor, match: 'any', tags, prefixes })),
-    plans: all.map(({ id, pricePerMiB }) => ({
-      id: `${id}-plan`,
-      application: id,
-      version: 1,
-      effectiveFrom: '2020-01-01T00:00:00Z',
-      effectiveTo: null,
-      period: 'month',
-      timeZone: 'UTC',
-      content,
-      quotaOctets: 2 ** 50,
-      notifyAt: [],
-      tiers: [{ upToOctets: null, pricePerMiB }],
-      latePolicy: 'adjust',
-    })),
+    plans: all.map(({ id, pricePerMiB }) => wholePlan(id, pricePerMiB)),
   });
 }
 

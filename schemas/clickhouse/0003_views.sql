@@ -33,20 +33,6 @@ FROM journal
 ARRAY JOIN outcomes AS outcome
 WHERE kind = 'batch';
 
-CREATE VIEW IF NOT EXISTS account_balances AS
-SELECT
-    sponsor_id, currency,
-    sum(credited) AS credited_micros,
-    sum(charged) AS charged_micros,
-    credited_micros - charged_micros AS balance_micros
-FROM
-(
-    SELECT sponsor_id, currency, amount_micros AS credited, toInt64(0) AS charged FROM account_entries
-    UNION ALL
-    SELECT sponsor_id, currency, toInt64(0) AS credited, charge_micros AS charged FROM journal WHERE kind = 'charge'
-)
-GROUP BY sponsor_id, currency;
-
 -- Subscribers whose charges stand in more than one lane of a topic: their counters are torn.
 CREATE VIEW IF NOT EXISTS torn_subscribers AS
 SELECT topic, lower(hex(subscriber)) AS subscriber, uniqExact(lane) AS lanes, count() AS records
