@@ -1,55 +1,70 @@
-import { Command } from 'commander';
-import { bench, group, run } from 'mitata';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { run } from 'mitata';
 import { packagePath } from '../../src/platform/package-paths.ts';
-import { machine } from '../machine.ts';
-import { writeResults } from '../results.ts';
-import { coreCases, growthCases, type MicroCase } from './core-cases.ts';
-import { insertCases } from './insert-cases.ts';
-import { type MicroFigure, microTable } from './report.ts';
-import { RECORDS } from './samples.ts';
+import { type Measured, register } from './benchmark.ts';
+import { prefixesGroup, sponsorsGroup } from './classify.ts';
+import { decodeGroup } from './decode.ts';
+import { encodeGroups } from './encode.ts';
+import { insertGroup } from './insert.ts';
+import { rateGroup } from './rate.ts';
+import { compare, markdown } from './report.ts';
 
-const options = new Command('bench:micro')
-  .description('Measures the steps of the engine one by one, in nanoseconds a record')
-  .option('--seed <n>', 'draws the records', '1')
-  .option('--prefixes <numbers>', 'how many prefixes to classify by', '10,10000,1000000')
-  .option('--sponsors <numbers>', 'how many sponsors to classify by', '10,1000,100000')
-  .option('--out <folder>', 'where the results go', packagePath('bench/results'))
-  .parse()
-  .opts<{ seed: string; prefixes: string; sponsors: string; out: string }>();
-
-const seed = Number(options.seed);
-const cases = [
-  ...coreCases(seed),
-  ...growthCases(seed, numbers(options.prefixes), numbers(options.sponsors)),
-  ...(await insertCases()),
-];
-for (const [name, members] of byGroup(cases)) {
-  group(name, () => {
-    for (const { name, run } of members) bench(name, run).gc('inner');
-  });
-}
-const { benchmarks } = await run();
-const figures: MicroFigure[] = benchmarks.map(({ runs: [{ stats, error }] }, index) => {
-  if (stats === undefined) throw error;
-  const { group, name, records = RECORDS } = cases[index];
-  return { group, name, nanosPerRecord: stats.p50 / records, least: stats.min / records };
-});
-const about = `${machine()}; batches of ${RECORDS} records, seed ${seed}`;
-await writeResults(
-  options.out,
-  'micro',
-  { machine: machine(), records: RECORDS, seed, figures },
-  microTable(figures, about),
-);
-// The embedded store keeps the process from its end.
-process.exit(0);
-
-function numbers(list: string): number[] {
-  return list.split(',').map(Number);
+interface Options {
+  records: number;
+  rows: number;
+  seed: number;
+  only: string;
+  out: string;
 }
 
-function byGroup(all: readonly MicroCase[]): Map<string, MicroCase[]> {
-  const groups = new Map<string, MicroCase[]>();
-  for (const one of all) groups.set(one.group, [...(groups.get(one.group) ?? []), one]);
-  return groups;
+const program = new Command('bench:micro')
+  .description('Measures the steps of a batch one by one: nanoseconds for a record')
+  .option('--records <n>', 'records of a batch', wholeNumber, 10_000)
+  .option('--rows <n>', 'rows of an insert', wholeNumber, 100_000)
+  .option('--seed <n>', 'draws the data', wholeNumber, 1)
+  .option('--only <text>', 'groups whose name has this in it; no results are written then', '')
+  .option('--out <folder>', 'where the results go', packagePath('bench/results'));
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('expected a whole number from 1 to 999999999');
+  return Number(text);
 }
+
+async function main({ records, rows, seed, only, out }: Options): Promise<void> {
+  const groups = [
+    decodeGroup(records, seed),
+    prefixesGroup(records, seed),
+    sponsorsGroup(records, seed),
+    rateGroup(records, seed),
+    ...encodeGroups(records, seed),
+    insertGroup(rows, seed),
+  ].filter(({ name }) => name.includes(only));
+  if (groups.length === 0) program.error(`error: no group has "${only}" in its name`, { exitCode: 2 });
+  const results: Measured[] = [];
+  const observe = register(groups, (measured) => results.push(measured));
+  process.stdout.write(
+    `batches of ${records} records, inserts of ${rows} rows, seed ${seed}; an iter is one record\n\n`,
+  );
+  await run({ observe, throw: true });
+
+  if (only !== '') return;
+
+  const machine = {
+    cpu: cpus()[0].model,
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    node: process.version,
+  };
+  const compared = compare(results);
+  await mkdir(out, { recursive: true });
+  await writeFile(
+    join(out, 'micro.json'),
+    `${JSON.stringify({ machine, records, rows, seed, results: compared }, null, 2)}\n`,
+  );
+  await writeFile(join(out, 'micro.md'), markdown(compared, machine, seed));
+}
+
+await main(program.parse().opts<Options>());

@@ -1,29 +1,49 @@
-import { figure } from '../results.ts';
+import type { Measured } from './benchmark.ts';
 
-export interface MicroFigure {
-  group: string;
-  name: string;
-  /** Median of the runs. */
-  nanosPerRecord: number;
-  least: number;
+export interface Compared extends Measured {
+  /** How many times as long as the first of its group it took, by the medians. */
+  toFirst: number;
 }
 
-/** A table for each group, each line with its ratio to the group's first. */
-export function microTable(figures: readonly MicroFigure[], about: string): string {
-  const groups = [...new Set(figures.map(({ group }) => group))];
-  const tables = groups.map((group) => {
-    const own = figures.filter((one) => one.group === group);
-    const lines = own.map(
-      ({ name, nanosPerRecord, least }) =>
-        `| ${name} | ${figure(nanosPerRecord)} | ${figure(least)} | ${figure(nanosPerRecord / own[0].nanosPerRecord, 2)} |`,
-    );
-    return [
-      `## ${group}`,
-      '',
-      '| | ns a record, median | fastest | to the first |',
-      '|---|--:|--:|--:|',
-      ...lines,
-    ].join('\n');
+export interface Machine {
+  cpu: string;
+  cores: number;
+  memoryGiB: number;
+  node: string;
+}
+
+export function compare(results: readonly Measured[]): Compared[] {
+  const firsts = new Map<string, number>();
+  return results.map((result) => {
+    const first = firsts.get(result.group) ?? result.median;
+    firsts.set(result.group, first);
+    return { ...result, toFirst: result.median / first };
   });
-  return [`# Steps of the engine, one by one`, `${about}.`, ...tables].join('\n\n');
+}
+
+export function markdown(compared: readonly Compared[], machine: Machine, seed: number): string {
+  const groups = [...new Set(compared.map(({ group }) => group))];
+  return [
+    '# Micro-benchmarks',
+    '',
+    `${machine.cores} x ${machine.cpu}, ${machine.memoryGiB} GiB, Node ${machine.node}; seed ${seed}. Times are of one record:`,
+    'the median of the samples, and from their first quarter to their third.',
+    ...groups.flatMap((group) => section(group, compared)),
+    '',
+  ].join('\n');
+}
+
+function section(group: string, compared: readonly Compared[]): string[] {
+  const rows = compared
+    .filter((result) => result.group === group)
+    .map(
+      ({ name, median, quarter, threeQuarters, toFirst, records, samples }) =>
+        `| ${name} | ${ns(median)} (${ns(quarter)} to ${ns(threeQuarters)}) | ${toFirst.toFixed(2)} | ${samples} x ${records.toLocaleString('en-US')} |`,
+    );
+  return ['', `## ${group}`, '', '| | ns per record | to the first | samples |', '|---|--:|--:|--:|', ...rows];
+}
+
+/** Three digits tell one machine's moods from another's well enough. */
+function ns(value: number): string {
+  return value.toLocaleString('en-US', { maximumSignificantDigits: 3 });
 }

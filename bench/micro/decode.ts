@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { admit, type Door, type Incoming } from '../../src/billing/admit.ts';
+import { FlowBatch } from '../../src/billing/flow-batch.ts';
+import type { Lane } from '../../src/billing/lane.ts';
+import type { Rules } from '../../src/billing/rules.ts';
+import type { BenchmarkGroup, Prepared } from './benchmark.ts';
+import { rulesOf, taggedApplications } from './catalogues.ts';
+import { avroBatches, decoder, door, inTurns, newLane } from './traffic.ts';
+
+const BATCHES = 16;
+
+/** Without the direct reader of plain Avro: every record is decoded into an object, and that is validated. */
+const longDoor: Door = { decode: (value) => decoder(value), keyedByMsisdn: false };
+
+interface Side {
+  batch: FlowBatch;
+  fill: (records: readonly Incoming[]) => void;
+}
+
+function side(door: Door, records: number, lane: Lane, rules: Rules): Side {
+  const batch = new FlowBatch(records);
+  const fill = (values: readonly Incoming[]) => {
+    for (const value of values) admit(batch, value, door, lane, rules);
+  };
+  return { batch, fill };
+}
+
+/** Avro values into a batch's columns: decoded, validated, subscribers and tags looked up. */
+export function decodeGroup(records: number, seed: number): BenchmarkGroup {
+  const prepare = (measured: Door) => (): Prepared => {
+    const targets = taggedApplications(100);
+    const batches = avroBatches(targets, seed, BATCHES, records);
+    const rules = rulesOf(targets);
+    for (const values of batches) assertSameBatch(values, rules);
+    const { batch, fill } = side(measured, records, newLane(), rules);
+    const next = inTurns(batches);
+    let values: readonly Incoming[] = [];
+    // Only a subscriber's first record costs an HMAC.
+    for (const first of batches) {
+      fill(first);
+      batch.clear();
+    }
+    const before = () => {
+      batch.clear();
+      values = next();
+    };
+    return { records, before, work: () => fill(values) };
+  };
+  return {
+    name: 'decode',
+    benchmarks: [
+      { name: 'avsc and validation', prepare: prepare(longDoor) },
+      { name: 'read from the octets', prepare: prepare(door) },
+    ],
+  };
+}
+
+function assertSameBatch(values: readonly Incoming[], rules: Rules): void {
+  const [long, direct] = [longDoor, door].map((measured) => {
+    const { batch, fill } = side(measured, values.length, newLane(), rules);
+    fill(values);
+    return batch;
+  });
+  assert.deepEqual(direct, long);
+  assert.equal(direct.rejections.length, 0);
+}
