@@ -46,6 +46,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'billing',
     'platform',
   ],
+  'session-protocol': ['billing', 'platform'],
   billing: ['yaml-document'],
   platform: ['yaml-document'],
   'yaml-document': [],

@@ -1,0 +1,26 @@
+import * as z from 'zod';
+
+export const CONTENT_TYPES = ['text', 'voice', 'image', 'video', 'other'] as const;
+export type ContentType = (typeof CONTENT_TYPES)[number];
+export const contentTypeSchema = z.enum(CONTENT_TYPES);
+
+/** Octets of a session by content type, as they passed between terminal and proxy, transport payload (TCP) of both directions. */
+export const contentOctetsSchema = z.strictObject({
+  contentType: contentTypeSchema,
+  uplinkOctets: z.int().min(0),
+  downlinkOctets: z.int().min(0),
+});
+export type ContentOctets = z.output<typeof contentOctetsSchema>;
+
+/** Share that the sponsor pays of each content type, basis points; a type that is absent is not covered. */
+export const contentSharesSchema = z.partialRecord(contentTypeSchema, z.int().min(0).max(10_000));
+export type ContentShares = z.output<typeof contentSharesSchema>;
+
+/** What of the octets counts in the quota: the share of each content type, its remainder kept until the end. */
+export function sponsoredOctetsOf(usage: readonly ContentOctets[], shares: ContentShares): number {
+  let tenThousandths = 0n;
+  for (const { contentType, uplinkOctets, downlinkOctets } of usage) {
+    tenThousandths += BigInt(uplinkOctets + downlinkOctets) * BigInt(shares[contentType] ?? 0);
+  }
+  return Number(tenThousandths / 10_000n);
+}

@@ -1,0 +1,143 @@
+import * as z from 'zod';
+import { contentOctetsSchema, contentSharesSchema } from './content-octets.ts';
+import { DISPATCH_REFUSALS, type DispatchRefusal, SESSION_ENDINGS } from './refusal.ts';
+
+const octets = z.int().min(0);
+const timeMs = z.int().min(0);
+
+/** `POST /v1/sessions`: a terminal asks for a session. */
+export const sessionRequestSchema = z.strictObject({
+  msisdn: z.string().regex(/^\d{1,15}$/),
+  identityAssertion: z.string().min(1).max(4096),
+  applicationId: z.string().min(1).max(255),
+  /** Who the subscriber is in the application. */
+  applicationAccount: z.string().min(1).max(255),
+  /** Where the terminal would like its proxy to be. */
+  region: z.string().min(1).max(64).optional(),
+});
+export type SessionRequest = z.output<typeof sessionRequestSchema>;
+
+export const proxyEndpointsSchema = z.strictObject({
+  /** HTTP CONNECT: `http://host:port`, or `https://` for TLS to the proxy. */
+  connect: z.url(),
+  /** `socks5://host:port` (RFC 1928, user and password as RFC 1929). */
+  socks5: z.url(),
+  /** WebSocket relay, `ws://host:port` or `wss://`; connect to `/v1/relay/<content type>`. */
+  relay: z.url(),
+});
+export type ProxyEndpoints = z.output<typeof proxyEndpointsSchema>;
+
+/** 201 of `POST /v1/sessions`, 200 of `POST /v1/sessions/:sessionId/renewal` (with the token as `Authorization: Bearer`). */
+export const sessionGrantSchema = z.strictObject({
+  sessionId: z.string().min(1),
+  /** For `Proxy-Authorization: Bearer` and as the password of Basic, with the session id as user. */
+  token: z.string().min(1),
+  tokenId: z.string().min(1),
+  tokenExpiresAtMs: timeMs,
+  /** base64url of 32 octets; it authenticates messages and makes the SOCKS5 password, and is never in a token. */
+  sessionKey: z.string().min(43).max(43),
+  proxy: z.strictObject({ proxyId: z.string().min(1), region: z.string(), endpoints: proxyEndpointsSchema }),
+  sponsoredOctetsCap: octets,
+  /** What is left of the subscriber's quota now, this session's cap included; null without a quota. */
+  remainingOctets: octets.nullable(),
+  contentShares: contentSharesSchema,
+});
+export type SessionGrant = z.output<typeof sessionGrantSchema>;
+
+/** Body of every refusal of the dispatch server: 400, 401, 403, 404, 409, 429 or 503. */
+export const refusalSchema = z.strictObject({
+  reason: z.enum(Object.keys(DISPATCH_REFUSALS) as [DispatchRefusal, ...DispatchRefusal[]]),
+  message: z.string(),
+  retryAfterMs: z.int().min(0).optional(),
+});
+export type Refusal = z.output<typeof refusalSchema>;
+
+/** 200 of `GET /v1/sessions/:sessionId` (with the token): how the session stands; `DELETE` ends it, 204. */
+export const sessionStandingSchema = z.strictObject({
+  sessionId: z.string().min(1),
+  state: z.enum(['open', 'ended', 'revoked']),
+  sponsoredOctetsCap: octets,
+  /** By the proxy's reports. */
+  usedSponsoredOctets: octets,
+  remainingOctets: octets.nullable(),
+});
+export type SessionStanding = z.output<typeof sessionStandingSchema>;
+
+/** `PUT /v1/proxies/:proxyId` (with the proxy's secret as `Authorization: Bearer`): a proxy's sign of life; 200 with `heartbeatAnswerSchema`. */
+export const heartbeatSchema = z.strictObject({
+  region: z.string().min(1),
+  endpoints: proxyEndpointsSchema,
+  /** Where the dispatch server reaches the proxy's control interface. */
+  controlUrl: z.url(),
+  applicationIds: z.array(z.string().min(1)).min(1),
+  openSessions: z.int().min(0),
+  capacitySessions: z.int().min(1),
+  octetsPerSecond: octets,
+});
+export type Heartbeat = z.output<typeof heartbeatSchema>;
+
+export const heartbeatAnswerSchema = z.strictObject({ nextWithinMs: z.int().min(1) });
+
+/** `PUT <controlUrl>/v1/sessions/:sessionId` (with the proxy's secret): announces a session, or its new terms; 204. Later revisions win. */
+export const announcementSchema = z.strictObject({
+  revision: z.int().min(1),
+  sessionId: z.string().min(1),
+  tokenId: z.string().min(1),
+  subscriber: z.string().regex(/^[\da-f]{32}$/),
+  sponsorId: z.string().min(1),
+  applicationId: z.string().min(1),
+  applicationAccount: z.string().min(1),
+  terminalIp: z.string().min(1),
+  sessionKey: z.string().min(43).max(43),
+  contentShares: contentSharesSchema,
+  sponsoredOctetsCap: octets,
+  /** What happens when the cap is reached: the session ends, or goes on at the subscriber's cost, without the tag. */
+  atCap: z.enum(['stop', 'subscriber_pays']),
+  state: z.enum(['open', 'ended', 'revoked']),
+});
+export type Announcement = z.output<typeof announcementSchema>;
+
+/**
+ * What a proxy reports of a session: at its start, each statistics interval, and at its end. The octets are those since the
+ * report before. A report is known by its id: sent twice it counts once.
+ */
+export const usageReportSchema = z.strictObject({
+  reportId: z.uuid(),
+  proxyId: z.string().min(1),
+  sessionId: z.string().min(1),
+  /** Of the session: 1, 2, 3 and so on. */
+  sequence: z.int().min(1),
+  kind: z.enum(['start', 'interim', 'end']),
+  startTimeMs: timeMs,
+  endTimeMs: timeMs,
+  usage: z.array(contentOctetsSchema),
+  ending: z.enum(SESSION_ENDINGS).optional(),
+});
+export type UsageReport = z.output<typeof usageReportSchema>;
+
+/** `POST /v1/usage-reports` (with the proxy's secret). */
+export const usageReportsSchema = z.strictObject({ reports: z.array(usageReportSchema).min(1).max(1000) });
+
+/** 200 of it: every report is durable now; how the sessions that they are of stand, so that the proxy learns the quota. */
+export const usageReportsAnswerSchema = z.strictObject({
+  accepted: z.int().min(0),
+  known: z.int().min(0),
+  sessions: z.array(
+    z.strictObject({
+      sessionId: z.string().min(1),
+      state: z.enum(['open', 'ended', 'revoked', 'unknown']),
+      sponsoredOctetsCap: octets,
+      remainingOctets: octets.nullable(),
+    }),
+  ),
+});
+export type UsageReportsAnswer = z.output<typeof usageReportsAnswerSchema>;
+
+/** One line of `GET /v1/usage-reports?fromMs=&toMs=` (operator's secret; NDJSON): a report with what the dispatch server knows of its session. */
+export const reportedUsageSchema = usageReportSchema.extend({
+  subscriber: z.string().regex(/^[\da-f]{32}$/),
+  sponsorId: z.string().min(1),
+  applicationId: z.string().min(1),
+  contentShares: contentSharesSchema,
+});
+export type ReportedUsage = z.output<typeof reportedUsageSchema>;

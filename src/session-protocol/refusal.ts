@@ -1,0 +1,47 @@
+/**
+ * Why a dispatch server gives no session, in the order in which it looks. Each answer has one.
+ */
+export const DISPATCH_REFUSALS = {
+  rate_limited: 'too many requests of this subscriber or this address',
+  invalid_request: 'the request is not of the documented shape',
+  assertion_invalid: 'the identity assertion is forged, of another issuer, or not readable',
+  assertion_expired: 'the identity assertion is past its time',
+  assertion_mismatch: 'the identity assertion is of another MSISDN or another address',
+  unknown_application: 'no application of this id in the catalogue',
+  sponsor_suspended: 'the sponsor is suspended',
+  no_plan: 'no plan of the application is in force now',
+  quota_exhausted: 'what is left of the quota is not more than the plan asks for',
+  no_proxy: 'no proxy of the application has given a sign of life lately and has room',
+  session_unknown: 'no session of this id',
+  session_over: 'the session has ended or was revoked',
+  token_invalid: 'the token is not one of this session',
+} as const;
+
+export type DispatchRefusal = keyof typeof DISPATCH_REFUSALS;
+
+/** Why a proxy server turns a connection or a message away, in the order in which it looks. */
+export const PROXY_REFUSALS = {
+  token_missing: 'no token',
+  token_invalid: 'forged, of an unknown key, of another algorithm, or not readable',
+  token_expired: 'past its time',
+  other_proxy: 'the token is bound to another proxy',
+  session_unknown: 'the dispatch server announced no such session to this proxy',
+  session_over: 'the session has ended or was revoked',
+  token_replayed: 'the token comes from another address than the one it was given to',
+  tag_from_terminal: 'the terminal sent a zero-rating tag itself',
+  host_not_allowed: 'the host is not one of the application',
+  private_destination: 'the host is at a private address',
+  content_not_covered: 'the plan covers no such content, and the session pays for nothing else',
+  cap_reached: 'the session has used what it was given',
+  message_invalid: 'the message is not of the documented shape',
+  message_too_large: 'larger than the limit for one message',
+  message_forged: 'the message does not verify with the session key',
+  message_replayed: 'a message of this or a later sequence number was seen',
+  upstream_failed: 'the application cannot be reached',
+} as const;
+
+export type ProxyRefusal = keyof typeof PROXY_REFUSALS;
+
+/** Why a session ended. */
+export const SESSION_ENDINGS = ['terminal_left', 'cap_reached', 'idle', 'revoked', 'expired', 'proxy_stopped'] as const;
+export type SessionEnding = (typeof SESSION_ENDINGS)[number];
