@@ -1,15 +1,21 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type SecondCharge, SecondComputation, secondRules } from '../audit/second-computation.ts';
 import { readRecord } from '../billing/admit.ts';
+import type { Catalogue } from '../billing/catalogue.ts';
 import { decodeJson } from '../billing/decode-json.ts';
-import { NO_FACTS } from '../billing/rules.ts';
+import { NO_FACTS, Rules } from '../billing/rules.ts';
 import { DOORS, memorySource, type OpenedStore, PSEUDONYM_KEY, runEngine } from '../engine/engine.fixture.ts';
 import { encodeGeneratedJson } from '../generator/encode-text.ts';
 import { generateRecords } from '../generator/generate-records.ts';
+import { systemClock } from '../platform/clock.ts';
 import { LogRecord } from '../platform/log-record.ts';
+import { bookCorrection } from './book-correction.ts';
 import { closeMonth } from './close-month.ts';
+import { differenceOf } from './difference.ts';
 import { bookEntry, catalogueOf } from './finance.fixture.ts';
 import { endOfMonthMs, type Month, monthAfter, monthBefore, monthOf, startOfMonthMs } from './month.ts';
+import { ALL_PERIODS } from './rating.fixture.ts';
+import { rerate } from './rerate.ts';
 import { readStatement } from './statement.ts';
 import type { Statement } from './statement-document.ts';
 
@@ -18,6 +24,8 @@ const SPONSORS = 12;
 /** `YEAR_RECORDS` asks for another size, and for every statement of the year instead of every third. */
 const READ_EVERY = process.env.YEAR_RECORDS === undefined ? 3 : 1;
 const RECORDS_PER_MONTH = Math.round(Number(process.env.YEAR_RECORDS ?? 60_000) / 12);
+/** A large year takes its time. */
+const LIMIT_MS = Math.max(600_000, RECORDS_PER_MONTH * 12);
 const PARTITIONS = 2;
 const WINDOW = 1000;
 const YEAR = Array.from({ length: 12 }, (_, at) => `2026-${String(at + 1).padStart(2, '0')}`);
@@ -30,7 +38,7 @@ const SPONSOR_IDS = Array.from({ length: SPONSORS }, (_, at) => idOf(at));
 const currencyOf = (sponsorId: string) => CURRENCIES[SPONSOR_IDS.indexOf(sponsorId) % CURRENCIES.length];
 
 /** Periods, time zones, quotas, shares and tiers of all kinds; every fourth plan has a second version from July on. */
-const CATALOGUE = catalogueOf(`
+const CATALOGUE_TEXT = `
 sponsors:
 ${SPONSOR_IDS.map((id) => `  - { id: ${id}, name: Sponsor ${id}, currency: ${currencyOf(id)}, creditLimit: "1000000" }`).join('\n')}
 applications:
@@ -50,7 +58,16 @@ ${SPONSOR_IDS.flatMap((id, at) =>
     tiers: [{ upToOctets: ${1_000_000 + at}, pricePerMiB: "${version}.123457" }, { upToOctets: ${2 ** 24}, pricePerMiB: "0.9" }, { upToOctets: null, pricePerMiB: "0.054321" }]`,
   ),
 ).join('\n')}
-`);
+`;
+const CATALOGUE = catalogueOf(CATALOGUE_TEXT);
+/** Every price, quota and share is another one; the same content is covered. */
+const OTHER_TERMS = catalogueOf(
+  CATALOGUE_TEXT.replaceAll('.123457"', '.987653"')
+    .replaceAll('"0.9"', '"0.777777"')
+    .replaceAll('quotaOctets: 200000000', 'quotaOctets: 300000000')
+    .replaceAll('quotaOctets: 9000000', 'quotaOctets: 8000001')
+    .replaceAll('image: 3333', 'image: 6667'),
+);
 
 type LineName = Pick<Statement['lines'][number], 'applicationId' | 'planId' | 'planVersion' | 'usageMonth'>;
 
@@ -109,7 +126,7 @@ beforeAll(async () => {
       await closeWhatIsDue(month);
     }
   }
-}, 600_000);
+}, LIMIT_MS);
 afterAll(() => opened?.close());
 
 function addCharge(charge: SecondCharge, octets: bigint): void {
@@ -277,6 +294,37 @@ test.each(SPONSOR_IDS)(
     );
     expect(openingMicros).toBe(BigInt(micros));
   },
+  LIMIT_MS,
+);
+
+test.each(SPONSOR_IDS)(
+  're-rating %s forward and back returns its balance, and moves it meanwhile by what the dry run said',
+  async (sponsorId) => {
+    const balance = async () => {
+      const [{ micros }] = await opened.store.query<{ micros: string }>(
+        `SELECT toString(balance_micros) AS micros FROM account_balances WHERE sponsor_id = '${sponsorId}'`,
+      );
+      return BigInt(micros);
+    };
+    const book = async (catalogue: Catalogue, name: string) => {
+      const request = { name, who: 'Ada', why: 'a test', sponsorId, range: ALL_PERIODS };
+      return bookCorrection(opened.store, new Rules(catalogue), request, systemClock);
+    };
+    const first = await balance();
+    const dryRun = await rerate(opened.store, new Rules(OTHER_TERMS), { sponsorId, range: ALL_PERIODS });
+    const dearer = dryRun.lines().reduce((sum, line) => sum + differenceOf(line).chargeMicros, 0n);
+    expect(dryRun.changed).toBeGreaterThan(0);
+    expect(dearer).not.toBe(0n);
+
+    const forward = await book(OTHER_TERMS, `${sponsorId} forward`);
+    expect(forward).toMatchObject({ outcome: 'booked', changes: dryRun.changed });
+    expect(await balance()).toBe(first - dearer);
+    const back = await book(CATALOGUE, `${sponsorId} back`);
+    expect(back).toMatchObject({ outcome: 'booked', changes: dryRun.changed });
+    expect(await balance()).toBe(first);
+    expect(await book(CATALOGUE, `${sponsorId} again`)).toMatchObject({ outcome: 'unchanged' });
+  },
+  LIMIT_MS,
 );
 
 test('the year was one: every currency, late records, adjustments, and months closed and open', async () => {
