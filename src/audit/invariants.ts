@@ -4,6 +4,8 @@ export const INVARIANTS = {
   counts: 'read = charged + not sponsored + duplicate + rejected, and the rows are as many as the batch says',
   digest: 'every batch’s digest follows from its rows',
   strays: 'no row stands outside of a batch',
+  facts: 'entries, closings, corrections and recyclings are numbered without a gap, each number once',
+  corrections: 'every correction takes back what stood, and charges the same octets anew',
   source: 'every batch read the records that the source has in its offsets: all of them, and each once',
   charges: 'every outcome, counter and charge is what a second, independent computation from the source gives',
   quotas: 'a consumer of the quota updates has what the journal says is left',

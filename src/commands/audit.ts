@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { auditJournal } from '../audit/audit.ts';
+import { auditFacts } from '../audit/audit-facts.ts';
 import { auditQuotas } from '../audit/audit-quotas.ts';
 import { auditSource } from '../audit/audit-source.ts';
 import { ClickHouseEvidence } from '../audit/clickhouse-evidence.ts';
@@ -16,7 +17,7 @@ import { quotaStates } from './read-quota-state.ts';
 import { readSourceAgain } from './read-source-again.ts';
 
 const SHOWN_FAULTS = 20;
-const OF_THE_JOURNAL: readonly Invariant[] = ['chain', 'counts', 'digest', 'strays'];
+const OF_THE_JOURNAL: readonly Invariant[] = ['chain', 'counts', 'digest', 'strays', 'facts', 'corrections'];
 const OF_THE_RECORDS: readonly Invariant[] = ['source', 'charges'];
 
 /** Batches with records, and how many of them the source could still be asked about. */
@@ -29,7 +30,7 @@ type AuditOptions = ConfigOptions & { againstSource?: boolean };
 
 export function registerAudit(program: Command): void {
   withSourceOptions(program.command('audit'))
-    .description('check that the journal holds: chain, counts and digest of every batch; exits with 1 when it does not')
+    .description('check that the journal and what finance posted hold; exits with 1 when they do not')
     .option('--against-source', 'read the source once more and compute every charge anew (implied by --source)')
     .addHelpText(
       'after',
@@ -62,6 +63,7 @@ async function audit(options: AuditOptions): Promise<void> {
         progress.report({ label: 'auditing batches', records: audited, fraction: audited / batches.length }),
       ),
     );
+    await report(auditFacts(store));
     const read = config === null ? null : await againstSource(config, evidence, batches, logger, progress, report);
     progress.end();
     const checked = config === null ? OF_THE_JOURNAL : (Object.keys(INVARIANTS) as Invariant[]);
@@ -69,7 +71,7 @@ async function audit(options: AuditOptions): Promise<void> {
     for (const invariant of checked) {
       const holds = isUnread && OF_THE_RECORDS.includes(invariant) ? 'unread' : 'holds ';
       const verdict = (found.get(invariant) ?? 0) === 0 ? holds : 'BROKEN';
-      process.stdout.write(`${verdict}  ${invariant.padEnd(7)} ${INVARIANTS[invariant]}\n`);
+      process.stdout.write(`${verdict}  ${invariant.padEnd(11)} ${INVARIANTS[invariant]}\n`);
     }
     process.stdout.write(`${grouped(batches.length)} batches audited${read === null ? '' : `; ${inWords(read)}`}\n`);
     // Who asked for the source must not take silence for an answer.

@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { Booker, bookCorrection, bookEntry } from '../finance/finance.fixture.ts';
+import { auditFacts } from './audit-facts.ts';
+
+let opened: OpenedStore;
+afterAll(() => opened?.close());
+
+beforeAll(async () => {
+  opened = await DOORS.embedded();
+  const uses = Array.from({ length: 5 }, (_, at) => ({ at: `2026-10-0${at + 1}T12:00:00Z`, octets: 3_000_000 + at }));
+  await new Booker(opened.store, 'flows').book(uses, '2026-10-10T00:00:00Z');
+  for (const number of [1, 2, 3]) {
+    await bookEntry(opened.store, { number, amountMicros: number, effectiveAt: '2026-10-11T00:00:00Z' });
+  }
+  await bookCorrection(opened.store, { number: 1, month: '2026-10', factor: 90, bookedOn: '2026-11-02' });
+});
+
+async function messages(): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { invariant, message } of auditFacts(opened.store)) found.push(`${invariant}: ${message}`);
+  return found;
+}
+
+/** Books something that must not be there; each test's faults stay for the next ones. */
+const book = (sql: string) => opened.store.command(sql);
+const RECYCLING = (number: number, offset: number) =>
+  `INSERT INTO recyclings (number, topic, partition, offset, who) SELECT ${number}, 'flows', 0, ${offset}, 'Ada'`;
+
+test('what finance has posted holds', async () => {
+  await book(`${RECYCLING(1, 7)} UNION ALL SELECT 1, 'flows', 0, 8, 'Ada'`);
+  expect(await messages()).toEqual([]);
+});
+
+test('a number that stands twice, and one that is left out', async () => {
+  await bookEntry(opened.store, { number: 3, amountMicros: 1, effectiveAt: '2026-10-11T00:00:00Z' });
+  await bookEntry(opened.store, { number: 5, amountMicros: 1, effectiveAt: '2026-10-11T00:00:00Z' });
+  expect(await messages()).toEqual([
+    'facts: account_entries: number 3 stands 2 times',
+    'facts: account_entries: number 5 comes after 3',
+  ]);
+});
+
+test('a rejection in two recyclings', async () => {
+  await book(RECYCLING(2, 8));
+  expect(await messages()).toContain('facts: recyclings: the rejection flows-0 offset 8 stands 2 times');
+});
+
+test('a correction that takes back what did not stand, and charges what was not taken back', async () => {
+  // As the first correction did: but what stands since then is another amount.
+  await bookCorrection(opened.store, { number: 2, month: '2026-10', factor: 80, bookedOn: '2026-11-03' });
+  const wrong = (await messages()).filter((message) => message.startsWith('corrections'));
+  expect(wrong).toHaveLength(5);
+  expect(wrong[0]).toBe('corrections: correction 2 takes back what did not stand: flows-0 offset 0');
+
+  await book(
+    "INSERT INTO corrections (kind, number, topic, partition, offset, sponsor_id, charge_micros) SELECT 'charge', 3, 'flows', 0, 4, 'chatter', 5",
+  );
+  expect(await messages()).toEqual(
+    expect.arrayContaining([
+      'facts: corrections: rows of number 3 have no head',
+      'corrections: correction 3 charges what was not taken back: flows-0 offset 4',
+    ]),
+  );
+});

@@ -1,0 +1,91 @@
+import type { Store } from '../platform/store.ts';
+import type { AuditFault, Invariant } from './invariants.ts';
+
+/** Numbered facts: one row each, but for recyclings, which have a row for each of their rejections. */
+const NUMBERED: readonly { table: string; facts: string }[] = [
+  { table: 'account_entries', facts: 'account_entries' },
+  { table: 'closings', facts: 'closings' },
+  { table: 'corrections', facts: "corrections WHERE kind = 'head'" },
+  { table: 'recyclings', facts: '(SELECT DISTINCT number FROM recyclings)' },
+];
+
+/** What is shown of the faults of one kind. */
+const SHOWN = 20;
+
+/**
+ * Checks what finance has posted: facts are numbered from 1 without a gap, each number stands once, and corrections take
+ * back what stood. Yields every fault that it shows; a store that holds yields none.
+ */
+export async function* auditFacts(store: Store): AsyncGenerator<AuditFault> {
+  for (const { table, facts } of NUMBERED) yield* numberFaults(store, table, facts);
+  yield* headlessFaults(store);
+  yield* recycledTwiceFaults(store);
+  yield* reversalFaults(store);
+}
+
+async function* numberFaults(store: Store, table: string, facts: string): AsyncGenerator<AuditFault> {
+  const faults = await store.query<{ number: number; times: number; before: number }>(
+    'SELECT number, times, before FROM (' +
+      'SELECT number, count() AS times, lagInFrame(number) OVER (ORDER BY number ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS before ' +
+      `FROM ${facts} GROUP BY number) WHERE times != 1 OR number != before + 1 ORDER BY number LIMIT ${SHOWN}`,
+  );
+  for (const { number, times, before } of faults) {
+    if (times !== 1) yield faultOf('facts', `${table}: number ${number} stands ${times} times`);
+    if (number !== before + 1) {
+      yield faultOf('facts', `${table}: number ${number} comes after ${before}`);
+    }
+  }
+}
+
+async function* headlessFaults(store: Store): AsyncGenerator<AuditFault> {
+  const faults = await store.query<{ number: number }>(
+    "SELECT number FROM corrections GROUP BY number HAVING countIf(kind = 'head') = 0 " +
+      `ORDER BY number LIMIT ${SHOWN}`,
+  );
+  for (const { number } of faults) yield faultOf('facts', `corrections: rows of number ${number} have no head`);
+}
+
+async function* recycledTwiceFaults(store: Store): AsyncGenerator<AuditFault> {
+  const faults = await store.query<{ topic: string; partition: number; offset: number; times: number }>(
+    'SELECT topic, partition, offset, count() AS times FROM recyclings ' +
+      `GROUP BY ALL HAVING count() > 1 ORDER BY topic, partition, offset LIMIT ${SHOWN}`,
+  );
+  for (const { topic, partition, offset, times } of faults) {
+    yield faultOf('facts', `recyclings: the rejection ${topic}-${partition} offset ${offset} stands ${times} times`);
+  }
+}
+
+/**
+ * The rows of each corrected record by correction: its charge, then a reversal of it and another charge, and so on. A
+ * reversal has to be the negative of the row before it, and a charge has to come after a reversal of its own correction.
+ */
+async function* reversalFaults(store: Store): AsyncGenerator<AuditFault> {
+  const stands = 'plan_id, plan_version, period_start, reason, currency, used_octets_after';
+  const amounts = 'sponsored_octets, subscriber_octets, charge_micros';
+  const faults = await store.query<{ topic: string; partition: number; offset: number; number: number; step: string }>(
+    'WITH rows AS (' +
+      `SELECT topic, partition, offset, correction_number AS number, origin = 'reversal' AS takes_back, ` +
+      `(${stands}) AS terms, [${amounts}] AS amounts FROM bookings ` +
+      "WHERE (topic, partition, offset) IN (SELECT topic, partition, offset FROM corrections WHERE kind != 'head')" +
+      '), steps AS (' +
+      'SELECT *, row_number() OVER record AS at, lagInFrame(number) OVER record AS last_number, ' +
+      'lagInFrame(takes_back) OVER record AS last_takes_back, lagInFrame(terms) OVER record AS last_terms, ' +
+      'lagInFrame(amounts) OVER record AS last_amounts FROM rows ' +
+      'WINDOW record AS (PARTITION BY topic, partition, offset ORDER BY number, takes_back DESC ' +
+      'ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) ' +
+      'SELECT topic, partition, offset, number, ' +
+      "if(takes_back, 'reversal', 'charge') AS step FROM steps WHERE NOT multiIf(" +
+      'at = 1, number = 0 AND NOT takes_back, ' +
+      'takes_back, NOT last_takes_back AND terms = last_terms AND amounts = arrayMap(x -> -x, last_amounts), ' +
+      'last_takes_back AND number = last_number AND amounts[1] + amounts[2] = -(last_amounts[1] + last_amounts[2])) ' +
+      `ORDER BY topic, partition, offset, number LIMIT ${SHOWN}`,
+  );
+  for (const { topic, partition, offset, number, step } of faults) {
+    const what = step === 'reversal' ? 'takes back what did not stand' : 'charges what was not taken back';
+    yield faultOf('corrections', `correction ${number} ${what}: ${topic}-${partition} offset ${offset}`);
+  }
+}
+
+function faultOf(invariant: Invariant, message: string): AuditFault {
+  return { invariant, lane: '', laneSequence: 0, message };
+}
