@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { hostname } from 'node:os';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, deflate, gzip } from 'node:zlib';
-import { exception, toHttpException } from '../platform/clickhouse-exception.ts';
+import { answerAsClickHouse, summaryOf } from '../platform/clickhouse-answer.ts';
+import { exception } from '../platform/clickhouse-exception.ts';
 import { readRequest } from '../platform/clickhouse-request.ts';
 import { nativeOfRevision } from './native-revision.ts';
 import type { Answer, ReadOnlyEngine } from './read-only-engine.ts';
@@ -31,10 +30,7 @@ export async function answerQuery(
   url: URL,
   response: ServerResponse,
 ): Promise<void> {
-  response.setHeader('X-ClickHouse-Server-Display-Name', hostname());
-  response.setHeader('X-ClickHouse-Query-Id', url.searchParams.get('query_id') ?? randomUUID());
-  response.setHeader('X-ClickHouse-Timezone', engine.timezone);
-  try {
+  await answerAsClickHouse(engine, url, response, async () => {
     if (url.searchParams.get('compress') === '1') {
       const remedy = 'compress=0, and Accept-Encoding for gzip, deflate or br';
       throw exception(48, 'NOT_IMPLEMENTED', `Blocks are not compressed one by one here: ask with ${remedy}`);
@@ -43,14 +39,10 @@ export async function answerQuery(
     const sql = data.length === 0 ? question.sql : `${question.sql}\n${data.toString('utf8')}`;
     const answer = await engine.ask({ ...question, sql });
     response.setHeader('X-ClickHouse-Format', answer.format);
-    response.setHeader('X-ClickHouse-Summary', summaryOf(answer));
+    response.setHeader('X-ClickHouse-Summary', summaryOf(answer.result));
     response.setHeader('Content-Type', contentTypeOf(answer.format));
     await send(request, url, response, bodyOf(answer, url));
-  } catch (error) {
-    const { status, code, body } = toHttpException(error, engine.version);
-    response.writeHead(status, { 'X-ClickHouse-Exception-Code': code, 'Content-Type': 'text/plain; charset=UTF-8' });
-    response.end(body);
-  }
+  });
 }
 
 function bodyOf({ result, format }: Answer, url: URL): Uint8Array {
@@ -81,13 +73,4 @@ function encodingOf({ headers }: IncomingMessage): string | null {
 
 function contentTypeOf(format: string): string {
   return CONTENT_TYPES.find(([formats]) => formats.test(format))?.[1] ?? 'application/octet-stream';
-}
-
-/** Texts, as ClickHouse writes them; what the embedded engine does not count is left out. `elapsed` is in seconds. */
-function summaryOf({ result: { rowsRead, bytesRead, elapsed } }: Answer): string {
-  return JSON.stringify({
-    read_rows: String(rowsRead),
-    read_bytes: String(bytesRead),
-    elapsed_ns: String(Math.round(elapsed * 1e9)),
-  });
 }

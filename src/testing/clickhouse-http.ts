@@ -1,12 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { hostname, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
-import { toHttpException } from '../platform/clickhouse-exception.ts';
+import { answerAsClickHouse, summaryOf } from '../platform/clickhouse-answer.ts';
 import { readRequest } from '../platform/clickhouse-request.ts';
 import { formatOf } from '../platform/clickhouse-statement.ts';
 import { type ChdbEngine, openChdbEngine } from './chdb-engine.ts';
@@ -55,7 +54,7 @@ export async function startClickHouseHttp(options: ClickHouseHttpOptions = {}): 
 async function answer(engine: ChdbEngine, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://localhost');
   if (url.pathname === '/ping') response.end('Ok.\n');
-  else await answerQuery(engine, request, url, response);
+  else await answerAsClickHouse(engine, url, response, () => answerQuery(engine, request, url, response));
   // A client that went away makes this reject; its statement was carried out all the same, as on a server.
   await finished(response).catch(() => {});
 }
@@ -66,26 +65,9 @@ async function answerQuery(
   url: URL,
   response: ServerResponse,
 ): Promise<void> {
-  response.setHeader('X-ClickHouse-Server-Display-Name', hostname());
-  response.setHeader('X-ClickHouse-Query-Id', url.searchParams.get('query_id') ?? randomUUID());
-  response.setHeader('X-ClickHouse-Timezone', engine.timezone);
-  try {
-    const query = await readRequest(request, url);
-    const result = await engine.execute(query);
-    response.setHeader('X-ClickHouse-Format', formatOf(query.sql) ?? query.defaultFormat);
-    response.setHeader('X-ClickHouse-Summary', summaryOf(result));
-    response.end(result.bytes());
-  } catch (error) {
-    const { status, code, body } = toHttpException(error, engine.version);
-    response.writeHead(status, { 'X-ClickHouse-Exception-Code': code, 'Content-Type': 'text/plain' }).end(body);
-  }
-}
-
-/** Strings, as ClickHouse writes them; what chdb does not count is left out. `elapsed` is in seconds. */
-function summaryOf({ rowsRead, bytesRead, elapsed }: { rowsRead: number; bytesRead: number; elapsed: number }): string {
-  return JSON.stringify({
-    read_rows: String(rowsRead),
-    read_bytes: String(bytesRead),
-    elapsed_ns: String(Math.round(elapsed * 1e9)),
-  });
+  const query = await readRequest(request, url);
+  const result = await engine.execute(query);
+  response.setHeader('X-ClickHouse-Format', formatOf(query.sql) ?? query.defaultFormat);
+  response.setHeader('X-ClickHouse-Summary', summaryOf(result));
+  response.end(result.bytes());
 }
