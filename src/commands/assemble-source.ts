@@ -55,11 +55,22 @@ function filesOf(
   return { source, publisher: fileQuotaPublisher({ path: quotaFile(config) }) };
 }
 
+/** How files are read where no configuration says. */
+export const PLAIN_FILES: Pick<Config, 'limits' | 'source'> = {
+  limits: { maxRecordOctets: 65_536, rejectionPayloadOctets: 4096 },
+  source: { files: [] },
+};
+
 /** How files are read, whoever reads them. */
-export function fileOptions({ limits }: Config, paths: readonly string[], format?: FlowFileFormat): FileSourceOptions {
+export function fileOptions(
+  { limits, source }: Pick<Config, 'limits' | 'source'>,
+  paths: readonly string[],
+  format?: FlowFileFormat,
+): FileSourceOptions {
   return {
     paths,
     ...(format === undefined ? {} : { format }),
+    ...(source.files === undefined || source.cdr === undefined ? {} : { cdr: source.cdr }),
     maxRecordOctets: limits.maxRecordOctets,
     chunkRecords: RECORDS_PER_CHUNK,
     readerSchema: readSchema(packagePath('schemas/flow-record.avsc')),

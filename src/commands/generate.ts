@@ -1,8 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { FlowFileFormat } from '../billing/flow-file-format.ts';
 import type { GenerateOptions } from '../generator/generate-options.ts';
 import type { GeneratedTotals } from '../generator/generated-totals.ts';
-import { generateToFile } from '../generator/write-records.ts';
+import { type GeneratedFileFormat, generateToFile } from '../generator/write-records.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { createLogger } from '../platform/logger.ts';
 import { packagePath } from '../platform/package-paths.ts';
@@ -12,7 +11,7 @@ import { readCatalogue } from './read-config.ts';
 
 interface GenerateFlags {
   out: string;
-  format?: FlowFileFormat;
+  format?: GeneratedFileFormat;
   catalogue: string;
   seed: number;
   records: number;

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Catalogue, Sponsor } from '../billing/catalogue.ts';
 import { parseCatalogue } from '../billing/catalogue-compile.ts';
+import type { FlowFileFormat } from '../billing/flow-file-format.ts';
 import type { Config } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import type { ConfigOverrides } from '../platform/config-merge.ts';
@@ -15,7 +16,7 @@ export interface ConfigOptions {
   config?: string;
   catalogue?: string;
   source?: string[];
-  format?: 'ndjson' | 'csv' | 'avro';
+  format?: FlowFileFormat;
   store?: string;
 }
 
@@ -23,8 +24,8 @@ export function withConfigOptions(command: Command): Command {
   return command
     .option('-c, --config <file>', 'the configuration, zerorate.yaml; flags and ZERORATE_* variables override it')
     .option('--catalogue <file>', 'the catalogue of sponsors, applications and plans')
-    .option('--source <path...>', 'files or directories of flow records (.ndjson, .csv, .avro, each also .gz)')
-    .option('--format <format>', 'format of the files, where their endings do not say it: ndjson, csv, avro')
+    .option('--source <path...>', 'files or directories of flow records (.ndjson, .csv, .avro, .cdr, each also .gz)')
+    .option('--format <format>', 'format of the files, where their endings do not say it: ndjson, csv, avro, cdr')
     .option('--store <directory>', 'directory of the embedded store');
 }
 
@@ -33,8 +34,8 @@ export function withSourceOptions(command: Command): Command {
   return command
     .option('-c, --config <file>', 'the configuration that names store and source')
     .option('--store <directory>', 'directory of the embedded store')
-    .option('--source <path...>', 'files or directories of flow records (.ndjson, .csv, .avro, each also .gz)')
-    .option('--format <format>', 'format of the files, where their endings do not say it: ndjson, csv, avro');
+    .option('--source <path...>', 'files or directories of flow records (.ndjson, .csv, .avro, .cdr, each also .gz)')
+    .option('--format <format>', 'format of the files, where their endings do not say it: ndjson, csv, avro, cdr');
 }
 
 /** The configuration of a command with `withSourceOptions`. Throws a ConfigError with a line for each fault. */

@@ -19,7 +19,8 @@ export interface Config
 
 export interface FilesConfig {
   files: readonly string[];
-  format?: 'ndjson' | 'csv' | 'avro';
+  format?: 'ndjson' | 'csv' | 'avro' | 'cdr';
+  cdr?: NonNullable<ConfigDocument['source']['cdr']>;
   kafka?: undefined;
 }
 
@@ -59,8 +60,8 @@ export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets)
 }
 
 function sourceConfig({ source }: ConfigDocument, password: Secret | null): Config['source'] {
-  const { files, format, kafka } = source;
-  if (kafka === undefined) return { files: files ?? [], ...(format && { format }) };
+  const { files, format, cdr, kafka } = source;
+  if (kafka === undefined) return { files: files ?? [], ...(format && { format }), ...(cdr && { cdr }) };
   const { sasl, ...rest } = kafka;
   if (sasl === undefined || password === null) return { kafka: { ...rest, sasl: null } };
   return { kafka: { ...rest, sasl: { mechanism: sasl.mechanism, username: sasl.username, password } } };

@@ -210,6 +210,19 @@ test.each<[string, string, string[]]>([
     ['zerorate/z.yaml:6: source.format: has a meaning with files only'],
   ],
   [
+    'a mapping of CDRs of no files',
+    `${KAFKA}  cdr: { contentTypes: { ratingGroups: { 100: text } } }\n${EMBEDDED}`,
+    ['zerorate/z.yaml:6: source.cdr: has a meaning with files only'],
+  ],
+  [
+    'a content type and a rating group that are none',
+    `${HEAD.replace('files: [f]', 'files: [f], cdr: { contentTypes: { ratingGroups: { 100: txt, a: text } } }')}${EMBEDDED}`,
+    [
+      'zerorate/z.yaml:2: source.cdr.contentTypes.ratingGroups.100: expected one of text, voice, image, video, other, got "txt" (did you mean "text"?)',
+      'zerorate/z.yaml:2: source.cdr.contentTypes.ratingGroups.a: expected a rating group: a whole number',
+    ],
+  ],
+  [
     'a broker without port',
     `${KAFKA.replace('k:1', 'k')}${EMBEDDED}`,
     ['zerorate/z.yaml:4: source.kafka.brokers[0]: expected host:port'],

@@ -5,10 +5,13 @@ import { decodeJson } from '../billing/decode-json.ts';
 import type { Decoder } from '../billing/decoder.ts';
 import { FLOW_RECORD_FIELDS } from '../billing/flow-record.ts';
 import { type ContainerRecord, openAvroContainer } from './avro-container.ts';
+import { decodeCdrRecord, openCdrFile } from './cdr-file.ts';
+import { describeFileHeader } from './cdr-file-header.ts';
 import { type FlowFile, openOctets } from './flow-file.ts';
 import { flowFileError } from './flow-file-error.ts';
 import type { FramedRecord } from './framed-record.ts';
 import { readLines } from './line-reader.ts';
+import { type CdrMapping, NO_CDR_MAPPING } from './pgw-cdr.ts';
 import { SourceError } from './source-error.ts';
 
 export interface FlowFileOptions {
@@ -16,12 +19,16 @@ export interface FlowFileOptions {
   maxRecordOctets: number;
   /** The flow record's own schema, that an Avro file's is resolved to. */
   readerSchema: AvroSchema;
+  /** How CDRs are mapped; absent: as they stand. */
+  cdr?: CdrMapping;
 }
 
 /** The records of a file, a few at a time, and what turns them into fields. */
 export interface FlowFileRecords {
   batches: AsyncIterable<readonly FramedRecord[]>;
   decode: Decoder;
+  /** What the file says of itself, in words. */
+  about?: string;
 }
 
 export interface OpenFlowFile extends FlowFileRecords {
@@ -35,8 +42,8 @@ export async function openFlowFile(file: FlowFile, options: FlowFileOptions): Pr
   const { octets, readOctets } = openOctets(file);
   const close = (): void => void octets.destroy();
   try {
-    const { batches, decode } = await OPENERS[file.format](octets, file.path, options);
-    return { batches: naming(file.path, batches), decode, readOctets, close };
+    const records = await OPENERS[file.format](octets, file.path, options);
+    return { ...records, batches: naming(file.path, records.batches), readOctets, close };
   } catch (cause) {
     close();
     throw flowFileError(file.path, cause);
@@ -52,6 +59,7 @@ const OPENERS: Readonly<Record<FlowFile['format'], Opener>> = {
   }),
   csv: openCsv,
   avro: openAvro,
+  cdr: openCdrs,
 };
 
 async function openCsv(octets: Readable, path: string, { maxRecordOctets }: FlowFileOptions): Promise<FlowFileRecords> {
@@ -89,6 +97,11 @@ async function openAvro(octets: Readable, path: string, options: FlowFileOptions
       return damage === undefined ? decodeDatum(value) : { fault: { reason: 'malformed', detail: damage } };
     },
   };
+}
+
+async function openCdrs(octets: Readable, _path: string, options: FlowFileOptions): Promise<FlowFileRecords> {
+  const { header, batches } = await openCdrFile(octets, options.maxRecordOctets, options.cdr ?? NO_CDR_MAPPING);
+  return { batches, decode: decodeCdrRecord, about: describeFileHeader(header) };
 }
 
 function avroDatumDecoder(path: string, readerSchema: AvroSchema, bareSchema: AvroSchema): Decoder {
