@@ -160,6 +160,48 @@ describe('CDRs that another encoder wrote', () => {
   });
 });
 
+test('flows of goflow2 are charged to whose the address was', async () => {
+  const flow = {
+    type: 'IPFIX',
+    sequence_num: 1,
+    sampling_rate: 0,
+    sampler_address: '192.0.2.1',
+    time_flow_start_ns: Date.UTC(2026, 9, 5) * 1e6,
+    time_flow_end_ns: Date.UTC(2026, 9, 5) * 1e6,
+    bytes: 1000,
+    src_addr: '10.20.0.7',
+    dst_addr: '198.51.100.7',
+    src_port: 50_000,
+    dst_port: 443,
+    proto: 'TCP',
+  };
+  const back = { ...flow, src_addr: flow.dst_addr, dst_addr: flow.src_addr, bytes: 5000 };
+  const flows = zerorate.path('flows.json');
+  writeFileSync(flows, [flow, back, { ...flow, src_addr: '10.20.0.8' }].map((line) => JSON.stringify(line)).join('\n'));
+  const terminals = zerorate.path('terminals.csv');
+  writeFileSync(terminals, 'prefix,from,to,msisdn\n10.20.0.7,2026-10-01T00:00:00Z,,999000000001\n');
+  const source = ['--source', flows, '--format', 'goflow2'];
+  const args = ['run', '--catalogue', packagePath('fixtures/demo/catalogue.yaml'), ...source, '--store', 'goflow2'];
+  expect(await zerorate.run(args)).toMatchObject({ code: 2, stderr: expect.stringContaining('--terminals FILE') });
+  expect(await zerorate.run([...args, '--terminals', terminals])).toMatchObject({ code: 0 });
+  const charges = await zerorate.rows(
+    'SELECT application_id, evidence, local_sequence_number, uplink_octets, downlink_octets FROM charges ORDER BY offset',
+    'goflow2',
+  );
+  const chat = { application_id: 'chatter', evidence: 'ip' };
+  expect(charges).toEqual([
+    { ...chat, local_sequence_number: 1, uplink_octets: 1000, downlink_octets: 0 },
+    { ...chat, local_sequence_number: 2, uplink_octets: 0, downlink_octets: 5000 },
+  ]);
+  expect(await zerorate.rows('SELECT reason, detail FROM rejections', 'goflow2')).toEqual([
+    { reason: 'missing_field', detail: 'servedMsisdn is missing' },
+  ]);
+  expect(await zerorate.run(['check', ...source, '--terminals', terminals])).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('3 records, to be rejected: 1 missing_field'),
+  });
+});
+
 test.runIf(python !== undefined)('the fixtures are what their script writes', () => {
   const folder = mkdtempSync(join(tmpdir(), 'zerorate-cdr-'));
   try {

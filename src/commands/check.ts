@@ -4,7 +4,7 @@ import { ConfigError } from '../platform/config-error.ts';
 import { grouped } from '../platform/print-table.ts';
 import { parsePseudonymKey } from '../platform/pseudonym-key.ts';
 import { listFlowFiles } from '../sources/flow-file.ts';
-import { fileOptions, kafkaDecoder, PLAIN_FILES } from './assemble-source.ts';
+import { fileOptions, kafkaDecoder, plainFiles } from './assemble-source.ts';
 import { describeFile } from './describe-file.ts';
 import { type ConfigOptions, readCatalogue, readConfig, withConfigOptions } from './read-config.ts';
 
@@ -48,7 +48,7 @@ function printCatalogue(path: string): void {
 }
 
 async function checkFiles(paths: readonly string[], options: CheckOptions): Promise<void> {
-  const files = options.config === undefined ? PLAIN_FILES : readConfig(options);
+  const files = options.config === undefined ? plainFiles(options.terminals) : readConfig(options);
   for (const file of await listFlowFiles(paths, options.format)) {
     process.stdout.write(`${await describeFile(file, fileOptions(files, [file.path], options.format))}\n`);
   }

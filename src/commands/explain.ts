@@ -11,7 +11,7 @@ import { createLogger } from '../platform/logger.ts';
 import { literal, type Store } from '../platform/store.ts';
 import { type FlowFile, listFlowFiles } from '../sources/flow-file.ts';
 import { type FlowFileOptions, openFlowFile } from '../sources/open-flow-file.ts';
-import { fileOptions, PLAIN_FILES } from './assemble-source.ts';
+import { fileOptions, plainFiles } from './assemble-source.ts';
 import { openStore, pseudonymKey } from './open-store.ts';
 import { readCatalogue, readCataloguePath, readConfig, readStoreConfig } from './read-config.ts';
 
@@ -91,8 +91,8 @@ async function readGiven(
   if (offset === undefined && (format === null || format === 'ndjson')) {
     return { value: readRecord(record), decode: decodeJson };
   }
-  const files = config === undefined ? PLAIN_FILES : readConfig({ config });
-  const [file] = await listFlowFiles([record]);
+  const files = config === undefined ? plainFiles() : readConfig({ config });
+  const [file] = await listFlowFiles([record], files.source.files === undefined ? undefined : files.source.format);
   return recordAt(file, fileOptions(files, [record]), offset ?? 0);
 }
 

@@ -17,6 +17,7 @@ export interface ConfigOptions {
   catalogue?: string;
   source?: string[];
   format?: FlowFileFormat;
+  terminals?: string;
   store?: string;
 }
 
@@ -25,7 +26,11 @@ export function withConfigOptions(command: Command): Command {
     .option('-c, --config <file>', 'the configuration, zerorate.yaml; flags and ZERORATE_* variables override it')
     .option('--catalogue <file>', 'the catalogue of sponsors, applications and plans')
     .option('--source <path...>', 'files or directories of flow records (.ndjson, .csv, .avro, .cdr, each also .gz)')
-    .option('--format <format>', 'format of the files, where their endings do not say it: ndjson, csv, avro, cdr')
+    .option(
+      '--format <format>',
+      'format of the files, where their endings do not say it: ndjson, csv, avro, cdr, goflow2',
+    )
+    .option('--terminals <file>', 'whose an address was, and when: for flows of goflow2 (CSV: prefix,from,to,msisdn)')
     .option('--store <directory>', 'directory of the embedded store');
 }
 
@@ -35,7 +40,11 @@ export function withSourceOptions(command: Command): Command {
     .option('-c, --config <file>', 'the configuration that names store and source')
     .option('--store <directory>', 'directory of the embedded store')
     .option('--source <path...>', 'files or directories of flow records (.ndjson, .csv, .avro, .cdr, each also .gz)')
-    .option('--format <format>', 'format of the files, where their endings do not say it: ndjson, csv, avro, cdr');
+    .option(
+      '--format <format>',
+      'format of the files, where their endings do not say it: ndjson, csv, avro, cdr, goflow2',
+    )
+    .option('--terminals <file>', 'whose an address was, and when: for flows of goflow2 (CSV: prefix,from,to,msisdn)');
 }
 
 /** The configuration of a command with `withSourceOptions`. Throws a ConfigError with a line for each fault. */
@@ -45,10 +54,10 @@ export function readSourceConfig(options: ConfigOptions): Config {
 }
 
 /** The whole configuration. Throws a ConfigError with a line for each fault. */
-export function readConfig({ config: file, catalogue, source, format, store }: ConfigOptions): Config {
+export function readConfig({ config: file, catalogue, source, format, terminals, store }: ConfigOptions): Config {
   const overrides: ConfigOverrides = {
     catalogue,
-    source: { files: source, format },
+    source: { files: source, format, goflow2: { terminals } },
     store: { dir: store },
   };
   const loaded = loadConfig({ file, env: process.env, overrides, readFile: (path) => readFileSync(path, 'utf8') });

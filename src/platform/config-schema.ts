@@ -104,10 +104,14 @@ const sourceSchema = z
       .optional()
       .describe('Files or directories of flow records. Relative to this file.'),
     format: z
-      .enum(['ndjson', 'csv', 'avro', 'cdr'])
+      .enum(['ndjson', 'csv', 'avro', 'cdr', 'goflow2'])
       .optional()
       .describe("The files' format; absent: by their endings."),
     cdr: cdrSchema.optional(),
+    goflow2: z
+      .strictObject({ terminals: path('Whose an address was, and when: CSV of prefix,from,to,msisdn.') })
+      .optional()
+      .describe('How flows of goflow2 become flow records.'),
     kafka: kafkaSchema.optional(),
   })
   .meta({ oneOf: [{ required: ['files'] }, { required: ['kafka'] }] })

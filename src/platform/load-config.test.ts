@@ -70,6 +70,15 @@ test('files into an embedded store: defaults, and paths relative to the file', (
   });
 });
 
+test('mappings of other records: their paths are relative to who names them', () => {
+  const yaml = FILES_YAML.replace('store:', '  format: goflow2\n  goflow2: { terminals: t.csv }\nstore:');
+  expect(configOf(yaml).source).toMatchObject({ format: 'goflow2', goflow2: { terminals: '/etc/zerorate/t.csv' } });
+  const { source } = configOf(yaml, { ZERORATE_SOURCE_TERMINALS: 'u.csv' });
+  expect(source).toMatchObject({ goflow2: { terminals: '/etc/u.csv' } });
+  // A topic takes the place of the files, and of all that is theirs.
+  expect(linesOf(yaml, { ZERORATE_KAFKA_BROKERS: 'k:1', ZERORATE_KAFKA_TOPIC: 't' })).toEqual([]);
+});
+
 test('Kafka into a server: defaults, paths and secrets from their files', () => {
   const { source, store, quotaUpdates, pseudonymKey } = configOf(KAFKA_YAML);
   expect(source.kafka).toMatchObject({

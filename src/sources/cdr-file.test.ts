@@ -4,8 +4,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readRecord } from '../billing/admit.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import { decodeCdrRecord, openCdrFile } from './cdr-file.ts';
+import { openCdrFile } from './cdr-file.ts';
 import { CdrFileError } from './cdr-file-header.ts';
+import { decodeMadeValue } from './made-value.ts';
 import { type CdrMapping, pgwFlowRecords } from './pgw-cdr.ts';
 
 const file = readFileSync(packagePath('fixtures/cdr/pgw.cdr'));
@@ -30,7 +31,7 @@ async function recordsOf(octets: Buffer, readOctets = 1000, limitOctets = 4096) 
   const { header, batches } = await openCdrFile(Readable.from(reads), limitOctets, MAPPING);
   const values: Buffer[] = [];
   for await (const batch of batches) values.push(...batch.map(({ value }) => value));
-  const records = values.map((value) => readRecord({ value, oversizedOctets: 0 }, decodeCdrRecord));
+  const records = values.map((value) => readRecord({ value, oversizedOctets: 0 }, decodeMadeValue));
   return { header, values, records };
 }
 
@@ -79,7 +80,7 @@ describe('a file that another encoder wrote', () => {
     const fault = { reason: 'malformed', detail: `CDR 8 at octet ${place}: ${detail}` };
     const [before, after] = [recordsBefore(7), recordsBefore(8)];
     expect(records).toEqual([...flows.slice(0, before), fault, ...flows.slice(after)]);
-    expect(values[before].toString()).toBe(JSON.stringify({ cdrFault: fault.detail }));
+    expect(values[before].toString()).toBe(JSON.stringify({ fault }));
   });
 
   test('a number of CDRs that is not the header’s is one more rejected record', async () => {
@@ -171,7 +172,7 @@ describe('octets that nobody wrote', () => {
         if (typeof alone === 'string') seen.faults++;
         else seen.records++;
         const values = typeof alone === 'string' ? [] : alone.map((record) => Buffer.from(JSON.stringify(record)));
-        for (const value of values) readRecord({ value, oversizedOctets: 0 }, decodeCdrRecord);
+        for (const value of values) readRecord({ value, oversizedOctets: 0 }, decodeMadeValue);
       }),
       { numRuns: 3000 },
     );

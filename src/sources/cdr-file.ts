@@ -1,6 +1,4 @@
 import type { Readable } from 'node:stream';
-import { decodeJson } from '../billing/decode-json.ts';
-import type { Decoded } from '../billing/decoder.ts';
 import { grouped } from '../platform/print-table.ts';
 import {
   CdrFileError,
@@ -11,6 +9,7 @@ import {
   parseFileHeader,
 } from './cdr-file-header.ts';
 import { type FramedRecord, framedRecord } from './framed-record.ts';
+import { faultValue, recordValue } from './made-value.ts';
 import { OctetWindow } from './octet-window.ts';
 import { type CdrMapping, pgwFlowRecords } from './pgw-cdr.ts';
 
@@ -18,8 +17,6 @@ import { type CdrMapping, pgwFlowRecords } from './pgw-cdr.ts';
 const CDR_HEADER_OCTETS = 4;
 const FORMATS = ['none', 'BER', 'unaligned PER', 'aligned PER', 'XML'];
 const BER = 1;
-/** The one field of a value that stands for a CDR which is none. */
-const FAULT = 'cdrFault';
 
 export interface CdrFile {
   header: CdrFileHeader;
@@ -49,23 +46,11 @@ export async function holdsCdrs({ batches }: CdrFile): Promise<boolean> {
   return !(await batches.next()).done;
 }
 
-/** Decodes a record's value, as `openCdrFile` cuts it. */
-export function decodeCdrRecord(value: Uint8Array): Decoded {
-  const decoded = decodeJson(value);
-  const detail = decoded.candidate?.[FAULT];
-  return typeof detail === 'string' ? { fault: { reason: 'malformed', detail } } : decoded;
+async function* framed(cdrs: AsyncGenerator<Buffer[], void, undefined>, limitOctets: number) {
+  for await (const values of cdrs) yield values.map((value) => framedRecord(value, value.length, limitOctets));
 }
 
-async function* framed(cdrs: AsyncGenerator<object[], void, undefined>, limitOctets: number) {
-  for await (const records of cdrs) {
-    yield records.map((record) => {
-      const value = Buffer.from(JSON.stringify(record));
-      return framedRecord(value, value.length, limitOctets);
-    });
-  }
-}
-
-async function* readCdrs(window: OctetWindow, header: CdrFileHeader, mapping: CdrMapping): AsyncGenerator<object[]> {
+async function* readCdrs(window: OctetWindow, header: CdrFileHeader, mapping: CdrMapping): AsyncGenerator<Buffer[]> {
   let at = header.headerOctets;
   let cdrs = 0;
   while (await window.grow(1)) {
@@ -76,7 +61,9 @@ async function* readCdrs(window: OctetWindow, header: CdrFileHeader, mapping: Cd
     cdrs += 1;
     const records = cdr.fault ?? pgwFlowRecords(cdr.content, mapping);
     window.skip(cdr.octets);
-    yield typeof records === 'string' ? [faulty(`CDR ${cdrs} at octet ${grouped(start)}: ${records}`)] : records;
+    yield typeof records === 'string'
+      ? [faulty(`CDR ${cdrs} at octet ${grouped(start)}: ${records}`)]
+      : records.map(recordValue);
   }
   throwIfIncomplete(header, at, header.fileOctets ?? 0);
   if (header.cdrs !== null && header.cdrs !== cdrs)
@@ -115,6 +102,6 @@ function throwIfIncomplete(
 }
 
 /** Of what is kept of it, long runs of digits are masked as a subscriber's: numbers are written in groups. */
-function faulty(detail: string): object {
-  return { [FAULT]: detail };
+function faulty(detail: string): Buffer {
+  return faultValue({ reason: 'malformed', detail });
 }

@@ -38,7 +38,7 @@ export async function nameLogs(files: readonly FlowFile[]): Promise<FlowLog[]> {
 
 /**
  * The topic of a file: its name without `.gz`, `~` and 8 hex digits of the SHA-256 over what it begins with: the first line
- * of NDJSON, header and first line of CSV (lines cut at 64 KiB, joined by `\n`), the sync marker of Avro, what a CDR file's
+ * of NDJSON and goflow2, header and first line of CSV (lines cut at 64 KiB, joined by `\n`), the sync marker of Avro, what a CDR file's
  * header says of where and when it was opened. So a file that was moved, packed or has grown stays the same log, and another
  * file of its name is another one. Null without a record.
  */
@@ -61,6 +61,7 @@ const BEGINNINGS: Readonly<Record<FlowFile['format'], (octets: Readable) => Prom
   csv: (octets) => firstLines(octets, 2),
   avro: syncMarker,
   cdr: openingOfCdrFile,
+  goflow2: (octets) => firstLines(octets, 1),
 };
 
 async function openingOfCdrFile(octets: Readable): Promise<Buffer | null> {
