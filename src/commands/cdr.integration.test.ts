@@ -37,6 +37,8 @@ beforeAll(async () => {
   for (const [source, store] of [
     ['pgw.cdr', 'cdrs'],
     ['pgw.ndjson', 'flows'],
+    ['chf.cdr', 'chf-cdrs'],
+    ['chf.ndjson', 'chf-flows'],
   ]) {
     expect(await run(`${FOLDER}/${source}`, store)).toMatchObject({ code: 0 });
   }
@@ -67,6 +69,16 @@ describe('CDRs that another encoder wrote', () => {
     ]);
     expect(charges.every(({ evidence }) => evidence === 'cdr')).toBe(true);
     expect(charges.reduce((sum, { micros }) => sum + micros, 0)).toBeGreaterThan(0);
+  });
+
+  test('of a CHF are rated to the totals of theirs, too', async () => {
+    for (const sql of [OUTCOMES, CHARGES, ROWS]) {
+      const rows = await zerorate.rows(sql, 'chf-cdrs');
+      expect(rows).toEqual(await zerorate.rows(sql, 'chf-flows'));
+      expect(rows.length).toBeGreaterThan(3);
+    }
+    expect(await zerorate.rows('SELECT * FROM sequence_gaps', 'chf-cdrs')).toEqual([]);
+    expect(await zerorate.rows('SELECT * FROM rejections', 'chf-cdrs')).toEqual([]);
   });
 
   test('show which CDR of the gateway is missing, where its numbers begin again too', async () => {
@@ -206,7 +218,7 @@ test.runIf(python !== undefined)('the fixtures are what their script writes', ()
   const folder = mkdtempSync(join(tmpdir(), 'zerorate-cdr-'));
   try {
     execFileSync(python ?? '', [`${FOLDER}/make.py`, folder]);
-    for (const name of ['pgw.cdr', 'pgw.ndjson']) {
+    for (const name of ['pgw.cdr', 'pgw.ndjson', 'chf.cdr', 'chf.ndjson']) {
       expect(readFileSync(join(folder, name)).equals(readFileSync(join(FOLDER, name))), name).toBe(true);
     }
   } finally {

@@ -4,18 +4,21 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readRecord } from '../billing/admit.ts';
 import { packagePath } from '../platform/package-paths.ts';
+import type { CdrMapping } from './cdr-fields.ts';
 import { openCdrFile } from './cdr-file.ts';
 import { CdrFileError } from './cdr-file-header.ts';
+import { cdrFlowRecords } from './cdr-records.ts';
 import { decodeMadeValue } from './made-value.ts';
-import { type CdrMapping, pgwFlowRecords } from './pgw-cdr.ts';
 
 const file = readFileSync(packagePath('fixtures/cdr/pgw.cdr'));
 const HEADER_OCTETS = file.readUInt32BE(4);
 const CDR_HEADER_OCTETS = 5;
-const flows = readFileSync(packagePath('fixtures/cdr/pgw.ndjson'), 'utf8')
-  .trim()
-  .split('\n')
-  .map((line) => JSON.parse(line));
+const flowsOf = (name: string) =>
+  readFileSync(packagePath(`fixtures/cdr/${name}.ndjson`), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+const flows = flowsOf('pgw');
 /** As make.py has it. */
 const MAPPING: CdrMapping = {
   contentTypes: { serviceIdentifiers: { 7001: 'voice' }, ratingGroups: { 100: 'text', 200: 'video' } },
@@ -56,6 +59,12 @@ describe('a file that another encoder wrote', () => {
     expect(records).toEqual(flows);
   });
 
+  test('the used unit containers of CHF-CDRs are theirs', async () => {
+    const { records, header } = await recordsOf(readFileSync(packagePath('fixtures/cdr/chf.cdr')));
+    expect(records).toEqual(flowsOf('chf'));
+    expect(header.cdrs).toBe(40);
+  });
+
   test('its header', async () => {
     expect((await recordsOf(file)).header).toMatchObject({
       fileOctets: file.length,
@@ -70,7 +79,11 @@ describe('a file that another encoder wrote', () => {
 
   test.each<[string, (octets: Buffer, at: number) => void, string]>([
     ['octets that are no BER', (octets, at) => octets.fill(0xff, at + 5, at + 9), 'no BER'],
-    ['another record', (octets, at) => octets.writeUInt16BE(0xbf2e, at + 5), 'no PGW-CDR: its tag is 46, not 79'],
+    [
+      'another record',
+      (octets, at) => octets.writeUInt16BE(0xbf2e, at + 5),
+      'no PGW-CDR and no CHF-CDR: its tag is 46, not 79 or 200',
+    ],
     ['packed encoding', (octets, at) => octets.writeUInt8(0x47, at + 3), 'in unaligned PER, not in BER'],
     ['a format that is none', (octets, at) => octets.writeUInt8(0xe7, at + 3), 'in format 7, not in BER'],
   ])('a CDR with %s is one rejected record, and the next is read', async (_, change, detail) => {
@@ -151,8 +164,15 @@ describe('octets that nobody wrote', () => {
     file.subarray(at + CDR_HEADER_OCTETS, at + CDR_HEADER_OCTETS + file.readUInt16BE(at)),
   );
   const change = fc.tuple(fc.nat({ max: 700 }), fc.nat({ max: 255 }));
+  const chf = readFileSync(packagePath('fixtures/cdr/chf.cdr'));
+  const begin = chf.readUInt32BE(4);
+  const chfCdr = chf.subarray(begin + CDR_HEADER_OCTETS, begin + CDR_HEADER_OCTETS + chf.readUInt16BE(begin));
   const mutated = fc
-    .tuple(fc.constantFrom(...cdrs), fc.array(change, { minLength: 1, maxLength: 6 }), fc.nat({ max: 900 }))
+    .tuple(
+      fc.constantFrom(...cdrs, ...Array(20).fill(chfCdr)),
+      fc.array(change, { minLength: 1, maxLength: 6 }),
+      fc.nat({ max: 900 }),
+    )
     .map(([cdr, changes, length]) => {
       const octets = Buffer.from(cdr);
       for (const [at, octet] of changes) if (at < octets.length) octets[at] = octet;
@@ -165,10 +185,10 @@ describe('octets that nobody wrote', () => {
     const seen = { records: 0, faults: 0 };
     fc.assert(
       fc.property(any, (octets) => {
-        const alone = pgwFlowRecords(octets, MAPPING);
+        const alone = cdrFlowRecords(octets, MAPPING);
         // The same among other octets: what stands around them is not read.
         const around = Buffer.concat([Buffer.alloc(9, 0x30), octets, Buffer.alloc(9, 0x02)]);
-        expect(pgwFlowRecords(around.subarray(9, 9 + octets.length), MAPPING)).toEqual(alone);
+        expect(cdrFlowRecords(around.subarray(9, 9 + octets.length), MAPPING)).toEqual(alone);
         if (typeof alone === 'string') seen.faults++;
         else seen.records++;
         const values = typeof alone === 'string' ? [] : alone.map((record) => Buffer.from(JSON.stringify(record)));

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { grouped } from '../platform/print-table.ts';
+import type { CdrMapping } from './cdr-fields.ts';
 import {
   CdrFileError,
   type CdrFileHeader,
@@ -8,10 +9,10 @@ import {
   headerLength,
   parseFileHeader,
 } from './cdr-file-header.ts';
+import { cdrFlowRecords } from './cdr-records.ts';
 import { type FramedRecord, framedRecord } from './framed-record.ts';
 import { faultValue, recordValue } from './made-value.ts';
 import { OctetWindow } from './octet-window.ts';
-import { type CdrMapping, pgwFlowRecords } from './pgw-cdr.ts';
 
 /** Of a CDR (TS 32.297, 6.1.2): its length, release and version, format and TS number. */
 const CDR_HEADER_OCTETS = 4;
@@ -59,7 +60,7 @@ async function* readCdrs(window: OctetWindow, header: CdrFileHeader, mapping: Cd
     at += cdr.octets;
     if (cdr.isCut) throwIfIncomplete(header, at);
     cdrs += 1;
-    const records = cdr.fault ?? pgwFlowRecords(cdr.content, mapping);
+    const records = cdr.fault ?? cdrFlowRecords(cdr.content, mapping);
     window.skip(cdr.octets);
     yield typeof records === 'string'
       ? [faulty(`CDR ${cdrs} at octet ${grouped(start)}: ${records}`)]

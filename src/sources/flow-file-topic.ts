@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 import { openAvroContainer } from './avro-container.ts';
+import { NO_CDR_MAPPING } from './cdr-fields.ts';
 import { holdsCdrs, openCdrFile } from './cdr-file.ts';
 import { type FlowFile, openOctets } from './flow-file.ts';
 import { flowFileError } from './flow-file-error.ts';
 import { readLines } from './line-reader.ts';
-import { NO_CDR_MAPPING } from './pgw-cdr.ts';
 import { SourceError } from './source-error.ts';
 
 /** Fixed, and not the limit for a record: the name of a log must not change with a setting. */

@@ -5,6 +5,7 @@ import { decodeJson } from '../billing/decode-json.ts';
 import type { Decoder } from '../billing/decoder.ts';
 import { FLOW_RECORD_FIELDS } from '../billing/flow-record.ts';
 import { type ContainerRecord, openAvroContainer } from './avro-container.ts';
+import { type CdrMapping, NO_CDR_MAPPING } from './cdr-fields.ts';
 import { openCdrFile } from './cdr-file.ts';
 import { describeFileHeader } from './cdr-file-header.ts';
 import { type FlowFile, openOctets } from './flow-file.ts';
@@ -13,7 +14,6 @@ import type { FramedRecord } from './framed-record.ts';
 import { readGoflow2 } from './goflow2.ts';
 import { readLines } from './line-reader.ts';
 import { decodeMadeValue } from './made-value.ts';
-import { type CdrMapping, NO_CDR_MAPPING } from './pgw-cdr.ts';
 import { SourceError } from './source-error.ts';
 import type { Terminals } from './terminals.ts';
 
