@@ -21,6 +21,7 @@ const rules = testRules();
 const whole = fc.oneof(fc.nat(300), fc.nat(), fc.constantFrom(-1, 2 ** 47 - 1, 2 ** 47, 2 ** 48, 2 ** 52 - 2));
 const int = fc.oneof(fc.nat(300), fc.constantFrom(-1, 65535, 65536, 2 ** 31 - 1));
 const text = fc.oneof(fc.string({ maxLength: 12 }), fc.constantFrom('', 'é', 'x'.repeat(257), 'gw-1', 'TAG', 'ANY'));
+const identity = fc.oneof(text, fc.constantFrom('asp-any', 'asp-cdr', 'bolt-pays'));
 const address = fc.oneof(
   fc.ipV4(),
   fc.ipV6(),
@@ -50,8 +51,8 @@ const odd = fc.record({
   serviceIdentifier: fc.option(int),
   uplinkOctets: whole,
   downlinkOctets: whole,
-  sponsorIdentity: fc.option(text),
-  applicationServiceProviderIdentity: fc.option(text),
+  sponsorIdentity: fc.option(identity),
+  applicationServiceProviderIdentity: fc.option(identity),
 });
 /** A good record with a few fields that may be anything. */
 const drawn = fc

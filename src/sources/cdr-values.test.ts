@@ -54,6 +54,7 @@ test.each([
   ['91', '', 'no digits'],
   ['91 9a', '*9', 'signs that are no digits'],
   ['91 9f f9', 'F99', 'a filler before the end'],
+  ['91 99 09 f1 ff ff', '99901', 'filled up to its size'],
 ])('MSISDN %s: %s, %s', (hex, digits) => {
   expect(msisdnOf(value(hex))).toBe(digits);
 });
@@ -75,6 +76,11 @@ test.each<[string, BerValue, string]>([
   ['no address', inside(9, inside(0, value('0a 14', 0))), 'octets 0x0a 0x14'],
 ])('an address: %s', (_, address, expected) => {
   expect(addressOf(address)).toBe(expected);
+});
+
+test('a string in parts is all of them', () => {
+  expect(textOf(inside(25, value('63 68', -1), inside(-1, value('61', -1), value('74', -1))))).toBe('chat');
+  expect(timeOf(inside(5, value('26 11 10', -1), value('18 15 00 2b 00 00', -1)))).toBe(Date.UTC(2026, 10, 10, 18, 15));
 });
 
 test('a text is UTF-8, or shows its octets', () => {

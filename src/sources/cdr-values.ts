@@ -20,32 +20,36 @@ const NATURES = [0x00, 0x10];
  * What the values of TS 32.298 say. What is none of its kind becomes a text of its octets, for the validation to refuse: a
  * record that cannot be rated shows what it had.
  */
-export function integerOf({ octets }: BerValue): number | string {
+export function integerOf(value: BerValue): number | string {
+  const octets = contentOf(value);
   if (octets.length === 0 || octets.length > MAX_INTEGER_OCTETS) return oddOctets(octets);
-  let value = octets[0] >= 0x80 ? -1 : 0;
-  for (const octet of octets) value = value * 256 + octet;
-  return value;
+  let number = octets[0] >= 0x80 ? -1 : 0;
+  for (const octet of octets) number = number * 256 + octet;
+  return number;
 }
 
 /** IA5String, and the UTF8String of an AVP that stands in an OCTET STRING. */
-export function textOf({ octets }: BerValue): string {
+export function textOf(value: BerValue): string {
+  const octets = contentOf(value);
   return utf8Text(octets) ?? oddOctets(octets);
 }
 
 /** Digits of a TBCD-STRING, the low half of an octet first. */
-export function digitsOf({ octets }: BerValue): string {
-  return tbcd(octets);
+export function digitsOf(value: BerValue): string {
+  return tbcd(contentOf(value));
 }
 
 /** Digits of an MSISDN (ISDN-AddressString): an octet of its kind, then TBCD. Only an international number is one. */
-export function msisdnOf({ octets }: BerValue): string {
+export function msisdnOf(value: BerValue): string {
+  const octets = contentOf(value);
   const [kind] = octets;
   const isInternational = kind !== undefined && kind >= 0x80 && NATURES.includes(kind & 0x70);
   return isInternational ? tbcd(octets.subarray(1)) : oddOctets(octets);
 }
 
 /** Milliseconds since 1970-01-01T00:00Z of a TimeStamp: YYMMDDhhmmss in BCD, + or -, hhmm in BCD. */
-export function timeOf({ octets }: BerValue): number | string {
+export function timeOf(value: BerValue): number | string {
+  const octets = contentOf(value);
   if (octets.length !== TIME_STAMP_OCTETS) return oddOctets(octets);
   const [year, month, day, hour, minute, second] = Array.from(octets.subarray(0, 6), bcd);
   const [offsetHours, offsetMinutes] = Array.from(octets.subarray(7), bcd);
@@ -71,6 +75,11 @@ export function addressOf(value: BerValue): string {
   return octets.length === V6_OCTETS ? formatIp(wordsOf(octets)) : oddOctets(octets);
 }
 
+/** A string may be cut into parts (X.690, 8.7.3): it is all of them. */
+function contentOf({ octets, values }: BerValue): Uint8Array {
+  return values.length === 0 ? octets : Buffer.concat(values.map(contentOf));
+}
+
 function wordsOf(octets: Uint8Array): Uint32Array {
   const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
   return Uint32Array.from({ length: V6_OCTETS / 4 }, (_, word) => view.getUint32(word * 4));
@@ -80,7 +89,7 @@ function tbcd(octets: Uint8Array): string {
   const digits = Array.from(octets, (octet) => (TBCD_SIGNS[octet & 15] ?? 'F') + (TBCD_SIGNS[octet >> 4] ?? 'F')).join(
     '',
   );
-  return digits.replace(/F$/, '');
+  return digits.replace(/F+$/, '');
 }
 
 /** Two decimal digits, the high half first; NaN where they are none. */
