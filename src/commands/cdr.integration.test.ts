@@ -161,6 +161,17 @@ describe('CDRs that another encoder wrote', () => {
     expect(rejection).toMatchObject({ reason: 'malformed', payload: expect.stringContaining('CDR 1 at octet 57: ') });
   });
 
+  test('a file that was not whole goes on where it was, once it is', async () => {
+    const path = zerorate.path('pgw.cdr');
+    const octets = readFileSync(`${FOLDER}/pgw.cdr`);
+    writeFileSync(path, octets.subarray(0, 20_000));
+    const { code, stderr } = await run(path, 'grown');
+    expect([code, stderr]).toEqual([2, expect.stringContaining('ends at octet 20000, but its header says')]);
+    writeFileSync(path, octets);
+    expect(await run(path, 'grown')).toMatchObject({ code: 0 });
+    expect(await zerorate.rows(OUTCOMES, 'grown')).toEqual(await zerorate.rows(OUTCOMES, 'flows'));
+  });
+
   test('a file that is none, or not whole, is told with its name and what to do, and books nothing', async () => {
     const cut = zerorate.path('cut.cdr');
     writeFileSync(cut, readFileSync(`${FOLDER}/pgw.cdr`).subarray(0, 55));
