@@ -13,18 +13,24 @@ WHERE kind = 'batch' AND gap_reason != '';
 -- Sequence numbers that a node must have used and that no readable record had: between two that did. A node counts to
 -- 4294967295 and begins again (TS 32.298): one that has lately done so has its highest numbers before its lowest, and what
 -- lies between them was never used. What the missing ones may have held is estimated by what the node's records hold on
--- average.
+-- average. Records that were cut out of CDRs are of a node with `/cdr` behind its name, and their number is the CDR's, times
+-- 10000, and a place in it: there it is CDRs that are missing.
 CREATE OR REPLACE VIEW sequence_gaps AS
 WITH
     arrived AS
     (
-        SELECT seen_nodes[identity.node + 1] AS node_id, identity.sequence AS sequence
-        FROM journal ARRAY JOIN seen AS identity
-        WHERE kind = 'batch'
-        UNION DISTINCT
-        SELECT JSONExtractString(payload, 'nodeId') AS node_id, JSONExtractInt(payload, 'localSequenceNumber') AS sequence
-        FROM journal
-        WHERE kind = 'rejection' AND JSONType(payload, 'nodeId') = 'String' AND JSONType(payload, 'localSequenceNumber') = 'Int64'
+        SELECT DISTINCT node_id, if(endsWith(node_id, '/cdr'), intDiv(number, 10000), number) AS sequence
+        FROM
+        (
+            SELECT seen_nodes[identity.node + 1] AS node_id, identity.sequence AS number
+            FROM journal ARRAY JOIN seen AS identity
+            WHERE kind = 'batch'
+            UNION ALL
+            SELECT JSONExtractString(payload, 'nodeId') AS node_id, JSONExtractInt(payload, 'localSequenceNumber') AS number
+            FROM journal
+            WHERE kind = 'rejection' AND JSONType(payload, 'nodeId') = 'String'
+                AND JSONType(payload, 'localSequenceNumber') = 'Int64'
+        )
     ),
     begun_again AS
     (

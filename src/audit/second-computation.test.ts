@@ -1,16 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readRecord } from '../billing/admit.ts';
-import type { Catalogue } from '../billing/catalogue.ts';
-import { catalogueFromCanonicalJson } from '../billing/catalogue-compile.ts';
 import { decodeJson } from '../billing/decode-json.ts';
 import { fingerprintOf } from '../billing/fingerprint.ts';
 import { EVIDENCES } from '../billing/flow-batch.ts';
-import { CONTENT_TYPES, type FlowRecord } from '../billing/flow-record.ts';
+import type { FlowRecord } from '../billing/flow-record.ts';
 import type { Lane } from '../billing/lane.ts';
 import { failedAtTheDoor, type Outcome, REASONS, type Reason } from '../billing/outcome.ts';
 import { NO_FACTS, Rules } from '../billing/rules.ts';
 import { asValue, closedFor, rateValues, testLane, testRecord, testRules } from '../billing/traffic.fixture.ts';
+import { ADDRESSES, catalogues, IDENTITIES, INSTANTS, mostly, TAGS } from './drawn-catalogues.fixture.ts';
 import { SecondComputation, type SecondOutcome, secondRules } from './second-computation.ts';
 
 const PSEUDONYM_KEY = Buffer.alloc(32, 3);
@@ -129,141 +128,6 @@ describe('by hand', () => {
   });
 });
 
-const APPLICATIONS = 4;
-const ZONES = [
-  'UTC',
-  'Europe/Berlin',
-  'America/Sao_Paulo',
-  'America/St_Johns',
-  'Asia/Kathmandu',
-  'Pacific/Apia',
-  'Africa/Monrovia',
-];
-/** Instants at which a day is odd in one of the zones, in which most records lie: so counters are met again. */
-const INSTANTS = [
-  Date.UTC(1970, 0, 1),
-  Date.UTC(1972, 0, 7),
-  Date.UTC(2006, 9, 29, 2, 31), // St. John's goes back over midnight
-  Date.UTC(2011, 11, 30, 10), // Apia leaves out a day
-  Date.UTC(2018, 10, 4, 3), // São Paulo has no midnight
-  Date.UTC(2026, 2, 29, 1), // Berlin
-  Date.UTC(2027, 0, 1),
-  Date.UTC(2149, 5, 5),
-];
-const NETWORKS = [
-  '0.0.0.0/0',
-  '198.51.0.0/16',
-  '198.51.0.0/24', // begins where the one that holds it does
-  '198.51.100.0/24',
-  '198.51.100.64/26',
-  '198.51.100.70/32',
-  '2000::/3',
-  '2001:db8::/32',
-  '2001:db8::/64',
-  '2001:db8:1::/48',
-  '2001:db8:1:0:8000::/65',
-  '2001:db8:1::5/128',
-];
-const ADDRESSES = [
-  '8.8.8.8',
-  '198.51.0.1',
-  '198.51.1.1',
-  '198.51.100.1',
-  '198.51.100.64',
-  '198.51.100.70',
-  '::ffff:198.51.100.71',
-  '::ffff:c633:6446',
-  '::198.51.100.70',
-  'fe80::1',
-  '2001:db8:ffff::',
-  '2001:db8::1',
-  '2001:DB8:1:0:8000:0:0:1',
-  '2001:db8:1::5',
-  '2001:db8:1:0:7fff:ffff:1.2.3.4',
-];
-const TAGS = ['A', 'B', 'C', 'D', 'E', 'É '];
-const iso = (timeMs: number) => new Date(timeMs).toISOString();
-/** Now and then the rare thing. */
-const mostly = <T, U>(often: fc.Arbitrary<T>, rarely: fc.Arbitrary<U>) =>
-  fc.oneof({ arbitrary: often, weight: 24 }, { arbitrary: rarely, weight: 1 });
-
-const price = fc.oneof(
-  fc.constantFrom('0', '0.524288', '0.000001', '99.999999', '4294.967295'),
-  fc.nat({ max: 2 ** 32 - 1 }).map((micros) => (micros / 1e6).toFixed(6)),
-);
-const tiers = fc
-  .tuple(
-    fc.uniqueArray(fc.integer({ min: 1, max: 30_000 }), { maxLength: 3 }),
-    fc.array(price, { minLength: 4, maxLength: 4 }),
-  )
-  .map(([ends, prices]) =>
-    [...ends.sort((a, b) => a - b), null].map((upToOctets, i) => ({ upToOctets, pricePerMiB: prices[i] })),
-  );
-const share = fc.oneof(fc.constantFrom(0, 1, 3333, 9999, 10_000, 10_000), fc.integer({ min: 0, max: 10_000 }));
-const version = fc.record({
-  kind: fc.constantFrom('first', 'first', 'first', 'second', 'second', 'gap'),
-  content: fc.oneof(
-    fc.constant(Object.fromEntries(CONTENT_TYPES.map((type) => [type, 7777]))),
-    fc.dictionary(fc.constantFrom(...CONTENT_TYPES), share, { minKeys: 3 }),
-  ),
-  quotaOctets: fc.oneof(
-    fc.constantFrom(null, null, null, 0, 2000, 5000, 2 ** 53 - 1),
-    fc.integer({ min: 1, max: 60_000 }),
-  ),
-  tiers,
-  latePolicy: fc.constantFrom('adjust', 'refuse'),
-});
-/** When plans take turns: every other instant. */
-const TURNS = INSTANTS.filter((_, i) => i % 2 === 0);
-/** Two plans of an application, whose versions take turns, with gaps between them. */
-const plansOfApplication = fc.record({
-  calendars: fc.array(
-    fc.record({ period: fc.constantFrom('day', 'week', 'month'), timeZone: fc.constantFrom(...ZONES) }),
-    { minLength: 2, maxLength: 2 },
-  ),
-  turns: fc.array(version, { minLength: TURNS.length, maxLength: TURNS.length }),
-});
-const owner = fc.integer({ min: -1, max: APPLICATIONS - 1 });
-
-/** Any catalogue that the checks let pass, ready for the engine. */
-const catalogues = fc
-  .record({
-    policies: fc.array(fc.constantFrom('any', 'any', 'any', 'any', 'tag', 'ip', 'both'), {
-      minLength: APPLICATIONS,
-      maxLength: APPLICATIONS,
-    }),
-    tagOwners: fc.array(owner, { minLength: TAGS.length, maxLength: TAGS.length }),
-    networkOwners: fc.array(owner, { minLength: NETWORKS.length, maxLength: NETWORKS.length }),
-    plans: fc.array(plansOfApplication, { minLength: APPLICATIONS, maxLength: APPLICATIONS }),
-  })
-  .map(({ policies, tagOwners, networkOwners, plans }): Catalogue => {
-    const document = {
-      sponsors: ['s0', 's1'].map((id) => ({ id, name: id, currency: 'EUR', creditLimit: '1' })),
-      applications: policies.map((match, i) => ({
-        id: `a${i}`,
-        sponsor: `s${i % 2}`,
-        match,
-        tags: TAGS.filter((_, tag) => tagOwners[tag] === i),
-        prefixes: NETWORKS.filter((_, network) => networkOwners[network] === i),
-      })),
-      plans: plans.flatMap(({ calendars, turns }, i) =>
-        turns.flatMap(({ kind, ...terms }, turn) => {
-          if (kind === 'gap') return [];
-          return {
-            id: `a${i}-${kind}`,
-            application: `a${i}`,
-            version: turn + 1,
-            effectiveFrom: iso(TURNS[turn]),
-            effectiveTo: turn + 1 < turns.length ? iso(TURNS[turn + 1]) : null,
-            ...calendars[kind === 'first' ? 0 : 1],
-            ...terms,
-          };
-        }),
-      ),
-    };
-    return catalogueFromCanonicalJson(JSON.stringify(document));
-  });
-
 const drawnRecord = fc
   .record({
     nodeId: fc.constantFrom('gw-1', 'gw-2', '1 gw-1'),
@@ -278,6 +142,8 @@ const drawnRecord = fc
       .map(([instant, later]) => Math.max(0, instant + later)),
     remoteIp: fc.constantFrom(...ADDRESSES),
     zeroRatingTag: fc.constantFrom(...Array(12).fill(null), ...TAGS, 'NOBODY', ''),
+    sponsorIdentity: fc.constantFrom(...Array(20).fill(null), ...IDENTITIES, 'nobody', ''),
+    applicationServiceProviderIdentity: fc.constantFrom(...Array(20).fill(null), ...IDENTITIES, 'nobody', ''),
     contentType: mostly(fc.constantFrom(null, 'text', 'voice', 'image', 'video', 'other'), fc.constant('unknown')),
     uplinkOctets: mostly(fc.oneof(fc.constantFrom(0, 1000), fc.nat({ max: 3000 })), fc.constant(-1)),
     downlinkOctets: mostly(

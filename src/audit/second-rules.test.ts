@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { EVIDENCES } from '../billing/flow-batch.ts';
 import type { FlowRecord } from '../billing/flow-record.ts';
 import type { Reason } from '../billing/outcome.ts';
 import { NO_FACTS } from '../billing/rules.ts';
@@ -8,7 +9,7 @@ import { firstDayOfPeriod, isClosed, planInForce, priceOf, recognise, secondRule
 const rules = secondRules(testRules().catalogue.canonicalJson, NO_FACTS);
 
 describe('which application', () => {
-  test.each<[string, Reason | 'tag' | 'ip' | 'tag+ip', string, Partial<FlowRecord>]>([
+  test.each<[string, Reason | (typeof EVIDENCES)[number], string, Partial<FlowRecord>]>([
     ['nothing', 'no_evidence', '', { remoteIp: '8.8.8.8' }],
     ['a tag nobody claims', 'unknown_tag', '', { remoteIp: '8.8.8.8', zeroRatingTag: 'NOBODY' }],
     ['an empty tag', 'unknown_tag', '', { remoteIp: '8.8.8.8', zeroRatingTag: '' }],
@@ -27,6 +28,44 @@ describe('which application', () => {
     ['a tag alone for ip', 'prefix_missing', 'by-ip', { remoteIp: '8.8.8.8', zeroRatingTag: 'IP' }],
     ['a prefix alone for both', 'tag_missing', 'both', { remoteIp: '192.0.2.1' }],
     ['a tag alone for both', 'prefix_missing', 'both', { remoteIp: '8.8.8.8', zeroRatingTag: 'BOTH' }],
+    ['an ASP identity', 'cdr', 'any', { remoteIp: '8.8.8.8', applicationServiceProviderIdentity: 'asp-any' }],
+    ['a sponsor identity, and a prefix', 'cdr+ip', 'by-ip', { remoteIp: '203.0.113.1', sponsorIdentity: 'bolt-pays' }],
+    ['a sponsor identity alone for ip', 'prefix_missing', 'by-ip', { remoteIp: '::1', sponsorIdentity: 'bolt-pays' }],
+    [
+      'the ASP identity before the sponsor identity',
+      'cdr',
+      'in-cdr',
+      { remoteIp: '::1', sponsorIdentity: 'bolt-pays', applicationServiceProviderIdentity: 'asp-cdr' },
+    ],
+    [
+      'a sponsor identity where nobody claims the ASP identity',
+      'cdr+ip',
+      'by-ip',
+      { remoteIp: '203.0.113.1', sponsorIdentity: 'bolt-pays', applicationServiceProviderIdentity: 'nobody' },
+    ],
+    [
+      'identities of two sponsors',
+      'evidence_conflict',
+      '',
+      { sponsorIdentity: 'bolt-pays', applicationServiceProviderIdentity: 'asp-any' },
+    ],
+    ['identities nobody claims', 'unknown_identity', '', { remoteIp: '::1', sponsorIdentity: 'nobody' }],
+    [
+      'a tag and identities nobody claims',
+      'unknown_tag',
+      '',
+      { remoteIp: '::1', sponsorIdentity: 'x', zeroRatingTag: 'X' },
+    ],
+    ['identities nobody claims, and a prefix', 'ip', 'any', { sponsorIdentity: 'nobody' }],
+    ['tag and identity', 'tag+cdr+ip', 'any', { zeroRatingTag: 'ANY', applicationServiceProviderIdentity: 'asp-any' }],
+    [
+      'tag and identity of two',
+      'evidence_conflict',
+      '',
+      { remoteIp: '::1', zeroRatingTag: 'TAG', applicationServiceProviderIdentity: 'asp-any' },
+    ],
+    ['identity and prefix of two', 'evidence_conflict', '', { applicationServiceProviderIdentity: 'asp-cdr' }],
+    ['a prefix alone for cdr', 'identity_missing', 'in-cdr', { remoteIp: '192.0.2.65' }],
     ['both for both', 'tag+ip', 'both', { remoteIp: '192.0.2.1', zeroRatingTag: 'BOTH' }],
   ])('%s: %s %s', (_, expected, applicationId, fields) => {
     const recognised = recognise(rules, testRecord(fields));

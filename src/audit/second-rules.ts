@@ -31,6 +31,9 @@ export interface SecondPlan {
 /** What one batch is computed anew with: a catalogue, who was suspended, and what was closed. Opaque to callers. */
 export interface SecondRules {
   byTag: ReadonlyMap<string, SecondApplication>;
+  /** By the identities of CDRs. */
+  byAspIdentity: ReadonlyMap<string, SecondApplication>;
+  bySponsorIdentity: ReadonlyMap<string, SecondApplication>;
   /** Longest prefixes first; for each length the applications by the leading bits of their networks. */
   byPrefix: readonly { length: number; owners: ReadonlyMap<bigint, SecondApplication> }[];
   /** By application id; no two are in force together. */
@@ -46,7 +49,9 @@ export interface SecondRules {
 export function secondRules(canonicalJson: string, { suspensions, closings }: Facts): SecondRules {
   const { applications, plans }: Document = JSON.parse(canonicalJson);
   return {
-    byTag: new Map(applications.flatMap((application) => (application.tags ?? []).map((tag) => [tag, application]))),
+    byTag: claimants(applications, ({ tags }) => tags),
+    byAspIdentity: claimants(applications, ({ aspIdentities }) => aspIdentities),
+    bySponsorIdentity: claimants(applications, ({ sponsorIdentities }) => sponsorIdentities),
     byPrefix: prefixesByLength(applications),
     plans: new Map(
       applications.map(({ id }) => [id, plans.filter(({ application }) => application === id).map(planOf)]),
@@ -55,6 +60,16 @@ export function secondRules(canonicalJson: string, { suspensions, closings }: Fa
     lastClosedMonths: closings.lastMonths,
     calendars: new Map(plans.map(({ timeZone }) => [timeZone, calendarOf(timeZone)])),
   };
+}
+
+/** By each word of a list the one application that has it. */
+function claimants(
+  applications: readonly SecondApplication[],
+  wordsOf: (application: SecondApplication) => readonly string[] | undefined,
+): ReadonlyMap<string, SecondApplication> {
+  return new Map(
+    applications.flatMap((application) => (wordsOf(application) ?? []).map((word) => [word, application])),
+  );
 }
 
 function prefixesByLength(applications: readonly SecondApplication[]): SecondRules['byPrefix'] {
@@ -122,25 +137,55 @@ function calendarOf(timeZone: string): Intl.DateTimeFormat {
 }
 
 export type Recognised =
-  | { reason: null; application: SecondApplication; evidence: 'tag' | 'ip' | 'tag+ip' }
+  | { reason: null; application: SecondApplication; evidence: string }
   | { reason: Reason; application: SecondApplication | undefined };
 
-/** The tag decides first, then the longest prefix; both must not name different applications. */
-export function recognise(rules: SecondRules, { zeroRatingTag, remoteIp }: FlowRecord): Recognised {
-  const tagged = zeroRatingTag === null ? undefined : rules.byTag.get(zeroRatingTag);
-  const addressed = ownerOfAddress(rules, addressBits(remoteIp));
-  const application = tagged ?? addressed;
-  if (application === undefined) {
-    return { reason: zeroRatingTag === null ? 'no_evidence' : 'unknown_tag', application };
-  }
-  if (addressed !== undefined && addressed !== application) {
+/** What each match policy asks for, in the order in which what is missing is told. */
+const ASKED_FOR: Readonly<Record<string, readonly ('tag' | 'cdr' | 'ip')[]>> = {
+  any: [],
+  tag: ['tag'],
+  cdr: ['cdr'],
+  ip: ['ip'],
+  both: ['tag', 'ip'],
+};
+const MISSING = { tag: 'tag_missing', cdr: 'identity_missing', ip: 'prefix_missing' } as const;
+
+/** The tag decides first, then the CDR's identities, then the longest prefix; none may name another application. */
+export function recognise(rules: SecondRules, record: FlowRecord): Recognised {
+  const { zeroRatingTag, remoteIp } = record;
+  const identified = ownerOfIdentities(rules, record);
+  if (identified === 'two sponsors') return { reason: 'evidence_conflict', application: undefined };
+  const witnesses = [
+    { kind: 'tag' as const, application: zeroRatingTag === null ? undefined : rules.byTag.get(zeroRatingTag) },
+    { kind: 'cdr' as const, application: identified },
+    { kind: 'ip' as const, application: ownerOfAddress(rules, addressBits(remoteIp)) },
+  ].filter(({ application }) => application !== undefined);
+  const application = witnesses[0]?.application;
+  if (application === undefined) return { reason: nothingFound(record), application };
+  if (witnesses.some((witness) => witness.application !== application)) {
     return { reason: 'evidence_conflict', application: undefined };
   }
-  const { match = 'any' } = application;
-  if (tagged === undefined && (match === 'tag' || match === 'both')) return { reason: 'tag_missing', application };
-  if (addressed === undefined && (match === 'ip' || match === 'both')) return { reason: 'prefix_missing', application };
-  const evidence = tagged === undefined ? 'ip' : addressed === undefined ? 'tag' : 'tag+ip';
-  return { reason: null, application, evidence };
+  const kinds = witnesses.map(({ kind }) => kind);
+  const missing = ASKED_FOR[application.match ?? 'any'].find((kind) => !kinds.includes(kind));
+  if (missing !== undefined) return { reason: MISSING[missing], application };
+  return { reason: null, application, evidence: kinds.join('+') };
+}
+
+function nothingFound({ zeroRatingTag, sponsorIdentity, applicationServiceProviderIdentity }: FlowRecord): Reason {
+  if (zeroRatingTag !== null) return 'unknown_tag';
+  const isIdentified = sponsorIdentity !== null || applicationServiceProviderIdentity !== null;
+  return isIdentified ? 'unknown_identity' : 'no_evidence';
+}
+
+/** The provider's identity names the service; the sponsor's is good where that names none, and must not name another sponsor. */
+function ownerOfIdentities(
+  { byAspIdentity, bySponsorIdentity }: SecondRules,
+  { sponsorIdentity, applicationServiceProviderIdentity }: FlowRecord,
+): SecondApplication | undefined | 'two sponsors' {
+  const provided = byAspIdentity.get(applicationServiceProviderIdentity ?? '');
+  const paid = bySponsorIdentity.get(sponsorIdentity ?? '');
+  if (provided !== undefined && paid !== undefined && provided.sponsor !== paid.sponsor) return 'two sponsors';
+  return provided ?? paid;
 }
 
 function ownerOfAddress({ byPrefix }: SecondRules, address: bigint): SecondApplication | undefined {

@@ -82,6 +82,7 @@ function take(batch: FlowBatch, row: number, record: FlowRecord, lane: Lane, rul
   batch.endTimeMs[row] = record.endTime;
   parseIp(record.remoteIp, batch.remoteAddress, row * 4);
   batch.tagApplication[row] = rules.evidence.applicationOfTag(record.zeroRatingTag);
+  batch.cdrApplication[row] = rules.evidence.applicationOfIdentities(record);
   batch.contentType[row] = CONTENT_TYPES.indexOf(record.contentType ?? 'unknown');
   batch.uplinkOctets[row] = record.uplinkOctets;
   batch.downlinkOctets[row] = record.downlinkOctets;
@@ -101,6 +102,7 @@ function takeFields(batch: FlowBatch, row: number, lane: Lane, { evidence }: Rul
   const tagStart = spans[ZERO_RATING_TAG * 2];
   batch.tagApplication[row] =
     tagStart < 0 ? NO_TAG : evidence.applicationOfTagOctets(octets, tagStart, spans[ZERO_RATING_TAG * 2 + 1]);
+  if (fields.hasIdentities) batch.cdrApplication[row] = evidence.applicationOfIdentityOctets(fields);
   batch.contentType[row] = fields.contentType;
   batch.uplinkOctets[row] = fields.uplinkOctets;
   batch.downlinkOctets[row] = fields.downlinkOctets;

@@ -8,7 +8,8 @@ let at = 0;
 
 /**
  * A record as plain Avro writes it, in the layout of `schemas/flow-record.avsc`: one and the same whatever encoding carried
- * the record. The octets are good until the next call.
+ * the record. The identities at the end are left out where there is none: a record of before there were any stays the
+ * same. The octets are good until the next call.
  */
 export function canonicalDatum(record: FlowRecord): Uint8Array {
   makeRoom(record);
@@ -32,6 +33,11 @@ export function canonicalDatum(record: FlowRecord): Uint8Array {
   writeOptional(record.serviceIdentifier, writeLong);
   writeLong(record.uplinkOctets);
   writeLong(record.downlinkOctets);
+  const { sponsorIdentity, applicationServiceProviderIdentity } = record;
+  if (sponsorIdentity !== null || applicationServiceProviderIdentity !== null) {
+    writeOptional(sponsorIdentity, writeText);
+    writeOptional(applicationServiceProviderIdentity, writeText);
+  }
   return memory.subarray(0, at);
 }
 

@@ -40,13 +40,22 @@ const parse = (text: string) => {
   return catalogue!;
 };
 
+const NO_IDENTITIES = { aspIdentities: [], sponsorIdentities: [] };
+
 test('resolves ids, money and times', () => {
   const { sponsors, applications, plans } = parse(TEXT);
   expect(sponsors).toEqual([{ id: 's', name: 'S', currency: 'EUR', creditLimitMicros: 12_500_000 }]);
   expect(applications).toEqual([
-    { id: 'idle', sponsor: 0, match: 'any', tags: [], prefixes: [], plans: [] },
-    // plan 1 begins before plan 0
-    { id: 'a', sponsor: 0, match: 'both', tags: ['T'], prefixes: ['203.0.113.0/24', '2001:db8::/32'], plans: [1, 0] },
+    { id: 'idle', sponsor: 0, match: 'any', tags: [], prefixes: [], ...NO_IDENTITIES, plans: [] },
+    {
+      id: 'a',
+      sponsor: 0,
+      match: 'both',
+      tags: ['T'],
+      prefixes: ['203.0.113.0/24', '2001:db8::/32'],
+      ...NO_IDENTITIES,
+      plans: [1, 0], // plan 1 begins before plan 0
+    },
   ]);
   expect(plans[0]).toEqual({
     id: 'p',

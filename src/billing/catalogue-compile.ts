@@ -48,6 +48,8 @@ function compile(document: CatalogueDocument, canonicalJson: string): Catalogue 
     applications: document.applications.map(
       (application, i): Application => ({
         ...application,
+        aspIdentities: application.aspIdentities ?? [],
+        sponsorIdentities: application.sponsorIdentities ?? [],
         sponsor: indexOf(sponsorIndex, application.sponsor),
         plans: plansOf[i].sort((a, b) => plans[a].effectiveFromMs - plans[b].effectiveFromMs),
       }),

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { MATCH_POLICIES, STATISTICS_PERIODS } from './catalogue.ts';
 import { CONTENT_TYPES } from './flow-record.ts';
 import { parseMicros } from './money.ts';
+import { MAX_TEXT_LENGTH } from './validate.ts';
 
 /** Prices stay below 2^32 micro-units, so that `price.ts` is exact in doubles. */
 const MAX_PRICE_MICROS = 2 ** 32 - 1;
@@ -50,13 +51,23 @@ const sponsorSchema = z.strictObject({
   ),
 });
 
+/** Absent stays absent, so that a catalogue of before there were any keeps its hash. */
+const identities = (of: string) =>
+  z
+    .array(z.string().min(1).max(MAX_TEXT_LENGTH))
+    .min(1, { error: 'expected an identity, or no such field' })
+    .optional()
+    .describe(of);
+
 const applicationSchema = z.strictObject({
   id: id('Name of the application.'),
   sponsor: z.string().describe('Id of the sponsor that pays.'),
   match: z
     .enum(MATCH_POLICIES)
     .default('any')
-    .describe('Which evidence a record needs: either kind (any), the tag, a proxy prefix (ip), or both together.'),
+    .describe(
+      "Which evidence a record needs: any kind (any), the tag, a proxy prefix (ip), tag and prefix (both), or the CDR's identities (cdr).",
+    ),
   tags: z
     .array(
       z
@@ -72,6 +83,10 @@ const applicationSchema = z.strictObject({
     .array(z.string())
     .default([])
     .describe("Networks of the application's proxies, CIDR, IPv4 or IPv6. Of nested prefixes the longest wins."),
+  aspIdentities: identities('Application-Service-Provider-Identity (AVP 532) in the CDRs of its traffic.'),
+  sponsorIdentities: identities(
+    'Sponsor-Identity (AVP 531) in the CDRs of its traffic, where no application claims their ASP identity.',
+  ),
 });
 
 const tierSchema = z.strictObject({

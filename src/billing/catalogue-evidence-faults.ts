@@ -6,11 +6,12 @@ const MAPPED = [0, 0, 0xffff] as const;
 const MAPPED_LENGTH = 96;
 const NO_NETWORK = 'is no network: expected CIDR, as 203.0.113.0/24 or 2001:db8::/32';
 
-/** Tags and prefixes that are claimed twice, and prefixes that are none. */
+/** Tags, prefixes and identities that are claimed twice, and prefixes that are none. */
 export function evidenceFaults({ applications }: CatalogueDocument): CatalogueFault[] {
   const tags = new Claims();
   const networks = new Claims();
-  return applications.flatMap(({ id, tags: ownTags, prefixes }, application) => [
+  const identities = { aspIdentities: new Claims(), sponsorIdentities: new Claims() };
+  return applications.flatMap(({ id, tags: ownTags, prefixes, ...claimed }, application) => [
     ...ownTags.flatMap((tag, i) => {
       const claim = tags.claim(tag, id);
       return claim === null
@@ -30,6 +31,14 @@ export function evidenceFaults({ applications }: CatalogueDocument): CatalogueFa
         ? []
         : [fault(application, 'prefixes', i, `prefix ${prefix}${also} is claimed already by ${claim}`)];
     }),
+    ...(['aspIdentities', 'sponsorIdentities'] as const).flatMap((list) =>
+      (claimed[list] ?? []).flatMap((identity, i) => {
+        const claim = identities[list].claim(identity, id);
+        return claim === null
+          ? []
+          : [fault(application, list, i, `identity ${JSON.stringify(identity)} is claimed already by ${claim}`)];
+      }),
+    ),
   ]);
 }
 

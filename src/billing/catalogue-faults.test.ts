@@ -6,7 +6,7 @@ const GOOD = `sponsors:
   - { id: s1, name: S, currency: EUR, creditLimit: "10" }
   - { id: s2, name: S, currency: JPY, creditLimit: "0" }
 applications:
-  - { id: a1, sponsor: s1, tags: [T1], prefixes: [203.0.113.0/24] }
+  - { id: a1, sponsor: s1, tags: [T1], prefixes: [203.0.113.0/24], aspIdentities: [asp-1] }
   - { id: a2, sponsor: s2, tags: [T2], prefixes: ["2001:db8::/32", 203.0.113.128/25] }
 plans:
   - id: p1
@@ -128,7 +128,7 @@ test.each<[string, string | RegExp, string, number, string]>([
     'sponsor: s2',
     'sponsor: s2, match: bth',
     1,
-    '6: applications[1].match: expected one of any, tag, ip, both, got "bth" (did you mean "both"?)',
+    '6: applications[1].match: expected one of any, tag, ip, both, cdr, got "bth" (did you mean "both"?)',
   ],
   ['no tiers', /\[\{ upTo.*\]/, '[]', 1, '18: plans[0].tiers: expected at least 1 entries, got 0'],
 
@@ -251,6 +251,27 @@ test.each<[string, string | RegExp, string, number, string]>([
     '20, pricePerMiB: "0.5"',
     1,
     '18: plans[0].tiers[1].upToOctets: a gap: octets above 20 have no price; end with a tier of upToOctets: null',
+  ],
+  [
+    'an ASP identity claimed twice',
+    'tags: [T2]',
+    'tags: [T2], aspIdentities: [asp-1, asp-2]',
+    1,
+    '6: applications[1].aspIdentities[0]: identity "asp-1" is claimed already by application a1',
+  ],
+  [
+    'a sponsor identity claimed twice',
+    'tags: [T2]',
+    'tags: [T2], sponsorIdentities: [pay-2, pay-2]',
+    1,
+    '6: applications[1].sponsorIdentities[1]: identity "pay-2" is claimed already by application a2',
+  ],
+  [
+    'an empty identity',
+    'tags: [T2]',
+    'tags: [T2], aspIdentities: [""]',
+    1,
+    '6: applications[1].aspIdentities[0]: expected at least 1 characters, got 0',
   ],
   [
     'an open tier before the last',

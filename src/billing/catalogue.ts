@@ -17,8 +17,8 @@ export interface Sponsor {
   creditLimitMicros: number;
 }
 
-/** Which evidence makes a record the application's: either kind, the tag, the prefix, or both together. */
-export const MATCH_POLICIES = ['any', 'tag', 'ip', 'both'] as const;
+/** Which evidence makes a record the application's: any kind, the tag, the prefix, tag and prefix together, or the CDR's identities. */
+export const MATCH_POLICIES = ['any', 'tag', 'ip', 'both', 'cdr'] as const;
 export type MatchPolicy = (typeof MATCH_POLICIES)[number];
 
 export interface Application {
@@ -29,6 +29,9 @@ export interface Application {
   tags: readonly string[];
   /** CIDR text, v4 or v6, host bits zero. */
   prefixes: readonly string[];
+  /** Values of Application-Service-Provider-Identity, and of Sponsor-Identity, in CDRs. */
+  aspIdentities: readonly string[];
+  sponsorIdentities: readonly string[];
   /** Indexes into `Catalogue.plans`, by `effectiveFromMs`; they never overlap. */
   plans: readonly number[];
 }

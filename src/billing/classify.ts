@@ -1,17 +1,27 @@
 import type { Catalogue, MatchPolicy } from './catalogue.ts';
-import { EVIDENCES, type FlowBatch, NO_TAG, UNKNOWN_TAG } from './flow-batch.ts';
+import {
+  BY_CDR,
+  BY_IP,
+  BY_TAG,
+  CONFLICTING_IDENTITIES,
+  type FlowBatch,
+  NO_TAG,
+  UNKNOWN_IDENTITY,
+  UNKNOWN_TAG,
+} from './flow-batch.ts';
+import type { FlowFields } from './flow-fields.ts';
+import type { FlowRecord } from './flow-record.ts';
+import { IdentityClaims } from './identity-claims.ts';
 import { ABSENT, OctetMap } from './octet-map.ts';
 import type { Reason } from './outcome.ts';
 import { PrefixTable } from './prefix-table.ts';
 
-const [NONE, TAG, IP, TAG_AND_IP] = EVIDENCES.keys();
-const NEEDS_TAG = 1;
-const NEEDS_IP = 2;
 const NEEDS: Readonly<Record<MatchPolicy, number>> = {
   any: 0,
-  tag: NEEDS_TAG,
-  ip: NEEDS_IP,
-  both: NEEDS_TAG | NEEDS_IP,
+  tag: BY_TAG,
+  ip: BY_IP,
+  both: BY_TAG | BY_IP,
+  cdr: BY_CDR,
 };
 
 /** The catalogue's evidence, made ready for look-ups. */
@@ -21,12 +31,14 @@ export class Evidence {
   readonly #tags = new Map<string, number>();
   readonly #tagOctets = new OctetMap();
   readonly #prefixes: PrefixTable;
+  readonly #identities: IdentityClaims;
 
   constructor(catalogue: Catalogue) {
     this.#needs = Uint8Array.from(catalogue.applications, ({ match }) => NEEDS[match]);
     this.#prefixes = new PrefixTable(
       catalogue.applications.flatMap(({ prefixes }, application) => prefixes.map((cidr) => ({ cidr, application }))),
     );
+    this.#identities = new IdentityClaims(catalogue.applications);
     catalogue.applications.forEach(({ tags }, application) => {
       for (const tag of tags) {
         this.#tags.set(tag, application);
@@ -46,28 +58,44 @@ export class Evidence {
     return application === ABSENT ? UNKNOWN_TAG : application;
   }
 
+  /** What `FlowBatch.cdrApplication` says of a record. */
+  applicationOfIdentities(record: FlowRecord): number {
+    return this.#identities.applicationOf(record);
+  }
+
+  /** The same for identities in octets. */
+  applicationOfIdentityOctets(fields: FlowFields): number {
+    return this.#identities.applicationOfOctets(fields);
+  }
+
   /** Looks up the prefixes of all records, for `classify`: of many at once they take a fraction of the time. */
   findPrefixes({ remoteAddress, count, prefixApplication }: FlowBatch): void {
     this.#prefixes.applicationsOf(remoteAddress, count, prefixApplication);
   }
 
   /**
-   * Which application's the record is, and by what evidence (rule 1): the tag decides first, then the longest matching
-   * prefix. Fills `evidence` and `application`, or gives the reason why the record is nobody's.
+   * Which application's the record is, and by what evidence (rule 1): the tag decides first, then the CDR's identities, then
+   * the longest matching prefix; what is found must not differ. Fills `evidence` and `application`, or gives the reason why
+   * the record is nobody's.
    */
   classify(batch: FlowBatch, row: number): Reason | null {
     const byTag = batch.tagApplication[row];
+    const byCdr = batch.cdrApplication[row];
     const byIp = batch.prefixApplication[row];
-    const hasTag = byTag >= 0;
-    const hasIp = byIp >= 0;
-    batch.evidence[row] = hasTag ? (hasIp ? TAG_AND_IP : TAG) : hasIp ? IP : NONE;
-    if (!hasTag && !hasIp) return byTag === UNKNOWN_TAG ? 'unknown_tag' : 'no_evidence';
-    if (hasTag && hasIp && byTag !== byIp) return 'evidence_conflict';
-    const application = hasTag ? byTag : byIp;
+    const found = (byTag >= 0 ? BY_TAG : 0) | (byCdr >= 0 ? BY_CDR : 0) | (byIp >= 0 ? BY_IP : 0);
+    batch.evidence[row] = found;
+    if (byCdr === CONFLICTING_IDENTITIES) return 'evidence_conflict';
+    if (found === 0) {
+      if (byTag === UNKNOWN_TAG) return 'unknown_tag';
+      return byCdr === UNKNOWN_IDENTITY ? 'unknown_identity' : 'no_evidence';
+    }
+    const application = byTag >= 0 ? byTag : byCdr >= 0 ? byCdr : byIp;
+    if (byCdr >= 0 && byCdr !== application) return 'evidence_conflict';
+    if (byIp >= 0 && byIp !== application) return 'evidence_conflict';
     batch.application[row] = application;
-    const needs = this.#needs[application];
-    if (!hasTag && (needs & NEEDS_TAG) !== 0) return 'tag_missing';
-    if (!hasIp && (needs & NEEDS_IP) !== 0) return 'prefix_missing';
-    return null;
+    const missing = this.#needs[application] & ~found;
+    if (missing === 0) return null;
+    if ((missing & BY_TAG) !== 0) return 'tag_missing';
+    return (missing & BY_CDR) !== 0 ? 'identity_missing' : 'prefix_missing';
   }
 }

@@ -44,6 +44,8 @@ const sample: FlowRecord = {
   serviceIdentifier: 5,
   uplinkOctets: 60,
   downlinkOctets: 98,
+  sponsorIdentity: null,
+  applicationServiceProviderIdentity: 'im.example',
 };
 
 // As far as avsc itself writes longs right.
@@ -69,6 +71,8 @@ const anyFlowRecord: fc.Arbitrary<FlowRecord> = fc.record({
   serviceIdentifier: fc.option(int),
   uplinkOctets: wholeNumber,
   downlinkOctets: wholeNumber,
+  sponsorIdentity: fc.option(fc.string({ unit: 'grapheme' })),
+  applicationServiceProviderIdentity: fc.option(fc.string()),
 });
 
 const LONGS = new Set(

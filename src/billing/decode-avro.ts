@@ -3,7 +3,7 @@ import { datumEnd, holdsRepeats, varintEnd, varintValue } from './avro-datum.ts'
 import type { Candidate, Decoded, Decoder } from './decoder.ts';
 import type { FlowFields } from './flow-fields.ts';
 import type { Reason } from './outcome.ts';
-import { hasFlowLayout, readAvroFlow } from './read-avro-flow.ts';
+import { type FlowLayout, flowLayoutOf, readAvroFlow } from './read-avro-flow.ts';
 
 /** An Avro schema as JSON.parse gives it. */
 export type AvroSchema = avro.Schema;
@@ -45,26 +45,30 @@ export function avroDecoder(options: AvroDecoderOptions): Decoder {
   return Object.assign(decode, { readFlow: flowReader(options) });
 }
 
-/** Reads datums that are laid out as the flow record's own schema has it, whichever schema id names that. */
+/** Reads datums that are laid out as the flow record's own schema has it, or had it, whichever schema id names that. */
 function flowReader({ readerSchema, schemas, bareSchema = readerSchema, header }: AvroDecoderOptions) {
-  const isPlain = (schema: AvroSchema) => hasFlowLayout(avro.Type.forSchema(schema));
-  const isReaderPlain = isPlain(readerSchema);
-  const isBarePlain = isReaderPlain && isPlain(bareSchema);
-  const plainIds = new Set([...schemas].filter(([, schema]) => isReaderPlain && isPlain(schema)).map(([id]) => id));
-  let plainId = -1; // the last one seen: a topic's records nearly all have the same
+  const isReaderPlain = flowLayoutOf(avro.Type.forSchema(readerSchema)) === 'with identities';
+  const layoutOf = (schema: AvroSchema) => (isReaderPlain ? flowLayoutOf(avro.Type.forSchema(schema)) : null);
+  const bareLayout = layoutOf(bareSchema);
+  const layouts = new Map([...schemas].map(([id, schema]) => [id, layoutOf(schema)]));
+  // The last ones seen: a topic's records nearly all have the same.
+  let plainId = -1;
+  let plainLayout: FlowLayout = 'with identities';
   return (octets: Uint8Array, start: number, end: number, fields: FlowFields): boolean => {
     const first = start < end ? octets[start] : -1;
     const headed = header === 'confluent' || (header === 'auto' && first === 0);
-    if (!headed) return isBarePlain && readAvroFlow(octets, start, end, fields);
+    if (!headed) return bareLayout !== null && readAvroFlow(octets, start, end, fields, bareLayout);
     const datum = start + CONFLUENT_HEADER_OCTETS;
     if (first !== 0 || datum > end) return false;
     const id =
       ((octets[start + 1] << 24) | (octets[start + 2] << 16) | (octets[start + 3] << 8) | octets[start + 4]) >>> 0;
     if (id !== plainId) {
-      if (!plainIds.has(id)) return false;
+      const layout = layouts.get(id) ?? null;
+      if (layout === null) return false;
       plainId = id;
+      plainLayout = layout;
     }
-    return readAvroFlow(octets, datum, end, fields);
+    return readAvroFlow(octets, datum, end, fields, plainLayout);
   };
 }
 

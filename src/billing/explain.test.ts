@@ -9,7 +9,7 @@ const { catalogue } = parseCatalogue(
 sponsors: [{ id: chatter, name: Chatter, currency: USD, creditLimit: "10" }]
 applications:
   - { id: chat, sponsor: chatter, match: any, tags: [CHAT], prefixes: [198.51.100.0/24] }
-  - { id: call, sponsor: chatter, match: any, tags: [CALL], prefixes: [198.51.100.128/25] }
+  - { id: call, sponsor: chatter, match: any, tags: [CALL], prefixes: [198.51.100.128/25], aspIdentities: [call.example] }
 plans:
   - id: chat-daily
     application: chat
@@ -68,9 +68,19 @@ test('a charged record: every step, with the figures that it met', async () => {
   });
 });
 
+test.each([
+  [{ applicationServiceProviderIdentity: 'call.example' }, 'the identities of call'],
+  [{ sponsorIdentity: 'nobody.example' }, 'identities that nobody claims'],
+])('identities of a CDR: %o', async (identities, told) => {
+  const { evidence } = await explain({ remoteIp: '::1', ...identities });
+  expect(evidence).toMatch(new RegExp(`^no tag; ${told}; no prefix holds the remote address; evidence: (cdr|none)$`));
+});
+
 test.each<[string, object, RegExp]>([
   ['the longest prefix', { remoteIp: '198.51.100.200' }, /^not_sponsored: no_plan/],
   ['a conflict of evidence', { zeroRatingTag: 'CALL' }, /^not_sponsored: evidence_conflict/],
+  ['a conflict with an identity', { applicationServiceProviderIdentity: 'call.example' }, /: evidence_conflict/],
+  ['an identity of nobody', { remoteIp: '::1', sponsorIdentity: 'x' }, /^not_sponsored: unknown_identity/],
   ['content that is not covered', { contentType: 'text' }, /^not_sponsored: content_not_covered/],
   ['a record that is none', { uplinkOctets: -1 }, /^rejected: negative_octets/],
 ])('%s ends where the engine would end it', async (_, overrides, outcome) => {

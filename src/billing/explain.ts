@@ -1,7 +1,14 @@
 import { admit, incoming } from './admit.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Decoder } from './decoder.ts';
-import { EVIDENCES, FlowBatch, UNDECIDED } from './flow-batch.ts';
+import {
+  CONFLICTING_IDENTITIES,
+  EVIDENCES,
+  FlowBatch,
+  NO_IDENTITY,
+  UNDECIDED,
+  UNKNOWN_IDENTITY,
+} from './flow-batch.ts';
 import { CONTENT_TYPES } from './flow-record.ts';
 import { parseCidr } from './ip-address.ts';
 import { Lane } from './lane.ts';
@@ -63,7 +70,16 @@ function evidence(batch: FlowBatch, catalogue: Catalogue): Explanation {
     prefix === null
       ? 'no prefix holds the remote address'
       : `${prefix.cidr} of ${prefix.applicationId} holds the remote address`;
-  return { step: 'evidence', text: `${byTag}; ${byIp}; evidence: ${EVIDENCES[batch.evidence[0]]}` };
+  const found = [byTag, ...identities(batch.cdrApplication[0], catalogue), byIp];
+  return { step: 'evidence', text: `${found.join('; ')}; evidence: ${EVIDENCES[batch.evidence[0]]}` };
+}
+
+/** Most records have none, and nothing is said of them. */
+function identities(application: number, { applications }: Catalogue): string[] {
+  if (application === NO_IDENTITY) return [];
+  if (application === UNKNOWN_IDENTITY) return ['identities that nobody claims'];
+  if (application === CONFLICTING_IDENTITIES) return ['identities of two sponsors'];
+  return [`the identities of ${applications[application].id}`];
 }
 
 function application(batch: FlowBatch, catalogue: Catalogue): Explanation[] {

@@ -8,6 +8,7 @@ test('a cleared batch is as good as a new one', () => {
     { remoteIp: '8.8.8.8' },
     { uplinkOctets: -1 },
     { zeroRatingTag: 'TAG', remoteIp: '2001:db8::1' },
+    { sponsorIdentity: 'bolt-pays' },
   ].map((fields, at) => asValue({ ...testRecord({ localSequenceNumber: at }), ...fields }));
   const { batch } = rateValues(values, testLane(), testRules());
   batch.clear();

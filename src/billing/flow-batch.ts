@@ -1,11 +1,19 @@
 import { type Fault, REASON_CODE } from './outcome.ts';
 
-/** How a record was recognised as an application's; the order is the code in columns. */
-export const EVIDENCES = ['none', 'tag', 'ip', 'tag+ip'] as const;
+/** Bits of the code in columns that says how a record was recognised as an application's. */
+export const BY_TAG = 1;
+export const BY_IP = 2;
+export const BY_CDR = 4;
+/** The codes in words. */
+export const EVIDENCES = ['none', 'tag', 'ip', 'tag+ip', 'cdr', 'tag+cdr', 'cdr+ip', 'tag+cdr+ip'] as const;
 
 /** `tagApplication` of a record without a tag, and of one whose tag nobody claims. */
 export const NO_TAG = -1;
 export const UNKNOWN_TAG = -2;
+/** `cdrApplication` of a record without identities, of one whose identities nobody claims, and of one whose two differ. */
+export const NO_IDENTITY = -1;
+export const UNKNOWN_IDENTITY = -2;
+export const CONFLICTING_IDENTITIES = -3;
 
 /** A reason that is not one yet: the record is still on its way through the steps. */
 export const UNDECIDED = 255;
@@ -51,6 +59,8 @@ export class FlowBatch {
   readonly remoteAddress: Uint32Array;
   /** Application that claims the record's tag, or NO_TAG, or UNKNOWN_TAG. */
   readonly tagApplication: Int32Array;
+  /** Application that claims the record's identities (ASP, sponsor), or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */
+  readonly cdrApplication: Int32Array;
   readonly contentType: Uint8Array;
   readonly uplinkOctets: Float64Array;
   readonly downlinkOctets: Float64Array;
@@ -84,6 +94,7 @@ export class FlowBatch {
     this.endTimeMs = new Float64Array(capacity);
     this.remoteAddress = new Uint32Array(capacity * 4);
     this.tagApplication = new Int32Array(capacity).fill(NO_TAG);
+    this.cdrApplication = new Int32Array(capacity).fill(NO_IDENTITY);
     this.contentType = new Uint8Array(capacity);
     this.uplinkOctets = new Float64Array(capacity);
     this.downlinkOctets = new Float64Array(capacity);
@@ -107,6 +118,7 @@ export class FlowBatch {
     this.remoteAddress.fill(0, 0, count * 4);
     this.node.fill(-1, 0, count);
     this.tagApplication.fill(NO_TAG, 0, count);
+    this.cdrApplication.fill(NO_IDENTITY, 0, count);
     this.prefixApplication.fill(-1, 0, count);
     this.reason.fill(UNDECIDED, 0, count);
     this.application.fill(-1, 0, count);

@@ -2,9 +2,11 @@
 export const NODE_ID = 0;
 export const SERVED_MSISDN = 1;
 export const ZERO_RATING_TAG = 2;
+export const SPONSOR_IDENTITY = 3;
+export const ASP_IDENTITY = 4;
 /** Texts that only the reader looks at. */
-export const OTHER_TEXT = 3;
-const TEXTS = 4;
+export const OTHER_TEXT = 5;
+const TEXTS = 6;
 
 /** The start of a text that is null. */
 export const NULL = -1;
@@ -15,7 +17,7 @@ export const NULL = -1;
  */
 export class FlowFields {
   octets: Uint8Array = new Uint8Array(0);
-  /** Where in `octets` the record stands, as plain Avro writes it. */
+  /** Where in `octets` the record stands, as `canonicalDatum` writes it. */
   datumStart = 0;
   datumEnd = 0;
   /** Start and end of each text in `octets`. */
@@ -29,6 +31,8 @@ export class FlowFields {
   downlinkOctets = 0;
   /** Four words, as `parseIp` writes them. */
   readonly remoteAddress = new Uint32Array(4);
+  /** Whether it has an identity of its sponsor or its provider; where not, their spans are not filled. */
+  hasIdentities = false;
   /** Code of the content type. */
   contentType = 0;
 }

@@ -28,6 +28,10 @@ export interface FlowRecord {
   uplinkOctets: number;
   /** IP octets received by the terminal. */
   downlinkOctets: number;
+  /** Who pays, as the gateway was told (Sponsor-Identity, AVP 531, TS 29.214). */
+  sponsorIdentity: string | null;
+  /** Whose service it is (Application-Service-Provider-Identity, AVP 532, TS 29.214). */
+  applicationServiceProviderIdentity: string | null;
 }
 
 /** Content types that a plan can name; `unknown` stands for a record that names none. */
@@ -54,4 +58,6 @@ export const FLOW_RECORD_FIELDS = [
   'serviceIdentifier',
   'uplinkOctets',
   'downlinkOctets',
+  'sponsorIdentity',
+  'applicationServiceProviderIdentity',
 ] as const satisfies readonly (keyof FlowRecord)[];

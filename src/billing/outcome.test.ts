@@ -28,8 +28,10 @@ const GUILTS: { reason: Reason; fields: Fields; before?: Fields }[] = [
   { reason: 'duplicate', fields: {}, before: {} },
   { reason: 'no_evidence', fields: { remoteIp: '8.8.8.8' } },
   { reason: 'unknown_tag', fields: { remoteIp: '8.8.8.8', zeroRatingTag: 'NOBODY' } },
+  { reason: 'unknown_identity', fields: { remoteIp: '8.8.8.8', sponsorIdentity: 'nobody' } },
   { reason: 'evidence_conflict', fields: { zeroRatingTag: 'BOTH' } },
   { reason: 'tag_missing', fields: { remoteIp: '192.0.2.1' } },
+  { reason: 'identity_missing', fields: { remoteIp: '192.0.2.65' } },
   { reason: 'prefix_missing', fields: { remoteIp: '8.8.8.8', zeroRatingTag: 'IP' } },
   { reason: 'no_plan', fields: { startTime: Date.UTC(2025, 0) } },
   { reason: 'content_not_covered', fields: { contentType: 'other' } },
@@ -150,7 +152,15 @@ describe('the first reason that applies is the record’s', () => {
 
   test('what is wrong with the evidence before a suspended sponsor', () => {
     const rules = testRules({ suspensions: { sponsorIds: new Set(['acme', 'bolt']), number: 1 } });
-    const evidence = ['no_evidence', 'unknown_tag', 'evidence_conflict', 'tag_missing', 'prefix_missing'];
+    const evidence = [
+      'no_evidence',
+      'unknown_tag',
+      'unknown_identity',
+      'evidence_conflict',
+      'tag_missing',
+      'identity_missing',
+      'prefix_missing',
+    ];
     for (const { reason, fields } of GUILTS.filter((guilt) => evidence.includes(guilt.reason))) {
       const value = asValue({ ...testRecord(), ...fields });
       expect(rateValues([value], testLane(), rules).rated[0].reason).toBe(reason);

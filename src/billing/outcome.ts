@@ -7,7 +7,7 @@
 export const REASONS = [
   // rejected: could not be rated; the payload is kept
   { reason: 'oversized_record', outcome: 'rejected', meaning: 'larger than the limit for one record' },
-  { reason: 'malformed', outcome: 'rejected', meaning: 'not decodable as JSON, CSV or Avro' },
+  { reason: 'malformed', outcome: 'rejected', meaning: 'not decodable as JSON, CSV, Avro or a CDR' },
   {
     reason: 'unknown_schema',
     outcome: 'rejected',
@@ -30,10 +30,32 @@ export const REASONS = [
     meaning: 'an identity seen before in the window, with the same content',
   },
   // not sponsored: the subscriber's own traffic
-  { reason: 'no_evidence', outcome: 'not_sponsored', meaning: 'no tag, and no proxy prefix holds the remote address' },
-  { reason: 'unknown_tag', outcome: 'not_sponsored', meaning: 'a tag nobody claims, and no prefix matches either' },
-  { reason: 'evidence_conflict', outcome: 'not_sponsored', meaning: 'tag and prefix name different applications' },
+  {
+    reason: 'no_evidence',
+    outcome: 'not_sponsored',
+    meaning: 'no tag, no identity, and no proxy prefix holds the remote address',
+  },
+  {
+    reason: 'unknown_tag',
+    outcome: 'not_sponsored',
+    meaning: 'a tag nobody claims, and no identity or prefix matches either',
+  },
+  {
+    reason: 'unknown_identity',
+    outcome: 'not_sponsored',
+    meaning: 'sponsor or ASP identities nobody claims, and no prefix matches either',
+  },
+  {
+    reason: 'evidence_conflict',
+    outcome: 'not_sponsored',
+    meaning: 'tag, identities and prefix name different applications',
+  },
   { reason: 'tag_missing', outcome: 'not_sponsored', meaning: 'the match policy asks for a tag' },
+  {
+    reason: 'identity_missing',
+    outcome: 'not_sponsored',
+    meaning: 'the match policy asks for a sponsor or ASP identity',
+  },
   { reason: 'prefix_missing', outcome: 'not_sponsored', meaning: 'the match policy asks for a proxy address' },
   { reason: 'sponsor_suspended', outcome: 'not_sponsored', meaning: 'the sponsor is suspended' },
   { reason: 'no_plan', outcome: 'not_sponsored', meaning: 'no plan of the application is in force at startTime' },

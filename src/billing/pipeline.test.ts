@@ -32,11 +32,14 @@ const traffic = fc.array(
       '198.51.100.70',
       '203.0.113.9',
       '192.0.2.1',
+      '192.0.2.65',
       '8.8.8.8',
       '2001:db8:1::5',
       'fe80::1',
     ),
     zeroRatingTag: fc.constantFrom(null, 'ANY', 'TAG', 'IP', 'BOTH', 'NOBODY'),
+    sponsorIdentity: fc.constantFrom(null, null, null, 'bolt-pays', 'nobody'),
+    applicationServiceProviderIdentity: fc.constantFrom(null, null, null, 'asp-any', 'asp-cdr', 'nobody'),
     contentType: fc.constantFrom(null, 'text', 'voice', 'image', 'video'),
     uplinkOctets: fc.integer({ min: -1, max: 3000 }),
     downlinkOctets: fc.oneof(fc.integer({ min: 0, max: 9000 }), fc.constant(2 ** 47)),
@@ -64,16 +67,26 @@ function naive(list: readonly FlowRecord[]): Pick<Rated, 'outcome' | 'sponsored'
     if (before !== undefined) return nothing(before === content ? 'duplicate' : 'rejected');
     seen.set(record.localSequenceNumber, content);
 
-    const byTag = document.applications.find(({ tags }: { tags: string[] }) =>
-      tags.includes(record.zeroRatingTag ?? ''),
+    const byTag = document.applications.find(({ tags }: { tags?: string[] }) =>
+      tags?.includes(record.zeroRatingTag ?? ''),
     );
+    const byAsp = document.applications.find(({ aspIdentities }: { aspIdentities?: string[] }) =>
+      aspIdentities?.includes(record.applicationServiceProviderIdentity ?? ''),
+    );
+    const bySponsor = document.applications.find(({ sponsorIdentities }: { sponsorIdentities?: string[] }) =>
+      sponsorIdentities?.includes(record.sponsorIdentity ?? ''),
+    );
+    if (byAsp && bySponsor && byAsp.sponsor !== bySponsor.sponsor) return nothing('not_sponsored');
+    const byCdr = byAsp ?? bySponsor;
     const [byIp] = document.applications
       .flatMap((application: { prefixes: string[] }) => application.prefixes.map((cidr) => ({ application, cidr })))
       .filter(({ cidr }: { cidr: string }) => holds(cidr, record.remoteIp))
       .sort((a: { cidr: string }, b: { cidr: string }) => Number(b.cidr.split('/')[1]) - Number(a.cidr.split('/')[1]))
       .map(({ application }: { application: unknown }) => application);
-    const application = byTag ?? byIp;
-    if (application === undefined || (byTag && byIp && byTag !== byIp)) return nothing('not_sponsored');
+    const named = new Set([byTag, byCdr, byIp].filter((one) => one !== undefined));
+    const [application] = named;
+    if (named.size !== 1) return nothing('not_sponsored');
+    if (/cdr/.test(application.match) && !byCdr) return nothing('not_sponsored');
     if (/tag|both/.test(application.match) && !byTag) return nothing('not_sponsored');
     if (/ip|both/.test(application.match) && !byIp) return nothing('not_sponsored');
     const plan = document.plans.find(

@@ -1,5 +1,14 @@
 import avro, { type Type } from 'avsc';
-import { type FlowFields, NODE_ID, NULL, OTHER_TEXT, SERVED_MSISDN, ZERO_RATING_TAG } from './flow-fields.ts';
+import {
+  ASP_IDENTITY,
+  type FlowFields,
+  NODE_ID,
+  NULL,
+  OTHER_TEXT,
+  SERVED_MSISDN,
+  SPONSOR_IDENTITY,
+  ZERO_RATING_TAG,
+} from './flow-fields.ts';
 import { CONTENT_TYPES } from './flow-record.ts';
 import { parseIpOctets } from './ip-address.ts';
 import { ABSENT, OctetMap } from './octet-map.ts';
@@ -37,15 +46,24 @@ const LAYOUT: readonly (readonly [string, string | string[]])[] = [
   ['uplinkOctets', 'long'],
   ['downlinkOctets', 'long'],
 ];
-const layoutOf = (type: Type) =>
+const IDENTITIES: typeof LAYOUT = [
+  ['sponsorIdentity', optional('string')],
+  ['applicationServiceProviderIdentity', optional('string')],
+];
+const described = (type: Type) =>
   type instanceof avro.types.RecordType ? String(type.fields.map(({ name, type }) => `${name} ${type}`)) : '';
-const EXACT = layoutOf(
-  avro.Type.forSchema({
-    type: 'record',
-    name: 'FlowRecord',
-    fields: LAYOUT.map(([name, type]) => ({ name, type })),
-  } as avro.Schema),
-);
+const descriptionOf = (fields: typeof LAYOUT) =>
+  described(
+    avro.Type.forSchema({
+      type: 'record',
+      name: 'FlowRecord',
+      fields: fields.map(([name, type]) => ({ name, type })),
+    } as avro.Schema),
+  );
+const WITHOUT_IDENTITIES = descriptionOf(LAYOUT);
+const WITH_IDENTITIES = descriptionOf([...LAYOUT, ...IDENTITIES]);
+/** Both of them null. */
+const NO_IDENTITIES_OCTETS = 2;
 
 const contentTypes = new OctetMap();
 CONTENT_TYPES.forEach((word, code) => {
@@ -57,9 +75,14 @@ let at = 0;
 let end = 0;
 const terminalAddress = new Uint32Array(4);
 
-/** Whether datums of this schema are laid out as `readAvroFlow` wants them. */
-export function hasFlowLayout(type: Type): boolean {
-  return layoutOf(type) === EXACT;
+/** How datums are laid out that `readAvroFlow` can read: as the flow record's schema has it, or as it was before identities. */
+export type FlowLayout = 'with identities' | 'without identities';
+
+/** Null for any other schema. */
+export function flowLayoutOf(type: Type): FlowLayout | null {
+  const layout = described(type);
+  if (layout === WITH_IDENTITIES) return 'with identities';
+  return layout === WITHOUT_IDENTITIES ? 'without identities' : null;
 }
 
 /**
@@ -67,13 +90,26 @@ export function hasFlowLayout(type: Type): boolean {
  * validation take. It decides nothing: whatever is not plainly a valid record it leaves to them, so that there is one
  * place only where records are rejected.
  */
-export function readAvroFlow(octets: Uint8Array, start: number, to: number, fields: FlowFields): boolean {
+export function readAvroFlow(
+  octets: Uint8Array,
+  start: number,
+  to: number,
+  fields: FlowFields,
+  layout: FlowLayout,
+): boolean {
   fields.octets = octets;
   fields.datumStart = start;
   fields.datumEnd = to;
   at = start;
   end = to;
-  return readIdentity(fields) && readTerminals(fields) && readUsage(fields) && at === end;
+  fields.hasIdentities = false;
+  return (
+    readIdentity(fields) &&
+    readTerminals(fields) &&
+    readUsage(fields) &&
+    (layout === 'without identities' || readIdentities(fields)) &&
+    at === end
+  );
 }
 
 // Numbers are read to the end of a group and judged there: what follows an unusual one is read wrong, and thrown away.
@@ -116,6 +152,18 @@ function readUsage(fields: FlowFields): boolean {
   return (
     ratingGroup !== UNUSUAL && serviceIdentifier !== UNUSUAL && fields.uplinkOctets >= 0 && fields.downlinkOctets >= 0
   );
+}
+
+/** Where there is none, the record ends before them: its fingerprint is that of a record of before there were any. */
+function readIdentities(fields: FlowFields): boolean {
+  const { octets } = fields;
+  if (at + NO_IDENTITIES_OCTETS === end && octets[at] === 0 && octets[at + 1] === 0) {
+    fields.datumEnd = at;
+    at = end;
+    return true;
+  }
+  fields.hasIdentities = true;
+  return readOptionalText(fields, SPONSOR_IDENTITY) && readOptionalText(fields, ASP_IDENTITY);
 }
 
 function isIn(value: number, limit: number): boolean {

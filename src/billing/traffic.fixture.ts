@@ -16,10 +16,11 @@ sponsors:
   - { id: acme, name: Acme, currency: USD, creditLimit: "1000" }
   - { id: bolt, name: Bolt, currency: JPY, creditLimit: "1000" }
 applications:
-  - { id: any, sponsor: acme, match: any, tags: [ANY], prefixes: [198.51.100.0/24, "2001:db8:1::/48"] }
+  - { id: any, sponsor: acme, match: any, tags: [ANY], prefixes: [198.51.100.0/24, "2001:db8:1::/48"], aspIdentities: [asp-any] }
   - { id: tagged, sponsor: acme, match: tag, tags: [TAG], prefixes: [198.51.100.64/26] }
-  - { id: by-ip, sponsor: bolt, match: ip, tags: [IP], prefixes: [203.0.113.0/24] }
+  - { id: by-ip, sponsor: bolt, match: ip, tags: [IP], prefixes: [203.0.113.0/24], sponsorIdentities: [bolt-pays] }
   - { id: both, sponsor: bolt, match: both, tags: [BOTH], prefixes: [192.0.2.0/24] }
+  - { id: in-cdr, sponsor: bolt, match: cdr, prefixes: [192.0.2.64/26], aspIdentities: [asp-cdr] }
 plans:
   - id: any-day
     application: any
@@ -65,6 +66,16 @@ plans:
     content: { unknown: 10000, text: 3333 }
     quotaOctets: 50001
     tiers: [{ upToOctets: 1000, pricePerMiB: "4000" }, { upToOctets: null, pricePerMiB: "0" }]
+  - id: in-cdr-month
+    application: in-cdr
+    version: 1
+    effectiveFrom: 2026-01-01T00:00:00Z
+    effectiveTo: null
+    period: month
+    timeZone: UTC
+    content: { unknown: 10000, text: 5000 }
+    quotaOctets: 70000
+    tiers: [{ upToOctets: null, pricePerMiB: "17.5" }]
 `;
 
 export function testRules(facts: Partial<Facts> = {}): Rules {
@@ -104,6 +115,8 @@ export function testRecord(overrides: Partial<FlowRecord> = {}): FlowRecord {
     serviceIdentifier: null,
     uplinkOctets: 100,
     downlinkOctets: 1000,
+    sponsorIdentity: null,
+    applicationServiceProviderIdentity: null,
     ...overrides,
   };
 }

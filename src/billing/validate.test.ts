@@ -6,7 +6,15 @@ import type { Reason } from './outcome.ts';
 import { testRecord } from './traffic.fixture.ts';
 import { MAX_RECORD_OCTETS, MAX_TIME_MS, validateFlowRecord } from './validate.ts';
 
-const NULLABLE = ['servedImsi', 'zeroRatingTag', 'contentType', 'ratingGroup', 'serviceIdentifier'];
+const NULLABLE = [
+  'servedImsi',
+  'zeroRatingTag',
+  'contentType',
+  'ratingGroup',
+  'serviceIdentifier',
+  'sponsorIdentity',
+  'applicationServiceProviderIdentity',
+];
 const REQUIRED = FLOW_RECORD_FIELDS.filter((name) => !NULLABLE.includes(name));
 const candidate = (fields: Candidate): Candidate => ({ ...testRecord(), ...fields });
 

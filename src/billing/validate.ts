@@ -10,7 +10,15 @@ export const MAX_TIME_MS = Date.UTC(2149, 5, 6);
 export const MAX_TEXT_LENGTH = 256;
 const MAX_INT32 = 2 ** 31 - 1;
 
-const NULLABLE = new Set<string>(['servedImsi', 'zeroRatingTag', 'contentType', 'ratingGroup', 'serviceIdentifier']);
+const NULLABLE = new Set<string>([
+  'servedImsi',
+  'zeroRatingTag',
+  'contentType',
+  'ratingGroup',
+  'serviceIdentifier',
+  'sponsorIdentity',
+  'applicationServiceProviderIdentity',
+]);
 const UPPER_LIMIT: Readonly<Record<string, number>> = {
   localSequenceNumber: Number.MAX_SAFE_INTEGER,
   chargingId: Number.MAX_SAFE_INTEGER,
@@ -22,7 +30,17 @@ const UPPER_LIMIT: Readonly<Record<string, number>> = {
   serviceIdentifier: MAX_INT32,
 };
 const WHOLE_NUMBERS = Object.keys(UPPER_LIMIT);
-const TEXTS = ['nodeId', 'servedMsisdn', 'servedImsi', 'terminalIp', 'remoteIp', 'zeroRatingTag', 'contentType'];
+const TEXTS = [
+  'nodeId',
+  'servedMsisdn',
+  'servedImsi',
+  'terminalIp',
+  'remoteIp',
+  'zeroRatingTag',
+  'contentType',
+  'sponsorIdentity',
+  'applicationServiceProviderIdentity',
+];
 const scratch = new Uint32Array(4);
 
 /**

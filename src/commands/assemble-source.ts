@@ -4,7 +4,7 @@ import { type AvroSchema, avroDecoder } from '../billing/decode-avro.ts';
 import { decodeJson } from '../billing/decode-json.ts';
 import type { Decoder } from '../billing/decoder.ts';
 import type { FlowFileFormat } from '../billing/flow-file-format.ts';
-import type { Config, KafkaConfig } from '../platform/config.ts';
+import type { Config, FilesConfig, KafkaConfig } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { createKafka, type KafkaOptions } from '../platform/kafka.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -18,6 +18,7 @@ import { listFlowFiles } from '../sources/flow-file.ts';
 import { kafkaSource } from '../sources/kafka-source.ts';
 import type { KafkaSourceOptions } from '../sources/kafka-source-options.ts';
 import type { Source } from '../sources/source.ts';
+import { Terminals } from '../sources/terminals.ts';
 
 export interface AssembledSource {
   source: Source;
@@ -55,15 +56,48 @@ function filesOf(
   return { source, publisher: fileQuotaPublisher({ path: quotaFile(config) }) };
 }
 
+/** How files are read where no configuration says. */
+export function plainFiles(terminals?: string): Pick<Config, 'limits' | 'source'> {
+  return {
+    limits: { maxRecordOctets: 65_536, rejectionPayloadOctets: 4096 },
+    source: { files: [], ...(terminals === undefined ? {} : { goflow2: { terminals } }) },
+  };
+}
+
 /** How files are read, whoever reads them. */
-export function fileOptions({ limits }: Config, paths: readonly string[], format?: FlowFileFormat): FileSourceOptions {
+export function fileOptions(
+  { limits, source }: Pick<Config, 'limits' | 'source'>,
+  paths: readonly string[],
+  format?: FlowFileFormat,
+): FileSourceOptions {
   return {
     paths,
     ...(format === undefined ? {} : { format }),
+    ...(source.files === undefined ? {} : mappingsOf(source)),
     maxRecordOctets: limits.maxRecordOctets,
     chunkRecords: RECORDS_PER_CHUNK,
     readerSchema: readSchema(packagePath('schemas/flow-record.avsc')),
   };
+}
+
+/** What turns records of others into flow records. */
+function mappingsOf({ cdr, goflow2 }: FilesConfig): Pick<FileSourceOptions, 'cdr' | 'terminals'> {
+  return {
+    ...(cdr === undefined ? {} : { cdr }),
+    ...(goflow2 === undefined ? {} : { terminals: readTerminals(goflow2.terminals) }),
+  };
+}
+
+function readTerminals(path: string): Terminals {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ConfigError(`${path}: cannot be read (${(error as Error).message}); name a CSV file of terminals`);
+  }
+  const terminals = Terminals.parse(text);
+  if (terminals instanceof Terminals) return terminals;
+  throw new ConfigError(terminals.map((fault) => `${path}:${fault}`));
 }
 
 export function quotaFile({ quotaUpdates: { file } }: Config): string {

@@ -1,12 +1,17 @@
 import { readFileSync } from 'node:fs';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { decodeJson } from '../billing/decode-json.ts';
+import type { Decoder } from '../billing/decoder.ts';
 import { type CounterLookUp, explainRecord } from '../billing/explain.ts';
+import { flowFileFormatOf } from '../billing/flow-file-format.ts';
 import { Rules } from '../billing/rules.ts';
 import { JournalReader } from '../journal/journal-reader.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { createLogger } from '../platform/logger.ts';
 import { literal, type Store } from '../platform/store.ts';
+import { type FlowFile, listFlowFiles } from '../sources/flow-file.ts';
+import { type FlowFileOptions, openFlowFile } from '../sources/open-flow-file.ts';
+import { fileOptions, plainFiles } from './assemble-source.ts';
 import { openStore, pseudonymKey } from './open-store.ts';
 import { readCatalogue, readCataloguePath, readConfig, readStoreConfig } from './read-config.ts';
 
@@ -14,13 +19,15 @@ interface ExplainOptions {
   config?: string;
   catalogue?: string;
   store?: string;
+  offset?: number;
 }
 
 export function registerExplain(program: Command): void {
   program
     .command('explain')
-    .argument('<record>', 'a flow record as JSON, a file that holds one, or - for standard input')
+    .argument('<record>', 'a flow record as JSON, a file that holds one, - for standard input, or a file of records')
     .description('take one record through every step and say why it ends as it does; books nothing')
+    .option('--offset <number>', 'the record of a file of records, from 0', wholeNumber)
     .option('-c, --config <file>', 'the configuration that names the catalogue and the store')
     .option('--catalogue <file>', 'the catalogue')
     .option(
@@ -32,14 +39,15 @@ export function registerExplain(program: Command): void {
       `
 Examples:
   $ head -1 flows.ndjson | zerorate explain - --catalogue catalogue.yaml
-  $ zerorate explain record.json --catalogue catalogue.yaml --store ./zerorate-data`,
+  $ zerorate explain record.json --catalogue catalogue.yaml --store ./zerorate-data
+  $ zerorate explain pgw.cdr --offset 3 --config zerorate.yaml`,
     )
     .action(async (record: string, options: ExplainOptions) => {
       const catalogue = readCatalogue(readCataloguePath(options));
-      const value = readRecord(record);
+      const { value, decode } = await readGiven(record, options);
       const steps = await withStore(options, async (store, key) => {
         const facts = store === null ? undefined : await new JournalReader(store).facts();
-        return explainRecord(value, decodeJson, new Rules(catalogue, facts), key, counterLookUp(store));
+        return explainRecord(value, decode, new Rules(catalogue, facts), key, counterLookUp(store));
       });
       for (const { step, text } of steps) process.stdout.write(`${step.padEnd(12)} ${text}\n`);
     });
@@ -72,6 +80,39 @@ function counterLookUp(store: Store | null): CounterLookUp {
     );
     return { usedOctets: Number(row.used), carry: Number(row.carry) };
   };
+}
+
+/** A record by itself, or one of a file of records: of the formats that hold nothing else, or where an offset says so. */
+async function readGiven(
+  record: string,
+  { offset, config }: ExplainOptions,
+): Promise<{ value: Uint8Array; decode: Decoder }> {
+  const format = flowFileFormatOf(record);
+  if (offset === undefined && (format === null || format === 'ndjson')) {
+    return { value: readRecord(record), decode: decodeJson };
+  }
+  const files = config === undefined ? plainFiles() : readConfig({ config });
+  const [file] = await listFlowFiles([record], files.source.files === undefined ? undefined : files.source.format);
+  return recordAt(file, fileOptions(files, [record]), offset ?? 0);
+}
+
+async function recordAt(file: FlowFile, options: FlowFileOptions, offset: number) {
+  const { batches, decode, close } = await openFlowFile(file, options);
+  let records = 0;
+  try {
+    for await (const batch of batches) {
+      if (offset < records + batch.length) return { value: batch[offset - records].value, decode };
+      records += batch.length;
+    }
+  } finally {
+    close();
+  }
+  throw new ConfigError(`${file.path}: has ${records} records; the first has the offset 0`);
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('expected a whole number');
+  return Number(text);
 }
 
 function readRecord(record: string): Buffer {

@@ -1,8 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { FlowFileFormat } from '../billing/flow-file-format.ts';
 import type { GenerateOptions } from '../generator/generate-options.ts';
 import type { GeneratedTotals } from '../generator/generated-totals.ts';
-import { generateToFile } from '../generator/write-records.ts';
+import { type GeneratedFileFormat, generateToFile } from '../generator/write-records.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { createLogger } from '../platform/logger.ts';
 import { packagePath } from '../platform/package-paths.ts';
@@ -12,7 +11,7 @@ import { readCatalogue } from './read-config.ts';
 
 interface GenerateFlags {
   out: string;
-  format?: FlowFileFormat;
+  format?: GeneratedFileFormat;
   catalogue: string;
   seed: number;
   records: number;
@@ -22,6 +21,7 @@ interface GenerateFlags {
   to: number;
   tagged: number;
   ipMatched: number;
+  identified: number;
   unmatched: number;
   malformed: number;
   duplicate: number;
@@ -36,7 +36,11 @@ export function registerGenerate(program: Command): void {
     .description('write synthetic flow records; the same seed and options give the same file')
     .requiredOption('--out <file>', 'file to write (.ndjson, .csv, .avro, each also .gz)')
     .option('--format <format>', 'ndjson, csv or avro, where the file’s name does not say it')
-    .option('--catalogue <file>', 'whose tags and prefixes to use', packagePath('fixtures/demo/catalogue.yaml'))
+    .option(
+      '--catalogue <file>',
+      'whose tags, prefixes and identities to use',
+      packagePath('fixtures/demo/catalogue.yaml'),
+    )
     .option('--seed <number>', 'seed of everything random', wholeNumber, 1)
     .option('--records <number>', 'records to write', wholeNumber, 100_000)
     .option('--subscribers <number>', 'subscribers, of skewed activity', wholeNumber, 10_000)
@@ -45,7 +49,8 @@ export function registerGenerate(program: Command): void {
     .option('--to <time>', 'end of usage, ISO 8601', instant, Date.UTC(2026, 10, 1));
   share(command, 'tagged', 'with a tag only', 0.25);
   share(command, 'ip-matched', 'with a proxy address only', 0.25);
-  share(command, 'unmatched', 'with neither; the rest has both', 0.2);
+  share(command, 'identified', 'with an identity of a CDR only', 0);
+  share(command, 'unmatched', 'with none of them; the rest has tag and address', 0.2);
   share(command, 'malformed', 'that cannot be rated', 0);
   share(command, 'duplicate', 'that repeat an earlier record', 0);
   share(command, 'conflicting', 'that repeat an identity with other content', 0);

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Catalogue, Sponsor } from '../billing/catalogue.ts';
 import { parseCatalogue } from '../billing/catalogue-compile.ts';
+import type { FlowFileFormat } from '../billing/flow-file-format.ts';
 import type { Config } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import type { ConfigOverrides } from '../platform/config-merge.ts';
@@ -15,7 +16,8 @@ export interface ConfigOptions {
   config?: string;
   catalogue?: string;
   source?: string[];
-  format?: 'ndjson' | 'csv' | 'avro';
+  format?: FlowFileFormat;
+  terminals?: string;
   store?: string;
 }
 
@@ -23,8 +25,12 @@ export function withConfigOptions(command: Command): Command {
   return command
     .option('-c, --config <file>', 'the configuration, zerorate.yaml; flags and ZERORATE_* variables override it')
     .option('--catalogue <file>', 'the catalogue of sponsors, applications and plans')
-    .option('--source <path...>', 'files or directories of flow records (.ndjson, .csv, .avro, each also .gz)')
-    .option('--format <format>', 'format of the files, where their endings do not say it: ndjson, csv, avro')
+    .option('--source <path...>', 'files or directories of flow records (.ndjson, .csv, .avro, .cdr, each also .gz)')
+    .option(
+      '--format <format>',
+      'format of the files, where their endings do not say it: ndjson, csv, avro, cdr, goflow2',
+    )
+    .option('--terminals <file>', 'whose an address was, and when: for flows of goflow2 (CSV: prefix,from,to,msisdn)')
     .option('--store <directory>', 'directory of the embedded store');
 }
 
@@ -33,8 +39,12 @@ export function withSourceOptions(command: Command): Command {
   return command
     .option('-c, --config <file>', 'the configuration that names store and source')
     .option('--store <directory>', 'directory of the embedded store')
-    .option('--source <path...>', 'files or directories of flow records (.ndjson, .csv, .avro, each also .gz)')
-    .option('--format <format>', 'format of the files, where their endings do not say it: ndjson, csv, avro');
+    .option('--source <path...>', 'files or directories of flow records (.ndjson, .csv, .avro, .cdr, each also .gz)')
+    .option(
+      '--format <format>',
+      'format of the files, where their endings do not say it: ndjson, csv, avro, cdr, goflow2',
+    )
+    .option('--terminals <file>', 'whose an address was, and when: for flows of goflow2 (CSV: prefix,from,to,msisdn)');
 }
 
 /** The configuration of a command with `withSourceOptions`. Throws a ConfigError with a line for each fault. */
@@ -44,10 +54,10 @@ export function readSourceConfig(options: ConfigOptions): Config {
 }
 
 /** The whole configuration. Throws a ConfigError with a line for each fault. */
-export function readConfig({ config: file, catalogue, source, format, store }: ConfigOptions): Config {
+export function readConfig({ config: file, catalogue, source, format, terminals, store }: ConfigOptions): Config {
   const overrides: ConfigOverrides = {
     catalogue,
-    source: { files: source, format },
+    source: { files: source, format, goflow2: { terminals } },
     store: { dir: store },
   };
   const loaded = loadConfig({ file, env: process.env, overrides, readFile: (path) => readFileSync(path, 'utf8') });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { BatchRow } from '../audit/evidence.ts';
 import type { OpenSource } from '../audit/walk-batches.ts';
+import type { FlowFileFormat } from '../billing/flow-file-format.ts';
 import { RECYCLED } from '../billing/topic-partition.ts';
 import type { Config, KafkaConfig } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -27,7 +28,7 @@ export function readSourceAgain(config: Config, logger: Logger): Promise<SourceA
 async function filesAgain(
   config: Config,
   files: readonly string[],
-  format: 'ndjson' | 'csv' | 'avro' | undefined,
+  format: FlowFileFormat | undefined,
 ): Promise<SourceAgain> {
   const logs = await nameLogs(await listFlowFiles(files, format));
   const paths = new Map(logs.map(({ file, topic }) => [topic, file.path]));

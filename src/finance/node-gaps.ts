@@ -1,3 +1,4 @@
+import { consecutiveNumber } from '../billing/cdr-numbering.ts';
 import { literal, type Store } from '../platform/store.ts';
 import { type Coverage, coveredJournal, withinCursors } from './coverage.ts';
 import { dateLiteral } from './month.ts';
@@ -39,22 +40,25 @@ function arrivedNumbers(coverage: Coverage): string {
   const [nodeId, number] = ["JSONExtractString(payload, 'nodeId')", "JSONExtractInt(payload, 'localSequenceNumber')"];
   const isReadable = "JSONType(payload, 'nodeId') = 'String' AND JSONType(payload, 'localSequenceNumber') = 'Int64'";
   return (
-    'SELECT seen_nodes[seen_node + 1] AS node_id, number FROM journal ARRAY JOIN seen.node AS seen_node, seen.sequence AS number ' +
+    `SELECT node_id, ${consecutiveNumber('node_id', 'numbered')} AS number FROM (` +
+    'SELECT seen_nodes[seen_node + 1] AS node_id, numbered FROM journal ' +
+    'ARRAY JOIN seen.node AS seen_node, seen.sequence AS numbered ' +
     `WHERE kind = 'batch' AND ${withinCursors(coverage)} ` +
-    `UNION ALL SELECT ${nodeId} AS node_id, ${number} AS number FROM journal ` +
-    `WHERE kind = 'rejection' AND ${isReadable} AND ${withinCursors(coverage)}`
+    `UNION ALL SELECT ${nodeId} AS node_id, ${number} AS numbered FROM journal ` +
+    `WHERE kind = 'rejection' AND ${isReadable} AND ${withinCursors(coverage)})`
   );
 }
 
 /** The nodes that sent records of the month itself: their first and last number, and what the sponsor pays of them. */
 function nodesOfBill(coverage: Coverage): string {
   const month = 'toStartOfMonth(period_start)';
-  const place = `if(local_sequence_number >= ${HALF}, local_sequence_number - ${NUMBERS}, local_sequence_number)`;
-  const hasBegunAgain = `max(local_sequence_number) - min(local_sequence_number) > ${HALF} AND max(local_sequence_number) < ${NUMBERS}`;
+  const number = consecutiveNumber('node_id', 'local_sequence_number');
+  const place = `if(${number} >= ${HALF}, ${number} - ${NUMBERS}, ${number})`;
+  const hasBegunAgain = `max(${number}) - min(${number}) > ${HALF} AND max(${number}) < ${NUMBERS}`;
   return (
     `SELECT node_id, ${hasBegunAgain} AS begun_again, ` +
-    `if(begun_again, min(${place}), min(local_sequence_number)) AS lowest, ` +
-    `if(begun_again, max(${place}), max(local_sequence_number)) AS highest, ` +
+    `if(begun_again, min(${place}), min(${number})) AS lowest, ` +
+    `if(begun_again, max(${place}), max(${number})) AS highest, ` +
     'sum(sponsored_octets) AS octets, sum(charge_micros) AS charged FROM journal ' +
     `WHERE kind = 'charge' AND sponsor_id = ${literal(coverage.sponsorId)} AND ${month} = ${dateLiteral(coverage.month)} ` +
     `AND ${coveredJournal(coverage, month)} GROUP BY node_id`

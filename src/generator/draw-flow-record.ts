@@ -1,12 +1,12 @@
 import { CONTENT_TYPES, type FlowRecord } from '../billing/flow-record.ts';
-import { type GenerateSettings, tagAndIpShare } from './generate-options.ts';
+import { type GenerateSettings, identitiesOf, NO_IDENTITIES, tagAndIpShare } from './generate-options.ts';
 import type { Random } from './random.ts';
 import { createRemoteAddresses } from './remote-addresses.ts';
 import { drawSubscriber, terminalIp } from './subscribers.ts';
 import { drawTraffic, MAX_DURATION_MS } from './traffic.ts';
 
-/** What a record carries of an application: its tag, an address of its proxies, both, or neither. */
-export const EVIDENCES = ['tagged', 'ipMatched', 'unmatched', 'tagAndIp'] as const;
+/** What a record carries of an application: its tag, an address of its proxies, both, an identity, or none of them. */
+export const EVIDENCES = ['tagged', 'ipMatched', 'unmatched', 'tagAndIp', 'identified'] as const;
 export type Evidence = (typeof EVIDENCES)[number];
 
 export interface DrawnRecord {
@@ -33,7 +33,7 @@ export function createFlowRecordDrawer(settings: GenerateSettings, random: Rando
   return (place, late) => {
     const subscriber = drawSubscriber(settings.subscribers, random);
     const traffic = drawTraffic(contentWeights, random);
-    const { evidence, target, remoteIp, zeroRatingTag } = drawRemote();
+    const { evidence, target, remoteIp, zeroRatingTag, identities = NO_IDENTITIES } = drawRemote();
     const startTime = late ? drawLateTime(settings, random) : drawStartTime(settings, place, random);
     const node = subscriber.rank % settings.nodes;
     const record: FlowRecord = {
@@ -57,6 +57,7 @@ export function createFlowRecordDrawer(settings: GenerateSettings, random: Rando
       serviceIdentifier: null,
       uplinkOctets: traffic.uplinkOctets,
       downlinkOctets: traffic.downlinkOctets,
+      ...identities,
     };
     return { record, evidence };
   };
@@ -68,15 +69,18 @@ interface Remote {
   target: number | null;
   remoteIp: string;
   zeroRatingTag: string | null;
+  /** Absent: none. */
+  identities?: typeof NO_IDENTITIES;
 }
 
 function createRemoteDrawer(settings: GenerateSettings, random: Random): () => Remote {
-  const { targets, tagged, ipMatched, unmatched } = settings;
+  const { targets, tagged, ipMatched, identified, unmatched } = settings;
   const addresses = createRemoteAddresses(targets);
-  const weights = [tagged, ipMatched, unmatched, tagAndIpShare(settings)];
+  const weights = [tagged, ipMatched, unmatched, tagAndIpShare(settings), identified];
   const indexes = targets.map((_, index) => index);
   const withTag = indexes.filter((index) => targets[index].tags.length > 0);
   const withPrefix = indexes.filter((index) => targets[index].prefixes.length > 0);
+  const withIdentity = indexes.filter((index) => identitiesOf(targets[index]).length > 0);
   const withBoth = withTag.filter((index) => withPrefix.includes(index));
   const tagOf = (target: number) => random.pick(targets[target].tags);
   return () => {
@@ -92,6 +96,11 @@ function createRemoteDrawer(settings: GenerateSettings, random: Random): () => R
     if (evidence === 'tagAndIp') {
       const target = random.pick(withBoth);
       return { evidence, target, remoteIp: addresses.ofTarget(target, random), zeroRatingTag: tagOf(target) };
+    }
+    if (evidence === 'identified') {
+      const target = random.pick(withIdentity);
+      const identities = random.pick(identitiesOf(targets[target]));
+      return { evidence, target, remoteIp: addresses.ofNobody(random), zeroRatingTag: null, identities };
     }
     const zeroRatingTag = random.uniform() < UNCLAIMED_TAG_SHARE ? UNCLAIMED_TAG : null;
     return { evidence, target: null, remoteIp: addresses.ofNobody(random), zeroRatingTag };

@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs';
 import avro from 'avsc';
 import type { Candidate } from '../billing/decoder.ts';
 import { packagePath } from '../platform/package-paths.ts';
+import { NO_IDENTITIES } from './generate-options.ts';
 import type { GeneratedRecord } from './generated-record.ts';
 
 /** Text of `schemas/flow-record.avsc`: the schema that generated Avro is written with. */
 export const FLOW_RECORD_SCHEMA = readFileSync(packagePath('schemas/flow-record.avsc'), 'utf8');
 
 const flowRecordType = avro.Type.forSchema(JSON.parse(FLOW_RECORD_SCHEMA));
+const identityType = avro.Type.forSchema(['null', 'string']);
 const CONFLUENT_MAGIC = 0;
 const CONFLUENT_HEADER_OCTETS = 5;
 /** No registry has given this id to a schema. */
@@ -38,12 +40,18 @@ export function encodeGeneratedAvro(generated: GeneratedRecord, schemaId?: numbe
   }
 }
 
-/** avsc refuses longs that are no exact number; the octets are the schema's last fields, so those are appended by hand. */
+/** avsc refuses longs that are no exact number; of the schema's last four fields the octets are then written by hand. */
 function encodeDatum(fields: Candidate): Buffer {
   const octets = [fields.uplinkOctets, fields.downlinkOctets];
   if (octets.every(Number.isSafeInteger)) return flowRecordType.toBuffer(fields);
-  const withoutOctets = flowRecordType.toBuffer({ ...fields, uplinkOctets: 0, downlinkOctets: 0 }).subarray(0, -2);
-  return Buffer.concat([withoutOctets, ...octets.map((value) => encodeLong(BigInt(value as number)))]);
+  const emptied = { ...fields, uplinkOctets: 0, downlinkOctets: 0, ...NO_IDENTITIES };
+  return Buffer.concat([
+    // Each of the four is one octet.
+    flowRecordType.toBuffer(emptied).subarray(0, -4),
+    ...octets.map((value) => encodeLong(BigInt(value as number))),
+    identityType.toBuffer(fields.sponsorIdentity ?? null),
+    identityType.toBuffer(fields.applicationServiceProviderIdentity ?? null),
+  ]);
 }
 
 /** Avro's long: zig-zag, seven bits an octet, the lowest first. */

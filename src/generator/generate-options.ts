@@ -1,4 +1,4 @@
-import type { ContentType } from '../billing/flow-record.ts';
+import type { ContentType, FlowRecord } from '../billing/flow-record.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { MALFORMATIONS, type Malformation } from './malformations.ts';
 
@@ -7,7 +7,12 @@ export interface GenerateTarget {
   tags: readonly string[];
   /** CIDR text, v4 or v6. */
   prefixes: readonly string[];
+  aspIdentities?: readonly string[];
+  sponsorIdentities?: readonly string[];
 }
+
+type Identities = Pick<FlowRecord, 'sponsorIdentity' | 'applicationServiceProviderIdentity'>;
+export const NO_IDENTITIES: Identities = { sponsorIdentity: null, applicationServiceProviderIdentity: null };
 
 /** Shares are parts of all records, from 0 to 1. */
 export interface GenerateOptions {
@@ -22,9 +27,10 @@ export interface GenerateOptions {
   endTimeMs: number;
   /** Gateways that make records; each numbers its own. */
   nodes?: number;
-  /** Of the sound records: with a tag only, with a proxy address only, with neither. The rest has both. */
+  /** Of the sound records: with a tag only, a proxy address only, a CDR's identity only, none. The rest has tag and address. */
   tagged?: number;
   ipMatched?: number;
+  identified?: number;
   unmatched?: number;
   malformed?: number;
   duplicate?: number;
@@ -52,6 +58,7 @@ const DEFAULTS = {
   nodes: 4,
   tagged: 0.25,
   ipMatched: 0.25,
+  identified: 0,
   unmatched: 0.2,
   malformed: 0,
   duplicate: 0,
@@ -65,7 +72,17 @@ const DEFAULTS = {
   oversizedOctets: 70_000,
 } as const;
 
-const SHARES = ['tagged', 'ipMatched', 'unmatched', 'malformed', 'duplicate', 'conflicting', 'late', 'gaps'] as const;
+const SHARES = [
+  'tagged',
+  'ipMatched',
+  'identified',
+  'unmatched',
+  'malformed',
+  'duplicate',
+  'conflicting',
+  'late',
+  'gaps',
+] as const;
 
 /** Fills in defaults. Throws a ConfigError that names the option and what it can be. */
 export function completeOptions(options: GenerateOptions): GenerateSettings {
@@ -79,8 +96,8 @@ export function completeOptions(options: GenerateOptions): GenerateSettings {
   requireInteger('startTimeMs', settings.startTimeMs, 0, Number.MAX_SAFE_INTEGER);
   requireInteger('endTimeMs', settings.endTimeMs, settings.startTimeMs + 1, Number.MAX_SAFE_INTEGER);
   for (const share of SHARES) requireShare(share, settings[share]);
-  const { tagged, ipMatched, unmatched, malformed, duplicate, conflicting, late } = settings;
-  requireShare('tagged + ipMatched + unmatched', tagged + ipMatched + unmatched);
+  const { tagged, ipMatched, identified, unmatched, malformed, duplicate, conflicting, late } = settings;
+  requireShare('tagged + ipMatched + identified + unmatched', tagged + ipMatched + identified + unmatched);
   requireShare('malformed + duplicate + conflicting + late', malformed + duplicate + conflicting + late);
   if (malformed > 0 && settings.malformations.length === 0) throw new ConfigError('malformations: none is given');
   requireTargets(settings);
@@ -88,10 +105,18 @@ export function completeOptions(options: GenerateOptions): GenerateSettings {
 }
 
 /** The share of sound records that have both a tag and a proxy address. */
-export function tagAndIpShare({ tagged, ipMatched, unmatched }: GenerateSettings): number {
-  const rest = 1 - tagged - ipMatched - unmatched;
+export function tagAndIpShare({ tagged, ipMatched, identified, unmatched }: GenerateSettings): number {
+  const rest = 1 - tagged - ipMatched - unmatched - identified;
   // 0.1 + 0.2 + 0.7 is not quite 1.
   return rest < 1e-9 ? 0 : rest;
+}
+
+/** What a CDR may say of an application. */
+export function identitiesOf({ aspIdentities = [], sponsorIdentities = [] }: GenerateTarget): readonly Identities[] {
+  return [
+    ...aspIdentities.map((identity) => ({ ...NO_IDENTITIES, applicationServiceProviderIdentity: identity })),
+    ...sponsorIdentities.map((identity) => ({ ...NO_IDENTITIES, sponsorIdentity: identity })),
+  ];
 }
 
 function requireTargets(settings: GenerateSettings): void {
@@ -102,8 +127,13 @@ function requireTargets(settings: GenerateSettings): void {
   if (settings.ipMatched > 0 && !withPrefix) {
     throw new ConfigError('ipMatched: no application has a prefix; set the share to 0');
   }
+  if (settings.identified > 0 && !settings.targets.some((target) => identitiesOf(target).length > 0)) {
+    throw new ConfigError('identified: no application has an identity; set the share to 0');
+  }
   if (tagAndIpShare(settings) > 0 && !withBoth) {
-    throw new ConfigError('no application has both tags and prefixes: make tagged + ipMatched + unmatched 1');
+    throw new ConfigError(
+      'no application has both tags and prefixes: make tagged + ipMatched + identified + unmatched 1',
+    );
   }
 }
 

@@ -67,13 +67,14 @@ test('the totals count what was made', () => {
     late: kinds('late'),
     tagged: evidence('tagged'),
     ipMatched: evidence('ipMatched'),
+    identified: evidence('identified'),
     tagAndIp: evidence('tagAndIp'),
     unmatched: evidence('unmatched'),
     uplinkOctets: octets('uplinkOctets'),
     downlinkOctets: octets('downlinkOctets'),
   });
   expect(totals.records).toBe(totals.valid + totals.malformed + totals.duplicates + totals.conflicting);
-  expect(totals.valid).toBe(totals.tagged + totals.ipMatched + totals.tagAndIp + totals.unmatched);
+  expect(totals.valid).toBe(totals.tagged + totals.ipMatched + totals.identified + totals.tagAndIp + totals.unmatched);
   expect(Object.values(totals.malformedBy).reduce((sum, count) => sum + count)).toBe(totals.malformed);
 });
 
@@ -120,6 +121,25 @@ test('evidence is what it says, and a nested prefix belongs to the inner applica
     if (hasAddress) expect(inner.check(remoteIp, family)).toBe(ratingGroup === 101);
     expect(isIPv6(terminalIp)).toBe(isIPv6(remoteIp));
   }
+});
+
+test('a share of the records is known by an identity of the CDR alone', () => {
+  const targets = [
+    { tags: [], prefixes: [], aspIdentities: ['asp-1'], sponsorIdentities: ['pays-1', 'pays-2'] },
+    { tags: ['T'], prefixes: [] },
+  ];
+  const shares = { tagged: 0.3, ipMatched: 0, identified: 0.5, unmatched: 0.2 };
+  const { records, totals } = generate({ targets, ...shares });
+  expect(totals.identified / totals.valid).toBeCloseTo(0.5, 1.7);
+  const seen = new Set<string | null>();
+  for (const generated of validOf(records)) {
+    if (!('evidence' in generated)) throw new Error('a valid record has evidence');
+    const { sponsorIdentity, applicationServiceProviderIdentity, zeroRatingTag } = generated.record;
+    const identity = sponsorIdentity ?? applicationServiceProviderIdentity;
+    expect(identity !== null).toBe(generated.evidence === 'identified');
+    if (identity !== null) expect([zeroRatingTag, seen.add(identity).has(identity)]).toEqual([null, true]);
+  }
+  expect([...seen].filter((identity) => identity !== null).sort()).toEqual(['asp-1', 'pays-1', 'pays-2']);
 });
 
 test('each node numbers its records from 1 on, malformed ones included, without a gap', () => {

@@ -3,7 +3,7 @@ import type { Malformation } from './malformations.ts';
 
 /**
  * What was made, exactly: records = valid + malformed + duplicates + conflicting, and
- * valid = tagged + ipMatched + tagAndIp + unmatched. Octets are those of the valid records.
+ * valid = tagged + ipMatched + identified + tagAndIp + unmatched. Octets are those of the valid records.
  */
 export interface GeneratedTotals {
   records: number;
@@ -17,8 +17,9 @@ export interface GeneratedTotals {
   late: number;
   tagged: number;
   ipMatched: number;
+  identified: number;
   tagAndIp: number;
-  /** Of the valid ones, those with no application's tag and no application's address. */
+  /** Of the valid ones, those with no application's tag, address or identity. */
   unmatched: number;
   uplinkOctets: number;
   downlinkOctets: number;
@@ -40,6 +41,7 @@ export function createTotals(): TotalsCounter {
     late: 0,
     tagged: 0,
     ipMatched: 0,
+    identified: 0,
     tagAndIp: 0,
     unmatched: 0,
     uplinkOctets: 0,

@@ -7,7 +7,6 @@ import { gunzipSync } from 'node:zlib';
 import avro from 'avsc';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { FlowFileFormat } from '../billing/flow-file-format.ts';
 import { FLOW_RECORD_FIELDS } from '../billing/flow-record.ts';
 import { FLOW_RECORD_SCHEMA } from './encode-avro.ts';
 import type { GenerateOptions } from './generate-options.ts';
@@ -135,9 +134,10 @@ test('a stream that fails makes the writing fail', async () => {
   await expect(writeRecords({ format: 'ndjson', options: OPTIONS, stream: failing })).rejects.toThrow('disk full');
 });
 
-test('a name without a known ending is refused before anything is written', async () => {
-  const path = join(folder, 'flows.parquet');
-  await expect(generateToFile({ path, options: OPTIONS })).rejects.toThrow(/the ending says no format; use .ndjson/);
+test.each(['flows.parquet', 'flows.cdr'])('%s is refused for its ending before anything is written', async (name) => {
+  const path = join(folder, name);
+  const message = /the ending says no format that is written; use .ndjson/;
+  await expect(generateToFile({ path, options: OPTIONS })).rejects.toThrow(message);
   expect(existsSync(path)).toBe(false);
 });
 
@@ -154,7 +154,7 @@ test('a folder that is not there is named', async () => {
 
 test('an explicit format goes over the name', async () => {
   const path = join(folder, 'flows.data');
-  const format: FlowFileFormat = 'avro';
+  const format = 'avro';
   await generateToFile({ path, format, options: { ...OPTIONS, records: 1 } });
   expect(readFileSync(path).includes(FLOW_RECORD_SCHEMA)).toBe(true);
 });

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGzip } from 'node:zlib';
-import { FLOW_FILE_ENDINGS, type FlowFileFormat, flowFileFormatOf } from '../billing/flow-file-format.ts';
+import { flowFileFormatOf } from '../billing/flow-file-format.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { encodeGeneratedAvro } from './encode-avro.ts';
 import { containerBlock, containerHeader } from './encode-container.ts';
@@ -15,6 +15,9 @@ import type { GeneratedTotals } from './generated-totals.ts';
 import { malformationsOf } from './malformations.ts';
 import { takeRecords } from './take-records.ts';
 
+/** Formats that are written; others are gateways'. */
+export type GeneratedFileFormat = 'ndjson' | 'csv' | 'avro';
+
 /** Called after every chunk with the records written so far. */
 export type OnGenerateProgress = (recordsWritten: number) => void;
 
@@ -22,7 +25,7 @@ export interface GenerateToFile {
   /** A name that ends in `.gz` is compressed. An older file of the name is replaced. */
   path: string;
   /** By the name when it is not given: `.ndjson`, `.jsonl`, `.json`, `.csv` or `.avro`, each also with `.gz`. */
-  format?: FlowFileFormat;
+  format?: GeneratedFileFormat;
   options: GenerateOptions;
   onProgress?: OnGenerateProgress;
 }
@@ -47,16 +50,17 @@ async function openForWriting(path: string): Promise<Writable> {
   }
 }
 
-/** The format that a file's name says. Throws a ConfigError for a name that says none. */
-function fileFormatOf(path: string): FlowFileFormat {
+/** The format that a file's name says. Throws a ConfigError for a name that says none of those that are written. */
+function fileFormatOf(path: string): GeneratedFileFormat {
   const format = flowFileFormatOf(path);
-  if (format === null)
-    throw new ConfigError(`${path}: the ending says no format; use ${FLOW_FILE_ENDINGS}, or name the format`);
-  return format;
+  if (format === 'ndjson' || format === 'csv' || format === 'avro') return format;
+  throw new ConfigError(
+    `${path}: the ending says no format that is written; use .ndjson, .csv, .avro (each also .gz), or name the format`,
+  );
 }
 
 export interface WriteRecords {
-  format: FlowFileFormat;
+  format: GeneratedFileFormat;
   options: GenerateOptions;
   gzip?: boolean;
   /** Ended at the end; it decides the pace. */
@@ -90,7 +94,7 @@ interface Encoder {
   encode(records: readonly GeneratedRecord[]): Buffer;
 }
 
-function createEncoder(format: FlowFileFormat, seed: number): Encoder {
+function createEncoder(format: GeneratedFileFormat, seed: number): Encoder {
   switch (format) {
     case 'ndjson':
       return { head: Buffer.alloc(0), encode: (records) => lines(records.map(encodeGeneratedJson)) };

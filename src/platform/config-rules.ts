@@ -11,12 +11,14 @@ export function configRuleFaults(config: ConfigDocument): RuleFault[] {
   return [...sourceFaults(config), ...storeFaults(config), ...quotaUpdateFaults(config), ...limitFaults(config)];
 }
 
-function sourceFaults({ source: { files, format, kafka } }: ConfigDocument): RuleFault[] {
+function sourceFaults({ source: { files, format, cdr, goflow2, kafka } }: ConfigDocument): RuleFault[] {
   const faults: RuleFault[] = [];
   const fault = (path: DocumentPath, message: string) => faults.push({ path: ['source', ...path], message });
   if (files !== undefined && kafka !== undefined) fault([], 'name either files or kafka, not both');
   if (files === undefined && kafka === undefined) fault([], 'is missing: name files or kafka');
   if (format !== undefined && files === undefined) fault(['format'], 'has a meaning with files only');
+  if (cdr !== undefined && files === undefined) fault(['cdr'], 'has a meaning with files only');
+  if (goflow2 !== undefined && files === undefined) fault(['goflow2'], 'has a meaning with files only');
   if (kafka === undefined) return faults;
   const { valueFormat, avro, ssl, sessionTimeoutMs, heartbeatIntervalMs } = kafka;
   if (valueFormat === 'avro' && avro.header === 'confluent' && Object.keys(avro.schemas).length === 0) {

@@ -73,6 +73,29 @@ const kafkaSchema = z
   })
   .describe('Flow records from a Kafka topic.');
 
+const contentTypes = (by: string) =>
+  z
+    .record(
+      z.string().regex(/^(0|[1-9]\d{0,9})$/, { error: `expected a ${by}: a whole number` }),
+      z.enum(['text', 'voice', 'image', 'video', 'other']),
+    )
+    .default({})
+    .describe(`Content type by ${by}.`);
+
+const cdrSchema = z
+  .strictObject({
+    contentTypes: z
+      .strictObject({
+        serviceIdentifiers: contentTypes('service identifier'),
+        ratingGroups: contentTypes('rating group').describe(
+          'Content type by rating group, where the service identifier says none.',
+        ),
+      })
+      .prefault({})
+      .describe('What the containers of CDRs hold: a CDR does not say. Keep it as it is while a file may come again.'),
+  })
+  .describe('How files of CDRs are mapped to flow records.');
+
 const sourceSchema = z
   .strictObject({
     files: z
@@ -80,7 +103,15 @@ const sourceSchema = z
       .min(1)
       .optional()
       .describe('Files or directories of flow records. Relative to this file.'),
-    format: z.enum(['ndjson', 'csv', 'avro']).optional().describe("The files' format; absent: by their endings."),
+    format: z
+      .enum(['ndjson', 'csv', 'avro', 'cdr', 'goflow2'])
+      .optional()
+      .describe("The files' format; absent: by their endings."),
+    cdr: cdrSchema.optional(),
+    goflow2: z
+      .strictObject({ terminals: path('Whose an address was, and when: CSV of prefix,from,to,msisdn.') })
+      .optional()
+      .describe('How flows of goflow2 become flow records.'),
     kafka: kafkaSchema.optional(),
   })
   .meta({ oneOf: [{ required: ['files'] }, { required: ['kafka'] }] })

@@ -13,6 +13,7 @@ export const CONFIG_VARIABLES: Readonly<Record<string, { path: DocumentPath; kin
   ZERORATE_CATALOGUE: { path: ['catalogue'], kind: 'text' },
   ZERORATE_SOURCE_FILES: { path: ['source', 'files'], kind: 'list' },
   ZERORATE_SOURCE_FORMAT: { path: ['source', 'format'], kind: 'text' },
+  ZERORATE_SOURCE_TERMINALS: { path: ['source', 'goflow2', 'terminals'], kind: 'text' },
   ZERORATE_KAFKA_BROKERS: { path: ['source', 'kafka', 'brokers'], kind: 'list' },
   ZERORATE_KAFKA_TOPIC: { path: ['source', 'kafka', 'topic'], kind: 'text' },
   ZERORATE_KAFKA_GROUP_ID: { path: ['source', 'kafka', 'groupId'], kind: 'text' },

@@ -19,7 +19,9 @@ export interface Config
 
 export interface FilesConfig {
   files: readonly string[];
-  format?: 'ndjson' | 'csv' | 'avro';
+  format?: NonNullable<ConfigDocument['source']['format']>;
+  cdr?: NonNullable<ConfigDocument['source']['cdr']>;
+  goflow2?: NonNullable<ConfigDocument['source']['goflow2']>;
   kafka?: undefined;
 }
 
@@ -59,8 +61,10 @@ export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets)
 }
 
 function sourceConfig({ source }: ConfigDocument, password: Secret | null): Config['source'] {
-  const { files, format, kafka } = source;
-  if (kafka === undefined) return { files: files ?? [], ...(format && { format }) };
+  const { files, format, cdr, goflow2, kafka } = source;
+  if (kafka === undefined) {
+    return { files: files ?? [], ...(format && { format }), ...(cdr && { cdr }), ...(goflow2 && { goflow2 }) };
+  }
   const { sasl, ...rest } = kafka;
   if (sasl === undefined || password === null) return { kafka: { ...rest, sasl: null } };
   return { kafka: { ...rest, sasl: { mechanism: sasl.mechanism, username: sasl.username, password } } };

@@ -70,6 +70,15 @@ test('files into an embedded store: defaults, and paths relative to the file', (
   });
 });
 
+test('mappings of other records: their paths are relative to who names them', () => {
+  const yaml = FILES_YAML.replace('store:', '  format: goflow2\n  goflow2: { terminals: t.csv }\nstore:');
+  expect(configOf(yaml).source).toMatchObject({ format: 'goflow2', goflow2: { terminals: '/etc/zerorate/t.csv' } });
+  const { source } = configOf(yaml, { ZERORATE_SOURCE_TERMINALS: 'u.csv' });
+  expect(source).toMatchObject({ goflow2: { terminals: '/etc/u.csv' } });
+  // A topic takes the place of the files, and of all that is theirs.
+  expect(linesOf(yaml, { ZERORATE_KAFKA_BROKERS: 'k:1', ZERORATE_KAFKA_TOPIC: 't' })).toEqual([]);
+});
+
 test('Kafka into a server: defaults, paths and secrets from their files', () => {
   const { source, store, quotaUpdates, pseudonymKey } = configOf(KAFKA_YAML);
   expect(source.kafka).toMatchObject({
@@ -208,6 +217,19 @@ test.each<[string, string, string[]]>([
     'a format of no files',
     `${KAFKA}  format: csv\n${EMBEDDED}`,
     ['zerorate/z.yaml:6: source.format: has a meaning with files only'],
+  ],
+  [
+    'a mapping of CDRs of no files',
+    `${KAFKA}  cdr: { contentTypes: { ratingGroups: { 100: text } } }\n${EMBEDDED}`,
+    ['zerorate/z.yaml:6: source.cdr: has a meaning with files only'],
+  ],
+  [
+    'a content type and a rating group that are none',
+    `${HEAD.replace('files: [f]', 'files: [f], cdr: { contentTypes: { ratingGroups: { 100: txt, a: text } } }')}${EMBEDDED}`,
+    [
+      'zerorate/z.yaml:2: source.cdr.contentTypes.ratingGroups.100: expected one of text, voice, image, video, other, got "txt" (did you mean "text"?)',
+      'zerorate/z.yaml:2: source.cdr.contentTypes.ratingGroups.a: expected a rating group: a whole number',
+    ],
   ],
   [
     'a broker without port',

@@ -113,6 +113,8 @@ export class SimulatedTraffic {
       serviceIdentifier: null,
       uplinkOctets: random.integer(0, 3000),
       downlinkOctets: random.integer(0, 9000),
+      sponsorIdentity: null,
+      applicationServiceProviderIdentity: null,
     };
   }
 

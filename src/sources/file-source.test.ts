@@ -160,7 +160,7 @@ describe('Avro', () => {
       ratingGroup: null,
       serviceIdentifier: null,
     },
-    ...{ uplinkOctets: 8, downlinkOctets: 9 },
+    ...{ uplinkOctets: 8, downlinkOctets: 9, sponsorIdentity: null, applicationServiceProviderIdentity: null },
   };
   const syncMarker = Buffer.from('0123456789abcdef');
 

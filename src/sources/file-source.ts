@@ -32,7 +32,7 @@ export interface FileSourceOptions extends FlowFileOptions {
 export const FILES_LANE = 'files';
 
 /**
- * Reads files, one after the other: NDJSON, CSV with a header line, Avro containers, each also gzipped. A file is its own
+ * Reads files, one after the other: NDJSON, CSV with a header line, Avro containers, CDRs, flows of goflow2, each also gzipped. A file is its own
  * log (see flowFileTopic) and a record's index from 0 its offset, so a second run goes on where the first ended. A file must
  * be complete up to its last record: a record that is still being written is booked as it stands.
  */

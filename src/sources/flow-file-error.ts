@@ -1,4 +1,5 @@
 import { AvroContainerError } from './avro-container.ts';
+import { CdrFileError } from './cdr-file-header.ts';
 import { SourceError } from './source-error.ts';
 
 /** The operating system's codes of faults that may pass by themselves. */
@@ -24,5 +25,8 @@ function reasonOf(code: string, cause: unknown): string {
   if (code.startsWith('Z_')) return 'is no gzip data or damaged; fetch or write the file again, or drop the ending .gz';
   const message = cause instanceof Error ? cause.message : String(cause);
   if (cause instanceof AvroContainerError) return `${message}; write the file again, or name its true format`;
+  if (cause instanceof CdrFileError) {
+    return `${message}; fetch the file again, whole, with its TS 32.297 headers, or name its true format`;
+  }
   return message;
 }

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 import { openAvroContainer } from './avro-container.ts';
+import { NO_CDR_MAPPING } from './cdr-fields.ts';
+import { holdsCdrs, openCdrFile } from './cdr-file.ts';
 import { type FlowFile, openOctets } from './flow-file.ts';
 import { flowFileError } from './flow-file-error.ts';
 import { readLines } from './line-reader.ts';
@@ -36,14 +38,14 @@ export async function nameLogs(files: readonly FlowFile[]): Promise<FlowLog[]> {
 
 /**
  * The topic of a file: its name without `.gz`, `~` and 8 hex digits of the SHA-256 over what it begins with: the first line
- * of NDJSON, header and first line of CSV (lines cut at 64 KiB, joined by `\n`), the sync marker of Avro. So a file that
- * was moved, packed or has grown stays the same log, and another file of its name is another one. Null without a record.
+ * of NDJSON and goflow2, header and first line of CSV (lines cut at 64 KiB, joined by `\n`), the sync marker of Avro, what a CDR file's
+ * header says of where and when it was opened. So a file that was moved, packed or has grown stays the same log, and another
+ * file of its name is another one. Null without a record.
  */
 export async function flowFileTopic(file: FlowFile): Promise<string | null> {
   const { octets } = openOctets(file);
   try {
-    const beginning =
-      file.format === 'avro' ? await syncMarker(octets) : await firstLines(octets, file.format === 'csv' ? 2 : 1);
+    const beginning = await BEGINNINGS[file.format](octets);
     if (beginning === null) return null;
     const digest = createHash('sha256').update(beginning).digest('hex').slice(0, 8);
     return `${basename(file.path).replace(/\.gz$/, '')}~${digest}`;
@@ -52,6 +54,19 @@ export async function flowFileTopic(file: FlowFile): Promise<string | null> {
   } finally {
     octets.destroy();
   }
+}
+
+const BEGINNINGS: Readonly<Record<FlowFile['format'], (octets: Readable) => Promise<Buffer | null>>> = {
+  ndjson: (octets) => firstLines(octets, 1),
+  csv: (octets) => firstLines(octets, 2),
+  avro: syncMarker,
+  cdr: openingOfCdrFile,
+  goflow2: (octets) => firstLines(octets, 1),
+};
+
+async function openingOfCdrFile(octets: Readable): Promise<Buffer | null> {
+  const file = await openCdrFile(octets, FIRST_RECORD_OCTETS, NO_CDR_MAPPING);
+  return (await holdsCdrs(file)) ? file.header.identity : null;
 }
 
 async function syncMarker(octets: Readable): Promise<Buffer> {

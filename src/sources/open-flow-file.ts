@@ -5,23 +5,35 @@ import { decodeJson } from '../billing/decode-json.ts';
 import type { Decoder } from '../billing/decoder.ts';
 import { FLOW_RECORD_FIELDS } from '../billing/flow-record.ts';
 import { type ContainerRecord, openAvroContainer } from './avro-container.ts';
+import { type CdrMapping, NO_CDR_MAPPING } from './cdr-fields.ts';
+import { openCdrFile } from './cdr-file.ts';
+import { describeFileHeader } from './cdr-file-header.ts';
 import { type FlowFile, openOctets } from './flow-file.ts';
 import { flowFileError } from './flow-file-error.ts';
 import type { FramedRecord } from './framed-record.ts';
+import { readGoflow2 } from './goflow2.ts';
 import { readLines } from './line-reader.ts';
+import { decodeMadeValue } from './made-value.ts';
 import { SourceError } from './source-error.ts';
+import type { Terminals } from './terminals.ts';
 
 export interface FlowFileOptions {
   /** A larger record is cut to this, and refused. */
   maxRecordOctets: number;
   /** The flow record's own schema, that an Avro file's is resolved to. */
   readerSchema: AvroSchema;
+  /** How CDRs are mapped; absent: as they stand. */
+  cdr?: CdrMapping;
+  /** Whose an address was: goflow2's flows do not say. */
+  terminals?: Terminals;
 }
 
 /** The records of a file, a few at a time, and what turns them into fields. */
 export interface FlowFileRecords {
   batches: AsyncIterable<readonly FramedRecord[]>;
   decode: Decoder;
+  /** What the file says of itself, in words. */
+  about?: string;
 }
 
 export interface OpenFlowFile extends FlowFileRecords {
@@ -35,8 +47,8 @@ export async function openFlowFile(file: FlowFile, options: FlowFileOptions): Pr
   const { octets, readOctets } = openOctets(file);
   const close = (): void => void octets.destroy();
   try {
-    const { batches, decode } = await OPENERS[file.format](octets, file.path, options);
-    return { batches: naming(file.path, batches), decode, readOctets, close };
+    const records = await OPENERS[file.format](octets, file.path, options);
+    return { ...records, batches: naming(file.path, records.batches), readOctets, close };
   } catch (cause) {
     close();
     throw flowFileError(file.path, cause);
@@ -52,6 +64,8 @@ const OPENERS: Readonly<Record<FlowFile['format'], Opener>> = {
   }),
   csv: openCsv,
   avro: openAvro,
+  cdr: openCdrs,
+  goflow2: openGoflow2,
 };
 
 async function openCsv(octets: Readable, path: string, { maxRecordOctets }: FlowFileOptions): Promise<FlowFileRecords> {
@@ -89,6 +103,23 @@ async function openAvro(octets: Readable, path: string, options: FlowFileOptions
       return damage === undefined ? decodeDatum(value) : { fault: { reason: 'malformed', detail: damage } };
     },
   };
+}
+
+async function openCdrs(octets: Readable, _path: string, options: FlowFileOptions): Promise<FlowFileRecords> {
+  const { header, batches } = await openCdrFile(octets, options.maxRecordOctets, options.cdr ?? NO_CDR_MAPPING);
+  return { batches, decode: decodeMadeValue, about: describeFileHeader(header) };
+}
+
+async function openGoflow2(
+  octets: Readable,
+  path: string,
+  { maxRecordOctets, terminals }: FlowFileOptions,
+): Promise<FlowFileRecords> {
+  if (terminals === undefined) {
+    const remedy = 'name a file that says whose an address was, with --terminals FILE or source.goflow2.terminals';
+    throw new SourceError('file_unreadable', `${path}: the flows of goflow2 name no subscriber; ${remedy}`, { path });
+  }
+  return { batches: readGoflow2(octets, maxRecordOctets, terminals), decode: decodeMadeValue };
 }
 
 function avroDatumDecoder(path: string, readerSchema: AvroSchema, bareSchema: AvroSchema): Decoder {

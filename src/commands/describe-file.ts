@@ -1,0 +1,25 @@
+import { readRecord } from '../billing/admit.ts';
+import { grouped } from '../platform/print-table.ts';
+import type { FlowFile } from '../sources/flow-file.ts';
+import { type FlowFileOptions, openFlowFile } from '../sources/open-flow-file.ts';
+
+/** Reads a file to its end and says in a line what it holds. Throws the SourceError of one that cannot be read. */
+export async function describeFile(file: FlowFile, options: FlowFileOptions): Promise<string> {
+  const { batches, decode, about, close } = await openFlowFile(file, options);
+  let records = 0;
+  const faults = new Map<string, number>();
+  try {
+    for await (const batch of batches) {
+      for (const { value, oversizedOctets = 0 } of batch) {
+        records += 1;
+        const record = readRecord({ value, oversizedOctets }, decode);
+        if ('reason' in record) faults.set(record.reason, (faults.get(record.reason) ?? 0) + 1);
+      }
+    }
+  } finally {
+    close();
+  }
+  const told = [...faults].map(([reason, count]) => `${grouped(count)} ${reason}`).join(', ');
+  const rejected = told === '' ? 'all of them can be rated' : `to be rejected: ${told}`;
+  return `${file.path}: ${about === undefined ? '' : `${about}; `}${grouped(records)} records, ${rejected}`;
+}
