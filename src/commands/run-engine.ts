@@ -1,6 +1,6 @@
 import type { Catalogue } from '../billing/catalogue.ts';
-import type { BookedBatch } from '../engine/book-batch.ts';
 import { Engine, type EngineOptions, type RunTotals } from '../engine/engine.ts';
+import type { BookedBatch } from '../engine/engine-events.ts';
 import { watchedJournal, watchedPublisher } from '../engine/watched.ts';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import { migrate } from '../journal/migrate.ts';
