@@ -161,7 +161,7 @@ export async function bookGap(
     state,
     ports,
   );
-  ports.onGap?.(gap);
+  ports.onGap?.(gap, place);
 }
 
 async function book(block: JournalBlock, state: RecoveredLane, { journal, retry, clock }: WorkerPorts): Promise<void> {

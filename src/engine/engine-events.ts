@@ -38,5 +38,18 @@ export interface EngineEvents {
   onBooked(booked: BookedBatch): void;
   onFailed(failed: FailedBatch): void;
   /** An accepted gap was booked. */
-  onGap(gap: SourceGap): void;
+  onGap(gap: SourceGap, place: BatchPlace): void;
+}
+
+/** Tells all of them, one after the other. */
+export function tellAll(listeners: readonly Partial<EngineEvents>[]): EngineEvents {
+  const each = (tell: (listener: Partial<EngineEvents>) => void) => listeners.forEach(tell);
+  return {
+    onAssigned: (log, cursor) => each((listener) => listener.onAssigned?.(log, cursor)),
+    onReleased: (log) => each((listener) => listener.onReleased?.(log)),
+    onJournaled: (place) => each((listener) => listener.onJournaled?.(place)),
+    onBooked: (booked) => each((listener) => listener.onBooked?.(booked)),
+    onFailed: (failed) => each((listener) => listener.onFailed?.(failed)),
+    onGap: (gap, place) => each((listener) => listener.onGap?.(gap, place)),
+  };
 }
