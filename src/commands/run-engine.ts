@@ -46,8 +46,8 @@ export async function runEngine(
 ): Promise<RunTotals> {
   const { store, logger } = options;
   const observer = new RunObserver(options);
-  await observer.start();
   try {
+    await observer.start();
     const migrations = await migrate(store, packagePath('schemas/clickhouse'));
     if (migrations.length > 0) logger.info({ migrations }, 'brought the store up to date');
     observer.watch();

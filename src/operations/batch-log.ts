@@ -1,6 +1,5 @@
 import type { EngineEvents } from '../engine/engine-events.ts';
 import type { BatchPlace } from '../journal/batch-digest.ts';
-import type { Logger } from '../platform/logger.ts';
 
 /** Every line that concerns a batch names it like this: its lane and number, its log, the cursor that it extends. */
 function batchFields({ log: { lane, topic, partition }, laneSequence, prev, firstOffset, lastOffset }: BatchPlace) {
@@ -9,7 +8,7 @@ function batchFields({ log: { lane, topic, partition }, laneSequence, prev, firs
 
 /** Says in the log what becomes of batches. */
 export function batchLog(
-  logger: Pick<Logger, 'debug' | 'warn'>,
+  logger: Record<'debug' | 'warn', (fields: object, message: string) => void>,
 ): Pick<EngineEvents, 'onBooked' | 'onFailed' | 'onGap'> {
   return {
     onBooked({ block, summary: { records } }) {

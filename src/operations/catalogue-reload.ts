@@ -3,7 +3,6 @@ import type { Catalogue } from '../billing/catalogue.ts';
 import { parseCatalogue } from '../billing/catalogue-compile.ts';
 import { type CountedPlans, countedPlans } from '../billing/catalogue-succession-faults.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { Logger } from '../platform/logger.ts';
 import { formatFault } from '../yaml-document/document-fault.ts';
 import type { ReloadOutcome } from './catalogue-metrics.ts';
 
@@ -20,7 +19,7 @@ export interface CatalogueReloadOptions {
   take: (catalogue: Catalogue) => Promise<void>;
   onReloaded: (outcome: ReloadOutcome) => void;
   clock: Pick<Clock, 'after'>;
-  logger: Pick<Logger, 'info' | 'error'>;
+  logger: Record<'info' | 'error', (fields: object, message: string) => void>;
 }
 
 /**

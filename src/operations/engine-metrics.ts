@@ -4,6 +4,7 @@ import type { TopicPartition } from '../billing/topic-partition.ts';
 import { BATCH_STEPS } from '../engine/batch-steps.ts';
 import type { BookedBatch, EngineEvents, FailedBatch } from '../engine/engine-events.ts';
 import type { SourceGap } from '../engine/where-to-go-on.ts';
+import type { BatchPlace } from '../journal/batch-digest.ts';
 import { ENGINE_VERSION } from '../journal/journal-block.ts';
 import { isFenced } from '../platform/fenced.ts';
 import { ChargeMetrics } from './charge-metrics.ts';
@@ -13,6 +14,8 @@ const SECONDS_OF_A_STEP = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 
 /** What an engine does, as metrics. They move once a batch, by the batch's summary; no label names a subscriber. */
 export class EngineMetrics implements EngineEvents {
+  /** Booked batches whose quota updates are on their way, by lane and number. */
+  readonly #unpublished = new Set<string>();
   readonly #charges: ChargeMetrics;
   readonly #read: Counter;
   readonly #records: Counter<'outcome' | 'reason'>;
@@ -21,7 +24,6 @@ export class EngineMetrics implements EngineEvents {
   readonly #batchRecords: Histogram;
   readonly #stepSeconds: Histogram<'step'>;
   readonly #published: Counter;
-  readonly #unpublished: Gauge;
   readonly #publishFailures: Counter<'code'>;
   readonly #quotaUpdates: Counter;
   readonly #openCounters: Gauge<'lane'>;
@@ -51,7 +53,15 @@ export class EngineMetrics implements EngineEvents {
       ['step'],
     );
     this.#published = counter('published_batches_total', 'booked batches whose quota updates are published');
-    this.#unpublished = gauge('unpublished_batches', 'booked batches whose quota updates are still to be published');
+    const unpublished = this.#unpublished;
+    new Gauge({
+      name: 'zerorate_unpublished_batches',
+      help: 'booked batches whose quota updates are still to be published',
+      registers,
+      collect() {
+        this.set(unpublished.size);
+      },
+    });
     this.#publishFailures = counter('publish_failures_total', 'batches whose quota updates were not published', [
       'code',
     ]);
@@ -69,7 +79,7 @@ export class EngineMetrics implements EngineEvents {
 
   /** An engine begins: what the one before had under way is read back from the journal. */
   begin(): void {
-    this.#unpublished.set(0);
+    this.#unpublished.clear();
     this.#openCounters.reset();
     this.#windowRecords.reset();
   }
@@ -81,9 +91,9 @@ export class EngineMetrics implements EngineEvents {
     this.#windowRecords.remove({ lane });
   }
 
-  onJournaled(): void {
+  onJournaled(place: BatchPlace): void {
     this.#batches.inc({ outcome: 'booked' });
-    this.#unpublished.inc();
+    this.#unpublished.add(nameOf(place));
     this.#lastBatch.setToCurrentTime();
   }
 
@@ -105,19 +115,19 @@ export class EngineMetrics implements EngineEvents {
       if (ms !== undefined) this.#stepSeconds.observe({ step }, ms / 1000);
     }
     this.#published.inc();
-    this.#unpublished.dec();
+    this.#unpublished.delete(nameOf(block));
     this.#quotaUpdates.inc(quotaUpdates);
     this.#openCounters.set({ lane: block.log.lane }, openCounters);
     this.#windowRecords.set({ lane: block.log.lane }, windowRecords);
     this.#keyMismatches.inc(block.keyMismatches);
   }
 
-  onFailed({ stage, error }: FailedBatch): void {
+  onFailed({ place, stage, error }: FailedBatch): void {
     if (stage === 'book') {
       this.#batches.inc({ outcome: isFenced(error) ? 'outrun' : 'failed' });
       return;
     }
-    this.#unpublished.dec();
+    this.#unpublished.delete(nameOf(place));
     const { code } = error as { code?: unknown };
     this.#publishFailures.inc({ code: typeof code === 'string' ? code : 'unknown' });
   }
@@ -135,4 +145,8 @@ export class EngineMetrics implements EngineEvents {
     this.#publishFailures.inc({ code: 'claim_lost' }, 0);
     for (const reason of ['records_lost', 'topic_recreated']) this.#lostOffsets.inc({ reason }, 0);
   }
+}
+
+function nameOf({ log: { lane }, laneSequence }: BatchPlace): string {
+  return `${lane}@${laneSequence}`;
 }

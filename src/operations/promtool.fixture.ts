@@ -79,7 +79,8 @@ function seriesOf(scraped: readonly Scraped[]): { series: string; values: string
       const { minutes } = scraped[at];
       const before = at === 0 ? value : values[at - 1];
       if (value === null) return `_x${minutes}`;
-      if (!isCounter || before === null || before === value) return `${value}x${minutes - 1}`;
+      // A counter that fell began again with another process.
+      if (!isCounter || before === null || value <= before) return `${value}x${minutes - 1}`;
       const step = (value - before) / minutes;
       return `${before + step}+${step}x${minutes - 1}`;
     });
