@@ -75,7 +75,9 @@ export class RunObserver {
       this.#server = await startHealthServer(this.health, this.#registry, health);
       this.#logger.info({ port: this.#server.port }, 'serving GET /health/live, GET /health/ready and GET /metrics');
     }
-    this.#tracing = await startTracing(tracing, process.env, ENGINE_VERSION);
+    this.#tracing = await startTracing(tracing, process.env, ENGINE_VERSION, (error) =>
+      this.#logger.warn({ err: error }, 'the collector did not take spans; they are lost'),
+    );
   }
 
   /** The store is up to date: what asks it may begin. */
