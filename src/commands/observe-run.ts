@@ -128,7 +128,8 @@ export class RunObserver {
 function lagOf({ source: { kafka } }: Config, registry: Registry, logger: Logger): ConsumerLag | null {
   if (kafka === undefined) return null;
   const { topic } = kafka;
-  const client = connect(kafka, logger);
+  // What its brokers do the source says already.
+  const client = connect(kafka);
   return new ConsumerLag({
     registry,
     topic,

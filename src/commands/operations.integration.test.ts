@@ -6,6 +6,7 @@ import { testRecord } from '../billing/traffic.fixture.ts';
 import { encodeFlowRecordAvro } from '../generator/encode-avro.ts';
 import { expectAlerts, promtool, RULES } from '../operations/promtool.fixture.ts';
 import { metricOf, parseExposition, scrape } from '../operations/scrape.fixture.ts';
+import { openEmbeddedStore } from '../platform/embedded-store.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { startOtlpReceiver } from '../testing/otlp-receiver.ts';
 import { halfAnHour, OperatedEngines } from './operated-engine.fixture.ts';
@@ -118,6 +119,24 @@ describe('a running engine', () => {
     const booked = ofBatches.filter(({ msg }) => msg === 'booked').map(({ batch }) => batch);
     expect(traced.sort()).toEqual(booked.sort());
   });
+});
+
+test('an audit that finds the journal broken calls an operator', async () => {
+  const config = await engines.configure('broken');
+  await engines.produce('broken', 9, 200);
+  const engine = await engines.run(config);
+  await engine.booked(200);
+  await engine.stop();
+  const store = await openEmbeddedStore(engines.zerorate.path('broken'), { create: false, readOnly: false });
+  await store.command(
+    "INSERT INTO journal (kind, lane, topic, offset) VALUES ('charge', 'broken-0', 'broken', 1000000)",
+  );
+  await store.close();
+  const { code } = await engines.zerorate.run(['audit', ...config, '--metrics-file', 'broken.prom']);
+  expect(code).toBe(1);
+  const found = parseExposition(await readFile(engines.zerorate.path('broken.prom'), 'utf8'));
+  expect(metricOf(found, 'zerorate_audit_faults', { invariant: 'strays' })).toBe(1);
+  await expectAlerts([{ scrape: found, minutes: 5 }], ['ZerorateAuditFailed']);
 });
 
 test('the dashboard’s expressions are Prometheus’s, its panels do not cover each other, and its source is provisioned', async () => {
