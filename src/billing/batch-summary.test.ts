@@ -10,6 +10,7 @@ const rowsOf = (maxOctets: number, maxLength: number) =>
       reason: fc.integer({ min: 0, max: REASONS.length - 1 }),
       application: fc.integer({ min: -1, max: 3 }),
       octets: fc.integer({ min: 0, max: maxOctets }),
+      chargeMicros: fc.integer({ min: 0, max: 2 ** 40 }),
     }),
     { maxLength },
   );
@@ -24,11 +25,12 @@ test('every record and its octets are counted once by outcome, and once by appli
   fc.assert(
     fc.property(rowsOf(2 ** 40, 200), (rows) => {
       const batch = new FlowBatch(200);
-      rows.forEach(({ reason, application, octets }, row) => {
+      rows.forEach(({ reason, application, octets, chargeMicros }, row) => {
         batch.count++;
         batch.reason[row] = reason;
         batch.application[row] = application;
         batch.downlinkOctets[row] = octets;
+        batch.chargeMicros[row] = chargeMicros;
       });
       const { records, octets, counts } = summarise(batch);
       for (const outcome of OUTCOMES) {
@@ -38,6 +40,9 @@ test('every record and its octets are counted once by outcome, and once by appli
         expect([records[outcome], octets[outcome]]).toEqual([own.length, sum]);
         expect(counted.reduce((total, count) => total + count.records, 0)).toBe(own.length);
         expect(counted.reduce((total, count) => total + count.octets, 0)).toBe(sum);
+        expect(counted.reduce((total, count) => total + count.chargeMicros, 0)).toBe(
+          own.reduce((total, row) => total + row.chargeMicros, 0),
+        );
       }
       expect(new Set(counts.map(({ application, reasonCode }) => `${application} ${reasonCode}`)).size).toBe(
         counts.length,

@@ -9,6 +9,8 @@ export interface OutcomeCount {
   records: number;
   /** Uplink and downlink octets. */
   octets: number;
+  /** Micro-units of the sponsor's currency; rounded above 2^53 - 1, as it is for watching only: the rows hold the money. */
+  chargeMicros: number;
 }
 
 export interface BatchSummary {
@@ -37,17 +39,25 @@ function countsOf(batch: FlowBatch): OutcomeCount[] {
   // By application, from the one that nobody recognised, and reason.
   const records = new Uint32Array((applications + 1) * REASONS.length);
   const octets = new Float64Array(records.length);
+  const chargeMicros = new Float64Array(records.length);
   for (let row = 0; row < batch.count; row++) {
     const place = (batch.application[row] + 1) * REASONS.length + batch.reason[row];
     records[place]++;
     octets[place] += batch.octets(row);
+    chargeMicros[place] += batch.chargeMicros[row];
   }
   const counts: OutcomeCount[] = [];
   records.forEach((count, place) => {
     if (count === 0) return;
     const reasonCode = place % REASONS.length;
     const application = (place - reasonCode) / REASONS.length - 1;
-    counts.push({ application, reasonCode, records: count, octets: octets[place] });
+    counts.push({
+      application,
+      reasonCode,
+      records: count,
+      octets: octets[place],
+      chargeMicros: chargeMicros[place],
+    });
   });
   return counts;
 }

@@ -4,6 +4,7 @@ import { faultsByLine, readYamlDocument } from '../yaml-document/read-yaml-docum
 import type { Application, Catalogue, Plan } from './catalogue.ts';
 import { type CatalogueDocument, catalogueSchema, type PlanDocument } from './catalogue-document.ts';
 import { catalogueFaults } from './catalogue-faults.ts';
+import { type CountedPlans, successionFaults } from './catalogue-succession-faults.ts';
 import { CONTENT_TYPES } from './flow-record.ts';
 import { parseMicros } from './money.ts';
 
@@ -13,11 +14,14 @@ export type ParsedCatalogue =
 
 const NOT_COVERED = -1;
 
-/** Reads a catalogue file: ready for rating, or everything that is wrong with it, by line. */
-export function parseCatalogue(text: string, fileName: string): ParsedCatalogue {
+/**
+ * Reads a catalogue file: ready for rating, or everything that is wrong with it, by line. `before`: what plans have counted
+ * under the catalogues that it takes over from.
+ */
+export function parseCatalogue(text: string, fileName: string, before: CountedPlans = new Map()): ParsedCatalogue {
   const read = readYamlDocument(text, fileName, catalogueSchema);
   if (read.faults !== undefined) return { faults: read.faults };
-  const faults = catalogueFaults(read.value);
+  const faults = [...catalogueFaults(read.value), ...successionFaults(read.value, before)];
   if (faults.length > 0) return { faults: faultsByLine(faults, fileName, read.locate) };
   return { catalogue: compile(read.value, JSON.stringify(sortKeys(read.value))) };
 }

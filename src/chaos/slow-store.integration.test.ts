@@ -97,7 +97,7 @@ ${healthPort === undefined ? '' : `health: { port: ${healthPort} }`}
 }
 
 const readiness = async (port: number) => {
-  const response = await fetch(`http://127.0.0.1:${port}/ready`).catch(() => null);
+  const response = await fetch(`http://127.0.0.1:${port}/health/ready`).catch(() => null);
   const body = (await response?.json()) as { problems?: Record<string, string> } | undefined;
   return { status: response?.status ?? 0, problems: body?.problems ?? {} };
 };

@@ -160,8 +160,9 @@ export function quotaUpdateSchema(): AvroSchema {
   return readSchema(packagePath('schemas/quota-update.avsc'));
 }
 
-export function connect(kafkaConfig: KafkaConfig, logger: Logger): Kafka {
-  return createKafka({ ...clientOptions(kafkaConfig), logger });
+/** Without a logger nothing is logged of what the client meets. */
+export function connect(kafkaConfig: KafkaConfig, logger?: Logger): Kafka {
+  return createKafka({ ...clientOptions(kafkaConfig), ...(logger && { logger }) });
 }
 
 function clientOptions({ brokers, clientId, ssl, sasl }: KafkaConfig): Omit<KafkaOptions, 'logger'> {

@@ -7,6 +7,7 @@ import { ClickHouseEvidence } from '../audit/clickhouse-evidence.ts';
 import type { BatchRow } from '../audit/evidence.ts';
 import { type AuditFault, INVARIANTS, type Invariant } from '../audit/invariants.ts';
 import { type WalkedBatch, walkBatches } from '../audit/walk-batches.ts';
+import { writeAuditMetrics } from '../operations/audit-metrics.ts';
 import type { Config } from '../platform/config.ts';
 import { createLogger, type Logger } from '../platform/logger.ts';
 import { grouped } from '../platform/print-table.ts';
@@ -26,12 +27,13 @@ interface ReadAgain {
   withRecords: number;
 }
 
-type AuditOptions = ConfigOptions & { againstSource?: boolean };
+type AuditOptions = ConfigOptions & { againstSource?: boolean; metricsFile?: string };
 
 export function registerAudit(program: Command): void {
   withSourceOptions(program.command('audit'))
     .description('check that the journal and what finance posted hold; exits with 1 when they do not')
     .option('--against-source', 'read the source once more and compute every charge anew (implied by --source)')
+    .option('--metrics-file <file>', 'write what was found for Prometheus, as a textfile collector reads it (*.prom)')
     .addHelpText(
       'after',
       `
@@ -39,6 +41,7 @@ Examples:
   $ zerorate audit --store ./zerorate-data
   $ zerorate audit --store ./zerorate-data --source flows.ndjson
   $ zerorate audit --config zerorate.yaml --against-source
+  $ zerorate audit --config zerorate.yaml --metrics-file /var/lib/node_exporter/zerorate_audit.prom
 
 Against a source it wants a journal at rest: what an engine books meanwhile may be reported as missing.`,
     )
@@ -74,6 +77,10 @@ async function audit(options: AuditOptions): Promise<void> {
       process.stdout.write(`${verdict}  ${invariant.padEnd(11)} ${INVARIANTS[invariant]}\n`);
     }
     process.stdout.write(`${grouped(batches.length)} batches audited${read === null ? '' : `; ${inWords(read)}`}\n`);
+    if (options.metricsFile !== undefined) {
+      const faults = new Map(checked.map((invariant) => [invariant, found.get(invariant) ?? 0]));
+      await writeAuditMetrics(options.metricsFile, { faults, batches: batches.length });
+    }
     // Who asked for the source must not take silence for an answer.
     if (isUnread) process.exitCode = 1;
   } finally {

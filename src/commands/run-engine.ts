@@ -1,5 +1,4 @@
 import type { Catalogue } from '../billing/catalogue.ts';
-import type { BookedBatch } from '../engine/book-batch.ts';
 import { Engine, type EngineOptions, type RunTotals } from '../engine/engine.ts';
 import { watchedJournal, watchedPublisher } from '../engine/watched.ts';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
@@ -7,16 +6,18 @@ import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
 import { isFenced } from '../platform/fenced.ts';
-import { Health } from '../platform/health.ts';
-import { startHealthServer } from '../platform/health-server.ts';
+import type { Health } from '../platform/health.ts';
 import { onStopSignal } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logger.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import type { Progress } from '../platform/progress.ts';
 import type { Store } from '../platform/store.ts';
 import { assembleSource } from './assemble-source.ts';
+import { RunObserver } from './observe-run.ts';
 import { pseudonymKey } from './open-store.ts';
+import type { RunningEngine } from './running-engine.ts';
 import { whileWatchingCredit } from './watch-credit.ts';
+import { whileReloading } from './while-reloading.ts';
 
 const RETRY = { firstDelayMs: 100, maxDelayMs: 10_000, giveUpAfterMs: 300_000 };
 const RESTART_DELAY_MS = 1000;
@@ -43,26 +44,32 @@ export async function runEngine(
   options: RunOptions,
   adorn: (parts: EngineParts) => EngineParts = (parts) => parts,
 ): Promise<RunTotals> {
-  const { config, store, logger } = options;
-  const health = new Health();
-  health.report('engine', 'starting');
-  const server = config.health === null ? null : await startHealthServer(health, config.health);
-  if (server !== null) logger.info({ port: server.port }, 'serving GET /live and GET /ready');
+  const { store, logger } = options;
+  const observer = new RunObserver(options);
   try {
+    await observer.start();
     const migrations = await migrate(store, packagePath('schemas/clickhouse'));
     if (migrations.length > 0) logger.info({ migrations }, 'brought the store up to date');
-    return await whileWatchingCredit(options, health, () => runUntilEnd(options, health, adorn));
+    observer.watch();
+    return await whileWatchingCredit(options, observer, (watchCredit) =>
+      whileReloading(options, observer, watchCredit, (running) => runUntilEnd(options, observer, running, adorn)),
+    );
+  } catch (error) {
+    await observer.halted(error);
+    throw error;
   } finally {
-    await server?.stop();
+    await observer.stop();
   }
 }
 
 async function runUntilEnd(
   options: RunOptions,
-  health: Health,
+  observer: RunObserver,
+  running: RunningEngine,
   adorn: (parts: EngineParts) => EngineParts,
 ): Promise<RunTotals> {
-  const { config, catalogue, logger, progress, acceptGaps = false } = options;
+  const { config, logger, progress, acceptGaps = false } = options;
+  const { health, events, tracer } = observer;
   const settings = {
     ...config.batch,
     rejectionPayloadOctets: config.limits.rejectionPayloadOctets,
@@ -74,23 +81,16 @@ async function runUntilEnd(
   for (let isStopping = false; ; ) {
     const parts = adorn(assembleParts(options, health));
     const { source } = parts;
-    const engine = new Engine({
-      ...parts,
-      catalogue,
-      settings,
-      retry: RETRY,
-      clock: systemClock,
-      onBooked: (booked) => logBatch(logger, booked),
-      onGap: (gap) => logger.warn(gap, 'booked a gap of the source, as --accept-gap says'),
-    });
+    const common = { ...parts, settings, retry: RETRY, clock: systemClock, ...events, ...(tracer && { tracer }) };
+    const engine = running.begin((catalogue) => new Engine({ ...common, catalogue }));
     const forget = onStopSignal(() => {
       isStopping = true;
-      health.report('engine', 'stopping');
+      observer.stopping();
       logger.info('stopping');
       void source.stop();
     }, STOP_GRACE_MS);
     try {
-      health.report('engine', null);
+      observer.begin();
       await engine.run();
       totals.push(engine.totals);
       return sumOf(totals);
@@ -122,20 +122,6 @@ function mayStartAgain(error: unknown, { source }: Config, { batches }: RunTotal
   const { canRetry } = error as { canRetry?: boolean };
   // What has never worked is more likely a wrong address than an outage: its user should hear of it.
   return canRetry === true && (isFenced(error) || (source.kafka !== undefined && batches > 0));
-}
-
-function logBatch(logger: Logger, { block, summary }: BookedBatch): void {
-  const { log } = block;
-  const { topic, partition } = log;
-  const batch = `${log.lane}@${block.laneSequence}`;
-  const { records } = summary;
-  logger.debug({ batch, topic, partition, prev: block.prev, lastOffset: block.lastOffset, records }, 'booked');
-  if (block.keyMismatches > 0) {
-    logger.warn(
-      { batch, topic, partition, keyMismatches: block.keyMismatches },
-      'records are not keyed by their MSISDN',
-    );
-  }
 }
 
 function sumOf(runs: readonly RunTotals[]): RunTotals {

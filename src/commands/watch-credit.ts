@@ -1,11 +1,11 @@
-import type { Catalogue } from '../billing/catalogue.ts';
+import type { Catalogue, Sponsor } from '../billing/catalogue.ts';
 import { describeEntry } from '../finance/account-entry.ts';
 import { CreditWatcher } from '../finance/credit-watcher.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
-import type { Health } from '../platform/health.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Store } from '../platform/store.ts';
+import type { RunObserver } from './observe-run.ts';
 
 interface WatchOptions {
   config: Config;
@@ -16,12 +16,13 @@ interface WatchOptions {
 
 /**
  * Does the work while credit limits are watched. There is a look before it, so that no record is rated for a sponsor that
- * was past its limit before the start, and one more after files have come to their end.
+ * was past its limit before the start, and one more after files have come to their end. The work may say that others are
+ * watched from now on.
  */
 export async function whileWatchingCredit<T>(
   { config, catalogue, store, logger }: WatchOptions,
-  health: Health,
-  work: () => Promise<T>,
+  { health, sponsors }: Pick<RunObserver, 'health' | 'sponsors'>,
+  work: (watch: (sponsors: readonly Sponsor[]) => void) => Promise<T>,
 ): Promise<T> {
   const watcher = new CreditWatcher({
     store,
@@ -29,6 +30,7 @@ export async function whileWatchingCredit<T>(
     clock: systemClock,
     checkEveryMs: config.credit.checkEveryMs,
     onBooked: (entry) => logger.warn({ sponsorId: entry.sponsorId, why: entry.why }, describeEntry(entry)),
+    onLooked: (accounts) => sponsors.onLooked(accounts),
     onChecked(problem) {
       health.report('credit', problem === null ? null : (problem as Error).message);
       if (problem !== null) logger.warn({ err: problem }, 'credit limits could not be looked at; trying again');
@@ -37,7 +39,7 @@ export async function whileWatchingCredit<T>(
   await watcher.check();
   watcher.start();
   try {
-    const done = await work();
+    const done = await work((others) => watcher.watch(others));
     await watcher.stop();
     if (config.source.kafka === undefined) await watcher.check();
     return done;

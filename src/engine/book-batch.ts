@@ -1,4 +1,5 @@
-import { type BatchSummary, summarise } from '../billing/batch-summary.ts';
+import type { Tracer } from '@opentelemetry/api';
+import { summarise } from '../billing/batch-summary.ts';
 import { deriveQuotaUpdates } from '../billing/derive-quota-updates.ts';
 import { FlowBatch } from '../billing/flow-batch.ts';
 import { classifyBatch, earliestPeriodStart, rateBatch } from '../billing/pipeline.ts';
@@ -6,13 +7,17 @@ import type { QuotaUpdates } from '../billing/quota-updates.ts';
 import { rejectedPayload } from '../billing/rejected-payload.ts';
 import type { Rules } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
+import type { BatchPlace } from '../journal/batch-digest.ts';
 import type { BlockMemory } from '../journal/block-memory.ts';
 import { bookBlock } from '../journal/book-block.ts';
 import type { RetryPolicy } from '../journal/book-once.ts';
 import type { Journal } from '../journal/journal.ts';
 import { type JournalBlock, journalBlock } from '../journal/journal-block.ts';
 import type { Clock } from '../platform/clock.ts';
+import { isFenced } from '../platform/fenced.ts';
 import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
+import type { BatchSteps } from './batch-steps.ts';
+import type { BookedBatch, EngineEvents } from './engine-events.ts';
 import type { OpenBatch } from './open-batch.ts';
 import { type RecoveredLane, reachBackTo } from './recovery.ts';
 import type { SourceGap } from './where-to-go-on.ts';
@@ -28,28 +33,22 @@ export interface WorkerSettings {
   acceptGaps: boolean;
 }
 
-export interface BookedBatch {
-  block: JournalBlock;
-  summary: BatchSummary;
-}
-
 /** A batch that stands in the journal, and what is to be told of it. */
-export interface UnpublishedBatch extends BookedBatch {
+export interface UnpublishedBatch extends Omit<BookedBatch, 'quotaUpdates' | 'durationMs'> {
   updates: QuotaUpdates;
+  steps: BatchSteps;
 }
 
 /** What a worker works with: everything outside of memory is behind one of these. */
-export interface WorkerPorts {
+export interface WorkerPorts extends Partial<Pick<EngineEvents, 'onJournaled' | 'onFailed' | 'onGap'>> {
   journal: Journal;
   retry: RetryPolicy;
   publisher: QuotaPublisher;
   /** The rules for the next batch. */
   rules: () => Promise<Rules>;
   clock: Clock;
-  /** Called after a batch was booked and its quota updates were published. */
-  onBooked: (booked: BookedBatch) => void;
-  /** Called after an accepted gap was booked. */
-  onGap: (gap: SourceGap) => void;
+  tracer: Tracer;
+  onBooked: EngineEvents['onBooked'];
   /** Called when a batch that nobody waits for failed: the log has to be assigned again. */
   onFailure: (log: TopicPartition, error: unknown) => void;
 }
@@ -62,7 +61,7 @@ export async function bookBatch(
   ports: WorkerPorts,
   settings: WorkerSettings,
 ): Promise<UnpublishedBatch> {
-  const { batch, rules, state, held } = open;
+  const { batch, state, held, steps } = open;
   const place = {
     log: held.booked,
     bookingDay: open.bookingDay,
@@ -74,16 +73,67 @@ export async function bookBatch(
     lanePosition: state.lane.position,
     gapReason: '' as const,
   };
+  try {
+    return await bookAt(place, lane, open, memory, ports, settings);
+  } catch (error) {
+    steps.end(isFenced(error) ? 'outrun' : 'failed', error);
+    ports.onFailed?.({ place, stage: 'book', error });
+    throw error;
+  }
+}
+
+async function bookAt(
+  place: BatchPlace,
+  lane: string,
+  open: OpenBatch,
+  memory: BlockMemory,
+  ports: WorkerPorts,
+  settings: WorkerSettings,
+): Promise<UnpublishedBatch> {
+  const { batch, rules, state, held, steps } = open;
+  steps.describe({
+    'zerorate.batch': place.laneSequence,
+    'zerorate.prev': place.prev,
+    'zerorate.first_offset': place.firstOffset,
+    'zerorate.last_offset': place.lastOffset,
+    'zerorate.records': batch.count,
+  });
+  steps.next('rate');
   classifyBatch(batch, state.lane, rules);
   await reachBackTo(earliestPeriodStart(batch), ports.journal, lane, state);
   rateBatch(batch, state.lane, rules);
+  const openCounters = state.lane.counters.count;
+  const windowRecords = Math.min(state.lane.position, settings.duplicateWindowRecords);
+  steps.next('encode');
   const { pseudonymKey, rejectionPayloadOctets } = settings;
   const payloadOf = (row: number) =>
     rejectedPayload(batch.value(row), open.door.decode, pseudonymKey, rejectionPayloadOctets);
   const summary = summarise(batch);
   const block = journalBlock(batch, payloadOf, summary, place, state.lane, rules, memory);
+  steps.next('insert');
   await book(block, state, ports);
-  return { block, summary, updates: deriveQuotaUpdates(batch, state.lane, rules.catalogue, held.booked) };
+  steps.rest();
+  ports.onJournaled?.(place);
+  const updates = deriveQuotaUpdates(batch, state.lane, rules.catalogue, held.booked);
+  return { block, summary, catalogue: rules.catalogue, updates, openCounters, windowRecords, steps };
+}
+
+/** Publishes what a booked batch leaves of the quotas. */
+export async function publishBatch(lane: string, batch: UnpublishedBatch, ports: WorkerPorts): Promise<void> {
+  const { updates, steps, ...booked } = batch;
+  // The publisher may take the updates' memory.
+  const quotaUpdates = updates.length;
+  steps.next('publish');
+  await ports.publisher.publish(lane, updates).catch((error) => unpublished(batch, error, ports));
+  steps.end('booked');
+  ports.onBooked({ ...booked, quotaUpdates, durationMs: steps.durationMs });
+}
+
+/** Somebody has to derive the updates of a booked batch again. */
+export function unpublished({ block, steps }: UnpublishedBatch, error: unknown, { onFailed }: WorkerPorts): never {
+  steps.end('unpublished', error);
+  onFailed?.({ place: block, stage: 'publish', error });
+  throw error;
 }
 
 /** Books a gap: a batch without records. */
@@ -111,7 +161,7 @@ export async function bookGap(
     state,
     ports,
   );
-  ports.onGap(gap);
+  ports.onGap?.(gap, place);
 }
 
 async function book(block: JournalBlock, state: RecoveredLane, { journal, retry, clock }: WorkerPorts): Promise<void> {

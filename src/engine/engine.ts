@@ -1,8 +1,8 @@
+import { type Tracer, trace } from '@opentelemetry/api';
 import type { BatchSummary } from '../billing/batch-summary.ts';
 import type { Catalogue } from '../billing/catalogue.ts';
 import type { Decoder } from '../billing/decoder.ts';
 import { OUTCOMES, type Outcome } from '../billing/outcome.ts';
-import { Rules } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import type { RetryPolicy } from '../journal/book-once.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -11,23 +11,22 @@ import { isFenced } from '../platform/fenced.ts';
 import type { LogRecord } from '../platform/log-record.ts';
 import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
 import type { AskBounds, Source, SourceListener } from '../sources/source.ts';
-import type { BookedBatch, WorkerPorts, WorkerSettings } from './book-batch.ts';
+import type { WorkerPorts, WorkerSettings } from './book-batch.ts';
+import { CurrentRules } from './current-rules.ts';
+import type { BookedBatch, EngineEvents } from './engine-events.ts';
 import { LaneWorker } from './lane-worker.ts';
-import type { SourceGap } from './where-to-go-on.ts';
 
-/** How old the engine's look at suspensions and closings may be: it bounds what a suspended sponsor still pays for. */
-export const FACTS_MAX_AGE_MS = 1000;
-
-export interface EngineOptions {
+export interface EngineOptions extends Partial<EngineEvents> {
   journal: Journal;
+  /** To begin with; `take` gives it another one. */
   catalogue: Catalogue;
   source: Source;
   publisher: QuotaPublisher;
   settings: WorkerSettings;
   retry: RetryPolicy;
   clock: Clock;
-  onBooked?: (booked: BookedBatch) => void;
-  onGap?: (gap: SourceGap) => void;
+  /** Where the spans of batches go; absent: nowhere. */
+  tracer?: Tracer;
 }
 
 /** What one run has booked. */
@@ -47,18 +46,22 @@ export class Engine {
   readonly #workers = new Map<string, LaneWorker>();
   /** What was booked so far; after a failed run too. */
   readonly totals: RunTotals = { batches: 0, read: 0, records: zeros(), keyMismatches: 0 };
-  #rules: Rules;
-  #rulesAtMs = Number.NEGATIVE_INFINITY;
+  readonly #rules: CurrentRules;
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#rules = new Rules(options.catalogue);
+    this.#rules = new CurrentRules(options.catalogue, options.journal, options.clock);
+  }
+
+  /** Every lane's next batch is rated with this catalogue. Rejects with a StoreError, and then nothing has changed. */
+  take(catalogue: Catalogue): Promise<void> {
+    return this.#rules.take(catalogue);
   }
 
   /** Resolves when the source has ended or was stopped; rejects with the error that halted it. Runs once. */
   async run(): Promise<RunTotals> {
-    const { journal, source, publisher, catalogue } = this.#options;
-    await journal.keepCatalogue(catalogue);
+    const { journal, source, publisher } = this.#options;
+    await journal.keepCatalogue(this.#rules.catalogue);
     await publisher.start();
     try {
       await new Promise<void>((resolve, reject) => {
@@ -76,42 +79,44 @@ export class Engine {
     const onFailure = (log: TopicPartition, error: unknown) =>
       isFenced(error) ? this.#options.source.reassign(log, error) : halt(error);
     const worker = ({ lane }: TopicPartition) => this.#worker(lane, onFailure);
+    const { onAssigned, onReleased } = this.#options;
     return {
-      assign: (log: TopicPartition, bounds: AskBounds) => worker(log).assign(log, bounds),
+      assign: async (log: TopicPartition, bounds: AskBounds) => {
+        const next = await worker(log).assign(log, bounds);
+        onAssigned?.(log, next - 1);
+        return next;
+      },
       deliver: (log: TopicPartition, records: Iterable<LogRecord>, decode: Decoder) =>
         worker(log).deliver(log, records, decode),
       flush: (log: TopicPartition) => worker(log).flush(log),
-      revoke: (log: TopicPartition) => worker(log).release(log),
+      revoke: async (log: TopicPartition) => {
+        await worker(log).release(log);
+        onReleased?.(log);
+      },
     };
   }
 
   #worker(lane: string, onFailure: WorkerPorts['onFailure']): LaneWorker {
     let worker = this.#workers.get(lane);
     if (worker === undefined) {
-      const { journal, publisher, settings, retry, clock, onGap = () => {} } = this.#options;
+      const { journal, publisher, settings, retry, clock, onJournaled, onFailed, onGap } = this.#options;
       const ports: WorkerPorts = {
         journal,
         retry,
         publisher,
-        rules: () => this.#currentRules(),
+        rules: () => this.#rules.now(),
         clock,
+        tracer: this.#options.tracer ?? trace.getTracer('zerorate'),
+        ...(onJournaled && { onJournaled }),
         onBooked: (booked) => this.#booked(booked),
-        onGap,
+        ...(onFailed && { onFailed }),
+        ...(onGap && { onGap }),
         onFailure,
       };
       worker = new LaneWorker(lane, ports, settings);
       this.#workers.set(lane, worker);
     }
     return worker;
-  }
-
-  async #currentRules(): Promise<Rules> {
-    const nowMs = this.#options.clock.monotonicMs();
-    if (nowMs - this.#rulesAtMs > FACTS_MAX_AGE_MS) {
-      this.#rulesAtMs = nowMs;
-      this.#rules = this.#rules.with(await this.#options.journal.facts());
-    }
-    return this.#rules;
   }
 
   #booked(booked: BookedBatch): void {

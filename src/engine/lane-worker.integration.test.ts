@@ -1,3 +1,4 @@
+import { trace } from '@opentelemetry/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { auditJournal } from '../audit/audit.ts';
 import { ClickHouseEvidence } from '../audit/clickhouse-evidence.ts';
@@ -8,8 +9,9 @@ import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import type { JournalBlock } from '../journal/journal-block.ts';
 import { systemClock } from '../platform/clock.ts';
 import { StoreError } from '../platform/store-error.ts';
-import type { BookedBatch, WorkerPorts, WorkerSettings } from './book-batch.ts';
+import type { WorkerPorts, WorkerSettings } from './book-batch.ts';
 import { DOORS, memoryPublisher, type OpenedStore, PSEUDONYM_KEY, rawRecords, recordAt } from './engine.fixture.ts';
+import type { BookedBatch } from './engine-events.ts';
 import { LaneWorker } from './lane-worker.ts';
 import { chatCatalogue, chatRecord } from './traffic.fixture.ts';
 
@@ -44,8 +46,8 @@ function worker(
       publisher: memoryPublisher(),
       rules: async () => rules,
       clock: systemClock,
+      tracer: trace.getTracer('test'),
       onBooked: (batch) => booked.push(batch),
-      onGap: () => {},
       onFailure: () => {},
       ...ports,
     },

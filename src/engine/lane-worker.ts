@@ -7,7 +7,8 @@ import { BlockMemory } from '../journal/block-memory.ts';
 import type { LogRecord } from '../platform/log-record.ts';
 import { StoreError } from '../platform/store-error.ts';
 import type { AskBounds } from '../sources/source.ts';
-import { bookBatch, bookGap, type UnpublishedBatch, type WorkerPorts, type WorkerSettings } from './book-batch.ts';
+import { BatchSteps } from './batch-steps.ts';
+import { bookBatch, bookGap, publishBatch, unpublished, type WorkerPorts, type WorkerSettings } from './book-batch.ts';
 import { LaneMemory } from './lane-memory.ts';
 import { assertInOrder, bookingDayOf, DAY_MS, type HeldLog, isFull, nameOf, type OpenBatch } from './open-batch.ts';
 import { lastQuotaUpdates, type RecoveredLane } from './recovery.ts';
@@ -133,7 +134,8 @@ export class LaneWorker {
     const batch = this.#spare ?? new FlowBatch(this.#settings.maxRecords);
     this.#spare = null;
     const bookingDay = bookingDayOf(first, this.#today());
-    this.#open = { log, held, prev: held.cursor, state, batch, rules, door, bookingDay };
+    const steps = new BatchSteps(this.#name, this.#ports.tracer, this.#ports.clock);
+    this.#open = { log, held, prev: held.cursor, state, batch, rules, door, bookingDay, steps };
     return this.#open;
   }
 
@@ -153,6 +155,7 @@ export class LaneWorker {
   /** Books the open batch while the next one fills. Batches extend each other: it waits for the one before first. */
   async #bookBehind(): Promise<void> {
     this.#disarmLinger();
+    this.#open?.steps.rest();
     await endOf(this.#booking);
     const open = this.#open;
     if (open === null) return;
@@ -193,13 +196,8 @@ export class LaneWorker {
     const booked = await bookBatch(this.#name, open, this.#blockMemory, this.#ports, this.#settings);
     open.batch.clear();
     this.#spare = open.batch;
-    await publishing?.done;
-    this.#publishing = this.#begun(open.log, this.#publish(booked));
-  }
-
-  async #publish({ updates, ...booked }: UnpublishedBatch): Promise<void> {
-    await this.#ports.publisher.publish(this.#name, updates);
-    this.#ports.onBooked(booked);
+    await publishing?.done.catch((error) => unpublished(booked, error, this.#ports));
+    this.#publishing = this.#begun(open.log, publishBatch(this.#name, booked, this.#ports));
   }
 
   /** A batch that has waited for long enough; but while more is at hand it fills, as it soon will. */
@@ -230,6 +228,7 @@ export class LaneWorker {
 
   #forget(): void {
     this.#disarmLinger();
+    this.#open?.steps.end('forgotten');
     this.#open = null;
     // An insert that was given up may still be reading its block.
     this.#blockMemory = new BlockMemory();

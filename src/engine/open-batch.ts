@@ -3,6 +3,7 @@ import type { FlowBatch } from '../billing/flow-batch.ts';
 import type { Rules } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import type { LogRecord } from '../platform/log-record.ts';
+import type { BatchSteps } from './batch-steps.ts';
 import type { RecoveredLane } from './recovery.ts';
 
 export const DAY_MS = 24 * 60 * 60 * 1000;
@@ -30,6 +31,7 @@ export interface OpenBatch {
   rules: Rules;
   door: Door;
   bookingDay: number;
+  steps: BatchSteps;
 }
 
 export function isFull(batch: FlowBatch, maxOctets: number): boolean {

@@ -1,15 +1,5 @@
-import { literal, type Store } from '../platform/store.ts';
-
-/** So many logs a statement names at most: it stays short, and quick to hold against the index. */
-const LOGS_A_STATEMENT = 100;
-
-/** A log, and the last offset that is booked of it. */
-interface LogEnd {
-  lane: string;
-  topic: string;
-  partition: number;
-  last: number;
-}
+import type { Store } from '../platform/store.ts';
+import { type LogEnd, LogGrowth } from './log-growth.ts';
 
 interface Sum {
   sponsor: string;
@@ -27,12 +17,12 @@ const SUM = 'sponsor_id AS sponsor, currency, toString(sum(charge_micros)) AS mi
 export class ChargeTotals {
   readonly #store: Store;
   readonly #micros = new Map<string, bigint>();
-  /** How far each log is summed; those that moved last come last. */
-  readonly #summed = new Map<string, LogEnd>();
+  readonly #growth: LogGrowth;
   #lastCorrection = 0;
 
   constructor(store: Store) {
     this.#store = store;
+    this.#growth = new LogGrowth(store);
   }
 
   /** Micro-units, as of the last update. */
@@ -42,8 +32,8 @@ export class ChargeTotals {
 
   /** Adds what was booked since the last call; at the first one, everything. After a StoreError it may be called again. */
   async update(): Promise<void> {
-    if (this.#summed.size === 0) await this.#addAll();
-    else await this.#addMoved();
+    if (this.#growth.isEmpty) await this.#addAll();
+    else await this.#growth.readOn(async (isNew) => this.#add(await this.#charges(isNew)));
     await this.#addCorrections();
   }
 
@@ -55,36 +45,12 @@ export class ChargeTotals {
     );
     this.#add(sums);
     // A batch row has no sponsor.
-    for (const end of sums.filter(({ sponsor }) => sponsor === '')) this.#keep(end);
+    for (const end of sums.filter(({ sponsor }) => sponsor === '')) this.#growth.keep(end);
   }
 
-  async #addMoved(): Promise<void> {
-    const moved = (await this.#logEnds()).filter((end) => Number(end.last) > this.#lastOf(end));
-    for (let at = 0; at < moved.length; at += LOGS_A_STATEMENT) {
-      const ends = moved.slice(at, at + LOGS_A_STATEMENT);
-      this.#add(await this.#charges(ends));
-      for (const end of ends) this.#keep(end);
-    }
-  }
-
-  /**
-   * Where logs end, read from batch rows alone. Of the logs that moved lately the index is told how far they are known, so
-   * that it passes over their older rows; of all others, which may be done or new, every batch row is read.
-   */
-  #logEnds(): Promise<LogEnd[]> {
-    const lately = [...this.#summed.values()].slice(-LOGS_A_STATEMENT);
-    const known = lately.map((end) => `NOT (${isOf(end)} AND offset <= ${end.last})`).join(' AND ');
+  #charges(isNew: string): Promise<Sum[]> {
     return this.#store.query(
-      'SELECT lane, topic, partition, max(offset) AS last FROM journal ' +
-        `WHERE kind = 'batch' AND indexHint(${known}) GROUP BY lane, topic, partition`,
-    );
-  }
-
-  /** Up to the ends and no further: what is booked meanwhile is for the next time. */
-  #charges(ends: readonly LogEnd[]): Promise<Sum[]> {
-    const parts = ends.map((end) => `(${isOf(end)} AND offset > ${this.#lastOf(end)} AND offset <= ${end.last})`);
-    return this.#store.query(
-      `SELECT ${SUM} FROM journal WHERE kind = 'charge' AND (${parts.join(' OR ')}) GROUP BY sponsor, currency`,
+      `SELECT ${SUM} FROM journal WHERE kind = 'charge' AND ${isNew} GROUP BY sponsor, currency`,
     );
   }
 
@@ -102,21 +68,4 @@ export class ChargeTotals {
       this.#micros.set(`${currency} ${sponsor}`, this.of(sponsor, currency) + BigInt(micros));
     }
   }
-
-  #lastOf(end: LogEnd): number {
-    return this.#summed.get(nameOf(end))?.last ?? -1;
-  }
-
-  #keep(end: LogEnd): void {
-    this.#summed.delete(nameOf(end));
-    this.#summed.set(nameOf(end), { ...end, last: Number(end.last) });
-  }
-}
-
-function isOf({ lane, topic, partition }: LogEnd): string {
-  return `lane = ${literal(lane)} AND topic = ${literal(topic)} AND partition = ${partition}`;
-}
-
-function nameOf({ lane, topic, partition }: LogEnd): string {
-  return JSON.stringify([lane, topic, partition]);
 }

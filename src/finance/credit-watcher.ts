@@ -5,20 +5,29 @@ import type { AccountEntry } from './account-entry.ts';
 import { bookEntryAt } from './book-entry.ts';
 import { lastNumber } from './book-fact.ts';
 import { ChargeTotals } from './charge-totals.ts';
-import { creditDecision, creditReason, suspendedBy, WATCHER, WATCHER_KEYS } from './credit-rules.ts';
+import { creditDecision, creditReason, type SuspendedBy, suspendedBy, WATCHER, WATCHER_KEYS } from './credit-rules.ts';
 import { creditedMicros, lastSuspensions } from './entry-rows.ts';
 
 /** An entry that does not go through is decided anew by the next check. */
 const ONE_ATTEMPT = { firstDelayMs: 0, maxDelayMs: 0, giveUpAfterMs: -1 };
 
+/** A sponsor's account as one look saw it. */
+export interface WatchedAccount {
+  sponsor: Sponsor;
+  balanceMicros: bigint;
+  suspendedBy: SuspendedBy;
+}
+
 export interface CreditWatcherOptions {
   store: Store;
-  /** Those whose limits are watched. */
+  /** Those whose limits are watched, to begin with. */
   sponsors: readonly Sponsor[];
   clock: Clock;
   checkEveryMs: number;
   /** Called with every suspension and resumption that this watcher has booked. */
   onBooked?: (entry: AccountEntry) => void;
+  /** Called with all accounts as they are after a check. */
+  onLooked?: (accounts: readonly WatchedAccount[]) => void;
   /** Called after every check of `start`: with what went wrong, or null. */
   onChecked?: (problem: unknown) => void;
 }
@@ -31,12 +40,19 @@ export interface CreditWatcherOptions {
 export class CreditWatcher {
   readonly #options: CreditWatcherOptions;
   readonly #charges: ChargeTotals;
+  #sponsors: readonly Sponsor[];
   #disarm: (() => void) | null = null;
   #checking: Promise<void> = Promise.resolve();
 
   constructor(options: CreditWatcherOptions) {
     this.#options = options;
+    this.#sponsors = options.sponsors;
     this.#charges = new ChargeTotals(options.store);
+  }
+
+  /** From the next check on these are watched, and nobody else. */
+  watch(sponsors: readonly Sponsor[]): void {
+    this.#sponsors = sponsors;
   }
 
   /** Checks at intervals from now on, each of which begins when the check before has ended. */
@@ -59,35 +75,46 @@ export class CreditWatcher {
 
   /** Looks at all balances, and books what follows: at most one entry for a sponsor. Rejects with a StoreError. */
   async check(): Promise<AccountEntry[]> {
-    const { store, clock, onBooked = () => {} } = this.#options;
+    const { store, clock, onBooked = () => {}, onLooked = () => {} } = this.#options;
     const booked: AccountEntry[] = [];
     for (;;) {
       // The number comes first: an entry that is booked after it was read outruns what follows from it.
       const last = await lastNumber(store, 'account_entries');
-      const entry = await this.#due(last, booked);
-      if (entry === null) return booked;
+      const accounts = await this.#look();
+      const entry = due(accounts, last, booked);
+      if (entry === null) {
+        onLooked(accounts);
+        return booked;
+      }
       if ((await bookEntryAt(store, entry, last + 1, clock, ONE_ATTEMPT)) === 'outrun') continue;
       booked.push(entry);
       onBooked(entry);
     }
   }
 
-  /** The entry of the first sponsor that is due for one and has none in this check. */
-  async #due(last: number, booked: readonly AccountEntry[]): Promise<AccountEntry | null> {
-    const { store, sponsors } = this.#options;
+  async #look(): Promise<WatchedAccount[]> {
+    const { store } = this.#options;
     const credited = await creditedMicros(store);
     const suspensions = await lastSuspensions(store);
     await this.#charges.update();
-    for (const sponsor of sponsors) {
-      const { id: sponsorId, currency } = sponsor;
-      if (booked.some((entry) => entry.sponsorId === sponsorId)) continue;
-      const balanceMicros = credited(sponsorId, currency) - this.#charges.of(sponsorId, currency);
-      const kind = creditDecision(sponsor, balanceMicros, suspendedBy(suspensions.get(sponsorId)));
-      if (kind === null) continue;
-      const idempotencyKey = `${WATCHER_KEYS}${sponsorId}-${last}`;
-      const why = creditReason(sponsor, balanceMicros);
-      return { kind, idempotencyKey, sponsorId, currency, amountMicros: 0, effectiveAtMs: null, who: WATCHER, why };
-    }
-    return null;
+    return this.#sponsors.map((sponsor) => ({
+      sponsor,
+      balanceMicros: credited(sponsor.id, sponsor.currency) - this.#charges.of(sponsor.id, sponsor.currency),
+      suspendedBy: suspendedBy(suspensions.get(sponsor.id)),
+    }));
   }
+}
+
+/** The entry of the first sponsor that is due for one and has none in this check. */
+function due(accounts: readonly WatchedAccount[], last: number, booked: readonly AccountEntry[]): AccountEntry | null {
+  for (const { sponsor, balanceMicros, suspendedBy } of accounts) {
+    const { id: sponsorId, currency } = sponsor;
+    if (booked.some((entry) => entry.sponsorId === sponsorId)) continue;
+    const kind = creditDecision(sponsor, balanceMicros, suspendedBy);
+    if (kind === null) continue;
+    const idempotencyKey = `${WATCHER_KEYS}${sponsorId}-${last}`;
+    const why = creditReason(sponsor, balanceMicros);
+    return { kind, idempotencyKey, sponsorId, currency, amountMicros: 0, effectiveAtMs: null, who: WATCHER, why };
+  }
+  return null;
 }

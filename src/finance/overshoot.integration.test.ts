@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { parseCatalogue } from '../billing/catalogue-compile.ts';
 import { decodeJson } from '../billing/decode-json.ts';
+import { FACTS_MAX_AGE_MS } from '../engine/current-rules.ts';
 import { DOORS, memoryPublisher, PSEUDONYM_KEY, rawRecords, runEngine } from '../engine/engine.fixture.ts';
-import { FACTS_MAX_AGE_MS } from '../engine/engine.ts';
 import { chatRecord } from '../engine/traffic.fixture.ts';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import type { Clock } from '../platform/clock.ts';

@@ -158,6 +158,14 @@ const quotaUpdatesSchema = z
 export const configSchema = z
   .strictObject({
     catalogue: path('The catalogue file.'),
+    reload: z
+      .strictObject({
+        everyMs: count(0, 3_600_000)
+          .default(0)
+          .describe('How often the catalogue file is looked at for another version; 0: only at SIGHUP.'),
+      })
+      .prefault({})
+      .describe('Taking over another version of the catalogue while the engine runs.'),
     source: sourceSchema,
     store: storeSchema,
     quotaUpdates: quotaUpdatesSchema.optional(),
@@ -202,11 +210,35 @@ export const configSchema = z
       .describe('Limits on records.'),
     health: z
       .strictObject({
-        port: count(1, 65_535).describe('TCP port of GET /live and GET /ready.'),
+        port: count(1, 65_535).describe('TCP port of GET /health/live, GET /health/ready and GET /metrics.'),
         host: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
+        lingerMs: count(0, 600_000)
+          .default(30_000)
+          .describe('How long an engine that had to halt still answers, for whoever scrapes it to see why.'),
       })
       .optional()
-      .describe('Liveness and readiness over HTTP. Absent: none.'),
+      .describe('Liveness, readiness and metrics over HTTP. Absent: none.'),
+    sequences: z
+      .strictObject({
+        lookEveryMs: count(0, 86_400_000)
+          .default(60_000)
+          .describe('How often metrics count the sequence numbers that no record of a node had; 0: never.'),
+      })
+      .prefault({})
+      .describe('Watching for records that never arrived.'),
+    tracing: z
+      .strictObject({
+        otlpUrl: z
+          .string()
+          .refine(isServerUrl, { error: 'expected http://host:port or https://host:port' })
+          .refine((text) => !hasCredentials(text), {
+            error: 'a URL with a user or password in it is refused: use OTEL_EXPORTER_OTLP_HEADERS',
+          })
+          .optional()
+          .describe('Address of an OpenTelemetry collector (OTLP over HTTP), without v1/traces.'),
+      })
+      .prefault({})
+      .describe('Spans of batches. Without an address here or in OTEL_EXPORTER_OTLP_ENDPOINT there are none.'),
     log: z
       .strictObject({
         level: z

@@ -11,6 +11,7 @@ const PREFIX = 'ZERORATE_';
 /** Environment variables that stand for a field of the configuration file. A list is written with commas. */
 export const CONFIG_VARIABLES: Readonly<Record<string, { path: DocumentPath; kind: Kind }>> = {
   ZERORATE_CATALOGUE: { path: ['catalogue'], kind: 'text' },
+  ZERORATE_RELOAD_EVERY_MS: { path: ['reload', 'everyMs'], kind: 'number' },
   ZERORATE_SOURCE_FILES: { path: ['source', 'files'], kind: 'list' },
   ZERORATE_SOURCE_FORMAT: { path: ['source', 'format'], kind: 'text' },
   ZERORATE_SOURCE_TERMINALS: { path: ['source', 'goflow2', 'terminals'], kind: 'text' },
@@ -40,6 +41,9 @@ export const CONFIG_VARIABLES: Readonly<Record<string, { path: DocumentPath; kin
   ZERORATE_LIMITS_REJECTION_PAYLOAD_OCTETS: { path: ['limits', 'rejectionPayloadOctets'], kind: 'number' },
   ZERORATE_HEALTH_PORT: { path: ['health', 'port'], kind: 'number' },
   ZERORATE_HEALTH_HOST: { path: ['health', 'host'], kind: 'text' },
+  ZERORATE_HEALTH_LINGER_MS: { path: ['health', 'lingerMs'], kind: 'number' },
+  ZERORATE_SEQUENCES_LOOK_EVERY_MS: { path: ['sequences', 'lookEveryMs'], kind: 'number' },
+  ZERORATE_TRACING_OTLP_URL: { path: ['tracing', 'otlpUrl'], kind: 'text' },
   ZERORATE_LOG_LEVEL: { path: ['log', 'level'], kind: 'text' },
   ZERORATE_LOG_FORMAT: { path: ['log', 'format'], kind: 'text' },
 };

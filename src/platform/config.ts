@@ -7,9 +7,12 @@ type KafkaDocument = NonNullable<ConfigDocument['source']['kafka']>;
 
 /** What the engine runs with. Paths are absolute; secrets do not print. */
 export interface Config
-  extends Pick<ConfigDocument, 'catalogue' | 'batch' | 'duplicates' | 'credit' | 'limits' | 'log'> {
-  /** Null: no readiness is served. */
-  health: { host: string; port: number } | null;
+  extends Pick<
+    ConfigDocument,
+    'catalogue' | 'reload' | 'batch' | 'duplicates' | 'credit' | 'limits' | 'sequences' | 'tracing' | 'log'
+  > {
+  /** Null: neither readiness nor metrics are served. */
+  health: { host: string; port: number; lingerMs: number } | null;
   source: FilesConfig | { kafka: KafkaConfig; files?: undefined };
   store: EmbeddedStoreConfig | ServerStoreConfig;
   quotaUpdates: { topic: string; file?: undefined } | { file: string; topic?: undefined };
@@ -51,13 +54,28 @@ export function redacted(config: Config): unknown {
 
 /** Fills in what depends on other fields. The document has passed `configRuleFaults`, its paths are absolute. */
 export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets): Config {
-  const { catalogue, batch, duplicates, credit, limits, log } = document;
+  const { catalogue, reload, batch, duplicates, credit, limits, sequences, tracing, log } = document;
   const source = sourceConfig(document, secrets.saslPassword);
   const store = storeConfig(document, secrets.storePassword);
   const quotaUpdates = quotaUpdatesConfig(document);
   const { pseudonymKey } = secrets;
   const health = document.health ?? null;
-  return { catalogue, source, store, quotaUpdates, pseudonymKey, batch, duplicates, credit, limits, health, log };
+  return {
+    catalogue,
+    reload,
+    source,
+    store,
+    quotaUpdates,
+    pseudonymKey,
+    batch,
+    duplicates,
+    credit,
+    limits,
+    health,
+    sequences,
+    tracing,
+    log,
+  };
 }
 
 function sourceConfig({ source }: ConfigDocument, password: Secret | null): Config['source'] {

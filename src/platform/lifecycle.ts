@@ -20,6 +20,14 @@ export function onStopSignal(stop: () => void, graceMs: number): () => void {
   };
 }
 
+/** Calls `reload` at every SIGHUP. Returns a function that takes the handler off again. */
+export function onReloadSignal(reload: () => void): () => void {
+  process.on('SIGHUP', reload);
+  return () => {
+    process.off('SIGHUP', reload);
+  };
+}
+
 /** A reader that has seen enough (`| head`) closes the pipe: that is an end, and no fault. */
 export function endWhenNobodyReads(stream: NodeJS.WriteStream): void {
   stream.on('error', (error: NodeJS.ErrnoException) => {

@@ -66,6 +66,9 @@ test('files into an embedded store: defaults, and paths relative to the file', (
     credit: { checkEveryMs: 1000 },
     limits: { maxRecordOctets: 65_536, rejectionPayloadOctets: 4096 },
     health: null,
+    reload: { everyMs: 0 },
+    sequences: { lookEveryMs: 60_000 },
+    tracing: {},
     log: { level: 'info', format: 'json' },
   });
 });

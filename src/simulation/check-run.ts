@@ -24,10 +24,10 @@ export interface Finding {
 
 /** Checks a run that has ended, by the invariants that `audit` checks every journal by. */
 export async function checkRun(place: Place): Promise<Finding[]> {
-  const { topic, store, quotas, catalogue, duplicateWindowRecords } = place;
+  const { topic, store, quotas, catalogues, duplicateWindowRecords } = place;
   const evidence = new SimulatedEvidence(store.journal);
   const options = { pseudonymKey: PSEUDONYM_KEY, duplicateWindowRecords };
-  const documents = [catalogue.canonicalJson];
+  const documents = catalogues.map(({ canonicalJson }) => canonicalJson);
   const findings = [
     ...(await all(auditJournal(evidence))),
     ...(await all(auditSource(evidence, walk(evidence, topic), options))),

@@ -33,6 +33,9 @@ export interface Place {
   topic: SimulatedTopic;
   group: SimulatedGroup;
   quotas: SimulatedQuotaTopic;
+  /** All that a run may be rated with. */
+  catalogues: readonly Catalogue[];
+  /** The one that its file holds now. */
   catalogue: Catalogue;
   duplicateWindowRecords: number;
   sabotage: Sabotage | null;
@@ -51,6 +54,7 @@ export class EngineSlot {
   #acceptsGaps = false;
   #isClosing = false;
   #source: SimulatedSource | null = null;
+  #engine: Engine | null = null;
   process: SimulatedProcess | null = null;
 
   constructor(name: string, place: Place) {
@@ -110,6 +114,12 @@ export class EngineSlot {
     void this.#source?.stop();
   }
 
+  /** The catalogue's file has changed. */
+  reload(): void {
+    // One that could not be kept is left out, and the engine goes on as before: others may have taken it over.
+    this.#engine?.take(this.#place.catalogue).catch(() => {});
+  }
+
   close(): void {
     this.#isClosing = true;
     this.stop();
@@ -137,6 +147,7 @@ export class EngineSlot {
         onFault('told', `${process.name} says that it has booked ${log.lane}@${laneSequence}, and it has not`);
       },
     });
+    this.#engine = engine;
     engine.run().then(
       () => this.#ended(process),
       (error) => {
@@ -159,6 +170,7 @@ export class EngineSlot {
   #ended(process: SimulatedProcess): void {
     if (this.process !== process || this.#source === null) return;
     this.#source = null;
+    this.#engine = null;
     this.#place.onDisturbance();
     if (this.#isClosing) return;
     const { time, random } = this.#place.world;

@@ -33,6 +33,7 @@ const INTERVALS_MS = {
   store_down: 12_000,
   suspension: 3000,
   closing: 6000,
+  catalogue_change: 3000,
   graceful_stop: 20_000,
 } as const;
 

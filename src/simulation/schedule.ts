@@ -81,6 +81,10 @@ function scheduleFaults(place: Place, slots: readonly EngineSlot[]): void {
       store.journal.suspensionFacts.push({ sponsorId, suspended: random.uniform() < 0.5 });
     },
     closing: () => closeNextMonth(store.journal, random.pick(['acme', 'bolt'])),
+    catalogue_change: () => {
+      place.catalogue = random.pick(place.catalogues);
+      for (const slot of slots) slot.reload();
+    },
     graceful_stop: () => random.pick(slots).stop(),
   };
   for (const kind of Object.keys(strike) as TimedFault[]) {

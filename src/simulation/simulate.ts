@@ -7,10 +7,10 @@ import { SimulatedGroup } from './simulated-group.ts';
 import { SimulatedJournal } from './simulated-journal.ts';
 import { SimulatedQuotaTopic } from './simulated-quota-topic.ts';
 import { SimulatedTopic } from './simulated-topic.ts';
-import { simulatedCatalogue } from './simulated-traffic.ts';
+import { simulatedCatalogues } from './simulated-traffic.ts';
 import { VirtualTime } from './virtual-time.ts';
 
-const CATALOGUE = simulatedCatalogue();
+const CATALOGUES = simulatedCatalogues();
 /** After this long without a change nothing that was under way is left. */
 const QUIET_MS = 15_000;
 const LIMITS = { ms: 600_000, events: 200_000 };
@@ -51,7 +51,8 @@ export async function simulate(seed: number, sabotage: Sabotage | null = null): 
     store: { journal, downUntilMs: 0 },
     group: new SimulatedGroup(world, topic.partitions),
     quotas: new SimulatedQuotaTopic({ fences: sabotage !== 'claims_off' }),
-    catalogue: CATALOGUE,
+    catalogues: CATALOGUES,
+    catalogue: CATALOGUES[0],
     duplicateWindowRecords: random.pick([10, 1000]),
     sabotage,
     onFault: (invariant, message) => findings.push({ invariant, message }),

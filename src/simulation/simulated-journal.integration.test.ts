@@ -27,7 +27,7 @@ import { structureOf } from '../platform/native-block.ts';
 import { PSEUDONYM_KEY } from './engine-slot.ts';
 import { SimulatedEvidence } from './simulated-evidence.ts';
 import { SimulatedJournal } from './simulated-journal.ts';
-import { SimulatedTraffic, simulatedCatalogue } from './simulated-traffic.ts';
+import { SimulatedTraffic, simulatedCatalogues } from './simulated-traffic.ts';
 
 const SEED = 20_261;
 const ROUNDS = 40;
@@ -46,7 +46,7 @@ class Writer {
   readonly lane = new Lane({ pseudonymKey: PSEUDONYM_KEY, duplicateWindowRecords: WINDOW });
   readonly #random: Random;
   readonly #traffic: SimulatedTraffic;
-  readonly #rules = new Rules(simulatedCatalogue());
+  readonly #rules = new Rules(simulatedCatalogues()[0]);
   readonly #cursors = new Map<string, number>();
   #sequence = 0;
   #day = 0;

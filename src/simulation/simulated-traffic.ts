@@ -43,11 +43,21 @@ plans:
     tiers: [{ upToOctets: null, pricePerMiB: "3.3" }]
 `;
 
-/** Two sponsors, each with a quota: one a day, one a month. The first refuses what comes late, the other adjusts. */
-export function simulatedCatalogue(): Catalogue {
-  const { catalogue, faults } = parseCatalogue(CATALOGUE, 'simulation.yaml');
-  if (catalogue === undefined) throw new Error(JSON.stringify(faults));
-  return catalogue;
+/**
+ * Two sponsors, each with a quota: one a day, one a month. The first refuses what comes late, the other adjusts. Then the same
+ * agreed otherwise: other quotas, shares, prices and addresses, and an application whose plan has ended.
+ */
+export function simulatedCatalogues(): Catalogue[] {
+  const otherwise = CATALOGUE.replace('quotaOctets: 20000', 'quotaOctets: 14000')
+    .replace('unknown: 3333', 'unknown: 7001')
+    .replace('"3.3"', '"4.7"')
+    .replace('198.51.100.0/24', '198.51.100.8/32');
+  const ended = CATALOGUE.replace('effectiveTo: null', 'effectiveTo: 2026-11-20T00:00:00Z').replace('90000', '200000');
+  return [CATALOGUE, otherwise, ended].map((text) => {
+    const { catalogue, faults } = parseCatalogue(text, 'simulation.yaml');
+    if (catalogue === undefined) throw new Error(JSON.stringify(faults));
+    return catalogue;
+  });
 }
 
 /** The records of one partition as they come in: some late, some repeated, some in conflict, some that nobody can read. */

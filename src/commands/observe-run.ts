@@ -1,0 +1,157 @@
+import type { Tracer } from '@opentelemetry/api';
+import { Registry } from 'prom-client';
+import { type EngineEvents, tellAll } from '../engine/engine-events.ts';
+import { MissingNumbers } from '../finance/missing-numbers.ts';
+import { ENGINE_VERSION } from '../journal/journal-block.ts';
+import { batchLog } from '../operations/batch-log.ts';
+import { CatalogueMetrics } from '../operations/catalogue-metrics.ts';
+import { ConsumerLag } from '../operations/consumer-lag.ts';
+import { EngineMetrics } from '../operations/engine-metrics.ts';
+import { HealthMetrics } from '../operations/health-metrics.ts';
+import { SequenceWatch } from '../operations/sequence-watch.ts';
+import { SponsorMetrics } from '../operations/sponsor-metrics.ts';
+import { systemClock } from '../platform/clock.ts';
+import type { Config } from '../platform/config.ts';
+import { Health } from '../platform/health.ts';
+import { type HealthServer, startHealthServer } from '../platform/health-server.ts';
+import { onStopSignal } from '../platform/lifecycle.ts';
+import type { Logger } from '../platform/logger.ts';
+import { createMetrics } from '../platform/metrics.ts';
+import type { Store } from '../platform/store.ts';
+import { startTracing, type Tracing } from '../platform/tracing.ts';
+import { fetchLogBounds } from '../sources/kafka-log.ts';
+import { connect } from './assemble-source.ts';
+
+const STOP_GRACE_MS = 1000;
+
+interface Observable {
+  config: Config;
+  store: Store;
+  logger: Logger;
+}
+
+/** All that looks at a run: its log, its metrics and readiness over HTTP, its spans. The run does not depend on it. */
+export class RunObserver {
+  readonly health = new Health();
+  readonly catalogue: CatalogueMetrics;
+  readonly sponsors: SponsorMetrics;
+  readonly events: EngineEvents;
+  readonly #config: Config;
+  readonly #logger: Logger;
+  readonly #registry: Registry;
+  readonly #engine: EngineMetrics;
+  readonly #healthMetrics: HealthMetrics;
+  readonly #lag: ConsumerLag | null;
+  readonly #sequences: SequenceWatch | null;
+  #server: HealthServer | null = null;
+  #tracing: Tracing | null = null;
+  #isStopping = false;
+
+  constructor({ config, store, logger }: Observable) {
+    this.#config = config;
+    this.#logger = logger;
+    // Metrics that nobody can scrape cost next to nothing; those that ask the store or the brokers are left out.
+    const isServed = config.health !== null;
+    this.#registry = isServed ? createMetrics() : new Registry();
+    this.#engine = new EngineMetrics(this.#registry);
+    this.#healthMetrics = new HealthMetrics(this.#registry, this.health);
+    this.catalogue = new CatalogueMetrics(this.#registry);
+    this.sponsors = new SponsorMetrics(this.#registry);
+    this.#lag = isServed ? lagOf(config, this.#registry, logger) : null;
+    this.#sequences = isServed ? sequencesOf(config, this.#registry, store, logger) : null;
+    this.events = tellAll([batchLog(logger), this.#engine, ...(this.#lag === null ? [] : [this.#lag])]);
+    this.health.report('engine', 'starting');
+  }
+
+  /** Absent: spans go nowhere. */
+  get tracer(): Tracer | undefined {
+    return this.#tracing?.tracer;
+  }
+
+  /** Rejects when the port is taken. */
+  async start(): Promise<void> {
+    const { health, tracing } = this.#config;
+    if (health !== null) {
+      this.#server = await startHealthServer(this.health, this.#registry, health);
+      this.#logger.info({ port: this.#server.port }, 'serving GET /health/live, GET /health/ready and GET /metrics');
+    }
+    this.#tracing = await startTracing(tracing, process.env, ENGINE_VERSION, (error) =>
+      this.#logger.warn({ err: error }, 'the collector did not take spans; they are lost'),
+    );
+  }
+
+  /** The store is up to date: what asks it may begin. */
+  watch(): void {
+    this.#lag?.start();
+    this.#sequences?.start();
+  }
+
+  /** An engine begins, the first one or another. */
+  begin(): void {
+    this.#engine.begin();
+    this.#lag?.begin();
+    this.health.report('engine', null);
+  }
+
+  /** A signal ends the run. */
+  stopping(): void {
+    this.#isStopping = true;
+    this.health.report('engine', 'stopping');
+  }
+
+  /** The run is over, and why: whoever scrapes it hears of that for a while, unless a signal ends it. */
+  async halted(error: unknown): Promise<void> {
+    const lingerMs = this.#config.health?.lingerMs ?? 0;
+    this.#healthMetrics.halted(error);
+    this.health.report('engine', `halted: ${(error as Error).message}`);
+    if (this.#server === null || this.#isStopping || lingerMs === 0) return;
+    this.#logger.error({ err: error, lingerMs }, 'halted; still answering for a while');
+    await new Promise<void>((resolve) => {
+      const disarm = systemClock.after(lingerMs, end);
+      const forget = onStopSignal(end, STOP_GRACE_MS);
+      function end() {
+        disarm();
+        forget();
+        resolve();
+      }
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#lag?.stop();
+    await this.#sequences?.stop();
+    await this.#tracing?.stop();
+    await this.#server?.stop();
+  }
+}
+
+function lagOf({ source: { kafka } }: Config, registry: Registry, logger: Logger): ConsumerLag | null {
+  if (kafka === undefined) return null;
+  const { topic } = kafka;
+  // What its brokers do the source says already.
+  const client = connect(kafka);
+  return new ConsumerLag({
+    registry,
+    topic,
+    fetchBounds: () => fetchLogBounds(client, topic),
+    clock: systemClock,
+    onProblem: (error) => logger.debug({ err: error, topic }, 'the brokers do not say how far the topic reaches'),
+  });
+}
+
+function sequencesOf(
+  { sequences: { lookEveryMs } }: Config,
+  registry: Registry,
+  store: Store,
+  logger: Logger,
+): SequenceWatch | null {
+  if (lookEveryMs === 0) return null;
+  const numbers = new MissingNumbers(store);
+  return new SequenceWatch({
+    registry,
+    look: () => numbers.look(),
+    everyMs: lookEveryMs,
+    clock: systemClock,
+    onProblem: (error) => logger.warn({ err: error }, 'gaps in sequence numbers could not be looked for; trying again'),
+  });
+}

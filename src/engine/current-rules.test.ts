@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import type { Catalogue } from '../billing/catalogue.ts';
+import { type Facts, NO_FACTS } from '../billing/rules.ts';
+import { StoreError } from '../platform/store-error.ts';
+import { CurrentRules } from './current-rules.ts';
+import { chatCatalogue } from './traffic.fixture.ts';
+
+const SUSPENDED: Facts = { ...NO_FACTS, suspensions: { sponsorIds: new Set(['chatter']), number: 7 } };
+
+/** A journal whose looks are answered by hand. */
+function journal() {
+  const looks: { resolve: (facts: Facts) => void; reject: (error: unknown) => void }[] = [];
+  const kept: Catalogue[] = [];
+  return {
+    looks,
+    kept,
+    facts: () => new Promise<Facts>((resolve, reject) => looks.push({ resolve, reject })),
+    keepCatalogue: async (catalogue: Catalogue) => void kept.push(catalogue),
+  };
+}
+
+test('lanes that ask while the first look is under way wait for it: none begins without knowing who is suspended', async () => {
+  const port = journal();
+  const rules = new CurrentRules(chatCatalogue(), port, { monotonicMs: () => 0 });
+  const lanes = [rules.now(), rules.now()];
+  expect(port.looks).toHaveLength(1);
+  port.looks[0].resolve(SUSPENDED);
+  for (const { suspended, suspensionNumber } of await Promise.all(lanes)) {
+    expect([[...suspended], suspensionNumber]).toEqual([[1], 7]);
+  }
+});
+
+test('a catalogue that comes while facts are looked at is not lost, and knows who is suspended', async () => {
+  const port = journal();
+  let nowMs = 0;
+  const rules = new CurrentRules(chatCatalogue('adjust'), port, { monotonicMs: () => nowMs });
+  const first = rules.now();
+  port.looks[0].resolve(SUSPENDED);
+  await first;
+  nowMs = 5000;
+  const asked = rules.now();
+  const next = chatCatalogue('refuse');
+  await rules.take(next);
+  port.looks[1].resolve(SUSPENDED);
+  const { catalogue, suspended } = await asked;
+  expect(catalogue).toBe(next);
+  expect([...suspended]).toEqual([1]);
+  expect(port.kept).toEqual([next]);
+});
+
+test('a catalogue that could not be kept is not taken over', async () => {
+  const port = journal();
+  const first = chatCatalogue('adjust');
+  const refusing = { ...port, keepCatalogue: () => Promise.reject(new StoreError('store_unreachable', 'down')) };
+  const rules = new CurrentRules(first, refusing, { monotonicMs: () => 0 });
+  await expect(rules.take(chatCatalogue('refuse'))).rejects.toMatchObject({ code: 'store_unreachable' });
+  expect(rules.catalogue).toBe(first);
+});
+
+test('a look that failed is made again by the next batch', async () => {
+  const port = journal();
+  const rules = new CurrentRules(chatCatalogue(), port, { monotonicMs: () => 0 });
+  const failed = rules.now();
+  port.looks[0].reject(new StoreError('store_unreachable', 'down'));
+  await expect(failed).rejects.toMatchObject({ code: 'store_unreachable' });
+  const again = rules.now();
+  port.looks[1].resolve(SUSPENDED);
+  expect((await again).suspensionNumber).toBe(7);
+});

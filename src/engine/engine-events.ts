@@ -1,0 +1,55 @@
+import type { BatchSummary } from '../billing/batch-summary.ts';
+import type { Catalogue } from '../billing/catalogue.ts';
+import type { TopicPartition } from '../billing/topic-partition.ts';
+import type { BatchPlace } from '../journal/batch-digest.ts';
+import type { JournalBlock } from '../journal/journal-block.ts';
+import type { BatchStep } from './batch-steps.ts';
+import type { SourceGap } from './where-to-go-on.ts';
+
+/** A batch that is booked, and whose quota updates are published. */
+export interface BookedBatch {
+  block: JournalBlock;
+  summary: BatchSummary;
+  /** What it was rated with: the summary's applications are indexes into its own. */
+  catalogue: Catalogue;
+  /** How many quota updates it made. */
+  quotaUpdates: number;
+  /** Milliseconds of each step. */
+  durationMs: Readonly<Partial<Record<BatchStep, number>>>;
+  /** The lane after it. */
+  openCounters: number;
+  windowRecords: number;
+}
+
+/** A batch that was not booked (`book`), or whose quota updates were not published (`publish`). */
+export interface FailedBatch {
+  place: BatchPlace;
+  stage: 'book' | 'publish';
+  error: unknown;
+}
+
+/** What an engine tells of its work: each of these once a batch at the most. The work does not depend on who listens. */
+export interface EngineEvents {
+  /** A log was given to the engine, which goes on behind `cursor`. */
+  onAssigned(log: TopicPartition, cursor: number): void;
+  onReleased(log: TopicPartition): void;
+  /** A batch stands in the journal; its quota updates are still to be published. */
+  onJournaled(place: BatchPlace): void;
+  onBooked(booked: BookedBatch): void;
+  onFailed(failed: FailedBatch): void;
+  /** An accepted gap was booked. */
+  onGap(gap: SourceGap, place: BatchPlace): void;
+}
+
+/** Tells all of them, one after the other. */
+export function tellAll(listeners: readonly Partial<EngineEvents>[]): EngineEvents {
+  const each = (tell: (listener: Partial<EngineEvents>) => void) => listeners.forEach(tell);
+  return {
+    onAssigned: (log, cursor) => each((listener) => listener.onAssigned?.(log, cursor)),
+    onReleased: (log) => each((listener) => listener.onReleased?.(log)),
+    onJournaled: (place) => each((listener) => listener.onJournaled?.(place)),
+    onBooked: (booked) => each((listener) => listener.onBooked?.(booked)),
+    onFailed: (failed) => each((listener) => listener.onFailed?.(failed)),
+    onGap: (gap, place) => each((listener) => listener.onGap?.(gap, place)),
+  };
+}

@@ -1,0 +1,224 @@
+import { readFileSync } from 'node:fs';
+import { Registry } from 'prom-client';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import {
+  DOORS,
+  memoryPublisher,
+  memorySource,
+  type OpenedStore,
+  rawRecords,
+  runEngine,
+} from '../engine/engine.fixture.ts';
+import type { EngineOptions } from '../engine/engine.ts';
+import { tellAll } from '../engine/engine-events.ts';
+import { chatCatalogue, chatRecord } from '../engine/traffic.fixture.ts';
+import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
+import type { Journal } from '../journal/journal.ts';
+import { systemClock } from '../platform/clock.ts';
+import { packagePath } from '../platform/package-paths.ts';
+import { StoreError } from '../platform/store-error.ts';
+import { QuotaPublisherError } from '../quota-updates/quota-publisher-error.ts';
+import { ConsumerLag } from './consumer-lag.ts';
+import { EngineMetrics } from './engine-metrics.ts';
+import { expectAlerts, promtool, RULES } from './promtool.fixture.ts';
+import { metricOf, parseExposition, type Scrape } from './scrape.fixture.ts';
+
+const CASES = packagePath('docker/prometheus/alerts.test.yaml');
+
+interface Rule {
+  alert: string;
+  expr: string;
+  annotations: { summary: string; runbook: string };
+}
+
+interface AlertCase {
+  alert_rule_test: { alertname: string; exp_alerts: unknown[] }[];
+}
+
+const rules: Rule[] = parse(readFileSync(RULES, 'utf8')).groups.flatMap((group: { rules: Rule[] }) => group.rules);
+const names = rules.map(({ alert }) => alert);
+
+describe('the rules', () => {
+  test('are well-formed, and every case of theirs comes as it should', async () => {
+    for (const args of [
+      ['check', 'rules', RULES],
+      ['test', 'rules', CASES],
+    ]) {
+      const { code, output } = await promtool(...args);
+      expect(code, output).toBe(0);
+    }
+  });
+
+  test.each(names)('%s fires in a case, keeps quiet in one, and has a section in the run-book', (name) => {
+    const cases: AlertCase[] = parse(readFileSync(CASES, 'utf8')).tests;
+    const own = cases.flatMap(({ alert_rule_test }) => alert_rule_test).filter(({ alertname }) => alertname === name);
+    expect(own.some(({ exp_alerts }) => exp_alerts.length > 0)).toBe(true);
+    expect(own.some(({ exp_alerts }) => exp_alerts.length === 0)).toBe(true);
+    const runbook = readFileSync(packagePath('docs/runbook.md'), 'utf8');
+    expect(runbook.split('\n')).toContain(`## ${name}`);
+    const rule = rules.find(({ alert }) => alert === name);
+    expect(rule?.annotations.runbook).toBe(`docs/runbook.md#${name.toLowerCase()}`);
+  });
+
+  test('the run-book has no section of an alert that there is not', () => {
+    const sections = readFileSync(packagePath('docs/runbook.md'), 'utf8').matchAll(/^## (Zerorate\w+)$/gm);
+    expect([...sections].map(([, name]) => name)).toEqual(names);
+  });
+});
+
+describe('an engine in trouble', () => {
+  let opened: OpenedStore;
+  let topics = 0;
+
+  beforeAll(async () => {
+    opened = await DOORS.embedded();
+  });
+  afterAll(() => opened?.close());
+
+  /** An engine over a log of 200 records, watched as `run` watches it; scraped before and after, however it ended. */
+  async function watched(
+    disturb: (journal: Journal) => Partial<EngineOptions>,
+    options: { runs?: number; logEnd?: number } = {},
+  ): Promise<{ before: Scrape; after: Scrape }> {
+    const topic = `trouble-${++topics}`;
+    const log = { topic, partition: 0, lane: `${topic}-0` };
+    const registry = new Registry();
+    const metrics = new EngineMetrics(registry);
+    const fetchBounds = async () => new Map([[0, { startOffset: 0, endOffset: options.logEnd ?? 200 }]]);
+    const lag = new ConsumerLag({ registry, topic, fetchBounds, clock: systemClock, onProblem: () => {} });
+    const scraped = async () => parseExposition(await registry.metrics());
+    const records = rawRecords(
+      Array.from({ length: 200 }, (_, at) =>
+        chatRecord({ localSequenceNumber: at, servedMsisdn: `9990000000${at % 9}` }),
+      ),
+      Date.UTC(2026, 10, 30),
+    );
+    lag.start();
+    const before = await scraped();
+    for (let run = 0; run < (options.runs ?? 1); run++) {
+      const ended = runEngine({
+        store: opened.store,
+        source: { ...memorySource(log, records), stop: async () => {} },
+        catalogue: chatCatalogue(),
+        maxRecords: 10,
+        retry: { firstDelayMs: 1, maxDelayMs: 1, giveUpAfterMs: 1 },
+        ...tellAll([metrics, lag]),
+        ...disturb(new ClickHouseJournal(opened.store)),
+      });
+      // What hangs for ever is scraped while it hangs.
+      await Promise.race([ended.catch(() => {}), systemClock.sleep(3000)]);
+    }
+    const after = await scraped();
+    lag.stop();
+    return { before, after };
+  }
+
+  const overHours = ({ before, after }: { before: Scrape; after: Scrape }) => [
+    { scrape: before, minutes: 5 },
+    { scrape: after, minutes: 30 },
+  ];
+
+  test('none of them calls anybody while all is well', async () => {
+    const scraped = await watched(() => ({}));
+    expect(metricOf(scraped.after, 'zerorate_consumer_lag_records')).toBe(null);
+    expect(metricOf(scraped.after, 'zerorate_batches_total', { outcome: 'booked' })).toBe(20);
+    expect(metricOf(scraped.after, 'zerorate_batch_step_seconds_count', { step: 'insert' })).toBe(20);
+    await expectAlerts(overHours(scraped), []);
+  });
+
+  test('batches that another engine outruns', async () => {
+    const outrun = () => Promise.reject(new StoreError('batch_fenced', 'another has booked', { canRetry: true }));
+    const scraped = await watched((journal) => ({ journal: bound(journal, { insert: outrun }) }), { runs: 40 });
+    expect(metricOf(scraped.after, 'zerorate_batches_total', { outcome: 'outrun' })).toBeGreaterThan(39);
+    await expectAlerts(overHours(scraped), ['ZerorateNothingBooked', 'ZerorateBatchesOutrun']);
+  });
+
+  test('a lane that another publisher has claimed', async () => {
+    const publish = async () => {
+      throw new QuotaPublisherError('claim_lost', 'another has claimed the lane', { canRetry: true });
+    };
+    const scraped = await watched(() => ({ publisher: { ...memoryPublisher(), publish } }));
+    // The next batch was booked before the first one's updates were refused: those of both are derived again.
+    const lost = metricOf(scraped.after, 'zerorate_publish_failures_total', { code: 'claim_lost' });
+    expect(lost).toBe(metricOf(scraped.after, 'zerorate_batches_total', { outcome: 'booked' }));
+    expect(metricOf(scraped.after, 'zerorate_unpublished_batches')).toBe(0);
+  });
+
+  test('a store that refuses what is booked', async () => {
+    const refuse = () => Promise.reject(new StoreError('store_full', 'no room'));
+    const scraped = await watched((journal) => ({ journal: bound(journal, { insert: refuse }) }), { runs: 15 });
+    await expectAlerts(overHours(scraped), ['ZerorateNothingBooked', 'ZerorateBatchesFailing']);
+  });
+
+  test('inserts that take long', async () => {
+    let waitedMs = 0;
+    const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + waitedMs };
+    const slow = (journal: Journal) => ({
+      insert: (...args: Parameters<Journal['insert']>) => {
+        waitedMs += 8000;
+        return journal.insert(...args);
+      },
+    });
+    const scraped = await watched((journal) => ({ clock, journal: bound(journal, slow(journal)) }));
+    expect(metricOf(scraped.after, 'zerorate_batches_total', { outcome: 'booked' })).toBe(20);
+    await expectAlerts(overHours(scraped), ['ZerorateInsertSlow']);
+  });
+
+  test('a store that does not answer: nothing is booked, though records wait', async () => {
+    const never = () => new Promise<never>(() => {});
+    const scraped = await watched((journal) => ({ journal: bound(journal, { insert: never }) }), { logEnd: 5000 });
+    expect(metricOf(scraped.after, 'zerorate_consumer_lag_records')).toBe(5000);
+    await expectAlerts(overHours(scraped), ['ZerorateNothingBooked']);
+  });
+
+  test('a topic that grows faster than it is booked', async () => {
+    const registry = new Registry();
+    const log = { topic: 'growing', partition: 0, lane: 'growing-0' };
+    let [endOffset, later] = [0, () => {}];
+    const lag = new ConsumerLag({
+      registry,
+      topic: log.topic,
+      fetchBounds: async () => new Map([[0, { startOffset: 0, endOffset }]]),
+      clock: {
+        after(_ms, call) {
+          later = call;
+          return () => {};
+        },
+      },
+      onProblem: () => {},
+    });
+    lag.onAssigned(log, -1);
+    lag.start();
+    const scraped = [];
+    for (let minute = 0; minute < 45; minute++) {
+      endOffset += 20_000;
+      later();
+      await systemClock.sleep(1);
+      scraped.push({ scrape: parseExposition(await registry.metrics()), minutes: 1 });
+    }
+    expect(metricOf(scraped[44].scrape, 'zerorate_consumer_lag_records')).toBe(900_000);
+    await expectAlerts(scraped, ['ZerorateLagGrowing']);
+    await expectAlerts([...scraped.slice(0, 10), ...scraped.slice(0, 10).reverse()], []);
+  });
+
+  test('quota updates that nobody takes', async () => {
+    const publish = () => new Promise<never>(() => {});
+    const scraped = await watched(() => ({ publisher: { ...memoryPublisher(), publish } }));
+    expect(metricOf(scraped.after, 'zerorate_unpublished_batches')).toBeGreaterThan(0);
+    await expectAlerts(
+      [...overHours(scraped), { scrape: scraped.after, minutes: 15 }],
+      ['ZerorateNothingBooked', 'ZerorateQuotaPublisherBehind'],
+    );
+  });
+});
+
+/** The journal with some of its methods taken by others. */
+function bound(journal: Journal, taken: Partial<Journal>): Journal {
+  return new Proxy(journal, {
+    get(target, name: keyof Journal) {
+      const method = taken[name] ?? target[name];
+      return (method as (...args: unknown[]) => unknown).bind(target);
+    },
+  });
+}

@@ -1,0 +1,55 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Catalogue } from '../billing/catalogue.ts';
+
+/** `taken`: batches are rated with it. `refused`: it has faults. `failed`: it could not be kept in the store. */
+export const RELOAD_OUTCOMES = ['taken', 'unchanged', 'refused', 'failed'] as const;
+export type ReloadOutcome = (typeof RELOAD_OUTCOMES)[number];
+
+/** Which catalogue batches are rated with, and what became of those that should have taken over. */
+export class CatalogueMetrics {
+  readonly #info: Gauge<'hash'>;
+  readonly #takenAt: Gauge;
+  readonly #plans: Gauge;
+  readonly #reloads: Counter<'outcome'>;
+  readonly #refused: Gauge;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    this.#info = new Gauge({
+      name: 'zerorate_catalogue_info',
+      help: 'the catalogue that batches are rated with, by its hash',
+      labelNames: ['hash'],
+      registers,
+    });
+    this.#takenAt = new Gauge({
+      name: 'zerorate_catalogue_taken_timestamp_seconds',
+      help: 'when the catalogue was taken over, Unix time',
+      registers,
+    });
+    this.#plans = new Gauge({ name: 'zerorate_catalogue_plans', help: 'plans of the catalogue', registers });
+    this.#reloads = new Counter({
+      name: 'zerorate_catalogue_reloads_total',
+      help: 'times that the catalogue file was read anew, by what became of it',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.#refused = new Gauge({
+      name: 'zerorate_catalogue_refused',
+      help: '1 while the catalogue file is one that was not taken over',
+      registers,
+    });
+    for (const outcome of RELOAD_OUTCOMES) this.#reloads.inc({ outcome }, 0);
+  }
+
+  taken({ hash, plans }: Catalogue): void {
+    this.#info.reset();
+    this.#info.set({ hash }, 1);
+    this.#plans.set(plans.length);
+    this.#takenAt.setToCurrentTime();
+  }
+
+  reloaded(outcome: ReloadOutcome): void {
+    this.#reloads.inc({ outcome });
+    this.#refused.set(outcome === 'refused' || outcome === 'failed' ? 1 : 0);
+  }
+}

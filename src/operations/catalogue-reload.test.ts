@@ -1,0 +1,128 @@
+import { mkdtemp, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Catalogue } from '../billing/catalogue.ts';
+import { chatCatalogue } from '../engine/traffic.fixture.ts';
+import { StoreError } from '../platform/store-error.ts';
+import type { ReloadOutcome } from './catalogue-metrics.ts';
+import { CatalogueReload } from './catalogue-reload.ts';
+
+let directory: string;
+let path: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'zerorate-reload-'));
+  path = join(directory, 'catalogue.yaml');
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+const FIRST = chatCatalogue();
+/** JSON is YAML: the catalogue as a file of its own, changed. */
+const text = (change: (json: string) => string = (json) => json) => change(FIRST.canonicalJson);
+
+async function put(content: string): Promise<void> {
+  await writeFile(`${path}.new`, content);
+  await rename(`${path}.new`, path);
+}
+
+function reloading(options: { everyMs?: number; take?: (catalogue: Catalogue) => Promise<void> } = {}) {
+  const outcomes: ReloadOutcome[] = [];
+  const taken: Catalogue[] = [];
+  const lines: string[] = [];
+  const timers: (() => void)[] = [];
+  const logger = {
+    info: (_fields: object, message: string) => lines.push(message),
+    error: (_fields: object, message: string) => lines.push(message),
+  };
+  const reload = new CatalogueReload({
+    path,
+    catalogue: FIRST,
+    everyMs: options.everyMs ?? 0,
+    take: options.take ?? (async (catalogue) => void taken.push(catalogue)),
+    onReloaded: (outcome) => outcomes.push(outcome),
+    clock: {
+      after(_ms, call) {
+        timers.push(call);
+        return () => timers.splice(timers.indexOf(call), 1);
+      },
+    },
+    logger,
+  });
+  /** The file is looked at once more; resolves when that is over. */
+  const look = async () => {
+    timers.shift()?.();
+    while (timers.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  };
+  return { reload, outcomes, taken, lines, timers, look };
+}
+
+test('what is good is taken over, what is as it was is not, and what is bad is refused with its reasons', async () => {
+  const { reload, outcomes, taken, lines } = reloading();
+  await put(text());
+  await reload.reload();
+  await put(text((json) => json.replace('"0.05"', '"0.06"')));
+  await reload.reload();
+  await put('sponsors: [');
+  await reload.reload();
+  await put(text((json) => json.replace('"chatter","name"', '"other","name"').replace('"0.05"', '0.05')));
+  await reload.reload();
+  await unlink(path);
+  await reload.reload();
+  expect(outcomes).toEqual(['unchanged', 'taken', 'refused', 'refused', 'refused']);
+  expect(taken).toHaveLength(1);
+  expect(lines[2]).toMatch(/not taken over, the one before stays: .*catalogue\.yaml:1: not valid YAML/);
+  expect(lines[3]).toMatch(/catalogue\.yaml:1: /);
+  expect(lines[4]).toMatch(/catalogue\.yaml: cannot be read: ENOENT/);
+});
+
+test('a plan keeps what it counts by, also over a catalogue that did not have it', async () => {
+  const { reload, outcomes, lines } = reloading();
+  const renamed = (json: string) => json.replaceAll('chat-daily', 'chat-other');
+  await put(text(renamed));
+  await reload.reload();
+  await put(text((json) => json.replace('"period":"day"', '"period":"week"')));
+  await reload.reload();
+  expect(outcomes).toEqual(['taken', 'refused']);
+  expect(lines[1]).toMatch(/plans\[0\]\.period: week differs from day/);
+});
+
+test('a file is read when it is another one than at the last look', async () => {
+  const { reload, outcomes, look } = reloading({ everyMs: 50 });
+  await put(text());
+  reload.start();
+  await look();
+  await look();
+  expect(outcomes).toEqual(['unchanged']);
+  await put(text((json) => json.replace('"0.05"', '"0.06"')));
+  await look();
+  await put('sponsors: [');
+  await look();
+  await look();
+  expect(outcomes).toEqual(['unchanged', 'taken', 'refused']);
+  await reload.stop();
+});
+
+test('one that could not be kept in the store is tried again at the next look', async () => {
+  let isDown = true;
+  const take = async () => {
+    if (isDown) throw new StoreError('store_unreachable', 'down', { canRetry: true });
+  };
+  const { reload, outcomes, look } = reloading({ everyMs: 50, take });
+  await put(text((json) => json.replace('"0.05"', '"0.06"')));
+  reload.start();
+  await look();
+  isDown = false;
+  await look();
+  await look();
+  expect(outcomes).toEqual(['failed', 'taken']);
+  await reload.stop();
+});
+
+test('after stop nothing is taken over any more', async () => {
+  const { reload, outcomes, timers } = reloading({ everyMs: 50 });
+  await put(text((json) => json.replace('"0.05"', '"0.06"')));
+  reload.start();
+  await reload.stop();
+  await reload.reload();
+  expect([outcomes, timers]).toEqual([[], []]);
+});

@@ -1,0 +1,93 @@
+import { Registry } from 'prom-client';
+import { expect, test } from 'vitest';
+import { OUTCOMES, type Outcome, REASON_CODE, type Reason } from '../billing/outcome.ts';
+import type { BookedBatch } from '../engine/engine-events.ts';
+import { chatCatalogue } from '../engine/traffic.fixture.ts';
+import type { BatchPlace } from '../journal/batch-digest.ts';
+import { StoreError } from '../platform/store-error.ts';
+import { EngineMetrics } from './engine-metrics.ts';
+import { metricOf, parseExposition, type Scrape } from './scrape.fixture.ts';
+
+const place = (laneSequence: number) =>
+  ({ log: { topic: 'flows', partition: 0, lane: 'flows-0' }, laneSequence }) as BatchPlace;
+
+function booked(laneSequence: number, counts: [Reason, Outcome, application: number, records: number][]): BookedBatch {
+  const sums = Object.fromEntries(
+    OUTCOMES.map((outcome) => [
+      outcome,
+      counts.filter(([, own]) => own === outcome).reduce((sum, [, , , records]) => sum + records, 0),
+    ]),
+  ) as Record<Outcome, number>;
+  return {
+    block: { ...place(laneSequence), keyMismatches: 1 } as BookedBatch['block'],
+    summary: {
+      records: sums,
+      octets: sums,
+      counts: counts.map(([reason, outcome, application, records]) => ({
+        application,
+        reasonCode: REASON_CODE[reason],
+        records,
+        octets: records,
+        chargeMicros: outcome === 'charged' ? records * 7 : 0,
+      })),
+    },
+    catalogue: chatCatalogue(),
+    quotaUpdates: 2,
+    durationMs: { read: 10, insert: 300 },
+    openCounters: 5,
+    windowRecords: 40,
+  };
+}
+
+function watched() {
+  const registry = new Registry();
+  const metrics = new EngineMetrics(registry);
+  const look = async (): Promise<Scrape> => parseExposition(await registry.metrics());
+  return { metrics, look };
+}
+
+test('a batch moves every counter by its summary, once', async () => {
+  const { metrics, look } = watched();
+  expect(metricOf(await look(), 'zerorate_records_total')).toBe(0);
+  for (const sequence of [1, 2]) {
+    metrics.onJournaled(place(sequence));
+    metrics.onBooked(
+      booked(sequence, [
+        ['sponsored', 'charged', 0, 6],
+        ['content_not_covered', 'not_sponsored', 0, 3],
+        ['no_evidence', 'not_sponsored', -1, 2],
+        ['malformed', 'rejected', -1, 1],
+      ]),
+    );
+  }
+  const seen = await look();
+  const of = (name: string, labels: Record<string, string> = {}) => metricOf(seen, `zerorate_${name}`, labels);
+  expect(of('records_read_total')).toBe(24);
+  expect(of('records_total')).toBe(24);
+  expect(of('records_total', { outcome: 'not_sponsored', reason: 'no_evidence' })).toBe(4);
+  expect(of('octets_total', { outcome: 'rejected' })).toBe(2);
+  expect(of('application_records_total', { application: 'chat', outcome: 'charged' })).toBe(12);
+  expect(of('application_records_total')).toBe(18);
+  expect(of('charged_micros_total', { sponsor: 'chatter', currency: 'USD' })).toBe(84);
+  expect([of('batches_total', { outcome: 'booked' }), of('published_batches_total')]).toEqual([2, 2]);
+  expect([of('quota_updates_total'), of('key_mismatches_total'), of('open_counters', { lane: 'flows-0' })]).toEqual([
+    4, 2, 5,
+  ]);
+  expect(of('batch_step_seconds_sum', { step: 'insert' })).toBeCloseTo(0.6);
+  expect(of('batch_step_seconds_count', { step: 'publish' })).toBe(0);
+});
+
+test('what an engine that has ended still answers changes nothing of what waits now', async () => {
+  const { metrics, look } = watched();
+  const waiting = async () => metricOf(await look(), 'zerorate_unpublished_batches');
+  metrics.begin();
+  metrics.onJournaled(place(1));
+  metrics.onJournaled(place(2));
+  expect(await waiting()).toBe(2);
+  metrics.begin();
+  expect(await waiting()).toBe(0);
+  metrics.onFailed({ place: place(2), stage: 'publish', error: new StoreError('batch_fenced', 'outrun') });
+  expect(await waiting()).toBe(0);
+  metrics.onJournaled(place(3));
+  expect(await waiting()).toBe(1);
+});

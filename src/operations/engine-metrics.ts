@@ -1,0 +1,152 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { OUTCOMES, outcomeOf, REASONS } from '../billing/outcome.ts';
+import type { TopicPartition } from '../billing/topic-partition.ts';
+import { BATCH_STEPS } from '../engine/batch-steps.ts';
+import type { BookedBatch, EngineEvents, FailedBatch } from '../engine/engine-events.ts';
+import type { SourceGap } from '../engine/where-to-go-on.ts';
+import type { BatchPlace } from '../journal/batch-digest.ts';
+import { ENGINE_VERSION } from '../journal/journal-block.ts';
+import { isFenced } from '../platform/fenced.ts';
+import { ChargeMetrics } from './charge-metrics.ts';
+
+const RECORDS_OF_A_BATCH = [1, 10, 100, 1000, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000];
+const SECONDS_OF_A_STEP = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+/** What an engine does, as metrics. They move once a batch, by the batch's summary; no label names a subscriber. */
+export class EngineMetrics implements EngineEvents {
+  /** Booked batches whose quota updates are on their way, by lane and number. */
+  readonly #unpublished = new Set<string>();
+  readonly #charges: ChargeMetrics;
+  readonly #read: Counter;
+  readonly #records: Counter<'outcome' | 'reason'>;
+  readonly #octets: Counter<'outcome'>;
+  readonly #batches: Counter<'outcome'>;
+  readonly #batchRecords: Histogram;
+  readonly #stepSeconds: Histogram<'step'>;
+  readonly #published: Counter;
+  readonly #publishFailures: Counter<'code'>;
+  readonly #quotaUpdates: Counter;
+  readonly #openCounters: Gauge<'lane'>;
+  readonly #windowRecords: Gauge<'lane'>;
+  readonly #keyMismatches: Counter;
+  readonly #lostOffsets: Counter<'reason'>;
+  readonly #lastBatch: Gauge;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    const counter = <T extends string>(name: string, help: string, labelNames: T[] = []) =>
+      new Counter<T>({ name: `zerorate_${name}`, help, labelNames, registers });
+    const gauge = <T extends string>(name: string, help: string, labelNames: T[] = []) =>
+      new Gauge<T>({ name: `zerorate_${name}`, help, labelNames, registers });
+    const histogram = <T extends string>(name: string, help: string, buckets: number[], labelNames: T[] = []) =>
+      new Histogram<T>({ name: `zerorate_${name}`, help, buckets, labelNames, registers });
+    this.#charges = new ChargeMetrics(registry);
+    this.#read = counter('records_read_total', 'records read and booked');
+    this.#records = counter('records_total', 'records by outcome and its reason', ['outcome', 'reason']);
+    this.#octets = counter('octets_total', 'uplink and downlink octets of records by outcome', ['outcome']);
+    this.#batches = counter('batches_total', 'batches: booked, outrun by another engine, or failed', ['outcome']);
+    this.#batchRecords = histogram('batch_records', 'records of a booked batch', RECORDS_OF_A_BATCH);
+    this.#stepSeconds = histogram(
+      'batch_step_seconds',
+      'how long each step of a booked batch took',
+      SECONDS_OF_A_STEP,
+      ['step'],
+    );
+    this.#published = counter('published_batches_total', 'booked batches whose quota updates are published');
+    const unpublished = this.#unpublished;
+    new Gauge({
+      name: 'zerorate_unpublished_batches',
+      help: 'booked batches whose quota updates are still to be published',
+      registers,
+      collect() {
+        this.set(unpublished.size);
+      },
+    });
+    this.#publishFailures = counter('publish_failures_total', 'batches whose quota updates were not published', [
+      'code',
+    ]);
+    this.#quotaUpdates = counter('quota_updates_total', 'quota updates published');
+    this.#openCounters = gauge('open_counters', 'quota counters in memory', ['lane']);
+    this.#windowRecords = gauge('duplicate_window_records', 'records that the window of duplicates reaches back', [
+      'lane',
+    ]);
+    this.#keyMismatches = counter('key_mismatches_total', 'records whose Kafka key is not their MSISDN');
+    this.#lostOffsets = counter('lost_offsets_total', 'offsets booked as lost, as --accept-gap says', ['reason']);
+    this.#lastBatch = gauge('last_batch_timestamp_seconds', 'when the last batch was booked, Unix time');
+    gauge('engine_info', 'the program', ['version']).set({ version: ENGINE_VERSION }, 1);
+    this.#beginAtZero();
+  }
+
+  /** An engine begins: what the one before had under way is read back from the journal. */
+  begin(): void {
+    this.#unpublished.clear();
+    this.#openCounters.reset();
+    this.#windowRecords.reset();
+  }
+
+  onAssigned(): void {}
+
+  onReleased({ lane }: TopicPartition): void {
+    this.#openCounters.remove({ lane });
+    this.#windowRecords.remove({ lane });
+  }
+
+  onJournaled(place: BatchPlace): void {
+    this.#batches.inc({ outcome: 'booked' });
+    this.#unpublished.add(nameOf(place));
+    this.#lastBatch.setToCurrentTime();
+  }
+
+  onBooked(booked: BookedBatch): void {
+    const { block, summary, quotaUpdates, durationMs, openCounters, windowRecords } = booked;
+    let read = 0;
+    for (const outcome of OUTCOMES) {
+      read += summary.records[outcome];
+      this.#octets.inc({ outcome }, summary.octets[outcome]);
+    }
+    for (const { reasonCode, records } of summary.counts) {
+      this.#records.inc({ outcome: outcomeOf(reasonCode), reason: REASONS[reasonCode].reason }, records);
+    }
+    this.#charges.add(booked);
+    this.#read.inc(read);
+    this.#batchRecords.observe(read);
+    for (const step of BATCH_STEPS) {
+      const ms = durationMs[step];
+      if (ms !== undefined) this.#stepSeconds.observe({ step }, ms / 1000);
+    }
+    this.#published.inc();
+    this.#unpublished.delete(nameOf(block));
+    this.#quotaUpdates.inc(quotaUpdates);
+    this.#openCounters.set({ lane: block.log.lane }, openCounters);
+    this.#windowRecords.set({ lane: block.log.lane }, windowRecords);
+    this.#keyMismatches.inc(block.keyMismatches);
+  }
+
+  onFailed({ place, stage, error }: FailedBatch): void {
+    if (stage === 'book') {
+      this.#batches.inc({ outcome: isFenced(error) ? 'outrun' : 'failed' });
+      return;
+    }
+    this.#unpublished.delete(nameOf(place));
+    const { code } = error as { code?: unknown };
+    this.#publishFailures.inc({ code: typeof code === 'string' ? code : 'unknown' });
+  }
+
+  onGap({ reason, firstOffset, lastOffset }: SourceGap): void {
+    this.#lostOffsets.inc({ reason }, lastOffset - firstOffset + 1);
+  }
+
+  /** What has not happened yet is 0, and so its first time is a rise. */
+  #beginAtZero(): void {
+    for (const { outcome, reason } of REASONS) this.#records.inc({ outcome, reason }, 0);
+    for (const outcome of OUTCOMES) this.#octets.inc({ outcome }, 0);
+    for (const outcome of ['booked', 'outrun', 'failed']) this.#batches.inc({ outcome }, 0);
+    for (const step of BATCH_STEPS) this.#stepSeconds.zero({ step });
+    this.#publishFailures.inc({ code: 'claim_lost' }, 0);
+    for (const reason of ['records_lost', 'topic_recreated']) this.#lostOffsets.inc({ reason }, 0);
+  }
+}
+
+function nameOf({ log: { lane }, laneSequence }: BatchPlace): string {
+  return `${lane}@${laneSequence}`;
+}
