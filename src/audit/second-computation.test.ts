@@ -9,11 +9,12 @@ import { EVIDENCES } from '../billing/flow-batch.ts';
 import { CONTENT_TYPES, type FlowRecord } from '../billing/flow-record.ts';
 import type { Lane } from '../billing/lane.ts';
 import { failedAtTheDoor, type Outcome, REASONS, type Reason } from '../billing/outcome.ts';
+import { PseudonymKey } from '../billing/pseudonym.ts';
 import { NO_FACTS, Rules } from '../billing/rules.ts';
 import { asValue, closedFor, rateValues, testLane, testRecord, testRules } from '../billing/traffic.fixture.ts';
 import { SecondComputation, type SecondOutcome, secondRules } from './second-computation.ts';
 
-const PSEUDONYM_KEY = Buffer.alloc(32, 3);
+const PSEUDONYM_KEY = PseudonymKey.ofRoot(Buffer.alloc(32, 3));
 const HOUR_MS = 3_600_000;
 
 function computation(duplicateWindowRecords = 1000): SecondComputation {

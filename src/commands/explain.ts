@@ -2,13 +2,15 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { decodeJson } from '../billing/decode-json.ts';
 import { type CounterLookUp, explainRecord } from '../billing/explain.ts';
+import { PseudonymKey } from '../billing/pseudonym.ts';
 import { Rules } from '../billing/rules.ts';
 import { JournalReader } from '../journal/journal-reader.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { createLogger } from '../platform/logger.ts';
 import { literal, type Store } from '../platform/store.ts';
-import { openStore, pseudonymKey } from './open-store.ts';
-import { readCatalogue, readCataloguePath, readConfig, readStoreConfig } from './read-config.ts';
+import { loadKeyOf } from './load-key.ts';
+import { openStore } from './open-store.ts';
+import { readCatalogue, readCataloguePath, readConfig, readKeyConfig } from './read-config.ts';
 
 interface ExplainOptions {
   config?: string;
@@ -47,15 +49,16 @@ Examples:
 
 async function withStore<T>(
   options: ExplainOptions,
-  work: (store: Store | null, key: Buffer) => Promise<T>,
+  work: (store: Store | null, key: PseudonymKey) => Promise<T>,
 ): Promise<T> {
   // Without a store every counter is at 0, and any key will do for a pseudonym that is only shown.
-  if (options.store === undefined && options.config === undefined) return work(null, Buffer.alloc(32));
-  const config =
-    options.config === undefined ? { pseudonymKey: null, store: readStoreConfig(options) } : readConfig(options);
+  if (options.store === undefined && options.config === undefined)
+    return work(null, PseudonymKey.ofRoot(Buffer.alloc(32)));
+  const config = options.config === undefined ? readKeyConfig(options) : readConfig(options);
   const store = await openStore(config.store, { create: false });
   try {
-    return await work(store, await pseudonymKey(config, createLogger({ level: 'warn', format: 'json' })));
+    const { key } = await loadKeyOf(store, config, createLogger({ level: 'warn', format: 'json' }));
+    return await work(store, key);
   } finally {
     await store.close();
   }

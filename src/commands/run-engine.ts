@@ -2,7 +2,6 @@ import type { Catalogue } from '../billing/catalogue.ts';
 import type { BookedBatch } from '../engine/book-batch.ts';
 import { Engine, type EngineOptions, type RunTotals } from '../engine/engine.ts';
 import { watchedJournal, watchedPublisher } from '../engine/watched.ts';
-import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
@@ -15,8 +14,9 @@ import { packagePath } from '../platform/package-paths.ts';
 import type { Progress } from '../platform/progress.ts';
 import type { Store } from '../platform/store.ts';
 import { assembleSource } from './assemble-source.ts';
-import { pseudonymKey } from './open-store.ts';
+import { type LoadedKey, loadKey } from './load-key.ts';
 import { whileWatchingCredit } from './watch-credit.ts';
+import { bookKey, KeyedJournal } from './watch-key.ts';
 
 const RETRY = { firstDelayMs: 100, maxDelayMs: 10_000, giveUpAfterMs: 300_000 };
 const RESTART_DELAY_MS = 1000;
@@ -51,7 +51,9 @@ export async function runEngine(
   try {
     const migrations = await migrate(store, packagePath('schemas/clickhouse'));
     if (migrations.length > 0) logger.info({ migrations }, 'brought the store up to date');
-    return await whileWatchingCredit(options, health, () => runUntilEnd(options, health, adorn));
+    const key = await loadKey(config, logger);
+    await bookKey(store, key);
+    return await whileWatchingCredit(options, health, () => runUntilEnd(options, key, health, adorn));
   } finally {
     await server?.stop();
   }
@@ -59,6 +61,7 @@ export async function runEngine(
 
 async function runUntilEnd(
   options: RunOptions,
+  key: LoadedKey,
   health: Health,
   adorn: (parts: EngineParts) => EngineParts,
 ): Promise<RunTotals> {
@@ -67,12 +70,12 @@ async function runUntilEnd(
     ...config.batch,
     rejectionPayloadOctets: config.limits.rejectionPayloadOctets,
     duplicateWindowRecords: config.duplicates.windowRecords,
-    pseudonymKey: await pseudonymKey(config, logger),
+    pseudonymKey: key.key,
     acceptGaps,
   };
   const totals: RunTotals[] = [];
   for (let isStopping = false; ; ) {
-    const parts = adorn(assembleParts(options, health));
+    const parts = adorn(assembleParts(options, key, health));
     const { source } = parts;
     const engine = new Engine({
       ...parts,
@@ -107,12 +110,12 @@ async function runUntilEnd(
   }
 }
 
-function assembleParts({ config, store, logger, progress }: RunOptions, health: Health): EngineParts {
+function assembleParts({ config, store, logger, progress }: RunOptions, key: LoadedKey, health: Health): EngineParts {
   const onProblem = (problem: string | null) => health.report('source', problem);
   const { source, publisher } = assembleSource(config, logger, (state) => progress.report(state), onProblem);
   return {
     source,
-    journal: watchedJournal(new ClickHouseJournal(store), health),
+    journal: watchedJournal(new KeyedJournal(store, key), health),
     publisher: watchedPublisher(publisher, health),
   };
 }
