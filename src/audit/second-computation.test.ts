@@ -14,11 +14,10 @@ import { NO_FACTS, Rules } from '../billing/rules.ts';
 import { asValue, closedFor, rateValues, testLane, testRecord, testRules } from '../billing/traffic.fixture.ts';
 import { SecondComputation, type SecondOutcome, secondRules } from './second-computation.ts';
 
-const PSEUDONYM_KEY = PseudonymKey.ofRoot(Buffer.alloc(32, 3));
 const HOUR_MS = 3_600_000;
 
 function computation(duplicateWindowRecords = 1000): SecondComputation {
-  return new SecondComputation({ pseudonymKey: PSEUDONYM_KEY, duplicateWindowRecords });
+  return new SecondComputation({ pseudonymKey: PseudonymKey.ofRoot(Buffer.alloc(32, 3)), duplicateWindowRecords });
 }
 
 describe('by hand', () => {

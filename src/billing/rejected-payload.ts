@@ -1,5 +1,6 @@
 import type { Candidate, Decoder } from './decoder.ts';
 import { FLOW_RECORD_FIELDS } from './flow-record.ts';
+import { parseIp } from './ip-address.ts';
 import { isSubscriberNumber, type PseudonymKey } from './pseudonym.ts';
 
 /** MSISDN and IMSI have 7 digits and more: any such run may be one. In UTF-16 a zero stands between its digits. */
@@ -8,8 +9,8 @@ const DIGIT_RUN = /\d(?:\0?\d){6,}/g;
 const ADDRESS = /(?:\d\0?){1,3}(?:\.\0?(?:\d\0?){1,3}){3}|[\da-f:]*::[\da-f:.]*|(?:[\da-f]{1,4}:){7}[\da-f]{1,4}/gi;
 const HIDDEN = '~hidden';
 const SUBSCRIBER_FIELDS = ['servedMsisdn', 'servedImsi'];
-/** Whose addresses are no terminal's. */
-const CARRIER_FIELDS = ['nodeId', 'remoteIp'];
+/** An address that nobody looks at. */
+const scratch = new Uint32Array(4);
 const OWN_FIELDS = new Set<string>(FLOW_RECORD_FIELDS);
 
 /**
@@ -27,7 +28,9 @@ export function rejectedPayload(value: Uint8Array, decode: Decoder, key: Pseudon
 function fieldsPayload(fields: Candidate, key: PseudonymKey): string {
   const shown = Object.entries(fields).map(([name, value]): [string, unknown] => {
     if (SUBSCRIBER_FIELDS.includes(name)) return [name, value == null ? value : mask(String(value), key)];
-    if (CARRIER_FIELDS.includes(name) && typeof value === 'string') return [name, maskNumbers(value, key)];
+    // These two are the carrier's.
+    if (name === 'nodeId' && typeof value === 'string') return [name, maskNumbers(value, key)];
+    if (name === 'remoteIp' && typeof value === 'string' && parseIp(value, scratch, 0)) return [name, value];
     // The numbers of a flow record's own fields (times, octets, sequences) stand as they are.
     const isOwnNumber = OWN_FIELDS.has(name) && typeof value === 'number';
     return [maskText(name, key), isOwnNumber ? value : masked(value, key)];
