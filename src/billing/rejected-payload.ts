@@ -9,6 +9,8 @@ const DIGIT_RUN = /\d(?:\0?\d){6,}/g;
 const ADDRESS = /(?:\d\0?){1,3}(?:\.\0?(?:\d\0?){1,3}){3}|[\da-f:]*::[\da-f:.]*|(?:[\da-f]{1,4}:){7}[\da-f]{1,4}/gi;
 const HIDDEN = '~hidden';
 const SUBSCRIBER_FIELDS = ['servedMsisdn', 'servedImsi'];
+/** From September 2001 to October 2096: 13 digits, of which the first is 1 to 3. */
+const [FIRST_TIME_MS, END_TIME_MS] = [1e12, 4e12];
 /** An address that nobody looks at. */
 const scratch = new Uint32Array(4);
 const OWN_FIELDS = new Set<string>(FLOW_RECORD_FIELDS);
@@ -31,11 +33,18 @@ function fieldsPayload(fields: Candidate, key: PseudonymKey): string {
     // These two are the carrier's.
     if (name === 'nodeId' && typeof value === 'string') return [name, maskNumbers(value, key)];
     if (name === 'remoteIp' && typeof value === 'string' && parseIp(value, scratch, 0)) return [name, value];
-    // The numbers of a flow record's own fields (times, octets, sequences) stand as they are.
-    const isOwnNumber = OWN_FIELDS.has(name) && typeof value === 'number';
+    const isOwnNumber = OWN_FIELDS.has(name) && typeof value === 'number' && isNobodys(value);
     return [maskText(name, key), isOwnNumber ? value : masked(value, key)];
   });
   return JSON.stringify(Object.fromEntries(shown));
+}
+
+/**
+ * The numbers of a flow record's own fields (times, octets, sequences) stand as they are, unless a subscriber's number may
+ * have moved there from another column.
+ */
+function isNobodys(value: number): boolean {
+  return Math.abs(value) < 2 ** 32 || (value >= FIRST_TIME_MS && value < END_TIME_MS);
 }
 
 /** A value without numbers of subscribers and addresses, in texts, in numbers and in names, however deep. */

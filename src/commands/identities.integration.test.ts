@@ -34,6 +34,9 @@ function spoiled(record: { servedMsisdn: string; servedImsi: string; terminalIp:
     JSON.stringify({ ...record, servedMsisdn: Number(msisdn), extra: { who: [imsi, terminalIp] } }),
     JSON.stringify({ ...record, servedMsisdn: undefined, nodeId: msisdn, contentType: terminalIp }),
     JSON.stringify({ [msisdn]: imsi, [imsi]: msisdn }),
+    JSON.stringify({ ...record, startTime: Number(msisdn), endTime: 1 }),
+    JSON.stringify({ ...record, startTime: Number(imsi), uplinkOctets: Number(msisdn) }),
+    JSON.stringify({ ...record, uplinkOctets: -Number(msisdn) }),
     JSON.stringify([msisdn, imsi, terminalIp]),
     JSON.stringify({ ...record, zeroRatingTag: msisdn, localSequenceNumber: 9_000_001 }),
     JSON.stringify({ ...record, remoteIp: `${terminalIp}:${msisdn}` }),
@@ -83,17 +86,18 @@ test.each(['ndjson', 'csv', 'avro'])(
         appendFileSync(zerorate.path(file), Buffer.concat([Buffer.from(line), Buffer.of(0x0a)]));
     }
     const from = ['--store', format, '--source', file];
-    const commands = [
-      ['run', '--catalogue', CATALOGUE, ...from],
-      ['run', '--catalogue', CATALOGUE, ...from],
-      ['audit', ...from],
-      ['replay', '--verify', ...from],
-      ['gaps', '--store', format],
-      ['rejections', 'list', '--store', format],
-      ['rejections', 'recycle', file, '--why', 'mended', '--catalogue', CATALOGUE, '--store', format],
-      ['fraud', '--store', format, '--from', '1970-01-01', '--to', '2149-01-01'],
-      ['subscriber', sound('in-clear.ndjson')[0].servedMsisdn, '--store', format],
+    const commands: [number, ...string[]][] = [
+      [0, 'run', '--catalogue', CATALOGUE, ...from],
+      [0, 'run', '--catalogue', CATALOGUE, ...from],
+      [0, 'audit', ...from],
+      [0, 'replay', '--verify', ...from],
+      [0, 'gaps', '--store', format],
+      [0, 'rejections', 'list', '--store', format],
+      [2, 'rejections', 'recycle', file, '--why', 'mended', '--catalogue', CATALOGUE, '--store', format],
+      [0, 'fraud', '--store', format, '--from', '1970-01-01', '--to', '2149-01-01'],
+      [0, 'subscriber', sound('in-clear.ndjson')[0].servedMsisdn, '--store', format],
       [
+        0,
         'subscriber',
         'erase',
         sound('in-clear.ndjson')[0].servedMsisdn,
@@ -104,13 +108,14 @@ test.each(['ndjson', 'csv', 'avro'])(
         '--store',
         format,
       ],
-      ['audit', ...from],
-      ['run', '--catalogue', CATALOGUE, '--source', CATALOGUE, '--store', format],
+      [0, 'audit', ...from],
+      [2, 'run', '--catalogue', CATALOGUE, '--source', CATALOGUE, '--store', format],
     ];
-    for (const command of commands) {
-      const { stdout, stderr } = await zerorate.run(command, trace);
+    for (const [expected, ...command] of commands) {
+      const { stdout, stderr, code } = await zerorate.run(command, trace);
       identities.expectNoneIn(stdout, `${command.slice(0, 2).join(' ')}: standard output`);
       identities.expectNoneIn(stderr, `${command.slice(0, 2).join(' ')}: standard error`);
+      expect(code, `${command.join(' ')}: ${stderr}`).toBe(expected);
     }
     identities.expectNoneIn(readFileSync(zerorate.path(`${format}/quota-updates.ndjson`), 'utf8'), 'quota updates');
     await expectNoneInStore(identities, format);
