@@ -94,13 +94,14 @@ function printDifference({ lane, numbers, digest: booked }: BatchRow, digest: st
 }
 
 function printResult(results: readonly LaneResult[]): void {
+  const hasErased = results.some(({ ofErased }) => ofErased > 0);
   const table = formatTable(results, [
     { title: 'lane', cell: ({ lane }) => lane },
     { title: 'batches', cell: ({ batches }) => grouped(batches), right: true },
     { title: 'records', cell: ({ records }) => grouped(records), right: true },
     { title: 'same', cell: ({ same }) => grouped(same), right: true },
     { title: 'different', cell: ({ different }) => grouped(different), right: true },
-    { title: 'of erased', cell: ({ ofErased }) => grouped(ofErased), right: true },
+    ...(hasErased ? [{ title: 'of erased', cell: ({ ofErased }: LaneResult) => grouped(ofErased), right: true }] : []),
     {
       title: 'not in the source',
       cell: ({ batches, same, different, ofErased }) => grouped(batches - same - different - ofErased),
@@ -108,7 +109,7 @@ function printResult(results: readonly LaneResult[]): void {
     },
   ]);
   process.stdout.write(`${results.length === 0 ? 'no batches in this range' : table}\n`);
-  if (results.some(({ ofErased }) => ofErased > 0)) process.stdout.write(OF_ERASED);
+  if (hasErased) process.stdout.write(OF_ERASED);
   const isVerified =
     results.some(({ same, ofErased }) => same + ofErased > 0) && results.every(({ different }) => different === 0);
   if (!isVerified) process.exitCode = 1;
