@@ -35,7 +35,7 @@ export function decodeGroup(records: number, seed: number): BenchmarkGroup {
     const { batch, fill } = side(measured, records, newLane(), rules);
     const next = inTurns(batches);
     let values: readonly Incoming[] = [];
-    // Only a subscriber's first record costs an HMAC.
+    // Only a subscriber's first record costs a pseudonym.
     for (const first of batches) {
       fill(first);
       batch.clear();

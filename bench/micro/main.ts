@@ -9,6 +9,7 @@ import { prefixesGroup, sponsorsGroup } from './classify.ts';
 import { decodeGroup } from './decode.ts';
 import { encodeGroups } from './encode.ts';
 import { insertGroup } from './insert.ts';
+import { pseudonymGroup } from './pseudonym.ts';
 import { rateGroup } from './rate.ts';
 import { compare, markdown } from './report.ts';
 
@@ -36,6 +37,7 @@ function wholeNumber(text: string): number {
 async function main({ records, rows, seed, only, out }: Options): Promise<void> {
   const groups = [
     decodeGroup(records, seed),
+    pseudonymGroup(records, seed),
     prefixesGroup(records, seed),
     sponsorsGroup(records, seed),
     rateGroup(records, seed),

@@ -3,6 +3,7 @@ import { admit, type Door, type Incoming, incoming } from '../../src/billing/adm
 import { avroDecoder } from '../../src/billing/decode-avro.ts';
 import { FlowBatch, UNDECIDED } from '../../src/billing/flow-batch.ts';
 import { Lane } from '../../src/billing/lane.ts';
+import { PseudonymKey } from '../../src/billing/pseudonym.ts';
 import type { Rules } from '../../src/billing/rules.ts';
 import { encodeGeneratedAvro, FLOW_RECORD_SCHEMA } from '../../src/generator/encode-avro.ts';
 import type { GenerateTarget } from '../../src/generator/generate-options.ts';
@@ -14,7 +15,7 @@ const THIRD = 1 / 3;
 /** What a busy partition gets while its batches are cut. */
 const START_MS = Date.UTC(2026, 9, 14, 18);
 const SPAN_MS = 3_600_000;
-const PSEUDONYM_KEY = Buffer.alloc(32, 7);
+const PSEUDONYM_KEY = PseudonymKey.ofRoot(Buffer.alloc(32, 7));
 /** As the engine's own configuration has it. */
 const DUPLICATE_WINDOW_RECORDS = 1_000_000;
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Lane } from '../../src/billing/lane.ts';
+import { PseudonymKey } from '../../src/billing/pseudonym.ts';
 import { recoverLane } from '../../src/engine/recovery.ts';
 import { JournalReader } from '../../src/journal/journal-reader.ts';
 import { openEmbeddedStore } from '../../src/platform/embedded-store.ts';
@@ -23,7 +24,11 @@ const [directory, ...args] = process.argv.slice(2);
 const filled = laneOf(args);
 const store = await openEmbeddedStore(directory, { create: false });
 const journal = new JournalReader(store);
-const options = { pseudonymKey: new Uint8Array(32), duplicateWindowRecords: WINDOW_RECORDS, horizonDay: 0 };
+const options = {
+  pseudonymKey: PseudonymKey.ofRoot(new Uint8Array(32)),
+  duplicateWindowRecords: WINDOW_RECORDS,
+  horizonDay: 0,
+};
 await recoverLane(journal, 'empty', options);
 const before = await residentOctets(process.pid);
 const cpuBefore = await cpuSeconds(process.pid);

@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS corrections
     plan_id LowCardinality(String) COMMENT 'the sponsorship plan that rated it',
     plan_version UInt32 COMMENT 'version of the plan',
     period_start Date COMMENT 'first day of the statistics period in the plan''s time zone',
-    subscriber FixedString(16) COMMENT 'keyed pseudonym (HMAC-SHA256, 128 bits)',
+    subscriber FixedString(16) COMMENT 'keyed pseudonym (128 bits)',
     evidence Enum8('none' = 0, 'tag' = 1, 'ip' = 2, 'tag+ip' = 3, 'cdr' = 4, 'tag+cdr' = 5, 'cdr+ip' = 6, 'tag+cdr+ip' = 7)
         COMMENT 'what named the application: the zero-rating tag, the identities of the CDR, the proxy''s address, or several',
     content_type Enum8('text' = 0, 'voice' = 1, 'image' = 2, 'video' = 3, 'other' = 4, 'unknown' = 5)

@@ -6,6 +6,7 @@ const NUMBERED: readonly { table: string; facts: string }[] = [
   { table: 'account_entries', facts: 'account_entries' },
   { table: 'closings', facts: 'closings' },
   { table: 'corrections', facts: "corrections WHERE kind = 'head'" },
+  { table: 'pseudonym_keys', facts: 'pseudonym_keys' },
   { table: 'recyclings', facts: '(SELECT DISTINCT number FROM recyclings)' },
 ];
 

@@ -1,5 +1,6 @@
 import { readRecord } from '../billing/admit.ts';
 import { EVIDENCES } from '../billing/flow-batch.ts';
+import type { PseudonymKey } from '../billing/pseudonym.ts';
 import { counterRows, identityRows } from '../billing/restored-columns.ts';
 import type { BatchRow, JournalEvidence, StoredBatch } from './evidence.ts';
 import type { AuditFault, Invariant } from './invariants.ts';
@@ -10,9 +11,11 @@ import type { StoredRow } from './stored-columns.ts';
 import type { WalkedBatch } from './walk-batches.ts';
 
 export interface SourceAuditOptions {
-  pseudonymKey: Uint8Array;
+  pseudonymKey: PseudonymKey;
   /** As it was when the batches were rated. */
   duplicateWindowRecords: number;
+  /** Told of records whose subscriber was erased: whose they are is believed of the journal, all else is computed. */
+  onErased?: (records: number) => void;
 }
 
 /**
@@ -35,14 +38,14 @@ export async function* auditSource(
     const { computation } = state;
     const rules = await rulesOf(batch);
     yield* recordFaults(batch, records);
+    const stored = await evidence.stored(batch);
+    const booked = new Map(stored.rows.map((row) => [Number(row.offset), hexOf(row.subscriber)]));
+    const ofErasedBefore = computation.recordsOfErased;
     const outcomes = records.map((record, at) =>
-      computation.compute(numbers.lane_position + at, readRecord(record, decode), rules),
+      computation.compute(numbers.lane_position + at, readRecord(record, decode), rules, booked.get(record.offset)),
     );
-    yield* chargeFaults(
-      batch,
-      await evidence.stored(batch),
-      new Map(records.map(({ offset }, at) => [offset, outcomes[at]])),
-    );
+    options.onErased?.(computation.recordsOfErased - ofErasedBefore);
+    yield* chargeFaults(batch, stored, new Map(records.map(({ offset }, at) => [offset, outcomes[at]])));
   }
 }
 
@@ -109,7 +112,7 @@ function differenceOf(row: StoredRow, { outcome, reason, charge }: SecondOutcome
   compare('reason', row.reason, reason);
   compare('outcome', row.kind === 1 ? 'charged' : 'rejected', outcome);
   if (charge !== null) {
-    compare('subscriber', Buffer.from(row.subscriber as Uint8Array).toString('hex'), charge.subscriber);
+    compare('subscriber', hexOf(row.subscriber), charge.subscriber);
     compare('sponsor_id', row.sponsor_id, charge.sponsorId);
     compare('application_id', row.application_id, charge.applicationId);
     compare('plan_id', row.plan_id, charge.planId);
@@ -122,4 +125,8 @@ function differenceOf(row: StoredRow, { outcome, reason, charge }: SecondOutcome
     compare('carry_after', row.carry_after, charge.carryAfter);
   }
   return differences.length === 0 ? null : differences.join('; ');
+}
+
+function hexOf(subscriber: StoredRow[string]): string {
+  return Buffer.from(subscriber as Uint8Array).toString('hex');
 }

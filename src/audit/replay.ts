@@ -3,7 +3,9 @@ import { summarise } from '../billing/batch-summary.ts';
 import { catalogueFromCanonicalJson } from '../billing/catalogue-compile.ts';
 import { FlowBatch } from '../billing/flow-batch.ts';
 import { Lane } from '../billing/lane.ts';
+import { failedAtTheDoor } from '../billing/outcome.ts';
 import { classifyBatch, rateBatch } from '../billing/pipeline.ts';
+import { PseudonymKey } from '../billing/pseudonym.ts';
 import { rejectedPayload } from '../billing/rejected-payload.ts';
 import { type Facts, Rules } from '../billing/rules.ts';
 import { journalBlock } from '../journal/journal-block.ts';
@@ -12,7 +14,7 @@ import { rulesByBatch } from './rules-by-batch.ts';
 import type { WalkedBatch } from './walk-batches.ts';
 
 export interface ReplayOptions {
-  pseudonymKey: Uint8Array;
+  pseudonymKey: PseudonymKey;
   /** These two as they were when the batches were rated. */
   duplicateWindowRecords: number;
   rejectionPayloadOctets: number;
@@ -23,6 +25,8 @@ export interface ReplayedBatch {
   batch: BatchRow;
   records: number;
   digest: string;
+  /** It has rows of subscribers who were erased since: their pseudonyms are others now, and so is the digest. */
+  isOfErased: boolean;
 }
 
 /**
@@ -35,16 +39,20 @@ export async function* replayBatches(
   options: ReplayOptions,
 ): AsyncGenerator<ReplayedBatch> {
   const lanes = new Map<string, { lane: Lane; next: number }>();
+  const pseudonymKey = new NotingKey(options.pseudonymKey);
   const rulesOf = rulesByBatch(evidence, compiledRules);
   for await (const walked of walk) {
     const { batch, records } = walked;
     const { lane_sequence } = batch.numbers;
     let state = lanes.get(batch.lane);
     if (state?.next !== lane_sequence)
-      state = { lane: await laneBefore(evidence, batch, options), next: lane_sequence };
+      state = { lane: await laneBefore(evidence, batch, { ...options, pseudonymKey }), next: lane_sequence };
     lanes.set(batch.lane, { lane: state.lane, next: lane_sequence + 1 });
-    const digest = records.length === 0 ? '' : digestOf(walked, state.lane, await rulesOf(batch), options);
-    yield { batch, records: records.length, digest };
+    const replayed =
+      records.length === 0
+        ? { digest: '', isOfErased: false }
+        : replay(walked, state.lane, await rulesOf(batch), { ...options, pseudonymKey });
+    yield { batch, records: records.length, ...replayed };
   }
 }
 
@@ -61,7 +69,12 @@ async function laneBefore(evidence: JournalEvidence, batch: BatchRow, options: R
   return lane;
 }
 
-function digestOf({ batch, records, decode }: WalkedBatch, lane: Lane, rules: Rules, options: ReplayOptions): string {
+function replay(
+  { batch, records, decode }: WalkedBatch,
+  lane: Lane,
+  rules: Rules,
+  options: ReplayOptions & { pseudonymKey: NotingKey },
+): Pick<ReplayedBatch, 'digest' | 'isOfErased'> {
   const { topic, partition, bookingDay, chainedDay, lastOffset, numbers } = batch;
   const columns = new FlowBatch(records.length);
   const door = { decode, keyedByMsisdn: records[0].timestampMs !== null };
@@ -79,7 +92,39 @@ function digestOf({ batch, records, decode }: WalkedBatch, lane: Lane, rules: Ru
   };
   classifyBatch(columns, lane, rules);
   rateBatch(columns, lane, rules);
-  const payloadOf = (row: number) =>
-    rejectedPayload(columns.value(row), decode, options.pseudonymKey, options.rejectionPayloadOctets);
-  return journalBlock(columns, payloadOf, summarise(columns), place, lane, rules).digest;
+  const { pseudonymKey, rejectionPayloadOctets } = options;
+  const payloads: string[] = [];
+  const payloadOf = (row: number) => {
+    const payload = rejectedPayload(columns.value(row), decode, pseudonymKey, rejectionPayloadOctets);
+    payloads.push(payload);
+    return payload;
+  };
+  const { digest } = journalBlock(columns, payloadOf, summarise(columns), place, lane, rules);
+  return { digest, isOfErased: pseudonymKey.hasErased(columns, lane) || pseudonymKey.standsIn(payloads) };
+}
+
+/** The key, remembering whom of the erased it was asked about, by the pseudonym that they would have now. */
+class NotingKey extends PseudonymKey {
+  readonly #erased = new Set<string>();
+
+  constructor({ generations }: PseudonymKey) {
+    super(generations);
+  }
+
+  override pseudonymOf(number: string): Buffer {
+    const pseudonym = super.pseudonymOf(number);
+    if (this.isErased(number)) this.#erased.add(pseudonym.toString('hex'));
+    return pseudonym;
+  }
+
+  hasErased({ count, reason, subscriber }: FlowBatch, { subscribers }: Lane): boolean {
+    if (this.#erased.size === 0) return false;
+    const isErased = (row: number) =>
+      this.#erased.has(Buffer.from(subscribers.pseudonym(subscriber[row])).toString('hex'));
+    return Array.from({ length: count }, (_, row) => row).some((row) => !failedAtTheDoor(reason[row]) && isErased(row));
+  }
+
+  standsIn(payloads: readonly string[]): boolean {
+    return [...this.#erased].some((pseudonym) => payloads.some((payload) => payload.includes(`~${pseudonym}`)));
+  }
 }

@@ -7,16 +7,16 @@ import { EVIDENCES } from '../billing/flow-batch.ts';
 import type { FlowRecord } from '../billing/flow-record.ts';
 import type { Lane } from '../billing/lane.ts';
 import { failedAtTheDoor, type Outcome, REASONS, type Reason } from '../billing/outcome.ts';
+import { PseudonymKey } from '../billing/pseudonym.ts';
 import { NO_FACTS, Rules } from '../billing/rules.ts';
 import { asValue, closedFor, rateValues, testLane, testRecord, testRules } from '../billing/traffic.fixture.ts';
 import { ADDRESSES, catalogues, IDENTITIES, INSTANTS, mostly, TAGS } from './drawn-catalogues.fixture.ts';
 import { SecondComputation, type SecondOutcome, secondRules } from './second-computation.ts';
 
-const PSEUDONYM_KEY = Buffer.alloc(32, 3);
 const HOUR_MS = 3_600_000;
 
 function computation(duplicateWindowRecords = 1000): SecondComputation {
-  return new SecondComputation({ pseudonymKey: PSEUDONYM_KEY, duplicateWindowRecords });
+  return new SecondComputation({ pseudonymKey: PseudonymKey.ofRoot(Buffer.alloc(32, 3)), duplicateWindowRecords });
 }
 
 describe('by hand', () => {

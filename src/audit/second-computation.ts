@@ -1,7 +1,7 @@
 import { fingerprintOf } from '../billing/fingerprint.ts';
 import type { FlowRecord } from '../billing/flow-record.ts';
 import { type Fault, type Outcome, outcomeOf, REASON_CODE, type Reason } from '../billing/outcome.ts';
-import { pseudonymOf } from '../billing/pseudonym.ts';
+import type { PseudonymKey } from '../billing/pseudonym.ts';
 import {
   firstDayOfPeriod,
   isClosed,
@@ -50,13 +50,16 @@ export interface SecondOutcome {
  * then not in the other too.
  */
 export class SecondComputation {
-  readonly #pseudonymKey: Uint8Array;
-  readonly #pseudonyms = new Map<string, string>();
+  readonly #pseudonymKey: PseudonymKey;
+  /** Null: erased, so that the pseudonym that was booked cannot be computed. */
+  readonly #pseudonyms = new Map<string, string | null>();
   /** By subscriber, plan and period: the sum of octets x share, in ten-thousandths of an octet, as far as the quota went. */
   readonly #sums = new Map<string, bigint>();
   readonly #seen: SeenRecords;
+  /** Records whose subscriber was taken from the journal. */
+  recordsOfErased = 0;
 
-  constructor(options: { pseudonymKey: Uint8Array; duplicateWindowRecords: number }) {
+  constructor(options: { pseudonymKey: PseudonymKey; duplicateWindowRecords: number }) {
     this.#pseudonymKey = options.pseudonymKey;
     this.#seen = new SeenRecords(options.duplicateWindowRecords);
   }
@@ -78,20 +81,23 @@ export class SecondComputation {
     this.#seen.claim(seen.ordinal, seen.nodeId, seen.sequence, seen.fingerprint);
   }
 
-  /** Records of one lane, in order. `ordinal` is the record's place in the lane, from 0. A Fault failed at the door. */
-  compute(ordinal: number, record: FlowRecord | Fault, rules: SecondRules): SecondOutcome {
+  /**
+   * Records of one lane, in order. `ordinal` is the record's place in the lane, from 0. A Fault failed at the door.
+   * `bookedSubscriber` is whom the journal has: believed of a subscriber who was erased since, and of nobody else.
+   */
+  compute(ordinal: number, record: FlowRecord | Fault, rules: SecondRules, bookedSubscriber?: string): SecondOutcome {
     if ('reason' in record) return ended(record.reason);
     const { nodeId, localSequenceNumber } = record;
     const fingerprint = fingerprintOf(record);
     const before = this.#seen.fingerprint(ordinal, nodeId, localSequenceNumber);
     if (before !== undefined) return ended(before === fingerprint ? 'duplicate' : 'conflicting_duplicate');
-    const outcome = this.#rate(record, rules);
+    const outcome = this.#rate(record, rules, bookedSubscriber);
     // What was refused claims nothing: mended, it may come again.
     if (outcome.reason !== 'period_closed') this.#seen.claim(ordinal, nodeId, localSequenceNumber, fingerprint);
     return outcome;
   }
 
-  #rate(record: FlowRecord, rules: SecondRules): SecondOutcome {
+  #rate(record: FlowRecord, rules: SecondRules, bookedSubscriber?: string): SecondOutcome {
     const { startTime } = record;
     const recognised = recognise(rules, record);
     if (recognised.reason !== null) return ended(recognised.reason, recognised.application);
@@ -105,7 +111,7 @@ export class SecondComputation {
     const periodStart = firstDayOfPeriod(rules, plan, startTime);
     if (isClosed(rules, plan, application.sponsor, periodStart)) return ended('period_closed', application);
 
-    const subscriber = this.#subscriberOf(record.servedMsisdn);
+    const subscriber = this.#subscriberOf(record.servedMsisdn, bookedSubscriber);
     const octets = BigInt(record.uplinkOctets) + BigInt(record.downlinkOctets);
     const { id: planId, version: planVersion } = plan.document;
     const key = counterKey(subscriber, planId, periodStart);
@@ -149,12 +155,16 @@ export class SecondComputation {
     return { reason: isReached ? 'quota_reached' : 'sponsored', ...amounts } as const;
   }
 
-  #subscriberOf(msisdn: string): string {
-    const known = this.#pseudonyms.get(msisdn);
-    if (known !== undefined) return known;
-    const pseudonym = pseudonymOf(msisdn, this.#pseudonymKey).toString('hex');
-    this.#pseudonyms.set(msisdn, pseudonym);
-    return pseudonym;
+  #subscriberOf(msisdn: string, booked: string | undefined): string {
+    let pseudonym = this.#pseudonyms.get(msisdn);
+    if (pseudonym === undefined) {
+      const isErased = this.#pseudonymKey.isErased(msisdn);
+      pseudonym = isErased ? null : this.#pseudonymKey.pseudonymOf(msisdn).toString('hex');
+      this.#pseudonyms.set(msisdn, pseudonym);
+    }
+    if (pseudonym !== null) return pseudonym;
+    this.recordsOfErased++;
+    return booked ?? this.#pseudonymKey.pseudonymOf(msisdn).toString('hex');
   }
 }
 

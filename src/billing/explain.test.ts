@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { parseCatalogue } from './catalogue-compile.ts';
 import { decodeJson } from './decode-json.ts';
 import { explainRecord } from './explain.ts';
+import { PseudonymKey } from './pseudonym.ts';
 import { NO_FACTS, Rules } from './rules.ts';
 
 const { catalogue } = parseCatalogue(
@@ -50,7 +51,7 @@ async function explain(overrides: object, before = { usedOctets: 0, carry: 0 }, 
     value,
     decodeJson,
     new Rules(catalogue, facts),
-    Buffer.alloc(32),
+    PseudonymKey.ofRoot(Buffer.alloc(32)),
     async () => before,
   );
   return Object.fromEntries(steps.map(({ step, text }) => [step, text]));

@@ -15,6 +15,7 @@ import { Lane } from './lane.ts';
 import { formatMicros } from './money.ts';
 import { outcomeOf, REASONS } from './outcome.ts';
 import { classifyBatch, rateBatch } from './pipeline.ts';
+import type { PseudonymKey } from './pseudonym.ts';
 import type { Rules } from './rules.ts';
 
 /** One step of a record's way, in words. */
@@ -36,7 +37,7 @@ export async function explainRecord(
   value: Uint8Array,
   decode: Decoder,
   rules: Rules,
-  pseudonymKey: Uint8Array,
+  pseudonymKey: PseudonymKey,
   counterOf: CounterLookUp,
 ): Promise<Explanation[]> {
   const lane = new Lane({ pseudonymKey, duplicateWindowRecords: 1 });

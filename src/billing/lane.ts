@@ -2,7 +2,7 @@ import { CounterTable } from './counter-table.ts';
 import { DuplicateWindow } from './duplicate-window.ts';
 import { Names } from './names.ts';
 import { PlanPeriods } from './plan-periods.ts';
-import { PSEUDONYM_WORDS, pseudonymOf } from './pseudonym.ts';
+import { PSEUDONYM_WORDS, type PseudonymKey } from './pseudonym.ts';
 import type { RestoredCounters, RestoredIdentities } from './restored-columns.ts';
 import { SubscriberTable } from './subscriber-table.ts';
 
@@ -16,13 +16,11 @@ export class Lane {
   readonly planPeriods = new PlanPeriods();
   readonly counters = new CounterTable();
   readonly duplicates: DuplicateWindow;
-  readonly pseudonymKey: Uint8Array;
   /** Records read in this lane up to the end of the last batch. */
   position = 0;
 
-  constructor(options: { pseudonymKey: Uint8Array; duplicateWindowRecords: number }) {
-    this.pseudonymKey = options.pseudonymKey;
-    this.subscribers = new SubscriberTable((msisdn) => pseudonymOf(msisdn, options.pseudonymKey));
+  constructor(options: { pseudonymKey: PseudonymKey; duplicateWindowRecords: number }) {
+    this.subscribers = new SubscriberTable((msisdn) => options.pseudonymKey.pseudonymOf(msisdn));
     this.duplicates = new DuplicateWindow(options.duplicateWindowRecords);
   }
 

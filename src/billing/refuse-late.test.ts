@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { FlowRecord } from './flow-record.ts';
 import { Lane } from './lane.ts';
+import { PseudonymKey } from './pseudonym.ts';
 import { NO_FACTS } from './rules.ts';
 import { asValue, closedFor, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 
@@ -73,7 +74,7 @@ test('a refused record moves no counter and claims no identity; mended, it is bo
 
 test('a refused record is not the one that leaves the window of duplicates for others', () => {
   const rules = testRules(closedFor('acme', '2026-09'));
-  const lane = new Lane({ pseudonymKey: Buffer.alloc(32), duplicateWindowRecords: 2 });
+  const lane = new Lane({ pseudonymKey: PseudonymKey.ofRoot(Buffer.alloc(32)), duplicateWindowRecords: 2 });
   const [refused, booked] = [late('2026-09-10T12:00:00Z'), late('2026-10-10T12:00:00Z', { nodeId: 'gw-2' })];
   const reasons = rateValues([booked, refused, booked, booked], lane, rules).rated.map(({ reason }) => reason);
   // It takes a place in the window, as every record does: the booked one is two records back, and then it is new again.

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decodeJson } from './decode-json.ts';
+import { PseudonymKey } from './pseudonym.ts';
 import { rejectedPayload } from './rejected-payload.ts';
 import { testRecord } from './traffic.fixture.ts';
 
-const KEY = Buffer.alloc(32, 5);
+const KEY = PseudonymKey.ofRoot(Buffer.alloc(32, 5));
 const digits = (min: number, max: number) => fc.stringMatching(new RegExp(`^[1-9]\\d{${min - 1},${max - 1}}$`));
 const payloadOf = (value: Uint8Array, limit = 4096) => rejectedPayload(value, decodeJson, KEY, limit);
 
@@ -34,6 +35,42 @@ test('a record that decodes keeps its other fields', () => {
   );
   expect(payload).toMatchObject({ uplinkOctets: -5, extra: 'kept', nodeId: 'gw-1', startTime: testRecord().startTime });
   expect(payload.servedMsisdn).toMatch(/^~[0-9a-f]{32}$/);
+});
+
+test('a terminal’s address does not survive, whether the record decodes, is cut anywhere, or is no text', () => {
+  const address = fc.oneof(fc.ipV4(), fc.ipV6()).filter((text) => text.length > 6);
+  fc.assert(
+    fc.property(address, fc.integer({ min: 1, max: 400 }), fc.boolean(), (terminalIp, length, isBinary) => {
+      const whole = Buffer.from(JSON.stringify({ ...testRecord(), terminalIp, extra: `from ${terminalIp}` }));
+      const value = isBinary ? Buffer.concat([whole, Buffer.of(0xff)]) : whole;
+      for (const bytes of [value, value.subarray(0, length)]) {
+        const payload = payloadOf(bytes);
+        const text = payload.startsWith('base64:')
+          ? Buffer.from(payload.slice(7), 'base64').toString('latin1')
+          : payload;
+        expect(text).not.toContain(terminalIp);
+      }
+    }),
+  );
+});
+
+test('the remote address and the node are the carrier’s and stay', () => {
+  const record = { ...testRecord(), nodeId: 'gw-10.1.2.3', uplinkOctets: -5 };
+  expect(JSON.parse(payloadOf(Buffer.from(JSON.stringify(record))))).toMatchObject({
+    nodeId: 'gw-10.1.2.3',
+    remoteIp: testRecord().remoteIp,
+    terminalIp: '~hidden',
+  });
+});
+
+test('a number is the subscriber’s however it is written, and hidden where it cannot be one', () => {
+  const payload = (servedMsisdn: unknown) =>
+    JSON.parse(payloadOf(Buffer.from(JSON.stringify({ ...testRecord(), servedMsisdn })))).servedMsisdn;
+  const pseudonym = `~${KEY.pseudonymOf('491701234567').toString('hex')}`;
+  for (const written of ['491701234567', '+49 170 1234567', 491701234567, ['491701234567']]) {
+    expect(payload(written)).toBe(pseudonym);
+  }
+  for (const written of ['4917012345674917012345', 'nobody', {}]) expect(payload(written)).toBe('~hidden');
 });
 
 test('the cap holds in octets, whatever the bytes', () => {

@@ -1,68 +1,86 @@
 import type { Candidate, Decoder } from './decoder.ts';
 import { FLOW_RECORD_FIELDS } from './flow-record.ts';
-import { pseudonymOf } from './pseudonym.ts';
+import { parseIp } from './ip-address.ts';
+import { isSubscriberNumber, type PseudonymKey } from './pseudonym.ts';
 
 /** MSISDN and IMSI have 7 digits and more: any such run may be one. In UTF-16 a zero stands between its digits. */
 const DIGIT_RUN = /\d(?:\0?\d){6,}/g;
+/** IPv4 the same way; IPv6 with a gap or in full: a time of day has two colons, too. */
+const ADDRESS = /(?:\d\0?){1,3}(?:\.\0?(?:\d\0?){1,3}){3}|[\da-f:]*::[\da-f:.]*|(?:[\da-f]{1,4}:){7}[\da-f]{1,4}/gi;
+const HIDDEN = '~hidden';
 const SUBSCRIBER_FIELDS = ['servedMsisdn', 'servedImsi'];
+/** From September 2001 to October 2096: 13 digits, of which the first is 1 to 3. */
+const [FIRST_TIME_MS, END_TIME_MS] = [1e12, 4e12];
+/** An address that nobody looks at. */
+const scratch = new Uint32Array(4);
 const OWN_FIELDS = new Set<string>(FLOW_RECORD_FIELDS);
 
 /**
  * What is kept of a rejected record: its fields as JSON if it has any, otherwise its text, or `base64:` and its bytes where
- * they are no text. A subscriber's identity is replaced by its pseudonym; at most `limitOctets` octets are kept.
+ * they are no text. A subscriber's numbers are replaced by their pseudonyms, a terminal's address by `~hidden`; at most
+ * `limitOctets` octets are kept.
  */
-export function rejectedPayload(
-  value: Uint8Array,
-  decode: Decoder,
-  pseudonymKey: Uint8Array,
-  limitOctets: number,
-): string {
+export function rejectedPayload(value: Uint8Array, decode: Decoder, key: PseudonymKey, limitOctets: number): string {
   const { candidate } = decode(value);
   return candidate === undefined
-    ? bytesPayload(value, pseudonymKey, limitOctets)
-    : capped(fieldsPayload(candidate, pseudonymKey), limitOctets);
+    ? bytesPayload(value, key, limitOctets)
+    : capped(fieldsPayload(candidate, key), limitOctets);
 }
 
-function fieldsPayload(fields: Candidate, pseudonymKey: Uint8Array): string {
+function fieldsPayload(fields: Candidate, key: PseudonymKey): string {
   const shown = Object.entries(fields).map(([name, value]): [string, unknown] => {
-    if (SUBSCRIBER_FIELDS.includes(name)) return [name, value == null ? value : mask(String(value), pseudonymKey)];
-    // The numbers of a flow record's own fields (times, octets, sequences) stand as they are.
-    const isOwnNumber = OWN_FIELDS.has(name) && typeof value === 'number';
-    return [maskRuns(name, pseudonymKey), isOwnNumber ? value : masked(value, pseudonymKey)];
+    if (SUBSCRIBER_FIELDS.includes(name)) return [name, value == null ? value : mask(String(value), key)];
+    // These two are the carrier's.
+    if (name === 'nodeId' && typeof value === 'string') return [name, maskNumbers(value, key)];
+    if (name === 'remoteIp' && typeof value === 'string' && parseIp(value, scratch, 0)) return [name, value];
+    const isOwnNumber = OWN_FIELDS.has(name) && typeof value === 'number' && isNobodys(value);
+    return [maskText(name, key), isOwnNumber ? value : masked(value, key)];
   });
   return JSON.stringify(Object.fromEntries(shown));
 }
 
-/** A value with every long run of digits masked, in texts, in numbers and in names, however deep. */
-function masked(value: unknown, pseudonymKey: Uint8Array): unknown {
-  if (typeof value === 'string') return maskRuns(value, pseudonymKey);
-  if (typeof value === 'number' || typeof value === 'bigint') {
-    const text = String(value);
-    const shown = maskRuns(text, pseudonymKey);
-    return shown === text ? Number(value) : shown;
-  }
-  if (Array.isArray(value)) return value.map((item) => masked(item, pseudonymKey));
-  if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, item]) => [maskRuns(name, pseudonymKey), masked(item, pseudonymKey)]),
-  );
+/**
+ * The numbers of a flow record's own fields (times, octets, sequences) stand as they are, unless a subscriber's number may
+ * have moved there from another column.
+ */
+function isNobodys(value: number): boolean {
+  return Math.abs(value) < 2 ** 32 || (value >= FIRST_TIME_MS && value < END_TIME_MS);
 }
 
-function bytesPayload(value: Uint8Array, pseudonymKey: Uint8Array, limitOctets: number): string {
+/** A value without numbers of subscribers and addresses, in texts, in numbers and in names, however deep. */
+function masked(value: unknown, key: PseudonymKey): unknown {
+  if (typeof value === 'string') return maskText(value, key);
+  if (typeof value === 'number' || typeof value === 'bigint') {
+    const text = String(value);
+    const shown = maskNumbers(text, key);
+    return shown === text ? Number(value) : shown;
+  }
+  if (Array.isArray(value)) return value.map((item) => masked(item, key));
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [maskText(name, key), masked(item, key)]));
+}
+
+function bytesPayload(value: Uint8Array, key: PseudonymKey, limitOctets: number): string {
   // Cut before the work, with room for a run of digits that the cut would tear.
   const bytes = Buffer.from(value.buffer, value.byteOffset, Math.min(value.length, limitOctets * 2));
   const text = bytes.toString('utf8');
-  if (!text.includes('\ufffd')) return capped(maskRuns(text, pseudonymKey), limitOctets);
-  const masked = Buffer.from(maskRuns(bytes.toString('latin1'), pseudonymKey), 'latin1');
+  if (!text.includes('\ufffd')) return capped(maskText(text, key), limitOctets);
+  const masked = Buffer.from(maskText(bytes.toString('latin1'), key), 'latin1');
   return `base64:${masked.subarray(0, Math.floor((limitOctets * 3) / 4)).toString('base64')}`;
 }
 
-function maskRuns(text: string, pseudonymKey: Uint8Array): string {
-  return text.replace(DIGIT_RUN, (digits) => mask(digits.replaceAll('\0', ''), pseudonymKey));
+function maskText(text: string, key: PseudonymKey): string {
+  return maskNumbers(text.replace(ADDRESS, HIDDEN), key);
 }
 
-function mask(identity: string, pseudonymKey: Uint8Array): string {
-  return `~${pseudonymOf(identity, pseudonymKey).toString('hex')}`;
+function maskNumbers(text: string, key: PseudonymKey): string {
+  return text.replace(DIGIT_RUN, (digits) => mask(digits, key));
+}
+
+/** However a number is written, its digits are the subscriber's; what cannot be a number is hidden. */
+function mask(identity: string, key: PseudonymKey): string {
+  const digits = identity.replaceAll(/\D/g, '');
+  return isSubscriberNumber(digits) ? `~${key.pseudonymOf(digits).toString('hex')}` : HIDDEN;
 }
 
 function capped(text: string, limitOctets: number): string {

@@ -5,7 +5,7 @@ const FIRST_SUBSCRIBERS = 1024;
 
 /**
  * The subscribers of one lane as small integers. A subscriber is its pseudonym (four words); the way from MSISDN to
- * pseudonym is remembered too, because an HMAC costs more than all other steps of a record together.
+ * pseudonym is remembered too, because a pseudonym costs more than all other steps of a record together.
  *
  * Two open-addressing indexes over typed arrays: a few dozen bytes a subscriber, no object each.
  */

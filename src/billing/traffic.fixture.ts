@@ -6,6 +6,7 @@ import type { FlowRecord } from './flow-record.ts';
 import { Lane } from './lane.ts';
 import { outcomeOf, REASONS } from './outcome.ts';
 import { classifyBatch, rateBatch } from './pipeline.ts';
+import { PseudonymKey } from './pseudonym.ts';
 import { type Facts, NO_FACTS, Rules } from './rules.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -90,7 +91,7 @@ export function closedFor(sponsorId: string, month: string): Pick<Facts, 'closin
 }
 
 export function testLane(duplicateWindowRecords = 1000): Lane {
-  return new Lane({ pseudonymKey: Buffer.alloc(32, 3), duplicateWindowRecords });
+  return new Lane({ pseudonymKey: PseudonymKey.ofRoot(Buffer.alloc(32, 3)), duplicateWindowRecords });
 }
 
 /** A record of application `any` by its address. */

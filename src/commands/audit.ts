@@ -5,14 +5,17 @@ import { auditQuotas } from '../audit/audit-quotas.ts';
 import { auditSource } from '../audit/audit-source.ts';
 import { ClickHouseEvidence } from '../audit/clickhouse-evidence.ts';
 import type { BatchRow } from '../audit/evidence.ts';
+
 import { type AuditFault, INVARIANTS, type Invariant } from '../audit/invariants.ts';
 import { type WalkedBatch, walkBatches } from '../audit/walk-batches.ts';
+import type { PseudonymKey } from '../billing/pseudonym.ts';
 import { writeAuditMetrics } from '../operations/audit-metrics.ts';
 import type { Config } from '../platform/config.ts';
 import { createLogger, type Logger } from '../platform/logger.ts';
 import { grouped } from '../platform/print-table.ts';
 import { Progress } from '../platform/progress.ts';
-import { openStore, pseudonymKey } from './open-store.ts';
+import { loadKeyOf } from './load-key.ts';
+import { openStore } from './open-store.ts';
 import { type ConfigOptions, readSourceConfig, readStoreConfig, withSourceOptions } from './read-config.ts';
 import { quotaStates } from './read-quota-state.ts';
 import { readSourceAgain } from './read-source-again.ts';
@@ -25,6 +28,8 @@ const OF_THE_RECORDS: readonly Invariant[] = ['source', 'charges'];
 interface ReadAgain {
   walked: number;
   withRecords: number;
+  /** Records of subscribers who were erased since. */
+  ofErased: number;
 }
 
 type AuditOptions = ConfigOptions & { againstSource?: boolean; metricsFile?: string };
@@ -67,7 +72,18 @@ async function audit(options: AuditOptions): Promise<void> {
       ),
     );
     await report(auditFacts(store));
-    const read = config === null ? null : await againstSource(config, evidence, batches, logger, progress, report);
+    const read =
+      config === null
+        ? null
+        : await againstSource(
+            config,
+            (await loadKeyOf(store, config, logger)).key,
+            evidence,
+            batches,
+            logger,
+            progress,
+            report,
+          );
     progress.end();
     const checked = config === null ? OF_THE_JOURNAL : (Object.keys(INVARIANTS) as Invariant[]);
     const isUnread = read !== null && read.walked === 0 && read.withRecords > 0;
@@ -92,6 +108,7 @@ async function audit(options: AuditOptions): Promise<void> {
 
 async function againstSource(
   config: Config,
+  key: PseudonymKey,
   evidence: ClickHouseEvidence,
   batches: readonly BatchRow[],
   logger: Logger,
@@ -99,9 +116,13 @@ async function againstSource(
   report: (faults: AsyncIterable<AuditFault>) => Promise<void>,
 ): Promise<ReadAgain> {
   const again = await readSourceAgain(config, logger);
+  let ofErased = 0;
   const settings = {
-    pseudonymKey: await pseudonymKey(config, logger),
+    pseudonymKey: key,
     duplicateWindowRecords: config.duplicates.windowRecords,
+    onErased: (records: number) => {
+      ofErased += records;
+    },
   };
   const withRecords = batches.filter(({ gapReason }) => gapReason === '').length;
   let walked = 0;
@@ -121,12 +142,18 @@ async function againstSource(
     [...new Set(batches.map(({ catalogueHash }) => catalogueHash))].map((hash) => evidence.catalogue(hash)),
   );
   for (const state of await quotaStates(config, logger)) await report(auditQuotas(evidence, state, catalogues));
-  return { walked, withRecords };
+  return { walked, withRecords, ofErased };
 }
 
-function inWords({ walked, withRecords }: ReadAgain): string {
+function inWords({ walked, withRecords, ofErased }: ReadAgain): string {
   const gone = withRecords - walked;
-  return `${grouped(walked)} computed anew from the source${gone === 0 ? '' : `, which has no records of ${grouped(gone)}`}`;
+  const missing = gone === 0 ? '' : `, which has no records of ${grouped(gone)}`;
+  const erased =
+    ofErased === 0
+      ? ''
+      : `\n${grouped(ofErased)} records are of erased subscribers: their amounts and counters were computed anew, and whose ` +
+        'they are is taken from the journal, as nobody can compute it any more';
+  return `${grouped(walked)} computed anew from the source${missing}${erased}`;
 }
 
 function reportFault({ invariant, lane, laneSequence, message }: AuditFault, found: Map<Invariant, number>): void {

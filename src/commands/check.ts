@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import { redacted } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { grouped } from '../platform/print-table.ts';
-import { parsePseudonymKey } from '../platform/pseudonym-key.ts';
 import { listFlowFiles } from '../sources/flow-file.ts';
 import { fileOptions, kafkaDecoder, plainFiles } from './assemble-source.ts';
 import { describeFile } from './describe-file.ts';
@@ -58,7 +57,6 @@ function checkConfig(options: CheckOptions): string | undefined {
   if (options.config === undefined && options.store === undefined) return undefined;
   const config = readConfig(options);
   if (config.source.kafka !== undefined) kafkaDecoder(config.source.kafka);
-  if (config.pseudonymKey !== null) parsePseudonymKey(config.pseudonymKey.reveal(), 'pseudonymKey');
   if (options.show === true) process.stdout.write(`${JSON.stringify(redacted(config), null, 2)}\n`);
   return config.catalogue;
 }

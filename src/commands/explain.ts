@@ -4,6 +4,7 @@ import { decodeJson } from '../billing/decode-json.ts';
 import type { Decoder } from '../billing/decoder.ts';
 import { type CounterLookUp, explainRecord } from '../billing/explain.ts';
 import { flowFileFormatOf } from '../billing/flow-file-format.ts';
+import { PseudonymKey } from '../billing/pseudonym.ts';
 import { Rules } from '../billing/rules.ts';
 import { JournalReader } from '../journal/journal-reader.ts';
 import { ConfigError } from '../platform/config-error.ts';
@@ -12,8 +13,9 @@ import { literal, type Store } from '../platform/store.ts';
 import { type FlowFile, listFlowFiles } from '../sources/flow-file.ts';
 import { type FlowFileOptions, openFlowFile } from '../sources/open-flow-file.ts';
 import { fileOptions, plainFiles } from './assemble-source.ts';
-import { openStore, pseudonymKey } from './open-store.ts';
-import { readCatalogue, readCataloguePath, readConfig, readStoreConfig } from './read-config.ts';
+import { loadKeyOf } from './load-key.ts';
+import { openStore } from './open-store.ts';
+import { readCatalogue, readCataloguePath, readConfig, readKeyConfig } from './read-config.ts';
 
 interface ExplainOptions {
   config?: string;
@@ -55,15 +57,16 @@ Examples:
 
 async function withStore<T>(
   options: ExplainOptions,
-  work: (store: Store | null, key: Buffer) => Promise<T>,
+  work: (store: Store | null, key: PseudonymKey) => Promise<T>,
 ): Promise<T> {
   // Without a store every counter is at 0, and any key will do for a pseudonym that is only shown.
-  if (options.store === undefined && options.config === undefined) return work(null, Buffer.alloc(32));
-  const config =
-    options.config === undefined ? { pseudonymKey: null, store: readStoreConfig(options) } : readConfig(options);
+  if (options.store === undefined && options.config === undefined)
+    return work(null, PseudonymKey.ofRoot(Buffer.alloc(32)));
+  const config = options.config === undefined ? readKeyConfig(options) : readConfig(options);
   const store = await openStore(config.store, { create: false });
   try {
-    return await work(store, await pseudonymKey(config, createLogger({ level: 'warn', format: 'json' })));
+    const { key } = await loadKeyOf(store, config, createLogger({ level: 'warn', format: 'json' }));
+    return await work(store, key);
   } finally {
     await store.close();
   }

@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { ConfigError } from '../platform/config-error.ts';
+import { withoutNumbers } from '../platform/redaction.ts';
 
 /** Exit codes: 0 done, 1 could not go on, 2 what the user gave is wrong and nothing was started. */
 export function reportFailure(error: unknown): number {
@@ -10,10 +11,10 @@ export function reportFailure(error: unknown): number {
     return 2;
   }
   if (isInfrastructureError(error)) {
-    process.stderr.write(`${error.message} [${error.code}]\n`);
+    process.stderr.write(`${withoutNumbers(error.message)} [${error.code}]\n`);
     return WRONG_INPUT.has(error.code) ? 2 : 1;
   }
-  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.stderr.write(`${withoutNumbers(String(error instanceof Error ? error.stack : error))}\n`);
   return 1;
 }
 

@@ -1,8 +1,5 @@
 import type { Config } from '../platform/config.ts';
-import { ConfigError } from '../platform/config-error.ts';
 import { openEmbeddedStore } from '../platform/embedded-store.ts';
-import type { Logger } from '../platform/logger.ts';
-import { developmentKey, parsePseudonymKey } from '../platform/pseudonym-key.ts';
 import { openServerStore } from '../platform/server-store.ts';
 import type { Store } from '../platform/store.ts';
 
@@ -15,20 +12,4 @@ export function openStore(
   if (config.dir !== undefined) return openEmbeddedStore(config.dir, mode);
   const { url, database, username, password } = config;
   return openServerStore({ url, database, username, password: password?.reveal() ?? '' }, mode);
-}
-
-/** The configured pseudonym key, or the embedded store's development key, which is announced when it is made. */
-export async function pseudonymKey(config: Pick<Config, 'pseudonymKey' | 'store'>, logger: Logger): Promise<Buffer> {
-  if (config.pseudonymKey !== null) return parsePseudonymKey(config.pseudonymKey.reveal(), 'pseudonymKey');
-  const { dir } = config.store;
-  if (dir === undefined)
-    throw new ConfigError('pseudonymKey: a ClickHouse server needs one; set ZERORATE_PSEUDONYM_KEY');
-  const { key, path, isNew } = await developmentKey(dir);
-  if (isNew) {
-    logger.warn(
-      { path },
-      'made a development key for the pseudonyms of subscribers; set ZERORATE_PSEUDONYM_KEY for production',
-    );
-  }
-  return key;
 }

@@ -15,6 +15,13 @@ export function withRangeOptions(command: Command): Command {
     .requiredOption('--to <day>', 'and before this one, as 2026-11-01', day);
 }
 
+/** The options of a command that looks at usage that began in a range of days. */
+export function withUsageRangeOptions(command: Command): Command {
+  return command
+    .requiredOption('--from <day>', 'usage that began on this day (UTC) or later, as 2026-10-01', day)
+    .requiredOption('--to <day>', 'and before this one, as 2026-11-01', day);
+}
+
 export function readRange({ from, to }: RangeOptions): PeriodRange {
   if (from < to) return { fromDay: from, toDay: to };
   throw new ConfigError(`--from ${dayText(from)} is not before --to ${dayText(to)}`);

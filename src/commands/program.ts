@@ -7,6 +7,7 @@ import { registerCheck } from './check.ts';
 import { registerClose } from './close.ts';
 import { registerDemo } from './demo.ts';
 import { registerExplain } from './explain.ts';
+import { registerFraud } from './fraud.ts';
 import { registerGaps } from './gaps.ts';
 import { registerGenerate } from './generate.ts';
 import { registerProve } from './prove.ts';
@@ -44,6 +45,7 @@ const COMMANDS = [
   registerAudit,
   registerReplay,
   registerGaps,
+  registerFraud,
   registerRerate,
   registerSimulate,
   registerRejections,

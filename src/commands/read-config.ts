@@ -99,3 +99,16 @@ export function readStoreConfig({ config, store }: Pick<ConfigOptions, 'config' 
   if (config !== undefined) return readConfig({ config }).store;
   throw new ConfigError('which store? Name it with --store DIRECTORY or --config FILE');
 }
+
+export type KeyOptions = Pick<ConfigOptions, 'config' | 'store'>;
+
+/** The configuration of a command that needs the pseudonym key, and with `withStore` a store: neither source nor catalogue. */
+export function readKeyConfig({ config, store }: KeyOptions, { withStore = false } = {}): Config {
+  if (config !== undefined) return readConfig({ config, ...(store !== undefined && { store }) });
+  const { ZERORATE_PSEUDONYM_KEY: key, ZERORATE_PSEUDONYM_KEY_FILE: file } = process.env;
+  if (store === undefined && (withStore || !(key || file))) {
+    throw new ConfigError(`which ${withStore ? 'store' : 'key'}? Name it with --store DIRECTORY or --config FILE`);
+  }
+  // A configuration has to name these; they are not looked at.
+  return readConfig({ store: store ?? '.', catalogue: 'as booked', source: ['as booked'] });
+}

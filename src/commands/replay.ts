@@ -6,7 +6,8 @@ import { walkBatches } from '../audit/walk-batches.ts';
 import { createLogger } from '../platform/logger.ts';
 import { formatTable, grouped } from '../platform/print-table.ts';
 import { Progress } from '../platform/progress.ts';
-import { openStore, pseudonymKey } from './open-store.ts';
+import { loadKeyOf } from './load-key.ts';
+import { openStore } from './open-store.ts';
 import { type ConfigOptions, readSourceConfig, withSourceOptions } from './read-config.ts';
 import { readSourceAgain } from './read-source-again.ts';
 
@@ -18,6 +19,8 @@ interface LaneResult {
   records: number;
   same: number;
   different: number;
+  /** Different, as was to be expected: rows of subscribers who were erased since are among them. */
+  ofErased: number;
 }
 
 export function registerReplay(program: Command): void {
@@ -46,7 +49,7 @@ async function replay(options: ReplayOptions): Promise<void> {
   const store = await openStore(config.store, { create: false });
   const again = await readSourceAgain(config, logger);
   const settings = {
-    pseudonymKey: await pseudonymKey(config, logger),
+    pseudonymKey: (await loadKeyOf(store, config, logger)).key,
     duplicateWindowRecords: config.duplicates.windowRecords,
     rejectionPayloadOctets: config.limits.rejectionPayloadOctets,
   };
@@ -55,20 +58,21 @@ async function replay(options: ReplayOptions): Promise<void> {
   try {
     const batches = (await evidence.batches()).filter((batch) => isWanted(batch, options));
     for (const { lane } of batches) {
-      const result = lanes.get(lane) ?? { lane, batches: 0, records: 0, same: 0, different: 0 };
+      const result = lanes.get(lane) ?? { lane, batches: 0, records: 0, same: 0, different: 0, ofErased: 0 };
       lanes.set(lane, { ...result, batches: result.batches + 1 });
     }
     const walk = walkBatches(again.readable(batches), again.open);
     let replayed = 0;
-    for await (const { batch, records, digest } of replayBatches(evidence, walk, settings)) {
+    for await (const { batch, records, digest, isOfErased } of replayBatches(evidence, walk, settings)) {
       replayed++;
       progress.report({ label: 'replaying batches', records: replayed, fraction: replayed / batches.length });
       const result = lanes.get(batch.lane);
       if (result === undefined) continue;
       result.records += records;
       if (digest === batch.digest) result.same++;
+      else if (isOfErased) result.ofErased++;
       else result.different++;
-      if (digest !== batch.digest) printDifference(batch, digest);
+      if (digest !== batch.digest && !isOfErased) printDifference(batch, digest);
     }
   } finally {
     progress.end();
@@ -90,22 +94,30 @@ function printDifference({ lane, numbers, digest: booked }: BatchRow, digest: st
 }
 
 function printResult(results: readonly LaneResult[]): void {
+  const hasErased = results.some(({ ofErased }) => ofErased > 0);
   const table = formatTable(results, [
     { title: 'lane', cell: ({ lane }) => lane },
     { title: 'batches', cell: ({ batches }) => grouped(batches), right: true },
     { title: 'records', cell: ({ records }) => grouped(records), right: true },
     { title: 'same', cell: ({ same }) => grouped(same), right: true },
     { title: 'different', cell: ({ different }) => grouped(different), right: true },
+    ...(hasErased ? [{ title: 'of erased', cell: ({ ofErased }: LaneResult) => grouped(ofErased), right: true }] : []),
     {
       title: 'not in the source',
-      cell: ({ batches, same, different }) => grouped(batches - same - different),
+      cell: ({ batches, same, different, ofErased }) => grouped(batches - same - different - ofErased),
       right: true,
     },
   ]);
   process.stdout.write(`${results.length === 0 ? 'no batches in this range' : table}\n`);
-  const isVerified = results.some(({ same }) => same > 0) && results.every(({ different }) => different === 0);
+  if (hasErased) process.stdout.write(OF_ERASED);
+  const isVerified =
+    results.some(({ same, ofErased }) => same + ofErased > 0) && results.every(({ different }) => different === 0);
   if (!isVerified) process.exitCode = 1;
 }
+
+const OF_ERASED =
+  'Batches "of erased" have rows of subscribers who were erased since: their digests cannot be computed any more. ' +
+  '`zerorate audit --against-source` computes the amounts of all their rows anew.\n';
 
 function batchNumber(text: string): number {
   if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('A batch has a number from 1 on.');

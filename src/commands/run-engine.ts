@@ -1,7 +1,6 @@
 import type { Catalogue } from '../billing/catalogue.ts';
 import { Engine, type EngineOptions, type RunTotals } from '../engine/engine.ts';
 import { watchedJournal, watchedPublisher } from '../engine/watched.ts';
-import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
@@ -13,10 +12,11 @@ import { packagePath } from '../platform/package-paths.ts';
 import type { Progress } from '../platform/progress.ts';
 import type { Store } from '../platform/store.ts';
 import { assembleSource } from './assemble-source.ts';
+import { type LoadedKey, loadKey } from './load-key.ts';
 import { RunObserver } from './observe-run.ts';
-import { pseudonymKey } from './open-store.ts';
 import type { RunningEngine } from './running-engine.ts';
 import { whileWatchingCredit } from './watch-credit.ts';
+import { bookKey, KeyedJournal } from './watch-key.ts';
 import { whileReloading } from './while-reloading.ts';
 
 const RETRY = { firstDelayMs: 100, maxDelayMs: 10_000, giveUpAfterMs: 300_000 };
@@ -44,15 +44,17 @@ export async function runEngine(
   options: RunOptions,
   adorn: (parts: EngineParts) => EngineParts = (parts) => parts,
 ): Promise<RunTotals> {
-  const { store, logger } = options;
+  const { config, store, logger } = options;
   const observer = new RunObserver(options);
   try {
     await observer.start();
     const migrations = await migrate(store, packagePath('schemas/clickhouse'));
     if (migrations.length > 0) logger.info({ migrations }, 'brought the store up to date');
+    const key = await loadKey(config, logger);
+    await bookKey(store, key);
     observer.watch();
     return await whileWatchingCredit(options, observer, (watchCredit) =>
-      whileReloading(options, observer, watchCredit, (running) => runUntilEnd(options, observer, running, adorn)),
+      whileReloading(options, observer, watchCredit, (running) => runUntilEnd(options, key, observer, running, adorn)),
     );
   } catch (error) {
     await observer.halted(error);
@@ -64,6 +66,7 @@ export async function runEngine(
 
 async function runUntilEnd(
   options: RunOptions,
+  key: LoadedKey,
   observer: RunObserver,
   running: RunningEngine,
   adorn: (parts: EngineParts) => EngineParts,
@@ -74,12 +77,12 @@ async function runUntilEnd(
     ...config.batch,
     rejectionPayloadOctets: config.limits.rejectionPayloadOctets,
     duplicateWindowRecords: config.duplicates.windowRecords,
-    pseudonymKey: await pseudonymKey(config, logger),
+    pseudonymKey: key.key,
     acceptGaps,
   };
   const totals: RunTotals[] = [];
   for (let isStopping = false; ; ) {
-    const parts = adorn(assembleParts(options, health));
+    const parts = adorn(assembleParts(options, key, health));
     const { source } = parts;
     const common = { ...parts, settings, retry: RETRY, clock: systemClock, ...events, ...(tracer && { tracer }) };
     const engine = running.begin((catalogue) => new Engine({ ...common, catalogue }));
@@ -107,12 +110,12 @@ async function runUntilEnd(
   }
 }
 
-function assembleParts({ config, store, logger, progress }: RunOptions, health: Health): EngineParts {
+function assembleParts({ config, store, logger, progress }: RunOptions, key: LoadedKey, health: Health): EngineParts {
   const onProblem = (problem: string | null) => health.report('source', problem);
   const { source, publisher } = assembleSource(config, logger, (state) => progress.report(state), onProblem);
   return {
     source,
-    journal: watchedJournal(new ClickHouseJournal(store), health),
+    journal: watchedJournal(new KeyedJournal(store, key), health),
     publisher: watchedPublisher(publisher, health),
   };
 }

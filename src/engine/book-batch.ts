@@ -3,6 +3,7 @@ import { summarise } from '../billing/batch-summary.ts';
 import { deriveQuotaUpdates } from '../billing/derive-quota-updates.ts';
 import { FlowBatch } from '../billing/flow-batch.ts';
 import { classifyBatch, earliestPeriodStart, rateBatch } from '../billing/pipeline.ts';
+import type { PseudonymKey } from '../billing/pseudonym.ts';
 import type { QuotaUpdates } from '../billing/quota-updates.ts';
 import { rejectedPayload } from '../billing/rejected-payload.ts';
 import type { Rules } from '../billing/rules.ts';
@@ -28,7 +29,7 @@ export interface WorkerSettings {
   maxDelayMs: number;
   rejectionPayloadOctets: number;
   duplicateWindowRecords: number;
-  pseudonymKey: Uint8Array;
+  pseudonymKey: PseudonymKey;
   /** Books what the source has lost as a fact and goes on, instead of halting. */
   acceptGaps: boolean;
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Catalogue } from '../billing/catalogue.ts';
 import { decodeJson } from '../billing/decode-json.ts';
 import type { FlowRecord } from '../billing/flow-record.ts';
+import { PseudonymKey } from '../billing/pseudonym.ts';
 import type { QuotaUpdate } from '../billing/quota-update.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
@@ -19,7 +20,7 @@ import type { Source } from '../sources/source.ts';
 import { startClickHouse } from '../testing/clickhouse-server.ts';
 import { Engine, type EngineOptions, type RunTotals } from './engine.ts';
 
-export const PSEUDONYM_KEY = Buffer.alloc(32, 7);
+export const PSEUDONYM_KEY = PseudonymKey.ofRoot(Buffer.alloc(32, 7));
 
 export interface OpenedStore {
   store: Store;

@@ -1,3 +1,4 @@
+import type { PseudonymKey } from '../billing/pseudonym.ts';
 import type { Journal } from '../journal/journal.ts';
 import { type RecoveredLane, recoverLane } from './recovery.ts';
 
@@ -7,7 +8,7 @@ const OPEN_DAYS = 40;
 const REFRESH_DAYS = 7;
 
 export interface MemorySettings {
-  pseudonymKey: Uint8Array;
+  pseudonymKey: PseudonymKey;
   duplicateWindowRecords: number;
 }
 

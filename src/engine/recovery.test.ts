@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { PseudonymKey } from '../billing/pseudonym.ts';
 import type { Journal } from '../journal/journal.ts';
 import { counterColumns, identityColumns } from '../simulation/restored-columns.ts';
 import { lastQuotaUpdates, recoverLane } from './recovery.ts';
@@ -29,7 +30,11 @@ function growingJournal(): Pick<Journal, 'head' | 'counters' | 'seen' | 'moves'>
 }
 
 test('what another engine books while a lane is read does not get into its window of duplicates', async () => {
-  const options = { pseudonymKey: new Uint8Array(32), duplicateWindowRecords: WINDOW, horizonDay: 0 };
+  const options = {
+    pseudonymKey: PseudonymKey.ofRoot(new Uint8Array(32)),
+    duplicateWindowRecords: WINDOW,
+    horizonDay: 0,
+  };
   const { lane } = await recoverLane(growingJournal(), 'flow-0', options);
   const seen = (ordinal: number, sequence: number) => {
     lane.duplicates.advance(ordinal);
@@ -67,7 +72,11 @@ test('a late record of the last batch announces nothing, though the current coun
     },
   };
   const catalogue = chatCatalogue();
-  const options = { pseudonymKey: new Uint8Array(32), duplicateWindowRecords: WINDOW, horizonDay: 20_010 };
+  const options = {
+    pseudonymKey: PseudonymKey.ofRoot(new Uint8Array(32)),
+    duplicateWindowRecords: WINDOW,
+    horizonDay: 20_010,
+  };
   const recovered = await recoverLane(journal, 'flow-0', options);
   const updates = await lastQuotaUpdates(journal, 'flow-0', recovered, catalogue);
   expect(updates.flatMap((batch) => [...batch])).toEqual([]);
@@ -90,7 +99,11 @@ test('the last two batches are told of once more, a counter that both have moved
     [6, [move(2, 250, 6), move(3, 300, 7)]],
   ]);
   const journal = { ...growingJournal(), moves: async (_lane: string, batch: number) => batches.get(batch) ?? [] };
-  const options = { pseudonymKey: new Uint8Array(32), duplicateWindowRecords: WINDOW, horizonDay: 20_010 };
+  const options = {
+    pseudonymKey: PseudonymKey.ofRoot(new Uint8Array(32)),
+    duplicateWindowRecords: WINDOW,
+    horizonDay: 20_010,
+  };
   const recovered = await recoverLane(journal, 'flow-0', options);
   const updates = await lastQuotaUpdates(journal, 'flow-0', recovered, chatCatalogue());
   const told = updates.flatMap((batch) => [...batch]);

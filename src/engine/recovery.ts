@@ -1,5 +1,6 @@
 import type { Catalogue } from '../billing/catalogue.ts';
 import { Lane } from '../billing/lane.ts';
+import type { PseudonymKey } from '../billing/pseudonym.ts';
 import { QuotaAnnouncer } from '../billing/quota-announcer.ts';
 import type { QuotaUpdates } from '../billing/quota-updates.ts';
 import type { BookedMove, Journal, LaneHead } from '../journal/journal.ts';
@@ -18,7 +19,7 @@ export interface RecoveredLane {
 export async function recoverLane(
   journal: Pick<Journal, 'head' | 'counters' | 'seen' | 'moves'>,
   name: string,
-  options: { pseudonymKey: Uint8Array; duplicateWindowRecords: number; horizonDay: number },
+  options: { pseudonymKey: PseudonymKey; duplicateWindowRecords: number; horizonDay: number },
 ): Promise<RecoveredLane> {
   const lane = new Lane(options);
   const head = await journal.head(name);

@@ -2,6 +2,7 @@ import { Lane } from '../billing/lane.ts';
 import { isCharged, REASON_CODE, type Reason } from '../billing/outcome.ts';
 import { rateBatch } from '../billing/pipeline.ts';
 import type { PlanPeriod } from '../billing/plan-periods.ts';
+import { PseudonymKey } from '../billing/pseudonym.ts';
 import type { Rules } from '../billing/rules.ts';
 import { NO_PLAN } from './plan-versions.ts';
 import type { StandingCharges } from './standing-charges.ts';
@@ -17,7 +18,7 @@ export interface PeriodRange {
  * lane order, chunk by chunk.
  */
 export class LaneAnew {
-  readonly #lane = new Lane({ pseudonymKey: new Uint8Array(0), duplicateWindowRecords: 1 });
+  readonly #lane = new Lane({ pseudonymKey: PseudonymKey.ofRoot(new Uint8Array(32)), duplicateWindowRecords: 1 });
   readonly #rules: Rules;
   readonly #range: PeriodRange;
   /** Periods, as the catalogue counts them, that rows in the range count in, and those that others would. */

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { summarise } from '../billing/batch-summary.ts';
 import { FlowBatch } from '../billing/flow-batch.ts';
 import { Lane } from '../billing/lane.ts';
+import { PseudonymKey } from '../billing/pseudonym.ts';
 import { Rules } from '../billing/rules.ts';
 import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
 import { chatCatalogue } from '../engine/traffic.fixture.ts';
@@ -35,7 +36,7 @@ function blockOf(lane: string, laneSequence: number, bookingDay: number, chained
     lanePosition: 0,
     gapReason: 'records_lost' as const,
   };
-  const memory = new Lane({ pseudonymKey: new Uint8Array(32), duplicateWindowRecords: 10 });
+  const memory = new Lane({ pseudonymKey: PseudonymKey.ofRoot(new Uint8Array(32)), duplicateWindowRecords: 10 });
   const nothing = new FlowBatch(0);
   return journalBlock(nothing, () => '', summarise(nothing), place, memory, new Rules(chatCatalogue()));
 }

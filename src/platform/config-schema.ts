@@ -170,7 +170,11 @@ export const configSchema = z
     store: storeSchema,
     quotaUpdates: quotaUpdatesSchema.optional(),
     pseudonymKey: z
-      .strictObject({ file: path('File of at least 64 hex digits; or set ZERORATE_PSEUDONYM_KEY.') })
+      .strictObject({
+        file: path(
+          'File of at least 64 hex digits, or as `subscriber erase` has rewritten it; or set ZERORATE_PSEUDONYM_KEY.',
+        ),
+      })
       .optional()
       .describe("Key of the subscribers' pseudonyms. Absent with an embedded store: a development key is made."),
     batch: z

@@ -2,14 +2,16 @@ import type { DocumentPath } from '../yaml-document/document-fault.ts';
 import { isTree } from './config-merge.ts';
 import type { ConfigDocument } from './config-schema.ts';
 import type { Environment } from './config-variables.ts';
-import { isPseudonymKey, PSEUDONYM_KEY_RULE } from './pseudonym-key.ts';
+import { isWholeKey, readPseudonymKey } from './pseudonym-key.ts';
 import { Secret } from './secret.ts';
 
 export interface ConfigSecrets {
   storePassword: Secret | null;
   saslPassword: Secret | null;
-  /** Hex digits. */
+  /** What the variable or the file has: hex digits, or what an erasure has made of them. */
   pseudonymKey: Secret | null;
+  /** The file that the key is from. */
+  pseudonymKeyFile: string | null;
 }
 
 export interface SecretFault {
@@ -73,17 +75,26 @@ export function readSecrets(
   const saslFile = source.kafka?.sasl?.passwordFile;
   const saslPassword = secretOf('ZERORATE_KAFKA_SASL_PASSWORD', ['source', 'kafka', 'sasl', 'passwordFile'], saslFile);
   const key = secretOf('ZERORATE_PSEUDONYM_KEY', ['pseudonymKey', 'file'], pseudonymKey?.file);
-  if (key !== null && !isPseudonymKey(key)) {
-    const fromVariable = Boolean(env.ZERORATE_PSEUDONYM_KEY);
-    faults.push({
-      path: fromVariable ? [] : ['pseudonymKey', 'file'],
-      message: PSEUDONYM_KEY_RULE,
-      ...(fromVariable && { origin: 'ZERORATE_PSEUDONYM_KEY' }),
-    });
+  const isFromVariable = Boolean(env.ZERORATE_PSEUDONYM_KEY);
+  const message = key === null ? undefined : keyFault(key, isFromVariable);
+  if (message !== undefined) {
+    const origin = isFromVariable ? { path: [], origin: 'ZERORATE_PSEUDONYM_KEY' } : { path: ['pseudonymKey', 'file'] };
+    faults.push({ message, ...origin });
   }
   const hidden = (text: string | null) => (text === null ? null : new Secret(text));
-  return {
-    secrets: { storePassword: hidden(storePassword), saslPassword: hidden(saslPassword), pseudonymKey: hidden(key) },
-    faults,
+  const pseudonymKeyFile = isFromVariable ? null : (pseudonymKey?.file ?? null);
+  const secrets = {
+    storePassword: hidden(storePassword),
+    saslPassword: hidden(saslPassword),
+    pseudonymKey: hidden(key),
+    pseudonymKeyFile,
   };
+  return { secrets, faults };
+}
+
+/** A key that somebody was erased from is rewritten by the next erasure: it needs a file. */
+function keyFault(text: string, isFromVariable: boolean): string | undefined {
+  const { key, fault } = readPseudonymKey(text);
+  if (key === undefined || !isFromVariable || isWholeKey(text)) return fault;
+  return 'a key that somebody was erased from needs a file: name it in ZERORATE_PSEUDONYM_KEY_FILE';
 }

@@ -16,8 +16,10 @@ export interface Config
   source: FilesConfig | { kafka: KafkaConfig; files?: undefined };
   store: EmbeddedStoreConfig | ServerStoreConfig;
   quotaUpdates: { topic: string; file?: undefined } | { file: string; topic?: undefined };
-  /** Hex digits, 64 or more. Null with an embedded store that makes a development key. */
+  /** As its file or its variable has it. Null with an embedded store that makes a development key. */
   pseudonymKey: Secret | null;
+  /** The key's file; null where the key is from a variable, or made. */
+  pseudonymKeyFile: string | null;
 }
 
 export interface FilesConfig {
@@ -58,7 +60,7 @@ export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets)
   const source = sourceConfig(document, secrets.saslPassword);
   const store = storeConfig(document, secrets.storePassword);
   const quotaUpdates = quotaUpdatesConfig(document);
-  const { pseudonymKey } = secrets;
+  const { pseudonymKey, pseudonymKeyFile } = secrets;
   const health = document.health ?? null;
   return {
     catalogue,
@@ -67,6 +69,7 @@ export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets)
     store,
     quotaUpdates,
     pseudonymKey,
+    pseudonymKeyFile,
     batch,
     duplicates,
     credit,

@@ -50,3 +50,9 @@ test('a call that does not answer is a problem before it has failed', async () =
   await call;
   expect(health.isReady).toBe(true);
 });
+
+test('a problem does not name a subscriber', () => {
+  const health = new Health();
+  health.report('source', 'no partition for 491701234567');
+  expect(health.problems).toEqual({ source: 'no partition for [redacted]' });
+});

@@ -1,3 +1,5 @@
+import { withoutNumbers } from './redaction.ts';
+
 /** How long a call may take before it counts as a problem. */
 const SLOW_MS = 5000;
 
@@ -21,7 +23,7 @@ export class Health {
   /** Null: the part works. */
   report(part: string, problem: string | null): void {
     if (problem === null) this.#problems.delete(part);
-    else this.#problems.set(part, problem);
+    else this.#problems.set(part, withoutNumbers(problem));
   }
 
   /** Makes a call of a part: a problem when it fails or does not answer for long, and none any more when it succeeds. */

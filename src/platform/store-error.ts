@@ -6,7 +6,8 @@ export type StoreErrorCode =
   | 'store_full'
   | 'store_damaged'
   | 'store_broken'
-  | 'batch_fenced';
+  | 'batch_fenced'
+  | 'pseudonym_key_replaced';
 
 /** The journal's store could not do what was asked. `canRetry`: the same call may go through later. */
 export class StoreError extends Error {

@@ -1,4 +1,5 @@
 import type { Catalogue } from '../billing/catalogue.ts';
+import { PseudonymKey } from '../billing/pseudonym.ts';
 import type { WorkerSettings } from '../engine/book-batch.ts';
 import { Engine } from '../engine/engine.ts';
 import { JournalPort, type SimulatedStore } from './journal-port.ts';
@@ -19,7 +20,7 @@ export const SABOTAGES = [
 ] as const;
 export type Sabotage = (typeof SABOTAGES)[number];
 
-export const PSEUDONYM_KEY = Buffer.alloc(32, 7);
+export const PSEUDONYM_KEY = PseudonymKey.ofRoot(Buffer.alloc(32, 7));
 const SESSION_MS = 3000;
 const RESTART_MS = 1000;
 const RETRY = { firstDelayMs: 50, maxDelayMs: 1000, giveUpAfterMs: 6000 };

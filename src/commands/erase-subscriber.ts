@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto';
+import type { Command } from 'commander';
+import { PseudonymKey } from '../billing/pseudonym.ts';
+import { bookKeyHistory, hasBookings, heldAgainst } from '../finance/key-history.ts';
+import { migrate } from '../journal/migrate.ts';
+import { systemClock } from '../platform/clock.ts';
+import { ConfigError } from '../platform/config-error.ts';
+import { packagePath } from '../platform/package-paths.ts';
+import {
+  developmentKey,
+  erasedKey,
+  formatPseudonymKey,
+  parsePseudonymKey,
+  type StoredPseudonymKey,
+} from '../platform/pseudonym-key.ts';
+import { rewriteFile } from '../platform/rewrite-file.ts';
+import type { Store } from '../platform/store.ts';
+import { requireUsable } from './load-key.ts';
+import { openStore } from './open-store.ts';
+import { type KeyOptions, readKeyConfig } from './read-config.ts';
+import { requireNumber } from './subscriber-number.ts';
+
+const FRESH_OCTETS = 32;
+
+type EraseOptions = KeyOptions & { who: string; why: string };
+
+export function registerErase(subscriber: Command): void {
+  subscriber
+    .command('erase')
+    .argument('<number...>', 'the subscriber’s MSISDN, and after it the IMSI that rejected records may have named')
+    .description(
+      'destroy what leads from a subscriber to the pseudonym: what is booked stays, and is nobody’s any more',
+    )
+    .requiredOption('--who <name>', 'who erases')
+    .requiredOption('--why <text>', 'the reason, without anything that tells who is erased')
+    .option('-c, --config <file>', 'the configuration that names the store and the key’s file')
+    .option('--store <directory>', 'directory of the embedded store')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ zerorate subscriber erase 999001960785 999990001960785 --who dpo --why "request 4711" --config zerorate.yaml
+  $ zerorate subscriber erase 999001960785 --who dpo --why "request 4711" --store ./zerorate-data
+
+The same command again changes nothing, unless something was booked for the number since: then it is somebody else's, and is
+erased, too. With several stores under one key run it with the configuration of each.`,
+    )
+    .action((numbers: string[], _: unknown, command: Command) =>
+      erase(numbers.map(requireNumber), command.optsWithGlobals<EraseOptions>()),
+    );
+}
+
+async function erase(numbers: readonly string[], options: EraseOptions): Promise<void> {
+  const { who, why } = options;
+  if ([who, why].some((text) => numbers.some((number) => text.includes(number)))) {
+    throw new ConfigError('--who and --why are kept: leave the number out of them, and name the request instead');
+  }
+  const { pseudonymKey, pseudonymKeyFile, store: storeConfig } = readKeyConfig(options, { withStore: true });
+  if (pseudonymKey !== null && pseudonymKeyFile === null) throw new ConfigError(FROM_VARIABLE);
+  const store = await openStore(storeConfig, { create: false, readOnly: false });
+  try {
+    await migrate(store, packagePath('schemas/clickhouse'));
+    const file = pseudonymKeyFile ?? (await developmentKey(storeConfig.dir ?? '')).path;
+    const { key, isErased } = await eraseFromFile(file, store, numbers, { who, why });
+    await bookKeyHistory(store, key.history, systemClock.nowMs());
+    process.stdout.write(isErased ? report(file, key.history.length - 1) : ALREADY);
+  } finally {
+    await store.close();
+  }
+}
+
+/** The file first: once it is rewritten, whoever runs this again, or starts an engine with it, books what is not booked yet. */
+async function eraseFromFile(
+  file: string,
+  store: Store,
+  numbers: readonly string[],
+  by: { who: string; why: string },
+): Promise<{ key: StoredPseudonymKey; isErased: boolean }> {
+  let stored: StoredPseudonymKey | undefined;
+  let isErased = false;
+  await rewriteFile(file, async (text) => {
+    stored = parsePseudonymKey(text, file);
+    requireUsable(await heldAgainst(store, stored.history));
+    let key = new PseudonymKey(stored.generations);
+    for (const number of numbers) {
+      // Of who is erased already only what was booked since can be somebody's.
+      if (key.isErased(number) && !(await hasBookings(store, key.pseudonymOf(number)))) continue;
+      key = key.erased(number, randomBytes(FRESH_OCTETS));
+      isErased = true;
+    }
+    if (!isErased) return null;
+    const erasedAt = new Date(systemClock.nowMs()).toISOString();
+    stored = erasedKey(stored, key.generations, { erasedAt, ...by });
+    return formatPseudonymKey(stored);
+  });
+  if (stored === undefined) throw new Error('a key file was rewritten without being read');
+  return { key: stored, isErased };
+}
+
+const FROM_VARIABLE =
+  'ZERORATE_PSEUDONYM_KEY: an erasure rewrites the key, and cannot rewrite a variable. Write the key to a file that only its ' +
+  'owner can read, name it with pseudonymKey.file or ZERORATE_PSEUDONYM_KEY_FILE, unset the variable for every engine, and ' +
+  'run this again';
+
+const ALREADY = 'erased already, and nothing was booked for the number since; nothing to do\n';
+
+function report(file: string, erasures: number): string {
+  return `erased: ${file} is rewritten, erasure ${erasures} of this key. What is booked stays, and is nobody's any more.
+What is left to do:
+  - give the new key file to every engine and start it again: one that runs with the older key stops within seconds,
+    and is refused from now on
+  - destroy every copy of the older key file: backups, snapshots, stores of secrets
+  - run the same command with the configuration of every other store that is booked with this key
+  - flow records name the subscriber until the retention of their topic, or their files, end
+`;
+}

@@ -1,0 +1,29 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { ConfigError } from '../platform/config-error.ts';
+import { StoreError } from '../platform/store-error.ts';
+import { reportFailure } from './failure.ts';
+
+const MSISDN = '491701234567';
+let said = '';
+const write = vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+  said += String(text);
+  return true;
+});
+afterEach(() => {
+  said = '';
+  write.mockClear();
+});
+
+test.each<[string, Error, number]>([
+  ['a bug, with its stack and its cause', new Error(`no row for ${MSISDN}`, { cause: new Error(MSISDN) }), 1],
+  ['what the store answers', new StoreError('store_refused', `cannot parse ${MSISDN}`), 1],
+])('%s ends the program without naming a subscriber', (_, error, code) => {
+  expect(reportFailure(error)).toBe(code);
+  expect(said).toMatch(/no row for \[redacted]|cannot parse \[redacted]/);
+  expect(said).not.toContain(MSISDN);
+});
+
+test('what the user wrote is said as it is', () => {
+  expect(reportFailure(new ConfigError('/data/20261125123456/z.yaml:1: is missing'))).toBe(2);
+  expect(said).toBe('/data/20261125123456/z.yaml:1: is missing\n');
+});

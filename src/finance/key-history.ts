@@ -1,0 +1,70 @@
+import { TIME } from '../journal/journal-block.ts';
+import { int64Column, stringColumn } from '../platform/native-block.ts';
+import type { KeyState } from '../platform/pseudonym-key.ts';
+import { literal, type Store } from '../platform/store.ts';
+import { bookFact } from './book-fact.ts';
+
+/**
+ * A key's history beside the one that is booked. `older`: the store knows of erasures that the key does not; `newer`: the key
+ * has been through erasures that are not booked yet; `another`: the two have parted, or never were one.
+ */
+export interface KeyComparison {
+  verdict: 'same' | 'older' | 'newer' | 'another';
+  /** States of a key that are booked; 0 before the first. */
+  booked: number;
+}
+
+/** Holds a key's history against the one that the store is booked with. */
+export async function heldAgainst(store: Store, history: readonly KeyState[]): Promise<KeyComparison> {
+  const rows = await store.query<{ fingerprint: string }>('SELECT fingerprint FROM pseudonym_keys ORDER BY number');
+  const booked = rows.length;
+  const isShared = rows.every(({ fingerprint }, at) => at >= history.length || history[at].fingerprint === fingerprint);
+  if (!isShared) return { verdict: 'another', booked };
+  if (booked > history.length) return { verdict: 'older', booked };
+  return { verdict: booked === history.length ? 'same' : 'newer', booked };
+}
+
+/**
+ * Books what the store does not know yet of a key's history: its beginning, and each erasure once. From then on an engine
+ * with an older key, or another, is refused. Gives how the key stood before that; an older and another key book nothing.
+ */
+export async function bookKeyHistory(
+  store: Store,
+  history: readonly KeyState[],
+  nowMs: number,
+): Promise<KeyComparison> {
+  const before = await heldAgainst(store, history);
+  for (let now = before; now.verdict === 'newer'; now = await heldAgainst(store, history)) {
+    // Whoever is outrun looks again: it may have been the same state that another engine booked.
+    await bookState(store, now.booked + 1, history[now.booked], nowMs);
+  }
+  return before;
+}
+
+function bookState(store: Store, number: number, state: KeyState, nowMs: number): Promise<'booked' | 'outrun'> {
+  const { fingerprint, erasedAt, who, why } = state;
+  const instant = (name: string, ms: number) => int64Column(name, TIME, Float64Array.of(ms));
+  const columns = [
+    int64Column('number', 'UInt64', Float64Array.of(number)),
+    stringColumn('fingerprint', [fingerprint]),
+    instant('effective_at', erasedAt === null ? nowMs : Date.parse(erasedAt)),
+    instant('booked_at', nowMs),
+    stringColumn('who', [who]),
+    stringColumn('why', [why]),
+  ];
+  const isOurs = async () => {
+    const sql = `SELECT 1 FROM pseudonym_keys WHERE number = ${number} AND fingerprint = ${literal(fingerprint)}`;
+    return (await store.query(sql)).length > 0;
+  };
+  return bookFact(store, { table: 'pseudonym_keys', number, columns, isOurs });
+}
+
+/** Whether anything stands in the store under a pseudonym: a charge, or a rejected record. */
+export async function hasBookings(store: Store, pseudonym: Uint8Array): Promise<boolean> {
+  const hex = Buffer.from(pseudonym).toString('hex');
+  const rows = await store.query(
+    `SELECT 1 FROM journal WHERE kind IN ('charge', 'rejection') ` +
+      `AND (subscriber = unhex('${hex}') OR position(payload, '~${hex}') > 0) LIMIT 1`,
+  );
+  return rows.length > 0;
+}

@@ -1,0 +1,23 @@
+import type { NodeCountries } from './roaming-rules.ts';
+
+/**
+ * Reads a list of nodes: a line `nodeId,country` for each (ISO 3166-1 alpha-2), and a first line of these words if one likes.
+ * Gives a fault for each line that is none.
+ */
+export function parseNodeCountries(
+  text: string,
+): { countries: NodeCountries; faults?: undefined } | { countries?: undefined; faults: string[] } {
+  const countries = new Map<string, string>();
+  const faults: string[] = [];
+  text.split(/\r?\n/).forEach((line, at) => {
+    const [node, country, ...rest] = line.split(',').map((cell) => cell.trim());
+    if (line.trim() === '' || (at === 0 && node === 'nodeId')) return;
+    const fault = (message: string) => faults.push(`${at + 1}: ${message}`);
+    if (node === '' || rest.length > 0) fault('expected nodeId,country');
+    else if (!/^[A-Z]{2}$/.test(country ?? '')) fault('expected a country of two capital letters, as DE');
+    else if (countries.has(node)) fault(`node ${node} stands here twice`);
+    else countries.set(node, country);
+  });
+  if (faults.length === 0 && countries.size === 0) faults.push('1: expected a line nodeId,country for each node');
+  return faults.length > 0 ? { faults } : { countries };
+}
