@@ -2,25 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startClickHouseProcess } from './clickhouse-process.ts';
-import { startReplicas } from './clickhouse-replicas.ts';
+import { type ClickHouseCluster, startReplicas } from './clickhouse-replicas.ts';
 import { dockerAnswers } from './docker.ts';
 
-/** A ClickHouse cluster for a test. */
-export interface ClickHouseCluster {
-  /** As `remote_servers` names it. */
-  name: string;
-  /** Each leads to another server of it. */
-  urls: readonly [string, ...string[]];
-  username: string;
-  password: string;
-  origin: 'testcontainers' | 'chdb';
-  /** A statement as this cluster takes it: chdb has neither replicas nor `ON CLUSTER`. */
-  taken(sql: string): string;
-  /** Only with origin `testcontainers`: a server is halted where it is, and goes on. */
-  pause?(index: number): Promise<void>;
-  unpause?(index: number): Promise<void>;
-  stop(): Promise<void>;
-}
+export type { ClickHouseCluster };
 
 const NAME = 'zerorate';
 

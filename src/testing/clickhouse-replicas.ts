@@ -1,11 +1,27 @@
 import type { StartedTestContainer } from 'testcontainers';
-import type { ClickHouseCluster } from './clickhouse-cluster.ts';
 
 const SERVER_IMAGE = 'clickhouse/clickhouse-server:25.8';
 const KEEPER_IMAGE = 'clickhouse/clickhouse-keeper:25.8';
 const HOSTS = ['replica-1', 'replica-2'] as const;
 const PASSWORD = 'test';
 const STARTUP_TIMEOUT_MS = 120_000;
+
+/** A ClickHouse cluster for a test. */
+export interface ClickHouseCluster {
+  /** As `remote_servers` names it. */
+  name: string;
+  /** Each leads to another server of it. */
+  urls: readonly [string, ...string[]];
+  username: string;
+  password: string;
+  origin: 'testcontainers' | 'chdb';
+  /** A statement as this cluster takes it: chdb has neither replicas nor `ON CLUSTER`. */
+  taken(sql: string): string;
+  /** Only with origin `testcontainers`: a server is halted where it is, and goes on. */
+  pause?(index: number): Promise<void>;
+  unpause?(index: number): Promise<void>;
+  stop(): Promise<void>;
+}
 
 /** One shard of two replicas with a Keeper, in containers of one network. */
 export async function startReplicas(name: string): Promise<ClickHouseCluster> {
