@@ -1,15 +1,28 @@
+import { requireKnown } from '../journal/migrate.ts';
 import type { Config } from '../platform/config.ts';
 import { openEmbeddedStore } from '../platform/embedded-store.ts';
+import { packagePath } from '../platform/package-paths.ts';
 import { openServerStore } from '../platform/server-store.ts';
 import type { Store } from '../platform/store.ts';
 
-/** Opens the configured store. `create: false`: only one that is there already, and only for reading unless told otherwise. */
-export function openStore(
+/**
+ * Opens the configured store. `create: false`: only one that is there already, and only for reading unless told otherwise.
+ * One that a newer program has brought up to date is refused, whatever it is opened for: its figures may mean something else.
+ */
+export async function openStore(
   config: Config['store'],
   { create, readOnly = !create }: { create: boolean; readOnly?: boolean },
 ): Promise<Store> {
   const mode = { create, readOnly };
-  if (config.dir !== undefined) return openEmbeddedStore(config.dir, mode);
-  const { url, database, username, password } = config;
-  return openServerStore({ url, database, username, password: password?.reveal() ?? '' }, mode);
+  const store =
+    config.dir !== undefined
+      ? await openEmbeddedStore(config.dir, mode)
+      : await openServerStore({ ...config, password: config.password?.reveal() ?? '' }, mode);
+  try {
+    await requireKnown(store, packagePath('schemas/clickhouse'));
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }

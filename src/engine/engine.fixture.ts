@@ -13,10 +13,12 @@ import { systemClock } from '../platform/clock.ts';
 import { openEmbeddedStore } from '../platform/embedded-store.ts';
 import { LogRecord } from '../platform/log-record.ts';
 import { packagePath } from '../platform/package-paths.ts';
+import { onCluster } from '../platform/server-cluster.ts';
 import { openServerStore } from '../platform/server-store.ts';
 import type { Store } from '../platform/store.ts';
 import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
 import type { Source } from '../sources/source.ts';
+import { type ClickHouseCluster, startClickHouseCluster } from '../testing/clickhouse-cluster.ts';
 import { startClickHouse } from '../testing/clickhouse-server.ts';
 import { Engine, type EngineOptions, type RunTotals } from './engine.ts';
 
@@ -27,8 +29,8 @@ export interface OpenedStore {
   close(): Promise<void>;
 }
 
-/** Both doors, each over a store of its own that is gone after `close`. */
-export const DOORS: Record<Store['door'], () => Promise<OpenedStore>> = {
+/** Both doors, each over a store of its own that is gone after `close`; and a cluster, which is behind the second of them. */
+export const DOORS: Record<Store['door'] | 'cluster', () => Promise<OpenedStore>> = {
   async embedded() {
     const directory = await mkdtemp(join(tmpdir(), 'zerorate-store-'));
     const store = await openEmbeddedStore(directory, { create: true });
@@ -56,7 +58,31 @@ export const DOORS: Record<Store['door'], () => Promise<OpenedStore>> = {
       },
     };
   },
+  async cluster() {
+    const cluster = await startClickHouseCluster();
+    const store = await openClusterStore(cluster, `zerorate_test_${process.pid}`);
+    return {
+      store,
+      async close() {
+        await store.close();
+        await cluster.stop();
+      },
+    };
+  },
 };
+
+/** Makes the database in the form that the cluster takes, and opens it at one of its servers. */
+export async function openClusterStore(cluster: ClickHouseCluster, database: string, server = 0): Promise<Store> {
+  const { name, username, password, urls, taken } = cluster;
+  const account = { url: urls[server] ?? urls[0], username, password };
+  const system = await openServerStore({ ...account, database: 'default' }, { create: false });
+  await system.command(taken(`CREATE DATABASE IF NOT EXISTS ${database}${onCluster(name)}`));
+  await system.close();
+  const options = { ...account, database, cluster: { name, quorum: 'auto' as const } };
+  const store = await openServerStore(options, { create: false });
+  await migrate({ ...store, command: (sql) => store.command(taken(sql)) }, packagePath('schemas/clickhouse'));
+  return store;
+}
 
 /** A source that hands over records from memory, from the offset that the engine asks for. */
 export function memorySource(log: TopicPartition, records: readonly LogRecord[], chunkRecords = 7): Source {

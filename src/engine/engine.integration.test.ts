@@ -6,7 +6,7 @@ import { chatCatalogue, chatRecord } from './traffic.fixture.ts';
 
 const BOOKED_AT_MS = Date.UTC(2026, 10, 30, 23, 59, 59);
 
-describe.each(['embedded', 'http'] as const)('the engine over the %s door', (door) => {
+describe.each(['embedded', 'http', 'cluster'] as const)('the engine over the %s door', (door) => {
   let opened: OpenedStore;
   let topics = 0;
 

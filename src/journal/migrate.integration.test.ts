@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import { migrate } from './migrate.ts';
+import { migrate, requireKnown } from './migrate.ts';
 
 const MIGRATIONS = packagePath('schemas/clickhouse');
 let opened: OpenedStore;
@@ -26,6 +26,23 @@ test('a migration that a crash cut in two goes on', async () => {
   await opened.store.command('DROP VIEW torn_subscribers');
   expect(await migrate(opened.store, MIGRATIONS)).toEqual(['0003_views.sql']);
   expect(await opened.store.query('SELECT * FROM torn_subscribers')).toEqual([]);
+});
+
+test('a store that was made for a cluster, or for none, is not booked into as the other', async () => {
+  const asCluster = { ...opened.store, cluster: 'carrier' };
+  const refusal = { code: 'store_refused', message: expect.stringContaining('leave store.cluster out') };
+  await expect(migrate(asCluster, MIGRATIONS)).rejects.toMatchObject(refusal);
+});
+
+test('a store that another program of the same age has brought up to date is refused, whatever it is opened for', async () => {
+  await opened.store.command("INSERT INTO schema_migrations (number, name) VALUES (7, '0007_other.sql')");
+  const refusal = { code: 'store_refused', message: expect.stringContaining('0007_other.sql') };
+  await expect(migrate(opened.store, MIGRATIONS)).rejects.toMatchObject(refusal);
+  await expect(requireKnown(opened.store, MIGRATIONS)).rejects.toMatchObject(refusal);
+  await opened.store.command(
+    "ALTER TABLE schema_migrations DELETE WHERE name = '0007_other.sql' SETTINGS mutations_sync = 2",
+  );
+  await requireKnown(opened.store, MIGRATIONS);
 });
 
 test('a store that is newer than the program is refused, and numbers without a gap are asked for', async () => {

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { literal, type Store } from '../platform/store.ts';
 import { StoreError } from '../platform/store-error.ts';
+import { clusterStatements } from './cluster-statements.ts';
 
 interface Migration {
   number: number;
@@ -15,32 +16,75 @@ const MIGRATIONS_TABLE =
   "ENGINE = MergeTree ORDER BY number SETTINGS fsync_after_insert = 1 COMMENT 'migrations that this store has been through'";
 
 /**
- * Brings the store to the newest numbered migration (`0001_name.sql`, in order, each once). A store that is newer than
- * this program is refused. Returns the names of the migrations that were run.
+ * Brings the store to the newest numbered migration (`0001_name.sql`, in order, each once), in the form that a cluster needs
+ * where the store is one. A store that is newer than this program is refused. Returns the names of the migrations that were run.
  */
 export async function migrate(store: Store, directory: string): Promise<string[]> {
-  // Who may only book may look: a store that is up to date is left alone.
-  const [{ result: isThere }] = await store.query<{ result: number }>('EXISTS TABLE schema_migrations');
-  if (Number(isThere) === 0) await store.command(MIGRATIONS_TABLE);
-  const rows = await store.query<{ number: number }>('SELECT number FROM schema_migrations');
-  const applied = new Set(rows.map(({ number }) => Number(number)));
   const migrations = await readMigrations(directory);
-  const newest = Math.max(0, ...applied);
-  if (newest > migrations.length) {
-    throw new StoreError(
-      'store_refused',
-      `the store has migration ${newest}, which this program does not know: upgrade it`,
-    );
-  }
-  const pending = migrations.filter(({ number }) => !applied.has(number));
+  const pending = await pendingMigrations(store, migrations);
+  if (pending.length === 0) return [];
+  await requireCluster(store);
+  for (const form of formsOf(store, MIGRATIONS_TABLE)) await store.command(form);
   for (const { number, name, sql } of pending) {
-    for (const statement of statementsOf(sql)) await store.command(statement);
+    for (const statement of statementsOf(sql)) {
+      for (const form of formsOf(store, statement)) await store.command(form);
+    }
     await store.command(`INSERT INTO schema_migrations (number, name) SELECT ${number}, ${literal(name)}`);
   }
   return pending.map(({ name }) => name);
 }
 
-async function readMigrations(directory: string): Promise<Migration[]> {
+/** Refuses a store that this program does not know, or not in this form. A store without anything in it is fine. */
+export async function requireKnown(store: Store, directory: string): Promise<void> {
+  await pendingMigrations(store, await readMigrations(directory));
+}
+
+/** What the store has not been through yet. Who may only book may look: a store that is up to date is left alone. */
+async function pendingMigrations(store: Store, migrations: readonly Migration[]): Promise<Migration[]> {
+  const [{ result: isThere }] = await store.query<{ result: number }>('EXISTS TABLE schema_migrations');
+  if (Number(isThere) === 0) return [...migrations];
+  await requireForm(store);
+  const rows = await store.query<{ number: number; name: string }>('SELECT number, name FROM schema_migrations');
+  const known = new Map(migrations.map(({ number, name }) => [number, name]));
+  const stranger = rows.find(({ number, name }) => known.get(Number(number)) !== name);
+  if (stranger !== undefined) {
+    throw new StoreError(
+      'store_refused',
+      `the store has migration ${stranger.name}, which this program does not know: upgrade it`,
+    );
+  }
+  const applied = new Set(rows.map(({ number }) => Number(number)));
+  return migrations.filter(({ number }) => !applied.has(number));
+}
+
+/** Booking into replicas as if they were one server would lose what makes them one journal, and the other way round. */
+async function requireForm(store: Store): Promise<void> {
+  const [journal] = await store.query<{ engine: string }>(
+    "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = 'journal'",
+  );
+  if (journal === undefined) return;
+  const isCluster = journal.engine === 'Distributed';
+  if (isCluster === (store.cluster !== undefined)) return;
+  const [is, remedy] = isCluster ? ['a cluster', 'set store.cluster'] : ['one server', 'leave store.cluster out'];
+  throw new StoreError('store_refused', `the database was made for ${is}: ${remedy}, or name another database`);
+}
+
+async function requireCluster({ cluster, query }: Store): Promise<void> {
+  if (cluster === undefined) return;
+  const known = await query<{ cluster: string }>('SELECT DISTINCT cluster FROM system.clusters ORDER BY cluster');
+  if (known.some((row) => row.cluster === cluster)) return;
+  const names = known.map((row) => row.cluster).join(', ');
+  throw new StoreError(
+    'store_refused',
+    `store.cluster.name: the server knows no cluster ${cluster}, but: ${names || 'none'}`,
+  );
+}
+
+function formsOf({ cluster }: Store, statement: string): string[] {
+  return cluster === undefined ? [statement] : clusterStatements(statement, cluster);
+}
+
+export async function readMigrations(directory: string): Promise<Migration[]> {
   const names = (await readdir(directory)).filter((name) => /^\d+_.*\.sql$/.test(name)).sort();
   return Promise.all(
     names.map(async (name, index) => {
@@ -52,7 +96,7 @@ async function readMigrations(directory: string): Promise<Migration[]> {
 }
 
 /** A statement ends with a semicolon at the end of a line. All of them say IF NOT EXISTS, so one that a crash cut goes on. */
-function statementsOf(sql: string): string[] {
+export function statementsOf(sql: string): string[] {
   return sql
     .split(/;\s*$/m)
     .map((statement) => statement.trim())

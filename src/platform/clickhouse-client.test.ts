@@ -7,6 +7,7 @@ const failing = (code?: string) => () =>
 test.each([
   ['246', 'store_damaged', true],
   ['243', 'store_refused', true],
+  ['289', 'store_refused', true],
   ['60', 'store_refused', false],
   ['395', 'batch_fenced', false],
   [undefined, 'store_unreachable', true],

@@ -46,7 +46,7 @@ function storeFaults({ store }: ConfigDocument): RuleFault[] {
   }
   if (store.url !== undefined) return [];
   if (store.dir === undefined) return [{ path: ['store'], message: 'is missing: name dir or url' }];
-  return (['database', 'username', 'passwordFile'] as const)
+  return (['database', 'username', 'passwordFile', 'cluster'] as const)
     .filter((field) => store[field] !== undefined)
     .map((field) => ({ path: ['store', field], message: 'has a meaning with url only' }));
 }

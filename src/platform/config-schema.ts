@@ -137,6 +137,19 @@ const storeSchema = z
       .describe('Database on the server; default zerorate.'),
     username: z.string().min(1).optional().describe('User on the server; default `default`.'),
     passwordFile: path('File that holds the password; or set ZERORATE_STORE_PASSWORD.').optional(),
+    cluster: z
+      .strictObject({
+        name: z
+          .string()
+          .regex(/^[\w.-]{1,64}$/, { error: 'expected a cluster name' })
+          .describe('Name of the cluster in the servers’ `remote_servers`.'),
+        quorum: z
+          .union([z.literal('auto'), count(2, 64)])
+          .default('auto')
+          .describe('Replicas that must have a block before it is booked; auto: the majority.'),
+      })
+      .optional()
+      .describe('The servers are a cluster with replicas. Absent: one server.'),
   })
   .meta({ oneOf: [{ required: ['dir'] }, { required: ['url'] }] })
   .describe('Where everything is booked: an embedded store (dir) or a ClickHouse server (url).');

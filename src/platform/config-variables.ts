@@ -29,6 +29,7 @@ export const CONFIG_VARIABLES: Readonly<Record<string, { path: DocumentPath; kin
   ZERORATE_STORE_DATABASE: { path: ['store', 'database'], kind: 'text' },
   ZERORATE_STORE_USERNAME: { path: ['store', 'username'], kind: 'text' },
   ZERORATE_STORE_PASSWORD_FILE: { path: ['store', 'passwordFile'], kind: 'text' },
+  ZERORATE_STORE_CLUSTER_NAME: { path: ['store', 'cluster', 'name'], kind: 'text' },
   ZERORATE_QUOTA_UPDATES_TOPIC: { path: ['quotaUpdates', 'topic'], kind: 'text' },
   ZERORATE_QUOTA_UPDATES_FILE: { path: ['quotaUpdates', 'file'], kind: 'text' },
   ZERORATE_PSEUDONYM_KEY_FILE: { path: ['pseudonymKey', 'file'], kind: 'text' },

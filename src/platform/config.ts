@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { ConfigDocument } from './config-schema.ts';
 import type { ConfigSecrets } from './config-secrets.ts';
 import type { Secret } from './secret.ts';
+import type { ClusterOptions } from './server-cluster.ts';
 
 type KafkaDocument = NonNullable<ConfigDocument['source']['kafka']>;
 
@@ -45,6 +46,8 @@ export interface ServerStoreConfig {
   username: string;
   /** Null: the user has none. */
   password: Secret | null;
+  /** Null: one server. */
+  cluster: ClusterOptions | null;
   dir?: undefined;
 }
 
@@ -93,8 +96,8 @@ function sourceConfig({ source }: ConfigDocument, password: Secret | null): Conf
 
 function storeConfig({ store }: ConfigDocument, password: Secret | null): Config['store'] {
   if (store.dir !== undefined) return { dir: store.dir };
-  const { url = '', database = 'zerorate', username = 'default' } = store;
-  return { url, database, username, password };
+  const { url = '', database = 'zerorate', username = 'default', cluster = null } = store;
+  return { url, database, username, password, cluster };
 }
 
 function quotaUpdatesConfig({ quotaUpdates, source, store }: ConfigDocument): Config['quotaUpdates'] {

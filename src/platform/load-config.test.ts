@@ -380,3 +380,16 @@ test('names a configuration file that is not there', () => {
     }).faults,
   ).toEqual([{ file: 'z.yaml', line: null, path: '', message: 'cannot be read: gone' }]);
 });
+
+test('a cluster is a matter of a server, and its quorum is the majority unless it is said', () => {
+  const yaml = KAFKA_YAML.replace('url: https://ch:8443', 'url: https://ch:8443\n  cluster: { name: carrier }');
+  expect(configOf(yaml).store).toMatchObject({ cluster: { name: 'carrier', quorum: 'auto' } });
+  expect(configOf(KAFKA_YAML, { ZERORATE_STORE_CLUSTER_NAME: 'named' }).store).toMatchObject({
+    cluster: { name: 'named' },
+  });
+  expect(configOf(KAFKA_YAML).store).toMatchObject({ cluster: null });
+  expect(linesOf(yaml.replace('name: carrier', 'name: carrier, quorum: 1')).join()).toContain('store.cluster.quorum');
+  expect(linesOf(FILES_YAML.replace('dir: ../store', 'dir: ../store\n  cluster: { name: carrier }')).join()).toContain(
+    'has a meaning with url only',
+  );
+});

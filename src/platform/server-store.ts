@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { createClient } from '@clickhouse/client';
 import { guarded, QUIET, queryRows, runCommand, streamResult } from './clickhouse-client.ts';
+import { type ClusterOptions, clusterSettings, inTurn, onCluster } from './server-cluster.ts';
 import { literal, type Row, type Store, type StoreMode } from './store.ts';
 import { StoreError } from './store-error.ts';
 
@@ -9,39 +10,50 @@ export interface ServerStoreOptions {
   database: string;
   username: string;
   password: string;
+  /** Null: one server. */
+  cluster?: ClusterOptions | null;
   requestTimeoutMs?: number;
 }
 
 /** Connects to a ClickHouse server; makes the database when it is missing and `create` allows it. */
 export async function openServerStore(options: ServerStoreOptions, { create, readOnly }: StoreMode): Promise<Store> {
-  const { url, database, username, password, requestTimeoutMs = 60_000 } = options;
+  const { url, database, username, password, cluster = null, requestTimeoutMs = 60_000 } = options;
   const common = { url, username, password, request_timeout: requestTimeoutMs, log: QUIET };
-  if (create) await createDatabase(common, database);
-  const client = createClient({ ...common, database, ...(readOnly && { clickhouse_settings: { readonly: '2' } }) });
+  const settings = { ...(cluster !== null && clusterSettings(cluster)), ...(readOnly && { readonly: '2' }) };
+  if (create) await createDatabase({ ...common, clickhouse_settings: settings }, database, cluster);
+  const client = createClient({ ...common, database, clickhouse_settings: settings });
+  const insert = async (query: string, block: readonly Uint8Array[]) => {
+    const answer = await guarded(() => client.exec({ query, values: Readable.from(block, { objectMode: false }) }));
+    // The statement is done when its answer has been read to the end.
+    await guarded(async () => {
+      for await (const _ of answer.stream);
+    });
+  };
+  const booked = cluster === null ? insert : inTurn(insert);
   return {
     door: 'http',
+    ...(cluster !== null && { cluster: cluster.name }),
     query: <T = Row>(sql: string) => queryRows<T>(client, sql),
     stream: (sql, format) => streamResult(client, sql, format),
     command: (sql) => runCommand(client, sql),
-    async insertBlock(insert, structure, block) {
-      const query = `${insert(`input(${literal(structure)})`)} FORMAT Native`;
-      const answer = await guarded(() => client.exec({ query, values: Readable.from(block, { objectMode: false }) }));
-      // The statement is done when its answer has been read to the end.
-      await guarded(async () => {
-        for await (const _ of answer.stream);
-      });
-    },
+    insertBlock: (statement, structure, block) =>
+      booked(`${statement(`input(${literal(structure)})`)} FORMAT Native`, block),
     close: () => client.close(),
   };
 }
 
-async function createDatabase(common: { url: string; username: string; password: string }, database: string) {
+async function createDatabase(
+  common: NonNullable<Parameters<typeof createClient>[0]> & { url: string },
+  database: string,
+  cluster: ClusterOptions | null,
+): Promise<void> {
   const client = createClient(common);
   try {
     // Who may only book may look: a database that is there is left alone.
     const name = `\`${database.replaceAll('`', '')}\``;
     const [{ result: isThere }] = await queryRows<{ result: number }>(client, `EXISTS DATABASE ${name}`);
-    if (Number(isThere) === 0) await runCommand(client, `CREATE DATABASE IF NOT EXISTS ${name}`);
+    if (Number(isThere) === 1) return;
+    await runCommand(client, `CREATE DATABASE IF NOT EXISTS ${name}${cluster === null ? '' : onCluster(cluster.name)}`);
   } catch (cause) {
     const { code, message, canRetry } = cause as StoreError;
     if (code !== 'store_unreachable') throw cause;

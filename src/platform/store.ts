@@ -16,6 +16,8 @@ export type Row = Record<string, unknown>;
  */
 export interface Store {
   readonly door: 'embedded' | 'http';
+  /** The cluster that the store spans, as `remote_servers` of its servers names it; absent: it is one ClickHouse. */
+  readonly cluster?: string;
   query<T = Row>(sql: string): Promise<T[]>;
   /** The result's bytes in the format that the SQL names, else in `format`. */
   stream(sql: string, format?: string): Promise<Readable>;

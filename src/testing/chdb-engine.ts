@@ -16,9 +16,9 @@ export interface ChdbEngine {
 }
 
 /** Opens the data directory at `path`. A process can hold one only, and a directory belongs to one process at a time. */
-export async function openChdbEngine(path: string): Promise<ChdbEngine> {
+export async function openChdbEngine(path: string, configFile?: string): Promise<ChdbEngine> {
   // The engine lives as long as any session does: this one keeps it up between requests.
-  const anchor = new Session(path);
+  const anchor = new Session(path, { connectionArgs: configFile === undefined ? [] : [`--config-file=${configFile}`] });
   const staging = join(path, 'http-staging');
   await mkdir(staging, { recursive: true });
   const facts = await anchor.queryAsync('SELECT version(), timezone()', { format: 'TabSeparated' });

@@ -1,9 +1,9 @@
 import { startClickHouseHttp } from './clickhouse-http.ts';
 
-// Usage: node clickhouse-http-main.js DIRECTORY [PORT]. Tells its parent, or a person, the URL when it is ready.
-const [path, port] = process.argv.slice(2);
-if (path === undefined) throw new Error('usage: clickhouse-http-main DIRECTORY [PORT]');
-const server = await startClickHouseHttp({ path, port: Number(port ?? 0) });
+// Usage: node clickhouse-http-main.js DIRECTORY [PORT [CONFIG_FILE]]. Tells its parent, or a person, the URL when it is ready.
+const [path, port, configFile] = process.argv.slice(2);
+if (path === undefined) throw new Error('usage: clickhouse-http-main DIRECTORY [PORT [CONFIG_FILE]]');
+const server = await startClickHouseHttp({ path, port: Number(port ?? 0), ...(configFile && { configFile }) });
 
 let stopping = false;
 async function stop(): Promise<void> {

@@ -23,6 +23,8 @@ export interface ClickHouseHttpOptions {
   path?: string;
   /** Without it, or 0: a free one. */
   port?: number;
+  /** ClickHouse's own configuration (XML), for what a server has in it: clusters, macros. */
+  configFile?: string;
 }
 
 /**
@@ -32,7 +34,7 @@ export interface ClickHouseHttpOptions {
  */
 export async function startClickHouseHttp(options: ClickHouseHttpOptions = {}): Promise<ClickHouseHttp> {
   const path = resolve(options.path ?? (await mkdtemp(join(tmpdir(), 'zerorate-clickhouse-'))));
-  const engine = await openChdbEngine(path);
+  const engine = await openChdbEngine(path, options.configFile);
   const underWay = new Set<Promise<void>>();
   const server = createServer((request, response) => {
     const answered = answer(engine, request, response).finally(() => underWay.delete(answered));

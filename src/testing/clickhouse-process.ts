@@ -17,7 +17,8 @@ export interface ClickHouseProcess extends ClickHouseHttp {
 export async function startClickHouseProcess(options: ClickHouseHttpOptions = {}): Promise<ClickHouseProcess> {
   const main = await builtModule('testing/clickhouse-http-main.js');
   const path = options.path ?? (await mkdtemp(join(tmpdir(), 'zerorate-clickhouse-')));
-  const child = fork(main, [path, String(options.port ?? 0)], { execArgv: [] });
+  const { port = 0, configFile } = options;
+  const child = fork(main, [path, String(port), ...(configFile === undefined ? [] : [configFile])], { execArgv: [] });
   const exit = once(child, 'exit');
 
   async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
