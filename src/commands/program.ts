@@ -8,6 +8,7 @@ import { registerClose } from './close.ts';
 import { registerDemo } from './demo.ts';
 import { registerExplain } from './explain.ts';
 import { registerGaps } from './gaps.ts';
+import { registerGateway } from './gateway.ts';
 import { registerGenerate } from './generate.ts';
 import { registerProve } from './prove.ts';
 import { registerQuery } from './query.ts';
@@ -53,6 +54,7 @@ const COMMANDS = [
   registerVerify,
   registerProve,
   registerServe,
+  registerGateway,
   registerGenerate,
   registerSubscriber,
   registerJsonSchemas,
