@@ -20,6 +20,7 @@ import { registerServe } from './serve.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatement } from './statement.ts';
 import { registerSubscriber } from './subscriber.ts';
+import { registerTerminal } from './terminal.ts';
 import { registerVerify } from './verify.ts';
 import { registerJsonSchemas } from './write-json-schemas.ts';
 
@@ -55,6 +56,7 @@ const COMMANDS = [
   registerProve,
   registerServe,
   registerGateway,
+  registerTerminal,
   registerGenerate,
   registerSubscriber,
   registerJsonSchemas,

@@ -22,6 +22,8 @@ export interface BearerAnswer {
   terminalIp: string;
   chargingId: number;
   identityAssertion: string;
+  /** The user plane: SOCKS5 with the bearer's id as the user. */
+  socksUrl: string;
 }
 
 /** How a gateway stands: `GET /health/ready`. */
@@ -43,6 +45,7 @@ export interface ControlServerOptions {
   flows: FlowTable;
   identity: IdentityIssuer;
   nowMs: () => number;
+  socksUrl: () => string;
   standing: () => Omit<GatewayStanding, 'ready' | 'unknownFlowMarks'>;
   onBearerRemoved: (bearerId: string) => void;
 }
@@ -72,10 +75,13 @@ export function controlServer(options: ControlServerOptions): FastifyInstance {
   return server;
 }
 
-function addBearerRoutes(server: FastifyInstance, { bearers, identity, nowMs, onBearerRemoved }: ControlServerOptions) {
+function addBearerRoutes(
+  server: FastifyInstance,
+  { bearers, identity, nowMs, socksUrl, onBearerRemoved }: ControlServerOptions,
+) {
   const answer = async ({ bearerId, msisdn, terminalIp, chargingId }: StoredBearer): Promise<BearerAnswer> => {
     const identityAssertion = await identity.assertion(msisdn, terminalIp, nowMs());
-    return { bearerId, terminalIp, chargingId, identityAssertion };
+    return { bearerId, terminalIp, chargingId, identityAssertion, socksUrl: socksUrl() };
   };
   server.post('/v1/bearers', async (request, reply) => {
     const asked = bearerRequestSchema.safeParse(request.body);

@@ -53,6 +53,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     flows,
     identity,
     nowMs,
+    socksUrl: () => `socks5://${config.userPlane.host}:${userPlanePort}`,
     standing: () => ({ openFlows: flows.size, spooledRecords: spool.size, kafkaProblem: sender.problem }),
     onBearerRemoved: (bearerId) => userPlane.breakBearer(bearerId),
   });
@@ -65,8 +66,8 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     await spool.close();
     return left;
   }
-  await control.listen({ host: config.control.host, port: config.control.port });
   const userPlanePort = await userPlane.start(config.userPlane.host, config.userPlane.port);
+  await control.listen({ host: config.control.host, port: config.control.port });
   flows.start();
   sender.start();
   return { userPlanePort, controlPort: (control.server.address() as AddressInfo).port, stop };

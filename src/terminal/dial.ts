@@ -48,7 +48,7 @@ export function socksDial(gateway: Destination, bearerId: string): Dial {
 }
 
 async function connected({ host, port }: Destination): Promise<Socket> {
-  const socket = connect({ host, port, noDelay: true, allowHalfOpen: true });
+  const socket = connect({ host, port, noDelay: true });
   const given = setTimeout(() => socket.destroy(new Error('no answer')), CONNECT_WITHIN_MS);
   try {
     await once(socket, 'connect');
