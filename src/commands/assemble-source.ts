@@ -126,11 +126,14 @@ export function quotaUpdateSchema(): AvroSchema {
   return readSchema(packagePath('schemas/quota-update.avsc'));
 }
 
-export function connect(kafkaConfig: KafkaConfig, logger: Logger): Kafka {
+/** What it takes to reach the brokers. */
+type KafkaAccess = Pick<KafkaConfig, 'brokers' | 'clientId' | 'ssl' | 'sasl'>;
+
+export function connect(kafkaConfig: KafkaAccess, logger: Logger): Kafka {
   return createKafka({ ...clientOptions(kafkaConfig), logger });
 }
 
-function clientOptions({ brokers, clientId, ssl, sasl }: KafkaConfig): Omit<KafkaOptions, 'logger'> {
+function clientOptions({ brokers, clientId, ssl, sasl }: KafkaAccess): Omit<KafkaOptions, 'logger'> {
   return { brokers, clientId, ssl: readCertificates(ssl), sasl: readSasl(sasl) };
 }
 

@@ -2,10 +2,12 @@ import { Command } from 'commander';
 import { ENGINE_VERSION } from '../journal/journal-block.ts';
 import { endWhenNobodyReads } from '../platform/lifecycle.ts';
 import { registerAccount } from './account.ts';
+import { registerAssertion } from './assertion.ts';
 import { registerAudit } from './audit.ts';
 import { registerCheck } from './check.ts';
 import { registerClose } from './close.ts';
 import { registerDemo } from './demo.ts';
+import { registerDispatch } from './dispatch.ts';
 import { registerExplain } from './explain.ts';
 import { registerGaps } from './gaps.ts';
 import { registerGateway } from './gateway.ts';
@@ -57,6 +59,8 @@ const COMMANDS = [
   registerServe,
   registerGateway,
   registerTerminal,
+  registerDispatch,
+  registerAssertion,
   registerGenerate,
   registerSubscriber,
   registerJsonSchemas,
