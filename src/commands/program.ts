@@ -10,6 +10,7 @@ import { registerExplain } from './explain.ts';
 import { registerGaps } from './gaps.ts';
 import { registerGenerate } from './generate.ts';
 import { registerProve } from './prove.ts';
+import { registerProxy } from './proxy.ts';
 import { registerQuery } from './query.ts';
 import { registerRejections } from './rejections.ts';
 import { registerReplay } from './replay.ts';
@@ -53,6 +54,7 @@ const COMMANDS = [
   registerVerify,
   registerProve,
   registerServe,
+  registerProxy,
   registerGenerate,
   registerSubscriber,
   registerJsonSchemas,
