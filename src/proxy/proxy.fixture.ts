@@ -139,6 +139,15 @@ export async function readAll(socket: Socket): Promise<number> {
   return octets;
 }
 
+/** Resolves when the proxy has ended the connection, however. */
+export async function gone(socket: Socket): Promise<void> {
+  await new Promise<void>((resolve) => {
+    socket.once('end', resolve).once('close', () => resolve());
+    socket.resume();
+    if (socket.destroyed || socket.readableEnded) resolve();
+  });
+}
+
 export interface Upstream {
   port: number;
   /** Octets that came from the proxy. */
@@ -242,7 +251,7 @@ export async function startGateway(): Promise<FakeGateway> {
 
 /** Looks again and again; rejects when it does not come true in time. */
 export async function until(isTrue: () => boolean, what = String(isTrue)): Promise<void> {
-  for (let tries = 0; tries < 1500; tries++) {
+  for (let tries = 0; tries < 700; tries++) {
     if (isTrue()) return;
     await pause(10);
   }
