@@ -14,6 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'audit',
     'finance',
     'serve',
+    'proxy',
     'sources',
     'journal',
     'quota-updates',
@@ -55,6 +56,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   terminal: ['session-protocol', 'billing', 'platform'],
   loop: [
     'commands',
+    'chaos',
     'journal',
     'generator',
     'gateway',
@@ -66,6 +68,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   dispatch: ['session-protocol', 'billing', 'platform'],
   reconciliation: ['session-protocol', 'billing', 'platform'],
+  proxy: ['session-protocol', 'billing', 'platform', 'yaml-document'],
   'session-protocol': ['billing', 'platform'],
   billing: ['yaml-document'],
   platform: ['yaml-document'],

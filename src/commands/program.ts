@@ -13,6 +13,7 @@ import { registerGaps } from './gaps.ts';
 import { registerGateway } from './gateway.ts';
 import { registerGenerate } from './generate.ts';
 import { registerProve } from './prove.ts';
+import { registerProxy } from './proxy.ts';
 import { registerQuery } from './query.ts';
 import { registerRejections } from './rejections.ts';
 import { registerReplay } from './replay.ts';
@@ -61,6 +62,7 @@ const COMMANDS = [
   registerTerminal,
   registerDispatch,
   registerAssertion,
+  registerProxy,
   registerGenerate,
   registerSubscriber,
   registerJsonSchemas,
