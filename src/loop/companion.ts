@@ -9,6 +9,14 @@ const DIE_WITH_PARENT = 'exec 3<&0; (cat <&3 >/dev/null; kill -9 $$ 2>/dev/null)
 const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 30_000;
 
+let program: Promise<string> | null = null;
+
+/** Compiled once: a program must not change while another one loads it. */
+function programOnce(): Promise<string> {
+  program ??= builtModule('main.js');
+  return program;
+}
+
 export interface CompanionOptions {
   /** A command of `bin/zerorate`. */
   command: 'run' | 'dispatch' | 'proxy' | 'gateway';
@@ -36,8 +44,8 @@ export class Companion {
   async start(): Promise<void> {
     const { command, config, environment, logFile, readyUrl } = this.#options;
     const log = openSync(logFile, 'a');
-    const program = [process.execPath, await builtModule('main.js'), command, '--config', config];
-    const child = spawn('sh', ['-c', DIE_WITH_PARENT, 'sh', ...program], {
+    const started = [process.execPath, await programOnce(), command, '--config', config];
+    const child = spawn('sh', ['-c', DIE_WITH_PARENT, 'sh', ...started], {
       env: { ...process.env, ...environment },
       stdio: ['pipe', log, log],
     });
