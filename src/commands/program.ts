@@ -13,6 +13,7 @@ import { registerGaps } from './gaps.ts';
 import { registerGenerate } from './generate.ts';
 import { registerProve } from './prove.ts';
 import { registerQuery } from './query.ts';
+import { registerReconcile } from './reconcile.ts';
 import { registerRejections } from './rejections.ts';
 import { registerReplay } from './replay.ts';
 import { registerRerate } from './rerate.ts';
@@ -57,6 +58,7 @@ const COMMANDS = [
   registerServe,
   registerDispatch,
   registerAssertion,
+  registerReconcile,
   registerGenerate,
   registerSubscriber,
   registerJsonSchemas,
