@@ -15,6 +15,7 @@ import { registerGenerate } from './generate.ts';
 import { registerProve } from './prove.ts';
 import { registerProxy } from './proxy.ts';
 import { registerQuery } from './query.ts';
+import { registerReconcile } from './reconcile.ts';
 import { registerRejections } from './rejections.ts';
 import { registerReplay } from './replay.ts';
 import { registerRerate } from './rerate.ts';
@@ -63,6 +64,7 @@ const COMMANDS = [
   registerDispatch,
   registerAssertion,
   registerProxy,
+  registerReconcile,
   registerGenerate,
   registerSubscriber,
   registerJsonSchemas,

@@ -71,6 +71,9 @@ plans:
 export class TestClock implements Clock {
   ms = NOW_MS;
   nowMs = () => this.ms;
+  moveTo(ms: number): void {
+    this.ms = ms;
+  }
   monotonicMs = () => this.ms;
   sleep = async () => {};
   after = () => () => {};

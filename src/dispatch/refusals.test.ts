@@ -192,7 +192,7 @@ describe('a session’s holder', () => {
 
   test.each<[string, () => Promise<void> | void, [number, string]]>([
     ['its sponsor is suspended', () => dispatch.suspend('acme'), [403, 'sponsor_suspended']],
-    ['its plan has ended', () => void (dispatch.clock.ms = Date.UTC(2026, 11, 1)), [403, 'no_plan']],
+    ['its plan has ended', () => dispatch.clock.moveTo(Date.UTC(2026, 11, 1)), [403, 'no_plan']],
     ['its proxy is away', () => void dispatch.proxies.down.add('edge-1'), [503, 'no_proxy']],
   ])('gets no renewal when %s', async (_, change, expected) => {
     dispatch.clock.ms = Date.UTC(2026, 11, 1) - 60_000;
