@@ -92,7 +92,7 @@ export class RelayConnection implements SessionConnection {
     upstream.on('close', () => this.#end(UPSTREAM_GONE, 'upstream_failed'));
     // Each read counts, not each message: one may be large, and slow.
     this.#accepted.stream.on('data', () => this.#count());
-    if (this.#isEnding) this.#end(NORMAL, this.#session.ending ?? 'terminal_left');
+    this.#count();
     this.#balance();
   }
 
@@ -144,11 +144,12 @@ export class RelayConnection implements SessionConnection {
   }
 
   #send(to: WebSocket, data: Buffer | string, done: () => void = () => {}): void {
+    const isAtLimit = to === this.#terminal && this.#meter.count(Date.now(), frameOctets(data));
     to.send(data, { binary: typeof data !== 'string' }, (error) => {
       if (error === undefined || error === null) done();
       this.#balance();
     });
-    if (to === this.#terminal) this.#count();
+    if (isAtLimit && !this.#isEnding) this.#services.registry.reachLimit(this.#session);
     this.#balance();
   }
 
@@ -197,6 +198,12 @@ export class RelayConnection implements SessionConnection {
     this.#meter.count(Date.now());
     this.#services.registry.leave(this.#session, this);
   }
+}
+
+/** On the wire: what a server sends is not masked (RFC 6455, 5.2). */
+function frameOctets(data: Buffer | string): number {
+  const length = Buffer.byteLength(data);
+  return length + (length < 126 ? 2 : length < 65_536 ? 4 : 10);
 }
 
 function parseJson(text: string): unknown {

@@ -65,6 +65,7 @@ export class Tunnel implements SessionConnection {
       upstream.destroy();
       return;
     }
+    this.#meter.count(Date.now(), greeting.length);
     stream.write(greeting);
     if (head.length > 0) upstream.write(head);
     stream.on('data', (chunk: Buffer) => this.#fromTerminal(chunk, upstream));
