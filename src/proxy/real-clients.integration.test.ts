@@ -46,7 +46,11 @@ beforeAll(async () => {
   const hosts = [{ host: 'localhost', ports: [portOfServer(secure), portOfServer(plain)], contentType: 'image' }];
   world = await startWorld({
     application: { hosts, allowPrivate: ['127.0.0.0/8', '::1/128'] },
-    more: { listen: { connect: door, socks5: door, control: door, relay: { ...door, tls } } },
+    more: {
+      listen: { connect: door, socks5: door, control: door, relay: { ...door, tls } },
+      // Browsers open connections that they may need, and say nothing on them.
+      limits: { handshakeMs: 2000 },
+    },
   });
 });
 afterAll(async () => {
