@@ -116,7 +116,8 @@ function gatewayDocument({ brokers, gatewayPorts, proxyPorts }: LoopPlace): obje
     identity: { issuer: ISSUER, keyId: KEY_ID, privateKeyFile: 'operator-identity.pem' },
     kafka: { brokers, topic: FLOW_TOPIC },
     spool: 'gateway-spool',
-    partialRecords: { afterMs: 500, afterOctets: 262_144 },
+    // A connection's first record has to be open still when its mark comes, however busy the machine is.
+    partialRecords: { afterMs: 5000, afterOctets: 262_144 },
     log: { level: 'warn' },
   };
 }

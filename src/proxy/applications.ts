@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { CONTENT_TYPES, type ContentType } from '../session-protocol/content-octets.ts';
 import type { ProxyRefusal } from '../session-protocol/refusal.ts';
 import { canonicalIp, isPrivate, Networks } from './private-address.ts';
@@ -9,6 +10,12 @@ export type Resolve = (host: string) => Promise<string[]>;
 
 export const resolveBySystem: Resolve = async (host) =>
   (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
+
+export interface ApplicationOptions {
+  resolve: Resolve;
+  /** A name that takes longer is taken for one that nobody knows. */
+  resolveMs: number;
+}
 
 /** Where a tunnel may go: addresses that were looked at, so that what is dialled is what was allowed. */
 export interface Destination {
@@ -25,15 +32,15 @@ export class Application {
   readonly relayUpstream: string | null;
   readonly #hosts: readonly Host[];
   readonly #allowed: Networks;
-  readonly #resolve: Resolve;
+  readonly #options: ApplicationOptions;
 
-  constructor(document: ApplicationDocument, resolve: Resolve = resolveBySystem) {
+  constructor(document: ApplicationDocument, options: ApplicationOptions) {
     this.applicationId = document.applicationId;
     this.zeroRatingTag = document.zeroRatingTag ?? null;
     this.relayUpstream = document.relayUpstream ?? null;
     this.#hosts = document.hosts;
     this.#allowed = new Networks(document.allowPrivate);
-    this.#resolve = resolve;
+    this.#options = options;
   }
 
   /** What a tunnel to there carries; null when the application has no such host. */
@@ -62,6 +69,20 @@ export class Application {
       return { refusal: 'private_destination', detail: `${name} is at a private address` };
     }
     return { addresses, port };
+  }
+
+  async #resolve(name: string): Promise<string[]> {
+    const { resolve, resolveMs } = this.#options;
+    const cancel = new AbortController();
+    const late = pause(resolveMs, undefined, { signal: cancel.signal }).then(() => {
+      throw new Error(`${name} could not be resolved within ${resolveMs} ms`);
+    });
+    try {
+      return await Promise.race([resolve(name), late]);
+    } finally {
+      cancel.abort();
+      late.catch(() => {});
+    }
   }
 }
 

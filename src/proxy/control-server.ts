@@ -1,5 +1,4 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import * as z from 'zod';
 import { ConfigError } from '../platform/config-error.ts';
@@ -9,6 +8,7 @@ import type { Secret } from '../platform/secret.ts';
 import { announcementSchema } from '../session-protocol/dispatch-messages.ts';
 import type { DoorDocument } from './proxy-config-schema.ts';
 import type { SessionRegistry } from './session-registry.ts';
+import { readTlsFiles } from './tls-files.ts';
 import { MAX_ID_LENGTH } from './usage-spool.ts';
 
 const MAX_BODY_OCTETS = 64 * 1024;
@@ -35,7 +35,7 @@ export class ControlServer {
   constructor(options: ControlServerOptions) {
     this.#options = options;
     const { tls } = options.door;
-    const https = tls && { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) };
+    const https = tls && readTlsFiles(tls);
     this.#server = fastify({ bodyLimit: MAX_BODY_OCTETS, https: https ?? null }) as unknown as FastifyInstance;
     this.#server.get('/health/live', () => ({ live: true }));
     this.#server.get('/health/ready', (_, reply) => {

@@ -21,7 +21,7 @@ const doorSchema = (what: string) =>
           keyFile: path('Its private key, PEM.'),
         })
         .optional()
-        .describe('TLS. Both files are read anew when they change.'),
+        .describe('TLS. Both files are read anew when they change (control: at the next start).'),
       publicUrl: z
         .url()
         .optional()

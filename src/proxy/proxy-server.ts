@@ -155,8 +155,9 @@ export class ProxyServer {
 
   #doorServices(): DoorServices {
     const { config, logger, resolve = resolveBySystem } = this.#options;
+    const options = { resolve, resolveMs: config.limits.dialMs };
     const applications = new Map(
-      config.applications.map((each) => [each.applicationId, new Application(each, resolve)]),
+      config.applications.map((each) => [each.applicationId, new Application(each, options)]),
     );
     const base = { registry: this.#registry, clock: this.#clock };
     const admission = new Admission({

@@ -207,7 +207,10 @@ export async function startCountingRelay(toPort: number, counts = (_answer: stri
     });
     terminal.pipe(proxy);
     proxy.pipe(terminal);
-    terminal.on('error', () => proxy.destroy());
+    // A browser that ends resets its connections: what the proxy sends meanwhile was sent all the same.
+    terminal.on('error', () => {
+      proxy.unpipe(terminal).resume().end();
+    });
     proxy.on('error', () => terminal.destroy());
     proxy.on('close', () => {
       if (!own.counts) return;

@@ -46,7 +46,11 @@ beforeAll(async () => {
   const hosts = [{ host: 'localhost', ports: [portOfServer(secure), portOfServer(plain)], contentType: 'image' }];
   world = await startWorld({
     application: { hosts, allowPrivate: ['127.0.0.0/8', '::1/128'] },
-    more: { listen: { connect: door, socks5: door, control: door, relay: { ...door, tls } } },
+    more: {
+      listen: { connect: door, socks5: door, control: door, relay: { ...door, tls } },
+      // Browsers open connections that they may need, and say nothing on them.
+      limits: { handshakeMs: 2000 },
+    },
   });
 });
 afterAll(async () => {
@@ -192,5 +196,35 @@ describe('TLS', () => {
       seen = await subject();
     }
     expect(seen).toBe('second');
+  });
+
+  test('of CONNECT is counted with its records, to the octet', async () => {
+    const tls = await certificate('proxy');
+    const door = { host: '127.0.0.1', port: 0 };
+    const hosts = [{ host: 'localhost', ports: [portOfServer(plain)] }];
+    const other = await startWorld({
+      application: { hosts, allowPrivate: ['127.0.0.0/8', '::1/128'] },
+      more: { listen: { connect: { ...door, tls }, socks5: door, control: door, relay: door } },
+    });
+    try {
+      const granted = await other.dispatch.grant();
+      const relay = await startCountingRelay(Number(new URL(other.proxy.endpoints.connect).port));
+      const user = `${granted.terms.sessionId}:${granted.token}`;
+      const proxy = ['-p', '-x', `https://127.0.0.1:${relay.port}`, '--proxy-insecure', '--proxy-user', user];
+      const { stdout } = await curl(
+        ...proxy,
+        '--data-binary',
+        '@package.json',
+        `http://localhost:${portOfServer(plain)}/`,
+      );
+      expect(Number(stdout)).toBeGreaterThan(PAGE_OCTETS);
+      await until(() => relay.downlinkOctets > 0);
+      const { uplinkOctets, downlinkOctets } = relay;
+      await until(() => other.dispatch.octetsOf(granted.terms.sessionId).downlinkOctets >= downlinkOctets);
+      expect(other.dispatch.octetsOf(granted.terms.sessionId)).toEqual({ uplinkOctets, downlinkOctets });
+      relay.stop();
+    } finally {
+      await other.stop();
+    }
   });
 });

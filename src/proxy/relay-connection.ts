@@ -7,7 +7,7 @@ import { ConnectionMeter } from './connection-meter.ts';
 import { LINGER_MS, LINGER_OCTETS } from './linger.ts';
 import { type Accepted, BUFFER_OCTETS } from './listener.ts';
 import type { Session, SessionConnection } from './session.ts';
-import type { ConnectionServices } from './tunnel.ts';
+import { type ConnectionServices, earlier } from './tunnel.ts';
 
 /** Normal closure, and one by rules of this server (RFC 6455, 7.4.1). */
 const NORMAL = 1000;
@@ -32,7 +32,8 @@ export class RelayConnection implements SessionConnection {
   #held = 0;
   #isMarked = false;
   #marking = Promise.resolve();
-  #blockedSinceMs: number | null = null;
+  #terminalFullSinceMs: number | null = null;
+  #upstreamFullSinceMs: number | null = null;
 
   constructor(
     accepted: Accepted,
@@ -51,7 +52,7 @@ export class RelayConnection implements SessionConnection {
   }
 
   get blockedSinceMs(): number | null {
-    return this.#blockedSinceMs;
+    return this.#isEnding ? null : earlier(this.#terminalFullSinceMs, this.#upstreamFullSinceMs);
   }
 
   get isEnding(): boolean {
@@ -92,7 +93,7 @@ export class RelayConnection implements SessionConnection {
     upstream.on('close', () => this.#end(UPSTREAM_GONE, 'upstream_failed'));
     // Each read counts, not each message: one may be large, and slow.
     this.#accepted.stream.on('data', () => this.#count());
-    if (this.#isEnding) this.#end(NORMAL, this.#session.ending ?? 'terminal_left');
+    this.#count();
     this.#balance();
   }
 
@@ -144,11 +145,12 @@ export class RelayConnection implements SessionConnection {
   }
 
   #send(to: WebSocket, data: Buffer | string, done: () => void = () => {}): void {
+    const isAtLimit = to === this.#terminal && this.#meter.count(Date.now(), frameOctets(data));
     to.send(data, { binary: typeof data !== 'string' }, (error) => {
       if (error === undefined || error === null) done();
       this.#balance();
     });
-    if (to === this.#terminal) this.#count();
+    if (isAtLimit && !this.#isEnding) this.#services.registry.reachLimit(this.#session);
     this.#balance();
   }
 
@@ -162,8 +164,9 @@ export class RelayConnection implements SessionConnection {
     if (terminal === null || upstream === null || this.#isEnding) return;
     const terminalIsFull = terminal.bufferedAmount > BUFFER_OCTETS;
     const upstreamIsFull = upstream.bufferedAmount > BUFFER_OCTETS;
-    if (!terminalIsFull && !upstreamIsFull) this.#blockedSinceMs = null;
-    else this.#blockedSinceMs ??= this.#services.clock.monotonicMs();
+    const nowMs = this.#services.clock.monotonicMs();
+    this.#terminalFullSinceMs = terminalIsFull ? (this.#terminalFullSinceMs ?? nowMs) : null;
+    this.#upstreamFullSinceMs = upstreamIsFull ? (this.#upstreamFullSinceMs ?? nowMs) : null;
     const isHeld = this.#held > 0;
     // A terminal that takes no answers asks no more.
     if (isHeld || upstreamIsFull || terminalIsFull) terminal.pause();
@@ -178,7 +181,6 @@ export class RelayConnection implements SessionConnection {
     if (terminal === null || upstream === null || this.#isEnding) return;
     this.tell({ type: 'closing', reason });
     this.#isEnding = true;
-    this.#blockedSinceMs = null;
     const { raw, stream } = this.#accepted;
     const readBefore = raw.bytesRead;
     stream.on('data', () => {
@@ -197,6 +199,12 @@ export class RelayConnection implements SessionConnection {
     this.#meter.count(Date.now());
     this.#services.registry.leave(this.#session, this);
   }
+}
+
+/** On the wire: what a server sends is not masked (RFC 6455, 5.2). */
+function frameOctets(data: Buffer | string): number {
+  const length = Buffer.byteLength(data);
+  return length + (length < 126 ? 2 : length < 65_536 ? 4 : 10);
 }
 
 function parseJson(text: string): unknown {

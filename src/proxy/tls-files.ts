@@ -43,11 +43,20 @@ export class TlsFiles {
   };
 
   #read(): SecureContext {
-    const { certFile, keyFile } = this.#files;
-    try {
-      return createSecureContext({ cert: readFileSync(certFile), key: readFileSync(keyFile), minVersion: 'TLSv1.2' });
-    } catch (cause) {
-      throw new ConfigError(`${certFile}, ${keyFile}: no certificate and key (${(cause as Error).message})`);
-    }
+    return createSecureContext({ ...readTlsFiles(this.#files), minVersion: 'TLSv1.2' });
+  }
+}
+
+/** Throws a ConfigError when they cannot be read or do not fit each other. */
+export function readTlsFiles({ certFile, keyFile }: { certFile: string; keyFile: string }): {
+  cert: Buffer;
+  key: Buffer;
+} {
+  try {
+    const files = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+    createSecureContext(files);
+    return files;
+  } catch (cause) {
+    throw new ConfigError(`${certFile}, ${keyFile}: no certificate and key (${(cause as Error).message})`);
   }
 }

@@ -32,9 +32,9 @@ export class Tunnel implements SessionConnection {
   #held = 0;
   #isMarked = false;
   #marking = Promise.resolve();
-  #terminalIsFull = false;
-  #upstreamIsFull = false;
-  #blockedSinceMs: number | null = null;
+  /** Since when a side has not taken what it was given, monotonic. Each by itself: a busy tunnel may always have one of them. */
+  #terminalFullSinceMs: number | null = null;
+  #upstreamFullSinceMs: number | null = null;
 
   constructor(accepted: Accepted, admitted: Admitted, services: ConnectionServices) {
     this.type = admitted.type;
@@ -48,7 +48,7 @@ export class Tunnel implements SessionConnection {
   }
 
   get blockedSinceMs(): number | null {
-    return this.#blockedSinceMs;
+    return this.#isEnding ? null : earlier(this.#terminalFullSinceMs, this.#upstreamFullSinceMs);
   }
 
   /** Begins once the network knows whose traffic it is: `greeting` to the terminal, `head` (of the terminal) to the host, then all. */
@@ -65,6 +65,7 @@ export class Tunnel implements SessionConnection {
       upstream.destroy();
       return;
     }
+    this.#meter.count(Date.now(), greeting.length);
     stream.write(greeting);
     if (head.length > 0) upstream.write(head);
     stream.on('data', (chunk: Buffer) => this.#fromTerminal(chunk, upstream));
@@ -73,16 +74,21 @@ export class Tunnel implements SessionConnection {
     upstream.on('end', () => {
       if (!this.#isEnding) stream.end();
     });
-    stream.on('drain', () => this.#flow(false, this.#upstreamIsFull));
-    upstream.on('drain', () => this.#flow(this.#terminalIsFull, false));
+    stream.on('drain', () => {
+      this.#terminalFullSinceMs = null;
+      this.#flow();
+    });
+    upstream.on('drain', () => {
+      this.#upstreamFullSinceMs = null;
+      this.#flow();
+    });
     this.#isOpen = true;
-    this.#flow(false, false);
+    this.#flow();
   }
 
   close(): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
-    this.#blockedSinceMs = null;
     this.#upstream?.destroy();
     lingeringEnd(this.#accepted);
   }
@@ -111,7 +117,7 @@ export class Tunnel implements SessionConnection {
     this.#marking = this.#marking.then(() => this.#services.marks.mark(this.#accepted.raw, tag, contentType));
     await this.#marking;
     this.#held--;
-    this.#flow(this.#terminalIsFull, this.#upstreamIsFull);
+    this.#flow();
   }
 
   #fromTerminal(chunk: Buffer, upstream: Socket): void {
@@ -119,7 +125,10 @@ export class Tunnel implements SessionConnection {
     const isAtLimit = this.#meter.count(nowMs);
     if (this.#isEnding) return;
     this.#session.touch(nowMs);
-    if (!upstream.write(chunk)) this.#flow(this.#terminalIsFull, true);
+    if (!upstream.write(chunk)) {
+      this.#upstreamFullSinceMs = this.#services.clock.monotonicMs();
+      this.#flow();
+    }
     if (isAtLimit) this.#services.registry.reachLimit(this.#session);
   }
 
@@ -133,23 +142,20 @@ export class Tunnel implements SessionConnection {
     const nowMs = Date.now();
     const isAtLimit = this.#meter.count(nowMs, room);
     this.#session.touch(nowMs);
-    if (room > 0 && !stream.write(isCut ? chunk.subarray(0, room) : chunk)) this.#flow(true, this.#upstreamIsFull);
+    if (room > 0 && !stream.write(isCut ? chunk.subarray(0, room) : chunk)) {
+      this.#terminalFullSinceMs = this.#services.clock.monotonicMs();
+    }
     if (isAtLimit || isCut) this.#services.registry.reachLimit(this.#session);
-    if (isCut) this.#flow(this.#terminalIsFull, this.#upstreamIsFull);
+    if (isCut || this.#terminalFullSinceMs !== null) this.#flow();
   }
 
   /** Reads from each side as long as the other takes it. */
-  #flow(terminalIsFull: boolean, upstreamIsFull: boolean): void {
-    this.#terminalIsFull = terminalIsFull;
-    this.#upstreamIsFull = upstreamIsFull;
-    const isBlocked = terminalIsFull || upstreamIsFull;
-    if (!isBlocked) this.#blockedSinceMs = null;
-    else this.#blockedSinceMs ??= this.#services.clock.monotonicMs();
+  #flow(): void {
     if (!this.#isOpen || this.#isEnding || this.#held > 0) return;
     const { stream } = this.#accepted;
-    if (upstreamIsFull) stream.pause();
+    if (this.#upstreamFullSinceMs !== null) stream.pause();
     else stream.resume();
-    if (terminalIsFull) this.#upstream?.pause();
+    if (this.#terminalFullSinceMs !== null) this.#upstream?.pause();
     else this.#upstream?.resume();
   }
 
@@ -159,4 +165,10 @@ export class Tunnel implements SessionConnection {
     this.#meter.count(Date.now());
     this.#services.registry.leave(this.#session, this);
   }
+}
+
+/** Null where neither is. */
+export function earlier(one: number | null, other: number | null): number | null {
+  if (one === null || other === null) return one ?? other;
+  return Math.min(one, other);
 }

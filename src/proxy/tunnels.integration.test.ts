@@ -31,8 +31,9 @@ beforeAll(async () => {
         { host: 'gone.example', ports },
       ],
     },
-    more: { limits: { connectionsPerSession: 3 } },
+    more: { limits: { connectionsPerSession: 3, dialMs: 500 } },
     resolve: async (host) => {
+      if (host === 'slow.chat.example') return new Promise(() => {});
       const addresses = names.get(host);
       if (addresses === undefined) throw new Error(`no such name: ${host}`);
       return addresses;
@@ -273,6 +274,13 @@ test('a host is resolved once: what was looked at is what is dialled', async () 
   expect({ status, times }).toEqual({ status: 200, times: 1 });
   socket.destroy();
   names.get = addresses;
+});
+
+test('a name that nobody answers for is given up', async () => {
+  const granted = await world.dispatch.grant();
+  const answer = await ask(`slow.chat.example:${upstream.port}`, { authorization: basic(granted) });
+  expect(answer).toMatchObject({ status: 502, reason: 'upstream_failed' });
+  answer.socket.destroy();
 });
 
 test('unknown keys make the proxy ask the dispatch server once, however many come', async () => {
