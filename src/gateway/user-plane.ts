@@ -2,23 +2,17 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '../platform/logger.ts';
+import { acceptSocks5, type Socks5Destination, type Socks5Reply, socks5Reply } from '../platform/socks5.ts';
 import type { Bearers } from './bearers.ts';
 import { endsOf, type FlowTable } from './flow-table.ts';
 import { joinSockets } from './join-sockets.ts';
 import type { StoredBearer } from './record-spool.ts';
-import {
-  readSocksDestination,
-  readSocksUser,
-  type SocksDestination,
-  type SocksReply,
-  writeSocksReply,
-} from './socks-request.ts';
 
 const HANDSHAKE_WITHIN_MS = 10_000;
 const CONNECT_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 20;
 
-const REPLIES: Readonly<Record<string, SocksReply>> = {
+const REPLIES: Readonly<Record<string, Socks5Reply>> = {
   ECONNREFUSED: 'connection_refused',
   ENETUNREACH: 'network_unreachable',
   EHOSTUNREACH: 'host_unreachable',
@@ -81,20 +75,19 @@ export class UserPlane {
   async #connectThrough(terminal: Socket): Promise<void> {
     const { bearers, flows } = this.#options;
     const tooSlow = setTimeout(() => terminal.destroy(), HANDSHAKE_WITHIN_MS);
-    const bearerId = await readSocksUser(terminal, (user) => bearers.get(user) !== null);
-    const destination = bearerId === null ? null : await readSocksDestination(terminal);
+    const request = await acceptSocks5(terminal, ({ user }) => bearers.get(user));
     clearTimeout(tooSlow);
-    const bearer = bearerId === null ? null : bearers.get(bearerId);
-    if (bearer === null || destination === null) return void terminal.end();
+    if (request === null) return void terminal.end();
+    const { client: bearer, destination } = request;
     this.#sockets.set(terminal, bearer);
 
     const dialled = await dial(destination, bearer.terminalIp);
     if ('reply' in dialled) {
-      writeSocksReply(terminal, dialled.reply);
+      terminal.write(socks5Reply(dialled.reply));
       return void terminal.end();
     }
     const flow = flows.open(endsOf(dialled.socket), bearer);
-    writeSocksReply(terminal, 'succeeded');
+    terminal.write(socks5Reply('succeeded'));
     try {
       await joinSockets(terminal, dialled.socket, {
         countUplink: (octets) => flows.count(flow, 'uplink', octets),
@@ -107,9 +100,9 @@ export class UserPlane {
 }
 
 async function dial(
-  { host, port }: SocksDestination,
+  { host, port }: Socks5Destination,
   localAddress: string,
-): Promise<{ socket: Socket } | { reply: SocksReply }> {
+): Promise<{ socket: Socket } | { reply: Socks5Reply }> {
   const socket = connect({ host, port, localAddress, family: 4, allowHalfOpen: true, noDelay: true });
   const given = setTimeout(
     () => socket.destroy(Object.assign(new Error('too slow'), { code: 'ETIMEDOUT' })),

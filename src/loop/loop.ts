@@ -1,11 +1,14 @@
+import { execFile } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { Endings } from '../chaos/endings.ts';
 import { becomesTrue } from '../chaos/wait.ts';
+import { builtModule } from '../testing/built.ts';
 import { attachCrowd, letThemTalk, type Member } from './crowd.ts';
 import { formatTotals, LiveTable } from './live-table.ts';
 import { countBooked, countMessages, differences, gatherTotals } from './loop-totals.ts';
 import { type LoopWorld, startLoopWorld } from './loop-world.ts';
 
+const SHOWN_LINES = 20;
 const ALL_BOOKED_WITHIN_MS = 120_000;
 
 export interface LoopOptions {
@@ -39,6 +42,7 @@ export async function runLoop(options: LoopOptions): Promise<string[]> {
     const totals = await gatherTotals(world, members);
     found.push(...differences(totals, options.inFlightOctets));
     print(`\n${formatTotals(totals, members)}`);
+    print(`\nreconcile, proxies' reports beside charges:\n${await reconciled(world)}`);
     await world.dispatch.stop();
     await world.engine.stop();
     keep ||= found.length > 0;
@@ -64,6 +68,24 @@ async function settle(world: LoopWorld, members: readonly Member[]): Promise<str
   );
   if (!isBooked) found.push(`the engine booked ${await countBooked(world)} of ${sent} records in time`);
   return found;
+}
+
+/**
+ * What `zerorate reconcile` prints, as an operator runs it. It may rightly find differences: what a suspended sponsor's sessions used
+ * is reported and not charged.
+ */
+async function reconciled({ files, dispatchUrl }: LoopWorld): Promise<string> {
+  const range = ['--from', '2020-01-01T00:00:00Z', '--to', '2100-01-01T00:00:00Z'];
+  const command = ['reconcile', '--reports', dispatchUrl, '--config', files.engine, ...range];
+  const env = { ...process.env, ...files.environment, ZERORATE_OPERATOR_SECRET: files.operatorSecret };
+  const program = await builtModule('main.js');
+  return new Promise((resolve) => {
+    execFile(process.execPath, [program, ...command], { env, maxBuffer: 2 ** 26 }, (_error, stdout, stderr) => {
+      const lines = `${stdout}${stderr}`.trimEnd().split('\n');
+      const more = lines.length > SHOWN_LINES ? `\n(${lines.length - SHOWN_LINES} lines more)` : '';
+      resolve(lines.slice(0, SHOWN_LINES).join('\n') + more);
+    });
+  });
 }
 
 /** Whoever interrupts leaves no process behind. */
