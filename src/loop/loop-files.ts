@@ -37,6 +37,7 @@ export interface LoopFiles {
 }
 
 export const FLOW_TOPIC = 'flow-records';
+export const QUOTA_TOPIC = 'quota-updates';
 export const DATABASE = 'zerorate';
 
 /** Writes what every program of the loop is configured with. Each secret is made anew. */
@@ -75,7 +76,7 @@ function engineDocument({ brokers, storeUrl }: LoopPlace): object {
     catalogue: 'catalogue.yaml',
     source: { kafka: { brokers, topic: FLOW_TOPIC, groupId: 'loop', maxWaitMs: 100 } },
     store: { url: storeUrl, database: DATABASE },
-    quotaUpdates: { topic: 'quota-updates' },
+    quotaUpdates: { topic: QUOTA_TOPIC },
     batch: { maxDelayMs: 200 },
     credit: { checkEveryMs: 500 },
   };
@@ -86,7 +87,7 @@ function dispatchDocument({ brokers, storeUrl, dispatchPort, proxyPorts }: LoopP
     catalogue: 'catalogue.yaml',
     dataDir: 'dispatch-data',
     http: { port: dispatchPort },
-    kafka: { brokers, quotaUpdatesTopic: 'quota-updates' },
+    kafka: { brokers, quotaUpdatesTopic: QUOTA_TOPIC },
     store: { url: storeUrl, database: DATABASE, checkEveryMs: 500 },
     operators: [{ issuer: ISSUER, jwksFile: 'operator.jwks.json' }],
     operatorSecretFile: 'operator.secret',

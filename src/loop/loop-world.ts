@@ -8,7 +8,7 @@ import { startClickHouseProcess } from '../testing/clickhouse-process.ts';
 import { freePort } from '../testing/free-port.ts';
 import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
 import { Companion, type CompanionOptions } from './companion.ts';
-import { FLOW_TOPIC, type LoopFiles, type ProxyPorts, writeLoopFiles } from './loop-files.ts';
+import { FLOW_TOPIC, type LoopFiles, type ProxyPorts, QUOTA_TOPIC, writeLoopFiles } from './loop-files.ts';
 import { APPLICATIONS } from './loop-plan.ts';
 import { MediaHost } from './media-host.ts';
 import { MessageHub } from './message-hub.ts';
@@ -44,7 +44,7 @@ export async function startLoopWorld(endings: Endings): Promise<LoopWorld> {
   });
   endings.add(() => broker.stop());
   const kafka = createKafka({ brokers: broker.brokers, clientId: 'loop' });
-  await createTopic(kafka);
+  await createTopics(kafka);
   const store = await startClickHouseProcess({ path: join(folder, 'clickhouse') });
   endings.add(() => store.stop());
   const { relayUpstreams, mediaPorts } = await startApplications(endings);
@@ -72,7 +72,7 @@ export async function startLoopWorld(endings: Endings): Promise<LoopWorld> {
   const proxies = files.proxies.map((config, at) =>
     companion('proxy', config, `proxy-${at + 1}`, proxyPorts[at].control),
   );
-  // The engine makes the tables and the topic that the dispatch server reads.
+  // The engine makes the tables that the dispatch server reads.
   await engine.start();
   await gateway.start();
   await dispatch.start();
@@ -87,11 +87,17 @@ export async function startLoopWorld(endings: Endings): Promise<LoopWorld> {
   };
 }
 
-async function createTopic(kafka: Kafka): Promise<void> {
+async function createTopics(kafka: Kafka): Promise<void> {
   const admin = kafka.admin();
   await admin.connect();
   try {
-    await admin.createTopics({ topics: [{ topic: FLOW_TOPIC, numPartitions: PARTITIONS }], waitForLeaders: true });
+    const compacted = [{ name: 'cleanup.policy', value: 'compact' }];
+    const topics = [
+      { topic: FLOW_TOPIC, numPartitions: PARTITIONS },
+      // The engine would make it, and the dispatch server might come before its partitions have leaders.
+      { topic: QUOTA_TOPIC, numPartitions: PARTITIONS, configEntries: compacted },
+    ];
+    await admin.createTopics({ topics, waitForLeaders: true });
   } finally {
     await admin.disconnect();
   }
