@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { quotaUpdateCodec } from '../../src/billing/quota-update-codec.ts';
 import type { QuotaUpdates } from '../../src/billing/quota-updates.ts';
 import { RECORDS_START } from '../../src/platform/kafka-record-batch.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
 import { encodeQuotaRecords, type PartitionRecords, quotaKey } from '../../src/quota-updates/quota-records.ts';
-import { quotaUpdateCodec } from '../../src/quota-updates/quota-update-codec.ts';
 import { quotaUpdateParts } from '../../src/quota-updates/quota-update-parts.ts';
 
 const SCHEMA_ID = 7;

@@ -67,6 +67,7 @@ test('resolves ids, money and times', () => {
     timeZone: 'Europe/Berlin',
     shareBasisPoints: [10_000, -1, -1, 0, -1, -1],
     quotaOctets: 5000,
+    allocateAboveOctets: 0,
     notifyAtBasisPoints: [8000],
     tiers: [
       { upToOctets: 100, pricePerMiBMicros: 123_457 },
@@ -92,6 +93,14 @@ test('the hash names the content, not the layout', () => {
   expect(catalogue.hash).toBe(createHash('sha256').update(catalogue.canonicalJson).digest('hex'));
   expect(parse(TEXT.replace('3333', '3334')).hash).not.toBe(catalogue.hash);
   expect(catalogue.canonicalJson).toMatch(/^\{"applications":\[\{"id":"idle","match":"any","prefixes":\[\],"sponsor"/);
+});
+
+test('a catalogue without allocateAboveOctets has the hash that it had before there was one', () => {
+  const { hash } = parse(TEXT);
+  expect(hash).toBe('7f13ae961fc43921e01a72086c8730cdf9a8c8775b9b0a9ae1e9e23a148c788f');
+  const with100 = parse(TEXT.replace('quotaOctets: 5000', 'quotaOctets: 5000\n    allocateAboveOctets: 100'));
+  expect(with100.plans[0].allocateAboveOctets).toBe(100);
+  expect(with100.hash).not.toBe(hash);
 });
 
 test('comes back from its canonical JSON', () => {

@@ -73,6 +73,7 @@ function compilePlan(plan: PlanDocument, application: number): Plan {
     timeZone: plan.timeZone,
     shareBasisPoints: CONTENT_TYPES.map((type) => plan.content[type] ?? NOT_COVERED),
     quotaOctets: plan.quotaOctets ?? Number.POSITIVE_INFINITY,
+    allocateAboveOctets: plan.allocateAboveOctets ?? 0,
     notifyAtBasisPoints: plan.notifyAt,
     tiers: plan.tiers.map(({ upToOctets, pricePerMiB }) => ({
       upToOctets: upToOctets ?? Number.POSITIVE_INFINITY,

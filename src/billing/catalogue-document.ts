@@ -129,6 +129,11 @@ const planSchema = z.strictObject({
     'Sponsored share by content type, in basis points (10000 is all). Absent: not covered. unknown: records without a type.',
   ),
   quotaOctets: z.int().min(0).nullable().describe('Sponsored octets per subscriber and period; null: no limit.'),
+  allocateAboveOctets: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('A session is given to a subscriber only if more than this is left of the quota. Absent: 0.'),
   notifyAt: z
     .array(z.int().min(1).max(10_000))
     .refine((steps) => steps.every((step, i) => i === 0 || step > steps[i - 1]), {

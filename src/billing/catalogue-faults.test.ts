@@ -112,6 +112,20 @@ test.each<[string, string | RegExp, string, number, string]>([
     1,
     '15: plans[0].content.text: expected at most 10000, got 10001',
   ],
+  [
+    'no session could ever be given',
+    'quotaOctets: 0',
+    'quotaOctets: 5\n    allocateAboveOctets: 5',
+    1,
+    '28: plans[1].allocateAboveOctets: expected less than quotaOctets 5, got 5',
+  ],
+  [
+    'a rest of no quota',
+    'quotaOctets: null',
+    'quotaOctets: null\n    allocateAboveOctets: 5',
+    1,
+    '17: plans[0].allocateAboveOctets: has a meaning with a quota only',
+  ],
   ['a negative quota', 'quotaOctets: 0', 'quotaOctets: -1', 1, '27: plans[1].quotaOctets: expected at least 0, got -1'],
   [
     'a quota beyond exact numbers',

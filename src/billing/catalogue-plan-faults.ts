@@ -3,7 +3,12 @@ import type { CatalogueFault } from './catalogue-fault.ts';
 
 /** Times and tiers: plans that end before they begin, plans of one application in force together, gaps in tiers. */
 export function planFaults({ plans }: CatalogueDocument): CatalogueFault[] {
-  return [...plans.flatMap(endFaults), ...overlaps(plans), ...plans.flatMap(tierFaults)];
+  return [
+    ...plans.flatMap(endFaults),
+    ...overlaps(plans),
+    ...plans.flatMap(tierFaults),
+    ...plans.flatMap(reserveFaults),
+  ];
 }
 
 function endFaults({ effectiveFrom, effectiveTo }: PlanDocument, plan: number): CatalogueFault[] {
@@ -58,4 +63,13 @@ function tierProblem(upToOctets: number | null, before: number | null, isLast: b
     return isLast ? null : 'an open tier (null) must be the last: the tiers after it are never reached';
   if (before !== null && upToOctets <= before) return `tiers must ascend: ${upToOctets} is not above ${before}`;
   return isLast ? `a gap: octets above ${upToOctets} have no price; end with a tier of upToOctets: null` : null;
+}
+
+/** A plan under which no session could ever be given. */
+function reserveFaults({ quotaOctets, allocateAboveOctets }: PlanDocument, plan: number): CatalogueFault[] {
+  if (allocateAboveOctets === undefined) return [];
+  const path = ['plans', plan, 'allocateAboveOctets'];
+  if (quotaOctets === null) return [{ path, message: 'has a meaning with a quota only' }];
+  if (allocateAboveOctets < quotaOctets) return [];
+  return [{ path, message: `expected less than quotaOctets ${quotaOctets}, got ${allocateAboveOctets}` }];
 }

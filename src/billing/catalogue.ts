@@ -55,6 +55,8 @@ export interface Plan {
   shareBasisPoints: readonly number[];
   /** Sponsored octets per subscriber and period; Infinity: no quota. */
   quotaOctets: number;
+  /** A session is given only if more than this is left of the quota. */
+  allocateAboveOctets: number;
   /** Ascending basis points of the quota. */
   notifyAtBasisPoints: readonly number[];
   tiers: readonly PriceTier[];

@@ -28,6 +28,7 @@ function testPlan(overrides: Partial<Plan> = {}): Plan {
     timeZone: 'UTC',
     shareBasisPoints: [10_000, 3333, 1, 0, 9999, 5000],
     quotaOctets: NO_QUOTA,
+    allocateAboveOctets: 0,
     notifyAtBasisPoints: [],
     tiers: [
       { upToOctets: 3000, pricePerMiBMicros: 99_999_999 },

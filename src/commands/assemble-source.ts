@@ -160,12 +160,15 @@ export function quotaUpdateSchema(): AvroSchema {
   return readSchema(packagePath('schemas/quota-update.avsc'));
 }
 
+/** What it takes to reach the brokers. */
+type KafkaAccess = Pick<KafkaConfig, 'brokers' | 'clientId' | 'ssl' | 'sasl'>;
+
 /** Without a logger nothing is logged of what the client meets. */
-export function connect(kafkaConfig: KafkaConfig, logger?: Logger): Kafka {
+export function connect(kafkaConfig: KafkaAccess, logger?: Logger): Kafka {
   return createKafka({ ...clientOptions(kafkaConfig), ...(logger && { logger }) });
 }
 
-function clientOptions({ brokers, clientId, ssl, sasl }: KafkaConfig): Omit<KafkaOptions, 'logger'> {
+function clientOptions({ brokers, clientId, ssl, sasl }: KafkaAccess): Omit<KafkaOptions, 'logger'> {
   return { brokers, clientId, ssl: readCertificates(ssl), sasl: readSasl(sasl) };
 }
 

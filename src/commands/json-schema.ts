@@ -1,11 +1,15 @@
 import * as z from 'zod';
 import { catalogueSchema } from '../billing/catalogue-document.ts';
+import { dispatchConfigSchema } from '../dispatch/dispatch-config-schema.ts';
 import { configSchema } from '../platform/config-schema.ts';
+import { proxyConfigSchema } from '../proxy/proxy-config-schema.ts';
 
 /** The JSON Schemas of the files that a user writes, by file name, for editors that check while one types. */
 export function jsonSchemas(): Record<string, string> {
   return {
     'catalogue.schema.json': jsonSchemaText(catalogueSchema, 'zerorate catalogue'),
+    'dispatch.schema.json': jsonSchemaText(dispatchConfigSchema, 'zerorate dispatch server'),
+    'proxy.schema.json': jsonSchemaText(proxyConfigSchema, 'zerorate proxy server'),
     'zerorate.schema.json': jsonSchemaText(configSchema, 'zerorate configuration'),
   };
 }

@@ -2,16 +2,21 @@ import { Command } from 'commander';
 import { ENGINE_VERSION } from '../journal/journal-block.ts';
 import { endWhenNobodyReads } from '../platform/lifecycle.ts';
 import { registerAccount } from './account.ts';
+import { registerAssertion } from './assertion.ts';
 import { registerAudit } from './audit.ts';
 import { registerCheck } from './check.ts';
 import { registerClose } from './close.ts';
 import { registerDemo } from './demo.ts';
+import { registerDispatch } from './dispatch.ts';
 import { registerExplain } from './explain.ts';
 import { registerFraud } from './fraud.ts';
 import { registerGaps } from './gaps.ts';
+import { registerGateway } from './gateway.ts';
 import { registerGenerate } from './generate.ts';
 import { registerProve } from './prove.ts';
+import { registerProxy } from './proxy.ts';
 import { registerQuery } from './query.ts';
+import { registerReconcile } from './reconcile.ts';
 import { registerRejections } from './rejections.ts';
 import { registerReplay } from './replay.ts';
 import { registerRerate } from './rerate.ts';
@@ -20,6 +25,7 @@ import { registerServe } from './serve.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatement } from './statement.ts';
 import { registerSubscriber } from './subscriber.ts';
+import { registerTerminal } from './terminal.ts';
 import { registerVerify } from './verify.ts';
 import { registerJsonSchemas } from './write-json-schemas.ts';
 
@@ -55,6 +61,12 @@ const COMMANDS = [
   registerVerify,
   registerProve,
   registerServe,
+  registerGateway,
+  registerTerminal,
+  registerDispatch,
+  registerAssertion,
+  registerProxy,
+  registerReconcile,
   registerGenerate,
   registerSubscriber,
   registerJsonSchemas,

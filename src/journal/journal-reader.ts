@@ -1,10 +1,11 @@
 import { buffer } from 'node:stream/consumers';
 import type { RestoredCounters, RestoredIdentities } from '../billing/restored-columns.ts';
-import type { Closings, Facts, Suspensions } from '../billing/rules.ts';
+import type { Closings, Facts } from '../billing/rules.ts';
 import { RECYCLED, type TopicPartition } from '../billing/topic-partition.ts';
 import { guarded } from '../platform/clickhouse-client.ts';
 import { type NativeBlockReader, readNative } from '../platform/native-columns.ts';
 import { literal, type Store } from '../platform/store.ts';
+import { readSuspensionFacts } from '../platform/suspension-facts.ts';
 import type { BookedMove, Journal, LaneHead } from './journal.ts';
 import { readCounters, readIdentities, within } from './restored-blocks.ts';
 
@@ -149,19 +150,8 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
   }
 
   async facts(): Promise<Facts> {
-    const [suspensions, closings] = await Promise.all([this.#suspensions(), this.#closings()]);
+    const [suspensions, closings] = await Promise.all([readSuspensionFacts(this.#store), this.#closings()]);
     return { suspensions, closings };
-  }
-
-  async #suspensions(): Promise<Suspensions> {
-    const rows = await this.#store.query<{ sponsor: string; suspended: boolean; last: number }>(
-      'SELECT sponsor_id AS sponsor, argMax(suspended, number) AS suspended, max(number) AS last ' +
-        'FROM suspensions GROUP BY sponsor_id',
-    );
-    return {
-      sponsorIds: new Set(rows.filter(({ suspended }) => suspended).map(({ sponsor }) => sponsor)),
-      number: Math.max(0, ...rows.map(({ last }) => Number(last))),
-    };
   }
 
   async #closings(): Promise<Closings> {

@@ -23,7 +23,7 @@ const avroSchema = z
   .prefault({})
   .describe('How Avro values are read.');
 
-const sslSchema = z
+export const sslSchema = z
   .union([
     z.boolean(),
     z.strictObject({
@@ -35,7 +35,7 @@ const sslSchema = z
   .default(false)
   .describe('TLS: true, or the certificates to use.');
 
-const saslSchema = z
+export const saslSchema = z
   .strictObject({
     mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).describe('SASL mechanism.'),
     username: z.string().min(1).describe('User.'),

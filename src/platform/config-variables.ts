@@ -56,9 +56,12 @@ export const SECRET_VARIABLES = [
   'ZERORATE_PSEUDONYM_KEY',
 ] as const;
 
+/** Secrets of the companions: the engine does not read them, and does not mind them. */
+const COMPANION_VARIABLES = ['ZERORATE_OPERATOR_SECRET', 'ZERORATE_PROXY_SECRET'] as const;
+
 /** The settings of the environment; a variable that is set to nothing is not set. */
 export function environmentSettings(env: Environment): { settings: Setting[]; faults: DocumentFault[] } {
-  const known = [...Object.keys(CONFIG_VARIABLES), ...SECRET_VARIABLES];
+  const known = [...Object.keys(CONFIG_VARIABLES), ...SECRET_VARIABLES, ...COMPANION_VARIABLES];
   const names = Object.keys(env).filter((name) => name.startsWith(PREFIX));
   const faults = names
     .filter((name) => !known.includes(name))

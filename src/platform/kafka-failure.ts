@@ -15,12 +15,19 @@ export function isTopicMissing(error: unknown): boolean {
   return causes(error).some(({ type }) => type === 'UNKNOWN_TOPIC_OR_PARTITION');
 }
 
+/** kafkajs takes it for final; it is what a broker that has just come back says for a while. */
+const COORDINATOR_NOT_FOUND = 'KafkaJSGroupCoordinatorNotFound';
+
 /** Whether the brokers could not be reached or could not do it now, so that the same call may go through later. */
 export function isOutage(error: unknown): boolean {
-  return !isTopicMissing(error) && causes(error).some(({ retriable }) => retriable === true);
+  return (
+    !isTopicMissing(error) &&
+    causes(error).some(({ name, retriable }) => retriable === true || name === COORDINATOR_NOT_FOUND)
+  );
 }
 
 export interface KafkaFailure {
+  name: string;
   message: string;
   /** The protocol's name of the error. */
   type?: string;

@@ -19,6 +19,8 @@ export interface KafkaOptions {
   /** TLS: true, or the certificates to use. */
   ssl?: boolean | ConnectionOptions;
   sasl?: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string } | null;
+  /** How often a call is tried again before it is given up; absent: for about half a minute. */
+  retries?: number;
   /** Absent: nothing is logged. */
   logger?: KafkaLogger;
 }
@@ -31,14 +33,14 @@ const LIMITED_RETRIES = 'Limiting retries for the idempotent producer';
 const CONNECTION_TIMEOUT_MS = 5000;
 
 /** A Kafka client. Inert: its consumers, producers and admins connect. */
-export function createKafka({ brokers, clientId, ssl, sasl, logger }: KafkaOptions): Kafka {
+export function createKafka({ brokers, clientId, ssl, sasl, retries = RETRY.retries, logger }: KafkaOptions): Kafka {
   hideAbortedRecords();
   takeEncodedRecords();
   assembleAnswers();
   return new Kafka({
     brokers: [...brokers],
     clientId,
-    retry: RETRY,
+    retry: { ...RETRY, retries },
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     socketFactory: kafkaSocket,
     ...(ssl !== undefined && { ssl }),

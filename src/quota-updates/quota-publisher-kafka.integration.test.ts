@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Admin, Kafka } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { QuotaUpdate } from '../billing/quota-update.ts';
+import { quotaUpdateCodec } from '../billing/quota-update-codec.ts';
 import {
   BreakableNetwork,
   JournalListener,
@@ -17,7 +18,6 @@ import type { QuotaPublisher } from './quota-publisher.ts';
 import { type KafkaQuotaPublisherOptions, kafkaQuotaPublisher } from './quota-publisher-kafka.ts';
 import { quotaKey } from './quota-records.ts';
 import { QUOTA_UPDATE_SCHEMA, quotaUpdate, quotaUpdates } from './quota-update.fixture.ts';
-import { quotaUpdateCodec } from './quota-update-codec.ts';
 import { readQuotaState } from './read-quota-state.ts';
 
 let server: KafkaServer;

@@ -1,7 +1,7 @@
 import avro from 'avsc';
 import type { AvroSchema } from '../billing/decode-avro.ts';
+import { confluentHeader } from '../billing/quota-update-codec.ts';
 import type { QuotaUpdateHead } from '../billing/quota-updates.ts';
-import { confluentHeader } from './quota-update-codec.ts';
 
 /**
  * What the records of all updates under one head share. The subscriber's 32 digits are to be filled in, at the key's start

@@ -4,9 +4,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Admin, Consumer, Kafka } from 'kafkajs';
 import type { AvroSchema } from '../billing/decode-avro.ts';
 import type { QuotaUpdate } from '../billing/quota-update.ts';
+import { quotaUpdateCodec } from '../billing/quota-update-codec.ts';
 import { recordsOf } from '../platform/kafka-record-sets.ts';
 import { quotaUpdateOfLine } from './quota-publisher-file.ts';
-import { quotaUpdateCodec } from './quota-update-codec.ts';
 
 const GIVE_UP_AFTER_MS = 60_000;
 const LOOK_EVERY_MS = 20;

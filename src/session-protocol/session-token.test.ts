@@ -40,6 +40,11 @@ describe('a session token', () => {
     expect(await verify(await sign({ ...CLAIMS, aud: 'proxy-2' }))).toMatchObject({ refusal: 'other_proxy' });
   });
 
+  test('past its time is that first, whoever it is for', async () => {
+    const token = await sign({ ...CLAIMS, aud: 'proxy-2' });
+    expect(await verify(token, CLAIMS.exp * 1000)).toMatchObject({ refusal: 'token_expired' });
+  });
+
   test('of another key is forged', async () => {
     const other = generateKeyPairSync('ed25519').privateKey;
     expect(await verify(await sign(CLAIMS, other))).toMatchObject({ refusal: 'token_invalid' });

@@ -68,16 +68,19 @@ export async function verifySessionToken(
     if (!claims.success) return { refusal: 'token_invalid', detail: z.prettifyError(claims.error) };
     return { claims: claims.data };
   } catch (error) {
-    return refusalOf(error);
+    return refusalOf(error, options.nowMs);
   }
 }
 
-function refusalOf(error: unknown): TokenVerdict {
+function refusalOf(error: unknown, nowMs: number): TokenVerdict {
   if (!(error instanceof errors.JOSEError)) throw error;
   // The set of keys could not be fetched: that says nothing about the token.
   if (error instanceof errors.JWKSTimeout) throw error;
   if (error instanceof errors.JWTExpired) return { refusal: 'token_expired', detail: error.message };
   if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'aud') {
+    // jose looks at the audience first; the documented order has the time before it.
+    const { exp } = error.payload;
+    if (exp !== undefined && exp * 1000 <= nowMs) return { refusal: 'token_expired', detail: 'past its time' };
     return { refusal: 'other_proxy', detail: error.message };
   }
   return { refusal: 'token_invalid', detail: error.message };

@@ -1,6 +1,6 @@
 import avro from 'avsc';
-import type { AvroSchema } from '../billing/decode-avro.ts';
-import type { QuotaUpdate } from '../billing/quota-update.ts';
+import type { AvroSchema } from './decode-avro.ts';
+import type { QuotaUpdate } from './quota-update.ts';
 
 const CONFLUENT_MAGIC = 0;
 const CONFLUENT_HEADER_OCTETS = 5;

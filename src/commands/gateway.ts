@@ -1,0 +1,91 @@
+import { createPrivateKey } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { startGateway } from '../gateway/gateway.ts';
+import { type GatewayConfig, gatewaySchema } from '../gateway/gateway-config.ts';
+import { ConfigError } from '../platform/config-error.ts';
+import { onStopSignal } from '../platform/lifecycle.ts';
+import { createLogger } from '../platform/logger.ts';
+import { formatFault } from '../yaml-document/document-fault.ts';
+import { faultsByLine, readYamlDocument } from '../yaml-document/read-yaml-document.ts';
+
+const STOP_GRACE_MS = 15_000;
+
+export function registerGateway(program: Command): void {
+  program
+    .command('gateway')
+    .description('simulate the carrier’s gateway: terminals’ traffic passes it, and flow records of it go to Kafka')
+    .requiredOption('-c, --config <file>', 'the configuration, gateway.yaml')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ zerorate gateway --config gateway.yaml
+  $ curl -H "Authorization: Bearer $(cat operator.secret)" -d '{"msisdn":"15550100001"}' -H 'content-type: application/json' \\
+      http://127.0.0.1:8086/v1/bearers
+  $ curl --proxy socks5h://BEARER_ID:x@127.0.0.1:1080 http://example.org/`,
+    )
+    .action(async ({ config: file }: { config: string }) => {
+      const config = readGatewayConfig(file);
+      const logger = createLogger(config.log);
+      const gateway = await startGateway(config, logger);
+      const { userPlanePort, controlPort } = gateway;
+      logger.info({ nodeId: config.nodeId, userPlanePort, controlPort }, 'the gateway takes connections');
+      await new Promise<void>((resolve) => onStopSignal(resolve, STOP_GRACE_MS));
+      const spooledRecords = await gateway.stop();
+      logger.info({ spooledRecords }, 'stopped');
+    });
+}
+
+/** The configuration with its secrets. Throws a ConfigError with a line for each fault. */
+export function readGatewayConfig(file: string): GatewayConfig {
+  const read = readYamlDocument(readText(file), file, gatewaySchema);
+  if (read.faults !== undefined) throw new ConfigError(read.faults.map(formatFault));
+  const { operatorSecretFile, proxies, identity, ...document } = read.value;
+  const faults: { path: (string | number)[]; message: string }[] = [];
+  const beside = (path: string) => resolve(dirname(file), path);
+  const secret = (path: (string | number)[], secretFile: string): string => {
+    try {
+      const text = readFileSync(beside(secretFile), 'utf8').trim();
+      if (text === '') faults.push({ path, message: `${secretFile} is empty` });
+      return text;
+    } catch (error) {
+      faults.push({ path, message: `cannot be read: ${(error as Error).message}` });
+      return '';
+    }
+  };
+  const { privateKeyFile, ...issuer } = identity;
+  const config: GatewayConfig = {
+    ...document,
+    spool: beside(document.spool),
+    operatorSecret: secret(['operatorSecretFile'], operatorSecretFile),
+    identity: { ...issuer, privateKeyPem: secret(['identity', 'privateKeyFile'], privateKeyFile) },
+    proxies: proxies.map(({ secretFile, ...proxy }, index) => ({
+      ...proxy,
+      secret: secret(['proxies', index, 'secretFile'], secretFile),
+    })),
+  };
+  if (faults.length === 0 && !isEd25519(config.identity.privateKeyPem)) {
+    const message = `${privateKeyFile} is no Ed25519 key: \`openssl genpkey -algorithm ed25519\` makes one`;
+    faults.push({ path: ['identity', 'privateKeyFile'], message });
+  }
+  if (faults.length > 0) throw new ConfigError(faultsByLine(faults, file, read.locate).map(formatFault));
+  return config;
+}
+
+function isEd25519(pem: string): boolean {
+  try {
+    return createPrivateKey(pem).asymmetricKeyType === 'ed25519';
+  } catch {
+    return false;
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError(`${file}: cannot be read: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,170 @@
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { type Command, Option } from 'commander';
+import { ConfigError } from '../platform/config-error.ts';
+import { endWhenNobodyReads } from '../platform/lifecycle.ts';
+import { grouped } from '../platform/print-table.ts';
+import { CONTENT_TYPES, type ContentType } from '../session-protocol/content-octets.ts';
+import { attachToGateway } from '../terminal/attach-to-gateway.ts';
+import { type Dial, directDial } from '../terminal/dial.ts';
+import { Terminal } from '../terminal/terminal.ts';
+import type { Delivery, ReceivedMessage, TerminalEvent } from '../terminal/terminal-event.ts';
+
+interface TerminalFlags {
+  msisdn: string;
+  application: string;
+  account: string;
+  dispatch: string;
+  direct: string;
+  region?: string;
+  assertion?: string;
+  gateway?: string;
+  gatewaySecretFile?: string;
+  listen: ContentType[];
+}
+
+export function registerTerminal(program: Command): void {
+  program
+    .command('terminal')
+    .description(
+      'be a terminal of an application: its traffic goes through the sponsor’s proxy while there is a session',
+    )
+    .requiredOption('--msisdn <digits>', 'the subscriber’s number')
+    .requiredOption('--application <id>', 'the application, as the catalogue names it')
+    .requiredOption('--account <name>', 'who the subscriber is in the application')
+    .requiredOption('--dispatch <url>', 'the dispatch server')
+    .requiredOption('--direct <url>', 'the application’s message server (ws://), for when there is no session')
+    .option('--region <name>', 'where the proxy should be')
+    .option('--assertion <jwt>', 'the operator’s identity assertion, where there is no gateway to give it')
+    .option(
+      '--gateway <url>',
+      'a gateway simulator’s control interface: everything goes through it, from a bearer of its own',
+    )
+    .option('--gateway-secret-file <file>', 'file of the secret that bearers are made with')
+    .addOption(new Option('--listen <type...>', 'what to listen for').choices(CONTENT_TYPES).default(['text']))
+    .addHelpText(
+      'after',
+      `
+Reads commands from standard input, one a line:
+  text ACCOUNT WORDS...          send a text
+  voice|image|video ACCOUNT FILE send a file as a message
+  put TYPE URL FILE              upload to the application’s media host
+  get TYPE URL                   download from it
+  renew | quota | quit
+
+Example:
+  $ zerorate terminal --msisdn 15550100001 --application chatter --account alice --dispatch http://127.0.0.1:8090 \\
+      --direct ws://127.0.0.1:9000/messages --gateway http://127.0.0.1:8086 --gateway-secret-file operator.secret`,
+    )
+    .action(runTerminal);
+}
+
+async function runTerminal(flags: TerminalFlags): Promise<void> {
+  const { dial, identityAssertion } = await reachNetwork(flags);
+  const terminal = new Terminal({
+    msisdn: flags.msisdn,
+    identityAssertion,
+    applicationId: flags.application,
+    applicationAccount: flags.account,
+    ...(flags.region !== undefined && { region: flags.region }),
+    dispatchUrl: flags.dispatch,
+    directRelayUrl: flags.direct,
+    dial,
+    onEvent: (event) => print(formatEvent(event)),
+    onMessage: (message) => print(formatMessage(message)),
+  });
+  endWhenNobodyReads(process.stdout);
+  await terminal.start(flags.listen);
+  for await (const line of createInterface({ input: process.stdin })) {
+    const [command = '', ...words] = line.trim().split(/\s+/);
+    if (command === 'quit') break;
+    if (command !== '') print(await carryOut(terminal, command, words).catch((error: Error) => error.message));
+  }
+  await terminal.stop();
+  print(formatOctets(terminal));
+}
+
+/** Through a gateway's bearer, or straight from this machine's address with an assertion that somebody gave. */
+async function reachNetwork(flags: TerminalFlags): Promise<{ dial: Dial; identityAssertion: () => Promise<string> }> {
+  const { gateway, gatewaySecretFile, assertion, msisdn } = flags;
+  if (gateway !== undefined) {
+    if (gatewaySecretFile === undefined) throw new ConfigError('--gateway needs --gateway-secret-file FILE');
+    return attachToGateway({ controlUrl: gateway, secret: readFileSync(gatewaySecretFile, 'utf8').trim(), msisdn });
+  }
+  if (assertion === undefined) throw new ConfigError('who is this? Give --assertion JWT, or --gateway URL');
+  return { dial: directDial, identityAssertion: async () => assertion };
+}
+
+async function carryOut(terminal: Terminal, command: string, [first, second, ...rest]: string[]): Promise<string> {
+  switch (command) {
+    case 'text':
+      return formatDelivery(await terminal.sendText(needed(first), [second, ...rest].join(' ')));
+    case 'voice':
+    case 'image':
+    case 'video': {
+      const file = needed(second);
+      return formatDelivery(await terminal.send(command, needed(first), readFileSync(file), file));
+    }
+    case 'put': {
+      const body = readFileSync(needed(rest[0]));
+      return formatDelivery((await terminal.upload(new URL(needed(second)), typeOf(first), body)).delivery);
+    }
+    case 'get': {
+      const { delivery, answer } = await terminal.download(new URL(needed(second)), typeOf(first));
+      return `${formatDelivery(delivery)}, ${grouped(answer?.body.length ?? 0)} octets`;
+    }
+    case 'renew':
+      await terminal.renew();
+      return formatStanding(terminal);
+    case 'quota':
+      return formatStanding(terminal);
+    default:
+      return `no such command: ${command} (text, voice, image, video, put, get, renew, quota, quit)`;
+  }
+}
+
+function needed(word: string | undefined): string {
+  if (word === undefined) throw new Error('a word is missing; --help shows the commands');
+  return word;
+}
+
+function typeOf(word: string | undefined): ContentType {
+  const type = CONTENT_TYPES.find((known) => known === word);
+  if (type === undefined) throw new Error(`expected one of ${CONTENT_TYPES.join(', ')}`);
+  return type;
+}
+
+function formatDelivery(delivery: Delivery): string {
+  if (delivery.via === 'proxy') return 'sent, sponsored';
+  return delivery.via === 'direct' ? `sent, not sponsored: ${delivery.reason}` : `not sent: ${delivery.reason}`;
+}
+
+function formatStanding({ standing }: Terminal): string {
+  const { proxyId, reason, sponsoredOctetsCap, usedSponsoredOctets, remainingOctets } = standing;
+  if (proxyId === null) return `no session: ${reason}`;
+  const remaining = remainingOctets === null ? 'no quota' : `${grouped(remainingOctets)} octets of the quota remain`;
+  return `session at ${proxyId}: ${grouped(usedSponsoredOctets)} of ${grouped(sponsoredOctetsCap)} octets used, ${remaining}`;
+}
+
+export function formatEvent(event: TerminalEvent): string {
+  const { type, ...fields } = event;
+  const shown = Object.entries(fields).map(([name, value]) => `${name}=${value ?? 'none'}`);
+  return `* ${type} ${shown.join(' ')}`;
+}
+
+function formatMessage({ contentType, from, name, payload }: ReceivedMessage): string {
+  if (contentType === 'text') return `${from}: ${payload}`;
+  return `${from}: ${contentType}${name === undefined ? '' : ` ${name}`}, ${grouped(payload.length)} octets`;
+}
+
+function formatOctets(terminal: Terminal): string {
+  const lines = Object.entries(terminal.octets()).map(
+    ([path, { uplinkOctets, downlinkOctets }]) =>
+      `${path}: ${grouped(uplinkOctets)} octets up, ${grouped(downlinkOctets)} down`,
+  );
+  return lines.join('\n');
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

@@ -1,0 +1,51 @@
+import { CONTENT_TYPES, type ContentOctets, sponsoredOctetsOf } from '../session-protocol/content-octets.ts';
+import type { UsageReport } from '../session-protocol/dispatch-messages.ts';
+import { isWhollyReported, type ReportedSequences, type Session } from './session.ts';
+
+export interface AppliedReport {
+  session: Session;
+  /** By how much the session's sponsored octets have grown. */
+  sponsoredOctets: number;
+}
+
+/**
+ * Adds a report that is not known yet to its session. Reports may come in any order, and after the session's end: what was
+ * used was used. The proxy's end report ends an open session; with the last one that was missing, nothing is reserved any more.
+ */
+export function applyReport(session: Session, report: UsageReport, nowMs: number): AppliedReport {
+  const usage = addUsage(session.usage, report.usage);
+  const usedSponsoredOctets = sponsoredOctetsOf(usage, session.contentShares);
+  const isEnd = report.kind === 'end';
+  const sequences = noteSequence(session.sequences, report.sequence, isEnd);
+  const reported: Session = { ...session, usage, usedSponsoredOctets, sequences, lastReportAtMs: nowMs };
+  if (isEnd) endByProxy(reported, report, nowMs);
+  if (reported.state !== 'open' && isWhollyReported(reported)) reported.isSettled = true;
+  return { session: reported, sponsoredOctets: usedSponsoredOctets - session.usedSponsoredOctets };
+}
+
+/** What the proxy has ended itself it need not be told. */
+function endByProxy(session: Session, { ending = 'terminal_left' }: UsageReport, nowMs: number): void {
+  if (session.state === 'open') {
+    session.state = 'ended';
+    session.ending = ending;
+  }
+  session.acknowledgedRevision = session.revision;
+  session.overAcknowledgedAtMs ??= nowMs;
+}
+
+function addUsage(usage: readonly ContentOctets[], more: readonly ContentOctets[]): ContentOctets[] {
+  const all = [...usage, ...more];
+  return CONTENT_TYPES.flatMap((contentType) => {
+    const those = all.filter((octets) => octets.contentType === contentType);
+    if (those.length === 0) return [];
+    const sum = (of: (octets: ContentOctets) => number) => those.reduce((total, octets) => total + of(octets), 0);
+    return [{ contentType, uplinkOctets: sum((o) => o.uplinkOctets), downlinkOctets: sum((o) => o.downlinkOctets) }];
+  });
+}
+
+export function noteSequence(known: ReportedSequences, sequence: number, isEnd: boolean): ReportedSequences {
+  const ahead = [...new Set([...known.ahead, sequence])].sort((a, b) => a - b);
+  let { through } = known;
+  while (ahead.length > 0 && ahead[0] <= through + 1) through = Math.max(through, Number(ahead.shift()));
+  return { through, ahead, last: isEnd ? Math.max(sequence, known.last ?? 0) : known.last };
+}

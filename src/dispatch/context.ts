@@ -1,0 +1,54 @@
+import type { Catalogue } from '../billing/catalogue.ts';
+import type { PseudonymKey } from '../billing/pseudonym.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { Announcement } from '../session-protocol/dispatch-messages.ts';
+import type { DispatchRefusal } from '../session-protocol/refusal.ts';
+import type { DispatchStore } from './dispatch-store.ts';
+import type { ProxyControl } from './proxy-control.ts';
+import type { ProxyRegistry } from './proxy-registry.ts';
+
+/** How sessions of an application are given. */
+export interface SessionTerms {
+  /** Sponsored octets of one grant. */
+  grantOctets: number;
+  atCap: Announcement['atCap'];
+}
+
+/** How long things may take. */
+export interface Patience {
+  tokenMs: number;
+  /** How old a sign of life may be for a proxy to be given sessions. */
+  freshForMs: number;
+  /** After so long without one its sessions are over. */
+  silentAfterMs: number;
+  /** After so long with neither a token nor a report a session is over. */
+  idleAfterMs: number;
+  /** So long after an acknowledged end the engine has counted what was never reported. */
+  settleAfterMs: number;
+}
+
+/** What the steps of the dispatch server work with. */
+export interface DispatchContext {
+  catalogue: Catalogue;
+  store: DispatchStore;
+  proxies: ProxyRegistry;
+  control: ProxyControl;
+  clock: Clock;
+  random: () => number;
+  pseudonymKey: PseudonymKey;
+  termsOf: (applicationId: string) => SessionTerms;
+  patience: Patience;
+  logger: Logger;
+}
+
+/** An expected outcome: no session, no renewal, no answer, and why. */
+export interface Refused {
+  refusal: DispatchRefusal;
+  detail?: string;
+  retryAfterMs?: number;
+}
+
+export function isRefused(outcome: object): outcome is Refused {
+  return 'refusal' in outcome && outcome.refusal !== undefined;
+}

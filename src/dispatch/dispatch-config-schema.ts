@@ -1,0 +1,183 @@
+import * as z from 'zod';
+import { saslSchema, sslSchema } from '../platform/config-schema.ts';
+
+const DAY_MS = 86_400_000;
+
+const path = (what: string) => z.string().min(1).describe(`${what} Relative to this file.`);
+const ms = (min: number, max: number) => z.int().min(min).max(max);
+const grantOctets = z
+  .int()
+  .min(1)
+  .max(2 ** 50);
+const atCap = z.enum(['stop', 'subscriber_pays']);
+const proxyId = z.string().regex(/^[\w.-]{1,64}$/, { error: 'expected 1 to 64 letters, digits, . _ -' });
+
+const httpSchema = z
+  .strictObject({
+    host: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
+    port: z.int().min(0).max(65_535).default(8090).describe('TCP port; 0 takes a free one.'),
+    trustedProxies: z
+      .array(z.string().min(1))
+      .default([])
+      .describe(
+        'Addresses or networks of reverse proxies whose x-forwarded-for is believed. A terminal is known by its address.',
+      ),
+    tls: z
+      .strictObject({ cert: path('Certificate chain, PEM.'), key: path('Private key, PEM.') })
+      .optional()
+      .describe('TLS; absent: plain HTTP.'),
+  })
+  .prefault({})
+  .describe('Where terminals, proxies and operators reach the dispatch server.');
+
+const kafkaSchema = z
+  .strictObject({
+    brokers: z
+      .array(z.string().regex(/^(\[[\da-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$/, { error: 'expected host:port' }))
+      .min(1)
+      .describe('Bootstrap brokers, host:port.'),
+    quotaUpdatesTopic: z
+      .string()
+      .regex(/^[\w.-]{1,249}$/, { error: 'expected a topic name' })
+      .default('quota-updates')
+      .describe('Topic of the engine’s quota updates.'),
+    clientId: z
+      .string()
+      .min(1)
+      .default('zerorate-dispatch')
+      .describe('Name of this client in the logs of the brokers.'),
+    schemaId: z
+      .int()
+      .min(0)
+      .max(2 ** 32 - 1)
+      .optional()
+      .describe('Schema id of the Confluent header before each update; absent: there is none.'),
+    ssl: sslSchema,
+    sasl: saslSchema.optional(),
+  })
+  .describe('Where the engine announces remaining quotas.');
+
+const storeSchema = z
+  .strictObject({
+    url: z.url({ protocol: /^https?$/ }).describe('HTTP address of the engine’s ClickHouse, or of `zerorate serve`.'),
+    database: z
+      .string()
+      .regex(/^[A-Za-z_]\w{0,63}$/, { error: 'expected a database name' })
+      .default('zerorate')
+      .describe('Database on the server.'),
+    username: z.string().min(1).default('default').describe('User on the server; it only reads the view suspensions.'),
+    passwordFile: path('File that holds the password; or set ZERORATE_STORE_PASSWORD.').optional(),
+    checkEveryMs: ms(100, 3_600_000).default(5000).describe('How often it is asked who is suspended.'),
+  })
+  .describe('The engine’s store, which says which sponsors are suspended.');
+
+const operatorSchema = z
+  .strictObject({
+    issuer: z.string().min(1).describe('The operator’s name: `iss` of its assertions.'),
+    jwksFile: path('Its public keys, a JSON Web Key Set.').optional(),
+    jwksUrl: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .describe('Where its public keys are, a JSON Web Key Set.'),
+  })
+  .meta({ oneOf: [{ required: ['jwksFile'] }, { required: ['jwksUrl'] }] });
+
+const sessionsSchema = z
+  .strictObject({
+    grantOctets: grantOctets.default(10 * 2 ** 20).describe('Sponsored octets of one grant; a renewal gives another.'),
+    atCap: atCap
+      .default('stop')
+      .describe('At the cap the session ends (stop), or goes on untagged at the subscriber’s cost (subscriber_pays).'),
+    tokenSeconds: z.int().min(10).max(86_400).default(300).describe('How long a token opens connections.'),
+    idleAfterMs: ms(1000, 7 * DAY_MS)
+      .default(900_000)
+      .describe('A session whose token has expired is over when nothing was reported for so long.'),
+    settleAfterMs: ms(0, 31 * DAY_MS)
+      .default(3_600_000)
+      .describe(
+        'When reports are missing: so long after its proxy has acknowledged the end, what a session had reserved is free again. ' +
+          'Longer than a flow record takes to be booked.',
+      ),
+  })
+  .prefault({})
+  .describe('How sessions are given.');
+
+const limitSchema = (requests: number, what: string) =>
+  z
+    .strictObject({
+      requests: z.int().min(1).default(requests).describe('So many requests.'),
+      perMs: ms(100, DAY_MS).default(60_000).describe('In so long.'),
+    })
+    .prefault({})
+    .describe(what);
+
+/** The configuration file of a dispatch server, `dispatch.yaml`. It holds no secrets. */
+export const dispatchConfigSchema = z
+  .strictObject({
+    catalogue: path('The engine’s catalogue.'),
+    dataDir: path('Directory of what must not be forgotten: quotas, sessions, reports, signing keys. Of one process.'),
+    http: httpSchema,
+    kafka: kafkaSchema,
+    store: storeSchema,
+    pseudonymKey: z
+      .strictObject({ file: path('File of at least 64 hex digits; or set ZERORATE_PSEUDONYM_KEY.') })
+      .optional()
+      .describe('The engine’s key of the subscribers’ pseudonyms.'),
+    operators: z.array(operatorSchema).min(1).describe('Operators whose identity assertions are believed.'),
+    operatorSecretFile: path('File of the operator’s secret; or set ZERORATE_OPERATOR_SECRET.').optional(),
+    proxies: z
+      .record(
+        proxyId,
+        z.strictObject({ secretFile: path('File of its secret; absent: ZERORATE_PROXY_SECRET.').optional() }),
+      )
+      .describe('The proxies, by their ids. One that is taken out is gone for good: its sessions are over.'),
+    heartbeats: z
+      .strictObject({
+        everyMs: ms(100, 600_000).default(2000).describe('How often a proxy is to give a sign of life.'),
+        freshForMs: ms(100, 600_000).default(6000).describe('One that was silent for longer is given no sessions.'),
+        silentAfterMs: ms(1000, DAY_MS)
+          .default(60_000)
+          .describe('The sessions of one that was silent for longer are over.'),
+        announceTimeoutMs: ms(50, 60_000).default(2000).describe('How long a proxy may take to answer.'),
+      })
+      .prefault({})
+      .describe('Signs of life.'),
+    sessions: sessionsSchema,
+    applications: z
+      .record(
+        z.string(),
+        z.strictObject({
+          grantOctets: grantOctets.optional().describe('As sessions.grantOctets.'),
+          atCap: atCap.optional().describe('As sessions.atCap.'),
+        }),
+      )
+      .default({})
+      .describe('What is otherwise for an application, by its id.'),
+    keys: z
+      .strictObject({
+        rotateEverySeconds: z.int().min(60).max(31_536_000).default(86_400).describe('How long a key signs tokens.'),
+      })
+      .prefault({})
+      .describe('Signing keys; they are made, kept and rotated in dataDir.'),
+    rateLimits: z
+      .strictObject({
+        perSubscriber: limitSchema(30, 'Sessions that a subscriber asks for.'),
+        perAddress: limitSchema(120, 'Requests of terminals from one address; of IPv6 from one /64.'),
+      })
+      .prefault({})
+      .describe('How often may be asked.'),
+    retainDays: z.int().min(1).max(3660).default(62).describe('How long reports are kept.'),
+    log: z
+      .strictObject({
+        level: z
+          .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+          .default('info')
+          .describe('Least level.'),
+        format: z.enum(['json', 'pretty']).default('json').describe('Lines for machines or for people.'),
+      })
+      .prefault({})
+      .describe('Logging.'),
+  })
+  .describe('The configuration of a zerorate dispatch server.');
+
+export type DispatchDocument = z.output<typeof dispatchConfigSchema>;

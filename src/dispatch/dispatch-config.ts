@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs';
+import { type ConfigFault, readConfigDocument } from '../platform/config-document.ts';
+import { readPseudonymKey } from '../platform/pseudonym-key.ts';
+import { Secret } from '../platform/secret.ts';
+import { type DispatchDocument, dispatchConfigSchema } from './dispatch-config-schema.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a dispatch server runs with. Paths are absolute; secrets do not print. */
+export interface DispatchConfig extends DispatchDocument {
+  secrets: {
+    pseudonymKey: Secret;
+    operator: Secret;
+    /** By proxy id. */
+    proxies: ReadonlyMap<string, Secret>;
+    storePassword: Secret | null;
+    saslPassword: Secret | null;
+  };
+}
+
+/** At least as long as anything that nobody guesses. */
+const MIN_SECRET_LENGTH = 16;
+
+/** Reads the file and the secrets that it names or the environment holds. Throws a ConfigError with a line for each fault. */
+export function readDispatchConfig(file: string, env: Environment): DispatchConfig {
+  const document = readConfigDocument(file, dispatchConfigSchema);
+  const { value } = document;
+  const faults: ConfigFault[] = ruleFaults(value);
+  const secretOf = (variable: string, path: ConfigFault['path'], secretFile: string | undefined) =>
+    readSecret({ variable, path, file: secretFile && document.resolve(secretFile), env, faults });
+  const { store, kafka, proxies } = value;
+  const pseudonymKey = secretOf('ZERORATE_PSEUDONYM_KEY', ['pseudonymKey', 'file'], value.pseudonymKey?.file);
+  const operator = secretOf('ZERORATE_OPERATOR_SECRET', ['operatorSecretFile'], value.operatorSecretFile);
+  const ofProxies = Object.entries(proxies).map(([id, { secretFile }]) => {
+    const path = ['proxies', id, 'secretFile'];
+    const secret = secretOf('ZERORATE_PROXY_SECRET', path, secretFile);
+    faults.push(...secretFaults(secret, path, 'ZERORATE_PROXY_SECRET'));
+    return [id, new Secret(secret ?? '')] as const;
+  });
+  const storePassword = secretOf('ZERORATE_STORE_PASSWORD', ['store', 'passwordFile'], store.passwordFile);
+  const saslPassword = secretOf('ZERORATE_KAFKA_SASL_PASSWORD', ['kafka', 'sasl'], kafka.sasl?.passwordFile);
+  faults.push(...secretFaults(operator, ['operatorSecretFile'], 'ZERORATE_OPERATOR_SECRET'));
+  const { fault } = readPseudonymKey(pseudonymKey ?? '');
+  if (fault !== undefined) faults.push({ path: ['pseudonymKey'], message: `${fault}; the engine has the same one` });
+  document.refuse(faults);
+  return {
+    ...withPaths(value, document.resolve),
+    secrets: {
+      pseudonymKey: new Secret(pseudonymKey ?? ''),
+      operator: new Secret(operator ?? ''),
+      proxies: new Map(ofProxies),
+      storePassword: storePassword === null ? null : new Secret(storePassword),
+      saslPassword: saslPassword === null ? null : new Secret(saslPassword),
+    },
+  };
+}
+
+interface SecretSource {
+  variable: string;
+  path: ConfigFault['path'];
+  file: string | undefined;
+  env: Environment;
+  faults: ConfigFault[];
+}
+
+/** A file of its own goes before the environment, which all may share. */
+function readSecret({ variable, path, file, env, faults }: SecretSource): string | null {
+  if (file === undefined) return env[variable] || null;
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    faults.push({ path, message: `cannot be read: ${(error as Error).message}` });
+    return null;
+  }
+}
+
+function secretFaults(secret: string | null, path: ConfigFault['path'], variable: string): ConfigFault[] {
+  if (secret !== null && secret.length >= MIN_SECRET_LENGTH) return [];
+  const message = `expected a secret of at least ${MIN_SECRET_LENGTH} characters, in this file or in ${variable}`;
+  return [{ path, message }];
+}
+
+function ruleFaults({ operators, heartbeats, kafka }: DispatchDocument): ConfigFault[] {
+  const faults: ConfigFault[] = operators.flatMap(({ jwksFile, jwksUrl }, i) =>
+    (jwksFile === undefined) === (jwksUrl === undefined)
+      ? [{ path: ['operators', i], message: 'name either jwksFile or jwksUrl' }]
+      : [],
+  );
+  const { everyMs, freshForMs, silentAfterMs } = heartbeats;
+  if (freshForMs <= everyMs) {
+    faults.push({ path: ['heartbeats', 'freshForMs'], message: `expected more than everyMs ${everyMs}` });
+  }
+  if (silentAfterMs <= freshForMs) {
+    faults.push({ path: ['heartbeats', 'silentAfterMs'], message: `expected more than freshForMs ${freshForMs}` });
+  }
+  if (typeof kafka.ssl === 'object' && (kafka.ssl.cert === undefined) !== (kafka.ssl.key === undefined)) {
+    faults.push({ path: ['kafka', 'ssl'], message: 'cert and key go together' });
+  }
+  return faults;
+}
+
+function withPaths(document: DispatchDocument, resolve: (path: string) => string): DispatchDocument {
+  const { catalogue, dataDir, http, kafka, operators } = document;
+  const { ssl } = kafka;
+  const certificates =
+    typeof ssl === 'boolean'
+      ? ssl
+      : Object.fromEntries(
+          Object.entries(ssl).flatMap(([name, file]) => (file === undefined ? [] : [[name, resolve(file)]])),
+        );
+  return {
+    ...document,
+    catalogue: resolve(catalogue),
+    dataDir: resolve(dataDir),
+    http: { ...http, ...(http.tls && { tls: { cert: resolve(http.tls.cert), key: resolve(http.tls.key) } }) },
+    kafka: { ...kafka, ssl: certificates },
+    operators: operators.map((operator) =>
+      operator.jwksFile === undefined ? operator : { ...operator, jwksFile: resolve(operator.jwksFile) },
+    ),
+  };
+}

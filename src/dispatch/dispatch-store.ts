@@ -1,0 +1,164 @@
+import { mkdirSync } from 'node:fs';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import type { ReportedUsage } from '../session-protocol/dispatch-messages.ts';
+import type { QuotaAccount } from './quota-account.ts';
+import type { Session } from './session.ts';
+import type { StoredKey } from './signing-keys.ts';
+
+/** Facts by their names. */
+interface Facts {
+  instanceId: string;
+  suspendedSponsors: string[];
+  signingKeys: StoredKey[];
+}
+
+const REPORTS_AT_ONCE = 500;
+/** After every text that a key has. */
+const LAST = '\uffff';
+
+/**
+ * All that the dispatch server must not forget, in LMDB: one directory, one process. What is decided from what is written is
+ * done in one `transaction`, which runs alone.
+ */
+export class DispatchStore {
+  readonly #root: RootDatabase;
+  readonly #accounts: Database<QuotaAccount, [subscriber: string, planId: string]>;
+  /** Those that are not settled. */
+  readonly #live: Database<Session, [subscriber: string, planId: string, sessionId: string]>;
+  readonly #settled: Database<Session, string>;
+  /** Of live sessions: where they stand. */
+  readonly #places: Database<[subscriber: string, planId: string], string>;
+  readonly #reports: Database<ReportedUsage, [startTimeMs: number, reportId: string]>;
+  readonly #reportTimes: Database<number, string>;
+  readonly #offsets: Database<number, number>;
+  readonly #facts: Database<unknown, string>;
+
+  constructor(directory: string) {
+    // Signing keys and session keys are in it.
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    this.#root = open({ path: directory, maxDbs: 12, noSubdir: false });
+    this.#accounts = this.#root.openDB({ name: 'accounts' });
+    this.#live = this.#root.openDB({ name: 'live' });
+    this.#settled = this.#root.openDB({ name: 'settled' });
+    this.#places = this.#root.openDB({ name: 'places' });
+    this.#reports = this.#root.openDB({ name: 'reports' });
+    this.#reportTimes = this.#root.openDB({ name: 'report-times' });
+    this.#offsets = this.#root.openDB({ name: 'offsets' });
+    this.#facts = this.#root.openDB({ name: 'facts' });
+  }
+
+  /** Does the work alone and as a whole; resolves when what it wrote is on disk. What it throws undoes it. */
+  async transaction<T>(work: () => T): Promise<T> {
+    const result = await this.#root.childTransaction(work);
+    await this.#root.flushed;
+    return result;
+  }
+
+  account(subscriber: string, planId: string): QuotaAccount {
+    return this.#accounts.get([subscriber, planId]) ?? [];
+  }
+
+  putAccount(subscriber: string, planId: string, account: QuotaAccount): void {
+    void this.#accounts.put([subscriber, planId], account);
+  }
+
+  session(sessionId: string): Session | undefined {
+    const place = this.#places.get(sessionId);
+    return place === undefined ? this.#settled.get(sessionId) : this.#live.get([...place, sessionId]);
+  }
+
+  putSession(session: Session): void {
+    const { sessionId, subscriber, planId, isSettled } = session;
+    if (isSettled) {
+      this.removeLive(session);
+      void this.#settled.put(sessionId, session);
+    } else {
+      void this.#places.put(sessionId, [subscriber, planId]);
+      void this.#live.put([subscriber, planId, sessionId], session);
+    }
+  }
+
+  removeLive({ sessionId, subscriber, planId }: Session): void {
+    void this.#places.remove(sessionId);
+    void this.#live.remove([subscriber, planId, sessionId]);
+  }
+
+  /** Changes a session alone; resolves with what it is then, undefined where there is none of this id. */
+  changeSession(sessionId: string, change: (session: Session) => Session): Promise<Session | undefined> {
+    return this.transaction(() => {
+      const session = this.session(sessionId);
+      if (session === undefined) return undefined;
+      const changed = change(session);
+      if (changed !== session) this.putSession(changed);
+      return changed;
+    });
+  }
+
+  /** A subscriber's sessions under a plan that are not settled. */
+  liveSessions(subscriber: string, planId: string): Session[] {
+    const range = { start: [subscriber, planId, ''], end: [subscriber, planId, LAST] };
+    return [...this.#live.getRange(range as never)].map(({ value }) => value);
+  }
+
+  allLiveSessions(): Iterable<Session> {
+    return this.#live.getRange().map(({ value }) => value);
+  }
+
+  hasReport(reportId: string): boolean {
+    return this.#reportTimes.doesExist(reportId);
+  }
+
+  putReport(report: ReportedUsage): void {
+    void this.#reportTimes.put(report.reportId, report.startTimeMs);
+    void this.#reports.put([report.startTimeMs, report.reportId], report);
+  }
+
+  /** Reports that start in [fromMs, toMs), by their start; a few hundred are read at a time. */
+  *reports(fromMs: number, toMs: number): Generator<ReportedUsage> {
+    for (let start: [number, string] = [fromMs, '']; ; ) {
+      const range = { start, end: [toMs, ''] as [number, string], limit: REPORTS_AT_ONCE };
+      const some = [...this.#reports.getRange(range)];
+      for (const { value } of some) yield value;
+      if (some.length < REPORTS_AT_ONCE) return;
+      const [timeMs, reportId] = some[some.length - 1].key;
+      start = [timeMs, `${reportId}\u0001`];
+    }
+  }
+
+  /** The offset to go on from; undefined for a partition that nothing was read of. */
+  nextOffset(partition: number): number | undefined {
+    return this.#offsets.get(partition);
+  }
+
+  putNextOffset(partition: number, offset: number): void {
+    void this.#offsets.put(partition, offset);
+  }
+
+  fact<K extends keyof Facts>(name: K): Facts[K] | undefined {
+    return this.#facts.get(name) as Facts[K] | undefined;
+  }
+
+  putFact<K extends keyof Facts>(name: K, value: Facts[K]): void {
+    void this.#facts.put(name, value);
+  }
+
+  /** Forgets some reports that started before an instant, and the settled sessions that reported last before it; true: all. */
+  forgetBefore(timeMs: number): boolean {
+    const range = { end: [timeMs, ''] as [number, string], limit: REPORTS_AT_ONCE };
+    const reports = [...this.#reports.getRange(range)];
+    for (const { key, value } of reports) {
+      void this.#reports.remove(key);
+      void this.#reportTimes.remove(value.reportId);
+    }
+    if (reports.length === REPORTS_AT_ONCE) return false;
+    for (const { key, value } of this.#settled.getRange()) {
+      if (value.lastReportAtMs < timeMs) void this.#settled.remove(key);
+    }
+    return true;
+  }
+
+  async close(): Promise<void> {
+    await this.#root.flushed;
+    await this.#root.close();
+  }
+}

@@ -1,0 +1,273 @@
+import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
+import { createLocalJWKSet } from 'jose';
+import { parseCatalogue } from '../billing/catalogue-compile.ts';
+import { PseudonymKey } from '../billing/pseudonym.ts';
+import type { QuotaUpdate } from '../billing/quota-update.ts';
+import type { Clock } from '../platform/clock.ts';
+import { Health } from '../platform/health.ts';
+import { createLogger } from '../platform/logger.ts';
+import type { ContentOctets } from '../session-protocol/content-octets.ts';
+import type {
+  Announcement,
+  Heartbeat,
+  SessionGrant,
+  UsageReport,
+  UsageReportsAnswer,
+} from '../session-protocol/dispatch-messages.ts';
+import type { DispatchContext } from './context.ts';
+import { assertionClaims, operatorJwks, signIdentityAssertion } from './development-issuer.ts';
+import { DispatchStore } from './dispatch-store.ts';
+import type { HttpOptions } from './http-options.ts';
+import { createHttpServer } from './http-server.ts';
+import { operatorVerifier } from './operator-keys.ts';
+import type { ProxyControl } from './proxy-control.ts';
+import { ProxyRegistry } from './proxy-registry.ts';
+import { rotateKeys } from './signing-keys.ts';
+
+/** 2026-11-10T12:00Z. */
+export const NOW_MS = Date.UTC(2026, 10, 10, 12);
+export const TERMINAL_IP = '127.9.0.1';
+export const MSISDN = '491701234567';
+export const ISSUER = 'test-operator';
+export const OPERATOR_SECRET = 'operator-secret-0123456789';
+export const secretOf = (proxyId: string) => `secret-of-${proxyId}-0123456789`;
+
+export const CATALOGUE_TEXT = `
+sponsors:
+  - { id: acme, name: Acme, currency: EUR, creditLimit: "100" }
+applications:
+  - { id: chat, sponsor: acme }
+  - { id: talk, sponsor: acme }
+  - { id: idle, sponsor: acme }
+plans:
+  - id: chat-daily
+    application: chat
+    version: 1
+    effectiveFrom: 2026-01-01T00:00:00Z
+    effectiveTo: 2026-12-01T00:00:00Z
+    period: day
+    timeZone: Asia/Tokyo
+    content: { text: 10000, image: 5000 }
+    quotaOctets: 1000
+    allocateAboveOctets: 50
+    tiers: [{ upToOctets: null, pricePerMiB: "1" }]
+  - id: talk-all
+    application: talk
+    version: 1
+    effectiveFrom: 2026-01-01T00:00:00Z
+    effectiveTo: null
+    period: month
+    timeZone: UTC
+    content: { text: 10000 }
+    quotaOctets: null
+    tiers: [{ upToOctets: null, pricePerMiB: "1" }]
+`;
+
+/** A clock that a test moves; nothing waits by it. */
+export class TestClock implements Clock {
+  ms = NOW_MS;
+  nowMs = () => this.ms;
+  moveTo(ms: number): void {
+    this.ms = ms;
+  }
+  monotonicMs = () => this.ms;
+  sleep = async () => {};
+  after = () => () => {};
+}
+
+/** Proxies that take announcements over, unless they are down. */
+export class TestProxies implements ProxyControl {
+  readonly announced: { proxyId: string; announcement: Announcement }[] = [];
+  readonly down = new Set<string>();
+
+  async announce({ proxyId }: { proxyId: string }, announcement: Announcement): Promise<string | null> {
+    if (this.down.has(proxyId)) return 'connect ECONNREFUSED';
+    this.announced.push({ proxyId, announcement });
+    return null;
+  }
+
+  last(sessionId: string): Announcement | undefined {
+    return this.announced.findLast(({ announcement }) => announcement.sessionId === sessionId)?.announcement;
+  }
+}
+
+/** A dispatch server without Kafka and ClickHouse, in a folder of its own; time and proxies are the test's. */
+export class TestDispatch {
+  readonly clock = new TestClock();
+  readonly proxies = new TestProxies();
+  readonly operatorKey: KeyObject = generateKeyPairSync('ed25519').privateKey;
+  readonly health = new Health();
+  readonly pseudonymKey = PseudonymKey.ofRoot(Buffer.alloc(32, 5));
+  context!: DispatchContext;
+  http!: FastifyInstance;
+  directory = '';
+
+  static async start(options: Partial<HttpOptions> & Partial<DispatchContext> = {}): Promise<TestDispatch> {
+    const dispatch = new TestDispatch();
+    dispatch.directory = await mkdtemp(join(tmpdir(), 'zerorate-dispatch-'));
+    await dispatch.open(options);
+    return dispatch;
+  }
+
+  async open(options: Partial<HttpOptions> & Partial<DispatchContext> = {}): Promise<void> {
+    const { catalogue } = parseCatalogue(CATALOGUE_TEXT, 'catalogue.yaml');
+    if (catalogue === undefined) throw new Error('the test’s catalogue has faults');
+    const proxyIds = ['edge-1', 'edge-2'];
+    const { clock } = this;
+    this.context = {
+      catalogue,
+      store: new DispatchStore(this.directory),
+      proxies: new ProxyRegistry(proxyIds, clock.nowMs()),
+      control: this.proxies,
+      clock,
+      random: () => 0,
+      pseudonymKey: this.pseudonymKey,
+      termsOf: () => ({ grantOctets: 300, atCap: 'stop' }),
+      patience: {
+        tokenMs: 300_000,
+        freshForMs: 6000,
+        silentAfterMs: 60_000,
+        idleAfterMs: 600_000,
+        settleAfterMs: 900_000,
+      },
+      logger: createLogger({ level: 'silent', format: 'json' }),
+      ...options,
+    };
+    await this.rotateKeys();
+    this.http = await createHttpServer({
+      context: this.context,
+      identity: operatorVerifier(new Map([[ISSUER, createLocalJWKSet(await operatorJwks(this.operatorKey))]])),
+      health: this.health,
+      proxySecrets: new Map(proxyIds.map((id) => [id, secretOf(id)])),
+      operatorSecret: OPERATOR_SECRET,
+      heartbeatEveryMs: 2000,
+      rateLimits: { perSubscriber: { requests: 1000, perMs: 60_000 }, perAddress: { requests: 1000, perMs: 60_000 } },
+      trustedProxies: [],
+      ...options,
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.http.close();
+    await this.context.store.close();
+  }
+
+  async remove(): Promise<void> {
+    await this.close();
+    await rm(this.directory, { recursive: true });
+  }
+
+  async rotateKeys(): Promise<void> {
+    const { store, clock, patience } = this.context;
+    const rotation = { rotateEveryMs: 86_400_000, tokenMs: patience.tokenMs };
+    const keys = rotateKeys(store.fact('signingKeys') ?? [], clock.nowMs(), rotation);
+    await store.transaction(() => store.putFact('signingKeys', keys));
+  }
+
+  async heartbeat(proxyId: string, fields: Partial<Heartbeat> = {}): Promise<void> {
+    const response = await this.call({
+      method: 'PUT',
+      url: `/v1/proxies/${proxyId}`,
+      headers: { authorization: `Bearer ${secretOf(proxyId)}` },
+      payload: {
+        region: 'north',
+        endpoints: { connect: 'http://127.0.0.1:1', socks5: 'socks5://127.0.0.1:2', relay: 'ws://127.0.0.1:3' },
+        controlUrl: 'http://127.0.0.1:4',
+        applicationIds: ['chat', 'talk', 'idle'],
+        openSessions: 0,
+        capacitySessions: 1000,
+        octetsPerSecond: 0,
+        ...fields,
+      },
+    });
+    if (response.statusCode !== 200) throw new Error(response.body);
+  }
+
+  assertion(msisdn = MSISDN, terminalIp = TERMINAL_IP, key = this.operatorKey): Promise<string> {
+    return signIdentityAssertion(assertionClaims({ issuer: ISSUER, msisdn, terminalIp }, this.clock.ms, 3600), key);
+  }
+
+  call(request: InjectOptions): Promise<LightMyRequestResponse> {
+    return this.http.inject({ remoteAddress: TERMINAL_IP, ...request });
+  }
+
+  async ask(fields: object = {}): Promise<LightMyRequestResponse> {
+    const identityAssertion = await this.assertion();
+    const payload = {
+      msisdn: MSISDN,
+      identityAssertion,
+      applicationId: 'chat',
+      applicationAccount: 'alice',
+      ...fields,
+    };
+    return this.call({ method: 'POST', url: '/v1/sessions', payload });
+  }
+
+  async open1(fields: object = {}): Promise<SessionGrant> {
+    const response = await this.ask(fields);
+    if (response.statusCode !== 201) throw new Error(response.body);
+    return response.json();
+  }
+
+  withToken(method: 'GET' | 'POST' | 'DELETE', url: string, token: string, more: InjectOptions = {}) {
+    return this.call({ method, url, headers: { authorization: `Bearer ${token}` }, ...more });
+  }
+
+  renew({ sessionId, token }: SessionGrant): Promise<LightMyRequestResponse> {
+    return this.withToken('POST', `/v1/sessions/${sessionId}/renewal`, token);
+  }
+
+  async report(proxyId: string, ...reports: UsageReport[]): Promise<UsageReportsAnswer> {
+    const headers = { authorization: `Bearer ${secretOf(proxyId)}` };
+    const response = await this.call({ method: 'POST', url: '/v1/usage-reports', headers, payload: { reports } });
+    if (response.statusCode !== 200) throw new Error(response.body);
+    return response.json();
+  }
+
+  usage(sessionId: string, sequence: number, octets: number, fields: Partial<UsageReport> = {}): UsageReport {
+    return {
+      reportId: randomUUID(),
+      proxyId: 'edge-1',
+      sessionId,
+      sequence,
+      kind: 'interim',
+      startTimeMs: this.clock.ms,
+      endTimeMs: this.clock.ms,
+      usage: [text(octets)],
+      ...fields,
+    };
+  }
+
+  update(fields: Partial<QuotaUpdate> = {}): QuotaUpdate {
+    return {
+      subscriber: this.pseudonymKey.pseudonymOf(MSISDN).toString('hex'),
+      sponsorId: 'acme',
+      applicationId: 'chat',
+      planId: 'chat-daily',
+      planVersion: 1,
+      periodStart: Math.floor(NOW_MS / 86_400_000),
+      quotaOctets: 1000,
+      usedOctets: 0,
+      remainingOctets: 1000,
+      thresholdReached: 0,
+      version: 1,
+      topic: 'flows',
+      partition: 0,
+      offset: 0,
+      ...fields,
+    };
+  }
+
+  async suspend(...sponsors: string[]): Promise<void> {
+    const { store } = this.context;
+    await store.transaction(() => store.putFact('suspendedSponsors', sponsors));
+  }
+}
+
+export function text(octets: number): ContentOctets {
+  return { contentType: 'text', uplinkOctets: octets, downlinkOctets: 0 };
+}

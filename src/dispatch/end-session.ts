@@ -1,0 +1,21 @@
+import type { SessionEnding } from '../session-protocol/refusal.ts';
+import { announceAll } from './announce.ts';
+import type { DispatchContext } from './context.ts';
+import { over, type Session } from './session.ts';
+
+/**
+ * Ends an open session, and tells its proxy; one that cannot be reached is told later. Of a session that is over already
+ * nothing changes. Resolves with the session, undefined where there is none of this id.
+ */
+export async function endSession(
+  context: DispatchContext,
+  sessionId: string,
+  state: 'ended' | 'revoked',
+  ending: SessionEnding,
+): Promise<Session | undefined> {
+  const session = await context.store.changeSession(sessionId, (now) =>
+    now.state === 'open' ? over(now, state, ending) : now,
+  );
+  if (session !== undefined && session.acknowledgedRevision < session.revision) await announceAll(context, [session]);
+  return session;
+}

@@ -1,0 +1,18 @@
+import type { Health } from '../platform/health.ts';
+import type { DispatchContext } from './context.ts';
+import type { IdentityVerifier } from './identity.ts';
+import type { RateLimit } from './rate-limits.ts';
+
+export interface HttpOptions {
+  context: DispatchContext;
+  identity: IdentityVerifier;
+  health: Health;
+  /** By proxy id. */
+  proxySecrets: ReadonlyMap<string, string>;
+  operatorSecret: string;
+  heartbeatEveryMs: number;
+  rateLimits: { perSubscriber: RateLimit; perAddress: RateLimit };
+  /** Addresses of reverse proxies whose `x-forwarded-for` is believed. */
+  trustedProxies: readonly string[];
+  tls?: { cert: string; key: string } | undefined;
+}

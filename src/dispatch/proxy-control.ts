@@ -1,0 +1,31 @@
+import type { Announcement } from '../session-protocol/dispatch-messages.ts';
+
+/** The way to the proxies. */
+export interface ProxyControl {
+  /** Resolves with null when the proxy has taken the announcement over, else with what went wrong. */
+  announce(proxy: { proxyId: string; controlUrl: string }, announcement: Announcement): Promise<string | null>;
+}
+
+/** Over HTTP, each proxy with its own secret. */
+export function httpProxyControl(secretOf: (proxyId: string) => string, timeoutMs: number): ProxyControl {
+  return {
+    async announce({ proxyId, controlUrl }, announcement) {
+      const path = `v1/sessions/${encodeURIComponent(announcement.sessionId)}`;
+      const url = new URL(path, controlUrl.endsWith('/') ? controlUrl : `${controlUrl}/`);
+      try {
+        const response = await fetch(url, {
+          method: 'PUT',
+          headers: { authorization: `Bearer ${secretOf(proxyId)}`, 'content-type': 'application/json' },
+          body: JSON.stringify(announcement),
+          redirect: 'error',
+          signal: AbortSignal.timeout(timeoutMs),
+        });
+        await response.body?.cancel();
+        return response.ok ? null : `HTTP ${response.status}`;
+      } catch (error) {
+        const { message, cause } = error as Error;
+        return cause instanceof Error ? `${message}: ${cause.message}` : message;
+      }
+    },
+  };
+}

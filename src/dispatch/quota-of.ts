@@ -1,0 +1,27 @@
+import type { Plan } from '../billing/catalogue.ts';
+import { periodStartDay } from '../billing/period.ts';
+import type { DispatchContext } from './context.ts';
+import { provisionalUse } from './quota-account.ts';
+import type { QuotaState } from './remaining-quota.ts';
+import { reservedOctets, type Session } from './session.ts';
+
+/** How a subscriber's quota under a plan stands now. With `except`, without what is reserved for that session. */
+export function quotaStateOf(
+  { store, clock }: Pick<DispatchContext, 'store' | 'clock'>,
+  plan: Plan,
+  subscriber: string,
+  except?: string,
+): QuotaState {
+  const periodStart = periodStartDay(clock.nowMs(), plan.period, plan.timeZone);
+  const others = store.liveSessions(subscriber, plan.id).filter(({ sessionId }) => sessionId !== except);
+  return {
+    quotaOctets: plan.quotaOctets,
+    usedOctets: provisionalUse(store.account(subscriber, plan.id), periodStart),
+    reservedOctets: others.reduce((sum, session) => sum + reservedOctets(session), 0),
+  };
+}
+
+/** The plan version that a session was given under; undefined when the catalogue has it no more. */
+export function planOf({ catalogue }: Pick<DispatchContext, 'catalogue'>, session: Session): Plan | undefined {
+  return catalogue.plans.find(({ id, version }) => id === session.planId && version === session.planVersion);
+}

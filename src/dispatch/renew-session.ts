@@ -1,0 +1,43 @@
+import { randomUUID } from 'node:crypto';
+import type { Plan } from '../billing/catalogue.ts';
+import type { SessionGrant } from '../session-protocol/dispatch-messages.ts';
+import { announce } from './announce.ts';
+import { type DispatchContext, isRefused, type Refused } from './context.ts';
+import { planInForce } from './entitlement.ts';
+import { quotaStateOf } from './quota-of.ts';
+import { renewedCap } from './remaining-quota.ts';
+import { type Session, withCap } from './session.ts';
+import { grantOf, tokenExpiry } from './session-grant.ts';
+
+/** Gives an open session a new token and, as far as the quota goes, another grant; its proxy knows first. */
+export async function renewSession(context: DispatchContext, sessionId: string): Promise<SessionGrant | Refused> {
+  const renewed = await context.store.transaction(() => renew(context, sessionId));
+  if (isRefused(renewed)) return renewed;
+  const { session, plan } = renewed;
+  const problem = await announce(context, session);
+  if (problem === null) return grantOf(context, session, plan);
+  const { proxyId } = session;
+  context.logger.warn({ proxyId, sessionId, problem }, 'a proxy did not take over a renewal');
+  return { refusal: 'no_proxy', detail: 'the proxy of the session cannot be reached' };
+}
+
+function renew(context: DispatchContext, sessionId: string): { session: Session; plan: Plan } | Refused {
+  const { catalogue, store, clock, termsOf } = context;
+  const session = store.session(sessionId);
+  if (session === undefined) return { refusal: 'session_unknown' };
+  if (session.state !== 'open') return { refusal: 'session_over' };
+  const { applicationId, sponsorId, subscriber, atCap } = session;
+  if (store.fact('suspendedSponsors')?.includes(sponsorId)) return { refusal: 'sponsor_suspended' };
+  const plan = planInForce(catalogue, applicationId, clock.nowMs());
+  if (plan === null) return { refusal: 'no_plan' };
+  if (plan.id !== session.planId || plan.version !== session.planVersion) {
+    return { refusal: 'session_over', detail: 'another plan is in force now' };
+  }
+  const others = quotaStateOf(context, plan, subscriber, sessionId);
+  const cap = renewedCap(session, others, termsOf(applicationId).grantOctets);
+  if (cap <= session.usedSponsoredOctets && atCap === 'stop') return { refusal: 'quota_exhausted' };
+  const tokens = { tokenId: randomUUID(), tokenExpiresAtMs: tokenExpiry(context) };
+  const renewed = { ...withCap(session, cap), ...tokens };
+  store.putSession(renewed);
+  return { session: renewed, plan };
+}

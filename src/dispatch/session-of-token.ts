@@ -1,0 +1,36 @@
+import { createLocalJWKSet } from 'jose';
+import { verifySessionToken } from '../session-protocol/session-token.ts';
+import type { DispatchContext, Refused } from './context.ts';
+import type { Session } from './session.ts';
+import { publicKeys } from './signing-keys.ts';
+
+export interface TokenHolder {
+  sessionId: string;
+  token: string | undefined;
+  /** Where the request comes from. */
+  terminalIp: string;
+}
+
+/**
+ * The session of whoever holds a token of it, at the address that it was given to. Any token of the session will do that has
+ * not expired, as the answer with a newer one may have been lost. With `mustBeOpen`, one that is over is refused.
+ */
+export async function sessionOfToken(
+  { store, clock }: DispatchContext,
+  { sessionId, token, terminalIp }: TokenHolder,
+  mustBeOpen: boolean,
+): Promise<Session | Refused> {
+  const session = store.session(sessionId);
+  if (session === undefined) return { refusal: 'session_unknown' };
+  if (mustBeOpen && session.state !== 'open') return { refusal: 'session_over' };
+  if (token === undefined) return { refusal: 'token_invalid', detail: 'there is none' };
+  const verdict = await verifySessionToken(token, {
+    getKey: createLocalJWKSet(publicKeys(store.fact('signingKeys') ?? [])),
+    proxyId: session.proxyId,
+    nowMs: clock.nowMs(),
+  });
+  if ('refusal' in verdict) return { refusal: 'token_invalid', detail: verdict.detail };
+  if (verdict.claims.sessionId !== sessionId) return { refusal: 'token_invalid', detail: 'it is of another session' };
+  if (session.terminalIp !== terminalIp) return { refusal: 'token_invalid', detail: 'it was given to another address' };
+  return session;
+}

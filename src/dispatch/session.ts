@@ -1,0 +1,106 @@
+import type { ContentOctets, ContentShares } from '../session-protocol/content-octets.ts';
+import type { Announcement } from '../session-protocol/dispatch-messages.ts';
+import type { SessionEnding } from '../session-protocol/refusal.ts';
+
+/** Which of a session's reports are here. */
+export interface ReportedSequences {
+  /** All from 1 up to this one. */
+  through: number;
+  /** Beyond a gap, ascending. */
+  ahead: number[];
+  /** The number of the session's end report; null while it has not come. */
+  last: number | null;
+}
+
+/** A session as the dispatch server holds it. */
+export interface Session {
+  sessionId: string;
+  /** Pseudonym, 32 hex digits. */
+  subscriber: string;
+  sponsorId: string;
+  applicationId: string;
+  applicationAccount: string;
+  terminalIp: string;
+  proxyId: string;
+  planId: string;
+  planVersion: number;
+  contentShares: ContentShares;
+  /** base64url of 32 octets. */
+  sessionKey: string;
+  atCap: Announcement['atCap'];
+  state: Announcement['state'];
+  ending: SessionEnding | null;
+  /** Of the announcement: grows with every change that the proxy has to know. */
+  revision: number;
+  acknowledgedRevision: number;
+  /** When the proxy acknowledged that the session is over; null until then. */
+  overAcknowledgedAtMs: number | null;
+  tokenId: string;
+  tokenExpiresAtMs: number;
+  /** Counted from the session's start. */
+  sponsoredOctetsCap: number;
+  /** The highest cap that the proxy may act on: a lower one counts once it is acknowledged. */
+  grantedCap: number;
+  /** By the proxy's reports, from the session's start. */
+  usage: ContentOctets[];
+  usedSponsoredOctets: number;
+  sequences: ReportedSequences;
+  openedAtMs: number;
+  lastReportAtMs: number;
+  /** Nothing is reserved for it any more. */
+  isSettled: boolean;
+}
+
+/** What the session was given and has not reported: nobody else may have it until the session is settled. */
+export function reservedOctets({ isSettled, grantedCap, usedSponsoredOctets }: Session): number {
+  return isSettled ? 0 : Math.max(0, grantedCap - usedSponsoredOctets);
+}
+
+/** Whether all reports up to and with the session's end are here, so that nothing of it is still to come. */
+export function isWhollyReported({ sequences: { through, last } }: Session): boolean {
+  return last !== null && through >= last;
+}
+
+/** An open session that is over from now on; its proxy has yet to hear of it. */
+export function over(session: Session, state: 'ended' | 'revoked', ending: SessionEnding): Session {
+  return { ...session, state, ending, revision: session.revision + 1 };
+}
+
+/** An open session under another cap; its proxy has yet to hear of it. */
+export function withCap(session: Session, cap: number): Session {
+  const grantedCap = Math.max(session.grantedCap, cap);
+  return { ...session, sponsoredOctetsCap: cap, grantedCap, revision: session.revision + 1 };
+}
+
+/** The proxy has taken over a revision of the session. */
+export function acknowledged(session: Session, revision: number, nowMs: number): Session {
+  if (revision <= session.acknowledgedRevision) return session;
+  const isCurrent = revision === session.revision;
+  const isOver = session.state !== 'open' && isCurrent;
+  return {
+    ...session,
+    acknowledgedRevision: revision,
+    grantedCap: isCurrent ? session.sponsoredOctetsCap : session.grantedCap,
+    overAcknowledgedAtMs: isOver ? (session.overAcknowledgedAtMs ?? nowMs) : session.overAcknowledgedAtMs,
+  };
+}
+
+export function announcementOf(session: Session): Announcement {
+  const { revision, sessionId, tokenId, subscriber, sponsorId, applicationId, applicationAccount } = session;
+  const { terminalIp, sessionKey, contentShares, sponsoredOctetsCap, atCap, state } = session;
+  return {
+    revision,
+    sessionId,
+    tokenId,
+    subscriber,
+    sponsorId,
+    applicationId,
+    applicationAccount,
+    terminalIp,
+    sessionKey,
+    contentShares,
+    sponsoredOctetsCap,
+    atCap,
+    state,
+  };
+}

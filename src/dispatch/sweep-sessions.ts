@@ -1,0 +1,44 @@
+import { announceAll } from './announce.ts';
+import type { DispatchContext } from './context.ts';
+import { planInForce } from './entitlement.ts';
+import { over, type Session } from './session.ts';
+import { type Due, dueOf, type SweepFacts } from './sweep.ts';
+
+/** Does what is due about sessions that nobody has asked about, and tells proxies what they have not taken over yet. */
+export async function sweepSessions(context: DispatchContext): Promise<void> {
+  const { store, logger } = context;
+  const toAnnounce: Session[] = [];
+  for (const { sessionId } of [...store.allLiveSessions()].filter((session) => due(context, session) !== null)) {
+    const session = await store.changeSession(sessionId, (now) => {
+      const what = due(context, now);
+      if (what === 'revoke' || what === 'expire')
+        logger.info({ sessionId, proxyId: now.proxyId, what }, 'a session is over');
+      return carryOut(now, what);
+    });
+    if (session !== undefined && session.acknowledgedRevision < session.revision) toAnnounce.push(session);
+  }
+  await announceAll(context, toAnnounce);
+}
+
+function carryOut(session: Session, what: Due): Session {
+  if (what === 'revoke') return over(session, 'revoked', 'revoked');
+  if (what === 'expire') return over(session, 'ended', 'expired');
+  return what === 'settle' ? { ...session, isSettled: true } : session;
+}
+
+function due({ catalogue, store, proxies, clock, patience }: DispatchContext, session: Session): Due {
+  const nowMs = clock.nowMs();
+  const { silentAfterMs: proxySilentAfterMs, idleAfterMs, settleAfterMs } = patience;
+  const plan = planInForce(catalogue, session.applicationId, nowMs);
+  const facts: SweepFacts = {
+    nowMs,
+    isSponsorSuspended: store.fact('suspendedSponsors')?.includes(session.sponsorId) ?? false,
+    isPlanInForce: plan?.id === session.planId && plan.version === session.planVersion,
+    isProxyKnown: proxies.isKnown(session.proxyId),
+    proxyHeardAtMs: proxies.heardAtMs(session.proxyId),
+    proxySilentAfterMs,
+    idleAfterMs,
+    settleAfterMs,
+  };
+  return dueOf(session, facts);
+}

@@ -1,0 +1,47 @@
+import type { QuotaUpdate } from '../billing/quota-update.ts';
+import { announceAll } from './announce.ts';
+import type { DispatchContext } from './context.ts';
+import { withUpdate } from './quota-account.ts';
+import { planOf, quotaStateOf } from './quota-of.ts';
+import { over, type Session, withCap } from './session.ts';
+import { today } from './take-reports.ts';
+
+/** What came of one partition: the updates, and the offset to go on from. */
+export interface UpdateBatch {
+  partition: number;
+  nextOffset: number;
+  updates: readonly QuotaUpdate[];
+}
+
+/**
+ * Keeps the engine's updates together with the offset that they were read up to, and closes sessions of subscribers whose
+ * quota the engine says is used up: they are revoked, or go on at the subscriber's cost where the application wants that.
+ */
+export async function takeUpdates(context: DispatchContext, batch: UpdateBatch): Promise<void> {
+  const { store, clock } = context;
+  const changed = await store.transaction(() => {
+    const touched = new Map<string, QuotaUpdate>();
+    for (const update of batch.updates) {
+      const { subscriber, planId } = update;
+      store.putAccount(subscriber, planId, withUpdate(store.account(subscriber, planId), update, today(clock.nowMs())));
+      touched.set(`${subscriber}|${planId}`, update);
+    }
+    store.putNextOffset(batch.partition, batch.nextOffset);
+    return [...touched.values()].flatMap(({ subscriber, planId }) =>
+      store.liveSessions(subscriber, planId).flatMap((session) => closeIfSpent(context, session)),
+    );
+  });
+  await announceAll(context, changed);
+}
+
+function closeIfSpent(context: DispatchContext, session: Session): Session[] {
+  const plan = planOf(context, session);
+  if (plan === undefined || session.state !== 'open') return [];
+  const { quotaOctets, usedOctets } = quotaStateOf(context, plan, session.subscriber);
+  if (usedOctets < quotaOctets) return [];
+  const { atCap, usedSponsoredOctets, sponsoredOctetsCap } = session;
+  if (atCap === 'subscriber_pays' && sponsoredOctetsCap <= usedSponsoredOctets) return [];
+  const closed = atCap === 'stop' ? over(session, 'revoked', 'revoked') : withCap(session, usedSponsoredOctets);
+  context.store.putSession(closed);
+  return [closed];
+}

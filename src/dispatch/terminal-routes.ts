@@ -1,0 +1,150 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import * as z from 'zod';
+import {
+  type SessionRequest,
+  type SessionStanding,
+  sessionGrantSchema,
+  sessionRequestSchema,
+  sessionStandingSchema,
+} from '../session-protocol/dispatch-messages.ts';
+import { isRefused, type Refused } from './context.ts';
+import { endSession } from './end-session.ts';
+import type { HttpOptions } from './http-options.ts';
+import { refusalsOf, sendRefusal } from './http-refusal.ts';
+import { openSession } from './open-session.ts';
+import type { RateLimits } from './rate-limits.ts';
+import { renewSession } from './renew-session.ts';
+import { bearerOf } from './secret-check.ts';
+import type { Session } from './session.ts';
+import { sessionOfToken } from './session-of-token.ts';
+import { remainingFor } from './take-reports.ts';
+import { oneForm } from './terminal-address.ts';
+
+const ENTITLEMENT = ['unknown_application', 'sponsor_suspended', 'no_plan', 'quota_exhausted', 'no_proxy'] as const;
+const OF_SESSION = ['session_unknown', 'session_over', 'token_invalid'] as const;
+const RETRY_IDENTITY_AFTER_MS = 1000;
+const params = z.object({ sessionId: z.string().min(1).max(64) });
+
+/** What terminals ask: a session, another token for it, how it stands, its end. To be registered in a scope of its own. */
+export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, limits: RateLimits): void {
+  const server = instance.withTypeProvider<ZodTypeProvider>();
+  const { context } = options;
+  // Before anything of the request is read.
+  server.addHook('onRequest', async (request, reply) => {
+    const refused = await limits.ofAddress(request);
+    if (refused !== null) await sendRefusal(reply, refused);
+  });
+  const holder = (request: FastifyRequest<{ Params: { sessionId: string } }>, mustBeOpen: boolean) =>
+    sessionOfToken(
+      context,
+      {
+        sessionId: request.params.sessionId,
+        token: bearerOf(request.headers.authorization),
+        terminalIp: oneForm(request.ip),
+      },
+      mustBeOpen,
+    );
+
+  server.post('/v1/sessions', {
+    schema: {
+      summary: 'Ask for a session',
+      tags: ['terminals'],
+      body: sessionRequestSchema,
+      response: {
+        201: sessionGrantSchema,
+        ...refusalsOf('assertion_invalid', 'assertion_expired', 'assertion_mismatch', ...ENTITLEMENT),
+      },
+    },
+    handler: async (request, reply) => {
+      const granted = await ask(options, limits, request, request.body);
+      return isRefused(granted) ? sendRefusal(reply, granted) : reply.code(201).send(granted);
+    },
+  });
+
+  server.post('/v1/sessions/:sessionId/renewal', {
+    schema: {
+      summary: 'Ask for another token and, as far as the quota goes, a higher cap',
+      tags: ['terminals'],
+      security: [{ token: [] }],
+      params,
+      response: { 200: sessionGrantSchema, ...refusalsOf(...ENTITLEMENT, ...OF_SESSION) },
+    },
+    handler: async (request, reply) => {
+      const session = await holder(request, true);
+      const granted = isRefused(session) ? session : await renewSession(context, session.sessionId);
+      return isRefused(granted) ? sendRefusal(reply, granted) : reply.send(granted);
+    },
+  });
+
+  server.get('/v1/sessions/:sessionId', {
+    schema: {
+      summary: 'How the session stands, by what its proxy has reported',
+      tags: ['terminals'],
+      security: [{ token: [] }],
+      params,
+      response: { 200: sessionStandingSchema, ...refusalsOf('session_unknown', 'token_invalid') },
+    },
+    handler: async (request, reply) => {
+      const session = await holder(request, false);
+      return isRefused(session) ? sendRefusal(reply, session) : reply.send(standingOf(options, session));
+    },
+  });
+
+  server.delete('/v1/sessions/:sessionId', {
+    schema: {
+      summary: 'End the session',
+      tags: ['terminals'],
+      security: [{ token: [] }],
+      params,
+      response: { 204: z.null(), ...refusalsOf('session_unknown', 'token_invalid') },
+    },
+    handler: async (request, reply) => {
+      const session = await holder(request, false);
+      if (isRefused(session)) return sendRefusal(reply, session);
+      await endSession(context, session.sessionId, 'ended', 'terminal_left');
+      return reply.code(204).send(null);
+    },
+  });
+}
+
+async function ask(options: HttpOptions, limits: RateLimits, request: FastifyRequest, body: SessionRequest) {
+  const { context } = options;
+  const terminalIp = oneForm(request.ip);
+  const refused = await identify(options, body, terminalIp);
+  if (refused !== null) return refused;
+  const subscriber = context.pseudonymKey.pseudonymOf(body.msisdn).toString('hex');
+  const limited = await limits.ofSubscriber(request, subscriber);
+  return limited ?? openSession(context, { ...body, subscriber, terminalIp });
+}
+
+/** Null when the terminal is who it says it is. */
+async function identify(
+  { context, identity }: HttpOptions,
+  { msisdn, identityAssertion }: SessionRequest,
+  terminalIp: string,
+): Promise<Refused | null> {
+  let verdict: Awaited<ReturnType<typeof identity.verify>>;
+  try {
+    verdict = await identity.verify(identityAssertion, context.clock.nowMs());
+  } catch (error) {
+    context.logger.warn({ err: error }, 'an identity assertion could not be verified');
+    return { refusal: 'assertion_invalid', detail: 'not now', retryAfterMs: RETRY_IDENTITY_AFTER_MS };
+  }
+  if (verdict.refusal !== undefined) return verdict;
+  const { sub, terminalIp: provenIp } = verdict.claims;
+  if (sub !== msisdn) return { refusal: 'assertion_mismatch', detail: 'it is of another MSISDN' };
+  if (oneForm(provenIp) !== terminalIp) return { refusal: 'assertion_mismatch', detail: 'it is of another address' };
+  return null;
+}
+
+function standingOf({ context }: HttpOptions, session: Session): SessionStanding {
+  const { sessionId, state, sponsoredOctetsCap, usedSponsoredOctets } = session;
+  return {
+    sessionId,
+    state,
+    sponsoredOctetsCap,
+    usedSponsoredOctets,
+    remainingOctets: remainingFor(context, session),
+  };
+}

@@ -1,0 +1,133 @@
+import type { Socket } from 'node:net';
+import type { FlowMark } from '../session-protocol/flow-mark.ts';
+import { FlowMeter, type FlowUsage } from './flow-meter.ts';
+import type { RecordDraft, StoredBearer } from './record-spool.ts';
+
+const TCP = 6;
+const LOOKS_PER_RECORD = 5;
+
+/** A connection's two ends as the destination sees them. */
+export interface FlowEnds {
+  terminalIp: string;
+  terminalPort: number;
+  remoteIp: string;
+  remotePort: number;
+}
+
+export interface Flow {
+  readonly ends: FlowEnds;
+  readonly bearer: StoredBearer;
+  readonly meter: FlowMeter;
+}
+
+export interface FlowTableOptions {
+  partialRecords: { afterMs: number; afterOctets: number };
+  nowMs: () => number;
+  onRecord: (draft: RecordDraft, bearer: StoredBearer) => void;
+}
+
+/** The connections that are open, and when each one's record is cut: by time, by volume, at another mark, and at the end. */
+export class FlowTable {
+  readonly #options: FlowTableOptions;
+  readonly #flows = new Map<string, Flow>();
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(options: FlowTableOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#flows.size;
+  }
+
+  start(): void {
+    const everyMs = Math.max(5, this.#options.partialRecords.afterMs / LOOKS_PER_RECORD);
+    this.#timer = setInterval(() => this.#cutOld(), everyMs);
+  }
+
+  /** Cuts what is open. */
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    for (const flow of [...this.#flows.values()]) this.close(flow);
+  }
+
+  open(ends: FlowEnds, bearer: StoredBearer): Flow {
+    const flow = { ends, bearer, meter: new FlowMeter() };
+    this.#flows.set(keyOf(ends), flow);
+    return flow;
+  }
+
+  count(flow: Flow, direction: 'uplink' | 'downlink', octets: number): void {
+    const nowMs = this.#options.nowMs();
+    if (direction === 'uplink') flow.meter.countUplink(octets, nowMs);
+    else flow.meter.countDownlink(octets, nowMs);
+    if (flow.meter.openOctets >= this.#options.partialRecords.afterOctets) this.#record(flow, flow.meter.cut(nowMs));
+  }
+
+  /** False when no such connection is open. */
+  mark({ terminalIp, terminalPort, proxyIp, proxyPort, zeroRatingTag, contentType }: FlowMark): boolean {
+    const flow = this.#flows.get(keyOf({ terminalIp, terminalPort, remoteIp: proxyIp, remotePort: proxyPort }));
+    if (flow === undefined) return false;
+    this.#record(flow, flow.meter.mark({ zeroRatingTag, contentType }, this.#options.nowMs()));
+    return true;
+  }
+
+  close(flow: Flow): void {
+    const key = keyOf(flow.ends);
+    // Its ports may be another connection's by now.
+    if (this.#flows.get(key) === flow) this.#flows.delete(key);
+    this.#record(flow, flow.meter.cut(this.#options.nowMs()));
+  }
+
+  #cutOld(): void {
+    const nowMs = this.#options.nowMs();
+    for (const flow of this.#flows.values()) {
+      const { openSinceMs } = flow.meter;
+      const isOld = openSinceMs !== null && nowMs - openSinceMs >= this.#options.partialRecords.afterMs;
+      if (isOld) this.#record(flow, flow.meter.cut(nowMs));
+    }
+  }
+
+  #record({ ends, bearer }: Flow, usage: FlowUsage | null): void {
+    if (usage !== null) this.#options.onRecord(draftOf(ends, bearer, usage), bearer);
+  }
+}
+
+/** The ends of a socket that has been connected to a destination. */
+export function endsOf({ localAddress, localPort, remoteAddress, remotePort }: Socket): FlowEnds {
+  return {
+    terminalIp: plainIp(localAddress ?? ''),
+    terminalPort: localPort ?? 0,
+    remoteIp: plainIp(remoteAddress ?? ''),
+    remotePort: remotePort ?? 0,
+  };
+}
+
+/** An IPv4 address as a socket of both families shows it is the IPv4 address. */
+function plainIp(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, '');
+}
+
+function keyOf({ terminalIp, terminalPort, remoteIp, remotePort }: FlowEnds): string {
+  return `${plainIp(terminalIp)}|${terminalPort}|${plainIp(remoteIp)}|${remotePort}`;
+}
+
+function draftOf(ends: FlowEnds, bearer: StoredBearer, usage: FlowUsage): RecordDraft {
+  return {
+    chargingId: bearer.chargingId,
+    servedMsisdn: bearer.msisdn,
+    servedImsi: bearer.imsi,
+    startTime: usage.startTimeMs,
+    endTime: usage.endTimeMs,
+    ...ends,
+    protocol: TCP,
+    zeroRatingTag: usage.zeroRatingTag,
+    contentType: usage.contentType,
+    ratingGroup: null,
+    serviceIdentifier: null,
+    sponsorIdentity: null,
+    applicationServiceProviderIdentity: null,
+    uplinkOctets: usage.uplinkOctets,
+    downlinkOctets: usage.downlinkOctets,
+  };
+}

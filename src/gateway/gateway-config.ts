@@ -1,0 +1,91 @@
+import * as z from 'zod';
+
+const path = (what: string) => z.string().min(1).describe(`${what} Relative to this file.`);
+const port = (what: string) => z.int().min(0).max(65_535).describe(`${what} 0: a free one.`);
+const address = (what: string) => z.string().min(1).describe(what);
+
+/** `gateway.yaml`. It holds no secrets: those are in files of their own. */
+export const gatewaySchema = z
+  .strictObject({
+    nodeId: z.string().min(1).max(255).describe('Name of this gateway in its flow records.'),
+    userPlane: z
+      .strictObject({
+        host: address('Address to listen on.').default('127.0.0.1'),
+        port: port('TCP port of SOCKS5, through which terminals reach everything.'),
+      })
+      .describe('Where terminals connect.'),
+    control: z
+      .strictObject({
+        host: address('Address to listen on.').default('127.0.0.1'),
+        port: port('TCP port of HTTP: bearers, flow marks, health.'),
+      })
+      .describe('Where operator and proxies connect.'),
+    operatorSecretFile: path('File of the secret that bearers are made with.'),
+    terminalAddresses: z
+      .string()
+      .regex(/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/, { error: 'expected an IPv4 prefix, such as 127.64.0.0/16' })
+      .default('127.64.0.0/16')
+      .describe(
+        'Each bearer gets an address of this prefix; destinations see it. Of the loopback network unless routed here.',
+      ),
+    proxies: z
+      .array(
+        z.strictObject({
+          proxyId: z.string().min(1).describe('Name of the proxy.'),
+          secretFile: path("File of the proxy's secret."),
+          addresses: z.array(z.ipv4().or(z.ipv6())).min(1).describe('Its addresses: it marks flows to these alone.'),
+        }),
+      )
+      .default([])
+      .describe('Proxies that may mark flows.'),
+    identity: z
+      .strictObject({
+        issuer: z.string().min(1).describe('The operator, as dispatch servers know it.'),
+        keyId: z.string().min(1).describe("The key's id in the operator's JWKS."),
+        privateKeyFile: path('Ed25519 key, PKCS #8 PEM.'),
+        lifetimeSeconds: z.int().min(1).max(86_400).default(3600).describe('How long an identity assertion is good.'),
+      })
+      .describe('Who signs identity assertions.'),
+    kafka: z
+      .strictObject({
+        brokers: z.array(z.string().regex(/^[^\s/@]+:\d{1,5}$/, { error: 'expected host:port' })).min(1),
+        topic: z.string().regex(/^[\w.-]{1,249}$/, { error: 'expected a topic name' }),
+      })
+      .describe('Where flow records go.'),
+    spool: path('Directory of records that Kafka has not taken yet, and of the last sequence number.'),
+    partialRecords: z
+      .strictObject({
+        afterMs: z.int().min(10).max(3_600_000).default(5000).describe('A record is cut when it is so old.'),
+        afterOctets: z
+          .int()
+          .min(1)
+          .max(2 ** 40)
+          .default(2 ** 20)
+          .describe('A record is cut when it holds so much.'),
+      })
+      .prefault({})
+      .describe('When a connection goes on longer than one record.'),
+    log: z
+      .strictObject({
+        level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+        format: z.enum(['json', 'pretty']).default('json'),
+      })
+      .prefault({})
+      .describe('Logging.'),
+  })
+  .describe('The gateway simulator.');
+
+export type GatewayDocument = z.output<typeof gatewaySchema>;
+
+/** What a gateway runs with. */
+export interface GatewayConfig extends Omit<GatewayDocument, 'operatorSecretFile' | 'proxies' | 'identity'> {
+  operatorSecret: string;
+  proxies: readonly RegisteredProxy[];
+  identity: Omit<GatewayDocument['identity'], 'privateKeyFile'> & { privateKeyPem: string };
+}
+
+export interface RegisteredProxy {
+  proxyId: string;
+  secret: string;
+  addresses: readonly string[];
+}

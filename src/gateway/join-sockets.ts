@@ -1,0 +1,37 @@
+import type { Socket } from 'node:net';
+
+export interface OctetCounts {
+  countUplink(octets: number): void;
+  countDownlink(octets: number): void;
+}
+
+/**
+ * Passes octets on in both directions and counts each once, when it is read. Who reads slowly slows the sender down, and an end of one direction is
+ * passed on alone. Both sockets must have been made with `allowHalfOpen`. Resolves when both are closed.
+ */
+export async function joinSockets(terminal: Socket, remote: Socket, counts: OctetCounts): Promise<void> {
+  const closed = [terminal, remote].map((socket) => new Promise<void>((resolve) => socket.once('close', resolve)));
+  passOn(terminal, remote, (octets) => counts.countUplink(octets));
+  passOn(remote, terminal, (octets) => counts.countDownlink(octets));
+  terminal.resume();
+  remote.resume();
+  await Promise.all(closed);
+}
+
+function passOn(from: Socket, to: Socket, count: (octets: number) => void): void {
+  let hasEnded = false;
+  from.on('data', (chunk: Buffer) => {
+    count(chunk.length);
+    if (!to.write(chunk)) from.pause();
+  });
+  to.on('drain', () => from.resume());
+  from.on('end', () => {
+    hasEnded = true;
+    to.end();
+  });
+  // What broke on one side must not look like an end on the other.
+  from.on('error', () => to.resetAndDestroy());
+  from.on('close', () => {
+    if (!hasEnded && !to.destroyed) to.resetAndDestroy();
+  });
+}

@@ -1,0 +1,115 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import avro from 'avsc';
+import { type Kafka, Partitioners, type Producer } from 'kafkajs';
+import type { FlowRecord } from '../billing/flow-record.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { RecordSpool } from './record-spool.ts';
+
+const BATCH_RECORDS = 500;
+/** After a failed attempt. */
+const RETRY_MS = 1000;
+
+export interface RecordSenderOptions {
+  spool: RecordSpool;
+  kafka: Kafka;
+  topic: string;
+  /** `schemas/flow-record.avsc` */
+  schema: avro.Schema;
+  logger: Logger;
+}
+
+/**
+ * Takes records from the spool to Kafka, oldest first, keyed by MSISDN, and takes them off the spool when all replicas have them. A batch
+ * whose acknowledgement was lost is sent again as it was: the engine drops what it has seen.
+ */
+export class RecordSender {
+  readonly #options: RecordSenderOptions;
+  readonly #type: avro.Type;
+  #producer: Producer | null = null;
+  #running: Promise<void> | null = null;
+  #isStopping = false;
+  #hasGivenUp = false;
+  #wake: () => void = () => {};
+  /** What keeps records from Kafka; null when nothing does. */
+  problem: string | null = null;
+
+  constructor(options: RecordSenderOptions) {
+    this.#options = options;
+    this.#type = avro.Type.forSchema(options.schema);
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /** There is something new on the spool. */
+  wake(): void {
+    this.#wake();
+  }
+
+  /** Sends what waits, for at most `graceMs`; the rest stays on the spool. Resolves with how many that are. */
+  async stop(graceMs: number): Promise<number> {
+    this.#isStopping = true;
+    this.#wake();
+    const giveUp = setTimeout(() => {
+      this.#hasGivenUp = true;
+      void this.#disconnect();
+    }, graceMs);
+    await this.#running;
+    clearTimeout(giveUp);
+    await this.#disconnect();
+    return this.#options.spool.size;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#hasGivenUp) {
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      const records = await this.#options.spool.oldest(BATCH_RECORDS);
+      if (records.length > 0) await this.#trySend(records);
+      else if (this.#isStopping) return;
+      else await woken;
+    }
+  }
+
+  async #trySend(records: readonly FlowRecord[]): Promise<void> {
+    try {
+      await this.#send(records);
+      this.problem = null;
+    } catch (error) {
+      if (this.problem === null) this.#options.logger.warn({ err: error }, 'Kafka takes no records; they wait on disk');
+      this.problem = (error as Error).message;
+      await this.#disconnect();
+      if (!this.#hasGivenUp) await pause(RETRY_MS);
+    }
+  }
+
+  async #send(records: readonly FlowRecord[]): Promise<void> {
+    const { spool, topic } = this.#options;
+    const producer = await this.#connected();
+    const messages = records.map((record) => ({ key: record.servedMsisdn, value: this.#type.toBuffer(record) }));
+    await producer.send({ topic, messages, acks: -1 });
+    await spool.remove(records);
+  }
+
+  /** A producer that has failed has lost count of what it sent: the next attempt has another. */
+  async #connected(): Promise<Producer> {
+    if (this.#producer !== null) return this.#producer;
+    const producer = this.#options.kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner: Partitioners.DefaultPartitioner,
+    });
+    await producer.connect();
+    this.#producer = producer;
+    return producer;
+  }
+
+  async #disconnect(): Promise<void> {
+    const producer = this.#producer;
+    this.#producer = null;
+    await producer?.disconnect().catch(() => {});
+  }
+}

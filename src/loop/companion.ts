@@ -1,0 +1,92 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { builtModule } from '../testing/built.ts';
+
+// As the chaos harness does it: a child must not outlive its parent, however that ends.
+const DIE_WITH_PARENT = 'exec 3<&0; (cat <&3 >/dev/null; kill -9 $$ 2>/dev/null) & exec "$@" </dev/null 3<&-';
+const READY_WITHIN_MS = 60_000;
+const STOP_WITHIN_MS = 30_000;
+
+let program: Promise<string> | null = null;
+
+/** Compiled once: a program must not change while another one loads it. */
+function programOnce(): Promise<string> {
+  program ??= builtModule('main.js');
+  return program;
+}
+
+export interface CompanionOptions {
+  /** A command of `bin/zerorate`. */
+  command: 'run' | 'dispatch' | 'proxy' | 'gateway';
+  config: string;
+  environment: Readonly<Record<string, string>>;
+  logFile: string;
+  /** Answers 200 when it is ready; absent: nobody waits. */
+  readyUrl?: string;
+}
+
+/** One of the programs of the loop, in a process of its own. */
+export class Companion {
+  readonly #options: CompanionOptions;
+  #child: ChildProcess | null = null;
+
+  constructor(options: CompanionOptions) {
+    this.#options = options;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Rejects when it ends, or is not ready in time. */
+  async start(): Promise<void> {
+    const { command, config, environment, logFile, readyUrl } = this.#options;
+    const log = openSync(logFile, 'a');
+    const started = [process.execPath, await programOnce(), command, '--config', config];
+    const child = spawn('sh', ['-c', DIE_WITH_PARENT, 'sh', ...started], {
+      env: { ...process.env, ...environment },
+      stdio: ['pipe', log, log],
+    });
+    closeSync(log);
+    this.#child = child;
+    const giveUpAtMs = performance.now() + READY_WITHIN_MS;
+    while (readyUrl !== undefined && !(await answers(readyUrl))) {
+      const hasEnded = child.exitCode !== null || child.signalCode !== null;
+      if (hasEnded || performance.now() > giveUpAtMs) throw new Error(`${command} did not start: see ${logFile}`);
+      await pause(100);
+    }
+  }
+
+  /** As an operator does. Resolves with the exit code; null when it had to be killed. */
+  async stop(): Promise<number | null> {
+    const given = setTimeout(() => this.#child?.kill('SIGKILL'), STOP_WITHIN_MS);
+    const code = await this.#end('SIGTERM');
+    clearTimeout(given);
+    return code;
+  }
+
+  /** As a crash would. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.#child;
+    if (child === null) return 0;
+    if (child.exitCode === null && child.signalCode === null) {
+      const exit = once(child, 'exit');
+      child.kill(signal);
+      await exit;
+    }
+    return child.exitCode;
+  }
+}
+
+async function answers(url: string): Promise<boolean> {
+  return fetch(url).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}

@@ -1,0 +1,151 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { exportJWK } from 'jose';
+import { stringify } from 'yaml';
+import { APPLICATIONS, loopCatalogue } from './loop-plan.ts';
+
+const KEY_ID = 'loop';
+const ISSUER = 'loop-operator';
+
+export interface ProxyPorts {
+  connect: number;
+  socks5: number;
+  relay: number;
+  control: number;
+}
+
+export interface LoopPlace {
+  folder: string;
+  brokers: readonly string[];
+  storeUrl: string;
+  dispatchPort: number;
+  gatewayPorts: { userPlane: number; control: number };
+  proxyPorts: readonly ProxyPorts[];
+  /** By application id. */
+  relayUpstreams: Readonly<Record<string, string>>;
+  mediaPorts: Readonly<Record<string, number>>;
+}
+
+export interface LoopFiles {
+  engine: string;
+  dispatch: string;
+  gateway: string;
+  proxies: string[];
+  operatorSecret: string;
+  environment: Readonly<Record<string, string>>;
+}
+
+export const FLOW_TOPIC = 'flow-records';
+export const QUOTA_TOPIC = 'quota-updates';
+export const DATABASE = 'zerorate';
+
+/** Writes what every program of the loop is configured with. Each secret is made anew. */
+export async function writeLoopFiles(place: LoopPlace): Promise<LoopFiles> {
+  const { folder } = place;
+  const file = async (name: string, text: string): Promise<string> => {
+    await writeFile(join(folder, name), text, { mode: 0o600 });
+    return join(folder, name);
+  };
+  const secret = (name: string) => file(name, randomBytes(24).toString('hex'));
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  await file('operator-identity.pem', privateKey.export({ type: 'pkcs8', format: 'pem' }) as string);
+  const jwk = { ...(await exportJWK(publicKey)), kid: KEY_ID, alg: 'EdDSA', use: 'sig' };
+  await file('operator.jwks.json', JSON.stringify({ keys: [jwk] }));
+  await file('catalogue.yaml', stringify(loopCatalogue()));
+  const operatorSecret = randomBytes(24).toString('hex');
+  await file('operator.secret', operatorSecret);
+  for (const [at] of place.proxyPorts.entries()) {
+    await secret(`proxy-${at + 1}.secret`);
+    await mkdir(join(folder, `proxy-${at + 1}`));
+  }
+  return {
+    engine: await file('zerorate.yaml', stringify(engineDocument(place))),
+    dispatch: await file('dispatch.yaml', stringify(dispatchDocument(place))),
+    gateway: await file('gateway.yaml', stringify(gatewayDocument(place))),
+    proxies: await Promise.all(
+      place.proxyPorts.map((_, at) => file(`proxy-${at + 1}.yaml`, stringify(proxyDocument(place, at)))),
+    ),
+    operatorSecret,
+    environment: { ZERORATE_PSEUDONYM_KEY: randomBytes(32).toString('hex') },
+  };
+}
+
+function engineDocument({ brokers, storeUrl }: LoopPlace): object {
+  return {
+    catalogue: 'catalogue.yaml',
+    source: { kafka: { brokers, topic: FLOW_TOPIC, groupId: 'loop', maxWaitMs: 100 } },
+    store: { url: storeUrl, database: DATABASE },
+    quotaUpdates: { topic: QUOTA_TOPIC },
+    batch: { maxDelayMs: 200 },
+    credit: { checkEveryMs: 500 },
+  };
+}
+
+function dispatchDocument({ brokers, storeUrl, dispatchPort, proxyPorts }: LoopPlace): object {
+  return {
+    catalogue: 'catalogue.yaml',
+    dataDir: 'dispatch-data',
+    http: { port: dispatchPort },
+    kafka: { brokers, quotaUpdatesTopic: QUOTA_TOPIC },
+    store: { url: storeUrl, database: DATABASE, checkEveryMs: 500 },
+    operators: [{ issuer: ISSUER, jwksFile: 'operator.jwks.json' }],
+    operatorSecretFile: 'operator.secret',
+    proxies: Object.fromEntries(
+      proxyPorts.map((_, at) => [`proxy-${at + 1}`, { secretFile: `proxy-${at + 1}.secret` }]),
+    ),
+    heartbeats: { everyMs: 500, freshForMs: 3000 },
+    sessions: { grantOctets: 150_000, tokenSeconds: 60 },
+    applications: Object.fromEntries(APPLICATIONS.map(({ applicationId, atCap }) => [applicationId, { atCap }])),
+    rateLimits: { perSubscriber: { requests: 1000 }, perAddress: { requests: 1000 } },
+    log: { level: 'warn' },
+  };
+}
+
+function gatewayDocument({ brokers, gatewayPorts, proxyPorts }: LoopPlace): object {
+  return {
+    nodeId: 'gateway-1',
+    userPlane: { port: gatewayPorts.userPlane },
+    control: { port: gatewayPorts.control },
+    operatorSecretFile: 'operator.secret',
+    terminalAddresses: '127.64.0.0/16',
+    proxies: proxyPorts.map((_, at) => ({
+      proxyId: `proxy-${at + 1}`,
+      secretFile: `proxy-${at + 1}.secret`,
+      addresses: ['127.0.0.1'],
+    })),
+    identity: { issuer: ISSUER, keyId: KEY_ID, privateKeyFile: 'operator-identity.pem' },
+    kafka: { brokers, topic: FLOW_TOPIC },
+    spool: 'gateway-spool',
+    // A connection's first record has to be open still when its mark comes, however busy the machine is.
+    partialRecords: { afterMs: 5000, afterOctets: 262_144 },
+    log: { level: 'warn' },
+  };
+}
+
+function proxyDocument(place: LoopPlace, at: number): object {
+  const ports = place.proxyPorts[at];
+  const door = (port: number) => ({ host: '127.0.0.1', port });
+  return {
+    proxyId: `proxy-${at + 1}`,
+    region: `region-${at + 1}`,
+    dataDir: `proxy-${at + 1}`,
+    listen: {
+      connect: door(ports.connect),
+      socks5: door(ports.socks5),
+      relay: door(ports.relay),
+      control: door(ports.control),
+    },
+    dispatch: { url: `http://127.0.0.1:${place.dispatchPort}`, secretFile: `proxy-${at + 1}.secret` },
+    gateway: { url: `http://127.0.0.1:${place.gatewayPorts.control}`, timeoutMs: 5000 },
+    applications: APPLICATIONS.map(({ applicationId, tag }) => ({
+      applicationId,
+      zeroRatingTag: tag,
+      relayUpstream: place.relayUpstreams[applicationId],
+      hosts: [{ host: '127.0.0.1', ports: [place.mediaPorts[applicationId]], contentType: 'image' }],
+      allowPrivate: ['127.0.0.0/8'],
+    })),
+    statistics: { intervalMs: 2000 },
+    log: { level: 'warn' },
+  };
+}

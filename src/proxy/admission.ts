@@ -1,0 +1,135 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { JWTVerifyGetKey } from 'jose';
+import type { Clock } from '../platform/clock.ts';
+import { type ContentType, contentTypeSchema } from '../session-protocol/content-octets.ts';
+import type { ProxyRefusal } from '../session-protocol/refusal.ts';
+import { type TokenVerdict, verifySessionToken } from '../session-protocol/session-token.ts';
+import { type Application, type Destination, typeIndex } from './applications.ts';
+import { canonicalIp } from './private-address.ts';
+import type { Session } from './session.ts';
+import type { SessionRegistry } from './session-registry.ts';
+
+export interface Refused {
+  refusal: ProxyRefusal;
+  /** For whoever reads it: nothing of the token. */
+  detail: string;
+}
+
+/** Where a connection wants to go: a host, or the application's relay with what its path says. */
+export type Wish = { host: string; port: number; relay?: undefined } | { relay: string };
+
+export interface Admitted {
+  session: Session;
+  application: Application;
+  /** Index in CONTENT_TYPES. */
+  type: number;
+  contentType: ContentType;
+  /** Null for the relay. */
+  destination: Destination | null;
+}
+
+export interface AdmissionOptions {
+  proxyId: string;
+  registry: SessionRegistry;
+  applications: ReadonlyMap<string, Application>;
+  getKey: JWTVerifyGetKey;
+  clock: Clock;
+  connectionsPerSession: number;
+}
+
+/** Whether a connection may be, and why not: each is looked at in the order of PROXY_REFUSALS. */
+export class Admission {
+  readonly #options: AdmissionOptions;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** The session that a token is of, shown from the terminal's address. `sessionId`, if it was given, is the token's. */
+  async byToken(token: string | null, terminalIp: string, sessionId?: string): Promise<Session | Refused> {
+    if (token === null) return refused('token_missing', 'no token');
+    const { proxyId, registry, applications } = this.#options;
+    const verdict = await this.#verify(token, proxyId);
+    if ('refusal' in verdict) return verdict;
+    const { claims } = verdict;
+    if (sessionId !== undefined && !isSame(sessionId, claims.sessionId)) {
+      return refused('token_invalid', 'the user is not the session of the token');
+    }
+    const session = registry.find(claims.sessionId);
+    if (session === undefined || !applications.has(claims.applicationId)) {
+      return refused('session_unknown', 'no such session was announced');
+    }
+    if (session.terms.applicationId !== claims.applicationId) return refused('token_invalid', 'of another application');
+    const here = isOpenHere(session, terminalIp, claims.terminalIp);
+    if (here !== null) return here;
+    session.tokenExpiresAtMs = Math.max(session.tokenExpiresAtMs, claims.exp * 1000);
+    return session;
+  }
+
+  /** The session of a SOCKS5 user and password. */
+  bySocks5(tokenId: string, password: string, terminalIp: string): Session | Refused {
+    const session = this.#options.registry.findBySocks5(tokenId, password);
+    if (session === undefined) return refused('token_invalid', 'no session has this user and password');
+    return isOpenHere(session, terminalIp) ?? session;
+  }
+
+  /** What a session's connection leads to. `hasTag`: the terminal sent a zero-rating tag. */
+  async admit(session: Session, wish: Wish, hasTag: boolean): Promise<Admitted | Refused> {
+    if (hasTag) return refused('tag_from_terminal', 'a terminal does not write zero-rating tags');
+    const application = this.#options.applications.get(session.terms.applicationId);
+    if (application === undefined) return refused('session_unknown', 'the application is not served here');
+    const contentType = contentTypeOf(application, wish);
+    if (contentType === null) return refused('host_not_allowed', 'the application has no such host');
+    let destination: Destination | null = null;
+    if (wish.relay === undefined) {
+      const found = await application.destinationOf(wish.host, wish.port);
+      if ('refusal' in found) return found;
+      destination = found;
+    }
+    const type = typeIndex(contentType);
+    const refusal = this.#afford(session, type);
+    return refusal ?? { session, application, type, contentType, destination };
+  }
+
+  async #verify(token: string, proxyId: string): Promise<TokenVerdict> {
+    const { getKey, clock } = this.#options;
+    try {
+      return await verifySessionToken(token, { getKey, proxyId, nowMs: clock.nowMs() });
+    } catch (error) {
+      return { refusal: 'token_invalid', detail: (error as Error).message };
+    }
+  }
+
+  #afford(session: Session, type: number): Refused | null {
+    const { atCap } = session.terms;
+    // The host was resolved meanwhile.
+    if (session.ending !== null) return refused('session_over', `the session is over: ${session.ending}`);
+    if (atCap === 'stop' && !session.isCovered(type)) return refused('content_not_covered', 'not in the plan');
+    if (atCap === 'stop' && !session.hasCredit) return refused('cap_reached', 'nothing is left');
+    if (session.connections.size >= this.#options.connectionsPerSession) {
+      return refused('too_many_connections', `a session has ${this.#options.connectionsPerSession} at most`);
+    }
+    return null;
+  }
+}
+
+export function refused(refusal: ProxyRefusal, detail: string): Refused {
+  return { refusal, detail };
+}
+
+function contentTypeOf(application: Application, wish: Wish): ContentType | null {
+  if (wish.relay === undefined) return application.contentTypeOf(wish.host, wish.port);
+  const parsed = contentTypeSchema.safeParse(wish.relay);
+  return parsed.success && application.relayUpstream !== null ? parsed.data : null;
+}
+
+function isOpenHere(session: Session, terminalIp: string, ...others: string[]): Refused | null {
+  if (session.ending !== null) return refused('session_over', `the session is over: ${session.ending}`);
+  const isThere = [session.terms.terminalIp, ...others].every((ip) => canonicalIp(ip) === terminalIp);
+  return isThere ? null : refused('token_replayed', 'the token was given to another address');
+}
+
+function isSame(one: string, other: string): boolean {
+  const [a, b] = [Buffer.from(one), Buffer.from(other)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

@@ -1,0 +1,100 @@
+import { lookup } from 'node:dns/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { CONTENT_TYPES, type ContentType } from '../session-protocol/content-octets.ts';
+import type { ProxyRefusal } from '../session-protocol/refusal.ts';
+import { canonicalIp, isPrivate, Networks } from './private-address.ts';
+import type { ApplicationDocument } from './proxy-config-schema.ts';
+
+/** Gives all addresses of a name. Rejects when it has none. */
+export type Resolve = (host: string) => Promise<string[]>;
+
+export const resolveBySystem: Resolve = async (host) =>
+  (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
+
+export interface ApplicationOptions {
+  resolve: Resolve;
+  /** A name that takes longer is taken for one that nobody knows. */
+  resolveMs: number;
+}
+
+/** Where a tunnel may go: addresses that were looked at, so that what is dialled is what was allowed. */
+export interface Destination {
+  addresses: string[];
+  port: number;
+}
+
+type Host = ApplicationDocument['hosts'][number];
+
+/** An application as the proxy serves it: where its tunnels may go, and what they carry. */
+export class Application {
+  readonly applicationId: string;
+  readonly zeroRatingTag: string | null;
+  readonly relayUpstream: string | null;
+  readonly #hosts: readonly Host[];
+  readonly #allowed: Networks;
+  readonly #options: ApplicationOptions;
+
+  constructor(document: ApplicationDocument, options: ApplicationOptions) {
+    this.applicationId = document.applicationId;
+    this.zeroRatingTag = document.zeroRatingTag ?? null;
+    this.relayUpstream = document.relayUpstream ?? null;
+    this.#hosts = document.hosts;
+    this.#allowed = new Networks(document.allowPrivate);
+    this.#options = options;
+  }
+
+  /** What a tunnel to there carries; null when the application has no such host. */
+  contentTypeOf(host: string, port: number): ContentType | null {
+    const name = nameOf(host);
+    const found =
+      this.#hosts.find((entry) => entry.host === name && entry.ports.includes(port)) ??
+      this.#hosts.find(
+        (entry) => entry.host.startsWith('*.') && name.endsWith(entry.host.slice(1)) && entry.ports.includes(port),
+      );
+    return found?.contentType ?? null;
+  }
+
+  /** Resolves the host once. A name with one private address among its addresses is refused as a whole. */
+  async destinationOf(host: string, port: number): Promise<Destination | { refusal: ProxyRefusal; detail: string }> {
+    const name = nameOf(host);
+    const literal = canonicalIp(name);
+    let addresses: string[];
+    try {
+      addresses = literal === null ? await this.#resolve(name) : [literal];
+    } catch (error) {
+      return { refusal: 'upstream_failed', detail: (error as Error).message };
+    }
+    if (addresses.length === 0) return { refusal: 'upstream_failed', detail: `${name} has no address` };
+    if (addresses.some((address) => isPrivate(address, this.#allowed))) {
+      return { refusal: 'private_destination', detail: `${name} is at a private address` };
+    }
+    return { addresses, port };
+  }
+
+  async #resolve(name: string): Promise<string[]> {
+    const { resolve, resolveMs } = this.#options;
+    const cancel = new AbortController();
+    const late = pause(resolveMs, undefined, { signal: cancel.signal }).then(() => {
+      throw new Error(`${name} could not be resolved within ${resolveMs} ms`);
+    });
+    try {
+      return await Promise.race([resolve(name), late]);
+    } finally {
+      cancel.abort();
+      late.catch(() => {});
+    }
+  }
+}
+
+/** As the configuration writes hosts: small letters, no dot behind, no brackets around an address. */
+function nameOf(host: string): string {
+  const name = host
+    .toLowerCase()
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '');
+  return canonicalIp(name) ?? name;
+}
+
+export function typeIndex(contentType: ContentType): number {
+  return CONTENT_TYPES.indexOf(contentType);
+}

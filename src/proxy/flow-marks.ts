@@ -1,0 +1,79 @@
+import type { Socket } from 'node:net';
+import { request } from 'undici';
+import type { Logger } from '../platform/logger.ts';
+import type { Secret } from '../platform/secret.ts';
+import type { ContentType } from '../session-protocol/content-octets.ts';
+import type { FlowMark } from '../session-protocol/flow-mark.ts';
+import { canonicalIp } from './private-address.ts';
+
+export interface FlowMarksOptions {
+  /** Null: there is no gateway that marks. */
+  gateway: { url: string; timeoutMs: number } | null;
+  secret: Secret;
+  logger: Logger;
+}
+
+/** Tells the gateway which flows the sponsor pays for: what the preset tag is on traffic that nobody on the way can read. */
+export class FlowMarks {
+  readonly #options: FlowMarksOptions;
+  /** Marks that the gateway could not be asked to take away yet. */
+  readonly #owed = new Map<Socket, FlowMark>();
+  #failed = 0;
+
+  constructor(options: FlowMarksOptions) {
+    this.#options = options;
+  }
+
+  /** Flows that went on without their mark, or with one that they should not have had. */
+  get failed(): number {
+    return this.#failed;
+  }
+
+  /** Puts the tag on a terminal's connection, or with null takes it away. Resolves within the time-out, whatever comes of it. */
+  async mark(raw: Socket, zeroRatingTag: string | null, contentType: ContentType): Promise<void> {
+    if (this.#options.gateway === null) return;
+    const mark = flowMarkOf(raw, zeroRatingTag, contentType);
+    if (mark === null) return;
+    this.#owed.delete(raw);
+    if (await this.#post(mark)) return;
+    this.#failed++;
+    if (zeroRatingTag === null && !raw.destroyed) this.#owed.set(raw, mark);
+  }
+
+  /** Asks once more to take away what should not be there. */
+  async retry(): Promise<void> {
+    const owed = [...this.#owed];
+    for (const [raw, mark] of owed) {
+      if (raw.destroyed || (await this.#post(mark))) this.#owed.delete(raw);
+      else return;
+    }
+  }
+
+  async #post(mark: FlowMark): Promise<boolean> {
+    const { gateway, secret, logger } = this.#options;
+    if (gateway === null) return true;
+    try {
+      const { statusCode, body } = await request(`${gateway.url.replace(/\/$/, '')}/v1/flow-marks`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${secret.reveal()}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ marks: [mark] }),
+        signal: AbortSignal.timeout(gateway.timeoutMs),
+      });
+      await body.dump();
+      if (statusCode < 300) return true;
+      logger.warn({ statusCode }, 'the gateway refused to mark a flow');
+    } catch (error) {
+      logger.warn({ err: error }, 'the gateway could not be asked to mark a flow');
+    }
+    return false;
+  }
+}
+
+function flowMarkOf(raw: Socket, zeroRatingTag: string | null, contentType: ContentType): FlowMark | null {
+  const { localAddress = '', localPort = 0, remoteAddress = '', remotePort = 0 } = raw;
+  const [proxyIp, terminalIp] = [canonicalIp(localAddress), canonicalIp(remoteAddress)];
+  // The terminal is gone already.
+  if (proxyIp === null || terminalIp === null) return null;
+  const ends = { proxyIp, proxyPort: localPort, terminalIp, terminalPort: remotePort };
+  return { ...ends, protocol: 6, zeroRatingTag, contentType };
+}

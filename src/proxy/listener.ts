@@ -1,0 +1,107 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { ConfigError } from '../platform/config-error.ts';
+import type { TlsFiles } from './tls-files.ts';
+
+/** Most octets that wait on one side of a connection for the other. */
+export const BUFFER_OCTETS = 128 * 1024;
+export const KEEP_ALIVE_MS = 30_000;
+
+/** A connection of a terminal. */
+export interface Accepted {
+  /** TCP: octets are counted here. */
+  raw: Socket;
+  /** What is spoken on it: the same, or TLS within it. */
+  stream: Socket;
+  /** Its request is there: it may take the time that it likes from now on. */
+  admitted(): void;
+}
+
+/** Counts the connections of several doors against one limit. */
+export class ConnectionGate {
+  readonly #limit: number;
+  #open = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get open(): number {
+    return this.#open;
+  }
+
+  /** False when there are as many as there may be. */
+  enter(socket: Socket): boolean {
+    if (this.#open >= this.#limit) return false;
+    this.#open++;
+    socket.once('close', () => this.#open--);
+    return true;
+  }
+}
+
+export interface ListenerOptions {
+  address: { host: string; port: number };
+  /** Null: plain TCP. */
+  tls: TlsFiles | null;
+  gate: ConnectionGate;
+  handshakeMs: number;
+  onConnection(accepted: Accepted): void;
+}
+
+/**
+ * Takes connections. Whoever has not brought its request `handshakeMs` after the connection was accepted is gone, whatever it
+ * spends the time on: nothing, TLS, headers one octet at a time.
+ */
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #server: Server;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    const keepAlive = { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
+    const settings = { allowHalfOpen: true, noDelay: true, highWaterMark: BUFFER_OCTETS, ...keepAlive };
+    this.#server = createServer(settings, (raw) => this.#accept(raw));
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Rejects with a ConfigError when the port is taken. */
+  async start(): Promise<void> {
+    const { host, port } = this.#options.address;
+    try {
+      this.#server.listen({ host, port, backlog: 1024 });
+      await once(this.#server, 'listening');
+    } catch (cause) {
+      throw new ConfigError(`${host}:${port} cannot be listened on (${(cause as Error).message})`);
+    }
+  }
+
+  /** Takes no more connections; those that are there go on. */
+  stop(): void {
+    this.#server.close();
+    this.#options.tls?.stop();
+  }
+
+  #accept(raw: Socket): void {
+    const { tls, gate, handshakeMs, onConnection } = this.#options;
+    // A broken connection is closed; there is nobody to tell.
+    raw.on('error', () => {});
+    if (!gate.enter(raw)) {
+      raw.destroy();
+      return;
+    }
+    const deadline = setTimeout(() => raw.destroy(), handshakeMs);
+    raw.once('close', () => clearTimeout(deadline));
+    const admitted = () => clearTimeout(deadline);
+    if (tls === null) {
+      onConnection({ raw, stream: raw, admitted });
+      return;
+    }
+    const stream = new TLSSocket(raw, { isServer: true, secureContext: tls.context, allowHalfOpen: true } as object);
+    stream.on('error', () => raw.destroy());
+    stream.once('secure', () => onConnection({ raw, stream, admitted }));
+  }
+}

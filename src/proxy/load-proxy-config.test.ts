@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { packagePath } from '../platform/package-paths.ts';
+import { loadProxyConfig } from './load-proxy-config.ts';
+import { proxyConfigSchema } from './proxy-config-schema.ts';
+
+const EXAMPLE = readFileSync(packagePath('fixtures/demo/proxy.yaml'), 'utf8');
+const env = { ZERORATE_PROXY_SECRET: 'a secret of this proxy' };
+const load = (text: string, variables: Record<string, string> = env) =>
+  loadProxyConfig({
+    file: '/etc/zerorate/proxy.yaml',
+    env: variables,
+    readFile: (path) => {
+      if (path.endsWith('proxy.yaml')) return text;
+      if (path === '/etc/zerorate/short') return 'short\n';
+      throw new Error(`ENOENT: ${path}`);
+    },
+  });
+
+test('the example is one, paths are relative to it, and the secret does not print', () => {
+  const config = load(EXAMPLE);
+  expect(config.dataDir).toBe('/etc/zerorate/proxy-data');
+  expect(config.secret.reveal()).toBe(env.ZERORATE_PROXY_SECRET);
+  expect(JSON.stringify(config)).not.toContain(env.ZERORATE_PROXY_SECRET);
+});
+
+test('what the example says of defaults is what they are', () => {
+  const { statistics, idle, limits, log, dispatch } = load(EXAMPLE);
+  const [minimal] = EXAMPLE.split(/^statistics:/m);
+  const defaults = load(minimal);
+  expect({ statistics, idle, limits, log, dispatch }).toEqual({
+    statistics: defaults.statistics,
+    idle: defaults.idle,
+    limits: defaults.limits,
+    log: defaults.log,
+    dispatch: defaults.dispatch,
+  });
+});
+
+test('the example with all that is commented out is one, too, and names every field', () => {
+  const whole = EXAMPLE.replaceAll(/^( *)# (?=(publicUrl|tls|secretFile|gateway| {2}url| {2}timeoutMs):)/gm, '$1');
+  const config = load(whole);
+  expect(config.gateway).toEqual({ url: 'http://localhost:8090', timeoutMs: 500 });
+  expect(config.listen.connect.tls?.certFile).toBe('/etc/zerorate/proxy.crt');
+  expect(Object.keys(config).sort()).toEqual([...Object.keys(proxyConfigSchema.shape), 'secret'].sort());
+});
+
+test.each([
+  [
+    'an unknown field',
+    EXAMPLE.replace('region:', 'regoin:'),
+    /proxy\.yaml:\d+: regoin: unknown key \(did you mean "region"\?\)/,
+  ],
+  ['a network that is none', EXAMPLE.replace('127.0.0.0/8', '127.0.0.0'), /allowPrivate\[0\]: expected a network/],
+  ['a URL for a host', EXAMPLE.replace('host: media', 'host: https://media'), /hosts\[0\]\.host: expected a host name/],
+  [
+    'an application twice',
+    EXAMPLE.replace('applications:', 'applications:\n  - { applicationId: chatter, hosts: [{ host: a }] }'),
+    /applications\[1\]\.applicationId: is there twice/,
+  ],
+  [
+    'an application that leads nowhere',
+    EXAMPLE.replace('applications:', 'applications:\n  - { applicationId: none }'),
+    /applications\[0\]: has neither hosts nor a relayUpstream/,
+  ],
+  [
+    'a short secret',
+    EXAMPLE.replace('# secretFile: /run/secrets/proxy-secret', 'secretFile: short'),
+    /proxy\.yaml:\d+: dispatch\.secretFile: the secret is too short/,
+  ],
+  [
+    'a secret that is not there',
+    EXAMPLE.replace('# secretFile: /run/secrets/proxy-secret', 'secretFile: x'),
+    /dispatch\.secretFile: cannot be read: ENOENT/,
+  ],
+  ['no secret', EXAMPLE, /dispatch: no secret of this proxy: set ZERORATE_PROXY_SECRET or secretFile/],
+])('%s is a fault with its line', (_, text, line) => {
+  expect(() => load(text, {})).toThrow(line);
+});

@@ -1,0 +1,109 @@
+import { dirname, resolve } from 'node:path';
+import { ConfigError } from '../platform/config-error.ts';
+import { Secret } from '../platform/secret.ts';
+import { type DocumentFault, type DocumentPath, formatFault } from '../yaml-document/document-fault.ts';
+import { faultsByLine, readYamlDocument } from '../yaml-document/read-yaml-document.ts';
+import { type ProxyDocument, proxyConfigSchema } from './proxy-config-schema.ts';
+
+export const SECRET_VARIABLE = 'ZERORATE_PROXY_SECRET';
+const MIN_SECRET_LENGTH = 16;
+
+/** What a proxy runs with. Paths are absolute; the secret does not print. */
+export interface ProxyConfig extends ProxyDocument {
+  secret: Secret;
+}
+
+export interface ProxyConfigSources {
+  file: string;
+  env: Readonly<Record<string, string | undefined>>;
+  /** Reads a text file; throws when it cannot. */
+  readFile: (path: string) => string;
+}
+
+/** Reads `proxy.yaml`. Throws a ConfigError with a line for each fault. */
+export function loadProxyConfig({ file, env, readFile }: ProxyConfigSources): ProxyConfig {
+  const read = readYamlDocument(textOf(file, readFile), file, proxyConfigSchema);
+  if (read.faults !== undefined) throw new ConfigError(read.faults.map(formatFault));
+  const { value, locate } = read;
+  const document = absolute(value, dirname(resolve(file)));
+  const faults: Fault[] = [];
+  const secret = secretOf(document, env, readFile, faults);
+  faults.push(...ruleFaults(document));
+  if (faults.length > 0) throw new ConfigError(faultsByLine(faults, file, locate).map(formatFault));
+  return { ...document, secret: new Secret(secret) };
+}
+
+interface Fault {
+  path: DocumentPath;
+  message: string;
+}
+
+function textOf(file: string, readFile: (path: string) => string): string {
+  try {
+    return readFile(file);
+  } catch (error) {
+    const fault: DocumentFault = { file, line: null, path: '', message: `cannot be read: ${(error as Error).message}` };
+    throw new ConfigError(formatFault(fault));
+  }
+}
+
+function absolute(document: ProxyDocument, base: string): ProxyDocument {
+  const { listen, dispatch } = document;
+  const door = <T extends ProxyDocument['listen']['connect']>({ tls, ...rest }: T) => ({
+    ...rest,
+    ...(tls && { tls: { certFile: resolve(base, tls.certFile), keyFile: resolve(base, tls.keyFile) } }),
+  });
+  return {
+    ...document,
+    dataDir: resolve(base, document.dataDir),
+    listen: { ...listen, connect: door(listen.connect), relay: door(listen.relay), control: door(listen.control) },
+    dispatch: { ...dispatch, ...(dispatch.secretFile && { secretFile: resolve(base, dispatch.secretFile) }) },
+  };
+}
+
+function secretOf(
+  { dispatch: { secretFile } }: ProxyDocument,
+  env: ProxyConfigSources['env'],
+  readFile: (path: string) => string,
+  faults: Fault[],
+): string {
+  const fault = (message: string) => {
+    faults.push({ path: ['dispatch', ...(secretFile === undefined ? [] : ['secretFile'])], message });
+    return '';
+  };
+  let secret = env[SECRET_VARIABLE] ?? '';
+  if (secret === '') {
+    if (secretFile === undefined) return fault(`no secret of this proxy: set ${SECRET_VARIABLE} or secretFile`);
+    try {
+      secret = readFile(secretFile).trim();
+    } catch (error) {
+      return fault(`cannot be read: ${(error as Error).message}`);
+    }
+  }
+  if (secret.length >= MIN_SECRET_LENGTH) return secret;
+  return fault(
+    `the secret is too short: at least ${MIN_SECRET_LENGTH} characters, such as of \`openssl rand -hex 32\``,
+  );
+}
+
+/** Holds the fields against each other. */
+function ruleFaults({ applications }: ProxyDocument): Fault[] {
+  const faults: Fault[] = [];
+  const known = new Set<string>();
+  for (const [at, { applicationId, hosts, relayUpstream }] of applications.entries()) {
+    const path = ['applications', at];
+    if (known.has(applicationId)) {
+      faults.push({ path: [...path, 'applicationId'], message: `is there twice: ${applicationId}` });
+    }
+    known.add(applicationId);
+    if (hosts.length === 0 && relayUpstream === undefined) {
+      faults.push({ path, message: 'has neither hosts nor a relayUpstream: nothing could be reached' });
+    }
+    const names = hosts.map(({ host }) => host);
+    for (const [index, host] of names.entries()) {
+      if (names.indexOf(host) === index) continue;
+      faults.push({ path: [...path, 'hosts', index, 'host'], message: `is there twice: ${host}` });
+    }
+  }
+  return faults;
+}

@@ -1,0 +1,154 @@
+import * as z from 'zod';
+import { parseCidr } from '../billing/ip-address.ts';
+import { contentTypeSchema } from '../session-protocol/content-octets.ts';
+import { MAX_ID_LENGTH } from './usage-spool.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+const path = (what: string) => z.string().min(1).describe(`${what} Relative to this file.`);
+const count = (min: number, max: number) => z.int().min(min).max(max);
+const durationMs = (max = 86_400_000) => count(1, max);
+
+const doorSchema = (what: string) =>
+  z
+    .strictObject({
+      host: z.string().min(1).default('0.0.0.0').describe('Address to listen on.'),
+      port: count(0, 65_535).describe('TCP port; 0 takes a free one.'),
+      tls: z
+        .strictObject({
+          certFile: path('The certificate and those between it and the authority, PEM.'),
+          keyFile: path('Its private key, PEM.'),
+        })
+        .optional()
+        .describe('TLS. Both files are read anew when they change (control: at the next start).'),
+      publicUrl: z
+        .url()
+        .optional()
+        .describe('How terminals (control: the dispatch server) reach it. Absent: by host and port.'),
+    })
+    .describe(what);
+
+const hostSchema = z
+  .strictObject({
+    host: z
+      .string()
+      .regex(/^(\*\.)?[^\s/*@A-Z]+$/, { error: 'expected a host name in small letters, or *.name, or an address' })
+      .describe('A host of the application, or `*.name` for all below a name.'),
+    ports: z.array(count(1, 65_535)).min(1).default([443]).describe('Its TCP ports.'),
+    contentType: contentTypeSchema.default('other').describe('What a tunnel to it carries.'),
+  })
+  .describe('Where tunnels may go, and what they carry.');
+
+const applicationSchema = z
+  .strictObject({
+    applicationId: z.string().min(1).describe("The application, as in the engine's catalogue."),
+    zeroRatingTag: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "The preset tag that the gateway puts on the application's traffic. Absent: its addresses are the evidence.",
+      ),
+    hosts: z.array(hostSchema).default([]).describe('Where its tunnels may go.'),
+    relayUpstream: z
+      .url({ protocol: /^wss?$/ })
+      .optional()
+      .describe("The application's message server, ws:// or wss://. Absent: no relay."),
+    allowPrivate: z
+      .array(z.string().refine((text) => parseCidr(text) !== null, { error: 'expected a network such as 10.1.0.0/16' }))
+      .default([])
+      .describe('Private networks that its hosts may be in. All others are refused, whatever a name resolves to.'),
+  })
+  .describe('An application of a sponsor.');
+
+const limitsSchema = z
+  .strictObject({
+    capacitySessions: count(1, 1_000_000).default(10_000).describe('Open sessions.'),
+    connections: count(1, 1_000_000).default(20_000).describe('Connections of terminals, on all doors.'),
+    connectionsPerSession: count(1, 10_000).default(32).describe('Connections of one session.'),
+    headerOctets: count(KIB, MIB)
+      .default(16 * KIB)
+      .describe('Headers of a request.'),
+    messageOctets: count(KIB, 256 * MIB)
+      .default(16 * MIB)
+      .describe("A message's payload. A larger one is refused; far larger ones close the connection."),
+    handshakeMs: durationMs().default(10_000).describe('From accepting a connection to having all of its request.'),
+    dialMs: durationMs().default(10_000).describe('Connecting to a host.'),
+    stalledMs: durationMs()
+      .default(60_000)
+      .describe('A connection whose other side takes nothing for so long is closed.'),
+  })
+  .prefault({})
+  .describe('Limits on what terminals can make the proxy hold.');
+
+/** The proxy's configuration file, `proxy.yaml`. It holds no secrets. */
+export const proxyConfigSchema = z
+  .strictObject({
+    proxyId: z.string().min(1).max(MAX_ID_LENGTH).describe('Name of this proxy. Tokens are bound to it.'),
+    region: z.string().min(1).max(64).describe('Where it is: terminals may ask for a region.'),
+    dataDir: path("Where unconfirmed usage and the dispatch server's keys are kept. One proxy's own."),
+    listen: z
+      .strictObject({
+        connect: doorSchema('HTTP CONNECT.'),
+        socks5: doorSchema('').omit({ tls: true }).describe('SOCKS5. No client speaks it within TLS.'),
+        relay: doorSchema('The WebSocket message relay.'),
+        control: doorSchema('Where the dispatch server announces sessions; also health.'),
+      })
+      .describe('Where it listens.'),
+    dispatch: z
+      .strictObject({
+        url: z.url({ protocol: /^https?$/ }).describe('The dispatch server.'),
+        jwksUrl: z.url().optional().describe('Its keys. Absent: `/.well-known/jwks.json` of it.'),
+        secretFile: path('File that holds this proxy’s secret; or set ZERORATE_PROXY_SECRET.').optional(),
+        timeoutMs: durationMs().default(10_000).describe('How long an answer is waited for.'),
+      })
+      .describe('The dispatch server.'),
+    gateway: z
+      .strictObject({
+        url: z.url({ protocol: /^https?$/ }).describe('Where flow marks are posted to.'),
+        timeoutMs: durationMs(10_000).default(500).describe('A tunnel waits so long at most for its mark.'),
+      })
+      .optional()
+      .describe('The gateway that marks flows with the preset tag. Absent: no marks.'),
+    applications: z.array(applicationSchema).min(1).describe('The applications that this proxy serves.'),
+    statistics: z
+      .strictObject({
+        intervalMs: durationMs()
+          .default(60_000)
+          .describe('Usage is reported once in so long, and when a session ends.'),
+        syncMs: durationMs(60_000).default(1000).describe('A power cut costs the usage of so long at most.'),
+        retryMs: durationMs()
+          .default(1000)
+          .describe('First pause after a report that failed; it doubles up to 60 times.'),
+      })
+      .prefault({})
+      .describe('Usage reports.'),
+    idle: z
+      .strictObject({
+        afterMs: durationMs()
+          .default(300_000)
+          .describe('A session without traffic is asked whether it is still there.'),
+        promptMs: durationMs()
+          .default(30_000)
+          .describe('It has so long to answer. Tunnels cannot be asked: they close then.'),
+      })
+      .prefault({})
+      .describe('Idle sessions.'),
+    limits: limitsSchema,
+    log: z
+      .strictObject({
+        level: z
+          .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+          .default('info')
+          .describe('Least level.'),
+        format: z.enum(['json', 'pretty']).default('json').describe('Lines for machines or for people.'),
+      })
+      .prefault({})
+      .describe('Logging.'),
+  })
+  .describe('The configuration of a zerorate proxy server.');
+
+export type ProxyDocument = z.output<typeof proxyConfigSchema>;
+export type ApplicationDocument = ProxyDocument['applications'][number];
+export type DoorDocument = ProxyDocument['listen']['connect'];

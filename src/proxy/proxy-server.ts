@@ -1,0 +1,203 @@
+import { join } from 'node:path';
+import { type Clock, systemClock } from '../platform/clock.ts';
+import { Health } from '../platform/health.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { Heartbeat, ProxyEndpoints } from '../session-protocol/dispatch-messages.ts';
+import { Admission } from './admission.ts';
+import { Application, type Resolve, resolveBySystem } from './applications.ts';
+import { ConnectDoor, type DoorServices } from './connect-door.ts';
+import { ControlServer } from './control-server.ts';
+import { holdDataDirectory } from './data-directory.ts';
+import { DispatchClient } from './dispatch-client.ts';
+import { FlowMarks } from './flow-marks.ts';
+import { Heartbeats } from './heartbeat.ts';
+import { LINGER_MS } from './linger.ts';
+import { type Accepted, ConnectionGate, Listener } from './listener.ts';
+import type { ProxyConfig } from './load-proxy-config.ts';
+import type { DoorDocument } from './proxy-config-schema.ts';
+import { RelayDoor } from './relay-door.ts';
+import { SessionRegistry } from './session-registry.ts';
+import { SigningKeys } from './signing-keys.ts';
+import { Socks5Door } from './socks5-door.ts';
+import { TlsFiles } from './tls-files.ts';
+import { UsageReporter } from './usage-reporter.ts';
+import { UsageSpool } from './usage-spool.ts';
+
+/** How often idle sessions, stalled connections and due reports are looked for. */
+const SWEEP_MS = 250;
+const CLOSE_WITHIN_MS = LINGER_MS + 1000;
+
+export interface ProxyServerOptions {
+  config: ProxyConfig;
+  logger: Logger;
+  clock?: Clock;
+  resolve?: Resolve;
+  /** Usage can be kept no longer: the proxy has to end. */
+  onFailure(error: Error): void;
+}
+
+/** A proxy server, all of it. Inert until `start`. */
+export class ProxyServer {
+  readonly health = new Health();
+  readonly #options: ProxyServerOptions;
+  readonly #clock: Clock;
+  readonly #spool: UsageSpool;
+  readonly #client: DispatchClient;
+  readonly #keys: SigningKeys;
+  readonly #marks: FlowMarks;
+  readonly #reporter: UsageReporter;
+  readonly #registry: SessionRegistry;
+  readonly #gate: ConnectionGate;
+  readonly #listeners: Record<'connect' | 'socks5' | 'relay', Listener>;
+  readonly #control: ControlServer;
+  readonly #heartbeats: Heartbeats;
+  readonly #tls: TlsFiles[] = [];
+  readonly #timers: NodeJS.Timeout[] = [];
+  #letGo: () => void = () => {};
+
+  constructor(options: ProxyServerOptions) {
+    const { config, logger, clock = systemClock } = options;
+    const { proxyId, dataDir, dispatch, secret, limits, idle, statistics } = config;
+    this.#options = options;
+    this.#clock = clock;
+    this.#spool = new UsageSpool(join(dataDir, 'usage.spool'));
+    this.#client = new DispatchClient({ ...dispatch, jwksUrl: dispatch.jwksUrl, proxyId, secret });
+    const path = join(dataDir, 'dispatch-keys.json');
+    this.#keys = new SigningKeys({ path, fetch: () => this.#client.keys(), clock, logger });
+    this.#marks = new FlowMarks({ gateway: config.gateway ?? null, secret, logger });
+    const base = { spool: this.#spool, clock, logger };
+    const { health } = this;
+    this.#reporter = new UsageReporter({ ...base, proxyId, client: this.#client, health, retryMs: statistics.retryMs });
+    this.#registry = new SessionRegistry({
+      ...base,
+      capacitySessions: limits.capacitySessions,
+      idleMs: idle.afterMs,
+      promptMs: idle.promptMs,
+      stalledMs: limits.stalledMs,
+      statisticsIntervalMs: statistics.intervalMs,
+      report: this.#reporter.take,
+    });
+    this.#gate = new ConnectionGate(limits.connections);
+    const services = this.#doorServices();
+    this.#listeners = {
+      connect: this.#listener(config.listen.connect, new ConnectDoor(services).take),
+      socks5: this.#listener(config.listen.socks5, new Socks5Door(services).take),
+      relay: this.#listener(config.listen.relay, new RelayDoor(services).take),
+    };
+    this.#control = new ControlServer({
+      door: config.listen.control,
+      secret,
+      registry: this.#registry,
+      applicationIds: config.applications.map(({ applicationId }) => applicationId),
+      health,
+      logger,
+      figures: () => this.figures(),
+    });
+    this.#heartbeats = new Heartbeats({ client: this.#client, clock, health, logger, state: () => this.#state() });
+  }
+
+  get endpoints(): ProxyEndpoints {
+    const { connect, socks5, relay } = this.#options.config.listen;
+    return {
+      connect: urlOf(connect, connect.tls ? 'https' : 'http', this.#listeners.connect.port),
+      socks5: urlOf(socks5, 'socks5', this.#listeners.socks5.port),
+      relay: urlOf(relay, relay.tls ? 'wss' : 'ws', this.#listeners.relay.port),
+    };
+  }
+
+  get controlUrl(): string {
+    const { control } = this.#options.config.listen;
+    return urlOf(control, control.tls ? 'https' : 'http', this.#control.port);
+  }
+
+  figures(): Record<string, number> {
+    return {
+      openSessions: this.#registry.openSessions,
+      connections: this.#gate.open,
+      reportsWaiting: this.#reporter.waiting,
+      flowMarksFailed: this.#marks.failed,
+    };
+  }
+
+  /** Rejects with a ConfigError or a SpoolError. The dispatch server need not be there. */
+  async start(): Promise<void> {
+    const { statistics, dataDir } = this.#options.config;
+    this.#letGo = await holdDataDirectory(dataDir);
+    this.#reporter.start(this.#registry, this.#spool.start());
+    await this.#keys.start();
+    for (const files of this.#tls) files.start();
+    for (const listener of Object.values(this.#listeners)) await listener.start();
+    await this.#control.start();
+    this.#every(SWEEP_MS, () => {
+      this.#registry.sweep();
+      return this.#reporter.send();
+    });
+    this.#every(statistics.syncMs, () => this.#spool.sync());
+    this.#every(statistics.retryMs, () => this.#marks.retry());
+    await this.#heartbeats.start();
+  }
+
+  /** Ends the sessions, and reports them if the dispatch server is there; what is not reported is in the spool. */
+  async stop(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#heartbeats.stop();
+    this.#keys.stop();
+    for (const listener of Object.values(this.#listeners)) listener.stop();
+    for (const files of this.#tls) files.stop();
+    this.#registry.endAll('proxy_stopped');
+    const untilMs = this.#clock.monotonicMs() + CLOSE_WITHIN_MS;
+    while (this.#gate.open > 0 && this.#clock.monotonicMs() < untilMs) await this.#clock.sleep(20);
+    await this.#reporter.flush();
+    await this.#control.stop();
+    await this.#spool.stop();
+    this.#letGo();
+  }
+
+  #doorServices(): DoorServices {
+    const { config, logger, resolve = resolveBySystem } = this.#options;
+    const options = { resolve, resolveMs: config.limits.dialMs };
+    const applications = new Map(
+      config.applications.map((each) => [each.applicationId, new Application(each, options)]),
+    );
+    const base = { registry: this.#registry, clock: this.#clock };
+    const admission = new Admission({
+      ...base,
+      proxyId: config.proxyId,
+      applications,
+      getKey: this.#keys.getKey,
+      connectionsPerSession: config.limits.connectionsPerSession,
+    });
+    return { ...base, admission, marks: this.#marks, logger, limits: config.limits };
+  }
+
+  #listener(door: DoorDocument, onConnection: (accepted: Accepted) => void): Listener {
+    const { config, logger } = this.#options;
+    const tls = door.tls === undefined ? null : new TlsFiles(door.tls, logger);
+    if (tls !== null) this.#tls.push(tls);
+    return new Listener({ address: door, tls, gate: this.#gate, handshakeMs: config.limits.handshakeMs, onConnection });
+  }
+
+  #every(ms: number, work: () => void | Promise<void>): void {
+    const { onFailure } = this.#options;
+    const once = async () => work();
+    this.#timers.push(setInterval(() => void once().catch(onFailure), ms));
+  }
+
+  #state(): Heartbeat {
+    const { region, applications, limits } = this.#options.config;
+    return {
+      region,
+      endpoints: this.endpoints,
+      controlUrl: this.controlUrl,
+      applicationIds: applications.map(({ applicationId }) => applicationId),
+      openSessions: this.#registry.openSessions,
+      capacitySessions: limits.capacitySessions,
+      octetsPerSecond: this.#registry.takeOctetsPerSecond(),
+    };
+  }
+}
+
+function urlOf({ publicUrl, host }: DoorDocument, protocol: string, port: number): string {
+  if (publicUrl !== undefined) return publicUrl;
+  return `${protocol}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

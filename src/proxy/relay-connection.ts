@@ -1,0 +1,216 @@
+import { WebSocket } from 'ws';
+import type { SessionEnding } from '../session-protocol/refusal.ts';
+import { encodeRelayMessage, type RelayNotice, stillHereSchema } from '../session-protocol/relay-message.ts';
+import type { Admitted } from './admission.ts';
+import { checkMessage } from './check-message.ts';
+import { ConnectionMeter } from './connection-meter.ts';
+import { LINGER_MS, LINGER_OCTETS } from './linger.ts';
+import { type Accepted, BUFFER_OCTETS } from './listener.ts';
+import type { Session, SessionConnection } from './session.ts';
+import { type ConnectionServices, earlier } from './tunnel.ts';
+
+/** Normal closure, and one by rules of this server (RFC 6455, 7.4.1). */
+const NORMAL = 1000;
+const BY_POLICY = 1008;
+const UPSTREAM_GONE = 1011;
+
+/**
+ * A terminal's WebSocket and the one to the application's message server. Each message is verified and passed on with its
+ * sender's account; what comes from the application is passed back. Whoever takes nothing is not read from, either.
+ */
+export class RelayConnection implements SessionConnection {
+  readonly type: number;
+  readonly #accepted: Accepted;
+  readonly #admitted: Admitted;
+  readonly #session: Session;
+  readonly #services: ConnectionServices;
+  readonly #maxPayloadOctets: number;
+  readonly #meter: ConnectionMeter;
+  #terminal: WebSocket | null = null;
+  #upstream: WebSocket | null = null;
+  #isEnding = false;
+  #held = 0;
+  #isMarked = false;
+  #marking = Promise.resolve();
+  #terminalFullSinceMs: number | null = null;
+  #upstreamFullSinceMs: number | null = null;
+
+  constructor(
+    accepted: Accepted,
+    admitted: Admitted,
+    { services, maxPayloadOctets }: { services: ConnectionServices; maxPayloadOctets: number },
+  ) {
+    this.type = admitted.type;
+    this.#accepted = accepted;
+    this.#admitted = admitted;
+    this.#session = admitted.session;
+    this.#services = services;
+    this.#maxPayloadOctets = maxPayloadOctets;
+    this.#meter = new ConnectionMeter(accepted.raw, admitted.session, admitted.type);
+    services.registry.join(admitted.session, this);
+    accepted.raw.once('close', () => this.#closed());
+  }
+
+  get blockedSinceMs(): number | null {
+    return this.#isEnding ? null : earlier(this.#terminalFullSinceMs, this.#upstreamFullSinceMs);
+  }
+
+  get isEnding(): boolean {
+    return this.#isEnding;
+  }
+
+  /** Tells the network whose traffic it is. */
+  async mark(): Promise<void> {
+    const { application, contentType } = this.#admitted;
+    const { zeroRatingTag } = application;
+    const isSponsored = this.#session.isSponsored(this.type);
+    if (zeroRatingTag === null || isSponsored === this.#isMarked) return;
+    this.#isMarked = isSponsored;
+    this.#held++;
+    this.#balance();
+    const tag = isSponsored ? zeroRatingTag : null;
+    this.#marking = this.#marking.then(() => this.#services.marks.mark(this.#accepted.raw, tag, contentType));
+    await this.#marking;
+    this.#held--;
+    this.#balance();
+  }
+
+  /** Both sides are there; the upstream has been paused until now. */
+  open(terminal: WebSocket, upstream: WebSocket): void {
+    this.#terminal = terminal;
+    this.#upstream = upstream;
+    terminal.on('message', (data: Buffer, isBinary) => (isBinary ? this.#fromTerminal(data) : this.#answered(data)));
+    // Answered here and not by the library: whoever asks and does not read the answers gets none.
+    terminal.on('ping', (data: Buffer) => {
+      if (terminal.bufferedAmount < BUFFER_OCTETS) terminal.pong(data);
+    });
+    terminal.on('error', () => {});
+    terminal.on('close', () => upstream.close(NORMAL));
+    upstream.on('message', (data: Buffer, isBinary) => {
+      if (isBinary) this.#fromUpstream(data);
+    });
+    upstream.on('error', () => {});
+    upstream.on('close', () => this.#end(UPSTREAM_GONE, 'upstream_failed'));
+    // Each read counts, not each message: one may be large, and slow.
+    this.#accepted.stream.on('data', () => this.#count());
+    this.#count();
+    this.#balance();
+  }
+
+  close(ending: SessionEnding): void {
+    this.#end(ending === 'terminal_left' || ending === 'idle' ? NORMAL : BY_POLICY, ending);
+    this.#isEnding = true;
+  }
+
+  destroy(): void {
+    this.#accepted.raw.destroy();
+  }
+
+  tell(notice: RelayNotice): void {
+    const terminal = this.#terminal;
+    if (terminal?.readyState === WebSocket.OPEN) this.#send(terminal, JSON.stringify(notice));
+  }
+
+  markAnew(): void {
+    if (this.#terminal !== null) void this.mark();
+  }
+
+  #fromTerminal(frame: Buffer): void {
+    const upstream = this.#upstream;
+    if (this.#isEnding || upstream === null) return;
+    const { application: _, contentType } = this.#admitted;
+    const checked = checkMessage(frame, this.#session, { contentType, maxPayloadOctets: this.#maxPayloadOctets });
+    if ('reason' in checked) {
+      this.tell({ type: 'refused', ...checked });
+      return;
+    }
+    this.#session.touch(Date.now());
+    const { mac: _mac, ...header } = checked.header;
+    const from = this.#session.terms.applicationAccount;
+    const message = encodeRelayMessage({ header: { ...header, from }, payload: checked.payload });
+    this.#send(upstream, message, () => this.tell({ type: 'accepted', messageId: header.messageId }));
+  }
+
+  #fromUpstream(frame: Buffer): void {
+    const terminal = this.#terminal;
+    if (this.#isEnding || terminal === null) return;
+    this.#session.touch(Date.now());
+    this.#send(terminal, frame);
+  }
+
+  /** The one thing that a terminal says as text. */
+  #answered(data: Buffer): void {
+    if (stillHereSchema.safeParse(parseJson(data.toString())).success) this.#session.touch(Date.now());
+    else this.tell({ type: 'refused', reason: 'message_invalid' });
+  }
+
+  #send(to: WebSocket, data: Buffer | string, done: () => void = () => {}): void {
+    const isAtLimit = to === this.#terminal && this.#meter.count(Date.now(), frameOctets(data));
+    to.send(data, { binary: typeof data !== 'string' }, (error) => {
+      if (error === undefined || error === null) done();
+      this.#balance();
+    });
+    if (isAtLimit && !this.#isEnding) this.#services.registry.reachLimit(this.#session);
+    this.#balance();
+  }
+
+  #count(): void {
+    if (this.#meter.count(Date.now()) && !this.#isEnding) this.#services.registry.reachLimit(this.#session);
+  }
+
+  /** Reads as long as what was read is taken. */
+  #balance(): void {
+    const [terminal, upstream] = [this.#terminal, this.#upstream];
+    if (terminal === null || upstream === null || this.#isEnding) return;
+    const terminalIsFull = terminal.bufferedAmount > BUFFER_OCTETS;
+    const upstreamIsFull = upstream.bufferedAmount > BUFFER_OCTETS;
+    const nowMs = this.#services.clock.monotonicMs();
+    this.#terminalFullSinceMs = terminalIsFull ? (this.#terminalFullSinceMs ?? nowMs) : null;
+    this.#upstreamFullSinceMs = upstreamIsFull ? (this.#upstreamFullSinceMs ?? nowMs) : null;
+    const isHeld = this.#held > 0;
+    // A terminal that takes no answers asks no more.
+    if (isHeld || upstreamIsFull || terminalIsFull) terminal.pause();
+    else terminal.resume();
+    if (isHeld || terminalIsFull) upstream.pause();
+    else upstream.resume();
+  }
+
+  /** Says why, and has both sides closed within the time that lingering takes. */
+  #end(code: number, reason: string): void {
+    const [terminal, upstream] = [this.#terminal, this.#upstream];
+    if (terminal === null || upstream === null || this.#isEnding) return;
+    this.tell({ type: 'closing', reason });
+    this.#isEnding = true;
+    const { raw, stream } = this.#accepted;
+    const readBefore = raw.bytesRead;
+    stream.on('data', () => {
+      if (raw.bytesRead - readBefore > LINGER_OCTETS) raw.destroy();
+    });
+    const timer = setTimeout(() => raw.destroy(), LINGER_MS);
+    raw.once('close', () => clearTimeout(timer));
+    terminal.resume();
+    terminal.close(code, reason);
+    upstream.terminate();
+  }
+
+  #closed(): void {
+    this.#isEnding = true;
+    this.#upstream?.terminate();
+    this.#meter.count(Date.now());
+    this.#services.registry.leave(this.#session, this);
+  }
+}
+
+/** On the wire: what a server sends is not masked (RFC 6455, 5.2). */
+function frameOctets(data: Buffer | string): number {
+  const length = Buffer.byteLength(data);
+  return length + (length < 126 ? 2 : length < 65_536 ? 4 : 10);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

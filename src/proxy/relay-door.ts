@@ -1,0 +1,100 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { WebSocket, WebSocketServer } from 'ws';
+import { TAG_HEADER } from '../session-protocol/flow-mark.ts';
+import { type Admitted, type Refused, refused } from './admission.ts';
+import type { DoorServices } from './connect-door.ts';
+import type { Accepted } from './listener.ts';
+import { canonicalIp } from './private-address.ts';
+import { answerHttp, refuseHttp } from './refuse-http.ts';
+import { RelayConnection } from './relay-connection.ts';
+
+const PATH = '/v1/relay/';
+/** Before its payload a message has a header of 64 KiB at most. A frame that is larger than both is not even read. */
+const MAX_HEADER_OCTETS = 2 + 65_535;
+
+/** WebSocket (RFC 6455) on `/v1/relay/<content type>`. */
+export class RelayDoor {
+  readonly #services: DoorServices;
+  readonly #accepted = new WeakMap<Socket, Accepted>();
+  readonly #server: Server;
+  readonly #webSockets: WebSocketServer;
+  readonly #frames: { maxPayload: number; perMessageDeflate: false };
+
+  constructor(services: DoorServices) {
+    this.#services = services;
+    const { headerOctets, messageOctets } = services.limits;
+    this.#frames = { maxPayload: messageOctets + MAX_HEADER_OCTETS, perMessageDeflate: false };
+    this.#webSockets = new WebSocketServer({ noServer: true, clientTracking: false, autoPong: false, ...this.#frames });
+    this.#server = createServer({ maxHeaderSize: headerOctets });
+    this.#server.on('upgrade', (request, socket, head) => {
+      const accepted = this.#accepted.get(socket as Socket);
+      if (accepted !== undefined) void this.#upgrade(accepted, request, head);
+    });
+    this.#server.on('request', ({ socket }) => this.#answer(socket, 426, `a WebSocket on ${PATH}<content type>`));
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      this.#answer(socket as Socket, error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400, 'these headers are not taken');
+    });
+  }
+
+  readonly take = (accepted: Accepted): void => {
+    this.#accepted.set(accepted.stream, accepted);
+    this.#server.emit('connection', accepted.stream);
+  };
+
+  #answer(socket: Socket, status: number, message: string): void {
+    const accepted = this.#accepted.get(socket);
+    if (accepted === undefined || socket.destroyed) return;
+    answerHttp(accepted, status, { body: { message } });
+  }
+
+  async #upgrade(accepted: Accepted, request: IncomingMessage, head: Buffer): Promise<void> {
+    accepted.admitted();
+    const { admission, logger } = this.#services;
+    const refuse = (refusal: Refused) => {
+      logger.info({ reason: refusal.refusal, door: 'relay' }, refusal.detail);
+      refuseHttp(accepted, refusal, 'server');
+    };
+    const [, token = null] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
+    const session = await admission.byToken(token, canonicalIp(accepted.raw.remoteAddress ?? '') ?? '');
+    if ('refusal' in session) return refuse(session);
+    const [, relay = ''] = /^\/v1\/relay\/(\w+)$/.exec(request.url ?? '') ?? [];
+    const admitted = await admission.admit(session, { relay }, TAG_HEADER in request.headers);
+    if ('refusal' in admitted) return refuse(admitted);
+    if (accepted.raw.destroyed) return;
+    const { messageOctets } = this.#services.limits;
+    const options = { services: this.#services, maxPayloadOctets: messageOctets };
+    const connection = new RelayConnection(accepted, admitted, options);
+    try {
+      const upstream = await this.#connect(admitted);
+      await connection.mark();
+      if (connection.isEnding || accepted.raw.destroyed) {
+        upstream.terminate();
+        accepted.raw.destroy();
+        return;
+      }
+      const { stream } = accepted;
+      this.#webSockets.handleUpgrade(request, stream, head, (terminal) => connection.open(terminal, upstream));
+      // What is no handshake has been answered and ended by the library.
+      if (!(stream as { destroyed: boolean }).destroyed) stream.once('close', () => upstream.terminate());
+      else upstream.terminate();
+    } catch (error) {
+      refuse(refused('upstream_failed', (error as Error).message));
+    }
+  }
+
+  /** The application's message server, paused. */
+  #connect({ application, session, contentType }: Admitted): Promise<WebSocket> {
+    const url = new URL(application.relayUpstream ?? '');
+    url.searchParams.set('account', session.terms.applicationAccount);
+    url.searchParams.set('contentType', contentType);
+    return new Promise((resolve, reject) => {
+      const upstream = new WebSocket(url, { ...this.#frames, handshakeTimeout: this.#services.limits.dialMs });
+      upstream.once('open', () => {
+        upstream.pause();
+        resolve(upstream);
+      });
+      upstream.on('error', reject);
+    });
+  }
+}

@@ -1,0 +1,105 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
+import type { Clock } from '../platform/clock.ts';
+import type { Logger } from '../platform/logger.ts';
+
+/** A token of an unknown key makes the keys be fetched anew, once in so long whoever sends how many. */
+const ASK_AGAIN_MS = 5000;
+/** A key that the dispatch server no longer has is believed for so long. */
+const REFRESH_MS = 300_000;
+
+export interface SigningKeysOptions {
+  /** Where the last keys are kept, so that a start without the dispatch server works. */
+  path: string;
+  /** Rejects when they cannot be had. */
+  fetch: () => Promise<unknown>;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** The dispatch server's public keys. */
+export class SigningKeys {
+  readonly #options: SigningKeysOptions;
+  #find: JWTVerifyGetKey | null = null;
+  #askedAtMs = Number.NEGATIVE_INFINITY;
+  #asking: Promise<void> | null = null;
+  #disarm: () => void = () => {};
+
+  constructor(options: SigningKeysOptions) {
+    this.#options = options;
+  }
+
+  get areKnown(): boolean {
+    return this.#find !== null;
+  }
+
+  async start(): Promise<void> {
+    const kept = await readFile(this.#options.path, 'utf8').catch(() => null);
+    if (kept !== null) this.#take(kept);
+    await this.#refresh();
+  }
+
+  stop(): void {
+    this.#disarm();
+  }
+
+  /** For `verifySessionToken`. Rejects with JWKSNoMatchingKey for an unknown key, and with JWKSTimeout while there are no keys. */
+  readonly getKey: JWTVerifyGetKey = async (header, token) => {
+    try {
+      return await this.#look(header, token);
+    } catch (error) {
+      const isUnknown = error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSTimeout;
+      if (!isUnknown || !(await this.#askAgain())) throw error;
+      return this.#look(header, token);
+    }
+  };
+
+  async #look(...[header, token]: Parameters<JWTVerifyGetKey>): Promise<Awaited<ReturnType<JWTVerifyGetKey>>> {
+    if (this.#find === null) throw new errors.JWKSTimeout('no keys of the dispatch server yet');
+    return this.#find(header, token);
+  }
+
+  /** False when it was done a moment ago. */
+  async #askAgain(): Promise<boolean> {
+    const { clock } = this.#options;
+    if (this.#asking === null && clock.monotonicMs() - this.#askedAtMs < ASK_AGAIN_MS) return false;
+    await this.#ask();
+    return true;
+  }
+
+  async #refresh(): Promise<void> {
+    await this.#ask();
+    this.#disarm = this.#options.clock.after(this.areKnown ? REFRESH_MS : ASK_AGAIN_MS, () => void this.#refresh());
+  }
+
+  #ask(): Promise<void> {
+    this.#asking ??= this.#fetch().finally(() => {
+      this.#asking = null;
+    });
+    return this.#asking;
+  }
+
+  async #fetch(): Promise<void> {
+    const { path, fetch, clock, logger } = this.#options;
+    this.#askedAtMs = clock.monotonicMs();
+    try {
+      const text = JSON.stringify(await fetch());
+      if (!this.#take(text)) return;
+      await writeFile(`${path}.new`, text);
+      await rename(`${path}.new`, path);
+    } catch (error) {
+      logger.warn({ err: error }, 'the keys of the dispatch server could not be fetched');
+    }
+  }
+
+  /** False when they are none. */
+  #take(text: string): boolean {
+    try {
+      this.#find = createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
+      return true;
+    } catch (error) {
+      this.#options.logger.warn({ err: error }, 'the keys of the dispatch server are not readable');
+      return false;
+    }
+  }
+}

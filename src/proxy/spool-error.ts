@@ -1,0 +1,13 @@
+export type SpoolErrorCode = 'spool_unreadable' | 'spool_unwritable' | 'spool_in_use';
+
+/** Usage cannot be kept: a proxy that cannot count what passes lets nothing pass. */
+export class SpoolError extends Error {
+  readonly code: SpoolErrorCode;
+  readonly canRetry = false;
+
+  constructor(code: SpoolErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'SpoolError';
+    this.code = code;
+  }
+}

@@ -1,0 +1,174 @@
+import type { Socket } from 'node:net';
+import type { Clock } from '../platform/clock.ts';
+import type { Admitted } from './admission.ts';
+import { ConnectionMeter } from './connection-meter.ts';
+import type { FlowMarks } from './flow-marks.ts';
+import { lingeringEnd } from './linger.ts';
+import type { Accepted } from './listener.ts';
+import type { Session, SessionConnection } from './session.ts';
+import type { SessionRegistry } from './session-registry.ts';
+
+export interface ConnectionServices {
+  registry: SessionRegistry;
+  marks: FlowMarks;
+  clock: Clock;
+}
+
+/**
+ * A terminal's connection and the one to a host of the application, octets passed from each to the other and counted. What
+ * one side does not take stays with the other: no more is read than what is in buffers of a fixed size.
+ */
+export class Tunnel implements SessionConnection {
+  readonly type: number;
+  readonly #accepted: Accepted;
+  readonly #session: Session;
+  readonly #admitted: Admitted;
+  readonly #services: ConnectionServices;
+  readonly #meter: ConnectionMeter;
+  #upstream: Socket | null = null;
+  #isOpen = false;
+  #isEnding = false;
+  /** A change of the mark is on its way to the gateway. */
+  #held = 0;
+  #isMarked = false;
+  #marking = Promise.resolve();
+  /** Since when a side has not taken what it was given, monotonic. Each by itself: a busy tunnel may always have one of them. */
+  #terminalFullSinceMs: number | null = null;
+  #upstreamFullSinceMs: number | null = null;
+
+  constructor(accepted: Accepted, admitted: Admitted, services: ConnectionServices) {
+    this.type = admitted.type;
+    this.#accepted = accepted;
+    this.#session = admitted.session;
+    this.#admitted = admitted;
+    this.#services = services;
+    this.#meter = new ConnectionMeter(accepted.raw, admitted.session, admitted.type);
+    services.registry.join(admitted.session, this);
+    accepted.raw.once('close', () => this.#closed());
+  }
+
+  get blockedSinceMs(): number | null {
+    return this.#isEnding ? null : earlier(this.#terminalFullSinceMs, this.#upstreamFullSinceMs);
+  }
+
+  /** Begins once the network knows whose traffic it is: `greeting` to the terminal, `head` (of the terminal) to the host, then all. */
+  async open(upstream: Socket, greeting: Buffer | string, head: Buffer): Promise<void> {
+    const { stream } = this.#accepted;
+    this.#upstream = upstream;
+    upstream.on('error', () => {});
+    // One that has come to its end has left nothing but what the terminal still takes.
+    upstream.once('close', () => {
+      if (!upstream.readableEnded || !this.#isOpen) this.close();
+    });
+    await this.#mark();
+    if (this.#isEnding || stream.destroyed) {
+      upstream.destroy();
+      return;
+    }
+    this.#meter.count(Date.now(), greeting.length);
+    stream.write(greeting);
+    if (head.length > 0) upstream.write(head);
+    stream.on('data', (chunk: Buffer) => this.#fromTerminal(chunk, upstream));
+    upstream.on('data', (chunk: Buffer) => this.#fromUpstream(chunk, upstream));
+    stream.on('end', () => upstream.end());
+    upstream.on('end', () => {
+      if (!this.#isEnding) stream.end();
+    });
+    stream.on('drain', () => {
+      this.#terminalFullSinceMs = null;
+      this.#flow();
+    });
+    upstream.on('drain', () => {
+      this.#upstreamFullSinceMs = null;
+      this.#flow();
+    });
+    this.#isOpen = true;
+    this.#flow();
+  }
+
+  close(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#upstream?.destroy();
+    lingeringEnd(this.#accepted);
+  }
+
+  destroy(): void {
+    this.#accepted.raw.destroy();
+  }
+
+  tell(): void {}
+
+  markAnew(): void {
+    if (this.#isOpen) void this.#mark();
+  }
+
+  /** Brings the mark to what it should be, one change after the other; nothing passes meanwhile. */
+  async #mark(): Promise<void> {
+    const { application, contentType } = this.#admitted;
+    const { zeroRatingTag } = application;
+    const isSponsored = this.#session.isSponsored(this.type);
+    if (zeroRatingTag === null || isSponsored === this.#isMarked) return;
+    this.#isMarked = isSponsored;
+    this.#held++;
+    this.#accepted.stream.pause();
+    this.#upstream?.pause();
+    const tag = isSponsored ? zeroRatingTag : null;
+    this.#marking = this.#marking.then(() => this.#services.marks.mark(this.#accepted.raw, tag, contentType));
+    await this.#marking;
+    this.#held--;
+    this.#flow();
+  }
+
+  #fromTerminal(chunk: Buffer, upstream: Socket): void {
+    const nowMs = Date.now();
+    const isAtLimit = this.#meter.count(nowMs);
+    if (this.#isEnding) return;
+    this.#session.touch(nowMs);
+    if (!upstream.write(chunk)) {
+      this.#upstreamFullSinceMs = this.#services.clock.monotonicMs();
+      this.#flow();
+    }
+    if (isAtLimit) this.#services.registry.reachLimit(this.#session);
+  }
+
+  #fromUpstream(chunk: Buffer, upstream: Socket): void {
+    if (this.#isEnding) return;
+    const { stream } = this.#accepted;
+    const room = this.#session.room(this.type, chunk.length);
+    const isCut = room < chunk.length;
+    // What there is no room for waits: it is the subscriber's, or nobody's.
+    if (isCut) upstream.pause().unshift(chunk.subarray(room));
+    const nowMs = Date.now();
+    const isAtLimit = this.#meter.count(nowMs, room);
+    this.#session.touch(nowMs);
+    if (room > 0 && !stream.write(isCut ? chunk.subarray(0, room) : chunk)) {
+      this.#terminalFullSinceMs = this.#services.clock.monotonicMs();
+    }
+    if (isAtLimit || isCut) this.#services.registry.reachLimit(this.#session);
+    if (isCut || this.#terminalFullSinceMs !== null) this.#flow();
+  }
+
+  /** Reads from each side as long as the other takes it. */
+  #flow(): void {
+    if (!this.#isOpen || this.#isEnding || this.#held > 0) return;
+    const { stream } = this.#accepted;
+    if (this.#upstreamFullSinceMs !== null) stream.pause();
+    else stream.resume();
+    if (this.#terminalFullSinceMs !== null) this.#upstream?.pause();
+    else this.#upstream?.resume();
+  }
+
+  #closed(): void {
+    this.#isEnding = true;
+    this.#upstream?.destroy();
+    this.#meter.count(Date.now());
+    this.#services.registry.leave(this.#session, this);
+  }
+}
+
+/** Null where neither is. */
+export function earlier(one: number | null, other: number | null): number | null {
+  if (one === null || other === null) return one ?? other;
+  return Math.min(one, other);
+}

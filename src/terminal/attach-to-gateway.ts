@@ -1,0 +1,52 @@
+import * as z from 'zod';
+import { type Dial, socksDial } from './dial.ts';
+
+const bearerSchema = z.object({
+  bearerId: z.string().min(1),
+  terminalIp: z.string().min(1),
+  identityAssertion: z.string().min(1),
+  socksUrl: z.url(),
+});
+
+export interface Attachment {
+  /** Through the bearer. */
+  dial: Dial;
+  /** A fresh one each time. */
+  identityAssertion: () => Promise<string>;
+  terminalIp: string;
+  /** Breaks what is open. */
+  detach(): Promise<void>;
+}
+
+export interface GatewayAddress {
+  /** Control interface: `http://host:port`. */
+  controlUrl: string;
+  /** The operator's secret. */
+  secret: string;
+  msisdn: string;
+  imsi?: string;
+}
+
+/** Makes a bearer at a gateway simulator. Rejects when it is not to be had. */
+export async function attachToGateway({ controlUrl, secret, msisdn, imsi }: GatewayAddress): Promise<Attachment> {
+  const ask = async (path: string, method: string, body?: object): Promise<Response> => {
+    const response = await fetch(`${controlUrl}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${secret}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    if (!response.ok)
+      throw new Error(`the gateway answers ${method} ${path} with ${response.status}: ${await response.text()}`);
+    return response;
+  };
+  const created = await ask('/v1/bearers', 'POST', { msisdn, ...(imsi !== undefined && { imsi }) });
+  const { bearerId, terminalIp, socksUrl } = bearerSchema.parse(await created.json());
+  const path = `/v1/bearers/${bearerId}`;
+  const { hostname, port } = new URL(socksUrl);
+  return {
+    dial: socksDial({ host: hostname, port: Number(port) }, bearerId),
+    identityAssertion: async () => bearerSchema.parse(await (await ask(path, 'GET')).json()).identityAssertion,
+    terminalIp,
+    detach: async () => void (await ask(path, 'DELETE')),
+  };
+}

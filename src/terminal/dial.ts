@@ -1,0 +1,97 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+
+export interface Destination {
+  host: string;
+  port: number;
+}
+
+/** A connection, with the octets that passed on it since it reached its destination (payload of TCP, TLS included). */
+export interface Dialled {
+  socket: Socket;
+  octets(): { uplinkOctets: number; downlinkOctets: number };
+}
+
+/** How a terminal gets a connection. Rejects with a DialError. */
+export type Dial = (destination: Destination) => Promise<Dialled>;
+
+export class DialError extends Error {
+  readonly code: 'unreachable' | 'turned_away';
+  readonly canRetry = true;
+
+  constructor(code: DialError['code'], message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'DialError';
+    this.code = code;
+  }
+}
+
+const CONNECT_WITHIN_MS = 10_000;
+
+/** Straight to the destination. */
+export const directDial: Dial = async (destination) => countedFromNow(await connected(destination));
+
+/**
+ * Through a gateway's SOCKS5 (RFC 1928 and 1929), the bearer being the user. What was said to the gateway itself does not count.
+ */
+export function socksDial(gateway: Destination, bearerId: string): Dial {
+  return async (destination) => {
+    const socket = await connected(gateway);
+    try {
+      await askThrough(socket, bearerId, destination);
+      return countedFromNow(socket);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+  };
+}
+
+async function connected({ host, port }: Destination): Promise<Socket> {
+  const socket = connect({ host, port, noDelay: true });
+  const given = setTimeout(() => socket.destroy(new Error('no answer')), CONNECT_WITHIN_MS);
+  try {
+    await once(socket, 'connect');
+    return socket;
+  } catch (cause) {
+    throw new DialError('unreachable', `${host}:${port} cannot be reached: ${(cause as Error).message}`, cause);
+  } finally {
+    clearTimeout(given);
+  }
+}
+
+/** Nothing that was received is unread: the gateway sends nothing of the destination's before its reply, which is read whole. */
+function countedFromNow(socket: Socket): Dialled {
+  const read = socket.bytesRead - socket.readableLength;
+  const written = socket.bytesWritten;
+  const octets = () => ({ uplinkOctets: socket.bytesWritten - written, downlinkOctets: socket.bytesRead - read });
+  return { socket, octets };
+}
+
+async function askThrough(socket: Socket, bearerId: string, { host, port }: Destination): Promise<void> {
+  socket.write(Buffer.of(5, 1, 2));
+  if ((await readOctets(socket, 2))[1] !== 2) throw turnedAway('it does not take bearers');
+  const user = Buffer.from(bearerId);
+  socket.write(Buffer.concat([Buffer.of(1, user.length), user, Buffer.of(1), Buffer.from('-')]));
+  if ((await readOctets(socket, 2))[1] !== 0) throw turnedAway('the bearer is not known');
+  const name = Buffer.from(host);
+  const portOctets = Buffer.of(port >> 8, port & 255);
+  socket.write(Buffer.concat([Buffer.of(5, 1, 0, 3, name.length), name, portOctets]));
+  const [, reply, , kind] = await readOctets(socket, 4);
+  if (reply !== 0) throw turnedAway(`${host}:${port} cannot be reached (reply ${reply})`);
+  const addressOctets = kind === 4 ? 16 : kind === 1 ? 4 : (await readOctets(socket, 1))[0];
+  await readOctets(socket, addressOctets + 2);
+}
+
+function turnedAway(why: string): DialError {
+  return new DialError('turned_away', `the gateway says: ${why}`);
+}
+
+async function readOctets(socket: Socket, count: number): Promise<Buffer> {
+  for (;;) {
+    const octets: Buffer | null = socket.read(count);
+    if (octets !== null && octets.length === count) return octets;
+    if (octets !== null || socket.readableEnded || socket.destroyed) throw turnedAway('nothing more');
+    await Promise.race([once(socket, 'readable'), once(socket, 'end'), once(socket, 'close')]);
+  }
+}

@@ -1,0 +1,67 @@
+import {
+  refusalSchema,
+  type SessionGrant,
+  type SessionRequest,
+  sessionGrantSchema,
+} from '../session-protocol/dispatch-messages.ts';
+import type { DispatchRefusal } from '../session-protocol/refusal.ts';
+import type { Dial } from './dial.ts';
+import { destinationOf, exchange, type HttpAnswer, securedAs } from './http-exchange.ts';
+import type { OctetLedger } from './octet-ledger.ts';
+
+export type GrantOutcome =
+  | { grant: SessionGrant; refusal?: undefined }
+  | { refusal: DispatchRefusal | 'dispatch_unreachable'; message: string; retryAfterMs?: number };
+
+/** What a terminal says to the dispatch server. A refusal is a value, and so is a server that does not answer. */
+export class DispatchClient {
+  readonly #url: string;
+  readonly #dial: Dial;
+  readonly #ledger: OctetLedger;
+
+  constructor(url: string, dial: Dial, ledger: OctetLedger) {
+    this.#url = url.replace(/\/$/, '');
+    this.#dial = dial;
+    this.#ledger = ledger;
+  }
+
+  openSession(request: SessionRequest): Promise<GrantOutcome> {
+    return this.#askForGrant('/v1/sessions', {}, request);
+  }
+
+  renew({ sessionId, token }: SessionGrant): Promise<GrantOutcome> {
+    return this.#askForGrant(`/v1/sessions/${sessionId}/renewal`, { authorization: `Bearer ${token}` });
+  }
+
+  /** The terminal leaves. A server that does not hear of it ends the session in time. */
+  async end({ sessionId, token }: SessionGrant): Promise<void> {
+    const headers = { authorization: `Bearer ${token}` };
+    await this.#ask('DELETE', `/v1/sessions/${sessionId}`, headers).catch(() => {});
+  }
+
+  async #askForGrant(path: string, headers: Record<string, string>, body?: object): Promise<GrantOutcome> {
+    try {
+      return grantOf(await this.#ask('POST', path, headers, body));
+    } catch (error) {
+      return { refusal: 'dispatch_unreachable', message: (error as Error).message };
+    }
+  }
+
+  async #ask(method: string, path: string, headers: Record<string, string>, body?: object): Promise<HttpAnswer> {
+    const url = new URL(`${this.#url}${path}`);
+    const dialled = this.#ledger.track('control', await this.#dial(destinationOf(url)));
+    return exchange(securedAs(url, dialled.socket), {
+      method,
+      url,
+      headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      ...(body !== undefined && { body: Buffer.from(JSON.stringify(body)) }),
+    });
+  }
+}
+
+function grantOf({ status, body }: HttpAnswer): GrantOutcome {
+  const json = JSON.parse(body.toString('utf8'));
+  if (status === 200 || status === 201) return { grant: sessionGrantSchema.parse(json) };
+  const { reason, message, retryAfterMs } = refusalSchema.parse(json);
+  return { refusal: reason, message, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+}

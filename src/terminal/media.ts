@@ -1,0 +1,66 @@
+import type { Duplex } from 'node:stream';
+import type { ContentType } from '../session-protocol/content-octets.ts';
+import type { SessionGrant } from '../session-protocol/dispatch-messages.ts';
+import { type Attempt, takeBestWay } from './best-way.ts';
+import { type Dial, DialError } from './dial.ts';
+import { destinationOf, exchange, type HttpAnswer, type HttpAsk, securedAs } from './http-exchange.ts';
+import type { OctetLedger } from './octet-ledger.ts';
+import type { SessionKeeper } from './session-keeper.ts';
+import type { Delivery, TerminalEvent } from './terminal-event.ts';
+import { openTunnel } from './tunnel.ts';
+
+export interface MediaOptions {
+  keeper: SessionKeeper;
+  dial: Dial;
+  ledger: OctetLedger;
+  onEvent: (event: TerminalEvent) => void;
+}
+
+/** The media host's answer; null when it could not be reached in any way. */
+export interface MediaAnswer {
+  delivery: Delivery;
+  answer: HttpAnswer | null;
+}
+
+/** Files to and from the application's media host: each through a tunnel of its own. */
+export class Media {
+  readonly #options: MediaOptions;
+
+  constructor(options: MediaOptions) {
+    this.#options = options;
+  }
+
+  async exchange(ask: HttpAsk, contentType: ContentType): Promise<MediaAnswer> {
+    const { keeper, onEvent } = this.#options;
+    const travelled = await takeBestWay(keeper, (grant) => this.#attempt(grant, ask, contentType));
+    keeper.noteUsage();
+    if (travelled.via === null) return { delivery: travelled, answer: null };
+    const { done: answer, ...delivery } = travelled;
+    if (delivery.via === 'direct') onEvent({ type: 'direct', contentType, reason: delivery.reason });
+    return { delivery, answer };
+  }
+
+  async #attempt(grant: SessionGrant | null, ask: HttpAsk, contentType: ContentType): Promise<Attempt<HttpAnswer>> {
+    try {
+      const opened =
+        grant === null ? { stream: await this.#direct(ask.url) } : await this.#tunnel(grant, ask.url, contentType);
+      if ('refusal' in opened) return opened;
+      return { done: await exchange(securedAs(ask.url, opened.stream), ask) };
+    } catch (error) {
+      if (!(error instanceof DialError)) throw error;
+      return { refusal: grant === null ? error.code : 'proxy_unreachable' };
+    }
+  }
+
+  async #direct(url: URL): Promise<Duplex> {
+    const { dial, ledger } = this.#options;
+    return ledger.track('direct', await dial(destinationOf(url))).socket;
+  }
+
+  async #tunnel(grant: SessionGrant, url: URL, contentType: ContentType) {
+    const { dial, ledger } = this.#options;
+    const dialled = await dial(destinationOf(new URL(grant.proxy.endpoints.connect)));
+    const label = { sessionId: grant.sessionId, contentType };
+    return openTunnel(grant, ledger.track('proxy', dialled, label), destinationOf(url));
+  }
+}

@@ -1,0 +1,91 @@
+import type { ContentOctets, ContentType } from '../session-protocol/content-octets.ts';
+import type { Dialled } from './dial.ts';
+
+export interface PathOctets {
+  uplinkOctets: number;
+  downlinkOctets: number;
+}
+
+/** What a connection is for: asking the dispatch server, a session's traffic, or traffic past the proxies. */
+export type PathKind = 'control' | 'proxy' | 'direct';
+
+/** Whose a connection through a proxy is. */
+export interface SessionLabel {
+  sessionId: string;
+  contentType: ContentType;
+}
+
+interface Entry {
+  dialled: Dialled;
+  kind: PathKind;
+  label: SessionLabel | null;
+}
+
+const SETTLED_WITHIN_MS = 5000;
+
+/** Counts octets at the transport, by what each connection is for. */
+export class OctetLedger {
+  readonly #open = new Set<Entry>();
+  readonly #closed: Record<PathKind, PathOctets> = { control: none(), proxy: none(), direct: none() };
+  /** By session and content type, of the connections that are closed. */
+  readonly #sessions = new Map<string, Map<ContentType, PathOctets>>();
+
+  track(kind: PathKind, dialled: Dialled, label: SessionLabel | null = null): Dialled {
+    const entry = { dialled, kind, label };
+    this.#open.add(entry);
+    dialled.socket.on('error', () => {});
+    dialled.socket.once('close', () => {
+      this.#open.delete(entry);
+      add(this.#closed[kind], dialled.octets());
+      if (label !== null) add(this.#sessionOctets(label), dialled.octets());
+    });
+    return dialled;
+  }
+
+  /** Of the connections that are open and those that were. */
+  totals(): Record<PathKind, PathOctets> {
+    const totals = { control: none(), proxy: none(), direct: none() };
+    for (const [kind, octets] of Object.entries(this.#closed)) add(totals[kind as PathKind], octets);
+    for (const { kind, dialled } of this.#open) add(totals[kind], dialled.octets());
+    return totals;
+  }
+
+  /** What a session has used, as this terminal counts it. */
+  usageOf(sessionId: string): ContentOctets[] {
+    const usage = [...(this.#sessions.get(sessionId) ?? [])].map(([contentType, octets]) => ({
+      contentType,
+      ...octets,
+    }));
+    for (const { dialled, label } of this.#open) {
+      if (label?.sessionId === sessionId) usage.push({ contentType: label.contentType, ...dialled.octets() });
+    }
+    return usage;
+  }
+
+  /** Resolves when no connection is open; breaks those that do not close in time. */
+  async settled(): Promise<void> {
+    const sockets = [...this.#open].map(({ dialled }) => dialled.socket);
+    const given = setTimeout(() => {
+      for (const socket of sockets) socket.destroy();
+    }, SETTLED_WITHIN_MS);
+    await Promise.all(sockets.map((socket) => new Promise<void>((resolve) => socket.once('close', () => resolve()))));
+    clearTimeout(given);
+  }
+
+  #sessionOctets({ sessionId, contentType }: SessionLabel): PathOctets {
+    const session = this.#sessions.get(sessionId) ?? new Map<ContentType, PathOctets>();
+    this.#sessions.set(sessionId, session);
+    const octets = session.get(contentType) ?? none();
+    session.set(contentType, octets);
+    return octets;
+  }
+}
+
+function none(): PathOctets {
+  return { uplinkOctets: 0, downlinkOctets: 0 };
+}
+
+function add(sum: PathOctets, { uplinkOctets, downlinkOctets }: PathOctets): void {
+  sum.uplinkOctets += uplinkOctets;
+  sum.downlinkOctets += downlinkOctets;
+}

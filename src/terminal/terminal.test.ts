@@ -1,0 +1,235 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { MediaHost } from '../loop/media-host.ts';
+import { MessageHub } from '../loop/message-hub.ts';
+import type { ContentType } from '../session-protocol/content-octets.ts';
+import { directDial } from './dial.ts';
+import { ScriptedNetwork } from './terminal.fixture.ts';
+import { Terminal, type TerminalOptions } from './terminal.ts';
+import type { ReceivedMessage, TerminalEvent } from './terminal-event.ts';
+
+let network: ScriptedNetwork;
+let hub: MessageHub;
+let media: MediaHost;
+let directRelayUrl: string;
+let mediaPort: number;
+const terminals: Terminal[] = [];
+
+beforeEach(async () => {
+  network = new ScriptedNetwork();
+  await network.start();
+  hub = new MessageHub();
+  directRelayUrl = await hub.start('127.0.0.1');
+  media = new MediaHost();
+  mediaPort = await media.start('127.0.0.1');
+});
+afterEach(async () => {
+  for (const terminal of terminals.splice(0)) await terminal.stop();
+  await Promise.all([network.stop(), hub.stop(), media.stop()]);
+});
+
+function makeTerminal(options: Partial<TerminalOptions> = {}) {
+  const events: TerminalEvent[] = [];
+  const messages: ReceivedMessage[] = [];
+  const terminal = new Terminal({
+    msisdn: '15550100001',
+    identityAssertion: async () => 'assertion',
+    applicationId: 'chatter',
+    applicationAccount: 'alice',
+    dispatchUrl: network.dispatchUrl,
+    directRelayUrl,
+    dial: directDial,
+    onEvent: (event) => events.push(event),
+    onMessage: (message) => messages.push(message),
+    ...options,
+  });
+  terminals.push(terminal);
+  return { terminal, events, messages };
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await pause(5);
+}
+
+const REFUSED = { reason: 'quota_exhausted', message: 'nothing is left' } as const;
+
+test.each<[ContentType, string | undefined]>([
+  ['text', undefined],
+  ['voice', undefined],
+  ['image', 'cat.jpg'],
+])('%s goes through the proxy, and comes', async (contentType, name) => {
+  const { terminal, messages } = makeTerminal();
+  await terminal.start([]);
+  const payload = Buffer.alloc(50_000, 3);
+  expect(await terminal.send(contentType, 'bob', payload, name)).toEqual({ via: 'proxy' });
+  await until(() => messages.length === 1);
+  expect(messages[0]).toMatchObject({ contentType, from: 'echo', payload, ...(name !== undefined && { name }) });
+});
+
+test('files go up and down through tunnels', async () => {
+  const { terminal } = makeTerminal();
+  await terminal.start([]);
+  const put = await terminal.upload(new URL(`http://127.0.0.1:${mediaPort}/cat.jpg`), 'image', Buffer.alloc(3000));
+  expect(put).toMatchObject({ delivery: { via: 'proxy' }, answer: { status: 201 } });
+  const got = await terminal.download(new URL(`http://127.0.0.1:${mediaPort}/70000`), 'image');
+  expect(got).toMatchObject({ delivery: { via: 'proxy' }, answer: { status: 200 } });
+  expect(got.answer?.body.length).toBe(70_000);
+  await until(() => network.octets.downlinkOctets > 70_000);
+  expect(network.octets.uplinkOctets).toBeGreaterThan(3000);
+});
+
+test('what it counts is what the proxy counts, to the octet', async () => {
+  const { terminal } = makeTerminal();
+  await terminal.start(['text', 'voice']);
+  for (let message = 0; message < 20; message++) await terminal.send('voice', 'bob', Buffer.alloc(message * 997));
+  await terminal.download(new URL(`http://127.0.0.1:${mediaPort}/12345`), 'other');
+  await terminal.stop();
+  await until(() => network.relays.size === 0);
+  expect(terminal.octets().proxy).toEqual(network.octets);
+  expect(terminal.octets().direct).toEqual({ uplinkOctets: 0, downlinkOctets: 0 });
+  expect(terminal.octets().control.uplinkOctets).toBeGreaterThan(0);
+  expect(network.ended).toEqual(['/v1/sessions/session-1']);
+});
+
+test('messages on several connections are sent in their order', async () => {
+  const { terminal, messages } = makeTerminal();
+  await terminal.start([]);
+  const types = ['text', 'voice', 'image'] as const;
+  const sent = Array.from({ length: 30 }, (_, at) => terminal.send(types[at % 3], 'bob', Buffer.of(at)));
+  for (const delivery of await Promise.all(sent)) expect(delivery).toEqual({ via: 'proxy' });
+  await until(() => messages.length === 30);
+});
+
+test('refused by the dispatch server it goes direct, says why, and asks again later', async () => {
+  network.sessions = [REFUSED, {}];
+  const bob = makeTerminal({ applicationAccount: 'bob' });
+  const { terminal, events } = makeTerminal({ askAgainAfterMs: 300 });
+  await terminal.start([]);
+  network.sessions = [REFUSED];
+  await bob.terminal.start(['text']);
+  network.sessions = [{}];
+  expect(await terminal.sendText('bob', 'hello')).toEqual({ via: 'direct', reason: 'quota_exhausted' });
+  await until(() => bob.messages.length === 1);
+  expect(bob.messages[0]).toMatchObject({ from: 'alice', payload: Buffer.from('hello') });
+  expect(terminal.standing).toMatchObject({ proxyId: null, reason: 'quota_exhausted' });
+  expect(events).toContainEqual({ type: 'refused', ...REFUSED });
+  expect(events).toContainEqual({ type: 'direct', contentType: 'text', reason: 'quota_exhausted' });
+  expect(terminal.octets().direct.uplinkOctets).toBeGreaterThan(0);
+  await pause(350);
+  expect(await terminal.sendText('bob', 'again')).toEqual({ via: 'proxy' });
+});
+
+test('a dispatch server that is away is a refusal, too', async () => {
+  const { terminal } = makeTerminal({ dispatchUrl: 'http://127.0.0.1:1' });
+  await terminal.start([]);
+  expect(await terminal.sendText('bob', 'hello')).toEqual({ via: 'direct', reason: 'dispatch_unreachable' });
+});
+
+test('what one connection is refused for goes direct alone', async () => {
+  const { terminal, events } = makeTerminal();
+  await terminal.start([]);
+  network.turnsAway = 'host_not_allowed';
+  const { delivery, answer } = await terminal.download(new URL(`http://127.0.0.1:${mediaPort}/10`), 'image');
+  expect(delivery).toEqual({ via: 'direct', reason: 'host_not_allowed' });
+  expect(answer?.body.length).toBe(10);
+  network.turnsAway = null;
+  expect(await terminal.sendText('bob', 'hello')).toEqual({ via: 'proxy' });
+  expect(events).toContainEqual({ type: 'direct', contentType: 'image', reason: 'host_not_allowed' });
+  expect(network.asked).toHaveLength(1);
+});
+
+test('it asks for another session when the cap is reached', async () => {
+  const { terminal, events } = makeTerminal();
+  await terminal.start(['text']);
+  network.tell({ type: 'closing', reason: 'cap_reached' });
+  for (const relay of network.relays) relay.close();
+  await until(() => events.some(({ type }) => type === 'session_lost'));
+  expect(await terminal.sendText('bob', 'hello')).toEqual({ via: 'proxy' });
+  expect(network.asked).toHaveLength(2);
+  expect(events).toContainEqual({ type: 'session_lost', reason: 'cap_reached' });
+});
+
+test('it renews before the token expires', async () => {
+  network.sessions = [{ tokenExpiresAtMs: Date.now() + 400 }];
+  const { terminal, events } = makeTerminal();
+  await terminal.start([]);
+  await until(() => events.some(({ type }) => type === 'renewed'));
+  expect(network.renewed).toEqual(['/v1/sessions/session-1/renewal']);
+  expect(network.asked).toHaveLength(1);
+});
+
+test('it renews when the cap gets near, by its own count', async () => {
+  network.sessions = [{ sponsoredOctetsCap: 20_000 }];
+  const { terminal, events } = makeTerminal();
+  await terminal.start([]);
+  await terminal.send('image', 'bob', Buffer.alloc(4000));
+  expect(network.renewed).toHaveLength(0);
+  await terminal.send('image', 'bob', Buffer.alloc(9000));
+  await until(() => events.some(({ type }) => type === 'renewed'));
+  expect(terminal.standing.sponsoredOctetsCap).toBe(1_000_000);
+});
+
+test('a renewal that is refused leaves the session', async () => {
+  network.renewals = [REFUSED];
+  const { terminal, events } = makeTerminal();
+  await terminal.start([]);
+  await terminal.renew();
+  expect(events).toContainEqual({ type: 'renewal_refused', ...REFUSED });
+  expect(await terminal.sendText('bob', 'hello')).toEqual({ via: 'proxy' });
+});
+
+test('it shows the quota, and answers the idle prompt as it is told', async () => {
+  let isHere = true;
+  const { terminal, events } = makeTerminal({ isStillHere: () => isHere });
+  await terminal.start(['text']);
+  expect(terminal.standing).toMatchObject({ proxyId: 'proxy-1', remainingOctets: 5_000_000 });
+  const quota = { sponsoredOctetsCap: 1_000_000, usedSponsoredOctets: 700, remainingOctets: 4_000_000 };
+  network.tell({ type: 'quota', ...quota });
+  await until(() => terminal.standing.remainingOctets === 4_000_000);
+  expect(terminal.standing.usedSponsoredOctets).toBe(700);
+  network.tell({ type: 'idle_prompt', closesInMs: 1000 });
+  await until(() => network.stillHere.length === 1);
+  expect(network.stillHere).toEqual([{ type: 'still_here' }]);
+  isHere = false;
+  network.tell({ type: 'idle_prompt', closesInMs: 1000 });
+  await until(() => events.filter(({ type }) => type === 'idle_prompt').length === 2);
+  expect(events.at(-1)).toMatchObject({ isAnswered: false });
+  expect(network.stillHere).toHaveLength(1);
+});
+
+test('after a proxy’s death it gets another session, and listens again', async () => {
+  const { terminal, events, messages } = makeTerminal();
+  await terminal.start(['text']);
+  await network.killProxy();
+  await network.startProxy();
+  await until(() => events.filter(({ type }) => type === 'session').length === 2);
+  await until(() => network.relays.size === 1);
+  expect(await terminal.sendText('bob', 'hello')).toEqual({ via: 'proxy' });
+  await until(() => messages.length === 1);
+});
+
+test('a proxy that turns every session away is not asked for more and more of them', async () => {
+  const { terminal } = makeTerminal();
+  network.turnsAway = 'session_unknown';
+  for (let message = 0; message < 3; message++) {
+    expect(await terminal.sendText('bob', 'hello')).toEqual({ via: 'direct', reason: 'session_unknown' });
+  }
+  expect(network.asked).toHaveLength(3);
+});
+
+test('a proxy that is gone while another is not there yet: direct, and the session is forgotten', async () => {
+  const { terminal } = makeTerminal();
+  await terminal.start([]);
+  await network.killProxy();
+  const sent = await terminal.sendText('bob', 'hello');
+  expect(sent).toEqual({ via: 'direct', reason: 'proxy_unreachable' });
+});
+
+test('stopping twice, or without a session, is no fault', async () => {
+  network.sessions = [REFUSED];
+  const { terminal } = makeTerminal();
+  await terminal.start([]);
+  await terminal.stop();
+  await terminal.stop();
+  expect(network.ended).toEqual([]);
+});

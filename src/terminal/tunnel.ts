@@ -1,0 +1,39 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { SessionGrant } from '../session-protocol/dispatch-messages.ts';
+import type { Destination, Dialled } from './dial.ts';
+import { securedAs } from './http-exchange.ts';
+
+export type TunnelOpening = { stream: Duplex } | { refusal: string };
+
+/** HTTP CONNECT through the session's proxy. A refusal is a value; a connection that breaks is `connection_lost`. */
+export function openTunnel({ token, proxy }: SessionGrant, dialled: Dialled, to: Destination): Promise<TunnelOpening> {
+  const stream = securedAs(new URL(proxy.endpoints.connect), dialled.socket);
+  const authority = `${to.host}:${to.port}`;
+  return new Promise((resolve) => {
+    const asked = request({
+      method: 'CONNECT',
+      path: authority,
+      headers: { host: authority, 'proxy-authorization': `Bearer ${token}` },
+      createConnection: () => stream as never,
+    });
+    asked.on('error', () => resolve({ refusal: 'connection_lost' }));
+    asked.on('connect', ({ statusCode, headers }) => {
+      if (statusCode === 200) return resolve({ stream });
+      const reason = headers['zerorate-reason'];
+      void readToEnd(stream).then(() =>
+        resolve({ refusal: typeof reason === 'string' ? reason : `http_${statusCode}` }),
+      );
+    });
+    asked.end();
+  });
+}
+
+/** What was sent is read, so that it was counted on both sides. */
+async function readToEnd(stream: Duplex): Promise<void> {
+  stream.on('error', () => {});
+  stream.resume();
+  stream.end();
+  if (!stream.closed) await once(stream, 'close');
+}
