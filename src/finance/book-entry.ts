@@ -46,6 +46,7 @@ export function bookEntryAt(
     number,
     columns: entryColumns(stored),
     guard: `(SELECT count() FROM account_entries WHERE idempotency_key = ${literal(entry.idempotencyKey)}) > 0`,
+    // Writers of the same entry in the same millisecond each find theirs: it stands once, and nothing tells them apart.
     async isOurs() {
       const standing = await entryOfKey(store, entry.idempotencyKey);
       return standing?.number === number && standing.bookedAtMs === bookedAtMs && isSame(stored, standing);
