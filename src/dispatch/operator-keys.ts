@@ -1,6 +1,7 @@
 import { decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import * as z from 'zod';
 import { ASSERTION_AUDIENCE, ASSERTION_TYPE, identityClaimsSchema } from '../session-protocol/identity-assertion.ts';
+import { isKeySetFault } from '../session-protocol/key-set.ts';
 import type { IdentityVerdict, IdentityVerifier } from './identity.ts';
 
 /** Pinned: an assertion of any other algorithm is not read (RFC 8725, 3.1). */
@@ -39,9 +40,7 @@ async function verifyWith(
     return { claims: claims.data };
   } catch (error) {
     if (error instanceof errors.JWTExpired) return { refusal: 'assertion_expired', detail: error.message };
-    // Keys that could not be fetched say nothing about the assertion.
-    if (!(error instanceof errors.JOSEError) || error instanceof errors.JWKSTimeout) throw error;
-    if (error.constructor === errors.JOSEError) throw error;
+    if (!(error instanceof errors.JOSEError) || isKeySetFault(error)) throw error;
     return { refusal: 'assertion_invalid', detail: error.message };
   }
 }

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { errors, type JWTVerifyGetKey, jwtVerify, SignJWT } from 'jose';
 import * as z from 'zod';
+import { isKeySetFault } from './key-set.ts';
 
 /** Pinned: a token of any other algorithm is not read (RFC 8725, 3.1). */
 export const TOKEN_ALGORITHM = 'EdDSA';
@@ -73,9 +74,7 @@ export async function verifySessionToken(
 }
 
 function refusalOf(error: unknown, nowMs: number): TokenVerdict {
-  if (!(error instanceof errors.JOSEError)) throw error;
-  // The set of keys could not be fetched: that says nothing about the token.
-  if (error instanceof errors.JWKSTimeout) throw error;
+  if (!(error instanceof errors.JOSEError) || isKeySetFault(error)) throw error;
   if (error instanceof errors.JWTExpired) return { refusal: 'token_expired', detail: error.message };
   if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'aud') {
     // jose looks at the audience first; the documented order has the time before it.
