@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
 import { type Command, InvalidArgumentError } from 'commander';
-import { assertionClaims, developmentIssuerKey, signIdentityAssertion } from '../dispatch/development-issuer.ts';
+import { DEVELOPMENT_KEY_ID, developmentIssuerKey } from '../dispatch/development-issuer.ts';
 import { systemClock } from '../platform/clock.ts';
+import { identityClaims, signIdentityAssertion } from '../session-protocol/identity-assertion.ts';
 
 interface AssertionOptions {
   msisdn: string;
@@ -27,10 +28,10 @@ Example:
   $ zerorate assertion --msisdn 491701234567 --terminal-ip 127.0.0.1 --key operator.key`,
     )
     .action(async ({ msisdn, terminalIp, key: path, issuer, seconds }: AssertionOptions) => {
-      const { key, isNew } = await developmentIssuerKey(path);
+      const { key: privateKey, isNew } = await developmentIssuerKey(path);
       if (isNew) process.stderr.write(`made ${path}, and its public half in ${path}.jwks.json; for development only\n`);
-      const claims = assertionClaims({ issuer, msisdn, terminalIp }, systemClock.nowMs(), seconds);
-      process.stdout.write(`${await signIdentityAssertion(claims, key)}\n`);
+      const claims = identityClaims({ issuer, msisdn, terminalIp }, systemClock.nowMs(), seconds);
+      process.stdout.write(`${await signIdentityAssertion(claims, { keyId: DEVELOPMENT_KEY_ID, privateKey })}\n`);
     });
 }
 

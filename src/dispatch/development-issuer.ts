@@ -1,39 +1,14 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import { exportJWK, type JWK, SignJWT } from 'jose';
+import { exportJWK, type JWK } from 'jose';
 import { ConfigError } from '../platform/config-error.ts';
-import { ASSERTION_AUDIENCE, ASSERTION_TYPE, type IdentityClaims } from '../session-protocol/identity-assertion.ts';
 
-const KEY_ID = 'development';
-
-/** Signs as an operator would: for development and tests, where there is no network that knows who has which address. */
-export function signIdentityAssertion(
-  { iss, sub, jti, iat, exp, terminalIp }: IdentityClaims,
-  key: KeyObject,
-): Promise<string> {
-  return new SignJWT({ terminalIp })
-    .setProtectedHeader({ alg: 'EdDSA', kid: KEY_ID, typ: ASSERTION_TYPE })
-    .setIssuer(iss)
-    .setSubject(sub)
-    .setAudience(ASSERTION_AUDIENCE)
-    .setJti(jti)
-    .setIssuedAt(iat)
-    .setExpirationTime(exp)
-    .sign(key);
-}
-
-export function assertionClaims(
-  { issuer, msisdn, terminalIp }: { issuer: string; msisdn: string; terminalIp: string },
-  nowMs: number,
-  seconds: number,
-): IdentityClaims {
-  const iat = Math.floor(nowMs / 1000);
-  return { iss: issuer, sub: msisdn, terminalIp, jti: randomUUID(), iat, exp: iat + seconds };
-}
+/** Name of the key that is made for development. */
+export const DEVELOPMENT_KEY_ID = 'development';
 
 /** The public half as `operators[].jwksFile` of a dispatch server wants it. */
 export async function operatorJwks(key: KeyObject): Promise<{ keys: JWK[] }> {
-  return { keys: [{ ...(await exportJWK(createPublicKey(key))), kid: KEY_ID, alg: 'EdDSA', use: 'sig' }] };
+  return { keys: [{ ...(await exportJWK(createPublicKey(key))), kid: DEVELOPMENT_KEY_ID, alg: 'EdDSA', use: 'sig' }] };
 }
 
 /**

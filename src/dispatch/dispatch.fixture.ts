@@ -18,8 +18,9 @@ import type {
   UsageReport,
   UsageReportsAnswer,
 } from '../session-protocol/dispatch-messages.ts';
+import { identityClaims, signIdentityAssertion } from '../session-protocol/identity-assertion.ts';
 import type { DispatchContext } from './context.ts';
-import { assertionClaims, operatorJwks, signIdentityAssertion } from './development-issuer.ts';
+import { DEVELOPMENT_KEY_ID, operatorJwks } from './development-issuer.ts';
 import { DispatchStore } from './dispatch-store.ts';
 import type { HttpOptions } from './http-options.ts';
 import { createHttpServer } from './http-server.ts';
@@ -188,7 +189,8 @@ export class TestDispatch {
   }
 
   assertion(msisdn = MSISDN, terminalIp = TERMINAL_IP, key = this.operatorKey): Promise<string> {
-    return signIdentityAssertion(assertionClaims({ issuer: ISSUER, msisdn, terminalIp }, this.clock.ms, 3600), key);
+    const claims = identityClaims({ issuer: ISSUER, msisdn, terminalIp }, this.clock.ms, 3600);
+    return signIdentityAssertion(claims, { keyId: DEVELOPMENT_KEY_ID, privateKey: key });
   }
 
   call(request: InjectOptions): Promise<LightMyRequestResponse> {

@@ -1,11 +1,13 @@
 import { decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import * as z from 'zod';
-import { ASSERTION_AUDIENCE, ASSERTION_TYPE, identityClaimsSchema } from '../session-protocol/identity-assertion.ts';
+import {
+  ASSERTION_ALGORITHM,
+  ASSERTION_AUDIENCE,
+  ASSERTION_TYPE,
+  identityClaimsSchema,
+} from '../session-protocol/identity-assertion.ts';
 import { isKeySetFault } from '../session-protocol/key-set.ts';
 import type { IdentityVerdict, IdentityVerifier } from './identity.ts';
-
-/** Pinned: an assertion of any other algorithm is not read (RFC 8725, 3.1). */
-const ASSERTION_ALGORITHM = 'EdDSA';
 
 /** Verifies assertions that operators have signed. `keysOf` has each operator's public keys by its name (`iss`). */
 export function operatorVerifier(keysOf: ReadonlyMap<string, JWTVerifyGetKey>): IdentityVerifier {

@@ -1,6 +1,5 @@
-import { createPrivateKey, type KeyObject, randomUUID } from 'node:crypto';
-import { SignJWT } from 'jose';
-import { ASSERTION_AUDIENCE, ASSERTION_TYPE } from '../session-protocol/identity-assertion.ts';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { identityClaims, signIdentityAssertion } from '../session-protocol/identity-assertion.ts';
 
 export interface IdentityIssuerOptions {
   issuer: string;
@@ -24,15 +23,7 @@ export class IdentityIssuer {
 
   assertion(msisdn: string, terminalIp: string, nowMs: number): Promise<string> {
     const { issuer, keyId, lifetimeSeconds } = this.#options;
-    const issuedAt = Math.floor(nowMs / 1000);
-    return new SignJWT({ terminalIp })
-      .setProtectedHeader({ alg: 'EdDSA', kid: keyId, typ: ASSERTION_TYPE })
-      .setIssuer(issuer)
-      .setSubject(msisdn)
-      .setAudience(ASSERTION_AUDIENCE)
-      .setJti(randomUUID())
-      .setIssuedAt(issuedAt)
-      .setExpirationTime(issuedAt + lifetimeSeconds)
-      .sign(this.#key);
+    const claims = identityClaims({ issuer, msisdn, terminalIp }, nowMs, lifetimeSeconds);
+    return signIdentityAssertion(claims, { keyId, privateKey: this.#key });
   }
 }

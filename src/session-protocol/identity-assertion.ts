@@ -1,5 +1,9 @@
+import { type KeyObject, randomUUID } from 'node:crypto';
+import { SignJWT } from 'jose';
 import * as z from 'zod';
 
+/** Pinned: an assertion of any other algorithm is not read (RFC 8725, 3.1). */
+export const ASSERTION_ALGORITHM = 'EdDSA';
 export const ASSERTION_TYPE = 'zerorate-identity+jwt';
 /** Who an assertion is for. */
 export const ASSERTION_AUDIENCE = 'zerorate-dispatch';
@@ -20,3 +24,29 @@ export const identityClaimsSchema = z.object({
   exp: z.int(),
 });
 export type IdentityClaims = z.output<typeof identityClaimsSchema>;
+
+/** That an operator's subscriber has an address, for so many seconds from now on. */
+export function identityClaims(
+  { issuer, msisdn, terminalIp }: { issuer: string; msisdn: string; terminalIp: string },
+  nowMs: number,
+  seconds: number,
+): IdentityClaims {
+  const iat = Math.floor(nowMs / 1000);
+  return { iss: issuer, sub: msisdn, terminalIp, jti: randomUUID(), iat, exp: iat + seconds };
+}
+
+/** Signs as an operator does, with an Ed25519 key. */
+export function signIdentityAssertion(
+  { iss, sub, jti, iat, exp, terminalIp }: IdentityClaims,
+  { keyId, privateKey }: { keyId: string; privateKey: KeyObject },
+): Promise<string> {
+  return new SignJWT({ terminalIp })
+    .setProtectedHeader({ alg: ASSERTION_ALGORITHM, kid: keyId, typ: ASSERTION_TYPE })
+    .setIssuer(iss)
+    .setSubject(sub)
+    .setAudience(ASSERTION_AUDIENCE)
+    .setJti(jti)
+    .setIssuedAt(iat)
+    .setExpirationTime(exp)
+    .sign(privateKey);
+}
