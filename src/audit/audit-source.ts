@@ -1,6 +1,7 @@
 import { readRecord } from '../billing/admit.ts';
 import { EVIDENCES } from '../billing/flow-batch.ts';
 import { counterRows, identityRows } from '../billing/restored-columns.ts';
+import { decodingAt } from './decoding-at.ts';
 import type { BatchRow, JournalEvidence, StoredBatch } from './evidence.ts';
 import type { AuditFault, Invariant } from './invariants.ts';
 import { outcomeKey, outcomeList } from './outcome-list.ts';
@@ -26,7 +27,8 @@ export async function* auditSource(
 ): AsyncGenerator<AuditFault> {
   const lanes = new Map<string, { computation: SecondComputation; next: number }>();
   const rulesOf = rulesByBatch(evidence, secondRules);
-  for await (const { batch, records, decode } of walk) {
+  for await (const walked of walk) {
+    const { batch, records } = walked;
     const { lane, numbers } = batch;
     let state = lanes.get(lane);
     if (state?.next !== numbers.lane_sequence)
@@ -35,8 +37,9 @@ export async function* auditSource(
     const { computation } = state;
     const rules = await rulesOf(batch);
     yield* recordFaults(batch, records);
+    const decodeAt = await decodingAt(evidence, walked);
     const outcomes = records.map((record, at) =>
-      computation.compute(numbers.lane_position + at, readRecord(record, decode), rules),
+      computation.compute(numbers.lane_position + at, readRecord(record, decodeAt(record.offset)), rules),
     );
     yield* chargeFaults(
       batch,

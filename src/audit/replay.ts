@@ -7,6 +7,7 @@ import { classifyBatch, rateBatch } from '../billing/pipeline.ts';
 import { rejectedPayload } from '../billing/rejected-payload.ts';
 import { type Facts, Rules } from '../billing/rules.ts';
 import { journalBlock } from '../journal/journal-block.ts';
+import { type DecodeAt, decodingAt } from './decoding-at.ts';
 import type { BatchRow, JournalEvidence } from './evidence.ts';
 import { rulesByBatch } from './rules-by-batch.ts';
 import type { WalkedBatch } from './walk-batches.ts';
@@ -43,7 +44,8 @@ export async function* replayBatches(
     if (state?.next !== lane_sequence)
       state = { lane: await laneBefore(evidence, batch, options), next: lane_sequence };
     lanes.set(batch.lane, { lane: state.lane, next: lane_sequence + 1 });
-    const digest = records.length === 0 ? '' : digestOf(walked, state.lane, await rulesOf(batch), options);
+    const rated = { ...walked, decodeAt: await decodingAt(evidence, walked) };
+    const digest = records.length === 0 ? '' : digestOf(rated, state.lane, await rulesOf(batch), options);
     yield { batch, records: records.length, digest };
   }
 }
@@ -61,11 +63,16 @@ async function laneBefore(evidence: JournalEvidence, batch: BatchRow, options: R
   return lane;
 }
 
-function digestOf({ batch, records, decode }: WalkedBatch, lane: Lane, rules: Rules, options: ReplayOptions): string {
+function digestOf(
+  { batch, records, decodeAt }: WalkedBatch & { decodeAt: DecodeAt },
+  lane: Lane,
+  rules: Rules,
+  options: ReplayOptions,
+): string {
   const { topic, partition, bookingDay, chainedDay, lastOffset, numbers } = batch;
   const columns = new FlowBatch(records.length);
-  const door = { decode, keyedByMsisdn: records[0].timestampMs !== null };
-  for (const record of records) admit(columns, record, door, lane, rules);
+  const keyedByMsisdn = records[0].timestampMs !== null;
+  for (const record of records) admit(columns, record, { decode: decodeAt(record.offset), keyedByMsisdn }, lane, rules);
   const place = {
     log: { topic, partition, lane: batch.lane },
     bookingDay,
@@ -80,6 +87,11 @@ function digestOf({ batch, records, decode }: WalkedBatch, lane: Lane, rules: Ru
   classifyBatch(columns, lane, rules);
   rateBatch(columns, lane, rules);
   const payloadOf = (row: number) =>
-    rejectedPayload(columns.value(row), decode, options.pseudonymKey, options.rejectionPayloadOctets);
+    rejectedPayload(
+      columns.value(row),
+      decodeAt(columns.offset[row]),
+      options.pseudonymKey,
+      options.rejectionPayloadOctets,
+    );
   return journalBlock(columns, payloadOf, summarise(columns), place, lane, rules).digest;
 }

@@ -10,6 +10,7 @@ import type { Config } from '../platform/config.ts';
 import { createLogger, type Logger } from '../platform/logger.ts';
 import { grouped } from '../platform/print-table.ts';
 import { Progress } from '../platform/progress.ts';
+import type { Store } from '../platform/store.ts';
 import { openStore, pseudonymKey } from './open-store.ts';
 import { type ConfigOptions, readSourceConfig, readStoreConfig, withSourceOptions } from './read-config.ts';
 import { quotaStates } from './read-quota-state.ts';
@@ -62,7 +63,8 @@ async function audit(options: AuditOptions): Promise<void> {
         progress.report({ label: 'auditing batches', records: audited, fraction: audited / batches.length }),
       ),
     );
-    const read = config === null ? null : await againstSource(config, evidence, batches, logger, progress, report);
+    const read =
+      config === null ? null : await againstSource(config, store, evidence, batches, logger, progress, report);
     progress.end();
     const checked = config === null ? OF_THE_JOURNAL : (Object.keys(INVARIANTS) as Invariant[]);
     const isUnread = read !== null && read.walked === 0 && read.withRecords > 0;
@@ -83,13 +85,14 @@ async function audit(options: AuditOptions): Promise<void> {
 
 async function againstSource(
   config: Config,
+  store: Store,
   evidence: ClickHouseEvidence,
   batches: readonly BatchRow[],
   logger: Logger,
   progress: Progress,
   report: (faults: AsyncIterable<AuditFault>) => Promise<void>,
 ): Promise<ReadAgain> {
-  const again = await readSourceAgain(config, logger);
+  const again = await readSourceAgain(config, store, logger);
   const settings = {
     pseudonymKey: await pseudonymKey(config, logger),
     duplicateWindowRecords: config.duplicates.windowRecords,

@@ -108,8 +108,12 @@ async function runUntilEnd(
 }
 
 function assembleParts({ config, store, logger, progress }: RunOptions, health: Health): EngineParts {
-  const onProblem = (problem: string | null) => health.report('source', problem);
-  const { source, publisher } = assembleSource(config, logger, (state) => progress.report(state), onProblem);
+  const { source, publisher } = assembleSource(config, {
+    store,
+    logger,
+    onProgress: (state) => progress.report(state),
+    onProblem: (part, problem) => health.report(part, problem),
+  });
   return {
     source,
     journal: watchedJournal(new ClickHouseJournal(store), health),

@@ -8,12 +8,15 @@ const SCHEMAS: DocumentPath = ['source', 'kafka', 'avro', 'schemas'];
 const PATH_FIELDS: readonly (readonly string[])[] = [
   ['catalogue'],
   ['source', 'kafka', 'avro', 'bareSchema'],
-  ['source', 'kafka', 'ssl', 'ca'],
-  ['source', 'kafka', 'ssl', 'cert'],
-  ['source', 'kafka', 'ssl', 'key'],
+  ...tlsFields(['source', 'kafka']),
   ['source', 'kafka', 'sasl', 'passwordFile'],
+  ['source', 'kafka', 'sasl', 'clientSecretFile'],
+  ...tlsFields(['source', 'kafka', 'sasl']),
+  ['source', 'kafka', 'avro', 'registry', 'passwordFile'],
+  ...tlsFields(['source', 'kafka', 'avro', 'registry']),
   ['store', 'dir'],
   ['store', 'passwordFile'],
+  ...tlsFields(['store']),
   ['quotaUpdates', 'file'],
   ['pseudonymKey', 'file'],
 ];
@@ -34,6 +37,10 @@ export function resolveConfigPaths(document: ConfigDocument, baseOf: (path: Docu
     if (holder !== undefined && typeof value === 'string') holder[last] = resolve(baseOf(path), value);
   }
   return resolved;
+}
+
+function tlsFields(holder: readonly string[]): string[][] {
+  return ['ca', 'cert', 'key'].map((file) => [...holder, 'ssl', file]);
 }
 
 function childOf(tree: unknown, key: string): unknown {

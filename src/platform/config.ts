@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { ConfigDocument } from './config-schema.ts';
 import type { ConfigSecrets } from './config-secrets.ts';
 import type { Secret } from './secret.ts';
+import type { TlsFiles } from './tls-files.ts';
 
 type KafkaDocument = NonNullable<ConfigDocument['source']['kafka']>;
 
@@ -23,8 +24,32 @@ export interface FilesConfig {
   kafka?: undefined;
 }
 
-export interface KafkaConfig extends Omit<KafkaDocument, 'sasl'> {
-  sasl: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: Secret } | null;
+export interface KafkaConfig extends Omit<KafkaDocument, 'sasl' | 'avro'> {
+  sasl: PasswordSasl | TokenSasl | null;
+  avro: Omit<KafkaDocument['avro'], 'registry'> & { registry: RegistryConfig | null };
+}
+
+export interface PasswordSasl {
+  mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+  username: string;
+  password: Secret;
+}
+
+export interface TokenSasl {
+  mechanism: 'oauthbearer';
+  tokenUrl: string;
+  clientId: string;
+  clientSecret: Secret;
+  scope?: string | undefined;
+  ssl?: TlsFiles | undefined;
+}
+
+export interface RegistryConfig {
+  url: string;
+  username?: string | undefined;
+  /** Null: no login. */
+  password: Secret | null;
+  ssl?: TlsFiles | undefined;
 }
 
 export interface EmbeddedStoreConfig {
@@ -38,6 +63,7 @@ export interface ServerStoreConfig {
   username: string;
   /** Null: the user has none. */
   password: Secret | null;
+  ssl?: TlsFiles | undefined;
   dir?: undefined;
 }
 
@@ -50,7 +76,7 @@ export function redacted(config: Config): unknown {
 /** Fills in what depends on other fields. The document has passed `configRuleFaults`, its paths are absolute. */
 export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets): Config {
   const { catalogue, batch, duplicates, credit, limits, log } = document;
-  const source = sourceConfig(document, secrets.saslPassword);
+  const source = sourceConfig(document, secrets);
   const store = storeConfig(document, secrets.storePassword);
   const quotaUpdates = quotaUpdatesConfig(document);
   const { pseudonymKey } = secrets;
@@ -58,18 +84,36 @@ export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets)
   return { catalogue, source, store, quotaUpdates, pseudonymKey, batch, duplicates, credit, limits, health, log };
 }
 
-function sourceConfig({ source }: ConfigDocument, password: Secret | null): Config['source'] {
+function sourceConfig({ source }: ConfigDocument, secrets: ConfigSecrets): Config['source'] {
   const { files, format, kafka } = source;
   if (kafka === undefined) return { files: files ?? [], ...(format && { format }) };
-  const { sasl, ...rest } = kafka;
-  if (sasl === undefined || password === null) return { kafka: { ...rest, sasl: null } };
-  return { kafka: { ...rest, sasl: { mechanism: sasl.mechanism, username: sasl.username, password } } };
+  const { sasl, avro, ...rest } = kafka;
+  const registry =
+    avro.registry === undefined
+      ? null
+      : { ...without(avro.registry, 'passwordFile'), password: secrets.registryPassword };
+  return {
+    kafka: { ...rest, avro: { ...avro, registry }, sasl: sasl === undefined ? null : saslConfig(sasl, secrets) },
+  };
+}
+
+function saslConfig(
+  { mechanism, username = '', tokenUrl = '', clientId = '', scope, ssl }: NonNullable<KafkaDocument['sasl']>,
+  { saslPassword, clientSecret }: ConfigSecrets,
+): KafkaConfig['sasl'] {
+  if (mechanism !== 'oauthbearer') return saslPassword && { mechanism, username, password: saslPassword };
+  return clientSecret && { mechanism, tokenUrl, clientId, clientSecret, scope, ssl };
+}
+
+function without<T extends object, K extends keyof T>(whole: T, key: K): Omit<T, K> {
+  const { [key]: _, ...rest } = whole;
+  return rest;
 }
 
 function storeConfig({ store }: ConfigDocument, password: Secret | null): Config['store'] {
   if (store.dir !== undefined) return { dir: store.dir };
-  const { url = '', database = 'zerorate', username = 'default' } = store;
-  return { url, database, username, password };
+  const { url = '', database = 'zerorate', username = 'default', ssl } = store;
+  return { url, database, username, password, ...(ssl && { ssl }) };
 }
 
 function quotaUpdatesConfig({ quotaUpdates, source, store }: ConfigDocument): Config['quotaUpdates'] {

@@ -3,6 +3,7 @@ export type TestServerErrorCode =
   | 'kafka_not_ready'
   | 'jars_unavailable'
   | 'broker_exited'
+  | 'registry_unavailable'
   | 'clickhouse_not_started'
   | 'build_failed';
 

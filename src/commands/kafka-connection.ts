@@ -1,0 +1,26 @@
+import type { Kafka } from 'kafkajs';
+import type { KafkaConfig } from '../platform/config.ts';
+import { createKafka, type KafkaLogin, type KafkaOptions } from '../platform/kafka.ts';
+import type { Logger } from '../platform/logger.ts';
+import { readTlsFiles } from '../platform/tls-files.ts';
+
+const FIELD = 'source.kafka';
+
+/** A client of the configured brokers. Throws a ConfigError where certificates are no good. */
+export function connect(kafkaConfig: KafkaConfig, logger: Logger): Kafka {
+  return createKafka({ ...clientOptions(kafkaConfig), logger });
+}
+
+/** The same in plain values, with the secrets in them: never to be printed. */
+export function clientOptions({ brokers, clientId, ssl, sasl }: KafkaConfig): Omit<KafkaOptions, 'logger'> {
+  const certificates = typeof ssl === 'boolean' ? ssl : readTlsFiles(ssl, `${FIELD}.ssl`);
+  return { brokers, clientId, ssl: certificates, sasl: loginOf(sasl) };
+}
+
+function loginOf(sasl: KafkaConfig['sasl']): KafkaLogin | null {
+  if (sasl === null) return null;
+  if (sasl.mechanism !== 'oauthbearer') return { ...sasl, password: sasl.password.reveal() };
+  const { mechanism, tokenUrl, clientId, clientSecret, scope, ssl } = sasl;
+  const tls = readTlsFiles(ssl ?? {}, `${FIELD}.sasl.ssl`);
+  return { mechanism, tokenUrl, clientId, clientSecret: clientSecret.reveal(), scope, tls };
+}
