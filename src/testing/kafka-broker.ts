@@ -25,12 +25,22 @@ export interface KafkaBroker {
   restart(): Promise<void>;
 }
 
-/** Starts a broker from the folder of Kafka's jars. `properties` go over the ones chosen here. */
-export async function startKafkaBroker(jars: string, properties: Record<string, string> = {}): Promise<KafkaBroker> {
+/**
+ * Starts a broker from the folder of Kafka's jars. `properties` go over the ones chosen here; in them PLAINTEXT_ADDRESS and
+ * CONTROLLER_ADDRESS stand for the chosen ones. `format` is added to what the log is formatted with.
+ */
+export async function startKafkaBroker(
+  jars: string,
+  properties: Record<string, string> = {},
+  format: readonly string[] = [],
+): Promise<KafkaBroker> {
   const folder = await mkdtemp(join(tmpdir(), 'zerorate-kafka-'));
   const address = `127.0.0.1:${await freePort()}`;
-  const all = { ...brokerProperties(join(folder, 'log'), address, await freePort()), ...properties };
-  const lines = Object.entries(all).map(([name, value]) => `${name}=${value}\n`);
+  const controllerPort = await freePort();
+  const all = { ...brokerProperties(join(folder, 'log'), address, controllerPort), ...properties };
+  const placed = (value: string) =>
+    value.replace('PLAINTEXT_ADDRESS', address).replace('CONTROLLER_ADDRESS', `127.0.0.1:${controllerPort}`);
+  const lines = Object.entries(all).map(([name, value]) => `${name}=${placed(value)}\n`);
   await writeFile(join(folder, 'server.properties'), lines.join(''));
 
   let running: ChildProcess | null = null;
@@ -52,7 +62,7 @@ export async function startKafkaBroker(jars: string, properties: Record<string, 
   }
 
   try {
-    await formatLog(jars, folder);
+    await formatLog(jars, folder, format);
     await start();
   } catch (error) {
     await stop();
@@ -86,10 +96,11 @@ function brokerProperties(logFolder: string, address: string, controllerPort: nu
   };
 }
 
-async function formatLog(jars: string, folder: string): Promise<void> {
+async function formatLog(jars: string, folder: string, more: readonly string[]): Promise<void> {
   const tool = ['-XX:TieredStopAtLevel=1', '-cp', `${jars}/*`, 'kafka.tools.StorageTool'];
   try {
-    await promisify(execFile)(JAVA, [...tool, 'format', '-t', CLUSTER_ID, '-c', join(folder, 'server.properties')]);
+    const properties = join(folder, 'server.properties');
+    await promisify(execFile)(JAVA, [...tool, 'format', '-t', CLUSTER_ID, '-c', properties, ...more]);
   } catch (cause) {
     throw new TestServerError('broker_exited', `Kafka needs Java 17 or newer: ${(cause as Error).message}`, cause);
   }

@@ -4,6 +4,7 @@ export type TestServerErrorCode =
   | 'jars_unavailable'
   | 'broker_exited'
   | 'registry_unavailable'
+  | 'no_certificates'
   | 'clickhouse_not_started'
   | 'build_failed';
 
