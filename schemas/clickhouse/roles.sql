@@ -15,6 +15,7 @@ GRANT CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP VIEW, ALTER, SHOW, SELECT
 GRANT SELECT, INSERT ON zerorate.journal TO zerorate_engine;
 GRANT SELECT, INSERT ON zerorate.catalogues TO zerorate_engine;
 GRANT SELECT, INSERT ON zerorate.account_entries TO zerorate_engine;
+GRANT SELECT, INSERT ON zerorate.writer_schemas TO zerorate_engine;
 GRANT SELECT ON zerorate.suspensions TO zerorate_engine;
 GRANT SELECT ON zerorate.corrections TO zerorate_engine;
 GRANT SELECT ON zerorate.closings TO zerorate_engine;
@@ -44,6 +45,7 @@ GRANT SELECT ON zerorate.recyclings TO zerorate_analyst;
 GRANT SELECT ON zerorate.recycled TO zerorate_analyst;
 GRANT SELECT ON zerorate.catalogues TO zerorate_analyst;
 GRANT SELECT ON zerorate.pseudonym_keys TO zerorate_analyst;
+GRANT SELECT ON zerorate.writer_schemas TO zerorate_analyst;
 GRANT SELECT ON zerorate.schema_migrations TO zerorate_analyst;
 -- It counts numbers that stand in payloads, and shows nothing else of them: it reads with the administrator's rights.
 ALTER TABLE zerorate.sequence_gaps MODIFY SQL SECURITY DEFINER;

@@ -2,6 +2,7 @@ import { readRecord } from '../billing/admit.ts';
 import { EVIDENCES } from '../billing/flow-batch.ts';
 import type { PseudonymKey } from '../billing/pseudonym.ts';
 import { counterRows, identityRows } from '../billing/restored-columns.ts';
+import { decodingAt } from './decoding-at.ts';
 import type { BatchRow, JournalEvidence, StoredBatch } from './evidence.ts';
 import type { AuditFault, Invariant } from './invariants.ts';
 import { outcomeKey, outcomeList } from './outcome-list.ts';
@@ -29,7 +30,8 @@ export async function* auditSource(
 ): AsyncGenerator<AuditFault> {
   const lanes = new Map<string, { computation: SecondComputation; next: number }>();
   const rulesOf = rulesByBatch(evidence, secondRules);
-  for await (const { batch, records, decode } of walk) {
+  for await (const walked of walk) {
+    const { batch, records } = walked;
     const { lane, numbers } = batch;
     let state = lanes.get(lane);
     if (state?.next !== numbers.lane_sequence)
@@ -38,12 +40,14 @@ export async function* auditSource(
     const { computation } = state;
     const rules = await rulesOf(batch);
     yield* recordFaults(batch, records);
+    const decodeAt = await decodingAt(evidence, walked);
     const stored = await evidence.stored(batch);
     const booked = new Map(stored.rows.map((row) => [Number(row.offset), hexOf(row.subscriber)]));
     const ofErasedBefore = computation.recordsOfErased;
-    const outcomes = records.map((record, at) =>
-      computation.compute(numbers.lane_position + at, readRecord(record, decode), rules, booked.get(record.offset)),
-    );
+    const outcomes = records.map((record, at) => {
+      const read = readRecord(record, decodeAt(record.offset));
+      return computation.compute(numbers.lane_position + at, read, rules, booked.get(record.offset));
+    });
     options.onErased?.(computation.recordsOfErased - ofErasedBefore);
     yield* chargeFaults(batch, stored, new Map(records.map(({ offset }, at) => [offset, outcomes[at]])));
   }

@@ -9,6 +9,7 @@ import { PseudonymKey } from '../billing/pseudonym.ts';
 import { rejectedPayload } from '../billing/rejected-payload.ts';
 import { type Facts, Rules } from '../billing/rules.ts';
 import { journalBlock } from '../journal/journal-block.ts';
+import { type DecodeAt, decodingAt } from './decoding-at.ts';
 import type { BatchRow, JournalEvidence } from './evidence.ts';
 import { rulesByBatch } from './rules-by-batch.ts';
 import type { WalkedBatch } from './walk-batches.ts';
@@ -48,10 +49,11 @@ export async function* replayBatches(
     if (state?.next !== lane_sequence)
       state = { lane: await laneBefore(evidence, batch, { ...options, pseudonymKey }), next: lane_sequence };
     lanes.set(batch.lane, { lane: state.lane, next: lane_sequence + 1 });
+    const rated = { ...walked, decodeAt: await decodingAt(evidence, walked) };
     const replayed =
       records.length === 0
         ? { digest: '', isOfErased: false }
-        : replay(walked, state.lane, await rulesOf(batch), { ...options, pseudonymKey });
+        : replay(rated, state.lane, await rulesOf(batch), { ...options, pseudonymKey });
     yield { batch, records: records.length, ...replayed };
   }
 }
@@ -70,15 +72,15 @@ async function laneBefore(evidence: JournalEvidence, batch: BatchRow, options: R
 }
 
 function replay(
-  { batch, records, decode }: WalkedBatch,
+  { batch, records, decodeAt }: WalkedBatch & { decodeAt: DecodeAt },
   lane: Lane,
   rules: Rules,
   options: ReplayOptions & { pseudonymKey: NotingKey },
 ): Pick<ReplayedBatch, 'digest' | 'isOfErased'> {
   const { topic, partition, bookingDay, chainedDay, lastOffset, numbers } = batch;
   const columns = new FlowBatch(records.length);
-  const door = { decode, keyedByMsisdn: records[0].timestampMs !== null };
-  for (const record of records) admit(columns, record, door, lane, rules);
+  const keyedByMsisdn = records[0].timestampMs !== null;
+  for (const record of records) admit(columns, record, { decode: decodeAt(record.offset), keyedByMsisdn }, lane, rules);
   const place = {
     log: { topic, partition, lane: batch.lane },
     bookingDay,
@@ -95,7 +97,12 @@ function replay(
   const { pseudonymKey, rejectionPayloadOctets } = options;
   const payloads: string[] = [];
   const payloadOf = (row: number) => {
-    const payload = rejectedPayload(columns.value(row), decode, pseudonymKey, rejectionPayloadOctets);
+    const payload = rejectedPayload(
+      columns.value(row),
+      decodeAt(columns.offset[row]),
+      pseudonymKey,
+      rejectionPayloadOctets,
+    );
     payloads.push(payload);
     return payload;
   };

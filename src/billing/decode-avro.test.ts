@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import avro from 'avsc';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type AvroDecoderOptions, type AvroSchema, avroDecoder } from './decode-avro.ts';
+import { rejectUnknownSchema } from './confluent-header.ts';
+import { type AvroDecoderOptions, type AvroSchema, avroDecoder, NO_ID } from './decode-avro.ts';
+import { FlowFields } from './flow-fields.ts';
 import { CONTENT_TYPES, type FlowRecord } from './flow-record.ts';
 import { validateFlowRecord } from './validate.ts';
 
@@ -143,13 +145,7 @@ test('never throws, whatever the octets', () => {
 describe('header', () => {
   const datum = flowType.toBuffer(sample);
   test.each([
-    [
-      'an id nobody configured',
-      'auto',
-      withHeader(77, datum),
-      'unknown_schema',
-      'no schema with the id 77 is configured',
-    ],
+    ['an id nobody configured', 'auto', withHeader(77, datum), 'unknown_schema', 'no schema with the id 77 is known'],
     ['a cut header', 'auto', Buffer.from([0, 0, 0]), 'malformed', 'ends inside of the Confluent header'],
     ['no octets', 'auto', Buffer.alloc(0), 'malformed', 'ends early'],
     ['a bare record where a header must be', 'confluent', datum, 'malformed', 'no Confluent header'],
@@ -223,6 +219,26 @@ describe('schema evolution', () => {
     expect({ ...decode(value).candidate }).toEqual(sample);
   });
 
+  test('reads a field that the writer renamed, with an alias that says from what', () => {
+    const renamed = changed(flowSchema, 'servedMsisdn', (field) => ({
+      ...field,
+      name: 'msisdn',
+      aliases: ['isdn', 'servedMsisdn'],
+    }));
+    const { servedMsisdn: msisdn, ...rest } = sample;
+    const value = avro.Type.forSchema(renamed as AvroSchema).toBuffer({ ...rest, msisdn });
+    const decode = decoder({ schemas: new Map([[9, renamed as AvroSchema]]) });
+    expect({ ...decode(withHeader(9, value)).candidate }).toEqual(sample);
+    // The short way too: a datum holds no names.
+    expect(decode.readFlow?.(withHeader(9, value), 0, value.length + 5, new FlowFields())).toBe(true);
+  });
+
+  test('takes an alias for a field only where the writer has none of that name', () => {
+    const both = plus(flowSchema, { name: 'payer', type: 'string', aliases: ['servedMsisdn'] });
+    const value = avro.Type.forSchema(both as AvroSchema).toBuffer({ ...sample, payer: '999000000000' });
+    expect({ ...decoder({ bareSchema: both as AvroSchema })(value).candidate }).toEqual(sample);
+  });
+
   test.each([
     ['lacks a field without a default', without(flowSchema, 'uplinkOctets')],
     ['has text for a number', changed(flowSchema, 'uplinkOctets', (field) => ({ ...field, type: 'string' }))],
@@ -231,6 +247,61 @@ describe('schema evolution', () => {
   ])('refuses, when it is made, a schema that %s', (_case, schema) => {
     const make = () => decoder({ schemas: new Map([[12, schema as AvroSchema]]) });
     expect(make).toThrow(/^schema 12 cannot be read as a flow record: /);
+  });
+});
+
+describe('a schema that is learnt later', () => {
+  const datum = flowType.toBuffer(sample);
+  const idOf = (decode: ReturnType<typeof decoder>, value: Buffer) => decode.unknownIdOf(value, 0, value.length);
+
+  test('is asked for by the id of the header, once', () => {
+    const decode = decoder({ header: 'confluent' });
+    const value = withHeader(2 ** 32 - 1, datum);
+    expect(idOf(decode, value)).toBe(2 ** 32 - 1);
+    expect(decode(value).fault?.reason).toBe('unknown_schema');
+    decode.learn(2 ** 32 - 1, readerSchema);
+    expect(idOf(decode, value)).toBe(NO_ID);
+    expect({ ...decode(value).candidate }).toEqual(sample);
+    expect(decode.readFlow?.(value, 0, value.length, new FlowFields())).toBe(true);
+    expect(idOf(decode, withHeader(3, datum))).toBe(3);
+  });
+
+  test('is read by its own layout', () => {
+    const writerSchema = plus(flowSchema, { name: 'apn', type: 'string', default: '' }) as AvroSchema;
+    const decode = decoder();
+    decode.learn(8, writerSchema);
+    const value = withHeader(8, avro.Type.forSchema(writerSchema).toBuffer({ ...sample, apn: 'ims' }));
+    expect(decode.readFlow?.(value, 0, value.length, new FlowFields())).toBe(false);
+    expect({ ...decode(value).candidate }).toEqual(sample);
+  });
+
+  test.each([
+    ['lacks a field without a default', without(flowSchema, 'uplinkOctets') as AvroSchema],
+    ['is no schema', { type: 'recrod' } as unknown as AvroSchema],
+  ])('that %s rejects its records, and nothing else', (_case, schema) => {
+    const decode = decoder();
+    decode.learn(8, schema);
+    const value = withHeader(8, datum);
+    expect(idOf(decode, value)).toBe(NO_ID);
+    expect(decode(value).fault?.reason).toBe('incompatible_schema');
+    expect(decode(value).fault?.detail).toMatch(/^schema 8 cannot be read as a flow record: /);
+    expect(decode.readFlow?.(value, 0, value.length, new FlowFields())).toBe(false);
+    expect({ ...decode(datum).candidate }).toEqual(sample);
+  });
+
+  test.each([
+    ['a bare record', datum, 'auto'],
+    ['a record too short for a header', Buffer.from([0, 0, 0, 1]), 'auto'],
+    ['a tombstone', Buffer.alloc(0), 'confluent'],
+    ['what never has a header', withHeader(9, datum), 'bare'],
+  ] as const)('is not asked for by %s', (_case, value, header) => {
+    expect(idOf(decoder({ header }), value)).toBe(NO_ID);
+  });
+
+  test('was unknown then: the record is rejected as it was, whatever is known now', () => {
+    expect(rejectUnknownSchema(withHeader(77, datum))).toEqual(decoder()(withHeader(77, datum)));
+    const readable = decoder({ schemas: new Map([[77, readerSchema]]) });
+    expect(readable(withHeader(77, datum)).fault).toBeUndefined();
   });
 });
 

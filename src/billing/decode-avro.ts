@@ -1,9 +1,11 @@
 import avro, { type Type } from 'avsc';
 import { datumEnd, holdsRepeats, varintEnd, varintValue } from './avro-datum.ts';
+import { CONFLUENT_HEADER_OCTETS, rejectUnknownSchema, schemaIdAt } from './confluent-header.ts';
 import type { Candidate, Decoded, Decoder } from './decoder.ts';
 import type { FlowFields } from './flow-fields.ts';
 import type { Reason } from './outcome.ts';
 import { type FlowLayout, flowLayoutOf, readAvroFlow } from './read-avro-flow.ts';
+import { withReaderNames } from './renamed-fields.ts';
 
 /** An Avro schema as JSON.parse gives it. */
 export type AvroSchema = avro.Schema;
@@ -19,40 +21,95 @@ export interface AvroDecoderOptions {
   header: 'auto' | 'confluent' | 'bare';
 }
 
-const CONFLUENT_HEADER_OCTETS = 5;
+/** Decodes records of schemas known from the start, and of those that it is taught. */
+export interface AvroDecoder extends Decoder {
+  /** The id in the header of the record in [start, end) if no schema of that id is known; otherwise NO_ID. */
+  unknownIdOf(octets: Uint8Array, start: number, end: number): number;
+  /** From now on this id stands for this schema. One that is no flow record's makes its records `incompatible_schema`. */
+  learn(id: number, schema: AvroSchema): void;
+}
+
+export const NO_ID = -1;
 
 /**
  * Decodes one Avro datum, with an optional Confluent header (octet 0, schema id as u32 big-endian). The writer's schema is
- * resolved to the reader's: fields may be added with a default, removed, reordered, renamed by alias or promoted; names
+ * resolved to the reader's: fields may be added with a default, removed, reordered, renamed by alias (of the reader, or of
+ * the writer that renamed it) or promoted; names
  * are compared without their namespace, as Avro says. A long beyond 2^53 becomes the nearest double, for the validation
  * to refuse. Throws, when it is made, on a schema that cannot be resolved.
  */
-export function avroDecoder(options: AvroDecoderOptions): Decoder {
-  const resolve = (schema: AvroSchema, name: string): Decoder => datumDecoder(options.readerSchema, schema, name);
-  const bare = resolve(options.bareSchema ?? options.readerSchema, 'the schema of records without a header');
-  const byId = new Map([...options.schemas].map(([id, schema]) => [id, resolve(schema, `schema ${id}`)]));
+export function avroDecoder(options: AvroDecoderOptions): AvroDecoder {
+  const { readerSchema, header } = options;
+  const named = (schema: AvroSchema) => withReaderNames(schema, readerSchema);
+  const bareSchema = named(options.bareSchema ?? readerSchema);
+  const schemas = new Map([...options.schemas].map(([id, schema]) => [id, named(schema)]));
+  const resolve = (schema: AvroSchema, name: string): Decoder => datumDecoder(readerSchema, schema, name);
+  const bare = resolve(bareSchema, 'the schema of records without a header');
+  const byId = new Map([...schemas].map(([id, schema]) => [id, resolve(schema, nameOf(id))]));
   const decode: Decoder = (value) => {
     const octets = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-    const headed = options.header === 'confluent' || (options.header === 'auto' && octets[0] === 0);
+    const headed = header === 'confluent' || (header === 'auto' && octets[0] === 0);
     if (!headed) return bare(octets);
-    if (octets[0] !== 0) return fault('malformed', 'no Confluent header: the first octet is not 0');
-    if (octets.length < CONFLUENT_HEADER_OCTETS) return fault('malformed', 'ends inside of the Confluent header');
-    const id = octets.readUInt32BE(1);
-    const decode = byId.get(id);
-    if (decode === undefined) return fault('unknown_schema', `no schema with the id ${id} is configured`);
-    return decode(octets.subarray(CONFLUENT_HEADER_OCTETS));
+    const isWhole = octets[0] === 0 && octets.length >= CONFLUENT_HEADER_OCTETS;
+    const decode = isWhole ? byId.get(schemaIdAt(octets, 0)) : undefined;
+    return decode === undefined ? rejectUnknownSchema(octets) : decode(octets.subarray(CONFLUENT_HEADER_OCTETS));
   };
-  return Object.assign(decode, { readFlow: flowReader(options) });
+  const plain = plainSchemas(readerSchema, schemas);
+  let knownId = NO_ID; // the last one seen
+  return Object.assign(decode, {
+    readFlow: flowReader(bareSchema, header, plain),
+    unknownIdOf(octets: Uint8Array, start: number, end: number): number {
+      if (octets[start] !== 0 || end - start < CONFLUENT_HEADER_OCTETS || header === 'bare') return NO_ID;
+      const id = schemaIdAt(octets, start);
+      if (id !== knownId && !byId.has(id)) return id;
+      knownId = id;
+      return NO_ID;
+    },
+    learn(id: number, schema: AvroSchema): void {
+      const { decode, isReadable } = tried(() => resolve(named(schema), nameOf(id)));
+      byId.set(id, decode);
+      const layout = isReadable ? plain.layoutOf(named(schema)) : null;
+      if (layout !== null) plain.byId.set(id, layout);
+    },
+  });
 }
 
-/** Reads datums that are laid out as the flow record's own schema has it, or had it, whichever schema id names that. */
-function flowReader({ readerSchema, schemas, bareSchema = readerSchema, header }: AvroDecoderOptions) {
+function nameOf(id: number): string {
+  return `schema ${id}`;
+}
+
+/** The decoder, or one that rejects every record with the reason that there is none. */
+function tried(resolve: () => Decoder): { decode: Decoder; isReadable: boolean } {
+  try {
+    return { decode: resolve(), isReadable: true };
+  } catch (error) {
+    const rejected = fault('incompatible_schema', (error as Error).message);
+    return { decode: () => rejected, isReadable: false };
+  }
+}
+
+/** Schemas whose datums are laid out as the flow record's own schema has it, or had it: which, by their id. */
+interface PlainSchemas {
+  layoutOf(schema: AvroSchema): FlowLayout | null;
+  byId: Map<number, FlowLayout>;
+}
+
+function plainSchemas(readerSchema: AvroSchema, schemas: ReadonlyMap<number, AvroSchema>): PlainSchemas {
   const isReaderPlain = flowLayoutOf(avro.Type.forSchema(readerSchema)) === 'with identities';
   const layoutOf = (schema: AvroSchema) => (isReaderPlain ? flowLayoutOf(avro.Type.forSchema(schema)) : null);
-  const bareLayout = layoutOf(bareSchema);
-  const layouts = new Map([...schemas].map(([id, schema]) => [id, layoutOf(schema)]));
+  const byId = new Map<number, FlowLayout>();
+  for (const [id, schema] of schemas) {
+    const layout = layoutOf(schema);
+    if (layout !== null) byId.set(id, layout);
+  }
+  return { layoutOf, byId };
+}
+
+/** Reads datums of plain schemas, whichever schema id names them. */
+function flowReader(bareSchema: AvroSchema, header: AvroDecoderOptions['header'], plain: PlainSchemas) {
+  const bareLayout = plain.layoutOf(bareSchema);
   // The last ones seen: a topic's records nearly all have the same.
-  let plainId = -1;
+  let plainId = NO_ID;
   let plainLayout: FlowLayout = 'with identities';
   return (octets: Uint8Array, start: number, end: number, fields: FlowFields): boolean => {
     const first = start < end ? octets[start] : -1;
@@ -60,11 +117,10 @@ function flowReader({ readerSchema, schemas, bareSchema = readerSchema, header }
     if (!headed) return bareLayout !== null && readAvroFlow(octets, start, end, fields, bareLayout);
     const datum = start + CONFLUENT_HEADER_OCTETS;
     if (first !== 0 || datum > end) return false;
-    const id =
-      ((octets[start + 1] << 24) | (octets[start + 2] << 16) | (octets[start + 3] << 8) | octets[start + 4]) >>> 0;
+    const id = schemaIdAt(octets, start);
     if (id !== plainId) {
-      const layout = layouts.get(id) ?? null;
-      if (layout === null) return false;
+      const layout = plain.byId.get(id);
+      if (layout === undefined) return false;
       plainId = id;
       plainLayout = layout;
     }

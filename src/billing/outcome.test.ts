@@ -211,6 +211,7 @@ describe('the first reason that applies is the record’s', () => {
       'oversized_record',
       'malformed',
       'unknown_schema',
+      'incompatible_schema',
       'sponsor_suspended',
       'charge_out_of_range',
       'quota_exhausted',

@@ -11,7 +11,12 @@ export const REASONS = [
   {
     reason: 'unknown_schema',
     outcome: 'rejected',
-    meaning: 'the Confluent header names a schema id nobody configured',
+    meaning: 'the Confluent header names a schema id that neither configuration nor registry knows',
+  },
+  {
+    reason: 'incompatible_schema',
+    outcome: 'rejected',
+    meaning: 'the schema that the record was written with cannot be read as a flow record',
   },
   { reason: 'missing_field', outcome: 'rejected', meaning: 'a field that a flow record must have is absent' },
   { reason: 'invalid_field', outcome: 'rejected', meaning: 'a field has another type or range than the schema says' },

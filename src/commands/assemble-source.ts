@@ -1,15 +1,13 @@
 import { readFileSync } from 'node:fs';
 import type { Kafka } from 'kafkajs';
-import { type AvroSchema, avroDecoder } from '../billing/decode-avro.ts';
-import { decodeJson } from '../billing/decode-json.ts';
-import type { Decoder } from '../billing/decoder.ts';
+import type { AvroSchema } from '../billing/decode-avro.ts';
 import type { FlowFileFormat } from '../billing/flow-file-format.ts';
 import type { Config, FilesConfig, KafkaConfig } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
-import { createKafka, type KafkaOptions } from '../platform/kafka.ts';
 import type { Logger } from '../platform/logger.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import type { ProgressState } from '../platform/progress.ts';
+import type { Store } from '../platform/store.ts';
 import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
 import { fileQuotaPublisher } from '../quota-updates/quota-publisher-file.ts';
 import { threadedQuotaPublisher } from '../quota-updates/quota-publisher-thread.ts';
@@ -19,6 +17,8 @@ import { kafkaSource } from '../sources/kafka-source.ts';
 import type { KafkaSourceOptions } from '../sources/kafka-source-options.ts';
 import type { Source } from '../sources/source.ts';
 import { Terminals } from '../sources/terminals.ts';
+import { decodingForBooking, type FlowDecoding, readSchema } from './flow-decoder.ts';
+import { clientOptions, connect } from './kafka-connection.ts';
 
 export interface AssembledSource {
   source: Source;
@@ -32,15 +32,18 @@ export async function checkSource({ source }: Config): Promise<void> {
   if (source.files !== undefined) await listFlowFiles(source.files, source.format);
 }
 
+/** What a source is assembled with. */
+export interface Surroundings {
+  store: Store;
+  logger: Logger;
+  onProgress: (state: ProgressState) => void;
+  onProblem: (part: 'source' | 'registry', problem: string | null) => void;
+}
+
 /** The configured source, and where its quota updates go. */
-export function assembleSource(
-  config: Config,
-  logger: Logger,
-  onProgress: (state: ProgressState) => void,
-  onProblem: (problem: string | null) => void,
-): AssembledSource {
-  if (config.source.files !== undefined) return filesOf(config, config.source, onProgress);
-  return kafkaOf(config, config.source.kafka, logger, onProgress, onProblem);
+export function assembleSource(config: Config, surroundings: Surroundings): AssembledSource {
+  if (config.source.files !== undefined) return filesOf(config, config.source, surroundings.onProgress);
+  return kafkaOf(config, config.source.kafka, surroundings);
 }
 
 function filesOf(
@@ -108,15 +111,15 @@ export function quotaFile({ quotaUpdates: { file } }: Config): string {
 function kafkaOf(
   config: Config,
   kafkaConfig: KafkaConfig,
-  logger: Logger,
-  onProgress: (state: ProgressState) => void,
-  onProblem: (problem: string | null) => void,
+  { store, logger, onProgress, onProblem }: Surroundings,
 ): AssembledSource {
   const kafka = connect(kafkaConfig, logger);
+  const onRegistryProblem = (problem: string | null) => onProblem('registry', problem);
+  const decoding = decodingForBooking(kafkaConfig, { store, logger, onProblem: onRegistryProblem });
   const positions = new Map<number, { first: number; offset: number; lag: number }>();
   const source = kafkaSource({
-    ...kafkaOptions(config, kafkaConfig, kafka, logger),
-    onProblem,
+    ...kafkaOptions(config, kafkaConfig, kafka, decoding, logger),
+    onProblem: (problem) => onProblem('source', problem),
     onProgress: ({ partition, offset, highWatermark }) => {
       const first = positions.get(partition)?.first ?? offset;
       positions.set(partition, { first, offset, lag: Math.max(0, highWatermark - 1 - offset) });
@@ -139,13 +142,14 @@ export function kafkaOptions(
   { limits }: Config,
   kafkaConfig: KafkaConfig,
   kafka: Kafka,
+  decoding: FlowDecoding,
   logger: Logger,
 ): KafkaSourceOptions {
   return {
     kafka,
+    ...decoding,
     topic: kafkaConfig.topic,
     groupId: kafkaConfig.groupId,
-    decode: kafkaDecoder(kafkaConfig),
     maxRecordOctets: limits.maxRecordOctets,
     sessionTimeoutMs: kafkaConfig.sessionTimeoutMs,
     heartbeatIntervalMs: kafkaConfig.heartbeatIntervalMs,
@@ -158,58 +162,4 @@ export function kafkaOptions(
 
 export function quotaUpdateSchema(): AvroSchema {
   return readSchema(packagePath('schemas/quota-update.avsc'));
-}
-
-/** What it takes to reach the brokers. */
-type KafkaAccess = Pick<KafkaConfig, 'brokers' | 'clientId' | 'ssl' | 'sasl'>;
-
-/** Without a logger nothing is logged of what the client meets. */
-export function connect(kafkaConfig: KafkaAccess, logger?: Logger): Kafka {
-  return createKafka({ ...clientOptions(kafkaConfig), ...(logger && { logger }) });
-}
-
-function clientOptions({ brokers, clientId, ssl, sasl }: KafkaAccess): Omit<KafkaOptions, 'logger'> {
-  return { brokers, clientId, ssl: readCertificates(ssl), sasl: readSasl(sasl) };
-}
-
-/** How a topic's values are decoded. Writers' schemas are read from files; the reader's is the flow record's own. */
-export function kafkaDecoder({ valueFormat, avro }: Pick<KafkaConfig, 'valueFormat' | 'avro'>): Decoder {
-  if (valueFormat === 'json') return decodeJson;
-  const own = readSchema(packagePath('schemas/flow-record.avsc'));
-  const schemas = Object.entries(avro.schemas).map(([id, path]): [number, AvroSchema] => [
-    Number(id),
-    readSchema(path),
-  ]);
-  try {
-    return avroDecoder({
-      readerSchema: own,
-      schemas: new Map(schemas),
-      bareSchema: avro.bareSchema === undefined ? own : readSchema(avro.bareSchema),
-      header: avro.header,
-    });
-  } catch (error) {
-    throw new ConfigError(`source.kafka.avro: ${(error as Error).message}`);
-  }
-}
-
-function readSchema(path: string): AvroSchema {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new ConfigError(`${path}: cannot be read as an Avro schema: ${(error as Error).message}`);
-  }
-}
-
-function readCertificates(ssl: KafkaConfig['ssl']) {
-  if (typeof ssl === 'boolean') return ssl;
-  const { ca, cert, key } = ssl;
-  return {
-    ...(ca === undefined ? {} : { ca: [readFileSync(ca, 'utf8')] }),
-    ...(cert === undefined ? {} : { cert: readFileSync(cert, 'utf8') }),
-    ...(key === undefined ? {} : { key: readFileSync(key, 'utf8') }),
-  };
-}
-
-function readSasl(sasl: KafkaConfig['sasl']) {
-  return sasl === null ? null : { ...sasl, password: sasl.password.reveal() };
 }

@@ -8,12 +8,12 @@ import type { BatchRow } from '../audit/evidence.ts';
 
 import { type AuditFault, INVARIANTS, type Invariant } from '../audit/invariants.ts';
 import { type WalkedBatch, walkBatches } from '../audit/walk-batches.ts';
-import type { PseudonymKey } from '../billing/pseudonym.ts';
 import { writeAuditMetrics } from '../operations/audit-metrics.ts';
 import type { Config } from '../platform/config.ts';
 import { createLogger, type Logger } from '../platform/logger.ts';
 import { grouped } from '../platform/print-table.ts';
 import { Progress } from '../platform/progress.ts';
+import type { Store } from '../platform/store.ts';
 import { loadKeyOf } from './load-key.ts';
 import { openStore } from './open-store.ts';
 import { type ConfigOptions, readSourceConfig, readStoreConfig, withSourceOptions } from './read-config.ts';
@@ -73,17 +73,7 @@ async function audit(options: AuditOptions): Promise<void> {
     );
     await report(auditFacts(store));
     const read =
-      config === null
-        ? null
-        : await againstSource(
-            config,
-            (await loadKeyOf(store, config, logger)).key,
-            evidence,
-            batches,
-            logger,
-            progress,
-            report,
-          );
+      config === null ? null : await againstSource(config, store, evidence, batches, logger, progress, report);
     progress.end();
     const checked = config === null ? OF_THE_JOURNAL : (Object.keys(INVARIANTS) as Invariant[]);
     const isUnread = read !== null && read.walked === 0 && read.withRecords > 0;
@@ -108,14 +98,15 @@ async function audit(options: AuditOptions): Promise<void> {
 
 async function againstSource(
   config: Config,
-  key: PseudonymKey,
+  store: Store,
   evidence: ClickHouseEvidence,
   batches: readonly BatchRow[],
   logger: Logger,
   progress: Progress,
   report: (faults: AsyncIterable<AuditFault>) => Promise<void>,
 ): Promise<ReadAgain> {
-  const again = await readSourceAgain(config, logger);
+  const again = await readSourceAgain(config, store, logger);
+  const { key } = await loadKeyOf(store, config, logger);
   let ofErased = 0;
   const settings = {
     pseudonymKey: key,

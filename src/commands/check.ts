@@ -1,10 +1,13 @@
 import type { Command } from 'commander';
-import { redacted } from '../platform/config.ts';
+import { type Config, redacted } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { grouped } from '../platform/print-table.ts';
 import { listFlowFiles } from '../sources/flow-file.ts';
-import { fileOptions, kafkaDecoder, plainFiles } from './assemble-source.ts';
+import { fileOptions, plainFiles } from './assemble-source.ts';
 import { describeFile } from './describe-file.ts';
+import { kafkaDecoder, registryOptions } from './flow-decoder.ts';
+import { clientOptions } from './kafka-connection.ts';
+import { storeCertificates } from './open-store.ts';
 import { type ConfigOptions, readCatalogue, readConfig, withConfigOptions } from './read-config.ts';
 
 interface CheckOptions extends ConfigOptions {
@@ -56,7 +59,16 @@ async function checkFiles(paths: readonly string[], options: CheckOptions): Prom
 function checkConfig(options: CheckOptions): string | undefined {
   if (options.config === undefined && options.store === undefined) return undefined;
   const config = readConfig(options);
-  if (config.source.kafka !== undefined) kafkaDecoder(config.source.kafka);
+  checkConnections(config);
   if (options.show === true) process.stdout.write(`${JSON.stringify(redacted(config), null, 2)}\n`);
   return config.catalogue;
+}
+
+/** Schemas and certificates are read, and nothing is connected. */
+function checkConnections({ source: { kafka }, store }: Config): void {
+  if (store.url !== undefined) storeCertificates(store);
+  if (kafka === undefined) return;
+  kafkaDecoder(kafka);
+  clientOptions(kafka);
+  if (kafka.avro.registry !== null) registryOptions(kafka.avro.registry);
 }

@@ -17,7 +17,8 @@ import { openServerStore } from '../platform/server-store.ts';
 import type { Store } from '../platform/store.ts';
 import { readSuspensionFacts } from '../platform/suspension-facts.ts';
 import { suggestion } from '../yaml-document/nearest-word.ts';
-import { connect, quotaUpdateSchema } from './assemble-source.ts';
+import { quotaUpdateSchema } from './assemble-source.ts';
+import { connect } from './kafka-connection.ts';
 import { readCatalogue } from './read-config.ts';
 
 const STOP_GRACE_MS = 10_000;

@@ -20,7 +20,7 @@ import { createMetrics } from '../platform/metrics.ts';
 import type { Store } from '../platform/store.ts';
 import { startTracing, type Tracing } from '../platform/tracing.ts';
 import { fetchLogBounds } from '../sources/kafka-log.ts';
-import { connect } from './assemble-source.ts';
+import { connect } from './kafka-connection.ts';
 
 const STOP_GRACE_MS = 1000;
 

@@ -1,9 +1,10 @@
 import { requireKnown } from '../journal/migrate.ts';
-import type { Config } from '../platform/config.ts';
+import type { Config, ServerStoreConfig } from '../platform/config.ts';
 import { openEmbeddedStore } from '../platform/embedded-store.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { openServerStore } from '../platform/server-store.ts';
 import type { Store } from '../platform/store.ts';
+import { readTlsFiles, type TlsCertificates } from '../platform/tls-files.ts';
 
 /**
  * Opens the configured store. `create: false`: only one that is there already, and only for reading unless told otherwise.
@@ -17,7 +18,10 @@ export async function openStore(
   const store =
     config.dir !== undefined
       ? await openEmbeddedStore(config.dir, mode)
-      : await openServerStore({ ...config, password: config.password?.reveal() ?? '' }, mode);
+      : await openServerStore(
+          { ...config, password: config.password?.reveal() ?? '', tls: storeCertificates(config) },
+          mode,
+        );
   try {
     await requireKnown(store, packagePath('schemas/clickhouse'));
     return store;
@@ -25,4 +29,9 @@ export async function openStore(
     await store.close();
     throw error;
   }
+}
+
+/** Throws a ConfigError where they are no good. */
+export function storeCertificates({ ssl }: ServerStoreConfig): TlsCertificates {
+  return readTlsFiles(ssl ?? {}, 'store.ssl');
 }

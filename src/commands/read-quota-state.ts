@@ -2,7 +2,8 @@ import type { QuotaUpdate } from '../billing/quota-update.ts';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
 import { readQuotaFile, readQuotaState } from '../quota-updates/read-quota-state.ts';
-import { connect, quotaUpdateSchema } from './assemble-source.ts';
+import { quotaUpdateSchema } from './assemble-source.ts';
+import { connect } from './kafka-connection.ts';
 
 /** What consumers of the configured quota updates end with: one that keeps the last of each key, one that keeps the newest. */
 export async function quotaStates(

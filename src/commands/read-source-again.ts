@@ -5,11 +5,14 @@ import type { FlowFileFormat } from '../billing/flow-file-format.ts';
 import { RECYCLED } from '../billing/topic-partition.ts';
 import type { Config, KafkaConfig } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
+import type { Store } from '../platform/store.ts';
 import { fileSource } from '../sources/file-source.ts';
 import { listFlowFiles } from '../sources/flow-file.ts';
 import { nameLogs } from '../sources/flow-file-topic.ts';
 import { kafkaSource } from '../sources/kafka-source.ts';
-import { connect, fileOptions, kafkaOptions } from './assemble-source.ts';
+import { fileOptions, kafkaOptions } from './assemble-source.ts';
+import { decodingAsBooked } from './flow-decoder.ts';
+import { connect } from './kafka-connection.ts';
 
 /** A source to read once more, beside the engine that reads it for booking. */
 export interface SourceAgain {
@@ -19,9 +22,9 @@ export interface SourceAgain {
   close(): Promise<void>;
 }
 
-export function readSourceAgain(config: Config, logger: Logger): Promise<SourceAgain> {
+export function readSourceAgain(config: Config, store: Store, logger: Logger): Promise<SourceAgain> {
   const { source } = config;
-  if (source.files === undefined) return Promise.resolve(topicAgain(config, source.kafka, logger));
+  if (source.files === undefined) return Promise.resolve(topicAgain(config, source.kafka, store, logger));
   return filesAgain(config, source.files, source.format);
 }
 
@@ -42,12 +45,15 @@ async function filesAgain(
   };
 }
 
-function topicAgain(config: Config, kafkaConfig: KafkaConfig, logger: Logger): SourceAgain {
+function topicAgain(config: Config, kafkaConfig: KafkaConfig, store: Store, logger: Logger): SourceAgain {
   const kafka = connect(kafkaConfig, logger);
   // A group of its own: the engine's must not notice.
   const groupId = `${kafkaConfig.groupId}.again.${randomUUID()}`;
   return {
-    open: async () => kafkaSource({ ...kafkaOptions(config, kafkaConfig, kafka, logger), groupId }),
+    async open() {
+      const decoding = await decodingAsBooked(kafkaConfig, store);
+      return kafkaSource({ ...kafkaOptions(config, kafkaConfig, kafka, decoding, logger), groupId });
+    },
     readable(batches) {
       const ofTheTopic = batches.filter(({ topic }) => !topic.startsWith(RECYCLED));
       // Once the topic was made anew, what was booked before is in no log any more.

@@ -47,7 +47,7 @@ async function replay(options: ReplayOptions): Promise<void> {
   const logger = createLogger(config.log);
   const progress = new Progress(process.stderr, (fields, message) => logger.info(fields, message));
   const store = await openStore(config.store, { create: false });
-  const again = await readSourceAgain(config, logger);
+  const again = await readSourceAgain(config, store, logger);
   const settings = {
     pseudonymKey: (await loadKeyOf(store, config, logger)).key,
     duplicateWindowRecords: config.duplicates.windowRecords,

@@ -111,8 +111,12 @@ async function runUntilEnd(
 }
 
 function assembleParts({ config, store, logger, progress }: RunOptions, key: LoadedKey, health: Health): EngineParts {
-  const onProblem = (problem: string | null) => health.report('source', problem);
-  const { source, publisher } = assembleSource(config, logger, (state) => progress.report(state), onProblem);
+  const { source, publisher } = assembleSource(config, {
+    store,
+    logger,
+    onProgress: (state) => progress.report(state),
+    onProblem: (part, problem) => health.report(part, problem),
+  });
   return {
     source,
     journal: watchedJournal(new KeyedJournal(store, key), health),

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { saslSchema, sslSchema } from '../platform/config-schema.ts';
+import { passwordSaslSchema, sslSchema } from '../platform/config-schema.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -53,7 +53,7 @@ const kafkaSchema = z
       .optional()
       .describe('Schema id of the Confluent header before each update; absent: there is none.'),
     ssl: sslSchema,
-    sasl: saslSchema.optional(),
+    sasl: passwordSaslSchema.optional(),
   })
   .describe('Where the engine announces remaining quotas.');
 

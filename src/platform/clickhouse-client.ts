@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { ClickHouseLogLevel, type ClickHouseSettings, type createClient, type DataFormat } from '@clickhouse/client';
 import type { Row } from './store.ts';
 import { StoreError } from './store-error.ts';
+import { tlsFailure } from './tls-failure.ts';
 
 export type ClickHouseClient = ReturnType<typeof createClient>;
 
@@ -33,6 +34,7 @@ const PASSING = new Set([
   999, // KEEPER_EXCEPTION
 ]);
 const THROW_IF = 395;
+const AUTHENTICATION_FAILED = 516;
 /** What reading says of a part that a merge has left empty on a full disk: CORRUPTED_DATA. */
 const DAMAGED = 246;
 
@@ -71,9 +73,15 @@ function asStoreError(cause: unknown): StoreError {
   const message = cause instanceof Error ? cause.message : String(cause);
   const number = errorNumber(cause);
   if (number === null) {
+    const refusal = tlsFailure(cause, 'store.ssl');
+    if (refusal !== null) return new StoreError('store_refused', `ClickHouse cannot be trusted: ${refusal}`, { cause });
     return new StoreError('store_unreachable', `ClickHouse does not answer: ${message}`, { cause, canRetry: true });
   }
   if (number === THROW_IF) return new StoreError('batch_fenced', 'the journal has moved on', { cause });
+  if (number === AUTHENTICATION_FAILED) {
+    const remedy = 'see store.username and its password';
+    return new StoreError('store_refused', `ClickHouse refuses the login (error ${number}); ${remedy}`, { cause });
+  }
   if (number === DAMAGED) {
     const remedy =
       'Make room on its disk and restart ClickHouse, or DETACH and ATTACH the table, within eight minutes: it still has ' +

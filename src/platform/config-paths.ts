@@ -9,12 +9,15 @@ const PATH_FIELDS: readonly (readonly string[])[] = [
   ['catalogue'],
   ['source', 'goflow2', 'terminals'],
   ['source', 'kafka', 'avro', 'bareSchema'],
-  ['source', 'kafka', 'ssl', 'ca'],
-  ['source', 'kafka', 'ssl', 'cert'],
-  ['source', 'kafka', 'ssl', 'key'],
+  ...tlsFields(['source', 'kafka']),
   ['source', 'kafka', 'sasl', 'passwordFile'],
+  ['source', 'kafka', 'sasl', 'clientSecretFile'],
+  ...tlsFields(['source', 'kafka', 'sasl']),
+  ['source', 'kafka', 'avro', 'registry', 'passwordFile'],
+  ...tlsFields(['source', 'kafka', 'avro', 'registry']),
   ['store', 'dir'],
   ['store', 'passwordFile'],
+  ...tlsFields(['store']),
   ['quotaUpdates', 'file'],
   ['pseudonymKey', 'file'],
 ];
@@ -35,6 +38,10 @@ export function resolveConfigPaths(document: ConfigDocument, baseOf: (path: Docu
     if (holder !== undefined && typeof value === 'string') holder[last] = resolve(baseOf(path), value);
   }
   return resolved;
+}
+
+function tlsFields(holder: readonly string[]): string[][] {
+  return ['ca', 'cert', 'key'].map((file) => [...holder, 'ssl', file]);
 }
 
 function childOf(tree: unknown, key: string): unknown {

@@ -8,7 +8,13 @@ export interface RuleFault {
 
 /** Holds the fields of a configuration against each other. All faults at once. */
 export function configRuleFaults(config: ConfigDocument): RuleFault[] {
-  return [...sourceFaults(config), ...storeFaults(config), ...quotaUpdateFaults(config), ...limitFaults(config)];
+  return [
+    ...sourceFaults(config),
+    ...connectionFaults(config),
+    ...storeFaults(config),
+    ...quotaUpdateFaults(config),
+    ...limitFaults(config),
+  ];
 }
 
 function sourceFaults({ source: { files, format, cdr, goflow2, kafka } }: ConfigDocument): RuleFault[] {
@@ -20,15 +26,17 @@ function sourceFaults({ source: { files, format, cdr, goflow2, kafka } }: Config
   if (cdr !== undefined && files === undefined) fault(['cdr'], 'has a meaning with files only');
   if (goflow2 !== undefined && files === undefined) fault(['goflow2'], 'has a meaning with files only');
   if (kafka === undefined) return faults;
-  const { valueFormat, avro, ssl, sessionTimeoutMs, heartbeatIntervalMs } = kafka;
-  if (valueFormat === 'avro' && avro.header === 'confluent' && Object.keys(avro.schemas).length === 0) {
-    fault(['kafka', 'avro', 'schemas'], 'is missing: records with a Confluent header need the schema of each id');
+  const { valueFormat, avro, sessionTimeoutMs, heartbeatIntervalMs } = kafka;
+  const knowsIds = Object.keys(avro.schemas).length > 0 || avro.registry !== undefined;
+  if (valueFormat === 'avro' && avro.header === 'confluent' && !knowsIds) {
+    const message = 'is missing: records with a Confluent header need the schema of each id, or a registry';
+    fault(['kafka', 'avro', 'schemas'], message);
+  }
+  if (avro.registry !== undefined && (valueFormat === 'json' || avro.header === 'bare')) {
+    fault(['kafka', 'avro', 'registry'], 'has a meaning only with Avro records that have a Confluent header');
   }
   for (const id of Object.keys(avro.schemas)) {
     if (Number(id) >= 2 ** 32) fault(['kafka', 'avro', 'schemas', id], 'expected a schema id below 2^32');
-  }
-  if (typeof ssl === 'object' && (ssl.cert === undefined) !== (ssl.key === undefined)) {
-    fault(['kafka', 'ssl'], 'cert and key go together');
   }
   if (heartbeatIntervalMs * 3 > sessionTimeoutMs) {
     const limit = Math.floor(sessionTimeoutMs / 3);
@@ -40,13 +48,49 @@ function sourceFaults({ source: { files, format, cdr, goflow2, kafka } }: Config
   return faults;
 }
 
+type Tls = { ca?: string | undefined; cert?: string | undefined; key?: string | undefined };
+
+/** Of everything that is connected to: certificates that go together, and the fields of each way to log in. */
+function connectionFaults({ source: { kafka }, store }: ConfigDocument): RuleFault[] {
+  const faults: RuleFault[] = [];
+  const certificates = (path: DocumentPath, ssl: Tls | boolean | undefined, url?: string) => {
+    if (typeof ssl !== 'object') return;
+    if ((ssl.cert === undefined) !== (ssl.key === undefined))
+      faults.push({ path, message: 'cert and key go together' });
+    if (url !== undefined && !/^https:/i.test(url)) faults.push({ path, message: 'has a meaning with https:// only' });
+  };
+  certificates(['store', 'ssl'], store.ssl, store.url);
+  if (kafka === undefined) return faults;
+  const { ssl, sasl, avro } = kafka;
+  certificates(['source', 'kafka', 'ssl'], ssl);
+  certificates(['source', 'kafka', 'sasl', 'ssl'], sasl?.ssl);
+  certificates(['source', 'kafka', 'avro', 'registry', 'ssl'], avro.registry?.ssl, avro.registry?.url);
+  if (sasl === undefined) return faults;
+  const [needed, other] =
+    sasl.mechanism === 'oauthbearer' ? [TOKEN_FIELDS, PASSWORD_FIELDS] : [PASSWORD_FIELDS, TOKEN_FIELDS];
+  const path = (field: string): DocumentPath => ['source', 'kafka', 'sasl', field];
+  for (const field of needed.must) {
+    if (sasl[field] === undefined)
+      faults.push({ path: path(field), message: `is missing: ${sasl.mechanism} needs it` });
+  }
+  for (const field of [...other.must, ...other.may]) {
+    if (sasl[field] !== undefined) {
+      faults.push({ path: path(field), message: `has no meaning with ${sasl.mechanism}` });
+    }
+  }
+  return faults;
+}
+
+const PASSWORD_FIELDS = { must: ['username'], may: ['passwordFile'] } as const;
+const TOKEN_FIELDS = { must: ['tokenUrl', 'clientId'], may: ['clientSecretFile', 'scope', 'ssl'] } as const;
+
 function storeFaults({ store }: ConfigDocument): RuleFault[] {
   if (store.dir !== undefined && store.url !== undefined) {
     return [{ path: ['store'], message: 'name either dir or url, not both' }];
   }
   if (store.url !== undefined) return [];
   if (store.dir === undefined) return [{ path: ['store'], message: 'is missing: name dir or url' }];
-  return (['database', 'username', 'passwordFile', 'cluster'] as const)
+  return (['database', 'username', 'passwordFile', 'ssl', 'cluster'] as const)
     .filter((field) => store[field] !== undefined)
     .map((field) => ({ path: ['store', field], message: 'has a meaning with url only' }));
 }

@@ -5,6 +5,25 @@ const MIB = 2 ** 20;
 const path = (what: string) => z.string().min(1).describe(`${what} Relative to this file.`);
 const count = (min: number, max: number) => z.int().min(min).max(max);
 
+const tlsSchema = z.strictObject({
+  ca: path(
+    "Certificates of the authorities that may have signed the server's, PEM; absent: those that Node.js trusts.",
+  ).optional(),
+  cert: path("The client's certificate, PEM.").optional(),
+  key: path("The client's private key, PEM.").optional(),
+});
+
+const registrySchema = z
+  .strictObject({
+    url: serverUrl('use username, and ZERORATE_REGISTRY_PASSWORD or passwordFile').describe(
+      'Where /schemas/ids/ID is found, as with Confluent: https://host:8081; Apicurio: https://host:8080/apis/ccompat/v7.',
+    ),
+    username: z.string().min(1).optional().describe('User; absent: no login.'),
+    passwordFile: path('File that holds the password; or set ZERORATE_REGISTRY_PASSWORD.').optional(),
+    ssl: tlsSchema.optional().describe('Certificates, with an https:// address.'),
+  })
+  .describe('Schema registry that has the schemas of ids which `schemas` does not name.');
+
 const avroSchema = z
   .strictObject({
     header: z
@@ -18,28 +37,45 @@ const avroSchema = z
       )
       .default({})
       .describe("Writers' schemas: id in the Confluent header to path of the .avsc file. Relative to this file."),
+    registry: registrySchema.optional(),
     bareSchema: path("Schema (.avsc) of records without a header; absent: the flow record's own.").optional(),
   })
   .prefault({})
   .describe('How Avro values are read.');
 
 export const sslSchema = z
-  .union([
-    z.boolean(),
-    z.strictObject({
-      ca: path("The authority's certificate, PEM.").optional(),
-      cert: path("The client's certificate, PEM.").optional(),
-      key: path("The client's private key, PEM.").optional(),
-    }),
-  ])
+  .union([z.boolean(), tlsSchema])
   .default(false)
   .describe('TLS: true, or the certificates to use.');
 
-export const saslSchema = z
+/** For those who do not fetch tokens. */
+export const passwordSaslSchema = z
   .strictObject({
     mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).describe('SASL mechanism.'),
     username: z.string().min(1).describe('User.'),
     passwordFile: path('File that holds the password; or set ZERORATE_KAFKA_SASL_PASSWORD.').optional(),
+  })
+  .describe('SASL authentication.');
+
+const saslSchema = z
+  .strictObject({
+    mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer']).describe('SASL mechanism.'),
+    username: z.string().min(1).optional().describe('User; not with oauthbearer.'),
+    passwordFile: path('File that holds the password; or set ZERORATE_KAFKA_SASL_PASSWORD.').optional(),
+    tokenUrl: z
+      .string()
+      .refine((text) => URL.canParse(text) && /^https:\/\//i.test(text), { error: 'expected https://host/path' })
+      .refine((text) => !hasCredentials(text), {
+        error: 'a URL with a secret in it is refused: use ZERORATE_KAFKA_OAUTH_CLIENT_SECRET or clientSecretFile',
+      })
+      .optional()
+      .describe('oauthbearer: where tokens are fetched, by the client credentials grant (RFC 6749, 4.4).'),
+    clientId: z.string().min(1).optional().describe('oauthbearer: name of the client there.'),
+    clientSecretFile: path(
+      'oauthbearer: file that holds its secret; or set ZERORATE_KAFKA_OAUTH_CLIENT_SECRET.',
+    ).optional(),
+    scope: z.string().min(1).optional().describe('oauthbearer: scope to ask for; several with spaces between.'),
+    ssl: tlsSchema.optional().describe("oauthbearer: certificates for tokenUrl's host."),
   })
   .describe('SASL authentication.');
 
@@ -120,14 +156,7 @@ const sourceSchema = z
 const storeSchema = z
   .strictObject({
     dir: path('Directory of the embedded store.').optional(),
-    url: z
-      .string()
-      .refine(isServerUrl, { error: 'expected http://host:port or https://host:port' })
-      // The message must not show what the URL holds.
-      .refine((text) => !hasCredentials(text), {
-        error:
-          'a URL with a user or password in it is refused: use username, and ZERORATE_STORE_PASSWORD or passwordFile',
-      })
+    url: serverUrl('use username, and ZERORATE_STORE_PASSWORD or passwordFile')
       .optional()
       .describe('HTTP address of a ClickHouse server.'),
     database: z
@@ -137,6 +166,7 @@ const storeSchema = z
       .describe('Database on the server; default zerorate.'),
     username: z.string().min(1).optional().describe('User on the server; default `default`.'),
     passwordFile: path('File that holds the password; or set ZERORATE_STORE_PASSWORD.').optional(),
+    ssl: tlsSchema.optional().describe('Certificates, with an https:// address.'),
     cluster: z
       .strictObject({
         name: z
@@ -271,6 +301,18 @@ export const configSchema = z
 
 export type ConfigDocument = z.output<typeof configSchema>;
 export type ConfigInput = z.input<typeof configSchema>;
+
+function serverUrl(remedy: string) {
+  return (
+    z
+      .string()
+      .refine(isServerUrl, { error: 'expected http://host:port or https://host:port' })
+      // The message must not show what the URL holds.
+      .refine((text) => !hasCredentials(text), {
+        error: `a URL with a user or password in it is refused: ${remedy}`,
+      })
+  );
+}
 
 function isServerUrl(text: string): boolean {
   return URL.canParse(text) && /^https?:\/\//i.test(text);

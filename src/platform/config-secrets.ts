@@ -8,6 +8,9 @@ import { Secret } from './secret.ts';
 export interface ConfigSecrets {
   storePassword: Secret | null;
   saslPassword: Secret | null;
+  /** Of the client that fetches tokens. */
+  clientSecret: Secret | null;
+  registryPassword: Secret | null;
   /** What the variable or the file has: hex digits, or what an erasure has made of them. */
   pseudonymKey: Secret | null;
   /** The file that the key is from. */
@@ -26,6 +29,14 @@ const REFUSED: readonly { path: readonly string[]; remedy: string }[] = [
   {
     path: ['source', 'kafka', 'sasl', 'password'],
     remedy: 'set ZERORATE_KAFKA_SASL_PASSWORD or source.kafka.sasl.passwordFile',
+  },
+  {
+    path: ['source', 'kafka', 'sasl', 'clientSecret'],
+    remedy: 'set ZERORATE_KAFKA_OAUTH_CLIENT_SECRET or source.kafka.sasl.clientSecretFile',
+  },
+  {
+    path: ['source', 'kafka', 'avro', 'registry', 'password'],
+    remedy: 'set ZERORATE_REGISTRY_PASSWORD or source.kafka.avro.registry.passwordFile',
   },
   { path: ['pseudonymKey', 'key'], remedy: 'set ZERORATE_PSEUDONYM_KEY or pseudonymKey.file' },
 ];
@@ -72,8 +83,19 @@ export function readSecrets(
     }
   };
   const storePassword = secretOf('ZERORATE_STORE_PASSWORD', ['store', 'passwordFile'], store.passwordFile);
-  const saslFile = source.kafka?.sasl?.passwordFile;
-  const saslPassword = secretOf('ZERORATE_KAFKA_SASL_PASSWORD', ['source', 'kafka', 'sasl', 'passwordFile'], saslFile);
+  const kafka: DocumentPath = ['source', 'kafka'];
+  const { sasl, avro } = source.kafka ?? {};
+  const saslPassword = secretOf('ZERORATE_KAFKA_SASL_PASSWORD', [...kafka, 'sasl', 'passwordFile'], sasl?.passwordFile);
+  const clientSecret = secretOf(
+    'ZERORATE_KAFKA_OAUTH_CLIENT_SECRET',
+    [...kafka, 'sasl', 'clientSecretFile'],
+    sasl?.clientSecretFile,
+  );
+  const registryPassword = secretOf(
+    'ZERORATE_REGISTRY_PASSWORD',
+    [...kafka, 'avro', 'registry', 'passwordFile'],
+    avro?.registry?.passwordFile,
+  );
   const key = secretOf('ZERORATE_PSEUDONYM_KEY', ['pseudonymKey', 'file'], pseudonymKey?.file);
   const isFromVariable = Boolean(env.ZERORATE_PSEUDONYM_KEY);
   const message = key === null ? undefined : keyFault(key, isFromVariable);
@@ -86,6 +108,8 @@ export function readSecrets(
   const secrets = {
     storePassword: hidden(storePassword),
     saslPassword: hidden(saslPassword),
+    clientSecret: hidden(clientSecret),
+    registryPassword: hidden(registryPassword),
     pseudonymKey: hidden(key),
     pseudonymKeyFile,
   };

@@ -24,6 +24,12 @@ export const CONFIG_VARIABLES: Readonly<Record<string, { path: DocumentPath; kin
   ZERORATE_KAFKA_SASL_MECHANISM: { path: ['source', 'kafka', 'sasl', 'mechanism'], kind: 'text' },
   ZERORATE_KAFKA_SASL_USERNAME: { path: ['source', 'kafka', 'sasl', 'username'], kind: 'text' },
   ZERORATE_KAFKA_SASL_PASSWORD_FILE: { path: ['source', 'kafka', 'sasl', 'passwordFile'], kind: 'text' },
+  ZERORATE_KAFKA_SASL_TOKEN_URL: { path: ['source', 'kafka', 'sasl', 'tokenUrl'], kind: 'text' },
+  ZERORATE_KAFKA_SASL_CLIENT_ID: { path: ['source', 'kafka', 'sasl', 'clientId'], kind: 'text' },
+  ZERORATE_KAFKA_SASL_CLIENT_SECRET_FILE: { path: ['source', 'kafka', 'sasl', 'clientSecretFile'], kind: 'text' },
+  ZERORATE_REGISTRY_URL: { path: ['source', 'kafka', 'avro', 'registry', 'url'], kind: 'text' },
+  ZERORATE_REGISTRY_USERNAME: { path: ['source', 'kafka', 'avro', 'registry', 'username'], kind: 'text' },
+  ZERORATE_REGISTRY_PASSWORD_FILE: { path: ['source', 'kafka', 'avro', 'registry', 'passwordFile'], kind: 'text' },
   ZERORATE_STORE_DIR: { path: ['store', 'dir'], kind: 'text' },
   ZERORATE_STORE_URL: { path: ['store', 'url'], kind: 'text' },
   ZERORATE_STORE_DATABASE: { path: ['store', 'database'], kind: 'text' },
@@ -53,6 +59,8 @@ export const CONFIG_VARIABLES: Readonly<Record<string, { path: DocumentPath; kin
 export const SECRET_VARIABLES = [
   'ZERORATE_STORE_PASSWORD',
   'ZERORATE_KAFKA_SASL_PASSWORD',
+  'ZERORATE_KAFKA_OAUTH_CLIENT_SECRET',
+  'ZERORATE_REGISTRY_PASSWORD',
   'ZERORATE_PSEUDONYM_KEY',
 ] as const;
 

@@ -3,6 +3,7 @@ import type { ConfigDocument } from './config-schema.ts';
 import type { ConfigSecrets } from './config-secrets.ts';
 import type { Secret } from './secret.ts';
 import type { ClusterOptions } from './server-cluster.ts';
+import type { TlsFiles } from './tls-files.ts';
 
 type KafkaDocument = NonNullable<ConfigDocument['source']['kafka']>;
 
@@ -31,8 +32,32 @@ export interface FilesConfig {
   kafka?: undefined;
 }
 
-export interface KafkaConfig extends Omit<KafkaDocument, 'sasl'> {
-  sasl: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: Secret } | null;
+export interface KafkaConfig extends Omit<KafkaDocument, 'sasl' | 'avro'> {
+  sasl: PasswordSasl | TokenSasl | null;
+  avro: Omit<KafkaDocument['avro'], 'registry'> & { registry: RegistryConfig | null };
+}
+
+export interface PasswordSasl {
+  mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+  username: string;
+  password: Secret;
+}
+
+export interface TokenSasl {
+  mechanism: 'oauthbearer';
+  tokenUrl: string;
+  clientId: string;
+  clientSecret: Secret;
+  scope?: string | undefined;
+  ssl?: TlsFiles | undefined;
+}
+
+export interface RegistryConfig {
+  url: string;
+  username?: string | undefined;
+  /** Null: no login. */
+  password: Secret | null;
+  ssl?: TlsFiles | undefined;
 }
 
 export interface EmbeddedStoreConfig {
@@ -48,6 +73,7 @@ export interface ServerStoreConfig {
   password: Secret | null;
   /** Null: one server. */
   cluster: ClusterOptions | null;
+  ssl?: TlsFiles | undefined;
   dir?: undefined;
 }
 
@@ -60,7 +86,7 @@ export function redacted(config: Config): unknown {
 /** Fills in what depends on other fields. The document has passed `configRuleFaults`, its paths are absolute. */
 export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets): Config {
   const { catalogue, reload, batch, duplicates, credit, limits, sequences, tracing, log } = document;
-  const source = sourceConfig(document, secrets.saslPassword);
+  const source = sourceConfig(document, secrets);
   const store = storeConfig(document, secrets.storePassword);
   const quotaUpdates = quotaUpdatesConfig(document);
   const { pseudonymKey, pseudonymKeyFile } = secrets;
@@ -84,20 +110,38 @@ export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets)
   };
 }
 
-function sourceConfig({ source }: ConfigDocument, password: Secret | null): Config['source'] {
+function sourceConfig({ source }: ConfigDocument, secrets: ConfigSecrets): Config['source'] {
   const { files, format, cdr, goflow2, kafka } = source;
   if (kafka === undefined) {
     return { files: files ?? [], ...(format && { format }), ...(cdr && { cdr }), ...(goflow2 && { goflow2 }) };
   }
-  const { sasl, ...rest } = kafka;
-  if (sasl === undefined || password === null) return { kafka: { ...rest, sasl: null } };
-  return { kafka: { ...rest, sasl: { mechanism: sasl.mechanism, username: sasl.username, password } } };
+  const { sasl, avro, ...rest } = kafka;
+  const registry =
+    avro.registry === undefined
+      ? null
+      : { ...without(avro.registry, 'passwordFile'), password: secrets.registryPassword };
+  return {
+    kafka: { ...rest, avro: { ...avro, registry }, sasl: sasl === undefined ? null : saslConfig(sasl, secrets) },
+  };
+}
+
+function saslConfig(
+  { mechanism, username = '', tokenUrl = '', clientId = '', scope, ssl }: NonNullable<KafkaDocument['sasl']>,
+  { saslPassword, clientSecret }: ConfigSecrets,
+): KafkaConfig['sasl'] {
+  if (mechanism !== 'oauthbearer') return saslPassword && { mechanism, username, password: saslPassword };
+  return clientSecret && { mechanism, tokenUrl, clientId, clientSecret, scope, ssl };
+}
+
+function without<T extends object, K extends keyof T>(whole: T, key: K): Omit<T, K> {
+  const { [key]: _, ...rest } = whole;
+  return rest;
 }
 
 function storeConfig({ store }: ConfigDocument, password: Secret | null): Config['store'] {
   if (store.dir !== undefined) return { dir: store.dir };
-  const { url = '', database = 'zerorate', username = 'default', cluster = null } = store;
-  return { url, database, username, password, cluster };
+  const { url = '', database = 'zerorate', username = 'default', cluster = null, ssl } = store;
+  return { url, database, username, password, cluster, ...(ssl && { ssl }) };
 }
 
 function quotaUpdatesConfig({ quotaUpdates, source, store }: ConfigDocument): Config['quotaUpdates'] {

@@ -1,3 +1,5 @@
+import { tlsFailure } from './tls-failure.ts';
+
 /** The group has been told to share its partitions out anew, or has gone on without this member. */
 const MEMBERSHIP_LOST = new Set([
   'REBALANCE_IN_PROGRESS',
@@ -22,12 +24,32 @@ const COORDINATOR_NOT_FOUND = 'KafkaJSGroupCoordinatorNotFound';
 export function isOutage(error: unknown): boolean {
   return (
     !isTopicMissing(error) &&
+    refusalOf(error) === null &&
     causes(error).some(({ name, retriable }) => retriable === true || name === COORDINATOR_NOT_FOUND)
   );
 }
 
+/**
+ * What keeps this client out, however often it asks: certificates, login or rights, with what to do about it. Null where the
+ * error is another one.
+ */
+export function refusalOf(error: unknown): string | null {
+  const refusal = tlsFailure(error, 'source.kafka.ssl');
+  if (refusal !== null) return `the brokers cannot be trusted, or do not trust this client: ${refusal}`;
+  for (const { name, type, message, retriable } of causes(error)) {
+    if (name === 'TokenError' && retriable === false) return message;
+    if (name === 'KafkaJSSASLAuthenticationError') {
+      return `the brokers refuse the login (${message}); see source.kafka.sasl: mechanism, user and secret`;
+    }
+    if (type?.endsWith('AUTHORIZATION_FAILED')) {
+      return `the brokers grant this user too few rights (${type}); docs/security.md has those that an engine needs`;
+    }
+  }
+  return null;
+}
+
 export interface KafkaFailure {
-  name: string;
+  name?: string;
   message: string;
   /** The protocol's name of the error. */
   type?: string;

@@ -3,6 +3,7 @@ import { Kafka, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
 import { hideAbortedRecords } from './kafka-aborted.ts';
 import { assembleAnswers, kafkaSocket } from './kafka-answers.ts';
 import { takeEncodedRecords } from './kafka-record-batch.ts';
+import { type TokenOptions, tokenProvider } from './oauth-token.ts';
 
 /** What a logger must have to take kafkajs's lines; pino's has it. */
 export interface KafkaLogger {
@@ -12,13 +13,18 @@ export interface KafkaLogger {
   error(fields: object, message: string): void;
 }
 
+export type KafkaLogin =
+  | { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string }
+  | ({ mechanism: 'oauthbearer' } & TokenOptions);
+
+/** Plain values only: they go from thread to thread. */
 export interface KafkaOptions {
   /** Bootstrap brokers, host:port. */
   brokers: readonly string[];
   clientId: string;
   /** TLS: true, or the certificates to use. */
   ssl?: boolean | ConnectionOptions;
-  sasl?: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string } | null;
+  sasl?: KafkaLogin | null;
   /** How often a call is tried again before it is given up; absent: for about half a minute. */
   retries?: number;
   /** Absent: nothing is logged. */
@@ -44,13 +50,18 @@ export function createKafka({ brokers, clientId, ssl, sasl, retries = RETRY.retr
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     socketFactory: kafkaSocket,
     ...(ssl !== undefined && { ssl }),
-    ...(sasl != null && { sasl: sasl as SASLOptions }),
+    ...(sasl != null && { sasl: loginOf(sasl) }),
     // kafkajs's own debug lines hold what brokers answer, and so subscribers' numbers.
     logLevel: logger === undefined ? logLevel.NOTHING : logLevel.INFO,
     logCreator: () => (entry) => {
       if (logger !== undefined) forward(entry, logger);
     },
   });
+}
+
+function loginOf(login: KafkaLogin): SASLOptions {
+  if (login.mechanism !== 'oauthbearer') return login as SASLOptions;
+  return { mechanism: 'oauthbearer', oauthBearerProvider: tokenProvider(login) };
 }
 
 function forward({ namespace, level, log }: LogEntry, logger: KafkaLogger): void {

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { formatFault } from '../yaml-document/document-fault.ts';
+import type { PasswordSasl } from './config.ts';
 import { redacted } from './config.ts';
 import type { ConfigOverrides } from './config-merge.ts';
 import { loadConfig } from './load-config.ts';
@@ -96,7 +97,8 @@ test('Kafka into a server: defaults, paths and secrets from their files', () => 
     sasl: { mechanism: 'plain', username: 'u' },
     sessionTimeoutMs: 30_000,
   });
-  expect(source.kafka?.sasl?.password.reveal()).toBe('sasl-secret');
+  const sasl = source.kafka?.sasl as PasswordSasl | undefined;
+  expect(sasl?.password.reveal()).toBe('sasl-secret');
   expect(store).toMatchObject({ url: 'https://ch:8443', database: 'zerorate', username: 'default' });
   expect(store.url !== undefined && store.password?.reveal()).toBe('store-secret');
   expect(pseudonymKey?.reveal()).toBe(KEY);
@@ -244,7 +246,7 @@ test.each<[string, string, string[]]>([
     'a Confluent header without schemas',
     `${KAFKA}    avro: { header: confluent }\n${EMBEDDED}`,
     [
-      'zerorate/z.yaml:6: source.kafka.avro.schemas: is missing: records with a Confluent header need the schema of each id',
+      'zerorate/z.yaml:6: source.kafka.avro.schemas: is missing: records with a Confluent header need the schema of each id, or a registry',
     ],
   ],
   [

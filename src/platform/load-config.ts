@@ -87,14 +87,22 @@ function settingOf(settings: readonly Setting[], path: DocumentPath): Setting | 
 
 function missingSecrets(
   { store, source }: ConfigDocument,
-  { saslPassword, pseudonymKey }: ConfigSecrets,
+  { saslPassword, clientSecret, registryPassword, pseudonymKey }: ConfigSecrets,
   told: readonly Fault[],
 ): Fault[] {
   const faults: Fault[] = [];
   const isTold = (last: string) => told.some(({ path }) => path.includes(last));
-  if (source.kafka?.sasl !== undefined && saslPassword === null && !isTold('sasl')) {
-    const message = 'no password: set ZERORATE_KAFKA_SASL_PASSWORD or passwordFile';
+  const { sasl, avro } = source.kafka ?? {};
+  const isToken = sasl?.mechanism === 'oauthbearer';
+  if (sasl !== undefined && (isToken ? clientSecret : saslPassword) === null && !isTold('sasl')) {
+    const message = isToken
+      ? 'no client secret: set ZERORATE_KAFKA_OAUTH_CLIENT_SECRET or clientSecretFile'
+      : 'no password: set ZERORATE_KAFKA_SASL_PASSWORD or passwordFile';
     faults.push({ path: ['source', 'kafka', 'sasl'], message });
+  }
+  if (avro?.registry?.username !== undefined && registryPassword === null && !isTold('registry')) {
+    const message = 'no password: set ZERORATE_REGISTRY_PASSWORD or passwordFile';
+    faults.push({ path: ['source', 'kafka', 'avro', 'registry'], message });
   }
   if (store.url !== undefined && pseudonymKey === null && !isTold('pseudonymKey')) {
     const message =

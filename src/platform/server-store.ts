@@ -1,9 +1,13 @@
 import { Readable } from 'node:stream';
+import { rootCertificates } from 'node:tls';
 import { createClient } from '@clickhouse/client';
 import { guarded, QUIET, queryRows, runCommand, streamResult } from './clickhouse-client.ts';
 import { type ClusterOptions, clusterSettings, inTurn, onCluster } from './server-cluster.ts';
 import { literal, type Row, type Store, type StoreMode } from './store.ts';
 import { StoreError } from './store-error.ts';
+import type { TlsCertificates } from './tls-files.ts';
+
+type ClickHouseSettings = NonNullable<Parameters<typeof createClient>[0]>;
 
 export interface ServerStoreOptions {
   url: string;
@@ -12,13 +16,14 @@ export interface ServerStoreOptions {
   password: string;
   /** Null: one server. */
   cluster?: ClusterOptions | null;
+  tls?: TlsCertificates;
   requestTimeoutMs?: number;
 }
 
 /** Connects to a ClickHouse server; makes the database when it is missing and `create` allows it. */
 export async function openServerStore(options: ServerStoreOptions, { create, readOnly }: StoreMode): Promise<Store> {
-  const { url, database, username, password, cluster = null, requestTimeoutMs = 60_000 } = options;
-  const common = { url, username, password, request_timeout: requestTimeoutMs, log: QUIET };
+  const { url, database, username, password, cluster = null, tls, requestTimeoutMs = 60_000 } = options;
+  const common = { url, username, password, request_timeout: requestTimeoutMs, log: QUIET, ...tlsSettings(tls) };
   const settings = { ...(cluster !== null && clusterSettings(cluster)), ...(readOnly && { readonly: '2' }) };
   if (create) await createDatabase({ ...common, clickhouse_settings: settings }, database, cluster);
   const client = createClient({ ...common, database, clickhouse_settings: settings });
@@ -42,8 +47,16 @@ export async function openServerStore(options: ServerStoreOptions, { create, rea
   };
 }
 
+/** The client wants authorities wherever it has a certificate of its own. */
+function tlsSettings({ ca, cert, key }: TlsCertificates = {}): Pick<ClickHouseSettings, 'tls'> {
+  const ca_cert = Buffer.from(ca ?? rootCertificates.join('\n'));
+  if (cert !== undefined && key !== undefined)
+    return { tls: { ca_cert, cert: Buffer.from(cert), key: Buffer.from(key) } };
+  return ca === undefined ? {} : { tls: { ca_cert } };
+}
+
 async function createDatabase(
-  common: NonNullable<Parameters<typeof createClient>[0]> & { url: string },
+  common: ClickHouseSettings & { url: string },
   database: string,
   cluster: ClusterOptions | null,
 ): Promise<void> {

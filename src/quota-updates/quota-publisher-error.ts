@@ -1,5 +1,6 @@
 export type QuotaPublisherErrorCode =
   | 'kafka_unavailable'
+  | 'kafka_refused'
   | 'topic_unusable'
   | 'file_unwritable'
   /** Another publisher has claimed the lane, or it is open what was published of it: it has to be claimed again. */

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { CompressionTypes, type Kafka, type Producer } from 'kafkajs';
 import type { AvroSchema } from '../billing/decode-avro.ts';
 import type { KafkaLogger } from '../platform/kafka.ts';
-import { isOutage } from '../platform/kafka-failure.ts';
+import { isOutage, refusalOf } from '../platform/kafka-failure.ts';
 import type { EncodedRecords } from '../platform/kafka-record-batch.ts';
 import { claimProducer, isProducerFenced } from './claim-producer.ts';
 import type { QuotaPublisher } from './quota-publisher.ts';
@@ -127,6 +127,9 @@ function claimLost(lane: string, cause?: unknown): QuotaPublisherError {
 }
 
 function notSent(topic: string, cause: unknown): QuotaPublisherError {
+  const refusal = refusalOf(cause);
+  if (refusal !== null)
+    return new QuotaPublisherError('kafka_refused', `${topic}: ${refusal}`, { cause, canRetry: false });
   const why = cause instanceof Error ? cause.message : String(cause);
   const canRetry = isOutage(cause);
   const remedy = canRetry

@@ -2,17 +2,19 @@ import type { Batch, EachBatchPayload } from 'kafkajs';
 import { isFenced } from '../platform/fenced.ts';
 import { isMembershipLost } from '../platform/kafka-failure.ts';
 import { firstOffsetOf, recordsOf } from '../platform/kafka-record-sets.ts';
+import type { LogRecord } from '../platform/log-record.ts';
 import { heartbeatWhile } from './heartbeat-while.ts';
 import type { KafkaAssignment } from './kafka-assignment.ts';
 import type { KafkaPartition } from './kafka-partition.ts';
 import type { KafkaSourceOptions } from './kafka-source-options.ts';
+import { KnownRecords } from './known-records.ts';
 import type { LogBounds, SourceListener } from './source.ts';
 
 /** kafkajs sends a heartbeat only when one is due. */
 const HEARTBEAT_CHECK_MS = 500;
 
 export interface KafkaFeedOptions
-  extends Pick<KafkaSourceOptions, 'decode' | 'maxRecordOctets' | 'logger' | 'onProgress'> {
+  extends Pick<KafkaSourceOptions, 'decode' | 'schemas' | 'maxRecordOctets' | 'logger' | 'onProgress'> {
   listener: SourceListener;
   assignment: KafkaAssignment;
   fetchBounds: () => Promise<Map<number, LogBounds>>;
@@ -86,14 +88,11 @@ export class KafkaFeed {
 
   /** Never rejects: a failure takes the partition's position away. */
   async #handOver(partition: KafkaPartition, batch: Batch, position: number): Promise<void> {
-    const { listener, decode, maxRecordOctets, onProgress } = this.#options;
+    const { maxRecordOctets, onProgress } = this.#options;
     const records = recordsOf(batch.messages, position, maxRecordOctets);
     const { startedAt } = partition;
     try {
-      await partition.inTurn(async () => {
-        // The batch before was refused, or the partition was taken away: this one is fetched again.
-        if (partition.position !== null) await listener.deliver(partition.log, records, decode);
-      });
+      await partition.inTurn(() => this.#deliver(partition, records));
       if (partition.position === null) return;
       const { topic, partition: number, highWatermark } = batch;
       onProgress?.({
@@ -104,6 +103,23 @@ export class KafkaFeed {
       });
     } catch (error) {
       this.refused(partition, startedAt, error);
+    }
+  }
+
+  /** All at once; or up to a record whose schema has to be learnt first, and then on from there. */
+  async #deliver(partition: KafkaPartition, records: IterableIterator<LogRecord>): Promise<void> {
+    const { listener, decode, schemas } = this.#options;
+    // The batch before was refused, or the partition was taken away: this one is fetched again.
+    const isOver = () => partition.position === null;
+    if (schemas === undefined) {
+      if (!isOver()) await listener.deliver(partition.log, records, decode);
+      return;
+    }
+    const known = new KnownRecords(records, schemas);
+    while (!isOver()) {
+      await listener.deliver(partition.log, known, decode);
+      if (known.missingId === null) return;
+      await schemas.learn(known.missingId, isOver);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Kafka } from 'kafkajs';
 import type { Decoder } from '../billing/decoder.ts';
 import type { KafkaLogger } from '../platform/kafka.ts';
+import type { SchemaLearner } from './schema-learner.ts';
 
 /** How far one partition was handed over. */
 export interface KafkaProgress {
@@ -17,6 +18,8 @@ export interface KafkaSourceOptions {
   topic: string;
   groupId: string;
   decode: Decoder;
+  /** Teaches `decode` the schemas that it does not know yet. Absent: there are none to be learnt. */
+  schemas?: Pick<SchemaLearner, 'missingIdOf' | 'learn'>;
   /** A larger value is cut. */
   maxRecordOctets: number;
   sessionTimeoutMs: number;

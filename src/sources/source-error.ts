@@ -7,6 +7,7 @@ export type SourceErrorCode =
   | 'records_lost'
   | 'topic_recreated'
   | 'kafka_unavailable'
+  | 'kafka_refused'
   | 'topic_missing';
 
 export interface SourceErrorOptions {

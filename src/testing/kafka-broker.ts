@@ -1,22 +1,15 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { type ChildProcess, execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from './free-port.ts';
+import { endProcess, JAVA, spawnJava } from './java-process.ts';
 import { awaitKafka } from './kafka-ready.ts';
 import { TestServerError } from './test-server-error.ts';
 
 const CLUSTER_ID = '4L6g3nShT-eMCtK--X86sw';
-const JAVA = process.env.JAVA_HOME ? join(process.env.JAVA_HOME, 'bin', 'java') : 'java';
 const JAVA_OPTIONS = ['-Xms256m', '-Xmx512m', '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
-
-// The broker must not outlive its parent, however that ends. The parent holds the write end of the broker's standard
-// input; when the parent is gone the watcher reads the end of it and kills the broker. `exec` gives the broker the
-// shell's own pid.
-const DIE_WITH_PARENT = 'exec 3<&0; (cat <&3 >/dev/null; kill -9 $$ 2>/dev/null) & exec "$@" </dev/null 3<&-';
 
 /** One broker that is also its own controller, on the loopback interface, with its log in a temporary folder. */
 export interface KafkaBroker {
@@ -32,12 +25,22 @@ export interface KafkaBroker {
   restart(): Promise<void>;
 }
 
-/** Starts a broker from the folder of Kafka's jars. `properties` go over the ones chosen here. */
-export async function startKafkaBroker(jars: string, properties: Record<string, string> = {}): Promise<KafkaBroker> {
+/**
+ * Starts a broker from the folder of Kafka's jars. `properties` go over the ones chosen here; in them PLAINTEXT_ADDRESS and
+ * CONTROLLER_ADDRESS stand for the chosen ones. `format` is added to what the log is formatted with.
+ */
+export async function startKafkaBroker(
+  jars: string,
+  properties: Record<string, string> = {},
+  format: readonly string[] = [],
+): Promise<KafkaBroker> {
   const folder = await mkdtemp(join(tmpdir(), 'zerorate-kafka-'));
   const address = `127.0.0.1:${await freePort()}`;
-  const all = { ...brokerProperties(join(folder, 'log'), address, await freePort()), ...properties };
-  const lines = Object.entries(all).map(([name, value]) => `${name}=${value}\n`);
+  const controllerPort = await freePort();
+  const all = { ...brokerProperties(join(folder, 'log'), address, controllerPort), ...properties };
+  const placed = (value: string) =>
+    value.replace('PLAINTEXT_ADDRESS', address).replace('CONTROLLER_ADDRESS', `127.0.0.1:${controllerPort}`);
+  const lines = Object.entries(all).map(([name, value]) => `${name}=${placed(value)}\n`);
   await writeFile(join(folder, 'server.properties'), lines.join(''));
 
   let running: ChildProcess | null = null;
@@ -59,7 +62,7 @@ export async function startKafkaBroker(jars: string, properties: Record<string, 
   }
 
   try {
-    await formatLog(jars, folder);
+    await formatLog(jars, folder, format);
     await start();
   } catch (error) {
     await stop();
@@ -93,21 +96,19 @@ function brokerProperties(logFolder: string, address: string, controllerPort: nu
   };
 }
 
-async function formatLog(jars: string, folder: string): Promise<void> {
+async function formatLog(jars: string, folder: string, more: readonly string[]): Promise<void> {
   const tool = ['-XX:TieredStopAtLevel=1', '-cp', `${jars}/*`, 'kafka.tools.StorageTool'];
   try {
-    await promisify(execFile)(JAVA, [...tool, 'format', '-t', CLUSTER_ID, '-c', join(folder, 'server.properties')]);
+    const properties = join(folder, 'server.properties');
+    await promisify(execFile)(JAVA, [...tool, 'format', '-t', CLUSTER_ID, '-c', properties, ...more]);
   } catch (cause) {
     throw new TestServerError('broker_exited', `Kafka needs Java 17 or newer: ${(cause as Error).message}`, cause);
   }
 }
 
 function spawnBroker(jars: string, folder: string): ChildProcess {
-  const log = openSync(join(folder, 'server.log'), 'a');
-  const command = [JAVA, ...JAVA_OPTIONS, '-cp', `${jars}/*`, 'kafka.Kafka', join(folder, 'server.properties')];
-  const child = spawn('sh', ['-c', DIE_WITH_PARENT, 'sh', ...command], { stdio: ['pipe', log, log] });
-  closeSync(log);
-  return child;
+  const program = ['-cp', `${jars}/*`, 'kafka.Kafka', join(folder, 'server.properties')];
+  return spawnJava([...JAVA_OPTIONS, ...program], join(folder, 'server.log'));
 }
 
 async function awaitBroker(child: ChildProcess, address: string, folder: string): Promise<void> {
@@ -119,11 +120,4 @@ async function awaitBroker(child: ChildProcess, address: string, folder: string)
     const log = await readFile(join(folder, 'server.log'), 'utf8');
     throw new TestServerError('broker_exited', `the Kafka broker did not start:\n${log.slice(-2000)}`, cause);
   }
-}
-
-async function endProcess(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exit = once(child, 'exit');
-  child.kill(signal);
-  await exit;
 }

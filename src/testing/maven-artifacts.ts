@@ -6,14 +6,25 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { TestServerError } from './test-server-error.ts';
 
-const COPY_DEPENDENCIES = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies';
+const PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1';
 const DOWNLOAD_TIMEOUT_MS = 300_000;
 
 /**
  * The folder that holds the jars of `artifacts` (`group:artifact:version`) and of all that they depend on. Downloaded
  * through Maven once, then kept under the user's cache folder as `zerorate/<name>`.
  */
-export async function mavenJars(name: string, artifacts: readonly string[]): Promise<string> {
+export function mavenJars(name: string, artifacts: readonly string[]): Promise<string> {
+  return cachedFolder(name, artifacts, 'copy-dependencies');
+}
+
+/** The folder that an archive unpacks to: `group:artifact:version:type:classifier`. Kept as the jars are. */
+export function mavenArchive(name: string, artifact: string): Promise<string> {
+  return cachedFolder(name, [artifact], 'unpack-dependencies');
+}
+
+type Goal = 'copy-dependencies' | 'unpack-dependencies';
+
+async function cachedFolder(name: string, artifacts: readonly string[], goal: Goal): Promise<string> {
   const folder = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'zerorate', name);
   if (existsSync(folder)) return folder;
 
@@ -21,10 +32,10 @@ export async function mavenJars(name: string, artifacts: readonly string[]): Pro
   const staging = await mkdtemp(`${folder}.`);
   try {
     await writeFile(join(staging, 'pom.xml'), pomOf(artifacts));
-    await copyDependencies(staging, artifacts);
+    await download(staging, artifacts, goal);
     // The rename is what makes a download complete: whoever sees the folder sees all of it.
-    await rename(join(staging, 'jars'), folder).catch((error: NodeJS.ErrnoException) => {
-      // Another starter came first with the same jars.
+    await rename(join(staging, 'files'), folder).catch((error: NodeJS.ErrnoException) => {
+      // Another starter came first with the same files.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
     });
   } finally {
@@ -33,8 +44,8 @@ export async function mavenJars(name: string, artifacts: readonly string[]): Pro
   return folder;
 }
 
-async function copyDependencies(folder: string, artifacts: readonly string[]): Promise<void> {
-  const args = ['-B', '-q', '-f', join(folder, 'pom.xml'), COPY_DEPENDENCIES, `-DoutputDirectory=${folder}/jars`];
+async function download(folder: string, artifacts: readonly string[], goal: Goal): Promise<void> {
+  const args = ['-B', '-q', '-f', join(folder, 'pom.xml'), `${PLUGIN}:${goal}`, `-DoutputDirectory=${folder}/files`];
   try {
     await promisify(execFile)('mvn', args, { timeout: DOWNLOAD_TIMEOUT_MS });
   } catch (cause) {
@@ -46,8 +57,12 @@ async function copyDependencies(folder: string, artifacts: readonly string[]): P
 
 function pomOf(artifacts: readonly string[]): string {
   const dependencies = artifacts.map((artifact) => {
-    const [groupId, artifactId, version] = artifact.split(':');
-    return `<dependency><groupId>${groupId}</groupId><artifactId>${artifactId}</artifactId><version>${version}</version></dependency>`;
+    const [groupId, artifactId, version, type, classifier] = artifact.split(':');
+    const name = `<groupId>${groupId}</groupId><artifactId>${artifactId}</artifactId><version>${version}</version>`;
+    if (type === undefined) return `<dependency>${name}</dependency>`;
+    // An archive holds all that it depends on.
+    const alone = '<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>';
+    return `<dependency>${name}<type>${type}</type><classifier>${classifier}</classifier>${alone}</dependency>`;
   });
   return `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>

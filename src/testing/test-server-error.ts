@@ -3,6 +3,8 @@ export type TestServerErrorCode =
   | 'kafka_not_ready'
   | 'jars_unavailable'
   | 'broker_exited'
+  | 'registry_unavailable'
+  | 'no_certificates'
   | 'clickhouse_not_started'
   | 'build_failed';
 

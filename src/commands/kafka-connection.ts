@@ -1,0 +1,32 @@
+import type { Kafka } from 'kafkajs';
+import type { KafkaConfig } from '../platform/config.ts';
+import { createKafka, type KafkaLogin, type KafkaOptions } from '../platform/kafka.ts';
+import type { Logger } from '../platform/logger.ts';
+import { readTlsFiles } from '../platform/tls-files.ts';
+
+const FIELD = 'source.kafka';
+
+/** What it takes to reach the brokers. */
+type KafkaAccess = Pick<KafkaConfig, 'brokers' | 'clientId' | 'ssl' | 'sasl'>;
+
+/**
+ * A client of the configured brokers. Without a logger nothing is logged of what it meets. Throws a ConfigError where
+ * certificates are no good.
+ */
+export function connect(kafkaConfig: KafkaAccess, logger?: Logger): Kafka {
+  return createKafka({ ...clientOptions(kafkaConfig), ...(logger && { logger }) });
+}
+
+/** The same in plain values, with the secrets in them: never to be printed. */
+export function clientOptions({ brokers, clientId, ssl, sasl }: KafkaAccess): Omit<KafkaOptions, 'logger'> {
+  const certificates = typeof ssl === 'boolean' ? ssl : readTlsFiles(ssl, `${FIELD}.ssl`);
+  return { brokers, clientId, ssl: certificates, sasl: loginOf(sasl) };
+}
+
+function loginOf(sasl: KafkaConfig['sasl']): KafkaLogin | null {
+  if (sasl === null) return null;
+  if (sasl.mechanism !== 'oauthbearer') return { ...sasl, password: sasl.password.reveal() };
+  const { mechanism, tokenUrl, clientId, clientSecret, scope, ssl } = sasl;
+  const tls = readTlsFiles(ssl ?? {}, `${FIELD}.sasl.ssl`);
+  return { mechanism, tokenUrl, clientId, clientSecret: clientSecret.reveal(), scope, tls };
+}

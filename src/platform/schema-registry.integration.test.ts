@@ -1,0 +1,79 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import avro from 'avsc';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type RegistryServer, registerSchema, startRegistry } from '../testing/registry-server.ts';
+import { schemaRegistry } from './schema-registry.ts';
+import { Secret } from './secret.ts';
+
+const SCHEMA = {
+  type: 'record',
+  name: 'R',
+  namespace: 'n',
+  fields: [
+    { name: 'a', type: 'long', aliases: ['b'] },
+    { name: 'c', type: ['null', 'string'], default: null },
+  ],
+};
+
+let server: RegistryServer;
+beforeAll(async () => {
+  server = await startRegistry();
+});
+afterAll(() => server?.stop());
+
+test('gives schemas by id, with aliases and defaults, and null for an id that it has not', async () => {
+  const id = await registerSchema(server.url, 'first-value', SCHEMA);
+  const registry = schemaRegistry({ url: `${server.url}/` });
+  const text = (await registry.schemaOf(id)) ?? '';
+  expect(JSON.parse(text).fields).toEqual(SCHEMA.fields);
+  expect(avro.Type.forSchema(JSON.parse(text)).equals(avro.Type.forSchema(SCHEMA as avro.Schema))).toBe(true);
+  expect(await registry.schemaOf(id)).toBe(text);
+  expect(await registry.schemaOf(999_999)).toBe(null);
+  registry.close();
+});
+
+test('gives a schema that is not Avro as one that resolves to none', async () => {
+  const id = await registerSchema(
+    server.url,
+    'json-value',
+    { $schema: 'http://json-schema.org/draft-07/schema#', type: 'object', properties: {} },
+    'JSON',
+  );
+  const registry = schemaRegistry({ url: server.url });
+  const text = (await registry.schemaOf(id)) ?? '';
+  expect(() => avro.Type.forSchema(JSON.parse(text))).toThrow('not an Avro schema');
+  registry.close();
+});
+
+test('a wrong address is no unknown id, and nobody who answers is no registry', async () => {
+  const wrong = schemaRegistry({ url: server.url.replace('ccompat', 'elsewhere') });
+  await expect(wrong.schemaOf(1)).rejects.toMatchObject({ code: 'registry_refused', canRetry: false });
+  const nobody = schemaRegistry({ url: 'http://127.0.0.1:9' });
+  await expect(nobody.schemaOf(1)).rejects.toMatchObject({ code: 'registry_unavailable', canRetry: true });
+  wrong.close();
+  nobody.close();
+});
+
+test.each<[string, number, string, object]>([
+  ['a login that is refused', 401, '{"error_code":401,"message":"no"}', { code: 'registry_refused' }],
+  ['a registry that cannot now', 503, '{"error_code":50301,"message":"no"}', { code: 'registry_unavailable' }],
+  ['too many requests', 429, '', { code: 'registry_unavailable', canRetry: true }],
+  ["a proxy's page", 200, '<html>log in</html>', { code: 'registry_refused' }],
+  ['a 404 of no registry', 404, '{"message":"no such page"}', { code: 'registry_refused' }],
+])('%s is told apart', async (_case, status, body, error) => {
+  let authorization: string | undefined;
+  const http: Server = createServer((request, response) => {
+    authorization = request.headers.authorization;
+    response.writeHead(status, { 'content-type': 'application/json' }).end(body);
+  }).listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  const registry = schemaRegistry({ url, username: 'user', password: new Secret('pass:wörd') });
+  await expect(registry.schemaOf(7)).rejects.toMatchObject(error);
+  expect(authorization).toBe(`Basic ${Buffer.from('user:pass:wörd').toString('base64')}`);
+  registry.close();
+  http.closeAllConnections();
+  http.close();
+});

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { tlsFailure } from './tls-failure.ts';
+
+const failed = (code: string, message = 'said OpenSSL') => Object.assign(new Error(message), { code });
+
+test.each([
+  ['SELF_SIGNED_CERT_IN_CHAIN', /^no authority in store\.ssl\.ca has signed .* \(said OpenSSL\)$/],
+  ['CERT_HAS_EXPIRED', /has expired; renew it/],
+  ['CERT_NOT_YET_VALID', /clocks/],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', /another host/],
+  ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', /the certificate and key it asks for/],
+])('%s is told with a remedy, however deep it is', (code, message) => {
+  expect(tlsFailure(failed(code), 'store.ssl')).toMatch(message);
+  const wrapped = new Error('gave up', { cause: new Error('retried', { cause: failed(code) }) });
+  expect(tlsFailure(wrapped, 'store.ssl')).toMatch(message);
+});
+
+test.each([failed('ECONNREFUSED'), failed(''), new Error('none'), 'a text', null])('%s is another failure', (error) => {
+  expect(tlsFailure(error, 'store.ssl')).toBe(null);
+});

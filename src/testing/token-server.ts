@@ -1,0 +1,54 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import type { CertificateFiles } from './certificates.ts';
+
+/** Gives tokens by the client credentials grant, unsigned, as Kafka's unsecured validator takes them. */
+export interface TokenServer {
+  url: string;
+  /** What was given out. */
+  tokens: string[];
+  /** What was asked for: the forms, as they came. */
+  forms: string[];
+  stop(): void;
+}
+
+export async function startTokenServer(
+  { cert, key }: CertificateFiles,
+  client: { id: string; secret: string },
+  lifetimeS = 300,
+): Promise<TokenServer> {
+  const [tokens, forms]: [string[], string[]] = [[], []];
+  const server = createServer({ cert: await readFile(cert), key: await readFile(key) }, async (request, response) => {
+    forms.push(await text(request));
+    response.setHeader('content-type', 'application/json');
+    if (!isClient(request.headers.authorization ?? '', client)) {
+      // What a careless server may say.
+      response.writeHead(401).end(`{"error":"invalid_client","got":"${request.headers.authorization}"}`);
+      return;
+    }
+    const nowS = Math.floor(Date.now() / 1000);
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const claims = { sub: client.id, iat: nowS, exp: nowS + lifetimeS, jti: String(tokens.length) };
+    const token = `${part({ alg: 'none' })}.${part(claims)}.`;
+    tokens.push(token);
+    response.end(JSON.stringify({ access_token: token, token_type: 'Bearer', expires_in: lifetimeS }));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/token`;
+  const stop = () => {
+    server.close();
+    server.closeAllConnections();
+  };
+  return { url, tokens, forms, stop };
+}
+
+/** RFC 6749, 2.3.1: both parts are form-encoded before they are joined. */
+function isClient(authorization: string, { id, secret }: { id: string; secret: string }): boolean {
+  const login = Buffer.from(authorization.replace(/^Basic /, ''), 'base64').toString();
+  const [name, password] = login.split(':').map((part) => decodeURIComponent(part.replaceAll('+', ' ')));
+  return name === id && password === secret;
+}
