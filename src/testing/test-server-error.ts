@@ -6,6 +6,7 @@ export type TestServerErrorCode =
   | 'registry_unavailable'
   | 'no_certificates'
   | 'clickhouse_not_started'
+  | 'no_python'
   | 'build_failed';
 
 /** A server that a test asked for could not be had. The message says what to install or to set. */
