@@ -126,6 +126,8 @@ export class SessionKeeper {
     );
     if (outcome.refusal !== undefined) {
       this.#refuse(outcome.refusal, outcome.retryAfterMs ?? askAgainAfterMs);
+      // What may be left is no more than the plan wants to be left: no session can have it.
+      if (outcome.refusal === 'quota_exhausted') this.#remainingOctets = 0;
       onEvent({ type: 'refused', reason: outcome.refusal, message: outcome.message });
       return { grant: null, reason: outcome.refusal };
     }

@@ -111,7 +111,7 @@ test('refused by the dispatch server it goes direct, says why, and asks again la
   expect(await terminal.sendText('bob', 'hello')).toEqual({ via: 'direct', reason: 'quota_exhausted' });
   await until(() => bob.messages.length === 1);
   expect(bob.messages[0]).toMatchObject({ from: 'alice', payload: Buffer.from('hello') });
-  expect(terminal.standing).toMatchObject({ proxyId: null, reason: 'quota_exhausted' });
+  expect(terminal.standing).toMatchObject({ proxyId: null, reason: 'quota_exhausted', remainingOctets: 0 });
   expect(events).toContainEqual({ type: 'refused', ...REFUSED });
   expect(events).toContainEqual({ type: 'direct', contentType: 'text', reason: 'quota_exhausted' });
   expect(terminal.octets().direct.uplinkOctets).toBeGreaterThan(0);
