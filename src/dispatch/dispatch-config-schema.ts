@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { passwordSaslSchema, sslSchema } from '../platform/config-schema.ts';
+import { logSchema, passwordSaslSchema, sslSchema } from '../platform/config-schema.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -167,16 +167,7 @@ export const dispatchConfigSchema = z
       .prefault({})
       .describe('How often may be asked.'),
     retainDays: z.int().min(1).max(3660).default(62).describe('How long reports are kept.'),
-    log: z
-      .strictObject({
-        level: z
-          .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
-          .default('info')
-          .describe('Least level.'),
-        format: z.enum(['json', 'pretty']).default('json').describe('Lines for machines or for people.'),
-      })
-      .prefault({})
-      .describe('Logging.'),
+    log: logSchema,
   })
   .describe('The configuration of a zerorate dispatch server.');
 

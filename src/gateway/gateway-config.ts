@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { logSchema } from '../platform/config-schema.ts';
 
 const path = (what: string) => z.string().min(1).describe(`${what} Relative to this file.`);
 const port = (what: string) => z.int().min(0).max(65_535).describe(`${what} 0: a free one.`);
@@ -65,13 +66,7 @@ export const gatewaySchema = z
       })
       .prefault({})
       .describe('When a connection goes on longer than one record.'),
-    log: z
-      .strictObject({
-        level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
-        format: z.enum(['json', 'pretty']).default('json'),
-      })
-      .prefault({})
-      .describe('Logging.'),
+    log: logSchema,
   })
   .describe('The gateway simulator.');
 

@@ -197,6 +197,18 @@ const quotaUpdatesSchema = z
     'Where remaining quotas go. Default: the topic quota-updates, or quota-updates.ndjson in the store directory.',
   );
 
+/** How every process of ours logs. */
+export const logSchema = z
+  .strictObject({
+    level: z
+      .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+      .default('info')
+      .describe('Least level.'),
+    format: z.enum(['json', 'pretty']).default('json').describe('Lines for machines or for people.'),
+  })
+  .prefault({})
+  .describe('Logging.');
+
 /** The configuration file, `zerorate.yaml`. It holds no secrets. */
 export const configSchema = z
   .strictObject({
@@ -286,16 +298,7 @@ export const configSchema = z
       })
       .prefault({})
       .describe('Spans of batches. Without an address here or in OTEL_EXPORTER_OTLP_ENDPOINT there are none.'),
-    log: z
-      .strictObject({
-        level: z
-          .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
-          .default('info')
-          .describe('Least level.'),
-        format: z.enum(['json', 'pretty']).default('json').describe('Lines for machines or for people.'),
-      })
-      .prefault({})
-      .describe('Logging.'),
+    log: logSchema,
   })
   .describe('The configuration of the zerorate engine.');
 

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { parseCidr } from '../billing/ip-address.ts';
+import { logSchema } from '../platform/config-schema.ts';
 import { contentTypeSchema } from '../session-protocol/content-octets.ts';
 import { MAX_ID_LENGTH } from './usage-spool.ts';
 
@@ -136,16 +137,7 @@ export const proxyConfigSchema = z
       .prefault({})
       .describe('Idle sessions.'),
     limits: limitsSchema,
-    log: z
-      .strictObject({
-        level: z
-          .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
-          .default('info')
-          .describe('Least level.'),
-        format: z.enum(['json', 'pretty']).default('json').describe('Lines for machines or for people.'),
-      })
-      .prefault({})
-      .describe('Logging.'),
+    log: logSchema,
   })
   .describe('The configuration of a zerorate proxy server.');
 
