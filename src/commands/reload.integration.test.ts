@@ -78,9 +78,11 @@ test('another catalogue changes the limits that sponsors are held against', asyn
   await engines.produce('limits', 5, 1000);
   const engine = await engines.run(config);
   await engine.booked(1000);
-  const before = await engines.scraped(
-    (seen) => (metricOf(seen, 'zerorate_sponsor_balance_micros', { sponsor: 'chatter' }) ?? 0) < 0,
-  );
+  // A look at the balances may have come between two batches: the one that has seen all of them is waited for.
+  const before = await engines.scraped((seen) => {
+    const charged = metricOf(seen, 'zerorate_charged_micros_total', { sponsor: 'chatter' }) ?? 0;
+    return charged > 0 && metricOf(seen, 'zerorate_sponsor_balance_micros', { sponsor: 'chatter' }) === -charged;
+  });
   const owed = -(metricOf(before, 'zerorate_sponsor_balance_micros', { sponsor: 'chatter' }) ?? 0);
   const limitTo = async (micros: number) => {
     await engines.editCatalogue('limits', (text) =>
