@@ -28,6 +28,8 @@ export class RelayConnection implements SessionConnection {
   readonly #meter: ConnectionMeter;
   #terminal: WebSocket | null = null;
   #upstream: WebSocket | null = null;
+  /** The network knows whose it is, or has been asked in vain: from here on its octets are the session's. */
+  #hasBegun = false;
   #isEnding = false;
   #held = 0;
   #isMarked = false;
@@ -60,7 +62,12 @@ export class RelayConnection implements SessionConnection {
   }
 
   /** Tells the network whose traffic it is. */
-  async mark(): Promise<void> {
+  async begin(): Promise<void> {
+    await this.#mark();
+    this.#hasBegun = !this.#accepted.raw.destroyed;
+  }
+
+  async #mark(): Promise<void> {
     const { application, contentType } = this.#admitted;
     const { zeroRatingTag } = application;
     const isSponsored = this.#session.isSponsored(this.type);
@@ -112,7 +119,7 @@ export class RelayConnection implements SessionConnection {
   }
 
   markAnew(): void {
-    if (this.#terminal !== null) void this.mark();
+    if (this.#terminal !== null) void this.#mark();
   }
 
   #fromTerminal(frame: Buffer): void {
@@ -196,7 +203,8 @@ export class RelayConnection implements SessionConnection {
   #closed(): void {
     this.#isEnding = true;
     this.#upstream?.terminate();
-    this.#meter.count(Date.now());
+    // What never began is in no flow record with the tag either.
+    if (this.#hasBegun) this.#meter.count(Date.now());
     this.#services.registry.leave(this.#session, this);
   }
 }

@@ -67,7 +67,7 @@ export class RelayDoor {
     const connection = new RelayConnection(accepted, admitted, options);
     try {
       const upstream = await this.#connect(admitted);
-      await connection.mark();
+      await connection.begin();
       if (connection.isEnding || accepted.raw.destroyed) {
         upstream.terminate();
         accepted.raw.destroy();

@@ -26,6 +26,8 @@ export class Tunnel implements SessionConnection {
   readonly #services: ConnectionServices;
   readonly #meter: ConnectionMeter;
   #upstream: Socket | null = null;
+  /** The network knows whose it is, or has been asked in vain: from here on its octets are the session's. */
+  #hasBegun = false;
   #isOpen = false;
   #isEnding = false;
   /** A change of the mark is on its way to the gateway. */
@@ -61,6 +63,7 @@ export class Tunnel implements SessionConnection {
       if (!upstream.readableEnded || !this.#isOpen) this.close();
     });
     await this.#mark();
+    this.#hasBegun = !stream.destroyed;
     if (this.#isEnding || stream.destroyed) {
       upstream.destroy();
       return;
@@ -162,7 +165,8 @@ export class Tunnel implements SessionConnection {
   #closed(): void {
     this.#isEnding = true;
     this.#upstream?.destroy();
-    this.#meter.count(Date.now());
+    // What never began is in no flow record with the tag either.
+    if (this.#hasBegun) this.#meter.count(Date.now());
     this.#services.registry.leave(this.#session, this);
   }
 }
