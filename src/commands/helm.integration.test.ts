@@ -78,7 +78,13 @@ describe.each([
     const [deployment] = ofKind(manifests, 'Deployment');
     const pod = at(deployment, 'spec.template.spec');
     expect(at(pod, 'automountServiceAccountToken')).toBe(false);
-    expect(at(pod, 'securityContext')).toMatchObject({ runAsNonRoot: true, runAsUser: 1000 });
+    // A Service called zerorate would become variables ZERORATE_SERVICE_HOST and so on, which the engine refuses.
+    expect(at(pod, 'enableServiceLinks')).toBe(false);
+    expect(at(pod, 'securityContext')).toMatchObject({
+      runAsNonRoot: true,
+      runAsUser: 1000,
+      seccompProfile: { type: 'RuntimeDefault' },
+    });
     expect(at(pod, 'terminationGracePeriodSeconds')).toBeGreaterThan(10);
     const engine = at(pod, 'containers.0');
     expect(at(engine, 'image')).toMatch(/:\d+\.\d+\.\d+$/);
@@ -150,6 +156,7 @@ test.each([
   ['no catalogue', {}, /name a catalogue/],
   ['a catalogue within the configuration', { ...CATALOGUE, config: { catalogue: 'x.yaml' } }, /config/],
   ['an embedded store', { ...CATALOGUE, config: { store: { dir: '/data' } } }, /store/],
+  ['a cooldown longer than an autoscaler takes', { ...CATALOGUE, keda: { cooldownSeconds: 1801 } }, /cooldownSeconds/],
   ['a word that nobody knows', { ...CATALOGUE, keda: { enabeld: true } }, /enabeld/],
 ])('%s is refused', async (_what, values, message) => {
   await expect(render(values)).rejects.toThrow(message);
