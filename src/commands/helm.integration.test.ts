@@ -157,6 +157,16 @@ test.each([
   ['a catalogue within the configuration', { ...CATALOGUE, config: { catalogue: 'x.yaml' } }, /config/],
   ['an embedded store', { ...CATALOGUE, config: { store: { dir: '/data' } } }, /store/],
   ['a cooldown longer than an autoscaler takes', { ...CATALOGUE, keda: { cooldownSeconds: 1801 } }, /cooldownSeconds/],
+  ['a password of the store', { ...CATALOGUE, config: { store: { password: 'x' } } }, /store/],
+  ['a password of the brokers', { ...CATALOGUE, config: { source: { kafka: { sasl: { password: 'x' } } } } }, /sasl/],
+  ['a secret of a client', { ...CATALOGUE, config: { source: { kafka: { sasl: { clientSecret: 'x' } } } } }, /sasl/],
+  [
+    'a password of the registry',
+    { ...CATALOGUE, config: { source: { kafka: { avro: { registry: { password: 'x' } } } } } },
+    /registry/,
+  ],
+  ['a pseudonym key', { ...CATALOGUE, config: { pseudonymKey: { key: 'x' } } }, /config/],
+  ['more engines than partitions', { ...CATALOGUE, keda: { enabled: true, minReplicas: 13 } }, /above keda.partitions/],
   ['a word that nobody knows', { ...CATALOGUE, keda: { enabeld: true } }, /enabeld/],
 ])('%s is refused', async (_what, values, message) => {
   await expect(render(values)).rejects.toThrow(message);
