@@ -3,6 +3,7 @@ import type { SessionEnding } from '../session-protocol/refusal.ts';
 import { encodeRelayMessage, type RelayNotice, stillHereSchema } from '../session-protocol/relay-message.ts';
 import type { Admitted } from './admission.ts';
 import { checkMessage } from './check-message.ts';
+import { ConnectionMark } from './connection-mark.ts';
 import { ConnectionMeter } from './connection-meter.ts';
 import { LINGER_MS, LINGER_OCTETS } from './linger.ts';
 import { type Accepted, BUFFER_OCTETS } from './listener.ts';
@@ -26,14 +27,10 @@ export class RelayConnection implements SessionConnection {
   readonly #services: ConnectionServices;
   readonly #maxPayloadOctets: number;
   readonly #meter: ConnectionMeter;
+  readonly #mark: ConnectionMark;
   #terminal: WebSocket | null = null;
   #upstream: WebSocket | null = null;
-  /** The network knows whose it is, or has been asked in vain: from here on its octets are the session's. */
-  #hasBegun = false;
   #isEnding = false;
-  #held = 0;
-  #isMarked = false;
-  #marking = Promise.resolve();
   #terminalFullSinceMs: number | null = null;
   #upstreamFullSinceMs: number | null = null;
 
@@ -49,6 +46,7 @@ export class RelayConnection implements SessionConnection {
     this.#services = services;
     this.#maxPayloadOctets = maxPayloadOctets;
     this.#meter = new ConnectionMeter(accepted.raw, admitted.session, admitted.type);
+    this.#mark = new ConnectionMark(accepted.raw, admitted, services.marks, () => this.#balance());
     services.registry.join(admitted.session, this);
     accepted.raw.once('close', () => this.#closed());
   }
@@ -62,24 +60,8 @@ export class RelayConnection implements SessionConnection {
   }
 
   /** Tells the network whose traffic it is. */
-  async begin(): Promise<void> {
-    await this.#mark();
-    this.#hasBegun = !this.#accepted.raw.destroyed;
-  }
-
-  async #mark(): Promise<void> {
-    const { application, contentType } = this.#admitted;
-    const { zeroRatingTag } = application;
-    const isSponsored = this.#session.isSponsored(this.type);
-    if (zeroRatingTag === null || isSponsored === this.#isMarked) return;
-    this.#isMarked = isSponsored;
-    this.#held++;
-    this.#balance();
-    const tag = isSponsored ? zeroRatingTag : null;
-    this.#marking = this.#marking.then(() => this.#services.marks.mark(this.#accepted.raw, tag, contentType));
-    await this.#marking;
-    this.#held--;
-    this.#balance();
+  begin(): Promise<void> {
+    return this.#mark.begin();
   }
 
   /** Both sides are there; the upstream has been paused until now. */
@@ -119,7 +101,7 @@ export class RelayConnection implements SessionConnection {
   }
 
   markAnew(): void {
-    if (this.#terminal !== null) void this.#mark();
+    if (this.#terminal !== null) void this.#mark.renew();
   }
 
   #fromTerminal(frame: Buffer): void {
@@ -174,7 +156,7 @@ export class RelayConnection implements SessionConnection {
     const nowMs = this.#services.clock.monotonicMs();
     this.#terminalFullSinceMs = terminalIsFull ? (this.#terminalFullSinceMs ?? nowMs) : null;
     this.#upstreamFullSinceMs = upstreamIsFull ? (this.#upstreamFullSinceMs ?? nowMs) : null;
-    const isHeld = this.#held > 0;
+    const isHeld = this.#mark.isChanging;
     // A terminal that takes no answers asks no more.
     if (isHeld || upstreamIsFull || terminalIsFull) terminal.pause();
     else terminal.resume();
@@ -203,8 +185,7 @@ export class RelayConnection implements SessionConnection {
   #closed(): void {
     this.#isEnding = true;
     this.#upstream?.terminate();
-    // What never began is in no flow record with the tag either.
-    if (this.#hasBegun) this.#meter.count(Date.now());
+    if (this.#mark.hasBegun) this.#meter.count(Date.now());
     this.#services.registry.leave(this.#session, this);
   }
 }

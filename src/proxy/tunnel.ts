@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../platform/clock.ts';
 import type { Admitted } from './admission.ts';
+import { ConnectionMark } from './connection-mark.ts';
 import { ConnectionMeter } from './connection-meter.ts';
 import type { FlowMarks } from './flow-marks.ts';
 import { lingeringEnd } from './linger.ts';
@@ -22,18 +23,12 @@ export class Tunnel implements SessionConnection {
   readonly type: number;
   readonly #accepted: Accepted;
   readonly #session: Session;
-  readonly #admitted: Admitted;
   readonly #services: ConnectionServices;
   readonly #meter: ConnectionMeter;
+  readonly #mark: ConnectionMark;
   #upstream: Socket | null = null;
-  /** The network knows whose it is, or has been asked in vain: from here on its octets are the session's. */
-  #hasBegun = false;
   #isOpen = false;
   #isEnding = false;
-  /** A change of the mark is on its way to the gateway. */
-  #held = 0;
-  #isMarked = false;
-  #marking = Promise.resolve();
   /** Since when a side has not taken what it was given, monotonic. Each by itself: a busy tunnel may always have one of them. */
   #terminalFullSinceMs: number | null = null;
   #upstreamFullSinceMs: number | null = null;
@@ -42,9 +37,9 @@ export class Tunnel implements SessionConnection {
     this.type = admitted.type;
     this.#accepted = accepted;
     this.#session = admitted.session;
-    this.#admitted = admitted;
     this.#services = services;
     this.#meter = new ConnectionMeter(accepted.raw, admitted.session, admitted.type);
+    this.#mark = new ConnectionMark(accepted.raw, admitted, services.marks, () => this.#markChanges());
     services.registry.join(admitted.session, this);
     accepted.raw.once('close', () => this.#closed());
   }
@@ -62,8 +57,7 @@ export class Tunnel implements SessionConnection {
     upstream.once('close', () => {
       if (!upstream.readableEnded || !this.#isOpen) this.close();
     });
-    await this.#mark();
-    this.#hasBegun = !stream.destroyed;
+    await this.#mark.begin();
     if (this.#isEnding || stream.destroyed) {
       upstream.destroy();
       return;
@@ -103,24 +97,17 @@ export class Tunnel implements SessionConnection {
   tell(): void {}
 
   markAnew(): void {
-    if (this.#isOpen) void this.#mark();
+    if (this.#isOpen) void this.#mark.renew();
   }
 
-  /** Brings the mark to what it should be, one change after the other; nothing passes meanwhile. */
-  async #mark(): Promise<void> {
-    const { application, contentType } = this.#admitted;
-    const { zeroRatingTag } = application;
-    const isSponsored = this.#session.isSponsored(this.type);
-    if (zeroRatingTag === null || isSponsored === this.#isMarked) return;
-    this.#isMarked = isSponsored;
-    this.#held++;
+  /** Nothing passes while the mark changes. */
+  #markChanges(): void {
+    if (!this.#mark.isChanging) {
+      this.#flow();
+      return;
+    }
     this.#accepted.stream.pause();
     this.#upstream?.pause();
-    const tag = isSponsored ? zeroRatingTag : null;
-    this.#marking = this.#marking.then(() => this.#services.marks.mark(this.#accepted.raw, tag, contentType));
-    await this.#marking;
-    this.#held--;
-    this.#flow();
   }
 
   #fromTerminal(chunk: Buffer, upstream: Socket): void {
@@ -154,7 +141,7 @@ export class Tunnel implements SessionConnection {
 
   /** Reads from each side as long as the other takes it. */
   #flow(): void {
-    if (!this.#isOpen || this.#isEnding || this.#held > 0) return;
+    if (!this.#isOpen || this.#isEnding || this.#mark.isChanging) return;
     const { stream } = this.#accepted;
     if (this.#upstreamFullSinceMs !== null) stream.pause();
     else stream.resume();
@@ -165,8 +152,7 @@ export class Tunnel implements SessionConnection {
   #closed(): void {
     this.#isEnding = true;
     this.#upstream?.destroy();
-    // What never began is in no flow record with the tag either.
-    if (this.#hasBegun) this.#meter.count(Date.now());
+    if (this.#mark.hasBegun) this.#meter.count(Date.now());
     this.#services.registry.leave(this.#session, this);
   }
 }
