@@ -8,6 +8,8 @@ export default defineConfig({
           name: 'unit',
           include: ['src/**/*.test.ts', 'bench/**/*.test.ts'],
           exclude: ['src/**/*.integration.test.ts'],
+          // Ends a test that hangs. It says nothing of how fast a test has to be on a busy machine.
+          testTimeout: 60_000,
         },
       },
       {

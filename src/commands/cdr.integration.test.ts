@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packagePath } from '../platform/package-paths.ts';
+import { pythonPackages } from '../testing/python-packages.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 const FOLDER = packagePath('fixtures/cdr');
@@ -14,22 +15,6 @@ const CHARGES =
   'SELECT application_id, reason, evidence, currency, count() AS records, sum(sponsored_octets) AS sponsored, ' +
   'sum(charge_micros) AS micros FROM charges GROUP BY ALL ORDER BY ALL';
 const ROWS = 'SELECT * EXCEPT (topic, subscriber) FROM charges ORDER BY offset';
-
-const python = [process.env.PYTHON ?? '', 'python3'].find((name) => name !== '' && hasPycrate(name));
-if (python === undefined) {
-  console.warn(
-    'no Python with pycrate is there: fixtures/cdr is not made anew. `pip install pycrate==0.8.1`, or PYTHON=<path>',
-  );
-}
-
-function hasPycrate(name: string): boolean {
-  try {
-    execFileSync(name, ['-c', 'import pycrate_asn1rt'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 let zerorate: Zerorate;
 beforeAll(async () => {
@@ -225,10 +210,11 @@ test('flows of goflow2 are charged to whose the address was', async () => {
   });
 });
 
-test.runIf(python !== undefined)('the fixtures are what their script writes', () => {
+test('the fixtures are what their script writes', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'zerorate-cdr-'));
+  const env = { ...process.env, PYTHONPATH: await pythonPackages('pycrate-0.8.1', ['pycrate==0.8.1']) };
   try {
-    execFileSync(python ?? '', [`${FOLDER}/make.py`, folder]);
+    execFileSync('python3', [`${FOLDER}/make.py`, folder], { env });
     for (const name of ['pgw.cdr', 'pgw.ndjson', 'chf.cdr', 'chf.ndjson']) {
       expect(readFileSync(join(folder, name)).equals(readFileSync(join(FOLDER, name))), name).toBe(true);
     }

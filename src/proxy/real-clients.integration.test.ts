@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Server } from 'node:https';
@@ -10,12 +9,10 @@ import { promisify } from 'node:util';
 import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { socks5Password } from '../session-protocol/relay-message.ts';
+import { CHROMIUM } from '../testing/prerequisites.ts';
 import type { Granted } from './fake-dispatch.fixture.ts';
 import { type CountingRelay, startCountingRelay, startWorld, until, type World } from './proxy.fixture.ts';
 
-const executablePath = [process.env.CHROMIUM ?? '', '/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) =>
-  existsSync(path),
-);
 const PAGE_OCTETS = 700_000;
 const run = promisify(execFile);
 let directory: string;
@@ -155,7 +152,7 @@ describe('curl', () => {
   });
 });
 
-describe.runIf(executablePath !== undefined)('Chromium', () => {
+describe('Chromium', () => {
   let browser: Browser;
   afterAll(() => browser?.close());
 
@@ -164,7 +161,7 @@ describe.runIf(executablePath !== undefined)('Chromium', () => {
     const granted = await world.dispatch.grant();
     const { sessionId } = granted.terms;
     browser = await chromium.launch({
-      ...(executablePath && { executablePath }),
+      ...(CHROMIUM && { executablePath: CHROMIUM }),
       args: ['--no-sandbox', '--ignore-certificate-errors', '--proxy-bypass-list=<-loopback>'],
       proxy: { server: `http://127.0.0.1:${relay.port}`, username: sessionId, password: granted.token },
     });

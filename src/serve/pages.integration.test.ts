@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -11,16 +10,8 @@ import { migrate } from '../journal/migrate.ts';
 import { openEmbeddedStore } from '../platform/embedded-store.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { freePort } from '../testing/free-port.ts';
+import { CHROMIUM } from '../testing/prerequisites.ts';
 import { type ServedStore, serveStore } from './http-server.ts';
-
-const executablePath = [process.env.CHROMIUM ?? '', '/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) =>
-  existsSync(path),
-);
-if (executablePath === undefined) {
-  console.warn(
-    'no Chromium is there: the pages are not tried in one. `apt-get install -y chromium`, or CHROMIUM=<path>',
-  );
-}
 
 let directory: string;
 let served: ServedStore;
@@ -28,7 +19,7 @@ let browser: Browser;
 let page: Page;
 let complaints: string[];
 
-describe.runIf(executablePath !== undefined)('in a browser', () => {
+describe('in a browser', () => {
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'zerorate-pages-'));
     const store = await openEmbeddedStore(directory, { create: true });
@@ -41,7 +32,7 @@ describe.runIf(executablePath !== undefined)('in a browser', () => {
     await store.close();
     await drainPending();
     served = await serveStore(directory, 0);
-    browser = await chromium.launch({ ...(executablePath && { executablePath }), args: ['--no-sandbox'] });
+    browser = await chromium.launch({ ...(CHROMIUM && { executablePath: CHROMIUM }), args: ['--no-sandbox'] });
   });
   afterAll(async () => {
     await browser?.close();
