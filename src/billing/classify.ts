@@ -15,6 +15,7 @@ import { IdentityClaims } from './identity-claims.ts';
 import { ABSENT, OctetMap } from './octet-map.ts';
 import type { Reason } from './outcome.ts';
 import { PrefixTable } from './prefix-table.ts';
+import { type WordMaps, wordMaps } from './word-maps.ts';
 
 const NEEDS: Readonly<Record<MatchPolicy, number>> = {
   any: 0,
@@ -23,6 +24,11 @@ const NEEDS: Readonly<Record<MatchPolicy, number>> = {
   both: BY_TAG | BY_IP,
   cdr: BY_CDR,
 };
+
+/** Returns the look-up maps of all of a catalogue's prefixes: with many of them, most of the work of making a catalogue ready. */
+export function prefixMapsOf({ applications }: Pick<Catalogue, 'applications'>): WordMaps {
+  return wordMaps(applications.flatMap(({ prefixes }, application) => prefixes.map((cidr) => ({ cidr, application }))));
+}
 
 /** The catalogue's evidence, made ready for look-ups. */
 export class Evidence {
@@ -33,11 +39,10 @@ export class Evidence {
   readonly #prefixes: PrefixTable;
   readonly #identities: IdentityClaims;
 
-  constructor(catalogue: Catalogue) {
+  /** `prefixMaps`: the catalogue's, where they are made already. */
+  constructor(catalogue: Catalogue, prefixMaps: WordMaps = prefixMapsOf(catalogue)) {
     this.#needs = Uint8Array.from(catalogue.applications, ({ match }) => NEEDS[match]);
-    this.#prefixes = new PrefixTable(
-      catalogue.applications.flatMap(({ prefixes }, application) => prefixes.map((cidr) => ({ cidr, application }))),
-    );
+    this.#prefixes = new PrefixTable(prefixMaps);
     this.#identities = new IdentityClaims(catalogue.applications);
     catalogue.applications.forEach(({ tags }, application) => {
       for (const tag of tags) {

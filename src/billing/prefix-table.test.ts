@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatCidr, networkOf, parseCidr, parseIp } from './ip-address.ts';
 import { PrefixTable } from './prefix-table.ts';
+import { wordMaps } from './word-maps.ts';
 
 type Words = readonly number[];
 
@@ -25,7 +26,7 @@ function applicationsOf(table: PrefixTable, addresses: readonly Words[]): number
 
 /** Distinct prefixes in the order given: the place is the application. */
 function tableOf(cidrs: readonly string[]): PrefixTable {
-  return new PrefixTable(cidrs.map((cidr, application) => ({ cidr, application })));
+  return new PrefixTable(wordMaps(cidrs.map((cidr, application) => ({ cidr, application }))));
 }
 
 /** The plain reference: asks for every length that there is, the longest first. */

@@ -1,6 +1,6 @@
-import { ADDRESS_WORDS, type Prefix } from './sorted-prefixes.ts';
+import { ADDRESS_WORDS } from './sorted-prefixes.ts';
 import { FIRST, LAST_SLICE, mapAt, NOBODY, SHIFT, SLICES, WORD } from './word-map-writer.ts';
-import { wordMaps } from './word-maps.ts';
+import type { WordMaps } from './word-maps.ts';
 
 /** Few enough that what was touched for them is still in the processor's nearest cache when they are searched. */
 const ROWS_AT_ONCE = 128;
@@ -24,8 +24,7 @@ export class PrefixTable {
   readonly #slices = new Uint32Array(ROWS_AT_ONCE);
   readonly #touched = new Uint32Array(1);
 
-  constructor(prefixes: readonly Prefix[]) {
-    const { words, root } = wordMaps(prefixes);
+  constructor({ words, root }: WordMaps) {
     this.#words = words;
     this.#root = root;
     let entry = root;

@@ -42,7 +42,12 @@ export class Rules {
   readonly openFromDay: Uint32Array;
   readonly closingNumber: number;
 
-  constructor(catalogue: Catalogue, { suspensions, closings }: Facts = NO_FACTS, prepared?: Rules) {
+  /** `prepared`: what is made of the catalogue already. */
+  constructor(
+    catalogue: Catalogue,
+    { suspensions, closings }: Facts = NO_FACTS,
+    prepared?: Partial<Pick<Rules, 'evidence' | 'planBook'>>,
+  ) {
     this.catalogue = catalogue;
     this.evidence = prepared?.evidence ?? new Evidence(catalogue);
     this.planBook = prepared?.planBook ?? new PlanBook(catalogue);

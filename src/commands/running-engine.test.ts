@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import type { Catalogue } from '../billing/catalogue.ts';
+import { wordMaps } from '../billing/word-maps.ts';
 import type { Engine } from '../engine/engine.ts';
 import { RunningEngine } from './running-engine.ts';
 
+const NO_PREFIXES = wordMaps([]);
 const catalogue = (hash: string) => ({ hash }) as Catalogue;
 
 /** An engine that has taken a catalogue when it is told so. */
@@ -28,7 +30,7 @@ test('a catalogue that comes while one engine ends and another begins is taken b
     });
   begin();
   let isTaken = false;
-  const taking = running.take(catalogue('second')).then(() => {
+  const taking = running.take(catalogue('second'), NO_PREFIXES).then(() => {
     isTaken = true;
   });
   begin();
@@ -43,7 +45,7 @@ test('a catalogue that comes while one engine ends and another begins is taken b
 
 test('before there is an engine it is the first one’s', async () => {
   const running = new RunningEngine(catalogue('first'));
-  await running.take(catalogue('second'));
+  await running.take(catalogue('second'), NO_PREFIXES);
   let begins = '';
   running.begin(({ hash }) => {
     begins = hash;

@@ -1,4 +1,5 @@
 import type { Catalogue } from '../billing/catalogue.ts';
+import type { WordMaps } from '../billing/word-maps.ts';
 import type { Engine } from '../engine/engine.ts';
 
 /** The engine of now, and the catalogue that it and those after it work with. */
@@ -16,10 +17,10 @@ export class RunningEngine {
   }
 
   /** Resolves when the engine of now has it, also when that is another one than at the call. Rejects with a StoreError. */
-  async take(catalogue: Catalogue): Promise<void> {
+  async take(catalogue: Catalogue, prefixMaps: WordMaps): Promise<void> {
     for (let engine: Engine | null = null; engine !== this.#engine; ) {
       engine = this.#engine;
-      await engine?.take(catalogue);
+      await engine?.take(catalogue, prefixMaps);
     }
     this.#catalogue = catalogue;
   }

@@ -1,5 +1,6 @@
 import type { Catalogue, Sponsor } from '../billing/catalogue.ts';
 import { CatalogueReload } from '../operations/catalogue-reload.ts';
+import { compileInThread } from '../operations/compile-catalogue-thread.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
 import { onReloadSignal } from '../platform/lifecycle.ts';
@@ -28,8 +29,9 @@ export async function whileReloading<T>(
     path: config.catalogue,
     catalogue,
     everyMs: config.reload.everyMs,
-    async take(next) {
-      await running.take(next);
+    compile: compileInThread(),
+    async take(next, prefixMaps) {
+      await running.take(next, prefixMaps);
       watchCredit(next.sponsors);
       metrics.taken(next);
     },

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Catalogue } from '../billing/catalogue.ts';
+import { prefixMapsOf } from '../billing/classify.ts';
 import { type Facts, NO_FACTS } from '../billing/rules.ts';
 import { StoreError } from '../platform/store-error.ts';
 import { CurrentRules } from './current-rules.ts';
@@ -40,7 +41,7 @@ test('a catalogue that comes while facts are looked at is not lost, and knows wh
   nowMs = 5000;
   const asked = rules.now();
   const next = chatCatalogue('refuse');
-  await rules.take(next);
+  await rules.take(next, prefixMapsOf(next));
   port.looks[1].resolve(SUSPENDED);
   const { catalogue, suspended } = await asked;
   expect(catalogue).toBe(next);
@@ -53,7 +54,9 @@ test('a catalogue that could not be kept is not taken over', async () => {
   const first = chatCatalogue('adjust');
   const refusing = { ...port, keepCatalogue: () => Promise.reject(new StoreError('store_unreachable', 'down')) };
   const rules = new CurrentRules(first, refusing, { monotonicMs: () => 0 });
-  await expect(rules.take(chatCatalogue('refuse'))).rejects.toMatchObject({ code: 'store_unreachable' });
+  await expect(rules.take(chatCatalogue('refuse'), prefixMapsOf(first))).rejects.toMatchObject({
+    code: 'store_unreachable',
+  });
   expect(rules.catalogue).toBe(first);
 });
 

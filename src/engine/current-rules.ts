@@ -1,5 +1,7 @@
 import type { Catalogue } from '../billing/catalogue.ts';
+import { Evidence } from '../billing/classify.ts';
 import { type Facts, NO_FACTS, Rules } from '../billing/rules.ts';
+import type { WordMaps } from '../billing/word-maps.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../platform/clock.ts';
 
@@ -40,10 +42,13 @@ export class CurrentRules {
     return this.#rules;
   }
 
-  /** From now on batches begin with this catalogue, which is kept before one names it. Rejects with a StoreError. */
-  async take(catalogue: Catalogue): Promise<void> {
+  /**
+   * Keeps the catalogue in the store; the next batches are rated with it. `prefixMaps`: the catalogue's. Rejects with a
+   * StoreError.
+   */
+  async take(catalogue: Catalogue, prefixMaps: WordMaps): Promise<void> {
     await this.#journal.keepCatalogue(catalogue);
-    this.#rules = new Rules(catalogue, this.#facts);
+    this.#rules = new Rules(catalogue, this.#facts, { evidence: new Evidence(catalogue, prefixMaps) });
   }
 
   async #look(): Promise<void> {

@@ -4,6 +4,7 @@ import type { Catalogue } from '../billing/catalogue.ts';
 import type { Decoder } from '../billing/decoder.ts';
 import { OUTCOMES, type Outcome } from '../billing/outcome.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
+import type { WordMaps } from '../billing/word-maps.ts';
 import type { RetryPolicy } from '../journal/book-once.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -54,8 +55,8 @@ export class Engine {
   }
 
   /** Every lane's next batch is rated with this catalogue. Rejects with a StoreError, and then nothing has changed. */
-  take(catalogue: Catalogue): Promise<void> {
-    return this.#rules.take(catalogue);
+  take(catalogue: Catalogue, prefixMaps: WordMaps): Promise<void> {
+    return this.#rules.take(catalogue, prefixMaps);
   }
 
   /** Resolves when the source has ended or was stopped; rejects with the error that halted it. Runs once. */

@@ -7,6 +7,7 @@ import { chatCatalogue } from '../engine/traffic.fixture.ts';
 import { StoreError } from '../platform/store-error.ts';
 import type { ReloadOutcome } from './catalogue-metrics.ts';
 import { CatalogueReload } from './catalogue-reload.ts';
+import { compileCatalogue } from './compile-catalogue.ts';
 
 let directory: string;
 let path: string;
@@ -38,6 +39,7 @@ function reloading(options: { everyMs?: number; take?: (catalogue: Catalogue) =>
     path,
     catalogue: FIRST,
     everyMs: options.everyMs ?? 0,
+    compile: compileCatalogue,
     take: options.take ?? (async (catalogue) => void taken.push(catalogue)),
     onReloaded: (outcome) => outcomes.push(outcome),
     clock: {

@@ -1,10 +1,10 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import type { Catalogue } from '../billing/catalogue.ts';
-import { parseCatalogue } from '../billing/catalogue-compile.ts';
 import { type CountedPlans, countedPlans } from '../billing/catalogue-succession-faults.ts';
+import type { WordMaps } from '../billing/word-maps.ts';
 import type { Clock } from '../platform/clock.ts';
-import { formatFault } from '../yaml-document/document-fault.ts';
 import type { ReloadOutcome } from './catalogue-metrics.ts';
+import type { CompileCatalogue } from './compile-catalogue.ts';
 
 /** A line of the log is read by people: more faults than these `check` lists. */
 const SHOWN_FAULTS = 20;
@@ -15,8 +15,10 @@ export interface CatalogueReloadOptions {
   catalogue: Catalogue;
   /** How often the file is looked at; 0: only when `reload` is called. */
   everyMs: number;
+  /** Reads and compiles the file. Never rejects. */
+  compile: CompileCatalogue;
   /** Resolves when the next batches are rated with it, and it is kept in the store. Rejects when it could not be kept. */
-  take: (catalogue: Catalogue) => Promise<void>;
+  take: (catalogue: Catalogue, prefixMaps: WordMaps) => Promise<void>;
   onReloaded: (outcome: ReloadOutcome) => void;
   clock: Pick<Clock, 'after'>;
   logger: Record<'info' | 'error', (fields: object, message: string) => void>;
@@ -34,7 +36,7 @@ export class CatalogueReload {
   #counted: CountedPlans;
   #seen = '';
   #disarm: (() => void) | null = null;
-  #isStopped = false;
+  readonly #stopping = new AbortController();
   #turn: Promise<void> = Promise.resolve();
 
   constructor(options: CatalogueReloadOptions) {
@@ -45,13 +47,13 @@ export class CatalogueReload {
 
   start(): void {
     const { everyMs, clock } = this.#options;
-    if (everyMs === 0 || this.#isStopped) return;
+    if (everyMs === 0 || this.#stopping.signal.aborted) return;
     this.#disarm = clock.after(everyMs, () => void this.#look().then(() => this.start()));
   }
 
   /** Resolves when no reload is under way, and none will be. */
   async stop(): Promise<void> {
-    this.#isStopped = true;
+    this.#stopping.abort();
     this.#disarm?.();
     await this.#turn;
   }
@@ -59,8 +61,9 @@ export class CatalogueReload {
   /** Reads the file and takes it over if it may. Never rejects. */
   reload(): Promise<void> {
     this.#turn = this.#turn.then(async () => {
-      if (this.#isStopped) return;
-      this.#options.onReloaded(await this.#reloaded());
+      if (this.#stopping.signal.aborted) return;
+      const outcome = await this.#reloaded();
+      if (outcome !== null) this.#options.onReloaded(outcome);
     });
     return this.#turn;
   }
@@ -77,19 +80,19 @@ export class CatalogueReload {
     await this.reload();
   }
 
-  async #reloaded(): Promise<ReloadOutcome> {
-    const { path, take, logger } = this.#options;
+  /** Null when it was given up because of `stop`. */
+  async #reloaded(): Promise<ReloadOutcome | null> {
+    const { path, compile, take, logger } = this.#options;
     const kept = this.#current.hash;
-    const text = await readFile(path, 'utf8').catch((error: Error) => error);
-    if (text instanceof Error) return this.#refused([`${path}: cannot be read: ${text.message}`]);
-    const { catalogue, faults } = parseCatalogue(text, path, this.#counted);
-    if (faults !== undefined) return this.#refused(faults.map(formatFault));
+    const { catalogue, prefixMaps, faults } = await compile(path, this.#counted, this.#stopping.signal);
+    if (this.#stopping.signal.aborted) return null;
+    if (faults !== undefined) return this.#refused(faults);
     if (catalogue.hash === kept) {
       logger.info({ catalogue: kept }, 'the catalogue is as it was');
       return 'unchanged';
     }
     try {
-      await take(catalogue);
+      await take(catalogue, prefixMaps);
     } catch (error) {
       this.#seen = '';
       logger.error({ err: error, catalogue: kept }, `${path}: was not taken over: it could not be kept in the store`);

@@ -1,4 +1,5 @@
 import type { Catalogue } from '../billing/catalogue.ts';
+import { prefixMapsOf } from '../billing/classify.ts';
 import { PseudonymKey } from '../billing/pseudonym.ts';
 import type { WorkerSettings } from '../engine/book-batch.ts';
 import { Engine } from '../engine/engine.ts';
@@ -118,7 +119,8 @@ export class EngineSlot {
   /** The catalogue's file has changed. */
   reload(): void {
     // One that could not be kept is left out, and the engine goes on as before: others may have taken it over.
-    this.#engine?.take(this.#place.catalogue).catch(() => {});
+    const { catalogue } = this.#place;
+    this.#engine?.take(catalogue, prefixMapsOf(catalogue)).catch(() => {});
   }
 
   close(): void {

@@ -1,0 +1,91 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { builtModule } from '../testing/built.ts';
+import { compileCatalogue } from './compile-catalogue.ts';
+import { compileInThread } from './compile-catalogue-thread.ts';
+
+const APPLICATIONS = 200;
+const PREFIXES_EACH = 100;
+const PLANS_EACH = 10;
+const NONE_BEFORE = new Map();
+const { signal } = new AbortController();
+
+let directory: string;
+let path: string;
+let program: string;
+beforeAll(async () => {
+  program = await builtModule('operations/compile-catalogue-thread-main.js');
+  directory = await mkdtemp(join(tmpdir(), 'zerorate-compile-'));
+  path = join(directory, 'catalogue.yaml');
+  await writeFile(path, JSON.stringify(largeCatalogue()));
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+function largeCatalogue(): object {
+  const each = <T>(count: number, make: (at: number) => T) => Array.from({ length: count }, (_, at) => make(at));
+  const network = (n: number) => `${10 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}.0/24`;
+  return {
+    sponsors: [{ id: 's', name: 'S', currency: 'USD', creditLimit: '1000' }],
+    applications: each(APPLICATIONS, (i) => ({
+      id: `a${i}`,
+      sponsor: 's',
+      tags: [`tag-${i}`],
+      prefixes: each(PREFIXES_EACH, (j) => network(i * PREFIXES_EACH + j)),
+    })),
+    plans: each(APPLICATIONS * PLANS_EACH, (i) => ({
+      id: `p${i % APPLICATIONS}`,
+      application: `a${i % APPLICATIONS}`,
+      version: Math.floor(i / APPLICATIONS) + 1,
+      effectiveFrom: `${2010 + Math.floor(i / APPLICATIONS)}-01-01T00:00:00Z`,
+      effectiveTo: `${2011 + Math.floor(i / APPLICATIONS)}-01-01T00:00:00Z`,
+      period: 'day',
+      timeZone: 'UTC',
+      content: { text: 10000, unknown: 10000 },
+      quotaOctets: null,
+      notifyAt: [],
+      tiers: [{ upToOctets: null, pricePerMiB: '1' }],
+      latePolicy: 'adjust',
+    })),
+  };
+}
+
+test('a thread compiles what this thread would, and stops it for a fraction of the time', async () => {
+  const beginMs = performance.now();
+  const here = await compileCatalogue(path, NONE_BEFORE);
+  const compileMs = performance.now() - beginMs;
+
+  let longestPauseMs = 0;
+  let lastMs = performance.now();
+  const beat = setInterval(() => {
+    longestPauseMs = Math.max(longestPauseMs, performance.now() - lastMs);
+    lastMs = performance.now();
+  }, 1);
+  const there = await compileInThread(program)(path, NONE_BEFORE, signal);
+  clearInterval(beat);
+
+  expect(here.faults).toBeUndefined();
+  expect(there).toEqual(here);
+  expect(longestPauseMs).toBeLessThan(compileMs / 5);
+});
+
+test('faults, and a file that cannot be read, are named as they are in this thread', async () => {
+  const bad = join(directory, 'bad.yaml');
+  await writeFile(bad, 'sponsors: []\napplication: []\n');
+  for (const file of [bad, join(directory, 'none.yaml')]) {
+    const there = await compileInThread(program)(file, NONE_BEFORE, signal);
+    expect(there).toEqual(await compileCatalogue(file, NONE_BEFORE));
+    expect(there.faults?.[0]).toContain(file);
+  }
+});
+
+test('work that is given up ends, and a thread that cannot work is named', async () => {
+  const stopping = new AbortController();
+  const compiling = compileInThread(program)(path, NONE_BEFORE, stopping.signal);
+  stopping.abort();
+  expect((await compiling).faults).toHaveLength(1);
+  const nowhere = await compileInThread(join(directory, 'none.js'))(path, NONE_BEFORE, signal);
+  expect(nowhere.faults?.[0]).toMatch(/catalogue\.yaml: cannot be compiled: /);
+});

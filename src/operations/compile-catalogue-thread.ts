@@ -1,0 +1,61 @@
+import { once } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import type { Application, Catalogue, Plan } from '../billing/catalogue.ts';
+import type { CountedPlans } from '../billing/catalogue-succession-faults.ts';
+import type { WordMaps } from '../billing/word-maps.ts';
+import type { CompileCatalogue } from './compile-catalogue.ts';
+
+/** What the thread compiles. */
+export interface CompileRequest {
+  path: string;
+  before: CountedPlans;
+}
+
+/**
+ * What the thread answers: faults, or a catalogue in parts, each asked for by itself. Reading a whole one back from the
+ * thread's copy would stop this thread for as long as a tenth of a second.
+ */
+export type CompileAnswer =
+  | { kind: 'faults'; faults: readonly string[] }
+  | { kind: 'head'; head: Omit<Catalogue, 'applications' | 'plans'>; prefixMaps: WordMaps }
+  | { kind: 'applications'; applications: readonly Application[] }
+  | { kind: 'plans'; plans: readonly Plan[] }
+  | { kind: 'end' };
+
+const PROGRAM = new URL('./compile-catalogue-thread-main.js', import.meta.url);
+
+/**
+ * Returns a CompileCatalogue that works in a thread of its own, as a catalogue of 100,000 prefixes and 10,000 plans takes
+ * seconds, in which no record would be read. `program` is what the thread runs, where that is not beside this module.
+ */
+export function compileInThread(program: string | URL = PROGRAM): CompileCatalogue {
+  return async (path, before, signal) => {
+    const worker = new Worker(program, { workerData: { path, before } satisfies CompileRequest });
+    try {
+      return await gather(worker, signal);
+    } catch (error) {
+      return { faults: [`${path}: cannot be compiled: ${(error as Error).message}`] };
+    } finally {
+      await worker.terminate();
+    }
+  };
+}
+
+async function gather(worker: Worker, signal: AbortSignal): ReturnType<CompileCatalogue> {
+  const applications: Application[] = [];
+  const plans: Plan[] = [];
+  let head: Extract<CompileAnswer, { kind: 'head' }> | null = null;
+  for (;;) {
+    const [answer] = (await once(worker, 'message', { signal })) as [CompileAnswer];
+    if (answer.kind === 'faults') return { faults: answer.faults };
+    if (answer.kind === 'head') head = answer;
+    if (answer.kind === 'applications') applications.push(...answer.applications);
+    if (answer.kind === 'plans') plans.push(...answer.plans);
+    if (answer.kind === 'end' && head !== null) {
+      return { catalogue: { ...head.head, applications, plans }, prefixMaps: head.prefixMaps };
+    }
+    await nextTurn();
+    worker.postMessage('more');
+  }
+}
