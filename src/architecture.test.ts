@@ -79,7 +79,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'yaml-document': [],
 };
 /** The pure core knows no I/O: these are all the packages and modules it may use. */
-const PURE = ['avsc', 'luxon', 'node:crypto', 'yaml', 'zod'];
+const PURE = ['avsc', 'js-yaml', 'luxon', 'node:crypto', 'zod'];
 const FORBIDDEN_NAMES = /^(utils?|common|helpers?|misc)(\.|$)/;
 
 const root = resolve(import.meta.dirname);

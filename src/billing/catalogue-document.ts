@@ -10,6 +10,15 @@ const MAX_PRICE_MICROS = 2 ** 32 - 1;
 const MAX_TAG_OCTETS = 64;
 const CURRENCIES = new Set(Intl.supportedValuesOf('currency'));
 
+/** Of names that were asked for before: the runtime takes a tenth of a millisecond for each. */
+const zones = new Map<string, boolean>();
+
+function isZone(name: string): boolean {
+  const known = zones.get(name) ?? (/^[A-Za-z]/.test(name) && IANAZone.isValidZone(name));
+  zones.set(name, known);
+  return known;
+}
+
 const id = (of: string) =>
   z
     .string()
@@ -121,7 +130,7 @@ const planSchema = z.strictObject({
   timeZone: z
     .string()
     // Some runtimes take offsets such as +08:00 for zones; a name means the same everywhere.
-    .refine((name) => /^[A-Za-z]/.test(name) && IANAZone.isValidZone(name), {
+    .refine(isZone, {
       error: 'expected an IANA time zone, as Asia/Shanghai or UTC',
     })
     .describe('IANA name of the time zone that periods begin in.'),

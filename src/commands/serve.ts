@@ -3,7 +3,6 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { migrate } from '../journal/migrate.ts';
 import { onStopSignal } from '../platform/lifecycle.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import { serveStore } from '../serve/http-server.ts';
 import { openStore } from './open-store.ts';
 
 const STOP_GRACE_MS = 10_000;
@@ -29,6 +28,8 @@ process at a time: an engine that books in it has to be stopped first.`,
       const directory = resolve(store);
       const opened = await openStore({ dir: directory }, { create: false, readOnly: false });
       await migrate(opened, packagePath('schemas/clickhouse')).finally(() => opened.close());
+      // It brings ClickHouse with it: no other command has to load that.
+      const { serveStore } = await import('../serve/http-server.ts');
       const served = await serveStore(directory, port);
       process.stdout.write(`serving ${store} at ${served.url} until it is stopped (Ctrl+C)\n`);
       await new Promise<void>((resolve) => onStopSignal(resolve, STOP_GRACE_MS));

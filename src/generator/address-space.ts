@@ -23,15 +23,6 @@ export function parsePrefix(cidr: string): Prefix {
   return { network: groups.map((group, index) => group & mask[index]), mask, length };
 }
 
-/** Whether the prefix holds the address; never across families. */
-export function contains(prefix: Prefix, address: Groups): boolean {
-  if (address.length !== prefix.network.length) return false;
-  for (let index = 0; index < address.length; index++) {
-    if ((address[index] & prefix.mask[index]) !== prefix.network[index]) return false;
-  }
-  return true;
-}
-
 /** Any address of the prefix. */
 export function drawInside(prefix: Prefix, random: Random): Groups {
   return prefix.network.map((group, index) => group | (random.uint32() & 0xffff & ~prefix.mask[index]));

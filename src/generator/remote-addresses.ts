@@ -1,5 +1,7 @@
+import { PrefixTable } from '../billing/prefix-table.ts';
+import { wordMaps } from '../billing/word-maps.ts';
 import { ConfigError } from '../platform/config-error.ts';
-import { contains, drawInside, formatAddress, type Prefix, parsePrefix } from './address-space.ts';
+import { drawInside, formatAddress, type Prefix, parsePrefix } from './address-space.ts';
 import type { GenerateTarget } from './generate-options.ts';
 import type { Random } from './random.ts';
 
@@ -11,35 +13,62 @@ export interface RemoteAddresses {
   ofNobody(random: Random): string;
 }
 
-/** A prefix, and the longer ones of other targets inside of it. */
-interface OwnPrefix extends Prefix {
-  nested: readonly Prefix[];
-}
-
 // One in four unmatched addresses is v6, from a block that registries have allocated; v4 ones are unicast.
 const V6_SHARE = 0.25;
 const V6_UNICAST = parsePrefix('2a00::/12');
 const MAX_DRAWS = 200;
+const V4_GROUPS = 2;
 
 export function createRemoteAddresses(targets: readonly GenerateTarget[]): RemoteAddresses {
-  const parsed = targets.map(({ prefixes }) => prefixes.map(parsePrefix));
-  const all = parsed.flat();
-  const own = parsed.map((prefixes) => prefixes.map((prefix) => ({ ...prefix, nested: nestedIn(prefix, all) })));
+  const own: OwnPrefix[][] = [];
+  const all: OwnPrefix[] = [];
+  for (const { prefixes } of targets) {
+    own.push(prefixes.map((cidr, at) => ({ ...parsePrefix(cidr), number: all.length + at })));
+    all.push(...(own.at(-1) ?? []));
+  }
+  const longest = new LongestPrefix(all);
   return {
-    ofTarget: (target, random) => drawOfTarget(own[target] ?? [], random),
-    ofNobody: (random) => drawOfNobody(all, random),
+    ofTarget: (target, random) => drawOfTarget(own[target] ?? [], longest, random),
+    ofNobody: (random) => drawOfNobody(longest, random),
   };
 }
 
-function nestedIn(outer: Prefix, all: readonly Prefix[]): Prefix[] {
-  return all.filter((prefix) => prefix.length > outer.length && contains(outer, prefix.network));
+/** A prefix, and its place among those of all targets. */
+interface OwnPrefix extends Prefix {
+  number: number;
 }
 
-function drawOfTarget(prefixes: readonly OwnPrefix[], random: Random): string {
+/** Finds the longest prefix that holds an address, whatever their number. */
+class LongestPrefix {
+  readonly #table: PrefixTable;
+  readonly #address = new Uint32Array(4);
+  readonly #found = new Int32Array(1);
+
+  constructor(prefixes: readonly OwnPrefix[]) {
+    this.#table = new PrefixTable(
+      wordMaps(
+        prefixes.map(({ network, length, number }) => ({
+          cidr: `${formatAddress(network)}/${length}`,
+          application: number,
+        })),
+      ),
+    );
+  }
+
+  /** Its number; -1 if none holds the address. */
+  numberOf(address: readonly number[]): number {
+    const groups = address.length === V4_GROUPS ? [0, 0, 0, 0, 0, 0xffff, ...address] : address;
+    for (let word = 0; word < 4; word++) this.#address[word] = groups[word * 2] * 0x10000 + groups[word * 2 + 1];
+    this.#table.applicationsOf(this.#address, 1, this.#found);
+    return this.#found[0];
+  }
+}
+
+function drawOfTarget(prefixes: readonly OwnPrefix[], longest: LongestPrefix, random: Random): string {
   for (let draw = 0; draw < MAX_DRAWS; draw++) {
     const prefix = random.pick(prefixes);
     const address = drawInside(prefix, random);
-    if (!prefix.nested.some((inner) => contains(inner, address))) return formatAddress(address);
+    if (longest.numberOf(address) === prefix.number) return formatAddress(address);
   }
   const [first] = prefixes;
   throw new ConfigError(
@@ -47,10 +76,10 @@ function drawOfTarget(prefixes: readonly OwnPrefix[], random: Random): string {
   );
 }
 
-function drawOfNobody(all: readonly Prefix[], random: Random): string {
+function drawOfNobody(longest: LongestPrefix, random: Random): string {
   for (let draw = 0; draw < MAX_DRAWS; draw++) {
     const address = random.uniform() < V6_SHARE ? drawInside(V6_UNICAST, random) : drawV4Unicast(random);
-    if (!all.some((prefix) => contains(prefix, address))) return formatAddress(address);
+    if (longest.numberOf(address) === -1) return formatAddress(address);
   }
   throw new ConfigError('the prefixes cover all of the addresses: set the share of unmatched records to 0');
 }

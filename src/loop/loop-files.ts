@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportJWK } from 'jose';
-import { stringify } from 'yaml';
+import { dump } from 'js-yaml';
 import { APPLICATIONS, loopCatalogue } from './loop-plan.ts';
 
 const KEY_ID = 'loop';
@@ -52,7 +52,7 @@ export async function writeLoopFiles(place: LoopPlace): Promise<LoopFiles> {
   await file('operator-identity.pem', privateKey.export({ type: 'pkcs8', format: 'pem' }) as string);
   const jwk = { ...(await exportJWK(publicKey)), kid: KEY_ID, alg: 'EdDSA', use: 'sig' };
   await file('operator.jwks.json', JSON.stringify({ keys: [jwk] }));
-  await file('catalogue.yaml', stringify(loopCatalogue()));
+  await file('catalogue.yaml', dump(loopCatalogue()));
   const operatorSecret = randomBytes(24).toString('hex');
   await file('operator.secret', operatorSecret);
   for (const [at] of place.proxyPorts.entries()) {
@@ -60,11 +60,11 @@ export async function writeLoopFiles(place: LoopPlace): Promise<LoopFiles> {
     await mkdir(join(folder, `proxy-${at + 1}`));
   }
   return {
-    engine: await file('zerorate.yaml', stringify(engineDocument(place))),
-    dispatch: await file('dispatch.yaml', stringify(dispatchDocument(place))),
-    gateway: await file('gateway.yaml', stringify(gatewayDocument(place))),
+    engine: await file('zerorate.yaml', dump(engineDocument(place))),
+    dispatch: await file('dispatch.yaml', dump(dispatchDocument(place))),
+    gateway: await file('gateway.yaml', dump(gatewayDocument(place))),
     proxies: await Promise.all(
-      place.proxyPorts.map((_, at) => file(`proxy-${at + 1}.yaml`, stringify(proxyDocument(place, at)))),
+      place.proxyPorts.map((_, at) => file(`proxy-${at + 1}.yaml`, dump(proxyDocument(place, at)))),
     ),
     operatorSecret,
     environment: { ZERORATE_PSEUDONYM_KEY: randomBytes(32).toString('hex') },

@@ -1,5 +1,6 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { CORE_SCHEMA, constructFromEvents, parseEvents, YAMLException } from 'js-yaml';
 import type { DocumentFault, DocumentPath } from './document-fault.ts';
+import { ComplexKeyError, ExcessiveAliasError, YamlTree } from './yaml-tree.ts';
 
 /** 1-based. */
 export interface Place {
@@ -14,70 +15,43 @@ export type ParsedYaml =
   | { value: unknown; locate: Locate; faults?: undefined }
   | { value?: undefined; locate?: undefined; faults: DocumentFault[] };
 
-/** How often a document may repeat what an anchor holds, everything counted: a few lines of YAML can name billions. */
-const MAX_ALIASES = 100;
-const START: Place = { line: 1, column: 1 };
-
 /**
- * Reads YAML 1.2 (core schema: a time is text, `yes` is text, nothing is merged). Keys are text. Duplicate keys, tags of
- * unknown types and more than one document are faults.
+ * Reads YAML 1.2 (core schema: a time is text, `yes` is text, nothing is merged, whatever a %YAML directive says). Keys are
+ * text. Returns the value, or the first thing that keeps the text from being YAML: duplicate keys, tags of unknown types and
+ * more than one document are faults.
  */
 export function parseYaml(text: string, fileName: string): ParsedYaml {
-  const lineCounter = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter,
-    prettyErrors: false,
-    stringKeys: true,
-    // A %YAML 1.1 directive would change what the same words mean.
-    schema: 'core',
-    merge: false,
-    resolveKnownTags: false,
-    logLevel: 'error',
-  });
-  const placeOf = (offset: number): Place => {
-    const { line, col } = lineCounter.linePos(offset);
-    return line === 0 ? START : { line, column: col };
+  const refuse = (offset: number, message: string): ParsedYaml => {
+    const { line } = placeIn(text, offset);
+    return { faults: [{ file: fileName, line, path: '', message: `not valid YAML: ${message}` }] };
   };
-  const fault = (line: number, message: string): DocumentFault => ({ file: fileName, line, path: '', message });
-  const problems = [...document.errors, ...document.warnings];
-  if (problems.length > 0) {
-    return {
-      faults: problems.map(({ pos, message }) => fault(placeOf(pos[0]).line, `not valid YAML: ${oneLine(message)}`)),
-    };
-  }
   try {
-    const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
-    return { value, locate: (path) => placeOf(offsetOf(document, path)) };
+    const { value, secondDocumentOffset } = documentOf(text);
+    if (secondDocumentOffset !== null) return refuse(secondDocumentOffset, 'a second document begins');
+    // A large document's tree takes more memory than its value, and is needed only where there are faults.
+    let tree: YamlTree | null = null;
+    const locate: Locate = (path) => {
+      tree ??= new YamlTree(text, parseEvents(text, {}));
+      return placeIn(text, tree.offsetOf(path));
+    };
+    return { value, locate };
   } catch (error) {
-    // An alias without its anchor, or too many of them: yaml names no position.
-    return { faults: [fault(1, `not valid YAML: ${oneLine((error as Error).message)}`)] };
+    if (error instanceof YAMLException) return refuse(error.mark?.position ?? 0, error.reason);
+    if (error instanceof ComplexKeyError || error instanceof ExcessiveAliasError)
+      return refuse(error.offset, error.message);
+    throw error;
   }
 }
 
-function oneLine(message: string): string {
-  return message.replace(/\s+/g, ' ').trim();
+function documentOf(source: string): { value: unknown; secondDocumentOffset: number | null } {
+  const events = parseEvents(source, {});
+  const { secondDocumentOffset } = new YamlTree(source, events);
+  const [value = null] = constructFromEvents(events, { source, schema: CORE_SCHEMA });
+  return { value, secondDocumentOffset };
 }
 
-function offsetOf(document: Document.Parsed, path: DocumentPath): number {
-  let node: unknown = document.contents;
-  let offset = startOf(node) ?? 0;
-  for (const step of path) {
-    if (isAlias(node)) node = node.resolve(document);
-    if (isMap(node)) {
-      const pair = node.items.find(({ key }) => isScalar(key) && key.value === String(step));
-      if (pair === undefined) return offset;
-      offset = startOf(pair.key) ?? offset;
-      node = pair.value;
-    } else if (isSeq(node) && typeof step === 'number') {
-      node = node.items[step];
-      offset = startOf(node) ?? offset;
-    } else {
-      return offset;
-    }
-  }
-  return offset;
-}
-
-function startOf(node: unknown): number | undefined {
-  return (node as Node | null | undefined)?.range?.[0];
+function placeIn(text: string, offset: number): Place {
+  const before = text.slice(0, offset);
+  const line = before.split('\n').length;
+  return { line, column: offset - before.lastIndexOf('\n') };
 }
