@@ -9,7 +9,7 @@ export interface FlowRecord {
   chargingId: number;
   /** Number of this partial record within its session. */
   recordSequenceNumber: number;
-  /** E.164 digits, at most 15. */
+  /** Normal form: E.164 digits without `+` or international prefix, at most 15, the first of them not 0. */
   servedMsisdn: string;
   servedImsi: string | null;
   /** Milliseconds since 1970-01-01T00:00Z; the record's period is the one that holds this instant. */

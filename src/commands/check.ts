@@ -9,6 +9,7 @@ import { kafkaDecoder, registryOptions } from './flow-decoder.ts';
 import { clientOptions } from './kafka-connection.ts';
 import { storeCertificates } from './open-store.ts';
 import { type ConfigOptions, readCatalogue, readConfig, withConfigOptions } from './read-config.ts';
+import { limitsOfToday } from './record-rules.ts';
 
 interface CheckOptions extends ConfigOptions {
   show?: boolean;
@@ -52,7 +53,9 @@ function printCatalogue(path: string): void {
 async function checkFiles(paths: readonly string[], options: CheckOptions): Promise<void> {
   const files = options.config === undefined ? plainFiles(options.terminals) : readConfig(options);
   for (const file of await listFlowFiles(paths, options.format)) {
-    process.stdout.write(`${await describeFile(file, fileOptions(files, [file.path], options.format))}\n`);
+    process.stdout.write(
+      `${await describeFile(file, fileOptions(files, [file.path], options.format), limitsOfToday(files))}\n`,
+    );
   }
 }
 
