@@ -8,13 +8,11 @@ export interface MsisdnForms {
 
 export const NORMAL_FORM_ONLY: MsisdnForms = { acceptPlus: false, internationalPrefix: null };
 
-/** ITU-T E.164: a country code, which never begins with 0, and the national number; 15 digits at most. */
-const E164 = /^[1-9]\d{0,14}$/;
-
-/** Whether a text is an MSISDN in normal form: E.164 digits without `+` or prefix. */
-export function isNormalMsisdn(text: string): boolean {
-  return E164.test(text);
-}
+/**
+ * An MSISDN in normal form (ITU-T E.164): a country code, which never begins with 0, and the national number; 15 digits at most,
+ * without `+` or prefix.
+ */
+export const E164 = /^[1-9]\d{0,14}$/;
 
 /** The MSISDN in normal form; null if the text is none in the configured forms. */
 export function normalMsisdn(text: string, { acceptPlus, internationalPrefix }: MsisdnForms): string | null {
