@@ -61,3 +61,14 @@ export const FLOW_RECORD_FIELDS = [
   'sponsorIdentity',
   'applicationServiceProviderIdentity',
 ] as const satisfies readonly (keyof FlowRecord)[];
+
+/** Fields that a record need not have. */
+export const NULLABLE_FIELDS: ReadonlySet<string> = new Set<keyof FlowRecord>([
+  'servedImsi',
+  'zeroRatingTag',
+  'contentType',
+  'ratingGroup',
+  'serviceIdentifier',
+  'sponsorIdentity',
+  'applicationServiceProviderIdentity',
+]);

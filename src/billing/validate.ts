@@ -1,6 +1,12 @@
 import type { Candidate } from './decoder.ts';
 import { isFieldName, meantField } from './field-names.ts';
-import { CONTENT_TYPES, type ContentType, FLOW_RECORD_FIELDS, type FlowRecord } from './flow-record.ts';
+import {
+  CONTENT_TYPES,
+  type ContentType,
+  FLOW_RECORD_FIELDS,
+  type FlowRecord,
+  NULLABLE_FIELDS,
+} from './flow-record.ts';
 import { parseIp } from './ip-address.ts';
 import { msisdnFault, normalMsisdn } from './msisdn.ts';
 import type { Fault, Reason } from './outcome.ts';
@@ -11,15 +17,6 @@ export const MAX_RECORD_OCTETS = 2 ** 48 - 1;
 export const MAX_TEXT_LENGTH = 256;
 const MAX_INT32 = 2 ** 31 - 1;
 
-const NULLABLE = new Set<string>([
-  'servedImsi',
-  'zeroRatingTag',
-  'contentType',
-  'ratingGroup',
-  'serviceIdentifier',
-  'sponsorIdentity',
-  'applicationServiceProviderIdentity',
-]);
 const UPPER_LIMIT: Readonly<Record<string, number>> = {
   localSequenceNumber: Number.MAX_SAFE_INTEGER,
   chargingId: Number.MAX_SAFE_INTEGER,
@@ -69,8 +66,8 @@ function fault(reason: Reason, detail: string): Fault {
 
 function missingField(fields: Candidate): Fault | null {
   for (const name of FLOW_RECORD_FIELDS) {
-    if (fields[name] !== undefined && (fields[name] !== null || NULLABLE.has(name))) continue;
-    if (NULLABLE.has(name)) fields[name] = null;
+    if (fields[name] !== undefined && (fields[name] !== null || NULLABLE_FIELDS.has(name))) continue;
+    if (NULLABLE_FIELDS.has(name)) fields[name] = null;
     else return fault('missing_field', `${name} is missing${misspellingOf(name, fields)}`);
   }
   return null;

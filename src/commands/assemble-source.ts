@@ -12,6 +12,7 @@ import type { Store } from '../platform/store.ts';
 import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
 import { fileQuotaPublisher } from '../quota-updates/quota-publisher-file.ts';
 import { threadedQuotaPublisher } from '../quota-updates/quota-publisher-thread.ts';
+import { checkBeginnings } from '../sources/file-beginning.ts';
 import { type FileSourceOptions, fileSource } from '../sources/file-source.ts';
 import { listFlowFiles } from '../sources/flow-file.ts';
 import { kafkaSource } from '../sources/kafka-source.ts';
@@ -28,9 +29,9 @@ export interface AssembledSource {
 
 const RECORDS_PER_CHUNK = 10_000;
 
-/** Are the configured files there, and of a known kind? Rejects with a SourceError that names the one that is not. */
+/** Rejects with a SourceError that names the first configured file that is not there, or is not what it is read as. */
 export async function checkSource({ source }: Config): Promise<void> {
-  if (source.files !== undefined) await listFlowFiles(source.files, source.format);
+  if (source.files !== undefined) await checkBeginnings(await listFlowFiles(source.files, source.format));
 }
 
 /** What a source is assembled with. */

@@ -10,6 +10,7 @@ import { JournalReader } from '../journal/journal-reader.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { createLogger } from '../platform/logger.ts';
 import { literal, type Store } from '../platform/store.ts';
+import { checkBeginnings } from '../sources/file-beginning.ts';
 import { type FlowFile, listFlowFiles } from '../sources/flow-file.ts';
 import { type FlowFileOptions, openFlowFile } from '../sources/open-flow-file.ts';
 import { fileOptions, plainFiles } from './assemble-source.ts';
@@ -100,6 +101,7 @@ async function readGiven(
   }
   const files = config === undefined ? plainFiles() : readConfig({ config });
   const [file] = await listFlowFiles([record], files.source.files === undefined ? undefined : files.source.format);
+  await checkBeginnings([file]);
   return recordAt(file, fileOptions(files, [record]), offset ?? 0);
 }
 
