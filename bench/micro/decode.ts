@@ -1,33 +1,33 @@
 import assert from 'node:assert/strict';
-import { admit, type Door, type Incoming } from '../../src/billing/admit.ts';
+import { admit, type Incoming, type IngestContext } from '../../src/billing/admit.ts';
 import { FlowBatch } from '../../src/billing/flow-batch.ts';
 import type { Lane } from '../../src/billing/lane.ts';
 import type { Rules } from '../../src/billing/rules.ts';
 import type { BenchmarkGroup, Prepared } from './benchmark.ts';
 import { rulesOf, taggedApplications } from './catalogues.ts';
-import { avroBatches, decoder, door, inTurns, newLane } from './traffic.ts';
+import { avroBatches, context, decoder, inTurns, newLane } from './traffic.ts';
 
 const BATCHES = 16;
 
 /** Without the direct reader of plain Avro: every record is decoded into an object, and that is validated. */
-const longDoor: Door = { decode: (value) => decoder(value), keyedByMsisdn: false };
+const longWay: IngestContext = { ...context, decode: (value) => decoder(value) };
 
 interface Side {
   batch: FlowBatch;
   fill: (records: readonly Incoming[]) => void;
 }
 
-function side(door: Door, records: number, lane: Lane, rules: Rules): Side {
+function side(context: IngestContext, records: number, lane: Lane, rules: Rules): Side {
   const batch = new FlowBatch(records);
   const fill = (values: readonly Incoming[]) => {
-    for (const value of values) admit(batch, value, door, lane, rules);
+    for (const value of values) admit(batch, value, context, lane, rules);
   };
   return { batch, fill };
 }
 
 /** Avro values into a batch's columns: decoded, validated, subscribers and tags looked up. */
 export function decodeGroup(records: number, seed: number): BenchmarkGroup {
-  const prepare = (measured: Door) => (): Prepared => {
+  const prepare = (measured: IngestContext) => (): Prepared => {
     const targets = taggedApplications(100);
     const batches = avroBatches(targets, seed, BATCHES, records);
     const rules = rulesOf(targets);
@@ -49,14 +49,14 @@ export function decodeGroup(records: number, seed: number): BenchmarkGroup {
   return {
     name: 'decode',
     benchmarks: [
-      { name: 'avsc and validation', prepare: prepare(longDoor) },
-      { name: 'read from the octets', prepare: prepare(door) },
+      { name: 'avsc and validation', prepare: prepare(longWay) },
+      { name: 'read from the octets', prepare: prepare(context) },
     ],
   };
 }
 
 function assertSameBatch(values: readonly Incoming[], rules: Rules): void {
-  const [long, direct] = [longDoor, door].map((measured) => {
+  const [long, direct] = [longWay, context].map((measured) => {
     const { batch, fill } = side(measured, values.length, newLane(), rules);
     fill(values);
     return batch;

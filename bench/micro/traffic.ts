@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { admit, type Door, type Incoming, incoming } from '../../src/billing/admit.ts';
+import { admit, type Incoming, type IngestContext, incoming } from '../../src/billing/admit.ts';
 import { avroDecoder } from '../../src/billing/decode-avro.ts';
 import { FlowBatch, UNDECIDED } from '../../src/billing/flow-batch.ts';
 import { Lane } from '../../src/billing/lane.ts';
 import { PseudonymKey } from '../../src/billing/pseudonym.ts';
+import { PLAIN_RULES } from '../../src/billing/record-limits.ts';
 import type { Rules } from '../../src/billing/rules.ts';
 import { encodeGeneratedAvro, FLOW_RECORD_SCHEMA } from '../../src/generator/encode-avro.ts';
 import type { GenerateTarget } from '../../src/generator/generate-options.ts';
@@ -21,7 +22,7 @@ const DUPLICATE_WINDOW_RECORDS = 1_000_000;
 
 const schema = JSON.parse(FLOW_RECORD_SCHEMA);
 export const decoder = avroDecoder({ readerSchema: schema, schemas: new Map([[SCHEMA_ID, schema]]), header: 'auto' });
-export const door: Door = { decode: decoder, keyedByMsisdn: false };
+export const context: IngestContext = { decode: decoder, keyedByMsisdn: false, rules: PLAIN_RULES, bookingDay: 0 };
 
 export function newLane(): Lane {
   return new Lane({ pseudonymKey: PSEUDONYM_KEY, duplicateWindowRecords: DUPLICATE_WINDOW_RECORDS });
@@ -54,7 +55,7 @@ export function avroBatches(
 /** The batch of these records, and nothing decided of them yet. */
 export function admitted(records: readonly Incoming[], lane: Lane, rules: Rules): FlowBatch {
   const batch = new FlowBatch(records.length);
-  for (const record of records) admit(batch, record, door, lane, rules);
+  for (const record of records) admit(batch, record, context, lane, rules);
   assertUndecided(batch);
   return batch;
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { PLAIN_RULES } from '../billing/record-limits.ts';
 import { testRecord, testRules } from '../billing/traffic.fixture.ts';
 import {
   DOORS,
@@ -18,7 +19,12 @@ import type { AuditFault } from './invariants.ts';
 import { replayBatches } from './replay.ts';
 import { walkBatches } from './walk-batches.ts';
 
-const SETTINGS = { pseudonymKey: PSEUDONYM_KEY, duplicateWindowRecords: 1000, rejectionPayloadOctets: 4096 };
+const SETTINGS = {
+  pseudonymKey: PSEUDONYM_KEY,
+  duplicateWindowRecords: 1000,
+  rejectionPayloadOctets: 4096,
+  recordRules: PLAIN_RULES,
+};
 const { catalogue } = testRules();
 /** Two files of one lane, as the source has them. */
 const files: Record<string, LogRecord[]> = {

@@ -1,6 +1,7 @@
 import { readRecord } from '../billing/admit.ts';
 import { EVIDENCES } from '../billing/flow-batch.ts';
 import type { PseudonymKey } from '../billing/pseudonym.ts';
+import type { RecordRules } from '../billing/record-limits.ts';
 import { counterRows, identityRows } from '../billing/restored-columns.ts';
 import { decodingAt } from './decoding-at.ts';
 import type { BatchRow, JournalEvidence, StoredBatch } from './evidence.ts';
@@ -8,13 +9,15 @@ import type { AuditFault, Invariant } from './invariants.ts';
 import { outcomeKey, outcomeList } from './outcome-list.ts';
 import { rulesByBatch } from './rules-by-batch.ts';
 import { SecondComputation, type SecondOutcome, secondRules } from './second-computation.ts';
+import { lastInstantOf } from './second-rules.ts';
 import type { StoredRow } from './stored-columns.ts';
 import type { WalkedBatch } from './walk-batches.ts';
 
 export interface SourceAuditOptions {
   pseudonymKey: PseudonymKey;
-  /** As it was when the batches were rated. */
+  /** These two as they were when the batches were rated. */
   duplicateWindowRecords: number;
+  recordRules: RecordRules;
   /** Told of records whose subscriber was erased: whose they are is believed of the journal, all else is computed. */
   onErased?: (records: number) => void;
 }
@@ -30,6 +33,7 @@ export async function* auditSource(
 ): AsyncGenerator<AuditFault> {
   const lanes = new Map<string, { computation: SecondComputation; next: number }>();
   const rulesOf = rulesByBatch(evidence, secondRules);
+  const { msisdn, maxFutureMs } = options.recordRules;
   for await (const walked of walk) {
     const { batch, records } = walked;
     const { lane, numbers } = batch;
@@ -45,7 +49,8 @@ export async function* auditSource(
     const booked = new Map(stored.rows.map((row) => [Number(row.offset), hexOf(row.subscriber)]));
     const ofErasedBefore = computation.recordsOfErased;
     const outcomes = records.map((record, at) => {
-      const read = readRecord(record, decodeAt(record.offset));
+      const latestTimeMs = lastInstantOf(record.timestampMs, batch.bookingDay, maxFutureMs);
+      const read = readRecord(record, decodeAt(record.offset), { msisdn, latestTimeMs });
       return computation.compute(numbers.lane_position + at, read, rules, booked.get(record.offset));
     });
     options.onErased?.(computation.recordsOfErased - ofErasedBefore);

@@ -6,6 +6,7 @@ import { Lane } from '../billing/lane.ts';
 import { failedAtTheDoor } from '../billing/outcome.ts';
 import { classifyBatch, rateBatch } from '../billing/pipeline.ts';
 import { PseudonymKey } from '../billing/pseudonym.ts';
+import type { RecordRules } from '../billing/record-limits.ts';
 import { rejectedPayload } from '../billing/rejected-payload.ts';
 import { type Facts, Rules } from '../billing/rules.ts';
 import { journalBlock } from '../journal/journal-block.ts';
@@ -16,9 +17,10 @@ import type { WalkedBatch } from './walk-batches.ts';
 
 export interface ReplayOptions {
   pseudonymKey: PseudonymKey;
-  /** These two as they were when the batches were rated. */
+  /** These as they were when the batches were rated. */
   duplicateWindowRecords: number;
   rejectionPayloadOctets: number;
+  recordRules: RecordRules;
 }
 
 /** A batch rated once more: it is the same when its digest is. */
@@ -80,7 +82,8 @@ function replay(
   const { topic, partition, bookingDay, chainedDay, lastOffset, numbers } = batch;
   const columns = new FlowBatch(records.length);
   const keyedByMsisdn = records[0].timestampMs !== null;
-  for (const record of records) admit(columns, record, { decode: decodeAt(record.offset), keyedByMsisdn }, lane, rules);
+  const context = { keyedByMsisdn, rules: options.recordRules, bookingDay };
+  for (const record of records) admit(columns, record, { ...context, decode: decodeAt(record.offset) }, lane, rules);
   const place = {
     log: { topic, partition, lane: batch.lane },
     bookingDay,

@@ -136,6 +136,17 @@ function calendarOf(timeZone: string): Intl.DateTimeFormat {
   return new Intl.DateTimeFormat('en-US', { timeZone, year: 'numeric', month: 'numeric', day: 'numeric' });
 }
 
+/**
+ * The last instant that a record may name: what is configured later than its log's time, which is its own timestamp, or the end of
+ * the batch's booking date where the log has none of this century.
+ */
+export function lastInstantOf(timestampMs: number | null, bookingDay: number, maxFutureMs: number): number {
+  if (maxFutureMs <= 0) return Number.POSITIVE_INFINITY;
+  const hasTimestamp = timestampMs !== null && new Date(timestampMs).getUTCFullYear() >= 2000;
+  const logTimeMs = hasTimestamp ? timestampMs : new Date(bookingDay * DAY_MS).setUTCHours(24, 0, 0, 0);
+  return logTimeMs + maxFutureMs;
+}
+
 export type Recognised =
   | { reason: null; application: SecondApplication; evidence: string }
   | { reason: Reason; application: SecondApplication | undefined };

@@ -5,13 +5,17 @@ import { FlowFields, NODE_ID, SERVED_MSISDN, ZERO_RATING_TAG } from './flow-fiel
 import { CONTENT_TYPES, type FlowRecord } from './flow-record.ts';
 import { parseIp } from './ip-address.ts';
 import type { Lane } from './lane.ts';
+import { isSameMsisdn, type MsisdnForms } from './msisdn.ts';
 import type { Fault } from './outcome.ts';
+import { latestTimeOf, PLAIN_LIMITS, type RecordLimits, type RecordRules } from './record-limits.ts';
 import type { Rules } from './rules.ts';
 import { validateFlowRecord } from './validate.ts';
 
 /** A record's place in its log, and where its key and value stand in `octets`, which may hold more than them. */
 export interface Incoming {
   readonly offset: number;
+  /** Its log's time; null where the log has none. */
+  readonly timestampMs: number | null;
   readonly octets: Uint8Array;
   /** -1 where the source has no keys. */
   readonly keyStart: number;
@@ -27,37 +31,58 @@ export interface Incoming {
 /** A value by itself. */
 export function incoming(value: Uint8Array, offset = 0, oversizedOctets = 0): Incoming {
   const valueEnd = value.length;
-  return { offset, octets: value, keyStart: -1, keyEnd: -1, valueStart: 0, valueEnd, oversizedOctets, value };
+  return {
+    offset,
+    timestampMs: null,
+    octets: value,
+    keyStart: -1,
+    keyEnd: -1,
+    valueStart: 0,
+    valueEnd,
+    oversizedOctets,
+    value,
+  };
 }
 
-export interface Door {
+/** What the records of one batch are read with. */
+export interface IngestContext {
   decode: Decoder;
   /** Records are keyed by MSISDN (Kafka); a record whose key is another one is counted. */
   keyedByMsisdn: boolean;
+  rules: RecordRules;
+  /** The batch's booking date, days since 1970-01-01: the log's time of records that have none. */
+  bookingDay: number;
 }
+
+/** Longer than any MSISDN with a prefix before it. */
+const MAX_KEY_OCTETS = 32;
 
 /** The record being read; one for all calls, as the hot path makes no objects. */
 const fields = new FlowFields();
 
 /** decode, validate, and take into the columns: the next row of the batch is this record, or its rejection. */
-export function admit(batch: FlowBatch, incoming: Incoming, door: Door, lane: Lane, rules: Rules): void {
+export function admit(batch: FlowBatch, incoming: Incoming, context: IngestContext, lane: Lane, rules: Rules): void {
   const { octets, valueStart, valueEnd } = incoming;
   const row = batch.count++;
   batch.offset[row] = incoming.offset;
   batch.readOctets += valueEnd - valueStart;
   batch.keepValue(row, octets, valueStart, valueEnd);
-  const { readFlow } = door.decode;
-  if (incoming.oversizedOctets === 0 && readFlow?.(octets, valueStart, valueEnd, fields)) {
-    if (door.keyedByMsisdn && !isKeyedByMsisdn(incoming, fields)) batch.keyMismatches++;
+  const { decode, keyedByMsisdn, bookingDay } = context;
+  const { msisdn, maxFutureMs } = context.rules;
+  const latestTimeMs = latestTimeOf(incoming.timestampMs, bookingDay, maxFutureMs);
+  const isRead = incoming.oversizedOctets === 0 && decode.readFlow?.(octets, valueStart, valueEnd, fields) === true;
+  // The end is the later of the two times; what is later than its log is for the long way to reject.
+  if (isRead && fields.endTimeMs <= latestTimeMs) {
+    if (keyedByMsisdn && !isKeyedByMsisdn(incoming, fields, msisdn)) batch.keyMismatches++;
     takeFields(batch, row, lane, rules);
     return;
   }
-  const record = readRecord(incoming, door.decode);
+  const record = readRecord(incoming, decode, { msisdn, latestTimeMs });
   if ('reason' in record) {
     batch.reject(row, record);
     return;
   }
-  if (door.keyedByMsisdn && !isKeyedBy(incoming, record.servedMsisdn)) batch.keyMismatches++;
+  if (keyedByMsisdn && !isKeyedBy(incoming, record.servedMsisdn, msisdn)) batch.keyMismatches++;
   take(batch, row, record, lane, rules);
 }
 
@@ -65,12 +90,13 @@ export function admit(batch: FlowBatch, incoming: Incoming, door: Door, lane: La
 export function readRecord(
   { value, oversizedOctets }: Pick<Incoming, 'value' | 'oversizedOctets'>,
   decode: Decoder,
+  limits: RecordLimits = PLAIN_LIMITS,
 ): FlowRecord | Fault {
   if (oversizedOctets > 0) {
     return { reason: 'oversized_record', detail: `the record has ${oversizedOctets} octets` };
   }
   const decoded = decode(value);
-  return decoded.fault ?? validateFlowRecord(decoded.candidate);
+  return decoded.fault ?? validateFlowRecord(decoded.candidate, limits);
 }
 
 function take(batch: FlowBatch, row: number, record: FlowRecord, lane: Lane, rules: Rules): void {
@@ -109,16 +135,22 @@ function takeFields(batch: FlowBatch, row: number, lane: Lane, { evidence }: Rul
   batch.usageOctets += fields.uplinkOctets + fields.downlinkOctets;
 }
 
-function isKeyedByMsisdn({ octets, keyStart, keyEnd }: Incoming, { spans }: FlowFields): boolean {
+function isKeyedByMsisdn(incoming: Incoming, { spans }: FlowFields, forms: MsisdnForms): boolean {
+  const { octets, keyStart, keyEnd } = incoming;
   const start = spans[SERVED_MSISDN * 2];
-  const length = spans[SERVED_MSISDN * 2 + 1] - start;
-  if (keyStart < 0 || keyEnd - keyStart !== length) return false;
-  for (let i = 0; i < length; i++) if (octets[keyStart + i] !== octets[start + i]) return false;
-  return true;
+  const end = spans[SERVED_MSISDN * 2 + 1];
+  if (keyStart < 0) return false;
+  let at = keyEnd - keyStart === end - start ? 0 : -1;
+  while (at >= 0 && at < end - start && octets[keyStart + at] === octets[start + at]) at++;
+  return at === end - start || isKeyedBy(incoming, latin1(octets, start, end), forms);
 }
 
-function isKeyedBy({ octets, keyStart, keyEnd }: Incoming, msisdn: string): boolean {
-  if (keyStart < 0 || keyEnd - keyStart !== msisdn.length) return false;
-  for (let i = 0; i < msisdn.length; i++) if (octets[keyStart + i] !== msisdn.charCodeAt(i)) return false;
-  return true;
+/** The key may have the `+` or the prefix that the normal form has not. */
+function isKeyedBy({ octets, keyStart, keyEnd }: Incoming, msisdn: string, forms: MsisdnForms): boolean {
+  if (keyStart < 0 || keyEnd - keyStart > MAX_KEY_OCTETS) return false;
+  return isSameMsisdn(msisdn, latin1(octets, keyStart, keyEnd), forms);
+}
+
+function latin1(octets: Uint8Array, start: number, end: number): string {
+  return String.fromCharCode(...octets.subarray(start, end));
 }

@@ -24,6 +24,8 @@ test.each([
   ['too many cells', 'pgw-1,001,42,im,', '5 cells, but 4 columns'],
   ['an open quote', 'pgw-1,"001,42,im', 'a quote out of place in cell 2'],
   ['a quote inside', 'pgw-1,0"01,42,im', 'a quote out of place in cell 2'],
+  ['a carriage return', 'pgw-1,001,42\r,im', 'a carriage return within the line'],
+  ['a carriage return beside quotes', '"pgw-1",001,4\r2,im', 'a quote out of place in cell 3'],
   ['text after a quote', 'pgw-1,"001"1,42,im', 'a quote out of place in cell 2'],
 ])('says what is wrong with %s', (_case, line, detail) => {
   expect(decode(octets(line))).toEqual({ fault: { reason: 'malformed', detail } });

@@ -24,7 +24,7 @@ interface Column {
 }
 
 /** One cell and what ends it: quoted, with quotes inside doubled, or plain, without any quote. */
-const CELL = /(?:"([^"]*(?:""[^"]*)*)"|([^",]*))(,|$)/y;
+const CELL = /(?:"([^"]*(?:""[^"]*)*)"|([^",\r]*))(,|$)/y;
 
 /**
  * The cells of one line (RFC 4180, comma, UTF-8, no line break inside quotes); a text says why there are none. Written
@@ -33,7 +33,7 @@ const CELL = /(?:"([^"]*(?:""[^"]*)*)"|([^",]*))(,|$)/y;
 export function csvCells(line: Uint8Array): string[] | string {
   const text = utf8Text(line);
   if (text === null) return 'not UTF-8';
-  if (!text.includes('"')) return text.split(',');
+  if (!text.includes('"')) return text.includes('\r') ? 'a carriage return within the line' : text.split(',');
   const cells: string[] = [];
   CELL.lastIndex = 0;
   for (;;) {

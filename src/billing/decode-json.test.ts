@@ -36,6 +36,49 @@ test('refuses octets that are not UTF-8', () => {
   expect(decodeJson(value)).toEqual({ fault: { reason: 'malformed', detail: 'not UTF-8' } });
 });
 
+test.each([
+  ['{"startTime":1,"startTime":2}', 'startTime is in it twice'],
+  ['{"startTime" :1,\t"startTime"\t: 2}', 'startTime is in it twice'],
+  ['{"a":"::1","b":"x\\":","a":2}', 'a is in it twice'],
+  ['{"a":1,"\\u0061":2}', 'a is in it twice'],
+  ['{"x":{"a":1,"a":1}}', 'a is in it twice'],
+  ['{"x":[{"a":1},{"b":1,"b":2}]}', 'b is in it twice'],
+  ['{"999124351736":1,"999124351736":2}', 'a name of no field is in it twice'],
+  ['{"__proto__":1,"__proto__":2}', '__proto__ is in it twice'],
+])('a name that is in an object twice is refused: %s', (text, detail) => {
+  expect(decodeJson(octets(text))).toEqual({ fault: { reason: 'malformed', detail } });
+});
+
+test.each([
+  '{"a":"::1","b":":","c":"\\"a\\":1"}',
+  '{"a":{"b":1,"c":{"b":1}},"b":[{"a":1},{"a":2}],"c":{}}',
+  '{ "a" : 1 , "A" : 2 }',
+  '{}',
+])('the same name in other objects, and what only looks like a name, is none: %s', (text) => {
+  expect(decodeJson(octets(text))).toEqual({ candidate: JSON.parse(text) });
+});
+
+test('names are counted as a list of them says, whatever the strings hold', () => {
+  const name = fc.constantFrom('a', 'b', ':', '"', '\\', 'a":');
+  const value = fc.oneof(name, fc.integer(), fc.constant(null));
+  fc.assert(
+    fc.property(fc.array(fc.tuple(name, value), { maxLength: 6 }), fc.constantFrom('', ' ', '\n'), (members, space) => {
+      const text = members.map(([key, item]) => `${JSON.stringify(key)}${space}:${space}${JSON.stringify(item)}`);
+      const { fault } = decodeJson(octets(`{${text.join(`${space},`)}}`));
+      expect(fault === undefined).toBe(new Set(members.map(([key]) => key)).size === members.length);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test.each([
+  ['1.0', 1],
+  ['1e3', 1000],
+  ['1.5', 1.5],
+])('a number is one however it is written: %s', (written, value) => {
+  expect(decodeJson(octets(`{"uplinkOctets":${written}}`))).toEqual({ candidate: { uplinkOctets: value } });
+});
+
 test('never throws, and never repeats the payload', () => {
   const secret = '999124351736';
   fc.assert(

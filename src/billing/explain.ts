@@ -1,4 +1,4 @@
-import { admit, incoming } from './admit.ts';
+import { admit, type IngestContext, incoming } from './admit.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Decoder } from './decoder.ts';
 import {
@@ -16,6 +16,7 @@ import { formatMicros } from './money.ts';
 import { outcomeOf, REASONS } from './outcome.ts';
 import { classifyBatch, rateBatch } from './pipeline.ts';
 import type { PseudonymKey } from './pseudonym.ts';
+import { PLAIN_RULES } from './record-limits.ts';
 import type { Rules } from './rules.ts';
 
 /** One step of a record's way, in words. */
@@ -39,10 +40,11 @@ export async function explainRecord(
   rules: Rules,
   pseudonymKey: PseudonymKey,
   counterOf: CounterLookUp,
+  recordContext: Pick<IngestContext, 'rules' | 'bookingDay'> = { rules: PLAIN_RULES, bookingDay: 0 },
 ): Promise<Explanation[]> {
   const lane = new Lane({ pseudonymKey, duplicateWindowRecords: 1 });
   const batch = new FlowBatch(1);
-  admit(batch, incoming(value), { decode, keyedByMsisdn: false }, lane, rules);
+  admit(batch, incoming(value), { ...recordContext, decode, keyedByMsisdn: false }, lane, rules);
   if (batch.reason[0] !== UNDECIDED) return [{ step: 'decode', text: batch.rejections[0].detail }, outcome(batch)];
   const subscriber = Buffer.from(lane.subscribers.pseudonym(0)).toString('hex');
   const octets = `${batch.uplinkOctets[0]} octets up, ${batch.downlinkOctets[0]} down`;

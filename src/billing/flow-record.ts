@@ -9,7 +9,7 @@ export interface FlowRecord {
   chargingId: number;
   /** Number of this partial record within its session. */
   recordSequenceNumber: number;
-  /** E.164 digits, at most 15. */
+  /** Normal form: E.164 digits without `+` or international prefix, at most 15, the first of them not 0. */
   servedMsisdn: string;
   servedImsi: string | null;
   /** Milliseconds since 1970-01-01T00:00Z; the record's period is the one that holds this instant. */
@@ -61,3 +61,14 @@ export const FLOW_RECORD_FIELDS = [
   'sponsorIdentity',
   'applicationServiceProviderIdentity',
 ] as const satisfies readonly (keyof FlowRecord)[];
+
+/** Fields that a record need not have. */
+export const NULLABLE_FIELDS: ReadonlySet<string> = new Set<keyof FlowRecord>([
+  'servedImsi',
+  'zeroRatingTag',
+  'contentType',
+  'ratingGroup',
+  'serviceIdentifier',
+  'sponsorIdentity',
+  'applicationServiceProviderIdentity',
+]);

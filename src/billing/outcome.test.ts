@@ -5,6 +5,7 @@ import { FlowBatch } from './flow-batch.ts';
 import type { FlowRecord } from './flow-record.ts';
 import { isCharged, outcomeOf, REASONS, type Reason } from './outcome.ts';
 import { classifyBatch, rateBatch } from './pipeline.ts';
+import { PLAIN_RULES } from './record-limits.ts';
 import type { Rules } from './rules.ts';
 import { asValue, closedFor, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 
@@ -19,7 +20,7 @@ const GUILTS: { reason: Reason; fields: Fields; before?: Fields }[] = [
   { reason: 'invalid_field', fields: { remotePort: 65536 } },
   { reason: 'invalid_msisdn', fields: { servedMsisdn: '+49170' } },
   { reason: 'time_out_of_range', fields: { startTime: -1 } },
-  { reason: 'end_before_start', fields: { endTime: 0 } },
+  { reason: 'end_before_start', fields: { endTime: Date.UTC(2001, 0) } },
   { reason: 'invalid_ip', fields: { terminalIp: '10.0.0.256' } },
   { reason: 'unknown_content_type', fields: { contentType: 'unknown' } },
   { reason: 'negative_octets', fields: { uplinkOctets: -1 } },
@@ -94,7 +95,7 @@ describe('the first reason that applies is the record’s', () => {
       admit(
         batch,
         incoming(value, offset, offset < 2 ? 5000 : 0),
-        { decode: doors[offset], keyedByMsisdn: false },
+        { decode: doors[offset], keyedByMsisdn: false, rules: PLAIN_RULES, bookingDay: 0 },
         lane,
         rules,
       );

@@ -7,7 +7,11 @@
 export const REASONS = [
   // rejected: could not be rated; the payload is kept
   { reason: 'oversized_record', outcome: 'rejected', meaning: 'larger than the limit for one record' },
-  { reason: 'malformed', outcome: 'rejected', meaning: 'not decodable as JSON, CSV, Avro or a CDR' },
+  {
+    reason: 'malformed',
+    outcome: 'rejected',
+    meaning: 'not decodable as JSON, CSV, Avro or a CDR, or a name twice in one object',
+  },
   {
     reason: 'unknown_schema',
     outcome: 'rejected',
@@ -19,9 +23,17 @@ export const REASONS = [
     meaning: 'the schema that the record was written with cannot be read as a flow record',
   },
   { reason: 'missing_field', outcome: 'rejected', meaning: 'a field that a flow record must have is absent' },
-  { reason: 'invalid_field', outcome: 'rejected', meaning: 'a field has another type or range than the schema says' },
-  { reason: 'invalid_msisdn', outcome: 'rejected', meaning: 'servedMsisdn is not 1 to 15 digits' },
-  { reason: 'time_out_of_range', outcome: 'rejected', meaning: 'a time outside of 1970 to 2149' },
+  {
+    reason: 'invalid_field',
+    outcome: 'rejected',
+    meaning: 'a field has another type or range than the schema says, or its name is misspelt',
+  },
+  { reason: 'invalid_msisdn', outcome: 'rejected', meaning: 'servedMsisdn is no MSISDN in E.164 form' },
+  {
+    reason: 'time_out_of_range',
+    outcome: 'rejected',
+    meaning: 'a time outside of 2000 to 2149 (of another unit than milliseconds), or too far after its log’s time',
+  },
   { reason: 'end_before_start', outcome: 'rejected', meaning: 'endTime is before startTime' },
   { reason: 'invalid_ip', outcome: 'rejected', meaning: 'terminalIp or remoteIp is not an IPv4 or IPv6 address' },
   { reason: 'unknown_content_type', outcome: 'rejected', meaning: 'contentType is none of the known words' },

@@ -9,6 +9,7 @@ import { FlowBatch } from './flow-batch.ts';
 import { FlowFields } from './flow-fields.ts';
 import { FLOW_RECORD_FIELDS } from './flow-record.ts';
 import { parseIp, parseIpOctets } from './ip-address.ts';
+import { MIN_TIME_MS, type RecordRules } from './record-limits.ts';
 import { testLane, testRecord, testRules } from './traffic.fixture.ts';
 
 const schema = JSON.parse(readFileSync('schemas/flow-record.avsc', 'utf8'));
@@ -17,6 +18,9 @@ const decode = avroDecoder({ readerSchema: schema, schemas: new Map([[1, schema]
 const longWay: Decoder = (value) => decode(value);
 
 const rules = testRules();
+/** The day of the record that all are drawn from, and the last instant that a record of it may name. */
+const BOOKING_DAY = Math.floor(testRecord().startTime / 86_400_000);
+const LATEST_MS = (BOOKING_DAY + 1) * 86_400_000 + 60_000;
 
 const whole = fc.oneof(fc.nat(300), fc.nat(), fc.constantFrom(-1, 2 ** 47 - 1, 2 ** 47, 2 ** 48, 2 ** 52 - 2));
 const int = fc.oneof(fc.nat(300), fc.constantFrom(-1, 65535, 65536, 2 ** 31 - 1));
@@ -29,6 +33,8 @@ const address = fc.oneof(
 );
 const time = fc.oneof(
   fc.nat(2 ** 31 - 1).map((s) => s * 1000),
+  fc.integer({ min: -2, max: 2 }).map((ms) => MIN_TIME_MS + ms),
+  fc.integer({ min: -2, max: 2 }).map((ms) => LATEST_MS + ms),
   whole,
 );
 const odd = fc.record({
@@ -36,7 +42,17 @@ const odd = fc.record({
   localSequenceNumber: whole,
   chargingId: whole,
   recordSequenceNumber: whole,
-  servedMsisdn: fc.constantFrom('', '0', '000', '999000000001', '123456789012345', '1234567890123456', '12a'),
+  servedMsisdn: fc.constantFrom(
+    '',
+    '0',
+    '000',
+    '+999000000001',
+    '00999000000001',
+    '999000000001',
+    '123456789012345',
+    '1234567890123456',
+    '12a',
+  ),
   servedImsi: fc.option(text),
   startTime: time,
   endTime: time,
@@ -69,15 +85,19 @@ const datums = fc
     return length === null ? octets : octets.subarray(0, length);
   });
 
+const RULES: RecordRules = { msisdn: { acceptPlus: true, internationalPrefix: '00' }, maxFutureMs: 60_000 };
+
 function admitted(values: readonly Uint8Array[], decoder: Decoder) {
   const [batch, lane] = [new FlowBatch(values.length), testLane()];
   values.forEach((value, offset) => {
-    const key = offset % 2 === 0 ? '' : '999000000001';
+    const key = ['', '999000000001', '+999000000001', '00999000000001'][offset % 4];
     // Among other octets, as a fetched record is.
     const octets = Buffer.concat([Buffer.from(key), value, Buffer.from('\0\0')]);
     const [keyStart, keyEnd, valueEnd] = [key === '' ? -1 : 0, key.length, key.length + value.length];
     const spans = { octets, keyStart, keyEnd, valueStart: keyEnd, valueEnd };
-    admit(batch, { ...incoming(value, offset), ...spans }, { decode: decoder, keyedByMsisdn: true }, lane, rules);
+    const timestampMs = offset % 3 === 0 ? LATEST_MS - RULES.maxFutureMs : null;
+    const context = { decode: decoder, keyedByMsisdn: true, rules: RULES, bookingDay: BOOKING_DAY };
+    admit(batch, { ...incoming(value, offset), timestampMs, ...spans }, context, lane, rules);
   });
   return { batch, nodes: lane.nodes.list, subscribers: lane.subscribers.count };
 }
@@ -113,6 +133,15 @@ test('a record in the layout of before there were identities takes the short way
       expect(decode.readFlow?.(now, 0, now.length - 2, new FlowFields())).toBe(false);
     }),
   );
+});
+
+test('a record written with a plus or a prefix has the same content as without, and the same subscriber', () => {
+  const spelt = ['999000000001', '+999000000001', '00999000000001'].map((servedMsisdn) =>
+    type.toBuffer(testRecord({ servedMsisdn })),
+  );
+  const { batch, subscribers } = admitted(spelt, decode);
+  expect(new Set(batch.fingerprint).size).toBe(1);
+  expect([subscribers, batch.rejections]).toEqual([1, []]);
 });
 
 test('an evolved schema takes the long way', () => {

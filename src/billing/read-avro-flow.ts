@@ -12,7 +12,8 @@ import {
 import { CONTENT_TYPES } from './flow-record.ts';
 import { parseIpOctets } from './ip-address.ts';
 import { ABSENT, OctetMap } from './octet-map.ts';
-import { MAX_TEXT_LENGTH, MAX_TIME_MS } from './validate.ts';
+import { MAX_TIME_MS, MIN_TIME_MS } from './record-limits.ts';
+import { MAX_TEXT_LENGTH } from './validate.ts';
 
 const MAX_INT32 = 2 ** 31 - 1;
 const MAX_PORT = 65535;
@@ -134,7 +135,8 @@ function readTerminals(fields: FlowFields): boolean {
   const { octets } = fields;
   fields.startTimeMs = readWhole(octets);
   fields.endTimeMs = readWhole(octets);
-  if (fields.startTimeMs < 0 || fields.endTimeMs < fields.startTimeMs || fields.endTimeMs > MAX_TIME_MS) return false;
+  if (fields.startTimeMs < MIN_TIME_MS || fields.endTimeMs < fields.startTimeMs || fields.endTimeMs > MAX_TIME_MS)
+    return false;
   if (!readAddress(fields, terminalAddress) || !readAddress(fields, fields.remoteAddress)) return false;
   const terminalPort = readWhole(octets);
   const remotePort = readWhole(octets);
@@ -242,7 +244,8 @@ function readOptionalText(fields: FlowFields, text: number): boolean {
 function readMsisdnKey(fields: FlowFields): boolean {
   const { octets, spans } = fields;
   const [from, to] = [spans[SERVED_MSISDN * 2], spans[SERVED_MSISDN * 2 + 1]];
-  if (to === from || to - from > MAX_MSISDN_DIGITS) return false;
+  // No country code begins with 0: what does is in another form than the normal one, or no MSISDN.
+  if (to === from || to - from > MAX_MSISDN_DIGITS || octets[from] === ZERO) return false;
   let key = 1;
   for (let i = from; i < to; i++) {
     const digit = octets[i] - ZERO;

@@ -8,7 +8,6 @@ const DIGIT_RUN = /\d(?:\0?\d){6,}/g;
 /** IPv4 the same way; IPv6 with a gap or in full: a time of day has two colons, too. */
 const ADDRESS = /(?:\d\0?){1,3}(?:\.\0?(?:\d\0?){1,3}){3}|[\da-f:]*::[\da-f:.]*|(?:[\da-f]{1,4}:){7}[\da-f]{1,4}/gi;
 const HIDDEN = '~hidden';
-const SUBSCRIBER_FIELDS = ['servedMsisdn', 'servedImsi'];
 /** From September 2001 to October 2096: 13 digits, of which the first is 1 to 3. */
 const [FIRST_TIME_MS, END_TIME_MS] = [1e12, 4e12];
 /** An address that nobody looks at. */
@@ -29,7 +28,8 @@ export function rejectedPayload(value: Uint8Array, decode: Decoder, key: Pseudon
 
 function fieldsPayload(fields: Candidate, key: PseudonymKey): string {
   const shown = Object.entries(fields).map(([name, value]): [string, unknown] => {
-    if (SUBSCRIBER_FIELDS.includes(name)) return [name, value == null ? value : mask(String(value), key)];
+    if (name === 'servedImsi') return [name, value == null ? value : maskDigits(digitsOf(String(value)), key)];
+    if (name === 'servedMsisdn') return [name, value == null ? value : mask(String(value), key)];
     // These two are the carrier's.
     if (name === 'nodeId' && typeof value === 'string') return [name, maskNumbers(value, key)];
     if (name === 'remoteIp' && typeof value === 'string' && parseIp(value, scratch, 0)) return [name, value];
@@ -77,10 +77,20 @@ function maskNumbers(text: string, key: PseudonymKey): string {
   return text.replace(DIGIT_RUN, (digits) => mask(digits, key));
 }
 
-/** However a number is written, its digits are the subscriber's; what cannot be a number is hidden. */
+/**
+ * However an MSISDN is written, with `+` or a prefix of zeros before it, it is the same subscriber's; what cannot be a number is
+ * hidden.
+ */
 function mask(identity: string, key: PseudonymKey): string {
-  const digits = identity.replaceAll(/\D/g, '');
+  return maskDigits(digitsOf(identity).replace(/^0+/, ''), key);
+}
+
+function maskDigits(digits: string, key: PseudonymKey): string {
   return isSubscriberNumber(digits) ? `~${key.pseudonymOf(digits).toString('hex')}` : HIDDEN;
+}
+
+function digitsOf(identity: string): string {
+  return identity.replaceAll(/\D/g, '');
 }
 
 function capped(text: string, limitOctets: number): string {

@@ -7,6 +7,7 @@ import { Lane } from './lane.ts';
 import { outcomeOf, REASONS } from './outcome.ts';
 import { classifyBatch, rateBatch } from './pipeline.ts';
 import { PseudonymKey } from './pseudonym.ts';
+import { PLAIN_RULES } from './record-limits.ts';
 import { type Facts, NO_FACTS, Rules } from './rules.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -142,9 +143,9 @@ export function rateValues(
   rules: Rules,
 ): { batch: FlowBatch; rated: Rated[] } {
   const batch = new FlowBatch(Math.max(1, values.length));
-  const door = { decode: decodeJson, keyedByMsisdn: false };
+  const context = { decode: decodeJson, keyedByMsisdn: false, rules: PLAIN_RULES, bookingDay: 0 };
   values.forEach((value, offset) => {
-    admit(batch, incoming(value, offset), door, lane, rules);
+    admit(batch, incoming(value, offset), context, lane, rules);
   });
   classifyBatch(batch, lane, rules);
   rateBatch(batch, lane, rules);

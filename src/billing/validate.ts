@@ -1,24 +1,22 @@
 import type { Candidate } from './decoder.ts';
-import { CONTENT_TYPES, type ContentType, FLOW_RECORD_FIELDS, type FlowRecord } from './flow-record.ts';
+import { isFieldName, meantField } from './field-names.ts';
+import {
+  CONTENT_TYPES,
+  type ContentType,
+  FLOW_RECORD_FIELDS,
+  type FlowRecord,
+  NULLABLE_FIELDS,
+} from './flow-record.ts';
 import { parseIp } from './ip-address.ts';
+import { msisdnFault, normalMsisdn } from './msisdn.ts';
 import type { Fault, Reason } from './outcome.ts';
+import { MAX_TIME_MS, MIN_TIME_MS, PLAIN_LIMITS, type RecordLimits, unitHint } from './record-limits.ts';
 
 /** Uplink and downlink each: 281 TB, so that their sum, their share and a period's sum stay exact in a double. */
 export const MAX_RECORD_OCTETS = 2 ** 48 - 1;
-/** The last instant that a ClickHouse Date can name. */
-export const MAX_TIME_MS = Date.UTC(2149, 5, 6);
 export const MAX_TEXT_LENGTH = 256;
 const MAX_INT32 = 2 ** 31 - 1;
 
-const NULLABLE = new Set<string>([
-  'servedImsi',
-  'zeroRatingTag',
-  'contentType',
-  'ratingGroup',
-  'serviceIdentifier',
-  'sponsorIdentity',
-  'applicationServiceProviderIdentity',
-]);
 const UPPER_LIMIT: Readonly<Record<string, number>> = {
   localSequenceNumber: Number.MAX_SAFE_INTEGER,
   chargingId: Number.MAX_SAFE_INTEGER,
@@ -44,15 +42,16 @@ const TEXTS = [
 const scratch = new Uint32Array(4);
 
 /**
- * The door: a candidate's fields are a flow record, or the first fault in the order of REASONS says why not. A detail
- * names fields and limits, never the value of a subscriber's identity.
+ * Returns the candidate as a flow record, its MSISDN in normal form, or the first fault in the order of REASONS. A detail names
+ * fields and limits, never the value of a subscriber's identity.
  */
-export function validateFlowRecord(fields: Candidate): FlowRecord | Fault {
+export function validateFlowRecord(fields: Candidate, limits: RecordLimits = PLAIN_LIMITS): FlowRecord | Fault {
   return (
     missingField(fields) ??
     mistypedField(fields) ??
-    badMsisdn(fields) ??
-    badTimes(fields) ??
+    misspeltField(fields) ??
+    badMsisdn(fields, limits) ??
+    badTimes(fields, limits) ??
     badAddress(fields) ??
     badContentType(fields) ??
     badOctets(fields) ??
@@ -67,11 +66,16 @@ function fault(reason: Reason, detail: string): Fault {
 
 function missingField(fields: Candidate): Fault | null {
   for (const name of FLOW_RECORD_FIELDS) {
-    if (fields[name] !== undefined && (fields[name] !== null || NULLABLE.has(name))) continue;
-    if (NULLABLE.has(name)) fields[name] = null;
-    else return fault('missing_field', `${name} is missing`);
+    if (fields[name] !== undefined && (fields[name] !== null || NULLABLE_FIELDS.has(name))) continue;
+    if (NULLABLE_FIELDS.has(name)) fields[name] = null;
+    else return fault('missing_field', `${name} is missing${misspellingOf(name, fields)}`);
   }
   return null;
+}
+
+function misspellingOf(field: string, fields: Candidate): string {
+  const written = Object.keys(fields).find((name) => !isFieldName(name) && meantField(name)?.field === field);
+  return written === undefined ? '' : `; did you mean ${field} by ${written}?`;
 }
 
 function mistypedField(fields: Candidate): Fault | null {
@@ -90,28 +94,70 @@ function mistypedField(fields: Candidate): Fault | null {
     if ((value as number) < 0 || (value as number) > UPPER_LIMIT[name]) {
       return fault('invalid_field', `${name} is not in 0..${UPPER_LIMIT[name]}`);
     }
+    // Minus zero is zero.
+    if (value === 0) fields[name] = 0;
   }
-  for (const name of ['startTime', 'endTime', 'uplinkOctets', 'downlinkOctets']) {
+  for (const name of ['startTime', 'endTime']) {
+    if (!Number.isInteger(fields[name])) return fault('invalid_field', `${name} ${notMilliseconds(fields[name])}`);
+  }
+  for (const name of ['uplinkOctets', 'downlinkOctets']) {
     if (!Number.isInteger(fields[name])) return fault('invalid_field', `${name} is not a whole number`);
+    if (fields[name] === 0) fields[name] = 0;
   }
   return null;
 }
 
-function badMsisdn(fields: Candidate): Fault | null {
-  return /^\d{1,15}$/.test(fields.servedMsisdn as string)
-    ? null
-    : fault('invalid_msisdn', 'servedMsisdn is not 1 to 15 digits (E.164)');
+function notMilliseconds(value: unknown): string {
+  const isDate = typeof value === 'string' && /^\s*\d{4}-\d\d-\d\d/.test(value);
+  return `is not a whole number of milliseconds since 1970${isDate ? '; it looks like a date as text' : ''}`;
 }
 
-function badTimes(fields: Candidate): Fault | null {
+/** Other names pass, as a producer may have fields of its own. */
+function misspeltField(fields: Candidate): Fault | null {
+  for (const name in fields) {
+    if (isFieldName(name)) continue;
+    const meant = meantField(name);
+    // Beside the field itself a name that is near by chance, `terminalIp6`, is another field.
+    if (meant === null || !(meant.isSpelling || fields[meant.field] === null)) continue;
+    return fault('invalid_field', `${name} is no field of a flow record; did you mean ${meant.field}?`);
+  }
+  return null;
+}
+
+function badMsisdn(fields: Candidate, { msisdn: forms }: RecordLimits): Fault | null {
+  const written = fields.servedMsisdn as string;
+  const normal = normalMsisdn(written, forms);
+  if (normal === null) return fault('invalid_msisdn', `servedMsisdn ${msisdnFault(written, forms)}`);
+  fields.servedMsisdn = normal;
+  return null;
+}
+
+function badTimes(fields: Candidate, { latestTimeMs }: RecordLimits): Fault | null {
   for (const name of ['startTime', 'endTime']) {
     const timeMs = fields[name] as number;
     // No number is quoted: where columns have moved it may be the subscriber's.
-    if (timeMs < 0 || timeMs > MAX_TIME_MS) return fault('time_out_of_range', `${name} is not in 1970..2149`);
+    if (timeMs < MIN_TIME_MS || timeMs > MAX_TIME_MS) {
+      const hint = unitHint(timeMs);
+      const detail = `${name} is not in 2000..2149${hint}${hint === '' ? '' : '; milliseconds are expected'}`;
+      return fault('time_out_of_range', detail);
+    }
+  }
+  for (const name of ['startTime', 'endTime']) {
+    const timeMs = fields[name] as number;
+    if (timeMs > latestTimeMs) {
+      const detail = `${name} is ${later(timeMs - latestTimeMs)} later than its log's time and limits.maxFutureMs allow`;
+      return fault('time_out_of_range', detail);
+    }
   }
   return (fields.endTime as number) < (fields.startTime as number)
     ? fault('end_before_start', 'endTime is before startTime')
     : null;
+}
+
+function later(ms: number): string {
+  const minutes = Math.ceil(ms / 60_000);
+  if (minutes < 120) return `${minutes} minutes`;
+  return minutes < 2880 ? `${Math.floor(minutes / 60)} hours` : `${Math.floor(minutes / 1440)} days`;
 }
 
 function badAddress(fields: Candidate): Fault | null {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Kafka } from 'kafkajs';
 import type { AvroSchema } from '../billing/decode-avro.ts';
 import type { FlowFileFormat } from '../billing/flow-file-format.ts';
+import { type MsisdnForms, NORMAL_FORM_ONLY } from '../billing/msisdn.ts';
 import type { Config, FilesConfig, KafkaConfig } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -11,6 +12,7 @@ import type { Store } from '../platform/store.ts';
 import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
 import { fileQuotaPublisher } from '../quota-updates/quota-publisher-file.ts';
 import { threadedQuotaPublisher } from '../quota-updates/quota-publisher-thread.ts';
+import { checkBeginnings } from '../sources/file-beginning.ts';
 import { type FileSourceOptions, fileSource } from '../sources/file-source.ts';
 import { listFlowFiles } from '../sources/flow-file.ts';
 import { kafkaSource } from '../sources/kafka-source.ts';
@@ -27,9 +29,9 @@ export interface AssembledSource {
 
 const RECORDS_PER_CHUNK = 10_000;
 
-/** Are the configured files there, and of a known kind? Rejects with a SourceError that names the one that is not. */
+/** Rejects with a SourceError that names the first configured file that is not there, or is not what it is read as. */
 export async function checkSource({ source }: Config): Promise<void> {
-  if (source.files !== undefined) await listFlowFiles(source.files, source.format);
+  if (source.files !== undefined) await checkBeginnings(await listFlowFiles(source.files, source.format));
 }
 
 /** What a source is assembled with. */
@@ -60,23 +62,24 @@ function filesOf(
 }
 
 /** How files are read where no configuration says. */
-export function plainFiles(terminals?: string): Pick<Config, 'limits' | 'source'> {
+export function plainFiles(terminals?: string): Pick<Config, 'limits' | 'msisdn' | 'source'> {
   return {
-    limits: { maxRecordOctets: 65_536, rejectionPayloadOctets: 4096 },
+    limits: { maxRecordOctets: 65_536, rejectionPayloadOctets: 4096, maxFutureMs: 86_400_000 },
+    msisdn: NORMAL_FORM_ONLY,
     source: { files: [], ...(terminals === undefined ? {} : { goflow2: { terminals } }) },
   };
 }
 
 /** How files are read, whoever reads them. */
 export function fileOptions(
-  { limits, source }: Pick<Config, 'limits' | 'source'>,
+  { limits, msisdn, source }: Pick<Config, 'limits' | 'msisdn' | 'source'>,
   paths: readonly string[],
   format?: FlowFileFormat,
 ): FileSourceOptions {
   return {
     paths,
     ...(format === undefined ? {} : { format }),
-    ...(source.files === undefined ? {} : mappingsOf(source)),
+    ...(source.files === undefined ? {} : mappingsOf(source, msisdn)),
     maxRecordOctets: limits.maxRecordOctets,
     chunkRecords: RECORDS_PER_CHUNK,
     readerSchema: readSchema(packagePath('schemas/flow-record.avsc')),
@@ -84,21 +87,21 @@ export function fileOptions(
 }
 
 /** What turns records of others into flow records. */
-function mappingsOf({ cdr, goflow2 }: FilesConfig): Pick<FileSourceOptions, 'cdr' | 'terminals'> {
+function mappingsOf({ cdr, goflow2 }: FilesConfig, msisdn: MsisdnForms): Pick<FileSourceOptions, 'cdr' | 'terminals'> {
   return {
     ...(cdr === undefined ? {} : { cdr }),
-    ...(goflow2 === undefined ? {} : { terminals: readTerminals(goflow2.terminals) }),
+    ...(goflow2 === undefined ? {} : { terminals: readTerminals(goflow2.terminals, msisdn) }),
   };
 }
 
-function readTerminals(path: string): Terminals {
+function readTerminals(path: string, msisdn: MsisdnForms): Terminals {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     throw new ConfigError(`${path}: cannot be read (${(error as Error).message}); name a CSV file of terminals`);
   }
-  const terminals = Terminals.parse(text);
+  const terminals = Terminals.parse(text, msisdn);
   if (terminals instanceof Terminals) return terminals;
   throw new ConfigError(terminals.map((fault) => `${path}:${fault}`));
 }

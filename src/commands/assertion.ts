@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { type Command, InvalidArgumentError } from 'commander';
+import { E164 } from '../billing/msisdn.ts';
 import { DEVELOPMENT_KEY_ID, developmentIssuerKey } from '../dispatch/development-issuer.ts';
 import { systemClock } from '../platform/clock.ts';
 import { identityClaims, signIdentityAssertion } from '../session-protocol/identity-assertion.ts';
@@ -36,7 +37,8 @@ Example:
 }
 
 function msisdn(text: string): string {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Expected 1 to 15 digits.');
+  if (!E164.test(text))
+    throw new InvalidArgumentError('Expected 1 to 15 digits, the country code first, without + or 00.');
   return text;
 }
 

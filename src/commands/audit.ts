@@ -19,6 +19,7 @@ import { openStore } from './open-store.ts';
 import { type ConfigOptions, readSourceConfig, readStoreConfig, withSourceOptions } from './read-config.ts';
 import { quotaStates } from './read-quota-state.ts';
 import { readSourceAgain } from './read-source-again.ts';
+import { recordRules } from './record-rules.ts';
 
 const SHOWN_FAULTS = 20;
 const OF_THE_JOURNAL: readonly Invariant[] = ['chain', 'counts', 'digest', 'strays', 'facts', 'corrections'];
@@ -111,6 +112,7 @@ async function againstSource(
   const settings = {
     pseudonymKey: key,
     duplicateWindowRecords: config.duplicates.windowRecords,
+    recordRules: recordRules(config),
     onErased: (records: number) => {
       ofErased += records;
     },

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseCatalogue } from '../billing/catalogue-compile.ts';
+import { PLAIN_RULES } from '../billing/record-limits.ts';
 import { memorySource, PSEUDONYM_KEY, runEngine } from '../engine/engine.fixture.ts';
 import { encodeGeneratedJson } from '../generator/encode-text.ts';
 import { generateRecords } from '../generator/generate-records.ts';
@@ -55,6 +56,7 @@ export async function bookTwoMonths(store: Store): Promise<void> {
         maxOctets: 1 << 24,
         maxDelayMs: 10_000,
         rejectionPayloadOctets: 4096,
+        recordRules: PLAIN_RULES,
         duplicateWindowRecords: 100_000,
         pseudonymKey: PSEUDONYM_KEY,
         acceptGaps: false,

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { type Config, redacted } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { grouped } from '../platform/print-table.ts';
+import { checkBeginnings } from '../sources/file-beginning.ts';
 import { listFlowFiles } from '../sources/flow-file.ts';
 import { fileOptions, plainFiles } from './assemble-source.ts';
 import { describeFile } from './describe-file.ts';
@@ -9,6 +10,7 @@ import { kafkaDecoder, registryOptions } from './flow-decoder.ts';
 import { clientOptions } from './kafka-connection.ts';
 import { storeCertificates } from './open-store.ts';
 import { type ConfigOptions, readCatalogue, readConfig, withConfigOptions } from './read-config.ts';
+import { limitsOfToday } from './record-rules.ts';
 
 interface CheckOptions extends ConfigOptions {
   show?: boolean;
@@ -51,8 +53,12 @@ function printCatalogue(path: string): void {
 
 async function checkFiles(paths: readonly string[], options: CheckOptions): Promise<void> {
   const files = options.config === undefined ? plainFiles(options.terminals) : readConfig(options);
-  for (const file of await listFlowFiles(paths, options.format)) {
-    process.stdout.write(`${await describeFile(file, fileOptions(files, [file.path], options.format))}\n`);
+  const flowFiles = await listFlowFiles(paths, options.format);
+  await checkBeginnings(flowFiles);
+  for (const file of flowFiles) {
+    process.stdout.write(
+      `${await describeFile(file, fileOptions(files, [file.path], options.format), limitsOfToday(files))}\n`,
+    );
   }
 }
 

@@ -1,10 +1,11 @@
 import { readRecord } from '../billing/admit.ts';
+import type { RecordLimits } from '../billing/record-limits.ts';
 import { grouped } from '../platform/print-table.ts';
 import type { FlowFile } from '../sources/flow-file.ts';
 import { type FlowFileOptions, openFlowFile } from '../sources/open-flow-file.ts';
 
 /** Reads a file to its end and says in a line what it holds. Throws the SourceError of one that cannot be read. */
-export async function describeFile(file: FlowFile, options: FlowFileOptions): Promise<string> {
+export async function describeFile(file: FlowFile, options: FlowFileOptions, limits: RecordLimits): Promise<string> {
   const { batches, decode, about, close } = await openFlowFile(file, options);
   let records = 0;
   const faults = new Map<string, number>();
@@ -12,7 +13,7 @@ export async function describeFile(file: FlowFile, options: FlowFileOptions): Pr
     for await (const batch of batches) {
       for (const { value, oversizedOctets = 0 } of batch) {
         records += 1;
-        const record = readRecord({ value, oversizedOctets }, decode);
+        const record = readRecord({ value, oversizedOctets }, decode, limits);
         if ('reason' in record) faults.set(record.reason, (faults.get(record.reason) ?? 0) + 1);
       }
     }

@@ -18,7 +18,7 @@ import type { Store } from '../platform/store.ts';
 import { requireUsable } from './load-key.ts';
 import { openStore } from './open-store.ts';
 import { type KeyOptions, readKeyConfig } from './read-config.ts';
-import { requireNumber } from './subscriber-number.ts';
+import { requireImsi, requireMsisdn } from './subscriber-number.ts';
 
 const FRESH_OCTETS = 32;
 
@@ -27,7 +27,10 @@ type EraseOptions = KeyOptions & { who: string; why: string };
 export function registerErase(subscriber: Command): void {
   subscriber
     .command('erase')
-    .argument('<number...>', 'the subscriber’s MSISDN, and after it the IMSI that rejected records may have named')
+    .argument(
+      '<number...>',
+      'the subscriber’s MSISDN, and after it the IMSI, or any other digits that records may have named',
+    )
     .description(
       'destroy what leads from a subscriber to the pseudonym: what is booked stays, and is nobody’s any more',
     )
@@ -46,16 +49,22 @@ The same command again changes nothing, unless something was booked for the numb
 erased, too. With several stores under one key run it with the configuration of each.`,
     )
     .action((numbers: string[], _: unknown, command: Command) =>
-      erase(numbers.map(requireNumber), command.optsWithGlobals<EraseOptions>()),
+      erase(numbers, command.optsWithGlobals<EraseOptions>()),
     );
 }
 
-async function erase(numbers: readonly string[], options: EraseOptions): Promise<void> {
+async function erase(written: readonly string[], options: EraseOptions): Promise<void> {
   const { who, why } = options;
-  if ([who, why].some((text) => numbers.some((number) => text.includes(number)))) {
+  const {
+    msisdn: forms,
+    pseudonymKey,
+    pseudonymKeyFile,
+    store: storeConfig,
+  } = readKeyConfig(options, { withStore: true });
+  const numbers = written.map((number, at) => (at === 0 ? requireMsisdn(number, forms) : requireImsi(number)));
+  if ([who, why].some((text) => [...numbers, ...written].some((number) => text.includes(number)))) {
     throw new ConfigError('--who and --why are kept: leave the number out of them, and name the request instead');
   }
-  const { pseudonymKey, pseudonymKeyFile, store: storeConfig } = readKeyConfig(options, { withStore: true });
   if (pseudonymKey !== null && pseudonymKeyFile === null) throw new ConfigError(FROM_VARIABLE);
   const store = await openStore(storeConfig, { create: false, readOnly: false });
   try {

@@ -10,12 +10,14 @@ import { JournalReader } from '../journal/journal-reader.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { createLogger } from '../platform/logger.ts';
 import { literal, type Store } from '../platform/store.ts';
+import { checkBeginnings } from '../sources/file-beginning.ts';
 import { type FlowFile, listFlowFiles } from '../sources/flow-file.ts';
 import { type FlowFileOptions, openFlowFile } from '../sources/open-flow-file.ts';
 import { fileOptions, plainFiles } from './assemble-source.ts';
 import { loadKeyOf } from './load-key.ts';
 import { openStore } from './open-store.ts';
 import { readCatalogue, readCataloguePath, readConfig, readKeyConfig } from './read-config.ts';
+import { recordRules, today } from './record-rules.ts';
 
 interface ExplainOptions {
   config?: string;
@@ -47,9 +49,12 @@ Examples:
     .action(async (record: string, options: ExplainOptions) => {
       const catalogue = readCatalogue(readCataloguePath(options));
       const { value, decode } = await readGiven(record, options);
+      const { config } = options;
+      const rules = recordRules(config === undefined ? plainFiles() : readConfig({ config }));
       const steps = await withStore(options, async (store, key) => {
         const facts = store === null ? undefined : await new JournalReader(store).facts();
-        return explainRecord(value, decode, new Rules(catalogue, facts), key, counterLookUp(store));
+        const context = { rules, bookingDay: today() };
+        return explainRecord(value, decode, new Rules(catalogue, facts), key, counterLookUp(store), context);
       });
       for (const { step, text } of steps) process.stdout.write(`${step.padEnd(12)} ${text}\n`);
     });
@@ -96,6 +101,7 @@ async function readGiven(
   }
   const files = config === undefined ? plainFiles() : readConfig({ config });
   const [file] = await listFlowFiles([record], files.source.files === undefined ? undefined : files.source.format);
+  await checkBeginnings([file]);
   return recordAt(file, fileOptions(files, [record]), offset ?? 0);
 }
 

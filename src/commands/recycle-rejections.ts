@@ -15,6 +15,7 @@ import { FILES_LANE } from '../sources/file-source.ts';
 import { recordSource } from '../sources/record-source.ts';
 import { openStore } from './open-store.ts';
 import { type ConfigOptions, readCatalogue, readConfig } from './read-config.ts';
+import { limitsOfToday } from './record-rules.ts';
 import { formatRun } from './report-run.ts';
 import { runEngine } from './run-engine.ts';
 
@@ -57,10 +58,14 @@ export async function recycleRejections(
   }
 }
 
-function readMended(file: string, { limits }: Config): MendedRecord[] {
+function readMended(file: string, config: Config): MendedRecord[] {
   if (!existsSync(file))
     throw new ConfigError(`${file}: there is no such file; name one with a mended record on each line`);
-  const { records, faults } = parseMendedRecords(readFileSync(file, 'utf8'), limits.maxRecordOctets);
+  const { records, faults } = parseMendedRecords(
+    readFileSync(file, 'utf8'),
+    config.limits.maxRecordOctets,
+    limitsOfToday(config),
+  );
   if (faults.length > 0) throw faulty(file, faults);
   if (records.length === 0)
     throw new ConfigError(`${file}: holds no record; each line is {"topic", "partition", "offset", "record"}`);

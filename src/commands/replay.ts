@@ -10,6 +10,7 @@ import { loadKeyOf } from './load-key.ts';
 import { openStore } from './open-store.ts';
 import { type ConfigOptions, readSourceConfig, withSourceOptions } from './read-config.ts';
 import { readSourceAgain } from './read-source-again.ts';
+import { recordRules } from './record-rules.ts';
 
 type ReplayOptions = ConfigOptions & { verify: true; lane?: string; from?: number; to?: number };
 
@@ -51,6 +52,7 @@ async function replay(options: ReplayOptions): Promise<void> {
   const settings = {
     pseudonymKey: (await loadKeyOf(store, config, logger)).key,
     duplicateWindowRecords: config.duplicates.windowRecords,
+    recordRules: recordRules(config),
     rejectionPayloadOctets: config.limits.rejectionPayloadOctets,
   };
   const evidence = new ClickHouseEvidence(store);

@@ -14,6 +14,7 @@ import type { Store } from '../platform/store.ts';
 import { assembleSource } from './assemble-source.ts';
 import { type LoadedKey, loadKey } from './load-key.ts';
 import { RunObserver } from './observe-run.ts';
+import { recordRules } from './record-rules.ts';
 import type { RunningEngine } from './running-engine.ts';
 import { whileWatchingCredit } from './watch-credit.ts';
 import { bookKey, KeyedJournal } from './watch-key.ts';
@@ -78,6 +79,7 @@ async function runUntilEnd(
     rejectionPayloadOctets: config.limits.rejectionPayloadOctets,
     duplicateWindowRecords: config.duplicates.windowRecords,
     pseudonymKey: key.key,
+    recordRules: recordRules(config),
     acceptGaps,
   };
   const totals: RunTotals[] = [];

@@ -1,8 +1,16 @@
+import { type MsisdnForms, msisdnFault, normalMsisdn } from '../billing/msisdn.ts';
 import { isSubscriberNumber } from '../billing/pseudonym.ts';
 import { ConfigError } from '../platform/config-error.ts';
 
-/** Throws a ConfigError, which does not repeat what may be a subscriber's number. */
-export function requireNumber(text: string): string {
+/** The MSISDN in normal form. Throws a ConfigError, which does not repeat what may be a subscriber's number. */
+export function requireMsisdn(text: string, forms: MsisdnForms): string {
+  const normal = normalMsisdn(text, forms);
+  if (normal === null) throw new ConfigError(`the MSISDN ${msisdnFault(text, forms)}`);
+  return normal;
+}
+
+/** An IMSI, whose country code may begin with 0. Throws a ConfigError, which does not repeat it. */
+export function requireImsi(text: string): string {
   if (isSubscriberNumber(text)) return text;
-  throw new ConfigError('an MSISDN or IMSI is 1 to 15 digits, without + or spaces');
+  throw new ConfigError('an IMSI is 1 to 15 digits, without spaces');
 }

@@ -3,19 +3,21 @@ import { createLogger } from '../platform/logger.ts';
 import { registerErase } from './erase-subscriber.ts';
 import { loadKey } from './load-key.ts';
 import { type KeyOptions, readKeyConfig } from './read-config.ts';
-import { requireNumber } from './subscriber-number.ts';
+import { requireMsisdn } from './subscriber-number.ts';
 
 export function registerSubscriber(program: Command): void {
   const subscriber = program
     .command('subscriber')
-    .argument('<msisdn>', 'digits, as in the flow records')
+    .argument('<msisdn>', 'E.164 digits, or a form that the configuration accepts (msisdn)')
     .description('print the pseudonym that stands for a subscriber in the journal, or erase a subscriber')
     .option('-c, --config <file>', 'the configuration that names the key')
     .option('--store <directory>', 'the embedded store whose development key is meant')
     .addHelpText('after', '\nExample:\n  $ zerorate subscriber 999001960785 --store ./zerorate-data')
-    .action(async (msisdn: string, options: KeyOptions) => {
-      const { key } = await loadKey(readKeyConfig(options), createLogger({ level: 'warn', format: 'json' }));
-      const pseudonym = key.pseudonymOf(requireNumber(msisdn)).toString('hex');
+    .action(async (written: string, options: KeyOptions) => {
+      const config = readKeyConfig(options);
+      const msisdn = requireMsisdn(written, config.msisdn);
+      const { key } = await loadKey(config, createLogger({ level: 'warn', format: 'json' }));
+      const pseudonym = key.pseudonymOf(msisdn).toString('hex');
       if (key.isErased(msisdn)) {
         process.stderr.write('erased: this is the pseudonym of whoever has the number since, if anybody has\n');
       }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { PseudonymKey } from '../billing/pseudonym.ts';
+import { PLAIN_RULES } from '../billing/record-limits.ts';
 import { testRecord, testRules } from '../billing/traffic.fixture.ts';
 import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
 import { bookKeyHistory, hasBookings, heldAgainst } from '../finance/key-history.ts';
@@ -87,6 +88,7 @@ const SETTINGS = {
   maxOctets: 1 << 24,
   maxDelayMs: 10_000,
   rejectionPayloadOctets: 4096,
+  recordRules: PLAIN_RULES,
   duplicateWindowRecords: 1000,
   acceptGaps: false,
 };

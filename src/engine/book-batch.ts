@@ -5,6 +5,7 @@ import { FlowBatch } from '../billing/flow-batch.ts';
 import { classifyBatch, earliestPeriodStart, rateBatch } from '../billing/pipeline.ts';
 import type { PseudonymKey } from '../billing/pseudonym.ts';
 import type { QuotaUpdates } from '../billing/quota-updates.ts';
+import type { RecordRules } from '../billing/record-limits.ts';
 import { rejectedPayload } from '../billing/rejected-payload.ts';
 import type { Rules } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
@@ -30,6 +31,7 @@ export interface WorkerSettings {
   rejectionPayloadOctets: number;
   duplicateWindowRecords: number;
   pseudonymKey: PseudonymKey;
+  recordRules: RecordRules;
   /** Books what the source has lost as a fact and goes on, instead of halting. */
   acceptGaps: boolean;
 }
@@ -108,7 +110,7 @@ async function bookAt(
   steps.next('encode');
   const { pseudonymKey, rejectionPayloadOctets } = settings;
   const payloadOf = (row: number) =>
-    rejectedPayload(batch.value(row), open.door.decode, pseudonymKey, rejectionPayloadOctets);
+    rejectedPayload(batch.value(row), open.context.decode, pseudonymKey, rejectionPayloadOctets);
   const summary = summarise(batch);
   const block = journalBlock(batch, payloadOf, summary, place, state.lane, rules, memory);
   steps.next('insert');

@@ -6,6 +6,7 @@ import { decodeJson } from '../billing/decode-json.ts';
 import type { FlowRecord } from '../billing/flow-record.ts';
 import { PseudonymKey } from '../billing/pseudonym.ts';
 import type { QuotaUpdate } from '../billing/quota-update.ts';
+import { PLAIN_RULES } from '../billing/record-limits.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import { migrate } from '../journal/migrate.ts';
@@ -147,6 +148,7 @@ export function runEngine(
       maxOctets: 1 << 20,
       maxDelayMs: 10_000,
       rejectionPayloadOctets: 4096,
+      recordRules: PLAIN_RULES,
       duplicateWindowRecords: 1000,
       pseudonymKey: PSEUDONYM_KEY,
       acceptGaps: false,

@@ -4,6 +4,7 @@ import { auditJournal } from '../audit/audit.ts';
 import { ClickHouseEvidence } from '../audit/clickhouse-evidence.ts';
 import type { AuditFault } from '../audit/invariants.ts';
 import { decodeJson } from '../billing/decode-json.ts';
+import { PLAIN_RULES } from '../billing/record-limits.ts';
 import { Rules } from '../billing/rules.ts';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import type { JournalBlock } from '../journal/journal-block.ts';
@@ -56,6 +57,7 @@ function worker(
       maxOctets: 1 << 20,
       maxDelayMs: 60_000,
       rejectionPayloadOctets: 100,
+      recordRules: PLAIN_RULES,
       duplicateWindowRecords: 100,
       pseudonymKey: PSEUDONYM_KEY,
       acceptGaps: false,

@@ -130,12 +130,13 @@ export class LaneWorker {
     const state = await this.#recovered();
     const rules = await this.#ports.rules();
     const held = this.#heldLog(log);
-    const door = { decode, keyedByMsisdn: first.timestampMs !== null };
     const batch = this.#spare ?? new FlowBatch(this.#settings.maxRecords);
     this.#spare = null;
     const bookingDay = bookingDayOf(first, this.#today());
+    const keyedByMsisdn = first.timestampMs !== null;
+    const context = { decode, keyedByMsisdn, rules: this.#settings.recordRules, bookingDay };
     const steps = new BatchSteps(this.#name, this.#ports.tracer, this.#ports.clock);
-    this.#open = { log, held, prev: held.cursor, state, batch, rules, door, bookingDay, steps };
+    this.#open = { log, held, prev: held.cursor, state, batch, rules, context, bookingDay, steps };
     return this.#open;
   }
 
@@ -285,11 +286,11 @@ function fill(
   rest: Iterator<LogRecord>,
   maxOctets: number,
 ): IteratorResult<LogRecord> {
-  const { batch, door, state, rules } = open;
+  const { batch, context, state, rules } = open;
   let record = first;
   for (let taken = 1; ; taken++) {
     assertInOrder(open, log, record);
-    admit(batch, record, door, state.lane, rules);
+    admit(batch, record, context, state.lane, rules);
     const next = rest.next();
     if (next.done === true || taken === RECORDS_A_TURN || isFull(batch, maxOctets)) return next;
     record = next.value;

@@ -1,5 +1,6 @@
-import type { Door } from '../billing/admit.ts';
+import type { IngestContext } from '../billing/admit.ts';
 import type { FlowBatch } from '../billing/flow-batch.ts';
+import { isLogTime } from '../billing/record-limits.ts';
 import type { Rules } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import type { LogRecord } from '../platform/log-record.ts';
@@ -29,7 +30,7 @@ export interface OpenBatch {
   state: RecoveredLane;
   batch: FlowBatch;
   rules: Rules;
-  door: Door;
+  context: IngestContext;
   bookingDay: number;
   steps: BatchSteps;
 }
@@ -38,9 +39,9 @@ export function isFull(batch: FlowBatch, maxOctets: number): boolean {
   return batch.count === batch.capacity || batch.readOctets >= maxOctets || batch.usageOctets >= MAX_USAGE_OCTETS;
 }
 
-/** The day of the first record's Kafka timestamp. Files, and Kafka records without a timestamp: today. */
+/** The day of the first record's Kafka timestamp. Files, and Kafka records without a timestamp of this century: today. */
 export function bookingDayOf({ timestampMs }: LogRecord, today: number): number {
-  const day = timestampMs === null || timestampMs < 0 ? today : Math.floor(timestampMs / DAY_MS);
+  const day = isLogTime(timestampMs) ? Math.floor(timestampMs / DAY_MS) : today;
   return Math.min(day, LAST_DATE);
 }
 

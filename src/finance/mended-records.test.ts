@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { PLAIN_LIMITS } from '../billing/record-limits.ts';
 import { testRecord } from '../billing/traffic.fixture.ts';
 import { digestOf, parseMendedRecords } from './mended-records.ts';
 
 const line = (place: object, record: object = testRecord()) => JSON.stringify({ ...place, record });
 const place = (offset: number, topic = 'flows', partition = 3) => ({ topic, partition, offset });
-const parse = (...lines: string[]) => parseMendedRecords(lines.join('\n'), 10_000);
+const parse = (...lines: string[]) => parseMendedRecords(lines.join('\n'), 10_000, PLAIN_LIMITS);
 
 test('records come in the order of their places, with the lines that they stand in', () => {
   const { records, faults } = parse(
@@ -26,6 +27,8 @@ describe('faults, all of them at once, each with its line', () => {
   test.each<[string, string, RegExp]>([
     ['no JSON', '{"topic":', /^is not JSON/],
     ['no object', '[]', /^line: /],
+    ['a name twice', '{"topic":"flows","topic":"calls"}', /^has a name twice/],
+    ['a leading zero', line(place(1), testRecord({ servedMsisdn: '0170' })), /invalid_msisdn/],
     ['no place', line({ topic: 'flows', partition: 3 }), /^offset: /],
     ['an offset that is none', line(place(-1)), /^offset: /],
     ['no record', JSON.stringify(place(1)), /^record: /],

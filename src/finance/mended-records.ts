@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { readRecord } from '../billing/admit.ts';
 import { decodeJson } from '../billing/decode-json.ts';
+import { repeatedName } from '../billing/json-members.ts';
+import type { RecordLimits } from '../billing/record-limits.ts';
 
 /** A rejected record's place, and the record as it should have been. */
 export interface MendedRecord {
@@ -41,6 +43,7 @@ const LINE = z.object({
 export function parseMendedRecords(
   text: string,
   maxRecordOctets: number,
+  limits: RecordLimits,
 ): { records: MendedRecord[]; faults: LineFault[] } {
   const records: MendedRecord[] = [];
   const faults: LineFault[] = [];
@@ -48,7 +51,7 @@ export function parseMendedRecords(
   text.split('\n').forEach((json, index) => {
     const line = index + 1;
     if (json.trim() === '') return;
-    const read = readLine(json, line, maxRecordOctets);
+    const read = readLine(json, line, maxRecordOctets, limits);
     if (typeof read === 'string') {
       faults.push({ line, message: read });
       return;
@@ -73,20 +76,22 @@ export function digestOf(records: readonly MendedRecord[]): string {
   return hash.digest('hex');
 }
 
-function readLine(json: string, line: number, maxRecordOctets: number): MendedRecord | string {
+function readLine(json: string, line: number, maxRecordOctets: number, limits: RecordLimits): MendedRecord | string {
   let parsed: unknown;
   try {
     parsed = JSON.parse(json);
   } catch {
     return 'is not JSON: one object a line';
   }
+  if (typeof parsed === 'object' && parsed !== null && repeatedName(json, parsed) !== null)
+    return 'has a name twice in one object: only one of its values can be meant';
   const { data, error } = LINE.safeParse(parsed);
   if (error !== undefined)
     return error.issues.map(({ path, message }) => `${path.join('.') || 'line'}: ${message}`).join('; ');
   const { record, ...place } = data;
   const value = Buffer.from(JSON.stringify(record));
   const oversizedOctets = value.length > maxRecordOctets ? value.length : 0;
-  const mended = readRecord({ value, oversizedOctets }, decodeJson);
+  const mended = readRecord({ value, oversizedOctets }, decodeJson, limits);
   if ('reason' in mended)
     return `record: is not mended, it would be rejected again (${mended.reason}): ${mended.detail}`;
   return { line, ...place, value };

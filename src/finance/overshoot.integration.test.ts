@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseCatalogue } from '../billing/catalogue-compile.ts';
 import { decodeJson } from '../billing/decode-json.ts';
+import { PLAIN_RULES } from '../billing/record-limits.ts';
 import { FACTS_MAX_AGE_MS } from '../engine/current-rules.ts';
 import { DOORS, memoryPublisher, PSEUDONYM_KEY, rawRecords, runEngine } from '../engine/engine.fixture.ts';
 import { chatRecord } from '../engine/traffic.fixture.ts';
@@ -77,6 +78,7 @@ async function runPast({ maxDelayMs, limitRecords }: Settings, checkEveryMs: num
         maxOctets: 1 << 30,
         maxDelayMs,
         rejectionPayloadOctets: 0,
+        recordRules: PLAIN_RULES,
         duplicateWindowRecords: 10_000,
         pseudonymKey: PSEUDONYM_KEY,
         acceptGaps: false,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decodeJson } from '../billing/decode-json.ts';
+import { PLAIN_LIMITS } from '../billing/record-limits.ts';
 import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
 import { chatCatalogue, chatRecord } from '../engine/traffic.fixture.ts';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
@@ -29,7 +30,7 @@ function mended(offsets: readonly number[], uplinkOctets = 1000): MendedRecord[]
   const lines = offsets.map((offset) =>
     JSON.stringify({ topic: LOG.topic, partition: LOG.partition, offset, record: record(offset, uplinkOctets) }),
   );
-  return parseMendedRecords(lines.join('\n'), 10_000).records;
+  return parseMendedRecords(lines.join('\n'), 10_000, PLAIN_LIMITS).records;
 }
 
 const claim = (records: readonly MendedRecord[], laneOf = (partition: number) => `flow-${partition}`) =>

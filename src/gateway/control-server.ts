@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import * as z from 'zod';
+import { E164 } from '../billing/msisdn.ts';
 import { flowMarksSchema } from '../session-protocol/flow-mark.ts';
 import type { Bearers } from './bearers.ts';
 import type { FlowTable } from './flow-table.ts';
@@ -9,7 +10,7 @@ import type { IdentityIssuer } from './identity-issuer.ts';
 import type { StoredBearer } from './record-spool.ts';
 
 const bearerRequestSchema = z.strictObject({
-  msisdn: z.string().regex(/^\d{1,15}$/),
+  msisdn: z.string().regex(E164),
   imsi: z
     .string()
     .regex(/^\d{6,15}$/)

@@ -70,8 +70,8 @@ test('the same record without its fault is sound in every format', () => {
     records: 1,
     subscribers: 1,
     targets: [{ tags: ['CHAT'], prefixes: ['198.51.100.0/24'] }],
-    startTimeMs: 0,
-    endTimeMs: 1,
+    startTimeMs: Date.UTC(2026, 9, 1),
+    endTimeMs: Date.UTC(2026, 10, 1),
   });
   for (const format of RECORD_FORMATS) {
     const { encode, decode } = CODECS[format];

@@ -264,9 +264,27 @@ export const configSchema = z
         rejectionPayloadOctets: count(0, 16 * MIB)
           .default(4096)
           .describe("Octets kept of a rejected record's payload."),
+        maxFutureMs: count(0, 3_652_500 * 86_400)
+          .default(86_400_000)
+          .describe(
+            "How much later than its log's time (Kafka: its timestamp; files: the end of the booking date, UTC) a record's " +
+              'times may be before it is rejected as time_out_of_range; 0: any.',
+          ),
       })
       .prefault({})
       .describe('Limits on records.'),
+    msisdn: z
+      .strictObject({
+        acceptPlus: z.boolean().default(false).describe('Read +49170… as 49170….'),
+        internationalPrefix: z
+          .string()
+          .regex(/^0\d{0,4}$/, { error: 'expected 1 to 5 digits that begin with 0, in quotes: "00"' })
+          .nullable()
+          .default(null)
+          .describe('International prefix, "00": read 0049170… as 49170…. Absent: none is read.'),
+      })
+      .prefault({})
+      .describe('Forms of MSISDNs beside the normal one (E.164 digits without +), which they are brought to.'),
     health: z
       .strictObject({
         port: count(1, 65_535).describe('TCP port of GET /health/live, GET /health/ready and GET /metrics.'),

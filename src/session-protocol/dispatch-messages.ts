@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { E164 } from '../billing/msisdn.ts';
 import { contentOctetsSchema, contentSharesSchema } from './content-octets.ts';
 import { DISPATCH_REFUSALS, type DispatchRefusal, SESSION_ENDINGS } from './refusal.ts';
 
@@ -7,7 +8,7 @@ const timeMs = z.int().min(0);
 
 /** `POST /v1/sessions`: a terminal asks for a session. */
 export const sessionRequestSchema = z.strictObject({
-  msisdn: z.string().regex(/^\d{1,15}$/),
+  msisdn: z.string().regex(E164),
   identityAssertion: z.string().min(1).max(4096),
   applicationId: z.string().min(1).max(255),
   /** Who the subscriber is in the application. */

@@ -1,6 +1,7 @@
 import { type KeyObject, randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import * as z from 'zod';
+import { E164 } from '../billing/msisdn.ts';
 
 /** Pinned: an assertion of any other algorithm is not read (RFC 8725, 3.1). */
 export const ASSERTION_ALGORITHM = 'EdDSA';
@@ -15,8 +16,8 @@ export const ASSERTION_AUDIENCE = 'zerorate-dispatch';
 export const identityClaimsSchema = z.object({
   /** The operator. */
   iss: z.string().min(1),
-  /** MSISDN, 1 to 15 digits. */
-  sub: z.string().regex(/^\d{1,15}$/),
+  /** MSISDN in normal form. */
+  sub: z.string().regex(E164),
   terminalIp: z.string().min(1),
   jti: z.string().min(1),
   /** Seconds since 1970. */

@@ -11,6 +11,7 @@ import { messageOf } from './simulated-consumer.ts';
 import { SimulatedEvidence } from './simulated-evidence.ts';
 import { MAX_RECORD_OCTETS } from './simulated-source.ts';
 import type { SimulatedTopic } from './simulated-topic.ts';
+import { SIMULATED_RULES } from './simulated-traffic.ts';
 
 /**
  * What does not hold. Beside the invariants of every journal: `liveness`, the run comes to an end; `unexpected`, an engine
@@ -26,7 +27,7 @@ export interface Finding {
 export async function checkRun(place: Place): Promise<Finding[]> {
   const { topic, store, quotas, catalogues, duplicateWindowRecords } = place;
   const evidence = new SimulatedEvidence(store.journal);
-  const options = { pseudonymKey: PSEUDONYM_KEY, duplicateWindowRecords };
+  const options = { pseudonymKey: PSEUDONYM_KEY, recordRules: SIMULATED_RULES, duplicateWindowRecords };
   const documents = catalogues.map(({ canonicalJson }) => canonicalJson);
   const findings = [
     ...(await all(auditJournal(evidence))),

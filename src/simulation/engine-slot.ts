@@ -9,7 +9,7 @@ import { SimulatedProcess, type World } from './simulated-process.ts';
 import { PublisherPort, type SimulatedQuotaTopic } from './simulated-quota-topic.ts';
 import { SimulatedSource } from './simulated-source.ts';
 import type { SimulatedTopic } from './simulated-topic.ts';
-import { BEGIN_MS } from './simulated-traffic.ts';
+import { BEGIN_MS, SIMULATED_RULES } from './simulated-traffic.ts';
 
 /** What is taken away, for the invariants to notice. */
 export const SABOTAGES = [
@@ -139,6 +139,7 @@ export class EngineSlot {
       settings: {
         ...this.#settings,
         rejectionPayloadOctets: 100,
+        recordRules: SIMULATED_RULES,
         duplicateWindowRecords,
         pseudonymKey: PSEUDONYM_KEY,
         acceptGaps: this.#acceptsGaps,

@@ -7,6 +7,7 @@ import { decodeJson } from '../billing/decode-json.ts';
 import { FlowBatch } from '../billing/flow-batch.ts';
 import { Lane } from '../billing/lane.ts';
 import { classifyBatch, rateBatch } from '../billing/pipeline.ts';
+import { PLAIN_RULES } from '../billing/record-limits.ts';
 import {
   type CounterRow,
   counterRows,
@@ -95,9 +96,9 @@ class Writer {
 
   #batch(log: JournalBlock['log'], prev: number, bookingDay: number, records: number): JournalBlock {
     const batch = new FlowBatch(records);
-    const door = { decode: decodeJson, keyedByMsisdn: true };
+    const context = { decode: decodeJson, keyedByMsisdn: true, rules: PLAIN_RULES, bookingDay };
     for (let offset = prev + 1; batch.count < records; offset += this.#random.pick([1, 1, 1, 3])) {
-      admit(batch, LogRecord.of({ ...this.#traffic.next(), offset }), door, this.lane, this.#rules);
+      admit(batch, LogRecord.of({ ...this.#traffic.next(), offset }), context, this.lane, this.#rules);
     }
     const place = {
       ...this.#place(log, prev, bookingDay),

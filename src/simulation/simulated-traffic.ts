@@ -1,6 +1,7 @@
 import type { Catalogue } from '../billing/catalogue.ts';
 import { parseCatalogue } from '../billing/catalogue-compile.ts';
 import type { FlowRecord } from '../billing/flow-record.ts';
+import { PLAIN_RULES, type RecordRules } from '../billing/record-limits.ts';
 import type { Random } from '../generator/random.ts';
 import type { LogRecordParts } from '../platform/log-record.ts';
 import { MAX_RECORD_OCTETS } from './simulated-source.ts';
@@ -9,6 +10,7 @@ const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 /** Two days before a month ends: batches of one lane stand in several ClickHouse partitions. */
 export const BEGIN_MS = Date.UTC(2026, 10, 29);
+export const SIMULATED_RULES: RecordRules = { ...PLAIN_RULES, maxFutureMs: 60_000 };
 const SUBSCRIBERS = 6;
 const CATALOGUE = `
 sponsors:

@@ -43,7 +43,7 @@ test('what cannot be read is told by line, all at once', () => {
     '2: prefix "10.0.0.256" is no address and no network',
     '3: from and to are times with their offset, as 2026-01-31T00:00:00Z',
     '4: to 2026-11-01T00:00:00Z is not after from 2026-11-01T00:00:00Z',
-    '5: msisdn is not 1 to 15 digits',
+    '5: msisdn begins with +; set msisdn.acceptPlus to read it, or write the digits alone',
     '6: expected prefix,from,to,msisdn',
     '7: the session begins before that of line 8 has ended',
   ]);

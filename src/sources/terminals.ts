@@ -1,4 +1,5 @@
 import { formatCidr, networkOf, parseCidr, parseIp } from '../billing/ip-address.ts';
+import { type MsisdnForms, msisdnFault, NORMAL_FORM_ONLY, normalMsisdn } from '../billing/msisdn.ts';
 
 /** Whose an address was, and when. */
 interface Lease {
@@ -11,7 +12,6 @@ interface Lease {
 
 const HEADER = 'prefix,from,to,msisdn';
 const ADDRESS_BITS = 128;
-const MSISDN = /^\d{1,15}$/;
 
 /**
  * Which subscriber's an address was at a time, as RADIUS accounting tells it: from the start of a session to its end. Of nested
@@ -31,14 +31,14 @@ export class Terminals {
    * offset, the second empty while the session lasts. Gives the faults by line where there are some: what cannot be read, and
    * sessions of one network that overlap.
    */
-  static parse(text: string): Terminals | string[] {
+  static parse(text: string, msisdnForms: MsisdnForms = NORMAL_FORM_ONLY): Terminals | string[] {
     const [header, ...lines] = text.split(/\r?\n/);
     if (header !== HEADER) return [`1: expected the header line ${HEADER}`];
     const byLength = new Map<number, Map<string, Lease[]>>();
     const faults: string[] = [];
     lines.forEach((line, i) => {
       if (line === '') return;
-      const read = leaseOf(line, i + 2);
+      const read = leaseOf(line, i + 2, msisdnForms);
       if (typeof read === 'string') {
         faults.push(`${i + 2}: ${read}`);
         return;
@@ -65,9 +65,13 @@ export class Terminals {
   }
 }
 
-function leaseOf(line: string, number: number): { length: number; network: string; lease: Lease } | string {
-  const [prefix, from, to, msisdn, ...rest] = line.split(',');
-  if (msisdn === undefined || rest.length > 0) return `expected ${HEADER}`;
+function leaseOf(
+  line: string,
+  number: number,
+  forms: MsisdnForms,
+): { length: number; network: string; lease: Lease } | string {
+  const [prefix, from, to, written, ...rest] = line.split(',');
+  if (written === undefined || rest.length > 0) return `expected ${HEADER}`;
   const words = new Uint32Array(4);
   const cidr = parseIp(prefix, words, 0) ? { words, length: ADDRESS_BITS } : parseCidr(prefix);
   if (cidr === null) return `prefix ${JSON.stringify(prefix)} is no address and no network`;
@@ -75,7 +79,8 @@ function leaseOf(line: string, number: number): { length: number; network: strin
   if (Number.isNaN(fromMs) || Number.isNaN(toMs))
     return 'from and to are times with their offset, as 2026-01-31T00:00:00Z';
   if (toMs <= fromMs) return `to ${to} is not after from ${from}`;
-  if (!MSISDN.test(msisdn)) return 'msisdn is not 1 to 15 digits';
+  const msisdn = normalMsisdn(written, forms);
+  if (msisdn === null) return `msisdn ${msisdnFault(written, forms)}`;
   const network = formatCidr(networkOf(cidr));
   return { length: cidr.length, network, lease: { line: number, fromMs, toMs, msisdn } };
 }

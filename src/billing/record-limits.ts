@@ -1,0 +1,61 @@
+import { type MsisdnForms, NORMAL_FORM_ONLY } from './msisdn.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** No flow is older than this: a smaller number is of another unit than milliseconds. */
+export const MIN_TIME_MS = Date.UTC(2000, 0, 1);
+/** The last instant that a ClickHouse Date can name. */
+export const MAX_TIME_MS = Date.UTC(2149, 5, 6);
+
+/** What is configured about the values of records. */
+export interface RecordRules {
+  msisdn: MsisdnForms;
+  /** How much later than its log's time a record's times may be; 0: any time will do. */
+  maxFutureMs: number;
+}
+
+export const PLAIN_RULES: RecordRules = { msisdn: NORMAL_FORM_ONLY, maxFutureMs: 0 };
+
+/** What one record is checked against beside the types and ranges of its fields. */
+export interface RecordLimits {
+  msisdn: MsisdnForms;
+  /** The last instant that its times may name. */
+  latestTimeMs: number;
+}
+
+export const PLAIN_LIMITS: RecordLimits = { msisdn: NORMAL_FORM_ONLY, latestTimeMs: Number.POSITIVE_INFINITY };
+
+/** Whether a log's timestamp is one: some producers leave it at 0, or write seconds. */
+export function isLogTime(timestampMs: number | null): timestampMs is number {
+  return timestampMs !== null && timestampMs >= MIN_TIME_MS;
+}
+
+/**
+ * The last instant that a record's times may name. Its log's time is its own timestamp (Kafka), and where it has none the end of
+ * the day (UTC) on which its batch was booked: both can be read again, so a replay decides as the engine did.
+ */
+export function latestTimeOf(timestampMs: number | null, bookingDay: number, maxFutureMs: number): number {
+  if (maxFutureMs === 0) return Number.POSITIVE_INFINITY;
+  return (isLogTime(timestampMs) ? timestampMs : (bookingDay + 1) * DAY_MS) + maxFutureMs;
+}
+
+/** Seconds from 1900 to 1970 (NTP), and milliseconds from 1601 to 1970 (Windows). */
+const NTP_SECONDS = 2_208_988_800;
+const WINDOWS_MS = 11_644_473_600_000;
+
+/** Units that exporters write, as milliseconds since 1970. The first that gives a plausible time names a number. */
+const UNITS: readonly (readonly [name: string, toMs: (value: number) => number])[] = [
+  ['seconds since 1970', (value) => value * 1000],
+  ['seconds since 1900 (NTP)', (value) => (value - NTP_SECONDS) * 1000],
+  ['microseconds since 1970', (value) => value / 1000],
+  ['nanoseconds since 1970', (value) => value / 1e6],
+  ['100-nanosecond intervals since 1601 (Windows)', (value) => value / 1e4 - WINDOWS_MS],
+];
+/** A unit is guessed for times that a record can have today. */
+const LAST_GUESSED_MS = Date.UTC(2070, 0, 1);
+
+/** What a number that is no time in milliseconds looks like, as `; it looks like ...`; empty if like nothing known. */
+export function unitHint(value: number): string {
+  const unit = UNITS.find(([, toMs]) => toMs(value) >= MIN_TIME_MS && toMs(value) < LAST_GUESSED_MS);
+  return unit === undefined ? '' : `; it looks like ${unit[0]}`;
+}

@@ -1,0 +1,21 @@
+import { latestTimeOf, type RecordLimits, type RecordRules } from '../billing/record-limits.ts';
+import { systemClock } from '../platform/clock.ts';
+import type { Config } from '../platform/config.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** What the configuration says about the values of records. */
+export function recordRules({ limits, msisdn }: Pick<Config, 'limits' | 'msisdn'>): RecordRules {
+  return { msisdn, maxFutureMs: limits.maxFutureMs };
+}
+
+/** What a record of a log without timestamps is checked against when it is read today. */
+export function limitsOfToday(config: Pick<Config, 'limits' | 'msisdn'>): RecordLimits {
+  const { msisdn, maxFutureMs } = recordRules(config);
+  return { msisdn, latestTimeMs: latestTimeOf(null, today(), maxFutureMs) };
+}
+
+/** Days since 1970-01-01, UTC. */
+export function today(): number {
+  return Math.floor(systemClock.nowMs() / DAY_MS);
+}
