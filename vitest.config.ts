@@ -16,6 +16,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['src/**/*.integration.test.ts'],
+          globalSetup: 'src/testing/built.ts',
           // chdb holds one data directory in a process, so every file has a process of its own.
           pool: 'forks',
           fileParallelism: false,
