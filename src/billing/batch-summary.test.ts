@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { summarise } from './batch-summary.ts';
-import { FlowBatch } from './flow-batch.ts';
-import { OUTCOMES, outcomeOf, REASONS } from './outcome.ts';
+import { FlowBatch, UNDECIDED } from './flow-batch.ts';
+import { OUTCOMES, outcomeOf, REASON_CODE, REASONS, type Reason } from './outcome.ts';
 
 const rowsOf = (maxOctets: number, maxLength: number) =>
   fc.array(
@@ -15,10 +15,33 @@ const rowsOf = (maxOctets: number, maxLength: number) =>
     { maxLength },
   );
 
-test('a record that nothing was decided of is a bug', () => {
+test.each([
+  ['no reason', UNDECIDED],
+  ['a reason past the last', REASONS.length],
+])('%s is a bug', (_, reason) => {
   const batch = new FlowBatch(1);
   batch.count = 1;
+  batch.reason[0] = reason;
   expect(() => summarise(batch)).toThrow('row 0 is undecided');
+});
+
+test('a count names its application, and rows after the last one are in none', () => {
+  const batch = new FlowBatch(3);
+  const rows: [reason: Reason, application: number, octets: number, micros: number][] = [
+    ['sponsored', 2, 100, 7],
+    ['no_evidence', -1, 40, 0],
+    ['sponsored', 2, 1000, 9],
+  ];
+  rows.forEach(([reason, application, octets, micros], row) => {
+    batch.reason[row] = REASON_CODE[reason];
+    batch.application[row] = application;
+    batch.uplinkOctets[row] = octets;
+    batch.chargeMicros[row] = micros;
+  });
+  batch.count = 2;
+  const unknown = { application: -1, reasonCode: REASON_CODE.no_evidence, records: 1, octets: 40, chargeMicros: 0 };
+  const charged = { application: 2, reasonCode: REASON_CODE.sponsored, records: 1, octets: 100, chargeMicros: 7 };
+  expect(summarise(batch).counts).toEqual([unknown, charged]);
 });
 
 test('every record and its octets are counted once by outcome, and once by application and reason', () => {

@@ -182,4 +182,15 @@ describe('numbers at the edge of the exact integers', () => {
     expect(rows[0]).toMatchObject({ reason: 'charge_out_of_range', sponsored: 0, charge: 0, used: 0, carry: 0 });
     expect(counter).toEqual({ used, carry: 17 });
   });
+
+  test('a counter, and a charge, of 2^53 - 1 exactly are still exact', () => {
+    const free = testPlan({ tiers: [{ upToOctets: OPEN, pricePerMiBMicros: 0 }] });
+    const usage = (downlinkOctets: number): Usage => ({ uplinkOctets: 0, downlinkOctets, contentType: 0 });
+    const used = Number.MAX_SAFE_INTEGER - 10;
+    expect(rateAll(free, [usage(10)], { used }).rows[0]).toMatchObject({ reason: 'sponsored', used: used + 10 });
+    expect(rateAll(free, [usage(11)], { used }).rows[0]).toMatchObject({ reason: 'charge_out_of_range' });
+    // A micro-unit an octet.
+    const dear = testPlan({ tiers: [{ upToOctets: OPEN, pricePerMiBMicros: 2 ** 20 }] });
+    expect(rateAll(dear, [usage(10)], { used }).rows[0]).toMatchObject({ reason: 'sponsored', charge: 10 });
+  });
 });
