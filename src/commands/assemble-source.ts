@@ -4,6 +4,7 @@ import type { AvroSchema } from '../billing/decode-avro.ts';
 import type { FlowFileFormat } from '../billing/flow-file-format.ts';
 import type { Config, FilesConfig, KafkaConfig } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
+import { goflow2Schema } from '../platform/config-schema.ts';
 import type { Logger } from '../platform/logger.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import type { ProgressState } from '../platform/progress.ts';
@@ -13,8 +14,10 @@ import { fileQuotaPublisher } from '../quota-updates/quota-publisher-file.ts';
 import { threadedQuotaPublisher } from '../quota-updates/quota-publisher-thread.ts';
 import { type FileSourceOptions, fileSource } from '../sources/file-source.ts';
 import { listFlowFiles } from '../sources/flow-file.ts';
+import type { Goflow2Mapping } from '../sources/goflow2.ts';
 import { kafkaSource } from '../sources/kafka-source.ts';
 import type { KafkaSourceOptions } from '../sources/kafka-source-options.ts';
+import { sampledExporters } from '../sources/sampled-exporters.ts';
 import type { Source } from '../sources/source.ts';
 import { Terminals } from '../sources/terminals.ts';
 import { decodingForBooking, type FlowDecoding, readSchema } from './flow-decoder.ts';
@@ -61,10 +64,8 @@ function filesOf(
 
 /** How files are read where no configuration says. */
 export function plainFiles(terminals?: string): Pick<Config, 'limits' | 'source'> {
-  return {
-    limits: { maxRecordOctets: 65_536, rejectionPayloadOctets: 4096 },
-    source: { files: [], ...(terminals === undefined ? {} : { goflow2: { terminals } }) },
-  };
+  const goflow2 = terminals === undefined ? {} : { goflow2: goflow2Schema.parse({ terminals }) };
+  return { limits: { maxRecordOctets: 65_536, rejectionPayloadOctets: 4096 }, source: { files: [], ...goflow2 } };
 }
 
 /** How files are read, whoever reads them. */
@@ -76,19 +77,28 @@ export function fileOptions(
   return {
     paths,
     ...(format === undefined ? {} : { format }),
-    ...(source.files === undefined ? {} : mappingsOf(source)),
+    ...(source.files === undefined ? {} : mappingsOf(source, paths)),
     maxRecordOctets: limits.maxRecordOctets,
     chunkRecords: RECORDS_PER_CHUNK,
     readerSchema: readSchema(packagePath('schemas/flow-record.avsc')),
   };
 }
 
+type Mappings = Pick<FileSourceOptions, 'cdr' | 'goflow2'>;
+
 /** What turns records of others into flow records. */
-function mappingsOf({ cdr, goflow2 }: FilesConfig): Pick<FileSourceOptions, 'cdr' | 'terminals'> {
+function mappingsOf({ files, cdr, goflow2 }: FilesConfig, paths: readonly string[]): Mappings {
   return {
     ...(cdr === undefined ? {} : { cdr }),
-    ...(goflow2 === undefined ? {} : { terminals: readTerminals(goflow2.terminals) }),
+    ...(goflow2 === undefined ? {} : { goflow2: goflow2Mapping(goflow2, [...new Set([...files, ...paths])]) }),
   };
+}
+
+function goflow2Mapping(
+  { terminals, ...given }: NonNullable<FilesConfig['goflow2']>,
+  paths: readonly string[],
+): Goflow2Mapping {
+  return { ...given, terminals: readTerminals(terminals), sampled: sampledExporters(paths) };
 }
 
 function readTerminals(path: string): Terminals {
