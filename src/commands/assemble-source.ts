@@ -5,6 +5,7 @@ import type { FlowFileFormat } from '../billing/flow-file-format.ts';
 import { type MsisdnForms, NORMAL_FORM_ONLY } from '../billing/msisdn.ts';
 import type { Config, FilesConfig, KafkaConfig } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
+import { goflow2Schema } from '../platform/config-schema.ts';
 import type { Logger } from '../platform/logger.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import type { ProgressState } from '../platform/progress.ts';
@@ -15,8 +16,10 @@ import { threadedQuotaPublisher } from '../quota-updates/quota-publisher-thread.
 import { checkBeginnings } from '../sources/file-beginning.ts';
 import { type FileSourceOptions, fileSource } from '../sources/file-source.ts';
 import { listFlowFiles } from '../sources/flow-file.ts';
+import type { Goflow2Mapping } from '../sources/goflow2.ts';
 import { kafkaSource } from '../sources/kafka-source.ts';
 import type { KafkaSourceOptions } from '../sources/kafka-source-options.ts';
+import { sampledExporters } from '../sources/sampled-exporters.ts';
 import type { Source } from '../sources/source.ts';
 import { Terminals } from '../sources/terminals.ts';
 import { decodingForBooking, type FlowDecoding, readSchema } from './flow-decoder.ts';
@@ -63,10 +66,11 @@ function filesOf(
 
 /** How files are read where no configuration says. */
 export function plainFiles(terminals?: string): Pick<Config, 'limits' | 'msisdn' | 'source'> {
+  const goflow2 = terminals === undefined ? {} : { goflow2: goflow2Schema.parse({ terminals }) };
   return {
     limits: { maxRecordOctets: 65_536, rejectionPayloadOctets: 4096, maxFutureMs: 86_400_000 },
     msisdn: NORMAL_FORM_ONLY,
-    source: { files: [], ...(terminals === undefined ? {} : { goflow2: { terminals } }) },
+    source: { files: [], ...goflow2 },
   };
 }
 
@@ -79,19 +83,29 @@ export function fileOptions(
   return {
     paths,
     ...(format === undefined ? {} : { format }),
-    ...(source.files === undefined ? {} : mappingsOf(source, msisdn)),
+    ...(source.files === undefined ? {} : mappingsOf(source, paths, msisdn)),
     maxRecordOctets: limits.maxRecordOctets,
     chunkRecords: RECORDS_PER_CHUNK,
     readerSchema: readSchema(packagePath('schemas/flow-record.avsc')),
   };
 }
 
+type Mappings = Pick<FileSourceOptions, 'cdr' | 'goflow2'>;
+
 /** What turns records of others into flow records. */
-function mappingsOf({ cdr, goflow2 }: FilesConfig, msisdn: MsisdnForms): Pick<FileSourceOptions, 'cdr' | 'terminals'> {
+function mappingsOf({ files, cdr, goflow2 }: FilesConfig, paths: readonly string[], msisdn: MsisdnForms): Mappings {
   return {
     ...(cdr === undefined ? {} : { cdr }),
-    ...(goflow2 === undefined ? {} : { terminals: readTerminals(goflow2.terminals, msisdn) }),
+    ...(goflow2 === undefined ? {} : { goflow2: goflow2Mapping(goflow2, [...new Set([...files, ...paths])], msisdn) }),
   };
+}
+
+function goflow2Mapping(
+  { terminals, ...given }: NonNullable<FilesConfig['goflow2']>,
+  paths: readonly string[],
+  msisdn: MsisdnForms,
+): Goflow2Mapping {
+  return { ...given, terminals: readTerminals(terminals, msisdn), sampled: sampledExporters(paths) };
 }
 
 function readTerminals(path: string, msisdn: MsisdnForms): Terminals {

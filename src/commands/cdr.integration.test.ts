@@ -193,13 +193,13 @@ test('flows of goflow2 are charged to whose the address was', async () => {
   expect(await zerorate.run(args)).toMatchObject({ code: 2, stderr: expect.stringContaining('--terminals FILE') });
   expect(await zerorate.run([...args, '--terminals', terminals])).toMatchObject({ code: 0 });
   const charges = await zerorate.rows(
-    'SELECT application_id, evidence, local_sequence_number, uplink_octets, downlink_octets FROM charges ORDER BY offset',
+    'SELECT application_id, evidence, node_id, uplink_octets, downlink_octets FROM charges ORDER BY offset',
     'goflow2',
   );
-  const chat = { application_id: 'chatter', evidence: 'ip' };
+  const chat = { application_id: 'chatter', evidence: 'ip', node_id: '192.0.2.1/content' };
   expect(charges).toEqual([
-    { ...chat, local_sequence_number: 1, uplink_octets: 1000, downlink_octets: 0 },
-    { ...chat, local_sequence_number: 2, uplink_octets: 0, downlink_octets: 5000 },
+    { ...chat, uplink_octets: 1000, downlink_octets: 0 },
+    { ...chat, uplink_octets: 0, downlink_octets: 5000 },
   ]);
   expect(await zerorate.rows('SELECT reason, detail FROM rejections', 'goflow2')).toEqual([
     { reason: 'missing_field', detail: 'servedMsisdn is missing' },

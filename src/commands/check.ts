@@ -55,10 +55,9 @@ async function checkFiles(paths: readonly string[], options: CheckOptions): Prom
   const files = options.config === undefined ? plainFiles(options.terminals) : readConfig(options);
   const flowFiles = await listFlowFiles(paths, options.format);
   await checkBeginnings(flowFiles);
+  const reading = fileOptions(files, paths, options.format);
   for (const file of flowFiles) {
-    process.stdout.write(
-      `${await describeFile(file, fileOptions(files, [file.path], options.format), limitsOfToday(files))}\n`,
-    );
+    process.stdout.write(`${await describeFile(file, reading, limitsOfToday(files))}\n`);
   }
 }
 

@@ -34,11 +34,12 @@ async function filesAgain(
   format: FlowFileFormat | undefined,
 ): Promise<SourceAgain> {
   const logs = await nameLogs(await listFlowFiles(files, format));
+  const options = fileOptions(config, files, format);
   const paths = new Map(logs.map(({ file, topic }) => [topic, file.path]));
   return {
     async open([{ topic }]) {
       const path = paths.get(topic);
-      return path === undefined ? null : fileSource(fileOptions(config, [path], format));
+      return path === undefined ? null : fileSource({ ...options, paths: [path] });
     },
     readable: (batches) => batches.filter(({ topic }) => paths.has(topic)),
     close: async () => {},

@@ -47,6 +47,10 @@ test('a node whose numbers are not TS 32.298’s may have gaps as large as it li
   expect(gaps).toEqual([[2 ** 33 + 1, 2 ** 33 + 2 ** 32 - 1, 2 ** 32 - 1]]);
 });
 
+test('a node whose numbers are hashes of content claims no gap', async () => {
+  expect((await gapsOf('192.0.2.1/content', [7, 2 ** 52, 12])).gaps).toEqual([]);
+});
+
 test('a node that begins again too early is told from one that repeats itself: nothing is lost without a word', async () => {
   const before = [0, 1, 2, 3].map((at) => chatRecord({ nodeId: 'restarted', localSequenceNumber: at }));
   const after = before.map((record) => ({

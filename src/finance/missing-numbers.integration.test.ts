@@ -47,6 +47,18 @@ test('look by look it counts what the view lists: gaps that come, that close, an
   expect(await new MissingNumbers(opened.store).look()).toBe(15);
 });
 
+test('numbers that are hashes of content have none between them, nor do those of rejected records', async () => {
+  const watched = new MissingNumbers(opened.store);
+  const before = await watched.look();
+  const log = { topic: '192.0.2.1/content', partition: 0, lane: '192.0.2.1/content-0' };
+  await send(log, [7, 2 ** 52, 12]);
+  const rejected = chatRecord({ nodeId: log.topic, localSequenceNumber: 99, uplinkOctets: -1 });
+  const records = rawRecords([rejected], Date.UTC(2026, 10, 30), 3);
+  await runEngine({ store: opened.store, source: memorySource(log, records), catalogue: chatCatalogue() });
+  expect(await watched.look()).toBe(before);
+  expect(await listed()).toBe(await new MissingNumbers(opened.store).look());
+});
+
 test('a rejected record has arrived, and one that conflicts with an earlier one is no other number', async () => {
   const watched = new MissingNumbers(opened.store);
   const before = await watched.look();

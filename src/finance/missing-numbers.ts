@@ -1,3 +1,4 @@
+import { isNumbered } from '../billing/content-numbering.ts';
 import type { Store } from '../platform/store.ts';
 import { LogGrowth } from './log-growth.ts';
 
@@ -85,6 +86,6 @@ function arrivedSql(isNew: string): string {
     'SELECT seen_nodes[identity.node + 1] AS node, identity.sequence AS number FROM journal ARRAY JOIN seen AS identity ' +
     `WHERE kind = 'batch' AND ${isNew} UNION ALL ` +
     `SELECT ${node} AS node, ${number} AS number FROM journal ` +
-    `WHERE kind = 'rejection' AND reason != 'conflicting_duplicate' AND ${isReadable} AND ${isNew}) GROUP BY node`
+    `WHERE kind = 'rejection' AND reason != 'conflicting_duplicate' AND ${isReadable} AND ${isNew}) WHERE ${isNumbered('node')} GROUP BY node`
   );
 }

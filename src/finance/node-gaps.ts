@@ -1,4 +1,5 @@
 import { consecutiveNumber } from '../billing/cdr-numbering.ts';
+import { isNumbered } from '../billing/content-numbering.ts';
 import { literal, type Store } from '../platform/store.ts';
 import { type Coverage, coveredJournal, withinCursors } from './coverage.ts';
 import { dateLiteral } from './month.ts';
@@ -61,6 +62,6 @@ function nodesOfBill(coverage: Coverage): string {
     `if(begun_again, max(${place}), max(${number})) AS highest, ` +
     'sum(sponsored_octets) AS octets, sum(charge_micros) AS charged FROM journal ' +
     `WHERE kind = 'charge' AND sponsor_id = ${literal(coverage.sponsorId)} AND ${month} = ${dateLiteral(coverage.month)} ` +
-    `AND ${coveredJournal(coverage, month)} GROUP BY node_id`
+    `AND ${isNumbered('node_id')} AND ${coveredJournal(coverage, month)} GROUP BY node_id`
   );
 }

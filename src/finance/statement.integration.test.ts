@@ -225,6 +225,24 @@ describe('what a statement says beside its lines', () => {
     ]);
   });
 
+  test('a node that is identified by content has no gaps', async () => {
+    const [month, node] = ["'2026-12-01'", "'192.0.2.1/content'"];
+    await opened.store.command(
+      `INSERT INTO journal (kind, lane, topic, offset, booking_date, lane_sequence, seen_nodes, seen) SELECT 'batch', 'content-0', 'content', 3, ${month}, 1, [${node}], [(0, 0, 5, 0), (0, 0, 99, 0)]`,
+    );
+    await opened.store.command(
+      'INSERT INTO journal (kind, lane, topic, offset, booking_date, period_start, sponsor_id, currency, node_id, local_sequence_number, sponsored_octets) ' +
+        `SELECT 'charge', 'content-0', 'content', number, ${month}, ${month}, 'content', 'USD', ${node}, [5, 99][number + 1], 7 FROM numbers(2)`,
+    );
+    await bookEntry(opened.store, {
+      number: 1,
+      sponsorId: 'content',
+      amountMicros: 1,
+      effectiveAt: '2026-12-01T00:00:00Z',
+    });
+    expect(await readNodeGaps(opened.store, await readCoverage(opened.store, 'content', '2026-12'))).toEqual([]);
+  });
+
   test('corrections stand by themselves, and their sum is in the totals', async () => {
     await bookCorrection(opened.store, { number: 1, month: '2026-10', factor: 50, bookedOn: '2026-11-20' });
     const { lines, corrections, totals, byDay } = await readStatement(opened.store, 'chatter', '2026-10');

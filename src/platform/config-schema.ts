@@ -132,6 +132,23 @@ const cdrSchema = z
   })
   .describe('How files of CDRs are mapped to flow records.');
 
+export const goflow2Schema = z
+  .strictObject({
+    terminals: path('Whose an address was, and when: CSV of prefix,from,to,msisdn.'),
+    unsampled: z
+      .array(z.string().min(1))
+      .optional()
+      .describe(
+        'Exporters that are known not to sample: address, or address/observation domain. A sampling_rate of 0, which is unknown, is rejected from all others; absent: it is taken for none.',
+      ),
+    activeTimeoutMs: count(0, 86_400_000)
+      .default(1_800_000)
+      .describe(
+        "The exporters' active timeout. A flow that has no times but its export's is rejected if its address changed hands within this long before.",
+      ),
+  })
+  .describe('How flows of goflow2 become flow records.');
+
 const sourceSchema = z
   .strictObject({
     files: z
@@ -144,10 +161,7 @@ const sourceSchema = z
       .optional()
       .describe("The files' format; absent: by their endings."),
     cdr: cdrSchema.optional(),
-    goflow2: z
-      .strictObject({ terminals: path('Whose an address was, and when: CSV of prefix,from,to,msisdn.') })
-      .optional()
-      .describe('How flows of goflow2 become flow records.'),
+    goflow2: goflow2Schema.optional(),
     kafka: kafkaSchema.optional(),
   })
   .meta({ oneOf: [{ required: ['files'] }, { required: ['kafka'] }] })

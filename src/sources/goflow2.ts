@@ -1,106 +1,169 @@
 import type { Readable } from 'node:stream';
+import { CONTENT_NODE_SUFFIX } from '../billing/content-numbering.ts';
 import { decodeJson } from '../billing/decode-json.ts';
 import type { Candidate } from '../billing/decoder.ts';
+import type { Fault } from '../billing/outcome.ts';
 import { type FramedRecord, framedRecord } from './framed-record.ts';
+import { contentNumber, exporterOf, isFlowType, isUnsigned, unsigned } from './goflow2-flow.ts';
 import { readLines } from './line-reader.ts';
 import { faultValue, recordValue } from './made-value.ts';
+import type { SampledExporters } from './sampled-exporters.ts';
 import type { Terminals } from './terminals.ts';
 
-/** Their sequence numbers count records (RFC 7011, 3.1), so that each record has one. */
-const NUMBERED_TYPES: readonly unknown[] = ['IPFIX', 'NETFLOW_V5'];
-const NUMBERS = 2 ** 32;
-const NANOSECONDS = {
-  time_flow_start_ns: /"time_flow_start_ns":\s*(\d+)/,
-  time_flow_end_ns: /"time_flow_end_ns":\s*(\d+)/,
+export interface Goflow2Mapping {
+  /** Whose an address was: a flow does not say. */
+  terminals: Terminals;
+  /** Exporters that sample. */
+  sampled: SampledExporters;
+  /** Exporters that are known not to sample; absent: a rate of 0, which means unknown, is taken for none. */
+  unsampled?: readonly string[] | undefined;
+  /** A flow without times of its own took place within this long before its export. */
+  activeTimeoutMs: number;
+}
+
+/** `Goflow2Mapping`, its files read. */
+interface Mapping extends Omit<Goflow2Mapping, 'sampled' | 'unsampled'> {
+  sampled: ReadonlySet<string>;
+  unsampled: ReadonlySet<string> | null;
+}
+
+const TIMES = {
+  time_flow_start_ns: /"time_flow_start_ns"\s*:\s*"?(\d+)/,
+  time_flow_end_ns: /"time_flow_end_ns"\s*:\s*"?(\d+)/,
 };
-/** Messages whose records are still counted; goflow2's workers may mix the lines of a few. */
-const OPEN_MESSAGES = 10_000;
+const NS_DIGITS_OF_MS = 6;
 /** The names that goflow2 gives protocols; it has none for others. */
 const PROTOCOLS: Readonly<Record<string, number>> = { ICMP: 1, TCP: 6, UDP: 17, ICMPv6: 58, SCTP: 132 };
 
 /**
  * Reads the lines of goflow2 (JSON, its names in snake case), one flow record for each. A flow goes one way: that of its
- * addresses which is a terminal says whether its octets are uplink or downlink, and whose they are.
+ * addresses which is a terminal says whether its octets are uplink or downlink, and whose they are. Every record depends on
+ * its own line alone, so that a file which is read again, has grown or was cut elsewhere gives the same records.
  */
 export async function* readGoflow2(
   input: Readable,
   limitOctets: number,
-  terminals: Terminals,
+  goflow2: Goflow2Mapping,
 ): AsyncGenerator<FramedRecord[], void, undefined> {
-  const places = new Places();
+  const { unsampled } = goflow2;
+  const mapping: Mapping = {
+    ...goflow2,
+    sampled: await goflow2.sampled(),
+    unsampled: unsampled === undefined ? null : new Set(unsampled),
+  };
   for await (const lines of readLines(input, limitOctets)) {
     yield lines.map((line) => {
-      // What was cut is too large a record, and what is no JSON is decoded to a fault: both go on as they stand.
+      // What was cut is too large a record, and what is no JSON is decoded to a fault: both are passed on unchanged.
       const flow = line.oversizedOctets === undefined ? decodeJson(line.value).candidate : undefined;
       if (flow === undefined) return line;
-      const value = flowValue(flow, line.value.toString(), places, terminals);
+      const value = flowValue(flow, line.value.toString(), mapping);
       return framedRecord(value, value.length, limitOctets);
     });
   }
 }
 
-function flowValue(flow: Candidate, line: string, places: Places, terminals: Terminals): Buffer {
-  const { type, sampling_rate: rate } = flow;
-  if (!NUMBERED_TYPES.includes(type)) {
-    return faultValue(
-      { reason: 'invalid_field', detail: 'type is not IPFIX or NETFLOW_V5: its records have no numbers' },
-      flow,
-    );
-  }
-  if (typeof rate === 'number' && rate > 1) {
-    return faultValue(
-      { reason: 'invalid_field', detail: `sampling_rate is ${rate}: a sample is no measure of use` },
-      flow,
-    );
-  }
-  return recordValue(flowRecord(flow, line, places, terminals));
+function flowValue(flow: Candidate, line: string, mapping: Mapping): Buffer {
+  const refused = typeFault(flow) ?? samplingFault(flow, mapping);
+  if (refused !== null) return faultValue(refused, flow);
+  const { record, fault } = flowRecord(flow, line, mapping);
+  return fault === null ? recordValue(record) : faultValue(fault, record);
 }
 
-/** What is absent, or of another type, is for the validation to name. */
-function flowRecord(flow: Candidate, line: string, places: Places, terminals: Terminals): Candidate {
-  const { src_addr: source, dst_addr: destination, sampler_address: sampler, observation_domain_id: domain } = flow;
-  const nodeId = typeof domain === 'number' && domain > 0 ? `${sampler}/${domain}` : sampler;
-  const startTime = milliseconds(flow, 'time_flow_start_ns', line);
+function typeFault({ type }: Candidate): Fault | null {
+  if (isFlowType(type)) return null;
+  return type === undefined
+    ? { reason: 'missing_field', detail: 'type is missing' }
+    : { reason: 'invalid_field', detail: 'type is neither IPFIX nor NETFLOW_V5' };
+}
+
+/** A sample is not a measure of use: the flow of an exporter that samples, or may, is never charged as exact. */
+function samplingFault(flow: Candidate, { sampled, unsampled }: Mapping): Fault | null {
+  const rate = unsigned(flow.sampling_rate);
+  const exporter = exporterOf(flow) ?? '';
+  const invalid = (detail: string): Fault => ({ reason: 'invalid_field', detail });
+  if (rate === undefined || rate === null) {
+    return { reason: 'missing_field', detail: 'sampling_rate is missing: the flow may be a sample' };
+  }
+  if (!isUnsigned(rate)) return invalid('sampling_rate is not a whole number: the flow may be a sample');
+  if (rate > 1) return invalid(`sampling_rate is ${rate}: a sample is no measure of use`);
+  if (sampled.has(exporter)) {
+    return invalid(`sampling_rate is ${rate}, but exporter ${exporter} samples: other flows give its rate`);
+  }
+  if (rate === 0 && unsampled !== null && !unsampled.has(exporter)) {
+    return invalid(`sampling_rate is 0, unknown, and exporter ${exporter} is not in source.goflow2.unsampled`);
+  }
+  return null;
+}
+
+/** What is absent, or of another type, is left to the validation of flow records. */
+function flowRecord(flow: Candidate, line: string, mapping: Mapping): { record: Candidate; fault: Fault | null } {
+  const { src_addr: source, dst_addr: destination } = flow;
+  const exporter = exporterOf(flow);
+  const start = nanoseconds(flow, 'time_flow_start_ns', line);
+  const end = nanoseconds(flow, 'time_flow_end_ns', line);
   const owner = (address: unknown) =>
-    typeof startTime === 'number' ? terminals.msisdnOf(String(address), startTime) : null;
+    start === null ? null : mapping.terminals.msisdnOf(String(address), milliseconds(start));
   const sender = owner(source);
   const receiver = sender === null ? owner(destination) : null;
   const isDownlink = receiver !== null;
-  return {
-    nodeId,
-    localSequenceNumber: places.numberOf(`${nodeId}`, flow.sequence_num),
+  const octets = unsigned(flow.bytes);
+  const sequence = unsigned(flow.sequence_num);
+  const record = {
+    nodeId: exporter === undefined ? flow.sampler_address : `${exporter}${CONTENT_NODE_SUFFIX}`,
+    localSequenceNumber:
+      isUnsigned(sequence) && start !== null && end !== null ? contentNumber(flow, start, end) : sequence,
     chargingId: 0,
     recordSequenceNumber: 0,
     servedMsisdn: sender ?? receiver,
-    startTime,
-    endTime: milliseconds(flow, 'time_flow_end_ns', line),
+    startTime: start === null ? flow.time_flow_start_ns : milliseconds(start),
+    endTime: end === null ? flow.time_flow_end_ns : milliseconds(end),
     terminalIp: isDownlink ? destination : source,
-    terminalPort: isDownlink ? flow.dst_port : flow.src_port,
+    terminalPort: unsigned(isDownlink ? flow.dst_port : flow.src_port),
     remoteIp: isDownlink ? source : destination,
-    remotePort: isDownlink ? flow.src_port : flow.dst_port,
-    protocol: typeof flow.proto === 'string' ? (PROTOCOLS[flow.proto] ?? 0) : flow.proto,
-    uplinkOctets: isDownlink ? 0 : flow.bytes,
-    downlinkOctets: isDownlink ? flow.bytes : 0,
+    remotePort: unsigned(isDownlink ? flow.src_port : flow.dst_port),
+    protocol: protocolOf(flow.proto),
+    uplinkOctets: isDownlink ? 0 : octets,
+    downlinkOctets: isDownlink ? octets : 0,
   };
+  if (octets === 0) return { record, fault: zeroOctets(flow) };
+  if (record.servedMsisdn === null || start === null || end === null) return { record, fault: null };
+  const fault = handOverFault(record.terminalIp, start, end, mapping);
+  return fault === null ? { record, fault } : { record: { ...record, servedMsisdn: null }, fault };
 }
 
-/** Nanoseconds since 1970 are above the exact integers, so their digits are taken from the line; the last six are cut off. */
-function milliseconds(flow: Candidate, name: keyof typeof NANOSECONDS, line: string): unknown {
-  const digits = NANOSECONDS[name].exec(line)?.[1] ?? '';
-  return Number(digits) === flow[name] ? Number(digits.slice(0, -6)) : flow[name];
+function protocolOf(proto: unknown): unknown {
+  const number = unsigned(proto);
+  return typeof number === 'string' ? (PROTOCOLS[number] ?? 0) : number;
 }
 
-/** A message has one sequence number, that of its first record: the others follow it. */
-class Places {
-  readonly #counts = new Map<string, number>();
+/** Every packet has octets: an exporter that gives none counts them in fields which goflow2 does not read. */
+function zeroOctets({ packets }: Candidate): Fault {
+  const count = unsigned(packets);
+  const held = isUnsigned(count) ? `bytes is 0 with ${count} packets` : 'bytes is 0';
+  return { reason: 'invalid_field', detail: `${held}: the exporter's template has no octetDeltaCount` };
+}
 
-  numberOf(nodeId: string, sequence: unknown): unknown {
-    if (typeof sequence !== 'number') return sequence;
-    const message = `${sequence} ${nodeId}`;
-    const place = this.#counts.get(message) ?? 0;
-    this.#counts.set(message, place + 1);
-    const [oldest] = this.#counts.keys();
-    if (this.#counts.size > OPEN_MESSAGES) this.#counts.delete(oldest);
-    return (sequence + place) % NUMBERS;
-  }
+/**
+ * Whose a flow was is not known if the address changed hands while the flow lasted. goflow2 gives a flow whose template has
+ * no times the second of its export as both: it may have lasted since the active timeout before.
+ */
+function handOverFault(address: unknown, start: string, end: string, mapping: Mapping): Fault | null {
+  const isExportTime = start === end && /0{9}$/.test(start);
+  const { terminals, activeTimeoutMs } = mapping;
+  const fromMs = milliseconds(start) - (isExportTime ? activeTimeoutMs : 0);
+  if (!terminals.changedHands(String(address), fromMs, milliseconds(end))) return null;
+  const when = isExportTime
+    ? `within ${activeTimeoutMs} ms before the export, and the flow has no other time`
+    : 'while the flow lasted';
+  return { reason: 'missing_field', detail: `servedMsisdn is missing: the address changed hands ${when}` };
+}
+
+/** The digits of a time; null where it is none. They are taken from the line: nanoseconds since 1970 are above the exact integers. */
+function nanoseconds(flow: Candidate, name: keyof typeof TIMES, line: string): string | null {
+  const digits = TIMES[name].exec(line)?.[1];
+  return digits !== undefined && Number(digits) === unsigned(flow[name]) ? digits : null;
+}
+
+function milliseconds(ns: string): number {
+  return Number(ns.slice(0, -NS_DIGITS_OF_MS));
 }

@@ -11,11 +11,10 @@ import { describeFileHeader } from './cdr-file-header.ts';
 import { type FlowFile, openOctets } from './flow-file.ts';
 import { flowFileError } from './flow-file-error.ts';
 import type { FramedRecord } from './framed-record.ts';
-import { readGoflow2 } from './goflow2.ts';
+import { type Goflow2Mapping, readGoflow2 } from './goflow2.ts';
 import { readLines } from './line-reader.ts';
 import { decodeMadeValue } from './made-value.ts';
 import { SourceError } from './source-error.ts';
-import type { Terminals } from './terminals.ts';
 
 export interface FlowFileOptions {
   /** A larger record is cut to this, and refused. */
@@ -24,8 +23,8 @@ export interface FlowFileOptions {
   readerSchema: AvroSchema;
   /** How CDRs are mapped; absent: as they stand. */
   cdr?: CdrMapping;
-  /** Whose an address was: goflow2's flows do not say. */
-  terminals?: Terminals;
+  /** How flows of goflow2 become flow records. */
+  goflow2?: Goflow2Mapping;
 }
 
 /** The records of a file, a few at a time, and what turns them into fields. */
@@ -113,13 +112,13 @@ async function openCdrs(octets: Readable, _path: string, options: FlowFileOption
 async function openGoflow2(
   octets: Readable,
   path: string,
-  { maxRecordOctets, terminals }: FlowFileOptions,
+  { maxRecordOctets, goflow2 }: FlowFileOptions,
 ): Promise<FlowFileRecords> {
-  if (terminals === undefined) {
+  if (goflow2 === undefined) {
     const remedy = 'name a file that says whose an address was, with --terminals FILE or source.goflow2.terminals';
     throw new SourceError('file_unreadable', `${path}: the flows of goflow2 name no subscriber; ${remedy}`, { path });
   }
-  return { batches: readGoflow2(octets, maxRecordOctets, terminals), decode: decodeMadeValue };
+  return { batches: readGoflow2(octets, maxRecordOctets, goflow2), decode: decodeMadeValue };
 }
 
 function avroDatumDecoder(path: string, readerSchema: AvroSchema, bareSchema: AvroSchema): Decoder {

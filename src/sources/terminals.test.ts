@@ -48,3 +48,28 @@ test('what cannot be read is told by line, all at once', () => {
     '7: the session begins before that of line 8 has ended',
   ]);
 });
+
+test('an address changes hands between sessions, and between nested networks', () => {
+  const terminals = Terminals.parse(
+    [
+      'prefix,from,to,msisdn',
+      '10.0.0.0/24,2026-01-01T00:00:00Z,,1',
+      '10.0.0.7,2026-01-01T10:00:00Z,2026-01-01T11:00:00Z,2',
+      '10.0.0.9,2026-01-01T10:00:00Z,2026-01-01T11:00:00Z,1',
+      '10.0.1.7,2026-01-01T10:00:00Z,2026-01-01T11:00:00Z,1',
+      '10.0.1.7,2026-01-01T12:00:00Z,2026-01-01T13:00:00Z,2',
+    ].join('\n'),
+  ) as Terminals;
+  const changes = (address: string, from: string, to: string) =>
+    terminals.changedHands(address, Date.parse(`2026-01-01T${from}Z`), Date.parse(`2026-01-01T${to}Z`));
+  expect(changes('10.0.0.7', '09:00:00', '09:59:59')).toBe(false);
+  expect(changes('10.0.0.7', '09:00:00', '10:00:00')).toBe(true);
+  expect(changes('10.0.0.7', '09:00:00', '12:00:00')).toBe(true);
+  expect(changes('10.0.0.7', '10:00:00', '10:59:59')).toBe(false);
+  expect(changes('10.0.0.7', '10:59:59', '11:00:00')).toBe(true);
+  expect(changes('10.0.0.9', '09:00:00', '12:00:00')).toBe(false);
+  expect(changes('10.0.1.7', '10:30:00', '11:59:59')).toBe(false);
+  expect(changes('10.0.1.7', '09:00:00', '14:00:00')).toBe(true);
+  expect(changes('10.0.1.7', '11:30:00', '12:30:00')).toBe(false);
+  expect(changes('no address', '09:00:00', '14:00:00')).toBe(false);
+});

@@ -53,16 +53,53 @@ export class Terminals {
     return faults.length > 0 ? faults : new Terminals(byLength);
   }
 
-  /** The MSISDN; null if the address was nobody's then. */
+  /** The MSISDN whose the address was at this time; null if it was none's. */
   msisdnOf(address: string, timeMs: number): string | null {
-    if (!parseIp(address, this.#address, 0)) return null;
+    return ownerAt(this.#leasesOf(address), timeMs);
+  }
+
+  /** Was the address more than one MSISDN's between the two times, both included? */
+  changedHands(address: string, fromMs: number, toMs: number): boolean {
+    const byLength = this.#leasesOf(address);
+    const changes = byLength
+      .flatMap((leases) => leases.slice(Math.max(0, lastIndexFrom(leases, fromMs)), lastIndexFrom(leases, toMs) + 1))
+      .flatMap((lease) => [lease.fromMs, lease.toMs]);
+    const times = [fromMs, toMs, ...changes.filter((timeMs) => fromMs < timeMs && timeMs < toMs)];
+    const owners = new Set(times.map((timeMs) => ownerAt(byLength, timeMs)));
+    owners.delete(null);
+    return owners.size > 1;
+  }
+
+  /** The leases of the networks that hold the address, of the longest first. */
+  #leasesOf(address: string): (readonly Lease[])[] {
+    if (!parseIp(address, this.#address, 0)) return [];
+    const found: (readonly Lease[])[] = [];
     for (const [length, networks] of this.#byLength) {
       const leases = networks.get(formatCidr(networkOf({ words: this.#address, length })));
-      const lease = leases?.find(({ fromMs, toMs }) => fromMs <= timeMs && timeMs < toMs);
-      if (lease !== undefined) return lease.msisdn;
+      if (leases !== undefined) found.push(leases);
     }
-    return null;
+    return found;
   }
+}
+
+function ownerAt(byLength: readonly (readonly Lease[])[], timeMs: number): string | null {
+  for (const leases of byLength) {
+    const lease = leases[lastIndexFrom(leases, timeMs)];
+    if (lease !== undefined && timeMs < lease.toMs) return lease.msisdn;
+  }
+  return null;
+}
+
+/** Index of the last lease that began at the time or before; -1 without one. */
+function lastIndexFrom(leases: readonly Lease[], timeMs: number): number {
+  let low = 0;
+  let high = leases.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (leases[middle].fromMs <= timeMs) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
 }
 
 function leaseOf(
