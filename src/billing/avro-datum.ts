@@ -1,4 +1,4 @@
-import avro, { type Type } from 'avsc';
+import type { AvroPrimitive, AvroType } from './avro-schema.ts';
 
 /**
  * Finds the offset after the datum that starts at `start`; -1 if the octets there are none. Every length and count is
@@ -19,62 +19,71 @@ export function varintEnd(octets: Uint8Array, start: number): number {
 
 /** The value of the varint in [start, end): exact up to 2^53, the nearest double beyond. */
 export function varintValue(octets: Uint8Array, start: number, end: number): number {
-  let zigzag = 0n;
   if (end - start <= 4) {
-    let small = 0;
-    for (let at = end - 1; at >= start; at -= 1) small = (small << 7) | ((octets[at] as number) & 0x7f);
-    return (small >>> 1) ^ -(small & 1);
+    const low = lowBits(octets, start, end);
+    return (low >>> 1) ^ -(low & 1);
   }
+  if (end - start <= 7) {
+    const zigzag = lowBits(octets, start + 4, end) * 2 ** 28 + lowBits(octets, start, start + 4);
+    return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+  }
+  return Number(varintLong(octets, start, end));
+}
+
+/** Of four octets at the most. */
+function lowBits(octets: Uint8Array, start: number, end: number): number {
+  let bits = 0;
+  for (let at = end - 1; at >= start; at -= 1) bits = (bits << 7) | ((octets[at] as number) & 0x7f);
+  return bits;
+}
+
+/** The same as `varintValue`, exact. */
+export function varintLong(octets: Uint8Array, start: number, end: number): bigint {
+  let zigzag = 0n;
   for (let at = end - 1; at >= start; at -= 1) zigzag = (zigzag << 7n) | BigInt((octets[at] as number) & 0x7f);
-  return Number(BigInt.asIntN(64, (zigzag >> 1n) ^ -(zigzag & 1n)));
+  return BigInt.asIntN(64, (zigzag >> 1n) ^ -(zigzag & 1n));
 }
 
 /** Prepares the walk over the datums of a type. */
-export function datumEnd(type: Type): DatumEnd {
+export function datumEnd(type: AvroType): DatumEnd {
   const walk = walker(type, new Map());
   return (octets, start) => {
     try {
       return walk(octets, start);
     } catch (error) {
-      // A record that holds itself, deeper than the stack: nobody wrote that.
+      // A record that holds itself, deeper than the stack: no writer made that.
       if (error instanceof RangeError) return -1;
       throw error;
     }
   };
 }
 
-/** Whether a datum of the type may hold arrays or maps. */
-export function holdsRepeats(type: Type, seen = new Set<Type>()): boolean {
-  if (seen.has(type)) return false;
-  seen.add(type);
-  const { types } = avro;
-  if (type instanceof types.ArrayType || type instanceof types.MapType) return true;
-  if (type instanceof types.RecordType) return type.fields.some((field) => holdsRepeats(field.type, seen));
-  return isUnion(type) && type.types.some((branch) => holdsRepeats(branch, seen));
-}
-
-function walker(type: Type, known: Map<Type, DatumEnd>): DatumEnd {
+function walker(type: AvroType, known: Map<AvroType, DatumEnd>): DatumEnd {
   const walk = known.get(type);
   if (walk !== undefined) return walk;
-  const { types } = avro;
-  if (type instanceof types.RecordType) {
-    const fields: DatumEnd[] = [];
-    const end: DatumEnd = (octets, start) => sequenceEnd(fields, octets, start);
-    // Known before its fields are looked at: a record may hold itself.
-    known.set(type, end);
-    for (const field of type.fields) fields.push(walker(field.type, known));
-    return end;
+  switch (type.kind) {
+    case 'record': {
+      const fields: DatumEnd[] = [];
+      const end: DatumEnd = (octets, start) => sequenceEnd(fields, octets, start);
+      // Known before its fields are looked at: a record may hold itself.
+      known.set(type, end);
+      for (const field of type.fields) fields.push(walker(field.type, known));
+      return end;
+    }
+    case 'union':
+      return unionWalker(type.branches.map((branch) => walker(branch, known)));
+    case 'array':
+      return blocksWalker([walker(type.items, known)]);
+    case 'map':
+      return blocksWalker([textEnd, walker(type.values, known)]);
+    case 'fixed':
+      return fixedWalker(type.size);
+    default:
+      return PRIMITIVES[type.kind];
   }
-  if (isUnion(type)) return unionWalker(type.types.map((branch) => walker(branch, known)));
-  if (type instanceof types.ArrayType) return blocksWalker([walker(type.itemsType, known)]);
-  if (type instanceof types.MapType) return blocksWalker([textEnd, walker(type.valuesType, known)]);
-  if (type instanceof types.FixedType) return fixedWalker(type.size);
-  const primitive = PRIMITIVES[type.typeName];
-  if (primitive === undefined) throw new TypeError(`no walk over an Avro ${type.typeName}`);
-  return primitive;
 }
 
-const PRIMITIVES: Readonly<Record<string, DatumEnd>> = {
+const PRIMITIVES: Readonly<Record<AvroPrimitive | 'enum', DatumEnd>> = {
   null: (_octets, start) => start,
   boolean: fixedWalker(1),
   int: varintEnd,
@@ -85,10 +94,6 @@ const PRIMITIVES: Readonly<Record<string, DatumEnd>> = {
   bytes: textEnd,
   string: textEnd,
 };
-
-function isUnion(type: Type): type is Type & { types: Type[] } {
-  return type.typeName.startsWith('union:');
-}
 
 function sequenceEnd(parts: readonly DatumEnd[], octets: Uint8Array, start: number): number {
   let at = start;

@@ -1,28 +1,44 @@
-import avro, { type Type } from 'avsc';
-import { datumEnd, holdsRepeats, varintEnd, varintValue } from './avro-datum.ts';
-import { CONFLUENT_HEADER_OCTETS, rejectUnknownSchema, schemaIdAt } from './confluent-header.ts';
-import type { Candidate, Decoded, Decoder } from './decoder.ts';
+import type avro from 'avsc';
+import { rabinFingerprint } from './avro-canonical-form.ts';
+import { type AvroRecord, type AvroType, parseAvroSchema } from './avro-schema.ts';
+import type { Decoded, Decoder } from './decoder.ts';
+import { flowDatumDecoder } from './flow-datum.ts';
 import type { FlowFields } from './flow-fields.ts';
 import type { Reason } from './outcome.ts';
 import { type FlowLayout, flowLayoutOf, readAvroFlow } from './read-avro-flow.ts';
-import { withReaderNames } from './renamed-fields.ts';
+import { resolveFlowFields } from './resolve-flow-fields.ts';
+import {
+  fingerprintAt,
+  type IdOctets,
+  isSingleObject,
+  rejectUnknownSchema,
+  SINGLE_OBJECT_HEADER_OCTETS,
+  schemaIdAt,
+} from './schema-header.ts';
 
 /** An Avro schema as JSON.parse gives it. */
 export type AvroSchema = avro.Schema;
 
 export interface AvroDecoderOptions {
-  /** What the engine wants to read: the flow record's own schema. */
+  /** What the engine reads: the flow record's own schema. */
   readerSchema: AvroSchema;
-  /** Writers' schemas by the id that a Confluent header names. */
+  /** Writers' schemas by the id that a header names. */
   schemas: ReadonlyMap<number, AvroSchema>;
-  /** The writers' schema of records without a header; the reader's own if nobody says. */
+  /** The writers' schema of records without a header; absent: the reader's own. */
   bareSchema?: AvroSchema;
-  /** `auto` takes a first octet of 0 for a Confluent header: a bare record starts with nodeId's length, never 0. */
-  header: 'auto' | 'confluent' | 'bare';
+  /**
+   * `auto` takes a first octet of 0 for a Confluent header and C3 01 for a single object's: a bare flow record starts with
+   * nodeId's length, which is neither.
+   */
+  header: 'auto' | 'confluent' | 'single-object' | 'bare';
+  /** Default 4. */
+  idOctets?: IdOctets;
 }
 
 /** Decodes records of schemas known from the start, and of those that it is taught. */
 export interface AvroDecoder extends Decoder {
+  /** Whether `auto` tells a bare record from a headed one whose schema is not known. */
+  readonly tellsHeaders: boolean;
   /** The id in the header of the record in [start, end) if no schema of that id is known; otherwise NO_ID. */
   unknownIdOf(octets: Uint8Array, start: number, end: number): number;
   /** From now on this id stands for this schema. One that is no flow record's makes its records `incompatible_schema`. */
@@ -30,97 +46,143 @@ export interface AvroDecoder extends Decoder {
 }
 
 export const NO_ID = -1;
+/** What the store can keep, and what registries that count from 1 reach. */
+const MAX_ID = 2 ** 32 - 1;
 
 /**
- * Decodes one Avro datum, with an optional Confluent header (octet 0, schema id as u32 big-endian). The writer's schema is
- * resolved to the reader's: fields may be added with a default, removed, reordered, renamed by alias (of the reader, or of
- * the writer that renamed it) or promoted; names
- * are compared without their namespace, as Avro says. A long beyond 2^53 becomes the nearest double, for the validation
- * to refuse. Throws, when it is made, on a schema that cannot be resolved.
+ * Decodes one Avro datum, with an optional header that names its writer's schema (Confluent's or single-object encoding). The
+ * writer's fields are read as the flow record's by their names (`resolveFlowFields`), whatever the record is called: they may be
+ * added, removed if the flow record has a default, reordered, nullable, or of another type that holds the same. Throws, when it
+ * is made, on a schema that cannot be read as a flow record.
  */
 export function avroDecoder(options: AvroDecoderOptions): AvroDecoder {
-  const { readerSchema, header } = options;
-  const named = (schema: AvroSchema) => withReaderNames(schema, readerSchema);
-  const bareSchema = named(options.bareSchema ?? readerSchema);
-  const schemas = new Map([...options.schemas].map(([id, schema]) => [id, named(schema)]));
-  const resolve = (schema: AvroSchema, name: string): Decoder => datumDecoder(readerSchema, schema, name);
-  const bare = resolve(bareSchema, 'the schema of records without a header');
-  const byId = new Map([...schemas].map(([id, schema]) => [id, resolve(schema, nameOf(id))]));
+  const { readerSchema, header, idOctets = 4 } = options;
+  const reader = recordOf(readerSchema);
+  const resolve = (schema: AvroSchema, name: string) => resolved(reader, schema, name);
+  const bare = resolve(options.bareSchema ?? readerSchema, 'the schema of records without a header');
+  const byId = new Map([...options.schemas].map(([id, schema]) => [id, resolve(schema, nameOf(id))]));
+  const byFingerprint = fingerprinted([resolve(readerSchema, 'the flow record'), bare, ...byId.values()]);
+  const tellsHeaders = header !== 'auto' || startsWithNodeId(reader, bare.type);
+  const headerOctets = 1 + idOctets;
+
+  const decodeHeaded = (octets: Buffer): Decoded | null => {
+    const isWhole = octets[0] === 0 && octets.length >= headerOctets;
+    const known = isWhole ? byId.get(schemaIdAt(octets, 0, idOctets)) : undefined;
+    return known === undefined ? null : known.decode(octets.subarray(headerOctets));
+  };
+  const decodeSingle = (octets: Buffer): Decoded | null => {
+    const isWhole = isSingleObject(octets) && octets.length >= SINGLE_OBJECT_HEADER_OCTETS;
+    const known = isWhole ? byFingerprint.get(fingerprintAt(octets)) : undefined;
+    return known === undefined ? null : known.decode(octets.subarray(SINGLE_OBJECT_HEADER_OCTETS));
+  };
   const decode: Decoder = (value) => {
     const octets = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-    const headed = header === 'confluent' || (header === 'auto' && octets[0] === 0);
-    if (!headed) return bare(octets);
-    const isWhole = octets[0] === 0 && octets.length >= CONFLUENT_HEADER_OCTETS;
-    const decode = isWhole ? byId.get(schemaIdAt(octets, 0)) : undefined;
-    return decode === undefined ? rejectUnknownSchema(octets) : decode(octets.subarray(CONFLUENT_HEADER_OCTETS));
+    if (header === 'bare') return bare.decode(octets);
+    if (header === 'confluent') return decodeHeaded(octets) ?? rejectUnknownSchema(octets, idOctets);
+    if (header === 'single-object') return decodeSingle(octets) ?? rejectNoSingleObject(octets);
+    const decoded = octets[0] === 0 ? decodeHeaded(octets) : decodeSingle(octets);
+    if (decoded !== null) return decoded;
+    const isBare = !tellsHeaders || (octets[0] !== 0 && !isSingleObject(octets));
+    return isBare ? bare.decode(octets) : rejectUnknownSchema(octets, idOctets);
   };
-  const plain = plainSchemas(readerSchema, schemas);
   let knownId = NO_ID; // the last one seen
   return Object.assign(decode, {
-    readFlow: flowReader(bareSchema, header, plain),
+    readFlow: flowReader(header, idOctets, bare.layout, byId),
+    tellsHeaders,
     unknownIdOf(octets: Uint8Array, start: number, end: number): number {
-      if (octets[start] !== 0 || end - start < CONFLUENT_HEADER_OCTETS || header === 'bare') return NO_ID;
-      const id = schemaIdAt(octets, start);
-      if (id !== knownId && !byId.has(id)) return id;
+      if (octets[start] !== 0 || end - start < headerOctets || !tellsHeaders) return NO_ID;
+      if (header === 'bare' || header === 'single-object') return NO_ID;
+      const id = schemaIdAt(octets, start, idOctets);
+      if (id !== knownId && !byId.has(id)) return id > MAX_ID ? NO_ID : id;
       knownId = id;
       return NO_ID;
     },
     learn(id: number, schema: AvroSchema): void {
-      const { decode, isReadable } = tried(() => resolve(named(schema), nameOf(id)));
-      byId.set(id, decode);
-      const layout = isReadable ? plain.layoutOf(named(schema)) : null;
-      if (layout !== null) plain.byId.set(id, layout);
+      byId.set(
+        id,
+        tried(() => resolve(schema, nameOf(id))),
+      );
     },
   });
+}
+
+/** What is known of one writer's schema. */
+interface Resolved {
+  decode: Decoder;
+  /** Null where datums are not laid out as the flow record's own are, or were. */
+  layout: FlowLayout | null;
+  type: AvroType | null;
+}
+
+function resolved(reader: AvroRecord, schema: AvroSchema, name: string): Resolved {
+  try {
+    const type = parseAvroSchema(schema);
+    const decode = flowDatumDecoder(reader, type, name);
+    return {
+      decode,
+      type,
+      layout: type.kind === 'record' ? flowLayoutOf(type, resolveFlowFields(reader, type)) : null,
+    };
+  } catch (cause) {
+    throw new TypeError(`${name} cannot be read as a flow record: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function recordOf(schema: AvroSchema): AvroRecord {
+  const type = parseAvroSchema(schema);
+  if (type.kind === 'record') return type;
+  throw new TypeError('the flow record’s own schema is no record');
 }
 
 function nameOf(id: number): string {
   return `schema ${id}`;
 }
 
-/** The decoder, or one that rejects every record with the reason that there is none. */
-function tried(resolve: () => Decoder): { decode: Decoder; isReadable: boolean } {
+/** What rejects every record with the reason that there is no decoder, where there is none. */
+function tried(resolve: () => Resolved): Resolved {
   try {
-    return { decode: resolve(), isReadable: true };
+    return resolve();
   } catch (error) {
     const rejected = fault('incompatible_schema', (error as Error).message);
-    return { decode: () => rejected, isReadable: false };
+    return { decode: () => rejected, layout: null, type: null };
   }
 }
 
-/** Schemas whose datums are laid out as the flow record's own schema has it, or had it: which, by their id. */
-interface PlainSchemas {
-  layoutOf(schema: AvroSchema): FlowLayout | null;
-  byId: Map<number, FlowLayout>;
+function fingerprinted(known: readonly Resolved[]): Map<string, Resolved> {
+  return new Map(known.flatMap((each) => (each.type === null ? [] : [[rabinFingerprint(each.type), each] as const])));
 }
 
-function plainSchemas(readerSchema: AvroSchema, schemas: ReadonlyMap<number, AvroSchema>): PlainSchemas {
-  const isReaderPlain = flowLayoutOf(avro.Type.forSchema(readerSchema)) === 'with identities';
-  const layoutOf = (schema: AvroSchema) => (isReaderPlain ? flowLayoutOf(avro.Type.forSchema(schema)) : null);
-  const byId = new Map<number, FlowLayout>();
-  for (const [id, schema] of schemas) {
-    const layout = layoutOf(schema);
-    if (layout !== null) byId.set(id, layout);
-  }
-  return { layoutOf, byId };
+/** Then its first octet is never 0, nor the first of a single object: a text's length is neither nothing nor negative. */
+function startsWithNodeId(reader: AvroRecord, type: AvroType | null): boolean {
+  if (type?.kind !== 'record') return false;
+  const [first] = type.fields;
+  const isText = first?.type.kind === 'string' || first?.type.kind === 'bytes';
+  return isText && resolveFlowFields(reader, type)[0] === 'nodeId';
 }
 
 /** Reads datums of plain schemas, whichever schema id names them. */
-function flowReader(bareSchema: AvroSchema, header: AvroDecoderOptions['header'], plain: PlainSchemas) {
-  const bareLayout = plain.layoutOf(bareSchema);
+function flowReader(
+  header: AvroDecoderOptions['header'],
+  idOctets: IdOctets,
+  bareLayout: FlowLayout | null,
+  byId: ReadonlyMap<number, Resolved>,
+) {
+  const headerOctets = 1 + idOctets;
   // The last ones seen: a topic's records nearly all have the same.
   let plainId = NO_ID;
   let plainLayout: FlowLayout = 'with identities';
   return (octets: Uint8Array, start: number, end: number, fields: FlowFields): boolean => {
     const first = start < end ? octets[start] : -1;
     const headed = header === 'confluent' || (header === 'auto' && first === 0);
-    if (!headed) return bareLayout !== null && readAvroFlow(octets, start, end, fields, bareLayout);
-    const datum = start + CONFLUENT_HEADER_OCTETS;
+    if (!headed) {
+      return bareLayout !== null && header !== 'single-object' && readAvroFlow(octets, start, end, fields, bareLayout);
+    }
+    const datum = start + headerOctets;
     if (first !== 0 || datum > end) return false;
-    const id = schemaIdAt(octets, start);
+    const id = schemaIdAt(octets, start, idOctets);
     if (id !== plainId) {
-      const layout = plain.byId.get(id);
-      if (layout === undefined) return false;
+      const layout = byId.get(id)?.layout ?? null;
+      if (layout === null) return false;
       plainId = id;
       plainLayout = layout;
     }
@@ -128,97 +190,10 @@ function flowReader(bareSchema: AvroSchema, header: AvroDecoderOptions['header']
   };
 }
 
-/** Decodes what one writer's schema wrote. */
-function datumDecoder(readerSchema: AvroSchema, writerSchema: AvroSchema, name: string): Decoder {
-  const exact = datumReader(readerSchema, writerSchema, name);
-  const lenient = datumReader(readerSchema, writerSchema, name, nearestDouble);
-  const longs = longFields(readerSchema);
-  // After the readers: they name the schema if it is none.
-  const writer = avro.Type.forSchema(writerSchema);
-  // avsc believes an array's count: a damaged one would keep it busy for years. Flow records rarely hold any.
-  const walk = holdsRepeats(writer) ? datumEnd(writer) : null;
-  return (value) => {
-    const octets = value as Buffer;
-    if (walk?.(octets, 0) === -1) return fault('malformed', `not a datum of ${name}`);
-    const decoded = exact(octets);
-    // Null stands for an unsafe long or for damage: the second reading, which is slow and takes any long, knows which.
-    const settled = decoded !== null && !(decoded.candidate && holdsDoubtfulLong(decoded.candidate, longs));
-    return settled ? decoded : (lenient(octets) ?? fault('malformed', `not a datum of ${name}`));
-  };
+function rejectNoSingleObject(octets: Buffer): Decoded {
+  if (isSingleObject(octets)) return rejectUnknownSchema(octets);
+  return fault('malformed', 'no single object: the first octets are not C3 01');
 }
-
-/** Reads a datum to its end; null where avsc throws: at a long it cannot hold, or at damage. */
-function datumReader(readerSchema: AvroSchema, writerSchema: AvroSchema, name: string, long?: Type) {
-  const typed = (schema: AvroSchema): Type =>
-    avro.Type.forSchema(schema, {
-      omitRecordMethods: true,
-      ...(long && { typeHook: (inner) => (isLong(inner) ? long : undefined) }),
-    });
-  const reader = typed(readerSchema);
-  let resolver: ReturnType<Type['createResolver']> | undefined;
-  try {
-    const writer = typed(writerSchema);
-    // The very same layout needs no resolver.
-    if (!reader.equals(writer)) resolver = reader.createResolver(writer, { ignoreNamespaces: true });
-  } catch (cause) {
-    throw new TypeError(`${name} cannot be read as a flow record: ${(cause as Error).message}`, { cause });
-  }
-  return (octets: Buffer): Decoded | null => {
-    let read: { value: Candidate; offset: number };
-    try {
-      read = reader.decode(octets, 0, resolver);
-    } catch {
-      // What avsc throws is dropped: its messages may quote the payload.
-      return null;
-    }
-    const { value, offset } = read;
-    if (offset === -1) return fault('malformed', `ends early: ${octets.length} octets are no whole datum of ${name}`);
-    if (offset !== octets.length) return fault('malformed', `${octets.length - offset} octets after the datum's end`);
-    return { candidate: value };
-  };
-}
-
-/**
- * avsc adds up the zigzag form in a double, where an odd number beyond 2^53 is rounded to an even one: every long below
- * -2^52 comes out positive, as 2^52 or above, without a word.
- */
-function holdsDoubtfulLong(candidate: Candidate, longs: readonly string[]): boolean {
-  for (const field of longs) {
-    const value = candidate[field];
-    if (typeof value === 'number' && value >= 2 ** 52) return true;
-  }
-  return false;
-}
-
-function longFields(schema: AvroSchema): readonly string[] {
-  const type = avro.Type.forSchema(schema);
-  if (!(type instanceof avro.types.RecordType)) return [];
-  return type.fields.filter(({ type }) => JSON.stringify(type).includes('"long"')).map(({ name }) => name);
-}
-
-function isLong(schema: AvroSchema): boolean {
-  return schema === 'long' || (typeof schema === 'object' && 'type' in schema && schema.type === 'long');
-}
-
-const plainLong = avro.Type.forSchema('long');
-
-/** A long type that gives the nearest double where avsc's own throws. */
-const nearestDouble = avro.types.LongType.__with(
-  {
-    fromBuffer: (octets: Buffer) => {
-      if (varintEnd(octets, 0) !== octets.length) throw new RangeError('not a long');
-      return varintValue(octets, 0, octets.length);
-    },
-    // The rest serves the defaults of a schema's fields, which avsc writes once when it makes the type.
-    toBuffer: (value: number) => plainLong.toBuffer(value),
-    fromJSON: (value: number) => value,
-    toJSON: (value: number) => value,
-    isValid: (value: unknown) => plainLong.isValid(value),
-    compare: (left: number, right: number) => left - right,
-  },
-  // avsc's own unpacking drops what is beyond 64 bits without a word.
-  true,
-);
 
 function fault(reason: Reason, detail: string): Decoded {
   return { fault: { reason, detail } };

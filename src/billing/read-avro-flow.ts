@@ -1,4 +1,4 @@
-import avro, { type Type } from 'avsc';
+import type { AvroRecord, AvroType } from './avro-schema.ts';
 import {
   ASP_IDENTITY,
   type FlowFields,
@@ -25,44 +25,30 @@ const ASCII = 0x7f;
 const UNUSUAL = -2;
 const UNKNOWN = CONTENT_TYPES.indexOf('unknown');
 
-const optional = (type: string) => ['null', type];
-const LAYOUT: readonly (readonly [string, string | string[]])[] = [
-  ['nodeId', 'string'],
-  ['localSequenceNumber', 'long'],
-  ['chargingId', 'long'],
-  ['recordSequenceNumber', 'long'],
-  ['servedMsisdn', 'string'],
-  ['servedImsi', optional('string')],
-  ['startTime', 'long'],
-  ['endTime', 'long'],
-  ['terminalIp', 'string'],
-  ['remoteIp', 'string'],
-  ['terminalPort', 'int'],
-  ['remotePort', 'int'],
-  ['protocol', 'int'],
-  ['zeroRatingTag', optional('string')],
-  ['contentType', optional('string')],
-  ['ratingGroup', optional('int')],
-  ['serviceIdentifier', optional('int')],
-  ['uplinkOctets', 'long'],
-  ['downlinkOctets', 'long'],
+const LAYOUT = [
+  'nodeId string',
+  'localSequenceNumber long',
+  'chargingId long',
+  'recordSequenceNumber long',
+  'servedMsisdn string',
+  'servedImsi null|string',
+  'startTime long',
+  'endTime long',
+  'terminalIp string',
+  'remoteIp string',
+  'terminalPort int',
+  'remotePort int',
+  'protocol int',
+  'zeroRatingTag null|string',
+  'contentType null|string',
+  'ratingGroup null|int',
+  'serviceIdentifier null|int',
+  'uplinkOctets long',
+  'downlinkOctets long',
 ];
-const IDENTITIES: typeof LAYOUT = [
-  ['sponsorIdentity', optional('string')],
-  ['applicationServiceProviderIdentity', optional('string')],
-];
-const described = (type: Type) =>
-  type instanceof avro.types.RecordType ? String(type.fields.map(({ name, type }) => `${name} ${type}`)) : '';
-const descriptionOf = (fields: typeof LAYOUT) =>
-  described(
-    avro.Type.forSchema({
-      type: 'record',
-      name: 'FlowRecord',
-      fields: fields.map(([name, type]) => ({ name, type })),
-    } as avro.Schema),
-  );
-const WITHOUT_IDENTITIES = descriptionOf(LAYOUT);
-const WITH_IDENTITIES = descriptionOf([...LAYOUT, ...IDENTITIES]);
+const IDENTITIES = ['sponsorIdentity null|string', 'applicationServiceProviderIdentity null|string'];
+const WITHOUT_IDENTITIES = String(LAYOUT);
+const WITH_IDENTITIES = String([...LAYOUT, ...IDENTITIES]);
 /** Both of them null. */
 const NO_IDENTITIES_OCTETS = 2;
 
@@ -79,11 +65,17 @@ const terminalAddress = new Uint32Array(4);
 /** How datums are laid out that `readAvroFlow` can read: as the flow record's schema has it, or as it was before identities. */
 export type FlowLayout = 'with identities' | 'without identities';
 
-/** Null for any other schema. */
-export function flowLayoutOf(type: Type): FlowLayout | null {
-  const layout = described(type);
+/** Null for any other schema. `names`: what its fields are read as. */
+export function flowLayoutOf({ fields }: AvroRecord, names: readonly (string | null)[]): FlowLayout | null {
+  const layout = String(fields.map(({ type }, at) => `${names[at]} ${described(type)}`));
   if (layout === WITH_IDENTITIES) return 'with identities';
   return layout === WITHOUT_IDENTITIES ? 'without identities' : null;
+}
+
+function described(type: AvroType): string {
+  if (type.kind === 'union') return type.branches.map(described).join('|');
+  const isPlain = !('logicalType' in type) || type.logicalType === null || type.logicalType === 'timestamp-millis';
+  return isPlain ? type.kind : `${type.kind} of another meaning`;
 }
 
 /**

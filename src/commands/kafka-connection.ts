@@ -7,7 +7,8 @@ import { readTlsFiles } from '../platform/tls-files.ts';
 const FIELD = 'source.kafka';
 
 /** What it takes to reach the brokers. */
-type KafkaAccess = Pick<KafkaConfig, 'brokers' | 'clientId' | 'ssl' | 'sasl'>;
+type KafkaAccess = Pick<KafkaConfig, 'brokers' | 'clientId' | 'ssl' | 'sasl'> &
+  Partial<Pick<KafkaConfig, 'maxBatchOctets'>>;
 
 /**
  * A client of the configured brokers. Without a logger nothing is logged of what it meets. Throws a ConfigError where
@@ -18,9 +19,16 @@ export function connect(kafkaConfig: KafkaAccess, logger?: Logger): Kafka {
 }
 
 /** The same in plain values, with the secrets in them: never to be printed. */
-export function clientOptions({ brokers, clientId, ssl, sasl }: KafkaAccess): Omit<KafkaOptions, 'logger'> {
+export function clientOptions({
+  brokers,
+  clientId,
+  ssl,
+  sasl,
+  maxBatchOctets,
+}: KafkaAccess): Omit<KafkaOptions, 'logger'> {
   const certificates = typeof ssl === 'boolean' ? ssl : readTlsFiles(ssl, `${FIELD}.ssl`);
-  return { brokers, clientId, ssl: certificates, sasl: loginOf(sasl) };
+  const limit = maxBatchOctets === undefined ? {} : { maxBatchOctets };
+  return { brokers, clientId, ssl: certificates, sasl: loginOf(sasl), ...limit };
 }
 
 function loginOf(sasl: KafkaConfig['sasl']): KafkaLogin | null {

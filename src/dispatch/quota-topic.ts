@@ -1,7 +1,7 @@
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import type { QuotaUpdate } from '../billing/quota-update.ts';
 import { isTopicMissing } from '../platform/kafka-failure.ts';
-import { recordsOf } from '../platform/kafka-record-sets.ts';
+import { fetchRecordSets, recordsOfBatch } from '../platform/kafka-record-sets.ts';
 import { QuotaTopicError } from './quota-topic-error.ts';
 import type { UpdateBatch } from './take-updates.ts';
 
@@ -35,6 +35,7 @@ export class QuotaTopic {
   });
 
   constructor(options: QuotaTopicOptions) {
+    fetchRecordSets();
     this.#options = options;
     this.#consumer = options.kafka.consumer({
       groupId: options.groupId,
@@ -118,7 +119,7 @@ export class QuotaTopic {
   async #take({ batch, resolveOffset, heartbeat }: EachBatchPayload): Promise<void> {
     const { decode, take } = this.#options;
     const updates: QuotaUpdate[] = [];
-    for (const { value } of recordsOf(batch.messages)) {
+    for (const { value } of recordsOfBatch(batch)) {
       // A record without a value is a tombstone: the counter that it was of is long over.
       if (value.length > 0) updates.push(decode(value));
     }

@@ -106,6 +106,9 @@ const kafkaSchema = z
     maxOctetsPerPartition: count(1024, 1024 * MIB)
       .default(4 * MIB)
       .describe('Most octets of one fetch from one partition.'),
+    maxBatchOctets: count(1024, 2048 * MIB - 1)
+      .default(128 * MIB)
+      .describe('Most octets of one record batch once it is decompressed; a larger one halts the engine.'),
   })
   .describe('Flow records from a Kafka topic.');
 

@@ -1,8 +1,16 @@
 import { createRequire } from 'node:module';
+import { crc32c } from '@node-rs/crc32';
 import fc from 'fast-check';
 import type { Batch, KafkaMessage } from 'kafkajs';
 import { expect, test } from 'vitest';
-import { fetchRecordSets, firstOffsetOf, recordsOf } from './kafka-record-sets.ts';
+import {
+  fetchRecordSets,
+  firstOffsetOf,
+  lastOffsetOf,
+  readableRecordsOf,
+  recordsOf,
+  recordsOfBatch,
+} from './kafka-record-sets.ts';
 
 const require = createRequire(import.meta.url);
 const PATH = 'kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js';
@@ -30,6 +38,12 @@ const batch = fc.record({
   attributes: fc.constantFrom(0, 0x08, 0x10, 0x30),
 });
 
+/** With the checksum that is right. */
+function sealed(batch: Buffer): Buffer {
+  batch.writeUInt32BE(crc32c(batch.subarray(21)), 17);
+  return batch;
+}
+
 async function encoded(batches: readonly (typeof batch extends fc.Arbitrary<infer B> ? B : never)[]): Promise<Buffer> {
   const parts: Buffer[] = [];
   for (const { records, hole, firstOffset, isGzipped, attributes } of batches) {
@@ -44,7 +58,7 @@ async function encoded(batches: readonly (typeof batch extends fc.Arbitrary<infe
     });
     buffer.writeBigInt64BE(BigInt(firstOffset), 0);
     buffer[22] |= attributes;
-    parts.push(buffer);
+    parts.push(sealed(buffer));
   }
   const all = Buffer.concat(parts);
   return Buffer.concat([new Encoder().writeInt32(all.length).buffer, all]);
@@ -92,20 +106,70 @@ test('an answer in the format before Kafka 0.11 is left to kafkajs', async () =>
   expect(plain([message])).toEqual(plain(await decodeEach(new Decoder(answer))));
 });
 
-test('a damaged record is an error, and no record', async () => {
-  const answer = await encoded([
-    {
-      records: [{ key: null, value: Buffer.from('abc'), headers: {}, timestampDelta: 0 }],
-      hole: 0,
-      firstOffset: 5,
-      isGzipped: false,
-      attributes: 0,
+const plainBatch = (firstOffset: number, ...values: string[]) => ({
+  records: values.map((value) => ({ key: null, value: Buffer.from(value), headers: {}, timestampDelta: 0 })),
+  hole: 0,
+  firstOffset,
+  isGzipped: false,
+  attributes: 0 as const,
+});
+
+test('a batch that ends in one that cannot be read is read to where that begins', async () => {
+  const answer = await encoded([plainBatch(7, 'ghi', 'jkl')]);
+  answer[4 + 70] = 0x7f;
+  const messages: KafkaMessage[] = await decodeSets(new Decoder(answer));
+  const batch = { messages, fetchedOffset: '8', lastOffset: () => '9' } as unknown as Batch;
+  expect([firstOffsetOf(batch), lastOffsetOf(batch)]).toEqual([8, 8]);
+});
+
+test.each([
+  ['an octet of a record', (batch: Buffer) => void batch.writeUInt8(0x7f, 70), 'batch_damaged', /has another checksum/],
+  ['a length', (batch: Buffer) => void batch.writeInt32BE(-5, 8), 'batch_damaged', /has an impossible length/],
+  [
+    'the length of a record, with the right checksum',
+    (batch: Buffer) => {
+      batch[61] = 0x7e;
+      sealed(batch);
     },
-  ]);
-  answer[4 + 61] = 0x7e;
-  expect(() => [...recordsOf([])]).not.toThrow();
-  const sets = await decodeSets(new Decoder(answer));
-  expect(() => [...recordsOf(sets)]).toThrow('the record batch at 5 is damaged');
+    'batch_damaged',
+    /holds a record that does not end/,
+  ],
+  [
+    'a codec that Kafka has not assigned',
+    (batch: Buffer) => {
+      batch[22] |= 6;
+      sealed(batch);
+    },
+    'codec_unknown',
+    /codec 6, .* upgrade zerorate, or write the topic with one of them \(compression\.type\)/,
+  ],
+  [
+    'a codec that the octets are not of',
+    (batch: Buffer) => {
+      batch[22] |= 3;
+      sealed(batch);
+    },
+    'batch_damaged',
+    /cannot be decompressed with codec 3 \(lz4\)/,
+  ],
+])('%s: what comes before the batch is read, nothing after it', async (_, damage, code, message) => {
+  const answer = await encoded([plainBatch(5, 'abc', 'def'), plainBatch(7, 'ghi', 'jkl'), plainBatch(9, 'mno')]);
+  const second = 4 + answer.indexOf(Buffer.from([0, 0, 0, 0, 0, 0, 0, 7]), 12) - 4;
+  damage(answer.subarray(second, second + 12 + answer.readInt32BE(second + 8)));
+  const messages: KafkaMessage[] = await decodeSets(new Decoder(answer));
+  const records = readableRecordsOf(messages, 5, 100);
+  expect([...records].map(({ offset }) => offset)).toEqual([5, 6]);
+  expect(records.fault).toMatchObject({ offset: 7, error: { code } });
+  expect(records.fault?.error.message).toMatch(message);
+  expect(() => [...recordsOf(messages)]).toThrow(/^the record batch at offset 7 /);
+  const batch = {
+    topic: 'flows',
+    partition: 3,
+    messages,
+    fetchedOffset: '5',
+    lastOffset: () => '9',
+  } as unknown as Batch;
+  expect(() => [...recordsOfBatch(batch)]).toThrow(/^flows-3: the record batch at offset 7 /);
 });
 
 const message = (offset: number, value: Buffer | null, key: Buffer | null = Buffer.from('k')): KafkaMessage => ({

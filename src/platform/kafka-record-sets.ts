@@ -1,6 +1,9 @@
 import { createRequire } from 'node:module';
+import { crc32c } from '@node-rs/crc32';
 import type { Batch, KafkaMessage } from 'kafkajs';
+import { codecOf, decompressRecords } from './kafka-codecs.ts';
 import { LogRecord } from './log-record.ts';
+import { RecordBatchError } from './record-batch-error.ts';
 
 /** The records of one record batch (KIP-98), encoded, decompressed. */
 interface RecordSet {
@@ -10,6 +13,8 @@ interface RecordSet {
   firstTimestampMs: number;
   /** The broker's time, where the topic has that; null where each record has the producer's. */
   appendTimeMs: number | null;
+  /** Why its records cannot be read. */
+  fault?: RecordBatchError;
 }
 
 type SetMessage = KafkaMessage & { recordSet?: RecordSet };
@@ -28,6 +33,9 @@ const BATCH_HEADER_OCTETS = 61;
 const UNCOUNTED_OCTETS = 12;
 const MAGIC_AT = 16;
 const MAGIC = 2;
+const CRC_AT = 17;
+/** What the checksum covers begins here. */
+const ATTRIBUTES_AT = 21;
 const APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
@@ -47,19 +55,14 @@ export function fetchRecordSets(): void {
   // The answers of all versions look it up when the first of them is decoded.
   const path = require.resolve('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js');
   const decodeEach = require(path) as DecodeMessages;
-  const { lookupCodecByAttributes } = require('kafkajs/src/protocol/message/compression/index.js') as {
-    lookupCodecByAttributes: (attributes: number) => { decompress: (octets: Buffer) => Promise<Buffer> } | null;
-  };
-  const decompress = async (attributes: number, octets: Buffer) =>
-    (await lookupCodecByAttributes(attributes)?.decompress(octets)) ?? octets;
   const decodeSets: DecodeMessages = async (decoder) => {
     const { offset } = decoder;
     const size = decoder.readInt32();
     if (size <= 0 || !decoder.canReadBytes(size)) return [];
     const octets = decoder.readBytes(size);
-    if (octets[MAGIC_AT] === MAGIC) return readSets(octets, decompress);
+    if (octets[MAGIC_AT] === MAGIC) return readSets(octets);
     decoder.offset = offset;
-    return decodeEach(decoder);
+    return decodeEach(decoder).catch((error: unknown) => [faultyMessage(octets, faultOf(error))]);
   };
   const loaded = require.cache[path];
   if (loaded === undefined) throw new Error(`${path} was not loaded`);
@@ -76,20 +79,61 @@ export function firstOffsetOf(batch: Batch): number {
   return Math.max(first.recordSet?.firstOffset ?? Number(batch.firstOffset()), Number(fetchedOffset));
 }
 
-/**
- * The records of messages, whether kafkajs has decoded them or not: those at `fromOffset` and after it. A tombstone is a
- * record with an empty value; a value larger than `maxOctets` is cut.
- */
-export function recordsOf(
+/** The offset that a batch is read to: of one that ends in what cannot be read, where that begins. */
+export function lastOffsetOf(batch: Batch): number {
+  const last = batch.messages.at(-1) as SetMessage | undefined;
+  const { fetchedOffset = 0 } = batch as { fetchedOffset?: string | number };
+  if (last?.recordSet?.fault === undefined) return Number(batch.lastOffset());
+  return Math.max(last.recordSet.firstOffset, Number(fetchedOffset));
+}
+
+/** The records of messages up to the first that cannot be read, and why it cannot. */
+export interface ReadableRecords extends IterableIterator<LogRecord> {
+  /** Null while there is none. */
+  readonly fault: { offset: number; error: RecordBatchError } | null;
+}
+
+/** The same as `recordsOf`, but for a consumer that first books what comes before a batch that cannot be read. */
+export function readableRecordsOf(
   messages: readonly KafkaMessage[],
-  fromOffset = 0,
-  maxOctets = Number.POSITIVE_INFINITY,
-): IterableIterator<LogRecord> {
+  fromOffset: number,
+  maxOctets: number,
+): ReadableRecords {
   return new RecordIterator(messages, fromOffset, maxOctets);
 }
 
+/**
+ * The records of messages, whether kafkajs has decoded them or not: those at `fromOffset` and after it. A tombstone is a
+ * record with an empty value; a value larger than `maxOctets` is cut. Throws a RecordBatchError at a batch that cannot be
+ * read.
+ */
+export function* recordsOf(
+  messages: readonly KafkaMessage[],
+  fromOffset = 0,
+  maxOctets = Number.POSITIVE_INFINITY,
+): Generator<LogRecord, void, undefined> {
+  const records = new RecordIterator(messages, fromOffset, maxOctets);
+  yield* records;
+  if (records.fault !== null) throw placed(records.fault);
+}
+
+/** The same of a consumer's batch, with its partition in the error. */
+export function* recordsOfBatch({ topic, partition, messages }: Batch): Generator<LogRecord, void, undefined> {
+  try {
+    yield* recordsOf(messages);
+  } catch (error) {
+    if (!(error instanceof RecordBatchError)) throw error;
+    throw new RecordBatchError(error.code, `${topic}-${partition}: ${error.message}`, { cause: error });
+  }
+}
+
+function placed({ offset, error }: NonNullable<ReadableRecords['fault']>): RecordBatchError {
+  return new RecordBatchError(error.code, `the record batch at offset ${offset} ${error.message}`, { cause: error });
+}
+
 /** Not a generator, which takes longer to go on than a record takes to be read. */
-class RecordIterator implements IterableIterator<LogRecord> {
+class RecordIterator implements ReadableRecords {
+  fault: ReadableRecords['fault'] = null;
   readonly #messages: readonly SetMessage[];
   readonly #fromOffset: number;
   readonly #maxOctets: number;
@@ -117,11 +161,19 @@ class RecordIterator implements IterableIterator<LogRecord> {
     for (;;) {
       const record = this.#set?.next() ?? null;
       if (record !== null) return record;
+      if (this.#set?.fault != null) return this.#endAt(this.#set.fault);
       if (this.#nextMessage === this.#messages.length) return null;
       const message = this.#messages[this.#nextMessage++];
       if (message.recordSet === undefined) return decodedRecord(message);
       this.#set = new RecordSetReader(message.recordSet);
     }
+  }
+
+  #endAt(fault: NonNullable<ReadableRecords['fault']>): null {
+    this.fault = fault;
+    this.#set = null;
+    this.#nextMessage = this.#messages.length;
+    return null;
   }
 }
 
@@ -129,10 +181,7 @@ function decodedRecord({ offset, timestamp, key, value }: KafkaMessage): LogReco
   return LogRecord.of({ offset: Number(offset), timestampMs: Number(timestamp), key, value: value ?? EMPTY });
 }
 
-async function readSets(
-  octets: Buffer,
-  decompress: (attributes: number, octets: Buffer) => Promise<Buffer>,
-): Promise<SetMessage[]> {
+async function readSets(octets: Buffer): Promise<SetMessage[]> {
   const messages: SetMessage[] = [];
   let end = 0;
   // The last batch may be cut off by the fetch's limit.
@@ -140,19 +189,52 @@ async function readSets(
     end = at + UNCOUNTED_OCTETS + octets.readInt32BE(at + 8);
     if (end > octets.length) break;
     const header = octets.subarray(at, at + BATCH_HEADER_OCTETS);
-    const records = await decompress(header.readInt16BE(21), octets.subarray(at + BATCH_HEADER_OCTETS, end));
-    const message = setMessage(header, records);
+    if (end < at + BATCH_HEADER_OCTETS)
+      return [...messages, faultyMessage(header, damaged('has an impossible length'))];
+    const batch = octets.subarray(at, end);
+    const message = await readSet(header, batch);
     if (message !== null) messages.push(message);
+    // Nothing after it is read before it can be.
+    if (message?.recordSet?.fault !== undefined) break;
   }
   return messages;
 }
 
-function setMessage(header: Buffer, octets: Buffer): SetMessage | null {
-  const attributes = header.readInt16BE(21);
+async function readSet(header: Buffer, batch: Buffer): Promise<SetMessage | null> {
+  if (crc32c(batch.subarray(ATTRIBUTES_AT)) !== header.readUInt32BE(CRC_AT)) {
+    return faultyMessage(header, damaged('has another checksum than its octets'));
+  }
+  const records = batch.subarray(BATCH_HEADER_OCTETS);
+  const codec = codecOf(header.readInt16BE(ATTRIBUTES_AT));
+  return setMessage(header, await decompressRecords(codec, records).catch(faultOf));
+}
+
+function damaged(what: string): RecordBatchError {
+  return new RecordBatchError(
+    'batch_damaged',
+    `${what}: restore the partition from a replica, or delete the records up to the batch’s end and accept the gap`,
+  );
+}
+
+function faultOf(error: unknown): RecordBatchError {
+  return error instanceof RecordBatchError ? error : damaged(`cannot be read (${(error as Error).message})`);
+}
+
+/** Stands for a batch whose header cannot be trusted but for the offset that it begins at. */
+function faultyMessage(header: Buffer, fault: RecordBatchError): SetMessage {
+  const firstOffset = Number(header.readBigInt64BE(0));
+  const recordSet = { octets: header, count: 0, firstOffset, firstTimestampMs: 0, appendTimeMs: null, fault };
+  const context = { isControlRecord: false, batchContext: { producerId: '-1', inTransaction: false } };
+  // As if it never ended: kafkajs leaves out messages that end before the offset it has asked for.
+  return { ...messageOf(recordSet, BigInt(Number.MAX_SAFE_INTEGER), 0n), ...context } as SetMessage;
+}
+
+function setMessage(header: Buffer, records: Buffer | RecordBatchError): SetMessage | null {
+  const attributes = header.readInt16BE(ATTRIBUTES_AT);
   const baseOffset = header.readBigInt64BE(0);
   const maxTimestamp = header.readBigInt64BE(35);
-  const recordSet = {
-    octets,
+  const recordSet: RecordSet = {
+    octets: records instanceof RecordBatchError ? header : records,
     count: header.readInt32BE(57),
     firstOffset: Number(baseOffset),
     firstTimestampMs: Number(header.readBigInt64BE(27)),
@@ -160,23 +242,24 @@ function setMessage(header: Buffer, octets: Buffer): SetMessage | null {
   };
   // Compaction keeps a batch without records, for the producer's sequence.
   if (recordSet.count === 0) return null;
+  if (records instanceof RecordBatchError) Object.assign(recordSet, { count: 0, fault: records });
   const isControlRecord = (attributes & CONTROL) !== 0;
   const key = isControlRecord ? (new RecordSetReader(recordSet).next()?.key ?? null) : null;
-  return {
-    offset: String(baseOffset + BigInt(header.readInt32BE(23))),
-    timestamp: String(maxTimestamp),
-    attributes: 0,
-    key: key as Buffer | null,
-    value: null,
-    headers: {},
-    recordSet,
-    // What kafkajs, and the mending of its filter, look at.
+  // What kafkajs, and the correction of its filter, look at.
+  const context = {
     isControlRecord,
     batchContext: {
       producerId: String(header.readBigInt64BE(43)),
       inTransaction: (attributes & TRANSACTIONAL) !== 0,
     },
-  } as SetMessage;
+  };
+  const lastOffset = baseOffset + BigInt(header.readInt32BE(23));
+  return { ...messageOf(recordSet, lastOffset, maxTimestamp), ...context, key: key as Buffer | null };
+}
+
+function messageOf(recordSet: RecordSet, lastOffset: bigint, maxTimestamp: bigint): SetMessage {
+  const [offset, timestamp] = [String(lastOffset), String(maxTimestamp)];
+  return { offset, timestamp, attributes: 0, key: null, value: null, headers: {}, recordSet };
 }
 
 /** Where the next field of a record begins: one for all sets, kept by each between two records. */
@@ -187,20 +270,23 @@ class RecordSetReader {
   readonly #set: RecordSet;
   #left: number;
   #next = 0;
+  /** Why the rest of the batch cannot be read. */
+  fault: ReadableRecords['fault'] = null;
 
   constructor(set: RecordSet) {
     this.#set = set;
     this.#left = set.count;
+    if (set.fault !== undefined) this.fault = { offset: set.firstOffset, error: set.fault };
   }
 
   next(): LogRecord | null {
-    if (this.#left === 0) return null;
+    if (this.#left <= 0) return null;
     this.#left--;
     const { octets, firstOffset, firstTimestampMs, appendTimeMs } = this.#set;
     at = this.#next;
     const length = readVarint(octets);
     const end = at + length;
-    if (length <= 0 || end > octets.length) throw new Error(`the record batch at ${firstOffset} is damaged`);
+    if (!(length > 0 && end <= octets.length)) return this.#endEarly();
     this.#next = end;
     at++; // attributes
     const timestampMs = firstTimestampMs + readVarint(octets);
@@ -210,7 +296,14 @@ class RecordSetReader {
     if (keyOctets > 0) at += keyOctets;
     const keyEnd = keyOctets < 0 ? -1 : at;
     const valueOctets = Math.max(0, readVarint(octets));
+    if (!(at + valueOctets <= end)) return this.#endEarly();
     return new LogRecord(offset, appendTimeMs ?? timestampMs, octets, keyStart, keyEnd, at, at + valueOctets);
+  }
+
+  #endEarly(): null {
+    this.#left = 0;
+    this.fault = { offset: this.#set.firstOffset, error: damaged('holds a record that does not end') };
+    return null;
   }
 }
 

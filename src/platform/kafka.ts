@@ -2,6 +2,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { Kafka, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
 import { hideAbortedRecords } from './kafka-aborted.ts';
 import { assembleAnswers, kafkaSocket } from './kafka-answers.ts';
+import { readAllCodecs } from './kafka-codecs.ts';
 import { takeEncodedRecords } from './kafka-record-batch.ts';
 import { type TokenOptions, tokenProvider } from './oauth-token.ts';
 
@@ -27,6 +28,8 @@ export interface KafkaOptions {
   sasl?: KafkaLogin | null;
   /** How often a call is tried again before it is given up; absent: for about half a minute. */
   retries?: number;
+  /** Of a record batch, decompressed; for all clients of the process. */
+  maxBatchOctets?: number;
   /** Absent: nothing is logged. */
   logger?: KafkaLogger;
 }
@@ -39,8 +42,10 @@ const LIMITED_RETRIES = 'Limiting retries for the idempotent producer';
 const CONNECTION_TIMEOUT_MS = 5000;
 
 /** A Kafka client. Inert: its consumers, producers and admins connect. */
-export function createKafka({ brokers, clientId, ssl, sasl, retries = RETRY.retries, logger }: KafkaOptions): Kafka {
+export function createKafka(options: KafkaOptions): Kafka {
+  const { brokers, clientId, ssl, sasl, retries = RETRY.retries, maxBatchOctets, logger } = options;
   hideAbortedRecords();
+  readAllCodecs(maxBatchOctets);
   takeEncodedRecords();
   assembleAnswers();
   return new Kafka({

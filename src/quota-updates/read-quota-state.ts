@@ -5,7 +5,7 @@ import type { Admin, Consumer, Kafka } from 'kafkajs';
 import type { AvroSchema } from '../billing/decode-avro.ts';
 import type { QuotaUpdate } from '../billing/quota-update.ts';
 import { quotaUpdateCodec } from '../billing/quota-update-codec.ts';
-import { recordsOf } from '../platform/kafka-record-sets.ts';
+import { fetchRecordSets, recordsOfBatch } from '../platform/kafka-record-sets.ts';
 import { quotaUpdateOfLine } from './quota-publisher-file.ts';
 
 const GIVE_UP_AFTER_MS = 60_000;
@@ -32,6 +32,7 @@ export interface QuotaTopic {
  * nothing more comes for a minute before the end is reached.
  */
 export async function readQuotaState({ kafka, topic, schema, schemaId }: QuotaTopic): Promise<QuotaState> {
+  fetchRecordSets();
   const state = new Gathered();
   const { decode } = quotaUpdateCodec(schema, schemaId);
   const admin = kafka.admin();
@@ -48,7 +49,7 @@ export async function readQuotaState({ kafka, topic, schema, schemaId }: QuotaTo
     await consumer.subscribe({ topic, fromBeginning: true });
     await consumer.run({
       eachBatch: async ({ batch }) => {
-        for (const { value } of recordsOf(batch.messages)) if (value.length > 0) state.add(decode(value));
+        for (const { value } of recordsOfBatch(batch)) if (value.length > 0) state.add(decode(value));
       },
     });
     await untilEmpty(left, topic);

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { inflateRaw } from 'node:zlib';
 import avro from 'avsc';
 import { type DatumEnd, datumEnd, varintEnd, varintValue } from '../billing/avro-datum.ts';
+import { parseAvroSchema } from '../billing/avro-schema.ts';
 import type { AvroSchema } from '../billing/decode-avro.ts';
 import { type FramedRecord, framedRecord } from './framed-record.ts';
 import { OctetWindow } from './octet-window.ts';
@@ -17,7 +18,7 @@ const MAX_BLOCK_OCTETS = 64 << 20;
 
 const UNMARKED = 'no sync marker after the block';
 
-const HEADER_TYPE = avro.Type.forSchema({
+const HEADER_SCHEMA = {
   type: 'record',
   name: 'Header',
   fields: [
@@ -25,8 +26,9 @@ const HEADER_TYPE = avro.Type.forSchema({
     { name: 'meta', type: { type: 'map', values: 'bytes' } },
     { name: 'sync', type: { type: 'fixed', name: 'Sync', size: SYNC_OCTETS } },
   ],
-});
-const headerEnd = datumEnd(HEADER_TYPE);
+} as const satisfies avro.Schema;
+const HEADER_TYPE = avro.Type.forSchema(HEADER_SCHEMA);
+const headerEnd = datumEnd(parseAvroSchema(HEADER_SCHEMA));
 const inflate = promisify<Buffer, { maxOutputLength: number }, Buffer>(inflateRaw);
 
 export type AvroContainerErrorCode = 'not_a_container' | 'header_damaged' | 'schema_unreadable' | 'codec_unknown';
@@ -95,9 +97,10 @@ async function readHeader(window: OctetWindow): Promise<{ meta: Record<string, B
 function readSchema(json: Buffer | undefined): { schema: AvroSchema; end: DatumEnd } {
   try {
     const schema = JSON.parse(json?.toString() ?? '') as AvroSchema;
-    return { schema, end: datumEnd(avro.Type.forSchema(schema)) };
+    return { schema, end: datumEnd(parseAvroSchema(schema)) };
   } catch (cause) {
-    throw new AvroContainerError('schema_unreadable', 'the schema in the header is not an Avro schema', cause);
+    const message = `the schema in the header is not an Avro schema: ${(cause as Error).message}`;
+    throw new AvroContainerError('schema_unreadable', message, cause);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Batch, EachBatchPayload } from 'kafkajs';
 import { isFenced } from '../platform/fenced.ts';
 import { isMembershipLost } from '../platform/kafka-failure.ts';
-import { firstOffsetOf, recordsOf } from '../platform/kafka-record-sets.ts';
+import { firstOffsetOf, lastOffsetOf, readableRecordsOf } from '../platform/kafka-record-sets.ts';
 import type { LogRecord } from '../platform/log-record.ts';
 import { heartbeatWhile } from './heartbeat-while.ts';
 import type { KafkaAssignment } from './kafka-assignment.ts';
@@ -9,6 +9,7 @@ import type { KafkaPartition } from './kafka-partition.ts';
 import type { KafkaSourceOptions } from './kafka-source-options.ts';
 import { KnownRecords } from './known-records.ts';
 import type { LogBounds, SourceListener } from './source.ts';
+import { unreadableBatch } from './source-error.ts';
 
 /** kafkajs sends a heartbeat only when one is due. */
 const HEARTBEAT_CHECK_MS = 500;
@@ -63,12 +64,12 @@ export class KafkaFeed {
    * proof: aborted transactions and compaction leave gaps too.
    */
   async #isElsewhere(batch: Batch, position: number): Promise<boolean> {
-    if (Number(batch.lastOffset()) < position) return true;
+    if (lastOffsetOf(batch) < position) return true;
     if (firstOffsetOf(batch) <= position) return false;
     const bounds = (await this.#options.fetchBounds()).get(batch.partition);
     if (bounds === undefined) return true;
     // A log that ends before this batch is not the one that it was fetched from.
-    return bounds.startOffset > position || bounds.endOffset <= Number(batch.lastOffset());
+    return bounds.startOffset > position || bounds.endOffset <= lastOffsetOf(batch);
   }
 
   async #untilHandedOver(partition: KafkaPartition, heartbeat: () => Promise<void>): Promise<void> {
@@ -89,12 +90,13 @@ export class KafkaFeed {
   /** Never rejects: a failure takes the partition's position away. */
   async #handOver(partition: KafkaPartition, batch: Batch, position: number): Promise<void> {
     const { maxRecordOctets, onProgress } = this.#options;
-    const records = recordsOf(batch.messages, position, maxRecordOctets);
+    const records = readableRecordsOf(batch.messages, position, maxRecordOctets);
     const { startedAt } = partition;
     try {
       await partition.inTurn(() => this.#deliver(partition, records));
       if (partition.position === null) return;
       const { topic, partition: number, highWatermark } = batch;
+      if (records.fault !== null) throw unreadableBatch(`${topic}-${number}`, records.fault);
       onProgress?.({
         topic,
         partition: number,

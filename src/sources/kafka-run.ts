@@ -9,6 +9,7 @@ import { countPartitions, fetchLogBounds } from './kafka-log.ts';
 import type { KafkaSourceOptions } from './kafka-source-options.ts';
 import { settlesWithin } from './settles-within.ts';
 import type { SourceListener } from './source.ts';
+import { isUnreadable } from './source-error.ts';
 
 const FLUSH_MS = 8000;
 const LAST_COMMIT_MS = 1000;
@@ -129,7 +130,8 @@ export class KafkaRun {
     const { logger, topic } = this.#options;
     this.#isEnding = true;
     try {
-      const finished = this.#assignment.finish({ flush: this.#failure === null });
+      const flush = this.#failure === null || isUnreadable(this.#failure.error);
+      const finished = this.#assignment.finish({ flush });
       if (!(await settlesWithin(finished, FLUSH_MS))) {
         finished.catch((error) => logger.warn({ err: error, topic }, 'booking failed after the source had stopped'));
         logger.warn({ topic }, 'what is not booked yet is left to the next run: the store takes too long');

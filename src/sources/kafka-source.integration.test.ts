@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Kafka, Transaction } from 'kafkajs';
+import { CompressionTypes, type Kafka, type Transaction } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createKafka } from '../platform/kafka.ts';
 import { StoreError } from '../platform/store-error.ts';
 import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
 import {
@@ -313,4 +314,54 @@ test('stop ends a source that is cut off from its brokers', async () => {
   await pause(300);
   await source.stop();
   await running;
+});
+
+const COMPRESSIONS = ['uncompressed', 'snappy', 'lz4', 'zstd', 'gzip'];
+
+test.each([
+  ...COMPRESSIONS.map((name) => [name, [name]] as const),
+  ['one after another', [...COMPRESSIONS, 'lz4', 'snappy']],
+] as const)('the broker compresses the topic: %s; every record is booked once', async (_, compressions) => {
+  const topic = await createTopic(kafka, 4);
+  const admin = kafka.admin();
+  await admin.connect();
+  const journal = new MemoryJournal();
+  const listener = new JournalListener(journal);
+  const source = testSource({ kafka, topic, maxBytesPerPartition: 8192 });
+  const running = source.run(listener);
+  for (const [turn, value] of compressions.entries()) {
+    const configEntries = [{ name: 'compression.type', value }];
+    await admin.alterConfigs({ validateOnly: false, resources: [{ type: 2, name: topic, configEntries }] });
+    await produceNumbers(kafka, topic, 4, turn * 1100, 1000);
+    await produceNumbers(kafka, topic, 4, turn * 1100 + 1000, 100, 1);
+  }
+  await until(() => journal.size === compressions.length * 4400, running);
+  await admin.disconnect();
+  await source.stop();
+  await running;
+  expectComplete(journal, [listener], compressions.length * 1100);
+});
+
+test('a record batch that cannot be read halts the source after what comes before it is booked', async () => {
+  const topic = await createTopic(kafka, 2);
+  await produceNumbers(kafka, topic, 2, 0, 10);
+  await withProducer(kafka, async (producer) => {
+    const messages = [{ partition: 0, value: Buffer.alloc(100_000) }];
+    await producer.send({ topic, compression: CompressionTypes.GZIP, messages });
+  });
+  await produceNumbers(kafka, topic, 2, 10, 10);
+  const journal = new MemoryJournal();
+  const listener = new JournalListener(journal);
+  const strict = createKafka({ brokers: server.brokers, clientId: 'source-test', maxBatchOctets: 65_536 });
+  const failure = await testSource({ kafka: strict, topic })
+    .run(listener)
+    .catch((error) => error);
+  createKafka({ brokers: server.brokers, clientId: 'source-test', maxBatchOctets: 2 ** 27 });
+  expect(failure).toMatchObject({ name: 'SourceError', code: 'batch_too_large', path: `${topic}-0`, canRetry: false });
+  expect(failure.message).toMatch(
+    new RegExp(`^${topic}-0: the record batch at offset 10 has more than 65536 octets .* source.kafka.maxBatchOctets`),
+  );
+  expect(journal.texts(0)).toEqual(numbers(10));
+  expect(listener.calls).toContain('flush 0');
+  expect(listener.faults).toEqual([]);
 });

@@ -1,0 +1,89 @@
+import type { AvroType } from './avro-schema.ts';
+
+/**
+ * A schema's Parsing Canonical Form (Avro 1.12, "Parsing Canonical Form for Schemas"): the same for all schemas whose datums are
+ * laid out the same.
+ */
+export function canonicalForm(type: AvroType, named = new Set<string>()): string {
+  switch (type.kind) {
+    case 'union':
+      return `[${type.branches.map((branch) => canonicalForm(branch, named)).join(',')}]`;
+    case 'array':
+      return `{"type":"array","items":${canonicalForm(type.items, named)}}`;
+    case 'map':
+      return `{"type":"map","values":${canonicalForm(type.values, named)}}`;
+    case 'record':
+    case 'enum':
+    case 'fixed':
+      return namedForm(type, named);
+    default:
+      return JSON.stringify(type.kind);
+  }
+}
+
+function namedForm(type: AvroType & { name: string }, named: Set<string>): string {
+  const name = JSON.stringify(type.name);
+  if (named.has(type.name)) return name;
+  named.add(type.name);
+  if (type.kind === 'enum') return `{"name":${name},"type":"enum","symbols":${JSON.stringify(type.symbols)}}`;
+  if (type.kind === 'fixed') return `{"name":${name},"type":"fixed","size":${type.size}}`;
+  if (type.kind !== 'record') throw new TypeError('only records, enums and fixed types have names');
+  const fields = type.fields.map(
+    (field) => `{"name":${JSON.stringify(field.name)},"type":${canonicalForm(field.type, named)}}`,
+  );
+  return `{"name":${name},"type":"record","fields":[${fields.join(',')}]}`;
+}
+
+const EMPTY = 0xc15d213aa4d7a795n;
+let table: BigUint64Array | null = null;
+
+function fingerprintTable(): BigUint64Array {
+  if (table !== null) return table;
+  table = new BigUint64Array(256);
+  for (let octet = 0; octet < 256; octet++) {
+    let fingerprint = BigInt(octet);
+    for (let bit = 0; bit < 8; bit++) {
+      fingerprint = (fingerprint >> 1n) ^ ((fingerprint & 1n) === 1n ? EMPTY : 0n);
+    }
+    table[octet] = fingerprint;
+  }
+  return table;
+}
+
+/** CRC-64-AVRO of the canonical form, in hexadecimal, in the order that single-object encoding has its octets in. */
+export function rabinFingerprint(type: AvroType): string {
+  const steps = fingerprintTable();
+  let fingerprint = EMPTY;
+  for (const octet of new TextEncoder().encode(canonicalForm(type))) {
+    fingerprint = (fingerprint >> 8n) ^ (steps[Number((fingerprint ^ BigInt(octet)) & 0xffn)] as bigint);
+  }
+  const octets = Buffer.alloc(8);
+  octets.writeBigUInt64LE(fingerprint);
+  return octets.toString('hex');
+}
+
+/**
+ * What a schema says of how its datums are read as flow records: their layout, and fields that were renamed. `logicalTypes` says
+ * whether logical types count too.
+ */
+export function meaningOf(type: AvroType, logicalTypes: boolean): string {
+  const marks: string[] = [];
+  mark(type, '', logicalTypes, marks, new Set());
+  return [canonicalForm(type), ...marks].join('\n');
+}
+
+function mark(type: AvroType, path: string, logicalTypes: boolean, marks: string[], seen: Set<AvroType>): void {
+  if (seen.has(type)) return;
+  seen.add(type);
+  if (type.kind === 'record') {
+    for (const { name, aliases, type: inner } of type.fields) {
+      const place = `${path}.${name}`;
+      if (aliases.length > 0) marks.push(`${place} was ${aliases.join(',')}`);
+      mark(inner, place, logicalTypes, marks, seen);
+    }
+  } else if (type.kind === 'union') {
+    type.branches.forEach((branch, index) => void mark(branch, `${path}|${index}`, logicalTypes, marks, seen));
+  } else if (logicalTypes && 'logicalType' in type && type.logicalType !== null) {
+    marks.push(`${path} is ${type.logicalType} ${type.scale}`);
+  }
+}
