@@ -1,4 +1,14 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type YAMLError,
+} from 'yaml';
 import type { DocumentFault, DocumentPath } from './document-fault.ts';
 
 /** 1-based. */
@@ -39,10 +49,12 @@ export function parseYaml(text: string, fileName: string): ParsedYaml {
     return line === 0 ? START : { line, column: col };
   };
   const fault = (line: number, message: string): DocumentFault => ({ file: fileName, line, path: '', message });
-  const problems = [...document.errors, ...document.warnings];
+  const problems = causes([...document.errors, ...document.warnings]);
   if (problems.length > 0) {
     return {
-      faults: problems.map(({ pos, message }) => fault(placeOf(pos[0]).line, `not valid YAML: ${oneLine(message)}`)),
+      faults: problems.map((problem) =>
+        fault(placeOf(problem.pos[0]).line, `not valid YAML: ${syntaxMessage(problem, text)}`),
+      ),
     };
   }
   try {
@@ -52,6 +64,30 @@ export function parseYaml(text: string, fileName: string): ParsedYaml {
     // An alias without its anchor, or too many of them: yaml names no position.
     return { faults: [fault(1, `not valid YAML: ${oneLine((error as Error).message)}`)] };
   }
+}
+
+type Problem = Pick<YAMLError, 'code' | 'pos' | 'message'>;
+
+/** Faults that leave the rest of a document as it is; after any other the parser stumbles on, and only the first means something. */
+const INDEPENDENT: ReadonlySet<Problem['code']> = new Set(['DUPLICATE_KEY', 'TAG_RESOLVE_FAILED']);
+
+function causes(problems: readonly Problem[]): readonly Problem[] {
+  if (problems.every(({ code }) => INDEPENDENT.has(code))) return problems;
+  return problems
+    .filter(({ code }) => !INDEPENDENT.has(code))
+    .sort((left, right) => left.pos[0] - right.pos[0])
+    .slice(0, 1);
+}
+
+/** The parser's own words, unless a bracket or a quote is out of place: there they name tokens and keys that nobody wrote. */
+function syntaxMessage({ code, pos, message }: Problem, text: string): string {
+  const char = text.charAt(pos[0]);
+  if (INDEPENDENT.has(code) || char === '') return oneLine(message);
+  if ('}]'.includes(char)) return `${char} closes nothing that is open before it`;
+  const isOpening = '{['.includes(char) || (`'"`.includes(char) && /implicit/i.test(message));
+  if (isOpening) return `${char} is not closed, or does not belong there`;
+  const isJargon = /implicit|stringKeys|token/i.test(message);
+  return isJargon ? 'expected a key and its value (key: value), or "- " and an entry of a list' : oneLine(message);
 }
 
 function oneLine(message: string): string {
