@@ -133,7 +133,7 @@ const drawnRecord = fc
     nodeId: fc.constantFrom('gw-1', 'gw-2', '1 gw-1'),
     // Few identities that meet one another, among many that do not.
     localSequenceNumber: fc.oneof(fc.nat({ max: 4 }), fc.maxSafeNat(), fc.maxSafeNat()),
-    servedMsisdn: mostly(fc.constantFrom('999000000001', '0999'), fc.constant('no digits')),
+    servedMsisdn: mostly(fc.constantFrom('999000000001', '1999'), fc.constant('no digits')),
     startTime: fc
       .tuple(
         fc.constantFrom(...INSTANTS),

@@ -20,7 +20,7 @@ import {
 const traffic = fc.array(
   fc.record({
     localSequenceNumber: fc.integer({ min: 0, max: 60 }),
-    servedMsisdn: fc.constantFrom('999000000001', '999000000002', '0999'),
+    servedMsisdn: fc.constantFrom('999000000001', '999000000002', '1999'),
     startTime: fc
       .tuple(
         fc.constantFrom(Date.UTC(2026, 9, 31), Date.UTC(2026, 10, 1), Date.UTC(2026, 10, 19)),

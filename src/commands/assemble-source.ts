@@ -24,6 +24,7 @@ import type { Source } from '../sources/source.ts';
 import { Terminals } from '../sources/terminals.ts';
 import { decodingForBooking, type FlowDecoding, readSchema } from './flow-decoder.ts';
 import { clientOptions, connect } from './kafka-connection.ts';
+import { requireSeparatePaths } from './separate-paths.ts';
 
 export interface AssembledSource {
   source: Source;
@@ -33,8 +34,15 @@ export interface AssembledSource {
 const RECORDS_PER_CHUNK = 10_000;
 
 /** Rejects with a SourceError that names the first configured file that is not there, or is not what it is read as. */
-export async function checkSource({ source }: Config): Promise<void> {
-  if (source.files !== undefined) await checkBeginnings(await listFlowFiles(source.files, source.format));
+export async function checkSource(config: Config, logger: Logger): Promise<void> {
+  const { source } = config;
+  if (source.files === undefined) return;
+  await requireSeparatePaths(config);
+  const files = await listFlowFiles(source.files, source.format);
+  await checkBeginnings(files);
+  for (const { path, totalOctets } of files) {
+    if (totalOctets === 0) logger.warn({ path }, 'the file is empty: it holds no record');
+  }
 }
 
 /** What a source is assembled with. */

@@ -14,6 +14,10 @@ export function reportFailure(error: unknown): number {
     process.stderr.write(`${withoutNumbers(error.message)} [${error.code}]\n`);
     return WRONG_INPUT.has(error.code) ? 2 : 1;
   }
+  if (isSystemError(error)) {
+    process.stderr.write(`${withoutNumbers(systemMessage(error))} [${error.code}]\n`);
+    return 1;
+  }
   process.stderr.write(`${withoutNumbers(String(error instanceof Error ? error.stack : error))}\n`);
   return 1;
 }
@@ -24,9 +28,34 @@ const WRONG_INPUT = new Set([
   'unknown_format',
   'same_file_twice',
   'store_missing',
+  'store_not_a_directory',
+  'store_not_writable',
   'topic_missing',
 ]);
 
 function isInfrastructureError(error: unknown): error is Error & { code: string; canRetry: boolean } {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && 'canRetry' in error;
+}
+
+/** What the operating system refused, of a file that no part of the program has a word of its own for. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException & { code: string } {
+  return error instanceof Error && 'syscall' in error && 'code' in error && typeof error.code === 'string';
+}
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full; make room on it',
+  EDQUOT: 'the disk quota is used up; make room, or raise it',
+  EROFS: 'the file system is mounted read-only; name a path on another one',
+  EACCES: 'this user may not do that; change owner or permissions',
+  EPERM: 'this user may not do that; change owner or permissions',
+  ENOENT: 'there is no such file or directory; check the path',
+  ENOTDIR: 'a part of the path is no directory; check the path',
+  EISDIR: 'is a directory; name a file',
+  EEXIST: 'is there already; name another path, or remove it',
+  ELOOP: 'is a link that leads back to itself; check the path',
+};
+
+function systemMessage({ code = '', path, syscall, message }: NodeJS.ErrnoException): string {
+  const remedy = REMEDIES[code];
+  return remedy === undefined ? message : `${path ?? syscall}: ${remedy}`;
 }

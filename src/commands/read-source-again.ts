@@ -13,6 +13,7 @@ import { kafkaSource } from '../sources/kafka-source.ts';
 import { fileOptions, kafkaOptions } from './assemble-source.ts';
 import { decodingAsBooked } from './flow-decoder.ts';
 import { connect } from './kafka-connection.ts';
+import { requireSeparatePaths } from './separate-paths.ts';
 
 /** A source to read once more, beside the engine that reads it for booking. */
 export interface SourceAgain {
@@ -22,9 +23,10 @@ export interface SourceAgain {
   close(): Promise<void>;
 }
 
-export function readSourceAgain(config: Config, store: Store, logger: Logger): Promise<SourceAgain> {
+export async function readSourceAgain(config: Config, store: Store, logger: Logger): Promise<SourceAgain> {
   const { source } = config;
-  if (source.files === undefined) return Promise.resolve(topicAgain(config, source.kafka, store, logger));
+  if (source.files === undefined) return topicAgain(config, source.kafka, store, logger);
+  await requireSeparatePaths(config);
   return filesAgain(config, source.files, source.format);
 }
 

@@ -1,5 +1,6 @@
 import type { Catalogue } from '../billing/catalogue.ts';
 import { Engine, type EngineOptions, type RunTotals } from '../engine/engine.ts';
+import { StoreOutage } from '../engine/store-outage.ts';
 import { watchedJournal, watchedPublisher } from '../engine/watched.ts';
 import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
@@ -121,7 +122,7 @@ function assembleParts({ config, store, logger, progress }: RunOptions, key: Loa
   });
   return {
     source,
-    journal: watchedJournal(new KeyedJournal(store, key), health),
+    journal: watchedJournal(new KeyedJournal(store, key), health, new StoreOutage(logger, systemClock)),
     publisher: watchedPublisher(publisher, health),
   };
 }

@@ -28,7 +28,7 @@ A second run over the same files books nothing: the journal knows how far each o
       const logger = createLogger(config.log);
       const progress = new Progress(process.stderr, (fields, message) => logger.info(fields, message));
       // Before a store is made for nothing.
-      await checkSource(config);
+      await checkSource(config, logger);
       const store = await openStore(config.store, { create: true });
       try {
         const totals = await runEngine({

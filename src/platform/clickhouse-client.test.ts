@@ -6,7 +6,7 @@ const failing = (code?: string) => () =>
 
 test.each([
   ['246', 'store_damaged', true],
-  ['243', 'store_refused', true],
+  ['243', 'store_full', true],
   ['289', 'store_refused', true],
   ['60', 'store_refused', false],
   ['395', 'batch_fenced', false],
@@ -18,4 +18,11 @@ test.each([
 
 test('a damaged part comes with what mends it', async () => {
   await expect(guarded(failing('246'))).rejects.toThrow(/restart ClickHouse, or DETACH and ATTACH .* eight minutes/);
+});
+
+test('a write that the operating system refuses for room is a full disk, whatever its number', async () => {
+  const refused = Object.assign(new Error('Cannot write to file, errno: 28, strerror: No space left on device'), {
+    code: '75',
+  });
+  await expect(guarded(() => Promise.reject(refused))).rejects.toMatchObject({ code: 'store_full', canRetry: true });
 });

@@ -21,7 +21,6 @@ const PASSING = new Set([
   236, // ABORTED
   241, // MEMORY_LIMIT_EXCEEDED
   242, // TABLE_IS_READ_ONLY
-  243, // NOT_ENOUGH_SPACE
   244, // UNEXPECTED_ZOOKEEPER_ERROR
   252, // TOO_MANY_PARTS
   254, // NO_ACTIVE_REPLICAS
@@ -33,6 +32,9 @@ const PASSING = new Set([
   439, // CANNOT_SCHEDULE_TASK
   999, // KEEPER_EXCEPTION
 ]);
+const NOT_ENOUGH_SPACE = 243;
+/** What the operating system refuses while ClickHouse writes: CANNOT_WRITE_TO_FILE_DESCRIPTOR, CANNOT_FSYNC, CANNOT_TRUNCATE_FILE, and others. */
+const NO_ROOM = /errno: 28|No space left on device|errno: 122|Disk quota exceeded/;
 const THROW_IF = 395;
 const AUTHENTICATION_FAILED = 516;
 /** What reading says of a part that a merge has left empty on a full disk: CORRUPTED_DATA. */
@@ -81,6 +83,10 @@ function asStoreError(cause: unknown): StoreError {
   if (number === AUTHENTICATION_FAILED) {
     const remedy = 'see store.username and its password';
     return new StoreError('store_refused', `ClickHouse refuses the login (error ${number}); ${remedy}`, { cause });
+  }
+  if (number === NOT_ENOUGH_SPACE || NO_ROOM.test(message)) {
+    const text = `ClickHouse has no room on its disk (error ${number}): ${message}; make room on it`;
+    return new StoreError('store_full', text, { cause, canRetry: true });
   }
   if (number === DAMAGED) {
     const remedy =

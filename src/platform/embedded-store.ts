@@ -1,42 +1,51 @@
 import { closeSync, openSync, rmSync, writev } from 'node:fs';
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createClient } from '@clickhouse/client';
 import { guarded, QUIET, queryRows, runCommand, streamResult } from './clickhouse-client.ts';
 import { literal, type Row, type Store, type StoreMode } from './store.ts';
+import {
+  DATA_DIRECTORY,
+  directoryError,
+  noRoom,
+  prepareStoreDirectory,
+  STAGING_DIRECTORY,
+  unopenedError,
+} from './store-directory.ts';
 import { StoreError } from './store-error.ts';
 
 /**
  * Opens ClickHouse in this process over `directory/clickhouse`. One process at a time can have it.
  */
 export async function openEmbeddedStore(directory: string, options: StoreMode): Promise<Store> {
-  const dataPath = join(directory, 'clickhouse');
-  const stagingPath = join(directory, 'staging');
-  if (!options.create && !(await exists(dataPath))) {
-    throw new StoreError(
-      'store_missing',
-      `${directory}: no store is there; \`zerorate run --store ${directory}\` makes one`,
-    );
-  }
-  await mkdir(dataPath, { recursive: true });
+  const dataPath = join(directory, DATA_DIRECTORY);
+  const stagingPath = join(directory, STAGING_DIRECTORY);
+  await prepareStoreDirectory(directory, options);
   const client = createClient({ connection: await connect(directory, dataPath), log: QUIET });
-  // What a crash left behind was never booked, or is in the journal already. Whoever has the store has the folder, too.
-  await rm(stagingPath, { recursive: true, force: true });
-  await mkdir(stagingPath, { recursive: true });
+  const roomy = <T>(call: () => Promise<T>) => namingRoom(directory, call);
+  try {
+    // What a crash left behind was never booked, or is in the journal already. Only the process that has the store is here.
+    await rm(stagingPath, { recursive: true, force: true });
+    await mkdir(stagingPath, { recursive: true });
+  } catch (error) {
+    await client.close();
+    throw await directoryError(directory, error);
+  }
   if (options.readOnly === true) await runCommand(client, 'SET readonly = 2');
   let staged = 0;
   return {
     door: 'embedded',
-    query: <T = Row>(sql: string) => queryRows<T>(client, sql),
-    stream: (sql, format) => streamResult(client, sql, format),
-    command: (sql) => runCommand(client, sql),
+    query: <T = Row>(sql: string) => roomy(() => queryRows<T>(client, sql)),
+    stream: (sql, format) => roomy(() => streamResult(client, sql, format)),
+    command: (sql) => roomy(() => runCommand(client, sql)),
     async insertBlock(insert, structure, block) {
       // chdb's connection makes text of insert bodies, so the bytes go by a file (design section 4).
       const path = join(stagingPath, `${staged++}.native`);
       try {
-        await stage(path, block);
-        await guarded(() => client.command({ query: insert(`file(${literal(path)}, Native, ${literal(structure)})`) }));
+        await stage(directory, path, block);
+        const query = insert(`file(${literal(path)}, Native, ${literal(structure)})`);
+        await roomy(() => guarded(() => client.command({ query })));
       } finally {
         rmSync(path, { force: true });
       }
@@ -56,26 +65,24 @@ async function connect(directory: string, dataPath: string): Promise<Connection>
     // Two copies of the same interface: chdb's types come from client-common, the client bundles its own.
     return createChdbConnection({ path: dataPath }) as unknown as Connection;
   } catch (cause) {
-    throw new StoreError(
-      'store_in_use',
-      `${directory}: the store is in use by another process; stop it, or name another directory with --store`,
-      { cause, canRetry: true },
-    );
+    throw await unopenedError(directory, cause);
   }
 }
 
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
+/** ClickHouse does not say whose disk is full. */
+async function namingRoom<T>(directory: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw error instanceof StoreError && error.code === 'store_full' ? await noRoom(directory, error.cause) : error;
+  }
 }
 
 /**
  * What a full disk cuts short is thrown away with its file: no statement reads it. Only the octets are waited for, as every
  * wait is as long as what the process does just then.
  */
-async function stage(path: string, block: readonly Uint8Array[]): Promise<void> {
+async function stage(directory: string, path: string, block: readonly Uint8Array[]): Promise<void> {
   try {
     const file = openSync(path, 'w');
     try {
@@ -86,7 +93,6 @@ async function stage(path: string, block: readonly Uint8Array[]): Promise<void> 
       closeSync(file);
     }
   } catch (cause) {
-    const message = `${path}: a batch cannot be staged (${(cause as Error).message}); is there room on the disk?`;
-    throw new StoreError('store_full', message, { cause, canRetry: true });
+    throw await noRoom(directory, cause);
   }
 }

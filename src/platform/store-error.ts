@@ -1,6 +1,8 @@
 export type StoreErrorCode =
   | 'store_in_use'
   | 'store_missing'
+  | 'store_not_a_directory'
+  | 'store_not_writable'
   | 'store_unreachable'
   | 'store_refused'
   | 'store_full'

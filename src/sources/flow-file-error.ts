@@ -20,6 +20,8 @@ export function flowFileError(path: string, cause: unknown): SourceError {
 }
 
 function reasonOf(code: string, cause: unknown): string {
+  if (code === 'ELOOP') return 'is a link that leads back to itself; check the path';
+  if (code === 'ENOTDIR') return 'a part of the path is no directory; check the path';
   if (code === 'EACCES' || code === 'EPERM') return 'may not be read by this user; change its permissions';
   if (code === 'Z_BUF_ERROR') return 'the gzip data ends early; fetch or write the file again';
   if (code.startsWith('Z_')) return 'is no gzip data or damaged; fetch or write the file again, or drop the ending .gz';

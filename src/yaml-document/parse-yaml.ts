@@ -36,11 +36,18 @@ export function parseYaml(text: string, fileName: string): ParsedYaml {
     };
     return { value, locate };
   } catch (error) {
-    if (error instanceof YAMLException) return refuse(error.mark?.position ?? 0, error.reason);
+    if (error instanceof YAMLException) return refuse(...syntaxFault(error, text));
     if (error instanceof ComplexKeyError || error instanceof ExcessiveAliasError)
       return refuse(error.offset, error.message);
     throw error;
   }
+}
+
+/** The parser's own words, unless a bracket is out of place: there they name something else. */
+function syntaxFault({ mark, reason }: YAMLException, text: string): [offset: number, message: string] {
+  const offset = mark?.position ?? 0;
+  const char = text.charAt(offset);
+  return [offset, char === '}' || char === ']' ? `${char} closes nothing that is open before it` : reason];
 }
 
 function documentOf(source: string): { value: unknown; secondDocumentOffset: number | null } {

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { formatFault } from './document-fault.ts';
 import { readYamlDocument } from './read-yaml-document.ts';
@@ -95,6 +95,33 @@ test.each([
   const [first, ...rest] = lines(text);
   expect(first).toMatch(new RegExp(`^a\\.yaml:${line}: not valid YAML: [^\\n]+$`));
   expect(rest).toEqual([]);
+});
+
+describe('one stray character gives one message', () => {
+  const text = 'name: x\nparts:\n  - id: a\nkind: day\nsize: 1\n';
+  const stray = ['{', '}', '[', ']', '{{', '}}', '"', "'", '`', '@', '%', '&', '*', '!', '|', '>', '- '];
+  const places: [string, (char: string) => string][] = [
+    ['a line of its own', (char) => text.replace('kind:', `${char}\nkind:`)],
+    ['before a value', (char) => text.replace('a\n', `${char}a\n`)],
+    ['the end', (char) => `${text}${char}\n`],
+    ['a list', (char) => text.replace('\n  - id: a', ` [{ id: a ${char}}]`)],
+  ];
+  test.each(stray.flatMap((char) => places.map(([place, put]) => [char, place, put(char)] as const)))(
+    '%s on %s',
+    (_char, _place, broken) => {
+      const found = lines(broken);
+      expect(found.length).toBeLessThanOrEqual(1);
+      for (const line of found) expect(line).not.toMatch(/token|Implicit|stringKeys/);
+    },
+  );
+  test('a brace is named with its line', () => {
+    expect(lines(text.replace('kind:', '}\nkind:'))).toEqual([
+      'a.yaml:4: not valid YAML: } closes nothing that is open before it',
+    ]);
+    expect(lines(text.replace('kind:', '{\nkind:'))).toEqual([
+      'a.yaml:6: not valid YAML: missed comma between flow collection entries',
+    ]);
+  });
 });
 
 test('a %YAML 1.1 directive does not change what words mean', () => {
