@@ -75,6 +75,7 @@ export async function bookBatch(
     laneSequence: state.head.sequence + 1,
     lanePosition: state.lane.position,
     gapReason: '' as const,
+    sourceProof: open.sourceProof,
   };
   try {
     return await bookAt(place, lane, open, memory, ports, settings);

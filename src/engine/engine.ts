@@ -9,7 +9,7 @@ import type { RetryPolicy } from '../journal/book-once.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../platform/clock.ts';
 import { isFenced } from '../platform/fenced.ts';
-import type { LogRecord } from '../platform/log-record.ts';
+import type { LogRecord, ProveRecord } from '../platform/log-record.ts';
 import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
 import type { AskBounds, Source, SourceListener } from '../sources/source.ts';
 import type { WorkerPorts, WorkerSettings } from './book-batch.ts';
@@ -87,8 +87,8 @@ export class Engine {
         onAssigned?.(log, next - 1);
         return next;
       },
-      deliver: (log: TopicPartition, records: Iterable<LogRecord>, decode: Decoder) =>
-        worker(log).deliver(log, records, decode),
+      deliver: (log: TopicPartition, records: Iterable<LogRecord>, decode: Decoder, prove?: ProveRecord) =>
+        worker(log).deliver(log, records, decode, prove),
       flush: (log: TopicPartition) => worker(log).flush(log),
       revoke: async (log: TopicPartition) => {
         await worker(log).release(log);

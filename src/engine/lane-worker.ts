@@ -4,7 +4,8 @@ import type { Decoder } from '../billing/decoder.ts';
 import { FlowBatch } from '../billing/flow-batch.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import { BlockMemory } from '../journal/block-memory.ts';
-import type { LogRecord } from '../platform/log-record.ts';
+import type { LogCursor } from '../journal/journal.ts';
+import { type LogRecord, NO_PROOF, type ProveRecord } from '../platform/log-record.ts';
 import { StoreError } from '../platform/store-error.ts';
 import type { AskBounds } from '../sources/source.ts';
 import { BatchSteps } from './batch-steps.ts';
@@ -12,7 +13,7 @@ import { bookBatch, bookGap, publishBatch, unpublished, type WorkerPorts, type W
 import { LaneMemory } from './lane-memory.ts';
 import { assertInOrder, bookingDayOf, DAY_MS, type HeldLog, isFull, nameOf, type OpenBatch } from './open-batch.ts';
 import { lastQuotaUpdates, type RecoveredLane } from './recovery.ts';
-import { bookedLog, type SourceGap, unaccepted, whereToGoOn } from './where-to-go-on.ts';
+import { bookedLog, recreatedGap, type SourceGap, unaccepted, whereToGoOn } from './where-to-go-on.ts';
 
 /** Some milliseconds of work. */
 const RECORDS_A_TURN = 4096;
@@ -64,21 +65,53 @@ export class LaneWorker {
       // Before the journal is read: what another engine has booked and not published by now, this one publishes.
       await this.#ports.publisher.claim(this.#name);
       const { booked, cursor } = await this.#whereItStands(log);
-      const next = whereToGoOn(booked, cursor, await bounds());
-      const held = typeof next === 'number' ? { booked, cursor } : await this.#acceptGap(next, cursor);
-      this.#held.set(nameOf(log), held);
-      return typeof next === 'number' ? next : held.cursor + 1;
+      const { offset, sourceProof } = cursor;
+      const limits = await bounds();
+      const startOffset = limits?.startOffset ?? 0;
+      const next = whereToGoOn(booked, offset, limits);
+      if (typeof next !== 'number') {
+        const held = await this.#acceptGap(next, offset);
+        this.#held.set(nameOf(log), { ...held, cursorProof: NO_PROOF, startOffset });
+        return held.cursor + 1;
+      }
+      // Files are compared by their source, before any of them is read.
+      const isCompared = limits !== null && sourceProof !== NO_PROOF && offset >= startOffset;
+      const cursorProof = isCompared ? sourceProof : NO_PROOF;
+      this.#held.set(nameOf(log), { booked, cursor: offset, cursorProof, startOffset });
+      return isCompared ? offset : next;
     });
   }
 
-  deliver(log: TopicPartition, records: Iterable<LogRecord>, decode: Decoder): Promise<void> {
+  /**
+   * Whether the record is the one at the cursor, read again to be compared. The broker may have it no more: aborted, or taken by
+   * compaction. Throws where another record is in its place: the log is another one, which is accepted as a gap or not at all.
+   */
+  async #isLastBooked(log: TopicPartition, record: LogRecord, prove: ProveRecord): Promise<boolean> {
+    const held = this.#heldLog(log);
+    const { cursorProof, cursor, booked, startOffset } = held;
+    if (cursorProof === NO_PROOF) return false;
+    held.cursorProof = NO_PROOF;
+    if (record.offset !== cursor) return false;
+    if (prove(record) === cursorProof) return true;
+    await this.#acceptGap(recreatedGap(booked, startOffset), cursor, true);
+    throw mustAssignAgain(log);
+  }
+
+  deliver(
+    log: TopicPartition,
+    records: Iterable<LogRecord>,
+    decode: Decoder,
+    prove: ProveRecord = () => NO_PROOF,
+  ): Promise<void> {
     this.#arriving++;
     return this.#inTurn(async () => {
       this.#arriving--;
       const rest = records[Symbol.iterator]();
-      for (let next = rest.next(); next.done !== true; ) {
+      let next = rest.next();
+      if (next.done !== true && (await this.#isLastBooked(log, next.value, prove))) next = rest.next();
+      while (next.done !== true) {
         const open = this.#open ?? (await this.#begin(log, next.value, decode));
-        next = fill(open, log, next.value, rest, this.#settings.maxOctets);
+        next = fill(open, log, next.value, rest, this.#settings.maxOctets, prove);
         if (isFull(open.batch, this.#settings.maxOctets)) await this.#bookBehind();
         // What the other lanes have under way goes on in between.
         else if (next.done !== true) await nextTurn();
@@ -109,7 +142,7 @@ export class LaneWorker {
    * The log's cursor, from the same journal as the memory is: of a batch that was booked in between the cursor would know,
    * and nobody would tell its quota updates before the next record comes.
    */
-  async #whereItStands(log: TopicPartition): Promise<HeldLog> {
+  async #whereItStands(log: TopicPartition): Promise<{ booked: TopicPartition; cursor: LogCursor }> {
     const { journal } = this.#ports;
     let { sequence } = await journal.head(this.#name);
     for (;;) {
@@ -136,7 +169,8 @@ export class LaneWorker {
     const keyedByMsisdn = first.timestampMs !== null;
     const context = { decode, keyedByMsisdn, rules: this.#settings.recordRules, bookingDay };
     const steps = new BatchSteps(this.#name, this.#ports.tracer, this.#ports.clock);
-    this.#open = { log, held, prev: held.cursor, state, batch, rules, context, bookingDay, steps };
+    const sourceProof = NO_PROOF;
+    this.#open = { log, held, prev: held.cursor, state, batch, rules, context, bookingDay, steps, sourceProof };
     return this.#open;
   }
 
@@ -144,7 +178,7 @@ export class LaneWorker {
   #heldLog(log: TopicPartition): HeldLog {
     const held = this.#held.get(nameOf(log));
     if (held !== undefined) return held;
-    throw new StoreError('batch_fenced', `${nameOf(log)} has to be assigned again`, { canRetry: true });
+    throw mustAssignAgain(log);
   }
 
   /** Books the open batch, and waits until it is published too. */
@@ -207,8 +241,8 @@ export class LaneWorker {
   }
 
   /** A gap is a batch without records: it stands in the chain, under the same guards as any other. */
-  async #acceptGap(gap: SourceGap, cursor: number): Promise<HeldLog> {
-    if (!this.#settings.acceptGaps) throw unaccepted(gap, cursor);
+  async #acceptGap(gap: SourceGap, cursor: number, isOtherRecord = false): Promise<Pick<HeldLog, 'booked' | 'cursor'>> {
+    if (!this.#settings.acceptGaps) throw unaccepted(gap, cursor, isOtherRecord);
     await bookGap(gap, await this.#recovered(), this.#today(), this.#ports);
     return { booked: gap.log, cursor: gap.lastOffset };
   }
@@ -269,6 +303,10 @@ export class LaneWorker {
   }
 }
 
+function mustAssignAgain(log: TopicPartition): StoreError {
+  return new StoreError('batch_fenced', `${nameOf(log)} must be assigned again`, { canRetry: true });
+}
+
 async function endOf(step: Step | null): Promise<void> {
   if (step === null) return;
   step.isAwaited = true;
@@ -285,14 +323,19 @@ function fill(
   first: LogRecord,
   rest: Iterator<LogRecord>,
   maxOctets: number,
+  prove: ProveRecord,
 ): IteratorResult<LogRecord> {
   const { batch, context, state, rules } = open;
   let record = first;
   for (let taken = 1; ; taken++) {
     assertInOrder(open, log, record);
     admit(batch, record, context, state.lane, rules);
+    const isFilled = taken === RECORDS_A_TURN || isFull(batch, maxOctets);
     const next = rest.next();
-    if (next.done === true || taken === RECORDS_A_TURN || isFull(batch, maxOctets)) return next;
+    if (next.done === true || isFilled) {
+      open.sourceProof = prove(record);
+      return next;
+    }
     record = next.value;
   }
 }

@@ -3,7 +3,7 @@ import type { FlowBatch } from '../billing/flow-batch.ts';
 import { isLogTime } from '../billing/record-limits.ts';
 import type { Rules } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
-import type { LogRecord } from '../platform/log-record.ts';
+import type { LogRecord, SourceProof } from '../platform/log-record.ts';
 import type { BatchSteps } from './batch-steps.ts';
 import type { RecoveredLane } from './recovery.ts';
 
@@ -18,6 +18,10 @@ export interface HeldLog {
   booked: TopicPartition;
   /** The last offset that is booked, or on its way into the journal. */
   cursor: number;
+  /** What the record at the cursor has to be; empty once it was compared, or where there is nothing to compare. */
+  cursorProof: SourceProof;
+  /** Where the log begins, as it was at the assignment; 0 where the source cannot say. */
+  startOffset: number;
 }
 
 /** Records that are taken and not booked yet. */
@@ -33,6 +37,8 @@ export interface OpenBatch {
   context: IngestContext;
   bookingDay: number;
   steps: BatchSteps;
+  /** Of the last record that was taken. */
+  sourceProof: SourceProof;
 }
 
 export function isFull(batch: FlowBatch, maxOctets: number): boolean {

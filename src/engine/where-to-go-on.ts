@@ -20,20 +20,31 @@ export function whereToGoOn(log: TopicPartition, cursor: number, bounds: LogBoun
   if (bounds === null) return next;
   const { startOffset, endOffset } = bounds;
   const lastOffset = startOffset - 1;
-  if (endOffset < next) return { reason: 'topic_recreated', log: nextIncarnation(log), firstOffset: 0, lastOffset };
+  if (endOffset < next) return recreatedGap(log, startOffset);
   // The first batch of all begins where the log does.
   if (cursor < 0) return startOffset;
   if (startOffset > next) return { reason: 'records_lost', log, firstOffset: next, lastOffset };
   return next;
 }
 
+/** The gap before a log that holds another record at the cursor than the one that is booked: it is another log. */
+export function recreatedGap(log: TopicPartition, startOffset: number): SourceGap {
+  return { reason: 'topic_recreated', log: nextIncarnation(log), firstOffset: 0, lastOffset: startOffset - 1 };
+}
+
 /** What the engine halts with at a gap that nobody has accepted. */
-export function unaccepted({ reason, log, firstOffset, lastOffset }: SourceGap, cursor: number): SourceError {
+export function unaccepted(
+  { reason, log, firstOffset, lastOffset }: SourceGap,
+  cursor: number,
+  isOtherRecord = false,
+): SourceError {
   const path = `${log.topic.replace(INCARNATION, '')}-${log.partition}`;
   const what =
     reason === 'records_lost'
       ? `records ${firstOffset} to ${lastOffset} were deleted before they were booked`
-      : `the log ends below offset ${cursor}, which is booked: the topic was made anew`;
+      : isOtherRecord
+        ? `offset ${cursor} holds another record than the one that is booked: the topic was deleted and created again`
+        : `the log ends below offset ${cursor}, which is booked: the topic was deleted and created again`;
   const remedy = 'Restore them, or run once with --accept-gap, which books the loss and goes on';
   return new SourceError(reason, `${path}: ${what}. ${remedy}`, { path });
 }

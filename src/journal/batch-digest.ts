@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { TopicPartition } from '../billing/topic-partition.ts';
+import type { SourceProof } from '../platform/log-record.ts';
 import type { NativeColumn } from '../platform/native-block.ts';
 
 /** Where a batch stands in its log and its lane. */
@@ -19,6 +20,8 @@ export interface BatchPlace {
   lanePosition: number;
   /** Why the batch has no records: it books the loss of its offsets. Empty for every other batch. */
   gapReason: GapReason | '';
+  /** Of the batch's last record; absent: none. It is no part of the digest, which is computed again from records alone. */
+  sourceProof?: SourceProof;
 }
 
 /** What a source can lose: records that retention took before they were booked, or a whole topic, made anew. */

@@ -5,6 +5,7 @@ import type { Lane } from '../billing/lane.ts';
 import { failedAtTheDoor, isCharged, OUTCOMES, outcomeOf, REASONS } from '../billing/outcome.ts';
 import { PSEUDONYM_OCTETS, PSEUDONYM_WORDS } from '../billing/pseudonym.ts';
 import type { Rules } from '../billing/rules.ts';
+import { NO_PROOF } from '../platform/log-record.ts';
 import {
   arrayColumn,
   bytesOf,
@@ -49,7 +50,7 @@ export const BATCH_NUMBERS = [
   'closing_number',
 ] as const;
 /** Texts of a batch row, in the order in which the block's `batch_texts` array holds them. */
-export const BATCH_TEXTS = ['catalogue_hash', 'engine_version', 'digest', 'gap_reason'] as const;
+export const BATCH_TEXTS = ['catalogue_hash', 'engine_version', 'digest', 'gap_reason', 'source_proof'] as const;
 
 /**
  * Encodes a rated batch: charge and rejection rows in offset order, then the batch row. What only the batch row has
@@ -79,7 +80,7 @@ export function journalBlock(
   const seen = seenIdentities(batch, lane.nodes.list, memory);
   const lists = [...outcomes.elements, strings(seen.nodes), ...seen.elements];
   const digest = batchDigest(place, numbers, rules.catalogue.hash, rowColumns, lists);
-  const texts = [rules.catalogue.hash, ENGINE_VERSION, digest, place.gapReason];
+  const texts = [rules.catalogue.hash, ENGINE_VERSION, digest, place.gapReason, place.sourceProof ?? NO_PROOF];
   const columns = [
     ...rowColumns,
     lastRowArray('batch_numbers', 'Int64', height, numbers.length, [bytesOf(int64Words(numbers))]),

@@ -6,7 +6,7 @@ import { guarded } from '../platform/clickhouse-client.ts';
 import { type NativeBlockReader, readNative } from '../platform/native-columns.ts';
 import { literal, type Store } from '../platform/store.ts';
 import { readSuspensionFacts } from '../platform/suspension-facts.ts';
-import type { BookedMove, Journal, LaneHead } from './journal.ts';
+import type { BookedMove, Journal, LaneHead, LogCursor } from './journal.ts';
 import { readCounters, readIdentities, within } from './restored-blocks.ts';
 
 const DAY = 'toUInt16(period_start)';
@@ -54,12 +54,12 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
   }
 
   /** `max` over nothing would say 0. */
-  async cursor({ lane, topic, partition }: TopicPartition): Promise<number> {
-    const [row] = await this.#store.query<{ cursor: number }>(
-      `SELECT ifNull(maxOrNull(offset), -1) AS cursor FROM journal WHERE kind = 'batch' ` +
-        `AND lane = ${literal(lane)} AND topic = ${literal(topic)} AND partition = ${partition}`,
+  async cursor({ lane, topic, partition }: TopicPartition): Promise<LogCursor> {
+    const [row] = await this.#store.query<{ cursor: number; proof: string }>(
+      `SELECT ifNull(maxOrNull(offset), -1) AS cursor, argMax(source_proof, lane_sequence) AS proof FROM journal ` +
+        `WHERE kind = 'batch' AND lane = ${literal(lane)} AND topic = ${literal(topic)} AND partition = ${partition}`,
     );
-    return Number(row.cursor);
+    return { offset: Number(row.cursor), sourceProof: row.proof };
   }
 
   async *counters(lane: string, fromDay: number, toDay: number): AsyncIterable<RestoredCounters> {

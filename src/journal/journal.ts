@@ -2,6 +2,7 @@ import type { Catalogue } from '../billing/catalogue.ts';
 import type { RestoredCounters, RestoredIdentities } from '../billing/restored-columns.ts';
 import type { Facts } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
+import type { SourceProof } from '../platform/log-record.ts';
 import type { JournalBlock } from './journal-block.ts';
 
 /** Where a lane stands after its last batch. Zeros and an empty topic when it has none. */
@@ -14,6 +15,14 @@ export interface LaneHead {
   topic: string;
   /** The last batch's booking date, days since 1970-01-01. */
   bookingDay: number;
+}
+
+/** How far a log is booked. */
+export interface LogCursor {
+  /** The last offset booked; -1 before the first. */
+  offset: number;
+  /** Of the record at that offset. */
+  sourceProof: SourceProof;
 }
 
 /** The last state of a quota counter that a batch moved, as its charge rows say. */
@@ -40,8 +49,8 @@ export interface Journal {
   /** The digest of the batch that has this number in its lane; null when there is none. */
   digestAt(lane: string, laneSequence: number): Promise<string | null>;
   head(lane: string): Promise<LaneHead>;
-  /** The last offset booked of a log; -1 before the first. */
-  cursor(log: TopicPartition): Promise<number>;
+  /** How far a log is booked. */
+  cursor(log: TopicPartition): Promise<LogCursor>;
   /** The counters of the periods that begin in [fromDay, toDay), each of them once, in as many pieces as it likes. */
   counters(lane: string, fromDay: number, toDay: number): AsyncIterable<RestoredCounters>;
   /** Identities of the records with ordinals in [fromOrdinal, toOrdinal), in the order in which they were read. */

@@ -1,5 +1,21 @@
 const NONE = -1;
 
+/**
+ * Proves, for the journal, what a source held up to a record: octets and their SHA-256, as `1024:9f86...`. Files: their content up
+ * to the end of the record's frame. Kafka: the record itself.
+ */
+export type SourceProof = string;
+
+/** Of a source that has none. */
+export const NO_PROOF: SourceProof = '';
+
+/** Returns the proof of a record that was handed over. Asked for in the order of the records, not for each of them. */
+export type ProveRecord = (record: LogRecord) => SourceProof;
+
+export function sourceProof(octets: number, sha256: string): SourceProof {
+  return `${octets}:${sha256}`;
+}
+
 /** A record that stands by itself. */
 export interface LogRecordParts {
   offset: number;
@@ -7,6 +23,7 @@ export interface LogRecordParts {
   key?: Uint8Array | null;
   value: Uint8Array;
   oversizedOctets?: number;
+  contentEnd?: number;
 }
 
 /**
@@ -25,6 +42,8 @@ export class LogRecord {
   valueEnd: number;
   /** The value's true length, where it was cut or could not be framed; otherwise 0. */
   oversizedOctets = 0;
+  /** Files: where the record's frame ends in the file's content. */
+  contentEnd = 0;
 
   constructor(
     offset: number,
@@ -44,11 +63,19 @@ export class LogRecord {
     this.valueEnd = valueEnd;
   }
 
-  static of({ offset, timestampMs = null, key = null, value, oversizedOctets = 0 }: LogRecordParts): LogRecord {
+  static of({
+    offset,
+    timestampMs = null,
+    key = null,
+    value,
+    oversizedOctets = 0,
+    contentEnd = 0,
+  }: LogRecordParts): LogRecord {
     const octets = key === null ? value : Buffer.concat([value, key]);
     const [keyStart, keyEnd] = key === null ? [NONE, NONE] : [value.length, octets.length];
     const record = new LogRecord(offset, timestampMs, octets, keyStart, keyEnd, 0, value.length);
     record.oversizedOctets = oversizedOctets;
+    record.contentEnd = contentEnd;
     return record;
   }
 

@@ -58,7 +58,7 @@ function mayGrow({ topic, store }: Place, partition: number, offsets: number): b
   const head = store.journal.head(lane);
   if (topic.incarnation === 1 || head.topic === topic.bookedName) return true;
   const end = topic.bounds().get(partition)?.endOffset ?? 0;
-  return end + offsets <= store.journal.cursor({ topic: head.topic, partition, lane });
+  return end + offsets <= store.journal.cursor({ topic: head.topic, partition, lane }).offset;
 }
 
 function scheduleFaults(place: Place, slots: readonly EngineSlot[]): void {
@@ -113,7 +113,7 @@ function scheduleLosses(place: Place, untilMs: number): void {
   const { topic, store } = place;
   const { random, time, faults } = place.world;
   const cursorOf = (partition: number) =>
-    store.journal.cursor({ topic: topic.bookedName, partition, lane: `${topic.name}-${partition}` });
+    store.journal.cursor({ topic: topic.bookedName, partition, lane: `${topic.name}-${partition}` }).offset;
   const retain = () => {
     const partition = random.integer(0, topic.partitions - 1);
     const cursor = cursorOf(partition);

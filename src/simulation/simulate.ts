@@ -86,7 +86,7 @@ export async function simulate(seed: number, sabotage: Sabotage | null = null): 
 }
 
 function isAllBooked({ topic, store }: Place): boolean {
-  return partitionsOf(topic).every(({ log, last }) => last < 0 || store.journal.cursor(log) >= last);
+  return partitionsOf(topic).every(({ log, last }) => last < 0 || store.journal.cursor(log).offset >= last);
 }
 
 function partitionsOf(topic: SimulatedTopic) {
@@ -98,7 +98,7 @@ function partitionsOf(topic: SimulatedTopic) {
 
 function whatIsLeft({ topic, store }: Place, slots: readonly EngineSlot[], time: VirtualTime): string {
   const cursors = partitionsOf(topic).map(
-    ({ log, last }) => `${log.topic}-${log.partition} is booked up to ${store.journal.cursor(log)} of ${last}`,
+    ({ log, last }) => `${log.topic}-${log.partition} is booked up to ${store.journal.cursor(log).offset} of ${last}`,
   );
   const running = slots.filter(({ isRunning }) => isRunning).length;
   return `after ${time.nowMs} ms and ${time.events} events ${running} of ${slots.length} engines run; ${cursors.join(', ')}`;

@@ -2,8 +2,9 @@ import type { CounterRow, IdentityRow } from '../billing/restored-columns.ts';
 import type { Facts } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import { tokenOf } from '../journal/insert-statement.ts';
-import type { BookedMove, LaneHead } from '../journal/journal.ts';
+import type { BookedMove, LaneHead, LogCursor } from '../journal/journal.ts';
 import { BATCH_NUMBERS, BATCH_TEXTS, type JournalBlock, KINDS } from '../journal/journal-block.ts';
+import { NO_PROOF } from '../platform/log-record.ts';
 import { StoreError } from '../platform/store-error.ts';
 import { type NativeRow, nativeRows } from './native-rows.ts';
 
@@ -120,8 +121,9 @@ export class SimulatedJournal {
     return head;
   }
 
-  cursor(log: TopicPartition): number {
-    return this.#cursorInLane(log);
+  cursor(log: TopicPartition): LogCursor {
+    const last = this.#partsOf(log).at(-1);
+    return { offset: this.#cursorInLane(log), sourceProof: last?.texts.source_proof ?? NO_PROOF };
   }
 
   counters(lane: string, fromDay: number, toDay: number): CounterRow[] {
@@ -211,9 +213,15 @@ export class SimulatedJournal {
     return new Map(this.closingFacts.slice(0, number).map(({ sponsorId, month }) => [sponsorId, month]));
   }
 
-  #cursorInLane({ lane, topic, partition }: TopicPartition): number {
-    const parts = this.#lane(lane).filter((part) => part.topic === topic && part.partition === partition);
-    return Math.max(-1, ...parts.map(({ lastOffset }) => lastOffset));
+  #cursorInLane(log: TopicPartition): number {
+    return Math.max(-1, ...this.#partsOf(log).map(({ lastOffset }) => lastOffset));
+  }
+
+  /** In the order of their numbers. */
+  #partsOf({ lane, topic, partition }: TopicPartition): Part[] {
+    return this.#lane(lane)
+      .filter((part) => part.topic === topic && part.partition === partition)
+      .sort((a, b) => a.numbers.lane_sequence - b.numbers.lane_sequence);
   }
 
   #lane(lane: string): Part[] {

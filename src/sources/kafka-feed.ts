@@ -6,6 +6,7 @@ import type { LogRecord } from '../platform/log-record.ts';
 import { heartbeatWhile } from './heartbeat-while.ts';
 import type { KafkaAssignment } from './kafka-assignment.ts';
 import type { KafkaPartition } from './kafka-partition.ts';
+import { proofOfRecord } from './kafka-record-proof.ts';
 import type { KafkaSourceOptions } from './kafka-source-options.ts';
 import { KnownRecords } from './known-records.ts';
 import type { LogBounds, SourceListener } from './source.ts';
@@ -114,12 +115,12 @@ export class KafkaFeed {
     // The batch before was refused, or the partition was taken away: this one is fetched again.
     const isOver = () => partition.position === null;
     if (schemas === undefined) {
-      if (!isOver()) await listener.deliver(partition.log, records, decode);
+      if (!isOver()) await listener.deliver(partition.log, records, decode, proofOfRecord);
       return;
     }
     const known = new KnownRecords(records, schemas);
     while (!isOver()) {
-      await listener.deliver(partition.log, known, decode);
+      await listener.deliver(partition.log, known, decode, proofOfRecord);
       if (known.missingId === null) return;
       await schemas.learn(known.missingId, isOver);
     }

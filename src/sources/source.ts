@@ -1,6 +1,6 @@
 import type { Decoder } from '../billing/decoder.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
-import type { LogRecord } from '../platform/log-record.ts';
+import type { LogRecord, ProveRecord } from '../platform/log-record.ts';
 
 /** Offsets that the log still has: [startOffset, endOffset). Null where the source cannot say (files). */
 export interface LogBounds {
@@ -14,12 +14,16 @@ export type AskBounds = () => Promise<LogBounds | null>;
 /** What a source calls. Calls for one topic-partition never overlap. */
 export interface SourceListener {
   /**
-   * Recovers from the journal. Resolves with the offset to go on from; rejects when records were lost. The listener asks for
-   * the log's bounds after it has read where the journal stands: a log that ended before that is no other log.
+   * Recovers from the journal. Resolves with the offset to read from, which is that of the last booked record where the listener
+   * compares it with what is booked; rejects when records were lost. The listener asks for the log's bounds after it has read the
+   * journal: a log that ended before that is no other log.
    */
   assign(log: TopicPartition, bounds: AskBounds): Promise<number>;
-  /** Hands over records in offset order. Resolves when more can be taken: this is the back-pressure. */
-  deliver(log: TopicPartition, records: Iterable<LogRecord>, decode: Decoder): Promise<void>;
+  /**
+   * Hands over records in offset order. Resolves when more can be taken: this is the back-pressure. `prove` proves what the source
+   * held up to one of them; absent where it has nothing to prove.
+   */
+  deliver(log: TopicPartition, records: Iterable<LogRecord>, decode: Decoder, prove?: ProveRecord): Promise<void>;
   /** Nothing more is at hand: books what is buffered. Resolves when it is booked. */
   flush(log: TopicPartition): Promise<void>;
   /** The log is another process's now: forgets what is buffered and not booked. */
