@@ -3,6 +3,7 @@ import type { Kafka } from 'kafkajs';
 import type { AvroSchema } from '../billing/decode-avro.ts';
 import type { FlowFileFormat } from '../billing/flow-file-format.ts';
 import { type MsisdnForms, NORMAL_FORM_ONLY } from '../billing/msisdn.ts';
+import { readBatchesOfLog, readBookedLogs } from '../journal/booked-logs.ts';
 import type { Config, FilesConfig, KafkaConfig } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { goflow2Schema } from '../platform/config-schema.ts';
@@ -14,9 +15,10 @@ import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
 import { fileQuotaPublisher } from '../quota-updates/quota-publisher-file.ts';
 import { threadedQuotaPublisher } from '../quota-updates/quota-publisher-thread.ts';
 import { checkBeginnings } from '../sources/file-beginning.ts';
-import { type FileSourceOptions, fileSource } from '../sources/file-source.ts';
+import { FILES_LANE, type FileNotice, type FileSourceOptions, fileSource } from '../sources/file-source.ts';
 import { listFlowFiles } from '../sources/flow-file.ts';
 import type { Goflow2Mapping } from '../sources/goflow2.ts';
+import type { BookedLogs } from '../sources/identify-files.ts';
 import { kafkaSource } from '../sources/kafka-source.ts';
 import type { KafkaSourceOptions } from '../sources/kafka-source-options.ts';
 import { sampledExporters } from '../sources/sampled-exporters.ts';
@@ -55,21 +57,53 @@ export interface Surroundings {
 
 /** The configured source, and where its quota updates go. */
 export function assembleSource(config: Config, surroundings: Surroundings): AssembledSource {
-  if (config.source.files !== undefined) return filesOf(config, config.source, surroundings.onProgress);
+  if (config.source.files !== undefined) return filesOf(config, config.source, surroundings);
   return kafkaOf(config, config.source.kafka, surroundings);
 }
 
 function filesOf(
   config: Config,
-  { files, format }: { files: readonly string[]; format?: FlowFileFormat },
-  onProgress: (state: ProgressState) => void,
+  { files, format, final = false, rewritten = false }: FilesConfig,
+  { store, logger, onProgress }: Surroundings,
 ): AssembledSource {
   const source = fileSource({
     ...fileOptions(config, files, format),
+    booked: bookedLogsOf(store),
+    isFinal: final,
+    isRewritten: rewritten,
+    onNotice: (notice) => logNotice(notice, logger),
     onProgress: ({ path, readOctets, totalOctets, records }) =>
       onProgress({ label: 'reading', records, fraction: totalOctets === 0 ? 1 : readOctets / totalOctets, note: path }),
   });
   return { source, publisher: fileQuotaPublisher({ path: quotaFile(config) }) };
+}
+
+/** What the store's journal knows of files. */
+export function bookedLogsOf(store: Store): BookedLogs {
+  return {
+    all: () => readBookedLogs(store, FILES_LANE),
+    batchesOf: (topic) => readBatchesOfLog(store, FILES_LANE, topic),
+  };
+}
+
+function logNotice(notice: FileNotice, logger: Logger): void {
+  const { kind, path, ...fields } = notice;
+  switch (kind) {
+    case 'booked_under_another_name':
+      logger.info({ path, ...fields }, `${path}: what it begins with is booked already, from a file of another name`);
+      return;
+    case 'unproven':
+      logger.warn(
+        { path, ...fields },
+        `${path}: was booked by a version that kept no digest of it; its first records are passed over by their number`,
+      );
+      return;
+    case 'held_back':
+      logger.warn(
+        { path, ...fields },
+        `${path}: ends with ${notice.what}: it is not read; run again once it is whole, or with --final if nothing follows`,
+      );
+  }
 }
 
 /** How files are read where no configuration says. */

@@ -19,6 +19,8 @@ export interface ConfigOptions {
   format?: FlowFileFormat;
   terminals?: string;
   store?: string;
+  final?: boolean;
+  rewritten?: boolean;
 }
 
 export function withConfigOptions(command: Command): Command {
@@ -54,10 +56,11 @@ export function readSourceConfig(options: ConfigOptions): Config {
 }
 
 /** The whole configuration. Throws a ConfigError with a line for each fault. */
-export function readConfig({ config: file, catalogue, source, format, terminals, store }: ConfigOptions): Config {
+export function readConfig(options: ConfigOptions): Config {
+  const { config: file, catalogue, source, format, terminals, store, final, rewritten } = options;
   const overrides: ConfigOverrides = {
     catalogue,
-    source: { files: source, format, goflow2: { terminals } },
+    source: { files: source, format, final, rewritten, goflow2: { terminals } },
     store: { dir: store },
   };
   const loaded = loadConfig({ file, env: process.env, overrides, readFile: (path) => readFileSync(path, 'utf8') });

@@ -8,9 +8,9 @@ import type { Logger } from '../platform/logger.ts';
 import type { Store } from '../platform/store.ts';
 import { fileSource } from '../sources/file-source.ts';
 import { listFlowFiles } from '../sources/flow-file.ts';
-import { nameLogs } from '../sources/flow-file-topic.ts';
+import { identifyFile } from '../sources/identify-files.ts';
 import { kafkaSource } from '../sources/kafka-source.ts';
-import { fileOptions, kafkaOptions } from './assemble-source.ts';
+import { bookedLogsOf, fileOptions, kafkaOptions } from './assemble-source.ts';
 import { decodingAsBooked } from './flow-decoder.ts';
 import { connect } from './kafka-connection.ts';
 import { requireSeparatePaths } from './separate-paths.ts';
@@ -27,17 +27,23 @@ export async function readSourceAgain(config: Config, store: Store, logger: Logg
   const { source } = config;
   if (source.files === undefined) return topicAgain(config, source.kafka, store, logger);
   await requireSeparatePaths(config);
-  return filesAgain(config, source.files, source.format);
+  return filesAgain(config, source.files, source.format, store);
 }
 
 async function filesAgain(
   config: Config,
   files: readonly string[],
   format: FlowFileFormat | undefined,
+  store: Store,
 ): Promise<SourceAgain> {
-  const logs = await nameLogs(await listFlowFiles(files, format));
-  const options = fileOptions(config, files, format);
-  const paths = new Map(logs.map(({ file, topic }) => [topic, file.path]));
+  // As for booking, but nothing is held back: what is booked may be all that there is.
+  const booked = bookedLogsOf(store);
+  const options = { ...fileOptions(config, files, format), booked, isFinal: true, isRewritten: false };
+  const paths = new Map<string, string>();
+  for (const file of await listFlowFiles(files, format)) {
+    const { log } = await identifyFile(file, options);
+    if (log !== null) paths.set(log.topic, file.path);
+  }
   return {
     async open([{ topic }]) {
       const path = paths.get(topic);

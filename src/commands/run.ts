@@ -11,6 +11,11 @@ export function registerRun(program: Command): void {
   withConfigOptions(program.command('run'))
     .description('rate flow records and book them: files to their end, a Kafka topic until it is stopped')
     .option('--accept-gap', 'go on where the source has lost records before they were booked, and book the loss')
+    .option('--final', 'files are not written any more: a last line without its line end is a record, too')
+    .option(
+      '--rewritten',
+      'files are rewritten with all of their records each time: read changed ones again from their start',
+    )
     .addHelpText(
       'after',
       `
@@ -20,7 +25,8 @@ Examples:
   $ zerorate run --config zerorate.yaml
   $ ZERORATE_KAFKA_BROKERS=broker:9092 zerorate run --config zerorate.yaml
 
-A second run over the same files books nothing: the journal knows how far each of them was read.`,
+A second run over the same files books nothing: the journal knows what it has read of each, whatever its name. A file whose booked
+part has changed is refused. A last record that is not whole yet waits for the next run.`,
     )
     .action(async (options: ConfigOptions & { acceptGap?: boolean }) => {
       const config = readConfig(options);

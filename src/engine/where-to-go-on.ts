@@ -54,6 +54,8 @@ export function unaccepted(
  * while the lane goes on. No topic of Kafka can have such a name. The lane's last batch knows it.
  */
 export function bookedLog(log: TopicPartition, lastTopic: string): TopicPartition {
+  // Files share a lane, and their source names their generations.
+  if (log.lane !== `${log.topic}-${log.partition}`) return log;
   const isIncarnation = lastTopic.replace(INCARNATION, '') === log.topic;
   return isIncarnation ? { ...log, topic: lastTopic } : log;
 }

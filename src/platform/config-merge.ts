@@ -23,7 +23,7 @@ type Tree = Record<string, unknown>;
 /** Forms that exclude each other. Setting one's key drops the other's fields that a lower layer gave. */
 const ALTERNATIVES = [
   { at: 'source', key: 'files', excludes: ['kafka'] },
-  { at: 'source', key: 'kafka', excludes: ['files', 'format', 'cdr', 'goflow2'] },
+  { at: 'source', key: 'kafka', excludes: ['files', 'format', 'final', 'rewritten', 'cdr', 'goflow2'] },
   { at: 'store', key: 'dir', excludes: ['url', 'database', 'username', 'passwordFile'] },
   { at: 'store', key: 'url', excludes: ['dir'] },
   { at: 'quotaUpdates', key: 'topic', excludes: ['file'] },

@@ -17,14 +17,17 @@ export function configRuleFaults(config: ConfigDocument): RuleFault[] {
   ];
 }
 
-function sourceFaults({ source: { files, format, cdr, goflow2, kafka } }: ConfigDocument): RuleFault[] {
+const OF_FILES = ['format', 'final', 'rewritten', 'cdr', 'goflow2'] as const;
+
+function sourceFaults({ source }: ConfigDocument): RuleFault[] {
+  const { files, kafka } = source;
   const faults: RuleFault[] = [];
   const fault = (path: DocumentPath, message: string) => faults.push({ path: ['source', ...path], message });
   if (files !== undefined && kafka !== undefined) fault([], 'name either files or kafka, not both');
   if (files === undefined && kafka === undefined) fault([], 'is missing: name files or kafka');
-  if (format !== undefined && files === undefined) fault(['format'], 'has a meaning with files only');
-  if (cdr !== undefined && files === undefined) fault(['cdr'], 'has a meaning with files only');
-  if (goflow2 !== undefined && files === undefined) fault(['goflow2'], 'has a meaning with files only');
+  for (const name of OF_FILES) {
+    if (source[name] !== undefined && files === undefined) fault([name], 'has a meaning with files only');
+  }
   if (kafka === undefined) return faults;
   const { valueFormat, avro, sessionTimeoutMs, heartbeatIntervalMs } = kafka;
   const knowsIds = Object.keys(avro.schemas).length > 0 || avro.registry !== undefined;

@@ -171,6 +171,19 @@ const sourceSchema = z
       .enum(['ndjson', 'csv', 'avro', 'cdr', 'goflow2'])
       .optional()
       .describe("The files' format; absent: by their endings."),
+    final: z
+      .boolean()
+      .optional()
+      .describe(
+        'Nothing more is written to the files: a last line without its line end, and a CDR or block that is cut, are records.',
+      ),
+    rewritten: z
+      .boolean()
+      .optional()
+      .describe(
+        'Files are rewritten with all of their records each time: one that is not as it was booked is read from its start, and ' +
+          'what it had before is dropped as duplicates. Absent: such a file is refused.',
+      ),
     cdr: cdrSchema.optional(),
     goflow2: goflow2Schema.optional(),
     kafka: kafkaSchema.optional(),

@@ -27,6 +27,8 @@ export interface Config
 export interface FilesConfig {
   files: readonly string[];
   format?: NonNullable<ConfigDocument['source']['format']>;
+  final?: boolean;
+  rewritten?: boolean;
   cdr?: NonNullable<ConfigDocument['source']['cdr']>;
   goflow2?: NonNullable<ConfigDocument['source']['goflow2']>;
   kafka?: undefined;
@@ -112,9 +114,16 @@ export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets)
 }
 
 function sourceConfig({ source }: ConfigDocument, secrets: ConfigSecrets): Config['source'] {
-  const { files, format, cdr, goflow2, kafka } = source;
+  const { files = [], format, final, rewritten, cdr, goflow2, kafka } = source;
   if (kafka === undefined) {
-    return { files: files ?? [], ...(format && { format }), ...(cdr && { cdr }), ...(goflow2 && { goflow2 }) };
+    return {
+      files,
+      ...(format && { format }),
+      ...(final && { final }),
+      ...(rewritten && { rewritten }),
+      ...(cdr && { cdr }),
+      ...(goflow2 && { goflow2 }),
+    };
   }
   const { sasl, avro, ...rest } = kafka;
   const registry =

@@ -1,10 +1,10 @@
-import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { inflateRaw } from 'node:zlib';
 import avro from 'avsc';
 import { type DatumEnd, datumEnd, varintEnd, varintValue } from '../billing/avro-datum.ts';
 import { parseAvroSchema } from '../billing/avro-schema.ts';
 import type { AvroSchema } from '../billing/decode-avro.ts';
+import { type FileEnding, finalEnding } from './file-ending.ts';
 import { type FramedRecord, framedRecord } from './framed-record.ts';
 import { OctetWindow } from './octet-window.ts';
 
@@ -63,7 +63,11 @@ export interface AvroContainer {
  * into datums. A damaged block gives one record, and reading goes on after the next sync marker: the indexes of the
  * records are the same each time. Memory is bounded by the size of a block.
  */
-export async function openAvroContainer(input: Readable, limitOctets: number): Promise<AvroContainer> {
+export async function openAvroContainer(
+  input: AsyncIterable<Buffer>,
+  limitOctets: number,
+  ending: FileEnding = finalEnding(),
+): Promise<AvroContainer> {
   const window = new OctetWindow(input);
   const { meta, sync } = await readHeader(window);
   const codec = meta['avro.codec']?.toString() ?? 'null';
@@ -71,7 +75,7 @@ export async function openAvroContainer(input: Readable, limitOctets: number): P
     throw new AvroContainerError('codec_unknown', `the codec is ${codec}; null and deflate can be read`);
   }
   const { schema, end } = readSchema(meta['avro.schema']);
-  const layout = { sync, deflated: codec === 'deflate', end, limitOctets };
+  const layout = { sync, deflated: codec === 'deflate', end, limitOctets, ending };
   return { writerSchema: schema, syncMarker: sync, blocks: readBlocks(window, layout) };
 }
 
@@ -109,6 +113,7 @@ interface Layout {
   deflated: boolean;
   end: DatumEnd;
   limitOctets: number;
+  ending: FileEnding;
 }
 
 /** Where a block lies in the window: its header and its data, and whether the sync marker is after it. */
@@ -123,14 +128,19 @@ async function* readBlocks(window: OctetWindow, layout: Layout): AsyncGenerator<
   while (await window.grow(1)) {
     const block = await findBlock(window, 0, layout.sync);
     if (typeof block === 'string') {
-      yield [await skipDamage(window, block, layout)];
+      const damage = await skipDamage(window, block, layout);
+      if (damage !== null) yield [damage];
     } else if (!block.marked && !(await isFollowed(window, block, layout.sync))) {
-      yield [await skipDamage(window, UNMARKED, layout)];
+      const damage = await skipDamage(window, UNMARKED, layout);
+      if (damage !== null) yield [damage];
     } else {
       const whole = window.octets.subarray(0, block.dataEnd);
       window.skip(block.dataEnd + SYNC_OCTETS);
-      const records = block.marked ? await datumsOf(whole.subarray(block.dataStart), block.count, layout) : UNMARKED;
-      yield typeof records === 'string' ? [damaged(whole, whole.length, records, layout.limitOctets)] : records;
+      const data = whole.subarray(block.dataStart);
+      const records = block.marked ? await datumsOf(data, block.count, layout, window.offset) : UNMARKED;
+      yield typeof records === 'string'
+        ? [damaged(whole, whole.length, records, layout.limitOctets, window.offset)]
+        : records;
     }
   }
 }
@@ -156,8 +166,11 @@ async function isFollowed(window: OctetWindow, block: Block, sync: Buffer): Prom
   return typeof next !== 'string' && next.marked;
 }
 
-/** Moves behind the next sync marker, or to the end; gives the octets on the way as one record. */
-async function skipDamage(window: OctetWindow, damage: string, layout: Layout): Promise<ContainerRecord> {
+/**
+ * Moves behind the next sync marker, or to the end; gives the octets on the way as one record. Null where they are held back: a
+ * block without the marker behind it may still be written.
+ */
+async function skipDamage(window: OctetWindow, damage: string, layout: Layout): Promise<ContainerRecord | null> {
   const kept: Buffer[] = [];
   let keptOctets = 0;
   let octets = 0;
@@ -180,19 +193,33 @@ async function skipDamage(window: OctetWindow, damage: string, layout: Layout): 
     leave(Math.max(0, window.octets.length - SYNC_OCTETS + 1));
     if (!(await window.grow(SYNC_OCTETS))) {
       leave(window.octets.length);
-      break;
+      if (layout.ending.isFinal) break;
+      layout.ending.holdBack(octets, 'a last block that is not whole');
+      return null;
     }
   }
-  return damaged(Buffer.concat(kept), octets, damage, layout.limitOctets);
+  return damaged(Buffer.concat(kept), octets, damage, layout.limitOctets, window.offset);
 }
 
-function damaged(octets: Buffer, trueOctets: number, damage: string, limitOctets: number): ContainerRecord {
+function damaged(
+  octets: Buffer,
+  trueOctets: number,
+  damage: string,
+  limitOctets: number,
+  contentEnd: number,
+): ContainerRecord {
   // No true length beside the value: the record is not too large, it is none.
-  return { value: framedRecord(octets, trueOctets, limitOctets).value, damage: `${damage} (${trueOctets} octets)` };
+  const { value } = framedRecord(octets, trueOctets, limitOctets, contentEnd);
+  return { value, contentEnd, damage: `${damage} (${trueOctets} octets)` };
 }
 
 /** The datums of a block; a text says why they cannot be told apart. */
-async function datumsOf(stored: Buffer, count: number, layout: Layout): Promise<FramedRecord[] | string> {
+async function datumsOf(
+  stored: Buffer,
+  count: number,
+  layout: Layout,
+  contentEnd: number,
+): Promise<FramedRecord[] | string> {
   let data = stored;
   if (layout.deflated) {
     try {
@@ -207,7 +234,7 @@ async function datumsOf(stored: Buffer, count: number, layout: Layout): Promise<
   while (records.length < count) {
     const end = layout.end(data, start);
     if (end === -1) return 'the block holds a datum that does not end';
-    records.push(framedRecord(data.subarray(start, end), end - start, layout.limitOctets));
+    records.push(framedRecord(data.subarray(start, end), end - start, layout.limitOctets, contentEnd));
     start = end;
   }
   return start === data.length ? records : 'the block holds more than its datums';

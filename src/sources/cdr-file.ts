@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import { grouped } from '../platform/print-table.ts';
 import type { CdrMapping } from './cdr-fields.ts';
 import {
@@ -10,6 +9,7 @@ import {
   parseFileHeader,
 } from './cdr-file-header.ts';
 import { cdrFlowRecords } from './cdr-records.ts';
+import { type FileEnding, finalEnding } from './file-ending.ts';
 import { type FramedRecord, framedRecord } from './framed-record.ts';
 import { faultValue, recordValue } from './made-value.ts';
 import { OctetWindow } from './octet-window.ts';
@@ -30,7 +30,12 @@ export interface CdrFile {
  * on behind it, by its length: the indexes of the records are the same each time. A record's value is its fields as JSON:
  * what it takes from its CDR stands nowhere in one piece.
  */
-export async function openCdrFile(input: Readable, limitOctets: number, mapping: CdrMapping): Promise<CdrFile> {
+export async function openCdrFile(
+  input: AsyncIterable<Buffer>,
+  limitOctets: number,
+  mapping: CdrMapping,
+  ending: FileEnding = finalEnding(),
+): Promise<CdrFile> {
   const window = new OctetWindow(input);
   await window.grow(FIXED_OCTETS);
   const length = headerLength(window.octets);
@@ -39,7 +44,7 @@ export async function openCdrFile(input: Readable, limitOctets: number, mapping:
   }
   const header = parseFileHeader(window.octets.subarray(0, length));
   window.skip(length);
-  return { header, batches: framed(readCdrs(window, header, mapping), limitOctets) };
+  return { header, batches: framed(readCdrs(window, header, mapping, ending), window, limitOctets) };
 }
 
 /** Is there a CDR in the file? */
@@ -47,18 +52,25 @@ export async function holdsCdrs({ batches }: CdrFile): Promise<boolean> {
   return !(await batches.next()).done;
 }
 
-async function* framed(cdrs: AsyncGenerator<Buffer[], void, undefined>, limitOctets: number) {
-  for await (const values of cdrs) yield values.map((value) => framedRecord(value, value.length, limitOctets));
+async function* framed(cdrs: AsyncGenerator<Buffer[], void, undefined>, window: OctetWindow, limitOctets: number) {
+  for await (const values of cdrs) {
+    yield values.map((value) => framedRecord(value, value.length, limitOctets, window.offset));
+  }
 }
 
-async function* readCdrs(window: OctetWindow, header: CdrFileHeader, mapping: CdrMapping): AsyncGenerator<Buffer[]> {
+async function* readCdrs(
+  window: OctetWindow,
+  header: CdrFileHeader,
+  mapping: CdrMapping,
+  ending: FileEnding,
+): AsyncGenerator<Buffer[]> {
   let at = header.headerOctets;
   let cdrs = 0;
   while (await window.grow(1)) {
     const start = at;
     const cdr = await nextCdr(window);
     at += cdr.octets;
-    if (cdr.isCut) throwIfIncomplete(header, at);
+    if (cdr.isCut && !ending.isFinal) return ending.holdBack(cdr.octets, 'a last CDR that is not whole');
     cdrs += 1;
     const records = cdr.fault ?? cdrFlowRecords(cdr.content, mapping);
     window.skip(cdr.octets);
@@ -66,8 +78,15 @@ async function* readCdrs(window: OctetWindow, header: CdrFileHeader, mapping: Cd
       ? [faulty(`CDR ${cdrs} at octet ${grouped(start)}: ${records}`)]
       : records.map(recordValue);
   }
-  throwIfIncomplete(header, at, header.fileOctets ?? 0);
-  if (header.cdrs !== null && header.cdrs !== cdrs)
+  const missingOctets = (header.fileOctets ?? at) - at;
+  if (missingOctets > 0 && !ending.isFinal) {
+    return ending.holdBack(missingOctets, `${header.fileOctets} octets by its header, of which some are not there`);
+  }
+  if (missingOctets > 0)
+    yield [faulty(`the file ends at octet ${grouped(at)}, but its header says ${header.fileOctets}`)];
+  if (header.cdrs === null || header.cdrs === cdrs) return;
+  // While a file is written its header may be behind: a record that counts them would be between its CDRs later on.
+  if (ending.isFinal || header.fileOctets !== null)
     yield [faulty(`the file header says ${header.cdrs} CDRs, there are ${cdrs}`)];
 }
 
@@ -89,17 +108,6 @@ async function nextCdr(window: OctetWindow): Promise<Cdr> {
   const content = window.octets.subarray(headerOctets, octets);
   const whole = { octets, content, isCut: false };
   return format === BER ? whole : { ...whole, fault: `in ${FORMATS[format] ?? `format ${format}`}, not in BER` };
-}
-
-/** A file that is still on its way would be booked as it stands, and its rest be taken for read. */
-function throwIfIncomplete(
-  { fileOctets }: CdrFileHeader,
-  end: number,
-  least = fileOctets ?? Number.POSITIVE_INFINITY,
-): void {
-  if (end >= least) return;
-  const whole = fileOctets === null ? 'inside of a CDR' : `but its header says ${fileOctets}`;
-  throw new CdrFileError(`ends at octet ${end}, ${whole}`);
 }
 
 /** Of what is kept of it, long runs of digits are masked as a subscriber's: numbers are written in groups. */

@@ -1,10 +1,21 @@
 import type { FlowFileFormat } from '../billing/flow-file-format.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
-import { LogRecord } from '../platform/log-record.ts';
+import { LogRecord, NO_PROOF } from '../platform/log-record.ts';
+import type { HeldBack } from './file-ending.ts';
 import { type FlowFile, listFlowFiles } from './flow-file.ts';
-import { nameLogs } from './flow-file-topic.ts';
+import { flowFileName } from './flow-file-topic.ts';
 import type { FramedRecord } from './framed-record.ts';
-import { type FlowFileOptions, openFlowFile } from './open-flow-file.ts';
+import {
+  type BookedLog,
+  type BookedLogs,
+  beginningOf,
+  type IdentifiedFile,
+  identifyFile,
+  NOTHING_BOOKED,
+  octetsOf,
+  sourceChanged,
+} from './identify-files.ts';
+import { type FlowFileOptions, type OpenFlowFile, openFlowFile } from './open-flow-file.ts';
 import type { Source, SourceListener } from './source.ts';
 import { SourceError } from './source-error.ts';
 
@@ -18,6 +29,12 @@ export interface FileProgress {
   records: number;
 }
 
+/** What an operator should know of a file that was read without an error. */
+export type FileNotice =
+  | { kind: 'booked_under_another_name'; path: string; topic: string }
+  | { kind: 'unproven'; path: string; topic: string }
+  | ({ kind: 'held_back'; path: string } & HeldBack);
+
 export interface FileSourceOptions extends FlowFileOptions {
   /** Files and directories; see listFlowFiles. */
   paths: readonly string[];
@@ -25,7 +42,12 @@ export interface FileSourceOptions extends FlowFileOptions {
   format?: FlowFileFormat;
   /** How many records are handed over at once. */
   chunkRecords: number;
+  /** What the journal knows of files; absent: nothing. */
+  booked?: BookedLogs;
+  /** Files are rewritten with all of their records: one that is not as it was booked is read as its log's next generation. */
+  isRewritten?: boolean;
   onProgress?: (progress: FileProgress) => void;
+  onNotice?: (notice: FileNotice) => void;
 }
 
 /** All files of a store share counters and one chain of batches. */
@@ -33,8 +55,8 @@ export const FILES_LANE = 'files';
 
 /**
  * Reads files, one after the other: NDJSON, CSV with a header line, Avro containers, CDRs, flows of goflow2, each also gzipped. A file is its own
- * log (see flowFileTopic) and a record's index from 0 its offset, so a second run goes on where the first ended. A file must
- * be complete up to its last record: a record that is still being written is booked as it stands.
+ * log, known by its content (see identifyFile), and a record's index from 0 its offset, so a second run goes on where the first
+ * ended. What ends a file and is no whole record is held back, unless it is final.
  */
 export function fileSource(options: FileSourceOptions): Source {
   let stopping = false;
@@ -46,7 +68,7 @@ export function fileSource(options: FileSourceOptions): Source {
     },
     async stop() {
       stopping = true;
-      // Whoever called `run` hears of its failure.
+      // The caller of `run` has its failure.
       await running?.catch(() => {});
     },
     // The next call of the listener fails, and that ends the run.
@@ -62,21 +84,61 @@ interface FileRun {
 }
 
 async function readFiles(run: FileRun): Promise<void> {
-  const { paths, format } = run.options;
-  // All are named before anything is booked, so that a bad file among them costs nothing.
-  const logs = await nameLogs(await listFlowFiles(paths, format));
-  for (const { file, topic } of logs) {
+  const { paths, format, isFinal = true, isRewritten = false, booked = NOTHING_BOOKED } = run.options;
+  const files = await listFlowFiles(paths, format);
+  await refuseTwins(files, isFinal);
+  const identify = (file: FlowFile) => identifyFile(file, { booked, isFinal, isRewritten });
+  // All are looked at before anything is booked, so that a bad file among them costs nothing.
+  const identified: IdentifiedFile[] = [];
+  for (const file of files) identified.push(await identify(file));
+  const beginnings = new Set<string | undefined>();
+  for (const found of identified) {
     if (run.stopping()) return;
-    if (topic === null) reportProgress(run, file, file.totalOctets, 0);
-    else await readLog(run, file, { topic, partition: 0, lane: FILES_LANE });
+    // What was booked since may be what this file begins with.
+    const { file, log } = beginnings.has(beginningOf(found.log?.topic ?? '')) ? await identify(found.file) : found;
+    if (log === null) await passOver(run, file);
+    else await readLog(run, file, log);
+    beginnings.add(beginningOf(log?.topic ?? ''));
   }
 }
 
-async function readLog(run: FileRun, file: FlowFile, log: TopicPartition): Promise<void> {
-  const { listener } = run;
+/** Two files of one name and one first record are one log by their names: each would be refused as changed for the other's sake. */
+async function refuseTwins(files: readonly FlowFile[], isFinal: boolean): Promise<void> {
+  const paths = new Map<string, string>();
+  for (const file of files) {
+    const name = await flowFileName(file, isFinal);
+    if (name === null) continue;
+    const first = paths.get(name.topic);
+    if (first !== undefined) {
+      const message = `${file.path}: is the same log as ${first} (same name, same first record); give one of them only`;
+      throw new SourceError('same_file_twice', message, { path: file.path });
+    }
+    paths.set(name.topic, file.path);
+  }
+}
+
+/** A file without a whole record. */
+async function passOver(run: FileRun, file: FlowFile): Promise<void> {
+  const open = await openFlowFile(file, run.options);
+  try {
+    for await (const batch of open.batches) if (batch.length > 0) break;
+    noticeHeldBack(run, file, open);
+    reportProgress(run, file, file.totalOctets, 0);
+  } finally {
+    open.close();
+  }
+}
+
+async function readLog(run: FileRun, file: FlowFile, identified: NonNullable<IdentifiedFile['log']>): Promise<void> {
+  const { listener, options } = run;
+  const { topic, booked } = identified;
+  const log = { topic, partition: 0, lane: FILES_LANE };
+  if (booked?.proof === NO_PROOF) options.onNotice?.({ kind: 'unproven', path: file.path, topic });
+  if (booked !== null && !topic.startsWith((await flowFileName(file, options.isFinal ?? true))?.topic ?? ''))
+    options.onNotice?.({ kind: 'booked_under_another_name', path: file.path, topic });
   const startOffset = await listener.assign(log, async () => null);
   try {
-    await deliverRecords(run, file, log, startOffset);
+    await deliverRecords(run, file, log, { ...identified, startOffset });
     await listener.flush(log);
   } catch (error) {
     // The first failure is the one to report, whatever giving up brings.
@@ -86,21 +148,38 @@ async function readLog(run: FileRun, file: FlowFile, log: TopicPartition): Promi
   await listener.revoke(log);
 }
 
-async function deliverRecords(run: FileRun, file: FlowFile, log: TopicPartition, startOffset: number): Promise<void> {
+interface Resume {
+  contentBegin: number;
+  booked: BookedLog | null;
+  startOffset: number;
+}
+
+async function deliverRecords(run: FileRun, file: FlowFile, log: TopicPartition, resume: Resume): Promise<void> {
   const { listener, options, stopping } = run;
+  const { contentBegin, startOffset } = resume;
   const open = await openFlowFile(file, options);
+  const { trail } = open;
+  trail.beginAt(contentBegin);
   try {
     let readRecords = 0;
-    for await (const chunk of chunksOf(open.batches, startOffset, options.chunkRecords)) {
-      if (chunk.records.length > 0) await listener.deliver(log, chunk.records, open.decode);
+    for await (const chunk of chunksOf(open, resume, file, options.chunkRecords)) {
+      if (chunk.records.length > 0)
+        await listener.deliver(log, chunk.records, open.decode, ({ contentEnd }) => trail.proofAt(contentEnd));
       readRecords = chunk.readRecords;
       reportProgress(run, file, open.readOctets(), readRecords);
       if (stopping()) return;
     }
-    if (readRecords < startOffset) throw shrunk(file.path, readRecords, startOffset);
+    if (readRecords < startOffset)
+      throw sourceChanged(file.path, log.topic, `it has ${readRecords} records, and ${startOffset} are booked`);
+    noticeHeldBack(run, file, open);
   } finally {
     open.close();
   }
+}
+
+function noticeHeldBack({ options }: FileRun, { path }: FlowFile, open: OpenFlowFile): void {
+  const heldBack = open.heldBack();
+  if (heldBack !== null) options.onNotice?.({ kind: 'held_back', path, ...heldBack });
 }
 
 interface Chunk {
@@ -111,30 +190,41 @@ interface Chunk {
 }
 
 async function* chunksOf(
-  batches: AsyncIterable<readonly FramedRecord[]>,
-  startOffset: number,
+  { batches, trail }: OpenFlowFile,
+  { startOffset, booked, contentBegin }: Resume,
+  file: FlowFile,
   chunkRecords: number,
 ): AsyncGenerator<Chunk, void, undefined> {
   let offset = 0;
   let records: LogRecord[] = [];
   for await (const batch of batches) {
     for (const record of batch) {
+      if (offset === startOffset - 1) refuseLonger(file, record, contentBegin, booked, offset);
       if (offset >= startOffset) records.push(LogRecord.of({ offset, ...record }));
       offset += 1;
       if (records.length < chunkRecords) continue;
       yield { records, readRecords: offset };
       records = [];
     }
-    if (offset < startOffset) yield { records: [], readRecords: offset };
+    if (offset >= startOffset) continue;
+    // Booked records are proven already: what was read of them need not be kept.
+    trail.advanceTo(batch.at(-1)?.contentEnd ?? 0);
+    yield { records: [], readRecords: offset };
   }
   yield { records, readRecords: offset };
 }
 
-function shrunk(path: string, records: number, booked: number): SourceError {
-  const message =
-    `${path}: has ${records} records, but ${booked} of it have been booked: it was cut after that; ` +
-    'put the whole file back, or give the new records a file of another name';
-  return new SourceError('file_shrunk', message, { path });
+/** A record that was booked before it was whole goes on in the file now: what is booked of it is not what it is. */
+function refuseLonger(
+  { path }: FlowFile,
+  { contentEnd }: FramedRecord,
+  contentBegin: number,
+  booked: BookedLog | null,
+  offset: number,
+): void {
+  if (booked === null || booked.proof === NO_PROOF || booked.lastOffset !== offset) return;
+  if (contentEnd - contentBegin === octetsOf(booked)) return;
+  throw sourceChanged(path, booked.topic, `record ${offset} is booked, and goes on since`);
 }
 
 function reportProgress({ options }: FileRun, file: FlowFile, readOctets: number, records: number): void {

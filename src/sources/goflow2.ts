@@ -1,8 +1,8 @@
-import type { Readable } from 'node:stream';
 import { CONTENT_NODE_SUFFIX } from '../billing/content-numbering.ts';
 import { decodeJson } from '../billing/decode-json.ts';
 import type { Candidate } from '../billing/decoder.ts';
 import type { Fault } from '../billing/outcome.ts';
+import type { FileEnding } from './file-ending.ts';
 import { type FramedRecord, framedRecord } from './framed-record.ts';
 import { contentNumber, exporterOf, isFlowType, isUnsigned, unsigned } from './goflow2-flow.ts';
 import { readLines } from './line-reader.ts';
@@ -41,9 +41,10 @@ const PROTOCOLS: Readonly<Record<string, number>> = { ICMP: 1, TCP: 6, UDP: 17, 
  * its own line alone, so that a file which is read again, has grown or was cut elsewhere gives the same records.
  */
 export async function* readGoflow2(
-  input: Readable,
+  input: AsyncIterable<Buffer>,
   limitOctets: number,
   goflow2: Goflow2Mapping,
+  ending?: FileEnding,
 ): AsyncGenerator<FramedRecord[], void, undefined> {
   const { unsampled } = goflow2;
   const mapping: Mapping = {
@@ -51,13 +52,13 @@ export async function* readGoflow2(
     sampled: await goflow2.sampled(),
     unsampled: unsampled === undefined ? null : new Set(unsampled),
   };
-  for await (const lines of readLines(input, limitOctets)) {
+  for await (const lines of readLines(input, limitOctets, ending)) {
     yield lines.map((line) => {
       // What was cut is too large a record, and what is no JSON is decoded to a fault: both are passed on unchanged.
       const flow = line.oversizedOctets === undefined ? decodeJson(line.value).candidate : undefined;
       if (flow === undefined) return line;
       const value = flowValue(flow, line.value.toString(), mapping);
-      return framedRecord(value, value.length, limitOctets);
+      return framedRecord(value, value.length, limitOctets, line.contentEnd);
     });
   }
 }

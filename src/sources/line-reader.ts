@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { type FileEnding, finalEnding } from './file-ending.ts';
 import { type FramedRecord, framedRecord } from './framed-record.ts';
 
 const LINE_FEED = 0x0a;
@@ -7,27 +7,33 @@ const EMPTY = Buffer.alloc(0);
 
 /**
  * Yields the lines of a stream of octets, without their `\n` or `\r\n`, all that one read brought at a time. A line above
- * the limit is cut to it and says its true length. Empty lines are left out; the last line needs no end. Memory is
- * bounded by the stream's reads and the limit.
+ * the limit is cut to it and says its true length. Empty lines are left out; the last line needs an end unless the file is final.
+ * Memory is bounded by the stream's reads and the limit.
  */
 export async function* readLines(
-  input: Readable,
+  input: AsyncIterable<Buffer>,
   limitOctets: number,
+  ending: FileEnding = finalEnding(),
 ): AsyncGenerator<FramedRecord[], void, undefined> {
   const rest = new OpenLine(limitOctets);
-  for await (const chunk of input as AsyncIterable<Buffer>) {
+  let offset = 0;
+  for await (const chunk of input) {
     const lines: FramedRecord[] = [];
     let start = 0;
     for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, start)) {
-      const line = rest.close(chunk.subarray(start, end));
+      const line = rest.close(chunk.subarray(start, end), offset + end);
       if (line !== null) lines.push(line);
       start = end + 1;
     }
     rest.add(chunk.subarray(start));
+    offset += chunk.length;
     if (lines.length > 0) yield lines;
   }
-  const last = rest.close(EMPTY);
-  if (last !== null) yield [last];
+  const { octets } = rest;
+  const last = rest.close(EMPTY, offset);
+  if (last === null) return;
+  if (ending.isFinal) yield [last];
+  else ending.holdBack(octets, 'a last line without its line end');
 }
 
 /** A line whose end has not been read yet. */
@@ -42,6 +48,11 @@ class OpenLine {
     this.#limitOctets = limitOctets;
   }
 
+  /** Read so far. */
+  get octets(): number {
+    return this.#octets;
+  }
+
   add(part: Buffer): void {
     if (part.length === 0) return;
     this.#octets += part.length;
@@ -52,12 +63,13 @@ class OpenLine {
     this.#keptOctets += kept.length;
   }
 
-  /** Ends the line with its last part, null if it is empty, and starts the next one. */
-  close(part: Buffer): FramedRecord | null {
+  /** Ends the line with its last part, null if it is empty, and starts the next one. `end`: where the line feed is, or would be. */
+  close(part: Buffer, end: number): FramedRecord | null {
     // Nearly every line lies within one read, and needs no gathering.
-    if (this.#octets === 0) return lineOf(part, part.length, part[part.length - 1], this.#limitOctets);
+    if (this.#octets === 0) return lineOf(part, part.length, part[part.length - 1], this.#limitOctets, end);
     this.add(part);
-    const line = lineOf(Buffer.concat(this.#parts), this.#octets, this.#lastOctet, this.#limitOctets);
+    const octets = Buffer.concat(this.#parts);
+    const line = lineOf(octets, this.#octets, this.#lastOctet, this.#limitOctets, end);
     this.#parts = [];
     this.#keptOctets = 0;
     this.#octets = 0;
@@ -70,7 +82,9 @@ function lineOf(
   trueOctets: number,
   lastOctet: number | undefined,
   limitOctets: number,
+  end: number,
 ): FramedRecord | null {
-  const length = lastOctet === CARRIAGE_RETURN ? trueOctets - 1 : trueOctets;
-  return length === 0 ? null : framedRecord(octets, length, limitOctets);
+  const lineEndOctets = lastOctet === CARRIAGE_RETURN ? 1 : 0;
+  const length = trueOctets - lineEndOctets;
+  return length === 0 ? null : framedRecord(octets, length, limitOctets, end - lineEndOctets);
 }

@@ -1,5 +1,3 @@
-import type { Readable } from 'node:stream';
-
 const EMPTY = Buffer.alloc(0);
 
 /** A view of the next octets of a stream that grows on request and moves on: for formats that must look ahead. */
@@ -7,9 +5,15 @@ export class OctetWindow {
   readonly #input: AsyncIterator<Buffer>;
   #octets: Buffer = EMPTY;
   #ended = false;
+  #offset = 0;
 
-  constructor(input: Readable) {
-    this.#input = (input as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  constructor(input: AsyncIterable<Buffer>) {
+    this.#input = input[Symbol.asyncIterator]();
+  }
+
+  /** Where the window begins in the stream. */
+  get offset(): number {
+    return this.#offset;
   }
 
   /** What is at hand: at least what the last `grow` asked for, unless the stream ended. */
@@ -38,5 +42,6 @@ export class OctetWindow {
   /** Leaves the first `length` octets behind. */
   skip(length: number): void {
     this.#octets = this.#octets.subarray(length);
+    this.#offset += length;
   }
 }

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import { type AvroSchema, avroDecoder } from '../billing/decode-avro.ts';
 import { csvCells, csvDecoder } from '../billing/decode-csv.ts';
 import { decodeJson } from '../billing/decode-json.ts';
@@ -8,6 +7,8 @@ import { type ContainerRecord, openAvroContainer } from './avro-container.ts';
 import { type CdrMapping, NO_CDR_MAPPING } from './cdr-fields.ts';
 import { openCdrFile } from './cdr-file.ts';
 import { describeFileHeader } from './cdr-file-header.ts';
+import { ContentTrail } from './content-trail.ts';
+import { FileEnding, type HeldBack } from './file-ending.ts';
 import { type FlowFile, openOctets } from './flow-file.ts';
 import { flowFileError } from './flow-file-error.ts';
 import type { FramedRecord } from './framed-record.ts';
@@ -25,6 +26,8 @@ export interface FlowFileOptions {
   cdr?: CdrMapping;
   /** How flows of goflow2 become flow records. */
   goflow2?: Goflow2Mapping;
+  /** Nothing follows: what ends a file is a record, or a damaged one. Absent: it is, too. */
+  isFinal?: boolean;
 }
 
 /** The records of a file, a few at a time, and what turns them into fields. */
@@ -38,6 +41,10 @@ export interface FlowFileRecords {
 export interface OpenFlowFile extends FlowFileRecords {
   /** How many of the file's stored octets were read. */
   readOctets(): number;
+  /** What was read, for its proof. */
+  trail: ContentTrail;
+  /** Once all was read: what was held back, as it is no whole record. */
+  heldBack(): HeldBack | null;
   close(): void;
 }
 
@@ -45,20 +52,28 @@ export interface OpenFlowFile extends FlowFileRecords {
 export async function openFlowFile(file: FlowFile, options: FlowFileOptions): Promise<OpenFlowFile> {
   const { octets, readOctets } = openOctets(file);
   const close = (): void => void octets.destroy();
+  const ending = new FileEnding(options.isFinal ?? true);
+  const trail = new ContentTrail();
+  const heldBack = () => ending.heldBack;
   try {
-    const records = await OPENERS[file.format](octets, file.path, options);
-    return { ...records, batches: naming(file.path, records.batches), readOctets, close };
+    const records = await OPENERS[file.format](trail.tap(octets, ending), file.path, options, ending);
+    return { ...records, batches: naming(file.path, records.batches), readOctets, trail, heldBack, close };
   } catch (cause) {
     close();
     throw flowFileError(file.path, cause);
   }
 }
 
-type Opener = (octets: Readable, path: string, options: FlowFileOptions) => Promise<FlowFileRecords>;
+type Opener = (
+  octets: AsyncIterable<Buffer>,
+  path: string,
+  options: FlowFileOptions,
+  ending: FileEnding,
+) => Promise<FlowFileRecords>;
 
 const OPENERS: Readonly<Record<FlowFile['format'], Opener>> = {
-  ndjson: async (octets, _path, { maxRecordOctets }) => ({
-    batches: readLines(octets, maxRecordOctets),
+  ndjson: async (octets, _path, { maxRecordOctets }, ending) => ({
+    batches: readLines(octets, maxRecordOctets, ending),
     decode: decodeJson,
   }),
   csv: openCsv,
@@ -67,8 +82,13 @@ const OPENERS: Readonly<Record<FlowFile['format'], Opener>> = {
   goflow2: openGoflow2,
 };
 
-async function openCsv(octets: Readable, path: string, { maxRecordOctets }: FlowFileOptions): Promise<FlowFileRecords> {
-  const lines = readLines(octets, maxRecordOctets);
+async function openCsv(
+  octets: AsyncIterable<Buffer>,
+  path: string,
+  { maxRecordOctets }: FlowFileOptions,
+  ending: FileEnding,
+): Promise<FlowFileRecords> {
+  const lines = readLines(octets, maxRecordOctets, ending);
   const first = await lines.next();
   if (first.done) return { batches: lines, decode: decodeJson };
   const [header, ...rest] = first.value;
@@ -89,9 +109,14 @@ function csvColumns(path: string, line: Buffer): string[] {
   throw new SourceError('file_unreadable', `${path}: ${fault}; ${remedy}`, { path });
 }
 
-async function openAvro(octets: Readable, path: string, options: FlowFileOptions): Promise<FlowFileRecords> {
+async function openAvro(
+  octets: AsyncIterable<Buffer>,
+  path: string,
+  options: FlowFileOptions,
+  ending: FileEnding,
+): Promise<FlowFileRecords> {
   const { readerSchema, maxRecordOctets } = options;
-  const container = await openAvroContainer(octets, maxRecordOctets);
+  const container = await openAvroContainer(octets, maxRecordOctets, ending);
   const decodeDatum = avroDatumDecoder(path, readerSchema, container.writerSchema);
   // Octets of a damaged block might be a datum by chance, so they are remembered rather than looked at again.
   const damages = new WeakMap<Uint8Array, string>();
@@ -104,21 +129,27 @@ async function openAvro(octets: Readable, path: string, options: FlowFileOptions
   };
 }
 
-async function openCdrs(octets: Readable, _path: string, options: FlowFileOptions): Promise<FlowFileRecords> {
-  const { header, batches } = await openCdrFile(octets, options.maxRecordOctets, options.cdr ?? NO_CDR_MAPPING);
+async function openCdrs(
+  octets: AsyncIterable<Buffer>,
+  _path: string,
+  options: FlowFileOptions,
+  ending: FileEnding,
+): Promise<FlowFileRecords> {
+  const { header, batches } = await openCdrFile(octets, options.maxRecordOctets, options.cdr ?? NO_CDR_MAPPING, ending);
   return { batches, decode: decodeMadeValue, about: describeFileHeader(header) };
 }
 
 async function openGoflow2(
-  octets: Readable,
+  octets: AsyncIterable<Buffer>,
   path: string,
   { maxRecordOctets, goflow2 }: FlowFileOptions,
+  ending: FileEnding,
 ): Promise<FlowFileRecords> {
   if (goflow2 === undefined) {
     const remedy = 'name a file that says whose an address was, with --terminals FILE or source.goflow2.terminals';
     throw new SourceError('file_unreadable', `${path}: the flows of goflow2 name no subscriber; ${remedy}`, { path });
   }
-  return { batches: readGoflow2(octets, maxRecordOctets, goflow2), decode: decodeMadeValue };
+  return { batches: readGoflow2(octets, maxRecordOctets, goflow2, ending), decode: decodeMadeValue };
 }
 
 function avroDatumDecoder(path: string, readerSchema: AvroSchema, bareSchema: AvroSchema): Decoder {

@@ -4,7 +4,7 @@ export type SourceErrorCode =
   | 'file_not_found'
   | 'file_unreadable'
   | 'unknown_format'
-  | 'file_shrunk'
+  | 'source_changed'
   | 'same_file_twice'
   | 'records_lost'
   | 'topic_recreated'
