@@ -1,10 +1,20 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { EVIDENCES } from '../billing/flow-batch.ts';
 import type { FlowRecord } from '../billing/flow-record.ts';
 import type { Reason } from '../billing/outcome.ts';
+import { latestTimeOf, MIN_TIME_MS } from '../billing/record-limits.ts';
 import { NO_FACTS } from '../billing/rules.ts';
 import { closedFor, testRecord, testRules } from '../billing/traffic.fixture.ts';
-import { firstDayOfPeriod, isClosed, planInForce, priceOf, recognise, secondRules } from './second-rules.ts';
+import {
+  firstDayOfPeriod,
+  isClosed,
+  lastInstantOf,
+  planInForce,
+  priceOf,
+  recognise,
+  secondRules,
+} from './second-rules.ts';
 
 const rules = secondRules(testRules().catalogue.canonicalJson, NO_FACTS);
 
@@ -158,5 +168,29 @@ describe('price', () => {
     ['a third tier', stepped, 5n * MIB, 3_500_000n],
   ])('%s', (_, tiers, octets, micros) => {
     expect(priceOf(rulesWith({ tiers }).plan, octets)).toBe(micros);
+  });
+});
+
+describe('the last instant that a record may name', () => {
+  const day = Date.UTC(2026, 10, 28) / 86_400_000;
+  test.each<[string, number | null, number, number]>([
+    ['its own timestamp and the limit', Date.UTC(2026, 10, 20), 60_000, Date.UTC(2026, 10, 20, 0, 1)],
+    ['without a timestamp the end of the booking date', null, 60_000, Date.UTC(2026, 10, 29, 0, 1)],
+    ['with a timestamp in seconds, too', 1_793_000_000, 60_000, Date.UTC(2026, 10, 29, 0, 1)],
+    ['with none that producers left at -1', -1, 60_000, Date.UTC(2026, 10, 29, 0, 1)],
+    ['any where there is no limit', Date.UTC(2026, 10, 20), 0, Number.POSITIVE_INFINITY],
+  ])('%s', (_, timestampMs, maxFutureMs, lastMs) => {
+    expect(lastInstantOf(timestampMs, day, maxFutureMs)).toBe(lastMs);
+  });
+
+  test('is the one that the engine keeps to', () => {
+    const timestamp = fc.option(fc.oneof(fc.integer(), fc.integer({ min: 0, max: 5e12 }), fc.constant(MIN_TIME_MS)));
+    fc.assert(
+      fc.property(timestamp, fc.nat(65_535), fc.nat(1e9), (timestampMs, bookingDay, maxFutureMs) => {
+        expect(lastInstantOf(timestampMs, bookingDay, maxFutureMs)).toBe(
+          latestTimeOf(timestampMs, bookingDay, maxFutureMs),
+        );
+      }),
+    );
   });
 });

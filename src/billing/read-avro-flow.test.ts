@@ -144,6 +144,47 @@ test('a record written with a plus or a prefix has the same content as without, 
   expect([subscribers, batch.rejections]).toEqual([1, []]);
 });
 
+test('a record later than its log’s time is rejected, by its timestamp and without one by the booking date', () => {
+  const [timestampMs, endOfDayMs] = [Date.UTC(2026, 10, 10, 13), (BOOKING_DAY + 1) * 86_400_000];
+  const reasonsOf = (endTime: number, logTimeMs: number | null) => {
+    const batch = new FlowBatch(2);
+    const value = type.toBuffer(testRecord({ startTime: endTime, endTime }));
+    for (const decoder of [decode, longWay]) {
+      const context = { decode: decoder, keyedByMsisdn: false, rules: RULES, bookingDay: BOOKING_DAY };
+      admit(batch, { ...incoming(value), timestampMs: logTimeMs }, context, testLane(), rules);
+    }
+    return batch.rejections.map(({ detail }) => detail);
+  };
+  for (const [logTimeMs, lastMs] of [
+    [timestampMs, timestampMs + RULES.maxFutureMs],
+    [null, endOfDayMs + RULES.maxFutureMs],
+    [1_793_000_000, endOfDayMs + RULES.maxFutureMs],
+  ] as const) {
+    expect(reasonsOf(lastMs, logTimeMs)).toEqual([]);
+    expect(reasonsOf(lastMs + 1, logTimeMs)).toEqual(Array(2).fill(expect.stringMatching(/later than its log's time/)));
+  }
+});
+
+test('a key in another spelling of the MSISDN is no mismatch, another number is one', () => {
+  const mismatches = (key: string, msisdn: string) => {
+    const batch = new FlowBatch(2);
+    const value = type.toBuffer(testRecord({ servedMsisdn: msisdn }));
+    const octets = Buffer.concat([value, Buffer.from(key)]);
+    const spans = { octets, keyStart: value.length, keyEnd: octets.length, valueStart: 0, valueEnd: value.length };
+    for (const decoder of [decode, longWay]) {
+      const context = { decode: decoder, keyedByMsisdn: true, rules: RULES, bookingDay: BOOKING_DAY };
+      admit(batch, { ...incoming(value), ...spans }, context, testLane(), rules);
+    }
+    return batch.keyMismatches;
+  };
+  for (const key of ['999000000001', '+999000000001', '00999000000001']) {
+    expect([mismatches(key, '999000000001'), mismatches(key, '+999000000001')]).toEqual([0, 0]);
+  }
+  for (const key of ['', '999000000002', '99900000000', '0999000000001', '9990000000010', 'x'.repeat(100)]) {
+    expect(mismatches(key, '999000000001')).toBe(2);
+  }
+});
+
 test('an evolved schema takes the long way', () => {
   const evolved = { ...schema, fields: [...schema.fields, { name: 'slice', type: ['null', 'string'], default: null }] };
   const decodeEvolved = avroDecoder({ readerSchema: schema, schemas: new Map([[2, evolved]]), header: 'auto' });

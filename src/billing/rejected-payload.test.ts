@@ -37,6 +37,19 @@ test('a record that decodes keeps its other fields', () => {
   expect(payload.servedMsisdn).toMatch(/^~[0-9a-f]{32}$/);
 });
 
+test('an MSISDN that is rejected for its spelling has the pseudonym of its subscriber, an IMSI its own', () => {
+  const [msisdn, imsi] = ['999000000001', '001010123456789'];
+  const pseudonymOf = (number: string) => `~${KEY.pseudonymOf(number).toString('hex')}`;
+  for (const servedMsisdn of [`+${msisdn}`, `00${msisdn}`, `0${msisdn}`, `000${msisdn}`, '+999 000-000 001']) {
+    const value = Buffer.from(JSON.stringify({ ...testRecord(), servedMsisdn, servedImsi: imsi, note: `00${msisdn}` }));
+    expect(JSON.parse(payloadOf(value))).toMatchObject({
+      servedMsisdn: pseudonymOf(msisdn),
+      servedImsi: pseudonymOf(imsi),
+      note: pseudonymOf(msisdn),
+    });
+  }
+});
+
 test('a terminal’s address does not survive, whether the record decodes, is cut anywhere, or is no text', () => {
   const address = fc.oneof(fc.ipV4(), fc.ipV6()).filter((text) => text.length > 6);
   fc.assert(

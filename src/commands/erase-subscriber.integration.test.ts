@@ -163,7 +163,7 @@ test.each<[string, () => Promise<Finished>, string]>([
     () => erase([other], 'store', { ZERORATE_PSEUDONYM_KEY: '5a'.repeat(32) }),
     'cannot rewrite a variable. Write the key to a file',
   ],
-  ['what is no number', () => erase(['+49 170 1234567']), 'is 1 to 15 digits'],
+  ['what is no number', () => erase(['+49 170 1234567']), 'is not 1 to 15 digits in E.164 form'],
   [
     'a reason that names the subscriber',
     () =>

@@ -27,3 +27,18 @@ test('what the user wrote is said as it is', () => {
   expect(reportFailure(new ConfigError('/data/20261125123456/z.yaml:1: is missing'))).toBe(2);
   expect(said).toBe('/data/20261125123456/z.yaml:1: is missing\n');
 });
+
+test.each([
+  ['ENOSPC', 'the disk is full; make room on it'],
+  ['EROFS', 'the file system is mounted read-only; name a path on another one'],
+  ['EACCES', 'this user may not do that; change owner or permissions'],
+  ['EISDIR', 'is a directory; name a file'],
+])('what the operating system refuses is one line without a stack: %s', (code, remedy) => {
+  const error = Object.assign(new Error(`${code}: refused, open '/data/x'`), {
+    code,
+    syscall: 'open',
+    path: '/data/x',
+  });
+  expect(reportFailure(error)).toBe(1);
+  expect(said).toBe(`/data/x: ${remedy} [${code}]\n`);
+});

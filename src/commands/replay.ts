@@ -38,7 +38,7 @@ Examples:
   $ zerorate replay --verify --store ./zerorate-data --source flows.ndjson
   $ zerorate replay --verify --config zerorate.yaml --lane flows-0 --from 100 --to 200
 
-Window of duplicates, limits and pseudonym key have to be what they were when the batches were booked.`,
+Window of duplicates, limits, forms of MSISDNs and pseudonym key have to be what they were when the batches were booked.`,
     )
     .action(replay);
 }

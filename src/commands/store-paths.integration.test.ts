@@ -175,9 +175,9 @@ describe('a source that the engine writes into', () => {
 
 describe('a source that cannot be read', () => {
   test.each<[string, (path: string) => string | Promise<string>, RegExp]>([
-    ['a pipe', pipe, /is a pipe and no regular file/],
-    ['a device', () => '/dev/null', /is a device and no regular file/],
-    ['a socket', socket, /is a socket and no regular file/],
+    ['a pipe', pipe, /is no regular file but a pipe/],
+    ['a device', () => '/dev/null', /is no regular file but a device/],
+    ['a socket', socket, /is no regular file but a socket/],
     ['proc', () => '/proc', /is on proc, .* holds no flow files/],
     ['a file of proc', () => '/proc/self/environ', /is on proc/],
     ['a link to itself', link, /is a link that leads back to itself/],

@@ -304,6 +304,11 @@ test.each<[string, string, string[]]>([
     ],
   ],
   [
+    'an international prefix that a country code could be',
+    `${HEAD}${EMBEDDED}msisdn: { internationalPrefix: "810" }`,
+    ['zerorate/z.yaml:4: msisdn.internationalPrefix: expected 1 to 5 digits that begin with 0, in quotes: "00"'],
+  ],
+  [
     'a payload above the record',
     `${HEAD}${EMBEDDED}limits: { maxRecordOctets: 100 }`,
     ['zerorate/z.yaml:4: limits.rejectionPayloadOctets: expected at most maxRecordOctets 100, got 4096'],

@@ -94,7 +94,7 @@ function linkedBack(path: string, truePath: string): SourceError {
 async function flowFile(path: string, forced?: FlowFileFormat): Promise<FlowFile> {
   const status = await statusOf(path);
   if (!status.isFile()) {
-    const message = `${path}: is ${kindOf(status)} and no regular file; its records must be readable again from the start, so copy them to one`;
+    const message = `${path}: is no regular file but ${kindOf(status)}; its records must be readable again from the start, so copy them to one`;
     throw new SourceError('file_unreadable', message, { path });
   }
   const format = forced ?? flowFileFormatOf(path);
