@@ -1,4 +1,4 @@
-import type { AvroType } from './avro-schema.ts';
+import { type AvroType, branchesOf, parseAvroSchema } from './avro-schema.ts';
 
 /**
  * A schema's Parsing Canonical Form (Avro 1.12, "Parsing Canonical Form for Schemas"): the same for all schemas whose datums are
@@ -63,27 +63,33 @@ export function rabinFingerprint(type: AvroType): string {
 }
 
 /**
- * What a schema says of how its datums are read as flow records: their layout, and fields that were renamed. `logicalTypes` says
- * whether logical types count too.
+ * Whether two schemas, as JSON text, say the same of how their datums are read as flow records: their layout, what fields were
+ * called before, and what units times are in. Earlier versions kept schemas without logical types: those of other fields do not
+ * count.
  */
-export function meaningOf(type: AvroType, logicalTypes: boolean): string {
-  const marks: string[] = [];
-  mark(type, '', logicalTypes, marks, new Set());
-  return [canonicalForm(type), ...marks].join('\n');
+export function haveSameMeaning(schema: string, other: string): boolean {
+  if (schema === other) return true;
+  try {
+    return meaningOf(parseAvroSchema(JSON.parse(schema))) === meaningOf(parseAvroSchema(JSON.parse(other)));
+  } catch {
+    return false;
+  }
 }
 
-function mark(type: AvroType, path: string, logicalTypes: boolean, marks: string[], seen: Set<AvroType>): void {
-  if (seen.has(type)) return;
-  seen.add(type);
-  if (type.kind === 'record') {
-    for (const { name, aliases, type: inner } of type.fields) {
-      const place = `${path}.${name}`;
-      if (aliases.length > 0) marks.push(`${place} was ${aliases.join(',')}`);
-      mark(inner, place, logicalTypes, marks, seen);
+function meaningOf(type: AvroType): string {
+  const renamed: string[] = [];
+  const units: string[] = [];
+  for (const branch of branchesOf(type)) {
+    if (branch.kind !== 'record') continue;
+    for (const { name, aliases, type } of branch.fields) {
+      if (aliases.length > 0) renamed.push(`${name} was ${aliases}`);
+      const isTime = [name, ...aliases].some((each) => /^(start|end)_?time$/i.test(each));
+      if (isTime) units.push(...branchesOf(type).map((value) => unitOf(value)));
     }
-  } else if (type.kind === 'union') {
-    type.branches.forEach((branch, index) => void mark(branch, `${path}|${index}`, logicalTypes, marks, seen));
-  } else if (logicalTypes && 'logicalType' in type && type.logicalType !== null) {
-    marks.push(`${path} is ${type.logicalType} ${type.scale}`);
   }
+  return [canonicalForm(type), ...renamed, ...units].join('\n');
+}
+
+function unitOf(type: AvroType): string {
+  return 'logicalType' in type && type.logicalType !== null ? type.logicalType : 'timestamp-millis';
 }

@@ -32,6 +32,9 @@ const CONNECT_TIMES: Readonly<Record<string, string>> = {
   'io.debezium.time.NanoTimestamp': 'timestamp-nanos',
 };
 
+/** What stands for a schema of another kind that a registry has: no type has such a name. */
+const NOT_AVRO = 'not an Avro schema';
+
 type Json = Readonly<Record<string, unknown>>;
 
 /**
@@ -60,6 +63,7 @@ class Parser {
   #named(name: string, namespace: string): AvroType {
     if (isPrimitive(name)) return { kind: name, logicalType: null, scale: 0 };
     const known = this.#known.get(fullName(name, namespace)) ?? this.#known.get(name);
+    if (name === NOT_AVRO) throw new TypeError(`it is ${NOT_AVRO}; for JSON records set valueFormat: json`);
     if (known === undefined) throw new TypeError(`it has no type of the name ${JSON.stringify(name)}`);
     return known;
   }

@@ -180,7 +180,7 @@ test('reads what writers of other tools write: any name, order, spelling, union 
       if (missing === undefined) expect({ ...decoded }).toEqual(expected);
       else expect(decoded).toMatchObject({ reason: 'missing_field', detail: expect.stringContaining(missing) });
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   );
 });
 

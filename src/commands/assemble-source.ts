@@ -117,7 +117,7 @@ function kafkaOf(
   const onRegistryProblem = (problem: string | null) => onProblem('registry', problem);
   const decoding = decodingForBooking(kafkaConfig, { store, logger, onProblem: onRegistryProblem });
   const positions = new Map<number, { first: number; offset: number; lag: number }>();
-  const source = kafkaSource({
+  const topicSource = kafkaSource({
     ...kafkaOptions(config, kafkaConfig, kafka, decoding, logger),
     onProblem: (problem) => onProblem('source', problem),
     onProgress: ({ partition, offset, highWatermark }) => {
@@ -129,6 +129,13 @@ function kafkaOf(
       onProgress({ label: 'reading', records, fraction: null, note: `lag ${sum(({ lag }) => lag)}` });
     },
   });
+  const source: Source = {
+    ...topicSource,
+    async run(listener) {
+      await decoding.keepConfigured();
+      return topicSource.run(listener);
+    },
+  };
   const { topic, file } = config.quotaUpdates;
   const publisher =
     file === undefined
@@ -145,9 +152,11 @@ export function kafkaOptions(
   decoding: FlowDecoding,
   logger: Logger,
 ): KafkaSourceOptions {
+  const { decode, schemas } = decoding;
   return {
     kafka,
-    ...decoding,
+    decode,
+    ...(schemas !== undefined && { schemas }),
     topic: kafkaConfig.topic,
     groupId: kafkaConfig.groupId,
     maxRecordOctets: limits.maxRecordOctets,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { type AvroDecoder, type AvroSchema, avroDecoder } from '../billing/decode-avro.ts';
-import { decodeJson } from '../billing/decode-json.ts';
+import { haveSameMeaning } from '../billing/avro-canonical-form.ts';
+import { type AvroDecoder, type AvroDecoderOptions, type AvroSchema, avroDecoder } from '../billing/decode-avro.ts';
+import { decodeJsonValue } from '../billing/decode-json-value.ts';
 import type { Decoder } from '../billing/decoder.ts';
 import { keepSchema, keptSchemas } from '../journal/kept-schemas.ts';
 import type { KafkaConfig, RegistryConfig } from '../platform/config.ts';
@@ -14,40 +15,59 @@ import { SchemaLearner } from '../sources/schema-learner.ts';
 
 type ValueConfig = Pick<KafkaConfig, 'valueFormat' | 'avro'>;
 
-/** How a topic's values are decoded, and who teaches the decoder more schemas. */
+/** How a topic's values are decoded, and what teaches the decoder more schemas. */
 export interface FlowDecoding {
   decode: Decoder;
   schemas?: SchemaLearner;
 }
 
-/** For booking: schemas that nobody configured come from the registry, if there is one, and are kept in the store. */
+export interface BookingDecoding extends FlowDecoding {
+  /**
+   * Keeps the configured schemas in the store, before any record is decoded with them. Rejects with a ConfigError where one
+   * contradicts what the topic's records were booked with.
+   */
+  keepConfigured: () => Promise<void>;
+}
+
+/** For booking: schemas that are not configured come from the registry, if there is one. All are kept in the store. */
 export function decodingForBooking(
   kafkaConfig: KafkaConfig,
   { store, logger, onProblem }: { store: Store; logger: KafkaLogger; onProblem: (problem: string | null) => void },
-): FlowDecoding {
+): BookingDecoding {
   const { topic, valueFormat, avro } = kafkaConfig;
-  if (valueFormat === 'json' || avro.registry === null) return { decode: kafkaDecoder(kafkaConfig) };
-  const decoder = configuredDecoder(avro);
+  if (valueFormat === 'json') return { decode: decodeJsonValue, keepConfigured: async () => {} };
+  const decode = configuredDecoder(avro);
+  const keepConfigured = () => keepConfiguredSchemas(store, topic, avro.schemas);
+  if (avro.registry === null) return { decode, keepConfigured };
   const registry = schemaRegistry(registryOptions(avro.registry));
   const keep = (id: number, document: string) => keepSchema(store, topic, id, document);
-  return { decode: decoder, schemas: new SchemaLearner({ registry, decoder, keep, logger, onProblem }) };
+  return { decode, keepConfigured, schemas: new SchemaLearner({ registry, decoder: decode, keep, logger, onProblem }) };
 }
 
-/** For reading once more what was booked: with the schemas that the store has kept, whatever the registry has now. */
+async function keepConfiguredSchemas(store: Store, topic: string, schemas: Record<string, string>): Promise<void> {
+  for (const [id, path] of Object.entries(schemas)) {
+    const document = JSON.stringify(readSchema(path));
+    const kept = await keepSchema(store, topic, Number(id), document);
+    if (haveSameMeaning(kept, document)) continue;
+    throw new ConfigError(
+      `source.kafka.avro.schemas.${id}: ${path} contradicts the schema that records of ${topic} with this id were booked ` +
+        'with (table writer_schemas); name that one, for what is booked is replayed with it, or read a new topic',
+    );
+  }
+}
+
+/** For reading once more what was booked: with the schemas that the store has kept, whatever is configured or registered now. */
 export async function decodingAsBooked(kafkaConfig: KafkaConfig, store: Store): Promise<FlowDecoding> {
   const { topic, valueFormat, avro } = kafkaConfig;
-  if (valueFormat === 'json') return { decode: decodeJson };
+  if (valueFormat === 'json') return { decode: decodeJsonValue };
   const decoder = configuredDecoder(avro);
-  for (const [id, document] of await keptSchemas(store, topic)) {
-    // What is configured comes first, as it did then.
-    if (!(id in avro.schemas)) decoder.learn(id, JSON.parse(document) as AvroSchema);
-  }
+  for (const [id, document] of await keptSchemas(store, topic)) decoder.learn(id, JSON.parse(document) as AvroSchema);
   return { decode: decoder };
 }
 
 /** How a topic's values are decoded. Writers' schemas are read from files; the reader's is the flow record's own. */
 export function kafkaDecoder({ valueFormat, avro }: ValueConfig): Decoder {
-  return valueFormat === 'json' ? decodeJson : configuredDecoder(avro);
+  return valueFormat === 'json' ? decodeJsonValue : configuredDecoder(avro);
 }
 
 /** Throws a ConfigError where certificates are no good. */
@@ -69,13 +89,23 @@ function configuredDecoder(avro: KafkaConfig['avro']): AvroDecoder {
     Number(id),
     readSchema(path),
   ]);
+  const decoder = decoderOf({
+    readerSchema: own,
+    schemas: new Map(schemas),
+    bareSchema: avro.bareSchema === undefined ? own : readSchema(avro.bareSchema),
+    header: avro.header,
+    idOctets: avro.idOctets,
+  });
+  if (decoder.tellsHeaders || avro.registry === null) return decoder;
+  throw new ConfigError(
+    'source.kafka.avro.header: say confluent or bare: a record of bareSchema may begin as a header does, ' +
+      'as its first field is not nodeId as plain text',
+  );
+}
+
+function decoderOf(options: AvroDecoderOptions): AvroDecoder {
   try {
-    return avroDecoder({
-      readerSchema: own,
-      schemas: new Map(schemas),
-      bareSchema: avro.bareSchema === undefined ? own : readSchema(avro.bareSchema),
-      header: avro.header,
-    });
+    return avroDecoder(options);
   } catch (error) {
     throw new ConfigError(`source.kafka.avro: ${(error as Error).message}`);
   }

@@ -94,7 +94,7 @@ afterAll(async () => {
   await Promise.all([broker?.stop(), registry?.stop(), zerorate?.remove()]);
 });
 
-function configure(name: string, url: string): Promise<void> {
+function configure(name: string, url: string, schemas = '{}'): Promise<void> {
   return writeFile(
     zerorate.path(name),
     `catalogue: ${CATALOGUE}
@@ -106,7 +106,7 @@ source:
     maxWaitMs: 100
     sessionTimeoutMs: 6000
     heartbeatIntervalMs: 1000
-    avro: { header: confluent, registry: { url: "${url}" } }
+    avro: { header: confluent, registry: { url: "${url}" }, schemas: ${schemas} }
 store: { dir: evolved }
 quotaUpdates: { topic: ${TOPIC}-quota }
 batch: { maxRecords: 70, maxDelayMs: 100 }
@@ -120,7 +120,7 @@ async function produce(records: readonly FlowRecord[], id: number, schema: Recor
   const header = Buffer.alloc(5);
   header.writeUInt32BE(id, 1);
   const messages = records.map((record) => {
-    const written = { ...record, subscriberNumber: record.servedMsisdn, apn: 'ims' };
+    const written = { ...record, subscriberNumber: record.servedMsisdn, apn: schema === ADDED ? 'ims' : null };
     return { key: record.servedMsisdn, value: Buffer.concat([header, type.toBuffer(written)]) };
   });
   await producer.send({ topic: TOPIC, messages });
@@ -203,14 +203,50 @@ test('an id that nobody has registered rejects, until somebody does; so does a s
   expect(await rejected()).toEqual(byReason);
 });
 
+test('schemas as Spark, ksqlDB and Java write them are read; a null where a value must be is missing_field', async () => {
+  const names = ['spark-top-level-record', 'renamed-record', 'default-of-another-branch'];
+  for (const [at, name] of names.entries()) {
+    const schema: RecordSchema = JSON.parse(readFileSync(packagePath(`fixtures/cases/avro/${name}.avsc`), 'utf8'));
+    const id = await registerSchema(registry.url, `${SUBJECT}-case-${at}`, schema);
+    // avsc, which writes here, takes no default of another branch.
+    const plain = { ...schema, fields: schema.fields.map(({ default: _, ...field }) => field) };
+    await produce(RECORDS.slice(570 + at * 10, 580 + at * 10), id, { ...plain, fields: plain.fields });
+    if (at > 0) continue;
+    await produce([{ ...RECORDS[599], uplinkOctets: null as unknown as number }], id, plain);
+  }
+  expect(await run(31)).toBe(31);
+  expect(await rejected()).toEqual([
+    { reason: 'incompatible_schema', n: 10 },
+    { reason: 'missing_field', n: 1 },
+    { reason: 'unknown_schema', n: 20 },
+  ]);
+});
+
 test('replay and audit decide as was decided then, without the registry', async () => {
   wire.cut();
   const replay = await zerorate.run(['replay', '--verify', '--config', 'evolving.yaml']);
-  expect(replay.stdout).toMatch(new RegExp(`${TOPIC}-0 +\\d+ +560 `));
+  expect(replay.stdout).toMatch(new RegExp(`${TOPIC}-0 +\\d+ +591 `));
   expect(replay.code, replay.stdout + replay.stderr).toBe(0);
   const audit = await zerorate.run(['audit', '--against-source', '--config', 'evolving.yaml']);
   expect(audit.code, audit.stdout + audit.stderr).toBe(0);
   expect(audit.stdout).not.toContain('unread');
+});
+
+test('configuration that contradicts a kept schema is refused, and what is booked is replayed with what was kept', async () => {
+  const [up, down] = ['uplinkOctets', 'downlinkOctets'];
+  const swapped = OWN.fields.map((field) => ({
+    ...field,
+    name: field.name === up ? down : field.name === down ? up : field.name,
+  }));
+  await writeFile(zerorate.path('swapped.avsc'), JSON.stringify({ ...OWN, fields: swapped }));
+  await configure('contradicting.yaml', 'http://127.0.0.1:9', '{ 1: swapped.avsc }');
+  const { code, stderr } = await zerorate.run(['run', '--config', 'contradicting.yaml']);
+  expect(stderr).toMatch(/source\.kafka\.avro\.schemas\.1: .*swapped\.avsc contradicts the schema/);
+  expect(code).toBeGreaterThan(0);
+  const replay = await zerorate.run(['replay', '--verify', '--config', 'contradicting.yaml']);
+  expect(replay.code, replay.stdout + replay.stderr).toBe(0);
+  const audit = await zerorate.run(['audit', '--against-source', '--config', 'contradicting.yaml']);
+  expect(audit.code, audit.stdout + audit.stderr).toBe(0);
 });
 
 test('a registry that has another schema under an id halts the engine, and no record is read with it', async () => {
@@ -224,7 +260,7 @@ test('a registry that has another schema under an id halts the engine, and no re
     const { code, stderr } = await zerorate.run(['run', '--config', 'renumbered.yaml']);
     expect(stderr).toMatch(/schema 1: the schema registry has another schema .* \[schema_changed\]\n$/);
     expect(code).toBe(1);
-    expect(await rejected()).toHaveLength(2);
+    expect(await rejected()).toHaveLength(3);
   } finally {
     await other.stop();
   }

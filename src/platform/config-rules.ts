@@ -32,7 +32,10 @@ function sourceFaults({ source: { files, format, cdr, goflow2, kafka } }: Config
     const message = 'is missing: records with a Confluent header need the schema of each id, or a registry';
     fault(['kafka', 'avro', 'schemas'], message);
   }
-  if (avro.registry !== undefined && (valueFormat === 'json' || avro.header === 'bare')) {
+  if (
+    avro.registry !== undefined &&
+    (valueFormat === 'json' || avro.header === 'bare' || avro.header === 'single-object')
+  ) {
     fault(['kafka', 'avro', 'registry'], 'has a meaning only with Avro records that have a Confluent header');
   }
   for (const id of Object.keys(avro.schemas)) {

@@ -27,9 +27,17 @@ const registrySchema = z
 const avroSchema = z
   .strictObject({
     header: z
-      .enum(['auto', 'confluent', 'bare'])
+      .enum(['auto', 'confluent', 'single-object', 'bare'])
       .default('auto')
-      .describe('Confluent header before each datum: always (confluent), never (bare), or by its first octet (auto).'),
+      .describe(
+        'Header before each datum: of a schema registry (confluent), of single-object encoding (single-object), none (bare), or by its first octets (auto).',
+      ),
+    idOctets: z
+      .union([z.literal(4), z.literal(8)])
+      .default(4)
+      .describe(
+        'Octets of a schema id in the header of a registry: 4 as Confluent has it, 8 as Apicurio does by default.',
+      ),
     schemas: z
       .record(
         z.string().regex(/^(0|[1-9]\d{0,9})$/, { error: 'expected a schema id: a whole number' }),

@@ -34,6 +34,40 @@ test('gives schemas by id, with aliases and defaults, and null for an id that it
   registry.close();
 });
 
+test('gives a schema of Java as it is, with what it refers to in it', async () => {
+  const cell = { type: 'record', name: 'Cell', namespace: 'net', fields: [{ name: 'id', type: 'long' }] };
+  const schema = {
+    type: 'record',
+    name: 'Flow',
+    namespace: 'my-carrier.flows',
+    fields: [
+      { name: 'from', type: 'net.Cell' },
+      { name: 'to', type: ['null', 'net.Cell'], default: '' },
+      { name: 'at', type: { type: 'long', logicalType: 'timestamp-micros' } },
+    ],
+  };
+  const answers = {
+    '/schemas/ids/3': {
+      schema: JSON.stringify(schema),
+      references: [{ name: 'net.Cell', subject: 'cell-value', version: 1 }],
+    },
+    '/subjects/cell-value/versions/1': { schema: JSON.stringify(cell), id: 1, version: 1, subject: 'cell-value' },
+  };
+  const http = createServer(({ url = '' }, response) => {
+    response
+      .writeHead(200, { 'content-type': 'application/json' })
+      .end(JSON.stringify(answers[url as keyof typeof answers]));
+  }).listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  const registry = schemaRegistry({ url: `http://127.0.0.1:${(http.address() as AddressInfo).port}` });
+  const document = JSON.parse((await registry.schemaOf(3)) ?? '');
+  expect(document.fields).toEqual([{ name: 'from', type: cell }, ...schema.fields.slice(1)]);
+  expect(document).toMatchObject({ name: 'Flow', namespace: 'my-carrier.flows', type: 'record' });
+  registry.close();
+  http.closeAllConnections();
+  http.close();
+});
+
 test('gives a schema that is not Avro as one that resolves to none', async () => {
   const id = await registerSchema(
     server.url,

@@ -2,6 +2,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
 import { RegistryError } from './registry-error.ts';
+import { fullNameOf, withDefinitions } from './schema-references.ts';
 import type { Secret } from './secret.ts';
 import { tlsFailure } from './tls-failure.ts';
 import type { TlsCertificates } from './tls-files.ts';
@@ -30,11 +31,28 @@ type Middleware = NonNullable<Settings['middlewares']>[number];
 const REQUEST_TIMEOUT_MS = 5000;
 const FIELD = 'source.kafka.avro.registry';
 /** What stands for a schema that is not Avro's: it resolves to none, and says what it is. */
-const NOT_AVRO = JSON.stringify({ type: 'not an Avro schema' });
-/** The client can list subjects, but has no method for it. */
-interface Listing {
-  api: { Subject: { all(): Promise<unknown> } };
+export const NOT_AVRO = JSON.stringify({ type: 'not an Avro schema' });
+/** What the client can ask, but has no methods for: its own read a schema with avsc, which refuses some that others write. */
+interface Asking {
+  api: {
+    Subject: { all(): Promise<unknown>; version(of: Reference): Promise<Answer> };
+    Schema: { find(of: { id: number }): Promise<Answer> };
+  };
 }
+interface Answer {
+  data(): unknown;
+}
+interface Registered {
+  schema?: unknown;
+  /** Absent: Avro. */
+  schemaType?: unknown;
+  references?: readonly Reference[] | null;
+}
+interface Reference {
+  subject: string;
+  version: number;
+}
+type Api = Asking['api'];
 
 /** What the client makes of no answer at all. */
 const NO_ANSWER = 400;
@@ -42,7 +60,6 @@ const NO_ANSWER = 400;
 export function schemaRegistry(options: SchemaRegistryOptions): SchemaIds {
   const connections = watchedAgent(options);
   let isRegistry = false;
-  let hasAnswered = false;
   const notePage: Middleware = () => ({
     prepareRequest: async (next) => (await next()).enhance({ timeout: REQUEST_TIMEOUT_MS }),
     response: async (next) => {
@@ -50,15 +67,14 @@ export function schemaRegistry(options: SchemaRegistryOptions): SchemaIds {
       // A proxy's page, say: the client would take it for a schema.
       const data: unknown = answer.data();
       if (typeof data !== 'object') throw notARegistry(options.url);
-      hasAnswered = true;
       return answer;
     },
   });
-  const registry = clientOf(options, connections.agent, notePage);
+  const { api } = clientOf(options, connections.agent, notePage) as unknown as Asking;
   /** 404 is the answer for an unknown id, and of a wrong address too. */
   const isUnknown = async (): Promise<null> => {
     if (!isRegistry) {
-      await (registry as unknown as Listing).api.Subject.all().catch((error: unknown) => {
+      await api.Subject.all().catch((error: unknown) => {
         throw statusOf(error) === 404 ? notARegistry(options.url) : error;
       });
     }
@@ -67,14 +83,12 @@ export function schemaRegistry(options: SchemaRegistryOptions): SchemaIds {
   };
   return {
     async schemaOf(id) {
-      hasAnswered = false;
       try {
-        return await registry.getSchema(id).then(textOf, (error) => {
+        const answer = await api.Schema.find({ id }).catch((error: unknown) => {
           if (statusOf(error) === 404) return isUnknown();
-          // What the registry has under the id is nothing that the client can read.
-          if (hasAnswered && statusOf(error) === null && !(error instanceof RegistryError)) return NOT_AVRO;
           throw error;
         });
+        return answer === null ? null : await documentOf(api, answer.data() as Registered);
       } catch (error) {
         const status = statusOf(error);
         throw status === null ? error : registryError(options.url, status, connections.failure() ?? (error as Error));
@@ -121,10 +135,40 @@ function statusOf(error: unknown): number | null {
   return typeof status === 'number' ? status : null;
 }
 
-/** With defaults and aliases; of Protobuf and JSON Schema the client's own classes have no such text. */
-function textOf(schema: unknown): string {
-  const { schema: exported } = schema as { schema?: (options: { exportAttrs: boolean }) => unknown };
-  return typeof exported === 'function' ? JSON.stringify(exported.call(schema, { exportAttrs: true })) : NOT_AVRO;
+async function documentOf(api: Api, registered: Registered): Promise<string> {
+  const schema = avroOf(registered);
+  if (schema === null) return NOT_AVRO;
+  const definitions = new Map<string, unknown>();
+  await gatherDefinitions(api, registered, definitions, new Set());
+  return JSON.stringify(withDefinitions(schema, definitions));
+}
+
+/** Null where the registry has another kind of schema under the id. */
+function avroOf({ schema, schemaType = 'AVRO' }: Registered): unknown {
+  if (schemaType !== 'AVRO' || typeof schema !== 'string') return null;
+  try {
+    return JSON.parse(schema);
+  } catch {
+    return null;
+  }
+}
+
+async function gatherDefinitions(
+  api: Api,
+  { references }: Registered,
+  definitions: Map<string, unknown>,
+  asked: Set<string>,
+): Promise<void> {
+  for (const { subject, version } of references ?? []) {
+    const key = `${subject}/${version}`;
+    if (asked.has(key)) continue;
+    asked.add(key);
+    const referred = (await api.Subject.version({ subject, version })).data() as Registered;
+    const schema = avroOf(referred);
+    const name = fullNameOf(schema);
+    if (name !== null) definitions.set(name, schema);
+    await gatherDefinitions(api, referred, definitions, asked);
+  }
 }
 
 function notARegistry(url: string): RegistryError {

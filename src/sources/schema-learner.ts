@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { haveSameMeaning } from '../billing/avro-canonical-form.ts';
 import { type AvroDecoder, type AvroSchema, NO_ID } from '../billing/decode-avro.ts';
 import type { KafkaLogger } from '../platform/kafka.ts';
 import { RegistryError } from '../platform/registry-error.ts';
@@ -81,7 +82,7 @@ export class SchemaLearner {
       return;
     }
     const kept = await keep(id, document);
-    if (kept !== document) throw changed(id);
+    if (!haveSameMeaning(kept, document)) throw changed(id);
     decoder.learn(id, JSON.parse(kept) as AvroSchema);
     logger.info({ schemaId: id }, 'learnt a schema');
   }
