@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { readRecord } from './admit.ts';
 import { decodeJsonValue } from './decode-json-value.ts';
@@ -54,4 +55,9 @@ test.each([
 
 test('fields of its own called schema and payload leave a record as it is', () => {
   expect(read(json({ ...record, schema: 1, payload: 2 }))).toMatchObject({ ...record });
+});
+
+test('the example of docs/kafka.md is a flow record', () => {
+  const [, example = ''] = /```json\n(.*?)```/s.exec(readFileSync('docs/kafka.md', 'utf8')) ?? [];
+  expect(read(Buffer.from(example))).toMatchObject({ nodeId: 'pgw-1', sponsorIdentity: null });
 });

@@ -3,7 +3,7 @@ import { type AvroRecord, type AvroType, branchesOf } from './avro-schema.ts';
 import type { Candidate, Decoded, Decoder } from './decoder.ts';
 import type { Reason } from './outcome.ts';
 import { resolveFlowFields } from './resolve-flow-fields.ts';
-import { utf8Text } from './utf8.ts';
+import { utf8Value } from './utf8.ts';
 
 /** Reads a value from `at` on into `value`; gives the offset after it, or -1 where the octets are none of the type. */
 type ValueReader = (octets: Buffer, at: number) => number;
@@ -174,7 +174,7 @@ const textEnd = datumEnd({ kind: 'string', logicalType: null, scale: 0 });
 
 const readText: ValueReader = (octets, at) => {
   const end = textEnd(octets, at);
-  if (end !== -1) value = utf8Text(octets.subarray(varintEnd(octets, at), end)) ?? OF_ANOTHER_TYPE;
+  if (end !== -1) value = utf8Value(octets, varintEnd(octets, at), end) ?? OF_ANOTHER_TYPE;
   return end;
 };
 

@@ -15,7 +15,7 @@ export const REASONS = [
   {
     reason: 'unknown_schema',
     outcome: 'rejected',
-    meaning: 'the Confluent header names a schema id that neither configuration nor registry knows',
+    meaning: 'the header names a schema that neither configuration nor registry knows',
   },
   {
     reason: 'incompatible_schema',

@@ -9,3 +9,18 @@ export function utf8Text(octets: Uint8Array): string | null {
     return null;
   }
 }
+
+const exact = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const ASCII = 0x7f;
+
+/** The same of a value within a record: a byte order mark is a character of it. */
+export function utf8Value(octets: Buffer, start: number, end: number): string | null {
+  let all = 0;
+  for (let at = start; at < end; at++) all |= octets[at] as number;
+  if (all <= ASCII) return octets.toString('latin1', start, end);
+  try {
+    return exact.decode(octets.subarray(start, end));
+  } catch {
+    return null;
+  }
+}

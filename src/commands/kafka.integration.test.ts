@@ -120,6 +120,36 @@ test('generated records, malformed and duplicate ones among them, are all accoun
   expect(counts).toEqual({ read: 20_000, duplicate: made.duplicates, rejected: made.malformed, wrong: 0, gaps: 0 });
 });
 
+test('a record batch that cannot be read ends the engine by name, after all records before it are booked', async () => {
+  const config = await configure('unreadable', packagePath('fixtures/demo/catalogue.yaml'), 1000);
+  const yaml = readFileSync(zerorate.path(config), 'utf8');
+  await writeFile(zerorate.path(config), yaml.replace('maxWaitMs: 100', 'maxWaitMs: 100, maxBatchOctets: 65536'));
+  const record = JSON.parse(
+    readFileSync(packagePath('fixtures/cases/ndjson/future.ndjson'), 'utf8').split('\n')[0] ?? '',
+  );
+  const value = encodeFlowRecordAvro({ sponsorIdentity: null, applicationServiceProviderIdentity: null, ...record });
+  const producer = kafka.producer({ allowAutoTopicCreation: false });
+  await producer.connect();
+  const send = (values: Buffer[], compression = kafkajs.CompressionTypes.None) =>
+    producer.send({ topic: 'unreadable', compression, messages: values.map((value) => ({ partition: 1, value })) });
+  await send([value, value, value]);
+  await send([Buffer.alloc(100_000)], kafkajs.CompressionTypes.GZIP);
+  await send([value]);
+  await producer.disconnect();
+  for (const booked of [3, 3]) {
+    const { code, stderr } = await zerorate.run(['run', '--config', config]);
+    expect(stderr.trim().split('\n').at(-1)).toMatch(
+      /^unreadable-1: the record batch at offset 3 has more than 65536 octets .*maxBatchOctets.* \[batch_too_large\]$/,
+    );
+    expect(code).toBe(1);
+    const [{ read }] = await zerorate.rows<{ read: number }>(
+      'SELECT sum(records_read) AS read FROM batches',
+      'unreadable',
+    );
+    expect(read).toBe(booked);
+  }
+});
+
 test('a broker that was never reached is an end with a clear line, and so is a topic that is not there', async () => {
   const config = (brokers: string, topic: string) => `catalogue: ${packagePath('fixtures/demo/catalogue.yaml')}
 source: { kafka: { brokers: ["${brokers}"], topic: ${topic} } }

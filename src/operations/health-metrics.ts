@@ -33,6 +33,7 @@ export class HealthMetrics {
     });
     this.#halted.set({ code: 'records_lost' }, 0);
     this.#halted.set({ code: 'topic_recreated' }, 0);
+    this.#halted.set({ code: 'codec_unknown' }, 0);
   }
 
   halted(error: unknown): void {

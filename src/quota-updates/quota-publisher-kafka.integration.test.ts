@@ -132,6 +132,20 @@ test('who claims a lane fences the one before, and what that one had not finishe
   expect(byVersion).toEqual(byCompaction);
 });
 
+test.each(['snappy', 'lz4', 'zstd'])('a topic that the broker compresses with %s is read', async (value) => {
+  const topic = `quota-${randomUUID()}`;
+  const options = { kafka, topic, schema: QUOTA_UPDATE_SCHEMA, partitions: 1, logger: testLogger };
+  const publisher = await claimed(options);
+  const configEntries = [{ name: 'compression.type', value }];
+  await admin.alterConfigs({ validateOnly: false, resources: [{ type: 2, name: topic, configEntries }] });
+  await publisher.publish(LANE, quotaUpdates(updates(2000)));
+  await publisher.stop();
+  // A claim waits until the transactions before it are over; a commit does not.
+  await (await claimed(options)).stop();
+  const { byCompaction } = await readQuotaState({ kafka, topic, schema: QUOTA_UPDATE_SCHEMA });
+  expect(byCompaction.size).toBe(new Set(updates(2000).map(quotaKey)).size);
+});
+
 test('what a publisher had begun when it died is not seen, and does not hold its readers up', async () => {
   const topic = `quota-${randomUUID()}`;
   const options = { kafka, topic, schema: QUOTA_UPDATE_SCHEMA, partitions: 1, logger: testLogger };
