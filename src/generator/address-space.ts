@@ -2,7 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import type { Random } from './random.ts';
 
 /** An address as 16-bit groups: two for IPv4, eight for IPv6. */
-type Groups = readonly number[];
+export type Groups = readonly number[];
 
 export interface Prefix {
   network: Groups;
@@ -21,15 +21,6 @@ export function parsePrefix(cidr: string): Prefix {
   }
   const mask = groups.map((_, index) => groupMask(length - 16 * index));
   return { network: groups.map((group, index) => group & mask[index]), mask, length };
-}
-
-/** Whether the prefix holds the address; never across families. */
-export function contains(prefix: Prefix, address: Groups): boolean {
-  if (address.length !== prefix.network.length) return false;
-  for (let index = 0; index < address.length; index++) {
-    if ((address[index] & prefix.mask[index]) !== prefix.network[index]) return false;
-  }
-  return true;
 }
 
 /** Any address of the prefix. */

@@ -81,7 +81,7 @@ function createRemoteDrawer(settings: GenerateSettings, random: Random): () => R
   const withTag = indexes.filter((index) => targets[index].tags.length > 0);
   const withPrefix = indexes.filter((index) => targets[index].prefixes.length > 0);
   const withIdentity = indexes.filter((index) => identitiesOf(targets[index]).length > 0);
-  const withBoth = withTag.filter((index) => withPrefix.includes(index));
+  const withBoth = withTag.filter((index) => targets[index].prefixes.length > 0);
   const tagOf = (target: number) => random.pick(targets[target].tags);
   return () => {
     const evidence = EVIDENCES[random.weighted(weights)];

@@ -3,7 +3,6 @@ import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createClient } from '@clickhouse/client';
-import { createChdbConnection } from 'chdb/connection';
 import { guarded, QUIET, queryRows, runCommand, streamResult } from './clickhouse-client.ts';
 import { literal, type Row, type Store, type StoreMode } from './store.ts';
 import { StoreError } from './store-error.ts';
@@ -21,7 +20,7 @@ export async function openEmbeddedStore(directory: string, options: StoreMode): 
     );
   }
   await mkdir(dataPath, { recursive: true });
-  const client = createClient({ connection: connect(directory, dataPath), log: QUIET });
+  const client = createClient({ connection: await connect(directory, dataPath), log: QUIET });
   // What a crash left behind was never booked, or is in the journal already. Whoever has the store has the folder, too.
   await rm(stagingPath, { recursive: true, force: true });
   await mkdir(stagingPath, { recursive: true });
@@ -50,7 +49,9 @@ const writeAll = promisify(writev);
 
 type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>;
 
-function connect(directory: string, dataPath: string): Connection {
+/** Loads ClickHouse, 150 MB, which a program without an embedded store has no use for. */
+async function connect(directory: string, dataPath: string): Promise<Connection> {
+  const { createChdbConnection } = await import('chdb/connection');
   try {
     // Two copies of the same interface: chdb's types come from client-common, the client bundles its own.
     return createChdbConnection({ path: dataPath }) as unknown as Connection;

@@ -1,5 +1,6 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import type { DocumentFault, DocumentPath } from './document-fault.ts';
+import { quickYamlValue } from './quick-yaml.ts';
 
 /** 1-based. */
 export interface Place {
@@ -23,6 +24,21 @@ const START: Place = { line: 1, column: 1 };
  * unknown types and more than one document are faults.
  */
 export function parseYaml(text: string, fileName: string): ParsedYaml {
+  const value = quickYamlValue(text);
+  if (value === undefined) return parseWithPlaces(text, fileName);
+  // Places are asked for only where something is wrong.
+  let placed: ParsedYaml | undefined;
+  return {
+    value,
+    locate: (path) => {
+      placed ??= parseWithPlaces(text, fileName);
+      return placed.locate?.(path) ?? START;
+    },
+  };
+}
+
+/** The same with the place of every node. */
+function parseWithPlaces(text: string, fileName: string): ParsedYaml {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, {
     lineCounter,
