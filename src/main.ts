@@ -1,8 +1,9 @@
 import { reportFailure } from './commands/failure.ts';
-import { createProgram } from './commands/program.ts';
+import { loadProgram } from './commands/load-program.ts';
 
 try {
-  await createProgram().parseAsync();
+  const program = await loadProgram(process.argv[2]);
+  await program.parseAsync();
 } catch (error) {
   process.exitCode = reportFailure(error);
 }

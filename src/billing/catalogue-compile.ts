@@ -23,7 +23,7 @@ export function parseCatalogue(text: string, fileName: string, before: CountedPl
   if (read.faults !== undefined) return { faults: read.faults };
   const faults = [...catalogueFaults(read.value), ...successionFaults(read.value, before)];
   if (faults.length > 0) return { faults: faultsByLine(faults, fileName, read.locate) };
-  return { catalogue: compile(read.value, JSON.stringify(sortKeys(read.value))) };
+  return { catalogue: compile(read.value, canonicalJson(read.value)) };
 }
 
 /**
@@ -95,9 +95,14 @@ function micros(text: string): number {
   return value;
 }
 
-function sortKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sortKeys);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, inner]) => [key, sortKeys(inner)]));
+/** The same as JSON.stringify gives of a value whose maps have sorted keys, without a copy of the value. */
+function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const map = value as Readonly<Record<string, unknown>>;
+  const pairs = Object.keys(map)
+    .filter((key) => map[key] !== undefined)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonicalJson(map[key])}`);
+  return `{${pairs.join(',')}}`;
 }

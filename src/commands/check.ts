@@ -1,16 +1,7 @@
 import type { Command } from 'commander';
-import { type Config, redacted } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { grouped } from '../platform/print-table.ts';
-import { checkBeginnings } from '../sources/file-beginning.ts';
-import { listFlowFiles } from '../sources/flow-file.ts';
-import { fileOptions, plainFiles } from './assemble-source.ts';
-import { describeFile } from './describe-file.ts';
-import { kafkaDecoder, registryOptions } from './flow-decoder.ts';
-import { clientOptions } from './kafka-connection.ts';
-import { storeCertificates } from './open-store.ts';
-import { type ConfigOptions, readCatalogue, readConfig, withConfigOptions } from './read-config.ts';
-import { limitsOfToday } from './record-rules.ts';
+import { type ConfigOptions, readCatalogue, withConfigOptions } from './read-config.ts';
 
 interface CheckOptions extends ConfigOptions {
   show?: boolean;
@@ -33,12 +24,14 @@ Files are read to their end; a line for each says what is in it. Prints one line
     .action(async (options: CheckOptions) => {
       const isCatalogueOnly =
         options.catalogue !== undefined && options.config === undefined && options.store === undefined;
-      const path = isCatalogueOnly ? options.catalogue : checkConfig(options);
+      // A catalogue is checked without what connects to brokers and stores.
+      const rest = isCatalogueOnly && options.source === undefined ? null : await import('./check-config.ts');
+      const path = isCatalogueOnly ? options.catalogue : rest?.checkConfig(options);
       if (path !== undefined) printCatalogue(path);
       else if (options.source === undefined) {
         throw new ConfigError('what is to be checked? Name --catalogue FILE, --config FILE or --source FILE');
       }
-      if (options.source !== undefined) await checkFiles(options.source, options);
+      if (options.source !== undefined) await rest?.checkFiles(options.source, options);
     });
 }
 
@@ -49,31 +42,4 @@ function printCatalogue(path: string): void {
     `${path}: ${sponsors.length} sponsors, ${applications.length} applications, ${grouped(prefixes)} prefixes, ` +
       `${plans.length} plans; catalogue ${hash.slice(0, 12)} is good\n`,
   );
-}
-
-async function checkFiles(paths: readonly string[], options: CheckOptions): Promise<void> {
-  const files = options.config === undefined ? plainFiles(options.terminals) : readConfig(options);
-  const flowFiles = await listFlowFiles(paths, options.format);
-  await checkBeginnings(flowFiles);
-  const reading = fileOptions(files, paths, options.format);
-  for (const file of flowFiles) {
-    process.stdout.write(`${await describeFile(file, reading, limitsOfToday(files))}\n`);
-  }
-}
-
-function checkConfig(options: CheckOptions): string | undefined {
-  if (options.config === undefined && options.store === undefined) return undefined;
-  const config = readConfig(options);
-  checkConnections(config);
-  if (options.show === true) process.stdout.write(`${JSON.stringify(redacted(config), null, 2)}\n`);
-  return config.catalogue;
-}
-
-/** Schemas and certificates are read, and nothing is connected. */
-function checkConnections({ source: { kafka }, store }: Config): void {
-  if (store.url !== undefined) storeCertificates(store);
-  if (kafka === undefined) return;
-  kafkaDecoder(kafka);
-  clientOptions(kafka);
-  if (kafka.avro.registry !== null) registryOptions(kafka.avro.registry);
 }

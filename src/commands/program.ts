@@ -1,6 +1,4 @@
-import { Command } from 'commander';
-import { ENGINE_VERSION } from '../journal/journal-block.ts';
-import { endWhenNobodyReads } from '../platform/lifecycle.ts';
+import type { Command } from 'commander';
 import { registerAccount } from './account.ts';
 import { registerAssertion } from './assertion.ts';
 import { registerAudit } from './audit.ts';
@@ -13,6 +11,7 @@ import { registerFraud } from './fraud.ts';
 import { registerGaps } from './gaps.ts';
 import { registerGateway } from './gateway.ts';
 import { registerGenerate } from './generate.ts';
+import { newProgram } from './new-program.ts';
 import { registerProve } from './prove.ts';
 import { registerProxy } from './proxy.ts';
 import { registerQuery } from './query.ts';
@@ -30,15 +29,7 @@ import { registerVerify } from './verify.ts';
 import { registerJsonSchemas } from './write-json-schemas.ts';
 
 export function createProgram(): Command {
-  endWhenNobodyReads(process.stdout);
-  const program = new Command('zerorate')
-    .description(
-      'A carrier’s zero-rating billing engine: flow records in, the sponsor’s account charged, remaining quota out.',
-    )
-    .version(ENGINE_VERSION)
-    .showHelpAfterError('(--help shows what there is)')
-    .configureHelp({ sortSubcommands: false })
-    .exitOverride();
+  const program = newProgram();
   for (const register of COMMANDS) register(program);
   return program;
 }

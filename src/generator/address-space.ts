@@ -2,7 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import type { Random } from './random.ts';
 
 /** An address as 16-bit groups: two for IPv4, eight for IPv6. */
-type Groups = readonly number[];
+export type Groups = readonly number[];
 
 export interface Prefix {
   network: Groups;

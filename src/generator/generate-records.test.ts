@@ -3,6 +3,7 @@ import { BlockList, isIPv6 } from 'node:net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { FlowRecord } from '../billing/flow-record.ts';
+import { shortestMs } from '../billing/large-catalogue.fixture.ts';
 import { validateFlowRecord } from '../billing/validate.ts';
 import type { GenerateOptions } from './generate-options.ts';
 import { generateRecords } from './generate-records.ts';
@@ -229,3 +230,16 @@ test.each([
 ] as [Partial<GenerateOptions>, RegExp][])('%j is refused', (options, message) => {
   expect(() => generate(options)).toThrow(message);
 });
+
+test('a record takes as long with a hundred times the prefixes', () => {
+  const msWith = (applications: number) => {
+    const targets = Array.from({ length: applications }, (_, i) => ({
+      tags: [`tag-${i}`],
+      prefixes: [`${20 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}.0/24`],
+    }));
+    const records = generateRecords({ ...OPTIONS, targets });
+    takeRecords(records, 1000);
+    return shortestMs(() => takeRecords(records, 2000));
+  };
+  expect(msWith(20_000) / msWith(200)).toBeLessThan(5);
+}, 60_000);

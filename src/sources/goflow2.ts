@@ -32,6 +32,7 @@ const TIMES = {
   time_flow_end_ns: /"time_flow_end_ns"\s*:\s*"?(\d+)/,
 };
 const NS_DIGITS_OF_MS = 6;
+const WHOLE_SECOND = /0{9}$/;
 /** The names that goflow2 gives protocols; it has none for others. */
 const PROTOCOLS: Readonly<Record<string, number>> = { ICMP: 1, TCP: 6, UDP: 17, ICMPv6: 58, SCTP: 132 };
 
@@ -128,7 +129,7 @@ function flowRecord(flow: Candidate, line: string, mapping: Mapping): { record: 
   };
   if (octets === 0) return { record, fault: zeroOctets(flow) };
   if (record.servedMsisdn === null || start === null || end === null) return { record, fault: null };
-  const fault = handOverFault(record.terminalIp, start, end, mapping);
+  const fault = handOverFault(flow, record.terminalIp, start, end, mapping);
   return fault === null ? { record, fault } : { record: { ...record, servedMsisdn: null }, fault };
 }
 
@@ -146,10 +147,11 @@ function zeroOctets({ packets }: Candidate): Fault {
 
 /**
  * Whose a flow was is not known if the address changed hands while the flow lasted. goflow2 gives a flow whose template has
- * no times the second of its export as both: it may have lasted since the active timeout before.
+ * no times the second of its export as both: it may have lasted since the active timeout before. So may a flow of several
+ * packets at one instant.
  */
-function handOverFault(address: unknown, start: string, end: string, mapping: Mapping): Fault | null {
-  const isExportTime = start === end && /0{9}$/.test(start);
+function handOverFault(flow: Candidate, address: unknown, start: string, end: string, mapping: Mapping): Fault | null {
+  const isExportTime = start === end && (WHOLE_SECOND.test(start) || Number(unsigned(flow.packets)) > 1);
   const { terminals, activeTimeoutMs } = mapping;
   const fromMs = milliseconds(start) - (isExportTime ? activeTimeoutMs : 0);
   if (!terminals.changedHands(String(address), fromMs, milliseconds(end))) return null;

@@ -1,0 +1,39 @@
+import { type Config, redacted } from '../platform/config.ts';
+import { checkBeginnings } from '../sources/file-beginning.ts';
+import { listFlowFiles } from '../sources/flow-file.ts';
+import { fileOptions, plainFiles } from './assemble-source.ts';
+import { describeFile } from './describe-file.ts';
+import { kafkaDecoder, registryOptions } from './flow-decoder.ts';
+import { clientOptions } from './kafka-connection.ts';
+import { storeCertificates } from './open-store.ts';
+import { type ConfigOptions, readConfig } from './read-config.ts';
+import { limitsOfToday } from './record-rules.ts';
+
+/** Prints a line for each file: what is in it. */
+export async function checkFiles(paths: readonly string[], options: ConfigOptions): Promise<void> {
+  const files = options.config === undefined ? plainFiles(options.terminals) : readConfig(options);
+  const reading = fileOptions(files, paths, options.format);
+  const flowFiles = await listFlowFiles(paths, options.format);
+  await checkBeginnings(flowFiles);
+  for (const file of flowFiles) {
+    process.stdout.write(`${await describeFile(file, reading, limitsOfToday(files))}\n`);
+  }
+}
+
+/** Reads the configuration that the options name and all files that it names; gives its catalogue, which is not read. */
+export function checkConfig(options: ConfigOptions & { show?: boolean }): string | undefined {
+  if (options.config === undefined && options.store === undefined) return undefined;
+  const config = readConfig(options);
+  checkConnections(config);
+  if (options.show === true) process.stdout.write(`${JSON.stringify(redacted(config), null, 2)}\n`);
+  return config.catalogue;
+}
+
+/** Schemas and certificates are read, and nothing is connected. */
+function checkConnections({ source: { kafka }, store }: Config): void {
+  if (store.url !== undefined) storeCertificates(store);
+  if (kafka === undefined) return;
+  kafkaDecoder(kafka);
+  clientOptions(kafka);
+  if (kafka.avro.registry !== null) registryOptions(kafka.avro.registry);
+}

@@ -1,0 +1,16 @@
+import { Command } from 'commander';
+import { ENGINE_VERSION } from '../journal/journal-block.ts';
+import { endWhenNobodyReads } from '../platform/lifecycle.ts';
+
+/** The program without its commands. */
+export function newProgram(): Command {
+  endWhenNobodyReads(process.stdout);
+  return new Command('zerorate')
+    .description(
+      'A carrier’s zero-rating billing engine: flow records in, the sponsor’s account charged, remaining quota out.',
+    )
+    .version(ENGINE_VERSION)
+    .showHelpAfterError('(--help shows what there is)')
+    .configureHelp({ sortSubcommands: false })
+    .exitOverride();
+}
