@@ -110,3 +110,20 @@ test('a topic that was made anew halts the engine, and is booked under another n
   expect(await runUntil(80)).toBe(80);
   await expectToHold();
 });
+
+test('a topic that was created again and has grown past the cursor halts the engine: it holds another record there', async () => {
+  await admin.deleteTopics({ topics: [TOPIC] });
+  await createTopic();
+  // 200 are booked of the one before.
+  await produce(5, 350);
+  const { code, stderr } = await zerorate.run(['run', '--config', CONFIG]);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/lossy-0: offset 199 holds another record.*--accept-gap.*\[topic_recreated\]/);
+  expect(await gaps()).toHaveLength(2);
+
+  expect(await runUntil(350, '--accept-gap')).toBe(350);
+  expect((await gaps()).at(-1)).toMatchObject({ topic: 'lossy~3', reason: 'topic_recreated', last: -1 });
+  await produce(6, 50);
+  expect(await runUntil(50)).toBe(50);
+  await expectToHold();
+});

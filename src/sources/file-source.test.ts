@@ -116,7 +116,7 @@ describe('NDJSON', () => {
     const path = write('flows.ndjson', ndjson('a', 'b'));
     const [topic = ''] = (await run([path])).topics;
     const recorder = new Recorder({ [topic]: 3 });
-    await expect(run([path], {}, recorder)).rejects.toMatchObject({ code: 'file_shrunk', path, canRetry: false });
+    await expect(run([path], {}, recorder)).rejects.toMatchObject({ code: 'source_changed', path, canRetry: false });
     expect(recorder.calls.slice(1)).toEqual(['revoke']);
   });
 });

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { FileEnding } from './file-ending.ts';
 import { readLines } from './line-reader.ts';
 
 /** Each line as text, with its true length after a `+` where it was cut. */
@@ -59,7 +60,28 @@ test('holds no more of an endless line than the limit', async () => {
   const chunk = Buffer.alloc(1 << 20, 'x');
   const input = Readable.from(Array(64).fill(chunk) as Buffer[]);
   const lines = await collected(readLines(input, 10));
-  expect(lines.flat()).toEqual([{ value: Buffer.from('x'.repeat(10)), oversizedOctets: 64 << 20 }]);
+  const contentEnd = 64 << 20;
+  expect(lines.flat()).toEqual([{ value: Buffer.from('x'.repeat(10)), oversizedOctets: contentEnd, contentEnd }]);
+});
+
+test('a last line without its line end is held back unless the file is final', async () => {
+  const octets = 'first\r\n\nlast';
+  const read = async (isFinal: boolean) => {
+    const ending = new FileEnding(isFinal);
+    const lines = (await collected(readLines(Readable.from([Buffer.from(octets)]), 10, ending))).flat();
+    return { lines: lines.map(({ value, contentEnd }) => [value.toString(), contentEnd]), heldBack: ending.heldBack };
+  };
+  expect(await read(false)).toEqual({
+    lines: [['first', 5]],
+    heldBack: { octets: 4, what: 'a last line without its line end' },
+  });
+  expect(await read(true)).toEqual({
+    lines: [
+      ['first', 5],
+      ['last', 12],
+    ],
+    heldBack: null,
+  });
 });
 
 async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
