@@ -7,7 +7,7 @@ import type { WalkedBatch } from './walk-batches.ts';
 export type DecodeAt = (offset: number) => Decoder;
 
 /**
- * How a batch's records were decoded when it was booked. What a schema id stands for is kept in the store and never changes.
+ * How a batch's records were decoded when it was booked. The schema of an id is kept in the store and never changes.
  * But the schema of an id may have been registered since, and a later version may read a schema that an earlier one could not:
  * what a record was rejected with for either reason is taken from its rejection. Of one whose schema was unknown the header is
  * looked at still: if that names no schema, it comes out as another rejection.

@@ -32,7 +32,7 @@ const CONNECT_TIMES: Readonly<Record<string, string>> = {
   'io.debezium.time.NanoTimestamp': 'timestamp-nanos',
 };
 
-/** What stands for a schema of another kind that a registry has: no type has such a name. */
+/** The type in place of a schema of another kind that a registry has: no type has such a name. */
 const NOT_AVRO = 'not an Avro schema';
 
 type Json = Readonly<Record<string, unknown>>;

@@ -11,7 +11,7 @@ type ValueReader = (octets: Buffer, at: number) => number;
 /** What was read last. */
 let value: unknown = null;
 
-/** Stands for a value that the field cannot be: the validation says so, in its order. */
+/** In place of a value that the field cannot be: the validation rejects it, in its order. */
 const OF_ANOTHER_TYPE = Object.freeze({});
 
 type Want = 'text' | 'whole' | 'time';

@@ -37,7 +37,7 @@ const read = (schema: unknown, octets: Buffer) => {
   );
 };
 
-/** A writer that knows of no rule but Avro's encoding: of a field's type it takes the branch that it is told. */
+/** A writer that knows of no rule but Avro's encoding: of a field's type it takes the branch that it is given. */
 class Writer {
   readonly #parts: Buffer[] = [];
 

@@ -1,4 +1,4 @@
-import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
+import type { Batch, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import type { QuotaUpdate } from '../billing/quota-update.ts';
 import { isTopicMissing } from '../platform/kafka-failure.ts';
 import { fetchRecordSets, recordsOfBatch } from '../platform/kafka-record-sets.ts';
@@ -29,6 +29,8 @@ export class QuotaTopic {
   /** The partitions that were behind at the start, with the offset that each ended before. */
   #left: ReadonlyMap<number, number> = new Map();
   #isStopping = false;
+  /** The batch that cannot be read, until it can: the consumer joins again and again meanwhile. */
+  #unreadable: string | null = null;
   #arrive: () => void = () => {};
   readonly #arrived = new Promise<void>((resolve) => {
     this.#arrive = resolve;
@@ -113,20 +115,33 @@ export class QuotaTopic {
       const offset = nextOffset(partition);
       if (offset !== undefined) this.#consumer.seek({ topic, partition, offset: String(offset) });
     }
-    if (this.#left.size === 0) this.#options.onProblem(null);
+    if (this.#left.size === 0) this.#options.onProblem(this.#unreadable);
   }
 
   async #take({ batch, resolveOffset, heartbeat }: EachBatchPayload): Promise<void> {
-    const { decode, take } = this.#options;
-    const updates: QuotaUpdate[] = [];
-    for (const { value } of recordsOfBatch(batch)) {
-      // A record without a value is a tombstone: the counter that it was of is long over.
-      if (value.length > 0) updates.push(decode(value));
-    }
+    const { take } = this.#options;
+    const updates = this.#updatesOf(batch);
     const nextOffset = Number(batch.lastOffset()) + 1;
     await take({ partition: batch.partition, nextOffset, updates });
     resolveOffset(batch.lastOffset());
     await heartbeat();
+  }
+
+  #updatesOf(batch: Batch): QuotaUpdate[] {
+    const { decode, onProblem } = this.#options;
+    const updates: QuotaUpdate[] = [];
+    try {
+      for (const { value } of recordsOfBatch(batch)) {
+        // A record without a value is a tombstone: the counter that it was of is long over.
+        if (value.length > 0) updates.push(decode(value));
+      }
+    } catch (error) {
+      this.#unreadable = (error as Error).message;
+      onProblem(this.#unreadable);
+      throw error;
+    }
+    this.#unreadable = null;
+    return updates;
   }
 
   #reached(partition?: number, offset = 0): void {
@@ -134,7 +149,7 @@ export class QuotaTopic {
       this.#left = new Map([...this.#left].filter(([each]) => each !== partition));
     }
     if (this.#left.size > 0) return;
-    this.#options.onProblem(null);
+    this.#options.onProblem(this.#unreadable);
     this.#arrive();
   }
 }

@@ -220,7 +220,7 @@ function faultOf(error: unknown): RecordBatchError {
   return error instanceof RecordBatchError ? error : damaged(`cannot be read (${(error as Error).message})`);
 }
 
-/** Stands for a batch whose header cannot be trusted but for the offset that it begins at. */
+/** The message for a batch whose header cannot be trusted but for the offset that it begins at. */
 function faultyMessage(header: Buffer, fault: RecordBatchError): SetMessage {
   const firstOffset = Number(header.readBigInt64BE(0));
   const recordSet = { octets: header, count: 0, firstOffset, firstTimestampMs: 0, appendTimeMs: null, fault };
