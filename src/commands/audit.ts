@@ -111,6 +111,7 @@ async function againstSource(
   const settings = {
     pseudonymKey: key,
     duplicateWindowRecords: config.duplicates.windowRecords,
+    rejectionPayloadOctets: config.limits.rejectionPayloadOctets,
     onErased: (records: number) => {
       ofErased += records;
     },
