@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { FlowRecord } from '../billing/flow-record.ts';
 import { PLAIN_RULES } from '../billing/record-limits.ts';
 import { testRecord, testRules } from '../billing/traffic.fixture.ts';
 import {
@@ -114,6 +115,49 @@ test('a batch is checked with the months that were closed when it was rated', as
   expect(new Set(faults.map(({ invariant }) => invariant))).toEqual(new Set(['charges']));
   expect(faults.map(({ message }) => message).join()).toMatch(/[1-9]\d* records period_closed any, computed anew 0/);
   expect(await replayed()).toContain(false);
+});
+
+test.each<[string, (record: FlowRecord) => Partial<FlowRecord>, string]>([
+  ['other nodes', ({ nodeId }) => ({ nodeId: `${nodeId}-b` }), 'node_id'],
+  [
+    'other numbers',
+    ({ localSequenceNumber }) => ({ localSequenceNumber: localSequenceNumber + 1000 }),
+    'local_sequence_number',
+  ],
+  [
+    'directions exchanged',
+    (r) => ({ uplinkOctets: r.downlinkOctets, downlinkOctets: r.uplinkOctets }),
+    'uplink_octets',
+  ],
+  ['later starts', ({ startTime }) => ({ startTime: startTime + 1 }), 'start_time'],
+  ['later ends', ({ endTime }) => ({ endTime: endTime + 1 }), 'end_time'],
+  ['another content', ({ contentType }) => ({ contentType: contentType === 'text' ? null : 'text' }), 'content_type'],
+])('a source with %s is not the one that was booked', async (_, change, column) => {
+  const [a, b] = Object.keys(files);
+  const changed = traffic(60, 130).map((record) => ({ ...record, ...change(record) }));
+  const source = { [a]: files[a], [b]: withHoles(rawRecords(changed, Date.UTC(2026, 10, 30))) };
+  const faults = await faultsOf(auditSource(evidence, await walk(1, source), SETTINGS));
+  expect(faults.map(({ message }) => message).join()).toMatch(new RegExp(`record \\d+: .*${column} `));
+});
+
+test('records that nobody is charged for are compared, too', async () => {
+  const [a, b] = Object.keys(files);
+  // Not sponsored: the address is no proxy's.
+  const changed = traffic(60, 130).map((record) =>
+    record.remoteIp === '8.8.8.8' ? { ...record, terminalPort: record.terminalPort + 1 } : record,
+  );
+  const source = { [a]: files[a], [b]: withHoles(rawRecords(changed, Date.UTC(2026, 10, 30))) };
+  const faults = await faultsOf(auditSource(evidence, await walk(1, source), SETTINGS));
+  expect(faults.map(({ message }) => message).join()).toMatch(/record \d+: the journal has seen .* with the content/);
+});
+
+test('another currency in the catalogue is found', async () => {
+  await opened.store.command(
+    `ALTER TABLE catalogues UPDATE document = replaceRegexpAll(document, '"currency":"[A-Z]{3}"', '"currency":"JPY"') ` +
+      'WHERE 1 SETTINGS mutations_sync = 2',
+  );
+  const faults = await faultsOf(auditSource(evidence, await walk(), SETTINGS));
+  expect(faults.map(({ message }) => message).join()).toMatch(/currency [A-Z]{3}, computed anew JPY/);
 });
 
 test('a replay with other settings is not the same', async () => {

@@ -1,16 +1,15 @@
 import { readRecord } from '../billing/admit.ts';
-import { EVIDENCES } from '../billing/flow-batch.ts';
 import type { PseudonymKey } from '../billing/pseudonym.ts';
 import type { RecordRules } from '../billing/record-limits.ts';
 import { counterRows, identityRows } from '../billing/restored-columns.ts';
+import { type ComputedRecord, compareBatch, hexOf } from './compare-batch.ts';
+import { comparePayloads } from './compare-payloads.ts';
 import { decodingAt } from './decoding-at.ts';
-import type { BatchRow, JournalEvidence, StoredBatch } from './evidence.ts';
-import type { AuditFault, Invariant } from './invariants.ts';
-import { outcomeKey, outcomeList } from './outcome-list.ts';
+import type { BatchRow, JournalEvidence } from './evidence.ts';
+import type { AuditFault } from './invariants.ts';
 import { rulesByBatch } from './rules-by-batch.ts';
-import { SecondComputation, type SecondOutcome, secondRules } from './second-computation.ts';
+import { SecondComputation, secondRules } from './second-computation.ts';
 import { lastInstantOf } from './second-rules.ts';
-import type { StoredRow } from './stored-columns.ts';
 import type { WalkedBatch } from './walk-batches.ts';
 
 export interface SourceAuditOptions {
@@ -18,13 +17,15 @@ export interface SourceAuditOptions {
   /** These two as they were when the batches were rated. */
   duplicateWindowRecords: number;
   recordRules: RecordRules;
+  rejectionPayloadOctets: number;
   /** Told of records whose subscriber was erased: whose they are is believed of the journal, all else is computed. */
   onErased?: (records: number) => void;
 }
 
 /**
- * Checks a journal against its source: each batch read what the source has in its offsets, all of it and once; and every
- * outcome, counter and charge is what a second computation gives, which shares nothing with the engine's but the decoders.
+ * Checks a journal against its source: each batch read what the source has in its offsets, all of it and once; every row
+ * repeats what its record says; and every outcome, counter and charge is what a second computation gives, which shares
+ * nothing with the engine's but the decoders.
  */
 export async function* auditSource(
   evidence: JournalEvidence,
@@ -48,13 +49,15 @@ export async function* auditSource(
     const stored = await evidence.stored(batch);
     const booked = new Map(stored.rows.map((row) => [Number(row.offset), hexOf(row.subscriber)]));
     const ofErasedBefore = computation.recordsOfErased;
-    const outcomes = records.map((record, at) => {
+    const computed = records.map((record, at): ComputedRecord => {
       const latestTimeMs = lastInstantOf(record.timestampMs, batch.bookingDay, maxFutureMs);
       const read = readRecord(record, decodeAt(record.offset), { msisdn, latestTimeMs });
-      return computation.compute(numbers.lane_position + at, read, rules, booked.get(record.offset));
+      const outcome = computation.compute(numbers.lane_position + at, read, rules, booked.get(record.offset));
+      return { offset: record.offset, read, outcome };
     });
     options.onErased?.(computation.recordsOfErased - ofErasedBefore);
-    yield* chargeFaults(batch, stored, new Map(records.map(({ offset }, at) => [offset, outcomes[at]])));
+    yield* compareBatch(batch, stored, computed, rules);
+    yield* comparePayloads(batch, stored, records, decodeAt, options);
   }
 }
 
@@ -83,59 +86,4 @@ function recordFaults(batch: BatchRow, records: WalkedBatch['records']): AuditFa
   if (says.every((value, at) => value === has[at])) return [];
   const message = `read ${says[0]} records, ${says[1]} to ${says[2]}; the source has ${has[0]}, ${has[1]} to ${has[2]}`;
   return [{ invariant: 'source', lane, laneSequence: numbers.lane_sequence, message }];
-}
-
-function chargeFaults(
-  batch: BatchRow,
-  { rows, lists }: StoredBatch,
-  outcomes: ReadonlyMap<number, SecondOutcome>,
-): AuditFault[] {
-  const { lane, numbers } = batch;
-  const faults: AuditFault[] = [];
-  const fault = (invariant: Invariant, message: string) =>
-    faults.push({ invariant, lane, laneSequence: numbers.lane_sequence, message });
-  const computed = new Map<string, number>();
-  for (const { applicationId, reason } of outcomes.values()) {
-    const key = outcomeKey(applicationId, reason);
-    computed.set(key, (computed.get(key) ?? 0) + 1);
-  }
-  const booked = outcomeList(lists);
-  for (const key of new Set([...booked.keys(), ...computed.keys()])) {
-    const [stored, anew] = [booked.get(key) ?? 0, computed.get(key) ?? 0];
-    if (stored !== anew) fault('charges', `${stored} records ${key}, computed anew ${anew}`);
-  }
-  for (const row of rows) {
-    const expected = outcomes.get(Number(row.offset));
-    const message = expected === undefined ? 'the source has no such record' : differenceOf(row, expected);
-    if (message !== null) fault('charges', `record ${row.offset}: ${message}`);
-  }
-  return faults;
-}
-
-/** What a stored row says other than the second computation; null when nothing. */
-function differenceOf(row: StoredRow, { outcome, reason, charge }: SecondOutcome): string | null {
-  const differences: string[] = [];
-  const compare = (name: string, stored: unknown, computed: unknown) => {
-    if (String(stored) !== String(computed)) differences.push(`${name} ${stored}, computed anew ${computed}`);
-  };
-  compare('reason', row.reason, reason);
-  compare('outcome', row.kind === 1 ? 'charged' : 'rejected', outcome);
-  if (charge !== null) {
-    compare('subscriber', hexOf(row.subscriber), charge.subscriber);
-    compare('sponsor_id', row.sponsor_id, charge.sponsorId);
-    compare('application_id', row.application_id, charge.applicationId);
-    compare('plan_id', row.plan_id, charge.planId);
-    compare('plan_version', row.plan_version, charge.planVersion);
-    compare('period_start', row.period_start, charge.periodStart);
-    compare('evidence', EVIDENCES[Number(row.evidence)], charge.evidence);
-    compare('sponsored_octets', row.sponsored_octets, charge.sponsoredOctets);
-    compare('charge_micros', row.charge_micros, charge.chargeMicros);
-    compare('used_octets_after', row.used_octets_after, charge.usedOctetsAfter);
-    compare('carry_after', row.carry_after, charge.carryAfter);
-  }
-  return differences.length === 0 ? null : differences.join('; ');
-}
-
-function hexOf(subscriber: StoredRow[string]): string {
-  return Buffer.from(subscriber as Uint8Array).toString('hex');
 }

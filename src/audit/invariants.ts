@@ -6,8 +6,11 @@ export const INVARIANTS = {
   strays: 'no row stands outside of a batch',
   facts: 'entries, closings, corrections and recyclings are numbered without a gap, each number once',
   corrections: 'every correction takes back what stood, and charges the same octets anew',
-  source: 'every batch read the records that the source has in its offsets: all of them, and each once',
-  charges: 'every outcome, counter and charge is what a second, independent computation from the source gives',
+  duplicates: 'no record is charged twice: the same node, number and content, in whatever lane or log',
+  source:
+    'every batch read the records that the source has in its offsets: all of them, each once, with the same content',
+  charges:
+    'every row repeats its record, and every outcome, counter and charge is what a second computation from the source gives',
   quotas: 'a consumer of the quota updates has what the journal says is left',
 } as const;
 export type Invariant = keyof typeof INVARIANTS;

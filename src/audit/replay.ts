@@ -1,17 +1,17 @@
-import { admit } from '../billing/admit.ts';
+import { admit, readRecord } from '../billing/admit.ts';
 import { summarise } from '../billing/batch-summary.ts';
 import { catalogueFromCanonicalJson } from '../billing/catalogue-compile.ts';
 import { FlowBatch } from '../billing/flow-batch.ts';
 import { Lane } from '../billing/lane.ts';
-import { failedAtTheDoor } from '../billing/outcome.ts';
 import { classifyBatch, rateBatch } from '../billing/pipeline.ts';
-import { PseudonymKey } from '../billing/pseudonym.ts';
+import type { PseudonymKey } from '../billing/pseudonym.ts';
 import type { RecordRules } from '../billing/record-limits.ts';
 import { rejectedPayload } from '../billing/rejected-payload.ts';
 import { type Facts, Rules } from '../billing/rules.ts';
 import { journalBlock } from '../journal/journal-block.ts';
+import { BookedPseudonyms } from './booked-pseudonyms.ts';
 import { type DecodeAt, decodingAt } from './decoding-at.ts';
-import type { BatchRow, JournalEvidence } from './evidence.ts';
+import type { BatchRow, JournalEvidence, StoredBatch } from './evidence.ts';
 import { rulesByBatch } from './rules-by-batch.ts';
 import type { WalkedBatch } from './walk-batches.ts';
 
@@ -28,8 +28,8 @@ export interface ReplayedBatch {
   batch: BatchRow;
   records: number;
   digest: string;
-  /** It has rows of subscribers who were erased since: their pseudonyms are others now, and so is the digest. */
-  isOfErased: boolean;
+  /** Records of subscribers who were erased since: their pseudonyms are taken from the journal's rows, and nothing else is. */
+  recordsOfErased: number;
 }
 
 /**
@@ -42,7 +42,7 @@ export async function* replayBatches(
   options: ReplayOptions,
 ): AsyncGenerator<ReplayedBatch> {
   const lanes = new Map<string, { lane: Lane; next: number }>();
-  const pseudonymKey = new NotingKey(options.pseudonymKey);
+  const pseudonymKey = new BookedPseudonyms(options.pseudonymKey);
   const rulesOf = rulesByBatch(evidence, compiledRules);
   for await (const walked of walk) {
     const { batch, records } = walked;
@@ -51,13 +51,37 @@ export async function* replayBatches(
     if (state?.next !== lane_sequence)
       state = { lane: await laneBefore(evidence, batch, { ...options, pseudonymKey }), next: lane_sequence };
     lanes.set(batch.lane, { lane: state.lane, next: lane_sequence + 1 });
-    const rated = { ...walked, decodeAt: await decodingAt(evidence, walked) };
-    const replayed =
-      records.length === 0
-        ? { digest: '', isOfErased: false }
-        : replay(rated, state.lane, await rulesOf(batch), { ...options, pseudonymKey });
-    yield { batch, records: records.length, ...replayed };
+    const hasErasures = pseudonymKey.generations.length > 1;
+    const stored = hasErasures ? await evidence.stored(batch) : NOTHING_STORED;
+    const rated = { ...walked, decodeAt: await decodingAt(evidence, walked), stored };
+    const recordsOfErased = hasErasures ? expectBooked(rated, state.lane, pseudonymKey) : 0;
+    const digest =
+      records.length === 0 ? '' : replay(rated, state.lane, await rulesOf(batch), { ...options, pseudonymKey });
+    yield { batch, records: records.length, digest, recordsOfErased };
   }
+}
+
+const NOTHING_STORED: StoredBatch = { rows: [], lists: [] };
+
+/** Gives erased subscribers the pseudonyms that this batch's rows have, and says how many records are theirs. */
+function expectBooked(
+  { records, decodeAt, stored }: WalkedBatch & { decodeAt: DecodeAt; stored: StoredBatch },
+  lane: Lane,
+  key: BookedPseudonyms,
+): number {
+  const booked = new Map<string, Buffer>();
+  const subscribers = new Map(stored.rows.map(({ offset, subscriber }) => [Number(offset), subscriber as Uint8Array]));
+  let ofErased = 0;
+  for (const record of records) {
+    const subscriber = subscribers.get(record.offset);
+    const read = readRecord(record, decodeAt(record.offset));
+    if (subscriber === undefined || 'reason' in read || !key.isErased(read.servedMsisdn)) continue;
+    ofErased++;
+    booked.set(read.servedMsisdn, Buffer.from(subscriber));
+  }
+  key.expect(booked);
+  lane.subscribers.forgetMsisdns();
+  return ofErased;
 }
 
 function compiledRules(canonicalJson: string, facts: Facts): Rules {
@@ -74,11 +98,11 @@ async function laneBefore(evidence: JournalEvidence, batch: BatchRow, options: R
 }
 
 function replay(
-  { batch, records, decodeAt }: WalkedBatch & { decodeAt: DecodeAt },
+  { batch, records, decodeAt, stored }: WalkedBatch & { decodeAt: DecodeAt; stored: StoredBatch },
   lane: Lane,
   rules: Rules,
-  options: ReplayOptions & { pseudonymKey: NotingKey },
-): Pick<ReplayedBatch, 'digest' | 'isOfErased'> {
+  options: ReplayOptions & { pseudonymKey: BookedPseudonyms },
+): string {
   const { topic, partition, bookingDay, chainedDay, lastOffset, numbers } = batch;
   const columns = new FlowBatch(records.length);
   const keyedByMsisdn = records[0].timestampMs !== null;
@@ -98,43 +122,11 @@ function replay(
   classifyBatch(columns, lane, rules);
   rateBatch(columns, lane, rules);
   const { pseudonymKey, rejectionPayloadOctets } = options;
-  const payloads: string[] = [];
+  const bookedPayloads = new Map(stored.rows.map(({ offset, payload }) => [Number(offset), String(payload)]));
   const payloadOf = (row: number) => {
-    const payload = rejectedPayload(
-      columns.value(row),
-      decodeAt(columns.offset[row]),
-      pseudonymKey,
-      rejectionPayloadOctets,
-    );
-    payloads.push(payload);
-    return payload;
+    const offset = columns.offset[row];
+    const payload = rejectedPayload(columns.value(row), decodeAt(offset), pseudonymKey, rejectionPayloadOctets);
+    return pseudonymKey.payloadAsBooked(payload, bookedPayloads.get(offset) ?? '');
   };
-  const { digest } = journalBlock(columns, payloadOf, summarise(columns), place, lane, rules);
-  return { digest, isOfErased: pseudonymKey.hasErased(columns, lane) || pseudonymKey.standsIn(payloads) };
-}
-
-/** The key, remembering whom of the erased it was asked about, by the pseudonym that they would have now. */
-class NotingKey extends PseudonymKey {
-  readonly #erased = new Set<string>();
-
-  constructor({ generations }: PseudonymKey) {
-    super(generations);
-  }
-
-  override pseudonymOf(number: string): Buffer {
-    const pseudonym = super.pseudonymOf(number);
-    if (this.isErased(number)) this.#erased.add(pseudonym.toString('hex'));
-    return pseudonym;
-  }
-
-  hasErased({ count, reason, subscriber }: FlowBatch, { subscribers }: Lane): boolean {
-    if (this.#erased.size === 0) return false;
-    const isErased = (row: number) =>
-      this.#erased.has(Buffer.from(subscribers.pseudonym(subscriber[row])).toString('hex'));
-    return Array.from({ length: count }, (_, row) => row).some((row) => !failedAtTheDoor(reason[row]) && isErased(row));
-  }
-
-  standsIn(payloads: readonly string[]): boolean {
-    return [...this.#erased].some((pseudonym) => payloads.some((payload) => payload.includes(`~${pseudonym}`)));
-  }
+  return journalBlock(columns, payloadOf, summarise(columns), place, lane, rules).digest;
 }

@@ -36,6 +36,8 @@ export interface SecondRules {
   bySponsorIdentity: ReadonlyMap<string, SecondApplication>;
   /** Longest prefixes first; for each length the applications by the leading bits of their networks. */
   byPrefix: readonly { length: number; owners: ReadonlyMap<bigint, SecondApplication> }[];
+  /** Who pays, and in which currency, by application id. */
+  payers: ReadonlyMap<string, { sponsorId: string; currency: string }>;
   /** By application id; no two are in force together. */
   plans: ReadonlyMap<string, readonly SecondPlan[]>;
   suspendedSponsorIds: ReadonlySet<string>;
@@ -47,8 +49,12 @@ export interface SecondRules {
 
 /** From a catalogue's canonical JSON and the facts as of the batch. Costs a millisecond: make it once for all that name the same. */
 export function secondRules(canonicalJson: string, { suspensions, closings }: Facts): SecondRules {
-  const { applications, plans }: Document = JSON.parse(canonicalJson);
+  const { sponsors, applications, plans }: Document = JSON.parse(canonicalJson);
+  const currencies = new Map(sponsors.map(({ id, currency }) => [id, currency]));
   return {
+    payers: new Map(
+      applications.map(({ id, sponsor }) => [id, { sponsorId: sponsor, currency: currencies.get(sponsor) ?? '' }]),
+    ),
     byTag: claimants(applications, ({ tags }) => tags),
     byAspIdentity: claimants(applications, ({ aspIdentities }) => aspIdentities),
     bySponsorIdentity: claimants(applications, ({ sponsorIdentities }) => sponsorIdentities),

@@ -43,6 +43,12 @@ export class SubscriberTable {
     return subscriber;
   }
 
+  /** From here on pseudonyms of numbers are computed again. Subscribers keep their indexes. */
+  forgetMsisdns(): void {
+    this.#msisdns = 0;
+    this.#msisdnKeys.fill(0);
+  }
+
   /** Index of the subscriber with this pseudonym of 16 octets. */
   ofPseudonym(pseudonym: Uint8Array): number {
     return this.ofPseudonymWords(new Uint32Array(new Uint8Array(pseudonym).buffer), 0);

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { auditJournal } from '../audit/audit.ts';
+import { auditDuplicates } from '../audit/audit-duplicates.ts';
 import { auditFacts } from '../audit/audit-facts.ts';
 import { auditQuotas } from '../audit/audit-quotas.ts';
 import { auditSource } from '../audit/audit-source.ts';
@@ -22,7 +23,15 @@ import { readSourceAgain } from './read-source-again.ts';
 import { recordRules } from './record-rules.ts';
 
 const SHOWN_FAULTS = 20;
-const OF_THE_JOURNAL: readonly Invariant[] = ['chain', 'counts', 'digest', 'strays', 'facts', 'corrections'];
+const OF_THE_JOURNAL: readonly Invariant[] = [
+  'chain',
+  'counts',
+  'digest',
+  'strays',
+  'facts',
+  'corrections',
+  'duplicates',
+];
 const OF_THE_RECORDS: readonly Invariant[] = ['source', 'charges'];
 
 /** Batches with records, and how many of them the source could still be asked about. */
@@ -73,6 +82,7 @@ async function audit(options: AuditOptions): Promise<void> {
       ),
     );
     await report(auditFacts(store));
+    await report(auditDuplicates(store));
     const read =
       config === null ? null : await againstSource(config, store, evidence, batches, logger, progress, report);
     progress.end();
@@ -113,6 +123,7 @@ async function againstSource(
     pseudonymKey: key,
     duplicateWindowRecords: config.duplicates.windowRecords,
     recordRules: recordRules(config),
+    rejectionPayloadOctets: config.limits.rejectionPayloadOctets,
     onErased: (records: number) => {
       ofErased += records;
     },

@@ -9,9 +9,19 @@ import { packagePath } from '../platform/package-paths.ts';
 import type { Store } from '../platform/store.ts';
 
 const MONTHS = [
-  { seed: 41, startTimeMs: Date.UTC(2026, 8, 1), endTimeMs: Date.UTC(2026, 9, 1) },
-  { seed: 42, startTimeMs: Date.UTC(2026, 9, 1), endTimeMs: Date.UTC(2026, 10, 1) },
+  { seed: 41, startTimeMs: Date.UTC(2026, 8, 1), endTimeMs: Date.UTC(2026, 9, 1), topic: 'flows-41', share: 1 },
+  { seed: 42, startTimeMs: Date.UTC(2026, 9, 1), endTimeMs: Date.UTC(2026, 10, 1), topic: 'flows-42', share: 1 },
+  // The producer has sent the first month's beginning to another topic, too.
+  {
+    seed: 41,
+    startTimeMs: Date.UTC(2026, 8, 1),
+    endTimeMs: Date.UTC(2026, 9, 1),
+    topic: 'flows-41-again',
+    share: 0.005,
+  },
 ];
+/** The first month's beginning, which the producer has sent to another topic, too. */
+const AGAIN = { ...MONTHS[0], topic: 'flows-41-again', share: 0.005 };
 const RECORDS_PER_MONTH = 4000;
 const HOUR_MS = 3_600_000;
 
@@ -20,10 +30,20 @@ const HOUR_MS = 3_600_000;
  * missing records among them, account entries, a correction, a closed month. The same every time.
  */
 export async function bookTwoMonths(store: Store): Promise<void> {
+  await book(store, MONTHS);
+  for (const sql of FINANCE) await store.command(sql);
+}
+
+/** Charges records of the first month a second time. */
+export async function bookAgain(store: Store): Promise<void> {
+  await book(store, [AGAIN]);
+}
+
+async function book(store: Store, months: readonly (typeof MONTHS)[number][]): Promise<void> {
   const path = packagePath('fixtures/demo/catalogue.yaml');
   const { catalogue } = parseCatalogue(readFileSync(path, 'utf8'), path);
   if (catalogue === undefined) throw new Error(`${path} has faults`);
-  for (const { seed, startTimeMs, endTimeMs } of MONTHS) {
+  for (const { seed, startTimeMs, endTimeMs, topic, share } of months) {
     const generated = generateRecords({
       seed,
       records: RECORDS_PER_MONTH,
@@ -38,7 +58,7 @@ export async function bookTwoMonths(store: Store): Promise<void> {
       gaps: 0.002,
     });
     const stepMs = (endTimeMs - startTimeMs) / RECORDS_PER_MONTH;
-    const records = [...generated].map((record, offset) =>
+    const records = [...generated].slice(0, RECORDS_PER_MONTH * share).map((record, offset) =>
       LogRecord.of({
         offset,
         timestampMs: startTimeMs + Math.floor(offset * stepMs) + HOUR_MS,
@@ -46,7 +66,7 @@ export async function bookTwoMonths(store: Store): Promise<void> {
         value: Buffer.from(encodeGeneratedJson(record)),
       }),
     );
-    const log = { topic: `flows-${seed}`, partition: 0, lane: `flows-${seed}-0` };
+    const log = { topic, partition: 0, lane: `${topic}-0` };
     await runEngine({
       store,
       catalogue,
@@ -63,7 +83,6 @@ export async function bookTwoMonths(store: Store): Promise<void> {
       },
     });
   }
-  for (const sql of FINANCE) await store.command(sql);
 }
 
 const ENTRY =

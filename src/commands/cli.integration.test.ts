@@ -129,8 +129,17 @@ test('explain says every step and books nothing', async () => {
   });
   expect(code).toBe(0);
   expect(stdout.split('\n').map((line) => line.split(' ')[0])).toEqual(
-    expect.arrayContaining(['decode', 'evidence', 'outcome']),
+    expect.arrayContaining(['decode', 'evidence', 'journal', 'outcome']),
   );
+  expect(stdout).toMatch(
+    /journal +booked already at flows\.ndjson.*with the same content\noutcome +duplicate: duplicate/,
+  );
+  const other = JSON.stringify({ ...JSON.parse(first), uplinkOctets: 1 });
+  const explained = await zerorate.run(['explain', other, '--catalogue', CATALOGUE, '--store', 'ndjson']);
+  expect(explained.stdout).toMatch(/with other content\noutcome +rejected: conflicting_duplicate/);
+  const fresh = JSON.stringify({ ...JSON.parse(first), nodeId: 'never-seen' });
+  const unknown = await zerorate.run(['explain', fresh, '--catalogue', CATALOGUE, '--store', 'ndjson']);
+  expect(unknown.stdout).not.toContain('journal');
   const [{ read }] = await zerorate.rows<{ read: number }>('SELECT sum(records_read) AS read FROM batches', 'ndjson');
   expect(read).toBe(30000);
 });

@@ -4,7 +4,7 @@ import { parse as parseYaml } from 'yaml';
 import { REASONS } from '../billing/outcome.ts';
 import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import { bookTwoMonths } from './booked-store.fixture.ts';
+import { bookAgain, bookTwoMonths } from './booked-store.fixture.ts';
 import { dbtSources } from './dbt-sources.fixture.ts';
 
 /** Title and statement of every query of the page. */
@@ -25,6 +25,7 @@ let opened: OpenedStore;
 beforeAll(async () => {
   opened = await DOORS.embedded();
   await bookTwoMonths(opened.store);
+  await bookAgain(opened.store);
 });
 afterAll(() => opened?.close());
 
@@ -54,6 +55,19 @@ describe('the query cookbook', () => {
 
   test('no record is unaccounted for', async () => {
     for (const { unaccounted } of await rowsOf(queryOf('Completeness by day'))) expect(Number(unaccounted)).toBe(0);
+  });
+
+  test('records that are charged twice are counted once for each time too many, with what it cost', async () => {
+    const again = "SELECT node_id, local_sequence_number, charge_micros FROM charges WHERE topic = 'flows-41-again'";
+    const [copies] = await rowsOf(
+      `SELECT count() AS records, sum(charge_micros) AS micros FROM (${again} AND sponsored_octets > 0)`,
+    );
+    const rows = await rowsOf(queryOf('Charged twice'));
+    const sum = (name: string) => rows.reduce((total, row) => total + Number(row[name]), 0);
+    expect(Number(copies.records)).toBeGreaterThan(5);
+    expect(sum('repeated')).toBe(Number(copies.records));
+    expect(sum('micros')).toBeGreaterThan(0);
+    expect(rows[0].example).toMatch(/^flows-41-0 offset \d+$/);
   });
 
   test('knows every reason for which traffic is not sponsored', () => {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import { decodeJson } from '../billing/decode-json.ts';
 import type { Decoder } from '../billing/decoder.ts';
-import { type CounterLookUp, explainRecord } from '../billing/explain.ts';
+import { type CounterLookUp, type Explanation, explainRecord } from '../billing/explain.ts';
 import { flowFileFormatOf } from '../billing/flow-file-format.ts';
 import { PseudonymKey } from '../billing/pseudonym.ts';
 import { Rules } from '../billing/rules.ts';
@@ -14,6 +14,7 @@ import { checkBeginnings } from '../sources/file-beginning.ts';
 import { type FlowFile, listFlowFiles } from '../sources/flow-file.ts';
 import { type FlowFileOptions, openFlowFile } from '../sources/open-flow-file.ts';
 import { fileOptions, plainFiles } from './assemble-source.ts';
+import { type BookedAlready, bookedAlready } from './booked-already.ts';
 import { loadKeyOf } from './load-key.ts';
 import { openStore } from './open-store.ts';
 import { readCatalogue, readCataloguePath, readConfig, readKeyConfig } from './read-config.ts';
@@ -36,7 +37,7 @@ export function registerExplain(program: Command): void {
     .option('--catalogue <file>', 'the catalogue')
     .option(
       '--store <directory>',
-      'an embedded store: its counters, suspensions and closings are what the record meets',
+      'an embedded store: its counters, suspensions, closings and booked records are what the record meets',
     )
     .addHelpText(
       'after',
@@ -51,27 +52,42 @@ Examples:
       const { value, decode } = await readGiven(record, options);
       const { config } = options;
       const rules = recordRules(config === undefined ? plainFiles() : readConfig({ config }));
-      const steps = await withStore(options, async (store, key) => {
+      const steps = await withStore(options, async (store, key, windowRecords) => {
         const facts = store === null ? undefined : await new JournalReader(store).facts();
         const context = { rules, bookingDay: today() };
-        return explainRecord(value, decode, new Rules(catalogue, facts), key, counterLookUp(store), context);
+        const steps = await explainRecord(
+          value,
+          decode,
+          new Rules(catalogue, facts),
+          key,
+          counterLookUp(store),
+          context,
+        );
+        const booked = store === null ? null : await bookedAlready(store, value, decode, windowRecords);
+        return booked === null ? steps : withBooked(steps, booked);
       });
       for (const { step, text } of steps) process.stdout.write(`${step.padEnd(12)} ${text}\n`);
     });
 }
 
+/** The journal comes before the outcome, which is then that of a repeated record. */
+function withBooked(steps: readonly Explanation[], { text, outcome }: BookedAlready): { step: string; text: string }[] {
+  const last = steps.slice(-1).map(({ step, text }) => ({ step, text: outcome ?? text }));
+  return [...steps.slice(0, -1), { step: 'journal', text }, ...last];
+}
+
 async function withStore<T>(
   options: ExplainOptions,
-  work: (store: Store | null, key: PseudonymKey) => Promise<T>,
+  work: (store: Store | null, key: PseudonymKey, windowRecords: number) => Promise<T>,
 ): Promise<T> {
   // Without a store every counter is at 0, and any key will do for a pseudonym that is only shown.
   if (options.store === undefined && options.config === undefined)
-    return work(null, PseudonymKey.ofRoot(Buffer.alloc(32)));
+    return work(null, PseudonymKey.ofRoot(Buffer.alloc(32)), 0);
   const config = options.config === undefined ? readKeyConfig(options) : readConfig(options);
   const store = await openStore(config.store, { create: false });
   try {
     const { key } = await loadKeyOf(store, config, createLogger({ level: 'warn', format: 'json' }));
-    return await work(store, key);
+    return await work(store, key, config.duplicates.windowRecords);
   } finally {
     await store.close();
   }

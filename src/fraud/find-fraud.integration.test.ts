@@ -29,11 +29,13 @@ const RANGE = { fromDay: FIRST_DAY, toDay: FIRST_DAY + DAYS };
 const DEFAULTS = Object.fromEntries(Object.entries(THRESHOLDS).map(([name, { value }]) => [name, value])) as Thresholds;
 let opened: OpenedStore;
 
-async function open(records: readonly FlowRecord[]): Promise<OpenedStore> {
+/** `repeated`: so many of the first records come again at the end, past the window of duplicates. */
+async function open(records: readonly FlowRecord[], repeated = 0): Promise<OpenedStore> {
   const { catalogue } = parseCatalogue(FRAUD_CATALOGUE, 'fraud.yaml');
   if (catalogue === undefined) throw new Error('the catalogue has faults');
   const store = await DOORS.embedded();
   const numbered = records.map((record, localSequenceNumber) => ({ ...record, localSequenceNumber }));
+  numbered.push(...numbered.slice(0, repeated));
   const source = memorySource({ topic: 'flows', partition: 0, lane: 'flows-0' }, rawRecords(numbered, FIRST_DAY_MS));
   await runEngine({ store: store.store, source, catalogue, maxRecords: 1000 });
   return store;
@@ -55,7 +57,7 @@ describe(`traffic with a fraud of each kind (seed ${SEED})`, () => {
 
   beforeAll(async () => {
     const planted = Object.values(PLANTED).flatMap(({ records }) => records);
-    opened = await open([...cleanTraffic(), ...planted, ...CONFLICTS, ...SPREAD]);
+    opened = await open([...cleanTraffic(), ...planted, ...CONFLICTS, ...SPREAD], 3);
     findings = await found();
   });
   afterAll(() => opened?.close());
@@ -109,6 +111,16 @@ describe(`traffic with a fraud of each kind (seed ${SEED})`, () => {
       fewest_minutes: 15,
       first_at: '2026-10-06T00:20:00Z',
     });
+  });
+
+  test('records that are charged twice are found by their node', () => {
+    const twice = findings.filter(({ rule }) => rule === 'charged_twice');
+    expect(twice.map(({ figures }) => figures.records).reduce((sum, records) => Number(sum) + Number(records), 0)).toBe(
+      3,
+    );
+    expect(twice[0].subject).toBe('gw-0');
+    expect(twice[0].figures).toMatchObject({ currency: 'USD', first_number: 0, first_logs: 'flows-0' });
+    expect(Number(twice[0].figures.charge_micros)).toBeGreaterThan(0);
   });
 
   test('every rule has been found by', () => {

@@ -3,6 +3,7 @@ import { evidenceConflicts, tagElsewhere } from './evidence-rules.ts';
 import type { Finding, FraudRange, FraudRule, Thresholds } from './finding.ts';
 import { manyNodes, severalPlaces, spreads } from './place-rules.ts';
 import { chargesIn, readFindings } from './read-findings.ts';
+import { chargedTwice } from './repeat-rules.ts';
 import { fastTravel, type NodeCountries, roaming, unmappedNodes } from './roaming-rules.ts';
 import { uploadShares, volumes } from './usage-rules.ts';
 
@@ -33,6 +34,7 @@ async function statementsOf(store: Store, request: FraudRequest): Promise<[Fraud
     ['upload_share', uploadShares(range, thresholds)],
     ['volume', volumes(range, thresholds)],
     ['several_places', severalPlaces(range, thresholds)],
+    ['charged_twice', chargedTwice(range, thresholds)],
   ];
   if (countries === null) return statements;
   const seen = await seenAmong(store, range, countries);

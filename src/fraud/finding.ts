@@ -20,6 +20,7 @@ export const THRESHOLDS = {
   overlaps: { value: 3, what: 'records that overlap one of another node' },
   overlapSeconds: { value: 60, what: 'by so many seconds at least' },
   travelMinutes: { value: 60, what: 'between the records of two countries, at least' },
+  repeats: { value: 1, what: 'records of a node that are charged again, at least' },
   roamingOctets: { value: 100 * 2 ** 20, what: 'sponsored octets abroad of one subscriber' },
 } as const;
 
@@ -40,6 +41,8 @@ export const RULES = {
   upload_share: 'Users of this application mostly receive; this one mostly sends: traffic may be tunnelled through it.',
   volume: 'Far more than others use under the same plan in the same period: a shared line, a tunnel, or a resold one.',
   several_places: 'Usage at the same time on different gateways: one identity in several devices, or copied records.',
+  charged_twice:
+    'The same record of a gateway is charged more than once: it came again after the window of duplicates, or by another way.',
   fast_travel: 'Two countries within less time than the way takes: one identity in several devices.',
   roaming: 'Sponsored usage on gateways abroad, which costs the carrier more than its plans are priced for.',
   unmapped_node: 'A gateway that made charged records and that the list of nodes does not have.',

@@ -27,7 +27,12 @@ export interface Finding {
 export async function checkRun(place: Place): Promise<Finding[]> {
   const { topic, store, quotas, catalogues, duplicateWindowRecords } = place;
   const evidence = new SimulatedEvidence(store.journal);
-  const options = { pseudonymKey: PSEUDONYM_KEY, recordRules: SIMULATED_RULES, duplicateWindowRecords };
+  const options = {
+    pseudonymKey: PSEUDONYM_KEY,
+    recordRules: SIMULATED_RULES,
+    duplicateWindowRecords,
+    rejectionPayloadOctets: 100,
+  };
   const documents = catalogues.map(({ canonicalJson }) => canonicalJson);
   const findings = [
     ...(await all(auditJournal(evidence))),

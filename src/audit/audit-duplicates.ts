@@ -1,0 +1,64 @@
+import type { Store } from '../platform/store.ts';
+import type { AuditFault } from './invariants.ts';
+
+/** Charges that one query groups at the most, about: some 300 MiB in ClickHouse, which may be in this process. */
+const AT_ONCE = 4_000_000;
+/** Above this an aggregation goes on in files. */
+const MEMORY_BYTES = 512 * 2 ** 20;
+const SHOWN = 20;
+
+/** What makes two charges the same record. A node that counts from 0 again has the same numbers at other times. */
+const IDENTITY = 'node_id, local_sequence_number, start_time, end_time, uplink_octets, downlink_octets, content_type';
+
+/** A charge that a correction has taken back in whole counts no more. */
+const TAKEN_BACK =
+  'SELECT topic, partition, offset FROM bookings WHERE (topic, partition, offset) IN ' +
+  "(SELECT topic, partition, offset FROM corrections WHERE kind != 'head') " +
+  'GROUP BY topic, partition, offset HAVING sum(charge_micros) = 0 AND sum(sponsored_octets) = 0';
+
+const CHARGED =
+  "journal WHERE kind = 'charge' AND (sponsored_octets > 0 OR charge_micros != 0) " +
+  `AND (topic, partition, offset) NOT IN (${TAKEN_BACK})`;
+
+/**
+ * Checks that no record is charged twice, in whatever lanes, logs or recyclings it came: a repetition that comes later than
+ * the window of duplicates is charged again, and nothing else reports it. Yields a fault for each record that it shows.
+ */
+export async function* auditDuplicates(store: Store, atOnce = AT_ONCE): AsyncGenerator<AuditFault> {
+  const [{ charges }] = await store.query<{ charges: number }>(
+    "SELECT count() AS charges FROM journal WHERE kind = 'charge'",
+  );
+  const slices = Math.max(1, Math.ceil(Number(charges) / atOnce));
+  let found = 0;
+  for (let slice = 0; slice < slices; slice++) {
+    const [{ records, hashes }] = await store.query<{ records: number; hashes: string[] }>(
+      `SELECT count() AS records, arrayMap(hash -> toString(hash), groupArray(${SHOWN})(hash)) AS hashes FROM (` +
+        `SELECT cityHash64(${IDENTITY}) AS hash FROM ${CHARGED} AND hash % ${slices} = ${slice} ` +
+        `GROUP BY hash HAVING count() > 1 ORDER BY hash) SETTINGS max_bytes_before_external_group_by = ${MEMORY_BYTES}`,
+    );
+    const shown = Math.max(0, SHOWN - found);
+    found += Number(records);
+    if (shown > 0 && hashes.length > 0) yield* namedFaults(store, hashes.slice(0, shown));
+  }
+  if (found > SHOWN) yield faultOf(`${found - SHOWN} more records are charged twice`);
+}
+
+async function* namedFaults(store: Store, hashes: readonly string[]): AsyncGenerator<AuditFault> {
+  const rows = await store.query<{ node: string; number: string; currency: string; micros: string; places: string[] }>(
+    'SELECT toString(node_id) AS node, toString(local_sequence_number) AS number, any(toString(currency)) AS currency, ' +
+      'toString(sum(charge_micros)) AS micros, arraySort(groupArray(20)(' +
+      "concat('lane ', lane, ', ', topic, '-', toString(partition), ' offset ', toString(offset), ': ', toString(charge_micros)))) AS places " +
+      `FROM ${CHARGED} AND cityHash64(${IDENTITY}) IN (${hashes.join(', ')}) GROUP BY ${IDENTITY} HAVING count() > 1 ` +
+      'ORDER BY node, number',
+  );
+  for (const { node, number, currency, micros, places } of rows) {
+    yield faultOf(
+      `${node} ${number} is charged ${places.length} times with the same content (${places.join('; ')}), ` +
+        `${micros} micro-units of ${currency} together`,
+    );
+  }
+}
+
+function faultOf(message: string): AuditFault {
+  return { invariant: 'duplicates', lane: '', laneSequence: 0, message };
+}

@@ -1,0 +1,39 @@
+import type { PseudonymKey } from '../billing/pseudonym.ts';
+import { rejectedPayload } from '../billing/rejected-payload.ts';
+import { BookedPseudonyms } from './booked-pseudonyms.ts';
+import type { DecodeAt } from './decoding-at.ts';
+import type { BatchRow, StoredBatch } from './evidence.ts';
+import type { AuditFault } from './invariants.ts';
+import type { WalkedBatch } from './walk-batches.ts';
+
+/** Compares what the journal keeps of each rejected record with the source, as far as either is kept. */
+export function comparePayloads(
+  { lane, numbers }: BatchRow,
+  { rows }: StoredBatch,
+  records: WalkedBatch['records'],
+  decodeAt: DecodeAt,
+  options: { pseudonymKey: PseudonymKey; rejectionPayloadOctets: number },
+): AuditFault[] {
+  const rejected = rows.filter(({ kind }) => kind === 2);
+  if (rejected.length === 0) return [];
+  const key = new BookedPseudonyms(options.pseudonymKey);
+  const byOffset = new Map(records.map((record) => [record.offset, record]));
+  return rejected.flatMap(({ offset, payload }) => {
+    const record = byOffset.get(Number(offset));
+    // That the source has no such record is reported with its row.
+    if (record === undefined) return [];
+    const computed = rejectedPayload(record.value, decodeAt(record.offset), key, options.rejectionPayloadOctets);
+    const booked = String(payload);
+    if (isSameAsFarAsKept(key.payloadAsBooked(computed, booked), booked)) return [];
+    const message = `record ${offset}: what is kept of the rejected record is not what the source has`;
+    return [{ invariant: 'source', lane, laneSequence: numbers.lane_sequence, message }];
+  });
+}
+
+/** The limit may have been another one when the record was booked. A cut may leave a replacement character, and padding. */
+function isSameAsFarAsKept(computed: string, booked: string): boolean {
+  if (computed === booked) return true;
+  const [shorter, longer] = [computed, booked].sort((a, b) => a.length - b.length);
+  const kept = shorter.replace(/(\ufffd|=+)$/, '');
+  return kept.length > 0 && shorter.length < longer.length && longer.startsWith(kept);
+}
