@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Kafka } from 'kafkajs';
 import type { AvroSchema } from '../billing/decode-avro.ts';
 import type { FlowFileFormat } from '../billing/flow-file-format.ts';
+import type { StartPosition } from '../engine/start-position.ts';
 import type { Config, FilesConfig, KafkaConfig } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -13,23 +14,30 @@ import { fileQuotaPublisher } from '../quota-updates/quota-publisher-file.ts';
 import { threadedQuotaPublisher } from '../quota-updates/quota-publisher-thread.ts';
 import { type FileSourceOptions, fileSource } from '../sources/file-source.ts';
 import { listFlowFiles } from '../sources/flow-file.ts';
+import { countPartitions, fetchLogBounds, fetchOffsetsAt } from '../sources/kafka-log.ts';
+import { kafkaLog } from '../sources/kafka-partition.ts';
 import { kafkaSource } from '../sources/kafka-source.ts';
 import type { KafkaSourceOptions } from '../sources/kafka-source-options.ts';
 import type { Source } from '../sources/source.ts';
 import { Terminals } from '../sources/terminals.ts';
 import { decodingForBooking, type FlowDecoding, readSchema } from './flow-decoder.ts';
-import { clientOptions, connect } from './kafka-connection.ts';
+import { clientOptions, connect, requireBrokers } from './kafka-connection.ts';
 
 export interface AssembledSource {
   source: Source;
+  startPosition?: StartPosition;
   publisher: QuotaPublisher;
 }
 
 const RECORDS_PER_CHUNK = 10_000;
 
-/** Are the configured files there, and of a known kind? Rejects with a SourceError that names the one that is not. */
-export async function checkSource({ source }: Config): Promise<void> {
+/**
+ * Resolves when the configured files are there and of a known kind, or the brokers take this client. Rejects with a
+ * SourceError that says what is wrong with which.
+ */
+export async function checkSource({ source }: Config, isStopped?: () => boolean): Promise<void> {
   if (source.files !== undefined) await listFlowFiles(source.files, source.format);
+  else await requireBrokers(source.kafka, source.kafka.topic, isStopped);
 }
 
 /** What a source is assembled with. */
@@ -134,7 +142,24 @@ function kafkaOf(
     file === undefined
       ? threadedQuotaPublisher({ kafka: clientOptions(kafkaConfig), topic, schema: quotaUpdateSchema(), logger })
       : fileQuotaPublisher({ path: file });
-  return { source, publisher };
+  const startPosition = startPositionOf(kafkaConfig, kafka);
+  return { source, publisher, ...(startPosition && { startPosition }) };
+}
+
+/** Absent: the topic is read from its beginning. */
+function startPositionOf({ topic, startFrom }: KafkaConfig, kafka: Kafka): StartPosition | undefined {
+  if (startFrom === 'earliest') return undefined;
+  return {
+    async logs() {
+      const count = await countPartitions(kafka, topic);
+      return Array.from({ length: count }, (_, partition) => kafkaLog(topic, partition));
+    },
+    async offsets() {
+      if (startFrom !== 'latest') return fetchOffsetsAt(kafka, topic, Date.parse(startFrom));
+      const bounds = await fetchLogBounds(kafka, topic);
+      return new Map([...bounds].map(([partition, { endOffset }]) => [partition, endOffset]));
+    },
+  };
 }
 
 /** How the topic is read, whoever reads it. */

@@ -3,6 +3,7 @@ import type { KafkaConfig } from '../platform/config.ts';
 import { createKafka, type KafkaLogin, type KafkaOptions } from '../platform/kafka.ts';
 import type { Logger } from '../platform/logger.ts';
 import { readTlsFiles } from '../platform/tls-files.ts';
+import { requireKafka } from '../sources/kafka-preflight.ts';
 
 const FIELD = 'source.kafka';
 
@@ -15,6 +16,11 @@ type KafkaAccess = Pick<KafkaConfig, 'brokers' | 'clientId' | 'ssl' | 'sasl'>;
  */
 export function connect(kafkaConfig: KafkaAccess, logger?: Logger): Kafka {
   return createKafka({ ...clientOptions(kafkaConfig), ...(logger && { logger }) });
+}
+
+/** Rejects within ten seconds with a SourceError where the brokers do not take this client, or have no such topic. */
+export function requireBrokers(kafka: KafkaAccess, topic: string, isStopped?: () => boolean): Promise<void> {
+  return requireKafka(clientOptions(kafka), topic, isStopped);
 }
 
 /** The same in plain values, with the secrets in them: never to be printed. */

@@ -12,7 +12,7 @@ import { nameLogs } from '../sources/flow-file-topic.ts';
 import { kafkaSource } from '../sources/kafka-source.ts';
 import { fileOptions, kafkaOptions } from './assemble-source.ts';
 import { decodingAsBooked } from './flow-decoder.ts';
-import { connect } from './kafka-connection.ts';
+import { connect, requireBrokers } from './kafka-connection.ts';
 
 /** A source to read once more, beside the engine that reads it for booking. */
 export interface SourceAgain {
@@ -22,9 +22,12 @@ export interface SourceAgain {
   close(): Promise<void>;
 }
 
-export function readSourceAgain(config: Config, store: Store, logger: Logger): Promise<SourceAgain> {
+export async function readSourceAgain(config: Config, store: Store, logger: Logger): Promise<SourceAgain> {
   const { source } = config;
-  if (source.files === undefined) return Promise.resolve(topicAgain(config, source.kafka, store, logger));
+  if (source.files === undefined) {
+    await requireBrokers(source.kafka, source.kafka.topic);
+    return topicAgain(config, source.kafka, store, logger);
+  }
   return filesAgain(config, source.files, source.format);
 }
 

@@ -63,8 +63,8 @@ export class LaneWorker {
       await this.#settled();
       // Before the journal is read: what another engine has booked and not published by now, this one publishes.
       await this.#ports.publisher.claim(this.#name);
-      const { booked, cursor } = await this.#whereItStands(log);
-      const next = whereToGoOn(booked, cursor, await bounds());
+      const { booked, cursor, isBegun } = await this.#whereItStands(log);
+      const next = whereToGoOn(booked, cursor, await bounds(), isBegun);
       const held = typeof next === 'number' ? { booked, cursor } : await this.#acceptGap(next, cursor);
       this.#held.set(nameOf(log), held);
       return typeof next === 'number' ? next : held.cursor + 1;
@@ -109,7 +109,7 @@ export class LaneWorker {
    * The log's cursor, from the same journal as the memory is: of a batch that was booked in between the cursor would know,
    * and nobody would tell its quota updates before the next record comes.
    */
-  async #whereItStands(log: TopicPartition): Promise<HeldLog> {
+  async #whereItStands(log: TopicPartition): Promise<HeldLog & { isBegun: boolean }> {
     const { journal } = this.#ports;
     let { sequence } = await journal.head(this.#name);
     for (;;) {
@@ -118,7 +118,7 @@ export class LaneWorker {
       const booked = bookedLog(log, head.topic);
       const cursor = await journal.cursor(booked);
       ({ sequence } = await journal.head(this.#name));
-      if (sequence === head.sequence) return { booked, cursor };
+      if (sequence === head.sequence) return { booked, cursor, isBegun: cursor >= 0 || head.topic === booked.topic };
     }
   }
 

@@ -27,6 +27,10 @@ export interface KafkaOptions {
   sasl?: KafkaLogin | null;
   /** How often a call is tried again before it is given up; absent: for about half a minute. */
   retries?: number;
+  /** Of a connection; default 5 s. */
+  connectionTimeoutMs?: number;
+  /** Of an answer; default kafkajs's 30 s. */
+  requestTimeoutMs?: number;
   /** Absent: nothing is logged. */
   logger?: KafkaLogger;
 }
@@ -39,7 +43,8 @@ const LIMITED_RETRIES = 'Limiting retries for the idempotent producer';
 const CONNECTION_TIMEOUT_MS = 5000;
 
 /** A Kafka client. Inert: its consumers, producers and admins connect. */
-export function createKafka({ brokers, clientId, ssl, sasl, retries = RETRY.retries, logger }: KafkaOptions): Kafka {
+export function createKafka(options: KafkaOptions): Kafka {
+  const { brokers, clientId, ssl, sasl, retries = RETRY.retries, logger, requestTimeoutMs } = options;
   hideAbortedRecords();
   takeEncodedRecords();
   assembleAnswers();
@@ -47,7 +52,8 @@ export function createKafka({ brokers, clientId, ssl, sasl, retries = RETRY.retr
     brokers: [...brokers],
     clientId,
     retry: { ...RETRY, retries },
-    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    connectionTimeout: options.connectionTimeoutMs ?? CONNECTION_TIMEOUT_MS,
+    ...(requestTimeoutMs !== undefined && { requestTimeout: requestTimeoutMs }),
     socketFactory: kafkaSocket,
     ...(ssl !== undefined && { ssl }),
     ...(sasl != null && { sasl: loginOf(sasl) }),
