@@ -46,6 +46,8 @@ export interface Surroundings {
   logger: Logger;
   onProgress: (state: ProgressState) => void;
   onProblem: (part: 'source' | 'registry', problem: string | null) => void;
+  /** Called whenever a broker has answered the source. */
+  onBrokerAnswer: () => void;
 }
 
 /** The configured source, and where its quota updates go. */
@@ -119,7 +121,7 @@ export function quotaFile({ quotaUpdates: { file } }: Config): string {
 function kafkaOf(
   config: Config,
   kafkaConfig: KafkaConfig,
-  { store, logger, onProgress, onProblem }: Surroundings,
+  { store, logger, onProgress, onProblem, onBrokerAnswer }: Surroundings,
 ): AssembledSource {
   const kafka = connect(kafkaConfig, logger);
   const onRegistryProblem = (problem: string | null) => onProblem('registry', problem);
@@ -128,6 +130,7 @@ function kafkaOf(
   const source = kafkaSource({
     ...kafkaOptions(config, kafkaConfig, kafka, decoding, logger),
     onProblem: (problem) => onProblem('source', problem),
+    onAnswer: onBrokerAnswer,
     onProgress: ({ partition, offset, highWatermark }) => {
       const first = positions.get(partition)?.first ?? offset;
       positions.set(partition, { first, offset, lag: Math.max(0, highWatermark - 1 - offset) });

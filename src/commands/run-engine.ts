@@ -5,7 +5,6 @@ import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
 import { isFenced } from '../platform/fenced.ts';
-import type { Health } from '../platform/health.ts';
 import type { Logger } from '../platform/logger.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import type { Progress } from '../platform/progress.ts';
@@ -100,7 +99,7 @@ async function runUntilEnd(
   };
   const totals: RunTotals[] = [];
   while (!stop.isRequested) {
-    const parts = adorn(assembleParts(options, key, health));
+    const parts = adorn(assembleParts(options, key, observer));
     const { source } = parts;
     const common = { ...parts, settings, retry: RETRY, clock: systemClock, ...events, ...(tracer && { tracer }) };
     const engine = running.begin((catalogue) => new Engine({ ...common, catalogue }));
@@ -118,7 +117,9 @@ async function runUntilEnd(
       }
       if (stop.isRequested || !mayStartAgain(error, config, sumOf(totals))) throw error;
       health.report('engine', `starting again after: ${(error as Error).message}`);
-      logger.warn({ err: error }, 'starting again from what the journal says');
+      // An outage of the brokers has a line of its own.
+      const level = observer.brokers?.isAway ? 'debug' : 'warn';
+      logger[level]({ err: error }, 'restarting from the last committed journal state');
       await stop.sleep(RESTART_DELAY_MS);
     } finally {
       forget();
@@ -132,12 +133,17 @@ function isPassing(error: unknown): boolean {
   return (error as { canRetry?: boolean }).canRetry === true;
 }
 
-function assembleParts({ config, store, logger, progress }: RunOptions, key: LoadedKey, health: Health): EngineParts {
+function assembleParts(
+  { config, store, logger, progress }: RunOptions,
+  key: LoadedKey,
+  { health, brokers }: RunObserver,
+): EngineParts {
   const { source, publisher, startPosition } = assembleSource(config, {
     store,
     logger,
     onProgress: (state) => progress.report(state),
     onProblem: (part, problem) => health.report(part, problem),
+    onBrokerAnswer: () => brokers?.answered(),
   });
   return {
     source,

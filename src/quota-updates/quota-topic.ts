@@ -1,4 +1,4 @@
-import type { Kafka } from 'kafkajs';
+import { ConfigResourceTypes, type Kafka } from 'kafkajs';
 import { isTopicMissing } from '../platform/kafka-failure.ts';
 
 export interface QuotaTopicOptions {
@@ -24,6 +24,21 @@ export async function ensureQuotaTopic(kafka: Kafka, { topic, partitions }: Quot
       topics: [{ topic, numPartitions: partitions, replicationFactor: -1, configEntries }],
       waitForLeaders: true,
     });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** The topic's `cleanup.policy`. Rejects where this client may not see it. */
+export async function readCleanupPolicy(kafka: Kafka, topic: string): Promise<string> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: ['cleanup.policy'] }],
+    });
+    return resources[0]?.configEntries.find(({ configName }) => configName === 'cleanup.policy')?.configValue ?? '';
   } finally {
     await admin.disconnect();
   }

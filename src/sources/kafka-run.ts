@@ -100,11 +100,12 @@ export class KafkaRun {
   }
 
   async #join(): Promise<void> {
-    const { kafka, topic, partitionsConsumedConcurrently } = this.#options;
+    const { kafka, topic, partitionsConsumedConcurrently, onAnswer } = this.#options;
     const partitions = await countPartitions(kafka, topic);
     const consumer = this.#consumer;
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.#joined(payload.memberAssignment[topic] ?? []));
     consumer.on(consumer.events.CRASH, ({ payload }) => this.#crashed(payload.error, payload.restart));
+    if (onAnswer !== undefined) consumer.on(consumer.events.REQUEST, onAnswer);
     await consumer.connect();
     // Where kafkajs goes when an offset is out of range: from the log's start the feed notices it at the next batch.
     await consumer.subscribe({ topic, fromBeginning: true });
