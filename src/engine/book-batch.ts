@@ -147,7 +147,8 @@ export async function bookGap(
   bookingDay: number,
   ports: WorkerPorts,
 ): Promise<void> {
-  ports.onGap?.(gap, await bookWithoutRecords(gap, state, bookingDay, ports));
+  const place = await bookWithoutRecords(gap, state, bookingDay, ports);
+  ports.onGap?.(gap, place);
 }
 
 /** Books offsets without records: lost ones, or those before the start position. Gives the batch's place. */

@@ -68,7 +68,7 @@ export class Engine {
     await journal.keepCatalogue(this.#rules.catalogue);
     await publisher.start();
     try {
-      await this.#bookStart();
+      if (this.#options.startPosition !== undefined) await this.#bookStart(this.#options.startPosition);
       await new Promise<void>((resolve, reject) => {
         source.run(this.#listener(reject)).then(resolve, reject);
       });
@@ -79,9 +79,8 @@ export class Engine {
     return this.totals;
   }
 
-  async #bookStart(): Promise<void> {
-    const { startPosition, journal, retry, clock, settings } = this.#options;
-    if (startPosition === undefined) return;
+  async #bookStart(startPosition: StartPosition): Promise<void> {
+    const { journal, retry, clock, settings } = this.#options;
     await bookStartPosition(startPosition, { journal, retry, clock, rules: () => this.#rules.now() }, settings);
   }
 
