@@ -1,5 +1,8 @@
-import { ConfigResourceTypes, type Kafka } from 'kafkajs';
+import type { Kafka } from 'kafkajs';
 import { isTopicMissing } from '../platform/kafka-failure.ts';
+
+/** kafkajs's `ConfigResourceTypes.TOPIC`, which Node cannot import by name from CommonJS. */
+const TOPIC_RESOURCE = 2;
 
 export interface QuotaTopicOptions {
   topic: string;
@@ -36,7 +39,7 @@ export async function readCleanupPolicy(kafka: Kafka, topic: string): Promise<st
     await admin.connect();
     const { resources } = await admin.describeConfigs({
       includeSynonyms: false,
-      resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: ['cleanup.policy'] }],
+      resources: [{ type: TOPIC_RESOURCE, name: topic, configNames: ['cleanup.policy'] }],
     });
     return resources[0]?.configEntries.find(({ configName }) => configName === 'cleanup.policy')?.configValue ?? '';
   } finally {
