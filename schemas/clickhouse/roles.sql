@@ -40,6 +40,7 @@ GRANT SELECT ON zerorate.closings TO zerorate_analyst;
 GRANT SELECT ON zerorate.batches TO zerorate_analyst;
 GRANT SELECT ON zerorate.outcomes TO zerorate_analyst;
 GRANT SELECT ON zerorate.source_gaps TO zerorate_analyst;
+GRANT SELECT ON zerorate.source_starts TO zerorate_analyst;
 GRANT SELECT ON zerorate.sequence_gaps TO zerorate_analyst;
 GRANT SELECT ON zerorate.recyclings TO zerorate_analyst;
 GRANT SELECT ON zerorate.recycled TO zerorate_analyst;

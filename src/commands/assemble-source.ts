@@ -3,6 +3,7 @@ import type { Kafka } from 'kafkajs';
 import type { AvroSchema } from '../billing/decode-avro.ts';
 import type { FlowFileFormat } from '../billing/flow-file-format.ts';
 import { type MsisdnForms, NORMAL_FORM_ONLY } from '../billing/msisdn.ts';
+import type { StartPosition } from '../engine/start-position.ts';
 import { readBatchesOfLog, readBookedLogs } from '../journal/booked-logs.ts';
 import type { Config, FilesConfig, KafkaConfig } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
@@ -19,26 +20,32 @@ import { FILES_LANE, type FileNotice, type FileSourceOptions, fileSource } from 
 import { listFlowFiles } from '../sources/flow-file.ts';
 import type { Goflow2Mapping } from '../sources/goflow2.ts';
 import type { BookedLogs } from '../sources/identify-files.ts';
+import { countPartitions, fetchLogBounds, fetchOffsetsAt } from '../sources/kafka-log.ts';
+import { kafkaLog } from '../sources/kafka-partition.ts';
 import { kafkaSource } from '../sources/kafka-source.ts';
 import type { KafkaSourceOptions } from '../sources/kafka-source-options.ts';
 import { sampledExporters } from '../sources/sampled-exporters.ts';
 import type { Source } from '../sources/source.ts';
 import { Terminals } from '../sources/terminals.ts';
 import { decodingForBooking, type FlowDecoding, readSchema } from './flow-decoder.ts';
-import { clientOptions, connect } from './kafka-connection.ts';
+import { clientOptions, connect, requireBrokers } from './kafka-connection.ts';
 import { requireSeparatePaths } from './separate-paths.ts';
 
 export interface AssembledSource {
   source: Source;
+  startPosition?: StartPosition;
   publisher: QuotaPublisher;
 }
 
 const RECORDS_PER_CHUNK = 10_000;
 
-/** Rejects with a SourceError that names the first configured file that is not there, or is not what it is read as. */
-export async function checkSource(config: Config, logger: Logger): Promise<void> {
+/**
+ * Resolves when the configured files are there and are what they are read as, or the brokers take this client. Rejects with a
+ * SourceError that says what is wrong with which.
+ */
+export async function checkSource(config: Config, logger: Logger, isStopped?: () => boolean): Promise<void> {
   const { source } = config;
-  if (source.files === undefined) return;
+  if (source.files === undefined) return requireBrokers(source.kafka, source.kafka.topic, isStopped);
   await requireSeparatePaths(config);
   const files = await listFlowFiles(source.files, source.format);
   await checkBeginnings(files);
@@ -53,6 +60,8 @@ export interface Surroundings {
   logger: Logger;
   onProgress: (state: ProgressState) => void;
   onProblem: (part: 'source' | 'registry', problem: string | null) => void;
+  /** Called whenever a broker has answered the source. */
+  onBrokerAnswer: () => void;
 }
 
 /** The configured source, and where its quota updates go. */
@@ -170,7 +179,7 @@ export function quotaFile({ quotaUpdates: { file } }: Config): string {
 function kafkaOf(
   config: Config,
   kafkaConfig: KafkaConfig,
-  { store, logger, onProgress, onProblem }: Surroundings,
+  { store, logger, onProgress, onProblem, onBrokerAnswer }: Surroundings,
 ): AssembledSource {
   const kafka = connect(kafkaConfig, logger);
   const onRegistryProblem = (problem: string | null) => onProblem('registry', problem);
@@ -179,6 +188,7 @@ function kafkaOf(
   const topicSource = kafkaSource({
     ...kafkaOptions(config, kafkaConfig, kafka, decoding, logger),
     onProblem: (problem) => onProblem('source', problem),
+    onAnswer: onBrokerAnswer,
     onProgress: ({ partition, offset, highWatermark }) => {
       const first = positions.get(partition)?.first ?? offset;
       positions.set(partition, { first, offset, lag: Math.max(0, highWatermark - 1 - offset) });
@@ -200,7 +210,24 @@ function kafkaOf(
     file === undefined
       ? threadedQuotaPublisher({ kafka: clientOptions(kafkaConfig), topic, schema: quotaUpdateSchema(), logger })
       : fileQuotaPublisher({ path: file });
-  return { source, publisher };
+  const startPosition = startPositionOf(kafkaConfig, kafka);
+  return { source, publisher, ...(startPosition && { startPosition }) };
+}
+
+/** Absent: the topic is read from its beginning. */
+function startPositionOf({ topic, startFrom }: KafkaConfig, kafka: Kafka): StartPosition | undefined {
+  if (startFrom === 'earliest') return undefined;
+  return {
+    async logs() {
+      const count = await countPartitions(kafka, topic);
+      return Array.from({ length: count }, (_, partition) => kafkaLog(topic, partition));
+    },
+    async offsets() {
+      if (startFrom !== 'latest') return fetchOffsetsAt(kafka, topic, Date.parse(startFrom));
+      const bounds = await fetchLogBounds(kafka, topic);
+      return new Map([...bounds].map(([partition, { endOffset }]) => [partition, endOffset]));
+    },
+  };
 }
 
 /** How the topic is read, whoever reads it. */

@@ -1,8 +1,10 @@
 import type { Kafka } from 'kafkajs';
 import type { KafkaConfig } from '../platform/config.ts';
 import { createKafka, type KafkaLogin, type KafkaOptions } from '../platform/kafka.ts';
+import { speaksKafka } from '../platform/kafka-probe.ts';
 import type { Logger } from '../platform/logger.ts';
 import { readTlsFiles } from '../platform/tls-files.ts';
+import { requireKafka } from '../sources/kafka-preflight.ts';
 
 const FIELD = 'source.kafka';
 
@@ -16,6 +18,21 @@ type KafkaAccess = Pick<KafkaConfig, 'brokers' | 'clientId' | 'ssl' | 'sasl'> &
  */
 export function connect(kafkaConfig: KafkaAccess, logger?: Logger): Kafka {
   return createKafka({ ...clientOptions(kafkaConfig), ...(logger && { logger }) });
+}
+
+/** Rejects within ten seconds with a SourceError where the brokers do not take this client, or have no such topic. */
+export function requireBrokers(kafka: KafkaAccess, topic: string, isStopped?: () => boolean): Promise<void> {
+  return requireKafka(clientOptions(kafka), topic, isStopped);
+}
+
+const PROBE_TIMEOUT_MS = 3000;
+
+/** Whether one of the bootstrap brokers answers within three seconds; a login is not needed for that. */
+export async function isAnyBrokerThere(kafka: KafkaAccess): Promise<boolean> {
+  const { brokers, ssl } = clientOptions(kafka);
+  const certificates = ssl === true ? {} : ssl === false ? undefined : ssl;
+  const answers = await Promise.all(brokers.map((address) => speaksKafka(address, PROBE_TIMEOUT_MS, certificates)));
+  return answers.includes(true);
 }
 
 /** The same in plain values, with the secrets in them: never to be printed. */

@@ -19,8 +19,9 @@ import type { Logger } from '../platform/logger.ts';
 import { createMetrics } from '../platform/metrics.ts';
 import type { Store } from '../platform/store.ts';
 import { startTracing, type Tracing } from '../platform/tracing.ts';
+import { BrokerWatch } from '../sources/broker-watch.ts';
 import { fetchLogBounds } from '../sources/kafka-log.ts';
-import { connect } from './kafka-connection.ts';
+import { connect, isAnyBrokerThere } from './kafka-connection.ts';
 
 const STOP_GRACE_MS = 1000;
 
@@ -36,6 +37,8 @@ export class RunObserver {
   readonly catalogue: CatalogueMetrics;
   readonly sponsors: SponsorMetrics;
   readonly events: EngineEvents;
+  /** Null: the source is no topic. */
+  readonly brokers: BrokerWatch | null;
   readonly #config: Config;
   readonly #logger: Logger;
   readonly #registry: Registry;
@@ -60,6 +63,7 @@ export class RunObserver {
     this.#lag = isServed ? lagOf(config, this.#registry, logger) : null;
     this.#sequences = isServed ? sequencesOf(config, this.#registry, store, logger) : null;
     this.events = tellAll([batchLog(logger), this.#engine, ...(this.#lag === null ? [] : [this.#lag])]);
+    this.brokers = brokersOf(config, this.health, logger);
     this.health.report('engine', 'starting');
   }
 
@@ -82,6 +86,7 @@ export class RunObserver {
 
   /** The store is up to date: what asks it may begin. */
   watch(): void {
+    this.brokers?.start();
     this.#lag?.start();
     this.#sequences?.start();
   }
@@ -118,11 +123,23 @@ export class RunObserver {
   }
 
   async stop(): Promise<void> {
+    this.brokers?.stop();
     this.#lag?.stop();
     await this.#sequences?.stop();
     await this.#tracing?.stop();
     await this.#server?.stop();
   }
+}
+
+function brokersOf({ source: { kafka } }: Config, health: Health, logger: Logger): BrokerWatch | null {
+  if (kafka === undefined) return null;
+  const { brokers } = kafka;
+  return new BrokerWatch({
+    brokers,
+    isAnswered: () => isAnyBrokerThere(kafka),
+    logger,
+    onProblem: (problem) => health.report('brokers', problem),
+  });
 }
 
 function lagOf({ source: { kafka } }: Config, registry: Registry, logger: Logger): ConsumerLag | null {

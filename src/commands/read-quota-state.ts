@@ -3,7 +3,7 @@ import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
 import { readQuotaFile, readQuotaState } from '../quota-updates/read-quota-state.ts';
 import { quotaUpdateSchema } from './assemble-source.ts';
-import { connect } from './kafka-connection.ts';
+import { connect, requireBrokers } from './kafka-connection.ts';
 
 /** What consumers of the configured quota updates end with: one that keeps the last of each key, one that keeps the newest. */
 export async function quotaStates(
@@ -16,6 +16,7 @@ export async function quotaStates(
     return [byVersion];
   }
   if (source.kafka === undefined) return [];
+  await requireBrokers(source.kafka, topic);
   const kafka = connect(source.kafka, logger);
   const { byCompaction, byVersion } = await readQuotaState({ kafka, topic, schema: quotaUpdateSchema() });
   return [byCompaction, byVersion];

@@ -12,7 +12,7 @@ import { identifyFile } from '../sources/identify-files.ts';
 import { kafkaSource } from '../sources/kafka-source.ts';
 import { bookedLogsOf, fileOptions, kafkaOptions } from './assemble-source.ts';
 import { decodingAsBooked } from './flow-decoder.ts';
-import { connect } from './kafka-connection.ts';
+import { connect, requireBrokers } from './kafka-connection.ts';
 import { requireSeparatePaths } from './separate-paths.ts';
 
 /** A source to read once more, beside the engine that reads it for booking. */
@@ -25,7 +25,10 @@ export interface SourceAgain {
 
 export async function readSourceAgain(config: Config, store: Store, logger: Logger): Promise<SourceAgain> {
   const { source } = config;
-  if (source.files === undefined) return topicAgain(config, source.kafka, store, logger);
+  if (source.files === undefined) {
+    await requireBrokers(source.kafka, source.kafka.topic);
+    return topicAgain(config, source.kafka, store, logger);
+  }
   await requireSeparatePaths(config);
   return filesAgain(config, source.files, source.format, store);
 }

@@ -6,11 +6,10 @@ import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
 import { isFenced } from '../platform/fenced.ts';
-import type { Health } from '../platform/health.ts';
-import { onStopSignal } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logger.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import type { Progress } from '../platform/progress.ts';
+import { StopRequest } from '../platform/stop-request.ts';
 import type { Store } from '../platform/store.ts';
 import { assembleSource } from './assemble-source.ts';
 import { type LoadedKey, loadKey } from './load-key.ts';
@@ -23,7 +22,12 @@ import { whileReloading } from './while-reloading.ts';
 
 const RETRY = { firstDelayMs: 100, maxDelayMs: 10_000, giveUpAfterMs: 300_000 };
 const RESTART_DELAY_MS = 1000;
-const STOP_GRACE_MS = 10_000;
+export const NOTHING_BOOKED: RunTotals = {
+  batches: 0,
+  read: 0,
+  keyMismatches: 0,
+  records: { charged: 0, not_sponsored: 0, duplicate: 0, rejected: 0 },
+};
 
 export interface RunOptions {
   config: Config;
@@ -33,10 +37,14 @@ export interface RunOptions {
   progress: Progress;
   /** Books what the source has lost as a fact and goes on, instead of halting. */
   acceptGaps?: boolean;
+  /** Absent: signals are listened to while the engine runs. */
+  stop?: StopRequest;
+  /** Called as each engine begins, with what tells what the run has booked so far. */
+  onBegin?: (totals: () => RunTotals) => void;
 }
 
 /** What the engine works with; a test may put something between. */
-export type EngineParts = Pick<EngineOptions, 'journal' | 'source' | 'publisher'>;
+export type EngineParts = Pick<EngineOptions, 'journal' | 'source' | 'publisher' | 'startPosition'>;
 
 /**
  * Runs the engine over the configured source until it ends or a signal stops it. A batch that another writer fenced off,
@@ -48,6 +56,11 @@ export async function runEngine(
 ): Promise<RunTotals> {
   const { config, store, logger } = options;
   const observer = new RunObserver(options);
+  const stop = options.stop ?? new StopRequest();
+  const forget = stop.onRequest(() => {
+    observer.stopping();
+    logger.info('stopping');
+  });
   try {
     await observer.start();
     const migrations = await migrate(store, packagePath('schemas/clickhouse'));
@@ -56,24 +69,28 @@ export async function runEngine(
     await bookKey(store, key);
     observer.watch();
     return await whileWatchingCredit(options, observer, (watchCredit) =>
-      whileReloading(options, observer, watchCredit, (running) => runUntilEnd(options, key, observer, running, adorn)),
+      whileReloading(options, observer, watchCredit, (running) =>
+        runUntilEnd({ ...options, stop }, key, observer, running, adorn),
+      ),
     );
   } catch (error) {
     await observer.halted(error);
     throw error;
   } finally {
     await observer.stop();
+    forget();
+    if (options.stop === undefined) stop.close();
   }
 }
 
 async function runUntilEnd(
-  options: RunOptions,
+  options: RunOptions & { stop: StopRequest },
   key: LoadedKey,
   observer: RunObserver,
   running: RunningEngine,
   adorn: (parts: EngineParts) => EngineParts,
 ): Promise<RunTotals> {
-  const { config, logger, progress, acceptGaps = false } = options;
+  const { config, logger, progress, stop, acceptGaps = false, onBegin } = options;
   const { health, events, tracer } = observer;
   const settings = {
     ...config.batch,
@@ -84,44 +101,56 @@ async function runUntilEnd(
     acceptGaps,
   };
   const totals: RunTotals[] = [];
-  for (let isStopping = false; ; ) {
-    const parts = adorn(assembleParts(options, key, health));
+  while (!stop.isRequested) {
+    const parts = adorn(assembleParts(options, key, observer));
     const { source } = parts;
     const common = { ...parts, settings, retry: RETRY, clock: systemClock, ...events, ...(tracer && { tracer }) };
     const engine = running.begin((catalogue) => new Engine({ ...common, catalogue }));
-    const forget = onStopSignal(() => {
-      isStopping = true;
-      observer.stopping();
-      logger.info('stopping');
-      void source.stop();
-    }, STOP_GRACE_MS);
+    onBegin?.(() => sumOf([...totals, engine.totals]));
+    const forget = stop.onRequest(() => void source.stop());
     try {
       observer.begin();
       await engine.run();
-      totals.push(engine.totals);
-      return sumOf(totals);
+      return sumOf([...totals, engine.totals]);
     } catch (error) {
       totals.push(engine.totals);
-      if (isStopping || !mayStartAgain(error, config, sumOf(totals))) throw error;
+      if (stop.isRequested && isPassing(error)) {
+        logger.warn({ err: error }, 'stopped; what is not booked is read again by the next run');
+        break;
+      }
+      if (stop.isRequested || !mayStartAgain(error, config, sumOf(totals))) throw error;
       health.report('engine', `starting again after: ${(error as Error).message}`);
-      logger.warn({ err: error }, 'starting again from what the journal says');
-      await systemClock.sleep(RESTART_DELAY_MS);
+      // An outage of the brokers has a line of its own.
+      const level = observer.brokers?.isAway ? 'debug' : 'warn';
+      logger[level]({ err: error }, 'restarting from the last committed journal state');
+      await stop.sleep(RESTART_DELAY_MS);
     } finally {
       forget();
       progress.end();
     }
   }
+  return sumOf([NOTHING_BOOKED, ...totals]);
 }
 
-function assembleParts({ config, store, logger, progress }: RunOptions, key: LoadedKey, health: Health): EngineParts {
-  const { source, publisher } = assembleSource(config, {
+function isPassing(error: unknown): boolean {
+  return (error as { canRetry?: boolean }).canRetry === true;
+}
+
+function assembleParts(
+  { config, store, logger, progress }: RunOptions,
+  key: LoadedKey,
+  { health, brokers }: RunObserver,
+): EngineParts {
+  const { source, publisher, startPosition } = assembleSource(config, {
     store,
     logger,
     onProgress: (state) => progress.report(state),
     onProblem: (part, problem) => health.report(part, problem),
+    onBrokerAnswer: () => brokers?.answered(),
   });
   return {
     source,
+    ...(startPosition && { startPosition }),
     journal: watchedJournal(new KeyedJournal(store, key), health, new StoreOutage(logger, systemClock)),
     publisher: watchedPublisher(publisher, health),
   };
@@ -129,9 +158,8 @@ function assembleParts({ config, store, logger, progress }: RunOptions, key: Loa
 
 /** After a fence always; after another passing error where a topic is read and the engine has worked before. */
 function mayStartAgain(error: unknown, { source }: Config, { batches }: RunTotals): boolean {
-  const { canRetry } = error as { canRetry?: boolean };
   // What has never worked is more likely a wrong address than an outage: its user should hear of it.
-  return canRetry === true && (isFenced(error) || (source.kafka !== undefined && batches > 0));
+  return isPassing(error) && (isFenced(error) || (source.kafka !== undefined && batches > 0));
 }
 
 function sumOf(runs: readonly RunTotals[]): RunTotals {

@@ -1,11 +1,14 @@
+import { writeSync } from 'node:fs';
 import type { Command } from 'commander';
+import type { RunTotals } from '../engine/engine.ts';
 import { createLogger } from '../platform/logger.ts';
 import { Progress } from '../platform/progress.ts';
+import { StopRequest } from '../platform/stop-request.ts';
 import { checkSource } from './assemble-source.ts';
 import { openStore } from './open-store.ts';
 import { type ConfigOptions, readCatalogue, readConfig, withConfigOptions } from './read-config.ts';
 import { formatRun, reportRun } from './report-run.ts';
-import { runEngine } from './run-engine.ts';
+import { NOTHING_BOOKED, type RunOptions, runEngine } from './run-engine.ts';
 
 export function registerRun(program: Command): void {
   withConfigOptions(program.command('run'))
@@ -25,6 +28,7 @@ Examples:
   $ zerorate run --config zerorate.yaml
   $ ZERORATE_KAFKA_BROKERS=broker:9092 zerorate run --config zerorate.yaml
 
+SIGTERM or SIGINT ends it within ten seconds with code 0, and prints what it has booked; a second one ends it at once (143, 130).
 A second run over the same files books nothing: the journal knows what it has read of each, whatever its name. A file whose booked
 part has changed is refused. A last record that is not whole yet waits for the next run.`,
     )
@@ -33,21 +37,61 @@ part has changed is refused. A last record that is not whole yet waits for the n
       const catalogue = readCatalogue(config.catalogue);
       const logger = createLogger(config.log);
       const progress = new Progress(process.stderr, (fields, message) => logger.info(fields, message));
-      // Before a store is made for nothing.
-      await checkSource(config, logger);
-      const store = await openStore(config.store, { create: true });
+      const stop = new StopRequest();
+      const summary = new RunSummary();
+      stop.onOverdue = () => summary.printOverdue();
       try {
-        const totals = await runEngine({
-          config,
-          catalogue,
-          store,
-          logger,
-          progress,
-          acceptGaps: options.acceptGap === true,
-        });
-        process.stdout.write(`${formatRun(totals)}\n\n${await reportRun(store)}\n`);
+        await runAndReport(
+          { config, catalogue, logger, progress, stop, acceptGaps: options.acceptGap === true },
+          summary,
+        );
+        // Connections to a broker that is silent would keep the process.
+        if (stop.isRequested) process.stdout.write('', () => process.exit(0));
       } finally {
-        await store.close();
+        stop.close();
       }
     });
+}
+
+async function runAndReport(
+  options: Omit<RunOptions, 'store' | 'stop'> & { stop: StopRequest },
+  summary: RunSummary,
+): Promise<void> {
+  const { config, logger, stop } = options;
+  // Before a store is made for nothing.
+  await checkSource(config, logger, () => stop.isRequested);
+  if (stop.isRequested) return summary.print();
+  const store = await openStore(config.store, { create: true });
+  try {
+    const onBegin = (totals: () => RunTotals) => {
+      summary.totals = totals;
+    };
+    const totals = await runEngine({ ...options, store, onBegin });
+    summary.totals = () => totals;
+    summary.print();
+    process.stdout.write(`\n${await reportRun(store)}\n`);
+  } finally {
+    await store.close();
+  }
+}
+
+/** What a run prints at its end, once: what it has booked. */
+class RunSummary {
+  totals: () => RunTotals = () => NOTHING_BOOKED;
+  #isPrinted = false;
+
+  print(): void {
+    this.#isPrinted = true;
+    writeSync(1, `${formatRun(this.totals())}\n`);
+  }
+
+  /** The time to stop is over before the work is. */
+  printOverdue(): void {
+    if (this.#isPrinted) return;
+    this.print();
+    writeSync(
+      1,
+      'Stopped before a call was answered: a batch that was being inserted is in the journal too, or is read again\n',
+    );
+  }
 }

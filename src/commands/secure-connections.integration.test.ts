@@ -245,6 +245,14 @@ describe('what is wrong is told, with what to do', () => {
       /no authority in source\.kafka\.ssl\.ca has signed/,
     ],
     ["server's certificate", () => ({ brokers: broker.expired }), {}, /the server's certificate has expired; renew it/],
+    ['port: TLS without ssl', () => ({ ssl: 'false' }), {}, /speaks TLS; set source\.kafka\.ssl/],
+    [
+      'port: ssl without TLS',
+      () => ({ brokers: broker.brokers[0] ?? '' }),
+      {},
+      /speaks no TLS; remove source\.kafka\.ssl/,
+    ],
+    ['kind of client: no login', () => ({}), {}, /without a login; set source\.kafka\.sasl/],
   ])('the wrong %s', async (_case, connection, env, message) => {
     const { code, stderr } = await run(['run', '--config', await configure(connection())], env);
     expect(lastLine(stderr)).toMatch(message);

@@ -1,5 +1,5 @@
 import type { Tracer } from '@opentelemetry/api';
-import { summarise } from '../billing/batch-summary.ts';
+import { type BatchSummary, summarise } from '../billing/batch-summary.ts';
 import { deriveQuotaUpdates } from '../billing/derive-quota-updates.ts';
 import { FlowBatch } from '../billing/flow-batch.ts';
 import { classifyBatch, earliestPeriodStart, rateBatch } from '../billing/pipeline.ts';
@@ -9,7 +9,7 @@ import type { RecordRules } from '../billing/record-limits.ts';
 import { rejectedPayload } from '../billing/rejected-payload.ts';
 import type { Rules } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
-import type { BatchPlace } from '../journal/batch-digest.ts';
+import type { BatchPlace, GapReason } from '../journal/batch-digest.ts';
 import type { BlockMemory } from '../journal/block-memory.ts';
 import { bookBlock } from '../journal/book-block.ts';
 import type { RetryPolicy } from '../journal/book-once.ts';
@@ -51,6 +51,8 @@ export interface WorkerPorts extends Partial<Pick<EngineEvents, 'onJournaled' | 
   rules: () => Promise<Rules>;
   clock: Clock;
   tracer: Tracer;
+  /** Called when a batch is in the journal, before its quota updates are published. */
+  onCommitted?: (block: JournalBlock, summary: BatchSummary) => void;
   onBooked: EngineEvents['onBooked'];
   /** Called when a batch that nobody waits for failed: the log has to be assigned again. */
   onFailure: (log: TopicPartition, error: unknown) => void;
@@ -117,6 +119,7 @@ async function bookAt(
   steps.next('insert');
   await book(block, state, ports);
   steps.rest();
+  ports.onCommitted?.(block, summary);
   ports.onJournaled?.(place);
   const updates = deriveQuotaUpdates(batch, state.lane, rules.catalogue, held.booked);
   return { block, summary, catalogue: rules.catalogue, updates, openCounters, windowRecords, steps };
@@ -147,7 +150,18 @@ export async function bookGap(
   bookingDay: number,
   ports: WorkerPorts,
 ): Promise<void> {
-  const { reason, log, firstOffset, lastOffset } = gap;
+  const place = await bookWithoutRecords(gap, state, bookingDay, ports);
+  ports.onGap?.(gap, place);
+}
+
+/** Books offsets without records: lost ones, or those before the start position. Gives the batch's place. */
+export async function bookWithoutRecords(
+  offsets: Pick<BatchPlace, 'log' | 'firstOffset' | 'lastOffset'> & { reason: GapReason },
+  state: RecoveredLane,
+  bookingDay: number,
+  ports: Pick<WorkerPorts, 'journal' | 'retry' | 'clock' | 'rules'>,
+): Promise<BatchPlace> {
+  const { reason, log, firstOffset, lastOffset } = offsets;
   const place = {
     log,
     bookingDay,
@@ -165,10 +179,14 @@ export async function bookGap(
     state,
     ports,
   );
-  ports.onGap?.(gap, place);
+  return place;
 }
 
-async function book(block: JournalBlock, state: RecoveredLane, { journal, retry, clock }: WorkerPorts): Promise<void> {
+async function book(
+  block: JournalBlock,
+  state: RecoveredLane,
+  { journal, retry, clock }: Pick<WorkerPorts, 'journal' | 'retry' | 'clock'>,
+): Promise<void> {
   await bookBlock(journal, block, retry, clock);
   const { laneSequence, log, bookingDay } = block;
   state.head = { sequence: laneSequence, position: state.lane.position, topic: log.topic, bookingDay };

@@ -7,6 +7,7 @@ import type { TopicPartition } from '../billing/topic-partition.ts';
 import type { WordMaps } from '../billing/word-maps.ts';
 import type { RetryPolicy } from '../journal/book-once.ts';
 import type { Journal } from '../journal/journal.ts';
+import type { JournalBlock } from '../journal/journal-block.ts';
 import type { Clock } from '../platform/clock.ts';
 import { isFenced } from '../platform/fenced.ts';
 import type { LogRecord, ProveRecord } from '../platform/log-record.ts';
@@ -16,6 +17,7 @@ import type { WorkerPorts, WorkerSettings } from './book-batch.ts';
 import { CurrentRules } from './current-rules.ts';
 import type { BookedBatch, EngineEvents } from './engine-events.ts';
 import { LaneWorker } from './lane-worker.ts';
+import { bookStartPosition, type StartPosition } from './start-position.ts';
 
 export interface EngineOptions extends Partial<EngineEvents> {
   journal: Journal;
@@ -26,11 +28,13 @@ export interface EngineOptions extends Partial<EngineEvents> {
   settings: WorkerSettings;
   retry: RetryPolicy;
   clock: Clock;
+  /** Where a topic begins that nothing is booked of; absent: where its partitions do. */
+  startPosition?: StartPosition;
   /** Where the spans of batches go; absent: nowhere. */
   tracer?: Tracer;
 }
 
-/** What one run has booked. */
+/** What one run has booked: all batches that it knows to be in the journal. */
 export interface RunTotals {
   batches: number;
   read: number;
@@ -65,6 +69,7 @@ export class Engine {
     await journal.keepCatalogue(this.#rules.catalogue);
     await publisher.start();
     try {
+      if (this.#options.startPosition !== undefined) await this.#bookStart(this.#options.startPosition);
       await new Promise<void>((resolve, reject) => {
         source.run(this.#listener(reject)).then(resolve, reject);
       });
@@ -73,6 +78,11 @@ export class Engine {
       await publisher.stop();
     }
     return this.totals;
+  }
+
+  async #bookStart(startPosition: StartPosition): Promise<void> {
+    const { journal, retry, clock, settings } = this.#options;
+    await bookStartPosition(startPosition, { journal, retry, clock, rules: () => this.#rules.now() }, settings);
   }
 
   #listener(halt: (error: unknown) => void): SourceListener {
@@ -109,6 +119,7 @@ export class Engine {
         clock,
         tracer: this.#options.tracer ?? trace.getTracer('zerorate'),
         ...(onJournaled && { onJournaled }),
+        onCommitted: (block, summary) => this.#committed(block, summary),
         onBooked: (booked) => this.#booked(booked),
         ...(onFailed && { onFailed }),
         ...(onGap && { onGap }),
@@ -120,12 +131,15 @@ export class Engine {
     return worker;
   }
 
-  #booked(booked: BookedBatch): void {
-    const { block, summary } = booked;
+  #committed(block: JournalBlock, summary: BatchSummary): void {
     this.totals.batches++;
     this.totals.read += readOf(summary);
     this.totals.keyMismatches += block.keyMismatches;
     for (const outcome of OUTCOMES) this.totals.records[outcome] += summary.records[outcome];
+  }
+
+  #booked(booked: BookedBatch): void {
+    const { block } = booked;
     this.#options.source.acknowledge(block.log, block.lastOffset);
     this.#options.onBooked?.(booked);
   }

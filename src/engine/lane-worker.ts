@@ -64,11 +64,11 @@ export class LaneWorker {
       await this.#settled();
       // Before the journal is read: what another engine has booked and not published by now, this one publishes.
       await this.#ports.publisher.claim(this.#name);
-      const { booked, cursor } = await this.#whereItStands(log);
+      const { booked, cursor, isBegun } = await this.#whereItStands(log);
       const { offset, sourceProof } = cursor;
       const limits = await bounds();
       const startOffset = limits?.startOffset ?? 0;
-      const next = whereToGoOn(booked, offset, limits);
+      const next = whereToGoOn(booked, offset, limits, isBegun);
       if (typeof next !== 'number') {
         const held = await this.#acceptGap(next, offset);
         this.#held.set(nameOf(log), { ...held, cursorProof: NO_PROOF, startOffset });
@@ -142,7 +142,7 @@ export class LaneWorker {
    * The log's cursor, from the same journal as the memory is: of a batch that was booked in between the cursor would know,
    * and nobody would tell its quota updates before the next record comes.
    */
-  async #whereItStands(log: TopicPartition): Promise<{ booked: TopicPartition; cursor: LogCursor }> {
+  async #whereItStands(log: TopicPartition): Promise<{ booked: TopicPartition; cursor: LogCursor; isBegun: boolean }> {
     const { journal } = this.#ports;
     let { sequence } = await journal.head(this.#name);
     for (;;) {
@@ -151,7 +151,8 @@ export class LaneWorker {
       const booked = bookedLog(log, head.topic);
       const cursor = await journal.cursor(booked);
       ({ sequence } = await journal.head(this.#name));
-      if (sequence === head.sequence) return { booked, cursor };
+      if (sequence === head.sequence)
+        return { booked, cursor, isBegun: cursor.offset >= 0 || head.topic === booked.topic };
     }
   }
 

@@ -21,6 +21,11 @@ test('records that retention took before they were booked are a gap', () => {
   expect(unaccepted(gap, 6).message).toContain('--accept-gap');
 });
 
+test('a log that begins at 0, by the journal, has lost what retention took before the first batch', () => {
+  const gap = { reason: 'records_lost', log, firstOffset: 0, lastOffset: 4 };
+  expect(whereToGoOn(log, -1, { startOffset: 5, endOffset: 20 }, true)).toEqual(gap);
+});
+
 test('a log that ends below the cursor is another log, which is booked under another name', () => {
   const gap = { reason: 'topic_recreated', log: again, firstOffset: 0, lastOffset: 1 } as const;
   expect(whereToGoOn(log, 6, { startOffset: 2, endOffset: 5 })).toEqual(gap);

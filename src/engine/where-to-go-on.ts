@@ -1,11 +1,11 @@
 import type { TopicPartition } from '../billing/topic-partition.ts';
-import type { GapReason } from '../journal/batch-digest.ts';
+import type { LossReason } from '../journal/batch-digest.ts';
 import type { LogBounds } from '../sources/source.ts';
 import { SourceError } from '../sources/source-error.ts';
 
 /** A loss between the journal and its source: offsets [firstOffset, lastOffset] of `log` are gone. */
 export interface SourceGap {
-  reason: GapReason;
+  reason: LossReason;
   log: TopicPartition;
   firstOffset: number;
   lastOffset: number;
@@ -13,16 +13,22 @@ export interface SourceGap {
 
 /**
  * The offset to go on from, or the gap that stands before it. The log must still have what comes after the cursor: records
- * that retention took before they were booked are lost, and a log that ends below the cursor is another log.
+ * that retention took before they were booked are lost, and a log that ends below the cursor is another log. `isBegun`: the
+ * journal says where the log begins, even if nothing is booked of it.
  */
-export function whereToGoOn(log: TopicPartition, cursor: number, bounds: LogBounds | null): number | SourceGap {
+export function whereToGoOn(
+  log: TopicPartition,
+  cursor: number,
+  bounds: LogBounds | null,
+  isBegun = cursor >= 0,
+): number | SourceGap {
   const next = cursor + 1;
   if (bounds === null) return next;
   const { startOffset, endOffset } = bounds;
   const lastOffset = startOffset - 1;
   if (endOffset < next) return recreatedGap(log, startOffset);
   // The first batch of all begins where the log does.
-  if (cursor < 0) return startOffset;
+  if (!isBegun) return startOffset;
   if (startOffset > next) return { reason: 'records_lost', log, firstOffset: next, lastOffset };
   return next;
 }

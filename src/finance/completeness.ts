@@ -34,7 +34,7 @@ async function readRejections(store: Store, coverage: Coverage): Promise<Complet
 async function readSourceGaps(store: Store, coverage: Coverage): Promise<Completeness['sourceGaps']> {
   const rows = await store.query<Record<string, string | number>>(
     'SELECT topic, partition, gap_reason, first_offset, offset AS last_offset, toString(booking_date) AS booked_on FROM journal ' +
-      `WHERE kind = 'batch' AND gap_reason != '' AND ${coveredJournal(coverage, 'toStartOfMonth(booking_date)')} ` +
+      `WHERE kind = 'batch' AND gap_reason NOT IN ('', 'start_position') AND ${coveredJournal(coverage, 'toStartOfMonth(booking_date)')} ` +
       'ORDER BY topic, partition, last_offset',
   );
   return rows.map((row) => ({

@@ -18,14 +18,17 @@ export interface BatchPlace {
   laneSequence: number;
   /** Records read in the lane before the batch. */
   lanePosition: number;
-  /** Why the batch has no records: it books the loss of its offsets. Empty for every other batch. */
+  /** Why the batch has no records: it books the loss of its offsets, or where the log begins. Empty for every other batch. */
   gapReason: GapReason | '';
   /** Of the batch's last record; absent: none. It is no part of the digest, which is computed again from records alone. */
   sourceProof?: SourceProof;
 }
 
-/** What a source can lose: records that retention took before they were booked, or a whole topic, made anew. */
-export type GapReason = 'records_lost' | 'topic_recreated';
+/** What a source can lose: records that retention deleted before they were booked, or a whole topic that was recreated. */
+export type LossReason = 'records_lost' | 'topic_recreated';
+
+/** Why a batch has no records: a loss, or `start_position`: the configuration says to begin behind its offsets. */
+export type GapReason = LossReason | 'start_position';
 
 /**
  * SHA-256 over the batch's place and numbers, the encoded columns of its rows, and its `lists`: what the batch row holds in

@@ -87,6 +87,18 @@ const saslSchema = z
   })
   .describe('SASL authentication.');
 
+const startFromSchema = z
+  .union([
+    z.enum(['earliest', 'latest']),
+    z.iso.datetime({ offset: true, error: 'expected earliest, latest or a time like 2026-10-01T00:00:00Z' }),
+  ])
+  .default('earliest')
+  .describe(
+    'Where the first start begins, while the journal knows nothing of the topic: with the oldest record, with those that ' +
+      'come from now on, or with the first one of this time or later. The journal keeps it: it has no effect afterwards, ' +
+      'and partitions that are added later are read from their beginning.',
+  );
+
 const kafkaSchema = z
   .strictObject({
     brokers: z
@@ -99,6 +111,7 @@ const kafkaSchema = z
       .describe('Topic of the flow records.'),
     groupId: z.string().min(1).default('zerorate').describe('Consumer group.'),
     clientId: z.string().min(1).default('zerorate').describe('Name of this client in the logs of the brokers.'),
+    startFrom: startFromSchema,
     valueFormat: z.enum(['avro', 'json']).default('avro').describe('How a record is encoded.'),
     avro: avroSchema,
     ssl: sslSchema,

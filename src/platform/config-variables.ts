@@ -20,6 +20,7 @@ export const CONFIG_VARIABLES: Readonly<Record<string, { path: DocumentPath; kin
   ZERORATE_KAFKA_BROKERS: { path: ['source', 'kafka', 'brokers'], kind: 'list' },
   ZERORATE_KAFKA_TOPIC: { path: ['source', 'kafka', 'topic'], kind: 'text' },
   ZERORATE_KAFKA_GROUP_ID: { path: ['source', 'kafka', 'groupId'], kind: 'text' },
+  ZERORATE_KAFKA_START_FROM: { path: ['source', 'kafka', 'startFrom'], kind: 'text' },
   ZERORATE_KAFKA_CLIENT_ID: { path: ['source', 'kafka', 'clientId'], kind: 'text' },
   ZERORATE_KAFKA_VALUE_FORMAT: { path: ['source', 'kafka', 'valueFormat'], kind: 'text' },
   ZERORATE_KAFKA_SSL: { path: ['source', 'kafka', 'ssl'], kind: 'boolean' },

@@ -30,6 +30,10 @@ export interface KafkaOptions {
   retries?: number;
   /** Of a record batch, decompressed; for all clients of the process. */
   maxBatchOctets?: number;
+  /** Of a connection; default 5 s. */
+  connectionTimeoutMs?: number;
+  /** Of an answer; default kafkajs's 30 s. */
+  requestTimeoutMs?: number;
   /** Absent: nothing is logged. */
   logger?: KafkaLogger;
 }
@@ -43,7 +47,7 @@ const CONNECTION_TIMEOUT_MS = 5000;
 
 /** A Kafka client. Inert: its consumers, producers and admins connect. */
 export function createKafka(options: KafkaOptions): Kafka {
-  const { brokers, clientId, ssl, sasl, retries = RETRY.retries, maxBatchOctets, logger } = options;
+  const { brokers, clientId, ssl, sasl, retries = RETRY.retries, maxBatchOctets, logger, requestTimeoutMs } = options;
   hideAbortedRecords();
   readAllCodecs(maxBatchOctets);
   takeEncodedRecords();
@@ -52,14 +56,18 @@ export function createKafka(options: KafkaOptions): Kafka {
     brokers: [...brokers],
     clientId,
     retry: { ...RETRY, retries },
-    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    connectionTimeout: options.connectionTimeoutMs ?? CONNECTION_TIMEOUT_MS,
+    ...(requestTimeoutMs !== undefined && { requestTimeout: requestTimeoutMs }),
     socketFactory: kafkaSocket,
     ...(ssl !== undefined && { ssl }),
     ...(sasl != null && { sasl: loginOf(sasl) }),
     // kafkajs's own debug lines hold what brokers answer, and so subscribers' numbers.
     logLevel: logger === undefined ? logLevel.NOTHING : logLevel.INFO,
-    logCreator: () => (entry) => {
-      if (logger !== undefined) forward(entry, logger);
+    logCreator: () => {
+      const said = new Set<string>();
+      return (entry) => {
+        if (logger !== undefined) forward(entry, logger, said);
+      };
     },
   });
 }
@@ -69,11 +77,24 @@ function loginOf(login: KafkaLogin): SASLOptions {
   return { mechanism: 'oauthbearer', oauthBearerProvider: tokenProvider(login) };
 }
 
-function forward({ namespace, level, log }: LogEntry, logger: KafkaLogger): void {
+/** What is the matter while brokers are away or a group moves: this program says that itself, once. */
+const KNOWN_TROUBLE =
+  /^(Connection |Failed to connect|Response |Request |Broker |Closed connection|Crash: KafkaJS(Number|Connection|Request|Broker|Group|Metadata)|Restarting|Stopped|Heartbeat|The group is rebalancing|The coordinator|There is no leader|This server|Metadata|Leader|Group coordinator|Failed to execute|SASL )/;
+
+/** A line that says nothing new is detail: one of an outage, or one that was said before. */
+function isNew(message: string, said: Set<string>): boolean {
+  const kind = message.replaceAll(/\d+/g, '0');
+  if (KNOWN_TROUBLE.test(message) || said.has(kind)) return false;
+  said.add(kind);
+  return true;
+}
+
+function forward({ namespace, level, log }: LogEntry, logger: KafkaLogger, said: Set<string>): void {
   const { message, logger: _name, timestamp: _timestamp, ...fields } = log;
   const line = { component: `kafkajs ${namespace}`, ...fields };
-  if (level === logLevel.ERROR) logger.error(line, message);
-  else if (level === logLevel.WARN && !message.startsWith(LIMITED_RETRIES)) logger.warn(line, message);
+  const isWarning = level === logLevel.WARN && !message.startsWith(LIMITED_RETRIES);
+  if (level === logLevel.ERROR && isNew(message, said)) logger.error(line, message);
+  else if (isWarning && isNew(message, said)) logger.warn(line, message);
   // What a client library finds worth saying is detail to an operator.
   else logger.debug(line, message);
 }

@@ -31,6 +31,9 @@ function failureOf(code: string, field: string): string | null {
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     return "the server's certificate is for another host; use a name that it has, or renew it with this one";
   }
+  if (code.endsWith('ALERT_CERTIFICATE_REQUIRED') || code.endsWith('ALERT_BAD_CERTIFICATE')) {
+    return `the server asks for a client certificate that it trusts; set ${field}.cert and ${field}.key`;
+  }
   if (code === 'EPROTO' || code.startsWith('ERR_SSL_')) {
     return `TLS was refused; see that the port speaks TLS, and that ${field} has the certificate and key it asks for`;
   }

@@ -8,7 +8,7 @@ import { claimProducer, isProducerFenced } from './claim-producer.ts';
 import type { QuotaPublisher } from './quota-publisher.ts';
 import { QuotaPublisherError } from './quota-publisher-error.ts';
 import { encodeQuotaRecords, type PartitionRecords } from './quota-records.ts';
-import { countPartitions, ensureQuotaTopic } from './quota-topic.ts';
+import { countPartitions, ensureQuotaTopic, readCleanupPolicy } from './quota-topic.ts';
 import { quotaUpdateParts } from './quota-update-parts.ts';
 
 /** Of a partition's records in one request: below the brokers' default `message.max.bytes`, 1 MiB. */
@@ -16,6 +16,8 @@ const MAX_BATCH_OCTETS = 900_000;
 const DEFAULT_PARTITIONS = 4;
 const DEFAULT_GIVE_UP_AFTER_MS = 5 * 60_000;
 const RETRY_MS = 1000;
+/** A claim that takes longer is warned of. */
+const CLAIM_WARNING_DELAY_MS = 15_000;
 
 export interface KafkaQuotaPublisherOptions {
   kafka: Kafka;
@@ -67,9 +69,12 @@ export function kafkaQuotaPublisher(options: KafkaQuotaPublisherOptions): QuotaP
       } catch (error) {
         throw notSent(topic, error);
       }
+      await warnUnlessCompacted(options);
     },
     async claim(lane) {
       await giveUp(lane);
+      const warnAtMs = performance.now() + CLAIM_WARNING_DELAY_MS;
+      let isSaid = false;
       const giveUpAtMs = performance.now() + (options.giveUpAfterMs ?? DEFAULT_GIVE_UP_AFTER_MS);
       for (;;) {
         try {
@@ -79,7 +84,13 @@ export function kafkaQuotaPublisher(options: KafkaQuotaPublisherOptions): QuotaP
           return;
         } catch (error) {
           if (!isOutage(error) || performance.now() > giveUpAtMs) throw notSent(topic, error);
-          logger.warn({ err: error, topic, lane }, 'the brokers do not let the lane be claimed; asking again');
+          // An outage of the brokers has a line of its own; what lasts is said once.
+          const isNews: boolean = !isSaid && performance.now() > warnAtMs;
+          isSaid ||= isNews;
+          logger[isNews ? 'warn' : 'debug'](
+            { err: error, topic, lane },
+            'cannot acquire the transactional producer for the lane; retrying',
+          );
           await pause(RETRY_MS);
         }
       }
@@ -101,6 +112,25 @@ export function kafkaQuotaPublisher(options: KafkaQuotaPublisherOptions): QuotaP
       await Promise.all([...claimed.keys()].map(giveUp));
     },
   };
+}
+
+/** Without compaction the topic loses the updates of quiet subscribers after its retention, or grows for ever. */
+async function warnUnlessCompacted({ kafka, topic, logger }: KafkaQuotaPublisherOptions): Promise<void> {
+  let policy: string;
+  try {
+    policy = await readCleanupPolicy(kafka, topic);
+  } catch (error) {
+    const remedy = 'grant DescribeConfigs on the topic to have cleanup.policy checked at each start';
+    logger.info({ err: error, topic }, `whether the topic of quota updates is compacted is not known: ${remedy}`);
+    return;
+  }
+  if (policy === 'compact') return;
+  logger.warn(
+    { topic, cleanupPolicy: policy },
+    `the topic of quota updates has cleanup.policy=${policy}: after its retention the last update of a quiet subscriber is ` +
+      'deleted. Run: kafka-configs.sh --bootstrap-server HOST:PORT --alter --entity-type topics ' +
+      `--entity-name ${topic} --add-config cleanup.policy=compact`,
+  );
 }
 
 async function sendAtOnce(claim: Claim, topic: string, requests: readonly PartitionRecords[][]): Promise<void> {

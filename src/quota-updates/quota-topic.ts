@@ -1,6 +1,9 @@
 import type { Kafka } from 'kafkajs';
 import { isTopicMissing } from '../platform/kafka-failure.ts';
 
+/** kafkajs's `ConfigResourceTypes.TOPIC`, which Node cannot import by name from CommonJS. */
+const TOPIC_RESOURCE = 2;
+
 export interface QuotaTopicOptions {
   topic: string;
   /** Of a topic that has to be created. */
@@ -24,6 +27,21 @@ export async function ensureQuotaTopic(kafka: Kafka, { topic, partitions }: Quot
       topics: [{ topic, numPartitions: partitions, replicationFactor: -1, configEntries }],
       waitForLeaders: true,
     });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** The topic's `cleanup.policy`. Rejects where this client may not see it. */
+export async function readCleanupPolicy(kafka: Kafka, topic: string): Promise<string> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: TOPIC_RESOURCE, name: topic, configNames: ['cleanup.policy'] }],
+    });
+    return resources[0]?.configEntries.find(({ configName }) => configName === 'cleanup.policy')?.configValue ?? '';
   } finally {
     await admin.disconnect();
   }

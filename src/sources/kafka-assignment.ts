@@ -148,7 +148,7 @@ export class KafkaAssignment {
         return await this.#fetchBounds();
       } catch (error) {
         if (isTopicMissing(error)) throw kafkaFault(error, topic);
-        logger.warn({ err: error, topic }, 'the brokers do not say what the partitions hold; asking again');
+        logger.debug({ err: error, topic }, 'the brokers do not say what the partitions hold; asking again');
         await pause(BOUNDS_RETRY_MS);
       }
     }

@@ -15,6 +15,12 @@ export async function fetchLogBounds(kafka: Kafka, topic: string): Promise<Map<n
   );
 }
 
+/** The offset of the first record of that time or later, by partition; where there is none, the log's end. */
+export async function fetchOffsetsAt(kafka: Kafka, topic: string, timestampMs: number): Promise<Map<number, number>> {
+  const offsets = await withAdmin(kafka, (admin) => admin.fetchTopicOffsetsByTimestamp(topic, timestampMs));
+  return new Map(offsets.map(({ partition, offset }) => [partition, Number(offset)]));
+}
+
 /** A new connection each time: one that lives on would know the topic as it was minutes ago. */
 async function withAdmin<T>(kafka: Kafka, ask: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = kafka.admin();

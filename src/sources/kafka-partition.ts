@@ -1,5 +1,10 @@
 import type { TopicPartition } from '../billing/topic-partition.ts';
 
+/** The log of a partition. Each has a lane of its own. */
+export function kafkaLog(topic: string, partition: number): TopicPartition {
+  return { topic, partition, lane: `${topic}-${partition}` };
+}
+
 /** A partition that was given to this process, and how far the listener has it. */
 export class KafkaPartition {
   readonly log: TopicPartition;
@@ -16,7 +21,7 @@ export class KafkaPartition {
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(topic: string, partition: number) {
-    this.log = { topic, partition, lane: `${topic}-${partition}` };
+    this.log = kafkaLog(topic, partition);
   }
 
   /** Calls of the listener for one log never overlap: each waits for the one before, however that ended. */

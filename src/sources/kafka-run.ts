@@ -11,9 +11,12 @@ import { settlesWithin } from './settles-within.ts';
 import type { SourceListener } from './source.ts';
 import { isUnreadable } from './source-error.ts';
 
-const FLUSH_MS = 8000;
-const LAST_COMMIT_MS = 1000;
-const DISCONNECT_MS = 5000;
+// Together below the time in which a signal ends the process.
+const FLUSH_MS = 6000;
+const LAST_COMMIT_MS = 500;
+const DISCONNECT_MS = 1500;
+/** Partitions that are added to the topic are seen within this time. */
+const METADATA_MAX_AGE_MS = 10_000;
 const MAX_HEARTBEAT_INTERVAL_MS = 3000;
 /** Of one broker's answer to one fetch. */
 const MAX_FETCH_OCTETS = 64 * 2 ** 20;
@@ -52,7 +55,10 @@ export class KafkaRun {
   /** Resolves after `end`, when the group is left; rejects with what failed for good. */
   async untilEnd(): Promise<void> {
     try {
-      await this.#join();
+      // A group that is being joined without a broker is waited for no longer than until the end.
+      const joined = this.#join();
+      joined.catch(() => {});
+      await Promise.race([joined, this.#ended]);
       await this.#ended;
     } catch (error) {
       this.#fail(kafkaFault(error, this.#options.topic));
@@ -87,6 +93,7 @@ export class KafkaRun {
       maxBytesPerPartition,
       maxBytes: Math.max(MAX_FETCH_OCTETS, maxBytesPerPartition),
       maxWaitTimeInMs,
+      metadataMaxAge: METADATA_MAX_AGE_MS,
       allowAutoTopicCreation: false,
       // An outage is waited out, however long: nothing is lost meanwhile.
       retry: { restartOnFailure: async (error) => !this.#isEnding && !isTopicMissing(error) },
@@ -94,11 +101,12 @@ export class KafkaRun {
   }
 
   async #join(): Promise<void> {
-    const { kafka, topic, partitionsConsumedConcurrently } = this.#options;
+    const { kafka, topic, partitionsConsumedConcurrently, onAnswer } = this.#options;
     const partitions = await countPartitions(kafka, topic);
     const consumer = this.#consumer;
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.#joined(payload.memberAssignment[topic] ?? []));
     consumer.on(consumer.events.CRASH, ({ payload }) => this.#crashed(payload.error, payload.restart));
+    if (onAnswer !== undefined) consumer.on(consumer.events.REQUEST, onAnswer);
     await consumer.connect();
     // Where kafkajs goes when an offset is out of range: from the log's start the feed notices it at the next batch.
     await consumer.subscribe({ topic, fromBeginning: true });

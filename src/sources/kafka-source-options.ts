@@ -33,6 +33,8 @@ export interface KafkaSourceOptions {
   partitionsConsumedConcurrently?: number;
   logger: KafkaLogger;
   onProgress?: (progress: KafkaProgress) => void;
+  /** Called whenever a broker has answered this client. */
+  onAnswer?: () => void;
   /** Told whenever it changes: what keeps records from being read; null when they are, or when other members read them. */
   onProblem?: (problem: string | null) => void;
 }
