@@ -11,14 +11,17 @@ import type { Store } from '../platform/store.ts';
 import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
 import { fileQuotaPublisher } from '../quota-updates/quota-publisher-file.ts';
 import { threadedQuotaPublisher } from '../quota-updates/quota-publisher-thread.ts';
+import type { CdrMapping } from '../sources/cdr-fields.ts';
 import { type FileSourceOptions, fileSource } from '../sources/file-source.ts';
 import { listFlowFiles } from '../sources/flow-file.ts';
 import { kafkaSource } from '../sources/kafka-source.ts';
 import type { KafkaSourceOptions } from '../sources/kafka-source-options.ts';
 import type { Source } from '../sources/source.ts';
+import { Subscribers } from '../sources/subscribers.ts';
 import { Terminals } from '../sources/terminals.ts';
 import { decodingForBooking, type FlowDecoding, readSchema } from './flow-decoder.ts';
 import { clientOptions, connect } from './kafka-connection.ts';
+import type { ConfigOptions } from './read-config.ts';
 
 export interface AssembledSource {
   source: Source;
@@ -60,10 +63,22 @@ function filesOf(
 }
 
 /** How files are read where no configuration says. */
-export function plainFiles(terminals?: string): Pick<Config, 'limits' | 'source'> {
+export function plainFiles({
+  terminals,
+  subscribers,
+}: Pick<ConfigOptions, 'terminals' | 'subscribers'>): Pick<Config, 'limits' | 'source'> {
+  const cdr: FilesConfig['cdr'] = {
+    contentTypes: { serviceIdentifiers: {}, ratingGroups: {} },
+    msisdnFormat: 'address-string',
+    ...(subscribers !== undefined && { subscribers }),
+  };
   return {
     limits: { maxRecordOctets: 65_536, rejectionPayloadOctets: 4096 },
-    source: { files: [], ...(terminals === undefined ? {} : { goflow2: { terminals } }) },
+    source: {
+      files: [],
+      ...(terminals === undefined ? {} : { goflow2: { terminals } }),
+      cdr,
+    },
   };
 }
 
@@ -86,21 +101,29 @@ export function fileOptions(
 /** What turns records of others into flow records. */
 function mappingsOf({ cdr, goflow2 }: FilesConfig): Pick<FileSourceOptions, 'cdr' | 'terminals'> {
   return {
-    ...(cdr === undefined ? {} : { cdr }),
-    ...(goflow2 === undefined ? {} : { terminals: readTerminals(goflow2.terminals) }),
+    ...(cdr === undefined ? {} : { cdr: cdrMapping(cdr) }),
+    ...(goflow2 === undefined
+      ? {}
+      : { terminals: parsedFile(goflow2.terminals, 'terminals', (text) => Terminals.parse(text)) }),
   };
 }
 
-function readTerminals(path: string): Terminals {
+function cdrMapping({ subscribers, ...mapping }: NonNullable<FilesConfig['cdr']>): CdrMapping {
+  if (subscribers === undefined) return mapping;
+  return { ...mapping, subscribers: parsedFile(subscribers, 'subscribers', (text) => Subscribers.parse(text)) };
+}
+
+/** What the file holds. Throws a ConfigError with a line for each fault. */
+function parsedFile<T>(path: string, what: string, parse: (text: string) => T | string[]): T {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw new ConfigError(`${path}: cannot be read (${(error as Error).message}); name a CSV file of terminals`);
+    throw new ConfigError(`${path}: cannot be read (${(error as Error).message}); name a CSV file of ${what}`);
   }
-  const terminals = Terminals.parse(text);
-  if (terminals instanceof Terminals) return terminals;
-  throw new ConfigError(terminals.map((fault) => `${path}:${fault}`));
+  const parsed = parse(text);
+  if (!Array.isArray(parsed)) return parsed;
+  throw new ConfigError(parsed.map((fault) => `${path}:${fault}`));
 }
 
 export function quotaFile({ quotaUpdates: { file } }: Config): string {

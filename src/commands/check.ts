@@ -50,7 +50,7 @@ function printCatalogue(path: string): void {
 }
 
 async function checkFiles(paths: readonly string[], options: CheckOptions): Promise<void> {
-  const files = options.config === undefined ? plainFiles(options.terminals) : readConfig(options);
+  const files = options.config === undefined ? plainFiles(options) : readConfig(options);
   for (const file of await listFlowFiles(paths, options.format)) {
     process.stdout.write(`${await describeFile(file, fileOptions(files, [file.path], options.format))}\n`);
   }

@@ -94,7 +94,7 @@ async function readGiven(
   if (offset === undefined && (format === null || format === 'ndjson')) {
     return { value: readRecord(record), decode: decodeJson };
   }
-  const files = config === undefined ? plainFiles() : readConfig({ config });
+  const files = config === undefined ? plainFiles({}) : readConfig({ config });
   const [file] = await listFlowFiles([record], files.source.files === undefined ? undefined : files.source.format);
   return recordAt(file, fileOptions(files, [record]), offset ?? 0);
 }

@@ -129,6 +129,18 @@ const cdrSchema = z
       })
       .prefault({})
       .describe('What the containers of CDRs hold: a CDR does not say. Keep it as it is while a file may come again.'),
+    msisdnFormat: z
+      .enum(['address-string', 'tbcd'])
+      .default('address-string')
+      .describe(
+        'How servedMSISDN is written: with nature of address and numbering plan before the digits, or digits alone.',
+      ),
+    countryCode: z
+      .string()
+      .regex(/^[1-9]\d{0,2}$/, { error: 'expected 1 to 3 digits in quotes, as "49"' })
+      .optional()
+      .describe('Country code of national numbers; absent: they are rejected.'),
+    subscribers: path('MSISDNs of CDRs that have an IMSI only: CSV of imsi,from,to,msisdn.').optional(),
   })
   .describe('How files of CDRs are mapped to flow records.');
 

@@ -14,6 +14,7 @@ export const CONFIG_VARIABLES: Readonly<Record<string, { path: DocumentPath; kin
   ZERORATE_RELOAD_EVERY_MS: { path: ['reload', 'everyMs'], kind: 'number' },
   ZERORATE_SOURCE_FILES: { path: ['source', 'files'], kind: 'list' },
   ZERORATE_SOURCE_FORMAT: { path: ['source', 'format'], kind: 'text' },
+  ZERORATE_SOURCE_SUBSCRIBERS: { path: ['source', 'cdr', 'subscribers'], kind: 'text' },
   ZERORATE_SOURCE_TERMINALS: { path: ['source', 'goflow2', 'terminals'], kind: 'text' },
   ZERORATE_KAFKA_BROKERS: { path: ['source', 'kafka', 'brokers'], kind: 'list' },
   ZERORATE_KAFKA_TOPIC: { path: ['source', 'kafka', 'topic'], kind: 'text' },

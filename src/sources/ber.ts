@@ -1,4 +1,5 @@
 import { type BaseBlock, Constructed, fromBER } from 'asn1js';
+import { readDamagedBer } from './lenient-ber.ts';
 
 /** One encoded value (X.690): a tag, and its octets or the values inside of it. */
 export interface BerValue {
@@ -26,9 +27,15 @@ export function readBer(octets: Uint8Array): BerValue | string {
     // What is thrown is dropped: its message may quote the octets.
     return 'no BER';
   }
-  if (read.offset === -1) return 'no BER';
-  if (read.offset !== octets.length) return `${octets.length - read.offset} octets after the end of the record`;
+  if (read.offset === -1) return readDamagedBer(octets) ?? 'no BER';
+  if (!isFiller(octets.subarray(read.offset)))
+    return `${octets.length - read.offset} octets after the end of the record`;
   return berValue(read.result);
+}
+
+/** Octets that only fill up: 0x00 and 0xFF. */
+export function isFiller(octets: Uint8Array): boolean {
+  return octets.every((octet) => octet === 0 || octet === 0xff);
 }
 
 function berValue(block: BaseBlock): BerValue {

@@ -159,7 +159,7 @@ test.each<[string, Buffer, string]>([
   await expect(recordsOf(octets)).rejects.toThrow(new CdrFileError(message));
 });
 
-describe('octets that nobody wrote', () => {
+describe('octets that nobody wrote', { timeout: 120_000 }, () => {
   const cdrs = starts.map((at) =>
     file.subarray(at + CDR_HEADER_OCTETS, at + CDR_HEADER_OCTETS + file.readUInt16BE(at)),
   );

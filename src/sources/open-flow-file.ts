@@ -106,8 +106,12 @@ async function openAvro(octets: Readable, path: string, options: FlowFileOptions
 }
 
 async function openCdrs(octets: Readable, _path: string, options: FlowFileOptions): Promise<FlowFileRecords> {
-  const { header, batches } = await openCdrFile(octets, options.maxRecordOctets, options.cdr ?? NO_CDR_MAPPING);
-  return { batches, decode: decodeMadeValue, about: describeFileHeader(header) };
+  const { header, framing, batches } = await openCdrFile(
+    octets,
+    options.maxRecordOctets,
+    options.cdr ?? NO_CDR_MAPPING,
+  );
+  return { batches, decode: decodeMadeValue, about: describeFileHeader(header) + framing };
 }
 
 async function openGoflow2(
