@@ -1,15 +1,6 @@
 import { type BaseBlock, Constructed, fromBER } from 'asn1js';
+import type { BerValue } from './ber-value.ts';
 import { readDamagedBer } from './lenient-ber.ts';
-
-/** One encoded value (X.690): a tag, and its octets or the values inside of it. */
-export interface BerValue {
-  /** Number of a context-specific tag, as all fields of TS 32.298 have; -1 for a tag of another class. */
-  tag: number;
-  /** The content of a primitive value; empty for a constructed one. */
-  octets: Uint8Array;
-  /** The values inside of a constructed one, in their order. */
-  values: readonly BerValue[];
-}
 
 const CONTEXT_SPECIFIC = 3;
 /** TS 32.298 nests ten deep at most. */

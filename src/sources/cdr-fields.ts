@@ -2,7 +2,7 @@ import { CDR_NODE_SUFFIX } from '../billing/cdr-numbering.ts';
 import type { Candidate } from '../billing/decoder.ts';
 import type { ContentType } from '../billing/flow-record.ts';
 import type { Fault } from '../billing/outcome.ts';
-import type { BerValue } from './ber.ts';
+import type { BerValue } from './ber-value.ts';
 import type { CdrSubscriber } from './cdr-subscriber.ts';
 import type { Subscribers } from './subscribers.ts';
 

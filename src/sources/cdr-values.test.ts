@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { BerValue } from './ber.ts';
+import type { BerValue } from './ber-value.ts';
 import type { CdrMapping } from './cdr-fields.ts';
 import { msisdnOf, msisdnOfText } from './cdr-subscriber.ts';
 import { addressOf, digitsOf, integerOf, textOf, timeOf } from './cdr-values.ts';

@@ -1,6 +1,6 @@
 import { formatIp } from '../billing/ip-address.ts';
 import { utf8Text } from '../billing/utf8.ts';
-import type { BerValue } from './ber.ts';
+import type { BerValue } from './ber-value.ts';
 
 /** An unsigned number of 64 bits, with the octet that keeps it from being negative. */
 const MAX_INTEGER_OCTETS = 9;

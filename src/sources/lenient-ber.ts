@@ -1,4 +1,4 @@
-import type { BerValue } from './ber.ts';
+import type { BerValue } from './ber-value.ts';
 
 const CONTEXT_SPECIFIC = 0x80;
 const CONSTRUCTED = 0x20;

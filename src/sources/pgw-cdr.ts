@@ -1,5 +1,5 @@
 import type { Candidate } from '../billing/decoder.ts';
-import type { BerValue } from './ber.ts';
+import type { BerValue } from './ber-value.ts';
 import {
   byTag,
   type CdrMapping,
