@@ -11,7 +11,7 @@ import type { Store } from '../platform/store.ts';
 import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
 import { fileQuotaPublisher } from '../quota-updates/quota-publisher-file.ts';
 import { threadedQuotaPublisher } from '../quota-updates/quota-publisher-thread.ts';
-import type { CdrMapping } from '../sources/cdr-fields.ts';
+import type { CdrMapping } from '../sources/cdr-mapping.ts';
 import { type FileSourceOptions, fileSource } from '../sources/file-source.ts';
 import { listFlowFiles } from '../sources/flow-file.ts';
 import { kafkaSource } from '../sources/kafka-source.ts';

@@ -3,25 +3,8 @@ import type { Candidate } from '../billing/decoder.ts';
 import type { ContentType } from '../billing/flow-record.ts';
 import type { Fault } from '../billing/outcome.ts';
 import type { BerValue } from './ber-value.ts';
+import type { CdrMapping } from './cdr-mapping.ts';
 import type { CdrSubscriber } from './cdr-subscriber.ts';
-import type { Subscribers } from './subscribers.ts';
-
-/** What a CDR does not say and an operator knows. */
-export interface CdrMapping {
-  /** Content types by service identifier, and by rating group where that says none. */
-  contentTypes: {
-    serviceIdentifiers: Readonly<Record<string, ContentType>>;
-    ratingGroups: Readonly<Record<string, ContentType>>;
-  };
-  /** How servedMSISDN is written; absent: as an address string. */
-  msisdnFormat?: 'address-string' | 'tbcd';
-  /** Of national numbers. */
-  countryCode?: string | undefined;
-  /** Names the subscriber of a CDR that has an IMSI only. */
-  subscribers?: Subscribers;
-}
-
-export const NO_CDR_MAPPING: CdrMapping = { contentTypes: { serviceIdentifiers: {}, ratingGroups: {} } };
 
 /** A CDR of one kind, as flow records want it: what all of its records share, and what each container adds. */
 export interface ReadCdr {

@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readRecord } from '../billing/admit.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import type { CdrMapping } from './cdr-fields.ts';
 import { openCdrFile } from './cdr-file.ts';
 import { CdrFileError } from './cdr-file-header.ts';
+import type { CdrMapping } from './cdr-mapping.ts';
 import { cdrFlowRecords } from './cdr-records.ts';
 import { decodeMadeValue } from './made-value.ts';
 

@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream';
 import { grouped } from '../platform/print-table.ts';
-import type { CdrMapping } from './cdr-fields.ts';
 import { CdrFileError, type CdrFileHeader, FIXED_OCTETS, headerLength, parseFileHeader } from './cdr-file-header.ts';
 import {
   CDR_HEADER_OCTETS,
@@ -11,6 +10,7 @@ import {
   findFraming,
   READ_AHEAD_OCTETS,
 } from './cdr-framing.ts';
+import type { CdrMapping } from './cdr-mapping.ts';
 import { cdrFlowRecords } from './cdr-records.ts';
 import { type FramedRecord, framedRecord } from './framed-record.ts';
 import { faultValue, recordValue } from './made-value.ts';

@@ -1,7 +1,8 @@
 import { RECORDS_PER_CDR } from '../billing/cdr-numbering.ts';
 import type { Candidate } from '../billing/decoder.ts';
 import { readBer } from './ber.ts';
-import { byTag, type CdrMapping, type Fields, type ReadCdr } from './cdr-fields.ts';
+import { byTag, type Fields, type ReadCdr } from './cdr-fields.ts';
+import type { CdrMapping } from './cdr-mapping.ts';
 import { subscriberFields } from './cdr-subscriber.ts';
 import { readChfCdr } from './chf-cdr.ts';
 import { readPgwCdr, readSgwCdr } from './pgw-cdr.ts';

@@ -1,6 +1,6 @@
 import type { Candidate } from '../billing/decoder.ts';
 import type { Fault } from '../billing/outcome.ts';
-import type { CdrMapping } from './cdr-fields.ts';
+import type { CdrMapping } from './cdr-mapping.ts';
 import { oddOctets, tbcd } from './cdr-values.ts';
 
 /** Whose a CDR is, as far as it says so. */

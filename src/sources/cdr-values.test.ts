@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { BerValue } from './ber-value.ts';
-import type { CdrMapping } from './cdr-fields.ts';
+import type { CdrMapping } from './cdr-mapping.ts';
 import { msisdnOf, msisdnOfText } from './cdr-subscriber.ts';
 import { addressOf, digitsOf, integerOf, textOf, timeOf } from './cdr-values.ts';
 

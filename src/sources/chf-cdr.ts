@@ -2,7 +2,6 @@ import type { Candidate } from '../billing/decoder.ts';
 import type { BerValue } from './ber-value.ts';
 import {
   byTag,
-  type CdrMapping,
   type CdrSpan,
   containerTimes,
   contentTypeOf,
@@ -18,6 +17,7 @@ import {
   spanOf,
   volumeFields,
 } from './cdr-fields.ts';
+import type { CdrMapping } from './cdr-mapping.ts';
 import { type CdrSubscriber, msisdnOfText } from './cdr-subscriber.ts';
 import { addressOf, integerOf, textOf, timeOf } from './cdr-values.ts';
 
