@@ -7,7 +7,7 @@ import type { StartPosition } from '../engine/start-position.ts';
 import { readBatchesOfLog, readBookedLogs } from '../journal/booked-logs.ts';
 import type { Config, FilesConfig, KafkaConfig } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
-import { goflow2Schema } from '../platform/config-schema.ts';
+import { goflow2Schema } from '../platform/config-source-schema.ts';
 import type { Logger } from '../platform/logger.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import type { ProgressState } from '../platform/progress.ts';
@@ -15,6 +15,7 @@ import type { Store } from '../platform/store.ts';
 import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
 import { fileQuotaPublisher } from '../quota-updates/quota-publisher-file.ts';
 import { threadedQuotaPublisher } from '../quota-updates/quota-publisher-thread.ts';
+import type { CdrMapping } from '../sources/cdr-mapping.ts';
 import { checkBeginnings } from '../sources/file-beginning.ts';
 import { FILES_LANE, type FileNotice, type FileSourceOptions, fileSource } from '../sources/file-source.ts';
 import { listFlowFiles } from '../sources/flow-file.ts';
@@ -26,9 +27,11 @@ import { kafkaSource } from '../sources/kafka-source.ts';
 import type { KafkaSourceOptions } from '../sources/kafka-source-options.ts';
 import { sampledExporters } from '../sources/sampled-exporters.ts';
 import type { Source } from '../sources/source.ts';
+import { Subscribers } from '../sources/subscribers.ts';
 import { Terminals } from '../sources/terminals.ts';
 import { decodingForBooking, type FlowDecoding, readSchema } from './flow-decoder.ts';
 import { clientOptions, connect, requireBrokers } from './kafka-connection.ts';
+import type { ConfigOptions } from './read-config.ts';
 import { requireSeparatePaths } from './separate-paths.ts';
 
 export interface AssembledSource {
@@ -116,12 +119,20 @@ function logNotice(notice: FileNotice, logger: Logger): void {
 }
 
 /** How files are read where no configuration says. */
-export function plainFiles(terminals?: string): Pick<Config, 'limits' | 'msisdn' | 'source'> {
+export function plainFiles({
+  terminals,
+  subscribers,
+}: Pick<ConfigOptions, 'terminals' | 'subscribers'> = {}): Pick<Config, 'limits' | 'msisdn' | 'source'> {
+  const cdr: FilesConfig['cdr'] = {
+    contentTypes: { serviceIdentifiers: {}, ratingGroups: {} },
+    msisdnFormat: 'address-string',
+    ...(subscribers !== undefined && { subscribers }),
+  };
   const goflow2 = terminals === undefined ? {} : { goflow2: goflow2Schema.parse({ terminals }) };
   return {
     limits: { maxRecordOctets: 65_536, rejectionPayloadOctets: 4096, maxFutureMs: 86_400_000 },
     msisdn: NORMAL_FORM_ONLY,
-    source: { files: [], ...goflow2 },
+    source: { files: [], ...goflow2, cdr },
   };
 }
 
@@ -146,29 +157,36 @@ type Mappings = Pick<FileSourceOptions, 'cdr' | 'goflow2'>;
 /** What turns records of others into flow records. */
 function mappingsOf({ files, cdr, goflow2 }: FilesConfig, paths: readonly string[], msisdn: MsisdnForms): Mappings {
   return {
-    ...(cdr === undefined ? {} : { cdr }),
+    ...(cdr === undefined ? {} : { cdr: cdrMapping(cdr, msisdn) }),
     ...(goflow2 === undefined ? {} : { goflow2: goflow2Mapping(goflow2, [...new Set([...files, ...paths])], msisdn) }),
   };
 }
 
 function goflow2Mapping(
-  { terminals, ...given }: NonNullable<FilesConfig['goflow2']>,
+  { terminals: path, ...given }: NonNullable<FilesConfig['goflow2']>,
   paths: readonly string[],
   msisdn: MsisdnForms,
 ): Goflow2Mapping {
-  return { ...given, terminals: readTerminals(terminals, msisdn), sampled: sampledExporters(paths) };
+  const terminals = parsedFile(path, 'terminals', (text) => Terminals.parse(text, msisdn));
+  return { ...given, terminals, sampled: sampledExporters(paths) };
 }
 
-function readTerminals(path: string, msisdn: MsisdnForms): Terminals {
+function cdrMapping({ subscribers, ...mapping }: NonNullable<FilesConfig['cdr']>, msisdn: MsisdnForms): CdrMapping {
+  if (subscribers === undefined) return mapping;
+  return { ...mapping, subscribers: parsedFile(subscribers, 'subscribers', (text) => Subscribers.parse(text, msisdn)) };
+}
+
+/** What the file holds. Throws a ConfigError with a line for each fault. */
+function parsedFile<T>(path: string, what: string, parse: (text: string) => T | string[]): T {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw new ConfigError(`${path}: cannot be read (${(error as Error).message}); name a CSV file of terminals`);
+    throw new ConfigError(`${path}: cannot be read (${(error as Error).message}); name a CSV file of ${what}`);
   }
-  const terminals = Terminals.parse(text, msisdn);
-  if (terminals instanceof Terminals) return terminals;
-  throw new ConfigError(terminals.map((fault) => `${path}:${fault}`));
+  const parsed = parse(text);
+  if (!Array.isArray(parsed)) return parsed;
+  throw new ConfigError(parsed.map((fault) => `${path}:${fault}`));
 }
 
 export function quotaFile({ quotaUpdates: { file } }: Config): string {

@@ -11,7 +11,7 @@ import { limitsOfToday } from './record-rules.ts';
 
 /** Prints a line for each file: what is in it. */
 export async function checkFiles(paths: readonly string[], options: ConfigOptions): Promise<void> {
-  const files = options.config === undefined ? plainFiles(options.terminals) : readConfig(options);
+  const files = options.config === undefined ? plainFiles(options) : readConfig(options);
   const reading = fileOptions(files, paths, options.format);
   const flowFiles = await listFlowFiles(paths, options.format);
   await checkBeginnings(flowFiles);

@@ -115,7 +115,7 @@ async function readGiven(
   if (offset === undefined && (format === null || format === 'ndjson')) {
     return { value: readRecord(record), decode: decodeJson };
   }
-  const files = config === undefined ? plainFiles() : readConfig({ config });
+  const files = config === undefined ? plainFiles({}) : readConfig({ config });
   const [file] = await listFlowFiles([record], files.source.files === undefined ? undefined : files.source.format);
   await checkBeginnings([file]);
   return recordAt(file, fileOptions(files, [record]), offset ?? 0);

@@ -18,6 +18,7 @@ export interface ConfigOptions {
   source?: string[];
   format?: FlowFileFormat;
   terminals?: string;
+  subscribers?: string;
   store?: string;
   final?: boolean;
   rewritten?: boolean;
@@ -33,6 +34,7 @@ export function withConfigOptions(command: Command): Command {
       'format of the files, where their endings do not say it: ndjson, csv, avro, cdr, goflow2',
     )
     .option('--terminals <file>', 'whose an address was, and when: for flows of goflow2 (CSV: prefix,from,to,msisdn)')
+    .option('--subscribers <file>', 'MSISDNs of CDRs that have an IMSI only (CSV: imsi,from,to,msisdn)')
     .option('--store <directory>', 'directory of the embedded store');
 }
 
@@ -46,7 +48,8 @@ export function withSourceOptions(command: Command): Command {
       '--format <format>',
       'format of the files, where their endings do not say it: ndjson, csv, avro, cdr, goflow2',
     )
-    .option('--terminals <file>', 'whose an address was, and when: for flows of goflow2 (CSV: prefix,from,to,msisdn)');
+    .option('--terminals <file>', 'whose an address was, and when: for flows of goflow2 (CSV: prefix,from,to,msisdn)')
+    .option('--subscribers <file>', 'MSISDNs of CDRs that have an IMSI only (CSV: imsi,from,to,msisdn)');
 }
 
 /** The configuration of a command with `withSourceOptions`. Throws a ConfigError with a line for each fault. */
@@ -57,10 +60,10 @@ export function readSourceConfig(options: ConfigOptions): Config {
 
 /** The whole configuration. Throws a ConfigError with a line for each fault. */
 export function readConfig(options: ConfigOptions): Config {
-  const { config: file, catalogue, source, format, terminals, store, final, rewritten } = options;
+  const { config: file, catalogue, source, format, terminals, subscribers, store, final, rewritten } = options;
   const overrides: ConfigOverrides = {
     catalogue,
-    source: { files: source, format, final, rewritten, goflow2: { terminals } },
+    source: { files: source, format, final, rewritten, goflow2: { terminals }, cdr: { subscribers } },
     store: { dir: store },
   };
   const loaded = loadConfig({ file, env: process.env, overrides, readFile: (path) => readFileSync(path, 'utf8') });

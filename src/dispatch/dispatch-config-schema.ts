@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { logSchema, passwordSaslSchema, sslSchema } from '../platform/config-schema.ts';
+import { logSchema } from '../platform/config-schema.ts';
+import { passwordSaslSchema, sslSchema } from '../platform/config-source-schema.ts';
 
 const DAY_MS = 86_400_000;
 

@@ -7,6 +7,7 @@ const SCHEMAS: DocumentPath = ['source', 'kafka', 'avro', 'schemas'];
 /** Fields that hold a path; those of `source.files` and of the Avro schemas are lists of them. */
 const PATH_FIELDS: readonly (readonly string[])[] = [
   ['catalogue'],
+  ['source', 'cdr', 'subscribers'],
   ['source', 'goflow2', 'terminals'],
   ['source', 'kafka', 'avro', 'bareSchema'],
   ...tlsFields(['source', 'kafka']),

@@ -16,6 +16,7 @@ export const CONFIG_VARIABLES: Readonly<Record<string, { path: DocumentPath; kin
   ZERORATE_SOURCE_FORMAT: { path: ['source', 'format'], kind: 'text' },
   ZERORATE_SOURCE_FINAL: { path: ['source', 'final'], kind: 'boolean' },
   ZERORATE_SOURCE_REWRITTEN: { path: ['source', 'rewritten'], kind: 'boolean' },
+  ZERORATE_SOURCE_SUBSCRIBERS: { path: ['source', 'cdr', 'subscribers'], kind: 'text' },
   ZERORATE_SOURCE_TERMINALS: { path: ['source', 'goflow2', 'terminals'], kind: 'text' },
   ZERORATE_KAFKA_BROKERS: { path: ['source', 'kafka', 'brokers'], kind: 'list' },
   ZERORATE_KAFKA_TOPIC: { path: ['source', 'kafka', 'topic'], kind: 'text' },

@@ -8,7 +8,10 @@ test.each([
   ['CERT_HAS_EXPIRED', /has expired; renew it/],
   ['CERT_NOT_YET_VALID', /clocks/],
   ['ERR_TLS_CERT_ALTNAME_INVALID', /another host/],
-  ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', /the certificate and key it asks for/],
+  [
+    'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
+    /asks for a client certificate that it trusts; set .*\.cert and .*\.key/,
+  ],
 ])('%s is told with a remedy, however deep it is', (code, message) => {
   expect(tlsFailure(failed(code), 'store.ssl')).toMatch(message);
   const wrapped = new Error('gave up', { cause: new Error('retried', { cause: failed(code) }) });

@@ -1,14 +1,6 @@
 import { type BaseBlock, Constructed, fromBER } from 'asn1js';
-
-/** One encoded value (X.690): a tag, and its octets or the values inside of it. */
-export interface BerValue {
-  /** Number of a context-specific tag, as all fields of TS 32.298 have; -1 for a tag of another class. */
-  tag: number;
-  /** The content of a primitive value; empty for a constructed one. */
-  octets: Uint8Array;
-  /** The values inside of a constructed one, in their order. */
-  values: readonly BerValue[];
-}
+import type { BerValue } from './ber-value.ts';
+import { readDamagedBer } from './lenient-ber.ts';
 
 const CONTEXT_SPECIFIC = 3;
 /** TS 32.298 nests ten deep at most. */
@@ -26,9 +18,15 @@ export function readBer(octets: Uint8Array): BerValue | string {
     // What is thrown is dropped: its message may quote the octets.
     return 'no BER';
   }
-  if (read.offset === -1) return 'no BER';
-  if (read.offset !== octets.length) return `${octets.length - read.offset} octets after the end of the record`;
+  if (read.offset === -1) return readDamagedBer(octets) ?? 'no BER';
+  if (!isFiller(octets.subarray(read.offset)))
+    return `${octets.length - read.offset} octets after the end of the record`;
   return berValue(read.result);
+}
+
+/** Octets that only fill up: 0x00 and 0xFF. */
+export function isFiller(octets: Uint8Array): boolean {
+  return octets.every((octet) => octet === 0 || octet === 0xff);
 }
 
 function berValue(block: BaseBlock): BerValue {

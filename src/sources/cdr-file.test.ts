@@ -4,10 +4,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readRecord } from '../billing/admit.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import type { CdrMapping } from './cdr-fields.ts';
 import { openCdrFile } from './cdr-file.ts';
 import { CdrFileError } from './cdr-file-header.ts';
+import { type CdrMapping, NO_CDR_MAPPING } from './cdr-mapping.ts';
 import { cdrFlowRecords } from './cdr-records.ts';
+import { FileEnding } from './file-ending.ts';
 import { decodeMadeValue } from './made-value.ts';
 
 const file = readFileSync(packagePath('fixtures/cdr/pgw.cdr'));
@@ -140,26 +141,33 @@ test.each<[string, Buffer, string]>([
     "octets 1 to 4 say a file of 50 octets, less than its header's 57",
   ],
   ['a header that is cut', file.subarray(0, 52), 'ends at octet 52, inside of its header of 57 octets'],
-  [
-    'a CDR that is cut',
-    file.subarray(0, starts[3] + 40),
-    `ends at octet ${starts[3] + 40}, but its header says ${file.length}`,
-  ],
-  [
-    'CDRs that are missing',
-    file.subarray(0, starts[3]),
-    `ends at octet ${starts[3]}, but its header says ${file.length}`,
-  ],
-  [
-    'a CDR that is cut in a file of no length',
-    changed((octets) => octets.writeUInt32BE(0xffffffff, 0)).subarray(0, starts[3] + 40),
-    `ends at octet ${starts[3] + 40}, inside of a CDR`,
-  ],
 ])('%s is an error that says where', async (_, octets, message) => {
   await expect(recordsOf(octets)).rejects.toThrow(new CdrFileError(message));
 });
 
-describe('octets that nobody wrote', () => {
+const unsized = changed((octets) => octets.writeUInt32BE(0xffffffff, 0));
+test.each<[string, Buffer, string, string]>([
+  ['a CDR that is cut', file.subarray(0, starts[3] + 40), 'a last CDR that is not whole', 'cut short'],
+  ['CDRs that are missing', file.subarray(0, starts[3]), 'by its header', 'but its header says'],
+  ['a CDR that is cut in a file of no length', unsized.subarray(0, starts[3] + 40), 'a last CDR', 'cut short'],
+  ['a CDR header that is cut', unsized.subarray(0, starts[3] + 3), 'a last CDR', 'cut short'],
+])('%s waits for its rest, and is a rejected record of a final file', async (_, octets, what, detail) => {
+  const read = async (isFinal: boolean) => {
+    const ending = new FileEnding(isFinal);
+    const { batches } = await openCdrFile(Readable.from([octets]), 1 << 20, NO_CDR_MAPPING, ending);
+    const values: string[] = [];
+    for await (const batch of batches) values.push(...batch.map(({ value }) => value.toString()));
+    return { values, heldBack: ending.heldBack };
+  };
+  const growing = await read(false);
+  expect(growing.heldBack?.what).toContain(what);
+  expect(growing.values).toHaveLength(recordsBefore(3));
+  const final = await read(true);
+  expect(final).toMatchObject({ heldBack: null });
+  expect(final.values[recordsBefore(3)]).toContain(detail);
+});
+
+describe('octets that nobody wrote', { timeout: 120_000 }, () => {
   const cdrs = starts.map((at) =>
     file.subarray(at + CDR_HEADER_OCTETS, at + CDR_HEADER_OCTETS + file.readUInt16BE(at)),
   );

@@ -1,26 +1,30 @@
 import { grouped } from '../platform/print-table.ts';
-import type { CdrMapping } from './cdr-fields.ts';
+import { CdrFileError, type CdrFileHeader, FIXED_OCTETS, headerLength, parseFileHeader } from './cdr-file-header.ts';
 import {
-  CdrFileError,
-  type CdrFileHeader,
-  EXTENDED_RELEASE,
-  FIXED_OCTETS,
-  headerLength,
-  parseFileHeader,
-} from './cdr-file-header.ts';
+  CDR_HEADER_OCTETS,
+  type CdrFraming,
+  cdrSpan,
+  describeFraming,
+  fillerAt,
+  findFraming,
+  READ_AHEAD_OCTETS,
+} from './cdr-framing.ts';
+import type { CdrMapping } from './cdr-mapping.ts';
 import { cdrFlowRecords } from './cdr-records.ts';
 import { type FileEnding, finalEnding } from './file-ending.ts';
 import { type FramedRecord, framedRecord } from './framed-record.ts';
 import { faultValue, recordValue } from './made-value.ts';
 import { OctetWindow } from './octet-window.ts';
 
-/** Of a CDR (TS 32.297, 6.1.2): its length, release and version, format and TS number. */
-const CDR_HEADER_OCTETS = 4;
 const FORMATS = ['none', 'BER', 'unaligned PER', 'aligned PER', 'XML'];
 const BER = 1;
 
 export interface CdrFile {
   header: CdrFileHeader;
+  /** How its CDRs are cut where its headers say otherwise; empty where they do not. */
+  framing: string;
+  /** Where its CDRs begin. */
+  contentBegin: number;
   /** The flow records of one CDR at a time. */
   batches: AsyncGenerator<FramedRecord[], void, undefined>;
 }
@@ -43,8 +47,18 @@ export async function openCdrFile(
     throw new CdrFileError(`ends at octet ${window.octets.length}, inside of its header of ${length} octets`);
   }
   const header = parseFileHeader(window.octets.subarray(0, length));
-  window.skip(length);
-  return { header, batches: framed(readCdrs(window, header, mapping, ending), window, limitOctets) };
+  const framing = await framingOf(window, length);
+  window.skip(framing.start);
+  const batches = framed(readCdrs(window, header, framing, mapping, ending), window, limitOctets);
+  return { header, contentBegin: framing.start, framing: describeFraming(framing, length), batches };
+}
+
+async function framingOf(window: OctetWindow, said: number): Promise<CdrFraming> {
+  await window.grow(said + READ_AHEAD_OCTETS);
+  const found = findFraming(window.octets, said);
+  if (found !== null) return found;
+  const ways = 'CDR headers of 4 and of 5 octets, lengths with and without them, and file headers of 50 to 54 octets';
+  throw new CdrFileError(`no CDR in BER begins at octet ${said}; tried ${ways}`);
 }
 
 /** Is there a CDR in the file? */
@@ -61,16 +75,20 @@ async function* framed(cdrs: AsyncGenerator<Buffer[], void, undefined>, window: 
 async function* readCdrs(
   window: OctetWindow,
   header: CdrFileHeader,
+  framing: CdrFraming,
   mapping: CdrMapping,
   ending: FileEnding,
 ): AsyncGenerator<Buffer[]> {
-  let at = header.headerOctets;
+  let at = framing.start;
   let cdrs = 0;
   while (await window.grow(1)) {
+    at += await skipFiller(window, framing);
+    if (window.octets.length === 0) break;
     const start = at;
-    const cdr = await nextCdr(window);
+    const cdr = await nextCdr(window, framing);
     at += cdr.octets;
-    if (cdr.isCut && !ending.isFinal) return ending.holdBack(cdr.octets, 'a last CDR that is not whole');
+    const isWhole = ending.isFinal || (header.fileOctets !== null && at >= header.fileOctets);
+    if (cdr.isCut && !isWhole) return ending.holdBack(cdr.octets, 'a last CDR that is not whole');
     cdrs += 1;
     const records = cdr.fault ?? cdrFlowRecords(cdr.content, mapping);
     window.skip(cdr.octets);
@@ -98,11 +116,33 @@ interface Cdr {
   fault?: string;
 }
 
-async function nextCdr(window: OctetWindow): Promise<Cdr> {
+/** Leaves filler behind, of whatever length. Returns how many octets. */
+async function skipFiller(window: OctetWindow, framing: CdrFraming): Promise<number> {
+  let skipped = 0;
+  for (;;) {
+    await window.grow(2);
+    const [first, second] = window.octets;
+    if (!isFillerPair(first, second)) return skipped;
+    await window.grow(READ_AHEAD_OCTETS);
+    const octets = fillerAt(window.octets, 0, framing);
+    if (octets === 0) return skipped;
+    // What ends the octets at hand may be the length of the next CDR.
+    const isOpen = octets === window.octets.length && octets >= READ_AHEAD_OCTETS;
+    const left = isOpen ? octets - CDR_HEADER_OCTETS : octets;
+    window.skip(left);
+    skipped += left;
+  }
+}
+
+/** A CDR's length is neither 0 nor 65535 with a release of 0xFF behind it. */
+function isFillerPair(first: number | undefined, second: number | undefined): boolean {
+  return [0, 0xff].includes(first ?? 1) && [0, 0xff, undefined].includes(second) && first === (second ?? first);
+}
+
+async function nextCdr(window: OctetWindow, framing: CdrFraming): Promise<Cdr> {
   const cut = { content: window.octets, isCut: true, fault: 'cut short' };
   if (!(await window.grow(CDR_HEADER_OCTETS))) return { ...cut, octets: window.octets.length };
-  const headerOctets = CDR_HEADER_OCTETS + (window.octets[2] >> 5 === EXTENDED_RELEASE ? 1 : 0);
-  const octets = headerOctets + window.octets.readUInt16BE(0);
+  const { header: headerOctets, whole: octets } = cdrSpan(window.octets, 0, framing);
   if (!(await window.grow(octets))) return { ...cut, octets: window.octets.length };
   const format = window.octets[3] >> 5;
   const content = window.octets.subarray(headerOctets, octets);

@@ -1,7 +1,9 @@
 import { RECORDS_PER_CDR } from '../billing/cdr-numbering.ts';
 import type { Candidate } from '../billing/decoder.ts';
 import { readBer } from './ber.ts';
-import { byTag, type CdrMapping, type Fields, type ReadCdr } from './cdr-fields.ts';
+import { byTag, type Fields, type ReadCdr } from './cdr-fields.ts';
+import type { CdrMapping } from './cdr-mapping.ts';
+import { subscriberFields } from './cdr-subscriber.ts';
 import { readChfCdr } from './chf-cdr.ts';
 import { readPgwCdr, readSgwCdr } from './pgw-cdr.ts';
 
@@ -21,9 +23,15 @@ export function cdrFlowRecords(octets: Uint8Array, mapping: CdrMapping): Candida
   if (typeof record === 'string') return record;
   const reader = READERS.get(record.tag);
   if (reader === undefined) return `no PGW-CDR and no CHF-CDR: its tag is ${record.tag}, not 79 or 200`;
-  const { common, number, usages, unused } = reader(byTag(record), mapping);
+  const { common, subscriber, number, usages, unused, fault } = reader(byTag(record), mapping);
   if (usages.length >= RECORDS_PER_CDR) return `${usages.length} containers`;
   const numbered = (place: number) => (typeof number === 'number' ? number * RECORDS_PER_CDR + place : number);
-  if (usages.length === 0) return [{ ...common, localSequenceNumber: numbered(0), ...unused }];
-  return usages.map((usage, i) => ({ ...common, localSequenceNumber: numbered(i + 1), ...usage }));
+  const recordOf = (usage: Candidate, place: number) => ({
+    ...common,
+    localSequenceNumber: numbered(place),
+    ...subscriberFields(subscriber, usage.startTime, mapping),
+    ...usage,
+    ...(fault && { fault }),
+  });
+  return usages.length === 0 || fault ? [recordOf(unused, 0)] : usages.map((usage, i) => recordOf(usage, i + 1));
 }

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
-import type { BerValue } from './ber.ts';
-import { addressOf, digitsOf, integerOf, msisdnOf, textOf, timeOf } from './cdr-values.ts';
+import type { BerValue } from './ber-value.ts';
+import type { CdrMapping } from './cdr-mapping.ts';
+import { msisdnOf, msisdnOfText } from './cdr-subscriber.ts';
+import { addressOf, digitsOf, integerOf, textOf, timeOf } from './cdr-values.ts';
 
 const value = (hex: string, tag = 0): BerValue => ({
   tag,
@@ -44,19 +46,52 @@ test.each<[string, string | null]>([
   else expect(time).toBe(Date.parse(expected));
 });
 
-test.each([
-  ['91 99 09 00 10 32 f4', '99900001234', 'an odd number of digits'],
-  ['91 99 09 00 10 32', '9990000123', 'an even one'],
-  ['81 99 09 00 10 32', '9990000123', 'of a nature that nobody named'],
-  ['a1 99 09 00 10 32', 'octets 0xa1 0x99 0x09 0x00 0x10 0x32', 'a national number is none'],
-  ['11 99 09', 'octets 0x11 0x99 0x09', 'without the bit of the last octet'],
-  ['', 'octets ', 'nothing'],
-  ['91', '', 'no digits'],
-  ['91 9a', '*9', 'signs that are no digits'],
-  ['91 9f f9', 'F99', 'a filler before the end'],
-  ['91 99 09 f1 ff ff', '99901', 'filled up to its size'],
-])('MSISDN %s: %s, %s', (hex, digits) => {
-  expect(msisdnOf(value(hex))).toBe(digits);
+const NO_TYPES = { contentTypes: { serviceIdentifiers: {}, ratingGroups: {} } };
+const AS_TBCD: CdrMapping = { ...NO_TYPES, msisdnFormat: 'tbcd' };
+
+test.each<[string, string | null, string, CdrMapping]>([
+  ['91 99 09 00 10 32 f4', '99900001234', 'an odd number of digits', NO_TYPES],
+  ['91 99 09 00 10 32', '9990000123', 'an even one', NO_TYPES],
+  ['91 99 09 f1 ff ff', '99901', 'filled up to its size', NO_TYPES],
+  ['81 99 09 00 10 32', null, 'of an unknown nature', NO_TYPES],
+  ['92 99 09 00 10 32', null, 'of another numbering plan', NO_TYPES],
+  ['99 09 00 00 00 10', null, 'TBCD alone', NO_TYPES],
+  ['a1 99 09 00 10 32', null, 'a national number without a country code', NO_TYPES],
+  ['a1 99 09 00 10 32', '499990000123', 'a national number', { ...NO_TYPES, countryCode: '49' }],
+  ['a1 90 19 00', null, 'a national number with its trunk prefix', { ...NO_TYPES, countryCode: '49' }],
+  [
+    '91 91 55 15 32',
+    null,
+    'TBCD of a number of country code 1',
+    { ...NO_TYPES, countryCode: '1', msisdnFormat: 'tbcd' },
+  ],
+  ['91 91 55 15 32 f4', null, 'TBCD that is nine digits as an address string', { ...NO_TYPES, countryCode: '1' }],
+  ['11 99 09', null, 'without the extension bit', NO_TYPES],
+  ['', null, 'nothing', NO_TYPES],
+  ['91', null, 'no digits', NO_TYPES],
+  ['91 9a', null, 'signs', NO_TYPES],
+  ['91 9f f9', null, 'filler before the end', NO_TYPES],
+  ['91 90 99', null, 'a first digit of 0', NO_TYPES],
+  ['99 09 00 00 00 10', '999000000001', 'TBCD', AS_TBCD],
+  ['91 99 09 00 00 00 10', null, 'an address string', AS_TBCD],
+  ['91 91 55 15 32 f4', '19195551234', 'a number of country code 1', { ...AS_TBCD, countryCode: '1' }],
+])('MSISDN %s: %s, %s', (hex, digits, _, mapping) => {
+  const { text, fault } = msisdnOf(Buffer.from(hex.replaceAll(' ', ''), 'hex'), mapping);
+  expect(fault === undefined ? text : null).toBe(digits);
+  expect(fault?.reason ?? 'invalid_msisdn').toBe('invalid_msisdn');
+});
+
+test.each<[string, string | null]>([
+  ['999000000001', '999000000001'],
+  ['tel:+999-000-000001', '999000000001'],
+  ['msisdn-999000000001', '999000000001'],
+  ['sip:+999000000001@ims.example;user=phone', '999000000001'],
+  ['tel:7042;phone-context=example.com', null],
+  ['0999000000001', null],
+  ['imsi-001010000000001', null],
+])('a user identifier %s: %s', (text, digits) => {
+  const { text: msisdn, fault } = msisdnOfText(text);
+  expect(fault === undefined ? msisdn : null).toBe(digits);
 });
 
 test('an IMSI is digits alone', () => {

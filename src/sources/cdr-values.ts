@@ -1,6 +1,6 @@
 import { formatIp } from '../billing/ip-address.ts';
 import { utf8Text } from '../billing/utf8.ts';
-import type { BerValue } from './ber.ts';
+import type { BerValue } from './ber-value.ts';
 
 /** An unsigned number of 64 bits, with the octet that keeps it from being negative. */
 const MAX_INTEGER_OCTETS = 9;
@@ -13,8 +13,6 @@ const V6_OCTETS = 16;
 const TEXT_TAGS = [2, 3];
 /** TBCD-STRING (TS 29.002): 10 to 14 are these, 15 fills up. */
 const TBCD_SIGNS = '0123456789*#abc';
-/** Nature of address in the first octet of an ISDN-AddressString (TS 29.002): unknown, international. */
-const NATURES = [0x00, 0x10];
 
 /**
  * What the values of TS 32.298 say. What is none of its kind becomes a text of its octets, for the validation to refuse: a
@@ -37,14 +35,6 @@ export function textOf(value: BerValue): string {
 /** Digits of a TBCD-STRING, the low half of an octet first. */
 export function digitsOf(value: BerValue): string {
   return tbcd(contentOf(value));
-}
-
-/** Digits of an MSISDN (ISDN-AddressString): an octet of its kind, then TBCD. Only an international number is one. */
-export function msisdnOf(value: BerValue): string {
-  const octets = contentOf(value);
-  const [kind] = octets;
-  const isInternational = kind !== undefined && kind >= 0x80 && NATURES.includes(kind & 0x70);
-  return isInternational ? tbcd(octets.subarray(1)) : oddOctets(octets);
 }
 
 /** Milliseconds since 1970-01-01T00:00Z of a TimeStamp: YYMMDDhhmmss in BCD, + or -, hhmm in BCD. */
@@ -75,8 +65,8 @@ export function addressOf(value: BerValue): string {
   return octets.length === V6_OCTETS ? formatIp(wordsOf(octets)) : oddOctets(octets);
 }
 
-/** A string may be cut into parts (X.690, 8.7.3): it is all of them. */
-function contentOf({ octets, values }: BerValue): Uint8Array {
+/** Content of a string, which may be cut into parts (X.690, 8.7.3). */
+export function contentOf({ octets, values }: BerValue): Uint8Array {
   return values.length === 0 ? octets : Buffer.concat(values.map(contentOf));
 }
 
@@ -85,7 +75,8 @@ function wordsOf(octets: Uint8Array): Uint32Array {
   return Uint32Array.from({ length: V6_OCTETS / 4 }, (_, word) => view.getUint32(word * 4));
 }
 
-function tbcd(octets: Uint8Array): string {
+/** Digits and signs of TBCD, without the filler at the end. */
+export function tbcd(octets: Uint8Array): string {
   const digits = Array.from(octets, (octet) => (TBCD_SIGNS[octet & 15] ?? 'F') + (TBCD_SIGNS[octet >> 4] ?? 'F')).join(
     '',
   );
@@ -99,6 +90,6 @@ function bcd(octet: number): number {
 }
 
 /** Such as `octets 0x0a 0xff`: it is no number, no address and no digits. */
-function oddOctets(octets: Uint8Array): string {
+export function oddOctets(octets: Uint8Array): string {
   return `octets ${Array.from(octets, (octet) => `0x${octet.toString(16).padStart(2, '0')}`).join(' ')}`;
 }

@@ -1,18 +1,24 @@
 import type { Candidate } from '../billing/decoder.ts';
-import type { BerValue } from './ber.ts';
+import type { BerValue } from './ber-value.ts';
 import {
   byTag,
-  type CdrMapping,
+  type CdrSpan,
+  containerTimes,
   contentTypeOf,
   type Fields,
+  invalidField,
+  isDamaged,
   listOf,
   NO_ADDRESS,
   NO_REMOTE,
   nodeOfCdrs,
   type ReadCdr,
   read,
-  unusedSpan,
+  spanOf,
+  volumeFields,
 } from './cdr-fields.ts';
+import type { CdrMapping } from './cdr-mapping.ts';
+import { type CdrSubscriber, msisdnOfText } from './cdr-subscriber.ts';
 import { addressOf, integerOf, textOf, timeOf } from './cdr-values.ts';
 
 /** Tags of ChargingRecord, a SET (TS 32.298, CHFChargingDataTypes). */
@@ -29,7 +35,8 @@ const CDR = {
 
 const SESSION = { chargingId: 0, userIdentifier: 1, pduAddress: 14 } as const;
 const SUBSCRIPTION = { type: 0, data: 1 } as const;
-/** eND-USER-IMSI of SubscriptionIDType. */
+/** eND-USER-E164 and eND-USER-IMSI of SubscriptionIDType. */
+const E164 = 0;
 const IMSI = 1;
 const UNIT_USAGE = { ratingGroup: 0, usedUnitContainers: 1 } as const;
 
@@ -48,60 +55,76 @@ const NONE: Fields = new Map();
 
 /** Reads a CHF-CDR of a PDU session: its used unit containers, rating group by rating group. */
 export function readChfCdr(fields: Fields, mapping: CdrMapping): ReadCdr {
+  const span = spanOf(read(fields, CDR.recordOpeningTime, timeOf), read(fields, CDR.duration, integerOf));
   const session = read(fields, CDR.pduSessionChargingInformation, byTag) ?? NONE;
   return {
     common: {
       nodeId: nodeOfCdrs(read(fields, CDR.recordingNetworkFunctionId, textOf)),
       chargingId: read(session, SESSION.chargingId, integerOf),
       recordSequenceNumber: read(fields, CDR.recordSequenceNumber, integerOf) ?? 0,
-      servedMsisdn: read(session, SESSION.userIdentifier, numberOf),
-      servedImsi: read(fields, CDR.subscriberIdentifier, imsiOf),
       terminalIp: read(session, SESSION.pduAddress, addressOf) ?? NO_ADDRESS,
       ...NO_REMOTE,
     },
+    subscriber: subscriberOf(fields, session),
     number: read(fields, CDR.localRecordSequenceNumber, integerOf),
-    usages: listOf(fields, CDR.listOfMultipleUnitUsage).flatMap((unitUsage) => usagesOf(byTag(unitUsage), mapping)),
-    unused: unusedSpan(read(fields, CDR.recordOpeningTime, timeOf), read(fields, CDR.duration, integerOf)),
+    usages: listOf(fields, CDR.listOfMultipleUnitUsage).flatMap((unitUsage) => usagesOf(unitUsage, mapping, span)),
+    ...(isDamaged(fields.get(CDR.listOfMultipleUnitUsage)) && {
+      fault: invalidField('listOfMultipleUnitUsage is damaged'),
+    }),
+    unused: { ...span, uplinkOctets: 0, downlinkOctets: 0 },
   };
 }
 
-function usagesOf(unitUsage: Fields, mapping: CdrMapping): Candidate[] {
+function usagesOf(value: BerValue, mapping: CdrMapping, span: CdrSpan): Candidate[] {
+  const unitUsage = byTag(value);
+  if (isDamaged(value) || isDamaged(unitUsage.get(UNIT_USAGE.usedUnitContainers)))
+    return [{ ...span, fault: invalidField('a MultipleUnitUsage is damaged') }];
   const ratingGroup = read(unitUsage, UNIT_USAGE.ratingGroup, integerOf);
   return listOf(unitUsage, UNIT_USAGE.usedUnitContainers).map((value) => {
     const container = byTag(value);
     const pdu = read(container, CONTAINER.pduContainerInformation, byTag) ?? NONE;
     const serviceIdentifier = read(container, CONTAINER.serviceIdentifier, integerOf);
-    const endTime = read(pdu, PDU.timeOfLastUsage, timeOf) ?? read(container, CONTAINER.triggerTimeStamp, timeOf);
     return {
-      startTime: read(pdu, PDU.timeOfFirstUsage, timeOf) ?? endTime,
-      endTime,
+      ...containerTimes(
+        read(pdu, PDU.timeOfFirstUsage, timeOf),
+        read(pdu, PDU.timeOfLastUsage, timeOf),
+        read(container, CONTAINER.triggerTimeStamp, timeOf),
+        span,
+      ),
       contentType: contentTypeOf(mapping, serviceIdentifier, ratingGroup),
       ratingGroup,
       serviceIdentifier,
-      ...octetsOf(container),
+      ...volumeFields(
+        read(container, CONTAINER.dataVolumeUplink, integerOf),
+        read(container, CONTAINER.dataVolumeDownlink, integerOf),
+        read(container, CONTAINER.dataTotalVolume, integerOf),
+      ),
       sponsorIdentity: read(pdu, PDU.sponsorIdentity, textOf),
       applicationServiceProviderIdentity: read(pdu, PDU.aspIdentity, textOf),
+      ...((value.values.length === 0 || isDamaged(container.get(CONTAINER.pduContainerInformation))) && {
+        fault: invalidField('the used unit container is damaged or empty'),
+      }),
     };
   });
 }
 
-/** Where only the sum was counted, it counts as downlink: what is charged is the sum. */
-function octetsOf(container: Fields): Candidate {
-  const uplink = read(container, CONTAINER.dataVolumeUplink, integerOf);
-  const downlink = read(container, CONTAINER.dataVolumeDownlink, integerOf);
-  const isCounted = uplink !== undefined || downlink !== undefined;
-  const total = isCounted ? 0 : (read(container, CONTAINER.dataTotalVolume, integerOf) ?? 0);
-  return { uplinkOctets: uplink ?? 0, downlinkOctets: downlink ?? total };
+/** InvolvedParty is a choice; each of them is a text. */
+function partyOf(party: BerValue): string {
+  const [value] = party.values;
+  return textOf(value ?? party);
 }
 
-/** InvolvedParty is a choice: the number in letters, or a tel URI of it. */
-function numberOf({ values: [party] }: BerValue): string | undefined {
-  return party === undefined ? undefined : textOf(party).replace(/^(tel:|msisdn-)?\+?/, '');
-}
-
-function imsiOf(subscription: BerValue): string | undefined {
-  const fields = byTag(subscription);
-  return read(fields, SUBSCRIPTION.type, integerOf) === IMSI
-    ? read(fields, SUBSCRIPTION.data, textOf)?.replace(/^imsi-/, '')
-    : undefined;
+/** By SubscriptionIDType, or by the prefix of a SUPI or GPSI. */
+function subscriberOf(fields: Fields, session: Fields): CdrSubscriber {
+  const subscription = read(fields, CDR.subscriberIdentifier, byTag) ?? NONE;
+  const type = read(subscription, SUBSCRIPTION.type, integerOf);
+  const data = read(subscription, SUBSCRIPTION.data, textOf) ?? '';
+  const isImsi = data.startsWith('imsi-') || (type === IMSI && /^\d+$/.test(data));
+  const isMsisdn = !isImsi && data !== '' && (type === E164 || data.startsWith('msisdn-'));
+  return {
+    msisdn:
+      read(session, SESSION.userIdentifier, (party) => msisdnOfText(partyOf(party))) ??
+      (isMsisdn ? msisdnOfText(data) : undefined),
+    imsi: isImsi ? data.replace(/^imsi-/, '') : undefined,
+  };
 }

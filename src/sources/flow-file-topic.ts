@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { openAvroContainer } from './avro-container.ts';
-import { NO_CDR_MAPPING } from './cdr-fields.ts';
 import { holdsCdrs, openCdrFile } from './cdr-file.ts';
+import { NO_CDR_MAPPING } from './cdr-mapping.ts';
 import { FileEnding } from './file-ending.ts';
 import { type FlowFile, openOctets } from './flow-file.ts';
 import { flowFileError } from './flow-file-error.ts';
@@ -56,8 +56,8 @@ const BEGINNINGS: Readonly<Record<FlowFile['format'], ReadBeginning>> = {
 
 async function openingOfCdrFile(octets: AsyncIterable<Buffer>, isFinal: boolean): Promise<Beginning | null> {
   const file = await openCdrFile(octets, FIRST_RECORD_OCTETS, NO_CDR_MAPPING, new FileEnding(isFinal));
-  const { identity, headerOctets } = file.header;
-  return (await holdsCdrs(file)) ? { octets: identity, contentBegin: headerOctets } : null;
+  const { header, contentBegin } = file;
+  return (await holdsCdrs(file)) ? { octets: header.identity, contentBegin } : null;
 }
 
 async function syncMarker(octets: AsyncIterable<Buffer>): Promise<Beginning> {

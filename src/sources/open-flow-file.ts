@@ -4,9 +4,9 @@ import { decodeJson } from '../billing/decode-json.ts';
 import type { Decoder } from '../billing/decoder.ts';
 import { FLOW_RECORD_FIELDS } from '../billing/flow-record.ts';
 import { type ContainerRecord, openAvroContainer } from './avro-container.ts';
-import { type CdrMapping, NO_CDR_MAPPING } from './cdr-fields.ts';
 import { openCdrFile } from './cdr-file.ts';
 import { describeFileHeader } from './cdr-file-header.ts';
+import { type CdrMapping, NO_CDR_MAPPING } from './cdr-mapping.ts';
 import { ContentTrail } from './content-trail.ts';
 import { FileEnding, type HeldBack } from './file-ending.ts';
 import { type FlowFile, openOctets } from './flow-file.ts';
@@ -135,8 +135,13 @@ async function openCdrs(
   options: FlowFileOptions,
   ending: FileEnding,
 ): Promise<FlowFileRecords> {
-  const { header, batches } = await openCdrFile(octets, options.maxRecordOctets, options.cdr ?? NO_CDR_MAPPING, ending);
-  return { batches, decode: decodeMadeValue, about: describeFileHeader(header) };
+  const { header, framing, batches } = await openCdrFile(
+    octets,
+    options.maxRecordOctets,
+    options.cdr ?? NO_CDR_MAPPING,
+    ending,
+  );
+  return { batches, decode: decodeMadeValue, about: describeFileHeader(header) + framing };
 }
 
 async function openGoflow2(

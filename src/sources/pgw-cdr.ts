@@ -1,18 +1,25 @@
 import type { Candidate } from '../billing/decoder.ts';
+import type { BerValue } from './ber-value.ts';
 import {
   byTag,
-  type CdrMapping,
+  type CdrSpan,
+  containerTimes,
   contentTypeOf,
   type Fields,
+  invalidField,
+  isDamaged,
   listOf,
   NO_ADDRESS,
   NO_REMOTE,
   nodeOfCdrs,
   type ReadCdr,
   read,
-  unusedSpan,
+  spanOf,
+  volumeFields,
 } from './cdr-fields.ts';
-import { addressOf, digitsOf, integerOf, msisdnOf, textOf, timeOf } from './cdr-values.ts';
+import type { CdrMapping } from './cdr-mapping.ts';
+import { msisdnOf } from './cdr-subscriber.ts';
+import { addressOf, contentOf, digitsOf, integerOf, textOf, timeOf } from './cdr-values.ts';
 
 /** Tags of PGWRecord, a SET (TS 32.298, GPRSChargingDataTypes). */
 const CDR = {
@@ -20,6 +27,7 @@ const CDR = {
   pgwAddress: 4,
   chargingId: 5,
   servedAddress: 9,
+  listOfTrafficVolumes: 12,
   recordOpeningTime: 13,
   duration: 14,
   recordSequenceNumber: 17,
@@ -42,46 +50,76 @@ const CONTAINER = {
   aspIdentity: 26,
 } as const;
 
+/** Tags of ChangeOfCharCondition. */
+const VOLUME = { uplink: 3, downlink: 4 } as const;
+
 /** Reads a PGW-CDR. */
 export function readPgwCdr(fields: Fields, mapping: CdrMapping): ReadCdr {
-  const usages = listOf(fields, CDR.listOfServiceData).map((container) => usageOf(byTag(container), mapping));
-  return { ...readSgwCdr(fields), usages };
+  const cdr = readSgwCdr(fields, mapping);
+  const span = spanOfCdr(fields);
+  const usages = listOf(fields, CDR.listOfServiceData).map((container) => usageOf(container, mapping, span));
+  if (isDamaged(fields.get(CDR.listOfServiceData)))
+    return { ...cdr, fault: invalidField('listOfServiceData is damaged') };
+  if (usages.length === 0 && hasTraffic(fields)) {
+    const detail =
+      'listOfServiceData is missing, but listOfTrafficVolumes counts octets: no service of theirs is known';
+    return { ...cdr, fault: { reason: 'missing_field', detail } };
+  }
+  return { ...cdr, usages };
 }
 
 /** Reads an SGW-CDR: it has the tags of a PGW-CDR for what is read of both, and no service data. */
-export function readSgwCdr(fields: Fields): ReadCdr {
+export function readSgwCdr(fields: Fields, mapping: CdrMapping): ReadCdr {
   return {
     common: {
       nodeId: nodeOfCdrs(read(fields, CDR.nodeId, textOf) ?? read(fields, CDR.pgwAddress, addressOf)),
       chargingId: read(fields, CDR.chargingId, integerOf),
       // Absent where the session has one CDR only.
       recordSequenceNumber: read(fields, CDR.recordSequenceNumber, integerOf) ?? 0,
-      servedMsisdn: read(fields, CDR.servedMsisdn, msisdnOf),
-      servedImsi: read(fields, CDR.servedImsi, digitsOf),
       terminalIp: read(fields, CDR.servedAddress, addressOf) ?? NO_ADDRESS,
       ...NO_REMOTE,
     },
+    subscriber: {
+      msisdn: read(fields, CDR.servedMsisdn, (value) => msisdnOf(contentOf(value), mapping)),
+      imsi: read(fields, CDR.servedImsi, digitsOf),
+    },
     number: read(fields, CDR.localSequenceNumber, integerOf),
     usages: [],
-    unused: unusedSpan(read(fields, CDR.recordOpeningTime, timeOf), read(fields, CDR.duration, integerOf)),
+    unused: { ...spanOfCdr(fields), uplinkOctets: 0, downlinkOctets: 0 },
   };
 }
 
-function usageOf(container: Fields, mapping: CdrMapping): Candidate {
+function spanOfCdr(fields: Fields): CdrSpan {
+  return spanOf(read(fields, CDR.recordOpeningTime, timeOf), read(fields, CDR.duration, integerOf));
+}
+
+function hasTraffic(fields: Fields): boolean {
+  return listOf(fields, CDR.listOfTrafficVolumes).some((condition) =>
+    [VOLUME.uplink, VOLUME.downlink].some((tag) => (read(byTag(condition), tag, integerOf) ?? 0) !== 0),
+  );
+}
+
+function usageOf(value: BerValue, mapping: CdrMapping, span: CdrSpan): Candidate {
+  const container = byTag(value);
   const ratingGroup = read(container, CONTAINER.ratingGroup, integerOf);
   const serviceIdentifier = read(container, CONTAINER.serviceIdentifier, integerOf);
-  const timeOfReport = read(container, CONTAINER.timeOfReport, timeOf);
-  const timeOfLastUsage = read(container, CONTAINER.timeOfLastUsage, timeOf) ?? timeOfReport;
   return {
-    startTime: read(container, CONTAINER.timeOfFirstUsage, timeOf) ?? timeOfLastUsage,
-    endTime: timeOfLastUsage,
+    ...containerTimes(
+      read(container, CONTAINER.timeOfFirstUsage, timeOf),
+      read(container, CONTAINER.timeOfLastUsage, timeOf),
+      read(container, CONTAINER.timeOfReport, timeOf),
+      span,
+    ),
     contentType: contentTypeOf(mapping, serviceIdentifier, ratingGroup),
     ratingGroup,
     serviceIdentifier,
-    // Absent where nothing was counted in octets.
-    uplinkOctets: read(container, CONTAINER.datavolumeFbcUplink, integerOf) ?? 0,
-    downlinkOctets: read(container, CONTAINER.datavolumeFbcDownlink, integerOf) ?? 0,
+    ...volumeFields(
+      read(container, CONTAINER.datavolumeFbcUplink, integerOf),
+      read(container, CONTAINER.datavolumeFbcDownlink, integerOf),
+      undefined,
+    ),
     sponsorIdentity: read(container, CONTAINER.sponsorIdentity, textOf),
     applicationServiceProviderIdentity: read(container, CONTAINER.aspIdentity, textOf),
+    ...(value.values.length === 0 && { fault: invalidField('the container is damaged or empty') }),
   };
 }

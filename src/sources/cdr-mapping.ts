@@ -1,0 +1,19 @@
+import type { ContentType } from '../billing/flow-record.ts';
+import type { Subscribers } from './subscribers.ts';
+
+/** What a CDR does not say and an operator knows. */
+export interface CdrMapping {
+  /** Content types by service identifier, and by rating group where that says none. */
+  contentTypes: {
+    serviceIdentifiers: Readonly<Record<string, ContentType>>;
+    ratingGroups: Readonly<Record<string, ContentType>>;
+  };
+  /** How servedMSISDN is written; absent: as an address string. */
+  msisdnFormat?: 'address-string' | 'tbcd';
+  /** Of national numbers. */
+  countryCode?: string | undefined;
+  /** Names the subscriber of a CDR that has an IMSI only. */
+  subscribers?: Subscribers;
+}
+
+export const NO_CDR_MAPPING: CdrMapping = { contentTypes: { serviceIdentifiers: {}, ratingGroups: {} } };
