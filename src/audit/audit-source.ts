@@ -43,6 +43,7 @@ export async function* auditSource(
       state = { computation: await restored(evidence, batch, options), next: 0 };
     lanes.set(lane, { ...state, next: numbers.lane_sequence + 1 });
     const { computation } = state;
+    await computation.recallEarlier(batch.topic, () => evidence.seenByEarlier(batch));
     const rules = await rulesOf(batch);
     yield* recordFaults(batch, records);
     const decodeAt = await decodingAt(evidence, walked);

@@ -87,6 +87,10 @@ export class ClickHouseEvidence implements JournalEvidence {
     };
   }
 
+  seenByEarlier({ lane, topic, numbers }: BatchRow): LaneState['seen'] {
+    return this.#reader.seenByEarlier(lane, topic, numbers.lane_sequence);
+  }
+
   async *newestCounters(): AsyncIterable<NewestCounter> {
     const stream = await this.#store.stream(
       'SELECT lower(hex(subscriber)), plan_id, newest.1, newest.2 FROM (' +

@@ -46,6 +46,8 @@ export interface JournalEvidence {
   closedAsOf(number: number): Promise<ReadonlyMap<string, number>>;
   /** All counters, and the identities among the last `windowRecords` records, before a batch. */
   stateBefore(batch: BatchRow, windowRecords: number): LaneState;
+  /** Identities of the earlier generations of the rewritten file that a batch is of. */
+  seenByEarlier(batch: BatchRow): AsyncIterable<RestoredIdentities>;
   /** For each subscriber and plan the counters of its newest period. A subscriber in two lanes has one for each. */
   newestCounters(): AsyncIterable<NewestCounter>;
 }

@@ -51,6 +51,7 @@ export async function* replayBatches(
     if (state?.next !== lane_sequence)
       state = { lane: await laneBefore(evidence, batch, { ...options, pseudonymKey }), next: lane_sequence };
     lanes.set(batch.lane, { lane: state.lane, next: lane_sequence + 1 });
+    await state.lane.recallEarlier(batch.topic, () => evidence.seenByEarlier(batch));
     const hasErasures = pseudonymKey.generations.length > 1;
     const stored = hasErasures ? await evidence.stored(batch) : NOTHING_STORED;
     const rated = { ...walked, decodeAt: await decodingAt(evidence, walked), stored };

@@ -2,6 +2,8 @@ import { fingerprintOf } from '../billing/fingerprint.ts';
 import type { FlowRecord } from '../billing/flow-record.ts';
 import { type Fault, type Outcome, outcomeOf, REASON_CODE, type Reason } from '../billing/outcome.ts';
 import type { PseudonymKey } from '../billing/pseudonym.ts';
+import { identityRows, type RestoredIdentities } from '../billing/restored-columns.ts';
+import { rewrittenName } from '../billing/topic-partition.ts';
 import {
   firstDayOfPeriod,
   isClosed,
@@ -56,6 +58,8 @@ export class SecondComputation {
   /** By subscriber, plan and period: the sum of octets x share, in ten-thousandths of an octet, as far as the quota went. */
   readonly #sums = new Map<string, bigint>();
   readonly #seen: SeenRecords;
+  readonly #earlier = new Map<string, number>();
+  #earlierTopic = '';
   /** Records whose subscriber was taken from the journal. */
   recordsOfErased = 0;
 
@@ -81,6 +85,20 @@ export class SecondComputation {
     this.#seen.claim(seen.ordinal, seen.nodeId, seen.sequence, seen.fingerprint);
   }
 
+  /** Before records of a log: the identities that earlier generations of a rewritten file claimed. */
+  async recallEarlier(topic: string, read: () => AsyncIterable<RestoredIdentities>): Promise<void> {
+    if (topic === this.#earlierTopic) return;
+    this.#earlierTopic = topic;
+    this.#earlier.clear();
+    if (rewrittenName(topic) === null) return;
+    for await (const chunk of read()) {
+      for (const { nodeId, sequence, fingerprint } of identityRows(chunk)) {
+        const key = identityKey(nodeId, sequence);
+        if (!this.#earlier.has(key)) this.#earlier.set(key, fingerprint);
+      }
+    }
+  }
+
   /**
    * Records of one lane, in order. `ordinal` is the record's place in the lane, from 0. A Fault failed at the door.
    * `bookedSubscriber` is whom the journal has: believed of a subscriber who was erased since, and of nobody else.
@@ -89,7 +107,9 @@ export class SecondComputation {
     if ('reason' in record) return ended(record.reason);
     const { nodeId, localSequenceNumber } = record;
     const fingerprint = fingerprintOf(record);
-    const before = this.#seen.fingerprint(ordinal, nodeId, localSequenceNumber);
+    const before =
+      this.#seen.fingerprint(ordinal, nodeId, localSequenceNumber) ??
+      this.#earlier.get(identityKey(nodeId, localSequenceNumber));
     if (before !== undefined) return ended(before === fingerprint ? 'duplicate' : 'conflicting_duplicate');
     const outcome = this.#rate(record, rules, bookedSubscriber);
     // What was refused claims nothing: mended, it may come again.

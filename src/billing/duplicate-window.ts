@@ -45,6 +45,13 @@ export class DuplicateWindow {
     this.advance(ordinal);
   }
 
+  /** Has this identity been seen? It is not from now on. */
+  find(node: number, sequence: number, fingerprint: number): Seen {
+    const entry = this.#index[this.#slotOf(node, sequence)];
+    if (entry === 0) return 'new';
+    return this.#fingerprints[entry - 1] === fingerprint ? 'duplicate' : 'conflict';
+  }
+
   /** Has this identity been seen? If not it is from now on. */
   see(ordinal: number, node: number, sequence: number, fingerprint: number): Seen {
     const slot = this.#slotOf(node, sequence);

@@ -5,6 +5,7 @@ import { PlanPeriods } from './plan-periods.ts';
 import { PSEUDONYM_WORDS, type PseudonymKey } from './pseudonym.ts';
 import type { RestoredCounters, RestoredIdentities } from './restored-columns.ts';
 import { SubscriberTable } from './subscriber-table.ts';
+import { rewrittenName } from './topic-partition.ts';
 
 /**
  * All that rating remembers from record to record: the open counters, the identities seen, and the small integers that
@@ -16,6 +17,9 @@ export class Lane {
   readonly planPeriods = new PlanPeriods();
   readonly counters = new CounterTable();
   readonly duplicates: DuplicateWindow;
+  /** Identities of the earlier generations of the rewritten file that is read now; null for any other log. */
+  earlier: DuplicateWindow | null = null;
+  #earlierTopic = '';
   /** Records read in this lane up to the end of the last batch. */
   position = 0;
 
@@ -39,6 +43,31 @@ export class Lane {
         this.counters.set(counter, usedOctets[at], carry[at]);
       }
     }
+  }
+
+  /** Before records of a log: reads the identities of the earlier generations of a rewritten file. */
+  async recallEarlier(topic: string, read: () => AsyncIterable<RestoredIdentities>): Promise<void> {
+    if (topic === this.#earlierTopic) return;
+    this.earlier = rewrittenName(topic) === null ? null : await this.#identitiesOf(read());
+    this.#earlierTopic = topic;
+  }
+
+  async #identitiesOf(chunks: AsyncIterable<RestoredIdentities>): Promise<DuplicateWindow> {
+    const all: RestoredIdentities[] = [];
+    for await (const chunk of chunks) all.push(chunk);
+    const known = new DuplicateWindow(
+      Math.max(
+        1,
+        all.reduce((sum, { count }) => sum + count, 0),
+      ),
+    );
+    let ordinal = 0;
+    for (const { count, node, nodeIds, sequence, fingerprint } of all) {
+      for (let at = 0; at < count; at++) {
+        known.see(ordinal++, this.nodes.numberOf(nodeIds[node[at]]), sequence[at], fingerprint[at]);
+      }
+    }
+    return known;
   }
 
   /** In the order in which they were read. */

@@ -1,3 +1,4 @@
+import type { Seen } from './duplicate-window.ts';
 import { type FlowBatch, UNDECIDED } from './flow-batch.ts';
 import type { Lane } from './lane.ts';
 import { REASON_CODE, type Reason } from './outcome.ts';
@@ -75,10 +76,20 @@ function dropDuplicate(batch: FlowBatch, row: number, lane: Lane): Reason | null
   const ordinal = lane.position + row;
   const node = batch.node[row];
   const sequence = batch.localSequenceNumber[row];
-  const seen = lane.duplicates.see(ordinal, node, sequence, batch.fingerprint[row]);
+  const seen = claimIdentity(lane, ordinal, node, sequence, batch.fingerprint[row]);
   if (seen === 'new') return null;
   if (seen === 'duplicate') return 'duplicate';
   const reason = 'conflicting_duplicate';
   batch.reject(row, { reason, detail: `${lane.nodes.list[node]} ${sequence} was seen before with other content` });
   return reason;
+}
+
+/** The window decides first; what an earlier generation of a rewritten file has claimed is not claimed again. */
+function claimIdentity(lane: Lane, ordinal: number, node: number, sequence: number, fingerprint: number): Seen {
+  const { duplicates, earlier } = lane;
+  const seen = duplicates.see(ordinal, node, sequence, fingerprint);
+  if (seen !== 'new' || earlier === null) return seen;
+  const before = earlier.find(node, sequence, fingerprint);
+  if (before !== 'new') duplicates.forget(ordinal);
+  return before;
 }

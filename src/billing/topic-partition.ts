@@ -9,6 +9,14 @@ export interface TopicPartition {
 /** What the topics of mended records begin with. No topic of Kafka and no file's has a slash in its name. */
 export const RECYCLED = 'recycled/';
 
+/**
+ * The name of the file that this topic is a later generation of, as in `name~1a2b3c4d~2`; null for any other. What logs of that
+ * name had before is in the file again, so it is recognised however long ago it was booked.
+ */
+export function rewrittenName(topic: string): string | null {
+  return /^(.*)~[0-9a-f]{8}~\d+$/.exec(topic)?.[1] ?? null;
+}
+
 /** The log that the mended records of a recycling are booked under; partition and offsets are those of the rejections. */
 export function recycledTopic(number: number, topic: string): string {
   return `${RECYCLED}${number}/${topic}`;

@@ -110,6 +110,13 @@ function logNotice(notice: FileNotice, logger: Logger): void {
         `${path}: was booked by a version that kept no digest of it; its first records are passed over by their number`,
       );
       return;
+    case 'namesake':
+      logger.warn(
+        { path, ...fields },
+        `${path}: begins otherwise than the file of this name that is booked (${notice.namesake}), and is booked as another file; if ` +
+          'it is that file, rewritten, run with --rewritten: without it, records that have left the window of duplicates are charged again',
+      );
+      return;
     case 'held_back':
       logger.warn(
         { path, ...fields },

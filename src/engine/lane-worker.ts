@@ -162,6 +162,10 @@ export class LaneWorker {
       this.#memory.forget();
     }
     const state = await this.#recovered();
+    const { journal } = this.#ports;
+    await state.lane.recallEarlier(log.topic, () =>
+      journal.seenByEarlier(this.#name, log.topic, Number.MAX_SAFE_INTEGER),
+    );
     const rules = await this.#ports.rules();
     const held = this.#heldLog(log);
     const batch = this.#spare ?? new FlowBatch(this.#settings.maxRecords);

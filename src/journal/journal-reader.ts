@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import type { RestoredCounters, RestoredIdentities } from '../billing/restored-columns.ts';
 import type { Closings, Facts } from '../billing/rules.ts';
-import { RECYCLED, type TopicPartition } from '../billing/topic-partition.ts';
+import { RECYCLED, rewrittenName, type TopicPartition } from '../billing/topic-partition.ts';
 import { guarded } from '../platform/clickhouse-client.ts';
 import { type NativeBlockReader, readNative } from '../platform/native-columns.ts';
 import { literal, type Store } from '../platform/store.ts';
@@ -10,6 +10,8 @@ import type { BookedMove, Journal, LaneHead, LogCursor } from './journal.ts';
 import { readCounters, readIdentities, within } from './restored-blocks.ts';
 
 const DAY = 'toUInt16(period_start)';
+const SEEN =
+  'toFloat64(lane_position), seen_nodes, seen.row, seen.node, arrayMap(n -> toFloat64(n), seen.sequence), seen.fingerprint';
 
 /** What one query gives, about. ClickHouse may be in this process: its memory is then what the engine has, too. */
 export interface ReadAtOnce {
@@ -102,13 +104,23 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
     for (let from = fromOrdinal; from < toOrdinal; from += records) {
       const to = Math.min(from + records, toOrdinal);
       const blocks = this.#read(
-        'SELECT toFloat64(lane_position), seen_nodes, seen.row, seen.node, arrayMap(n -> toFloat64(n), seen.sequence), ' +
-          `seen.fingerprint FROM journal WHERE kind = 'batch' AND lane = ${literal(lane)} ` +
+        `SELECT ${SEEN} FROM journal WHERE kind = 'batch' AND lane = ${literal(lane)} ` +
           `AND lane_position + records_read > ${from} AND lane_position < ${to} ORDER BY lane_sequence`,
         readIdentities,
       );
       for await (const batches of blocks) for (const batch of batches) yield within(batch, from, to);
     }
+  }
+
+  async *seenByEarlier(lane: string, topic: string, beforeSequence: number): AsyncIterable<RestoredIdentities> {
+    const blocks = this.#read(
+      `SELECT ${SEEN} FROM journal WHERE kind = 'batch' AND lane = ${literal(lane)} AND topic != ${literal(topic)} ` +
+        `AND lane_sequence < ${beforeSequence} ` +
+        `AND replaceRegexpOne(topic, '~[0-9a-f]{8}(~[0-9]+)?$', '') = ${literal(rewrittenName(topic) ?? '')} ` +
+        'ORDER BY lane_sequence',
+      readIdentities,
+    );
+    for await (const batches of blocks) for (const batch of batches) yield within(batch, 0, Number.MAX_SAFE_INTEGER);
   }
 
   /** The whole result is in memory at once, as it is in a ClickHouse in this process anyway. */

@@ -55,6 +55,11 @@ export interface Journal {
   counters(lane: string, fromDay: number, toDay: number): AsyncIterable<RestoredCounters>;
   /** Identities of the records with ordinals in [fromOrdinal, toOrdinal), in the order in which they were read. */
   seen(lane: string, fromOrdinal: number, toOrdinal: number): AsyncIterable<RestoredIdentities>;
+  /**
+   * Identities of the records of all other logs of a rewritten file's name that were booked before this number of the lane, in the
+   * order in which they were read. `topic`: of which rewrittenName gives a name.
+   */
+  seenByEarlier(lane: string, topic: string, beforeSequence: number): AsyncIterable<RestoredIdentities>;
   /** Counters that a batch of the lane moved, with their state after it. */
   moves(lane: string, laneSequence: number): Promise<BookedMove[]>;
   /** Who is suspended now and which months are closed, with the numbers of the last facts that say so. */

@@ -65,6 +65,9 @@ export class JournalPort implements Journal {
     return this.#stream('seen', (journal) => journal.seen(lane, fromOrdinal, toOrdinal), identityColumns);
   }
 
+  /** The simulation has no files. */
+  async *seenByEarlier(): AsyncIterable<RestoredIdentities> {}
+
   moves(lane: string, laneSequence: number) {
     return this.#read('moves', (journal) => journal.moves(lane, laneSequence));
   }

@@ -71,6 +71,11 @@ export class SimulatedEvidence implements JournalEvidence {
     return { counters: each([counterColumns(counters)]), seen: each([identityColumns(seen)]) };
   }
 
+  /** The simulation has no files. */
+  seenByEarlier(): LaneState['seen'] {
+    return each([]);
+  }
+
   newestCounters(): AsyncIterable<NewestCounter> {
     const newest = new Map<string, NewestCounter>();
     for (const part of this.#journal.parts) {

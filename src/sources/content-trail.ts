@@ -4,27 +4,39 @@ import { type SourceProof, sourceProof } from '../platform/log-record.ts';
 import type { FileEnding } from './file-ending.ts';
 
 /**
+ * Above this the oldest octets are hashed, though no record has ended there, until this many are left: more than a reader looks
+ * ahead, which is two blocks of an Avro container.
+ */
+const MAX_KEPT_OCTETS = 192 << 20;
+const LEFT_OCTETS = 160 << 20;
+
+/**
  * Hashes a file's content (SHA-256) while it is read, and proves what it held up to any place that was read, in ascending order. It
- * keeps what was read since the last proof.
+ * keeps what was read since the last proof, 192 MiB at most.
  */
 export class ContentTrail {
   readonly #hash = createHash('sha256');
   #parts: Buffer[] = [];
   #hashedTo = 0;
+  #readTo = 0;
   #begin = 0;
+  /** Of ends of records that lie before what is kept. */
+  readonly #known = new Map<number, SourceProof>();
+  /** Ends of the records that are read and may still be asked for, in ascending order. */
+  pendingEnds: () => Iterable<number> = () => [];
 
   /** Passes the octets on. Gzip data that ends early is the end of a file that is still being written. */
-  async *tap(octets: Readable, ending: FileEnding): AsyncGenerator<Buffer, void, undefined> {
-    let length = 0;
+  async *tap(octets: Readable, ending: FileEnding, isProven = true): AsyncGenerator<Buffer, void, undefined> {
     try {
       for await (const part of octets as AsyncIterable<Buffer>) {
-        this.#parts.push(part);
-        length += part.length;
+        if (isProven) this.#parts.push(part);
+        this.#readTo += part.length;
+        if (isProven && this.#readTo - this.#hashedTo > MAX_KEPT_OCTETS) this.#shed(this.#readTo - LEFT_OCTETS);
         yield part;
       }
     } catch (error) {
       if (ending.isFinal || (error as { code?: unknown }).code !== 'Z_BUF_ERROR') throw error;
-      ending.holdBack(0, `gzip data that ends early, after ${length} octets unpacked`);
+      ending.holdBack(0, `gzip data that ends early, after ${this.#readTo} octets unpacked`);
     }
   }
 
@@ -36,13 +48,29 @@ export class ContentTrail {
 
   /** What is before this offset is proven no more by itself: its octets are not kept. */
   advanceTo(end: number): void {
+    this.#known.clear();
+    this.#hashTo(end);
+  }
+
+  #hashTo(end: number): void {
     this.#take(end, (part) => this.#hash.update(part));
   }
 
   /** The proof of the content up to here, an offset in the whole file. */
   proofAt(end: number): SourceProof {
-    this.advanceTo(end);
+    const known = this.#known.get(end);
+    if (known !== undefined) return known;
+    if (end < this.#hashedTo) throw new Error(`octet ${end} was passed over`);
+    this.#hashTo(end);
     return sourceProof(end - this.#begin, this.#hash.copy().digest('hex'));
+  }
+
+  #shed(target: number): void {
+    for (const end of this.pendingEnds()) {
+      if (end > target) break;
+      if (end >= this.#hashedTo) this.#known.set(end, this.proofAt(end));
+    }
+    this.#hashTo(target);
   }
 
   /** Takes the parts up to here. */

@@ -1,6 +1,7 @@
 import type { FlowFileFormat } from '../billing/flow-file-format.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import { LogRecord, NO_PROOF } from '../platform/log-record.ts';
+import type { ContentTrail } from './content-trail.ts';
 import type { HeldBack } from './file-ending.ts';
 import { type FlowFile, listFlowFiles } from './flow-file.ts';
 import { flowFileName } from './flow-file-topic.ts';
@@ -33,6 +34,7 @@ export interface FileProgress {
 export type FileNotice =
   | { kind: 'booked_under_another_name'; path: string; topic: string }
   | { kind: 'unproven'; path: string; topic: string }
+  | { kind: 'namesake'; path: string; topic: string; namesake: string }
   | ({ kind: 'held_back'; path: string } & HeldBack);
 
 export interface FileSourceOptions extends FlowFileOptions {
@@ -131,9 +133,10 @@ async function passOver(run: FileRun, file: FlowFile): Promise<void> {
 
 async function readLog(run: FileRun, file: FlowFile, identified: NonNullable<IdentifiedFile['log']>): Promise<void> {
   const { listener, options } = run;
-  const { topic, booked } = identified;
+  const { topic, booked, namesake } = identified;
   const log = { topic, partition: 0, lane: FILES_LANE };
   if (booked?.proof === NO_PROOF) options.onNotice?.({ kind: 'unproven', path: file.path, topic });
+  if (namesake !== null) options.onNotice?.({ kind: 'namesake', path: file.path, topic, namesake });
   if (booked !== null && !topic.startsWith((await flowFileName(file, options.isFinal ?? true))?.topic ?? ''))
     options.onNotice?.({ kind: 'booked_under_another_name', path: file.path, topic });
   const startOffset = await listener.assign(log, async () => null);
@@ -157,14 +160,17 @@ interface Resume {
 async function deliverRecords(run: FileRun, file: FlowFile, log: TopicPartition, resume: Resume): Promise<void> {
   const { listener, options, stopping } = run;
   const { contentBegin, startOffset } = resume;
-  const open = await openFlowFile(file, options);
+  const open = await openFlowFile(file, { ...options, isProven: true });
   const { trail } = open;
   trail.beginAt(contentBegin);
   try {
     let readRecords = 0;
     for await (const chunk of chunksOf(open, resume, file, options.chunkRecords)) {
-      if (chunk.records.length > 0)
+      const last = chunk.records.at(-1);
+      if (last !== undefined) {
         await listener.deliver(log, chunk.records, open.decode, ({ contentEnd }) => trail.proofAt(contentEnd));
+        trail.advanceTo(last.contentEnd);
+      }
       readRecords = chunk.readRecords;
       reportProgress(run, file, open.readOctets(), readRecords);
       if (stopping()) return;
@@ -197,9 +203,10 @@ async function* chunksOf(
 ): AsyncGenerator<Chunk, void, undefined> {
   let offset = 0;
   let records: LogRecord[] = [];
+  trail.pendingEnds = () => records.map(({ contentEnd }) => contentEnd);
   for await (const batch of batches) {
     for (const record of batch) {
-      if (offset === startOffset - 1) refuseLonger(file, record, contentBegin, booked, offset);
+      if (offset === startOffset - 1) refuseChanged(file, record, contentBegin, booked, offset, trail);
       if (offset >= startOffset) records.push(LogRecord.of({ offset, ...record }));
       offset += 1;
       if (records.length < chunkRecords) continue;
@@ -214,17 +221,24 @@ async function* chunksOf(
   yield { records, readRecords: offset };
 }
 
-/** A record that was booked before it was whole goes on in the file now: what is booked of it is not what it is. */
-function refuseLonger(
+/**
+ * The file may have changed since it was identified; or a record that was booked before it was whole goes on now, so that what is
+ * booked of it is not what it is.
+ */
+function refuseChanged(
   { path }: FlowFile,
   { contentEnd }: FramedRecord,
   contentBegin: number,
   booked: BookedLog | null,
   offset: number,
+  trail: ContentTrail,
 ): void {
   if (booked === null || booked.proof === NO_PROOF || booked.lastOffset !== offset) return;
-  if (contentEnd - contentBegin === octetsOf(booked)) return;
-  throw sourceChanged(path, booked.topic, `record ${offset} is booked, and goes on since`);
+  if (contentEnd - contentBegin !== octetsOf(booked)) {
+    throw sourceChanged(path, booked.topic, `record ${offset} is booked, and goes on since`);
+  }
+  if (trail.proofAt(contentEnd) === booked.proof) return;
+  throw sourceChanged(path, booked.topic, 'it was written to while it was read');
 }
 
 function reportProgress({ options }: FileRun, file: FlowFile, readOctets: number, records: number): void {

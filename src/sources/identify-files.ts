@@ -26,27 +26,36 @@ export const NOTHING_BOOKED: BookedLogs = { all: async () => [], batchesOf: asyn
 /** A file, and the log that its records are booked under; null for one without a whole record. */
 export interface IdentifiedFile {
   file: FlowFile;
-  log: { topic: string; contentBegin: number; booked: BookedLog | null } | null;
+  log: FileLog | null;
+}
+
+export interface FileLog {
+  topic: string;
+  contentBegin: number;
+  booked: BookedLog | null;
+  /** Of a new log: the last one that is booked of a file of the same name, which begins otherwise. */
+  namesake: string | null;
 }
 
 export interface IdentifyOptions {
   booked: BookedLogs;
-  /** A file whose booked part is not the same any more is read as the next generation of its log. */
+  /** A file whose booked part is not the same any more is read as the next generation of the logs of its name. */
   isRewritten: boolean;
   isFinal: boolean;
 }
 
 /**
  * Finds the log of a file by its content, whatever the file's name: the one of which all that is booked is what the file begins
- * with. Rejects with `source_changed` where the log of its name is booked, but the file does not begin with that. A log
- * without a proof is known by name and first record alone.
+ * with. Rejects with `source_changed` where the log of its name and first record is booked, but the file does not begin with that. A
+ * log without a proof is known by name and first record alone.
  */
 export async function identifyFile(file: FlowFile, options: IdentifyOptions): Promise<IdentifiedFile> {
   const name = await flowFileName(file, options.isFinal);
   if (name === null) return { file, log: null };
   const { contentBegin } = name;
   // What has the same content begins the same way.
-  const candidates = (await options.booked.all()).filter(({ topic }) => beginningOf(topic) === beginningOf(name.topic));
+  const all = await options.booked.all();
+  const candidates = all.filter(({ topic }) => beginningOf(topic) === beginningOf(name.topic));
   const proofs = await contentProofs(file, contentBegin, candidates.map(octetsOf));
   const same = candidates
     .filter(({ proof }) => proof !== NO_PROOF && proofs.has(proof))
@@ -55,9 +64,15 @@ export async function identifyFile(file: FlowFile, options: IdentifyOptions): Pr
   const [newest] = own;
   const isChanged = newest !== undefined && newest.proof !== NO_PROOF && !same.some((log) => isOf(log, name));
   if (isChanged && !options.isRewritten) throw await changed(file, newest, contentBegin, options.booked);
-  if (isChanged) return { file, log: { topic: nextGeneration(name, newest), contentBegin, booked: null } };
-  const booked = same[0] ?? newest ?? null;
-  return { file, log: { topic: booked?.topic ?? name.topic, contentBegin, booked } };
+  const booked = isChanged ? null : (same[0] ?? newest ?? null);
+  if (booked !== null) return { file, log: { topic: booked.topic, contentBegin, booked, namesake: null } };
+  const namesakes = all.filter((log) => baseOf(log.topic) === baseOf(name.topic));
+  if (!options.isRewritten || namesakes.length === 0) {
+    return { file, log: { topic: name.topic, contentBegin, booked, namesake: namesakes.at(-1)?.topic ?? null } };
+  }
+  // Of all that have the name: a rewritten file may begin otherwise, or have another sync marker.
+  const generation = Math.max(...namesakes.map(generationOf)) + 1;
+  return { file, log: { topic: `${name.topic}~${generation}`, contentBegin, booked, namesake: null } };
 }
 
 /** `name~hash`, and `~2` and so on for the generations of a file that is rewritten. */
@@ -72,8 +87,9 @@ function generationOf({ topic }: BookedLog): number {
   return Number(TOPIC.exec(topic)?.[3] ?? 1);
 }
 
-function nextGeneration({ topic }: FlowFileName, log: BookedLog): string {
-  return `${topic}~${generationOf(log) + 1}`;
+function baseOf(topic: string): string {
+  const log = TOPIC.exec(topic)?.[1] ?? topic;
+  return log.slice(0, log.lastIndexOf('~'));
 }
 
 function isOf({ topic }: BookedLog, name: FlowFileName): boolean {

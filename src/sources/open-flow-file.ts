@@ -28,6 +28,8 @@ export interface FlowFileOptions {
   goflow2?: Goflow2Mapping;
   /** Nothing follows: what ends a file is a record, or a damaged one. Absent: it is, too. */
   isFinal?: boolean;
+  /** Proofs of what is read are asked for, so it is kept for them. */
+  isProven?: boolean;
 }
 
 /** The records of a file, a few at a time, and what turns them into fields. */
@@ -56,7 +58,12 @@ export async function openFlowFile(file: FlowFile, options: FlowFileOptions): Pr
   const trail = new ContentTrail();
   const heldBack = () => ending.heldBack;
   try {
-    const records = await OPENERS[file.format](trail.tap(octets, ending), file.path, options, ending);
+    const records = await OPENERS[file.format](
+      trail.tap(octets, ending, options.isProven ?? false),
+      file.path,
+      options,
+      ending,
+    );
     return { ...records, batches: naming(file.path, records.batches), readOctets, trail, heldBack, close };
   } catch (cause) {
     close();
