@@ -27,6 +27,7 @@ test('the window knows exactly the identities of the last records, as a plain li
         if (!isRead) return;
         const known = list.find((entry) => entry.node === node && entry.sequence === sequence);
         const expected = known === undefined ? 'new' : known.fingerprint === fingerprint ? 'duplicate' : 'conflict';
+        expect(window.find(node, sequence, fingerprint)).toBe(expected);
         expect(window.see(ordinal, node, sequence, fingerprint)).toBe(expected);
         if (known !== undefined) return;
         if (isRefused) window.forget(ordinal);
