@@ -94,7 +94,7 @@ async function laneBefore(evidence: JournalEvidence, batch: BatchRow, options: R
   lane.position = batch.numbers.lane_position;
   const { counters, seen } = evidence.stateBefore(batch, options.duplicateWindowRecords);
   await lane.restoreCounters(counters);
-  await lane.restoreIdentities(seen);
+  await lane.restoreIdentities(seen, Math.max(0, lane.position - options.duplicateWindowRecords));
   return lane;
 }
 

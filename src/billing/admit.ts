@@ -63,7 +63,7 @@ const fields = new FlowFields();
 /** decode, validate, and take into the columns: the next row of the batch is this record, or its rejection. */
 export function admit(batch: FlowBatch, incoming: Incoming, context: IngestContext, lane: Lane, rules: Rules): void {
   const { octets, valueStart, valueEnd } = incoming;
-  const row = batch.count++;
+  const row = batch.addRow();
   batch.offset[row] = incoming.offset;
   batch.readOctets += valueEnd - valueStart;
   batch.keepValue(row, octets, valueStart, valueEnd);

@@ -116,35 +116,3 @@ test('the real catalogue reads without a fault', ({ skip }) => {
   expect([catalogue.sponsors.length, catalogue.applications.length, catalogue.plans.length]).toEqual([5, 6, 7]);
   expect(catalogue.applications.find(({ id }) => id === 'kakaotalk')?.plans).toEqual([5, 6]);
 });
-
-test('four times the plans and prefixes take about four times as long', () => {
-  const textOf = (applications: number): string => {
-    const each = <T>(make: (at: number) => T) => Array.from({ length: applications }, (_, at) => make(at));
-    return JSON.stringify({
-      sponsors: [{ id: 's', name: 'S', currency: 'USD', creditLimit: '1' }],
-      applications: each((at) => ({ id: `a${at}`, sponsor: 's', prefixes: [`11.${at >> 8}.${at & 255}.0/24`] })),
-      plans: each((at) => ({
-        id: `p${at}`,
-        application: `a${at}`,
-        version: 1,
-        effectiveFrom: '2026-01-01T00:00:00Z',
-        effectiveTo: null,
-        period: 'day',
-        timeZone: 'Europe/Berlin',
-        content: { text: 10000 },
-        quotaOctets: null,
-        notifyAt: [],
-        tiers: [{ upToOctets: null, pricePerMiB: '1' }],
-        latePolicy: 'adjust',
-      })),
-    });
-  };
-  const parseMs = (text: string): number => {
-    const beginMs = performance.now();
-    expect(parseCatalogue(text, 'large.yaml').faults).toBeUndefined();
-    return performance.now() - beginMs;
-  };
-  const [small, large] = [textOf(1000), textOf(4000)];
-  parseMs(small);
-  expect(parseMs(large)).toBeLessThan(parseMs(small) * 12);
-});

@@ -16,12 +16,20 @@ const record = fc.record({
   isRefused: fc.boolean(),
 });
 
+/** Small ones, and such as grow a few times; of lanes that are new, and of ones that go on. */
+const windows = fc.record({
+  size: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 50, max: 400 })),
+  firstPlaces: fc.integer({ min: 1, max: 40 }),
+  firstOrdinal: fc.constantFrom(0, 1, 7, 1_000_003),
+});
+
 test('the window knows exactly the identities of the last records, as a plain list does', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 20 }), fc.array(record, { maxLength: 300 }), (size, records) => {
-      const window = new DuplicateWindow(size);
+    fc.property(windows, fc.array(record, { maxLength: 300 }), ({ size, firstPlaces, firstOrdinal }, records) => {
+      const window = new DuplicateWindow(size, firstPlaces);
       let list: { ordinal: number; node: number; sequence: number; fingerprint: number }[] = [];
-      records.forEach(({ node, sequence, fingerprint, isRead, isRefused }, ordinal) => {
+      records.forEach(({ node, sequence, fingerprint, isRead, isRefused }, index) => {
+        const ordinal = firstOrdinal + index;
         window.advance(ordinal);
         list = list.filter((entry) => entry.ordinal > ordinal - size);
         if (!isRead) return;
@@ -68,11 +76,32 @@ test('an identity in the place of one that was not let go is a bug', () => {
   expect(() => window.see(4, 0, 4, 0)).toThrow('ordinal 4 was not announced');
 });
 
-test('a million identities take about 24 octets each', () => {
-  const before = process.memoryUsage().arrayBuffers;
+test('a window that was restored with room for all goes on the same as one that has grown', () => {
+  const [grown, restored] = [new DuplicateWindow(5000), new DuplicateWindow(5000)];
+  restored.reserve(100, 4100);
+  for (let ordinal = 100; ordinal < 12_000; ordinal++) {
+    const seen = [grown, restored].map((window) => {
+      // What is restored is not announced.
+      if (ordinal >= 4100) window.advance(ordinal);
+      return window.see(ordinal, ordinal % 3, Math.floor(ordinal / 3) % 2000, 0);
+    });
+    expect(seen[1]).toBe(seen[0]);
+  }
+  expect(restored.bytes).toBe(grown.bytes);
+});
+
+test('a window takes what it has seen: 1,000 records 32 KiB at most, a million about 24 bytes each', () => {
   const window = new DuplicateWindow(1_000_000);
-  const octets = process.memoryUsage().arrayBuffers - before;
-  window.see(0, 0, 0, 0);
-  expect(octets / window.size).toBeGreaterThan(20);
-  expect(octets / window.size).toBeLessThan(26);
+  expect(window.bytes).toBeLessThan(20 * 1024);
+  for (let ordinal = 0; ordinal < 1000; ordinal++) {
+    window.advance(ordinal);
+    window.see(ordinal, 0, ordinal, 0);
+  }
+  expect(window.bytes).toBeLessThanOrEqual(32 * 1024);
+  for (let ordinal = 1000; ordinal < 2_500_000; ordinal++) {
+    window.advance(ordinal);
+    window.see(ordinal, 0, ordinal, 0);
+  }
+  expect(window.bytes / window.size).toBeGreaterThan(20);
+  expect(window.bytes / window.size).toBeLessThan(26);
 });

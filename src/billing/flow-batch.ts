@@ -18,6 +18,9 @@ export const CONFLICTING_IDENTITIES = -3;
 /** A reason that is not one yet: the record is still on its way through the steps. */
 export const UNDECIDED = 255;
 
+/** Room of a batch that has begun with less. */
+const FIRST_ROOM = 256;
+
 /** Why a record was rejected, in words that name no subscriber. */
 export interface Rejection {
   row: number;
@@ -27,9 +30,14 @@ export interface Rejection {
 /**
  * One batch in columns: row i of every array is the i-th record read. The steps of the pipeline fill the columns from
  * left to right. Numbers are doubles where 32 bits do not do; all of them are integers below 2^53.
+ *
+ * The columns have room for `room` rows to begin with, and double as rows come, up to `capacity`.
  */
 export class FlowBatch {
+  /** The most rows that it takes. */
   readonly capacity: number;
+  /** The rows that the columns have room for. */
+  #room: number;
   count = 0;
   /** Octets of the records' bytes as read: what the batch's cap in octets counts. */
   readOctets = 0;
@@ -42,73 +50,112 @@ export class FlowBatch {
   readonly #memories: { fromRow: number; octets: Uint8Array }[] = [];
   /** The last of them. */
   #memory: Uint8Array | null = null;
-  readonly valueStart: Uint32Array;
-  readonly valueEnd: Uint32Array;
+  valueStart: Uint32Array;
+  valueEnd: Uint32Array;
 
   // what the record says
-  readonly offset: Float64Array;
+  offset: Float64Array;
   /** Index into the lane's node names; -1 where nothing is known of the record. */
-  readonly node: Int32Array;
-  readonly localSequenceNumber: Float64Array;
-  readonly fingerprint: Uint32Array;
+  node: Int32Array;
+  localSequenceNumber: Float64Array;
+  fingerprint: Uint32Array;
   /** Index into the lane's subscribers. */
-  readonly subscriber: Uint32Array;
-  readonly startTimeMs: Float64Array;
-  readonly endTimeMs: Float64Array;
+  subscriber: Uint32Array;
+  startTimeMs: Float64Array;
+  endTimeMs: Float64Array;
   /** Four 32 bit words a row; IPv4 as ::ffff:a.b.c.d. */
-  readonly remoteAddress: Uint32Array;
+  remoteAddress: Uint32Array;
   /** Application that claims the record's tag, or NO_TAG, or UNKNOWN_TAG. */
-  readonly tagApplication: Int32Array;
+  tagApplication: Int32Array;
   /** Application that claims the record's identities (ASP, sponsor), or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */
-  readonly cdrApplication: Int32Array;
-  readonly contentType: Uint8Array;
-  readonly uplinkOctets: Float64Array;
-  readonly downlinkOctets: Float64Array;
+  cdrApplication: Int32Array;
+  contentType: Uint8Array;
+  uplinkOctets: Float64Array;
+  downlinkOctets: Float64Array;
 
   // what was decided
   /** Application of the longest prefix that holds the remote address, or -1. */
-  readonly prefixApplication: Int32Array;
-  readonly reason: Uint8Array;
-  readonly evidence: Uint8Array;
-  readonly application: Int32Array;
-  readonly plan: Int32Array;
+  prefixApplication: Int32Array;
+  reason: Uint8Array;
+  evidence: Uint8Array;
+  application: Int32Array;
+  plan: Int32Array;
   /** First day of the record's period in the plan's time zone, days since 1970-01-01. */
-  readonly periodStart: Uint16Array;
+  periodStart: Uint16Array;
   /** The lane's counter that the record moved, where it was charged. */
-  readonly counter: Uint32Array;
-  readonly sponsoredOctets: Float64Array;
-  readonly chargeMicros: Float64Array;
-  readonly usedOctetsAfter: Float64Array;
-  readonly carryAfter: Uint16Array;
+  counter: Uint32Array;
+  sponsoredOctets: Float64Array;
+  chargeMicros: Float64Array;
+  usedOctetsAfter: Float64Array;
+  carryAfter: Uint16Array;
 
-  constructor(capacity: number) {
+  constructor(capacity: number, room = capacity) {
     this.capacity = capacity;
-    this.valueStart = new Uint32Array(capacity);
-    this.valueEnd = new Uint32Array(capacity);
-    this.offset = new Float64Array(capacity);
-    this.node = new Int32Array(capacity).fill(-1);
-    this.localSequenceNumber = new Float64Array(capacity);
-    this.fingerprint = new Uint32Array(capacity);
-    this.subscriber = new Uint32Array(capacity);
-    this.startTimeMs = new Float64Array(capacity);
-    this.endTimeMs = new Float64Array(capacity);
-    this.remoteAddress = new Uint32Array(capacity * 4);
-    this.tagApplication = new Int32Array(capacity).fill(NO_TAG);
-    this.cdrApplication = new Int32Array(capacity).fill(NO_IDENTITY);
-    this.contentType = new Uint8Array(capacity);
-    this.uplinkOctets = new Float64Array(capacity);
-    this.downlinkOctets = new Float64Array(capacity);
-    this.prefixApplication = new Int32Array(capacity).fill(-1);
-    this.reason = new Uint8Array(capacity).fill(UNDECIDED);
-    this.evidence = new Uint8Array(capacity);
-    this.application = new Int32Array(capacity).fill(-1);
-    this.plan = new Int32Array(capacity).fill(-1);
-    this.periodStart = new Uint16Array(capacity);
-    this.counter = new Uint32Array(capacity);
-    this.sponsoredOctets = new Float64Array(capacity);
-    this.chargeMicros = new Float64Array(capacity);
-    this.usedOctetsAfter = new Float64Array(capacity);
-    this.carryAfter = new Uint16Array(capacity);
+    this.#room = room;
+    this.valueStart = new Uint32Array(room);
+    this.valueEnd = new Uint32Array(room);
+    this.offset = new Float64Array(room);
+    this.node = new Int32Array(room);
+    this.localSequenceNumber = new Float64Array(room);
+    this.fingerprint = new Uint32Array(room);
+    this.subscriber = new Uint32Array(room);
+    this.startTimeMs = new Float64Array(room);
+    this.endTimeMs = new Float64Array(room);
+    this.remoteAddress = new Uint32Array(room * 4);
+    this.tagApplication = new Int32Array(room);
+    this.cdrApplication = new Int32Array(room);
+    this.contentType = new Uint8Array(room);
+    this.uplinkOctets = new Float64Array(room);
+    this.downlinkOctets = new Float64Array(room);
+    this.prefixApplication = new Int32Array(room);
+    this.reason = new Uint8Array(room);
+    this.evidence = new Uint8Array(room);
+    this.application = new Int32Array(room);
+    this.plan = new Int32Array(room);
+    this.periodStart = new Uint16Array(room);
+    this.counter = new Uint32Array(room);
+    this.sponsoredOctets = new Float64Array(room);
+    this.chargeMicros = new Float64Array(room);
+    this.usedOctetsAfter = new Float64Array(room);
+    this.carryAfter = new Uint16Array(room);
+    this.#undecide(0, room);
+  }
+
+  /** Memory of the columns. */
+  get bytes(): number {
+    return this.#room * BYTES_PER_ROW;
+  }
+
+  /** Gives the next row, and makes room for it: twice as much as there was. Throws a RangeError when the batch is full. */
+  addRow(): number {
+    if (this.count === this.#room) this.#grow();
+    return this.count++;
+  }
+
+  #grow(): void {
+    const before = this.#room;
+    if (before === this.capacity) throw new RangeError(`a batch of ${before} rows is full`);
+    const room = Math.min(this.capacity, Math.max(FIRST_ROOM, before * 2));
+    const columns = this as unknown as Record<string, unknown>;
+    for (const [name, column] of Object.entries(this)) {
+      if (!ArrayBuffer.isView(column)) continue;
+      const { length } = column as Uint8Array;
+      const larger = new (column.constructor as Uint8ArrayConstructor)((length / before) * room);
+      larger.set(column as Uint8Array);
+      columns[name] = larger;
+    }
+    this.#room = room;
+    this.#undecide(before, room);
+  }
+
+  #undecide(from: number, to: number): void {
+    this.node.fill(-1, from, to);
+    this.tagApplication.fill(NO_TAG, from, to);
+    this.cdrApplication.fill(NO_IDENTITY, from, to);
+    this.prefixApplication.fill(-1, from, to);
+    this.reason.fill(UNDECIDED, from, to);
+    this.application.fill(-1, from, to);
+    this.plan.fill(-1, from, to);
   }
 
   /** Makes it as good as new: only the rows that were used have to be wiped. */
@@ -116,13 +163,7 @@ export class FlowBatch {
     const { count } = this;
     for (const column of Object.values(this)) if (ArrayBuffer.isView(column)) (column as Uint8Array).fill(0, 0, count);
     this.remoteAddress.fill(0, 0, count * 4);
-    this.node.fill(-1, 0, count);
-    this.tagApplication.fill(NO_TAG, 0, count);
-    this.cdrApplication.fill(NO_IDENTITY, 0, count);
-    this.prefixApplication.fill(-1, 0, count);
-    this.reason.fill(UNDECIDED, 0, count);
-    this.application.fill(-1, 0, count);
-    this.plan.fill(-1, 0, count);
+    this.#undecide(0, count);
     this.count = 0;
     this.readOctets = 0;
     this.usageOctets = 0;
@@ -158,3 +199,9 @@ export class FlowBatch {
     return this.uplinkOctets[row] + this.downlinkOctets[row];
   }
 }
+
+/** Of all columns together. */
+const BYTES_PER_ROW = Object.values(new FlowBatch(1)).reduce<number>(
+  (sum, column) => sum + (ArrayBuffer.isView(column) ? column.byteLength : 0),
+  0,
+);

@@ -70,8 +70,9 @@ export class Lane {
     return known;
   }
 
-  /** In the order in which they were read. */
-  async restoreIdentities(chunks: AsyncIterable<RestoredIdentities>): Promise<void> {
+  /** In the order in which they were read, those of ordinals from `fromOrdinal` to the lane's position. */
+  async restoreIdentities(chunks: AsyncIterable<RestoredIdentities>, fromOrdinal: number): Promise<void> {
+    this.duplicates.reserve(fromOrdinal, this.position);
     for await (const { count, ordinal, node, nodeIds, sequence, fingerprint } of chunks) {
       for (let at = 0; at < count; at++) {
         this.duplicates.see(ordinal[at], this.nodes.numberOf(nodeIds[node[at]]), sequence[at], fingerprint[at]);

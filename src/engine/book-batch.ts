@@ -27,6 +27,8 @@ import type { SourceGap } from './where-to-go-on.ts';
 export interface WorkerSettings {
   maxRecords: number;
   maxOctets: number;
+  /** What the batches of all lanes may take together; see `BatchMemory`. */
+  maxTotalBytes?: number;
   maxDelayMs: number;
   rejectionPayloadOctets: number;
   duplicateWindowRecords: number;

@@ -13,6 +13,7 @@ import { isFenced } from '../platform/fenced.ts';
 import type { LogRecord, ProveRecord } from '../platform/log-record.ts';
 import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
 import type { AskBounds, Source, SourceListener } from '../sources/source.ts';
+import { BatchMemory } from './batch-memory.ts';
 import type { WorkerPorts, WorkerSettings } from './book-batch.ts';
 import { CurrentRules } from './current-rules.ts';
 import type { BookedBatch, EngineEvents } from './engine-events.ts';
@@ -49,12 +50,14 @@ export interface RunTotals {
 export class Engine {
   readonly #options: EngineOptions;
   readonly #workers = new Map<string, LaneWorker>();
+  readonly #batchMemory: BatchMemory;
   /** What was booked so far; after a failed run too. */
   readonly totals: RunTotals = { batches: 0, read: 0, records: zeros(), keyMismatches: 0 };
   readonly #rules: CurrentRules;
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#batchMemory = new BatchMemory(options.settings, options.clock);
     this.#rules = new CurrentRules(options.catalogue, options.journal, options.clock);
   }
 
@@ -76,6 +79,8 @@ export class Engine {
     } finally {
       await source.stop();
       await publisher.stop();
+      for (const worker of this.#workers.values()) worker.close();
+      this.#batchMemory.close();
     }
     return this.totals;
   }
@@ -125,7 +130,7 @@ export class Engine {
         ...(onGap && { onGap }),
         onFailure,
       };
-      worker = new LaneWorker(lane, ports, settings);
+      worker = new LaneWorker(lane, ports, settings, this.#batchMemory);
       this.#workers.set(lane, worker);
     }
     return worker;

@@ -1,23 +1,29 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { admit } from '../billing/admit.ts';
 import type { Decoder } from '../billing/decoder.ts';
-import { FlowBatch } from '../billing/flow-batch.ts';
+import type { FlowBatch } from '../billing/flow-batch.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
-import { BlockMemory } from '../journal/block-memory.ts';
 import type { LogCursor } from '../journal/journal.ts';
 import { type LogRecord, NO_PROOF, type ProveRecord } from '../platform/log-record.ts';
 import { StoreError } from '../platform/store-error.ts';
 import type { AskBounds } from '../sources/source.ts';
+import { BatchMemory } from './batch-memory.ts';
 import { BatchSteps } from './batch-steps.ts';
-import { bookBatch, bookGap, publishBatch, unpublished, type WorkerPorts, type WorkerSettings } from './book-batch.ts';
+import {
+  bookBatch,
+  bookGap,
+  publishBatch,
+  type UnpublishedBatch,
+  unpublished,
+  type WorkerPorts,
+  type WorkerSettings,
+} from './book-batch.ts';
 import { LaneMemory } from './lane-memory.ts';
-import { assertInOrder, bookingDayOf, DAY_MS, type HeldLog, isFull, nameOf, type OpenBatch } from './open-batch.ts';
+import { bookingDayOf, DAY_MS, fill, type HeldLog, isFull, nameOf, type OpenBatch } from './open-batch.ts';
 import { lastQuotaUpdates, type RecoveredLane } from './recovery.ts';
 import { bookedLog, recreatedGap, type SourceGap, unaccepted, whereToGoOn } from './where-to-go-on.ts';
 
-/** Some milliseconds of work. */
-const RECORDS_A_TURN = 4096;
-
+/** After so long without a log a lane's memory is let go of: rebalances are over, and the next file has come. */
+const PARTING_MS = 60_000;
 /** What goes on with a batch while the next one fills. */
 interface Step {
   done: Promise<void>;
@@ -41,19 +47,26 @@ export class LaneWorker {
   #booking: Step | null = null;
   /** The last batch that was booked, while its quota updates are being published. */
   #publishing: Step | null = null;
-  /** A booked batch's columns, cleared: megabytes that a small batch need not ask for again. */
-  #spare: FlowBatch | null = null;
-  #blockMemory = new BlockMemory();
+  readonly #batchMemory: BatchMemory;
   /** Deliveries that wait for their turn. */
   #arriving = 0;
   /** Takes the timer back, while one runs. */
   #linger: (() => void) | null = null;
   /** The open batch's timer has run out. */
   #isOverdue = false;
+  /** Takes the timer back that forgets a released lane, while it runs. */
+  #parting: (() => void) | null = null;
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(name: string, ports: WorkerPorts, settings: WorkerSettings) {
+  /** `batchMemory` is shared by all lanes of an engine. */
+  constructor(
+    name: string,
+    ports: WorkerPorts,
+    settings: WorkerSettings,
+    batchMemory = new BatchMemory(settings, ports.clock),
+  ) {
     this.#name = name;
+    this.#batchMemory = batchMemory;
     this.#ports = ports;
     this.#settings = settings;
     this.#memory = new LaneMemory(name, ports.journal, settings);
@@ -112,7 +125,9 @@ export class LaneWorker {
       while (next.done !== true) {
         const open = this.#open ?? (await this.#begin(log, next.value, decode));
         next = fill(open, log, next.value, rest, this.#settings.maxOctets, prove);
-        if (isFull(open.batch, this.#settings.maxOctets)) await this.#bookBehind();
+        this.#batchMemory.count(open.batch);
+        const isDone = isFull(open.batch, this.#settings.maxOctets) || this.#batchMemory.isShort;
+        if (isDone) await this.#bookBehind();
         // What the other lanes have under way goes on in between.
         else if (next.done !== true) await nextTurn();
       }
@@ -135,7 +150,25 @@ export class LaneWorker {
       await this.#settled();
       if (this.#open !== null && nameOf(this.#open.log) === nameOf(log)) this.#forget();
       this.#held.delete(nameOf(log));
+      if (this.#held.size === 0) this.#forgetLater();
     });
+  }
+
+  /** A lane that does not come back is another process's: its window and counters here are of no use. */
+  #forgetLater(): void {
+    this.#parting ??= this.#ports.clock.after(PARTING_MS, () => {
+      this.#parting = null;
+      void this.#inTurn(async () => {
+        if (this.#held.size === 0) this.#memory.forget();
+      });
+    });
+  }
+
+  /** Ends what waits for time to pass. */
+  close(): void {
+    this.#disarmLinger();
+    this.#parting?.();
+    this.#parting = null;
   }
 
   /**
@@ -161,6 +194,16 @@ export class LaneWorker {
       await this.#publishedBefore();
       this.#memory.forget();
     }
+    const batch = await this.#batchMemory.take();
+    try {
+      return await this.#beginWith(batch, log, first, decode);
+    } catch (error) {
+      this.#batchMemory.drop(batch);
+      throw error;
+    }
+  }
+
+  async #beginWith(batch: FlowBatch, log: TopicPartition, first: LogRecord, decode: Decoder): Promise<OpenBatch> {
     const state = await this.#recovered();
     const { journal } = this.#ports;
     await state.lane.recallEarlier(log.topic, () =>
@@ -168,8 +211,6 @@ export class LaneWorker {
     );
     const rules = await this.#ports.rules();
     const held = this.#heldLog(log);
-    const batch = this.#spare ?? new FlowBatch(this.#settings.maxRecords);
-    this.#spare = null;
     const bookingDay = bookingDayOf(first, this.#today());
     const keyedByMsisdn = first.timestampMs !== null;
     const context = { decode, keyedByMsisdn, rules: this.#settings.recordRules, bookingDay };
@@ -233,9 +274,17 @@ export class LaneWorker {
   /** Of all that is booked one batch at the most is not published: after a crash the last two are published again. */
   async #book(open: OpenBatch, publishing: Step | null): Promise<void> {
     if (publishing !== null) publishing.isAwaited = true;
-    const booked = await bookBatch(this.#name, open, this.#blockMemory, this.#ports, this.#settings);
-    open.batch.clear();
-    this.#spare = open.batch;
+    const block = this.#batchMemory.takeBlock();
+    let booked: UnpublishedBatch;
+    try {
+      booked = await bookBatch(this.#name, open, block, this.#ports, this.#settings);
+    } catch (error) {
+      // The block is not given back: an insert that was given up may still be reading it.
+      this.#batchMemory.drop(open.batch);
+      throw error;
+    }
+    this.#batchMemory.giveBackBlock(block);
+    this.#batchMemory.giveBack(open.batch);
     await publishing?.done.catch((error) => unpublished(booked, error, this.#ports));
     this.#publishing = this.#begun(open.log, publishBatch(this.#name, booked, this.#ports));
   }
@@ -269,28 +318,35 @@ export class LaneWorker {
   #forget(): void {
     this.#disarmLinger();
     this.#open?.steps.end('forgotten');
+    if (this.#open !== null) this.#batchMemory.drop(this.#open.batch);
     this.#open = null;
-    // An insert that was given up may still be reading its block.
-    this.#blockMemory = new BlockMemory();
     this.#memory.forget();
     this.#held.clear();
   }
 
   #armLinger(log: TopicPartition): void {
-    this.#linger ??= this.#ports.clock.after(this.#settings.maxDelayMs, () => {
-      this.#linger = null;
+    if (this.#linger !== null) return;
+    const end = () => {
+      this.#endLinger();
       const book = async () => {
         this.#isOverdue = true;
         await this.#bookOverdue();
       };
       this.#inTurn(book).catch((error) => this.#ports.onFailure(log, error));
-    });
+    };
+    this.#linger = this.#ports.clock.after(this.#settings.maxDelayMs, end);
+    this.#batchMemory.linger(this, end);
   }
 
   #disarmLinger(): void {
+    this.#endLinger();
+    this.#isOverdue = false;
+  }
+
+  #endLinger(): void {
     this.#linger?.();
     this.#linger = null;
-    this.#isOverdue = false;
+    this.#batchMemory.endLinger(this);
   }
 
   /** After a failure nothing in memory is believed any more. */
@@ -316,31 +372,4 @@ async function endOf(step: Step | null): Promise<void> {
   if (step === null) return;
   step.isAwaited = true;
   await step.done;
-}
-
-/**
- * Takes records until the batch is full, there are no more, or it has been at it for long enough. Gives the next one: not to
- * wait for anything keeps it quick.
- */
-function fill(
-  open: OpenBatch,
-  log: TopicPartition,
-  first: LogRecord,
-  rest: Iterator<LogRecord>,
-  maxOctets: number,
-  prove: ProveRecord,
-): IteratorResult<LogRecord> {
-  const { batch, context, state, rules } = open;
-  let record = first;
-  for (let taken = 1; ; taken++) {
-    assertInOrder(open, log, record);
-    admit(batch, record, context, state.lane, rules);
-    const isFilled = taken === RECORDS_A_TURN || isFull(batch, maxOctets);
-    const next = rest.next();
-    if (next.done === true || isFilled) {
-      open.sourceProof = prove(record);
-      return next;
-    }
-    record = next.value;
-  }
 }

@@ -1,9 +1,9 @@
-import type { IngestContext } from '../billing/admit.ts';
+import { admit, type IngestContext } from '../billing/admit.ts';
 import type { FlowBatch } from '../billing/flow-batch.ts';
 import { isLogTime } from '../billing/record-limits.ts';
 import type { Rules } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
-import type { LogRecord, SourceProof } from '../platform/log-record.ts';
+import type { LogRecord, ProveRecord, SourceProof } from '../platform/log-record.ts';
 import type { BatchSteps } from './batch-steps.ts';
 import type { RecoveredLane } from './recovery.ts';
 
@@ -62,4 +62,34 @@ export function assertInOrder({ log: open, batch, held }: OpenBatch, log: TopicP
 
 export function nameOf({ topic, partition }: TopicPartition): string {
   return `${topic}-${partition}`;
+}
+
+/** Some milliseconds of work. */
+const RECORDS_A_TURN = 4096;
+
+/**
+ * Takes records until the batch is full, there are no more, or it has been at it for long enough. Gives the next one: not to
+ * wait for anything keeps it quick.
+ */
+export function fill(
+  open: OpenBatch,
+  log: TopicPartition,
+  first: LogRecord,
+  rest: Iterator<LogRecord>,
+  maxOctets: number,
+  prove: ProveRecord,
+): IteratorResult<LogRecord> {
+  const { batch, context, state, rules } = open;
+  let record = first;
+  for (let taken = 1; ; taken++) {
+    assertInOrder(open, log, record);
+    admit(batch, record, context, state.lane, rules);
+    const isFilled = taken === RECORDS_A_TURN || isFull(batch, maxOctets);
+    const next = rest.next();
+    if (next.done === true || isFilled) {
+      open.sourceProof = prove(record);
+      return next;
+    }
+    record = next.value;
+  }
 }

@@ -27,7 +27,7 @@ export async function recoverLane(
   const fromOrdinal = Math.max(0, head.position - options.duplicateWindowRecords);
   await lane.restoreCounters(journal.counters(name, options.horizonDay, NO_DAY));
   // Not beyond the head: what another engine books meanwhile makes this copy a fenced one, not a torn one.
-  await lane.restoreIdentities(journal.seen(name, fromOrdinal, head.position));
+  await lane.restoreIdentities(journal.seen(name, fromOrdinal, head.position), fromOrdinal);
   return { lane, head, horizonDay: options.horizonDay };
 }
 

@@ -10,10 +10,15 @@ export class BlockMemory {
   #memory = new ArrayBuffer(FIRST_OCTETS);
   #taken = 0;
 
+  /** What it keeps for the next block: what the last one needed. */
+  get bytes(): number {
+    return this.#taken > this.#memory.byteLength ? sizeFor(this.#taken) : this.#memory.byteLength;
+  }
+
   /** The block before is done with. */
   begin(): void {
     // What went beyond the memory was allocated by itself: the next block is likely to need as much.
-    if (this.#taken > this.#memory.byteLength) this.#memory = new ArrayBuffer(2 ** Math.ceil(Math.log2(this.#taken)));
+    if (this.#taken > this.#memory.byteLength) this.#memory = new ArrayBuffer(sizeFor(this.#taken));
     this.#taken = 0;
   }
 
@@ -38,4 +43,8 @@ export class BlockMemory {
     this.#taken += Math.ceil(octets / ALIGNMENT) * ALIGNMENT;
     return this.#taken <= this.#memory.byteLength ? at : null;
   }
+}
+
+function sizeFor(bytes: number): number {
+  return 2 ** Math.ceil(Math.log2(bytes));
 }

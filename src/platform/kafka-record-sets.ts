@@ -59,7 +59,7 @@ export function fetchRecordSets(): void {
     const { offset } = decoder;
     const size = decoder.readInt32();
     if (size <= 0 || !decoder.canReadBytes(size)) return [];
-    const octets = decoder.readBytes(size);
+    const octets = ownMemory(decoder.readBytes(size));
     if (octets[MAGIC_AT] === MAGIC) return readSets(octets);
     decoder.offset = offset;
     return decodeEach(decoder).catch((error: unknown) => [faultyMessage(octets, faultOf(error))]);
@@ -67,6 +67,17 @@ export function fetchRecordSets(): void {
   const loaded = require.cache[path];
   if (loaded === undefined) throw new Error(`${path} was not loaded`);
   loaded.exports = decodeSets;
+}
+
+/**
+ * The records of one partition, without the answer's other partitions beside them: a batch that keeps a few of them would keep
+ * the whole answer otherwise.
+ */
+function ownMemory(octets: Buffer): Buffer {
+  if (octets.length * 2 >= octets.buffer.byteLength) return octets;
+  const own = Buffer.allocUnsafeSlow(octets.length);
+  own.set(octets);
+  return own;
 }
 
 /**

@@ -50,7 +50,7 @@ export interface Place {
 export class EngineSlot {
   readonly #place: Place;
   readonly #name: string;
-  readonly #settings: Pick<WorkerSettings, 'maxRecords' | 'maxOctets' | 'maxDelayMs'>;
+  readonly #settings: Pick<WorkerSettings, 'maxRecords' | 'maxOctets' | 'maxTotalBytes' | 'maxDelayMs'>;
   readonly #fetchRecords: number;
   #starts = 0;
   #acceptsGaps = false;
@@ -64,9 +64,13 @@ export class EngineSlot {
     this.#name = name;
     this.#place = place;
     this.#fetchRecords = random.integer(1, 12);
+    const maxRecords = random.integer(2, 20);
+    const maxOctets = random.pick([2000, 1 << 20]);
     this.#settings = {
-      maxRecords: random.integer(2, 20),
-      maxOctets: random.pick([2000, 1 << 20]),
+      maxRecords,
+      maxOctets,
+      // Of the ones with small batches the lanes wait for each other's memory.
+      maxTotalBytes: maxOctets === 2000 ? 1 : 1 << 30,
       maxDelayMs: random.pick([20, 200, 1000]),
     };
   }
