@@ -36,5 +36,6 @@ test('a limit of nothing suspends at the first micro-unit that is owed', () => {
 
 test('the reason says balance and limit exactly', () => {
   expect(creditReason(SPONSOR, -1001n)).toBe('balance -0.001001 USD is past the credit limit of 0.001 USD');
+  expect(creditReason(SPONSOR, -1000n)).toBe('balance -0.001 USD is within the credit limit of 0.001 USD');
   expect(creditReason(SPONSOR, 5_000_000n)).toBe('balance 5.00 USD is within the credit limit of 0.001 USD');
 });

@@ -74,3 +74,16 @@ test('a leaf is no node: the concatenated hashes of two leaves are another leaf 
   const forged = Buffer.concat([Uint8Array.of(1), leafHash(left), leafHash(right)]);
   expect(hex(treeOf([forged]).root)).not.toBe(hex(root));
 });
+
+test('a proof whose path is longer or shorter than the tree’s leads to no root, and neither does an index outside of it', () => {
+  const leaf = leafHash(Buffer.from('leaf'));
+  expect(rootOfProof(leaf, { index: 0, path: [] }, 1)).toEqual(leaf);
+  expect(rootOfProof(leaf, { index: 0, path: [leaf] }, 1)).toBeNull();
+  expect(rootOfProof(leaf, { index: 0, path: [] }, 2)).toBeNull();
+  expect(rootOfProof(leaf, { index: -1, path: [leaf] }, 2)).toBeNull();
+  expect(rootOfProof(leaf, { index: 2, path: [leaf] }, 2)).toBeNull();
+});
+
+test('a tree counts its leaves', () => {
+  expect(treeOf(leavesOf(5)).count).toBe(5);
+});
