@@ -49,3 +49,15 @@ test('gzip data that ends early is the end of a file that is still written, and 
   await expect(read(true)).rejects.toMatchObject({ code: 'Z_BUF_ERROR' });
   rmSync(directory, { recursive: true });
 });
+
+test('octets without the end of a record are not kept without bound, and records before them keep their proofs', async () => {
+  const part = Buffer.alloc(1 << 20, 'x');
+  const trail = new ContentTrail();
+  const ends = [10, 1 << 20, (1 << 20) + 5];
+  trail.pendingEnds = () => ends;
+  for await (const _ of trail.tap(Readable.from(Array(400).fill(part) as Buffer[]), new FileEnding(true)));
+  for (const end of ends) expect(trail.proofAt(end)).toBe(`${end}:${sha256(Buffer.alloc(end, 'x'))}`);
+  // Not a record's end: what is before it was hashed, and is not there any more.
+  expect(() => trail.proofAt(11)).toThrow('passed over');
+  expect(trail.proofAt(400 << 20)).toBe(`${400 << 20}:${sha256(Buffer.alloc(400 << 20, 'x'))}`);
+});

@@ -92,7 +92,9 @@ async function readFiles(run: FileRun): Promise<void> {
   const identify = (file: FlowFile) => identifyFile(file, { booked, isFinal, isRewritten });
   // All are looked at before anything is booked, so that a bad file among them costs nothing.
   const identified: IdentifiedFile[] = [];
-  for (const file of files) identified.push(await identify(file));
+  const all = await booked.all();
+  const bookedBefore = { ...booked, all: async () => all };
+  for (const file of files) identified.push(await identifyFile(file, { booked: bookedBefore, isFinal, isRewritten }));
   const beginnings = new Set<string | undefined>();
   for (const found of identified) {
     if (run.stopping()) return;
