@@ -94,7 +94,7 @@ async function replayed(from = 1, settings = SETTINGS): Promise<boolean[]> {
   return same;
 }
 
-test('what the engine booked is what its source gives, computed anew, from the start or from any batch', async () => {
+test('what the engine booked is what its source gives, computed again, from the start or from any batch', async () => {
   const batches = (await evidence.batches()).length;
   for (const from of [1, 4, batches]) {
     expect(await faultsOf(auditSource(evidence, await walk(from), SETTINGS))).toEqual([]);
@@ -113,7 +113,7 @@ test('a batch is checked with the months that were closed when it was rated', as
   await opened.store.command('TRUNCATE TABLE closings');
   const faults = await faultsOf(auditSource(evidence, await walk(), SETTINGS));
   expect(new Set(faults.map(({ invariant }) => invariant))).toEqual(new Set(['charges']));
-  expect(faults.map(({ message }) => message).join()).toMatch(/[1-9]\d* records period_closed any, computed anew 0/);
+  expect(faults.map(({ message }) => message).join()).toMatch(/[1-9]\d* records period_closed any, computed again 0/);
   expect(await replayed()).toContain(false);
 });
 
@@ -140,7 +140,7 @@ test.each<[string, (record: FlowRecord) => Partial<FlowRecord>, string]>([
   expect(faults.map(({ message }) => message).join()).toMatch(new RegExp(`record \\d+: .*${column} `));
 });
 
-test('records that nobody is charged for are compared, too', async () => {
+test('records that no sponsor is charged for are compared, too', async () => {
   const [a, b] = Object.keys(files);
   // Not sponsored: the address is no proxy's.
   const changed = traffic(60, 130).map((record) =>
@@ -157,7 +157,7 @@ test('another currency in the catalogue is found', async () => {
       'WHERE 1 SETTINGS mutations_sync = 2',
   );
   const faults = await faultsOf(auditSource(evidence, await walk(), SETTINGS));
-  expect(faults.map(({ message }) => message).join()).toMatch(/currency [A-Z]{3}, computed anew JPY/);
+  expect(faults.map(({ message }) => message).join()).toMatch(/currency [A-Z]{3}, computed again JPY/);
 });
 
 test('a replay with other settings is not the same', async () => {
@@ -198,7 +198,7 @@ test('an outcome that has no row is checked by its count', async () => {
       "WHERE kind = 'batch' AND topic = 'b.ndjson~1' SETTINGS mutations_sync = 2",
   );
   const faults = await faultsOf(auditSource(evidence, await walk(), SETTINGS));
-  expect(faults.map(({ message }) => message).join()).toMatch(/0 records no_evidence -, computed anew [1-9]/);
+  expect(faults.map(({ message }) => message).join()).toMatch(/0 records no_evidence -, computed again [1-9]/);
 });
 
 test('a record that was never booked is found, though the chain of offsets allows for holes', async () => {

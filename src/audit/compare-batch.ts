@@ -81,7 +81,7 @@ function add<K>(totals: Map<K, OutcomeTotal>, key: K, read: ComputedRecord['read
 function differencesOf(what: string, stored: OutcomeTotal, computed: OutcomeTotal): string[] {
   return (['records', 'octets'] as const)
     .filter((unit) => stored[unit] !== computed[unit])
-    .map((unit) => `${stored[unit]} ${unit} ${what}, computed anew ${computed[unit]}`);
+    .map((unit) => `${stored[unit]} ${unit} ${what}, computed again ${computed[unit]}`);
 }
 
 function rowDifferences(rows: readonly StoredRow[], computed: readonly ComputedRecord[], rules: SecondRules): string[] {
@@ -96,7 +96,7 @@ function rowDifferences(rows: readonly StoredRow[], computed: readonly ComputedR
     if (message !== null) differences.push(`record ${offset}: ${message}`);
   }
   for (const [offset, { outcome }] of missing) {
-    differences.push(`record ${offset}: computed anew it is ${outcome.reason}, and the journal has no row of it`);
+    differences.push(`record ${offset}: computed again it is ${outcome.reason}, and the journal has no row of it`);
   }
   return differences;
 }
@@ -132,7 +132,7 @@ function rowDifference(row: StoredRow, { read, outcome }: ComputedRecord, rules:
   };
   const differences = Object.entries(expected).flatMap(([name, value]) => {
     const stored = name === 'subscriber' ? hexOf(row.subscriber) : row[name];
-    return String(stored) === String(value) ? [] : [`${name} ${stored}, computed anew ${value}`];
+    return String(stored) === String(value) ? [] : [`${name} ${stored}, computed again ${value}`];
   });
   return differences.length === 0 ? null : differences.join('; ');
 }

@@ -28,7 +28,7 @@ export interface SecondPlan {
   tiers: readonly { upToOctets: bigint | null; pricePerMiBMicros: bigint }[];
 }
 
-/** What one batch is computed anew with: a catalogue, who was suspended, and what was closed. Opaque to callers. */
+/** What one batch is computed again with: a catalogue, who was suspended, and what was closed. Opaque to callers. */
 export interface SecondRules {
   byTag: ReadonlyMap<string, SecondApplication>;
   /** By the identities of CDRs. */

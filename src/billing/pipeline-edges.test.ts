@@ -53,7 +53,7 @@ test('the earliest period is that of the records that are still to be rated', ()
   expect(earliestPeriodStart(new FlowBatch(2))).toBe(Number.POSITIVE_INFINITY);
   classifyBatch(batch, lane, rules);
   expect(earliestPeriodStart(batch)).toBe(Date.UTC(2026, 10, 10) / DAY_MS);
-  // What stands comes after the last row belongs to no record.
+  // A row after the last one belongs to no record.
   batch.periodStart[3] = 1;
   batch.reason[3] = batch.reason[0];
   batch.count = 3;

@@ -36,7 +36,7 @@ async function withChanged(name: string, change: (text: string) => string, work:
 test('a journal that the engine wrote holds against its source, and a replay gives the same digests', async () => {
   const { stdout } = await done(['audit', ...SOURCE]);
   expect(stdout.split('\n').filter((line) => line.startsWith('holds'))).toHaveLength(9);
-  expect(stdout).toMatch(/1 batches audited; 1 computed anew from the source/);
+  expect(stdout).toMatch(/1 batches audited; 1 computed again from the source/);
   expect((await done(['replay', '--verify', ...SOURCE])).stdout).toMatch(/files/);
 });
 
@@ -70,7 +70,7 @@ describe('what does not hold is named, and the exit code is 1', () => {
     await withChanged('flows.ndjson', other, async () => {
       const { code, stdout } = await zerorate.run(['audit', ...SOURCE]);
       expect(stdout).toMatch(/^unread {2}source/m);
-      expect(stdout).toMatch(/0 computed anew from the source, which has no records of 1$/m);
+      expect(stdout).toMatch(/0 computed again from the source, which has no records of 1$/m);
       expect(code).toBe(1);
     });
   });

@@ -155,9 +155,9 @@ function inWords({ walked, withRecords, ofErased }: ReadAgain): string {
   const erased =
     ofErased === 0
       ? ''
-      : `\n${grouped(ofErased)} records are of erased subscribers: their amounts and counters were computed anew, and whose ` +
+      : `\n${grouped(ofErased)} records are of erased subscribers: their amounts and counters were computed again, and whose ` +
         'they are is taken from the journal, as nobody can compute it any more';
-  return `${grouped(walked)} computed anew from the source${missing}${erased}`;
+  return `${grouped(walked)} computed again from the source${missing}${erased}`;
 }
 
 function reportFault({ invariant, lane, laneSequence, message }: AuditFault, found: Map<Invariant, number>): void {

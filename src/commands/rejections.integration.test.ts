@@ -98,7 +98,7 @@ test('each mended record says which rejection it was', async () => {
   expect(links).toEqual({ links: RECORDS / BROKEN_EVERY, charged: 1 });
 });
 
-test('the journal holds, the source is read on, and every batch that it has is computed anew', async () => {
+test('the journal holds, the source is read on, and every batch that it has is computed again', async () => {
   const again = await run('flows.ndjson', 'mended');
   expect(again.stdout).toMatch(/^0 records read/);
   const { code, stdout } = await zerorate.run(['audit', '--store', 'mended', '--source', 'flows.ndjson']);

@@ -55,7 +55,7 @@ export class Session {
   #sequence = 0;
   /** Most sponsored octets that it may use, from its start. */
   #limit: number;
-  /** Octets that may pass, of whatever type, until it has to be computed anew. */
+  /** Octets that may pass, of whatever type, until it has to be computed again. */
   #allowance = 0;
   /** Sponsored octets in sealed reports. */
   #reportedOctets = 0;

@@ -167,7 +167,7 @@ test.each<[string, Buffer, string, string]>([
   expect(final.values[recordsBefore(3)]).toContain(detail);
 });
 
-describe('octets that nobody wrote', { timeout: 120_000 }, () => {
+describe('octets of no writer', { timeout: 120_000 }, () => {
   const cdrs = starts.map((at) =>
     file.subarray(at + CDR_HEADER_OCTETS, at + CDR_HEADER_OCTETS + file.readUInt16BE(at)),
   );

@@ -125,7 +125,7 @@ describe('CSV that is none, or of other columns', () => {
       /did you mean "zeroRatingTag"/,
     ],
     ['names in capitals', `${HEADER.toUpperCase()}\n`, /unknown columns "NODEID" \(did you mean "nodeId"\?\)/],
-    ['a column of nobody', `${HEADER},apn\n`, /unknown column "apn"; rename or remove it/],
+    ['a column of a vendor', `${HEADER},apn\n`, /unknown column "apn"; rename or remove it/],
     ['a column without a name', `${HEADER},\n`, /no name for column 22/],
     ['a column twice', `${HEADER},nodeId\n`, /names the column nodeId twice/],
     [
