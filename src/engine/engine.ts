@@ -27,6 +27,8 @@ export interface EngineOptions extends Partial<EngineEvents> {
   settings: WorkerSettings;
   retry: RetryPolicy;
   clock: Clock;
+  /** Called when nothing was booked for a while after much was. */
+  onIdle?: () => void;
   /** Where the spans of batches go; absent: nowhere. */
   tracer?: Tracer;
 }
@@ -53,7 +55,7 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#batchMemory = new BatchMemory(options.settings, options.clock);
+    this.#batchMemory = new BatchMemory(options.settings, options.clock, options.onIdle);
     this.#rules = new CurrentRules(options.catalogue, options.journal, options.clock);
   }
 
