@@ -150,6 +150,6 @@ async function produce(kafka: Kafka, topic: string, seed: number, records: numbe
   const subscribers = partitions * SUBSCRIBERS_PER_PARTITION;
   const options = { seed, records, subscribers, targets: catalogue?.applications ?? [], ...times };
   // Each run of records has nodes' numbers of its own: none repeats what the run before had.
-  await produceRecords({ producer, topic, options, recordsPerBatch: 20_000 });
+  await produceRecords({ producer, topic, options });
   await producer.disconnect();
 }

@@ -4,6 +4,7 @@ import { StoreOutage } from '../engine/store-outage.ts';
 import { watchedJournal, watchedPublisher } from '../engine/watched.ts';
 import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
+import { collectGarbage } from '../platform/collect-garbage.ts';
 import type { Config } from '../platform/config.ts';
 import { isFenced } from '../platform/fenced.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -104,7 +105,15 @@ async function runUntilEnd(
   while (!stop.isRequested) {
     const parts = adorn(assembleParts(options, key, observer));
     const { source } = parts;
-    const common = { ...parts, settings, retry: RETRY, clock: systemClock, ...events, ...(tracer && { tracer }) };
+    const common = {
+      ...parts,
+      settings,
+      retry: RETRY,
+      clock: systemClock,
+      onIdle: collectGarbage,
+      ...events,
+      ...(tracer && { tracer }),
+    };
     const engine = running.begin((catalogue) => new Engine({ ...common, catalogue }));
     onBegin?.(() => sumOf([...totals, engine.totals]));
     const forget = stop.onRequest(() => void source.stop());

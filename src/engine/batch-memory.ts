@@ -11,6 +11,8 @@ const FIRST_ROWS = 256;
 const FIRST_BYTES = MIB;
 /** Of columns, and of blocks, that are kept for the next batches. */
 const MAX_SPARE_BYTES = 64 * MIB;
+/** Less than this is not worth a collection of garbage. */
+const WORTH_COLLECTING_BYTES = 16 * MIB;
 /** Without a batch for so long the spare memory is let go of. */
 const IDLE_MS = 3000;
 
@@ -42,8 +44,15 @@ export class BatchMemory {
   /** Takes the timer back, while one runs. */
   #idle: (() => void) | null = null;
   #isClosed = false;
+  readonly #onIdle: () => void;
 
-  constructor({ maxRecords, maxTotalBytes = DEFAULT_MAX_TOTAL_BYTES }: BatchMemorySettings, clock: Clock) {
+  /** `onIdle` is called when much spare memory was let go of, as nothing was booked for a while. */
+  constructor(
+    { maxRecords, maxTotalBytes = DEFAULT_MAX_TOTAL_BYTES }: BatchMemorySettings,
+    clock: Clock,
+    onIdle: () => void = () => {},
+  ) {
+    this.#onIdle = onIdle;
     this.#maxRecords = maxRecords;
     this.#maxTotalBytes = maxTotalBytes;
     this.#clock = clock;
@@ -152,8 +161,11 @@ export class BatchMemory {
   #endIdle(): void {
     this.#idle = null;
     const restMs = this.#usedAtMs + IDLE_MS - this.#clock.monotonicMs();
-    if (restMs <= 0) this.#letGo();
-    else this.#idle = this.#clock.after(restMs, () => this.#endIdle());
+    if (restMs <= 0) {
+      const isMuch = this.spareBytes >= WORTH_COLLECTING_BYTES;
+      this.#letGo();
+      if (isMuch) this.#onIdle();
+    } else this.#idle = this.#clock.after(restMs, () => this.#endIdle());
   }
 
   #letGo(): void {

@@ -31,6 +31,8 @@ export interface EngineOptions extends Partial<EngineEvents> {
   clock: Clock;
   /** Where a topic begins that nothing is booked of; absent: where its partitions do. */
   startPosition?: StartPosition;
+  /** Called when nothing was booked for a while after much was. */
+  onIdle?: () => void;
   /** Where the spans of batches go; absent: nowhere. */
   tracer?: Tracer;
 }
@@ -57,7 +59,7 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#batchMemory = new BatchMemory(options.settings, options.clock);
+    this.#batchMemory = new BatchMemory(options.settings, options.clock, options.onIdle);
     this.#rules = new CurrentRules(options.catalogue, options.journal, options.clock);
   }
 

@@ -87,6 +87,11 @@ export const configSchema = z
         maxOctets: count(1024, 1024 * MIB)
           .default(64 * MIB)
           .describe('Octets of the records of one batch.'),
+        maxTotalBytes: count(MIB, 64 * 1024 * MIB)
+          .default(512 * MIB)
+          .describe(
+            'Memory that the open batches of all partitions may take together: above it they are written before they are full.',
+          ),
         maxDelayMs: count(1, 60_000).default(500).describe('How long a record may wait for its batch to fill.'),
       })
       .prefault({})

@@ -63,7 +63,7 @@ test('files into an embedded store: defaults, and paths relative to the file', (
     quotaUpdates: { file: '/etc/store/quota-updates.ndjson' },
     pseudonymKey: null,
     pseudonymKeyFile: null,
-    batch: { maxRecords: 100_000, maxOctets: 67_108_864, maxDelayMs: 500 },
+    batch: { maxRecords: 100_000, maxOctets: 67_108_864, maxTotalBytes: 536_870_912, maxDelayMs: 500 },
     duplicates: { windowRecords: 1_000_000 },
     credit: { checkEveryMs: 1000 },
     limits: { maxRecordOctets: 65_536, rejectionPayloadOctets: 4096, maxFutureMs: 86_400_000 },
@@ -119,7 +119,7 @@ test('the command line goes before the environment, which goes before the file',
   const env = { ZERORATE_LOG_LEVEL: 'warn', ZERORATE_BATCH_MAX_RECORDS: '5', ZERORATE_CATALOGUE: 'env.yaml' };
   const config = configOf(FILES_YAML, env, { log: { level: 'debug' } });
   expect(config.log.level).toBe('debug');
-  expect(config.batch).toEqual({ maxRecords: 5, maxOctets: 67_108_864, maxDelayMs: 500 });
+  expect(config.batch).toEqual({ maxRecords: 5, maxOctets: 67_108_864, maxTotalBytes: 536_870_912, maxDelayMs: 500 });
   // relative to the working directory, as a shell's user means it
   expect(config.catalogue).toBe('/etc/env.yaml');
 });
