@@ -10,7 +10,7 @@ export interface MemoryLine {
   base: number;
   /** Of each partition that is caught up. */
   perPartition: number;
-  /** More than caught up, at the peak of a backlog in all partitions: held by `batch.maxTotalBytes`, not by their number. */
+  /** More than caught up, at the peak of the backlog that was measured. */
   backlog: number;
 }
 
