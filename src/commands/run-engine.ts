@@ -16,6 +16,7 @@ import { assembleSource } from './assemble-source.ts';
 import { type LoadedKey, loadKey } from './load-key.ts';
 import { RunObserver } from './observe-run.ts';
 import { recordRules } from './record-rules.ts';
+import { requireNewestJournal } from './require-newest-journal.ts';
 import type { RunningEngine } from './running-engine.ts';
 import { whileWatchingCredit } from './watch-credit.ts';
 import { bookKey, KeyedJournal } from './watch-key.ts';
@@ -38,6 +39,8 @@ export interface RunOptions {
   progress: Progress;
   /** Books what the source has lost as a fact and goes on, instead of halting. */
   acceptGaps?: boolean;
+  /** Goes on with a journal that is older than its quota updates. */
+  acceptsRestored?: boolean;
   /** Absent: signals are listened to while the engine runs. */
   stop?: StopRequest;
   /** Called as each engine begins, with what tells what the run has booked so far. */
@@ -68,6 +71,7 @@ export async function runEngine(
     if (migrations.length > 0) logger.info({ migrations }, 'brought the store up to date');
     const key = await loadKey(config, logger);
     await bookKey(store, key);
+    if (options.acceptsRestored !== true) await requireNewestJournal(config, store, logger);
     observer.watch();
     return await whileWatchingCredit(options, observer, (watchCredit) =>
       whileReloading(options, observer, watchCredit, (running) =>

@@ -14,6 +14,7 @@ export function registerRun(program: Command): void {
   withConfigOptions(program.command('run'))
     .description('rate flow records and book them: files to their end, a Kafka topic until it is stopped')
     .option('--accept-gap', 'go on where the source has lost records before they were booked, and book the loss')
+    .option('--accept-restored', 'go on with a journal that is older than the quota updates that were published of it')
     .option('--final', 'files are not written any more: a last line without its line end is a record, too')
     .option(
       '--rewritten',
@@ -32,7 +33,7 @@ SIGTERM or SIGINT ends it within ten seconds with code 0, and prints what it has
 A second run over the same files books nothing: the journal knows what it has read of each, whatever its name. A file whose booked
 part has changed is refused. A last record that is not whole yet waits for the next run.`,
     )
-    .action(async (options: ConfigOptions & { acceptGap?: boolean }) => {
+    .action(async (options: ConfigOptions & { acceptGap?: boolean; acceptRestored?: boolean }) => {
       const config = readConfig(options);
       const catalogue = readCatalogue(config.catalogue);
       const logger = createLogger(config.log);
@@ -42,7 +43,15 @@ part has changed is refused. A last record that is not whole yet waits for the n
       stop.onOverdue = () => summary.printOverdue();
       try {
         await runAndReport(
-          { config, catalogue, logger, progress, stop, acceptGaps: options.acceptGap === true },
+          {
+            config,
+            catalogue,
+            logger,
+            progress,
+            stop,
+            acceptGaps: options.acceptGap === true,
+            acceptsRestored: options.acceptRestored === true,
+          },
           summary,
         );
         // Connections to a broker that is silent would keep the process.

@@ -9,6 +9,7 @@ export type StoreErrorCode =
   | 'store_damaged'
   | 'store_broken'
   | 'batch_fenced'
+  | 'journal_restored'
   | 'pseudonym_key_replaced';
 
 /** The journal's store could not do what was asked. `canRetry`: the same call may go through later. */

@@ -11,12 +11,17 @@ import { quotaUpdateOfLine } from './quota-publisher-file.ts';
 const GIVE_UP_AFTER_MS = 60_000;
 const LOOK_EVERY_MS = 20;
 
+/** The last record that an update was derived from, of a log. */
+export type PublishedEnd = Pick<QuotaUpdate, 'topic' | 'partition' | 'offset'>;
+
 /** What consumers end with, by `subscriber|planId`. */
 export interface QuotaState {
   /** Of one that keeps the last message of each key, as compaction does. */
   byCompaction: ReadonlyMap<string, QuotaUpdate>;
   /** Of one that keeps the highest (`periodStart`, `version`) of each key. */
   byVersion: ReadonlyMap<string, QuotaUpdate>;
+  /** By log. */
+  ends: ReadonlyMap<string, PublishedEnd>;
 }
 
 export interface QuotaTopic {
@@ -25,13 +30,16 @@ export interface QuotaTopic {
   /** `schemas/quota-update.avsc`. */
   schema: AvroSchema;
   schemaId?: number;
+  /** Only so many of the last records of each partition; absent: all. */
+  tailRecords?: number;
 }
 
 /**
- * Reads what is committed of the topic, from its beginning up to where it ends now, in a group of its own. Rejects when
- * nothing more comes for a minute before the end is reached.
+ * Reads what is committed of the topic, from its beginning or only its tail, up to where it ends now, in a group of its own.
+ * Rejects when nothing more comes for a minute before the end is reached.
  */
-export async function readQuotaState({ kafka, topic, schema, schemaId }: QuotaTopic): Promise<QuotaState> {
+export async function readQuotaState(options: QuotaTopic): Promise<QuotaState> {
+  const { kafka, topic, schema, schemaId, tailRecords = Number.POSITIVE_INFINITY } = options;
   fetchRecordSets();
   const state = new Gathered();
   const { decode } = quotaUpdateCodec(schema, schemaId);
@@ -40,7 +48,8 @@ export async function readQuotaState({ kafka, topic, schema, schemaId }: QuotaTo
   const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 100 });
   await admin.connect();
   try {
-    const left = await openEnds(admin, topic);
+    const bounds = await boundsOf(admin, topic);
+    const left = new Map([...bounds].map(([partition, { high }]) => [partition, high]));
     // A transaction that was aborted ends in a batch without messages: the event tells of it too.
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
       if (Number(lastOffset) + 1 >= (left.get(partition) ?? 0)) left.delete(partition);
@@ -52,6 +61,10 @@ export async function readQuotaState({ kafka, topic, schema, schemaId }: QuotaTo
         for (const { value } of recordsOfBatch(batch)) if (value.length > 0) state.add(decode(value));
       },
     });
+    for (const [partition, { low, high }] of bounds) {
+      const offset = Math.max(low, high - tailRecords);
+      if (offset > low) consumer.seek({ topic, partition, offset: String(offset) });
+    }
     await untilEmpty(left, topic);
     return state;
   } finally {
@@ -70,12 +83,16 @@ export async function readQuotaFile(path: string): Promise<QuotaState> {
 class Gathered implements QuotaState {
   readonly byCompaction = new Map<string, QuotaUpdate>();
   readonly byVersion = new Map<string, QuotaUpdate>();
+  readonly ends = new Map<string, PublishedEnd>();
 
   add(update: QuotaUpdate): void {
     const key = `${update.subscriber}|${update.planId}`;
     this.byCompaction.set(key, update);
     const known = this.byVersion.get(key);
     if (known === undefined || !isNewer(known, update)) this.byVersion.set(key, update);
+    const { topic, partition, offset } = update;
+    const log = `${topic}-${partition}`;
+    if (offset > (this.ends.get(log)?.offset ?? -1)) this.ends.set(log, { topic, partition, offset });
   }
 }
 
@@ -84,11 +101,11 @@ function isNewer(update: QuotaUpdate, than: QuotaUpdate): boolean {
   return update.version > than.version;
 }
 
-/** The partitions that hold anything, with the offset that each ends before. */
-async function openEnds(admin: Admin, topic: string): Promise<Map<number, number>> {
+/** The partitions that hold anything, with the offsets that each begins with and ends before. */
+async function boundsOf(admin: Admin, topic: string): Promise<Map<number, { low: number; high: number }>> {
   const offsets = await admin.fetchTopicOffsets(topic);
-  const held = offsets.filter(({ low, high }) => Number(high) > Number(low));
-  return new Map(held.map(({ partition, high }) => [partition, Number(high)]));
+  const bounds = offsets.map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }));
+  return new Map(bounds.filter(({ low, high }) => high > low).map(({ partition, ...held }) => [partition, held]));
 }
 
 async function untilEmpty(left: ReadonlyMap<number, number>, topic: string): Promise<void> {
