@@ -113,15 +113,11 @@ async function protocolFault(
     return 'the port speaks no TLS; remove source.kafka.ssl, or use the port of the TLS listener in source.kafka.brokers';
   if (!isTls && !speaksPlainly && (await speaksTls(address, ANSWER_TIMEOUT_MS / 2)))
     return 'the port speaks TLS; set source.kafka.ssl to true, or to the certificates to use';
-  if (
-    speaksPlainly &&
-    sasl == null &&
-    /closed|ECONNRESET/i.test(
-      causes(error)
-        .map(({ message }) => message)
-        .join(' '),
-    )
-  )
+  const messages = causes(error)
+    .map(({ message }) => message)
+    .join(' ');
+  const isClosed = sasl == null && /closed|ECONNRESET/i.test(messages);
+  if (isClosed && (speaksPlainly || (isTls && (await speaksKafka(address, ANSWER_TIMEOUT_MS / 2, {})))))
     return 'the listener closes the connection of a client without a login; set source.kafka.sasl';
   return null;
 }
