@@ -94,9 +94,8 @@ describe('CDRs that another encoder wrote', () => {
     expect(await run(renamed, 'cdrs')).toMatchObject({ code: 0 });
     expect(await run(`${FOLDER}/pgw.ndjson`, 'cdrs')).toMatchObject({ code: 0 });
     const records = readFileSync(`${FOLDER}/pgw.ndjson`, 'utf8').trim().split('\n').length;
-    expect(await zerorate.rows(counts, 'cdrs')).toEqual([
-      { batches: 3, charged: before.charged, duplicates: records * 2 },
-    ]);
+    // Packed and under another name it is the same file; as flow records it is another one, of the same records.
+    expect(await zerorate.rows(counts, 'cdrs')).toEqual([{ batches: 2, charged: before.charged, duplicates: records }]);
   });
 
   test('are audited against their file', async () => {
@@ -151,7 +150,7 @@ describe('CDRs that another encoder wrote', () => {
     const octets = readFileSync(`${FOLDER}/pgw.cdr`);
     writeFileSync(path, octets.subarray(0, 20_000));
     const { code, stderr } = await run(path, 'grown');
-    expect([code, stderr]).toEqual([2, expect.stringContaining('ends at octet 20000, but its header says')]);
+    expect([code, stderr]).toEqual([0, expect.stringContaining('ends with a last CDR that is not whole')]);
     writeFileSync(path, octets);
     expect(await run(path, 'grown')).toMatchObject({ code: 0 });
     expect(await zerorate.rows(OUTCOMES, 'grown')).toEqual(await zerorate.rows(OUTCOMES, 'flows'));
@@ -185,7 +184,10 @@ test('flows of goflow2 are charged to whose the address was', async () => {
   };
   const back = { ...flow, src_addr: flow.dst_addr, dst_addr: flow.src_addr, bytes: 5000 };
   const flows = zerorate.path('flows.json');
-  writeFileSync(flows, [flow, back, { ...flow, src_addr: '10.20.0.8' }].map((line) => JSON.stringify(line)).join('\n'));
+  writeFileSync(
+    flows,
+    [flow, back, { ...flow, src_addr: '10.20.0.8' }].map((line) => `${JSON.stringify(line)}\n`).join(''),
+  );
   const terminals = zerorate.path('terminals.csv');
   writeFileSync(terminals, 'prefix,from,to,msisdn\n10.20.0.7,2026-10-01T00:00:00Z,,999000000001\n');
   const source = ['--source', flows, '--format', 'goflow2'];

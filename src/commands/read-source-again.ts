@@ -6,10 +6,12 @@ import { RECYCLED } from '../billing/topic-partition.ts';
 import type { Config, KafkaConfig } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Store } from '../platform/store.ts';
-import { fileSource } from '../sources/file-source.ts';
+import { type FileSourceOptions, fileSource } from '../sources/file-source.ts';
 import { listFlowFiles } from '../sources/flow-file.ts';
+import { flowFileName } from '../sources/flow-file-topic.ts';
 import { identifyFile } from '../sources/identify-files.ts';
 import { kafkaSource } from '../sources/kafka-source.ts';
+import { SourceError } from '../sources/source-error.ts';
 import { bookedLogsOf, fileOptions, kafkaOptions } from './assemble-source.ts';
 import { decodingAsBooked } from './flow-decoder.ts';
 import { connect, requireBrokers } from './kafka-connection.ts';
@@ -40,19 +42,27 @@ async function filesAgain(
   store: Store,
 ): Promise<SourceAgain> {
   // As for booking, but nothing is held back: what is booked may be all that there is.
+  const options = { ...fileOptions(config, files, format), isFinal: true, isRewritten: false };
   const booked = bookedLogsOf(store);
-  const options = { ...fileOptions(config, files, format), booked, isFinal: true, isRewritten: false };
-  const paths = new Map<string, string>();
+  const openings = new Map<string, FileSourceOptions>();
   for (const file of await listFlowFiles(files, format)) {
-    const { log } = await identifyFile(file, options);
-    if (log !== null) paths.set(log.topic, file.path);
+    const opening = { ...options, paths: [file.path] };
+    try {
+      const { log } = await identifyFile(file, { ...options, booked });
+      if (log !== null) openings.set(log.topic, { ...opening, booked });
+    } catch (error) {
+      if (!(error instanceof SourceError && error.code === 'source_changed')) throw error;
+      // A run refuses it; here what became of its records is the question, so that it is read under its name.
+      const name = await flowFileName(file, true);
+      if (name !== null) openings.set(name.topic, opening);
+    }
   }
   return {
     async open([{ topic }]) {
-      const path = paths.get(topic);
-      return path === undefined ? null : fileSource({ ...options, paths: [path] });
+      const opening = openings.get(topic);
+      return opening === undefined ? null : fileSource(opening);
     },
-    readable: (batches) => batches.filter(({ topic }) => paths.has(topic)),
+    readable: (batches) => batches.filter(({ topic }) => openings.has(topic)),
     close: async () => {},
   };
 }

@@ -157,8 +157,8 @@ test('schemas that change in the middle of a topic: every record is charged as i
   await writeFile(
     zerorate.path('same.ndjson'),
     RECORDS.slice(0, 450)
-      .map((record) => JSON.stringify(record))
-      .join('\n'),
+      .map((record) => `${JSON.stringify(record)}\n`)
+      .join(''),
   );
   const args = ['run', '--catalogue', CATALOGUE, '--source', 'same.ndjson', '--store', 'same'];
   expect((await zerorate.run(args)).code).toBe(0);

@@ -54,6 +54,10 @@ export async function readQuotaState(options: QuotaTopic): Promise<QuotaState> {
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
       if (Number(lastOffset) + 1 >= (left.get(partition) ?? 0)) left.delete(partition);
     });
+    let failure: Error | null = null;
+    consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
+      if (!restart) failure = error;
+    });
     await consumer.connect();
     await consumer.subscribe({ topic, fromBeginning: true });
     await consumer.run({
@@ -65,7 +69,7 @@ export async function readQuotaState(options: QuotaTopic): Promise<QuotaState> {
       const offset = Math.max(low, high - tailRecords);
       if (offset > low) consumer.seek({ topic, partition, offset: String(offset) });
     }
-    await untilEmpty(left, topic);
+    await untilEmpty(left, topic, () => failure);
     return state;
   } finally {
     await leave(consumer, admin, groupId);
@@ -108,9 +112,11 @@ async function boundsOf(admin: Admin, topic: string): Promise<Map<number, { low:
   return new Map(bounds.filter(({ low, high }) => high > low).map(({ partition, ...held }) => [partition, held]));
 }
 
-async function untilEmpty(left: ReadonlyMap<number, number>, topic: string): Promise<void> {
+async function untilEmpty(left: ReadonlyMap<number, number>, topic: string, failed: () => Error | null): Promise<void> {
   let size = left.size;
   for (let giveUpAtMs = performance.now() + GIVE_UP_AFTER_MS; left.size > 0; ) {
+    const failure = failed();
+    if (failure !== null) throw failure;
     if (left.size < size) giveUpAtMs = performance.now() + GIVE_UP_AFTER_MS;
     size = left.size;
     if (performance.now() > giveUpAtMs) {
