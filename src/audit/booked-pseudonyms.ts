@@ -9,7 +9,7 @@ const BASE64 = 'base64:';
  */
 export class BookedPseudonyms extends PseudonymKey {
   readonly #erased = new Set<string>();
-  /** By number: what the journal has of the batch at hand. */
+  /** By number: what the journal has of the current batch. */
   #booked: ReadonlyMap<string, Buffer> = new Map();
 
   constructor({ generations }: PseudonymKey) {

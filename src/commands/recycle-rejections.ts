@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { decodeJson } from '../billing/decode-json.ts';
-import { type LineFault, type MendedRecord, parseMendedRecords } from '../finance/mended-records.ts';
+import { type CorrectedRecord, type LineFault, parseCorrectedRecords } from '../finance/corrected-records.ts';
 import { claimRecycling } from '../finance/recyclings.ts';
 import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
@@ -58,10 +58,10 @@ export async function recycleRejections(
   }
 }
 
-function readMended(file: string, config: Config): MendedRecord[] {
+function readMended(file: string, config: Config): CorrectedRecord[] {
   if (!existsSync(file))
     throw new ConfigError(`${file}: there is no such file; name one with a mended record on each line`);
-  const { records, faults } = parseMendedRecords(
+  const { records, faults } = parseCorrectedRecords(
     readFileSync(file, 'utf8'),
     config.limits.maxRecordOctets,
     limitsOfToday(config),

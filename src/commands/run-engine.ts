@@ -43,7 +43,7 @@ export interface RunOptions {
   acceptsRestored?: boolean;
   /** Absent: signals are listened to while the engine runs. */
   stop?: StopRequest;
-  /** Called as each engine begins, with what tells what the run has booked so far. */
+  /** Called as each engine begins, with a function that returns what the run has booked so far. */
   onBegin?: (totals: () => RunTotals) => void;
 }
 
@@ -56,7 +56,7 @@ export type EngineParts = Pick<EngineOptions, 'journal' | 'source' | 'publisher'
  */
 export async function runEngine(
   options: RunOptions,
-  adorn: (parts: EngineParts) => EngineParts = (parts) => parts,
+  decorateParts: (parts: EngineParts) => EngineParts = (parts) => parts,
 ): Promise<RunTotals> {
   const { config, store, logger } = options;
   const observer = new RunObserver(options);
@@ -75,7 +75,7 @@ export async function runEngine(
     observer.watch();
     return await whileWatchingCredit(options, observer, (watchCredit) =>
       whileReloading(options, observer, watchCredit, (running) =>
-        runUntilEnd({ ...options, stop }, key, observer, running, adorn),
+        runUntilEnd({ ...options, stop }, key, observer, running, decorateParts),
       ),
     );
   } catch (error) {
@@ -93,7 +93,7 @@ async function runUntilEnd(
   key: LoadedKey,
   observer: RunObserver,
   running: RunningEngine,
-  adorn: (parts: EngineParts) => EngineParts,
+  decorateParts: (parts: EngineParts) => EngineParts,
 ): Promise<RunTotals> {
   const { config, logger, progress, stop, acceptGaps = false, onBegin } = options;
   const { health, events, tracer } = observer;
@@ -107,7 +107,7 @@ async function runUntilEnd(
   };
   const totals: RunTotals[] = [];
   while (!stop.isRequested) {
-    const parts = adorn(assembleParts(options, key, observer));
+    const parts = decorateParts(assembleParts(options, key, observer));
     const { source } = parts;
     const common = {
       ...parts,

@@ -13,7 +13,7 @@ import { type Finished, Zerorate } from './zerorate.fixture.ts';
 
 const command = promisify(execFile);
 const CATALOGUE = packagePath('fixtures/cases/catalogue.yaml');
-const NOBODY = 65534;
+const UNPRIVILEGED_ID = 65534;
 /** Mounts and another user's rights need it; the message of the test that fails without says so. */
 const isRoot = process.getuid?.() === 0;
 const requireRoot = () => expect(isRoot, 'run these tests as root: they mount file systems').toBe(true);
@@ -90,8 +90,11 @@ describe('a path that cannot hold a store', () => {
     const message = /may not be read and written by this user.*\[store_not_writable\]/;
     const asNobody = (args: readonly string[]): Promise<Finished> =>
       new Promise((resolve) => {
-        execFile(process.execPath, [main, ...args], { uid: NOBODY, gid: NOBODY }, (error, stdout, stderr) =>
-          resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+        execFile(
+          process.execPath,
+          [main, ...args],
+          { uid: UNPRIVILEGED_ID, gid: UNPRIVILEGED_ID },
+          (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
         );
       });
     const args = ['run', '--catalogue', CATALOGUE, '--source', zerorate.path('flows.ndjson'), '--store'];

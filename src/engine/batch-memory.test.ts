@@ -5,7 +5,7 @@ import { BatchMemory } from './batch-memory.ts';
 
 const MIB = 2 ** 20;
 
-/** Time that passes when it is told to. */
+/** A clock that advances only when a test advances it. */
 function manualClock() {
   let nowMs = 0;
   const timers = new Map<object, { atMs: number; call: () => void }>();

@@ -294,7 +294,7 @@ export class LaneWorker {
     if (this.#arriving === 0) await this.#bookBehind();
   }
 
-  /** A gap is a batch without records: it stands in the chain, under the same guards as any other. */
+  /** A gap is a batch without records: it is in the chain, under the same guards as any other. */
   async #acceptGap(gap: SourceGap, cursor: number, isOtherRecord = false): Promise<Pick<HeldLog, 'booked' | 'cursor'>> {
     if (!this.#settings.acceptGaps) throw unaccepted(gap, cursor, isOtherRecord);
     await bookGap(gap, await this.#recovered(), this.#today(), this.#ports);

@@ -33,7 +33,7 @@ test('an outage is one line when it begins, at once, and one when it ends, howev
   ]);
 });
 
-test('the next outage is told again, and one of reading by itself', async () => {
+test('the next outage is reported again, and a read outage separately', async () => {
   const { lines, call } = outage();
   for (const kind of ['read', 'insert'] as const) {
     await call(kind, full);
@@ -47,7 +47,7 @@ test('the next outage is told again, and one of reading by itself', async () => 
   ]);
 });
 
-test('a fence is an answer, and what cannot pass is for the end of the run to tell', async () => {
+test('a fence is an answer, and what no retry resolves is reported by the end of the run', async () => {
   const { lines, call } = outage();
   await call('insert', refused);
   await call('insert', fenced);

@@ -5,7 +5,7 @@ import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from '..
 import { chatCatalogue, chatRecord } from '../engine/traffic.fixture.ts';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import { recordSource } from '../sources/record-source.ts';
-import { type MendedRecord, parseMendedRecords } from './mended-records.ts';
+import { type CorrectedRecord, parseCorrectedRecords } from './corrected-records.ts';
 import { claimRecycling, type Recycling } from './recyclings.ts';
 
 const LOG = { topic: 'flow~2', partition: 3, lane: 'flow-3' };
@@ -26,14 +26,14 @@ beforeAll(async () => {
 });
 afterAll(() => opened?.close());
 
-function mended(offsets: readonly number[], uplinkOctets = 1000): MendedRecord[] {
+function mended(offsets: readonly number[], uplinkOctets = 1000): CorrectedRecord[] {
   const lines = offsets.map((offset) =>
     JSON.stringify({ topic: LOG.topic, partition: LOG.partition, offset, record: record(offset, uplinkOctets) }),
   );
-  return parseMendedRecords(lines.join('\n'), 10_000, PLAIN_LIMITS).records;
+  return parseCorrectedRecords(lines.join('\n'), 10_000, PLAIN_LIMITS).records;
 }
 
-const claim = (records: readonly MendedRecord[], laneOf = (partition: number) => `flow-${partition}`) =>
+const claim = (records: readonly CorrectedRecord[], laneOf = (partition: number) => `flow-${partition}`) =>
   claimRecycling(opened.store, { records, who: 'tester', why: 'mended', nowMs: Date.UTC(2026, 10, 25), laneOf });
 
 const book = ({ logs }: Recycling, maxRecords?: number) =>
@@ -44,7 +44,7 @@ const book = ({ logs }: Recycling, maxRecords?: number) =>
     ...(maxRecords !== undefined && { maxRecords }),
   });
 
-async function recyclingOf(records: readonly MendedRecord[]): Promise<Recycling> {
+async function recyclingOf(records: readonly CorrectedRecord[]): Promise<Recycling> {
   const { recycling, faults } = await claim(records);
   if (recycling === undefined) throw new Error(JSON.stringify(faults));
   return recycling;

@@ -3,7 +3,7 @@ import { TIME } from '../journal/journal-block.ts';
 import { fixedColumn, int64Column, stringColumn } from '../platform/native-block.ts';
 import { literal, type Store } from '../platform/store.ts';
 import { bookFact, lastNumber } from './book-fact.ts';
-import { digestOf, type LineFault, type MendedRecord, placeOf } from './mended-records.ts';
+import { type CorrectedRecord, digestOf, type LineFault, placeOf } from './corrected-records.ts';
 
 /** Places that one query is asked about at once. */
 const PLACES_A_QUERY = 1000;
@@ -11,7 +11,7 @@ const PLACES_A_QUERY = 1000;
 /** The mended records of one log, and the log that they are booked under. */
 export interface RecycledLog {
   log: TopicPartition;
-  records: readonly MendedRecord[];
+  records: readonly CorrectedRecord[];
 }
 
 export interface Recycling {
@@ -22,7 +22,7 @@ export interface Recycling {
 }
 
 export interface RecyclingRequest {
-  records: readonly MendedRecord[];
+  records: readonly CorrectedRecord[];
   who: string;
   why: string;
   nowMs: number;
@@ -67,7 +67,7 @@ export async function claimRecycling(
 }
 
 function faultOf(
-  record: MendedRecord,
+  record: CorrectedRecord,
   known: KnownRejection | undefined,
   digest: string,
   { laneOf }: RecyclingRequest,
@@ -81,7 +81,10 @@ function faultOf(
   return fault(`was recycled already, among other records or with another content, as recycling ${known.number}`);
 }
 
-async function knownRejections(store: Store, records: readonly MendedRecord[]): Promise<Map<string, KnownRejection>> {
+async function knownRejections(
+  store: Store,
+  records: readonly CorrectedRecord[],
+): Promise<Map<string, KnownRejection>> {
   const known = new Map<string, KnownRejection>();
   for (let at = 0; at < records.length; at += PLACES_A_QUERY) {
     const places = records
@@ -140,8 +143,12 @@ function bookRecycling(
 }
 
 /** The records are in the order of their places, so those of one log stand together. */
-function logsOf(number: number, records: readonly MendedRecord[], lanes: ReadonlyMap<string, string>): RecycledLog[] {
-  const logs: { log: TopicPartition; records: MendedRecord[] }[] = [];
+function logsOf(
+  number: number,
+  records: readonly CorrectedRecord[],
+  lanes: ReadonlyMap<string, string>,
+): RecycledLog[] {
+  const logs: { log: TopicPartition; records: CorrectedRecord[] }[] = [];
   for (const record of records) {
     const topic = recycledTopic(number, record.topic);
     const { partition } = record;

@@ -22,7 +22,7 @@ const PSEUDO_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x73636673, 'securityfs'],
 ]);
 
-/** The kernel's file system that a path is on, by name; null for one that holds users' files, or where no system can tell. */
+/** The kernel's file system that a path is on, by name; null for one that holds users' files, or where the platform cannot report it. */
 export async function pseudoFileSystemOf(path: string): Promise<string | null> {
   const { type } = await statfs(path).catch(() => ({ type: 0 }));
   return PSEUDO_FILE_SYSTEMS.get(type) ?? null;

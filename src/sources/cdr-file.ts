@@ -126,7 +126,7 @@ async function skipFiller(window: OctetWindow, framing: CdrFraming): Promise<num
     await window.grow(READ_AHEAD_OCTETS);
     const octets = fillerAt(window.octets, 0, framing);
     if (octets === 0) return skipped;
-    // What ends the octets at hand may be the length of the next CDR.
+    // What ends the bytes read so far may be the length of the next CDR.
     const isOpen = octets === window.octets.length && octets >= READ_AHEAD_OCTETS;
     const left = isOpen ? octets - CDR_HEADER_OCTETS : octets;
     window.skip(left);

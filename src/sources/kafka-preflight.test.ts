@@ -29,7 +29,7 @@ test.each<[string, () => Promise<string>, RegExp]>([
   ['a name that does not resolve', async () => 'broker.invalid:9092', /the host name does not resolve/],
   ['a port that is silent', silentPort, /no answer in time/],
 ])(
-  '%s is told in under ten seconds, with the address and where it is set',
+  '%s is reported in under ten seconds, with the address and where it is set',
   async (_, address, message) => {
     const broker = await address();
     const beganAt = performance.now();

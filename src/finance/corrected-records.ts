@@ -6,13 +6,13 @@ import { repeatedName } from '../billing/json-members.ts';
 import type { RecordLimits } from '../billing/record-limits.ts';
 
 /** A rejected record's place, and the record as it should have been. */
-export interface MendedRecord {
+export interface CorrectedRecord {
   /** In the file that it was handed in with, from 1. */
   line: number;
   topic: string;
   partition: number;
   offset: number;
-  /** The mended flow record, as JSON. */
+  /** The corrected flow record, as JSON. */
   value: Buffer;
 }
 
@@ -36,16 +36,16 @@ const LINE = z.object({
 });
 
 /**
- * Reads mended records, one JSON object a line: `{"topic", "partition", "offset", "record": { ... }}`, the place being that of
+ * Reads corrected records, one JSON object a line: `{"topic", "partition", "offset", "record": { ... }}`, the place being that of
  * the rejection; other fields are passed over, so an exported rejection may keep its own. All faults at once: what would be
- * rejected again at the door, too. The records come in the order of their places.
+ * rejected again by validation, too. The records come in the order of their places.
  */
-export function parseMendedRecords(
+export function parseCorrectedRecords(
   text: string,
   maxRecordOctets: number,
   limits: RecordLimits,
-): { records: MendedRecord[]; faults: LineFault[] } {
-  const records: MendedRecord[] = [];
+): { records: CorrectedRecord[]; faults: LineFault[] } {
+  const records: CorrectedRecord[] = [];
   const faults: LineFault[] = [];
   const lines = new Map<string, number>();
   text.split('\n').forEach((json, index) => {
@@ -57,7 +57,7 @@ export function parseMendedRecords(
       return;
     }
     const first = lines.get(placeOf(read));
-    if (first !== undefined) faults.push({ line, message: `${placeOf(read)} stands in line ${first}, too` });
+    if (first !== undefined) faults.push({ line, message: `${placeOf(read)} is in line ${first}, too` });
     else lines.set(placeOf(read), line);
     records.push(read);
   });
@@ -65,18 +65,18 @@ export function parseMendedRecords(
 }
 
 /** `topic-partition@offset`. */
-export function placeOf({ topic, partition, offset }: Pick<MendedRecord, 'topic' | 'partition' | 'offset'>): string {
+export function placeOf({ topic, partition, offset }: Pick<CorrectedRecord, 'topic' | 'partition' | 'offset'>): string {
   return `${topic}-${partition}@${offset}`;
 }
 
 /** SHA-256 over places and records, 64 hex digits: the same for the same records in another order. */
-export function digestOf(records: readonly MendedRecord[]): string {
+export function digestOf(records: readonly CorrectedRecord[]): string {
   const hash = createHash('sha256');
   for (const record of records) hash.update(`${placeOf(record)} ${record.value.length}\n`).update(record.value);
   return hash.digest('hex');
 }
 
-function readLine(json: string, line: number, maxRecordOctets: number, limits: RecordLimits): MendedRecord | string {
+function readLine(json: string, line: number, maxRecordOctets: number, limits: RecordLimits): CorrectedRecord | string {
   let parsed: unknown;
   try {
     parsed = JSON.parse(json);
@@ -91,13 +91,13 @@ function readLine(json: string, line: number, maxRecordOctets: number, limits: R
   const { record, ...place } = data;
   const value = Buffer.from(JSON.stringify(record));
   const oversizedOctets = value.length > maxRecordOctets ? value.length : 0;
-  const mended = readRecord({ value, oversizedOctets }, decodeJson, limits);
-  if ('reason' in mended)
-    return `record: is not mended, it would be rejected again (${mended.reason}): ${mended.detail}`;
+  const corrected = readRecord({ value, oversizedOctets }, decodeJson, limits);
+  if ('reason' in corrected)
+    return `record: is not corrected, it would be rejected again (${corrected.reason}): ${corrected.detail}`;
   return { line, ...place, value };
 }
 
-function byPlace(left: MendedRecord, right: MendedRecord): number {
+function byPlace(left: CorrectedRecord, right: CorrectedRecord): number {
   if (left.topic !== right.topic) return left.topic < right.topic ? -1 : 1;
   return left.partition - right.partition || left.offset - right.offset;
 }

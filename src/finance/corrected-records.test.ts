@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { PLAIN_LIMITS } from '../billing/record-limits.ts';
 import { testRecord } from '../billing/traffic.fixture.ts';
-import { digestOf, parseMendedRecords } from './mended-records.ts';
+import { digestOf, parseCorrectedRecords } from './corrected-records.ts';
 
 const line = (place: object, record: object = testRecord()) => JSON.stringify({ ...place, record });
 const place = (offset: number, topic = 'flows', partition = 3) => ({ topic, partition, offset });
-const parse = (...lines: string[]) => parseMendedRecords(lines.join('\n'), 10_000, PLAIN_LIMITS);
+const parse = (...lines: string[]) => parseCorrectedRecords(lines.join('\n'), 10_000, PLAIN_LIMITS);
 
 test('records come in the order of their places, with the lines that they stand in', () => {
   const { records, faults } = parse(
@@ -43,9 +43,9 @@ describe('faults, all of them at once, each with its line', () => {
     expect(parse(line(place(7)), text).faults).toEqual([{ line: 2, message: expect.stringMatching(message) }]);
   });
 
-  test('a place that stands there twice', () => {
+  test('a place that is there twice', () => {
     const { faults } = parse(line(place(7)), line(place(7)));
-    expect(faults).toEqual([{ line: 2, message: 'flows-3@7 stands in line 1, too' }]);
+    expect(faults).toEqual([{ line: 2, message: 'flows-3@7 is in line 1, too' }]);
   });
 });
 
