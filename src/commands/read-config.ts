@@ -31,7 +31,7 @@ export function withConfigOptions(command: Command): Command {
     .option('--source <path...>', 'files or directories of flow records (.ndjson, .csv, .avro, .cdr, each also .gz)')
     .option(
       '--format <format>',
-      'format of the files, where their endings do not say it: ndjson, csv, avro, cdr, goflow2',
+      'format of all files given, instead of the one that their endings say: ndjson, csv, avro, cdr, goflow2',
     )
     .option('--terminals <file>', 'whose an address was, and when: for flows of goflow2 (CSV: prefix,from,to,msisdn)')
     .option('--subscribers <file>', 'MSISDNs of CDRs that have an IMSI only (CSV: imsi,from,to,msisdn)')
@@ -46,7 +46,7 @@ export function withSourceOptions(command: Command): Command {
     .option('--source <path...>', 'files or directories of flow records (.ndjson, .csv, .avro, .cdr, each also .gz)')
     .option(
       '--format <format>',
-      'format of the files, where their endings do not say it: ndjson, csv, avro, cdr, goflow2',
+      'format of all files given, instead of the one that their endings say: ndjson, csv, avro, cdr, goflow2',
     )
     .option('--terminals <file>', 'whose an address was, and when: for flows of goflow2 (CSV: prefix,from,to,msisdn)')
     .option('--subscribers <file>', 'MSISDNs of CDRs that have an IMSI only (CSV: imsi,from,to,msisdn)');
