@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packagePath } from '../platform/package-paths.ts';
+import { caseFlow, caseFlows } from './case-flow.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 const CASES = packagePath('fixtures/cases');
@@ -32,43 +33,18 @@ async function booked(store: string): Promise<Booked> {
   return { read: Number(sums.read), charged: Number(sums.charged), duplicates: Number(sums.duplicates) };
 }
 
-/** A record of the case catalogue's application. */
-function flow(number: number, downlinkOctets = 1000): string {
-  return JSON.stringify({
-    nodeId: 'gw-1',
-    localSequenceNumber: number,
-    chargingId: 1,
-    recordSequenceNumber: 1,
-    servedMsisdn: '999000000001',
-    servedImsi: null,
-    startTime: Date.UTC(2026, 10, 3, 0, 0, number),
-    endTime: Date.UTC(2026, 10, 3, 0, 0, number + 1),
-    terminalIp: '10.0.0.1',
-    terminalPort: 40000,
-    remoteIp: '198.51.100.7',
-    remotePort: 443,
-    protocol: 6,
-    zeroRatingTag: null,
-    contentType: 'text',
-    ratingGroup: null,
-    serviceIdentifier: null,
-    uplinkOctets: 10,
-    downlinkOctets,
-  });
-}
-const lines = (...numbers: number[]) => numbers.map((number) => `${flow(number)}\n`).join('');
 const csv = (...numbers: number[]) => {
-  const rows = numbers.map((number) => JSON.parse(flow(number)) as Record<string, unknown>);
+  const rows = numbers.map((number) => JSON.parse(caseFlow(number)) as Record<string, unknown>);
   const columns = Object.keys(rows[0] ?? {});
   return [columns.join(','), ...rows.map((row) => columns.map((column) => row[column] ?? '').join(',')), ''].join('\n');
 };
 
 describe('a file whose booked part is not the same any more is refused, and nothing of it is read', () => {
   const text: [string, string, string, string][] = [
-    ['rewritten with the same length', 'ndjson', lines(1, 2, 3, 4), lines(1, 2, 8, 4, 5)],
-    ['with an insert in the middle', 'ndjson', lines(1, 2, 3), lines(1, 9, 2, 3, 4)],
-    ['shorter than what is booked', 'ndjson', lines(1, 2, 3), lines(1, 2)],
-    ['reordered', 'ndjson', lines(1, 2, 3), lines(1, 3, 2)],
+    ['rewritten with the same length', 'ndjson', caseFlows(1, 2, 3, 4), caseFlows(1, 2, 8, 4, 5)],
+    ['with an insert in the middle', 'ndjson', caseFlows(1, 2, 3), caseFlows(1, 9, 2, 3, 4)],
+    ['shorter than what is booked', 'ndjson', caseFlows(1, 2, 3), caseFlows(1, 2)],
+    ['reordered', 'ndjson', caseFlows(1, 2, 3), caseFlows(1, 3, 2)],
     ['of CSV, rewritten', 'csv', csv(1, 2, 3), csv(1, 7, 3, 4)],
   ];
   test.each(text)('%s (%s)', async (name, ending, first, second) => {
@@ -117,11 +93,11 @@ describe('a file whose booked part is not the same any more is refused, and noth
   });
 
   test('the message names the first batch that differs', async () => {
-    put('batches.ndjson', lines(1, 2));
+    put('batches.ndjson', caseFlows(1, 2));
     await run('batches.ndjson', 'batches');
-    put('batches.ndjson', lines(1, 2, 3, 4));
+    put('batches.ndjson', caseFlows(1, 2, 3, 4));
     await run('batches.ndjson', 'batches');
-    put('batches.ndjson', lines(1, 2, 3, 9, 5));
+    put('batches.ndjson', caseFlows(1, 2, 3, 9, 5));
     const { stderr } = await run('batches.ndjson', 'batches');
     expect(stderr).toContain('its records 2 to 3 are booked');
   });
@@ -132,26 +108,26 @@ describe('a file is recognised by its content', () => {
     const config = `catalogue: ${CATALOGUE}\nsource: { files: [day.ndjson] }\nstore: { dir: renamed }\nduplicates: { windowRecords: 1 }\n`;
     put('renamed.yaml', config);
     const runOf = (name: string) => zerorate.run(['run', '--config', 'renamed.yaml', '--source', name]);
-    put('day.ndjson', lines(1, 2, 3));
+    put('day.ndjson', caseFlows(1, 2, 3));
     expect(await runOf('day.ndjson')).toMatchObject({ code: 0 });
-    put('copy.ndjson', lines(1, 2, 3));
+    put('copy.ndjson', caseFlows(1, 2, 3));
     const again = await runOf('copy.ndjson');
     expect(again).toMatchObject({
       code: 0,
       stderr: expect.stringMatching(/copy\.ndjson: what it begins with is booked already/),
     });
-    put('packed.ndjson.gz', gzipSync(lines(1, 2, 3, 4)));
+    put('packed.ndjson.gz', gzipSync(caseFlows(1, 2, 3, 4)));
     expect(await runOf('packed.ndjson.gz')).toMatchObject({ code: 0 });
     expect(await booked('renamed')).toEqual({ read: 4, charged: 4, duplicates: 0 });
     // The file that it was first read from goes on from there, too.
-    put('day.ndjson', lines(1, 2, 3, 4, 5));
+    put('day.ndjson', caseFlows(1, 2, 3, 4, 5));
     expect(await runOf('day.ndjson')).toMatchObject({ code: 0 });
     expect(await booked('renamed')).toEqual({ read: 5, charged: 5, duplicates: 0 });
   });
 
   test('beside its own copy in one directory', async () => {
-    put('twin-a.ndjson', lines(1, 2));
-    put('twin-b.ndjson', lines(1, 2));
+    put('twin-a.ndjson', caseFlows(1, 2));
+    put('twin-b.ndjson', caseFlows(1, 2));
     const { code } = await zerorate.run([
       'run',
       '--catalogue',
@@ -166,8 +142,8 @@ describe('a file is recognised by its content', () => {
   });
 
   test('another file that begins with the same record is another file', async () => {
-    put('one.ndjson', lines(1, 2));
-    put('other.ndjson', lines(1, 3));
+    put('one.ndjson', caseFlows(1, 2));
+    put('other.ndjson', caseFlows(1, 3));
     await run('one.ndjson', 'begins');
     expect(await run('other.ndjson', 'begins')).toMatchObject({ code: 0 });
     expect(await booked('begins')).toEqual({ read: 4, charged: 3, duplicates: 1 });
@@ -196,16 +172,16 @@ describe('what is not whole yet', () => {
   });
 
   test('with --final it is a record, and one that goes on afterwards is refused', async () => {
-    put('final.ndjson', lines(1) + flow(2));
+    put('final.ndjson', caseFlows(1) + caseFlow(2));
     expect(await run('final.ndjson', 'final', '--final')).toMatchObject({ code: 0 });
     expect(await booked('final')).toMatchObject({ charged: 2 });
     // The line end alone changes nothing.
-    put('final.ndjson', lines(1, 2, 3));
+    put('final.ndjson', caseFlows(1, 2, 3));
     expect(await run('final.ndjson', 'final')).toMatchObject({ code: 0 });
     expect(await booked('final')).toMatchObject({ charged: 3 });
-    put('goes-on.ndjson', `${lines(1)}{"nodeId":"gw-1"`);
+    put('goes-on.ndjson', `${caseFlows(1)}{"nodeId":"gw-1"`);
     await run('goes-on.ndjson', 'goes-on', '--final');
-    put('goes-on.ndjson', `${lines(1)}{"nodeId":"gw-1"}\n`);
+    put('goes-on.ndjson', `${caseFlows(1)}{"nodeId":"gw-1"}\n`);
     expect(await run('goes-on.ndjson', 'goes-on')).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/record 1 is booked, and goes on since.*source_changed/),
@@ -227,7 +203,7 @@ describe('what is not whole yet', () => {
   });
 
   test('gzip data that ends early is read as far as it is whole', async () => {
-    const packed = gzipSync(lines(...Array.from({ length: 400 }, (_, number) => number + 1)));
+    const packed = gzipSync(caseFlows(...Array.from({ length: 400 }, (_, number) => number + 1)));
     put('cut.ndjson.gz', packed.subarray(0, packed.length - 60));
     expect(await run('cut.ndjson.gz', 'cut-gz')).toMatchObject({
       code: 0,
@@ -257,9 +233,9 @@ describe('a file that its writer rewrites with all of its records (free5GC’s C
 });
 
 test('an audit finds a renamed file by its content', async () => {
-  put('first-name.ndjson', lines(1, 2, 3));
+  put('first-name.ndjson', caseFlows(1, 2, 3));
   await run('first-name.ndjson', 'audited');
-  put('second-name.ndjson', lines(1, 2, 3, 4));
+  put('second-name.ndjson', caseFlows(1, 2, 3, 4));
   await run('second-name.ndjson', 'audited');
   const args = ['--store', 'audited', '--source', 'second-name.ndjson'];
   const { code, stdout, stderr } = await zerorate.run(['audit', ...args, '--against-source']);

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { packagePath } from '../platform/package-paths.ts';
+import { caseFlows } from './case-flow.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 const CATALOGUE = packagePath('fixtures/cases/catalogue.yaml');
@@ -25,7 +26,7 @@ class SmallWindow {
 
   constructor(store: string, catalogue = CATALOGUE) {
     this.#store = store;
-    put('other.ndjson', lines(...Array.from({ length: 10 }, (_, number) => 100 + number)));
+    put('other.ndjson', caseFlows(...Array.from({ length: 10 }, (_, number) => 100 + number)));
     const config = [
       'source: { files: [flows.ndjson] }',
       `store: { dir: ${store} }`,
@@ -61,45 +62,17 @@ class SmallWindow {
 
 const put = (name: string, content: string | Uint8Array) => writeFileSync(zerorate.path(name), content);
 
-function flow(number: number): string {
-  return JSON.stringify({
-    nodeId: 'gw-1',
-    localSequenceNumber: number,
-    chargingId: 1,
-    recordSequenceNumber: 1,
-    servedMsisdn: '999000000001',
-    servedImsi: null,
-    startTime: Date.UTC(2026, 10, 3, 0, 0, number),
-    endTime: Date.UTC(2026, 10, 3, 0, 0, number + 1),
-    terminalIp: '10.0.0.1',
-    terminalPort: 40000,
-    remoteIp: '198.51.100.7',
-    remotePort: 443,
-    protocol: 6,
-    zeroRatingTag: null,
-    contentType: 'text',
-    ratingGroup: null,
-    serviceIdentifier: null,
-    uplinkOctets: 10,
-    downlinkOctets: 1000,
-  });
-}
-
-function lines(...numbers: number[]): string {
-  return numbers.map((number) => `${flow(number)}\n`).join('');
-}
-
 test('records of a rewritten file are charged once, however long ago they were booked, and audit and replay say the same', async () => {
   const small = new SmallWindow('generations');
-  put('flows.ndjson', lines(1, 2, 3));
+  put('flows.ndjson', caseFlows(1, 2, 3));
   await small.run('flows.ndjson');
   await small.run('other.ndjson');
-  put('flows.ndjson', lines(1, 2, 9, 3));
+  put('flows.ndjson', caseFlows(1, 2, 9, 3));
   await small.run('flows.ndjson', '--rewritten');
-  put('other.ndjson', lines(...Array.from({ length: 20 }, (_, number) => 100 + number)));
+  put('other.ndjson', caseFlows(...Array.from({ length: 20 }, (_, number) => 100 + number)));
   await small.run('other.ndjson');
   // Its first record is another one, too: by that alone it would be another file.
-  put('flows.ndjson', lines(10, 3, 9, 1, 2));
+  put('flows.ndjson', caseFlows(10, 3, 9, 1, 2));
   await small.run('flows.ndjson', '--rewritten');
   expect(await small.batches()).toEqual([
     { topic: 'flows.ndjson', read: 3, charged: 3, duplicates: 0 },
@@ -116,12 +89,12 @@ test('records of a rewritten file are charged once, however long ago they were b
 
 test('a generation that goes on is booked from where it was, and another log of that name is none of its own records', async () => {
   const small = new SmallWindow('grown');
-  put('flows.ndjson', lines(1, 2));
+  put('flows.ndjson', caseFlows(1, 2));
   await small.run('flows.ndjson');
-  put('flows.ndjson', lines(1, 4));
+  put('flows.ndjson', caseFlows(1, 4));
   await small.run('flows.ndjson', '--rewritten');
   await small.run('other.ndjson');
-  put('flows.ndjson', lines(1, 4, 2, 5));
+  put('flows.ndjson', caseFlows(1, 4, 2, 5));
   // Nothing of what is booked has changed: the flag is not needed.
   await small.run('flows.ndjson');
   expect((await small.batches()).slice(1)).toEqual([
@@ -153,9 +126,9 @@ test('an Avro container that is written again has another sync marker, and is th
 
 test('without the flag, a file of a booked name that begins otherwise is warned of', async () => {
   const small = new SmallWindow('warned');
-  put('flows.ndjson', lines(1, 2, 3));
+  put('flows.ndjson', caseFlows(1, 2, 3));
   expect(await small.run('flows.ndjson')).not.toContain('begins otherwise');
-  put('flows.ndjson', lines(3, 2, 1));
+  put('flows.ndjson', caseFlows(3, 2, 1));
   expect(await small.run('flows.ndjson')).toMatch(/flows\.ndjson: begins otherwise than .*--rewritten/);
   expect(await small.run('flows.ndjson')).not.toContain('begins otherwise');
 });

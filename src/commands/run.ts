@@ -30,8 +30,9 @@ Examples:
   $ ZERORATE_KAFKA_BROKERS=broker:9092 zerorate run --config zerorate.yaml
 
 SIGTERM or SIGINT ends it within ten seconds with code 0, and prints what it has booked; a second one ends it at once (143, 130).
-A second run over the same files books nothing: the journal knows what it has read of each, whatever its name. A file whose booked
-part has changed is refused. A last record that is not whole yet waits for the next run.`,
+A second run over the same files books nothing: the journal knows what it has read of each, whatever its name. A file that keeps
+its name and first record, but not what is booked of it, is refused; one that begins otherwise is another file. A last record that is
+not whole yet waits for the next run.`,
     )
     .action(async (options: ConfigOptions & { acceptGap?: boolean; acceptRestored?: boolean }) => {
       const config = readConfig(options);
