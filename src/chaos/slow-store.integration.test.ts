@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,10 +6,8 @@ import type { Kafka } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { auditJournal } from '../audit/audit.ts';
 import { ClickHouseEvidence } from '../audit/clickhouse-evidence.ts';
-import { parseCatalogue } from '../billing/catalogue-compile.ts';
-import { produceRecords } from '../generator/produce-records.ts';
+import { DEMO_CATALOGUE, produceDemoRecords } from '../generator/demo-traffic.fixture.ts';
 import { createKafka } from '../platform/kafka.ts';
-import { packagePath } from '../platform/package-paths.ts';
 import { openServerStore } from '../platform/server-store.ts';
 import { type ClickHouseProcess, startClickHouseProcess } from '../testing/clickhouse-process.ts';
 import { freePort } from '../testing/free-port.ts';
@@ -19,7 +16,6 @@ import { EngineProcess } from './engine-process.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import { becomesTrue } from './wait.ts';
 
-const CATALOGUE = packagePath('fixtures/demo/catalogue.yaml');
 const LONG_MS = 120_000;
 
 let folder: string;
@@ -45,15 +41,7 @@ async function createTopic(topic: string): Promise<void> {
   await admin.disconnect();
 }
 
-async function produce(topic: string, seed: number, records: number): Promise<void> {
-  const producer = kafka.producer({ allowAutoTopicCreation: false });
-  await producer.connect();
-  const { catalogue } = parseCatalogue(readFileSync(CATALOGUE, 'utf8'), CATALOGUE);
-  const times = { startTimeMs: Date.UTC(2026, 9, 1), endTimeMs: Date.UTC(2026, 10, 1) };
-  const targets = catalogue?.applications ?? [];
-  await produceRecords({ producer, topic, options: { seed, records, subscribers: 50, targets, ...times } });
-  await producer.disconnect();
-}
+const produce = (topic: string, seed: number, records: number) => produceDemoRecords(kafka, topic, seed, records);
 
 interface Started {
   engine: EngineProcess;
@@ -74,7 +62,7 @@ async function startEngine(options: StartOptions): Promise<Started> {
   const config = join(folder, `${database}.yaml`);
   await writeFile(
     config,
-    `catalogue: ${CATALOGUE}
+    `catalogue: ${DEMO_CATALOGUE}
 source: { kafka: { brokers: ["${broker.brokers.join('", "')}"], topic: ${topic}, groupId: ${database}, maxWaitMs: 100 } }
 store: { url: "${storeUrl}", database: ${database} }
 quotaUpdates: { topic: quota-${database} }

@@ -1,14 +1,11 @@
-import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import kafkajs, { type Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseCatalogue } from '../billing/catalogue-compile.ts';
-import { produceRecords } from '../generator/produce-records.ts';
-import { packagePath } from '../platform/package-paths.ts';
+import { DEMO_CATALOGUE, produceDemoRecords } from '../generator/demo-traffic.fixture.ts';
 import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
 import { runUntilBooked } from './run-until-booked.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
-const CATALOGUE = packagePath('fixtures/demo/catalogue.yaml');
 const TOPIC = 'restored';
 const CONFIG = 'restored.yaml';
 
@@ -24,7 +21,7 @@ beforeAll(async () => {
   await admin.disconnect();
   writeFileSync(
     zerorate.path(CONFIG),
-    `catalogue: ${CATALOGUE}
+    `catalogue: ${DEMO_CATALOGUE}
 source:
   kafka: { brokers: ["${server.brokers.join('", "')}"], topic: ${TOPIC}, groupId: ${TOPIC}, maxWaitMs: 100, sessionTimeoutMs: 6000, heartbeatIntervalMs: 1000 }
 store: { dir: restored }
@@ -38,15 +35,7 @@ afterAll(async () => {
   await zerorate?.remove();
 });
 
-async function produce(seed: number, records: number): Promise<void> {
-  const producer = kafka.producer();
-  await producer.connect();
-  const { catalogue } = parseCatalogue(readFileSync(CATALOGUE, 'utf8'), CATALOGUE);
-  const times = { startTimeMs: Date.UTC(2026, 9, 1), endTimeMs: Date.UTC(2026, 10, 1) };
-  const targets = catalogue?.applications ?? [];
-  await produceRecords({ producer, topic: TOPIC, options: { seed, records, subscribers: 20, targets, ...times } });
-  await producer.disconnect();
-}
+const produce = (seed: number, records: number) => produceDemoRecords(kafka, TOPIC, seed, records);
 
 const totals = () =>
   zerorate.rows(
@@ -78,7 +67,7 @@ test('a restored copy of the journal is noticed at start, and goes on to the sam
 });
 
 test('with files it is noticed by the file of quota updates', async () => {
-  const config = `catalogue: ${CATALOGUE}\nsource: { files: [flows.ndjson] }\nstore: { dir: files }\nquotaUpdates: { file: updates.ndjson }\n`;
+  const config = `catalogue: ${DEMO_CATALOGUE}\nsource: { files: [flows.ndjson] }\nstore: { dir: files }\nquotaUpdates: { file: updates.ndjson }\n`;
   writeFileSync(zerorate.path('files.yaml'), config);
   const generate = (records: number) =>
     zerorate.run(['generate', '--out', 'flows.ndjson', '--records', String(records), '--seed', '4']);

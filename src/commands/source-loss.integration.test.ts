@@ -1,15 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import kafkajs, { type Admin, type Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseCatalogue } from '../billing/catalogue-compile.ts';
-import { produceRecords } from '../generator/produce-records.ts';
-import { packagePath } from '../platform/package-paths.ts';
+import { DEMO_CATALOGUE, produceDemoRecords } from '../generator/demo-traffic.fixture.ts';
 import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
 import { runUntilBooked } from './run-until-booked.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
-const CATALOGUE = packagePath('fixtures/demo/catalogue.yaml');
 const TOPIC = 'lossy';
 const CONFIG = 'lossy.yaml';
 
@@ -26,7 +22,7 @@ beforeAll(async () => {
   await createTopic();
   await writeFile(
     zerorate.path(CONFIG),
-    `catalogue: ${CATALOGUE}
+    `catalogue: ${DEMO_CATALOGUE}
 source:
   kafka: { brokers: ["${server.brokers.join('", "')}"], topic: ${TOPIC}, groupId: ${TOPIC}, maxWaitMs: 100, sessionTimeoutMs: 6000, heartbeatIntervalMs: 1000 }
 store: { dir: lossy }
@@ -45,15 +41,7 @@ async function createTopic(): Promise<void> {
   await admin.createTopics({ topics: [{ topic: TOPIC, numPartitions: 1, replicationFactor: 1 }] });
 }
 
-async function produce(seed: number, records: number): Promise<void> {
-  const producer = kafka.producer();
-  await producer.connect();
-  const { catalogue } = parseCatalogue(readFileSync(CATALOGUE, 'utf8'), CATALOGUE);
-  const times = { startTimeMs: Date.UTC(2026, 9, 1), endTimeMs: Date.UTC(2026, 10, 1) };
-  const targets = catalogue?.applications ?? [];
-  await produceRecords({ producer, topic: TOPIC, options: { seed, records, subscribers: 20, targets, ...times } });
-  await producer.disconnect();
-}
+const produce = (seed: number, records: number) => produceDemoRecords(kafka, TOPIC, seed, records);
 
 const runUntil = (records: number, ...options: string[]) => runUntilBooked(zerorate, [CONFIG, ...options], records);
 const gaps = () =>
