@@ -43,10 +43,7 @@ export function flowDatumDecoder(reader: AvroRecord, writer: AvroType, name: str
 function branchDecoder(reader: AvroRecord, type: AvroType, name: string, isOneOfMany: boolean): Decoder {
   try {
     if (type.kind === 'record') return recordDecoder(reader, type, name);
-    const refused = fault(
-      'missing_field',
-      `${name} allows ${article(type)} in place of a record: every field is missing`,
-    );
+    const refused = fault('missing_field', `${name} allows ${type.kind} in place of a record: every field is missing`);
     return () => refused;
   } catch (error) {
     if (!isOneOfMany) throw error;
@@ -96,10 +93,6 @@ function damageOf(octets: Buffer, name: string): string {
   if (octets[0] === 0x7b && octets.at(-1) === 0x7d)
     return `not a datum of ${name}: it looks like JSON, see valueFormat`;
   return `ends early, or is no datum of ${name}: ${octets.length} octets`;
-}
-
-function article({ kind }: AvroType): string {
-  return kind === 'null' ? 'null' : `${kind}`;
 }
 
 function ofAnotherType(type: AvroType): ValueReader {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { kafkaBrokers, topicName } from '../platform/config-fields.ts';
 import { logSchema } from '../platform/config-schema.ts';
 import { passwordSaslSchema, sslSchema } from '../platform/config-source-schema.ts';
 
@@ -33,15 +34,8 @@ const httpSchema = z
 
 const kafkaSchema = z
   .strictObject({
-    brokers: z
-      .array(z.string().regex(/^(\[[\da-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$/, { error: 'expected host:port' }))
-      .min(1)
-      .describe('Bootstrap brokers, host:port.'),
-    quotaUpdatesTopic: z
-      .string()
-      .regex(/^[\w.-]{1,249}$/, { error: 'expected a topic name' })
-      .default('quota-updates')
-      .describe('Topic of the engine’s quota updates.'),
+    brokers: kafkaBrokers,
+    quotaUpdatesTopic: topicName().default('quota-updates').describe('Topic of the engine’s quota updates.'),
     clientId: z
       .string()
       .min(1)

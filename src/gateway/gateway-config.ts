@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { kafkaBrokers, topicName } from '../platform/config-fields.ts';
 import { logSchema } from '../platform/config-schema.ts';
 
 const path = (what: string) => z.string().min(1).describe(`${what} Relative to this file.`);
@@ -49,8 +50,8 @@ export const gatewaySchema = z
       .describe('Who signs identity assertions.'),
     kafka: z
       .strictObject({
-        brokers: z.array(z.string().regex(/^[^\s/@]+:\d{1,5}$/, { error: 'expected host:port' })).min(1),
-        topic: z.string().regex(/^[\w.-]{1,249}$/, { error: 'expected a topic name' }),
+        brokers: kafkaBrokers,
+        topic: topicName(),
       })
       .describe('Where flow records go.'),
     spool: path('Directory of records that Kafka has not taken yet, and of the last sequence number.'),

@@ -36,3 +36,10 @@ export function hasCredentials(text: string): boolean {
   const { username, password, searchParams } = new URL(text);
   return username !== '' || password !== '' || searchParams.has('password');
 }
+
+export const kafkaBrokers = z
+  .array(z.string().regex(/^(\[[\da-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$/, { error: 'expected host:port' }))
+  .min(1)
+  .describe('Bootstrap brokers, host:port.');
+
+export const topicName = () => z.string().regex(/^[\w.-]{1,249}$/, { error: 'expected a topic name' });

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { count, hasCredentials, isServerUrl, MIB, path, serverUrl, tlsSchema } from './config-fields.ts';
+import { count, hasCredentials, isServerUrl, MIB, path, serverUrl, tlsSchema, topicName } from './config-fields.ts';
 import { sourceSchema } from './config-source-schema.ts';
 
 const storeSchema = z
@@ -35,11 +35,7 @@ const storeSchema = z
 
 const quotaUpdatesSchema = z
   .strictObject({
-    topic: z
-      .string()
-      .regex(/^[\w.-]{1,249}$/, { error: 'expected a topic name' })
-      .optional()
-      .describe('Kafka topic.'),
+    topic: topicName().optional().describe('Kafka topic.'),
     file: path('NDJSON file.').optional(),
   })
   .describe(

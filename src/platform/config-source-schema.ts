@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { count, hasCredentials, MIB, path, serverUrl, tlsSchema } from './config-fields.ts';
+import { count, hasCredentials, kafkaBrokers, MIB, path, serverUrl, tlsSchema, topicName } from './config-fields.ts';
 
 const registrySchema = z
   .strictObject({
@@ -89,14 +89,8 @@ const startFromSchema = z
 
 const kafkaSchema = z
   .strictObject({
-    brokers: z
-      .array(z.string().regex(/^(\[[\da-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$/, { error: 'expected host:port' }))
-      .min(1)
-      .describe('Bootstrap brokers, host:port.'),
-    topic: z
-      .string()
-      .regex(/^[\w.-]{1,249}$/, { error: 'expected a topic name' })
-      .describe('Topic of the flow records.'),
+    brokers: kafkaBrokers,
+    topic: topicName().describe('Topic of the flow records.'),
     groupId: z.string().min(1).default('zerorate').describe('Consumer group.'),
     clientId: z.string().min(1).default('zerorate').describe('Name of this client in the logs of the brokers.'),
     startFrom: startFromSchema,

@@ -136,19 +136,14 @@ async function contentProofs(
   return proofs;
 }
 
-async function changed(
-  { path, ...file }: FlowFile,
-  log: BookedLog,
-  contentBegin: number,
-  booked: BookedLogs,
-): Promise<SourceError> {
+async function changed(file: FlowFile, log: BookedLog, contentBegin: number, booked: BookedLogs): Promise<SourceError> {
   const batches = await booked.batchesOf(log.topic);
-  const proofs = await contentProofs({ path, ...file }, contentBegin, batches.map(octetsOf));
+  const proofs = await contentProofs(file, contentBegin, batches.map(octetsOf));
   const first = batches.findIndex(({ proof }) => proof !== NO_PROOF && !proofs.has(proof));
   const from = first > 0 ? batches[first - 1].lastOffset + 1 : 0;
   const to = first === -1 ? log.lastOffset : batches[first].lastOffset;
   return sourceChanged(
-    path,
+    file.path,
     log.topic,
     `its records ${from} to ${to} are booked, and the file has other content there, or ends before`,
   );
