@@ -111,13 +111,13 @@ describe('bad input is refused with its line and exit code 2, and nothing is boo
     ['no file', () => {}, /bad\.ndjson: there is no such file/],
     ['an empty file', () => writeFile(zerorate.path('bad.ndjson'), '\n'), /bad\.ndjson: holds no record/],
     [
-      'a record that is not mended',
+      'a record that is not corrected',
       async () => {
         const [rejection] = await listed('--all');
         const record = { ...JSON.parse(lines[Number(rejection.offset)]), uplinkOctets: -1 };
         await writeFile(zerorate.path('bad.ndjson'), JSON.stringify({ ...rejection, record }));
       },
-      /bad\.ndjson:1: record: is not mended, it would be rejected again \(negative_octets\)/,
+      /bad\.ndjson:1: record: is not corrected, it would be rejected again \(negative_octets\)/,
     ],
     [
       'a rejection that is recycled already',
