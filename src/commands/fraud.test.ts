@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { RULES } from '../fraud/finding.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import { createProgram } from './program.ts';
+import { loadProgram } from './load-program.ts';
 
 const page = readFileSync(packagePath('docs/security.md'), 'utf8');
-const fraud = createProgram().commands.find((command) => command.name() === 'fraud');
+const fraud = (await loadProgram()).commands.find((command) => command.name() === 'fraud');
 
 test('docs/security.md names every rule', () => {
   for (const rule of Object.keys(RULES)) expect(page).toContain(`| \`${rule}\` |`);

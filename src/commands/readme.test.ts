@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { REASONS } from '../billing/outcome.ts';
 import { ENGINE_VERSION } from '../journal/journal-block.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import { createProgram } from './program.ts';
+import { loadProgram } from './load-program.ts';
 
 const readme = readFileSync(packagePath('README.md'), 'utf8');
 
@@ -19,8 +19,14 @@ test('the engine books under the version of the package', () => {
   expect(JSON.parse(readFileSync(packagePath('package.json'), 'utf8')).version).toBe(ENGINE_VERSION);
 });
 
-test('the README names every command', () => {
-  for (const { name } of createProgram().commands.map((command) => ({ name: command.name() }))) {
-    expect(readme).toContain(`| \`${name}`);
+test('the README names every command', async () => {
+  for (const command of (await loadProgram()).commands) {
+    expect(readme).toContain(`| \`${command.name()}`);
+  }
+});
+
+test('every command is loaded under its own name', async () => {
+  for (const command of (await loadProgram()).commands) {
+    expect((await loadProgram(command.name())).commands.map((loaded) => loaded.name())).toEqual([command.name()]);
   }
 });
