@@ -19,7 +19,8 @@ Examples:
   $ zerorate check --config zerorate.yaml --show
   $ zerorate check --source ./cdrs
 
-Files are read to their end; a line for each says what is in it. Prints one line for each fault, with file and line, and exits with 2; exits with 0 when there is none.`,
+Reads files to their end and prints one line about each, then one line for each fault, with file and line. Exit code 2 where there
+is a fault, else 0.`,
     )
     .action(async (options: CheckOptions) => {
       const isCatalogueOnly =

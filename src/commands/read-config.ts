@@ -28,7 +28,10 @@ export function withConfigOptions(command: Command): Command {
   return command
     .option('-c, --config <file>', 'the configuration, zerorate.yaml; flags and ZERORATE_* variables override it')
     .option('--catalogue <file>', 'the catalogue of sponsors, applications and plans')
-    .option('--source <path...>', 'files or directories of flow records (.ndjson, .csv, .avro, .cdr, each also .gz)')
+    .option(
+      '--source <path...>',
+      'files or directories of flow records (.ndjson, .jsonl, .json, .csv, .avro, .cdr, each also .gz)',
+    )
     .option(
       '--format <format>',
       'format of all files given, instead of the one that their endings say: ndjson, csv, avro, cdr, goflow2',
@@ -43,7 +46,10 @@ export function withSourceOptions(command: Command): Command {
   return command
     .option('-c, --config <file>', 'the configuration that names store and source')
     .option('--store <directory>', 'directory of the embedded store')
-    .option('--source <path...>', 'files or directories of flow records (.ndjson, .csv, .avro, .cdr, each also .gz)')
+    .option(
+      '--source <path...>',
+      'files or directories of flow records (.ndjson, .jsonl, .json, .csv, .avro, .cdr, each also .gz)',
+    )
     .option(
       '--format <format>',
       'format of all files given, instead of the one that their endings say: ndjson, csv, avro, cdr, goflow2',

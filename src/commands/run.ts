@@ -13,13 +13,13 @@ import { NOTHING_BOOKED, type RunOptions, runEngine } from './run-engine.ts';
 export function registerRun(program: Command): void {
   withConfigOptions(program.command('run'))
     .description('rate flow records and book them: files to their end, a Kafka topic until it is stopped')
-    .option('--accept-gap', 'go on where the source has lost records before they were booked, and book the loss')
-    .option('--accept-restored', 'go on with a journal that is older than the quota updates that were published of it')
-    .option('--final', 'files are not written any more: a last line without its line end is a record, too')
+    .option('--accept-gap', 'continue where the source has lost records before they were booked, and book the loss')
     .option(
-      '--rewritten',
-      'files are rewritten with all of their records each time: read changed ones again from their start',
+      '--accept-restored',
+      'continue although newer quota updates were published than the journal holds (a restored copy)',
     )
+    .option('--final', 'files are complete: read an unterminated last line as a record')
+    .option('--rewritten', 'files are rewritten as a whole at each dump: read changed ones again from their start')
     .addHelpText(
       'after',
       `
