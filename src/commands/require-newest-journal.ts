@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Config } from '../platform/config.ts';
+import { isTopicMissing } from '../platform/kafka-failure.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Store } from '../platform/store.ts';
 import { StoreError } from '../platform/store-error.ts';
@@ -46,9 +47,8 @@ async function publishedEnds(config: Config, logger: Logger): Promise<PublishedE
     const { topic: read } = source.kafka;
     return [...ends.values()].filter((end) => end.topic.replace(/~\d+$/, '') === read);
   } catch (error) {
-    const { type } = error as { type?: string };
-    // It is created later on.
-    if (type === 'UNKNOWN_TOPIC_OR_PARTITION') return [];
+    // The topic is created later, by the first engine.
+    if (isTopicMissing(error)) return [];
     logger.warn(
       { err: error },
       'quota updates cannot be read: whether the journal is older than they are is not known',

@@ -36,7 +36,7 @@ export interface QuotaTopic {
 
 /**
  * Reads what is committed of the topic, from its beginning or only its tail, up to where it ends now, in a group of its own.
- * Rejects when nothing more comes for a minute before the end is reached.
+ * Rejects at once when there is no such topic, and when nothing more comes for a minute before the end is reached.
  */
 export async function readQuotaState(options: QuotaTopic): Promise<QuotaState> {
   const { kafka, topic, schema, schemaId, tailRecords = Number.POSITIVE_INFINITY } = options;
@@ -107,6 +107,8 @@ function isNewer(update: QuotaUpdate, than: QuotaUpdate): boolean {
 
 /** The partitions that hold anything, with the offsets that each begins with and ends before. */
 async function boundsOf(admin: Admin, topic: string): Promise<Map<number, { low: number; high: number }>> {
+  // Asking for the offsets of a topic that is missing is repeated for half a minute first.
+  await admin.fetchTopicMetadata({ topics: [topic] });
   const offsets = await admin.fetchTopicOffsets(topic);
   const bounds = offsets.map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }));
   return new Map(bounds.filter(({ low, high }) => high > low).map(({ partition, ...held }) => [partition, held]));
