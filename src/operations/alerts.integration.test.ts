@@ -76,10 +76,13 @@ describe('an engine in trouble', () => {
   });
   afterAll(() => opened?.close());
 
-  /** An engine over a log of 200 records, watched as `run` watches it; scraped before and after, however it ended. */
+  /**
+   * An engine over a log of 200 records, watched as `run` watches it; scraped before and after, however it ended. One that
+   * hangs for ever is scraped once `hangs` has resolved.
+   */
   async function watched(
     disturb: (journal: Journal) => Partial<EngineOptions>,
-    options: { runs?: number; logEnd?: number } = {},
+    options: { runs?: number; logEnd?: number; hangs?: Promise<void> } = {},
   ): Promise<{ before: Scrape; after: Scrape }> {
     const topic = `trouble-${++topics}`;
     const log = { topic, partition: 0, lane: `${topic}-0` };
@@ -106,8 +109,7 @@ describe('an engine in trouble', () => {
         ...tellAll([metrics, lag]),
         ...disturb(new ClickHouseJournal(opened.store)),
       });
-      // What hangs for ever is scraped while it hangs.
-      await Promise.race([ended.catch(() => {}), systemClock.sleep(3000)]);
+      await Promise.race([ended.catch(() => {}), ...(options.hangs === undefined ? [] : [options.hangs])]);
     }
     const after = await scraped();
     lag.stop();
@@ -166,8 +168,11 @@ describe('an engine in trouble', () => {
   });
 
   test('a store that does not answer: nothing is booked, though records wait', async () => {
-    const never = () => new Promise<never>(() => {});
-    const scraped = await watched((journal) => ({ journal: bound(journal, { insert: never }) }), { logEnd: 5000 });
+    const { never, hangs } = hanging();
+    const scraped = await watched((journal) => ({ journal: bound(journal, { insert: never }) }), {
+      logEnd: 5000,
+      hangs,
+    });
     expect(metricOf(scraped.after, 'zerorate_consumer_lag_records')).toBe(5000);
     await expectAlerts(overHours(scraped), ['ZerorateNothingBooked']);
   });
@@ -203,8 +208,8 @@ describe('an engine in trouble', () => {
   });
 
   test('quota updates that nobody takes', async () => {
-    const publish = () => new Promise<never>(() => {});
-    const scraped = await watched(() => ({ publisher: { ...memoryPublisher(), publish } }));
+    const { never, hangs } = hanging();
+    const scraped = await watched(() => ({ publisher: { ...memoryPublisher(), publish: never } }), { hangs });
     expect(metricOf(scraped.after, 'zerorate_unpublished_batches')).toBeGreaterThan(0);
     await expectAlerts(
       [...overHours(scraped), { scrape: scraped.after, minutes: 15 }],
@@ -212,6 +217,19 @@ describe('an engine in trouble', () => {
     );
   });
 });
+
+/** A call that never returns, and a promise that resolves once it was made. */
+function hanging(): { never: () => Promise<never>; hangs: Promise<void> } {
+  let made = () => {};
+  const hangs = new Promise<void>((resolve) => {
+    made = resolve;
+  });
+  const never = () => {
+    made();
+    return new Promise<never>(() => {});
+  };
+  return { never, hangs };
+}
 
 /** The journal with some of its methods taken by others. */
 function bound(journal: Journal, taken: Partial<Journal>): Journal {
