@@ -7,12 +7,13 @@ import { batchLog } from '../operations/batch-log.ts';
 import { CatalogueMetrics } from '../operations/catalogue-metrics.ts';
 import { ConsumerLag } from '../operations/consumer-lag.ts';
 import { EngineMetrics } from '../operations/engine-metrics.ts';
-import { HealthMetrics } from '../operations/health-metrics.ts';
+import { HaltMetrics } from '../operations/halt-metrics.ts';
 import { SequenceWatch } from '../operations/sequence-watch.ts';
 import { SponsorMetrics } from '../operations/sponsor-metrics.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
 import { Health } from '../platform/health.ts';
+import { exportHealth } from '../platform/health-metrics.ts';
 import { type HealthServer, startHealthServer } from '../platform/health-server.ts';
 import { onStopSignal } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -43,7 +44,7 @@ export class RunObserver {
   readonly #logger: Logger;
   readonly #registry: Registry;
   readonly #engine: EngineMetrics;
-  readonly #healthMetrics: HealthMetrics;
+  readonly #halt: HaltMetrics;
   readonly #lag: ConsumerLag | null;
   readonly #sequences: SequenceWatch | null;
   #server: HealthServer | null = null;
@@ -57,7 +58,8 @@ export class RunObserver {
     const isServed = config.health !== null;
     this.#registry = isServed ? createMetrics() : new Registry();
     this.#engine = new EngineMetrics(this.#registry);
-    this.#healthMetrics = new HealthMetrics(this.#registry, this.health);
+    exportHealth(this.#registry, this.health);
+    this.#halt = new HaltMetrics(this.#registry);
     this.catalogue = new CatalogueMetrics(this.#registry);
     this.sponsors = new SponsorMetrics(this.#registry);
     this.#lag = isServed ? lagOf(config, this.#registry, logger) : null;
@@ -107,7 +109,7 @@ export class RunObserver {
   /** The run is over, and why: whoever scrapes it hears of that for a while, unless a signal ends it. */
   async halted(error: unknown): Promise<void> {
     const lingerMs = this.#config.health?.lingerMs ?? 0;
-    this.#healthMetrics.halted(error);
+    this.#halt.halted(error);
     this.health.report('engine', `halted: ${(error as Error).message}`);
     if (this.#server === null || this.#isStopping || lingerMs === 0) return;
     this.#logger.error({ err: error, lingerMs }, 'halted; still answering for a while');

@@ -3,11 +3,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { testRecord } from '../billing/traffic.fixture.ts';
+import { exportDispatch } from '../dispatch/dispatch-metrics.ts';
+import { exportGateway } from '../gateway/gateway-metrics.ts';
 import { encodeFlowRecordAvro } from '../generator/encode-avro.ts';
 import { expectAlerts, promtool, RULES } from '../operations/promtool.fixture.ts';
 import { metricOf, parseExposition, scrape } from '../operations/scrape.fixture.ts';
 import { openEmbeddedStore } from '../platform/embedded-store.ts';
 import { packagePath } from '../platform/package-paths.ts';
+import { exportProxy } from '../proxy/proxy-metrics.ts';
 import { startOtlpReceiver } from '../testing/otlp-receiver.ts';
 import { halfAnHour, OperatedEngines } from './operated-engine.fixture.ts';
 
@@ -22,6 +25,17 @@ beforeAll(async () => {
 });
 afterEach(() => engines.endAll());
 afterAll(() => engines?.stop());
+
+/** What dispatch servers, proxies and gateways export; the names alone are read. */
+function namesOfSessions(): string[] {
+  const [unread, server] = [{} as never, { addHook: () => {} } as never];
+  const registries = [
+    exportDispatch(server, unread, unread),
+    exportProxy(() => unread, unread),
+    exportGateway(() => unread),
+  ];
+  return registries.flatMap((registry) => registry.getMetricsAsArray().map(({ name }) => name));
+}
 
 /** Every metric that an expression names. */
 function namesIn(expr: string): string[] {
@@ -57,7 +71,7 @@ describe('a running engine', () => {
     expect(audited.code, audited.stderr).toBe(0);
     const ofAudit = parseExposition(await readFile(engines.zerorate.path('audit.prom'), 'utf8'));
     expect(metricOf(ofAudit, 'zerorate_audit_faults', { invariant: 'digest' })).toBe(0);
-    const exported = [...all.types.keys(), ...ofAudit.types.keys(), ...OF_PROMETHEUS];
+    const exported = [...all.types.keys(), ...ofAudit.types.keys(), ...namesOfSessions(), ...OF_PROMETHEUS];
     for (const expr of [...exprs.rules, ...exprs.dashboard]) {
       const named = namesIn(expr);
       expect(named.length + Number(/\b(up|ALERTS)\b/.test(expr)), expr).toBeGreaterThan(0);

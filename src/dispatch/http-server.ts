@@ -8,6 +8,7 @@ import {
   serializerCompiler,
   validatorCompiler,
 } from 'fastify-type-provider-zod';
+import { exportDispatch } from './dispatch-metrics.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { HttpOptions } from './http-options.ts';
 import { sendRefusal } from './http-refusal.ts';
@@ -44,10 +45,11 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
   await server.register(swagger, { openapi: OPENAPI, transform: jsonSchemaTransform });
   await server.register(swaggerUi, { routePrefix: '/documentation' });
   await server.register(rateLimitPlugin, { global: false });
+  const metrics = exportDispatch(server, options.context, options.health);
   const limits = rateLimits(server, options.rateLimits);
   await server.register(async (scope) => terminalRoutes(scope, options, limits));
   proxyRoutes(server, options);
-  operatorRoutes(server, options);
+  operatorRoutes(server, options, metrics);
   healthRoutes(server, options);
   return server;
 }

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Registry } from 'prom-client';
 import * as z from 'zod';
 import type { ReportedUsage } from '../session-protocol/dispatch-messages.ts';
 import { endSession } from './end-session.ts';
@@ -11,8 +12,12 @@ import { bearerOf, isSecret } from './secret-check.ts';
 const OTHERS = 'the secret is not the operator’s';
 const timeMs = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
-/** What the operator does: takes sessions away, and reads what proxies have reported. */
-export function operatorRoutes(instance: FastifyInstance, { context, operatorSecret }: HttpOptions): void {
+/** What the operator does: takes sessions away, reads what proxies have reported, and scrapes the metrics. */
+export function operatorRoutes(
+  instance: FastifyInstance,
+  { context, operatorSecret }: HttpOptions,
+  metrics: Registry,
+): void {
   const server = instance.withTypeProvider<ZodTypeProvider>();
   const isOperator = (authorization: string | undefined) => isSecret(bearerOf(authorization), operatorSecret);
 
@@ -55,6 +60,21 @@ export function operatorRoutes(instance: FastifyInstance, { context, operatorSec
       const { fromMs, toMs } = request.query;
       const lines = Readable.from(linesOf(context.store.reports(fromMs, toMs)));
       return reply.type('application/x-ndjson').send(lines);
+    },
+  });
+
+  server.get('/metrics', {
+    schema: {
+      summary: 'Metrics for Prometheus',
+      tags: ['operator'],
+      security: [{ operatorSecret: [] }],
+      response: { 200: z.string(), ...refusalsOf('token_invalid') },
+    },
+    handler: async (request, reply) => {
+      if (!isOperator(request.headers.authorization)) {
+        return sendRefusal(reply, { refusal: 'token_invalid', detail: OTHERS });
+      }
+      return reply.type(metrics.contentType).send(await metrics.metrics());
     },
   });
 }

@@ -6,6 +6,7 @@ import { flowMarksSchema } from '../session-protocol/flow-mark.ts';
 import type { Bearers } from './bearers.ts';
 import type { FlowTable } from './flow-table.ts';
 import type { RegisteredProxy } from './gateway-config.ts';
+import { exportGateway, type GatewayStanding } from './gateway-metrics.ts';
 import type { IdentityIssuer } from './identity-issuer.ts';
 import type { StoredBearer } from './record-spool.ts';
 
@@ -27,18 +28,6 @@ export interface BearerAnswer {
   socksUrl: string;
 }
 
-/** How a gateway stands: `GET /health/ready`. */
-export interface GatewayStanding {
-  ready: true;
-  openFlows: number;
-  /** Records that Kafka has not acknowledged. */
-  spooledRecords: number;
-  /** Why not; null while it takes them. */
-  kafkaProblem: string | null;
-  /** Marks of connections that were not open. */
-  unknownFlowMarks: number;
-}
-
 export interface ControlServerOptions {
   operatorSecret: string;
   proxies: readonly RegisteredProxy[];
@@ -58,7 +47,9 @@ export function controlServer(options: ControlServerOptions): FastifyInstance {
   const server = fastify({ bodyLimit: 2 ** 20, forceCloseConnections: true });
   let unknownFlowMarks = 0;
   server.get('/health/live', () => ({ live: true }));
-  server.get('/health/ready', (): GatewayStanding => ({ ready: true, ...options.standing(), unknownFlowMarks }));
+  const standing = (): GatewayStanding => ({ ready: true, ...options.standing(), unknownFlowMarks });
+  const metrics = exportGateway(standing);
+  server.get('/health/ready', standing);
   server.post('/v1/flow-marks', (request, reply) => {
     const outcome = takeMarks(options, request);
     if ('refusal' in outcome) return refuse(reply, outcome.status, outcome.refusal, outcome.message);
@@ -71,6 +62,7 @@ export function controlServer(options: ControlServerOptions): FastifyInstance {
       if (!isOperator)
         return refuse(reply, 401, 'secret_invalid', "send the operator's secret as Authorization: Bearer");
     });
+    operator.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.metrics()));
     addBearerRoutes(operator, options);
   });
   return server;

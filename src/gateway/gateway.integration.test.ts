@@ -8,7 +8,6 @@ import { Random } from '../generator/random.ts';
 import { identityClaimsSchema } from '../session-protocol/identity-assertion.ts';
 import type { Dialled } from '../terminal/dial.ts';
 import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
-import type { GatewayStanding } from './control-server.ts';
 import {
   createTopic,
   keys,
@@ -19,6 +18,7 @@ import {
   testKafkaClient,
 } from './gateway.fixture.ts';
 import type { GatewayConfig } from './gateway-config.ts';
+import type { GatewayStanding } from './gateway-metrics.ts';
 
 const SEED = 20_261_125;
 const MSISDN = '15550100001';

@@ -7,6 +7,7 @@ import type { Logger } from '../platform/logger.ts';
 import type { Secret } from '../platform/secret.ts';
 import { announcementSchema } from '../session-protocol/dispatch-messages.ts';
 import type { DoorDocument } from './proxy-config-schema.ts';
+import { exportProxy, type ProxyFigures } from './proxy-metrics.ts';
 import type { SessionRegistry } from './session-registry.ts';
 import { readTlsFiles } from './tls-files.ts';
 import { MAX_ID_LENGTH } from './usage-spool.ts';
@@ -20,12 +21,12 @@ export interface ControlServerOptions {
   applicationIds: readonly string[];
   health: Health;
   logger: Logger;
-  /** What the proxy does now, for people and machines that watch it. */
-  figures(): Record<string, number>;
+  figures(): ProxyFigures;
 }
 
 /**
- * `PUT /v1/sessions/:sessionId` for the dispatch server, `GET /health/live`, `/health/ready` and `/v1/figures` for whoever watches.
+ * `PUT /v1/sessions/:sessionId` for the dispatch server, `GET /health/live`, `/health/ready` and `/v1/figures` for monitoring, and
+ * `/metrics` for Prometheus, with the proxy's secret.
  * Announcements are answered with 204, or with `{ reason, message }`.
  */
 export class ControlServer {
@@ -43,6 +44,13 @@ export class ControlServer {
       return reply.code(isReady ? 200 : 503).send({ ready: isReady, problems });
     });
     this.#server.get('/v1/figures', () => options.figures());
+    const metrics = exportProxy(options.figures, options.health);
+    this.#server.get('/metrics', async (request, reply) => {
+      if (!isAuthorized(request.headers.authorization, options.secret)) {
+        return refuse(reply, 401, 'unauthorized', 'not with this proxy’s secret');
+      }
+      return reply.type(metrics.contentType).send(await metrics.metrics());
+    });
     this.#server.put<{ Params: { sessionId: string } }>('/v1/sessions/:sessionId', (request, reply) => {
       if (!isAuthorized(request.headers.authorization, options.secret)) {
         return refuse(reply, 401, 'unauthorized', 'not with this proxy’s secret');

@@ -15,6 +15,7 @@ import { LINGER_MS } from './linger.ts';
 import { type Accepted, ConnectionGate, Listener } from './listener.ts';
 import type { ProxyConfig } from './load-proxy-config.ts';
 import type { DoorDocument } from './proxy-config-schema.ts';
+import type { ProxyFigures } from './proxy-metrics.ts';
 import { RelayDoor } from './relay-door.ts';
 import { SessionRegistry } from './session-registry.ts';
 import { SigningKeys } from './signing-keys.ts';
@@ -110,7 +111,7 @@ export class ProxyServer {
     return urlOf(control, control.tls ? 'https' : 'http', this.#control.port);
   }
 
-  figures(): Record<string, number> {
+  figures(): ProxyFigures {
     return {
       openSessions: this.#registry.openSessions,
       connections: this.#gate.open,

@@ -1,0 +1,51 @@
+import type { FastifyInstance } from 'fastify';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Health } from '../platform/health.ts';
+import { exportHealth } from '../platform/health-metrics.ts';
+import { createMetrics } from '../platform/metrics.ts';
+import type { DispatchContext } from './context.ts';
+
+/**
+ * Metrics of a dispatch server for Prometheus: readiness, sessions by application, proxies by whether they may be given sessions,
+ * and requests by route and status. Register it before the routes that it counts. No label names a subscriber.
+ */
+export function exportDispatch(server: FastifyInstance, context: DispatchContext, health: Health): Registry {
+  const registry = createMetrics();
+  const registers = [registry];
+  exportHealth(registry, health);
+  new Gauge({
+    name: 'zerorate_dispatch_sessions',
+    help: 'sessions whose usage is not settled yet',
+    labelNames: ['application'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { id } of context.catalogue.applications) this.set({ application: id }, 0);
+      for (const { applicationId } of context.store.allLiveSessions()) this.inc({ application: applicationId });
+    },
+  });
+  new Gauge({
+    name: 'zerorate_dispatch_proxies',
+    help: 'proxies that have sent a heartbeat: fresh ones are given sessions, silent ones are not',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      this.reset();
+      for (const state of ['fresh', 'silent']) this.set({ state }, 0);
+      const { clock, patience, proxies } = context;
+      for (const { heardAtMs } of proxies.all()) {
+        this.inc({ state: clock.nowMs() - heardAtMs <= patience.freshForMs ? 'fresh' : 'silent' });
+      }
+    },
+  });
+  const requests = new Counter({
+    name: 'zerorate_dispatch_requests_total',
+    help: 'requests answered, by route and HTTP status',
+    labelNames: ['route', 'status'],
+    registers,
+  });
+  server.addHook('onResponse', async ({ routeOptions: { url = 'none' } }, { statusCode }) =>
+    requests.inc({ route: url, status: statusCode }),
+  );
+  return registry;
+}
