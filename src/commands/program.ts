@@ -21,6 +21,7 @@ import { registerReplay } from './replay.ts';
 import { registerRerate } from './rerate.ts';
 import { registerRun } from './run.ts';
 import { registerServe } from './serve.ts';
+import { registerSigningKey } from './signing-key.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatement } from './statement.ts';
 import { registerSubscriber } from './subscriber.ts';
@@ -51,6 +52,7 @@ const COMMANDS = [
   registerClose,
   registerVerify,
   registerProve,
+  registerSigningKey,
   registerServe,
   registerGateway,
   registerTerminal,
