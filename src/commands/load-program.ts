@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   close: async () => (await import('./close.ts')).registerClose,
   verify: async () => (await import('./verify.ts')).registerVerify,
   prove: async () => (await import('./prove.ts')).registerProve,
+  'signing-key': async () => (await import('./signing-key.ts')).registerSigningKey,
   serve: async () => (await import('./serve.ts')).registerServe,
   gateway: async () => (await import('./gateway.ts')).registerGateway,
   terminal: async () => (await import('./terminal.ts')).registerTerminal,

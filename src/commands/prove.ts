@@ -3,7 +3,7 @@ import { proveRecord } from '../finance/record-proof.ts';
 import { readRowsFile } from '../finance/rows-file.ts';
 import { statementSchema } from '../finance/statement-document.ts';
 import { ConfigError } from '../platform/config-error.ts';
-import { readJsonText, shapeJson } from './read-json.ts';
+import { readJsonFile, shapeJson } from './read-json.ts';
 import { writeOutput } from './write-output.ts';
 
 interface ProveOptions {
@@ -18,7 +18,7 @@ export function registerProve(program: Command): void {
   program
     .command('prove')
     .argument('<rows>', 'the rows that the statement covers, as `statement --rows` writes them')
-    .description('cut out the proof that one record is in a bill; `verify` checks it alone')
+    .description('cut out the proof that one record is in a bill; `verify` checks it with the statement or its root')
     .requiredOption('--statement <file>', 'the statement as JSON')
     .requiredOption('--topic <topic>', 'the record’s log')
     .option('--partition <number>', 'its partition', wholeNumber, 0)
@@ -29,13 +29,13 @@ export function registerProve(program: Command): void {
       `
 Example:
   $ zerorate prove rows.csv --statement statement.json --topic flows --partition 0 --offset 17 --out proof.json
-  $ zerorate verify proof.json`,
+  $ zerorate verify proof.json --statement statement.json`,
     )
     .action(prove);
 }
 
 async function prove(rows: string, { statement: file, topic, partition, offset, out }: ProveOptions): Promise<void> {
-  const statement = shapeJson(readJsonText(file), file, statementSchema);
+  const statement = shapeJson(readJsonFile(file).text, file, statementSchema);
   const proof = await proveRecord(statement, readRowsFile(rows), { topic, partition, offset });
   if (proof === 'record_missing') {
     throw new ConfigError(`${rows}: has no row of ${topic}, partition ${partition}, offset ${offset}`);

@@ -8,6 +8,7 @@ import { statementHtml } from '../finance/statement-html.ts';
 import { statementXlsx } from '../finance/statement-xlsx.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { type MonthOptions, requireMonth, withMonthOptions } from './finance-options.ts';
+import { configuredSigningKey, writeSignature } from './load-signing-key.ts';
 import { openStore } from './open-store.ts';
 import { readStoreConfig } from './read-config.ts';
 import { type Output, writeOutput } from './write-output.ts';
@@ -16,7 +17,7 @@ const FORMATS = ['html', 'json', 'csv', 'parquet', 'xlsx'] as const;
 type Format = (typeof FORMATS)[number];
 const FOR_A_FILE: readonly Format[] = ['parquet', 'xlsx'];
 
-type StatementOptions = MonthOptions & { format?: string; out?: string; rows?: string };
+type StatementOptions = MonthOptions & { format?: string; out?: string; rows?: string; signingKey?: string };
 
 export function registerStatement(program: Command): void {
   withMonthOptions(program.command('statement'))
@@ -27,6 +28,7 @@ export function registerStatement(program: Command): void {
     )
     .option('--out <file>', 'the file to write; without it standard output')
     .option('--rows <file>', 'write the charge rows covered too, as CSV: what `verify` and `prove` read')
+    .option('--signing-key <file>', 'sign the JSON with this key, as FILE.jws beside it; by default the configured key')
     .addHelpText(
       'after',
       `
@@ -54,7 +56,9 @@ async function writeStatement(options: StatementOptions): Promise<void> {
       parquet: () => coveredParquet(store, coverage),
       xlsx: () => statementXlsx(statement),
     };
+    const key = format === 'json' && options.out !== undefined ? configuredSigningKey(options) : null;
     await writeOutput(options.out, await renderings[format]());
+    if (key !== null) await writeSignature(options.out as string, Buffer.from(renderings.json() as string), key);
     const { leaves } = statement.proof;
     if (options.rows !== undefined) await writeOutput(options.rows, coveredCsv(store, coverage, leaves));
   } finally {

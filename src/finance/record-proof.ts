@@ -64,20 +64,34 @@ export async function proveRecord(
   };
 }
 
-/** What does not hold of a proof, a sentence each. */
-export function verifyRecordProof({ merkleRoot, leaves, rows, sponsorId }: RecordProof): string[] {
+/**
+ * What does not hold of a proof, a sentence each, with the statement that it is of. Without one its root is taken as given: then
+ * compare that, as a proof names it itself.
+ */
+export function verifyRecordProof(proof: RecordProof, statement: Statement | null): string[] {
+  const { merkleRoot, leaves, rows, sponsorId, month } = proof;
   const places = new Set(rows.map(({ row }) => JSON.stringify([row.topic, row.partition, row.offset])));
   return [
+    ...(statement === null ? [] : statementFaults(proof, statement)),
     ...(places.size === 1 ? [] : ['rows: are not all of one record']),
     ...rows.flatMap(({ index, row, path }, at) => {
-      if (row.sponsor_id !== sponsorId)
-        return [`rows[${at}]: is of sponsor ${row.sponsor_id}, the proof of ${sponsorId}`];
+      const name = `rows[${at}]`;
+      if (at > 0 && index <= rows[at - 1].index) return [`${name}: leaf ${index} is not after the one before`];
+      if (row.sponsor_id !== sponsorId) return [`${name}: is of sponsor ${row.sponsor_id}, the proof of ${sponsorId}`];
+      if (row.month > month) return [`${name}: is of ${row.month}, the proof of ${month}`];
       const siblings = path.map((text) => Buffer.from(text, 'hex'));
       const root = rootOfProof(rowLeaf(row as ExportedRow), { index, path: siblings }, leaves);
-      if (root === null) return [`rows[${at}]: its path is not one of leaf ${index} of ${leaves}`];
-      return hex(root) === merkleRoot ? [] : [`rows[${at}]: leads to the root ${hex(root)}, and not to ${merkleRoot}`];
+      if (root === null) return [`${name}: its path is not one of leaf ${index} of ${leaves}`];
+      return hex(root) === merkleRoot ? [] : [`${name}: leads to the root ${hex(root)}, and not to ${merkleRoot}`];
     }),
   ];
+}
+
+function statementFaults(proof: RecordProof, { sponsor, month, proof: { merkleRoot, leaves } }: Statement): string[] {
+  const expected = { sponsorId: sponsor.id, month, merkleRoot, leaves };
+  return (Object.keys(expected) as (keyof typeof expected)[])
+    .filter((key) => proof[key] !== expected[key])
+    .map((key) => `${key}: ${proof[key]} in the proof, ${expected[key]} in the statement`);
 }
 
 function hex(octets: Uint8Array): string {

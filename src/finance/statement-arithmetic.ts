@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { roundedUnits } from './shown-money.ts';
 import type { Statement, StatementTotals } from './statement-document.ts';
 
-const OCTETS_PER_MIB = 2n ** 20n;
+export const OCTETS_PER_MIB = 2n ** 20n;
+/** A statement lists the digests of so many batches at most. */
+export const LISTED_BATCHES = 200;
 
 /** What octets cost at a price for a MiB, rounded half up. */
 export function tierAmountMicros(octets: bigint, pricePerMiBMicros: bigint): bigint {

@@ -2,11 +2,9 @@ import type { Store } from '../platform/store.ts';
 import type { Coverage } from './coverage.ts';
 import { coveredLeaves } from './covered-rows.ts';
 import { MerkleTree } from './merkle.ts';
-import { digestOfBatches } from './statement-arithmetic.ts';
+import { digestOfBatches, LISTED_BATCHES } from './statement-arithmetic.ts';
 import type { StatementProof } from './statement-document.ts';
 import { chargesWithBatches } from './statement-lines.ts';
-
-const LISTED_BATCHES = 200;
 
 type Batches = StatementProof['batches'];
 

@@ -1,35 +1,69 @@
+import { expectedStatement, ITEM_NAMES, lineName, StatementRows } from './expected-statement.ts';
 import { type ExportedRow, rowLeaf } from './exported-row.ts';
-import { MerkleTree } from './merkle.ts';
+import { endOfMonthMs, monthAfter } from './month.ts';
 import type { FileRow } from './rows-file.ts';
-import { digestOfBatches, totalsOf } from './statement-arithmetic.ts';
-import type { Statement, StatementLine } from './statement-document.ts';
-import { TierCheck } from './verify-tiers.ts';
+import { LISTED_BATCHES } from './statement-arithmetic.ts';
+import type { Statement } from './statement-document.ts';
+import { compareFields, NotDerived, type UnprovenField } from './statement-fields.ts';
+import { tierFaults } from './verify-tiers.ts';
 
-/** What rows of one kind add up to. */
-interface Sums {
-  rows: number;
-  sponsoredOctets: bigint;
-  subscriberOctets: bigint;
-  chargeMicros: bigint;
+/** So many rows are named; of the others, how many there are. */
+const NAMED_ROWS = 20;
+/** A month ends first in the zone UTC+14. */
+const FIRST_ZONE_MS = 14 * 3_600_000;
+
+export interface Verification {
+  /** What does not hold, a sentence each; none: all that can be recomputed is as the statement says. */
+  faults: string[];
+  /** Fields that nothing at hand derives. */
+  unproven: UnprovenField[];
 }
 
-type Groups = Map<string, Sums>;
+/** What a statement is compared with: its rows, and the statement of the month before it. */
+export interface Evidence {
+  rows: AsyncIterable<FileRow> | null;
+  previous: Statement | null;
+}
 
-/**
- * Checks a statement against the rows that it covers, with nothing else at hand: each sum, the count, and the Merkle root.
- * Returns what does not hold, a sentence each; none: the statement holds.
- */
-export async function verifyStatement(statement: Statement, rows: AsyncIterable<FileRow>): Promise<string[]> {
-  const tree = new MerkleTree();
-  const found = new Sections(statement);
-  const strangers: string[] = [];
+/** Recomputes all fields of a statement that its rows, its other fields and the statement before derive. */
+export async function verifyStatement(statement: Statement, { rows, previous }: Evidence): Promise<Verification> {
+  const read = rows === null ? null : await readRows(statement, rows);
+  const expected = expectedStatement(statement, read?.sums ?? null, previous);
+  const noRows = read === null ? new NotDerived('no rows were given') : null;
+  const { faults, unproven } = compareFields(statement, expected, ITEM_NAMES, noRows);
+  const others = [
+    ...formFaults(statement),
+    ...entryFaults(statement),
+    ...statement.lines.flatMap((line) => tierFaults(line).map((fault) => `lines[${lineName(line)}]: ${fault}`)),
+    ...(previous === null ? [] : previousFaults(statement, previous)),
+  ];
+  return { faults: [...(read?.faults ?? []), ...faults, ...others], unproven };
+}
+
+async function readRows(
+  statement: Statement,
+  rows: AsyncIterable<FileRow>,
+): Promise<{ sums: StatementRows; faults: string[] }> {
+  const sums = new StatementRows(statement);
+  const batches = statement.proof.batches.list === null ? null : new RowBatches(statement.proof.batches.list);
+  const faults: string[] = [];
+  let count = 0;
+  let before: ExportedRow | null = null;
   for await (const { row, line } of rows) {
-    tree.add(rowLeaf(row));
+    sums.addLeaf(rowLeaf(row));
     const stranger = strangerFault(row, statement);
-    if (stranger === null) found.add(row);
-    else strangers.push(`row ${line}: ${stranger}`);
+    const fault =
+      stranger ??
+      sums.add(row) ??
+      orderFault(before, row) ??
+      (batches?.add(row) === false ? 'is in no batch listed' : null);
+    before = row;
+    if (fault === null) continue;
+    count++;
+    if (count <= NAMED_ROWS) faults.push(`row ${line}: ${fault}`);
   }
-  return [...strangers, ...found.differences(), ...totalFaults(statement), ...proofFaults(statement, tree)];
+  if (count > NAMED_ROWS) faults.push(`rows: ${count - NAMED_ROWS} more do not fit`);
+  return { sums, faults: [...faults, ...(batches?.faults() ?? [])] };
 }
 
 /** A row that this statement cannot cover. */
@@ -39,130 +73,92 @@ function strangerFault(row: ExportedRow, { sponsor, month }: Statement): string 
   return row.month > month ? `is of ${row.month}, the statement of ${month}` : null;
 }
 
-/** Rows added up as the sections of a statement are. */
-class Sections {
-  readonly #statement: Statement;
-  readonly #tiers: ReadonlyMap<string, TierCheck>;
-  readonly #lines: Groups = new Map();
-  readonly #corrections: Groups = new Map();
-  readonly #days: Groups = new Map();
-  readonly #applications: Groups = new Map();
-  readonly #contentTypes: Groups = new Map();
-
-  constructor(statement: Statement) {
-    this.#statement = statement;
-    this.#tiers = new Map(statement.lines.map((line) => [lineName(line), new TierCheck(line)]));
-  }
-
-  add(row: ExportedRow): void {
-    if (row.origin === 'charge') {
-      const name = `line ${row.application_id}, ${row.plan_id} version ${row.plan_version}, ${row.month}`;
-      addTo(this.#lines, name, row);
-      this.#tiers.get(name)?.add(row);
-    } else {
-      addTo(this.#corrections, `correction ${row.correction_number}, ${row.month}`, row);
-    }
-    if (row.month !== this.#statement.month) return;
-    addTo(this.#days, `day ${row.start_time.slice(0, 10)}`, row);
-    addTo(this.#applications, `application ${row.application_id}`, row);
-    addTo(this.#contentTypes, `content type ${row.content_type}`, row);
-  }
-
-  /** Where the statement says otherwise. */
-  differences(): string[] {
-    const { lines, corrections, byDay, byApplication, byContentType } = this.#statement;
-    const named = <T>(items: readonly T[], nameOf: (item: T) => string) =>
-      items.map((item) => ({ ...item, name: nameOf(item) }));
-    return [
-      ...compared(
-        this.#lines,
-        named(lines, lineName).map((line) => ({ ...line, rows: line.records })),
-      ),
-      ...[...this.#tiers].flatMap(([name, check]) => check.faults().map((fault) => `${name}: ${fault}`)),
-      ...compared(
-        this.#corrections,
-        named(corrections, ({ number, usageMonth }) => `correction ${number}, ${usageMonth}`),
-      ),
-      ...compared(
-        this.#days,
-        named(byDay, ({ day }) => `day ${day}`),
-      ),
-      ...compared(
-        this.#applications,
-        named(byApplication, ({ applicationId }) => `application ${applicationId}`),
-      ),
-      ...compared(
-        this.#contentTypes,
-        named(byContentType, ({ contentType }) => `content type ${contentType}`),
-      ),
-    ];
-  }
+/** Each row is after the one before, so that none is there twice. */
+function orderFault(before: ExportedRow | null, row: ExportedRow): string | null {
+  if (before === null) return null;
+  const order =
+    Buffer.compare(Buffer.from(before.topic), Buffer.from(row.topic)) ||
+    Number(before.partition) - Number(row.partition) ||
+    Number(before.offset) - Number(row.offset) ||
+    Number(before.correction_number) - Number(row.correction_number) ||
+    (before.origin > row.origin ? -1 : before.origin < row.origin ? 1 : 0);
+  if (order < 0) return null;
+  return order === 0 ? 'is there twice' : 'is not in the order of an export';
 }
 
-function addTo(groups: Groups, name: string, row: ExportedRow): void {
-  let sums = groups.get(name);
-  if (sums === undefined) {
-    sums = { rows: 0, sponsoredOctets: 0n, subscriberOctets: 0n, chargeMicros: 0n };
-    groups.set(name, sums);
+/** The batches that a statement lists: each charge is within one of them, and each has a charge. */
+class RowBatches {
+  readonly #list: NonNullable<Statement['proof']['batches']['list']>;
+  readonly #used = new Set<number>();
+  #last = 0;
+
+  constructor(list: NonNullable<Statement['proof']['batches']['list']>) {
+    this.#list = list;
   }
-  sums.rows++;
-  sums.sponsoredOctets += BigInt(row.sponsored_octets);
-  sums.subscriberOctets += BigInt(row.subscriber_octets);
-  sums.chargeMicros += BigInt(row.charge_micros);
-}
 
-/** `rows` is compared where the statement has a count of them. */
-type Said = Omit<Sums, 'rows'> & { name: string; rows?: number };
+  add(row: ExportedRow): boolean {
+    if (row.origin !== 'charge') return true;
+    // Rows are in the order of the batches.
+    const at = this.#has(this.#last, row) ? this.#last : this.#list.findIndex((_, at) => this.#has(at, row));
+    if (at === -1) return false;
+    this.#last = at;
+    this.#used.add(at);
+    return true;
+  }
 
-function compared(found: Groups, said: readonly Said[]): string[] {
-  const names = new Set(said.map(({ name }) => name));
-  const unsaid = [...found.keys()].filter((name) => !names.has(name));
-  return [
-    ...said.flatMap((each) => differencesOf(found.get(each.name), each)),
-    ...unsaid.map((name) => `${name}: has rows, and the statement does not list it`),
-  ];
-}
-
-function differencesOf(found: Sums | undefined, said: Said): string[] {
-  if (found === undefined) return [`${said.name}: the statement lists it, and it has no rows`];
-  return (Object.keys(found) as (keyof Sums)[])
-    .filter((key) => said[key] !== undefined && said[key] !== found[key])
-    .map(
-      (key) =>
-        `${said.name}: ${key === 'rows' ? 'the count' : key} is ${found[key]} by the rows and ${said[key]} in the statement`,
+  faults(): string[] {
+    return this.#list.flatMap(({ topic, partition, firstOffset, lastOffset }, at) =>
+      this.#used.has(at)
+        ? []
+        : [`proof.batches.list[${at}]: no charge is in ${topic}-${partition}, offsets ${firstOffset} to ${lastOffset}`],
     );
+  }
+
+  #has(at: number, { topic, partition, offset }: ExportedRow): boolean {
+    const batch = this.#list[at];
+    if (batch === undefined || batch.topic !== topic || String(batch.partition) !== partition) return false;
+    return Number(offset) >= batch.firstOffset && Number(offset) <= batch.lastOffset;
+  }
 }
 
-function lineName({ applicationId, planId, planVersion, usageMonth }: StatementLine): string {
-  return `line ${applicationId}, ${planId} version ${planVersion}, ${usageMonth}`;
-}
-
-function totalFaults(statement: Statement): string[] {
-  const { totals, sponsor, lines, corrections, month } = statement;
-  const expected = totalsOf(statement, totals.openingMicros, sponsor.minorDigits);
-  const misplaced = [...lines, ...corrections].filter(
-    ({ isAdjustment, usageMonth }) => isAdjustment !== (usageMonth !== month),
-  );
+/** What a statement contradicts by itself. */
+function formFaults({ isClosed, closing, isOpeningFinal, month, proof }: Statement): string[] {
+  const { list } = proof.batches;
+  const closedAtMs = closing === null ? Number.NaN : Date.parse(closing.closedAt);
   return [
-    ...(Object.keys(expected) as (keyof typeof expected)[])
-      .filter((key) => expected[key] !== totals[key])
-      .map((key) => `total: ${key} is ${totals[key]} in the statement, whose parts make ${expected[key]}`),
-    ...misplaced.map(
-      ({ usageMonth }) =>
-        `total: what was used in ${usageMonth} is an adjustment, and only what was not used in ${month}`,
-    ),
+    ...(isClosed === (closing !== null) ? [] : [`isClosed: is ${isClosed}, and closing says otherwise`]),
+    ...(isClosed && !isOpeningFinal ? ['isOpeningFinal: is false, and the month is closed'] : []),
+    ...(closing === null || closedAtMs >= endOfMonthMs(month) - FIRST_ZONE_MS
+      ? []
+      : [`closing.closedAt: ${closing.closedAt} is before the end of ${month}`]),
+    ...(list === null || list.length <= LISTED_BATCHES ? [] : ['proof.batches.list: is too long for a statement']),
   ];
 }
 
-function proofFaults({ proof }: Statement, tree: MerkleTree): string[] {
-  const { leaves, merkleRoot, batches } = proof;
-  const root = Buffer.from(tree.root()).toString('hex');
+function entryFaults({ entries, month, closing }: Statement): string[] {
+  return entries.flatMap((entry, at) => {
+    const name = `entries[${at}]`;
+    const { number, kind, amountMicros, effectiveAt, bookedAt } = entry;
+    return [
+      ...(at === 0 || number > entries[at - 1].number ? [] : [`${name}.number: ${number} is not after the one before`]),
+      ...(effectiveAt.slice(0, 7) <= month ? [] : [`${name}.effectiveAt: ${effectiveAt} is after ${month}`]),
+      ...(Date.parse(effectiveAt) <= Date.parse(bookedAt) ? [] : [`${name}.effectiveAt: is after bookedAt`]),
+      ...(closing === null || Date.parse(bookedAt) <= Date.parse(closing.closedAt)
+        ? []
+        : [`${name}.bookedAt: ${bookedAt} is after the closing`]),
+      ...(['top-up', 'payment', 'rebate'].includes(kind) && amountMicros <= 0n
+        ? [`${name}.amountMicros: ${amountMicros}, and a ${kind} is above 0`]
+        : []),
+    ];
+  });
+}
+
+/** The statement before is of the same sponsor and currency, and of the month before. Its closing balance is compared as a field. */
+function previousFaults({ sponsor, month }: Statement, previous: Statement): string[] {
+  const { id, currency } = previous.sponsor;
   return [
-    ...(tree.count === leaves ? [] : [`rows: ${tree.count} in the file and ${leaves} in the statement`]),
-    ...(root === merkleRoot ? [] : [`Merkle root: ${root} by the rows and ${merkleRoot} in the statement`]),
-    ...(batches.list === null ||
-    (digestOfBatches(batches.list) === batches.digest && batches.list.length === batches.count)
-      ? []
-      : ['batches: their digests do not make the digest over them']),
+    ...(id === sponsor.id ? [] : [`the statement before is of sponsor ${id}`]),
+    ...(currency === sponsor.currency ? [] : [`the statement before is in ${currency}`]),
+    ...(monthAfter(previous.month) === month ? [] : [`the statement before is of ${previous.month}`]),
   ];
 }

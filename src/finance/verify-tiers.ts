@@ -1,51 +1,65 @@
 import type { ExportedRow } from './exported-row.ts';
-import { sumOf, tierAmountMicros } from './statement-arithmetic.ts';
+import { OCTETS_PER_MIB, sumOf } from './statement-arithmetic.ts';
 import type { StatementLine, StatementTier } from './statement-document.ts';
 
-/** Checks the tiers of one line: that they add up, and that its rows' octets lie in them as it says. */
+/** Checks the tiers of one line: that they add up, and that the octets and charges of its rows are theirs. */
 export class TierCheck {
   readonly #line: StatementLine;
   /** By tier; null where two catalogues had tiers that overlap, and rows do not say which was theirs. */
   readonly #octets: bigint[] | null;
+  /** Whether the tiers go on from octet 0 without a gap, so that a charge follows from them. */
+  readonly #isWhole: boolean;
 
   constructor(line: StatementLine) {
     this.#line = line;
     this.#octets = overlap(line.tiers) ? null : line.tiers.map(() => 0n);
+    this.#isWhole = line.tiers.every(
+      ({ fromOctets }, at) => fromOctets === (at === 0 ? 0n : line.tiers[at - 1].toOctets),
+    );
   }
 
-  /** A row has what its counter went through: from `used_octets_after` less its own octets up to it. */
-  add(row: ExportedRow): void {
-    if (this.#octets === null) return;
+  /**
+   * Adds a row, which has what its counter went through: from `used_octets_after` less its own octets up to it. What is wrong
+   * with its charge by the tiers, or null.
+   */
+  add(row: ExportedRow): string | null {
     const after = BigInt(row.used_octets_after);
     const before = after - BigInt(row.sponsored_octets);
-    for (const [at, { fromOctets, toOctets }] of this.#line.tiers.entries()) {
-      const from = before > fromOctets ? before : fromOctets;
-      const to = toOctets === null || after < toOctets ? after : toOctets;
-      if (to > from) this.#octets[at] += to - from;
-    }
+    if (before < 0n || after < before) return `sponsored_octets is ${row.sponsored_octets}, and its counter ${after}`;
+    if (this.#octets === null) return null;
+    for (const [at, tier] of this.#line.tiers.entries()) this.#octets[at] += octetsWithin(tier, before, after);
+    if (!this.#isWhole) return null;
+    const micros = chargeMicrosOf(this.#line.tiers, after) - chargeMicrosOf(this.#line.tiers, before);
+    if (String(micros) === row.charge_micros) return null;
+    return `charge_micros is ${row.charge_micros}, and ${micros} by the tiers of the statement`;
   }
 
-  faults(): string[] {
-    const { tiers, roundingMicros, sponsoredOctets, chargeMicros } = this.#line;
-    const octets = sumOf(tiers, (tier) => tier.octets);
-    const micros = roundingMicros + sumOf(tiers, (tier) => tier.amountMicros);
-    return [
-      ...tiers.flatMap((tier, at) => this.#tierFaults(tier, at)),
-      ...(octets === sponsoredOctets ? [] : [`its tiers have ${octets} octets of ${sponsoredOctets}`]),
-      ...(micros === chargeMicros ? [] : [`its tiers and rounding make ${micros} micro-units of ${chargeMicros}`]),
-    ];
+  /** Octets of the rows in a tier; null where rows do not say it. */
+  octetsOf(at: number): bigint | null {
+    return this.#octets?.[at] ?? null;
   }
+}
 
-  #tierFaults({ fromOctets, octets, pricePerMiBMicros, amountMicros }: StatementTier, at: number): string[] {
-    const name = `the tier from ${fromOctets} octets`;
-    const found = this.#octets?.[at] ?? octets;
-    return [
-      ...(found === octets ? [] : [`${name} has ${found} octets by the rows and ${octets} in the statement`]),
-      ...(amountMicros === tierAmountMicros(octets, pricePerMiBMicros)
-        ? []
-        : [`the amount of ${name} is not octets x price`]),
-    ];
-  }
+/** What tiers contradict by themselves, a sentence each. */
+export function tierFaults({ tiers, sponsoredOctets }: StatementLine): string[] {
+  const octets = sumOf(tiers, (tier) => tier.octets);
+  const empty = tiers.filter(({ fromOctets, toOctets }) => toOctets !== null && toOctets <= fromOctets);
+  return [
+    ...(octets === sponsoredOctets ? [] : [`its tiers have ${octets} octets of ${sponsoredOctets}`]),
+    ...empty.map(({ fromOctets, toOctets }) => `the tier from ${fromOctets} octets ends at ${toOctets}`),
+  ];
+}
+
+/** What octets of one counter cost in all, rounded once (design.md, rule 6). */
+function chargeMicrosOf(tiers: readonly StatementTier[], octets: bigint): bigint {
+  const weighted = sumOf(tiers, (tier) => octetsWithin(tier, 0n, octets) * tier.pricePerMiBMicros);
+  return (weighted + OCTETS_PER_MIB / 2n) / OCTETS_PER_MIB;
+}
+
+function octetsWithin({ fromOctets, toOctets }: StatementTier, before: bigint, after: bigint): bigint {
+  const from = before > fromOctets ? before : fromOctets;
+  const to = toOctets === null || after < toOctets ? after : toOctets;
+  return to > from ? to - from : 0n;
 }
 
 function overlap(tiers: readonly StatementTier[]): boolean {

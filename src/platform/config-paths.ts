@@ -21,6 +21,7 @@ const PATH_FIELDS: readonly (readonly string[])[] = [
   ...tlsFields(['store']),
   ['quotaUpdates', 'file'],
   ['pseudonymKey', 'file'],
+  ['signingKey', 'file'],
 ];
 
 /** Makes every path absolute. `baseOf` names the directory that a field's path is relative to. */

@@ -77,6 +77,10 @@ export const configSchema = z
       })
       .optional()
       .describe("Key of the subscribers' pseudonyms. Absent with an embedded store: a development key is made."),
+    signingKey: z
+      .strictObject({ file: path('Key file, as `zerorate signing-key create` makes it.') })
+      .optional()
+      .describe('Key that `close` and `statement` sign statements with. Absent: statements are not signed.'),
     batch: z
       .strictObject({
         maxRecords: count(1, 1_000_000).default(100_000).describe('Records of one batch.'),

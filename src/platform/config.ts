@@ -22,6 +22,8 @@ export interface Config
   pseudonymKey: Secret | null;
   /** The key's file; null where the key is from a variable, or made. */
   pseudonymKeyFile: string | null;
+  /** The key file for statements; null: they are not signed. */
+  signingKeyFile: string | null;
 }
 
 export interface FilesConfig {
@@ -101,6 +103,7 @@ export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets)
     quotaUpdates,
     pseudonymKey,
     pseudonymKeyFile,
+    signingKeyFile: document.signingKey?.file ?? null,
     batch,
     duplicates,
     credit,

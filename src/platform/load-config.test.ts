@@ -63,6 +63,7 @@ test('files into an embedded store: defaults, and paths relative to the file', (
     quotaUpdates: { file: '/etc/store/quota-updates.ndjson' },
     pseudonymKey: null,
     pseudonymKeyFile: null,
+    signingKeyFile: null,
     batch: { maxRecords: 100_000, maxOctets: 67_108_864, maxTotalBytes: 536_870_912, maxDelayMs: 500 },
     duplicates: { windowRecords: 1_000_000 },
     credit: { checkEveryMs: 1000 },

@@ -1,0 +1,63 @@
+import { readFileSync, statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { currentKey, parseSigningKeys, type SigningKey, type SigningKeys } from '../finance/signing-key.ts';
+import { SIGNATURE_ENDING, signOctets } from '../finance/statement-signature.ts';
+import { ConfigError } from '../platform/config-error.ts';
+import { readConfig } from './read-config.ts';
+
+/** A group may read the file, as that of a mounted secret does; nothing more. */
+const FORBIDDEN_MODE = 0o037;
+
+/** Options of a command that signs. */
+export interface SigningOptions {
+  config?: string;
+  signingKey?: string;
+}
+
+/** The key that signs, from `--signing-key`, the configuration or ZERORATE_SIGNING_KEY_FILE; null where none is named. */
+export function configuredSigningKey({ signingKey, config }: SigningOptions): SigningKey | null {
+  const path =
+    signingKey ??
+    (config === undefined ? process.env.ZERORATE_SIGNING_KEY_FILE || null : readConfig({ config }).signingKeyFile);
+  return path === null ? null : currentKey(readSigningKeys(path));
+}
+
+/** The keys of a file. Throws a ConfigError for a file that others may read, and for one that is not a whole key file. */
+export function readSigningKeys(path: string): SigningKeys {
+  let text: string;
+  try {
+    const mode = statSync(path).mode & 0o777;
+    if (process.platform !== 'win32' && (mode & FORBIDDEN_MODE) !== 0) {
+      throw new ConfigError(
+        `${path}: has mode ${mode.toString(8).padStart(4, '0')}, so that others can read or change the private key; run \`chmod 600 ${path}\``,
+      );
+    }
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError(
+      `${path}: cannot be read: ${(error as Error).message}; \`zerorate signing-key create --key FILE\` makes a key`,
+    );
+  }
+  return parsedSigningKeys(text, path);
+}
+
+/** The keys of a file's text. Throws a ConfigError, which does not quote it. */
+export function parsedSigningKeys(text: string, path: string): SigningKeys {
+  const keys = parseSigningKeys(text);
+  if (keys !== null) return keys;
+  throw new ConfigError(
+    `${path}: is not a whole key file of \`zerorate signing-key create\`; take a copy that was not changed`,
+  );
+}
+
+/** Writes the signature of a file beside it. Rejects with a ConfigError where it cannot be written. */
+export async function writeSignature(path: string, octets: Uint8Array, key: SigningKey): Promise<void> {
+  const target = `${path}${SIGNATURE_ENDING}`;
+  try {
+    await writeFile(target, await signOctets(octets, key));
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    throw new ConfigError(`${target}: cannot be written: ${error.message}`);
+  }
+}

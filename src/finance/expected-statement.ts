@@ -1,0 +1,165 @@
+import { minorDigitsOf } from '../billing/money.ts';
+import type { ExportedRow } from './exported-row.ts';
+import { MerkleTree } from './merkle.ts';
+import { GroupedSums, type RowSums } from './row-sums.ts';
+import { digestOfBatches, LISTED_BATCHES, sumOf, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
+import type { Statement, StatementCorrection, StatementLine, StatementTier } from './statement-document.ts';
+import { type ItemNames, NotDerived } from './statement-fields.ts';
+import { TierCheck } from './verify-tiers.ts';
+
+type LineKey = Pick<StatementLine, 'applicationId' | 'planId' | 'planVersion' | 'usageMonth'>;
+type CorrectionKey = Pick<StatementCorrection, 'number' | 'usageMonth'>;
+
+/** Names of the items of a statement’s arrays; others are known by their place. */
+export const ITEM_NAMES: ItemNames = {
+  lines: lineName,
+  corrections: ({ number, usageMonth }: CorrectionKey) => `${number}, ${usageMonth}`,
+  byDay: ({ day }: { day: string }) => day,
+  byApplication: ({ applicationId }: { applicationId: string }) => applicationId,
+  byContentType: ({ contentType }: { contentType: string }) => contentType,
+};
+
+export function lineName({ applicationId, planId, planVersion, usageMonth }: LineKey): string {
+  return `${applicationId}, ${planId} version ${planVersion}, ${usageMonth}`;
+}
+
+/**
+ * What `compareFields` expects of a statement: each field that its rows, its other fields or the statement before derive. Without
+ * rows, what follows from the other fields.
+ */
+export function expectedStatement(
+  statement: Statement,
+  rows: StatementRows | null,
+  previous: Statement | null,
+): object {
+  const { sponsor, totals, proof } = statement;
+  const fromRows = rows?.expected(statement);
+  const openingMicros = previous?.totals.closingMicros ?? null;
+  return {
+    ...fromRows,
+    format: 'zerorate-statement-1',
+    sponsor: { ...fromRows?.sponsor, minorDigits: decimalsOf(sponsor.currency) },
+    totals: {
+      ...totalsOf(statement, openingMicros ?? totals.openingMicros, sponsor.minorDigits),
+      ...(openingMicros === null && {
+        openingMicros: new NotDerived('it is the closing balance of the statement before; name that with --previous'),
+      }),
+    },
+    proof: { ...fromRows?.proof, rowForm: 'zerorate-row-1', batches: expectedBatches(proof.batches) },
+  };
+}
+
+function decimalsOf(currency: string): number | NotDerived {
+  try {
+    return minorDigitsOf(currency);
+  } catch {
+    return new NotDerived(`${currency} is no currency of ISO 4217`);
+  }
+}
+
+function expectedBatches({ list, count }: Statement['proof']['batches']): object {
+  if (list !== null) return { count: list.length, digest: digestOfBatches(list) };
+  const tooMany = new NotDerived('there are too many batches to list');
+  // A shorter list would be here: then its digests are missing.
+  return { count: tooMany, digest: tooMany, list: count > LISTED_BATCHES ? null : 'a list' };
+}
+
+/** Rows added up as the parts of a statement are. */
+export class StatementRows {
+  readonly #tree = new MerkleTree();
+  readonly #month: string;
+  readonly #tiers: ReadonlyMap<string, TierCheck>;
+  readonly #lines = new GroupedSums<LineKey>();
+  readonly #corrections = new GroupedSums<CorrectionKey>();
+  readonly #days = new GroupedSums<{ day: string }>();
+  readonly #applications = new GroupedSums<{ applicationId: string }>();
+  readonly #contentTypes = new GroupedSums<{ contentType: string }>();
+  readonly #late = { records: 0, sponsoredOctets: 0n, chargeMicros: 0n };
+  #hasOwnMonth = false;
+  #first: ExportedRow | null = null;
+
+  constructor({ month, lines }: Statement) {
+    this.#month = month;
+    this.#tiers = new Map(lines.map((line) => [lineName(line), new TierCheck(line)]));
+  }
+
+  /** Adds the leaf of any row. */
+  addLeaf(leaf: Uint8Array): void {
+    this.#tree.add(leaf);
+  }
+
+  /** Adds up a row that the statement covers. What is wrong with its charge by the tiers of its line, or null. */
+  add(row: ExportedRow): string | null {
+    this.#first ??= row;
+    if (row.month === this.#month) this.#addUsage(row);
+    if (row.origin === 'charge') return this.#addCharge(row);
+    const key = { number: Number(row.correction_number), usageMonth: row.month };
+    this.#corrections.add(`${row.correction_number} ${row.month}`, row, () => key);
+    return null;
+  }
+
+  #addCharge(row: ExportedRow): string | null {
+    if (row.month < row.booking_date.slice(0, 7)) {
+      this.#late.records++;
+      this.#late.sponsoredOctets += BigInt(row.sponsored_octets);
+      this.#late.chargeMicros += BigInt(row.charge_micros);
+    }
+    const { application_id: applicationId, plan_id: planId, month: usageMonth } = row;
+    const key = { applicationId, planId, planVersion: Number(row.plan_version), usageMonth };
+    const name = lineName(key);
+    this.#lines.add(name, row, () => key);
+    return this.#tiers.get(name)?.add(row) ?? null;
+  }
+
+  #addUsage(row: ExportedRow): void {
+    this.#hasOwnMonth = true;
+    const day = row.start_time.slice(0, 10);
+    this.#days.add(day, row, () => ({ day }));
+    this.#applications.add(row.application_id, row, () => ({ applicationId: row.application_id }));
+    this.#contentTypes.add(row.content_type, row, () => ({ contentType: row.content_type }));
+  }
+
+  /** What follows from the rows, and for lines from the tiers that the statement has. */
+  expected({ lines, month }: Statement) {
+    const lineOf = new Map(lines.map((line) => [lineName(line), line]));
+    const noRow = new NotDerived('the statement covers no rows, which would name it');
+    return {
+      sponsor: { id: this.#first?.sponsor_id ?? noRow, currency: this.#first?.currency ?? noRow },
+      month: this.#hasOwnMonth ? month : new NotDerived('the statement covers no row of the month itself'),
+      lines: this.#lines.sorted(lineOrder).map((sums) => this.#lineOf(sums, lineOf.get(lineName(sums))?.tiers ?? [])),
+      corrections: this.#corrections
+        .sorted(({ number, usageMonth }) => [number, usageMonth])
+        .map((sums) => ({ ...sums, isAdjustment: sums.usageMonth !== month })),
+      byDay: this.#days.sorted(({ day }) => [day]).map(withoutCount),
+      byApplication: this.#applications.sorted(({ applicationId }) => [applicationId]).map(withoutCount),
+      byContentType: this.#contentTypes.sorted(({ contentType }) => [contentType]).map(withoutCount),
+      completeness: { lateRecords: this.#late },
+      proof: { merkleRoot: Buffer.from(this.#tree.root()).toString('hex'), leaves: this.#tree.count },
+    };
+  }
+
+  #lineOf({ rows, ...sums }: LineKey & RowSums, tiers: readonly StatementTier[]): object {
+    const check = this.#tiers.get(lineName(sums));
+    const expectedTiers = tiers.map(({ octets, pricePerMiBMicros }, at) => ({
+      octets:
+        check?.octetsOf(at) ?? new NotDerived('two catalogues have tiers that overlap, and rows do not name theirs'),
+      amountMicros: tierAmountMicros(octets, pricePerMiBMicros),
+    }));
+    return {
+      ...sums,
+      records: rows,
+      isAdjustment: sums.usageMonth !== this.#month,
+      tiers: expectedTiers,
+      roundingMicros: sums.chargeMicros - sumOf(expectedTiers, ({ amountMicros }) => amountMicros),
+    };
+  }
+}
+
+/** Later months come first. */
+function lineOrder({ usageMonth, applicationId, planId, planVersion }: LineKey): (string | number)[] {
+  return [-Number(usageMonth.replace('-', '')), applicationId, planId, planVersion];
+}
+
+function withoutCount<T extends RowSums>({ rows: _, ...usage }: T): Omit<T, 'rows'> {
+  return usage;
+}

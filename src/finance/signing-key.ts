@@ -1,0 +1,108 @@
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import * as z from 'zod';
+
+const VERSION = 1;
+/** The same for 32 octets as everywhere in a JWK: base64url without padding. */
+const octets32 = () => z.string().regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/);
+const instant = () => z.iso.datetime();
+
+const keyFileSchema = z.strictObject({
+  version: z.literal(VERSION),
+  /** Oldest first; the last one signs. A key that was replaced has no private half. */
+  keys: z
+    .array(
+      z.strictObject({
+        keyId: octets32(),
+        createdAt: instant(),
+        retiredAt: instant().nullable(),
+        x: octets32(),
+        d: octets32().optional(),
+      }),
+    )
+    .min(1),
+});
+
+const publicKeySchema = z.looseObject({
+  kty: z.literal('OKP'),
+  crv: z.literal('Ed25519'),
+  x: octets32(),
+  kid: z.string().min(1),
+});
+
+/** A JSON Web Key Set (RFC 7517) of Ed25519 keys (RFC 8037). Keys of other kinds are refused: this set is of statements only. */
+export const publicKeySetSchema = z.looseObject({ keys: z.array(publicKeySchema).min(1) });
+export type PublicKeySet = z.output<typeof publicKeySetSchema>;
+
+/** The operator's keys for statements as their file has them. */
+export type SigningKeys = z.output<typeof keyFileSchema>;
+
+export interface SigningKey {
+  keyId: string;
+  privateKey: KeyObject;
+}
+
+/** The first key. */
+export function newSigningKeys(nowMs: number): SigningKeys {
+  return { version: VERSION, keys: [newKey(nowMs)] };
+}
+
+/**
+ * The keys with a new one that signs from now on. The private half of the one before is dropped; its public half stays, so that
+ * what it signed can be verified. With `isCompromised` it is dropped as well: what it signed is refused from then on.
+ */
+export function rotatedKeys({ keys }: SigningKeys, nowMs: number, isCompromised: boolean): SigningKeys {
+  const { d: _, ...last } = keys[keys.length - 1];
+  const retired = isCompromised ? [] : [{ ...last, retiredAt: new Date(nowMs).toISOString() }];
+  return { version: VERSION, keys: [...keys.slice(0, -1), ...retired, newKey(nowMs)] };
+}
+
+/** The text of the key file. */
+export function formatSigningKeys(keys: SigningKeys): string {
+  return `${JSON.stringify(keys, null, 2)}\n`;
+}
+
+/** The keys of a file's text; null for a text that is not a whole key file. */
+export function parseSigningKeys(text: string): SigningKeys | null {
+  const { success, data } = keyFileSchema.safeParse(parsedJson(text));
+  if (!success) return null;
+  const isSound = data.keys.every(({ keyId, x, d, retiredAt }, at) => {
+    const isLast = at === data.keys.length - 1;
+    return (d !== undefined) === isLast && (retiredAt === null) === isLast && keyId === thumbprint(x);
+  });
+  if (!isSound) return null;
+  const { x } = createPublicKey(currentKey(data).privateKey).export({ format: 'jwk' });
+  return x === data.keys[data.keys.length - 1].x ? data : null;
+}
+
+/** The key that signs. */
+export function currentKey({ keys }: SigningKeys): SigningKey {
+  const { keyId, x, d = '' } = keys[keys.length - 1];
+  return { keyId, privateKey: createPrivateKey({ key: { kty: 'OKP', crv: 'Ed25519', x, d }, format: 'jwk' }) };
+}
+
+/** The public halves, to be published. */
+export function publicKeySet({ keys }: SigningKeys): PublicKeySet {
+  return {
+    keys: keys.map(({ keyId, x }) => ({ kty: 'OKP', crv: 'Ed25519', x, kid: keyId, alg: 'EdDSA', use: 'sig' })),
+  };
+}
+
+function newKey(nowMs: number): SigningKeys['keys'][number] {
+  const { x, d } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }) as { x: string; d: string };
+  return { keyId: thumbprint(x), createdAt: new Date(nowMs).toISOString(), retiredAt: null, x, d };
+}
+
+/** A key's name follows from the key (RFC 7638). */
+function thumbprint(x: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify({ crv: 'Ed25519', kty: 'OKP', x }))
+    .digest('base64url');
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
