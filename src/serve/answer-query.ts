@@ -10,7 +10,7 @@ import { constants, createBrotliCompress, createDeflate, createGzip } from 'node
 import { answerAsClickHouse, summaryOf } from '../platform/clickhouse-answer.ts';
 import { exception, toHttpException } from '../platform/clickhouse-exception.ts';
 import { readRequest } from '../platform/clickhouse-request.ts';
-import { compressedBlock, compressedBlocks } from './compressed-blocks.ts';
+import { compressedBlocks } from './compressed-blocks.ts';
 import { nativeOfRevision } from './native-revision.ts';
 import type { ReadOnlyEngine, StreamedAnswer } from './read-only-engine.ts';
 
@@ -50,8 +50,8 @@ export async function answerQuery(
     response.setHeader('X-ClickHouse-Format', answer.format);
     response.setHeader('Content-Type', contentTypeOf(answer.format));
     response.setHeader('Vary', 'Accept-Encoding');
-    if (url.searchParams.get('wait_end_of_query') === '1') await sendWhenWhole(engine, request, url, response, answer);
-    else await send(engine, request, url, response, answer);
+    const isHeld = isBlocks(url) || url.searchParams.get('wait_end_of_query') === '1';
+    await (isHeld ? sendWhenWhole : send)(engine, request, url, response, answer);
   });
 }
 
@@ -82,8 +82,7 @@ async function send(
       for (; next.done !== true; next = await octets.next()) yield next.value;
     } catch (error) {
       isBroken = true;
-      const text = faultInBody(toHttpException(error, engine.version).body, tag);
-      yield url.searchParams.get('compress') === '1' ? await compressedBlock(text) : text;
+      yield faultInBody(toHttpException(error, engine.version).body, tag);
     } finally {
       await octets.return?.(undefined);
     }
@@ -124,7 +123,12 @@ async function sendWhenWhole(
 function encoded({ octets, format }: StreamedAnswer, url: URL): AsyncIterable<Buffer> {
   const revision = Number(url.searchParams.get('client_protocol_version') ?? 0);
   const revised = format === 'Native' && revision > 0 ? nativeOfRevision(octets, revision) : octets;
-  return url.searchParams.get('compress') === '1' ? compressedBlocks(revised) : revised;
+  return isBlocks(url) ? compressedBlocks(revised) : revised;
+}
+
+/** A client that reads such blocks finds no fault among them: its answers are sent when they are whole. */
+function isBlocks(url: URL): boolean {
+  return url.searchParams.get('compress') === '1';
 }
 
 /** The first of the client's encodings that is known here; its order is its preference. */

@@ -14,7 +14,7 @@ export async function* compressedBlocks(octets: AsyncIterable<Buffer>): AsyncGen
   }
 }
 
-export async function compressedBlock(octets: Buffer): Promise<Buffer> {
+async function compressedBlock(octets: Buffer): Promise<Buffer> {
   const data = (await compress(octets)).subarray(PREFIX_OCTETS);
   const header = Buffer.alloc(HEADER_OCTETS);
   header.writeUInt8(LZ4, 0);
