@@ -1,7 +1,19 @@
+import { resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
+import { requireKnown } from '../journal/migrate.ts';
+import { guarded } from '../platform/clickhouse-client.ts';
+import type { ServerStoreConfig } from '../platform/config.ts';
+import { packagePath } from '../platform/package-paths.ts';
+import { literal } from '../platform/store.ts';
+import { StoreError } from '../platform/store-error.ts';
+import { inspectStatement } from '../serve/inspect-statement.ts';
+import { operatorLimits } from '../serve/query-limits.ts';
+import { openReadOnlyEngine } from '../serve/read-only-engine.ts';
 import { openStore } from './open-store.ts';
 import { readStoreConfig } from './read-config.ts';
+
+const CLICKHOUSE_FAULT = /^Code: (\d+)\. DB::\w+: (.*)$/s;
 
 export interface PrintOptions {
   config?: string;
@@ -17,12 +29,49 @@ export function withPrintOptions(command: Command): Command {
     .option('--format <format>', 'any ClickHouse format; by default a table on a terminal and TSV elsewhere');
 }
 
-/** Runs one statement that only reads, and prints its result as ClickHouse formats it. */
+/** Runs one statement that can change nothing and reach no file (see inspectStatement), and prints its result as ClickHouse formats it. */
 export async function printQuery(sql: string, options: PrintOptions): Promise<void> {
-  const store = await openStore(readStoreConfig(options), { create: false });
+  const config = readStoreConfig(options);
   const format = options.format ?? (process.stdout.isTTY ? 'PrettyCompactMonoBlock' : 'TSVWithNames');
+  const statement = sql.replace(/[\s;]+$/, '');
   try {
-    await pipeline(await store.stream(sql.replace(/[\s;]+$/, ''), format), process.stdout, { end: false });
+    if (config.dir === undefined) await printFromServer(config, statement, format);
+    else await printFromDirectory(resolve(config.dir), statement, format);
+  } catch (error) {
+    const [, code, text] = CLICKHOUSE_FAULT.exec(error instanceof Error ? error.message : '') ?? [];
+    if (code === undefined || error instanceof StoreError) throw error;
+    await guarded(() => Promise.reject(Object.assign(new Error(text, { cause: error }), { code })));
+  }
+}
+
+async function printFromDirectory(directory: string, sql: string, defaultFormat: string): Promise<void> {
+  const engine = await openReadOnlyEngine(directory, operatorLimits());
+  const ask = (text: string, format: string) => ({ sql: text, defaultFormat: format, database: null, settings: [] });
+  try {
+    const query = async <T>(text: string) => rowsOf<T>((await engine.ask(ask(text, 'JSONEachRow'))).result.text());
+    await requireKnown({ query }, packagePath('schemas/clickhouse'));
+    const { octets } = await engine.stream(ask(sql, defaultFormat));
+    await pipeline(octets, process.stdout, { end: false });
+  } finally {
+    await engine.stop();
+  }
+}
+
+function rowsOf<T>(lines: string): T[] {
+  return lines
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as T);
+}
+
+async function printFromServer(config: ServerStoreConfig, sql: string, defaultFormat: string): Promise<void> {
+  const store = await openStore(config, { create: false });
+  try {
+    const [row] = await store.query<{ sql: string }>(`SELECT formatQuerySingleLine(${literal(sql)}) AS sql`);
+    const inspected = inspectStatement(row.sql);
+    await pipeline(await store.stream(inspected.sql, inspected.format ?? defaultFormat), process.stdout, {
+      end: false,
+    });
   } finally {
     await store.close();
   }

@@ -1,40 +1,96 @@
 import { resolve } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { migrate } from '../journal/migrate.ts';
 import { onStopSignal } from '../platform/lifecycle.ts';
 import { packagePath } from '../platform/package-paths.ts';
+import { serveStore } from '../serve/http-server.ts';
+import { defaultLimits, MIN_MEMORY_BYTES, type QueryLimits } from '../serve/query-limits.ts';
 import { openStore } from './open-store.ts';
 
 const STOP_GRACE_MS = 10_000;
+const MIB = 2 ** 20;
+
+interface ServeOptions {
+  store: string;
+  port: number;
+  maxResultRows: number;
+  maxResultMib: number;
+  maxMemoryMib: number;
+  executionTimeoutMs: number;
+  maxThreads: number;
+  maxConcurrentQueries: number;
+}
 
 export function registerServe(program: Command): void {
+  const limits = defaultLimits();
   program
     .command('serve')
     .description('serve an embedded store on this machine: ClickHouse’s HTTP interface for questions, and a web page')
     .requiredOption('--store <directory>', 'directory of the embedded store')
     .option('--port <number>', 'port of the loopback interface; 0 takes a free one', portNumber, 8123)
+    .option('--max-result-rows <number>', 'rows of one answer', wholeNumber(1), limits.maxResultRows)
+    .option('--max-result-mib <number>', 'MiB of one answer, uncompressed', wholeNumber(1), limits.maxResultBytes / MIB)
+    .addOption(
+      new Option('--max-memory-mib <number>', 'MiB that all questions together may take')
+        .argParser(wholeNumber(MIN_MEMORY_BYTES / MIB))
+        .default(limits.maxMemoryBytes / MIB, '35 % of the memory, at least 512'),
+    )
+    .option(
+      '--execution-timeout-ms <number>',
+      'time of one question, in milliseconds',
+      wholeNumber(1000),
+      limits.executionTimeoutMs,
+    )
+    .addOption(
+      new Option('--max-threads <number>', 'threads of one question')
+        .argParser(wholeNumber(1))
+        .default(limits.maxThreads, 'all cores'),
+    )
+    .option(
+      '--max-concurrent-queries <number>',
+      'questions that are answered at once; 100 more wait',
+      wholeNumber(1),
+      limits.maxConcurrentQueries,
+    )
     .addHelpText(
       'after',
       `
 Examples:
   $ zerorate serve --store ./zerorate-data
   $ curl 'http://localhost:8123/?query=SELECT+*+FROM+account_balances+FORMAT+PrettyCompact'
+  $ zerorate serve --store ./zerorate-data --max-memory-mib 4096 --execution-timeout-ms 600000
 
 Only this machine reaches it, and nothing can be changed by it. Any ClickHouse client that speaks HTTP may ask, as any user, in the
-database \`default\`; http://localhost:8123/ in a browser shows accounts, plans, quotas and months. An embedded store has one
-process at a time: an engine that books in it has to be stopped first.`,
+database (schema) \`default\`: jdbc:clickhouse://localhost:8123/default for JDBC, \`schema: default\` for dbt. http://localhost:8123/ in a
+browser shows accounts, plans, quotas and months. No setting of a client lifts a limit. A client that leaves cancels its
+question. An embedded store has one process at a time: an engine that books in it has to be stopped first.`,
     )
-    .action(async ({ store, port }: { store: string; port: number }) => {
-      const directory = resolve(store);
-      const opened = await openStore({ dir: directory }, { create: false, readOnly: false });
-      await migrate(opened, packagePath('schemas/clickhouse')).finally(() => opened.close());
-      // It brings ClickHouse with it: no other command has to load that.
-      const { serveStore } = await import('../serve/http-server.ts');
-      const served = await serveStore(directory, port);
-      process.stdout.write(`serving ${store} at ${served.url} until it is stopped (Ctrl+C)\n`);
-      await new Promise<void>((resolve) => onStopSignal(resolve, STOP_GRACE_MS));
-      await served.stop();
-    });
+    .action(serve);
+}
+
+async function serve({ store, port, ...options }: ServeOptions): Promise<void> {
+  const directory = resolve(store);
+  const opened = await openStore({ dir: directory }, { create: false, readOnly: false });
+  await migrate(opened, packagePath('schemas/clickhouse')).finally(() => opened.close());
+  // The store that was open here must be free for the engine's process.
+  const { drainPending } = await import('chdb');
+  await drainPending();
+  const served = await serveStore(directory, port, limitsOf(options));
+  process.stdout.write(`serving ${store} at ${served.url} until it is stopped (Ctrl+C)\n`);
+  await new Promise<void>((resolve) => onStopSignal(resolve, STOP_GRACE_MS));
+  await served.stop();
+}
+
+function limitsOf({ maxResultMib, maxMemoryMib, ...limits }: Omit<ServeOptions, 'store' | 'port'>): QueryLimits {
+  return { ...limits, maxResultBytes: maxResultMib * MIB, maxMemoryBytes: maxMemoryMib * MIB };
+}
+
+function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (/^\d{1,10}$/.test(text) && number >= least) return number;
+    throw new InvalidArgumentError(`A whole number from ${least} is needed.`);
+  };
 }
 
 function portNumber(text: string): number {

@@ -35,12 +35,15 @@ export async function migrate(store: Store, directory: string): Promise<string[]
 }
 
 /** Refuses a store that this program does not know, or not in this form. A store without anything in it is fine. */
-export async function requireKnown(store: Store, directory: string): Promise<void> {
+export async function requireKnown(store: Pick<Store, 'query' | 'cluster'>, directory: string): Promise<void> {
   await pendingMigrations(store, await readMigrations(directory));
 }
 
 /** What the store has not been through yet. Who may only book may look: a store that is up to date is left alone. */
-async function pendingMigrations(store: Store, migrations: readonly Migration[]): Promise<Migration[]> {
+async function pendingMigrations(
+  store: Pick<Store, 'query' | 'cluster'>,
+  migrations: readonly Migration[],
+): Promise<Migration[]> {
   const [{ result: isThere }] = await store.query<{ result: number }>('EXISTS TABLE schema_migrations');
   if (Number(isThere) === 0) return [...migrations];
   await requireForm(store);
@@ -58,7 +61,7 @@ async function pendingMigrations(store: Store, migrations: readonly Migration[])
 }
 
 /** Booking into replicas as if they were one server would lose what makes them one journal, and the other way round. */
-async function requireForm(store: Store): Promise<void> {
+async function requireForm(store: Pick<Store, 'query' | 'cluster'>): Promise<void> {
   const [journal] = await store.query<{ engine: string }>(
     "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = 'journal'",
   );

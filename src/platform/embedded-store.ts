@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createClient } from '@clickhouse/client';
 import { guarded, QUIET, queryRows, runCommand, streamResult } from './clickhouse-client.ts';
+import { probeEmbedded } from './probe-embedded.ts';
 import { literal, type Row, type Store, type StoreMode } from './store.ts';
 import {
   DATA_DIRECTORY,
   directoryError,
+  mayBeHeld,
   noRoom,
   prepareStoreDirectory,
   STAGING_DIRECTORY,
@@ -59,13 +61,28 @@ const writeAll = promisify(writev);
 type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>;
 
 async function connect(directory: string, dataPath: string): Promise<Connection> {
+  // It prints why it cannot open a store: another process may, so that what is printed is one message, and ours.
+  if (await mayBeHeld(directory)) {
+    const printed = await probeEmbedded(dataPath);
+    if (printed !== null) throw await unopenedError(directory, new Error(printed));
+  }
   // ClickHouse takes 160 MB as soon as it is loaded: commands without an embedded store do without.
   const { createChdbConnection } = await import('chdb/connection');
+  // Two copies of the same interface: chdb's types come from client-common, the client bundles its own.
+  const open = () => createChdbConnection({ path: dataPath }) as unknown as Connection;
   try {
-    // Two copies of the same interface: chdb's types come from client-common, the client bundles its own.
-    return createChdbConnection({ path: dataPath }) as unknown as Connection;
+    return open();
   } catch (cause) {
-    throw await unopenedError(directory, cause);
+    const printed = await probeEmbedded(dataPath);
+    if (printed !== null) throw await unopenedError(directory, new Error(printed, { cause }));
+  }
+  try {
+    return open();
+  } catch (cause) {
+    throw await unopenedError(
+      directory,
+      new Error('only one active data directory is possible in a process', { cause }),
+    );
   }
 }
 

@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { access, constants, mkdir, open, readdir, readFile, rm, stat, statfs } from 'node:fs/promises';
+import { access, constants, mkdir, open, readFile, rm, stat, statfs } from 'node:fs/promises';
+import { constants as osConstants } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { StoreError } from './store-error.ts';
+import { StoreError, type StoreErrorCode } from './store-error.ts';
 
 /** Where ClickHouse has its data within a store's directory. */
 export const DATA_DIRECTORY = 'clickhouse';
 /** Where blocks wait for their insert. */
 export const STAGING_DIRECTORY = 'staging';
+/** ClickHouse's, within DATA_DIRECTORY. */
+const LOCK_FILE = 'status';
 
 const MIB = 2 ** 20;
 
@@ -118,32 +121,81 @@ export async function noRoom(directory: string, cause: unknown): Promise<StoreEr
   return new StoreError('store_full', message, { cause, canRetry: true });
 }
 
-/** Why ClickHouse does not open a directory that can be written: another process has it, or it cannot read what is there. */
+/** Whether another process may have the store, or had it when it was killed: ClickHouse removes this file when it closes a store. */
+export async function mayBeHeld(directory: string): Promise<boolean> {
+  const text = await readFile(join(directory, DATA_DIRECTORY, LOCK_FILE), 'utf8').catch(() => '');
+  return text !== '' && holderOf(text) !== process.pid;
+}
+
+/** The StoreError of what ClickHouse prints when it cannot open a store. */
 export async function unopenedError(directory: string, cause: unknown): Promise<StoreError> {
-  // One that is empty has nothing that could be damaged: this process has another store open.
-  const isEmpty = (await readdir(join(directory, DATA_DIRECTORY))).length === 0;
-  if (isEmpty || (await isHeld(join(directory, DATA_DIRECTORY, 'status')))) {
-    const message = `${directory}: the store is in use by another process; stop it, or name another directory with --store`;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  if (/Cannot lock file .* already running/.test(text)) {
+    const lock = await readFile(join(directory, DATA_DIRECTORY, LOCK_FILE), 'utf8').catch(() => '');
+    const holder = holderOf(lock) === null ? '' : ` (process ${holderOf(lock)})`;
+    const message = `${directory}: the store is in use by another process${holder}; stop it, or name another directory with --store`;
     return new StoreError('store_in_use', message, { cause, canRetry: true });
   }
+  const errno = Number(/errno: (\d+)/.exec(text)?.[1]);
+  if (errno === osConstants.errno.ENOSPC || errno === osConstants.errno.EDQUOT) return noRoom(directory, cause);
+  const known = OPENING_FAULTS.find(({ pattern }) => pattern.test(text));
+  if (known !== undefined) {
+    const { code, reason, canRetry } = known;
+    return new StoreError(code, `${directory}: ${reason} (${shortened(text)})`, { cause, canRetry });
+  }
   const message =
-    `${directory}: ClickHouse cannot open what is in ${join(directory, DATA_DIRECTORY)}, and no other process has it; ` +
-    'put a backup of the store in its place, or name another directory with --store';
+    `${directory}: ClickHouse cannot open what is in ${join(directory, DATA_DIRECTORY)}, and no other process has it ` +
+    `(${shortened(text)}); put a backup of the store in its place, or name another directory with --store`;
   return new StoreError('store_damaged', message, { cause });
 }
 
-/** ClickHouse's lock names its process. One that cannot be asked for, in another container, counts as alive. */
-async function isHeld(lockPath: string): Promise<boolean> {
-  const text = await readFile(lockPath, 'utf8').catch(() => null);
-  if (text === null) return false;
-  const processId = Number(/PID: (\d+)/.exec(text)?.[1]);
-  if (!Number.isInteger(processId)) return true;
-  try {
-    process.kill(processId, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
-  }
+/** Causes that are neither another process nor damage, by what ClickHouse or the kernel says. */
+const OPENING_FAULTS: readonly { pattern: RegExp; code: StoreErrorCode; reason: string; canRetry: boolean }[] = [
+  {
+    pattern: /errno: (13|1|30)\b|Permission denied|Read-only file system|Operation not permitted/,
+    code: 'store_not_writable',
+    reason: 'a file of the store may not be read and written by this user; change its owner or permissions',
+    canRetry: false,
+  },
+  {
+    pattern: /errno: (23|24)\b|Too many open files/,
+    code: 'store_refused',
+    reason: 'ClickHouse may not open as many files as the store has; raise the limit (ulimit -n)',
+    canRetry: true,
+  },
+  {
+    pattern:
+      /errno: (11|12)\b|MEMORY_LIMIT_EXCEEDED|CANNOT_ALLOCATE_MEMORY|bad_alloc|Cannot allocate memory|Resource temporarily/,
+    code: 'store_refused',
+    reason:
+      'ClickHouse gets neither memory nor threads enough to open the store; raise the limits of the machine or container',
+    canRetry: true,
+  },
+  {
+    pattern: /one active data directory|another data directory/i,
+    code: 'store_refused',
+    reason: 'this process has another store open; close it first',
+    canRetry: false,
+  },
+  {
+    pattern: /timed? ?out|SIGTERM|SIGKILL/i,
+    code: 'store_refused',
+    reason: 'ClickHouse was ended while it opened the store; look at the memory of the machine, and try again',
+    canRetry: true,
+  },
+];
+
+const LONGEST_REASON = 300;
+
+function shortened(text: string): string {
+  const line = text.trim().split('\n')[0];
+  return line.length > LONGEST_REASON ? `${line.slice(0, LONGEST_REASON)}...` : line;
+}
+
+/** The process that ClickHouse's lock names; null where it names none. */
+function holderOf(lock: string): number | null {
+  const holder = Number(/PID: (\d+)/.exec(lock)?.[1]);
+  return Number.isInteger(holder) ? holder : null;
 }
 
 function isThere(path: string): Promise<boolean> {

@@ -1,11 +1,18 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { promisify } from 'node:util';
-import { brotliCompress, constants, deflate, gzip } from 'node:zlib';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable, type Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { constants, createBrotliCompress, createDeflate, createGzip } from 'node:zlib';
 import { answerAsClickHouse, summaryOf } from '../platform/clickhouse-answer.ts';
-import { exception } from '../platform/clickhouse-exception.ts';
+import { exception, toHttpException } from '../platform/clickhouse-exception.ts';
 import { readRequest } from '../platform/clickhouse-request.ts';
+import { compressedBlocks } from './compressed-blocks.ts';
 import { nativeOfRevision } from './native-revision.ts';
-import type { Answer, ReadOnlyEngine } from './read-only-engine.ts';
+import type { ReadOnlyEngine, StreamedAnswer } from './read-only-engine.ts';
 
 /** Content types of the formats; all others are octets. */
 const CONTENT_TYPES: readonly [RegExp, string][] = [
@@ -17,53 +24,116 @@ const CONTENT_TYPES: readonly [RegExp, string][] = [
 ];
 
 /** Dearer levels cost more time than a loopback interface saves. */
-const ENCODERS: Readonly<Record<string, (body: Uint8Array) => Promise<Buffer>>> = {
-  gzip: (body) => promisify(gzip)(body, { level: 1 }),
-  deflate: (body) => promisify(deflate)(body, { level: 1 }),
-  br: (body) => promisify(brotliCompress)(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } }),
+const ENCODERS: Readonly<Record<string, () => Transform>> = {
+  gzip: () => createGzip({ level: 1 }),
+  deflate: () => createDeflate({ level: 1 }),
+  br: () => createBrotliCompress({ params: { [constants.BROTLI_PARAM_QUALITY]: 1 } }),
 };
 
-/** Answers one request of ClickHouse's HTTP interface, its faults included. */
+/** An answer that is no longer has its summary and its fault in the head; a longer one is sent while it is computed. */
+const HELD_OCTETS = 1 << 20;
+const TAG_OCTETS = 8;
+
+/** Answers one request of ClickHouse's HTTP interface, its faults included. A client that leaves cancels its question. */
 export async function answerQuery(
   engine: ReadOnlyEngine,
   request: IncomingMessage,
   url: URL,
   response: ServerResponse,
 ): Promise<void> {
+  const left = new AbortController();
+  response.once('close', () => left.abort(exception(394, 'QUERY_WAS_CANCELLED', 'The client left')));
   await answerAsClickHouse(engine, url, response, async () => {
-    if (url.searchParams.get('compress') === '1') {
-      const remedy = 'compress=0, and Accept-Encoding for gzip, deflate or br';
-      throw exception(48, 'NOT_IMPLEMENTED', `Blocks are not compressed one by one here: ask with ${remedy}`);
-    }
     const { data, ...question } = await readRequest(request, url);
     const sql = data.length === 0 ? question.sql : `${question.sql}\n${data.toString('utf8')}`;
-    const answer = await engine.ask({ ...question, sql });
+    const answer = await engine.stream({ ...question, sql }, left.signal);
     response.setHeader('X-ClickHouse-Format', answer.format);
-    response.setHeader('X-ClickHouse-Summary', summaryOf(answer.result));
     response.setHeader('Content-Type', contentTypeOf(answer.format));
-    await send(request, url, response, bodyOf(answer, url));
+    response.setHeader('Vary', 'Accept-Encoding');
+    const isHeld = isBlocks(url) || url.searchParams.get('wait_end_of_query') === '1';
+    await (isHeld ? sendWhenWhole : send)(engine, request, url, response, answer);
   });
 }
 
-function bodyOf({ result, format }: Answer, url: URL): Uint8Array {
-  const revision = Number(url.searchParams.get('client_protocol_version') ?? 0);
-  return format === 'Native' ? nativeOfRevision(result.bytes(), revision) : result.bytes();
+async function send(
+  engine: ReadOnlyEngine,
+  request: IncomingMessage,
+  url: URL,
+  response: ServerResponse,
+  answer: StreamedAnswer,
+): Promise<void> {
+  const octets = encoded(answer, url)[Symbol.asyncIterator]();
+  const held: Buffer[] = [];
+  let length = 0;
+  let next = await octets.next();
+  for (; next.done !== true && length < HELD_OCTETS; next = await octets.next()) {
+    held.push(next.value);
+    length += next.value.length;
+  }
+  const summary = answer.summary();
+  if (next.done === true && summary !== null) response.setHeader('X-ClickHouse-Summary', summaryOf(summary));
+
+  const tag = randomBytes(TAG_OCTETS).toString('hex');
+  response.setHeader('X-ClickHouse-Exception-Tag', tag);
+  let isBroken = false;
+  async function* body(): AsyncGenerator<Buffer> {
+    yield* held;
+    try {
+      for (; next.done !== true; next = await octets.next()) yield next.value;
+    } catch (error) {
+      isBroken = true;
+      yield faultInBody(toHttpException(error, engine.version).body, tag);
+    } finally {
+      await octets.return?.(undefined);
+    }
+  }
+  const encoding = length === 0 ? null : encodingOf(request, url);
+  if (encoding !== null) response.setHeader('Content-Encoding', encoding);
+  const stages = encoding === null ? [Readable.from(body())] : [Readable.from(body()), ENCODERS[encoding]()];
+  await pipeline([...stages, response], { end: false }).catch(() => response.destroy());
+  // An end that is missing is the one sign of a fault that every client of HTTP knows.
+  if (isBroken) response.write('', () => response.destroy());
+  else response.end();
 }
 
-async function send(request: IncomingMessage, url: URL, response: ServerResponse, body: Uint8Array): Promise<void> {
-  response.setHeader('Vary', 'Accept-Encoding');
-  const encoding = url.searchParams.get('enable_http_compression') === '0' ? null : encodingOf(request);
-  if (encoding === null || body.length === 0) {
-    response.end(body);
-    return;
+/** As ClickHouse 25.11 and later write a fault after a part of the answer. */
+function faultInBody(message: string, tag: string): Buffer {
+  const text = `${message.trimEnd()}\n`;
+  return Buffer.from(`\r\n__exception__\r\n${tag}\r\n${text}${Buffer.byteLength(text)} ${tag}\r\n__exception__\r\n`);
+}
+
+/** Sends nothing before the question is answered: its fault comes in the head, however long the answer is. */
+async function sendWhenWhole(
+  engine: ReadOnlyEngine,
+  request: IncomingMessage,
+  url: URL,
+  response: ServerResponse,
+  answer: StreamedAnswer,
+): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'zerorate-answer-'));
+  const path = join(directory, randomUUID());
+  try {
+    await pipeline(answer.octets, createWriteStream(path, { mode: 0o600 }));
+    await send(engine, request, url, response, { ...answer, octets: createReadStream(path) });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
   }
-  const encoded = await ENCODERS[encoding](body);
-  response.setHeader('Content-Encoding', encoding);
-  response.end(encoded);
+}
+
+function encoded({ octets, format }: StreamedAnswer, url: URL): AsyncIterable<Buffer> {
+  const revision = Number(url.searchParams.get('client_protocol_version') ?? 0);
+  const revised = format === 'Native' && revision > 0 ? nativeOfRevision(octets, revision) : octets;
+  return isBlocks(url) ? compressedBlocks(revised) : revised;
+}
+
+/** A client that reads such blocks finds no fault among them: its answers are sent when they are whole. */
+function isBlocks(url: URL): boolean {
+  return url.searchParams.get('compress') === '1';
 }
 
 /** The first of the client's encodings that is known here; its order is its preference. */
-function encodingOf({ headers }: IncomingMessage): string | null {
+function encodingOf({ headers }: IncomingMessage, url: URL): string | null {
+  if (url.searchParams.get('enable_http_compression') === '0') return null;
   const asked = String(headers['accept-encoding'] ?? '').split(',');
   const names = asked
     .filter((encoding) => !/;\s*q=0(\.0*)?\s*$/.test(encoding))

@@ -6,6 +6,7 @@ import { ConfigError } from '../platform/config-error.ts';
 import { answerPage, isPage } from './answer-page.ts';
 import { answerQuery } from './answer-query.ts';
 import { turnedAway } from './http-guard.ts';
+import type { QueryLimits } from './query-limits.ts';
 import { openReadOnlyEngine, type ReadOnlyEngine } from './read-only-engine.ts';
 
 export interface ServedStore {
@@ -14,7 +15,7 @@ export interface ServedStore {
   stop(): Promise<void>;
 }
 
-/** Paths are read against it; who asks whom is the guard's to say. */
+/** Paths are resolved against it; the guard checks the host. */
 const ORIGIN = 'http://localhost';
 
 /** On every answer: it is what it says, in no frame, and asks for nothing else. */
@@ -30,19 +31,37 @@ const HEADERS = {
  * Serves the embedded store in `directory` on the loopback interface: ClickHouse's HTTP interface for questions, and pages for
  * people. Rejects with a StoreError, or a ConfigError when the port is taken.
  */
-export async function serveStore(directory: string, port: number): Promise<ServedStore> {
-  const engine = await openReadOnlyEngine(directory);
+export async function serveStore(directory: string, port: number, limits?: QueryLimits): Promise<ServedStore> {
   const underWay = new Set<Promise<void>>();
+  let opened: (engine: ReadOnlyEngine) => void = () => {};
+  let unopened: (error: unknown) => void = () => {};
+  const opening = new Promise<ReadOnlyEngine>((resolve, reject) => {
+    opened = resolve;
+    unopened = reject;
+  });
+  opening.catch(() => {});
   const server = createServer((request, response) => {
-    const answered = answer(engine, request, response).finally(() => underWay.delete(answered));
+    const answered = opening
+      .then((engine) => answer(engine, request, response))
+      .catch(() => void response.destroy())
+      .finally(() => underWay.delete(answered));
     underWay.add(answered);
   });
   try {
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
   } catch (cause) {
-    await engine.stop();
     throw new ConfigError(`port ${port} cannot be listened on (${(cause as Error).message}); name another with --port`);
+  }
+  let engine: ReadOnlyEngine;
+  try {
+    engine = await openReadOnlyEngine(directory, limits);
+    opened(engine);
+  } catch (error) {
+    unopened(error);
+    server.close();
+    server.closeAllConnections();
+    throw error;
   }
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -67,7 +86,7 @@ async function answer(engine: ReadOnlyEngine, request: IncomingMessage, response
   else if (isPage(request, url)) await answerPage(engine, url, response);
   else if (url.pathname === '/') await answerQuery(engine, request, url, response);
   else refuse(response, 404, 'there is no such page');
-  // Whoever went away has asked all the same.
+  // A client that left is no fault.
   await finished(response).catch(() => {});
 }
 

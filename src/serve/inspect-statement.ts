@@ -1,53 +1,98 @@
 import { exception } from '../platform/clickhouse-exception.ts';
+import { isDeniedCall, KEPT_SETTINGS, QUESTION_SETTING, READS } from './statement-rules.ts';
 
-/** A statement that only reads, in ClickHouse's own spelling. */
+/** A statement that only reads, in ClickHouse's own spelling, without its FORMAT clause. */
 export interface InspectedStatement {
   sql: string;
-  /** That its FORMAT clause names; null without one. */
+  /** That its FORMAT clause named; null without one. */
   format: string | null;
 }
 
-const READS = new Set(['SELECT', 'WITH', 'FROM', 'SHOW', 'DESCRIBE', 'DESC', 'EXISTS', 'EXPLAIN', '(']);
+interface Token {
+  text: string;
+  /** Without the quotes of an identifier. */
+  name: string;
+  at: number;
+}
+
 const TOKEN = /'(?:[^'\\]|\\.|'')*'|`(?:[^`\\]|\\.)*`|"(?:[^"\\]|\\.)*"|[A-Za-z_][A-Za-z0-9_]*|[^\s]/gs;
 
 /**
- * Refuses what no right of ClickHouse's governs where it is embedded: statements that are no question, `INTO OUTFILE`, and the
- * function `file`, which reads any file. `formatted` is a statement as ClickHouse's `formatQuerySingleLine` spells it: one
- * statement, no comments, texts in single quotes. It is this spelling that must be executed.
+ * The one guard of `query` and `serve`, before an embedded store and before a server: refuses what is no question, what
+ * reads or writes a file, what asks another host, and settings that would. `formatted` is a statement as ClickHouse's
+ * `formatQuerySingleLine` spells it: one statement, no comments, texts in single quotes. It is this spelling that must be executed.
  */
 export function inspectStatement(formatted: string): InspectedStatement {
   const sql = formatted.trim();
-  const tokens = [...sql.matchAll(TOKEN)].map(([token]) => token);
-  if (!READS.has(tokens[0]?.toUpperCase() ?? '')) {
-    throw exception(164, 'READONLY', `Only questions are answered here, not ${tokens[0] ?? 'nothing'}`);
+  const tokens = tokensOf(sql);
+  if (!READS.has(tokens[0]?.text.toUpperCase() ?? '')) {
+    throw exception(164, 'READONLY', `Only questions are answered here, not ${tokens[0]?.text ?? 'nothing'}`);
   }
-  tokens.forEach((token, at) => {
-    const [before, after] = [tokens[at - 1]?.toUpperCase(), tokens[at + 1]];
-    if (isWord(token, 'OUTFILE') && before === 'INTO') {
-      throw exception(48, 'NOT_IMPLEMENTED', 'INTO OUTFILE is not allowed: the answer is the result');
-    }
-    const isCalled =
-      after === '(' || before === 'APPLY' || (before === '(' && tokens[at - 2]?.toUpperCase() === 'APPLY');
-    if (nameOf(token) === 'file' && isCalled) {
-      throw exception(497, 'ACCESS_DENIED', 'Not enough privileges: nothing is read but the store');
-    }
+  tokens.forEach((_, at) => {
+    refuseClause(tokens, at);
+    refuseCall(tokens, at);
+    refuseSetting(tokens, at);
   });
-  const format = tokens.findLastIndex((token) => isWord(token, 'FORMAT'));
-  return { sql, format: format < 0 ? null : formatAt(tokens, format) };
+  return withoutFormat(sql, tokens);
 }
 
-function isWord(token: string, word: string): boolean {
-  return token.toUpperCase() === word;
+function tokensOf(sql: string): Token[] {
+  return [...sql.matchAll(TOKEN)].map(({ 0: text, index }) => ({
+    text,
+    name: /^[`"]/.test(text) ? text.slice(1, -1).replaceAll(/\\(.)/g, '$1') : text,
+    at: index,
+  }));
 }
 
-/** An identifier may stand in quotes. */
-function nameOf(token: string): string {
-  return /^[`"]/.test(token) ? token.slice(1, -1).replaceAll(/\\(.)/g, '$1') : token;
+function refuseClause(tokens: readonly Token[], at: number): void {
+  if (isWord(tokens[at], 'OUTFILE') && isWord(tokens[at - 1], 'INTO')) {
+    throw exception(48, 'NOT_IMPLEMENTED', 'INTO OUTFILE is not allowed: the answer is the result');
+  }
+  if (isWord(tokens[at], 'PARALLEL') && isWord(tokens[at + 1], 'WITH')) {
+    throw exception(48, 'NOT_IMPLEMENTED', 'PARALLEL WITH is not allowed: ask one question at a time');
+  }
+  const isInsert = isWord(tokens[at], 'INSERT') && isWord(tokens[at + 1], 'INTO');
+  if (isInsert) throw exception(164, 'READONLY', 'Only questions are answered here, not INSERT');
+}
+
+function refuseCall(tokens: readonly Token[], at: number): void {
+  const [before, beforeThat] = [tokens[at - 1], tokens[at - 2]];
+  const isApplied = isWord(before, 'APPLY') || (before?.text === '(' && isWord(beforeThat, 'APPLY'));
+  if (!isApplied && tokens[at + 1]?.text !== '(') return;
+  const { name, text } = tokens[at];
+  if (text.startsWith("'") || !isDeniedCall(name)) return;
+  throw exception(497, 'ACCESS_DENIED', `Not enough privileges: ${name}() reaches beyond the store`);
+}
+
+function refuseSetting(tokens: readonly Token[], at: number): void {
+  const { name, text } = tokens[at];
+  const isAssigned = tokens[at + 1]?.text === '=' && !text.startsWith("'");
+  if (!isAssigned || !(isKeptSetting(name) || name === 'readonly')) return;
+  if (!tokens.slice(0, at).some((token) => isWord(token, 'SETTINGS') || isWord(token, 'EXPLAIN'))) return;
+  throw settingRefused(name);
+}
+
+/** Whether no client may set it, in a statement or beside one. */
+export function isKeptSetting(name: string): boolean {
+  return (KEPT_SETTINGS as readonly string[]).includes(name) || name === QUESTION_SETTING;
+}
+
+export function settingRefused(name: string): Error {
+  return exception(452, 'SETTING_CONSTRAINT_VIOLATION', `Setting ${name} should not be changed`);
+}
+
+function isWord(token: Token | undefined, word: string): boolean {
+  return token?.text.toUpperCase() === word;
 }
 
 /** `FORMAT x` ends a statement, before or after its SETTINGS; anywhere else it is a name. */
-function formatAt(tokens: readonly string[], at: number): string | null {
-  const [name, next] = tokens.slice(at + 1, at + 3);
+function withoutFormat(sql: string, tokens: readonly Token[]): InspectedStatement {
+  const at = tokens.findLastIndex((token) => isWord(token, 'FORMAT'));
+  const [clause, format, next] = at < 0 ? [] : tokens.slice(at, at + 3);
   const isLast = next === undefined || isWord(next, 'SETTINGS');
-  return name !== undefined && /^\w+$/.test(name) && isLast ? name : null;
+  if (clause === undefined || format === undefined || !/^\w+$/.test(format.name) || !isLast || at === 0) {
+    return { sql, format: null };
+  }
+  const rest = next === undefined ? '' : sql.slice(next.at);
+  return { sql: `${sql.slice(0, clause.at)}${rest}`.trim(), format: format.name };
 }

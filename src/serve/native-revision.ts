@@ -7,32 +7,68 @@ const WITH_SERIALIZATION_KIND = 54_454;
 const BLOCK_INFO = Buffer.from([1, 0, 2, 0xff, 0xff, 0xff, 0xff, 0]);
 const ORDINARY = Buffer.from([0]);
 
+/** A block is tried again when so much more of it has come. */
+const GROWTH = 1.5;
+
 /**
- * Blocks of the Native format as a client that names its protocol version (`client_protocol_version`) reads them. The embedded
- * engine writes them as for one that names none: without a block's head, and without the kind of a column's
+ * Yields blocks of the Native format as a client that names its protocol version (`client_protocol_version`) reads them. The
+ * embedded engine writes them as for one that names none: without a block's head, and without the kind of a column's
  * serialization. https://clickhouse.com/docs/interfaces/formats/Native
  */
-export function nativeOfRevision(blocks: Uint8Array, revision: number): Uint8Array {
-  if (revision <= 0) return blocks;
-  const reader = new NativeReader(Buffer.from(blocks.buffer, blocks.byteOffset, blocks.byteLength));
-  const parts: Uint8Array[] = [];
-  while (!reader.isAtEnd) {
-    parts.push(BLOCK_INFO);
-    let from = reader.at;
-    const columns = reader.varUint();
-    const rows = reader.varUint();
-    for (let column = 0; column < columns; column++) {
-      reader.skip(reader.varUint());
-      const name = reader.text();
-      parts.push(reader.from(from));
-      from = reader.at;
-      if (revision >= WITH_SERIALIZATION_KIND) parts.push(ORDINARY);
-      const type = nativeType(name);
-      if (type === null) throw unknown(name);
-      if (rows > 0) reader.skipColumn(type, rows);
+export async function* nativeOfRevision(octets: AsyncIterable<Buffer>, revision: number): AsyncGenerator<Buffer> {
+  let parts: Buffer[] = [];
+  let length = 0;
+  let enough = 0;
+  for await (const part of octets) {
+    parts.push(part);
+    length += part.length;
+    if (length < enough) continue;
+    let rest = Buffer.concat(parts);
+    for (let block = firstBlock(rest, revision); block !== null; block = firstBlock(rest, revision)) {
+      yield block.octets;
+      rest = rest.subarray(block.length);
     }
-    parts.push(reader.from(from));
+    parts = [rest];
+    length = rest.length;
+    enough = length * GROWTH;
   }
+  for (let rest = Buffer.concat(parts); rest.length > 0; ) {
+    const block = firstBlock(rest, revision);
+    if (block === null) throw exception(33, 'CANNOT_READ_ALL_DATA', 'The engine wrote a part of a block only');
+    yield block.octets;
+    rest = rest.subarray(block.length);
+  }
+}
+
+/** The first block, and its length as the engine wrote it; null where its end is missing. */
+function firstBlock(octets: Buffer, revision: number): { octets: Buffer; length: number } | null {
+  if (octets.length === 0) return null;
+  const reader = new NativeReader(octets);
+  try {
+    const block = readBlock(reader, revision);
+    return reader.at <= octets.length ? { octets: block, length: reader.at } : null;
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+function readBlock(reader: NativeReader, revision: number): Buffer {
+  const parts: Uint8Array[] = [BLOCK_INFO];
+  let from = reader.at;
+  const columns = reader.varUint();
+  const rows = reader.varUint();
+  for (let column = 0; column < columns; column++) {
+    reader.skip(reader.varUint());
+    const name = reader.text();
+    parts.push(reader.from(from));
+    from = reader.at;
+    if (revision >= WITH_SERIALIZATION_KIND) parts.push(ORDINARY);
+    const type = nativeType(name);
+    if (type === null) throw unknown(name);
+    if (rows > 0) reader.skipColumn(type, rows);
+  }
+  parts.push(reader.from(from));
   return Buffer.concat(parts);
 }
 
@@ -52,10 +88,6 @@ class NativeReader {
 
   constructor(octets: Buffer) {
     this.#octets = octets;
-  }
-
-  get isAtEnd(): boolean {
-    return this.at >= this.#octets.length;
   }
 
   from(start: number): Buffer {
@@ -78,6 +110,8 @@ class NativeReader {
   text(): string {
     const length = this.varUint();
     this.at += length;
+    // Part of a name would be the name of another type.
+    if (this.at > this.#octets.length) throw new RangeError('the name of a type ends later');
     return this.#octets.toString('utf8', this.at - length, this.at);
   }
 

@@ -1,101 +1,232 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ChdbResult, drainPending, Session } from 'chdb';
-import type { ClickHouseRequest } from '../platform/clickhouse-request.ts';
-import { literal } from '../platform/store.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { exception } from '../platform/clickhouse-exception.ts';
+import { DATA_DIRECTORY, prepareStoreDirectory, unopenedError } from '../platform/store-directory.ts';
 import { StoreError } from '../platform/store-error.ts';
-import { inspectStatement } from './inspect-statement.ts';
+import type { QuerySummary, Question } from './engine-messages.ts';
+import { EngineProcess } from './engine-process.ts';
+import { defaultLimits, type QueryLimits } from './query-limits.ts';
+import { QuerySlots } from './query-slots.ts';
 import { writeReadOnlyUser } from './read-only-user.ts';
+import { type ResultPipe, ResultPipes } from './result-pipes.ts';
 
-export type Question = Omit<ClickHouseRequest, 'data'>;
+/** After its time, and after it was cancelled, a question has so long to end before the engine is ended. */
+const CANCEL_GRACE_MS = 10_000;
+/** ClickHouse itself says first that the time is over. */
+const TIMEOUT_GRACE_MS = 2000;
+const RELEASE_INTERVAL_MS = 50;
 
-/** A question's answer, and the format that it is in. */
+/** An answer while it is computed. */
+export interface StreamedAnswer {
+  format: string;
+  /** Rejects when the question fails, with an error in ClickHouse's own words. Leaving it cancels the question. */
+  octets: AsyncIterable<Buffer>;
+  /** Null until `octets` has ended. */
+  summary(): QuerySummary | null;
+}
+
+/** A whole answer, and the format that it is in. */
 export interface Answer {
-  result: ChdbResult;
+  result: QuerySummary & { bytes(): Uint8Array; text(): string };
   format: string;
 }
 
-/** ClickHouse in this process, over one store, for questions only. */
+/** ClickHouse over one embedded store, for questions only, within limits. */
 export interface ReadOnlyEngine {
-  version: string;
-  timezone: string;
-  /** Rejects with an error in ClickHouse's own words. */
-  ask(question: Question): Promise<Answer>;
+  readonly version: string;
+  readonly timezone: string;
+  readonly limits: QueryLimits;
+  /** Waits for its turn. Rejects with an error in ClickHouse's own words; `signal` cancels the question. */
+  stream(question: Question, signal?: AbortSignal): Promise<StreamedAnswer>;
+  ask(question: Question, signal?: AbortSignal): Promise<Answer>;
   /** To be called when no question is under way. */
   stop(): Promise<void>;
 }
 
-/** A line of SHOW GRANTS that grants nothing but reading. */
-const GRANTS_READING = /^GRANT (SELECT|SHOW \w+)(, (SELECT|SHOW \w+))* ON \S+ TO \w+$/;
-
-/**
- * Opens the embedded store in `directory` with a user that can only read it (see writeReadOnlyUser). Rejects with a
- * StoreError, also when ClickHouse has not taken the user's limits over: then anyone could do everything.
- */
-export async function openReadOnlyEngine(directory: string): Promise<ReadOnlyEngine> {
-  const path = join(directory, 'clickhouse');
-  // An engine that this process had before, with other rights, has to be gone.
-  await drainPending();
-  const configuration = await writeReadOnlyUser();
-  const anchor = openAnchor(directory, path, join(configuration, 'config.xml'));
-  async function stop(): Promise<void> {
-    anchor.close();
-    await drainPending();
-    await rm(configuration, { recursive: true, force: true });
-  }
-  const facts = await textOf(anchor, "SELECT version(), timezone(), getSetting('readonly')");
-  const [version, timezone, readonly] = facts.split('\t');
-  const grants = (await textOf(anchor, 'SHOW GRANTS')).split('\n');
-  if (readonly !== '2' || !grants.every((grant) => GRANTS_READING.test(grant))) {
-    await stop();
-    throw new StoreError('store_broken', 'ClickHouse has not taken the rights of a reader over: nothing is served');
-  }
-  return { version, timezone, ask: (question) => askAlone(path, question), stop };
-}
-
-/** The engine lives as long as any session does, and has the user of the first: this one keeps it up. */
-function openAnchor(directory: string, path: string, configFile: string): Session {
+/** Opens the embedded store in `directory` for a user that can only read it (see writeReadOnlyUser). Rejects with a StoreError. */
+export async function openReadOnlyEngine(
+  directory: string,
+  limits: QueryLimits = defaultLimits(),
+): Promise<ReadOnlyEngine> {
+  await prepareStoreDirectory(directory, { create: false });
+  const configuration = await writeReadOnlyUser(limits);
+  const dataPath = join(directory, DATA_DIRECTORY);
+  const start = () => new EngineProcess({ dataPath, configFile: join(configuration, 'config.xml'), limits });
+  const engine = start();
   try {
-    return new Session(path, { connectionArgs: [`--config-file=${configFile}`] });
-  } catch (cause) {
-    const remedy = 'stop it: an embedded store has one process at a time';
-    throw new StoreError('store_in_use', `${directory}: the store is in use by another process; ${remedy}`, {
-      cause,
-      canRetry: true,
-    });
-  }
-}
-
-async function textOf(session: Session, sql: string): Promise<string> {
-  return (await session.queryAsync(sql, { format: 'TSVRaw' })).text().trim();
-}
-
-/** What SET and USE change lasts as long as a session: every question has one of its own, as on a server. */
-async function askAlone(path: string, { sql, database, settings, defaultFormat }: Question): Promise<Answer> {
-  const session = new Session(path);
-  try {
-    if (database !== null) await session.queryAsync(`USE ${quotedName(database)}`);
-    for (const [name, value] of settings) await session.queryAsync(`SET ${quotedName(name)} = ${literal(value)}`);
-    const { sql: inspected, format } = inspectStatement(await formatted(session, sql));
-    return { result: await session.queryAsync(inspected, { format: defaultFormat }), format: format ?? defaultFormat };
-  } finally {
-    session.close();
-  }
-}
-
-/** The statement as ClickHouse understands it, in one spelling. */
-async function formatted(session: Session, sql: string): Promise<string> {
-  try {
-    return await textOf(session, `SELECT formatQuerySingleLine(${literal(sql)})`);
+    const facts = await engine.opened;
+    return new ProcessEngine({ ...facts, limits, engine, start, configuration });
   } catch (error) {
-    // The fault is the statement's own, and so should its message be.
-    const message = error instanceof Error ? error.message : String(error);
-    throw new Error(message.replace(/ ?: In scope SELECT formatQuerySingleLine\(.*\)\. \((\w+)\)$/s, ' ($1)'), {
-      cause: error,
-    });
+    engine.kill('was not opened');
+    await engine.exited;
+    await rm(configuration, { recursive: true, force: true });
+    throw error instanceof StoreError ? error : await unopenedError(directory, error);
   }
 }
 
-function quotedName(name: string): string {
-  return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``;
+interface Parts {
+  version: string;
+  timezone: string;
+  limits: QueryLimits;
+  engine: EngineProcess;
+  start: () => EngineProcess;
+  configuration: string;
+}
+
+class ProcessEngine implements ReadOnlyEngine {
+  readonly version: string;
+  readonly timezone: string;
+  readonly limits: QueryLimits;
+  readonly #parts: Parts;
+  readonly #slots: QuerySlots;
+  readonly #pipes: ResultPipes;
+  #engine: EngineProcess;
+  #asked = 0;
+
+  constructor(parts: Parts) {
+    this.version = parts.version;
+    this.timezone = parts.timezone;
+    this.limits = parts.limits;
+    this.#parts = parts;
+    this.#engine = parts.engine;
+    this.#slots = new QuerySlots(parts.limits.maxConcurrentQueries, parts.limits.executionTimeoutMs);
+    this.#pipes = new ResultPipes(parts.configuration);
+  }
+
+  async stream(question: Question, signal: AbortSignal = new AbortController().signal): Promise<StreamedAnswer> {
+    await this.#slots.take(signal);
+    const running = await this.#prepare().catch((error) => {
+      this.#slots.release();
+      throw error;
+    });
+    return running.start(question, signal, () => this.#slots.release());
+  }
+
+  async #prepare(): Promise<RunningQuestion> {
+    return new RunningQuestion(await this.#running(), this.#asked++, await this.#pipes.next(), this.limits);
+  }
+
+  async ask(question: Question, signal?: AbortSignal): Promise<Answer> {
+    const { format, octets, summary } = await this.stream(question, signal);
+    const parts: Buffer[] = [];
+    for await (const part of octets) parts.push(part);
+    const body = Buffer.concat(parts);
+    const counts = summary() ?? { rowsRead: 0, bytesRead: 0, elapsed: 0 };
+    return { format, result: { ...counts, bytes: () => body, text: () => body.toString('utf8') } };
+  }
+
+  async stop(): Promise<void> {
+    await this.#engine.stop();
+    await rm(this.#parts.configuration, { recursive: true, force: true });
+  }
+
+  /** The engine, started again where it has ended. */
+  async #running(): Promise<EngineProcess> {
+    if (!this.#engine.isRunning) {
+      await this.#engine.exited;
+      if (!this.#engine.isRunning) this.#engine = this.#parts.start();
+    }
+    await this.#engine.opened;
+    return this.#engine;
+  }
+}
+
+/** One question from its start until its engine is done with it. */
+class RunningQuestion {
+  readonly #engine: EngineProcess;
+  readonly #id: number;
+  readonly #pipe: ResultPipe;
+  readonly #limits: QueryLimits;
+  #summary: QuerySummary | null = null;
+  #isSettled = false;
+  /** Why it was cancelled. */
+  #cancelled: unknown = null;
+
+  constructor(engine: EngineProcess, id: number, pipe: ResultPipe, limits: QueryLimits) {
+    this.#engine = engine;
+    this.#id = id;
+    this.#pipe = pipe;
+    // It is destroyed while it is read; its reader has the error.
+    pipe.octets.on('error', () => {});
+    this.#limits = limits;
+  }
+
+  /** Resolves once the statement is known to be a question; `done` is called when the engine is done with it, and only then. */
+  async start(question: Question, signal: AbortSignal, done: () => void): Promise<StreamedAnswer> {
+    let started: (format: string) => void = () => {};
+    const format = new Promise<string>((resolve) => (started = resolve));
+    const settled = new Promise<void>((resolve, reject) => {
+      const ended = (summary: QuerySummary) => {
+        this.#summary = summary;
+        resolve();
+      };
+      this.#engine.ask(this.#id, question, this.#pipe.path, { started, ended, failed: reject });
+    });
+    const { executionTimeoutMs } = this.#limits;
+    const timer = setTimeout(() => this.#cancel(timedOut(executionTimeoutMs)), executionTimeoutMs + TIMEOUT_GRACE_MS);
+    const aborted = () => this.#cancel(signal.reason);
+    signal.addEventListener('abort', aborted, { once: true });
+    if (signal.aborted) aborted();
+    const finished = settled.finally(async () => {
+      this.#isSettled = true;
+      clearTimeout(timer);
+      signal.removeEventListener('abort', aborted);
+      await this.#pipe.finish();
+      await this.#pipe.remove();
+    });
+    finished.then(done, done);
+    try {
+      const refused = finished.then(() => new Promise<never>(() => {}));
+      const named = await Promise.race([format, refused]);
+      return { format: named, octets: this.#read(finished), summary: () => this.#summary };
+    } catch (error) {
+      this.#pipe.octets.destroy();
+      throw this.#cancelled ?? error;
+    }
+  }
+
+  async *#read(finished: Promise<void>): AsyncGenerator<Buffer> {
+    let bytes = 0;
+    try {
+      for await (const part of this.#pipe.octets) {
+        bytes += part.length;
+        if (bytes > this.#limits.maxResultBytes) throw tooLong(this.#limits.maxResultBytes);
+        yield part;
+      }
+      await finished;
+    } catch (error) {
+      this.#cancel(error);
+      await finished.catch(() => {});
+      throw this.#cancelled;
+    } finally {
+      this.#cancel(null);
+    }
+  }
+
+  #cancel(reason: unknown): void {
+    if (this.#cancelled === null) this.#cancelled = reason;
+    if (this.#isSettled) return;
+    this.#pipe.octets.destroy();
+    void this.#untilSettled();
+  }
+
+  async #untilSettled(): Promise<void> {
+    const deadline = performance.now() + CANCEL_GRACE_MS;
+    while (!this.#isSettled) {
+      this.#engine.cancel(this.#id);
+      await this.#pipe.release();
+      if (performance.now() > deadline) this.#engine.kill('did not cancel a query and was ended');
+      await sleep(RELEASE_INTERVAL_MS);
+    }
+  }
+}
+
+function timedOut(timeoutMs: number): Error {
+  return exception(159, 'TIMEOUT_EXCEEDED', `Timeout exceeded: the answer took more than ${timeoutMs / 1000} s`);
+}
+
+function tooLong(bytes: number): Error {
+  const remedy = 'ask for fewer rows or columns';
+  return exception(396, 'TOO_MANY_ROWS_OR_BYTES', `Limit for result exceeded, max bytes: ${bytes}: ${remedy}`);
 }

@@ -13,7 +13,7 @@ import { migrate } from '../journal/migrate.ts';
 import { openEmbeddedStore } from '../platform/embedded-store.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { type ServedStore, serveStore } from './http-server.ts';
-import { KEPT_SETTINGS } from './read-only-user.ts';
+import { KEPT_SETTINGS } from './statement-rules.ts';
 
 let directory: string;
 let served: ServedStore;
@@ -134,7 +134,6 @@ describe("ClickHouse's HTTP interface", () => {
       ['1\n', undefined],
       ['1\n', undefined],
     ]);
-    expect((await ask('SELECT 1', { compress: '1' })).headers.get('x-clickhouse-exception-code')).toBe('48');
   });
 
   test('questions are answered beside each other', async () => {
@@ -241,7 +240,7 @@ describe('nothing is changed, and nothing beyond the store is reached', () => {
   test('what the user has a right to is reading', async () => {
     const grants = (await (await ask('SHOW GRANTS')).text()).trim().split('\n');
     for (const grant of grants)
-      expect(grant).toMatch(/^GRANT (SHOW DATABASES|SHOW TABLES, SHOW COLUMNS, SHOW DICTIONARIES, SELECT) ON /);
+      expect(grant).toMatch(/^GRANT (SHOW \w+|SELECT(\([^()]+\))?)(, (SHOW \w+|SELECT))* ON /);
     expect(await (await ask("SELECT getSetting('readonly')")).text()).toBe('2\n');
   });
 

@@ -10,11 +10,15 @@ const PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1';
 const DOWNLOAD_TIMEOUT_MS = 300_000;
 
 /**
- * The folder that holds the jars of `artifacts` (`group:artifact:version`) and of all that they depend on. Downloaded
- * through Maven once, then kept under the user's cache folder as `zerorate/<name>`.
+ * Returns the folder that holds the jars of `artifacts` (`group:artifact:version`) and of all that they depend on, without
+ * `excluded` (`group:artifact`). Downloaded through Maven once, then kept under the user's cache folder as `zerorate/<name>`.
  */
-export function mavenJars(name: string, artifacts: readonly string[]): Promise<string> {
-  return cachedFolder(name, artifacts, 'copy-dependencies');
+export function mavenJars(
+  name: string,
+  artifacts: readonly string[],
+  excluded: readonly string[] = [],
+): Promise<string> {
+  return cachedFolder(name, artifacts, 'copy-dependencies', excluded);
 }
 
 /** The folder that an archive unpacks to: `group:artifact:version:type:classifier`. Kept as the jars are. */
@@ -24,14 +28,19 @@ export function mavenArchive(name: string, artifact: string): Promise<string> {
 
 type Goal = 'copy-dependencies' | 'unpack-dependencies';
 
-async function cachedFolder(name: string, artifacts: readonly string[], goal: Goal): Promise<string> {
+async function cachedFolder(
+  name: string,
+  artifacts: readonly string[],
+  goal: Goal,
+  excluded: readonly string[] = [],
+): Promise<string> {
   const folder = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'zerorate', name);
   if (existsSync(folder)) return folder;
 
   await mkdir(dirname(folder), { recursive: true });
   const staging = await mkdtemp(`${folder}.`);
   try {
-    await writeFile(join(staging, 'pom.xml'), pomOf(artifacts));
+    await writeFile(join(staging, 'pom.xml'), pomOf(artifacts, excluded));
     await download(staging, artifacts, goal);
     // The rename is what makes a download complete: whoever sees the folder sees all of it.
     await rename(join(staging, 'files'), folder).catch((error: NodeJS.ErrnoException) => {
@@ -55,14 +64,14 @@ async function download(folder: string, artifacts: readonly string[], goal: Goal
   }
 }
 
-function pomOf(artifacts: readonly string[]): string {
+function pomOf(artifacts: readonly string[], excluded: readonly string[]): string {
   const dependencies = artifacts.map((artifact) => {
     const [groupId, artifactId, version, type, classifier] = artifact.split(':');
     const name = `<groupId>${groupId}</groupId><artifactId>${artifactId}</artifactId><version>${version}</version>`;
-    if (type === undefined) return `<dependency>${name}</dependency>`;
+    if (type === undefined) return `<dependency>${name}${exclusions(excluded)}</dependency>`;
     // An archive holds all that it depends on.
-    const alone = '<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>';
-    return `<dependency>${name}<type>${type}</type><classifier>${classifier}</classifier>${alone}</dependency>`;
+    const kind = `<type>${type}</type><classifier>${classifier}</classifier>`;
+    return `<dependency>${name}${kind}${exclusions(['*:*'])}</dependency>`;
   });
   return `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -70,4 +79,12 @@ function pomOf(artifacts: readonly string[]): string {
   <dependencies>${dependencies.join('')}</dependencies>
 </project>
 `;
+}
+
+function exclusions(artifacts: readonly string[]): string {
+  const each = artifacts.map((artifact) => {
+    const [groupId, artifactId] = artifact.split(':');
+    return `<exclusion><groupId>${groupId}</groupId><artifactId>${artifactId}</artifactId></exclusion>`;
+  });
+  return each.length === 0 ? '' : `<exclusions>${each.join('')}</exclusions>`;
 }

@@ -1,0 +1,24 @@
+import type { ClickHouseRequest } from '../platform/clickhouse-request.ts';
+
+export type Question = Omit<ClickHouseRequest, 'data'>;
+
+/** What a question took. `elapsed` is in seconds, as ClickHouse counts it. */
+export interface QuerySummary {
+  rowsRead: number;
+  bytesRead: number;
+  elapsed: number;
+}
+
+/** To the engine's process. The answer is written to the named pipe `pipe`. */
+export type EngineRequest =
+  | { kind: 'ask'; id: number; question: Question; pipe: string }
+  | { kind: 'cancel'; id: number }
+  | { kind: 'stop' };
+
+/** From the engine's process. */
+export type EngineReport =
+  | { kind: 'opened'; version: string; timezone: string }
+  | { kind: 'unlimited' }
+  | { kind: 'started'; id: number; format: string }
+  | { kind: 'ended'; id: number; summary: QuerySummary }
+  | { kind: 'failed'; id: number; message: string };

@@ -1,0 +1,134 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { exception } from '../platform/clickhouse-exception.ts';
+import { packagePath } from '../platform/package-paths.ts';
+import { StoreError } from '../platform/store-error.ts';
+import type { EngineReport, EngineRequest, QuerySummary, Question } from './engine-messages.ts';
+import { type QueryLimits, residentLimitBytes } from './query-limits.ts';
+
+/** Compiled, also where this module is not: Node.js 20 runs no TypeScript. */
+const PROGRAM = packagePath('dist/serve/engine-process-main.js');
+const MEMORY_CHECK_INTERVAL_MS = 100;
+const MAX_STDERR_CHARACTERS = 4000;
+const PAGE_BYTES = 4096;
+
+export interface EngineOptions {
+  dataPath: string;
+  configFile: string;
+  limits: QueryLimits;
+}
+
+/** What becomes of one question. */
+export interface QuestionEvents {
+  started(format: string): void;
+  ended(summary: QuerySummary): void;
+  failed(error: Error): void;
+}
+
+/**
+ * ClickHouse in a process of its own, over one store, for questions only: what it prints is kept from the terminal, and one
+ * that crashes or takes more memory than its limit ends alone.
+ */
+export class EngineProcess {
+  readonly #child: ChildProcess;
+  readonly #questions = new Map<number, QuestionEvents>();
+  readonly #residentLimitBytes: number;
+  #stderr = '';
+  #end: string | null = null;
+  readonly exited: Promise<void>;
+  /** Rejects with a StoreError that has what ClickHouse printed as its cause. */
+  readonly opened: Promise<{ version: string; timezone: string }>;
+
+  constructor({ dataPath, configFile, limits }: EngineOptions) {
+    this.#residentLimitBytes = residentLimitBytes(limits);
+    const child = fork(PROGRAM, [dataPath, configFile], {
+      execArgv: [],
+      // Every question takes a thread of this pool while it runs.
+      env: { ...process.env, UV_THREADPOOL_SIZE: String(limits.maxConcurrentQueries + 4) },
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    this.#child = child;
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr = `${this.#stderr}${text}`.slice(-MAX_STDERR_CHARACTERS);
+    });
+    const watch = setInterval(() => void this.#endIfTooLarge(), MEMORY_CHECK_INTERVAL_MS).unref();
+    this.exited = new Promise((resolve) => {
+      child.once('close', (code, signal) => {
+        clearInterval(watch);
+        this.#end ??= `ended with ${signal ?? `code ${code}`}`;
+        const error = this.#endError();
+        for (const events of this.#questions.values()) events.failed(error);
+        this.#questions.clear();
+        resolve();
+      });
+    });
+    this.opened = new Promise((resolve, reject) => {
+      child.on('message', (report: EngineReport) => {
+        if (report.kind === 'opened') resolve(report);
+        else if (report.kind === 'unlimited') {
+          reject(new StoreError('store_broken', 'ClickHouse did not apply the rights of a reader: nothing is served'));
+          child.kill('SIGKILL');
+        } else this.#settle(report);
+      });
+      child.once('error', reject);
+      void this.exited.then(() => reject(new Error(this.#stderr.trim() || `the engine ${this.#end}`)));
+    });
+    this.opened.catch(() => {});
+  }
+
+  get isRunning(): boolean {
+    return this.#child.connected;
+  }
+
+  ask(id: number, question: Question, pipe: string, events: QuestionEvents): void {
+    if (!this.isRunning) {
+      events.failed(this.#endError());
+      return;
+    }
+    this.#questions.set(id, events);
+    this.#send({ kind: 'ask', id, question, pipe });
+  }
+
+  cancel(id: number): void {
+    if (this.#questions.has(id)) this.#send({ kind: 'cancel', id });
+  }
+
+  /** Ends the process, and with it every question. `why` completes "The engine ...". */
+  kill(why: string): void {
+    this.#end ??= why;
+    this.#child.kill('SIGKILL');
+  }
+
+  /** To be called when no question is under way. */
+  async stop(): Promise<void> {
+    if (this.isRunning) this.#send({ kind: 'stop' });
+    await this.exited;
+  }
+
+  #endError(): Error {
+    return exception(236, 'ABORTED', `The engine ${this.#end ?? 'ended'}; it is started again, ask again`);
+  }
+
+  #send(request: EngineRequest): void {
+    // One that has ended fails all its questions itself.
+    this.#child.send(request, () => {});
+  }
+
+  #settle(report: Exclude<EngineReport, { kind: 'opened' | 'unlimited' }>): void {
+    const events = this.#questions.get(report.id);
+    if (report.kind === 'started') {
+      events?.started(report.format);
+      return;
+    }
+    this.#questions.delete(report.id);
+    if (report.kind === 'ended') events?.ended(report.summary);
+    else events?.failed(new Error(report.message));
+  }
+
+  /** Where the platform does not say how large a process is, ClickHouse's own limit is the only one. */
+  async #endIfTooLarge(): Promise<void> {
+    const text = await readFile(`/proc/${this.#child.pid}/statm`, 'utf8').catch(() => '');
+    const residentBytes = Number(text.split(' ')[1] ?? 0) * PAGE_BYTES;
+    if (residentBytes > this.#residentLimitBytes) this.kill('took more memory than its limit and was ended');
+  }
+}

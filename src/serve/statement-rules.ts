@@ -1,0 +1,80 @@
+/** The words that a statement which only reads begins with, as ClickHouse spells it. */
+export const READS = new Set(['SELECT', 'WITH', 'FROM', 'SHOW', 'DESCRIBE', 'DESC', 'EXISTS', 'EXPLAIN', '(']);
+
+/**
+ * Settings with which a statement that only reads would reach beyond the store: they name files that are read or written, an
+ * address that is asked, another language, or a way to run text. No client may set them.
+ */
+export const KEPT_SETTINGS = [
+  'allow_experimental_ai_functions',
+  'allow_experimental_eval_table_function',
+  'dialect',
+  'format_avro_schema_registry_url',
+  'format_schema',
+  'format_schema_source',
+  'format_template_resultset',
+  'format_template_row',
+  'input_format_record_errors_file_path',
+  'into_outfile_create_parent_directories',
+  'output_format_schema',
+  'rename_files_after_processing',
+  'url_base',
+] as const;
+
+/** Names the question to the engine, so that it can be cancelled: it has no other effect, and no client may set it. */
+export const QUESTION_SETTING = 'cluster_for_parallel_replicas';
+
+/** Functions that read a file, load a library, ask another host, show its certificate, or change a counter in Keeper. */
+const DENIED_FUNCTIONS = [
+  'addresstoline',
+  'addresstolinewithinlines',
+  'addresstosymbol',
+  'catboostevaluate',
+  'demangle',
+  'file',
+  'generateserialid',
+  'getclienthttpheader',
+  'getmacro',
+  'getserversetting',
+  'hascolumnintable',
+  'showcertificate',
+];
+
+/** Table functions that make rows up, or read tables that the user may read; all others reach beyond the store. */
+export const TABLE_FUNCTIONS = [
+  'format',
+  'fuzzJSON',
+  'fuzzQuery',
+  'generateRandom',
+  'generateSeries',
+  'generate_series',
+  'loop',
+  'merge',
+  'null',
+  'numbers',
+  'numbers_mt',
+  'primes',
+  'SQLStandardValues',
+  'values',
+  'view',
+  'viewExplain',
+  'viewIfPermitted',
+  'zeros',
+  'zeros_mt',
+] as const;
+
+/** What the table functions that reach beyond the store are called, in lower case; families may grow. */
+const DENIED_TABLE_FUNCTION = new RegExp(
+  '^(' +
+    '(s3|gcs|oss|cosn|hdfs|azure|hudi|iceberg|paimon|deltalake|cluster|remote|mergetree|prometheus|ytsaurus|arrowflight|' +
+    'arrowstream|jdbc|odbc|sqlite|mysql|postgresql|mongodb|redis|executable|filesystem)\\w*' +
+    '|(url|file)(cluster)?|timeseries(selector|metrics|tags|samples|data)|eval|input|dictionary' +
+    ')$',
+);
+
+/** A function or table function that no statement may call, by its name as ClickHouse spells it. */
+export function isDeniedCall(name: string): boolean {
+  const lower = name.toLowerCase();
+  if (DENIED_FUNCTIONS.includes(lower) || /^ai[A-Z]/.test(name)) return true;
+  return DENIED_TABLE_FUNCTION.test(lower);
+}
