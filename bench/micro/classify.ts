@@ -24,7 +24,7 @@ export function prefixesGroup(records: number, seed: number): BenchmarkGroup {
     }));
     const drawAddress = addressDrawer(prefixes, random);
     return classifying(rulesOf(applications), records, seed, (batch, row) => {
-      batch.tagApplication[row] = NO_TAG;
+      batch.tag[row] = NO_TAG;
       drawAddress(random.integer(0, count - 1), batch.remoteAddress, row * 4);
     });
   };
@@ -44,7 +44,7 @@ export function sponsorsGroup(records: number, seed: number): BenchmarkGroup {
     return classifying(rulesOf(applications), records, seed, (batch, row) => {
       const application = random.integer(0, count - 1);
       const evidence = row % 3;
-      batch.tagApplication[row] = evidence === 0 ? NO_TAG : application;
+      batch.tag[row] = evidence === 0 ? NO_TAG : application;
       if (evidence === 2) batch.remoteAddress.fill(0, row * 4, row * 4 + 4);
       else drawAddress(application, batch.remoteAddress, row * 4);
     });

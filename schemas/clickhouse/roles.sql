@@ -26,7 +26,7 @@ GRANT CREATE TEMPORARY TABLE ON *.* TO zerorate_engine;
 
 -- Reads all that finance asks for, of all sponsors, and no subscriber: neither pseudonyms nor payloads.
 GRANT SHOW TABLES, SHOW COLUMNS ON zerorate.* TO zerorate_analyst;
-GRANT SELECT(kind, lane, topic, partition, offset, booking_date, chained_on, reason, sponsor_id, application_id, plan_id, plan_version, period_start, evidence, content_type, start_time, end_time, node_id, local_sequence_number, uplink_octets, downlink_octets, sponsored_octets, charge_micros, currency, used_octets_after, carry_after, detail, first_offset, prev, lane_sequence, lane_position, records_read, records_charged, records_not_sponsored, records_duplicate, records_rejected, octets_charged, octets_not_sponsored, octets_duplicate, octets_rejected, key_mismatches, suspension_number, closing_number, catalogue_hash, engine_version, digest, gap_reason, outcomes) ON zerorate.journal TO zerorate_analyst;
+GRANT SELECT(kind, lane, topic, partition, offset, booking_date, chained_on, reason, sponsor_id, application_id, plan_id, plan_version, period_start, evidence, content_type, start_time, end_time, node_id, local_sequence_number, uplink_octets, downlink_octets, sponsored_octets, charge_micros, currency, used_octets_after, carry_after, detail, first_offset, prev, lane_sequence, lane_position, records_read, records_charged, records_not_sponsored, records_duplicate, records_rejected, octets_charged, octets_not_sponsored, octets_duplicate, octets_rejected, key_mismatches, suspension_number, closing_number, leakage_rows, catalogue_hash, engine_version, digest, gap_reason, outcomes, leakage) ON zerorate.journal TO zerorate_analyst;
 GRANT SELECT(booking_date, period_start, sponsor_id, application_id, plan_id, plan_version, evidence, content_type, start_time, end_time, node_id, local_sequence_number, uplink_octets, downlink_octets, sponsored_octets, subscriber_octets, charge_micros, currency, used_octets_after, carry_after, reason, topic, partition, offset) ON zerorate.charges TO zerorate_analyst;
 GRANT SELECT(origin, correction_number, booking_date, month, period_start, sponsor_id, application_id, plan_id, plan_version, evidence, content_type, start_time, reason, sponsored_octets, subscriber_octets, charge_micros, currency, used_octets_after, topic, partition, offset) ON zerorate.bookings TO zerorate_analyst;
 GRANT SELECT(kind, number, correction, booking_date, booked_at, who, why, catalogue_hash, is_adjustment, topic, partition, offset, sponsor_id, application_id, plan_id, plan_version, period_start, evidence, content_type, start_time, reason, sponsored_octets, subscriber_octets, charge_micros, currency, used_octets_after, carry_after) ON zerorate.corrections TO zerorate_analyst;
@@ -39,6 +39,7 @@ GRANT SELECT ON zerorate.suspensions TO zerorate_analyst;
 GRANT SELECT ON zerorate.closings TO zerorate_analyst;
 GRANT SELECT ON zerorate.batches TO zerorate_analyst;
 GRANT SELECT ON zerorate.outcomes TO zerorate_analyst;
+GRANT SELECT ON zerorate.leakage TO zerorate_analyst;
 GRANT SELECT ON zerorate.source_gaps TO zerorate_analyst;
 GRANT SELECT ON zerorate.source_starts TO zerorate_analyst;
 GRANT SELECT ON zerorate.sequence_gaps TO zerorate_analyst;

@@ -201,6 +201,43 @@ test('an outcome that has no row is checked by its count', async () => {
   expect(faults.map(({ message }) => message).join()).toMatch(/0 records no_evidence -, computed again [1-9]/);
 });
 
+test.each<[string, Record<number, string>, RegExp]>([
+  [
+    'another network',
+    { 3: "'8.8.4.0/24'" },
+    /0 records no_evidence - 8\.8\.8\.0\/24 "" gw-1 on day \d+, computed again [1-9]/,
+  ],
+  [
+    'another tag',
+    { 4: "'STALE'" },
+    /[1-9]\d* records no_evidence - 8\.8\.8\.0\/24 "STALE" gw-1 on day \d+, computed again 0/,
+  ],
+  ['another node', { 5: "'gw-2'" }, /gw-2 on day \d+, computed again 0/],
+  ['another day', { 6: 'row.6 + 1' }, /octets no_evidence .* on day \d+, computed again 0/],
+  ['an octet', { 8: 'row.8 + 1' }, /octets no_evidence - 8\.8\.8\.0\/24/],
+])('leakage with %s that the source does not give is found', async (_, changes, message) => {
+  const elements = Array.from({ length: 8 }, (_, at) => changes[at + 1] ?? `row.${at + 1}`);
+  await opened.store.command(
+    `ALTER TABLE journal UPDATE leakage = arrayMap(row -> (${elements.join(', ')}), leakage) ` +
+      "WHERE kind = 'batch' AND topic = 'b.ndjson~1' SETTINGS mutations_sync = 2",
+  );
+  const faults = await faultsOf(auditSource(evidence, await walk(), SETTINGS));
+  expect(faults.map((fault) => fault.message).join('\n')).toMatch(message);
+});
+
+test('leakage comes to what the outcomes say, and shows networks alone', async () => {
+  const sums = (from: string) =>
+    opened.store.query(
+      `SELECT booking_date, topic, last_offset, application_id, reason, sum(records) AS all_records, sum(octets) AS all_octets
+        FROM ${from} WHERE reason = 'no_evidence' GROUP BY ALL ORDER BY ALL`,
+    );
+  expect(await sums('leakage')).toEqual(await sums('outcomes'));
+  expect(await sums('leakage')).not.toEqual([]);
+  expect(await opened.store.query('SELECT DISTINCT remote_prefix, tag, node_id, is_remainder FROM leakage')).toEqual([
+    { remote_prefix: '8.8.8.0/24', tag: '', node_id: 'gw-1', is_remainder: 0 },
+  ]);
+});
+
 test('a record that was never booked is found, though the chain of offsets allows for holes', async () => {
   const [a, b] = Object.keys(files);
   const more = [...files[a], recordAt(files[a][20], files[a][25].offset + 1)].sort((x, y) => x.offset - y.offset);

@@ -103,6 +103,16 @@ test.each<[string, string, string[]]>([
     ['digest'],
   ],
   [
+    'leakage of another network',
+    "UPDATE leakage = arrayMap(row -> (row.1, row.2, '9.9.9.0/24', row.4, row.5, row.6, row.7, row.8), leakage) WHERE kind = 'batch' AND topic = 'a' AND lane_sequence = 2",
+    ['digest'],
+  ],
+  [
+    'leakage taken away',
+    "UPDATE leakage = [], leakage_rows = 0 WHERE kind = 'batch' AND topic = 'a' AND lane_sequence = 2",
+    ['digest'],
+  ],
+  [
     'an identity forgotten',
     "UPDATE seen = arrayPopBack(seen) WHERE kind = 'batch' AND topic = 'a' AND lane_sequence = 2",
     ['digest'],

@@ -1,6 +1,5 @@
 import { OUTCOMES } from '../billing/outcome.ts';
-import { batchDigest } from '../journal/batch-digest.ts';
-import { BATCH_NUMBERS } from '../journal/journal-block.ts';
+import { BATCH_NUMBERS, digestOf } from '../journal/journal-block.ts';
 import type { BatchRow, JournalEvidence, StoredBatch } from './evidence.ts';
 import type { AuditFault, Invariant } from './invariants.ts';
 import { storedColumns } from './stored-columns.ts';
@@ -75,14 +74,14 @@ export function batchFaults(batch: BatchRow, { rows, lists }: StoredBatch): Audi
   if (accounted !== numbers.records_read) fault('counts', `${numbers.records_read} read, ${accounted} accounted for`);
   const expected = numbers.records_charged + numbers.records_rejected;
   if (rows.length !== expected) fault('counts', `${rows.length} rows where the batch says ${expected}`);
-  const digest = digestOf(batch, { rows, lists });
+  const digest = digestOfStored(batch, { rows, lists });
   if (digest !== batch.digest) {
     fault('digest', `the rows give ${digest.slice(0, 12)}, the batch says ${batch.digest.slice(0, 12)}`);
   }
   return faults;
 }
 
-function digestOf(batch: BatchRow, { rows, lists }: StoredBatch): string {
+function digestOfStored(batch: BatchRow, { rows, lists }: StoredBatch): string {
   const { lane, topic, partition, lastOffset, numbers, bookingDay, chainedDay, gapReason } = batch;
   const place = {
     log: { topic, partition, lane },
@@ -96,5 +95,5 @@ function digestOf(batch: BatchRow, { rows, lists }: StoredBatch): string {
     gapReason,
   };
   const values = BATCH_NUMBERS.map((name) => numbers[name]);
-  return batchDigest(place, values, batch.catalogueHash, storedColumns(rows, lastOffset), lists);
+  return digestOf(place, values, batch.catalogueHash, storedColumns(rows, lastOffset), lists);
 }

@@ -4,8 +4,17 @@ import { CONTENT_TYPES, type FlowRecord } from '../billing/flow-record.ts';
 import { type Fault, OUTCOMES, type Outcome } from '../billing/outcome.ts';
 import type { BatchRow, StoredBatch } from './evidence.ts';
 import type { AuditFault, Invariant } from './invariants.ts';
-import { type OutcomeTotal, outcomeKey, outcomeList, type SeenRecord, seenList } from './outcome-list.ts';
+import {
+  leakageList,
+  type OutcomeList,
+  type OutcomeTotal,
+  outcomeKey,
+  outcomeList,
+  type SeenRecord,
+  seenList,
+} from './outcome-list.ts';
 import type { SecondOutcome, SecondRules } from './second-computation.ts';
+import { secondLeakage } from './second-leakage.ts';
 import type { StoredRow } from './stored-columns.ts';
 
 /** A record of the source: what it says, and what the second computation makes of it. */
@@ -61,19 +70,25 @@ function totalDifferences(
     add(byOutcome, outcome.outcome, read);
   }
   const booked = outcomeList(lists);
-  const none = { records: 0, octets: 0 };
-  const listed = [...new Set([...booked.keys(), ...byKey.keys()])].flatMap((key) =>
-    differencesOf(key, booked.get(key) ?? none, byKey.get(key) ?? none),
-  );
+  const listed = listDifferences(booked, byKey);
+  const leaked = listDifferences(leakageList(lists), secondLeakage(computed, numbers.leakage_rows));
   const summed = OUTCOMES.flatMap((outcome) => {
     const stored = { records: numbers[`records_${outcome}`], octets: numbers[`octets_${outcome}`] };
-    return differencesOf(`${outcome} in all`, stored, byOutcome.get(outcome) ?? none);
+    return differencesOf(`${outcome} in all`, stored, byOutcome.get(outcome) ?? NOTHING);
   });
-  return [...listed, ...summed];
+  return [...listed, ...summed, ...leaked];
+}
+
+const NOTHING: OutcomeTotal = { records: 0, octets: 0 };
+
+function listDifferences(booked: OutcomeList, computed: OutcomeList): string[] {
+  return [...new Set([...booked.keys(), ...computed.keys()])].flatMap((key) =>
+    differencesOf(key, booked.get(key) ?? NOTHING, computed.get(key) ?? NOTHING),
+  );
 }
 
 function add<K>(totals: Map<K, OutcomeTotal>, key: K, read: ComputedRecord['read']): void {
-  const { records, octets } = totals.get(key) ?? { records: 0, octets: 0 };
+  const { records, octets } = totals.get(key) ?? NOTHING;
   const own = 'reason' in read ? 0 : read.uplinkOctets + read.downlinkOctets;
   totals.set(key, { records: records + 1, octets: octets + own });
 }

@@ -34,9 +34,41 @@ export function outcomeList([applicationIds, reasons, records, octets]: readonly
   );
 }
 
-/** Reads the other five: node ids, and for each identity its place, node, number and fingerprint. */
+/** What a row of leakage sums. */
+export interface LeakageGroup {
+  applicationId: string;
+  reason: string;
+  prefix: string;
+  tag: string;
+  nodeId: string;
+  /** Days since 1970-01-01. */
+  day: number;
+}
+
+/** The key of a row that sums these records; of a remainder, which has no prefix, whatever else it has. */
+export function leakageKey({ applicationId, reason, prefix, tag, nodeId, day }: LeakageGroup): string {
+  const outcome = outcomeKey(applicationId, reason);
+  if (prefix === '') return `${outcome} remainder${tag === '' && nodeId === '' && day === 0 ? '' : ' of something'}`;
+  return `${outcome} ${prefix} ${JSON.stringify(tag)} ${nodeId} on day ${day}`;
+}
+
+/** Reads the last eight lists, a batch's leakage by `leakageKey`. A key that is there twice has both sums as one. */
+export function leakageList(lists: readonly Uint8Array[]): OutcomeList {
+  const [applicationIds, reasons, prefixes, tags, nodeIds] = lists.slice(9, 14).map(texts);
+  const [days, counts, sums] = lists.slice(14).map(readerOf);
+  const leakage = new Map<string, OutcomeTotal>();
+  for (const [at, applicationId] of applicationIds.entries()) {
+    const group = { applicationId, reason: reasons[at], prefix: prefixes[at], tag: tags[at], nodeId: nodeIds[at] };
+    const key = leakageKey({ ...group, day: days.uint16() });
+    const { records, octets } = leakage.get(key) ?? { records: 0, octets: 0 };
+    leakage.set(key, { records: records + counts.uint64(), octets: octets + sums.uint64() });
+  }
+  return leakage;
+}
+
+/** Reads five more: node ids, and for each identity its place, node, number and fingerprint. */
 export function seenList(lists: readonly Uint8Array[]): SeenRecord[] {
-  const [nodeIds, places, nodes, sequences, fingerprints] = lists.slice(4);
+  const [nodeIds, places, nodes, sequences, fingerprints] = lists.slice(4, 9);
   const names = texts(nodeIds);
   const [place, node, sequence, fingerprint] = [places, nodes, sequences, fingerprints].map(readerOf);
   const seen: SeenRecord[] = [];

@@ -3,6 +3,7 @@ import { summarise } from '../billing/batch-summary.ts';
 import { catalogueFromCanonicalJson } from '../billing/catalogue-compile.ts';
 import { FlowBatch } from '../billing/flow-batch.ts';
 import { Lane } from '../billing/lane.ts';
+import { leakageOf } from '../billing/leakage.ts';
 import { classifyBatch, rateBatch } from '../billing/pipeline.ts';
 import type { PseudonymKey } from '../billing/pseudonym.ts';
 import type { RecordRules } from '../billing/record-limits.ts';
@@ -129,5 +130,7 @@ function replay(
     const payload = rejectedPayload(columns.value(row), decodeAt(offset), pseudonymKey, rejectionPayloadOctets);
     return pseudonymKey.payloadAsBooked(payload, bookedPayloads.get(offset) ?? '');
   };
-  return journalBlock(columns, payloadOf, summarise(columns), place, lane, rules).digest;
+  const names = { nodes: lane.nodes.list, tags: rules.evidence.tags };
+  const summary = summarise(columns, leakageOf(columns, names, numbers.leakage_rows));
+  return journalBlock(columns, payloadOf, summary, place, lane, rules).digest;
 }

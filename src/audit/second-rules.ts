@@ -105,6 +105,19 @@ function addressBits(text: string): bigint {
   return [...head, ...zeros, ...tail].reduce((bits, group) => (bits << 16n) | group, 0n);
 }
 
+/** The /24 of an IPv4 address or the /48 of any other, as RFC 5952 writes it. */
+export function networkOfAddress(text: string): string {
+  const bits = addressBits(text);
+  if (bits >> 32n === 0xffffn) {
+    const octets = [24n, 16n, 8n].map((shift) => (bits >> shift) & 0xffn);
+    return `${octets.join('.')}.0/24`;
+  }
+  const groups = [112n, 96n, 80n].map((shift) => ((bits >> shift) & 0xffffn).toString(16));
+  // The zeros behind a /48 are more than any before them: they are the ones that are left out.
+  while (groups.at(-1) === '0') groups.pop();
+  return `${groups.join(':')}::/48`;
+}
+
 /** The 16 bit groups of a part of an IPv6 address; it may end in a dotted IPv4 address. */
 function groupsOf(part: string): bigint[] {
   if (part === '') return [];

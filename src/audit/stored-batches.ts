@@ -9,7 +9,8 @@ const AHEAD_BATCHES = 200;
 
 const LISTS =
   'outcomes.application_id, outcomes.reason, outcomes.records, outcomes.octets, ' +
-  'seen_nodes, seen.row, seen.node, seen.sequence, seen.fingerprint';
+  'seen_nodes, seen.row, seen.node, seen.sequence, seen.fingerprint, ' +
+  'leakage.application_id, leakage.reason, leakage.prefix, leakage.tag, leakage.node_id, leakage.day, leakage.records, leakage.octets';
 
 /** The stored rows of batches, which are asked for in the order of each lane: a query for each one would take hours. */
 export class StoredBatches {
@@ -104,6 +105,14 @@ function readLists(reader: RowBinaryReader): { offset: number; number: number; o
       reader.array(4),
       reader.array(8),
       reader.array(4),
+      reader.textArray(),
+      reader.textArray(),
+      reader.textArray(),
+      reader.textArray(),
+      reader.textArray(),
+      reader.array(2),
+      reader.array(8),
+      reader.array(8),
     ],
   };
 }

@@ -1,6 +1,6 @@
 import type { Decoder } from './decoder.ts';
 import { fingerprintOf, fingerprintOfDatum } from './fingerprint.ts';
-import { type FlowBatch, NO_TAG } from './flow-batch.ts';
+import type { FlowBatch } from './flow-batch.ts';
 import { FlowFields, NODE_ID, SERVED_MSISDN, ZERO_RATING_TAG } from './flow-fields.ts';
 import { CONTENT_TYPES, type FlowRecord } from './flow-record.ts';
 import { parseIp } from './ip-address.ts';
@@ -107,7 +107,7 @@ function take(batch: FlowBatch, row: number, record: FlowRecord, lane: Lane, rul
   batch.startTimeMs[row] = record.startTime;
   batch.endTimeMs[row] = record.endTime;
   parseIp(record.remoteIp, batch.remoteAddress, row * 4);
-  batch.tagApplication[row] = rules.evidence.applicationOfTag(record.zeroRatingTag);
+  batch.tag[row] = rules.evidence.codeOfTag(record.zeroRatingTag, batch.unknownTags);
   batch.cdrApplication[row] = rules.evidence.applicationOfIdentities(record);
   batch.contentType[row] = CONTENT_TYPES.indexOf(record.contentType ?? 'unknown');
   batch.uplinkOctets[row] = record.uplinkOctets;
@@ -126,8 +126,10 @@ function takeFields(batch: FlowBatch, row: number, lane: Lane, { evidence }: Rul
   batch.endTimeMs[row] = fields.endTimeMs;
   for (let word = 0; word < 4; word++) batch.remoteAddress[row * 4 + word] = remoteAddress[word];
   const tagStart = spans[ZERO_RATING_TAG * 2];
-  batch.tagApplication[row] =
-    tagStart < 0 ? NO_TAG : evidence.applicationOfTagOctets(octets, tagStart, spans[ZERO_RATING_TAG * 2 + 1]);
+  if (tagStart >= 0) {
+    const tagEnd = spans[ZERO_RATING_TAG * 2 + 1];
+    batch.tag[row] = evidence.codeOfTagOctets(octets, tagStart, tagEnd, batch.unknownTags);
+  }
   if (fields.hasIdentities) batch.cdrApplication[row] = evidence.applicationOfIdentityOctets(fields);
   batch.contentType[row] = fields.contentType;
   batch.uplinkOctets[row] = fields.uplinkOctets;

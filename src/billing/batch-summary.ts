@@ -1,4 +1,5 @@
 import type { FlowBatch } from './flow-batch.ts';
+import { type Leakage, NO_LEAKAGE } from './leakage.ts';
 import { OUTCOMES, type Outcome, outcomeOf, REASONS } from './outcome.ts';
 
 /** Records and octets of one application and reason. */
@@ -17,11 +18,12 @@ export interface BatchSummary {
   records: Record<Outcome, number>;
   octets: Record<Outcome, number>;
   counts: OutcomeCount[];
+  leakage: Leakage;
 }
 
 /** Counts by outcome, and by application and reason: read = charged + not sponsored + duplicate + rejected. */
-export function summarise(batch: FlowBatch): BatchSummary {
-  const summary: BatchSummary = { records: zeros(), octets: zeros(), counts: countsOf(batch) };
+export function summarise(batch: FlowBatch, leakage: Leakage = NO_LEAKAGE): BatchSummary {
+  const summary: BatchSummary = { records: zeros(), octets: zeros(), counts: countsOf(batch), leakage };
   for (const { reasonCode, records, octets } of summary.counts) {
     const outcome = outcomeOf(reasonCode);
     summary.records[outcome] += records;

@@ -7,7 +7,6 @@ import {
   type FlowBatch,
   NO_TAG,
   UNKNOWN_IDENTITY,
-  UNKNOWN_TAG,
 } from './flow-batch.ts';
 import type { FlowFields } from './flow-fields.ts';
 import type { FlowRecord } from './flow-record.ts';
@@ -15,6 +14,7 @@ import { IdentityClaims } from './identity-claims.ts';
 import { ABSENT, OctetMap } from './octet-map.ts';
 import type { Reason } from './outcome.ts';
 import { PrefixTable } from './prefix-table.ts';
+import type { UnknownTags } from './unknown-tags.ts';
 import { type WordMaps, wordMaps } from './word-maps.ts';
 
 const NEEDS: Readonly<Record<MatchPolicy, number>> = {
@@ -34,7 +34,11 @@ export function prefixMapsOf({ applications }: Pick<Catalogue, 'applications'>):
 export class Evidence {
   /** By application, what its match policy asks for. */
   readonly #needs: Uint8Array;
-  readonly #tags = new Map<string, number>();
+  /** The catalogue's tags; a record's `tag` is an index into them. */
+  readonly tags: readonly string[];
+  /** By tag, whose it is. */
+  readonly #tagApplications: Int32Array;
+  readonly #tagNumbers: ReadonlyMap<string, number>;
   readonly #tagOctets = new OctetMap();
   readonly #prefixes: PrefixTable;
   readonly #identities: IdentityClaims;
@@ -44,23 +48,31 @@ export class Evidence {
     this.#needs = Uint8Array.from(catalogue.applications, ({ match }) => NEEDS[match]);
     this.#prefixes = new PrefixTable(prefixMaps);
     this.#identities = new IdentityClaims(catalogue.applications);
-    catalogue.applications.forEach(({ tags }, application) => {
-      for (const tag of tags) {
-        this.#tags.set(tag, application);
-        const octets = Buffer.from(tag);
-        this.#tagOctets.set(octets, 0, octets.length, application);
-      }
-    });
+    this.tags = catalogue.applications.flatMap(({ tags }) => tags);
+    this.#tagApplications = Int32Array.from(
+      catalogue.applications.flatMap(({ tags }, application) => tags.map(() => application)),
+    );
+    this.#tagNumbers = new Map(this.tags.map((tag, number) => [tag, number]));
+    for (const [tag, number] of this.#tagNumbers) {
+      const octets = Buffer.from(tag);
+      this.#tagOctets.set(octets, 0, octets.length, number);
+    }
   }
 
-  applicationOfTag(tag: string | null): number {
-    return tag === null ? NO_TAG : (this.#tags.get(tag) ?? UNKNOWN_TAG);
+  /** Returns what `FlowBatch.tag` says of a record. */
+  codeOfTag(tag: string | null, unknownTags: UnknownTags): number {
+    return tag === null ? NO_TAG : (this.#tagNumbers.get(tag) ?? unknownTags.codeOf(tag));
   }
 
   /** The same for a tag in octets. */
-  applicationOfTagOctets(octets: Uint8Array, start: number, end: number): number {
-    const application = this.#tagOctets.get(octets, start, end);
-    return application === ABSENT ? UNKNOWN_TAG : application;
+  codeOfTagOctets(octets: Uint8Array, start: number, end: number, unknownTags: UnknownTags): number {
+    const number = this.#tagOctets.get(octets, start, end);
+    return number === ABSENT ? unknownTags.codeOfOctets(octets, start, end) : number;
+  }
+
+  /** Returns the application that claims the record's tag; -1 where it has none, or none claims it. */
+  applicationOfTag({ tag }: FlowBatch, row: number): number {
+    return tag[row] < 0 ? -1 : this.#tagApplications[tag[row]];
   }
 
   /** What `FlowBatch.cdrApplication` says of a record. */
@@ -84,14 +96,14 @@ export class Evidence {
    * the record is nobody's.
    */
   classify(batch: FlowBatch, row: number): Reason | null {
-    const byTag = batch.tagApplication[row];
+    const byTag = this.applicationOfTag(batch, row);
     const byCdr = batch.cdrApplication[row];
     const byIp = batch.prefixApplication[row];
     const found = (byTag >= 0 ? BY_TAG : 0) | (byCdr >= 0 ? BY_CDR : 0) | (byIp >= 0 ? BY_IP : 0);
     batch.evidence[row] = found;
     if (byCdr === CONFLICTING_IDENTITIES) return 'evidence_conflict';
     if (found === 0) {
-      if (byTag === UNKNOWN_TAG) return 'unknown_tag';
+      if (batch.tag[row] < NO_TAG) return 'unknown_tag';
       return byCdr === UNKNOWN_IDENTITY ? 'unknown_identity' : 'no_evidence';
     }
     const application = byTag >= 0 ? byTag : byCdr >= 0 ? byCdr : byIp;

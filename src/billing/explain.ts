@@ -6,6 +6,7 @@ import {
   EVIDENCES,
   FlowBatch,
   NO_IDENTITY,
+  NO_TAG,
   UNDECIDED,
   UNKNOWN_IDENTITY,
 } from './flow-batch.ts';
@@ -51,7 +52,7 @@ export async function explainRecord(
   const steps: Explanation[] = [{ step: 'decode', text: `a flow record of subscriber ${subscriber}: ${octets}` }];
 
   classifyBatch(batch, lane, rules);
-  steps.push(evidence(batch, rules.catalogue), ...application(batch, rules.catalogue));
+  steps.push(evidenceOf(batch, rules), ...application(batch, rules.catalogue));
   if (batch.plan[0] >= 0) steps.push(plan(batch, rules.catalogue));
   for (const { detail } of batch.rejections) steps.push({ step: 'closing', text: detail });
   if (batch.reason[0] !== UNDECIDED) return [...steps, outcome(batch)];
@@ -64,10 +65,10 @@ export async function explainRecord(
   return [...steps, ...rating(batch, rules.catalogue, before), outcome(batch)];
 }
 
-function evidence(batch: FlowBatch, catalogue: Catalogue): Explanation {
-  const tag = batch.tagApplication[0];
-  const byTag =
-    tag === -1 ? 'no tag' : tag === -2 ? 'a tag that nobody claims' : `the tag of ${catalogue.applications[tag].id}`;
+function evidenceOf(batch: FlowBatch, { catalogue, evidence }: Rules): Explanation {
+  const owner = catalogue.applications[evidence.applicationOfTag(batch, 0)];
+  const isUntagged = batch.tag[0] === NO_TAG;
+  const byTag = isUntagged ? 'no tag' : owner === undefined ? 'a tag that nobody claims' : `the tag of ${owner.id}`;
   const prefix = longestPrefix(batch.remoteAddress, catalogue);
   const byIp =
     prefix === null

@@ -1,4 +1,5 @@
 import { type Fault, REASON_CODE } from './outcome.ts';
+import { UnknownTags } from './unknown-tags.ts';
 
 /** Bits of the code in columns that says how a record was recognised as an application's. */
 export const BY_TAG = 1;
@@ -7,9 +8,8 @@ export const BY_CDR = 4;
 /** The codes in words. */
 export const EVIDENCES = ['none', 'tag', 'ip', 'tag+ip', 'cdr', 'tag+cdr', 'cdr+ip', 'tag+cdr+ip'] as const;
 
-/** `tagApplication` of a record without a tag, and of one whose tag nobody claims. */
+/** `tag` of a record without one. */
 export const NO_TAG = -1;
-export const UNKNOWN_TAG = -2;
 /** `cdrApplication` of a record without identities, of one whose identities nobody claims, and of one whose two differ. */
 export const NO_IDENTITY = -1;
 export const UNKNOWN_IDENTITY = -2;
@@ -46,6 +46,8 @@ export class FlowBatch {
   /** Records whose message key is not their MSISDN: the producer breaks the promise that keeps a subscriber together. */
   keyMismatches = 0;
   readonly rejections: Rejection[] = [];
+  /** Tags that no application claims. */
+  readonly unknownTags = new UnknownTags();
   /** Where the records' bytes are, for the payloads of the rejected ones: by the first row of each memory. */
   readonly #memories: { fromRow: number; octets: Uint8Array }[] = [];
   /** The last of them. */
@@ -65,8 +67,8 @@ export class FlowBatch {
   endTimeMs: Float64Array;
   /** Four 32 bit words a row; IPv4 as ::ffff:a.b.c.d. */
   remoteAddress: Uint32Array;
-  /** Application that claims the record's tag, or NO_TAG, or UNKNOWN_TAG. */
-  tagApplication: Int32Array;
+  /** Index into the catalogue's tags, or NO_TAG, or a code of `unknownTags`. */
+  tag: Int32Array;
   /** Application that claims the record's identities (ASP, sponsor), or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */
   cdrApplication: Int32Array;
   contentType: Uint8Array;
@@ -102,7 +104,7 @@ export class FlowBatch {
     this.startTimeMs = new Float64Array(room);
     this.endTimeMs = new Float64Array(room);
     this.remoteAddress = new Uint32Array(room * 4);
-    this.tagApplication = new Int32Array(room);
+    this.tag = new Int32Array(room);
     this.cdrApplication = new Int32Array(room);
     this.contentType = new Uint8Array(room);
     this.uplinkOctets = new Float64Array(room);
@@ -150,7 +152,7 @@ export class FlowBatch {
 
   #undecide(from: number, to: number): void {
     this.node.fill(-1, from, to);
-    this.tagApplication.fill(NO_TAG, from, to);
+    this.tag.fill(NO_TAG, from, to);
     this.cdrApplication.fill(NO_IDENTITY, from, to);
     this.prefixApplication.fill(-1, from, to);
     this.reason.fill(UNDECIDED, from, to);
@@ -169,6 +171,7 @@ export class FlowBatch {
     this.usageOctets = 0;
     this.keyMismatches = 0;
     this.rejections.length = 0;
+    this.unknownTags.clear();
     this.#memories.length = 0;
     this.#memory = null;
   }

@@ -100,6 +100,7 @@ async function runUntilEnd(
   const settings = {
     ...config.batch,
     rejectionPayloadOctets: config.limits.rejectionPayloadOctets,
+    leakageRows: config.leakage.maxRows,
     duplicateWindowRecords: config.duplicates.windowRecords,
     pseudonymKey: key.key,
     recordRules: recordRules(config),

@@ -2,6 +2,7 @@ import type { Tracer } from '@opentelemetry/api';
 import { type BatchSummary, summarise } from '../billing/batch-summary.ts';
 import { deriveQuotaUpdates } from '../billing/derive-quota-updates.ts';
 import { FlowBatch } from '../billing/flow-batch.ts';
+import { DEFAULT_LEAKAGE_ROWS, leakageOf } from '../billing/leakage.ts';
 import { classifyBatch, earliestPeriodStart, rateBatch } from '../billing/pipeline.ts';
 import type { PseudonymKey } from '../billing/pseudonym.ts';
 import type { QuotaUpdates } from '../billing/quota-updates.ts';
@@ -31,6 +32,8 @@ export interface WorkerSettings {
   maxTotalBytes?: number;
   maxDelayMs: number;
   rejectionPayloadOctets: number;
+  /** Rows of leakage that a batch keeps; 0: none are kept. */
+  leakageRows?: number;
   duplicateWindowRecords: number;
   pseudonymKey: PseudonymKey;
   recordRules: RecordRules;
@@ -113,10 +116,11 @@ async function bookAt(
   const openCounters = state.lane.counters.count;
   const windowRecords = Math.min(state.lane.position, settings.duplicateWindowRecords);
   steps.next('encode');
-  const { pseudonymKey, rejectionPayloadOctets } = settings;
+  const { pseudonymKey, rejectionPayloadOctets, leakageRows = DEFAULT_LEAKAGE_ROWS } = settings;
   const payloadOf = (row: number) =>
     rejectedPayload(batch.value(row), open.context.decode, pseudonymKey, rejectionPayloadOctets);
-  const summary = summarise(batch);
+  const names = { nodes: state.lane.nodes.list, tags: rules.evidence.tags };
+  const summary = summarise(batch, leakageOf(batch, names, leakageRows));
   const block = journalBlock(batch, payloadOf, summary, place, state.lane, rules, memory);
   steps.next('insert');
   await book(block, state, ports);

@@ -2,6 +2,7 @@ import type { BatchSummary } from '../billing/batch-summary.ts';
 import type { Catalogue } from '../billing/catalogue.ts';
 import type { FlowBatch } from '../billing/flow-batch.ts';
 import type { Lane } from '../billing/lane.ts';
+import type { Leakage } from '../billing/leakage.ts';
 import { failedAtTheDoor, isCharged, OUTCOMES, outcomeOf, REASONS } from '../billing/outcome.ts';
 import { PSEUDONYM_OCTETS, PSEUDONYM_WORDS } from '../billing/pseudonym.ts';
 import type { Rules } from '../billing/rules.ts';
@@ -36,6 +37,9 @@ export interface JournalBlock extends BatchPlace {
   parts: readonly Uint8Array[];
 }
 
+/** The batch number that says how many rows of leakage the batch may have; 0 in batches that keep none, such as those of before. */
+const LEAKAGE_ROWS = 'leakage_rows';
+
 /** Whole numbers of a batch row, in the order in which the block's `batch_numbers` array holds them. */
 export const BATCH_NUMBERS = [
   'first_offset',
@@ -48,6 +52,7 @@ export const BATCH_NUMBERS = [
   'key_mismatches',
   'suspension_number',
   'closing_number',
+  LEAKAGE_ROWS,
 ] as const;
 /** Texts of a batch row, in the order in which the block's `batch_texts` array holds them. */
 export const BATCH_TEXTS = ['catalogue_hash', 'engine_version', 'digest', 'gap_reason', 'source_proof'] as const;
@@ -77,9 +82,10 @@ export function journalBlock(
   ];
   const numbers = batchNumbers(batch, summary, place, rules);
   const outcomes = outcomeElements(summary, rules);
+  const leakage = leakageElements(summary.leakage, rules);
   const seen = seenIdentities(batch, lane.nodes.list, memory);
-  const lists = [...outcomes.elements, strings(seen.nodes), ...seen.elements];
-  const digest = batchDigest(place, numbers, rules.catalogue.hash, rowColumns, lists);
+  const lists = [...outcomes.elements, strings(seen.nodes), ...seen.elements, ...leakage.elements];
+  const digest = digestOf(place, numbers, rules.catalogue.hash, rowColumns, lists);
   const texts = [rules.catalogue.hash, ENGINE_VERSION, digest, place.gapReason, place.sourceProof ?? NO_PROOF];
   const columns = [
     ...rowColumns,
@@ -88,6 +94,7 @@ export function journalBlock(
     lastRowArray('outcomes', outcomes.type, height, summary.counts.length, outcomes.elements),
     lastRowArray('seen_nodes', 'String', height, seen.nodes.length, [strings(seen.nodes)]),
     lastRowArray('seen', seen.type, height, seen.count, seen.elements),
+    lastRowArray('leakage', leakage.type, height, summary.leakage.rows.length, leakage.elements),
   ];
   return {
     ...place,
@@ -96,6 +103,25 @@ export function journalBlock(
     columns,
     parts: nativeBlock(height, columns),
   };
+}
+
+/** Lists of a batch row in the order of `batchDigest`: the leakage's are the last. */
+const LEAKAGE_LISTS = 8;
+
+/**
+ * Returns the digest of a batch from its numbers, in the order of BATCH_NUMBERS, and all of its lists. A batch without leakage has
+ * the digest that it had before there was any.
+ */
+export function digestOf(
+  place: BatchPlace,
+  numbers: readonly number[],
+  catalogueHash: string,
+  columns: readonly NativeColumn[],
+  lists: readonly Uint8Array[],
+): string {
+  const keepsLeakage = numbers[BATCH_NUMBERS.indexOf(LEAKAGE_ROWS)] > 0;
+  const kept = keepsLeakage ? numbers : numbers.slice(0, -1);
+  return batchDigest(place, kept, catalogueHash, columns, keepsLeakage ? lists : lists.slice(0, -LEAKAGE_LISTS));
 }
 
 /** Rows that the journal keeps one by one. */
@@ -194,6 +220,7 @@ function batchNumbers(batch: FlowBatch, summary: BatchSummary, place: BatchPlace
     batch.keyMismatches,
     rules.suspensionNumber,
     rules.closingNumber,
+    summary.leakage.maxRows,
   ];
 }
 
@@ -206,6 +233,24 @@ function outcomeElements(summary: BatchSummary, rules: Rules): { type: string; e
       strings(counts.map(({ reasonCode }) => REASONS[reasonCode].reason)),
       bytesOf(int64Words(counts.map(({ records }) => records))),
       bytesOf(int64Words(counts.map(({ octets }) => octets))),
+    ],
+  };
+}
+
+function leakageElements({ rows }: Leakage, rules: Rules): { type: string; elements: Uint8Array[] } {
+  return {
+    type:
+      'Tuple(application_id String, reason String, prefix String, tag String, node_id String, day UInt16, ' +
+      'records UInt64, octets UInt64)',
+    elements: [
+      strings(rows.map(({ application }) => rules.catalogue.applications[application]?.id ?? '')),
+      strings(rows.map(({ reasonCode }) => REASONS[reasonCode].reason)),
+      strings(rows.map(({ prefix }) => prefix)),
+      strings(rows.map(({ tag }) => tag)),
+      strings(rows.map(({ nodeId }) => nodeId)),
+      bytesOf(Uint16Array.from(rows, ({ day }) => day)),
+      bytesOf(int64Words(rows.map(({ records }) => records))),
+      bytesOf(int64Words(rows.map(({ octets }) => octets))),
     ],
   };
 }

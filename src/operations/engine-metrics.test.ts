@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
+import { NO_LEAKAGE } from '../billing/leakage.ts';
 import { OUTCOMES, type Outcome, REASON_CODE, type Reason } from '../billing/outcome.ts';
 import type { BookedBatch } from '../engine/engine-events.ts';
 import { chatCatalogue } from '../engine/traffic.fixture.ts';
@@ -30,6 +31,7 @@ function booked(laneSequence: number, counts: [Reason, Outcome, application: num
         octets: records,
         chargeMicros: outcome === 'charged' ? records * 7 : 0,
       })),
+      leakage: NO_LEAKAGE,
     },
     catalogue: chatCatalogue(),
     quotaUpdates: 2,

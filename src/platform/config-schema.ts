@@ -127,6 +127,17 @@ export const configSchema = z
       })
       .prefault({})
       .describe('Limits on records.'),
+    leakage: z
+      .strictObject({
+        maxRows: count(0, 10_000)
+          .default(100)
+          .describe(
+            'Rows that each batch keeps of the octets that no sponsor pays for, by reason, remote network, tag and node: the ' +
+              'largest ones, and the rest as one sum for each application and reason; 0: keep none.',
+          ),
+      })
+      .prefault({})
+      .describe('Where unsponsored traffic comes from (view `leakage`).'),
     msisdn: z
       .strictObject({
         acceptPlus: z.boolean().default(false).describe('Read +49170… as 49170….'),

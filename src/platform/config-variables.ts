@@ -52,6 +52,7 @@ export const CONFIG_VARIABLES: Readonly<Record<string, { path: DocumentPath; kin
   ZERORATE_LIMITS_MAX_RECORD_OCTETS: { path: ['limits', 'maxRecordOctets'], kind: 'number' },
   ZERORATE_LIMITS_REJECTION_PAYLOAD_OCTETS: { path: ['limits', 'rejectionPayloadOctets'], kind: 'number' },
   ZERORATE_LIMITS_MAX_FUTURE_MS: { path: ['limits', 'maxFutureMs'], kind: 'number' },
+  ZERORATE_LEAKAGE_MAX_ROWS: { path: ['leakage', 'maxRows'], kind: 'number' },
   ZERORATE_MSISDN_ACCEPT_PLUS: { path: ['msisdn', 'acceptPlus'], kind: 'boolean' },
   ZERORATE_MSISDN_INTERNATIONAL_PREFIX: { path: ['msisdn', 'internationalPrefix'], kind: 'text' },
   ZERORATE_HEALTH_PORT: { path: ['health', 'port'], kind: 'number' },

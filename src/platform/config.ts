@@ -11,7 +11,17 @@ type KafkaDocument = NonNullable<ConfigDocument['source']['kafka']>;
 export interface Config
   extends Pick<
     ConfigDocument,
-    'catalogue' | 'reload' | 'batch' | 'duplicates' | 'credit' | 'limits' | 'msisdn' | 'sequences' | 'tracing' | 'log'
+    | 'catalogue'
+    | 'reload'
+    | 'batch'
+    | 'duplicates'
+    | 'credit'
+    | 'limits'
+    | 'leakage'
+    | 'msisdn'
+    | 'sequences'
+    | 'tracing'
+    | 'log'
   > {
   /** Null: neither readiness nor metrics are served. */
   health: { host: string; port: number; lingerMs: number } | null;
@@ -89,7 +99,7 @@ export function redacted(config: Config): unknown {
 
 /** Fills in what depends on other fields. The document has passed `configRuleFaults`, its paths are absolute. */
 export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets): Config {
-  const { catalogue, reload, batch, duplicates, credit, limits, msisdn, sequences, tracing, log } = document;
+  const { catalogue, reload, batch, duplicates, credit, limits, leakage, msisdn, sequences, tracing, log } = document;
   const source = sourceConfig(document, secrets);
   const store = storeConfig(document, secrets.storePassword);
   const quotaUpdates = quotaUpdatesConfig(document);
@@ -108,6 +118,7 @@ export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets)
     duplicates,
     credit,
     limits,
+    leakage,
     msisdn,
     health,
     sequences,

@@ -68,6 +68,7 @@ test('files into an embedded store: defaults, and paths relative to the file', (
     duplicates: { windowRecords: 1_000_000 },
     credit: { checkEveryMs: 1000 },
     limits: { maxRecordOctets: 65_536, rejectionPayloadOctets: 4096, maxFutureMs: 86_400_000 },
+    leakage: { maxRows: 100 },
     msisdn: { acceptPlus: false, internationalPrefix: null },
     health: null,
     reload: { everyMs: 0 },

@@ -101,13 +101,13 @@ async function* each<T>(items: readonly T[]): AsyncIterable<T> {
 }
 
 /** The batch row's arrays on the wire, in the order in which the digest takes them. */
-function listsOf({ outcomes, seenNodes, seen }: Part): Uint8Array[] {
-  const texts = (name: string) => strings(outcomes.map((outcome) => String(outcome[name])));
+function listsOf({ outcomes, leakage, seenNodes, seen }: Part): Uint8Array[] {
+  const texts = (rows: readonly NativeRow[], name: string) => strings(rows.map((row) => String(row[name])));
   const words = (rows: readonly NativeRow[], name: string) => bytesOf(int64Words(rows.map((row) => Number(row[name]))));
   const small = (name: 'row' | 'node' | 'fingerprint') => bytesOf(Uint32Array.from(seen, (identity) => identity[name]));
   return [
-    texts('application_id'),
-    texts('reason'),
+    texts(outcomes, 'application_id'),
+    texts(outcomes, 'reason'),
     words(outcomes, 'records'),
     words(outcomes, 'octets'),
     strings(seenNodes),
@@ -115,6 +115,10 @@ function listsOf({ outcomes, seenNodes, seen }: Part): Uint8Array[] {
     small('node'),
     words(seen, 'sequence'),
     small('fingerprint'),
+    ...['application_id', 'reason', 'prefix', 'tag', 'node_id'].map((name) => texts(leakage, name)),
+    bytesOf(Uint16Array.from(leakage, ({ day }) => Number(day))),
+    words(leakage, 'records'),
+    words(leakage, 'octets'),
   ];
 }
 

@@ -27,6 +27,7 @@ export interface Part {
   numbers: Record<string, number>;
   texts: Record<string, string>;
   outcomes: readonly NativeRow[];
+  leakage: readonly NativeRow[];
   seenNodes: readonly string[];
   seen: readonly Record<'row' | 'node' | 'sequence' | 'fingerprint', number>[];
 }
@@ -256,6 +257,7 @@ function partOf(block: JournalBlock, token: string): Part {
     numbers: Object.fromEntries(BATCH_NUMBERS.map((name, at) => [name, numbers[at]])),
     texts: Object.fromEntries(BATCH_TEXTS.map((name, at) => [name, texts[at]])),
     outcomes: batch.outcomes as readonly NativeRow[],
+    leakage: batch.leakage as readonly NativeRow[],
     seenNodes: batch.seen_nodes as readonly string[],
     seen: batch.seen as unknown as Part['seen'],
   };

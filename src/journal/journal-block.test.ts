@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { summarise } from '../billing/batch-summary.ts';
+import { leakageOf } from '../billing/leakage.ts';
+import { asValue, rateValues, testLane, testRecord, testRules } from '../billing/traffic.fixture.ts';
+import { journalBlock } from './journal-block.ts';
+
+/** Of these records, as versions that kept no leakage computed it. */
+const DIGEST_WITHOUT_LEAKAGE = 'cff0dd04223b0f13c1ce060ce75d9e61df186584d0c131741bdd97fcb97cf57a';
+
+function digestWith(leakageRows: number): string {
+  const rules = testRules();
+  const lane = testLane();
+  const records = [
+    testRecord(),
+    testRecord({ localSequenceNumber: 2, remoteIp: '8.8.8.8' }),
+    testRecord({ localSequenceNumber: 3, remoteIp: '9.9.9.9', zeroRatingTag: 'OLD' }),
+    testRecord({ localSequenceNumber: 4, uplinkOctets: -1 }),
+  ];
+  const { batch } = rateValues(records.map(asValue), lane, rules);
+  const place = {
+    log: { topic: 'flows', partition: 3, lane: 'flows-3' },
+    bookingDay: 20_777,
+    chainedDay: 0,
+    prev: -1,
+    firstOffset: 0,
+    lastOffset: 3,
+    laneSequence: 1,
+    lanePosition: 0,
+    gapReason: '' as const,
+  };
+  const summary = summarise(
+    batch,
+    leakageOf(batch, { nodes: lane.nodes.list, tags: rules.evidence.tags }, leakageRows),
+  );
+  return journalBlock(batch, () => 'payload', summary, place, lane, rules).digest;
+}
+
+test('a batch without leakage has the digest that it had before there was any', () => {
+  expect(digestWith(0)).toBe(DIGEST_WITHOUT_LEAKAGE);
+});
+
+test('the digest covers the leakage, and how much of it the batch may have', () => {
+  expect(new Set([0, 1, 2, 3].map(digestWith)).size).toBe(4);
+});
