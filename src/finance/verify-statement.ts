@@ -1,5 +1,6 @@
 import { type ExportedRow, rowLeaf } from './exported-row.ts';
 import { MerkleTree } from './merkle.ts';
+import { DaysOfUse } from './plan-time-zones.ts';
 import type { FileRow } from './rows-file.ts';
 import { digestOfBatches, totalsOf } from './statement-arithmetic.ts';
 import type { Statement, StatementLine } from './statement-document.ts';
@@ -42,6 +43,7 @@ function strangerFault(row: ExportedRow, { sponsor, month }: Statement): string 
 /** Rows added up as the sections of a statement are. */
 class Sections {
   readonly #statement: Statement;
+  readonly #daysOfUse: DaysOfUse;
   readonly #tiers: ReadonlyMap<string, TierCheck>;
   readonly #lines: Groups = new Map();
   readonly #corrections: Groups = new Map();
@@ -51,6 +53,7 @@ class Sections {
 
   constructor(statement: Statement) {
     this.#statement = statement;
+    this.#daysOfUse = new DaysOfUse(statement.timeZones);
     this.#tiers = new Map(statement.lines.map((line) => [lineName(line), new TierCheck(line)]));
   }
 
@@ -63,7 +66,8 @@ class Sections {
       addTo(this.#corrections, `correction ${row.correction_number}, ${row.month}`, row);
     }
     if (row.month !== this.#statement.month) return;
-    addTo(this.#days, `day ${row.start_time.slice(0, 10)}`, row);
+    const day = this.#daysOfUse.dayOf(row.plan_id, row.plan_version, row.start_time);
+    addTo(this.#days, `day ${day}`, row);
     addTo(this.#applications, `application ${row.application_id}`, row);
     addTo(this.#contentTypes, `content type ${row.content_type}`, row);
   }
