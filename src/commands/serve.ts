@@ -21,8 +21,8 @@ Examples:
   $ curl 'http://localhost:8123/?query=SELECT+*+FROM+account_balances+FORMAT+PrettyCompact'
 
 Only this machine reaches it, and nothing can be changed by it. Any ClickHouse client that speaks HTTP may ask, as any user, in the
-database \`default\`; http://localhost:8123/ in a browser shows accounts, plans, quotas and months. An embedded store has one
-process at a time: an engine that books in it has to be stopped first.`,
+database \`default\`; http://localhost:8123/ in a browser shows accounts, months, usage by day, leakage, quotas and plans. An
+embedded store has one process at a time: an engine that books in it has to be stopped first.`,
     )
     .action(async ({ store, port }: { store: string; port: number }) => {
       const directory = resolve(store);
