@@ -33,6 +33,8 @@ GRANT SELECT(kind, number, correction, booking_date, booked_at, who, why, catalo
 GRANT SELECT(reason, detail, topic, partition, offset, booking_date) ON zerorate.rejections TO zerorate_analyst;
 GRANT SELECT(reason, detail, topic, partition, offset, booking_date, lane) ON zerorate.suspense TO zerorate_analyst;
 GRANT SELECT ON zerorate.booking_totals TO zerorate_analyst;
+GRANT SELECT ON zerorate.usage_by_day TO zerorate_analyst;
+GRANT SELECT ON zerorate.plan_time_zones TO zerorate_analyst;
 GRANT SELECT ON zerorate.account_balances TO zerorate_analyst;
 GRANT SELECT ON zerorate.account_entries TO zerorate_analyst;
 GRANT SELECT ON zerorate.suspensions TO zerorate_analyst;

@@ -62,7 +62,7 @@ Examples:
 
 Only this machine reaches it, and nothing can be changed by it. Any ClickHouse client that speaks HTTP may ask, as any user, in the
 database (schema) \`default\`: jdbc:clickhouse://localhost:8123/default for JDBC, \`schema: default\` for dbt. http://localhost:8123/ in a
-browser shows accounts, plans, quotas and months. No setting of a client lifts a limit. A client that leaves cancels its
+browser shows accounts, months, usage by day, leakage, quotas and plans. No setting of a client lifts a limit. A client that leaves cancels its
 question. An embedded store has one process at a time: an engine that books in it has to be stopped first.`,
     )
     .action(serve);

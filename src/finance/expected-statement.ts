@@ -1,6 +1,7 @@
 import { minorDigitsOf } from '../billing/money.ts';
 import type { ExportedRow } from './exported-row.ts';
 import { MerkleTree } from './merkle.ts';
+import { DaysOfUse } from './plan-time-zones.ts';
 import { GroupedSums, type RowSums } from './row-sums.ts';
 import { digestOfBatches, LISTED_BATCHES, sumOf, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
 import type { Statement, StatementCorrection, StatementLine, StatementTier } from './statement-document.ts';
@@ -68,6 +69,7 @@ function expectedBatches({ list, count }: Statement['proof']['batches']): object
 export class StatementRows {
   readonly #tree = new MerkleTree();
   readonly #month: string;
+  readonly #daysOfUse: DaysOfUse;
   readonly #tiers: ReadonlyMap<string, TierCheck>;
   readonly #lines = new GroupedSums<LineKey>();
   readonly #corrections = new GroupedSums<CorrectionKey>();
@@ -78,8 +80,9 @@ export class StatementRows {
   #hasOwnMonth = false;
   #first: ExportedRow | null = null;
 
-  constructor({ month, lines }: Statement) {
+  constructor({ month, lines, timeZones }: Statement) {
     this.#month = month;
+    this.#daysOfUse = new DaysOfUse(timeZones);
     this.#tiers = new Map(lines.map((line) => [lineName(line), new TierCheck(line)]));
   }
 
@@ -113,7 +116,7 @@ export class StatementRows {
 
   #addUsage(row: ExportedRow): void {
     this.#hasOwnMonth = true;
-    const day = row.start_time.slice(0, 10);
+    const day = this.#daysOfUse.dayOf(row.plan_id, row.plan_version, row.start_time);
     this.#days.add(day, row, () => ({ day }));
     this.#applications.add(row.application_id, row, () => ({ applicationId: row.application_id }));
     this.#contentTypes.add(row.content_type, row, () => ({ contentType: row.content_type }));

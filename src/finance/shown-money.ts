@@ -22,6 +22,11 @@ export function groupDigits(number: string | bigint | number): string {
   return decimals === undefined ? grouped : `${grouped}.${decimals}`;
 }
 
+/** A count with its noun: `1 record`, `12 records`, `2 entries`. */
+export function counted(count: number | bigint, one: string, many = `${one}s`): string {
+  return `${groupDigits(count)} ${BigInt(count) === 1n ? one : many}`;
+}
+
 /** Octets to three digits or more, in a unit of 2^10, 2^20 and so on: `1.23 GiB`. */
 export function roundedOctets(octets: bigint): string {
   let value = Number(octets);

@@ -1,3 +1,4 @@
+import { IANAZone } from 'luxon';
 import * as z from 'zod';
 
 /** A whole number of any size: a bigint here, decimal text in JSON. */
@@ -60,6 +61,10 @@ const entrySchema = z.strictObject({
 });
 
 const usageSchema = z.strictObject({ sponsoredOctets: amount(), subscriberOctets: amount(), chargeMicros: amount() });
+
+const timeZone = () =>
+  z.string().refine((name) => IANAZone.isValidZone(name), { error: 'expected a time zone by its IANA name' });
+const planTimeZoneSchema = z.strictObject({ planId: z.string(), planVersion: count(), timeZone: timeZone() });
 
 const nodeGapsSchema = z.strictObject({
   nodeId: z.string(),
@@ -148,7 +153,13 @@ export const statementSchema = z.strictObject({
   lines: z.array(lineSchema),
   corrections: z.array(correctionSchema),
   entries: z.array(entrySchema),
-  byDay: z.array(usageSchema.extend({ day: z.string().describe('By start time, UTC.') })),
+  timeZones: z
+    .array(planTimeZoneSchema)
+    .default([])
+    .describe('IANA names by plan and version. A plan that is not listed counts its days in UTC.'),
+  byDay: z.array(
+    usageSchema.extend({ day: z.string().describe('Day of use: of the start time, in the time zone of the plan.') }),
+  ),
   byApplication: z.array(usageSchema.extend({ applicationId: z.string() })),
   byContentType: z.array(usageSchema.extend({ contentType: z.string() })),
   completeness: completenessSchema,
@@ -164,6 +175,7 @@ export type StatementEntry = z.output<typeof entrySchema>;
 export type StatementTotals = z.output<typeof totalsSchema>;
 export type StatementProof = z.output<typeof proofSchema>;
 export type StatementUsage = z.output<typeof usageSchema>;
+export type PlanTimeZone = z.output<typeof planTimeZoneSchema>;
 export type Completeness = z.output<typeof completenessSchema>;
 export type NodeGaps = z.output<typeof nodeGapsSchema>;
 

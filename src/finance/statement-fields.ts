@@ -14,6 +14,7 @@ const CLOSING = 'when and by whom the month was closed is in the operator’s st
 const CORRECTION = 'what a correction is called, and why it was made, is in the operator’s store only';
 const ENTRY = 'account entries have no rows; compare payments and credits with your own books';
 const TIER = 'the agreed tiers and prices are in the contract; the charges of the rows follow from these';
+const ZONE = 'a plan’s time zone is in the contract; the days of the rows follow from it';
 const SOURCE = 'what was missing or rejected has no rows';
 const BATCH = 'batches are in the operator’s journal; each row is within one of them';
 
@@ -35,6 +36,7 @@ export const FIELD_RULES: Readonly<Record<string, FieldRule>> = {
   ...each('corrections[]', ['number', 'usageMonth', 'isAdjustment', 'rows', ...SUMS], RECOMPUTED),
   ...each('corrections[]', ['name', 'who', 'why'], stated(CORRECTION)),
   ...each('entries[]', ['number', 'kind', 'amountMicros', 'effectiveAt', 'bookedAt', 'who', 'why'], stated(ENTRY)),
+  ...each('timeZones[]', ['planId', 'planVersion', 'timeZone'], stated(ZONE)),
   ...each('byDay[]', ['day', ...SUMS], RECOMPUTED),
   ...each('byApplication[]', ['applicationId', ...SUMS], RECOMPUTED),
   ...each('byContentType[]', ['contentType', ...SUMS], RECOMPUTED),

@@ -61,14 +61,52 @@ test('it is well-formed: every element is closed, every id is its own, every lab
   }
 });
 
-test('a chart has a column for each day, those without usage too, and says each day in words', () => {
+test('a chart has a column for each day of the month, those without usage too, and says each day in words', () => {
   const page = statementHtml(testStatement());
   const [octets] = page.match(/<svg[^>]*aria-labelledby="octets-by-day-title[\s\S]*?<\/svg>/) ?? [''];
-  expect(octets.match(/<g>/g)).toHaveLength(4);
+  expect(octets.match(/<g>/g)).toHaveLength(31);
   expect(textOf(octets)).toContain('2026-10-04: 6.00 MiB, of which sponsored 5.00 MiB');
   expect(page.match(/role="img"/g)).toHaveLength(6);
   for (const [, value] of page.matchAll(/ (?:x|y|width|height)="([^"]*)"/g))
     expect(Number(value)).toBeGreaterThanOrEqual(0);
+});
+
+describe('days of use', () => {
+  const usage = { sponsoredOctets: 1_048_576n, subscriberOctets: 0n, chargeMicros: 2_000_000n };
+
+  test('of a bulk load are each in their place, and the time zone is named', () => {
+    const page = statementHtml(testStatement());
+    const [money] = page.match(/<svg[^>]*aria-labelledby="money-by-day-title[\s\S]*?<\/svg>/) ?? [''];
+    expect(money.match(/<rect [^>]*height="(?!0")/g)).toHaveLength(2);
+    expect(textOf(page)).toContain('Days are in the time zone of the plan, America/Los_Angeles.');
+    expect(textOf(page)).not.toContain('Not on the axis');
+  });
+
+  test('of other months are said in words and numbers, and have no column', () => {
+    const byDay = [{ day: '2026-10-31', ...usage }, ...['2026-11-01', '2026-11-02'].map((day) => ({ day, ...usage }))];
+    const page = statementHtml(testStatement({ byDay }));
+    const [octets] = page.match(/<svg[^>]*aria-labelledby="octets-by-day-title[\s\S]*?<\/svg>/) ?? [''];
+    expect(octets.match(/<g>/g)).toHaveLength(31);
+    expect(textOf(page)).toContain(
+      'Not on the axis: 2 days of other months (2026-11-01 to 2026-11-02), in statistics periods that begin in this one: ' +
+        '2.00 MiB sponsored, 0 octets subscribers’, 4.000000 USD.',
+    );
+  });
+
+  test('on which more was taken back than charged are said', () => {
+    const page = statementHtml(testStatement({ byDay: [{ day: '2026-10-04', ...usage, chargeMicros: -1_500_000n }] }));
+    expect(textOf(page)).toContain(
+      'Without a column: 1 day on which corrections took back more than was charged, −1.500000 USD',
+    );
+  });
+
+  test('of plans in several zones name each', () => {
+    const zone = (planId: string, timeZone: string) => ({ planId, planVersion: 1, timeZone });
+    const timeZones = [zone('a', 'Asia/Tokyo'), zone('b', 'UTC'), zone('c', 'Asia/Tokyo')];
+    expect(textOf(statementHtml(testStatement({ timeZones })))).toContain(
+      'Days are in the time zone of each plan: Asia/Tokyo (a, c); UTC (b).',
+    );
+  });
 });
 
 describe('other months', () => {

@@ -36,7 +36,7 @@ ${section('Account', accountTable(statement), 'Credits are positive. A balance b
 ${section('Completeness', completenessSection(statement))}
 ${section('Proof', proofSection(statement))}
 </main>
-<footer>Amounts are exact to a millionth of a unit; only the statement’s total is rounded, once, half away from zero. A statistics period belongs to the month that it begins in, in its plan’s time zone. Days of charts are UTC. 1 MiB is 1 048 576 octets.</footer>
+<footer>Amounts are exact to a millionth of a unit; only the statement’s total is rounded, once, half away from zero. A statistics period belongs to the month that it begins in, in its plan’s time zone. Days of charts are those of use. 1 MiB is 1 048 576 octets.</footer>
 </body>
 </html>
 `;

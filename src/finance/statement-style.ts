@@ -74,7 +74,7 @@ footer { font-size: 9px; margin-top: 22px; } .badge { font-size: 9px; }
   tr.tier td, tr.tier th, .note, caption, figcaption, .hero .note, h3, .kicker { font-size: 9.5px; } thead th { font-size: 9px; }
   td, th { padding-top: 3.5px; padding-bottom: 3.5px; }
   code, .hash { font-size: 9px; }
-  details { display: none; }
+  details { display: none; } pre { break-inside: avoid; } .note:has(+ pre) { break-after: avoid; }
 }
 @media (max-width: 700px) {
   body { padding: 20px 16px; } header, .hero, .pair { display: block; } header dl { margin-top: 14px; } .hero table { margin-top: 16px; }

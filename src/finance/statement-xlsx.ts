@@ -112,7 +112,7 @@ const LINE_COLUMNS: Columns = [
 
 function daysSheet({ byDay }: Statement): Sheet<Buffer> {
   const columns = [
-    { title: 'Day (UTC)', width: 13 },
+    { title: 'Day of use', width: 13 },
     { title: 'Sponsored octets', width: 20 },
     { title: 'Subscribers’ octets', width: 20 },
     { title: 'Charge', width: 20 },

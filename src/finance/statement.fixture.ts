@@ -66,6 +66,7 @@ export function testStatement(overrides: Partial<Statement> = {}): Statement {
     isClosed: true,
     closing: { number: 3, closedAt: '2026-11-02T00:00:00.000Z', who: 'Ada' },
     isOpeningFinal: true,
+    timeZones: [{ planId: 'chat-monthly', planVersion: 1, timeZone: 'America/Los_Angeles' }],
     byDay: [
       { day: '2026-10-01', ...usage },
       { day: '2026-10-04', ...usage },

@@ -6,6 +6,7 @@ import type { Closing } from './closings.ts';
 import { readCompleteness } from './completeness.ts';
 import { type Coverage, readCoverage } from './coverage.ts';
 import type { Month } from './month.ts';
+import { readPlanTimeZones } from './plan-time-zones.ts';
 import { findSponsor, type KnownSponsor } from './sponsor.ts';
 import { readEntries, readOpening } from './statement-account.ts';
 import { totalsOf } from './statement-arithmetic.ts';
@@ -27,7 +28,8 @@ export async function readStatement(store: Store, sponsorId: string, month: Mont
 /** The same of a coverage. */
 export async function statementOf(store: Store, coverage: Coverage): Promise<Statement> {
   const { month, closing } = coverage;
-  const cells = await readUsageCells(store, coverage);
+  const timeZones = await readPlanTimeZones(store, coverage);
+  const cells = await readUsageCells(store, coverage, timeZones);
   const entries = await readEntries(store, coverage);
   const sponsor = await sponsorOf(store, coverage);
   const { openingMicros, isOpeningFinal, currencies } = await readOpening(store, coverage);
@@ -46,6 +48,7 @@ export async function statementOf(store: Store, coverage: Coverage): Promise<Sta
     closing: closing === null ? null : { number: closing.number, closedAt: closing.closedAt, who: closing.who },
     isOpeningFinal,
     ...parts,
+    timeZones,
     ...usageOf(cells, month),
     completeness: await readCompleteness(store, coverage, cells),
     totals: totalsOf(parts, openingMicros, minorDigits),

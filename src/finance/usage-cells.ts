@@ -1,8 +1,15 @@
 import type { Store } from '../platform/store.ts';
 import { type Coverage, coveredBookings } from './coverage.ts';
 import type { Month } from './month.ts';
+import { dayOfUseExpression } from './plan-time-zones.ts';
 import { sumOf } from './statement-arithmetic.ts';
-import type { Completeness, Statement, StatementCorrection, StatementUsage } from './statement-document.ts';
+import type {
+  Completeness,
+  PlanTimeZone,
+  Statement,
+  StatementCorrection,
+  StatementUsage,
+} from './statement-document.ts';
 
 /** Covered rows that are alike in all that a statement tells apart beside its lines, added up. */
 export interface UsageCell extends StatementUsage {
@@ -10,7 +17,7 @@ export interface UsageCell extends StatementUsage {
   correctionNumber: number;
   usageMonth: Month;
   currency: string;
-  /** By start time, UTC. */
+  /** Of use, in the plan's time zone. */
   day: string;
   applicationId: string;
   contentType: string;
@@ -20,9 +27,13 @@ export interface UsageCell extends StatementUsage {
 }
 
 /** All covered rows, in one look: as many cells as days, applications and content types make, not as rows. */
-export async function readUsageCells(store: Store, coverage: Coverage): Promise<UsageCell[]> {
+export async function readUsageCells(
+  store: Store,
+  coverage: Coverage,
+  zones: readonly PlanTimeZone[],
+): Promise<UsageCell[]> {
   const rows = await store.query<Record<string, string | number>>(
-    'SELECT correction_number, substring(toString(month), 1, 7) AS usage, currency, toString(toDate(start_time)) AS day, ' +
+    `SELECT correction_number, substring(toString(month), 1, 7) AS usage, currency, toString(${dayOfUseExpression(zones)}) AS day, ` +
       'application_id, toString(content_type) AS content, month < toStartOfMonth(booking_date) AS late, count() AS booked, ' +
       'toString(sum(sponsored_octets)) AS sponsored, toString(sum(subscriber_octets)) AS subscriber, ' +
       `toString(sum(charge_micros)) AS micros FROM bookings WHERE ${coveredBookings(coverage)} GROUP BY ALL ORDER BY ALL`,

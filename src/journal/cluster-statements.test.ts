@@ -46,6 +46,14 @@ test.each([
     ],
   ],
   [
+    'ALTER TABLE journal ADD PROJECTION IF NOT EXISTS p (SELECT count() GROUP BY kind)',
+    ["ALTER TABLE journal_local ON CLUSTER 'c' ADD PROJECTION IF NOT EXISTS p (SELECT count() GROUP BY kind)"],
+  ],
+  [
+    'ALTER TABLE journal MATERIALIZE PROJECTION p',
+    ["ALTER TABLE journal_local ON CLUSTER 'c' MATERIALIZE PROJECTION p"],
+  ],
+  [
     'ALTER TABLE closings ADD COLUMN IF NOT EXISTS a Int8',
     ['ALTER TABLE closings ADD COLUMN IF NOT EXISTS a Int8 SETTINGS alter_sync = 2'],
   ],

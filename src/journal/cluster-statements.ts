@@ -7,6 +7,7 @@ const SHARDED = 'journal';
 const LOCAL = 'journal_local';
 
 const HEAD = /^(CREATE TABLE IF NOT EXISTS|CREATE VIEW IF NOT EXISTS|CREATE OR REPLACE VIEW|ALTER TABLE) (\w+)/;
+const PROJECTION = /^\s+(ADD|MATERIALIZE) PROJECTION\b/;
 const CHANGES_MORE_THAN_COMMENTS = /\b(ADD|DROP|RENAME|MODIFY) (COLUMN|INDEX|PROJECTION|SETTING)\b/;
 
 /**
@@ -30,7 +31,9 @@ export function clusterStatements(statement: string, cluster: string): string[] 
     case 'CREATE OR REPLACE VIEW':
       return [everywhere(name)];
     case 'ALTER TABLE':
-      if (name === SHARDED) return [everywhere(LOCAL), everywhere(SHARDED)];
+      // Projections are of the shards' own parts.
+      if (name === SHARDED)
+        return PROJECTION.test(rest) ? [everywhere(LOCAL)] : [everywhere(LOCAL), everywhere(SHARDED)];
       // A table's comment stands on each server. Its columns are everybody's: one server is asked, and tells the others.
       return CHANGES_MORE_THAN_COMMENTS.test(rest) ? [`${sql} SETTINGS alter_sync = 2`] : [everywhere(name)];
     default:

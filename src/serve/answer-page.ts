@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { html } from '../finance/html-text.ts';
+import { systemClock } from '../platform/clock.ts';
+import { daysPage } from './days-page.ts';
+import { leakagePage } from './leakage-page.ts';
 import { overviewPage } from './overview-page.ts';
 import { PageData } from './page-data.ts';
 import { nothing, page } from './page-parts.ts';
@@ -8,10 +10,21 @@ import { sponsorPage } from './sponsor-page.ts';
 
 const SPONSOR_PATH = /^\/sponsors\/([^/]+)$/;
 
-/** Whether a person's browser asks, and no client of ClickHouse's: those name a query, or want no HTML. */
+/** Pages of a month. */
+const MONTH_PAGES: Readonly<Record<string, (data: PageData, month: string | null) => Promise<string>>> = {
+  '/': overviewPage,
+  '/days': daysPage,
+  '/leakage': leakagePage,
+};
+
+/** Whether it is a browser's request for a page, and no query of a ClickHouse client: those name a query, or accept no HTML. */
 export function isPage({ method, headers }: IncomingMessage, { pathname, searchParams }: URL): boolean {
   if (method === 'POST' || searchParams.has('query')) return false;
-  return SPONSOR_PATH.test(pathname) || (pathname === '/' && String(headers.accept ?? '').includes('text/html'));
+  return (
+    SPONSOR_PATH.test(pathname) ||
+    (pathname !== '/' && Object.hasOwn(MONTH_PAGES, pathname)) ||
+    (pathname === '/' && String(headers.accept ?? '').includes('text/html'))
+  );
 }
 
 export async function answerPage(engine: ReadOnlyEngine, url: URL, response: ServerResponse): Promise<void> {
@@ -23,8 +36,8 @@ export async function answerPage(engine: ReadOnlyEngine, url: URL, response: Ser
   try {
     const text =
       sponsorId === undefined
-        ? await overviewPage(data, month)
-        : await sponsorPage(data, decodeURIComponent(sponsorId), month);
+        ? await MONTH_PAGES[url.pathname](data, month)
+        : await sponsorPage(data, decodeURIComponent(sponsorId), month, systemClock.nowMs());
     if (text === null) response.writeHead(404);
     response.end(text ?? fault('There is no such sponsor', 'The store has neither charges nor entries of it.'));
   } catch (error) {
@@ -35,8 +48,5 @@ export async function answerPage(engine: ReadOnlyEngine, url: URL, response: Ser
 }
 
 function fault(title: string, what: string): string {
-  return page(
-    title,
-    html`<header><p class="kicker"><a href="/">Sponsored data</a></p><h1>${title}</h1></header>${nothing(what)}`,
-  );
+  return page({ title }, nothing(what));
 }

@@ -2,20 +2,62 @@ import type { Catalogue, Plan } from '../billing/catalogue.ts';
 import { CONTENT_TYPES } from '../billing/flow-record.ts';
 import { formatMicros, minorDigitsOf } from '../billing/money.ts';
 import { type HtmlText, html } from '../finance/html-text.ts';
+import { monthBefore } from '../finance/month.ts';
 import { groupDigits, roundedOctets, roundedUnits } from '../finance/shown-money.ts';
-import type { Account, PageData, QuotaUse } from './page-data.ts';
-import { money, monthLinks, monthName, nothing, page, section, table } from './page-parts.ts';
+import { sumOf } from '../finance/statement-arithmetic.ts';
+import { columnChart } from '../finance/statement-charts.ts';
+import { figure, OCTETS_KEY, octetsChart } from '../finance/usage-charts.ts';
+import type { Account, NamedUsage, PageData, QuotaUse } from './page-data.ts';
+import { change, meter, money, monthLinks, monthName, nothing, page, section, table } from './page-parts.ts';
 
-/** What there is: the sponsors' accounts, a month's usage and quotas, the plans in force. */
+/** The months that a trend shows. */
+const TREND_MONTHS = 12;
+
+/** What there is: the sponsors' accounts, the months, a month's usage and quotas, the plans in force. */
 export async function overviewPage(data: PageData, asked: string | null): Promise<string> {
   const [catalogue, accounts, months] = [await data.catalogue(), await data.accounts(), await data.months()];
   const month = asked !== null && months.includes(asked) ? asked : (months[0] ?? null);
   return page(
-    'Overview',
-    html`<header><p class="kicker">Sponsored data</p><h1>Accounts, plans and quotas</h1></header>
-${section('Accounts', accountCards(accounts, catalogue), 'What was credited less what was charged, in each sponsor’s currency.')}
-${month === null ? section('Usage', nothing('Nothing was booked yet.')) : await monthSection(data, catalogue, months, month)}
+    { title: 'Accounts, plans and quotas', path: '/' },
+    html`${section('Accounts', accountCards(accounts, catalogue), 'What was credited less what was charged, in each sponsor’s currency.')}
+${month === null ? section('Usage', nothing('No usage is booked yet.')) : html`${trendSection(await data.usageByMonth())}${await monthSection(data, catalogue, months, month)}`}
 ${catalogue === null ? '' : section('Plans', plansTable(catalogue), 'As the catalogue of the newest batch has them.')}`,
+  );
+}
+
+/** Months side by side: octets of all sponsors, and charges in each currency with their change. */
+function trendSection(usage: readonly NamedUsage[]): HtmlText {
+  const months = [...new Set(usage.map(({ name }) => name))].slice(-TREND_MONTHS);
+  const items = months.map((month) => {
+    const own = usage.filter(({ name }) => name === month);
+    return {
+      name: month,
+      day: monthName(month),
+      sponsoredOctets: sumOf(own, ({ sponsoredOctets }) => sponsoredOctets),
+      subscriberOctets: sumOf(own, ({ subscriberOctets }) => subscriberOctets),
+      chargeMicros: 0n,
+    };
+  });
+  const before = new Map(usage.map((each) => [`${each.currency} ${each.name}`, each.chargeMicros]));
+  const rows = usage.filter(({ name }) => months.includes(name)).toReversed();
+  return section(
+    'Months',
+    html`${figure('Octets by month', OCTETS_KEY, columnChart(octetsChart('octets-by-month', 'Octets by month', items)))}
+${table('Months, month against month', rows, [
+  { title: 'Month', kind: 'head', cell: ({ name }) => monthName(name) },
+  { title: 'Records', kind: 'number', cell: ({ records }) => groupDigits(records) },
+  { title: 'Sponsored', kind: 'number', cell: ({ sponsoredOctets }) => roundedOctets(sponsoredOctets) },
+  { title: 'Subscribers’', kind: 'number', cell: ({ subscriberOctets }) => roundedOctets(subscriberOctets) },
+  { title: 'Charge', kind: 'number', cell: ({ chargeMicros, currency }) => money(chargeMicros, currency) },
+  { title: 'Currency', cell: ({ currency }) => currency },
+  {
+    title: 'Against the month before',
+    kind: 'number',
+    cell: ({ chargeMicros, currency, name }) =>
+      change(chargeMicros, before.get(`${currency} ${monthBefore(name)}`) ?? 0n),
+  },
+])}`,
+    'A month goes on until all of its periods are over: the newest may still grow.',
   );
 }
 
@@ -31,9 +73,7 @@ function accountCards(accounts: readonly Account[], catalogue: Catalogue | null)
     return html`<li><a class="card" href="/sponsors/${encodeURIComponent(sponsorId)}"><span class="name">${name}${badge}</span>
 <p class="amount${owed ? ' owed' : ''}">${groupDigits(amount)}<small>${currency}</small></p><span class="soft">${owed ? 'owed' : 'in credit'}</span></a></li>`;
   });
-  return cards.length === 0
-    ? nothing('No sponsor was charged or credited yet.')
-    : html`<ul class="cards">${cards}</ul>`;
+  return cards.length === 0 ? nothing('No sponsor is charged or credited yet.') : html`<ul class="cards">${cards}</ul>`;
 }
 
 async function monthSection(
@@ -43,7 +83,7 @@ async function monthSection(
   month: string,
 ): Promise<HtmlText> {
   const usage = await data.usageBySponsor(month);
-  const usageTable = table(usage, [
+  const usageTable = table(`Usage of ${monthName(month)}, by sponsor`, usage, [
     {
       title: 'Sponsor',
       kind: 'head',
@@ -54,7 +94,7 @@ async function monthSection(
     { title: 'Sponsored', kind: 'number', cell: ({ sponsoredOctets }) => roundedOctets(sponsoredOctets) },
     { title: 'Subscribers’', kind: 'number', cell: ({ subscriberOctets }) => roundedOctets(subscriberOctets) },
     { title: 'Charge', kind: 'number', cell: ({ chargeMicros, currency }) => money(chargeMicros, currency) },
-    { title: '', cell: ({ currency }) => currency },
+    { title: 'Currency', cell: ({ currency }) => currency },
   ]);
   const quotas = quotasTable(await data.quotas(month), catalogue);
   return html`${section(`Usage of ${monthName(month)}`, html`${monthLinks(months, month, '/')}${usageTable}`)}
@@ -65,19 +105,17 @@ function quotasTable(quotas: readonly QuotaUse[], catalogue: Catalogue | null): 
   const newest = new Map(catalogue?.plans.map((plan) => [plan.id, plan]));
   const limited = quotas.filter(({ planId }) => (newest.get(planId)?.quotaOctets ?? 0) !== Number.POSITIVE_INFINITY);
   if (limited.length === 0) return nothing('No plan with a quota was used.');
-  return table(limited, [
+  return table('Quotas, by plan', limited, [
     { title: 'Plan', kind: 'head', cell: ({ planId }) => planId },
     { title: 'Quota', cell: ({ planId }) => quotaOf(newest.get(planId)) },
     { title: 'Used up', kind: 'number', cell: ({ usedUp }) => groupDigits(usedUp) },
     { title: 'Octets after it', kind: 'number', cell: ({ octetsAfter }) => roundedOctets(octetsAfter) },
-    { title: 'Sponsored share of octets', kind: 'number', cell: shareMeter },
+    {
+      title: 'Sponsored share of octets',
+      kind: 'number',
+      cell: ({ sponsoredOctets, subscriberOctets }) => meter(sponsoredOctets, sponsoredOctets + subscriberOctets),
+    },
   ]);
-}
-
-function shareMeter({ sponsoredOctets, subscriberOctets }: QuotaUse): HtmlText {
-  const all = sponsoredOctets + subscriberOctets;
-  const percent = all === 0n ? 0 : Number((sponsoredOctets * 1000n) / all) / 10;
-  return html`${percent.toFixed(1)} %<span class="meter"><i style="width:${percent}%"></i></span>`;
 }
 
 function quotaOf(plan: Plan | undefined): string {
@@ -87,7 +125,7 @@ function quotaOf(plan: Plan | undefined): string {
 }
 
 function plansTable({ plans, applications, sponsors }: Catalogue): HtmlText {
-  return table(plans, [
+  return table('Plans, with quotas and prices', plans, [
     { title: 'Plan', kind: 'head', cell: ({ id, version }) => html`${id} <span class="soft">v${version}</span>` },
     {
       title: 'Application',

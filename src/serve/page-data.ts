@@ -1,5 +1,6 @@
 import type { Catalogue } from '../billing/catalogue.ts';
 import { catalogueFromCanonicalJson } from '../billing/catalogue-compile.ts';
+import type { PlanTimeZone } from '../finance/statement-document.ts';
 import type { ReadOnlyEngine } from './read-only-engine.ts';
 
 /** Asks the store for what the pages show. Sums are bigint: a year of a sponsor may pass 2^53. */
@@ -57,19 +58,80 @@ export class PageData {
 
   /** Of one sponsor and month, cut by `by`. */
   usageBy(
-    by: 'booking_date' | 'application_id' | 'content_type' | 'month',
+    by: 'application_id' | 'content_type' | 'month',
     sponsorId: string,
     month: string | null,
   ): Promise<NamedUsage[]> {
     const ofMonth = month === null ? '' : 'AND month = {month:Date} ';
     return this.#rows(
       `SELECT toString(${by}) AS name, ${USAGE} FROM booking_totals WHERE sponsor_id = {sponsor:String} ${ofMonth}` +
-        `GROUP BY ${by}, currency ORDER BY ${by === 'booking_date' || by === 'month' ? by : 'chargeMicros DESC'}`,
+        `GROUP BY ${by}, currency ORDER BY ${by === 'month' ? by : 'chargeMicros DESC'}`,
       [['sponsor', sponsorId], ...(month === null ? [] : [['month', `${month}-01`] as [string, string]])],
     );
   }
 
-  /** The lines of one sponsor's month: charges, and what corrections took back and charged anew. */
+  /** What all sponsors used and were charged, by month and currency. */
+  usageByMonth(): Promise<NamedUsage[]> {
+    return this.#rows(
+      `SELECT formatDateTime(month, '%Y-%m') AS name, ${USAGE} FROM booking_totals GROUP BY month, currency ORDER BY month, currency`,
+    );
+  }
+
+  /** By day of use in each plan's time zone; `day_of_use` may be of another month than the statement that has it. */
+  usageByDay(month: string, sponsorId: string | null): Promise<DayUsage[]> {
+    return this.#ofMonth(
+      `SELECT toString(day_of_use) AS day, ${USAGE} FROM usage_by_day WHERE month = {month:Date}`,
+      'GROUP BY day_of_use, currency ORDER BY day_of_use, currency',
+      month,
+      sponsorId,
+    );
+  }
+
+  /** The same by day of booking. */
+  usageByBookingDay(month: string, sponsorId: string | null): Promise<DayUsage[]> {
+    return this.#ofMonth(
+      `SELECT toString(booking_date) AS day, ${USAGE} FROM booking_totals WHERE month = {month:Date}`,
+      'GROUP BY booking_date, currency ORDER BY booking_date, currency',
+      month,
+      sponsorId,
+    );
+  }
+
+  /** Time zones of the plans that a month's usage was rated under. */
+  timeZones(month: string, sponsorId: string | null): Promise<PlanTimeZone[]> {
+    return this.#ofMonth(
+      'SELECT plan_id AS planId, plan_version AS planVersion, any(time_zone) AS timeZone FROM usage_by_day WHERE month = {month:Date}',
+      'GROUP BY plan_id, plan_version ORDER BY plan_id, plan_version',
+      month,
+      sponsorId,
+    );
+  }
+
+  /** Months in which batches were booked, the newest first. */
+  async bookingMonths(): Promise<string[]> {
+    const rows = await this.#rows<{ name: string }>(
+      "SELECT DISTINCT formatDateTime(toStartOfMonth(booking_date), '%Y-%m') AS name FROM batches ORDER BY name DESC",
+    );
+    return rows.map(({ name }) => name);
+  }
+
+  /** What became of the records booked in a month, by reason and application. */
+  outcomes(month: string): Promise<Outcome[]> {
+    return this.#rows(
+      'SELECT reason, application_id AS applicationId, sum(records) AS records, sum(octets) AS allOctets FROM outcomes ' +
+        'WHERE toStartOfMonth(booking_date) = {month:Date} GROUP BY reason, applicationId ORDER BY allOctets DESC, reason, applicationId',
+      [['month', `${month}-01`]],
+    );
+  }
+
+  #ofMonth<T>(head: string, tail: string, month: string, sponsorId: string | null): Promise<T[]> {
+    const ofSponsor = sponsorId === null ? '' : ' AND sponsor_id = {sponsor:String}';
+    const parameters: [string, string][] = [['month', `${month}-01`]];
+    if (sponsorId !== null) parameters.push(['sponsor', sponsorId]);
+    return this.#rows(`${head}${ofSponsor} ${tail}`, parameters);
+  }
+
+  /** The lines of one sponsor's month: charges, and what corrections took back and charged again. */
   lines(sponsorId: string, month: string): Promise<Line[]> {
     return this.#rows(
       'SELECT application_id AS applicationId, plan_id AS planId, plan_version AS planVersion, ' +
@@ -114,7 +176,7 @@ export class PageData {
   }
 }
 
-/** ClickHouse's 64-bit integers stand in quotes; by their names they are told from texts of digits. */
+/** ClickHouse writes 64-bit integers in quotes: the names of such columns tell them from texts of digits. */
 function bigOfText(name: string, value: unknown): unknown {
   return typeof value === 'string' && COUNTS.test(name) ? BigInt(value) : value;
 }
@@ -143,6 +205,17 @@ export interface Usage {
 
 export interface NamedUsage extends Usage {
   name: string;
+}
+
+export interface DayUsage extends Usage {
+  day: string;
+}
+
+export interface Outcome {
+  reason: string;
+  applicationId: string;
+  records: bigint;
+  allOctets: bigint;
 }
 
 export interface Line extends Usage {

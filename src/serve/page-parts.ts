@@ -1,23 +1,51 @@
 import { minorDigitsOf } from '../billing/money.ts';
+import { changeOf } from '../finance/forecast.ts';
 import { HtmlText, html } from '../finance/html-text.ts';
 import { exactUnits, groupDigits, roundedUnits } from '../finance/shown-money.ts';
 import { PAGE_STYLE } from './page-style.ts';
 
+/** A change of this much is ten times as much: 900.0 %. */
+const TEN_TIMES_TENTHS = 9000;
 const MONTH = new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' });
 
+/** The pages that every page links to. */
+const PAGES = [
+  { path: '/', name: 'Overview' },
+  { path: '/days', name: 'Usage by day' },
+  { path: '/leakage', name: 'Leakage' },
+];
+
+export interface PageHead {
+  /** In the browser's tab, and the page's heading. */
+  title: string;
+  kicker?: string;
+  /** Which of the pages it is; absent: none of those that are linked to. */
+  path?: string;
+}
+
 /** A whole page that needs nothing else. */
-export function page(title: string, inner: HtmlText): string {
+export function page({ title, kicker = 'Sponsored data', path }: PageHead, inner: HtmlText): string {
+  const links = PAGES.map((each) => {
+    const current = each.path === path ? html` aria-current="page"` : '';
+    return html`<li><a href="${each.path}"${current}>${each.name}</a></li>`;
+  });
   return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,">
 <title>${title} · zerorate</title>
 <style>${new HtmlText(PAGE_STYLE)}</style>
 </head>
 <body>
+<a class="skip" href="#content">Skip to the content</a>
+<header><nav aria-label="Pages"><ul class="pages">${links}</ul></nav></header>
+<main id="content" tabindex="-1">
+<p class="kicker">${kicker}</p><h1>${title}</h1>
 ${inner}
+</main>
 <footer>Read from the store as it is now; nothing here changes it. Money is rounded to its currency’s decimals, a pointer on it shows all six. A statistics period belongs to the month that it begins in. Any ClickHouse client can ask this address over HTTP.</footer>
 </body>
 </html>
@@ -25,11 +53,28 @@ ${inner}
 }
 
 export function section(title: string, inner: HtmlText, note = ''): HtmlText {
-  return html`<section><h2>${title}</h2>${note === '' ? '' : html`<p class="note">${note}</p>`}${inner}</section>`;
+  const id = title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
+  return html`<section aria-labelledby="${id}"><h2 id="${id}">${title}</h2>${note === '' ? '' : html`<p class="note">${note}</p>`}${inner}</section>`;
 }
 
 export function nothing(text: string): HtmlText {
   return html`<p class="note">${text}</p>`;
+}
+
+/** A figure of money or of anything else, with its name above it and a few words below. */
+export interface Card {
+  name: HtmlText | string;
+  value: HtmlText | string;
+  note?: HtmlText | string;
+  isOwed?: boolean;
+}
+
+export function cards(list: readonly Card[]): HtmlText {
+  const items = list.map(
+    ({ name, value, note = '', isOwed = false }) =>
+      html`<div class="card"><dt class="name">${name}</dt><dd class="amount${isOwed ? ' owed' : ''}">${value}</dd><dd class="soft">${note}</dd></div>`,
+  );
+  return html`<dl class="cards">${items}</dl>`;
 }
 
 export interface Column<T> {
@@ -39,7 +84,13 @@ export interface Column<T> {
   cell: (row: T) => HtmlText | string;
 }
 
-export function table<T>(rows: readonly T[], columns: readonly Column<T>[]): HtmlText {
+/** `caption` says what the table holds to a reader who has not seen the heading above it. */
+export function table<T>(
+  caption: string,
+  rows: readonly T[],
+  columns: readonly Column<T>[],
+  sum?: readonly (HtmlText | string)[],
+): HtmlText {
   const heads = columns.map(({ title, kind }) => html`<th scope="col"${classOf(kind)}>${title}</th>`);
   const body = rows.map(
     (row) =>
@@ -47,7 +98,16 @@ export function table<T>(rows: readonly T[], columns: readonly Column<T>[]): Htm
         kind === 'head' ? html`<th scope="row">${cell(row)}</th>` : html`<td${classOf(kind)}>${cell(row)}</td>`,
       )}</tr>`,
   );
-  return html`<div class="scroll"><table><thead><tr>${heads}</tr></thead><tbody>${body}</tbody></table></div>`;
+  const foot = sum?.map((cell, at) =>
+    at === 0 ? html`<th scope="row">${cell}</th>` : html`<td${classOf(columns[at].kind)}>${cell}</td>`,
+  );
+  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table><caption class="unseen">${caption}</caption><thead><tr>${heads}</tr></thead><tbody>${body}</tbody>${foot === undefined ? '' : html`<tfoot><tr>${foot}</tr></tfoot>`}</table></div>`;
+}
+
+/** A share of a whole, drawn; `part` and `whole` are 0 or more. */
+export function meter(part: bigint, whole: bigint): HtmlText {
+  const percent = whole <= 0n ? 0 : Math.min(100, Number((part * 1000n) / whole) / 10);
+  return html`${percent.toFixed(1)} %<span class="meter" aria-hidden="true"><i style="width:${percent}%"></i></span>`;
 }
 
 function classOf(kind: Column<never>['kind']): HtmlText | string {
@@ -58,6 +118,21 @@ function classOf(kind: Column<never>['kind']): HtmlText | string {
 export function money(micros: bigint, currency: string): HtmlText {
   const exact = `${groupDigits(exactUnits(micros))} ${currency}`;
   return html`<span title="${exact}">${groupDigits(roundedUnits(micros, minorDigitsOf(currency)))}</span>`;
+}
+
+/** An amount with its currency behind it. */
+export function amount(micros: bigint, currency: string): HtmlText {
+  return html`${money(micros, currency)}<small>${currency}</small>`;
+}
+
+/** How much more or less it is than before: in percent, and as a multiple from ten times on. */
+export function change(now: bigint, before: bigint): HtmlText {
+  const tenths = changeOf(now, before);
+  if (tenths === null) return html`–`;
+  const sign = tenths > 0 ? '+' : tenths < 0 ? '−' : '';
+  const text =
+    tenths >= TEN_TIMES_TENTHS ? `× ${groupDigits(now / before)}` : `${sign}${(Math.abs(tenths) / 10).toFixed(1)} %`;
+  return html`<span class="${tenths < 0 ? 'down' : 'up'}">${text}</span>`;
 }
 
 /** Links to the months, the one that is shown marked. */

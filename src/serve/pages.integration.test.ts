@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import axe from 'axe-core';
 import { drainPending } from 'chdb';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -12,6 +13,12 @@ import { packagePath } from '../platform/package-paths.ts';
 import { freePort } from '../testing/free-port.ts';
 import { CHROMIUM } from '../testing/prerequisites.ts';
 import { type ServedStore, serveStore } from './http-server.ts';
+
+const SCREENS = [
+  [1180, 'light'],
+  [1180, 'dark'],
+  [390, 'light'],
+] as const;
 
 let directory: string;
 let served: ServedStore;
@@ -52,12 +59,27 @@ describe('in a browser', () => {
     return (await (await fetch(served.url, { method: 'POST', body: sql })).text()).trim();
   }
 
+  /** All six decimals of the amounts in a table's column, in micro-units. */
+  async function microsIn(caption: string, column: number): Promise<bigint[]> {
+    const cells = page.getByRole('table', { name: caption, exact: true }).locator(`tbody tr > :nth-child(${column})`);
+    const exact = await cells.evaluateAll((list) =>
+      list.map((cell) => cell.querySelector('[title]')?.getAttribute('title') ?? cell.textContent ?? ''),
+    );
+    return exact.map((text) => BigInt(text.replace('−', '-').replaceAll(/[^-\d]/g, '')));
+  }
+  const sum = (list: readonly bigint[]) => String(list.reduce((total, each) => total + each, 0n));
+  async function cardMicros(name: string): Promise<bigint> {
+    const card = page.locator('.card', { has: page.locator('dt', { hasText: name }) });
+    const exact = (await card.locator('.amount [title]').getAttribute('title')) ?? '';
+    return BigInt(exact.replace('−', '-').replaceAll(/[^-\d]/g, ''));
+  }
+
   test('the overview has every account, and leads to a sponsor and its months', async () => {
     await open('/?month=2026-09');
     expect((await texts('.card .name')).map((name) => name.split(/\s{2,}|\n/)[0])).toEqual(
       expect.arrayContaining(['Chatter', 'Lumen Video', 'Parley', 'Pigeon']),
     );
-    expect(await texts('h2')).toEqual(['Accounts', 'Usage of September 2026', 'Quotas', 'Plans']);
+    expect(await texts('h2')).toEqual(['Accounts', 'Months', 'Usage of September 2026', 'Quotas', 'Plans']);
     await page.getByRole('link', { name: 'Lumen Video' }).click();
     expect(await page.title()).toBe('Lumen Video · zerorate');
     await page.locator('.months').getByRole('link', { name: 'September 2026' }).click();
@@ -66,30 +88,102 @@ describe('in a browser', () => {
     expect(complaints).toEqual([]);
   });
 
-  test('what it shows is what the store says, to the micro-unit', async () => {
+  test('what a month shows is what the store says, to the micro-unit', async () => {
     await open('/sponsors/lumen?month=2026-09');
-    const shown = await page.locator('section').last().locator('tbody td:last-child').allInnerTexts();
-    const micros = shown.map((text) => BigInt(text.replace('−', '-').replaceAll(/[^-\d]/g, '')));
-    const sum = "SELECT sum(charge_micros) FROM booking_totals WHERE sponsor_id = 'lumen' AND month = '2026-09-01'";
-    expect(String(micros.reduce((total, each) => total + each, 0n))).toBe(await value(sum));
-    expect(shown).toHaveLength(4);
+    const lines = await microsIn('Charges by application and plan', 7);
+    const booked = "SELECT sum(charge_micros) FROM booking_totals WHERE sponsor_id = 'lumen' AND month = '2026-09-01'";
+    expect(sum(lines)).toBe(await value(booked));
+    expect(lines).toHaveLength(4);
+    await open('/?month=2026-09');
+    expect(sum(await microsIn('Months, month against month', 5))).toBe(
+      await value('SELECT sum(charge_micros) FROM booking_totals'),
+    );
   });
 
-  test.each(['/', '/?month=2026-09', '/sponsors/lumen?month=2026-10', '/sponsors/chatter', '/sponsors/nobody'])(
-    '%s fits a wide and a narrow screen, in light and dark',
-    async (path) => {
-      for (const width of [1180, 390]) {
-        for (const colorScheme of ['light', 'dark'] as const) {
-          await page.setViewportSize({ width, height: 900 });
-          await page.emulateMedia({ colorScheme });
-          await open(path);
-          const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
-          expect(overflow, `${width} ${colorScheme}`).toBeLessThanOrEqual(0);
-        }
-      }
-      expect(complaints.filter((text) => !text.includes('404'))).toEqual([]);
-    },
-  );
+  test('days are those of use, of a bulk load too, beside the days of booking', async () => {
+    await open('/sponsors/lumen?month=2026-09');
+    await page.getByText('Every day as a table').click();
+    const days = await page
+      .getByRole('table', { name: 'Usage and charge by day of use' })
+      .locator('tbody th')
+      .allInnerTexts();
+    const asked =
+      "SELECT DISTINCT toString(day_of_use) AS day FROM usage_by_day WHERE sponsor_id = 'lumen' AND month = '2026-09-01' ORDER BY day FORMAT TSV";
+    expect(days).toEqual((await value(asked)).split('\n'));
+    expect(days.length).toBeGreaterThan(20);
+    expect(await page.locator('svg[aria-labelledby^="money-by-day"] g').count()).toBe(30);
+    await expect(page.getByText('Days are in the time zone of the plan, Asia/Tokyo.').count()).resolves.toBe(1);
+    await open('/days?month=2026-09');
+    expect(sum(await microsIn('Usage and charge by day of use', 5))).toBe(
+      sum(await microsIn('Usage and charge by day of booking', 5)),
+    );
+  });
+
+  test('a sponsor’s page begins with what finance looks at first, and it adds up to the balance', async () => {
+    await open('/sponsors/chatter');
+    const due = await cardMicros('Amount due');
+    const owed = due + (await cardMicros('Not billed yet'));
+    const balance = await cardMicros('Balance');
+    expect(String(balance)).toBe(
+      await value("SELECT balance_micros FROM account_balances WHERE sponsor_id = 'chatter'"),
+    );
+    expect(owed).toBe(balance < 0n ? -balance : 0n);
+    expect(await cardMicros('Headroom to the credit limit')).toBe(5_000_000_000n + balance);
+    expect(sum(await microsIn('Receivables by age, in USD', 2))).toBe(String(due));
+  });
+
+  test('leakage has all octets that are not sponsored, by reason', async () => {
+    await open('/leakage?month=2026-09');
+    const records = await microsIn('Traffic that is not sponsored, by reason and application', 4);
+    const asked = "SELECT sum(records_not_sponsored) FROM batches WHERE toStartOfMonth(booking_date) = '2026-09-01'";
+    expect(sum(records)).toBe(await value(asked));
+    expect(records.length).toBeGreaterThan(2);
+  });
+
+  test('the keyboard reaches the content, and shows where it is', async () => {
+    await open('/');
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate('document.activeElement.className')).toBe('skip');
+    expect(await page.locator('.skip').evaluate((link) => link.getBoundingClientRect().left)).toBeGreaterThanOrEqual(0);
+    await page.keyboard.press('Enter');
+    expect(await page.evaluate('document.activeElement.id')).toBe('content');
+    await page.keyboard.press('Tab');
+    const outline = await page.evaluate('getComputedStyle(document.activeElement).outlineStyle');
+    expect(outline).toBe('solid');
+  });
+
+  test('on paper there is no navigation, and dark mode is light', async () => {
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+    await open('/sponsors/chatter');
+    expect(await page.getByRole('navigation').count()).toBe(0);
+    expect(await page.evaluate('getComputedStyle(document.body).color')).toBe('rgb(22, 32, 44)');
+  });
+
+  const PATHS = [
+    '/',
+    '/?month=2026-09',
+    '/days?month=2026-09',
+    '/leakage',
+    '/sponsors/lumen?month=2026-10',
+    '/sponsors/chatter',
+    '/sponsors/nobody',
+  ];
+
+  test.each(PATHS)('%s fits a wide and a narrow screen, in light and dark, and axe finds nothing', async (path) => {
+    for (const [width, colorScheme] of SCREENS) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.emulateMedia({ colorScheme });
+      await open(path);
+      const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
+      expect(overflow, `${width} ${colorScheme}`).toBeLessThanOrEqual(0);
+      await page.evaluate(axe.source);
+      const found: string[] = await page.evaluate(
+        "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).slice(0, 3).join(' ')))",
+      );
+      expect(found, `${width} ${colorScheme}`).toEqual([]);
+    }
+    expect(complaints.filter((text) => !text.includes('404'))).toEqual([]);
+  });
 
   test('what the store holds is text, whatever it looks like', async () => {
     await open('/');
@@ -104,7 +198,7 @@ describe('in a browser', () => {
     expect((await open('/sponsors/nobody'))?.status()).toBe(404);
     expect(await page.locator('h1').innerText()).toBe('There is no such sponsor');
     await open('/?month=1999-01');
-    expect(await page.locator('[aria-current]').innerText()).toBe('November 2026');
+    expect(await page.locator('.months [aria-current]').innerText()).toBe('November 2026');
   });
 
   test('a page of another site gets nothing, neither by a script nor by an image or a frame', async () => {

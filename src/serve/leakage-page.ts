@@ -1,0 +1,129 @@
+import { REASONS } from '../billing/outcome.ts';
+import { type HtmlText, html } from '../finance/html-text.ts';
+import { groupDigits, roundedOctets } from '../finance/shown-money.ts';
+import { sumOf } from '../finance/statement-arithmetic.ts';
+import { barChart } from '../finance/statement-charts.ts';
+import { figure } from '../finance/usage-charts.ts';
+import type { Outcome, PageData } from './page-data.ts';
+import { cards, meter, monthLinks, monthName, nothing, page, section, table } from './page-parts.ts';
+
+const REASON = new Map<string, (typeof REASONS)[number]>(REASONS.map((each) => [each.reason, each]));
+
+/** Traffic that no sponsor pays for, by reason: what a stale prefix list or a missing plan looks like. */
+export async function leakagePage(data: PageData, asked: string | null): Promise<string> {
+  const head = { title: 'Leakage', path: '/leakage' };
+  const months = await data.bookingMonths();
+  const month = asked !== null && months.includes(asked) ? asked : months[0];
+  if (month === undefined) return page(head, nothing('No batch is booked yet.'));
+  const outcomes = await data.outcomes(month);
+  const sections = SECTIONS.map((make) => make(outcomes));
+  return page(head, html`${monthLinks(months, month, '/leakage')}${summary(outcomes, month)}${sections}`);
+}
+
+/** Each is made of a month's outcomes; a finer cut of the same traffic is one more. */
+const SECTIONS: readonly ((outcomes: readonly Outcome[]) => HtmlText)[] = [
+  notSponsoredSection,
+  afterQuotaSection,
+  rejectedSection,
+];
+
+function summary(outcomes: readonly Outcome[], month: string): HtmlText {
+  const all = sumOfOctets(outcomes);
+  const lost = sumOfOctets(ofOutcome(outcomes, 'not_sponsored'));
+  const rejected = sumOf(ofOutcome(outcomes, 'rejected'), ({ records }) => records);
+  return section(
+    `Booked in ${monthName(month)}`,
+    cards([
+      {
+        name: 'Not sponsored',
+        value: roundedOctets(lost),
+        note: html`${meter(lost, all)} of ${roundedOctets(all)} read`,
+      },
+      {
+        name: 'Charged records',
+        value: roundedOctets(sumOfOctets(ofOutcome(outcomes, 'charged'))),
+        note: 'sponsored and subscribers’ octets',
+      },
+      { name: 'Records rejected', value: groupDigits(rejected), note: 'could not be rated: see rejections' },
+    ]),
+  );
+}
+
+function notSponsoredSection(outcomes: readonly Outcome[]): HtmlText {
+  const own = ofOutcome(outcomes, 'not_sponsored');
+  if (own.length === 0) return section('Not sponsored, by reason', nothing('All traffic that was read has a sponsor.'));
+  const byReason = summed(own);
+  const items = byReason.map(({ reason, allOctets }) => ({
+    name: reason,
+    shown: roundedOctets(allOctets),
+    parts: [Number(allOctets)],
+  }));
+  const chart = barChart({
+    id: 'leakage-by-reason',
+    title: 'Octets that are not sponsored, by reason',
+    summary: items.map(({ name, shown }) => `${name}: ${shown}`).join('; '),
+    items,
+    parts: ['subscriber'],
+    axis: String,
+    unit: 1,
+  });
+  return section(
+    'Not sponsored, by reason',
+    html`<div class="pair">${figure('Octets by reason', html``, chart)}</div>${outcomesTable('Traffic that is not sponsored, by reason and application', own)}`,
+    'The application is that of the evidence, where there is any. Traffic without evidence may be other traffic, or an application’s whose tags or proxy prefixes the catalogue does not have.',
+  );
+}
+
+function afterQuotaSection(outcomes: readonly Outcome[]): HtmlText {
+  const own = outcomes.filter(({ reason }) => reason === 'quota_exhausted');
+  if (own.length === 0) return section('After a quota', nothing('No record came after a quota was used up.'));
+  return section(
+    'After a quota',
+    outcomesTable('Traffic after a quota was used up, by application', own),
+    'Rated under a plan whose quota was used up: the subscriber pays for it.',
+  );
+}
+
+function rejectedSection(outcomes: readonly Outcome[]): HtmlText {
+  const own = ofOutcome(outcomes, 'rejected');
+  if (own.length === 0) return section('Rejected', nothing('Every record could be rated.'));
+  return section('Rejected', outcomesTable('Records that could not be rated, by reason', own, 'records'));
+}
+
+function outcomesTable(caption: string, rows: readonly Outcome[], shareOf: 'octets' | 'records' = 'octets'): HtmlText {
+  const [records, octets] = [sumOf(rows, (each) => each.records), sumOfOctets(rows)];
+  return table(
+    caption,
+    rows,
+    [
+      { title: 'Reason', kind: 'head', cell: ({ reason }) => html`<code>${reason}</code>` },
+      { title: 'Meaning', cell: ({ reason }) => REASON.get(reason)?.meaning ?? '' },
+      { title: 'Application', cell: ({ applicationId }) => applicationId || '–' },
+      { title: 'Records', kind: 'number', cell: (each) => groupDigits(each.records) },
+      { title: 'Octets', kind: 'number', cell: ({ allOctets }) => roundedOctets(allOctets) },
+      {
+        title: `Share of ${shareOf}`,
+        kind: 'number',
+        cell: (each) => (shareOf === 'octets' ? meter(each.allOctets, octets) : meter(each.records, records)),
+      },
+    ],
+    ['Sum', '', '', groupDigits(records), roundedOctets(octets), ''],
+  );
+}
+
+function ofOutcome(outcomes: readonly Outcome[], outcome: (typeof REASONS)[number]['outcome']): Outcome[] {
+  return outcomes.filter(({ reason }) => REASON.get(reason)?.outcome === outcome);
+}
+
+/** By reason alone, the most octets first. */
+function summed(outcomes: readonly Outcome[]): { reason: string; allOctets: bigint }[] {
+  const sums = new Map<string, bigint>();
+  for (const { reason, allOctets } of outcomes) sums.set(reason, (sums.get(reason) ?? 0n) + allOctets);
+  return [...sums]
+    .map(([reason, allOctets]) => ({ reason, allOctets }))
+    .sort((a, b) => Number(b.allOctets - a.allOctets));
+}
+
+function sumOfOctets(outcomes: readonly Outcome[]): bigint {
+  return sumOf(outcomes, ({ allOctets }) => allOctets);
+}
