@@ -1,3 +1,4 @@
+import { monthAfterDay } from '../billing/closed-periods.ts';
 import { literal, type Store } from '../platform/store.ts';
 import type { ChargeSelection } from './log-spans.ts';
 
@@ -39,16 +40,19 @@ export async function digestOfCorrection(store: Store, number: number): Promise<
   return row?.digest ?? null;
 }
 
-/** First day after the sponsor's last closed month, days since 1970-01-01: periods that begin on it or later are open. */
-export async function readOpenFromDay(store: Store, sponsorId: string): Promise<number> {
-  const [row] = await store.query<{ day: number }>(`SELECT ${openFromDay(sponsorId)} AS day`);
-  return Number(row.day);
+/** First day of the sponsor's first month that is open, days since 1970-01-01: periods that begin on it or later are open. */
+export async function readOpenFromDay(
+  store: Store,
+  sponsorId: string,
+): Promise<{ openFromDay: number; lastClosed: number }> {
+  const [row] = await store.query<{ day: number }>(`SELECT ${lastClosedMonth(sponsorId)} AS day`);
+  const lastClosed = Number(row.day);
+  return { lastClosed, openFromDay: lastClosed < 0 ? 0 : monthAfterDay(lastClosed) };
 }
 
-/** The same as an expression in SQL, for a guard. */
-export function openFromDay(sponsorId: string): string {
-  const last = `SELECT maxOrNull(month) FROM closings WHERE sponsor_id = ${literal(sponsorId)}`;
-  return `ifNull(toUInt16(addMonths((${last}), 1)), 0)`;
+/** In SQL, for a guard: first day of the sponsor's last closed month; -1: none is closed. */
+export function lastClosedMonth(sponsorId: string): string {
+  return `ifNull(toInt32(toUInt16((SELECT maxOrNull(month) FROM closings WHERE sponsor_id = ${literal(sponsorId)}))), -1)`;
 }
 
 /** What a request has otherwise than the correction of its name; empty when it is the same. */

@@ -11,7 +11,17 @@ type KafkaDocument = NonNullable<ConfigDocument['source']['kafka']>;
 export interface Config
   extends Pick<
     ConfigDocument,
-    'catalogue' | 'reload' | 'batch' | 'duplicates' | 'credit' | 'limits' | 'msisdn' | 'sequences' | 'tracing' | 'log'
+    | 'catalogue'
+    | 'reload'
+    | 'batch'
+    | 'duplicates'
+    | 'credit'
+    | 'closing'
+    | 'limits'
+    | 'msisdn'
+    | 'sequences'
+    | 'tracing'
+    | 'log'
   > {
   /** Null: neither readiness nor metrics are served. */
   health: { host: string; port: number; lingerMs: number } | null;
@@ -87,7 +97,7 @@ export function redacted(config: Config): unknown {
 
 /** Fills in what depends on other fields. The document has passed `configRuleFaults`, its paths are absolute. */
 export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets): Config {
-  const { catalogue, reload, batch, duplicates, credit, limits, msisdn, sequences, tracing, log } = document;
+  const { catalogue, reload, batch, duplicates, credit, closing, limits, msisdn, sequences, tracing, log } = document;
   const source = sourceConfig(document, secrets);
   const store = storeConfig(document, secrets.storePassword);
   const quotaUpdates = quotaUpdatesConfig(document);
@@ -104,6 +114,7 @@ export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets)
     batch,
     duplicates,
     credit,
+    closing,
     limits,
     msisdn,
     health,
