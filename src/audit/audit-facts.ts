@@ -49,6 +49,8 @@ async function* headlessFaults(store: Store): AsyncGenerator<AuditFault> {
 async function* recycledTwiceFaults(store: Store): AsyncGenerator<AuditFault> {
   const faults = await store.query<{ topic: string; partition: number; offset: number; times: number }>(
     'SELECT topic, partition, offset, count() AS times FROM recyclings ' +
+      // What was reversed may be recycled again.
+      "WHERE number NOT IN (SELECT recycling FROM corrections WHERE kind = 'head' AND recycling > 0) " +
       `GROUP BY ALL HAVING count() > 1 ORDER BY topic, partition, offset LIMIT ${SHOWN}`,
   );
   for (const { topic, partition, offset, times } of faults) {

@@ -1,6 +1,8 @@
+import type { LastClosing } from '../billing/closed-periods.ts';
 import type { GapReason } from '../journal/batch-digest.ts';
 import { BATCH_NUMBERS } from '../journal/journal-block.ts';
 import { JournalReader } from '../journal/journal-reader.ts';
+import { readLastClosings } from '../journal/last-closings.ts';
 import { readRowBinary } from '../journal/row-binary.ts';
 import { literal, type Store } from '../platform/store.ts';
 import type { BatchRow, JournalEvidence, LaneState, NewestCounter, StoredBatch } from './evidence.ts';
@@ -72,11 +74,8 @@ export class ClickHouseEvidence implements JournalEvidence {
     return new Set(rows.map(({ sponsor }) => sponsor));
   }
 
-  async closedAsOf(number: number): Promise<ReadonlyMap<string, number>> {
-    const rows = await this.#store.query<{ sponsor: string; day: number }>(
-      `SELECT sponsor_id AS sponsor, toUInt16(max(month)) AS day FROM closings WHERE number <= ${number} GROUP BY sponsor_id`,
-    );
-    return new Map(rows.map(({ sponsor, day }) => [sponsor, Number(day)]));
+  async closedAsOf(number: number): Promise<ReadonlyMap<string, LastClosing>> {
+    return (await readLastClosings(this.#store, `number <= ${number}`)).lastClosed;
   }
 
   stateBefore({ lane, numbers }: BatchRow, windowRecords: number): LaneState {

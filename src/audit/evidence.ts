@@ -1,3 +1,4 @@
+import type { LastClosing } from '../billing/closed-periods.ts';
 import type { RestoredCounters, RestoredIdentities } from '../billing/restored-columns.ts';
 import type { GapReason } from '../journal/batch-digest.ts';
 import type { StoredRow } from './stored-columns.ts';
@@ -42,8 +43,8 @@ export interface JournalEvidence {
   catalogue(hash: string): Promise<string>;
   /** Sponsors suspended once the fact of this number, and all before it, counted. */
   suspendedAsOf(number: number): Promise<ReadonlySet<string>>;
-  /** By sponsor the last month, as its first day, that the closing of this number and all before it have closed. */
-  closedAsOf(number: number): Promise<ReadonlyMap<string, number>>;
+  /** By sponsor the last month that the closing of this number and all before it have closed. */
+  closedAsOf(number: number): Promise<ReadonlyMap<string, LastClosing>>;
   /** All counters, and the identities among the last `windowRecords` records, before a batch. */
   stateBefore(batch: BatchRow, windowRecords: number): LaneState;
   /** Identities of the earlier generations of the rewritten file that a batch is of. */

@@ -14,7 +14,7 @@ export function rulesByBatch<T>(
     let rules = known.get(key);
     if (rules === undefined) {
       const suspensions = { sponsorIds: await evidence.suspendedAsOf(suspension_number), number: suspension_number };
-      const closings = { lastMonths: await evidence.closedAsOf(closing_number), number: closing_number };
+      const closings = { lastClosed: await evidence.closedAsOf(closing_number), number: closing_number };
       rules = make(await evidence.catalogue(catalogueHash), { suspensions, closings });
       known.set(key, rules);
     }

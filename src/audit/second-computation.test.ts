@@ -168,10 +168,13 @@ const traffic = fc
     for (const [record, back] of drawn) records.push((back > 0 && records.at(-back)) || record);
     return records.map(asValue);
   });
-/** First day of a month that an odd instant lies in, so that records come on either side of its end. */
+/** The month that an odd instant lies in, so that records come on either side of its end, closed at about any of them. */
 const closedMonth = fc
-  .constantFrom(...INSTANTS)
-  .map((instant) => Date.UTC(new Date(instant).getUTCFullYear(), new Date(instant).getUTCMonth()) / (24 * HOUR_MS));
+  .tuple(fc.constantFrom(...INSTANTS), fc.constantFrom(...INSTANTS, Number.POSITIVE_INFINITY))
+  .map(([instant, endedByMs]) => {
+    const month = Date.UTC(new Date(instant).getUTCFullYear(), new Date(instant).getUTCMonth()) / (24 * HOUR_MS);
+    return { month, endedByMs };
+  });
 /** Batches of one lane, each with its own suspensions and closings and one of two catalogues. */
 const lanes = fc.record({
   windowRecords: fc.integer({ min: 1, max: 30 }),
@@ -225,7 +228,7 @@ test('the engine and the second computation agree on every record', () => {
       for (const { values, catalogue, suspended, closed } of batches) {
         const facts = {
           suspensions: { sponsorIds: new Set<string>(suspended), number: 1 },
-          closings: { lastMonths: new Map(Object.entries(closed)), number: 1 },
+          closings: { lastClosed: new Map(Object.entries(closed)), number: 1 },
         };
         const { position } = lane;
         const engine = engineOutcomes(values, lane, new Rules(catalogues[catalogue], facts));

@@ -150,6 +150,25 @@ test.each([
   expect(isClosed(closed, plan!, 'bolt', Date.parse(day) / 86_400_000)).toBe(false);
 });
 
+test.each<[string, string, string, string, boolean]>([
+  // A week of São Paulo that goes on into October; its last instant is 2026-10-05T02:59:59.999Z.
+  ['tagged', '2026-09-28', '2026-09', '2026-10-05T03:00:00Z', true],
+  ['tagged', '2026-09-28', '2026-09', '2026-10-05T02:59:59Z', false],
+  ['tagged', '2026-09-21', '2026-09', '2026-10-01T00:00:00Z', true],
+  // The day in Kathmandu ends at 18:15 UTC.
+  ['any', '2026-09-30', '2026-09', '2026-09-30T18:15:00Z', true],
+  ['any', '2026-09-30', '2026-09', '2026-09-30T18:14:59Z', false],
+])('a period of %s that begins on %s, %s closed at %s: closed %s, twice computed', (id, day, month, at, expected) => {
+  const facts = { ...NO_FACTS, ...closedFor('acme', month, Date.parse(at)) };
+  const rules = testRules(facts);
+  const second = secondRules(rules.catalogue.canonicalJson, facts);
+  const plan = planInForce(second, id, Date.parse(day) + 43_200_000);
+  const start = Date.parse(day) / 86_400_000;
+  expect(isClosed(second, plan!, 'acme', start)).toBe(expected);
+  const index = rules.catalogue.plans.findIndex((known) => known.id === plan!.document.id);
+  expect(rules.refusesLate(index, start)).toBe(expected);
+});
+
 describe('price', () => {
   const MIB = 1n << 20n;
   const stepped = [

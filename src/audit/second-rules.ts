@@ -9,6 +9,7 @@ const MICROS_DECIMALS = 6;
 const OCTETS_PER_MIB = 1n << 20n;
 const ADDRESS_BITS = 128;
 const V4_BITS = 32;
+const SET_BACK_MINUTES = 180;
 /** IPv4 addresses are those of ::ffff:0:0/96 (RFC 4291, 2.5.5.2). */
 const V4_MAPPED = 0xffffn << 32n;
 
@@ -41,10 +42,12 @@ export interface SecondRules {
   /** By application id; no two are in force together. */
   plans: ReadonlyMap<string, readonly SecondPlan[]>;
   suspendedSponsorIds: ReadonlySet<string>;
-  /** By sponsor id a day of the last month that is closed. */
-  lastClosedMonths: ReadonlyMap<string, number>;
+  /** By sponsor id: a day of the last month that is closed, and by when periods had to be over to be closed with it. */
+  lastClosed: ReadonlyMap<string, { month: number; endedByMs: number }>;
   /** Writes the local calendar date of an instant, by time zone. */
   calendars: ReadonlyMap<string, Intl.DateTimeFormat>;
+  /** What was found out already: was a period over at an instant? */
+  periodsOver: Map<string, boolean>;
 }
 
 /** From a catalogue's canonical JSON and the facts as of the batch. Costs a millisecond: make it once for all that name the same. */
@@ -63,8 +66,9 @@ export function secondRules(canonicalJson: string, { suspensions, closings }: Fa
       applications.map(({ id }) => [id, plans.filter(({ application }) => application === id).map(planOf)]),
     ),
     suspendedSponsorIds: suspensions.sponsorIds,
-    lastClosedMonths: closings.lastMonths,
+    lastClosed: closings.lastClosed,
     calendars: new Map(plans.map(({ timeZone }) => [timeZone, calendarOf(timeZone)])),
+    periodsOver: new Map(),
   };
 }
 
@@ -244,15 +248,28 @@ export function firstDayOfPeriod(rules: SecondRules, { document }: SecondPlan, t
   return Math.max(0, today - daysIntoPeriod);
 }
 
-/** Is a period closed to a plan's records: the month that it begins in is, and the plan makes no adjustments? */
-export function isClosed(
-  { lastClosedMonths }: SecondRules,
-  { document }: SecondPlan,
-  sponsorId: string,
-  periodStart: number,
-): boolean {
-  const closed = lastClosedMonths.get(sponsorId);
-  return document.latePolicy === 'refuse' && closed !== undefined && monthOf(periodStart) <= monthOf(closed);
+/**
+ * Is a period closed to a plan's records: the month that it begins in is, the period was over when that was closed, and the
+ * plan makes no adjustments?
+ */
+export function isClosed(rules: SecondRules, plan: SecondPlan, sponsorId: string, periodStart: number): boolean {
+  const closed = rules.lastClosed.get(sponsorId);
+  if (plan.document.latePolicy !== 'refuse' || closed === undefined) return false;
+  if (monthOf(periodStart) > monthOf(closed.month)) return false;
+  return plan.toMs <= closed.endedByMs || isOver(rules, plan, periodStart, closed.endedByMs);
+}
+
+/** Is a period over at an instant, and for as long after it as clocks may go back over a midnight? */
+function isOver(rules: SecondRules, plan: SecondPlan, periodStart: number, timeMs: number): boolean {
+  if (timeMs === Number.POSITIVE_INFINITY) return true;
+  const key = `${plan.document.period} ${plan.document.timeZone} ${periodStart} ${timeMs}`;
+  let isOver = rules.periodsOver.get(key);
+  if (isOver === undefined) {
+    const minutes = [...Array(SET_BACK_MINUTES).keys()];
+    isOver = minutes.every((minute) => firstDayOfPeriod(rules, plan, timeMs + minute * 60_000) > periodStart);
+    rules.periodsOver.set(key, isOver);
+  }
+  return isOver;
 }
 
 /** Such as 2026-11; a later month is a greater text. */

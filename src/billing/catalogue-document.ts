@@ -1,6 +1,6 @@
 import { IANAZone } from 'luxon';
 import * as z from 'zod';
-import { MATCH_POLICIES, STATISTICS_PERIODS } from './catalogue.ts';
+import { MATCH_POLICIES, SETTLEMENT_DAYS, STATISTICS_PERIODS } from './catalogue.ts';
 import { CONTENT_TYPES } from './flow-record.ts';
 import { parseMicros } from './money.ts';
 import { MAX_TEXT_LENGTH } from './validate.ts';
@@ -158,6 +158,14 @@ const planSchema = z.strictObject({
     .enum(['adjust', 'refuse'])
     .default('adjust')
     .describe('Records of a period that finance has closed: book as an adjustment, or refuse.'),
+  settlementDays: z
+    .int()
+    .min(0)
+    .max(366)
+    .optional()
+    .describe(
+      `Days after a month is over in which its records may be booked without being late in the statement. Absent: ${SETTLEMENT_DAYS}.`,
+    ),
 });
 
 /** The catalogue file. The descriptions are published with its JSON Schema. */

@@ -63,6 +63,9 @@ export interface Plan {
   latePolicy: 'adjust' | 'refuse';
 }
 
+/** Days after a month is over in which records of a plan may be booked without being late; of a plan that does not say. */
+export const SETTLEMENT_DAYS = 10;
+
 /** Ascending; the last one is open (`upToOctets` Infinity). */
 export interface PriceTier {
   upToOctets: number;

@@ -89,7 +89,8 @@ test.each<[string, object, RegExp]>([
 });
 
 test('a record of a month that is closed: which days are', async () => {
-  const closings = { lastMonths: new Map([['chatter', Date.UTC(2026, 10) / 86_400_000]]), number: 1 };
+  const last = { month: Date.UTC(2026, 10) / 86_400_000, endedByMs: Number.POSITIVE_INFINITY };
+  const closings = { lastClosed: new Map([['chatter', last]]), number: 1 };
   const steps = await explain({}, { usedOctets: 0, carry: 0 }, { ...NO_FACTS, closings });
   expect(steps).toMatchObject({
     plan: 'chat-daily version 3: a day in Asia/Tokyo',

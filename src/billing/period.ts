@@ -11,6 +11,37 @@ export function periodStartDay(timeMs: number, period: StatisticsPeriod, timeZon
   return Math.max(0, Date.UTC(start.year, start.month - 1, start.day) / DAY_MS);
 }
 
+const MINUTE_MS = 60_000;
+/** So long after a midnight clocks may have gone back over it. */
+const SET_BACK_MINUTES = 180;
+/** Ends of periods by period, zone and first day: a bill asks for a few of them, millions of times. */
+const knownEnds = new Map<string, number>();
+const MAX_KNOWN_ENDS = 10_000;
+
+/**
+ * End of the period that begins on a day: the first instant from which on no instant lies in it, in milliseconds since
+ * 1970-01-01T00:00Z.
+ */
+export function periodEndMs(startDay: number, period: StatisticsPeriod, timeZone: string): number {
+  const key = `${period} ${timeZone} ${startDay}`;
+  const known = knownEnds.get(key);
+  if (known !== undefined) return known;
+  const { year, month, day } = DateTime.fromMillis(startDay * DAY_MS, { zone: 'UTC' }).plus({ [period]: 1 });
+  const midnight = DateTime.fromObject({ year, month, day }, { zone: timeZone });
+  const midnightMs = midnight.toMillis();
+  const nextStartDay = Date.UTC(year, month - 1, day) / DAY_MS;
+  let endMs = midnightMs;
+  // Clocks that go back over midnight, as they did at 00:01 in St. John's, have the end of the day before twice.
+  const isSetBack = midnight.plus({ minutes: SET_BACK_MINUTES }).offset < midnight.offset;
+  for (let minute = 0; isSetBack && minute < SET_BACK_MINUTES; minute++) {
+    const timeMs = midnightMs + minute * MINUTE_MS;
+    if (periodStartDay(timeMs, 'day', timeZone) < nextStartDay) endMs = timeMs + MINUTE_MS;
+  }
+  if (knownEnds.size >= MAX_KNOWN_ENDS) knownEnds.clear();
+  knownEnds.set(key, endMs);
+  return endMs;
+}
+
 /** A quarter of an hour in which the day changes: the instant itself has to be asked. */
 const CHANGES = -1;
 

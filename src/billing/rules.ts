@@ -1,8 +1,7 @@
 import type { Catalogue } from './catalogue.ts';
 import { PlanBook } from './choose-plan.ts';
 import { Evidence } from './classify.ts';
-
-const DAY_MS = 24 * 60 * 60 * 1000;
+import { isPeriodClosed, type LastClosing, monthAfterDay } from './closed-periods.ts';
 
 /** Who is suspended as of one numbered fact. */
 export interface Suspensions {
@@ -11,10 +10,10 @@ export interface Suspensions {
   number: number;
 }
 
-/** Which months finance has closed as of one numbered closing. Those of a sponsor are closed in order. */
+/** Which months finance has closed as of one numbered closing. */
 export interface Closings {
-  /** By sponsor id the last month that is closed: its first day, days since 1970-01-01. */
-  lastMonths: ReadonlyMap<string, number>;
+  /** By sponsor id. */
+  lastClosed: ReadonlyMap<string, LastClosing>;
   /** The last closing that was taken into account; 0 before the first. */
   number: number;
 }
@@ -27,7 +26,7 @@ export interface Facts {
 
 export const NO_FACTS: Facts = {
   suspensions: { sponsorIds: new Set(), number: 0 },
-  closings: { lastMonths: new Map(), number: 0 },
+  closings: { lastClosed: new Map(), number: 0 },
 };
 
 /** What one batch is rated with: a catalogue, and the facts. Never changes: the next batch may have others. */
@@ -38,8 +37,10 @@ export class Rules {
   /** By sponsor index: 1 is suspended. */
   readonly suspended: Uint8Array;
   readonly suspensionNumber: number;
-  /** By plan index: the first day on which a period may begin that takes records. 0 where late ones are adjustments. */
+  /** By plan index: first day of the first month that is open. 0 where the plan makes late records adjustments. */
   readonly openFromDay: Uint32Array;
+  /** By plan index: the last closing of its sponsor. */
+  readonly #lastClosings: readonly (LastClosing | undefined)[];
   readonly closingNumber: number;
 
   /** `prepared`: what is made of the catalogue already. */
@@ -53,8 +54,18 @@ export class Rules {
     this.planBook = prepared?.planBook ?? new PlanBook(catalogue);
     this.suspended = Uint8Array.from(catalogue.sponsors, ({ id }) => (suspensions.sponsorIds.has(id) ? 1 : 0));
     this.suspensionNumber = suspensions.number;
-    this.openFromDay = openFromDays(catalogue, closings);
+    this.#lastClosings = lastClosings(catalogue, closings);
+    this.openFromDay = Uint32Array.from(catalogue.plans, ({ latePolicy }, plan) => {
+      const month = this.#lastClosings[plan]?.month;
+      return latePolicy === 'refuse' && month !== undefined ? monthAfterDay(month) : 0;
+    });
     this.closingNumber = closings.number;
+  }
+
+  /** Does a plan refuse records of a period: finance has closed it, and the plan's late policy is `refuse`? */
+  refusesLate(plan: number, periodStart: number): boolean {
+    if (periodStart >= this.openFromDay[plan]) return false;
+    return isPeriodClosed(this.catalogue.plans[plan], periodStart, this.#lastClosings[plan]);
   }
 
   with(facts: Facts): Rules {
@@ -64,16 +75,9 @@ export class Rules {
   }
 }
 
-/** A period belongs to the month that it begins in: those that a closing leaves open begin in the month after it. */
-function openFromDays({ plans, applications, sponsors }: Catalogue, { lastMonths }: Closings): Uint32Array {
-  return Uint32Array.from(plans, ({ latePolicy, application }) => {
-    const lastMonth = lastMonths.get(sponsors[applications[application].sponsor].id);
-    return latePolicy === 'refuse' && lastMonth !== undefined ? nextMonth(lastMonth) : 0;
-  });
-}
-
-/** First day of the month after the one of a day. */
-function nextMonth(day: number): number {
-  const date = new Date(day * DAY_MS);
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1) / DAY_MS;
+function lastClosings(
+  { plans, applications, sponsors }: Catalogue,
+  { lastClosed }: Closings,
+): (LastClosing | undefined)[] {
+  return plans.map(({ application }) => lastClosed.get(sponsors[applications[application].sponsor].id));
 }

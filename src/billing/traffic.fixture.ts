@@ -87,8 +87,13 @@ export function testRules(facts: Partial<Facts> = {}): Rules {
 }
 
 /** Finance has closed a month of a sponsor, such as 2026-10, and all before it. */
-export function closedFor(sponsorId: string, month: string): Pick<Facts, 'closings'> {
-  return { closings: { lastMonths: new Map([[sponsorId, Date.parse(month) / DAY_MS]]), number: 1 } };
+export function closedFor(
+  sponsorId: string,
+  month: string,
+  endedByMs = Number.POSITIVE_INFINITY,
+): Pick<Facts, 'closings'> {
+  const last = { month: Date.parse(month) / DAY_MS, endedByMs };
+  return { closings: { lastClosed: new Map([[sponsorId, last]]), number: 1 } };
 }
 
 export function testLane(duplicateWindowRecords = 1000): Lane {

@@ -8,7 +8,7 @@ import { packagePath } from '../platform/package-paths.ts';
 import { grouped } from '../platform/print-table.ts';
 import { type MonthOptions, requireMonth, withMonthOptions } from './finance-options.ts';
 import { openStore } from './open-store.ts';
-import { readStoreConfig } from './read-config.ts';
+import { readKeyConfig } from './read-config.ts';
 
 type CloseOptions = MonthOptions & { who: string };
 
@@ -22,7 +22,8 @@ export function registerClose(program: Command): void {
 Example:
   $ zerorate close --sponsor chatter --month 2026-10 --who "Ada, finance" --store ./zerorate-data
 
-Months are closed in order, once they are over (UTC). To close one again changes nothing.`,
+Months are closed in order, once every period that begins in them is over, in its plan's time zone, and closing.graceDelayMs
+has passed (of --config, or ZERORATE_CLOSING_GRACE_DELAY_MS). To close one again changes nothing.`,
     )
     .action(close);
 }
@@ -30,7 +31,8 @@ Months are closed in order, once they are over (UTC). To close one again changes
 async function close(options: CloseOptions): Promise<void> {
   const month = requireMonth(options.month);
   if (options.who.trim() === '') throw new ConfigError('--who: expected a name');
-  const store = await openStore(readStoreConfig(options), { create: false, readOnly: false });
+  const config = readKeyConfig(options, { withStore: true });
+  const store = await openStore(config.store, { create: false, readOnly: false });
   try {
     await migrate(store, packagePath('schemas/clickhouse'));
     const closed = await closeMonth(store, {
@@ -38,6 +40,7 @@ async function close(options: CloseOptions): Promise<void> {
       month,
       who: options.who,
       nowMs: systemClock.nowMs(),
+      graceDelayMs: config.closing.graceDelayMs,
     });
     if (closed.outcome === 'refused') throw new ConfigError(`${closed.message} [${closed.reason}]`);
     const { closing } = closed;

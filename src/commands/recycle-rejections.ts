@@ -1,66 +1,122 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import type { Catalogue } from '../billing/catalogue.ts';
 import { decodeJson } from '../billing/decode-json.ts';
 import { type CorrectedRecord, type LineFault, parseCorrectedRecords } from '../finance/corrected-records.ts';
-import { claimRecycling } from '../finance/recyclings.ts';
+import { claimRecycling, planRecycling, type RecyclingPlan } from '../finance/recyclings.ts';
 import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
-import { createLogger } from '../platform/logger.ts';
+import { createLogger, type Logger } from '../platform/logger.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import { grouped } from '../platform/print-table.ts';
+import { counted } from '../platform/print-table.ts';
 import { Progress } from '../platform/progress.ts';
+import type { Store } from '../platform/store.ts';
 import { FILES_LANE } from '../sources/file-source.ts';
 import { recordSource } from '../sources/record-source.ts';
 import { openStore } from './open-store.ts';
+import { formatPreviews, previewRecycling, refusedFaults, repetitions } from './preview-recycling.ts';
 import { type ConfigOptions, readCatalogue, readConfig } from './read-config.ts';
 import { limitsOfToday } from './record-rules.ts';
 import { formatRun } from './report-run.ts';
-import { runEngine } from './run-engine.ts';
+import { NOTHING_BOOKED, runEngine } from './run-engine.ts';
 
 const SHOWN_FAULTS = 20;
 
-/** Books mended records through an engine of their own; whoever reads their lane meanwhile is fenced, and goes on after it. */
-export async function recycleRejections(
-  file: string,
-  options: ConfigOptions & { why: string; who?: string },
-): Promise<void> {
-  // A configuration has to name a source; without one the mended file stands for it.
+export interface RecycleOptions extends ConfigOptions {
+  why?: string;
+  who?: string;
+  dryRun?: boolean;
+}
+
+/** What a command recycles with. */
+interface Recycler {
+  config: Config;
+  catalogue: Catalogue;
+  store: Store;
+  logger: Logger;
+}
+
+/**
+ * Books corrected records through an engine of their own; an engine that reads their lane meanwhile is fenced, and goes on after
+ * it. Nothing is claimed where a record would be rejected again: all of them are rated first, and `--dry-run` ends there.
+ */
+export async function recycleRejections(file: string, options: RecycleOptions): Promise<void> {
+  const { why, who = userInfo().username, dryRun = false } = options;
+  if (!dryRun && (why === undefined || why.trim() === '')) {
+    throw new ConfigError('--why: say why the records are handed in again; --dry-run needs none, and books nothing');
+  }
+  // A configuration has to name a source; without one the file of corrected records stands for it.
   const config = readConfig(options.config === undefined ? { ...options, source: [file], format: 'ndjson' } : options);
   const catalogue = readCatalogue(config.catalogue);
-  const records = readMended(file, config);
+  const records = readCorrected(file, config);
   const logger = createLogger(config.log);
   const store = await openStore(config.store, { create: false, readOnly: false });
   try {
     await migrate(store, packagePath('schemas/clickhouse'));
-    const { why, who = userInfo().username } = options;
-    const nowMs = systemClock.nowMs();
-    const claimed = await claimRecycling(store, { records, who, why, nowMs, laneOf: lanesOf(config) });
-    if (claimed.faults !== undefined) throw faulty(file, claimed.faults);
-    const { recycling } = claimed;
-    const totals = await runEngine(
-      {
-        // The engine that reads the source has the port.
-        config: { ...config, health: null },
-        catalogue,
-        store,
-        logger,
-        progress: new Progress(process.stderr, (fields, message) => logger.info(fields, message)),
-      },
-      (parts) => ({ ...parts, source: recordSource(recycling.logs, decodeJson) }),
-    );
-    const said = recycling.isNew ? 'booked' : totals.read === 0 ? 'stands already' : 'gone on with';
-    process.stdout.write(`recycling ${recycling.number} ${said}: ${grouped(records.length)} mended records\n`);
-    process.stdout.write(`${formatRun(totals)}\n`);
+    const recycler = { config, catalogue, store, logger };
+    for (;;) {
+      const planned = await planRecycling(store, { records, laneOf: lanesOf(config) });
+      if (planned.faults !== undefined) throw faulty(file, planned.faults);
+      const { plan } = planned;
+      const previews = await previewRecycling(recycler, plan);
+      const refused = refusedFaults(previews);
+      if (dryRun) {
+        process.stdout.write(`${formatPreviews(plan, previews)}\n`);
+        if (refused.length > 0) process.exitCode = 1;
+        return;
+      }
+      if (refused.length > 0) throw faulty(file, refused);
+      const claim = { who, why: String(why), nowMs: systemClock.nowMs() };
+      if (plan.next !== null && (await claimRecycling(store, plan.next, claim)) === 'outrun') continue;
+      await book(recycler, plan);
+      process.stdout.write(
+        repetitions(previews)
+          .map((line) => `${line}\n`)
+          .join(''),
+      );
+      return;
+    }
   } finally {
     await store.close();
   }
 }
 
-function readMended(file: string, config: Config): CorrectedRecord[] {
+async function book({ config, catalogue, store, logger }: Recycler, { known, next }: RecyclingPlan): Promise<void> {
+  const recyclings = [...known, ...(next === null ? [] : [next])];
+  const source = recordSource(
+    recyclings.flatMap(({ logs }) => logs),
+    decodeJson,
+  );
+  const progress = new Progress(process.stderr, (fields, message) => logger.info(fields, message));
+  // The engine that reads the source has the port.
+  const run = { config: { ...config, health: null }, catalogue, store, logger, progress };
+  const totals = recyclings.length === 0 ? NOTHING_BOOKED : await runEngine(run, (parts) => ({ ...parts, source }));
+  for (const { number, logs } of known) {
+    const said = totals.read === 0 ? 'was booked before' : 'was claimed before';
+    process.stdout.write(`recycling ${number} ${said}: ${counted(countOf(logs), 'corrected record')}\n`);
+  }
+  if (next !== null) {
+    process.stdout.write(`recycling ${next.number} booked: ${counted(countOf(next.logs), 'corrected record')}\n`);
+  }
+  process.stdout.write(`${formatRun(totals)}\n`);
+  if (totals.records.rejected === 0) return;
+  // What was decided about sponsors changed after the records were looked at.
+  process.stderr.write(
+    `${counted(totals.records.rejected, 'record')} rejected again: \`rejections list\` says why; ` +
+      'the same file can be handed in again once the reason is gone\n',
+  );
+  process.exitCode = 1;
+}
+
+function countOf(logs: readonly { records: readonly CorrectedRecord[] }[]): number {
+  return logs.reduce((count, { records }) => count + records.length, 0);
+}
+
+function readCorrected(file: string, config: Config): CorrectedRecord[] {
   if (!existsSync(file))
-    throw new ConfigError(`${file}: there is no such file; name one with a mended record on each line`);
+    throw new ConfigError(`${file}: there is no such file; name one with a corrected record on each line`);
   const { records, faults } = parseCorrectedRecords(
     readFileSync(file, 'utf8'),
     config.limits.maxRecordOctets,

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { FlowRecord } from '../billing/flow-record.ts';
+import { testRecord } from '../billing/traffic.fixture.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
@@ -71,10 +73,10 @@ test('what was rejected, mended and recycled is billed as if it had never been b
 
   const { code, stdout, stderr } = await recycle('second.ndjson');
   expect(stderr).not.toContain('Error');
-  expect(stdout).toMatch(/^recycling 1 booked: 40 mended records\n40 records read in 1 batches/);
+  expect(stdout).toMatch(/^recycling 1 booked: 40 corrected records\n40 records read in 1 batch:/);
   expect(code).toBe(0);
   expect(await listed()).toEqual(rejections.slice(0, 60));
-  expect((await recycle('first.ndjson')).stdout).toMatch(/^recycling 2 booked: 60 mended records\n/);
+  expect((await recycle('first.ndjson')).stdout).toMatch(/^recycling 2 booked: 60 corrected records\n/);
   expect(await listed()).toEqual([]);
   expect(await listed('--all')).toHaveLength(RECORDS / BROKEN_EVERY);
   // The keys of pseudonyms are each store's own: what is compared is what is behind them.
@@ -84,7 +86,7 @@ test('what was rejected, mended and recycled is billed as if it had never been b
 
 test('the same file once more books nothing', async () => {
   const { code, stdout } = await recycle('first.ndjson');
-  expect(stdout).toMatch(/^recycling 2 stands already: 60 mended records\n0 records read/);
+  expect(stdout).toMatch(/^recycling 2 was booked before: 60 corrected records\n0 records read in 0 batches/);
   expect(code).toBe(0);
 });
 
@@ -130,5 +132,118 @@ describe('bad input is refused with its line and exit code 2, and nothing is boo
     expect(stderr).toMatch(line);
     expect(code).toBe(2);
     expect(await zerorate.rows('SELECT max(number) AS last FROM recyclings', 'mended')).toEqual([{ last: 2 }]);
+  });
+});
+
+describe('late records', () => {
+  const LATE = (latePolicy: string) => `
+sponsors: [{ id: chatter, name: Chatter, currency: USD, creditLimit: "1000" }]
+applications: [{ id: chat, sponsor: chatter, tags: [CHAT] }]
+plans:
+  - { id: chat-plan, application: chat, version: 1, effectiveFrom: 2026-01-01T00:00:00Z, effectiveTo: null, period: month, timeZone: UTC,
+      content: { text: 10000 }, quotaOctets: null, tiers: [{ upToOctets: null, pricePerMiB: "2" }], latePolicy: ${latePolicy} }
+`;
+  const record = (localSequenceNumber: number, uplinkOctets: number, minute = localSequenceNumber) =>
+    testRecord({
+      localSequenceNumber,
+      uplinkOctets,
+      downlinkOctets: 0,
+      startTime: Date.UTC(2026, 9, 20, 12, minute),
+      endTime: Date.UTC(2026, 9, 20, 12, minute, 30),
+      zeroRatingTag: 'CHAT',
+      contentType: 'text',
+      remoteIp: '8.8.8.8',
+    });
+  const cli = (...args: string[]) => zerorate.run([...args, '--store', 'late']);
+  const correct = (catalogue: string, ...more: string[]) =>
+    cli('rejections', 'recycle', 'corrected.ndjson', '--catalogue', catalogue, ...more);
+  const one = async <T>(sql: string) => (await zerorate.rows<T>(sql, 'late'))[0];
+  const lineOf = (offset: number, corrected: FlowRecord) =>
+    JSON.stringify({ topic, partition: 0, offset, record: corrected });
+
+  let topic: string;
+
+  beforeAll(async () => {
+    await writeFile(zerorate.path('refuse.yaml'), LATE('refuse'));
+    await writeFile(zerorate.path('adjust.yaml'), LATE('adjust'));
+    const records = [record(1, 1_048_576), record(2, -5), record(3, -5), record(4, -5)];
+    await writeFile(zerorate.path('late.ndjson'), records.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const started = await cli('run', '--catalogue', 'refuse.yaml', '--source', 'late.ndjson');
+    expect(started.code, started.stderr).toBe(0);
+    ({ topic } = await one<{ topic: string }>('SELECT DISTINCT topic FROM rejections'));
+  });
+
+  test('the dry run says what each record would become, and of what one is a duplicate; nothing is booked', async () => {
+    const lines = [lineOf(1, record(2, 1_048_576)), lineOf(2, record(1, 1_048_576)), lineOf(3, record(1, 7))];
+    await writeFile(zerorate.path('corrected.ndjson'), `${lines.join('\n')}\n`);
+    const { code, stdout, stderr } = await correct('refuse.yaml', '--dry-run');
+    expect(stderr).not.toContain('Error');
+    expect(stdout).toMatch(
+      /1 {2}late\.ndjson\S*-0@1 +charged +sponsored +chat +chat-plan 1 +1 048 577 +2\.000000 +USD/,
+    );
+    expect(stdout).toMatch(
+      /2 {2}late\.ndjson\S*-0@2 +duplicate +duplicate .*booked already at late\.ndjson\S*-0 offset 0, sponsored/,
+    );
+    expect(stdout).toMatch(/3 {2}late\.ndjson\S*-0@3 +rejected +conflicting_duplicate .*with other content/);
+    expect(stdout).toContain('nothing would be: 1 record would be rejected again');
+    expect(code).toBe(1);
+    expect(await one('SELECT count() AS rows FROM recyclings')).toEqual({ rows: 0 });
+  });
+
+  test('under a plan that refuses what is late nothing is claimed, and the same file is booked once the plan has changed', async () => {
+    const closed = await cli('close', '--sponsor', 'chatter', '--month', '2026-10', '--who', 'Ada');
+    expect(closed.code, closed.stderr).toBe(0);
+    const lines = [lineOf(1, record(2, 1_048_576)), lineOf(2, record(1, 1_048_576))];
+    await writeFile(zerorate.path('corrected.ndjson'), `${lines.join('\n')}\n`);
+    for (let time = 0; time < 2; time++) {
+      const { code, stderr, stdout } = await correct('refuse.yaml', ...WHY);
+      expect(stderr).toMatch(
+        /corrected\.ndjson:1: late\.ndjson\S*-0@1: would be rejected again \(period_closed\): the period began on 2026-10-01.*nothing was claimed/,
+      );
+      expect(stdout).toBe('');
+      expect(code).toBe(2);
+      expect(await one('SELECT count() AS rows FROM recyclings')).toEqual({ rows: 0 });
+    }
+    const { code, stdout } = await correct('adjust.yaml', ...WHY);
+    expect(stdout).toMatch(
+      /^recycling 1 booked: 2 corrected records\n2 records read in 1 batch: 1 charged, .* 1 duplicate,/,
+    );
+    expect(stdout).toMatch(
+      /line 2, late\.ndjson\S*-0@2: a duplicate, not charged again: booked already at late\.ndjson\S*-0 offset 0/,
+    );
+    expect(code).toBe(0);
+  });
+
+  test('a recycling is taken back with its rows; the statement can be verified and the audit holds', async () => {
+    const charged = "SELECT toString(charged_micros) AS micros FROM account_balances WHERE sponsor_id = 'chatter'";
+    expect(await one(charged)).toEqual({ micros: '4000000' });
+    expect((await cli('rejections', 'reverse', '1', '--dry-run')).stdout).toMatch(
+      /^chatter: 1 charge of 2\.000000 USD/,
+    );
+    const REVERSAL = ['--name', 'recycling-1', '--who', 'Ada', '--why', 'it was right'];
+    const { code, stdout, stderr } = await cli('rejections', 'reverse', '1', ...REVERSAL);
+    expect(stdout, stderr).toContain('recycling 1 is reversed as correction 1, recycling-1');
+    expect(code).toBe(0);
+    expect(await one(charged)).toEqual({ micros: '2000000' });
+    for (const format of ['json', 'csv']) {
+      await cli(
+        'statement',
+        '--sponsor',
+        'chatter',
+        '--month',
+        '2026-11',
+        '--format',
+        format,
+        '--out',
+        `late.${format}`,
+      );
+    }
+    const verified = await zerorate.run(['verify', 'late.json', 'late.csv']);
+    expect(verified.code, verified.stdout + verified.stderr).toBe(0);
+    const audit = await cli('audit', '--source', 'late.ndjson');
+    expect(audit.stdout).not.toContain('BROKEN');
+    expect(audit.code).toBe(0);
+    const listed = await cli('rejections', 'list', '--format', 'JSONEachRow');
+    expect(listed.stdout.trim().split('\n')).toHaveLength(3);
   });
 });

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { literal } from '../platform/store.ts';
 import { type PrintOptions, printQuery, withPrintOptions } from './print-query.ts';
-import { type ConfigOptions, withConfigOptions } from './read-config.ts';
-import { recycleRejections } from './recycle-rejections.ts';
+import { withConfigOptions } from './read-config.ts';
+import { type RecycleOptions, recycleRejections } from './recycle-rejections.ts';
+import { registerReverse } from './reverse-rejections.ts';
 
 interface ListOptions extends PrintOptions {
   reason?: string;
@@ -15,10 +16,10 @@ export function registerRejections(program: Command): void {
     .command('rejections')
     .description('records that could not be rated: list and recycle them');
   withPrintOptions(rejections.command('list'))
-    .description('list the rejected records that nobody has mended yet, with their place, reason and payload')
+    .description('list the rejected records that are not recycled yet, with their place, reason and payload')
     .option('--reason <reason>', 'only those of this reason')
     .option('--topic <topic>', 'only those of this topic or file')
-    .option('--all', 'also those that were mended since')
+    .option('--all', 'also those that were recycled since')
     .addHelpText(
       'after',
       `
@@ -29,23 +30,28 @@ Examples:
 Identities in a payload are replaced by pseudonyms: take the record itself from its source, by topic, partition and offset.`,
     )
     .action((options: ListOptions) => printQuery(listing(options), options));
-  withConfigOptions(rejections.command('recycle').argument('<file>', 'mended records, one JSON object a line'))
-    .description('book mended records, each once and linked to its rejection')
-    .requiredOption('--why <text>', 'why they are handed in again')
+  withConfigOptions(rejections.command('recycle').argument('<file>', 'corrected records, one JSON object a line'))
+    .description('book corrected records, each once and linked to its rejection')
+    .option('--why <text>', 'why they are handed in again')
     .option('--who <name>', 'who hands them in (default: the user of the operating system)')
+    .option('--dry-run', 'show what each record would become: outcome, reason, application, charge; book nothing')
     .addHelpText(
       'after',
       `
 Examples:
-  $ zerorate rejections recycle mended.ndjson --why "gateway 7 counted in kB" --catalogue catalogue.yaml --store ./zerorate-data
-  $ zerorate rejections recycle mended.ndjson --why "gateway 7 counted in kB" --config zerorate.yaml
+  $ zerorate rejections recycle corrected.ndjson --dry-run --catalogue catalogue.yaml --store ./zerorate-data
+  $ zerorate rejections recycle corrected.ndjson --why "gateway 7 counted in kB" --catalogue catalogue.yaml --store ./zerorate-data
+  $ zerorate rejections recycle corrected.ndjson --why "gateway 7 counted in kB" --config zerorate.yaml
 
-A line: {"topic": "flows", "partition": 3, "offset": 4711, "record": { ...the mended flow record... }}
+A line: {"topic": "flows", "partition": 3, "offset": 4711, "record": { ...the corrected flow record... }}
 The place is the rejection's, as \`rejections list\` prints it; other fields are passed over. A record is rated and booked in
 the lane of its rejection, with its counters, its window of duplicates and the catalogue of now, as the log
-recycled/NUMBER/TOPIC at the same partition and offset. The same file once more books nothing, or goes on where it was cut short.`,
+recycled/NUMBER/TOPIC at the same partition and offset. Where one would be rejected again, such as \`period_closed\`, nothing is
+claimed and the exit code is 2 (with --dry-run 1). The same file once more books nothing, goes on where it was cut short, or
+tries again what was rejected again.`,
     )
-    .action((file: string, options: ConfigOptions & { why: string; who?: string }) => recycleRejections(file, options));
+    .action((file: string, options: RecycleOptions) => recycleRejections(file, options));
+  registerReverse(rejections);
 }
 
 function listing({ reason, topic, all }: ListOptions): string {

@@ -1,15 +1,16 @@
 import { formatMicros } from '../billing/money.ts';
 import { REASONS } from '../billing/outcome.ts';
 import type { RunTotals } from '../engine/engine.ts';
-import { formatTable, grouped } from '../platform/print-table.ts';
+import { counted, formatTable, grouped } from '../platform/print-table.ts';
 import type { Store } from '../platform/store.ts';
 
 /** One line about what a run booked. */
 export function formatRun({ read, batches, records, keyMismatches }: RunTotals): string {
   const line =
-    `${grouped(read)} records read in ${grouped(batches)} batches: ${grouped(records.charged)} charged, ` +
-    `${grouped(records.not_sponsored)} not sponsored, ${grouped(records.duplicate)} duplicates, ${grouped(records.rejected)} rejected`;
-  return keyMismatches === 0 ? line : `${line}\n${grouped(keyMismatches)} records were not keyed by their MSISDN`;
+    `${counted(read, 'record')} read in ${counted(batches, 'batch', 'batches')}: ${grouped(records.charged)} charged, ` +
+    `${grouped(records.not_sponsored)} not sponsored, ${counted(records.duplicate, 'duplicate')}, ${grouped(records.rejected)} rejected`;
+  if (keyMismatches === 0) return line;
+  return `${line}\n${counted(keyMismatches, 'record')} ${keyMismatches === 1 ? 'was' : 'were'} not keyed by the MSISDN`;
 }
 
 interface Owed {

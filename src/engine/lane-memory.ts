@@ -3,7 +3,7 @@ import type { Journal } from '../journal/journal.ts';
 import { type RecoveredLane, recoverLane } from './recovery.ts';
 
 /** Counters of periods that began this many days ago and later are in memory; older ones are read when a record needs them. */
-const OPEN_DAYS = 40;
+export const OPEN_DAYS = 40;
 /** After so many days the lane is read anew, which lets go of the counters of periods that have ended. */
 const REFRESH_DAYS = 7;
 

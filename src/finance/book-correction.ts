@@ -12,7 +12,7 @@ import {
   type CorrectionRequest,
   differsIn,
   digestOfCorrection,
-  openFromDay,
+  lastClosedMonth,
   overlaps,
   readCorrections,
   readOpenFromDay,
@@ -49,9 +49,9 @@ export async function bookCorrection(
   const before = await readCorrections(store);
   const repeated = before.find(({ name }) => name === request.name);
   if (repeated !== undefined) return sameCorrection(repeated, request, rules);
-  const openDay = await readOpenFromDay(store, request.sponsorId);
+  const { openFromDay, lastClosed } = await readOpenFromDay(store, request.sponsorId);
 
-  const changes = new CorrectionRows(openDay);
+  const changes = new CorrectionRows(openFromDay);
   const onChange: ReratingWatch['onChange'] = (...change) => changes.take(...change);
   const difference = await rerate(store, rules, request, { ...watch, onChange });
   if (changes.count === 0) return { outcome: 'unchanged', difference };
@@ -61,13 +61,14 @@ export async function bookCorrection(
   for (let last = before.at(-1)?.number ?? 0; ; ) {
     const number = last + 1;
     const isOurs = async () => (await digestOfCorrection(store, number)) === digest;
-    const guard = `${openFromDay(request.sponsorId)} != ${openDay}`;
+    const guard = `${lastClosedMonth(request.sponsorId)} != ${lastClosed}`;
     const numbered = [int64Column('number', 'UInt64', new Float64Array(rows).fill(number)), ...columns];
     const fact = { table: 'corrections', number, columns: numbered, rows, isOurs, guard } as const;
     if ((await bookFact(store, fact, undefined, clock)) === 'booked') {
       return { outcome: 'booked', number, changes: changes.count, difference };
     }
-    if ((await readOpenFromDay(store, request.sponsorId)) !== openDay) return { outcome: 'outrun', by: 'closing' };
+    if ((await readOpenFromDay(store, request.sponsorId)).lastClosed !== lastClosed)
+      return { outcome: 'outrun', by: 'closing' };
     const since = await readCorrections(store, last);
     for (const rival of since) {
       if (rival.name === request.name) return sameCorrection(rival, request, rules);

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { dayText, monthStartDay, parseDay } from './calendar-day.ts';
+import { monthOfPeriod } from '../billing/closed-periods.ts';
+import { dayText, parseDay } from './calendar-day.ts';
 
 test.each<[string, number | null]>([
   ['1970-01-01', 0],
@@ -23,5 +24,5 @@ test.each([
   ['2026-10-31', '2026-10-01'],
   ['2028-02-29', '2028-02-01'],
 ])('%s is of the month that begins on %s', (day, start) => {
-  expect(dayText(monthStartDay(Number(parseDay(day))))).toBe(start);
+  expect(dayText(monthOfPeriod(Number(parseDay(day))))).toBe(start);
 });

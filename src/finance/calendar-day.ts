@@ -1,16 +1,4 @@
 const DAY_MS = 86_400_000;
-const monthStarts = new Map<number, number>();
-
-/** First day of the month that holds a day, both in days since 1970-01-01: a period belongs to the month that it begins in. */
-export function monthStartDay(day: number): number {
-  let start = monthStarts.get(day);
-  if (start === undefined) {
-    const date = new Date(day * DAY_MS);
-    start = Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1) / DAY_MS;
-    monthStarts.set(day, start);
-  }
-  return start;
-}
 
 /** A day, days since 1970-01-01, as `2026-10-01`. */
 export function dayText(day: number): string {

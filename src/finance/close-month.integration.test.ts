@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { auditJournal } from '../audit/audit.ts';
+import { ClickHouseEvidence } from '../audit/clickhouse-evidence.ts';
+import type { FlowRecord } from '../billing/flow-record.ts';
+import { testRecord } from '../billing/traffic.fixture.ts';
+import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
 import { closeMonth } from './close-month.ts';
-import { Booker, bookCorrection, bookEntry, chatCatalogue } from './finance.fixture.ts';
+import { Booker, bookCorrection, bookEntry, catalogueOf, chatCatalogue } from './finance.fixture.ts';
 import { endOfMonthMs } from './month.ts';
 import { readStatement } from './statement.ts';
 import { statementJson } from './statement-document.ts';
@@ -117,5 +121,129 @@ describe.each(['embedded', 'http'] as const)('over the %s door', (door) => {
     const whos = racers.map((racer) => (racer.outcome === 'refused' ? '' : racer.closing.who));
     expect(new Set(whos).size).toBe(1);
     expect(await closings()).toBe(4);
+  });
+});
+
+describe('when a month is over', () => {
+  let opened: OpenedStore;
+
+  beforeAll(async () => {
+    opened = await DOORS.embedded();
+  });
+  afterAll(() => opened?.close());
+
+  const sponsors = ['west', 'weekly', 'east', 'moved', 'idle'];
+  const planOf = (
+    id: string,
+    period: string,
+    timeZone: string,
+    { version = 1, from = '2020-01-01', to = 'null' } = {},
+  ) =>
+    `  - { id: ${id}-plan, application: ${id}-app, version: ${version}, effectiveFrom: ${from}T00:00:00Z, effectiveTo: ${to}, period: ${period},` +
+    ` timeZone: ${timeZone}, content: { text: 10000 }, quotaOctets: null, tiers: [{ upToOctets: null, pricePerMiB: "1" }], latePolicy: refuse }`;
+  const catalogueWith = (plans: readonly string[]) =>
+    catalogueOf(
+      `sponsors:\n${sponsors.map((id) => `  - { id: ${id}, name: ${id}, currency: USD, creditLimit: "1000" }`).join('\n')}\n` +
+        `applications:\n${sponsors.map((id) => `  - { id: ${id}-app, sponsor: ${id}, tags: [${id}] }`).join('\n')}\n` +
+        `plans:\n${plans.join('\n')}\n`,
+    );
+  const first = catalogueWith([
+    planOf('west', 'month', 'America/Los_Angeles'),
+    planOf('weekly', 'week', 'UTC'),
+    planOf('east', 'day', 'Asia/Tokyo'),
+    planOf('moved', 'day', 'UTC'),
+  ]);
+  const records: FlowRecord[] = [];
+  /** Books one record of a sponsor, and says what became of it. */
+  const book = async (sponsorId: string, startTime: string, catalogue = first) => {
+    const startMs = Date.parse(startTime);
+    records.push(
+      testRecord({
+        localSequenceNumber: records.length + 1,
+        startTime: startMs,
+        endTime: startMs + 1000,
+        zeroRatingTag: sponsorId,
+        remoteIp: '8.8.8.8',
+        contentType: 'text',
+      }),
+    );
+    const log = { topic: 'over', partition: 0, lane: 'over-0' };
+    const raw = rawRecords(records, Date.parse('2026-11-01T00:00:00Z')).slice(-1);
+    await runEngine({ store: opened.store, source: memorySource(log, raw, 1000), catalogue, maxRecords: 1000 });
+    const [{ reason }] = await opened.store.query<{ reason: string }>(
+      `SELECT reason FROM journal WHERE kind != 'batch' AND offset = ${records.length - 1}`,
+    );
+    return reason;
+  };
+  const close = (sponsorId: string, at: string, { month = '2026-10', graceDelayMs = 0 } = {}) =>
+    closeMonth(opened.store, { sponsorId, month, who: 'Ada', nowMs: Date.parse(at), graceDelayMs });
+
+  test.each([
+    [
+      'west',
+      '2026-11-01T06:59:59.999Z',
+      '2026-11-01T07:00:00Z',
+      'the month of plan west-plan that begins on 2026-10-01 runs until 2026-11-01T07:00:00.000Z (America/Los_Angeles)',
+    ],
+    [
+      'weekly',
+      '2026-11-01T23:59:59.999Z',
+      '2026-11-02T00:00:00Z',
+      'the week of plan weekly-plan that begins on 2026-10-26 runs until 2026-11-02T00:00:00.000Z (UTC)',
+    ],
+    [
+      'east',
+      '2026-10-31T14:59:59.999Z',
+      '2026-10-31T15:00:00Z',
+      'the day of plan east-plan that begins on 2026-10-31 runs until 2026-10-31T15:00:00.000Z (Asia/Tokyo)',
+    ],
+  ])(
+    '%s: not at %s, but at %s; what runs until then is sponsored, what comes later is refused',
+    async (sponsorId, before, at, runs) => {
+      expect(await book(sponsorId, '2026-10-28T12:00:00Z')).toBe('sponsored');
+      const refused = await close(sponsorId, before);
+      expect(refused).toMatchObject({
+        outcome: 'refused',
+        reason: 'month_not_over',
+        message: expect.stringContaining(runs),
+      });
+      expect(await book(sponsorId, before)).toBe('sponsored');
+      expect(await close(sponsorId, at)).toMatchObject({ outcome: 'closed' });
+      expect(await book(sponsorId, before)).toBe('period_closed');
+      expect(await book(sponsorId, at)).toBe('sponsored');
+    },
+  );
+
+  test('with a grace a month stays open for so long', async () => {
+    expect(await book('moved', '2026-10-28T12:00:00Z')).toBe('sponsored');
+    const graceDelayMs = 2 * 86_400_000;
+    const early = await close('moved', '2026-11-02T23:59:59.999Z', { graceDelayMs });
+    expect(early).toMatchObject({
+      reason: 'month_not_over',
+      message: expect.stringContaining('2026-11-03T00:00:00.000Z'),
+    });
+    expect(await close('moved', '2026-11-03T00:00:00Z', { graceDelayMs })).toMatchObject({ outcome: 'closed' });
+  });
+
+  test('a plan that comes later keeps its period of a closed month open until that is over, and the books hold', async () => {
+    // The grace of two days left 2026-11-01T00:00Z: the month in Los Angeles, which the store did not know of, ran on.
+    const later = catalogueWith([
+      planOf('moved', 'day', 'UTC', { to: '2026-10-10T00:00:00Z' }),
+      planOf('moved', 'month', 'America/Los_Angeles', { from: '2026-10-10' }).replace('moved-plan', 'moved-monthly'),
+    ]);
+    expect(await book('moved', '2026-10-09T12:00:00Z', later)).toBe('period_closed');
+    expect(await book('moved', '2026-10-31T12:00:00Z', later)).toBe('sponsored');
+    for await (const fault of auditJournal(new ClickHouseEvidence(opened.store))) expect(fault).toBeUndefined();
+  });
+
+  test('a sponsor without a plan: the month ends as UTC’s does', async () => {
+    await bookEntry(opened.store, {
+      number: 1,
+      sponsorId: 'idle',
+      amountMicros: 1,
+      effectiveAt: '2026-10-01T00:00:00Z',
+    });
+    expect(await close('idle', '2026-10-31T23:59:59.999Z')).toMatchObject({ reason: 'month_not_over' });
+    expect(await close('idle', '2026-11-01T00:00:00Z')).toMatchObject({ outcome: 'closed' });
   });
 });

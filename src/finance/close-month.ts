@@ -13,7 +13,8 @@ import { literal } from '../platform/store.ts';
 import { bookFact, lastNumber } from './book-fact.ts';
 import { type Closing, readClosings } from './closings.ts';
 import { readCoverage, readCursors } from './coverage.ts';
-import { endOfMonthMs, type Month, monthAfter } from './month.ts';
+import { type Month, monthAfter } from './month.ts';
+import { type MonthOver, readMonthOver, runsLast } from './month-over.ts';
 import { findSponsor } from './sponsor.ts';
 import { statementOf } from './statement.ts';
 import { type Statement, statementJson } from './statement-document.ts';
@@ -24,6 +25,8 @@ export interface CloseRequest {
   who: string;
   /** Milliseconds since 1970-01-01T00:00Z. */
   nowMs: number;
+  /** So long after the end of its last period a month stays open for records that come late. */
+  graceDelayMs?: number;
 }
 
 export type CloseOutcome =
@@ -31,23 +34,19 @@ export type CloseOutcome =
   | { outcome: 'refused'; reason: 'month_not_over' | 'earlier_month_open'; message: string };
 
 /**
- * Closes a month of a sponsor: its statement as of now is frozen. Months are closed in order, once they are over. To close
- * one again is the same as once. Rejects with a ConfigError for an unknown sponsor and for what has no statement.
+ * Closes a month of a sponsor: its statement as of now is frozen. Months are closed in order, once every period that begins in
+ * them is over, in its plan's time zone, and the grace has passed. To close one again is the same as once. Rejects with a ConfigError for an unknown sponsor and for what has no statement.
  */
 export async function closeMonth(store: Store, request: CloseRequest): Promise<CloseOutcome> {
-  const { sponsorId, month, nowMs } = request;
+  const { sponsorId, month, nowMs, graceDelayMs = 0 } = request;
   await findSponsor(store, sponsorId);
   for (;;) {
-    // Before anything else is read: what somebody else closes meanwhile has this number.
+    // Before anything else is read: what another process closes meanwhile has this number.
     const number = (await lastNumber(store, 'closings')) + 1;
     const coverage = await readCoverage(store, sponsorId, month);
     if (coverage.closing !== null) return { outcome: 'already_closed', closing: coverage.closing };
-    if (endOfMonthMs(month) > nowMs) {
-      return refused(
-        'month_not_over',
-        `${month} is not over: it ends on ${new Date(endOfMonthMs(month)).toISOString()}`,
-      );
-    }
+    const over = await readMonthOver(store, sponsorId, month);
+    if (over.overMs + graceDelayMs > nowMs) return refused('month_not_over', notOver(request, over));
     const next = coverage.previous === null ? await firstMonth(store, sponsorId) : monthAfter(coverage.previous.month);
     if (next !== null && next < month) {
       return refused(
@@ -83,13 +82,19 @@ async function firstMonth(store: Store, sponsorId: string): Promise<Month | null
   return first === null || first === '' ? null : first;
 }
 
+function notOver({ sponsorId, month, graceDelayMs = 0 }: CloseRequest, over: MonthOver): string {
+  const from = new Date(over.overMs + graceDelayMs).toISOString();
+  const grace = graceDelayMs === 0 ? '' : ` (closing.graceDelayMs: ${graceDelayMs})`;
+  return `${month} of ${sponsorId} is not over: ${runsLast(over, month)}; close it at ${from}${grace} or later`;
+}
+
 function refused(reason: 'month_not_over' | 'earlier_month_open', message: string): CloseOutcome {
   return { outcome: 'refused', reason, message };
 }
 
 function closingColumns(
   number: number,
-  { sponsorId, month, who, nowMs }: CloseRequest,
+  { sponsorId, month, who, nowMs, graceDelayMs = 0 }: CloseRequest,
   { sponsor, totals, proof, completeness }: Statement,
   cursors: readonly { topic: string; partition: number; offset: number }[],
   upTo: { lastCorrection: number; lastEntry: number },
@@ -103,6 +108,7 @@ function closingColumns(
     stringColumn('sponsor_name', [sponsor.name]),
     fixedColumn('month', 'Date', Uint16Array.of(Date.UTC(year, monthNumber - 1) / 86_400_000)),
     int64Column('closed_at', "DateTime64(3, 'UTC')", Float64Array.of(nowMs)),
+    int64Column('periods_ended_by', "DateTime64(3, 'UTC')", Float64Array.of(nowMs - graceDelayMs)),
     stringColumn('who', [who]),
     stringColumn('currency', [sponsor.currency]),
     arrayColumn('cursors', 'Tuple(topic String, partition Int32, offset Int64)', Float64Array.of(cursors.length), [

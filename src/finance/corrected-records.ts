@@ -97,7 +97,7 @@ function readLine(json: string, line: number, maxRecordOctets: number, limits: R
   return { line, ...place, value };
 }
 
-function byPlace(left: CorrectedRecord, right: CorrectedRecord): number {
+export function byPlace(left: CorrectedRecord, right: CorrectedRecord): number {
   if (left.topic !== right.topic) return left.topic < right.topic ? -1 : 1;
   return left.partition - right.partition || left.offset - right.offset;
 }

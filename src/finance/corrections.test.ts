@@ -9,6 +9,7 @@ const BOOKED: BookedCorrection = {
   sponsorId: 'acme',
   range: { fromDay: 100, toDay: 200 },
   catalogueHash: 'abc',
+  recycling: 0,
 };
 
 test.each<[Partial<BookedCorrection>, string[]]>([
@@ -35,5 +36,11 @@ describe('corrections have records in common', () => {
     const other = { sponsorId, range: { fromDay, toDay } };
     expect(overlaps(BOOKED, other)).toBe(expected);
     expect(overlaps(other, BOOKED)).toBe(expected);
+  });
+
+  test('a reversal of a recycling has records of any sponsor', () => {
+    const reversal = { ...BOOKED, sponsorId: '', recycling: 3 };
+    expect(overlaps(reversal, { sponsorId: 'bolt', range: { fromDay: 199, toDay: 300 } })).toBe(true);
+    expect(overlaps(reversal, { sponsorId: 'bolt', range: { fromDay: 200, toDay: 300 } })).toBe(false);
   });
 });

@@ -1,3 +1,4 @@
+import { monthAfterDay } from '../billing/closed-periods.ts';
 import { literal, type Store } from '../platform/store.ts';
 import type { ChargeSelection } from './log-spans.ts';
 
@@ -13,12 +14,14 @@ export interface CorrectionRequest extends ChargeSelection {
 export interface BookedCorrection extends CorrectionRequest {
   number: number;
   catalogueHash: string;
+  /** The recycling whose charges it takes back, of any sponsor; 0: it rated a sponsor's charges again. */
+  recycling: number;
 }
 
 /** The corrections after a number, in the order of booking. */
 export async function readCorrections(store: Store, afterNumber = 0): Promise<BookedCorrection[]> {
   const rows = await store.query<Record<string, string | number>>(
-    'SELECT number, correction, who, why, catalogue_hash, sponsor_id, toUInt16(period_from) AS from_day, ' +
+    'SELECT number, correction, who, why, catalogue_hash, recycling, sponsor_id, toUInt16(period_from) AS from_day, ' +
       `toUInt16(period_to) AS to_day FROM corrections WHERE kind = 'head' AND number > ${afterNumber} ORDER BY number`,
   );
   return rows.map((row) => ({
@@ -27,6 +30,7 @@ export async function readCorrections(store: Store, afterNumber = 0): Promise<Bo
     who: String(row.who),
     why: String(row.why),
     catalogueHash: String(row.catalogue_hash),
+    recycling: Number(row.recycling),
     sponsorId: String(row.sponsor_id),
     range: { fromDay: Number(row.from_day), toDay: Number(row.to_day) },
   }));
@@ -39,16 +43,19 @@ export async function digestOfCorrection(store: Store, number: number): Promise<
   return row?.digest ?? null;
 }
 
-/** First day after the sponsor's last closed month, days since 1970-01-01: periods that begin on it or later are open. */
-export async function readOpenFromDay(store: Store, sponsorId: string): Promise<number> {
-  const [row] = await store.query<{ day: number }>(`SELECT ${openFromDay(sponsorId)} AS day`);
-  return Number(row.day);
+/** First day of the sponsor's first month that is open, days since 1970-01-01: periods that begin on it or later are open. */
+export async function readOpenFromDay(
+  store: Store,
+  sponsorId: string,
+): Promise<{ openFromDay: number; lastClosed: number }> {
+  const [row] = await store.query<{ day: number }>(`SELECT ${lastClosedMonth(sponsorId)} AS day`);
+  const lastClosed = Number(row.day);
+  return { lastClosed, openFromDay: lastClosed < 0 ? 0 : monthAfterDay(lastClosed) };
 }
 
-/** The same as an expression in SQL, for a guard. */
-export function openFromDay(sponsorId: string): string {
-  const last = `SELECT maxOrNull(month) FROM closings WHERE sponsor_id = ${literal(sponsorId)}`;
-  return `ifNull(toUInt16(addMonths((${last}), 1)), 0)`;
+/** In SQL, for a guard: first day of the sponsor's last closed month; -1: none is closed. */
+export function lastClosedMonth(sponsorId: string): string {
+  return `ifNull(toInt32(toUInt16((SELECT maxOrNull(month) FROM closings WHERE sponsor_id = ${literal(sponsorId)}))), -1)`;
 }
 
 /** What a request has otherwise than the correction of its name; empty when it is the same. */
@@ -63,7 +70,13 @@ export function differsIn(booked: BookedCorrection, asked: CorrectionRequest, ca
   return fields.filter(([, isSame]) => !isSame).map(([name]) => name);
 }
 
-/** Do two corrections have records in common? A record never leaves the range of periods that it was corrected in. */
-export function overlaps(a: ChargeSelection, b: ChargeSelection): boolean {
-  return a.sponsorId === b.sponsorId && a.range.fromDay < b.range.toDay && b.range.fromDay < a.range.toDay;
+/**
+ * Do two corrections have records in common? A record never leaves the range of periods that it
+ * was corrected in. A reversal of a recycling has records of any sponsor.
+ */
+export function overlaps(a: MaybeReversal, b: MaybeReversal): boolean {
+  const isOfAny = Boolean(a.recycling) || Boolean(b.recycling);
+  return (isOfAny || a.sponsorId === b.sponsorId) && a.range.fromDay < b.range.toDay && b.range.fromDay < a.range.toDay;
 }
+
+type MaybeReversal = ChargeSelection & Partial<Pick<BookedCorrection, 'recycling'>>;

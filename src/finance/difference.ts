@@ -1,4 +1,4 @@
-import { monthStartDay } from './calendar-day.ts';
+import { monthOfPeriod } from '../billing/closed-periods.ts';
 import type { PlanVersions } from './plan-versions.ts';
 import type { Decision, StandingCharges } from './standing-charges.ts';
 
@@ -58,7 +58,7 @@ export class Difference {
   }
 
   #lineOf({ plan, periodStart }: Decision, usageDay: number): DifferenceLine {
-    const monthDay = monthStartDay(periodStart);
+    const monthDay = monthOfPeriod(periodStart);
     const key = (plan * 2 ** 16 + monthDay) * 2 ** 16 + usageDay;
     let line = this.#lines.get(key);
     if (line === undefined) {

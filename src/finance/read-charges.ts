@@ -34,14 +34,13 @@ export async function readCharges(
   for await (const _ of rows);
 }
 
-/** The journal's rows; where a correction has charged a record anew, what the last one decided. */
+/** The journal's rows; where a correction has charged a record again, what the last one decided, and no row where one took it back. */
 function standingRows(
   selection: ChargeSelection,
   { lane, topic, partition, firstOffset, lastOffset }: LogSpan,
 ): string {
   const place =
-    `kind = 'charge' AND topic = ${literal(topic)} AND partition = ${partition} ` +
-    `AND offset BETWEEN ${firstOffset} AND ${lastOffset}`;
+    `topic = ${literal(topic)} AND partition = ${partition} ` + `AND offset BETWEEN ${firstOffset} AND ${lastOffset}`;
   const decided =
     'plan_id, plan_version, period_start, reason, sponsored_octets, charge_micros, used_octets_after, carry_after';
   const stands = (name: string, at: number) => `if(is_corrected, decided.${at}, ${name})`;
@@ -53,10 +52,12 @@ function standingRows(
     stands('carry_after', 8),
   ];
   return (
-    `SELECT ${expressions.join(', ')} FROM (SELECT * FROM journal WHERE lane = ${literal(lane)} AND ${place} ` +
+    `SELECT ${expressions.join(', ')} FROM (SELECT * FROM journal WHERE kind = 'charge' AND lane = ${literal(lane)} AND ${place} ` +
     `AND ${mayCount(selection)}) AS booked LEFT JOIN (` +
-    `SELECT offset, true AS is_corrected, argMax((${decided}), number) AS decided FROM corrections WHERE ${place} ` +
-    'GROUP BY offset) AS corrected USING (offset) ORDER BY offset FORMAT RowBinary'
+    `SELECT offset, true AS is_corrected, argMax((${decided}), (number, kind = 'charge')) AS decided, ` +
+    "argMax(kind = 'reversal', (number, kind = 'charge')) AS is_taken_back " +
+    `FROM corrections WHERE kind != 'head' AND ${place} GROUP BY offset) AS corrected USING (offset) ` +
+    'WHERE NOT is_taken_back ORDER BY offset FORMAT RowBinary'
   );
 }
 

@@ -1,12 +1,20 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { auditJournal } from '../audit/audit.ts';
+import { auditDuplicates } from '../audit/audit-duplicates.ts';
+import { auditFacts } from '../audit/audit-facts.ts';
+import { ClickHouseEvidence } from '../audit/clickhouse-evidence.ts';
 import { decodeJson } from '../billing/decode-json.ts';
 import { PLAIN_LIMITS } from '../billing/record-limits.ts';
+import { Rules } from '../billing/rules.ts';
 import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
 import { chatCatalogue, chatRecord } from '../engine/traffic.fixture.ts';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
+import { systemClock } from '../platform/clock.ts';
 import { recordSource } from '../sources/record-source.ts';
-import { type CorrectedRecord, parseCorrectedRecords } from './corrected-records.ts';
-import { claimRecycling, type Recycling } from './recyclings.ts';
+import { bookCorrection } from './book-correction.ts';
+import { type CorrectedRecord, type LineFault, parseCorrectedRecords } from './corrected-records.ts';
+import { claimRecycling, planRecycling, type Recycling } from './recyclings.ts';
+import { reverseRecycling } from './reverse-recycling.ts';
 
 const LOG = { topic: 'flow~2', partition: 3, lane: 'flow-3' };
 const RECORDS = 30;
@@ -33,8 +41,20 @@ function mended(offsets: readonly number[], uplinkOctets = 1000): CorrectedRecor
   return parseCorrectedRecords(lines.join('\n'), 10_000, PLAIN_LIMITS).records;
 }
 
-const claim = (records: readonly CorrectedRecord[], laneOf = (partition: number) => `flow-${partition}`) =>
-  claimRecycling(opened.store, { records, who: 'tester', why: 'mended', nowMs: Date.UTC(2026, 10, 25), laneOf });
+async function claim(
+  records: readonly CorrectedRecord[],
+  laneOf = (partition: number) => `flow-${partition}`,
+): Promise<{ recycling?: Recycling & { isNew: boolean }; faults?: LineFault[] }> {
+  for (;;) {
+    const { plan, faults } = await planRecycling(opened.store, { records, laneOf });
+    if (plan === undefined) return { faults };
+    const { known, next } = plan;
+    if (next === null) return { recycling: { ...known[0], isNew: false } };
+    const claimed = { who: 'tester', why: 'corrected', nowMs: Date.UTC(2026, 10, 25) };
+    if ((await claimRecycling(opened.store, next, claimed)) === 'booked')
+      return { recycling: { ...next, isNew: true } };
+  }
+}
 
 const book = ({ logs }: Recycling, maxRecords?: number) =>
   runEngine({
@@ -44,7 +64,7 @@ const book = ({ logs }: Recycling, maxRecords?: number) =>
     ...(maxRecords !== undefined && { maxRecords }),
   });
 
-async function recyclingOf(records: readonly CorrectedRecord[]): Promise<Recycling> {
+async function recyclingOf(records: readonly CorrectedRecord[]): Promise<Recycling & { isNew: boolean }> {
   const { recycling, faults } = await claim(records);
   if (recycling === undefined) throw new Error(JSON.stringify(faults));
   return recycling;
@@ -79,7 +99,7 @@ test('a recycling that was cut short goes on', async () => {
   const records = mended([0, 12, 15]);
   const { logs } = await recyclingOf(records);
   const cut = logs.map(({ log, records }) => ({ log, records: records.slice(0, 1) }));
-  await book({ number: 2, isNew: true, logs: cut });
+  await book({ number: 2, logs: cut });
   expect(await offsetsOf('recycled WHERE NOT is_booked')).toEqual([12, 15]);
   expect(await offsetsOf('suspense')).toEqual([6, 12, 15, 18, 21, 24, 27]);
   const again = await recyclingOf(records);
@@ -90,7 +110,7 @@ test('a recycling that was cut short goes on', async () => {
 
 test.each<[string, () => ReturnType<typeof claim>, RegExp]>([
   ['another content', () => claim(mended([3, 9], 5)), /flow~2-3@3: was recycled already.*recycling 1/],
-  ['some of them with others', () => claim(mended([3, 18])), /flow~2-3@3: was recycled already.*recycling 1/],
+  ['some of them without the others', () => claim(mended([3, 18])), /flow~2-3@3: was recycled already.*recycling 1/],
   ['a record that was charged', () => claim(mended([1])), /flow~2-3@1: no record was rejected there/],
   ['a lane of another engine', () => claim(mended([18]), () => 'files'), /flow~2-3@18: was rejected in lane flow-3/],
 ])('refused, and nothing is booked: %s', async (_, refused, message) => {
@@ -115,4 +135,92 @@ test('an identity that was charged before is a duplicate, or a conflict that is 
   expect(await book(recycling)).toMatchObject({ records: { duplicate: 1, rejected: 1 } });
   const rows = await opened.store.query('SELECT topic, offset, reason FROM suspense WHERE offset IN (21, 24)');
   expect(rows).toEqual([{ topic: 'recycled/4/flow~2', offset: 24, reason: 'conflicting_duplicate' }]);
+});
+
+test('what was rejected again is tried again by the same file, or with another content', async () => {
+  // Offset 24 has the identity of a charged record, so its recycling has rejected it.
+  const [conflicting] = mended([24]);
+  const again = { ...conflicting, value: Buffer.from(JSON.stringify(record(1, 2000))) };
+  const [repeated] = mended([21]);
+  const first = { ...repeated, value: Buffer.from(JSON.stringify(record(1, 1000))) };
+  const { plan } = await planRecycling(opened.store, { records: [first, again], laneOf: () => LOG.lane });
+  expect(plan?.known.map(({ number }) => number)).toEqual([4]);
+  expect(plan?.next?.records.map(({ topic, offset }) => ({ topic, offset }))).toEqual([
+    { topic: 'recycled/4/flow~2', offset: 24 },
+  ]);
+  const recycling = await recyclingOf([conflicting]);
+  expect(recycling).toMatchObject({ number: 5, isNew: true });
+  expect(await book(recycling)).toMatchObject({ records: { charged: 1 } });
+  expect(await offsetsOf('suspense')).toEqual([6, 18, 27]);
+});
+
+describe('a recycling is reversed', () => {
+  const clock = { ...systemClock, nowMs: () => Date.UTC(2026, 10, 28) };
+  const request = { recycling: 2, name: 'recycling 2', who: 'Ada', why: 'the gateway was right' };
+  const balance = async () => (await opened.store.query('SELECT balance_micros FROM account_balances'))[0];
+  const billed = () =>
+    opened.store.query('SELECT sum(charge_micros) AS micros, sum(sponsored_octets) AS octets FROM bookings');
+  const sound = async () => {
+    for await (const fault of auditJournal(new ClickHouseEvidence(opened.store))) expect(fault).toBeUndefined();
+    for await (const fault of auditFacts(opened.store)) expect(fault).toBeUndefined();
+    for await (const fault of auditDuplicates(opened.store)) expect(fault).toBeUndefined();
+  };
+
+  test('what it would take back is shown, and nothing is booked', async () => {
+    expect(await reverseRecycling(opened.store, request, null)).toMatchObject({
+      outcome: 'preview',
+      sums: [{ sponsorId: 'chatter', records: 3 }],
+    });
+    expect(await opened.store.query('SELECT count() AS rows FROM corrections')).toEqual([{ rows: 0 }]);
+  });
+
+  test('each of its charges is taken back by a row, and its rejections are open again', async () => {
+    const [before, charged] = [await billed(), await balance()];
+    const taken = await opened.store.query(
+      "SELECT sum(charge_micros) AS micros, sum(sponsored_octets) AS octets FROM charges WHERE startsWith(topic, 'recycled/2/')",
+    );
+    const result = await reverseRecycling(opened.store, request, clock);
+    expect(result).toMatchObject({ outcome: 'booked', number: 1, sums: [{ sponsorId: 'chatter', records: 3 }] });
+    const after = await billed();
+    for (const sum of ['micros', 'octets']) {
+      expect(Number(after[0][sum])).toBe(Number(before[0][sum]) - Number(taken[0][sum]));
+      expect(Number(taken[0][sum])).toBeGreaterThan(0);
+    }
+    expect(Number((await balance()).balance_micros)).toBe(Number(charged.balance_micros) + Number(taken[0].micros));
+    expect(await offsetsOf('suspense')).toEqual([0, 6, 12, 15, 18, 27]);
+    expect(await offsetsOf('recycled WHERE is_reversed')).toEqual([0, 12, 15]);
+    await sound();
+  });
+
+  test('once more books nothing; under another name, or of none, it is refused', async () => {
+    expect(await reverseRecycling(opened.store, request, clock)).toMatchObject({ outcome: 'repeated', number: 1 });
+    await expect(reverseRecycling(opened.store, { ...request, name: 'other' }, clock)).rejects.toThrow(
+      'recycling 2 was reversed already, by Ada, as correction 1, recycling 2',
+    );
+    const other = { ...request, name: 'other', recycling: 99 };
+    await expect(reverseRecycling(opened.store, other, clock)).rejects.toThrow('there is no recycling 99');
+    const depended = { ...request, name: 'other', recycling: 4 };
+    await expect(reverseRecycling(opened.store, depended, clock)).rejects.toThrow('reverse 5 first');
+  });
+
+  test('rating the period again leaves it out, and changes nothing of it back and forth', async () => {
+    const selection = { sponsorId: 'chatter', range: { fromDay: 0, toDay: 65_000 } };
+    const correction = { ...selection, name: 'free', who: 'Ada', why: 'a price' };
+    const [{ records }] = await opened.store.query<{ records: number }>(
+      "SELECT toInt64(sum(if(origin = 'reversal', -1, 1))) AS records FROM bookings",
+    );
+    const before = await billed();
+    const result = await bookCorrection(opened.store, new Rules(chatCatalogue()), correction, clock);
+    expect(result).toMatchObject({ difference: { records: Number(records) } });
+    const again = await bookCorrection(
+      opened.store,
+      new Rules(chatCatalogue()),
+      { ...correction, name: 'again' },
+      clock,
+    );
+    expect(again.outcome).toBe('unchanged');
+    // Each record has one size and one price: without three of them it is as if they had never been recycled.
+    expect(Number((await billed())[0].octets)).toBeLessThanOrEqual(Number(before[0].octets) + 1);
+    await sound();
+  });
 });

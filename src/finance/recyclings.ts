@@ -1,14 +1,12 @@
 import { recycledTopic, type TopicPartition } from '../billing/topic-partition.ts';
 import { TIME } from '../journal/journal-block.ts';
 import { fixedColumn, int64Column, stringColumn } from '../platform/native-block.ts';
-import { literal, type Store } from '../platform/store.ts';
+import type { Store } from '../platform/store.ts';
 import { bookFact, lastNumber } from './book-fact.ts';
-import { type CorrectedRecord, digestOf, type LineFault, placeOf } from './corrected-records.ts';
+import { byPlace, type CorrectedRecord, digestOf, type LineFault, placeOf } from './corrected-records.ts';
+import { type KnownRejection, readRejections } from './known-rejections.ts';
 
-/** Places that one query is asked about at once. */
-const PLACES_A_QUERY = 1000;
-
-/** The mended records of one log, and the log that they are booked under. */
+/** The corrected records of one log, and the log that they are booked under. */
 export interface RecycledLog {
   log: TopicPartition;
   records: readonly CorrectedRecord[];
@@ -16,102 +14,92 @@ export interface RecycledLog {
 
 export interface Recycling {
   number: number;
-  /** False: it stood before, with the same records. */
-  isNew: boolean;
   logs: RecycledLog[];
+}
+
+/** What recycling some records comes to: nothing of it is booked yet. */
+export interface RecyclingPlan {
+  /** Recyclings that these records, and no others, were claimed by before; they are booked already, or were cut short. */
+  known: Recycling[];
+  /** The recycling that would claim the other records; null: there are none. */
+  next: (Recycling & { records: readonly CorrectedRecord[] }) | null;
 }
 
 export interface RecyclingRequest {
   records: readonly CorrectedRecord[];
-  who: string;
-  why: string;
-  nowMs: number;
   /** The lane that the caller may book in, of a partition's records: it publishes the quota updates of these only. */
   laneOf: (partition: number) => string;
 }
 
-/** A rejection as the store knows it. */
-interface KnownRejection {
-  lane: string;
-  /** Of the recycling that it stands in; 0: of none. */
-  number: number;
-  digest: string;
+export interface RecyclingClaim {
+  who: string;
+  why: string;
+  nowMs: number;
+}
+
+/** A record, and what the store knows of its rejection. */
+interface Resolved {
+  record: CorrectedRecord;
+  known: KnownRejection;
+}
+
+type PlannedRecycling = { plan: RecyclingPlan; faults?: undefined } | { plan?: undefined; faults: LineFault[] };
+
+/**
+ * Which recycling each corrected record belongs to. A record whose rejection was recycled and rejected again stands for the
+ * later rejection, so the same file can be handed in again; a rejection whose recycling was reversed can be recycled again.
+ * What was rejected nowhere, and what another recycling has with other content, is a fault.
+ */
+export async function planRecycling(store: Store, request: RecyclingRequest): Promise<PlannedRecycling> {
+  // Read before the rejections are: what recycles one of them after that takes this number.
+  const number = (await lastNumber(store, 'recyclings')) + 1;
+  const open: Resolved[] = [];
+  const known: Recycling[] = [];
+  const faults: LineFault[] = [];
+  for (let records = request.records; records.length > 0; ) {
+    const rejections = await readRejections(store, records);
+    const claimed = new Map<number, Resolved[]>();
+    const again: CorrectedRecord[] = [];
+    for (const record of records) {
+      const rejection = rejections.get(placeOf(record));
+      if (rejection === undefined || rejection.lane !== request.laneOf(record.partition)) {
+        faults.push(placeFault(record, rejection));
+        continue;
+      }
+      if (rejection.number === 0) {
+        open.push({ record, known: rejection });
+        continue;
+      }
+      claimed.set(rejection.number, [...(claimed.get(rejection.number) ?? []), { record, known: rejection }]);
+      if (rejection.isRejectedAgain) again.push({ ...record, topic: recycledTopic(rejection.number, record.topic) });
+    }
+    for (const [of, resolved] of claimed) {
+      if (resolved[0].known.digest === digestOf(resolved.map(({ record }) => record))) {
+        known.push({ number: of, logs: logsOf(of, resolved) });
+      } else
+        faults.push(
+          ...resolved.filter(({ known }) => !known.isRejectedAgain).map(({ record }) => claimedFault(record, of)),
+        );
+    }
+    records = again;
+  }
+  if (faults.length > 0) return { faults: faults.sort((a, b) => a.line - b.line) };
+  known.sort((a, b) => a.number - b.number);
+  if (open.length === 0) return { plan: { known, next: null } };
+  open.sort((a, b) => byPlace(a.record, b.record));
+  return { plan: { known, next: { number, logs: logsOf(number, open), records: open.map(({ record }) => record) } } };
 }
 
 /**
- * Books that these rejections are recycled with these records, once: what was rejected nowhere, and what another recycling
- * has, is a fault and nothing is booked. The same records once more are the same recycling. The records themselves are
- * booked after that, by an engine, log by log.
+ * Books the claim of a plan's next recycling, once. `outrun`: another recycling has its number, and may have its rejections: plan
+ * again. The records themselves are booked after that, by an engine, log by log.
  */
-export async function claimRecycling(
+export function claimRecycling(
   store: Store,
-  request: RecyclingRequest,
-): Promise<{ recycling: Recycling; faults?: undefined } | { recycling?: undefined; faults: LineFault[] }> {
-  const { records } = request;
-  const digest = digestOf(records);
-  for (;;) {
-    // Read before the rejections are: whoever recycles one of them after that outruns this writer.
-    const number = (await lastNumber(store, 'recyclings')) + 1;
-    const known = await knownRejections(store, records);
-    const standing = known.get(placeOf(records[0]));
-    const faults = records.flatMap((record) => faultOf(record, known.get(placeOf(record)), digest, request));
-    if (faults.length > 0) return { faults };
-    const lanes = new Map([...known].map(([place, { lane }]) => [place, lane]));
-    if (standing !== undefined && standing.number > 0) {
-      return { recycling: { number: standing.number, isNew: false, logs: logsOf(standing.number, records, lanes) } };
-    }
-    if ((await bookRecycling(store, number, digest, request)) === 'booked') {
-      return { recycling: { number, isNew: true, logs: logsOf(number, records, lanes) } };
-    }
-  }
-}
-
-function faultOf(
-  record: CorrectedRecord,
-  known: KnownRejection | undefined,
-  digest: string,
-  { laneOf }: RecyclingRequest,
-): LineFault[] {
-  const fault = (message: string) => [{ line: record.line, message: `${placeOf(record)}: ${message}` }];
-  if (known === undefined) return fault('no record was rejected there');
-  if (known.lane !== laneOf(record.partition)) {
-    return fault(`was rejected in lane ${known.lane}: name the configuration that reads it with --config`);
-  }
-  if (known.number === 0 || known.digest === digest) return [];
-  return fault(`was recycled already, among other records or with another content, as recycling ${known.number}`);
-}
-
-async function knownRejections(
-  store: Store,
-  records: readonly CorrectedRecord[],
-): Promise<Map<string, KnownRejection>> {
-  const known = new Map<string, KnownRejection>();
-  for (let at = 0; at < records.length; at += PLACES_A_QUERY) {
-    const places = records
-      .slice(at, at + PLACES_A_QUERY)
-      .map(({ topic, partition, offset }) => `(${literal(topic)}, ${partition}, ${offset})`)
-      .join(', ');
-    const rows = await store.query<{ topic: string; partition: number; offset: number } & KnownRejection>(
-      'SELECT lane, topic, partition, offset, claimed.number AS number, claimed.records_digest AS digest ' +
-        "FROM (SELECT lane, topic, partition, offset FROM journal WHERE kind = 'rejection' " +
-        `AND (topic, partition, offset) IN (${places})) AS rejected ` +
-        `LEFT JOIN (SELECT * FROM recyclings WHERE (topic, partition, offset) IN (${places})) AS claimed ` +
-        'USING (topic, partition, offset)',
-    );
-    for (const { lane, number, digest, ...place } of rows) {
-      const offset = Number(place.offset);
-      known.set(placeOf({ ...place, offset }), { lane, number: Number(number), digest });
-    }
-  }
-  return known;
-}
-
-function bookRecycling(
-  store: Store,
-  number: number,
-  digest: string,
-  { records, who, why, nowMs }: RecyclingRequest,
+  { number, records }: NonNullable<RecyclingPlan['next']>,
+  { who, why, nowMs }: RecyclingClaim,
 ): Promise<'booked' | 'outrun'> {
+  const digest = digestOf(records);
   const rows = records.length;
   const same = <T>(value: T) => Array<T>(rows).fill(value);
   const columns = [
@@ -136,25 +124,40 @@ function bookRecycling(
     stringColumn('records_digest', same(digest)),
   ];
   const isOurs = async () => {
-    const sql = `SELECT records_digest AS standing FROM recyclings WHERE number = ${number} LIMIT 1`;
-    return (await store.query<{ standing: string }>(sql))[0]?.standing === digest;
+    const sql = `SELECT records_digest AS claimed FROM recyclings WHERE number = ${number} LIMIT 1`;
+    return (await store.query<{ claimed: string }>(sql))[0]?.claimed === digest;
   };
   return bookFact(store, { table: 'recyclings', number, columns, rows, isOurs });
 }
 
-/** The records are in the order of their places, so those of one log stand together. */
-function logsOf(
-  number: number,
-  records: readonly CorrectedRecord[],
-  lanes: ReadonlyMap<string, string>,
-): RecycledLog[] {
+function placeFault(record: CorrectedRecord, known: KnownRejection | undefined): LineFault {
+  return {
+    line: record.line,
+    message:
+      known === undefined
+        ? `${placeOf(record)}: no record was rejected there`
+        : `${placeOf(record)}: was rejected in lane ${known.lane}: name the configuration that reads it with --config`,
+  };
+}
+
+function claimedFault(record: CorrectedRecord, number: number): LineFault {
+  return {
+    line: record.line,
+    message:
+      `${placeOf(record)}: was recycled already, among other records or with another content, as recycling ${number}: ` +
+      `leave it out, or take that back with \`rejections reverse ${number}\``,
+  };
+}
+
+/** The records are in the order of their places, so those of one log follow each other. */
+function logsOf(number: number, resolved: readonly Resolved[]): RecycledLog[] {
   const logs: { log: TopicPartition; records: CorrectedRecord[] }[] = [];
-  for (const record of records) {
+  for (const { record, known } of resolved) {
     const topic = recycledTopic(number, record.topic);
     const { partition } = record;
     const last = logs.at(-1);
     if (last?.log.topic === topic && last.log.partition === partition) last.records.push(record);
-    else logs.push({ log: { topic, partition, lane: lanes.get(placeOf(record)) ?? '' }, records: [record] });
+    else logs.push({ log: { topic, partition, lane: known.lane }, records: [record] });
   }
   return logs;
 }

@@ -1,12 +1,13 @@
 import { buffer } from 'node:stream/consumers';
 import type { RestoredCounters, RestoredIdentities } from '../billing/restored-columns.ts';
-import type { Closings, Facts } from '../billing/rules.ts';
+import type { Facts } from '../billing/rules.ts';
 import { RECYCLED, rewrittenName, type TopicPartition } from '../billing/topic-partition.ts';
 import { guarded } from '../platform/clickhouse-client.ts';
 import { type NativeBlockReader, readNative } from '../platform/native-columns.ts';
 import { literal, type Store } from '../platform/store.ts';
 import { readSuspensionFacts } from '../platform/suspension-facts.ts';
 import type { BookedMove, Journal, LaneHead, LogCursor } from './journal.ts';
+import { readLastClosings } from './last-closings.ts';
 import { readCounters, readIdentities, within } from './restored-blocks.ts';
 
 const DAY = 'toUInt16(period_start)';
@@ -162,18 +163,11 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
   }
 
   async facts(): Promise<Facts> {
-    const [suspensions, closings] = await Promise.all([readSuspensionFacts(this.#store), this.#closings()]);
+    const [suspensions, closings] = await Promise.all([
+      readSuspensionFacts(this.#store),
+      readLastClosings(this.#store),
+    ]);
     return { suspensions, closings };
-  }
-
-  async #closings(): Promise<Closings> {
-    const rows = await this.#store.query<{ sponsor: string; day: number; last: number }>(
-      'SELECT sponsor_id AS sponsor, toUInt16(max(month)) AS day, max(number) AS last FROM closings GROUP BY sponsor_id',
-    );
-    return {
-      lastMonths: new Map(rows.map(({ sponsor, day }) => [sponsor, Number(day)])),
-      number: Math.max(0, ...rows.map(({ last }) => Number(last))),
-    };
   }
 }
 

@@ -110,6 +110,16 @@ export const configSchema = z
       })
       .prefault({})
       .describe('Suspending sponsors whose credit is used up.'),
+    closing: z
+      .strictObject({
+        graceDelayMs: count(0, 90 * 86_400_000)
+          .default(0)
+          .describe(
+            'How long after the end of its last period, in the plan’s time zone, a month can be closed. Until then records that come late are the month’s own.',
+          ),
+      })
+      .prefault({})
+      .describe('Closing the months of sponsors.'),
     limits: z
       .strictObject({
         maxRecordOctets: count(64, 16 * MIB)

@@ -49,6 +49,7 @@ export const CONFIG_VARIABLES: Readonly<Record<string, { path: DocumentPath; kin
   ZERORATE_BATCH_MAX_DELAY_MS: { path: ['batch', 'maxDelayMs'], kind: 'number' },
   ZERORATE_DUPLICATES_WINDOW_RECORDS: { path: ['duplicates', 'windowRecords'], kind: 'number' },
   ZERORATE_CREDIT_CHECK_EVERY_MS: { path: ['credit', 'checkEveryMs'], kind: 'number' },
+  ZERORATE_CLOSING_GRACE_DELAY_MS: { path: ['closing', 'graceDelayMs'], kind: 'number' },
   ZERORATE_LIMITS_MAX_RECORD_OCTETS: { path: ['limits', 'maxRecordOctets'], kind: 'number' },
   ZERORATE_LIMITS_REJECTION_PAYLOAD_OCTETS: { path: ['limits', 'rejectionPayloadOctets'], kind: 'number' },
   ZERORATE_LIMITS_MAX_FUTURE_MS: { path: ['limits', 'maxFutureMs'], kind: 'number' },

@@ -16,6 +16,7 @@ export interface Config
     | 'batch'
     | 'duplicates'
     | 'credit'
+    | 'closing'
     | 'limits'
     | 'leakage'
     | 'msisdn'
@@ -99,7 +100,8 @@ export function redacted(config: Config): unknown {
 
 /** Fills in what depends on other fields. The document has passed `configRuleFaults`, its paths are absolute. */
 export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets): Config {
-  const { catalogue, reload, batch, duplicates, credit, limits, leakage, msisdn, sequences, tracing, log } = document;
+  const { catalogue, reload, batch, duplicates, credit, closing, limits, leakage, msisdn, sequences, tracing, log } =
+    document;
   const source = sourceConfig(document, secrets);
   const store = storeConfig(document, secrets.storePassword);
   const quotaUpdates = quotaUpdatesConfig(document);
@@ -117,6 +119,7 @@ export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets)
     batch,
     duplicates,
     credit,
+    closing,
     limits,
     leakage,
     msisdn,

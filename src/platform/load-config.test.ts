@@ -67,6 +67,7 @@ test('files into an embedded store: defaults, and paths relative to the file', (
     batch: { maxRecords: 100_000, maxOctets: 67_108_864, maxTotalBytes: 536_870_912, maxDelayMs: 500 },
     duplicates: { windowRecords: 1_000_000 },
     credit: { checkEveryMs: 1000 },
+    closing: { graceDelayMs: 0 },
     limits: { maxRecordOctets: 65_536, rejectionPayloadOctets: 4096, maxFutureMs: 86_400_000 },
     leakage: { maxRows: 100 },
     msisdn: { acceptPlus: false, internationalPrefix: null },

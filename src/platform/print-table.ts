@@ -21,6 +21,11 @@ export function formatTable<T>(rows: readonly T[], columns: readonly TableColumn
   ].join('\n');
 }
 
+/** A count with its noun, in the singular for one: `1 record`, `0 records`, `1 batch`, `2 batches`. */
+export function counted(count: number | bigint, noun: string, plural = `${noun}s`): string {
+  return `${grouped(count)} ${BigInt(count) === 1n ? noun : plural}`;
+}
+
 /** Groups of three digits, for people. */
 export function grouped(value: number | bigint): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, ' ');

@@ -80,7 +80,7 @@ function scheduleFaults(place: Place, slots: readonly EngineSlot[]): void {
       const sponsorId = random.pick(['acme', 'bolt']);
       store.journal.suspensionFacts.push({ sponsorId, suspended: random.uniform() < 0.5 });
     },
-    closing: () => closeNextMonth(store.journal, random.pick(['acme', 'bolt'])),
+    closing: () => closeNextMonth(store.journal, random.pick(['acme', 'bolt']), time.nowMs),
     catalogue_change: () => {
       place.catalogue = random.pick(place.catalogues);
       for (const slot of slots) slot.reload();
@@ -103,9 +103,9 @@ function scheduleFaults(place: Place, slots: readonly EngineSlot[]): void {
 }
 
 /** Months are closed in order, and once. */
-function closeNextMonth({ closingFacts }: SimulatedJournal, sponsorId: string): void {
+function closeNextMonth({ closingFacts }: SimulatedJournal, sponsorId: string, endedByMs: number): void {
   const closed = closingFacts.filter((closing) => closing.sponsorId === sponsorId).length;
-  if (closed < CLOSED_MONTHS.length) closingFacts.push({ sponsorId, month: CLOSED_MONTHS[closed] });
+  if (closed < CLOSED_MONTHS.length) closingFacts.push({ sponsorId, month: CLOSED_MONTHS[closed], endedByMs });
 }
 
 /** Retention that is faster than the engines, and a topic that somebody deletes and makes anew. */

@@ -1,5 +1,6 @@
 import type { BatchRow, JournalEvidence, LaneState, NewestCounter, StoredBatch } from '../audit/evidence.ts';
 import type { StoredRow } from '../audit/stored-columns.ts';
+import type { LastClosing } from '../billing/closed-periods.ts';
 import { bytesOf, int64Words, strings } from '../platform/native-block.ts';
 import type { NativeRow } from './native-rows.ts';
 import { counterColumns, identityColumns } from './restored-columns.ts';
@@ -59,7 +60,7 @@ export class SimulatedEvidence implements JournalEvidence {
     return this.#journal.suspendedAsOf(number);
   }
 
-  async closedAsOf(number: number): Promise<ReadonlyMap<string, number>> {
+  async closedAsOf(number: number): Promise<ReadonlyMap<string, LastClosing>> {
     return this.#journal.closedAsOf(number);
   }
 

@@ -212,10 +212,12 @@ test(`the simulated journal answers as ClickHouse does: seed ${SEED}`, async () 
   }
   for (const [index, name] of ['2026-09-01', '2026-09-01', '2026-10-01'].entries()) {
     const sponsorId = ['acme', 'bolt', 'acme'][index];
+    const endedByMs = Date.parse(name) + 40 * 86_400_000 + index;
     await opened.store.command(
-      `INSERT INTO closings (number, sponsor_id, month) VALUES (${index + 1}, '${sponsorId}', '${name}')`,
+      'INSERT INTO closings (number, sponsor_id, month, periods_ended_by) ' +
+        `VALUES (${index + 1}, '${sponsorId}', '${name}', fromUnixTimestamp64Milli(toInt64(${endedByMs}), 'UTC'))`,
     );
-    simulated.closingFacts.push({ sponsorId, month: Date.parse(name) / 86_400_000 });
+    simulated.closingFacts.push({ sponsorId, month: Date.parse(name) / 86_400_000, endedByMs });
   }
   expect(simulated.facts()).toEqual(await real.facts());
   expect(await evidenceOf(new SimulatedEvidence(simulated))).toEqual(

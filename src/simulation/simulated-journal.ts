@@ -1,3 +1,4 @@
+import type { LastClosing } from '../billing/closed-periods.ts';
 import type { CounterRow, IdentityRow } from '../billing/restored-columns.ts';
 import type { Facts } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
@@ -57,7 +58,7 @@ export class SimulatedJournal {
   /** The fact at index i has the number i + 1. */
   readonly suspensionFacts: { sponsorId: string; suspended: boolean }[] = [];
   /** The same; `month` is a month's first day, days since 1970-01-01. */
-  readonly closingFacts: { sponsorId: string; month: number }[] = [];
+  readonly closingFacts: ({ sponsorId: string } & LastClosing)[] = [];
   readonly #guards: JournalGuards;
   readonly #tokens: string[] = [];
   readonly #inFlight = new Map<Part, InFlight>();
@@ -196,7 +197,7 @@ export class SimulatedJournal {
     const [suspended, closed] = [this.suspensionFacts.length, this.closingFacts.length];
     return {
       suspensions: { sponsorIds: this.suspendedAsOf(suspended), number: suspended },
-      closings: { lastMonths: this.closedAsOf(closed), number: closed },
+      closings: { lastClosed: this.closedAsOf(closed), number: closed },
     };
   }
 
@@ -210,8 +211,8 @@ export class SimulatedJournal {
   }
 
   /** A sponsor's months are closed in order. */
-  closedAsOf(number: number): Map<string, number> {
-    return new Map(this.closingFacts.slice(0, number).map(({ sponsorId, month }) => [sponsorId, month]));
+  closedAsOf(number: number): Map<string, LastClosing> {
+    return new Map(this.closingFacts.slice(0, number).map(({ sponsorId, ...last }) => [sponsorId, last]));
   }
 
   #cursorInLane(log: TopicPartition): number {

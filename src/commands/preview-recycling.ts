@@ -1,0 +1,109 @@
+import type { Catalogue } from '../billing/catalogue.ts';
+import { decodeJson } from '../billing/decode-json.ts';
+import { Rules } from '../billing/rules.ts';
+import { previewRecords, type RecordPreview } from '../engine/preview-records.ts';
+import { type CorrectedRecord, type LineFault, placeOf } from '../finance/corrected-records.ts';
+import type { RecycledLog, RecyclingPlan } from '../finance/recyclings.ts';
+import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
+import type { Config } from '../platform/config.ts';
+import type { Logger } from '../platform/logger.ts';
+import { counted, formatTable, grouped } from '../platform/print-table.ts';
+import type { Store } from '../platform/store.ts';
+import { bookedAlready } from './booked-already.ts';
+import { loadKeyOf } from './load-key.ts';
+import { recordRules, today } from './record-rules.ts';
+import { alignedMicros } from './report-run.ts';
+
+/** A corrected record, what it would become, and of which record it is a repetition; empty: of none. */
+export interface CorrectedPreview extends RecordPreview {
+  record: CorrectedRecord;
+  repeats: string;
+}
+
+/** What each record of a plan that is not booked yet would become, with the facts and the counters of now. Books nothing. */
+export async function previewRecycling(
+  { config, catalogue, store, logger }: { config: Config; catalogue: Catalogue; store: Store; logger: Logger },
+  { known, next }: RecyclingPlan,
+): Promise<CorrectedPreview[]> {
+  const journal = new ClickHouseJournal(store);
+  const { key } = await loadKeyOf(store, config, logger);
+  const duplicateWindowRecords = config.duplicates.windowRecords;
+  const logs = [...known, ...(next === null ? [] : [next])].flatMap((recycling) => recycling.logs);
+  const previews = await previewRecords(journal, logs, {
+    rules: new Rules(catalogue, await journal.facts()),
+    decode: decodeJson,
+    pseudonymKey: key,
+    duplicateWindowRecords,
+    recordRules: recordRules(config),
+    today: today(),
+  });
+  const records = recordsByPlace(logs);
+  const firstOfFile = new Map<string, number>();
+  const corrected: CorrectedPreview[] = [];
+  for (const preview of previews) {
+    const record = records.get(placeOf(preview)) as CorrectedRecord;
+    const identity = `${preview.localSequenceNumber} ${preview.nodeId}`;
+    const first = firstOfFile.get(identity);
+    if (first === undefined) firstOfFile.set(identity, record.line);
+    const isSeen = preview.reason === 'duplicate' || preview.reason === 'conflicting_duplicate';
+    const booked = isSeen ? await bookedAlready(store, record.value, decodeJson, duplicateWindowRecords) : null;
+    const repeats = booked?.text ?? (first === undefined ? '' : `line ${first} has the same identity`);
+    corrected.push({ ...preview, record, repeats: isSeen ? repeats : '' });
+  }
+  return corrected;
+}
+
+function recordsByPlace(logs: readonly RecycledLog[]): Map<string, CorrectedRecord> {
+  return new Map(
+    logs.flatMap(({ log, records }) => records.map((record) => [placeOf({ ...log, offset: record.offset }), record])),
+  );
+}
+
+/** The records that would be rejected again, by line. */
+export function refusedFaults(previews: readonly CorrectedPreview[]): LineFault[] {
+  return previews
+    .filter(({ outcome }) => outcome === 'rejected')
+    .map(({ record, reason, detail, repeats }) => ({
+      line: record.line,
+      message: `${placeOf(record)}: would be rejected again (${reason}): ${[detail, repeats].filter(Boolean).join('; ')}; nothing was claimed`,
+    }))
+    .sort((a, b) => a.line - b.line);
+}
+
+/** A line for each record that is a duplicate, with what of and where. */
+export function repetitions(previews: readonly CorrectedPreview[]): string[] {
+  return previews
+    .filter(({ outcome }) => outcome === 'duplicate')
+    .map(
+      ({ record, repeats }) => `line ${record.line}, ${placeOf(record)}: a duplicate, not charged again: ${repeats}`,
+    );
+}
+
+/** What a recycling would do, for people. */
+export function formatPreviews({ known, next }: RecyclingPlan, previews: readonly CorrectedPreview[]): string {
+  const booked = known.map(({ number }) => number);
+  const head = [
+    ...(booked.length === 0 ? [] : [`claimed before as recycling ${booked.join(', ')}`]),
+    ...(next === null ? [] : [`recycling ${next.number} would have ${counted(next.records.length, 'record')}`]),
+  ].join('; ');
+  const said = ({ detail, repeats }: CorrectedPreview) => [detail, repeats].filter(Boolean).join('; ');
+  const rows = [...previews].sort((a, b) => a.record.line - b.record.line);
+  const table = formatTable(rows, [
+    { title: 'line', cell: ({ record }) => String(record.line), right: true },
+    { title: 'rejection', cell: ({ record }) => placeOf(record) },
+    { title: 'outcome', cell: ({ outcome }) => outcome.replace('_', ' ') },
+    { title: 'reason', cell: ({ reason }) => reason },
+    { title: 'application', cell: ({ applicationId }) => applicationId || '-' },
+    { title: 'plan', cell: ({ planId, planVersion }) => (planId === '' ? '-' : `${planId} ${planVersion}`) },
+    { title: 'sponsored octets', cell: ({ sponsoredOctets }) => grouped(sponsoredOctets), right: true },
+    { title: 'charge', cell: ({ chargeMicros }) => alignedMicros(chargeMicros), right: true },
+    { title: '', cell: ({ currency }) => currency },
+    { title: '', cell: said },
+  ]);
+  const refused = rows.filter(({ outcome }) => outcome === 'rejected').length;
+  const end =
+    refused === 0
+      ? 'nothing was booked: without --dry-run, and with --why, it is'
+      : `nothing was booked, and nothing would be: ${counted(refused, 'record')} would be rejected again`;
+  return [head, ...(rows.length === 0 ? ['every record is booked already'] : [table]), end].join('\n');
+}

@@ -1,0 +1,76 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { formatMicros } from '../billing/money.ts';
+import { type ReversedSums, reverseRecycling } from '../finance/reverse-recycling.ts';
+import { migrate } from '../journal/migrate.ts';
+import { systemClock } from '../platform/clock.ts';
+import { ConfigError } from '../platform/config-error.ts';
+import { packagePath } from '../platform/package-paths.ts';
+import { counted, grouped } from '../platform/print-table.ts';
+import { openStore } from './open-store.ts';
+import { readStoreConfig } from './read-config.ts';
+
+interface ReverseOptions {
+  config?: string;
+  store?: string;
+  name?: string;
+  who?: string;
+  why?: string;
+  dryRun?: boolean;
+}
+
+export function registerReverse(rejections: Command): void {
+  rejections
+    .command('reverse')
+    .argument('<number>', 'number of the recycling', wholeNumber)
+    .description('take a recycling back: a numbered correction that reverses the charges of its records')
+    .option('-c, --config <file>', 'the configuration that names the store')
+    .option('--store <directory>', 'directory of the embedded store')
+    .option('--name <name>', 'name of the correction: no two have one name')
+    .option('--who <who>', 'who takes it back')
+    .option('--why <why>', 'and why')
+    .option('--dry-run', 'show what would be taken back; book nothing')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ zerorate rejections reverse 7 --dry-run --store ./zerorate-data
+  $ zerorate rejections reverse 7 --name recycling-7 --who ada --why "gateway 7 counted in kB after all" --store ./zerorate-data
+
+Its reversals are rows of the statement, its export and its proof. Counters stay as they are until the period is rated again
+(\`rerate\`). The rejections are in \`rejections list\` again.`,
+    )
+    .action(reverse);
+}
+
+async function reverse(recycling: number, options: ReverseOptions): Promise<void> {
+  const { name = '', who = '', why = '', dryRun = false } = options;
+  const missing = Object.entries({ name, who, why }).filter(([, text]) => text.trim() === '');
+  if (!dryRun && missing.length > 0) {
+    throw new ConfigError(`a correction needs ${missing.map(([option]) => `--${option}`).join(', ')}, or --dry-run`);
+  }
+  const store = await openStore(readStoreConfig(options), { create: false, readOnly: false });
+  try {
+    await migrate(store, packagePath('schemas/clickhouse'));
+    const result = await reverseRecycling(store, { recycling, name, who, why }, dryRun ? null : systemClock);
+    for (const sums of 'sums' in result ? result.sums : []) process.stdout.write(`${sumsText(sums)}\n`);
+    const said = {
+      booked: () =>
+        `recycling ${recycling} is reversed as correction ${'number' in result ? result.number : ''}, ${name}`,
+      repeated: () =>
+        `correction ${'number' in result ? result.number : ''}, ${name}, has reversed it: nothing was booked`,
+      preview: () => 'nothing was booked: without --dry-run it is',
+    }[result.outcome]();
+    process.stdout.write(`${said}\n`);
+  } finally {
+    await store.close();
+  }
+}
+
+function sumsText({ sponsorId, currency, records, sponsoredOctets, chargeMicros }: ReversedSums): string {
+  return `${sponsorId}: ${counted(records, 'charge')} of ${formatMicros(chargeMicros)} ${currency}, ${grouped(sponsoredOctets)} sponsored octets`;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('expected the number of a recycling');
+  return Number(text);
+}

@@ -1,0 +1,46 @@
+import { lastPeriodStart, monthOverMs } from '../billing/closed-periods.ts';
+import type { Store } from '../platform/store.ts';
+import { dayText } from './calendar-day.ts';
+import { dateLiteral, endOfMonthMs, type Month, startOfMonthMs } from './month.ts';
+import { readSponsorPlans, type SponsorPlan } from './sponsor-plans.ts';
+
+const DAY_MS = 86_400_000;
+
+/** When a sponsor's month is over, and by which plan. */
+export interface MonthOver {
+  overMs: number;
+  /** Of all plans the one whose month is over last; null: no plan is in force in the month, and it is over by UTC. */
+  plan: SponsorPlan | null;
+}
+
+/** When every statistics period that begins in a sponsor's month is over, each in its plan's time zone. */
+export async function readMonthOver(store: Store, sponsorId: string, month: Month): Promise<MonthOver> {
+  const plans = await readSponsorPlans(store, sponsorId, catalogueInUse(month));
+  const day = startOfMonthMs(month) / DAY_MS;
+  let last: MonthOver | null = null;
+  for (const plan of plans) {
+    const overMs = monthOverMs(plan, day);
+    if (overMs !== null && (last === null || overMs > last.overMs)) last = { overMs, plan };
+  }
+  return last ?? { overMs: endOfMonthMs(month), plan: null };
+}
+
+/** What runs last in a month, in words. */
+export function runsLast({ overMs, plan }: MonthOver, month: Month): string {
+  const until = `until ${new Date(overMs).toISOString()}`;
+  if (plan === null) return `it runs ${until}`;
+  const start = dayText(lastPeriodStart(plan, startOfMonthMs(month) / DAY_MS));
+  return `the ${plan.period} of plan ${plan.planId} that begins on ${start} runs ${until} (${plan.timeZone})`;
+}
+
+/**
+ * Condition on `catalogues`: those that records of a month may still be rated with. Every lane that books since the month began
+ * goes on with the catalogue of its last batch, or with the newest one.
+ */
+function catalogueInUse(month: Month): string {
+  return (
+    "hash IN (SELECT argMax(catalogue_hash, lane_sequence) FROM journal WHERE kind = 'batch' " +
+    `AND booking_date >= ${dateLiteral(month)} GROUP BY lane) ` +
+    'OR hash = (SELECT argMax(hash, first_used_at) FROM catalogues)'
+  );
+}
