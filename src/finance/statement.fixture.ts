@@ -1,7 +1,28 @@
-import { digestOfBatches, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
+import type { Invoice } from './invoice.ts';
+import { digestOfBatches, dueOf, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
 import type { Statement, StatementLine } from './statement-document.ts';
 
 const HASH = 'ab'.repeat(32);
+
+const TEST_INVOICE: Invoice = {
+  number: 'ZR-000017',
+  issueDate: '2026-11-02',
+  dueDate: '2026-12-02',
+  termsDays: 30,
+  seller: {
+    legalName: 'Example Mobile GmbH',
+    taxId: 'DE123456789',
+    address: { street: 'Hauptstr. 1', city: 'Berlin', postalCode: '10115', country: 'DE' },
+    bankAccount: { id: 'DE02120300000000202051', bankId: 'BYLADEM1001' },
+  },
+  buyer: {
+    legalName: 'Chatter & <sons> Ltd.',
+    taxId: 'FR12345678901',
+    address: { street: '2 rue X', city: 'Paris', postalCode: '75001', country: 'FR' },
+    tax: { category: 'S', rate: '19' },
+    reference: 'dept-7',
+  },
+};
 
 /** A line of one open tier. */
 export function testLine(overrides: Partial<StatementLine> = {}): StatementLine {
@@ -58,6 +79,8 @@ export function testStatement(overrides: Partial<Statement> = {}): Statement {
     ],
     ...overrides,
   };
+  const { invoice = TEST_INVOICE } = overrides;
+  const due = dueOf({ ...parts, invoice }, -7_000_000n, 2);
   const batches = [{ topic: 'flows', partition: 0, firstOffset: 0, lastOffset: 99, digest: HASH }];
   return {
     format: 'zerorate-statement-1',
@@ -89,7 +112,9 @@ export function testStatement(overrides: Partial<Statement> = {}): Statement {
         },
       ],
     },
-    totals: totalsOf(parts, -7_000_000n, 2),
+    totals: totalsOf(parts, -7_000_000n, 2, due),
+    due,
+    invoice,
     proof: {
       merkleRoot: HASH,
       leaves: 1241,

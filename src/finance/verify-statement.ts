@@ -1,7 +1,7 @@
 import { type ExportedRow, rowLeaf } from './exported-row.ts';
 import { MerkleTree } from './merkle.ts';
 import type { FileRow } from './rows-file.ts';
-import { digestOfBatches, totalsOf } from './statement-arithmetic.ts';
+import { digestOfBatches, dueOf, totalsOf } from './statement-arithmetic.ts';
 import type { Statement, StatementLine } from './statement-document.ts';
 import { TierCheck } from './verify-tiers.ts';
 
@@ -139,19 +139,25 @@ function lineName({ applicationId, planId, planVersion, usageMonth }: StatementL
 
 function totalFaults(statement: Statement): string[] {
   const { totals, sponsor, lines, corrections, month } = statement;
-  const expected = totalsOf(statement, totals.openingMicros, sponsor.minorDigits);
+  const due = statement.due === null ? null : dueOf(statement, totals.openingMicros, sponsor.minorDigits);
+  const expected = totalsOf(statement, totals.openingMicros, sponsor.minorDigits, statement.isClosed ? due : null);
   const misplaced = [...lines, ...corrections].filter(
     ({ isAdjustment, usageMonth }) => isAdjustment !== (usageMonth !== month),
   );
   return [
-    ...(Object.keys(expected) as (keyof typeof expected)[])
-      .filter((key) => expected[key] !== totals[key])
-      .map((key) => `total: ${key} is ${totals[key]} in the statement, whose parts make ${expected[key]}`),
+    ...unlike('total', totals, expected),
+    ...(statement.due === null || due === null ? [] : unlike('amount due', statement.due, due)),
     ...misplaced.map(
       ({ usageMonth }) =>
         `total: what was used in ${usageMonth} is an adjustment, and only what was not used in ${month}`,
     ),
   ];
+}
+
+function unlike<T extends object>(what: string, said: T, expected: T): string[] {
+  return (Object.keys(expected) as (keyof T & string)[])
+    .filter((key) => expected[key] !== said[key])
+    .map((key) => `${what}: ${key} is ${said[key]} in the statement, whose parts make ${expected[key]}`);
 }
 
 function proofFaults({ proof }: Statement, tree: MerkleTree): string[] {
