@@ -66,7 +66,7 @@ function termsOf({ catalogue, config, sponsor }: CloseOptions): FoundTerms | und
 }
 
 function dueInWords({ chargeMicros, adjustmentMicros, currency, due, invoiceNumber }: Closing): string {
-  const charged = `${formatMicros(chargeMicros + adjustmentMicros, currency)} charged`;
+  const charged = formatMicros(chargeMicros + adjustmentMicros, currency);
   if (due === null) return charged;
   const tax = due.taxMicros === 0n ? '' : `, tax ${formatMicros(due.taxMicros, currency)}`;
   const invoice = invoiceNumber === '' ? '' : `invoice ${invoiceNumber}, `;

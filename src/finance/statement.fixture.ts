@@ -1,10 +1,10 @@
 import type { Invoice } from './invoice.ts';
-import { digestOfBatches, dueOf, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
-import type { Statement, StatementLine } from './statement-document.ts';
+import { digestOfBatches, dueOf, sumOf, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
+import type { Statement, StatementLine, StatementTier } from './statement-document.ts';
 
 const HASH = 'ab'.repeat(32);
 
-const TEST_INVOICE: Invoice = {
+export const TEST_INVOICE: Invoice = {
   number: 'ZR-000017',
   issueDate: '2026-11-02',
   dueDate: '2026-12-02',
@@ -24,8 +24,20 @@ const TEST_INVOICE: Invoice = {
   },
 };
 
-/** A line of one open tier. */
+/** Octets in a tier at a price for a MiB. */
+export function testTier(octets: bigint, pricePerMiBMicros: bigint): StatementTier {
+  const amountMicros = tierAmountMicros(octets, pricePerMiBMicros);
+  return { fromOctets: 0n, toOctets: null, pricePerMiBMicros, octets, amountMicros };
+}
+
+/** A line of one open tier, or of the tiers that it is given. */
 export function testLine(overrides: Partial<StatementLine> = {}): StatementLine {
+  if (overrides.tiers !== undefined) {
+    const { tiers, ...rest } = overrides;
+    const sponsoredOctets = sumOf(tiers, ({ octets }) => octets);
+    const chargeMicros = sumOf(tiers, ({ amountMicros }) => amountMicros) + 3n;
+    return { ...testLine({ ...rest, sponsoredOctets, chargeMicros }), tiers };
+  }
   const octets = overrides.sponsoredOctets ?? 5_242_880n;
   const amountMicros = tierAmountMicros(octets, 2_000_000n);
   return {
@@ -45,7 +57,10 @@ export function testLine(overrides: Partial<StatementLine> = {}): StatementLine 
 }
 
 /** A closed statement with something in each of its sections. */
-export function testStatement(overrides: Partial<Statement> = {}): Statement {
+export function testStatement({
+  openingMicros = -7_000_000n,
+  ...overrides
+}: Partial<Statement> & { openingMicros?: bigint } = {}): Statement {
   const usage = { sponsoredOctets: 5_242_880n, subscriberOctets: 1_048_576n, chargeMicros: 10_000_003n };
   const parts = {
     lines: [
@@ -79,8 +94,9 @@ export function testStatement(overrides: Partial<Statement> = {}): Statement {
     ],
     ...overrides,
   };
-  const { invoice = TEST_INVOICE } = overrides;
-  const due = dueOf({ ...parts, invoice }, -7_000_000n, 2);
+  const { invoice = null } = overrides;
+  const { minorDigits } = overrides.sponsor ?? { minorDigits: 2 };
+  const due = dueOf({ ...parts, invoice }, openingMicros, minorDigits);
   const batches = [{ topic: 'flows', partition: 0, firstOffset: 0, lastOffset: 99, digest: HASH }];
   return {
     format: 'zerorate-statement-1',
@@ -112,7 +128,7 @@ export function testStatement(overrides: Partial<Statement> = {}): Statement {
         },
       ],
     },
-    totals: totalsOf(parts, -7_000_000n, 2, due),
+    totals: totalsOf(parts, openingMicros, minorDigits, due),
     due,
     invoice,
     proof: {
