@@ -59,6 +59,7 @@ function compile(document: CatalogueDocument, canonicalJson: string): Catalogue 
       }),
     ),
     plans,
+    ...(document.invoicing !== undefined && { invoicing: document.invoicing }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { IANAZone } from 'luxon';
 import * as z from 'zod';
 import { MATCH_POLICIES, SETTLEMENT_DAYS, STATISTICS_PERIODS } from './catalogue.ts';
+import { buyerSchema, invoicingSchema } from './catalogue-invoicing.ts';
 import { CONTENT_TYPES } from './flow-record.ts';
 import { parseMicros } from './money.ts';
 import { MAX_TEXT_LENGTH } from './validate.ts';
@@ -61,6 +62,7 @@ const sponsorSchema = z.strictObject({
   creditLimit: money(Number.MAX_SAFE_INTEGER, '9007199254.740991').describe(
     'What the sponsor may owe before it is suspended, in units of its currency: decimal text, at most 6 decimals.',
   ),
+  buyer: buyerSchema.optional(),
 });
 
 /** Absent stays absent, so that a catalogue of before there were any keeps its hash. */
@@ -174,6 +176,7 @@ export const catalogueSchema = z
     sponsors: z.array(sponsorSchema).describe('Who pays.'),
     applications: z.array(applicationSchema).describe('Services of the sponsors, and how their traffic is known.'),
     plans: z.array(planSchema).describe('What is sponsored and what it costs, dated and versioned.'),
+    invoicing: invoicingSchema.optional(),
   })
   .describe('The catalogue of zerorate: sponsors, applications and sponsorship plans.');
 

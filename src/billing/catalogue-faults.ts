@@ -2,9 +2,15 @@ import type { CatalogueDocument } from './catalogue-document.ts';
 import { evidenceFaults } from './catalogue-evidence-faults.ts';
 import type { CatalogueFault } from './catalogue-fault.ts';
 import { identityFaults } from './catalogue-identity-faults.ts';
+import { invoicingFaults } from './catalogue-invoicing-faults.ts';
 import { planFaults } from './catalogue-plan-faults.ts';
 
 /** Holds the parts of a catalogue against each other. All faults at once. */
 export function catalogueFaults(document: CatalogueDocument): CatalogueFault[] {
-  return [...identityFaults(document), ...evidenceFaults(document), ...planFaults(document)];
+  return [
+    ...identityFaults(document),
+    ...evidenceFaults(document),
+    ...planFaults(document),
+    ...invoicingFaults(document),
+  ];
 }

@@ -1,3 +1,5 @@
+import type { Buyer, Invoicing } from './catalogue-invoicing.ts';
+
 /** The catalogue ready for rating: ids resolved to indexes, money in micro-units, times in milliseconds. */
 export interface Catalogue {
   /** SHA-256 of `canonicalJson`, 64 hex digits: the name that a batch was rated under. */
@@ -7,6 +9,8 @@ export interface Catalogue {
   sponsors: readonly Sponsor[];
   applications: readonly Application[];
   plans: readonly Plan[];
+  /** Absent: statements are no invoices. */
+  invoicing?: Invoicing;
 }
 
 export interface Sponsor {
@@ -15,6 +19,8 @@ export interface Sponsor {
   /** ISO 4217 code; the currency of all of the sponsor's plans. */
   currency: string;
   creditLimitMicros: number;
+  /** Absent: its statements are no invoices. */
+  buyer?: Buyer | undefined;
 }
 
 /** Which evidence makes a record the application's: any kind, the tag, the prefix, tag and prefix together, or the CDR's identities. */

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Sponsor } from '../billing/catalogue.ts';
 import { formatMicros } from '../billing/money.ts';
 import { type AccountEntryRow, type AccountRow, accountQuery } from '../finance/account.ts';
-import { isMoney } from '../finance/account-entry.ts';
+import { isSuspension } from '../finance/account-entry.ts';
 import { formatTable } from '../platform/print-table.ts';
 import { openStore } from './open-store.ts';
 import { type PrintOptions, printQuery, withPrintOptions } from './print-query.ts';
@@ -67,5 +67,5 @@ function formatAccount({ id, name, currency }: Sponsor, account: AccountRow): st
 }
 
 function amountOf({ kind, amount_micros, currency }: AccountEntryRow): string {
-  return isMoney(kind) ? formatMicros(BigInt(amount_micros), currency) : '';
+  return isSuspension(kind) ? '' : formatMicros(BigInt(amount_micros), currency);
 }

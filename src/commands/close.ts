@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { formatMicros } from '../billing/money.ts';
 import { closeMonth } from '../finance/close-month.ts';
+import type { Closing } from '../finance/closings.ts';
+import { type FoundTerms, termsIn } from '../finance/invoice.ts';
 import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
 import { ConfigError } from '../platform/config-error.ts';
@@ -8,14 +10,15 @@ import { packagePath } from '../platform/package-paths.ts';
 import { grouped } from '../platform/print-table.ts';
 import { type MonthOptions, requireMonth, withMonthOptions } from './finance-options.ts';
 import { openStore } from './open-store.ts';
-import { readKeyConfig } from './read-config.ts';
+import { readCatalogue, readCataloguePath, readKeyConfig } from './read-config.ts';
 
-type CloseOptions = MonthOptions & { who: string };
+type CloseOptions = MonthOptions & { who: string; catalogue?: string };
 
 export function registerClose(program: Command): void {
   withMonthOptions(program.command('close'))
     .description('close a month of a sponsor: its statement never changes again, what comes later is an adjustment')
     .requiredOption('--who <name>', 'who closes it')
+    .option('--catalogue <file>', 'the catalogue that says seller, buyer, tax and terms of the invoice')
     .addHelpText(
       'after',
       `
@@ -23,7 +26,9 @@ Example:
   $ zerorate close --sponsor chatter --month 2026-10 --who "Ada, finance" --store ./zerorate-data
 
 Months are closed in order, once every period that begins in them is over, in its plan's time zone, and closing.graceDelayMs
-has passed (of --config, or ZERORATE_CLOSING_GRACE_DELAY_MS). To close one again changes nothing.`,
+has passed (of --config, or ZERORATE_CLOSING_GRACE_DELAY_MS). To close one again changes nothing. With a seller in the
+catalogue and a buyer for the sponsor the statement is an invoice, and gets the next number of its series. Without --catalogue
+they are those of the configuration's catalogue, or with --store of the newest catalogue that an engine booked with.`,
     )
     .action(close);
 }
@@ -32,6 +37,7 @@ async function close(options: CloseOptions): Promise<void> {
   const month = requireMonth(options.month);
   if (options.who.trim() === '') throw new ConfigError('--who: expected a name');
   const config = readKeyConfig(options, { withStore: true });
+  const terms = termsOf(options);
   const store = await openStore(config.store, { create: false, readOnly: false });
   try {
     await migrate(store, packagePath('schemas/clickhouse'));
@@ -41,17 +47,31 @@ async function close(options: CloseOptions): Promise<void> {
       who: options.who,
       nowMs: systemClock.nowMs(),
       graceDelayMs: config.closing.graceDelayMs,
+      ...(terms !== undefined && { terms }),
     });
     if (closed.outcome === 'refused') throw new ConfigError(`${closed.message} [${closed.reason}]`);
     const { closing } = closed;
-    const total = formatMicros(closing.chargeMicros + closing.adjustmentMicros, closing.currency);
     process.stdout.write(
       closed.outcome === 'already_closed'
         ? `${month} of ${options.sponsor} was closed by ${closing.who} at ${closing.closedAt}: nothing was booked\n`
-        : `${month} of ${options.sponsor} is closed: ${grouped(closing.records)} records, ${total}, ` +
-            `balance ${formatMicros(closing.closingMicros, closing.currency)}, Merkle root ${closing.merkleRoot}\n`,
+        : `${month} of ${options.sponsor} is closed: ${grouped(closing.records)} records, ${dueInWords(closing)}, ` +
+            `balance ${formatMicros(closing.closingMicros, closing.currency)}, Merkle root ${closing.merkleRoot}\n` +
+            (closed.noInvoice === undefined ? '' : `It is no invoice: ${closed.noInvoice}\n`),
     );
   } finally {
     await store.close();
   }
+}
+
+function termsOf({ catalogue, config, sponsor }: CloseOptions): FoundTerms | undefined {
+  if (catalogue !== undefined) return termsIn(readCatalogue(catalogue), sponsor);
+  return config === undefined ? undefined : termsIn(readCatalogue(readCataloguePath({ config })), sponsor);
+}
+
+function dueInWords({ chargeMicros, adjustmentMicros, currency, due, invoiceNumber }: Closing): string {
+  const charged = formatMicros(chargeMicros + adjustmentMicros, currency);
+  if (due === null) return charged;
+  const tax = due.taxMicros === 0n ? '' : `, tax ${formatMicros(due.taxMicros, currency)}`;
+  const invoice = invoiceNumber === '' ? '' : `invoice ${invoiceNumber}, `;
+  return `${charged}${tax}, ${invoice}amount due ${formatMicros(due.amountDueMicros, currency)}`;
 }

@@ -4,7 +4,9 @@ import { coveredCsv, coveredParquet } from '../finance/covered-rows.ts';
 import { statementOf } from '../finance/statement.ts';
 import { statementCsv } from '../finance/statement-csv.ts';
 import { statementJson } from '../finance/statement-document.ts';
+import { statementFocus } from '../finance/statement-focus.ts';
 import { statementHtml } from '../finance/statement-html.ts';
+import { statementUbl } from '../finance/statement-ubl.ts';
 import { statementXlsx } from '../finance/statement-xlsx.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { type MonthOptions, requireMonth, withMonthOptions } from './finance-options.ts';
@@ -13,7 +15,9 @@ import { openStore } from './open-store.ts';
 import { readStoreConfig } from './read-config.ts';
 import { type Output, writeOutput } from './write-output.ts';
 
-const FORMATS = ['html', 'json', 'csv', 'parquet', 'xlsx'] as const;
+const FORMATS = ['html', 'json', 'csv', 'parquet', 'xlsx', 'ubl', 'focus'] as const;
+/** Endings that say no format by themselves. */
+const ENDINGS: Readonly<Record<string, (typeof FORMATS)[number]>> = { xml: 'ubl' };
 type Format = (typeof FORMATS)[number];
 const FOR_A_FILE: readonly Format[] = ['parquet', 'xlsx'];
 
@@ -24,7 +28,7 @@ export function registerStatement(program: Command): void {
     .description('write the statement of a sponsor’s month: what it owes, why, and the proof of it')
     .option(
       '--format <format>',
-      'html, json, csv (its lines), parquet (its rows) or xlsx; by default as --out ends, else json',
+      'html, json, csv (its lines), parquet (its rows), xlsx, ubl (the invoice, XML) or focus (costs, CSV); by default as --out ends, else json',
     )
     .option('--out <file>', 'the file to write; without it standard output')
     .option('--rows <file>', 'write the charge rows covered too, as CSV: what `verify` and `prove` read')
@@ -36,6 +40,7 @@ Examples:
   $ zerorate statement --sponsor chatter --month 2026-10 --out chatter-2026-10.html --store ./zerorate-data
   $ zerorate statement --sponsor chatter --month 2026-10 --out statement.json --rows rows.csv --store ./zerorate-data
   $ zerorate verify statement.json rows.csv
+  $ zerorate statement --sponsor chatter --month 2026-10 --format ubl --out ZR-000017.xml --store ./zerorate-data
 
 Of an open month it is what is booked by now; \`zerorate close\` freezes it.`,
     )
@@ -55,6 +60,8 @@ async function writeStatement(options: StatementOptions): Promise<void> {
       csv: () => statementCsv(statement),
       parquet: () => coveredParquet(store, coverage),
       xlsx: () => statementXlsx(statement),
+      ubl: () => statementUbl(statement),
+      focus: () => statementFocus(statement),
     };
     const key = format === 'json' && options.out !== undefined ? configuredSigningKey(options) : null;
     await writeOutput(options.out, await renderings[format]());
@@ -68,7 +75,8 @@ async function writeStatement(options: StatementOptions): Promise<void> {
 
 function formatOf({ format, out }: StatementOptions): Format {
   const wanted = format ?? (out === undefined ? 'json' : (out.split('.').at(-1) ?? ''));
-  const known = FORMATS.find((known) => known === wanted);
+  const known =
+    format === undefined && ENDINGS[wanted] !== undefined ? ENDINGS[wanted] : FORMATS.find((known) => known === wanted);
   if (known === undefined) {
     const given =
       format === undefined ? `--out ${out}: its ending says no format; name one with --format` : `--format ${format}`;

@@ -6,6 +6,9 @@ import { WATCHER, WATCHER_KEYS } from './credit-rules.ts';
 export const MONEY_KINDS = ['top-up', 'payment', 'adjustment', 'rebate'] as const;
 /** What stops the sponsorship, and what lets it go on: entries of 0. */
 export const SUSPENSION_KINDS = ['suspension', 'resumption'] as const;
+/** What a closing posts: no one asks for it. */
+export const POSTED_KINDS = ['rounding', 'tax'] as const;
+export type PostedKind = (typeof POSTED_KINDS)[number];
 export type EntryKind = (typeof MONEY_KINDS)[number] | (typeof SUSPENSION_KINDS)[number];
 
 /** What somebody asks to have booked, as it was written. */
@@ -88,6 +91,10 @@ export function describeEntry({
 
 export function isMoney(kind: EntryKind): boolean {
   return (MONEY_KINDS as readonly string[]).includes(kind);
+}
+
+export function isSuspension(kind: EntryKind | PostedKind): boolean {
+  return (SUSPENSION_KINDS as readonly string[]).includes(kind);
 }
 
 function textRefusal({ idempotencyKey, who, why }: EntryRequest): Refusal | null {

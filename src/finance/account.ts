@@ -1,6 +1,6 @@
 import type { Sponsor } from '../billing/catalogue.ts';
 import { literal } from '../platform/store.ts';
-import type { EntryKind } from './account-entry.ts';
+import type { EntryKind, PostedKind } from './account-entry.ts';
 
 /** A row of `accountQuery` as JSON has it: money in micro-units as decimal text, instants as `2026-11-01 12:00:00.000` UTC. */
 export interface AccountRow {
@@ -24,7 +24,7 @@ export interface AccountRow {
 
 export interface AccountEntryRow {
   number: string;
-  kind: EntryKind;
+  kind: EntryKind | PostedKind;
   amount_micros: string;
   currency: string;
   effective_at: string;
@@ -61,8 +61,8 @@ export function accountQuery({ id, currency, creditLimitMicros }: Sponsor): stri
     `FROM account_balances AS b WHERE ${ofSponsor} AND currency = ${literal(currency)}) AS balance, ` +
     `(SELECT minOrNullIf(effective_at, ${isStanding}) AS suspended_since, argMaxIf(who, number, ${isStanding}) AS suspended_by, ` +
     `argMaxIf(why, number, ${isStanding}) AS suspended_why, ` +
-    `arraySort(groupArray(CAST((${names}), 'Tuple(${ENTRY_FIELDS.join(', ')})'))) AS entries ` +
-    `FROM account_entries WHERE ${ofSponsor}) AS entry ` +
+    `arraySort(entry -> (entry.booked_at, entry.number), groupArray(CAST((${names}), 'Tuple(${ENTRY_FIELDS.join(', ')})'))) AS entries ` +
+    `FROM account_postings WHERE ${ofSponsor}) AS entry ` +
     // A program that reads JSON numbers as doubles would round them.
     'SETTINGS output_format_json_quote_64bit_integers = 1'
   );

@@ -13,6 +13,16 @@ import { literal } from '../platform/store.ts';
 import { bookFact, lastNumber } from './book-fact.ts';
 import { type Closing, readClosings } from './closings.ts';
 import { readCoverage, readCursors } from './coverage.ts';
+import {
+  type FoundTerms,
+  type Invoice,
+  type InvoiceNumber,
+  type InvoiceTerms,
+  type IssuedInvoice,
+  issue,
+  nextNumber,
+  readTerms,
+} from './invoice.ts';
 import { type Month, monthAfter } from './month.ts';
 import { type MonthOver, readMonthOver, runsLast } from './month-over.ts';
 import { findSponsor } from './sponsor.ts';
@@ -27,10 +37,12 @@ export interface CloseRequest {
   nowMs: number;
   /** So long after the end of its last period a month stays open for records that come late. */
   graceDelayMs?: number;
+  /** What its invoice is made by; absent: as the newest catalogue of the store says. */
+  terms?: FoundTerms;
 }
 
 export type CloseOutcome =
-  | { outcome: 'closed' | 'already_closed'; closing: Closing }
+  | { outcome: 'closed' | 'already_closed'; closing: Closing; noInvoice?: string }
   | { outcome: 'refused'; reason: 'month_not_over' | 'earlier_month_open'; message: string };
 
 /**
@@ -54,18 +66,43 @@ export async function closeMonth(store: Store, request: CloseRequest): Promise<C
         `${next} of ${sponsorId} is open: months are closed in order, so close it first`,
       );
     }
-    const statement = await statementOf(store, coverage);
-    const columns = closingColumns(number, request, statement, await readCursors(store, coverage), coverage.upTo);
+    const { terms, missing } = request.terms ?? (await readTerms(store, sponsorId));
+    const statement = await statementOf(store, coverage, terms);
+    const issued = statement.invoice === null ? null : await issuedOf(store, statement.invoice, terms, nowMs);
+    const columns = [
+      ...closingColumns(number, request, statement, await readCursors(store, coverage), coverage.upTo),
+      ...dueColumns(statement, issued),
+    ];
     const isOurs = async () => {
       const closing = await closingOf(store, sponsorId, month);
       return (
         closing?.number === number && closing.who === request.who && closing.closedAt === new Date(nowMs).toISOString()
       );
     };
-    if ((await bookFact(store, { table: 'closings', number, columns, isOurs })) === 'booked') {
-      return { outcome: 'closed', closing: (await closingOf(store, sponsorId, month)) as Closing };
+    const fact = {
+      table: 'closings' as const,
+      number,
+      columns,
+      isOurs,
+      ...(issued !== null && { guard: issued.guard }),
+    };
+    if ((await bookFact(store, fact)) === 'booked') {
+      const closing = (await closingOf(store, sponsorId, month)) as Closing;
+      return {
+        outcome: 'closed',
+        closing,
+        ...(issued === null && { noInvoice: missing ?? 'nothing is charged or due' }),
+      };
     }
   }
+}
+
+type Issued = InvoiceNumber & { invoice: IssuedInvoice };
+
+async function issuedOf(store: Store, draft: Invoice, terms: InvoiceTerms | null, nowMs: number): Promise<Issued> {
+  if (terms === null) throw new Error('a statement is an invoice without terms');
+  const next = await nextNumber(store, terms.invoicing, nowMs);
+  return { ...next, invoice: issue(draft, next.number, nowMs) };
 }
 
 async function closingOf(store: Store, sponsorId: string, month: Month): Promise<Closing | undefined> {
@@ -124,8 +161,23 @@ function closingColumns(
     amount('adjustment_micros', totals.adjustmentMicros),
     amount('credit_micros', totals.creditMicros),
     amount('opening_micros', totals.openingMicros),
-    amount('closing_micros', totals.closingMicros),
     stringColumn('merkle_root', [proof.merkleRoot]),
     stringColumn('completeness', [statementJson(completeness, 0)]),
+  ];
+}
+
+function dueColumns({ due, totals }: Statement, issued: Issued | null): NativeColumn[] {
+  if (due === null) throw new Error('an open month has an amount due');
+  const amount = (name: string, value: bigint) => fixedColumn(name, 'Int64', BigInt64Array.of(value));
+  return [
+    amount('closing_micros', totals.closingMicros + due.roundingMicros - due.taxMicros),
+    amount('amount_due_micros', due.amountDueMicros),
+    amount('taxable_micros', due.taxableMicros),
+    amount('tax_micros', due.taxMicros),
+    amount('rounding_micros', due.roundingMicros),
+    stringColumn('invoice_number', [issued?.number ?? '']),
+    stringColumn('invoice_series', [issued?.series ?? '']),
+    int64Column('invoice_sequence', 'UInt64', Float64Array.of(issued?.sequence ?? 0)),
+    stringColumn('invoice', [issued === null ? '' : statementJson(issued.invoice, 0)]),
   ];
 }

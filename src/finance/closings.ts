@@ -1,4 +1,5 @@
 import { literal, type Store } from '../platform/store.ts';
+import type { AmountDue } from './amount-due.ts';
 import type { Month } from './month.ts';
 
 /** A month of a sponsor as it was closed: what stands in `closings`. Amounts are micro-units of the currency. */
@@ -24,6 +25,12 @@ export interface Closing {
   merkleRoot: string;
   /** JSON, as the statement has it. */
   completeness: string;
+  /** What was posted and asked for; null: closed by a version that did neither. */
+  due: Pick<AmountDue, 'taxableMicros' | 'taxMicros' | 'roundingMicros' | 'amountDueMicros'> | null;
+  /** Empty: the statement is no invoice. */
+  invoiceNumber: string;
+  /** JSON of the terms, as the statement has them; empty: the statement is no invoice. */
+  invoice: string;
 }
 
 const AMOUNTS = [
@@ -33,14 +40,18 @@ const AMOUNTS = [
   'credit_micros',
   'opening_micros',
   'closing_micros',
+  'taxable_micros',
+  'tax_micros',
+  'rounding_micros',
 ] as const;
 
 /** All closings of a sponsor, by month. */
 export async function readClosings(store: Store, sponsorId: string): Promise<Closing[]> {
-  const rows = await store.query<Record<string, string | number>>(
+  const rows = await store.query<Record<string, string | number> & { amount_due: string | null }>(
     'SELECT number, sponsor_id, sponsor_name, substring(toString(closings.month), 1, 7) AS closed_month, ' +
       'toUnixTimestamp64Milli(closed_at) AS closed_at_ms, who, currency, last_correction, last_entry, records, ' +
-      `${AMOUNTS.map((name) => `toString(closings.${name}) AS ${name}`).join(', ')}, merkle_root, completeness ` +
+      `${AMOUNTS.map((name) => `toString(closings.${name}) AS ${name}`).join(', ')}, merkle_root, completeness, ` +
+      'toString(closings.amount_due_micros) AS amount_due, invoice_number, invoice ' +
       `FROM closings WHERE sponsor_id = ${literal(sponsorId)} ORDER BY closings.month`,
   );
   return rows.map((row) => ({
@@ -62,5 +73,16 @@ export async function readClosings(store: Store, sponsorId: string): Promise<Clo
     closingMicros: BigInt(row.closing_micros),
     merkleRoot: String(row.merkle_root),
     completeness: String(row.completeness),
+    due:
+      row.amount_due === null
+        ? null
+        : {
+            taxableMicros: BigInt(row.taxable_micros),
+            taxMicros: BigInt(row.tax_micros),
+            roundingMicros: BigInt(row.rounding_micros),
+            amountDueMicros: BigInt(row.amount_due),
+          },
+    invoiceNumber: String(row.invoice_number),
+    invoice: String(row.invoice),
   }));
 }

@@ -49,10 +49,10 @@ export async function lastSuspensions(store: Store): Promise<Map<string, StoredE
   return new Map(rows.map((row) => [row.sponsorId, storedEntry(row)]));
 }
 
-/** What each sponsor was credited by entries, by currency. */
+/** What each sponsor was credited by entries and closings, by currency. */
 export async function creditedMicros(store: Store): Promise<(sponsorId: string, currency: string) => bigint> {
   const rows = await store.query<Record<'sponsor' | 'currency' | 'micros', string>>(
-    'SELECT sponsor_id AS sponsor, currency, toString(sum(amount_micros)) AS micros FROM account_entries ' +
+    'SELECT sponsor_id AS sponsor, currency, toString(sum(amount_micros)) AS micros FROM account_postings ' +
       'GROUP BY sponsor, currency',
   );
   const sums = new Map(rows.map(({ sponsor, currency, micros }) => [`${currency} ${sponsor}`, BigInt(micros)]));

@@ -1,9 +1,10 @@
 import { minorDigitsOf } from '../billing/money.ts';
 import type { ExportedRow } from './exported-row.ts';
+import { dueDateOf, type Invoice } from './invoice.ts';
 import { MerkleTree } from './merkle.ts';
 import { DaysOfUse } from './plan-time-zones.ts';
 import { GroupedSums, type RowSums } from './row-sums.ts';
-import { digestOfBatches, LISTED_BATCHES, sumOf, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
+import { digestOfBatches, dueOf, LISTED_BATCHES, sumOf, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
 import type { Statement, StatementCorrection, StatementLine, StatementTier } from './statement-document.ts';
 import { type ItemNames, NotDerived } from './statement-fields.ts';
 import { TierCheck } from './verify-tiers.ts';
@@ -33,7 +34,8 @@ export function expectedStatement(
   rows: StatementRows | null,
   previous: Statement | null,
 ): object {
-  const { sponsor, totals, proof } = statement;
+  const { sponsor, totals, proof, invoice } = statement;
+  const due = statement.due === null ? null : dueOf(statement, totals.openingMicros, sponsor.minorDigits);
   const fromRows = rows?.expected(statement);
   const openingMicros = previous?.totals.closingMicros ?? null;
   return {
@@ -41,13 +43,24 @@ export function expectedStatement(
     format: 'zerorate-statement-1',
     sponsor: { ...fromRows?.sponsor, minorDigits: decimalsOf(sponsor.currency) },
     totals: {
-      ...totalsOf(statement, openingMicros ?? totals.openingMicros, sponsor.minorDigits),
+      ...totalsOf(
+        statement,
+        openingMicros ?? totals.openingMicros,
+        sponsor.minorDigits,
+        statement.isClosed ? due : null,
+      ),
       ...(openingMicros === null && {
         openingMicros: new NotDerived('it is the closing balance of the statement before; name that with --previous'),
       }),
     },
+    due,
+    invoice: invoice === null ? null : { dueDate: expectedDueDate(invoice) },
     proof: { ...fromRows?.proof, rowForm: 'zerorate-row-1', batches: expectedBatches(proof.batches) },
   };
+}
+
+function expectedDueDate({ issueDate, termsDays }: Invoice): string | null {
+  return issueDate === null ? null : dueDateOf({ issueDate, termsDays });
 }
 
 function decimalsOf(currency: string): number | NotDerived {

@@ -40,6 +40,8 @@ export interface Use {
   octets: number;
   contentType?: 'text' | 'video';
   msisdn?: string;
+  /** Zero-rating tag; CHAT where it is left out. */
+  tag?: string;
 }
 
 /** Books what is used through the engine, batch by batch, each into a log that goes on where the one before ended. */
@@ -57,7 +59,7 @@ export class Booker {
   async book(uses: readonly Use[], bookedAt: string, { catalogue = chatCatalogue(), skipped = 0 } = {}): Promise<void> {
     const from = this.#records.length;
     const last = this.#records.at(-1)?.localSequenceNumber ?? 0;
-    for (const [index, { at, octets, contentType = 'text', msisdn = '999000000001' }] of uses.entries()) {
+    for (const [index, { at, octets, contentType = 'text', msisdn = '999000000001', tag = 'CHAT' }] of uses.entries()) {
       this.#records.push(
         testRecord({
           nodeId: `gw-${this.#log.topic}-${this.#log.partition}`,
@@ -65,7 +67,7 @@ export class Booker {
           servedMsisdn: msisdn,
           startTime: Date.parse(at),
           endTime: Date.parse(at) + 1000,
-          zeroRatingTag: 'CHAT',
+          zeroRatingTag: tag,
           remoteIp: '8.8.8.8',
           contentType,
           uplinkOctets: 0,
@@ -127,4 +129,51 @@ export async function bookCorrection(
 
 export async function* rowsOf(rows: readonly FileRow[]): AsyncGenerator<FileRow> {
   yield* rows;
+}
+
+/** Lines of a catalogue that make statements invoices. */
+export const INVOICING = `
+invoicing:
+  seller:
+    legalName: Example Mobile GmbH
+    taxId: DE123456789
+    companyId: HRB 4711
+    address: { street: Hauptstr. 1, city: Berlin, postalCode: "10115", country: DE }
+    endpoint: { scheme: "9930", id: DE123456789 }
+    bankAccount: { id: DE02120300000000202051, bankId: BYLADEM1001 }
+    contact: { name: Billing, phone: "+49 30 1", email: billing@example.com }
+  numbers: "ZR-{year}-{number:6}"
+  termsDays: 30
+`;
+
+/** A buyer as YAML in one line. */
+export function buyer(tax: string, rest = ''): string {
+  return `{ legalName: "Buyer & <Co>", taxId: FR12345678901, address: { street: 2 rue X, city: Paris, postalCode: "75001", country: FR }, tax: ${tax}${rest} }`;
+}
+
+/** A catalogue of sponsors that are invoiced, each with one application, tagged as it is named in capitals. */
+export function invoicedCatalogue(
+  sponsors: readonly { id: string; currency: string; buyer: string | null; price?: string }[],
+) {
+  return catalogueOf(`
+sponsors:
+${sponsors.map(({ id, currency, buyer }) => `  - { id: ${id}, name: ${id}, currency: ${currency}, creditLimit: "1000"${buyer === null ? '' : `, buyer: ${buyer}`} }`).join('\n')}
+applications:
+${sponsors.map(({ id }) => `  - { id: app-${id}, sponsor: ${id}, tags: [${id.toUpperCase()}] }`).join('\n')}
+plans:
+${sponsors
+  .map(
+    ({ id, price = '2.345678' }) => `  - id: plan-${id}
+    application: app-${id}
+    version: 1
+    effectiveFrom: 2020-01-01T00:00:00Z
+    effectiveTo: null
+    period: month
+    timeZone: UTC
+    content: { text: 10000, video: 5000 }
+    quotaOctets: null
+    tiers: [{ upToOctets: 1000000, pricePerMiB: "${price}" }, { upToOctets: null, pricePerMiB: "1.234567" }]`,
+  )
+  .join('\n')}
+${INVOICING}`);
 }

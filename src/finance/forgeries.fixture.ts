@@ -1,7 +1,7 @@
 import { type ExportedRow, rowLeaf } from './exported-row.ts';
 import { MerkleTree } from './merkle.ts';
 import type { FileRow } from './rows-file.ts';
-import { digestOfBatches, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
+import { digestOfBatches, dueOf, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
 import type { Statement } from './statement-document.ts';
 import type { BookedStatement } from './verify.fixture.ts';
 
@@ -23,7 +23,10 @@ function rootOf(rows: readonly FileRow[]): string {
 /** Makes totals and root again, as a careful forger does. */
 export function madeConsistent({ statement, rows }: Forged): void {
   const { openingMicros } = statement.totals;
-  statement.totals = totalsOf(statement, openingMicros, statement.sponsor.minorDigits);
+  const { minorDigits } = statement.sponsor;
+  const due = statement.due === null ? null : dueOf(statement, openingMicros, minorDigits);
+  statement.totals = totalsOf(statement, openingMicros, minorDigits, statement.isClosed ? due : null);
+  statement.due = due;
   statement.proof.merkleRoot = rootOf(rows);
   statement.proof.leaves = rows.length;
 }

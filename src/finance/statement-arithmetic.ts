@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { type AmountDue, amountDueOf } from './amount-due.ts';
 import { roundedUnits } from './shown-money.ts';
-import type { Statement, StatementTotals } from './statement-document.ts';
+import type { Statement, StatementDue, StatementTotals } from './statement-document.ts';
 
 export const OCTETS_PER_MIB = 2n ** 20n;
 /** A statement lists the digests of so many batches at most. */
@@ -11,11 +12,12 @@ export function tierAmountMicros(octets: bigint, pricePerMiBMicros: bigint): big
   return (octets * pricePerMiBMicros + OCTETS_PER_MIB / 2n) / OCTETS_PER_MIB;
 }
 
-/** What lines, corrections and entries add up to. */
+/** What lines, corrections and entries add up to. `posted`: what the closing posts of `dueOf`; null: nothing, or not yet. */
 export function totalsOf(
   { lines, corrections, entries }: Pick<Statement, 'lines' | 'corrections' | 'entries'>,
   openingMicros: bigint,
   minorDigits: number,
+  posted: Pick<AmountDue, 'taxMicros' | 'roundingMicros'> | null,
 ): StatementTotals {
   const usage = [...lines, ...corrections];
   const [own, earlier] = [false, true].map((isAdjustment) =>
@@ -35,8 +37,34 @@ export function totalsOf(
     total: roundedUnits(totalMicros, minorDigits),
     openingMicros,
     creditMicros,
-    closingMicros: openingMicros + creditMicros - totalMicros,
+    closingMicros:
+      openingMicros + creditMicros - totalMicros + (posted === null ? 0n : posted.roundingMicros - posted.taxMicros),
   };
+}
+
+/** Entries that settle what earlier statements asked for. */
+const PAYING_KINDS: readonly string[] = ['payment', 'top-up'];
+
+/** What a statement of these parts asks for. */
+export function dueOf(
+  { lines, corrections, entries, invoice }: Pick<Statement, 'lines' | 'corrections' | 'entries' | 'invoice'>,
+  openingMicros: bigint,
+  minorDigits: number,
+): StatementDue {
+  const paidMicros = sumOf(
+    entries.filter(({ kind }) => PAYING_KINDS.includes(kind)),
+    ({ amountMicros }) => amountMicros,
+  );
+  const { taxableMicros, taxMicros, roundingMicros, amountDueMicros } = amountDueOf({
+    openingMicros,
+    creditMicros: sumOf(entries, ({ amountMicros }) => amountMicros),
+    paidMicros,
+    totalMicros: sumOf([...lines, ...corrections], ({ chargeMicros }) => chargeMicros),
+    minorDigits,
+    taxRate: invoice?.buyer.tax.rate ?? null,
+  });
+  const amountDue = roundedUnits(amountDueMicros, minorDigits);
+  return { taxableMicros, taxMicros, roundingMicros, paidMicros, amountDueMicros, amountDue };
 }
 
 export function sumOf<T>(items: readonly T[], amountOf: (item: T) => bigint): bigint {

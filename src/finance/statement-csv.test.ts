@@ -1,10 +1,10 @@
 import { parse } from 'csv-parse/sync';
 import { expect, test } from 'vitest';
-import { testStatement } from './statement.fixture.ts';
+import { TEST_INVOICE, testStatement } from './statement.fixture.ts';
 import { statementCsv } from './statement-csv.ts';
 
-test('the amounts of the lines make the total before rounding', () => {
-  const statement = testStatement();
+test('the amounts of all rows make the amount due', () => {
+  const statement = testStatement({ invoice: TEST_INVOICE, openingMicros: -26_000_000n });
   const rows: Record<string, string>[] = parse(statementCsv(statement), { columns: true });
   expect(rows.map(({ kind, part, amount }) => [kind, part, amount])).toEqual([
     ['charge', 'tier', '10.000000'],
@@ -12,9 +12,12 @@ test('the amounts of the lines make the total before rounding', () => {
     ['adjustment', 'tier', '2.000000'],
     ['adjustment', 'rounding', '0.000003'],
     ['correction', '4 new prices', '-1.500000'],
+    ['rounding', 'total', '-0.000006'],
+    ['tax', 'S 19%', '2.000000'],
   ]);
   const micros = rows.reduce((sum, row) => sum + BigInt(row.amount_micros), 0n);
-  expect(micros).toBe(statement.totals.totalMicros);
+  expect(micros).toBe(statement.due?.amountDueMicros);
+  expect(statement.due?.amountDue).toBe('12.50');
   expect(rows[0]).toEqual({
     sponsor_id: 'chatter',
     month: '2026-10',
@@ -38,5 +41,13 @@ test('a name with a comma, a quote or a line end is quoted', () => {
   const [correction] = testStatement().corrections;
   const statement = testStatement({ corrections: [{ ...correction, name: 'a, "b"\nc' }] });
   const rows: Record<string, string>[] = parse(statementCsv(statement), { columns: true });
-  expect(rows.at(-1)?.part).toBe('4 a, "b"\nc');
+  expect(rows.find(({ kind }) => kind === 'correction')?.part).toBe('4 a, "b"\nc');
+});
+
+test('what was paid ahead is a row, and a month that was closed without rounding has none of these rows', () => {
+  const paidAhead: Record<string, string>[] = parse(statementCsv(testStatement()), { columns: true });
+  expect(paidAhead.at(-1)).toMatchObject({ kind: 'account', amount: '-10.500000' });
+  expect(paidAhead.reduce((sum, row) => sum + BigInt(row.amount_micros), 0n)).toBe(0n);
+  const before: Record<string, string>[] = parse(statementCsv(testStatement({ due: null })), { columns: true });
+  expect(before.reduce((sum, row) => sum + BigInt(row.amount_micros), 0n)).toBe(testStatement().totals.totalMicros);
 });

@@ -30,7 +30,10 @@ const HEADER = [
   'currency',
 ];
 
-/** Lines as CSV (RFC 4180): tiers, their rounding, and corrections; the amounts make the statement's total before rounding. */
+/**
+ * Lines as CSV (RFC 4180): tiers, their rounding, corrections, and what leads to the amount due, which the amounts add up to.
+ * Of a month that was closed without one they add up to its total before rounding.
+ */
 export function statementCsv(statement: Statement): string {
   const { sponsor, month, lines, corrections } = statement;
   const head = (usageMonth: string, kind: string) => [sponsor.id, month, usageMonth, kind];
@@ -62,7 +65,35 @@ export function statementCsv(statement: Statement): string {
     chargeMicros,
     sponsor.currency,
   ]);
-  return `${[HEADER, ...rows, ...corrected].map((cells) => cells.map(cell).join(',')).join('\n')}\n`;
+  const asked = dueParts(statement).map(({ kind, part, amountMicros }) => [
+    ...head(month, kind),
+    ...['', '', '', part, '', '', '', ''],
+    exactUnits(amountMicros),
+    amountMicros,
+    sponsor.currency,
+  ]);
+  return csvText([HEADER, ...rows, ...corrected, ...asked]);
+}
+
+/** What leads from the sum of lines and corrections to the amount due: rounding, tax, and entries of the account. */
+export function dueParts({ due, totals, invoice }: Statement): { kind: string; part: string; amountMicros: bigint }[] {
+  if (due === null) return [];
+  const { taxableMicros, taxMicros, amountDueMicros } = due;
+  const tax = invoice?.buyer.tax;
+  return [
+    { kind: 'rounding', part: 'total', amountMicros: taxableMicros - totals.totalMicros },
+    { kind: 'tax', part: tax === undefined ? '' : `${tax.category} ${tax.rate ?? '0'}%`, amountMicros: taxMicros },
+    {
+      kind: 'account',
+      part: 'paid ahead and other entries',
+      amountMicros: amountDueMicros - taxableMicros - taxMicros,
+    },
+  ].filter(({ amountMicros }) => amountMicros !== 0n);
+}
+
+/** Cells as CSV text, lines ended by a line feed. */
+export function csvText(rows: readonly (readonly (string | number | bigint)[])[]): string {
+  return `${rows.map((cells) => cells.map(cell).join(',')).join('\n')}\n`;
 }
 
 export function lineRows(lines: readonly StatementLine[]): LineRow[] {

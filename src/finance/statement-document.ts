@@ -1,5 +1,6 @@
 import { IANAZone } from 'luxon';
 import * as z from 'zod';
+import { type Invoice, invoiceSchema } from './invoice.ts';
 
 /** A whole number of any size: a bigint here, decimal text in JSON. */
 const amount = () =>
@@ -109,7 +110,22 @@ const totalsSchema = z.strictObject({
   total: z.string().describe('totalMicros in units of the currency, rounded once, half away from zero.'),
   openingMicros: amount().describe('Balance before; credits are positive.'),
   creditMicros: amount().describe('Sum of the account entries.'),
-  closingMicros: amount().describe('openingMicros + creditMicros - totalMicros.'),
+  closingMicros: amount().describe(
+    'openingMicros + creditMicros - totalMicros; once the month is closed: + roundingMicros - taxMicros of `due`.',
+  ),
+});
+
+const dueSchema = z.strictObject({
+  taxableMicros: amount().describe('totalMicros rounded to the currency’s unit, half away from zero.'),
+  taxMicros: amount().describe('taxableMicros at the invoice’s rate, rounded likewise; 0 without an invoice.'),
+  roundingMicros: amount().describe(
+    'Posted to the account when the month is closed, credits positive: the closing balance is whole units of the currency.',
+  ),
+  paidMicros: amount().describe('Payments and top-ups among the entries.'),
+  amountDueMicros: amount().describe(
+    'What the closing balance owes, less what earlier statements ask for and is not paid. Never below 0.',
+  ),
+  amountDue: z.string().describe('amountDueMicros in units of the currency.'),
 });
 
 const proofSchema = z.strictObject({
@@ -164,6 +180,11 @@ export const statementSchema = z.strictObject({
   byContentType: z.array(usageSchema.extend({ contentType: z.string() })),
   completeness: completenessSchema,
   totals: totalsSchema,
+  due: dueSchema
+    .nullable()
+    .default(null)
+    .describe('What is to be paid; null: the month was closed by a version that posted no rounding.'),
+  invoice: invoiceSchema.nullable().default(null).describe('null: the statement is no invoice.'),
   proof: proofSchema,
 });
 
@@ -173,6 +194,7 @@ export type StatementTier = z.output<typeof tierSchema>;
 export type StatementCorrection = z.output<typeof correctionSchema>;
 export type StatementEntry = z.output<typeof entrySchema>;
 export type StatementTotals = z.output<typeof totalsSchema>;
+export type StatementDue = z.output<typeof dueSchema>;
 export type StatementProof = z.output<typeof proofSchema>;
 export type StatementUsage = z.output<typeof usageSchema>;
 export type PlanTimeZone = z.output<typeof planTimeZoneSchema>;
@@ -180,6 +202,6 @@ export type Completeness = z.output<typeof completenessSchema>;
 export type NodeGaps = z.output<typeof nodeGapsSchema>;
 
 /** As JSON text; the same value has the same text. */
-export function statementJson(value: Statement | Completeness, indent = 2): string {
+export function statementJson(value: Statement | Completeness | Invoice, indent = 2): string {
   return JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? String(inner) : inner), indent);
 }

@@ -14,6 +14,12 @@ const CLOSING = 'when and by whom the month was closed is in the operator’s st
 const CORRECTION = 'what a correction is called, and why it was made, is in the operator’s store only';
 const ENTRY = 'account entries have no rows; compare payments and credits with your own books';
 const TIER = 'the agreed tiers and prices are in the contract; the charges of the rows follow from these';
+const INVOICE = 'number, day of issue and terms of an invoice are the operator’s';
+const PARTIES = 'seller, buyer and the buyer’s tax are in the contract; the amounts of tax follow from its rate';
+const PARTY = [
+  ...['legalName', 'taxId', 'companyId', 'endpoint.scheme', 'endpoint.id'],
+  ...['address.street', 'address.city', 'address.postalCode', 'address.region', 'address.country'],
+];
 const ZONE = 'a plan’s time zone is in the contract; the days of the rows follow from it';
 const SOURCE = 'what was missing or rejected has no rows';
 const BATCH = 'batches are in the operator’s journal; each row is within one of them';
@@ -48,6 +54,20 @@ export const FIELD_RULES: Readonly<Record<string, FieldRule>> = {
   ...each('completeness.sourceGaps[]', ['firstLostOffset', 'lastLostOffset', 'bookingDate'], stated(SOURCE)),
   ...each('totals', ['records', ...SUMS, 'adjustmentMicros', 'totalMicros', 'total'], RECOMPUTED),
   ...each('totals', ['openingMicros', 'creditMicros', 'closingMicros'], RECOMPUTED),
+  due: RECOMPUTED,
+  ...each(
+    'due',
+    ['taxableMicros', 'taxMicros', 'roundingMicros', 'paidMicros', 'amountDueMicros', 'amountDue'],
+    RECOMPUTED,
+  ),
+  invoice: stated(INVOICE),
+  'invoice.dueDate': RECOMPUTED,
+  ...each('invoice', ['number', 'issueDate', 'termsDays'], stated(INVOICE)),
+  ...each('invoice.seller', PARTY, stated(PARTIES)),
+  ...each('invoice.seller.bankAccount', ['id', 'name', 'bankId'], stated(PARTIES)),
+  ...each('invoice.seller.contact', ['name', 'phone', 'email'], stated(PARTIES)),
+  ...each('invoice.buyer', [...PARTY, 'termsDays', 'reference', 'orderReference'], stated(PARTIES)),
+  ...each('invoice.buyer.tax', ['category', 'rate', 'exemptionReason'], stated(PARTIES)),
   ...each('proof', ['merkleRoot', 'leaves', 'rowForm', 'batches.count', 'batches.digest'], RECOMPUTED),
   'proof.batches.list': RECOMPUTED,
   ...each('proof.batches.list[]', ['topic', 'partition', 'firstOffset', 'lastOffset', 'digest'], stated(BATCH)),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { testLine, testStatement } from './statement.fixture.ts';
+import { TEST_INVOICE, testLine, testStatement } from './statement.fixture.ts';
 import { statementHtml } from './statement-html.ts';
 
 /** What a reader sees, without the space that groups digits. */
@@ -15,13 +15,15 @@ const empty = { lines: [], corrections: [], entries: [], byDay: [], byApplicatio
 test('the total, the balance and every section are there', () => {
   const page = statementHtml(testStatement());
   const text = textOf(page);
-  expect(text).toContain('10.50USD');
-  expect(text).toContain('10.500006 USD before rounding');
+  expect(text).toContain('Amount due\n0.00USD');
+  expect(text).toContain('10.500006 USD charged, before rounding');
+  expect(text).toContain('Total, rounded10.50Paid ahead, and other entries−10.50Amount due, USD0.00');
   expect(text).toContain('7.50 USD in credit');
   expect(text).toContain('Offsets lost by the source5flows-1, offsets 5 to 9 (records_lost)');
   expect(page).toContain(testStatement().proof.merkleRoot);
   const titles = [...page.matchAll(/<h2[^>]*>([^<]+)/g)].map(([, title]) => title);
   expect(titles).toEqual([
+    'Amount due',
     'Charges',
     'Usage of the month',
     'Adjustments',
@@ -109,6 +111,23 @@ describe('days of use', () => {
   });
 });
 
+test('an invoice has its number, dates, parties, tax and one amount due', () => {
+  const page = statementHtml(testStatement({ invoice: TEST_INVOICE, openingMicros: -26_000_000n }));
+  const text = textOf(page);
+  expect(page).toContain('<title>Invoice ZR-000017 · Statement 2026-10');
+  expect(text).toContain('Amount due by 2026-12-02\n12.50USD');
+  expect(text).toContain('Taxable amount, rounded10.50Tax (S, 19 %)2.00Total with tax12.50Amount due, USD12.50');
+  expect(page).toContain('Chatter &amp; &lt;sons&gt; Ltd.');
+  expect(text).toContain('DE02120300000000202051 · BYLADEM1001');
+  expect(text).toContain('Tax (S, 19 %)−2.000000Rounding0.000006');
+});
+
+test('a month that was closed without rounding has its total, and no amount due', () => {
+  const text = textOf(statementHtml(testStatement({ due: null })));
+  expect(text).toContain('Total for October 2026\n10.50USD');
+  expect(text).not.toContain('Amount due');
+});
+
 describe('other months', () => {
   test('an open one says so', () => {
     const page = statementHtml(testStatement({ closing: null, isClosed: false, isOpeningFinal: false }));
@@ -127,7 +146,8 @@ describe('other months', () => {
     const sponsor = { id: 'lumen', name: 'Lumen', currency: 'JPY', minorDigits: 0 };
     const lines = [testLine({ chargeMicros: 13_181_500_000n })];
     const statement = testStatement({ sponsor, lines, corrections: [] });
-    statement.totals.total = '13182';
-    expect(textOf(statementHtml(statement))).toContain('13182JPY');
+    const text = textOf(statementHtml(statement));
+    expect(text).toContain('13164JPY');
+    expect(text).toContain('Total, rounded13182');
   });
 });

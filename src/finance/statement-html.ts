@@ -1,9 +1,10 @@
 import { type HtmlText, html, HtmlText as Raw } from './html-text.ts';
 import { endOfMonthMs, startOfMonthMs } from './month.ts';
-import { exactUnits, groupDigits, roundedOctets, roundedUnits } from './shown-money.ts';
+import { groupDigits } from './shown-money.ts';
 import { completenessSection, proofSection } from './statement-assurance.ts';
 import type { Statement } from './statement-document.ts';
 import { usageFigures } from './statement-figures.ts';
+import { amountDueHero, invoiceSection, postedRows } from './statement-invoice.ts';
 import { accountTable, correctionsTable, linesTable, money } from './statement-sections.ts';
 import { STATEMENT_STYLE } from './statement-style.ts';
 
@@ -12,7 +13,8 @@ const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', ye
 
 /** The statement as one page that needs nothing else: for a screen, and for printing on A4. */
 export function statementHtml(statement: Statement): string {
-  const { sponsor, month, lines, corrections } = statement;
+  const { sponsor, month, lines, corrections, invoice } = statement;
+  const billed = invoiceSection(statement);
   const own = lines.filter(({ isAdjustment }) => !isAdjustment);
   const late = lines.filter(({ isAdjustment }) => isAdjustment);
   const monthName = MONTH.format(startOfMonthMs(month));
@@ -21,13 +23,14 @@ export function statementHtml(statement: Statement): string {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Statement ${month} · ${sponsor.name}</title>
+<title>${invoice?.number == null ? '' : `Invoice ${invoice.number} · `}Statement ${month} · ${sponsor.name}</title>
 <style>${new Raw(STATEMENT_STYLE)}</style>
 </head>
 <body>
 ${heading(statement, monthName)}
 <main>
 ${summary(statement, monthName)}
+${billed === null ? '' : section(invoice === null ? 'Amount due' : 'Invoice', billed)}
 ${section('Charges', own.length === 0 ? nothing('Nothing was charged for usage of this month.') : linesTable(own, statement))}
 ${section('Usage of the month', usageFigures(statement))}
 ${late.length === 0 ? '' : section('Adjustments', linesTable(late, statement), 'Usage of months that were closed before these records came.')}
@@ -36,7 +39,7 @@ ${section('Account', accountTable(statement), 'Credits are positive. A balance b
 ${section('Completeness', completenessSection(statement))}
 ${section('Proof', proofSection(statement))}
 </main>
-<footer>Amounts are exact to a millionth of a unit; only the statement’s total is rounded, once, half away from zero. A statistics period belongs to the month that it begins in, in its plan’s time zone. Days of charts are those of use. 1 MiB is 1 048 576 octets.</footer>
+<footer>Amounts are exact to a millionth of a unit; only what is billed is rounded, half away from zero: the total, once, and the tax on it. A statistics period belongs to the month that it begins in, in its plan’s time zone. Days of charts are those of use. 1 MiB is 1 048 576 octets.</footer>
 </body>
 </html>
 `;
@@ -52,7 +55,7 @@ function nothing(text: string): HtmlText {
   return html`<p class="note">${text}</p>`;
 }
 
-function heading({ sponsor, month, closing, totals }: Statement, monthName: string): HtmlText {
+function heading({ sponsor, month, closing, totals, invoice }: Statement, monthName: string): HtmlText {
   const period = DAY.formatRange(startOfMonthMs(month), endOfMonthMs(month) - 1);
   const status =
     closing === null
@@ -62,24 +65,18 @@ function heading({ sponsor, month, closing, totals }: Statement, monthName: stri
     closing === null
       ? ''
       : html`<dt>Closed on</dt><dd>${DAY.format(Date.parse(closing.closedAt))}, by ${closing.who}</dd><dt>Closing number</dt><dd>${closing.number}</dd>`;
-  return html`<header><div><p class="kicker">Statement of sponsored data</p><h1>${sponsor.name}</h1><p class="period">${monthName}</p></div>
+  return html`<header><div><p class="kicker">${invoice?.number == null ? 'Statement of sponsored data' : `Invoice ${invoice.number}`}</p><h1>${sponsor.name}</h1><p class="period">${monthName}</p></div>
 <dl><dt>Sponsor</dt><dd>${sponsor.id}</dd><dt>Period</dt><dd>${period}</dd><dt>Currency</dt><dd>${sponsor.currency}</dd><dt>Records</dt><dd>${groupDigits(totals.records)}</dd><dt>Status</dt><dd>${status}</dd>${closed}</dl></header>`;
 }
 
-/** The total first, then how the balance comes about. */
+/** The amount due first, then how the balance comes about. */
 function summary(statement: Statement, monthName: string): HtmlText {
   const { sponsor, totals } = statement;
   const row = (name: string, micros: bigint) =>
     html`<tr><th scope="row">${name}</th><td class="n">${money(micros, sponsor)}</td></tr>`;
   const adjustments =
     totals.adjustmentMicros === 0n ? '' : row('Adjustments of earlier months', -totals.adjustmentMicros);
-  const owed = totals.closingMicros < 0n;
-  const balance = roundedUnits(owed ? -totals.closingMicros : totals.closingMicros, sponsor.minorDigits);
-  return html`<section class="hero" aria-label="Summary"><div>
-<h3>Total for ${monthName}</h3>
-<p class="amount">${groupDigits(totals.total)}<small>${sponsor.currency}</small></p>
-<p class="note">${groupDigits(exactUnits(totals.totalMicros))} ${sponsor.currency} before rounding, for ${roundedOctets(totals.sponsoredOctets)} sponsored.</p>
-<p class="note">Balance at the end of it: <b>${groupDigits(balance)} ${sponsor.currency} ${owed ? 'owed' : 'in credit'}</b></p></div>
-<table><tbody>${row('Opening balance', totals.openingMicros)}${row('Payments and other entries', totals.creditMicros)}${row(`Charges of ${monthName}`, -totals.chargeMicros)}${adjustments}
+  return html`<section class="hero" aria-label="Summary">${amountDueHero(statement, monthName)}
+<table><tbody>${row('Opening balance', totals.openingMicros)}${row('Payments and other entries', totals.creditMicros)}${row(`Charges of ${monthName}`, -totals.chargeMicros)}${adjustments}${postedRows(statement, row)}
 <tr class="sum"><th scope="row">Closing balance</th><td class="n">${money(totals.closingMicros, sponsor)}</td></tr></tbody></table></section>`;
 }

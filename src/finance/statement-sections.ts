@@ -55,12 +55,19 @@ export function correctionsTable({ corrections, sponsor }: Statement): HtmlText 
 </table></div>`;
 }
 
-/** The account: opening balance, entries, the statement's total, closing balance. */
-export function accountTable({ entries, totals, sponsor, month, isOpeningFinal }: Statement): HtmlText {
+/** The account: opening balance, entries, the statement's total, what its closing posts, closing balance. */
+export function accountTable(statement: Statement): HtmlText {
+  const { entries, totals, sponsor, month, isOpeningFinal, isClosed, due } = statement;
   const [first, last] = [startOfMonthMs(month), endOfMonthMs(month) - 1].map((timeMs) =>
     dayOf(new Date(timeMs).toISOString()),
   );
   const provisional = isOpeningFinal ? '' : html` <span class="soft">(may change: a month before is open)</span>`;
+  const posted = (
+    [
+      ['Tax', due === null || !isClosed ? 0n : -due.taxMicros],
+      ['Rounding', due === null || !isClosed ? 0n : due.roundingMicros],
+    ] as const
+  ).filter(([, micros]) => micros !== 0n);
   return html`<div class="scroll"><table>
 <thead><tr><th scope="col" class="date">Effective</th><th scope="col">Entry</th><th scope="col">Why</th><th scope="col" class="n">Amount, ${sponsor.currency}</th></tr></thead>
 <tbody><tr><th scope="row" class="date">${first}</th><td>Opening balance${provisional}</td><td></td><td class="n">${money(totals.openingMicros, sponsor)}</td></tr>
@@ -68,7 +75,10 @@ ${entries.map(
   ({ number, kind, effectiveAt, why, who, amountMicros }) =>
     html`<tr><th scope="row" class="date">${dayOf(effectiveAt)}</th><td>${number} · ${kind}</td><td>${why} <span class="soft">(${who})</span></td><td class="n">${money(amountMicros, sponsor)}</td></tr>`,
 )}
-<tr><th scope="row" class="date">${last}</th><td>Total of this statement</td><td></td><td class="n">${money(-totals.totalMicros, sponsor)}</td></tr></tbody>
+<tr><th scope="row" class="date">${last}</th><td>Total of this statement</td><td></td><td class="n">${money(-totals.totalMicros, sponsor)}</td></tr>${posted.map(
+    ([name, micros]) =>
+      html`<tr><th scope="row" class="date">${last}</th><td>${name}</td><td></td><td class="n">${money(micros, sponsor)}</td></tr>`,
+  )}</tbody>
 <tfoot><tr><th scope="row" class="date">${last}</th><td colspan="2">Closing balance</td><td class="n">${money(totals.closingMicros, sponsor)}</td></tr></tfoot>
 </table></div>`;
 }

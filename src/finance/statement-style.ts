@@ -43,6 +43,7 @@ tr.tier th { padding-left: 14px; }
 tfoot td, tfoot th { border-top: 1px solid var(--ink); font-weight: 600; }
 .facts { break-inside: avoid; } .facts tr:first-child > * { border-top: 0; } .facts + *, .scroll + .scroll { margin-top: 12px; }
 .facts th { white-space: nowrap; width: 1%; padding-right: 24px; } .facts td.n { width: 1%; padding-right: 20px; }
+table.due { width: auto; min-width: 50%; } table.due td.n { padding-right: 0; }
 .date { white-space: nowrap; width: 1%; padding-right: 20px; }
 .fine { color: #6b7680; font-weight: 400; }
 figure { break-inside: avoid; margin-top: 14px; }

@@ -1,6 +1,6 @@
 import readExcelFile from 'read-excel-file/node';
 import { expect, test } from 'vitest';
-import { testStatement } from './statement.fixture.ts';
+import { TEST_INVOICE, testStatement } from './statement.fixture.ts';
 import { statementXlsx } from './statement-xlsx.ts';
 
 async function sheetsOf(statement = testStatement()) {
@@ -15,8 +15,20 @@ test('every sheet is there, and its numbers are numbers', async () => {
   expect(summary.get('Total')).toBe(10.5);
   expect(summary.get('Total before rounding')).toBe(10.500006);
   expect(summary.get('Records')).toBe(1241);
-  expect(summary.get('Closing balance')).toBe(7.499994);
+  expect(summary.get('Closing balance')).toBe(7.5);
+  expect(summary.get('Amount due')).toBe(0);
+  expect(summary.get('Paid ahead, and other entries')).toBe(-10.5);
   expect(summary.get('Merkle root')).toBe(testStatement().proof.merkleRoot);
+});
+
+test('an invoice has its number, dates, parties and amounts in the summary', async () => {
+  const sheets = await sheetsOf(testStatement({ invoice: TEST_INVOICE, openingMicros: -26_000_000n }));
+  const summary = new Map(sheets.get('Summary')?.map(([name, value]) => [name, value]));
+  expect(summary.get('Invoice number')).toBe('ZR-000017');
+  expect(summary.get('Due')).toBe('2026-12-02');
+  expect(summary.get('Tax')).toBe(2);
+  expect(summary.get('Amount due')).toBe(12.5);
+  expect(summary.get('Seller')).toBe('Example Mobile GmbH, DE123456789, Hauptstr. 1, 10115, Berlin, DE');
 });
 
 test('lines add up to the total before rounding', async () => {

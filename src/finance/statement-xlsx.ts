@@ -1,4 +1,5 @@
 import writeExcelFile, { type Cell, type Row, type Sheet } from 'write-excel-file/node';
+import { roundedUnits } from './shown-money.ts';
 import { sumOf } from './statement-arithmetic.ts';
 import { lineRows } from './statement-csv.ts';
 import type { Statement } from './statement-document.ts';
@@ -22,6 +23,10 @@ function summarySheet(statement: Statement): Sheet<Buffer> {
   const { sponsor, month, closing, totals, proof } = statement;
   const text = (name: string, value: string): Row => [name, { value, align: 'left' }];
   const amount = (name: string, micros: bigint): Row => [name, money(micros)];
+  const billed = (name: string, value: number): Row => [
+    { value: name, ...BOLD },
+    { value, ...BOLD, format: decimals(sponsor.minorDigits) },
+  ];
   const rows: Row[] = [
     [{ value: `Statement ${month} · ${sponsor.name}`, ...BOLD, fontSize: 14 }],
     [],
@@ -37,11 +42,10 @@ function summarySheet(statement: Statement): Sheet<Buffer> {
     amount('Charges of the month', totals.chargeMicros),
     amount('Adjustments of earlier months', totals.adjustmentMicros),
     amount('Total before rounding', totals.totalMicros),
-    [
-      { value: 'Total', ...BOLD },
-      { value: Number(totals.total), ...BOLD, format: decimals(sponsor.minorDigits) },
-    ],
+    billed('Total', Number(totals.total)),
+    ...dueRows(statement, billed),
     amount('Closing balance', totals.closingMicros),
+    ...invoiceRows(statement, text),
     [],
     text('Merkle root', proof.merkleRoot),
     ['Rows', whole(proof.leaves)],
@@ -49,6 +53,37 @@ function summarySheet(statement: Statement): Sheet<Buffer> {
     text('Digest over the batches', proof.batches.digest),
   ];
   return { sheet: 'Summary', data: rows, columns: [{ width: 32 }, { width: 70 }], showGridLines: false };
+}
+
+function dueRows({ due, sponsor, isClosed }: Statement, billed: (name: string, value: number) => Row): Row[] {
+  if (due === null) return [];
+  const { taxableMicros, taxMicros, amountDueMicros, roundingMicros } = due;
+  const units = (micros: bigint) => Number(roundedUnits(micros, sponsor.minorDigits));
+  return [
+    billed('Tax', units(taxMicros)),
+    billed('Paid ahead, and other entries', units(amountDueMicros - taxableMicros - taxMicros)),
+    billed('Amount due', Number(due.amountDue)),
+    ...(isClosed ? [['Rounding posted', money(roundingMicros)]] : []),
+  ];
+}
+
+function invoiceRows({ invoice }: Statement, text: (name: string, value: string) => Row): Row[] {
+  if (invoice === null) return [];
+  const { number, issueDate, dueDate, seller, buyer } = invoice;
+  const party = ({ legalName, taxId, address }: typeof seller | typeof buyer) =>
+    [legalName, taxId, address.street, address.postalCode, address.city, address.country]
+      .filter((part) => part !== undefined)
+      .join(', ');
+  return [
+    [],
+    text('Invoice number', number ?? 'given when the month is closed'),
+    text('Issued', issueDate ?? ''),
+    text('Due', dueDate ?? ''),
+    text('Seller', party(seller)),
+    text('Buyer', party(buyer)),
+    text('Tax category', [buyer.tax.category, buyer.tax.rate, buyer.tax.exemptionReason].filter(Boolean).join(' · ')),
+    text('Bank account', seller.bankAccount?.id ?? ''),
+  ];
 }
 
 function linesSheet({ lines, corrections }: Statement): Sheet<Buffer> {

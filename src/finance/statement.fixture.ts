@@ -1,10 +1,43 @@
-import { digestOfBatches, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
-import type { Statement, StatementLine } from './statement-document.ts';
+import type { Invoice } from './invoice.ts';
+import { digestOfBatches, dueOf, sumOf, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
+import type { Statement, StatementLine, StatementTier } from './statement-document.ts';
 
 const HASH = 'ab'.repeat(32);
 
-/** A line of one open tier. */
+export const TEST_INVOICE: Invoice = {
+  number: 'ZR-000017',
+  issueDate: '2026-11-02',
+  dueDate: '2026-12-02',
+  termsDays: 30,
+  seller: {
+    legalName: 'Example Mobile GmbH',
+    taxId: 'DE123456789',
+    address: { street: 'Hauptstr. 1', city: 'Berlin', postalCode: '10115', country: 'DE' },
+    bankAccount: { id: 'DE02120300000000202051', bankId: 'BYLADEM1001' },
+  },
+  buyer: {
+    legalName: 'Chatter & <sons> Ltd.',
+    taxId: 'FR12345678901',
+    address: { street: '2 rue X', city: 'Paris', postalCode: '75001', country: 'FR' },
+    tax: { category: 'S', rate: '19' },
+    reference: 'dept-7',
+  },
+};
+
+/** Octets in a tier at a price for a MiB. */
+export function testTier(octets: bigint, pricePerMiBMicros: bigint): StatementTier {
+  const amountMicros = tierAmountMicros(octets, pricePerMiBMicros);
+  return { fromOctets: 0n, toOctets: null, pricePerMiBMicros, octets, amountMicros };
+}
+
+/** A line of one open tier, or of the tiers that it is given. */
 export function testLine(overrides: Partial<StatementLine> = {}): StatementLine {
+  if (overrides.tiers !== undefined) {
+    const { tiers, ...rest } = overrides;
+    const sponsoredOctets = sumOf(tiers, ({ octets }) => octets);
+    const chargeMicros = sumOf(tiers, ({ amountMicros }) => amountMicros) + 3n;
+    return { ...testLine({ ...rest, sponsoredOctets, chargeMicros }), tiers };
+  }
   const octets = overrides.sponsoredOctets ?? 5_242_880n;
   const amountMicros = tierAmountMicros(octets, 2_000_000n);
   return {
@@ -24,7 +57,10 @@ export function testLine(overrides: Partial<StatementLine> = {}): StatementLine 
 }
 
 /** A closed statement with something in each of its sections. */
-export function testStatement(overrides: Partial<Statement> = {}): Statement {
+export function testStatement({
+  openingMicros = -7_000_000n,
+  ...overrides
+}: Partial<Statement> & { openingMicros?: bigint } = {}): Statement {
   const usage = { sponsoredOctets: 5_242_880n, subscriberOctets: 1_048_576n, chargeMicros: 10_000_003n };
   const parts = {
     lines: [
@@ -58,6 +94,9 @@ export function testStatement(overrides: Partial<Statement> = {}): Statement {
     ],
     ...overrides,
   };
+  const { invoice = null } = overrides;
+  const { minorDigits } = overrides.sponsor ?? { minorDigits: 2 };
+  const due = dueOf({ ...parts, invoice }, openingMicros, minorDigits);
   const batches = [{ topic: 'flows', partition: 0, firstOffset: 0, lastOffset: 99, digest: HASH }];
   return {
     format: 'zerorate-statement-1',
@@ -90,7 +129,9 @@ export function testStatement(overrides: Partial<Statement> = {}): Statement {
         },
       ],
     },
-    totals: totalsOf(parts, -7_000_000n, 2),
+    totals: totalsOf(parts, openingMicros, minorDigits, due),
+    due,
+    invoice,
     proof: {
       merkleRoot: HASH,
       leaves: 1241,

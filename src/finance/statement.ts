@@ -5,11 +5,12 @@ import { StoreError } from '../platform/store-error.ts';
 import type { Closing } from './closings.ts';
 import { readCompleteness } from './completeness.ts';
 import { type Coverage, readCoverage } from './coverage.ts';
+import { draftOf, type InvoiceTerms, invoiceSchema, readTerms } from './invoice.ts';
 import type { Month } from './month.ts';
 import { readPlanTimeZones } from './plan-time-zones.ts';
 import { findSponsor, type KnownSponsor } from './sponsor.ts';
 import { readEntries, readOpening } from './statement-account.ts';
-import { totalsOf } from './statement-arithmetic.ts';
+import { dueOf, totalsOf } from './statement-arithmetic.ts';
 import type { Statement } from './statement-document.ts';
 import { readLines } from './statement-lines.ts';
 import { readProof } from './statement-proof.ts';
@@ -25,8 +26,11 @@ export async function readStatement(store: Store, sponsorId: string, month: Mont
   return statementOf(store, coverage);
 }
 
-/** The same of a coverage. */
-export async function statementOf(store: Store, coverage: Coverage): Promise<Statement> {
+/**
+ * The same of a coverage. `terms`: what an open month's invoice is made by; absent: what the newest catalogue of the store
+ * says, null: it is no invoice.
+ */
+export async function statementOf(store: Store, coverage: Coverage, terms?: InvoiceTerms | null): Promise<Statement> {
   const { month, closing } = coverage;
   const timeZones = await readPlanTimeZones(store, coverage);
   const cells = await readUsageCells(store, coverage, timeZones);
@@ -40,6 +44,7 @@ export async function statementOf(store: Store, coverage: Coverage): Promise<Sta
     entries: entries.map(({ currency: _, ...entry }) => entry),
   };
   const minorDigits = minorDigitsOf(sponsor.currency);
+  const { due, invoice } = await asked(store, coverage, parts, { openingMicros, minorDigits, terms });
   const statement: Statement = {
     format: 'zerorate-statement-1',
     sponsor: { ...sponsor, minorDigits },
@@ -51,11 +56,35 @@ export async function statementOf(store: Store, coverage: Coverage): Promise<Sta
     timeZones,
     ...usageOf(cells, month),
     completeness: await readCompleteness(store, coverage, cells),
-    totals: totalsOf(parts, openingMicros, minorDigits),
+    totals: totalsOf(parts, openingMicros, minorDigits, closing === null ? null : due),
+    due,
+    invoice,
     proof: await readProof(store, coverage, countOf(cells)),
   };
   if (closing !== null) assertAsClosed(statement, closing);
   return statement;
+}
+
+/** What the statement asks for, and the invoice that it is. A statement that asks for nothing is none. */
+async function asked(
+  store: Store,
+  { sponsorId, closing }: Coverage,
+  parts: Pick<Statement, 'lines' | 'corrections' | 'entries'>,
+  {
+    openingMicros,
+    minorDigits,
+    terms,
+  }: { openingMicros: bigint; minorDigits: number; terms: InvoiceTerms | null | undefined },
+): Promise<Pick<Statement, 'due' | 'invoice'>> {
+  if (closing !== null) {
+    const invoice = closing.invoice === '' ? null : invoiceSchema.parse(JSON.parse(closing.invoice));
+    return { due: closing.due === null ? null : dueOf({ ...parts, invoice }, openingMicros, minorDigits), invoice };
+  }
+  const known = terms === undefined ? (await readTerms(store, sponsorId)).terms : terms;
+  const invoice = known === null ? null : draftOf(known);
+  const due = dueOf({ ...parts, invoice }, openingMicros, minorDigits);
+  const asksForNothing = due.taxableMicros === 0n && due.amountDueMicros === 0n;
+  return { due, invoice: asksForNothing ? null : invoice };
 }
 
 /** A closed month keeps the sponsor's name and currency. */
@@ -77,12 +106,13 @@ function assertOneCurrency(
 }
 
 /** What was closed is compared with what the store holds of it today, to the last octet. */
-function assertAsClosed({ totals, proof, sponsor, month }: Statement, closing: Closing): void {
+function assertAsClosed({ totals, due, proof, sponsor, month }: Statement, closing: Closing): void {
   const { records, sponsoredOctets, chargeMicros, adjustmentMicros, creditMicros, closingMicros } = totals;
   const now = { records, sponsoredOctets, chargeMicros, adjustmentMicros, creditMicros, closingMicros };
-  const faults = (Object.keys(now) as (keyof typeof now)[])
-    .filter((name) => now[name] !== closing[name])
-    .map((name) => `${name} was ${closing[name]} and is ${now[name]}`);
+  const faults = [
+    ...differences(now, closing),
+    ...(due === null || closing.due === null ? [] : differences(due, closing.due)),
+  ];
   if (proof.merkleRoot !== closing.merkleRoot)
     faults.push(`the Merkle root was ${closing.merkleRoot} and is ${proof.merkleRoot}`);
   if (faults.length === 0) return;
@@ -90,4 +120,11 @@ function assertAsClosed({ totals, proof, sponsor, month }: Statement, closing: C
     'store_broken',
     `${sponsor.id}, ${month}: the store does not hold what was closed: ${faults.join('; ')}. Run \`zerorate audit\`, and restore what is lost`,
   );
+}
+
+/** What is another value than it was, of what both name. */
+function differences<T extends object>(now: T, was: Partial<T>): string[] {
+  return (Object.keys(now) as (keyof T & string)[])
+    .filter((name) => name in was && now[name] !== was[name])
+    .map((name) => `${name} was ${was[name]} and is ${now[name]}`);
 }

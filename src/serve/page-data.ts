@@ -148,7 +148,7 @@ export class PageData {
   entries(sponsorId: string): Promise<Entry[]> {
     return this.#rows(
       "SELECT number, kind, amount_micros AS amountMicros, currency, formatDateTime(effective_at, '%Y-%m-%d') AS day, who, why " +
-        'FROM account_entries WHERE sponsor_id = {sponsor:String} ORDER BY number DESC LIMIT 50',
+        'FROM account_postings WHERE sponsor_id = {sponsor:String} ORDER BY booked_at DESC, number DESC LIMIT 50',
       [['sponsor', sponsorId]],
     );
   }

@@ -1,0 +1,81 @@
+import { roundToUnit } from './amount-due.ts';
+import type { Month } from './month.ts';
+import { exactUnits, groupDigits } from './shown-money.ts';
+import { sumOf } from './statement-arithmetic.ts';
+import type { Statement, StatementCorrection, StatementLine, StatementTier } from './statement-document.ts';
+
+export const OCTETS_PER_MIB = 2n ** 20n;
+
+/** A line of an invoice: quantity / base quantity x price, rounded to the currency's unit, is its net amount. */
+export interface InvoiceLine {
+  name: string;
+  description: string;
+  usageMonth: Month;
+  isCorrection: boolean;
+  /** Octets at a price for a MiB; of a correction 1 or -1 at its own amount. */
+  quantity: bigint;
+  unit: 'octet' | 'one';
+  /** In units of the currency, exact. */
+  price: string;
+  baseQuantity: bigint;
+  netMicros: bigint;
+}
+
+/** What an invoice bills: a line for each tier of each line of the statement, and one for each correction. */
+export function invoiceLines({ lines, corrections, sponsor }: Statement): InvoiceLine[] {
+  const { minorDigits } = sponsor;
+  return [
+    ...lines.flatMap((line) => line.tiers.map((tier) => tierLine(line, tier, minorDigits))),
+    ...corrections.map((correction) => correctionLine(correction, minorDigits)),
+  ];
+}
+
+/** What is left between the taxable amount and the lines' net amounts: shown as an allowance or a charge of the invoice. */
+export function linesRoundingMicros(lines: readonly InvoiceLine[], taxableMicros: bigint): bigint {
+  return taxableMicros - sumOf(lines, ({ netMicros }) => netMicros);
+}
+
+function tierLine(line: StatementLine, tier: StatementTier, minorDigits: number): InvoiceLine {
+  const { applicationId, planId, planVersion, usageMonth } = line;
+  const range = tierRange(tier);
+  return {
+    name: `Sponsored data of ${applicationId}`,
+    description: `Plan ${planId}, version ${planVersion}, used in ${usageMonth}${range}`,
+    usageMonth,
+    isCorrection: false,
+    quantity: tier.octets,
+    unit: 'octet',
+    price: exactUnits(tier.pricePerMiBMicros),
+    baseQuantity: OCTETS_PER_MIB,
+    netMicros: netOf(tier.octets * tier.pricePerMiBMicros, minorDigits),
+  };
+}
+
+/** Rounded once, from the exact product of octets and a price for a MiB. */
+function netOf(product: bigint, minorDigits: number): bigint {
+  const unit = 10n ** BigInt(6 - minorDigits);
+  const divisor = OCTETS_PER_MIB * unit;
+  const magnitude = product < 0n ? -product : product;
+  const rounded = ((magnitude + divisor / 2n) / divisor) * unit;
+  return product < 0n ? -rounded : rounded;
+}
+
+function tierRange({ fromOctets, toOctets }: StatementTier): string {
+  if (toOctets !== null) return `, a subscriber’s octets from ${groupDigits(fromOctets)} to ${groupDigits(toOctets)}`;
+  return fromOctets === 0n ? '' : `, a subscriber’s octets from ${groupDigits(fromOctets)} on`;
+}
+
+function correctionLine(correction: StatementCorrection, minorDigits: number): InvoiceLine {
+  const { number, name, usageMonth, chargeMicros } = correction;
+  return {
+    name: `Correction ${number}: ${name}`,
+    description: `Usage of ${usageMonth}, rated again`,
+    usageMonth,
+    isCorrection: true,
+    quantity: chargeMicros < 0n ? -1n : 1n,
+    unit: 'one',
+    price: exactUnits(chargeMicros < 0n ? -chargeMicros : chargeMicros),
+    baseQuantity: 1n,
+    netMicros: roundToUnit(chargeMicros, minorDigits),
+  };
+}
