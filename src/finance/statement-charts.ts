@@ -1,6 +1,6 @@
 import { type HtmlText, html } from './html-text.ts';
 
-/** A value of a chart: its name, what stands for it in words, and the parts that are drawn, in one unit, 0 or more. */
+/** A value of a chart: its name, its text, and the parts that are drawn, in one unit, 0 or more. */
 export interface ChartItem {
   name: string;
   shown: string;
@@ -11,7 +11,7 @@ export interface Chart {
   /** Is its own in the page. */
   id: string;
   title: string;
-  /** What the chart says, for who cannot see it. */
+  /** What the chart says, for a screen reader. */
   summary: string;
   items: readonly ChartItem[];
   /** CSS classes of the parts. */

@@ -34,7 +34,7 @@ ${billed === null ? '' : section(invoice === null ? 'Amount due' : 'Invoice', bi
 ${section('Charges', own.length === 0 ? nothing('Nothing was charged for usage of this month.') : linesTable(own, statement))}
 ${section('Usage of the month', usageFigures(statement))}
 ${late.length === 0 ? '' : section('Adjustments', linesTable(late, statement), 'Usage of months that were closed before these records came.')}
-${corrections.length === 0 ? '' : section('Corrections', correctionsTable(statement), 'Charges that were taken back and rated anew.')}
+${corrections.length === 0 ? '' : section('Corrections', correctionsTable(statement), 'Charges that were reversed and re-rated.')}
 ${section('Account', accountTable(statement), 'Credits are positive. A balance below 0 is owed.')}
 ${section('Completeness', completenessSection(statement))}
 ${section('Proof', proofSection(statement))}

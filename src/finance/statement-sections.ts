@@ -4,7 +4,7 @@ import { exactUnits, groupDigits } from './shown-money.ts';
 import { sumOf } from './statement-arithmetic.ts';
 import type { Statement, StatementLine, StatementTier } from './statement-document.ts';
 
-/** Money to the micro-unit; what lies below the currency's own decimals stands back. */
+/** Money to the micro-unit; decimals below the currency's own are in a fainter ink. */
 export function money(micros: bigint, { minorDigits }: Pick<Statement['sponsor'], 'minorDigits'>): HtmlText {
   const text = groupDigits(exactUnits(micros));
   const point = text.indexOf('.');
