@@ -49,7 +49,7 @@ async function answer({ id, question, pipe }: Extract<EngineRequest, { kind: 'as
 
 async function ask(session: Session, id: number, question: Question, pipe: string): Promise<QuerySummary> {
   // Before the client's settings, which may change what it returns.
-  const { sql, format: named } = inspectStatement(await formatted(session, question.sql));
+  const { sql, format: named } = inspectStatement(await formatted(session, question.sql), { isEmbedded: true });
   const format = named ?? question.defaultFormat;
   if (!/^\w+$/.test(format)) throw exception(73, 'UNKNOWN_FORMAT', `Unknown format ${format}`);
   await session.queryAsync('SET readonly = 2');
