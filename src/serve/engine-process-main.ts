@@ -5,7 +5,7 @@ import { exception } from '../platform/clickhouse-exception.ts';
 import { literal } from '../platform/store.ts';
 import type { EngineReport, EngineRequest, QuerySummary, Question } from './engine-messages.ts';
 import { inspectStatement, isKeptSetting, settingRefused } from './inspect-statement.ts';
-import { QUESTION_SETTING } from './statement-rules.ts';
+import { CANCELLER, QUESTION_SETTING } from './statement-rules.ts';
 
 /** A line of SHOW GRANTS that grants nothing but reading. */
 const GRANTS_READING = /^GRANT (SELECT|SHOW \w+)(\([^()]+\))?(, (SELECT|SHOW \w+)(\([^()]+\))?)* ON \S+ TO \w+$/;
@@ -27,6 +27,7 @@ process.on('message', (request: EngineRequest) => {
   else void stop();
 });
 
+await anchor.queryAsync(`SET ${QUESTION_SETTING} = '${CANCELLER}'`);
 const grants = (await textOf(anchor, 'SHOW GRANTS')).split('\n');
 if (!grants.every((grant) => GRANTS_READING.test(grant))) report({ kind: 'unlimited' });
 const [version, timezone] = (await textOf(anchor, 'SELECT version(), timezone()')).split('\t');

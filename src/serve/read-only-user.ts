@@ -2,7 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { limitSettings, type QueryLimits, STATEMENT_BOUNDS } from './query-limits.ts';
-import { HIDDEN_SYSTEM_TABLES, KEPT_SETTINGS } from './statement-rules.ts';
+import { CANCELLER, HIDDEN_SYSTEM_TABLES, KEPT_SETTINGS, QUESTION_SETTING } from './statement-rules.ts';
 
 /**
  * Settings with which one question would pass by the limits of all: memory that is not counted, signals, sleep that cannot
@@ -52,7 +52,9 @@ export async function writeReadOnlyUser(limits: QueryLimits): Promise<string> {
     ...[...Object.keys(FIXED_SETTINGS), ...KEPT_SETTINGS].map((name) => `<${name}><const/></${name}>`),
   ];
   // Grants do not govern tables of `system` where ClickHouse is embedded; row policies do.
-  const hidden = elements(Object.fromEntries(HIDDEN_SYSTEM_TABLES.map((table) => [table, '<filter>0</filter>'])));
+  const canceller = `getSetting('${QUESTION_SETTING}') = '${CANCELLER}'`;
+  const filters = HIDDEN_SYSTEM_TABLES.map((table) => [table, table === 'processes' ? canceller : '0'] as const);
+  const hidden = elements(Object.fromEntries(filters.map(([table, filter]) => [table, `<filter>${filter}</filter>`])));
   const grants = GRANTS.map((grant) => `<query>${grant}</query>`).join('');
   await writeFile(
     users,

@@ -23,6 +23,8 @@ export const KEPT_SETTINGS = [
 
 /** Names the question to the engine, so that it can be cancelled: it has no other effect, and no client may set it. */
 export const QUESTION_SETTING = 'cluster_for_parallel_replicas';
+/** Its value in the session that cancels questions, and sees them all. */
+export const CANCELLER = 'canceller';
 
 /** Functions that read a file, load a library, ask another host, show its certificate, or change a counter in Keeper. */
 const DENIED_FUNCTIONS = [
