@@ -91,8 +91,8 @@ async function send(
   if (encoding !== null) response.setHeader('Content-Encoding', encoding);
   const stages = encoding === null ? [Readable.from(body())] : [Readable.from(body()), ENCODERS[encoding]()];
   await pipeline([...stages, response], { end: false }).catch(() => response.destroy());
-  // An end that is missing is the one sign of a fault that every client of HTTP knows.
-  if (isBroken) response.write('', () => response.destroy());
+  // An end that is missing is the one sign of a fault that every client of HTTP knows. What was written is sent first.
+  if (isBroken) response.socket?.end();
   else response.end();
 }
 

@@ -5,7 +5,7 @@ import { exception } from '../platform/clickhouse-exception.ts';
 import { literal } from '../platform/store.ts';
 import type { EngineReport, EngineRequest, QuerySummary, Question } from './engine-messages.ts';
 import { inspectStatement, isKeptSetting, settingRefused } from './inspect-statement.ts';
-import { QUESTION_SETTING } from './statement-rules.ts';
+import { CANCELLER, QUESTION_SETTING } from './statement-rules.ts';
 
 /** A line of SHOW GRANTS that grants nothing but reading. */
 const GRANTS_READING = /^GRANT (SELECT|SHOW \w+)(\([^()]+\))?(, (SELECT|SHOW \w+)(\([^()]+\))?)* ON \S+ TO \w+$/;
@@ -27,6 +27,7 @@ process.on('message', (request: EngineRequest) => {
   else void stop();
 });
 
+await anchor.queryAsync(`SET ${QUESTION_SETTING} = '${CANCELLER}'`);
 const grants = (await textOf(anchor, 'SHOW GRANTS')).split('\n');
 if (!grants.every((grant) => GRANTS_READING.test(grant))) report({ kind: 'unlimited' });
 const [version, timezone] = (await textOf(anchor, 'SELECT version(), timezone()')).split('\t');
@@ -49,7 +50,7 @@ async function answer({ id, question, pipe }: Extract<EngineRequest, { kind: 'as
 
 async function ask(session: Session, id: number, question: Question, pipe: string): Promise<QuerySummary> {
   // Before the client's settings, which may change what it returns.
-  const { sql, format: named } = inspectStatement(await formatted(session, question.sql));
+  const { sql, format: named } = inspectStatement(await formatted(session, question.sql), { isEmbedded: true });
   const format = named ?? question.defaultFormat;
   if (!/^\w+$/.test(format)) throw exception(73, 'UNKNOWN_FORMAT', `Unknown format ${format}`);
   await session.queryAsync('SET readonly = 2');

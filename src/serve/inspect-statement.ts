@@ -1,5 +1,5 @@
 import { exception } from '../platform/clickhouse-exception.ts';
-import { isDeniedCall, KEPT_SETTINGS, QUESTION_SETTING, READS } from './statement-rules.ts';
+import { HIDDEN_SYSTEM_TABLES, isDeniedCall, KEPT_SETTINGS, QUESTION_SETTING, READS } from './statement-rules.ts';
 
 /** A statement that only reads, in ClickHouse's own spelling, without its FORMAT clause. */
 export interface InspectedStatement {
@@ -21,14 +21,16 @@ const TOKEN = /'(?:[^'\\]|\\.|'')*'|`(?:[^`\\]|\\.)*`|"(?:[^"\\]|\\.)*"|[A-Za-z_
  * The one guard of `query` and `serve`, before an embedded store and before a server: refuses what is no question, what
  * reads or writes a file, what asks another host, and settings that would. `formatted` is a statement as ClickHouse's
  * `formatQuerySingleLine` spells it: one statement, no comments, texts in single quotes. It is this spelling that must be executed.
+ * `isEmbedded`: refuses tables of `system` by name that a server's grants govern; row policies hide them as well.
  */
-export function inspectStatement(formatted: string): InspectedStatement {
+export function inspectStatement(formatted: string, { isEmbedded = false } = {}): InspectedStatement {
   const sql = formatted.trim();
   const tokens = tokensOf(sql);
   if (!READS.has(tokens[0]?.text.toUpperCase() ?? '')) {
     throw exception(164, 'READONLY', `Only questions are answered here, not ${tokens[0]?.text ?? 'nothing'}`);
   }
   tokens.forEach((_, at) => {
+    if (isEmbedded) refuseSystemTable(tokens, at);
     refuseClause(tokens, at);
     refuseCall(tokens, at);
     refuseSetting(tokens, at);
@@ -53,6 +55,17 @@ function refuseClause(tokens: readonly Token[], at: number): void {
   }
   const isInsert = isWord(tokens[at], 'INSERT') && isWord(tokens[at + 1], 'INTO');
   if (isInsert) throw exception(164, 'READONLY', 'Only questions are answered here, not INSERT');
+}
+
+function refuseSystemTable(tokens: readonly Token[], at: number): void {
+  if (tokens[at].text !== '.' || tokens[at - 1]?.name !== 'system') return;
+  const table = tokens[at + 1]?.name ?? '';
+  if (!HIDDEN_SYSTEM_TABLES.includes(table)) return;
+  throw exception(
+    497,
+    'ACCESS_DENIED',
+    `Not enough privileges: system.${table} tells of the machine, not of the store`,
+  );
 }
 
 function refuseCall(tokens: readonly Token[], at: number): void {

@@ -2,7 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { limitSettings, type QueryLimits, STATEMENT_BOUNDS } from './query-limits.ts';
-import { KEPT_SETTINGS } from './statement-rules.ts';
+import { CANCELLER, HIDDEN_SYSTEM_TABLES, KEPT_SETTINGS, QUESTION_SETTING } from './statement-rules.ts';
 
 /**
  * Settings with which one question would pass by the limits of all: memory that is not counted, signals, sleep that cannot
@@ -18,59 +18,10 @@ const FIXED_SETTINGS: Readonly<Record<string, number | string>> = {
   send_logs_level: 'fatal',
 };
 
-/** Tables of `system` that drivers, dbt and BI tools read; no other one, as many name paths, keys or other users. */
-export const SYSTEM_TABLES = [
-  'aggregate_function_combinators',
-  'collations',
-  'constraints',
-  'contributors',
-  'current_roles',
-  'data_type_families',
-  'data_skipping_indices',
-  'database_engines',
-  'enabled_roles',
-  'formats',
-  'functions',
-  'keywords',
-  'licenses',
-  'numbers',
-  'numbers_mt',
-  'one',
-  'primes',
-  'projections',
-  'settings',
-  'table_engines',
-  'table_functions',
-  'time_zones',
-  'unicode',
-  'zeros',
-  'zeros_mt',
-];
-
-/** Of these, the columns that name no path. */
-const SYSTEM_COLUMNS: Readonly<Record<string, string>> = {
-  columns: '*',
-  databases: 'name, engine, uuid, comment, engine_full, database',
-  parts:
-    'database, table, engine, name, partition, partition_id, active, rows, marks, bytes_on_disk, data_compressed_bytes, ' +
-    'data_uncompressed_bytes, primary_key_bytes_in_memory, modification_time, min_block_number, max_block_number, level, ' +
-    'min_date, max_date, min_time, max_time, part_type',
-  tables:
-    'database, name, uuid, engine, is_temporary, metadata_modification_time, dependencies_database, dependencies_table, ' +
-    'create_table_query, engine_full, as_select, partition_key, sorting_key, primary_key, sampling_key, storage_policy, ' +
-    'total_rows, total_bytes, total_bytes_uncompressed, parts, active_parts, total_marks, lifetime_rows, lifetime_bytes, ' +
-    'comment, has_own_data, loading_dependencies_database, loading_dependencies_table, loading_dependent_database, ' +
-    'loading_dependent_table, table',
-};
-
 /** All that the one user may. No right to a source: file(), url(), s3() and their like are refused by ClickHouse itself. */
 const GRANTS = [
   'GRANT SELECT, SHOW ON default.*',
-  'GRANT SHOW ON system.*',
-  ...SYSTEM_TABLES.map((table) => `GRANT SELECT ON system.${table}`),
-  ...Object.entries(SYSTEM_COLUMNS).map(
-    ([table, columns]) => `GRANT SELECT${columns === '*' ? '' : `(${columns})`} ON system.${table}`,
-  ),
+  'GRANT SELECT, SHOW ON system.*',
   'GRANT SELECT, SHOW ON information_schema.*',
   'GRANT SELECT, SHOW ON INFORMATION_SCHEMA.*',
   'GRANT SHOW DATABASES ON *.*',
@@ -100,6 +51,10 @@ export async function writeReadOnlyUser(limits: QueryLimits): Promise<string> {
     ...Object.entries(upper).map(([name, max]) => `<${name}><min>1</min><max>${max}</max></${name}>`),
     ...[...Object.keys(FIXED_SETTINGS), ...KEPT_SETTINGS].map((name) => `<${name}><const/></${name}>`),
   ];
+  // Grants do not govern tables of `system` where ClickHouse is embedded; row policies do.
+  const canceller = `getSetting('${QUESTION_SETTING}') = '${CANCELLER}'`;
+  const filters = HIDDEN_SYSTEM_TABLES.map((table) => [table, table === 'processes' ? canceller : '0'] as const);
+  const hidden = elements(Object.fromEntries(filters.map(([table, filter]) => [table, `<filter>${filter}</filter>`])));
   const grants = GRANTS.map((grant) => `<query>${grant}</query>`).join('');
   await writeFile(
     users,
@@ -109,6 +64,7 @@ export async function writeReadOnlyUser(limits: QueryLimits): Promise<string> {
   <users><default>
     <password/><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota>
     <grants>${grants}</grants>
+    <databases><system>${hidden}</system></databases>
   </default></users>
 </clickhouse>
 `,

@@ -23,6 +23,8 @@ export const KEPT_SETTINGS = [
 
 /** Names the question to the engine, so that it can be cancelled: it has no other effect, and no client may set it. */
 export const QUESTION_SETTING = 'cluster_for_parallel_replicas';
+/** Its value in the session that cancels questions, and sees them all. */
+export const CANCELLER = 'canceller';
 
 /** Functions that read a file, load a library, ask another host, show its certificate, or change a counter in Keeper. */
 const DENIED_FUNCTIONS = [
@@ -66,7 +68,7 @@ export const TABLE_FUNCTIONS = [
 /** What the table functions that reach beyond the store are called, in lower case; families may grow. */
 const DENIED_TABLE_FUNCTION = new RegExp(
   '^(' +
-    '(s3|gcs|oss|cosn|hdfs|azure|hudi|iceberg|paimon|deltalake|cluster|remote|mergetree|prometheus|ytsaurus|arrowflight|' +
+    '(s3|gcs|oss|cosn|hdfs|azure|hudi|iceberg(?!bucket|hash|truncate)|paimon|deltalake|cluster|remote|mergetree(?!partinfo)|prometheus|ytsaurus|arrowflight|' +
     'arrowstream|jdbc|odbc|sqlite|mysql|postgresql|mongodb|redis|executable|filesystem)\\w*' +
     '|(url|file)(cluster)?|timeseries(selector|metrics|tags|samples|data)|eval|input|dictionary' +
     ')$',
@@ -78,3 +80,21 @@ export function isDeniedCall(name: string): boolean {
   if (DENIED_FUNCTIONS.includes(lower) || /^ai[A-Z]/.test(name)) return true;
   return DENIED_TABLE_FUNCTION.test(lower);
 }
+
+/**
+ * Tables of `system` that tell of the machine, its disks, caches and configuration, of other questions and other users. All
+ * others describe the store or ClickHouse itself, and drivers and BI tools read them.
+ */
+export const HIDDEN_SYSTEM_TABLES: readonly string[] = (
+  'asynchronous_inserts asynchronous_loader azure_queue_metadata_cache azure_queue_settings background_schedule_pool ' +
+  'backups certificates clusters dashboards database_replicas detached_parts detached_tables dimensional_metrics ' +
+  'disks distributed_ddl_queue distribution_queue dns_cache dropped_tables dropped_tables_parts errors events ' +
+  'fail_points filesystem_cache filesystem_cache_settings histogram_metrics hypothetical_indexes iceberg_files ' +
+  'iceberg_history jemalloc_bins jemalloc_profile_text jemalloc_stats kafka_consumers macros masking_policies ' +
+  'merge_tree_settings merges metrics models moves mutations named_collections part_moves_between_shards processes ' +
+  'query_cache query_condition_cache quota_limits quota_usage quotas quotas_usage remote_data_paths replicas ' +
+  'replicated_fetches replicated_merge_tree_settings replication_queue resources rocksdb role_grants roles ' +
+  'row_policies s3_queue_settings s3queue_metadata_cache scheduler schema_inference_cache server_settings ' +
+  'settings_profile_elements settings_profiles stack_trace storage_policies symbols user_defined_functions ' +
+  'user_directories user_processes users view_refreshes warnings workloads'
+).split(' ');
