@@ -64,6 +64,14 @@ test('without the key set, and in JSON, it says what is not proven', async () =>
   expect(signed.onlySigned.length).toBeGreaterThan(10);
 });
 
+test('a statement of an open month holds, and is named as such', async () => {
+  const april = ['--sponsor', 'lumen', '--month', '2026-04', '--out', 'open.json', '--rows', 'open.csv'];
+  await done(['statement', ...april, '--signing-key', 'key.json', ...STORE]);
+  const { stdout } = await done(['verify', 'open.json', 'open.csv', '--keys', 'operator-keys.json']);
+  expect(stdout).toMatch(/^note {4}open\.json: 2026-04 was open when it was written/m);
+  expect(stdout).toMatch(/^only signed: .*sponsor\.currency.* \(the statement covers no rows, which would name it\)$/m);
+});
+
 test('a signed statement is verified without its rows, and a proof by the signed statement', async () => {
   const alone = await done(['verify', 'statement.json', '--keys', 'operator-keys.json']);
   expect(alone.stdout).toMatch(/^only signed: .*proof\.merkleRoot.* \(no rows were given\)$/m);
