@@ -3,22 +3,27 @@ import { formatMicros } from '../billing/money.ts';
 import { closeMonth } from '../finance/close-month.ts';
 import type { Closing } from '../finance/closings.ts';
 import { type FoundTerms, termsIn } from '../finance/invoice.ts';
+import { readStatement } from '../finance/statement.ts';
+import { statementJson } from '../finance/statement-document.ts';
 import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { grouped } from '../platform/print-table.ts';
 import { type MonthOptions, requireMonth, withMonthOptions } from './finance-options.ts';
+import { configuredSigningKey, writeSignedJson } from './load-signing-key.ts';
 import { openStore } from './open-store.ts';
 import { readCatalogue, readCataloguePath, readKeyConfig } from './read-config.ts';
 
-type CloseOptions = MonthOptions & { who: string; catalogue?: string };
+type CloseOptions = MonthOptions & { who: string; catalogue?: string; out?: string; signingKey?: string };
 
 export function registerClose(program: Command): void {
   withMonthOptions(program.command('close'))
     .description('close a month of a sponsor: its statement never changes again, what comes later is an adjustment')
     .requiredOption('--who <name>', 'who closes it')
     .option('--catalogue <file>', 'the catalogue that says seller, buyer, tax and terms of the invoice')
+    .option('--out <file>', 'write the closed statement as JSON, signed as FILE.jws where a signing key is configured')
+    .option('--signing-key <file>', 'sign it with this key; by default the configured key')
     .addHelpText(
       'after',
       `
@@ -36,6 +41,11 @@ they are those of the configuration's catalogue, or with --store of the newest c
 async function close(options: CloseOptions): Promise<void> {
   const month = requireMonth(options.month);
   if (options.who.trim() === '') throw new ConfigError('--who: expected a name');
+  // Before anything is booked: with a key that cannot be read, no month is closed.
+  const key = configuredSigningKey(options);
+  if (options.signingKey !== undefined && options.out === undefined) {
+    throw new ConfigError('--signing-key: signs the closed statement in a file; name it with --out FILE.json');
+  }
   const config = readKeyConfig(options, { withStore: true });
   const terms = termsOf(options);
   const store = await openStore(config.store, { create: false, readOnly: false });
@@ -58,6 +68,11 @@ async function close(options: CloseOptions): Promise<void> {
             `balance ${formatMicros(closing.closingMicros, closing.currency)}, Merkle root ${closing.merkleRoot}\n` +
             (closed.noInvoice === undefined ? '' : `It is no invoice: ${closed.noInvoice}\n`),
     );
+    if (options.out !== undefined) {
+      const statement = await readStatement(store, options.sponsor, month);
+      await writeSignedJson(options.out, `${statementJson(statement)}\n`, key);
+      process.stdout.write(`${options.out}: ${key === null ? 'not signed' : `signed by key ${key.keyId}`}\n`);
+    }
   } finally {
     await store.close();
   }

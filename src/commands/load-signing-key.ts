@@ -1,9 +1,10 @@
-import { readFileSync, statSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { currentKey, parseSigningKeys, type SigningKey, type SigningKeys } from '../finance/signing-key.ts';
 import { SIGNATURE_ENDING, signOctets } from '../finance/statement-signature.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { readConfig } from './read-config.ts';
+import { writeOutput } from './write-output.ts';
 
 /** A group may read the file, as that of a mounted secret does; nothing more. */
 const FORBIDDEN_MODE = 0o037;
@@ -51,13 +52,14 @@ export function parsedSigningKeys(text: string, path: string): SigningKeys {
   );
 }
 
-/** Writes the signature of a file beside it. Rejects with a ConfigError where it cannot be written. */
-export async function writeSignature(path: string, octets: Uint8Array, key: SigningKey): Promise<void> {
-  const target = `${path}${SIGNATURE_ENDING}`;
-  try {
-    await writeFile(target, await signOctets(octets, key));
-  } catch (error) {
-    if (!(error instanceof Error && 'syscall' in error)) throw error;
-    throw new ConfigError(`${target}: cannot be written: ${error.message}`);
-  }
+/**
+ * Writes a statement’s JSON and its signature beside it. Without a key, a signature that is there and is of another text is
+ * removed. Rejects with a ConfigError where a file cannot be written.
+ */
+export async function writeSignedJson(path: string, text: string, key: SigningKey | null): Promise<void> {
+  const octets = Buffer.from(text);
+  const signature = `${path}${SIGNATURE_ENDING}`;
+  if (key === null && !(existsSync(path) && readFileSync(path).equals(octets))) await rm(signature, { force: true });
+  await writeOutput(path, octets);
+  if (key !== null) await writeOutput(signature, await signOctets(octets, key));
 }

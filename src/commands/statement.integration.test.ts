@@ -106,13 +106,13 @@ describe('offline, without store or catalogue', () => {
     writeFileSync(zerorate.path('changed.csv'), lines.join('\n'));
     const { code, stdout } = await verify('statement.json', 'changed.csv');
     expect(stdout).toMatch(
-      /^BROKEN {2}statement\.json: line lumen-\w+, lumen-[\w-]+ version 1, 2026-03: sponsoredOctets is \d+ by the rows and \d+ in the statement$/m,
+      /^BROKEN {2}statement\.json: lines\[lumen-\w+, lumen-[\w-]+ version 1, 2026-03\]\.sponsoredOctets: \d+ in the statement, \d+ recomputed$/m,
     );
-    expect(stdout).toMatch(/^BROKEN {2}statement\.json: Merkle root: /m);
+    expect(stdout).toMatch(/^BROKEN {2}statement\.json: proof\.merkleRoot: /m);
     expect(code).toBe(1);
   });
 
-  test('one record’s proof is cut out and checked alone', async () => {
+  test('one record’s proof is cut out, and checked by the statement or its root', async () => {
     const [topic, partition, offset] = read('rows.csv').split('\n')[5].split(',');
     const place = ['--topic', topic.replaceAll('"', ''), '--partition', partition, '--offset', offset];
     await done(['prove', 'rows.csv', '--statement', 'statement.json', ...place, '--out', 'proof.json']);
@@ -120,6 +120,14 @@ describe('offline, without store or catalogue', () => {
     expect((await verify('proof.json', '--root', merkleRoot)).stdout).toMatch(
       /^holds {3}proof\.json: record \d+ of .* is in the bill of lumen, 2026-03/,
     );
+    const alone = await verify('proof.json');
+    expect(alone).toMatchObject({ code: 2, stdout: '' });
+    expect(alone.stderr).toMatch(
+      /^proof\.json: a proof names the Merkle root that it leads to itself, so alone it proves nothing/m,
+    );
+    const byStatement = await verify('proof.json', '--statement', 'statement.json');
+    expect(byStatement).toMatchObject({ code: 0, stdout: expect.stringMatching(/^holds {3}proof\.json: record/) });
+    expect(byStatement.stdout).toMatch(/^not proven: who issued the statement/m);
     expect(await verify('proof.json', '--root', 'f'.repeat(64))).toMatchObject({
       code: 1,
       stdout: expect.stringMatching(/^BROKEN .* it names/),
@@ -128,7 +136,7 @@ describe('offline, without store or catalogue', () => {
       zerorate.path('forged.json'),
       read('proof.json').replace(/"charge_micros": "/, '"charge_micros": "1'),
     );
-    expect(await verify('forged.json')).toMatchObject({
+    expect(await verify('forged.json', '--statement', 'statement.json')).toMatchObject({
       code: 1,
       stdout: expect.stringMatching(/^BROKEN .* leads to the root/),
     });

@@ -3,14 +3,14 @@ import { readCoverage } from '../finance/coverage.ts';
 import { coveredCsv, coveredParquet } from '../finance/covered-rows.ts';
 import { statementOf } from '../finance/statement.ts';
 import { statementCsv } from '../finance/statement-csv.ts';
-import { statementJson } from '../finance/statement-document.ts';
+import { type Statement, statementJson } from '../finance/statement-document.ts';
 import { statementFocus } from '../finance/statement-focus.ts';
 import { statementHtml } from '../finance/statement-html.ts';
 import { statementUbl } from '../finance/statement-ubl.ts';
 import { statementXlsx } from '../finance/statement-xlsx.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { type MonthOptions, requireMonth, withMonthOptions } from './finance-options.ts';
-import { configuredSigningKey, writeSignature } from './load-signing-key.ts';
+import { configuredSigningKey, writeSignedJson } from './load-signing-key.ts';
 import { openStore } from './open-store.ts';
 import { readStoreConfig } from './read-config.ts';
 import { type Output, writeOutput } from './write-output.ts';
@@ -48,29 +48,37 @@ Of an open month it is what is booked by now; \`zerorate close\` freezes it.`,
 }
 
 async function writeStatement(options: StatementOptions): Promise<void> {
+  const { out } = options;
   const month = requireMonth(options.month);
   const format = formatOf(options);
+  if (options.signingKey !== undefined && (format !== 'json' || out === undefined)) {
+    throw new ConfigError('--signing-key: signs the statement as JSON in a file; name it with --out FILE.json');
+  }
+  const key = format === 'json' && out !== undefined ? configuredSigningKey(options) : null;
   const store = await openStore(readStoreConfig(options), { create: false });
   try {
     const coverage = await readCoverage(store, options.sponsor, month);
     const statement = await statementOf(store, coverage);
-    const renderings: Record<Format, () => Output | Promise<Output>> = {
-      html: () => statementHtml(statement),
-      json: () => `${statementJson(statement)}\n`,
-      csv: () => statementCsv(statement),
-      parquet: () => coveredParquet(store, coverage),
-      xlsx: () => statementXlsx(statement),
-      ubl: () => statementUbl(statement),
-      focus: () => statementFocus(statement),
-    };
-    const key = format === 'json' && options.out !== undefined ? configuredSigningKey(options) : null;
-    await writeOutput(options.out, await renderings[format]());
-    if (key !== null) await writeSignature(options.out as string, Buffer.from(renderings.json() as string), key);
+    if (format === 'json' && out !== undefined) await writeSignedJson(out, `${statementJson(statement)}\n`, key);
+    else await writeOutput(out, await rendering(format, statement, () => coveredParquet(store, coverage)));
     const { leaves } = statement.proof;
     if (options.rows !== undefined) await writeOutput(options.rows, coveredCsv(store, coverage, leaves));
   } finally {
     await store.close();
   }
+}
+
+function rendering(format: Format, statement: Statement, parquet: () => Promise<Output>): Output | Promise<Output> {
+  const renderings: Record<Format, () => Output | Promise<Output>> = {
+    html: () => statementHtml(statement),
+    json: () => `${statementJson(statement)}\n`,
+    csv: () => statementCsv(statement),
+    parquet,
+    xlsx: () => statementXlsx(statement),
+    ubl: () => statementUbl(statement),
+    focus: () => statementFocus(statement),
+  };
+  return renderings[format]();
 }
 
 function formatOf({ format, out }: StatementOptions): Format {

@@ -68,7 +68,7 @@ async function checkStatement(path: string, rows: string | undefined, options: V
   const signed = await readSignedStatement(path, options);
   const previous =
     options.previous === undefined ? null : await readSignedStatement(options.previous, { keys: options.keys });
-  const notes = signed.file.resaved.map((how) => `${path}: was re-saved (${how}); its values are compared`);
+  const notes = statementNotes(signed);
   const { faults, unproven } = await verifyStatement(signed.statement, {
     rows:
       rows === undefined
@@ -128,7 +128,10 @@ async function checkProof(path: string, rows: string | undefined, options: Verif
     ],
     unproven: [],
     beyond: [...unsigned, ...issuerUnproven(signed), OTHER_ROWS, RATED],
-    notes: file.resaved.map((how) => `${path}: was re-saved (${how}); its values are compared`),
+    notes: [
+      ...file.resaved.map((how) => `${path}: was re-saved (${how}); its values are compared`),
+      ...(signed === null ? [] : statementNotes(signed)),
+    ],
   };
 }
 
@@ -163,6 +166,14 @@ function issuerUnproven(signed: SignedStatement | null): UnprovenField[] {
 function recomputedBut(unproven: readonly UnprovenField[]): string[] {
   const others = new Set(unproven.map(({ field }) => field));
   return Object.keys(FIELD_RULES).filter((field) => !others.has(field));
+}
+
+function statementNotes({ path, file, statement: { isClosed, isOpeningFinal, month } }: SignedStatement): string[] {
+  return [
+    ...file.resaved.map((how) => `${path}: was re-saved (${how}); its values are compared`),
+    ...(isClosed ? [] : [`${path}: ${month} was open when it was written, so a later statement of it may differ`]),
+    ...(isOpeningFinal ? [] : [`${path}: an earlier month was open, so the opening balance may differ later`]),
+  ];
 }
 
 function signatureFaults({ verdict }: SignedStatement): string[] {

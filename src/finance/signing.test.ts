@@ -39,25 +39,24 @@ test('another implementation verifies it: header, a point and the octets of the 
 });
 
 describe('one octet', () => {
-  /** Every octet, with each of its bits changed in turn, left out and doubled. */
+  /** Every octet, with a bit of it changed, and left out. */
   function* alterations(of: Buffer): Generator<Buffer> {
     for (let at = 0; at < of.length; at++) {
       const changed = Buffer.from(of);
       changed[at] ^= 1 << (at % 8);
       yield changed;
       yield Buffer.concat([of.subarray(0, at), of.subarray(at + 1)]);
-      yield Buffer.concat([of.subarray(0, at), of.subarray(at, at + 1), of.subarray(at)]);
     }
   }
 
-  test('of the statement changed, left out or doubled: the signature does not hold', async () => {
+  test('of the statement changed or left out: the signature does not hold', async () => {
     for (const altered of alterations(octets)) {
       const { fault } = await verifyOctets(altered, signature, set);
       expect(fault, altered.toString()).toBe(`the signature by key ${keyId} is not one of these octets`);
     }
   });
 
-  test('of the signature changed to any other, left out or doubled: it does not hold', async () => {
+  test('of the signature changed to any other, or left out: it does not hold', async () => {
     const text = Buffer.from(signature, 'latin1');
     for (const altered of alterations(text)) {
       expect((await verifyOctets(octets, altered.toString('latin1'), set)).fault, altered.toString()).toBeDefined();
