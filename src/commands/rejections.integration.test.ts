@@ -217,9 +217,7 @@ plans:
   test('a recycling is taken back with its rows; the statement can be verified and the audit holds', async () => {
     const charged = "SELECT toString(charged_micros) AS micros FROM account_balances WHERE sponsor_id = 'chatter'";
     expect(await one(charged)).toEqual({ micros: '4000000' });
-    expect((await cli('rejections', 'reverse', '1', '--dry-run')).stdout).toMatch(
-      /^chatter: 1 charge of 2\.000000 USD/,
-    );
+    expect((await cli('rejections', 'reverse', '1', '--dry-run')).stdout).toMatch(/^chatter: 1 charge of 2 USD/);
     const REVERSAL = ['--name', 'recycling-1', '--who', 'Ada', '--why', 'it was right'];
     const { code, stdout, stderr } = await cli('rejections', 'reverse', '1', ...REVERSAL);
     expect(stdout, stderr).toContain('recycling 1 is reversed as correction 1, recycling-1');

@@ -18,7 +18,7 @@ test('the total, the balance and every section are there', () => {
   expect(text).toContain('10.50USD');
   expect(text).toContain('10.500006 USD before rounding');
   expect(text).toContain('7.50 USD in credit');
-  expect(text).toContain('Offsets lost by the source5flows-1, offsets 5 to 9 (records_lost)');
+  expect(text).toContain('Losses of the source1Noted on 2026-10-03 (records_lost)');
   expect(page).toContain(testStatement().proof.merkleRoot);
   const titles = [...page.matchAll(/<h2[^>]*>([^<]+)/g)].map(([, title]) => title);
   expect(titles).toEqual([

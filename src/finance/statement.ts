@@ -3,7 +3,7 @@ import { ConfigError } from '../platform/config-error.ts';
 import type { Store } from '../platform/store.ts';
 import { StoreError } from '../platform/store-error.ts';
 import type { Closing } from './closings.ts';
-import { readCompleteness } from './completeness.ts';
+import { readCompleteness, readStatementSettlements } from './completeness.ts';
 import { type Coverage, readCoverage } from './coverage.ts';
 import type { Month } from './month.ts';
 import { findSponsor, type KnownSponsor } from './sponsor.ts';
@@ -27,13 +27,15 @@ export async function readStatement(store: Store, sponsorId: string, month: Mont
 /** The same of a coverage. */
 export async function statementOf(store: Store, coverage: Coverage): Promise<Statement> {
   const { month, closing } = coverage;
-  const cells = await readUsageCells(store, coverage);
+  const lines = await readLines(store, coverage);
+  const settlements = await readStatementSettlements(store, coverage, lines);
+  const cells = await readUsageCells(store, coverage, settlements);
   const entries = await readEntries(store, coverage);
   const sponsor = await sponsorOf(store, coverage);
   const { openingMicros, isOpeningFinal, currencies } = await readOpening(store, coverage);
   assertOneCurrency([...currencies, ...[...cells, ...entries].map(({ currency }) => currency)], coverage, sponsor);
   const parts = {
-    lines: await readLines(store, coverage),
+    lines,
     corrections: await readCorrections(store, cells, month),
     entries: entries.map(({ currency: _, ...entry }) => entry),
   };
@@ -47,7 +49,7 @@ export async function statementOf(store: Store, coverage: Coverage): Promise<Sta
     isOpeningFinal,
     ...parts,
     ...usageOf(cells, month),
-    completeness: await readCompleteness(store, coverage, cells),
+    completeness: await readCompleteness(store, coverage, cells, settlements),
     totals: totalsOf(parts, openingMicros, minorDigits),
     proof: await readProof(store, coverage, countOf(cells)),
   };

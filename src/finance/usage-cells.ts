@@ -1,8 +1,9 @@
 import type { Store } from '../platform/store.ts';
 import { type Coverage, coveredBookings } from './coverage.ts';
 import type { Month } from './month.ts';
+import { lateExpression } from './settlement.ts';
 import { sumOf } from './statement-arithmetic.ts';
-import type { Completeness, Statement, StatementCorrection, StatementUsage } from './statement-document.ts';
+import type { Completeness, Settlement, Statement, StatementCorrection, StatementUsage } from './statement-document.ts';
 
 /** Covered rows that are alike in all that a statement tells apart beside its lines, added up. */
 export interface UsageCell extends StatementUsage {
@@ -14,16 +15,20 @@ export interface UsageCell extends StatementUsage {
   day: string;
   applicationId: string;
   contentType: string;
-  /** Used in a month before the one it was booked in. */
+  /** Of a month that was closed before, or booked after the settlement time. */
   isLate: boolean;
   rows: number;
 }
 
 /** All covered rows, in one look: as many cells as days, applications and content types make, not as rows. */
-export async function readUsageCells(store: Store, coverage: Coverage): Promise<UsageCell[]> {
+export async function readUsageCells(
+  store: Store,
+  coverage: Coverage,
+  settlements: readonly Settlement[],
+): Promise<UsageCell[]> {
   const rows = await store.query<Record<string, string | number>>(
     'SELECT correction_number, substring(toString(month), 1, 7) AS usage, currency, toString(toDate(start_time)) AS day, ' +
-      'application_id, toString(content_type) AS content, month < toStartOfMonth(booking_date) AS late, count() AS booked, ' +
+      `application_id, toString(content_type) AS content, ${lateExpression(coverage.month, settlements)} AS late, count() AS booked, ` +
       'toString(sum(sponsored_octets)) AS sponsored, toString(sum(subscriber_octets)) AS subscriber, ' +
       `toString(sum(charge_micros)) AS micros FROM bookings WHERE ${coveredBookings(coverage)} GROUP BY ALL ORDER BY ALL`,
   );
@@ -61,8 +66,8 @@ export function usageOf(
   };
 }
 
-/** Records that were used in a month before the one they were booked in. */
-export function lateRecordsOf(cells: readonly UsageCell[]): Completeness['lateRecords'] {
+/** The sum of the charges that are late. */
+export function lateRecordsOf(cells: readonly UsageCell[]): Omit<Completeness['lateRecords'], 'settlements'> {
   const late = cells.filter(({ isLate, correctionNumber }) => isLate && correctionNumber === 0);
   const { sponsoredOctets, chargeMicros } = summed(late);
   return { records: countOf(late), sponsoredOctets, chargeMicros };
