@@ -179,7 +179,7 @@ plans:
     const { code, stdout, stderr } = await correct('refuse.yaml', '--dry-run');
     expect(stderr).not.toContain('Error');
     expect(stdout).toMatch(
-      /1 {2}late\.ndjson\S*-0@1 +charged +sponsored +chat +chat-plan 1 +1 048 577 +2\.000000 +USD/,
+      /1 {2}late\.ndjson\S*-0@1 +charged +sponsored +chat +chat-plan 1 +1 048 576 +2\.000000 +USD/,
     );
     expect(stdout).toMatch(
       /2 {2}late\.ndjson\S*-0@2 +duplicate +duplicate .*booked already at late\.ndjson\S*-0 offset 0, sponsored/,
