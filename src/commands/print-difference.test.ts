@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { parseDay } from '../finance/calendar-day.ts';
 import type { UsageSums } from '../finance/difference.ts';
-import { formatDifference, type SponsorLine } from './print-difference.ts';
+import type { SponsorLine } from '../finance/what-if.ts';
+import { formatDifference } from './print-difference.ts';
 
 const sums = (records: bigint, sponsoredOctets: bigint, chargeMicros: bigint): UsageSums => ({
   records,
@@ -28,12 +29,12 @@ const LINES = [
 
 test('a table by plan, version and month, with a total', () => {
   expect(formatDifference(LINES, ['plan', 'version', 'month'], 'table').split('\n')).toEqual([
-    'plan       version  month    records  anew           sponsored octets                       anew    charge      anew  difference',
-    '─────────  ───────  ───────  ───────  ────  ─────────────────────────  ─────────────────────────  ────────  ────────  ──────────  ───',
-    '(no plan)           2026-10        0     1                          0                          0  0.000000  0.000000    0.000000  USD',
-    'daily      2        2026-10        4     3                      3 010                      1 010  1.500000  0.500000   -1.000000  USD',
-    'daily      10       2026-10        1     1  1 152 921 504 606 846 976  1 152 921 504 606 846 976  0.000001  0.000003   +0.000002  USD',
-    'total                              5     5  1 152 921 504 606 849 986  1 152 921 504 606 847 986  1.500001  0.500003   -0.999998  USD',
+    'plan       version  month    records  re-rated           sponsored octets                   re-rated    charge  re-rated  difference',
+    '─────────  ───────  ───────  ───────  ────────  ─────────────────────────  ─────────────────────────  ────────  ────────  ──────────  ───',
+    '(no plan)           2026-10        0         1                          0                          0  0.000000  0.000000    0.000000  USD',
+    'daily      2        2026-10        4         3                      3 010                      1 010  1.500000  0.500000   -1.000000  USD',
+    'daily      10       2026-10        1         1  1 152 921 504 606 846 976  1 152 921 504 606 846 976  0.000001  0.000003   +0.000002  USD',
+    'total                              5         5  1 152 921 504 606 849 986  1 152 921 504 606 847 986  1.500001  0.500003   -0.999998  USD',
   ]);
 });
 

@@ -1,12 +1,10 @@
 import { dayText } from '../finance/calendar-day.ts';
-import { type Difference, type DifferenceLine, differenceOf, rollUp, type UsageSums } from '../finance/difference.ts';
+import { type Difference, differenceOf, rollUp, type UsageSums } from '../finance/difference.ts';
+import type { RefusedApplication, SponsorLine } from '../finance/what-if.ts';
 import { createLogger } from '../platform/logger.ts';
 import { formatTable, grouped, type TableColumn } from '../platform/print-table.ts';
 import { Progress } from '../platform/progress.ts';
 import { alignedMicros } from './report-run.ts';
-
-/** A line of a sponsor's difference, with whose money it is. */
-export type SponsorLine = DifferenceLine & { sponsorId: string; currency: string };
 
 export const DIFFERENCE_FORMATS = ['table', 'csv', 'json'] as const;
 export type DifferenceFormat = (typeof DIFFERENCE_FORMATS)[number];
@@ -22,7 +20,7 @@ const KEYS = {
 export type DifferenceKey = keyof typeof KEYS;
 
 const SUMS = ['records', 'sponsoredOctets', 'subscriberOctets', 'chargeMicros'] as const;
-/** What no rating anew can do, for whoever expects it. */
+/** What rating again does not do. */
 export const UNSPONSORED_STAY =
   'Records that were not sponsored when they were booked have no charge to correct: they stay the subscribers’.';
 
@@ -37,7 +35,7 @@ export function ratingProgress(): { onProgress: (records: number) => void; end: 
   const logger = createLogger({ level: 'info', format: 'json' });
   const progress = new Progress(process.stderr, (fields, message) => logger.info(fields, message));
   return {
-    onProgress: (records) => progress.report({ label: 'rating anew', records, fraction: null }),
+    onProgress: (records) => progress.report({ label: 'rating again', records, fraction: null }),
     end: () => progress.end(),
   };
 }
@@ -46,8 +44,10 @@ export function printDifference(
   lines: readonly SponsorLine[],
   keys: readonly DifferenceKey[],
   format: DifferenceFormat,
+  refused: readonly RefusedApplication[] = [],
 ): void {
-  if (lines.length > 0 || format !== 'table') process.stdout.write(`${formatDifference(lines, keys, format)}\n`);
+  if (lines.length === 0 && format === 'table') return;
+  process.stdout.write(`${formatDifference(lines, keys, format, refused)}\n`);
 }
 
 /** The difference by some keys, and in total for each sponsor. Money in tables is exact, in micro-units elsewhere. */
@@ -55,6 +55,7 @@ export function formatDifference(
   lines: readonly SponsorLine[],
   keys: readonly DifferenceKey[],
   format: DifferenceFormat,
+  refused: readonly RefusedApplication[] = [],
 ): string {
   const textsOf = (line: SponsorLine) => ['sponsor' as const, ...keys].map((key) => KEYS[key](line));
   const rolled = rollUp(lines, (line) => textsOf(line).join(' '))
@@ -65,7 +66,8 @@ export function formatDifference(
   const totals = rollUp(lines, ({ sponsorId }) => sponsorId);
   if (format === 'json') {
     const amounts = (of: readonly SponsorLine[], by: readonly DifferenceKey[]) => of.map((line) => jsonLine(line, by));
-    return JSON.stringify({ lines: amounts(rolled, keys), totals: amounts(totals, ['sponsor']) }, null, 2);
+    const shown = { lines: amounts(rolled, keys), totals: amounts(totals, ['sponsor']) };
+    return JSON.stringify(refused.length === 0 ? shown : { ...shown, refused }, null, 2);
   }
   return table(rolled, totals, keys);
 }
@@ -84,11 +86,11 @@ function table(rolled: readonly SponsorLine[], totals: readonly SponsorLine[], k
   return formatTable(rows, [
     ...keys.map((key, at): TableColumn<Row> => ({ title: key, cell: ({ texts }) => texts[at] })),
     amount('records', ({ before }) => grouped(before.records)),
-    amount('anew', ({ after }) => grouped(after.records)),
+    amount('re-rated', ({ after }) => grouped(after.records)),
     amount('sponsored octets', ({ before }) => grouped(before.sponsoredOctets)),
-    amount('anew', ({ after }) => grouped(after.sponsoredOctets)),
+    amount('re-rated', ({ after }) => grouped(after.sponsoredOctets)),
     amount('charge', ({ before }) => alignedMicros(before.chargeMicros)),
-    amount('anew', ({ after }) => alignedMicros(after.chargeMicros)),
+    amount('re-rated', ({ after }) => alignedMicros(after.chargeMicros)),
     amount('difference', (line) => signed(differenceOf(line).chargeMicros)),
     { title: '', cell: ({ line }) => line.currency },
   ]);

@@ -179,7 +179,7 @@ plans:
     const { code, stdout, stderr } = await correct('refuse.yaml', '--dry-run');
     expect(stderr).not.toContain('Error');
     expect(stdout).toMatch(
-      /1 {2}late\.ndjson\S*-0@1 +charged +sponsored +chat +chat-plan 1 +1 048 577 +2\.000000 +USD/,
+      /1 {2}late\.ndjson\S*-0@1 +charged +sponsored +chat +chat-plan 1 +1 048 576 +2\.000000 +USD/,
     );
     expect(stdout).toMatch(
       /2 {2}late\.ndjson\S*-0@2 +duplicate +duplicate .*booked already at late\.ndjson\S*-0 offset 0, sponsored/,
@@ -217,9 +217,7 @@ plans:
   test('a recycling is taken back with its rows; the statement can be verified and the audit holds', async () => {
     const charged = "SELECT toString(charged_micros) AS micros FROM account_balances WHERE sponsor_id = 'chatter'";
     expect(await one(charged)).toEqual({ micros: '4000000' });
-    expect((await cli('rejections', 'reverse', '1', '--dry-run')).stdout).toMatch(
-      /^chatter: 1 charge of 2\.000000 USD/,
-    );
+    expect((await cli('rejections', 'reverse', '1', '--dry-run')).stdout).toMatch(/^chatter: 1 charge of 2 USD/);
     const REVERSAL = ['--name', 'recycling-1', '--who', 'Ada', '--why', 'it was right'];
     const { code, stdout, stderr } = await cli('rejections', 'reverse', '1', ...REVERSAL);
     expect(stdout, stderr).toContain('recycling 1 is reversed as correction 1, recycling-1');

@@ -118,14 +118,15 @@ test.each<[string, string[], [string, string][], RegExp]>([
   expect(code).toBe(2);
 });
 
-test('a draft without a sponsor that was charged is refused, unless another one is named', async () => {
+test('a draft that gives an application to another sponsor takes its charges there', async () => {
   await catalogueWith('draft.yaml', ['{ id: pigeon, name', '{ id: dove, name'], ['sponsor: pigeon', 'sponsor: dove']);
-  const draft = ['--catalogue', 'draft.yaml'];
-  expect(await simulate(...draft)).toMatchObject({
-    code: 2,
-    stderr: expect.stringMatching(/^draft\.yaml: has no sponsor pigeon, /),
-  });
-  expect(await simulate(...draft, '--sponsor', 'lumen')).toMatchObject({ code: 0 });
+  const { code, stdout } = await simulate('--catalogue', 'draft.yaml', '--format', 'json');
+  expect(code).toBe(0);
+  const { totals }: Shown = JSON.parse(stdout);
+  expect(totals.map(({ sponsor }) => sponsor)).toEqual(['chatter', 'lumen', 'parley', 'dove', 'pigeon'].sort());
+  const of = (sponsor: string) => BigInt(totals.find((line) => line.sponsor === sponsor)?.difference.chargeMicros ?? 0);
+  expect(of('pigeon')).toBeLessThan(0n);
+  expect(of('dove')).toBeGreaterThan(0n);
 });
 
 test('of what was refused nothing is booked', async () => {

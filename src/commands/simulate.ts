@@ -1,18 +1,14 @@
 import { type Command, Option } from 'commander';
-import type { Catalogue } from '../billing/catalogue.ts';
 import { Rules } from '../billing/rules.ts';
-import { chargedSponsors } from '../finance/log-spans.ts';
-import { rerate, sponsorIn } from '../finance/rerate.ts';
-import { ConfigError } from '../platform/config-error.ts';
+import { sponsorIn } from '../finance/rerate.ts';
+import { whatIf } from '../finance/what-if.ts';
 import { openStore } from './open-store.ts';
 import { type RangeOptions, readRange, withRangeOptions } from './period-range.ts';
 import {
   DIFFERENCE_FORMATS,
   type DifferenceFormat,
-  linesOf,
   printDifference,
   ratingProgress,
-  type SponsorLine,
   UNSPONSORED_STAY,
 } from './print-difference.ts';
 import { readCatalogue, readStoreConfig } from './read-config.ts';
@@ -42,7 +38,9 @@ Examples:
   $ zerorate simulate --catalogue draft.yaml --from 2026-10-01 --to 2026-11-01 --store ./zerorate-data
   $ zerorate simulate --catalogue draft.yaml --from 2026-10-01 --to 2026-11-01 --store ./zerorate-data --format csv
 
-It is what \`rerate\` would book. A day is the day of use, UTC. ${UNSPONSORED_STAY}`,
+Of a sponsor that stays it is what \`rerate\` would book; an application that the draft gives to another sponsor takes its charges
+there. What the draft cannot be applied to is named, the rest is shown, and the exit code is 1. A day is the day of use, UTC.
+${UNSPONSORED_STAY}`,
     )
     .action(run);
 }
@@ -50,30 +48,21 @@ It is what \`rerate\` would book. A day is the day of use, UTC. ${UNSPONSORED_ST
 async function run(options: SimulateOptions): Promise<void> {
   const rules = new Rules(readCatalogue(options.catalogue));
   const range = readRange(options);
-  if (options.sponsor !== undefined) sponsorIn(rules.catalogue, options.sponsor);
   const store = await openStore(readStoreConfig(options), { create: false });
   const progress = ratingProgress();
   try {
-    const sponsorIds = options.sponsor === undefined ? await chargedSponsors(store, range) : [options.sponsor];
-    refuseMissing(sponsorIds, rules.catalogue, options.catalogue);
-    const lines: SponsorLine[] = [];
-    for (const sponsorId of sponsorIds) {
-      const { currency } = sponsorIn(rules.catalogue, sponsorId);
-      lines.push(...linesOf(await rerate(store, rules, { sponsorId, range }, progress), sponsorId, currency));
-    }
+    const { lines, refused } = await whatIf(store, rules, { sponsorId: options.sponsor ?? null, range }, progress);
     progress.end();
-    printDifference(lines, ['sponsor', 'plan', 'day'], options.format);
+    if (options.sponsor !== undefined && lines.length + refused.length === 0)
+      sponsorIn(rules.catalogue, options.sponsor);
+    printDifference(lines, ['sponsor', 'plan', 'day'], options.format, refused);
     if (options.format === 'table') process.stdout.write(`${UNSPONSORED_STAY}\n`);
+    for (const { applicationId, reason } of refused) {
+      process.stderr.write(`application ${applicationId} is in no line: ${reason}\n`);
+    }
+    if (refused.length > 0) process.exitCode = lines.length === 0 ? 2 : 1;
   } finally {
     progress.end();
     await store.close();
   }
-}
-
-function refuseMissing(sponsorIds: readonly string[], { sponsors }: Catalogue, path: string): void {
-  const missing = sponsorIds.filter((sponsorId) => sponsors.every(({ id }) => id !== sponsorId));
-  if (missing.length === 0) return;
-  throw new ConfigError(
-    `${path}: has no sponsor ${missing.join(', ')}, and there are charges in these periods; add it, or name one with --sponsor`,
-  );
 }

@@ -1,48 +1,69 @@
-import type { Store } from '../platform/store.ts';
+import { literal, type Store } from '../platform/store.ts';
 import { type Coverage, coveredJournal } from './coverage.ts';
-import { readNodeGaps } from './node-gaps.ts';
-import { type Completeness, completenessSchema } from './statement-document.ts';
+import { readMissingRecords } from './node-gaps.ts';
+import { readSettlements, settledAtMonthEnd } from './settlement.ts';
+import { type Completeness, completenessSchema, type Settlement, type StatementLine } from './statement-document.ts';
 import { lateRecordsOf, type UsageCell } from './usage-cells.ts';
 
-/** What is known to be missing, rejected or late; of a closed month as it was known then. */
+/** What was known of a month when it was closed: as the statement has it, or only the sum of what was late. */
+type Frozen = { completeness: Completeness } | { lateRecords: LateSum };
+type LateSum = Omit<Completeness['lateRecords'], 'settlements'>;
+
+/** By when the lines of a statement had to be booked so as not to be late; of a closed month as it was agreed then. */
+export async function readStatementSettlements(
+  store: Store,
+  coverage: Coverage,
+  lines: readonly StatementLine[],
+): Promise<Settlement[]> {
+  const frozen = frozenOf(coverage);
+  if (frozen === null) return readSettlements(store, coverage, lines);
+  return 'completeness' in frozen ? frozen.completeness.lateRecords.settlements : lines.map(settledAtMonthEnd);
+}
+
+/** What is known to be missing, rejected or late of the sponsor's own; of a closed month as it was known then. */
 export async function readCompleteness(
   store: Store,
   coverage: Coverage,
   cells: readonly UsageCell[],
+  settlements: readonly Settlement[],
 ): Promise<Completeness> {
-  if (coverage.closing !== null) return completenessSchema.parse(JSON.parse(coverage.closing.completeness));
+  const frozen = frozenOf(coverage);
+  if (frozen !== null && 'completeness' in frozen) return frozen.completeness;
+  const late = frozen?.lateRecords ?? lateRecordsOf(cells);
   return {
-    sequenceGaps: await readNodeGaps(store, coverage),
+    missingRecords: await readMissingRecords(store, coverage),
     rejections: await readRejections(store, coverage),
-    lateRecords: lateRecordsOf(cells),
+    lateRecords: { ...late, settlements: [...settlements] },
     sourceGaps: await readSourceGaps(store, coverage),
   };
 }
 
+/** A month that was closed by an older program has nodes, and counts of all sponsors: what it knew of them is read again. */
+function frozenOf({ closing }: Coverage): Frozen | null {
+  if (closing === null) return null;
+  const frozen = JSON.parse(closing.completeness);
+  if ('missingRecords' in frozen) return { completeness: completenessSchema.parse(frozen) };
+  const { records, sponsoredOctets, chargeMicros } = frozen.lateRecords;
+  return {
+    lateRecords: { records, sponsoredOctets: BigInt(sponsoredOctets), chargeMicros: BigInt(chargeMicros) },
+  };
+}
+
+/** The sponsor's own: a record that names no application is no sponsor's. */
 async function readRejections(store: Store, coverage: Coverage): Promise<Completeness['rejections']> {
-  const startMs = "JSONExtractInt(payload, 'startTime')";
-  // 2149-01-01: what lies beyond no Date can name.
-  const isUsable = `JSONType(payload, 'startTime') = 'Int64' AND ${startMs} BETWEEN 0 AND 5648745600000`;
-  const month = `toStartOfMonth(if(${isUsable}, toDate(fromUnixTimestamp64Milli(${startMs}, 'UTC')), booking_date))`;
   const rows = await store.query<{ reason: string; records: number }>(
-    `SELECT reason, count() AS records FROM journal WHERE kind = 'rejection' AND ${coveredJournal(coverage, month)} ` +
+    "SELECT reason, count() AS records FROM journal WHERE kind = 'rejection' " +
+      `AND sponsor_id = ${literal(coverage.sponsorId)} AND ${coveredJournal(coverage, 'toStartOfMonth(period_start)')} ` +
       'GROUP BY reason ORDER BY records DESC, reason',
   );
   return rows.map(({ reason, records }) => ({ reason, records: Number(records) }));
 }
 
 async function readSourceGaps(store: Store, coverage: Coverage): Promise<Completeness['sourceGaps']> {
-  const rows = await store.query<Record<string, string | number>>(
-    'SELECT topic, partition, gap_reason, first_offset, offset AS last_offset, toString(booking_date) AS booked_on FROM journal ' +
+  const rows = await store.query<Record<string, string>>(
+    'SELECT DISTINCT gap_reason, toString(booking_date) AS booked_on FROM journal ' +
       `WHERE kind = 'batch' AND gap_reason NOT IN ('', 'start_position') AND ${coveredJournal(coverage, 'toStartOfMonth(booking_date)')} ` +
-      'ORDER BY topic, partition, last_offset',
+      'ORDER BY booked_on, gap_reason',
   );
-  return rows.map((row) => ({
-    topic: String(row.topic),
-    partition: Number(row.partition),
-    reason: String(row.gap_reason),
-    firstLostOffset: Number(row.first_offset),
-    lastLostOffset: Number(row.last_offset),
-    bookingDate: String(row.booked_on),
-  }));
+  return rows.map(({ gap_reason, booked_on }) => ({ reason: gap_reason, bookingDate: booked_on }));
 }

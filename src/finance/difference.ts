@@ -89,7 +89,7 @@ export function differenceOf({ before, after }: Pick<DifferenceLine, 'before' | 
   return plus(after, before, -1n);
 }
 
-function noUsage(): UsageSums {
+export function noUsage(): UsageSums {
   return { records: 0n, sponsoredOctets: 0n, subscriberOctets: 0n, chargeMicros: 0n };
 }
 

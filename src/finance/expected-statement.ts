@@ -4,8 +4,9 @@ import { dueDateOf, type Invoice } from './invoice.ts';
 import { MerkleTree } from './merkle.ts';
 import { DaysOfUse } from './plan-time-zones.ts';
 import { GroupedSums, type RowSums } from './row-sums.ts';
+import { isLate } from './settlement.ts';
 import { digestOfBatches, dueOf, LISTED_BATCHES, sumOf, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
-import type { Statement, StatementCorrection, StatementLine, StatementTier } from './statement-document.ts';
+import type { Settlement, Statement, StatementCorrection, StatementLine, StatementTier } from './statement-document.ts';
 import { type ItemNames, NotDerived } from './statement-fields.ts';
 import { TierCheck } from './verify-tiers.ts';
 
@@ -83,6 +84,7 @@ export class StatementRows {
   readonly #tree = new MerkleTree();
   readonly #month: string;
   readonly #daysOfUse: DaysOfUse;
+  readonly #settlements: readonly Settlement[];
   readonly #tiers: ReadonlyMap<string, TierCheck>;
   readonly #lines = new GroupedSums<LineKey>();
   readonly #corrections = new GroupedSums<CorrectionKey>();
@@ -93,7 +95,8 @@ export class StatementRows {
   #hasOwnMonth = false;
   #first: ExportedRow | null = null;
 
-  constructor({ month, lines, timeZones }: Statement) {
+  constructor({ month, lines, timeZones, completeness }: Statement) {
+    this.#settlements = completeness.lateRecords.settlements;
     this.#month = month;
     this.#daysOfUse = new DaysOfUse(timeZones);
     this.#tiers = new Map(lines.map((line) => [lineName(line), new TierCheck(line)]));
@@ -115,13 +118,13 @@ export class StatementRows {
   }
 
   #addCharge(row: ExportedRow): string | null {
-    if (row.month < row.booking_date.slice(0, 7)) {
+    const { application_id: applicationId, plan_id: planId, month: usageMonth } = row;
+    const key = { applicationId, planId, planVersion: Number(row.plan_version), usageMonth };
+    if (isLate({ ...key, bookingDate: row.booking_date }, this.#month, this.#settlements)) {
       this.#late.records++;
       this.#late.sponsoredOctets += BigInt(row.sponsored_octets);
       this.#late.chargeMicros += BigInt(row.charge_micros);
     }
-    const { application_id: applicationId, plan_id: planId, month: usageMonth } = row;
-    const key = { applicationId, planId, planVersion: Number(row.plan_version), usageMonth };
     const name = lineName(key);
     this.#lines.add(name, row, () => key);
     return this.#tiers.get(name)?.add(row) ?? null;

@@ -302,12 +302,32 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     { unproven: 'proof.batches.list[].digest' },
   ],
   [
-    'a batch’s offsets',
+    'a batch left out',
     (f) => {
-      const [batch] = f.statement.proof.batches.list ?? [];
-      batch.lastOffset = batch.firstOffset;
+      f.statement.proof.batches.list?.pop();
     },
-    { fault: /is in no batch listed/ },
+    { fault: /^proof\.batches\.(count|digest)/ },
+  ],
+  [
+    'the amount due',
+    (f) => {
+      if (f.statement.due !== null) f.statement.due.amountDueMicros = 10_000n;
+    },
+    { fault: /^due\.amountDueMicros: 10000/ },
+  ],
+  [
+    'the time zone of a plan',
+    (f) => {
+      f.statement.timeZones = f.statement.timeZones.map((zone) => ({ ...zone, timeZone: 'Pacific/Kiritimati' }));
+    },
+    { unproven: 'timeZones[].timeZone' },
+  ],
+  [
+    'when a plan is settled',
+    (f) => {
+      for (const settlement of f.statement.completeness.lateRecords.settlements) settlement.settledOn = '2149-06-06';
+    },
+    { unproven: 'completeness.lateRecords.settlements[].settledOn' },
   ],
   [
     'the list of batches left out',

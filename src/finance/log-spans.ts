@@ -12,6 +12,16 @@ export interface ChargeSelection {
   range: PeriodRange;
 }
 
+/** Charges of statistics periods that a condition in SQL on the journal's charge rows holds for. */
+export interface RowSelection {
+  charged: string;
+  range: PeriodRange;
+}
+
+export function rowsOf({ sponsorId, range }: ChargeSelection): RowSelection {
+  return { charged: `sponsor_id = ${literal(sponsorId)}`, range };
+}
+
 /** A piece of a log that a lane's batches hold in one go. */
 export interface LogSpan {
   lane: string;
@@ -25,7 +35,7 @@ export interface LogSpan {
  * Where the charge rows of a selection stand, in lane order: as they were booked, for a lane may go on with another log (a
  * file, a topic that was made anew) and come back. It ends where the journal ends now.
  */
-export async function readSpans(store: Store, selection: ChargeSelection): Promise<LogSpan[]> {
+export async function readSpans(store: Store, selection: RowSelection): Promise<LogSpan[]> {
   const logs =
     'SELECT lane, topic, partition, min(offset) AS first_row, max(offset) AS last_row ' +
     `FROM journal WHERE kind = 'charge' AND ${mayCount(selection)} GROUP BY lane, topic, partition`;
@@ -58,20 +68,11 @@ export function* cutSpans(spans: Iterable<LogSpan>, offsets: number): Iterable<L
   }
 }
 
-/** Sponsors that have charges in periods of the range. */
-export async function chargedSponsors(store: Store, { fromDay, toDay }: PeriodRange): Promise<string[]> {
-  const rows = await store.query<{ sponsor: string }>(
-    'SELECT DISTINCT sponsor_id AS sponsor FROM bookings ' +
-      `WHERE toUInt16(period_start) >= ${fromDay} AND toUInt16(period_start) < ${toDay} ORDER BY sponsor`,
-  );
-  return rows.map(({ sponsor }) => sponsor);
-}
-
 /** In SQL: the rows whose period may begin in the range, and those that may count in one period with them. */
-export function mayCount({ sponsorId, range: { fromDay, toDay } }: ChargeSelection): string {
+export function mayCount({ charged, range: { fromDay, toDay } }: RowSelection): string {
   const time = (day: number) => `fromUnixTimestamp64Milli(toInt64(${day * DAY_MS}), 'UTC')`;
   return (
-    `sponsor_id = ${literal(sponsorId)} AND start_time >= ${time(Math.max(0, fromDay - DAYS_BEFORE))} ` +
+    `${charged} AND start_time >= ${time(Math.max(0, fromDay - DAYS_BEFORE))} ` +
     `AND start_time < ${time(toDay + DAYS_AFTER)}`
   );
 }

@@ -3,37 +3,33 @@ import { isNumbered } from '../billing/content-numbering.ts';
 import { literal, type Store } from '../platform/store.ts';
 import { type Coverage, coveredJournal, withinCursors } from './coverage.ts';
 import { dateLiteral } from './month.ts';
-import type { NodeGaps } from './statement-document.ts';
+import { sumOf } from './statement-arithmetic.ts';
+import type { Completeness } from './statement-document.ts';
 
 /** A node counts to 4294967295 and begins again (TS 32.298). */
 const NUMBERS = '4294967296';
 const HALF = '2147483648';
 
 /**
- * By node, the sequence numbers that no readable record had, between the first and the last of its numbers among the month's
- * own records: the part of the view `sequence_gaps` that this bill may miss something by.
+ * What sequence numbers that no readable record had, between the first and the last of their node's numbers among the month's own
+ * records, would have held of this bill if they were like the node's records: the part of the view `sequence_gaps` that the
+ * bill may miss something by. The counts of nodes are of all sponsors and stay here.
  */
-export async function readNodeGaps(store: Store, coverage: Coverage): Promise<NodeGaps[]> {
+export async function readMissingRecords(store: Store, coverage: Coverage): Promise<Completeness['missingRecords']> {
   // What arrived between the two ends, both of which did; a repeated number makes a step of 0.
   const steps = 'arrayDifference(arraySort(groupArray(place)))';
-  const rows = await store.query<Record<string, string | number>>(
-    'SELECT node, arrayCount(step -> step > 1, steps) AS gaps, toString(arraySum(step -> greatest(step, 1) - 1, steps)) AS missing, ' +
-      'toString(arraySum(step -> least(step, 1), steps) + 1) AS arrived, toString(sponsored) AS sponsored, toString(micros) AS micros ' +
-      `FROM (SELECT nodes.node_id AS node, ${steps} AS steps, any(octets) AS sponsored, any(charged) AS micros ` +
+  const rows = await store.query<Record<'missing' | 'arrived' | 'own' | 'sponsored' | 'micros', string>>(
+    'SELECT toString(arraySum(step -> greatest(step, 1) - 1, steps)) AS missing, ' +
+      'toString(arraySum(step -> least(step, 1), steps) + 1) AS arrived, toString(records) AS own, ' +
+      'toString(sponsored) AS sponsored, toString(micros) AS micros ' +
+      `FROM (SELECT nodes.node_id AS node, ${steps} AS steps, any(own) AS records, any(octets) AS sponsored, any(charged) AS micros ` +
       `FROM (${arrivedNumbers(coverage)}) AS arrived INNER JOIN (${nodesOfBill(coverage)}) AS nodes ON arrived.node_id = nodes.node_id ` +
       `WHERE (if(nodes.begun_again AND number >= ${HALF}, number - ${NUMBERS}, number) AS place) BETWEEN lowest AND highest ` +
-      'GROUP BY node) WHERE gaps > 0 ORDER BY toUInt64(missing) DESC, node',
+      'GROUP BY node) WHERE arrayExists(step -> step > 1, steps) ORDER BY node',
   );
-  return rows.map(({ node, gaps, missing, arrived, sponsored, micros }) => {
-    const atRisk = (sum: string | number) => (BigInt(sum) * BigInt(missing)) / BigInt(arrived);
-    return {
-      nodeId: String(node),
-      gaps: Number(gaps),
-      missing: Number(missing),
-      sponsoredOctetsAtRisk: atRisk(sponsored),
-      chargeMicrosAtRisk: atRisk(micros),
-    };
-  });
+  const sum = (of: 'own' | 'sponsored' | 'micros') =>
+    sumOf(rows, (row) => (BigInt(row[of]) * BigInt(row.missing)) / BigInt(row.arrived));
+  return { records: Number(sum('own')), sponsoredOctets: sum('sponsored'), chargeMicros: sum('micros') };
 }
 
 /** Numbers of all readable records that were booked by then: what was neither rejected nor repeated, and what was rejected. */
@@ -60,7 +56,7 @@ function nodesOfBill(coverage: Coverage): string {
     `SELECT node_id, ${hasBegunAgain} AS begun_again, ` +
     `if(begun_again, min(${place}), min(${number})) AS lowest, ` +
     `if(begun_again, max(${place}), max(${number})) AS highest, ` +
-    'sum(sponsored_octets) AS octets, sum(charge_micros) AS charged FROM journal ' +
+    'count() AS own, sum(sponsored_octets) AS octets, sum(charge_micros) AS charged FROM journal ' +
     `WHERE kind = 'charge' AND sponsor_id = ${literal(coverage.sponsorId)} AND ${month} = ${dateLiteral(coverage.month)} ` +
     `AND ${isNumbered('node_id')} AND ${coveredJournal(coverage, month)} GROUP BY node_id`
   );

@@ -66,16 +66,17 @@ export class LaneAnew {
   }
 
   /**
-   * A period, as the catalogue counts it, that the range holds a part of only: its counter would miss the records of the
-   * other part. Null when there is none.
+   * Periods, as the catalogue counts them, that the range holds a part of only: their counters would miss the records of the
+   * other part.
    */
-  tornPeriod(): PlanPeriod | null {
+  tornPeriods(): PlanPeriod[] {
     const { fromDay, toDay } = this.#range;
-    for (const number of this.#inside) {
-      const period = this.#lane.planPeriods.at(number);
-      const isWithin = period.periodStart >= fromDay && period.periodStart < toDay;
-      if (!isWithin || this.#outside.has(number)) return period;
-    }
-    return null;
+    const periods = [...this.#inside].map((number) => ({ number, period: this.#lane.planPeriods.at(number) }));
+    return periods
+      .filter(({ number, period: { periodStart } }) => {
+        const isWithin = periodStart >= fromDay && periodStart < toDay;
+        return !isWithin || this.#outside.has(number);
+      })
+      .map(({ period }) => period);
   }
 }

@@ -3,7 +3,7 @@ import { PSEUDONYM_OCTETS } from '../billing/pseudonym.ts';
 import type { SubscriberTable } from '../billing/subscriber-table.ts';
 import { type RowBinaryReader, readRowBinary } from '../journal/row-binary.ts';
 import { literal, type Store } from '../platform/store.ts';
-import { type ChargeSelection, type LogSpan, mayCount } from './log-spans.ts';
+import { type LogSpan, mayCount, type RowSelection } from './log-spans.ts';
 import type { PeriodRange } from './rate-anew.ts';
 import type { StandingCharges } from './standing-charges.ts';
 
@@ -16,7 +16,7 @@ export interface ReadFor {
 /** Reads the rows of a piece of a log as they stand now; `charges` has room for all of its offsets. */
 export async function readCharges(
   store: Store,
-  selection: ChargeSelection,
+  selection: RowSelection,
   span: LogSpan,
   readFor: ReadFor,
   charges: StandingCharges,
@@ -35,17 +35,14 @@ export async function readCharges(
 }
 
 /** The journal's rows; where a correction has charged a record again, what the last one decided, and no row where one took it back. */
-function standingRows(
-  selection: ChargeSelection,
-  { lane, topic, partition, firstOffset, lastOffset }: LogSpan,
-): string {
+function standingRows(selection: RowSelection, { lane, topic, partition, firstOffset, lastOffset }: LogSpan): string {
   const place =
     `topic = ${literal(topic)} AND partition = ${partition} ` + `AND offset BETWEEN ${firstOffset} AND ${lastOffset}`;
   const decided =
     'plan_id, plan_version, period_start, reason, sponsored_octets, charge_micros, used_octets_after, carry_after';
   const stands = (name: string, at: number) => `if(is_corrected, decided.${at}, ${name})`;
   const expressions = [
-    'offset, application_id, currency, subscriber, toUInt16(evidence), toUInt16(content_type)',
+    'offset, application_id, sponsor_id, currency, subscriber, toUInt16(evidence), toUInt16(content_type)',
     'toUnixTimestamp64Milli(start_time), uplink_octets, downlink_octets',
     `${stands('plan_id', 1)}, ${stands('plan_version', 2)}, toUInt16(${stands('period_start', 3)}), ${stands('reason', 4)}`,
     `${stands('toInt64(sponsored_octets)', 5)}, ${stands('charge_micros', 6)}, ${stands('used_octets_after', 7)}`,
@@ -67,6 +64,7 @@ function readRecord(reader: RowBinaryReader, charges: StandingCharges, row: numb
   const applicationId = reader.text();
   charges.applicationName[row] = charges.names.numberOf(applicationId);
   records.application[row] = readFor.applicationIndex.get(applicationId) ?? -1;
+  charges.sponsor[row] = charges.names.numberOf(reader.text());
   charges.currency[row] = charges.names.numberOf(reader.text());
   records.subscriber[row] = readFor.subscribers.ofPseudonym(reader.octets(PSEUDONYM_OCTETS));
   records.evidence[row] = reader.uint16();

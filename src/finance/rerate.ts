@@ -6,13 +6,13 @@ import { ConfigError } from '../platform/config-error.ts';
 import type { Store } from '../platform/store.ts';
 import { dayText } from './calendar-day.ts';
 import { Difference } from './difference.ts';
-import { type ChargeSelection, cutSpans, readSpans } from './log-spans.ts';
+import { type ChargeSelection, cutSpans, readSpans, rowsOf } from './log-spans.ts';
 import { LaneAnew, type PeriodRange } from './rate-anew.ts';
 import { readCharges } from './read-charges.ts';
 import { StandingCharges } from './standing-charges.ts';
 
 /** What is in memory at once, besides the counters of one lane. */
-const OFFSETS_AT_ONCE = 100_000;
+export const OFFSETS_AT_ONCE = 100_000;
 
 export interface ReratingWatch {
   /** A record that does not stay as it stands. The columns are good for the length of the call. */
@@ -34,18 +34,19 @@ export async function rerate(
   { onChange, onProgress }: ReratingWatch = {},
 ): Promise<Difference> {
   const sponsor = sponsorIn(rules.catalogue, selection.sponsorId);
+  const rows = rowsOf(selection);
   const charges = new StandingCharges(OFFSETS_AT_ONCE);
   const difference = new Difference(charges.plans);
   const applicationIndex = new Map(rules.catalogue.applications.map(({ id }, index) => [id, index]));
   let laneName: string | null = null;
   let lane = new LaneAnew(rules, selection.range);
-  for (const span of cutSpans(await readSpans(store, selection), OFFSETS_AT_ONCE)) {
+  for (const span of cutSpans(await readSpans(store, rows), OFFSETS_AT_ONCE)) {
     if (span.lane !== laneName) {
-      refuseTornPeriod(lane.tornPeriod(), selection.range);
+      refuseTornPeriods(lane.tornPeriods(), selection.range);
       [laneName, lane] = [span.lane, new LaneAnew(rules, selection.range)];
     }
     const { subscribers } = lane;
-    await readCharges(store, selection, span, { applicationIndex, subscribers }, charges);
+    await readCharges(store, rows, span, { applicationIndex, subscribers }, charges);
     refuseOtherAccounts(charges, rules.catalogue, sponsor);
     lane.rate(charges);
     for (let row = 0; row < charges.records.count; row++) {
@@ -55,7 +56,7 @@ export async function rerate(
     }
     onProgress?.(difference.records);
   }
-  refuseTornPeriod(lane.tornPeriod(), selection.range);
+  refuseTornPeriods(lane.tornPeriods(), selection.range);
   return difference;
 }
 
@@ -74,24 +75,28 @@ function refuseOtherAccounts(charges: StandingCharges, { applications, sponsors 
     if (charges.currency[row] !== currencyName) {
       throw new ConfigError(
         `sponsor ${sponsor.id} has ${sponsor.currency} in the catalogue and was charged in ` +
-          `${names.list[charges.currency[row]]}: rating anew cannot change the currency of an account, so leave it as it was`,
+          `${names.list[charges.currency[row]]}: rating again cannot change the currency of an account, so leave it as it was`,
       );
     }
     const application = applications[records.application[row]];
     if (application !== undefined && sponsors[application.sponsor] !== sponsor) {
       throw new ConfigError(
         `application ${application.id} is ${sponsors[application.sponsor].id}’s in the catalogue and was charged to ` +
-          `${sponsor.id}: rating anew cannot move charges to another account, so leave it where it was`,
+          `${sponsor.id}: rating again cannot move charges to another account, so leave it where it was`,
       );
     }
   }
 }
 
-function refuseTornPeriod(period: PlanPeriod | null, { fromDay, toDay }: PeriodRange): void {
-  if (period === null) return;
-  throw new ConfigError(
+function refuseTornPeriods([period]: readonly PlanPeriod[], range: PeriodRange): void {
+  if (period !== undefined) throw new ConfigError(tornPeriodText(period, range));
+}
+
+/** Why a range cannot be rated that a period is torn by. */
+export function tornPeriodText(period: PlanPeriod, { fromDay, toDay }: PeriodRange): string {
+  return (
     `from ${dayText(fromDay)} to ${dayText(toDay)} is a part only of the period of plan ${period.planId} that begins on ` +
-      `${dayText(period.periodStart)}: a period is rated anew as a whole, or its counter would miss records; choose a range ` +
-      'that begins and ends where periods do, as they were booked and as the catalogue counts them',
+    `${dayText(period.periodStart)}: a period is rated again as a whole, or its counter would miss records; choose a range ` +
+    'that begins and ends where periods do, as they were booked and as the catalogue counts them'
   );
 }

@@ -31,6 +31,7 @@ export class StandingCharges {
   readonly records: FlowBatch;
   /** Codes in `names`. */
   readonly applicationName: Uint32Array;
+  readonly sponsor: Uint32Array;
   readonly currency: Uint32Array;
   /** 1: the row's period is to be rated anew. 0: it only tells what else counts in a period. */
   readonly isInRange: Uint8Array;
@@ -48,6 +49,7 @@ export class StandingCharges {
   constructor(capacity: number) {
     this.records = new FlowBatch(capacity);
     this.applicationName = new Uint32Array(capacity);
+    this.sponsor = new Uint32Array(capacity);
     this.currency = new Uint32Array(capacity);
     this.isInRange = new Uint8Array(capacity);
     this.plan = new Uint32Array(capacity);

@@ -67,37 +67,38 @@ const timeZone = () =>
   z.string().refine((name) => IANAZone.isValidZone(name), { error: 'expected a time zone by its IANA name' });
 const planTimeZoneSchema = z.strictObject({ planId: z.string(), planVersion: count(), timeZone: timeZone() });
 
-const nodeGapsSchema = z.strictObject({
-  nodeId: z.string(),
-  gaps: count(),
-  missing: count().describe('Sequence numbers that no readable record had.'),
-  sponsoredOctetsAtRisk: amount(),
-  chargeMicrosAtRisk: amount(),
+const settlementSchema = z.strictObject({
+  planId: z.string(),
+  planVersion: count(),
+  usageMonth: month(),
+  settledOn: z.string().describe('The last booking date on which records of the plan and the month are not late.'),
 });
 
-/** What may be missing in the bill; frozen when a month is closed. */
+/** What may be missing in the bill, of the sponsor's own; frozen when a month is closed. */
 export const completenessSchema = z.strictObject({
-  sequenceGaps: z
-    .array(nodeGapsSchema)
-    .describe('By node: gaps among the records of the bill, and what they held if they were like those.'),
+  missingRecords: z
+    .strictObject({ records: count(), sponsoredOctets: amount(), chargeMicros: amount() })
+    .describe(
+      'An estimate: what numbers of nodes that no readable record had would have held of this bill, if they were like its records.',
+    ),
   rejections: z
     .array(z.strictObject({ reason: z.string(), records: count() }))
-    .describe('Of all sponsors, by the month of use where the record says it, else of booking.'),
+    .describe('Records of the sponsor’s applications that were rejected, by the month of their period.'),
   lateRecords: z
-    .strictObject({ records: count(), sponsoredOctets: amount(), chargeMicros: amount() })
-    .describe('Records of the bill that were used in a month before the one they were booked in.'),
+    .strictObject({
+      records: count(),
+      sponsoredOctets: amount(),
+      chargeMicros: amount(),
+      settlements: z.array(settlementSchema).describe('By plan version and month of use.'),
+    })
+    .describe(
+      'Charges of months that were closed before, and those that were booked after the plan’s settlement time.',
+    ),
   sourceGaps: z
-    .array(
-      z.strictObject({
-        topic: z.string(),
-        partition: z.int(),
-        reason: z.string(),
-        firstLostOffset: z.int(),
-        lastLostOffset: z.int(),
-        bookingDate: z.string(),
-      }),
-    )
-    .describe('What the source had lost, by the month of booking.'),
+    .array(z.strictObject({ reason: z.string(), bookingDate: z.string() }))
+    .describe(
+      'Days on which it was noted that the source had lost records before they were read, of whichever sponsor.',
+    ),
 });
 
 const totalsSchema = z.strictObject({
@@ -136,15 +137,7 @@ const proofSchema = z.strictObject({
     count: count().describe('Batches that covered rows were booked in.'),
     digest: hash().describe('SHA-256 over the digests in hex, each followed by a line feed, in the order of the rows.'),
     list: z
-      .array(
-        z.strictObject({
-          topic: z.string(),
-          partition: z.int(),
-          firstOffset: z.int(),
-          lastOffset: z.int(),
-          digest: z.string(),
-        }),
-      )
+      .array(z.strictObject({ digest: z.string() }))
       .nullable()
       .describe('null: too many to list.'),
   }),
@@ -199,7 +192,7 @@ export type StatementProof = z.output<typeof proofSchema>;
 export type StatementUsage = z.output<typeof usageSchema>;
 export type PlanTimeZone = z.output<typeof planTimeZoneSchema>;
 export type Completeness = z.output<typeof completenessSchema>;
-export type NodeGaps = z.output<typeof nodeGapsSchema>;
+export type Settlement = z.output<typeof settlementSchema>;
 
 /** As JSON text; the same value has the same text. */
 export function statementJson(value: Statement | Completeness | Invoice, indent = 2): string {

@@ -19,7 +19,7 @@ test('the total, the balance and every section are there', () => {
   expect(text).toContain('10.500006 USD charged, before rounding');
   expect(text).toContain('Total, rounded10.50Paid ahead, and other entries−10.50Amount due, USD0.00');
   expect(text).toContain('7.50 USD in credit');
-  expect(text).toContain('Offsets lost by the source5flows-1, offsets 5 to 9 (records_lost)');
+  expect(text).toContain('Losses of the source1Noted on 2026-10-03 (records_lost)');
   expect(page).toContain(testStatement().proof.merkleRoot);
   const titles = [...page.matchAll(/<h2[^>]*>([^<]+)/g)].map(([, title]) => title);
   expect(titles).toEqual([

@@ -186,7 +186,7 @@ function entriesSheet({ entries }: Statement): Sheet<Buffer> {
 }
 
 function completenessSheet({ completeness }: Statement): Sheet<Buffer> {
-  const { sequenceGaps, rejections, lateRecords, sourceGaps } = completeness;
+  const { missingRecords, rejections, lateRecords, sourceGaps } = completeness;
   const columns = [
     { title: 'What', width: 24 },
     { title: 'Which', width: 34 },
@@ -203,23 +203,15 @@ function completenessSheet({ completeness }: Statement): Sheet<Buffer> {
       money(lateRecords.chargeMicros),
     ],
     ...rejections.map(({ reason, records }): Row => ['rejected', reason, whole(records), null, null]),
-    ...sequenceGaps.map(
-      (node): Row => [
-        'sequence gaps (at risk)',
-        node.nodeId,
-        whole(node.missing),
-        whole(node.sponsoredOctetsAtRisk),
-        money(node.chargeMicrosAtRisk),
-      ],
-    ),
+    [
+      'missing records (estimated)',
+      null,
+      whole(missingRecords.records),
+      whole(missingRecords.sponsoredOctets),
+      money(missingRecords.chargeMicros),
+    ],
     ...sourceGaps.map(
-      ({ topic, partition, reason, firstLostOffset, lastLostOffset }): Row => [
-        'lost by the source',
-        `${topic}-${partition} from ${firstLostOffset}: ${reason}`,
-        whole(Math.max(0, lastLostOffset - firstLostOffset + 1)),
-        null,
-        null,
-      ],
+      ({ reason, bookingDate }): Row => ['loss of the source', `noted on ${bookingDate}: ${reason}`, null, null, null],
     ),
   ]);
 }

@@ -97,7 +97,7 @@ export function testStatement({
   const { invoice = null } = overrides;
   const { minorDigits } = overrides.sponsor ?? { minorDigits: 2 };
   const due = dueOf({ ...parts, invoice }, openingMicros, minorDigits);
-  const batches = [{ topic: 'flows', partition: 0, firstOffset: 0, lastOffset: 99, digest: HASH }];
+  const batches = [{ digest: HASH }];
   return {
     format: 'zerorate-statement-1',
     sponsor: { id: 'chatter', name: 'Chatter & <sons>', currency: 'USD', minorDigits: 2 },
@@ -113,21 +113,15 @@ export function testStatement({
     byApplication: [{ applicationId: 'chat', ...usage }],
     byContentType: [{ contentType: 'video', ...usage }],
     completeness: {
-      sequenceGaps: [
-        { nodeId: 'gw-1', gaps: 2, missing: 5, sponsoredOctetsAtRisk: 512n, chargeMicrosAtRisk: 1_234_567n },
-      ],
-      rejections: [{ reason: 'malformed', records: 11 }],
-      lateRecords: { records: 7, sponsoredOctets: 1_048_576n, chargeMicros: 2_000_003n },
-      sourceGaps: [
-        {
-          topic: 'flows',
-          partition: 1,
-          reason: 'records_lost',
-          firstLostOffset: 5,
-          lastLostOffset: 9,
-          bookingDate: '2026-10-03',
-        },
-      ],
+      missingRecords: { records: 5, sponsoredOctets: 512n, chargeMicros: 1_234_567n },
+      rejections: [{ reason: 'period_closed', records: 11 }],
+      lateRecords: {
+        records: 7,
+        sponsoredOctets: 1_048_576n,
+        chargeMicros: 2_000_003n,
+        settlements: [{ planId: 'chat-monthly', planVersion: 1, usageMonth: '2026-10', settledOn: '2026-11-10' }],
+      },
+      sourceGaps: [{ reason: 'records_lost', bookingDate: '2026-10-03' }],
     },
     totals: totalsOf(parts, openingMicros, minorDigits, due),
     due,

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
 import { readCoverage } from './coverage.ts';
 import { coveredCsv } from './covered-rows.ts';
-import { Booker, bookCorrection, bookEntry, chatCatalogue } from './finance.fixture.ts';
-import { readNodeGaps } from './node-gaps.ts';
+import { Booker, bookCorrection, bookEntry, catalogueOf, chatCatalogue } from './finance.fixture.ts';
+import { readMissingRecords } from './node-gaps.ts';
 import { readStatement } from './statement.ts';
 import { type Statement, statementJson, statementSchema } from './statement-document.ts';
 
@@ -172,35 +172,30 @@ describe('what a statement says beside its lines', () => {
     const { completeness } = await readStatement(opened.store, 'chatter', '2026-10');
     expect(completeness).toEqual({
       // 1 to 7: three arrived, one of them rejected; what two of them held, times 4 of 3 that arrived.
-      sequenceGaps: [
-        {
-          nodeId: 'gw-flows-0',
-          gaps: 1,
-          missing: 4,
-          sponsoredOctetsAtRisk: 5_592_405n,
-          chargeMicrosAtRisk: 8_635_782n,
-        },
-      ],
-      rejections: [{ reason: 'negative_octets', records: 1 }],
-      lateRecords: { records: 1, sponsoredOctets: 3_145_728n, chargeMicros: 4_500_000n },
-      sourceGaps: [
-        {
-          topic: 'lost',
-          partition: 0,
-          reason: 'records_lost',
-          firstLostOffset: 5,
-          lastLostOffset: 9,
-          bookingDate: '2026-10-09',
-        },
-      ],
+      missingRecords: { records: 2, sponsoredOctets: 5_592_405n, chargeMicros: 8_635_782n },
+      // A record that is not readable is no sponsor's.
+      rejections: [],
+      lateRecords: {
+        records: 0,
+        sponsoredOctets: 0n,
+        chargeMicros: 0n,
+        settlements: [{ planId: 'chat-monthly', planVersion: 1, usageMonth: '2026-10', settledOn: '2026-11-10' }],
+      },
+      sourceGaps: [{ reason: 'records_lost', bookingDate: '2026-10-09' }],
     });
     const next = (await readStatement(opened.store, 'chatter', '2026-11')).completeness;
-    expect(next).toEqual({
-      sequenceGaps: [],
+    expect(next).toMatchObject({
+      missingRecords: { records: 0, sponsoredOctets: 0n, chargeMicros: 0n },
       rejections: [],
       lateRecords: { records: 0, sponsoredOctets: 0n, chargeMicros: 0n },
       sourceGaps: [],
     });
+  });
+
+  test('it names no node and no log, and counts nothing of another sponsor', async () => {
+    const json = statementJson(await readStatement(opened.store, 'chatter', '2026-10'));
+    expect(json).not.toContain('gw-flows');
+    expect(json).not.toMatch(/nodeId|firstOffset|lastOffset|lastLostOffset|"topic"/);
   });
 
   test('a node that began again has no gap of four billion', async () => {
@@ -219,10 +214,9 @@ describe('what a statement says beside its lines', () => {
       amountMicros: 1,
       effectiveAt: '2026-12-01T00:00:00Z',
     });
-    const gaps = await readNodeGaps(opened.store, await readCoverage(opened.store, 'wrapped', '2026-12'));
-    expect(gaps).toEqual([
-      { nodeId: 'wrapped', gaps: 2, missing: 6, sponsoredOctetsAtRisk: 21n, chargeMicrosAtRisk: 0n },
-    ]);
+    // Six of its numbers are missing, and four arrived, of which two are the sponsor's: 14 octets.
+    const missing = await readMissingRecords(opened.store, await readCoverage(opened.store, 'wrapped', '2026-12'));
+    expect(missing).toEqual({ records: 3, sponsoredOctets: 21n, chargeMicros: 0n });
   });
 
   test('a node that is identified by content has no gaps', async () => {
@@ -240,7 +234,8 @@ describe('what a statement says beside its lines', () => {
       amountMicros: 1,
       effectiveAt: '2026-12-01T00:00:00Z',
     });
-    expect(await readNodeGaps(opened.store, await readCoverage(opened.store, 'content', '2026-12'))).toEqual([]);
+    const missing = await readMissingRecords(opened.store, await readCoverage(opened.store, 'content', '2026-12'));
+    expect(missing).toEqual({ records: 0, sponsoredOctets: 0n, chargeMicros: 0n });
   });
 
   test('corrections stand by themselves, and their sum is in the totals', async () => {
@@ -309,5 +304,35 @@ describe('what a statement says beside its lines', () => {
     const read = readStatement(opened.store, 'chatter', '2026-10');
     await expect(read).rejects.toMatchObject({ code: 'store_broken' });
     await expect(read).rejects.toThrow(/records was 3 and is 2/);
+  });
+});
+
+describe('lateness', () => {
+  let opened: OpenedStore;
+  let booker: Booker;
+
+  beforeAll(async () => {
+    opened = await DOORS.embedded();
+    booker = new Booker(opened.store, 'flows');
+  });
+  afterAll(() => opened?.close());
+
+  test('late is what is booked after the settlement time of its plan, as the newest catalogue has it', async () => {
+    const settled = (days: number) => {
+      const { canonicalJson } = chatCatalogue();
+      const document = JSON.parse(canonicalJson);
+      document.plans[0].settlementDays = days;
+      return catalogueOf(JSON.stringify(document));
+    };
+    const use = [{ at: '2026-10-04T00:00:00Z', octets: 1_048_576 }];
+    await booker.book(use, '2026-11-10', { catalogue: settled(10) });
+    const late = async () => (await readStatement(opened.store, 'chatter', '2026-10')).completeness.lateRecords;
+    expect(await late()).toMatchObject({ records: 0 });
+    await booker.book(use, '2026-11-11', { catalogue: settled(10) });
+    expect(await late()).toMatchObject({ records: 1, sponsoredOctets: 1_048_576n });
+    await booker.book(use, '2026-11-11', { catalogue: settled(11) });
+    expect(await late()).toMatchObject({ records: 0, settlements: [{ settledOn: '2026-11-11' }] });
+    await booker.book(use, '2026-11-12', { catalogue: settled(4) });
+    expect(await late()).toMatchObject({ records: 4 });
   });
 });

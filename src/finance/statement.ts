@@ -3,7 +3,7 @@ import { ConfigError } from '../platform/config-error.ts';
 import type { Store } from '../platform/store.ts';
 import { StoreError } from '../platform/store-error.ts';
 import type { Closing } from './closings.ts';
-import { readCompleteness } from './completeness.ts';
+import { readCompleteness, readStatementSettlements } from './completeness.ts';
 import { type Coverage, readCoverage } from './coverage.ts';
 import { draftOf, type InvoiceTerms, invoiceSchema, readTerms } from './invoice.ts';
 import type { Month } from './month.ts';
@@ -32,14 +32,16 @@ export async function readStatement(store: Store, sponsorId: string, month: Mont
  */
 export async function statementOf(store: Store, coverage: Coverage, terms?: InvoiceTerms | null): Promise<Statement> {
   const { month, closing } = coverage;
+  const lines = await readLines(store, coverage);
+  const settlements = await readStatementSettlements(store, coverage, lines);
   const timeZones = await readPlanTimeZones(store, coverage);
-  const cells = await readUsageCells(store, coverage, timeZones);
+  const cells = await readUsageCells(store, coverage, timeZones, settlements);
   const entries = await readEntries(store, coverage);
   const sponsor = await sponsorOf(store, coverage);
   const { openingMicros, isOpeningFinal, currencies } = await readOpening(store, coverage);
   assertOneCurrency([...currencies, ...[...cells, ...entries].map(({ currency }) => currency)], coverage, sponsor);
   const parts = {
-    lines: await readLines(store, coverage),
+    lines,
     corrections: await readCorrections(store, cells, month),
     entries: entries.map(({ currency: _, ...entry }) => entry),
   };
@@ -55,7 +57,7 @@ export async function statementOf(store: Store, coverage: Coverage, terms?: Invo
     ...parts,
     timeZones,
     ...usageOf(cells, month),
-    completeness: await readCompleteness(store, coverage, cells),
+    completeness: await readCompleteness(store, coverage, cells, settlements),
     totals: totalsOf(parts, openingMicros, minorDigits, closing === null ? null : due),
     due,
     invoice,

@@ -2,10 +2,12 @@ import type { Store } from '../platform/store.ts';
 import { type Coverage, coveredBookings } from './coverage.ts';
 import type { Month } from './month.ts';
 import { dayOfUseExpression } from './plan-time-zones.ts';
+import { lateExpression } from './settlement.ts';
 import { sumOf } from './statement-arithmetic.ts';
 import type {
   Completeness,
   PlanTimeZone,
+  Settlement,
   Statement,
   StatementCorrection,
   StatementUsage,
@@ -21,7 +23,7 @@ export interface UsageCell extends StatementUsage {
   day: string;
   applicationId: string;
   contentType: string;
-  /** Used in a month before the one it was booked in. */
+  /** Of a month that was closed before, or booked after the settlement time. */
   isLate: boolean;
   rows: number;
 }
@@ -31,10 +33,11 @@ export async function readUsageCells(
   store: Store,
   coverage: Coverage,
   zones: readonly PlanTimeZone[],
+  settlements: readonly Settlement[],
 ): Promise<UsageCell[]> {
   const rows = await store.query<Record<string, string | number>>(
     `SELECT correction_number, substring(toString(month), 1, 7) AS usage, currency, toString(${dayOfUseExpression(zones)}) AS day, ` +
-      'application_id, toString(content_type) AS content, month < toStartOfMonth(booking_date) AS late, count() AS booked, ' +
+      `application_id, toString(content_type) AS content, ${lateExpression(coverage.month, settlements)} AS late, count() AS booked, ` +
       'toString(sum(sponsored_octets)) AS sponsored, toString(sum(subscriber_octets)) AS subscriber, ' +
       `toString(sum(charge_micros)) AS micros FROM bookings WHERE ${coveredBookings(coverage)} GROUP BY ALL ORDER BY ALL`,
   );
@@ -72,8 +75,8 @@ export function usageOf(
   };
 }
 
-/** Records that were used in a month before the one they were booked in. */
-export function lateRecordsOf(cells: readonly UsageCell[]): Completeness['lateRecords'] {
+/** The sum of the charges that are late. */
+export function lateRecordsOf(cells: readonly UsageCell[]): Omit<Completeness['lateRecords'], 'settlements'> {
   const late = cells.filter(({ isLate, correctionNumber }) => isLate && correctionNumber === 0);
   const { sponsoredOctets, chargeMicros } = summed(late);
   return { records: countOf(late), sponsoredOctets, chargeMicros };

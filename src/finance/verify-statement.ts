@@ -45,25 +45,20 @@ async function readRows(
   rows: AsyncIterable<FileRow>,
 ): Promise<{ sums: StatementRows; faults: string[] }> {
   const sums = new StatementRows(statement);
-  const batches = statement.proof.batches.list === null ? null : new RowBatches(statement.proof.batches.list);
   const faults: string[] = [];
   let count = 0;
   let before: ExportedRow | null = null;
   for await (const { row, line } of rows) {
     sums.addLeaf(rowLeaf(row));
     const stranger = strangerFault(row, statement);
-    const fault =
-      stranger ??
-      sums.add(row) ??
-      orderFault(before, row) ??
-      (batches?.add(row) === false ? 'is in no batch listed' : null);
+    const fault = stranger ?? sums.add(row) ?? orderFault(before, row);
     before = row;
     if (fault === null) continue;
     count++;
     if (count <= NAMED_ROWS) faults.push(`row ${line}: ${fault}`);
   }
   if (count > NAMED_ROWS) faults.push(`rows: ${count - NAMED_ROWS} more do not fit`);
-  return { sums, faults: [...faults, ...(batches?.faults() ?? [])] };
+  return { sums, faults };
 }
 
 /** A row that this statement cannot cover. */
@@ -84,41 +79,6 @@ function orderFault(before: ExportedRow | null, row: ExportedRow): string | null
     (before.origin > row.origin ? -1 : before.origin < row.origin ? 1 : 0);
   if (order < 0) return null;
   return order === 0 ? 'is there twice' : 'is not in the order of an export';
-}
-
-/** The batches that a statement lists: each charge is within one of them, and each has a charge. */
-class RowBatches {
-  readonly #list: NonNullable<Statement['proof']['batches']['list']>;
-  readonly #used = new Set<number>();
-  #last = 0;
-
-  constructor(list: NonNullable<Statement['proof']['batches']['list']>) {
-    this.#list = list;
-  }
-
-  add(row: ExportedRow): boolean {
-    if (row.origin !== 'charge') return true;
-    // Rows are in the order of the batches.
-    const at = this.#has(this.#last, row) ? this.#last : this.#list.findIndex((_, at) => this.#has(at, row));
-    if (at === -1) return false;
-    this.#last = at;
-    this.#used.add(at);
-    return true;
-  }
-
-  faults(): string[] {
-    return this.#list.flatMap(({ topic, partition, firstOffset, lastOffset }, at) =>
-      this.#used.has(at)
-        ? []
-        : [`proof.batches.list[${at}]: no charge is in ${topic}-${partition}, offsets ${firstOffset} to ${lastOffset}`],
-    );
-  }
-
-  #has(at: number, { topic, partition, offset }: ExportedRow): boolean {
-    const batch = this.#list[at];
-    if (batch === undefined || batch.topic !== topic || String(batch.partition) !== partition) return false;
-    return Number(offset) >= batch.firstOffset && Number(offset) <= batch.lastOffset;
-  }
 }
 
 /** What a statement contradicts by itself. */

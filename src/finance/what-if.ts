@@ -1,0 +1,132 @@
+import type { Catalogue } from '../billing/catalogue.ts';
+import type { Rules } from '../billing/rules.ts';
+import { literal, type Store } from '../platform/store.ts';
+import { Difference, type DifferenceLine, noUsage } from './difference.ts';
+import { cutSpans, readSpans } from './log-spans.ts';
+import { LaneAnew, type PeriodRange } from './rate-anew.ts';
+import { readCharges } from './read-charges.ts';
+import { OFFSETS_AT_ONCE, type ReratingWatch, tornPeriodText } from './rerate.ts';
+import { StandingCharges } from './standing-charges.ts';
+
+/** A line of a what-if, with whose money it is. */
+export type SponsorLine = DifferenceLine & { sponsorId: string; currency: string };
+
+/** An application that a draft cannot be applied to, and why. */
+export interface RefusedApplication {
+  applicationId: string;
+  reason: string;
+}
+
+export interface WhatIf {
+  lines: SponsorLine[];
+  /** Their charges are in no line. */
+  refused: RefusedApplication[];
+}
+
+/** The charges that one sponsor was charged for one application. */
+interface Charged {
+  sponsorId: string;
+  currency: string;
+  applicationId: string;
+  difference: Difference;
+}
+
+/**
+ * What charges would have been under a draft catalogue, by sponsor: of all sponsors, or of one, with the applications that the draft
+ * gives it. An application that moves to another sponsor takes its charges there. One that the draft cannot be applied to is
+ * refused, and the others are computed: of a part of a period, or in another currency of the same sponsor. Books nothing.
+ */
+export async function whatIf(
+  store: Store,
+  rules: Rules,
+  { sponsorId, range }: { sponsorId: string | null; range: PeriodRange },
+  { onProgress }: Pick<ReratingWatch, 'onProgress'> = {},
+): Promise<WhatIf> {
+  const { catalogue } = rules;
+  const charges = new StandingCharges(OFFSETS_AT_ONCE);
+  const applicationIndex = new Map(catalogue.applications.map(({ id }, index) => [id, index]));
+  const selection = { range, charged: sponsorId === null ? 'true' : chargedOrGiven(catalogue, sponsorId) };
+  const charged = new Map<string, Charged>();
+  const refused = new Map<string, string>();
+  let records = 0;
+  let laneName: string | null = null;
+  let lane = new LaneAnew(rules, range);
+  const noteTorn = () => {
+    for (const period of lane.tornPeriods()) {
+      const plan = catalogue.plans.find(({ id }) => id === period.planId);
+      if (plan !== undefined) refused.set(catalogue.applications[plan.application].id, tornPeriodText(period, range));
+    }
+  };
+  for (const span of cutSpans(await readSpans(store, selection), OFFSETS_AT_ONCE)) {
+    if (span.lane !== laneName) {
+      noteTorn();
+      [laneName, lane] = [span.lane, new LaneAnew(rules, range)];
+    }
+    await readCharges(store, selection, span, { applicationIndex, subscribers: lane.subscribers }, charges);
+    lane.rate(charges);
+    for (let row = 0; row < charges.records.count; row++) {
+      if (charges.isInRange[row] === 0) continue;
+      chargedOf(charged, charges, row).difference.add(charges, row);
+      records++;
+    }
+    onProgress?.(records);
+  }
+  noteTorn();
+  for (const { applicationId, sponsorId, currency } of charged.values()) {
+    const payer = payerOf(catalogue, applicationId);
+    if (payer?.id === sponsorId && payer.currency !== currency) {
+      refused.set(
+        applicationId,
+        `sponsor ${sponsorId} has ${payer.currency} in the catalogue and was charged in ${currency}: an account keeps its currency`,
+      );
+    }
+  }
+  const answered = [...charged.values()].filter(({ applicationId }) => !refused.has(applicationId));
+  return {
+    lines: answered.flatMap((each) => linesOf(each, catalogue)),
+    refused: [...refused].map(([applicationId, reason]) => ({ applicationId, reason })).sort(byApplication),
+  };
+}
+
+/** In SQL: what a sponsor was charged, and what was charged for the applications that the draft gives it. */
+function chargedOrGiven({ applications, sponsors }: Catalogue, sponsorId: string): string {
+  const given = applications.filter(({ sponsor }) => sponsors[sponsor].id === sponsorId).map(({ id }) => literal(id));
+  const charged = `sponsor_id = ${literal(sponsorId)}`;
+  return given.length === 0 ? charged : `(${charged} OR application_id IN (${given.join(', ')}))`;
+}
+
+function chargedOf(known: Map<string, Charged>, charges: StandingCharges, row: number): Charged {
+  const { names } = charges;
+  const key = `${charges.sponsor[row]} ${charges.currency[row]} ${charges.applicationName[row]}`;
+  let charged = known.get(key);
+  if (charged === undefined) {
+    charged = {
+      sponsorId: names.list[charges.sponsor[row]],
+      currency: names.list[charges.currency[row]],
+      applicationId: names.list[charges.applicationName[row]],
+      difference: new Difference(charges.plans),
+    };
+    known.set(key, charged);
+  }
+  return charged;
+}
+
+/** Of an application that moves, what was charged is the one sponsor's and what would be is the other's. */
+function linesOf({ sponsorId, currency, applicationId, difference }: Charged, catalogue: Catalogue): SponsorLine[] {
+  const payer = payerOf(catalogue, applicationId);
+  const lines = difference.lines();
+  if (payer === undefined || payer.id === sponsorId) return lines.map((line) => ({ ...line, sponsorId, currency }));
+  return [
+    ...lines.map((line) => ({ ...line, after: noUsage(), sponsorId, currency })),
+    ...lines.map((line) => ({ ...line, before: noUsage(), sponsorId: payer.id, currency: payer.currency })),
+  ].filter(({ before, after }) => before.records + after.records > 0n);
+}
+
+function payerOf({ applications, sponsors }: Catalogue, applicationId: string) {
+  const application = applications.find(({ id }) => id === applicationId);
+  return application && sponsors[application.sponsor];
+}
+
+function byApplication(a: RefusedApplication, b: RefusedApplication): number {
+  return a.applicationId < b.applicationId ? -1 : 1;
+}
