@@ -67,6 +67,7 @@ function nextCommands(paths: { catalogue: string; records: string; store: string
     'What to try next',
     `  bin/zerorate query "SELECT * FROM account_balances" --store ${store}`,
     `  bin/zerorate query "SELECT reason, payload FROM rejections LIMIT 5" --store ${store}`,
+    `  bin/zerorate statement --sponsor chatter --month 2026-10 --out chatter.html --store ${store}   # the invoice, to look at`,
     `  bin/zerorate serve --store ${store}   # and http://localhost:8123/ in a browser`,
     `  head -1 ${records} | bin/zerorate explain - --catalogue ${catalogue} --store ${store}`,
     `  bin/zerorate run --catalogue ${catalogue} --source ${records} --store ${store}   # books nothing twice`,

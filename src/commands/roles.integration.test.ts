@@ -150,7 +150,7 @@ describe("one sponsor's reader", () => {
         const columns = 'DISTINCT sponsor_id AS sponsor';
         expect(await store.query(`SELECT ${columns} FROM ${view}`), view).toEqual([{ sponsor: 'default' }]);
       }
-      for (const table of ['corrections', 'closings'])
+      for (const table of ['corrections', 'closings', 'invoices'])
         expect(await store.query(`SELECT count() AS n FROM ${table}`)).toEqual([{ n: 0 }]);
     }));
 

@@ -52,8 +52,9 @@ export async function lastSuspensions(store: Store): Promise<Map<string, StoredE
 /** What each sponsor was credited by entries and closings, by currency. */
 export async function creditedMicros(store: Store): Promise<(sponsorId: string, currency: string) => bigint> {
   const rows = await store.query<Record<'sponsor' | 'currency' | 'micros', string>>(
-    'SELECT sponsor_id AS sponsor, currency, toString(sum(amount_micros)) AS micros FROM account_postings ' +
-      'GROUP BY sponsor, currency',
+    'SELECT sponsor, code AS currency, toString(sum(amount)) AS micros FROM (' +
+      'SELECT sponsor_id AS sponsor, currency AS code, amount_micros AS amount FROM account_entries ' +
+      'UNION ALL SELECT sponsor_id, currency, rounding_micros - tax_micros FROM closings) GROUP BY sponsor, code',
   );
   const sums = new Map(rows.map(({ sponsor, currency, micros }) => [`${currency} ${sponsor}`, BigInt(micros)]));
   return (sponsorId, currency) => sums.get(`${currency} ${sponsorId}`) ?? 0n;

@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { TestServerError } from './test-server-error.ts';
 
-const INSTALL_TIMEOUT_MS = 300_000;
+/** Some bring hundreds of megabytes. */
+const INSTALL_TIMEOUT_MS = 900_000;
 
 /**
  * A folder of Python packages (`name==version`) for PYTHONPATH. Installed through pip once, then kept under the user's cache

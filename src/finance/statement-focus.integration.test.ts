@@ -1,0 +1,44 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { validateFocus } from '../testing/validate-focus.ts';
+import { TEST_INVOICE, testLine, testStatement, testTier } from './statement.fixture.ts';
+import { statementFocus } from './statement-focus.ts';
+
+const LIMIT_MS = 1_500_000;
+
+/**
+ * What the validator cannot pass in any file of FOCUS 1.0 or later: it looks for columns under their names of before 1.0
+ * (`Provider` is `ProviderName`, `ChargeType` is `ChargeCategory`), and its own list of currencies is not in its package.
+ */
+const ITS_OWN_FAULTS = [
+  'BillingCurrency_IsCurrencyCode',
+  'InvoiceIssuer_Required',
+  'Provider_Required',
+  'Publisher_Required',
+  'ResourceID_Required',
+  'SkuPriceId_Nullable',
+];
+
+test(
+  'costs hold the rules of the published FOCUS validator',
+  async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'zerorate-focus-'));
+    const lines = [0n, 1n, 2n].map((at) =>
+      testLine({ planId: `p-${at}`, tiers: [testTier(1_234_567n + at, 3_210_987n)] }),
+    );
+    // Rules look at columns as a whole, so rows of all kinds are in one file.
+    const csv = statementFocus(testStatement({ invoice: TEST_INVOICE, lines, openingMicros: 3_000_000n }));
+    try {
+      expect(await validateFocus(csv, join(directory, 'costs.csv'))).toEqual(ITS_OWN_FAULTS);
+      const broken = csv.replace(',Usage,', ',Bought,').replace('BillingAccountName', 'AccountName');
+      const faults = await validateFocus(broken, join(directory, 'broken.csv'));
+      expect(faults).toContain('BillingAccountName_Required');
+      expect(faults.length).toBeGreaterThan(ITS_OWN_FAULTS.length);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  },
+  LIMIT_MS,
+);
