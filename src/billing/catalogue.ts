@@ -14,6 +14,8 @@ export interface Sponsor {
   name: string;
   /** ISO 4217 code; the currency of all of the sponsor's plans. */
   currency: string;
+  /** Decimals of the currency. */
+  minorDigits: number;
   creditLimitMicros: number;
 }
 

@@ -1,5 +1,6 @@
 import { dayText } from '../finance/calendar-day.ts';
 import { type Difference, type DifferenceLine, differenceOf, rollUp, type UsageSums } from '../finance/difference.ts';
+import { compareNumbered } from '../platform/compare-texts.ts';
 import { createLogger } from '../platform/logger.ts';
 import { formatTable, grouped, type TableColumn } from '../platform/print-table.ts';
 import { Progress } from '../platform/progress.ts';
@@ -25,8 +26,6 @@ const SUMS = ['records', 'sponsoredOctets', 'subscriberOctets', 'chargeMicros'] 
 /** What no rating anew can do, for whoever expects it. */
 export const UNSPONSORED_STAY =
   'Records that were not sponsored when they were booked have no charge to correct: they stay the subscribers’.';
-
-const ORDER = new Intl.Collator('en', { numeric: true });
 
 export function linesOf(difference: Difference, sponsorId: string, currency: string): SponsorLine[] {
   return difference.lines().map((line) => ({ ...line, sponsorId, currency }));
@@ -102,7 +101,7 @@ function totalTexts({ sponsorId }: SponsorLine, keys: readonly DifferenceKey[]):
 /** Versions as the numbers that they are. */
 function compare(a: readonly string[], b: readonly string[]): number {
   const differing = a.findIndex((text, at) => text !== b[at]);
-  return differing < 0 ? 0 : ORDER.compare(a[differing], b[differing]);
+  return differing < 0 ? 0 : compareNumbered(a[differing], b[differing]);
 }
 
 function signed(micros: bigint): string {

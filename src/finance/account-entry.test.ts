@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { checkEntry, type EntryRequest } from './account-entry.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 30, 12);
-const SPONSOR = { id: 'chatter', name: 'Chatter', currency: 'USD', creditLimitMicros: 0 };
+const SPONSOR = { id: 'chatter', name: 'Chatter', currency: 'USD', minorDigits: 2, creditLimitMicros: 0 };
 const TOP_UP: EntryRequest = {
   kind: 'top-up',
   idempotencyKey: 'bank-1',

@@ -1,5 +1,5 @@
 import { type HtmlText, html, HtmlText as Raw } from './html-text.ts';
-import { endOfMonthMs, startOfMonthMs } from './month.ts';
+import { dayName, daysOfMonth, monthName } from './month.ts';
 import { exactUnits, groupDigits, roundedOctets, roundedUnits } from './shown-money.ts';
 import { completenessSection, proofSection } from './statement-assurance.ts';
 import type { Statement } from './statement-document.ts';
@@ -7,15 +7,12 @@ import { usageFigures } from './statement-figures.ts';
 import { accountTable, correctionsTable, linesTable, money } from './statement-sections.ts';
 import { STATEMENT_STYLE } from './statement-style.ts';
 
-const MONTH = new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' });
-const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' });
-
 /** The statement as one page that needs nothing else: for a screen, and for printing on A4. */
 export function statementHtml(statement: Statement): string {
   const { sponsor, month, lines, corrections } = statement;
   const own = lines.filter(({ isAdjustment }) => !isAdjustment);
   const late = lines.filter(({ isAdjustment }) => isAdjustment);
-  const monthName = MONTH.format(startOfMonthMs(month));
+  const shownMonth = monthName(month);
   const page = html`<!doctype html>
 <html lang="en">
 <head>
@@ -25,9 +22,9 @@ export function statementHtml(statement: Statement): string {
 <style>${new Raw(STATEMENT_STYLE)}</style>
 </head>
 <body>
-${heading(statement, monthName)}
+${heading(statement, shownMonth)}
 <main>
-${summary(statement, monthName)}
+${summary(statement, shownMonth)}
 ${section('Charges', own.length === 0 ? nothing('Nothing was charged for usage of this month.') : linesTable(own, statement))}
 ${section('Usage of the month', usageFigures(statement))}
 ${late.length === 0 ? '' : section('Adjustments', linesTable(late, statement), 'Usage of months that were closed before these records came.')}
@@ -52,8 +49,8 @@ function nothing(text: string): HtmlText {
   return html`<p class="note">${text}</p>`;
 }
 
-function heading({ sponsor, month, closing, totals }: Statement, monthName: string): HtmlText {
-  const period = DAY.formatRange(startOfMonthMs(month), endOfMonthMs(month) - 1);
+function heading({ sponsor, month, closing, totals }: Statement, shownMonth: string): HtmlText {
+  const period = daysOfMonth(month);
   const status =
     closing === null
       ? html`<span class="badge open">Open · may still change</span>`
@@ -61,13 +58,13 @@ function heading({ sponsor, month, closing, totals }: Statement, monthName: stri
   const closed =
     closing === null
       ? ''
-      : html`<dt>Closed on</dt><dd>${DAY.format(Date.parse(closing.closedAt))}, by ${closing.who}</dd><dt>Closing number</dt><dd>${closing.number}</dd>`;
-  return html`<header><div><p class="kicker">Statement of sponsored data</p><h1>${sponsor.name}</h1><p class="period">${monthName}</p></div>
+      : html`<dt>Closed on</dt><dd>${dayName(Date.parse(closing.closedAt))}, by ${closing.who}</dd><dt>Closing number</dt><dd>${closing.number}</dd>`;
+  return html`<header><div><p class="kicker">Statement of sponsored data</p><h1>${sponsor.name}</h1><p class="period">${shownMonth}</p></div>
 <dl><dt>Sponsor</dt><dd>${sponsor.id}</dd><dt>Period</dt><dd>${period}</dd><dt>Currency</dt><dd>${sponsor.currency}</dd><dt>Records</dt><dd>${groupDigits(totals.records)}</dd><dt>Status</dt><dd>${status}</dd>${closed}</dl></header>`;
 }
 
 /** The total first, then how the balance comes about. */
-function summary(statement: Statement, monthName: string): HtmlText {
+function summary(statement: Statement, shownMonth: string): HtmlText {
   const { sponsor, totals } = statement;
   const row = (name: string, micros: bigint) =>
     html`<tr><th scope="row">${name}</th><td class="n">${money(micros, sponsor)}</td></tr>`;
@@ -76,10 +73,10 @@ function summary(statement: Statement, monthName: string): HtmlText {
   const owed = totals.closingMicros < 0n;
   const balance = roundedUnits(owed ? -totals.closingMicros : totals.closingMicros, sponsor.minorDigits);
   return html`<section class="hero" aria-label="Summary"><div>
-<h3>Total for ${monthName}</h3>
+<h3>Total for ${shownMonth}</h3>
 <p class="amount">${groupDigits(totals.total)}<small>${sponsor.currency}</small></p>
 <p class="note">${groupDigits(exactUnits(totals.totalMicros))} ${sponsor.currency} before rounding, for ${roundedOctets(totals.sponsoredOctets)} sponsored.</p>
 <p class="note">Balance at the end of it: <b>${groupDigits(balance)} ${sponsor.currency} ${owed ? 'owed' : 'in credit'}</b></p></div>
-<table><tbody>${row('Opening balance', totals.openingMicros)}${row('Payments and other entries', totals.creditMicros)}${row(`Charges of ${monthName}`, -totals.chargeMicros)}${adjustments}
+<table><tbody>${row('Opening balance', totals.openingMicros)}${row('Payments and other entries', totals.creditMicros)}${row(`Charges of ${shownMonth}`, -totals.chargeMicros)}${adjustments}
 <tr class="sum"><th scope="row">Closing balance</th><td class="n">${money(totals.closingMicros, sponsor)}</td></tr></tbody></table></section>`;
 }

@@ -1,4 +1,3 @@
-import { minorDigitsOf } from '../billing/money.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import type { Store } from '../platform/store.ts';
 import { StoreError } from '../platform/store-error.ts';
@@ -37,10 +36,9 @@ export async function statementOf(store: Store, coverage: Coverage): Promise<Sta
     corrections: await readCorrections(store, cells, month),
     entries: entries.map(({ currency: _, ...entry }) => entry),
   };
-  const minorDigits = minorDigitsOf(sponsor.currency);
   const statement: Statement = {
     format: 'zerorate-statement-1',
-    sponsor: { ...sponsor, minorDigits },
+    sponsor,
     month,
     isClosed: closing !== null,
     closing: closing === null ? null : { number: closing.number, closedAt: closing.closedAt, who: closing.who },
@@ -48,17 +46,18 @@ export async function statementOf(store: Store, coverage: Coverage): Promise<Sta
     ...parts,
     ...usageOf(cells, month),
     completeness: await readCompleteness(store, coverage, cells),
-    totals: totalsOf(parts, openingMicros, minorDigits),
+    totals: totalsOf(parts, openingMicros, sponsor.minorDigits),
     proof: await readProof(store, coverage, countOf(cells)),
   };
   if (closing !== null) assertAsClosed(statement, closing);
   return statement;
 }
 
-/** A closed month keeps the sponsor's name and currency. */
+/** A closed month keeps the sponsor's name, its currency and the decimals of it. */
 async function sponsorOf(store: Store, { sponsorId, closing }: Coverage): Promise<KnownSponsor> {
   if (closing === null) return findSponsor(store, sponsorId);
-  return { id: sponsorId, name: closing.sponsorName, currency: closing.currency };
+  const { sponsorName: name, currency, minorDigits } = closing;
+  return { id: sponsorId, name, currency, minorDigits };
 }
 
 function assertOneCurrency(

@@ -1,10 +1,13 @@
+import { DateTime } from 'luxon';
 import type { Catalogue, Plan } from '../billing/catalogue.ts';
+import { minorDigitsOf } from '../billing/currencies.ts';
 import { CONTENT_TYPES } from '../billing/flow-record.ts';
-import { formatMicros, minorDigitsOf } from '../billing/money.ts';
+import { formatMicros } from '../billing/money.ts';
 import { type HtmlText, html } from '../finance/html-text.ts';
+import { monthName } from '../finance/month.ts';
 import { groupDigits, roundedOctets, roundedUnits } from '../finance/shown-money.ts';
 import type { Account, PageData, QuotaUse } from './page-data.ts';
-import { money, monthLinks, monthName, nothing, page, section, table } from './page-parts.ts';
+import { money, monthLinks, nothing, page, section, table } from './page-parts.ts';
 
 /** What there is: the sponsors' accounts, a month's usage and quotas, the plans in force. */
 export async function overviewPage(data: PageData, asked: string | null): Promise<string> {
@@ -107,9 +110,12 @@ function plansTable({ plans, applications, sponsors }: Catalogue): HtmlText {
 
 /** Days in the plan's own time zone. */
 function inForce({ effectiveFromMs, effectiveToMs, timeZone }: Plan): HtmlText {
-  const day = new Intl.DateTimeFormat('en-CA', { timeZone, dateStyle: 'short' });
-  const until = effectiveToMs === Number.POSITIVE_INFINITY ? 'on' : `until ${day.format(effectiveToMs)}`;
-  return html`from ${day.format(effectiveFromMs)} ${until}<br><span class="soft">${timeZone}</span>`;
+  const until = effectiveToMs === Number.POSITIVE_INFINITY ? 'on' : `until ${dayIn(timeZone, effectiveToMs)}`;
+  return html`from ${dayIn(timeZone, effectiveFromMs)} ${until}<br><span class="soft">${timeZone}</span>`;
+}
+
+function dayIn(timeZone: string, timeMs: number): string {
+  return DateTime.fromMillis(timeMs, { zone: timeZone }).toISODate() ?? '';
 }
 
 /** `text, image 100 %; other 33.33 %`: content types of one share stand together. */

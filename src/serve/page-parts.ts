@@ -1,9 +1,8 @@
-import { minorDigitsOf } from '../billing/money.ts';
+import { minorDigitsOf } from '../billing/currencies.ts';
 import { HtmlText, html } from '../finance/html-text.ts';
+import { monthName } from '../finance/month.ts';
 import { exactUnits, groupDigits, roundedUnits } from '../finance/shown-money.ts';
 import { PAGE_STYLE } from './page-style.ts';
-
-const MONTH = new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' });
 
 /** A whole page that needs nothing else. */
 export function page(title: string, inner: HtmlText): string {
@@ -67,9 +66,4 @@ export function monthLinks(months: readonly string[], shown: string | null, path
     return html`<li><a href="${path}?month=${month}"${current}>${monthName(month)}</a></li>`;
   });
   return html`<nav aria-label="Months"><ul class="months">${links}</ul></nav>`;
-}
-
-/** `2026-10` as October 2026. */
-export function monthName(month: string): string {
-  return MONTH.format(Date.parse(`${month}-01T00:00:00Z`));
 }

@@ -1,8 +1,9 @@
 import { type HtmlText, html } from '../finance/html-text.ts';
+import { monthName } from '../finance/month.ts';
 import { exactUnits, groupDigits, roundedOctets } from '../finance/shown-money.ts';
 import { barChart, type Chart, columnChart } from '../finance/statement-charts.ts';
 import type { Account, Line, NamedUsage, PageData } from './page-data.ts';
-import { money, monthLinks, monthName, nothing, page, section, table } from './page-parts.ts';
+import { money, monthLinks, nothing, page, section, table } from './page-parts.ts';
 
 const MIB = 2 ** 20;
 
