@@ -71,7 +71,12 @@ function registerBooking(account: Command, name: string, kind: EntryKind, what: 
     .option('--catalogue <file>', 'the catalogue');
   if (isMoney(kind)) {
     command
-      .requiredOption('--amount <decimal>', 'in units of the currency, at most 6 decimals, as 100.00')
+      .requiredOption(
+        '--amount <decimal>',
+        kind === 'adjustment'
+          ? 'in units of the currency, at most 6 decimals, as -2.50'
+          : 'in units of the currency, with no more decimals than it has, as 100.00',
+      )
       .requiredOption('--currency <code>', 'the sponsor’s, ISO 4217');
   }
   command.action((options: BookingOptions) => book(kind, options));

@@ -1,10 +1,10 @@
 import { dayText } from '../finance/calendar-day.ts';
 import { type Difference, type DifferenceLine, differenceOf, rollUp, type UsageSums } from '../finance/difference.ts';
+import { exactUnits } from '../finance/shown-money.ts';
 import { compareNumbered } from '../platform/compare-texts.ts';
 import { createLogger } from '../platform/logger.ts';
 import { formatTable, grouped, type TableColumn } from '../platform/print-table.ts';
 import { Progress } from '../platform/progress.ts';
-import { alignedMicros } from './report-run.ts';
 
 /** A line of a sponsor's difference, with whose money it is. */
 export type SponsorLine = DifferenceLine & { sponsorId: string; currency: string };
@@ -86,8 +86,8 @@ function table(rolled: readonly SponsorLine[], totals: readonly SponsorLine[], k
     amount('anew', ({ after }) => grouped(after.records)),
     amount('sponsored octets', ({ before }) => grouped(before.sponsoredOctets)),
     amount('anew', ({ after }) => grouped(after.sponsoredOctets)),
-    amount('charge', ({ before }) => alignedMicros(before.chargeMicros)),
-    amount('anew', ({ after }) => alignedMicros(after.chargeMicros)),
+    amount('charge', ({ before }) => exactUnits(before.chargeMicros)),
+    amount('anew', ({ after }) => exactUnits(after.chargeMicros)),
     amount('difference', (line) => signed(differenceOf(line).chargeMicros)),
     { title: '', cell: ({ line }) => line.currency },
   ]);
@@ -105,7 +105,7 @@ function compare(a: readonly string[], b: readonly string[]): number {
 }
 
 function signed(micros: bigint): string {
-  return `${micros > 0n ? '+' : ''}${alignedMicros(micros)}`;
+  return `${micros > 0n ? '+' : ''}${exactUnits(micros)}`;
 }
 
 function csv(rolled: readonly SponsorLine[], keys: readonly DifferenceKey[]): string {
