@@ -64,6 +64,15 @@ const sponsorSchema = z.strictObject({
     .max(6)
     .optional()
     .describe('Decimals of the currency. Leave it out: those of ISO 4217 are kept with the catalogue under its hash.'),
+  bankAccounts: z
+    .array(
+      z.string().regex(/^[A-Za-z0-9][A-Za-z0-9 ./-]{2,39}$/, { error: 'expected an IBAN or another account number' }),
+    )
+    .min(1, { error: 'expected an account, or no such field' })
+    .optional()
+    .describe(
+      'Bank accounts (IBAN or other) that the sponsor pays from: what `account payment --camt053` knows it by.',
+    ),
   creditLimit: money(Number.MAX_SAFE_INTEGER, '9007199254.740991').describe(
     'What the sponsor may owe before it is suspended, in units of its currency: decimal text, at most 6 decimals.',
   ),

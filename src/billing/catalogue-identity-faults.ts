@@ -26,6 +26,7 @@ export function identityFaults({ sponsors, applications, plans }: CatalogueDocum
       applications,
     ),
     ...unitFaults(sponsors),
+    ...sharedAccounts(sponsors),
     ...unlikeVersions(plans, new Set(applications.map(({ id }) => id))),
   ];
 }
@@ -75,6 +76,21 @@ function unitFaults(sponsors: CatalogueDocument['sponsors']): CatalogueFault[] {
     }
     return faults;
   });
+}
+
+/** An account that two sponsors pay from names neither. */
+function sharedAccounts(sponsors: CatalogueDocument['sponsors']): CatalogueFault[] {
+  const first = new Map<string, string>();
+  return sponsors.flatMap(({ id, bankAccounts = [] }, i) =>
+    bankAccounts.flatMap((account, at) => {
+      const plain = account.replaceAll(' ', '').toUpperCase();
+      const before = first.get(plain);
+      if (before === undefined) first.set(plain, id);
+      return before === undefined
+        ? []
+        : [{ path: ['sponsors', i, 'bankAccounts', at], message: `${account} is an account of ${before} already` }];
+    }),
+  );
 }
 
 /** A counter is a plan's, whatever the version: what it counts and when it begins again must stay the same. */

@@ -17,6 +17,8 @@ export interface Sponsor {
   /** Decimals of the currency. */
   minorDigits: number;
   creditLimitMicros: number;
+  /** Bank accounts that it pays from, as the catalogue writes them. */
+  bankAccounts?: readonly string[] | undefined;
 }
 
 /** Which evidence makes a record the application's: any kind, the tag, the prefix, tag and prefix together, or the CDR's identities. */
