@@ -1,3 +1,4 @@
+import { formatMicros } from '../billing/money.ts';
 import type { Store } from '../platform/store.ts';
 import type { AuditFault } from './invariants.ts';
 
@@ -54,7 +55,7 @@ async function* namedFaults(store: Store, hashes: readonly string[]): AsyncGener
   for (const { node, number, currency, micros, places } of rows) {
     yield faultOf(
       `${node} ${number} is charged ${places.length} times with the same content (${places.join('; ')}), ` +
-        `${micros} micro-units of ${currency} together`,
+        `${formatMicros(BigInt(micros), currency)} together`,
     );
   }
 }

@@ -44,7 +44,7 @@ const NO_IDENTITIES = { aspIdentities: [], sponsorIdentities: [] };
 
 test('resolves ids, money and times', () => {
   const { sponsors, applications, plans } = parse(TEXT);
-  expect(sponsors).toEqual([{ id: 's', name: 'S', currency: 'EUR', creditLimitMicros: 12_500_000 }]);
+  expect(sponsors).toEqual([{ id: 's', name: 'S', currency: 'EUR', minorDigits: 2, creditLimitMicros: 12_500_000 }]);
   expect(applications).toEqual([
     { id: 'idle', sponsor: 0, match: 'any', tags: [], prefixes: [], ...NO_IDENTITIES, plans: [] },
     {
@@ -95,12 +95,25 @@ test('the hash names the content, not the layout', () => {
   expect(catalogue.canonicalJson).toMatch(/^\{"applications":\[\{"id":"idle","match":"any","prefixes":\[\],"sponsor"/);
 });
 
-test('a catalogue without allocateAboveOctets has the hash that it had before there was one', () => {
-  const { hash } = parse(TEXT);
-  expect(hash).toBe('7f13ae961fc43921e01a72086c8730cdf9a8c8775b9b0a9ae1e9e23a148c788f');
+test('a catalogue without allocateAboveOctets has the text that it had before there was one', () => {
+  const { hash, canonicalJson } = parse(TEXT);
+  const before = canonicalJson.replace(',"minorDigits":2', '');
+  expect(createHash('sha256').update(before).digest('hex')).toBe(
+    '7f13ae961fc43921e01a72086c8730cdf9a8c8775b9b0a9ae1e9e23a148c788f',
+  );
   const with100 = parse(TEXT.replace('quotaOctets: 5000', 'quotaOctets: 5000\n    allocateAboveOctets: 100'));
   expect(with100.plans[0].allocateAboveOctets).toBe(100);
   expect(with100.hash).not.toBe(hash);
+});
+
+test('the hash keeps the decimals of the currencies', () => {
+  const { canonicalJson, sponsors } = parse(TEXT.replace('currency: EUR', 'currency: KWD'));
+  expect(canonicalJson).toContain('"currency":"KWD","id":"s","minorDigits":3');
+  expect(sponsors[0].minorDigits).toBe(3);
+  const others = catalogueFromCanonicalJson(canonicalJson.replace('"minorDigits":3', '"minorDigits":2'));
+  expect(others.sponsors[0].minorDigits).toBe(2);
+  const stored = catalogueFromCanonicalJson(canonicalJson.replace(',"minorDigits":3', ''));
+  expect(stored.sponsors[0].minorDigits).toBe(3);
 });
 
 test('comes back from its canonical JSON', () => {

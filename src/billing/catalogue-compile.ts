@@ -5,6 +5,7 @@ import type { Application, Catalogue, Plan } from './catalogue.ts';
 import { type CatalogueDocument, catalogueSchema, type PlanDocument } from './catalogue-document.ts';
 import { catalogueFaults } from './catalogue-faults.ts';
 import { type CountedPlans, successionFaults } from './catalogue-succession-faults.ts';
+import { minorDigitsOf } from './currencies.ts';
 import { CONTENT_TYPES } from './flow-record.ts';
 import { parseMicros } from './money.ts';
 
@@ -23,7 +24,8 @@ export function parseCatalogue(text: string, fileName: string, before: CountedPl
   if (read.faults !== undefined) return { faults: read.faults };
   const faults = [...catalogueFaults(read.value), ...successionFaults(read.value, before)];
   if (faults.length > 0) return { faults: faultsByLine(faults, fileName, read.locate) };
-  return { catalogue: compile(read.value, canonicalJson(read.value)) };
+  const document = withDecimals(read.value);
+  return { catalogue: compile(document, canonicalJson(document)) };
 }
 
 /**
@@ -32,6 +34,12 @@ export function parseCatalogue(text: string, fileName: string, before: CountedPl
  */
 export function catalogueFromCanonicalJson(json: string): Catalogue {
   return compile(catalogueSchema.parse(JSON.parse(json)), json);
+}
+
+/** The decimals that apply are part of the catalogue, so that another table of currencies is another catalogue. */
+function withDecimals(document: CatalogueDocument): CatalogueDocument {
+  const sponsors = document.sponsors.map((sponsor) => ({ ...sponsor, minorDigits: minorDigitsOf(sponsor.currency) }));
+  return { ...document, sponsors };
 }
 
 function compile(document: CatalogueDocument, canonicalJson: string): Catalogue {
@@ -47,6 +55,7 @@ function compile(document: CatalogueDocument, canonicalJson: string): Catalogue 
     canonicalJson,
     sponsors: document.sponsors.map(({ creditLimit, ...sponsor }) => ({
       ...sponsor,
+      minorDigits: sponsor.minorDigits ?? minorDigitsOf(sponsor.currency),
       creditLimitMicros: micros(creditLimit),
     })),
     applications: document.applications.map(

@@ -2,6 +2,7 @@ import { IANAZone } from 'luxon';
 import * as z from 'zod';
 import { MATCH_POLICIES, SETTLEMENT_DAYS, STATISTICS_PERIODS } from './catalogue.ts';
 import { buyerSchema, invoicingSchema } from './catalogue-invoicing.ts';
+import { isCurrency } from './currencies.ts';
 import { CONTENT_TYPES } from './flow-record.ts';
 import { parseMicros } from './money.ts';
 import { MAX_TEXT_LENGTH } from './validate.ts';
@@ -9,7 +10,6 @@ import { MAX_TEXT_LENGTH } from './validate.ts';
 /** Prices stay below 2^32 micro-units, so that `price.ts` is exact in doubles. */
 const MAX_PRICE_MICROS = 2 ** 32 - 1;
 const MAX_TAG_OCTETS = 64;
-const CURRENCIES = new Set(Intl.supportedValuesOf('currency'));
 
 const id = (of: string) =>
   z
@@ -57,8 +57,23 @@ const sponsorSchema = z.strictObject({
   name: z.string().min(1).max(256).describe('Name for people.'),
   currency: z
     .string()
-    .refine((code) => CURRENCIES.has(code), { error: 'expected an ISO 4217 code, as EUR' })
+    .refine(isCurrency, { error: 'expected an ISO 4217 code, as EUR' })
     .describe("ISO 4217 code; the currency of all of the sponsor's plans."),
+  minorDigits: z
+    .int()
+    .min(0)
+    .max(6)
+    .optional()
+    .describe('Decimals of the currency. Leave it out: those of ISO 4217 are kept with the catalogue under its hash.'),
+  bankAccounts: z
+    .array(
+      z.string().regex(/^[A-Za-z0-9][A-Za-z0-9 ./-]{2,39}$/, { error: 'expected an IBAN or another account number' }),
+    )
+    .min(1, { error: 'expected an account, or no such field' })
+    .optional()
+    .describe(
+      'Bank accounts (IBAN or other) that the sponsor pays from: what `account payment --camt053` knows it by.',
+    ),
   creditLimit: money(Number.MAX_SAFE_INTEGER, '9007199254.740991').describe(
     'What the sponsor may owe before it is suspended, in units of its currency: decimal text, at most 6 decimals.',
   ),

@@ -78,6 +78,20 @@ test.each<[string, string | RegExp, string, number, string]>([
     1,
     '2: sponsors[0].creditLimit: expected at most 9007199254.740991',
   ],
+  [
+    'decimals that the currency does not have',
+    'currency: JPY',
+    'currency: JPY, minorDigits: 2',
+    1,
+    '3: sponsors[1].minorDigits: JPY has 0 decimals: leave minorDigits out',
+  ],
+  [
+    'a credit limit finer than the currency',
+    'creditLimit: "10"',
+    'creditLimit: "10.005"',
+    1,
+    '2: sponsors[0].creditLimit: EUR has 2 decimals, and 10.005 is finer than that',
+  ],
   ['a currency of no country', 'JPY', 'JPX', 1, '3: sponsors[1].currency: expected an ISO 4217 code, as EUR'],
   [
     'a missing time',

@@ -1,6 +1,8 @@
 import { suggestion } from '../yaml-document/nearest-word.ts';
 import type { CatalogueDocument, PlanDocument } from './catalogue-document.ts';
 import type { CatalogueFault } from './catalogue-fault.ts';
+import { minorDigitsOf } from './currencies.ts';
+import { isWholeUnits, parseMicros } from './money.ts';
 
 /** A suggestion looks at every name that there is, and of a hundred thousand wrong references each would. */
 const MAX_SUGGESTIONS = 20;
@@ -23,6 +25,8 @@ export function identityFaults({ sponsors, applications, plans }: CatalogueDocum
       plans.map(({ application }) => application),
       applications,
     ),
+    ...unitFaults(sponsors),
+    ...sharedAccounts(sponsors),
     ...unlikeVersions(plans, new Set(applications.map(({ id }) => id))),
   ];
 }
@@ -55,6 +59,38 @@ function unknown(
     const meant = suggestions.get(reference) ?? '';
     return [{ path: [list, i, kind], message: `no ${kind} has the id ${JSON.stringify(reference)}${meant}` }];
   });
+}
+
+/** Decimals that are not the currency's, and a credit limit finer than its smallest unit: no bank keeps either. */
+function unitFaults(sponsors: CatalogueDocument['sponsors']): CatalogueFault[] {
+  return sponsors.flatMap(({ currency, minorDigits, creditLimit }, i) => {
+    const expected = minorDigitsOf(currency);
+    const has = `${currency} has ${expected} decimals`;
+    const faults: CatalogueFault[] = [];
+    if (minorDigits !== undefined && minorDigits !== expected) {
+      faults.push({ path: ['sponsors', i, 'minorDigits'], message: `${has}: leave minorDigits out` });
+    }
+    if (!isWholeUnits(parseMicros(creditLimit) ?? 0, expected)) {
+      const message = `${has}, and ${creditLimit} is finer than that`;
+      faults.push({ path: ['sponsors', i, 'creditLimit'], message });
+    }
+    return faults;
+  });
+}
+
+/** An account that two sponsors pay from names neither. */
+function sharedAccounts(sponsors: CatalogueDocument['sponsors']): CatalogueFault[] {
+  const first = new Map<string, string>();
+  return sponsors.flatMap(({ id, bankAccounts = [] }, i) =>
+    bankAccounts.flatMap((account, at) => {
+      const plain = account.replaceAll(' ', '').toUpperCase();
+      const before = first.get(plain);
+      if (before === undefined) first.set(plain, id);
+      return before === undefined
+        ? []
+        : [{ path: ['sponsors', i, 'bankAccounts', at], message: `${account} is an account of ${before} already` }];
+    }),
+  );
 }
 
 /** A counter is a plan's, whatever the version: what it counts and when it begins again must stay the same. */

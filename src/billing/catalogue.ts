@@ -18,9 +18,13 @@ export interface Sponsor {
   name: string;
   /** ISO 4217 code; the currency of all of the sponsor's plans. */
   currency: string;
+  /** Decimals of the currency. */
+  minorDigits: number;
   creditLimitMicros: number;
   /** Absent: its statements are no invoices. */
   buyer?: Buyer | undefined;
+  /** Bank accounts that it pays from, as the catalogue writes them. */
+  bankAccounts?: readonly string[] | undefined;
 }
 
 /** Which evidence makes a record the application's: any kind, the tag, the prefix, tag and prefix together, or the CDR's identities. */

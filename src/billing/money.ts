@@ -1,6 +1,8 @@
-const MICROS_PER_UNIT = 1_000_000n;
+import { minorDigitsOf } from './currencies.ts';
+
+const MICROS_DIGITS = 6;
+const MICROS_PER_UNIT = 10n ** BigInt(MICROS_DIGITS);
 const DECIMAL_TEXT = /^(-?)(0|[1-9]\d*)(?:\.(\d{1,6}))?$/;
-const minorDigits = new Map<string, number>();
 
 /** Money as decimal text, at most 6 decimals, to whole micro-units. Null if it is none or not exact in a double. */
 export function parseMicros(text: string): number | null {
@@ -10,6 +12,11 @@ export function parseMicros(text: string): number | null {
   const micros = Number(BigInt(units) * MICROS_PER_UNIT + BigInt(decimals.padEnd(6, '0')));
   if (!Number.isSafeInteger(micros)) return null;
   return sign === '-' && micros !== 0 ? -micros : micros;
+}
+
+/** Whether an amount is of whole smallest units of a currency with so many decimals, as a bank transfers it. */
+export function isWholeUnits(micros: number, minorDigits: number): boolean {
+  return micros % 10 ** (MICROS_DIGITS - minorDigits) === 0;
 }
 
 /**
@@ -23,15 +30,4 @@ export function formatMicros(micros: number | bigint, currency?: string): string
   const decimals = digits.replace(/0+$/, '').padEnd(currency === undefined ? 0 : minorDigitsOf(currency), '0');
   const text = `${value < 0n ? '-' : ''}${magnitude / MICROS_PER_UNIT}${decimals === '' ? '' : `.${decimals}`}`;
   return currency === undefined ? text : `${text} ${currency}`;
-}
-
-/** Decimals of a currency (ISO 4217): JPY 0, USD 2, KWD 3. */
-export function minorDigitsOf(currency: string): number {
-  let digits = minorDigits.get(currency);
-  if (digits === undefined) {
-    const format = new Intl.NumberFormat('en', { style: 'currency', currency });
-    digits = format.resolvedOptions().minimumFractionDigits ?? 0;
-    minorDigits.set(currency, digits);
-  }
-  return digits;
 }

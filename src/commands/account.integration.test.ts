@@ -87,16 +87,17 @@ test('a sponsor is suspended past its limit, pays for nothing, goes on after a t
 });
 
 test('an account is shown to people with exact amounts, and with --format as ClickHouse formats it', async () => {
-  expect(await top('bank-shown', '0.000001')).toMatchObject({ code: 0 });
+  expect(await top('bank-shown', '0.001')).toMatchObject({ code: 2, stderr: expect.stringContaining('0.01 USD') });
+  expect(await top('bank-shown', '0.01')).toMatchObject({ code: 0 });
   const { stdout, code } = await account('show', '--sponsor', 'chatter', ...STORE);
   expect(code).toBe(0);
   const { balance_micros, credit_limit_micros, left_micros } = await show();
   expect(BigInt(left_micros)).toBe(BigInt(balance_micros) + BigInt(credit_limit_micros));
-  expect(stdout).toMatch(/^credited +1000\.000001 USD$/m);
+  expect(stdout).toMatch(/^credited +1000\.01 USD$/m);
   expect(stdout).toMatch(/^credit limit +1\.00 USD$/m);
   expect(stdout).toMatch(/^suspended +no$/m);
   expect(stdout).toMatch(/^ +3 {2}resumption {2,}2\d{3}-.+ {2}credit watcher {2}credit-chatter-2 +balance 9/m);
-  expect(stdout).toMatch(/^ +4 {2}top-up +0\.000001 USD {2}.+ {2}bank-shown +paid$/m);
+  expect(stdout).toMatch(/^ +4 {2}top-up +0\.01 USD {2}.+ {2}bank-shown +paid$/m);
 });
 
 test('the same command again changes nothing and says so; who books is the user, or who was named', async () => {

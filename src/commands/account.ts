@@ -1,17 +1,13 @@
-import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { checkEntry, describeEntry, type EntryKind, type EntryRequest, isMoney } from '../finance/account-entry.ts';
 import { bookEntry } from '../finance/book-entry.ts';
-import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
-import type { Config } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import type { Store } from '../platform/store.ts';
+import { openForBooking, operator } from './account-booking.ts';
+import { bookBankStatement } from './account-payments.ts';
 import { registerAccountShow } from './account-show.ts';
 import { registerAccountWatch } from './account-watch.ts';
-import { openStore } from './open-store.ts';
 import { readSponsor, readStoreConfig } from './read-config.ts';
 
 interface BookingOptions {
@@ -29,7 +25,6 @@ interface BookingOptions {
 
 const BOOKINGS: Readonly<Record<string, { kind: EntryKind; what: string }>> = {
   'top-up': { kind: 'top-up', what: 'credit what a sponsor has paid ahead' },
-  payment: { kind: 'payment', what: 'credit what a sponsor has paid of a statement' },
   adjust: { kind: 'adjustment', what: 'credit an amount, or take it back when it is below 0' },
   rebate: { kind: 'rebate', what: 'credit a rebate' },
   suspend: { kind: 'suspension', what: 'stop sponsoring: no batch that an engine begins from now on is charged' },
@@ -53,28 +48,82 @@ Examples:
 A key is booked once: the same command again changes nothing, and another content under it is refused.`,
     );
   for (const [name, { kind, what }] of Object.entries(BOOKINGS)) registerBooking(account, name, kind, what);
+  registerPayment(account);
   registerAccountShow(account);
   registerAccountWatch(account);
 }
 
 function registerBooking(account: Command, name: string, kind: EntryKind, what: string): void {
-  const command = account
-    .command(name)
-    .description(what)
+  const command = withBookingOptions(account.command(name).description(what))
     .requiredOption('--sponsor <id>', 'whose account')
     .requiredOption('--key <text>', 'the idempotency key: what is booked once under it')
-    .requiredOption('--why <text>', 'the reason, for the statement')
+    .requiredOption('--why <text>', 'the reason, for the statement');
+  if (isMoney(kind)) {
+    command
+      .requiredOption(
+        '--amount <decimal>',
+        kind === 'adjustment'
+          ? 'in units of the currency, at most 6 decimals, as -2.50'
+          : 'in units of the currency, with no more decimals than it has, as 100.00',
+      )
+      .requiredOption('--currency <code>', 'the sponsor’s, ISO 4217');
+  }
+  command.action((options: BookingOptions) => book(kind, options));
+}
+
+/** One payment by its options, or all that a bank statement holds. */
+function registerPayment(account: Command): void {
+  withBookingOptions(
+    account
+      .command('payment')
+      .description('credit what a sponsor has paid of a statement, or a bank statement’s payments'),
+  )
+    .option('--sponsor <id>', 'whose account')
+    .option('--key <text>', 'the idempotency key: what is booked once under it')
+    .option('--why <text>', 'the reason, for the statement')
+    .option('--amount <decimal>', 'in units of the currency, with no more decimals than it has, as 100.00')
+    .option('--currency <code>', 'the sponsor’s, ISO 4217')
+    .option('--camt053 <file>', 'a bank statement, ISO 20022 camt.053: books each credit that names a sponsor, once')
+    .option('--dry-run', 'with --camt053: say what would be booked, and book nothing')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ zerorate account payment --sponsor chatter --amount 100.00 --currency USD --key bank-4712 --why "invoice 2026-10" \\
+      --config zerorate.yaml
+  $ zerorate account payment --camt053 statement.xml --dry-run --config zerorate.yaml
+
+A credit of a bank statement is its sponsor's by the invoice number that it names, by the account that paid (bankAccounts in
+the catalogue) or by the sponsor's id in its remittance. What is not known is listed and not booked: exit code 1.`,
+    )
+    .action((options: PaymentOptions) => {
+      if (options.camt053 !== undefined) return bookBankStatement(options, options.camt053);
+      if (options.dryRun === true) throw new ConfigError('--dry-run: is for --camt053 FILE');
+      return book('payment', required(options));
+    });
+}
+
+type PaymentOptions = Partial<Pick<BookingOptions, 'sponsor' | 'key' | 'why'>> &
+  Omit<BookingOptions, 'sponsor' | 'key' | 'why'> & { camt053?: string; dryRun?: boolean };
+
+function required(options: PaymentOptions): BookingOptions {
+  const { sponsor, key, why } = options;
+  const missing = (['sponsor', 'amount', 'currency', 'key', 'why'] as const).filter(
+    (name) => options[name] === undefined,
+  );
+  if (missing.length > 0 || sponsor === undefined || key === undefined || why === undefined) {
+    throw new ConfigError(`a payment needs ${missing.map((name) => `--${name}`).join(', ')}; or --camt053 FILE`);
+  }
+  return { ...options, sponsor, key, why };
+}
+
+function withBookingOptions(command: Command): Command {
+  return command
     .option('--who <name>', 'who books it (default: the user of the operating system)')
     .option('--effective <instant>', 'when it took effect, ISO 8601 with its offset (default: now)')
     .option('-c, --config <file>', 'the configuration that names the store and the catalogue')
     .option('--store <directory>', 'directory of the embedded store')
     .option('--catalogue <file>', 'the catalogue');
-  if (isMoney(kind)) {
-    command
-      .requiredOption('--amount <decimal>', 'in units of the currency, at most 6 decimals, as 100.00')
-      .requiredOption('--currency <code>', 'the sponsor’s, ISO 4217');
-  }
-  command.action((options: BookingOptions) => book(kind, options));
 }
 
 async function book(kind: EntryKind, options: BookingOptions): Promise<void> {
@@ -105,29 +154,6 @@ function entryRequest(kind: EntryKind, options: BookingOptions): EntryRequest {
     ...(currency === undefined ? {} : { currency }),
     ...(effective === undefined ? {} : { effectiveAtMs: instant(effective) }),
   };
-}
-
-/** A sponsor may pay before its first record comes: what `run` would make is made here, and said. */
-async function openForBooking(config: Config['store']): Promise<Store> {
-  const store = await openStore(config, { create: true });
-  try {
-    const migrations = await migrate(store, packagePath('schemas/clickhouse'));
-    if (migrations.some((name) => name.startsWith('0001'))) {
-      process.stderr.write(`${config.dir ?? `${config.url} ${config.database}`}: made a new store\n`);
-    }
-    return store;
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
-}
-
-function operator(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    throw new ConfigError('who books this? The operating system has no name for its user; name one with --who NAME');
-  }
 }
 
 /** A time without an offset would mean another instant on another machine. */

@@ -4,6 +4,7 @@ import { Rules } from '../billing/rules.ts';
 import { previewRecords, type RecordPreview } from '../engine/preview-records.ts';
 import { type CorrectedRecord, type LineFault, placeOf } from '../finance/corrected-records.ts';
 import type { RecycledLog, RecyclingPlan } from '../finance/recyclings.ts';
+import { exactUnits } from '../finance/shown-money.ts';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -12,7 +13,6 @@ import type { Store } from '../platform/store.ts';
 import { bookedAlready } from './booked-already.ts';
 import { loadKeyOf } from './load-key.ts';
 import { recordRules, today } from './record-rules.ts';
-import { alignedMicros } from './report-run.ts';
 
 /** A corrected record, what it would become, and of which record it is a repetition; empty: of none. */
 export interface CorrectedPreview extends RecordPreview {
@@ -96,7 +96,7 @@ export function formatPreviews({ known, next }: RecyclingPlan, previews: readonl
     { title: 'application', cell: ({ applicationId }) => applicationId || '-' },
     { title: 'plan', cell: ({ planId, planVersion }) => (planId === '' ? '-' : `${planId} ${planVersion}`) },
     { title: 'sponsored octets', cell: ({ sponsoredOctets }) => grouped(sponsoredOctets), right: true },
-    { title: 'charge', cell: ({ chargeMicros }) => alignedMicros(chargeMicros), right: true },
+    { title: 'charge', cell: ({ chargeMicros }) => exactUnits(chargeMicros), right: true },
     { title: '', cell: ({ currency }) => currency },
     { title: '', cell: said },
   ]);

@@ -1,10 +1,11 @@
 import { dayText } from '../finance/calendar-day.ts';
 import { type Difference, differenceOf, rollUp, type UsageSums } from '../finance/difference.ts';
+import { exactUnits } from '../finance/shown-money.ts';
 import type { RefusedApplication, SponsorLine } from '../finance/what-if.ts';
+import { compareNumbered } from '../platform/compare-texts.ts';
 import { createLogger } from '../platform/logger.ts';
 import { formatTable, grouped, type TableColumn } from '../platform/print-table.ts';
 import { Progress } from '../platform/progress.ts';
-import { alignedMicros } from './report-run.ts';
 
 export const DIFFERENCE_FORMATS = ['table', 'csv', 'json'] as const;
 export type DifferenceFormat = (typeof DIFFERENCE_FORMATS)[number];
@@ -23,8 +24,6 @@ const SUMS = ['records', 'sponsoredOctets', 'subscriberOctets', 'chargeMicros'] 
 /** What rating again does not do. */
 export const UNSPONSORED_STAY =
   'Records that were not sponsored when they were booked have no charge to correct: they stay the subscribers’.';
-
-const ORDER = new Intl.Collator('en', { numeric: true });
 
 export function linesOf(difference: Difference, sponsorId: string, currency: string): SponsorLine[] {
   return difference.lines().map((line) => ({ ...line, sponsorId, currency }));
@@ -89,8 +88,8 @@ function table(rolled: readonly SponsorLine[], totals: readonly SponsorLine[], k
     amount('re-rated', ({ after }) => grouped(after.records)),
     amount('sponsored octets', ({ before }) => grouped(before.sponsoredOctets)),
     amount('re-rated', ({ after }) => grouped(after.sponsoredOctets)),
-    amount('charge', ({ before }) => alignedMicros(before.chargeMicros)),
-    amount('re-rated', ({ after }) => alignedMicros(after.chargeMicros)),
+    amount('charge', ({ before }) => exactUnits(before.chargeMicros)),
+    amount('re-rated', ({ after }) => exactUnits(after.chargeMicros)),
     amount('difference', (line) => signed(differenceOf(line).chargeMicros)),
     { title: '', cell: ({ line }) => line.currency },
   ]);
@@ -104,11 +103,11 @@ function totalTexts({ sponsorId }: SponsorLine, keys: readonly DifferenceKey[]):
 /** Versions as the numbers that they are. */
 function compare(a: readonly string[], b: readonly string[]): number {
   const differing = a.findIndex((text, at) => text !== b[at]);
-  return differing < 0 ? 0 : ORDER.compare(a[differing], b[differing]);
+  return differing < 0 ? 0 : compareNumbered(a[differing], b[differing]);
 }
 
 function signed(micros: bigint): string {
-  return `${micros > 0n ? '+' : ''}${alignedMicros(micros)}`;
+  return `${micros > 0n ? '+' : ''}${exactUnits(micros)}`;
 }
 
 function csv(rolled: readonly SponsorLine[], keys: readonly DifferenceKey[]): string {

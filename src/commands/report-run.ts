@@ -1,6 +1,6 @@
-import { formatMicros } from '../billing/money.ts';
 import { REASONS } from '../billing/outcome.ts';
 import type { RunTotals } from '../engine/engine.ts';
+import { exactUnits } from '../finance/shown-money.ts';
 import { counted, formatTable, grouped } from '../platform/print-table.ts';
 import type { Store } from '../platform/store.ts';
 
@@ -49,7 +49,7 @@ export async function reportRun(store: Store): Promise<string> {
           { title: 'sponsor', cell: ({ sponsor }) => sponsor },
           { title: 'records', cell: ({ records }) => grouped(Number(records)), right: true },
           { title: 'sponsored octets', cell: ({ sponsored }) => grouped(Number(sponsored)), right: true },
-          { title: 'charge', cell: ({ micros }) => alignedMicros(Number(micros)), right: true },
+          { title: 'charge', cell: ({ micros }) => exactUnits(BigInt(micros)), right: true },
           { title: '', cell: ({ currency }) => currency },
         ]),
     '',
@@ -64,10 +64,4 @@ export async function reportRun(store: Store): Promise<string> {
           { title: 'meaning', cell: ({ reason }) => REASONS.find((entry) => entry.reason === reason)?.meaning ?? '' },
         ]),
   ].join('\n');
-}
-
-/** Six decimals always, so that the points of a column stand below each other. */
-export function alignedMicros(micros: number | bigint): string {
-  const [whole, decimals = ''] = formatMicros(micros).split('.');
-  return `${whole}.${decimals.padEnd(6, '0')}`;
 }

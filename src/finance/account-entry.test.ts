@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { checkEntry, type EntryRequest } from './account-entry.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 30, 12);
-const SPONSOR = { id: 'chatter', name: 'Chatter', currency: 'USD', creditLimitMicros: 0 };
+const SPONSOR = { id: 'chatter', name: 'Chatter', currency: 'USD', minorDigits: 2, creditLimitMicros: 0 };
 const TOP_UP: EntryRequest = {
   kind: 'top-up',
   idempotencyKey: 'bank-1',
@@ -15,8 +15,10 @@ const { amount: _, currency: __, ...SUSPENSION } = { ...TOP_UP, kind: 'suspensio
 
 test.each<[string, Partial<EntryRequest>, number]>([
   ['whole units', { amount: '100' }, 100_000_000],
-  ['a micro-unit', { amount: '0.000001' }, 1],
-  ['the greatest amount', { amount: '9007199254.740991' }, Number.MAX_SAFE_INTEGER],
+  ['the smallest unit', { amount: '0.01' }, 10_000],
+  ['units with zeros behind', { amount: '0.0100' }, 10_000],
+  ['an adjustment of a micro-unit', { kind: 'adjustment', amount: '-0.000001' }, -1],
+  ['the greatest amount', { kind: 'adjustment', amount: '9007199254.740991' }, Number.MAX_SAFE_INTEGER],
   ['a payment', { kind: 'payment' }, 100_000_000],
   ['a rebate', { kind: 'rebate' }, 100_000_000],
   ['an adjustment that credits', { kind: 'adjustment' }, 100_000_000],
@@ -63,6 +65,9 @@ test.each<[string, string, Partial<EntryRequest>]>([
   ['amount_not_positive', 'a top-up below 0', { amount: '-1' }],
   ['amount_not_positive', 'a payment below 0', { kind: 'payment', amount: '-1' }],
   ['amount_not_positive', 'a rebate below 0', { kind: 'rebate', amount: '-1' }],
+  ['amount_too_fine', 'a top-up of a tenth of a cent', { amount: '0.001' }],
+  ['amount_too_fine', 'a payment of a micro-unit', { kind: 'payment', amount: '100.000001' }],
+  ['amount_too_fine', 'a rebate of half a cent', { kind: 'rebate', amount: '0.005' }],
   ['currency_foreign', 'another currency', { currency: 'EUR' }],
   ['currency_foreign', 'the currency in small letters', { currency: 'usd' }],
   ['effective_out_of_range', 'an instant to come', { effectiveAtMs: NOW_MS + 1 }],
@@ -73,6 +78,21 @@ test.each<[string, string, Partial<EntryRequest>]>([
   expect(refusal?.reason).toBe(reason);
   expect(refusal?.message).toMatch(/^(key|who|why|amount|currency|effective): .+/);
 });
+
+test.each([
+  ['JPY', 0, '1', '0.5', '1 JPY'],
+  ['KWD', 3, '0.001', '0.0005', '0.001 KWD'],
+  ['CLF', 4, '0.0001', '0.00001', '0.0001 CLF'],
+  ['XAU', 6, '0.000001', null, ''],
+] as const)(
+  'a payment in %s, of %d decimals, may be %s and not %s',
+  (currency, minorDigits, whole, finer, smallest) => {
+    const check = (amount: string) =>
+      checkEntry({ ...TOP_UP, kind: 'payment', currency, amount }, { ...SPONSOR, currency, minorDigits }, NOW_MS);
+    expect(check(whole).refusal).toBeUndefined();
+    if (finer !== null) expect(check(finer).refusal?.message).toContain(`whole units of ${smallest}`);
+  },
+);
 
 test.each(['amount', 'currency'] as const)('money without its %s is refused', (field) => {
   const { [field]: _, ...rest } = TOP_UP;

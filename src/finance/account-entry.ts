@@ -1,5 +1,5 @@
 import type { Sponsor } from '../billing/catalogue.ts';
-import { formatMicros, parseMicros } from '../billing/money.ts';
+import { formatMicros, isWholeUnits, parseMicros } from '../billing/money.ts';
 import { WATCHER, WATCHER_KEYS } from './credit-rules.ts';
 
 /** What moves a sponsor's balance. */
@@ -48,6 +48,7 @@ export type RefusalReason =
   | 'amount_unreadable'
   | 'amount_not_positive'
   | 'amount_zero'
+  | 'amount_too_fine'
   | 'currency_missing'
   | 'currency_foreign'
   | 'effective_out_of_range'
@@ -63,6 +64,7 @@ export interface Refusal {
 
 export type CheckedEntry = { entry: AccountEntry; refusal?: undefined } | { entry?: undefined; refusal: Refusal };
 
+const MICROS_DIGITS = 6;
 const MAX_KEY_LENGTH = 200;
 const MAX_TEXT_LENGTH = 1000;
 
@@ -132,7 +134,15 @@ function amountOf({ kind, amount, currency }: EntryRequest, sponsor: Sponsor): n
     const account = `the account of ${sponsor.id} is in ${sponsor.currency}`;
     return refused('currency_foreign', `currency: ${account}, got "${currency}"`);
   }
-  return micros;
+  return tooFine(kind, micros, sponsor) ?? micros;
+}
+
+/** A bank moves whole smallest units. An adjustment may be finer, as it corrects charges that are exact to the micro-unit. */
+function tooFine(kind: EntryKind, micros: number, { currency, minorDigits }: Sponsor): Refusal | null {
+  if (kind === 'adjustment' || isWholeUnits(micros, minorDigits)) return null;
+  const smallest = formatMicros(10 ** (MICROS_DIGITS - minorDigits), currency);
+  const remedy = `a ${kind} is of whole units of ${smallest}; what is finer is an adjustment`;
+  return refused('amount_too_fine', `amount: ${formatMicros(micros, currency)} is finer than the currency: ${remedy}`);
 }
 
 /** What begins later would count before it does: a balance knows no time. */

@@ -148,6 +148,7 @@ function closingColumns(
     int64Column('periods_ended_by', "DateTime64(3, 'UTC')", Float64Array.of(nowMs - graceDelayMs)),
     stringColumn('who', [who]),
     stringColumn('currency', [sponsor.currency]),
+    fixedColumn('minor_digits', 'Int8', Int8Array.of(sponsor.minorDigits)),
     arrayColumn('cursors', 'Tuple(topic String, partition Int32, offset Int64)', Float64Array.of(cursors.length), [
       strings(cursors.map(({ topic }) => topic)),
       bytesOf(Int32Array.from(cursors, ({ partition }) => partition)),

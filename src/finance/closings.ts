@@ -1,3 +1,4 @@
+import { minorDigitsOf } from '../billing/currencies.ts';
 import { literal, type Store } from '../platform/store.ts';
 import type { AmountDue } from './amount-due.ts';
 import type { Month } from './month.ts';
@@ -12,6 +13,8 @@ export interface Closing {
   closedAt: string;
   who: string;
   currency: string;
+  /** Decimals of the currency that applied when the month was closed; of an older closing those of ISO 4217. */
+  minorDigits: number;
   lastCorrection: number;
   lastEntry: number;
   records: number;
@@ -45,12 +48,15 @@ const AMOUNTS = [
   'rounding_micros',
 ] as const;
 
+/** No column in a store that was not migrated since, and then no decimals. */
+const MINOR_DIGITS = "COLUMNS('^minor_digits$')";
+
 /** All closings of a sponsor, by month. */
 export async function readClosings(store: Store, sponsorId: string): Promise<Closing[]> {
   const rows = await store.query<Record<string, string | number> & { amount_due: string | null }>(
     'SELECT number, sponsor_id, sponsor_name, substring(toString(closings.month), 1, 7) AS closed_month, ' +
       'toUnixTimestamp64Milli(closed_at) AS closed_at_ms, who, currency, last_correction, last_entry, records, ' +
-      `${AMOUNTS.map((name) => `toString(closings.${name}) AS ${name}`).join(', ')}, merkle_root, completeness, ` +
+      `${AMOUNTS.map((name) => `toString(closings.${name}) AS ${name}`).join(', ')}, merkle_root, completeness, ${MINOR_DIGITS}, ` +
       'toString(closings.amount_due_micros) AS amount_due, invoice_number, invoice ' +
       `FROM closings WHERE sponsor_id = ${literal(sponsorId)} ORDER BY closings.month`,
   );
@@ -62,6 +68,7 @@ export async function readClosings(store: Store, sponsorId: string): Promise<Clo
     closedAt: new Date(Number(row.closed_at_ms)).toISOString(),
     who: String(row.who),
     currency: String(row.currency),
+    minorDigits: decimalsOf(row),
     lastCorrection: Number(row.last_correction),
     lastEntry: Number(row.last_entry),
     records: Number(row.records),
@@ -85,4 +92,8 @@ export async function readClosings(store: Store, sponsorId: string): Promise<Clo
     invoiceNumber: String(row.invoice_number),
     invoice: String(row.invoice),
   }));
+}
+
+function decimalsOf({ currency, minor_digits: kept = -1 }: Record<string, string | number>): number {
+  return Number(kept) < 0 ? minorDigitsOf(String(currency)) : Number(kept);
 }

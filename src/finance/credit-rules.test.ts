@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { creditDecision, creditReason, suspendedBy } from './credit-rules.ts';
 
-const SPONSOR = { id: 'chatter', name: 'Chatter', currency: 'USD', creditLimitMicros: 1000 };
+const SPONSOR = { id: 'chatter', name: 'Chatter', currency: 'USD', minorDigits: 2, creditLimitMicros: 1000 };
 const BY_WATCHER = { kind: 'suspension', who: 'credit watcher', idempotencyKey: 'credit-chatter-7' };
 
 test.each([

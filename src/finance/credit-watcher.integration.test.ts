@@ -7,8 +7,8 @@ import { bookEntry } from './book-entry.ts';
 import { CreditWatcher } from './credit-watcher.ts';
 
 const SPONSORS = [
-  { id: 'chatter', name: 'Chatter', currency: 'USD', creditLimitMicros: 1000 },
-  { id: 'lumen', name: 'Lumen', currency: 'JPY', creditLimitMicros: 0 },
+  { id: 'chatter', name: 'Chatter', currency: 'USD', minorDigits: 2, creditLimitMicros: 1000 },
+  { id: 'lumen', name: 'Lumen', currency: 'JPY', minorDigits: 0, creditLimitMicros: 0 },
 ];
 let opened: OpenedStore;
 let offset = 0;

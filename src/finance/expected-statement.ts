@@ -1,4 +1,4 @@
-import { minorDigitsOf } from '../billing/money.ts';
+import { minorDigitsOf } from '../billing/currencies.ts';
 import type { ExportedRow } from './exported-row.ts';
 import { dueDateOf, type Invoice } from './invoice.ts';
 import { MerkleTree } from './merkle.ts';

@@ -2,6 +2,21 @@
 export type Month = string;
 
 const MONTH_TEXT = /^(19[7-9]\d|20\d\d|21[0-3]\d|214[0-8])-(0[1-9]|1[0-2])$/;
+/** English, whatever the language and the version of the runtime. */
+const MONTH_NAMES = [
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+];
 
 /** Null unless the text is a month from 1970-01 to 2148-12: a ClickHouse Date ends in 2149. */
 export function parseMonth(text: string): Month | null {
@@ -30,6 +45,23 @@ export function startOfMonthMs(month: Month): number {
 export function endOfMonthMs(month: Month): number {
   const [year, number] = month.split('-').map(Number);
   return Date.UTC(year, number);
+}
+
+/** `2026-10` as `October 2026`. */
+export function monthName(month: Month): string {
+  const [year, number] = month.split('-');
+  return `${MONTH_NAMES[Number(number) - 1]} ${year}`;
+}
+
+/** An instant's day in UTC: `5 October 2026`. */
+export function dayName(timeMs: number): string {
+  const date = new Date(timeMs);
+  return `${date.getUTCDate()} ${monthName(monthOf(timeMs))}`;
+}
+
+/** `1–31 October 2026` */
+export function daysOfMonth(month: Month): string {
+  return `1–${dayName(endOfMonthMs(month) - 1)}`;
 }
 
 /** First day of the month, as ClickHouse writes a Date. */

@@ -10,7 +10,7 @@ export function roundedUnits(micros: bigint, minorDigits: number): string {
   return signed(micros < 0n && minor !== 0n, withPoint(minor, minorDigits));
 }
 
-/** Micro-units in units of the currency, all six decimals: `1234.567891`. */
+/** Micro-units in units of the currency, all six decimals, so that the points of a column are aligned: `1234.567891`. */
 export function exactUnits(micros: bigint): string {
   return signed(micros < 0n, withPoint(magnitudeOf(micros), MICROS_DIGITS));
 }

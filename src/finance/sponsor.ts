@@ -1,3 +1,4 @@
+import { minorDigitsOf } from '../billing/currencies.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { literal, type Store } from '../platform/store.ts';
 
@@ -7,29 +8,40 @@ export interface KnownSponsor {
   name: string;
   /** ISO 4217. */
   currency: string;
+  /** Decimals that amounts of the currency are rounded to. */
+  minorDigits: number;
 }
 
+/** `minorDigits` is null where the catalogue was stored without them. */
+type SponsorRow = Omit<KnownSponsor, 'minorDigits'> & { minorDigits: number | null };
+
 const SHOWN_SPONSORS = 20;
-const SPONSORS = "JSONExtract(document, 'sponsors', 'Array(Tuple(id String, name String, currency String))')";
+const SPONSORS =
+  "JSONExtract(document, 'sponsors', 'Array(Tuple(id String, name String, currency String, minorDigits Nullable(UInt8)))')";
 
 /**
  * A sponsor as the newest catalogue that names it says; where none does, as its account says. Rejects with a ConfigError
  * when neither knows it.
  */
 export async function findSponsor(store: Store, sponsorId: string): Promise<KnownSponsor> {
-  const [named] = await store.query<KnownSponsor>(
-    `SELECT sponsor.1 AS id, sponsor.2 AS name, sponsor.3 AS currency FROM catalogues ARRAY JOIN ${SPONSORS} AS sponsor ` +
+  const [named] = await store.query<SponsorRow>(
+    `SELECT sponsor.1 AS id, sponsor.2 AS name, sponsor.3 AS currency, sponsor.4 AS minorDigits FROM catalogues ARRAY JOIN ${SPONSORS} AS sponsor ` +
       `WHERE sponsor.1 = ${literal(sponsorId)} ORDER BY first_used_at DESC, hash LIMIT 1`,
   );
-  if (named !== undefined) return named;
-  const [account] = await store.query<KnownSponsor>(
-    'SELECT sponsor_id AS id, sponsor_id AS name, currency FROM account_entries ' +
+  if (named !== undefined) return withDecimals(named);
+  const [account] = await store.query<SponsorRow>(
+    'SELECT sponsor_id AS id, sponsor_id AS name, currency, NULL AS minorDigits FROM account_entries ' +
       `WHERE sponsor_id = ${literal(sponsorId)} ORDER BY number DESC LIMIT 1`,
   );
-  if (account !== undefined) return account;
+  if (account !== undefined) return withDecimals(account);
   const known = await store.query<{ id: string }>(
     `SELECT DISTINCT sponsor.1 AS id FROM catalogues ARRAY JOIN ${SPONSORS} AS sponsor ORDER BY id LIMIT ${SHOWN_SPONSORS}`,
   );
   const those = known.length === 0 ? 'none yet' : known.map(({ id }) => id).join(', ');
   throw new ConfigError(`${sponsorId}: the store knows no such sponsor; it knows ${those}`);
+}
+
+function withDecimals(row: SponsorRow): KnownSponsor {
+  const { currency, minorDigits } = row;
+  return { ...row, minorDigits: minorDigits === null ? minorDigitsOf(currency) : Number(minorDigits) };
 }

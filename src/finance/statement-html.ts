@@ -1,5 +1,5 @@
 import { type HtmlText, html, HtmlText as Raw } from './html-text.ts';
-import { endOfMonthMs, startOfMonthMs } from './month.ts';
+import { dayName, daysOfMonth, monthName } from './month.ts';
 import { groupDigits } from './shown-money.ts';
 import { completenessSection, proofSection } from './statement-assurance.ts';
 import type { Statement } from './statement-document.ts';
@@ -8,16 +8,13 @@ import { amountDueHero, invoiceSection, postedRows } from './statement-invoice.t
 import { accountTable, correctionsTable, linesTable, money } from './statement-sections.ts';
 import { STATEMENT_STYLE } from './statement-style.ts';
 
-const MONTH = new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' });
-const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' });
-
 /** The statement as one page that needs nothing else: for a screen, and for printing on A4. */
 export function statementHtml(statement: Statement): string {
   const { sponsor, month, lines, corrections, invoice } = statement;
   const billed = invoiceSection(statement);
   const own = lines.filter(({ isAdjustment }) => !isAdjustment);
   const late = lines.filter(({ isAdjustment }) => isAdjustment);
-  const monthName = MONTH.format(startOfMonthMs(month));
+  const shownMonth = monthName(month);
   const page = html`<!doctype html>
 <html lang="en">
 <head>
@@ -27,9 +24,9 @@ export function statementHtml(statement: Statement): string {
 <style>${new Raw(STATEMENT_STYLE)}</style>
 </head>
 <body>
-${heading(statement, monthName)}
+${heading(statement, shownMonth)}
 <main>
-${summary(statement, monthName)}
+${summary(statement, shownMonth)}
 ${billed === null ? '' : section(invoice === null ? 'Amount due' : 'Invoice', billed)}
 ${section('Charges', own.length === 0 ? nothing('Nothing was charged for usage of this month.') : linesTable(own, statement))}
 ${section('Usage of the month', usageFigures(statement))}
@@ -55,8 +52,8 @@ function nothing(text: string): HtmlText {
   return html`<p class="note">${text}</p>`;
 }
 
-function heading({ sponsor, month, closing, totals, invoice }: Statement, monthName: string): HtmlText {
-  const period = DAY.formatRange(startOfMonthMs(month), endOfMonthMs(month) - 1);
+function heading({ sponsor, month, closing, totals, invoice }: Statement, shownMonth: string): HtmlText {
+  const period = daysOfMonth(month);
   const status =
     closing === null
       ? html`<span class="badge open">Open · may still change</span>`
@@ -64,19 +61,19 @@ function heading({ sponsor, month, closing, totals, invoice }: Statement, monthN
   const closed =
     closing === null
       ? ''
-      : html`<dt>Closed on</dt><dd>${DAY.format(Date.parse(closing.closedAt))}, by ${closing.who}</dd><dt>Closing number</dt><dd>${closing.number}</dd>`;
-  return html`<header><div><p class="kicker">${invoice?.number == null ? 'Statement of sponsored data' : `Invoice ${invoice.number}`}</p><h1>${sponsor.name}</h1><p class="period">${monthName}</p></div>
+      : html`<dt>Closed on</dt><dd>${dayName(Date.parse(closing.closedAt))}, by ${closing.who}</dd><dt>Closing number</dt><dd>${closing.number}</dd>`;
+  return html`<header><div><p class="kicker">${invoice?.number == null ? 'Statement of sponsored data' : `Invoice ${invoice.number}`}</p><h1>${sponsor.name}</h1><p class="period">${shownMonth}</p></div>
 <dl><dt>Sponsor</dt><dd>${sponsor.id}</dd><dt>Period</dt><dd>${period}</dd><dt>Currency</dt><dd>${sponsor.currency}</dd><dt>Records</dt><dd>${groupDigits(totals.records)}</dd><dt>Status</dt><dd>${status}</dd>${closed}</dl></header>`;
 }
 
 /** The amount due first, then how the balance comes about. */
-function summary(statement: Statement, monthName: string): HtmlText {
+function summary(statement: Statement, shownMonth: string): HtmlText {
   const { sponsor, totals } = statement;
   const row = (name: string, micros: bigint) =>
     html`<tr><th scope="row">${name}</th><td class="n">${money(micros, sponsor)}</td></tr>`;
   const adjustments =
     totals.adjustmentMicros === 0n ? '' : row('Adjustments of earlier months', -totals.adjustmentMicros);
-  return html`<section class="hero" aria-label="Summary">${amountDueHero(statement, monthName)}
-<table><tbody>${row('Opening balance', totals.openingMicros)}${row('Payments and other entries', totals.creditMicros)}${row(`Charges of ${monthName}`, -totals.chargeMicros)}${adjustments}${postedRows(statement, row)}
+  return html`<section class="hero" aria-label="Summary">${amountDueHero(statement, shownMonth)}
+<table><tbody>${row('Opening balance', totals.openingMicros)}${row('Payments and other entries', totals.creditMicros)}${row(`Charges of ${shownMonth}`, -totals.chargeMicros)}${adjustments}${postedRows(statement, row)}
 <tr class="sum"><th scope="row">Closing balance</th><td class="n">${money(totals.closingMicros, sponsor)}</td></tr></tbody></table></section>`;
 }

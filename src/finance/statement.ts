@@ -1,4 +1,3 @@
-import { minorDigitsOf } from '../billing/money.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import type { Store } from '../platform/store.ts';
 import { StoreError } from '../platform/store-error.ts';
@@ -45,11 +44,11 @@ export async function statementOf(store: Store, coverage: Coverage, terms?: Invo
     corrections: await readCorrections(store, cells, month),
     entries: entries.map(({ currency: _, ...entry }) => entry),
   };
-  const minorDigits = minorDigitsOf(sponsor.currency);
+  const { minorDigits } = sponsor;
   const { due, invoice } = await asked(store, coverage, parts, { openingMicros, minorDigits, terms });
   const statement: Statement = {
     format: 'zerorate-statement-1',
-    sponsor: { ...sponsor, minorDigits },
+    sponsor,
     month,
     isClosed: closing !== null,
     closing: closing === null ? null : { number: closing.number, closedAt: closing.closedAt, who: closing.who },
@@ -89,10 +88,11 @@ async function asked(
   return { due, invoice: asksForNothing ? null : invoice };
 }
 
-/** A closed month keeps the sponsor's name and currency. */
+/** A closed month keeps the sponsor's name, its currency and the decimals of it. */
 async function sponsorOf(store: Store, { sponsorId, closing }: Coverage): Promise<KnownSponsor> {
   if (closing === null) return findSponsor(store, sponsorId);
-  return { id: sponsorId, name: closing.sponsorName, currency: closing.currency };
+  const { sponsorName: name, currency, minorDigits } = closing;
+  return { id: sponsorId, name, currency, minorDigits };
 }
 
 function assertOneCurrency(

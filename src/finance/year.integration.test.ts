@@ -1,37 +1,34 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type SecondCharge, SecondComputation, secondRules } from '../audit/second-computation.ts';
-import { readRecord } from '../billing/admit.ts';
+import type { SecondCharge } from '../audit/second-computation.ts';
 import type { Catalogue } from '../billing/catalogue.ts';
-import { decodeJson } from '../billing/decode-json.ts';
-import { NO_FACTS, Rules } from '../billing/rules.ts';
-import { DOORS, memorySource, type OpenedStore, PSEUDONYM_KEY, runEngine } from '../engine/engine.fixture.ts';
-import { encodeGeneratedJson } from '../generator/encode-text.ts';
-import { generateRecords } from '../generator/generate-records.ts';
+import { Rules } from '../billing/rules.ts';
+import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
 import { systemClock } from '../platform/clock.ts';
-import { LogRecord } from '../platform/log-record.ts';
+import { literal } from '../platform/store.ts';
 import { bookCorrection } from './book-correction.ts';
 import { closeMonth } from './close-month.ts';
 import { differenceOf } from './difference.ts';
-import { bookEntry, catalogueOf } from './finance.fixture.ts';
-import { endOfMonthMs, type Month, monthAfter, monthBefore, monthOf, startOfMonthMs } from './month.ts';
+import { catalogueOf } from './finance.fixture.ts';
+import { type Month, monthAfter, monthBefore, monthOf, startOfMonthMs } from './month.ts';
 import { ALL_PERIODS } from './rating.fixture.ts';
 import { rerate } from './rerate.ts';
 import { readStatement } from './statement.ts';
 import type { Statement } from './statement-document.ts';
+import { recordsOf, YearBooker } from './year.fixture.ts';
 
 const SEED = 61;
 const SPONSORS = 12;
 /** `YEAR_RECORDS` asks for another size, and for every statement of the year instead of every third. */
-const READ_EVERY = process.env.YEAR_RECORDS === undefined ? 3 : 1;
-const RECORDS_PER_MONTH = Math.round(Number(process.env.YEAR_RECORDS ?? 60_000) / 12);
+const READ_EVERY = process.env.YEAR_RECORDS === undefined ? 4 : 1;
+const RECORDS_PER_MONTH = Math.round(Number(process.env.YEAR_RECORDS ?? 12_000) / 12);
 /** A large year takes its time. */
 const LIMIT_MS = Math.max(600_000, RECORDS_PER_MONTH * 12);
-const PARTITIONS = 2;
-const WINDOW = 1000;
 const YEAR = Array.from({ length: 12 }, (_, at) => `2026-${String(at + 1).padStart(2, '0')}`);
 const DAY_MS = 86_400_000;
-const CURRENCIES = ['USD', 'JPY', 'KWD', 'EUR'];
-const MINOR_DIGITS: Record<string, number> = { USD: 2, JPY: 0, KWD: 3, EUR: 2 };
+const CURRENCIES = ['USD', 'JPY', 'KWD', 'CLF'];
+const MINOR_DIGITS: Record<string, number> = { USD: 2, JPY: 0, KWD: 3, CLF: 4 };
+/** One of each currency; a year of another size has all re-rated. */
+const RERATED = process.env.YEAR_RECORDS === undefined ? 4 : SPONSORS;
 
 const idOf = (at: number) => `s${String(at + 1).padStart(2, '0')}`;
 const SPONSOR_IDS = Array.from({ length: SPONSORS }, (_, at) => idOf(at));
@@ -93,35 +90,12 @@ const entries: { sponsorId: string; month: Month; amountMicros: bigint; half: nu
 beforeAll(async () => {
   console.log(`a year of seed ${SEED}`);
   opened = await DOORS.embedded();
-  const rules = secondRules(CATALOGUE.canonicalJson, NO_FACTS);
-  const lanes = Array.from({ length: PARTITIONS }, () => ({
-    computation: new SecondComputation({ pseudonymKey: PSEUDONYM_KEY, duplicateWindowRecords: WINDOW }),
-    next: 0,
-  }));
+  const booker = new YearBooker(opened.store, CATALOGUE);
   for (const [at, month] of YEAR.entries()) {
-    const records = recordsOf(month, SEED * 100 + at);
-    for (const half of [records.slice(0, records.length / 2), records.slice(records.length / 2)]) {
+    const messages = recordsOf(CATALOGUE, month, SEED * 100 + at, RECORDS_PER_MONTH);
+    for (const half of [messages.slice(0, messages.length / 2), messages.slice(messages.length / 2)]) {
       halves++;
-      for (const [partition, lane] of lanes.entries()) {
-        const own = half.filter(({ key }) => key.charCodeAt(key.length - 1) % PARTITIONS === partition);
-        const logged = own.map(({ key, value }, index) =>
-          LogRecord.of({
-            offset: lane.next + index,
-            timestampMs: startOfMonthMs(month) + halves,
-            key: Buffer.from(key),
-            value: Buffer.from(value),
-          }),
-        );
-        for (const { offset, value } of logged) {
-          const record = readRecord({ value, oversizedOctets: 0 }, decodeJson);
-          const { charge } = lane.computation.compute(offset, record, rules);
-          if (charge === null || 'reason' in record) continue;
-          addCharge(charge, BigInt(record.uplinkOctets) + BigInt(record.downlinkOctets));
-        }
-        lane.next += logged.length;
-        const source = memorySource({ topic: 'flows', partition, lane: `flows-${partition}` }, logged, 5000);
-        await runEngine({ store: opened.store, source, catalogue: CATALOGUE, maxRecords: 20_000 });
-      }
+      await booker.book(half, startOfMonthMs(month) + halves, addCharge);
       await bookEntries(month);
       await closeWhatIsDue(month);
     }
@@ -153,50 +127,26 @@ function addTo(sums: Sums, more: Sums): void {
   sums.chargeMicros += more.chargeMicros;
 }
 
-function recordsOf(month: Month, seed: number): { key: string; value: string }[] {
-  const generated = generateRecords({
-    seed,
-    records: RECORDS_PER_MONTH,
-    subscribers: 300,
-    targets: CATALOGUE.applications,
-    startTimeMs: startOfMonthMs(month),
-    endTimeMs: endOfMonthMs(month),
-    tagged: 0.9,
-    ipMatched: 0,
-    unmatched: 0.1,
-    late: 0.05,
-    duplicate: 0.01,
-    malformed: 0.01,
-    duplicateWindow: 300,
-    oversizedOctets: 2000,
-  });
-  return [...generated].map((each) => ({
-    key: each.kind === 'malformed' ? each.key : each.record.servedMsisdn,
-    value: encodeGeneratedJson(each),
-  }));
-}
-
 /** Each sponsor pays twice a month, once for the month before. */
 async function bookEntries(month: Month): Promise<void> {
-  for (const sponsorId of SPONSOR_IDS) {
+  const effective = halves % 2 === 0 ? month : monthBefore(month);
+  const rows = SPONSOR_IDS.map((sponsorId) => {
     const number = entries.length + 1;
-    const effective = halves % 2 === 0 ? month : monthBefore(month);
     const amountMicros = BigInt(number) * 1_234_567n;
-    await bookEntry(opened.store, {
-      number,
-      sponsorId,
-      currency: currencyOf(sponsorId),
-      amountMicros: Number(amountMicros),
-      effectiveAt: `${effective}-17T00:00:00Z`,
-    });
     entries.push({ sponsorId, month: effective, amountMicros, half: halves });
-  }
+    const instant = `parseDateTime64BestEffort('${effective}-17T00:00:00Z', 3, 'UTC')`;
+    return `SELECT ${number}, 'key ${number}', ${literal(sponsorId)}, '${currencyOf(sponsorId)}', 'payment', ${amountMicros}, ${instant}, ${instant}, 'Ada', 'paid'`;
+  });
+  await opened.store.command(
+    'INSERT INTO account_entries (number, idempotency_key, sponsor_id, currency, kind, amount_micros, effective_at, booked_at, who, why) ' +
+      rows.join(' UNION ALL '),
+  );
 }
 
-/** Three sponsors are closed in the middle of the next month, three at the end of each quarter, six never. */
+/** Two sponsors are closed in the middle of the next month, two at the end of each quarter, eight never. */
 async function closeWhatIsDue(month: Month): Promise<void> {
   const isQuarter = Number(month.slice(5)) % 3 === 0;
-  const due = SPONSOR_IDS.filter((_, at) => (at < 3 ? halves % 2 === 1 : at < 6 && isQuarter && halves % 2 === 0));
+  const due = SPONSOR_IDS.filter((_, at) => (at < 2 ? halves % 2 === 1 : at < 4 && isQuarter && halves % 2 === 0));
   for (const sponsorId of due) {
     for (let next = nextToClose(sponsorId); next < month; next = monthAfter(next)) {
       const nowMs = startOfMonthMs(month) + DAY_MS;
@@ -297,7 +247,7 @@ test.each(SPONSOR_IDS)(
   LIMIT_MS,
 );
 
-test.each(SPONSOR_IDS)(
+test.each(SPONSOR_IDS.slice(-RERATED))(
   're-rating %s forward and back returns its balance, and moves it meanwhile by what the dry run said',
   async (sponsorId) => {
     const balance = async () => {
@@ -335,7 +285,7 @@ test('the year was one: every currency, late records, adjustments, and months cl
     ({ sponsorId, line, half }) => statementMonth(sponsorId, line.usageMonth, half) !== line.usageMonth,
   );
   expect(count(late)).toBeGreaterThan(RECORDS_PER_MONTH * 0.1);
-  expect(closings.filter(({ month }) => month.startsWith('2026')).length).toBe(6 * 11);
+  expect(closings.filter(({ month }) => month.startsWith('2026')).length).toBe(4 * 11);
 });
 
 function sumsOf({ records, sponsoredOctets, subscriberOctets, chargeMicros }: Statement['lines'][number]): Sums {

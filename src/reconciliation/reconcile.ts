@@ -1,3 +1,4 @@
+import { compareTexts } from '../platform/compare-texts.ts';
 import { CONTENT_TYPES, type ContentType, sponsoredOctetsOf } from '../session-protocol/content-octets.ts';
 import type { ReportedUsage } from '../session-protocol/dispatch-messages.ts';
 
@@ -94,7 +95,7 @@ export function reconcile(
   }
   const compared = [...spans.values()].flatMap((those) => mergeOverlapping(those, tolerance.clockSkewMs));
   const byPlace = (a: UsageTotal, b: UsageTotal) =>
-    a.sponsorId.localeCompare(b.sponsorId) || a.applicationId.localeCompare(b.applicationId);
+    compareTexts(a.sponsorId, b.sponsorId) || compareTexts(a.applicationId, b.applicationId);
   return {
     differences: compared.flatMap((span) => differencesOf(span, tolerance)),
     totals: [...totals.values()].sort(byPlace),

@@ -1,11 +1,12 @@
 import { dayAxis, daysOf } from '../finance/day-axis.ts';
 import { type HtmlText, html } from '../finance/html-text.ts';
+import { monthName } from '../finance/month.ts';
 import { counted, groupDigits, roundedOctets } from '../finance/shown-money.ts';
 import { columnChart } from '../finance/statement-charts.ts';
 import { zonesInWords } from '../finance/statement-figures.ts';
 import { figure, OCTETS_KEY, octetsChart } from '../finance/usage-charts.ts';
 import type { DayUsage, PageData } from './page-data.ts';
-import { money, monthLinks, monthName, nothing, page, section, table } from './page-parts.ts';
+import { money, monthLinks, nothing, page, section, table } from './page-parts.ts';
 
 /** Usage and charges of a month by day of use, of all sponsors, beside the days on which they were booked. */
 export async function daysPage(data: PageData, asked: string | null): Promise<string> {

@@ -1,11 +1,12 @@
 import { REASONS } from '../billing/outcome.ts';
 import { type HtmlText, html } from '../finance/html-text.ts';
+import { monthName } from '../finance/month.ts';
 import { groupDigits, roundedOctets } from '../finance/shown-money.ts';
 import { sumOf } from '../finance/statement-arithmetic.ts';
 import { barChart } from '../finance/statement-charts.ts';
 import { figure } from '../finance/usage-charts.ts';
 import type { Outcome, PageData } from './page-data.ts';
-import { cards, meter, monthLinks, monthName, nothing, page, section, table } from './page-parts.ts';
+import { cards, meter, monthLinks, nothing, page, section, table } from './page-parts.ts';
 
 const REASON = new Map<string, (typeof REASONS)[number]>(REASONS.map((each) => [each.reason, each]));
 

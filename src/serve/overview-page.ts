@@ -1,14 +1,16 @@
+import { DateTime } from 'luxon';
 import type { Catalogue, Plan } from '../billing/catalogue.ts';
+import { minorDigitsOf } from '../billing/currencies.ts';
 import { CONTENT_TYPES } from '../billing/flow-record.ts';
-import { formatMicros, minorDigitsOf } from '../billing/money.ts';
+import { formatMicros } from '../billing/money.ts';
 import { type HtmlText, html } from '../finance/html-text.ts';
-import { monthBefore } from '../finance/month.ts';
+import { monthBefore, monthName } from '../finance/month.ts';
 import { groupDigits, roundedOctets, roundedUnits } from '../finance/shown-money.ts';
 import { sumOf } from '../finance/statement-arithmetic.ts';
 import { columnChart } from '../finance/statement-charts.ts';
 import { figure, OCTETS_KEY, octetsChart } from '../finance/usage-charts.ts';
 import type { Account, NamedUsage, PageData, QuotaUse } from './page-data.ts';
-import { change, meter, money, monthLinks, monthName, nothing, page, section, table } from './page-parts.ts';
+import { change, meter, money, monthLinks, nothing, page, section, table } from './page-parts.ts';
 
 /** The months that a trend shows. */
 const TREND_MONTHS = 12;
@@ -145,9 +147,12 @@ function plansTable({ plans, applications, sponsors }: Catalogue): HtmlText {
 
 /** Days in the plan's own time zone. */
 function inForce({ effectiveFromMs, effectiveToMs, timeZone }: Plan): HtmlText {
-  const day = new Intl.DateTimeFormat('en-CA', { timeZone, dateStyle: 'short' });
-  const until = effectiveToMs === Number.POSITIVE_INFINITY ? 'on' : `until ${day.format(effectiveToMs)}`;
-  return html`from ${day.format(effectiveFromMs)} ${until}<br><span class="soft">${timeZone}</span>`;
+  const until = effectiveToMs === Number.POSITIVE_INFINITY ? 'on' : `until ${dayIn(timeZone, effectiveToMs)}`;
+  return html`from ${dayIn(timeZone, effectiveFromMs)} ${until}<br><span class="soft">${timeZone}</span>`;
+}
+
+function dayIn(timeZone: string, timeMs: number): string {
+  return DateTime.fromMillis(timeMs, { zone: timeZone }).toISODate() ?? '';
 }
 
 /** `text, image 100 %; other 33.33 %`: content types of one share stand together. */

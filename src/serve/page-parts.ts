@@ -1,12 +1,12 @@
-import { minorDigitsOf } from '../billing/money.ts';
+import { minorDigitsOf } from '../billing/currencies.ts';
 import { changeOf } from '../finance/forecast.ts';
 import { HtmlText, html } from '../finance/html-text.ts';
+import { monthName } from '../finance/month.ts';
 import { exactUnits, groupDigits, roundedUnits } from '../finance/shown-money.ts';
 import { PAGE_STYLE } from './page-style.ts';
 
 /** A change of this much is ten times as much: 900.0 %. */
 const TEN_TIMES_TENTHS = 9000;
-const MONTH = new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' });
 
 /** The pages that every page links to. */
 const PAGES = [
@@ -142,9 +142,4 @@ export function monthLinks(months: readonly string[], shown: string | null, path
     return html`<li><a href="${path}?month=${month}"${current}>${monthName(month)}</a></li>`;
   });
   return html`<nav aria-label="Months"><ul class="months">${links}</ul></nav>`;
-}
-
-/** `2026-10` as October 2026. */
-export function monthName(month: string): string {
-  return MONTH.format(Date.parse(`${month}-01T00:00:00Z`));
 }

@@ -1,12 +1,12 @@
 import type { Catalogue } from '../billing/catalogue.ts';
 import { type Forecast, forecastOf } from '../finance/forecast.ts';
 import { type HtmlText, html } from '../finance/html-text.ts';
-import { monthBefore } from '../finance/month.ts';
+import { monthBefore, monthName } from '../finance/month.ts';
 import { receivablesOf } from '../finance/receivables.ts';
 import { counted } from '../finance/shown-money.ts';
 import { sumOf } from '../finance/statement-arithmetic.ts';
 import type { Account, Closing, PageData } from './page-data.ts';
-import { amount, type Card, cards, change, meter, money, monthName, nothing, section, table } from './page-parts.ts';
+import { amount, type Card, cards, change, meter, money, nothing, section, table } from './page-parts.ts';
 
 /** What finance looks at first: what is due, balance, headroom, month against month, forecast, and receivables by age. */
 export async function accountSections(

@@ -1,10 +1,11 @@
 import { type HtmlText, html } from '../finance/html-text.ts';
+import { monthName } from '../finance/month.ts';
 import { exactUnits, groupDigits, roundedOctets } from '../finance/shown-money.ts';
 import { barChart } from '../finance/statement-charts.ts';
 import { zonesInWords } from '../finance/statement-figures.ts';
 import { dayFigures, figure, moneyChart } from '../finance/usage-charts.ts';
 import type { Account, Line, NamedUsage, PageData } from './page-data.ts';
-import { money, monthLinks, monthName, nothing, page, section, table } from './page-parts.ts';
+import { money, monthLinks, nothing, page, section, table } from './page-parts.ts';
 import { accountSections } from './sponsor-account.ts';
 
 /** One sponsor's account and a month of its usage; null when the store knows no such sponsor. */

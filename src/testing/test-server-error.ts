@@ -7,6 +7,7 @@ export type TestServerErrorCode =
   | 'no_certificates'
   | 'clickhouse_not_started'
   | 'no_python'
+  | 'no_node'
   | 'build_failed';
 
 /** A server that a test asked for could not be had. The message says what to install or to set. */

@@ -1,0 +1,30 @@
+import { userInfo } from 'node:os';
+import { migrate } from '../journal/migrate.ts';
+import type { Config } from '../platform/config.ts';
+import { ConfigError } from '../platform/config-error.ts';
+import { packagePath } from '../platform/package-paths.ts';
+import type { Store } from '../platform/store.ts';
+import { openStore } from './open-store.ts';
+
+/** A sponsor may pay before its first record comes: what `run` would make is made here, and said. */
+export async function openForBooking(config: Config['store']): Promise<Store> {
+  const store = await openStore(config, { create: true });
+  try {
+    const migrations = await migrate(store, packagePath('schemas/clickhouse'));
+    if (migrations.some((name) => name.startsWith('0001'))) {
+      process.stderr.write(`${config.dir ?? `${config.url} ${config.database}`}: made a new store\n`);
+    }
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+export function operator(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    throw new ConfigError('who books this? The operating system has no name for its user; name one with --who NAME');
+  }
+}
