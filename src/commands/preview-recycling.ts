@@ -96,7 +96,7 @@ export function formatPreviews({ known, next }: RecyclingPlan, previews: readonl
     { title: 'application', cell: ({ applicationId }) => applicationId || '-' },
     { title: 'plan', cell: ({ planId, planVersion }) => (planId === '' ? '-' : `${planId} ${planVersion}`) },
     { title: 'sponsored octets', cell: ({ sponsoredOctets }) => grouped(sponsoredOctets), right: true },
-    { title: 'charge', cell: ({ chargeMicros }) => exactUnits(chargeMicros), right: true },
+    { title: 'charge', cell: ({ chargeMicros }) => exactUnits(BigInt(chargeMicros)), right: true },
     { title: '', cell: ({ currency }) => currency },
     { title: '', cell: said },
   ]);

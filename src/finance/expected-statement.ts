@@ -36,20 +36,16 @@ export function expectedStatement(
   previous: Statement | null,
 ): object {
   const { sponsor, totals, proof, invoice } = statement;
-  const due = statement.due === null ? null : dueOf(statement, totals.openingMicros, sponsor.minorDigits);
   const fromRows = rows?.expected(statement);
   const openingMicros = previous?.totals.closingMicros ?? null;
+  const opening = openingMicros ?? totals.openingMicros;
+  const due = statement.due === null ? null : dueOf(statement, opening, sponsor.minorDigits);
   return {
     ...fromRows,
     format: 'zerorate-statement-1',
     sponsor: { ...fromRows?.sponsor, minorDigits: decimalsOf(sponsor.currency) },
     totals: {
-      ...totalsOf(
-        statement,
-        openingMicros ?? totals.openingMicros,
-        sponsor.minorDigits,
-        statement.isClosed ? due : null,
-      ),
+      ...totalsOf(statement, opening, sponsor.minorDigits, statement.isClosed ? due : null),
       ...(openingMicros === null && {
         openingMicros: new NotDerived('it is the closing balance of the statement before; name that with --previous'),
       }),
