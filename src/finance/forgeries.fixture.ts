@@ -90,7 +90,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
   [
     'a row booked later, so that it is late',
     (f) => {
-      edit(ownCharge(f), { booking_date: '2026-11-03' });
+      edit(ownCharge(f), { booking_date: '2027-06-03' });
       madeConsistent(f);
     },
     { fault: /^completeness\.lateRecords\.records/ },
