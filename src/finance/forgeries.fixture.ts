@@ -286,6 +286,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     (f) => {
       f.statement.isClosed = false;
       f.statement.closing = null;
+      madeConsistent(f);
     },
     { unproven: 'isClosed' },
   ],
