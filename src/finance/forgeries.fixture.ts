@@ -93,7 +93,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
   [
     'a row booked later, so that it is late',
     (f) => {
-      edit(ownCharge(f), { booking_date: '2026-11-03' });
+      edit(ownCharge(f), { booking_date: '2027-06-03' });
       madeConsistent(f);
     },
     { fault: /^completeness\.lateRecords\.records/ },
@@ -289,6 +289,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     (f) => {
       f.statement.isClosed = false;
       f.statement.closing = null;
+      madeConsistent(f);
     },
     { unproven: 'isClosed' },
   ],

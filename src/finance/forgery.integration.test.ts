@@ -3,7 +3,7 @@ import { rowsOf } from './finance.fixture.ts';
 import { copyOf, edit, FORGERIES, type Forged, madeConsistent } from './forgeries.fixture.ts';
 import { proveRecord, type RecordProof, verifyRecordProof } from './record-proof.ts';
 import { currentKey, newSigningKeys, publicKeySet } from './signing-key.ts';
-import { type Statement, statementJson } from './statement-document.ts';
+import { type Statement, statementJson, statementSchema } from './statement-document.ts';
 import { signOctets, verifyOctets } from './statement-signature.ts';
 import { type BookedStatement, bookedStatement, verified } from './verify.fixture.ts';
 
@@ -92,6 +92,8 @@ test('every single field that is altered is a fault, or is listed as not proven'
     const { statement, rows } = copyOf(booked);
     const scalar = [...scalarsOf(statement)].find((each) => each.path === path);
     scalar?.alter();
+    // What the shape of a statement refuses is refused before anything is recomputed.
+    if (!statementSchema.safeParse(JSON.parse(statementJson(statement))).success) continue;
     const { faults, unproven } = await verified(statement, rows);
     const field = path.replaceAll(/\.\d+(?=\.|$)/g, '[]');
     if (faults.length === 0)
