@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { parse } from 'csv-parse/sync';
 import readExcelFile from 'read-excel-file/node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packagePath } from '../platform/package-paths.ts';
@@ -234,6 +235,41 @@ test.each<[string, string[], RegExp]>([
   const { code, stderr } = await zerorate.run(args);
   expect(stderr).toMatch(line);
   expect(code).toBe(2);
+});
+
+test('the invoice of a closed month is the same in every format, and costs add up to it', async () => {
+  await done(['statement', ...LUMEN, '--out', 'invoice.json']);
+  await done(['statement', ...LUMEN, '--out', 'invoice.xml']);
+  await done(['statement', ...LUMEN, '--format', 'focus', '--out', 'costs.csv']);
+  await done(['statement', ...LUMEN, '--out', 'lines.csv']);
+  const { due, invoice } = JSON.parse(read('invoice.json'));
+  expect(invoice).toMatchObject({
+    number: expect.stringMatching(/^ZR-\d{4}-\d{6}$/),
+    buyer: { tax: { category: 'O' } },
+  });
+  const xml = read('invoice.xml');
+  expect(xml).toContain(`<cbc:ID>${invoice.number}</cbc:ID>`);
+  expect(xml).toContain(`<cbc:PayableAmount currencyID="JPY">${due.amountDue}</cbc:PayableAmount>`);
+  const sumOf = (file: string, column: string) => {
+    const rows: Record<string, string>[] = parse(read(file), { columns: true });
+    return rows.reduce((sum, row) => sum + BigInt(row[column].replace(/^(-?\d+)\.(\d{6})$/, '$1$2')), 0n);
+  };
+  expect(sumOf('costs.csv', 'BilledCost')).toBe(BigInt(due.amountDueMicros));
+  expect(sumOf('lines.csv', 'amount_micros')).toBe(BigInt(due.amountDueMicros));
+  const open = await zerorate.run([
+    'statement',
+    '--sponsor',
+    'pigeon',
+    '--month',
+    '2026-03',
+    ...STORE,
+    '--format',
+    'ubl',
+  ]);
+  expect(open).toMatchObject({ code: 2, stdout: '' });
+  expect(open.stderr).toMatch(
+    /pigeon, 2026-03: the statement is no invoice: the catalogue has no `invoicing` or no `buyer`/,
+  );
 });
 
 test('nothing was booked by what was refused', async () => {
