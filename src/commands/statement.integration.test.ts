@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { parse } from 'csv-parse/sync';
 import readExcelFile from 'read-excel-file/node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packagePath } from '../platform/package-paths.ts';
@@ -67,15 +68,15 @@ test('months are closed in order, once; the statement of a closed month stays, o
   expect(Number(totals.adjustmentMicros)).toBeGreaterThan(0);
 });
 
-test('a statement in every format says the same total', async () => {
+test('a statement in every format says the same amount due', async () => {
   await done(['statement', ...LUMEN, '--out', 'statement.json', '--rows', 'rows.csv']);
-  const { totals, proof, byDay } = JSON.parse(read('statement.json'));
+  const { totals, due, proof, byDay } = JSON.parse(read('statement.json'));
   await done(['statement', ...LUMEN, '--out', 'statement.html']);
-  expect(read('statement.html').replaceAll('\u2009', '')).toContain(`>${totals.total}<small>JPY</small>`);
+  expect(read('statement.html').replaceAll('\u2009', '')).toContain(`>${due.amountDue}<small>JPY</small>`);
 
   const csv = (await done(['statement', ...LUMEN, '--format', 'csv'])).stdout.trim().split('\n').slice(1);
   const micros = csv.reduce((sum, line) => sum + BigInt(line.split(',').at(-2) ?? ''), 0n);
-  expect(String(micros)).toBe(totals.totalMicros);
+  expect(String(micros)).toBe(due.amountDueMicros);
 
   await done(['statement', ...LUMEN, '--out', 'statement.xlsx']);
   const sheets = await readExcelFile(zerorate.path('statement.xlsx'));
@@ -242,6 +243,41 @@ test.each<[string, string[], RegExp]>([
   const { code, stderr } = await zerorate.run(args);
   expect(stderr).toMatch(line);
   expect(code).toBe(2);
+});
+
+test('the invoice of a closed month is the same in every format, and costs add up to it', async () => {
+  await done(['statement', ...LUMEN, '--out', 'invoice.json']);
+  await done(['statement', ...LUMEN, '--out', 'invoice.xml']);
+  await done(['statement', ...LUMEN, '--format', 'focus', '--out', 'costs.csv']);
+  await done(['statement', ...LUMEN, '--out', 'lines.csv']);
+  const { due, invoice } = JSON.parse(read('invoice.json'));
+  expect(invoice).toMatchObject({
+    number: expect.stringMatching(/^ZR-\d{4}-\d{6}$/),
+    buyer: { tax: { category: 'O' } },
+  });
+  const xml = read('invoice.xml');
+  expect(xml).toContain(`<cbc:ID>${invoice.number}</cbc:ID>`);
+  expect(xml).toContain(`<cbc:PayableAmount currencyID="JPY">${due.amountDue}</cbc:PayableAmount>`);
+  const sumOf = (file: string, column: string) => {
+    const rows: Record<string, string>[] = parse(read(file), { columns: true });
+    return rows.reduce((sum, row) => sum + BigInt(row[column].replace(/^(-?\d+)\.(\d{6})$/, '$1$2')), 0n);
+  };
+  expect(sumOf('costs.csv', 'BilledCost')).toBe(BigInt(due.amountDueMicros));
+  expect(sumOf('lines.csv', 'amount_micros')).toBe(BigInt(due.amountDueMicros));
+  const open = await zerorate.run([
+    'statement',
+    '--sponsor',
+    'pigeon',
+    '--month',
+    '2026-03',
+    ...STORE,
+    '--format',
+    'ubl',
+  ]);
+  expect(open).toMatchObject({ code: 2, stdout: '' });
+  expect(open.stderr).toMatch(
+    /pigeon, 2026-03: the statement is no invoice: the catalogue has no `invoicing` or no `buyer`/,
+  );
 });
 
 test('nothing was booked by what was refused', async () => {

@@ -212,6 +212,14 @@ function lineKey({ applicationId, planId, planVersion, usageMonth }: LineName): 
   return [applicationId, planId, planVersion, usageMonth].join(' ');
 }
 
+/** Micro-units in whole units of the currency, half away from zero: what a closing leaves. */
+function roundedTo(micros: bigint, digits: number): bigint {
+  const step = 10n ** BigInt(6 - digits);
+  const magnitude = micros < 0n ? -micros : micros;
+  const rounded = magnitude + step / 2n - ((magnitude + step / 2n) % step);
+  return micros < 0n ? -rounded : rounded;
+}
+
 /** Half away from zero; every total of the year is above 0. */
 function shown(micros: bigint, digits: number): string {
   const step = 10n ** BigInt(6 - digits);
@@ -227,7 +235,9 @@ test.each(SPONSOR_IDS)(
       const lines = expectedLines(sponsorId, month);
       const totalMicros = [...lines.values()].reduce((sum, { chargeMicros }) => sum + chargeMicros, 0n);
       const creditMicros = expectedCredits(sponsorId, month);
-      const closingMicros = openingMicros + creditMicros - totalMicros;
+      const isClosed = closings.some((closing) => closing.sponsorId === sponsorId && closing.month === month);
+      const inUnits = (micros: bigint) => (isClosed ? roundedTo(micros, MINOR_DIGITS[currencyOf(sponsorId)]) : micros);
+      const closingMicros = inUnits(openingMicros + creditMicros) - inUnits(totalMicros);
       if (at % READ_EVERY === SPONSOR_IDS.indexOf(sponsorId) % READ_EVERY) {
         const statement = await readStatement(opened.store, sponsorId, month);
         expect(new Map(statement.lines.map((line) => [lineKey(line), sumsOf(line)]))).toEqual(lines);
