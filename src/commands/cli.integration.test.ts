@@ -144,10 +144,35 @@ test('explain says every step and books nothing', async () => {
   expect(read).toBe(30000);
 });
 
-test('query can change nothing', async () => {
-  const { code, stderr } = await zerorate.run(['query', 'TRUNCATE TABLE journal', '--store', 'ndjson']);
-  expect(code).toBe(1);
-  expect(stderr).toMatch(/readonly/i);
+describe('query can change nothing and reach no file', () => {
+  test.each<[string, RegExp]>([
+    ['TRUNCATE TABLE journal', /READONLY/],
+    [
+      "INSERT INTO FUNCTION file('@key', LineAsString, 'a String') SELECT 'x' SETTINGS engine_file_truncate_on_insert = 1",
+      /READONLY/,
+    ],
+    ["SELECT 1 INTO OUTFILE '@key' TRUNCATE", /INTO OUTFILE is not allowed/],
+    ["SELECT * FROM file('@key', LineAsString)", /file\(\) reaches beyond the store/],
+    ["SELECT * FROM url('http://127.0.0.1:9/', LineAsString)", /url\(\) reaches beyond the store/],
+    ["SELECT * FROM executable('cat', LineAsString, 'a String')", /executable\(\) reaches beyond the store/],
+    ['SELECT 1 SETTINGS readonly = 0', /Setting readonly should not be changed/],
+    ['SELECT 1; SELECT 2', /SYNTAX_ERROR/],
+  ])('%s', async (sql, reason) => {
+    const key = zerorate.path('ndjson/development-pseudonym.key');
+    const before = readFileSync(key, 'utf8');
+    const asked = await zerorate.run(['query', sql.replaceAll('@key', key), '--store', 'ndjson']);
+    expect(asked).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(reason) });
+    expect(asked.stderr).toMatch(/\[store_refused\]\n$/);
+    expect(asked.stderr).not.toContain(before.trim());
+    expect(readFileSync(key, 'utf8')).toBe(before);
+  });
+
+  test('what it prints is in the format that the statement or the option names', async () => {
+    const rows = 'SELECT number FROM numbers(2)';
+    const named = await zerorate.run(['query', `${rows} FORMAT CSVWithNames`, '--store', 'ndjson']);
+    const asked = await zerorate.run(['query', `${rows};`, '--store', 'ndjson', '--format', 'JSONEachRow']);
+    expect([named.stdout, asked.stdout]).toEqual(['"number"\n0\n1\n', '{"number":0}\n{"number":1}\n']);
+  });
 });
 
 describe('bad input is refused with a clear line and exit code 2, and nothing is started', () => {
@@ -203,7 +228,12 @@ test('a store that is in use says so, and keeps what its holder has staged', asy
     await once(holder.stdout, 'data');
     await writeFile(staged, 'a block');
     const { code, stderr } = await run('flows.ndjson', 'ndjson');
-    expect(stderr).toContain('the store is in use by another process');
+    // One line, and none of ClickHouse's above it.
+    expect(stderr).toMatch(
+      new RegExp(`^\\S+: the store is in use by another process \\(process ${holder.pid}\\); .+\\n$`),
+    );
+    const asked = await zerorate.run(['query', 'SELECT 1', '--store', 'ndjson']);
+    expect(asked.stderr).toBe(stderr);
     expect(code).toBe(1);
     expect(readFileSync(staged, 'utf8')).toBe('a block');
   } finally {

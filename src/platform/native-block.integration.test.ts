@@ -90,9 +90,12 @@ test('ClickHouse reads every kind of column back as it was written', async () =>
   ]);
 });
 
-test('a second process, or a second opening of another directory, is told what is in the way', async () => {
+test('a second opening of another directory says that this process has one open, and no other process', async () => {
   const other = await mkdtemp(join(tmpdir(), 'zerorate-native-'));
-  await expect(openEmbeddedStore(other, { create: true })).rejects.toMatchObject({ code: 'store_in_use' });
+  await expect(openEmbeddedStore(other, { create: true })).rejects.toMatchObject({
+    code: 'store_refused',
+    message: expect.stringContaining('this process has another store open'),
+  });
   await expect(openEmbeddedStore(join(other, 'none'), { create: false })).rejects.toMatchObject({
     code: 'store_missing',
   });
