@@ -35,3 +35,10 @@ ALTER TABLE leakage
     COMMENT COLUMN is_remainder 'the sum of the application''s and reason''s groups that have no row of their own in the batch',
     COMMENT COLUMN records 'unsponsored records',
     COMMENT COLUMN octets 'their octets, uplink and downlink';
+
+ALTER TABLE corrections
+    COMMENT COLUMN correction 'head: name of the correction',
+    COMMENT COLUMN booked_at 'head: when it was booked',
+    COMMENT COLUMN who 'head: who booked it',
+    COMMENT COLUMN why 'head: reason in words',
+    COMMENT COLUMN catalogue_hash 'head: the catalogue that the charges were rated with';

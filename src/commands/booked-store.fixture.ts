@@ -88,14 +88,11 @@ async function book(store: Store, months: readonly (typeof MONTHS)[number][]): P
 const ENTRY =
   'INSERT INTO account_entries (number, idempotency_key, sponsor_id, currency, kind, amount_micros, effective_at, who, why)';
 
-const CORRECTION = `1, 'lumen-september', '2026-10-05', '2026-10-05 10:00:00', 'rates', 'wrong price in September'`;
-
-/** Lumen's charges of September as a correction books them. */
+/** Lumen's charges of September as a correction books them: name, who and when are in its head row alone. */
 function rerated(kind: 'reversal' | 'charge', sign: '' | '-', chargeMicros: string): string {
-  return `INSERT INTO corrections (kind, number, correction, booking_date, booked_at, who, why, is_adjustment,
-      topic, partition, offset, sponsor_id, application_id, plan_id, plan_version, period_start, subscriber, evidence,
+  return `INSERT INTO corrections (kind, number, booking_date, is_adjustment, topic, partition, offset, sponsor_id, application_id, plan_id, plan_version, period_start, subscriber, evidence,
       content_type, start_time, reason, sponsored_octets, subscriber_octets, charge_micros, currency, used_octets_after)
-    SELECT '${kind}', ${CORRECTION}, true, topic, partition, offset, sponsor_id, application_id, plan_id, plan_version,
+    SELECT '${kind}', 1, '2026-10-05', true, topic, partition, offset, sponsor_id, application_id, plan_id, plan_version,
       period_start, subscriber, evidence, content_type, start_time, reason, ${sign}sponsored_octets, ${sign}subscriber_octets,
       ${chargeMicros}, currency, used_octets_after
     FROM bookings WHERE origin = 'charge' AND sponsor_id = 'lumen' AND month = '2026-09-01'`;
@@ -108,7 +105,7 @@ const FINANCE = [
   `${ENTRY} SELECT 4, 'entry-4', 'pigeon', 'KWD', 'resumption', 0, '2026-10-21 00:00:00', 'billing', 'paid by hand'`,
   // Lumen's September was charged a tenth too much.
   `INSERT INTO corrections (kind, number, correction, booking_date, booked_at, who, why, sponsor_id)
-    SELECT 'head', ${CORRECTION}, 'lumen'`,
+    SELECT 'head', 1, 'lumen-september', '2026-10-05', '2026-10-05 10:00:00', 'rates', 'wrong price in September', 'lumen'`,
   rerated('reversal', '-', '-charge_micros'),
   rerated('charge', '', 'intDiv(charge_micros * 9, 10)'),
   `INSERT INTO closings (number, sponsor_id, month, closed_at, who, currency, cursors, last_entry, records, sponsored_octets,

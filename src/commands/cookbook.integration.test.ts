@@ -5,6 +5,7 @@ import { REASONS } from '../billing/outcome.ts';
 import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { bookAgain, bookTwoMonths } from './booked-store.fixture.ts';
+import { cookbookAnswers } from './cookbook-answers.fixture.ts';
 import { dbtSources } from './dbt-sources.fixture.ts';
 
 /** Title and statement of every query of the page. */
@@ -29,6 +30,24 @@ beforeAll(async () => {
 });
 afterAll(() => opened?.close());
 
+/** Rows with their numbers as numbers, whatever the order of rows and columns. */
+function inOrder(rows: readonly object[]): string[] {
+  return rows.map((row) => JSON.stringify(plain(row))).sort();
+}
+
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(
+      Object.entries(value)
+        .map(([name, own]) => [name, plain(own)])
+        .sort(),
+    );
+  }
+  const isNumber = typeof value === 'bigint' || (typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value));
+  return isNumber ? Number(value) : value;
+}
+
 const rowsOf = (sql: string) => opened.store.query(sql);
 
 describe('the query cookbook', () => {
@@ -52,6 +71,15 @@ describe('the query cookbook', () => {
   });
 
   const queryOf = (title: string) => QUERIES.find(([other]) => other === title)?.[1] ?? '';
+
+  test('every query gives what its rows come to, computed one by one', async () => {
+    const answers = await cookbookAnswers(opened.store);
+    expect(Object.keys(answers).sort()).toEqual(QUERIES.map(([title]) => title).sort());
+    for (const [title, sql] of QUERIES) {
+      const got = inOrder(await rowsOf(sql));
+      expect.soft(got, title).toEqual(inOrder(answers[title]));
+    }
+  });
 
   test('no record is unaccounted for', async () => {
     for (const { unaccounted } of await rowsOf(queryOf('Completeness by day'))) expect(Number(unaccounted)).toBe(0);
@@ -116,7 +144,7 @@ describe("Grafana's dashboard", () => {
 
 test('the dbt sources are the tables and views, with what they say of themselves', async () => {
   // After a change: npx vitest run --project integration src/commands/cookbook.integration.test.ts -u
-  await expect(await dbtSources(opened.store)).toMatchFileSnapshot(packagePath('docs/dbt/sources.yml'));
+  await expect(await dbtSources(opened.store)).toMatchFileSnapshot(packagePath('docs/dbt/models/sources.yml'));
 });
 
 test('every table, view and column says what it is', async () => {

@@ -22,7 +22,7 @@ export async function dbtSources(store: Store): Promise<string> {
   const source = {
     name: 'zerorate',
     description: 'Sponsored data: what was charged, to whom and why. Money is in micro-units, octets are IP octets.',
-    schema: "{{ env_var('ZERORATE_DATABASE', 'zerorate') }}",
+    schema: "{{ env_var('ZERORATE_DATABASE', 'default' if target.name == 'serve' else 'zerorate') }}",
     tables: tables.map(({ name, description, columns }) => ({
       name,
       description,

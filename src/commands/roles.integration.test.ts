@@ -169,6 +169,8 @@ describe("one sponsor's reader", () => {
     'SELECT subscriber FROM charges',
     'SELECT * FROM rejections',
     'SELECT * FROM batches',
+    'SELECT * FROM leakage',
+    'SELECT leakage FROM journal',
     'SELECT document FROM catalogues',
     "SELECT * FROM mergeTreeProjection(currentDatabase(), 'journal', 'usage_totals')",
     "SELECT * FROM mergeTreeIndex(currentDatabase(), 'journal')",
