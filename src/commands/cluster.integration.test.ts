@@ -56,7 +56,7 @@ test('what is booked into a cluster is what is booked into one store, and all th
   expect(await run('account', ...topUp, ...CLUSTER)).toMatchObject({ code: 0 });
   const balances = "SELECT sponsor_id, credited_micros FROM account_balances WHERE sponsor_id = 'chatter' FORMAT CSV";
   expect((await run('query', balances, ...CLUSTER)).stdout.trim()).toBe('"chatter",5000000');
-  for (const view of ['suspense', 'sequence_gaps', 'booking_totals', 'recycled', 'torn_subscribers']) {
+  for (const view of ['suspense', 'sequence_gaps', 'booking_totals', 'usage_by_day', 'recycled', 'torn_subscribers']) {
     expect(await run('query', `SELECT count() FROM ${view}`, ...CLUSTER)).toMatchObject({ code: 0 });
   }
   expect(await run('query', 'INSERT INTO journal (lane) VALUES (1)', ...CLUSTER)).toMatchObject({ code: 1 });

@@ -58,6 +58,6 @@ span[title] { white-space: nowrap; } h1 + nav { margin-top: 18px; } figure + .sc
 @page { size: A4; margin: 14mm; }
 @media print { :root { color-scheme: light; --ink: #16202c; --soft: #5b6875; --line: #d8dee5; --faint: #f4f6f8; --paper: #fff; --ground: #fff; --deep: #17496e; --pale: #b7cfe2; --money: #1d7a63; --warn: #8a4b08; --owed: #a3312a; }
   html, body { background: none; } body { max-width: none; padding: 0; font-size: 10.5px; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  .skip, nav, details { display: none; } .scroll { overflow: visible; } figure, .card, tr, pre, .pair { break-inside: avoid; } h2, h3 { break-after: avoid; } a { color: inherit; text-decoration: none; } }
+  .skip, nav, details { display: none; } .scroll { overflow: visible; } figure, .card, tr, pre, .pair { break-inside: avoid; } h2, h3, thead, h2 + .note { break-after: avoid; } thead th, .note, .soft { font-size: 9.5px; } .card .amount { font-size: 19px; } a { color: inherit; text-decoration: none; } }
 @media (max-width: 720px) { body { padding: 22px 18px; } .pair { display: block; } }
 `;
