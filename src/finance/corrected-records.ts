@@ -32,10 +32,10 @@ const LINE = z.object(
     // Some of ClickHouse's JSON has 64-bit numbers in quotes.
     offset: z.union(
       [
-        z.int().min(0),
+        z.int(OFFSET).min(0, OFFSET),
         z
           .string()
-          .regex(/^\d{1,15}$/)
+          .regex(/^\d{1,15}$/, OFFSET)
           .transform(Number),
       ],
       OFFSET,
