@@ -9,7 +9,7 @@ import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import { grouped } from '../platform/print-table.ts';
+import { counted } from '../platform/print-table.ts';
 import { type MonthOptions, requireMonth, withMonthOptions } from './finance-options.ts';
 import { configuredSigningKey, writeSignedJson } from './load-signing-key.ts';
 import { openStore } from './open-store.ts';
@@ -64,7 +64,7 @@ async function close(options: CloseOptions): Promise<void> {
     process.stdout.write(
       closed.outcome === 'already_closed'
         ? `${month} of ${options.sponsor} was closed by ${closing.who} at ${closing.closedAt}: nothing was booked\n`
-        : `${month} of ${options.sponsor} is closed: ${grouped(closing.records)} records, ${dueInWords(closing)}, ` +
+        : `${month} of ${options.sponsor} is closed: ${counted(closing.records, 'record')}, ${dueInWords(closing)}, ` +
             `balance ${formatMicros(closing.closingMicros, closing.currency)}, Merkle root ${closing.merkleRoot}\n` +
             (closed.noInvoice === undefined ? '' : `It is no invoice: ${closed.noInvoice}\n`),
     );

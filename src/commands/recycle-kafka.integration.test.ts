@@ -83,7 +83,7 @@ test('rejections are recycled beside the engine that reads their topic: it is fe
   const args = ['rejections', 'recycle', 'mended.ndjson', '--why', 'test', '--config', CONFIG];
   const { code, stdout, stderr } = await zerorate.run(args, { env });
   expect(code, stderr).toBe(0);
-  expect(stdout).toMatch(/^recycling 1 booked: 10 mended records\n/);
+  expect(stdout).toMatch(/^recycling 1 booked: 10 corrected records\n/);
   await produce(100, 150);
   expect(await running).toBe(150);
 

@@ -10,7 +10,7 @@ import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import { grouped } from '../platform/print-table.ts';
+import { counted, grouped } from '../platform/print-table.ts';
 import { openStore } from './open-store.ts';
 import { type RangeOptions, readRange, withRangeOptions } from './period-range.ts';
 import {
@@ -37,7 +37,7 @@ interface RerateOptions extends RangeOptions {
 
 export function registerRerate(program: Command): void {
   withRangeOptions(program.command('rerate').requiredOption('--sponsor <id>', 'whose charges'))
-    .description('rate a sponsor’s charges anew with another catalogue and show the difference; book it with --book')
+    .description('rate a sponsor’s charges again with another catalogue and show the difference; book it with --book')
     .requiredOption('--catalogue <file>', 'the catalogue to rate with')
     .option('-c, --config <file>', 'the configuration that names the store')
     .option('--store <directory>', 'directory of the embedded store')
@@ -54,7 +54,7 @@ Examples:
   $ zerorate rerate --sponsor chatter --from 2026-10-01 --to 2026-11-01 --catalogue new.yaml --store ./zerorate-data \\
       --book --name chatter-2026-10 --who ada --why "the price of the new contract"
 
-Whole statistics periods are rated anew, and only what changes is booked. ${UNSPONSORED_STAY}`,
+Whole statistics periods are rated again, and only what changes is booked. ${UNSPONSORED_STAY}`,
     )
     .action(run);
 }
@@ -121,8 +121,8 @@ function resultText(result: CorrectionResult, { name }: CorrectionRequest): stri
 function changedText({ changed, records }: Difference): string {
   if (records === 0) return 'no charges in these periods';
   return changed === 0
-    ? `all ${grouped(records)} records stay as they stand`
-    : `${grouped(changed)} of ${grouped(records)} records change`;
+    ? `no charge changes: ${counted(records, 'record')} rated again`
+    : `${grouped(changed)} of ${counted(records, 'record')} ${changed === 1 ? 'changes' : 'change'}`;
 }
 
 function periodsText({ range }: ChargeSelection): string {

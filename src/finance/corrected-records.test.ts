@@ -26,12 +26,13 @@ test('records come in the order of their places, with the lines that they stand 
 describe('faults, all of them at once, each with its line', () => {
   test.each<[string, string, RegExp]>([
     ['no JSON', '{"topic":', /^is not JSON/],
-    ['no object', '[]', /^line: /],
+    ['no object', '[]', /^is no object: /],
     ['a name twice', '{"topic":"flows","topic":"calls"}', /^has a name twice/],
     ['a leading zero', line(place(1), testRecord({ servedMsisdn: '0170' })), /invalid_msisdn/],
-    ['no place', line({ topic: 'flows', partition: 3 }), /^offset: /],
-    ['an offset that is none', line(place(-1)), /^offset: /],
-    ['no record', JSON.stringify(place(1)), /^record: /],
+    ['no place', line({ topic: 'flows', partition: 3 }), /^offset: expected the offset of the rejection/],
+    ['no topic', line({ partition: 3, offset: 1 }), /^topic: expected the name of the topic/],
+    ['an offset that is none', line(place(-1)), /^offset: expected the offset of the rejection/],
+    ['no record', JSON.stringify(place(1)), /^record: expected the corrected flow record/],
     ['a pseudonym', line(place(1), testRecord({ servedMsisdn: '~0123456789abcdef' })), /invalid_msisdn/],
     [
       'a record that is not mended',

@@ -21,19 +21,29 @@ export interface LineFault {
   message: string;
 }
 
-const LINE = z.object({
-  topic: z.string().min(1),
-  partition: z.int().min(0),
-  // Some of ClickHouse's JSON has 64-bit numbers in quotes.
-  offset: z.union([
-    z.int().min(0),
-    z
-      .string()
-      .regex(/^\d{1,15}$/)
-      .transform(Number),
-  ]),
-  record: z.record(z.string(), z.unknown()),
-});
+const TOPIC = { error: 'expected the name of the topic or file that the record was rejected in, in quotes' };
+const PARTITION = { error: 'expected the number of the partition; 0 for a file' };
+const OFFSET = { error: 'expected the offset of the rejection, a whole number of 0 or more' };
+
+const LINE = z.object(
+  {
+    topic: z.string(TOPIC).min(1, TOPIC),
+    partition: z.int(PARTITION).min(0, PARTITION),
+    // Some of ClickHouse's JSON has 64-bit numbers in quotes.
+    offset: z.union(
+      [
+        z.int(OFFSET).min(0, OFFSET),
+        z
+          .string()
+          .regex(/^\d{1,15}$/, OFFSET)
+          .transform(Number),
+      ],
+      OFFSET,
+    ),
+    record: z.record(z.string(), z.unknown(), { error: 'expected the corrected flow record, an object' }),
+  },
+  { error: 'is no object: {"topic", "partition", "offset", "record"}' },
+);
 
 /**
  * Reads corrected records, one JSON object a line: `{"topic", "partition", "offset", "record": { ... }}`, the place being that of
@@ -87,7 +97,9 @@ function readLine(json: string, line: number, maxRecordOctets: number, limits: R
     return 'has a name twice in one object: only one of its values can be meant';
   const { data, error } = LINE.safeParse(parsed);
   if (error !== undefined)
-    return error.issues.map(({ path, message }) => `${path.join('.') || 'line'}: ${message}`).join('; ');
+    return error.issues
+      .map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`))
+      .join('; ');
   const { record, ...place } = data;
   const value = Buffer.from(JSON.stringify(record));
   const oversizedOctets = value.length > maxRecordOctets ? value.length : 0;

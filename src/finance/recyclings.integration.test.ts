@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { auditJournal } from '../audit/audit.ts';
 import { auditDuplicates } from '../audit/audit-duplicates.ts';
@@ -13,8 +16,13 @@ import { systemClock } from '../platform/clock.ts';
 import { recordSource } from '../sources/record-source.ts';
 import { bookCorrection } from './book-correction.ts';
 import { type CorrectedRecord, type LineFault, parseCorrectedRecords } from './corrected-records.ts';
+import { readCoverage } from './coverage.ts';
+import { coveredCsv } from './covered-rows.ts';
 import { claimRecycling, planRecycling, type Recycling } from './recyclings.ts';
 import { reverseRecycling } from './reverse-recycling.ts';
+import { readRowsFile } from './rows-file.ts';
+import { statementOf } from './statement.ts';
+import { verifyStatement } from './verify-statement.ts';
 
 const LOG = { topic: 'flow~2', partition: 3, lane: 'flow-3' };
 const RECORDS = 30;
@@ -190,6 +198,21 @@ describe('a recycling is reversed', () => {
     expect(await offsetsOf('suspense')).toEqual([0, 6, 12, 15, 18, 27]);
     expect(await offsetsOf('recycled WHERE is_reversed')).toEqual([0, 12, 15]);
     await sound();
+  });
+
+  test('the reversals are rows of the statement and of its proof', async () => {
+    const coverage = await readCoverage(opened.store, 'chatter', '2026-11');
+    const statement = await statementOf(opened.store, coverage);
+    expect(statement.corrections).toMatchObject([{ number: 1, name: 'recycling 2', who: 'Ada', rows: 3 }]);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of coveredCsv(opened.store, coverage, statement.proof.leaves)) chunks.push(chunk);
+    const directory = mkdtempSync(join(tmpdir(), 'zerorate-reversal-'));
+    try {
+      writeFileSync(join(directory, 'rows.csv'), Buffer.concat(chunks));
+      expect(await verifyStatement(statement, readRowsFile(join(directory, 'rows.csv')))).toEqual([]);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 
   test('once more books nothing; under another name, or of none, it is refused', async () => {
