@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { formatMicros } from '../billing/money.ts';
 import { closeMonth } from '../finance/close-month.ts';
-import { roundedUnits } from '../finance/shown-money.ts';
 import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
 import { ConfigError } from '../platform/config-error.ts';
@@ -42,13 +41,12 @@ async function close(options: CloseOptions): Promise<void> {
     });
     if (closed.outcome === 'refused') throw new ConfigError(`${closed.message} [${closed.reason}]`);
     const { closing } = closed;
-    const { currency, minorDigits } = closing;
-    const total = `${roundedUnits(closing.chargeMicros + closing.adjustmentMicros, minorDigits)} ${currency}`;
+    const total = formatMicros(closing.chargeMicros + closing.adjustmentMicros, closing.currency);
     process.stdout.write(
       closed.outcome === 'already_closed'
         ? `${month} of ${options.sponsor} was closed by ${closing.who} at ${closing.closedAt}: nothing was booked\n`
         : `${month} of ${options.sponsor} is closed: ${grouped(closing.records)} records, ${total}, ` +
-            `balance ${formatMicros(closing.closingMicros, currency)}, Merkle root ${closing.merkleRoot}\n`,
+            `balance ${formatMicros(closing.closingMicros, closing.currency)}, Merkle root ${closing.merkleRoot}\n`,
     );
   } finally {
     await store.close();
