@@ -3,6 +3,7 @@ import type { Sponsor } from '../billing/catalogue.ts';
 import { formatMicros } from '../billing/money.ts';
 import { type AccountEntryRow, type AccountRow, accountQuery } from '../finance/account.ts';
 import { isSuspension } from '../finance/account-entry.ts';
+import { resumptionText, suspendedBy } from '../finance/credit-rules.ts';
 import { formatTable } from '../platform/print-table.ts';
 import { openStore } from './open-store.ts';
 import { type PrintOptions, printQuery, withPrintOptions } from './print-query.ts';
@@ -40,7 +41,8 @@ With --format it is one row, as ClickHouse formats it: money in micro-units, the
     });
 }
 
-function formatAccount({ id, name, currency }: Sponsor, account: AccountRow): string {
+function formatAccount(sponsor: Sponsor, account: AccountRow): string {
+  const { id, name, currency } = sponsor;
   const { suspended, suspended_since, suspended_by, suspended_why, entries } = account;
   const money = (micros: string) => formatMicros(BigInt(micros), currency);
   const lines = [
@@ -51,6 +53,7 @@ function formatAccount({ id, name, currency }: Sponsor, account: AccountRow): st
     ['credit limit', money(account.credit_limit_micros)],
     ['left', money(account.left_micros)],
     ['suspended', suspended ? `since ${suspended_since} UTC by ${suspended_by}: ${suspended_why}` : 'no'],
+    ...(suspended ? [['resumes', resumption(sponsor, account)]] : []),
   ];
   const table = formatTable(entries, [
     { title: 'entry', cell: ({ number }) => number, right: true },
@@ -64,6 +67,13 @@ function formatAccount({ id, name, currency }: Sponsor, account: AccountRow): st
   ]);
   const head = lines.map(([title, text]) => `${title.padEnd(12)}  ${text}`).join('\n');
   return `${head}\n\n${entries.length === 0 ? '(no entries)' : table}`;
+}
+
+/** What lets a suspended sponsor go on, and who does it. */
+function resumption(sponsor: Sponsor, { balance_micros, entries }: AccountRow): string {
+  const last = entries.findLast(({ kind }) => kind === 'suspension');
+  const by = suspendedBy(last && { kind: last.kind, who: last.who, idempotencyKey: last.idempotency_key });
+  return resumptionText(sponsor, BigInt(balance_micros), by);
 }
 
 function amountOf({ kind, amount_micros, currency }: AccountEntryRow): string {

@@ -52,6 +52,8 @@ test('a sponsor is suspended past its limit, pays for nothing, goes on after a t
   const suspended = await show();
   expect(suspended).toMatchObject({ suspended: true, suspended_by: 'credit watcher', credit_limit_micros: '1000000' });
   expect(BigInt(suspended.left_micros)).toBeLessThan(0n);
+  const shown = await account('show', '--sponsor', 'chatter', ...STORE);
+  expect(shown.stdout).toMatch(/^resumes +automatically with \d+\.\d\d USD more .*watch --once/m);
   expect(BigInt(suspended.balance_micros)).toBe(-BigInt(suspended.charged_micros));
 
   expect(await run('two.ndjson')).toMatchObject({ code: 0 });

@@ -5,6 +5,8 @@ import { formatMicros } from '../billing/money.ts';
 export const WATCHER = 'credit watcher';
 export const WATCHER_KEYS = 'credit-';
 
+const MICROS_DIGITS = 6;
+
 /** Who has suspended a sponsor: nobody, the credit watcher, or somebody by hand. */
 export type SuspendedBy = 'nobody' | 'watcher' | 'hand';
 
@@ -32,4 +34,28 @@ export function creditReason({ creditLimitMicros, currency }: Sponsor, balanceMi
   const place = balanceMicros < -BigInt(creditLimitMicros) ? 'past' : 'within';
   const [balance, limit] = [balanceMicros, creditLimitMicros].map((micros) => formatMicros(micros, currency));
   return `balance ${balance} is ${place} the credit limit of ${limit}`;
+}
+
+/** What brings a suspended sponsor back within its limit, and whether that resumes it or a command has to. */
+export function resumptionText(sponsor: Sponsor, balanceMicros: bigint, by: SuspendedBy): string {
+  const { id, currency, minorDigits, creditLimitMicros } = sponsor;
+  const missing = missingMicros(creditLimitMicros, balanceMicros, minorDigits);
+  const byHand = `\`zerorate account resume --sponsor ${id}\``;
+  if (missing > 0n) {
+    const amount = `${formatMicros(missing, currency)} more (a top-up or payment of at least that)`;
+    return by === 'watcher'
+      ? `automatically with ${amount}: the credit watcher of \`run\`, or \`zerorate account watch --once\`, resumes it`
+      : `by hand, with ${byHand}; its limit needs ${amount}, else the credit watcher suspends it again`;
+  }
+  return by === 'watcher'
+    ? 'automatically: the balance is within its limit; the next look of `run`, or `zerorate account watch --once`, resumes it'
+    : `by hand alone, with ${byHand}: the balance is within its limit, and no payment resumes it`;
+}
+
+/** The least payment, in whole units of the currency, that a balance lacks to its limit; 0n: none. */
+function missingMicros(creditLimitMicros: number, balanceMicros: bigint, minorDigits: number): bigint {
+  const missing = -BigInt(creditLimitMicros) - balanceMicros;
+  if (missing <= 0n) return 0n;
+  const unit = 10n ** BigInt(MICROS_DIGITS - minorDigits);
+  return ((missing + unit - 1n) / unit) * unit;
 }

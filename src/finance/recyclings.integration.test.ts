@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { auditJournal } from '../audit/audit.ts';
 import { auditDuplicates } from '../audit/audit-duplicates.ts';
@@ -20,9 +17,8 @@ import { readCoverage } from './coverage.ts';
 import { coveredCsv } from './covered-rows.ts';
 import { claimRecycling, planRecycling, type Recycling } from './recyclings.ts';
 import { reverseRecycling } from './reverse-recycling.ts';
-import { readRowsFile } from './rows-file.ts';
 import { statementOf } from './statement.ts';
-import { verifyStatement } from './verify-statement.ts';
+import { readRows, verified } from './verify.fixture.ts';
 
 const LOG = { topic: 'flow~2', partition: 3, lane: 'flow-3' };
 const RECORDS = 30;
@@ -206,13 +202,8 @@ describe('a recycling is reversed', () => {
     expect(statement.corrections).toMatchObject([{ number: 1, name: 'recycling 2', who: 'Ada', rows: 3 }]);
     const chunks: Uint8Array[] = [];
     for await (const chunk of coveredCsv(opened.store, coverage, statement.proof.leaves)) chunks.push(chunk);
-    const directory = mkdtempSync(join(tmpdir(), 'zerorate-reversal-'));
-    try {
-      writeFileSync(join(directory, 'rows.csv'), Buffer.concat(chunks));
-      expect(await verifyStatement(statement, readRowsFile(join(directory, 'rows.csv')))).toEqual([]);
-    } finally {
-      rmSync(directory, { recursive: true });
-    }
+    const { rows } = await readRows(Buffer.concat(chunks));
+    expect((await verified(statement, rows)).faults).toEqual([]);
   });
 
   test('once more books nothing; under another name, or of none, it is refused', async () => {

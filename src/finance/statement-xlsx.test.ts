@@ -1,5 +1,5 @@
 import readExcelFile from 'read-excel-file/node';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { TEST_INVOICE, testStatement } from './statement.fixture.ts';
 import { statementXlsx } from './statement-xlsx.ts';
 
@@ -57,4 +57,11 @@ test('days and instants are dates, and what looks like a formula is text', async
 test('an empty month is a workbook, too', async () => {
   const nothing = { lines: [], corrections: [], entries: [], byDay: [], byApplication: [], byContentType: [] };
   expect((await sheetsOf(testStatement(nothing))).get('Days')).toHaveLength(1);
+});
+
+test('the workbook is the same octets whenever it is written', async () => {
+  const first = await statementXlsx(testStatement());
+  vi.useFakeTimers({ now: Date.UTC(2031, 5, 7), toFake: ['Date'] });
+  const later = await statementXlsx(testStatement()).finally(() => vi.useRealTimers());
+  expect(Buffer.compare(first, later)).toBe(0);
 });

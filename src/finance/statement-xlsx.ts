@@ -1,3 +1,4 @@
+import { unzipSync, zipSync } from 'fflate';
 import writeExcelFile, { type Cell, type Row, type Sheet } from 'write-excel-file/node';
 import { roundedUnits } from './shown-money.ts';
 import { sumOf } from './statement-arithmetic.ts';
@@ -16,7 +17,13 @@ type Columns = readonly { title: string; width: number }[];
  */
 export async function statementXlsx(statement: Statement): Promise<Uint8Array> {
   const sheets = [summarySheet, linesSheet, daysSheet, entriesSheet, completenessSheet].map((make) => make(statement));
-  return writeExcelFile(sheets, { fontFamily: 'Calibri', fontSize: 11 }).toBuffer();
+  return withoutClock(await writeExcelFile(sheets, { fontFamily: 'Calibri', fontSize: 11 }).toBuffer());
+}
+
+/** The same archive without the time at which it was written: a statement is the same octets whenever it is exported. */
+function withoutClock(archive: Uint8Array): Uint8Array {
+  // The fields of a local date go into the archive, so this one is the same in every zone.
+  return zipSync(unzipSync(archive), { mtime: new Date(1980, 0, 1) });
 }
 
 function summarySheet(statement: Statement): Sheet<Buffer> {
