@@ -21,7 +21,7 @@ export function registerAssertion(program: Command): void {
     .requiredOption('--terminal-ip <address>', 'the terminal’s address', address)
     .requiredOption('--key <file>', 'the operator’s Ed25519 key; made, with <file>.jwks.json, where there is none')
     .option('--issuer <name>', 'the operator, as dispatch.yaml names it', 'development')
-    .option('--seconds <number>', 'how long it holds', wholeSeconds, 3600)
+    .option('--seconds <number>', 'how long it holds; a dispatch server takes at most 3600', wholeSeconds, 3600)
     .addHelpText(
       'after',
       `

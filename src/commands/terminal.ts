@@ -7,6 +7,7 @@ import { grouped } from '../platform/print-table.ts';
 import { CONTENT_TYPES, type ContentType } from '../session-protocol/content-octets.ts';
 import { attachToGateway } from '../terminal/attach-to-gateway.ts';
 import { type Dial, directDial } from '../terminal/dial.ts';
+import { printable } from '../terminal/printable.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Delivery, ReceivedMessage, TerminalEvent } from '../terminal/terminal-event.ts';
 
@@ -78,7 +79,8 @@ async function runTerminal(flags: TerminalFlags): Promise<void> {
   for await (const line of createInterface({ input: process.stdin })) {
     const [command = '', ...words] = line.trim().split(/\s+/);
     if (command === 'quit') break;
-    if (command !== '') print(await carryOut(terminal, command, words).catch((error: Error) => error.message));
+    if (command !== '')
+      print(await carryOut(terminal, command, words).catch((error: Error) => printable(error.message)));
   }
   await terminal.stop();
   print(formatOctets(terminal));
@@ -136,25 +138,27 @@ function typeOf(word: string | undefined): ContentType {
 
 function formatDelivery(delivery: Delivery): string {
   if (delivery.via === 'proxy') return 'sent, sponsored';
-  return delivery.via === 'direct' ? `sent, not sponsored: ${delivery.reason}` : `not sent: ${delivery.reason}`;
+  return delivery.via === 'direct'
+    ? `sent, not sponsored: ${printable(delivery.reason)}`
+    : `not sent: ${printable(delivery.reason)}`;
 }
 
 function formatStanding({ standing }: Terminal): string {
   const { proxyId, reason, sponsoredOctetsCap, usedSponsoredOctets, remainingOctets } = standing;
-  if (proxyId === null) return `no session: ${reason}`;
+  if (proxyId === null) return `no session: ${printable(String(reason))}`;
   const remaining = remainingOctets === null ? 'no quota' : `${grouped(remainingOctets)} octets of the quota remain`;
-  return `session at ${proxyId}: ${grouped(usedSponsoredOctets)} of ${grouped(sponsoredOctetsCap)} octets used, ${remaining}`;
+  return `session at ${printable(proxyId)}: ${grouped(usedSponsoredOctets)} of ${grouped(sponsoredOctetsCap)} octets used, ${remaining}`;
 }
 
 export function formatEvent(event: TerminalEvent): string {
   const { type, ...fields } = event;
-  const shown = Object.entries(fields).map(([name, value]) => `${name}=${value ?? 'none'}`);
+  const shown = Object.entries(fields).map(([name, value]) => `${name}=${printable(String(value ?? 'none'))}`);
   return `* ${type} ${shown.join(' ')}`;
 }
 
-function formatMessage({ contentType, from, name, payload }: ReceivedMessage): string {
-  if (contentType === 'text') return `${from}: ${payload}`;
-  return `${from}: ${contentType}${name === undefined ? '' : ` ${name}`}, ${grouped(payload.length)} octets`;
+export function formatMessage({ contentType, from, name, payload }: ReceivedMessage): string {
+  if (contentType === 'text') return `${printable(from)}: ${printable(payload.toString())}`;
+  return `${printable(from)}: ${contentType}${name === undefined ? '' : ` ${printable(name)}`}, ${grouped(payload.length)} octets`;
 }
 
 function formatOctets(terminal: Terminal): string {

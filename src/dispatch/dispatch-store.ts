@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { ReportedUsage } from '../session-protocol/dispatch-messages.ts';
@@ -16,6 +17,8 @@ const REPORTS_AT_ONCE = 500;
 /** After every text that a key has. */
 const LAST = '\uffff';
 
+const PRUNE_INTERVAL_MS = 60_000;
+
 /**
  * All that the dispatch server must not forget, in LMDB: one directory, one process. What is decided from what is written is
  * done in one `transaction`, which runs alone.
@@ -32,6 +35,10 @@ export class DispatchStore {
   readonly #reportTimes: Database<number, string>;
   readonly #offsets: Database<number, number>;
   readonly #facts: Database<unknown, string>;
+  /** Assertions that were used, by when they expire. */
+  readonly #usedAssertions: Database<number, [issuer: string, jti: string]>;
+
+  #assertionsPrunedAtMs = 0;
 
   constructor(directory: string) {
     // Signing keys and session keys are in it.
@@ -45,6 +52,7 @@ export class DispatchStore {
     this.#reportTimes = this.#root.openDB({ name: 'report-times' });
     this.#offsets = this.#root.openDB({ name: 'offsets' });
     this.#facts = this.#root.openDB({ name: 'facts' });
+    this.#usedAssertions = this.#root.openDB({ name: 'used-assertions' });
   }
 
   /** Does the work alone and as a whole; resolves when what it wrote is on disk. What it throws undoes it. */
@@ -52,6 +60,24 @@ export class DispatchStore {
     const result = await this.#root.childTransaction(work);
     await this.#root.flushed;
     return result;
+  }
+
+  /** Resolves with whether this is the first use of an assertion; it is remembered on disk until it expires. */
+  useAssertion(issuer: string, id: string, expiresAtMs: number, nowMs: number): Promise<boolean> {
+    // Hashed: a key of LMDB has a longest length.
+    const key: [string, string] = [sha256(issuer), sha256(id)];
+    return this.transaction(() => {
+      if (this.#usedAssertions.doesExist(key)) return false;
+      if (nowMs - this.#assertionsPrunedAtMs >= PRUNE_INTERVAL_MS) this.#pruneAssertions(nowMs);
+      void this.#usedAssertions.put(key, expiresAtMs);
+      return true;
+    });
+  }
+
+  #pruneAssertions(nowMs: number): void {
+    this.#assertionsPrunedAtMs = nowMs;
+    const expired = [...this.#usedAssertions.getRange()].filter(({ value }) => value <= nowMs);
+    for (const { key } of expired) void this.#usedAssertions.remove(key);
   }
 
   account(subscriber: string, planId: string): QuotaAccount {
@@ -161,4 +187,8 @@ export class DispatchStore {
     await this.#root.flushed;
     await this.#root.close();
   }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('base64url');
 }

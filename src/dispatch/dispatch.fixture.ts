@@ -188,8 +188,8 @@ export class TestDispatch {
     if (response.statusCode !== 200) throw new Error(response.body);
   }
 
-  assertion(msisdn = MSISDN, terminalIp = TERMINAL_IP, key = this.operatorKey): Promise<string> {
-    const claims = identityClaims({ issuer: ISSUER, msisdn, terminalIp }, this.clock.ms, 3600);
+  assertion(msisdn = MSISDN, terminalIp = TERMINAL_IP, key = this.operatorKey, seconds = 3600): Promise<string> {
+    const claims = identityClaims({ issuer: ISSUER, msisdn, terminalIp }, this.clock.ms, seconds);
     return signIdentityAssertion(claims, { keyId: DEVELOPMENT_KEY_ID, privateKey: key });
   }
 

@@ -9,6 +9,11 @@ import {
 import { isKeySetFault } from '../session-protocol/key-set.ts';
 import type { IdentityVerdict, IdentityVerifier } from './identity.ts';
 
+/** Longest time from `iat` to `exp`. */
+const ASSERTION_LIFE_SECONDS = 3600;
+/** An operator's clock may be ahead by so much. */
+const CLOCK_SKEW_MS = 60_000;
+
 /** Verifies assertions that operators have signed. `keysOf` has each operator's public keys by its name (`iss`). */
 export function operatorVerifier(keysOf: ReadonlyMap<string, JWTVerifyGetKey>): IdentityVerifier {
   return {
@@ -39,6 +44,11 @@ async function verifyWith(
     });
     const claims = identityClaimsSchema.safeParse(payload);
     if (!claims.success) return { refusal: 'assertion_invalid', detail: z.prettifyError(claims.error) };
+    const { iat, exp } = claims.data;
+    if (exp - iat > ASSERTION_LIFE_SECONDS || iat * 1000 > nowMs + CLOCK_SKEW_MS) {
+      const detail = `it must be valid for at most ${ASSERTION_LIFE_SECONDS} s, and not issued in the future`;
+      return { refusal: 'assertion_invalid', detail };
+    }
     return { claims: claims.data };
   } catch (error) {
     if (error instanceof errors.JWTExpired) return { refusal: 'assertion_expired', detail: error.message };

@@ -72,6 +72,17 @@ describe('a session is asked for', () => {
     await refused({ identityAssertion }, 401, 'assertion_expired');
   });
 
+  test('with an assertion that was used', async () => {
+    const identityAssertion = await dispatch.assertion();
+    expect((await dispatch.ask({ identityAssertion })).statusCode).toBe(201);
+    expect(await refused({ identityAssertion }, 401, 'assertion_invalid')).toMatch(/used before/);
+  });
+
+  test('with an assertion of more than an hour', async () => {
+    const identityAssertion = await dispatch.assertion(undefined, undefined, undefined, 7200);
+    expect(await refused({ identityAssertion }, 401, 'assertion_invalid')).toMatch(/at most 3600 s/);
+  });
+
   test('with another’s assertion', async () => {
     const other = await dispatch.assertion('491709999999');
     expect(await refused({ identityAssertion: other }, 401, 'assertion_mismatch')).toMatch(/another MSISDN/);

@@ -86,12 +86,14 @@ export function acknowledged(session: Session, revision: number, nowMs: number):
 }
 
 export function announcementOf(session: Session): Announcement {
-  const { revision, sessionId, tokenId, subscriber, sponsorId, applicationId, applicationAccount } = session;
-  const { terminalIp, sessionKey, contentShares, sponsoredOctetsCap, atCap, state } = session;
+  const { revision, sessionId, tokenId, tokenExpiresAtMs, subscriber, sponsorId } = session;
+  const { applicationId, applicationAccount, terminalIp, sessionKey, contentShares } = session;
+  const { sponsoredOctetsCap, atCap, state } = session;
   return {
     revision,
     sessionId,
     tokenId,
+    tokenExpiresAtMs,
     subscriber,
     sponsorId,
     applicationId,

@@ -135,7 +135,11 @@ async function identify(
   const { sub, terminalIp: provenIp } = verdict.claims;
   if (sub !== msisdn) return { refusal: 'assertion_mismatch', detail: 'it is of another MSISDN' };
   if (oneForm(provenIp) !== terminalIp) return { refusal: 'assertion_mismatch', detail: 'it is of another address' };
-  return null;
+  const { iss, jti, exp } = verdict.claims;
+  const isFirst = await context.store.useAssertion(iss, jti, exp * 1000, context.clock.nowMs());
+  return isFirst
+    ? null
+    : { refusal: 'assertion_invalid', detail: 'it was used before: get a new one from the network' };
 }
 
 function standingOf({ context }: HttpOptions, session: Session): SessionStanding {

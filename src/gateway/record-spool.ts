@@ -1,3 +1,4 @@
+import { chmodSync, mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { FlowRecord } from '../billing/flow-record.ts';
 
@@ -41,6 +42,9 @@ export class RecordSpool {
   readonly #numbers: Numbers;
 
   private constructor(directory: string, nodeId: string) {
+    // The records and bearers name subscribers and their addresses; a directory of an earlier version is restricted, too.
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    chmodSync(directory, 0o700);
     this.#root = open({ path: directory, maxDbs: 3 });
     this.#records = this.#root.openDB('records', { encoding: 'json' });
     this.#bearers = this.#root.openDB('bearers', { encoding: 'json' });

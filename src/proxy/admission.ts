@@ -70,6 +70,9 @@ export class Admission {
   bySocks5(tokenId: string, password: string, terminalIp: string): Session | Refused {
     const session = this.#options.registry.findBySocks5(tokenId, password);
     if (session === undefined) return refused('token_invalid', 'no session has this user and password');
+    if (session.terms.tokenExpiresAtMs <= this.#options.clock.nowMs()) {
+      return refused('token_expired', 'the token of this user has expired');
+    }
     return isOpenHere(session, terminalIp) ?? session;
   }
 

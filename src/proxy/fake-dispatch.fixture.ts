@@ -96,6 +96,7 @@ export class FakeDispatch {
       revision: 1,
       sessionId: randomUUID(),
       tokenId: randomUUID(),
+      tokenExpiresAtMs: Date.now() + 600_000,
       subscriber: randomBytes(16).toString('hex'),
       sponsorId: 'chatter',
       applicationId: 'chat',

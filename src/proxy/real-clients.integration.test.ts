@@ -137,6 +137,20 @@ describe('curl', () => {
     await expect(asked).rejects.toMatchObject({ code });
   });
 
+  test('by SOCKS5 with the user of an expired token is turned away, and let in once the token is renewed', async () => {
+    const { terms } = await world.dispatch.grant({ tokenExpiresAtMs: Date.now() - 1 });
+    const { port } = new URL(world.proxy.endpoints.socks5);
+    const ask = (tokenId: string) => {
+      const password = socks5Password(Buffer.from(terms.sessionKey, 'base64url'), tokenId);
+      const proxy = ['--socks5-hostname', `127.0.0.1:${port}`, '--proxy-user', `${tokenId}:${password}`];
+      return curl(...proxy, `http://localhost:${portOfServer(plain)}/`);
+    };
+    await expect(ask(terms.tokenId)).rejects.toMatchObject({ code: 97 });
+    const renewed = { tokenId: `${terms.tokenId}-2`, tokenExpiresAtMs: Date.now() + 60_000 };
+    await world.dispatch.announce({ ...terms, ...renewed, revision: 2 });
+    expect(Number((await ask(renewed.tokenId)).stdout)).toBeGreaterThan(PAGE_OCTETS);
+  });
+
   test('by SOCKS5 to a host that is not the application’s is refused', async () => {
     const { terms } = await world.dispatch.grant();
     const password = socks5Password(Buffer.from(terms.sessionKey, 'base64url'), terms.tokenId);

@@ -84,6 +84,8 @@ export const announcementSchema = z.strictObject({
   revision: z.int().min(1),
   sessionId: z.string().min(1),
   tokenId: z.string().min(1),
+  /** From then on the proxy admits no connection by the token, nor by the SOCKS5 user that is its id. */
+  tokenExpiresAtMs: timeMs,
   subscriber: z.string().regex(/^[\da-f]{32}$/),
   sponsorId: z.string().min(1),
   applicationId: z.string().min(1),
