@@ -2,8 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    // Integration tests mostly wait for brokers: two at once take little more than half of the time.
-    maxWorkers: 2,
+    // Integration tests mostly wait for brokers and processes: three at once keep two cores busy.
+    maxWorkers: 3,
     projects: [
       {
         test: {

@@ -39,10 +39,10 @@ test('seller, buyer and terms are in the catalogue, and in its canonical text', 
   expect(catalogueFromCanonicalJson(catalogue?.canonicalJson ?? '').sponsors).toEqual(catalogue?.sponsors);
 });
 
-test('a catalogue without them keeps its hash', () => {
+test('a catalogue without them has nothing of them in its hash', () => {
   const { catalogue } = parseCatalogue(PLAIN, 'c.yaml');
   expect(catalogue?.canonicalJson).toBe(
-    '{"applications":[],"plans":[],"sponsors":[{"creditLimit":"10","currency":"EUR","id":"s","name":"S"}]}',
+    '{"applications":[],"plans":[],"sponsors":[{"creditLimit":"10","currency":"EUR","id":"s","minorDigits":2,"name":"S"}]}',
   );
   expect(catalogue).not.toHaveProperty('invoicing');
 });

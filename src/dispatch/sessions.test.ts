@@ -215,6 +215,7 @@ test('the documentation describes every route, and is a page', async () => {
     '/.well-known/jwks.json',
     '/health/live',
     '/health/ready',
+    '/metrics',
     '/v1/proxies/{proxyId}',
     '/v1/sessions',
     '/v1/sessions/{sessionId}',
