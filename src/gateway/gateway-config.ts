@@ -45,7 +45,12 @@ export const gatewaySchema = z
         issuer: z.string().min(1).describe('The operator, as dispatch servers know it.'),
         keyId: z.string().min(1).describe("The key's id in the operator's JWKS."),
         privateKeyFile: path('Ed25519 key, PKCS #8 PEM.'),
-        lifetimeSeconds: z.int().min(1).max(86_400).default(3600).describe('How long an identity assertion is good.'),
+        lifetimeSeconds: z
+          .int()
+          .min(1)
+          .max(3600)
+          .default(3600)
+          .describe('How long an identity assertion is good; the dispatch server takes an hour at most.'),
       })
       .describe('Who signs identity assertions.'),
     kafka: z

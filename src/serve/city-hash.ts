@@ -7,7 +7,7 @@ const K_MUL = 0x9ddfea08eb382d69n;
 type Pair = readonly [low: bigint, high: bigint];
 
 /**
- * Returns CityHash128 of version 1.0.2, as ClickHouse writes it before each compressed block: the lower eight octets first.
+ * Returns Google's CityHash128 of version 1.0.2, which ClickHouse writes before each compressed block: the lower eight octets first.
  * `octets` are at least eight, which a block's header alone exceeds.
  */
 export function cityHash128(octets: Buffer): Buffer {
