@@ -35,7 +35,7 @@ FROM
 (
     SELECT sponsor_id, currency, amount_micros AS credited, toInt64(0) AS charged FROM account_entries
     UNION ALL
-    SELECT sponsor_id, currency, rounding_micros - tax_micros AS credited, toInt64(0) AS charged FROM closings
+    SELECT sponsor_id, currency, toInt64(0) AS credited, tax_micros - rounding_micros AS charged FROM closings
     UNION ALL
     SELECT sponsor_id, currency, toInt64(0) AS credited, sum(charge_micros) AS charged
     FROM journal WHERE kind = 'charge' GROUP BY sponsor_id, currency
@@ -60,8 +60,8 @@ ALTER TABLE account_balances
     MODIFY COMMENT 'a sponsor''s account: entries and what closings post, less charges and corrections',
     COMMENT COLUMN sponsor_id 'whose account',
     COMMENT COLUMN currency 'ISO 4217',
-    COMMENT COLUMN credited_micros 'sum of account_postings, millionths of a currency unit',
-    COMMENT COLUMN charged_micros 'sum of charges and corrections, millionths of a currency unit',
+    COMMENT COLUMN credited_micros 'sum of the account entries, millionths of a currency unit',
+    COMMENT COLUMN charged_micros 'sum of charges, corrections, and tax and rounding of closings, millionths of a currency unit',
     COMMENT COLUMN balance_micros 'credited less charged; below 0: the sponsor owes it';
 
 ALTER TABLE account_postings

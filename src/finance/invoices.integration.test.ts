@@ -108,8 +108,13 @@ describe('a statement is an invoice', () => {
     expect(of('rounding')).toHaveLength(2);
     expect(of('tax')).toHaveLength(2);
     expect(of('tax')[0]).toMatchObject({ who: 'Ada', why: expect.stringMatching(/^invoice ZR-2027-\d{6}, 2026-09$/) });
-    const sum = entries.reduce((total, { amount_micros }) => total + BigInt(amount_micros), 0n);
-    expect(sum).toBe(BigInt(credited_micros));
+    const sum = (of: typeof entries) => of.reduce((total, { amount_micros }) => total + BigInt(amount_micros), 0n);
+    const posted = sum([...of('rounding'), ...of('tax')]);
+    expect(sum(entries) - posted).toBe(BigInt(credited_micros));
+    const charges = await opened.store.query<{ micros: string }>(
+      "SELECT toString(sum(charge_micros)) AS micros FROM bookings WHERE sponsor_id = 'usd'",
+    );
+    expect(BigInt(charged_micros)).toBe(BigInt(charges[0].micros) - posted);
     expect(BigInt(credited_micros) - BigInt(charged_micros)).toBe(BigInt(balance_micros));
   });
 

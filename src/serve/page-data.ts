@@ -156,7 +156,8 @@ export class PageData {
   closings(sponsorId: string): Promise<Closing[]> {
     return this.#rows(
       "SELECT formatDateTime(month, '%Y-%m') AS name, formatDateTime(closed_at, '%Y-%m-%d') AS day, who, " +
-        'charge_micros + adjustment_micros AS chargeMicros, closing_micros AS closingMicros FROM closings ' +
+        'if(amount_due_micros IS NULL, charge_micros + adjustment_micros, taxable_micros + tax_micros) AS billedMicros, ' +
+        'closing_micros AS closingMicros FROM closings ' +
         'WHERE sponsor_id = {sponsor:String} ORDER BY month DESC',
       [['sponsor', sponsorId]],
     );
@@ -247,6 +248,7 @@ export interface Closing {
   name: string;
   day: string;
   who: string;
-  chargeMicros: bigint;
+  /** Charges, adjustments and tax, as they were rounded. */
+  billedMicros: bigint;
   closingMicros: bigint;
 }

@@ -46,8 +46,8 @@ ${section(
 )}`;
 }
 
-function billOf({ name, day, chargeMicros }: Closing) {
-  return { month: name, closedOn: day, amountMicros: chargeMicros };
+function billOf({ name, day, billedMicros }: Closing) {
+  return { month: name, closedOn: day, amountMicros: billedMicros };
 }
 
 function balanceCard({ balanceMicros, currency, isSuspended }: Account): Card {
