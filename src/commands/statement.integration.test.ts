@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { query } from 'chdb';
 import { parse } from 'csv-parse/sync';
 import readExcelFile from 'read-excel-file/node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -46,7 +47,7 @@ test('months are closed in order, once; the statement of a closed month stays, o
     const { code, stdout } = await close(month);
     expect(stdout).toMatch(
       new RegExp(
-        `^${month} of lumen is closed: [\\d ]+ records, \\d+(\\.\\d+)? JPY, .* Merkle root [0-9a-f]{64}$`,
+        `^${month} of lumen is closed: [\\d ]+ records?, \\d+(\\.\\d+)? JPY, .* Merkle root [0-9a-f]{64}$`,
         'm',
       ),
     );
@@ -83,11 +84,11 @@ test('a statement in every format says the same amount due', async () => {
   expect(sheets.find(({ sheet }) => sheet === 'Days')?.data).toHaveLength(byDay.length + 1);
 
   await done(['statement', ...LUMEN, '--out', 'rows.parquet']);
-  const [parquet] = await zerorate.rows(
+  const parquet = query(
     `SELECT count() AS rows, toString(sum(charge_micros)) AS micros, toTypeName(any(start_time)) AS time FROM file('${zerorate.path('rows.parquet')}', Parquet)`,
-    'store',
+    'JSONEachRow',
   );
-  expect(parquet).toEqual({
+  expect(JSON.parse(parquet)).toEqual({
     rows: proof.leaves,
     micros: totals.totalMicros,
     time: expect.stringContaining('DateTime64(3'),
@@ -222,7 +223,7 @@ test.each<[string, string[], RegExp]>([
   [
     'a month that is not over',
     ['close', '--sponsor', 'lumen', '--month', '2148-12', '--who', 'Ada', ...STORE],
-    /2148-12 is not over.*month_not_over/,
+    /2148-12 of lumen is not over.*month_not_over/,
   ],
   [
     'nobody who closes',

@@ -40,6 +40,7 @@ export class RecordSpool {
   readonly #bearers: Database<StoredBearer, string>;
   readonly #state: Database<Numbers, string>;
   readonly #numbers: Numbers;
+  #unwritten = 0;
 
   private constructor(directory: string, nodeId: string) {
     // The records and bearers name subscribers and their addresses; a directory of an earlier version is restricted, too.
@@ -61,9 +62,9 @@ export class RecordSpool {
     throw new SpoolError(`${directory}: is the spool of the node "${of}"; give "${nodeId}" a directory of its own`);
   }
 
-  /** How many records wait. */
+  /** How many records wait, those included that are on their way to the disk. */
   get size(): number {
-    return this.#records.getCount();
+    return this.#records.getCount() + this.#unwritten;
   }
 
   bearers(): StoredBearer[] {
@@ -92,7 +93,8 @@ export class RecordSpool {
       localSequenceNumber: this.#numbers.nextLocalSequenceNumber++,
       recordSequenceNumber: bearer.nextRecordSequenceNumber++,
     };
-    void this.#records.put(record.localSequenceNumber, record);
+    this.#unwritten++;
+    void this.#records.put(record.localSequenceNumber, record).finally(() => this.#unwritten--);
     void this.#state.put(NUMBERS, { ...this.#numbers });
     this.putBearer(bearer);
   }
