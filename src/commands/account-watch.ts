@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { describeEntry } from '../finance/account-entry.ts';
 import { CreditWatcher } from '../finance/credit-watcher.ts';
 import { systemClock } from '../platform/clock.ts';
+import { counted } from '../platform/print-table.ts';
 import { openStore } from './open-store.ts';
 import { readCatalogue, readCataloguePath, readStoreConfig } from './read-config.ts';
 
@@ -27,7 +28,9 @@ export function registerAccountWatch(account: Command): void {
         const watcher = new CreditWatcher({ store, sponsors, clock: systemClock, checkEveryMs: 0 });
         const booked = await watcher.check();
         for (const entry of booked) process.stdout.write(`${describeEntry(entry)}: ${entry.why}\n`);
-        process.stdout.write(`${sponsors.length} sponsors looked at, ${booked.length} entries booked\n`);
+        process.stdout.write(
+          `${counted(sponsors.length, 'sponsor')} looked at, ${counted(booked.length, 'entry', 'entries')} booked\n`,
+        );
       } finally {
         await store.close();
       }

@@ -12,7 +12,7 @@ import { type WalkedBatch, walkBatches } from '../audit/walk-batches.ts';
 import { writeAuditMetrics } from '../operations/audit-metrics.ts';
 import type { Config } from '../platform/config.ts';
 import { createLogger, type Logger } from '../platform/logger.ts';
-import { grouped } from '../platform/print-table.ts';
+import { counted, grouped } from '../platform/print-table.ts';
 import { Progress } from '../platform/progress.ts';
 import type { Store } from '../platform/store.ts';
 import { loadKeyOf } from './load-key.ts';
@@ -93,7 +93,9 @@ async function audit(options: AuditOptions): Promise<void> {
       const verdict = (found.get(invariant) ?? 0) === 0 ? holds : 'BROKEN';
       process.stdout.write(`${verdict}  ${invariant.padEnd(11)} ${INVARIANTS[invariant]}\n`);
     }
-    process.stdout.write(`${grouped(batches.length)} batches audited${read === null ? '' : `; ${inWords(read)}`}\n`);
+    process.stdout.write(
+      `${counted(batches.length, 'batch', 'batches')} audited${read === null ? '' : `; ${inWords(read)}`}\n`,
+    );
     if (options.metricsFile !== undefined) {
       const faults = new Map(checked.map((invariant) => [invariant, found.get(invariant) ?? 0]));
       await writeAuditMetrics(options.metricsFile, { faults, batches: batches.length });

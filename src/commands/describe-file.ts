@@ -1,6 +1,6 @@
 import { readRecord } from '../billing/admit.ts';
 import type { RecordLimits } from '../billing/record-limits.ts';
-import { grouped } from '../platform/print-table.ts';
+import { counted, grouped } from '../platform/print-table.ts';
 import type { FlowFile } from '../sources/flow-file.ts';
 import { type FlowFileOptions, openFlowFile } from '../sources/open-flow-file.ts';
 
@@ -22,5 +22,5 @@ export async function describeFile(file: FlowFile, options: FlowFileOptions, lim
   }
   const told = [...faults].map(([reason, count]) => `${grouped(count)} ${reason}`).join(', ');
   const rejected = told === '' ? 'all of them can be rated' : `to be rejected: ${told}`;
-  return `${file.path}: ${about === undefined ? '' : `${about}; `}${grouped(records)} records, ${rejected}`;
+  return `${file.path}: ${about === undefined ? '' : `${about}; `}${counted(records, 'record')}, ${rejected}`;
 }

@@ -5,7 +5,7 @@ import { type GeneratedFileFormat, generateToFile } from '../generator/write-rec
 import { ConfigError } from '../platform/config-error.ts';
 import { createLogger } from '../platform/logger.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import { grouped } from '../platform/print-table.ts';
+import { counted, grouped } from '../platform/print-table.ts';
 import { Progress } from '../platform/progress.ts';
 import { readCatalogue } from './read-config.ts';
 
@@ -94,7 +94,7 @@ async function generateFile({ out, format, catalogue, from, to, ...rest }: Gener
 export function formatTotals(path: string, seed: number, totals: GeneratedTotals): string {
   const { records, valid, malformed, duplicates, conflicting, late } = totals;
   return (
-    `${path}: ${grouped(records)} records of seed ${seed}: ${grouped(valid)} valid (${grouped(late)} late), ` +
+    `${path}: ${counted(records, 'record')} of seed ${seed}: ${grouped(valid)} valid (${grouped(late)} late), ` +
     `${grouped(malformed)} malformed, ${grouped(duplicates)} duplicates, ${grouped(conflicting)} conflicting`
   );
 }

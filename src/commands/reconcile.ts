@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { ConfigError } from '../platform/config-error.ts';
-import { formatTable } from '../platform/print-table.ts';
+import { counted, formatTable } from '../platform/print-table.ts';
 import { readCharges } from '../reconciliation/read-charges.ts';
 import { readReports } from '../reconciliation/read-reports.ts';
 import { type Reconciliation, reconcile } from '../reconciliation/reconcile.ts';
@@ -95,7 +95,7 @@ function print({ differences, totals, compared }: Reconciliation, format: 'table
     ]);
     process.stdout.write(`${table}\n\n`);
   }
-  process.stdout.write(`${differences.length} differences in ${compared} comparisons\n`);
+  process.stdout.write(`${counted(differences.length, 'difference')} in ${counted(compared, 'comparison')}\n`);
 }
 
 function time(text: string): number {

@@ -207,7 +207,7 @@ describe('a source that cannot be read', () => {
     mkdirSync(join(directory, 'elsewhere'));
     copyFileSync(zerorate.path('flows.ndjson'), join(directory, 'elsewhere', 'flows.ndjson'));
     symlinkSync(join(directory, 'elsewhere'), join(directory, 'in', 'link'));
-    expect((await run(fresh(), join(directory, 'in'))).stdout).toMatch(/^1 records read/);
+    expect((await run(fresh(), join(directory, 'in'))).stdout).toMatch(/^1 record read/);
   });
 });
 

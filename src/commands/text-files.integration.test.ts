@@ -153,7 +153,7 @@ test('a byte order mark, CRLF, blank lines and capital endings are read', async 
   const csv = written('a.CSV', `\ufeff${HEADER}\r\n\r\n${row}\r\n`);
   const json = written('a.NDJSON', `\ufeff${record({ localSequenceNumber: 2 })}\r\n\r\n`);
   const { stdout } = await zerorate.run(['check', '--source', csv, json]);
-  expect(stdout.match(/1 records, all of them can be rated/g)).toHaveLength(2);
+  expect(stdout.match(/1 record, all of them can be rated/g)).toHaveLength(2);
 });
 
 test('a name that is twice in a record, or misspelt, is rejected by name: from a file and by explain', async () => {

@@ -4,7 +4,7 @@ import { readRowsFile } from '../finance/rows-file.ts';
 import { FIELD_RULES, type UnprovenField } from '../finance/statement-fields.ts';
 import { verifyStatement } from '../finance/verify-statement.ts';
 import { ConfigError } from '../platform/config-error.ts';
-import { grouped } from '../platform/print-table.ts';
+import { counted } from '../platform/print-table.ts';
 import { readJsonFile, shapeJson } from './read-json.ts';
 import { hasSignature, readSignedStatement, type SignatureOptions, type SignedStatement } from './read-signed.ts';
 import { printVerified, type Verified } from './verify-report.ts';
@@ -86,7 +86,7 @@ async function checkStatement(path: string, rows: string | undefined, options: V
       ...faults,
       ...rootFaults(proof.merkleRoot, options.root),
     ],
-    said: `${sponsor.id}, ${month}: ${grouped(proof.leaves)} rows make ${total}, Merkle root ${proof.merkleRoot}`,
+    said: `${sponsor.id}, ${month}: ${counted(proof.leaves, 'row')} make ${total}, Merkle root ${proof.merkleRoot}`,
     keyId: signed.verdict?.keyId ?? null,
     recomputed: recomputedBut(unproven),
     unproven,
