@@ -12,13 +12,26 @@ import { Zerorate } from './zerorate.fixture.ts';
 /** Of each supported line one: their ICU differs in the decimals of currencies. */
 const VERSIONS = ['20.19.0', '22.12.0', '24.22.3'];
 const CURRENCIES = ['IDR', 'CLF'];
-const FORMATS = ['html', 'json', 'csv', 'parquet', 'xlsx'];
+const FORMATS = ['html', 'json', 'csv', 'parquet', 'xlsx', 'ubl', 'focus'];
 const MONTH = '2026-03';
 /** Some twenty seconds on a machine at rest; the first time Node.js is downloaded. */
 const LIMIT_MS = 600_000;
 const CATALOGUE = `
+invoicing:
+  seller: { legalName: Carrier, taxId: DE123456789, address: { street: Main St. 1, city: Berlin, country: DE } }
+  numbers: "ZR-{number:6}"
+  termsDays: 30
 sponsors:
-${CURRENCIES.map((currency) => `  - { id: ${currency.toLowerCase()}, name: "${currency} & sons", currency: ${currency}, creditLimit: "1000000" }`).join('\n')}
+${CURRENCIES.map(
+  (currency) => `  - id: ${currency.toLowerCase()}
+    name: "${currency} & sons"
+    currency: ${currency}
+    creditLimit: "1000000"
+    buyer:
+      legalName: ${currency} Ltd.
+      address: { street: High St. 2, city: Hamburg, country: DE }
+      tax: { category: S, rate: "8.875" }`,
+).join('\n')}
 applications:
 ${CURRENCIES.map((currency) => `  - { id: app-${currency.toLowerCase()}, sponsor: ${currency.toLowerCase()}, tags: [${currency}] }`).join('\n')}
 plans:
@@ -77,14 +90,14 @@ async function exportUnder(version: string): Promise<Record<string, string>> {
   const runs = CURRENCIES.flatMap((currency) =>
     FORMATS.map((format) => {
       const rows = format === 'json' ? ['--rows', `${currency}-rows.csv`] : [];
-      const out = ['--out', `${currency}.${format}`, ...rows];
+      const out = ['--format', format, '--out', `${currency}.${format}`, ...rows];
       return ['statement', '--sponsor', currency.toLowerCase(), '--month', MONTH, ...out, '--store', 'store'];
     }),
   );
-  const program = pathToFileURL(await builtModule('commands/program.js')).href;
+  const program = pathToFileURL(await builtModule('commands/load-program.js')).href;
   const script =
-    `const { createProgram } = await import(${JSON.stringify(program)});` +
-    `for (const args of ${JSON.stringify(runs)}) await createProgram().parseAsync(args, { from: 'user' });` +
+    `const { loadProgram } = await import(${JSON.stringify(program)});` +
+    `for (const args of ${JSON.stringify(runs)}) await (await loadProgram('statement')).parseAsync(args, { from: 'user' });` +
     'console.log(process.version); process.exit();';
   const node = await nodeBinary(version);
   const { stdout } = await promisify(execFile)(node, ['--input-type=module', '-e', script], { cwd: folder });

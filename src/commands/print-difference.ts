@@ -62,7 +62,7 @@ export function formatDifference(
     .sort((a, b) => compare(a.texts, b.texts))
     .map(({ line }) => line);
   if (format === 'csv') return csv(rolled, keys);
-  const totals = rollUp(lines, ({ sponsorId }) => sponsorId);
+  const totals = rollUp(lines, ({ sponsorId }) => sponsorId).sort((a, b) => compareNumbered(a.sponsorId, b.sponsorId));
   if (format === 'json') {
     const amounts = (of: readonly SponsorLine[], by: readonly DifferenceKey[]) => of.map((line) => jsonLine(line, by));
     const shown = { lines: amounts(rolled, keys), totals: amounts(totals, ['sponsor']) };

@@ -37,8 +37,8 @@ async function covered(month: string, coverage = readCoverage(opened.store, 'cha
 function close(closing: { number: number; month: string; cursors: string; lastCorrection: number; lastEntry: number }) {
   const { number, month, cursors, lastCorrection, lastEntry } = closing;
   return opened.store.command(
-    'INSERT INTO closings (number, sponsor_id, month, cursors, last_correction, last_entry) ' +
-      `SELECT ${number}, 'chatter', '${month}-01', ${cursors}, ${lastCorrection}, ${lastEntry}`,
+    'INSERT INTO closings (number, sponsor_id, month, currency, cursors, last_correction, last_entry) ' +
+      `SELECT ${number}, 'chatter', '${month}-01', 'USD', ${cursors}, ${lastCorrection}, ${lastEntry}`,
   );
 }
 
