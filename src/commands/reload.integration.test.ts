@@ -86,16 +86,18 @@ test('another catalogue changes the limits that sponsors are held against', asyn
   const owed = -(metricOf(before, 'zerorate_sponsor_balance_micros', { sponsor: 'chatter' }) ?? 0);
   const limitTo = async (micros: number) => {
     await engines.editCatalogue('limits', (text) =>
-      text.replace('creditLimit: "5000.00"', `creditLimit: "${(micros / 1e6).toFixed(6)}"`),
+      text.replace('creditLimit: "5000.00"', `creditLimit: "${(micros / 1e6).toFixed(2)}"`),
     );
     engine.signal('SIGHUP');
   };
-  await limitTo(Math.round(owed / 0.9));
+  const inCents = (micros: number) => Math.round(micros / 1e4) * 1e4;
+  const nearLimit = inCents(owed / 0.9);
+  await limitTo(nearLimit);
   const near = await engines.scraped(
-    (seen) => metricOf(seen, 'zerorate_sponsor_credit_limit_micros', { sponsor: 'chatter' }) === Math.round(owed / 0.9),
+    (seen) => metricOf(seen, 'zerorate_sponsor_credit_limit_micros', { sponsor: 'chatter' }) === nearLimit,
   );
   await expectAlerts(halfAnHour(before, near), ['ZerorateSponsorNearLimit']);
-  await limitTo(Math.round(owed / 2));
+  await limitTo(inCents(owed / 2));
   const past = await engines.scraped(
     (seen) => metricOf(seen, 'zerorate_sponsor_suspended', { sponsor: 'chatter' }) === 1,
   );
