@@ -46,8 +46,8 @@ export function compareBatch(
     message,
   });
   return [
-    ...capped([...totalDifferences(batch, lists, computed), ...rowDifferences(rows, computed, rules)]).map((message) =>
-      faultOf('charges', message),
+    ...capped([...totalDifferences(batch, lists, computed, rules), ...rowDifferences(rows, computed, rules)]).map(
+      (message) => faultOf('charges', message),
     ),
     ...capped(identityDifferences(lists, computed)).map((message) => faultOf('source', message)),
   ];
@@ -62,6 +62,7 @@ function totalDifferences(
   { numbers }: BatchRow,
   lists: readonly Uint8Array[],
   computed: readonly ComputedRecord[],
+  rules: SecondRules,
 ): string[] {
   const byKey = new Map<string, OutcomeTotal>();
   const byOutcome = new Map<Outcome, OutcomeTotal>();
@@ -71,7 +72,7 @@ function totalDifferences(
   }
   const booked = outcomeList(lists);
   const listed = listDifferences(booked, byKey);
-  const leaked = listDifferences(leakageList(lists), secondLeakage(computed, numbers.leakage_rows));
+  const leaked = listDifferences(leakageList(lists), secondLeakage(computed, numbers.leakage_rows, rules.byTag));
   const summed = OUTCOMES.flatMap((outcome) => {
     const stored = { records: numbers[`records_${outcome}`], octets: numbers[`octets_${outcome}`] };
     return differencesOf(`${outcome} in all`, stored, byOutcome.get(outcome) ?? NOTHING);

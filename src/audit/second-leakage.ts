@@ -17,8 +17,15 @@ interface Group extends OutcomeTotal {
   outcome: string;
 }
 
-/** What a batch's leakage should be, by `leakageKey`: of the unsponsored records the `maxRows` largest groups, and the rest. */
-export function secondLeakage(computed: readonly Computed[], maxRows: number): Map<string, OutcomeTotal> {
+/**
+ * What a batch's leakage should be, by `leakageKey`: of the unsponsored records the `maxRows` largest groups, and the rest. `claimed`:
+ * tags of the catalogue; in others the digits of what may be a subscriber's number are not kept.
+ */
+export function secondLeakage(
+  computed: readonly Computed[],
+  maxRows: number,
+  claimed: ReadonlyMap<string, unknown>,
+): Map<string, OutcomeTotal> {
   if (maxRows === 0) return new Map();
   const groups = new Map<string, Group>();
   for (const { read, outcome } of computed) {
@@ -27,7 +34,7 @@ export function secondLeakage(computed: readonly Computed[], maxRows: number): M
       applicationId: outcome.applicationId,
       reason: outcome.reason,
       prefix: networkOfAddress(read.remoteIp),
-      tag: read.zeroRatingTag ?? '',
+      tag: shownTag(read.zeroRatingTag ?? '', claimed),
       nodeId: read.nodeId,
       day: Math.floor(read.startTime / DAY_MS),
     });
@@ -45,6 +52,21 @@ export function secondLeakage(computed: readonly Computed[], maxRows: number): M
     leakage.set(kept, { records: sum.records + records, octets: sum.octets + octets });
   }
   return leakage;
+}
+
+function shownTag(tag: string, claimed: ReadonlyMap<string, unknown>): string {
+  if (claimed.has(tag)) return tag;
+  const shown = [...tag].map((character) => ({ character, isDigit: character >= '0' && character <= '9' }));
+  for (let start = 0; start < shown.length; start++) {
+    if (!shown[start].isDigit) continue;
+    const digits = [start];
+    for (let at = start + 1; at < shown.length && at - digits[digits.length - 1] <= 2; at++) {
+      if (shown[at].isDigit) digits.push(at);
+    }
+    if (digits.length >= 7) for (const at of digits) shown[at].character = '#';
+    start = digits[digits.length - 1];
+  }
+  return shown.map(({ character }) => character).join('');
 }
 
 const NOTHING: OutcomeTotal = { records: 0, octets: 0 };

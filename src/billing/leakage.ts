@@ -17,7 +17,7 @@ export interface LeakageRow {
   reasonCode: number;
   /** Remote /24 (IPv4) or /48 (IPv6); empty in a remainder, which sums an application's and reason's networks without a row. */
   prefix: string;
-  /** Empty where the records have none. */
+  /** Empty where the records have none; of one that no application claims, without what may be a subscriber's number. */
   tag: string;
   nodeId: string;
   /** Day of use: of the records' start, UTC, days since 1970-01-01; 0 in a remainder. */
@@ -70,7 +70,7 @@ class LeakageGroups {
   readonly #octets: Float64Array;
   /** Group + 1 by hash; 0 is free. */
   readonly #slots: Uint32Array;
-  readonly #emptyTag: number | null;
+  readonly #tagAliases: ReadonlyMap<number, number>;
 
   constructor(batch: FlowBatch) {
     this.#batch = batch;
@@ -80,7 +80,7 @@ class LeakageGroups {
     this.#records = new Uint32Array(unsponsored);
     this.#octets = new Float64Array(unsponsored);
     this.#slots = new Uint32Array(2 ** Math.ceil(Math.log2(unsponsored * 2 + 1)));
-    this.#emptyTag = batch.unknownTags.emptyCode;
+    this.#tagAliases = batch.unknownTags.aliases(NO_TAG);
     if (unsponsored === 0) return;
     for (let row = 0; row < batch.count; row++) if (NOT_SPONSORED[batch.reason[row]] === 1) this.#add(row);
   }
@@ -140,7 +140,7 @@ class LeakageGroups {
 
   #tag(row: number): number {
     const tag = this.#batch.tag[row];
-    return tag === this.#emptyTag ? NO_TAG : tag;
+    return this.#tagAliases.size === 0 ? tag : (this.#tagAliases.get(tag) ?? tag);
   }
 
   /** At most `count` groups, the largest first. */
