@@ -14,7 +14,7 @@ beforeAll(async () => {
   const demo = readFileSync(packagePath('fixtures/demo/catalogue.yaml'), 'utf8');
   writeFileSync(
     zerorate.path('catalogue.yaml'),
-    demo.replace(/(id: lumen\b[^\n]*?)creditLimit/, '$1bankAccounts: ["JP 12 3456"], creditLimit'),
+    demo.replace('  - id: lumen\n', '  - id: lumen\n    bankAccounts: ["JP 12 3456"]\n'),
   );
 });
 afterAll(() => zerorate?.remove());
