@@ -61,7 +61,7 @@ describe('the examples of the documents run as printed after `npm start`', () =>
   test('those that are not run are few, and each says why', () => {
     const left = EXAMPLES.filter(({ reason }) => reason !== undefined);
     const known = [
-      /^needs (Kafka|an export|the configuration)/,
+      /^needs (Kafka|an export|the configuration|the file of a bank|a recycling)/,
       /^takes hours$/,
       /^the records are corrected by hand$/,
       /^it installs/,
