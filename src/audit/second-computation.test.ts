@@ -141,7 +141,7 @@ const drawnRecord = fc
       )
       .map(([instant, later]) => Math.max(0, instant + later)),
     remoteIp: fc.constantFrom(...ADDRESSES),
-    zeroRatingTag: fc.constantFrom(...Array(12).fill(null), ...TAGS, 'UNPRIVILEGED_ID', ''),
+    zeroRatingTag: fc.constantFrom(...Array(12).fill(null), ...TAGS, 'UNCLAIMED', ''),
     sponsorIdentity: fc.constantFrom(...Array(20).fill(null), ...IDENTITIES, 'nobody', ''),
     applicationServiceProviderIdentity: fc.constantFrom(...Array(20).fill(null), ...IDENTITIES, 'nobody', ''),
     contentType: mostly(fc.constantFrom(null, 'text', 'voice', 'image', 'video', 'other'), fc.constant('unknown')),

@@ -68,7 +68,11 @@ export async function explainRecord(
 function evidenceOf(batch: FlowBatch, { catalogue, evidence }: Rules): Explanation {
   const owner = catalogue.applications[evidence.applicationOfTag(batch, 0)];
   const isUntagged = batch.tag[0] === NO_TAG;
-  const byTag = isUntagged ? 'no tag' : owner === undefined ? 'a tag that nobody claims' : `the tag of ${owner.id}`;
+  const byTag = isUntagged
+    ? 'no tag'
+    : owner === undefined
+      ? 'a tag that no application claims'
+      : `the tag of ${owner.id}`;
   const prefix = longestPrefix(batch.remoteAddress, catalogue);
   const byIp =
     prefix === null

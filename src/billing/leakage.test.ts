@@ -113,7 +113,7 @@ describe('the leakage of a batch', () => {
     );
   });
 
-  test('keeps no digits of what may be a subscriber’s number in a tag that nobody claims', () => {
+  test('keeps no digits of what may be a subscriber’s number in a tag that no application claims', () => {
     const tags = ['4917012345678', 'A-49 170 1234-5678', 'V-2026-1', '999-12'];
     const { rows } = leakageRows(
       tags.map((zeroRatingTag) => ({ zeroRatingTag, remoteIp: '203.0.114.8' })),

@@ -28,7 +28,7 @@ const GUILTS: { reason: Reason; fields: Fields; before?: Fields }[] = [
   { reason: 'conflicting_duplicate', fields: {}, before: { remotePort: 80 } },
   { reason: 'duplicate', fields: {}, before: {} },
   { reason: 'no_evidence', fields: { remoteIp: '8.8.8.8' } },
-  { reason: 'unknown_tag', fields: { remoteIp: '8.8.8.8', zeroRatingTag: 'UNPRIVILEGED_ID' } },
+  { reason: 'unknown_tag', fields: { remoteIp: '8.8.8.8', zeroRatingTag: 'UNCLAIMED' } },
   { reason: 'unknown_identity', fields: { remoteIp: '8.8.8.8', sponsorIdentity: 'nobody' } },
   { reason: 'evidence_conflict', fields: { zeroRatingTag: 'BOTH' } },
   { reason: 'tag_missing', fields: { remoteIp: '192.0.2.1' } },

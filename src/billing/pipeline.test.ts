@@ -37,7 +37,7 @@ const traffic = fc.array(
       '2001:db8:1::5',
       'fe80::1',
     ),
-    zeroRatingTag: fc.constantFrom(null, 'ANY', 'TAG', 'IP', 'BOTH', 'UNPRIVILEGED_ID'),
+    zeroRatingTag: fc.constantFrom(null, 'ANY', 'TAG', 'IP', 'BOTH', 'UNCLAIMED'),
     sponsorIdentity: fc.constantFrom(null, null, null, 'bolt-pays', 'nobody'),
     applicationServiceProviderIdentity: fc.constantFrom(null, null, null, 'asp-any', 'asp-cdr', 'nobody'),
     contentType: fc.constantFrom(null, 'text', 'voice', 'image', 'video'),

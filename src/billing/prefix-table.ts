@@ -1,5 +1,5 @@
 import { ADDRESS_WORDS } from './sorted-prefixes.ts';
-import { FIRST, LAST_SLICE, mapAt, SHIFT, SLICES, UNPRIVILEGED_ID, WORD } from './word-map-writer.ts';
+import { FIRST, LAST_SLICE, mapAt, NO_OWNER, SHIFT, SLICES, WORD } from './word-map-writer.ts';
 import type { WordMaps } from './word-maps.ts';
 
 /** Few enough that what was touched for them is still in the processor's nearest cache when they are searched. */
@@ -28,7 +28,7 @@ export class PrefixTable {
     this.#words = words;
     this.#root = root;
     let entry = root;
-    while (entry < UNPRIVILEGED_ID && words[mapAt(entry) + WORD] < V4_WORDS.length) {
+    while (entry < NO_OWNER && words[mapAt(entry) + WORD] < V4_WORDS.length) {
       const word = V4_WORDS[words[mapAt(entry) + WORD]];
       entry = this.#search(this.#slice(mapAt(entry), word), word);
     }
@@ -55,7 +55,7 @@ export class PrefixTable {
       const at = row * ADDRESS_WORDS;
       const isV4 = addresses[at] === 0 && addresses[at + 1] === 0 && addresses[at + 2] === 0xffff;
       entries[row] = isV4 ? this.#v4 : this.#root;
-      if (entries[row] < UNPRIVILEGED_ID) this.#rows[open++] = row;
+      if (entries[row] < NO_OWNER) this.#rows[open++] = row;
     }
     return open;
   }
@@ -89,7 +89,7 @@ export class PrefixTable {
       const row = this.#rows[i];
       const word = this.#words[mapAt(entries[row]) + WORD];
       entries[row] = this.#search(this.#slices[i], addresses[row * ADDRESS_WORDS + word]);
-      if (entries[row] < UNPRIVILEGED_ID) this.#rows[left++] = row;
+      if (entries[row] < NO_OWNER) this.#rows[left++] = row;
     }
     return left;
   }

@@ -1,5 +1,5 @@
 /** The entry of a range that no prefix holds. */
-export const UNPRIVILEGED_ID = -1;
+export const NO_OWNER = -1;
 
 /** A map's parts, from its place in the array on: the word that it is of, 0 to 3, and its directory. */
 export const WORD = 0;
@@ -15,9 +15,9 @@ const FEW_RANGES = 8;
 /** More ranges than these in one slice get a map of their own: prefixes stand in clusters, and a search has to be short. */
 const MANY_RANGES = 16;
 
-/** Where the map that an entry below UNPRIVILEGED_ID names stands in the array. */
+/** Where the map that an entry below NO_OWNER names stands in the array. */
 export function mapAt(entry: number): number {
-  return UNPRIVILEGED_ID - 1 - entry;
+  return NO_OWNER - 1 - entry;
 }
 
 /** The ranges of a map, in order, the first from value 0 on. */

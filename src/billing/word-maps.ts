@@ -1,9 +1,9 @@
 import { ADDRESS_WORDS, type Prefix, type PrefixColumns, sortedPrefixes } from './sorted-prefixes.ts';
-import { Ranges, UNPRIVILEGED_ID, WORD_BITS, WORD_VALUES, WordMapWriter } from './word-map-writer.ts';
+import { NO_OWNER, Ranges, WORD_BITS, WORD_VALUES, WordMapWriter } from './word-map-writer.ts';
 
 /**
  * Maps of the words of addresses, as `PrefixTable` reads them. A map cuts the values of its word into ranges. A range's
- * entry is the application of the longest prefix that holds it, UNPRIVILEGED_ID, or another map (below UNPRIVILEGED_ID, see `mapAt`): of the
+ * entry is the application of the longest prefix that holds it, NO_OWNER, or another map (below NO_OWNER, see `mapAt`): of the
  * next word where longer prefixes go on after this very value, of the same word where there are many more ranges in it.
  *
  * All maps stand in one array. A map begins with its directory: the values from its first boundary on are cut into slices
@@ -19,7 +19,7 @@ export interface WordMaps {
 /** Throws a TypeError on what is no prefix. */
 export function wordMaps(prefixes: readonly Prefix[]): WordMaps {
   const out = new WordMapWriter();
-  const root = writeMap(sortedPrefixes(prefixes), 0, prefixes.length, 0, UNPRIVILEGED_ID, out);
+  const root = writeMap(sortedPrefixes(prefixes), 0, prefixes.length, 0, NO_OWNER, out);
   return { words: out.take(), root };
 }
 

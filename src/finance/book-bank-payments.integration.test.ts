@@ -69,7 +69,7 @@ test('credits are booked once, whatever file they come in; debits, reversals and
   expect(await entries()).toHaveLength(5);
 });
 
-test('what is not known, not clear or not possible is listed with its place and booked by nobody', async () => {
+test('what is not known, not clear or not possible is listed with its place and not booked', async () => {
   const before = await entries();
   const odd = await load([
     { reference: 'U1', text: 'hello' },

@@ -9,7 +9,7 @@ import { matchPayment, type PayerIndex } from './match-payment.ts';
 import type { BankMovement } from './read-camt053.ts';
 
 /**
- * What became of a movement. `open`: a credit that somebody must look at, it is not booked. `ignored`: no payment, or not a
+ * What became of a movement. `open`: a credit that an accountant must look at; it is not booked. `ignored`: no payment, or not a
  * booked one.
  */
 export type PaymentOutcome = 'booked' | 'standing' | 'would_book' | 'open' | 'ignored';
@@ -90,7 +90,7 @@ function booked(result: Awaited<ReturnType<typeof bookEntry>>, entry: AccountEnt
   return as('booked', `entry ${result.number}, by ${by}`, sponsorId);
 }
 
-/** A file that comes again books nothing; a reference that stands for another amount is not passed over. */
+/** A file that comes again books nothing; the same reference with another amount is reported. */
 function againstStanding(standing: StoredEntry, { amount, currency }: BankMovement, as: As): BankPayment {
   const { number, sponsorId, amountMicros } = standing;
   if (standing.currency === currency && formatMicros(amountMicros) === plainAmount(amount)) {

@@ -98,7 +98,7 @@ export function dueDateOf({ issueDate, termsDays }: { issueDate: string; termsDa
 }
 
 /**
- * The next number of the series on the day of an instant. Whoever books it does so under the guard, or looks again. Rejects
+ * The next number of the series on the day of an instant. Book it under the guard, or read the next number again. Rejects
  * with a ConfigError where another series has the number already.
  */
 export async function nextNumber(

@@ -103,7 +103,7 @@ describe('the sponsor of a payment', () => {
   test.each<[string, Entry, string | null, string]>([
     ['a document number', { document: 'inv-7' }, 'chatter', 'invoice INV-7'],
     ['an invoice in words', { text: 'Rechnung INV-8, danke' }, 'lumen', 'invoice INV-8'],
-    ['an invoice, whoever pays it', { text: 'INV-8', iban: 'GB82WEST12345698765432' }, 'lumen', 'invoice INV-8'],
+    ['an invoice, from any account', { text: 'INV-8', iban: 'GB82WEST12345698765432' }, 'lumen', 'invoice INV-8'],
     ['the account', { iban: 'GB82WEST12345698765432', text: 'thanks' }, 'parley', 'debtor account'],
     ['the id', { text: 'top up Chatter.' }, 'chatter', 'sponsor id'],
     ['a part of a word', { text: 'chatterbox' }, null, 'names no invoice'],

@@ -26,7 +26,7 @@ export interface BankMovement {
   references: string[];
   /** Unstructured remittance and end-to-end identification. */
   remittance: string[];
-  /** Why its parts cannot be told apart or do not add up; null: fine. */
+  /** Why its parts are ambiguous or do not add up; null: fine. */
   fault: string | null;
 }
 

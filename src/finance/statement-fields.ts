@@ -118,7 +118,7 @@ interface Leaf {
   value: Scalar | NotDerived;
 }
 
-/** How the items of an array are told apart, so that one that is missing does not shift the others. By default by their place. */
+/** How the items of an array are identified, so that one that is missing does not shift the others. By default by their place. */
 export type ItemNames = Readonly<Record<string, (item: never) => string>>;
 
 /**

@@ -15,7 +15,7 @@ const FIRST_ZONE_MS = 14 * 3_600_000;
 export interface Verification {
   /** What does not hold, a sentence each; none: all that can be recomputed is as the statement says. */
   faults: string[];
-  /** Fields that nothing at hand derives. */
+  /** Fields that nothing given derives. */
   unproven: UnprovenField[];
 }
 

@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { createMetrics } from '../platform/metrics.ts';
 
-/** How a gateway stands: `GET /health/ready`. */
+/** State of a gateway: `GET /health/ready`. */
 export interface GatewayStanding {
   ready: true;
   openFlows: number;
