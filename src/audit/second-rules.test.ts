@@ -21,9 +21,9 @@ const rules = secondRules(testRules().catalogue.canonicalJson, NO_FACTS);
 describe('which application', () => {
   test.each<[string, Reason | (typeof EVIDENCES)[number], string, Partial<FlowRecord>]>([
     ['nothing', 'no_evidence', '', { remoteIp: '8.8.8.8' }],
-    ['a tag nobody claims', 'unknown_tag', '', { remoteIp: '8.8.8.8', zeroRatingTag: 'UNCLAIMED' }],
+    ['a tag that no application claims', 'unknown_tag', '', { remoteIp: '8.8.8.8', zeroRatingTag: 'UNCLAIMED' }],
     ['an empty tag', 'unknown_tag', '', { remoteIp: '8.8.8.8', zeroRatingTag: '' }],
-    ['a tag nobody claims, and a prefix', 'ip', 'any', { zeroRatingTag: 'UNCLAIMED' }],
+    ['a tag that no application claims, and a prefix', 'ip', 'any', { zeroRatingTag: 'UNCLAIMED' }],
     ['the tag alone', 'tag', 'any', { remoteIp: '8.8.8.8', zeroRatingTag: 'ANY' }],
     ['tag and prefix', 'tag+ip', 'any', { zeroRatingTag: 'ANY' }],
     ['an IPv6 prefix', 'ip', 'any', { remoteIp: '2001:DB8:1:ffff::1' }],

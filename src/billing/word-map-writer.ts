@@ -15,7 +15,7 @@ const FEW_RANGES = 8;
 /** More ranges than these in one slice get a map of their own: prefixes stand in clusters, and a search has to be short. */
 const MANY_RANGES = 16;
 
-/** Where the map that an entry below NO_OWNER names stands in the array. */
+/** Place in the array of the map that an entry below NO_OWNER names. */
 export function mapAt(entry: number): number {
   return NO_OWNER - 1 - entry;
 }

@@ -93,7 +93,7 @@ test.each(['ndjson', 'csv', 'avro'])(
       [0, 'replay', '--verify', ...from],
       [0, 'gaps', '--store', format],
       [0, 'rejections', 'list', '--store', format],
-      [2, 'rejections', 'recycle', file, '--why', 'mended', '--catalogue', CATALOGUE, '--store', format],
+      [2, 'rejections', 'recycle', file, '--why', 'corrected', '--catalogue', CATALOGUE, '--store', format],
       [0, 'fraud', '--store', format, '--from', '1970-01-01', '--to', '2149-01-01'],
       [0, 'subscriber', sound('in-clear.ndjson')[0].servedMsisdn, '--store', format],
       [

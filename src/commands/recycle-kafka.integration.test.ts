@@ -76,11 +76,11 @@ test('rejections are recycled beside the engine that reads their topic: it is fe
   await produce(0, 100);
   const running = runUntilBooked(zerorate, [CONFIG], 150);
   while ((await ask('SELECT sum(records_read) FROM batches')) !== '100') await pause(500);
-  const mended = RECORDS.flatMap(({ json }, offset) =>
+  const corrected = RECORDS.flatMap(({ json }, offset) =>
     isBroken(offset) ? [JSON.stringify({ topic: TOPIC, partition: 0, offset, record: JSON.parse(json) })] : [],
   );
-  await writeFile(zerorate.path('mended.ndjson'), mended.join('\n'));
-  const args = ['rejections', 'recycle', 'mended.ndjson', '--why', 'test', '--config', CONFIG];
+  await writeFile(zerorate.path('corrected.ndjson'), corrected.join('\n'));
+  const args = ['rejections', 'recycle', 'corrected.ndjson', '--why', 'test', '--config', CONFIG];
   const { code, stdout, stderr } = await zerorate.run(args, { env });
   expect(code, stderr).toBe(0);
   expect(stdout).toMatch(/^recycling 1 booked: 10 corrected records\n/);

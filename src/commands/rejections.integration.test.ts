@@ -28,7 +28,7 @@ beforeAll(async () => {
     at % BROKEN_EVERY === 0 ? line.replace(/"uplinkOctets":/, '"uplinkOctets":-1') : line,
   );
   await writeFile(zerorate.path('flows.ndjson'), `${broken.join('\n')}\n`);
-  expect(await run('flows.ndjson', 'mended')).toMatchObject({ code: 0 });
+  expect(await run('flows.ndjson', 'corrected')).toMatchObject({ code: 0 });
   expect(await run('whole.ndjson', 'whole')).toMatchObject({ code: 0 });
 });
 afterAll(() => zerorate?.remove());
@@ -36,7 +36,7 @@ afterAll(() => zerorate?.remove());
 const run = (source: string, store: string) =>
   zerorate.run(['run', '--catalogue', CATALOGUE, '--source', source, '--store', store]);
 const recycle = (file: string, ...more: string[]) =>
-  zerorate.run(['rejections', 'recycle', file, ...WHY, '--catalogue', CATALOGUE, '--store', 'mended', ...more]);
+  zerorate.run(['rejections', 'recycle', file, ...WHY, '--catalogue', CATALOGUE, '--store', 'corrected', ...more]);
 
 interface Listed {
   topic: string;
@@ -46,7 +46,7 @@ interface Listed {
 }
 
 async function listed(...options: string[]): Promise<Listed[]> {
-  const args = ['rejections', 'list', '--store', 'mended', '--format', 'JSONEachRow', ...options];
+  const args = ['rejections', 'list', '--store', 'corrected', '--format', 'JSONEachRow', ...options];
   const { stdout } = await zerorate.run(args);
   return stdout
     .split('\n')
@@ -54,20 +54,20 @@ async function listed(...options: string[]): Promise<Listed[]> {
     .map((line) => JSON.parse(line));
 }
 
-/** As a person does it: the listed rejections, each with its record from the source, mended. */
+/** As a person does it: the listed rejections, each with its record from the source, corrected. */
 async function mend(file: string, rejections: readonly Listed[]): Promise<void> {
-  const mended = rejections.map((rejection) => ({
+  const corrected = rejections.map((rejection) => ({
     ...rejection,
     record: JSON.parse(lines[Number(rejection.offset)]),
   }));
-  await writeFile(zerorate.path(file), mended.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  await writeFile(zerorate.path(file), corrected.map((line) => `${JSON.stringify(line)}\n`).join(''));
 }
 
-test('what was rejected, mended and recycled is billed as if it had never been broken', async () => {
+test('what was rejected, corrected and recycled is billed as if it had been right', async () => {
   const rejections = await listed('--reason', 'negative_octets');
   expect(rejections).toHaveLength(RECORDS / BROKEN_EVERY);
   expect(JSON.parse(rejections[0].payload).servedMsisdn).toMatch(/^~[0-9a-f]{32}$/);
-  expect(await zerorate.rows(BILL, 'mended')).not.toEqual(await zerorate.rows(BILL, 'whole'));
+  expect(await zerorate.rows(BILL, 'corrected')).not.toEqual(await zerorate.rows(BILL, 'whole'));
   await mend('first.ndjson', rejections.slice(0, 60));
   await mend('second.ndjson', rejections.slice(60));
 
@@ -81,7 +81,7 @@ test('what was rejected, mended and recycled is billed as if it had never been b
   expect(await listed('--all')).toHaveLength(RECORDS / BROKEN_EVERY);
   // The keys of pseudonyms are each store's own: what is compared is what is behind them.
   const bill = `SELECT * EXCEPT subscriber FROM (${BILL}) ORDER BY ALL`;
-  expect(await zerorate.rows(bill, 'mended')).toEqual(await zerorate.rows(bill, 'whole'));
+  expect(await zerorate.rows(bill, 'corrected')).toEqual(await zerorate.rows(bill, 'whole'));
 });
 
 test('the same file once more books nothing', async () => {
@@ -90,20 +90,20 @@ test('the same file once more books nothing', async () => {
   expect(code).toBe(0);
 });
 
-test('each mended record says which rejection it was', async () => {
+test('each corrected record says which rejection it was', async () => {
   const [links] = await zerorate.rows(
     'SELECT count() AS links, countIf(charges.sponsored_octets > 0) > 0 AS charged FROM recycled ' +
       'LEFT JOIN charges ON charges.topic = recycled_topic AND charges.partition = recycled.partition AND charges.offset = recycled.offset ' +
       'WHERE is_booked',
-    'mended',
+    'corrected',
   );
   expect(links).toEqual({ links: RECORDS / BROKEN_EVERY, charged: 1 });
 });
 
 test('the journal holds, the source is read on, and every batch that it has is computed again', async () => {
-  const again = await run('flows.ndjson', 'mended');
+  const again = await run('flows.ndjson', 'corrected');
   expect(again.stdout).toMatch(/^0 records read/);
-  const { code, stdout } = await zerorate.run(['audit', '--store', 'mended', '--source', 'flows.ndjson']);
+  const { code, stdout } = await zerorate.run(['audit', '--store', 'corrected', '--source', 'flows.ndjson']);
   expect(stdout).not.toContain('BROKEN');
   expect(code).toBe(0);
 });
@@ -131,7 +131,7 @@ describe('bad input is refused with its line and exit code 2, and nothing is boo
     const { code, stderr } = await recycle('bad.ndjson');
     expect(stderr).toMatch(line);
     expect(code).toBe(2);
-    expect(await zerorate.rows('SELECT max(number) AS last FROM recyclings', 'mended')).toEqual([{ last: 2 }]);
+    expect(await zerorate.rows('SELECT max(number) AS last FROM recyclings', 'corrected')).toEqual([{ last: 2 }]);
   });
 });
 

@@ -42,14 +42,14 @@ const booked = () =>
     'SELECT toString(month) AS month, offset, toUInt32(used_octets_after) AS used FROM bookings ORDER BY offset',
   );
 
-test('refuse: what comes after the closing is rejected with its payload, claims nothing, and is booked once it is mended', async () => {
+test('refuse: what comes after the closing is rejected with its payload, claims nothing, and is booked once it is corrected', async () => {
   const records = [recordOf(1, 30), recordOf(2, 30)];
   await run(records, 'refuse');
   await closeMonth(1, '2026-11-01');
   // One that was booked, one that is late, the same again, and one of the month that is open.
   records.push(recordOf(2, 30), recordOf(3, 30), recordOf(3, 30), recordOf(4, 31));
   await run(records, 'refuse');
-  // After a start: the late one once more, mended, and mended once more.
+  // After a start: the late one once more, corrected, and corrected once more.
   records.push(recordOf(3, 30), recordOf(3, 31), recordOf(3, 31), recordOf(3, 30));
   await run(records, 'refuse');
 

@@ -35,7 +35,7 @@ describe('faults, all of them at once, each with its line', () => {
     ['no record', JSON.stringify(place(1)), /^record: expected the corrected flow record/],
     ['a pseudonym', line(place(1), testRecord({ servedMsisdn: '~0123456789abcdef' })), /invalid_msisdn/],
     [
-      'a record that is not mended',
+      'a record that is not corrected',
       line(place(1), testRecord({ uplinkOctets: -1 })),
       /negative_octets.*uplinkOctets is below 0/,
     ],

@@ -38,7 +38,7 @@ beforeAll(async () => {
 });
 afterAll(() => opened?.close());
 
-function mended(offsets: readonly number[], uplinkOctets = 1000): CorrectedRecord[] {
+function corrected(offsets: readonly number[], uplinkOctets = 1000): CorrectedRecord[] {
   const lines = offsets.map((offset) =>
     JSON.stringify({ topic: LOG.topic, partition: LOG.partition, offset, record: record(offset, uplinkOctets) }),
   );
@@ -79,8 +79,8 @@ const offsetsOf = async (from: string) =>
     Number(offset),
   );
 
-test('mended records are booked in their lane, at the place of their rejection', async () => {
-  const recycling = await recyclingOf(mended([9, 3]));
+test('corrected records are booked in their lane, at the place of their rejection', async () => {
+  const recycling = await recyclingOf(corrected([9, 3]));
   expect(recycling).toMatchObject({ number: 1, isNew: true });
   expect(recycling.logs.map(({ log }) => log)).toEqual([{ topic: 'recycled/1/flow~2', partition: 3, lane: 'flow-3' }]);
   expect(await book(recycling)).toMatchObject({ read: 2, records: { charged: 2 } });
@@ -94,13 +94,13 @@ test('their lane goes on under the name that its topic had', async () => {
 });
 
 test('the same records once more are the same recycling, and nothing is booked', async () => {
-  const recycling = await recyclingOf(mended([3, 9]));
+  const recycling = await recyclingOf(corrected([3, 9]));
   expect(recycling).toMatchObject({ number: 1, isNew: false });
   expect(await book(recycling)).toMatchObject({ read: 0 });
 });
 
 test('a recycling that was cut short goes on', async () => {
-  const records = mended([0, 12, 15]);
+  const records = corrected([0, 12, 15]);
   const { logs } = await recyclingOf(records);
   const cut = logs.map(({ log, records }) => ({ log, records: records.slice(0, 1) }));
   await book({ number: 2, logs: cut });
@@ -113,17 +113,17 @@ test('a recycling that was cut short goes on', async () => {
 });
 
 test.each<[string, () => ReturnType<typeof claim>, RegExp]>([
-  ['another content', () => claim(mended([3, 9], 5)), /flow~2-3@3: was recycled already.*recycling 1/],
-  ['some of them without the others', () => claim(mended([3, 18])), /flow~2-3@3: was recycled already.*recycling 1/],
-  ['a record that was charged', () => claim(mended([1])), /flow~2-3@1: no record was rejected there/],
-  ['a lane of another engine', () => claim(mended([18]), () => 'files'), /flow~2-3@18: was rejected in lane flow-3/],
+  ['another content', () => claim(corrected([3, 9], 5)), /flow~2-3@3: was recycled already.*recycling 1/],
+  ['some of them without the others', () => claim(corrected([3, 18])), /flow~2-3@3: was recycled already.*recycling 1/],
+  ['a record that was charged', () => claim(corrected([1])), /flow~2-3@1: no record was rejected there/],
+  ['a lane of another engine', () => claim(corrected([18]), () => 'files'), /flow~2-3@18: was rejected in lane flow-3/],
 ])('refused, and nothing is booked: %s', async (_, refused, message) => {
   expect((await refused()).faults?.[0].message).toMatch(message);
   expect(await opened.store.query('SELECT max(number) AS last FROM recyclings')).toEqual([{ last: 2 }]);
 });
 
 test('of several who recycle the same rejection at once one does', async () => {
-  const claims = await Promise.all([1, 2, 3].map((uplinkOctets) => claim(mended([18], uplinkOctets))));
+  const claims = await Promise.all([1, 2, 3].map((uplinkOctets) => claim(corrected([18], uplinkOctets))));
   expect(claims.filter(({ recycling }) => recycling !== undefined)).toHaveLength(1);
   expect(await opened.store.query('SELECT max(number) AS last, count() AS places FROM recyclings')).toEqual([
     { last: 3, places: 6 },
@@ -132,8 +132,8 @@ test('of several who recycle the same rejection at once one does', async () => {
 
 test('an identity that was charged before is a duplicate, or a conflict that is rejected in its own right', async () => {
   const repeated = (offset: number, uplinkOctets: number) => {
-    const [mendedRecord] = mended([offset]);
-    return { ...mendedRecord, value: Buffer.from(JSON.stringify(record(1, uplinkOctets))) };
+    const [correctedRecord] = corrected([offset]);
+    return { ...correctedRecord, value: Buffer.from(JSON.stringify(record(1, uplinkOctets))) };
   };
   const recycling = await recyclingOf([repeated(21, 1000), repeated(24, 2000)]);
   expect(await book(recycling)).toMatchObject({ records: { duplicate: 1, rejected: 1 } });
@@ -143,9 +143,9 @@ test('an identity that was charged before is a duplicate, or a conflict that is 
 
 test('what was rejected again is tried again by the same file, or with another content', async () => {
   // Offset 24 has the identity of a charged record, so its recycling has rejected it.
-  const [conflicting] = mended([24]);
+  const [conflicting] = corrected([24]);
   const again = { ...conflicting, value: Buffer.from(JSON.stringify(record(1, 2000))) };
-  const [repeated] = mended([21]);
+  const [repeated] = corrected([21]);
   const first = { ...repeated, value: Buffer.from(JSON.stringify(record(1, 1000))) };
   const { plan } = await planRecycling(opened.store, { records: [first, again], laneOf: () => LOG.lane });
   expect(plan?.known.map(({ number }) => number)).toEqual([4]);

@@ -46,7 +46,7 @@ interface Resolved {
 type PlannedRecycling = { plan: RecyclingPlan; faults?: undefined } | { plan?: undefined; faults: LineFault[] };
 
 /**
- * Which recycling each corrected record belongs to. A record whose rejection was recycled and rejected again stands for the
+ * Which recycling each corrected record belongs to. A record whose rejection was recycled and rejected again corrects the
  * later rejection, so the same file can be handed in again; a rejection whose recycling was reversed can be recycled again.
  * What was rejected nowhere, and what another recycling has with other content, is a fault.
  */

@@ -23,7 +23,7 @@ export function groupDigits(number: string | bigint | number): string {
 }
 
 /** A count with its noun: `1 record`, `12 records`, `2 entries`. */
-export function counted(count: number | bigint, one: string, many = `${one}s`): string {
+export function shownCount(count: number | bigint, one: string, many = `${one}s`): string {
   return `${groupDigits(count)} ${BigInt(count) === 1n ? one : many}`;
 }
 

@@ -1,7 +1,7 @@
 import { dayAxis } from './day-axis.ts';
 import { type HtmlText, html } from './html-text.ts';
 import type { Month } from './month.ts';
-import { counted, exactUnits, groupDigits, roundedOctets } from './shown-money.ts';
+import { exactUnits, groupDigits, roundedOctets, shownCount } from './shown-money.ts';
 import { sumOf } from './statement-arithmetic.ts';
 import { type Chart, type ChartItem, columnChart } from './statement-charts.ts';
 import type { StatementUsage } from './statement-document.ts';
@@ -40,7 +40,7 @@ function otherDays(others: readonly DayUsage[], currency: string): HtmlText | st
   const sponsored = sumOf(others, ({ sponsoredOctets }) => sponsoredOctets);
   const subscribers = sumOf(others, ({ subscriberOctets }) => subscriberOctets);
   const micros = sumOf(others, ({ chargeMicros }) => chargeMicros);
-  return html`<p class="note"><b>Not on the axis:</b> ${counted(others.length, 'day')} of other months (${which}), in statistics periods that begin in this one: ${roundedOctets(sponsored)} sponsored, ${roundedOctets(subscribers)} subscribers’, ${groupDigits(exactUnits(micros))} ${currency}. They are part of this month’s charges.</p>`;
+  return html`<p class="note"><b>Not on the axis:</b> ${shownCount(others.length, 'day')} of other months (${which}), in statistics periods that begin in this one: ${roundedOctets(sponsored)} sponsored, ${roundedOctets(subscribers)} subscribers’, ${groupDigits(exactUnits(micros))} ${currency}. They are part of this month’s charges.</p>`;
 }
 
 /** A column cannot be lower than its axis. */
@@ -48,7 +48,7 @@ function takenBack(byDay: readonly DayUsage[], currency: string): HtmlText | str
   const below = byDay.filter(({ chargeMicros }) => chargeMicros < 0n);
   if (below.length === 0) return '';
   const sum = sumOf(below, ({ chargeMicros }) => chargeMicros);
-  return html`<p class="note"><b>Without a column:</b> ${counted(below.length, 'day')} on which corrections took back more than was charged, ${groupDigits(exactUnits(sum))} ${currency} together.</p>`;
+  return html`<p class="note"><b>Without a column:</b> ${shownCount(below.length, 'day')} on which corrections took back more than was charged, ${groupDigits(exactUnits(sum))} ${currency} together.</p>`;
 }
 
 function dayTable(byDay: readonly DayUsage[], currency: string): HtmlText {
@@ -114,5 +114,5 @@ function summaryOf(items: readonly ChartItem[]): string {
   const used = items.filter((item) => heightOf(item) > 0);
   if (used.length === 0) return 'No usage on any of these days.';
   const highest = used.reduce((a, b) => (heightOf(b) > heightOf(a) ? b : a));
-  return `${counted(used.length, 'day')} with usage of ${items.length}. The highest is ${highest.shown}. The table after the charts has every day.`;
+  return `${shownCount(used.length, 'day')} with usage of ${items.length}. The highest is ${highest.shown}. The table after the charts has every day.`;
 }

@@ -1,7 +1,7 @@
 import { dayAxis, daysOf } from '../finance/day-axis.ts';
 import { type HtmlText, html } from '../finance/html-text.ts';
 import { monthName } from '../finance/month.ts';
-import { counted, groupDigits, roundedOctets } from '../finance/shown-money.ts';
+import { groupDigits, roundedOctets, shownCount } from '../finance/shown-money.ts';
 import { columnChart } from '../finance/statement-charts.ts';
 import { zonesInWords } from '../finance/statement-figures.ts';
 import { figure, OCTETS_KEY, octetsChart } from '../finance/usage-charts.ts';
@@ -34,7 +34,7 @@ function usedSection(byDay: readonly DayUsage[], month: string): HtmlText {
   const said =
     otherDays === 0
       ? ''
-      : html`<p class="note">Not on the axis: ${counted(otherDays, 'day')} of other months, in statistics periods that begin in this one; the table has ${otherDays === 1 ? 'it' : 'them'}.</p>`;
+      : html`<p class="note">Not on the axis: ${shownCount(otherDays, 'day')} of other months, in statistics periods that begin in this one; the table has ${otherDays === 1 ? 'it' : 'them'}.</p>`;
   return html`${figure('Octets by day of use', OCTETS_KEY, columnChart(octetsChart('octets-by-day', 'Octets by day of use', items)))}${said}
 ${usageTable('Usage and charge by day of use', 'Day of use', byDay)}`;
 }

@@ -166,7 +166,7 @@ describe('in a browser', () => {
     '/leakage',
     '/sponsors/lumen?month=2026-10',
     '/sponsors/chatter',
-    '/sponsors/nobody',
+    '/sponsors/unknown',
   ];
 
   test.each(PATHS)('%s fits a wide and a narrow screen, in light and dark, and axe finds nothing', async (path) => {
@@ -195,7 +195,7 @@ describe('in a browser', () => {
   });
 
   test('a sponsor that is not there, and a month without usage', async () => {
-    expect((await open('/sponsors/nobody'))?.status()).toBe(404);
+    expect((await open('/sponsors/unknown'))?.status()).toBe(404);
     expect(await page.locator('h1').innerText()).toBe('There is no such sponsor');
     await open('/?month=1999-01');
     expect(await page.locator('.months [aria-current]').innerText()).toBe('November 2026');

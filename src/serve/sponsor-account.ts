@@ -3,7 +3,7 @@ import { type Forecast, forecastOf } from '../finance/forecast.ts';
 import { type HtmlText, html } from '../finance/html-text.ts';
 import { monthBefore, monthName } from '../finance/month.ts';
 import { receivablesOf } from '../finance/receivables.ts';
-import { counted } from '../finance/shown-money.ts';
+import { shownCount } from '../finance/shown-money.ts';
 import { sumOf } from '../finance/statement-arithmetic.ts';
 import type { Account, Closing, PageData } from './page-data.ts';
 import { amount, type Card, cards, change, meter, money, nothing, section, table } from './page-parts.ts';
@@ -109,6 +109,6 @@ function forecastCard({ wholeMicros, completeDays }: Forecast, month: string, cu
   return {
     name: `Forecast for ${monthName(month)}`,
     value: amount(wholeMicros, currency),
-    note: `by the mean of ${counted(completeDays, 'complete day')} of use`,
+    note: `by the mean of ${shownCount(completeDays, 'complete day')} of use`,
   };
 }
