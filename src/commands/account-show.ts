@@ -16,7 +16,9 @@ interface ShowOptions extends PrintOptions {
 
 export function registerAccountShow(account: Command): void {
   withPrintOptions(account.command('show'))
-    .description('show an account: credited, charged, balance, credit limit, what is left, suspended or not, entries')
+    .description(
+      'show an account: credited, charged, balance, credit limit, what is left until the limit, suspended or not, entries',
+    )
     .requiredOption('--sponsor <id>', 'whose account')
     .option('--catalogue <file>', 'the catalogue')
     .addHelpText(

@@ -93,8 +93,8 @@ Examples:
       --config zerorate.yaml
   $ zerorate account payment --camt053 statement.xml --dry-run --config zerorate.yaml
 
-A credit of a bank statement is its sponsor's by the invoice number that it names, by the account that paid (bankAccounts in
-the catalogue) or by the sponsor's id in its remittance. What is not known is listed and not booked: exit code 1.`,
+A credit of a bank statement is matched to a sponsor by the invoice number that it names, else by the account that paid (bankAccounts
+in the catalogue) or the sponsor's id in its remittance. A credit without a match is listed and not booked: exit code 1.`,
     )
     .action((options: PaymentOptions) => {
       if (options.camt053 !== undefined) return bookBankStatement(options, options.camt053);

@@ -31,9 +31,9 @@ Example:
   $ zerorate close --sponsor chatter --month 2026-10 --who "Ada, finance" --store ./zerorate-data
 
 Months are closed in order, once every period that begins in them is over, in its plan's time zone, and closing.graceDelayMs
-has passed (of --config, or ZERORATE_CLOSING_GRACE_DELAY_MS). To close one again changes nothing. With a seller in the
-catalogue and a buyer for the sponsor the statement is an invoice, and gets the next number of its series. Without --catalogue
-they are those of the configuration's catalogue, or with --store of the newest catalogue that an engine booked with.`,
+has passed (of --config, or ZERORATE_CLOSING_GRACE_DELAY_MS). Closing a month again changes nothing. With a seller in the
+catalogue and a buyer for the sponsor the statement is an invoice, and gets the next number of its series. Without --catalogue,
+seller and buyer are from the configuration's catalogue, or with --store from the newest catalogue that an engine booked with and that names the sponsor.`,
     )
     .action(close);
 }

@@ -20,9 +20,9 @@ export function registerProve(program: Command): void {
     .argument('<rows>', 'the rows that the statement covers, as `statement --rows` writes them')
     .description('cut out the proof that one record is in a bill; `verify` checks it with the statement or its root')
     .requiredOption('--statement <file>', 'the statement as JSON')
-    .requiredOption('--topic <topic>', 'the record’s log')
+    .requiredOption('--topic <topic>', 'the record’s topic, as the rows file has it')
     .option('--partition <number>', 'its partition', wholeNumber, 0)
-    .requiredOption('--offset <number>', 'its place in the log', wholeNumber)
+    .requiredOption('--offset <number>', 'its offset in the partition', wholeNumber)
     .option('--out <file>', 'the file to write; without it standard output')
     .addHelpText(
       'after',

@@ -14,7 +14,7 @@ Examples:
   $ zerorate query "SELECT reason, sum(records) FROM outcomes GROUP BY reason" --store ./zerorate-data --format CSVWithNames
   $ zerorate query "SELECT * FROM charges WHERE subscriber = '$(zerorate subscriber 999001 --store ./zerorate-data)'" --store ./zerorate-data
 
-The statement is a question (SELECT, WITH, SHOW, DESCRIBE, EXISTS, EXPLAIN). INTO OUTFILE and functions that read files or ask other
+The statement must be a query that only reads (SELECT, WITH, SHOW, DESCRIBE, EXISTS, EXPLAIN). INTO OUTFILE and functions that read files or ask other
 hosts (file, url, s3, remote, mysql, ...) are refused. The answer goes to standard output: redirect it to write a file.`,
     )
     .action((sql: string, options: PrintOptions) => printQuery(sql, options));

@@ -44,11 +44,11 @@ Examples:
   $ zerorate rejections recycle corrected.ndjson --why "gateway 7 counted in kB" --config zerorate.yaml
 
 A line: {"topic": "flows", "partition": 3, "offset": 4711, "record": { ...the corrected flow record... }}
-The place is the rejection's, as \`rejections list\` prints it; other fields are passed over. A record is rated and booked in
-the lane of its rejection, with its counters, its window of duplicates and the catalogue of now, as the log
-recycled/NUMBER/TOPIC at the same partition and offset. Where one would be rejected again, such as \`period_closed\`, nothing is
-claimed and the exit code is 2 (with --dry-run 1). The same file once more books nothing, goes on where it was cut short, or
-tries again what was rejected again.`,
+Topic, partition and offset are those of the rejection, as \`rejections list\` prints them; other fields are ignored. A record is rated
+and booked in the lane of its rejection, with that lane's counters and window of duplicates and the current catalogue, under the topic
+recycled/NUMBER/TOPIC at the same partition and offset. If a record would be rejected again, as with \`period_closed\`, nothing is claimed
+and the exit code is 2 (with --dry-run 1). The same file handed in again books nothing twice: it continues where it was interrupted, and
+retries records that were rejected again.`,
     )
     .action((file: string, options: RecycleOptions) => recycleRejections(file, options));
   registerReverse(rejections);

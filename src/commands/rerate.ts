@@ -42,7 +42,7 @@ export function registerRerate(program: Command): void {
     .option('-c, --config <file>', 'the configuration that names the store')
     .option('--store <directory>', 'directory of the embedded store')
     .option('--book', 'book reversals and new charges as one correction; without it nothing is booked')
-    .option('--name <name>', 'name of the correction: no two have one name')
+    .option('--name <name>', 'name of the correction, unique among all corrections')
     .option('--who <who>', 'who books it')
     .option('--why <why>', 'and why')
     .addOption(new Option('--format <format>', 'of the difference').choices(DIFFERENCE_FORMATS).default('table'))

@@ -25,7 +25,7 @@ export function registerReverse(rejections: Command): void {
     .description('take a recycling back: a numbered correction that reverses the charges of its records')
     .option('-c, --config <file>', 'the configuration that names the store')
     .option('--store <directory>', 'directory of the embedded store')
-    .option('--name <name>', 'name of the correction: no two have one name')
+    .option('--name <name>', 'name of the correction, unique among all corrections')
     .option('--who <who>', 'who takes it back')
     .option('--why <why>', 'and why')
     .option('--dry-run', 'show what would be taken back; book nothing')
@@ -36,8 +36,8 @@ Examples:
   $ zerorate rejections reverse 7 --dry-run --store ./zerorate-data
   $ zerorate rejections reverse 7 --name recycling-7 --who ada --why "gateway 7 counted in kB after all" --store ./zerorate-data
 
-Its reversals are rows of the statement, its export and its proof. Counters stay as they are until the period is rated again
-(\`rerate\`). The rejections are in \`rejections list\` again.`,
+The reversals are rows of the statement, its export and its proof. The engine's counters stay as they were booked; charges of other
+records change only when the period is rated again (\`rerate\`). The rejections are in \`rejections list\` again.`,
     )
     .action(reverse);
 }

@@ -60,10 +60,10 @@ Examples:
   $ curl 'http://localhost:8123/?query=SELECT+*+FROM+account_balances+FORMAT+PrettyCompact'
   $ zerorate serve --store ./zerorate-data --max-memory-mib 4096 --execution-timeout-ms 600000
 
-Only this machine reaches it, and nothing can be changed by it. Any ClickHouse client that speaks HTTP may ask, as any user, in the
+It can be reached from this machine only, and it is read-only. Any ClickHouse client that speaks HTTP may query it, as any user, in the
 database (schema) \`default\`: jdbc:clickhouse://localhost:8123/default for JDBC, \`schema: default\` for dbt. http://localhost:8123/ in a
-browser shows accounts, months, usage by day, leakage, quotas and plans. No setting of a client lifts a limit. A client that leaves cancels its
-question. An embedded store has one process at a time: an engine that books in it has to be stopped first.`,
+browser shows accounts, months, usage by day, leakage, quotas and plans. A client's settings cannot raise a limit. When a client
+disconnects, its query is cancelled. Only one process at a time can open an embedded store: stop an engine that books in it first.`,
     )
     .action(serve);
 }

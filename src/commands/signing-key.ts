@@ -16,14 +16,14 @@ export function registerSigningKey(program: Command): void {
     .command('signing-key')
     .description('make, publish and rotate the key that statements are signed with');
   withKey(command.command('create'))
-    .description('make a key file: an Ed25519 key, for its owner to read only')
+    .description('create a key file: an Ed25519 key that only its owner can read')
     .action(create);
   withKey(command.command('show'))
     .description('write the public key set (JWKS), which `verify --keys` reads: to be published')
     .option('--out <file>', 'the file to write; without it standard output')
     .action(show);
   withKey(command.command('rotate'))
-    .description('sign with a new key from now on; what the key before signed can still be verified')
+    .description('sign with a new key from now on; what the previous key signed can still be verified')
     .option('--compromised', 'the private key was disclosed: take its public key out of the set too', false)
     .action(rotate);
   command.addHelpText(

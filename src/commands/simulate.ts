@@ -27,7 +27,7 @@ export function registerSimulate(program: Command): void {
       'what if: price history under a draft catalogue; shows the difference by sponsor, plan and day, books nothing',
     )
     .requiredOption('--catalogue <file>', 'the draft')
-    .option('--sponsor <id>', 'only this sponsor’s charges; by default all that there are')
+    .option('--sponsor <id>', 'only this sponsor’s charges; by default those of all sponsors')
     .option('-c, --config <file>', 'the configuration that names the store')
     .option('--store <directory>', 'directory of the embedded store')
     .addOption(new Option('--format <format>', 'of the difference').choices(DIFFERENCE_FORMATS).default('table'))
@@ -38,8 +38,8 @@ Examples:
   $ zerorate simulate --catalogue draft.yaml --from 2026-10-01 --to 2026-11-01 --store ./zerorate-data
   $ zerorate simulate --catalogue draft.yaml --from 2026-10-01 --to 2026-11-01 --store ./zerorate-data --format csv
 
-Of a sponsor that stays it is what \`rerate\` would book; an application that the draft gives to another sponsor takes its charges
-there. What the draft cannot be applied to is named, the rest is shown, and the exit code is 1. A day is the day of use, UTC.
+For applications that stay with their sponsor the difference is what \`rerate\` would book; if the draft gives an application to another
+sponsor, its charges move there. Applications that the draft cannot be applied to are named, the rest is shown, and the exit code is 1. A day is the day of use, UTC.
 ${UNSPONSORED_STAY}`,
     )
     .action(run);

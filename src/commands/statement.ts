@@ -42,7 +42,7 @@ Examples:
   $ zerorate verify statement.json rows.csv
   $ zerorate statement --sponsor chatter --month 2026-10 --format ubl --out ZR-000017.xml --store ./zerorate-data
 
-Of an open month it is what is booked by now; \`zerorate close\` freezes it.`,
+The statement of an open month shows what is booked so far; \`zerorate close\` freezes it.`,
     )
     .action(writeStatement);
 }

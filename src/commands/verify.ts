@@ -39,8 +39,8 @@ Examples:
   $ zerorate verify proof.json --statement statement.json --keys operator-keys.json
   $ zerorate verify proof.json --root 9f2c... (64 hex digits, from the printed statement)
 
-Exit code 0: all that can be recomputed is as the file says, and its signature holds where --keys is given. What is left to
-trust is listed: "only signed" or "not proven". 1: something does not hold. 2: a file cannot be read, or something is missing.`,
+Exit code 0: everything that can be recomputed agrees with the file, and with --keys the signature is valid. What has to be trusted
+is listed as "only signed" or "not proven". 1: a check fails. 2: a file cannot be read, or something is missing.`,
     )
     .action(verify);
 }

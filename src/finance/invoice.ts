@@ -8,6 +8,7 @@ import {
 } from '../billing/catalogue-invoicing.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { literal, type Store } from '../platform/store.ts';
+import { NEWEST_BOOKED_FIRST } from './sponsor.ts';
 
 const DAY_MS = 86_400_000;
 const day = () => z.string().regex(/^\d{4}-\d{2}-\d{2}$/, { error: 'expected a day, as 2026-11-02' });
@@ -47,12 +48,12 @@ export function termsIn(
   return { terms: { invoicing, buyer: sponsor.buyer } };
 }
 
-/** The same from the newest catalogue of the store that names the sponsor. */
+/** The same from the newest catalogue of the store that names the sponsor (see NEWEST_BOOKED_FIRST). */
 export async function readTerms(store: Store, sponsorId: string): Promise<FoundTerms> {
   const ofSponsor = `arrayFirst(each -> JSONExtractString(each, 'id') = ${literal(sponsorId)}, JSONExtractArrayRaw(document, 'sponsors'))`;
   const [found] = await store.query<{ invoicing: string; sponsor: string }>(
     `SELECT JSONExtractRaw(document, 'invoicing') AS invoicing, ${ofSponsor} AS sponsor FROM catalogues ` +
-      "WHERE sponsor != '' ORDER BY first_used_at DESC, hash LIMIT 1",
+      `WHERE sponsor != '' ORDER BY ${NEWEST_BOOKED_FIRST} LIMIT 1`,
   );
   if (found === undefined) return { terms: null, missing: `no catalogue of the store names ${sponsorId}` };
   const { buyer } = JSON.parse(found.sponsor) as { buyer?: unknown };

@@ -2,14 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Sponsor } from '../billing/catalogue.ts';
 import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
 import { systemClock } from '../platform/clock.ts';
-import type { Store } from '../platform/store.ts';
+import { literal, type Store } from '../platform/store.ts';
 import { StoreError } from '../platform/store-error.ts';
 import { type AccountRow, accountQuery } from './account.ts';
 import { bookEntry as post } from './book-entry.ts';
 import { type CloseOutcome, closeMonth } from './close-month.ts';
 import type { Closing } from './closings.ts';
 import { Booker, bookEntry, buyer, catalogueOf, INVOICING, invoicedCatalogue } from './finance.fixture.ts';
-import { findInvoice, termsIn } from './invoice.ts';
+import { findInvoice, readTerms, termsIn } from './invoice.ts';
 import { readStatement } from './statement.ts';
 import { statementJson } from './statement-document.ts';
 
@@ -163,6 +163,14 @@ describe('a statement is an invoice', () => {
     expect(closing.invoiceNumber).toBe('ZR-2027-000009');
     expect(closing.due?.amountDueMicros).toBe(-(await balance('jpy')));
     expect(closing.due?.amountDueMicros).toBe(closing.due?.taxableMicros);
+  });
+
+  test('a catalogue that a re-rating alone has kept gives no terms', async () => {
+    const draft = invoicedCatalogue([{ id: 'usd', currency: 'USD', buyer: buyer('{ category: Z }') }]);
+    await opened.store.command(
+      `INSERT INTO catalogues (hash, document, first_used_at) SELECT ${literal(draft.hash)}, ${literal(draft.canonicalJson)}, '2100-01-01 00:00:00'`,
+    );
+    expect((await readTerms(opened.store, 'usd')).terms?.buyer.tax).toMatchObject({ category: 'S' });
   });
 
   test('a later catalogue changes nothing of a closed invoice', async () => {

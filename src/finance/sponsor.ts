@@ -15,18 +15,22 @@ export interface KnownSponsor {
 /** `minorDigits` is null where the catalogue was stored without them. */
 type SponsorRow = Omit<KnownSponsor, 'minorDigits'> & { minorDigits: number | null };
 
+/** ORDER BY of `catalogues`: the newest that a batch was rated with, before those that a re-rating alone has kept. */
+export const NEWEST_BOOKED_FIRST =
+  "hash IN (SELECT catalogue_hash FROM journal WHERE kind = 'batch') DESC, first_used_at DESC, hash";
+
 const SHOWN_SPONSORS = 20;
 const SPONSORS =
   "JSONExtract(document, 'sponsors', 'Array(Tuple(id String, name String, currency String, minorDigits Nullable(UInt8)))')";
 
 /**
- * A sponsor as the newest catalogue that names it says; where none does, as its account says. Rejects with a ConfigError
- * when neither knows it.
+ * A sponsor as the newest catalogue that names it says (see NEWEST_BOOKED_FIRST); where none does, as its account says. Rejects with
+ * a ConfigError when neither knows it.
  */
 export async function findSponsor(store: Store, sponsorId: string): Promise<KnownSponsor> {
   const [named] = await store.query<SponsorRow>(
     `SELECT sponsor.1 AS id, sponsor.2 AS name, sponsor.3 AS currency, sponsor.4 AS minorDigits FROM catalogues ARRAY JOIN ${SPONSORS} AS sponsor ` +
-      `WHERE sponsor.1 = ${literal(sponsorId)} ORDER BY first_used_at DESC, hash LIMIT 1`,
+      `WHERE sponsor.1 = ${literal(sponsorId)} ORDER BY ${NEWEST_BOOKED_FIRST} LIMIT 1`,
   );
   if (named !== undefined) return withDecimals(named);
   const [account] = await store.query<SponsorRow>(
