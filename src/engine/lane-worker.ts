@@ -17,9 +17,8 @@ import {
   type WorkerPorts,
   type WorkerSettings,
 } from './book-batch.ts';
-import { LaneMemory } from './lane-memory.ts';
 import { bookingDayOf, DAY_MS, fill, type HeldLog, isFull, nameOf, type OpenBatch } from './open-batch.ts';
-import { lastQuotaUpdates, type RecoveredLane } from './recovery.ts';
+import { LaneMemory, lastQuotaUpdates, type RecoveredLane } from './recovery.ts';
 import { bookedLog, recreatedGap, type SourceGap, unaccepted, whereToGoOn } from './where-to-go-on.ts';
 
 /** After so long without a log a lane's memory is let go of: rebalances are over, and the next file has come. */

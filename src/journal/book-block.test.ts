@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { StoreError } from '../platform/store-error.ts';
-import { bookBlock } from './book-block.ts';
+import { bookBlock } from './book-once.ts';
 import type { Journal } from './journal.ts';
 import type { JournalBlock } from './journal-block.ts';
 

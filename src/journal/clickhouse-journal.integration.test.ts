@@ -8,7 +8,7 @@ import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
 import { chatCatalogue } from '../engine/traffic.fixture.ts';
 import { systemClock } from '../platform/clock.ts';
 import { structureOf } from '../platform/native-block.ts';
-import { bookBlock } from './book-block.ts';
+import { bookBlock } from './book-once.ts';
 import { ClickHouseJournal } from './clickhouse-journal.ts';
 import { insertStatement } from './insert-statement.ts';
 import { type JournalBlock, journalBlock } from './journal-block.ts';

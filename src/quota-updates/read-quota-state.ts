@@ -3,8 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Admin, Consumer, Kafka } from 'kafkajs';
 import type { AvroSchema } from '../billing/decode-avro.ts';
-import type { QuotaUpdate } from '../billing/quota-update.ts';
-import { quotaUpdateCodec } from '../billing/quota-update-codec.ts';
+import { type QuotaUpdate, quotaUpdateCodec } from '../billing/quota-update.ts';
 import { fetchRecordSets, recordsOfBatch } from '../platform/kafka-record-sets.ts';
 import { quotaUpdateOfLine } from './quota-publisher-file.ts';
 
