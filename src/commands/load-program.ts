@@ -32,6 +32,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   generate: async () => (await import('./generate.ts')).registerGenerate,
   subscriber: async () => (await import('./subscriber.ts')).registerSubscriber,
   'json-schemas': async () => (await import('./write-json-schemas.ts')).registerJsonSchemas,
+  dev: async () => (await import('./dev.ts')).registerDev,
   demo: async () => (await import('./demo.ts')).registerDemo,
 };
 

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { Endings } from '../chaos/endings.ts';
 import { becomesTrue } from '../chaos/wait.ts';
+import { Endings } from '../platform/endings.ts';
 import { builtModule } from '../testing/built.ts';
 import { attachCrowd, letThemTalk, type Member } from './crowd.ts';
 import { formatTotals, LiveTable } from './live-table.ts';
