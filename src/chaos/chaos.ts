@@ -36,7 +36,7 @@ export async function runChaos(options: ChaosOptions): Promise<number> {
     print(`seed ${seed}${control === undefined ? '' : `, without the ${control}`}`);
     const world = await ready;
     print(`logs in ${world.folder}`);
-    const found = await breakIt(world, options, seed);
+    const found = await runSeed(world, options, seed);
     isBroken = found.length > 0;
     printTotals(world, startedAtMs, seed);
     return verdict(found, control);
@@ -44,12 +44,12 @@ export async function runChaos(options: ChaosOptions): Promise<number> {
     forget();
     const keep = options.keep === true || (isBroken && control === undefined);
     await end({ keep });
-    if (keep) await ready.then(printWhatStays, () => undefined);
+    if (keep) await ready.then(printLeftovers, () => undefined);
   }
 }
 
 /** Resolves with all that is broken. */
-async function breakIt(world: World, options: ChaosOptions, seed: number): Promise<string[]> {
+async function runSeed(world: World, options: ChaosOptions, seed: number): Promise<string[]> {
   const { short = false, control } = options;
   const { faults = control !== undefined ? 40 : short ? 15 : 200 } = options;
   const mix = control !== undefined ? 'races' : short ? 'cheap' : 'all';
@@ -122,8 +122,8 @@ function printTotals(world: World, startedAtMs: number, seed: number): void {
   );
 }
 
-function printWhatStays({ folder, disk }: World): void {
-  const remedy = disk.whyNot === null ? `; before deleting it: umount ${disk.path}` : '';
+function printLeftovers({ folder, disk }: World): void {
+  const remedy = disk.unavailableReason === null ? `; before deleting it: umount ${disk.path}` : '';
   print(`logs and data stay in ${folder}${remedy}`);
 }
 

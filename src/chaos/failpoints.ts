@@ -56,13 +56,13 @@ export function withFailpoint(
   };
   return {
     ...parts,
-    journal: adorned(parts.journal, reach),
-    publisher: adorned(parts.publisher, reach),
-    source: adorned(parts.source, reach),
+    journal: decoratePort(parts.journal, reach),
+    publisher: decoratePort(parts.publisher, reach),
+    source: decoratePort(parts.source, reach),
   };
 }
 
-function adorned<T extends object>(port: T, reach: (point: string) => void): T {
+function decoratePort<T extends object>(port: T, reach: (point: string) => void): T {
   return new Proxy(port, {
     get(target, key) {
       const method: unknown = Reflect.get(target, key, target);

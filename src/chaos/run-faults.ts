@@ -52,18 +52,18 @@ export async function runFaults(
 }
 
 /** Resolves with the partitions of which nothing more was booked in good time; records come for all of them, always. */
-async function untilAllGoOn({ watch }: World): Promise<number[]> {
+async function awaitProgress({ watch }: World): Promise<number[]> {
   const cursors = new Map((await watch.lanes()).map(({ partition, cursor }) => [partition, cursor]));
-  let standing: number[] = [];
-  const allGoOn = async () => {
+  let stalled: number[] = [];
+  const everyPartitionMoves = async () => {
     const lanes = await watch.lanes();
-    standing = lanes
+    stalled = lanes
       .filter(({ partition, cursor }) => cursor <= (cursors.get(partition) ?? -1))
       .map((lane) => lane.partition);
-    return standing.length === 0;
+    return stalled.length === 0;
   };
-  await becomesTrue(allGoOn, WORKS_AGAIN_WITHIN_MS);
-  return standing;
+  await becomesTrue(everyPartitionMoves, WORKS_AGAIN_WITHIN_MS);
+  return stalled;
 }
 
 async function runFault(world: World, scheduled: ScheduledFault, atS: number): Promise<FaultRow> {
@@ -71,9 +71,9 @@ async function runFault(world: World, scheduled: ScheduledFault, atS: number): P
   const engine = world.engines[scheduled.engine];
   const times = await strike(world, scheduled.fault, engine);
   const broken: string[] = [];
-  const standing = await untilAllGoOn(world);
-  if (standing.length > 0) {
-    broken.push(`liveness: ${WORKS_AGAIN_WITHIN_MS / 1000} s after it was over partitions ${standing} still stand`);
+  const stalled = await awaitProgress(world);
+  if (stalled.length > 0) {
+    broken.push(`liveness: ${WORKS_AGAIN_WITHIN_MS / 1000} s after it was over partitions ${stalled} still stand`);
   }
   broken.push(...(await world.watch.newBreaks()));
   const after = world.counts();

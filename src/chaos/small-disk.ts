@@ -11,7 +11,7 @@ export interface SmallDisk {
   /** Directory for the data. */
   path: string;
   /** Null: it can be filled; else why it cannot. */
-  whyNot: string | null;
+  unavailableReason: string | null;
   /** Takes every octet that is left. */
   fill(): Promise<void>;
   /** Gives them back. */
@@ -24,14 +24,14 @@ export interface SmallDisk {
 /** A tmpfs of that size where this process may mount one; else a plain directory, which says why it cannot be filled. */
 export async function makeSmallDisk(path: string, sizeOctets: number): Promise<SmallDisk> {
   await mkdir(path, { recursive: true });
-  const whyNot = await mountFault(path, sizeOctets);
+  const unavailableReason = await mountFault(path, sizeOctets);
   const ballast = join(path, 'ballast');
 
   return {
     path,
-    whyNot,
+    unavailableReason,
     async fill() {
-      if (whyNot === null) await fillUp(ballast);
+      if (unavailableReason === null) await fillUp(ballast);
     },
     clear: () => rm(ballast, { force: true }),
     async usedOctets() {
@@ -40,7 +40,7 @@ export async function makeSmallDisk(path: string, sizeOctets: number): Promise<S
     },
     async remove() {
       // Lazily: what a process that is just ending still has open must not keep it.
-      if (whyNot === null) await run('umount', ['-l', path]);
+      if (unavailableReason === null) await run('umount', ['-l', path]);
       await rm(path, { recursive: true, force: true });
     },
   };

@@ -14,12 +14,12 @@ const MERGED_WITHIN_MS = 2000;
 const BEYOND_SESSION_MS = 1500;
 
 /** How often the fault was done, in words; it is over, and everything is as before. */
-export type Struck = string;
+export type FaultReport = string;
 
 type FaultOf<K extends Fault['kind']> = Extract<Fault, { kind: K }>;
 
 /** Does the fault and heals it. `engine`: the one that it is done to, where it is done to one. */
-export function strike(world: World, fault: Fault, engine: EngineSlot): Promise<Struck> {
+export function strike(world: World, fault: Fault, engine: EngineSlot): Promise<FaultReport> {
   const { turns } = world;
   switch (fault.kind) {
     case 'failpoint':
@@ -47,7 +47,7 @@ export function strike(world: World, fault: Fault, engine: EngineSlot): Promise<
   }
 }
 
-async function reachFailpoint(world: World, engine: EngineSlot, failpoint: Failpoint): Promise<Struck> {
+async function reachFailpoint(world: World, engine: EngineSlot, failpoint: Failpoint): Promise<FaultReport> {
   const giveUpAtMs = performance.now() + REACHED_WITHIN_MS;
   while (performance.now() < giveUpAtMs) {
     await engine.stop();
@@ -69,7 +69,7 @@ async function reachFailpoint(world: World, engine: EngineSlot, failpoint: Failp
 }
 
 /** The place starts the next one by itself. */
-async function kill(engine: EngineSlot): Promise<Struck> {
+async function kill(engine: EngineSlot): Promise<FaultReport> {
   const { process } = engine;
   if (process === null) return 'was down';
   process.signal('SIGKILL');
@@ -77,7 +77,7 @@ async function kill(engine: EngineSlot): Promise<Struck> {
   return '1';
 }
 
-async function makeZombie(engine: EngineSlot, { pauseMs }: FaultOf<'zombie'>): Promise<Struck> {
+async function makeZombie(engine: EngineSlot, { pauseMs }: FaultOf<'zombie'>): Promise<FaultReport> {
   const { process } = engine;
   if (process === null) return 'was down';
   process.signal('SIGSTOP');
@@ -86,13 +86,13 @@ async function makeZombie(engine: EngineSlot, { pauseMs }: FaultOf<'zombie'>): P
   return '1';
 }
 
-async function restart(engine: EngineSlot): Promise<Struck> {
+async function restart(engine: EngineSlot): Promise<FaultReport> {
   const code = await engine.stop();
   await engine.start();
   return code === 0 ? '1' : `ended with ${code ?? 'a signal'}`;
 }
 
-async function restartBroker({ broker }: World): Promise<Struck> {
+async function restartBroker({ broker }: World): Promise<FaultReport> {
   if (broker.kill === undefined || broker.restart === undefined) return 'not possible here: not our broker';
   await broker.kill();
   await broker.restart();
@@ -100,7 +100,7 @@ async function restartBroker({ broker }: World): Promise<Struck> {
 }
 
 /** Joins and leaves every second, by turns with and without a farewell. */
-async function churn({ visitor }: World, { rounds }: FaultOf<'churn'>): Promise<Struck> {
+async function churn({ visitor }: World, { rounds }: FaultOf<'churn'>): Promise<FaultReport> {
   for (let round = 1; round <= rounds; round++) {
     await visitor.start();
     await becomesTrue(() => visitor.hasPartitions, 5000);
@@ -111,22 +111,22 @@ async function churn({ visitor }: World, { rounds }: FaultOf<'churn'>): Promise<
   return String(rounds);
 }
 
-async function refuseStore(engines: readonly EngineSlot[], downMs: number): Promise<Struck> {
+async function refuseStore(engines: readonly EngineSlot[], downMs: number): Promise<FaultReport> {
   await Promise.all(engines.map(({ proxy }) => proxy.refuse()));
   await pause(downMs);
   await Promise.all(engines.map(({ proxy }) => proxy.start()));
   return '1';
 }
 
-async function killStore({ store }: World, { downMs }: FaultOf<'store_killed'>): Promise<Struck> {
+async function killStore({ store }: World, { downMs }: FaultOf<'store_killed'>): Promise<FaultReport> {
   await store.kill();
   await pause(downMs);
   await store.start();
   return '1';
 }
 
-async function fillDisk({ disk, store, watch }: World, { fullMs }: FaultOf<'disk_full'>): Promise<Struck> {
-  if (disk.whyNot !== null) return disk.whyNot;
+async function fillDisk({ disk, store, watch }: World, { fullMs }: FaultOf<'disk_full'>): Promise<FaultReport> {
+  if (disk.unavailableReason !== null) return disk.unavailableReason;
   const died = store.died;
   await disk.fill();
   // What merges give back meanwhile is taken again: full means full.
@@ -147,7 +147,10 @@ async function fillDisk({ disk, store, watch }: World, { fullMs }: FaultOf<'disk
   return store.died > died ? '1 (the store ended)' : '1';
 }
 
-async function strikeRequests({ proxy }: EngineSlot, { fault, requests, times }: FaultOf<'requests'>): Promise<Struck> {
+async function strikeRequests(
+  { proxy }: EngineSlot,
+  { fault, requests, times }: FaultOf<'requests'>,
+): Promise<FaultReport> {
   const armed = proxy.arm(fault, requests, times);
   await becomesTrue(() => armed.left === 0, REQUESTS_WITHIN_MS);
   proxy.disarm(armed);

@@ -1,13 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-const LOOK_EVERY_MS = 50;
+const CHECK_INTERVAL_MS = 50;
 
 /** Looks again and again. Resolves with whether it came true in time. */
 export async function becomesTrue(isTrue: () => boolean | Promise<boolean>, withinMs: number): Promise<boolean> {
   const giveUpAtMs = performance.now() + withinMs;
   while (!(await isTrue())) {
     if (performance.now() > giveUpAtMs) return false;
-    await pause(LOOK_EVERY_MS);
+    await pause(CHECK_INTERVAL_MS);
   }
   return true;
 }

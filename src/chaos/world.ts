@@ -25,7 +25,7 @@ const DATABASE = 'chaos';
 const DISK_OCTETS = 2 ** 30;
 const RECORDS_PER_SECOND = 500;
 const CATALOGUE = packagePath('fixtures/demo/catalogue.yaml');
-const LOOK_AT_MEMORY_EVERY_MS = 500;
+const MEMORY_CHECK_INTERVAL_MS = 500;
 
 export interface WorldOptions {
   seed: number;
@@ -163,7 +163,7 @@ async function startSlots(
   }
   const memory = setInterval(() => {
     for (const slot of slots) slot.lookAtMemory();
-  }, LOOK_AT_MEMORY_EVERY_MS);
+  }, MEMORY_CHECK_INTERVAL_MS);
   endings.add(async () => clearInterval(memory));
   return slots;
 }

@@ -86,7 +86,7 @@ export async function bookBatch(
   try {
     return await bookAt(place, lane, open, memory, ports, settings);
   } catch (error) {
-    steps.end(isFenced(error) ? 'outrun' : 'failed', error);
+    steps.end(isFenced(error) ? 'fenced' : 'failed', error);
     ports.onFailed?.({ place, stage: 'book', error });
     throw error;
   }

@@ -61,10 +61,10 @@ test('credits are booked once, whatever file they come in; debits, reversals and
   expect(await entries()).toEqual(BOOKED);
 
   const dry = (await load(NOVEMBER, { dryRun: true })).map(outcomeOf);
-  expect(dry).toEqual(first.map((outcome) => (outcome === 'booked' ? 'standing' : outcome)));
+  expect(dry).toEqual(first.map((outcome) => (outcome === 'booked' ? 'existing' : outcome)));
   const more = [...NOVEMBER.slice(0, 2), { reference: 'R7', text: 'chatter' }];
   const again = (await load(more, { statementId: 'S-2', who: 'bob' })).map(outcomeOf);
-  expect(again).toEqual(['standing', 'standing', 'booked']);
+  expect(again).toEqual(['existing', 'existing', 'booked']);
   expect((await entries()).slice(0, 4)).toEqual(BOOKED);
   expect(await entries()).toHaveLength(5);
 });

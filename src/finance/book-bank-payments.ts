@@ -12,7 +12,7 @@ import type { BankMovement } from './read-camt053.ts';
  * What became of a movement. `open`: a credit that an accountant must look at; it is not booked. `ignored`: no payment, or not a
  * booked one.
  */
-export type PaymentOutcome = 'booked' | 'standing' | 'would_book' | 'open' | 'ignored';
+export type PaymentOutcome = 'booked' | 'existing' | 'would_book' | 'open' | 'ignored';
 
 export interface BankPayment {
   movement: BankMovement;
@@ -60,7 +60,7 @@ async function bookOne(
     sponsorId,
     detail,
   });
-  const ignored = whyNoPayment(movement);
+  const ignored = ignoredReason(movement);
   if (ignored !== null) return as('ignored', ignored);
   const { reference, fault } = movement;
   if (fault !== null) return as('open', `${fault}: ask the bank, or book it by hand`);
@@ -68,9 +68,9 @@ async function bookOne(
   const key = keyOf(movement);
   if (key.length > MAX_KEY_LENGTH) return as('open', 'has a reference that is too long for a key: book it by hand');
   if (repeated.has(key)) return as('open', `reference ${reference} is given twice in one statement: book it by hand`);
-  const standing = await entryOfKey(store, key);
+  const existing = await entryOfKey(store, key);
   const match = matchPayment(movement, payers);
-  if (standing !== null) return againstStanding(standing, movement, as);
+  if (existing !== null) return compareWithBooked(existing, movement, as);
   if (match.sponsorId === null)
     return as('open', `${match.why}: book it by hand, or add bankAccounts to the catalogue`);
   const sponsor = sponsors.find(({ id }) => id === match.sponsorId);
@@ -86,22 +86,22 @@ type As = (outcome: PaymentOutcome, detail: string, sponsorId?: string | null) =
 function booked(result: Awaited<ReturnType<typeof bookEntry>>, entry: AccountEntry, by: string, as: As): BankPayment {
   const { sponsorId } = entry;
   if (result.outcome === 'refused') return as('open', result.refusal.message, sponsorId);
-  if (result.outcome === 'standing') return as('standing', `entry ${result.number}`, sponsorId);
+  if (result.outcome === 'existing') return as('existing', `entry ${result.number}`, sponsorId);
   return as('booked', `entry ${result.number}, by ${by}`, sponsorId);
 }
 
 /** A file that comes again books nothing; the same reference with another amount is reported. */
-function againstStanding(standing: StoredEntry, { amount, currency }: BankMovement, as: As): BankPayment {
-  const { number, sponsorId, amountMicros } = standing;
-  if (standing.currency === currency && formatMicros(amountMicros) === plainAmount(amount)) {
-    return as('standing', `entry ${number}`, sponsorId);
+function compareWithBooked(existing: StoredEntry, { amount, currency }: BankMovement, as: As): BankPayment {
+  const { number, sponsorId, amountMicros } = existing;
+  if (existing.currency === currency && formatMicros(amountMicros) === plainAmount(amount)) {
+    return as('existing', `entry ${number}`, sponsorId);
   }
-  const was = formatMicros(amountMicros, standing.currency);
+  const was = formatMicros(amountMicros, existing.currency);
   return as('open', `its reference is entry ${number} of ${was} already: ask the bank`, sponsorId);
 }
 
 /** Null: a booked credit. */
-function whyNoPayment({ status, isCredit, isReversal, amount, currency }: BankMovement): string | null {
+function ignoredReason({ status, isCredit, isReversal, amount, currency }: BankMovement): string | null {
   if (status !== 'BOOK')
     return `is ${status === 'PDNG' ? 'pending' : `of status ${status || 'unknown'}`}: it comes again once it is booked`;
   if (isReversal) {
@@ -146,7 +146,7 @@ function repeatedReferences(movements: readonly BankMovement[]): Set<string> {
   const seen = new Set<string>();
   const repeated = new Set<string>();
   for (const movement of movements) {
-    if (whyNoPayment(movement) !== null) continue;
+    if (ignoredReason(movement) !== null) continue;
     const place = `${movement.statementId}\n${keyOf(movement)}`;
     if (seen.has(place)) repeated.add(keyOf(movement));
     seen.add(place);

@@ -8,7 +8,7 @@ import { entryColumns, entryOfKey, lastSuspensions, type StoredEntry } from './e
 
 /** What became of an entry. `standing`: it was booked before, under this number. */
 export type EntryOutcome =
-  | { outcome: 'booked' | 'standing'; number: number; refusal?: undefined }
+  | { outcome: 'booked' | 'existing'; number: number; refusal?: undefined }
   | { outcome: 'refused'; refusal: Refusal; number?: undefined };
 
 /**
@@ -23,8 +23,8 @@ export async function bookEntry(
   for (;;) {
     // The number is read first: whatever is booked after that outruns this writer.
     const number = (await lastNumber(store, 'account_entries')) + 1;
-    const standing = await entryOfKey(store, entry.idempotencyKey);
-    if (standing !== null) return outcomeOf(entry, standing);
+    const existing = await entryOfKey(store, entry.idempotencyKey);
+    if (existing !== null) return outcomeOf(entry, existing);
     const refusal = await stateRefusal(store, entry);
     if (refusal !== null) return { outcome: 'refused', refusal };
     if ((await bookEntryAt(store, entry, number, clock)) === 'booked') return { outcome: 'booked', number };
@@ -38,7 +38,7 @@ export function bookEntryAt(
   number: number,
   clock: Pick<Clock, 'nowMs' | 'monotonicMs' | 'sleep'>,
   retry?: RetryPolicy,
-): Promise<'booked' | 'outrun'> {
+): Promise<'booked' | 'fenced'> {
   const bookedAtMs = clock.nowMs();
   const stored: StoredEntry = { ...entry, number, bookedAtMs, effectiveAtMs: entry.effectiveAtMs ?? bookedAtMs };
   const fact = {
@@ -48,28 +48,28 @@ export function bookEntryAt(
     guard: `(SELECT count() FROM account_entries WHERE idempotency_key = ${literal(entry.idempotencyKey)}) > 0`,
     // Writers of the same entry in the same millisecond each find theirs: it stands once, and nothing tells them apart.
     async isOurs() {
-      const standing = await entryOfKey(store, entry.idempotencyKey);
-      return standing?.number === number && standing.bookedAtMs === bookedAtMs && isSame(stored, standing);
+      const existing = await entryOfKey(store, entry.idempotencyKey);
+      return existing?.number === number && existing.bookedAtMs === bookedAtMs && isSame(stored, existing);
     },
   };
   return bookFact(store, fact, retry, clock);
 }
 
-function outcomeOf(entry: AccountEntry, standing: StoredEntry): EntryOutcome {
-  if (isSame(entry, standing)) return { outcome: 'standing', number: standing.number };
-  const { number, who, idempotencyKey } = standing;
+function outcomeOf(entry: AccountEntry, existing: StoredEntry): EntryOutcome {
+  if (isSame(entry, existing)) return { outcome: 'existing', number: existing.number };
+  const { number, who, idempotencyKey } = existing;
   const message =
-    `key "${idempotencyKey}" stands for entry ${number}, ${describeEntry(standing)}, booked by ${who}; ` +
+    `key "${idempotencyKey}" stands for entry ${number}, ${describeEntry(existing)}, booked by ${who}; ` +
     'what differs from it needs a key of its own';
   return { outcome: 'refused', refusal: refused('key_used', message) };
 }
 
 /** Everything that was asked for. An instant that was left out is not compared: it was when the entry was booked. */
-function isSame(entry: AccountEntry, standing: StoredEntry): boolean {
+function isSame(entry: AccountEntry, existing: StoredEntry): boolean {
   const fields = ['kind', 'sponsorId', 'currency', 'amountMicros', 'who', 'why'] as const;
   return (
-    fields.every((field) => entry[field] === standing[field]) &&
-    (entry.effectiveAtMs === null || entry.effectiveAtMs === standing.effectiveAtMs)
+    fields.every((field) => entry[field] === existing[field]) &&
+    (entry.effectiveAtMs === null || entry.effectiveAtMs === existing.effectiveAtMs)
   );
 }
 

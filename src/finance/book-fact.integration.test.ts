@@ -15,16 +15,16 @@ function fact(number: number, correction: string, guard?: string): NumberedFact 
     fixedColumn('kind', 'Int8', Int8Array.of(1)),
     stringColumn('correction', [correction]),
   ];
-  const isOurs = async () => (await standing()).some((row) => row.number === number && row.correction === correction);
+  const isOurs = async () => (await bookedRows()).some((row) => row.number === number && row.correction === correction);
   return { table: 'corrections', number, columns, isOurs, ...(guard !== undefined && { guard }) };
 }
 
-function standing(): Promise<{ number: number; correction: string }[]> {
+function bookedRows(): Promise<{ number: number; correction: string }[]> {
   return opened.store.query('SELECT number, correction FROM corrections ORDER BY number, correction');
 }
 
 /** Without waiting. */
-function bookFact(store: Store, of: NumberedFact): Promise<'booked' | 'outrun'> {
+function bookFact(store: Store, of: NumberedFact): Promise<'booked' | 'fenced'> {
   let nowMs = 0;
   const sleep = async (ms: number) => {
     nowMs += ms;
@@ -50,32 +50,32 @@ describe.each(['embedded', 'http'] as const)('over the %s door', (door) => {
   test('facts are booked one after another, and who is behind is outrun', async () => {
     expect(await bookFact(opened.store, fact(1, 'a'))).toBe('booked');
     expect(await bookFact(opened.store, fact(2, 'b'))).toBe('booked');
-    expect(await bookFact(opened.store, fact(2, 'c'))).toBe('outrun');
-    expect(await bookFact(opened.store, fact(4, 'd'))).toBe('outrun');
-    expect(await standing()).toEqual([
+    expect(await bookFact(opened.store, fact(2, 'c'))).toBe('fenced');
+    expect(await bookFact(opened.store, fact(4, 'd'))).toBe('fenced');
+    expect(await bookedRows()).toEqual([
       { number: 1, correction: 'a' },
       { number: 2, correction: 'b' },
     ]);
   });
 
   test('what the guard forbids is not booked', async () => {
-    expect(await bookFact(opened.store, fact(1, 'a', '1 = 1'))).toBe('outrun');
+    expect(await bookFact(opened.store, fact(1, 'a', '1 = 1'))).toBe('fenced');
     expect(await bookFact(opened.store, fact(1, 'a', '1 = 2'))).toBe('booked');
   });
 
   test('an answer that is lost, or an insert that never arrives, books once', async () => {
-    const landsUnheard = around(async (insert, ...args) => {
+    const losesAnswer = around(async (insert, ...args) => {
       await insert(...args);
       throw DOWN;
     });
-    expect(await bookFact(landsUnheard, fact(1, 'a'))).toBe('booked');
+    expect(await bookFact(losesAnswer, fact(1, 'a'))).toBe('booked');
     let lost = 3;
     const arrivesLate = around(async (insert, ...args) => {
       if (lost-- > 0) throw DOWN;
       await insert(...args);
     });
     expect(await bookFact(arrivesLate, fact(2, 'b'))).toBe('booked');
-    expect(await standing()).toEqual([
+    expect(await bookedRows()).toEqual([
       { number: 1, correction: 'a' },
       { number: 2, correction: 'b' },
     ]);
@@ -93,8 +93,8 @@ describe.each(['embedded', 'http'] as const)('over the %s door', (door) => {
       ),
     );
     expect(await bookFact(pastTheGuard, fact(1, 'a'))).toBe('booked');
-    expect(await bookFact(pastTheGuard, fact(1, 'b'))).toBe('outrun');
-    expect(await standing()).toEqual([{ number: 1, correction: 'a' }]);
+    expect(await bookFact(pastTheGuard, fact(1, 'b'))).toBe('fenced');
+    expect(await bookedRows()).toEqual([{ number: 1, correction: 'a' }]);
   });
 
   test('of eight that race for one number one books, and the others are told so and take the next', async () => {
@@ -105,7 +105,7 @@ describe.each(['embedded', 'http'] as const)('over the %s door', (door) => {
       const results = await race(number, names);
       expect(results.filter((result) => result === 'booked')).toHaveLength(1);
       const winner = names[results.indexOf('booked')];
-      expect((await standing()).slice(number - 1)).toEqual([{ number, correction: winner }]);
+      expect((await bookedRows()).slice(number - 1)).toEqual([{ number, correction: winner }]);
       names = names.filter((name) => name !== winner);
     }
   });
@@ -114,7 +114,7 @@ describe.each(['embedded', 'http'] as const)('over the %s door', (door) => {
     await bookFact(opened.store, fact(1, 'a'));
     await opened.store.command('ALTER TABLE corrections DELETE WHERE number = 1 SETTINGS mutations_sync = 2');
     expect(await bookFact(opened.store, fact(1, 'a'))).toBe('booked');
-    expect(await standing()).toEqual([{ number: 1, correction: 'a' }]);
+    expect(await bookedRows()).toEqual([{ number: 1, correction: 'a' }]);
   });
 
   test('a store that stays away is given up with its error', async () => {

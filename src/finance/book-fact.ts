@@ -35,7 +35,7 @@ export function bookFact(
   fact: NumberedFact,
   retry: RetryPolicy = RETRY,
   clock: Pick<Clock, 'monotonicMs' | 'sleep'> = systemClock,
-): Promise<'booked' | 'outrun'> {
+): Promise<'booked' | 'fenced'> {
   const { table, number, columns, rows = 1, isOurs } = fact;
   const block = nativeBlock(rows, columns);
   return bookOnce(
@@ -45,8 +45,8 @@ export function bookFact(
         store.insertBlock((source) => factStatement(fact, source, deadTokens), structureOf(columns), block),
       async standing() {
         // Whose it is is asked after that: an insert that lands between the two is known as ours.
-        const standing = await store.query(`SELECT 1 FROM ${table} WHERE number = ${number} LIMIT 1`);
-        if (standing.length === 0) return 'nothing';
+        const found = await store.query(`SELECT 1 FROM ${table} WHERE number = ${number} LIMIT 1`);
+        if (found.length === 0) return 'nothing';
         return (await isOurs()) ? 'ours' : 'another';
       },
     },

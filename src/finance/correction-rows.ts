@@ -12,8 +12,8 @@ import {
   type NativeColumn,
   sparseStringColumn,
 } from '../platform/native-block.ts';
+import type { CurrentCharges, Decision } from './current-charges.ts';
 import { growingInt64, growingUint8, growingUint16, growingUint32, pushInt64 } from './growing-column.ts';
-import type { Decision, StandingCharges } from './standing-charges.ts';
 
 /** It is one block: two rows of a hundred octets for each in memory, and several times that while the store sorts them. */
 const MAX_CHANGES = 5_000_000;
@@ -84,7 +84,7 @@ export class CorrectionRows {
   }
 
   /** Throws a ConfigError where a correction would be too large. */
-  take(charges: StandingCharges, row: number, subscribers: SubscriberTable): void {
+  take(charges: CurrentCharges, row: number, subscribers: SubscriberTable): void {
     if (this.#count === this.#maxChanges) {
       throw new ConfigError(
         `more than ${this.#maxChanges} records change, which is too much for one correction: choose a shorter range`,
@@ -98,7 +98,7 @@ export class CorrectionRows {
     this.#count++;
   }
 
-  #addRecord(charges: StandingCharges, row: number): void {
+  #addRecord(charges: CurrentCharges, row: number): void {
     const columns = this.#columns;
     const { records } = charges;
     columns.topic.push(this.#topics.numberOf(charges.topic));
@@ -111,7 +111,7 @@ export class CorrectionRows {
     pushInt64(columns.startTimeMs, records.startTimeMs[row]);
   }
 
-  #addDecision(kind: number, { records, plans }: StandingCharges, row: number, decision: Decision): void {
+  #addDecision(kind: number, { records, plans }: CurrentCharges, row: number, decision: Decision): void {
     const columns = this.#columns;
     const sign = kind === KINDS.reversal ? -1 : 1;
     const { planId, version } = plans.at(decision.plan);

@@ -16,7 +16,7 @@ let offset = 0;
 afterEach(() => opened?.close());
 
 function watcherOf(store: Store = opened.store, sponsors = SPONSORS): CreditWatcher {
-  return new CreditWatcher({ store, sponsors, clock: systemClock, checkEveryMs: 1 });
+  return new CreditWatcher({ store, sponsors, clock: systemClock, checkIntervalMs: 1 });
 }
 
 /** A batch of one record: the sponsor is charged so much. */
@@ -188,7 +188,7 @@ describe('the credit watcher', () => {
         store: { ...opened.store, query },
         sponsors: SPONSORS,
         clock: systemClock,
-        checkEveryMs: 1,
+        checkIntervalMs: 1,
         onBooked: (entry) => void watcher.stop().then(() => resolve(entry)),
         onChecked(outcome) {
           told.push(outcome);

@@ -23,7 +23,7 @@ export interface CreditWatcherOptions {
   /** Those whose limits are watched, to begin with. */
   sponsors: readonly Sponsor[];
   clock: Clock;
-  checkEveryMs: number;
+  checkIntervalMs: number;
   /** Called with every suspension and resumption that this watcher has booked. */
   onBooked?: (entry: AccountEntry) => void;
   /** Called with all accounts as they are after a check. */
@@ -57,8 +57,8 @@ export class CreditWatcher {
 
   /** Checks at intervals from now on, each of which begins when the check before has ended. */
   start(): void {
-    const { clock, checkEveryMs, onChecked = () => {} } = this.#options;
-    this.#disarm = clock.after(checkEveryMs, () => {
+    const { clock, checkIntervalMs, onChecked = () => {} } = this.#options;
+    this.#disarm = clock.after(checkIntervalMs, () => {
       this.#checking = this.check().then(() => onChecked(null), onChecked);
       void this.#checking.then(() => {
         if (this.#disarm !== null) this.start();
@@ -86,7 +86,7 @@ export class CreditWatcher {
         onLooked(accounts);
         return booked;
       }
-      if ((await bookEntryAt(store, entry, last + 1, clock, ONE_ATTEMPT)) === 'outrun') continue;
+      if ((await bookEntryAt(store, entry, last + 1, clock, ONE_ATTEMPT)) === 'fenced') continue;
       booked.push(entry);
       onBooked(entry);
     }

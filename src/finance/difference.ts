@@ -1,6 +1,6 @@
 import { monthOfPeriod } from '../billing/closed-periods.ts';
+import type { CurrentCharges, Decision } from './current-charges.ts';
 import type { PlanVersions } from './plan-versions.ts';
-import type { Decision, StandingCharges } from './standing-charges.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -35,7 +35,7 @@ export class Difference {
     this.#plans = plans;
   }
 
-  add(charges: StandingCharges, row: number): void {
+  add(charges: CurrentCharges, row: number): void {
     const { records } = charges;
     const usageDay = Math.floor(records.startTimeMs[row] / DAY_MS);
     const octets = records.octets(row);

@@ -15,7 +15,7 @@ export interface KeyComparison {
 }
 
 /** Holds a key's history against the one that the store is booked with. */
-export async function heldAgainst(store: Store, history: readonly KeyState[]): Promise<KeyComparison> {
+export async function compareKeyHistory(store: Store, history: readonly KeyState[]): Promise<KeyComparison> {
   const rows = await store.query<{ fingerprint: string }>('SELECT fingerprint FROM pseudonym_keys ORDER BY number');
   const booked = rows.length;
   const isShared = rows.every(({ fingerprint }, at) => at >= history.length || history[at].fingerprint === fingerprint);
@@ -33,15 +33,15 @@ export async function bookKeyHistory(
   history: readonly KeyState[],
   nowMs: number,
 ): Promise<KeyComparison> {
-  const before = await heldAgainst(store, history);
-  for (let now = before; now.verdict === 'newer'; now = await heldAgainst(store, history)) {
+  const before = await compareKeyHistory(store, history);
+  for (let now = before; now.verdict === 'newer'; now = await compareKeyHistory(store, history)) {
     // Whoever is outrun looks again: it may have been the same state that another engine booked.
     await bookState(store, now.booked + 1, history[now.booked], nowMs);
   }
   return before;
 }
 
-function bookState(store: Store, number: number, state: KeyState, nowMs: number): Promise<'booked' | 'outrun'> {
+function bookState(store: Store, number: number, state: KeyState, nowMs: number): Promise<'booked' | 'fenced'> {
   const { fingerprint, erasedAt, who, why } = state;
   const instant = (name: string, ms: number) => int64Column(name, TIME, Float64Array.of(ms));
   const columns = [

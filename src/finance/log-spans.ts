@@ -1,5 +1,5 @@
 import { literal, type Store } from '../platform/store.ts';
-import type { PeriodRange } from './rate-anew.ts';
+import type { PeriodRange } from './rerate-lane.ts';
 
 const DAY_MS = 86_400_000;
 /** A record's start lies in its period: at most 31 days after the first one, a day to either side for the time zone. */
@@ -38,7 +38,7 @@ export interface LogSpan {
 export async function readSpans(store: Store, selection: RowSelection): Promise<LogSpan[]> {
   const logs =
     'SELECT lane, topic, partition, min(offset) AS first_row, max(offset) AS last_row ' +
-    `FROM journal WHERE kind = 'charge' AND ${mayCount(selection)} GROUP BY lane, topic, partition`;
+    `FROM journal WHERE kind = 'charge' AND ${mayCountExpression(selection)} GROUP BY lane, topic, partition`;
   // A lane's batches are numbered without a gap: those of one log that follow each other keep their distance to its count.
   const batches =
     'SELECT lane, topic, partition, first_offset, offset, lane_sequence, ' +
@@ -69,7 +69,7 @@ export function* cutSpans(spans: Iterable<LogSpan>, offsets: number): Iterable<L
 }
 
 /** In SQL: the rows whose period may begin in the range, and those that may count in one period with them. */
-export function mayCount({ charged, range: { fromDay, toDay } }: RowSelection): string {
+export function mayCountExpression({ charged, range: { fromDay, toDay } }: RowSelection): string {
   const time = (day: number) => `fromUnixTimestamp64Milli(toInt64(${day * DAY_MS}), 'UTC')`;
   return (
     `${charged} AND start_time >= ${time(Math.max(0, fromDay - DAYS_BEFORE))} ` +

@@ -70,8 +70,8 @@ function joined({ first, last }: Range, from: number, to: number): Range {
 
 function missingOf({ records, low, high }: Arrived): number {
   const [lowest, highest] = [Math.min(low.first, high.first), Math.max(low.last, high.last)];
-  const hasBegunAgain = highest - lowest > HALF && highest < NUMBERS && low.last - (high.first - NUMBERS) < HALF;
-  const places = hasBegunAgain ? low.last - (high.first - NUMBERS) + 1 : highest - lowest + 1;
+  const hasRestarted = highest - lowest > HALF && highest < NUMBERS && low.last - (high.first - NUMBERS) < HALF;
+  const places = hasRestarted ? low.last - (high.first - NUMBERS) + 1 : highest - lowest + 1;
   return Math.max(0, places - records);
 }
 

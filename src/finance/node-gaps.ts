@@ -51,9 +51,9 @@ function nodesOfBill(coverage: Coverage): string {
   const month = 'toStartOfMonth(period_start)';
   const number = consecutiveNumber('node_id', 'local_sequence_number');
   const place = `if(${number} >= ${HALF}, ${number} - ${NUMBERS}, ${number})`;
-  const hasBegunAgain = `max(${number}) - min(${number}) > ${HALF} AND max(${number}) < ${NUMBERS}`;
+  const hasRestarted = `max(${number}) - min(${number}) > ${HALF} AND max(${number}) < ${NUMBERS}`;
   return (
-    `SELECT node_id, ${hasBegunAgain} AS begun_again, ` +
+    `SELECT node_id, ${hasRestarted} AS begun_again, ` +
     `if(begun_again, min(${place}), min(${number})) AS lowest, ` +
     `if(begun_again, max(${place}), max(${number})) AS highest, ` +
     'count() AS own, sum(sponsored_octets) AS octets, sum(charge_micros) AS charged FROM journal ' +

@@ -19,25 +19,25 @@ const MICROS_A_RECORD = 1_000_000;
 const START_MS = Date.UTC(2026, 10, 30, 12);
 
 interface Settings {
-  checkEveryMs: number;
+  checkIntervalMs: number;
   maxDelayMs: number;
   /** The limit is passed at another moment between two checks. */
   limitRecords: number;
 }
 
 /** As docs/finance.md states it, where the store takes no time. */
-function boundMs({ checkEveryMs, maxDelayMs }: Settings): number {
-  return checkEveryMs + FACTS_MAX_AGE_MS + 2 * maxDelayMs;
+function boundMs({ checkIntervalMs, maxDelayMs }: Settings): number {
+  return checkIntervalMs + FACTS_MAX_AGE_MS + 2 * maxDelayMs;
 }
 
 test.each<Settings>([
-  { checkEveryMs: 1000, maxDelayMs: 500, limitRecords: 20 },
-  { checkEveryMs: 1000, maxDelayMs: 500, limitRecords: 29 },
-  { checkEveryMs: 250, maxDelayMs: 250, limitRecords: 19 },
-  { checkEveryMs: 2500, maxDelayMs: 250, limitRecords: 6 },
+  { checkIntervalMs: 1000, maxDelayMs: 500, limitRecords: 20 },
+  { checkIntervalMs: 1000, maxDelayMs: 500, limitRecords: 29 },
+  { checkIntervalMs: 250, maxDelayMs: 250, limitRecords: 19 },
+  { checkIntervalMs: 2500, maxDelayMs: 250, limitRecords: 6 },
 ])('what is charged past a credit limit stays within the bound of the settings: %o', async (settings) => {
   const records = settings.limitRecords + Math.ceil((1.5 * boundMs(settings)) / TICK_MS);
-  const { reasons, overshootRecords } = await runPast(settings, settings.checkEveryMs, records);
+  const { reasons, overshootRecords } = await runPast(settings, settings.checkIntervalMs, records);
   expect(overshootRecords).toBeGreaterThan(0);
   expect(overshootRecords * TICK_MS).toBeLessThanOrEqual(boundMs(settings));
   // Sponsored up to one batch, suspended from there to the top-up, sponsored again after it.
@@ -45,21 +45,21 @@ test.each<Settings>([
 });
 
 test('the bound is not so wide that a watcher which looks too seldom would stay within', async () => {
-  const settings = { checkEveryMs: 250, maxDelayMs: 250, limitRecords: 19 };
+  const settings = { checkIntervalMs: 250, maxDelayMs: 250, limitRecords: 19 };
   const { overshootRecords } = await runPast(settings, 5000, 130);
   expect(overshootRecords * TICK_MS).toBeGreaterThan(boundMs(settings));
 });
 
 /** Runs engine and watcher in steps of a clock over one record a step; a top-up of everything follows at the end. */
-async function runPast({ maxDelayMs, limitRecords }: Settings, checkEveryMs: number, records: number) {
+async function runPast({ maxDelayMs, limitRecords }: Settings, checkIntervalMs: number, records: number) {
   const { store, close } = await DOORS.embedded();
   try {
     const counted = new CountedStore(store);
     const clock = new SteppedClock(counted);
     const catalogue = catalogueOf(limitRecords);
-    const watcher = new CreditWatcher({ store: counted.store, sponsors: catalogue.sponsors, clock, checkEveryMs });
+    const watcher = new CreditWatcher({ store: counted.store, sponsors: catalogue.sponsors, clock, checkIntervalMs });
     watcher.start();
-    const afterTopUp = Math.ceil((1.5 * (checkEveryMs + FACTS_MAX_AGE_MS + maxDelayMs)) / TICK_MS);
+    const afterTopUp = Math.ceil((1.5 * (checkIntervalMs + FACTS_MAX_AGE_MS + maxDelayMs)) / TICK_MS);
     const source = pacedSource(records + afterTopUp, clock, async (record) => {
       if (record !== records) return;
       const entry = { kind: 'top-up' as const, idempotencyKey: 'all', sponsorId: 'chatter', currency: 'USD' };

@@ -4,8 +4,8 @@ import type { FlowRecord } from '../billing/flow-record.ts';
 import { isCharged } from '../billing/outcome.ts';
 import { Rules } from '../billing/rules.ts';
 import { asValue, rateValues, TEST_CATALOGUE, testLane } from '../billing/traffic.fixture.ts';
-import { LaneAnew, type PeriodRange } from './rate-anew.ts';
-import { type Decision, StandingCharges } from './standing-charges.ts';
+import { CurrentCharges, type Decision } from './current-charges.ts';
+import { type PeriodRange, RerateLane } from './rerate-lane.ts';
 
 /** Everything that ever began. */
 export const ALL_PERIODS: PeriodRange = { fromDay: 0, toDay: 65_535 };
@@ -57,14 +57,14 @@ function chargeRow(batch: FlowBatch, row: number, record: FlowRecord, { catalogu
 }
 
 /** Rates rows of one lane anew, so many at a time, as `rerate` does with what it reads; only those in range are given back. */
-export function rateAnew(
+export function rerateRows(
   rows: readonly ChargeRow[],
   rules: Rules,
   range = ALL_PERIODS,
   atOnce = 1000,
-): { rows: ChargeRow[]; changed: number; lane: LaneAnew } {
-  const lane = new LaneAnew(rules, range);
-  const charges = new StandingCharges(atOnce);
+): { rows: ChargeRow[]; changed: number; lane: RerateLane } {
+  const lane = new RerateLane(rules, range);
+  const charges = new CurrentCharges(atOnce);
   const anew: ChargeRow[] = [];
   let changed = 0;
   for (let at = 0; at < rows.length; at += atOnce) {
@@ -83,7 +83,7 @@ export function rateAnew(
   return { rows: anew, changed, lane };
 }
 
-function take(charges: StandingCharges, row: ChargeRow, lane: LaneAnew, rules: Rules, range: PeriodRange): void {
+function take(charges: CurrentCharges, row: ChargeRow, lane: RerateLane, rules: Rules, range: PeriodRange): void {
   const { records } = charges;
   const at = records.count++;
   records.application[at] = rules.catalogue.applications.findIndex(({ id }) => id === row.applicationId);

@@ -3,9 +3,9 @@ import { PSEUDONYM_OCTETS } from '../billing/pseudonym.ts';
 import type { SubscriberTable } from '../billing/subscriber-table.ts';
 import { type RowBinaryReader, readRowBinary } from '../journal/row-binary.ts';
 import { literal, type Store } from '../platform/store.ts';
-import { type LogSpan, mayCount, type RowSelection } from './log-spans.ts';
-import type { PeriodRange } from './rate-anew.ts';
-import type { StandingCharges } from './standing-charges.ts';
+import type { CurrentCharges } from './current-charges.ts';
+import { type LogSpan, mayCountExpression, type RowSelection } from './log-spans.ts';
+import type { PeriodRange } from './rerate-lane.ts';
 
 /** What rows are read for: indexes of applications in the catalogue that will rate them, and the lane's subscribers. */
 export interface ReadFor {
@@ -19,13 +19,13 @@ export async function readCharges(
   selection: RowSelection,
   span: LogSpan,
   readFor: ReadFor,
-  charges: StandingCharges,
+  charges: CurrentCharges,
 ): Promise<void> {
   // Each row writes all columns that it has; the others are the batch's, which rating fills.
   charges.records.clear();
   charges.topic = span.topic;
   charges.partition = span.partition;
-  const rows = readRowBinary(await store.stream(standingRows(selection, span)), (reader) => {
+  const rows = readRowBinary(await store.stream(currentRows(selection, span)), (reader) => {
     const row = charges.records.count;
     readRecord(reader, charges, row, readFor);
     readDecision(reader, charges, row, selection.range);
@@ -35,7 +35,7 @@ export async function readCharges(
 }
 
 /** The journal's rows; where a correction has charged a record again, what the last one decided, and no row where one took it back. */
-function standingRows(selection: RowSelection, { lane, topic, partition, firstOffset, lastOffset }: LogSpan): string {
+function currentRows(selection: RowSelection, { lane, topic, partition, firstOffset, lastOffset }: LogSpan): string {
   const place =
     `topic = ${literal(topic)} AND partition = ${partition} ` + `AND offset BETWEEN ${firstOffset} AND ${lastOffset}`;
   const decided =
@@ -50,7 +50,7 @@ function standingRows(selection: RowSelection, { lane, topic, partition, firstOf
   ];
   return (
     `SELECT ${expressions.join(', ')} FROM (SELECT * FROM journal WHERE kind = 'charge' AND lane = ${literal(lane)} AND ${place} ` +
-    `AND ${mayCount(selection)}) AS booked LEFT JOIN (` +
+    `AND ${mayCountExpression(selection)}) AS booked LEFT JOIN (` +
     `SELECT offset, true AS is_corrected, argMax((${decided}), (number, kind = 'charge')) AS decided, ` +
     "argMax(kind = 'reversal', (number, kind = 'charge')) AS is_taken_back " +
     `FROM corrections WHERE kind != 'head' AND ${place} GROUP BY offset) AS corrected USING (offset) ` +
@@ -58,7 +58,7 @@ function standingRows(selection: RowSelection, { lane, topic, partition, firstOf
   );
 }
 
-function readRecord(reader: RowBinaryReader, charges: StandingCharges, row: number, readFor: ReadFor): void {
+function readRecord(reader: RowBinaryReader, charges: CurrentCharges, row: number, readFor: ReadFor): void {
   const { records } = charges;
   records.offset[row] = reader.uint64();
   const applicationId = reader.text();
@@ -76,7 +76,7 @@ function readRecord(reader: RowBinaryReader, charges: StandingCharges, row: numb
 
 function readDecision(
   reader: RowBinaryReader,
-  charges: StandingCharges,
+  charges: CurrentCharges,
   row: number,
   { fromDay, toDay }: PeriodRange,
 ): void {

@@ -44,7 +44,7 @@ const NOVEMBER = range('2026-11-01', '2026-12-01');
 let opened: OpenedStore;
 let store: Store;
 /** What was there before the first correction. */
-let atFirst: { balances: unknown; lines: unknown; standing: unknown };
+let atFirst: { balances: unknown; lines: unknown; currentRows: unknown };
 
 beforeAll(async () => {
   opened = await DOORS.embedded();
@@ -56,7 +56,7 @@ beforeAll(async () => {
   await book('a.ndjson', 0, first.slice(0, 100), 'files');
   await book('b.ndjson', 0, traffic(4, 120), 'files');
   await book('a.ndjson', 0, first, 'files');
-  atFirst = { balances: await balances(), lines: await lines(), standing: await standing('acme') };
+  atFirst = { balances: await balances(), lines: await lines(), currentRows: await currentRows('acme') };
 });
 afterAll(() => opened?.close());
 
@@ -123,7 +123,7 @@ const lines = () =>
 const corrections = async () => Number((await store.query<{ n: number }>('SELECT count() AS n FROM corrections'))[0].n);
 
 /** A sponsor's rows as they stand, by the last correction: by another way than the code under test. */
-function standing(sponsorId: string, topics: (topic: string) => string = (topic) => topic) {
+function currentRows(sponsorId: string, topics: (topic: string) => string = (topic) => topic) {
   return store
     .query<Record<string, unknown> & { topic: string }>(
       'SELECT topic, partition, offset, argMax((plan_id, plan_version, toString(period_start), reason, sponsored_octets, ' +
@@ -194,7 +194,7 @@ test('forward: what stands is what an engine with the new catalogue books, and t
   await book('fresh-a.ndjson', 0, first.slice(0, 100), 'fresh-files', fresh);
   await book('fresh-b.ndjson', 0, traffic(4, 120), 'fresh-files', fresh);
   await book('fresh-a.ndjson', 0, first, 'fresh-files', fresh);
-  expect(await standing('acme')).toEqual(await standing('fresh', (topic) => topic.replace('fresh-', '')));
+  expect(await currentRows('acme')).toEqual(await currentRows('fresh', (topic) => topic.replace('fresh-', '')));
 });
 
 describe('after a correction', () => {
@@ -223,7 +223,7 @@ describe('after a correction', () => {
     expect(await correct(OLD)).toMatchObject({ outcome: 'booked' });
     expect(await balances()).toEqual(atFirst.balances);
     expect(await lines()).toEqual(atFirst.lines);
-    expect(await standing('acme')).toEqual(atFirst.standing);
+    expect(await currentRows('acme')).toEqual(atFirst.currentRows);
   });
 });
 
@@ -235,7 +235,7 @@ describe('of two corrections that are made together', () => {
       {},
       meanwhile(() => bookCorrection(store, NEW, rival, systemClock)),
     );
-    expect(result).toMatchObject({ outcome: 'outrun', by: { name: rival.name } });
+    expect(result).toMatchObject({ outcome: 'fenced', by: { name: rival.name } });
     // What stands is the first one's, and nothing else.
     expect(await correct(NEW, { range: rival.range })).toMatchObject({ outcome: 'unchanged' });
     expect(await correct(OLD, { range: OCTOBER })).toMatchObject({ outcome: 'unchanged' });
@@ -327,7 +327,7 @@ describe('when a month is closed', () => {
       {},
       meanwhile(() => close('acme', '2026-11-01')),
     );
-    expect(result).toEqual({ outcome: 'outrun', by: 'closing' });
+    expect(result).toEqual({ outcome: 'fenced', by: 'closing' });
     expect(await corrections()).toBe(before);
     const other = await correct(
       NEW,

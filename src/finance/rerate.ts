@@ -5,18 +5,18 @@ import type { SubscriberTable } from '../billing/subscriber-table.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import type { Store } from '../platform/store.ts';
 import { dayText } from './calendar-day.ts';
+import { CurrentCharges } from './current-charges.ts';
 import { Difference } from './difference.ts';
 import { type ChargeSelection, cutSpans, readSpans, rowsOf } from './log-spans.ts';
-import { LaneAnew, type PeriodRange } from './rate-anew.ts';
 import { readCharges } from './read-charges.ts';
-import { StandingCharges } from './standing-charges.ts';
+import { type PeriodRange, RerateLane } from './rerate-lane.ts';
 
 /** What is in memory at once, besides the counters of one lane. */
 export const OFFSETS_AT_ONCE = 100_000;
 
 export interface ReratingWatch {
   /** A record that does not stay as it stands. The columns are good for the length of the call. */
-  onChange?: (charges: StandingCharges, row: number, subscribers: SubscriberTable) => void;
+  onChange?: (charges: CurrentCharges, row: number, subscribers: SubscriberTable) => void;
   onProgress?: (records: number) => void;
 }
 
@@ -35,15 +35,15 @@ export async function rerate(
 ): Promise<Difference> {
   const sponsor = sponsorIn(rules.catalogue, selection.sponsorId);
   const rows = rowsOf(selection);
-  const charges = new StandingCharges(OFFSETS_AT_ONCE);
+  const charges = new CurrentCharges(OFFSETS_AT_ONCE);
   const difference = new Difference(charges.plans);
   const applicationIndex = new Map(rules.catalogue.applications.map(({ id }, index) => [id, index]));
   let laneName: string | null = null;
-  let lane = new LaneAnew(rules, selection.range);
+  let lane = new RerateLane(rules, selection.range);
   for (const span of cutSpans(await readSpans(store, rows), OFFSETS_AT_ONCE)) {
     if (span.lane !== laneName) {
       refuseTornPeriods(lane.tornPeriods(), selection.range);
-      [laneName, lane] = [span.lane, new LaneAnew(rules, selection.range)];
+      [laneName, lane] = [span.lane, new RerateLane(rules, selection.range)];
     }
     const { subscribers } = lane;
     await readCharges(store, rows, span, { applicationIndex, subscribers }, charges);
@@ -67,7 +67,7 @@ export function sponsorIn({ sponsors }: Catalogue, sponsorId: string): Sponsor {
   throw new ConfigError(`the catalogue has no sponsor ${sponsorId}; it has ${sponsors.map(({ id }) => id).join(', ')}`);
 }
 
-function refuseOtherAccounts(charges: StandingCharges, { applications, sponsors }: Catalogue, sponsor: Sponsor): void {
+function refuseOtherAccounts(charges: CurrentCharges, { applications, sponsors }: Catalogue, sponsor: Sponsor): void {
   const { records, isInRange, names } = charges;
   const currencyName = names.numberOf(sponsor.currency);
   for (let row = 0; row < records.count; row++) {

@@ -8,7 +8,7 @@ import type { StatementUsage } from './statement-document.ts';
 
 const MICROS_PER_UNIT = 1_000_000;
 const KIB = 1024;
-const SAID_EACH = 12;
+const MAX_NAMED_ITEMS = 12;
 
 export type DayUsage = StatementUsage & { day: string };
 export type NamedUsage = StatementUsage & { name: string };
@@ -109,7 +109,7 @@ export function moneyChart(
 
 /** A few values are said each; of many the highest, as a table has them all. */
 function summaryOf(items: readonly ChartItem[]): string {
-  if (items.length <= SAID_EACH) return items.map(({ name, shown }) => `${name}: ${shown}`).join('; ');
+  if (items.length <= MAX_NAMED_ITEMS) return items.map(({ name, shown }) => `${name}: ${shown}`).join('; ');
   const heightOf = ({ parts }: ChartItem) => parts.reduce((sum, part) => sum + Math.max(0, part), 0);
   const used = items.filter((item) => heightOf(item) > 0);
   if (used.length === 0) return 'No usage on any of these days.';

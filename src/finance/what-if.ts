@@ -1,12 +1,12 @@
 import type { Catalogue } from '../billing/catalogue.ts';
 import type { Rules } from '../billing/rules.ts';
 import { literal, type Store } from '../platform/store.ts';
+import { CurrentCharges } from './current-charges.ts';
 import { Difference, type DifferenceLine, noUsage } from './difference.ts';
 import { cutSpans, readSpans } from './log-spans.ts';
-import { LaneAnew, type PeriodRange } from './rate-anew.ts';
 import { readCharges } from './read-charges.ts';
 import { OFFSETS_AT_ONCE, type ReratingWatch, tornPeriodText } from './rerate.ts';
-import { StandingCharges } from './standing-charges.ts';
+import { type PeriodRange, RerateLane } from './rerate-lane.ts';
 
 /** A line of a what-if, with whose money it is. */
 export type SponsorLine = DifferenceLine & { sponsorId: string; currency: string };
@@ -43,14 +43,14 @@ export async function whatIf(
   { onProgress }: Pick<ReratingWatch, 'onProgress'> = {},
 ): Promise<WhatIf> {
   const { catalogue } = rules;
-  const charges = new StandingCharges(OFFSETS_AT_ONCE);
+  const charges = new CurrentCharges(OFFSETS_AT_ONCE);
   const applicationIndex = new Map(catalogue.applications.map(({ id }, index) => [id, index]));
   const selection = { range, charged: sponsorId === null ? 'true' : chargedOrGiven(catalogue, sponsorId) };
   const charged = new Map<string, Charged>();
   const refused = new Map<string, string>();
   let records = 0;
   let laneName: string | null = null;
-  let lane = new LaneAnew(rules, range);
+  let lane = new RerateLane(rules, range);
   const noteTorn = () => {
     for (const period of lane.tornPeriods()) {
       const plan = catalogue.plans.find(({ id }) => id === period.planId);
@@ -60,7 +60,7 @@ export async function whatIf(
   for (const span of cutSpans(await readSpans(store, selection), OFFSETS_AT_ONCE)) {
     if (span.lane !== laneName) {
       noteTorn();
-      [laneName, lane] = [span.lane, new LaneAnew(rules, range)];
+      [laneName, lane] = [span.lane, new RerateLane(rules, range)];
     }
     await readCharges(store, selection, span, { applicationIndex, subscribers: lane.subscribers }, charges);
     lane.rate(charges);
@@ -95,7 +95,7 @@ function chargedOrGiven({ applications, sponsors }: Catalogue, sponsorId: string
   return given.length === 0 ? charged : `(${charged} OR application_id IN (${given.join(', ')}))`;
 }
 
-function chargedOf(known: Map<string, Charged>, charges: StandingCharges, row: number): Charged {
+function chargedOf(known: Map<string, Charged>, charges: CurrentCharges, row: number): Charged {
   const { names } = charges;
   const key = `${charges.sponsor[row]} ${charges.currency[row]} ${charges.applicationName[row]}`;
   let charged = known.get(key);

@@ -97,7 +97,7 @@ beforeAll(async () => {
       halves++;
       await booker.book(half, startOfMonthMs(month) + halves, addCharge);
       await bookEntries(month);
-      await closeWhatIsDue(month);
+      await closeDueMonths(month);
     }
   }
 }, LIMIT_MS);
@@ -144,7 +144,7 @@ async function bookEntries(month: Month): Promise<void> {
 }
 
 /** Two sponsors are closed in the middle of the next month, two at the end of each quarter, eight never. */
-async function closeWhatIsDue(month: Month): Promise<void> {
+async function closeDueMonths(month: Month): Promise<void> {
   const isQuarter = Number(month.slice(5)) % 3 === 0;
   const due = SPONSOR_IDS.filter((_, at) => (at < 2 ? halves % 2 === 1 : at < 4 && isQuarter && halves % 2 === 0));
   for (const sponsorId of due) {

@@ -87,7 +87,7 @@ function createRemoteDrawer(settings: GenerateSettings, random: Random): () => R
     const evidence = EVIDENCES[random.weighted(weights)];
     if (evidence === 'tagged') {
       const target = random.pick(withTag);
-      return { evidence, target, remoteIp: addresses.ofNobody(random), zeroRatingTag: tagOf(target) };
+      return { evidence, target, remoteIp: addresses.unclaimed(random), zeroRatingTag: tagOf(target) };
     }
     if (evidence === 'ipMatched') {
       const target = random.pick(withPrefix);
@@ -100,10 +100,10 @@ function createRemoteDrawer(settings: GenerateSettings, random: Random): () => R
     if (evidence === 'identified') {
       const target = random.pick(withIdentity);
       const identities = random.pick(identitiesOf(targets[target]));
-      return { evidence, target, remoteIp: addresses.ofNobody(random), zeroRatingTag: null, identities };
+      return { evidence, target, remoteIp: addresses.unclaimed(random), zeroRatingTag: null, identities };
     }
     const zeroRatingTag = random.uniform() < UNCLAIMED_TAG_SHARE ? UNCLAIMED_TAG : null;
-    return { evidence, target: null, remoteIp: addresses.ofNobody(random), zeroRatingTag };
+    return { evidence, target: null, remoteIp: addresses.unclaimed(random), zeroRatingTag };
   };
 }
 

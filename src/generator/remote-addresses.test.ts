@@ -17,7 +17,7 @@ function drawMs(count: number): number {
   const beginMs = performance.now();
   for (let draw = 0; draw < DRAWS; draw++) {
     addresses.ofTarget(draw % count, random);
-    addresses.ofNobody(random);
+    addresses.unclaimed(random);
   }
   return performance.now() - beginMs;
 }

@@ -10,7 +10,7 @@ export interface RemoteAddresses {
   /** An address whose longest prefix is the target's. */
   ofTarget(target: number, random: Random): string;
   /** An address that no target's prefix holds. */
-  ofNobody(random: Random): string;
+  unclaimed(random: Random): string;
 }
 
 // One in four unmatched addresses is v6, from a block that registries have allocated; v4 ones are unicast.
@@ -29,7 +29,7 @@ export function createRemoteAddresses(targets: readonly GenerateTarget[]): Remot
   const longest = new LongestPrefix(all);
   return {
     ofTarget: (target, random) => drawOfTarget(own[target] ?? [], longest, random),
-    ofNobody: (random) => drawOfNobody(longest, random),
+    unclaimed: (random) => drawUnclaimed(longest, random),
   };
 }
 
@@ -76,7 +76,7 @@ function drawOfTarget(prefixes: readonly OwnPrefix[], longest: LongestPrefix, ra
   );
 }
 
-function drawOfNobody(longest: LongestPrefix, random: Random): string {
+function drawUnclaimed(longest: LongestPrefix, random: Random): string {
   for (let draw = 0; draw < MAX_DRAWS; draw++) {
     const address = random.uniform() < V6_SHARE ? drawInside(V6_UNICAST, random) : drawV4Unicast(random);
     if (longest.numberOf(address) === -1) return formatAddress(address);

@@ -38,14 +38,14 @@ export interface NumberedInsert {
  * tried. Nobody goes on to a spelling before the store knows the one before, so what a rival still has under way with that
  * is dropped: one of them lands, as ever.
  *
- * `outrun`: another stands in its place, or what stands before it has changed. Rejects with the store's error when it did
+ * `fenced`: another stands in its place, or what stands before it has changed. Rejects with the store's error when it did
  * not answer for too long.
  */
 export async function bookOnce(
   { name, insert, standing }: NumberedInsert,
   retry: RetryPolicy,
   clock: Pick<Clock, 'monotonicMs' | 'sleep'>,
-): Promise<'booked' | 'outrun'> {
+): Promise<'booked' | 'fenced'> {
   const giveUpAtMs = clock.monotonicMs() + retry.giveUpAfterMs;
   let deadTokens = 0;
   for (let delayMs = retry.firstDelayMs; ; delayMs = Math.min(delayMs * 2, retry.maxDelayMs)) {
@@ -55,7 +55,7 @@ export async function bookOnce(
     );
     const found = await standing().catch((error: StoreError) => error);
     if (found === 'ours') return 'booked';
-    if (found === 'another' || (found === 'nothing' && failure?.code === 'batch_fenced')) return 'outrun';
+    if (found === 'another' || (found === 'nothing' && failure?.code === 'batch_fenced')) return 'fenced';
     const unread = found === 'nothing' ? null : found;
     // What refused it may be this very insert, which landed before its answer was lost: only a look can tell.
     const reason = failure?.code === 'batch_fenced' ? unread : (failure ?? unread);
@@ -95,7 +95,7 @@ export async function bookBlock(
     if (digest === null) return 'nothing';
     return digest === block.digest ? 'ours' : 'another';
   };
-  if ((await bookOnce({ name, insert, standing }, retry, clock)) === 'outrun') throw fenced(name, digest);
+  if ((await bookOnce({ name, insert, standing }, retry, clock)) === 'fenced') throw fenced(name, digest);
 }
 
 function fenced(name: string, standing: string | null): StoreError {

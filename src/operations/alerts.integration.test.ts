@@ -129,11 +129,11 @@ describe('an engine in trouble', () => {
     await expectAlerts(overHours(scraped), []);
   });
 
-  test('batches that another engine outruns', async () => {
-    const outrun = () => Promise.reject(new StoreError('batch_fenced', 'another has booked', { canRetry: true }));
-    const scraped = await watched((journal) => ({ journal: bound(journal, { insert: outrun }) }), { runs: 40 });
-    expect(metricOf(scraped.after, 'zerorate_batches_total', { outcome: 'outrun' })).toBeGreaterThan(39);
-    await expectAlerts(overHours(scraped), ['ZerorateNothingBooked', 'ZerorateBatchesOutrun']);
+  test('batches that another engine fences', async () => {
+    const fenced = () => Promise.reject(new StoreError('batch_fenced', 'another has booked', { canRetry: true }));
+    const scraped = await watched((journal) => ({ journal: bound(journal, { insert: fenced }) }), { runs: 40 });
+    expect(metricOf(scraped.after, 'zerorate_batches_total', { outcome: 'fenced' })).toBeGreaterThan(39);
+    await expectAlerts(overHours(scraped), ['ZerorateNothingBooked', 'ZerorateBatchesFenced']);
   });
 
   test('a lane that another publisher has claimed', async () => {

@@ -26,7 +26,7 @@ async function put(content: string): Promise<void> {
   await rename(`${path}.new`, path);
 }
 
-function reloading(options: { everyMs?: number; take?: (catalogue: Catalogue) => Promise<void> } = {}) {
+function reloading(options: { reloadIntervalMs?: number; take?: (catalogue: Catalogue) => Promise<void> } = {}) {
   const outcomes: ReloadOutcome[] = [];
   const taken: Catalogue[] = [];
   const lines: string[] = [];
@@ -38,7 +38,7 @@ function reloading(options: { everyMs?: number; take?: (catalogue: Catalogue) =>
   const reload = new CatalogueReload({
     path,
     catalogue: FIRST,
-    everyMs: options.everyMs ?? 0,
+    reloadIntervalMs: options.reloadIntervalMs ?? 0,
     compile: compileCatalogue,
     take: options.take ?? (async (catalogue) => void taken.push(catalogue)),
     onReloaded: (outcome) => outcomes.push(outcome),
@@ -89,7 +89,7 @@ test('a plan keeps what it counts by, also over a catalogue that did not have it
 });
 
 test('a file is read when it is another one than at the last look', async () => {
-  const { reload, outcomes, look } = reloading({ everyMs: 50 });
+  const { reload, outcomes, look } = reloading({ reloadIntervalMs: 50 });
   await put(text());
   reload.start();
   await look();
@@ -109,7 +109,7 @@ test('one that could not be kept in the store is tried again at the next look', 
   const take = async () => {
     if (isDown) throw new StoreError('store_unreachable', 'down', { canRetry: true });
   };
-  const { reload, outcomes, look } = reloading({ everyMs: 50, take });
+  const { reload, outcomes, look } = reloading({ reloadIntervalMs: 50, take });
   await put(text((json) => json.replace('"0.05"', '"0.06"')));
   reload.start();
   await look();
@@ -121,7 +121,7 @@ test('one that could not be kept in the store is tried again at the next look', 
 });
 
 test('after stop nothing is taken over any more', async () => {
-  const { reload, outcomes, timers } = reloading({ everyMs: 50 });
+  const { reload, outcomes, timers } = reloading({ reloadIntervalMs: 50 });
   await put(text((json) => json.replace('"0.05"', '"0.06"')));
   reload.start();
   await reload.stop();

@@ -14,7 +14,7 @@ export interface CatalogueReloadOptions {
   /** The one that the engine begins with. */
   catalogue: Catalogue;
   /** How often the file is looked at; 0: only when `reload` is called. */
-  everyMs: number;
+  reloadIntervalMs: number;
   /** Reads and compiles the file. Never rejects. */
   compile: CompileCatalogue;
   /** Resolves when the next batches are rated with it, and it is kept in the store. Rejects when it could not be kept. */
@@ -46,9 +46,9 @@ export class CatalogueReload {
   }
 
   start(): void {
-    const { everyMs, clock } = this.#options;
-    if (everyMs === 0 || this.#stopping.signal.aborted) return;
-    this.#disarm = clock.after(everyMs, () => void this.#look().then(() => this.start()));
+    const { reloadIntervalMs, clock } = this.#options;
+    if (reloadIntervalMs === 0 || this.#stopping.signal.aborted) return;
+    this.#disarm = clock.after(reloadIntervalMs, () => void this.#look().then(() => this.start()));
   }
 
   /** Resolves when no reload is under way, and none will be. */

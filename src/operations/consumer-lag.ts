@@ -7,7 +7,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { LogBounds } from '../sources/source.ts';
 
 /** Brokers are asked so often how far their logs reach: an engine that books nothing hears nothing of it by reading. */
-const ASK_EVERY_MS = 5000;
+const QUERY_INTERVAL_MS = 5000;
 
 interface HeldLog {
   partition: number;
@@ -105,6 +105,6 @@ export class ConsumerLag implements Pick<EngineEvents, 'onAssigned' | 'onRelease
     } catch (error) {
       onProblem(error);
     }
-    if (!this.#isStopped) this.#disarm = clock.after(ASK_EVERY_MS, () => void this.#ask());
+    if (!this.#isStopped) this.#disarm = clock.after(QUERY_INTERVAL_MS, () => void this.#ask());
   }
 }

@@ -88,7 +88,7 @@ test('what an engine that has ended still answers changes nothing of what waits 
   expect(await waiting()).toBe(2);
   metrics.begin();
   expect(await waiting()).toBe(0);
-  metrics.onFailed({ place: place(2), stage: 'publish', error: new StoreError('batch_fenced', 'outrun') });
+  metrics.onFailed({ place: place(2), stage: 'publish', error: new StoreError('batch_fenced', 'fenced') });
   expect(await waiting()).toBe(0);
   metrics.onJournaled(place(3));
   expect(await waiting()).toBe(1);

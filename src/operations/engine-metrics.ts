@@ -44,7 +44,7 @@ export class EngineMetrics implements EngineEvents {
     this.#read = counter('records_read_total', 'records read and booked');
     this.#records = counter('records_total', 'records by outcome and its reason', ['outcome', 'reason']);
     this.#octets = counter('octets_total', 'uplink and downlink octets of records by outcome', ['outcome']);
-    this.#batches = counter('batches_total', 'batches: booked, outrun by another engine, or failed', ['outcome']);
+    this.#batches = counter('batches_total', 'batches: booked, fenced by another engine, or failed', ['outcome']);
     this.#batchRecords = histogram('batch_records', 'records of a booked batch', RECORDS_OF_A_BATCH);
     this.#stepSeconds = histogram(
       'batch_step_seconds',
@@ -124,7 +124,7 @@ export class EngineMetrics implements EngineEvents {
 
   onFailed({ place, stage, error }: FailedBatch): void {
     if (stage === 'book') {
-      this.#batches.inc({ outcome: isFenced(error) ? 'outrun' : 'failed' });
+      this.#batches.inc({ outcome: isFenced(error) ? 'fenced' : 'failed' });
       return;
     }
     this.#unpublished.delete(nameOf(place));
@@ -140,7 +140,7 @@ export class EngineMetrics implements EngineEvents {
   #beginAtZero(): void {
     for (const { outcome, reason } of REASONS) this.#records.inc({ outcome, reason }, 0);
     for (const outcome of OUTCOMES) this.#octets.inc({ outcome }, 0);
-    for (const outcome of ['booked', 'outrun', 'failed']) this.#batches.inc({ outcome }, 0);
+    for (const outcome of ['booked', 'fenced', 'failed']) this.#batches.inc({ outcome }, 0);
     for (const step of BATCH_STEPS) this.#stepSeconds.zero({ step });
     this.#publishFailures.inc({ code: 'claim_lost' }, 0);
     for (const reason of ['records_lost', 'topic_recreated']) this.#lostOffsets.inc({ reason }, 0);

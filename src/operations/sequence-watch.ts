@@ -5,7 +5,7 @@ export interface SequenceWatchOptions {
   registry: Registry;
   /** How many sequence numbers are missing now. */
   look: () => Promise<number>;
-  everyMs: number;
+  intervalMs: number;
   clock: Pick<Clock, 'after'>;
   onProblem: (error: unknown) => void;
 }
@@ -28,10 +28,10 @@ export class SequenceWatch {
   }
 
   start(): void {
-    const { look, everyMs, clock, onProblem } = this.#options;
+    const { look, intervalMs, clock, onProblem } = this.#options;
     this.#looking = look().then((missing) => this.#missing.set(missing), onProblem);
     void this.#looking.then(() => {
-      if (!this.#isStopped) this.#disarm = clock.after(everyMs, () => this.start());
+      if (!this.#isStopped) this.#disarm = clock.after(intervalMs, () => this.start());
     });
   }
 

@@ -4,7 +4,7 @@ import { drainPending, Session } from 'chdb';
 import { exception } from '../platform/clickhouse-exception.ts';
 import { literal } from '../platform/store.ts';
 import type { EngineReport, EngineRequest, QuerySummary, Question } from './engine-messages.ts';
-import { inspectStatement, isKeptSetting, settingRefused } from './inspect-statement.ts';
+import { inspectStatement, isKeptSetting, settingNotAllowedError } from './inspect-statement.ts';
 import { CANCELLER, QUESTION_SETTING } from './statement-rules.ts';
 
 /** A line of SHOW GRANTS that grants nothing but reading. */
@@ -57,7 +57,7 @@ async function ask(session: Session, id: number, question: Question, pipe: strin
   await session.queryAsync(`SET ${QUESTION_SETTING} = '${id}'`);
   if (question.database !== null) await session.queryAsync(`USE ${quotedName(question.database)}`);
   for (const [name, value] of question.settings) {
-    if (isKeptSetting(name)) throw settingRefused(name);
+    if (isKeptSetting(name)) throw settingNotAllowedError(name);
     await session.queryAsync(`SET ${quotedName(name)} = ${literal(value)}`);
   }
   report({ kind: 'started', id, format });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { turnedAway } from './http-guard.ts';
+import { requestRefusal } from './http-guard.ts';
 
 const request = (headers: Record<string, string>, method = 'GET') => ({ headers, method });
 
@@ -19,7 +19,7 @@ test.each([
     },
   ],
 ])('%j is answered', (headers) => {
-  expect(turnedAway(request(headers as never))).toBeNull();
+  expect(requestRefusal(request(headers as never))).toBeNull();
 });
 
 test.each([
@@ -41,7 +41,7 @@ test.each([
     },
   ],
 ])('turned away: %s', (_, headers) => {
-  expect(turnedAway(request(headers as never))).not.toBeNull();
+  expect(requestRefusal(request(headers as never))).not.toBeNull();
 });
 
 test('a form on another site is turned away', () => {
@@ -51,5 +51,5 @@ test('a form on another site is turned away', () => {
     'sec-fetch-mode': 'navigate',
     'sec-fetch-dest': 'document',
   };
-  expect(turnedAway(request(headers, 'POST'))).not.toBeNull();
+  expect(requestRefusal(request(headers, 'POST'))).not.toBeNull();
 });

@@ -7,7 +7,7 @@ const LOOPBACK_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]']);
  * browser does, too: one that has its own name point here (DNS rebinding) names itself as the host, and one of another
  * site is named by the browser as the origin.
  */
-export function turnedAway({ headers, method }: Pick<IncomingMessage, 'headers' | 'method'>): string | null {
+export function requestRefusal({ headers, method }: Pick<IncomingMessage, 'headers' | 'method'>): string | null {
   if (!isLoopback(headers.host)) return 'name this server by localhost or 127.0.0.1';
   const { origin } = headers;
   if (origin !== undefined && origin !== `http://${headers.host}`) return 'pages of other origins are not answered';

@@ -5,7 +5,7 @@ import { finished } from 'node:stream/promises';
 import { ConfigError } from '../platform/config-error.ts';
 import { answerPage, isPage } from './answer-page.ts';
 import { answerQuery } from './answer-query.ts';
-import { turnedAway } from './http-guard.ts';
+import { requestRefusal } from './http-guard.ts';
 import type { QueryLimits } from './query-limits.ts';
 import { openReadOnlyEngine, type ReadOnlyEngine } from './read-only-engine.ts';
 
@@ -77,7 +77,7 @@ export async function serveStore(directory: string, port: number, limits?: Query
 async function answer(engine: ReadOnlyEngine, request: IncomingMessage, response: ServerResponse): Promise<void> {
   for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
   const url = URL.canParse(request.url ?? '/', ORIGIN) ? new URL(request.url ?? '/', ORIGIN) : null;
-  const refusal = turnedAway(request);
+  const refusal = requestRefusal(request);
   if (refusal !== null) refuse(response, 403, refusal);
   else if (url === null) refuse(response, 400, 'that is no path');
   else if (request.method !== 'GET' && request.method !== 'HEAD' && request.method !== 'POST')

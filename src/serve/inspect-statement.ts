@@ -82,7 +82,7 @@ function refuseSetting(tokens: readonly Token[], at: number): void {
   const isAssigned = tokens[at + 1]?.text === '=' && !text.startsWith("'");
   if (!isAssigned || !(isKeptSetting(name) || name === 'readonly')) return;
   if (!tokens.slice(0, at).some((token) => isWord(token, 'SETTINGS') || isWord(token, 'EXPLAIN'))) return;
-  throw settingRefused(name);
+  throw settingNotAllowedError(name);
 }
 
 /** Whether no client may set it, in a statement or beside one. */
@@ -90,7 +90,7 @@ export function isKeptSetting(name: string): boolean {
   return (KEPT_SETTINGS as readonly string[]).includes(name) || name === QUESTION_SETTING;
 }
 
-export function settingRefused(name: string): Error {
+export function settingNotAllowedError(name: string): Error {
   return exception(452, 'SETTING_CONSTRAINT_VIOLATION', `Setting ${name} should not be changed`);
 }
 

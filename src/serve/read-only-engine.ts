@@ -139,7 +139,7 @@ class RunningQuestion {
   readonly #pipe: ResultPipe;
   readonly #limits: QueryLimits;
   #summary: QuerySummary | null = null;
-  #isSettled = false;
+  #isDone = false;
   /** Why it was cancelled. */
   #cancelled: unknown = null;
 
@@ -169,7 +169,7 @@ class RunningQuestion {
     signal.addEventListener('abort', aborted, { once: true });
     if (signal.aborted) aborted();
     const finished = settled.finally(async () => {
-      this.#isSettled = true;
+      this.#isDone = true;
       clearTimeout(timer);
       signal.removeEventListener('abort', aborted);
       await this.#pipe.finish();
@@ -206,14 +206,14 @@ class RunningQuestion {
 
   #cancel(reason: unknown): void {
     if (this.#cancelled === null) this.#cancelled = reason;
-    if (this.#isSettled) return;
+    if (this.#isDone) return;
     this.#pipe.octets.destroy();
-    void this.#untilSettled();
+    void this.#untilDone();
   }
 
-  async #untilSettled(): Promise<void> {
+  async #untilDone(): Promise<void> {
     const deadline = performance.now() + CANCEL_GRACE_MS;
-    while (!this.#isSettled) {
+    while (!this.#isDone) {
       this.#engine.cancel(this.#id);
       await this.#pipe.release();
       if (performance.now() > deadline) this.#engine.kill('did not cancel a query and was ended');

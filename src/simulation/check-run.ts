@@ -19,7 +19,7 @@ import { SIMULATED_RULES } from './simulated-traffic.ts';
  * lost was lost.
  */
 export interface Finding {
-  invariant: Invariant | 'liveness' | 'unexpected' | 'told' | 'gaps';
+  invariant: Invariant | 'liveness' | 'unexpected' | 'reported' | 'gaps';
   message: string;
 }
 
@@ -61,8 +61,8 @@ function gapFindings(batches: readonly BatchRow[], topic: SimulatedTopic): Findi
   const findings: Finding[] = [];
   for (const { topic: name, partition, lastOffset, gapReason } of batches) {
     const deletedBelow = topic.deletedBelow.get(`${name}-${partition}`) ?? 0;
-    const wasMadeAnew = Number(name.split('~')[1] ?? 1) <= topic.incarnation && name.includes('~');
-    const isTrue = lastOffset < deletedBelow || (gapReason === 'topic_recreated' && wasMadeAnew && lastOffset < 0);
+    const wasRecreated = Number(name.split('~')[1] ?? 1) <= topic.incarnation && name.includes('~');
+    const isTrue = lastOffset < deletedBelow || (gapReason === 'topic_recreated' && wasRecreated && lastOffset < 0);
     if (gapReason === '' || isTrue) continue;
     findings.push({ invariant: 'gaps', message: `${name}-${partition} up to ${lastOffset} was not lost` });
   }

@@ -15,8 +15,8 @@ import { BEGIN_MS, SIMULATED_RULES } from './simulated-traffic.ts';
 export const SABOTAGES = [
   'guard_off',
   'token_off',
-  'position_believed',
-  'acknowledgement_believed',
+  'position_trusted',
+  'acknowledgement_trusted',
   'claims_off',
 ] as const;
 export type Sabotage = (typeof SABOTAGES)[number];
@@ -42,7 +42,7 @@ export interface Place {
   duplicateWindowRecords: number;
   sabotage: Sabotage | null;
   /** What no engine may do. */
-  onFault: (invariant: 'unexpected' | 'told', message: string) => void;
+  onFault: (invariant: 'unexpected' | 'reported', message: string) => void;
   onDisturbance: () => void;
 }
 
@@ -93,7 +93,7 @@ export class EngineSlot {
       topic,
       group,
       fetchRecords: this.#fetchRecords,
-      believesPosition: sabotage === 'position_believed',
+      trustsPosition: sabotage === 'position_trusted',
     });
     this.process = process;
     this.#source = source;
@@ -136,7 +136,7 @@ export class EngineSlot {
     const { catalogue, store, quotas, sabotage, duplicateWindowRecords } = this.#place;
     const { onFault } = this.#place;
     const engine = new Engine({
-      journal: new JournalPort({ process, store, believesAcknowledgements: sabotage === 'acknowledgement_believed' }),
+      journal: new JournalPort({ process, store, trustsAcknowledgements: sabotage === 'acknowledgement_trusted' }),
       catalogue,
       source,
       publisher: new PublisherPort(process, quotas),
@@ -152,7 +152,7 @@ export class EngineSlot {
       clock: process.clock,
       onBooked: ({ block: { log, laneSequence, digest } }) => {
         if (store.journal.digestAt(log.lane, laneSequence) === digest) return;
-        onFault('told', `${process.name} says that it has booked ${log.lane}@${laneSequence}, and it has not`);
+        onFault('reported', `${process.name} says that it has booked ${log.lane}@${laneSequence}, and it has not`);
       },
     });
     this.#engine = engine;

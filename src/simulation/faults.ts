@@ -40,7 +40,7 @@ const INTERVALS_MS = {
 export type CallFault = keyof typeof RATES;
 export type TimedFault = keyof typeof INTERVALS_MS;
 /** What befalls the topic itself, in the runs that are about it. */
-export const SOURCE_FAULTS = ['retention', 'topic_made_anew'] as const;
+export const SOURCE_FAULTS = ['retention', 'topic_recreated'] as const;
 export type SourceFault = (typeof SOURCE_FAULTS)[number];
 export type FaultKind = CallFault | TimedFault | SourceFault;
 

@@ -21,31 +21,31 @@ export interface JournalPortOptions {
   process: SimulatedProcess;
   store: SimulatedStore;
   /** Sabotage: whatever was acknowledged is taken for booked. */
-  believesAcknowledgements: boolean;
+  trustsAcknowledgements: boolean;
 }
 
 /** One process's way to the journal, with all that can go wrong on it. */
 export class JournalPort implements Journal {
   readonly #process: SimulatedProcess;
   readonly #store: SimulatedStore;
-  readonly #believed: Map<string, string> | null;
+  readonly #acknowledged: Map<string, string> | null;
 
-  constructor({ process, store, believesAcknowledgements }: JournalPortOptions) {
+  constructor({ process, store, trustsAcknowledgements }: JournalPortOptions) {
     this.#process = process;
     this.#store = store;
-    this.#believed = believesAcknowledgements ? new Map() : null;
+    this.#acknowledged = trustsAcknowledgements ? new Map() : null;
   }
 
   insert(block: JournalBlock, deadTokens = 0): Promise<void> {
     return this.#process.call(async () => {
       await this.#insert(block, deadTokens);
-      this.#believed?.set(`${block.log.lane}@${block.laneSequence}`, block.digest);
+      this.#acknowledged?.set(`${block.log.lane}@${block.laneSequence}`, block.digest);
     });
   }
 
   digestAt(lane: string, laneSequence: number) {
-    const believed = this.#believed?.get(`${lane}@${laneSequence}`);
-    if (believed !== undefined) return Promise.resolve(believed);
+    const acknowledged = this.#acknowledged?.get(`${lane}@${laneSequence}`);
+    if (acknowledged !== undefined) return Promise.resolve(acknowledged);
     return this.#read('digestAt', (journal) => journal.digestAt(lane, laneSequence));
   }
 

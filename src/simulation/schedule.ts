@@ -125,7 +125,7 @@ function scheduleLosses(place: Place, untilMs: number): void {
   const recreate = () => {
     const cursors = Array.from({ length: topic.partitions }, (_, partition) => cursorOf(partition));
     if (cursors.some((cursor) => cursor < LEAST_BOOKED)) return;
-    faults.count('topic_made_anew');
+    faults.count('topic_recreated');
     topic.recreate();
   };
   for (let loss = random.integer(1, 4); loss > 0; loss--) {

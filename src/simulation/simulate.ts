@@ -70,7 +70,7 @@ export async function simulate(seed: number, sabotage: Sabotage | null = null): 
     for (const slot of slots) slot.close();
     ended = await time.runUntil(() => slots.every(({ isRunning }) => !isRunning), LIMITS);
   }
-  if (!ended) findings.push({ invariant: 'liveness', message: whatIsLeft(place, slots, time) });
+  if (!ended) findings.push({ invariant: 'liveness', message: describeBacklog(place, slots, time) });
   findings.push(...(await checkRun(place)));
   return {
     seed,
@@ -96,7 +96,7 @@ function partitionsOf(topic: SimulatedTopic) {
   }));
 }
 
-function whatIsLeft({ topic, store }: Place, slots: readonly EngineSlot[], time: VirtualTime): string {
+function describeBacklog({ topic, store }: Place, slots: readonly EngineSlot[], time: VirtualTime): string {
   const cursors = partitionsOf(topic).map(
     ({ log, last }) => `${log.topic}-${log.partition} is booked up to ${store.journal.cursor(log).offset} of ${last}`,
   );

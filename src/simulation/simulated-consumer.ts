@@ -14,7 +14,7 @@ export interface ConsumerOptions {
   fetchRecords: number;
   take: (payload: EachBatchPayload) => Promise<void>;
   /** Sabotage: goes on where the group's position is, when that is further than where it was sent. */
-  believesPosition: boolean;
+  trustsPosition: boolean;
 }
 
 interface Fetching {
@@ -55,9 +55,9 @@ export class SimulatedConsumer implements Pick<Consumer, 'pause' | 'resume' | 's
   }
 
   seek({ partition, offset }: { partition: number; offset: string }): void {
-    const { believesPosition, group } = this.#options;
+    const { trustsPosition, group } = this.#options;
     const fetching = this.#fetching(partition);
-    const position = believesPosition ? (group.positions.get(partition) ?? 0) : 0;
+    const position = trustsPosition ? (group.positions.get(partition) ?? 0) : 0;
     fetching.offset = Math.max(Number(offset), position);
     fetching.epoch++;
   }

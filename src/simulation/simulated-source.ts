@@ -18,7 +18,7 @@ export interface SimulatedSourceOptions {
   topic: SimulatedTopic;
   group: SimulatedGroup;
   fetchRecords: number;
-  believesPosition: boolean;
+  trustsPosition: boolean;
 }
 
 const nothing = () => {};

@@ -9,7 +9,7 @@ const SEEDS = Number(process.env.SIMULATION_SEEDS ?? 1000);
 const CHUNK = 100;
 const LONG_MS = 600_000;
 
-const struck = new Map<FaultKind, number>();
+const counts = new Map<FaultKind, number>();
 
 /** What a person needs to look into it: the seed, what does not hold, and how the run ended. */
 function report({ seed, findings, trace }: SimulationResult): string {
@@ -23,16 +23,16 @@ describe(`what was booked and told is right, whatever failed: ${SEEDS} seeds fro
   test.each(chunks)('from seed %i', { timeout: LONG_MS }, async (first) => {
     for (let seed = first; seed < Math.min(first + CHUNK, FIRST_SEED + SEEDS); seed++) {
       const result = await simulate(seed);
-      for (const [kind, times] of result.faults) struck.set(kind, (struck.get(kind) ?? 0) + times);
+      for (const [kind, times] of result.faults) counts.set(kind, (counts.get(kind) ?? 0) + times);
       if (result.findings.length > 0) expect.fail(report(result));
     }
   });
 
   test.runIf(SEEDS >= 1000)('every kind of fault came', () => {
-    expect([...struck.keys()].sort()).toEqual([...CALL_FAULTS, ...TIMED_FAULTS, ...SOURCE_FAULTS].sort());
+    expect([...counts.keys()].sort()).toEqual([...CALL_FAULTS, ...TIMED_FAULTS, ...SOURCE_FAULTS].sort());
   });
 
-  afterAll(() => console.log(`faults by kind: ${JSON.stringify(Object.fromEntries(struck))}`));
+  afterAll(() => console.log(`faults by kind: ${JSON.stringify(Object.fromEntries(counts))}`));
 });
 
 test('a seed is a run', { timeout: LONG_MS }, async () => {
@@ -45,8 +45,8 @@ describe('the invariants notice what is taken away', () => {
   const noticedBy: Record<Sabotage, string> = {
     guard_off: 'chain',
     token_off: 'chain',
-    position_believed: 'source',
-    acknowledgement_believed: 'told',
+    position_trusted: 'source',
+    acknowledgement_trusted: 'reported',
     claims_off: 'quotas',
   };
   test.each(SABOTAGES)('%s', { timeout: LONG_MS }, async (sabotage) => {

@@ -48,7 +48,7 @@ export class VirtualTime {
   /** Runs events until `isDone`. False when the events or `limits` came to their end before. */
   async runUntil(isDone: () => boolean, limits: { ms: number; events: number }): Promise<boolean> {
     const lastEvent = this.events + limits.events;
-    await settled();
+    await promiseJobsDone();
     while (!isDone()) {
       const event = pop(this.#heap);
       if (event === undefined || event.atMs > limits.ms || this.events > lastEvent) return false;
@@ -62,7 +62,7 @@ export class VirtualTime {
       this.events++;
       this.note(`${event.atMs} ${owner?.name ?? 'world'} ${event.label}`);
       event.call();
-      await settled();
+      await promiseJobsDone();
     }
     return true;
   }
@@ -110,7 +110,7 @@ export class VirtualClock implements Clock {
 }
 
 /** Every promise that can settle without another event has settled. */
-function settled(): Promise<void> {
+function promiseJobsDone(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
   });

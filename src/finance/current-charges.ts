@@ -4,7 +4,7 @@ import { PlanVersions } from './plan-versions.ts';
 
 /** What is decided of a charged record: as it stands, or rated anew. */
 export interface Decision {
-  /** Code in `StandingCharges.plans`. */
+  /** Code in `CurrentCharges.plans`. */
   plan: number;
   /** First day of the statistics period, days since 1970-01-01. */
   periodStart: number;
@@ -20,7 +20,7 @@ export interface Decision {
  * Charge rows of one log in the order of their offsets, in columns: what the records say, what stands of them now (as booked,
  * or as the last correction has it), and what rating anew makes of them. Used again for the next rows.
  */
-export class StandingCharges {
+export class CurrentCharges {
   topic = '';
   partition = 0;
   /** What codes in columns stand for: the same for all rows that are ever taken. */
@@ -44,7 +44,7 @@ export class StandingCharges {
   readonly usedOctetsAfter: Float64Array;
   readonly carryAfter: Uint16Array;
   /** As `plan`, after rating. */
-  readonly planAnew: Uint32Array;
+  readonly ratedPlan: Uint32Array;
 
   constructor(capacity: number) {
     this.records = new FlowBatch(capacity);
@@ -59,13 +59,13 @@ export class StandingCharges {
     this.chargeMicros = new Float64Array(capacity);
     this.usedOctetsAfter = new Float64Array(capacity);
     this.carryAfter = new Uint16Array(capacity);
-    this.planAnew = new Uint32Array(capacity);
+    this.ratedPlan = new Uint32Array(capacity);
   }
 
   isChanged(row: number): boolean {
     const { records } = this;
     return (
-      this.plan[row] !== this.planAnew[row] ||
+      this.plan[row] !== this.ratedPlan[row] ||
       this.periodStart[row] !== records.periodStart[row] ||
       this.reason[row] !== records.reason[row] ||
       this.sponsoredOctets[row] !== records.sponsoredOctets[row] ||
@@ -80,7 +80,7 @@ export class StandingCharges {
   }
 
   after(row: number): Decision {
-    return decisionAt(this.records, this.planAnew, row);
+    return decisionAt(this.records, this.ratedPlan, row);
   }
 }
 

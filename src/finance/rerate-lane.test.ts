@@ -5,7 +5,7 @@ import { CONTENT_TYPES, type FlowRecord } from '../billing/flow-record.ts';
 import { REASON_CODE, type Reason } from '../billing/outcome.ts';
 import { NO_FACTS, type Rules } from '../billing/rules.ts';
 import { TEST_CATALOGUE, testRecord } from '../billing/traffic.fixture.ts';
-import { type ChargeRow, changedCatalogue, chargeRows, rateAnew, rulesOf } from './rating.fixture.ts';
+import { type ChargeRow, changedCatalogue, chargeRows, rerateRows, rulesOf } from './rating.fixture.ts';
 
 const OLD = rulesOf(TEST_CATALOGUE);
 const CATALOGUES: readonly Rules[] = [
@@ -54,7 +54,7 @@ test('rows rated anew are what a second computation in big integers says, howeve
   fc.assert(
     fc.property(traffic, catalogue, atOnce, (records, rules, count) => {
       const rows = chargeRows(records, OLD);
-      expect(rateAnew(rows, rules, undefined, count).rows).toEqual(secondComputation(rows, rules));
+      expect(rerateRows(rows, rules, undefined, count).rows).toEqual(secondComputation(rows, rules));
     }),
     { numRuns: 300 },
   );
@@ -64,8 +64,8 @@ test('forward and back gives every row as it was, also by a detour', () => {
   fc.assert(
     fc.property(traffic, catalogue, catalogue, (records, there, detour) => {
       const rows = chargeRows(records, OLD);
-      const forward = rateAnew(rateAnew(rows, there).rows, detour).rows;
-      expect(rateAnew(forward, OLD).rows).toEqual(rows);
+      const forward = rerateRows(rerateRows(rows, there).rows, detour).rows;
+      expect(rerateRows(forward, OLD).rows).toEqual(rows);
     }),
   );
 });
@@ -74,8 +74,8 @@ test('with the same catalogue nothing changes, and a second time nothing more', 
   fc.assert(
     fc.property(traffic, catalogue, (records, rules) => {
       const rows = chargeRows(records, OLD);
-      expect(rateAnew(rows, OLD).changed).toBe(0);
-      expect(rateAnew(rateAnew(rows, rules).rows, rules).changed).toBe(0);
+      expect(rerateRows(rows, OLD).changed).toBe(0);
+      expect(rerateRows(rerateRows(rows, rules).rows, rules).changed).toBe(0);
     }),
   );
 });
@@ -110,7 +110,7 @@ describe('a record that the catalogue does not charge', () => {
       { reason: REASON_CODE.content_not_covered },
     ],
   ])('%s: all of its octets are the subscriber’s, and its period stays', (_, rules, expected) => {
-    expect(rateAnew([row], rules)).toMatchObject({ rows: [{ ...row, ...left, ...expected }], changed: 1 });
+    expect(rerateRows([row], rules)).toMatchObject({ rows: [{ ...row, ...left, ...expected }], changed: 1 });
   });
 
   test('its charge would leave the exact integers: the counter stays, and the next record is rated', () => {
@@ -126,7 +126,7 @@ describe('a record that the catalogue does not charge', () => {
       });
     const rows = chargeRows([of(1, 1000), of(2, huge), of(3, 1000)], OLD);
     const rules = rulesOf(changedCatalogue(['"3.3"', '"4000"']));
-    const { rows: anew } = rateAnew(rows, rules);
+    const { rows: anew } = rerateRows(rows, rules);
     expect(anew[1]).toMatchObject({ ...left, reason: REASON_CODE.charge_out_of_range });
     expect(anew[2].usedOctetsAfter).toBe(1555);
   });
@@ -144,14 +144,14 @@ describe('a range', () => {
   const november = { fromDay: day('2026-11-01'), toDay: day('2026-12-01') };
 
   test('takes the periods that begin in it, and leaves the others as they stand', () => {
-    const { rows: anew, lane } = rateAnew(rows, CATALOGUES[0], november);
+    const { rows: anew, lane } = rerateRows(rows, CATALOGUES[0], november);
     expect(anew.map(({ record: { localSequenceNumber } }) => localSequenceNumber)).toEqual([2, 3]);
     expect(lane.tornPeriods()).toEqual([]);
   });
 
   test('that holds whole periods of another length is no tear', () => {
     const monthly = rulesOf(changedCatalogue(['period: day', 'period: month']));
-    const { rows: anew, lane } = rateAnew(rows, monthly, november);
+    const { rows: anew, lane } = rerateRows(rows, monthly, november);
     expect(anew.map(({ periodStart }) => periodStart)).toEqual([november.fromDay, november.fromDay]);
     expect(lane.tornPeriods()).toEqual([]);
   });
@@ -174,7 +174,7 @@ describe('a range', () => {
     ['a day of another time zone', 'day', 'UTC', november, '2026-10-31'],
   ])('tears %s', (_, period, timeZone, range, torn) => {
     const rules = rulesOf(changedCatalogue(['period: day', `period: ${period}`], ['Asia/Kathmandu', timeZone]));
-    expect(rateAnew(rows, rules, range).lane.tornPeriods()[0]).toEqual({ planId: 'any-day', periodStart: day(torn) });
+    expect(rerateRows(rows, rules, range).lane.tornPeriods()[0]).toEqual({ planId: 'any-day', periodStart: day(torn) });
   });
 });
 
