@@ -46,7 +46,7 @@ const ENTRY_FIELDS = [
   'why String',
 ];
 
-/** One row: a sponsor's account as it stands. */
+/** Returns the SQL of one row: a sponsor's current account. */
 export function accountQuery({ id, currency, creditLimitMicros }: Sponsor): string {
   const ofSponsor = `sponsor_id = ${literal(id)}`;
   const names = ENTRY_FIELDS.map((field) => field.split(' ')[0]).join(', ');

@@ -55,7 +55,7 @@ const BOOKED = [
   { sponsor: 'chatter', kind: 'payment', micros: '40000000', day: '2026-11-02' },
 ];
 
-test('credits are booked once, whatever file they come in; debits, reversals and pending ones are not', async () => {
+test('credits are booked once, in any file; debits, reversals and pending ones are not', async () => {
   const first = (await load(NOVEMBER)).map(outcomeOf);
   expect(first).toEqual(['booked', 'booked', 'ignored', 'ignored', 'ignored', 'booked', 'booked']);
   expect(await entries()).toEqual(BOOKED);
@@ -69,7 +69,7 @@ test('credits are booked once, whatever file they come in; debits, reversals and
   expect(await entries()).toHaveLength(5);
 });
 
-test('what is not known, not clear or not possible is listed with its place and not booked', async () => {
+test('an unknown, ambiguous or impossible payment is listed with its place and not booked', async () => {
   const before = await entries();
   const odd = await load([
     { reference: 'U1', text: 'hello' },

@@ -2,7 +2,7 @@ import { FlowBatch } from '../billing/flow-batch.ts';
 import { Names } from '../billing/names.ts';
 import { PlanVersions } from './plan-versions.ts';
 
-/** What is decided of a charged record: as it stands, or rated anew. */
+/** The decision on a charged record: the current one, or that of re-rating. */
 export interface Decision {
   /** Code in `CurrentCharges.plans`. */
   plan: number;
@@ -17,23 +17,23 @@ export interface Decision {
 }
 
 /**
- * Charge rows of one log in the order of their offsets, in columns: what the records say, what stands of them now (as booked,
- * or as the last correction has it), and what rating anew makes of them. Used again for the next rows.
+ * Charge rows of one log in the order of their offsets, in columns: the records, their current charges (as booked, or of the
+ * last correction), and those of re-rating. The columns are reused for the next rows.
  */
 export class CurrentCharges {
   topic = '';
   partition = 0;
-  /** What codes in columns stand for: the same for all rows that are ever taken. */
+  /** The names behind codes in columns: the same for all rows that are ever added. */
   readonly plans = new PlanVersions();
   readonly names = new Names();
 
-  /** What the records say, and, after rating, what is decided anew. `application` is -1 where the catalogue has none. */
+  /** The records and, after rating, the new decisions. `application` is -1 where the catalogue has none. */
   readonly records: FlowBatch;
   /** Codes in `names`. */
   readonly applicationName: Uint32Array;
   readonly sponsor: Uint32Array;
   readonly currency: Uint32Array;
-  /** 1: the row's period is to be rated anew. 0: it only tells what else counts in a period. */
+  /** 1: the row's period is re-rated. 0: the row only shows what else counts in a period. */
   readonly isInRange: Uint8Array;
 
   readonly plan: Uint32Array;
@@ -43,7 +43,7 @@ export class CurrentCharges {
   readonly chargeMicros: Float64Array;
   readonly usedOctetsAfter: Float64Array;
   readonly carryAfter: Uint16Array;
-  /** As `plan`, after rating. */
+  /** As `plan`, after re-rating. */
   readonly ratedPlan: Uint32Array;
 
   constructor(capacity: number) {

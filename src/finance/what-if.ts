@@ -8,7 +8,7 @@ import { readCharges } from './read-charges.ts';
 import { OFFSETS_AT_ONCE, type ReratingWatch, tornPeriodText } from './rerate.ts';
 import { type PeriodRange, RerateLane } from './rerate-lane.ts';
 
-/** A line of a what-if, with whose money it is. */
+/** A line of a what-if, with its sponsor and currency. */
 export type SponsorLine = DifferenceLine & { sponsorId: string; currency: string };
 
 /** An application that a draft cannot be applied to, and why. */
@@ -23,7 +23,7 @@ export interface WhatIf {
   refused: RefusedApplication[];
 }
 
-/** The charges that one sponsor was charged for one application. */
+/** The charges of one sponsor for one application. */
 interface Charged {
   sponsorId: string;
   currency: string;
@@ -32,9 +32,10 @@ interface Charged {
 }
 
 /**
- * What charges would have been under a draft catalogue, by sponsor: of all sponsors, or of one, with the applications that the draft
- * gives it. An application that moves to another sponsor takes its charges there. One that the draft cannot be applied to is
- * refused, and the others are computed: of a part of a period, or in another currency of the same sponsor. Books nothing.
+ * Returns what charges would have been under a draft catalogue, by sponsor: of all sponsors, or of one, with the
+ * applications that the draft gives it. An application that moves to another sponsor takes its charges along. An application
+ * that the draft cannot be applied to is refused (a part of a period, or another currency of the same sponsor), and the
+ * others are computed. Books nothing.
  */
 export async function whatIf(
   store: Store,
@@ -88,7 +89,7 @@ export async function whatIf(
   };
 }
 
-/** In SQL: what a sponsor was charged, and what was charged for the applications that the draft gives it. */
+/** In SQL: the charges of a sponsor, and those of the applications that the draft gives it. */
 function chargedOrGiven({ applications, sponsors }: Catalogue, sponsorId: string): string {
   const given = applications.filter(({ sponsor }) => sponsors[sponsor].id === sponsorId).map(({ id }) => literal(id));
   const charged = `sponsor_id = ${literal(sponsorId)}`;
@@ -111,7 +112,10 @@ function chargedOf(known: Map<string, Charged>, charges: CurrentCharges, row: nu
   return charged;
 }
 
-/** Of an application that moves, what was charged is the one sponsor's and what would be is the other's. */
+/**
+ * Returns the lines of an application. If it moves, its charges until now are the one sponsor's, and those under the draft
+ * the other's.
+ */
 function linesOf({ sponsorId, currency, applicationId, difference }: Charged, catalogue: Catalogue): SponsorLine[] {
   const payer = payerOf(catalogue, applicationId);
   const lines = difference.lines();
