@@ -24,8 +24,8 @@ test.each([
 
 test.each([
   ['no host', {}],
-  ['a name that was made to point here', { host: 'evil.example:8123' }],
-  ['one that looks like ours', { host: 'localhost.evil.example' }],
+  ['a foreign name that resolves to this host', { host: 'evil.example:8123' }],
+  ['a name that looks like this host', { host: 'localhost.evil.example' }],
   ['an address of the network', { host: '192.168.0.7:8123' }],
   ['a page of another origin', { host: 'localhost:8123', origin: 'https://evil.example' }],
   ['a page of another port', { host: 'localhost:8123', origin: 'http://localhost:3000' }],
@@ -40,11 +40,11 @@ test.each([
       'sec-fetch-dest': 'iframe',
     },
   ],
-])('turned away: %s', (_, headers) => {
+])('refused: %s', (_, headers) => {
   expect(requestRefusal(request(headers as never))).not.toBeNull();
 });
 
-test('a form on another site is turned away', () => {
+test('a form on another site is refused', () => {
   const headers = {
     host: 'localhost',
     'sec-fetch-site': 'cross-site',

@@ -11,14 +11,14 @@ import { openReadOnlyEngine, type ReadOnlyEngine } from './read-only-engine.ts';
 
 export interface ServedStore {
   url: string;
-  /** Waits for the questions under way. */
+  /** Waits for the running queries. */
   stop(): Promise<void>;
 }
 
 /** Paths are resolved against it; the guard checks the host. */
 const ORIGIN = 'http://localhost';
 
-/** On every answer: it is what it says, in no frame, and asks for nothing else. */
+/** On every answer: no content sniffing, no framing, no other resources. */
 const HEADERS = {
   'X-Content-Type-Options': 'nosniff',
   'Content-Security-Policy':
@@ -28,7 +28,7 @@ const HEADERS = {
 };
 
 /**
- * Serves the embedded store in `directory` on the loopback interface: ClickHouse's HTTP interface for questions, and pages for
+ * Serves the embedded store in `directory` on the loopback interface: ClickHouse's HTTP interface for queries, and pages for
  * people. Rejects with a StoreError, or a ConfigError when the port is taken.
  */
 export async function serveStore(directory: string, port: number, limits?: QueryLimits): Promise<ServedStore> {
@@ -86,7 +86,7 @@ async function answer(engine: ReadOnlyEngine, request: IncomingMessage, response
   else if (isPage(request, url)) await answerPage(engine, url, response);
   else if (url.pathname === '/') await answerQuery(engine, request, url, response);
   else refuse(response, 404, 'there is no such page');
-  // A client that left is no fault.
+  // A disconnected client is no fault.
   await finished(response).catch(() => {});
 }
 
