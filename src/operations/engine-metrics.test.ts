@@ -79,7 +79,7 @@ test('a batch moves every counter by its summary, once', async () => {
   expect(of('batch_step_seconds_count', { step: 'publish' })).toBe(0);
 });
 
-test('what an engine that has ended still answers changes nothing of what waits now', async () => {
+test('late answers of an ended engine do not change the gauge of waiting batches', async () => {
   const { metrics, look } = watched();
   const waiting = async () => metricOf(await look(), 'zerorate_unpublished_batches');
   metrics.begin();
