@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { EngineParts } from '../commands/run-engine.ts';
 import { FAILPOINTS, type Failpoint, formatFailpoint, parseFailpoint, withFailpoint } from './failpoints.ts';
 
-/** Ports that say only that they were called. */
+/** Ports that only record their calls. */
 class Recorder {
   readonly #calls: string[] = [];
 

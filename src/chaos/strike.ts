@@ -10,15 +10,15 @@ const START_AGAIN_MS = 200;
 const REQUESTS_WITHIN_MS = 15_000;
 const VISIT_MS = 1000;
 const MERGED_WITHIN_MS = 2000;
-/** Longer than the group waits for a silent engine. */
+/** Longer than the group's session time-out. */
 const BEYOND_SESSION_MS = 1500;
 
-/** How often the fault was done, in words; it is over, and everything is as before. */
+/** How often the fault was applied, in words; it is done, and everything works again. */
 export type FaultReport = string;
 
 type FaultOf<K extends Fault['kind']> = Extract<Fault, { kind: K }>;
 
-/** Does the fault and heals it. `engine`: the one that it is done to, where it is done to one. */
+/** Applies the fault and heals it. `engine`: the affected engine, where it is a fault of one. */
 export function strike(world: World, fault: Fault, engine: EngineSlot): Promise<FaultReport> {
   const { turns } = world;
   switch (fault.kind) {
@@ -60,15 +60,15 @@ async function reachFailpoint(world: World, engine: EngineSlot, failpoint: Failp
       return '1';
     }
     if (!started.isRunning && (await started.exited).signal === 'SIGKILL') return '1';
-    // It ended of a fault that overlaps, before it came there.
+    // An overlapping fault ended it before it reached the failpoint.
     await pause(START_AGAIN_MS);
   }
-  // It must not be reached later, when nobody waits for it.
+  // The failpoint must not be reached later, after this wait.
   await restart(engine);
   return 'not reached';
 }
 
-/** The place starts the next one by itself. */
+/** Kills an engine; its place starts the next one by itself. */
 async function kill(engine: EngineSlot): Promise<FaultReport> {
   const { process } = engine;
   if (process === null) return 'was down';
@@ -99,7 +99,7 @@ async function restartBroker({ broker }: World): Promise<FaultReport> {
   return '1';
 }
 
-/** Joins and leaves every second, by turns with and without a farewell. */
+/** Joins and leaves every second, alternately with and without leaving the group properly. */
 async function churn({ visitor }: World, { rounds }: FaultOf<'churn'>): Promise<FaultReport> {
   for (let round = 1; round <= rounds; round++) {
     await visitor.start();
@@ -129,20 +129,20 @@ async function fillDisk({ disk, store, watch }: World, { fullMs }: FaultOf<'disk
   if (disk.unavailableReason !== null) return disk.unavailableReason;
   const died = store.died;
   await disk.fill();
-  // What merges give back meanwhile is taken again: full means full.
+  // Space that merges free meanwhile is used up again, so that the disk stays full.
   for (const endAtMs = performance.now() + fullMs; performance.now() < endAtMs; ) {
     await pause(200);
     await disk.fill();
   }
   await disk.clear();
   await store.revive();
-  // A merge that was under way when the room came back must have had its end.
+  // A merge that was running when space became free must have ended.
   await pause(MERGED_WITHIN_MS);
   if (await watch.isDamaged()) {
-    // What an operator does: the store still has the parts that the damaged one was merged from.
+    // An operator's repair: the store still has the parts that the damaged one was merged from.
     await store.kill();
     await store.start();
-    return '1 (store mended)';
+    return '1 (store repaired)';
   }
   return store.died > died ? '1 (the store ended)' : '1';
 }
@@ -154,7 +154,7 @@ async function strikeRequests(
   const armed = proxy.arm(fault, requests, times);
   await becomesTrue(() => armed.left === 0, REQUESTS_WITHIN_MS);
   proxy.disarm(armed);
-  // Until the last one is over.
+  // Until the last request is done.
   if (fault.kind === 'lands_late' || fault.kind === 'slow') await pause(fault.delayMs);
   if (fault.kind === 'answer_dropped') await pause(fault.hangMs);
   return String(times - armed.left);
