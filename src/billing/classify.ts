@@ -93,7 +93,7 @@ export class Evidence {
   /**
    * Which application's the record is, and by what evidence (rule 1): the tag decides first, then the CDR's identities, then
    * the longest matching prefix; what is found must not differ. Fills `evidence` and `application`, or gives the reason why
-   * the record is nobody's.
+   * no application is.
    */
   classify(batch: FlowBatch, row: number): Reason | null {
     const byTag = this.applicationOfTag(batch, row);
@@ -119,8 +119,8 @@ export class Evidence {
 
 /**
  * Which application claims the identities that a gateway wrote into its CDR. The ASP identity decides: it names the
- * service. The sponsor identity names who pays, which is one application only where an application claims it, and it holds
- * where nobody claims the ASP identity. When both are claimed, and by applications of two sponsors, they conflict.
+ * service. The sponsor identity names who pays, which is one application only where an application claims it, and it counts
+ * where no application claims the ASP identity. When both are claimed, and by applications of two sponsors, they conflict.
  */
 class IdentityClaims {
   readonly #byAsp = new OctetMap();

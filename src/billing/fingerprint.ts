@@ -77,7 +77,7 @@ export function fingerprintOf(record: FlowRecord): number {
   return fingerprintOfDatum(datum, 0, datum.length);
 }
 
-/** The same where the record stands in plain Avro, from `start` to `end`. Eight octets at a time, in two hashes. */
+/** The same of a record in plain Avro, from `start` to `end`. Eight octets at a time, in two hashes. */
 export function fingerprintOfDatum(octets: Uint8Array, start: number, end: number): number {
   let even = end - start;
   let odd = 0;

@@ -10,7 +10,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /**
  * The way of a record, after `admit` has decoded and validated it into the batch's columns:
  *
- *     dropDuplicate -> classify -> choose a plan -> refuse what is late | counters at hand? | -> rate
+ *     dropDuplicate -> classify -> choose a plan -> refuse what is late | counters in memory? | -> rate
  *
  * The first step that has a reason decides; a record that passes all of them is rated. Between the two halves the shell
  * makes sure that the counters of every period the batch touches are in memory.

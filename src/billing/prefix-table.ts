@@ -92,7 +92,7 @@ export class PrefixTable {
     return left;
   }
 
-  /** Where the map's slice that holds the word stands. */
+  /** The index of the map's slice that holds the word. */
   #slice(map: number, word: number): number {
     const words = this.#words;
     const first = words[map + FIRST];

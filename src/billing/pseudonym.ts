@@ -14,7 +14,7 @@ const REMEMBERED_KEYS = 65_536;
 
 /**
  * A puncturable pseudorandom function over numbers of 1 to 15 digits: the tree of Goldreich, Goldwasser and Micali, a level
- * a digit. A child's key is SHA-256 of its parent's key and the digit, so whoever has a key has all below it and nothing
+ * a digit. A child's key is SHA-256 of its parent's key and the digit, so a key gives all keys below it and none
  * above. `punctured` takes one leaf out of the tree: all others stay what they are.
  */
 class PseudonymTree {
@@ -87,9 +87,9 @@ export function isSubscriberNumber(text: string): boolean {
 
 /**
  * What subscribers' pseudonyms are made with. A pseudonym is the first 128 bits of a number's leaf in a tree of keys: the same
- * everywhere with the same key, and without it nobody can go back from it. `erased` takes a number's leaf out of the tree, so
- * that nobody can compute its pseudonym any more; every other number keeps its own. A number that was erased and is given to
- * somebody else has its next pseudonym from the next generation's tree.
+ * everywhere with the same key, and not reversible without it. `erased` takes a number's leaf out of the tree, so
+ * that its pseudonym can no longer be computed; every other number keeps its own. A number that was erased and is given to
+ * another subscriber has its next pseudonym from the next generation's tree.
  */
 export class PseudonymKey {
   readonly #generations: readonly PseudonymTree[];
@@ -116,7 +116,7 @@ export class PseudonymKey {
     throw new Error('the last generation of a pseudonym key is punctured');
   }
 
-  /** Whether the number had another pseudonym before, which nobody can compute any more. */
+  /** Whether the number had another pseudonym before, which can no longer be computed. */
   isErased(number: string): boolean {
     return this.#generations[0].leafKey(number) === null;
   }

@@ -56,7 +56,7 @@ export function quotaUpdateCodec(schema: AvroSchema, schemaId?: number): QuotaUp
   };
 }
 
-/** What stands before a value that names its schema; nothing before one that does not. */
+/** The header before a value that names its schema; empty for one that does not. */
 export function confluentHeader(schemaId?: number): Buffer {
   if (schemaId === undefined) return Buffer.alloc(0);
   const header = Buffer.alloc(CONFLUENT_HEADER_OCTETS);

@@ -53,9 +53,9 @@ function parsed(prefixes: readonly Prefix[]): PrefixColumns {
 /**
  * Maps of the words of addresses, as `PrefixTable` reads them. A map cuts the values of its word into ranges. A range's
  * entry is the application of the longest prefix that holds it, NO_OWNER, or another map (below NO_OWNER, see `mapAt`): of the
- * next word where longer prefixes go on after this very value, of the same word where there are many more ranges in it.
+ * next word where longer prefixes continue after this very value, of the same word where there are many more ranges in it.
  *
- * All maps stand in one array. A map begins with its directory: the values from its first boundary on are cut into slices
+ * All maps are in one array. A map begins with its directory: the values from its first boundary on are cut into slices
  * of 2^shift, at most as many as there are ranges, and a slice names the range that its first value lies in. The
  * ranges follow, each its first value and its entry.
  */
@@ -73,7 +73,7 @@ export function wordMaps(prefixes: readonly Prefix[]): WordMaps {
 }
 
 /**
- * Writes the map of one word for the prefixes [from, to), which share all words before it and go on in this one. `outer` is
+ * Writes the map of one word for the prefixes [from, to), which share all words before it and continue in this one. `outer` is
  * the application of the longest prefix around all of them.
  */
 function writeMap(
@@ -186,7 +186,7 @@ class WordMapWriter {
     return this.#writeThinned(word, thinned, slicing);
   }
 
-  /** The same ranges, but those of a crowded slice are one, which leads to a map of their own and its last one goes on. */
+  /** The same ranges, but those of a crowded slice are one, which leads to a map of their own and ends with the last of them. */
   #withoutCrowds(word: number, { starts, entries }: Ranges, { first, shift }: Slicing): Ranges {
     const thinned = new Ranges(entries[0]);
     for (let from = 1, to = 1; from < starts.length; from = to) {

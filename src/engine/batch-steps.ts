@@ -5,7 +5,7 @@ import type { Clock } from '../platform/clock.ts';
 export const BATCH_STEPS = ['read', 'rate', 'encode', 'insert', 'publish'] as const;
 export type BatchStep = (typeof BATCH_STEPS)[number];
 
-/** `fenced`: another batch stands in its place. `unpublished`: it is booked, and its quota updates have to be derived again. */
+/** `fenced`: another batch is in its place. `unpublished`: it is booked, and its quota updates must be derived again. */
 export type BatchEnd = 'booked' | 'fenced' | 'failed' | 'unpublished' | 'forgotten';
 
 /**

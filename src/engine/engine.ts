@@ -7,7 +7,7 @@ import { OUTCOMES, type Outcome } from '../billing/outcome.ts';
 import { type Facts, NO_FACTS, Rules } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import type { WordMaps } from '../billing/word-maps.ts';
-import type { RetryPolicy } from '../journal/book-once.ts';
+import type { RetryPolicy } from '../journal/insert-once.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { JournalBlock } from '../journal/journal-block.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -94,7 +94,7 @@ export class Engine {
   }
 
   #listener(halt: (error: unknown) => void): SourceListener {
-    // A log that another engine has booked in is read again from where the journal stands now; the others go on.
+    // A log that another engine has booked in is read again from its last committed offset; the others continue.
     const onFailure = (log: TopicPartition, error: unknown) =>
       isFenced(error) ? this.#options.source.reassign(log, error) : halt(error);
     const worker = ({ lane }: TopicPartition) => this.#worker(lane, onFailure);
@@ -171,7 +171,7 @@ export class CurrentRules {
   #rules: Rules;
   #facts: Facts = NO_FACTS;
   #factsAtMs = Number.NEGATIVE_INFINITY;
-  /** A look that is under way: whoever asks meanwhile waits for it too. */
+  /** A read that is under way: calls meanwhile wait for it too. */
   #looking: Promise<void> | null = null;
 
   constructor(

@@ -15,7 +15,7 @@ export interface RecoveredLane {
   horizonDay: number;
 }
 
-/** Reads back all that rating needs to go on: where the lane stands, its open counters, the identities in its window. */
+/** Reads back all that rating needs to continue: the lane's last batch, its open counters, the identities in its window. */
 export async function recoverLane(
   journal: Pick<Journal, 'head' | 'counters' | 'seen' | 'moves'>,
   name: string,
@@ -58,16 +58,16 @@ export async function lastQuotaUpdates(
   catalogue: Catalogue,
 ): Promise<QuotaUpdates[]> {
   const { sequence } = recovered.head;
-  const told: BookedMove[][] = [];
+  const published: BookedMove[][] = [];
   const known = new Set<string>();
   for (let batch = sequence; batch > Math.max(0, sequence - UNPUBLISHED_BATCHES); batch--) {
     const moves = await journal.moves(name, batch);
     // Where a later batch has moved a counter again, that is what is left.
-    told.unshift(moves.filter((move) => !known.has(counterOf(move))));
+    published.unshift(moves.filter((move) => !known.has(counterOf(move))));
     for (const move of moves) known.add(counterOf(move));
   }
   const updates: QuotaUpdates[] = [];
-  for (const moves of told) {
+  for (const moves of published) {
     if (moves.length > 0) updates.push(await quotaUpdatesOf(moves, journal, name, recovered, catalogue));
   }
   return updates;
@@ -106,7 +106,7 @@ async function quotaUpdatesOf(
 
 /** Counters of periods that began this many days ago and later are in memory; older ones are read when a record needs them. */
 export const OPEN_DAYS = 40;
-/** After so many days the lane is read anew, which lets go of the counters of periods that have ended. */
+/** After so many days the lane is read again, which discards the counters of periods that have ended. */
 const REFRESH_DAYS = 7;
 
 export interface MemorySettings {

@@ -52,7 +52,7 @@ export class StoreOutage {
   }
 }
 
-/** A fence is an answer: whoever gives it works. */
+/** A fence is an answer: the store works. */
 const isProblem = (error: unknown) => !isFenced(error);
 
 /** The journal, reporting its calls to `health`, and to `outage` when they begin to fail and when they work again. */

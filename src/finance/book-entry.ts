@@ -1,4 +1,4 @@
-import type { RetryPolicy } from '../journal/book-once.ts';
+import type { RetryPolicy } from '../journal/insert-once.ts';
 import type { Clock } from '../platform/clock.ts';
 import { literal, type Store } from '../platform/store.ts';
 import { type AccountEntry, describeEntry, type Refusal, refused } from './account-entry.ts';

@@ -1,4 +1,4 @@
-import { bookOnce, type RetryPolicy } from '../journal/book-once.ts';
+import { insertOnce, type RetryPolicy } from '../journal/insert-once.ts';
 import { insertSettings, placeToken } from '../journal/insert-statement.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { type NativeColumn, nativeBlock, structureOf } from '../platform/native-block.ts';
@@ -27,7 +27,7 @@ export interface NumberedFact {
 }
 
 /**
- * Books a fact under its number, exactly once (see `bookOnce`). `fenced`: another fact has the number, the number is not the
+ * Books a fact under its number, exactly once (see `insertOnce`). `fenced`: another fact has the number, the number is not the
  * next one, or the guard refuses it; the caller reads the table again. Rejects with a StoreError.
  */
 export function bookFact(
@@ -38,7 +38,7 @@ export function bookFact(
 ): Promise<'booked' | 'fenced'> {
   const { table, number, columns, rows = 1, isOurs } = fact;
   const block = nativeBlock(rows, columns);
-  return bookOnce(
+  return insertOnce(
     {
       name: `number ${number} of ${table}`,
       insert: (deadTokens) =>

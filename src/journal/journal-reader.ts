@@ -43,7 +43,7 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
   async head(lane: string): Promise<LaneHead> {
     const [row] = await this.#store.query<Record<'sequence' | 'position' | 'topic' | 'day', string | number>>(
       'SELECT max(lane_sequence) AS sequence, max(lane_position + records_read) AS position, ' +
-        // A mended record's log is none that a source reads: it says nothing of how the source's own was named last.
+        // A corrected record's log is none that a source reads: it says nothing of how the source's own was named last.
         `argMaxIf(topic, lane_sequence, NOT startsWith(topic, '${RECYCLED}')) AS topic, ` +
         'toUInt16(argMax(booking_date, lane_sequence)) AS day ' +
         `FROM journal WHERE kind = 'batch' AND lane = ${literal(lane)}`,

@@ -98,7 +98,7 @@ export async function readMigrations(directory: string): Promise<Migration[]> {
   );
 }
 
-/** A statement ends with a semicolon at the end of a line. All of them say IF NOT EXISTS, so one that a crash cut goes on. */
+/** A statement ends with a semicolon at the end of a line. All of them say IF NOT EXISTS, so one that a crash cut is run again. */
 export function statementsOf(sql: string): string[] {
   return sql
     .split(/;\s*$/m)
@@ -108,7 +108,7 @@ export function statementsOf(sql: string): string[] {
 
 /** The one table that is cut into shards, by lane: a lane's chain, its counters and its guard are in one of them. */
 const SHARDED = 'journal';
-/** What a shard holds of it; under the table's own name stands what reads and writes all shards. */
+/** The table of each shard; the one under the table's own name reads and writes all shards. */
 const LOCAL = 'journal_local';
 
 const HEAD = /^(CREATE TABLE IF NOT EXISTS|CREATE VIEW IF NOT EXISTS|CREATE OR REPLACE VIEW|ALTER TABLE) (\w+)/;
@@ -118,7 +118,7 @@ const CHANGES_MORE_THAN_COMMENTS = /\b(ADD|DROP|RENAME|MODIFY) (COLUMN|INDEX|PRO
 /**
  * A migration's statement as a cluster takes it (docs/cluster.md). The journal is replicated in each shard and read through
  * a `Distributed` table; all other tables are numbered facts, of which every server of the cluster is a replica, so that a
- * guard reads them where it stands. Throws on a statement that has no such form: whoever writes a migration finds out.
+ * guard reads them on its own server. Throws on a statement that has no such form: the tests of a new migration fail.
  */
 export function clusterStatements(statement: string, cluster: string): string[] {
   const sql = statement.replace(/^(\s*--.*\n|\s+)+/, '');
@@ -139,7 +139,7 @@ export function clusterStatements(statement: string, cluster: string): string[] 
       // Projections are of the shards' own parts.
       if (name === SHARDED)
         return PROJECTION.test(rest) ? [everywhere(LOCAL)] : [everywhere(LOCAL), everywhere(SHARDED)];
-      // A table's comment stands on each server. Its columns are everybody's: one server is asked, and tells the others.
+      // A table's comment is each server's own. Its columns are shared: one server changes them, the replicas follow.
       return CHANGES_MORE_THAN_COMMENTS.test(rest) ? [`${sql} SETTINGS alter_sync = 2`] : [everywhere(name)];
     default:
       throw new Error(`a migration's statement has no form for a cluster: ${sql.slice(0, 80)}`);

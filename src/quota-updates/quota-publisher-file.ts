@@ -34,13 +34,13 @@ export function fileQuotaPublisher({ path }: { path: string }): QuotaPublisher {
       try {
         await mkdir(dirname(path), { recursive: true });
         const handle = await open(path, constants.O_RDWR | constants.O_CREAT);
-        file = { handle, octets: await healLines(handle) };
+        file = { handle, octets: await truncatePartialLastLine(handle) };
         await syncDirectory(dirname(path));
       } catch (error) {
         throw unwritable(path, error);
       }
     },
-    // A file has one writer, which nobody has to be kept from.
+    // A file has one writer: the lock of the store sees to it.
     async claim() {},
     publish(_lane, updates) {
       if (updates.length === 0) return turn;
@@ -95,7 +95,7 @@ const STEP_OCTETS = 64 * 1024;
 const NEWLINE = 10;
 
 /** Cuts a last line that has no end, as a crash leaves it. Resolves with the length of what is left, in octets. */
-async function healLines(handle: FileHandle): Promise<number> {
+async function truncatePartialLastLine(handle: FileHandle): Promise<number> {
   const { size } = await handle.stat();
   const length = await endOfLastLine(handle, size);
   if (length < size) {

@@ -169,7 +169,7 @@ function notSent(topic: string, cause: unknown): QuotaPublisherError {
 // A transaction that follows at once finds the one before still being completed, for a few milliseconds; an outage of half a
 // minute is waited out too.
 const RETRY = { initialRetryTime: 20, retries: 15 };
-/** A transaction that nobody ends holds consumers of the topic back for so long. */
+/** A transaction that is not ended holds consumers of the topic back for so long. */
 const TRANSACTION_TIMEOUT_MS = 30_000;
 
 /** Another producer has begun under the same transactional id, or the broker has given this one up. */

@@ -43,7 +43,7 @@ export function threadedQuotaPublisher(
       try {
         await ask({ name: 'start' });
       } catch (error) {
-        // Nobody stops what did not start.
+        // What did not start needs no stop.
         await end();
         throw error;
       }

@@ -5,10 +5,10 @@ export type QuotaPublisherErrorCode =
   | 'kafka_refused'
   | 'topic_unusable'
   | 'file_unwritable'
-  /** Another publisher has claimed the lane, or it is open what was published of it: it has to be claimed again. */
+  /** Another publisher has claimed the lane, or it is unknown what was published of it: it must be claimed again. */
   | 'claim_lost';
 
-/** Quota updates could not be made durable. What they tell stands in the journal, from where they are derived again. */
+/** Quota updates could not be made durable. They are derived again from the journal. */
 export class QuotaPublisherError extends Error {
   override readonly name = 'QuotaPublisherError';
   readonly code: QuotaPublisherErrorCode;

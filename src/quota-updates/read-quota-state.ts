@@ -49,7 +49,7 @@ export async function readQuotaState(options: QuotaTopic): Promise<QuotaState> {
   try {
     const bounds = await boundsOf(admin, topic);
     const left = new Map([...bounds].map(([partition, { high }]) => [partition, high]));
-    // A transaction that was aborted ends in a batch without messages: the event tells of it too.
+    // A transaction that was aborted ends in a batch without messages: the event reports it too.
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
       if (Number(lastOffset) + 1 >= (left.get(partition) ?? 0)) left.delete(partition);
     });
