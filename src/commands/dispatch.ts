@@ -1,16 +1,18 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { createLocalJWKSet, createRemoteJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
+import type { JWTVerifyGetKey } from 'jose';
 import type { Catalogue } from '../billing/catalogue.ts';
 import { PseudonymKey } from '../billing/pseudonym.ts';
 import { quotaUpdateCodec } from '../billing/quota-update-codec.ts';
+import { Accounts, readAccounts } from '../dispatch/accounts.ts';
 import { type DispatchConfig, readDispatchConfig } from '../dispatch/dispatch-config.ts';
 import { DispatchServer } from '../dispatch/dispatch-server.ts';
 import { operatorVerifier } from '../dispatch/operator-keys.ts';
 import { httpProxyControl } from '../dispatch/proxy-control.ts';
+import { readKeySet, remoteKeySet } from '../dispatch/read-key-set.ts';
 import { systemClock } from '../platform/clock.ts';
 import { ConfigError } from '../platform/config-error.ts';
-import { onStopSignal } from '../platform/lifecycle.ts';
+import { onReloadSignal, onStopSignal } from '../platform/lifecycle.ts';
 import { createLogger, type Logger } from '../platform/logger.ts';
 import { parsePseudonymKey } from '../platform/pseudonym-key.ts';
 import { openServerStore } from '../platform/server-store.ts';
@@ -45,42 +47,54 @@ ZERORATE_PROXY_SECRET, ZERORATE_PSEUDONYM_KEY and ZERORATE_STORE_PASSWORD.`,
       const config = readDispatchConfig(file, process.env);
       const catalogue = readCatalogue(config.catalogue);
       checkApplications(config, catalogue, file);
-      const keys = operatorKeys(config);
+      const keys = await operatorKeys(config);
+      const logger = createLogger(config.log);
+      const accounts = await readAccounts({ config, clock: systemClock, logger }, catalogue);
       if (check) process.stdout.write(`${file}: ${Object.keys(config.proxies).length} proxies; it is good\n`);
-      else await run(config, catalogue, keys);
+      else await run({ config, catalogue, keys, accounts: new Accounts(accounts, logger), logger });
     });
 }
 
-async function run(
-  config: DispatchConfig,
-  catalogue: Catalogue,
-  keys: ReadonlyMap<string, JWTVerifyGetKey>,
-): Promise<void> {
-  const logger = createLogger(config.log);
+interface DispatchParts {
+  config: DispatchConfig;
+  catalogue: Catalogue;
+  keys: ReadonlyMap<string, JWTVerifyGetKey>;
+  accounts: Accounts;
+  logger: Logger;
+}
+
+async function run(parts: DispatchParts): Promise<void> {
+  const { config } = parts;
   const { url, database, username } = config.store;
   const password = config.secrets.storePassword?.reveal() ?? '';
   const store = await openServerStore(
     { url, database, username, password, requestTimeoutMs: STORE_TIMEOUT_MS },
     { create: false, readOnly: true },
   );
-  const server = new DispatchServer(serverOptions(config, catalogue, keys, store, logger));
+  const server = new DispatchServer(serverOptions(parts, store));
+  const forget = onReloadSignal(() => void reloadAccounts(parts));
   try {
     await server.start();
     process.stdout.write(`dispatching at port ${server.port} until it is stopped (Ctrl+C)\n`);
     await new Promise<void>((resolve) => onStopSignal(resolve, STOP_GRACE_MS));
     await server.stop();
   } finally {
+    forget();
     await store.close();
   }
 }
 
-function serverOptions(
-  config: DispatchConfig,
-  catalogue: Catalogue,
-  keys: ReadonlyMap<string, JWTVerifyGetKey>,
-  store: Store,
-  logger: Logger,
-) {
+/** Reads key sets and registries of accounts again. With a fault in one, those of before are used further. */
+async function reloadAccounts({ config, catalogue, accounts, logger }: DispatchParts): Promise<void> {
+  try {
+    accounts.take(await readAccounts({ config, clock: systemClock, logger }, catalogue, accounts.byApplication));
+    logger.info('read the key sets and registries of accounts again');
+  } catch (error) {
+    logger.error({ err: error }, 'key sets and registries of accounts are not reloaded; the ones read before are used');
+  }
+}
+
+function serverOptions({ config, catalogue, keys, accounts, logger }: DispatchParts, store: Store) {
   const { secrets, kafka, sessions, heartbeats, applications, http } = config;
   const { everyMs, announceTimeoutMs, freshForMs, silentAfterMs } = heartbeats;
   const { grantOctets, atCap, tokenSeconds, idleAfterMs, settleAfterMs } = sessions;
@@ -98,6 +112,7 @@ function serverOptions(
     random: Math.random,
     pseudonymKey: new PseudonymKey(parsePseudonymKey(secrets.pseudonymKey.reveal(), 'pseudonymKey').generations),
     identity: operatorVerifier(keys),
+    accounts,
     control: httpProxyControl((id) => proxySecrets.get(id) ?? '', announceTimeoutMs),
     proxySecrets,
     operatorSecret: secrets.operator.reveal(),
@@ -123,21 +138,14 @@ function saslOf({ kafka: { sasl }, secrets: { saslPassword } }: DispatchConfig) 
   return { mechanism: sasl.mechanism, username: sasl.username, password: saslPassword };
 }
 
-function operatorKeys({ operators }: DispatchConfig): Map<string, JWTVerifyGetKey> {
-  return new Map(
-    operators.map(({ issuer, jwksFile, jwksUrl }): [string, JWTVerifyGetKey] => [
+async function operatorKeys({ operators }: DispatchConfig): Promise<Map<string, JWTVerifyGetKey>> {
+  const keys = operators.map(
+    async ({ issuer, jwksFile, jwksUrl }): Promise<[string, JWTVerifyGetKey]> => [
       issuer,
-      jwksUrl === undefined ? localKeys(jwksFile ?? '') : createRemoteJWKSet(new URL(jwksUrl)),
-    ]),
+      jwksUrl === undefined ? await readKeySet(jwksFile ?? '') : remoteKeySet(jwksUrl),
+    ],
   );
-}
-
-function localKeys(file: string): JWTVerifyGetKey {
-  try {
-    return createLocalJWKSet(JSON.parse(readFileSync(file, 'utf8')) as JSONWebKeySet);
-  } catch (error) {
-    throw new ConfigError(`${file}: expected a JSON Web Key Set of an operator: ${(error as Error).message}`);
-  }
+  return new Map(await Promise.all(keys));
 }
 
 function readPem(file: string): string {

@@ -1,0 +1,184 @@
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { Agent } from 'undici';
+import type { Application, Catalogue } from '../billing/catalogue.ts';
+import type { Clock } from '../platform/clock.ts';
+import { ConfigError } from '../platform/config-error.ts';
+import type { Logger } from '../platform/logger.ts';
+import { assertionVerifier } from './account-assertion-verifier.ts';
+import { AccountCallback } from './account-callback.ts';
+import { type AccountSettings, accountSchema } from './account-config-schema.ts';
+import { readAccountRegistry, registryVerifier } from './account-registry.ts';
+import {
+  type AccountClaim,
+  type AccountVerdict,
+  type AccountVerifier,
+  unverified,
+  verifiedAccount,
+} from './account-verifier.ts';
+import type { DispatchConfig } from './dispatch-config.ts';
+import { readKeySet, remoteKeySet } from './read-key-set.ts';
+
+const RETRY_AFTER_MS = 1000;
+const CONNECTIONS_TO_SPONSOR = 16;
+
+export interface AccountsOptions {
+  config: Pick<DispatchConfig, 'catalogue' | 'applications' | 'http' | 'secrets'>;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** How accounts of one application are proven, and how many subscribers one may have. */
+export interface ApplicationAccounts {
+  verifier: AccountVerifier;
+  subscribersPerAccount: number;
+}
+
+/** Verifies accounts, each application's in the one way that is configured for it. */
+export class Accounts {
+  #byApplication: ReadonlyMap<string, ApplicationAccounts>;
+  readonly #logger: Logger;
+
+  constructor(byApplication: ReadonlyMap<string, ApplicationAccounts>, logger: Logger) {
+    this.#byApplication = byApplication;
+    this.#logger = logger;
+  }
+
+  get byApplication(): ReadonlyMap<string, ApplicationAccounts> {
+    return this.#byApplication;
+  }
+
+  /** Other ways from now on, as `readAccounts` has read them again. */
+  take(byApplication: ReadonlyMap<string, ApplicationAccounts>): void {
+    this.#byApplication = byApplication;
+  }
+
+  subscribersPerAccount(applicationId: string): number {
+    return this.#byApplication.get(applicationId)?.subscribersPerAccount ?? 1;
+  }
+
+  /** The proven account. Whatever fails, and where no way is configured, it is a refusal; so is an account that is not the wanted one. */
+  async verify(claim: AccountClaim, nowMs: number): Promise<AccountVerdict> {
+    const application = this.#byApplication.get(claim.applicationId);
+    if (application === undefined) return unverified('no way of verifying accounts of the application is configured');
+    try {
+      const verdict = await application.verifier.verify(claim, nowMs);
+      if (verdict.refusal !== undefined) return verdict;
+      const isWanted = claim.wanted === undefined || claim.wanted === verdict.account;
+      return isWanted ? verdict : unverified('another account is proven than the one that applicationAccount names');
+    } catch (error) {
+      this.#logger.warn({ err: error, applicationId: claim.applicationId }, 'an account could not be verified');
+      return unverified('not now', RETRY_AFTER_MS);
+    }
+  }
+}
+
+/**
+ * Reads what accounts are verified with: key sets, registries, secrets. Rejects with a ConfigError for every application of the
+ * catalogue that has no way of verification. `before` is what was read last: callbacks keep their state.
+ */
+export async function readAccounts(
+  options: AccountsOptions,
+  catalogue: Catalogue,
+  before: ReadonlyMap<string, ApplicationAccounts> = new Map(),
+): Promise<Map<string, ApplicationAccounts>> {
+  const byApplication = new Map<string, ApplicationAccounts>();
+  const faults: string[] = [];
+  for (const application of catalogue.applications) {
+    const settings = options.config.applications[application.id]?.account ?? accountSchema.parse({});
+    try {
+      const verifier = await verifierOf(options, application, settings, before.get(application.id)?.verifier);
+      byApplication.set(application.id, { verifier, subscribersPerAccount: settings.subscribersPerAccount });
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      faults.push(error.message);
+    }
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  return byApplication;
+}
+
+async function verifierOf(
+  { config, clock, logger }: AccountsOptions,
+  application: Application,
+  settings: AccountSettings,
+  before: AccountVerifier | undefined,
+): Promise<AccountVerifier> {
+  const { id: applicationId } = application;
+  switch (settings.way) {
+    case 'assertion':
+      return assertionVerifier({ applicationId, ...(await keysOf(application, config.catalogue)) });
+    case 'callback':
+      return before instanceof AccountCallback
+        ? before
+        : callbackOf(applicationId, settings, { config, clock, logger });
+    case 'registry':
+      return registryVerifier(await readAccountRegistry(settings.registry?.file ?? '', settings.subscribersPerAccount));
+    case 'development':
+      return developmentVerifier(applicationId, config, logger);
+    case 'none':
+      return { verify: async () => unverified('this dispatch server gives no sessions of the application') };
+  }
+}
+
+async function keysOf({ id, accountKeys }: Application, catalogueFile: string) {
+  if (accountKeys === undefined) {
+    throw new ConfigError(
+      `application ${id}: no way of verifying its accounts is configured: name accountKeys in the catalogue, or ` +
+        `applications.${id}.account in the configuration of the dispatch server (callback, registry; none: it gives no sessions of it)`,
+    );
+  }
+  const { issuer, jwksFile, jwksUrl } = accountKeys;
+  const getKey =
+    jwksUrl === undefined ? await readKeySet(resolve(dirname(catalogueFile), jwksFile ?? '')) : remoteKeySet(jwksUrl);
+  return { issuer, getKey };
+}
+
+function callbackOf(applicationId: string, settings: AccountSettings, { config, clock, logger }: AccountsOptions) {
+  const { callback } = settings;
+  const secret = config.secrets.callbacks.get(applicationId);
+  if (callback === undefined || secret === undefined) throw new Error('a callback was configured without its settings');
+  const { url, timeoutMs, cacheIntervalMs, retryDelayMs, caFile } = callback;
+  return new AccountCallback({
+    ...{ url, timeoutMs, clock, secret: secret.reveal(), cacheMs: cacheIntervalMs, retryAfterMs: retryDelayMs },
+    dispatcher: new Agent({
+      connections: CONNECTIONS_TO_SPONSOR,
+      connect: { timeout: timeoutMs, ...(caFile !== undefined && { ca: readCertificates(caFile) }) },
+    }),
+    onFailure: (problem) => logger.warn({ applicationId, problem }, "a sponsor's account endpoint fails"),
+  });
+}
+
+/** Takes the terminal's word, and warns of it. Throws a ConfigError unless the server can only be reached from this machine. */
+function developmentVerifier(
+  applicationId: string,
+  { http }: AccountsOptions['config'],
+  logger: Logger,
+): AccountVerifier {
+  if (!isLoopback(http.host) || http.trustedProxies.length > 0) {
+    throw new ConfigError(
+      `applications.${applicationId}.account: way development accepts any account without proof, and is for http.host 127.0.0.1 ` +
+        'or ::1 without http.trustedProxies only; configure assertion, callback or registry',
+    );
+  }
+  logger.warn(
+    { applicationId },
+    'ACCOUNTS ARE NOT VERIFIED: any terminal can take the messages of any account of this application; for development only',
+  );
+  return {
+    verify: async ({ wanted }) =>
+      wanted === undefined ? unverified('name an account as applicationAccount') : verifiedAccount(wanted),
+  };
+}
+
+function isLoopback(host: string): boolean {
+  return /^127(\.\d{1,3}){3}$/.test(host) || host === '::1' || host === 'localhost';
+}
+
+function readCertificates(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError(`${file}: cannot be read: ${(error as Error).message}`);
+  }
+}
