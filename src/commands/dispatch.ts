@@ -50,6 +50,7 @@ ZERORATE_PROXY_SECRET, ZERORATE_PSEUDONYM_KEY and ZERORATE_STORE_PASSWORD.`,
       const keys = await operatorKeys(config);
       const logger = createLogger(config.log);
       const accounts = await readAccounts({ config, clock: systemClock, logger }, catalogue);
+      warnOfDevelopment(config);
       if (check) process.stdout.write(`${file}: ${Object.keys(config.proxies).length} proxies; it is good\n`);
       else await run({ config, catalogue, keys, accounts: new Accounts(accounts, logger), logger });
     });
@@ -136,6 +137,16 @@ function saslOf({ kafka: { sasl }, secrets: { saslPassword } }: DispatchConfig) 
   if (saslPassword === null)
     throw new ConfigError('kafka.sasl: no password: set ZERORATE_KAFKA_SASL_PASSWORD or passwordFile');
   return { mechanism: sasl.mechanism, username: sasl.username, password: saslPassword };
+}
+
+/** On standard error, whatever the log's level is. */
+function warnOfDevelopment({ applications }: DispatchConfig): void {
+  const ids = Object.keys(applications).filter((id) => applications[id]?.account?.way === 'development');
+  if (ids.length === 0) return;
+  process.stderr.write(
+    `WARNING: accounts of ${ids.join(', ')} are NOT VERIFIED (applications.<id>.account.way development): every terminal can take the ` +
+      'messages of every account. Configure assertion, callback or registry before any subscriber uses this server.\n',
+  );
 }
 
 async function operatorKeys({ operators }: DispatchConfig): Promise<Map<string, JWTVerifyGetKey>> {

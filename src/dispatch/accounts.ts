@@ -163,7 +163,7 @@ function developmentVerifier(
   }
   logger.warn(
     { applicationId },
-    'ACCOUNTS ARE NOT VERIFIED: any terminal can take the messages of any account of this application; for development only',
+    'ACCOUNTS ARE NOT VERIFIED: every terminal can take the messages of every account of this application; for development only',
   );
   return {
     verify: async ({ wanted }) =>
