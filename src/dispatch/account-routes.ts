@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import * as z from 'zod';
 import { MAX_ACCOUNT_LENGTH } from '../session-protocol/account-name.ts';
-import { endAccountBinding } from './end-account-binding.ts';
+import { endAccountBindings } from './end-account-bindings.ts';
 import type { HttpOptions } from './http-options.ts';
 import { refusalsOf, sendRefusal } from './http-refusal.ts';
 import { bearerOf, isSecret } from './secret-check.ts';
@@ -34,8 +34,8 @@ export function accountRoutes(instance: FastifyInstance, { context, operatorSecr
       },
     },
     handler: async ({ params: { applicationId }, query }, reply) => {
-      const binding = context.store.accountBinding(applicationId, query.account);
-      return reply.send({ subscribers: binding?.subscribers ?? [] });
+      const bindings = context.store.accountBindings(applicationId, query.account);
+      return reply.send({ subscribers: bindings.map(({ subscriber, boundAtMs }) => ({ subscriber, boundAtMs })) });
     },
   });
 
@@ -52,8 +52,8 @@ export function accountRoutes(instance: FastifyInstance, { context, operatorSecr
       response: { 204: z.null(), ...refusalsOf('token_invalid') },
     },
     handler: async ({ params: { applicationId }, query }, reply) => {
-      const ended = await endAccountBinding(context, { applicationId, account: query.account }, query.subscriber);
-      context.logger.info({ applicationId, subscribers: ended.length }, 'the operator ended the binding of an account');
+      const ended = await endAccountBindings(context, { applicationId, account: query.account }, query.subscriber);
+      context.logger.info({ applicationId, bindings: ended }, 'the operator ended the binding of an account');
       return reply.code(204).send(null);
     },
   });

@@ -6,7 +6,6 @@ import { ACCOUNT_TYPE, accountClaims, signAccountAssertion } from '../session-pr
 import { ASSERTION_AUDIENCE } from '../session-protocol/identity-assertion.ts';
 import { Accounts } from './accounts.ts';
 import { type AskFields, ISSUER, MSISDN, OPERATOR_SECRET, SPONSOR_ISSUER, TestDispatch } from './dispatch.fixture.ts';
-import { endBindingsOf } from './end-account-binding.ts';
 import { sweepSessions } from './sweep-sessions.ts';
 
 const OTHER_MSISDN = '491702222222';
@@ -308,15 +307,6 @@ describe('an account is bound to the subscriber that uses it first', () => {
       expect(missing.json()).toMatchObject({ reason: 'invalid_request' });
     }
     expect((await askAs(OTHER_MSISDN)).statusCode).toBe(409);
-  });
-
-  test('and an erasure leaves no trace of the subscriber in it', async () => {
-    await dispatch.open1({ applicationId: 'talk' });
-    await askAs(OTHER_MSISDN, { applicationId: 'talk' });
-    const subscriber = dispatch.pseudonymKey.pseudonymOf(MSISDN).toString('hex');
-    await endBindingsOf(dispatch.context, subscriber);
-    expect(dispatch.context.store.accountBindingsOf(subscriber)).toEqual([]);
-    expect(dispatch.context.store.accountBinding('talk', 'alice')?.subscribers).toHaveLength(1);
   });
 });
 

@@ -14,12 +14,13 @@ interface Facts {
   signingKeys: StoredKey[];
 }
 
-/** The subscribers that use an account of an application. */
+/** That a subscriber uses an account of an application. */
 export interface AccountBinding {
   applicationId: string;
   account: string;
-  /** By pseudonym. */
-  subscribers: { subscriber: string; boundAtMs: number }[];
+  /** Pseudonym. */
+  subscriber: string;
+  boundAtMs: number;
 }
 
 const REPORTS_AT_ONCE = 500;
@@ -46,7 +47,7 @@ export class DispatchStore {
   readonly #facts: Database<unknown, string>;
   /** Assertions that were used, by when they expire. */
   readonly #usedAssertions: Database<number, [issuer: string, jti: string]>;
-  readonly #accountBindings: Database<AccountBinding, [applicationId: string, account: string]>;
+  readonly #accountBindings: Database<AccountBinding, [applicationId: string, account: string, subscriber: string]>;
 
   #assertionsPrunedAtMs = 0;
 
@@ -87,21 +88,20 @@ export class DispatchStore {
     void this.#usedAssertions.remove(hashedKey(issuer, id));
   }
 
-  accountBinding(applicationId: string, account: string): AccountBinding | undefined {
-    return this.#accountBindings.get(hashedKey(applicationId, account));
+  /** By the subscribers that use the account. An entry is of one subscriber, so that an erasure takes it whole. */
+  accountBindings(applicationId: string, account: string): AccountBinding[] {
+    const key = hashedKey(applicationId, account);
+    const range = { start: [...key, ''], end: [...key, LAST] };
+    return [...this.#accountBindings.getRange(range as never)].map(({ value }) => value);
   }
 
-  /** One without subscribers is removed. */
   putAccountBinding(binding: AccountBinding): void {
-    const key = hashedKey(binding.applicationId, binding.account);
-    if (binding.subscribers.length === 0) void this.#accountBindings.remove(key);
-    else void this.#accountBindings.put(key, binding);
+    const { applicationId, account, subscriber } = binding;
+    void this.#accountBindings.put([...hashedKey(applicationId, account), subscriber], binding);
   }
 
-  /** All that a subscriber is in: looks at every binding. */
-  accountBindingsOf(subscriber: string): AccountBinding[] {
-    const isIn = ({ subscribers }: AccountBinding) => subscribers.some((one) => one.subscriber === subscriber);
-    return [...this.#accountBindings.getRange().map(({ value }) => value)].filter(isIn);
+  removeAccountBinding({ applicationId, account, subscriber }: AccountBinding): void {
+    void this.#accountBindings.remove([...hashedKey(applicationId, account), subscriber]);
   }
 
   #pruneAssertions(nowMs: number): void {

@@ -22,9 +22,7 @@ export function proofFault(store: DispatchStore, proof: SessionProof): Refused |
   if (accountAssertion !== undefined && store.isAssertionUsed(accountAssertion)) {
     return { refusal: 'account_unverified', detail: 'the account assertion was used before: get a new one' };
   }
-  const others = (store.accountBinding(applicationId, account)?.subscribers ?? []).filter(
-    (bound) => bound.subscriber !== subscriber,
-  );
+  const others = store.accountBindings(applicationId, account).filter((bound) => bound.subscriber !== subscriber);
   return others.length < subscribersPerAccount ? null : { refusal: 'account_bound' };
 }
 
@@ -38,10 +36,8 @@ export function useProof(store: DispatchStore, proof: SessionProof, nowMs: numbe
   const { applicationId, account, subscriber, identityAssertion, accountAssertion } = proof;
   store.putUsedAssertion(identityAssertion, nowMs);
   if (accountAssertion !== undefined) store.putUsedAssertion(accountAssertion, nowMs);
-  const subscribers = store.accountBinding(applicationId, account)?.subscribers ?? [];
-  if (subscribers.some((bound) => bound.subscriber === subscriber)) return;
-  const bound = { subscriber, boundAtMs: nowMs };
-  store.putAccountBinding({ applicationId, account, subscribers: [...subscribers, bound] });
+  const isBound = store.accountBindings(applicationId, account).some((bound) => bound.subscriber === subscriber);
+  if (!isBound) store.putAccountBinding({ applicationId, account, subscriber, boundAtMs: nowMs });
 }
 
 /**
