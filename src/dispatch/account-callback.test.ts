@@ -156,6 +156,14 @@ test('a sponsor that fails is left alone for a while, then asked by one request 
   expect(await Promise.all([8, 9].map(verifyAs))).toEqual([{ account: 'alice' }, { account: 'alice' }]);
 });
 
+test('requests that the sponsor refuses take it away from no other terminal', async () => {
+  const verifier = callback();
+  answer = (response) => json(response, {}, 400);
+  for (let at = 0; at < 5; at++) await verifier.verify({ ...CLAIM, wanted: `x${at}` });
+  answer = (response, { body: { msisdn } }) => json(response, { msisdn, account: 'alice' });
+  expect(await verifier.verify(CLAIM)).toEqual({ account: 'alice' });
+});
+
 test('where nothing listens, the account is refused', async () => {
   const url = 'http://127.0.0.1:1/';
   expect(await callback({ url }).verify(CLAIM)).toMatchObject({ retryAfterMs: RETRY_AFTER_MS });

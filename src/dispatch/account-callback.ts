@@ -36,13 +36,13 @@ export interface AccountCallbackOptions {
 const answerSchema = z.object({ msisdn: z.string().regex(E164), account: z.string().min(1).nullable() });
 
 /** `null`: the sponsor knows no account of the subscriber. */
-type Answer = { account: string | null } | { problem: string };
+type Answer = { account: string | null } | { problem: string; isDown: boolean };
 
 /**
  * Verifies accounts by asking the sponsor: `POST` of `{ applicationId, msisdn, account }` (`account`: the one that the terminal
  * wants, or null), answered by 200 with `{ msisdn, account }`, where `account` is null if the subscriber has no such account. Any
- * other answer, a redirect, a late or a large one is a failure, and no session is granted. After three failures in a row the
- * endpoint is not asked for `retryAfterMs`, then by one request at a time until it answers.
+ * other answer, a redirect, a late or a large one is a failure, and no session is granted. After three failures in a row by which
+ * the endpoint is down (no answer in time, 429, 5xx) it is not asked for `retryAfterMs`, then by one request at a time until it answers.
  */
 export class AccountCallback implements AccountVerifier {
   readonly #options: AccountCallbackOptions;
@@ -85,7 +85,7 @@ export class AccountCallback implements AccountVerifier {
     const pending = this.#pending.get(key);
     if (pending !== undefined) return pending;
     const asked = this.#ask(claim)
-      .catch((error: Error): Answer => ({ problem: error.message }))
+      .catch((error: Error): Answer => ({ problem: error.message, isDown: true }))
       .then((answer) => {
         this.#pending.delete(key);
         this.#note(key, answer);
@@ -98,7 +98,8 @@ export class AccountCallback implements AccountVerifier {
   #note(key: string, answer: Answer): void {
     const { clock, retryAfterMs, cacheMs, onFailure } = this.#options;
     if ('problem' in answer) {
-      this.#failures += 1;
+      // An endpoint that refuses one request, as a terminal may have provoked, is not taken away from the other terminals.
+      this.#failures = answer.isDown ? this.#failures + 1 : 0;
       this.#closedUntilMs = clock.nowMs() + retryAfterMs;
       onFailure(answer.problem);
       return;
@@ -126,12 +127,19 @@ export class AccountCallback implements AccountVerifier {
     let bytes = 0;
     for await (const chunk of body as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      if (bytes > MAX_ANSWER_BYTES) return { problem: `it answers more than ${MAX_ANSWER_BYTES} bytes` };
+      if (bytes > MAX_ANSWER_BYTES) return odd(`it answers more than ${MAX_ANSWER_BYTES} bytes`);
       chunks.push(chunk);
     }
-    if (statusCode !== 200) return { problem: `it answers with status ${statusCode}` };
+    if (statusCode !== 200) {
+      return { problem: `it answers with status ${statusCode}`, isDown: statusCode >= 500 || statusCode === 429 };
+    }
     return answerOf(Buffer.concat(chunks).toString('utf8'), { msisdn, wanted });
   }
+}
+
+/** An answer that grants nothing, of an endpoint that is there. */
+function odd(problem: string): Answer {
+  return { problem, isDown: false };
 }
 
 /** Its problems quote nothing of the text, which names subscribers. */
@@ -140,11 +148,11 @@ function answerOf(text: string, { msisdn, wanted }: Pick<AccountClaim, 'msisdn' 
   try {
     json = JSON.parse(text);
   } catch {
-    return { problem: 'it answers with something other than JSON' };
+    return odd('it answers with something other than JSON');
   }
   const answer = answerSchema.safeParse(json);
-  if (!answer.success) return { problem: `it answers in another shape: ${z.prettifyError(answer.error)}` };
-  if (answer.data.msisdn !== msisdn) return { problem: 'it answers for another MSISDN' };
+  if (!answer.success) return odd(`it answers in another shape: ${z.prettifyError(answer.error)}`);
+  if (answer.data.msisdn !== msisdn) return odd('it answers for another MSISDN');
   const { account } = answer.data;
   return { account: wanted === undefined || account === wanted ? account : null };
 }

@@ -5,6 +5,7 @@ import type { Application, Catalogue } from '../billing/catalogue.ts';
 import type { Clock } from '../platform/clock.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import type { Logger } from '../platform/logger.ts';
+import { accountNameFault } from '../session-protocol/account-name.ts';
 import { assertionVerifier } from './account-assertion-verifier.ts';
 import { AccountCallback } from './account-callback.ts';
 import { type AccountSettings, accountSchema } from './account-config-schema.ts';
@@ -61,6 +62,8 @@ export class Accounts {
   async verify(claim: AccountClaim, nowMs: number): Promise<AccountVerdict> {
     const application = this.#byApplication.get(claim.applicationId);
     if (application === undefined) return unverified('no way of verifying accounts of the application is configured');
+    const fault = claim.wanted === undefined ? null : accountNameFault(claim.wanted);
+    if (fault !== null) return unverified(`applicationAccount: ${fault}`);
     try {
       const verdict = await application.verifier.verify(claim, nowMs);
       if (verdict.refusal !== undefined) return verdict;
