@@ -1,9 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Agent } from 'undici';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { AccountCallback, type AccountCallbackOptions } from './account-callback.ts';
+import { AccountCallback, type AccountCallbackSettings } from './account-callback.ts';
 import type { AccountClaim } from './account-verifier.ts';
 import { TestClock } from './dispatch.fixture.ts';
 
@@ -25,7 +24,6 @@ let asked: Asked[];
 let redirected: number;
 let answer: (response: ServerResponse, asked: Asked) => void;
 const clock = new TestClock();
-const agent = new Agent();
 
 beforeEach(async () => {
   asked = [];
@@ -55,13 +53,13 @@ function json(response: ServerResponse, body: unknown, status = 200): void {
   response.end(JSON.stringify(body));
 }
 
-function callback(options: Partial<AccountCallbackOptions> = {}): AccountCallback {
+function callback(settings: Partial<AccountCallbackSettings> = {}, onFailure = (_: string) => {}): AccountCallback {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/accounts`;
-  return new AccountCallback({
-    ...{ url, secret: 'sponsor-secret-0123', timeoutMs: 300, cacheMs: 10_000, retryAfterMs: RETRY_AFTER_MS },
-    ...{ dispatcher: agent, clock, onFailure: () => {} },
-    ...options,
-  });
+  const secret = 'sponsor-secret-0123';
+  return new AccountCallback(
+    { url, secret, timeoutMs: 300, cacheMs: 10_000, retryAfterMs: RETRY_AFTER_MS, ...settings },
+    { clock, onFailure },
+  );
 }
 
 test('the account is what the sponsor answers for the proven number, asked with its secret', async () => {
@@ -126,7 +124,7 @@ test.each<[string, (response: ServerResponse) => void]>([
   answer = odd;
   const problems: string[] = [];
   const startMs = performance.now();
-  const verdict = await callback({ onFailure: (problem) => void problems.push(problem) }).verify(CLAIM);
+  const verdict = await callback({}, (problem) => void problems.push(problem)).verify(CLAIM);
   expect(verdict).toMatchObject({ refusal: 'account_unverified', retryAfterMs: RETRY_AFTER_MS });
   expect(performance.now() - startMs).toBeLessThan(5000);
   expect(redirected).toBe(0);

@@ -1,4 +1,5 @@
-import { type Dispatcher, request } from 'undici';
+import { isDeepStrictEqual } from 'node:util';
+import { Agent, request } from 'undici';
 import * as z from 'zod';
 import { E164 } from '../billing/msisdn.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -14,10 +15,11 @@ import {
 const MAX_ANSWER_BYTES = 4096;
 const MAX_CACHED = 10_000;
 const MAX_PENDING = 256;
+const CONNECTIONS_TO_SPONSOR = 16;
 /** So many failures one after the other, and the endpoint is left alone for `retryAfterMs`. */
 const FAILURES_TO_OPEN = 3;
 
-export interface AccountCallbackOptions {
+export interface AccountCallbackSettings {
   /** The sponsor's endpoint. Of the configuration, and of nothing that a terminal or the endpoint says. */
   url: string;
   /** Sent as `Authorization: Bearer`. */
@@ -27,8 +29,11 @@ export interface AccountCallbackOptions {
   /** How long an answer that names an account is used again. */
   cacheMs: number;
   retryAfterMs: number;
-  /** TLS and connection limits. */
-  dispatcher: Dispatcher;
+  /** Certificates (PEM) that the endpoint's is verified with; undefined: those of the runtime. */
+  ca?: string | undefined;
+}
+
+export interface AccountCallbackDependencies {
   clock: Clock;
   onFailure: (problem: string) => void;
 }
@@ -45,14 +50,24 @@ type Answer = { account: string | null } | { problem: string; isDown: boolean };
  * the endpoint is down (no answer in time, 429, 5xx) it is not asked for `retryAfterMs`, then by one request at a time until it answers.
  */
 export class AccountCallback implements AccountVerifier {
-  readonly #options: AccountCallbackOptions;
+  readonly #settings: AccountCallbackSettings;
+  readonly #options: AccountCallbackSettings & AccountCallbackDependencies;
+  readonly #dispatcher: Agent;
   readonly #cached = new Map<string, { account: string; untilMs: number }>();
   readonly #pending = new Map<string, Promise<Answer>>();
   #failures = 0;
   #closedUntilMs = 0;
 
-  constructor(options: AccountCallbackOptions) {
-    this.#options = options;
+  constructor(settings: AccountCallbackSettings, dependencies: AccountCallbackDependencies) {
+    const { timeoutMs, ca } = settings;
+    this.#settings = settings;
+    this.#options = { ...settings, ...dependencies };
+    const connect = { timeout: timeoutMs, ...(ca !== undefined && { ca }) };
+    this.#dispatcher = new Agent({ connections: CONNECTIONS_TO_SPONSOR, connect });
+  }
+
+  hasSettings(settings: AccountCallbackSettings): boolean {
+    return isDeepStrictEqual(settings, this.#settings);
   }
 
   async verify(claim: AccountClaim): Promise<AccountVerdict> {
@@ -113,14 +128,14 @@ export class AccountCallback implements AccountVerifier {
   }
 
   async #ask({ applicationId, msisdn, wanted }: AccountClaim): Promise<Answer> {
-    const { url, secret, timeoutMs, dispatcher } = this.#options;
+    const { url, secret, timeoutMs } = this.#options;
     // undici follows no redirect, and undoes no compression, unless it is asked to.
     const { statusCode, body } = await request(url, {
       method: 'POST',
       headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json', accept: 'application/json' },
       body: JSON.stringify({ applicationId, msisdn, account: wanted ?? null }),
       signal: AbortSignal.timeout(timeoutMs),
-      dispatcher,
+      dispatcher: this.#dispatcher,
     });
     // Destroyed by a break or an error in the loop, and with it its connection.
     const chunks: Buffer[] = [];

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { Agent } from 'undici';
 import type { Application, Catalogue } from '../billing/catalogue.ts';
 import type { Clock } from '../platform/clock.ts';
 import { ConfigError } from '../platform/config-error.ts';
@@ -21,7 +20,6 @@ import type { DispatchConfig } from './dispatch-config.ts';
 import { readKeySet, remoteKeySet } from './read-key-set.ts';
 
 const RETRY_AFTER_MS = 1000;
-const CONNECTIONS_TO_SPONSOR = 16;
 
 export interface AccountsOptions {
   config: Pick<DispatchConfig, 'catalogue' | 'applications' | 'http' | 'secrets'>;
@@ -78,7 +76,7 @@ export class Accounts {
 
 /**
  * Reads what accounts are verified with: key sets, registries, secrets. Rejects with a ConfigError for every application of the
- * catalogue that has no way of verification. `before` is what was read last: callbacks keep their state.
+ * catalogue that has no way of verification. `before` is what was read last: a callback with the same settings keeps its state.
  */
 export async function readAccounts(
   options: AccountsOptions,
@@ -112,9 +110,7 @@ async function verifierOf(
     case 'assertion':
       return assertionVerifier({ applicationId, ...(await keysOf(application, config.catalogue)) });
     case 'callback':
-      return before instanceof AccountCallback
-        ? before
-        : callbackOf(applicationId, settings, { config, clock, logger });
+      return callbackOf(applicationId, settings, { config, clock, logger }, before);
     case 'registry':
       return registryVerifier(await readAccountRegistry(settings.registry?.file ?? '', settings.subscribersPerAccount));
     case 'development':
@@ -137,17 +133,21 @@ async function keysOf({ id, accountKeys }: Application, catalogueFile: string) {
   return { issuer, getKey };
 }
 
-function callbackOf(applicationId: string, settings: AccountSettings, { config, clock, logger }: AccountsOptions) {
-  const { callback } = settings;
-  const secret = config.secrets.callbacks.get(applicationId);
+/** A callback; the one of before, with its answers and its failures, where its settings are the same. */
+function callbackOf(
+  applicationId: string,
+  { callback }: AccountSettings,
+  { config, clock, logger }: AccountsOptions,
+  before: AccountVerifier | undefined,
+): AccountCallback {
+  const secret = config.secrets.callbacks.get(applicationId)?.reveal();
   if (callback === undefined || secret === undefined) throw new Error('a callback was configured without its settings');
-  const { url, timeoutMs, cacheIntervalMs, retryDelayMs, caFile } = callback;
-  return new AccountCallback({
-    ...{ url, timeoutMs, clock, secret: secret.reveal(), cacheMs: cacheIntervalMs, retryAfterMs: retryDelayMs },
-    dispatcher: new Agent({
-      connections: CONNECTIONS_TO_SPONSOR,
-      connect: { timeout: timeoutMs, ...(caFile !== undefined && { ca: readCertificates(caFile) }) },
-    }),
+  const { url, timeoutMs, cacheIntervalMs: cacheMs, retryDelayMs: retryAfterMs, caFile } = callback;
+  const ca = caFile === undefined ? undefined : readCertificates(caFile);
+  const settings = { url, secret, timeoutMs, cacheMs, retryAfterMs, ca };
+  if (before instanceof AccountCallback && before.hasSettings(settings)) return before;
+  return new AccountCallback(settings, {
+    clock,
     onFailure: (problem) => logger.warn({ applicationId, problem }, "a sponsor's account endpoint fails"),
   });
 }

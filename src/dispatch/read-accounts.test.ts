@@ -167,4 +167,9 @@ test('a callback verifies the certificate of the sponsor, and keeps its state wh
   accounts.take(await readAccounts(options, catalogue, accounts.byApplication));
   expect(await accounts.verify(CLAIM, NOW_MS)).toEqual({ account: 'alice' });
   expect(asked).toBe(1);
+  // With other settings it is another one: what the former has cached is not used.
+  const other = optionsOf({ way: 'callback', callback: { ...callback, caFile: authority.ca, cacheIntervalMs: 1 } });
+  accounts.take(await readAccounts(other, catalogue, accounts.byApplication));
+  expect(await accounts.verify(CLAIM, NOW_MS)).toEqual({ account: 'alice' });
+  expect(asked).toBe(2);
 });
