@@ -34,8 +34,7 @@ export function accountRoutes(instance: FastifyInstance, { context, operatorSecr
       },
     },
     handler: async ({ params: { applicationId }, query }, reply) => {
-      const bindings = context.store.accountBindings(applicationId, query.account);
-      return reply.send({ subscribers: bindings.map(({ subscriber, boundAtMs }) => ({ subscriber, boundAtMs })) });
+      return reply.send({ subscribers: context.store.accountBindings({ applicationId, account: query.account }) });
     },
   });
 

@@ -14,10 +14,14 @@ interface Facts {
   signingKeys: StoredKey[];
 }
 
-/** That a subscriber uses an account of an application. */
-export interface AccountBinding {
+/** An account of an application. */
+export interface AccountName {
   applicationId: string;
   account: string;
+}
+
+/** That a subscriber uses an account. */
+export interface AccountBinding {
   /** Pseudonym. */
   subscriber: string;
   boundAtMs: number;
@@ -47,7 +51,7 @@ export class DispatchStore {
   readonly #facts: Database<unknown, string>;
   /** Assertions that were used, by when they expire. */
   readonly #usedAssertions: Database<number, [issuer: string, jti: string]>;
-  readonly #accountBindings: Database<AccountBinding, [applicationId: string, account: string, subscriber: string]>;
+  readonly #accountBindings: Database<AccountBinding, [application: string, account: string, subscriber: string]>;
 
   #assertionsPrunedAtMs = 0;
 
@@ -88,19 +92,18 @@ export class DispatchStore {
     void this.#usedAssertions.remove(hashedKey(issuer, id));
   }
 
-  /** By the subscribers that use the account. An entry is of one subscriber, so that an erasure takes it whole. */
-  accountBindings(applicationId: string, account: string): AccountBinding[] {
+  /** The subscribers that use the account. An entry is of one subscriber, so that an erasure takes it whole, and names no account. */
+  accountBindings({ applicationId, account }: AccountName): AccountBinding[] {
     const key = hashedKey(applicationId, account);
     const range = { start: [...key, ''], end: [...key, LAST] };
     return [...this.#accountBindings.getRange(range as never)].map(({ value }) => value);
   }
 
-  putAccountBinding(binding: AccountBinding): void {
-    const { applicationId, account, subscriber } = binding;
-    void this.#accountBindings.put([...hashedKey(applicationId, account), subscriber], binding);
+  putAccountBinding({ applicationId, account }: AccountName, binding: AccountBinding): void {
+    void this.#accountBindings.put([...hashedKey(applicationId, account), binding.subscriber], binding);
   }
 
-  removeAccountBinding({ applicationId, account, subscriber }: AccountBinding): void {
+  removeAccountBinding({ applicationId, account }: AccountName, { subscriber }: AccountBinding): void {
     void this.#accountBindings.remove([...hashedKey(applicationId, account), subscriber]);
   }
 

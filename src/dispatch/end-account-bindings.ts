@@ -1,5 +1,5 @@
 import type { DispatchContext } from './context.ts';
-import type { AccountBinding } from './dispatch-store.ts';
+import type { AccountName } from './dispatch-store.ts';
 import { endSession } from './end-session.ts';
 
 /**
@@ -8,22 +8,26 @@ import { endSession } from './end-session.ts';
  */
 export async function endAccountBindings(
   context: DispatchContext,
-  { applicationId, account }: Pick<AccountBinding, 'applicationId' | 'account'>,
+  account: AccountName,
   onlySubscriber?: string,
 ): Promise<number> {
   const { store } = context;
   const ended = await store.transaction(() => {
     const bindings = store
-      .accountBindings(applicationId, account)
+      .accountBindings(account)
       .filter(({ subscriber }) => onlySubscriber === undefined || subscriber === onlySubscriber);
-    for (const binding of bindings) store.removeAccountBinding(binding);
+    for (const binding of bindings) store.removeAccountBinding(account, binding);
     return bindings;
   });
-  for (const binding of ended) await revokeSessions(context, binding);
+  for (const { subscriber } of ended) await revokeSessions(context, account, subscriber);
   return ended.length;
 }
 
-async function revokeSessions(context: DispatchContext, { applicationId, account, subscriber }: AccountBinding) {
+async function revokeSessions(
+  context: DispatchContext,
+  { applicationId, account }: AccountName,
+  subscriber: string,
+): Promise<void> {
   for (const session of context.store.allLiveSessionsOf(subscriber)) {
     const isOfAccount = session.applicationId === applicationId && session.applicationAccount === account;
     if (isOfAccount && session.state === 'open') await endSession(context, session.sessionId, 'revoked', 'revoked');

@@ -17,12 +17,12 @@ export interface SessionProof {
 
 /** Why the proof is no longer good, or not for this subscriber; null when it is. In a transaction, with `useProof` after it. */
 export function proofFault(store: DispatchStore, proof: SessionProof): Refused | null {
-  const { applicationId, account, subscriber, subscribersPerAccount, identityAssertion, accountAssertion } = proof;
+  const { subscriber, subscribersPerAccount, identityAssertion, accountAssertion } = proof;
   if (store.isAssertionUsed(identityAssertion)) return USED_IDENTITY;
   if (accountAssertion !== undefined && store.isAssertionUsed(accountAssertion)) {
     return { refusal: 'account_unverified', detail: 'the account assertion was used before: get a new one' };
   }
-  const others = store.accountBindings(applicationId, account).filter((bound) => bound.subscriber !== subscriber);
+  const others = store.accountBindings(proof).filter((bound) => bound.subscriber !== subscriber);
   return others.length < subscribersPerAccount ? null : { refusal: 'account_bound' };
 }
 
@@ -33,11 +33,11 @@ export const USED_IDENTITY: Refused = {
 
 /** Uses the assertions up and binds the account to the subscriber, in the transaction that grants the session. */
 export function useProof(store: DispatchStore, proof: SessionProof, nowMs: number): void {
-  const { applicationId, account, subscriber, identityAssertion, accountAssertion } = proof;
+  const { subscriber, identityAssertion, accountAssertion } = proof;
   store.putUsedAssertion(identityAssertion, nowMs);
   if (accountAssertion !== undefined) store.putUsedAssertion(accountAssertion, nowMs);
-  const isBound = store.accountBindings(applicationId, account).some((bound) => bound.subscriber === subscriber);
-  if (!isBound) store.putAccountBinding({ applicationId, account, subscriber, boundAtMs: nowMs });
+  const isBound = store.accountBindings(proof).some((bound) => bound.subscriber === subscriber);
+  if (!isBound) store.putAccountBinding(proof, { subscriber, boundAtMs: nowMs });
 }
 
 /**
