@@ -47,9 +47,9 @@ ZERORATE_PROXY_SECRET, ZERORATE_PSEUDONYM_KEY and ZERORATE_STORE_PASSWORD.`,
       const config = readDispatchConfig(file, process.env);
       const catalogue = readCatalogue(config.catalogue);
       checkApplications(config, catalogue, file);
-      const keys = await operatorKeys(config);
+      const keys = operatorKeys(config);
       const logger = createLogger(config.log);
-      const accounts = await readAccounts({ config, clock: systemClock, logger }, catalogue);
+      const accounts = readAccounts({ config, clock: systemClock, logger }, catalogue);
       warnOfDevelopment(config);
       if (check) process.stdout.write(`${file}: ${Object.keys(config.proxies).length} proxies; it is good\n`);
       else await run({ config, catalogue, keys, accounts: new Accounts(accounts, logger), logger });
@@ -73,7 +73,7 @@ async function run(parts: DispatchParts): Promise<void> {
     { create: false, readOnly: true },
   );
   const server = new DispatchServer(serverOptions(parts, store));
-  const forget = onReloadSignal(() => void reloadAccounts(parts));
+  const forget = onReloadSignal(() => reloadAccounts(parts));
   try {
     await server.start();
     process.stdout.write(`dispatching at port ${server.port} until it is stopped (Ctrl+C)\n`);
@@ -86,9 +86,9 @@ async function run(parts: DispatchParts): Promise<void> {
 }
 
 /** Reads key sets and registries of accounts again. With a fault in one, those of before are used further. */
-async function reloadAccounts({ config, catalogue, accounts, logger }: DispatchParts): Promise<void> {
+function reloadAccounts({ config, catalogue, accounts, logger }: DispatchParts): void {
   try {
-    accounts.take(await readAccounts({ config, clock: systemClock, logger }, catalogue, accounts.byApplication));
+    accounts.take(readAccounts({ config, clock: systemClock, logger }, catalogue, accounts.byApplication));
     logger.info('read the key sets and registries of accounts again');
   } catch (error) {
     logger.error({ err: error }, 'key sets and registries of accounts are not reloaded; the ones read before are used');
@@ -149,14 +149,13 @@ function warnOfDevelopment({ applications }: DispatchConfig): void {
   );
 }
 
-async function operatorKeys({ operators }: DispatchConfig): Promise<Map<string, JWTVerifyGetKey>> {
-  const keys = operators.map(
-    async ({ issuer, jwksFile, jwksUrl }): Promise<[string, JWTVerifyGetKey]> => [
+function operatorKeys({ operators }: DispatchConfig): Map<string, JWTVerifyGetKey> {
+  return new Map(
+    operators.map(({ issuer, jwksFile, jwksUrl }): [string, JWTVerifyGetKey] => [
       issuer,
-      jwksUrl === undefined ? await readKeySet(jwksFile ?? '') : remoteKeySet(jwksUrl),
-    ],
+      jwksUrl === undefined ? readKeySet(jwksFile ?? '') : remoteKeySet(jwksUrl),
+    ]),
   );
-  return new Map(await Promise.all(keys));
 }
 
 function readPem(file: string): string {

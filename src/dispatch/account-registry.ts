@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import * as z from 'zod';
 import { csvCells } from '../billing/decode-csv.ts';
 import { E164 } from '../billing/msisdn.ts';
@@ -42,11 +42,11 @@ export function registryVerifier(registry: AccountRegistry): AccountVerifier {
 
 /**
  * Reads a registry: a CSV file with a header line (`account` and `msisdn` or `subscriber`), or JSON, a list of objects of these
- * fields. Subscribers are MSISDNs in normal form or pseudonyms. Rejects with a ConfigError that lists what is wrong, by line
+ * fields. Subscribers are MSISDNs in normal form or pseudonyms. Throws a ConfigError that lists what is wrong, by line
  * or element; so does an account of more subscribers than `subscribersPerAccount`.
  */
-export async function readAccountRegistry(file: string, subscribersPerAccount: number): Promise<AccountRegistry> {
-  const text = await readText(file);
+export function readAccountRegistry(file: string, subscribersPerAccount: number): AccountRegistry {
+  const text = readText(file);
   const rows = file.endsWith('.json') ? jsonRows(text, file) : csvRows(text, file);
   const faults: string[] = [];
   const registry = new Map<string, string[]>();
@@ -72,9 +72,9 @@ export async function readAccountRegistry(file: string, subscribersPerAccount: n
   return registry;
 }
 
-async function readText(file: string): Promise<string> {
+function readText(file: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
   } catch (error) {
     throw new ConfigError(`${file}: cannot be read: ${(error as Error).message}`);
   }

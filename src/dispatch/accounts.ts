@@ -75,20 +75,20 @@ export class Accounts {
 }
 
 /**
- * Reads what accounts are verified with: key sets, registries, secrets. Rejects with a ConfigError for every application of the
+ * Reads what accounts are verified with: key sets, registries, secrets. Throws a ConfigError with a line for every application of the
  * catalogue that has no way of verification. `before` is what was read last: a callback with the same settings keeps its state.
  */
-export async function readAccounts(
+export function readAccounts(
   options: AccountsOptions,
   catalogue: Catalogue,
   before: ReadonlyMap<string, ApplicationAccounts> = new Map(),
-): Promise<Map<string, ApplicationAccounts>> {
+): Map<string, ApplicationAccounts> {
   const byApplication = new Map<string, ApplicationAccounts>();
   const faults: string[] = [];
   for (const application of catalogue.applications) {
     const settings = options.config.applications[application.id]?.account ?? accountSchema.parse({});
     try {
-      const verifier = await verifierOf(options, application, settings, before.get(application.id)?.verifier);
+      const verifier = verifierOf(options, application, settings, before.get(application.id)?.verifier);
       byApplication.set(application.id, { verifier, subscribersPerAccount: settings.subscribersPerAccount });
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
@@ -99,20 +99,20 @@ export async function readAccounts(
   return byApplication;
 }
 
-async function verifierOf(
+function verifierOf(
   { config, clock, logger }: AccountsOptions,
   application: Application,
   settings: AccountSettings,
   before: AccountVerifier | undefined,
-): Promise<AccountVerifier> {
+): AccountVerifier {
   const { id: applicationId } = application;
   switch (settings.way) {
     case 'assertion':
-      return assertionVerifier({ applicationId, ...(await keysOf(application, config.catalogue)) });
+      return assertionVerifier({ applicationId, ...keysOf(application, config.catalogue) });
     case 'callback':
       return callbackOf(applicationId, settings, { config, clock, logger }, before);
     case 'registry':
-      return registryVerifier(await readAccountRegistry(settings.registry?.file ?? '', settings.subscribersPerAccount));
+      return registryVerifier(readAccountRegistry(settings.registry?.file ?? '', settings.subscribersPerAccount));
     case 'development':
       return developmentVerifier(applicationId, config, logger);
     case 'none':
@@ -120,7 +120,7 @@ async function verifierOf(
   }
 }
 
-async function keysOf({ id, accountKeys }: Application, catalogueFile: string) {
+function keysOf({ id, accountKeys }: Application, catalogueFile: string) {
   if (accountKeys === undefined) {
     throw new ConfigError(
       `application ${id}: no way of verifying its accounts is configured: name accountKeys in the catalogue, or ` +
@@ -129,7 +129,7 @@ async function keysOf({ id, accountKeys }: Application, catalogueFile: string) {
   }
   const { issuer, jwksFile, jwksUrl } = accountKeys;
   const getKey =
-    jwksUrl === undefined ? await readKeySet(resolve(dirname(catalogueFile), jwksFile ?? '')) : remoteKeySet(jwksUrl);
+    jwksUrl === undefined ? readKeySet(resolve(dirname(catalogueFile), jwksFile ?? '')) : remoteKeySet(jwksUrl);
   return { issuer, getKey };
 }
 

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { createLocalJWKSet, createRemoteJWKSet, customFetch, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import * as z from 'zod';
 import { ConfigError } from '../platform/config-error.ts';
@@ -19,10 +19,10 @@ const keySetSchema = z.object({
     .min(1, { error: 'expected at least one key' }),
 });
 
-/** The public keys of a JSON Web Key Set file. Rejects with a ConfigError when it is none, or holds a private key. */
-export async function readKeySet(file: string): Promise<JWTVerifyGetKey> {
+/** The public keys of a JSON Web Key Set file. Throws a ConfigError when it is none, or holds a private key. */
+export function readKeySet(file: string): JWTVerifyGetKey {
   try {
-    const keySet = keySetSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+    const keySet = keySetSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
     return createLocalJWKSet(keySet as JSONWebKeySet);
   } catch (error) {
     const why = error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message;
