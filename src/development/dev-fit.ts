@@ -14,6 +14,9 @@ export function fitFaults(settings: DevSettings): string[] {
   ];
 }
 
+/** What a terminal without a sponsor's key can be known by. */
+const ACCOUNT_WAYS = new Set(['registry', 'development']);
+
 type Value = string | number | undefined;
 
 /** `[field, value]`: the first is what the others must be equal to. */
@@ -113,6 +116,12 @@ function applicationFaults(settings: DevSettings): string[] {
   if (application.relayUpstream === undefined || !isReachable) {
     faults.push(
       `${dev.application} in proxy.yaml needs a relayUpstream and a host 127.0.0.1, which zerorate dev serves`,
+    );
+  }
+  const way = settings.dispatch.applications[dev.application]?.account?.way ?? 'assertion';
+  if (!ACCOUNT_WAYS.has(way)) {
+    faults.push(
+      `account.way of ${dev.application} in dispatch.yaml is ${way}, and the terminals of dev.yaml prove accounts by ${[...ACCOUNT_WAYS].join(' or ')}`,
     );
   }
   return faults;

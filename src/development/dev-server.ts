@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import * as z from 'zod';
-import { turnedAway } from '../serve/http-guard.ts';
+import { requestRefusal } from '../serve/http-guard.ts';
 import { devPage } from './dev-page.ts';
 import type { DevState } from './dev-state.ts';
 import type { DevTerminal } from './dev-terminal.ts';
@@ -60,7 +60,7 @@ async function answer(
   { terminals, readState }: DevServerOptions,
   page: string,
 ): Promise<void> {
-  const refusal = turnedAway(request);
+  const refusal = requestRefusal(request);
   if (refusal !== null) return json(response, 403, { message: refusal });
   const { pathname } = new URL(request.url ?? '/', 'http://page');
   const route = `${request.method} ${pathname}`;

@@ -44,6 +44,9 @@ const dispatchSchema = z.object({
   operators: z.array(z.object({ issuer: z.string(), jwksFile: z.string().optional() })),
   operatorSecretFile: z.string().optional(),
   proxies: z.record(z.string(), z.object({ secretFile: z.string().optional() })),
+  applications: z
+    .record(z.string(), z.object({ account: z.object({ way: z.string().optional() }).optional() }))
+    .default({}),
   pseudonymKey: z.object({ file: z.string() }).optional(),
 });
 const gatewaySchema = z.object({
