@@ -25,7 +25,14 @@ import { takeUpdates } from './take-updates.ts';
 export interface DispatchServerOptions
   extends Pick<
     HttpOptions,
-    'identity' | 'proxySecrets' | 'operatorSecret' | 'heartbeatEveryMs' | 'rateLimits' | 'trustedProxies' | 'tls'
+    | 'identity'
+    | 'accounts'
+    | 'proxySecrets'
+    | 'operatorSecret'
+    | 'heartbeatEveryMs'
+    | 'rateLimits'
+    | 'trustedProxies'
+    | 'tls'
   > {
   catalogue: Catalogue;
   dataDir: string;
