@@ -21,10 +21,10 @@ import { FILES_LANE, type FileNotice, type FileSourceOptions, fileSource } from 
 import { listFlowFiles } from '../sources/flow-file.ts';
 import type { Goflow2Mapping } from '../sources/goflow2.ts';
 import type { BookedLogs } from '../sources/identify-files.ts';
+import { kafkaLog } from '../sources/kafka-assignment.ts';
+import type { KafkaSourceOptions } from '../sources/kafka-feed.ts';
 import { countPartitions, fetchLogBounds, fetchOffsetsAt } from '../sources/kafka-log.ts';
-import { kafkaLog } from '../sources/kafka-partition.ts';
 import { kafkaSource } from '../sources/kafka-source.ts';
-import type { KafkaSourceOptions } from '../sources/kafka-source-options.ts';
 import { sampledExporters } from '../sources/sampled-exporters.ts';
 import type { Source } from '../sources/source.ts';
 import { Subscribers } from '../sources/subscribers.ts';

@@ -69,7 +69,7 @@ export async function recycleRejections(file: string, options: RecycleOptions): 
       }
       if (refused.length > 0) throw faulty(file, refused);
       const claim = { who, why: String(why), nowMs: systemClock.nowMs() };
-      if (plan.next !== null && (await claimRecycling(store, plan.next, claim)) === 'outrun') continue;
+      if (plan.next !== null && (await claimRecycling(store, plan.next, claim)) === 'fenced') continue;
       await book(recycler, plan);
       process.stdout.write(
         repetitions(previews)

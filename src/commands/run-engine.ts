@@ -1,7 +1,6 @@
 import type { Catalogue } from '../billing/catalogue.ts';
 import { Engine, type EngineOptions, type RunTotals } from '../engine/engine.ts';
-import { StoreOutage } from '../engine/store-outage.ts';
-import { watchedJournal, watchedPublisher } from '../engine/watched.ts';
+import { StoreOutage, watchedJournal, watchedPublisher } from '../engine/store-outage.ts';
 import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
 import { collectGarbage } from '../platform/collect-garbage.ts';

@@ -106,7 +106,7 @@ describe.each(['embedded', 'http'] as const)('account entries over the %s door',
     const entry = topUp();
     await book(entry);
     const number = (await last()) + 1;
-    expect(await bookEntryAt(opened.store, entry, number, systemClock)).toBe('outrun');
+    expect(await bookEntryAt(opened.store, entry, number, systemClock)).toBe('fenced');
     expect(await last()).toBe(number - 1);
   });
 

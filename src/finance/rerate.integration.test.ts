@@ -235,7 +235,7 @@ describe('of two corrections that are made together', () => {
       {},
       meanwhile(() => bookCorrection(store, NEW, rival, systemClock)),
     );
-    expect(result).toMatchObject({ outcome: 'outrun', by: { name: rival.name } });
+    expect(result).toMatchObject({ outcome: 'fenced', by: { name: rival.name } });
     // What stands is the first one's, and nothing else.
     expect(await correct(NEW, { range: rival.range })).toMatchObject({ outcome: 'unchanged' });
     expect(await correct(OLD, { range: OCTOBER })).toMatchObject({ outcome: 'unchanged' });
@@ -327,7 +327,7 @@ describe('when a month is closed', () => {
       {},
       meanwhile(() => close('acme', '2026-11-01')),
     );
-    expect(result).toEqual({ outcome: 'outrun', by: 'closing' });
+    expect(result).toEqual({ outcome: 'fenced', by: 'closing' });
     expect(await corrections()).toBe(before);
     const other = await correct(
       NEW,

@@ -18,7 +18,7 @@ import type { Journal } from '../journal/journal.ts';
 import { systemClock } from '../platform/clock.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { StoreError } from '../platform/store-error.ts';
-import { QuotaPublisherError } from '../quota-updates/quota-publisher-error.ts';
+import { QuotaPublisherError } from '../quota-updates/quota-publisher.ts';
 import { ConsumerLag } from './consumer-lag.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { expectAlerts, promtool, RULES } from './promtool.fixture.ts';

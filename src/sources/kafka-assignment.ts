@@ -1,10 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Consumer } from 'kafkajs';
+import type { TopicPartition } from '../billing/topic-partition.ts';
 import type { KafkaLogger } from '../platform/kafka.ts';
 import { isTopicMissing } from '../platform/kafka-failure.ts';
 import { kafkaFault } from './kafka-fault.ts';
-import { KafkaPartition } from './kafka-partition.ts';
-import { shared } from './shared-answer.ts';
 import type { LogBounds, SourceListener } from './source.ts';
 
 const BOUNDS_RETRY_MS = 1000;
@@ -163,5 +162,57 @@ export class KafkaAssignment {
     } catch (error) {
       logger.debug({ err: error }, 'the consumer is not running');
     }
+  }
+}
+
+/**
+ * One answer for all who ask while the one before is being fetched. Whoever asks gets an answer that was fetched after the
+ * question: the one under way when he asked began too early for him.
+ */
+export function shared<T>(fetch: () => Promise<T>): () => Promise<T> {
+  let running: Promise<unknown> = Promise.resolve();
+  let next: Promise<T> | null = null;
+  return () => {
+    next ??= running
+      .catch(() => {})
+      .then(() => {
+        const answer = fetch();
+        running = answer;
+        next = null;
+        return answer;
+      });
+    return next;
+  };
+}
+
+/** The log of a partition. Each has a lane of its own. */
+export function kafkaLog(topic: string, partition: number): TopicPartition {
+  return { topic, partition, lane: `${topic}-${partition}` };
+}
+
+/** A partition that was given to this process, and how far the listener has it. */
+export class KafkaPartition {
+  readonly log: TopicPartition;
+  /** The offset that the next batch goes on from; null while no batch may be taken. */
+  position: number | null = null;
+  /** Settled when the listener is done with the last batch. It never rejects. */
+  handedOver: Promise<void> = Promise.resolve();
+  /** The same of the batch before the last. */
+  handedOverBefore: Promise<void> = Promise.resolve();
+  /** What the listener said at the last assignment. */
+  startedAt: number | null = null;
+  /** `startedAt` when another writer was last found in this partition. */
+  fencedAt: number | null = null;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(topic: string, partition: number) {
+    this.log = kafkaLog(topic, partition);
+  }
+
+  /** Calls of the listener for one log never overlap: each waits for the one before, however that ended. */
+  inTurn<T>(call: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(call);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
   }
 }

@@ -7,8 +7,8 @@ import type { TopicPartition } from '../billing/topic-partition.ts';
 import { createKafka, type KafkaLogger } from '../platform/kafka.ts';
 import type { LogRecord } from '../platform/log-record.ts';
 import { StoreError } from '../platform/store-error.ts';
+import type { KafkaSourceOptions } from './kafka-feed.ts';
 import { kafkaSource } from './kafka-source.ts';
-import type { KafkaSourceOptions } from './kafka-source-options.ts';
 import type { LogBounds, SourceListener } from './source.ts';
 
 const silent: KafkaLogger = { debug() {}, info() {}, warn() {}, error() {} };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { StoreError } from '../platform/store-error.ts';
-import { bookOnce } from './book-once.ts';
+import { insertOnce } from './insert-once.ts';
 
 const DOWN = new StoreError('store_unreachable', 'down', { canRetry: true });
 const FENCED = new StoreError('batch_fenced', 'the journal has moved on');
@@ -22,7 +22,7 @@ function book(fates: readonly [failure: StoreError | null, found: Look][]) {
     if (found instanceof StoreError) throw found;
     return found;
   };
-  return bookOnce({ name: 'entry 1', insert, standing }, RETRY, CLOCK);
+  return insertOnce({ name: 'entry 1', insert, standing }, RETRY, CLOCK);
 }
 
 test('an insert that refuses itself, because it had landed when its answer was lost, is booked', async () => {
@@ -39,5 +39,5 @@ test.each<[string, [StoreError | null, Look]]>([
   ['refused, and a rival stands in its place', [FENCED, 'another']],
   ['refused, and nothing stands in its place', [FENCED, 'nothing']],
 ])('an insert that was %s is outrun', async (_, fate) => {
-  expect(await book([fate])).toBe('outrun');
+  expect(await book([fate])).toBe('fenced');
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { StoreError } from '../platform/store-error.ts';
-import { bookBlock } from './book-block.ts';
+import { insertBlockOnce } from './insert-once.ts';
 import type { Journal } from './journal.ts';
 import type { JournalBlock } from './journal-block.ts';
 
@@ -46,7 +46,7 @@ function book(fates: Fate[], before: string[] = []) {
     nowMs += ms;
   };
   const clock = { monotonicMs: () => nowMs, sleep };
-  return { journal, booked: bookBlock(journal, block, RETRY, clock) };
+  return { journal, booked: insertBlockOnce(journal, block, RETRY, clock) };
 }
 
 test.each<[string, Fate[], number]>([
@@ -74,7 +74,7 @@ test('another batch in its place is a fence, not a retry', async () => {
   const journal = new FakeJournal(block, []);
   journal.digests.push('first', 'theirs');
   const clock = { monotonicMs: () => 0, sleep: async () => {} };
-  await expect(bookBlock(journal, block, RETRY, clock)).rejects.toMatchObject({
+  await expect(insertBlockOnce(journal, block, RETRY, clock)).rejects.toMatchObject({
     code: 'batch_fenced',
     canRetry: true,
   });
@@ -86,7 +86,7 @@ test('a lane that is behind the writer is a fence too', async () => {
   const journal = new FakeJournal(block, []);
   journal.digests.push('first');
   const clock = { monotonicMs: () => 0, sleep: async () => {} };
-  await expect(bookBlock(journal, block, RETRY, clock)).rejects.toMatchObject({
+  await expect(insertBlockOnce(journal, block, RETRY, clock)).rejects.toMatchObject({
     code: 'batch_fenced',
   });
 });

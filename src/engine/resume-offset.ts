@@ -12,11 +12,11 @@ export interface SourceGap {
 }
 
 /**
- * The offset to go on from, or the gap that stands before it. The log must still have what comes after the cursor: records
+ * Returns the offset to resume from, or the gap before it. The log must still have what comes after the cursor: records
  * that retention took before they were booked are lost, and a log that ends below the cursor is another log. `isBegun`: the
  * journal says where the log begins, even if nothing is booked of it.
  */
-export function whereToGoOn(
+export function resolveResumeOffset(
   log: TopicPartition,
   cursor: number,
   bounds: LogBounds | null,
@@ -38,8 +38,8 @@ export function recreatedGap(log: TopicPartition, startOffset: number): SourceGa
   return { reason: 'topic_recreated', log: nextIncarnation(log), firstOffset: 0, lastOffset: startOffset - 1 };
 }
 
-/** What the engine halts with at a gap that nobody has accepted. */
-export function unaccepted(
+/** The error that the engine halts with at a gap that was not accepted. */
+export function gapNotAcceptedError(
   { reason, log, firstOffset, lastOffset }: SourceGap,
   cursor: number,
   isOtherRecord = false,
@@ -51,13 +51,13 @@ export function unaccepted(
       : isOtherRecord
         ? `offset ${cursor} holds another record than the one that is booked: the topic was deleted and created again`
         : `the log ends below offset ${cursor}, which is booked: the topic was deleted and created again`;
-  const remedy = 'Restore them, or run once with --accept-gap, which books the loss and goes on';
+  const remedy = 'Restore them, or run once with --accept-gap, which books the loss and continues';
   return new SourceError(reason, `${path}: ${what}. ${remedy}`, { path });
 }
 
 /**
- * The name that the log is booked under: `topic`, or `topic~2` and so on once it was made anew, as its offsets begin again
- * while the lane goes on. No topic of Kafka can have such a name. The lane's last batch knows it.
+ * The name that the log is booked under: `topic`, or `topic~2` and so on once it was recreated, as its offsets begin again
+ * while the lane continues. No topic of Kafka can have such a name. The lane's last batch knows it.
  */
 export function bookedLog(log: TopicPartition, lastTopic: string): TopicPartition {
   // Files share a lane, and their source names their generations.

@@ -1,6 +1,6 @@
 import type { TopicPartitionOffsetAndMetadata } from 'kafkajs';
 import { expect, test } from 'vitest';
-import { KafkaCommits } from './kafka-commits.ts';
+import { KafkaCommits } from './kafka-source.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 

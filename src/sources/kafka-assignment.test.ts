@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { shared } from './shared-answer.ts';
+import { shared } from './kafka-assignment.ts';
 
 test('those who ask while an answer is under way share the next one', async () => {
   let fetches = 0;
