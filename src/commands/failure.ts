@@ -27,6 +27,7 @@ const WRONG_INPUT = new Set([
   'file_unreadable',
   'unknown_format',
   'same_file_twice',
+  'data_directory_unusable',
   'store_missing',
   'store_not_a_directory',
   'store_not_writable',

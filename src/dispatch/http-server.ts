@@ -9,6 +9,7 @@ import {
   validatorCompiler,
 } from 'fastify-type-provider-zod';
 import { exportDispatch } from './dispatch-metrics.ts';
+import { erasureRoutes } from './erasure-routes.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { HttpOptions } from './http-options.ts';
 import { sendRefusal } from './http-refusal.ts';
@@ -50,6 +51,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
   await server.register(async (scope) => terminalRoutes(scope, options, limits));
   proxyRoutes(server, options);
   operatorRoutes(server, options, metrics);
+  erasureRoutes(server, options);
   healthRoutes(server, options);
   return server;
 }

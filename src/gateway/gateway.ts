@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { lockDataDirectory } from '../platform/data-directory.ts';
 import { createKafka } from '../platform/kafka.ts';
 import type { Logger } from '../platform/logger.ts';
 import { packagePath } from '../platform/package-paths.ts';
@@ -28,6 +29,9 @@ export interface Gateway {
 export async function startGateway(config: GatewayConfig, logger: Logger): Promise<Gateway> {
   const nowMs = Date.now;
   const identity = new IdentityIssuer(config.identity);
+  const unlock = await lockDataDirectory({ path: config.spool, owner: 'gateway', field: 'spool' });
+  // Records that Kafka has are in the file's free pages still, with the subscribers' numbers.
+  await RecordSpool.compact(config.spool);
   const spool = RecordSpool.open(config.spool, config.nodeId);
   const sender = new RecordSender({
     spool,
@@ -64,6 +68,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     flows.stop();
     const left = await sender.stop(KAFKA_GRACE_MS);
     await spool.close();
+    unlock();
     return left;
   }
   const userPlanePort = await userPlane.start(config.userPlane.host, config.userPlane.port);

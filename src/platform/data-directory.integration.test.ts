@@ -72,7 +72,11 @@ test('a path that is too long for the name of a socket is locked all the same', 
 
 test.each<[string, (path: string) => void, RegExp]>([
   ['a file', (path) => writeFileSync(path, ''), /dataDir: .* is no directory; name another one/],
-  ['a directory that may not be written', (path) => mkdirSync(path, { mode: 0o500 }), /dataDir: .*may not read and write/],
+  [
+    'a directory that may not be written',
+    (path) => mkdirSync(path, { mode: 0o500 }),
+    /dataDir: .*may not read and write/,
+  ],
 ])('%s is refused with place and remedy', async (_, make, message) => {
   const path = join(folder, 'data');
   make(path);
@@ -80,7 +84,10 @@ test.each<[string, (path: string) => void, RegExp]>([
   const attempt = lockDataDirectory(of(path));
   // Root may write everywhere.
   if (isRoot) return (await attempt)();
-  await expect(attempt).rejects.toMatchObject({ code: 'data_directory_unusable', message: expect.stringMatching(message) });
+  await expect(attempt).rejects.toMatchObject({
+    code: 'data_directory_unusable',
+    message: expect.stringMatching(message),
+  });
   if (existsSync(path)) chmodSync(path, 0o700);
 });
 

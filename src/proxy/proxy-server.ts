@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../platform/clock.ts';
+import { lockDataDirectory } from '../platform/data-directory.ts';
 import { Health } from '../platform/health.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Heartbeat, ProxyEndpoints } from '../session-protocol/dispatch-messages.ts';
@@ -7,7 +8,6 @@ import { Admission } from './admission.ts';
 import { Application, type Resolve, resolveBySystem } from './applications.ts';
 import { ConnectDoor, type DoorServices } from './connect-door.ts';
 import { ControlServer } from './control-server.ts';
-import { holdDataDirectory } from './data-directory.ts';
 import { DispatchClient } from './dispatch-client.ts';
 import { FlowMarks } from './flow-marks.ts';
 import { Heartbeats } from './heartbeat.ts';
@@ -54,7 +54,7 @@ export class ProxyServer {
   readonly #heartbeats: Heartbeats;
   readonly #tls: TlsFiles[] = [];
   readonly #timers: NodeJS.Timeout[] = [];
-  #letGo: () => void = () => {};
+  #unlock: () => void = () => {};
 
   constructor(options: ProxyServerOptions) {
     const { config, logger, clock = systemClock } = options;
@@ -120,10 +120,10 @@ export class ProxyServer {
     };
   }
 
-  /** Rejects with a ConfigError or a SpoolError. The dispatch server need not be there. */
+  /** Rejects with a ConfigError, a DataDirectoryError or a SpoolError. The dispatch server need not be there. */
   async start(): Promise<void> {
     const { statistics, dataDir } = this.#options.config;
-    this.#letGo = await holdDataDirectory(dataDir);
+    this.#unlock = await lockDataDirectory({ path: dataDir, owner: 'proxy', field: 'dataDir' });
     this.#reporter.start(this.#registry, this.#spool.start());
     await this.#keys.start();
     for (const files of this.#tls) files.start();
@@ -151,7 +151,7 @@ export class ProxyServer {
     await this.#reporter.flush();
     await this.#control.stop();
     await this.#spool.stop();
-    this.#letGo();
+    this.#unlock();
   }
 
   #doorServices(): DoorServices {
