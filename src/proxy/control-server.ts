@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import * as z from 'zod';
-import { ConfigError } from '../platform/config-error.ts';
 import type { Health } from '../platform/health.ts';
+import { ListenError } from '../platform/listen-error.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Secret } from '../platform/secret.ts';
 import { announcementSchema } from '../session-protocol/dispatch-messages.ts';
@@ -70,7 +70,7 @@ export class ControlServer {
     try {
       await this.#server.listen({ host, port });
     } catch (cause) {
-      throw new ConfigError(`${host}:${port} cannot be listened on (${(cause as Error).message})`);
+      throw new ListenError('listen.control', { host, port }, cause);
     }
   }
 
