@@ -93,7 +93,7 @@ async function withStore<T>(
   }
 }
 
-/** The counter as the journal has it now, whichever lane it stands in. */
+/** The counter as the journal has it now, whichever lane it is in. */
 function counterLookUp(store: Store | null): CounterLookUp {
   return async (subscriber, planId, periodStart) => {
     if (store === null) return { usedOctets: 0, carry: 0 };

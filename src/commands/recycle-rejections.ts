@@ -39,7 +39,7 @@ interface Recycler {
 }
 
 /**
- * Books corrected records through an engine of their own; an engine that reads their lane meanwhile is fenced, and goes on after
+ * Books corrected records through an engine of their own; an engine that reads their lane meanwhile is fenced, and resumes after
  * it. Nothing is claimed where a record would be rejected again: all of them are rated first, and `--dry-run` ends there.
  */
 export async function recycleRejections(file: string, options: RecycleOptions): Promise<void> {

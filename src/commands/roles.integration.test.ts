@@ -179,7 +179,7 @@ describe("one sponsor's reader", () => {
   );
 });
 
-// The embedded door hands blocks over in files.
+// The embedded store hands blocks over in files.
 const EMBEDDED_DOOR = ['GRANT READ ON FILE'];
 
 describe('an engine', () => {

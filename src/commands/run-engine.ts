@@ -36,9 +36,9 @@ export interface RunOptions {
   store: Store;
   logger: Logger;
   progress: Progress;
-  /** Books what the source has lost as a fact and goes on, instead of halting. */
+  /** Books what the source has lost as a fact and continues, instead of halting. */
   acceptGaps?: boolean;
-  /** Goes on with a journal that is older than its quota updates. */
+  /** Continues with a journal that is older than its quota updates. */
   acceptsRestored?: boolean;
   /** Absent: signals are listened to while the engine runs. */
   stop?: StopRequest;

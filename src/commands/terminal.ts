@@ -86,7 +86,7 @@ async function runTerminal(flags: TerminalFlags): Promise<void> {
   print(formatOctets(terminal));
 }
 
-/** Through a gateway's bearer, or straight from this machine's address with an assertion that somebody gave. */
+/** Through a gateway's bearer, or straight from this machine's address with a given assertion. */
 async function reachNetwork(flags: TerminalFlags): Promise<{ dial: Dial; identityAssertion: () => Promise<string> }> {
   const { gateway, gatewaySecretFile, assertion, msisdn } = flags;
   if (gateway !== undefined) {

@@ -3,12 +3,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import { StoreError } from '../platform/store-error.ts';
 import { BATCH_STEPS } from './batch-steps.ts';
-import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from './engine.fixture.ts';
+import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from './engine.fixture.ts';
 import { chatCatalogue, chatRecord } from './traffic.fixture.ts';
 
 let opened: OpenedStore;
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
 });
 afterAll(() => opened?.close());
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
 import { fixedColumn, int64Column, stringColumn } from '../platform/native-block.ts';
 import type { Store } from '../platform/store.ts';
 import { StoreError } from '../platform/store-error.ts';
@@ -40,9 +40,9 @@ function around(
   return { ...store, insertBlock: (...args) => insertBlock(store.insertBlock, ...args) };
 }
 
-describe.each(['embedded', 'http'] as const)('over the %s door', (door) => {
+describe.each(['embedded', 'http'] as const)('with a store of access %s', (access) => {
   beforeAll(async () => {
-    opened = await DOORS[door]();
+    opened = await OPEN_STORE[access]();
   });
   afterAll(() => opened?.close());
   beforeEach(() => opened.store.command('TRUNCATE TABLE corrections'));

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CONTENT_TYPES, type FlowRecord } from '../billing/flow-record.ts';
 import type { Rules } from '../billing/rules.ts';
 import { TEST_CATALOGUE, testRecord } from '../billing/traffic.fixture.ts';
-import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
+import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
 import { Random } from '../generator/random.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Store } from '../platform/store.ts';
@@ -47,7 +47,7 @@ let store: Store;
 let atFirst: { balances: unknown; lines: unknown; standing: unknown };
 
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
   store = opened.store;
   // Two partitions, and files: the first of them goes on after the second.
   await book('flows', 0, traffic(1, 400));

@@ -4,7 +4,7 @@ import { FlowBatch } from '../billing/flow-batch.ts';
 import { Lane } from '../billing/lane.ts';
 import { PseudonymKey } from '../billing/pseudonym.ts';
 import { Rules } from '../billing/rules.ts';
-import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
 import { chatCatalogue } from '../engine/traffic.fixture.ts';
 import { systemClock } from '../platform/clock.ts';
 import { structureOf } from '../platform/native-block.ts';
@@ -15,7 +15,7 @@ import { type JournalBlock, journalBlock } from './journal-block.ts';
 
 let opened: OpenedStore;
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
 });
 afterAll(() => opened?.close());
 

@@ -3,9 +3,9 @@ import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import {
-  DOORS,
   memoryPublisher,
   memorySource,
+  OPEN_STORE,
   type OpenedStore,
   rawRecords,
   runEngine,
@@ -72,7 +72,7 @@ describe('an engine in trouble', () => {
   let topics = 0;
 
   beforeAll(async () => {
-    opened = await DOORS.embedded();
+    opened = await OPEN_STORE.embedded();
   });
   afterAll(() => opened?.close());
 

@@ -20,7 +20,7 @@ export interface KafkaAssignmentOptions {
 
 /**
  * The partitions that the group gave to this process. A partition is paused from the moment it is given until the listener
- * has said where to go on: Kafka's committed offset is never read from. One that stays over a rebalance is revoked and
+ * has returned the offset to resume from: Kafka's committed offset is never read from. One that stays over a rebalance is revoked and
  * assigned again too, as another process may have had it in between.
  */
 export class KafkaAssignment {
@@ -29,7 +29,7 @@ export class KafkaAssignment {
   /** Grows whenever all that was given before no longer counts. */
   #round = 0;
   #turn: Promise<void> = Promise.resolve();
-  /** All partitions are asked about at once, by whoever asks next. */
+  /** Fetches the bounds of all partitions at once; calls that wait together share an answer. */
   readonly #fetchBounds: () => Promise<Map<number, LogBounds>>;
 
   constructor(options: KafkaAssignmentOptions) {
@@ -123,7 +123,7 @@ export class KafkaAssignment {
       consumer.seek({ topic, partition: number, offset: String(offset) });
       consumer.resume([{ topic, partitions: [number] }]);
     } catch (error) {
-      // The consumer has just lost its brokers; it joins again, and then everything is assigned anew.
+      // The consumer has just lost its brokers; it rejoins the group, which reassigns all partitions.
       logger.debug({ err: error }, 'the consumer is not running');
       return;
     }
@@ -151,7 +151,7 @@ export class KafkaAssignment {
         await pause(BOUNDS_RETRY_MS);
       }
     }
-    throw new Error(`${topic}: the group gave the partitions anew`);
+    throw new Error(`${topic}: the group reassigned the partitions`);
   }
 
   #pause(partitions: readonly number[]): void {
@@ -166,8 +166,8 @@ export class KafkaAssignment {
 }
 
 /**
- * One answer for all who ask while the one before is being fetched. Whoever asks gets an answer that was fetched after the
- * question: the one under way when he asked began too early for him.
+ * Returns a function that fetches once for all calls that come while the fetch before is under way. A call always gets an
+ * answer whose fetch began after the call: the one under way began too early.
  */
 export function shared<T>(fetch: () => Promise<T>): () => Promise<T> {
   let running: Promise<unknown> = Promise.resolve();
@@ -193,9 +193,9 @@ export function kafkaLog(topic: string, partition: number): TopicPartition {
 /** A partition that was given to this process, and how far the listener has it. */
 export class KafkaPartition {
   readonly log: TopicPartition;
-  /** The offset that the next batch goes on from; null while no batch may be taken. */
+  /** The offset that the next batch resumes from; null while no batch may be taken. */
   position: number | null = null;
-  /** Settled when the listener is done with the last batch. It never rejects. */
+  /** Resolves when the listener has taken the last batch. It never rejects. */
   handedOver: Promise<void> = Promise.resolve();
   /** The same of the batch before the last. */
   handedOverBefore: Promise<void> = Promise.resolve();

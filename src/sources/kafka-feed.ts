@@ -60,8 +60,8 @@ export class KafkaFeed {
   }
 
   /**
-   * When the broker no longer has the offset that was asked for, kafkajs goes on from the log's start without a word: from
-   * before the position if the topic was made anew, from behind it if retention was faster than we. A gap alone is no
+   * When the broker no longer has the offset that was asked for, kafkajs silently resumes at the log's start: before
+   * the position if the topic was recreated, after it if retention was faster than we. A gap alone is no
    * proof: aborted transactions and compaction leave gaps too.
    */
   async #isElsewhere(batch: Batch, position: number): Promise<boolean> {
@@ -131,10 +131,10 @@ export class KafkaFeed {
     const { assignment, logger, onFailure } = this.#options;
     const { topic, partition: number } = partition.log;
     if (partition.position === null) {
-      // Whoever has the partition now reads from where the journal stands.
+      // The partition's owner now resumes from the last committed offset.
       logger.warn({ err: error, topic, partition: number }, 'a batch was refused after its partition was taken away');
     } else if (isFenced(error) && partition.fencedAt !== startedAt) {
-      // Two processes held the partition for a moment, as happens when the group shares out anew: the other's batch was
+      // Two processes held the partition for a moment, as happens in a rebalance: the other's batch was
       // booked. If the journal has not moved since the last time there is no other, and waiting would not help.
       logger.warn({ err: error, topic, partition: number }, 'another process has booked; reading the journal again');
       partition.fencedAt = startedAt;
@@ -157,8 +157,8 @@ function proofOfRecord(record: LogRecord): SourceProof {
 const END: IteratorResult<LogRecord> = { done: true, value: undefined };
 
 /**
- * Records up to the first whose schema has to be learnt. After that was done they go on from there, so that nobody who takes
- * records has to wait in the middle of them.
+ * Records up to the first whose schema has to be learnt. After that they continue from there, so that no reader of
+ * records waits in the middle of them.
  */
 export class KnownRecords implements IterableIterator<LogRecord> {
   readonly #records: Iterator<LogRecord>;
@@ -203,7 +203,7 @@ interface HeartbeatOptions {
 
 /**
  * Waits for work that may take longer than the group's session. Resolves when the work is done or abandoned; rejects with
- * the work's error or a heartbeat's fatal one. The work goes on, whatever is thrown here.
+ * the work's error or a heartbeat's fatal one. The work continues, whatever is thrown here.
  */
 export async function heartbeatWhile(work: Promise<unknown>, options: HeartbeatOptions): Promise<void> {
   const { heartbeat, everyMs, isFatal, isAbandoned } = options;
@@ -218,7 +218,7 @@ export async function heartbeatWhile(work: Promise<unknown>, options: HeartbeatO
   }
 }
 
-/** True when `work` resolves within `ms`; rejects when it rejects within that time. The work goes on in any case. */
+/** True when `work` resolves within `ms`; rejects when it rejects within that time. The work continues in any case. */
 export async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<boolean>((resolve) => {
@@ -263,6 +263,6 @@ export interface KafkaSourceOptions {
   onProgress?: (progress: KafkaProgress) => void;
   /** Called whenever a broker has answered this client. */
   onAnswer?: () => void;
-  /** Told whenever it changes: what keeps records from being read; null when they are, or when other members read them. */
+  /** Called whenever it changes: what keeps records from being read; null when they are, or when other members read them. */
   onProblem?: (problem: string | null) => void;
 }

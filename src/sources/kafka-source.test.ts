@@ -18,9 +18,9 @@ test('commits one at a time; those that wait are gathered, the last of each part
   own.acknowledge(0, 19);
   own.acknowledge(1, 5);
   own.acknowledge(0, 29);
-  await own.settled();
+  await own.committed();
   expect(commits).toEqual(['0@10', '0@30 1@6']);
   own.acknowledge(0, 39);
-  await own.settled();
+  await own.committed();
   expect(commits.at(-1)).toBe('0@40');
 });

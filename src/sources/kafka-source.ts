@@ -148,7 +148,7 @@ export class KafkaRun {
       else this.#fail(error);
     }
     this.#isAbandoned = true;
-    await settlesWithin(this.#commits.settled(), LAST_COMMIT_MS);
+    await settlesWithin(this.#commits.committed(), LAST_COMMIT_MS);
     await this.#disconnect();
   }
 
@@ -163,7 +163,7 @@ export class KafkaRun {
 }
 
 /**
- * Tells the group how far the journal is, for lag monitors. Nothing depends on it, so a commit that fails is only logged;
+ * Commits to the group how far the journal is, for lag monitors. Nothing depends on it, so a commit that fails is only logged;
  * while one is under way the next ones gather, the last of each partition counts.
  */
 export class KafkaCommits {
@@ -186,7 +186,7 @@ export class KafkaCommits {
   }
 
   /** Resolves when all that was acknowledged is committed, or could not be. */
-  async settled(): Promise<void> {
+  async committed(): Promise<void> {
     await this.#running;
   }
 
@@ -227,7 +227,7 @@ export function kafkaSource(options: KafkaSourceOptions): Source {
     async stop() {
       stopped = true;
       run?.end();
-      // Whoever called `run` hears of its failure.
+      // The caller of `run` gets its failure.
       await running?.catch(() => {});
     },
     reassign({ partition }, error) {
