@@ -174,13 +174,7 @@ test.each<[string, string | RegExp, string, number, string]>([
     1,
     '6: applications[1].id: application a1 is already in applications[0]',
   ],
-  [
-    'a version twice',
-    'version: 2',
-    'version: 1',
-    1,
-    '19: plans[1].id: version 1 of plan p1 is already in plans[0]',
-  ],
+  ['a version twice', 'version: 2', 'version: 1', 1, '19: plans[1].id: version 1 of plan p1 is already in plans[0]'],
   [
     'an unknown sponsor',
     'sponsor: s2',

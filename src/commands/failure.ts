@@ -1,6 +1,12 @@
 import { CommanderError } from 'commander';
 import { ConfigError } from '../platform/config-error.ts';
+import { ListenError } from '../platform/listen-error.ts';
 import { withoutNumbers } from '../platform/redaction.ts';
+
+/** An error of an address to listen on, with the configuration that names it; any other error as it is. */
+export function namingFile(file: string, error: unknown): unknown {
+  return error instanceof ListenError ? new ConfigError(`${file}: ${error.message}`) : error;
+}
 
 /** Exit codes: 0 done, 1 could not continue, 2 what the user gave is wrong and nothing was started. */
 export function reportFailure(error: unknown): number {

@@ -48,7 +48,13 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
   await server.register(rateLimitPlugin, { global: false });
   const metrics = exportDispatch(server, options.context, options.health);
   const limits = rateLimits(server, options.rateLimits);
-  await server.register(async (scope) => terminalRoutes(scope, options, limits));
+  options.onMetrics?.(metrics);
+  await server.register(async (scope) => {
+    scope.addHook('onRequest', async (_, reply) => {
+      if (options.isStarted?.() === false) await sendRefusal(reply, { refusal: 'starting', retryAfterMs: 1000 });
+    });
+    terminalRoutes(scope, options, limits);
+  });
   proxyRoutes(server, options);
   operatorRoutes(server, options, metrics);
   erasureRoutes(server, options);

@@ -8,6 +8,7 @@ import type { CompileCatalogue } from './compile-catalogue.ts';
 
 /** A line of the log is read by people: more faults than these `check` lists. */
 const SHOWN_FAULTS = 20;
+const RATED = 'the next batches are rated with another catalogue';
 
 export interface CatalogueReloadOptions {
   path: string;
@@ -19,6 +20,8 @@ export interface CatalogueReloadOptions {
   compile: CompileCatalogue;
   /** Resolves when the next batches are rated with it, and it is kept in the store. Rejects when it could not be kept. */
   take: (catalogue: Catalogue, prefixMaps: WordMaps) => Promise<void>;
+  /** Of the log line when another catalogue is in use. */
+  takenMessage?: string;
   onReloaded: (outcome: ReloadOutcome) => void;
   clock: Pick<Clock, 'after'>;
   logger: Record<'info' | 'error', (fields: object, message: string) => void>;
@@ -82,7 +85,7 @@ export class CatalogueReload {
 
   /** Null when it was given up because of `stop`. */
   async #reloaded(): Promise<ReloadOutcome | null> {
-    const { path, compile, take, logger } = this.#options;
+    const { path, compile, take, takenMessage = RATED, logger } = this.#options;
     const kept = this.#current.hash;
     const { catalogue, prefixMaps, faults } = await compile(path, this.#counted, this.#stopping.signal);
     if (this.#stopping.signal.aborted) return null;
@@ -100,7 +103,7 @@ export class CatalogueReload {
     }
     this.#current = catalogue;
     this.#counted = new Map([...this.#counted, ...countedPlans(catalogue)]);
-    logger.info({ catalogue: catalogue.hash, before: kept }, 'the next batches are rated with another catalogue');
+    logger.info({ catalogue: catalogue.hash, before: kept }, takenMessage);
     return 'taken';
   }
 

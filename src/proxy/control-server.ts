@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import type { Registry } from 'prom-client';
 import * as z from 'zod';
 import type { Health } from '../platform/health.ts';
 import { ListenError } from '../platform/listen-error.ts';
@@ -22,6 +23,8 @@ export interface ControlServerOptions {
   health: Health;
   logger: Logger;
   figures(): ProxyFigures;
+  /** Is given the registry of the metrics. */
+  onMetrics?: ((registry: Registry) => void) | undefined;
 }
 
 /**
@@ -45,6 +48,7 @@ export class ControlServer {
     });
     this.#server.get('/v1/figures', () => options.figures());
     const metrics = exportProxy(options.figures, options.health);
+    options.onMetrics?.(metrics);
     this.#server.get('/metrics', async (request, reply) => {
       if (!isAuthorized(request.headers.authorization, options.secret)) {
         return refuse(reply, 401, 'unauthorized', 'not with this proxy’s secret');
