@@ -195,7 +195,11 @@ export class DispatchServer {
         if (problem === null) problems.over('the store answers who is suspended');
         else if (isKnown)
           problems.report(problem, 'the store cannot be asked who is suspended; the last answer counts');
-        else problems.report(problem, 'waiting for the store, which is to say who is suspended; terminals are refused');
+        else
+          problems.report(
+            problem,
+            'waiting for the store and the engine’s tables in it, which say who is suspended; terminals are refused',
+          );
       },
     });
     this.#stops.push(() => watch.stop());

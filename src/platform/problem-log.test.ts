@@ -15,6 +15,11 @@ test('a problem is logged once until it is another one or over, and readiness ha
   log.report('no answer for 1 s', 'waiting');
   log.report('no answer for 2 s', 'waiting');
   expect(health.problems).toEqual({ kafka: 'no answer for 2 s' });
+  log.report('no leader', 'waiting');
+  log.report('no answer for 3 s', 'waiting');
+  log.report('refused', 'waiting');
+  expect(health.problems).toEqual({ kafka: 'refused' });
+  log.report('refused', 'waiting');
   log.report('refused', 'waiting');
   log.over('back');
   expect(health.isReady).toBe(true);

@@ -132,10 +132,10 @@ export class ProxyServer {
     const { statistics, dataDir } = this.#options.config;
     this.#unlock = await lockDataDirectory({ path: dataDir, owner: 'proxy', field: 'dataDir' });
     this.#reporter.start(this.#registry, this.#spool.start());
-    await this.#keys.start();
     for (const files of this.#tls) files.start();
     for (const listener of Object.values(this.#listeners)) await listener.start();
     await this.#control.start();
+    await this.#keys.start();
     this.#every(SWEEP_MS, () => {
       this.#registry.sweep();
       return this.#reporter.send();
