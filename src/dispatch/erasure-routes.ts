@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import * as z from 'zod';
-import { E164 } from '../billing/msisdn.ts';
 import { eraseSubscriber } from './erase-subscriber.ts';
 import type { HttpOptions } from './http-options.ts';
 import { refusalsOf, sendRefusal } from './http-refusal.ts';
@@ -22,7 +21,7 @@ export function erasureRoutes(instance: FastifyInstance, { context, operatorSecr
       security: [{ operatorSecret: [] }],
       body: z.strictObject({
         numbers: z
-          .array(z.string().regex(E164))
+          .array(z.string().regex(/^\d{1,15}$/))
           .min(1)
           .max(16)
           .describe('The subscriber’s MSISDN, IMSI and other numbers.'),
