@@ -34,7 +34,7 @@ const BOOKINGS: Readonly<Record<string, { kind: EntryKind; what: string }>> = {
 export function registerAccount(program: Command): void {
   const account = program
     .command('account')
-    .description('a sponsor’s account: book credits, suspend and resume, show it, watch credit limits')
+    .description('post to a sponsor’s account, suspend or resume the sponsor, show the account, watch credit limits')
     .addHelpText(
       'after',
       `

@@ -46,7 +46,7 @@ type AuditOptions = ConfigOptions & { againstSource?: boolean; metricsFile?: str
 
 export function registerAudit(program: Command): void {
   withSourceOptions(program.command('audit'))
-    .description('check that the journal and what finance posted hold; exits with 1 when they do not')
+    .description('check the journal and finance’s postings against their invariants; exit code 1 when one is broken')
     .option('--against-source', 'read the source once more and compute every charge again (implied by --source)')
     .option('--metrics-file <file>', 'write what was found for Prometheus, as a textfile collector reads it (*.prom)')
     .addHelpText(

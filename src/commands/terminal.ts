@@ -28,7 +28,7 @@ export function registerTerminal(program: Command): void {
   program
     .command('terminal')
     .description(
-      'be a terminal of an application: its traffic goes through the sponsor’s proxy while there is a session',
+      'run a reference client of an application: its traffic goes through the sponsor’s proxy while there is a session',
     )
     .requiredOption('--msisdn <digits>', 'the subscriber’s number')
     .requiredOption('--application <id>', 'the application, as the catalogue names it')
