@@ -143,6 +143,7 @@ test('a dispatch server waits for store, brokers and topic, in whatever order th
         catalogue: 'catalogue.yaml',
         source: { files: ['flows.ndjson'] },
         store: { url: store.url },
+        quotaUpdates: { file: 'updates.ndjson' },
       });
       await zerorate.run(['generate', '--out', 'flows.ndjson', '--records', '50', '--seed', '1']);
       const { ZERORATE_PSEUDONYM_KEY } = SECRETS;
