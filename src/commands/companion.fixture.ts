@@ -1,10 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
+import { load } from 'js-yaml';
+import { packagePath } from '../platform/package-paths.ts';
 import { builtModule } from '../testing/built.ts';
 import type { Zerorate } from './zerorate.fixture.ts';
 
 const WITHIN_MS = 90_000;
+
+/** `applications` of a dispatch server of the demo catalogue that gives no sessions, and so needs no way of proving accounts. */
+export function withoutAccounts(): object {
+  const catalogue = load(readFileSync(packagePath('fixtures/demo/catalogue.yaml'), 'utf8')) as {
+    applications: { id: string }[];
+  };
+  return Object.fromEntries(catalogue.applications.map(({ id }) => [id, { account: { way: 'none' } }]));
+}
 
 /** A companion as its operator runs it: its process, and all that it prints. */
 export class RunningCompanion {

@@ -10,7 +10,7 @@ import { makeAuthority } from '../testing/certificates.ts';
 import { startClickHouseProcess } from '../testing/clickhouse-process.ts';
 import { freePort } from '../testing/free-port.ts';
 import { startKafka } from '../testing/kafka-server.ts';
-import { RunningCompanion } from './companion.fixture.ts';
+import { RunningCompanion, withoutAccounts } from './companion.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 const SECRETS = {
@@ -66,6 +66,7 @@ function dispatchFile({
     store: { url: storeUrl, checkEveryMs: 200 },
     operators: [{ issuer: 'operator', jwksFile: 'operator.jwks.json' }],
     proxies: { 'edge-1': {} },
+    applications: withoutAccounts(),
   });
 }
 

@@ -1,12 +1,13 @@
-import { readFileSync } from 'node:fs';
-import { createLocalJWKSet, createRemoteJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
+import type { JWTVerifyGetKey } from 'jose';
 import type { Catalogue } from '../billing/catalogue.ts';
 import { quotaUpdateCodec } from '../billing/quota-update.ts';
+import { Accounts, readAccounts } from '../dispatch/accounts.ts';
 import type { Patience } from '../dispatch/context.ts';
 import type { DispatchConfig } from '../dispatch/dispatch-config.ts';
 import type { DispatchServerOptions } from '../dispatch/dispatch-server.ts';
 import { operatorVerifier } from '../dispatch/operator-keys.ts';
 import { httpProxyControl } from '../dispatch/proxy-control.ts';
+import { readKeySet, remoteKeySet } from '../dispatch/read-key-set.ts';
 import { systemClock } from '../platform/clock.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -20,6 +21,7 @@ const DAY_MS = 86_400_000;
 /** What of a dispatch server's configuration may change while it runs; its parts are changed in place. */
 export interface LiveSettings {
   config: DispatchConfig;
+  accounts: Accounts;
   /** By operator (`iss`). */
   operatorKeys: Map<string, JWTVerifyGetKey>;
   proxySecrets: Map<string, string>;
@@ -27,11 +29,19 @@ export interface LiveSettings {
   tls: { cert: string; key: string } | undefined;
 }
 
-/** Reads the files that the configuration names. Throws a ConfigError where one is no good. */
-export function liveSettings(config: DispatchConfig): LiveSettings {
+/**
+ * Reads the files that the configuration and the catalogue name. Throws a ConfigError where one is no good. `before`: what is in use.
+ */
+export function liveSettings(
+  config: DispatchConfig,
+  catalogue: Catalogue,
+  logger: Logger,
+  before?: LiveSettings,
+): LiveSettings {
   const { secrets, heartbeats, sessions, http } = config;
   return {
     config,
+    accounts: new Accounts(accountsOf(config, catalogue, logger, before), logger),
     operatorKeys: operatorKeys(config),
     proxySecrets: new Map([...secrets.proxies].map(([id, secret]) => [id, secret.reveal()])),
     patience: {
@@ -43,6 +53,11 @@ export function liveSettings(config: DispatchConfig): LiveSettings {
     },
     tls: http.tls && readKeyPair(http.tls, { cert: 'http.tls.cert', key: 'http.tls.key' }),
   };
+}
+
+/** How the accounts of every application of the catalogue are proven. Throws a ConfigError where they cannot be. */
+export function accountsOf(config: DispatchConfig, catalogue: Catalogue, logger: Logger, before?: LiveSettings) {
+  return readAccounts({ config, clock: systemClock, logger }, catalogue, before?.accounts.byApplication);
 }
 
 /** What a dispatch server is made of, but for what the command adds. */
@@ -62,6 +77,7 @@ export function serverOptions(live: LiveSettings, catalogue: Catalogue, logger: 
     clock: systemClock,
     random: Math.random,
     identity: operatorVerifier(live.operatorKeys),
+    accounts: live.accounts,
     control: httpProxyControl((id) => proxySecrets.get(id) ?? '', heartbeats.announceTimeoutMs),
     proxySecrets,
     operatorSecret: secrets.operator.reveal(),
@@ -105,15 +121,7 @@ function operatorKeys({ operators }: DispatchConfig): Map<string, JWTVerifyGetKe
   return new Map(
     operators.map(({ issuer, jwksFile, jwksUrl }): [string, JWTVerifyGetKey] => [
       issuer,
-      jwksUrl === undefined ? localKeys(jwksFile ?? '') : createRemoteJWKSet(new URL(jwksUrl)),
+      jwksUrl === undefined ? readKeySet(jwksFile ?? '') : remoteKeySet(jwksUrl),
     ]),
   );
-}
-
-function localKeys(file: string): JWTVerifyGetKey {
-  try {
-    return createLocalJWKSet(JSON.parse(readFileSync(file, 'utf8')) as JSONWebKeySet);
-  } catch (error) {
-    throw new ConfigError(`${file}: expected a JSON Web Key Set of an operator: ${(error as Error).message}`);
-  }
 }

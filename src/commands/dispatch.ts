@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Catalogue } from '../billing/catalogue.ts';
-import { readDispatchConfig } from '../dispatch/dispatch-config.ts';
+import { type DispatchConfig, readDispatchConfig } from '../dispatch/dispatch-config.ts';
 import { DispatchServer } from '../dispatch/dispatch-server.ts';
 import { CatalogueMetrics } from '../operations/catalogue-metrics.ts';
 import { CatalogueReload } from '../operations/catalogue-reload.ts';
@@ -15,7 +15,7 @@ import { type ConfigReloadOutcome, ReloadMetrics } from '../platform/reload-metr
 import { openServerStore } from '../platform/server-store.ts';
 import { readSuspensionFacts } from '../platform/suspension-facts.ts';
 import { DispatchKey, isKeyFault, readDispatchKey } from './dispatch-key.ts';
-import { applicationFaults, type LiveSettings, liveSettings, serverOptions } from './dispatch-options.ts';
+import { accountsOf, applicationFaults, type LiveSettings, liveSettings, serverOptions } from './dispatch-options.ts';
 import { namingFile } from './failure.ts';
 import { requireUsable } from './load-key.ts';
 import { readCatalogue } from './read-config.ts';
@@ -47,15 +47,26 @@ topic of quota updates; /health/ready says for which.`,
       const catalogue = readCatalogue(config.catalogue);
       const faults = applicationFaults(config, catalogue, file);
       if (faults.length > 0) throw new ConfigError(faults);
-      const live = liveSettings(config);
+      const logger = createLogger(config.log);
+      const live = liveSettings(config, catalogue, logger);
+      warnOfDevelopment(config);
       if (check) process.stdout.write(`${file}: ${Object.keys(config.proxies).length} proxies; it is good\n`);
-      else await run(file, live, catalogue);
+      else await run(file, live, catalogue, logger);
     });
 }
 
-async function run(file: string, live: LiveSettings, catalogue: Catalogue): Promise<void> {
+/** On standard error, whatever the log's level is. */
+function warnOfDevelopment({ applications }: DispatchConfig): void {
+  const ids = Object.keys(applications).filter((id) => applications[id]?.account?.way === 'development');
+  if (ids.length === 0) return;
+  process.stderr.write(
+    `WARNING: accounts of ${ids.join(', ')} are NOT VERIFIED (applications.<id>.account.way development): every terminal can take the ` +
+      'messages of every account. Configure assertion, callback or registry before any subscriber uses this server.\n',
+  );
+}
+
+async function run(file: string, live: LiveSettings, catalogue: Catalogue, logger: Logger): Promise<void> {
   const { config } = live;
-  const logger = createLogger(config.log);
   const { url, database, username, checkEveryMs } = config.store;
   const password = config.secrets.storePassword?.reveal() ?? '';
   const store = await openServerStore(
@@ -104,7 +115,7 @@ async function run(file: string, live: LiveSettings, catalogue: Catalogue): Prom
     process.stdout.write(`dispatching at port ${server.port} until it is stopped (Ctrl+C)\n`);
     const reload = catalogueReload(server, live, file, catalogue, metrics, logger);
     const forget = onReloadSignal(() => {
-      const apply = () => applyConfig(server, live, file, key);
+      const apply = () => applyConfig(server, live, { file, key, logger });
       const onReloaded = (outcome: ConfigReloadOutcome) => metrics.config?.reloaded(outcome);
       // The catalogue first: the configuration may name an application that is new in it.
       void reload
@@ -135,19 +146,29 @@ function catalogueReload(
   logger: Logger,
 ): CatalogueReload {
   const compile = compileInThread();
+  let accounts = live.accounts.byApplication;
   const checked: CompileCatalogue = async (path, before, signal) => {
     const compiled = await compile(path, before, signal);
     if (compiled.faults !== undefined) return compiled;
-    const faults = applicationFaults(newestConfig(live, file), compiled.catalogue, file);
-    return faults.length > 0 ? { faults } : compiled;
+    const config = newestConfig(live, file);
+    const faults = applicationFaults(config, compiled.catalogue, file);
+    if (faults.length > 0) return { faults };
+    try {
+      accounts = accountsOf(config, compiled.catalogue, logger, live);
+      return compiled;
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      return { faults: error.message.split('\n') };
+    }
   };
   return new CatalogueReload({
     path: live.config.catalogue,
     catalogue,
-    everyMs: 0,
+    reloadIntervalMs: 0,
     compile: checked,
     async take(next) {
       server.context.catalogue = next;
+      live.accounts.take(accounts);
       metrics.catalogue?.taken(next);
     },
     takenMessage: 'sessions are given by another catalogue from now on',
@@ -166,11 +187,17 @@ function newestConfig(live: LiveSettings, file: string): LiveSettings['config'] 
   }
 }
 
-async function applyConfig(server: DispatchServer, live: LiveSettings, file: string, key: DispatchKey) {
+async function applyConfig(
+  server: DispatchServer,
+  live: LiveSettings,
+  { file, key, logger }: { file: string; key: DispatchKey; logger: Logger },
+) {
   const before = live.config;
-  const next = liveSettings(readDispatchConfig(file, process.env));
-  const faults = applicationFaults(next.config, server.context.catalogue, file);
+  const { catalogue } = server.context;
+  const config = readDispatchConfig(file, process.env);
+  const faults = applicationFaults(config, catalogue, file);
   if (faults.length > 0) throw new ConfigError(faults);
+  const next = liveSettings(config, catalogue, logger, live);
   const isKeyNew = await key.reload();
   const nextStart = changedFields<LiveSettings['config']>(before, next.config, [
     'catalogue',
@@ -188,6 +215,7 @@ async function applyConfig(server: DispatchServer, live: LiveSettings, file: str
   if ([...live.proxySecrets.keys()].join('\n') !== [...next.proxySecrets.keys()].join('\n')) nextStart.push('proxies');
   const taken = isKeyNew || isOther(live, next);
   for (const [id, secret] of next.proxySecrets) if (live.proxySecrets.has(id)) live.proxySecrets.set(id, secret);
+  live.accounts.take(next.accounts.byApplication);
   live.operatorKeys.clear();
   for (const [issuer, keys] of next.operatorKeys) live.operatorKeys.set(issuer, keys);
   Object.assign(live.patience, next.patience);
@@ -197,7 +225,7 @@ async function applyConfig(server: DispatchServer, live: LiveSettings, file: str
   return { taken, nextStart };
 }
 
-/** Whether anything differs that is taken over; keys of operators are taken from their files in any case. */
+/** Whether anything differs that is taken over; key sets and registries are taken from their files in any case. */
 function isOther(live: LiveSettings, next: LiveSettings): boolean {
   const of = ({ config, proxySecrets, patience, tls }: LiveSettings) =>
     JSON.stringify([config.sessions, config.applications, config.operators, [...proxySecrets], patience, tls]);

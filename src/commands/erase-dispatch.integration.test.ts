@@ -9,7 +9,7 @@ import type { Session } from '../dispatch/session.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { parsePseudonymKey } from '../platform/pseudonym-key.ts';
 import { freePort } from '../testing/free-port.ts';
-import { RunningCompanion } from './companion.fixture.ts';
+import { RunningCompanion, withoutAccounts } from './companion.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 const BY = ['--who', 'dpo', '--why', 'request 4711'];
@@ -43,6 +43,7 @@ beforeAll(async () => {
     pseudonymKey: { file: 'store/development-pseudonym.key' },
     operators: [{ issuer: 'operator', jwksFile: 'operator.jwks.json' }],
     proxies: { 'edge-1': {} },
+    applications: withoutAccounts(),
   };
   writeFileSync(zerorate.path('dispatch.yaml'), dump(document));
   const store = new DispatchStore(zerorate.path('dispatch'));

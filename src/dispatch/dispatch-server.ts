@@ -30,6 +30,7 @@ export interface DispatchServerOptions
   extends Pick<
     HttpOptions,
     | 'identity'
+    | 'accounts'
     | 'proxySecrets'
     | 'operatorSecret'
     | 'heartbeatEveryMs'

@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import type { Health } from '../platform/health.ts';
+import type { Accounts } from './accounts.ts';
 import type { DispatchContext } from './context.ts';
 import type { IdentityVerifier } from './identity.ts';
 import type { RateLimit } from './rate-limits.ts';
@@ -7,6 +8,7 @@ import type { RateLimit } from './rate-limits.ts';
 export interface HttpOptions {
   context: DispatchContext;
   identity: IdentityVerifier;
+  accounts: Pick<Accounts, 'verify' | 'subscribersPerAccount'>;
   health: Health;
   /** By proxy id. */
   proxySecrets: ReadonlyMap<string, string>;

@@ -8,6 +8,7 @@ import {
   serializerCompiler,
   validatorCompiler,
 } from 'fastify-type-provider-zod';
+import { accountRoutes } from './account-routes.ts';
 import { exportDispatch } from './dispatch-metrics.ts';
 import { erasureRoutes } from './erasure-routes.ts';
 import { healthRoutes } from './health-routes.ts';
@@ -58,6 +59,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
   proxyRoutes(server, options);
   operatorRoutes(server, options, metrics);
   erasureRoutes(server, options);
+  await server.register(async (scope) => accountRoutes(scope, options));
   healthRoutes(server, options);
   return server;
 }

@@ -24,7 +24,7 @@ export async function bookKeyHistory(
 ): Promise<KeyComparison> {
   const before = await compareKeyHistory(store, history);
   for (let now = before; now.verdict === 'newer'; now = await compareKeyHistory(store, history)) {
-    // Whoever is outrun looks again: it may have been the same state that another engine booked.
+    // A fenced writer compares again: another engine may have booked the same state.
     await bookState(store, now.booked + 1, history[now.booked], nowMs);
   }
   return before;

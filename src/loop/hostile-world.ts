@@ -141,6 +141,7 @@ const dispatchDocument = (port: number) => ({
   operatorSecretFile: 'operator.secret',
   proxies: { [PROXY_ID]: { secretFile: 'proxy.secret' } },
   sessions: { tokenSeconds: 60 },
+  applications: { [APPLICATION]: { account: { way: 'development' } } },
   log: { level: 'warn' },
 });
 
