@@ -4,7 +4,7 @@ import { openDevFolder } from '../development/dev-folder.ts';
 import { startDevServer } from '../development/dev-server.ts';
 import { readDevState } from '../development/dev-state.ts';
 import { type DevWorld, startDevWorld } from '../development/dev-world.ts';
-import { Endings } from '../platform/endings.ts';
+import { Cleanups } from '../platform/cleanups.ts';
 import { reportFailure } from './failure.ts';
 
 interface DevOptions {
@@ -42,7 +42,7 @@ machine alone. A broker needs Java 17 or newer and, for the first start, Maven.`
 }
 
 async function run({ directory, brokers }: DevOptions): Promise<void> {
-  const endings = new Endings();
+  const endings = new Cleanups();
   const stop = stopOnSignal(endings);
   try {
     const settings = await openDevFolder({
@@ -70,7 +70,7 @@ async function run({ directory, brokers }: DevOptions): Promise<void> {
 }
 
 /** The first signal ends everything in order; a second one at once: what was started ends with this process. */
-function stopOnSignal(endings: Endings): { readonly isStopping: boolean } {
+function stopOnSignal(endings: Cleanups): { readonly isStopping: boolean } {
   const stop = { isStopping: false };
   const handle = (signal: NodeJS.Signals) => {
     if (stop.isStopping) process.exit(signal === 'SIGINT' ? 130 : 143);

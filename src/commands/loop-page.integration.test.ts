@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { withPorts } from '../development/dev-folder.ts';
 import { readDevSettings, usedPorts } from '../development/dev-settings.ts';
 import { createTopics } from '../development/start-programs.ts';
-import { Endings } from '../platform/endings.ts';
+import { Cleanups } from '../platform/cleanups.ts';
 import { createKafka } from '../platform/kafka.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { startClickHouseProcess } from '../testing/clickhouse-process.ts';
@@ -28,7 +28,7 @@ const RUNS: Readonly<Record<string, RegExp>> = {
 };
 const TEST_TIMEOUT_MS = 300_000;
 
-const endings = new Endings();
+const endings = new Cleanups();
 let directory: string;
 let page: string;
 

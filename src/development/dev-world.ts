@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PseudonymKey } from '../billing/pseudonym.ts';
-import type { Endings } from '../platform/endings.ts';
+import type { Cleanups } from '../platform/cleanups.ts';
 import { createKafka } from '../platform/kafka.ts';
 import { parsePseudonymKey } from '../platform/pseudonym-key.ts';
 import { startClickHouseProcess } from '../testing/clickhouse-process.ts';
@@ -27,7 +27,7 @@ export interface DevWorld {
 /** Starts all of it. What was started ends with `endings`, in reverse order, however far it came. */
 export async function startDevWorld(
   settings: DevSettings,
-  endings: Endings,
+  endings: Cleanups,
   print: (text: string) => void,
 ): Promise<DevWorld> {
   const { folder, engine, dispatch, gateway, proxy } = settings;
@@ -68,7 +68,7 @@ export async function startDevWorld(
 
 async function startKafka(
   { folder, dev, engine }: DevSettings,
-  endings: Endings,
+  endings: Cleanups,
   print: (text: string) => void,
 ): Promise<void> {
   const { brokers, topic } = engine.source.kafka;
@@ -86,7 +86,7 @@ async function startKafka(
 }
 
 /** The application's message server and media host. Resolves with the media host's URL. */
-async function startApplication(settings: DevSettings, endings: Endings): Promise<string> {
+async function startApplication(settings: DevSettings, endings: Cleanups): Promise<string> {
   const application = applicationOf(settings);
   const host = application?.hosts.find((each) => isLoopback(each.host));
   const hub = new MessageHub();
@@ -98,7 +98,7 @@ async function startApplication(settings: DevSettings, endings: Endings): Promis
   return `http://${host?.host}:${port}`;
 }
 
-async function startTerminals(settings: DevSettings, mediaUrl: string, endings: Endings): Promise<DevTerminal[]> {
+async function startTerminals(settings: DevSettings, mediaUrl: string, endings: Cleanups): Promise<DevTerminal[]> {
   const { folder, dev, dispatch, gateway } = settings;
   const terminals = dev.terminals.map(
     (subscriber) =>

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Kafka } from 'kafkajs';
-import type { Endings } from '../platform/endings.ts';
+import type { Cleanups } from '../platform/cleanups.ts';
 import { Companion, type CompanionOptions } from './companion.ts';
 
 const PARTITIONS = 4;
@@ -35,7 +35,7 @@ export interface Programs {
  * Starts engine, gateway, dispatch server and proxies. They end with `endings` in the order in which octets travel: proxies, gateway,
  * dispatch server, engine.
  */
-export async function startPrograms(options: ProgramsOptions, endings: Endings): Promise<Programs> {
+export async function startPrograms(options: ProgramsOptions, endings: Cleanups): Promise<Programs> {
   const { logFolder, environment, end, onStarting = () => {} } = options;
   const program = (command: CompanionOptions['command'], name: string, { config, readyPort }: ProgramConfig) => {
     const companion = new Companion({

@@ -1,3 +1,4 @@
+import type { Registry } from 'prom-client';
 import type { Health } from '../platform/health.ts';
 import type { Accounts } from './accounts.ts';
 import type { DispatchContext } from './context.ts';
@@ -17,4 +18,8 @@ export interface HttpOptions {
   /** Addresses of reverse proxies whose `x-forwarded-for` is believed. */
   trustedProxies: readonly string[];
   tls?: { cert: string; key: string } | undefined;
+  /** Whether it is known who is suspended and what quotas are used; absent: it is. */
+  isStarted?: () => boolean;
+  /** Is given the registry of the server's metrics. */
+  onMetrics?: (registry: Registry) => void;
 }

@@ -6,7 +6,7 @@ import type { Companion } from '../development/companion.ts';
 import { MediaHost } from '../development/media-host.ts';
 import { MessageHub } from '../development/message-hub.ts';
 import { createTopics, startPrograms } from '../development/start-programs.ts';
-import type { Endings } from '../platform/endings.ts';
+import type { Cleanups } from '../platform/cleanups.ts';
 import { createKafka } from '../platform/kafka.ts';
 import { startClickHouseProcess } from '../testing/clickhouse-process.ts';
 import { freePort } from '../testing/free-port.ts';
@@ -36,7 +36,7 @@ export interface LoopWorld {
 }
 
 /** Starts all of it. What was started is ended by `endings`, in reverse order, however far it came. */
-export async function startLoopWorld(endings: Endings): Promise<LoopWorld> {
+export async function startLoopWorld(endings: Cleanups): Promise<LoopWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'zerorate-loop-'));
   endings.add(async (keep) => keep || rm(folder, { recursive: true, force: true }));
   const broker = await startKafka({
@@ -77,7 +77,7 @@ export async function startLoopWorld(endings: Endings): Promise<LoopWorld> {
   };
 }
 
-async function startApplications(endings: Endings) {
+async function startApplications(endings: Cleanups) {
   const relayUpstreams: Record<string, string> = {};
   const mediaPorts: Record<string, number> = {};
   for (const { applicationId } of APPLICATIONS) {
