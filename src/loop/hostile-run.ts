@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { request } from 'undici';
-import { Endings } from '../chaos/endings.ts';
+import { Cleanups } from '../chaos/cleanups.ts';
 import { Random } from '../generator/random.ts';
 import { ATTACKS } from './hostile-attacks.ts';
 import { HonestTerminal } from './hostile-terminal.ts';
@@ -35,7 +35,7 @@ type ProcessName = 'dispatch' | 'proxy';
 export async function runHostile(options: HostileOptions): Promise<string[]> {
   const { minutes, seed = randomInt(2 ** 31), print = (line) => process.stdout.write(`${line}\n`) } = options;
   print(`seed ${seed}, ${minutes} min`);
-  const endings = new Endings();
+  const endings = new Cleanups();
   try {
     const world = await startHostileWorld(endings);
     return await attack(world, { minutes, seed, print });
