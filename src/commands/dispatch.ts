@@ -108,6 +108,7 @@ function serverOptions(
     patience: { tokenMs: tokenSeconds * 1000, freshForMs, silentAfterMs, idleAfterMs, settleAfterMs },
     heartbeatEveryMs: everyMs,
     rateLimits: config.rateLimits,
+    limits: http.limits,
     rotateKeysEveryMs: config.keys.rotateEverySeconds * 1000,
     retainMs: config.retainDays * DAY_MS,
     quotaUpdates: { kafka: client, topic: kafka.quotaUpdatesTopic, decode: codec.decode },

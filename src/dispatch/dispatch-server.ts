@@ -25,7 +25,14 @@ import { takeUpdates } from './take-updates.ts';
 export interface DispatchServerOptions
   extends Pick<
     HttpOptions,
-    'identity' | 'proxySecrets' | 'operatorSecret' | 'heartbeatEveryMs' | 'rateLimits' | 'trustedProxies' | 'tls'
+    | 'identity'
+    | 'proxySecrets'
+    | 'operatorSecret'
+    | 'heartbeatEveryMs'
+    | 'rateLimits'
+    | 'limits'
+    | 'trustedProxies'
+    | 'tls'
   > {
   catalogue: Catalogue;
   dataDir: string;

@@ -1,7 +1,16 @@
 import type { Health } from '../platform/health.ts';
+import type { HttpLimits, RequestRate } from '../platform/http-limits-schema.ts';
 import type { DispatchContext } from './context.ts';
 import type { IdentityVerifier } from './identity.ts';
-import type { RateLimit } from './rate-limits.ts';
+
+/** What requests are counted by. */
+export type RateLimited =
+  | 'perSubscriber'
+  | 'perAddress'
+  | 'publicPerAddress'
+  | 'unauthenticatedPerAddress'
+  | 'perProxy'
+  | 'perOperator';
 
 export interface HttpOptions {
   context: DispatchContext;
@@ -11,7 +20,8 @@ export interface HttpOptions {
   proxySecrets: ReadonlyMap<string, string>;
   operatorSecret: string;
   heartbeatEveryMs: number;
-  rateLimits: { perSubscriber: RateLimit; perAddress: RateLimit };
+  rateLimits: Readonly<Record<RateLimited, RequestRate>>;
+  limits: HttpLimits;
   /** Addresses of reverse proxies whose `x-forwarded-for` is believed. */
   trustedProxies: readonly string[];
   tls?: { cert: string; key: string } | undefined;

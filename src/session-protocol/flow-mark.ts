@@ -7,14 +7,14 @@ import { contentTypeSchema } from './content-octets.ts';
  * preset tag gets onto traffic that nobody on the way can read, and why a terminal cannot put it there.
  */
 export const flowMarkSchema = z.strictObject({
-  proxyIp: z.string().min(1),
+  proxyIp: z.string().min(1).max(45),
   proxyPort: z.int().min(1).max(65_535),
-  terminalIp: z.string().min(1),
+  terminalIp: z.string().min(1).max(45),
   terminalPort: z.int().min(1).max(65_535),
   /** 6: TCP. */
   protocol: z.literal(6),
   /** Null takes the mark away: what comes now is the subscriber's. */
-  zeroRatingTag: z.string().min(1).nullable(),
+  zeroRatingTag: z.string().min(1).max(255).nullable(),
   contentType: contentTypeSchema,
 });
 export type FlowMark = z.output<typeof flowMarkSchema>;

@@ -1,17 +1,17 @@
 import {
+  type RefusalReason,
   refusalSchema,
   type SessionGrant,
   type SessionRequest,
   sessionGrantSchema,
 } from '../session-protocol/dispatch-messages.ts';
-import type { DispatchRefusal } from '../session-protocol/refusal.ts';
 import type { Dial } from './dial.ts';
 import { destinationOf, exchange, type HttpAnswer, securedAs } from './http-exchange.ts';
 import type { OctetLedger } from './octet-ledger.ts';
 
 export type GrantOutcome =
   | { grant: SessionGrant; refusal?: undefined }
-  | { refusal: DispatchRefusal | 'dispatch_unreachable'; message: string; retryAfterMs?: number };
+  | { refusal: RefusalReason | 'dispatch_unreachable'; message: string; retryAfterMs?: number };
 
 /** What a terminal says to the dispatch server. A refusal is a value, and so is a server that does not answer. */
 export class DispatchClient {
