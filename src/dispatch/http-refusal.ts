@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
-import { HTTP_REFUSALS, type HttpRefusal, MAX_MESSAGE_LENGTH } from '../platform/http-refusal.ts';
+import { documentedRefusals } from '../platform/documented-refusals.ts';
+import { MAX_MESSAGE_LENGTH } from '../platform/http-refusal.ts';
 import { type Refusal, refusalSchema } from '../session-protocol/dispatch-messages.ts';
 import { DISPATCH_REFUSALS, type DispatchRefusal } from '../session-protocol/refusal.ts';
 import type { Refused } from './context.ts';
@@ -22,18 +23,10 @@ const STATUS: Readonly<Record<DispatchRefusal, number>> = {
 
 /** For the documentation of a route: what it may be refused with, by status. */
 export function refusalsOf(...reasons: readonly DispatchRefusal[]): Record<number, typeof refusalSchema> {
-  const ofHttp = (Object.keys(HTTP_REFUSALS) as HttpRefusal[]).map(
-    (reason) => [reason, ...HTTP_REFUSALS[reason]] as const,
+  return documentedRefusals(
+    refusalSchema,
+    reasons.map((reason) => [reason, STATUS[reason], DISPATCH_REFUSALS[reason]] as const),
   );
-  const ofRoute = reasons.map((reason) => [reason, STATUS[reason], DISPATCH_REFUSALS[reason]] as const);
-  const all = [...ofHttp, ...ofRoute];
-  const statuses = new Set(all.map(([, status]) => status));
-  const describe = (wanted: number) =>
-    all
-      .filter(([, status]) => status === wanted)
-      .map(([reason, , meaning]) => `\`${reason}\`: ${meaning}`)
-      .join('; ');
-  return Object.fromEntries([...statuses].map((status) => [status, refusalSchema.describe(describe(status))]));
 }
 
 /** Answers with the reason and its status. */

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import * as z from 'zod';
+import { isSecret } from '../platform/secret-comparison.ts';
 import {
   heartbeatAnswerSchema,
   heartbeatSchema,
@@ -9,7 +10,7 @@ import {
 } from '../session-protocol/dispatch-messages.ts';
 import type { HttpOptions } from './http-options.ts';
 import { refusalsOf, sendRefusal } from './http-refusal.ts';
-import { bearerOf, isSecret } from './secret-check.ts';
+import { bearerOf } from './secret-check.ts';
 import { takeReports } from './take-reports.ts';
 
 const ACCESS = { access: 'proxy' } as const;

@@ -4,7 +4,7 @@ import { createKafka } from '../platform/kafka.ts';
 import type { Logger } from '../platform/logger.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { Bearers } from './bearers.ts';
-import { controlServer } from './control-server.ts';
+import { createControlServer } from './control-server.ts';
 import { FlowTable } from './flow-table.ts';
 import type { GatewayConfig } from './gateway-config.ts';
 import { IdentityIssuer } from './identity-issuer.ts';
@@ -46,7 +46,9 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     },
   });
   const userPlane = new UserPlane({ bearers, flows, logger });
-  const control = controlServer({
+  const control = await createControlServer({
+    control: config.control,
+    logger,
     operatorSecret: config.operatorSecret,
     proxies: config.proxies,
     bearers,

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { E164 } from '../billing/msisdn.ts';
-import { HTTP_REFUSALS, type HttpRefusal, MAX_MESSAGE_LENGTH } from '../platform/http-refusal.ts';
+import { refusalBodySchema } from '../platform/documented-refusals.ts';
+import type { HttpRefusal } from '../platform/http-refusal.ts';
 import { CONTENT_TYPES, contentOctetsSchema, contentSharesSchema } from './content-octets.ts';
 import { DISPATCH_REFUSALS, type DispatchRefusal, SESSION_ENDINGS } from './refusal.ts';
 
@@ -65,11 +66,7 @@ export type SessionGrant = z.output<typeof sessionGrantSchema>;
 export type RefusalReason = HttpRefusal | DispatchRefusal;
 
 /** Body of every refusal of the dispatch server. */
-export const refusalSchema = z.strictObject({
-  reason: z.enum([...new Set([...Object.keys(HTTP_REFUSALS), ...Object.keys(DISPATCH_REFUSALS)])] as RefusalReason[]),
-  message: z.string().max(MAX_MESSAGE_LENGTH),
-  retryAfterMs: timeMs.optional(),
-});
+export const refusalSchema = refusalBodySchema(Object.keys(DISPATCH_REFUSALS) as DispatchRefusal[]);
 export type Refusal = z.output<typeof refusalSchema>;
 
 /** 200 of `GET /v1/sessions/:sessionId` (with the token): how the session stands; `DELETE` ends it, 204. */
