@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Registry } from 'prom-client';
 import * as z from 'zod';
+import { textAnswer } from '../platform/documented-refusals.ts';
 import type { ReportedUsage } from '../session-protocol/dispatch-messages.ts';
 import { endSession } from './end-session.ts';
 import type { HttpOptions } from './http-options.ts';
@@ -49,7 +50,7 @@ export function operatorRoutes(instance: FastifyInstance, { context }: HttpOptio
         toMs: timeMs(String(Number.MAX_SAFE_INTEGER)),
       }),
       response: {
-        200: z.any().describe('One report a line, with what is known of its session.'),
+        200: textAnswer('application/x-ndjson', 'One report a line, with what is known of its session.'),
         ...refusalsOf('token_invalid'),
       },
     },
@@ -66,7 +67,7 @@ export function operatorRoutes(instance: FastifyInstance, { context }: HttpOptio
       summary: 'Metrics for Prometheus',
       tags: ['operator'],
       security: [{ operatorSecret: [] }],
-      response: { 200: z.string(), ...refusalsOf('token_invalid') },
+      response: { 200: textAnswer('text/plain', 'Prometheus’ text format.'), ...refusalsOf('token_invalid') },
     },
     handler: async (_, reply) => {
       return reply.type(metrics.contentType).send(await metrics.metrics());

@@ -4,7 +4,7 @@ import { jsonSchemaTransform, serializerCompiler, type ZodTypeProvider } from 'f
 import type { Registry } from 'prom-client';
 import * as z from 'zod';
 import { E164 } from '../billing/msisdn.ts';
-import { documentedRefusals, refusalBodySchema } from '../platform/documented-refusals.ts';
+import { documentedRefusals, refusalBodySchema, textAnswer } from '../platform/documented-refusals.ts';
 import { createGuardedServer, type HttpIdentity } from '../platform/http-guard.ts';
 import { exportConnections } from '../platform/http-metrics.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -127,7 +127,7 @@ function monitoringRoutes(instance: FastifyInstance, standing: () => GatewayStan
     schema: {
       summary: 'Metrics for Prometheus',
       security: [{ operatorSecret: [] }],
-      response: { 200: z.string(), ...refusalsOf('secret_invalid') },
+      response: { 200: textAnswer('text/plain', 'Prometheus’ text format.'), ...refusalsOf('secret_invalid') },
     },
     handler: async (_, reply) => reply.type(metrics.contentType).send(await metrics.metrics()),
   });

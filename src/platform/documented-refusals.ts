@@ -13,6 +13,11 @@ export function refusalBodySchema<Reason extends string>(reasons: readonly Reaso
   });
 }
 
+/** Returns the documentation of an answer that is not JSON: a text, or a stream of one. */
+export function textAnswer(contentType: string, description: string) {
+  return { description, content: { [contentType]: { schema: z.any().meta({ type: 'string' }) } } };
+}
+
 /** Returns the refusals of a route by status, for its documentation: those of HTTP, which any route has, and its own. */
 export function documentedRefusals<S extends z.ZodType>(
   schema: S,

@@ -207,8 +207,23 @@ interface EarlyChecks {
   rateOf: RateOf;
 }
 
+/** Answers what no route takes: 405 where the path has other methods, else 404. */
+function unknownAnswers(server: FastifyInstance): (request: FastifyRequest, reply: FastifyReply) => FastifyReply {
+  const methods = new MethodTable();
+  server.addHook('onRoute', ({ method, url }) => methods.add(method, url));
+  const send = (request: FastifyRequest, reply: FastifyReply) => {
+    const allowed = methods.of(request.raw.url ?? '');
+    if (allowed.length === 0) return sendHttpRefusal(closeUnread(request, reply), 'path_unknown');
+    const answer = closeUnread(request, reply).header('allow', allowed.join(', '));
+    return sendHttpRefusal(answer, 'method_not_allowed');
+  };
+  server.setNotFoundHandler(send);
+  return send;
+}
+
 /** What is decided by request line and headers. */
 function refuseEarly(server: FastifyInstance, { options, connections, rateOf }: EarlyChecks): void {
+  const sendUnknown = unknownAnswers(server);
   const { limits, identify, mayCall = () => true, unauthorized } = options;
   server.addHook('onRequest', async (request, reply) => {
     const { access = 'public' } = request.routeOptions.config;
@@ -219,6 +234,8 @@ function refuseEarly(server: FastifyInstance, { options, connections, rateOf }: 
     if ((request.raw.url ?? '').length > limits.urlOctets) {
       return sendHttpRefusal(closeUnread(request, reply), 'url_too_long', `at most ${limits.urlOctets} bytes`);
     }
+    // Before the body, which some methods demand.
+    if (request.is404) return sendUnknown(request, reply);
     const isOpen = access === 'public' || access === 'terminal';
     if (isOpen || (identity?.kind === access && mayCall(identity, request))) return;
     return closeUnread(request, reply).code(401).type('application/json').send(unauthorized(access));
@@ -264,13 +281,6 @@ const BODY_FAULTS: Readonly<Record<string, HttpRefusal>> = {
 };
 
 function answerFaults(server: FastifyInstance, { logger, name }: HttpGuardOptions): void {
-  const methods = new MethodTable();
-  server.addHook('onRoute', ({ method, url }) => methods.add(method, url));
-  server.setNotFoundHandler((request, reply) => {
-    const allowed = methods.of(request.raw.url ?? '');
-    if (allowed.length === 0) return sendHttpRefusal(reply, 'path_unknown');
-    return sendHttpRefusal(reply.header('allow', allowed.join(', ')), 'method_not_allowed');
-  });
   server.setErrorHandler((error: FastifyError, request, reply) => {
     const bodyFault = BODY_FAULTS[error.code];
     if (bodyFault !== undefined) return sendHttpRefusal(reply, bodyFault);

@@ -4,7 +4,7 @@ import { jsonSchemaTransform, serializerCompiler, type ZodTypeProvider } from 'f
 import * as z from 'zod';
 import { ConfigError } from '../platform/config-error.ts';
 import type { ConnectionLimits } from '../platform/connection-limits.ts';
-import { documentedRefusals, refusalBodySchema } from '../platform/documented-refusals.ts';
+import { documentedRefusals, refusalBodySchema, textAnswer } from '../platform/documented-refusals.ts';
 import type { Health } from '../platform/health.ts';
 import { createGuardedServer } from '../platform/http-guard.ts';
 import { exportConnections } from '../platform/http-metrics.ts';
@@ -148,7 +148,7 @@ function monitoringRoutes(instance: FastifyInstance, options: ControlServerOptio
     schema: {
       summary: 'Metrics for Prometheus',
       security: [{ proxySecret: [] }],
-      response: { 200: z.string(), ...refusalsOf('unauthorized') },
+      response: { 200: textAnswer('text/plain', 'Prometheus’ text format.'), ...refusalsOf('unauthorized') },
     },
     handler: async (_, reply) => reply.type(metrics.contentType).send(await metrics.metrics()),
   });
