@@ -4,6 +4,18 @@ import * as z from 'zod';
 const STOP_AT_FIRST: z.core.ParseContextInternal<z.core.$ZodIssue> = { abortEarly: true };
 const MAX_FAULT_LENGTH = 300;
 
+/**
+ * Returns the schema of a list of a request. A list that is too long is refused before its items are read, and items are read up
+ * to the first faulty one: of a plain `z.array`, each item that breaks a pattern or range would add its faults.
+ */
+export function boundedList<T extends z.ZodType>(item: T, { min = 0, max }: { min?: number; max: number }) {
+  // A pipe ends at its first step's faults, and with it the list.
+  return z
+    .array(item.transform((value) => value))
+    .min(min)
+    .max(max);
+}
+
 export type ReadMessage<T> = { value: T; fault?: undefined } | { fault: string };
 
 /** Returns what a message holds, or its first fault: the place and what is wrong there, of bounded length. */

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { E164 } from '../billing/msisdn.ts';
 import { refusalBodySchema } from '../platform/documented-refusals.ts';
 import type { HttpRefusal } from '../platform/http-refusal.ts';
+import { boundedList } from '../platform/read-message.ts';
 import { CONTENT_TYPES, contentOctetsSchema, contentSharesSchema } from './content-octets.ts';
 import { DISPATCH_REFUSALS, type DispatchRefusal, SESSION_ENDINGS } from './refusal.ts';
 
@@ -86,7 +87,7 @@ export const heartbeatSchema = z.strictObject({
   endpoints: proxyEndpointsSchema,
   /** Where the dispatch server reaches the proxy's control interface. */
   controlUrl: url,
-  applicationIds: z.array(applicationId).min(1).max(MAX_APPLICATIONS),
+  applicationIds: boundedList(applicationId, { min: 1, max: MAX_APPLICATIONS }),
   openSessions: count,
   capacitySessions: count.min(1),
   octetsPerSecond: octets,
@@ -129,13 +130,15 @@ export const usageReportSchema = z.strictObject({
   kind: z.enum(['start', 'interim', 'end']),
   startTimeMs: timeMs,
   endTimeMs: timeMs,
-  usage: z.array(contentOctetsSchema).max(MAX_USAGES),
+  usage: boundedList(contentOctetsSchema, { max: MAX_USAGES }),
   ending: z.enum(SESSION_ENDINGS).optional(),
 });
 export type UsageReport = z.output<typeof usageReportSchema>;
 
 /** `POST /v1/usage-reports` (with the proxy's secret). */
-export const usageReportsSchema = z.strictObject({ reports: z.array(usageReportSchema).min(1).max(MAX_REPORTS) });
+export const usageReportsSchema = z.strictObject({
+  reports: boundedList(usageReportSchema, { min: 1, max: MAX_REPORTS }),
+});
 
 /** 200 of it: every report is durable now; how the sessions that they are of stand, so that the proxy learns the quota. */
 export const usageReportsAnswerSchema = z.strictObject({

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { boundedList } from '../platform/read-message.ts';
 import { contentTypeSchema } from './content-octets.ts';
 
 /**
@@ -19,7 +20,7 @@ export const flowMarkSchema = z.strictObject({
 });
 export type FlowMark = z.output<typeof flowMarkSchema>;
 
-export const flowMarksSchema = z.strictObject({ marks: z.array(flowMarkSchema).min(1).max(1000) });
+export const flowMarksSchema = z.strictObject({ marks: boundedList(flowMarkSchema, { min: 1, max: 1000 }) });
 
 /** Header that nobody but a proxy may write; from a terminal it is refused. */
 export const TAG_HEADER = 'zero-rating-tag';
