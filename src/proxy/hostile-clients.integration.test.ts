@@ -105,13 +105,12 @@ test('more connections than there may be are not taken, and those that were ther
 });
 
 test('idle connections of one address close each other, and leave other addresses and open tunnels alone', async () => {
-  const proxyId = 'proxy-3';
   const application = { hosts: [{ host: 'localhost', ports: [upstream.port] }] };
   const limits = { handshakeMs: 60_000, connections: 100, connectionsPerAddress: 10 };
-  const proxy = await startProxy(configOf(world.dispatch, world.directory, { proxyId, application, more: { limits } }));
+  const own = await startWorld({ application, more: { limits } });
+  const { proxy } = own;
   try {
-    await until(() => world.dispatch.controlUrl === proxy.controlUrl);
-    const granted = await world.dispatch.grant({}, { aud: proxyId });
+    const granted = await own.dispatch.grant();
     const destination = `localhost:${upstream.port}`;
     const tunnel = await openTunnel(proxy.endpoints.connect, destination, { authorization: basic(granted) });
     const doors = [proxy.endpoints.connect, proxy.endpoints.socks5, proxy.endpoints.relay];
@@ -128,7 +127,7 @@ test('idle connections of one address close each other, and leave other addresse
     expect(metrics).toContain('zerorate_connections_closed_by_limit_total{listener="terminals",limit="address"} 81');
     for (const socket of [elsewhere, tunnel.socket, ...idle]) socket.destroy();
   } finally {
-    await proxy.stop();
+    await own.stop();
   }
 });
 
