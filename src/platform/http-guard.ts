@@ -230,7 +230,8 @@ function refuseEarly(server: FastifyInstance, { options, connections, rateOf }: 
     const identity = identify(request);
     if (identity !== null) connections.trust(request.raw.socket);
     const retryAfterMs = await rateOf(request, identity, access);
-    if (retryAfterMs !== null) return sendRateLimited(closeUnread(request, reply), retryAfterMs);
+    // What is pipelined behind it is not read.
+    if (retryAfterMs !== null) return sendRateLimited(reply.header('connection', 'close'), retryAfterMs);
     if ((request.raw.url ?? '').length > limits.urlOctets) {
       return sendHttpRefusal(closeUnread(request, reply), 'url_too_long', `at most ${limits.urlOctets} bytes`);
     }
