@@ -26,6 +26,7 @@ export interface DispatchServerOptions
   extends Pick<
     HttpOptions,
     | 'identity'
+    | 'accounts'
     | 'proxySecrets'
     | 'operatorSecret'
     | 'heartbeatEveryMs'

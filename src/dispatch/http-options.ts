@@ -1,5 +1,6 @@
 import type { Health } from '../platform/health.ts';
 import type { HttpLimits, RequestRate } from '../platform/http-limits-schema.ts';
+import type { Accounts } from './accounts.ts';
 import type { DispatchContext } from './context.ts';
 import type { IdentityVerifier } from './identity.ts';
 
@@ -15,6 +16,7 @@ export type RateLimited =
 export interface HttpOptions {
   context: DispatchContext;
   identity: IdentityVerifier;
+  accounts: Pick<Accounts, 'verify' | 'subscribersPerAccount'>;
   health: Health;
   /** By proxy id. */
   proxySecrets: ReadonlyMap<string, string>;

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler } from 'fastify-type-provider-zod';
 import { createGuardedServer, type HttpIdentity } from '../platform/http-guard.ts';
 import { exportConnections } from '../platform/http-metrics.ts';
+import { accountRoutes } from './account-routes.ts';
 import { exportDispatch } from './dispatch-metrics.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { HttpOptions } from './http-options.ts';
@@ -47,6 +48,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
   await server.register(async (scope) => terminalRoutes(scope, options, limits));
   proxyRoutes(server, options);
   operatorRoutes(server, options, metrics);
+  await server.register(async (scope) => accountRoutes(scope, options));
   healthRoutes(server, options);
   return server;
 }

@@ -216,6 +216,7 @@ test('the documentation describes every route, and is a page', async () => {
     '/health/live',
     '/health/ready',
     '/metrics',
+    '/v1/accounts/{applicationId}',
     '/v1/proxies/{proxyId}',
     '/v1/sessions',
     '/v1/sessions/{sessionId}',
@@ -224,7 +225,7 @@ test('the documentation describes every route, and is a page', async () => {
     '/v1/usage-reports',
   ]);
   expect(Object.keys(paths['/v1/sessions'].post.responses)).toEqual(
-    '201 400 401 403 404 405 408 413 414 415 429 431 500 503'.split(' '),
+    '201 400 401 403 404 405 408 409 413 414 415 429 431 500 503'.split(' '),
   );
   expect((await dispatch.call({ url: '/documentation/' })).headers['content-type']).toContain('text/html');
 });

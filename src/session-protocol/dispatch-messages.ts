@@ -3,6 +3,7 @@ import { E164 } from '../billing/msisdn.ts';
 import { refusalBodySchema } from '../platform/documented-refusals.ts';
 import type { HttpRefusal } from '../platform/http-refusal.ts';
 import { boundedList } from '../platform/read-message.ts';
+import { MAX_ACCOUNT_LENGTH } from './account-name.ts';
 import { CONTENT_TYPES, contentOctetsSchema, contentSharesSchema } from './content-octets.ts';
 import { DISPATCH_REFUSALS, type DispatchRefusal, SESSION_ENDINGS } from './refusal.ts';
 
@@ -30,8 +31,13 @@ export const sessionRequestSchema = z.strictObject({
   msisdn: z.string().regex(E164),
   identityAssertion: z.string().min(1).max(4096),
   applicationId,
-  /** Who the subscriber is in the application. */
-  applicationAccount: z.string().min(1).max(255),
+  /** The sponsor's assertion of the subscriber's account, bound to the identity assertion; where accounts are proven so. */
+  accountAssertion: z.string().min(1).max(4096).optional(),
+  /**
+   * The account that the terminal wants, as a subscriber may have several. It is compared with the accounts that are proven and
+   * proves nothing: a request for any other account is refused.
+   */
+  applicationAccount: z.string().min(1).max(MAX_ACCOUNT_LENGTH).optional(),
   /** Where the terminal would like its proxy to be. */
   region: region.optional(),
 });
@@ -106,7 +112,7 @@ export const announcementSchema = z.strictObject({
   subscriber: z.string().regex(/^[\da-f]{32}$/),
   sponsorId,
   applicationId,
-  applicationAccount: z.string().min(1).max(255),
+  applicationAccount: z.string().min(1).max(MAX_ACCOUNT_LENGTH),
   terminalIp: z.string().min(1).max(MAX_ADDRESS_LENGTH),
   sessionKey: z.string().min(43).max(43),
   contentShares: contentSharesSchema,
