@@ -1,3 +1,4 @@
+import type { Registry } from 'prom-client';
 import type { Health } from '../platform/health.ts';
 import type { HttpLimits, RequestRate } from '../platform/http-limits-schema.ts';
 import type { Accounts } from './accounts.ts';
@@ -27,4 +28,8 @@ export interface HttpOptions {
   /** Addresses of reverse proxies whose `x-forwarded-for` is believed. */
   trustedProxies: readonly string[];
   tls?: { cert: string; key: string } | undefined;
+  /** Whether it is known who is suspended and what quotas are used; absent: it is. */
+  isStarted?: () => boolean;
+  /** Is given the registry of the server's metrics. */
+  onMetrics?: (registry: Registry) => void;
 }

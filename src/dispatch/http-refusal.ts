@@ -6,6 +6,7 @@ import { DISPATCH_REFUSALS, type DispatchRefusal } from '../session-protocol/ref
 import type { Refused } from './context.ts';
 
 const STATUS: Readonly<Record<DispatchRefusal, number>> = {
+  starting: 503,
   rate_limited: 429,
   invalid_request: 400,
   assertion_invalid: 401,
@@ -27,7 +28,7 @@ const STATUS: Readonly<Record<DispatchRefusal, number>> = {
 export function refusalsOf(...reasons: readonly DispatchRefusal[]): Record<number, typeof refusalSchema> {
   return documentedRefusals(
     refusalSchema,
-    reasons.map((reason) => [reason, STATUS[reason], DISPATCH_REFUSALS[reason]] as const),
+    ['starting' as const, ...reasons].map((reason) => [reason, STATUS[reason], DISPATCH_REFUSALS[reason]] as const),
   );
 }
 

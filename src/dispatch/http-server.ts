@@ -6,9 +6,10 @@ import { createGuardedServer, type HttpIdentity } from '../platform/http-guard.t
 import { exportConnections } from '../platform/http-metrics.ts';
 import { accountRoutes } from './account-routes.ts';
 import { exportDispatch } from './dispatch-metrics.ts';
+import { erasureRoutes } from './erasure-routes.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { HttpOptions } from './http-options.ts';
-import { refusalBody } from './http-refusal.ts';
+import { refusalBody, sendRefusal } from './http-refusal.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { proxyRoutes } from './proxy-routes.ts';
 import { rateLimits } from './rate-limits.ts';
@@ -45,9 +46,16 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
   const metrics = exportDispatch(server, options.context, options.health);
   exportConnections(metrics, { http: connections });
   const limits = rateLimits(server, options.rateLimits);
-  await server.register(async (scope) => terminalRoutes(scope, options, limits));
+  options.onMetrics?.(metrics);
+  await server.register(async (scope) => {
+    scope.addHook('onRequest', async (_, reply) => {
+      if (options.isStarted?.() === false) await sendRefusal(reply, { refusal: 'starting', retryAfterMs: 1000 });
+    });
+    terminalRoutes(scope, options, limits);
+  });
   proxyRoutes(server, options);
   operatorRoutes(server, options, metrics);
+  erasureRoutes(server, options);
   await server.register(async (scope) => accountRoutes(scope, options));
   healthRoutes(server, options);
   return server;

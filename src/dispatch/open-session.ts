@@ -28,7 +28,7 @@ interface Reserved {
  * announces it to a proxy, to the next where one cannot be reached; and only then makes the token.
  */
 export async function openSession(context: DispatchContext, request: OpenRequest): Promise<SessionGrant | Refused> {
-  const { store, logger } = context;
+  const { store } = context;
   const reserved = await store.transaction(() => reserve(context, request));
   if (isRefused(reserved)) return reserved;
   const { plan, proxies } = reserved;
@@ -38,7 +38,6 @@ export async function openSession(context: DispatchContext, request: OpenRequest
     if (session === undefined) throw new Error('a session that was being opened is gone');
     const problem = await announce(context, session);
     if (problem === null) return grantOf(context, session, plan);
-    logger.warn({ proxyId, sessionId, problem }, 'a proxy did not take over a session; trying the next one');
   }
   // Nobody has a token or the key: whatever a proxy has heard of it, nothing can come of it.
   await store.transaction(() => {

@@ -57,7 +57,7 @@ const bearerAnswerSchema = z.strictObject({
 export type BearerAnswer = z.output<typeof bearerAnswerSchema>;
 
 const standingSchema = z.strictObject({
-  ready: z.literal(true),
+  ready: z.boolean(),
   openFlows: z.int().min(0),
   spooledRecords: z.int().min(0).describe('Records that Kafka has not acknowledged.'),
   kafkaProblem: z.string().nullable().describe('Why Kafka does not take records; null while it does.'),
@@ -76,6 +76,8 @@ export interface ControlServerOptions {
   socksUrl: () => string;
   standing: () => Omit<GatewayStanding, 'ready' | 'unknownFlowMarks'>;
   onBearerRemoved: (bearerId: string) => void;
+  /** Is given the registry of the metrics. */
+  onMetrics?: (registry: Registry) => void;
 }
 
 /** Returns the HTTP server for the operator (bearers), for proxies (flow marks) and for monitoring. */
@@ -96,9 +98,13 @@ export async function createControlServer(options: ControlServerOptions): Promis
   server.setSerializerCompiler(serializerCompiler);
   await server.register(swagger, { openapi: OPENAPI, transform: jsonSchemaTransform });
   let unknownFlowMarks = 0;
-  const standing = (): GatewayStanding => ({ ready: true, ...options.standing(), unknownFlowMarks });
+  const standing = (): GatewayStanding => {
+    const { kafkaProblem, ...rest } = options.standing();
+    return { ready: kafkaProblem === null, ...rest, kafkaProblem, unknownFlowMarks };
+  };
   const metrics = exportGateway(standing);
   exportConnections(metrics, { control: connections });
+  options.onMetrics?.(metrics);
   monitoringRoutes(server, standing, metrics);
   flowMarkRoute(server, options, (count) => {
     unknownFlowMarks += count;
@@ -119,8 +125,14 @@ function monitoringRoutes(instance: FastifyInstance, standing: () => GatewayStan
   });
   server.get('/health/ready', {
     config: { access: 'public' },
-    schema: { summary: 'What the gateway does now', response: { 200: standingSchema, ...refusalsOf() } },
-    handler: async () => standing(),
+    schema: {
+      summary: 'What the gateway does now',
+      response: { 200: standingSchema, 503: standingSchema, ...refusalsOf() },
+    },
+    handler: async (_, reply) => {
+      const now = standing();
+      return reply.code(now.ready ? 200 : 503).send(now);
+    },
   });
   server.get('/metrics', {
     config: { access: 'operator' },

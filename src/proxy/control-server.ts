@@ -1,13 +1,14 @@
 import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Registry } from 'prom-client';
 import * as z from 'zod';
-import { ConfigError } from '../platform/config-error.ts';
 import type { ConnectionLimits } from '../platform/connection-limits.ts';
 import { documentedRefusals, refusalBodySchema, textAnswer } from '../platform/documented-refusals.ts';
 import type { Health } from '../platform/health.ts';
 import { createGuardedServer } from '../platform/http-guard.ts';
 import { exportConnections } from '../platform/http-metrics.ts';
+import { ListenError } from '../platform/listen-error.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Secret } from '../platform/secret.ts';
 import { isSecret } from '../platform/secret-comparison.ts';
@@ -55,6 +56,8 @@ export interface ControlServerOptions {
   figures(): ProxyFigures;
   /** Of terminals, for the metrics. */
   terminals: ConnectionLimits;
+  /** Is given the registry of the metrics. */
+  onMetrics?: ((registry: Registry) => void) | undefined;
 }
 
 /** The proxy's control interface, which listens from `start` to `stop`. */
@@ -78,7 +81,7 @@ export class ControlServer {
     try {
       await server.listen({ host, port });
     } catch (cause) {
-      throw new ConfigError(`${host}:${port} cannot be listened on (${(cause as Error).message})`);
+      throw new ListenError('listen.control', { host, port }, cause);
     }
     this.#server = server;
   }
@@ -143,6 +146,7 @@ function monitoringRoutes(instance: FastifyInstance, options: ControlServerOptio
   });
   const metrics = exportProxy(figures, health);
   exportConnections(metrics, { control: connections, terminals });
+  options.onMetrics?.(metrics);
   server.get('/metrics', {
     config: { access: 'dispatch' },
     schema: {
