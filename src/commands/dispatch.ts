@@ -7,7 +7,8 @@ import { quotaUpdateCodec } from '../billing/quota-update-codec.ts';
 import { type DispatchConfig, readDispatchConfig } from '../dispatch/dispatch-config.ts';
 import { DispatchServer } from '../dispatch/dispatch-server.ts';
 import { operatorVerifier } from '../dispatch/operator-keys.ts';
-import { httpProxyControl } from '../dispatch/proxy-control.ts';
+import { type ControlPin, httpProxyControl } from '../dispatch/proxy-control.ts';
+import type { ProxyPin } from '../dispatch/proxy-registry.ts';
 import { systemClock } from '../platform/clock.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { onStopSignal } from '../platform/lifecycle.ts';
@@ -39,7 +40,7 @@ Examples:
   $ zerorate dispatch --config dispatch.yaml
 
 Its interface is described at /documentation. Secrets come from files that the configuration names, or from ZERORATE_OPERATOR_SECRET,
-ZERORATE_PROXY_SECRET, ZERORATE_PSEUDONYM_KEY and ZERORATE_STORE_PASSWORD.`,
+ZERORATE_PSEUDONYM_KEY and ZERORATE_STORE_PASSWORD; each proxy's own from the file or variable that the configuration names for it.`,
     )
     .action(async ({ config: file, check = false }: { config: string; check?: boolean }) => {
       const config = readDispatchConfig(file, process.env);
@@ -82,9 +83,10 @@ function serverOptions(
   logger: Logger,
 ) {
   const { secrets, kafka, sessions, heartbeats, applications, http } = config;
-  const { everyMs, announceTimeoutMs, freshForMs, silentAfterMs } = heartbeats;
-  const { grantOctets, atCap, tokenSeconds, idleAfterMs, settleAfterMs } = sessions;
-  const proxySecrets = new Map([...secrets.proxies].map(([id, secret]) => [id, secret.reveal()]));
+  const { everyMs, announceTimeoutMs, freshForMs, silentAfterMs, warnClockSkewMs, maxClockSkewMs } = heartbeats;
+  const { grantOctets, atCap, tokenSeconds, idleAfterMs, settleAfterMs, maxPerSubscriber, overshootOctets } = sessions;
+  const tokenMs = tokenSeconds * 1000;
+  const proxies = proxyPins(config);
   const codec = quotaUpdateCodec(quotaUpdateSchema(), kafka.schemaId);
   const client = connect({ ...kafka, sasl: saslOf(config) }, logger);
   return {
@@ -93,19 +95,20 @@ function serverOptions(
     host: http.host,
     port: http.port,
     trustedProxies: http.trustedProxies,
-    tls: http.tls && { cert: readPem(http.tls.cert), key: readPem(http.tls.key) },
+    tls: http.tls && tlsOf(http.tls),
     clock: systemClock,
     random: Math.random,
     pseudonymKey: new PseudonymKey(parsePseudonymKey(secrets.pseudonymKey.reveal(), 'pseudonymKey').generations),
     identity: operatorVerifier(keys),
-    control: httpProxyControl((id) => proxySecrets.get(id) ?? '', announceTimeoutMs),
-    proxySecrets,
+    control: httpProxyControl(proxies, announceTimeoutMs),
+    proxies,
     operatorSecret: secrets.operator.reveal(),
     termsOf: (applicationId: string) => ({
       grantOctets: applications[applicationId]?.grantOctets ?? grantOctets,
       atCap: applications[applicationId]?.atCap ?? atCap,
     }),
-    patience: { tokenMs: tokenSeconds * 1000, freshForMs, silentAfterMs, idleAfterMs, settleAfterMs },
+    patience: { tokenMs, freshForMs, silentAfterMs, idleAfterMs, settleAfterMs, warnClockSkewMs, maxClockSkewMs },
+    limits: { perSubscriber: maxPerSubscriber, overshootOctets },
     heartbeatEveryMs: everyMs,
     rateLimits: config.rateLimits,
     rotateKeysEveryMs: config.keys.rotateEverySeconds * 1000,
@@ -114,6 +117,24 @@ function serverOptions(
     suspensions: { read: () => readSuspensionFacts(store), everyMs: config.store.checkEveryMs },
     logger,
   };
+}
+
+function proxyPins({ proxies, secrets }: DispatchConfig): Map<string, ProxyPin & ControlPin> {
+  return new Map(
+    Object.entries(proxies).map(([id, { controlUrl, controlCaFile, endpoints, applications, clientCertificate }]) => {
+      const secret = secrets.proxies.get(id);
+      if (secret === undefined) throw new Error(`proxy ${id} has no secret`);
+      const pinned = { secret, controlUrl, controlCaFile, endpoints };
+      return [id, { ...pinned, applicationIds: applications, clientCertificate: clientCertificate ?? null }];
+    }),
+  );
+}
+
+function tlsOf({ cert, key, clientCaFile }: NonNullable<DispatchConfig['http']['tls']>) {
+  const own = { cert: readPem(cert), key: readPem(key) };
+  // Terminals have no certificate: who has one is asked where one is needed.
+  const ofClients = (file: string) => ({ ca: readPem(file), requestCert: true, rejectUnauthorized: false }) as const;
+  return clientCaFile === undefined ? own : { ...own, ...ofClients(clientCaFile) };
 }
 
 function saslOf({ kafka: { sasl }, secrets: { saslPassword } }: DispatchConfig) {
@@ -148,11 +169,15 @@ function readPem(file: string): string {
   }
 }
 
-function checkApplications({ applications }: DispatchConfig, catalogue: Catalogue, file: string): void {
+function checkApplications({ applications, proxies }: DispatchConfig, catalogue: Catalogue, file: string): void {
   const ids = catalogue.applications.map(({ id }) => id);
-  const unknown = Object.keys(applications).filter((id) => !ids.includes(id));
-  const faults = unknown.map(
-    (id) => `${file}: applications.${id}: the catalogue has no such one${suggestion(id, ids)}`,
-  );
+  const named: [place: string, id: string][] = [
+    ...Object.keys(applications).map((id): [string, string] => [`applications.${id}`, id]),
+    ...Object.entries(proxies).flatMap(([proxyId, proxy]) =>
+      proxy.applications.map((id): [string, string] => [`proxies.${proxyId}.applications: ${id}`, id]),
+    ),
+  ];
+  const unknown = named.filter(([, id]) => !ids.includes(id));
+  const faults = unknown.map(([place, id]) => `${file}: ${place}: the catalogue has no such one${suggestion(id, ids)}`);
   if (faults.length > 0) throw new ConfigError(faults);
 }

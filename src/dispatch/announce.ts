@@ -1,21 +1,22 @@
 import type { DispatchContext } from './context.ts';
+import type { AnnouncementProblem } from './proxy-control.ts';
 import { acknowledged, announcementOf, type Session } from './session.ts';
 
-/** Tells the session's proxy how it stands now; resolves with null when the proxy has taken it over, else with what went wrong. */
+/** Sends the session's proxy its current terms; resolves with null when the proxy has taken them over, else with what went wrong. */
 export async function announce(
   { proxies, control, store, clock }: DispatchContext,
   session: Session,
-): Promise<string | null> {
-  const proxy = proxies.get(session.proxyId);
-  if (proxy === undefined) return 'the proxy has given no sign of life yet';
-  const problem = await control.announce(proxy, announcementOf(session));
+): Promise<AnnouncementProblem> {
+  const { proxyId, sessionId, revision } = session;
+  if (proxies.get(proxyId) === undefined) return { message: 'the proxy is not registered', isOver: false };
+  const problem = await control.announce(proxyId, announcementOf(session));
   if (problem !== null) return problem;
-  await store.changeSession(session.sessionId, (now) => acknowledged(now, session.revision, clock.nowMs()));
+  await store.changeSession(sessionId, (now) => acknowledged(now, revision, clock.nowMs()));
   return null;
 }
 
 /**
- * Tells proxies of many sessions, as far as they have been heard. One that does not answer is left for the next sweep after
+ * Tells proxies of many sessions, as far as they are registered. One that does not answer is left for the next sweep after
  * the first session that it does not take.
  */
 export async function announceAll(context: DispatchContext, sessions: readonly Session[]): Promise<void> {
@@ -32,10 +33,12 @@ async function announceTo(context: DispatchContext, proxyId: string, sessions: r
   for (const session of sessions) {
     const problem = await announce(context, session);
     if (problem === null) continue;
+    const { sessionId } = session;
     context.logger.warn(
-      { proxyId, sessionId: session.sessionId, problem },
-      'a proxy did not take over how sessions stand',
+      { proxyId, sessionId, problem: problem.message },
+      'a proxy did not take over a session’s terms',
     );
-    return;
+    // It answers, and takes the others.
+    if (!problem.isOver) return;
   }
 }

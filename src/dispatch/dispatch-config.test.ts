@@ -10,13 +10,13 @@ const DEMO = packagePath('fixtures/demo/dispatch.yaml');
 const ENV = {
   ZERORATE_PSEUDONYM_KEY: 'ab'.repeat(32),
   ZERORATE_OPERATOR_SECRET: 'operator-0123456789',
-  ZERORATE_PROXY_SECRET: 'proxies-0123456789',
+  ZERORATE_PROXY_1_SECRET: 'proxies-0123456789',
 };
 
 test('the example is good, and its secrets do not print', () => {
   const config = readDispatchConfig(DEMO, ENV);
   expect(config.catalogue).toBe(packagePath('fixtures/demo/catalogue.yaml'));
-  expect(config.secrets.proxies.get('edge-1')?.reveal()).toBe('proxies-0123456789');
+  expect(config.secrets.proxies.get('proxy-1')?.reveal()).toBe('proxies-0123456789');
   expect(config.applications['lumen-video']).toEqual({ grantOctets: 52_428_800, atCap: 'subscriber_pays' });
   for (const shown of [inspect(config, { depth: 9 }), JSON.stringify(config)])
     expect(shown).not.toContain('0123456789');
@@ -45,9 +45,45 @@ test.each<[string, string, string, RegExp]>([
   ],
   [
     'a secret file that is not there',
-    'edge-1: {}',
-    'edge-1: { secretFile: none }',
-    /proxies\.edge-1\.secretFile: cannot be read/,
+    'secretVariable: ZERORATE_PROXY_1_SECRET',
+    'secretFile: none',
+    /proxies\.proxy-1\.secretFile: cannot be read/,
+  ],
+  [
+    'two places of a secret',
+    'secretVariable: ZERORATE_PROXY_1_SECRET',
+    'secretVariable: ZERORATE_PROXY_1_SECRET\n    secretFile: none',
+    /proxies\.proxy-1: name either secretFile or secretVariable|proxies\.proxy-1\.secretFile: name either/,
+  ],
+  ['a proxy without a pinned control URL', 'controlUrl:', 'region:', /proxies\.proxy-1\.(region|controlUrl)/],
+  [
+    'a proxy of before, with the shared secret',
+    'secretVariable: ZERORATE_PROXY_1_SECRET',
+    '',
+    /proxies\.proxy-1: name either secretFile or secretVariable/,
+  ],
+  [
+    'a secret that two proxies have',
+    'heartbeats:',
+    `  proxy-2:
+    secretVariable: ZERORATE_PROXY_1_SECRET
+    controlUrl: http://127.0.0.1:9083
+    endpoints: { connect: "http://127.0.0.1:1", socks5: "socks5://127.0.0.1:2", relay: "ws://127.0.0.1:3" }
+    applications: [chatter]
+heartbeats:`,
+    /proxies\.proxy-2\.secretVariable: is the secret of proxy-1, too/,
+  ],
+  [
+    'a client certificate without its authority',
+    '# clientCertificate:',
+    'clientCertificate:',
+    /proxies\.proxy-1\.clientCertificate: needs http\.tls\.clientCaFile/,
+  ],
+  [
+    'a bound on clocks below the warning',
+    'maxClockSkewMs: 5000',
+    'maxClockSkewMs: 10',
+    /heartbeats\.maxClockSkewMs: expected at least warnClockSkewMs 1000/,
   ],
 ])('refused with its line: %s', (_, piece, replacement, fault) => {
   const text = readFileSync(DEMO, 'utf8').replace(piece, replacement);
@@ -60,5 +96,10 @@ test.each<[string, string, string, RegExp]>([
 });
 
 test.each(Object.keys(ENV))('refused without %s', (variable) => {
-  expect(() => readDispatchConfig(DEMO, { ...ENV, [variable]: '' })).toThrow(/expected/);
+  expect(() => readDispatchConfig(DEMO, { ...ENV, [variable]: '' })).toThrow(/expected|holds no secret/);
+});
+
+test('the variable that all proxies shared is refused, with what to do', () => {
+  const env = { ...ENV, ZERORATE_PROXY_SECRET: 'shared-0123456789' };
+  expect(() => readDispatchConfig(DEMO, env)).toThrow(/proxies: ZERORATE_PROXY_SECRET is set, and no longer read.*own/);
 });

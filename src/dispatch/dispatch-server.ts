@@ -9,14 +9,15 @@ import type { Clock } from '../platform/clock.ts';
 import { Health } from '../platform/health.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { SuspensionFacts } from '../platform/suspension-facts.ts';
-import type { DispatchContext, Patience, SessionTerms } from './context.ts';
+import type { DispatchContext, Patience, SessionLimits, SessionTerms } from './context.ts';
 import { DispatchStore } from './dispatch-store.ts';
 import type { HttpOptions } from './http-options.ts';
 import { createHttpServer } from './http-server.ts';
 import type { IdentityVerifier } from './identity.ts';
 import type { ProxyControl } from './proxy-control.ts';
-import { ProxyRegistry } from './proxy-registry.ts';
+import { type ProxyPin, ProxyRegistry } from './proxy-registry.ts';
 import { QuotaTopic } from './quota-topic.ts';
+import { ReportOutcomes } from './report-outcomes.ts';
 import { rotateKeys } from './signing-keys.ts';
 import { SponsorWatch } from './sponsor-watch.ts';
 import { sweepSessions } from './sweep-sessions.ts';
@@ -25,7 +26,7 @@ import { takeUpdates } from './take-updates.ts';
 export interface DispatchServerOptions
   extends Pick<
     HttpOptions,
-    'identity' | 'proxySecrets' | 'operatorSecret' | 'heartbeatEveryMs' | 'rateLimits' | 'trustedProxies' | 'tls'
+    'identity' | 'operatorSecret' | 'heartbeatEveryMs' | 'rateLimits' | 'trustedProxies' | 'tls'
   > {
   catalogue: Catalogue;
   dataDir: string;
@@ -35,9 +36,12 @@ export interface DispatchServerOptions
   random: () => number;
   pseudonymKey: PseudonymKey;
   identity: IdentityVerifier;
+  /** The configured proxies, by id. */
+  proxies: ReadonlyMap<string, ProxyPin>;
   control: ProxyControl;
   termsOf: (applicationId: string) => SessionTerms;
   patience: Patience;
+  limits: SessionLimits;
   rotateKeysEveryMs: number;
   retainMs: number;
   quotaUpdates: { kafka: Kafka; topic: string; decode: (value: Uint8Array) => QuotaUpdate };
@@ -119,9 +123,10 @@ export class DispatchServer {
   }
 
   #createContext(store: DispatchStore): DispatchContext {
-    const { catalogue, clock, random, pseudonymKey, control, termsOf, patience, logger, proxySecrets } = this.#options;
-    const proxies = new ProxyRegistry(proxySecrets.keys(), clock.nowMs());
-    return { catalogue, store, proxies, control, clock, random, pseudonymKey, termsOf, patience, logger };
+    const { catalogue, clock, random, pseudonymKey, control, termsOf, patience, limits, logger } = this.#options;
+    const proxies = new ProxyRegistry(this.#options.proxies, clock.nowMs());
+    const given = { catalogue, control, clock, random, pseudonymKey, termsOf, patience, limits, logger };
+    return { ...given, store, proxies, reportOutcomes: new ReportOutcomes() };
   }
 
   async #rotateKeys(): Promise<void> {

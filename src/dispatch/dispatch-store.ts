@@ -39,6 +39,8 @@ export class DispatchStore {
   readonly #usedAssertions: Database<number, [issuer: string, jti: string]>;
 
   #assertionsPrunedAtMs = 0;
+  /** Of the sessions that are open. */
+  readonly #openByProxy = new Map<string, number>();
 
   constructor(directory: string) {
     // Signing keys and session keys are in it.
@@ -53,6 +55,7 @@ export class DispatchStore {
     this.#offsets = this.#root.openDB({ name: 'offsets' });
     this.#facts = this.#root.openDB({ name: 'facts' });
     this.#usedAssertions = this.#root.openDB({ name: 'used-assertions' });
+    for (const session of this.allLiveSessions()) this.#count(session, 1);
   }
 
   /** Does the work alone and as a whole; resolves when what it wrote is on disk. What it throws undoes it. */
@@ -95,8 +98,10 @@ export class DispatchStore {
 
   putSession(session: Session): void {
     const { sessionId, subscriber, planId, isSettled } = session;
+    this.#count(this.session(sessionId), -1);
+    this.#count(session, 1);
     if (isSettled) {
-      this.removeLive(session);
+      this.#removeLive(session);
       void this.#settled.put(sessionId, session);
     } else {
       void this.#places.put(sessionId, [subscriber, planId]);
@@ -104,7 +109,23 @@ export class DispatchStore {
     }
   }
 
-  removeLive({ sessionId, subscriber, planId }: Session): void {
+  /** Forgets a session that was being opened. */
+  removeSession(session: Session): void {
+    this.#count(this.session(session.sessionId), -1);
+    this.#removeLive(session);
+  }
+
+  /** How many sessions of a proxy are open. */
+  openSessionsOf(proxyId: string): number {
+    return this.#openByProxy.get(proxyId) ?? 0;
+  }
+
+  #count(session: Session | undefined, by: 1 | -1): void {
+    if (session?.state !== 'open' || session.isSettled) return;
+    this.#openByProxy.set(session.proxyId, this.openSessionsOf(session.proxyId) + by);
+  }
+
+  #removeLive({ sessionId, subscriber, planId }: Session): void {
     void this.#places.remove(sessionId);
     void this.#live.remove([subscriber, planId, sessionId]);
   }
@@ -126,12 +147,19 @@ export class DispatchStore {
     return [...this.#live.getRange(range as never)].map(({ value }) => value);
   }
 
+  /** A subscriber's sessions under all plans that are not settled. */
+  sessionsOfSubscriber(subscriber: string): Session[] {
+    const range = { start: [subscriber, '', ''], end: [subscriber, LAST, LAST] };
+    return [...this.#live.getRange(range as never)].map(({ value }) => value);
+  }
+
   allLiveSessions(): Iterable<Session> {
     return this.#live.getRange().map(({ value }) => value);
   }
 
-  hasReport(reportId: string): boolean {
-    return this.#reportTimes.doesExist(reportId);
+  report(reportId: string): ReportedUsage | undefined {
+    const startTimeMs = this.#reportTimes.get(reportId);
+    return startTimeMs === undefined ? undefined : this.#reports.get([startTimeMs, reportId]);
   }
 
   putReport(report: ReportedUsage): void {

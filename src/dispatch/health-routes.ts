@@ -4,7 +4,8 @@ import * as z from 'zod';
 import type { HttpOptions } from './http-options.ts';
 import { publicKeys } from './signing-keys.ts';
 
-const readinessSchema = z.object({ ready: z.boolean(), problems: z.record(z.string(), z.string()) });
+const byPart = z.record(z.string(), z.string());
+const readinessSchema = z.object({ ready: z.boolean(), problems: byPart, warnings: byPart });
 
 /** The public keys of tokens, and whether the server lives and works. */
 export function healthRoutes(instance: FastifyInstance, { context, health }: HttpOptions): void {
@@ -38,6 +39,10 @@ export function healthRoutes(instance: FastifyInstance, { context, health }: Htt
       response: { 200: readinessSchema, 503: readinessSchema },
     },
     handler: async (_, reply) =>
-      reply.code(health.isReady ? 200 : 503).send({ ready: health.isReady, problems: { ...health.problems } }),
+      reply.code(health.isReady ? 200 : 503).send({
+        ready: health.isReady,
+        problems: { ...health.problems },
+        warnings: { ...health.warnings },
+      }),
   });
 }

@@ -7,12 +7,11 @@ export interface HttpOptions {
   context: DispatchContext;
   identity: IdentityVerifier;
   health: Health;
-  /** By proxy id. */
-  proxySecrets: ReadonlyMap<string, string>;
   operatorSecret: string;
   heartbeatEveryMs: number;
   rateLimits: { perSubscriber: RateLimit; perAddress: RateLimit };
   /** Addresses of reverse proxies whose `x-forwarded-for` is believed. */
   trustedProxies: readonly string[];
-  tls?: { cert: string; key: string } | undefined;
+  /** With `ca` and `requestCert`, proxies may prove themselves by client certificates; terminals have none. */
+  tls?: { cert: string; key: string; ca?: string; requestCert?: true; rejectUnauthorized?: false } | undefined;
 }

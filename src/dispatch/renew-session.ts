@@ -5,7 +5,8 @@ import { announce } from './announce.ts';
 import { type DispatchContext, isRefused, type Refused } from './context.ts';
 import { planInForce } from './entitlement.ts';
 import { quotaStateOf } from './quota-of.ts';
-import { renewedCap } from './remaining-quota.ts';
+import { quotaReserved } from './quota-reserved.ts';
+import { remainingQuota, renewedCap } from './remaining-quota.ts';
 import { type Session, withCap } from './session.ts';
 import { grantOf, tokenExpiry } from './session-grant.ts';
 
@@ -17,7 +18,8 @@ export async function renewSession(context: DispatchContext, sessionId: string):
   const problem = await announce(context, session);
   if (problem === null) return grantOf(context, session, plan);
   const { proxyId } = session;
-  context.logger.warn({ proxyId, sessionId, problem }, 'a proxy did not take over a renewal');
+  context.logger.warn({ proxyId, sessionId, problem: problem.message }, 'a proxy did not take over a renewal');
+  if (problem.isOver) return { refusal: 'session_over', detail: 'it has ended at its proxy' };
   return { refusal: 'no_proxy', detail: 'the proxy of the session cannot be reached' };
 }
 
@@ -35,7 +37,10 @@ function renew(context: DispatchContext, sessionId: string): { session: Session;
   }
   const others = quotaStateOf(context, plan, subscriber, sessionId);
   const cap = renewedCap(session, others, termsOf(applicationId).grantOctets);
-  if (cap <= session.usedSponsoredOctets && atCap === 'stop') return { refusal: 'quota_exhausted' };
+  if (cap <= session.usedSponsoredOctets && atCap === 'stop') {
+    const isUsed = remainingQuota({ ...others, reservedOctets: 0 }) === 0;
+    return isUsed ? { refusal: 'quota_exhausted' } : quotaReserved(context, plan, subscriber);
+  }
   const tokens = { tokenId: randomUUID(), tokenExpiresAtMs: tokenExpiry(context) };
   const renewed = { ...withCap(session, cap), ...tokens };
   store.putSession(renewed);

@@ -41,6 +41,8 @@ export interface Session {
   sponsoredOctetsCap: number;
   /** The highest cap that the proxy may act on: a lower one counts once it is acknowledged. */
   grantedCap: number;
+  /** The highest cap that it ever had; absent in sessions of before this was kept. */
+  highestCap?: number;
   /** By the proxy's reports, from the session's start. */
   usage: ContentOctets[];
   usedSponsoredOctets: number;
@@ -69,7 +71,14 @@ export function over(session: Session, state: 'ended' | 'revoked', ending: Sessi
 /** An open session under another cap; its proxy has yet to hear of it. */
 export function withCap(session: Session, cap: number): Session {
   const grantedCap = Math.max(session.grantedCap, cap);
-  return { ...session, sponsoredOctetsCap: cap, grantedCap, revision: session.revision + 1 };
+  const highestCap = Math.max(highestCapOf(session), cap);
+  return { ...session, sponsoredOctetsCap: cap, grantedCap, highestCap, revision: session.revision + 1 };
+}
+
+/** The most sponsored octets that the session was ever granted. */
+export function highestCapOf({ highestCap = 0, grantedCap, sponsoredOctetsCap, usedSponsoredOctets }: Session): number {
+  // Of a session without the field: at least what was taken as used.
+  return highestCap > 0 ? highestCap : Math.max(grantedCap, sponsoredOctetsCap, usedSponsoredOctets);
 }
 
 /** The proxy has taken over a revision of the session. */

@@ -1,10 +1,9 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import * as z from 'zod';
 import { ConfigError } from '../platform/config-error.ts';
 import type { Health } from '../platform/health.ts';
 import type { Logger } from '../platform/logger.ts';
-import type { Secret } from '../platform/secret.ts';
+import type { PeerSecret } from '../platform/peer-secret.ts';
 import { announcementSchema } from '../session-protocol/dispatch-messages.ts';
 import type { DoorDocument } from './proxy-config-schema.ts';
 import { exportProxy, type ProxyFigures } from './proxy-metrics.ts';
@@ -16,7 +15,8 @@ const MAX_BODY_OCTETS = 64 * 1024;
 
 export interface ControlServerOptions {
   door: DoorDocument;
-  secret: Secret;
+  /** Two are accepted while it is rotated. */
+  secret: PeerSecret;
   registry: SessionRegistry;
   applicationIds: readonly string[];
   health: Health;
@@ -106,8 +106,6 @@ function refuse(reply: FastifyReply, status: number, reason: string, message: st
   return reply.code(status).send({ reason, message });
 }
 
-/** Compared as digests: neither time nor length tells anything. */
-function isAuthorized(header: string | undefined, secret: Secret): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(header ?? ''), digest(`Bearer ${secret.reveal()}`));
+function isAuthorized(header: string | undefined, secret: PeerSecret): boolean {
+  return secret.matches(/^Bearer (.+)$/i.exec(header ?? '')?.[1]);
 }

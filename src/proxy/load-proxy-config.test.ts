@@ -5,7 +5,7 @@ import { loadProxyConfig } from './load-proxy-config.ts';
 import { proxyConfigSchema } from './proxy-config-schema.ts';
 
 const EXAMPLE = readFileSync(packagePath('fixtures/demo/proxy.yaml'), 'utf8');
-const env = { ZERORATE_PROXY_SECRET: 'a secret of this proxy' };
+const env = { ZERORATE_PROXY_1_SECRET: 'a secret of this proxy' };
 const load = (text: string, variables: Record<string, string> = env) =>
   loadProxyConfig({
     file: '/etc/zerorate/proxy.yaml',
@@ -20,8 +20,8 @@ const load = (text: string, variables: Record<string, string> = env) =>
 test('the example is one, paths are relative to it, and the secret does not print', () => {
   const config = load(EXAMPLE);
   expect(config.dataDir).toBe('/etc/zerorate/proxy-data');
-  expect(config.secret.reveal()).toBe(env.ZERORATE_PROXY_SECRET);
-  expect(JSON.stringify(config)).not.toContain(env.ZERORATE_PROXY_SECRET);
+  expect(config.secret.reveal()).toBe(env.ZERORATE_PROXY_1_SECRET);
+  expect(JSON.stringify(config)).not.toContain(env.ZERORATE_PROXY_1_SECRET);
 });
 
 test('what the example says of defaults is what they are', () => {
@@ -38,11 +38,20 @@ test('what the example says of defaults is what they are', () => {
 });
 
 test('the example with all that is commented out is one, too, and names every field', () => {
-  const whole = EXAMPLE.replaceAll(/^( *)# (?=(publicUrl|tls|secretFile|gateway| {2}url| {2}timeoutMs):)/gm, '$1');
+  const whole = EXAMPLE.replaceAll(
+    /^( *)# (?=(publicUrl|tls|clientCertificate|caFile|gateway| {2}url| {2}timeoutMs):)/gm,
+    '$1',
+  );
   const config = load(whole);
   expect(config.gateway).toEqual({ url: 'http://localhost:8090', timeoutMs: 500 });
+  expect(config.dispatch).toMatchObject({
+    clientCertificate: { certFile: '/etc/zerorate/proxy-1.pem', keyFile: '/etc/zerorate/proxy-1.key' },
+    caFile: '/etc/zerorate/dispatch-ca.pem',
+  });
   expect(config.listen.connect.tls?.certFile).toBe('/etc/zerorate/proxy.crt');
-  expect(Object.keys(config).sort()).toEqual([...Object.keys(proxyConfigSchema.shape), 'secret'].sort());
+  expect(Object.keys(config).sort()).toEqual(
+    [...Object.keys(proxyConfigSchema.shape), 'secret', 'gatewaySecret'].sort(),
+  );
 });
 
 test.each([
@@ -65,15 +74,32 @@ test.each([
   ],
   [
     'a short secret',
-    EXAMPLE.replace('# secretFile: /run/secrets/proxy-secret', 'secretFile: short'),
+    EXAMPLE.replace('secretVariable: ZERORATE_PROXY_1_SECRET', 'secretFile: short'),
     /proxy\.yaml:\d+: dispatch\.secretFile: the secret is too short/,
   ],
   [
     'a secret that is not there',
-    EXAMPLE.replace('# secretFile: /run/secrets/proxy-secret', 'secretFile: x'),
+    EXAMPLE.replace('secretVariable: ZERORATE_PROXY_1_SECRET', 'secretFile: x'),
     /dispatch\.secretFile: cannot be read: ENOENT/,
   ],
-  ['no secret', EXAMPLE, /dispatch: no secret of this proxy: set ZERORATE_PROXY_SECRET or secretFile/],
+  ['no secret', EXAMPLE, /dispatch: the environment variable ZERORATE_PROXY_1_SECRET holds no secret/],
+  [
+    'no place of a secret',
+    EXAMPLE.replace('secretVariable: ZERORATE_PROXY_1_SECRET', ''),
+    /dispatch: name either secretFile or secretVariable/,
+  ],
 ])('%s is a fault with its line', (_, text, line) => {
   expect(() => load(text, {})).toThrow(line);
+});
+
+test('the variable that all proxies shared is refused with what to do; the gateway may know the proxy by another secret', () => {
+  const shared = { ...env, ZERORATE_PROXY_SECRET: 'a secret of all proxies' };
+  expect(() => load(EXAMPLE, shared)).toThrow(/ZERORATE_PROXY_SECRET is set, and no longer read/);
+  const text = EXAMPLE.replace(
+    '# gateway:',
+    'gateway: { url: "http://localhost:1", secretVariable: GATEWAY_SECRET }\n# gateway:',
+  );
+  const config = load(text, { ...env, GATEWAY_SECRET: 'of the gateway and this proxy' });
+  expect(config.gatewaySecret.reveal()).toBe('of the gateway and this proxy');
+  expect(config.secret.reveal()).toBe('a secret of this proxy');
 });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { builtModule } from '../testing/built.ts';
-import { FakeDispatch, SECRET } from './fake-dispatch.fixture.ts';
+import { FakeDispatch, SECRET, SECRET_VARIABLE } from './fake-dispatch.fixture.ts';
 import { basic, configOf, openTunnel, readAll, startUpstream, type Upstream, until } from './proxy.fixture.ts';
 
 const READ_OCTETS = 65_536;
@@ -20,7 +20,7 @@ let connectUrl: string;
 
 async function start(): Promise<void> {
   const args = [main, 'proxy', '--config', join(directory, 'proxy.yaml')];
-  const env = { ...process.env, ZERORATE_PROXY_SECRET: SECRET };
+  const env = { ...process.env, [SECRET_VARIABLE]: SECRET };
   child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   if (child.stdout === null) throw new Error('it has no output');
   const [line] = await once(createInterface({ input: child.stdout }), 'line');

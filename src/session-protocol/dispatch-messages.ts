@@ -1,9 +1,17 @@
 import * as z from 'zod';
 import { E164 } from '../billing/msisdn.ts';
-import { contentOctetsSchema, contentSharesSchema } from './content-octets.ts';
-import { DISPATCH_REFUSALS, type DispatchRefusal, SESSION_ENDINGS } from './refusal.ts';
+import { CONTENT_TYPES, contentOctetsSchema, contentSharesSchema } from './content-octets.ts';
+import {
+  DISPATCH_REFUSALS,
+  type DispatchRefusal,
+  REPORT_REFUSALS,
+  type ReportRefusal,
+  SESSION_ENDINGS,
+} from './refusal.ts';
 
 const octets = z.int().min(0);
+/** Of proxies and sessions, in reports. */
+export const MAX_ID_LENGTH = 64;
 const timeMs = z.int().min(0);
 
 /** `POST /v1/sessions`: a terminal asks for a session. */
@@ -74,10 +82,20 @@ export const heartbeatSchema = z.strictObject({
   openSessions: z.int().min(0),
   capacitySessions: z.int().min(1),
   octetsPerSecond: octets,
+  /** By the proxy's clock. */
+  sentAtMs: timeMs.optional(),
+  /** By how much the proxy's clock was ahead of the dispatch server's at the last answered sign of life; absent before the first. */
+  clockSkewMs: z.int().optional(),
 });
 export type Heartbeat = z.output<typeof heartbeatSchema>;
 
-export const heartbeatAnswerSchema = z.strictObject({ nextWithinMs: z.int().min(1) });
+/** By the dispatch server's clock: when the sign of life came and when it was answered; the skew is measured between their midpoints. */
+export const heartbeatAnswerSchema = z.strictObject({
+  nextWithinMs: z.int().min(1),
+  receivedAtMs: timeMs.optional(),
+  answeredAtMs: timeMs.optional(),
+});
+export type HeartbeatAnswer = z.output<typeof heartbeatAnswerSchema>;
 
 /** `PUT <controlUrl>/v1/sessions/:sessionId` (with the proxy's secret): announces a session, or its new terms; 204. Later revisions win. */
 export const announcementSchema = z.strictObject({
@@ -106,25 +124,53 @@ export type Announcement = z.output<typeof announcementSchema>;
  */
 export const usageReportSchema = z.strictObject({
   reportId: z.uuid(),
-  proxyId: z.string().min(1),
-  sessionId: z.string().min(1),
+  proxyId: z.string().min(1).max(MAX_ID_LENGTH),
+  sessionId: z.string().min(1).max(MAX_ID_LENGTH),
   /** Of the session: 1, 2, 3 and so on. */
   sequence: z.int().min(1),
+  /** The first report alone is a start. */
   kind: z.enum(['start', 'interim', 'end']),
   startTimeMs: timeMs,
   endTimeMs: timeMs,
-  usage: z.array(contentOctetsSchema),
+  /** Each content type at most once. */
+  usage: z
+    .array(contentOctetsSchema)
+    .max(CONTENT_TYPES.length)
+    .refine((usage) => new Set(usage.map(({ contentType }) => contentType)).size === usage.length, {
+      error: 'a content type is there twice',
+    }),
   ending: z.enum(SESSION_ENDINGS).optional(),
 });
 export type UsageReport = z.output<typeof usageReportSchema>;
 
-/** `POST /v1/usage-reports` (with the proxy's secret). */
-export const usageReportsSchema = z.strictObject({ reports: z.array(usageReportSchema).min(1).max(1000) });
+/** Most reports of one message. */
+export const MAX_REPORTS = 1000;
 
-/** 200 of it: every report is durable now; how the sessions that they are of stand, so that the proxy learns the quota. */
+/** `POST /v1/usage-reports` (with the proxy's secret). Each report is read by itself: one that is not of the shape refuses no other. */
+export const usageReportsSchema = z.strictObject({ reports: z.array(z.unknown()).min(1).max(MAX_REPORTS) });
+
+/** What became of one report: an accepted one is durable now, a duplicate was before, a refused one is not taken and will not be. */
+export const reportOutcomeSchema = z.discriminatedUnion('outcome', [
+  z.strictObject({ outcome: z.literal('accepted') }),
+  z.strictObject({ outcome: z.literal('duplicate') }),
+  z.strictObject({
+    outcome: z.literal('refused'),
+    reason: z.enum(Object.keys(REPORT_REFUSALS) as [ReportRefusal, ...ReportRefusal[]]),
+    message: z.string(),
+  }),
+]);
+export type ReportOutcome = z.output<typeof reportOutcomeSchema>;
+
+/**
+ * 200 of it: what became of each report, in the order in which they were sent, and how the sessions that they are of stand, so that
+ * the proxy learns the quota.
+ */
 export const usageReportsAnswerSchema = z.strictObject({
   accepted: z.int().min(0),
+  /** Duplicates. */
   known: z.int().min(0),
+  refused: z.int().min(0),
+  outcomes: z.array(reportOutcomeSchema),
   sessions: z.array(
     z.strictObject({
       sessionId: z.string().min(1),
