@@ -17,9 +17,10 @@ export function registerProxy(program: Command): void {
       'after',
       `
 Examples:
-  $ ZERORATE_PROXY_SECRET=$(cat proxy.secret) zerorate proxy --config proxy.yaml
+  $ zerorate proxy --config proxy.yaml
 
-It runs until SIGTERM or SIGINT, and then ends its sessions and reports their usage. docs/loop.md says what it bounds;
+Its secret, which no other proxy has, comes from the file or the environment variable that its configuration names. It runs until
+SIGTERM or SIGINT, and then ends its sessions and reports their usage. docs/loop.md says what it bounds;
 fixtures/demo/proxy.yaml is an example with every field.`,
     )
     .action(async ({ config: file }: { config: string }) => {

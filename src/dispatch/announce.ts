@@ -1,6 +1,6 @@
 import type { DispatchContext } from './context.ts';
 import type { AnnouncementProblem } from './proxy-control.ts';
-import { acknowledged, announcementOf, type Session } from './session.ts';
+import { acknowledged, announcementOf, type Session, withCapOf } from './session.ts';
 
 /** Sends the session's proxy its current terms; resolves with null when the proxy has taken them over, else with what went wrong. */
 export async function announce(
@@ -13,6 +13,24 @@ export async function announce(
   if (problem !== null) return problem;
   await store.changeSession(sessionId, (now) => acknowledged(now, revision, clock.nowMs()));
   return null;
+}
+
+/**
+ * Announces a session whose cap was raised. Where the session has ended at its proxy, the raise is taken back: nothing of it will be used,
+ * and what is missing is the end report. Where the proxy cannot be reached it may have the announcement, and the raise stays reserved.
+ */
+export async function announceRaised(
+  context: DispatchContext,
+  raised: Session,
+  before: Session,
+): Promise<AnnouncementProblem> {
+  const problem = await announce(context, raised);
+  if (problem?.isOver === true) {
+    await context.store.changeSession(raised.sessionId, (now) =>
+      now.revision === raised.revision ? withCapOf(now, before) : now,
+    );
+  }
+  return problem;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Plan } from '../billing/catalogue.ts';
 import type { SessionGrant, SessionRequest } from '../session-protocol/dispatch-messages.ts';
-import { announce } from './announce.ts';
+import { announce, announceRaised } from './announce.ts';
 import { type DispatchContext, isRefused, type Refused } from './context.ts';
 import { contentSharesOf, entitlementOf } from './entitlement.ts';
 import { isFit, type ProxyStanding, rankProxies } from './pick-proxy.ts';
@@ -20,8 +20,15 @@ export interface OpenRequest extends Pick<SessionRequest, 'applicationId' | 'app
 interface Reserved {
   session: Session;
   plan: Plan;
-  /** In the order to try them; null: the session is resumed at its own proxy. */
-  proxies: ProxyStanding[] | null;
+  /** In the order to try them. */
+  proxies: ProxyStanding[];
+}
+
+interface Resumed {
+  session: Session;
+  plan: Plan;
+  /** As it was until now. */
+  before: Session;
 }
 
 type Tried = Map<string, boolean>;
@@ -37,9 +44,9 @@ export async function openSession(context: DispatchContext, request: OpenRequest
   for (;;) {
     const reserved = await store.transaction(() => reserve(context, request, tried));
     if (isRefused(reserved)) return reserved;
-    const { session, plan, proxies } = reserved;
-    if (proxies !== null) return openAt(context, session, plan, proxies);
-    const problem = await announce(context, session);
+    const { session, plan } = reserved;
+    if ('proxies' in reserved) return openAt(context, session, plan, reserved.proxies);
+    const problem = await announceRaised(context, session, reserved.before);
     if (problem === null) return grantOf(context, session, plan);
     const { sessionId, proxyId } = session;
     logger.warn({ proxyId, sessionId, problem: problem.message }, 'a session cannot be resumed');
@@ -72,7 +79,7 @@ async function openAt(
   return { refusal: 'no_proxy' };
 }
 
-function reserve(context: DispatchContext, request: OpenRequest, tried: Tried): Reserved | Refused {
+function reserve(context: DispatchContext, request: OpenRequest, tried: Tried): Reserved | Resumed | Refused {
   const { catalogue, store, clock, proxies, random, patience, limits, termsOf } = context;
   const { applicationId, subscriber, region } = request;
   const nowMs = clock.nowMs();
@@ -87,7 +94,7 @@ function reserve(context: DispatchContext, request: OpenRequest, tried: Tried): 
   const remainingOctets = remainingQuota(quotaStateOf(context, plan, subscriber));
   if (remainingOctets < termsOf(applicationId).grantOctets) {
     const resumed = resume(context, request, plan, tried);
-    if (resumed !== null) return { session: resumed, plan, proxies: null };
+    if (resumed !== null) return resumed;
   }
   if (remainingOctets <= plan.allocateAboveOctets) return quotaReserved(context, plan, subscriber, tried);
   const live = store.sessionsOfSubscriber(subscriber);
@@ -110,7 +117,7 @@ function reserve(context: DispatchContext, request: OpenRequest, tried: Tried): 
  * The open session of the same terminal, account and application that holds most of the quota, under another token and key: those of
  * before are replaced. Null where there is none whose proxy can take it.
  */
-function resume(context: DispatchContext, request: OpenRequest, plan: Plan, tried: Tried): Session | null {
+function resume(context: DispatchContext, request: OpenRequest, plan: Plan, tried: Tried): Resumed | null {
   const { store, proxies, clock, patience, termsOf } = context;
   const { applicationId, applicationAccount, subscriber, terminalIp } = request;
   const { freshForMs, maxClockSkewMs } = patience;
@@ -129,7 +136,7 @@ function resume(context: DispatchContext, request: OpenRequest, plan: Plan, trie
   const tokens = { tokenId: randomUUID(), tokenExpiresAtMs: tokenExpiry(context), sessionKey: newSessionKey() };
   const resumed = { ...withCap(session, cap), ...tokens };
   store.putSession(resumed);
-  return resumed;
+  return { session: resumed, plan, before: session };
 }
 
 function newSessionKey(): string {

@@ -75,6 +75,12 @@ export function withCap(session: Session, cap: number): Session {
   return { ...session, sponsoredOctetsCap: cap, grantedCap, highestCap, revision: session.revision + 1 };
 }
 
+/** What a session's cap was, and may not be any more: its proxy has ended it without taking the higher one. */
+export function withCapOf(session: Session, before: Session): Session {
+  const { sponsoredOctetsCap, grantedCap, highestCap } = before;
+  return { ...session, sponsoredOctetsCap, grantedCap, ...(highestCap !== undefined && { highestCap }) };
+}
+
 /** The most sponsored octets that the session was ever granted. */
 export function highestCapOf({ highestCap = 0, grantedCap, sponsoredOctetsCap, usedSponsoredOctets }: Session): number {
   // Of a session without the field: at least what was taken as used.
