@@ -8,7 +8,7 @@ export async function announce(
   session: Session,
 ): Promise<AnnouncementProblem> {
   const { proxyId, sessionId, revision } = session;
-  if (proxies.get(proxyId) === undefined) return { message: 'the proxy is not registered', isOver: false };
+  if (proxies.get(proxyId) === undefined) return { message: 'the proxy is not registered', kind: 'unreachable' };
   const problem = await control.announce(proxyId, announcementOf(session));
   if (problem !== null) return problem;
   await store.changeSession(sessionId, (now) => acknowledged(now, revision, clock.nowMs()));
@@ -25,7 +25,7 @@ export async function announceRaised(
   before: Session,
 ): Promise<AnnouncementProblem> {
   const problem = await announce(context, raised);
-  if (problem?.isOver === true) {
+  if (problem?.kind === 'over') {
     await context.store.changeSession(raised.sessionId, (now) =>
       now.revision === raised.revision ? withCapOf(now, before) : now,
     );
@@ -35,7 +35,7 @@ export async function announceRaised(
 
 /**
  * Tells proxies of many sessions, as far as they are registered. One that does not answer is left for the next sweep after
- * the first session that it does not take.
+ * the first session.
  */
 export async function announceAll(context: DispatchContext, sessions: readonly Session[]): Promise<void> {
   const byProxy = new Map<string, Session[]>();
@@ -56,7 +56,7 @@ async function announceTo(context: DispatchContext, proxyId: string, sessions: r
       { proxyId, sessionId, problem: problem.message },
       'a proxy did not take over a session’s terms',
     );
-    // It answers, and takes the others.
-    if (!problem.isOver) return;
+    // A session that it does not take holds up no other.
+    if (problem.kind === 'unreachable') return;
   }
 }

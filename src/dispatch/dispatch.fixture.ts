@@ -104,8 +104,8 @@ export class TestProxies implements ProxyControl {
   readonly over = new Set<string>();
 
   async announce(proxyId: string, announcement: Announcement): Promise<AnnouncementProblem> {
-    if (this.down.has(proxyId)) return { message: 'connect ECONNREFUSED', isOver: false };
-    if (this.over.has(announcement.sessionId)) return { message: 'HTTP 409', isOver: true };
+    if (this.down.has(proxyId)) return { message: 'connect ECONNREFUSED', kind: 'unreachable' };
+    if (this.over.has(announcement.sessionId)) return { message: 'HTTP 409', kind: 'over' };
     this.announced.push({ proxyId, announcement });
     return null;
   }

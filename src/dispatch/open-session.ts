@@ -50,7 +50,7 @@ export async function openSession(context: DispatchContext, request: OpenRequest
     if (problem === null) return grantOf(context, session, plan);
     const { sessionId, proxyId } = session;
     logger.warn({ proxyId, sessionId, problem: problem.message }, 'a session cannot be resumed');
-    tried.set(sessionId, problem.isOver);
+    tried.set(sessionId, problem.kind === 'over');
   }
 }
 

@@ -43,7 +43,7 @@ test('a connection that has gone stale is no fault of the proxy: another one is 
 
 test('a proxy that breaks every connection is one that cannot be reached', async () => {
   const problem = await controlOf(await proxyThatBreaks(0)).announce('edge-1', announcement);
-  expect(problem).toMatchObject({ message: expect.stringContaining('cannot be reached'), isOver: false });
+  expect(problem).toMatchObject({ message: expect.stringContaining('cannot be reached'), kind: 'unreachable' });
 });
 
 test('nothing listens there', async () => {
@@ -63,6 +63,6 @@ test('a proxy that is not configured is not called, and a redirect is not follow
   expect(await control.announce('edge-9', announcement)).toMatchObject({
     message: expect.stringContaining('no such proxy'),
   });
-  expect(await control.announce('edge-1', announcement)).toMatchObject({ message: 'HTTP 307' });
+  expect(await control.announce('edge-1', announcement)).toMatchObject({ message: 'HTTP 307', kind: 'refused' });
   expect(called).toEqual(['/base/v1/sessions/session-1 Bearer secret-of-edge-1-alone']);
 });

@@ -3,8 +3,11 @@ import { Agent, type Dispatcher, request } from 'undici';
 import type { Announcement } from '../session-protocol/dispatch-messages.ts';
 import type { ProxyPin } from './proxy-registry.ts';
 
-/** What came of an announcement: null when the proxy has it, else why not. `isOver`: the session has ended at the proxy. */
-export type AnnouncementProblem = { message: string; isOver: boolean } | null;
+/**
+ * What came of an announcement: null when the proxy has it, else why not. `over`: the session has ended at the proxy; `refused`: the proxy
+ * does not take this one; `unreachable`: no answer, so that it may have it.
+ */
+export type AnnouncementProblem = { message: string; kind: 'over' | 'refused' | 'unreachable' } | null;
 
 /** The connection to the proxies. */
 export interface ProxyControl {
@@ -31,7 +34,7 @@ export function httpProxyControl(pins: ReadonlyMap<string, ControlPin>, timeoutM
   return {
     async announce(proxyId, announcement) {
       const pin = pins.get(proxyId);
-      if (pin === undefined) return { message: 'the configuration has no such proxy', isOver: false };
+      if (pin === undefined) return { message: 'the configuration has no such proxy', kind: 'unreachable' };
       const path = `v1/sessions/${encodeURIComponent(announcement.sessionId)}`;
       const url = new URL(path, pin.controlUrl.endsWith('/') ? pin.controlUrl : `${pin.controlUrl}/`);
       const dispatcher = dispatchers.get(proxyId);
@@ -51,9 +54,9 @@ export function httpProxyControl(pins: ReadonlyMap<string, ControlPin>, timeoutM
         });
         await body.dump();
         if (statusCode >= 200 && statusCode < 300) return null;
-        return { message: `HTTP ${statusCode}`, isOver: statusCode === SESSION_OVER };
+        return { message: `HTTP ${statusCode}`, kind: statusCode === SESSION_OVER ? 'over' : 'refused' };
       } catch (error) {
-        return { message: `${url.origin} cannot be reached: ${(error as Error).message}`, isOver: false };
+        return { message: `${url.origin} cannot be reached: ${(error as Error).message}`, kind: 'unreachable' };
       }
     },
   };

@@ -19,7 +19,7 @@ export async function renewSession(context: DispatchContext, sessionId: string):
   if (problem === null) return grantOf(context, session, plan);
   const { proxyId } = session;
   context.logger.warn({ proxyId, sessionId, problem: problem.message }, 'a proxy did not take over a renewal');
-  if (problem.isOver) return { refusal: 'session_over', detail: 'it has ended at its proxy' };
+  if (problem.kind === 'over') return { refusal: 'session_over', detail: 'it has ended at its proxy' };
   return { refusal: 'no_proxy', detail: 'the proxy of the session cannot be reached' };
 }
 

@@ -91,6 +91,17 @@ describe('a session', () => {
     expect(dispatch.proxies.last(sessionId)).toMatchObject({ state: 'revoked' });
   });
 
+  test('that its proxy does not take holds up no announcement of another', async () => {
+    const [odd, other] = [await dispatch.open1(), await dispatch.open1()].sort((a, b) =>
+      a.sessionId < b.sessionId ? -1 : 1,
+    );
+    dispatch.proxies.over.add(odd.sessionId);
+    await dispatch.suspend('acme');
+    await sweep();
+    expect(dispatch.proxies.last(odd.sessionId)).toMatchObject({ state: 'open' });
+    expect(dispatch.proxies.last(other.sessionId)).toMatchObject({ state: 'revoked' });
+  });
+
   test('is revoked when the engine says that the quota is used up, or goes on at the subscriber’s cost', async () => {
     const stopped = await dispatch.open1();
     await take({ usedOctets: 999, version: 1 });

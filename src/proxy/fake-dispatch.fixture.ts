@@ -135,6 +135,13 @@ export class FakeDispatch {
     return answer.status;
   }
 
+  /** A renewal of a session that was announced before. */
+  announceAgain(sessionId: string): Promise<number> {
+    const terms = this.#sessions.get(sessionId);
+    if (terms === undefined) throw new Error(`no session ${sessionId} was announced`);
+    return this.announce({ ...terms, revision: terms.revision + 1, tokenId: randomUUID() });
+  }
+
   sign(
     terms: Announcement,
     claims: Partial<SessionClaims> = {},

@@ -90,6 +90,8 @@ test.each([1, 2, 3])(
       const reports = dispatch.reportsOf(sessionId);
       expect(reports.at(-1)).toMatchObject({ kind: 'end', ending: 'proxy_stopped' });
       expect(reports.map(({ sequence }) => sequence)).toEqual(reports.map((_, at) => at + 1));
+      // Its numbers do not begin again: a renewal that comes before its end is known finds it over.
+      expect(await dispatch.announceAgain(sessionId)).toBe(409);
       counted += dispatch.octetsOf(sessionId).downlinkOctets;
     }
     const answers = sessions.length * 'HTTP/1.1 200 Connection established\r\n\r\n'.length;
