@@ -4,12 +4,12 @@ import type { JournalBlock } from '../journal/journal-block.ts';
 import { without } from './control.ts';
 import { isJournalInsert, laneOf } from './proxied-request.ts';
 
-// The harness reads and rewrites the statement that the journal writes: both must know the same one.
+// The harness reads and rewrites the journal's statement: both must agree on it.
 const block = { log: { lane: 'flows-2', topic: 'flows', partition: 2 }, laneSequence: 7, prev: 41, bookingDay: 20_000 };
 const sql = `${insertStatement({ ...block, columns: [] } as unknown as JournalBlock, "input('a String')")} FORMAT Native`;
 const target = `/?query=${encodeURIComponent(sql)}`;
 
-test('the insert is known by its statement, and its lane by its token', () => {
+test('the insert is recognised by its statement, and its lane by its token', () => {
   expect([isJournalInsert({ target }), laneOf({ target })]).toEqual([true, 'flows-2']);
   const again = encodeURIComponent(insertStatement({ ...block, columns: [] } as unknown as JournalBlock, 'x', 1));
   expect(laneOf({ target: `/?query=${again}` })).toBe('flows-2');

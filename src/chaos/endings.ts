@@ -1,4 +1,4 @@
-/** Ends, in reverse order, what was begun before something could not be. */
+/** Clean-ups of what was started, run in reverse order. */
 export class Endings {
   readonly #endings: ((keep: boolean) => Promise<unknown>)[] = [];
 

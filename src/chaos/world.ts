@@ -25,7 +25,7 @@ const DATABASE = 'chaos';
 const DISK_OCTETS = 2 ** 30;
 const RECORDS_PER_SECOND = 500;
 const CATALOGUE = packagePath('fixtures/demo/catalogue.yaml');
-const LOOK_AT_MEMORY_EVERY_MS = 500;
+const MEMORY_CHECK_INTERVAL_MS = 500;
 
 export interface WorldOptions {
   seed: number;
@@ -33,7 +33,7 @@ export interface WorldOptions {
   rewriteInsert?: RewriteInsert;
 }
 
-/** Everything real that the faults are done to. */
+/** The real parts that the faults apply to. */
 export interface World {
   /** Logs and data. */
   folder: string;
@@ -47,7 +47,7 @@ export interface World {
   store: ChaosStore;
   disk: SmallDisk;
   engines: EngineSlot[];
-  /** The one that joins and leaves. */
+  /** The engine that joins and leaves. */
   visitor: EngineSlot;
   traffic: Traffic;
   watch: JournalWatch;
@@ -58,7 +58,7 @@ export interface World {
   end(options: { keep: boolean }): Promise<void>;
 }
 
-/** Starts all of it but the traffic. `end` ends what there is of it, at any time. */
+/** Starts everything but the traffic. `end` ends what was started, at any time. */
 export function createWorld(options: WorldOptions): { ready: Promise<World>; end: World['end'] } {
   const endings = new Endings();
   const end = ({ keep }: { keep: boolean }) => endings.run(keep);
@@ -163,7 +163,7 @@ async function startSlots(
   }
   const memory = setInterval(() => {
     for (const slot of slots) slot.lookAtMemory();
-  }, LOOK_AT_MEMORY_EVERY_MS);
+  }, MEMORY_CHECK_INTERVAL_MS);
   endings.add(async () => clearInterval(memory));
   return slots;
 }

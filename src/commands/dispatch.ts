@@ -1,17 +1,19 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { createLocalJWKSet, createRemoteJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
+import type { JWTVerifyGetKey } from 'jose';
 import type { Catalogue } from '../billing/catalogue.ts';
 import { PseudonymKey } from '../billing/pseudonym.ts';
 import { quotaUpdateCodec } from '../billing/quota-update.ts';
+import { Accounts, readAccounts } from '../dispatch/accounts.ts';
 import { type DispatchConfig, readDispatchConfig } from '../dispatch/dispatch-config.ts';
 import { DispatchServer } from '../dispatch/dispatch-server.ts';
 import { operatorVerifier } from '../dispatch/operator-keys.ts';
 import { type ControlPin, httpProxyControl } from '../dispatch/proxy-control.ts';
 import type { ProxyPin } from '../dispatch/proxy-registry.ts';
+import { readKeySet, remoteKeySet } from '../dispatch/read-key-set.ts';
 import { systemClock } from '../platform/clock.ts';
 import { ConfigError } from '../platform/config-error.ts';
-import { onStopSignal } from '../platform/lifecycle.ts';
+import { onReloadSignal, onStopSignal } from '../platform/lifecycle.ts';
 import { createLogger, type Logger } from '../platform/logger.ts';
 import { parsePseudonymKey } from '../platform/pseudonym-key.ts';
 import { openServerStore } from '../platform/server-store.ts';
@@ -47,41 +49,54 @@ ZERORATE_PSEUDONYM_KEY and ZERORATE_STORE_PASSWORD; each proxy's own from the fi
       const catalogue = readCatalogue(config.catalogue);
       checkApplications(config, catalogue, file);
       const keys = operatorKeys(config);
+      const logger = createLogger(config.log);
+      const accounts = readAccounts({ config, clock: systemClock, logger }, catalogue);
+      warnOfDevelopment(config);
       if (check) process.stdout.write(`${file}: ${Object.keys(config.proxies).length} proxies; it is good\n`);
-      else await run(config, catalogue, keys);
+      else await run({ config, catalogue, keys, accounts: new Accounts(accounts, logger), logger });
     });
 }
 
-async function run(
-  config: DispatchConfig,
-  catalogue: Catalogue,
-  keys: ReadonlyMap<string, JWTVerifyGetKey>,
-): Promise<void> {
-  const logger = createLogger(config.log);
+interface DispatchParts {
+  config: DispatchConfig;
+  catalogue: Catalogue;
+  keys: ReadonlyMap<string, JWTVerifyGetKey>;
+  accounts: Accounts;
+  logger: Logger;
+}
+
+async function run(parts: DispatchParts): Promise<void> {
+  const { config } = parts;
   const { url, database, username } = config.store;
   const password = config.secrets.storePassword?.reveal() ?? '';
   const store = await openServerStore(
     { url, database, username, password, requestTimeoutMs: STORE_TIMEOUT_MS },
     { create: false, readOnly: true },
   );
-  const server = new DispatchServer(serverOptions(config, catalogue, keys, store, logger));
+  const server = new DispatchServer(serverOptions(parts, store));
+  const forget = onReloadSignal(() => reloadAccounts(parts));
   try {
     await server.start();
     process.stdout.write(`dispatching at port ${server.port} until it is stopped (Ctrl+C)\n`);
     await new Promise<void>((resolve) => onStopSignal(resolve, STOP_GRACE_MS));
     await server.stop();
   } finally {
+    forget();
     await store.close();
   }
 }
 
-function serverOptions(
-  config: DispatchConfig,
-  catalogue: Catalogue,
-  keys: ReadonlyMap<string, JWTVerifyGetKey>,
-  store: Store,
-  logger: Logger,
-) {
+/** Reads key sets and registries of accounts again. With a fault in one, those of before are used further. */
+function reloadAccounts({ config, catalogue, accounts, logger }: DispatchParts): void {
+  try {
+    accounts.take(readAccounts({ config, clock: systemClock, logger }, catalogue, accounts.byApplication));
+    logger.info('read the key sets and registries of accounts again');
+  } catch (error) {
+    logger.error({ err: error }, 'key sets and registries of accounts are not reloaded; the ones read before are used');
+  }
+}
+
+function serverOptions({ config, catalogue, keys, accounts, logger }: DispatchParts, store: Store) {
   const { secrets, kafka, sessions, heartbeats, applications, http } = config;
   const { everyMs, announceTimeoutMs, freshForMs, silentAfterMs, warnClockSkewMs, maxClockSkewMs } = heartbeats;
   const { grantOctets, atCap, tokenSeconds, idleAfterMs, settleAfterMs, maxPerSubscriber, overshootOctets } = sessions;
@@ -100,6 +115,7 @@ function serverOptions(
     random: Math.random,
     pseudonymKey: new PseudonymKey(parsePseudonymKey(secrets.pseudonymKey.reveal(), 'pseudonymKey').generations),
     identity: operatorVerifier(keys),
+    accounts,
     control: httpProxyControl(proxies, announceTimeoutMs),
     proxies,
     operatorSecret: secrets.operator.reveal(),
@@ -144,21 +160,23 @@ function saslOf({ kafka: { sasl }, secrets: { saslPassword } }: DispatchConfig) 
   return { mechanism: sasl.mechanism, username: sasl.username, password: saslPassword };
 }
 
+/** On standard error, whatever the log's level is. */
+function warnOfDevelopment({ applications }: DispatchConfig): void {
+  const ids = Object.keys(applications).filter((id) => applications[id]?.account?.way === 'development');
+  if (ids.length === 0) return;
+  process.stderr.write(
+    `WARNING: accounts of ${ids.join(', ')} are NOT VERIFIED (applications.<id>.account.way development): every terminal can take the ` +
+      'messages of every account. Configure assertion, callback or registry before any subscriber uses this server.\n',
+  );
+}
+
 function operatorKeys({ operators }: DispatchConfig): Map<string, JWTVerifyGetKey> {
   return new Map(
     operators.map(({ issuer, jwksFile, jwksUrl }): [string, JWTVerifyGetKey] => [
       issuer,
-      jwksUrl === undefined ? localKeys(jwksFile ?? '') : createRemoteJWKSet(new URL(jwksUrl)),
+      jwksUrl === undefined ? readKeySet(jwksFile ?? '') : remoteKeySet(jwksUrl),
     ]),
   );
-}
-
-function localKeys(file: string): JWTVerifyGetKey {
-  try {
-    return createLocalJWKSet(JSON.parse(readFileSync(file, 'utf8')) as JSONWebKeySet);
-  } catch (error) {
-    throw new ConfigError(`${file}: expected a JSON Web Key Set of an operator: ${(error as Error).message}`);
-  }
 }
 
 function readPem(file: string): string {

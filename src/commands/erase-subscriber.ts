@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
 import { PseudonymKey } from '../billing/pseudonym.ts';
-import { bookKeyHistory, hasBookings, heldAgainst } from '../finance/key-history.ts';
+import { bookKeyHistory, compareKeyHistory, hasBookings } from '../finance/key-history.ts';
 import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
 import { ConfigError } from '../platform/config-error.ts';
@@ -89,7 +89,7 @@ async function eraseFromFile(
   let isErased = false;
   await rewriteFile(file, async (text) => {
     stored = parsePseudonymKey(text, file);
-    requireUsable(await heldAgainst(store, stored.history));
+    requireUsable(await compareKeyHistory(store, stored.history));
     let key = new PseudonymKey(stored.generations);
     for (const number of numbers) {
       // Of an erased number only what was booked since can be another subscriber's.

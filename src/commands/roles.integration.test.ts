@@ -188,10 +188,10 @@ describe('an engine', () => {
       'zerorate_engine',
       async (store) => {
         const { sponsors } = chatCatalogue();
-        const watcher = new CreditWatcher({ store, sponsors, clock: systemClock, checkEveryMs: 1000 });
+        const watcher = new CreditWatcher({ store, sponsors, clock: systemClock, checkIntervalMs: 1000 });
         await watcher.check();
         const debts = sponsors.map((sponsor) => ({ ...sponsor, creditLimitMicros: -(10 ** 15) }));
-        const strict = new CreditWatcher({ store, sponsors: debts, clock: systemClock, checkEveryMs: 1000 });
+        const strict = new CreditWatcher({ store, sponsors: debts, clock: systemClock, checkIntervalMs: 1000 });
         expect(await strict.check()).toMatchObject(sponsors.map(({ id }) => ({ sponsorId: id, kind: 'suspension' })));
         expect(await keepSchema(store, 'flow', 7, '{"type":"string"}')).toBe('{"type":"string"}');
         expect(await keepSchema(store, 'flow', 7, '{"type":"int"}')).toBe('{"type":"string"}');

@@ -3,6 +3,7 @@ import { kafkaBrokers, topicName } from '../platform/config-fields.ts';
 import { logSchema } from '../platform/config-schema.ts';
 import { passwordSaslSchema, sslSchema } from '../platform/config-source-schema.ts';
 import { proxyEndpointsSchema } from '../session-protocol/dispatch-messages.ts';
+import { accountSchema } from './account-config-schema.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -198,6 +199,7 @@ export const dispatchConfigSchema = z
         z.strictObject({
           grantOctets: grantOctets.optional().describe('As sessions.grantOctets.'),
           atCap: atCap.optional().describe('As sessions.atCap.'),
+          account: accountSchema.optional(),
         }),
       )
       .default({})

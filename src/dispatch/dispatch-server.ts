@@ -26,7 +26,7 @@ import { takeUpdates } from './take-updates.ts';
 export interface DispatchServerOptions
   extends Pick<
     HttpOptions,
-    'identity' | 'operatorSecret' | 'heartbeatEveryMs' | 'rateLimits' | 'trustedProxies' | 'tls'
+    'identity' | 'accounts' | 'operatorSecret' | 'heartbeatEveryMs' | 'rateLimits' | 'trustedProxies' | 'tls'
   > {
   catalogue: Catalogue;
   dataDir: string;

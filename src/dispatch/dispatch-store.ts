@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { ReportedUsage } from '../session-protocol/dispatch-messages.ts';
+import type { OneTimeAssertion } from './account-verifier.ts';
 import type { QuotaAccount } from './quota-account.ts';
 import type { Session } from './session.ts';
 import type { StoredKey } from './signing-keys.ts';
@@ -11,6 +12,19 @@ interface Facts {
   instanceId: string;
   suspendedSponsors: string[];
   signingKeys: StoredKey[];
+}
+
+/** An account of an application. */
+export interface AccountName {
+  applicationId: string;
+  account: string;
+}
+
+/** That a subscriber uses an account. */
+export interface AccountBinding {
+  /** Pseudonym. */
+  subscriber: string;
+  boundAtMs: number;
 }
 
 const REPORTS_AT_ONCE = 500;
@@ -37,6 +51,7 @@ export class DispatchStore {
   readonly #facts: Database<unknown, string>;
   /** Assertions that were used, by when they expire. */
   readonly #usedAssertions: Database<number, [issuer: string, jti: string]>;
+  readonly #accountBindings: Database<AccountBinding, [application: string, account: string, subscriber: string]>;
 
   #assertionsPrunedAtMs = 0;
   /** Of the sessions that are open. */
@@ -55,6 +70,7 @@ export class DispatchStore {
     this.#offsets = this.#root.openDB({ name: 'offsets' });
     this.#facts = this.#root.openDB({ name: 'facts' });
     this.#usedAssertions = this.#root.openDB({ name: 'used-assertions' });
+    this.#accountBindings = this.#root.openDB({ name: 'account-bindings' });
     for (const session of this.allLiveSessions()) this.#count(session, 1);
   }
 
@@ -65,16 +81,33 @@ export class DispatchStore {
     return result;
   }
 
-  /** Resolves with whether this is the first use of an assertion; it is remembered on disk until it expires. */
-  useAssertion(issuer: string, id: string, expiresAtMs: number, nowMs: number): Promise<boolean> {
-    // Hashed: a key of LMDB has a longest length.
-    const key: [string, string] = [sha256(issuer), sha256(id)];
-    return this.transaction(() => {
-      if (this.#usedAssertions.doesExist(key)) return false;
-      if (nowMs - this.#assertionsPrunedAtMs >= PRUNE_INTERVAL_MS) this.#pruneAssertions(nowMs);
-      void this.#usedAssertions.put(key, expiresAtMs);
-      return true;
-    });
+  isAssertionUsed({ issuer, id }: OneTimeAssertion): boolean {
+    return this.#usedAssertions.doesExist(hashedKey(issuer, id));
+  }
+
+  /** Uses an assertion up: it is remembered until it expires. */
+  putUsedAssertion({ issuer, id, expiresAtMs }: OneTimeAssertion, nowMs: number): void {
+    if (nowMs - this.#assertionsPrunedAtMs >= PRUNE_INTERVAL_MS) this.#pruneAssertions(nowMs);
+    void this.#usedAssertions.put(hashedKey(issuer, id), expiresAtMs);
+  }
+
+  removeUsedAssertion({ issuer, id }: OneTimeAssertion): void {
+    void this.#usedAssertions.remove(hashedKey(issuer, id));
+  }
+
+  /** The subscribers that use the account. An entry is of one subscriber, so that an erasure takes it whole, and names no account. */
+  accountBindings({ applicationId, account }: AccountName): AccountBinding[] {
+    const key = hashedKey(applicationId, account);
+    const range = { start: [...key, ''], end: [...key, LAST] };
+    return [...this.#accountBindings.getRange(range as never)].map(({ value }) => value);
+  }
+
+  putAccountBinding({ applicationId, account }: AccountName, binding: AccountBinding): void {
+    void this.#accountBindings.put([...hashedKey(applicationId, account), binding.subscriber], binding);
+  }
+
+  removeAccountBinding({ applicationId, account }: AccountName, { subscriber }: AccountBinding): void {
+    void this.#accountBindings.remove([...hashedKey(applicationId, account), subscriber]);
   }
 
   #pruneAssertions(nowMs: number): void {
@@ -139,6 +172,12 @@ export class DispatchStore {
       if (changed !== session) this.putSession(changed);
       return changed;
     });
+  }
+
+  /** A subscriber's sessions of all plans that are not settled. */
+  allLiveSessionsOf(subscriber: string): Session[] {
+    const range = { start: [subscriber, '', ''], end: [subscriber, LAST, LAST] };
+    return [...this.#live.getRange(range as never)].map(({ value }) => value);
   }
 
   /** A subscriber's sessions under a plan that are not settled. */
@@ -215,6 +254,11 @@ export class DispatchStore {
     await this.#root.flushed;
     await this.#root.close();
   }
+}
+
+/** Hashed, as keys of LMDB have a longest length. */
+function hashedKey(first: string, second: string): [string, string] {
+  return [sha256(first), sha256(second)];
 }
 
 function sha256(text: string): string {

@@ -1,4 +1,5 @@
 import type { Health } from '../platform/health.ts';
+import type { Accounts } from './accounts.ts';
 import type { DispatchContext } from './context.ts';
 import type { IdentityVerifier } from './identity.ts';
 import type { RateLimit } from './rate-limits.ts';
@@ -6,6 +7,7 @@ import type { RateLimit } from './rate-limits.ts';
 export interface HttpOptions {
   context: DispatchContext;
   identity: IdentityVerifier;
+  accounts: Pick<Accounts, 'verify' | 'subscribersPerAccount'>;
   health: Health;
   operatorSecret: string;
   heartbeatEveryMs: number;

@@ -10,6 +10,8 @@ const STATUS: Readonly<Record<DispatchRefusal, number>> = {
   assertion_expired: 401,
   assertion_mismatch: 401,
   unknown_application: 404,
+  account_unverified: 403,
+  account_bound: 409,
   sponsor_suspended: 403,
   no_plan: 403,
   quota_exhausted: 403,

@@ -8,6 +8,7 @@ import {
   serializerCompiler,
   validatorCompiler,
 } from 'fastify-type-provider-zod';
+import { accountRoutes } from './account-routes.ts';
 import { exportDispatch } from './dispatch-metrics.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { HttpOptions } from './http-options.ts';
@@ -50,6 +51,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
   await server.register(async (scope) => terminalRoutes(scope, options, limits));
   proxyRoutes(server, options);
   operatorRoutes(server, options, metrics);
+  await server.register(async (scope) => accountRoutes(scope, options));
   healthRoutes(server, options);
   return server;
 }

@@ -10,10 +10,11 @@ import { freeInMs, quotaReserved } from './quota-reserved.ts';
 import { firstCap, remainingQuota, renewedCap } from './remaining-quota.ts';
 import { reservedOctets, type Session, withCap } from './session.ts';
 import { grantOf, tokenExpiry } from './session-grant.ts';
+import { proofFault, releaseProof, type SessionProof, useProof } from './session-proof.ts';
 
-export interface OpenRequest extends Pick<SessionRequest, 'applicationId' | 'applicationAccount' | 'region'> {
-  /** Pseudonym of who the identity assertion has proven the terminal to be. */
-  subscriber: string;
+export interface OpenRequest extends Pick<SessionRequest, 'region'> {
+  /** Application, subscriber and account. */
+  proof: SessionProof;
   terminalIp: string;
 }
 
@@ -45,20 +46,20 @@ export async function openSession(context: DispatchContext, request: OpenRequest
     const reserved = await store.transaction(() => reserve(context, request, tried));
     if (isRefused(reserved)) return reserved;
     const { session, plan } = reserved;
-    if ('proxies' in reserved) return openAt(context, session, plan, reserved.proxies);
+    if ('proxies' in reserved) return openAt(context, request.proof, reserved);
     const problem = await announceRaised(context, session, reserved.before);
     if (problem === null) return grantOf(context, session, plan);
     const { sessionId, proxyId } = session;
     logger.warn({ proxyId, sessionId, problem: problem.message }, 'a session cannot be resumed');
     tried.set(sessionId, problem.kind === 'over');
+    await store.transaction(() => releaseProof(store, request.proof));
   }
 }
 
 async function openAt(
   context: DispatchContext,
-  { sessionId }: Session,
-  plan: Plan,
-  proxies: readonly ProxyStanding[],
+  proof: SessionProof,
+  { session: { sessionId }, plan, proxies }: Reserved,
 ): Promise<SessionGrant | Refused> {
   const { store, logger } = context;
   for (const { proxyId } of proxies) {
@@ -75,14 +76,18 @@ async function openAt(
   await store.transaction(() => {
     const session = store.session(sessionId);
     if (session !== undefined) store.removeSession(session);
+    releaseProof(store, proof);
   });
   return { refusal: 'no_proxy' };
 }
 
 function reserve(context: DispatchContext, request: OpenRequest, tried: Tried): Reserved | Resumed | Refused {
   const { catalogue, store, clock, proxies, random, patience, limits, termsOf } = context;
-  const { applicationId, subscriber, region } = request;
+  const { region, proof } = request;
+  const { applicationId, subscriber } = proof;
   const nowMs = clock.nowMs();
+  const fault = proofFault(store, proof);
+  if (fault !== null) return fault;
   const entitlement = entitlementOf(applicationId, {
     catalogue,
     suspendedSponsors: new Set(store.fact('suspendedSponsors') ?? []),
@@ -94,7 +99,10 @@ function reserve(context: DispatchContext, request: OpenRequest, tried: Tried): 
   const remainingOctets = remainingQuota(quotaStateOf(context, plan, subscriber));
   if (remainingOctets < termsOf(applicationId).grantOctets) {
     const resumed = resume(context, request, plan, tried);
-    if (resumed !== null) return resumed;
+    if (resumed !== null) {
+      useProof(store, proof, nowMs);
+      return resumed;
+    }
   }
   if (remainingOctets <= plan.allocateAboveOctets) return quotaReserved(context, plan, subscriber, tried);
   const live = store.sessionsOfSubscriber(subscriber);
@@ -109,6 +117,7 @@ function reserve(context: DispatchContext, request: OpenRequest, tried: Tried): 
   if (ranked.length === 0) return { refusal: 'no_proxy' };
   proxies.given(ranked[0].proxyId);
   const session = newSession(context, request, entitlement, ranked[0].proxyId);
+  useProof(store, proof, nowMs);
   store.putSession(session);
   return { session, plan, proxies: ranked };
 }
@@ -119,13 +128,14 @@ function reserve(context: DispatchContext, request: OpenRequest, tried: Tried): 
  */
 function resume(context: DispatchContext, request: OpenRequest, plan: Plan, tried: Tried): Resumed | null {
   const { store, proxies, clock, patience, termsOf } = context;
-  const { applicationId, applicationAccount, subscriber, terminalIp } = request;
+  const { terminalIp, proof } = request;
+  const { applicationId, account, subscriber } = proof;
   const { freshForMs, maxClockSkewMs } = patience;
   const wanted = { applicationId, nowMs: clock.nowMs(), freshForMs, maxClockSkewMs };
   const [session] = store
     .liveSessions(subscriber, plan.id)
     .filter((one) => one.state === 'open' && one.planVersion === plan.version && !tried.has(one.sessionId))
-    .filter((one) => one.applicationId === applicationId && one.applicationAccount === applicationAccount)
+    .filter((one) => one.applicationId === applicationId && one.applicationAccount === account)
     .filter((one) => one.terminalIp === terminalIp && reservedOctets(one) > 0)
     .filter(({ proxyId }) => [proxies.get(proxyId)].some((proxy) => proxy !== undefined && isFit(proxy, wanted)))
     .sort((a, b) => reservedOctets(b) - reservedOctets(a));
@@ -145,7 +155,7 @@ function newSessionKey(): string {
 
 function newSession(
   context: DispatchContext,
-  { applicationId, applicationAccount, subscriber, terminalIp }: OpenRequest,
+  { proof: { applicationId, account, subscriber }, terminalIp }: OpenRequest,
   { plan, sponsorId }: { plan: Plan; sponsorId: string },
   proxyId: string,
 ): Session {
@@ -157,7 +167,8 @@ function newSession(
     subscriber,
     sponsorId,
     applicationId,
-    applicationAccount,
+    applicationAccount: account,
+    isAccountVerified: true,
     terminalIp,
     proxyId,
     planId: plan.id,

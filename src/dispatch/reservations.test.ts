@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import * as fc from 'fast-check';
 import { decodeJwt } from 'jose';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SessionGrant } from '../session-protocol/dispatch-messages.ts';
+import type { VerifiedAccount } from './account-verifier.ts';
 import { isRefused } from './context.ts';
-import { PROXY_IDS, TERMINAL_IP, TestDispatch } from './dispatch.fixture.ts';
+import { ISSUER, MSISDN, PROXY_IDS, TERMINAL_IP, TestDispatch } from './dispatch.fixture.ts';
 import { endSession } from './end-session.ts';
 import { openSession } from './open-session.ts';
 import { renewSession } from './renew-session.ts';
@@ -38,18 +40,15 @@ describe('a terminal that asks again while its own session holds the quota', () 
 
   test.each([
     ['from another address', () => ({ remoteAddress: '127.9.0.2' }), {}],
-    ['of another account', () => ({}), { applicationAccount: 'bob' }],
+    ['of another account', () => ({}), { account: 'bob' }],
   ])('but not %s: the quota is reserved, and it says how long', async (_, request, fields) => {
     await dispatch.open1();
     const { remoteAddress = TERMINAL_IP } = request() as { remoteAddress?: string };
+    const account = { applicationId: 'chat', account: 'alice', ...fields };
     const identityAssertion = await dispatch.assertion(undefined, remoteAddress);
-    const payload = { msisdn: '491701234567', identityAssertion, applicationId: 'chat', applicationAccount: 'alice' };
-    const response = await dispatch.call({
-      method: 'POST',
-      url: '/v1/sessions',
-      remoteAddress,
-      payload: { ...payload, ...fields },
-    });
+    const accountAssertion = await dispatch.accountAssertion(identityAssertion, account);
+    const payload = { msisdn: MSISDN, identityAssertion, accountAssertion, applicationId: 'chat' };
+    const response = await dispatch.call({ method: 'POST', url: '/v1/sessions', remoteAddress, payload });
     expect(response.json()).toMatchObject({ reason: 'quota_reserved', retryAfterMs: 900_000 });
   });
 
@@ -200,9 +199,13 @@ class Day {
   async #open({ account, address, grant }: Extract<Step, { kind: 'open' }>): Promise<void> {
     this.#grantOctets = grant;
     const granted = await openSession(dispatch.context, {
-      applicationId: 'chat',
-      applicationAccount: `account-${account}`,
-      subscriber: dispatch.update().subscriber,
+      proof: {
+        applicationId: 'chat',
+        account: `account-${account}` as VerifiedAccount,
+        subscriber: dispatch.update().subscriber,
+        subscribersPerAccount: 1,
+        identityAssertion: { issuer: ISSUER, id: randomUUID(), expiresAtMs: dispatch.clock.ms + 3_600_000 },
+      },
       terminalIp: `127.9.0.${address + 1}`,
     });
     if (isRefused(granted)) {

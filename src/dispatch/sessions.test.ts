@@ -229,6 +229,7 @@ test('the documentation describes every route, and is a page', async () => {
     '/health/live',
     '/health/ready',
     '/metrics',
+    '/v1/accounts/{applicationId}',
     '/v1/proxies/{proxyId}',
     '/v1/sessions',
     '/v1/sessions/{sessionId}',
@@ -236,6 +237,15 @@ test('the documentation describes every route, and is a page', async () => {
     '/v1/sessions/{sessionId}/revocation',
     '/v1/usage-reports',
   ]);
-  expect(Object.keys(paths['/v1/sessions'].post.responses)).toEqual(['201', '400', '401', '403', '404', '429', '503']);
+  expect(Object.keys(paths['/v1/sessions'].post.responses)).toEqual([
+    '201',
+    '400',
+    '401',
+    '403',
+    '404',
+    '409',
+    '429',
+    '503',
+  ]);
   expect((await dispatch.call({ url: '/documentation/' })).headers['content-type']).toContain('text/html');
 });

@@ -4,14 +4,14 @@ import { WATCHER, WATCHER_KEYS } from './credit-rules.ts';
 
 /** What moves a sponsor's balance. */
 export const MONEY_KINDS = ['top-up', 'payment', 'adjustment', 'rebate'] as const;
-/** What stops the sponsorship, and what lets it go on: entries of 0. */
+/** Entry kinds that suspend and resume the sponsorship: their amount is 0. */
 export const SUSPENSION_KINDS = ['suspension', 'resumption'] as const;
-/** What a closing posts: no one asks for it. */
+/** Entry kinds that a closing posts; they cannot be requested. */
 export const POSTED_KINDS = ['rounding', 'tax'] as const;
 export type PostedKind = (typeof POSTED_KINDS)[number];
 export type EntryKind = (typeof MONEY_KINDS)[number] | (typeof SUSPENSION_KINDS)[number];
 
-/** What somebody asks to have booked, as it was written. */
+/** A requested account entry, as it was written. */
 export interface EntryRequest {
   kind: EntryKind;
   idempotencyKey: string;
@@ -20,7 +20,7 @@ export interface EntryRequest {
   /** Decimal text; absent for suspensions and resumptions, as is the currency. */
   amount?: string;
   currency?: string;
-  /** Milliseconds since 1970; absent: when it is booked. */
+  /** Milliseconds since 1970; absent: the time of booking. */
   effectiveAtMs?: number;
 }
 
@@ -33,7 +33,7 @@ export interface AccountEntry {
   currency: string;
   /** Credits are positive. */
   amountMicros: number;
-  /** Null: when it is booked. */
+  /** Null: the time of booking. */
   effectiveAtMs: number | null;
   who: string;
   why: string;
@@ -68,7 +68,7 @@ const MICROS_DIGITS = 6;
 const MAX_KEY_LENGTH = 200;
 const MAX_TEXT_LENGTH = 1000;
 
-/** Holds a request against the rules of accounts; the first that it breaks is the refusal. */
+/** Checks a request against the rules of accounts; returns the first rule that it breaks as a refusal. */
 export function checkEntry(request: EntryRequest, sponsor: Sponsor, nowMs: number): CheckedEntry {
   const { kind, idempotencyKey, who, why, effectiveAtMs = null } = request;
   const refusal = textRefusal(request) ?? timeRefusal(effectiveAtMs, nowMs);
@@ -79,7 +79,7 @@ export function checkEntry(request: EntryRequest, sponsor: Sponsor, nowMs: numbe
   return { entry: { kind, idempotencyKey, sponsorId, currency, amountMicros, effectiveAtMs, who, why } };
 }
 
-/** `top-up of 100.00 USD for chatter` */
+/** Returns an entry in words, as `top-up of 100.00 USD for chatter`. */
 export function describeEntry({
   kind,
   sponsorId,
@@ -116,7 +116,7 @@ function textRefusal({ idempotencyKey, who, why }: EntryRequest): Refusal | null
   return null;
 }
 
-/** The amount in micro-units, or what is wrong with it. */
+/** Returns the amount in micro-units, or what is wrong with it. */
 function amountOf({ kind, amount, currency }: EntryRequest, sponsor: Sponsor): number | Refusal {
   if (amount === undefined) return refused('amount_missing', 'amount: is missing, as 100.00');
   const micros = parseMicros(amount);
@@ -145,7 +145,7 @@ function tooFine(kind: EntryKind, micros: number, { currency, minorDigits }: Spo
   return refused('amount_too_fine', `amount: ${formatMicros(micros, currency)} is finer than the currency: ${remedy}`);
 }
 
-/** What begins later would count before it does: a balance knows no time. */
+/** Refuses an instant in the future: a balance has no time, so the entry would count before it takes effect. */
 function timeRefusal(effectiveAtMs: number | null, nowMs: number): Refusal | null {
   if (effectiveAtMs === null || (effectiveAtMs >= 0 && effectiveAtMs <= nowMs)) return null;
   const expected = 'expected an instant from 1970 on that is not to come: an entry counts from its booking on';

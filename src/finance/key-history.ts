@@ -5,8 +5,8 @@ import { literal, type Store } from '../platform/store.ts';
 import { bookFact } from './book-fact.ts';
 
 /**
- * A key's history beside the one that is booked. `older`: the store knows of erasures that the key does not; `newer`: the key
- * has been through erasures that are not booked yet; `another`: the two have parted, or never were one.
+ * The comparison of a key's history with the booked one. `older`: the store has erasures that the key does not have;
+ * `newer`: the key has erasures that are not booked yet; `another`: the histories differ.
  */
 export interface KeyComparison {
   verdict: 'same' | 'older' | 'newer' | 'another';
@@ -14,8 +14,8 @@ export interface KeyComparison {
   booked: number;
 }
 
-/** Holds a key's history against the one that the store is booked with. */
-export async function heldAgainst(store: Store, history: readonly KeyState[]): Promise<KeyComparison> {
+/** Compares a key's history with the one that is booked in the store. */
+export async function compareKeyHistory(store: Store, history: readonly KeyState[]): Promise<KeyComparison> {
   const rows = await store.query<{ fingerprint: string }>('SELECT fingerprint FROM pseudonym_keys ORDER BY number');
   const booked = rows.length;
   const isShared = rows.every(({ fingerprint }, at) => at >= history.length || history[at].fingerprint === fingerprint);
@@ -25,17 +25,17 @@ export async function heldAgainst(store: Store, history: readonly KeyState[]): P
 }
 
 /**
- * Books what the store does not know yet of a key's history: its beginning, and each erasure once. From then on an engine
- * with an older key, or another, is refused. Gives how the key stood before that; an older and another key book nothing.
+ * Books the states of a key's history that the store does not have: its creation, and each erasure once. From then on an
+ * engine with an older or another key is refused. Returns the comparison before that; an older and another key book nothing.
  */
 export async function bookKeyHistory(
   store: Store,
   history: readonly KeyState[],
   nowMs: number,
 ): Promise<KeyComparison> {
-  const before = await heldAgainst(store, history);
-  for (let now = before; now.verdict === 'newer'; now = await heldAgainst(store, history)) {
-    // Whoever is outrun looks again: it may have been the same state that another engine booked.
+  const before = await compareKeyHistory(store, history);
+  for (let now = before; now.verdict === 'newer'; now = await compareKeyHistory(store, history)) {
+    // A fenced writer compares again: another engine may have booked the same state.
     await bookState(store, now.booked + 1, history[now.booked], nowMs);
   }
   return before;
@@ -59,7 +59,7 @@ function bookState(store: Store, number: number, state: KeyState, nowMs: number)
   return bookFact(store, { table: 'pseudonym_keys', number, columns, isOurs });
 }
 
-/** Whether anything stands in the store under a pseudonym: a charge, or a rejected record. */
+/** Returns whether the store has bookings under a pseudonym: a charge, or a rejected record. */
 export async function hasBookings(store: Store, pseudonym: Uint8Array): Promise<boolean> {
   const hex = Buffer.from(pseudonym).toString('hex');
   const rows = await store.query(

@@ -63,6 +63,7 @@ export function loopCatalogue(): object {
       match: 'tag',
       tags: [tag],
       prefixes: [],
+      accountKeys: { issuer: sponsorId, jwksFile: `${sponsorId}.jwks.json` },
     })),
     plans: APPLICATIONS.map(({ applicationId, content, quotaOctets }) => ({
       id: `${applicationId}-plan`,

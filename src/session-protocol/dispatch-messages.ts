@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { E164 } from '../billing/msisdn.ts';
+import { MAX_ACCOUNT_LENGTH } from './account-name.ts';
 import { CONTENT_TYPES, contentOctetsSchema, contentSharesSchema } from './content-octets.ts';
 import {
   DISPATCH_REFUSALS,
@@ -19,8 +20,13 @@ export const sessionRequestSchema = z.strictObject({
   msisdn: z.string().regex(E164),
   identityAssertion: z.string().min(1).max(4096),
   applicationId: z.string().min(1).max(255),
-  /** Who the subscriber is in the application. */
-  applicationAccount: z.string().min(1).max(255),
+  /** The sponsor's assertion of the subscriber's account, bound to the identity assertion; where accounts are proven so. */
+  accountAssertion: z.string().min(1).max(4096).optional(),
+  /**
+   * The account that the terminal wants, as a subscriber may have several. It is compared with the accounts that are proven and
+   * proves nothing: a request for any other account is refused.
+   */
+  applicationAccount: z.string().min(1).max(MAX_ACCOUNT_LENGTH).optional(),
   /** Where the terminal would like its proxy to be. */
   region: z.string().min(1).max(64).optional(),
 });
