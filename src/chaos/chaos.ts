@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { grouped } from '../platform/print-table.ts';
-import { type Control, FORGETFUL_WINDOW, without } from './control.ts';
-import { audit, settle, stopEngines } from './finish.ts';
+import { type Control, SHORT_TOKEN_WINDOW, withoutGuard } from './control.ts';
+import { audit, awaitAllBooked, stopEngines } from './finish.ts';
 import { printHead, printRow } from './print-rows.ts';
 import { type FaultRow, runFaults } from './run-faults.ts';
 import { drawSchedule } from './schedule.ts';
@@ -28,7 +28,7 @@ export async function runChaos(options: ChaosOptions): Promise<number> {
   const { ready, end } = createWorld({
     seed,
     engines: ENGINES,
-    ...(control !== undefined && { rewriteInsert: without(control) }),
+    ...(control !== undefined && { rewriteInsert: withoutGuard(control) }),
   });
   const forget = endOnSignal(end);
   let isBroken = true;
@@ -56,14 +56,14 @@ async function runSeed(world: World, options: ChaosOptions, seed: number): Promi
   const schedule = drawSchedule({ seed, faults, engines: ENGINES, sessionTimeoutMs: world.sessionTimeoutMs, mix });
 
   await beginTraffic(world);
-  if (control === 'guard') await world.watch.command(FORGETFUL_WINDOW);
+  if (control === 'guard') await world.watch.command(SHORT_TOKEN_WINDOW);
   printHead();
   const endsAtFirstBreak = control !== undefined;
   const rows = await runFaults(world, schedule, { onRow: printRow, endsAtFirstBreak });
   printSums(rows);
   const found = rows.flatMap(({ number, broken }) => broken.map((text) => `fault ${number}: ${text}`));
   // A broken journal need not be booked to its end.
-  if (!endsAtFirstBreak || found.length === 0) found.push(...(await settle(world)));
+  if (!endsAtFirstBreak || found.length === 0) found.push(...(await awaitAllBooked(world)));
   found.push(...(await stopEngines(world)));
   await world.traffic.close();
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { insertStatement } from '../journal/insert-statement.ts';
 import type { JournalBlock } from '../journal/journal-block.ts';
-import { without } from './control.ts';
+import { withoutGuard } from './control.ts';
 import { isJournalInsert, laneOf } from './proxied-request.ts';
 
 // The harness reads and rewrites the journal's statement: both must agree on it.
@@ -17,19 +17,19 @@ test('the insert is recognised by its statement, and its lane by its token', () 
 });
 
 test('without the guard nothing is thrown', () => {
-  const changed = without('guard')(sql);
+  const changed = withoutGuard('guard')(sql);
   expect(changed).not.toContain('throwIf');
   expect(changed).toContain('flows-2@6');
   expect(changed).toMatch(/FROM input\('a String'\) ORDER BY ALL FORMAT Native$/);
 });
 
 test('without the token every insert has another one', () => {
-  const [first, second] = [without('token')(sql), without('token')(sql)];
+  const [first, second] = [withoutGuard('token')(sql), withoutGuard('token')(sql)];
   expect(first).not.toBe(second);
   expect(first).not.toContain('flows-2@6');
   expect(first).toContain('throwIf');
 });
 
 test('an insert that has no guard is refused', () => {
-  expect(() => without('guard')('INSERT INTO journal SELECT 1')).toThrow('there is no guard');
+  expect(() => withoutGuard('guard')('INSERT INTO journal SELECT 1')).toThrow('there is no guard');
 });

@@ -11,13 +11,13 @@ const TOKEN = /insert_deduplication_token = '[^']*'/;
  * Without the guard the token alone protects, for as long as the table remembers it. So the guard's control makes the table
  * forget soon, as after `non_replicated_deduplication_window` inserts.
  */
-export const FORGETFUL_WINDOW = 'ALTER TABLE journal MODIFY SETTING non_replicated_deduplication_window = 4';
+export const SHORT_TOKEN_WINDOW = 'ALTER TABLE journal MODIFY SETTING non_replicated_deduplication_window = 4';
 
 /**
  * Returns a function that removes the guard from an insert. It throws when the statement has none: then the control would
  * prove nothing.
  */
-export function without(control: Control): RewriteInsert {
+export function withoutGuard(control: Control): RewriteInsert {
   const [pattern, replacement] =
     control === 'guard'
       ? [GUARD, () => ' ORDER BY ALL']

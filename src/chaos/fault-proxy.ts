@@ -137,7 +137,7 @@ export class FaultProxy {
       this.#release(lane);
       const fault = this.#next(isInsert ? 'insert' : 'query');
       if (fault === null) answerWith(response, await this.#carryOut(request));
-      else await this.#strike(fault, request, lane, response);
+      else await this.#applyFault(fault, request, lane, response);
     } catch {
       // ClickHouse is down, or broke off: so does the proxy.
       response.destroy();
@@ -151,7 +151,7 @@ export class FaultProxy {
     return armed.fault;
   }
 
-  async #strike(
+  async #applyFault(
     fault: ProxyFault,
     request: ProxiedRequest,
     lane: string | null,

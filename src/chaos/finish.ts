@@ -6,7 +6,7 @@ import { PARTITIONS, type World } from './world.ts';
 const ALL_BOOKED_WITHIN_MS = 180_000;
 
 /** Ends the traffic and lets the engines book all of it. Resolves with the violations of liveness. */
-export async function settle(world: World): Promise<string[]> {
+export async function awaitAllBooked(world: World): Promise<string[]> {
   const { traffic, watch } = world;
   await heal(world);
   await traffic.stop(PARTITIONS);

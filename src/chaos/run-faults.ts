@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { applyFault } from './apply-fault.ts';
 import { nameOf, type ScheduledFault } from './schedule.ts';
-import { strike } from './strike.ts';
 import { becomesTrue } from './wait.ts';
 import type { World } from './world.ts';
 
@@ -69,7 +69,7 @@ async function awaitProgress({ watch }: World): Promise<number[]> {
 async function runFault(world: World, scheduled: ScheduledFault, atS: number): Promise<FaultRow> {
   const before = world.counts();
   const engine = world.engines[scheduled.engine];
-  const times = await strike(world, scheduled.fault, engine);
+  const times = await applyFault(world, scheduled.fault, engine);
   const broken: string[] = [];
   const stalled = await awaitProgress(world);
   if (stalled.length > 0) {

@@ -1,32 +1,28 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { JWTVerifyGetKey } from 'jose';
 import type { Catalogue } from '../billing/catalogue.ts';
-import { PseudonymKey } from '../billing/pseudonym.ts';
-import { quotaUpdateCodec } from '../billing/quota-update.ts';
-import { Accounts, readAccounts } from '../dispatch/accounts.ts';
 import { type DispatchConfig, readDispatchConfig } from '../dispatch/dispatch-config.ts';
 import { DispatchServer } from '../dispatch/dispatch-server.ts';
-import { operatorVerifier } from '../dispatch/operator-keys.ts';
-import { type ControlPin, httpProxyControl } from '../dispatch/proxy-control.ts';
-import type { ProxyPin } from '../dispatch/proxy-registry.ts';
-import { readKeySet, remoteKeySet } from '../dispatch/read-key-set.ts';
+import { CatalogueMetrics } from '../operations/catalogue-metrics.ts';
+import { CatalogueReload } from '../operations/catalogue-reload.ts';
+import type { CompileCatalogue } from '../operations/compile-catalogue.ts';
+import { compileInThread } from '../operations/compile-catalogue-thread.ts';
 import { systemClock } from '../platform/clock.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { onReloadSignal, onStopSignal } from '../platform/lifecycle.ts';
 import { createLogger, type Logger } from '../platform/logger.ts';
-import { parsePseudonymKey } from '../platform/pseudonym-key.ts';
+import { compareKeyStates } from '../platform/pseudonym-key.ts';
+import { type ConfigReloadOutcome, ReloadMetrics } from '../platform/reload-metrics.ts';
 import { openServerStore } from '../platform/server-store.ts';
-import type { Store } from '../platform/store.ts';
 import { readSuspensionFacts } from '../platform/suspension-facts.ts';
-import { suggestion } from '../yaml-document/nearest-word.ts';
-import { quotaUpdateSchema } from './assemble-source.ts';
-import { connect } from './kafka-connection.ts';
+import { DispatchKey, isKeyFault, readDispatchKey } from './dispatch-key.ts';
+import { accountsOf, applicationFaults, type LiveSettings, liveSettings, serverOptions } from './dispatch-options.ts';
+import { namingFile } from './failure.ts';
+import { requireUsable } from './load-key.ts';
 import { readCatalogue } from './read-config.ts';
+import { changedFields, reloadConfig } from './reload-config.ts';
 
 const STOP_GRACE_MS = 10_000;
 const STORE_TIMEOUT_MS = 5000;
-const DAY_MS = 86_400_000;
 
 export function registerDispatch(program: Command): void {
   program
@@ -40,124 +36,23 @@ export function registerDispatch(program: Command): void {
 Examples:
   $ zerorate dispatch --config fixtures/demo/dispatch.yaml --check
   $ zerorate dispatch --config dispatch.yaml
+  $ kill -HUP PID    # reload the catalogue and the configuration
 
 Its interface is described at /documentation. Secrets come from files that the configuration names, or from ZERORATE_OPERATOR_SECRET,
-ZERORATE_PSEUDONYM_KEY and ZERORATE_STORE_PASSWORD; each proxy's own from the file or variable that the configuration names for it.`,
+ZERORATE_PSEUDONYM_KEY and ZERORATE_STORE_PASSWORD; each proxy's own from where the configuration says. It waits for the engine's store, the brokers and the
+topic of quota updates; /health/ready says for which.`,
     )
     .action(async ({ config: file, check = false }: { config: string; check?: boolean }) => {
       const config = readDispatchConfig(file, process.env);
       const catalogue = readCatalogue(config.catalogue);
-      checkApplications(config, catalogue, file);
-      const keys = operatorKeys(config);
+      const faults = applicationFaults(config, catalogue, file);
+      if (faults.length > 0) throw new ConfigError(faults);
       const logger = createLogger(config.log);
-      const accounts = readAccounts({ config, clock: systemClock, logger }, catalogue);
+      const live = liveSettings(config, catalogue, logger);
       warnOfDevelopment(config);
       if (check) process.stdout.write(`${file}: ${Object.keys(config.proxies).length} proxies; it is good\n`);
-      else await run({ config, catalogue, keys, accounts: new Accounts(accounts, logger), logger });
+      else await run(file, live, catalogue, logger);
     });
-}
-
-interface DispatchParts {
-  config: DispatchConfig;
-  catalogue: Catalogue;
-  keys: ReadonlyMap<string, JWTVerifyGetKey>;
-  accounts: Accounts;
-  logger: Logger;
-}
-
-async function run(parts: DispatchParts): Promise<void> {
-  const { config } = parts;
-  const { url, database, username } = config.store;
-  const password = config.secrets.storePassword?.reveal() ?? '';
-  const store = await openServerStore(
-    { url, database, username, password, requestTimeoutMs: STORE_TIMEOUT_MS },
-    { create: false, readOnly: true },
-  );
-  const server = new DispatchServer(serverOptions(parts, store));
-  const forget = onReloadSignal(() => reloadAccounts(parts));
-  try {
-    await server.start();
-    process.stdout.write(`dispatching at port ${server.port} until it is stopped (Ctrl+C)\n`);
-    await new Promise<void>((resolve) => onStopSignal(resolve, STOP_GRACE_MS));
-    await server.stop();
-  } finally {
-    forget();
-    await store.close();
-  }
-}
-
-/** Reads key sets and registries of accounts again. With a fault in one, those of before are used further. */
-function reloadAccounts({ config, catalogue, accounts, logger }: DispatchParts): void {
-  try {
-    accounts.take(readAccounts({ config, clock: systemClock, logger }, catalogue, accounts.byApplication));
-    logger.info('read the key sets and registries of accounts again');
-  } catch (error) {
-    logger.error({ err: error }, 'key sets and registries of accounts are not reloaded; the ones read before are used');
-  }
-}
-
-function serverOptions({ config, catalogue, keys, accounts, logger }: DispatchParts, store: Store) {
-  const { secrets, kafka, sessions, heartbeats, applications, http } = config;
-  const { everyMs, announceTimeoutMs, freshForMs, silentAfterMs, warnClockSkewMs, maxClockSkewMs } = heartbeats;
-  const { grantOctets, atCap, tokenSeconds, idleAfterMs, settleAfterMs, maxPerSubscriber, overshootOctets } = sessions;
-  const tokenMs = tokenSeconds * 1000;
-  const proxies = proxyPins(config);
-  const codec = quotaUpdateCodec(quotaUpdateSchema(), kafka.schemaId);
-  const client = connect({ ...kafka, sasl: saslOf(config) }, logger);
-  return {
-    catalogue,
-    dataDir: config.dataDir,
-    host: http.host,
-    port: http.port,
-    trustedProxies: http.trustedProxies,
-    tls: http.tls && tlsOf(http.tls),
-    clock: systemClock,
-    random: Math.random,
-    pseudonymKey: new PseudonymKey(parsePseudonymKey(secrets.pseudonymKey.reveal(), 'pseudonymKey').generations),
-    identity: operatorVerifier(keys),
-    accounts,
-    control: httpProxyControl(proxies, announceTimeoutMs),
-    proxies,
-    operatorSecret: secrets.operator.reveal(),
-    termsOf: (applicationId: string) => ({
-      grantOctets: applications[applicationId]?.grantOctets ?? grantOctets,
-      atCap: applications[applicationId]?.atCap ?? atCap,
-    }),
-    patience: { tokenMs, freshForMs, silentAfterMs, idleAfterMs, settleAfterMs, warnClockSkewMs, maxClockSkewMs },
-    limits: { perSubscriber: maxPerSubscriber, overshootOctets },
-    heartbeatEveryMs: everyMs,
-    rateLimits: config.rateLimits,
-    rotateKeysEveryMs: config.keys.rotateEverySeconds * 1000,
-    retainMs: config.retainDays * DAY_MS,
-    quotaUpdates: { kafka: client, topic: kafka.quotaUpdatesTopic, decode: codec.decode },
-    suspensions: { read: () => readSuspensionFacts(store), everyMs: config.store.checkEveryMs },
-    logger,
-  };
-}
-
-function proxyPins({ proxies, secrets }: DispatchConfig): Map<string, ProxyPin & ControlPin> {
-  return new Map(
-    Object.entries(proxies).map(([id, { controlUrl, controlCaFile, endpoints, applications, clientCertificate }]) => {
-      const secret = secrets.proxies.get(id);
-      if (secret === undefined) throw new Error(`proxy ${id} has no secret`);
-      const pinned = { secret, controlUrl, controlCaFile, endpoints };
-      return [id, { ...pinned, applicationIds: applications, clientCertificate: clientCertificate ?? null }];
-    }),
-  );
-}
-
-function tlsOf({ cert, key, clientCaFile }: NonNullable<DispatchConfig['http']['tls']>) {
-  const own = { cert: readPem(cert), key: readPem(key) };
-  // Terminals have no certificate: who has one is asked where one is needed.
-  const ofClients = (file: string) => ({ ca: readPem(file), requestCert: true, rejectUnauthorized: false }) as const;
-  return clientCaFile === undefined ? own : { ...own, ...ofClients(clientCaFile) };
-}
-
-function saslOf({ kafka: { sasl }, secrets: { saslPassword } }: DispatchConfig) {
-  if (sasl === undefined) return null;
-  if (saslPassword === null)
-    throw new ConfigError('kafka.sasl: no password: set ZERORATE_KAFKA_SASL_PASSWORD or passwordFile');
-  return { mechanism: sasl.mechanism, username: sasl.username, password: saslPassword };
 }
 
 /** On standard error, whatever the log's level is. */
@@ -170,32 +65,180 @@ function warnOfDevelopment({ applications }: DispatchConfig): void {
   );
 }
 
-function operatorKeys({ operators }: DispatchConfig): Map<string, JWTVerifyGetKey> {
-  return new Map(
-    operators.map(({ issuer, jwksFile, jwksUrl }): [string, JWTVerifyGetKey] => [
-      issuer,
-      jwksUrl === undefined ? readKeySet(jwksFile ?? '') : remoteKeySet(jwksUrl),
-    ]),
+async function run(file: string, live: LiveSettings, catalogue: Catalogue, logger: Logger): Promise<void> {
+  const { config } = live;
+  const { url, database, username, checkEveryMs } = config.store;
+  const password = config.secrets.storePassword?.reveal() ?? '';
+  const store = await openServerStore(
+    { url, database, username, password, requestTimeoutMs: STORE_TIMEOUT_MS },
+    { create: false, readOnly: true },
   );
-}
-
-function readPem(file: string): string {
+  const key = new DispatchKey(() => readDispatchKey(file), logger);
+  let fail: (error: unknown) => void = () => {};
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  failed.catch(() => {});
+  const metrics: { catalogue?: CatalogueMetrics; config?: ReloadMetrics } = {};
+  const server = new DispatchServer({
+    ...serverOptions(live, catalogue, logger),
+    pseudonymKey: key.key,
+    checkPseudonymKey(stored) {
+      requireUsable(compareKeyStates(stored, key.states));
+      return key.states;
+    },
+    suspensions: {
+      everyMs: checkEveryMs,
+      read: async () => {
+        await key.check(store).catch((error) => {
+          if (isKeyFault(error)) fail(error);
+          throw error;
+        });
+        return readSuspensionFacts(store);
+      },
+    },
+    onMetrics(registry) {
+      metrics.catalogue = new CatalogueMetrics(registry);
+      metrics.config = new ReloadMetrics(registry);
+      metrics.catalogue.taken(catalogue);
+    },
+    onFailure: fail,
+  });
+  key.onReplaced = async (next) => {
+    server.context.pseudonymKey = next;
+    await server.rememberPseudonymKey();
+  };
   try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new ConfigError(`${file}: cannot be read: ${(error as Error).message}`);
+    await server.start().catch((error) => {
+      throw namingFile(file, error);
+    });
+    process.stdout.write(`dispatching at port ${server.port} until it is stopped (Ctrl+C)\n`);
+    const reload = catalogueReload(server, live, file, catalogue, metrics, logger);
+    const forget = onReloadSignal(() => {
+      const apply = () => applyConfig(server, live, { file, key, logger });
+      const onReloaded = (outcome: ConfigReloadOutcome) => metrics.config?.reloaded(outcome);
+      // The catalogue first: the configuration may name an application that is new in it.
+      void reload
+        .reload()
+        .then(() => reloadConfig({ file, logger, apply, onReloaded }))
+        .catch(fail);
+    });
+    const stopped = new Promise<void>((resolve) => onStopSignal(resolve, STOP_GRACE_MS));
+    try {
+      await Promise.race([stopped, failed]);
+    } finally {
+      forget();
+      await reload.stop();
+      await server.stop();
+    }
+  } finally {
+    await store.close();
   }
 }
 
-function checkApplications({ applications, proxies }: DispatchConfig, catalogue: Catalogue, file: string): void {
-  const ids = catalogue.applications.map(({ id }) => id);
-  const named: [place: string, id: string][] = [
-    ...Object.keys(applications).map((id): [string, string] => [`applications.${id}`, id]),
-    ...Object.entries(proxies).flatMap(([proxyId, proxy]) =>
-      proxy.applications.map((id): [string, string] => [`proxies.${proxyId}.applications: ${id}`, id]),
-    ),
-  ];
-  const unknown = named.filter(([, id]) => !ids.includes(id));
-  const faults = unknown.map(([place, id]) => `${file}: ${place}: the catalogue has no such one${suggestion(id, ids)}`);
+/** Sessions that are open keep the terms of their plan's version, as long as the catalogue has it. */
+function catalogueReload(
+  server: DispatchServer,
+  live: LiveSettings,
+  file: string,
+  catalogue: Catalogue,
+  metrics: { catalogue?: CatalogueMetrics },
+  logger: Logger,
+): CatalogueReload {
+  const compile = compileInThread();
+  let accounts = live.accounts.byApplication;
+  const checked: CompileCatalogue = async (path, before, signal) => {
+    const compiled = await compile(path, before, signal);
+    if (compiled.faults !== undefined) return compiled;
+    const config = newestConfig(live, file);
+    const faults = applicationFaults(config, compiled.catalogue, file);
+    if (faults.length > 0) return { faults };
+    try {
+      accounts = accountsOf(config, compiled.catalogue, logger, live);
+      return compiled;
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      return { faults: error.message.split('\n') };
+    }
+  };
+  return new CatalogueReload({
+    path: live.config.catalogue,
+    catalogue,
+    reloadIntervalMs: 0,
+    compile: checked,
+    async take(next) {
+      server.context.catalogue = next;
+      live.accounts.take(accounts);
+      metrics.catalogue?.taken(next);
+    },
+    takenMessage: 'sessions are given by another catalogue from now on',
+    onReloaded: (outcome) => metrics.catalogue?.reloaded(outcome),
+    clock: systemClock,
+    logger,
+  });
+}
+
+/** The configuration as its file is now; where that has faults, the one in use. */
+function newestConfig(live: LiveSettings, file: string): LiveSettings['config'] {
+  try {
+    return readDispatchConfig(file, process.env);
+  } catch {
+    return live.config;
+  }
+}
+
+async function applyConfig(
+  server: DispatchServer,
+  live: LiveSettings,
+  { file, key, logger }: { file: string; key: DispatchKey; logger: Logger },
+) {
+  const before = live.config;
+  const { catalogue } = server.context;
+  const config = readDispatchConfig(file, process.env);
+  const faults = applicationFaults(config, catalogue, file);
   if (faults.length > 0) throw new ConfigError(faults);
+  const next = liveSettings(config, catalogue, logger, live);
+  const isKeyNew = await key.reload();
+  const nextStart = changedFields<LiveSettings['config']>(before, next.config, [
+    'catalogue',
+    'dataDir',
+    'kafka',
+    'store',
+    'keys',
+    'rateLimits',
+    'retainDays',
+    'log',
+  ]);
+  const { tls: _, ...http } = before.http;
+  if (changedFields(http, next.config.http, ['host', 'port', 'trustedProxies']).length > 0) nextStart.push('http');
+  if (before.secrets.operator.reveal() !== next.config.secrets.operator.reveal()) nextStart.push('operatorSecretFile');
+  if (pinsOf(live) !== pinsOf(next)) nextStart.push('proxies');
+  const taken = isKeyNew || isOther(live, next);
+  for (const [id, { secret }] of next.proxies) {
+    const pin = live.proxies.get(id);
+    if (pin !== undefined) live.proxies.set(id, { ...pin, secret });
+  }
+  live.accounts.take(next.accounts.byApplication);
+  live.operatorKeys.clear();
+  for (const [issuer, keys] of next.operatorKeys) live.operatorKeys.set(issuer, keys);
+  Object.assign(live.patience, next.patience);
+  Object.assign(live.limits, next.limits);
+  live.config = next.config;
+  if (next.tls !== undefined) server.useCertificate(next.tls);
+  live.tls = next.tls;
+  return { taken, nextStart };
+}
+
+/** Whether anything differs that is taken over; key sets and registries are taken from their files in any case. */
+function isOther(live: LiveSettings, next: LiveSettings): boolean {
+  const of = ({ config, proxies, patience, limits, tls }: LiveSettings) => {
+    const secrets = [...proxies].map(([id, { secret }]) => [id, secret.reveal()]);
+    return JSON.stringify([config.sessions, config.applications, config.operators, secrets, patience, limits, tls]);
+  };
+  return of(live) !== of(next);
+}
+
+/** All of the proxies but their secrets, which are taken over at once. */
+function pinsOf({ proxies }: LiveSettings): string {
+  return JSON.stringify([...proxies]);
 }

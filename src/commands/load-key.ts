@@ -1,10 +1,11 @@
 import { PseudonymKey } from '../billing/pseudonym.ts';
-import { compareKeyHistory, type KeyComparison } from '../finance/key-history.ts';
+import { compareKeyHistory } from '../finance/key-history.ts';
 import type { Config } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import type { Logger } from '../platform/logger.ts';
 import {
   developmentKey,
+  type KeyComparison,
   type KeyState,
   parsePseudonymKey,
   type StoredPseudonymKey,

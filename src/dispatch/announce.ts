@@ -1,16 +1,21 @@
 import type { DispatchContext } from './context.ts';
 import type { AnnouncementProblem } from './proxy-control.ts';
+import { proxyProblems } from './proxy-problems.ts';
 import { acknowledged, announcementOf, type Session, withCapOf } from './session.ts';
 
 /** Sends the session's proxy its current terms; resolves with null when the proxy has taken them over, else with what went wrong. */
-export async function announce(
-  { proxies, control, store, clock }: DispatchContext,
-  session: Session,
-): Promise<AnnouncementProblem> {
+export async function announce(context: DispatchContext, session: Session): Promise<AnnouncementProblem> {
+  const { proxies, control, store, clock } = context;
   const { proxyId, sessionId, revision } = session;
   if (proxies.get(proxyId) === undefined) return { message: 'the proxy is not registered', kind: 'unreachable' };
   const problem = await control.announce(proxyId, announcementOf(session));
+  const problems = proxyProblems(context, proxyId);
+  if (problem !== null && problem.kind !== 'over') {
+    const consequence = 'a proxy takes no announcements; its sessions are given to others, and it is tried again';
+    problems.report(problem.message, consequence);
+  }
   if (problem !== null) return problem;
+  problems.over('the proxy takes announcements again');
   await store.changeSession(sessionId, (now) => acknowledged(now, revision, clock.nowMs()));
   return null;
 }
@@ -44,19 +49,12 @@ export async function announceAll(context: DispatchContext, sessions: readonly S
     if (those === undefined) byProxy.set(session.proxyId, [session]);
     else those.push(session);
   }
-  await Promise.all([...byProxy].map(([proxyId, those]) => announceTo(context, proxyId, those)));
+  await Promise.all([...byProxy.values()].map((those) => announceTo(context, those)));
 }
 
-async function announceTo(context: DispatchContext, proxyId: string, sessions: readonly Session[]): Promise<void> {
+async function announceTo(context: DispatchContext, sessions: readonly Session[]): Promise<void> {
   for (const session of sessions) {
-    const problem = await announce(context, session);
-    if (problem === null) continue;
-    const { sessionId } = session;
-    context.logger.warn(
-      { proxyId, sessionId, problem: problem.message },
-      'a proxy did not take over a session’s terms',
-    );
     // A session that it does not take holds up no other.
-    if (problem.kind === 'unreachable') return;
+    if ((await announce(context, session))?.kind === 'unreachable') return;
   }
 }

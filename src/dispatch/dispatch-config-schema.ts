@@ -66,7 +66,13 @@ const storeSchema = z
       .regex(/^[A-Za-z_]\w{0,63}$/, { error: 'expected a database name' })
       .default('zerorate')
       .describe('Database on the server.'),
-    username: z.string().min(1).default('default').describe('User on the server; it only reads the view suspensions.'),
+    username: z
+      .string()
+      .min(1)
+      .default('default')
+      .describe(
+        'User on the server, with the role zerorate_dispatch: it reads who is suspended, and which pseudonym key is booked.',
+      ),
     passwordFile: path('File that holds the password; or set ZERORATE_STORE_PASSWORD.').optional(),
     checkEveryMs: ms(100, 3_600_000).default(5000).describe('How often it is asked who is suspended.'),
   })

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -6,16 +6,21 @@ import { expect, test } from 'vitest';
 import { packagePath } from '../platform/package-paths.ts';
 import { readDispatchConfig } from './dispatch-config.ts';
 
-const DEMO = packagePath('fixtures/demo/dispatch.yaml');
-const ENV = {
-  ZERORATE_PSEUDONYM_KEY: 'ab'.repeat(32),
-  ZERORATE_OPERATOR_SECRET: 'operator-0123456789',
-  ZERORATE_PROXY_1_SECRET: 'proxies-0123456789',
-};
+const ENV = { ZERORATE_PSEUDONYM_KEY: 'ab'.repeat(32) };
+
+/** The examples with the secrets that they name, in a folder of their own. */
+function demoFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'zerorate-dispatch-'));
+  cpSync(packagePath('fixtures/demo'), folder, { recursive: true });
+  writeFileSync(join(folder, 'operator.secret'), 'operator-0123456789');
+  writeFileSync(join(folder, 'proxy-1.secret'), 'proxies-0123456789');
+  return folder;
+}
 
 test('the example is good, and its secrets do not print', () => {
-  const config = readDispatchConfig(DEMO, ENV);
-  expect(config.catalogue).toBe(packagePath('fixtures/demo/catalogue.yaml'));
+  const folder = demoFolder();
+  const config = readDispatchConfig(join(folder, 'dispatch.yaml'), ENV);
+  expect(config.catalogue).toBe(join(folder, 'catalogue.yaml'));
   expect(config.secrets.proxies.get('proxy-1')?.reveal()).toBe('proxies-0123456789');
   expect(config.applications['lumen-video']).toEqual({
     grantOctets: 52_428_800,
@@ -23,7 +28,7 @@ test('the example is good, and its secrets do not print', () => {
     account: {
       way: 'registry',
       subscribersPerAccount: 1,
-      registry: { file: packagePath('fixtures/demo/accounts.csv') },
+      registry: { file: join(folder, 'accounts.csv') },
     },
   });
   for (const shown of [inspect(config, { depth: 9 }), JSON.stringify(config)])
@@ -53,20 +58,20 @@ test.each<[string, string, string, RegExp]>([
   ],
   [
     'a secret file that is not there',
-    'secretVariable: ZERORATE_PROXY_1_SECRET',
+    'secretFile: proxy-1.secret',
     'secretFile: none',
     /proxies\.proxy-1\.secretFile: cannot be read/,
   ],
   [
     'two places of a secret',
-    'secretVariable: ZERORATE_PROXY_1_SECRET',
-    'secretVariable: ZERORATE_PROXY_1_SECRET\n    secretFile: none',
-    /proxies\.proxy-1: name either secretFile or secretVariable|proxies\.proxy-1\.secretFile: name either/,
+    'secretFile: proxy-1.secret',
+    'secretFile: proxy-1.secret\n    secretVariable: OWN',
+    /proxies\.proxy-1: name either|proxies\.proxy-1\.secretFile: name either/,
   ],
   ['a proxy without a pinned control URL', 'controlUrl:', 'region:', /proxies\.proxy-1\.(region|controlUrl)/],
   [
     'a proxy of before, with the shared secret',
-    'secretVariable: ZERORATE_PROXY_1_SECRET',
+    'secretFile: proxy-1.secret',
     '',
     /proxies\.proxy-1: name either secretFile or secretVariable/,
   ],
@@ -74,12 +79,12 @@ test.each<[string, string, string, RegExp]>([
     'a secret that two proxies have',
     'heartbeats:',
     `  proxy-2:
-    secretVariable: ZERORATE_PROXY_1_SECRET
+    secretFile: proxy-1.secret
     controlUrl: http://127.0.0.1:9083
     endpoints: { connect: "http://127.0.0.1:1", socks5: "socks5://127.0.0.1:2", relay: "ws://127.0.0.1:3" }
     applications: [chatter]
 heartbeats:`,
-    /proxies\.proxy-2\.secretVariable: is the secret of proxy-1, too/,
+    /proxies\.proxy-2\.secretFile: is the secret of proxy-1, too/,
   ],
   [
     'a client certificate without its authority',
@@ -119,8 +124,8 @@ heartbeats:`,
     /chatter-calls\.account\.callback\.secretFile: cannot be read/,
   ],
 ])('refused with its line: %s', (_, piece, replacement, fault) => {
-  const text = readFileSync(DEMO, 'utf8').replace(piece, replacement);
-  const file = join(mkdtempSync(join(tmpdir(), 'zerorate-dispatch-')), 'dispatch.yaml');
+  const file = join(demoFolder(), 'dispatch.yaml');
+  const text = readFileSync(file, 'utf8').replace(piece, replacement);
   writeFileSync(file, text);
   const read = () => readDispatchConfig(file, ENV);
   expect(read).toThrow(fault);
@@ -128,11 +133,21 @@ heartbeats:`,
   expect(read).not.toThrow(/hunter2/);
 });
 
-test.each(Object.keys(ENV))('refused without %s', (variable) => {
-  expect(() => readDispatchConfig(DEMO, { ...ENV, [variable]: '' })).toThrow(/expected|holds no secret/);
+test.each([
+  ['ZERORATE_PSEUDONYM_KEY', ''],
+  ['ZERORATE_OPERATOR_SECRET', 'operatorSecretFile: operator.secret'],
+  ['PROXY_1_SECRET', 'secretFile: proxy-1.secret'],
+])('without a file, refused without %s', (variable, named) => {
+  const file = join(demoFolder(), 'dispatch.yaml');
+  const other = variable === 'PROXY_1_SECRET' ? 'secretVariable: PROXY_1_SECRET' : '';
+  writeFileSync(file, readFileSync(file, 'utf8').replace(named, other));
+  const env = { ...ENV, ZERORATE_OPERATOR_SECRET: 'operator-0123456789', PROXY_1_SECRET: 'proxies-0123456789' };
+  expect(() => readDispatchConfig(file, env)).not.toThrow();
+  expect(() => readDispatchConfig(file, { ...env, [variable]: '' })).toThrow(/expected|holds no secret/);
 });
 
 test('the variable that all proxies shared is refused, with what to do', () => {
   const env = { ...ENV, ZERORATE_PROXY_SECRET: 'shared-0123456789' };
-  expect(() => readDispatchConfig(DEMO, env)).toThrow(/proxies: ZERORATE_PROXY_SECRET is set, and no longer read.*own/);
+  const read = () => readDispatchConfig(join(demoFolder(), 'dispatch.yaml'), env);
+  expect(read).toThrow(/proxies: ZERORATE_PROXY_SECRET is set, and no longer read.*own/);
 });

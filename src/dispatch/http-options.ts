@@ -1,3 +1,4 @@
+import type { Registry } from 'prom-client';
 import type { Health } from '../platform/health.ts';
 import type { Accounts } from './accounts.ts';
 import type { DispatchContext } from './context.ts';
@@ -16,4 +17,8 @@ export interface HttpOptions {
   trustedProxies: readonly string[];
   /** With `ca` and `requestCert`, proxies may prove themselves by client certificates; terminals have none. */
   tls?: { cert: string; key: string; ca?: string; requestCert?: true; rejectUnauthorized?: false } | undefined;
+  /** Whether it is known who is suspended and what quotas are used; absent: it is. */
+  isStarted?: () => boolean;
+  /** Is given the registry of the server's metrics. */
+  onMetrics?: (registry: Registry) => void;
 }

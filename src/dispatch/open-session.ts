@@ -61,16 +61,12 @@ async function openAt(
   proof: SessionProof,
   { session: { sessionId }, plan, proxies }: Reserved,
 ): Promise<SessionGrant | Refused> {
-  const { store, logger } = context;
+  const { store } = context;
   for (const { proxyId } of proxies) {
     const session = await store.changeSession(sessionId, (now) => ({ ...now, proxyId }));
     if (session === undefined) throw new Error('a session that was being opened is gone');
     const problem = await announce(context, session);
     if (problem === null) return grantOf(context, session, plan);
-    logger.warn(
-      { proxyId, sessionId, problem: problem.message },
-      'a proxy did not take a session; trying the next one',
-    );
   }
   // Nobody has a token or the key: whatever a proxy has heard of it, nothing can come of it.
   await store.transaction(() => {
@@ -105,7 +101,7 @@ function reserve(context: DispatchContext, request: OpenRequest, tried: Tried): 
     }
   }
   if (remainingOctets <= plan.allocateAboveOctets) return quotaReserved(context, plan, subscriber, tried);
-  const live = store.sessionsOfSubscriber(subscriber);
+  const live = store.allLiveSessionsOf(subscriber);
   if (live.length >= limits.perSubscriber) {
     const retryAfterMs = freeInMs(live, context, tried);
     return { refusal: 'too_many_sessions', detail: `${live.length} of ${limits.perSubscriber}`, retryAfterMs };

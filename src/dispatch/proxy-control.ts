@@ -56,7 +56,9 @@ export function httpProxyControl(pins: ReadonlyMap<string, ControlPin>, timeoutM
         if (statusCode >= 200 && statusCode < 300) return null;
         return { message: `HTTP ${statusCode}`, kind: statusCode === SESSION_OVER ? 'over' : 'refused' };
       } catch (error) {
-        return { message: `${url.origin} cannot be reached: ${(error as Error).message}`, kind: 'unreachable' };
+        const { message } = error as Error;
+        const what = `${url.origin} cannot be reached: ${message}; check controlUrl and listen.control of proxy ${proxyId}, and the network between`;
+        return { message: what, kind: 'unreachable' };
       }
     },
   };

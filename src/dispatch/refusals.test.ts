@@ -264,6 +264,21 @@ describe('a session’s holder', () => {
   });
 });
 
+test('a server that does not know quotas and suspensions yet refuses terminals, and takes heartbeats', async () => {
+  let knows = false;
+  const starting = await TestDispatch.start({ isStarted: () => knows });
+  try {
+    const refusal = await starting.ask();
+    expect([refusal.statusCode, refusal.json().reason, refusal.headers['retry-after']]).toEqual([503, 'starting', '1']);
+    tested.add('starting');
+    await starting.heartbeat('edge-1');
+    knows = true;
+    await starting.open1();
+  } finally {
+    await starting.remove();
+  }
+});
+
 test('every reason has been met', () => {
   expect([...tested].sort()).toEqual(Object.keys(DISPATCH_REFUSALS).sort());
 });

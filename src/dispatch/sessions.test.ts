@@ -235,6 +235,7 @@ test('the documentation describes every route, and is a page', async () => {
     '/v1/sessions/{sessionId}',
     '/v1/sessions/{sessionId}/renewal',
     '/v1/sessions/{sessionId}/revocation',
+    '/v1/subscribers/erasure',
     '/v1/usage-reports',
   ]);
   expect(Object.keys(paths['/v1/sessions'].post.responses)).toEqual([

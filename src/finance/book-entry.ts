@@ -1,7 +1,7 @@
 import type { RetryPolicy } from '../journal/insert-once.ts';
 import type { Clock } from '../platform/clock.ts';
 import { literal, type Store } from '../platform/store.ts';
-import { type AccountEntry, describeEntry, type Refusal, refused } from './account-entry.ts';
+import { type AccountEntry, describeEntry, type Refusal, refusalOf } from './account-entry.ts';
 import { bookFact, lastNumber } from './book-fact.ts';
 import { suspendedBy } from './credit-rules.ts';
 import { entryColumns, entryOfKey, lastSuspensions, type StoredEntry } from './entry-rows.ts';
@@ -62,7 +62,7 @@ function outcomeOf(entry: AccountEntry, existing: StoredEntry): EntryOutcome {
   const message =
     `key "${idempotencyKey}" is used by entry ${number}, ${describeEntry(existing)}, booked by ${who}; ` +
     'use another key for another entry';
-  return { outcome: 'refused', refusal: refused('key_used', message) };
+  return { outcome: 'refused', refusal: refusalOf('key_used', message) };
 }
 
 /** Compares everything that was requested. An instant that was left out is not compared: it is the time of booking. */
@@ -82,9 +82,9 @@ async function stateRefusal(store: Store, { kind, sponsorId }: AccountEntry): Pr
   if (kind !== 'suspension' && kind !== 'resumption') return null;
   const last = (await lastSuspensions(store)).get(sponsorId);
   const by = suspendedBy(last);
-  if (kind === 'resumption' && by === 'none') return refused('not_suspended', `${sponsorId} is not suspended`);
+  if (kind === 'resumption' && by === 'none') return refusalOf('not_suspended', `${sponsorId} is not suspended`);
   if (kind === 'suspension' && by === 'hand' && last !== undefined) {
-    return refused('suspended_already', `${sponsorId} is suspended already, by ${last.who}: ${last.why}`);
+    return refusalOf('suspended_already', `${sponsorId} is suspended already, by ${last.who}: ${last.why}`);
   }
   return null;
 }

@@ -21,7 +21,7 @@ function rootOf(rows: readonly FileRow[]): string {
 }
 
 /** Recomputes totals and root, as a careful forger does. */
-export function madeConsistent({ statement, rows }: Forged): void {
+export function recomputeDerived({ statement, rows }: Forged): void {
   const { openingMicros } = statement.totals;
   const { minorDigits } = statement.sponsor;
   const due = statement.due === null ? null : dueOf(statement, openingMicros, minorDigits);
@@ -48,7 +48,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     'a row’s charge, with root and totals recomputed',
     (f) => {
       edit(ownCharge(f), { charge_micros: '1' });
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /^row \d+: charge_micros is 1, and 1525879 by the tiers/ },
   ],
@@ -57,7 +57,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     'a row left out, with root and count recomputed',
     (f) => {
       f.rows.splice(f.rows.indexOf(ownCharge(f)), 1);
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /^lines.*\.records/ },
   ],
@@ -65,7 +65,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     'a row twice, with everything recomputed',
     (f) => {
       f.rows.splice(f.rows.indexOf(ownCharge(f)), 0, structuredClone(ownCharge(f)));
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /occurs twice$/ },
   ],
@@ -75,7 +75,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
       const copy = structuredClone(ownCharge(f));
       edit(copy, { offset: '999' });
       f.rows.push(copy);
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /is in no batch listed|^lines/ },
   ],
@@ -83,7 +83,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     'rows in another order',
     (f) => {
       f.rows.reverse();
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /not in the order of an export/ },
   ],
@@ -94,7 +94,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     'a row booked later, so that it is late',
     (f) => {
       edit(ownCharge(f), { booking_date: '2027-06-03' });
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /^completeness\.lateRecords\.records/ },
   ],
@@ -130,7 +130,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     (f) => {
       f.statement.lines[0].chargeMicros += 5n;
       f.statement.lines[0].roundingMicros += 5n;
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /^lines.*\.chargeMicros/ },
   ],
@@ -138,7 +138,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     'an added line',
     (f) => {
       f.statement.lines.push({ ...f.statement.lines[0], planId: 'invented' });
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /^lines\[chat, invented.*and it has no rows/ },
   ],
@@ -146,7 +146,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     'a line left out, with totals recomputed',
     (f) => {
       f.statement.lines.pop();
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /^lines\[.*has rows, and the statement does not list it/ },
   ],
@@ -154,7 +154,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     'a line as an adjustment, with totals recomputed',
     (f) => {
       f.statement.lines[0].isAdjustment = true;
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /isAdjustment: true in the statement, false/ },
   ],
@@ -162,7 +162,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     'the decimals of the currency',
     (f) => {
       f.statement.sponsor.minorDigits = 0;
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /^sponsor\.minorDigits: 0 in the statement, 2/ },
   ],
@@ -171,7 +171,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     (f) => {
       f.statement.sponsor.currency = 'JPY';
       f.statement.sponsor.minorDigits = 0;
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /is in USD, the statement in JPY/ },
   ],
@@ -207,7 +207,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     'an entry’s amount, with totals recomputed',
     (f) => {
       f.statement.entries[0].amountMicros += 1n;
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { unproven: 'entries[].amountMicros' },
   ],
@@ -215,7 +215,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     'all entries left out, with totals recomputed',
     (f) => {
       f.statement.entries = [];
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { unproven: 'entries[].amountMicros' },
   ],
@@ -223,7 +223,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     'the opening balance, with totals recomputed',
     (f) => {
       f.statement.totals.openingMicros += 1_000_000n;
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { unproven: 'totals.openingMicros' },
   ],
@@ -273,7 +273,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     'a correction left out',
     (f) => {
       f.statement.corrections = [];
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /^corrections\[1, 2026-09\]: has rows/ },
   ],
@@ -289,7 +289,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     (f) => {
       f.statement.isClosed = false;
       f.statement.closing = null;
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { unproven: 'isClosed' },
   ],

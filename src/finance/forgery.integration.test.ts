@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { rowsOf } from './finance.fixture.ts';
-import { copyOf, edit, FORGERIES, type Forged, madeConsistent } from './forgeries.fixture.ts';
+import { copyOf, edit, FORGERIES, type Forged, recomputeDerived } from './forgeries.fixture.ts';
 import { proveRecord, type RecordProof, verifyRecordProof } from './record-proof.ts';
 import { currentKey, newSigningKeys, publicKeySet } from './signing-key.ts';
 import { type Statement, statementJson, statementSchema } from './statement-document.ts';
@@ -46,7 +46,7 @@ describe('the statement of the month before', () => {
   test('refuses another opening balance, and is refused for another month, sponsor or currency', async () => {
     const forged = copyOf(booked);
     forged.statement.totals.openingMicros += 1_000_000n;
-    madeConsistent(forged);
+    recomputeDerived(forged);
     expect((await verified(forged.statement, forged.rows, booked.previous)).faults).toContainEqual(
       expect.stringMatching(/^totals\.openingMicros/),
     );
@@ -171,7 +171,7 @@ describe('a proof', () => {
   test('of a forged row with its own root does not verify against the true statement', async () => {
     const forged = copyOf(booked);
     edit(forged.rows[0], { charge_micros: '-1' });
-    madeConsistent(forged);
+    recomputeDerived(forged);
     const proof = await proofOf(forged);
     expect(verifyRecordProof(proof, forged.statement)).toEqual([]);
     expect(verifyRecordProof(proof, booked.statement)).toContainEqual(expect.stringMatching(/^merkleRoot: /));

@@ -1,32 +1,21 @@
 import { TIME } from '../journal/journal-block.ts';
 import { int64Column, stringColumn } from '../platform/native-block.ts';
-import type { KeyState } from '../platform/pseudonym-key.ts';
+import { compareKeyStates, type KeyComparison, type KeyState } from '../platform/pseudonym-key.ts';
 import { literal, type Store } from '../platform/store.ts';
 import { bookFact } from './book-fact.ts';
 
-/**
- * The comparison of a key's history with the booked one. `older`: the store has erasures that the key does not have;
- * `newer`: the key has erasures that are not booked yet; `another`: the histories differ.
- */
-export interface KeyComparison {
-  verdict: 'same' | 'older' | 'newer' | 'another';
-  /** States of a key that are booked; 0 before the first. */
-  booked: number;
-}
-
-/** Compares a key's history with the one that is booked in the store. */
+/** Compares a key's history with the one that the store is booked with. */
 export async function compareKeyHistory(store: Store, history: readonly KeyState[]): Promise<KeyComparison> {
   const rows = await store.query<{ fingerprint: string }>('SELECT fingerprint FROM pseudonym_keys ORDER BY number');
-  const booked = rows.length;
-  const isShared = rows.every(({ fingerprint }, at) => at >= history.length || history[at].fingerprint === fingerprint);
-  if (!isShared) return { verdict: 'another', booked };
-  if (booked > history.length) return { verdict: 'older', booked };
-  return { verdict: booked === history.length ? 'same' : 'newer', booked };
+  return compareKeyStates(
+    rows.map(({ fingerprint }) => fingerprint),
+    history.map(({ fingerprint }) => fingerprint),
+  );
 }
 
 /**
- * Books the states of a key's history that the store does not have: its creation, and each erasure once. From then on an
- * engine with an older or another key is refused. Returns the comparison before that; an older and another key book nothing.
+ * Books what the store does not know yet of a key's history: its beginning, and each erasure once. From then on an engine
+ * with an older key, or another, is refused. Gives how the key stood before that; an older and another key book nothing.
  */
 export async function bookKeyHistory(
   store: Store,
@@ -59,7 +48,7 @@ function bookState(store: Store, number: number, state: KeyState, nowMs: number)
   return bookFact(store, { table: 'pseudonym_keys', number, columns, isOurs });
 }
 
-/** Returns whether the store has bookings under a pseudonym: a charge, or a rejected record. */
+/** Whether anything stands in the store under a pseudonym: a charge, or a rejected record. */
 export async function hasBookings(store: Store, pseudonym: Uint8Array): Promise<boolean> {
   const hex = Buffer.from(pseudonym).toString('hex');
   const rows = await store.query(

@@ -21,7 +21,7 @@ const PARTY = [
   ...['address.street', 'address.city', 'address.postalCode', 'address.region', 'address.country'],
 ];
 const ZONE = 'a plan’s time zone is in the contract; the days of the rows follow from it';
-const SETTLED = 'a plan’s settlement time is in the contract; what is late follows from it';
+const SETTLEMENT_TIME = 'a plan’s settlement time is in the contract; what is late follows from it';
 const SOURCE = 'what was missing or rejected has no rows';
 const BATCH = 'batches are in the operator’s journal';
 
@@ -54,7 +54,7 @@ export const FIELD_RULES: Readonly<Record<string, FieldRule>> = {
   ...each(
     'completeness.lateRecords.settlements[]',
     ['planId', 'planVersion', 'usageMonth', 'settledOn'],
-    stated(SETTLED),
+    stated(SETTLEMENT_TIME),
   ),
   ...each('totals', ['records', ...SUMS, 'adjustmentMicros', 'totalMicros', 'total'], RECOMPUTED),
   ...each('totals', ['openingMicros', 'creditMicros', 'closingMicros'], RECOMPUTED),
@@ -82,7 +82,7 @@ function each(holder: string, fields: readonly string[], rule: FieldRule): Recor
 }
 
 /**
- * Stands in for a value that cannot be recomputed here, although its rule says `recomputed`: it is listed with this reason.
+ * Replaces a value that cannot be recomputed here, although its rule says `recomputed`: it is listed with this reason.
  */
 export class NotDerived {
   readonly why: string;

@@ -318,21 +318,21 @@ describe('lateness', () => {
   afterAll(() => opened?.close());
 
   test('records booked after the settlement time of their plan in the newest catalogue are late', async () => {
-    const settled = (days: number) => {
+    const settledAfter = (days: number) => {
       const { canonicalJson } = chatCatalogue();
       const document = JSON.parse(canonicalJson);
       document.plans[0].settlementDays = days;
       return catalogueOf(JSON.stringify(document));
     };
     const use = [{ at: '2026-10-04T00:00:00Z', octets: 1_048_576 }];
-    await booker.book(use, '2026-11-10', { catalogue: settled(10) });
+    await booker.book(use, '2026-11-10', { catalogue: settledAfter(10) });
     const late = async () => (await readStatement(opened.store, 'chatter', '2026-10')).completeness.lateRecords;
     expect(await late()).toMatchObject({ records: 0 });
-    await booker.book(use, '2026-11-11', { catalogue: settled(10) });
+    await booker.book(use, '2026-11-11', { catalogue: settledAfter(10) });
     expect(await late()).toMatchObject({ records: 1, sponsoredOctets: 1_048_576n });
-    await booker.book(use, '2026-11-11', { catalogue: settled(11) });
+    await booker.book(use, '2026-11-11', { catalogue: settledAfter(11) });
     expect(await late()).toMatchObject({ records: 0, settlements: [{ settledOn: '2026-11-11' }] });
-    await booker.book(use, '2026-11-12', { catalogue: settled(4) });
+    await booker.book(use, '2026-11-12', { catalogue: settledAfter(4) });
     expect(await late()).toMatchObject({ records: 4 });
   });
 });

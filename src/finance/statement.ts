@@ -45,7 +45,7 @@ export async function statementOf(store: Store, coverage: Coverage, terms?: Invo
     entries: entries.map(({ currency: _, ...entry }) => entry),
   };
   const { minorDigits } = sponsor;
-  const { due, invoice } = await asked(store, coverage, parts, { openingMicros, minorDigits, terms });
+  const { due, invoice } = await dueAndInvoice(store, coverage, parts, { openingMicros, minorDigits, terms });
   const statement: Statement = {
     format: 'zerorate-statement-1',
     sponsor,
@@ -67,7 +67,7 @@ export async function statementOf(store: Store, coverage: Coverage, terms?: Invo
 }
 
 /** Returns what the statement bills, and its invoice. A statement that bills nothing is no invoice. */
-async function asked(
+async function dueAndInvoice(
   store: Store,
   { sponsorId, closing }: Coverage,
   parts: Pick<Statement, 'lines' | 'corrections' | 'entries'>,

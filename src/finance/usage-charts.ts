@@ -26,7 +26,7 @@ export function dayFigures(byDay: readonly DayUsage[], month: Month, currency: s
   return html`
 ${figure('Octets by day of use', OCTETS_KEY, columnChart(octetsChart('octets-by-day', 'Octets by day of use', items)))}
 ${figure('Charge by day of use', html`${currency}`, columnChart(moneyChart('money-by-day', 'Charge by day of use', items, currency)))}
-<p class="note">${zone}</p>${otherDays(others, currency)}${takenBack(byDay, currency)}
+<p class="note">${zone}</p>${otherDays(others, currency)}${negativeDays(byDay, currency)}
 ${dayTable(byDay, currency)}`;
 }
 
@@ -44,7 +44,7 @@ function otherDays(others: readonly DayUsage[], currency: string): HtmlText | st
 }
 
 /** Returns the days with negative sums in words: a column cannot go below the axis. */
-function takenBack(byDay: readonly DayUsage[], currency: string): HtmlText | string {
+function negativeDays(byDay: readonly DayUsage[], currency: string): HtmlText | string {
   const below = byDay.filter(({ chargeMicros }) => chargeMicros < 0n);
   if (below.length === 0) return '';
   const sum = sumOf(below, ({ chargeMicros }) => chargeMicros);

@@ -2,19 +2,19 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Kafka } from 'kafkajs';
-import type { Endings } from '../chaos/endings.ts';
+import type { Companion } from '../development/companion.ts';
+import { MediaHost } from '../development/media-host.ts';
+import { MessageHub } from '../development/message-hub.ts';
+import { createTopics, startPrograms } from '../development/start-programs.ts';
+import type { Cleanups } from '../platform/cleanups.ts';
 import { createKafka } from '../platform/kafka.ts';
 import { startClickHouseProcess } from '../testing/clickhouse-process.ts';
 import { freePort } from '../testing/free-port.ts';
 import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
-import { Companion, type CompanionOptions } from './companion.ts';
 import { FLOW_TOPIC, type LoopFiles, type ProxyPorts, QUOTA_TOPIC, writeLoopFiles } from './loop-files.ts';
 import { APPLICATIONS } from './loop-plan.ts';
-import { MediaHost } from './media-host.ts';
-import { MessageHub } from './message-hub.ts';
 
 const PROXIES = 2;
-const PARTITIONS = 4;
 
 /** Every program of the loop, running. */
 export interface LoopWorld {
@@ -36,7 +36,7 @@ export interface LoopWorld {
 }
 
 /** Starts all of it. What was started is ended by `endings`, in reverse order, however far it came. */
-export async function startLoopWorld(endings: Endings): Promise<LoopWorld> {
+export async function startLoopWorld(endings: Cleanups): Promise<LoopWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'zerorate-loop-'));
   endings.add(async (keep) => keep || rm(folder, { recursive: true, force: true }));
   const broker = await startKafka({
@@ -44,7 +44,7 @@ export async function startLoopWorld(endings: Endings): Promise<LoopWorld> {
   });
   endings.add(() => broker.stop());
   const kafka = createKafka({ brokers: broker.brokers, clientId: 'loop' });
-  await createTopics(kafka);
+  await createTopics(kafka, FLOW_TOPIC, QUOTA_TOPIC);
   const store = await startClickHouseProcess({ path: join(folder, 'clickhouse') });
   endings.add(() => store.stop());
   const { relayUpstreams, mediaPorts } = await startApplications(endings);
@@ -55,30 +55,20 @@ export async function startLoopWorld(endings: Endings): Promise<LoopWorld> {
   const gatewayPorts = { userPlane: await freePort(), control: await freePort() };
   const place = { folder, brokers: broker.brokers, storeUrl: store.url, dispatchPort, gatewayPorts, proxyPorts };
   const files = await writeLoopFiles({ ...place, relayUpstreams, mediaPorts });
-  const companion = (command: CompanionOptions['command'], config: string, name: string, port?: number) => {
-    const made = new Companion({
-      command,
-      config,
+  const programs = await startPrograms(
+    {
+      logFolder: folder,
       environment: files.environment,
-      logFile: join(folder, `${name}.log`),
-      ...(port !== undefined && { readyUrl: `http://127.0.0.1:${port}/health/ready` }),
-    });
-    endings.add(() => made.kill());
-    return made;
-  };
-  const engine = companion('run', files.engine, 'engine');
-  const dispatch = companion('dispatch', files.dispatch, 'dispatch', dispatchPort);
-  const gateway = companion('gateway', files.gateway, 'gateway', gatewayPorts.control);
-  const proxies = files.proxies.map((config, at) =>
-    companion('proxy', config, `proxy-${at + 1}`, proxyPorts[at].control),
+      engine: { config: files.engine, readyPort: await freePort() },
+      gateway: { config: files.gateway, readyPort: gatewayPorts.control },
+      dispatch: { config: files.dispatch, readyPort: dispatchPort },
+      proxies: files.proxies.map((config, at) => ({ config, readyPort: proxyPorts[at].control })),
+      end: 'kill',
+    },
+    endings,
   );
-  // The engine makes the tables that the dispatch server reads.
-  await engine.start();
-  await gateway.start();
-  await dispatch.start();
-  await Promise.all(proxies.map((proxy) => proxy.start()));
   return {
-    ...{ folder, files, kafka, broker, storeUrl: store.url, engine, dispatch, gateway, proxies },
+    ...{ folder, files, kafka, broker, storeUrl: store.url, ...programs },
     dispatchUrl: `http://127.0.0.1:${dispatchPort}`,
     gatewayUrl: `http://127.0.0.1:${gatewayPorts.control}`,
     terminalPorts: new Set(proxyPorts.flatMap(({ connect, socks5, relay }) => [connect, socks5, relay])),
@@ -87,23 +77,7 @@ export async function startLoopWorld(endings: Endings): Promise<LoopWorld> {
   };
 }
 
-async function createTopics(kafka: Kafka): Promise<void> {
-  const admin = kafka.admin();
-  await admin.connect();
-  try {
-    const compacted = [{ name: 'cleanup.policy', value: 'compact' }];
-    const topics = [
-      { topic: FLOW_TOPIC, numPartitions: PARTITIONS },
-      // The engine would make it, and the dispatch server might come before its partitions have leaders.
-      { topic: QUOTA_TOPIC, numPartitions: PARTITIONS, configEntries: compacted },
-    ];
-    await admin.createTopics({ topics, waitForLeaders: true });
-  } finally {
-    await admin.disconnect();
-  }
-}
-
-async function startApplications(endings: Endings) {
+async function startApplications(endings: Cleanups) {
   const relayUpstreams: Record<string, string> = {};
   const mediaPorts: Record<string, number> = {};
   for (const { applicationId } of APPLICATIONS) {

@@ -8,6 +8,7 @@ import type { CompileCatalogue } from './compile-catalogue.ts';
 
 /** Most faults in one log line; `check` lists more. */
 const SHOWN_FAULTS = 20;
+const RATED = 'the next batches are rated with another catalogue';
 
 export interface CatalogueReloadOptions {
   path: string;
@@ -21,6 +22,8 @@ export interface CatalogueReloadOptions {
    * Resolves when the next batches are rated with it, and it is kept in the store. Rejects when the store did not keep it.
    */
   take: (catalogue: Catalogue, prefixMaps: WordMaps) => Promise<void>;
+  /** Of the log line when another catalogue is in use. */
+  takenMessage?: string;
   onReloaded: (outcome: ReloadOutcome) => void;
   clock: Pick<Clock, 'after'>;
   logger: Record<'info' | 'error', (fields: object, message: string) => void>;
@@ -84,7 +87,7 @@ export class CatalogueReload {
 
   /** Resolves with null when `stop` has ended it. */
   async #reloaded(): Promise<ReloadOutcome | null> {
-    const { path, compile, take, logger } = this.#options;
+    const { path, compile, take, takenMessage = RATED, logger } = this.#options;
     const kept = this.#current.hash;
     const { catalogue, prefixMaps, faults } = await compile(path, this.#counted, this.#stopping.signal);
     if (this.#stopping.signal.aborted) return null;
@@ -102,7 +105,7 @@ export class CatalogueReload {
     }
     this.#current = catalogue;
     this.#counted = new Map([...this.#counted, ...countedPlans(catalogue)]);
-    logger.info({ catalogue: catalogue.hash, before: kept }, 'the next batches are rated with another catalogue');
+    logger.info({ catalogue: catalogue.hash, before: kept }, takenMessage);
     return 'taken';
   }
 

@@ -2,6 +2,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
+import { ProblemLog } from '../platform/problem-log.ts';
 
 /** A token of an unknown key makes the keys be fetched anew, once in so long whoever sends how many. */
 const ASK_AGAIN_MS = 5000;
@@ -20,6 +21,7 @@ export interface SigningKeysOptions {
 /** The dispatch server's public keys. */
 export class SigningKeys {
   readonly #options: SigningKeysOptions;
+  readonly #problems: ProblemLog;
   #find: JWTVerifyGetKey | null = null;
   #askedAtMs = Number.NEGATIVE_INFINITY;
   #asking: Promise<void> | null = null;
@@ -27,6 +29,7 @@ export class SigningKeys {
 
   constructor(options: SigningKeysOptions) {
     this.#options = options;
+    this.#problems = new ProblemLog('signingKeys', options.logger);
   }
 
   get areKnown(): boolean {
@@ -80,15 +83,17 @@ export class SigningKeys {
   }
 
   async #fetch(): Promise<void> {
-    const { path, fetch, clock, logger } = this.#options;
+    const { path, fetch, clock } = this.#options;
     this.#askedAtMs = clock.monotonicMs();
     try {
       const text = JSON.stringify(await fetch());
       if (!this.#take(text)) return;
+      this.#problems.over('the keys of the dispatch server were fetched');
       await writeFile(`${path}.new`, text);
       await rename(`${path}.new`, path);
     } catch (error) {
-      logger.warn({ err: error }, 'the keys of the dispatch server could not be fetched');
+      const message = 'the keys of the dispatch server cannot be fetched; those of before are used, if there are any';
+      this.#problems.report((error as Error).message, message);
     }
   }
 
@@ -98,7 +103,7 @@ export class SigningKeys {
       this.#find = createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
       return true;
     } catch (error) {
-      this.#options.logger.warn({ err: error }, 'the keys of the dispatch server are not readable');
+      this.#problems.report((error as Error).message, 'the keys of the dispatch server are not readable');
       return false;
     }
   }

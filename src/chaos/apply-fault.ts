@@ -19,7 +19,7 @@ export type FaultReport = string;
 type FaultOf<K extends Fault['kind']> = Extract<Fault, { kind: K }>;
 
 /** Applies the fault and heals it. `engine`: the affected engine, where it is a fault of one. */
-export function strike(world: World, fault: Fault, engine: EngineSlot): Promise<FaultReport> {
+export function applyFault(world: World, fault: Fault, engine: EngineSlot): Promise<FaultReport> {
   const { turns } = world;
   switch (fault.kind) {
     case 'failpoint':
@@ -43,7 +43,7 @@ export function strike(world: World, fault: Fault, engine: EngineSlot): Promise<
     case 'disk_full':
       return turns.inTurn('store', () => fillDisk(world, fault));
     case 'requests':
-      return strikeRequests(engine, fault);
+      return faultRequests(engine, fault);
   }
 }
 
@@ -147,7 +147,7 @@ async function fillDisk({ disk, store, watch }: World, { fullMs }: FaultOf<'disk
   return store.died > died ? '1 (the store ended)' : '1';
 }
 
-async function strikeRequests(
+async function faultRequests(
   { proxy }: EngineSlot,
   { fault, requests, times }: FaultOf<'requests'>,
 ): Promise<FaultReport> {

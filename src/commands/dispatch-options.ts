@@ -1,0 +1,167 @@
+import { readFileSync } from 'node:fs';
+import type { JWTVerifyGetKey } from 'jose';
+import type { Catalogue } from '../billing/catalogue.ts';
+import { quotaUpdateCodec } from '../billing/quota-update.ts';
+import { Accounts, readAccounts } from '../dispatch/accounts.ts';
+import type { Patience, SessionLimits } from '../dispatch/context.ts';
+import type { DispatchConfig } from '../dispatch/dispatch-config.ts';
+import type { DispatchServerOptions } from '../dispatch/dispatch-server.ts';
+import type { HttpOptions } from '../dispatch/http-options.ts';
+import { operatorVerifier } from '../dispatch/operator-keys.ts';
+import { type ControlPin, httpProxyControl } from '../dispatch/proxy-control.ts';
+import type { ProxyPin } from '../dispatch/proxy-registry.ts';
+import { readKeySet, remoteKeySet } from '../dispatch/read-key-set.ts';
+import { systemClock } from '../platform/clock.ts';
+import { ConfigError } from '../platform/config-error.ts';
+import type { Logger } from '../platform/logger.ts';
+import { readKeyPair } from '../platform/tls-files.ts';
+import { suggestion } from '../yaml-document/nearest-word.ts';
+import { quotaUpdateSchema } from './assemble-source.ts';
+import { connect, requireBrokers } from './kafka-connection.ts';
+
+const DAY_MS = 86_400_000;
+
+/** What of a dispatch server's configuration may change while it runs; its parts are changed in place. */
+export interface LiveSettings {
+  config: DispatchConfig;
+  accounts: Accounts;
+  /** By operator (`iss`). */
+  operatorKeys: Map<string, JWTVerifyGetKey>;
+  /** By id. */
+  proxies: Map<string, ProxyPin & ControlPin>;
+  patience: Patience;
+  limits: SessionLimits;
+  tls: HttpOptions['tls'];
+}
+
+/**
+ * Reads the files that the configuration and the catalogue name. Throws a ConfigError where one is no good. `before`: what is in use.
+ */
+export function liveSettings(
+  config: DispatchConfig,
+  catalogue: Catalogue,
+  logger: Logger,
+  before?: LiveSettings,
+): LiveSettings {
+  const { heartbeats, sessions, http } = config;
+  return {
+    config,
+    accounts: new Accounts(accountsOf(config, catalogue, logger, before), logger),
+    operatorKeys: operatorKeys(config),
+    proxies: proxyPins(config),
+    patience: {
+      tokenMs: sessions.tokenSeconds * 1000,
+      freshForMs: heartbeats.freshForMs,
+      silentAfterMs: heartbeats.silentAfterMs,
+      idleAfterMs: sessions.idleAfterMs,
+      settleAfterMs: sessions.settleAfterMs,
+      warnClockSkewMs: heartbeats.warnClockSkewMs,
+      maxClockSkewMs: heartbeats.maxClockSkewMs,
+    },
+    limits: { perSubscriber: sessions.maxPerSubscriber, overshootOctets: sessions.overshootOctets },
+    tls: http.tls && tlsOf(http.tls),
+  };
+}
+
+/** How the accounts of every application of the catalogue are proven. Throws a ConfigError where they cannot be. */
+export function accountsOf(config: DispatchConfig, catalogue: Catalogue, logger: Logger, before?: LiveSettings) {
+  return readAccounts({ config, clock: systemClock, logger }, catalogue, before?.accounts.byApplication);
+}
+
+/** What a dispatch server is made of, but for what the command adds. */
+export function serverOptions(live: LiveSettings, catalogue: Catalogue, logger: Logger) {
+  const { config, proxies, patience, limits } = live;
+  const { secrets, kafka, heartbeats, http } = config;
+  const codec = quotaUpdateCodec(quotaUpdateSchema(), kafka.schemaId);
+  const access = { ...kafka, sasl: saslOf(config) };
+  const topic = kafka.quotaUpdatesTopic;
+  return {
+    catalogue,
+    dataDir: config.dataDir,
+    host: http.host,
+    port: http.port,
+    trustedProxies: http.trustedProxies,
+    tls: live.tls,
+    clock: systemClock,
+    random: Math.random,
+    identity: operatorVerifier(live.operatorKeys),
+    accounts: live.accounts,
+    control: httpProxyControl(proxies, heartbeats.announceTimeoutMs),
+    proxies,
+    operatorSecret: secrets.operator.reveal(),
+    termsOf(applicationId: string) {
+      const { sessions, applications } = live.config;
+      const { grantOctets = sessions.grantOctets, atCap = sessions.atCap } = applications[applicationId] ?? {};
+      return { grantOctets, atCap };
+    },
+    patience,
+    limits,
+    heartbeatEveryMs: heartbeats.everyMs,
+    rateLimits: config.rateLimits,
+    rotateKeysEveryMs: config.keys.rotateEverySeconds * 1000,
+    retainMs: config.retainDays * DAY_MS,
+    quotaUpdates: {
+      kafka: connect(access, logger),
+      topic,
+      decode: codec.decode,
+      preflight: () => requireBrokers(access, topic, undefined, 'kafka'),
+    },
+    logger,
+  } satisfies Partial<DispatchServerOptions>;
+}
+
+/** A line for each application that the configuration names and the catalogue does not have. */
+export function applicationFaults(
+  { applications, proxies }: DispatchConfig,
+  catalogue: Catalogue,
+  file: string,
+): string[] {
+  const ids = catalogue.applications.map(({ id }) => id);
+  const named: [place: string, id: string][] = [
+    ...Object.keys(applications).map((id): [string, string] => [`applications.${id}`, id]),
+    ...Object.entries(proxies).flatMap(([proxyId, proxy]) =>
+      proxy.applications.map((id): [string, string] => [`proxies.${proxyId}.applications: ${id}`, id]),
+    ),
+  ];
+  const unknown = named.filter(([, id]) => !ids.includes(id));
+  return unknown.map(([place, id]) => `${file}: ${place}: the catalogue has no such application${suggestion(id, ids)}`);
+}
+
+function proxyPins({ proxies, secrets }: DispatchConfig): Map<string, ProxyPin & ControlPin> {
+  return new Map(
+    Object.entries(proxies).map(([id, { controlUrl, controlCaFile, endpoints, applications, clientCertificate }]) => {
+      const secret = secrets.proxies.get(id);
+      if (secret === undefined) throw new Error(`proxy ${id} has no secret`);
+      const pinned = { secret, controlUrl, controlCaFile, endpoints };
+      return [id, { ...pinned, applicationIds: applications, clientCertificate: clientCertificate ?? null }];
+    }),
+  );
+}
+
+function tlsOf(files: NonNullable<DispatchConfig['http']['tls']>) {
+  const own = readKeyPair(files, { cert: 'http.tls.cert', key: 'http.tls.key' });
+  const { clientCaFile } = files;
+  if (clientCaFile === undefined) return own;
+  try {
+    // Terminals have no certificate: who has one is asked where one is needed.
+    return { ...own, ca: readFileSync(clientCaFile, 'utf8'), requestCert: true, rejectUnauthorized: false } as const;
+  } catch (error) {
+    throw new ConfigError(`http.tls.clientCaFile: ${clientCaFile} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+function saslOf({ kafka: { sasl }, secrets: { saslPassword } }: DispatchConfig) {
+  if (sasl === undefined) return null;
+  if (saslPassword === null)
+    throw new ConfigError('kafka.sasl: no password: set ZERORATE_KAFKA_SASL_PASSWORD or passwordFile');
+  return { mechanism: sasl.mechanism, username: sasl.username, password: saslPassword };
+}
+
+function operatorKeys({ operators }: DispatchConfig): Map<string, JWTVerifyGetKey> {
+  return new Map(
+    operators.map(({ issuer, jwksFile, jwksUrl }): [string, JWTVerifyGetKey] => [
+      issuer,
+      jwksUrl === undefined ? readKeySet(jwksFile ?? '') : remoteKeySet(jwksUrl),
+    ]),
+  );
+}
