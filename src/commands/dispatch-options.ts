@@ -30,7 +30,7 @@ export interface LiveSettings {
   /** By id. */
   proxies: Map<string, ProxyPin & ControlPin>;
   patience: Patience;
-  limits: SessionLimits;
+  sessionLimits: SessionLimits;
   tls: HttpOptions['tls'];
 }
 
@@ -58,7 +58,7 @@ export function liveSettings(
       warnClockSkewMs: heartbeats.warnClockSkewMs,
       maxClockSkewMs: heartbeats.maxClockSkewMs,
     },
-    limits: { perSubscriber: sessions.maxPerSubscriber, overshootOctets: sessions.overshootOctets },
+    sessionLimits: { perSubscriber: sessions.maxPerSubscriber, overshootOctets: sessions.overshootOctets },
     tls: http.tls && tlsOf(http.tls),
   };
 }
@@ -70,7 +70,7 @@ export function accountsOf(config: DispatchConfig, catalogue: Catalogue, logger:
 
 /** What a dispatch server is made of, but for what the command adds. */
 export function serverOptions(live: LiveSettings, catalogue: Catalogue, logger: Logger) {
-  const { config, proxies, patience, limits } = live;
+  const { config, proxies, patience, sessionLimits } = live;
   const { secrets, kafka, heartbeats, http } = config;
   const codec = quotaUpdateCodec(quotaUpdateSchema(), kafka.schemaId);
   const access = { ...kafka, sasl: saslOf(config) };
@@ -95,9 +95,10 @@ export function serverOptions(live: LiveSettings, catalogue: Catalogue, logger: 
       return { grantOctets, atCap };
     },
     patience,
-    limits,
+    sessionLimits,
     heartbeatEveryMs: heartbeats.everyMs,
     rateLimits: config.rateLimits,
+    limits: http.limits,
     rotateKeysEveryMs: config.keys.rotateEverySeconds * 1000,
     retainMs: config.retainDays * DAY_MS,
     quotaUpdates: {

@@ -222,7 +222,7 @@ async function applyConfig(
   live.operatorKeys.clear();
   for (const [issuer, keys] of next.operatorKeys) live.operatorKeys.set(issuer, keys);
   Object.assign(live.patience, next.patience);
-  Object.assign(live.limits, next.limits);
+  Object.assign(live.sessionLimits, next.sessionLimits);
   live.config = next.config;
   if (next.tls !== undefined) server.useCertificate(next.tls);
   live.tls = next.tls;
@@ -231,9 +231,17 @@ async function applyConfig(
 
 /** Whether anything differs that is taken over; key sets and registries are taken from their files in any case. */
 function isOther(live: LiveSettings, next: LiveSettings): boolean {
-  const of = ({ config, proxies, patience, limits, tls }: LiveSettings) => {
+  const of = ({ config, proxies, patience, sessionLimits, tls }: LiveSettings) => {
     const secrets = [...proxies].map(([id, { secret }]) => [id, secret.reveal()]);
-    return JSON.stringify([config.sessions, config.applications, config.operators, secrets, patience, limits, tls]);
+    return JSON.stringify([
+      config.sessions,
+      config.applications,
+      config.operators,
+      secrets,
+      patience,
+      sessionLimits,
+      tls,
+    ]);
   };
   return of(live) !== of(next);
 }

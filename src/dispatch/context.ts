@@ -52,7 +52,7 @@ export interface DispatchContext {
   pseudonymKey: PseudonymKey;
   termsOf: (applicationId: string) => SessionTerms;
   patience: Patience;
-  limits: SessionLimits;
+  sessionLimits: SessionLimits;
   /** Counts what became of reports, for metrics. */
   reportOutcomes: ReportOutcomes;
   logger: Logger;

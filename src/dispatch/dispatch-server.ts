@@ -35,6 +35,7 @@ export interface DispatchServerOptions
     | 'operatorSecret'
     | 'heartbeatEveryMs'
     | 'rateLimits'
+    | 'limits'
     | 'trustedProxies'
     | 'tls'
     | 'onMetrics'
@@ -52,7 +53,7 @@ export interface DispatchServerOptions
   control: ProxyControl;
   termsOf: (applicationId: string) => SessionTerms;
   patience: Patience;
-  limits: SessionLimits;
+  sessionLimits: SessionLimits;
   rotateKeysEveryMs: number;
   retainMs: number;
   /** Throws a ConfigError when subscribers are stored by another key, or a newer state of it, than the one in use; returns its states. */
@@ -163,9 +164,9 @@ export class DispatchServer {
   }
 
   #createContext(store: DispatchStore): DispatchContext {
-    const { catalogue, clock, random, pseudonymKey, control, termsOf, patience, limits, logger } = this.#options;
+    const { catalogue, clock, random, pseudonymKey, control, termsOf, patience, sessionLimits, logger } = this.#options;
     const proxies = new ProxyRegistry(this.#options.proxies, clock.nowMs());
-    const given = { catalogue, control, clock, random, pseudonymKey, termsOf, patience, limits, logger };
+    const given = { catalogue, control, clock, random, pseudonymKey, termsOf, patience, sessionLimits, logger };
     return { ...given, store, proxies, reportOutcomes: new ReportOutcomes() };
   }
 

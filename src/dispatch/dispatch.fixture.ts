@@ -9,6 +9,7 @@ import { PseudonymKey } from '../billing/pseudonym.ts';
 import type { QuotaUpdate } from '../billing/quota-update.ts';
 import type { Clock } from '../platform/clock.ts';
 import { Health } from '../platform/health.ts';
+import { httpLimitsSchema } from '../platform/http-limits-schema.ts';
 import { createLogger } from '../platform/logger.ts';
 import { PeerSecret } from '../platform/peer-secret.ts';
 import {
@@ -93,6 +94,15 @@ plans:
     tiers: [{ upToOctets: null, pricePerMiB: "1" }]
 `;
 
+/** The same rate for everything, except what is given. */
+export function ratesOf(requests: number, more: Partial<HttpOptions['rateLimits']> = {}): HttpOptions['rateLimits'] {
+  const rate = { requests, perMs: 60_000 };
+  return {
+    ...{ perSubscriber: rate, perAddress: rate, publicPerAddress: rate, unauthenticatedPerAddress: rate },
+    ...{ perProxy: rate, perOperator: rate, ...more },
+  };
+}
+
 /** A clock that a test moves; nothing waits by it. */
 export class TestClock implements Clock {
   ms = NOW_MS;
@@ -166,7 +176,7 @@ export class TestDispatch {
         warnClockSkewMs: 1000,
         maxClockSkewMs: 5000,
       },
-      limits: { perSubscriber: 100, overshootOctets: 1000 },
+      sessionLimits: { perSubscriber: 100, overshootOctets: 1000 },
       reportOutcomes: new ReportOutcomes(),
       logger: createLogger({ level: 'silent', format: 'json' }),
       ...options,
@@ -179,7 +189,8 @@ export class TestDispatch {
       health: this.health,
       operatorSecret: OPERATOR_SECRET,
       heartbeatEveryMs: 2000,
-      rateLimits: { perSubscriber: { requests: 1000, perMs: 60_000 }, perAddress: { requests: 1000, perMs: 60_000 } },
+      rateLimits: ratesOf(1000),
+      limits: httpLimitsSchema.parse({}),
       trustedProxies: [],
       ...options,
     });

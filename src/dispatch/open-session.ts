@@ -78,7 +78,7 @@ async function openAt(
 }
 
 function reserve(context: DispatchContext, request: OpenRequest, tried: Tried): Reserved | Resumed | Refused {
-  const { catalogue, store, clock, proxies, random, patience, limits, termsOf } = context;
+  const { catalogue, store, clock, proxies, random, patience, sessionLimits, termsOf } = context;
   const { region, proof } = request;
   const { applicationId, subscriber } = proof;
   const nowMs = clock.nowMs();
@@ -102,9 +102,9 @@ function reserve(context: DispatchContext, request: OpenRequest, tried: Tried): 
   }
   if (remainingOctets <= plan.allocateAboveOctets) return quotaReserved(context, plan, subscriber, tried);
   const live = store.allLiveSessionsOf(subscriber);
-  if (live.length >= limits.perSubscriber) {
+  if (live.length >= sessionLimits.perSubscriber) {
     const retryAfterMs = freeInMs(live, context, tried);
-    return { refusal: 'too_many_sessions', detail: `${live.length} of ${limits.perSubscriber}`, retryAfterMs };
+    return { refusal: 'too_many_sessions', detail: `${live.length} of ${sessionLimits.perSubscriber}`, retryAfterMs };
   }
   const { freshForMs, maxClockSkewMs } = patience;
   const openSessionsOf = (proxyId: string) => store.openSessionsOf(proxyId);

@@ -17,6 +17,11 @@ import { type Credentials, type RegistrationRefused, refusedFor } from './proxy-
 import { takeReports } from './take-reports.ts';
 
 type ById = { Params: { proxyId: string } };
+const ACCESS = { access: 'proxy' } as const;
+/** A thousand applications of 255 characters, and addresses. */
+const HEARTBEAT_OCTETS = 512 * 1024;
+/** A thousand reports. */
+const USAGE_REPORTS_OCTETS = 2 * 2 ** 20;
 
 const reasons = Object.keys(REGISTRATION_REFUSALS) as [RegistrationRefusal, ...RegistrationRefusal[]];
 const refusedSchema = z
@@ -29,27 +34,23 @@ const security = [{ proxySecret: [] }];
 export function proxyRoutes(instance: FastifyInstance, options: HttpOptions): void {
   const server = instance.withTypeProvider<ZodTypeProvider>();
   const { context, heartbeatEveryMs } = options;
-  const callers = new WeakMap<FastifyRequest['raw'], string>();
-  const authenticate = async (request: FastifyRequest, reply: FastifyReply) => {
-    const caller = context.proxies.identify(credentialsOf(request));
-    if (caller === null) return refuse(reply, refusedFor('token_invalid'));
-    callers.set(request.raw, caller);
-  };
+  const callerOf = (request: FastifyRequest) => context.proxies.identify(credentialsOf(request));
 
   server.put<ById>('/v1/proxies/:proxyId', {
-    onRequest: authenticate,
+    config: ACCESS,
+    bodyLimit: HEARTBEAT_OCTETS,
     schema: {
       summary: 'A sign of life: taken with what the configuration says of the proxy, and with nothing else',
       tags: ['proxies'],
       security,
-      params: z.object({ proxyId: z.string().min(1) }),
+      params: z.object({ proxyId: z.string().min(1).max(64) }),
       body: heartbeatSchema,
       response: { 200: heartbeatAnswerSchema, ...refusals },
     },
     handler: async (request, reply) => {
       const receivedAtMs = context.clock.nowMs();
       const { proxyId } = request.params;
-      if (callers.get(request.raw) !== proxyId) return refuse(reply, refusedFor('other_proxy'));
+      if (callerOf(request) !== proxyId) return refuse(reply, refusedFor('other_proxy'));
       const refused = register(options, proxyId, request.body as Heartbeat, receivedAtMs);
       if (refused !== null) return refuse(reply, refused);
       return reply.send({ nextWithinMs: heartbeatEveryMs, receivedAtMs, answeredAtMs: context.clock.nowMs() });
@@ -57,7 +58,8 @@ export function proxyRoutes(instance: FastifyInstance, options: HttpOptions): vo
   });
 
   server.post('/v1/usage-reports', {
-    onRequest: authenticate,
+    config: ACCESS,
+    bodyLimit: USAGE_REPORTS_OCTETS,
     schema: {
       summary:
         'What sessions have used; each report is answered by itself, counted once by its id, and on disk by then',
@@ -67,8 +69,8 @@ export function proxyRoutes(instance: FastifyInstance, options: HttpOptions): vo
       response: { 200: usageReportsAnswerSchema, ...refusals },
     },
     handler: async (request, reply) => {
-      const proxyId = callers.get(request.raw);
-      if (proxyId === undefined) return refuse(reply, refusedFor('token_invalid'));
+      const proxyId = callerOf(request);
+      if (proxyId === null) return refuse(reply, refusedFor('token_invalid'));
       return reply.send(await takeReports(context, proxyId, request.body.reports));
     },
   });
@@ -109,7 +111,8 @@ function register(
   return null;
 }
 
-function credentialsOf({ headers, raw }: FastifyRequest): Credentials {
+/** What a request proves itself with. */
+export function credentialsOf({ headers, raw }: FastifyRequest): Credentials {
   const secret = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1];
   const { socket } = raw;
   const isProven = socket instanceof TLSSocket && socket.authorized;

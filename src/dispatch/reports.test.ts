@@ -106,7 +106,7 @@ test('a session’s cap that was lowered leaves what was used under the higher o
     sponsoredOctetsCap: 0,
     grantedCap: 0,
   }));
-  dispatch.context.limits = { perSubscriber: 10, overshootOctets: 0 };
+  dispatch.context.sessionLimits = { perSubscriber: 10, overshootOctets: 0 };
   expect(await outcomesOf(dispatch.usage(sessionId, 1, 300), dispatch.usage(sessionId, 2, 1))).toEqual([
     'accepted',
     'cap_exceeded',

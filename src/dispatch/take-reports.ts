@@ -66,7 +66,7 @@ function sessionOf({ store }: DispatchContext, proxyId: string, sessionId: strin
 }
 
 function takeReport(context: DispatchContext, report: UsageReport): ReportOutcome {
-  const { store, clock, patience, limits } = context;
+  const { store, clock, patience, sessionLimits } = context;
   const known = store.report(report.reportId);
   if (known !== undefined)
     return isSameReport(known, report) ? { outcome: 'duplicate' } : refusedReport('report_conflict');
@@ -76,7 +76,7 @@ function takeReport(context: DispatchContext, report: UsageReport): ReportOutcom
   const applied = applyReport(session, report, nowMs);
   const { usedSponsoredOctets } = applied.session;
   const { maxClockSkewMs } = patience;
-  const { overshootOctets } = limits;
+  const { overshootOctets } = sessionLimits;
   const refused = checkReport(report, session, { nowMs, maxClockSkewMs, usedSponsoredOctets, overshootOctets });
   if (refused !== null) return refused;
   const { subscriber, planId, sponsorId, applicationId, contentShares } = session;

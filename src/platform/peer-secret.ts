@@ -13,9 +13,11 @@ const SHARED_VARIABLE = 'ZERORATE_PROXY_SECRET';
  */
 export class PeerSecret {
   readonly #secrets: readonly string[];
+  readonly #digests: readonly Buffer[];
 
   private constructor(secrets: readonly string[]) {
     this.#secrets = secrets;
+    this.#digests = secrets.map(digestOf);
   }
 
   static of(text: string): PeerSecret {
@@ -31,7 +33,7 @@ export class PeerSecret {
   matches(given: string | undefined): boolean {
     if (given === undefined) return false;
     const digest = digestOf(given);
-    return this.#secrets.filter((secret) => timingSafeEqual(digestOf(secret), digest)).length > 0;
+    return this.#digests.filter((own) => timingSafeEqual(own, digest)).length > 0;
   }
 
   /** Whether a secret is accepted by both. */
