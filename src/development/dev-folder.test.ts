@@ -18,7 +18,7 @@ beforeEach(() => {
   folder = join(mkdtempSync(join(tmpdir(), 'zerorate-dev-')), 'dev');
   printed = [];
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => rmSync(join(folder, '..'), { recursive: true, force: true }));
 
 function edit(name: string, from: string | RegExp, to: string): void {
   const file = join(folder, name);
