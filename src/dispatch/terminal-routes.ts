@@ -25,7 +25,15 @@ import { type SessionProof, USED_IDENTITY } from './session-proof.ts';
 import { remainingFor } from './take-reports.ts';
 import { oneForm } from './terminal-address.ts';
 
-const ENTITLEMENT = ['unknown_application', 'sponsor_suspended', 'no_plan', 'quota_exhausted', 'no_proxy'] as const;
+const ENTITLEMENT = [
+  'unknown_application',
+  'sponsor_suspended',
+  'no_plan',
+  'quota_exhausted',
+  'quota_reserved',
+  'too_many_sessions',
+  'no_proxy',
+] as const;
 const ACCOUNT = ['account_unverified', 'account_bound'] as const;
 const OF_SESSION = ['session_unknown', 'session_over', 'token_invalid'] as const;
 const RETRY_IDENTITY_AFTER_MS = 1000;

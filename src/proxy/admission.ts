@@ -33,7 +33,8 @@ export interface AdmissionOptions {
   registry: SessionRegistry;
   applications: ReadonlyMap<string, Application>;
   getKey: JWTVerifyGetKey;
-  clock: Clock;
+  /** The dispatch server's, as far as it is known. */
+  clock: Pick<Clock, 'nowMs'>;
   connectionsPerSession: number;
 }
 
@@ -60,6 +61,9 @@ export class Admission {
       return refused('session_unknown', 'no such session was announced');
     }
     if (session.terms.applicationId !== claims.applicationId) return refused('token_invalid', 'of another application');
+    if (!session.acceptsToken(claims.jti)) {
+      return refused('token_invalid', 'it was replaced when the session was resumed, or was not announced');
+    }
     const here = isOpenHere(session, terminalIp, claims.terminalIp);
     if (here !== null) return here;
     session.tokenExpiresAtMs = Math.max(session.tokenExpiresAtMs, claims.exp * 1000);

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { request } from 'undici';
 import type { Logger } from '../platform/logger.ts';
-import type { Secret } from '../platform/secret.ts';
+import type { PeerSecret } from '../platform/peer-secret.ts';
 import type { ContentType } from '../session-protocol/content-octets.ts';
 import type { FlowMark } from '../session-protocol/flow-mark.ts';
 import { canonicalIp } from './private-address.ts';
@@ -9,7 +9,7 @@ import { canonicalIp } from './private-address.ts';
 export interface FlowMarksOptions {
   /** Null: there is no gateway that marks. */
   gateway: { url: string; timeoutMs: number } | null;
-  secret: Secret;
+  secret: PeerSecret;
   logger: Logger;
 }
 

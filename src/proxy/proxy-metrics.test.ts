@@ -3,7 +3,14 @@ import { Health } from '../platform/health.ts';
 import { exportProxy } from './proxy-metrics.ts';
 
 test('figures and readiness are exported as they are when scraped', async () => {
-  const figures = { openSessions: 2, connections: 5, reportsWaiting: 7, flowMarksFailed: 3 };
+  const figures = {
+    openSessions: 2,
+    connections: 5,
+    reportsWaiting: 7,
+    reportsRefused: { in_future: 3 },
+    clockSkewMs: -1500,
+    flowMarksFailed: 3,
+  };
   const health = new Health();
   const metrics = exportProxy(() => figures, health);
   await metrics.metrics();

@@ -13,6 +13,7 @@ import { Application, type Resolve, resolveBySystem } from './applications.ts';
 import { ConnectDoor, type DoorServices } from './connect-door.ts';
 import { ControlServer } from './control-server.ts';
 import { DispatchClient } from './dispatch-client.ts';
+import { DispatchClock } from './dispatch-clock.ts';
 import { FlowMarks } from './flow-marks.ts';
 import { Heartbeats } from './heartbeat.ts';
 import { LINGER_MS } from './linger.ts';
@@ -20,6 +21,7 @@ import { type Accepted, Listener } from './listener.ts';
 import type { ProxyConfig } from './load-proxy-config.ts';
 import type { ApplicationDocument, DoorDocument } from './proxy-config-schema.ts';
 import type { ProxyFigures } from './proxy-metrics.ts';
+import { RefusedReports } from './refused-reports.ts';
 import { RelayDoor } from './relay-door.ts';
 import { SessionRegistry } from './session-registry.ts';
 import { SigningKeys } from './signing-keys.ts';
@@ -50,6 +52,8 @@ export class ProxyServer {
   readonly #clock: Clock;
   readonly #spool: UsageSpool;
   readonly #client: DispatchClient;
+  readonly #dispatchClock: DispatchClock;
+  readonly #refused: RefusedReports;
   readonly #keys: SigningKeys;
   readonly #marks: FlowMarks;
   readonly #reporter: UsageReporter;
@@ -74,10 +78,14 @@ export class ProxyServer {
     this.#client = new DispatchClient({ ...dispatch, jwksUrl: dispatch.jwksUrl, proxyId, secret });
     const path = join(dataDir, 'dispatch-keys.json');
     this.#keys = new SigningKeys({ path, fetch: () => this.#client.keys(), clock, logger });
-    this.#marks = new FlowMarks({ gateway: config.gateway ?? null, secret, logger });
+    this.#dispatchClock = new DispatchClock({ nowMs: () => clock.nowMs(), maxClockSkewMs: dispatch.maxClockSkewMs });
+    this.#refused = new RefusedReports(join(dataDir, 'refused-reports.ndjson'), () => clock.nowMs());
+    this.#marks = new FlowMarks({ gateway: config.gateway ?? null, secret: config.gatewaySecret, logger });
     const base = { spool: this.#spool, clock, logger };
     const { health } = this;
-    this.#reporter = new UsageReporter({ ...base, proxyId, client: this.#client, health, retryMs: statistics.retryMs });
+    const { retryMs } = statistics;
+    const reporting = { proxyId, client: this.#client, refused: this.#refused, health, retryMs };
+    this.#reporter = new UsageReporter({ ...base, ...reporting });
     this.#registry = new SessionRegistry({
       ...base,
       capacitySessions: limits.capacitySessions,
@@ -106,7 +114,8 @@ export class ProxyServer {
       figures: () => this.figures(),
       onMetrics: options.onMetrics,
     });
-    this.#heartbeats = new Heartbeats({ client: this.#client, clock, health, logger, state: () => this.#state() });
+    const beating = { client: this.#client, clock, health, logger, dispatchClock: this.#dispatchClock };
+    this.#heartbeats = new Heartbeats({ ...beating, state: () => this.#state() });
   }
 
   get endpoints(): ProxyEndpoints {
@@ -128,6 +137,8 @@ export class ProxyServer {
       openSessions: this.#registry.openSessions,
       connections: this.#gate.open,
       reportsWaiting: this.#reporter.waiting,
+      reportsRefused: this.#refused.byReason,
+      clockSkewMs: this.#dispatchClock.skewMs ?? 0,
       flowMarksFailed: this.#marks.failed,
     };
   }
@@ -190,7 +201,8 @@ export class ProxyServer {
     const applications = this.#applications;
     const base = { registry: this.#registry, clock: this.#clock };
     const admission = new Admission({
-      ...base,
+      registry: this.#registry,
+      clock: this.#dispatchClock,
       proxyId: config.proxyId,
       applications,
       getKey: this.#keys.getKey,
