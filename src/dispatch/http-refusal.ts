@@ -30,7 +30,7 @@ const STATUS: Readonly<Record<DispatchRefusal, number>> = {
 export function refusalsOf(...reasons: readonly DispatchRefusal[]): Record<number, typeof refusalSchema> {
   return documentedRefusals(
     refusalSchema,
-    ['starting' as const, ...reasons].map((reason) => [reason, STATUS[reason], DISPATCH_REFUSALS[reason]] as const),
+    reasons.map((reason) => [reason, STATUS[reason], DISPATCH_REFUSALS[reason]] as const),
   );
 }
 

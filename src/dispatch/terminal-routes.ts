@@ -66,7 +66,14 @@ export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, 
       body: sessionRequestSchema,
       response: {
         201: sessionGrantSchema,
-        ...refusalsOf('assertion_invalid', 'assertion_expired', 'assertion_mismatch', ...ACCOUNT, ...ENTITLEMENT),
+        ...refusalsOf(
+          'starting',
+          'assertion_invalid',
+          'assertion_expired',
+          'assertion_mismatch',
+          ...ACCOUNT,
+          ...ENTITLEMENT,
+        ),
       },
     },
     handler: async (request, reply) => {
@@ -82,7 +89,7 @@ export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, 
       tags: ['terminals'],
       security: [{ token: [] }],
       params,
-      response: { 200: sessionGrantSchema, ...refusalsOf(...ENTITLEMENT, ...OF_SESSION) },
+      response: { 200: sessionGrantSchema, ...refusalsOf('starting', ...ENTITLEMENT, ...OF_SESSION) },
     },
     handler: async (request, reply) => {
       const session = await holder(request, true);
@@ -98,7 +105,7 @@ export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, 
       tags: ['terminals'],
       security: [{ token: [] }],
       params,
-      response: { 200: sessionStandingSchema, ...refusalsOf('session_unknown', 'token_invalid') },
+      response: { 200: sessionStandingSchema, ...refusalsOf('starting', 'session_unknown', 'token_invalid') },
     },
     handler: async (request, reply) => {
       const session = await holder(request, false);
@@ -113,7 +120,7 @@ export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, 
       tags: ['terminals'],
       security: [{ token: [] }],
       params,
-      response: { 204: z.null(), ...refusalsOf('session_unknown', 'token_invalid') },
+      response: { 204: z.null(), ...refusalsOf('starting', 'session_unknown', 'token_invalid') },
     },
     handler: async (request, reply) => {
       const session = await holder(request, false);
