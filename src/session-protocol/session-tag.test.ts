@@ -117,7 +117,7 @@ describe('a session tag', () => {
     ],
     ['of a key that the dispatch server has not', signSessionTag(CLAIMS, { ...KEY, keyId: 'key-2' }), 'key_unknown'],
     ['past its time', signSessionTag({ ...CLAIMS, expiresAtMs: NOW_MS }, KEY), 'expired'],
-    ['that is valid for too long', signSessionTag({ ...CLAIMS, expiresAtMs: NOW_MS + 3_601_000 }, KEY), 'expired'],
+    ['that is valid for too long', signSessionTag({ ...CLAIMS, expiresAtMs: NOW_MS + 86_401_000 }, KEY), 'expired'],
   ])('%s is not valid', (_what, octets, fault) => {
     expect(verdictOf(octets)).toEqual({ fault });
   });

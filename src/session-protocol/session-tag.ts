@@ -9,8 +9,8 @@ export const SESSION_TAG_HEADER = 'zerorate-tag';
 export const SESSION_TAG_OCTETS = 148;
 /** base64url without padding. */
 export const SESSION_TAG_TEXT_LENGTH = 198;
-/** No tag is valid for longer, whatever it says. */
-export const SESSION_TAG_MAX_LIFETIME_MS = 3_600_000;
+/** A tag expires with its session's token, and no token is valid for longer than a day: neither is a tag, whatever it says. */
+export const SESSION_TAG_MAX_LIFETIME_MS = 86_400_000;
 
 const VERSION = 1;
 const KEY_HINT_OCTETS = 8;
