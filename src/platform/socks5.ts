@@ -88,7 +88,7 @@ function ipv6(address: Buffer): string {
   return Array.from({ length: 8 }, (_, group) => address.readUInt16BE(group * 2).toString(16)).join(':');
 }
 
-/** An answer to a request. Its address is 0.0.0.0:0: nobody needs to know where the other side is dialled from. */
+/** An answer to a request. Its address is 0.0.0.0:0: the terminal does not need the address that the proxy dials from. */
 export function socks5Reply(reply: Socks5Reply): Buffer {
   return Buffer.from([VERSION, SOCKS5_REPLIES[reply], 0, ADDRESS_V4, 0, 0, 0, 0, 0, 0]);
 }
@@ -101,7 +101,7 @@ export interface Socks5Request<T> {
 
 /**
  * Speaks the server's side of a connection up to the request, which the caller answers with `socks5Reply`. Null when the client
- * broke off, spoke another protocol or was not believed: it has its answer, and the connection is the caller's to close.
+ * broke off, spoke another protocol or was refused: it has its answer, and the connection is the caller's to close.
  * `authenticate` gives null for credentials that are not good. Octets that come behind the request stay in the stream.
  */
 export async function acceptSocks5<T>(
