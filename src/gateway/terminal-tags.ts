@@ -33,7 +33,7 @@ export const TAG_OUTCOMES = {
 export type TagOutcome = keyof typeof TAG_OUTCOMES;
 
 export interface TerminalTagsOptions {
-  proxies: readonly RegisteredProxy[];
+  proxies: () => readonly RegisteredProxy[];
   applications: readonly { applicationId: string; zeroRatingTag: string }[];
   requestOctets: number;
   requestTimeoutMs: number;
@@ -69,16 +69,16 @@ export class TerminalTags {
 
   /** Returns what reads the tag of a flow; null when it goes to no registered proxy. `mark`: false when the flow has a mark. */
   follow(ends: FlowEnds, mark: (mark: Mark) => boolean): FlowTag | null {
-    const isToProxy = this.options.proxies.some(({ addresses }) => addresses.includes(ends.remoteIp));
+    const isToProxy = this.options.proxies().some(({ addresses }) => addresses.includes(ends.remoteIp));
     return isToProxy ? new FlowTag(this, ends, mark) : null;
   }
 
   /** Returns the mark that a verified tag stands for on this flow, or why there is none. */
   markOf(tag: SessionTag, { terminalIp, remoteIp, remotePort }: FlowEnds, endpoint: Endpoint): Mark | TagOutcome {
     if (tagMismatch(tag, { terminalIp }) !== null) return 'other_terminal';
-    const isProxy = this.options.proxies.some(
-      ({ proxyId, addresses }) => addresses.includes(remoteIp) && nameDigest(proxyId) === tag.proxy,
-    );
+    const isProxy = this.options
+      .proxies()
+      .some(({ proxyId, addresses }) => addresses.includes(remoteIp) && nameDigest(proxyId) === tag.proxy);
     const destination = { ip: remoteIp, endpoint, port: remotePort };
     if (!isProxy || tagMismatch(tag, { destination }) !== null) return 'other_proxy';
     const zeroRatingTag = this.#zeroRatingTags.get(tag.application);

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { Endings } from '../chaos/endings.ts';
+import { Cleanups } from '../chaos/cleanups.ts';
 import { becomesTrue } from '../chaos/wait.ts';
 import { builtModule } from '../testing/built.ts';
 import { attachCrowd, letThemTalk, type Member } from './crowd.ts';
@@ -27,7 +27,7 @@ export interface LoopOptions {
 export async function runLoop(options: LoopOptions): Promise<string[]> {
   const { seed = randomInt(2 ** 31), short = false, terminals = short ? 20 : 200, meanwhile } = options;
   const print = options.print ?? ((text: string) => process.stdout.write(`${text}\n`));
-  const endings = new Endings();
+  const endings = new Cleanups();
   const forget = endOnSignal(endings);
   let keep = options.keep === true;
   try {
@@ -90,7 +90,7 @@ async function reconciled({ files, dispatchUrl }: LoopWorld): Promise<string> {
 }
 
 /** Whoever interrupts leaves no process behind. */
-function endOnSignal(endings: Endings): () => void {
+function endOnSignal(endings: Cleanups): () => void {
   const handle = (signal: NodeJS.Signals) => {
     void endings.run(false).finally(() => process.exit(signal === 'SIGINT' ? 130 : 143));
   };
