@@ -9,16 +9,24 @@ export interface PathOctets {
 /** What a connection is for: asking the dispatch server, a session's traffic, or traffic past the proxies. */
 export type PathKind = 'control' | 'proxy' | 'direct';
 
-/** Whose a connection through a proxy is. */
+/** What a connection carries, and by which session; null: by none, at the subscriber's cost. */
 export interface SessionLabel {
-  sessionId: string;
+  sessionId: string | null;
   contentType: ContentType;
+}
+
+/** Octets that passed since the last count of their connection. */
+export interface OctetUse extends PathOctets {
+  kind: PathKind;
+  label: SessionLabel | null;
 }
 
 interface Entry {
   dialled: Dialled;
   kind: PathKind;
   label: SessionLabel | null;
+  /** What `onUse` has had of it. */
+  used: PathOctets;
 }
 
 const SETTLED_WITHIN_MS = 5000;
@@ -29,17 +37,29 @@ export class OctetLedger {
   readonly #closed: Record<PathKind, PathOctets> = { control: none(), proxy: none(), direct: none() };
   /** By session and content type, of the connections that are closed. */
   readonly #sessions = new Map<string, Map<ContentType, PathOctets>>();
+  readonly #onUse: (use: OctetUse) => void;
+
+  /** `onUse` gets every octet once: when its connection closes, or at `countOpen`. */
+  constructor(onUse: (use: OctetUse) => void = () => {}) {
+    this.#onUse = onUse;
+  }
 
   track(kind: PathKind, dialled: Dialled, label: SessionLabel | null = null): Dialled {
-    const entry = { dialled, kind, label };
+    const entry = { dialled, kind, label, used: none() };
     this.#open.add(entry);
     dialled.socket.on('error', () => {});
     dialled.socket.once('close', () => {
       this.#open.delete(entry);
       add(this.#closed[kind], dialled.octets());
-      if (label !== null) add(this.#sessionOctets(label), dialled.octets());
+      if (label?.sessionId != null) add(this.#sessionOctets(label.sessionId, label.contentType), dialled.octets());
+      this.#use(entry);
     });
     return dialled;
+  }
+
+  /** Reports what has passed on open connections since the last time. */
+  countOpen(): void {
+    for (const entry of this.#open) this.#use(entry);
   }
 
   /** Of the connections that are open and those that were. */
@@ -72,7 +92,16 @@ export class OctetLedger {
     clearTimeout(given);
   }
 
-  #sessionOctets({ sessionId, contentType }: SessionLabel): PathOctets {
+  #use({ dialled, kind, label, used }: Entry): void {
+    const now = dialled.octets();
+    const uplinkOctets = now.uplinkOctets - used.uplinkOctets;
+    const downlinkOctets = now.downlinkOctets - used.downlinkOctets;
+    if (uplinkOctets + downlinkOctets === 0) return;
+    add(used, { uplinkOctets, downlinkOctets });
+    this.#onUse({ kind, label, uplinkOctets, downlinkOctets });
+  }
+
+  #sessionOctets(sessionId: string, contentType: ContentType): PathOctets {
     const session = this.#sessions.get(sessionId) ?? new Map<ContentType, PathOctets>();
     this.#sessions.set(sessionId, session);
     const octets = session.get(contentType) ?? none();
