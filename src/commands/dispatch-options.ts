@@ -3,6 +3,7 @@ import type { JWTVerifyGetKey } from 'jose';
 import type { Catalogue } from '../billing/catalogue.ts';
 import { quotaUpdateCodec } from '../billing/quota-update.ts';
 import { Accounts, readAccounts } from '../dispatch/accounts.ts';
+import { atCapFaults } from '../dispatch/at-cap-faults.ts';
 import type { Patience, SessionLimits } from '../dispatch/context.ts';
 import type { DispatchConfig } from '../dispatch/dispatch-config.ts';
 import type { DispatchServerOptions } from '../dispatch/dispatch-server.ts';
@@ -113,7 +114,7 @@ export function serverOptions(live: LiveSettings, catalogue: Catalogue, logger: 
 
 /** A line for each application that the configuration names and the catalogue does not have. */
 export function applicationFaults(
-  { applications, proxies }: DispatchConfig,
+  { applications, proxies, sessions }: DispatchConfig,
   catalogue: Catalogue,
   file: string,
 ): string[] {
@@ -125,7 +126,10 @@ export function applicationFaults(
     ),
   ];
   const unknown = named.filter(([, id]) => !ids.includes(id));
-  return unknown.map(([place, id]) => `${file}: ${place}: the catalogue has no such application${suggestion(id, ids)}`);
+  return [
+    ...unknown.map(([place, id]) => `${file}: ${place}: the catalogue has no such application${suggestion(id, ids)}`),
+    ...atCapFaults({ applications, sessions }, catalogue).map((fault) => `${file}: ${fault}`),
+  ];
 }
 
 function proxyPins({ proxies, secrets }: DispatchConfig): Map<string, ProxyPin & ControlPin> {

@@ -26,6 +26,7 @@ const NEXT_START = [
   'kafka',
   'spool',
   'partialRecords',
+  'terminalTags',
   'log',
 ] as const;
 

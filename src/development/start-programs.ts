@@ -5,10 +5,12 @@ import { Companion, type CompanionOptions } from './companion.ts';
 
 const PARTITIONS = 4;
 
-/** A program's configuration, and the port at which it answers `/health/ready`. */
+/** A program's configuration, and where it answers `/health/ready`. */
 export interface ProgramConfig {
   config: string;
   readyPort?: number;
+  /** Absent: 127.0.0.1. */
+  readyHost?: string;
 }
 
 export interface ProgramsOptions {
@@ -37,7 +39,11 @@ export interface Programs {
  */
 export async function startPrograms(options: ProgramsOptions, endings: Cleanups): Promise<Programs> {
   const { logFolder, environment, end, onStarting = () => {} } = options;
-  const program = (command: CompanionOptions['command'], name: string, { config, readyPort }: ProgramConfig) => {
+  const program = (
+    command: CompanionOptions['command'],
+    name: string,
+    { config, readyPort, readyHost = '127.0.0.1' }: ProgramConfig,
+  ) => {
     const companion = new Companion({
       command,
       config,
@@ -46,7 +52,7 @@ export async function startPrograms(options: ProgramsOptions, endings: Cleanups)
           ? { ...environment, ZERORATE_HEALTH_PORT: String(readyPort), ZERORATE_HEALTH_HOST: '127.0.0.1' }
           : environment,
       logFile: join(logFolder, `${name}.log`),
-      ...(readyPort !== undefined && { readyUrl: `http://127.0.0.1:${readyPort}/health/ready` }),
+      ...(readyPort !== undefined && { readyUrl: `http://${readyHost}:${readyPort}/health/ready` }),
     });
     endings.add(() => (end === 'stop' ? companion.stop() : companion.kill()));
     return companion;

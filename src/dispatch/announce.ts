@@ -2,13 +2,16 @@ import type { DispatchContext } from './context.ts';
 import type { AnnouncementProblem } from './proxy-control.ts';
 import { proxyProblems } from './proxy-problems.ts';
 import { acknowledged, announcementOf, type Session, withCapOf } from './session.ts';
+import { sessionTagsOf } from './session-tags.ts';
 
 /** Sends the session's proxy its current terms; resolves with null when the proxy has taken them over, else with what went wrong. */
 export async function announce(context: DispatchContext, session: Session): Promise<AnnouncementProblem> {
   const { proxies, control, store, clock } = context;
   const { proxyId, sessionId, revision } = session;
-  if (proxies.get(proxyId) === undefined) return { message: 'the proxy is not registered', kind: 'unreachable' };
-  const problem = await control.announce(proxyId, announcementOf(session));
+  const proxy = proxies.get(proxyId);
+  if (proxy === undefined) return { message: 'the proxy is not registered', kind: 'unreachable' };
+  const sessionTags = sessionTagsOf(context, session, proxy.endpoints);
+  const problem = await control.announce(proxyId, { ...announcementOf(session), ...(sessionTags && { sessionTags }) });
   const problems = proxyProblems(context, proxyId);
   if (problem !== null && problem.kind !== 'over') {
     const consequence = 'a proxy takes no announcements; its sessions are given to others, and it is tried again';

@@ -16,6 +16,7 @@ import type { GatewayDocument, RegisteredProxy } from './gateway-config.ts';
 import { exportGateway, type GatewayStanding } from './gateway-metrics.ts';
 import type { IdentityIssuer } from './identity-issuer.ts';
 import type { StoredBearer } from './record-spool.ts';
+import { TAG_OUTCOMES, type TagOutcome } from './terminal-tags.ts';
 
 const BEARER_OCTETS = 4 * 1024;
 /** A thousand marks of at most 500 bytes. */
@@ -62,6 +63,14 @@ const standingSchema = z.strictObject({
   spooledRecords: z.int().min(0).describe('Records that Kafka has not acknowledged.'),
   kafkaProblem: z.string().nullable().describe('Why Kafka does not take records; null while it does.'),
   unknownFlowMarks: z.int().min(0).describe('Marks of connections that were not open.'),
+  terminalTags: z
+    .record(z.enum(Object.keys(TAG_OUTCOMES) as [TagOutcome, ...TagOutcome[]]), z.int().min(0))
+    .nullable()
+    .describe('Session tags of terminals by what became of them; null where none are read.'),
+  tagKeysReachable: z
+    .boolean()
+    .nullable()
+    .describe("Whether the dispatch server's keys could be fetched last; null where none are needed."),
 });
 
 export interface ControlServerOptions {

@@ -13,6 +13,7 @@ import type { GatewayConfig } from './gateway-config.ts';
 import { IdentityIssuer } from './identity-issuer.ts';
 import { RecordSender } from './record-sender.ts';
 import { RecordSpool } from './record-spool.ts';
+import { TagRecognition } from './tag-recognition.ts';
 import { UserPlane } from './user-plane.ts';
 
 const CONNECTIONS_GRACE_MS = 3000;
@@ -61,7 +62,8 @@ export async function startGateway(
       sender.wake();
     },
   });
-  const userPlane = new UserPlane({ bearers, flows, logger });
+  const tags = new TagRecognition(config.terminalTags ?? null, { proxies: () => live.proxies, nowMs, logger });
+  const userPlane = new UserPlane({ bearers, flows, tags: tags.terminalTags, logger });
   const control = await createControlServer({
     control: config.control,
     logger,
@@ -78,11 +80,17 @@ export async function startGateway(
     nowMs,
     socksUrl: () => config.userPlane.publicUrl ?? `socks5://${config.userPlane.host}:${userPlanePort}`,
     ...(onMetrics && { onMetrics }),
-    standing: () => ({ openFlows: flows.size, spooledRecords: spool.size, kafkaProblem: sender.problem }),
+    standing: () => ({
+      openFlows: flows.size,
+      spooledRecords: spool.size,
+      kafkaProblem: sender.problem,
+      ...tags.standing(),
+    }),
     onBearerRemoved: (bearerId) => userPlane.breakBearer(bearerId),
   });
 
   async function stop(): Promise<number> {
+    tags.stop();
     await userPlane.stop(CONNECTIONS_GRACE_MS);
     await control.close();
     flows.stop();
@@ -91,6 +99,7 @@ export async function startGateway(
     unlock();
     return left;
   }
+  await tags.start();
   let userPlanePort = 0;
   try {
     userPlanePort = await listening('userPlane', config.userPlane, (host, port) => userPlane.start(host, port));

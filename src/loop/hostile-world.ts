@@ -56,7 +56,7 @@ export async function startHostileWorld(endings: Cleanups): Promise<HostileWorld
   endings.add(() => hub.stop());
   const echo = await startEcho();
   endings.add(() => echo.stop());
-  await write('dispatch.yaml', dump(dispatchDocument(dispatchPort)));
+  await write('dispatch.yaml', dump(dispatchDocument(dispatchPort, ports)));
   await write('proxy.yaml', dump(proxyDocument({ dispatchPort, ports, echoPort: echo.port, relayUpstream })));
   await seedDispatchStore(join(folder, 'dispatch-data'), pseudonymKey);
   const companion = (command: 'dispatch' | 'proxy', port: number, path: string) =>
@@ -131,7 +131,7 @@ plans:
     tiers: [{ upToOctets: null, pricePerMiB: "1" }]
 `;
 
-const dispatchDocument = (port: number) => ({
+const dispatchDocument = (port: number, ports: HostileWorld['ports']) => ({
   catalogue: 'catalogue.yaml',
   dataDir: 'dispatch-data',
   http: { port },
@@ -139,7 +139,18 @@ const dispatchDocument = (port: number) => ({
   store: { url: `http://${AWAY}` },
   operators: [{ issuer: ISSUER, jwksFile: 'operator.jwks.json' }],
   operatorSecretFile: 'operator.secret',
-  proxies: { [PROXY_ID]: { secretFile: 'proxy.secret' } },
+  proxies: {
+    [PROXY_ID]: {
+      secretFile: 'proxy.secret',
+      controlUrl: `http://127.0.0.1:${ports.control}`,
+      endpoints: {
+        connect: `http://127.0.0.1:${ports.connect}`,
+        socks5: `socks5://127.0.0.1:${ports.socks5}`,
+        relay: `ws://127.0.0.1:${ports.relay}`,
+      },
+      applications: [APPLICATION],
+    },
+  },
   sessions: { tokenSeconds: 60 },
   applications: { [APPLICATION]: { account: { way: 'development' } } },
   log: { level: 'warn' },

@@ -12,9 +12,10 @@ import { startClickHouseProcess } from '../testing/clickhouse-process.ts';
 import { freePort } from '../testing/free-port.ts';
 import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
 import { FLOW_TOPIC, type LoopFiles, type ProxyPorts, QUOTA_TOPIC, writeLoopFiles } from './loop-files.ts';
-import { APPLICATIONS } from './loop-plan.ts';
+import { ADDRESS_PROXY_IP, APPLICATIONS } from './loop-plan.ts';
 
-const PROXIES = 2;
+/** Two in regions of their own, and one whose address is the evidence. */
+const PROXY_HOSTS = ['127.0.0.1', '127.0.0.1', ADDRESS_PROXY_IP];
 
 /** Every program of the loop, running. */
 export interface LoopWorld {
@@ -50,7 +51,7 @@ export async function startLoopWorld(endings: Cleanups): Promise<LoopWorld> {
   const { relayUpstreams, mediaPorts } = await startApplications(endings);
 
   const proxyPorts: ProxyPorts[] = [];
-  for (let at = 0; at < PROXIES; at++) proxyPorts.push(await proxyPortsFree());
+  for (const host of PROXY_HOSTS) proxyPorts.push({ host, ...(await proxyPortsFree()) });
   const dispatchPort = await freePort();
   const gatewayPorts = { userPlane: await freePort(), control: await freePort() };
   const place = { folder, brokers: broker.brokers, storeUrl: store.url, dispatchPort, gatewayPorts, proxyPorts };
@@ -62,7 +63,11 @@ export async function startLoopWorld(endings: Cleanups): Promise<LoopWorld> {
       engine: { config: files.engine, readyPort: await freePort() },
       gateway: { config: files.gateway, readyPort: gatewayPorts.control },
       dispatch: { config: files.dispatch, readyPort: dispatchPort },
-      proxies: files.proxies.map((config, at) => ({ config, readyPort: proxyPorts[at].control })),
+      proxies: files.proxies.map((config, at) => ({
+        config,
+        readyPort: proxyPorts[at].control,
+        readyHost: proxyPorts[at].host,
+      })),
       end: 'kill',
     },
     endings,
@@ -90,7 +95,7 @@ async function startApplications(endings: Cleanups) {
   return { relayUpstreams, mediaPorts };
 }
 
-async function proxyPortsFree(): Promise<ProxyPorts> {
+async function proxyPortsFree(): Promise<Omit<ProxyPorts, 'host'>> {
   const [connect, socks5, relay, control] = [await freePort(), await freePort(), await freePort(), await freePort()];
   return { connect, socks5, relay, control };
 }

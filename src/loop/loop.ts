@@ -5,7 +5,7 @@ import { Cleanups } from '../platform/cleanups.ts';
 import { builtModule } from '../testing/built.ts';
 import { attachCrowd, letThemTalk, type Member } from './crowd.ts';
 import { formatTotals, LiveTable } from './live-table.ts';
-import { countBooked, countMessages, differences, gatherTotals } from './loop-totals.ts';
+import { countBooked, countMessages, differences, gatherTotals, unidentified } from './loop-totals.ts';
 import { type LoopWorld, startLoopWorld } from './loop-world.ts';
 
 const SHOWN_LINES = 20;
@@ -41,6 +41,7 @@ export async function runLoop(options: LoopOptions): Promise<string[]> {
     const found = await settle(world, members);
     const totals = await gatherTotals(world, members);
     found.push(...differences(totals, options.inFlightOctets));
+    if (meanwhile === undefined) found.push(...unidentified(totals));
     print(`\n${formatTotals(totals, members)}`);
     print(`\nreconcile, proxies' reports beside charges:\n${await reconciled(world)}`);
     await world.dispatch.stop();

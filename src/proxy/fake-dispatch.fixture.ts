@@ -14,7 +14,11 @@ import {
   usageReportsSchema,
 } from '../session-protocol/dispatch-messages.ts';
 import type { ReportRefusal } from '../session-protocol/refusal.ts';
+import { formatSessionTag, type SessionTagClaims, signSessionTag } from '../session-protocol/session-tag.ts';
 import { type SessionClaims, signSessionToken } from '../session-protocol/session-token.ts';
+
+/** What the dispatch server's tags are bound to beside the session's own terms. */
+type TagFields = Partial<SessionTagClaims> & { privateKey?: KeyObject; keyId?: string };
 
 export const SECRET = 'the secret of the proxy under test';
 /** The environment variable that test proxies have it in. */
@@ -140,6 +144,21 @@ export class FakeDispatch {
     const terms = this.#sessions.get(sessionId);
     if (terms === undefined) throw new Error(`no session ${sessionId} was announced`);
     return this.announce({ ...terms, revision: terms.revision + 1, tokenId: randomUUID() });
+  }
+
+  /** A session tag of these terms, as text. */
+  tag(terms: Announcement, fields: TagFields = {}): string {
+    const { privateKey = this.#privateKey, keyId = this.#keyId, ...claims } = fields;
+    const { sessionId, terminalIp, applicationId } = terms;
+    const own: SessionTagClaims = {
+      ...{ sessionId, terminalIp, applicationId },
+      proxyId: 'proxy-1',
+      proxyIp: null,
+      proxyPorts: { connect: 1, socks5: 2, relay: 3 },
+      contentType: 'text',
+      expiresAtMs: Math.floor(Date.now() / 1000) * 1000 + 300_000,
+    };
+    return formatSessionTag(signSessionTag({ ...own, ...claims }, { keyId, privateKey }));
   }
 
   sign(

@@ -18,6 +18,14 @@ const load = (text: string, variables: Record<string, string> = {}) =>
     },
   });
 
+/** The example with ways of identification, and a tag for marks. */
+function identifiedBy(way: string, tag?: string): string {
+  const lines = [`    identifiedBy: [${way}]`, ...(tag === undefined ? [] : [`    zeroRatingTag: ${tag}`])];
+  const text = EXAMPLE.replace(/^ {4}zeroRatingTag: .*$/m, lines.join('\n'));
+  expect(text).not.toBe(EXAMPLE);
+  return text;
+}
+
 test('the example is one, paths are relative to it, and the secret does not print', () => {
   const config = load(EXAMPLE);
   expect(config.dataDir).toBe('/etc/zerorate/proxy-data');
@@ -69,6 +77,27 @@ test.each([
     'an application that leads nowhere',
     EXAMPLE.replace('applications:', 'applications:\n  - { applicationId: none }'),
     /applications\[0\]: has neither hosts nor a relayUpstream/,
+  ],
+  [
+    'session tags within TLS',
+    identifiedBy('terminal_tag').replace('# tls: {', 'tls: {'),
+    /proxy\.yaml:\d+: applications\[0\]\.identifiedBy: terminal_tag needs endpoints without TLS, .*: listen\.connect has TLS/,
+  ],
+  [
+    'session tags within TLS that ends before the proxy',
+    identifiedBy('terminal_tag').replace('port: 8082 }', 'port: 8082, publicUrl: "wss://relay.example" }'),
+    /identifiedBy: terminal_tag needs endpoints without TLS, .*: listen\.relay has TLS/,
+  ],
+  ['marks without a tag', identifiedBy('proxy_mark'), /identifiedBy: proxy_mark needs a zeroRatingTag/],
+  [
+    'marks without a gateway',
+    identifiedBy('proxy_mark', 'CHAT').replace(/^gateway:.*\n( .*\n)*/m, ''),
+    /identifiedBy: proxy_mark needs a gateway/,
+  ],
+  [
+    'a tag for marks that are not made',
+    identifiedBy('terminal_tag', 'CHAT'),
+    /identifiedBy: has a zeroRatingTag, which is for proxy_mark alone/,
   ],
   [
     'a short secret',

@@ -1,8 +1,10 @@
+import type { KeyObject } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import { ProblemLog } from '../platform/problem-log.ts';
+import { type FindTagKey, type KeyLookup, sessionTagKeys } from '../session-protocol/session-tag.ts';
 
 /** A token of an unknown key makes the keys be fetched anew, once in so long whoever sends how many. */
 const ASK_AGAIN_MS = 5000;
@@ -23,6 +25,7 @@ export class SigningKeys {
   readonly #options: SigningKeysOptions;
   readonly #problems: ProblemLog;
   #find: JWTVerifyGetKey | null = null;
+  #tagKeys: ReadonlyMap<string, KeyObject> = new Map();
   #askedAtMs = Number.NEGATIVE_INFINITY;
   #asking: Promise<void> | null = null;
   #disarm: () => void = () => {};
@@ -55,6 +58,13 @@ export class SigningKeys {
       if (!isUnknown || !(await this.#askAgain())) throw error;
       return this.#look(header, token);
     }
+  };
+
+  /** For `verifySessionTag`, by the same keys. */
+  readonly findTagKey: FindTagKey = (keyHint) => {
+    const lookUp = (): KeyLookup => this.#tagKeys.get(keyHint) ?? (this.areKnown ? 'unknown' : 'unreachable');
+    const known = lookUp();
+    return typeof known === 'string' ? this.#askAgain().then(lookUp) : known;
   };
 
   async #look(...[header, token]: Parameters<JWTVerifyGetKey>): Promise<Awaited<ReturnType<JWTVerifyGetKey>>> {
@@ -100,7 +110,9 @@ export class SigningKeys {
   /** False when they are none. */
   #take(text: string): boolean {
     try {
-      this.#find = createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
+      const keySet = JSON.parse(text) as JSONWebKeySet;
+      this.#find = createLocalJWKSet(keySet);
+      this.#tagKeys = sessionTagKeys(keySet);
       return true;
     } catch (error) {
       this.#problems.report((error as Error).message, 'the keys of the dispatch server are not readable');

@@ -1,5 +1,6 @@
 import { acceptSocks5, type Socks5Reply, socks5Reply } from '../platform/socks5.ts';
 import type { ProxyRefusal } from '../session-protocol/refusal.ts';
+import { splitSocks5Password } from '../session-protocol/relay-message.ts';
 import { type Refused, refused } from './admission.ts';
 import type { DoorServices } from './connect-door.ts';
 import { dial } from './dial.ts';
@@ -14,7 +15,12 @@ const REPLIES: Partial<Record<ProxyRefusal, Socks5Reply>> = {
   too_many_connections: 'general_failure',
 };
 
-/** SOCKS5 with user and password (RFC 1928, 1929): the user is the token's id, the password is proved by the session key. */
+interface Client {
+  session: Session;
+  sessionTags: string[];
+}
+
+/** SOCKS5 with user and password (RFC 1928, 1929): the user is the token's id, the password is proved by the session key; behind a dot it may hold a session tag. */
 export class Socks5Door {
   readonly #services: DoorServices;
 
@@ -31,9 +37,10 @@ export class Socks5Door {
     const { stream, raw } = accepted;
     const log = ({ refusal, detail }: Refused) => logger.info({ reason: refusal, door: 'socks5' }, detail);
     const terminalIp = canonicalIp(raw.remoteAddress ?? '') ?? '';
-    const request = await acceptSocks5<Session>(stream, ({ user, password }) => {
-      const session = admission.bySocks5(user, password, terminalIp);
-      if (!('refusal' in session)) return session;
+    const request = await acceptSocks5<Client>(stream, ({ user, password }) => {
+      const { proof, sessionTags } = splitSocks5Password(password);
+      const session = admission.bySocks5(user, proof, terminalIp);
+      if (!('refusal' in session)) return { session, sessionTags };
       log(session);
       return null;
     });
@@ -44,7 +51,8 @@ export class Socks5Door {
       if (stream.writable) stream.write(socks5Reply(REPLIES[refusal.refusal] ?? 'not_allowed'));
       lingeringEnd(accepted);
     };
-    const admitted = await admission.admit(request.client, request.destination, false);
+    const { session, sessionTags } = request.client;
+    const admitted = await admission.admit(session, request.destination, { sessionTags });
     if ('refusal' in admitted) return refuse(admitted);
     if (raw.destroyed || admitted.destination === null) return;
     const tunnel = new Tunnel(accepted, admitted, this.#services);

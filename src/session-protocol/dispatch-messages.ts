@@ -1,10 +1,11 @@
 import * as z from 'zod';
+import { IDENTIFICATIONS } from '../billing/catalogue.ts';
 import { E164 } from '../billing/msisdn.ts';
 import { refusalBodySchema } from '../platform/documented-refusals.ts';
 import type { HttpRefusal } from '../platform/http-refusal.ts';
 import { boundedList } from '../platform/read-message.ts';
 import { MAX_ACCOUNT_LENGTH } from './account-name.ts';
-import { CONTENT_TYPES, contentOctetsSchema, contentSharesSchema } from './content-octets.ts';
+import { CONTENT_TYPES, contentOctetsSchema, contentSharesSchema, contentTypeSchema } from './content-octets.ts';
 import {
   DISPATCH_REFUSALS,
   type DispatchRefusal,
@@ -12,6 +13,7 @@ import {
   type ReportRefusal,
   SESSION_ENDINGS,
 } from './refusal.ts';
+import { SESSION_TAG_TEXT_LENGTH } from './session-tag.ts';
 
 const MAX_URL_LENGTH = 2048;
 /** `xxxx:xxxx:xxxx:xxxx:xxxx:xxxx:255.255.255.255` */
@@ -51,6 +53,20 @@ export const sessionRequestSchema = z.strictObject({
 });
 export type SessionRequest = z.output<typeof sessionRequestSchema>;
 
+/** Session tags as text, by the content type that each is for. */
+export const sessionTagsSchema = z.partialRecord(
+  contentTypeSchema,
+  z
+    .string()
+    .length(SESSION_TAG_TEXT_LENGTH)
+    .regex(/^[\w-]+$/),
+);
+export type SessionTags = z.output<typeof sessionTagsSchema>;
+
+/** 200 of `GET /v1/session-tags` of a proxy's relay endpoint (with the token as `Authorization: Bearer`): tags for the terminal's connections. */
+export const sessionTagsAnswerSchema = z.strictObject({ sessionTags: sessionTagsSchema, expiresAtMs: timeMs });
+export type SessionTagsAnswer = z.output<typeof sessionTagsAnswerSchema>;
+
 export const proxyEndpointsSchema = z.strictObject({
   /** HTTP CONNECT: `http://host:port`, or `https://` for TLS to the proxy. */
   connect: url,
@@ -75,6 +91,8 @@ export const sessionGrantSchema = z.strictObject({
   /** What is left of the subscriber's quota now, this session's cap included; null without a quota. */
   remainingOctets: octets.nullable(),
   contentShares: contentSharesSchema,
+  /** As in the catalogue. With terminal_tag the terminal asks its proxy for session tags and sends one with each connection. */
+  identifiedBy: z.array(z.enum(IDENTIFICATIONS)).optional(),
 });
 export type SessionGrant = z.output<typeof sessionGrantSchema>;
 
@@ -137,6 +155,8 @@ export const announcementSchema = z.strictObject({
   sponsoredOctetsCap: octets,
   /** What happens when the cap is reached: the session ends, or continues at the subscriber's cost, without the tag. */
   atCap: z.enum(['stop', 'subscriber_pays']),
+  /** For the proxy to hand to the terminal, until `tokenExpiresAtMs`; absent for applications that take no tags of terminals. */
+  sessionTags: sessionTagsSchema.optional(),
   state: z.enum(['open', 'ended', 'revoked']),
 });
 export type Announcement = z.output<typeof announcementSchema>;

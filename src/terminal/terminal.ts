@@ -8,6 +8,7 @@ import { Media, type MediaAnswer } from './media.ts';
 import { OctetLedger, type PathKind, type PathOctets } from './octet-ledger.ts';
 import { Relays } from './relays.ts';
 import { SessionKeeper } from './session-keeper.ts';
+import { SessionTags } from './session-tags.ts';
 import type { Delivery, ReceivedMessage, TerminalEvent } from './terminal-event.ts';
 import { type StatisticsOptions, type StatisticsRow, UsageStatistics } from './usage-statistics.ts';
 
@@ -78,7 +79,8 @@ export class Terminal {
         statistics.noteGrant(grant);
       },
     });
-    const shared = { keeper: this.#keeper, dial, ledger, onEvent };
+    const sessionTags = new SessionTags({ dial, ledger, nowMs: Date.now });
+    const shared = { keeper: this.#keeper, dial, ledger, sessionTags, onEvent };
     const { applicationAccount, directRelayUrl } = options;
     this.#relays = new Relays({
       ...shared,
