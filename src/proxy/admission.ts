@@ -16,7 +16,7 @@ export interface Refused {
 }
 
 /** Where a connection wants to go: a host, or the application's relay with what its path says. */
-export type Wish = { host: string; port: number; relay?: undefined } | { relay: string };
+export type Wish = { host: string; port: number; protocol?: 'udp'; relay?: undefined } | { relay: string };
 
 export interface Admitted {
   session: Session;
@@ -70,15 +70,30 @@ export class Admission {
   bySocks5(tokenId: string, password: string, terminalIp: string): Session | Refused {
     const session = this.#options.registry.findBySocks5(tokenId, password);
     if (session === undefined) return refused('token_invalid', 'no session has this user and password');
-    if (session.terms.tokenExpiresAtMs <= this.#options.clock.nowMs()) {
-      return refused('token_expired', 'the token of this user has expired');
-    }
-    return isOpenHere(session, terminalIp) ?? session;
+    return this.#checkToken(session) ?? isOpenHere(session, terminalIp) ?? session;
   }
 
   /** What a session's connection leads to. `hasTag`: the terminal sent a zero-rating tag. */
   async admit(session: Session, wish: Wish, hasTag: boolean): Promise<Admitted | Refused> {
     if (hasTag) return refused('tag_from_terminal', 'a terminal does not write zero-rating tags');
+    const found = await this.#reach(session, wish);
+    return 'refusal' in found ? found : (this.affordConnection(session) ?? found);
+  }
+
+  /** Where datagrams of an association lead. The association is one of the session's connections already. */
+  async admitDatagrams(session: Session, to: { host: string; port: number }): Promise<Admitted | Refused> {
+    return this.#checkToken(session) ?? this.#reach(session, { ...to, protocol: 'udp' });
+  }
+
+  /** Why the session has no further connection; null when it may have one. */
+  affordConnection(session: Session): Refused | null {
+    if (session.ending !== null) return refused('session_over', `the session is over: ${session.ending}`);
+    if (session.terms.atCap === 'stop' && !session.hasCredit) return refused('cap_reached', 'nothing is left');
+    if (session.connections.size < this.#options.connectionsPerSession) return null;
+    return refused('too_many_connections', `a session has ${this.#options.connectionsPerSession} at most`);
+  }
+
+  async #reach(session: Session, wish: Wish): Promise<Admitted | Refused> {
     const application = this.#options.applications.get(session.terms.applicationId);
     if (application === undefined) return refused('session_unknown', 'the application is not served here');
     const contentType = contentTypeOf(application, wish);
@@ -90,8 +105,7 @@ export class Admission {
       destination = found;
     }
     const type = typeIndex(contentType);
-    const refusal = this.#afford(session, type);
-    return refusal ?? { session, application, type, contentType, destination };
+    return this.#affordContent(session, type) ?? { session, application, type, contentType, destination };
   }
 
   async #verify(token: string, proxyId: string): Promise<TokenVerdict> {
@@ -103,16 +117,18 @@ export class Admission {
     }
   }
 
-  #afford(session: Session, type: number): Refused | null {
+  #affordContent(session: Session, type: number): Refused | null {
     const { atCap } = session.terms;
     // The host was resolved meanwhile.
     if (session.ending !== null) return refused('session_over', `the session is over: ${session.ending}`);
     if (atCap === 'stop' && !session.isCovered(type)) return refused('content_not_covered', 'not in the plan');
     if (atCap === 'stop' && !session.hasCredit) return refused('cap_reached', 'nothing is left');
-    if (session.connections.size >= this.#options.connectionsPerSession) {
-      return refused('too_many_connections', `a session has ${this.#options.connectionsPerSession} at most`);
-    }
     return null;
+  }
+
+  #checkToken(session: Session): Refused | null {
+    if (session.terms.tokenExpiresAtMs > this.#options.clock.nowMs()) return null;
+    return refused('token_expired', 'the token of this user has expired');
   }
 }
 
@@ -121,7 +137,7 @@ export function refused(refusal: ProxyRefusal, detail: string): Refused {
 }
 
 function contentTypeOf(application: Application, wish: Wish): ContentType | null {
-  if (wish.relay === undefined) return application.contentTypeOf(wish.host, wish.port);
+  if (wish.relay === undefined) return application.contentTypeOf(wish.host, wish.port, wish.protocol);
   const parsed = contentTypeSchema.safeParse(wish.relay);
   return parsed.success && application.relayUpstream !== null ? parsed.data : null;
 }

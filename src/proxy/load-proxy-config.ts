@@ -99,10 +99,15 @@ function ruleFaults({ applications }: ProxyDocument): Fault[] {
     if (hosts.length === 0 && relayUpstream === undefined) {
       faults.push({ path, message: 'has neither hosts nor a relayUpstream: nothing could be reached' });
     }
-    const names = hosts.map(({ host }) => host);
-    for (const [index, host] of names.entries()) {
-      if (names.indexOf(host) === index) continue;
-      faults.push({ path: [...path, 'hosts', index, 'host'], message: `is there twice: ${host}` });
+    const places = new Set<string>();
+    for (const [index, { host, protocol, ports }] of hosts.entries()) {
+      const again = ports.find((port) => places.has(`${protocol} ${host}:${port}`));
+      for (const port of ports) places.add(`${protocol} ${host}:${port}`);
+      if (again === undefined) continue;
+      faults.push({
+        path: [...path, 'hosts', index, 'host'],
+        message: `is there twice: ${host}, ${protocol} port ${again}`,
+      });
     }
   }
   return faults;

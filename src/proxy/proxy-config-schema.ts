@@ -9,6 +9,8 @@ const MIB = 1024 * KIB;
 
 const path = (what: string) => z.string().min(1).describe(`${what} Relative to this file.`);
 const count = (min: number, max: number) => z.int().min(min).max(max);
+/** What IPv4 has room for. */
+const MAX_DATAGRAM_OCTETS = 65_507;
 const durationMs = (max = 86_400_000) => count(1, max);
 
 const doorSchema = (what: string) =>
@@ -36,10 +38,14 @@ const hostSchema = z
       .string()
       .regex(/^(\*\.)?[^\s/*@A-Z]+$/, { error: 'expected a host name in small letters, or *.name, or an address' })
       .describe('A host of the application, or `*.name` for all below a name.'),
-    ports: z.array(count(1, 65_535)).min(1).default([443]).describe('Its TCP ports.'),
-    contentType: contentTypeSchema.default('other').describe('What a tunnel to it carries.'),
+    protocol: z
+      .enum(['tcp', 'udp'])
+      .default('tcp')
+      .describe('`tcp`: tunnels (CONNECT, SOCKS5). `udp`: datagrams of calls (SOCKS5 UDP ASSOCIATE).'),
+    ports: z.array(count(1, 65_535)).min(1).default([443]).describe('Its ports.'),
+    contentType: contentTypeSchema.default('other').describe('What a tunnel or a call to it carries.'),
   })
-  .describe('Where tunnels may go, and what they carry.');
+  .describe('Where tunnels and calls may go, and what they carry.');
 
 const applicationSchema = z
   .strictObject({
@@ -63,6 +69,27 @@ const applicationSchema = z
   })
   .describe('An application of a sponsor.');
 
+const udpSchema = z
+  .strictObject({
+    associations: count(1, 1_000_000).default(2000).describe('Open associations.'),
+    associationsPerAddress: count(1, 100_000).default(64).describe('Associations of one terminal address.'),
+    associationsPerSession: count(1, 1000).default(4).describe('Associations of one session.'),
+    destinations: count(1, 1000).default(16).describe('Hosts and ports that one association sends to.'),
+    datagramOctets: count(64, MAX_DATAGRAM_OCTETS)
+      .default(4096)
+      .describe('A datagram, its SOCKS5 header included. A larger one is dropped.'),
+    queuedOctets: count(KIB, MIB)
+      .default(64 * KIB)
+      .describe('Datagrams of one association and direction that wait for a mark, a name or a full socket.'),
+    idleTimeoutMs: durationMs()
+      .default(60_000)
+      .describe(
+        'An association without datagrams is closed, and a host that was sent nothing is not answered any more.',
+      ),
+  })
+  .prefault({})
+  .describe('Limits of SOCKS5 UDP ASSOCIATE.');
+
 const limitsSchema = z
   .strictObject({
     capacitySessions: count(1, 1_000_000).default(10_000).describe('Open sessions.'),
@@ -79,6 +106,7 @@ const limitsSchema = z
     stalledMs: durationMs()
       .default(60_000)
       .describe('A connection whose other side takes nothing for so long is closed.'),
+    udp: udpSchema,
   })
   .prefault({})
   .describe('Limits on what terminals can make the proxy hold.');
@@ -143,4 +171,5 @@ export const proxyConfigSchema = z
 
 export type ProxyDocument = z.output<typeof proxyConfigSchema>;
 export type ApplicationDocument = ProxyDocument['applications'][number];
+export type UdpLimits = ProxyDocument['limits']['udp'];
 export type DoorDocument = ProxyDocument['listen']['connect'];

@@ -1,9 +1,19 @@
 import { expect, test } from 'vitest';
 import { Health } from '../platform/health.ts';
+import { DatagramDrops } from './datagram-drops.ts';
 import { exportProxy } from './proxy-metrics.ts';
 
 test('figures and readiness are exported as they are when scraped', async () => {
-  const figures = { openSessions: 2, connections: 5, reportsWaiting: 7, flowMarksFailed: 3 };
+  const drops = new DatagramDrops();
+  const figures = {
+    openSessions: 2,
+    connections: 5,
+    reportsWaiting: 7,
+    flowMarksFailed: 3,
+    associations: 6,
+    datagramsDropped: drops.counts,
+  };
+  drops.drop('fragmented');
   const health = new Health();
   const metrics = exportProxy(() => figures, health);
   await metrics.metrics();
@@ -14,5 +24,8 @@ test('figures and readiness are exported as they are when scraped', async () => 
   expect(lines).toContain('zerorate_proxy_connections 5');
   expect(lines).toContain('zerorate_proxy_reports_waiting 7');
   expect(lines).toContain('zerorate_proxy_flow_marks_failed_total 4');
+  expect(lines).toContain('zerorate_proxy_associations 6');
+  expect(lines).toContain('zerorate_proxy_datagrams_dropped_total{reason="fragmented"} 1');
+  expect(lines).toContain('zerorate_proxy_datagrams_dropped_total{reason="other_source"} 0');
   expect(lines).toContain('zerorate_ready 0');
 });

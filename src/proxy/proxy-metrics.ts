@@ -2,6 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Health } from '../platform/health.ts';
 import { exportHealth } from '../platform/health-metrics.ts';
 import { createMetrics } from '../platform/metrics.ts';
+import type { DatagramDrop } from './datagram-drops.ts';
 
 /** What a proxy does now, for `/v1/figures` and `/metrics`. */
 export interface ProxyFigures {
@@ -11,12 +12,17 @@ export interface ProxyFigures {
   reportsWaiting: number;
   /** Marks of connections that the gateway did not take, since the start. */
   flowMarksFailed: number;
+  /** Open associations of SOCKS5 (UDP). */
+  associations: number;
+  /** Datagrams of associations that were dropped, since the start. */
+  datagramsDropped: Readonly<Record<DatagramDrop, number>>;
 }
 
-const GAUGES: readonly [keyof ProxyFigures, string, string][] = [
+const GAUGES: readonly ['openSessions' | 'connections' | 'reportsWaiting' | 'associations', string, string][] = [
   ['openSessions', 'zerorate_proxy_open_sessions', 'sessions that this proxy serves'],
   ['connections', 'zerorate_proxy_connections', 'open connections of terminals'],
   ['reportsWaiting', 'zerorate_proxy_reports_waiting', 'usage reports that the dispatch server has not confirmed'],
+  ['associations', 'zerorate_proxy_associations', 'open associations of SOCKS5 (UDP)'],
 ];
 
 /** Metrics of a proxy for Prometheus: readiness, and its figures. */
@@ -41,6 +47,16 @@ export function exportProxy(figures: () => ProxyFigures, health: Health): Regist
     collect() {
       this.reset();
       this.inc(figures().flowMarksFailed);
+    },
+  });
+  new Counter({
+    name: 'zerorate_proxy_datagrams_dropped_total',
+    help: 'datagrams of associations that were dropped, by reason',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [reason, count] of Object.entries(figures().datagramsDropped)) this.inc({ reason }, count);
     },
   });
   return registry;

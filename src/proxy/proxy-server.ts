@@ -5,21 +5,24 @@ import type { Logger } from '../platform/logger.ts';
 import type { Heartbeat, ProxyEndpoints } from '../session-protocol/dispatch-messages.ts';
 import { Admission } from './admission.ts';
 import { Application, type Resolve, resolveBySystem } from './applications.ts';
+import { AssociationGate } from './association-gate.ts';
 import { ConnectDoor, type DoorServices } from './connect-door.ts';
 import { ControlServer } from './control-server.ts';
 import { holdDataDirectory } from './data-directory.ts';
+import { DatagramDrops } from './datagram-drops.ts';
 import { DispatchClient } from './dispatch-client.ts';
 import { FlowMarks } from './flow-marks.ts';
 import { Heartbeats } from './heartbeat.ts';
 import { LINGER_MS } from './linger.ts';
 import { type Accepted, ConnectionGate, Listener } from './listener.ts';
 import type { ProxyConfig } from './load-proxy-config.ts';
+import { canonicalIp } from './private-address.ts';
 import type { DoorDocument } from './proxy-config-schema.ts';
 import type { ProxyFigures } from './proxy-metrics.ts';
 import { RelayDoor } from './relay-door.ts';
 import { SessionRegistry } from './session-registry.ts';
 import { SigningKeys } from './signing-keys.ts';
-import { Socks5Door } from './socks5-door.ts';
+import { Socks5Door, type UdpServices } from './socks5-door.ts';
 import { TlsFiles } from './tls-files.ts';
 import { UsageReporter } from './usage-reporter.ts';
 import { UsageSpool } from './usage-spool.ts';
@@ -49,6 +52,8 @@ export class ProxyServer {
   readonly #reporter: UsageReporter;
   readonly #registry: SessionRegistry;
   readonly #gate: ConnectionGate;
+  readonly #associations: AssociationGate;
+  readonly #drops = new DatagramDrops();
   readonly #listeners: Record<'connect' | 'socks5' | 'relay', Listener>;
   readonly #control: ControlServer;
   readonly #heartbeats: Heartbeats;
@@ -79,10 +84,11 @@ export class ProxyServer {
       report: this.#reporter.take,
     });
     this.#gate = new ConnectionGate(limits.connections);
+    this.#associations = new AssociationGate(limits.udp);
     const services = this.#doorServices();
     this.#listeners = {
       connect: this.#listener(config.listen.connect, new ConnectDoor(services).take),
-      socks5: this.#listener(config.listen.socks5, new Socks5Door(services).take),
+      socks5: this.#listener(config.listen.socks5, new Socks5Door(services, this.#udpServices(services)).take),
       relay: this.#listener(config.listen.relay, new RelayDoor(services).take),
     };
     this.#control = new ControlServer({
@@ -117,6 +123,8 @@ export class ProxyServer {
       connections: this.#gate.open,
       reportsWaiting: this.#reporter.waiting,
       flowMarksFailed: this.#marks.failed,
+      associations: this.#associations.open,
+      datagramsDropped: this.#drops.counts,
     };
   }
 
@@ -147,7 +155,8 @@ export class ProxyServer {
     for (const files of this.#tls) files.stop();
     this.#registry.endAll('proxy_stopped');
     const untilMs = this.#clock.monotonicMs() + CLOSE_WITHIN_MS;
-    while (this.#gate.open > 0 && this.#clock.monotonicMs() < untilMs) await this.#clock.sleep(20);
+    while ((this.#gate.open > 0 || this.#associations.open > 0) && this.#clock.monotonicMs() < untilMs)
+      await this.#clock.sleep(20);
     await this.#reporter.flush();
     await this.#control.stop();
     await this.#spool.stop();
@@ -169,6 +178,18 @@ export class ProxyServer {
       connectionsPerSession: config.limits.connectionsPerSession,
     });
     return { ...base, admission, marks: this.#marks, logger, limits: config.limits };
+  }
+
+  #udpServices({ admission, registry, marks, clock }: DoorServices): UdpServices {
+    const { limits, listen } = this.#options.config;
+    const { publicUrl } = listen.socks5;
+    return {
+      ...{ admission, registry, marks, clock },
+      udp: limits.udp,
+      gate: this.#associations,
+      drop: this.#drops.drop,
+      advertisedIp: publicUrl === undefined ? null : canonicalIp(hostOf(publicUrl)),
+    };
   }
 
   #listener(door: DoorDocument, onConnection: (accepted: Accepted) => void): Listener {
@@ -196,6 +217,10 @@ export class ProxyServer {
       octetsPerSecond: this.#registry.takeOctetsPerSecond(),
     };
   }
+}
+
+function hostOf(url: string): string {
+  return new URL(url).hostname.replace(/^\[|\]$/g, '');
 }
 
 function urlOf({ publicUrl, host }: DoorDocument, protocol: string, port: number): string {
