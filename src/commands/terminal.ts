@@ -6,10 +6,14 @@ import { endWhenNobodyReads } from '../platform/lifecycle.ts';
 import { grouped } from '../platform/print-table.ts';
 import { CONTENT_TYPES, type ContentType } from '../session-protocol/content-octets.ts';
 import { attachToGateway } from '../terminal/attach-to-gateway.ts';
-import { type Dial, directDial } from '../terminal/dial.ts';
+import type { CallOutcome, CallRequest } from '../terminal/calls.ts';
+import { type DatagramDial, directDatagrams } from '../terminal/datagrams.ts';
+import { type Destination, type Dial, directDial } from '../terminal/dial.ts';
 import { printable } from '../terminal/printable.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Delivery, ReceivedMessage, TerminalEvent } from '../terminal/terminal-event.ts';
+
+const MAX_CALL_MS = 3_600_000;
 
 interface TerminalFlags {
   msisdn: string;
@@ -51,6 +55,7 @@ Reads commands from standard input, one a line:
   voice|image|video ACCOUNT FILE send a file as a message
   put TYPE URL FILE              upload to the application’s media host
   get TYPE URL                   download from it
+  call voice|video HOST:PORT SECONDS   call the media host over UDP
   renew | quota | quit
 
 Example:
@@ -61,7 +66,7 @@ Example:
 }
 
 async function runTerminal(flags: TerminalFlags): Promise<void> {
-  const { dial, identityAssertion } = await reachNetwork(flags);
+  const { dial, datagrams, identityAssertion } = await reachNetwork(flags);
   const terminal = new Terminal({
     msisdn: flags.msisdn,
     identityAssertion,
@@ -71,6 +76,7 @@ async function runTerminal(flags: TerminalFlags): Promise<void> {
     dispatchUrl: flags.dispatch,
     directRelayUrl: flags.direct,
     dial,
+    datagrams,
     onEvent: (event) => print(formatEvent(event)),
     onMessage: (message) => print(formatMessage(message)),
   });
@@ -87,14 +93,16 @@ async function runTerminal(flags: TerminalFlags): Promise<void> {
 }
 
 /** Through a gateway's bearer, or straight from this machine's address with an assertion that somebody gave. */
-async function reachNetwork(flags: TerminalFlags): Promise<{ dial: Dial; identityAssertion: () => Promise<string> }> {
+async function reachNetwork(
+  flags: TerminalFlags,
+): Promise<{ dial: Dial; datagrams: DatagramDial; identityAssertion: () => Promise<string> }> {
   const { gateway, gatewaySecretFile, assertion, msisdn } = flags;
   if (gateway !== undefined) {
     if (gatewaySecretFile === undefined) throw new ConfigError('--gateway needs --gateway-secret-file FILE');
     return attachToGateway({ controlUrl: gateway, secret: readFileSync(gatewaySecretFile, 'utf8').trim(), msisdn });
   }
   if (assertion === undefined) throw new ConfigError('who is this? Give --assertion JWT, or --gateway URL');
-  return { dial: directDial, identityAssertion: async () => assertion };
+  return { dial: directDial, datagrams: directDatagrams, identityAssertion: async () => assertion };
 }
 
 async function carryOut(terminal: Terminal, command: string, [first, second, ...rest]: string[]): Promise<string> {
@@ -115,13 +123,15 @@ async function carryOut(terminal: Terminal, command: string, [first, second, ...
       const { delivery, answer } = await terminal.download(new URL(needed(second)), typeOf(first));
       return `${formatDelivery(delivery)}, ${grouped(answer?.body.length ?? 0)} octets`;
     }
+    case 'call':
+      return formatCall(await terminal.call(placeOf(second), callOf(first, rest[0])));
     case 'renew':
       await terminal.renew();
       return formatStanding(terminal);
     case 'quota':
       return formatStanding(terminal);
     default:
-      return `no such command: ${command} (text, voice, image, video, put, get, renew, quota, quit)`;
+      return `no such command: ${command} (text, voice, image, video, put, get, call, renew, quota, quit)`;
   }
 }
 
@@ -134,6 +144,33 @@ function typeOf(word: string | undefined): ContentType {
   const type = CONTENT_TYPES.find((known) => known === word);
   if (type === undefined) throw new Error(`expected one of ${CONTENT_TYPES.join(', ')}`);
   return type;
+}
+
+function placeOf(word: string | undefined): Destination {
+  const { hostname, port } = new URL(`udp://${needed(word)}`);
+  if (port === '') throw new Error('expected HOST:PORT');
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };
+}
+
+function callOf(type: string | undefined, seconds: string | undefined): CallRequest {
+  if (type !== 'voice' && type !== 'video') throw new Error('expected one of voice, video');
+  const durationMs = Number(needed(seconds)) * 1000;
+  if (!(durationMs > 0 && durationMs <= MAX_CALL_MS)) throw new Error('expected a number of seconds, an hour at most');
+  return { contentType: type, durationMs };
+}
+
+function formatCall({ delivery, proxy, direct }: CallOutcome): string {
+  const counts = [proxy, direct].map(
+    ({ sentDatagrams, receivedDatagrams }) =>
+      `${grouped(sentDatagrams)} datagrams sent, ${grouped(receivedDatagrams)} received`,
+  );
+  const way =
+    delivery.via === 'proxy'
+      ? 'call sponsored'
+      : delivery.via === 'direct'
+        ? `call not sponsored to its end: ${printable(delivery.reason)}`
+        : `no call: ${printable(delivery.reason)}`;
+  return `${way}; through the proxy ${counts[0]}; direct ${counts[1]}`;
 }
 
 function formatDelivery(delivery: Delivery): string {

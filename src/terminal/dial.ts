@@ -87,7 +87,8 @@ function turnedAway(why: string): DialError {
   return new DialError('turned_away', `the gateway says: ${why}`);
 }
 
-async function readOctets(socket: Socket, count: number): Promise<Buffer> {
+/** Reads so many octets, no more. Rejects with a DialError when the connection ends before. */
+export async function readOctets(socket: Socket, count: number): Promise<Buffer> {
   for (;;) {
     const octets: Buffer | null = socket.read(count);
     if (octets !== null && octets.length === count) return octets;

@@ -1,6 +1,18 @@
 import type { ContentOctets, ContentType } from '../session-protocol/content-octets.ts';
 import type { Dialled } from './dial.ts';
 
+/** A connection or a path of datagrams that counts its octets. */
+export interface Counted {
+  octets(): PathOctets;
+}
+
+/** What says when it is closed: a socket, or the path itself. */
+interface Closing {
+  on(event: 'error', listener: () => void): unknown;
+  once(event: 'close', listener: () => void): unknown;
+  destroy(): unknown;
+}
+
 export interface PathOctets {
   uplinkOctets: number;
   downlinkOctets: number;
@@ -16,7 +28,8 @@ export interface SessionLabel {
 }
 
 interface Entry {
-  dialled: Dialled;
+  counted: Counted;
+  closing: Closing;
   kind: PathKind;
   label: SessionLabel | null;
 }
@@ -30,23 +43,25 @@ export class OctetLedger {
   /** By session and content type, of the connections that are closed. */
   readonly #sessions = new Map<string, Map<ContentType, PathOctets>>();
 
-  track(kind: PathKind, dialled: Dialled, label: SessionLabel | null = null): Dialled {
-    const entry = { dialled, kind, label };
+  track<T extends Dialled | (Counted & Closing)>(kind: PathKind, counted: T, label: SessionLabel | null = null): T {
+    const tracked: Dialled | (Counted & Closing) = counted;
+    const closing: Closing = 'socket' in tracked ? tracked.socket : tracked;
+    const entry = { counted, closing, kind, label };
     this.#open.add(entry);
-    dialled.socket.on('error', () => {});
-    dialled.socket.once('close', () => {
+    closing.on('error', () => {});
+    closing.once('close', () => {
       this.#open.delete(entry);
-      add(this.#closed[kind], dialled.octets());
-      if (label !== null) add(this.#sessionOctets(label), dialled.octets());
+      add(this.#closed[kind], counted.octets());
+      if (label !== null) add(this.#sessionOctets(label), counted.octets());
     });
-    return dialled;
+    return counted;
   }
 
   /** Of the connections that are open and those that were. */
   totals(): Record<PathKind, PathOctets> {
     const totals = { control: none(), proxy: none(), direct: none() };
     for (const [kind, octets] of Object.entries(this.#closed)) add(totals[kind as PathKind], octets);
-    for (const { kind, dialled } of this.#open) add(totals[kind], dialled.octets());
+    for (const { kind, counted } of this.#open) add(totals[kind], counted.octets());
     return totals;
   }
 
@@ -56,15 +71,15 @@ export class OctetLedger {
       contentType,
       ...octets,
     }));
-    for (const { dialled, label } of this.#open) {
-      if (label?.sessionId === sessionId) usage.push({ contentType: label.contentType, ...dialled.octets() });
+    for (const { counted, label } of this.#open) {
+      if (label?.sessionId === sessionId) usage.push({ contentType: label.contentType, ...counted.octets() });
     }
     return usage;
   }
 
   /** Resolves when no connection is open; breaks those that do not close in time. */
   async settled(): Promise<void> {
-    const sockets = [...this.#open].map(({ dialled }) => dialled.socket);
+    const sockets = [...this.#open].map(({ closing }) => closing);
     const given = setTimeout(() => {
       for (const socket of sockets) socket.destroy();
     }, SETTLED_WITHIN_MS);

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { ContentType } from '../session-protocol/content-octets.ts';
 import type { SessionRequest } from '../session-protocol/dispatch-messages.ts';
-import type { Dial } from './dial.ts';
+import { type CallOutcome, type CallRequest, Calls } from './calls.ts';
+import { type DatagramDial, directDatagrams } from './datagrams.ts';
+import type { Destination, Dial } from './dial.ts';
 import { DispatchClient } from './dispatch-client.ts';
 import { Media, type MediaAnswer } from './media.ts';
 import { OctetLedger, type PathKind, type PathOctets } from './octet-ledger.ts';
@@ -22,6 +24,8 @@ export interface TerminalOptions {
   /** WebSocket URL of the application's message server, for when there is no proxy. */
   directRelayUrl: string;
   dial: Dial;
+  /** How calls reach hosts and proxies over UDP; absent: from this machine's address. */
+  datagrams?: DatagramDial;
   onMessage?: (message: ReceivedMessage) => void;
   onEvent?: (event: TerminalEvent) => void;
   /** The answer to the idle prompt; without it: yes. */
@@ -45,6 +49,7 @@ export class Terminal {
   readonly #keeper: SessionKeeper;
   readonly #relays: Relays;
   readonly #media: Media;
+  readonly #calls: Calls;
 
   constructor(options: TerminalOptions) {
     const { dial, onEvent = () => {}, onMessage = () => {}, isStillHere = () => true } = options;
@@ -61,6 +66,7 @@ export class Terminal {
     const { applicationAccount, directRelayUrl } = options;
     this.#relays = new Relays({ ...shared, applicationAccount, directRelayUrl, onMessage, isStillHere });
     this.#media = new Media(shared);
+    this.#calls = new Calls({ ...shared, datagrams: options.datagrams ?? directDatagrams });
   }
 
   get standing(): TerminalStanding {
@@ -102,6 +108,11 @@ export class Terminal {
 
   download(url: URL, contentType: ContentType): Promise<MediaAnswer> {
     return this.#media.exchange({ method: 'GET', url }, contentType);
+  }
+
+  /** A call over UDP to the application's media host: paced datagrams for its duration, each answer counted. */
+  call(to: Destination, request: CallRequest): Promise<CallOutcome> {
+    return this.#calls.call(to, request);
   }
 
   renew(): Promise<void> {
