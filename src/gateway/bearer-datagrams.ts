@@ -13,6 +13,7 @@ const MAX_NAMES = 64;
 /** Datagrams of one association that wait for names. */
 const MAX_WAITING = 64;
 const MAX_SEND_QUEUE_BYTES = 1024 * 1024;
+const DRAIN_MS = 50;
 const RECEIVE_BUFFER_BYTES = 1024 * 1024;
 
 /**
@@ -50,7 +51,8 @@ export class BearerDatagrams {
       terminal.bind(0, plainIp(control.localAddress));
       network.bind(0, this.#bearer.terminalIp);
       await Promise.all([once(terminal, 'listening'), once(network, 'listening')]);
-      control.on('end', () => control.end());
+      // What has arrived before the terminal's end is passed on.
+      control.on('end', () => setTimeout(() => this.#end(), DRAIN_MS));
       control.resume();
       const { address, port } = terminal.address();
       control.write(socks5Reply('succeeded', { host: address, port }));
@@ -63,8 +65,14 @@ export class BearerDatagrams {
     }
   }
 
+  #end(): void {
+    this.#isOver = true;
+    this.#control.end();
+  }
+
   #fromTerminal(octets: Buffer, { address, port }: RemoteInfo): void {
-    if (address !== plainIp(this.#control.remoteAddress) || port !== (this.#terminalPort ?? port)) return;
+    if (this.#isOver || address !== plainIp(this.#control.remoteAddress) || port !== (this.#terminalPort ?? port))
+      return;
     const parsed = parseSocks5Datagram(octets);
     if (parsed.fault !== undefined) return;
     this.#terminalPort = port;
@@ -112,7 +120,7 @@ export class BearerDatagrams {
 
   #fromNetwork(payload: Buffer, { address, port }: RemoteInfo): void {
     const flow = this.#open.get(`${address}|${port}`);
-    if (flow === undefined || this.#terminalPort === null) return;
+    if (this.#isOver || flow === undefined || this.#terminalPort === null) return;
     if (this.#toTerminal.getSendQueueSize() > MAX_SEND_QUEUE_BYTES) return;
     this.#flows.count(flow, 'downlink', payload.length);
     const datagram = socks5Datagram({ peer: { host: address, port }, payload });

@@ -3,6 +3,7 @@ import { Random } from '../generator/random.ts';
 import { attachToGateway } from '../terminal/attach-to-gateway.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Delivery } from '../terminal/terminal-event.ts';
+import { CALL_CONTENT } from './call-content.ts';
 import { APPLICATIONS, type LoopApplication } from './loop-plan.ts';
 import type { LoopWorld } from './loop-world.ts';
 
@@ -34,6 +35,7 @@ export async function attachCrowd(world: LoopWorld, terminals: number): Promise<
       msisdn,
       identityAssertion: attached.identityAssertion,
       dial: attached.dial,
+      datagrams: attached.datagrams,
       applicationId: application.applicationId,
       applicationAccount: `account-${at}`,
       region: `region-${1 + (Math.floor(at / APPLICATIONS.length) % 2)}`,
@@ -76,7 +78,7 @@ async function act(
   random: Random,
 ): Promise<Delivery> {
   const media = `http://127.0.0.1:${world.mediaPorts[applicationId]}`;
-  switch (random.weighted([4, 2, 2, 1, 1])) {
+  switch (random.weighted([4, 2, 2, 1, 1, 1])) {
     case 0:
       return terminal.sendText(to, 'x'.repeat(random.integer(1, 400)));
     case 1:
@@ -86,6 +88,13 @@ async function act(
     case 3:
       return (await terminal.upload(new URL(`${media}/f`), 'image', Buffer.alloc(random.integer(1000, 90_000))))
         .delivery;
+    case 4:
+      return (
+        await terminal.call(
+          { host: '127.0.0.1', port: world.callPorts[applicationId] },
+          { contentType: CALL_CONTENT, durationMs: random.integer(100, 400) },
+        )
+      ).delivery;
     default:
       return (await terminal.download(new URL(`${media}/${random.integer(1000, 90_000)}`), 'image')).delivery;
   }

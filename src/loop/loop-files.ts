@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportJWK } from 'jose';
 import { dump } from 'js-yaml';
+import { CALL_CONTENT } from './call-content.ts';
 import { APPLICATIONS, loopCatalogue } from './loop-plan.ts';
 
 const KEY_ID = 'loop';
@@ -25,6 +26,7 @@ export interface LoopPlace {
   /** By application id. */
   relayUpstreams: Readonly<Record<string, string>>;
   mediaPorts: Readonly<Record<string, number>>;
+  callPorts: Readonly<Record<string, number>>;
 }
 
 export interface LoopFiles {
@@ -142,7 +144,10 @@ function proxyDocument(place: LoopPlace, at: number): object {
       applicationId,
       zeroRatingTag: tag,
       relayUpstream: place.relayUpstreams[applicationId],
-      hosts: [{ host: '127.0.0.1', ports: [place.mediaPorts[applicationId]], contentType: 'image' }],
+      hosts: [
+        { host: '127.0.0.1', ports: [place.mediaPorts[applicationId]], contentType: 'image' },
+        { host: '127.0.0.1', protocol: 'udp', ports: [place.callPorts[applicationId]], contentType: CALL_CONTENT },
+      ],
       allowPrivate: ['127.0.0.0/8'],
     })),
     statistics: { intervalMs: 2000 },

@@ -7,6 +7,7 @@ import { createKafka } from '../platform/kafka.ts';
 import { startClickHouseProcess } from '../testing/clickhouse-process.ts';
 import { freePort } from '../testing/free-port.ts';
 import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
+import { CallHost } from './call-host.ts';
 import { Companion, type CompanionOptions } from './companion.ts';
 import { FLOW_TOPIC, type LoopFiles, type ProxyPorts, QUOTA_TOPIC, writeLoopFiles } from './loop-files.ts';
 import { APPLICATIONS } from './loop-plan.ts';
@@ -31,8 +32,12 @@ export interface LoopWorld {
   gatewayUrl: string;
   /** Ports of the proxies that terminals connect to. */
   terminalPorts: ReadonlySet<number>;
+  /** Of these: for calls alone. */
+  socks5Ports: ReadonlySet<number>;
   relayUpstreams: Readonly<Record<string, string>>;
   mediaPorts: Readonly<Record<string, number>>;
+  /** UDP. */
+  callPorts: Readonly<Record<string, number>>;
 }
 
 /** Starts all of it. What was started is ended by `endings`, in reverse order, however far it came. */
@@ -47,14 +52,14 @@ export async function startLoopWorld(endings: Endings): Promise<LoopWorld> {
   await createTopics(kafka);
   const store = await startClickHouseProcess({ path: join(folder, 'clickhouse') });
   endings.add(() => store.stop());
-  const { relayUpstreams, mediaPorts } = await startApplications(endings);
+  const { relayUpstreams, mediaPorts, callPorts } = await startApplications(endings);
 
   const proxyPorts: ProxyPorts[] = [];
   for (let at = 0; at < PROXIES; at++) proxyPorts.push(await proxyPortsFree());
   const dispatchPort = await freePort();
   const gatewayPorts = { userPlane: await freePort(), control: await freePort() };
   const place = { folder, brokers: broker.brokers, storeUrl: store.url, dispatchPort, gatewayPorts, proxyPorts };
-  const files = await writeLoopFiles({ ...place, relayUpstreams, mediaPorts });
+  const files = await writeLoopFiles({ ...place, relayUpstreams, mediaPorts, callPorts });
   const companion = (command: CompanionOptions['command'], config: string, name: string, port?: number) => {
     const made = new Companion({
       command,
@@ -82,8 +87,10 @@ export async function startLoopWorld(endings: Endings): Promise<LoopWorld> {
     dispatchUrl: `http://127.0.0.1:${dispatchPort}`,
     gatewayUrl: `http://127.0.0.1:${gatewayPorts.control}`,
     terminalPorts: new Set(proxyPorts.flatMap(({ connect, socks5, relay }) => [connect, socks5, relay])),
+    socks5Ports: new Set(proxyPorts.map(({ socks5 }) => socks5)),
     relayUpstreams,
     mediaPorts,
+    callPorts,
   };
 }
 
@@ -106,14 +113,17 @@ async function createTopics(kafka: Kafka): Promise<void> {
 async function startApplications(endings: Endings) {
   const relayUpstreams: Record<string, string> = {};
   const mediaPorts: Record<string, number> = {};
+  const callPorts: Record<string, number> = {};
   for (const { applicationId } of APPLICATIONS) {
     const hub = new MessageHub();
     const media = new MediaHost();
+    const calls = new CallHost();
     relayUpstreams[applicationId] = await hub.start('127.0.0.1');
     mediaPorts[applicationId] = await media.start('127.0.0.1');
-    endings.add(() => Promise.all([hub.stop(), media.stop()]));
+    callPorts[applicationId] = await calls.start('127.0.0.1');
+    endings.add(() => Promise.all([hub.stop(), media.stop(), calls.stop()]));
   }
-  return { relayUpstreams, mediaPorts };
+  return { relayUpstreams, mediaPorts, callPorts };
 }
 
 async function proxyPortsFree(): Promise<ProxyPorts> {

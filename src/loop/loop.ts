@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto';
 import { Endings } from '../chaos/endings.ts';
 import { becomesTrue } from '../chaos/wait.ts';
 import { builtModule } from '../testing/built.ts';
+import { callDifferences, formatCallTotals, gatherCallTotals } from './call-totals.ts';
 import { attachCrowd, letThemTalk, type Member } from './crowd.ts';
 import { formatTotals, LiveTable } from './live-table.ts';
 import { countBooked, countMessages, differences, gatherTotals } from './loop-totals.ts';
@@ -42,6 +43,9 @@ export async function runLoop(options: LoopOptions): Promise<string[]> {
     const totals = await gatherTotals(world, members);
     found.push(...differences(totals, options.inFlightOctets));
     print(`\n${formatTotals(totals, members)}`);
+    const calls = await gatherCallTotals(world, members);
+    found.push(...callDifferences(calls, options.inFlightOctets));
+    print(`\n${formatCallTotals(calls)}`);
     print(`\nreconcile, proxies' reports beside charges:\n${await reconciled(world)}`);
     await world.dispatch.stop();
     await world.engine.stop();

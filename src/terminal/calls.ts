@@ -99,7 +99,7 @@ export class Calls {
       if (grant !== null) return await this.#through(grant, to, request);
       const path = ledger.track('direct', await datagrams(to));
       const counts = await this.#talk(path, request, { wrap: (payload) => payload, unwrap: (octets) => octets });
-      path.destroy();
+      await path.end();
       return { done: { counts, leftMs: 0 } };
     } catch (error) {
       if (!(error instanceof DialError)) throw error;
@@ -133,7 +133,7 @@ export class Calls {
     } finally {
       // The control connection first: the proxy sends nothing after its end, so all that it sent is counted.
       await closed(control);
-      path?.destroy();
+      await path?.end();
     }
   }
 

@@ -2,11 +2,15 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { EventEmitter, once } from 'node:events';
 import type { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseSocks5Datagram, socks5Datagram } from '../platform/socks5-datagram.ts';
 import { associate } from './associate.ts';
 import { type Destination, DialError, directDial } from './dial.ts';
 
 const RECEIVE_BUFFER_BYTES = 1024 * 1024;
+const END_WITHIN_MS = 3000;
+/** What has arrived is read within this time. */
+const DRAIN_MS = 50;
 
 /** How a terminal exchanges datagrams with one destination. Rejects with a DialError. */
 export type DatagramDial = (destination: Destination) => Promise<DatagramPath>;
@@ -34,7 +38,7 @@ export class DatagramPath extends EventEmitter<{ datagram: [Buffer]; close: []; 
     });
     socket.on('error', () => this.destroy());
     socket.on('close', () => this.emit('close'));
-    gateway?.control.on('error', () => {}).once('close', () => this.destroy());
+    gateway?.control.on('error', () => {}).once('close', () => setTimeout(() => this.destroy(), DRAIN_MS));
   }
 
   send(payload: Buffer): void {
@@ -46,6 +50,20 @@ export class DatagramPath extends EventEmitter<{ datagram: [Buffer]; close: []; 
 
   octets(): { uplinkOctets: number; downlinkOctets: number } {
     return { uplinkOctets: this.#uplinkOctets, downlinkOctets: this.#downlinkOctets };
+  }
+
+  /** Takes what is under way and ends: a gateway passes on what it has metered before it closes its side. */
+  async end(): Promise<void> {
+    const control = this.#gateway?.control;
+    if (control !== undefined && !control.destroyed) {
+      const over = new Promise((resolve) => control.once('close', resolve));
+      control.end();
+      const given = setTimeout(() => control.destroy(), END_WITHIN_MS);
+      await over;
+      clearTimeout(given);
+    }
+    await pause(DRAIN_MS);
+    this.destroy();
   }
 
   destroy(): void {

@@ -65,6 +65,14 @@ export class OctetLedger {
     return totals;
   }
 
+  /** Of one content type, over all sessions. */
+  contentTotals(contentType: ContentType): PathOctets {
+    const totals = none();
+    for (const session of this.#sessions.values()) add(totals, session.get(contentType) ?? none());
+    for (const { counted, label } of this.#open) if (label?.contentType === contentType) add(totals, counted.octets());
+    return totals;
+  }
+
   /** What a session has used, as this terminal counts it. */
   usageOf(sessionId: string): ContentOctets[] {
     const usage = [...(this.#sessions.get(sessionId) ?? [])].map(([contentType, octets]) => ({

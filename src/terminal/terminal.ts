@@ -85,6 +85,11 @@ export class Terminal {
     return this.#ledger.totals();
   }
 
+  /** Octets of one content type on its connections and calls through proxies, over all sessions until now. */
+  octetsOf(contentType: ContentType): PathOctets {
+    return this.#ledger.contentTotals(contentType);
+  }
+
   /** Asks for a session, and holds a connection of each content type for what others send. */
   async start(listenTo: readonly ContentType[]): Promise<void> {
     await this.#keeper.way();
