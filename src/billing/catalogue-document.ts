@@ -1,6 +1,6 @@
 import { IANAZone } from 'luxon';
 import * as z from 'zod';
-import { MATCH_POLICIES, SETTLEMENT_DAYS, STATISTICS_PERIODS } from './catalogue.ts';
+import { IDENTIFICATIONS, MATCH_POLICIES, SETTLEMENT_DAYS, STATISTICS_PERIODS } from './catalogue.ts';
 import { buyerSchema, invoicingSchema } from './catalogue-invoicing.ts';
 import { isCurrency } from './currencies.ts';
 import { CONTENT_TYPES } from './flow-record.ts';
@@ -96,6 +96,13 @@ const applicationSchema = z.strictObject({
     .default('any')
     .describe(
       "Which evidence a record needs: any kind (any), the tag, a proxy prefix (ip), tag and prefix (both), or the CDR's identities (cdr).",
+    ),
+  identifiedBy: z
+    .array(z.enum(IDENTIFICATIONS))
+    .min(1, { error: 'expected a way, or no such field' })
+    .optional()
+    .describe(
+      'Ways in which the network knows its traffic: a session tag that the terminal sends (terminal_tag), the mark of its proxy (proxy_mark), its proxy’s address (proxy_address). Only with terminal_tag are its terminals given tags. Absent: as `match` says, and no tags of terminals.',
     ),
   tags: z
     .array(

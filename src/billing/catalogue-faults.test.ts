@@ -376,3 +376,48 @@ test('of very many unknown references the first ones get a suggestion, and a rep
     }),
   );
 });
+
+const WITH_WAY = (way: string, more: string) => `tags: [T1], match: tag, ${more}identifiedBy: ${way}`;
+
+test.each([
+  ['[terminal_tag]', WITH_WAY('[terminal_tag]', '')],
+  ['[terminal_tag, proxy_mark]', WITH_WAY('[terminal_tag, proxy_mark]', '')],
+])('an application identified by %s is good', (_way, replacement) => {
+  expect(faultsWith('tags: [T1]', replacement)).toEqual([]);
+});
+
+test.each([
+  ['[sender]', 'tag', '5: applications[0].identifiedBy[0]:'],
+  ['[]', 'tag', '5: applications[0].identifiedBy: expected a way, or no such field'],
+  ['[terminal_tag]', 'any', '5: applications[0].identifiedBy: terminal_tag needs match: tag, not any'],
+  ['[proxy_mark]', 'ip', '5: applications[0].identifiedBy: proxy_mark needs match: tag, not ip'],
+  ['[proxy_address]', 'tag', '5: applications[0].identifiedBy: proxy_address needs match: ip, not tag'],
+  [
+    '[terminal_tag, proxy_address]',
+    'tag',
+    '5: applications[0].identifiedBy: terminal_tag and proxy_address needs match: both, not tag',
+  ],
+  ['[terminal_tag, terminal_tag]', 'tag', '5: applications[0].identifiedBy: names a way twice'],
+])('identifiedBy %s with match %s is refused', (ways, match, message) => {
+  const found = faultsWith('tags: [T1]', `tags: [T1], match: ${match}, identifiedBy: ${ways}`);
+  expect(found.some((fault) => fault.includes(message))).toBe(true);
+});
+
+test('a way without its evidence is refused, and so is a plan that could not rate records without a content type', () => {
+  expect(faultsWith('tags: [T1]', 'match: tag, identifiedBy: [terminal_tag]')).toEqual([
+    expect.stringContaining('terminal_tag and proxy_mark need a tag in tags'),
+  ]);
+  const byAddress = (content: string) =>
+    (
+      parseCatalogue(
+        GOOD.replace('tags: [T1]', 'match: ip, identifiedBy: [proxy_address]').replaceAll('{ text: 10000 }', content),
+        'c.yaml',
+      ).faults ?? []
+    ).map(formatFault);
+  expect(byAddress('{ text: 10000 }')).toEqual([
+    expect.stringContaining('plans[0].content: a1 is identified by'),
+    expect.stringContaining('plans[1].content: a1 is identified by'),
+  ]);
+  expect(byAddress('{ text: 5000, unknown: 10000 }')).toHaveLength(2);
+  expect(byAddress('{ text: 10000, unknown: 10000 }')).toEqual([]);
+});

@@ -31,11 +31,20 @@ export interface Sponsor {
 export const MATCH_POLICIES = ['any', 'tag', 'ip', 'both', 'cdr'] as const;
 export type MatchPolicy = (typeof MATCH_POLICIES)[number];
 
+/**
+ * How the network knows an application's traffic: by a session tag that the terminal sends, by the proxy's mark of the flow, or by
+ * the proxy's address.
+ */
+export const IDENTIFICATIONS = ['terminal_tag', 'proxy_mark', 'proxy_address'] as const;
+export type Identification = (typeof IDENTIFICATIONS)[number];
+
 export interface Application {
   id: string;
   /** Index into `Catalogue.sponsors`. */
   sponsor: number;
   match: MatchPolicy;
+  /** Absent: whatever `match` takes, and no tags of terminals. */
+  identifiedBy?: readonly Identification[] | undefined;
   tags: readonly string[];
   /** CIDR text, v4 or v6, host bits zero. */
   prefixes: readonly string[];

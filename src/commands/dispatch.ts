@@ -148,11 +148,18 @@ function readPem(file: string): string {
   }
 }
 
-function checkApplications({ applications }: DispatchConfig, catalogue: Catalogue, file: string): void {
+function checkApplications({ applications, sessions }: DispatchConfig, catalogue: Catalogue, file: string): void {
   const ids = catalogue.applications.map(({ id }) => id);
   const unknown = Object.keys(applications).filter((id) => !ids.includes(id));
   const faults = unknown.map(
     (id) => `${file}: applications.${id}: the catalogue has no such one${suggestion(id, ids)}`,
   );
+  for (const { id, match } of catalogue.applications) {
+    // Every octet to the proxy's address is the sponsor's, so none of them can be the subscriber's.
+    if (match !== 'ip' || (applications[id]?.atCap ?? sessions.atCap) === 'stop') continue;
+    faults.push(
+      `${file}: applications.${id}.atCap: subscriber_pays needs traffic that a tag tells apart, and ${id} is identified by its proxy's address alone (match: ip): set atCap: stop`,
+    );
+  }
   if (faults.length > 0) throw new ConfigError(faults);
 }

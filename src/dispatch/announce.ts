@@ -1,14 +1,14 @@
 import type { DispatchContext } from './context.ts';
 import { acknowledged, announcementOf, type Session } from './session.ts';
+import { sessionTagsOf } from './session-tags.ts';
 
 /** Tells the session's proxy how it stands now; resolves with null when the proxy has taken it over, else with what went wrong. */
-export async function announce(
-  { proxies, control, store, clock }: DispatchContext,
-  session: Session,
-): Promise<string | null> {
+export async function announce(context: DispatchContext, session: Session): Promise<string | null> {
+  const { proxies, control, store, clock } = context;
   const proxy = proxies.get(session.proxyId);
   if (proxy === undefined) return 'the proxy has given no sign of life yet';
-  const problem = await control.announce(proxy, announcementOf(session));
+  const sessionTags = sessionTagsOf(context, session, proxy.endpoints);
+  const problem = await control.announce(proxy, { ...announcementOf(session), ...(sessionTags && { sessionTags }) });
   if (problem !== null) return problem;
   await store.changeSession(session.sessionId, (now) => acknowledged(now, session.revision, clock.nowMs()));
   return null;

@@ -22,6 +22,11 @@ export class FlowMeter {
   #uplinkOctets = 0;
   #downlinkOctets = 0;
 
+  /** Whether a proxy or the terminal's tag has said what it carries. */
+  get isMarked(): boolean {
+    return this.#mark !== null;
+  }
+
   /** Of the record that is open. */
   get openOctets(): number {
     return this.#uplinkOctets + this.#downlinkOctets;

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { FlowMark } from '../session-protocol/flow-mark.ts';
-import { FlowMeter, type FlowUsage } from './flow-meter.ts';
+import { FlowMeter, type FlowUsage, type Mark } from './flow-meter.ts';
 import type { RecordDraft, StoredBearer } from './record-spool.ts';
 
 /** IANA's protocol numbers. */
@@ -74,6 +74,13 @@ export class FlowTable {
     );
     if (flow === undefined) return false;
     this.#record(flow, flow.meter.mark({ zeroRatingTag, contentType }, this.#options.nowMs()));
+    return true;
+  }
+
+  /** Marks a flow by its terminal's tag. False when its proxy has marked it already: the proxy's mark counts. */
+  markByTag(flow: Flow, mark: Mark): boolean {
+    if (flow.meter.isMarked) return false;
+    flow.meter.mark(mark, this.#options.nowMs());
     return true;
   }
 

@@ -53,6 +53,38 @@ export const gatewaySchema = z
           .describe('How long an identity assertion is good; the dispatch server takes an hour at most.'),
       })
       .describe('Who signs identity assertions.'),
+    terminalTags: z
+      .strictObject({
+        jwksUrl: z
+          .url({ protocol: /^https?$/ })
+          .describe("The dispatch server's key set, `/.well-known/jwks.json`: it verifies the tags."),
+        applications: z
+          .array(
+            z.strictObject({
+              applicationId: z.string().min(1).describe('The application, as in the catalogue.'),
+              zeroRatingTag: z.string().min(1).describe('Tag of its flow records, one of the catalogue.'),
+            }),
+          )
+          .min(1)
+          .refine((all) => new Set(all.map(({ applicationId }) => applicationId)).size === all.length, {
+            error: 'lists an application twice',
+          })
+          .describe('Applications that the catalogue identifies by terminal_tag.'),
+        requestOctets: z
+          .int()
+          .min(1024)
+          .max(2 ** 20)
+          .default(16_384)
+          .describe("Most octets of a terminal's request to a proxy that are read for its tag."),
+        requestTimeoutMs: z
+          .int()
+          .min(1)
+          .max(600_000)
+          .default(10_000)
+          .describe('A request that takes longer is read no further.'),
+      })
+      .optional()
+      .describe('Session tags that terminals send to the proxies. Absent: none is read, and proxies mark flows.'),
     kafka: z
       .strictObject({
         brokers: kafkaBrokers,

@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { createMetrics } from '../platform/metrics.ts';
+import type { TagOutcome } from './terminal-tags.ts';
 
 /** State of a gateway: `GET /health/ready`. */
 export interface GatewayStanding {
@@ -9,6 +10,10 @@ export interface GatewayStanding {
   spooledRecords: number;
   /** Why not; null while it takes them. */
   kafkaProblem: string | null;
+  /** What became of the session tags that terminals sent, by outcome; null where none are read. */
+  terminalTags: Readonly<Record<TagOutcome, number>> | null;
+  /** Whether the dispatch server's keys could be fetched last; null where none are needed. */
+  tagKeysReachable: boolean | null;
   /** Marks of connections that were not open. */
   unknownFlowMarks: number;
 }
@@ -35,6 +40,19 @@ export function exportGateway(standing: () => GatewayStanding): Registry {
   gauge('zerorate_gateway_kafka_problem', '1 while Kafka does not take records', ({ kafkaProblem }) =>
     kafkaProblem === null ? 0 : 1,
   );
+  gauge('zerorate_gateway_tag_keys_unreachable', "1 while the dispatch server's keys cannot be fetched", (now) =>
+    now.tagKeysReachable === false ? 1 : 0,
+  );
+  new Counter({
+    name: 'zerorate_gateway_terminal_tags_total',
+    help: 'session tags that terminals sent, by what became of them: only taken ones put a tag on their flow',
+    labelNames: ['outcome'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [outcome, count] of Object.entries(standing().terminalTags ?? {})) this.inc({ outcome }, count);
+    },
+  });
   new Counter({
     name: 'zerorate_gateway_unknown_flow_marks_total',
     help: 'marks of proxies for connections that were not open',

@@ -1,27 +1,28 @@
 import type { Socket } from 'node:net';
 
-export interface OctetCounts {
-  countUplink(octets: number): void;
-  countDownlink(octets: number): void;
+/** Called with each segment before it is passed on. */
+export interface SegmentObserver {
+  uplink(segment: Buffer): void;
+  downlink(segment: Buffer): void;
 }
 
 /**
- * Passes octets on in both directions and counts each once, when it is read. Who reads slowly slows the sender down, and an end of one direction is
+ * Passes octets on in both directions and reports each once, when it is read. Who reads slowly slows the sender down, and an end of one direction is
  * passed on alone. Both sockets must have been made with `allowHalfOpen`. Resolves when both are closed.
  */
-export async function joinSockets(terminal: Socket, remote: Socket, counts: OctetCounts): Promise<void> {
+export async function joinSockets(terminal: Socket, remote: Socket, observer: SegmentObserver): Promise<void> {
   const closed = [terminal, remote].map((socket) => new Promise<void>((resolve) => socket.once('close', resolve)));
-  passOn(terminal, remote, (octets) => counts.countUplink(octets));
-  passOn(remote, terminal, (octets) => counts.countDownlink(octets));
+  passOn(terminal, remote, (segment) => observer.uplink(segment));
+  passOn(remote, terminal, (segment) => observer.downlink(segment));
   terminal.resume();
   remote.resume();
   await Promise.all(closed);
 }
 
-function passOn(from: Socket, to: Socket, count: (octets: number) => void): void {
+function passOn(from: Socket, to: Socket, observe: (segment: Buffer) => void): void {
   let hasEnded = false;
   from.on('data', (chunk: Buffer) => {
-    count(chunk.length);
+    observe(chunk);
     if (!to.write(chunk)) from.pause();
   });
   to.on('drain', () => from.resume());

@@ -8,6 +8,7 @@ import type { Bearers } from './bearers.ts';
 import { endsOf, type FlowTable } from './flow-table.ts';
 import { joinSockets } from './join-sockets.ts';
 import type { StoredBearer } from './record-spool.ts';
+import type { TerminalTags } from './terminal-tags.ts';
 
 const HANDSHAKE_WITHIN_MS = 10_000;
 const CONNECT_WITHIN_MS = 10_000;
@@ -24,6 +25,8 @@ const REPLIES: Readonly<Record<string, Socks5Reply>> = {
 export interface UserPlaneOptions {
   bearers: Bearers;
   flows: FlowTable;
+  /** Null: no application is identified by tags of its terminals. */
+  tags: TerminalTags | null;
   logger: Logger;
 }
 
@@ -74,7 +77,7 @@ export class UserPlane {
   }
 
   async #connectThrough(terminal: Socket): Promise<void> {
-    const { bearers, flows } = this.#options;
+    const { bearers, flows, tags } = this.#options;
     const tooSlow = setTimeout(() => terminal.destroy(), HANDSHAKE_WITHIN_MS);
     const request = await acceptSocks5(terminal, ({ user }) => bearers.get(user));
     clearTimeout(tooSlow);
@@ -92,13 +95,21 @@ export class UserPlane {
       return void terminal.end();
     }
     const flow = flows.open(endsOf(dialled.socket), bearer);
+    const tag = tags?.follow(flow.ends, (mark) => flows.markByTag(flow, mark)) ?? null;
     terminal.write(socks5Reply('succeeded'));
     try {
       await joinSockets(terminal, dialled.socket, {
-        countUplink: (octets) => flows.count(flow, 'uplink', octets),
-        countDownlink: (octets) => flows.count(flow, 'downlink', octets),
+        uplink(segment) {
+          tag?.uplink(segment);
+          flows.count(flow, 'uplink', segment.length);
+        },
+        downlink(segment) {
+          tag?.downlink(segment);
+          flows.count(flow, 'downlink', segment.length);
+        },
       });
     } finally {
+      await tag?.close();
       flows.close(flow);
     }
   }

@@ -3,6 +3,7 @@ import type { JWTVerifyGetKey } from 'jose';
 import type { Clock } from '../platform/clock.ts';
 import { type ContentType, contentTypeSchema } from '../session-protocol/content-octets.ts';
 import type { ProxyRefusal } from '../session-protocol/refusal.ts';
+import { type FindTagKey, parseSessionTag, tagMismatch, verifySessionTag } from '../session-protocol/session-tag.ts';
 import { type TokenVerdict, verifySessionToken } from '../session-protocol/session-token.ts';
 import { type Application, type Destination, typeIndex } from './applications.ts';
 import { canonicalIp } from './private-address.ts';
@@ -18,12 +19,27 @@ export interface Refused {
 /** Where a connection wants to go: a host, or the application's relay with what its path says. */
 export type Wish = { host: string; port: number; protocol?: 'udp'; relay?: undefined } | { relay: string };
 
+/** What a terminal sent with its request beside the credentials: tags are none, one, or too many. */
+export interface TagOffer {
+  /** A zero-rating tag itself, which only proxies write. */
+  hasZeroRatingTag?: boolean;
+  /** Session tags as text. */
+  sessionTags?: readonly string[];
+}
+
+/**
+ * Who pays for a connection: the sponsor for all of it (it carries a session tag), the sponsor while the session has credit (the
+ * network learns changes by marks, or knows the proxy's address), or the subscriber for all of it.
+ */
+export type Payer = 'sponsor' | 'by_credit' | 'subscriber';
+
 export interface Admitted {
   session: Session;
   application: Application;
   /** Index in CONTENT_TYPES. */
   type: number;
   contentType: ContentType;
+  payer: Payer;
   /** Null for the relay. */
   destination: Destination | null;
 }
@@ -33,6 +49,7 @@ export interface AdmissionOptions {
   registry: SessionRegistry;
   applications: ReadonlyMap<string, Application>;
   getKey: JWTVerifyGetKey;
+  findTagKey: FindTagKey;
   clock: Clock;
   connectionsPerSession: number;
 }
@@ -73,10 +90,11 @@ export class Admission {
     return this.#checkToken(session) ?? isOpenHere(session, terminalIp) ?? session;
   }
 
-  /** What a session's connection leads to. `hasTag`: the terminal sent a zero-rating tag. */
-  async admit(session: Session, wish: Wish, hasTag: boolean): Promise<Admitted | Refused> {
-    if (hasTag) return refused('tag_from_terminal', 'a terminal does not write zero-rating tags');
-    const found = await this.#reach(session, wish);
+  /** Returns what a session's connection leads to and who pays for it, or why it is refused. */
+  async admit(session: Session, wish: Wish, tags: TagOffer = {}): Promise<Admitted | Refused> {
+    const { hasZeroRatingTag = false } = tags;
+    if (hasZeroRatingTag) return refused('tag_from_terminal', 'a terminal does not write zero-rating tags');
+    const found = await this.#reach(session, wish, tags.sessionTags);
     return 'refusal' in found ? found : (this.affordConnection(session) ?? found);
   }
 
@@ -93,9 +111,12 @@ export class Admission {
     return refused('too_many_connections', `a session has ${this.#options.connectionsPerSession} at most`);
   }
 
-  async #reach(session: Session, wish: Wish): Promise<Admitted | Refused> {
+  async #reach(session: Session, wish: Wish, sessionTags: readonly string[] = []): Promise<Admitted | Refused> {
     const application = this.#options.applications.get(session.terms.applicationId);
     if (application === undefined) return refused('session_unknown', 'the application is not served here');
+    if (sessionTags.length > 0 && !application.takesSessionTags) {
+      return refused('tag_from_terminal', 'the application takes no session tags');
+    }
     const contentType = contentTypeOf(application, wish);
     if (contentType === null) return refused('host_not_allowed', 'the application has no such host');
     let destination: Destination | null = null;
@@ -105,7 +126,37 @@ export class Admission {
       destination = found;
     }
     const type = typeIndex(contentType);
-    return this.#affordContent(session, type) ?? { session, application, type, contentType, destination };
+    const payer = await this.#payer(session, application, contentType, sessionTags);
+    if (typeof payer !== 'string') return payer;
+    const refusal = this.#affordContent(session, type, payer);
+    return refusal ?? { session, application, type, contentType, payer, destination };
+  }
+
+  /** Who pays for a connection with these session tags. */
+  async #payer(
+    session: Session,
+    application: Application,
+    contentType: ContentType,
+    sessionTags: readonly string[],
+  ): Promise<Payer | Refused> {
+    if (sessionTags.length > 1)
+      return refused('tag_forged', `${sessionTags.length} session tags where one is expected`);
+    if (sessionTags.length === 1) return this.#payerByTag(session, contentType, sessionTags[0]);
+    if (!application.needsSessionTags) return 'by_credit';
+    // A session that stops at its cap pays for nothing but what is sponsored.
+    return session.terms.atCap === 'stop' ? refused('tag_missing', 'send the session tag') : 'subscriber';
+  }
+
+  async #payerByTag(session: Session, contentType: ContentType, text: string): Promise<Payer | Refused> {
+    const { findTagKey, clock, proxyId } = this.#options;
+    const octets = parseSessionTag(text);
+    if (octets === null) return refused('tag_forged', 'no session tag can be read');
+    const verdict = await verifySessionTag(octets, { findKey: findTagKey, nowMs: () => clock.nowMs() });
+    if (verdict.fault === 'expired') return refused('tag_expired', 'the session tag has expired');
+    if (verdict.fault !== undefined) return refused('tag_forged', `the session tag does not verify: ${verdict.fault}`);
+    const { sessionId, terminalIp, applicationId } = session.terms;
+    const mismatch = tagMismatch(verdict.tag, { sessionId, terminalIp, proxyId, applicationId, contentType });
+    return mismatch === null ? 'sponsor' : refused('tag_foreign', `the session tag is of ${mismatch}`);
   }
 
   async #verify(token: string, proxyId: string): Promise<TokenVerdict> {
@@ -117,12 +168,14 @@ export class Admission {
     }
   }
 
-  #affordContent(session: Session, type: number): Refused | null {
+  #affordContent(session: Session, type: number, payer: Payer): Refused | null {
     const { atCap } = session.terms;
     // The host was resolved meanwhile.
     if (session.ending !== null) return refused('session_over', `the session is over: ${session.ending}`);
-    if (atCap === 'stop' && !session.isCovered(type)) return refused('content_not_covered', 'not in the plan');
-    if (atCap === 'stop' && !session.hasCredit) return refused('cap_reached', 'nothing is left');
+    // What the network takes for the sponsor's all the time must be that from the start.
+    const mustBeSponsored = atCap === 'stop' || payer === 'sponsor';
+    if (mustBeSponsored && !session.isCovered(type)) return refused('content_not_covered', 'not in the plan');
+    if (mustBeSponsored && !session.hasCredit) return refused('cap_reached', 'nothing is left');
     return null;
   }
 

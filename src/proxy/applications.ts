@@ -30,6 +30,10 @@ export class Application {
   readonly applicationId: string;
   readonly zeroRatingTag: string | null;
   readonly relayUpstream: string | null;
+  /** Whether its terminals may send session tags. */
+  readonly takesSessionTags: boolean;
+  /** Whether a connection without a session tag is in no way identified as the sponsor's. */
+  readonly needsSessionTags: boolean;
   readonly #hosts: readonly Host[];
   readonly #allowed: Networks;
   readonly #options: ApplicationOptions;
@@ -38,6 +42,9 @@ export class Application {
     this.applicationId = document.applicationId;
     this.zeroRatingTag = document.zeroRatingTag ?? null;
     this.relayUpstream = document.relayUpstream ?? null;
+    const { identifiedBy = [] } = document;
+    this.takesSessionTags = identifiedBy.includes('terminal_tag');
+    this.needsSessionTags = this.takesSessionTags && !identifiedBy.includes('proxy_mark');
     this.#hosts = document.hosts;
     this.#allowed = new Networks(document.allowPrivate);
     this.#options = options;

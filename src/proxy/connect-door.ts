@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from '../platform/logger.ts';
 import { TAG_HEADER } from '../session-protocol/flow-mark.ts';
-import { type Admission, type Refused, refused } from './admission.ts';
+import { SESSION_TAG_HEADER } from '../session-protocol/session-tag.ts';
+import { type Admission, type Refused, refused, type TagOffer } from './admission.ts';
 import { dial } from './dial.ts';
 import type { Accepted } from './listener.ts';
 import { canonicalIp } from './private-address.ts';
@@ -27,6 +28,8 @@ export class ConnectDoor {
     this.#services = services;
     // It parses and listens to nothing itself: connections and their deadlines are the listener's.
     this.#server = createServer({ maxHeaderSize: services.limits.headerOctets });
+    // Bounded by their octets: past a limit by number Node would ignore headers that a gateway sees.
+    this.#server.maxHeadersCount = 0;
     this.#server.on('connect', (request, socket, head) => {
       const accepted = this.#accepted.get(socket as Socket);
       if (accepted !== undefined) void this.#connect(accepted, request, head);
@@ -61,7 +64,7 @@ export class ConnectDoor {
     if ('refusal' in session) return refuse(session);
     const wish = authority(request.url ?? '');
     if (wish === null) return refuse(refused('host_not_allowed', 'expected host:port'));
-    const admitted = await admission.admit(session, wish, TAG_HEADER in request.headers);
+    const admitted = await admission.admit(session, wish, tagsOf(request));
     if ('refusal' in admitted) return refuse(admitted);
     if (accepted.raw.destroyed || admitted.destination === null) return;
     const tunnel = new Tunnel(accepted, admitted, this.#services);
@@ -82,6 +85,14 @@ function proxyCredentials(header: string | undefined): { token: string | null; u
   const text = Buffer.from(value, 'base64').toString();
   const colon = text.indexOf(':');
   return colon < 0 ? { token: '' } : { user: text.slice(0, colon), token: text.slice(colon + 1) };
+}
+
+/** The tags among a request's headers, each as often as it is there. */
+export function tagsOf({ rawHeaders, headers }: IncomingMessage): TagOffer {
+  const sessionTags = rawHeaders.filter(
+    (_, at) => at % 2 === 1 && rawHeaders[at - 1].toLowerCase() === SESSION_TAG_HEADER,
+  );
+  return { hasZeroRatingTag: TAG_HEADER in headers, sessionTags };
 }
 
 function authority(text: string): { host: string; port: number } | null {

@@ -40,7 +40,9 @@ export class ConnectionMark {
 
   /** Brings the mark to what it should be, one change after the other. */
   async renew(): Promise<void> {
-    const { application, contentType, session, type } = this.#admitted;
+    const { application, contentType, session, type, payer } = this.#admitted;
+    // Tagged or not, the network knows such a connection without a mark, and it never changes.
+    if (payer !== 'by_credit') return;
     const { zeroRatingTag } = application;
     await this.#change(zeroRatingTag !== null && session.isSponsored(type), zeroRatingTag, contentType);
   }

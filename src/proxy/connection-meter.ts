@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Admitted, Payer } from './admission.ts';
 import type { Session } from './session.ts';
 
 /** Counts what passes between a terminal and the proxy, at the transport: handshakes and TLS records included. */
@@ -6,13 +7,15 @@ export class ConnectionMeter {
   readonly #raw: Socket;
   readonly #session: Session;
   readonly #type: number;
+  readonly #payer: Payer;
   #uplinkOctets = 0;
   #downlinkOctets = 0;
 
-  constructor(raw: Socket, session: Session, type: number) {
+  constructor(raw: Socket, { session, type, payer }: Pick<Admitted, 'session' | 'type' | 'payer'>) {
     this.#raw = raw;
     this.#session = session;
     this.#type = type;
+    this.#payer = payer;
   }
 
   /**
@@ -26,6 +29,6 @@ export class ConnectionMeter {
     if (uplinkOctets + downlinkOctets === 0) return false;
     this.#uplinkOctets += uplinkOctets;
     this.#downlinkOctets += downlinkOctets;
-    return this.#session.count(this.#type, uplinkOctets, downlinkOctets, nowMs);
+    return this.#session.count(this.#type, { uplinkOctets, downlinkOctets }, nowMs, this.#payer);
   }
 }

@@ -11,7 +11,11 @@ import {
   type UsageReportsAnswer,
   usageReportsSchema,
 } from '../session-protocol/dispatch-messages.ts';
+import { formatSessionTag, type SessionTagClaims, signSessionTag } from '../session-protocol/session-tag.ts';
 import { type SessionClaims, signSessionToken } from '../session-protocol/session-token.ts';
+
+/** What the dispatch server's tags are bound to beside the session's own terms. */
+type TagFields = Partial<SessionTagClaims> & { privateKey?: KeyObject; keyId?: string };
 
 export const SECRET = 'the secret of the proxy under test';
 const WHOLE: ContentShares = { text: 10_000, voice: 10_000, image: 10_000, video: 10_000, other: 10_000 };
@@ -122,6 +126,21 @@ export class FakeDispatch {
     });
     await answer.text();
     return answer.status;
+  }
+
+  /** A session tag of these terms, as text. */
+  tag(terms: Announcement, fields: TagFields = {}): string {
+    const { privateKey = this.#privateKey, keyId = this.#keyId, ...claims } = fields;
+    const { sessionId, terminalIp, applicationId } = terms;
+    const own: SessionTagClaims = {
+      ...{ sessionId, terminalIp, applicationId },
+      proxyId: 'proxy-1',
+      proxyIp: null,
+      proxyPorts: { connect: 1, socks5: 2, relay: 3 },
+      contentType: 'text',
+      expiresAtMs: Math.floor(Date.now() / 1000) * 1000 + 300_000,
+    };
+    return formatSessionTag(signSessionTag({ ...own, ...claims }, { keyId, privateKey }));
   }
 
   sign(

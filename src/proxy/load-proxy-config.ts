@@ -87,7 +87,8 @@ function secretOf(
 }
 
 /** Holds the fields against each other. */
-function ruleFaults({ applications }: ProxyDocument): Fault[] {
+function ruleFaults(document: ProxyDocument): Fault[] {
+  const { applications } = document;
   const faults: Fault[] = [];
   const known = new Set<string>();
   for (const [at, { applicationId, hosts, relayUpstream }] of applications.entries()) {
@@ -99,6 +100,8 @@ function ruleFaults({ applications }: ProxyDocument): Fault[] {
     if (hosts.length === 0 && relayUpstream === undefined) {
       faults.push({ path, message: 'has neither hosts nor a relayUpstream: nothing could be reached' });
     }
+    const messages = identificationMessages(applications[at], document);
+    faults.push(...messages.map((message) => ({ path: [...path, 'identifiedBy'], message })));
     const places = new Set<string>();
     for (const [index, { host, protocol, ports }] of hosts.entries()) {
       const again = ports.find((port) => places.has(`${protocol} ${host}:${port}`));
@@ -111,4 +114,28 @@ function ruleFaults({ applications }: ProxyDocument): Fault[] {
     }
   }
   return faults;
+}
+
+/** What keeps the ways that identify an application's traffic from working at this proxy. */
+function identificationMessages(
+  { identifiedBy = [], zeroRatingTag }: ProxyDocument['applications'][number],
+  { listen, gateway }: ProxyDocument,
+): string[] {
+  const messages: string[] = [];
+  const hidden = (['connect', 'relay'] as const).filter((name) => {
+    const { tls, publicUrl } = listen[name];
+    return tls !== undefined || /^(https|wss):/i.test(publicUrl ?? '');
+  });
+  if (identifiedBy.includes('terminal_tag') && hidden.length > 0) {
+    messages.push(
+      `terminal_tag needs endpoints without TLS, as the gateway reads the tag there: ${hidden.map((name) => `listen.${name}`).join(' and ')} has TLS; use proxy_mark`,
+    );
+  }
+  const isMarked = identifiedBy.includes('proxy_mark');
+  if (isMarked && zeroRatingTag === undefined) messages.push('proxy_mark needs a zeroRatingTag');
+  if (isMarked && gateway === undefined) messages.push('proxy_mark needs a gateway that takes the marks');
+  if (identifiedBy.length > 0 && !isMarked && zeroRatingTag !== undefined) {
+    messages.push('has a zeroRatingTag, which is for proxy_mark alone');
+  }
+  return messages;
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { IDENTIFICATIONS } from '../billing/catalogue.ts';
 import { parseCidr } from '../billing/ip-address.ts';
 import { logSchema } from '../platform/config-schema.ts';
 import { contentTypeSchema } from '../session-protocol/content-octets.ts';
@@ -56,6 +57,13 @@ const applicationSchema = z
       .optional()
       .describe(
         "The preset tag that the gateway puts on the application's traffic. Absent: its addresses are the evidence.",
+      ),
+    identifiedBy: z
+      .array(z.enum(IDENTIFICATIONS))
+      .min(1)
+      .optional()
+      .describe(
+        'As in the catalogue. With terminal_tag its terminals may send session tags, and without proxy_mark beside it a connection that has none is not sponsored. Absent: proxy_mark with a zeroRatingTag, else proxy_address.',
       ),
     hosts: z.array(hostSchema).default([]).describe('Where its tunnels may go.'),
     relayUpstream: z

@@ -175,6 +175,7 @@ export class ProxyServer {
       proxyId: config.proxyId,
       applications,
       getKey: this.#keys.getKey,
+      findTagKey: this.#keys.findTagKey,
       connectionsPerSession: config.limits.connectionsPerSession,
     });
     return { ...base, admission, marks: this.#marks, logger, limits: config.limits };

@@ -45,7 +45,7 @@ export class RelayConnection implements SessionConnection {
     this.#session = admitted.session;
     this.#services = services;
     this.#maxPayloadOctets = maxPayloadOctets;
-    this.#meter = new ConnectionMeter(accepted.raw, admitted.session, admitted.type);
+    this.#meter = new ConnectionMeter(accepted.raw, admitted);
     this.#mark = new ConnectionMark(accepted.raw, admitted, services.marks, () => this.#balance());
     services.registry.join(admitted.session, this);
     accepted.raw.once('close', () => this.#closed());
@@ -60,8 +60,8 @@ export class RelayConnection implements SessionConnection {
   }
 
   /** Tells the network whose traffic it is. */
-  begin(): Promise<void> {
-    return this.#mark.begin();
+  async begin(): Promise<void> {
+    if (!this.#isEnding) await this.#mark.begin();
   }
 
   /** Both sides are there; the upstream has been paused until now. */
@@ -101,7 +101,8 @@ export class RelayConnection implements SessionConnection {
   }
 
   markAnew(): void {
-    if (this.#terminal !== null) void this.#mark.renew();
+    if (this.#admitted.payer === 'sponsor' && !this.#session.isSponsored(this.type)) this.close('cap_reached');
+    else if (this.#terminal !== null) void this.#mark.renew();
   }
 
   #fromTerminal(frame: Buffer): void {

@@ -1,15 +1,17 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
-import { TAG_HEADER } from '../session-protocol/flow-mark.ts';
+import type { SessionTagsAnswer } from '../session-protocol/dispatch-messages.ts';
 import { type Admitted, type Refused, refused } from './admission.ts';
-import type { DoorServices } from './connect-door.ts';
+import { type DoorServices, tagsOf } from './connect-door.ts';
 import type { Accepted } from './listener.ts';
 import { canonicalIp } from './private-address.ts';
 import { answerHttp, refuseHttp } from './refuse-http.ts';
 import { RelayConnection } from './relay-connection.ts';
+import type { Session } from './session.ts';
 
 const PATH = '/v1/relay/';
+const TAGS_PATH = '/v1/session-tags';
 /** Before its payload a message has a header of 64 KiB at most. A frame that is larger than both is not even read. */
 const MAX_HEADER_OCTETS = 2 + 65_535;
 
@@ -27,11 +29,17 @@ export class RelayDoor {
     this.#frames = { maxPayload: messageOctets + MAX_HEADER_OCTETS, perMessageDeflate: false };
     this.#webSockets = new WebSocketServer({ noServer: true, clientTracking: false, autoPong: false, ...this.#frames });
     this.#server = createServer({ maxHeaderSize: headerOctets });
+    this.#server.maxHeadersCount = 0;
     this.#server.on('upgrade', (request, socket, head) => {
       const accepted = this.#accepted.get(socket as Socket);
       if (accepted !== undefined) void this.#upgrade(accepted, request, head);
     });
-    this.#server.on('request', ({ socket }) => this.#answer(socket, 426, `a WebSocket on ${PATH}<content type>`));
+    this.#server.on('request', (request) => {
+      const { socket, method, url } = request;
+      const accepted = this.#accepted.get(socket);
+      if (method === 'GET' && url === TAGS_PATH && accepted !== undefined) void this.#giveTags(accepted, request);
+      else this.#answer(socket, 426, `a WebSocket on ${PATH}<content type>`);
+    });
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       this.#answer(socket as Socket, error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400, 'these headers are not taken');
     });
@@ -55,11 +63,10 @@ export class RelayDoor {
       logger.info({ reason: refusal.refusal, door: 'relay' }, refusal.detail);
       refuseHttp(accepted, refusal, 'server');
     };
-    const [, token = null] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
-    const session = await admission.byToken(token, canonicalIp(accepted.raw.remoteAddress ?? '') ?? '');
+    const session = await this.#sessionOf(accepted, request);
     if ('refusal' in session) return refuse(session);
     const [, relay = ''] = /^\/v1\/relay\/(\w+)$/.exec(request.url ?? '') ?? [];
-    const admitted = await admission.admit(session, { relay }, TAG_HEADER in request.headers);
+    const admitted = await admission.admit(session, { relay }, tagsOf(request));
     if ('refusal' in admitted) return refuse(admitted);
     if (accepted.raw.destroyed) return;
     const { messageOctets } = this.#services.limits;
@@ -81,6 +88,23 @@ export class RelayDoor {
     } catch (error) {
       refuse(refused('upstream_failed', (error as Error).message));
     }
+  }
+
+  #sessionOf({ raw }: Accepted, { headers }: IncomingMessage): Promise<Session | Refused> {
+    const [, token = null] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
+    return this.#services.admission.byToken(token, canonicalIp(raw.remoteAddress ?? '') ?? '');
+  }
+
+  /** Hands a session's tags to its terminal. */
+  async #giveTags(accepted: Accepted, request: IncomingMessage): Promise<void> {
+    const session = await this.#sessionOf(accepted, request);
+    if ('refusal' in session) {
+      this.#services.logger.info({ reason: session.refusal, door: 'relay' }, session.detail);
+      return refuseHttp(accepted, session, 'server');
+    }
+    const { sessionTags = {}, tokenExpiresAtMs } = session.terms;
+    const body: SessionTagsAnswer = { sessionTags, expiresAtMs: tokenExpiresAtMs };
+    answerHttp(accepted, 200, { body });
   }
 
   /** The application's message server, paused. */

@@ -2,6 +2,7 @@ import { CONTENT_TYPES, sponsoredOctetsOf } from '../session-protocol/content-oc
 import type { Announcement } from '../session-protocol/dispatch-messages.ts';
 import type { SessionEnding } from '../session-protocol/refusal.ts';
 import type { RelayNotice } from '../session-protocol/relay-message.ts';
+import type { Payer } from './admission.ts';
 import { COUNTERS, octetsUpTo, usageOf } from './usage-counters.ts';
 import type { SpooledReport, UsageSpool } from './usage-spool.ts';
 
@@ -20,7 +21,10 @@ export interface SessionConnection {
   destroy(): void;
   /** Relays alone can be told something. */
   tell(notice: RelayNotice): void;
-  /** Whether the sponsor pays may have changed: nothing passes before the network knows. */
+  /**
+   * Whether the sponsor pays may have changed: nothing passes before the network knows. A connection that carries a session tag
+   * closes instead, as the network takes all of it for the sponsor's.
+   */
   markAnew(): void;
 }
 
@@ -94,18 +98,29 @@ export class Session {
   }
 
   /** How many of so many octets the limit leaves room for. */
-  room(type: number, octets: number): number {
-    if (!this.isSponsored(type) || octets <= this.#allowance) return octets;
+  room(type: number, octets: number, payer: Payer): number {
+    if (!this.isSponsoredFor(type, payer)) return octets;
+    if (this.hasCredit && octets <= this.#allowance) return octets;
     this.#allow();
     if (octets <= this.#allowance) return octets;
     return Math.min(octets, octetsUpTo(this.#limit, this.#counters, type, this.terms.contentShares));
   }
 
+  /** Whether the sponsor pays for this content on a connection of this payer now. */
+  isSponsoredFor(type: number, payer: Payer): boolean {
+    return payer === 'sponsor' || (payer === 'by_credit' && this.isSponsored(type));
+  }
+
   /** Counts octets, on the disk too. True when they reach the limit. */
-  count(type: number, uplinkOctets: number, downlinkOctets: number, nowMs: number): boolean {
+  count(
+    type: number,
+    { uplinkOctets, downlinkOctets }: { uplinkOctets: number; downlinkOctets: number },
+    nowMs: number,
+    payer: Payer,
+  ): boolean {
     this.passedOctets += uplinkOctets + downlinkOctets;
     const report = this.#report;
-    if (report === null || !this.isSponsored(type)) return false;
+    if (report === null || !this.isSponsoredFor(type, payer)) return false;
     const at = type * 2;
     report.counters[at] += uplinkOctets;
     report.counters[at + 1] += downlinkOctets;

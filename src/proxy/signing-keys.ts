@@ -1,7 +1,9 @@
+import type { KeyObject } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
+import { type FindTagKey, type KeyLookup, sessionTagKeys } from '../session-protocol/session-tag.ts';
 
 /** A token of an unknown key makes the keys be fetched anew, once in so long whoever sends how many. */
 const ASK_AGAIN_MS = 5000;
@@ -21,6 +23,7 @@ export interface SigningKeysOptions {
 export class SigningKeys {
   readonly #options: SigningKeysOptions;
   #find: JWTVerifyGetKey | null = null;
+  #tagKeys: ReadonlyMap<string, KeyObject> = new Map();
   #askedAtMs = Number.NEGATIVE_INFINITY;
   #asking: Promise<void> | null = null;
   #disarm: () => void = () => {};
@@ -52,6 +55,13 @@ export class SigningKeys {
       if (!isUnknown || !(await this.#askAgain())) throw error;
       return this.#look(header, token);
     }
+  };
+
+  /** For `verifySessionTag`, by the same keys. */
+  readonly findTagKey: FindTagKey = (keyHint) => {
+    const lookUp = (): KeyLookup => this.#tagKeys.get(keyHint) ?? (this.areKnown ? 'unknown' : 'unreachable');
+    const known = lookUp();
+    return typeof known === 'string' ? this.#askAgain().then(lookUp) : known;
   };
 
   async #look(...[header, token]: Parameters<JWTVerifyGetKey>): Promise<Awaited<ReturnType<JWTVerifyGetKey>>> {
@@ -95,7 +105,9 @@ export class SigningKeys {
   /** False when they are none. */
   #take(text: string): boolean {
     try {
-      this.#find = createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
+      const keySet = JSON.parse(text) as JSONWebKeySet;
+      this.#find = createLocalJWKSet(keySet);
+      this.#tagKeys = sessionTagKeys(keySet);
       return true;
     } catch (error) {
       this.#options.logger.warn({ err: error }, 'the keys of the dispatch server are not readable');

@@ -1,5 +1,6 @@
 import { acceptSocks5, type Socks5Destination, type Socks5Reply, socks5Reply } from '../platform/socks5.ts';
 import type { ProxyRefusal } from '../session-protocol/refusal.ts';
+import { splitSocks5Password } from '../session-protocol/relay-message.ts';
 import { type Refused, refused } from './admission.ts';
 import type { AssociationGate } from './association-gate.ts';
 import type { DoorServices } from './connect-door.ts';
@@ -22,7 +23,12 @@ export interface UdpServices extends Omit<AssociationServices, 'logRefusal'> {
   advertisedIp: string | null;
 }
 
-/** SOCKS5 with user and password, CONNECT and UDP ASSOCIATE (RFC 1928, 1929): the user is the token's id, the password is proved by the session key. */
+interface Client {
+  session: Session;
+  sessionTags: string[];
+}
+
+/** SOCKS5 with user and password, CONNECT and UDP ASSOCIATE (RFC 1928, 1929): the user is the token's id, the password is proved by the session key; behind a dot it may hold a session tag. */
 export class Socks5Door {
   readonly #services: DoorServices;
 
@@ -42,9 +48,10 @@ export class Socks5Door {
     const { stream, raw } = accepted;
     const log = ({ refusal, detail }: Refused) => logger.info({ reason: refusal, door: 'socks5' }, detail);
     const terminalIp = canonicalIp(raw.remoteAddress ?? '') ?? '';
-    const request = await acceptSocks5<Session>(stream, ({ user, password }) => {
-      const session = admission.bySocks5(user, password, terminalIp);
-      if (!('refusal' in session)) return session;
+    const request = await acceptSocks5<Client>(stream, ({ user, password }) => {
+      const { proof, sessionTags } = splitSocks5Password(password);
+      const session = admission.bySocks5(user, proof, terminalIp);
+      if (!('refusal' in session)) return { session, sessionTags };
       log(session);
       return null;
     });
@@ -55,10 +62,11 @@ export class Socks5Door {
       if (stream.writable) stream.write(socks5Reply(REPLIES[refusal.refusal] ?? 'not_allowed'));
       lingeringEnd(accepted);
     };
+    const { session, sessionTags } = request.client;
     if (request.command === 'udp_associate') {
-      return this.#associate(accepted, request.client, { from: request.destination, log, refuse });
+      return this.#associate(accepted, session, { from: request.destination, log, refuse });
     }
-    const admitted = await admission.admit(request.client, request.destination, false);
+    const admitted = await admission.admit(session, request.destination, { sessionTags });
     if ('refusal' in admitted) return refuse(admitted);
     if (raw.destroyed || admitted.destination === null) return;
     const tunnel = new Tunnel(accepted, admitted, this.#services);

@@ -32,7 +32,7 @@ async function tunnelOf(marked: Promise<void>) {
     isSponsored: () => true,
     touch: () => {},
     room: (_type: number, octets: number) => octets,
-    count: (_type: number, uplinkOctets: number, downlinkOctets: number) => {
+    count: (_type: number, { uplinkOctets, downlinkOctets }: { uplinkOctets: number; downlinkOctets: number }) => {
       counted.octets += uplinkOctets + downlinkOctets;
       return false;
     },
@@ -44,7 +44,13 @@ async function tunnelOf(marked: Promise<void>) {
   };
   const tunnel = new Tunnel(
     { raw: terminal.raw, stream: terminal.raw } as unknown as Accepted,
-    { type: 4, session, application: { zeroRatingTag: 'TAG' }, contentType: 'other' } as unknown as Admitted,
+    {
+      type: 4,
+      session,
+      application: { zeroRatingTag: 'TAG' },
+      contentType: 'other',
+      payer: 'by_credit',
+    } as unknown as Admitted,
     services as unknown as ConnectionServices,
   );
   terminal.raw.read();

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../platform/clock.ts';
-import type { Admitted } from './admission.ts';
+import type { Admitted, Payer } from './admission.ts';
 import { ConnectionMark } from './connection-mark.ts';
 import { ConnectionMeter } from './connection-meter.ts';
 import type { FlowMarks } from './flow-marks.ts';
@@ -23,6 +23,7 @@ export class Tunnel implements SessionConnection {
   readonly type: number;
   readonly #accepted: Accepted;
   readonly #session: Session;
+  readonly #payer: Payer;
   readonly #services: ConnectionServices;
   readonly #meter: ConnectionMeter;
   readonly #mark: ConnectionMark;
@@ -37,8 +38,9 @@ export class Tunnel implements SessionConnection {
     this.type = admitted.type;
     this.#accepted = accepted;
     this.#session = admitted.session;
+    this.#payer = admitted.payer;
     this.#services = services;
-    this.#meter = new ConnectionMeter(accepted.raw, admitted.session, admitted.type);
+    this.#meter = new ConnectionMeter(accepted.raw, admitted);
     this.#mark = new ConnectionMark(accepted.raw, admitted, services.marks, () => this.#markChanges());
     services.registry.join(admitted.session, this);
     accepted.raw.once('close', () => this.#closed());
@@ -57,7 +59,7 @@ export class Tunnel implements SessionConnection {
     upstream.once('close', () => {
       if (!upstream.readableEnded || !this.#isOpen) this.close();
     });
-    await this.#mark.begin();
+    if (!this.#isEnding) await this.#mark.begin();
     if (this.#isEnding || stream.destroyed) {
       upstream.destroy();
       return;
@@ -97,7 +99,8 @@ export class Tunnel implements SessionConnection {
   tell(): void {}
 
   markAnew(): void {
-    if (this.#isOpen) void this.#mark.renew();
+    if (this.#payer === 'sponsor' && !this.#session.isSponsored(this.type)) this.close();
+    else if (this.#isOpen) void this.#mark.renew();
   }
 
   /** Nothing passes while the mark changes. */
@@ -125,7 +128,7 @@ export class Tunnel implements SessionConnection {
   #fromUpstream(chunk: Buffer, upstream: Socket): void {
     if (this.#isEnding) return;
     const { stream } = this.#accepted;
-    const room = this.#session.room(this.type, chunk.length);
+    const room = this.#session.room(this.type, chunk.length, this.#payer);
     const isCut = room < chunk.length;
     // What there is no room for waits: it is the subscriber's, or nobody's.
     if (isCut) upstream.pause().unshift(chunk.subarray(room));

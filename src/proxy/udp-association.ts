@@ -189,7 +189,8 @@ export class UdpAssociation implements SessionConnection {
   }
 
   #count(uplinkOctets: number, downlinkOctets: number): void {
-    const isAtLimit = this.#session.count(this.type, uplinkOctets, downlinkOctets, Date.now());
+    const payer = this.#admitted?.payer ?? 'by_credit';
+    const isAtLimit = this.#session.count(this.type, { uplinkOctets, downlinkOctets }, Date.now(), payer);
     if (isAtLimit && !this.#isEnding) {
       // The datagram that reaches the limit is passed on whole: it cannot be divided.
       queueMicrotask(() => this.#services.registry.reachLimit(this.#session));
@@ -215,7 +216,7 @@ export class UdpAssociation implements SessionConnection {
   async #begin(admitted: Admitted): Promise<void> {
     const { marks } = this.#services;
     const { raw } = this.#accepted;
-    this.#controlMeter = new ConnectionMeter(raw, this.#session, admitted.type);
+    this.#controlMeter = new ConnectionMeter(raw, admitted);
     this.#marks = [raw, this.#flow()].map((flow) => new ConnectionMark(flow, admitted, marks, () => this.#pump()));
     await Promise.all(this.#marks.map((mark) => mark.begin()));
     this.#hasBegun = true;

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { E164 } from '../billing/msisdn.ts';
-import { contentOctetsSchema, contentSharesSchema } from './content-octets.ts';
+import { contentOctetsSchema, contentSharesSchema, contentTypeSchema } from './content-octets.ts';
 import { DISPATCH_REFUSALS, type DispatchRefusal, SESSION_ENDINGS } from './refusal.ts';
+import { SESSION_TAG_TEXT_LENGTH } from './session-tag.ts';
 
 const octets = z.int().min(0);
 const timeMs = z.int().min(0);
@@ -17,6 +18,20 @@ export const sessionRequestSchema = z.strictObject({
   region: z.string().min(1).max(64).optional(),
 });
 export type SessionRequest = z.output<typeof sessionRequestSchema>;
+
+/** Session tags as text, by the content type that each is for. */
+export const sessionTagsSchema = z.partialRecord(
+  contentTypeSchema,
+  z
+    .string()
+    .length(SESSION_TAG_TEXT_LENGTH)
+    .regex(/^[\w-]+$/),
+);
+export type SessionTags = z.output<typeof sessionTagsSchema>;
+
+/** 200 of `GET /v1/session-tags` of a proxy's relay endpoint (with the token as `Authorization: Bearer`): tags for the terminal's connections. */
+export const sessionTagsAnswerSchema = z.strictObject({ sessionTags: sessionTagsSchema, expiresAtMs: timeMs });
+export type SessionTagsAnswer = z.output<typeof sessionTagsAnswerSchema>;
 
 export const proxyEndpointsSchema = z.strictObject({
   /** HTTP CONNECT: `http://host:port`, or `https://` for TLS to the proxy. */
@@ -96,6 +111,8 @@ export const announcementSchema = z.strictObject({
   sponsoredOctetsCap: octets,
   /** What happens when the cap is reached: the session ends, or goes on at the subscriber's cost, without the tag. */
   atCap: z.enum(['stop', 'subscriber_pays']),
+  /** For the proxy to hand to the terminal, until `tokenExpiresAtMs`; absent for applications that take no tags of terminals. */
+  sessionTags: sessionTagsSchema.optional(),
   state: z.enum(['open', 'ended', 'revoked']),
 });
 export type Announcement = z.output<typeof announcementSchema>;

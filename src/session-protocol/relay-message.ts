@@ -69,6 +69,17 @@ export function socks5Password(sessionKey: Buffer, tokenId: string): string {
   return createHmac('sha256', sessionKey).update(`socks5:${tokenId}`).digest('base64url');
 }
 
+/** Returns a SOCKS5 password that carries a session tag: proof and tag, a dot between them; neither contains one. */
+export function taggedSocks5Password(proof: string, sessionTag: string): string {
+  return `${proof}.${sessionTag}`;
+}
+
+/** Returns the proof of a SOCKS5 password and the session tags behind it: as many as there are dots. */
+export function splitSocks5Password(password: string): { proof: string; sessionTags: string[] } {
+  const [proof, ...sessionTags] = password.split('.');
+  return { proof, sessionTags };
+}
+
 /** Text frames, JSON: what a proxy says to a terminal beside messages. */
 export const relayNoticeSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('accepted'), messageId: z.string() }),
