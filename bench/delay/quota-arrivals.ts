@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Kafka } from 'kafkajs';
-import { quotaUpdateCodec } from '../../src/billing/quota-update-codec.ts';
+import { quotaUpdateCodec } from '../../src/billing/quota-update.ts';
 import { fetchRecordSets, recordsOf } from '../../src/platform/kafka-record-sets.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
 import { untilAssigned } from '../group.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { summarise } from '../../src/billing/batch-summary.ts';
-import { deriveQuotaUpdates } from '../../src/billing/derive-quota-updates.ts';
 import type { FlowBatch } from '../../src/billing/flow-batch.ts';
 import { rateBatch } from '../../src/billing/pipeline.ts';
+import { deriveQuotaUpdates } from '../../src/billing/quota-announcer.ts';
 import { BlockMemory } from '../../src/journal/block-memory.ts';
 import { type JournalBlock, journalBlock } from '../../src/journal/journal-block.ts';
 import { nativeRows } from '../../src/simulation/native-rows.ts';

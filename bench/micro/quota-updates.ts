@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { quotaUpdateCodec } from '../../src/billing/quota-update-codec.ts';
+import { quotaUpdateCodec } from '../../src/billing/quota-update.ts';
 import type { QuotaUpdates } from '../../src/billing/quota-updates.ts';
 import { RECORDS_START } from '../../src/platform/kafka-record-batch.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
-import { encodeQuotaRecords, type PartitionRecords, quotaKey } from '../../src/quota-updates/quota-records.ts';
-import { quotaUpdateParts } from '../../src/quota-updates/quota-update-parts.ts';
+import {
+  encodeQuotaRecords,
+  type PartitionRecords,
+  quotaKey,
+  quotaUpdateParts,
+} from '../../src/quota-updates/quota-records.ts';
 
 const SCHEMA_ID = 7;
 const PARTITIONS = 4;

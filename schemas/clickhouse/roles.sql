@@ -66,7 +66,7 @@ GRANT SELECT(payload) ON zerorate.rejections TO zerorate_investigator;
 GRANT SELECT(payload) ON zerorate.suspense TO zerorate_investigator;
 GRANT SELECT ON zerorate.torn_subscribers TO zerorate_investigator;
 
--- Posts entries, closes months, corrects, and hands in mended records (for those it also needs the engine's role).
+-- Posts entries, closes months, corrects, and resubmits corrected records (for those it also needs the engine's role).
 GRANT zerorate_investigator TO zerorate_clerk;
 GRANT INSERT ON zerorate.account_entries TO zerorate_clerk;
 GRANT INSERT ON zerorate.closings TO zerorate_clerk;

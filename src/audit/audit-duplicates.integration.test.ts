@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { testRecord, testRules } from '../billing/traffic.fixture.ts';
-import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
+import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
 import { auditDuplicates } from './audit-duplicates.ts';
 
 const START_MS = Date.UTC(2026, 10, 20, 12);
@@ -32,7 +32,7 @@ async function messages(atOnce?: number): Promise<string[]> {
 }
 
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
   await book('a', [numbered(1), numbered(2), numbered(3)]);
 });
 afterAll(() => opened?.close());

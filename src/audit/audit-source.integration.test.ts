@@ -3,9 +3,9 @@ import type { FlowRecord } from '../billing/flow-record.ts';
 import { PLAIN_RULES } from '../billing/record-limits.ts';
 import { testRecord, testRules } from '../billing/traffic.fixture.ts';
 import {
-  DOORS,
   memoryPublisher,
   memorySource,
+  OPEN_STORE,
   type OpenedStore,
   PSEUDONYM_KEY,
   rawRecords,
@@ -62,7 +62,7 @@ async function book(topic: string, records: readonly LogRecord[]): Promise<void>
 
 /** A lane that goes from one file to the other and back again, and a month that is closed meanwhile. */
 beforeEach(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
   evidence = new ClickHouseEvidence(opened.store);
   publisher = memoryPublisher();
   for (const [topic, records] of Object.entries(files)) files[topic] = withHoles(records);

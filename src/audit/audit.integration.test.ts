@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { testRecord, testRules } from '../billing/traffic.fixture.ts';
-import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
+import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
 import { LogRecord } from '../platform/log-record.ts';
 import { auditJournal } from './audit.ts';
 import { ClickHouseEvidence } from './clickhouse-evidence.ts';
@@ -11,7 +11,7 @@ let opened: OpenedStore;
 
 /** Batches of charged, duplicate, rejected and unsponsored records, under two versions of a plan. */
 beforeEach(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
   const records = Array.from({ length: 90 }, (_, at) => {
     const startTime = Date.UTC(2026, 10, at % 3 === 0 ? 19 : 21, at % 24);
     return testRecord({

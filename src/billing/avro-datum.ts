@@ -2,7 +2,7 @@ import type { AvroPrimitive, AvroType } from './avro-schema.ts';
 
 /**
  * Finds the offset after the datum that starts at `start`; -1 if the octets there are none. Every length and count is
- * held against the octets that are left, so damaged octets cost no more time than good ones.
+ * compared with the octets that are left, so damaged octets cost no more time than good ones.
  */
 export type DatumEnd = (octets: Uint8Array, start: number) => number;
 

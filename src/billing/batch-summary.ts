@@ -38,7 +38,7 @@ function countsOf(batch: FlowBatch): OutcomeCount[] {
     if (batch.reason[row] >= REASONS.length) throw new RangeError(`row ${row} is undecided`);
     applications = Math.max(applications, batch.application[row] + 1);
   }
-  // By application, from the one that nobody recognised, and reason.
+  // By application, from the one that was not recognised, and reason.
   const records = new Uint32Array((applications + 1) * REASONS.length);
   const octets = new Float64Array(records.length);
   const chargeMicros = new Float64Array(records.length);

@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs';
 import avro from 'avsc';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { canonicalDatum } from './canonical-datum.ts';
-import { fingerprintOf } from './fingerprint.ts';
+import { canonicalDatum, fingerprintOf } from './fingerprint.ts';
 import { CONTENT_TYPES, type FlowRecord } from './flow-record.ts';
 import { testRecord } from './traffic.fixture.ts';
 

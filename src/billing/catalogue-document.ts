@@ -33,7 +33,7 @@ const money = (maxMicros: number, maxText: string) =>
 const time = () =>
   z.iso.datetime({
     offset: true,
-    // A time that is missing is told as such.
+    // A time that is missing has a message of its own.
     error: ({ code }) =>
       code === 'invalid_format'
         ? 'expected a time with its offset, as 2026-01-31T00:00:00Z or 2026-01-31T00:00:00+08:00'

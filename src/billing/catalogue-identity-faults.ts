@@ -37,9 +37,7 @@ function repeated<T>(list: string, entries: readonly T[], nameOf: (entry: T) => 
     const name = nameOf(entry);
     const before = first.get(name);
     if (before === undefined) first.set(name, i);
-    return before === undefined
-      ? []
-      : [{ path: [list, i, 'id'], message: `${name} stands already in ${list}[${before}]` }];
+    return before === undefined ? [] : [{ path: [list, i, 'id'], message: `${name} is already in ${list}[${before}]` }];
   });
 }
 

@@ -14,7 +14,7 @@ export function countedPlans({ plans, applications }: Pick<Catalogue, 'plans' | 
   );
 }
 
-/** Plans that cannot go on with the counters that they had under catalogues before this one. */
+/** Plans that cannot continue with the counters that they had under catalogues before this one. */
 export function successionFaults({ plans }: CatalogueDocument, before: CountedPlans): CatalogueFault[] {
   return plans.flatMap((plan, i) => {
     const counted = before.get(plan.id);

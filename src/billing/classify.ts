@@ -1,16 +1,16 @@
-import type { Catalogue, MatchPolicy } from './catalogue.ts';
+import type { Application, Catalogue, MatchPolicy } from './catalogue.ts';
 import {
   BY_CDR,
   BY_IP,
   BY_TAG,
   CONFLICTING_IDENTITIES,
   type FlowBatch,
+  NO_IDENTITY,
   NO_TAG,
   UNKNOWN_IDENTITY,
 } from './flow-batch.ts';
-import type { FlowFields } from './flow-fields.ts';
+import { ASP_IDENTITY, type FlowFields, NULL, SPONSOR_IDENTITY } from './flow-fields.ts';
 import type { FlowRecord } from './flow-record.ts';
-import { IdentityClaims } from './identity-claims.ts';
 import { ABSENT, OctetMap } from './octet-map.ts';
 import type { Reason } from './outcome.ts';
 import { PrefixTable } from './prefix-table.ts';
@@ -93,7 +93,7 @@ export class Evidence {
   /**
    * Which application's the record is, and by what evidence (rule 1): the tag decides first, then the CDR's identities, then
    * the longest matching prefix; what is found must not differ. Fills `evidence` and `application`, or gives the reason why
-   * the record is nobody's.
+   * no application is.
    */
   classify(batch: FlowBatch, row: number): Reason | null {
     const byTag = this.applicationOfTag(batch, row);
@@ -115,4 +115,57 @@ export class Evidence {
     if ((missing & BY_TAG) !== 0) return 'tag_missing';
     return (missing & BY_CDR) !== 0 ? 'identity_missing' : 'prefix_missing';
   }
+}
+
+/**
+ * Which application claims the identities that a gateway wrote into its CDR. The ASP identity decides: it names the
+ * service. The sponsor identity names who pays, which is one application only where an application claims it, and it counts
+ * where no application claims the ASP identity. When both are claimed, and by applications of two sponsors, they conflict.
+ */
+class IdentityClaims {
+  readonly #byAsp = new OctetMap();
+  readonly #bySponsor = new OctetMap();
+  /** By application its sponsor. */
+  readonly #sponsors: Int32Array;
+
+  constructor(applications: readonly Application[]) {
+    this.#sponsors = Int32Array.from(applications, ({ sponsor }) => sponsor);
+    applications.forEach(({ aspIdentities, sponsorIdentities }, application) => {
+      for (const identity of aspIdentities) claim(this.#byAsp, identity, application);
+      for (const identity of sponsorIdentities) claim(this.#bySponsor, identity, application);
+    });
+  }
+
+  /** Gives an application, or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */
+  applicationOf({ sponsorIdentity, applicationServiceProviderIdentity }: FlowRecord): number {
+    if (sponsorIdentity === null && applicationServiceProviderIdentity === null) return NO_IDENTITY;
+    return this.#decide(
+      claimant(this.#byAsp, applicationServiceProviderIdentity),
+      claimant(this.#bySponsor, sponsorIdentity),
+    );
+  }
+
+  /** The same for a record that has one at least, in octets. */
+  applicationOfOctets({ octets, spans }: FlowFields): number {
+    const of = (claims: OctetMap, text: number) =>
+      spans[text * 2] === NULL ? ABSENT : claims.get(octets, spans[text * 2], spans[text * 2 + 1]);
+    return this.#decide(of(this.#byAsp, ASP_IDENTITY), of(this.#bySponsor, SPONSOR_IDENTITY));
+  }
+
+  #decide(byAsp: number, bySponsor: number): number {
+    if (byAsp === ABSENT) return bySponsor === ABSENT ? UNKNOWN_IDENTITY : bySponsor;
+    const isOneSponsor = bySponsor === ABSENT || this.#sponsors[bySponsor] === this.#sponsors[byAsp];
+    return isOneSponsor ? byAsp : CONFLICTING_IDENTITIES;
+  }
+}
+
+function claim(claims: OctetMap, identity: string, application: number): void {
+  const octets = Buffer.from(identity);
+  claims.set(octets, 0, octets.length, application);
+}
+
+function claimant(claims: OctetMap, identity: string | null): number {
+  if (identity === null) return ABSENT;
+  const octets = Buffer.from(identity);
+  return claims.get(octets, 0, octets.length);
 }

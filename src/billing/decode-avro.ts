@@ -41,7 +41,7 @@ export interface AvroDecoder extends Decoder {
   readonly tellsHeaders: boolean;
   /** The id in the header of the record in [start, end) if no schema of that id is known; otherwise NO_ID. */
   unknownIdOf(octets: Uint8Array, start: number, end: number): number;
-  /** From now on this id stands for this schema. One that is no flow record's makes its records `incompatible_schema`. */
+  /** From now on this id names this schema. One that is no flow record's makes its records `incompatible_schema`. */
   learn(id: number, schema: AvroSchema): void;
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { deriveQuotaUpdates } from './derive-quota-updates.ts';
 import type { FlowRecord } from './flow-record.ts';
+import { deriveQuotaUpdates } from './quota-announcer.ts';
 import { asValue, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 
 const LOG = { topic: 'flows', partition: 3 };

@@ -10,7 +10,7 @@ const record = fc.record({
     fc.integer({ min: 2 ** 52, max: 2 ** 53 - 1 }),
   ),
   fingerprint: fc.integer({ min: 0, max: 1 }),
-  /** A record that was rejected at the door takes an ordinal and no identity. */
+  /** A record that was rejected by `admit` takes an ordinal and no identity. */
   isRead: fc.boolean(),
   /** One that is refused gives its identity back. */
   isRefused: fc.boolean(),

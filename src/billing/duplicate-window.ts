@@ -19,7 +19,7 @@ export type Seen = 'new' | 'duplicate' | 'conflict';
  * Ring and index begin small and double as records come, up to `size`: a lane that has read little takes little.
  *
  * A node's consecutive numbers have neighbouring slots in the index: they come one after the other, and find the memory of
- * the one before still at hand.
+ * the one before still in the processor's cache.
  */
 export class DuplicateWindow {
   readonly size: number;

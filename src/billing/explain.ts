@@ -85,7 +85,7 @@ function evidenceOf(batch: FlowBatch, { catalogue, evidence }: Rules): Explanati
 /** Most records have none, and nothing is said of them. */
 function identities(application: number, { applications }: Catalogue): string[] {
   if (application === NO_IDENTITY) return [];
-  if (application === UNKNOWN_IDENTITY) return ['identities that nobody claims'];
+  if (application === UNKNOWN_IDENTITY) return ['identities that no application claims'];
   if (application === CONFLICTING_IDENTITIES) return ['identities of two sponsors'];
   return [`the identities of ${applications[application].id}`];
 }

@@ -10,7 +10,7 @@ export const EVIDENCES = ['none', 'tag', 'ip', 'tag+ip', 'cdr', 'tag+cdr', 'cdr+
 
 /** `tag` of a record without one. */
 export const NO_TAG = -1;
-/** `cdrApplication` of a record without identities, of one whose identities nobody claims, and of one whose two differ. */
+/** `cdrApplication` of a record without identities, of one whose identities no application claims, and of one whose two differ. */
 export const NO_IDENTITY = -1;
 export const UNKNOWN_IDENTITY = -2;
 export const CONFLICTING_IDENTITIES = -3;

@@ -12,12 +12,12 @@ const TEXTS = 6;
 export const NULL = -1;
 
 /**
- * What rating needs of one valid flow record, as it stands in its octets: where the texts are, and the numbers. It is filled again for each record,
+ * What rating needs of one valid flow record, in its octets: where the texts are, and the numbers. It is filled again for each record,
  * so that reading one makes no object and no string. All texts are ASCII.
  */
 export class FlowFields {
   octets: Uint8Array = new Uint8Array(0);
-  /** Where in `octets` the record stands, as `canonicalDatum` writes it. */
+  /** Where in `octets` the record is, as `canonicalDatum` writes it. */
   datumStart = 0;
   datumEnd = 0;
   /** Start and end of each text in `octets`. */

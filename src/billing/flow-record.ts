@@ -28,13 +28,13 @@ export interface FlowRecord {
   uplinkOctets: number;
   /** IP octets received by the terminal. */
   downlinkOctets: number;
-  /** Who pays, as the gateway was told (Sponsor-Identity, AVP 531, TS 29.214). */
+  /** Who pays, as the gateway was configured (Sponsor-Identity, AVP 531, TS 29.214). */
   sponsorIdentity: string | null;
   /** Whose service it is (Application-Service-Provider-Identity, AVP 532, TS 29.214). */
   applicationServiceProviderIdentity: string | null;
 }
 
-/** Content types that a plan can name; `unknown` stands for a record that names none. */
+/** Content types that a plan can name; `unknown` is a record that names none. */
 export const CONTENT_TYPES = ['text', 'voice', 'image', 'video', 'other', 'unknown'] as const;
 export type ContentType = (typeof CONTENT_TYPES)[number];
 

@@ -55,12 +55,12 @@ export const REASONS = [
   {
     reason: 'unknown_tag',
     outcome: 'not_sponsored',
-    meaning: 'a tag nobody claims, and no identity or prefix matches either',
+    meaning: 'a tag that no application claims, and no identity or prefix matches either',
   },
   {
     reason: 'unknown_identity',
     outcome: 'not_sponsored',
-    meaning: 'sponsor or ASP identities nobody claims, and no prefix matches either',
+    meaning: 'sponsor or ASP identities that no application claims, and no prefix matches either',
   },
   {
     reason: 'evidence_conflict',

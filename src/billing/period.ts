@@ -47,7 +47,7 @@ const CHANGES = -1;
 
 /**
  * The same, remembered by quarters of an hour: nearly all of them lie within one day. The few in which a day begins or
- * clocks go back over midnight, as they did at 00:01 in St. John's, are asked anew each time.
+ * clocks go back over midnight, as they did at 00:01 in St. John's, are computed each time.
  */
 export class PeriodCalendar {
   readonly #period: StatisticsPeriod;

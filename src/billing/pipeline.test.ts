@@ -4,7 +4,7 @@ import { DateTime } from 'luxon';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { FlowRecord } from './flow-record.ts';
-import { cumulativeChargeMicros } from './price.ts';
+import { cumulativeChargeMicros } from './rate.ts';
 import {
   asValue,
   closedFor,

@@ -3,13 +3,14 @@ import { type FlowBatch, UNDECIDED } from './flow-batch.ts';
 import type { Lane } from './lane.ts';
 import { REASON_CODE, type Reason } from './outcome.ts';
 import { rate } from './rate.ts';
-import { refuseLate } from './refuse-late.ts';
 import type { Rules } from './rules.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
  * The way of a record, after `admit` has decoded and validated it into the batch's columns:
  *
- *     dropDuplicate -> classify -> choose a plan -> refuse what is late | counters at hand? | -> rate
+ *     dropDuplicate -> classify -> choose a plan -> refuse what is late | counters in memory? | -> rate
  *
  * The first step that has a reason decides; a record that passes all of them is rated. Between the two halves the shell
  * makes sure that the counters of every period the batch touches are in memory.
@@ -92,4 +93,23 @@ function claimIdentity(lane: Lane, ordinal: number, node: number, sequence: numb
   const before = earlier.find(node, sequence, fingerprint);
   if (before !== 'new') duplicates.forget(ordinal);
   return before;
+}
+
+/**
+ * The late policy `refuse` (rule 9): once finance has closed a month, the periods that begin in it and were over by then take
+ * no more records. A record that is refused gives its identity back: corrected, it may come again.
+ */
+function refuseLate(batch: FlowBatch, row: number, lane: Lane, rules: Rules): Reason | null {
+  const plan = batch.plan[row];
+  const periodStart = batch.periodStart[row];
+  if (!rules.refusesLate(plan, periodStart)) return null;
+  lane.duplicates.forget(lane.position + row);
+  const reason = 'period_closed';
+  const detail = `the period began on ${dayName(periodStart)}, and what began before ${dayName(rules.openFromDay[plan])} is closed`;
+  batch.reject(row, { reason, detail });
+  return reason;
+}
+
+function dayName(day: number): string {
+  return new Date(day * DAY_MS).toISOString().slice(0, 10);
 }

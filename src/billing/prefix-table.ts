@@ -1,6 +1,4 @@
-import { ADDRESS_WORDS } from './sorted-prefixes.ts';
-import { FIRST, LAST_SLICE, mapAt, NO_OWNER, SHIFT, SLICES, WORD } from './word-map-writer.ts';
-import type { WordMaps } from './word-maps.ts';
+import { ADDRESS_WORDS, FIRST, LAST_SLICE, mapAt, NO_OWNER, SHIFT, SLICES, WORD, type WordMaps } from './word-maps.ts';
 
 /** Few enough that what was touched for them is still in the processor's nearest cache when they are searched. */
 const ROWS_AT_ONCE = 128;
@@ -94,7 +92,7 @@ export class PrefixTable {
     return left;
   }
 
-  /** Where the map's slice that holds the word stands. */
+  /** The index of the map's slice that holds the word. */
   #slice(map: number, word: number): number {
     const words = this.#words;
     const first = words[map + FIRST];

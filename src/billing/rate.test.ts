@@ -3,8 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Plan } from './catalogue.ts';
 import { CounterTable } from './counter-table.ts';
 import { FlowBatch } from './flow-batch.ts';
-import { cumulativeChargeMicros } from './price.ts';
-import { rate } from './rate.ts';
+import { cumulativeChargeMicros, rate } from './rate.ts';
 import { MAX_RECORD_OCTETS } from './validate.ts';
 
 const NO_QUOTA = Number.POSITIVE_INFINITY;

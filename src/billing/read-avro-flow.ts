@@ -215,7 +215,7 @@ function readText(fields: FlowFields, text: number): boolean {
   return all <= ASCII;
 }
 
-/** A text that somebody else looks at, octet by octet. */
+/** A text that its reader checks, octet by octet. */
 function readSpan({ octets, spans }: FlowFields, text: number): boolean {
   const length = readWhole(octets);
   if (length < 0 || length > MAX_TEXT_LENGTH || length > end - at) return false;

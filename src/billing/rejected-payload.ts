@@ -3,14 +3,14 @@ import { FLOW_RECORD_FIELDS } from './flow-record.ts';
 import { parseIp } from './ip-address.ts';
 import { isSubscriberNumber, type PseudonymKey } from './pseudonym.ts';
 
-/** MSISDN and IMSI have 7 digits and more: any such run may be one. In UTF-16 a zero stands between its digits. */
+/** MSISDN and IMSI have 7 digits and more: any such run may be one. In UTF-16 a zero is between its digits. */
 const DIGIT_RUN = /\d(?:\0?\d){6,}/g;
 /** IPv4 the same way; IPv6 with a gap or in full: a time of day has two colons, too. */
 const ADDRESS = /(?:\d\0?){1,3}(?:\.\0?(?:\d\0?){1,3}){3}|[\da-f:]*::[\da-f:.]*|(?:[\da-f]{1,4}:){7}[\da-f]{1,4}/gi;
 const HIDDEN = '~hidden';
 /** From September 2001 to October 2096: 13 digits, of which the first is 1 to 3. */
 const [FIRST_TIME_MS, END_TIME_MS] = [1e12, 4e12];
-/** An address that nobody looks at. */
+/** Where `parseIp` writes an address that is only checked. */
 const scratch = new Uint32Array(4);
 const OWN_FIELDS = new Set<string>(FLOW_RECORD_FIELDS);
 

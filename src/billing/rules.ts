@@ -1,7 +1,9 @@
 import type { Catalogue } from './catalogue.ts';
-import { PlanBook } from './choose-plan.ts';
 import { Evidence } from './classify.ts';
 import { isPeriodClosed, type LastClosing, monthAfterDay } from './closed-periods.ts';
+import type { FlowBatch } from './flow-batch.ts';
+import type { Reason } from './outcome.ts';
+import { PeriodCalendar } from './period.ts';
 
 /** Who is suspended as of one numbered fact. */
 export interface Suspensions {
@@ -80,4 +82,79 @@ function lastClosings(
   { lastClosed }: Closings,
 ): (LastClosing | undefined)[] {
   return plans.map(({ application }) => lastClosed.get(sponsors[applications[application].sponsor].id));
+}
+
+/** What is asked of a plan, side by side in doubles. */
+const PLAN_DOUBLES = 5;
+const FROM_MS = 0;
+const TO_MS = 1;
+const PLAN = 2;
+const CALENDAR = 3;
+/** A bit for each content type that has a share. */
+const COVERED = 4;
+
+/**
+ * The catalogue's plans, made ready for look-ups by application and time: in columns, as with a hundred thousand plans every
+ * object on the way to one is another wait for the memory.
+ */
+class PlanBook {
+  /** By application. */
+  readonly #sponsors: Uint32Array;
+  /** By application: its first plan, as a place in `#plans`; its last one ends where those of the next application begin. */
+  readonly #begins: Uint32Array;
+  /** By application, and then by time. */
+  readonly #plans: Float64Array;
+  readonly #calendars: PeriodCalendar[] = [];
+
+  constructor({ applications, plans }: Catalogue) {
+    this.#sponsors = Uint32Array.from(applications, ({ sponsor }) => sponsor);
+    this.#begins = new Uint32Array(applications.length + 1);
+    this.#plans = new Float64Array(plans.length * PLAN_DOUBLES);
+    const calendars = new Map<string, number>();
+    const calendarOf = (plan: number) => {
+      const { period, timeZone } = plans[plan];
+      const key = `${period} ${timeZone}`;
+      const shared = calendars.get(key) ?? this.#calendars.push(new PeriodCalendar(period, timeZone)) - 1;
+      calendars.set(key, shared);
+      return shared;
+    };
+    let at = 0;
+    applications.forEach((application, index) => {
+      for (const plan of application.plans) {
+        const { effectiveFromMs, effectiveToMs, shareBasisPoints } = plans[plan];
+        const covered = shareBasisPoints.reduce((bits, share, type) => (share < 0 ? bits : bits | (1 << type)), 0);
+        this.#plans.set([effectiveFromMs, effectiveToMs, plan, calendarOf(plan), covered], at);
+        at += PLAN_DOUBLES;
+      }
+      this.#begins[index + 1] = at;
+    });
+  }
+
+  /**
+   * The plan in force at the record's start, and the period it counts in (rules 2 and 4). Fills `plan` and `periodStart`,
+   * or gives the reason why no plan sponsors the record. `suspended[sponsor]` is 1 for a sponsor that pays nothing now.
+   */
+  choose(batch: FlowBatch, row: number, suspended: Uint8Array): Reason | null {
+    const application = batch.application[row];
+    if (suspended[this.#sponsors[application]] === 1) return 'sponsor_suspended';
+    const startTimeMs = batch.startTimeMs[row];
+    const at = this.#inForce(application, startTimeMs);
+    if (at < 0) return 'no_plan';
+    const plans = this.#plans;
+    batch.plan[row] = plans[at + PLAN];
+    if (((plans[at + COVERED] >>> batch.contentType[row]) & 1) === 0) return 'content_not_covered';
+    batch.periodStart[row] = this.#calendars[plans[at + CALENDAR]].startDay(startTimeMs);
+    return null;
+  }
+
+  /** The plan's place in `#plans`; -1 if there is none. */
+  #inForce(application: number, timeMs: number): number {
+    const plans = this.#plans;
+    const begin = this.#begins[application];
+    // The newest first: it is the one that most records fall under.
+    for (let at = this.#begins[application + 1] - PLAN_DOUBLES; at >= begin; at -= PLAN_DOUBLES) {
+      if (timeMs >= plans[at + FROM_MS] && timeMs < plans[at + TO_MS]) return at;
+    }
+    return -1;
+  }
 }

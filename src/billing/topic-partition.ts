@@ -6,7 +6,7 @@ export interface TopicPartition {
   lane: string;
 }
 
-/** What the topics of mended records begin with. No topic of Kafka and no file's has a slash in its name. */
+/** What the topics of corrected records begin with. No topic of Kafka and no file's has a slash in its name. */
 export const RECYCLED = 'recycled/';
 
 /**
@@ -17,7 +17,7 @@ export function rewrittenName(topic: string): string | null {
   return /^(.*)~[0-9a-f]{8}~\d+$/.exec(topic)?.[1] ?? null;
 }
 
-/** The log that the mended records of a recycling are booked under; partition and offsets are those of the rejections. */
+/** The log that the corrected records of a recycling are booked under; partition and offsets are those of the rejections. */
 export function recycledTopic(number: number, topic: string): string {
   return `${RECYCLED}${number}/${topic}`;
 }

@@ -71,7 +71,7 @@ function formatAccount(sponsor: Sponsor, account: AccountRow): string {
   return `${head}\n\n${entries.length === 0 ? '(no entries)' : table}`;
 }
 
-/** What lets a suspended sponsor go on, and who does it. */
+/** What ends a sponsor's suspension, and who does it. */
 function resumption(sponsor: Sponsor, { balance_micros, entries }: AccountRow): string {
   const last = entries.findLast(({ kind }) => kind === 'suspension');
   const by = suspendedBy(last && { kind: last.kind, who: last.who, idempotencyKey: last.idempotency_key });

@@ -125,7 +125,7 @@ test('the same command again changes nothing and says so; who books is the user,
   const [, number] = /entry (\d+)/.exec(first.stdout) ?? [];
   expect(await adjust(...named)).toMatchObject({
     code: 0,
-    stdout: `adjustment of -2.50 EUR for parley: stands as entry ${number} already; nothing to do\n`,
+    stdout: `adjustment of -2.50 EUR for parley: is entry ${number} already; nothing to do\n`,
   });
   const other = await adjust('--who', 'bob');
   expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining(`stands for entry ${number}`) });

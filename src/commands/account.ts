@@ -28,13 +28,13 @@ const BOOKINGS: Readonly<Record<string, { kind: EntryKind; what: string }>> = {
   adjust: { kind: 'adjustment', what: 'credit an amount, or take it back when it is below 0' },
   rebate: { kind: 'rebate', what: 'credit a rebate' },
   suspend: { kind: 'suspension', what: 'stop sponsoring: no batch that an engine begins from now on is charged' },
-  resume: { kind: 'resumption', what: 'let a suspended sponsor go on' },
+  resume: { kind: 'resumption', what: 'end a sponsor’s suspension' },
 };
 
 export function registerAccount(program: Command): void {
   const account = program
     .command('account')
-    .description('a sponsor’s account: book credits, suspend and resume, show it, watch credit limits')
+    .description('post to a sponsor’s account, suspend or resume the sponsor, show the account, watch credit limits')
     .addHelpText(
       'after',
       `
@@ -135,8 +135,7 @@ async function book(kind: EntryKind, options: BookingOptions): Promise<void> {
   try {
     const { outcome, number, refusal } = await bookEntry(store, entry, systemClock);
     if (outcome === 'refused') throw new ConfigError(refusal.message);
-    const line =
-      outcome === 'booked' ? `booked as entry ${number}` : `stands as entry ${number} already; nothing to do`;
+    const line = outcome === 'booked' ? `booked as entry ${number}` : `is entry ${number} already; nothing to do`;
     process.stdout.write(`${describeEntry(entry)}: ${line}\n`);
   } finally {
     await store.close();

@@ -21,10 +21,10 @@ import { FILES_LANE, type FileNotice, type FileSourceOptions, fileSource } from 
 import { listFlowFiles } from '../sources/flow-file.ts';
 import type { Goflow2Mapping } from '../sources/goflow2.ts';
 import type { BookedLogs } from '../sources/identify-files.ts';
+import { kafkaLog } from '../sources/kafka-assignment.ts';
+import type { KafkaSourceOptions } from '../sources/kafka-feed.ts';
 import { countPartitions, fetchLogBounds, fetchOffsetsAt } from '../sources/kafka-log.ts';
-import { kafkaLog } from '../sources/kafka-partition.ts';
 import { kafkaSource } from '../sources/kafka-source.ts';
-import type { KafkaSourceOptions } from '../sources/kafka-source-options.ts';
 import { sampledExporters } from '../sources/sampled-exporters.ts';
 import type { Source } from '../sources/source.ts';
 import { Subscribers } from '../sources/subscribers.ts';
@@ -58,7 +58,7 @@ export async function checkSource(config: Config, logger: Logger, isStopped?: ()
 }
 
 /** What a source is assembled with. */
-export interface Surroundings {
+export interface SourceDependencies {
   store: Store;
   logger: Logger;
   onProgress: (state: ProgressState) => void;
@@ -68,15 +68,15 @@ export interface Surroundings {
 }
 
 /** The configured source, and where its quota updates go. */
-export function assembleSource(config: Config, surroundings: Surroundings): AssembledSource {
-  if (config.source.files !== undefined) return filesOf(config, config.source, surroundings);
-  return kafkaOf(config, config.source.kafka, surroundings);
+export function assembleSource(config: Config, dependencies: SourceDependencies): AssembledSource {
+  if (config.source.files !== undefined) return filesOf(config, config.source, dependencies);
+  return kafkaOf(config, config.source.kafka, dependencies);
 }
 
 function filesOf(
   config: Config,
   { files, format, final = false, rewritten = false }: FilesConfig,
-  { store, logger, onProgress }: Surroundings,
+  { store, logger, onProgress }: SourceDependencies,
 ): AssembledSource {
   const source = fileSource({
     ...fileOptions(config, files, format),
@@ -143,7 +143,7 @@ export function plainFiles({
   };
 }
 
-/** How files are read, whoever reads them. */
+/** How files are read, by an engine or an audit. */
 export function fileOptions(
   { limits, msisdn, source }: Pick<Config, 'limits' | 'msisdn' | 'source'>,
   paths: readonly string[],
@@ -204,7 +204,7 @@ export function quotaFile({ quotaUpdates: { file } }: Config): string {
 function kafkaOf(
   config: Config,
   kafkaConfig: KafkaConfig,
-  { store, logger, onProgress, onProblem, onBrokerAnswer }: Surroundings,
+  { store, logger, onProgress, onProblem, onBrokerAnswer }: SourceDependencies,
 ): AssembledSource {
   const kafka = connect(kafkaConfig, logger);
   const onRegistryProblem = (problem: string | null) => onProblem('registry', problem);
@@ -255,7 +255,7 @@ function startPositionOf({ topic, startFrom }: KafkaConfig, kafka: Kafka): Start
   };
 }
 
-/** How the topic is read, whoever reads it. */
+/** How the topic is read, by an engine or an audit. */
 export function kafkaOptions(
   { limits }: Config,
   kafkaConfig: KafkaConfig,

@@ -46,8 +46,8 @@ type AuditOptions = ConfigOptions & { againstSource?: boolean; metricsFile?: str
 
 export function registerAudit(program: Command): void {
   withSourceOptions(program.command('audit'))
-    .description('check that the journal and what finance posted hold; exits with 1 when they do not')
-    .option('--against-source', 'read the source once more and compute every charge anew (implied by --source)')
+    .description('check the journal and finance’s postings against their invariants; exit code 1 when one is broken')
+    .option('--against-source', 'read the source once more and compute every charge again (implied by --source)')
     .option('--metrics-file <file>', 'write what was found for Prometheus, as a textfile collector reads it (*.prom)')
     .addHelpText(
       'after',
@@ -135,7 +135,7 @@ async function againstSource(
   async function* counted(walk: AsyncIterable<WalkedBatch>): AsyncGenerator<WalkedBatch> {
     for await (const batch of walk) {
       walked++;
-      progress.report({ label: 'computing batches anew', records: walked, fraction: walked / withRecords });
+      progress.report({ label: 'computing batches again', records: walked, fraction: walked / withRecords });
       yield batch;
     }
   }
@@ -158,7 +158,7 @@ function inWords({ walked, withRecords, ofErased }: ReadAgain): string {
     ofErased === 0
       ? ''
       : `\n${grouped(ofErased)} records are of erased subscribers: their amounts and counters were computed again, and whose ` +
-        'they are is taken from the journal, as nobody can compute it any more';
+        'they are is taken from the journal, as it can no longer be computed';
   return `${grouped(walked)} computed again from the source${missing}${erased}`;
 }
 

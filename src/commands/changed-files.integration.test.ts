@@ -184,7 +184,7 @@ describe('what is not whole yet', () => {
     put('goes-on.ndjson', `${caseFlows(1)}{"nodeId":"gw-1"}\n`);
     expect(await run('goes-on.ndjson', 'goes-on')).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/record 1 is booked, and goes on since.*source_changed/),
+      stderr: expect.stringMatching(/record 1 is booked, and has grown since.*source_changed/),
     });
   });
 

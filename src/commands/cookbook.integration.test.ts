@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import { REASONS } from '../billing/outcome.ts';
-import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { bookAgain, bookTwoMonths } from './booked-store.fixture.ts';
 import { cookbookAnswers } from './cookbook-answers.fixture.ts';
@@ -24,7 +24,7 @@ interface Panel {
 
 let opened: OpenedStore;
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
   await bookTwoMonths(opened.store);
   await bookAgain(opened.store);
 });

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import type { Store } from '../platform/store.ts';
 
-const HEAD = `# The store's tables and views as dbt sources. It says what the comments in the store say; a test holds it to them.
+const HEAD = `# The store's tables and views as dbt sources. Its descriptions are the store's comments; a test compares them.
 # https://docs.getdbt.com/reference/source-properties
 `;
 

@@ -20,7 +20,7 @@ export async function describeFile(file: FlowFile, options: FlowFileOptions, lim
   } finally {
     close();
   }
-  const told = [...faults].map(([reason, count]) => `${grouped(count)} ${reason}`).join(', ');
-  const rejected = told === '' ? 'all of them can be rated' : `to be rejected: ${told}`;
+  const reasons = [...faults].map(([reason, count]) => `${grouped(count)} ${reason}`).join(', ');
+  const rejected = reasons === '' ? 'all of them can be rated' : `to be rejected: ${reasons}`;
   return `${file.path}: ${about === undefined ? '' : `${about}; `}${counted(records, 'record')}, ${rejected}`;
 }

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { createLocalJWKSet, createRemoteJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import type { Catalogue } from '../billing/catalogue.ts';
 import { PseudonymKey } from '../billing/pseudonym.ts';
-import { quotaUpdateCodec } from '../billing/quota-update-codec.ts';
+import { quotaUpdateCodec } from '../billing/quota-update.ts';
 import { type DispatchConfig, readDispatchConfig } from '../dispatch/dispatch-config.ts';
 import { DispatchServer } from '../dispatch/dispatch-server.ts';
 import { operatorVerifier } from '../dispatch/operator-keys.ts';

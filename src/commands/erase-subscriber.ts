@@ -32,10 +32,10 @@ export function registerErase(subscriber: Command): void {
       'the subscriber’s MSISDN, and after it the IMSI, or any other digits that records may have named',
     )
     .description(
-      'destroy what leads from a subscriber to the pseudonym: what is booked stays, and is nobody’s any more',
+      'make a subscriber’s pseudonym irrecoverable: what is booked stays, and can no longer be traced to the subscriber',
     )
     .requiredOption('--who <name>', 'who erases')
-    .requiredOption('--why <text>', 'the reason, without anything that tells who is erased')
+    .requiredOption('--why <text>', 'the reason, without anything that identifies the subscriber')
     .option('-c, --config <file>', 'the configuration that names the store and the key’s file')
     .option('--store <directory>', 'directory of the embedded store')
     .addHelpText(
@@ -45,7 +45,7 @@ Examples:
   $ zerorate subscriber erase 999001960785 999990001960785 --who dpo --why "request 4711" --config zerorate.yaml
   $ zerorate subscriber erase 999001960785 --who dpo --why "request 4711" --store ./zerorate-data
 
-The same command again changes nothing, unless something was booked for the number since: then it is somebody else's, and is
+The same command again changes nothing, unless something was booked for the number since: then it is another subscriber's, and is
 erased, too. With several stores under one key run it with the configuration of each.`,
     )
     .action((numbers: string[], _: unknown, command: Command) =>
@@ -78,7 +78,7 @@ async function erase(written: readonly string[], options: EraseOptions): Promise
   }
 }
 
-/** The file first: once it is rewritten, whoever runs this again, or starts an engine with it, books what is not booked yet. */
+/** The file first: once it is rewritten, the next run of this command or the next start of an engine books what is not booked yet. */
 async function eraseFromFile(
   file: string,
   store: Store,
@@ -92,7 +92,7 @@ async function eraseFromFile(
     requireUsable(await heldAgainst(store, stored.history));
     let key = new PseudonymKey(stored.generations);
     for (const number of numbers) {
-      // Of who is erased already only what was booked since can be somebody's.
+      // Of an erased number only what was booked since can be another subscriber's.
       if (key.isErased(number) && !(await hasBookings(store, key.pseudonymOf(number)))) continue;
       key = key.erased(number, randomBytes(FRESH_OCTETS));
       isErased = true;
@@ -114,7 +114,7 @@ const FROM_VARIABLE =
 const ALREADY = 'erased already, and nothing was booked for the number since; nothing to do\n';
 
 function report(file: string, erasures: number): string {
-  return `erased: ${file} is rewritten, erasure ${erasures} of this key. What is booked stays, and is nobody's any more.
+  return `erased: ${file} is rewritten, erasure ${erasures} of this key. What is booked stays, and can no longer be traced to the subscriber.
 What is left to do:
   - give the new key file to every engine and start it again: one that runs with the older key stops within seconds,
     and is refused from now on

@@ -31,7 +31,7 @@ export function registerExplain(program: Command): void {
   program
     .command('explain')
     .argument('<record>', 'a flow record as JSON, a file that holds one, - for standard input, or a file of records')
-    .description('take one record through every step and say why it ends as it does; books nothing')
+    .description('show how one record is decoded, classified and rated, and the reason of its outcome; books nothing')
     .option('--offset <number>', 'the record of a file of records, from 0', wholeNumber)
     .option('-c, --config <file>', 'the configuration that names the catalogue and the store')
     .option('--catalogue <file>', 'the catalogue')
@@ -93,7 +93,7 @@ async function withStore<T>(
   }
 }
 
-/** The counter as the journal has it now, whichever lane it stands in. */
+/** The counter as the journal has it now, whichever lane it is in. */
 function counterLookUp(store: Store | null): CounterLookUp {
   return async (subscriber, planId, periodStart) => {
     if (store === null) return { usedOctets: 0, carry: 0 };

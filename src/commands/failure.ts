@@ -2,7 +2,7 @@ import { CommanderError } from 'commander';
 import { ConfigError } from '../platform/config-error.ts';
 import { withoutNumbers } from '../platform/redaction.ts';
 
-/** Exit codes: 0 done, 1 could not go on, 2 what the user gave is wrong and nothing was started. */
+/** Exit codes: 0 done, 1 could not continue, 2 what the user gave is wrong and nothing was started. */
 export function reportFailure(error: unknown): number {
   // Help and version are an end like this, too. What was wrong with the options is printed already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;

@@ -21,7 +21,7 @@ type FraudOptions = RangeOptions &
 
 export function registerFraud(program: Command): void {
   const command = withUsageRangeOptions(program.command('fraud'))
-    .description('list what in the journal looks like fraud: rule, whom, figures, threshold; books nothing')
+    .description('list signs of fraud in the journal: rule, subject, figures, threshold; books nothing')
     .option('-c, --config <file>', 'the configuration that names the store')
     .option('--store <directory>', 'directory of the embedded store')
     .addOption(new Option('--format <format>', 'how to write it').choices(FINDING_FORMATS).default('table'))

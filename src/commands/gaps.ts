@@ -3,7 +3,7 @@ import { type PrintOptions, printQuery, withPrintOptions } from './print-query.t
 
 export function registerGaps(program: Command): void {
   withPrintOptions(program.command('gaps'))
-    .description('list the sequence numbers that no readable record of a node had, with an estimate of what they held')
+    .description('list the missing sequence numbers of each node, with an estimate of what the missing records held')
     .addHelpText(
       'after',
       `

@@ -18,7 +18,7 @@ export class Identities {
     if (/^100\.|^fd64:/.test(String(record.terminalIp))) this.#known.add(String(record.terminalIp));
   }
 
-  /** Fails where one of them stands in a text, in clear, in UTF-16, in base64 or as bytes that were written as numbers. */
+  /** Fails where one of them is in a text, in clear, in UTF-16, in base64 or as bytes that were written as numbers. */
   expectNoneIn(text: string, what: string): void {
     const decoded = [...text.matchAll(/base64:([\w+/=]+)/g)].map(([, octets]) =>
       Buffer.from(octets, 'base64').toString('latin1'),

@@ -54,7 +54,7 @@ export class RunObserver {
   constructor({ config, store, logger }: Observable) {
     this.#config = config;
     this.#logger = logger;
-    // Metrics that nobody can scrape cost next to nothing; those that ask the store or the brokers are left out.
+    // Metrics that are not scraped cost next to nothing; those that ask the store or the brokers are left out.
     const isServed = config.health !== null;
     this.#registry = isServed ? createMetrics() : new Registry();
     this.#engine = new EngineMetrics(this.#registry);
@@ -106,7 +106,7 @@ export class RunObserver {
     this.health.report('engine', 'stopping');
   }
 
-  /** The run is over, and why: whoever scrapes it hears of that for a while, unless a signal ends it. */
+  /** The run is over, and why: scrapes still get it for a while, unless a signal ends it. */
   async halted(error: unknown): Promise<void> {
     const lingerMs = this.#config.health?.lingerMs ?? 0;
     this.#halt.halted(error);

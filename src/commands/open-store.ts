@@ -7,7 +7,7 @@ import type { Store } from '../platform/store.ts';
 import { readTlsFiles, type TlsCertificates } from '../platform/tls-files.ts';
 
 /**
- * Opens the configured store. `create: false`: only one that is there already, and only for reading unless told otherwise.
+ * Opens the configured store. `create: false`: only one that is there already, and read-only by default.
  * One that a newer program has brought up to date is refused, whatever it is opened for: its figures may mean something else.
  */
 export async function openStore(

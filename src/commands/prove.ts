@@ -18,7 +18,7 @@ export function registerProve(program: Command): void {
   program
     .command('prove')
     .argument('<rows>', 'the rows that the statement covers, as `statement --rows` writes them')
-    .description('cut out the proof that one record is in a bill; `verify` checks it with the statement or its root')
+    .description('extract the proof that one record is in a bill; `verify` checks it with the statement or its root')
     .requiredOption('--statement <file>', 'the statement as JSON')
     .requiredOption('--topic <topic>', 'the record’s topic, as the rows file has it')
     .option('--partition <number>', 'its partition', wholeNumber, 0)

@@ -5,7 +5,7 @@ export function registerQuery(program: Command): void {
   withPrintOptions(
     program.command('query').argument('<sql>', 'one ClickHouse statement; it can change nothing and reach no file'),
   )
-    .description('ask the journal: charges, rejections, batches, outcomes, account_balances')
+    .description('query the journal: charges, rejections, batches, outcomes, account_balances')
     .addHelpText(
       'after',
       `

@@ -78,7 +78,7 @@ function topicAgain(config: Config, kafkaConfig: KafkaConfig, store: Store, logg
     },
     readable(batches) {
       const ofTheTopic = batches.filter(({ topic }) => !topic.startsWith(RECYCLED));
-      // Once the topic was made anew, what was booked before is in no log any more.
+      // Once the topic was recreated, what was booked before is in no log any more.
       const newest = new Map(ofTheTopic.map(({ lane, topic }) => [lane, topic]));
       return ofTheTopic.filter(({ lane, topic }) => topic === newest.get(lane));
     },

@@ -39,7 +39,7 @@ interface Recycler {
 }
 
 /**
- * Books corrected records through an engine of their own; an engine that reads their lane meanwhile is fenced, and goes on after
+ * Books corrected records through an engine of their own; an engine that reads their lane meanwhile is fenced, and resumes after
  * it. Nothing is claimed where a record would be rejected again: all of them are rated first, and `--dry-run` ends there.
  */
 export async function recycleRejections(file: string, options: RecycleOptions): Promise<void> {
@@ -69,7 +69,7 @@ export async function recycleRejections(file: string, options: RecycleOptions): 
       }
       if (refused.length > 0) throw faulty(file, refused);
       const claim = { who, why: String(why), nowMs: systemClock.nowMs() };
-      if (plan.next !== null && (await claimRecycling(store, plan.next, claim)) === 'outrun') continue;
+      if (plan.next !== null && (await claimRecycling(store, plan.next, claim)) === 'fenced') continue;
       await book(recycler, plan);
       process.stdout.write(
         repetitions(previews)

@@ -14,7 +14,7 @@ interface ListOptions extends PrintOptions {
 export function registerRejections(program: Command): void {
   const rejections = program
     .command('rejections')
-    .description('records that could not be rated: list and recycle them');
+    .description('list, correct and recycle records that could not be rated');
   withPrintOptions(rejections.command('list'))
     .description('list the rejected records that are not recycled yet, with their place, reason and payload')
     .option('--reason <reason>', 'only those of this reason')

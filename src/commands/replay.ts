@@ -26,7 +26,9 @@ interface LaneResult {
 
 export function registerReplay(program: Command): void {
   withSourceOptions(program.command('replay'))
-    .description('rate booked batches once more from the source, with the catalogue, suspensions and closings of then')
+    .description(
+      'rate booked batches again from the source, with the catalogue, suspensions and closings that they were rated with',
+    )
     .requiredOption('--verify', 'compare each batch with the digest in the journal; exits with 1 when one differs')
     .option('--lane <lane>', 'only this lane: topic-partition, or files')
     .option('--from <batch>', 'only from this number of a lane’s batches on', batchNumber)

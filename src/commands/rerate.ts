@@ -83,7 +83,7 @@ async function run(options: RerateOptions): Promise<void> {
     progress.end();
     if ('difference' in result) print(result.difference);
     say(options, resultText(result, request));
-    if (result.outcome === 'outrun') process.exitCode = 1;
+    if (result.outcome === 'fenced') process.exitCode = 1;
   } finally {
     progress.end();
     await store.close();
@@ -108,7 +108,7 @@ function resultText(result: CorrectionResult, { name }: CorrectionRequest): stri
       return `${changedText(result.difference)}; nothing was booked`;
     case 'repeated':
       return `correction ${result.number} is ${name} and has the same content: nothing was booked`;
-    case 'outrun': {
+    case 'fenced': {
       const what =
         result.by === 'closing'
           ? 'a month of the sponsor was closed'

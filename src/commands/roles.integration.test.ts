@@ -7,13 +7,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { memorySource, rawRecords, runEngine } from '../engine/engine.fixture.ts';
 import { chatCatalogue, chatRecord } from '../engine/traffic.fixture.ts';
 import { CreditWatcher } from '../finance/credit-watcher.ts';
-import { keepSchema, keptSchemas } from '../journal/kept-schemas.ts';
 import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
 import { openEmbeddedStore } from '../platform/embedded-store.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import type { Store } from '../platform/store.ts';
 import { bookTwoMonths } from './booked-store.fixture.ts';
+import { keepSchema, keptSchemas } from './flow-decoder.ts';
 
 const MIGRATIONS = packagePath('schemas/clickhouse');
 const STATEMENTS = readFileSync(packagePath('schemas/clickhouse/roles.sql'), 'utf8')
@@ -179,7 +179,7 @@ describe("one sponsor's reader", () => {
   );
 });
 
-// The embedded door hands blocks over in files.
+// The embedded store hands blocks over in files.
 const EMBEDDED_DOOR = ['GRANT READ ON FILE'];
 
 describe('an engine', () => {

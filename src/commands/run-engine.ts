@@ -1,7 +1,6 @@
 import type { Catalogue } from '../billing/catalogue.ts';
 import { Engine, type EngineOptions, type RunTotals } from '../engine/engine.ts';
-import { StoreOutage } from '../engine/store-outage.ts';
-import { watchedJournal, watchedPublisher } from '../engine/watched.ts';
+import { StoreOutage, watchedJournal, watchedPublisher } from '../engine/store-outage.ts';
 import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
 import { collectGarbage } from '../platform/collect-garbage.ts';
@@ -37,9 +36,9 @@ export interface RunOptions {
   store: Store;
   logger: Logger;
   progress: Progress;
-  /** Books what the source has lost as a fact and goes on, instead of halting. */
+  /** Books what the source has lost as a fact and continues, instead of halting. */
   acceptGaps?: boolean;
-  /** Goes on with a journal that is older than its quota updates. */
+  /** Continues with a journal that is older than its quota updates. */
   acceptsRestored?: boolean;
   /** Absent: signals are listened to while the engine runs. */
   stop?: StopRequest;

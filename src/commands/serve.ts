@@ -25,7 +25,7 @@ export function registerServe(program: Command): void {
   const limits = defaultLimits();
   program
     .command('serve')
-    .description('serve an embedded store on this machine: ClickHouse’s HTTP interface for questions, and a web page')
+    .description('serve an embedded store on this machine: ClickHouse’s HTTP interface, read-only, and a web page')
     .requiredOption('--store <directory>', 'directory of the embedded store')
     .option('--port <number>', 'port of the loopback interface; 0 takes a free one', portNumber, 8123)
     .option('--max-result-rows <number>', 'rows of one answer', wholeNumber(1), limits.maxResultRows)

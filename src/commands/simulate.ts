@@ -24,7 +24,7 @@ interface SimulateOptions extends RangeOptions {
 export function registerSimulate(program: Command): void {
   withRangeOptions(program.command('simulate'))
     .description(
-      'what if: price history under a draft catalogue; shows the difference by sponsor, plan and day, books nothing',
+      'price history under a draft catalogue (what-if); shows the difference by sponsor, plan and day, books nothing',
     )
     .requiredOption('--catalogue <file>', 'the draft')
     .option('--sponsor <id>', 'only this sponsor’s charges; by default those of all sponsors')

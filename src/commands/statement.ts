@@ -25,7 +25,7 @@ type StatementOptions = MonthOptions & { format?: string; out?: string; rows?: s
 
 export function registerStatement(program: Command): void {
   withMonthOptions(program.command('statement'))
-    .description('write the statement of a sponsor’s month: what it owes, why, and the proof of it')
+    .description('write the statement of a sponsor’s month: what it owes, why, and the proof')
     .option(
       '--format <format>',
       'html, json, csv (its lines), parquet (its rows), xlsx, ubl (the invoice, XML) or focus (costs, CSV); by default as --out ends, else json',

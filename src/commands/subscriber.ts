@@ -9,7 +9,7 @@ export function registerSubscriber(program: Command): void {
   const subscriber = program
     .command('subscriber')
     .argument('<msisdn>', 'E.164 digits, or a form that the configuration accepts (msisdn)')
-    .description('print the pseudonym that stands for a subscriber in the journal, or erase a subscriber')
+    .description('print a subscriber’s pseudonym in the journal, or erase a subscriber')
     .option('-c, --config <file>', 'the configuration that names the key')
     .option('--store <directory>', 'the embedded store whose development key is meant')
     .addHelpText('after', '\nExample:\n  $ zerorate subscriber 999001960785 --store ./zerorate-data')
@@ -19,7 +19,7 @@ export function registerSubscriber(program: Command): void {
       const { key } = await loadKey(config, createLogger({ level: 'warn', format: 'json' }));
       const pseudonym = key.pseudonymOf(msisdn).toString('hex');
       if (key.isErased(msisdn)) {
-        process.stderr.write('erased: this is the pseudonym of whoever has the number since, if anybody has\n');
+        process.stderr.write('erased: this is the pseudonym of the subscriber that has the number since, if any\n');
       }
       process.stdout.write(`${pseudonym}\n`);
     });

@@ -32,7 +32,7 @@ export function registerTerminal(program: Command): void {
   program
     .command('terminal')
     .description(
-      'be a terminal of an application: its traffic goes through the sponsor’s proxy while there is a session',
+      'run a reference client of an application: its traffic goes through the sponsor’s proxy while there is a session',
     )
     .requiredOption('--msisdn <digits>', 'the subscriber’s number')
     .requiredOption('--application <id>', 'the application, as the catalogue names it')
@@ -92,7 +92,7 @@ async function runTerminal(flags: TerminalFlags): Promise<void> {
   print(formatOctets(terminal));
 }
 
-/** Through a gateway's bearer, or straight from this machine's address with an assertion that somebody gave. */
+/** Through a gateway's bearer, or straight from this machine's address with a given assertion. */
 async function reachNetwork(
   flags: TerminalFlags,
 ): Promise<{ dial: Dial; datagrams: DatagramDial; identityAssertion: () => Promise<string> }> {

@@ -19,7 +19,7 @@ interface VerifyOptions extends SignatureOptions {
 export function registerVerify(program: Command): void {
   program
     .command('verify')
-    .argument('<file>', 'a statement as JSON, or a proof that `prove` cut out')
+    .argument('<file>', 'a statement as JSON, or a proof that `prove` extracted')
     .argument('[rows]', 'the rows that the statement covers, as `statement --rows` writes them')
     .description(
       'recompute a statement from its rows, or check one record’s proof, without a store, and list what that does not prove',

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { PseudonymKey } from '../billing/pseudonym.ts';
 import { PLAIN_RULES } from '../billing/record-limits.ts';
 import { testRecord, testRules } from '../billing/traffic.fixture.ts';
-import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
+import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
 import { bookKeyHistory, hasBookings, heldAgainst } from '../finance/key-history.ts';
 import { erasedKey, parsePseudonymKey, type StoredPseudonymKey } from '../platform/pseudonym-key.ts';
 import type { LoadedKey } from './load-key.ts';
@@ -15,7 +15,7 @@ const twice = afterErasureOf(once, '999000000002', 'request 2');
 let opened: OpenedStore;
 
 beforeEach(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
 });
 afterEach(() => opened?.close());
 

@@ -7,7 +7,7 @@ import type { Store } from '../platform/store.ts';
 import { StoreError } from '../platform/store-error.ts';
 import { type LoadedKey, requireUsable } from './load-key.ts';
 
-/** Tells the store which key an engine is about to book with. Throws a ConfigError for another key, and for an older one. */
+/** Registers in the store the key that an engine is about to book with. Throws a ConfigError for another key, and for an older one. */
 export async function bookKey(store: Store, { history }: LoadedKey): Promise<void> {
   requireUsable(await bookKeyHistory(store, history, systemClock.nowMs()));
 }

@@ -3,12 +3,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import { StoreError } from '../platform/store-error.ts';
 import { BATCH_STEPS } from './batch-steps.ts';
-import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from './engine.fixture.ts';
+import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from './engine.fixture.ts';
 import { chatCatalogue, chatRecord } from './traffic.fixture.ts';
 
 let opened: OpenedStore;
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
 });
 afterAll(() => opened?.close());
 
@@ -56,7 +56,7 @@ test('every batch is a trace of its own: what it is, and a span for each of its 
 
 test('a batch that is outrun ends with its insert', async () => {
   const { exporter, tracer } = recorder();
-  const log = { topic: 'outrun', partition: 0, lane: 'outrun-0' };
+  const log = { topic: 'fenced', partition: 0, lane: 'outrun-0' };
   class Refusing extends ClickHouseJournal {
     override insert(): Promise<void> {
       return Promise.reject(new StoreError('batch_fenced', 'the lane has moved on', { canRetry: true }));
@@ -75,6 +75,6 @@ test('a batch that is outrun ends with its insert', async () => {
   await expect(ended).rejects.toMatchObject({ code: 'batch_fenced' });
   const spans = exporter.getFinishedSpans();
   const [batch] = spans.filter(({ name }) => name === 'batch');
-  expect(batch.attributes).toMatchObject({ 'zerorate.lane': 'outrun-0', 'zerorate.outcome': 'outrun' });
+  expect(batch.attributes).toMatchObject({ 'zerorate.lane': 'outrun-0', 'zerorate.outcome': 'fenced' });
   expect(childrenOf(batch, spans)).toEqual(['read', 'rate', 'encode', 'insert']);
 });

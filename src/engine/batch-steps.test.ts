@@ -45,7 +45,7 @@ test('a step lasts until the next one or until the batch waits, and is a child o
 test('what a batch failed with stands at the batch, and at the step that it failed in', () => {
   const { exporter, steps } = watched();
   steps.next('insert');
-  steps.end('outrun', new Error('another stands there'));
+  steps.end('fenced', new Error('another stands there'));
   const failed = exporter.getFinishedSpans().filter(({ status }) => status.code === SpanStatusCode.ERROR);
   expect(failed.map(({ name, status }) => [name, status.message])).toEqual([
     ['insert', 'another stands there'],

@@ -5,8 +5,8 @@ import type { Clock } from '../platform/clock.ts';
 export const BATCH_STEPS = ['read', 'rate', 'encode', 'insert', 'publish'] as const;
 export type BatchStep = (typeof BATCH_STEPS)[number];
 
-/** `outrun`: another batch stands in its place. `unpublished`: it is booked, and its quota updates have to be derived again. */
-export type BatchEnd = 'booked' | 'outrun' | 'failed' | 'unpublished' | 'forgotten';
+/** `fenced`: another batch is in its place. `unpublished`: it is booked, and its quota updates must be derived again. */
+export type BatchEnd = 'booked' | 'fenced' | 'failed' | 'unpublished' | 'forgotten';
 
 /**
  * The steps of one batch: how long each of them took, and a span of the batch with a child for each step. A tracer that

@@ -1,10 +1,10 @@
 import type { Tracer } from '@opentelemetry/api';
 import { type BatchSummary, summarise } from '../billing/batch-summary.ts';
-import { deriveQuotaUpdates } from '../billing/derive-quota-updates.ts';
 import { FlowBatch } from '../billing/flow-batch.ts';
 import { DEFAULT_LEAKAGE_ROWS, leakageOf } from '../billing/leakage.ts';
 import { classifyBatch, earliestPeriodStart, rateBatch } from '../billing/pipeline.ts';
 import type { PseudonymKey } from '../billing/pseudonym.ts';
+import { deriveQuotaUpdates } from '../billing/quota-announcer.ts';
 import type { QuotaUpdates } from '../billing/quota-updates.ts';
 import type { RecordRules } from '../billing/record-limits.ts';
 import { rejectedPayload } from '../billing/rejected-payload.ts';
@@ -12,8 +12,7 @@ import type { Rules } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import type { BatchPlace, GapReason } from '../journal/batch-digest.ts';
 import type { BlockMemory } from '../journal/block-memory.ts';
-import { bookBlock } from '../journal/book-block.ts';
-import type { RetryPolicy } from '../journal/book-once.ts';
+import { insertBlockOnce, type RetryPolicy } from '../journal/insert-once.ts';
 import type { Journal } from '../journal/journal.ts';
 import { type JournalBlock, journalBlock } from '../journal/journal-block.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -23,7 +22,7 @@ import type { BatchSteps } from './batch-steps.ts';
 import type { BookedBatch, EngineEvents } from './engine-events.ts';
 import type { OpenBatch } from './open-batch.ts';
 import { type RecoveredLane, reachBackTo } from './recovery.ts';
-import type { SourceGap } from './where-to-go-on.ts';
+import type { SourceGap } from './resume-offset.ts';
 
 export interface WorkerSettings {
   maxRecords: number;
@@ -37,11 +36,11 @@ export interface WorkerSettings {
   duplicateWindowRecords: number;
   pseudonymKey: PseudonymKey;
   recordRules: RecordRules;
-  /** Books what the source has lost as a fact and goes on, instead of halting. */
+  /** Books what the source has lost as a fact and continues, instead of halting. */
   acceptGaps: boolean;
 }
 
-/** A batch that stands in the journal, and what is to be told of it. */
+/** A batch that is in the journal, with the quota updates that are to be published. */
 export interface UnpublishedBatch extends Omit<BookedBatch, 'quotaUpdates' | 'durationMs'> {
   updates: QuotaUpdates;
   steps: BatchSteps;
@@ -59,7 +58,7 @@ export interface WorkerPorts extends Partial<Pick<EngineEvents, 'onJournaled' | 
   /** Called when a batch is in the journal, before its quota updates are published. */
   onCommitted?: (block: JournalBlock, summary: BatchSummary) => void;
   onBooked: EngineEvents['onBooked'];
-  /** Called when a batch that nobody waits for failed: the log has to be assigned again. */
+  /** Called when a batch failed that no call waits for: the log must be reassigned. */
   onFailure: (log: TopicPartition, error: unknown) => void;
 }
 
@@ -85,15 +84,15 @@ export async function bookBatch(
     sourceProof: open.sourceProof,
   };
   try {
-    return await bookAt(place, lane, open, memory, ports, settings);
+    return await rateAndBook(place, lane, open, memory, ports, settings);
   } catch (error) {
-    steps.end(isFenced(error) ? 'outrun' : 'failed', error);
+    steps.end(isFenced(error) ? 'fenced' : 'failed', error);
     ports.onFailed?.({ place, stage: 'book', error });
     throw error;
   }
 }
 
-async function bookAt(
+async function rateAndBook(
   place: BatchPlace,
   lane: string,
   open: OpenBatch,
@@ -123,7 +122,7 @@ async function bookAt(
   const summary = summarise(batch, leakageOf(batch, names, leakageRows));
   const block = journalBlock(batch, payloadOf, summary, place, state.lane, rules, memory);
   steps.next('insert');
-  await book(block, state, ports);
+  await bookAndMoveHead(block, state, ports);
   steps.rest();
   ports.onCommitted?.(block, summary);
   ports.onJournaled?.(place);
@@ -137,13 +136,13 @@ export async function publishBatch(lane: string, batch: UnpublishedBatch, ports:
   // The publisher may take the updates' memory.
   const quotaUpdates = updates.length;
   steps.next('publish');
-  await ports.publisher.publish(lane, updates).catch((error) => unpublished(batch, error, ports));
+  await ports.publisher.publish(lane, updates).catch((error) => failPublish(batch, error, ports));
   steps.end('booked');
   ports.onBooked({ ...booked, quotaUpdates, durationMs: steps.durationMs });
 }
 
-/** Somebody has to derive the updates of a booked batch again. */
-export function unpublished({ block, steps }: UnpublishedBatch, error: unknown, { onFailed }: WorkerPorts): never {
+/** Ends the batch as unpublished and throws: its quota updates must be derived again. */
+export function failPublish({ block, steps }: UnpublishedBatch, error: unknown, { onFailed }: WorkerPorts): never {
   steps.end('unpublished', error);
   onFailed?.({ place: block, stage: 'publish', error });
   throw error;
@@ -180,7 +179,7 @@ export async function bookWithoutRecords(
     gapReason: reason,
   };
   const nothing = new FlowBatch(0);
-  await book(
+  await bookAndMoveHead(
     journalBlock(nothing, () => '', summarise(nothing), place, state.lane, await ports.rules()),
     state,
     ports,
@@ -188,12 +187,12 @@ export async function bookWithoutRecords(
   return place;
 }
 
-async function book(
+async function bookAndMoveHead(
   block: JournalBlock,
   state: RecoveredLane,
   { journal, retry, clock }: Pick<WorkerPorts, 'journal' | 'retry' | 'clock'>,
 ): Promise<void> {
-  await bookBlock(journal, block, retry, clock);
+  await insertBlockOnce(journal, block, retry, clock);
   const { laneSequence, log, bookingDay } = block;
   state.head = { sequence: laneSequence, position: state.lane.position, topic: log.topic, bookingDay };
 }

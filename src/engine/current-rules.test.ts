@@ -3,7 +3,7 @@ import type { Catalogue } from '../billing/catalogue.ts';
 import { prefixMapsOf } from '../billing/classify.ts';
 import { type Facts, NO_FACTS } from '../billing/rules.ts';
 import { StoreError } from '../platform/store-error.ts';
-import { CurrentRules } from './current-rules.ts';
+import { CurrentRules } from './engine.ts';
 import { chatCatalogue } from './traffic.fixture.ts';
 
 const SUSPENDED: Facts = { ...NO_FACTS, suspensions: { sponsorIds: new Set(['chatter']), number: 7 } };

@@ -4,7 +4,7 @@ import type { TopicPartition } from '../billing/topic-partition.ts';
 import type { BatchPlace } from '../journal/batch-digest.ts';
 import type { JournalBlock } from '../journal/journal-block.ts';
 import type { BatchStep } from './batch-steps.ts';
-import type { SourceGap } from './where-to-go-on.ts';
+import type { SourceGap } from './resume-offset.ts';
 
 /** A batch that is booked, and whose quota updates are published. */
 export interface BookedBatch {
@@ -28,12 +28,12 @@ export interface FailedBatch {
   error: unknown;
 }
 
-/** What an engine tells of its work: each of these once a batch at the most. The work does not depend on who listens. */
+/** What an engine reports of its work, each at most once a batch. The work does not depend on the listeners. */
 export interface EngineEvents {
-  /** A log was given to the engine, which goes on behind `cursor`. */
+  /** A log was given to the engine, which resumes after `cursor`. */
   onAssigned(log: TopicPartition, cursor: number): void;
   onReleased(log: TopicPartition): void;
-  /** A batch stands in the journal; its quota updates are still to be published. */
+  /** A batch is in the journal; its quota updates are still to be published. */
   onJournaled(place: BatchPlace): void;
   onBooked(booked: BookedBatch): void;
   onFailed(failed: FailedBatch): void;
@@ -41,7 +41,7 @@ export interface EngineEvents {
   onGap(gap: SourceGap, place: BatchPlace): void;
 }
 
-/** Tells all of them, one after the other. */
+/** Notifies all listeners, one after the other. */
 export function tellAll(listeners: readonly Partial<EngineEvents>[]): EngineEvents {
   const each = (tell: (listener: Partial<EngineEvents>) => void) => listeners.forEach(tell);
   return {

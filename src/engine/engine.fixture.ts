@@ -31,7 +31,7 @@ export interface OpenedStore {
 }
 
 /** Both doors, each over a store of its own that is gone after `close`; and a cluster, which is behind the second of them. */
-export const DOORS: Record<Store['door'] | 'cluster', () => Promise<OpenedStore>> = {
+export const OPEN_STORE: Record<Store['access'] | 'cluster', () => Promise<OpenedStore>> = {
   async embedded() {
     const directory = await mkdtemp(join(tmpdir(), 'zerorate-store-'));
     const store = await openEmbeddedStore(directory, { create: true });

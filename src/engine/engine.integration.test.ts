@@ -1,17 +1,24 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { FlowRecord } from '../billing/flow-record.ts';
-import { DOORS, memoryPublisher, memorySource, type OpenedStore, rawRecords, runEngine } from './engine.fixture.ts';
+import {
+  memoryPublisher,
+  memorySource,
+  OPEN_STORE,
+  type OpenedStore,
+  rawRecords,
+  runEngine,
+} from './engine.fixture.ts';
 import { chatCatalogue, chatRecord } from './traffic.fixture.ts';
 
 const BOOKED_AT_MS = Date.UTC(2026, 10, 30, 23, 59, 59);
 
-describe.each(['embedded', 'http', 'cluster'] as const)('the engine over the %s door', (door) => {
+describe.each(['embedded', 'http', 'cluster'] as const)('the engine with a store of access %s', (access) => {
   let opened: OpenedStore;
   let topics = 0;
 
   beforeAll(async () => {
-    opened = await DOORS[door]();
+    opened = await OPEN_STORE[access]();
   });
   afterAll(() => opened?.close());
 

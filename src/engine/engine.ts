@@ -1,11 +1,13 @@
 import { type Tracer, trace } from '@opentelemetry/api';
 import type { BatchSummary } from '../billing/batch-summary.ts';
 import type { Catalogue } from '../billing/catalogue.ts';
+import { Evidence } from '../billing/classify.ts';
 import type { Decoder } from '../billing/decoder.ts';
 import { OUTCOMES, type Outcome } from '../billing/outcome.ts';
+import { type Facts, NO_FACTS, Rules } from '../billing/rules.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import type { WordMaps } from '../billing/word-maps.ts';
-import type { RetryPolicy } from '../journal/book-once.ts';
+import type { RetryPolicy } from '../journal/insert-once.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { JournalBlock } from '../journal/journal-block.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -15,7 +17,6 @@ import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
 import type { AskBounds, Source, SourceListener } from '../sources/source.ts';
 import { BatchMemory } from './batch-memory.ts';
 import type { WorkerPorts, WorkerSettings } from './book-batch.ts';
-import { CurrentRules } from './current-rules.ts';
 import type { BookedBatch, EngineEvents } from './engine-events.ts';
 import { LaneWorker } from './lane-worker.ts';
 import { bookStartPosition, type StartPosition } from './start-position.ts';
@@ -93,7 +94,7 @@ export class Engine {
   }
 
   #listener(halt: (error: unknown) => void): SourceListener {
-    // A log that another engine has booked in is read again from where the journal stands now; the others go on.
+    // A log that another engine has booked in is read again from its last committed offset; the others continue.
     const onFailure = (log: TopicPartition, error: unknown) =>
       isFenced(error) ? this.#options.source.reassign(log, error) : halt(error);
     const worker = ({ lane }: TopicPartition) => this.#worker(lane, onFailure);
@@ -158,4 +159,58 @@ function readOf({ records }: BatchSummary): number {
 
 function zeros(): Record<Outcome, number> {
   return Object.fromEntries(OUTCOMES.map((outcome) => [outcome, 0])) as Record<Outcome, number>;
+}
+
+/** How old the engine's look at suspensions and closings may be: it bounds what a suspended sponsor still pays for. */
+export const FACTS_MAX_AGE_MS = 1000;
+
+/** The rules that the next batch is rated with, whichever lane it is of: the catalogue of now, and the facts of just now. */
+export class CurrentRules {
+  readonly #journal: Pick<Journal, 'facts' | 'keepCatalogue'>;
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
+  #rules: Rules;
+  #facts: Facts = NO_FACTS;
+  #factsAtMs = Number.NEGATIVE_INFINITY;
+  /** A read that is under way: calls meanwhile wait for it too. */
+  #looking: Promise<void> | null = null;
+
+  constructor(
+    catalogue: Catalogue,
+    journal: Pick<Journal, 'facts' | 'keepCatalogue'>,
+    clock: Pick<Clock, 'monotonicMs'>,
+  ) {
+    this.#rules = new Rules(catalogue);
+    this.#journal = journal;
+    this.#clock = clock;
+  }
+
+  get catalogue(): Catalogue {
+    return this.#rules.catalogue;
+  }
+
+  async now(): Promise<Rules> {
+    if (this.#clock.monotonicMs() - this.#factsAtMs > FACTS_MAX_AGE_MS) {
+      this.#looking ??= this.#look().finally(() => {
+        this.#looking = null;
+      });
+      await this.#looking;
+    }
+    return this.#rules;
+  }
+
+  /**
+   * Keeps the catalogue in the store; the next batches are rated with it. `prefixMaps`: the catalogue's. Rejects with a
+   * StoreError.
+   */
+  async take(catalogue: Catalogue, prefixMaps: WordMaps): Promise<void> {
+    await this.#journal.keepCatalogue(catalogue);
+    this.#rules = new Rules(catalogue, this.#facts, { evidence: new Evidence(catalogue, prefixMaps) });
+  }
+
+  async #look(): Promise<void> {
+    const askedAtMs = this.#clock.monotonicMs();
+    this.#facts = await this.#journal.facts();
+    this.#factsAtMs = askedAtMs;
+    this.#rules = this.#rules.with(this.#facts);
+  }
 }

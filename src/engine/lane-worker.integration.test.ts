@@ -11,7 +11,14 @@ import type { JournalBlock } from '../journal/journal-block.ts';
 import { systemClock } from '../platform/clock.ts';
 import { StoreError } from '../platform/store-error.ts';
 import type { WorkerPorts, WorkerSettings } from './book-batch.ts';
-import { DOORS, memoryPublisher, type OpenedStore, PSEUDONYM_KEY, rawRecords, recordAt } from './engine.fixture.ts';
+import {
+  memoryPublisher,
+  OPEN_STORE,
+  type OpenedStore,
+  PSEUDONYM_KEY,
+  rawRecords,
+  recordAt,
+} from './engine.fixture.ts';
 import type { BookedBatch } from './engine-events.ts';
 import { LaneWorker } from './lane-worker.ts';
 import { chatCatalogue, chatRecord } from './traffic.fixture.ts';
@@ -20,7 +27,7 @@ let opened: OpenedStore;
 let topics = 0;
 
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
 });
 afterAll(() => opened?.close());
 

@@ -11,23 +11,22 @@ import { BatchSteps } from './batch-steps.ts';
 import {
   bookBatch,
   bookGap,
+  failPublish,
   publishBatch,
   type UnpublishedBatch,
-  unpublished,
   type WorkerPorts,
   type WorkerSettings,
 } from './book-batch.ts';
-import { LaneMemory } from './lane-memory.ts';
 import { bookingDayOf, DAY_MS, fill, type HeldLog, isFull, nameOf, type OpenBatch } from './open-batch.ts';
-import { lastQuotaUpdates, type RecoveredLane } from './recovery.ts';
-import { bookedLog, recreatedGap, type SourceGap, unaccepted, whereToGoOn } from './where-to-go-on.ts';
+import { LaneMemory, lastQuotaUpdates, type RecoveredLane } from './recovery.ts';
+import { bookedLog, gapNotAcceptedError, recreatedGap, resolveResumeOffset, type SourceGap } from './resume-offset.ts';
 
 /** After so long without a log a lane's memory is let go of: rebalances are over, and the next file has come. */
-const PARTING_MS = 60_000;
-/** What goes on with a batch while the next one fills. */
+const IDLE_MEMORY_MS = 60_000;
+/** An asynchronous step of a batch while the next one fills. */
 interface Step {
   done: Promise<void>;
-  /** Someone hears of its failure. */
+  /** A call waits for it, and gets its failure. */
   isAwaited: boolean;
 }
 
@@ -44,18 +43,18 @@ export class LaneWorker {
   readonly #held = new Map<string, HeldLog>();
   #open: OpenBatch | null = null;
   /** The batch before, while it is being booked. */
-  #booking: Step | null = null;
+  #committing: Step | null = null;
   /** The last batch that was booked, while its quota updates are being published. */
   #publishing: Step | null = null;
   readonly #batchMemory: BatchMemory;
   /** Deliveries that wait for their turn. */
-  #arriving = 0;
+  #waitingDeliveries = 0;
   /** Takes the timer back, while one runs. */
   #linger: (() => void) | null = null;
   /** The open batch's timer has run out. */
   #isOverdue = false;
   /** Takes the timer back that forgets a released lane, while it runs. */
-  #parting: (() => void) | null = null;
+  #discardTimer: (() => void) | null = null;
   #turn: Promise<unknown> = Promise.resolve();
 
   /** `batchMemory` is shared by all lanes of an engine. */
@@ -74,14 +73,14 @@ export class LaneWorker {
 
   assign(log: TopicPartition, bounds: AskBounds): Promise<number> {
     return this.#inTurn(async () => {
-      await this.#settled();
+      await this.#awaitPendingSteps();
       // Before the journal is read: what another engine has booked and not published by now, this one publishes.
       await this.#ports.publisher.claim(this.#name);
-      const { booked, cursor, isBegun } = await this.#whereItStands(log);
+      const { booked, cursor, isBegun } = await this.#readCursor(log);
       const { offset, sourceProof } = cursor;
       const limits = await bounds();
       const startOffset = limits?.startOffset ?? 0;
-      const next = whereToGoOn(booked, offset, limits, isBegun);
+      const next = resolveResumeOffset(booked, offset, limits, isBegun);
       if (typeof next !== 'number') {
         const held = await this.#acceptGap(next, offset);
         this.#held.set(nameOf(log), { ...held, cursorProof: NO_PROOF, startOffset });
@@ -107,7 +106,7 @@ export class LaneWorker {
     if (record.offset !== cursor) return false;
     if (prove(record) === cursorProof) return true;
     await this.#acceptGap(recreatedGap(booked, startOffset), cursor, true);
-    throw mustAssignAgain(log);
+    throw reassignmentError(log);
   }
 
   deliver(
@@ -116,22 +115,22 @@ export class LaneWorker {
     decode: Decoder,
     prove: ProveRecord = () => NO_PROOF,
   ): Promise<void> {
-    this.#arriving++;
+    this.#waitingDeliveries++;
     return this.#inTurn(async () => {
-      this.#arriving--;
+      this.#waitingDeliveries--;
       const rest = records[Symbol.iterator]();
       let next = rest.next();
       if (next.done !== true && (await this.#isLastBooked(log, next.value, prove))) next = rest.next();
       while (next.done !== true) {
-        const open = this.#open ?? (await this.#begin(log, next.value, decode));
+        const open = this.#open ?? (await this.#openBatch(log, next.value, decode));
         next = fill(open, log, next.value, rest, this.#settings.maxOctets, prove);
         this.#batchMemory.count(open.batch);
         const isDone = isFull(open.batch, this.#settings.maxOctets) || this.#batchMemory.isShort;
-        if (isDone) await this.#bookBehind();
-        // What the other lanes have under way goes on in between.
+        if (isDone) await this.#startCommit();
+        // The other lanes run in between.
         else if (next.done !== true) await nextTurn();
       }
-      if (this.#isOverdue) await this.#bookOverdue();
+      if (this.#isOverdue) await this.#commitOverdue();
       else if (this.#open !== null) this.#armLinger(log);
     });
   }
@@ -139,25 +138,25 @@ export class LaneWorker {
   flush(log: TopicPartition): Promise<void> {
     return this.#inTurn(async () => {
       this.#heldLog(log);
-      await this.#bookOpen();
+      await this.#commitOpenBatch();
     });
   }
 
   /** Forgets what is not booked of a log. What is booked stays, for the next log of the lane or the next assignment. */
   release(log: TopicPartition): Promise<void> {
     return this.#inTurn(async () => {
-      // Whoever has the log next reads what is booked: it has to be there by then.
-      await this.#settled();
-      if (this.#open !== null && nameOf(this.#open.log) === nameOf(log)) this.#forget();
+      // The log's next owner reads the journal: what is on its way must be in it by then.
+      await this.#awaitPendingSteps();
+      if (this.#open !== null && nameOf(this.#open.log) === nameOf(log)) this.#discardMemory();
       this.#held.delete(nameOf(log));
-      if (this.#held.size === 0) this.#forgetLater();
+      if (this.#held.size === 0) this.#discardMemoryLater();
     });
   }
 
   /** A lane that does not come back is another process's: its window and counters here are of no use. */
-  #forgetLater(): void {
-    this.#parting ??= this.#ports.clock.after(PARTING_MS, () => {
-      this.#parting = null;
+  #discardMemoryLater(): void {
+    this.#discardTimer ??= this.#ports.clock.after(IDLE_MEMORY_MS, () => {
+      this.#discardTimer = null;
       void this.#inTurn(async () => {
         if (this.#held.size === 0) this.#memory.forget();
       });
@@ -167,15 +166,15 @@ export class LaneWorker {
   /** Ends what waits for time to pass. */
   close(): void {
     this.#disarmLinger();
-    this.#parting?.();
-    this.#parting = null;
+    this.#discardTimer?.();
+    this.#discardTimer = null;
   }
 
   /**
-   * The log's cursor, from the same journal as the memory is: of a batch that was booked in between the cursor would know,
-   * and nobody would tell its quota updates before the next record comes.
+   * The log's cursor, from the same state of the journal as the memory: a batch that was booked in between would be behind the
+   * cursor, and its quota updates would not be published before the next record comes.
    */
-  async #whereItStands(log: TopicPartition): Promise<{ booked: TopicPartition; cursor: LogCursor; isBegun: boolean }> {
+  async #readCursor(log: TopicPartition): Promise<{ booked: TopicPartition; cursor: LogCursor; isBegun: boolean }> {
     const { journal } = this.#ports;
     let { sequence } = await journal.head(this.#name);
     for (;;) {
@@ -189,21 +188,21 @@ export class LaneWorker {
     }
   }
 
-  async #begin(log: TopicPartition, first: LogRecord, decode: Decoder): Promise<OpenBatch> {
+  async #openBatch(log: TopicPartition, first: LogRecord, decode: Decoder): Promise<OpenBatch> {
     if (this.#memory.isOld(this.#today())) {
-      await this.#publishedBefore();
+      await this.#awaitPreviousPublish();
       this.#memory.forget();
     }
     const batch = await this.#batchMemory.take();
     try {
-      return await this.#beginWith(batch, log, first, decode);
+      return await this.#fillOpenBatch(batch, log, first, decode);
     } catch (error) {
       this.#batchMemory.drop(batch);
       throw error;
     }
   }
 
-  async #beginWith(batch: FlowBatch, log: TopicPartition, first: LogRecord, decode: Decoder): Promise<OpenBatch> {
+  async #fillOpenBatch(batch: FlowBatch, log: TopicPartition, first: LogRecord, decode: Decoder): Promise<OpenBatch> {
     const state = await this.#recovered();
     const { journal } = this.#ports;
     await state.lane.recallEarlier(log.topic, () =>
@@ -224,55 +223,55 @@ export class LaneWorker {
   #heldLog(log: TopicPartition): HeldLog {
     const held = this.#held.get(nameOf(log));
     if (held !== undefined) return held;
-    throw mustAssignAgain(log);
+    throw reassignmentError(log);
   }
 
   /** Books the open batch, and waits until it is published too. */
-  async #bookOpen(): Promise<void> {
-    await this.#bookBehind();
-    await this.#publishedBefore();
+  async #commitOpenBatch(): Promise<void> {
+    await this.#startCommit();
+    await this.#awaitPreviousPublish();
   }
 
   /** Books the open batch while the next one fills. Batches extend each other: it waits for the one before first. */
-  async #bookBehind(): Promise<void> {
+  async #startCommit(): Promise<void> {
     this.#disarmLinger();
     this.#open?.steps.rest();
-    await endOf(this.#booking);
+    await awaitStep(this.#committing);
     const open = this.#open;
     if (open === null) return;
     this.#open = null;
     open.held.cursor = open.batch.offset[open.batch.count - 1];
-    this.#booking = this.#begun(open.log, this.#book(open, this.#publishing));
+    this.#committing = this.#track(open.log, this.#commit(open, this.#publishing));
   }
 
-  async #publishedBefore(): Promise<void> {
-    await endOf(this.#booking);
-    await endOf(this.#publishing);
+  async #awaitPreviousPublish(): Promise<void> {
+    await awaitStep(this.#committing);
+    await awaitStep(this.#publishing);
   }
 
-  /** What was begun is over; a failure of it is told to `onFailure`. */
-  async #settled(): Promise<void> {
-    await Promise.allSettled([this.#booking?.done, this.#publishing?.done]);
+  /** Waits until the steps that were begun have ended; their failures go to `onFailure`. */
+  async #awaitPendingSteps(): Promise<void> {
+    await Promise.allSettled([this.#committing?.done, this.#publishing?.done]);
   }
 
-  /** A failure that nobody waits for is told to `onFailure`. */
-  #begun(log: TopicPartition, done: Promise<void>): Step {
+  /** Keeps a step until it ends; a failure that no call waits for goes to `onFailure`. */
+  #track(log: TopicPartition, done: Promise<void>): Step {
     const step: Step = { done, isAwaited: false };
     done
       .catch((error) => {
         if (step.isAwaited) return;
-        this.#forget();
+        this.#discardMemory();
         this.#ports.onFailure(log, error);
       })
       .finally(() => {
-        if (this.#booking === step) this.#booking = null;
+        if (this.#committing === step) this.#committing = null;
         if (this.#publishing === step) this.#publishing = null;
       });
     return step;
   }
 
   /** Of all that is booked one batch at the most is not published: after a crash the last two are published again. */
-  async #book(open: OpenBatch, publishing: Step | null): Promise<void> {
+  async #commit(open: OpenBatch, publishing: Step | null): Promise<void> {
     if (publishing !== null) publishing.isAwaited = true;
     const block = this.#batchMemory.takeBlock();
     let booked: UnpublishedBatch;
@@ -285,18 +284,18 @@ export class LaneWorker {
     }
     this.#batchMemory.giveBackBlock(block);
     this.#batchMemory.giveBack(open.batch);
-    await publishing?.done.catch((error) => unpublished(booked, error, this.#ports));
-    this.#publishing = this.#begun(open.log, publishBatch(this.#name, booked, this.#ports));
+    await publishing?.done.catch((error) => failPublish(booked, error, this.#ports));
+    this.#publishing = this.#track(open.log, publishBatch(this.#name, booked, this.#ports));
   }
 
-  /** A batch that has waited for long enough; but while more is at hand it fills, as it soon will. */
-  async #bookOverdue(): Promise<void> {
-    if (this.#arriving === 0) await this.#bookBehind();
+  /** Commits a batch that has waited long enough, unless a delivery is waiting, which fills it soon. */
+  async #commitOverdue(): Promise<void> {
+    if (this.#waitingDeliveries === 0) await this.#startCommit();
   }
 
   /** A gap is a batch without records: it is in the chain, under the same guards as any other. */
   async #acceptGap(gap: SourceGap, cursor: number, isOtherRecord = false): Promise<Pick<HeldLog, 'booked' | 'cursor'>> {
-    if (!this.#settings.acceptGaps) throw unaccepted(gap, cursor, isOtherRecord);
+    if (!this.#settings.acceptGaps) throw gapNotAcceptedError(gap, cursor, isOtherRecord);
     await bookGap(gap, await this.#recovered(), this.#today(), this.#ports);
     return { booked: gap.log, cursor: gap.lastOffset };
   }
@@ -315,7 +314,7 @@ export class LaneWorker {
     return Math.floor(this.#ports.clock.nowMs() / DAY_MS);
   }
 
-  #forget(): void {
+  #discardMemory(): void {
     this.#disarmLinger();
     this.#open?.steps.end('forgotten');
     if (this.#open !== null) this.#batchMemory.drop(this.#open.batch);
@@ -330,7 +329,7 @@ export class LaneWorker {
       this.#endLinger();
       const book = async () => {
         this.#isOverdue = true;
-        await this.#bookOverdue();
+        await this.#commitOverdue();
       };
       this.#inTurn(book).catch((error) => this.#ports.onFailure(log, error));
     };
@@ -349,13 +348,13 @@ export class LaneWorker {
     this.#batchMemory.endLinger(this);
   }
 
-  /** After a failure nothing in memory is believed any more. */
+  /** Runs calls one after the other. A failure discards the memory, which may differ from the journal. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#turn.then(async () => {
       try {
         return await work();
       } catch (error) {
-        this.#forget();
+        this.#discardMemory();
         throw error;
       }
     });
@@ -364,11 +363,11 @@ export class LaneWorker {
   }
 }
 
-function mustAssignAgain(log: TopicPartition): StoreError {
+function reassignmentError(log: TopicPartition): StoreError {
   return new StoreError('batch_fenced', `${nameOf(log)} must be assigned again`, { canRetry: true });
 }
 
-async function endOf(step: Step | null): Promise<void> {
+async function awaitStep(step: Step | null): Promise<void> {
   if (step === null) return;
   step.isAwaited = true;
   await step.done;

@@ -6,7 +6,7 @@ import { decodeJson } from '../billing/decode-json.ts';
 import type { FlowRecord } from '../billing/flow-record.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Source } from '../sources/source.ts';
-import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from './engine.fixture.ts';
+import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from './engine.fixture.ts';
 import { chatCatalogue, chatRecord } from './traffic.fixture.ts';
 
 const BOOKED_AT_MS = Date.UTC(2026, 11, 2);
@@ -14,7 +14,7 @@ const LOG = { topic: 'flows', partition: 0, lane: 'flows-0' };
 let opened: OpenedStore;
 
 beforeEach(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
 });
 afterEach(() => opened?.close());
 

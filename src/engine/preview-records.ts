@@ -7,8 +7,7 @@ import type { RecordRules } from '../billing/record-limits.ts';
 import type { Rules } from '../billing/rules.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { RecordLog } from '../sources/record-source.ts';
-import { type MemorySettings, OPEN_DAYS } from './lane-memory.ts';
-import { type RecoveredLane, reachBackTo, recoverLane } from './recovery.ts';
+import { type MemorySettings, OPEN_DAYS, type RecoveredLane, reachBackTo, recoverLane } from './recovery.ts';
 
 /** What a record would be booked as. */
 export interface RecordPreview {

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { FlowRecord } from '../billing/flow-record.ts';
 import { LogRecord } from '../platform/log-record.ts';
-import { DOORS, memoryPublisher, memorySource, type OpenedStore, rawRecords, runEngine } from './engine.fixture.ts';
+import {
+  memoryPublisher,
+  memorySource,
+  OPEN_STORE,
+  type OpenedStore,
+  rawRecords,
+  runEngine,
+} from './engine.fixture.ts';
 import { chatCatalogue, chatRecord } from './traffic.fixture.ts';
 
 const BOOKED_AT_MS = Date.UTC(2026, 10, 30, 12);
@@ -10,7 +17,7 @@ let opened: OpenedStore;
 let topics = 0;
 
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
 });
 afterAll(() => opened?.close());
 

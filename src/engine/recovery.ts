@@ -15,7 +15,7 @@ export interface RecoveredLane {
   horizonDay: number;
 }
 
-/** Reads back all that rating needs to go on: where the lane stands, its open counters, the identities in its window. */
+/** Reads back all that rating needs to continue: the lane's last batch, its open counters, the identities in its window. */
 export async function recoverLane(
   journal: Pick<Journal, 'head' | 'counters' | 'seen' | 'moves'>,
   name: string,
@@ -58,16 +58,16 @@ export async function lastQuotaUpdates(
   catalogue: Catalogue,
 ): Promise<QuotaUpdates[]> {
   const { sequence } = recovered.head;
-  const told: BookedMove[][] = [];
+  const published: BookedMove[][] = [];
   const known = new Set<string>();
   for (let batch = sequence; batch > Math.max(0, sequence - UNPUBLISHED_BATCHES); batch--) {
     const moves = await journal.moves(name, batch);
     // Where a later batch has moved a counter again, that is what is left.
-    told.unshift(moves.filter((move) => !known.has(counterOf(move))));
+    published.unshift(moves.filter((move) => !known.has(counterOf(move))));
     for (const move of moves) known.add(counterOf(move));
   }
   const updates: QuotaUpdates[] = [];
-  for (const moves of told) {
+  for (const moves of published) {
     if (moves.length > 0) updates.push(await quotaUpdatesOf(moves, journal, name, recovered, catalogue));
   }
   return updates;
@@ -102,4 +102,55 @@ async function quotaUpdatesOf(
     announcer.announce(index, plan, planPeriod, usedOctets, offset);
   }
   return announcer.updates;
+}
+
+/** Counters of periods that began this many days ago and later are in memory; older ones are read when a record needs them. */
+export const OPEN_DAYS = 40;
+/** After so many days the lane is read again, which discards the counters of periods that have ended. */
+const REFRESH_DAYS = 7;
+
+export interface MemorySettings {
+  pseudonymKey: PseudonymKey;
+  duplicateWindowRecords: number;
+}
+
+/** A lane's copy of what the journal holds. It is thrown away after any failure, and read back when it is needed. */
+export class LaneMemory {
+  readonly #name: string;
+  readonly #journal: Journal;
+  readonly #settings: MemorySettings;
+  #recovered: RecoveredLane | null = null;
+  #recoveredDay = 0;
+
+  constructor(name: string, journal: Journal, settings: MemorySettings) {
+    this.#name = name;
+    this.#journal = journal;
+    this.#settings = settings;
+  }
+
+  /** `onRecovered` is called when the lane had to be read. */
+  async recovered(today: number, onRecovered: (lane: RecoveredLane) => Promise<void>): Promise<RecoveredLane> {
+    if (this.#recovered !== null) return this.#recovered;
+    const recovered = await recoverLane(this.#journal, this.#name, {
+      ...this.#settings,
+      horizonDay: today - OPEN_DAYS,
+    });
+    await onRecovered(recovered);
+    this.#recovered = recovered;
+    this.#recoveredDay = today;
+    return recovered;
+  }
+
+  /** Another process has booked in this lane since: then the copy is of no use. */
+  forgetUnless(sequence: number): void {
+    if (this.#recovered?.head.sequence !== sequence) this.forget();
+  }
+
+  isOld(today: number): boolean {
+    return this.#recovered !== null && today - this.#recoveredDay >= REFRESH_DAYS;
+  }
+
+  forget(): void {
+    this.#recovered = null;
+  }
 }

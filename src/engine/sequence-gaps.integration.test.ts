@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from './engine.fixture.ts';
+import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from './engine.fixture.ts';
 import { chatCatalogue, chatRecord } from './traffic.fixture.ts';
 
 const HIGHEST = 2 ** 32 - 1;
 let opened: OpenedStore;
 
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
 });
 afterAll(() => opened?.close());
 

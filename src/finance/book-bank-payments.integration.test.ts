@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
 import { systemClock } from '../platform/clock.ts';
 import { type BankPayment, bookBankPayments } from './book-bank-payments.ts';
 import { camt053, type Entry } from './camt053.fixture.ts';
@@ -16,7 +16,7 @@ plans: []
 `);
 let opened: OpenedStore;
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
 });
 afterAll(() => opened?.close());
 

@@ -30,7 +30,7 @@ export type CorrectionResult =
   /** The correction of this name, with the same content, was booked before. */
   | { outcome: 'repeated'; number: number }
   /** What was read is no longer what stands: nothing was booked. */
-  | { outcome: 'outrun'; by: BookedCorrection | 'closing' };
+  | { outcome: 'fenced'; by: BookedCorrection | 'closing' };
 
 /**
  * Rates anew and books what changes as one correction: one block, by compare-and-swap on the number of the correction before
@@ -68,11 +68,11 @@ export async function bookCorrection(
       return { outcome: 'booked', number, changes: changes.count, difference };
     }
     if ((await readOpenFromDay(store, request.sponsorId)).lastClosed !== lastClosed)
-      return { outcome: 'outrun', by: 'closing' };
+      return { outcome: 'fenced', by: 'closing' };
     const since = await readCorrections(store, last);
     for (const rival of since) {
       if (rival.name === request.name) return sameCorrection(rival, request, rules);
-      if (overlaps(rival, request)) return { outcome: 'outrun', by: rival };
+      if (overlaps(rival, request)) return { outcome: 'fenced', by: rival };
     }
     const newest = since.at(-1);
     if (newest === undefined) {

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { AccountEntry } from './account-entry.ts';
 import { bookEntry, bookEntryAt } from './book-entry.ts';
 import { lastNumber } from './book-fact.ts';
 import { entryOfKey } from './entry-rows.ts';
 
-describe.each(['embedded', 'http'] as const)('account entries over the %s door', (door) => {
+describe.each(['embedded', 'http'] as const)('account entries with a store of access %s', (access) => {
   let opened: OpenedStore;
   let keys = 0;
   beforeAll(async () => {
-    opened = await DOORS[door]();
+    opened = await OPEN_STORE[access]();
   });
   afterAll(() => opened?.close());
 
@@ -106,7 +106,7 @@ describe.each(['embedded', 'http'] as const)('account entries over the %s door',
     const entry = topUp();
     await book(entry);
     const number = (await last()) + 1;
-    expect(await bookEntryAt(opened.store, entry, number, systemClock)).toBe('outrun');
+    expect(await bookEntryAt(opened.store, entry, number, systemClock)).toBe('fenced');
     expect(await last()).toBe(number - 1);
   });
 

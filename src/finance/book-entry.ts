@@ -1,4 +1,4 @@
-import type { RetryPolicy } from '../journal/book-once.ts';
+import type { RetryPolicy } from '../journal/insert-once.ts';
 import type { Clock } from '../platform/clock.ts';
 import { literal, type Store } from '../platform/store.ts';
 import { type AccountEntry, describeEntry, type Refusal, refused } from './account-entry.ts';
@@ -38,7 +38,7 @@ export function bookEntryAt(
   number: number,
   clock: Pick<Clock, 'nowMs' | 'monotonicMs' | 'sleep'>,
   retry?: RetryPolicy,
-): Promise<'booked' | 'outrun'> {
+): Promise<'booked' | 'fenced'> {
   const bookedAtMs = clock.nowMs();
   const stored: StoredEntry = { ...entry, number, bookedAtMs, effectiveAtMs: entry.effectiveAtMs ?? bookedAtMs };
   const fact = {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
 import { fixedColumn, int64Column, stringColumn } from '../platform/native-block.ts';
 import type { Store } from '../platform/store.ts';
 import { StoreError } from '../platform/store-error.ts';
@@ -24,7 +24,7 @@ function standing(): Promise<{ number: number; correction: string }[]> {
 }
 
 /** Without waiting. */
-function bookFact(store: Store, of: NumberedFact): Promise<'booked' | 'outrun'> {
+function bookFact(store: Store, of: NumberedFact): Promise<'booked' | 'fenced'> {
   let nowMs = 0;
   const sleep = async (ms: number) => {
     nowMs += ms;
@@ -40,9 +40,9 @@ function around(
   return { ...store, insertBlock: (...args) => insertBlock(store.insertBlock, ...args) };
 }
 
-describe.each(['embedded', 'http'] as const)('over the %s door', (door) => {
+describe.each(['embedded', 'http'] as const)('with a store of access %s', (access) => {
   beforeAll(async () => {
-    opened = await DOORS[door]();
+    opened = await OPEN_STORE[access]();
   });
   afterAll(() => opened?.close());
   beforeEach(() => opened.store.command('TRUNCATE TABLE corrections'));
@@ -50,8 +50,8 @@ describe.each(['embedded', 'http'] as const)('over the %s door', (door) => {
   test('facts are booked one after another, and who is behind is outrun', async () => {
     expect(await bookFact(opened.store, fact(1, 'a'))).toBe('booked');
     expect(await bookFact(opened.store, fact(2, 'b'))).toBe('booked');
-    expect(await bookFact(opened.store, fact(2, 'c'))).toBe('outrun');
-    expect(await bookFact(opened.store, fact(4, 'd'))).toBe('outrun');
+    expect(await bookFact(opened.store, fact(2, 'c'))).toBe('fenced');
+    expect(await bookFact(opened.store, fact(4, 'd'))).toBe('fenced');
     expect(await standing()).toEqual([
       { number: 1, correction: 'a' },
       { number: 2, correction: 'b' },
@@ -59,7 +59,7 @@ describe.each(['embedded', 'http'] as const)('over the %s door', (door) => {
   });
 
   test('what the guard forbids is not booked', async () => {
-    expect(await bookFact(opened.store, fact(1, 'a', '1 = 1'))).toBe('outrun');
+    expect(await bookFact(opened.store, fact(1, 'a', '1 = 1'))).toBe('fenced');
     expect(await bookFact(opened.store, fact(1, 'a', '1 = 2'))).toBe('booked');
   });
 
@@ -93,7 +93,7 @@ describe.each(['embedded', 'http'] as const)('over the %s door', (door) => {
       ),
     );
     expect(await bookFact(pastTheGuard, fact(1, 'a'))).toBe('booked');
-    expect(await bookFact(pastTheGuard, fact(1, 'b'))).toBe('outrun');
+    expect(await bookFact(pastTheGuard, fact(1, 'b'))).toBe('fenced');
     expect(await standing()).toEqual([{ number: 1, correction: 'a' }]);
   });
 

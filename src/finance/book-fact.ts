@@ -1,4 +1,4 @@
-import { bookOnce, type RetryPolicy } from '../journal/book-once.ts';
+import { insertOnce, type RetryPolicy } from '../journal/insert-once.ts';
 import { insertSettings, placeToken } from '../journal/insert-statement.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { type NativeColumn, nativeBlock, structureOf } from '../platform/native-block.ts';
@@ -27,7 +27,7 @@ export interface NumberedFact {
 }
 
 /**
- * Books a fact under its number, exactly once (see `bookOnce`). `outrun`: another stands there, the number is not the next
+ * Books a fact under its number, exactly once (see `insertOnce`). `outrun`: another stands there, the number is not the next
  * one, or the guard holds it back; whoever gets that looks at the table again. Rejects with a StoreError.
  */
 export function bookFact(
@@ -35,10 +35,10 @@ export function bookFact(
   fact: NumberedFact,
   retry: RetryPolicy = RETRY,
   clock: Pick<Clock, 'monotonicMs' | 'sleep'> = systemClock,
-): Promise<'booked' | 'outrun'> {
+): Promise<'booked' | 'fenced'> {
   const { table, number, columns, rows = 1, isOurs } = fact;
   const block = nativeBlock(rows, columns);
-  return bookOnce(
+  return insertOnce(
     {
       name: `number ${number} of ${table}`,
       insert: (deadTokens) =>

@@ -3,19 +3,19 @@ import { auditJournal } from '../audit/audit.ts';
 import { ClickHouseEvidence } from '../audit/clickhouse-evidence.ts';
 import type { FlowRecord } from '../billing/flow-record.ts';
 import { testRecord } from '../billing/traffic.fixture.ts';
-import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
+import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
 import { closeMonth } from './close-month.ts';
 import { Booker, bookCorrection, bookEntry, catalogueOf, chatCatalogue } from './finance.fixture.ts';
 import { endOfMonthMs } from './month.ts';
 import { readStatement } from './statement.ts';
 import { statementJson } from './statement-document.ts';
 
-describe.each(['embedded', 'http'] as const)('over the %s door', (door) => {
+describe.each(['embedded', 'http'] as const)('with a store of access %s', (access) => {
   let opened: OpenedStore;
   let booker: Booker;
 
   beforeAll(async () => {
-    opened = await DOORS[door]();
+    opened = await OPEN_STORE[access]();
     booker = new Booker(opened.store, 'flows');
     await booker.book(['2026-09-30', '2026-10-01', '2026-10-31'].map(use), '2026-11-01', { skipped: 3 });
     await bookEntry(opened.store, { number: 1, amountMicros: 9_000_000, effectiveAt: '2026-09-01T00:00:00Z' });
@@ -131,7 +131,7 @@ describe('when a month is over', () => {
   let opened: OpenedStore;
 
   beforeAll(async () => {
-    opened = await DOORS.embedded();
+    opened = await OPEN_STORE.embedded();
   });
   afterAll(() => opened?.close());
 

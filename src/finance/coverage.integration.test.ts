@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
 import {
   coveredBookings,
   coveredEarlier,
@@ -15,7 +15,7 @@ let first: Booker;
 let second: Booker;
 
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
   first = new Booker(opened.store, 'flows/a');
   second = new Booker(opened.store, 'flows/b', 3);
 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Store } from '../platform/store.ts';
 import type { AccountEntry } from './account-entry.ts';
@@ -53,9 +53,9 @@ const facts = async () =>
     )
   ).map(({ fact }) => fact);
 
-describe.each(['embedded', 'http'] as const)('the credit watcher over the %s door', (door) => {
+describe.each(['embedded', 'http'] as const)('the credit watcher with a store of access %s', (access) => {
   beforeEach(async () => {
-    opened = await DOORS[door]();
+    opened = await OPEN_STORE[access]();
   });
 
   test('suspends a sponsor whose balance passes its limit, once, and resumes it when a top-up brings it back', async () => {
@@ -80,7 +80,7 @@ describe.each(['embedded', 'http'] as const)('the credit watcher over the %s doo
 
 describe('the credit watcher', () => {
   beforeEach(async () => {
-    opened = await DOORS.embedded();
+    opened = await OPEN_STORE.embedded();
   });
 
   test('leaves a suspension by hand alone, also one that followed its own', async () => {

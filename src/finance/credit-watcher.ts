@@ -86,7 +86,7 @@ export class CreditWatcher {
         onLooked(accounts);
         return booked;
       }
-      if ((await bookEntryAt(store, entry, last + 1, clock, ONE_ATTEMPT)) === 'outrun') continue;
+      if ((await bookEntryAt(store, entry, last + 1, clock, ONE_ATTEMPT)) === 'fenced') continue;
       booked.push(entry);
       onBooked(entry);
     }

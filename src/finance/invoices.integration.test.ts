@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Sponsor } from '../billing/catalogue.ts';
-import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
 import { systemClock } from '../platform/clock.ts';
 import { literal, type Store } from '../platform/store.ts';
 import { StoreError } from '../platform/store-error.ts';
@@ -70,7 +70,7 @@ async function numbers(): Promise<string[]> {
 
 describe('a statement is an invoice', () => {
   beforeAll(async () => {
-    opened = await DOORS.embedded();
+    opened = await OPEN_STORE.embedded();
     booker = new Booker(opened.store, 'flows');
     const days = ['2026-09-03', '2026-10-04'];
     const uses = days.flatMap((day, at) =>
@@ -217,7 +217,7 @@ describe('numbers are given exactly once', () => {
   const DOWN = new StoreError('store_unreachable', 'down', { canRetry: false });
 
   beforeAll(async () => {
-    opened = await DOORS.http();
+    opened = await OPEN_STORE.http();
     booker = new Booker(opened.store, 'flows');
     const uses = ['2026-08-03', '2026-09-03', '2026-10-03'].flatMap((day) =>
       SPONSORS.map((id) => use(day, id, 1_500_000)),

@@ -41,7 +41,7 @@ export async function bookKeyHistory(
   return before;
 }
 
-function bookState(store: Store, number: number, state: KeyState, nowMs: number): Promise<'booked' | 'outrun'> {
+function bookState(store: Store, number: number, state: KeyState, nowMs: number): Promise<'booked' | 'fenced'> {
   const { fingerprint, erasedAt, who, why } = state;
   const instant = (name: string, ms: number) => int64Column(name, TIME, Float64Array.of(ms));
   const columns = [

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
+import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
 import { chatCatalogue, chatRecord } from '../engine/traffic.fixture.ts';
 import { MissingNumbers } from './missing-numbers.ts';
 
@@ -8,7 +8,7 @@ let opened: OpenedStore;
 let nodes = 0;
 
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
 });
 afterAll(() => opened?.close());
 

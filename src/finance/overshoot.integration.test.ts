@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { parseCatalogue } from '../billing/catalogue-compile.ts';
 import { decodeJson } from '../billing/decode-json.ts';
 import { PLAIN_RULES } from '../billing/record-limits.ts';
-import { FACTS_MAX_AGE_MS } from '../engine/current-rules.ts';
-import { DOORS, memoryPublisher, PSEUDONYM_KEY, rawRecords, runEngine } from '../engine/engine.fixture.ts';
+import { memoryPublisher, OPEN_STORE, PSEUDONYM_KEY, rawRecords, runEngine } from '../engine/engine.fixture.ts';
+import { FACTS_MAX_AGE_MS } from '../engine/engine.ts';
 import { chatRecord } from '../engine/traffic.fixture.ts';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -52,7 +52,7 @@ test('the bound is not so wide that a watcher which looks too seldom would stay 
 
 /** Runs engine and watcher in steps of a clock over one record a step; a top-up of everything follows at the end. */
 async function runPast({ maxDelayMs, limitRecords }: Settings, checkEveryMs: number, records: number) {
-  const { store, close } = await DOORS.embedded();
+  const { store, close } = await OPEN_STORE.embedded();
   try {
     const counted = new CountedStore(store);
     const clock = new SteppedClock(counted);

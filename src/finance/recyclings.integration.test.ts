@@ -6,7 +6,7 @@ import { ClickHouseEvidence } from '../audit/clickhouse-evidence.ts';
 import { decodeJson } from '../billing/decode-json.ts';
 import { PLAIN_LIMITS } from '../billing/record-limits.ts';
 import { Rules } from '../billing/rules.ts';
-import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
+import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
 import { chatCatalogue, chatRecord } from '../engine/traffic.fixture.ts';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import { systemClock } from '../platform/clock.ts';
@@ -28,7 +28,7 @@ let opened: OpenedStore;
 const record = (localSequenceNumber: number, uplinkOctets: number) => chatRecord({ localSequenceNumber, uplinkOctets });
 
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
   const flows = Array.from({ length: RECORDS }, (_, at) => record(at, at % 3 === 0 ? -1 : 1000));
   await runEngine({
     store: opened.store,

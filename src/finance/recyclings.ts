@@ -98,7 +98,7 @@ export function claimRecycling(
   store: Store,
   { number, records }: NonNullable<RecyclingPlan['next']>,
   { who, why, nowMs }: RecyclingClaim,
-): Promise<'booked' | 'outrun'> {
+): Promise<'booked' | 'fenced'> {
   const digest = digestOf(records);
   const rows = records.length;
   const same = <T>(value: T) => Array<T>(rows).fill(value);

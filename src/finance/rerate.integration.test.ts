@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CONTENT_TYPES, type FlowRecord } from '../billing/flow-record.ts';
 import type { Rules } from '../billing/rules.ts';
 import { TEST_CATALOGUE, testRecord } from '../billing/traffic.fixture.ts';
-import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
+import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
 import { Random } from '../generator/random.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Store } from '../platform/store.ts';
@@ -47,7 +47,7 @@ let store: Store;
 let atFirst: { balances: unknown; lines: unknown; standing: unknown };
 
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
   store = opened.store;
   // Two partitions, and files: the first of them goes on after the second.
   await book('flows', 0, traffic(1, 400));
@@ -235,7 +235,7 @@ describe('of two corrections that are made together', () => {
       {},
       meanwhile(() => bookCorrection(store, NEW, rival, systemClock)),
     );
-    expect(result).toMatchObject({ outcome: 'outrun', by: { name: rival.name } });
+    expect(result).toMatchObject({ outcome: 'fenced', by: { name: rival.name } });
     // What stands is the first one's, and nothing else.
     expect(await correct(NEW, { range: rival.range })).toMatchObject({ outcome: 'unchanged' });
     expect(await correct(OLD, { range: OCTOBER })).toMatchObject({ outcome: 'unchanged' });
@@ -327,7 +327,7 @@ describe('when a month is closed', () => {
       {},
       meanwhile(() => close('acme', '2026-11-01')),
     );
-    expect(result).toEqual({ outcome: 'outrun', by: 'closing' });
+    expect(result).toEqual({ outcome: 'fenced', by: 'closing' });
     expect(await corrections()).toBe(before);
     const other = await correct(
       NEW,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
 import { readCoverage } from './coverage.ts';
 import { coveredCsv } from './covered-rows.ts';
 import { Booker, bookCorrection, catalogueOf } from './finance.fixture.ts';
@@ -31,7 +31,7 @@ let statement: Statement;
 let rows: readonly FileRow[] = [];
 
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
   const uses = ['2026-10-06T06:59:59.999Z', '2026-10-06T07:00:00Z', '2026-11-01T06:59:59Z', '2026-11-01T12:00:00Z'];
   await new Booker(opened.store, 'flows').book(
     uses.map((at) => ({ at, octets: MIB })),

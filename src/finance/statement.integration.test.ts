@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
 import { readCoverage } from './coverage.ts';
 import { coveredCsv } from './covered-rows.ts';
 import { Booker, bookCorrection, bookEntry, catalogueOf, chatCatalogue } from './finance.fixture.ts';
@@ -9,12 +9,12 @@ import { type Statement, statementJson, statementSchema } from './statement-docu
 
 const DEARER = '[{ upToOctets: 1000000, pricePerMiB: "3" }, { upToOctets: null, pricePerMiB: "1.5" }]';
 
-describe.each(['embedded', 'http'] as const)('over the %s door', (door) => {
+describe.each(['embedded', 'http'] as const)('with a store of access %s', (access) => {
   let opened: OpenedStore;
   let statement: Statement;
 
   beforeAll(async () => {
-    opened = await DOORS[door]();
+    opened = await OPEN_STORE[access]();
     const booker = new Booker(opened.store, 'flows');
     await booker.book(
       [
@@ -150,7 +150,7 @@ describe('what a statement says beside its lines', () => {
   let booker: Booker;
 
   beforeAll(async () => {
-    opened = await DOORS.embedded();
+    opened = await OPEN_STORE.embedded();
     booker = new Booker(opened.store, 'flows');
   });
   afterAll(() => opened?.close());
@@ -312,7 +312,7 @@ describe('lateness', () => {
   let booker: Booker;
 
   beforeAll(async () => {
-    opened = await DOORS.embedded();
+    opened = await OPEN_STORE.embedded();
     booker = new Booker(opened.store, 'flows');
   });
   afterAll(() => opened?.close());

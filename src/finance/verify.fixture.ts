@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DOORS } from '../engine/engine.fixture.ts';
+import { OPEN_STORE } from '../engine/engine.fixture.ts';
 import { closeMonth } from './close-month.ts';
 import { readCoverage } from './coverage.ts';
 import { coveredCsv, coveredLeaves } from './covered-rows.ts';
@@ -24,7 +24,7 @@ export interface BookedStatement {
 
 /** A closed statement with charges in two tiers, adjustments, a correction and entries, and its rows as they were exported. */
 export async function bookedStatement(): Promise<BookedStatement> {
-  const { store, close } = await DOORS.embedded();
+  const { store, close } = await OPEN_STORE.embedded();
   const booker = new Booker(store, 'flows, "quoted"');
   const use = (at: string, msisdn: number) => ({ at, octets: 800_000, msisdn: `99900000000${msisdn}` });
   await booker.book(

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Catalogue } from '../billing/catalogue.ts';
 import { Rules } from '../billing/rules.ts';
 import { testRecord } from '../billing/traffic.fixture.ts';
-import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
+import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
 import { parseDay } from './calendar-day.ts';
 import { catalogueOf } from './finance.fixture.ts';
 import { whatIf } from './what-if.ts';
@@ -63,7 +63,7 @@ async function book(from: number, to: number, catalogue: Catalogue): Promise<voi
 }
 
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
   await book(0, 3, catalogueWith());
   // The last record is bolt's: chat had moved by then, and its counter went on.
   await book(3, 4, catalogueWith({ chatPayer: 'bolt' }));

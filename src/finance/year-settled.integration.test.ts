@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
 import { systemClock } from '../platform/clock.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { literal } from '../platform/store.ts';
@@ -109,7 +109,7 @@ function printed(micros: bigint, decimals: number): string {
 
 describe.runIf(HAS_AMOUNT_DUE)('a year of twelve currencies that is closed and paid', () => {
   beforeAll(async () => {
-    opened = await DOORS.embedded();
+    opened = await OPEN_STORE.embedded();
     const booker = new YearBooker(opened.store, CATALOGUE);
     // What comes late in the second half belongs to closed months: adjustments.
     await bookMonths(booker, 0, 6);

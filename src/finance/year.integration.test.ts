@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { SecondCharge } from '../audit/second-computation.ts';
 import type { Catalogue } from '../billing/catalogue.ts';
 import { Rules } from '../billing/rules.ts';
-import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
 import { systemClock } from '../platform/clock.ts';
 import { literal } from '../platform/store.ts';
 import { bookCorrection } from './book-correction.ts';
@@ -89,7 +89,7 @@ const entries: { sponsorId: string; month: Month; amountMicros: bigint; half: nu
 /** Computes every charge of the year a second time, in big integers, while the engine books it. */
 beforeAll(async () => {
   console.log(`a year of seed ${SEED}`);
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
   const booker = new YearBooker(opened.store, CATALOGUE);
   for (const [at, month] of YEAR.entries()) {
     const messages = recordsOf(CATALOGUE, month, SEED * 100 + at, RECORDS_PER_MONTH);

@@ -2,8 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { parseCatalogue } from '../billing/catalogue-compile.ts';
 import type { FlowRecord } from '../billing/flow-record.ts';
 import {
-  DOORS,
   memorySource,
+  OPEN_STORE,
   type OpenedStore,
   PSEUDONYM_KEY,
   rawRecords,
@@ -33,7 +33,7 @@ let opened: OpenedStore;
 async function open(records: readonly FlowRecord[], repeated = 0): Promise<OpenedStore> {
   const { catalogue } = parseCatalogue(FRAUD_CATALOGUE, 'fraud.yaml');
   if (catalogue === undefined) throw new Error('the catalogue has faults');
-  const store = await DOORS.embedded();
+  const store = await OPEN_STORE.embedded();
   const numbered = records.map((record, localSequenceNumber) => ({ ...record, localSequenceNumber }));
   numbered.push(...numbered.slice(0, repeated));
   const source = memorySource({ topic: 'flows', partition: 0, lane: 'flows-0' }, rawRecords(numbered, FIRST_DAY_MS));

@@ -3,7 +3,7 @@ import type { TopicPartition } from '../billing/topic-partition.ts';
 import type { SourceProof } from '../platform/log-record.ts';
 import type { NativeColumn } from '../platform/native-block.ts';
 
-/** Where a batch stands in its log and its lane. */
+/** A batch's place in its log and its lane. */
 export interface BatchPlace {
   log: TopicPartition;
   /** Days since 1970-01-01. */

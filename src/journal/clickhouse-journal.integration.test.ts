@@ -4,18 +4,18 @@ import { FlowBatch } from '../billing/flow-batch.ts';
 import { Lane } from '../billing/lane.ts';
 import { PseudonymKey } from '../billing/pseudonym.ts';
 import { Rules } from '../billing/rules.ts';
-import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
 import { chatCatalogue } from '../engine/traffic.fixture.ts';
 import { systemClock } from '../platform/clock.ts';
 import { structureOf } from '../platform/native-block.ts';
-import { bookBlock } from './book-block.ts';
 import { ClickHouseJournal } from './clickhouse-journal.ts';
+import { insertBlockOnce } from './insert-once.ts';
 import { insertStatement } from './insert-statement.ts';
 import { type JournalBlock, journalBlock } from './journal-block.ts';
 
 let opened: OpenedStore;
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
 });
 afterAll(() => opened?.close());
 
@@ -85,7 +85,7 @@ test('a batch whose insert was lost, and whose token was not, is booked again, o
   );
   await journal.insert(lost);
   expect(await journal.digestAt('c', 2)).toBeNull();
-  await bookBlock(journal, lost, RETRY, systemClock);
+  await insertBlockOnce(journal, lost, RETRY, systemClock);
   expect(await journal.digestAt('c', 2)).toBe(lost.digest);
   // A rival that came there by itself has nothing to add.
   await insertLate(blockOf('c', 2, NOVEMBER_1, OCTOBER_31), 0);

@@ -6,7 +6,7 @@ import type { Journal } from './journal.ts';
 import type { JournalBlock } from './journal-block.ts';
 import { JournalReader } from './journal-reader.ts';
 
-/** The journal in ClickHouse, whichever door leads to it. */
+/** The journal in ClickHouse, embedded or on a server. */
 export class ClickHouseJournal extends JournalReader implements Journal {
   readonly #store: Store;
 

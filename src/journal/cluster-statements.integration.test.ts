@@ -7,8 +7,7 @@ import { openServerStore } from '../platform/server-store.ts';
 import { literal, type Store } from '../platform/store.ts';
 import { CHDB_CLUSTER } from '../testing/clickhouse-cluster.ts';
 import { type ClickHouseProcess, startClickHouseProcess } from '../testing/clickhouse-process.ts';
-import { clusterStatements } from './cluster-statements.ts';
-import { migrate, readMigrations, statementsOf } from './migrate.ts';
+import { clusterStatements, migrate, readMigrations, statementsOf } from './migrate.ts';
 
 const MIGRATIONS = packagePath('schemas/clickhouse');
 const forms = (await readMigrations(MIGRATIONS)).flatMap(({ name, sql }) =>

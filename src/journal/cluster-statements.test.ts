@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { packagePath } from '../platform/package-paths.ts';
-import { clusterStatements } from './cluster-statements.ts';
-import { readMigrations, statementsOf } from './migrate.ts';
+import { clusterStatements, readMigrations, statementsOf } from './migrate.ts';
 
 const migrations = await readMigrations(packagePath('schemas/clickhouse'));
 const statements = migrations.flatMap(({ name, sql }) =>

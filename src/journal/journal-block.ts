@@ -135,7 +135,7 @@ function bookedRows(batch: FlowBatch, memory: BlockMemory): Uint32Array {
   return rows.subarray(0, count);
 }
 
-/** What the record says, and where it stands. */
+/** The record's fields, and its place. */
 function recordColumns(batch: FlowBatch, block: BlockRows, { subscribers, nodes }: Lane): NativeColumn[] {
   return [
     fixedColumn('subscriber', `FixedString(${PSEUDONYM_OCTETS})`, pseudonyms(batch, block, subscribers)),

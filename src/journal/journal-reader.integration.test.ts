@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { counterRows, identityRows } from '../billing/restored-columns.ts';
-import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
 import { JournalReader } from './journal-reader.ts';
 
 const LANE = "'flow-0'";
@@ -12,7 +12,7 @@ const PSEUDONYMS = ['00'.repeat(16), 'ff'.repeat(16), `${'1999'}${'00'.repeat(14
 
 let opened: OpenedStore;
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
   const { store } = opened;
   const chosen = `unhex([${PSEUDONYMS.map((hex) => `'${hex}'`)}][number % 100 + 1])`;
   const subscriber = `if(number % 100 < ${PSEUDONYMS.length}, ${chosen}, CAST(sipHash128(number % ${SUBSCRIBERS}) AS FixedString(16)))`;

@@ -1,4 +1,5 @@
 import { buffer } from 'node:stream/consumers';
+import { PSEUDONYM_WORDS } from '../billing/pseudonym.ts';
 import type { RestoredCounters, RestoredIdentities } from '../billing/restored-columns.ts';
 import type { Facts } from '../billing/rules.ts';
 import { RECYCLED, rewrittenName, type TopicPartition } from '../billing/topic-partition.ts';
@@ -8,7 +9,6 @@ import { literal, type Store } from '../platform/store.ts';
 import { readSuspensionFacts } from '../platform/suspension-facts.ts';
 import type { BookedMove, Journal, LaneHead, LogCursor } from './journal.ts';
 import { readLastClosings } from './last-closings.ts';
-import { readCounters, readIdentities, within } from './restored-blocks.ts';
 
 const DAY = 'toUInt16(period_start)';
 const SEEN =
@@ -43,7 +43,7 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
   async head(lane: string): Promise<LaneHead> {
     const [row] = await this.#store.query<Record<'sequence' | 'position' | 'topic' | 'day', string | number>>(
       'SELECT max(lane_sequence) AS sequence, max(lane_position + records_read) AS position, ' +
-        // A mended record's log is none that a source reads: it says nothing of how the source's own was named last.
+        // A corrected record's log is none that a source reads: it says nothing of how the source's own was named last.
         `argMaxIf(topic, lane_sequence, NOT startsWith(topic, '${RECYCLED}')) AS topic, ` +
         'toUInt16(argMax(booking_date, lane_sequence)) AS day ' +
         `FROM journal WHERE kind = 'batch' AND lane = ${literal(lane)}`,
@@ -179,4 +179,49 @@ function pseudonymsOf(slice: number, slices: number): string {
       .padStart(4, '0')}'), 16)`;
   const end = slice + 1 < slices ? ` AND subscriber < ${bound(slice + 1)}` : '';
   return `subscriber >= ${bound(slice)}${end}`;
+}
+
+/** Subscriber, plan, first day, use and carry, as ClickHouse's Native format has them. */
+function readCounters(block: NativeBlockReader, about: RestoredCounters['about']): RestoredCounters {
+  const subscriber = block.fixedString(PSEUDONYM_WORDS);
+  const { texts: planIds, keys: plan } = block.fewTexts();
+  const [periodStart, usedOctets, carry] = [block.uint16(), block.float64(), block.uint16()];
+  return { count: block.rows, subscriber, plan, planIds, periodStart, usedOctets, carry, about };
+}
+
+/** Of each batch: its first ordinal, its nodes, and of each identity the row, the node, the number and the fingerprint. */
+function readIdentities(block: NativeBlockReader): RestoredIdentities[] {
+  const position = block.float64();
+  const nodes = block.arraysOfTexts();
+  const [row, node] = [block.arraysOfUint32(), block.arraysOfUint32()];
+  const [sequence, fingerprint] = [block.arraysOfFloat64(), block.arraysOfUint32()];
+  return Array.from({ length: block.rows }, (_, at) => {
+    const [start, end] = [row.ends[at - 1] ?? 0, row.ends[at]];
+    return {
+      count: end - start,
+      ordinal: Float64Array.from(row.elements.subarray(start, end), (place) => position[at] + place),
+      node: node.elements.subarray(start, end),
+      nodeIds: nodes.elements.slice(nodes.ends[at - 1] ?? 0, nodes.ends[at]),
+      sequence: sequence.elements.subarray(start, end),
+      fingerprint: fingerprint.elements.subarray(start, end),
+    };
+  });
+}
+
+/** Those with ordinals in [from, to), which are ascending. */
+function within(identities: RestoredIdentities, from: number, to: number): RestoredIdentities {
+  const { ordinal, node, sequence, fingerprint } = identities;
+  const placeOf = (bound: number) => {
+    const place = ordinal.findIndex((value) => value >= bound);
+    return place < 0 ? ordinal.length : place;
+  };
+  const [start, end] = [placeOf(from), placeOf(to)];
+  return {
+    ...identities,
+    count: end - start,
+    ordinal: ordinal.subarray(start, end),
+    node: node.subarray(start, end),
+    sequence: sequence.subarray(start, end),
+    fingerprint: fingerprint.subarray(start, end),
+  };
 }

@@ -5,13 +5,13 @@ import type { TopicPartition } from '../billing/topic-partition.ts';
 import type { SourceProof } from '../platform/log-record.ts';
 import type { JournalBlock } from './journal-block.ts';
 
-/** Where a lane stands after its last batch. Zeros and an empty topic when it has none. */
+/** The state of a lane after its last batch. Zeros and an empty topic when it has none. */
 export interface LaneHead {
   /** The last batch's number. */
   sequence: number;
   /** Records read in the lane. */
   position: number;
-  /** The last batch's topic, mended records' left out: a topic that was made anew is booked under another name. */
+  /** The last batch's topic, corrected records' left out: a topic that was recreated is booked under another name. */
   topic: string;
   /** The last batch's booking date, days since 1970-01-01. */
   bookingDay: number;

@@ -26,7 +26,7 @@ function tryRead<T>(reader: RowBinaryReader, read: (reader: RowBinaryReader) => 
   try {
     return read(reader);
   } catch (error) {
-    // Buffer's own bounds check: the row goes on in the next chunk.
+    // Buffer's own bounds check: the row continues in the next chunk.
     if (error instanceof RangeError) return TORN;
     throw error;
   }

@@ -2,7 +2,7 @@ import { copyFile, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
 import { Booker, bookCorrection, catalogueOf } from '../finance/finance.fixture.ts';
 import { openEmbeddedStore } from '../platform/embedded-store.ts';
 import { packagePath } from '../platform/package-paths.ts';
@@ -44,7 +44,7 @@ const BY_DAY =
 
 let opened: OpenedStore;
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
 });
 
 const day = (day: string, zone: string, records: number, micros: number) => ({

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DOORS, memorySource, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
+import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
 import { chatCatalogue, chatRecord } from '../engine/traffic.fixture.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -11,7 +11,7 @@ const BY_DAY = `SELECT booking_date, reason, content_type, ${SUMS} FROM charges 
 let opened: OpenedStore;
 
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
   const records = Array.from({ length: 600 }, (_, localSequenceNumber) =>
     chatRecord({
       localSequenceNumber,

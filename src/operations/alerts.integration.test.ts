@@ -3,9 +3,9 @@ import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import {
-  DOORS,
   memoryPublisher,
   memorySource,
+  OPEN_STORE,
   type OpenedStore,
   rawRecords,
   runEngine,
@@ -18,7 +18,7 @@ import type { Journal } from '../journal/journal.ts';
 import { systemClock } from '../platform/clock.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { StoreError } from '../platform/store-error.ts';
-import { QuotaPublisherError } from '../quota-updates/quota-publisher-error.ts';
+import { QuotaPublisherError } from '../quota-updates/quota-publisher.ts';
 import { ConsumerLag } from './consumer-lag.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { expectAlerts, promtool, RULES } from './promtool.fixture.ts';
@@ -72,7 +72,7 @@ describe('an engine in trouble', () => {
   let topics = 0;
 
   beforeAll(async () => {
-    opened = await DOORS.embedded();
+    opened = await OPEN_STORE.embedded();
   });
   afterAll(() => opened?.close());
 

@@ -1,7 +1,7 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import type { EngineEvents } from '../engine/engine-events.ts';
-import type { SourceGap } from '../engine/where-to-go-on.ts';
+import type { SourceGap } from '../engine/resume-offset.ts';
 import type { BatchPlace } from '../journal/batch-digest.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { LogBounds } from '../sources/source.ts';

@@ -3,7 +3,7 @@ import { OUTCOMES, outcomeOf, REASONS } from '../billing/outcome.ts';
 import type { TopicPartition } from '../billing/topic-partition.ts';
 import { BATCH_STEPS } from '../engine/batch-steps.ts';
 import type { BookedBatch, EngineEvents, FailedBatch } from '../engine/engine-events.ts';
-import type { SourceGap } from '../engine/where-to-go-on.ts';
+import type { SourceGap } from '../engine/resume-offset.ts';
 import type { BatchPlace } from '../journal/batch-digest.ts';
 import { ENGINE_VERSION } from '../journal/journal-block.ts';
 import { isFenced } from '../platform/fenced.ts';

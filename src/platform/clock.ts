@@ -1,4 +1,4 @@
-/** Time, for whoever must not know where it comes from. */
+/** Time as a dependency, so that tests give another one. */
 export interface Clock {
   /** Milliseconds since 1970-01-01T00:00Z. May jump, in either direction. */
   nowMs(): number;

@@ -106,7 +106,7 @@ export const configSchema = z
       .strictObject({
         checkEveryMs: count(100, 3_600_000)
           .default(1000)
-          .describe("How often the sponsors' balances are held against their credit limits."),
+          .describe("How often the sponsors' balances are compared with their credit limits."),
       })
       .prefault({})
       .describe('Suspending sponsors whose credit is used up.'),
@@ -166,7 +166,9 @@ export const configSchema = z
         host: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
         lingerMs: count(0, 600_000)
           .default(30_000)
-          .describe('How long an engine that had to halt still answers, for whoever scrapes it to see why.'),
+          .describe(
+            'How long an engine that had to halt still answers health checks and scrapes, so that its reason is seen.',
+          ),
       })
       .optional()
       .describe('Liveness, readiness and metrics over HTTP. Absent: none.'),

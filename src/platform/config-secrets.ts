@@ -116,9 +116,9 @@ export function readSecrets(
   return { secrets, faults };
 }
 
-/** A key that somebody was erased from is rewritten by the next erasure: it needs a file. */
+/** A key from which subscribers were erased is rewritten by the next erasure: it needs a file. */
 function keyFault(text: string, isFromVariable: boolean): string | undefined {
   const { key, fault } = readPseudonymKey(text);
   if (key === undefined || !isFromVariable || isWholeKey(text)) return fault;
-  return 'a key that somebody was erased from needs a file: name it in ZERORATE_PSEUDONYM_KEY_FILE';
+  return 'a key from which subscribers were erased needs a file: name it in ZERORATE_PSEUDONYM_KEY_FILE';
 }

@@ -37,7 +37,7 @@ export async function openEmbeddedStore(directory: string, options: StoreMode): 
   if (options.readOnly === true) await runCommand(client, 'SET readonly = 2');
   let staged = 0;
   return {
-    door: 'embedded',
+    access: 'embedded',
     query: <T = Row>(sql: string) => roomy(() => queryRows<T>(client, sql)),
     stream: (sql, format) => roomy(() => streamResult(client, sql, format)),
     command: (sql) => roomy(() => runCommand(client, sql)),

@@ -31,7 +31,7 @@ export function assembleAnswers(): void {
   isInstalled = true;
   const path = 'kafkajs/src/network/connection.js';
   const { prototype } = createRequire(import.meta.url)(path) as { prototype: Connection };
-  // By socket: a connection that was made anew begins with a new answer.
+  // By socket: a new connection begins with a new answer.
   const answers = new WeakMap<object, Answer>();
   prototype.processData = function (this: Connection, octets) {
     // The socket's memory is used again for what it reads next.

@@ -1,6 +1,6 @@
 import { tlsFailure } from './tls-failure.ts';
 
-/** The group has been told to share its partitions out anew, or has gone on without this member. */
+/** The group rebalances, or has removed this member. */
 const MEMBERSHIP_LOST = new Set([
   'REBALANCE_IN_PROGRESS',
   'ILLEGAL_GENERATION',

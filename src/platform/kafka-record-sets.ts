@@ -142,7 +142,7 @@ function placed({ offset, error }: NonNullable<ReadableRecords['fault']>): Recor
   return new RecordBatchError(error.code, `the record batch at offset ${offset} ${error.message}`, { cause: error });
 }
 
-/** Not a generator, which takes longer to go on than a record takes to be read. */
+/** Not a generator, which takes longer to resume than a record takes to be read. */
 class RecordIterator implements ReadableRecords {
   fault: ReadableRecords['fault'] = null;
   readonly #messages: readonly SetMessage[];

@@ -39,9 +39,9 @@ export interface KafkaOptions {
 }
 
 // A call is given up after about half a minute without a broker: a start that cannot work says so soon, and a broker that
-// restarts is waited for. Consumers start again after that, and go on doing so.
+// restarts is waited for. Consumers restart after that, however often.
 const RETRY = { retries: 8, initialRetryTime: 300, maxRetryTime: 5000, multiplier: 2, factor: 0.2 };
-// A warning about each idempotent producer that does not try for ever: whoever creates it handles the failure.
+// A warning about each idempotent producer that does not try for ever: its creator handles the failure.
 const LIMITED_RETRIES = 'Limiting retries for the idempotent producer';
 const CONNECTION_TIMEOUT_MS = 5000;
 

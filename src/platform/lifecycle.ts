@@ -8,7 +8,7 @@ export function onStopSignal(stop: () => void, graceMs: number): () => void {
     const exitCode = signal === 'SIGINT' ? 130 : 143;
     if (asked) process.exit(exitCode);
     asked = true;
-    // The journal stands whatever happens: what was not booked is read again by the next run.
+    // The journal is consistent whatever happens: what was not booked is read again by the next run.
     setTimeout(() => process.exit(exitCode), graceMs).unref();
     stop();
   };

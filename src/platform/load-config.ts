@@ -88,23 +88,23 @@ function settingOf(settings: readonly Setting[], path: DocumentPath): Setting | 
 function missingSecrets(
   { store, source }: ConfigDocument,
   { saslPassword, clientSecret, registryPassword, pseudonymKey }: ConfigSecrets,
-  told: readonly Fault[],
+  reported: readonly Fault[],
 ): Fault[] {
   const faults: Fault[] = [];
-  const isTold = (last: string) => told.some(({ path }) => path.includes(last));
+  const isReported = (last: string) => reported.some(({ path }) => path.includes(last));
   const { sasl, avro } = source.kafka ?? {};
   const isToken = sasl?.mechanism === 'oauthbearer';
-  if (sasl !== undefined && (isToken ? clientSecret : saslPassword) === null && !isTold('sasl')) {
+  if (sasl !== undefined && (isToken ? clientSecret : saslPassword) === null && !isReported('sasl')) {
     const message = isToken
       ? 'no client secret: set ZERORATE_KAFKA_OAUTH_CLIENT_SECRET or clientSecretFile'
       : 'no password: set ZERORATE_KAFKA_SASL_PASSWORD or passwordFile';
     faults.push({ path: ['source', 'kafka', 'sasl'], message });
   }
-  if (avro?.registry?.username !== undefined && registryPassword === null && !isTold('registry')) {
+  if (avro?.registry?.username !== undefined && registryPassword === null && !isReported('registry')) {
     const message = 'no password: set ZERORATE_REGISTRY_PASSWORD or passwordFile';
     faults.push({ path: ['source', 'kafka', 'avro', 'registry'], message });
   }
-  if (store.url !== undefined && pseudonymKey === null && !isTold('pseudonymKey')) {
+  if (store.url !== undefined && pseudonymKey === null && !isReported('pseudonymKey')) {
     const message =
       'is missing: a store on a server needs a key of yours; set ZERORATE_PSEUDONYM_KEY to 64 hex digits ' +
       '(`openssl rand -hex 32`), or pseudonymKey.file';

@@ -16,7 +16,7 @@ export function sourceProof(octets: number, sha256: string): SourceProof {
   return `${octets}:${sha256}`;
 }
 
-/** A record that stands by itself. */
+/** A record with memory of its own. */
 export interface LogRecordParts {
   offset: number;
   timestampMs?: number | null;
@@ -27,7 +27,7 @@ export interface LogRecordParts {
 }
 
 /**
- * A record of a log: bytes that nobody has believed yet, and their place. Key and value are spans of memory that it shares
+ * A record of a log: unvalidated bytes, and their place. Key and value are spans of memory that it shares
  * with other records, for a view of each would cost more than reading the record.
  */
 export class LogRecord {
@@ -83,7 +83,7 @@ export class LogRecord {
     return this.keyStart === NONE ? null : this.octets.subarray(this.keyStart, this.keyEnd);
   }
 
-  /** A value that stands by itself is given as it is: a source may know it again. */
+  /** A value with memory of its own is given as it is: a source may know it again. */
   get value(): Uint8Array {
     const { octets, valueStart, valueEnd } = this;
     return valueStart === 0 && valueEnd === octets.length ? octets : octets.subarray(valueStart, valueEnd);

@@ -7,10 +7,10 @@ export function createMetrics(): Registry {
   return metrics;
 }
 
-/** Stands for all values that came after the limit. No id of a catalogue has brackets. */
+/** Takes the place of all values that came after the limit. No id of a catalogue has brackets. */
 export const OTHERS = '(others)';
 
-/** The values of a label that nobody bounds otherwise: the first `limit` of them by name, all later ones together. */
+/** Bounds the values of a label: the first `limit` of them by name, all later ones together. */
 export class BoundedLabel {
   readonly #limit: number;
   readonly #known = new Set<string>();

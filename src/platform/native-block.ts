@@ -12,7 +12,7 @@ const LOW_CARDINALITY_VERSION = 1;
 const HAS_ADDITIONAL_KEYS = 1 << 9;
 const NEED_UPDATE_DICTIONARY = 1 << 10;
 
-/** The block's octets, in parts: a batch's block has megabytes, which nobody has to have in one piece. */
+/** The block's octets, in parts: a batch's block has megabytes, which need not be one buffer. */
 export function nativeBlock(rows: number, columns: readonly NativeColumn[]): Uint8Array[] {
   const head = Buffer.concat([varUint(columns.length), varUint(rows)]);
   return [head, ...columns.flatMap(({ name, type, bytes }) => [strings([name, type]), bytes])];

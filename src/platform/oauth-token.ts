@@ -32,9 +32,9 @@ interface Token {
 
 const FIELD = 'source.kafka.sasl';
 const REQUEST_TIMEOUT_MS = 10_000;
-/** Kafka's client logs in anew ten seconds before its session ends with the token, and needs another one by then. */
+/** Kafka's client authenticates again ten seconds before its session ends with the token, and needs another one by then. */
 const LEAST_LEFT_MS = 15_000;
-/** What RFC 6749 leaves open: a token whose lifetime nobody tells. */
+/** What RFC 6749 leaves open: a token without a lifetime. */
 const DEFAULT_LIFETIME_S = 300;
 
 /**

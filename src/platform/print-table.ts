@@ -1,4 +1,4 @@
-/** A column of a printed table: its title, the cell's text, and whether it stands to the right (numbers). */
+/** A column of a printed table: its title, the cell's text, and whether it is aligned to the right (numbers). */
 export interface TableColumn<T> {
   title: string;
   cell: (row: T) => string;

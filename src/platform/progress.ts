@@ -14,7 +14,7 @@ const TERMINAL_EVERY_MS = 100;
 const LOG_EVERY_MS = 5000;
 
 /**
- * Shows how long work goes on: one line that is written over on a terminal, a log line every five seconds elsewhere.
+ * Shows the progress of work: one line that is written over on a terminal, a log line every five seconds elsewhere.
  * `report` may be called as often as one likes.
  */
 export class Progress {

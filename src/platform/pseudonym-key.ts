@@ -32,7 +32,7 @@ export type StoredPseudonymKey = Pick<z.output<typeof keySchema>, 'history' | 'g
 
 const PSEUDONYM_KEY_RULE = 'expected at least 64 hex digits (32 octets); `openssl rand -hex 32` makes one';
 
-/** A key from which nobody was erased: hex digits alone, which may stand in a variable. */
+/** A key from which no subscriber was erased: hex digits alone, which an environment variable can hold. */
 export function isWholeKey(text: string): boolean {
   return /^([\da-fA-F]{2}){32,}$/.test(text.trim());
 }
@@ -74,7 +74,7 @@ export function formatPseudonymKey({ history, generations }: StoredPseudonymKey)
 }
 
 /**
- * The development key of an embedded store. Made on the first run; whoever runs it for real names a key of their own, as
+ * The development key of an embedded store. Made on the first run; in production the configuration names a key, as
  * subscribers' pseudonyms are worth what the key's secrecy is worth.
  */
 export async function developmentKey(
@@ -96,7 +96,7 @@ function wholeKey(hex: string): StoredPseudonymKey {
   return { generations, history: [{ fingerprint: fingerprintOf(generations), erasedAt: null, who: '', why: '' }] };
 }
 
-/** Tells keys and their states apart, and nothing about them: it stands in the store, and may stand in a log. */
+/** Distinguishes keys and their states and says nothing else of them: it is in the store, and may be in a log. */
 function fingerprintOf(generations: StoredPseudonymKey['generations']): string {
   return hash('sha256', `zerorate key fingerprint ${JSON.stringify(generations)}`, 'hex').slice(0, 32);
 }

@@ -1,6 +1,6 @@
 export type RecordBatchErrorCode = 'codec_unknown' | 'batch_damaged' | 'batch_too_large';
 
-/** A record batch cannot be read. The message goes on from "the record batch"; where it lies is added by its reader. */
+/** A record batch cannot be read. The message continues "the record batch"; its place is added by its reader. */
 export class RecordBatchError extends Error {
   override readonly name = 'RecordBatchError';
   readonly canRetry = false;

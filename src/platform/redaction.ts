@@ -1,6 +1,6 @@
 import { stdSerializers } from 'pino';
 
-/** Fields that name a subscriber, or open a door, at whatever depth they stand. */
+/** Fields that name a subscriber or are credentials, at any depth. */
 const HIDDEN_FIELDS = new Set([
   'servedMsisdn',
   'msisdn',

@@ -40,7 +40,7 @@ test('what is not to be changed, and what fails on the way, leaves the file as i
 test('a second writer is kept out, and leaves the first one alone', async () => {
   await rewriteFile(path, async () => {
     await expect(rewriteFile(path, async () => 'second')).rejects.toThrow(
-      `${path}: ${path}.unfinished is there: somebody else is writing it, or was cut short`,
+      `${path}: ${path}.unfinished is there: another process is writing it, or was interrupted`,
     );
     return 'first';
   });

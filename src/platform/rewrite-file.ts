@@ -53,7 +53,7 @@ function asConfigError(path: string, error: unknown): unknown {
   const { code, message } = error as NodeJS.ErrnoException;
   const remedy =
     code === 'EEXIST'
-      ? `${path}.unfinished is there: somebody else is writing it, or was cut short; when nobody is, remove that file`
+      ? `${path}.unfinished is there: another process is writing it, or was interrupted; if none is, remove that file`
       : `cannot be rewritten (${message}); work on a copy in a directory that can be written, and put it in place of this file`;
   return new ConfigError(`${path}: ${remedy}`);
 }

@@ -30,7 +30,7 @@ type Middleware = NonNullable<Settings['middlewares']>[number];
 
 const REQUEST_TIMEOUT_MS = 5000;
 const FIELD = 'source.kafka.avro.registry';
-/** What stands for a schema that is not Avro's: it resolves to none, and says what it is. */
+/** The placeholder of a schema that is not Avro's: it resolves to no fields, and names its type. */
 export const NOT_AVRO = JSON.stringify({ type: 'not an Avro schema' });
 /** What the client can ask, but has no methods for: its own read a schema with avsc, which refuses some that others write. */
 interface Asking {
@@ -103,14 +103,14 @@ function clientOf({ url, username, password }: SchemaRegistryOptions, agent: Htt
     host: url.replace(/\/+$/, ''),
     clientId: 'zerorate',
     agent,
-    // Whoever asks decides how often.
+    // The caller decides how often.
     retry: { retries: 0 },
     middlewares: [middleware],
     ...(username !== undefined && { auth: { username, password: password?.reveal() ?? '' } }),
   });
 }
 
-/** The client tells of a broken connection in words only; what TLS found wrong has a code, which is kept here. */
+/** The client reports a broken connection in words only; what TLS found wrong has a code, which is kept here. */
 function watchedAgent({ url, tls = {} }: SchemaRegistryOptions): { agent: HttpAgent; failure: () => Error | null } {
   const isSecure = url.startsWith('https:');
   const agent = isSecure ? new HttpsAgent({ keepAlive: true, ...tls }) : new HttpAgent({ keepAlive: true });

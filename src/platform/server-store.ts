@@ -36,7 +36,7 @@ export async function openServerStore(options: ServerStoreOptions, { create, rea
   };
   const booked = cluster === null ? insert : inTurn(insert);
   return {
-    door: 'http',
+    access: 'http',
     ...(cluster !== null && { cluster: cluster.name }),
     query: <T = Row>(sql: string) => queryRows<T>(client, sql),
     stream: (sql, format) => streamResult(client, sql, format),

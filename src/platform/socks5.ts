@@ -148,7 +148,7 @@ export interface Socks5Request<T> {
 
 /**
  * Speaks the server's side of a connection up to the request, which the caller answers with `socks5Reply`. Null when the client
- * broke off, spoke another protocol or was not believed: it has its answer, and the connection is the caller's to close.
+ * broke off, spoke another protocol or was refused: it has its answer, and the connection is the caller's to close.
  * `authenticate` gives null for credentials that are not good. Octets that come behind the request stay in the stream.
  */
 export async function acceptSocks5<T>(

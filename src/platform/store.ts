@@ -15,7 +15,7 @@ export type Row = Record<string, unknown>;
  * `openEmbeddedStore` or `openServerStore`. Every method rejects with a StoreError.
  */
 export interface Store {
-  readonly door: 'embedded' | 'http';
+  readonly access: 'embedded' | 'http';
   /** The cluster that the store spans, as `remote_servers` of its servers names it; absent: it is one ClickHouse. */
   readonly cluster?: string;
   query<T = Row>(sql: string): Promise<T[]>;

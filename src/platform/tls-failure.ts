@@ -17,8 +17,8 @@ const UNTRUSTED = new Set([
 export function tlsFailure(error: unknown, field: string): string | null {
   for (let at = error, depth = 0; at instanceof Error && depth < 10; at = at.cause, depth++) {
     const code = 'code' in at ? String(at.code) : '';
-    const told = failureOf(code, field);
-    if (told !== null) return `${told} (${at.message})`;
+    const failure = failureOf(code, field);
+    if (failure !== null) return `${failure} (${at.message})`;
   }
   return null;
 }

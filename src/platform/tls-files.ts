@@ -59,7 +59,7 @@ function parsed<T>(path: string, field: string, what: string, parse: () => T): T
   try {
     return parse();
   } catch {
-    // What is wrong inside of a key is nobody's business to print.
+    // What is wrong inside of a key is never printed.
     throw new ConfigError(`${path}: ${field}: expected ${what}`);
   }
 }

@@ -13,7 +13,7 @@ const SEND_MS = 3000;
 /**
  * Spans over OTLP/HTTP to the collector at `otlpUrl`, else to the one that OpenTelemetry's own variables name
  * (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`; headers and compression are theirs in any case, and so are
- * `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`). Null where nobody names one: then nothing is loaded.
+ * `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`). Null where neither names one: then nothing is loaded.
  * `onProblem` hears of spans that the collector did not take.
  */
 export async function startTracing(
@@ -37,7 +37,7 @@ export async function startTracing(
   });
   const provider = new TracerProvider({
     resource: own.merge(detectResources({ detectors: [envDetector] })),
-    spanProcessors: [new BatchSpanProcessor({ exporter: told(exporter, onProblem) })],
+    spanProcessors: [new BatchSpanProcessor({ exporter: reporting(exporter, onProblem) })],
   });
   return {
     tracer: provider.getTracer('zerorate', version),
@@ -47,7 +47,7 @@ export async function startTracing(
   };
 }
 
-function told(exporter: SpanExporter, onProblem: (error: unknown) => void): SpanExporter {
+function reporting(exporter: SpanExporter, onProblem: (error: unknown) => void): SpanExporter {
   return {
     export: (spans, done) =>
       exporter.export(spans, (result) => {

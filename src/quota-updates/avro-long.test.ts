@@ -1,7 +1,7 @@
 import avro from 'avsc';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { longOctets, writeLong } from './avro-long.ts';
+import { longOctets, writeLong } from './quota-records.ts';
 
 const type = avro.Type.forSchema('long');
 /** avsc holds longs to 2^53 - 2. */

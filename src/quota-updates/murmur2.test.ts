@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { Partitioners } from 'kafkajs';
 import { expect, test } from 'vitest';
-import { murmur2 } from './murmur2.ts';
+import { murmur2 } from './quota-records.ts';
 
 const partitions = (count: number) =>
   Array.from({ length: count }, (_, partitionId) => ({

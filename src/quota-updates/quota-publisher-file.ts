@@ -3,9 +3,7 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { QuotaUpdate } from '../billing/quota-update.ts';
 import type { QuotaUpdates } from '../billing/quota-updates.ts';
-import { healLines } from './heal-lines.ts';
-import type { QuotaPublisher } from './quota-publisher.ts';
-import { QuotaPublisherError } from './quota-publisher-error.ts';
+import { type QuotaPublisher, QuotaPublisherError } from './quota-publisher.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -36,13 +34,13 @@ export function fileQuotaPublisher({ path }: { path: string }): QuotaPublisher {
       try {
         await mkdir(dirname(path), { recursive: true });
         const handle = await open(path, constants.O_RDWR | constants.O_CREAT);
-        file = { handle, octets: await healLines(handle) };
+        file = { handle, octets: await truncatePartialLastLine(handle) };
         await syncDirectory(dirname(path));
       } catch (error) {
         throw unwritable(path, error);
       }
     },
-    // A file has one writer, which nobody has to be kept from.
+    // A file has one writer: the lock of the store sees to it.
     async claim() {},
     publish(_lane, updates) {
       if (updates.length === 0) return turn;
@@ -91,4 +89,28 @@ function unwritable(path: string, cause: unknown): QuotaPublisherError {
   const why = cause instanceof Error ? cause.message : String(cause);
   const message = `${path}: quota updates cannot be written (${why}); make room or give the right to write, then run again`;
   return new QuotaPublisherError('file_unwritable', message, { cause });
+}
+
+const STEP_OCTETS = 64 * 1024;
+const NEWLINE = 10;
+
+/** Cuts a last line that has no end, as a crash leaves it. Resolves with the length of what is left, in octets. */
+async function truncatePartialLastLine(handle: FileHandle): Promise<number> {
+  const { size } = await handle.stat();
+  const length = await endOfLastLine(handle, size);
+  if (length < size) {
+    await handle.truncate(length);
+    await handle.sync();
+  }
+  return length;
+}
+
+async function endOfLastLine(handle: FileHandle, size: number): Promise<number> {
+  for (let end = size; end > 0; end -= STEP_OCTETS) {
+    const start = Math.max(0, end - STEP_OCTETS);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(end - start), 0, end - start, start);
+    const newline = buffer.subarray(0, bytesRead).lastIndexOf(NEWLINE);
+    if (newline !== -1) return start + newline + 1;
+  }
+  return 0;
 }

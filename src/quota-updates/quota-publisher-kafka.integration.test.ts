@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Admin, Kafka } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { QuotaUpdate } from '../billing/quota-update.ts';
-import { quotaUpdateCodec } from '../billing/quota-update-codec.ts';
+import { type QuotaUpdate, quotaUpdateCodec } from '../billing/quota-update.ts';
 import {
   BreakableNetwork,
   JournalListener,
@@ -13,9 +12,13 @@ import {
   until,
 } from '../sources/kafka-source.fixture.ts';
 import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
-import { claimProducer, isProducerFenced } from './claim-producer.ts';
 import type { QuotaPublisher } from './quota-publisher.ts';
-import { type KafkaQuotaPublisherOptions, kafkaQuotaPublisher } from './quota-publisher-kafka.ts';
+import {
+  claimProducer,
+  isProducerFenced,
+  type KafkaQuotaPublisherOptions,
+  kafkaQuotaPublisher,
+} from './quota-publisher-kafka.ts';
 import { quotaKey } from './quota-records.ts';
 import { QUOTA_UPDATE_SCHEMA, quotaUpdate, quotaUpdates } from './quota-update.fixture.ts';
 import { readQuotaState } from './read-quota-state.ts';

@@ -1,15 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { CompressionTypes, type Kafka, type Producer } from 'kafkajs';
+import { CompressionTypes, type ICustomPartitioner, type Kafka, type Producer } from 'kafkajs';
 import type { AvroSchema } from '../billing/decode-avro.ts';
 import type { KafkaLogger } from '../platform/kafka.ts';
-import { isOutage, refusalOf } from '../platform/kafka-failure.ts';
+import { causes, isOutage, isTopicMissing, refusalOf } from '../platform/kafka-failure.ts';
 import type { EncodedRecords } from '../platform/kafka-record-batch.ts';
-import { claimProducer, isProducerFenced } from './claim-producer.ts';
-import type { QuotaPublisher } from './quota-publisher.ts';
-import { QuotaPublisherError } from './quota-publisher-error.ts';
-import { encodeQuotaRecords, type PartitionRecords } from './quota-records.ts';
-import { countPartitions, ensureQuotaTopic, readCleanupPolicy } from './quota-topic.ts';
-import { quotaUpdateParts } from './quota-update-parts.ts';
+import { type QuotaPublisher, QuotaPublisherError } from './quota-publisher.ts';
+import { encodeQuotaRecords, type PartitionRecords, quotaUpdateParts } from './quota-records.ts';
 
 /** Of a partition's records in one request: below the brokers' default `message.max.bytes`, 1 MiB. */
 const MAX_BATCH_OCTETS = 900_000;
@@ -168,4 +164,113 @@ function notSent(topic: string, cause: unknown): QuotaPublisherError {
   const code = canRetry ? 'kafka_unavailable' : 'topic_unusable';
   const message = `${topic}: quota updates cannot be sent (${why}); ${remedy}`;
   return new QuotaPublisherError(code, message, { cause, canRetry });
+}
+
+// A transaction that follows at once finds the one before still being completed, for a few milliseconds; an outage of half a
+// minute is waited out too.
+const RETRY = { initialRetryTime: 20, retries: 15 };
+/** A transaction that is not ended holds consumers of the topic back for so long. */
+const TRANSACTION_TIMEOUT_MS = 30_000;
+
+/** Another producer has begun under the same transactional id, or the broker has given this one up. */
+const FENCED = new Set([
+  'INVALID_PRODUCER_EPOCH',
+  'PRODUCER_FENCED',
+  'INVALID_PRODUCER_ID_MAPPING',
+  'INVALID_TXN_STATE',
+  'TRANSACTION_COORDINATOR_FENCED',
+]);
+
+/** Records are encoded by partition before they are sent. */
+const asGiven: ICustomPartitioner =
+  () =>
+  ({ message }) =>
+    message.partition as number;
+
+/**
+ * A producer of which the brokers know that it is the only one of its transactional id: whatever an earlier one has begun is
+ * committed or aborted by then, and nothing more of it will be taken.
+ */
+export async function claimProducer(kafka: Kafka, transactionalId: string): Promise<Producer> {
+  const producer = kafka.producer({
+    transactionalId,
+    transactionTimeout: TRANSACTION_TIMEOUT_MS,
+    maxInFlightRequests: 1,
+    allowAutoTopicCreation: false,
+    createPartitioner: asGiven,
+    retry: RETRY,
+  });
+  try {
+    await producer.connect();
+    // kafkajs asks for the producer's epoch, and so fences the others, only when a first transaction begins.
+    const nothing = await producer.transaction();
+    await nothing.abort();
+    return producer;
+  } catch (error) {
+    await producer.disconnect().catch(() => {});
+    throw error;
+  }
+}
+
+/** Whether another producer of the same transactional id has been claimed since. */
+export function isProducerFenced(error: unknown): boolean {
+  return causes(error).some(({ type }) => type !== undefined && FENCED.has(type));
+}
+
+/** kafkajs's `ConfigResourceTypes.TOPIC`, which Node cannot import by name from CommonJS. */
+const TOPIC_RESOURCE = 2;
+
+interface QuotaTopicOptions {
+  topic: string;
+  /** Of a topic that has to be created. */
+  partitions: number;
+}
+
+/** Creates the topic, compacted and replicated as the brokers do by default, where it is missing. True if it was. */
+async function ensureQuotaTopic(kafka: Kafka, { topic, partitions }: QuotaTopicOptions): Promise<boolean> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    try {
+      await admin.fetchTopicMetadata({ topics: [topic] });
+      return false;
+    } catch (error) {
+      if (!isTopicMissing(error)) throw error;
+    }
+    const configEntries = [{ name: 'cleanup.policy', value: 'compact' }];
+    // False when another engine has created it meanwhile.
+    return await admin.createTopics({
+      topics: [{ topic, numPartitions: partitions, replicationFactor: -1, configEntries }],
+      waitForLeaders: true,
+    });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** The topic's `cleanup.policy`. Rejects where this client may not see it. */
+async function readCleanupPolicy(kafka: Kafka, topic: string): Promise<string> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: TOPIC_RESOURCE, name: topic, configNames: ['cleanup.policy'] }],
+    });
+    return resources[0]?.configEntries.find(({ configName }) => configName === 'cleanup.policy')?.configValue ?? '';
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** Rejects when there is no such topic. */
+async function countPartitions(kafka: Kafka, topic: string): Promise<number> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    return topics[0]?.partitions.length ?? 0;
+  } finally {
+    await admin.disconnect();
+  }
 }

@@ -2,8 +2,13 @@ import assert from 'node:assert/strict';
 import { parentPort, workerData } from 'node:worker_threads';
 import { QuotaUpdates } from '../billing/quota-updates.ts';
 import { createKafka, type KafkaLogger } from '../platform/kafka.ts';
-import type { NumberedCall, PublisherAnswer, PublisherCall, PublisherFault } from './quota-publisher-calls.ts';
-import { QuotaPublisherError } from './quota-publisher-error.ts';
+import {
+  type NumberedCall,
+  type PublisherAnswer,
+  type PublisherCall,
+  type PublisherFault,
+  QuotaPublisherError,
+} from './quota-publisher.ts';
 import { kafkaQuotaPublisher } from './quota-publisher-kafka.ts';
 import type { PublisherThreadOptions } from './quota-publisher-thread.ts';
 

@@ -1,15 +1,15 @@
 import { Worker } from 'node:worker_threads';
 import type { QuotaUpdates } from '../billing/quota-updates.ts';
 import type { KafkaLogger, KafkaOptions } from '../platform/kafka.ts';
-import type { QuotaPublisher } from './quota-publisher.ts';
-import type {
-  NumberedCall,
-  PublisherAnswer,
-  PublisherCall,
-  PublisherFault,
-  QuotaUpdateColumns,
-} from './quota-publisher-calls.ts';
-import { QuotaPublisherError } from './quota-publisher-error.ts';
+import {
+  type NumberedCall,
+  type PublisherAnswer,
+  type PublisherCall,
+  type PublisherFault,
+  type QuotaPublisher,
+  QuotaPublisherError,
+  type QuotaUpdateColumns,
+} from './quota-publisher.ts';
 import type { KafkaQuotaPublisherOptions } from './quota-publisher-kafka.ts';
 
 /** What the thread makes its publisher from. It has a client of its own. */
@@ -43,7 +43,7 @@ export function threadedQuotaPublisher(
       try {
         await ask({ name: 'start' });
       } catch (error) {
-        // Nobody stops what did not start.
+        // What did not start needs no stop.
         await end();
         throw error;
       }

@@ -2,11 +2,10 @@ import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { Partitioners } from 'kafkajs';
 import { expect, test } from 'vitest';
-import { quotaUpdateCodec } from '../billing/quota-update-codec.ts';
+import { quotaUpdateCodec } from '../billing/quota-update.ts';
 import { RECORDS_START } from '../platform/kafka-record-batch.ts';
-import { encodeQuotaRecords, quotaKey } from './quota-records.ts';
+import { encodeQuotaRecords, quotaKey, quotaUpdateParts } from './quota-records.ts';
 import { anyQuotaUpdate, QUOTA_UPDATE_SCHEMA, quotaUpdates } from './quota-update.fixture.ts';
-import { quotaUpdateParts } from './quota-update-parts.ts';
 
 const require = createRequire(import.meta.url);
 const Decoder = require('kafkajs/src/protocol/decoder.js');

@@ -1,9 +1,55 @@
-import type { QuotaUpdate } from '../billing/quota-update.ts';
+import avro from 'avsc';
+import type { AvroSchema } from '../billing/decode-avro.ts';
+import { confluentHeader, type QuotaUpdate } from '../billing/quota-update.ts';
 import type { QuotaUpdateHead, QuotaUpdates } from '../billing/quota-updates.ts';
 import { RECORDS_START, varintOctets, writeVarint } from '../platform/kafka-record-batch.ts';
-import { longOctets, writeLong } from './avro-long.ts';
-import { murmur2 } from './murmur2.ts';
-import { DIGITS, type QuotaUpdateParts } from './quota-update-parts.ts';
+
+/**
+ * What the records of all updates under one head share. The subscriber's 32 digits are to be filled in, at the key's start
+ * and at `digitsAt` of the value; after `value` come used, remaining, threshold, `afterUse`, and the offset.
+ */
+interface QuotaUpdateParts {
+  key: Uint8Array;
+  value: Uint8Array;
+  digitsAt: number;
+  afterUse: Uint8Array;
+}
+
+const DIGITS = 32;
+/** The length of the subscriber's 32 digits, as an Avro long. */
+const DIGITS_LENGTH = 64;
+const BEFORE_USE = ['sponsorId', 'applicationId', 'planId', 'planVersion', 'periodStart', 'quotaOctets'];
+const AFTER_USE = ['version', 'topic', 'partition'];
+const FIELDS = [
+  'subscriber',
+  ...BEFORE_USE,
+  'usedOctets',
+  'remainingOctets',
+  'thresholdReached',
+  ...AFTER_USE,
+  'offset',
+];
+
+/** Encodes heads by `schemas/quota-update.avsc`; throws when that has other fields, or another order of them. */
+export function quotaUpdateParts(schema: AvroSchema, schemaId?: number): (head: QuotaUpdateHead) => QuotaUpdateParts {
+  const { fields } = avro.Type.forSchema(schema) as avro.types.RecordType;
+  const names = fields.map(({ name }) => name);
+  if (names.join() !== FIELDS.join()) throw new Error(`a quota update has the fields ${FIELDS}, not ${names}`);
+  const encoderOf = (part: readonly string[]) => {
+    const types = fields.filter(({ name }) => part.includes(name)).map(({ name, type }) => ({ name, type }));
+    const type = avro.Type.forSchema({ type: 'record', name: 'Part', fields: types } as avro.Schema);
+    return (head: QuotaUpdateHead) => type.toBuffer(head);
+  };
+  const [beforeUse, afterUse] = [encoderOf(BEFORE_USE), encoderOf(AFTER_USE)];
+  const digits = Buffer.alloc(DIGITS);
+  const start = Buffer.concat([confluentHeader(schemaId), Buffer.of(DIGITS_LENGTH)]);
+  return (head) => ({
+    key: Uint8Array.from(Buffer.concat([digits, Buffer.from(`|${head.planId}`)])),
+    value: Uint8Array.from(Buffer.concat([start, digits, beforeUse(head)])),
+    digitsAt: start.length,
+    afterUse: Uint8Array.from(afterUse(head)),
+  });
+}
 
 /** Encoded records of one partition. */
 export interface PartitionRecords {
@@ -145,4 +191,58 @@ function recordLength(delta: number, keyOctets: number, valueOctets: number): nu
 /** Attributes, timestamp delta and header count take an octet each. */
 function bodyLength(delta: number, keyOctets: number, valueOctets: number): number {
   return 3 + varintOctets(delta) + varintOctets(keyOctets) + keyOctets + varintOctets(valueOctets) + valueOctets;
+}
+
+const LOW = 2 ** 27;
+
+/** Avro's long (zigzag, base 128) of an integer from 0 to 2^53 - 1; gives the offset after it. */
+export function writeLong(out: Uint8Array, at: number, value: number): number {
+  let end = at;
+  let rest = value;
+  if (value < LOW) {
+    rest = value << 1;
+  } else {
+    // Bit operations hold 32 bits: four octets of seven bits first, one bit of them is the sign.
+    const low = (value % LOW) << 1;
+    out[end++] = (low & 0x7f) | 0x80;
+    out[end++] = ((low >>> 7) & 0x7f) | 0x80;
+    out[end++] = ((low >>> 14) & 0x7f) | 0x80;
+    out[end++] = (low >>> 21) | 0x80;
+    rest = Math.floor(value / LOW);
+  }
+  for (; rest >= 0x80; rest >>>= 7) out[end++] = (rest & 0x7f) | 0x80;
+  out[end++] = rest;
+  return end;
+}
+
+/** Octets that `writeLong` writes. */
+export function longOctets(value: number): number {
+  let octets = 1;
+  for (let limit = 0x40; value >= limit; limit *= 0x80) octets++;
+  return octets;
+}
+
+const SEED = 0x9747b28c;
+const M = 0x5bd1e995;
+const R = 24;
+
+/**
+ * The hash by which Kafka's own clients choose a key's partition: the Java client and kafkajs have it. kafkajs computes it
+ * with objects for 64-bit numbers, which for a batch's quota updates was more work than rating the batch. 32 bits, signed.
+ */
+export function murmur2(key: Uint8Array): number {
+  const { length } = key;
+  const whole = length & ~3;
+  let hash = SEED ^ length;
+  for (let at = 0; at < whole; at += 4) {
+    let k = Math.imul(key[at] | (key[at + 1] << 8) | (key[at + 2] << 16) | (key[at + 3] << 24), M);
+    k = Math.imul(k ^ (k >>> R), M);
+    hash = Math.imul(hash, M) ^ k;
+  }
+  if (whole < length) {
+    for (let at = length - 1; at >= whole; at--) hash ^= key[at] << ((at - whole) * 8);
+    hash = Math.imul(hash, M);
+  }
+  hash = Math.imul(hash ^ (hash >>> 13), M);
+  return hash ^ (hash >>> 15);
 }

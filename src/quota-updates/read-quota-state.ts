@@ -3,8 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Admin, Consumer, Kafka } from 'kafkajs';
 import type { AvroSchema } from '../billing/decode-avro.ts';
-import type { QuotaUpdate } from '../billing/quota-update.ts';
-import { quotaUpdateCodec } from '../billing/quota-update-codec.ts';
+import { type QuotaUpdate, quotaUpdateCodec } from '../billing/quota-update.ts';
 import { fetchRecordSets, recordsOfBatch } from '../platform/kafka-record-sets.ts';
 import { quotaUpdateOfLine } from './quota-publisher-file.ts';
 
@@ -50,7 +49,7 @@ export async function readQuotaState(options: QuotaTopic): Promise<QuotaState> {
   try {
     const bounds = await boundsOf(admin, topic);
     const left = new Map([...bounds].map(([partition, { high }]) => [partition, high]));
-    // A transaction that was aborted ends in a batch without messages: the event tells of it too.
+    // A transaction that was aborted ends in a batch without messages: the event reports it too.
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
       if (Number(lastOffset) + 1 >= (left.get(partition) ?? 0)) left.delete(partition);
     });

@@ -68,7 +68,7 @@ export const refusalSchema = z.strictObject({
 });
 export type Refusal = z.output<typeof refusalSchema>;
 
-/** 200 of `GET /v1/sessions/:sessionId` (with the token): how the session stands; `DELETE` ends it, 204. */
+/** 200 of `GET /v1/sessions/:sessionId` (with the token): the session's state; `DELETE` ends it, 204. */
 export const sessionStandingSchema = z.strictObject({
   sessionId: z.string().min(1),
   state: z.enum(['open', 'ended', 'revoked']),
@@ -109,7 +109,7 @@ export const announcementSchema = z.strictObject({
   sessionKey: z.string().min(43).max(43),
   contentShares: contentSharesSchema,
   sponsoredOctetsCap: octets,
-  /** What happens when the cap is reached: the session ends, or goes on at the subscriber's cost, without the tag. */
+  /** What happens when the cap is reached: the session ends, or continues at the subscriber's cost, without the tag. */
   atCap: z.enum(['stop', 'subscriber_pays']),
   /** For the proxy to hand to the terminal, until `tokenExpiresAtMs`; absent for applications that take no tags of terminals. */
   sessionTags: sessionTagsSchema.optional(),

@@ -3,8 +3,8 @@ import { contentTypeSchema } from './content-octets.ts';
 
 /**
  * `POST /v1/flow-marks` of a gateway (with the proxy's secret as `Authorization: Bearer`; 204): a proxy says what a flow carries, as an application
- * function tells the network of sponsored traffic (TS 29.514, Npcf_PolicyAuthorization: `sponId`, `aspId`, `fDescs`). It is how the
- * preset tag gets onto traffic that nobody on the way can read, and why a terminal cannot put it there.
+ * function reports sponsored traffic to the network (TS 29.514, Npcf_PolicyAuthorization: `sponId`, `aspId`, `fDescs`). It is how the
+ * preset tag gets onto traffic that is encrypted, and why a terminal cannot put it there.
  */
 export const flowMarkSchema = z.strictObject({
   proxyIp: z.string().min(1),
@@ -21,5 +21,5 @@ export type FlowMark = z.output<typeof flowMarkSchema>;
 
 export const flowMarksSchema = z.strictObject({ marks: z.array(flowMarkSchema).min(1).max(1000) });
 
-/** Header that nobody but a proxy may write; from a terminal it is refused. */
+/** Header that only a proxy may write; from a terminal it is refused. */
 export const TAG_HEADER = 'zero-rating-tag';

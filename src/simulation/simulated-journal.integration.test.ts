@@ -17,7 +17,7 @@ import {
   type RestoredIdentities,
 } from '../billing/restored-columns.ts';
 import { Rules } from '../billing/rules.ts';
-import { DOORS, type OpenedStore } from '../engine/engine.fixture.ts';
+import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
 import { Random } from '../generator/random.ts';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import { insertStatement } from '../journal/insert-statement.ts';
@@ -37,7 +37,7 @@ const ALL_DAYS = 65_536;
 
 let opened: OpenedStore;
 beforeAll(async () => {
-  opened = await DOORS.embedded();
+  opened = await OPEN_STORE.embedded();
 });
 afterAll(() => opened?.close());
 

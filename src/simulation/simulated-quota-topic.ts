@@ -1,7 +1,6 @@
 import type { QuotaUpdate } from '../billing/quota-update.ts';
 import type { QuotaUpdates } from '../billing/quota-updates.ts';
-import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
-import { QuotaPublisherError } from '../quota-updates/quota-publisher-error.ts';
+import { type QuotaPublisher, QuotaPublisherError } from '../quota-updates/quota-publisher.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 
 const LATEST_MS = 8000;

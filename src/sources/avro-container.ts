@@ -13,7 +13,7 @@ const MAGIC = Buffer.from('Obj\x01', 'latin1');
 /** A count and a size, each a varint of at most 10 octets. */
 const MAX_BLOCK_HEADER_OCTETS = 20;
 const MAX_HEADER_OCTETS = 4 << 20;
-/** Above what any writer makes (16 KiB to a few MiB), so a damaged size is not believed; as stored and as inflated. */
+/** Above what any writer makes (16 KiB to a few MiB), so a damaged size is recognised; as stored and as inflated. */
 const MAX_BLOCK_OCTETS = 64 << 20;
 
 const UNMARKED = 'no sync marker after the block';
@@ -60,7 +60,7 @@ export interface AvroContainer {
 
 /**
  * Opens an Avro object container file (Avro 1.11, "Object Container Files"; codecs null and deflate) and cuts its blocks
- * into datums. A damaged block gives one record, and reading goes on after the next sync marker: the indexes of the
+ * into datums. A damaged block gives one record, and reading continues after the next sync marker: the indexes of the
  * records are the same each time. Memory is bounded by the size of a block.
  */
 export async function openAvroContainer(
@@ -213,7 +213,7 @@ function damaged(
   return { value, contentEnd, damage: `${damage} (${trueOctets} octets)` };
 }
 
-/** The datums of a block; a text says why they cannot be told apart. */
+/** The datums of a block; a text says why they cannot be separated. */
 async function datumsOf(
   stored: Buffer,
   count: number,

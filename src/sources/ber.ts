@@ -33,7 +33,7 @@ function berValue(block: BaseBlock): BerValue {
   const { idBlock, lenBlock } = block;
   const tag = idBlock.tagClass === CONTEXT_SPECIFIC ? idBlock.tagNumber : -1;
   if (block instanceof Constructed) return { tag, octets: EMPTY, values: block.valueBlock.value.map(berValue) };
-  // Whatever its type: what stands behind tag and length.
+  // Whatever its type: the content after tag and length.
   return { tag, octets: block.valueBeforeDecodeView.subarray(idBlock.blockLength + lenBlock.blockLength), values: [] };
 }
 

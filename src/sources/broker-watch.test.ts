@@ -33,7 +33,7 @@ test('one line when an outage begins and one when it ends, and a problem in betw
   watch.stop();
   expect(problems.at(-1)).toBe(null);
   expect(said).toEqual([
-    'warn Kafka is away: none of the brokers b:9092 answers; the engine waits and goes on when one does',
+    'warn Kafka is away: none of the brokers b:9092 answers; the engine waits and resumes when one answers',
     expect.stringMatching(/^info Kafka answers again, after 7\d s$/),
   ]);
 });

@@ -14,7 +14,7 @@ export interface BrokerWatchOptions {
 }
 
 /**
- * Tells when the brokers stop to answer and when they answer again, each with one log line. While answers come it asks
+ * Reports when the brokers stop to answer and when they answer again, each with one log line. While answers come it asks
  * nothing; after some seconds without one it asks the brokers itself, as a client that waits for its group hears nothing.
  */
 export class BrokerWatch {
@@ -69,6 +69,6 @@ export class BrokerWatch {
     const { logger, onProblem, brokers } = this.#options;
     const problem = `none of the brokers ${brokers.join(', ')} answers`;
     onProblem(problem);
-    logger.warn({ brokers }, `Kafka is away: ${problem}; the engine waits and goes on when one does`);
+    logger.warn({ brokers }, `Kafka is away: ${problem}; the engine waits and resumes when one answers`);
   }
 }

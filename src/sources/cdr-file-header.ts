@@ -19,7 +19,7 @@ export interface CdrFileHeader {
   identity: Buffer;
 }
 
-/** The file header cannot be read, or the file ends early: what comes after cannot be told apart. */
+/** The file header cannot be read, or the file ends early: its records cannot be separated. */
 export class CdrFileError extends Error {
   override readonly name = 'CdrFileError';
   readonly canRetry = false;
@@ -42,7 +42,7 @@ const CLOSURES: Readonly<Record<number, string>> = {
   130: 'file system storage exhausted',
   131: 'file integrity error',
 };
-/** The release identifier that an octet at the header's end goes on from. */
+/** The release identifier that an octet at the header's end extends. */
 export const EXTENDED_RELEASE = 7;
 
 /** How long the whole header is. Throws a CdrFileError if the octets do not begin as one. */

@@ -32,7 +32,7 @@ export interface CdrFile {
 /**
  * Opens a file of CDRs (TS 32.297) in BER (TS 32.298). A CDR that is none gives one record that says so, and reading goes
  * on behind it, by its length: the indexes of the records are the same each time. A record's value is its fields as JSON:
- * what it takes from its CDR stands nowhere in one piece.
+ * what it takes from its CDR is not one span of the file.
  */
 export async function openCdrFile(
   input: AsyncIterable<Buffer>,

@@ -26,7 +26,7 @@ export function integerOf(value: BerValue): number | string {
   return number;
 }
 
-/** IA5String, and the UTF8String of an AVP that stands in an OCTET STRING. */
+/** IA5String, and the UTF8String of an AVP inside of an OCTET STRING. */
 export function textOf(value: BerValue): string {
   const octets = contentOf(value);
   return utf8Text(octets) ?? oddOctets(octets);

@@ -159,7 +159,7 @@ function objectFault(
   if (isOnly && text[at] === '{' && jsonFaultAt(text.slice(0, at)) === null) {
     return fault('has several objects in its only line; one object a line is read: jq -c . FILE');
   }
-  // What ends too early and goes on in the next line is one object over several lines.
+  // What ends too early and continues in the next line is one object over several lines.
   if (at < text.length || next === undefined) return null;
   const both = `${text}\n${next}`;
   const continued = jsonFaultAt(both);

@@ -57,7 +57,7 @@ export const FILES_LANE = 'files';
 
 /**
  * Reads files, one after the other: NDJSON, CSV with a header line, Avro containers, CDRs, flows of goflow2, each also gzipped. A file is its own
- * log, known by its content (see identifyFile), and a record's index from 0 its offset, so a second run goes on where the first
+ * log, known by its content (see identifyFile), and a record's index from 0 its offset, so a second run resumes where the first
  * ended. What ends a file and is no whole record is held back, unless it is final.
  */
 export function fileSource(options: FileSourceOptions): Source {
@@ -224,7 +224,7 @@ async function* chunksOf(
 }
 
 /**
- * The file may have changed since it was identified; or a record that was booked before it was whole goes on now, so that what is
+ * The file may have changed since it was identified; or a record that was booked before it was complete is longer now, so that what is
  * booked of it is not what it is.
  */
 function refuseChanged(
@@ -237,7 +237,7 @@ function refuseChanged(
 ): void {
   if (booked === null || booked.proof === NO_PROOF || booked.lastOffset !== offset) return;
   if (contentEnd - contentBegin !== octetsOf(booked)) {
-    throw sourceChanged(path, booked.topic, `record ${offset} is booked, and goes on since`);
+    throw sourceChanged(path, booked.topic, `record ${offset} is booked, and has grown since`);
   }
   if (trail.proofAt(contentEnd) === booked.proof) return;
   throw sourceChanged(path, booked.topic, 'it was written to while it was read');

@@ -45,7 +45,7 @@ export function openOctets(file: FlowFile): { octets: Readable; readOctets: () =
   const stored = createReadStream(file.path, { highWaterMark: READ_OCTETS });
   const readOctets = (): number => stored.bytesRead;
   if (!file.gzipped) return { octets: stored, readOctets };
-  // The pipeline hands an error of either stream to whoever reads the last one.
+  // The pipeline hands an error of either stream to the reader of the last one.
   const octets = pipeline(stored, createGunzip({ chunkSize: READ_OCTETS }), () => {});
   return { octets, readOctets };
 }

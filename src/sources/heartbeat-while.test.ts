@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { heartbeatWhile } from './heartbeat-while.ts';
+import { heartbeatWhile } from './kafka-feed.ts';
 
 function setUp(heartbeat: (beats: number) => Promise<void> = async () => {}) {
   const counted = { beats: 0 };

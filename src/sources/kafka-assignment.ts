@@ -1,10 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Consumer } from 'kafkajs';
+import type { TopicPartition } from '../billing/topic-partition.ts';
 import type { KafkaLogger } from '../platform/kafka.ts';
 import { isTopicMissing } from '../platform/kafka-failure.ts';
 import { kafkaFault } from './kafka-fault.ts';
-import { KafkaPartition } from './kafka-partition.ts';
-import { shared } from './shared-answer.ts';
 import type { LogBounds, SourceListener } from './source.ts';
 
 const BOUNDS_RETRY_MS = 1000;
@@ -21,7 +20,7 @@ export interface KafkaAssignmentOptions {
 
 /**
  * The partitions that the group gave to this process. A partition is paused from the moment it is given until the listener
- * has said where to go on: Kafka's committed offset is never read from. One that stays over a rebalance is revoked and
+ * has returned the offset to resume from: Kafka's committed offset is never read from. One that stays over a rebalance is revoked and
  * assigned again too, as another process may have had it in between.
  */
 export class KafkaAssignment {
@@ -30,7 +29,7 @@ export class KafkaAssignment {
   /** Grows whenever all that was given before no longer counts. */
   #round = 0;
   #turn: Promise<void> = Promise.resolve();
-  /** All partitions are asked about at once, by whoever asks next. */
+  /** Fetches the bounds of all partitions at once; calls that wait together share an answer. */
   readonly #fetchBounds: () => Promise<Map<number, LogBounds>>;
 
   constructor(options: KafkaAssignmentOptions) {
@@ -124,7 +123,7 @@ export class KafkaAssignment {
       consumer.seek({ topic, partition: number, offset: String(offset) });
       consumer.resume([{ topic, partitions: [number] }]);
     } catch (error) {
-      // The consumer has just lost its brokers; it joins again, and then everything is assigned anew.
+      // The consumer has just lost its brokers; it rejoins the group, which reassigns all partitions.
       logger.debug({ err: error }, 'the consumer is not running');
       return;
     }
@@ -152,7 +151,7 @@ export class KafkaAssignment {
         await pause(BOUNDS_RETRY_MS);
       }
     }
-    throw new Error(`${topic}: the group gave the partitions anew`);
+    throw new Error(`${topic}: the group reassigned the partitions`);
   }
 
   #pause(partitions: readonly number[]): void {
@@ -163,5 +162,57 @@ export class KafkaAssignment {
     } catch (error) {
       logger.debug({ err: error }, 'the consumer is not running');
     }
+  }
+}
+
+/**
+ * Returns a function that fetches once for all calls that come while the fetch before is under way. A call always gets an
+ * answer whose fetch began after the call: the one under way began too early.
+ */
+export function shared<T>(fetch: () => Promise<T>): () => Promise<T> {
+  let running: Promise<unknown> = Promise.resolve();
+  let next: Promise<T> | null = null;
+  return () => {
+    next ??= running
+      .catch(() => {})
+      .then(() => {
+        const answer = fetch();
+        running = answer;
+        next = null;
+        return answer;
+      });
+    return next;
+  };
+}
+
+/** The log of a partition. Each has a lane of its own. */
+export function kafkaLog(topic: string, partition: number): TopicPartition {
+  return { topic, partition, lane: `${topic}-${partition}` };
+}
+
+/** A partition that was given to this process, and how far the listener has it. */
+export class KafkaPartition {
+  readonly log: TopicPartition;
+  /** The offset that the next batch resumes from; null while no batch may be taken. */
+  position: number | null = null;
+  /** Resolves when the listener has taken the last batch. It never rejects. */
+  handedOver: Promise<void> = Promise.resolve();
+  /** The same of the batch before the last. */
+  handedOverBefore: Promise<void> = Promise.resolve();
+  /** What the listener said at the last assignment. */
+  startedAt: number | null = null;
+  /** `startedAt` when another writer was last found in this partition. */
+  fencedAt: number | null = null;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(topic: string, partition: number) {
+    this.log = kafkaLog(topic, partition);
+  }
+
+  /** Calls of the listener for one log never overlap: each waits for the one before, however that ended. */
+  inTurn<T>(call: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(call);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
   }
 }

@@ -1,9 +1,8 @@
 import type { Batch, EachBatchPayload } from 'kafkajs';
 import { expect, test } from 'vitest';
 import { decodeJson } from '../billing/decode-json.ts';
-import type { KafkaAssignment } from './kafka-assignment.ts';
+import { type KafkaAssignment, KafkaPartition } from './kafka-assignment.ts';
 import { KafkaFeed, type KafkaFeedOptions } from './kafka-feed.ts';
-import { KafkaPartition } from './kafka-partition.ts';
 import type { LogBounds } from './source.ts';
 
 const POSITION = 51;

@@ -1,14 +1,14 @@
-import type { Batch, EachBatchPayload } from 'kafkajs';
+import { createHash } from 'node:crypto';
+import type { Batch, EachBatchPayload, Kafka } from 'kafkajs';
+import { NO_ID } from '../billing/decode-avro.ts';
+import type { Decoder } from '../billing/decoder.ts';
 import { isFenced } from '../platform/fenced.ts';
+import type { KafkaLogger } from '../platform/kafka.ts';
 import { isMembershipLost } from '../platform/kafka-failure.ts';
 import { firstOffsetOf, lastOffsetOf, readableRecordsOf } from '../platform/kafka-record-sets.ts';
-import type { LogRecord } from '../platform/log-record.ts';
-import { heartbeatWhile } from './heartbeat-while.ts';
-import type { KafkaAssignment } from './kafka-assignment.ts';
-import type { KafkaPartition } from './kafka-partition.ts';
-import { proofOfRecord } from './kafka-record-proof.ts';
-import type { KafkaSourceOptions } from './kafka-source-options.ts';
-import { KnownRecords } from './known-records.ts';
+import { type LogRecord, type SourceProof, sourceProof } from '../platform/log-record.ts';
+import type { KafkaAssignment, KafkaPartition } from './kafka-assignment.ts';
+import type { SchemaLearner } from './schema-learner.ts';
 import type { LogBounds, SourceListener } from './source.ts';
 import { unreadableBatch } from './source-error.ts';
 
@@ -60,8 +60,8 @@ export class KafkaFeed {
   }
 
   /**
-   * When the broker no longer has the offset that was asked for, kafkajs goes on from the log's start without a word: from
-   * before the position if the topic was made anew, from behind it if retention was faster than we. A gap alone is no
+   * When the broker no longer has the offset that was asked for, kafkajs silently resumes at the log's start: before
+   * the position if the topic was recreated, after it if retention was faster than we. A gap alone is no
    * proof: aborted transactions and compaction leave gaps too.
    */
   async #isElsewhere(batch: Batch, position: number): Promise<boolean> {
@@ -131,10 +131,10 @@ export class KafkaFeed {
     const { assignment, logger, onFailure } = this.#options;
     const { topic, partition: number } = partition.log;
     if (partition.position === null) {
-      // Whoever has the partition now reads from where the journal stands.
+      // The partition's owner now resumes from the last committed offset.
       logger.warn({ err: error, topic, partition: number }, 'a batch was refused after its partition was taken away');
     } else if (isFenced(error) && partition.fencedAt !== startedAt) {
-      // Two processes held the partition for a moment, as happens when the group shares out anew: the other's batch was
+      // Two processes held the partition for a moment, as happens in a rebalance: the other's batch was
       // booked. If the journal has not moved since the last time there is no other, and waiting would not help.
       logger.warn({ err: error, topic, partition: number }, 'another process has booked; reading the journal again');
       partition.fencedAt = startedAt;
@@ -143,4 +143,126 @@ export class KafkaFeed {
       onFailure(error);
     }
   }
+}
+
+/** Returns the proof of a record of Kafka: over its key and its whole value, also where that is cut to the limit for a record. */
+function proofOfRecord(record: LogRecord): SourceProof {
+  const { octets, valueStart, valueEnd, oversizedOctets, key } = record;
+  const value = octets.subarray(valueStart, oversizedOctets === 0 ? valueEnd : valueStart + oversizedOctets);
+  const hash = createHash('sha256').update(`${key === null ? -1 : key.length}:`);
+  if (key !== null) hash.update(key);
+  return sourceProof(value.length, hash.update(value).digest('hex'));
+}
+
+const END: IteratorResult<LogRecord> = { done: true, value: undefined };
+
+/**
+ * Records up to the first whose schema has to be learnt. After that they continue from there, so that no reader of
+ * records waits in the middle of them.
+ */
+export class KnownRecords implements IterableIterator<LogRecord> {
+  readonly #records: Iterator<LogRecord>;
+  readonly #schemas: Pick<SchemaLearner, 'missingIdOf'>;
+  #held: IteratorResult<LogRecord> | null = null;
+  /** The id that has to be learnt; null where the records are at their end. */
+  missingId: number | null = null;
+
+  constructor(records: Iterator<LogRecord>, schemas: Pick<SchemaLearner, 'missingIdOf'>) {
+    this.#records = records;
+    this.#schemas = schemas;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(): IteratorResult<LogRecord> {
+    const next = this.#held ?? this.#records.next();
+    this.#held = null;
+    this.missingId = null;
+    if (next.done === true) return next;
+    const { octets, valueStart, valueEnd } = next.value;
+    const id = this.#schemas.missingIdOf(octets, valueStart, valueEnd);
+    if (id === NO_ID) return next;
+    this.#held = next;
+    this.missingId = id;
+    return END;
+  }
+}
+
+interface HeartbeatOptions {
+  /** kafkajs's own: asks the broker only when a heartbeat is due. */
+  heartbeat: () => Promise<void>;
+  /** How often it is called. */
+  everyMs: number;
+  /** Whether a heartbeat's error means that waiting has become pointless. */
+  isFatal: (error: unknown) => boolean;
+  /** Asked at every beat: true ends the waiting. */
+  isAbandoned: () => boolean;
+}
+
+/**
+ * Waits for work that may take longer than the group's session. Resolves when the work is done or abandoned; rejects with
+ * the work's error or a heartbeat's fatal one. The work continues, whatever is thrown here.
+ */
+export async function heartbeatWhile(work: Promise<unknown>, options: HeartbeatOptions): Promise<void> {
+  const { heartbeat, everyMs, isFatal, isAbandoned } = options;
+  while (!(await settlesWithin(work, everyMs))) {
+    if (isAbandoned()) return;
+    try {
+      await heartbeat();
+    } catch (error) {
+      // A broker that did not answer may answer the next beat; whether the session is lost only a broker can say.
+      if (isFatal(error)) throw error;
+    }
+  }
+}
+
+/** True when `work` resolves within `ms`; rejects when it rejects within that time. The work continues in any case. */
+export async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, ms, false);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** How far one partition was handed over. */
+export interface KafkaProgress {
+  topic: string;
+  partition: number;
+  /** The last one handed over. */
+  offset: number;
+  /** The offset after the last record that the partition had when it was fetched: lag = highWatermark - offset - 1. */
+  highWatermark: number;
+}
+
+export interface KafkaSourceOptions {
+  kafka: Kafka;
+  topic: string;
+  groupId: string;
+  decode: Decoder;
+  /** Teaches `decode` the schemas that it does not know yet. Absent: there are none to be learnt. */
+  schemas?: Pick<SchemaLearner, 'missingIdOf' | 'learn'>;
+  /** A larger value is cut. */
+  maxRecordOctets: number;
+  sessionTimeoutMs: number;
+  /** Default: a third of the session, at most 3 s. */
+  heartbeatIntervalMs?: number;
+  rebalanceTimeoutMs: number;
+  /** Octets of one fetch from one partition. */
+  maxBytesPerPartition: number;
+  maxWaitTimeInMs: number;
+  /** Default: as many as the topic has partitions when the source starts. */
+  partitionsConsumedConcurrently?: number;
+  logger: KafkaLogger;
+  onProgress?: (progress: KafkaProgress) => void;
+  /** Called whenever a broker has answered this client. */
+  onAnswer?: () => void;
+  /** Called whenever it changes: what keeps records from being read; null when they are, or when other members read them. */
+  onProblem?: (problem: string | null) => void;
 }

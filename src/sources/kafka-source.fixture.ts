@@ -7,8 +7,8 @@ import type { TopicPartition } from '../billing/topic-partition.ts';
 import { createKafka, type KafkaLogger } from '../platform/kafka.ts';
 import type { LogRecord } from '../platform/log-record.ts';
 import { StoreError } from '../platform/store-error.ts';
+import type { KafkaSourceOptions } from './kafka-feed.ts';
 import { kafkaSource } from './kafka-source.ts';
-import type { KafkaSourceOptions } from './kafka-source-options.ts';
 import type { LogBounds, SourceListener } from './source.ts';
 
 const silent: KafkaLogger = { debug() {}, info() {}, warn() {}, error() {} };
@@ -127,7 +127,7 @@ export class JournalListener implements SourceListener {
       this.onDeliver(log, records);
       if (this.delayMs > 0) await pause(this.delayMs);
       if (this.#journal.cursor(log.partition) !== cursor) {
-        throw new StoreError('batch_fenced', `partition ${log.partition} went on without us`, { canRetry: true });
+        throw new StoreError('batch_fenced', `partition ${log.partition} was booked by another`, { canRetry: true });
       }
       const offsets = [cursor, ...records.map(({ offset }) => offset)];
       if (offsets.some((offset, index) => index > 0 && offset <= (offsets[index - 1] ?? 0))) {
@@ -195,7 +195,7 @@ export class BreakableNetwork {
       logLevel: logLevel.NOTHING,
       retry: { retries: 2, initialRetryTime: 50, maxRetryTime: 200 },
       socketFactory: ({ host, port, onConnect }) => {
-        // Nobody listens on port 1.
+        // Nothing listens on port 1.
         const socket = connect({ host, port: this.#isDown ? 1 : port }, onConnect);
         this.#sockets.add(socket);
         return socket;

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createKafka } from '../platform/kafka.ts';
 import { StoreError } from '../platform/store-error.ts';
 import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
+import type { KafkaProgress } from './kafka-feed.ts';
 import {
   BreakableNetwork,
   createTopic,
@@ -16,7 +17,6 @@ import {
   until,
   withProducer,
 } from './kafka-source.fixture.ts';
-import type { KafkaProgress } from './kafka-source-options.ts';
 import { SourceError } from './source-error.ts';
 
 const PARTITIONS = [0, 1, 2, 3];

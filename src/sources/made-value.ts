@@ -5,7 +5,7 @@ import type { Fault } from '../billing/outcome.ts';
 /** The one field that no flow record has. */
 const FAULT = 'fault';
 
-/** The value of a record that stands nowhere in one piece in its file: its fields as JSON. */
+/** The value of a record that is not one span of its file: its fields as JSON. */
 export function recordValue(fields: object): Buffer {
   return Buffer.from(JSON.stringify(fields));
 }

@@ -16,12 +16,12 @@ export class OctetWindow {
     return this.#offset;
   }
 
-  /** What is at hand: at least what the last `grow` asked for, unless the stream ended. */
+  /** What has been read: at least what the last `grow` asked for, unless the stream ended. */
   get octets(): Buffer {
     return this.#octets;
   }
 
-  /** Reads on until `length` octets are at hand; false if the stream ends before. */
+  /** Reads on until `length` octets have been read; false if the stream ends before. */
   async grow(length: number): Promise<boolean> {
     if (this.#octets.length >= length) return true;
     const parts = [this.#octets];

@@ -3,13 +3,13 @@ import type { TopicPartition } from '../billing/topic-partition.ts';
 import { LogRecord } from '../platform/log-record.ts';
 import type { Source } from './source.ts';
 
-/** Records at hand, in offset order, and the log that they are booked under. */
+/** Records in memory, in offset order, and the log that they are booked under. */
 export interface RecordLog {
   log: TopicPartition;
   records: readonly { offset: number; value: Buffer }[];
 }
 
-/** Hands over records from memory, log by log, from where the journal stands. */
+/** Hands over records from memory, log by log, from the last committed offset. */
 export function recordSource(logs: readonly RecordLog[], decode: Decoder): Source {
   let isStopping = false;
   return {

@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { NO_ID } from '../billing/decode-avro.ts';
 import { LogRecord } from '../platform/log-record.ts';
 import { RegistryError } from '../platform/registry-error.ts';
-import { KnownRecords } from './known-records.ts';
+import { KnownRecords } from './kafka-feed.ts';
 import { SchemaLearner, type SchemaLearnerOptions } from './schema-learner.ts';
 
 const SCHEMA = '{"type":"string"}';

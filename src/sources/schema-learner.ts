@@ -18,7 +18,7 @@ export interface SchemaLearnerOptions {
   /** Keeps a schema where records are booked, before any is decoded with it. Gives the one that is kept for the id. */
   keep: (id: number, document: string) => Promise<string>;
   logger: KafkaLogger;
-  /** Told whenever it changes: what keeps records from being decoded; null when nothing does. */
+  /** Called whenever it changes: what keeps records from being decoded; null when nothing does. */
   onProblem?: ((problem: string | null) => void) | undefined;
 }
 
@@ -28,7 +28,7 @@ export interface SchemaLearnerOptions {
  */
 export class SchemaLearner {
   readonly #options: SchemaLearnerOptions;
-  /** By id: until when the registry's word that it has none is believed. */
+  /** By id: until when it counts as unknown to the registry. */
   readonly #unknownUntilMs = new Map<number, number>();
   readonly #asking = new Map<number, Promise<void>>();
   #secondLookFromMs = 0;
@@ -44,8 +44,8 @@ export class SchemaLearner {
   }
 
   /**
-   * Resolves when the id is learnt, or known to be unknown, or nobody waits for it any more. Rejects when the registry refuses
-   * this client, or has changed what the id stands for.
+   * Resolves when the id is learnt, or known to be unknown, or no longer waited for. Rejects when the registry refuses
+   * this client, or has changed the schema of the id.
    */
   async learn(id: number, isOver: () => boolean): Promise<void> {
     const { logger, onProblem } = this.#options;
@@ -107,6 +107,6 @@ function changed(id: number): RegistryError {
   return new RegistryError(
     'schema_changed',
     `schema ${id}: the schema registry has another schema under this id than the one that records were booked with ` +
-      '(table writer_schemas); a registry that was made anew numbers anew: give it back its ids, or read a new topic',
+      '(table writer_schemas); a registry that was recreated gives new ids: restore its ids, or read a new topic',
   );
 }

@@ -21,7 +21,7 @@ export interface SourceErrorOptions {
   cause?: unknown;
 }
 
-/** The source cannot go on. The message says what is wrong with what, and what to do about it. */
+/** The source cannot continue. The message says what is wrong with what, and what to do about it. */
 export class SourceError extends Error {
   override readonly name = 'SourceError';
   readonly code: SourceErrorCode;

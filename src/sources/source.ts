@@ -24,7 +24,7 @@ export interface SourceListener {
    * held up to one of them; absent where it has nothing to prove.
    */
   deliver(log: TopicPartition, records: Iterable<LogRecord>, decode: Decoder, prove?: ProveRecord): Promise<void>;
-  /** Nothing more is at hand: books what is buffered. Resolves when it is booked. */
+  /** No more records are available: books what is buffered. Resolves when it is booked. */
   flush(log: TopicPartition): Promise<void>;
   /** The log is another process's now: forgets what is buffered and not booked. */
   revoke(log: TopicPartition): Promise<void>;
