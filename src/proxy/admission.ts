@@ -6,6 +6,7 @@ import type { ProxyRefusal } from '../session-protocol/refusal.ts';
 import { type FindTagKey, parseSessionTag, tagMismatch, verifySessionTag } from '../session-protocol/session-tag.ts';
 import { type TokenVerdict, verifySessionToken } from '../session-protocol/session-token.ts';
 import { type Application, type Destination, typeIndex } from './applications.ts';
+import type { BufferBudget } from './buffer-budget.ts';
 import { canonicalIp } from './private-address.ts';
 import type { Session } from './session.ts';
 import type { SessionRegistry } from './session-registry.ts';
@@ -52,6 +53,7 @@ export interface AdmissionOptions {
   findTagKey: FindTagKey;
   clock: Clock;
   connectionsPerSession: number;
+  buffers: BufferBudget;
 }
 
 /** Whether a connection may be, and why not: each is looked at in the order of PROXY_REFUSALS. */
@@ -107,8 +109,11 @@ export class Admission {
   affordConnection(session: Session): Refused | null {
     if (session.ending !== null) return refused('session_over', `the session is over: ${session.ending}`);
     if (session.terms.atCap === 'stop' && !session.hasCredit) return refused('cap_reached', 'nothing is left');
-    if (session.connections.size < this.#options.connectionsPerSession) return null;
-    return refused('too_many_connections', `a session has ${this.#options.connectionsPerSession} at most`);
+    const { connectionsPerSession, buffers } = this.#options;
+    if (session.connections.size >= connectionsPerSession) {
+      return refused('too_many_connections', `a session has ${connectionsPerSession} at most`);
+    }
+    return buffers.isFull ? refused('buffers_full', `connections hold ${buffers.bytes} bytes`) : null;
   }
 
   async #reach(session: Session, wish: Wish, sessionTags: readonly string[] = []): Promise<Admitted | Refused> {

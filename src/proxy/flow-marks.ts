@@ -17,6 +17,9 @@ export interface MarkedFlow {
   readonly protocol?: FlowMark['protocol'];
 }
 
+/** Removals of marks that are retried; more than a gateway that is away for long can leave behind. */
+const MAX_OWED = 100_000;
+
 export interface FlowMarksOptions {
   /** Null: there is no gateway that marks. */
   gateway: { url: string; timeoutMs: number } | null;
@@ -48,7 +51,7 @@ export class FlowMarks {
     this.#owed.delete(raw);
     if (await this.#post(mark)) return;
     this.#failed++;
-    if (zeroRatingTag === null && !raw.destroyed) this.#owed.set(raw, mark);
+    if (zeroRatingTag === null && !raw.destroyed && this.#owed.size < MAX_OWED) this.#owed.set(raw, mark);
   }
 
   /** Asks once more to take away what should not be there. */

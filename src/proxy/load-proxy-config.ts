@@ -86,10 +86,25 @@ function secretOf(
   );
 }
 
+function bufferFaults({ limits: { buffers, messageOctets } }: ProxyDocument): Fault[] {
+  const { perSessionBytes, perSubscriberBytes, totalBytes } = buffers;
+  const needed: [keyof typeof buffers, number, number, string][] = [
+    ['perSessionBytes', perSessionBytes, 2 * messageOctets, 'two messages of messageOctets'],
+    ['perSubscriberBytes', perSubscriberBytes, perSessionBytes, 'perSessionBytes'],
+    ['totalBytes', totalBytes, perSubscriberBytes, 'perSubscriberBytes'],
+  ];
+  return needed
+    .filter(([, given, least]) => given < least)
+    .map(([field, given, least, what]) => ({
+      path: ['limits', 'buffers', field],
+      message: `${given} is less than ${what} (${least})`,
+    }));
+}
+
 /** Holds the fields against each other. */
 function ruleFaults(document: ProxyDocument): Fault[] {
   const { applications } = document;
-  const faults: Fault[] = [];
+  const faults: Fault[] = bufferFaults(document);
   const known = new Set<string>();
   for (const [at, { applicationId, hosts, relayUpstream }] of applications.entries()) {
     const path = ['applications', at];

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { packagePath } from '../platform/package-paths.ts';
 import { PROXY_REFUSALS } from '../session-protocol/refusal.ts';
+import { DATAGRAM_DROPS } from './datagram-drops.ts';
 import { LINGER_MS, LINGER_OCTETS } from './linger.ts';
 import { BUFFER_OCTETS } from './listener.ts';
 
@@ -11,6 +12,12 @@ test('the page lists the refusals in the order in which they are looked at', () 
   const rows = Object.entries(PROXY_REFUSALS).map(([reason, meaning]) => `| \`${reason}\` | ${meaning} |`);
   const table = ['| reason | meaning |', '|---|---|', ...rows].join('\n');
   expect(page).toContain(`<!-- refusals -->\n\n${table}\n\n<!-- /refusals -->`);
+});
+
+test('the page lists why datagrams are dropped', () => {
+  const rows = Object.entries(DATAGRAM_DROPS).map(([reason, meaning]) => `| \`${reason}\` | ${meaning} |`);
+  const table = ['| reason | meaning |', '|---|---|', ...rows].join('\n');
+  expect(page).toContain(`<!-- drops -->\n\n${table}\n\n<!-- /drops -->`);
 });
 
 test('the page states the bounds that the proxy has', () => {

@@ -98,6 +98,23 @@ const udpSchema = z
   .prefault({})
   .describe('Limits of SOCKS5 UDP ASSOCIATE.');
 
+const buffersSchema = z
+  .strictObject({
+    perSessionBytes: count(MIB, 2 ** 40)
+      .default(64 * MIB)
+      .describe('Of one session. At least two messages of messageOctets.'),
+    perSubscriberBytes: count(MIB, 2 ** 40)
+      .default(128 * MIB)
+      .describe('Of one subscriber, over all of its sessions. At least perSessionBytes.'),
+    totalBytes: count(MIB, 2 ** 40)
+      .default(512 * MIB)
+      .describe('Of all connections. At least perSubscriberBytes.'),
+  })
+  .prefault({})
+  .describe(
+    'Memory for slow readers and unfinished messages. The connection that holds most of what exceeds a limit is closed (`buffers_full`).',
+  );
+
 const limitsSchema = z
   .strictObject({
     capacitySessions: count(1, 1_000_000).default(10_000).describe('Open sessions.'),
@@ -113,7 +130,8 @@ const limitsSchema = z
     dialMs: durationMs().default(10_000).describe('Connecting to a host.'),
     stalledMs: durationMs()
       .default(60_000)
-      .describe('A connection whose other side takes nothing for so long is closed.'),
+      .describe('A connection whose other side takes nothing, or whose message does not go on, for so long is closed.'),
+    buffers: buffersSchema,
     udp: udpSchema,
   })
   .prefault({})
@@ -179,5 +197,6 @@ export const proxyConfigSchema = z
 
 export type ProxyDocument = z.output<typeof proxyConfigSchema>;
 export type ApplicationDocument = ProxyDocument['applications'][number];
+export type BufferLimits = ProxyDocument['limits']['buffers'];
 export type UdpLimits = ProxyDocument['limits']['udp'];
 export type DoorDocument = ProxyDocument['listen']['connect'];

@@ -12,6 +12,8 @@ test('figures and readiness are exported as they are when scraped', async () => 
     flowMarksFailed: 3,
     associations: 6,
     datagramsDropped: drops.counts,
+    bufferedBytes: 8,
+    closedForBuffers: { session: 1, subscriber: 0, total: 2 },
   };
   drops.drop('fragmented');
   const health = new Health();
@@ -27,5 +29,7 @@ test('figures and readiness are exported as they are when scraped', async () => 
   expect(lines).toContain('zerorate_proxy_associations 6');
   expect(lines).toContain('zerorate_proxy_datagrams_dropped_total{reason="fragmented"} 1');
   expect(lines).toContain('zerorate_proxy_datagrams_dropped_total{reason="other_source"} 0');
+  expect(lines).toContain('zerorate_proxy_buffered_bytes 8');
+  expect(lines).toContain('zerorate_proxy_connections_closed_for_buffers_total{limit="total"} 2');
   expect(lines).toContain('zerorate_ready 0');
 });

@@ -6,6 +6,7 @@ import type { Heartbeat, ProxyEndpoints } from '../session-protocol/dispatch-mes
 import { Admission } from './admission.ts';
 import { Application, type Resolve, resolveBySystem } from './applications.ts';
 import { AssociationGate } from './association-gate.ts';
+import { BufferBudget } from './buffer-budget.ts';
 import { ConnectDoor, type DoorServices } from './connect-door.ts';
 import { ControlServer } from './control-server.ts';
 import { holdDataDirectory } from './data-directory.ts';
@@ -54,6 +55,7 @@ export class ProxyServer {
   readonly #gate: ConnectionGate;
   readonly #associations: AssociationGate;
   readonly #drops = new DatagramDrops();
+  readonly #buffers: BufferBudget;
   readonly #listeners: Record<'connect' | 'socks5' | 'relay', Listener>;
   readonly #control: ControlServer;
   readonly #heartbeats: Heartbeats;
@@ -85,6 +87,7 @@ export class ProxyServer {
     });
     this.#gate = new ConnectionGate(limits.connections);
     this.#associations = new AssociationGate(limits.udp);
+    this.#buffers = new BufferBudget(limits.buffers);
     const services = this.#doorServices();
     this.#listeners = {
       connect: this.#listener(config.listen.connect, new ConnectDoor(services).take),
@@ -125,6 +128,8 @@ export class ProxyServer {
       flowMarksFailed: this.#marks.failed,
       associations: this.#associations.open,
       datagramsDropped: this.#drops.counts,
+      bufferedBytes: this.#buffers.bytes,
+      closedForBuffers: this.#buffers.closed,
     };
   }
 
@@ -169,7 +174,7 @@ export class ProxyServer {
     const applications = new Map(
       config.applications.map((each) => [each.applicationId, new Application(each, options)]),
     );
-    const base = { registry: this.#registry, clock: this.#clock };
+    const base = { registry: this.#registry, clock: this.#clock, buffers: this.#buffers };
     const admission = new Admission({
       ...base,
       proxyId: config.proxyId,
@@ -181,11 +186,11 @@ export class ProxyServer {
     return { ...base, admission, marks: this.#marks, logger, limits: config.limits };
   }
 
-  #udpServices({ admission, registry, marks, clock }: DoorServices): UdpServices {
+  #udpServices({ admission, registry, marks, clock, buffers, logger }: DoorServices): UdpServices {
     const { limits, listen } = this.#options.config;
     const { publicUrl } = listen.socks5;
     return {
-      ...{ admission, registry, marks, clock },
+      ...{ admission, registry, marks, clock, buffers, logger },
       udp: limits.udp,
       gate: this.#associations,
       drop: this.#drops.drop,

@@ -15,6 +15,7 @@ import { type AssociationServices, UdpAssociation } from './udp-association.ts';
 const REPLIES: Partial<Record<ProxyRefusal, Socks5Reply>> = {
   upstream_failed: 'host_unreachable',
   too_many_connections: 'general_failure',
+  buffers_full: 'general_failure',
 };
 
 export interface UdpServices extends Omit<AssociationServices, 'logRefusal'> {

@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { socks5Reply } from '../platform/socks5.ts';
 import { parseSocks5Datagram, socks5Datagram } from '../platform/socks5-datagram.ts';
 import type { Admission, Admitted, Refused } from './admission.ts';
+import type { BufferHolder } from './buffer-budget.ts';
 import { ConnectionMark } from './connection-mark.ts';
 import { ConnectionMeter } from './connection-meter.ts';
 import type { DatagramDrop } from './datagram-drops.ts';
@@ -22,6 +23,8 @@ const SETTLE_MS = 250;
 const IDLE_CHECKS_PER_TIMEOUT = 4;
 /** Ports of a terminal's address that send before one of them is the association's. */
 const MAX_CANDIDATES = 8;
+/** What a datagram that waits costs beside its octets. */
+const HELD_BYTES = 256;
 /** Kept for the removal of a mark that the gateway has not taken. */
 const OWED_FOR_MS = 600_000;
 const RECEIVE_BUFFER_BYTES = 1024 * 1024;
@@ -46,7 +49,7 @@ interface Held {
  * of each address family to the hosts. It carries one content type, that of the first host. Octets are the UDP payload between terminal
  * and proxy, the SOCKS5 header included, and those of the control connection. It is admitted with its first datagram.
  */
-export class UdpAssociation implements SessionConnection {
+export class UdpAssociation implements SessionConnection, BufferHolder {
   readonly blockedSinceMs = null;
   readonly #accepted: Accepted;
   readonly #session: Session;
@@ -129,6 +132,7 @@ export class UdpAssociation implements SessionConnection {
     if (this.#isEnding) return;
     this.#isEnding = true;
     for (const _ of this.#held.splice(0)) this.#services.drop('session_over');
+    this.#services.buffers.release(this);
     lingeringEnd(this.#accepted);
   }
 
@@ -137,6 +141,14 @@ export class UdpAssociation implements SessionConnection {
   }
 
   tell(): void {}
+
+  overflow(): void {
+    this.#services.logger.warn(
+      { sessionId: this.#session.terms.sessionId },
+      'an association held too much memory and is closed',
+    );
+    this.close();
+  }
 
   markAnew(): void {
     if (this.#hasBegun && !this.#isEnding) for (const mark of this.#marks) void mark.renew();
@@ -291,6 +303,8 @@ export class UdpAssociation implements SessionConnection {
       this.#heldOctets[datagram.to === null ? 'down' : 'up'] -= datagram.octets.length;
       this.#send(datagram);
     }
+    const { up, down } = this.#heldOctets;
+    if (!this.#isEnding) this.#services.buffers.hold(this, this.#session, up + down + this.#held.length * HELD_BYTES);
   }
 
   #send(datagram: Held): void {
