@@ -32,7 +32,8 @@ function evidenceMessages({ identifiedBy, match, tags, prefixes }: ApplicationDo
   const byTag = identifiedBy.some((way) => way !== 'proxy_address');
   // Another kind of evidence would sponsor what none of these ways identifies.
   const expected = byTag && byAddress ? 'both' : byTag ? 'tag' : 'ip';
-  if (match !== expected) messages.push(`${identifiedBy.join(' and ')} needs match: ${expected}, not ${match}`);
+  if (match !== expected)
+    messages.push(`identification by ${identifiedBy.join(' and ')} needs match: ${expected}, not ${match}`);
   if (byTag && tags.length === 0) messages.push('terminal_tag and proxy_mark need a tag in tags');
   if (byAddress && prefixes.length === 0) messages.push("proxy_address needs the proxy's network in prefixes");
   return messages;

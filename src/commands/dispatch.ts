@@ -4,6 +4,7 @@ import { createLocalJWKSet, createRemoteJWKSet, type JSONWebKeySet, type JWTVeri
 import type { Catalogue } from '../billing/catalogue.ts';
 import { PseudonymKey } from '../billing/pseudonym.ts';
 import { quotaUpdateCodec } from '../billing/quota-update.ts';
+import { atCapFaults } from '../dispatch/at-cap-faults.ts';
 import { type DispatchConfig, readDispatchConfig } from '../dispatch/dispatch-config.ts';
 import { DispatchServer } from '../dispatch/dispatch-server.ts';
 import { operatorVerifier } from '../dispatch/operator-keys.ts';
@@ -154,12 +155,6 @@ function checkApplications({ applications, sessions }: DispatchConfig, catalogue
   const faults = unknown.map(
     (id) => `${file}: applications.${id}: the catalogue has no such one${suggestion(id, ids)}`,
   );
-  for (const { id, match } of catalogue.applications) {
-    // Every octet to the proxy's address is the sponsor's, so none of them can be the subscriber's.
-    if (match !== 'ip' || (applications[id]?.atCap ?? sessions.atCap) === 'stop') continue;
-    faults.push(
-      `${file}: applications.${id}.atCap: subscriber_pays needs traffic that a tag tells apart, and ${id} is identified by its proxy's address alone (match: ip): set atCap: stop`,
-    );
-  }
+  faults.push(...atCapFaults({ applications, sessions }, catalogue).map((fault) => `${file}: ${fault}`));
   if (faults.length > 0) throw new ConfigError(faults);
 }

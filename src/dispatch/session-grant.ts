@@ -11,7 +11,7 @@ import { currentKey } from './signing-keys.ts';
 export async function grantOf(context: DispatchContext, session: Session, plan: Plan): Promise<SessionGrant> {
   const { sessionId, tokenId, tokenExpiresAtMs, subscriber, proxyId, applicationId, terminalIp } = session;
   const { sponsoredOctetsCap, sessionKey, contentShares } = session;
-  const { store, clock, proxies, patience } = context;
+  const { store, clock, proxies, patience, catalogue } = context;
   const exp = tokenExpiresAtMs / 1000;
   const claims = {
     jti: tokenId,
@@ -29,6 +29,7 @@ export async function grantOf(context: DispatchContext, session: Session, plan: 
   const proxy = proxies.get(proxyId);
   if (proxy === undefined) throw new Error('a proxy that took over a session has given no sign of life');
   const { region, endpoints } = proxy;
+  const { identifiedBy } = catalogue.applications[plan.application];
   const remainingOctets = shownQuota(remainingQuota(quotaStateOf(context, plan, subscriber, sessionId)));
   return {
     sessionId,
@@ -40,6 +41,7 @@ export async function grantOf(context: DispatchContext, session: Session, plan: 
     sponsoredOctetsCap,
     remainingOctets,
     contentShares,
+    ...(identifiedBy && { identifiedBy: [...identifiedBy] }),
   };
 }
 

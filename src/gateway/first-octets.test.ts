@@ -7,9 +7,9 @@ const TAG = 'a'.repeat(198);
 const CONNECT = `CONNECT media.example:443 HTTP/1.1\r\nHost: media.example:443\r\nZerorate-Tag: ${TAG}\r\n\r\n`;
 const RELAY = `GET /v1/relay/text HTTP/1.1\r\nupgrade: websocket\r\nZERORATE-TAG:${TAG}  \r\n\r\n`;
 
-function socks5(password: string): Buffer {
+function socks5(password: string, command = 1): Buffer {
   const field = (text: string) => Buffer.concat([Buffer.from([text.length]), Buffer.from(text)]);
-  return Buffer.concat([Buffer.from([5, 2, 0, 2, 1]), field('user'), field(password)]);
+  return Buffer.concat([Buffer.from([5, 2, 0, 2, 1]), field('user'), field(password), Buffer.from([5, command])]);
 }
 
 function read(segments: readonly Buffer[], maxOctets = MAX_OCTETS): FirstOctets {
@@ -73,6 +73,11 @@ test.each<[string, string, FirstOctets]>([
   ['an underscore', CONNECT.replace('Zerorate-Tag', 'Zerorate_Tag'), 'no_tag'],
 ])('%s gives no tag', (_what, text, found) => {
   expect(whole(text)).toBe(found);
+});
+
+test('a tag with another SOCKS5 command than CONNECT gives none: such a connection carries nothing of the application', () => {
+  expect(whole(socks5(`proof.${TAG}`, 3))).toBe('no_tag');
+  expect(whole(socks5(`proof.${TAG}`, 2))).toBe('no_tag');
 });
 
 test('several tags are all there, however their names are written', () => {

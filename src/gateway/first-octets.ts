@@ -15,6 +15,8 @@ export interface TaggedRequest {
 export type FirstOctets = 'incomplete' | 'no_tag' | 'malformed' | 'too_long' | TaggedRequest;
 
 const SOCKS5 = 5;
+/** The one command whose connection carries the application's traffic (RFC 1928, 4). */
+const SOCKS5_CONNECT = 1;
 const FIRST_BUFFER_OCTETS = 1024;
 const HEAD_END = Buffer.from('\r\n\r\n');
 const TOKEN = /^[!#$%&'*+.^_`|~\dA-Za-z-]+$/;
@@ -104,7 +106,11 @@ function readSocks5(octets: Buffer): FirstOctets {
   if (credentials === null) return 'incomplete';
   if (credentials.value === undefined) return 'no_tag';
   const { sessionTags } = splitSocks5Password(credentials.value.password);
-  return sessionTags.length === 0 ? 'no_tag' : { endpoint: 'socks5', sessionTags };
+  if (sessionTags.length === 0) return 'no_tag';
+  const requestAt = greeting.length + credentials.length;
+  if (octets.length < requestAt + 2) return 'incomplete';
+  const isConnect = octets[requestAt] === SOCKS5 && octets[requestAt + 1] === SOCKS5_CONNECT;
+  return isConnect ? { endpoint: 'socks5', sessionTags } : 'no_tag';
 }
 
 /** The first octets of the proxy's answer to a request that it takes. */

@@ -1,5 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { packagePath } from '../platform/package-paths.ts';
 import {
   type FindTagKey,
   formatSessionTag,
@@ -9,7 +11,7 @@ import {
 } from '../session-protocol/session-tag.ts';
 import type { Mark } from './flow-meter.ts';
 import type { FlowEnds } from './flow-table.ts';
-import { type TagOutcome, TerminalTags } from './terminal-tags.ts';
+import { TAG_OUTCOMES, type TagOutcome, TerminalTags } from './terminal-tags.ts';
 
 const NOW_MS = 1_790_000_000_000;
 const { privateKey, publicKey } = generateKeyPairSync('ed25519');
@@ -163,4 +165,12 @@ describe('a terminal’s tag', () => {
     expect(outcomes()).toEqual([['closed', 1]]);
     expect(outcomeOf(connectWith())).toEqual([]);
   });
+});
+
+test('the page lists the outcomes in the order of the checks', () => {
+  const rows = Object.entries(TAG_OUTCOMES).map(([outcome, meaning]) => `| \`${outcome}\` | ${meaning} |`);
+  const table = ['| outcome | meaning |', '|---|---|', ...rows].join('\n');
+  expect(readFileSync(packagePath('docs/tags.md'), 'utf8')).toContain(
+    `<!-- outcomes -->\n\n${table}\n\n<!-- /outcomes -->`,
+  );
 });

@@ -106,12 +106,17 @@ export function formatTotals({ applications, all }: LoopTotals, members: readonl
   const of = (id: string) => members.filter(({ application }) => application.applicationId === id);
   const table = formatTable(applications, [
     { title: 'application', cell: ({ applicationId }) => applicationId },
+    { title: 'way', cell: ({ way }) => way },
     { title: 'sent', cell: ({ sent }) => grouped(sent), right: true },
     { title: 'metered', cell: ({ metered }) => grouped(metered), right: true },
-    { title: 'with tag', cell: ({ marked }) => grouped(marked), right: true },
+    { title: 'identified', cell: ({ identified }) => grouped(identified), right: true },
     { title: 'reported', cell: ({ reported }) => grouped(reported), right: true },
     { title: 'charged', cell: ({ charged }) => grouped(charged), right: true },
-    { title: "subscriber's", cell: ({ subscribers }) => grouped(subscribers), right: true },
+    {
+      title: "subscriber's",
+      cell: ({ subscribers, metered, identified }) => grouped(subscribers + metered - identified),
+      right: true,
+    },
     { title: 'refusals', cell: ({ applicationId }) => formatRefusals(of(applicationId)) },
   ]);
   const { sent, metered, journal } = all;

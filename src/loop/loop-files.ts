@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { exportJWK } from 'jose';
 import { dump } from 'js-yaml';
 import { CALL_CONTENT } from './call-content.ts';
-import { APPLICATIONS, loopCatalogue } from './loop-plan.ts';
+import { ADDRESS_PROXY_IP, APPLICATIONS, type LoopApplication, loopCatalogue } from './loop-plan.ts';
 
 const KEY_ID = 'loop';
 const ISSUER = 'loop-operator';
 
 export interface ProxyPorts {
+  /** Where it listens. */
+  host: string;
   connect: number;
   socks5: number;
   relay: number;
@@ -104,18 +106,25 @@ function dispatchDocument({ brokers, storeUrl, dispatchPort, proxyPorts }: LoopP
   };
 }
 
-function gatewayDocument({ brokers, gatewayPorts, proxyPorts }: LoopPlace): object {
+function gatewayDocument({ brokers, gatewayPorts, proxyPorts, dispatchPort }: LoopPlace): object {
   return {
     nodeId: 'gateway-1',
     userPlane: { port: gatewayPorts.userPlane },
     control: { port: gatewayPorts.control },
     operatorSecretFile: 'operator.secret',
     terminalAddresses: '127.64.0.0/16',
-    proxies: proxyPorts.map((_, at) => ({
+    proxies: proxyPorts.map(({ host }, at) => ({
       proxyId: `proxy-${at + 1}`,
       secretFile: `proxy-${at + 1}.secret`,
-      addresses: ['127.0.0.1'],
+      addresses: [host],
     })),
+    terminalTags: {
+      jwksUrl: `http://127.0.0.1:${dispatchPort}/.well-known/jwks.json`,
+      applications: APPLICATIONS.filter(({ way }) => way === 'terminal_tag').map(({ applicationId, tag }) => ({
+        applicationId,
+        zeroRatingTag: tag,
+      })),
+    },
     identity: { issuer: ISSUER, keyId: KEY_ID, privateKeyFile: 'operator-identity.pem' },
     kafka: { brokers, topic: FLOW_TOPIC },
     spool: 'gateway-spool',
@@ -127,7 +136,7 @@ function gatewayDocument({ brokers, gatewayPorts, proxyPorts }: LoopPlace): obje
 
 function proxyDocument(place: LoopPlace, at: number): object {
   const ports = place.proxyPorts[at];
-  const door = (port: number) => ({ host: '127.0.0.1', port });
+  const door = (port: number) => ({ host: ports.host, port });
   return {
     proxyId: `proxy-${at + 1}`,
     region: `region-${at + 1}`,
@@ -140,9 +149,10 @@ function proxyDocument(place: LoopPlace, at: number): object {
     },
     dispatch: { url: `http://127.0.0.1:${place.dispatchPort}`, secretFile: `proxy-${at + 1}.secret` },
     gateway: { url: `http://127.0.0.1:${place.gatewayPorts.control}`, timeoutMs: 5000 },
-    applications: APPLICATIONS.map(({ applicationId, tag }) => ({
+    applications: applicationsAt(ports).map(({ applicationId, way, tag }) => ({
       applicationId,
-      zeroRatingTag: tag,
+      identifiedBy: [way],
+      ...(way === 'proxy_mark' && { zeroRatingTag: tag }),
       relayUpstream: place.relayUpstreams[applicationId],
       hosts: [
         { host: '127.0.0.1', ports: [place.mediaPorts[applicationId]], contentType: 'image' },
@@ -153,4 +163,9 @@ function proxyDocument(place: LoopPlace, at: number): object {
     statistics: { intervalMs: 2000 },
     log: { level: 'warn' },
   };
+}
+
+/** A proxy with the address that is evidence serves the applications that it identifies, and no proxy else does. */
+function applicationsAt({ host }: ProxyPorts): LoopApplication[] {
+  return APPLICATIONS.filter(({ way }) => (way === 'proxy_address') === (host === ADDRESS_PROXY_IP));
 }

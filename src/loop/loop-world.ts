@@ -10,11 +10,12 @@ import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
 import { CallHost } from './call-host.ts';
 import { Companion, type CompanionOptions } from './companion.ts';
 import { FLOW_TOPIC, type LoopFiles, type ProxyPorts, QUOTA_TOPIC, writeLoopFiles } from './loop-files.ts';
-import { APPLICATIONS } from './loop-plan.ts';
+import { ADDRESS_PROXY_IP, APPLICATIONS } from './loop-plan.ts';
 import { MediaHost } from './media-host.ts';
 import { MessageHub } from './message-hub.ts';
 
-const PROXIES = 2;
+/** Two in regions of their own, and one whose address is the evidence. */
+const PROXY_HOSTS = ['127.0.0.1', '127.0.0.1', ADDRESS_PROXY_IP];
 const PARTITIONS = 4;
 
 /** Every program of the loop, running. */
@@ -55,28 +56,27 @@ export async function startLoopWorld(endings: Endings): Promise<LoopWorld> {
   const { relayUpstreams, mediaPorts, callPorts } = await startApplications(endings);
 
   const proxyPorts: ProxyPorts[] = [];
-  for (let at = 0; at < PROXIES; at++) proxyPorts.push(await proxyPortsFree());
+  for (const host of PROXY_HOSTS) proxyPorts.push({ host, ...(await proxyPortsFree()) });
   const dispatchPort = await freePort();
   const gatewayPorts = { userPlane: await freePort(), control: await freePort() };
   const place = { folder, brokers: broker.brokers, storeUrl: store.url, dispatchPort, gatewayPorts, proxyPorts };
   const files = await writeLoopFiles({ ...place, relayUpstreams, mediaPorts, callPorts });
-  const companion = (command: CompanionOptions['command'], config: string, name: string, port?: number) => {
+  type Interface = { host?: string; control: number };
+  const companion = (command: CompanionOptions['command'], config: string, name: string, at?: Interface) => {
     const made = new Companion({
       command,
       config,
       environment: files.environment,
       logFile: join(folder, `${name}.log`),
-      ...(port !== undefined && { readyUrl: `http://127.0.0.1:${port}/health/ready` }),
+      ...(at && { readyUrl: `http://${at.host ?? '127.0.0.1'}:${at.control}/health/ready` }),
     });
     endings.add(() => made.kill());
     return made;
   };
   const engine = companion('run', files.engine, 'engine');
-  const dispatch = companion('dispatch', files.dispatch, 'dispatch', dispatchPort);
-  const gateway = companion('gateway', files.gateway, 'gateway', gatewayPorts.control);
-  const proxies = files.proxies.map((config, at) =>
-    companion('proxy', config, `proxy-${at + 1}`, proxyPorts[at].control),
-  );
+  const dispatch = companion('dispatch', files.dispatch, 'dispatch', { control: dispatchPort });
+  const gateway = companion('gateway', files.gateway, 'gateway', gatewayPorts);
+  const proxies = files.proxies.map((config, at) => companion('proxy', config, `proxy-${at + 1}`, proxyPorts[at]));
   // The engine makes the tables that the dispatch server reads.
   await engine.start();
   await gateway.start();
@@ -126,7 +126,7 @@ async function startApplications(endings: Endings) {
   return { relayUpstreams, mediaPorts, callPorts };
 }
 
-async function proxyPortsFree(): Promise<ProxyPorts> {
+async function proxyPortsFree(): Promise<Omit<ProxyPorts, 'host'>> {
   const [connect, socks5, relay, control] = [await freePort(), await freePort(), await freePort(), await freePort()];
   return { connect, socks5, relay, control };
 }

@@ -8,7 +8,7 @@ import { type TokenVerdict, verifySessionToken } from '../session-protocol/sessi
 import { type Application, type Destination, typeIndex } from './applications.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import { canonicalIp } from './private-address.ts';
-import type { Session } from './session.ts';
+import type { Payer, Session } from './session.ts';
 import type { SessionRegistry } from './session-registry.ts';
 
 export interface Refused {
@@ -27,12 +27,6 @@ export interface TagOffer {
   /** Session tags as text. */
   sessionTags?: readonly string[];
 }
-
-/**
- * Who pays for a connection: the sponsor for all of it (it carries a session tag), the sponsor while the session has credit (the
- * network learns changes by marks, or knows the proxy's address), or the subscriber for all of it.
- */
-export type Payer = 'sponsor' | 'by_credit' | 'subscriber';
 
 export interface Admitted {
   session: Session;

@@ -64,6 +64,29 @@ test.each([
     /applications\[0\]: has neither hosts nor a relayUpstream/,
   ],
   [
+    'session tags within TLS',
+    EXAMPLE.replace('    zeroRatingTag: chatter', '    identifiedBy: [terminal_tag]').replace('# tls: {', 'tls: {'),
+    /proxy\.yaml:\d+: applications\[0\]\.identifiedBy: terminal_tag needs endpoints without TLS, .*: listen\.connect has TLS/,
+  ],
+  [
+    'session tags within TLS that ends before the proxy',
+    EXAMPLE.replace('    zeroRatingTag: chatter', '    identifiedBy: [terminal_tag]').replace(
+      'port: 8082 }',
+      'port: 8082, publicUrl: "wss://relay.example" }',
+    ),
+    /identifiedBy: terminal_tag needs endpoints without TLS, .*: listen\.relay has TLS/,
+  ],
+  [
+    'marks without a tag and a gateway',
+    EXAMPLE.replace('    zeroRatingTag: chatter', '    identifiedBy: [proxy_mark]'),
+    /identifiedBy: proxy_mark needs a zeroRatingTag\n.*identifiedBy: proxy_mark needs a gateway/,
+  ],
+  [
+    'a tag for marks that are not made',
+    EXAMPLE.replace('    zeroRatingTag: chatter', '    zeroRatingTag: chatter\n    identifiedBy: [terminal_tag]'),
+    /identifiedBy: has a zeroRatingTag, which is for proxy_mark alone/,
+  ],
+  [
     'a short secret',
     EXAMPLE.replace('# secretFile: /run/secrets/proxy-secret', 'secretFile: short'),
     /proxy\.yaml:\d+: dispatch\.secretFile: the secret is too short/,

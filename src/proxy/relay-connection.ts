@@ -221,8 +221,9 @@ export class RelayConnection implements SessionConnection, BufferHolder {
   #end(code: number, reason: string): void {
     const [terminal, upstream] = [this.#terminal, this.#upstream];
     if (terminal === null || upstream === null || this.#isEnding) return;
-    this.tell({ type: 'closing', reason });
+    // First: the notice counts, too, and reaching the limit with it must not end this again.
     this.#isEnding = true;
+    this.tell({ type: 'closing', reason });
     this.#services.buffers.release(this);
     const { raw, stream } = this.#accepted;
     const readBefore = raw.bytesRead;

@@ -174,6 +174,24 @@ describe('at the cap, where the subscriber pays for what comes then', () => {
     expect(await reportedOf(session.terms.sessionId)).toBe(socket.bytesRead + socket.bytesWritten);
   });
 
+  test('a relay with the tag is told so and closed, and is reported to the octet', async () => {
+    const { terms, token } = await world.dispatch.grant({ sponsoredOctetsCap: 2000, atCap: 'subscriber_pays' });
+    const raw = await countingConnection(portOf(world.proxy.endpoints.relay));
+    const relay = new WebSocket(`${world.proxy.endpoints.relay}/v1/relay/text`, {
+      headers: { authorization: `Bearer ${token}`, 'zerorate-tag': world.dispatch.tag(terms) },
+      createConnection: () => raw as never,
+    });
+    const notices: unknown[] = [];
+    relay.on('message', (data) => notices.push(JSON.parse(String(data))));
+    await once(relay, 'open');
+    relay.send(Buffer.alloc(3000));
+    const [code] = await once(relay, 'close');
+    expect(code).toBe(1008);
+    expect(notices).toContainEqual({ type: 'closing', reason: 'cap_reached' });
+    await until(() => world.proxy.figures().connections === 0);
+    expect(await reportedOf(terms.sessionId)).toBe(raw.bytesRead + raw.bytesWritten);
+  });
+
   test('a connection without the tag is the subscriber’s before the cap, too, and in no report', async () => {
     const session = await granted();
     const { socket, status } = await tunnel(session, '');
@@ -257,4 +275,10 @@ async function socks5Reply(user: string, password: string): Promise<number> {
   await until(() => octets.length >= 6 || socket.closed);
   socket.destroy();
   return octets[5];
+}
+
+async function countingConnection(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  return socket;
 }

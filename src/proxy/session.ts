@@ -2,12 +2,17 @@ import { CONTENT_TYPES, sponsoredOctetsOf } from '../session-protocol/content-oc
 import type { Announcement } from '../session-protocol/dispatch-messages.ts';
 import type { SessionEnding } from '../session-protocol/refusal.ts';
 import type { RelayNotice } from '../session-protocol/relay-message.ts';
-import type { Payer } from './admission.ts';
 import { COUNTERS, octetsUpTo, usageOf } from './usage-counters.ts';
 import type { SpooledReport, UsageSpool } from './usage-spool.ts';
 
 /** Less than so much is not worth a report of its own before the interval is over. */
 const EARLY_REPORT_OCTETS = 256 * 1024;
+
+/**
+ * Who pays for a connection: the sponsor for all of it (it carries a session tag), the sponsor while the session has credit (the
+ * network learns changes by marks, or knows the proxy's address), or the subscriber for all of it.
+ */
+export type Payer = 'sponsor' | 'by_credit' | 'subscriber';
 
 /** What a session knows of each of its connections. */
 export interface SessionConnection {

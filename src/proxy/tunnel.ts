@@ -1,14 +1,14 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
-import type { Admitted, Payer } from './admission.ts';
+import type { Admitted } from './admission.ts';
 import type { BufferBudget, BufferHolder, BufferScope } from './buffer-budget.ts';
 import { ConnectionMark } from './connection-mark.ts';
 import { ConnectionMeter } from './connection-meter.ts';
 import type { FlowMarks } from './flow-marks.ts';
 import { lingeringEnd } from './linger.ts';
 import type { Accepted } from './listener.ts';
-import type { Session, SessionConnection } from './session.ts';
+import type { Payer, Session, SessionConnection } from './session.ts';
 import type { SessionRegistry } from './session-registry.ts';
 
 export interface ConnectionServices {

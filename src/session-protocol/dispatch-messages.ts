@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { IDENTIFICATIONS } from '../billing/catalogue.ts';
 import { E164 } from '../billing/msisdn.ts';
 import { contentOctetsSchema, contentSharesSchema, contentTypeSchema } from './content-octets.ts';
 import { DISPATCH_REFUSALS, type DispatchRefusal, SESSION_ENDINGS } from './refusal.ts';
@@ -57,6 +58,8 @@ export const sessionGrantSchema = z.strictObject({
   /** What is left of the subscriber's quota now, this session's cap included; null without a quota. */
   remainingOctets: octets.nullable(),
   contentShares: contentSharesSchema,
+  /** As in the catalogue. With terminal_tag the terminal asks its proxy for session tags and sends one with each connection. */
+  identifiedBy: z.array(z.enum(IDENTIFICATIONS)).optional(),
 });
 export type SessionGrant = z.output<typeof sessionGrantSchema>;
 

@@ -6,6 +6,7 @@ import { type Dial, DialError } from './dial.ts';
 import { destinationOf, exchange, type HttpAnswer, type HttpAsk, securedAs } from './http-exchange.ts';
 import type { OctetLedger } from './octet-ledger.ts';
 import type { SessionKeeper } from './session-keeper.ts';
+import type { SessionTags } from './session-tags.ts';
 import type { Delivery, TerminalEvent } from './terminal-event.ts';
 import { openTunnel } from './tunnel.ts';
 
@@ -13,6 +14,7 @@ export interface MediaOptions {
   keeper: SessionKeeper;
   dial: Dial;
   ledger: OctetLedger;
+  sessionTags: SessionTags;
   onEvent: (event: TerminalEvent) => void;
 }
 
@@ -58,9 +60,12 @@ export class Media {
   }
 
   async #tunnel(grant: SessionGrant, url: URL, contentType: ContentType) {
-    const { dial, ledger } = this.#options;
+    const { dial, ledger, sessionTags } = this.#options;
+    const sessionTag = await sessionTags.of(grant, contentType);
     const dialled = await dial(destinationOf(new URL(grant.proxy.endpoints.connect)));
     const label = { sessionId: grant.sessionId, contentType };
-    return openTunnel(grant, ledger.track('proxy', dialled, label), destinationOf(url));
+    const opened = await openTunnel(grant, ledger.track('proxy', dialled, label), destinationOf(url), sessionTag);
+    if ('refusal' in opened) sessionTags.noteRefusal(opened.refusal);
+    return opened;
   }
 }

@@ -1,12 +1,14 @@
 import type { ContentType } from '../session-protocol/content-octets.ts';
 import type { SessionGrant } from '../session-protocol/dispatch-messages.ts';
 import { messageMac, type RelayMessage, type RelayNotice } from '../session-protocol/relay-message.ts';
+import { SESSION_TAG_HEADER } from '../session-protocol/session-tag.ts';
 import { type Attempt, takeBestWay } from './best-way.ts';
 import { type Dial, DialError } from './dial.ts';
 import { destinationOf } from './http-exchange.ts';
 import type { OctetLedger } from './octet-ledger.ts';
 import { RelayConnection } from './relay-connection.ts';
 import type { SessionKeeper } from './session-keeper.ts';
+import type { SessionTags } from './session-tags.ts';
 import type { Delivery, ReceivedMessage, TerminalEvent } from './terminal-event.ts';
 
 /** After a connection was lost. */
@@ -25,6 +27,7 @@ export interface RelaysOptions {
   keeper: SessionKeeper;
   dial: Dial;
   ledger: OctetLedger;
+  sessionTags: SessionTags;
   applicationAccount: string;
   directRelayUrl: string;
   onMessage: (message: ReceivedMessage) => void;
@@ -136,17 +139,24 @@ export class Relays {
     }
   }
 
-  async #openThrough(contentType: ContentType, { sessionId, token, proxy }: SessionGrant) {
-    const { dial, ledger } = this.#options;
+  async #openThrough(contentType: ContentType, grant: SessionGrant) {
+    const { dial, ledger, sessionTags } = this.#options;
+    const { sessionId, token, proxy } = grant;
+    const sessionTag = await sessionTags.of(grant, contentType);
     const url = new URL(`/v1/relay/${contentType}`, proxy.endpoints.relay);
     const dialled = ledger.track('proxy', await dial(destinationOf(url)), { sessionId, contentType });
-    return RelayConnection.open({
+    const opened = await RelayConnection.open({
       url,
       dialled,
-      headers: { authorization: `Bearer ${token}` },
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(sessionTag !== null && { [SESSION_TAG_HEADER]: sessionTag }),
+      },
       isAcknowledged: true,
       ...this.#handlers(contentType, sessionId),
     });
+    if ('refusal' in opened) sessionTags.noteRefusal(opened.refusal);
+    return opened;
   }
 
   async #openDirect(contentType: ContentType) {

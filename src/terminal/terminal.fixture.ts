@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Refusal, SessionGrant, SessionRequest } from '../session-protocol/dispatch-messages.ts';
+import type { Refusal, SessionGrant, SessionRequest, SessionTags } from '../session-protocol/dispatch-messages.ts';
 import {
   decodeRelayMessage,
   encodeRelayMessage,
@@ -24,6 +24,10 @@ export class ScriptedNetwork {
   /** Why the proxy turns every connection away; null: it does not. */
   turnsAway: string | null = null;
   readonly relays = new Set<WebSocket>();
+  /** What the proxy hands out, and the tags that its connections brought. */
+  sessionTags: SessionTags = {};
+  readonly tagRequests: string[] = [];
+  readonly tagsSeen: unknown[] = [];
   readonly stillHere: unknown[] = [];
   readonly octets = { uplinkOctets: 0, downlinkOctets: 0 };
   readonly #key = randomBytes(32);
@@ -49,11 +53,18 @@ export class ScriptedNetwork {
     const proxy = createServer();
     const relay = new WebSocketServer({ noServer: true });
     proxy.on('connection', (socket) => this.#follow(socket));
+    proxy.on('request', ({ url = '', headers }, response) => {
+      this.tagRequests.push(`${url} ${headers.authorization}`);
+      response.writeHead(200, { connection: 'close' });
+      response.end(JSON.stringify({ sessionTags: this.sessionTags, expiresAtMs: Date.now() + 60_000 }));
+    });
     proxy.on('upgrade', (request, socket, head) => {
+      this.tagsSeen.push(request.headers['zerorate-tag']);
       if (this.turnsAway !== null) return turnAway(socket as Socket, this.turnsAway);
       relay.handleUpgrade(request, socket, head, (connection) => this.#serveRelay(connection, request));
     });
     proxy.on('connect', (request, socket: Socket) => {
+      this.tagsSeen.push(request.headers['zerorate-tag']);
       if (this.turnsAway !== null) return turnAway(socket, this.turnsAway);
       const [host, port] = (request.url ?? '').split(':');
       const upstream = connect(Number(port), host, () => {

@@ -66,6 +66,35 @@ test.each<[ContentType, string | undefined]>([
   expect(messages[0]).toMatchObject({ contentType, from: 'echo', payload, ...(name !== undefined && { name }) });
 });
 
+test('an application that takes session tags has one of its content type on each connection, asked for once a token', async () => {
+  network.sessions = [{ identifiedBy: ['terminal_tag'] }];
+  network.renewals = [{ identifiedBy: ['terminal_tag'] }];
+  network.sessionTags = { text: 't'.repeat(198), image: 'i'.repeat(198) };
+  const { terminal } = makeTerminal();
+  await terminal.start(['text', 'voice']);
+  const url = new URL(`http://127.0.0.1:${mediaPort}/cat.jpg`);
+  expect(await terminal.upload(url, 'image', Buffer.alloc(10))).toMatchObject({ delivery: { via: 'proxy' } });
+  expect(network.tagsSeen).toEqual([network.sessionTags.text, undefined, network.sessionTags.image]);
+  expect(network.tagRequests).toEqual(['/v1/session-tags Bearer token-of-session-1']);
+  await terminal.renew();
+  await terminal.download(new URL(`http://127.0.0.1:${mediaPort}/7`), 'image');
+  expect(network.tagRequests).toHaveLength(2);
+  network.turnsAway = 'tag_expired';
+  expect(await terminal.upload(url, 'image', Buffer.alloc(10))).toMatchObject({
+    delivery: { via: 'direct', reason: 'tag_expired' },
+  });
+  network.turnsAway = null;
+  await terminal.download(new URL(`http://127.0.0.1:${mediaPort}/7`), 'image');
+  expect(network.tagRequests).toHaveLength(3);
+});
+
+test('other applications ask for no session tags and send none', async () => {
+  const { terminal } = makeTerminal();
+  await terminal.start(['text']);
+  expect(network.tagRequests).toEqual([]);
+  expect(network.tagsSeen).toEqual([undefined]);
+});
+
 test('files go up and down through tunnels', async () => {
   const { terminal } = makeTerminal();
   await terminal.start([]);

@@ -9,6 +9,7 @@ import { Media, type MediaAnswer } from './media.ts';
 import { OctetLedger, type PathKind, type PathOctets } from './octet-ledger.ts';
 import { Relays } from './relays.ts';
 import { SessionKeeper } from './session-keeper.ts';
+import { SessionTags } from './session-tags.ts';
 import type { Delivery, ReceivedMessage, TerminalEvent } from './terminal-event.ts';
 
 const ASK_AGAIN_AFTER_MS = 30_000;
@@ -62,7 +63,8 @@ export class Terminal {
       onEvent,
       usageOf: (sessionId) => ledger.usageOf(sessionId),
     });
-    const shared = { keeper: this.#keeper, dial, ledger, onEvent };
+    const sessionTags = new SessionTags({ dial, ledger, nowMs: Date.now });
+    const shared = { keeper: this.#keeper, dial, ledger, sessionTags, onEvent };
     const { applicationAccount, directRelayUrl } = options;
     this.#relays = new Relays({ ...shared, applicationAccount, directRelayUrl, onMessage, isStillHere });
     this.#media = new Media(shared);

@@ -2,20 +2,30 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { SessionGrant } from '../session-protocol/dispatch-messages.ts';
+import { SESSION_TAG_HEADER } from '../session-protocol/session-tag.ts';
 import type { Destination, Dialled } from './dial.ts';
 import { securedAs } from './http-exchange.ts';
 
 export type TunnelOpening = { stream: Duplex } | { refusal: string };
 
-/** HTTP CONNECT through the session's proxy. A refusal is a value; a connection that breaks is `connection_lost`. */
-export function openTunnel({ token, proxy }: SessionGrant, dialled: Dialled, to: Destination): Promise<TunnelOpening> {
+/** HTTP CONNECT through the session's proxy, with a session tag where the application takes them. A refusal is a value; a connection that breaks is `connection_lost`. */
+export function openTunnel(
+  { token, proxy }: SessionGrant,
+  dialled: Dialled,
+  to: Destination,
+  sessionTag: string | null = null,
+): Promise<TunnelOpening> {
   const stream = securedAs(new URL(proxy.endpoints.connect), dialled.socket);
   const authority = `${to.host}:${to.port}`;
   return new Promise((resolve) => {
     const asked = request({
       method: 'CONNECT',
       path: authority,
-      headers: { host: authority, 'proxy-authorization': `Bearer ${token}` },
+      headers: {
+        host: authority,
+        'proxy-authorization': `Bearer ${token}`,
+        ...(sessionTag !== null && { [SESSION_TAG_HEADER]: sessionTag }),
+      },
       createConnection: () => stream as never,
     });
     asked.on('error', () => resolve({ refusal: 'connection_lost' }));
