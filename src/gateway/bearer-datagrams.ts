@@ -4,8 +4,10 @@ import { once } from 'node:events';
 import { isIPv4, type Socket as TcpSocket } from 'node:net';
 import { type Socks5Destination, socks5Reply } from '../platform/socks5.ts';
 import { parseSocks5Datagram, socks5Datagram } from '../platform/socks5-datagram.ts';
+import type { DatagramTag } from './datagram-tag.ts';
 import { type Flow, type FlowEnds, type FlowTable, UDP } from './flow-table.ts';
 import type { StoredBearer } from './record-spool.ts';
+import type { TerminalTags } from './terminal-tags.ts';
 
 /** Flows of one association. They last as long as it does: a proxy's mark must not be lost while nothing passes. */
 const MAX_FLOWS = 64;
@@ -24,8 +26,9 @@ export class BearerDatagrams {
   readonly #control: TcpSocket;
   readonly #bearer: StoredBearer;
   readonly #flows: FlowTable;
+  readonly #tags: TerminalTags | null;
   /** By remote address and port. */
-  readonly #open = new Map<string, Flow>();
+  readonly #open = new Map<string, { flow: Flow; tag: DatagramTag | null }>();
   readonly #names = new Map<string, Promise<string | null>>();
   readonly #toTerminal = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES });
   readonly #toNetwork = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES });
@@ -33,7 +36,12 @@ export class BearerDatagrams {
   #waiting = 0;
   #isOver = false;
 
-  constructor(control: TcpSocket, bearer: StoredBearer, flows: FlowTable) {
+  constructor(
+    control: TcpSocket,
+    bearer: StoredBearer,
+    { flows, tags }: { flows: FlowTable; tags: TerminalTags | null },
+  ) {
+    this.#tags = tags;
     this.#control = control;
     this.#bearer = bearer;
     this.#flows = flows;
@@ -61,7 +69,10 @@ export class BearerDatagrams {
       this.#isOver = true;
       terminal.close();
       network.close();
-      for (const flow of this.#open.values()) this.#flows.close(flow);
+      for (const { flow, tag } of this.#open.values()) {
+        await tag?.close();
+        this.#flows.close(flow);
+      }
     }
   }
 
@@ -99,14 +110,15 @@ export class BearerDatagrams {
 
   #send({ host, port }: Socks5Destination, payload: Buffer): void {
     if (port === 0 || this.#toNetwork.getSendQueueSize() > MAX_SEND_QUEUE_BYTES) return;
-    const flow = this.#flowTo(host, port);
-    if (flow === null) return;
-    this.#flows.count(flow, 'uplink', payload.length);
+    const open = this.#flowTo(host, port);
+    if (open === null) return;
+    open.tag?.uplink(payload);
+    this.#flows.count(open.flow, 'uplink', payload.length);
     // What cannot be sent is lost as on any network.
     this.#toNetwork.send(payload, port, host, () => {});
   }
 
-  #flowTo(remoteIp: string, remotePort: number): Flow | null {
+  #flowTo(remoteIp: string, remotePort: number): { flow: Flow; tag: DatagramTag | null } | null {
     const key = `${remoteIp}|${remotePort}`;
     const known = this.#open.get(key);
     if (known !== undefined) return known;
@@ -114,15 +126,21 @@ export class BearerDatagrams {
     const { address, port } = this.#toNetwork.address();
     const ends: FlowEnds = { protocol: UDP, terminalIp: address, terminalPort: port, remoteIp, remotePort };
     const flow = this.#flows.open(ends, this.#bearer);
-    this.#open.set(key, flow);
-    return flow;
+    const tag = this.#tags?.followDatagrams(ends, {
+      set: (mark) => this.#flows.markByTag(flow, mark),
+      remove: (mark) => this.#flows.unmark(flow, mark),
+    });
+    const opened = { flow, tag: tag ?? null };
+    this.#open.set(key, opened);
+    return opened;
   }
 
   #fromNetwork(payload: Buffer, { address, port }: RemoteInfo): void {
-    const flow = this.#open.get(`${address}|${port}`);
-    if (this.#isOver || flow === undefined || this.#terminalPort === null) return;
+    const open = this.#open.get(`${address}|${port}`);
+    if (this.#isOver || open === undefined || this.#terminalPort === null) return;
     if (this.#toTerminal.getSendQueueSize() > MAX_SEND_QUEUE_BYTES) return;
-    this.#flows.count(flow, 'downlink', payload.length);
+    this.#flows.count(open.flow, 'downlink', payload.length);
+    open.tag?.downlink(payload);
     const datagram = socks5Datagram({ peer: { host: address, port }, payload });
     this.#toTerminal.send(datagram, this.#terminalPort, plainIp(this.#control.remoteAddress), () => {});
   }

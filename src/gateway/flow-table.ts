@@ -84,6 +84,11 @@ export class FlowTable {
     return true;
   }
 
+  /** The traffic of a flow is the subscriber's from now on, until its proxy says otherwise. */
+  unmark(flow: Flow, { contentType }: Mark): void {
+    this.#record(flow, flow.meter.mark({ zeroRatingTag: null, contentType }, this.#options.nowMs()));
+  }
+
   close(flow: Flow): void {
     const key = keyOf(flow.ends);
     // Its ports may be another connection's by now.

@@ -7,6 +7,7 @@ import {
   tagMismatch,
   verifySessionTag,
 } from '../session-protocol/session-tag.ts';
+import { DatagramTag } from './datagram-tag.ts';
 import { AnswerReader, type Endpoint, FirstOctetsReader } from './first-octets.ts';
 import type { Mark } from './flow-meter.ts';
 import type { FlowEnds } from './flow-table.ts';
@@ -73,13 +74,24 @@ export class TerminalTags {
     return isToProxy ? new FlowTag(this, ends, mark) : null;
   }
 
+  /** As `follow`, of a flow of datagrams. */
+  followDatagrams(ends: FlowEnds, marks: ConstructorParameters<typeof DatagramTag>[2]): DatagramTag | null {
+    const isToProxy = this.options.proxies.some(({ addresses }) => addresses.includes(ends.remoteIp));
+    return isToProxy ? new DatagramTag(this, ends, marks) : null;
+  }
+
   /** Returns the mark that a verified tag stands for on this flow, or why there is none. */
-  markOf(tag: SessionTag, { terminalIp, remoteIp, remotePort }: FlowEnds, endpoint: Endpoint): Mark | TagOutcome {
+  markOf(
+    tag: SessionTag,
+    { terminalIp, remoteIp, remotePort }: FlowEnds,
+    endpoint: Endpoint | null,
+  ): Mark | TagOutcome {
     if (tagMismatch(tag, { terminalIp }) !== null) return 'other_terminal';
     const isProxy = this.options.proxies.some(
       ({ proxyId, addresses }) => addresses.includes(remoteIp) && nameDigest(proxyId) === tag.proxy,
     );
-    const destination = { ip: remoteIp, endpoint, port: remotePort };
+    // Each association has a UDP port of its own, which no tag names.
+    const destination = { ip: remoteIp, ...(endpoint !== null && { endpoint, port: remotePort }) };
     if (!isProxy || tagMismatch(tag, { destination }) !== null) return 'other_proxy';
     const zeroRatingTag = this.#zeroRatingTags.get(tag.application);
     return zeroRatingTag === undefined ? 'application_not_listed' : { zeroRatingTag, contentType: tag.contentType };

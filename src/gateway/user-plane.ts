@@ -86,7 +86,7 @@ export class UserPlane {
     this.#sockets.set(terminal, bearer);
 
     if (request.command === 'udp_associate') {
-      await new BearerDatagrams(terminal, bearer, flows).serve();
+      await new BearerDatagrams(terminal, bearer, { flows, tags }).serve();
       return;
     }
     const dialled = await dial(destination, bearer.terminalIp);

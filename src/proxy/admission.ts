@@ -3,7 +3,13 @@ import type { JWTVerifyGetKey } from 'jose';
 import type { Clock } from '../platform/clock.ts';
 import { type ContentType, contentTypeSchema } from '../session-protocol/content-octets.ts';
 import type { ProxyRefusal } from '../session-protocol/refusal.ts';
-import { type FindTagKey, parseSessionTag, tagMismatch, verifySessionTag } from '../session-protocol/session-tag.ts';
+import {
+  type FindTagKey,
+  parseSessionTag,
+  readSessionTag,
+  tagMismatch,
+  verifySessionTag,
+} from '../session-protocol/session-tag.ts';
 import { type TokenVerdict, verifySessionToken } from '../session-protocol/session-token.ts';
 import { type Application, type Destination, typeIndex } from './applications.ts';
 import type { BufferBudget } from './buffer-budget.ts';
@@ -95,8 +101,27 @@ export class Admission {
   }
 
   /** Where datagrams of an association lead. The association is one of the session's connections already. */
-  async admitDatagrams(session: Session, to: { host: string; port: number }): Promise<Admitted | Refused> {
-    return this.#checkToken(session) ?? this.#reach(session, { ...to, protocol: 'udp' });
+  async admitDatagrams(
+    session: Session,
+    to: { host: string; port: number },
+    sessionTags: readonly string[],
+  ): Promise<Admitted | Refused> {
+    return this.#checkToken(session) ?? this.#reach(session, { ...to, protocol: 'udp' }, sessionTags);
+  }
+
+  /** What an association carries and who pays for it, by the session tag of its control connection. */
+  async admitTagged(session: Session, sessionTags: readonly string[]): Promise<Admitted | Refused> {
+    const application = this.#options.applications.get(session.terms.applicationId);
+    if (application === undefined) return refused('session_unknown', 'the application is not served here');
+    if (!application.takesSessionTags) return refused('tag_from_terminal', 'the application takes no session tags');
+    const octets = parseSessionTag(sessionTags[0] ?? '');
+    const contentType = octets === null ? undefined : readSessionTag(octets)?.contentType;
+    if (contentType === undefined) return refused('tag_forged', 'no session tag can be read');
+    const payer = await this.#payer(session, application, contentType, sessionTags);
+    if (typeof payer !== 'string') return payer;
+    const type = typeIndex(contentType);
+    const refusal = this.#affordContent(session, type, payer);
+    return refusal ?? { session, application, type, contentType, payer, destination: null };
   }
 
   /** Why the session has no further connection; null when it may have one. */

@@ -4,6 +4,7 @@ export const DATAGRAM_DROPS = {
   malformed: 'no SOCKS5 header (RFC 1928, 7)',
   fragmented: 'a fragment (FRAG other than 0)',
   too_large: 'larger than limits.udp.datagramOctets',
+  tag_missing: 'the control connection has a session tag, and the flow of datagrams does not begin with it',
   refused: 'its host is refused, for a reason that tunnels are refused for too',
   other_content: 'its host carries another content type than the association',
   too_many_destinations: 'the association sends to limits.udp.destinations hosts already',

@@ -65,7 +65,7 @@ export class Socks5Door {
     };
     const { session, sessionTags } = request.client;
     if (request.command === 'udp_associate') {
-      return this.#associate(accepted, session, { from: request.destination, log, refuse });
+      return this.#associate(accepted, request.client, { from: request.destination, log, refuse });
     }
     const admitted = await admission.admit(session, request.destination, { sessionTags });
     if ('refusal' in admitted) return refuse(admitted);
@@ -81,7 +81,7 @@ export class Socks5Door {
 
   async #associate(
     accepted: Accepted,
-    session: Session,
+    { session, sessionTags }: Client,
     {
       from,
       log,
@@ -90,13 +90,16 @@ export class Socks5Door {
   ): Promise<void> {
     const terminalIp = canonicalIp(accepted.raw.remoteAddress ?? '') ?? '';
     const { gate, advertisedIp, ...services } = this.#udp;
+    const tagged = sessionTags.length === 0 ? null : await services.admission.admitTagged(session, sessionTags);
+    if (tagged !== null && 'refusal' in tagged) return refuse(tagged);
     const refusal = services.admission.affordConnection(session);
     if (refusal !== null) return refuse(refusal);
     const entered = gate.enter(session, terminalIp);
     if ('refusal' in entered) return refuse(entered);
     if (accepted.raw.destroyed) return entered.leave();
     const options = { services: { ...services, logRefusal: log }, expectedPort: expectedPort(from, terminalIp) };
-    const association = new UdpAssociation(accepted, session, { ...options, leave: entered.leave });
+    const tag = tagged === null ? null : { admitted: tagged, text: sessionTags[0] };
+    const association = new UdpAssociation(accepted, session, { ...options, tag, leave: entered.leave });
     try {
       await association.open(advertisedIp);
     } catch (error) {

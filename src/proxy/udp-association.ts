@@ -4,6 +4,8 @@ import { isIPv6 } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { socks5Reply } from '../platform/socks5.ts';
 import { parseSocks5Datagram, socks5Datagram } from '../platform/socks5-datagram.ts';
+import { parseSessionTag } from '../session-protocol/session-tag.ts';
+import { TAG_ACCEPTED, TAG_OVER, TAG_REPEATED_AFTER_MS } from '../session-protocol/tag-datagram.ts';
 import type { Admission, Admitted, Refused } from './admission.ts';
 import type { BufferHolder } from './buffer-budget.ts';
 import { ConnectionMark } from './connection-mark.ts';
@@ -38,6 +40,15 @@ export interface AssociationServices extends ConnectionServices {
   logRefusal(refusal: Refused): void;
 }
 
+export interface AssociationOptions {
+  services: AssociationServices;
+  /** Port that the client says it sends from; 0: it does not say. */
+  expectedPort: number;
+  /** What the control connection's session tag admits; null without one. */
+  tag: { admitted: Admitted; text: string } | null;
+  leave: () => void;
+}
+
 interface Held {
   octets: Buffer;
   /** Null: to the terminal. */
@@ -55,8 +66,9 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
   readonly #session: Session;
   readonly #services: AssociationServices;
   readonly #terminalIp: string;
-  /** Port that the client says it sends from; 0: it does not say. */
   readonly #expectedPort: number;
+  /** The datagram that the terminal's flow must begin with; null: any. */
+  readonly #tag: Buffer | null;
   readonly #destinations: UdpDestinations;
   readonly #toTerminal: Socket;
   readonly #toHosts = new Map<'udp4' | 'udp6', Socket>();
@@ -78,12 +90,10 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
   #held: Held[] = [];
   #heldOctets = { up: 0, down: 0 };
   #lastPassedMs: number;
+  /** When the terminal was sent something last, monotonic. */
+  #saidAtMs = 0;
 
-  constructor(
-    accepted: Accepted,
-    session: Session,
-    { services, expectedPort, leave }: { services: AssociationServices; expectedPort: number; leave: () => void },
-  ) {
+  constructor(accepted: Accepted, session: Session, { services, expectedPort, tag, leave }: AssociationOptions) {
     const { raw } = accepted;
     const { clock, udp, admission } = services;
     this.#accepted = accepted;
@@ -92,9 +102,11 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
     this.#terminalIp = canonicalIp(raw.remoteAddress ?? '') ?? '';
     this.#expectedPort = expectedPort;
     this.#leave = leave;
+    this.#tag = tag === null ? null : parseSessionTag(tag.text);
+    this.#admitted = tag?.admitted ?? null;
     this.#lastPassedMs = clock.monotonicMs();
     this.#destinations = new UdpDestinations({
-      ...{ admission, session, clock, limits: udp },
+      ...{ admission, session, clock, limits: udp, sessionTags: tag === null ? [] : [tag.text] },
       onAdmitted: (admitted) => this.#takeAdmission(admitted),
       onRefused: (refusal) => this.#refuse(refusal),
       onDecided: () => this.#pump(),
@@ -122,10 +134,14 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
     this.#toTerminal.bind(0, address);
     await once(this.#toTerminal, 'listening');
     if (this.#isEnding || raw.destroyed) return;
+    // The network takes a control connection with a tag for the sponsor's from its first octet on.
+    if (this.#admitted !== null) this.#follow(this.#admitted);
     stream.on('data', () => this.#countControl());
     stream.once('end', () => this.close());
     stream.resume();
     stream.write(socks5Reply('succeeded', { host: advertisedIp ?? address, port: this.#toTerminal.address().port }));
+    if (this.#tag !== null) await this.#marks[0].begin();
+    this.#countControl();
   }
 
   close(): void {
@@ -151,17 +167,18 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
   }
 
   markAnew(): void {
-    if (this.#hasBegun && !this.#isEnding) for (const mark of this.#marks) void mark.renew();
+    if (this.#tag !== null && !this.#session.isSponsored(this.type)) this.close();
+    else if (this.#hasBegun && !this.#isEnding) for (const mark of this.#marks) void mark.renew();
   }
 
   #fromTerminal(octets: Buffer, from: RemoteInfo): void {
     const taken = this.#takeUplink(octets, from);
     if (typeof taken === 'string') this.#services.drop(taken);
-    else this.#pass(taken);
+    else if (taken !== null) this.#pass(taken);
   }
 
-  /** Counts it, and says where it goes or why it is dropped. */
-  #takeUplink(octets: Buffer, { address, port }: RemoteInfo): Held | DatagramDrop {
+  /** Counts it, and says where it goes or why it is dropped; null for what goes no further. */
+  #takeUplink(octets: Buffer, { address, port }: RemoteInfo): Held | DatagramDrop | null {
     if (canonicalIp(address) !== this.#terminalIp || !this.#isOwnPort(port)) return 'other_source';
     if (!this.#countUplink(port, octets.length)) return 'other_source';
     if (this.#isEnding) {
@@ -170,11 +187,32 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
       return 'session_over';
     }
     if (octets.length > this.#services.udp.datagramOctets) return 'too_large';
+    if (this.#tag?.equals(octets)) return this.#takeTag(port, octets.length);
     const parsed = parseSocks5Datagram(octets);
     if (parsed.fault !== undefined) return parsed.fault;
+    if (this.#tag !== null && !this.#hasBegun) return 'tag_missing';
     if (this.#terminalPort === 0) this.#bind(port);
     const to = this.#destinations.find(parsed.peer);
     return to === null ? 'too_many_destinations' : { octets: parsed.payload, to };
+  }
+
+  /** The flow begins with the session's tag, and again while the terminal has no answer. */
+  #takeTag(port: number, octets: number): DatagramDrop | null {
+    // The network reads a flow's first datagram alone.
+    if (this.#terminalPort === 0 && this.#candidates.get(port) !== octets) return 'tag_missing';
+    if (this.#terminalPort === 0) this.#bind(port);
+    if (!this.#hasBegun) {
+      this.#hasBegun = true;
+      this.#countBefore();
+    }
+    this.#say(TAG_ACCEPTED);
+    return null;
+  }
+
+  #say(octets: Buffer): void {
+    this.#count(0, octets.length);
+    this.#saidAtMs = this.#services.clock.monotonicMs();
+    this.#toTerminal.send(octets, this.#terminalPort, this.#terminalIp, () => {});
   }
 
   #isOwnPort(port: number): boolean {
@@ -226,16 +264,25 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
   }
 
   async #begin(admitted: Admitted): Promise<void> {
-    const { marks } = this.#services;
-    const { raw } = this.#accepted;
-    this.#controlMeter = new ConnectionMeter(raw, admitted);
-    this.#marks = [raw, this.#flow()].map((flow) => new ConnectionMark(flow, admitted, marks, () => this.#pump()));
+    this.#follow(admitted);
     await Promise.all(this.#marks.map((mark) => mark.begin()));
     this.#hasBegun = true;
     this.#countControl();
+    this.#countBefore();
+    this.#pump();
+  }
+
+  #follow(admitted: Admitted): void {
+    const { raw } = this.#accepted;
+    this.#controlMeter = new ConnectionMeter(raw, admitted);
+    this.#marks = [raw, this.#flow()].map(
+      (flow) => new ConnectionMark(flow, admitted, this.#services.marks, () => this.#pump()),
+    );
+  }
+
+  #countBefore(): void {
     this.#count(this.#uncountedOctets, 0);
     this.#uncountedOctets = 0;
-    this.#pump();
   }
 
   /** The datagrams between terminal and proxy, as the network sees them. */
@@ -318,8 +365,14 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
     const socket = this.#socketFor(to);
     this.#lastPassedMs = this.#services.clock.monotonicMs();
     this.#session.touch(Date.now());
-    if (to === null) this.#count(0, octets.length);
-    else this.#destinations.noteAsked(to);
+    if (to === null) {
+      this.#saidAtMs = this.#lastPassedMs;
+      this.#count(0, octets.length);
+    } else {
+      this.#destinations.noteAsked(to);
+      const isSilent = this.#lastPassedMs - this.#saidAtMs > TAG_REPEATED_AFTER_MS;
+      if (this.#tag !== null && isSilent) this.#say(TAG_ACCEPTED);
+    }
     socket.send(octets, to?.port ?? this.#terminalPort, to?.address ?? this.#terminalIp, (error) => {
       if (error !== null) drop('send_failed');
     });
@@ -359,12 +412,19 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
     if (this.#hasBegun) {
       if (this.#lingeredOctets <= LINGER_OCTETS) await pause(SETTLE_MS);
       await this.#marks[1]?.end();
-      this.#countControl();
+      if (this.#tag !== null) await this.#endTagged();
     }
+    this.#countControl();
     this.#endedAtMs = this.#services.clock.monotonicMs();
     for (const socket of [this.#toTerminal, ...this.#toHosts.values()]) socket.close();
     this.#leave();
     this.#services.registry.leave(this.#session, this);
+  }
+
+  /** The network hears that the flow is over: what was on its way before is counted still. */
+  async #endTagged(): Promise<void> {
+    this.#say(TAG_OVER);
+    await pause(SETTLE_MS);
   }
 }
 

@@ -3,8 +3,16 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { parseSocks5Address, type Socks5Destination, socks5Address } from '../platform/socks5.ts';
 import { parseSocks5Datagram, type Socks5Datagram, socks5Datagram } from '../platform/socks5-datagram.ts';
-import { socks5Password } from '../session-protocol/relay-message.ts';
+import { socks5Password, taggedSocks5Password } from '../session-protocol/relay-message.ts';
 import type { Granted } from './fake-dispatch.fixture.ts';
+
+export interface ClientOptions {
+  /** What the request says of where datagrams come from. */
+  from?: (port: number) => Socks5Destination;
+  localAddress?: string;
+  /** Session tag of the control connection. */
+  tag?: string;
+}
 
 /** A client of SOCKS5 UDP ASSOCIATE that counts what passes between it and the proxy. */
 export class UdpClient {
@@ -31,14 +39,15 @@ export class UdpClient {
   static async open(
     url: string,
     granted: Granted,
-    { from, localAddress = '127.0.0.1' }: { from?: (port: number) => Socks5Destination; localAddress?: string } = {},
+    { from, localAddress = '127.0.0.1', tag }: ClientOptions = {},
   ): Promise<UdpClient> {
     const { port, hostname } = new URL(url);
     const host = hostname.replace(/^\[|\]$/g, '');
     const control = connect({ port: Number(port), host, localAddress, noDelay: true });
     control.on('error', () => {});
     const { sessionKey, tokenId } = granted.terms;
-    const password = socks5Password(Buffer.from(sessionKey, 'base64url'), tokenId);
+    const proof = socks5Password(Buffer.from(sessionKey, 'base64url'), tokenId);
+    const password = tag === undefined ? proof : taggedSocks5Password(proof, tag);
     control.write(Buffer.concat([Buffer.of(5, 1, 2), Buffer.of(1, tokenId.length), Buffer.from(tokenId)]));
     control.write(Buffer.concat([Buffer.of(password.length), Buffer.from(password)]));
     const socket = createSocket(localAddress.includes(':') ? 'udp6' : 'udp4');

@@ -16,6 +16,8 @@ export interface UdpDestination {
 export interface UdpDestinationsOptions {
   admission: Admission;
   session: Session;
+  /** Of the control connection. */
+  sessionTags: readonly string[];
   clock: Clock;
   limits: UdpLimits;
   /** A host is admitted. Returns why its datagrams are dropped all the same, or null. */
@@ -60,10 +62,10 @@ export class UdpDestinations {
   }
 
   async #decide(destination: UdpDestination, host: string): Promise<void> {
-    const { admission, session, onAdmitted, onRefused, onDecided } = this.#options;
+    const { admission, session, sessionTags, onAdmitted, onRefused, onDecided } = this.#options;
     const { port } = destination;
     const admitted = await admission
-      .admitDatagrams(session, { host, port })
+      .admitDatagrams(session, { host, port }, sessionTags)
       .catch((error: Error): Refused => refused('upstream_failed', error.message));
     if ('refusal' in admitted) {
       destination.state = 'refused';

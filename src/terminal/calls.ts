@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseSocks5Datagram, socks5Datagram } from '../platform/socks5-datagram.ts';
 import type { SessionGrant } from '../session-protocol/dispatch-messages.ts';
-import { socks5Password } from '../session-protocol/relay-message.ts';
+import { socks5Password, taggedSocks5Password } from '../session-protocol/relay-message.ts';
+import { TAG_ACCEPTED } from '../session-protocol/tag-datagram.ts';
 import { associate } from './associate.ts';
 import { type Attempt, takeBestWay } from './best-way.ts';
 import type { DatagramDial, DatagramPath } from './datagrams.ts';
@@ -9,6 +10,7 @@ import { type Destination, type Dial, DialError, type Dialled } from './dial.ts'
 import { destinationOf } from './http-exchange.ts';
 import type { OctetLedger } from './octet-ledger.ts';
 import type { SessionKeeper } from './session-keeper.ts';
+import type { SessionTags } from './session-tags.ts';
 import type { Delivery, TerminalEvent } from './terminal-event.ts';
 
 export type CallContent = 'voice' | 'video';
@@ -25,6 +27,8 @@ const NOTE_USAGE_EVERY_MS = 500;
 const CONTROL_CLOSES_WITHIN_MS = 4000;
 /** Sessions that one call may use one after the other. */
 const MAX_PARTS = 10;
+const TAG_TRIES = 10;
+const TAG_AGAIN_AFTER_MS = 300;
 /** RTP's version 2 (RFC 3550), and how long its header is. */
 const RTP_VERSION = 0x80;
 const RTP_HEADER_OCTETS = 12;
@@ -54,6 +58,7 @@ export interface CallsOptions {
   dial: Dial;
   datagrams: DatagramDial;
   ledger: OctetLedger;
+  sessionTags: SessionTags;
   onEvent: (event: TerminalEvent) => void;
 }
 
@@ -108,18 +113,23 @@ export class Calls {
   }
 
   async #through(grant: SessionGrant, to: Destination, request: CallRequest): Promise<Attempt<Part>> {
-    const { dial, datagrams, ledger } = this.#options;
+    const { dial, datagrams, ledger, sessionTags } = this.#options;
+    const tag = await sessionTags.of(grant, request.contentType);
     const label = { sessionId: grant.sessionId, contentType: request.contentType };
     const control = ledger.track('proxy', await dial(destinationOf(new URL(grant.proxy.endpoints.socks5))), label);
     let path: DatagramPath | null = null;
     try {
-      const password = socks5Password(Buffer.from(grant.sessionKey, 'base64url'), grant.tokenId);
+      const proof = socks5Password(Buffer.from(grant.sessionKey, 'base64url'), grant.tokenId);
+      const password = tag === null ? proof : taggedSocks5Password(proof, tag);
       const associated = await associate(control.socket, { user: grant.tokenId, password });
       if ('refusal' in associated) return associated;
       path = ledger.track('proxy', await datagrams(associated.relay), label);
       const over = new AbortController();
       control.socket.once('end', () => over.abort()).once('close', () => over.abort());
       control.socket.resume();
+      if (tag !== null && !(await isAccepted(path, Buffer.from(tag, 'base64url'), over.signal))) {
+        return { refusal: 'tag_unanswered' };
+      }
       const startedAtMs = performance.now();
       const counts = await this.#talk(path, request, {
         wrap: (payload) => socks5Datagram({ peer: to, payload }),
@@ -179,6 +189,21 @@ export class Calls {
     packet.writeUInt16BE(this.#sequence++ % 2 ** 16, 2);
     return packet;
   }
+}
+
+/** Sends the session tag until the proxy accepts it: it has to be the first datagram that the network sees of the flow. */
+async function isAccepted(path: DatagramPath, tag: Buffer, over: AbortSignal): Promise<boolean> {
+  let isAnswered = false;
+  const listen = (octets: Buffer) => {
+    isAnswered ||= octets.equals(TAG_ACCEPTED);
+  };
+  path.on('datagram', listen);
+  for (let tries = 0; tries < TAG_TRIES && !isAnswered && !over.aborted; tries++) {
+    path.send(tag);
+    for (let waitedMs = 0; waitedMs < TAG_AGAIN_AFTER_MS && !isAnswered; waitedMs += 10) await pause(10);
+  }
+  path.off('datagram', listen);
+  return isAnswered;
 }
 
 /** Ends it, and resolves when the other side has, too. */
