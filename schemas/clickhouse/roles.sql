@@ -6,7 +6,7 @@
 --
 -- No role has a whole table of records: whoever may read every column of one may pass by row policies (mergeTreeProjection).
 CREATE ROLE IF NOT EXISTS zerorate_migrator, zerorate_engine, zerorate_clerk;
-CREATE ROLE IF NOT EXISTS zerorate_analyst, zerorate_investigator, zerorate_sponsor;
+CREATE ROLE IF NOT EXISTS zerorate_analyst, zerorate_investigator, zerorate_sponsor, zerorate_dispatch;
 
 -- Makes the database and brings it up to date. A store that is up to date asks nothing of it: engines need not be migrators.
 GRANT CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP VIEW, ALTER, SHOW, SELECT, INSERT ON zerorate.* TO zerorate_migrator;
@@ -23,6 +23,11 @@ GRANT SELECT, INSERT ON zerorate.pseudonym_keys TO zerorate_engine;
 GRANT SELECT ON zerorate.schema_migrations TO zerorate_engine;
 -- Blocks come by the table function `input`, which counts as one.
 GRANT CREATE TEMPORARY TABLE ON *.* TO zerorate_engine;
+
+-- Of a dispatch server: which sponsors are suspended, and which key subscribers are booked under.
+GRANT SELECT ON zerorate.suspensions TO zerorate_dispatch;
+GRANT SELECT(kind, number, sponsor_id, who, why, booked_at) ON zerorate.account_entries TO zerorate_dispatch;
+GRANT SELECT(number, fingerprint) ON zerorate.pseudonym_keys TO zerorate_dispatch;
 
 -- Reads all that finance asks for, of all sponsors, and no subscriber: neither pseudonyms nor payloads.
 GRANT SHOW TABLES, SHOW COLUMNS ON zerorate.* TO zerorate_analyst;

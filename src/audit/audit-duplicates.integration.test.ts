@@ -37,12 +37,12 @@ beforeAll(async () => {
 });
 afterAll(() => opened?.close());
 
-test('each record once, and a node that counts from the beginning again, are no doubles', async () => {
+test('records charged once, and a node that restarts its numbers, are no duplicates', async () => {
   await book('b', [numbered(1, START_MS + 3_600_000), numbered(4)]);
   expect(await messages()).toEqual([]);
 });
 
-test('a record that came again where the window did not know it is found, with both places and amounts', async () => {
+test('a duplicate outside of the window is found, with both places and amounts', async () => {
   await book('c', [numbered(2), numbered(5)]);
   const [message, ...others] = await messages();
   expect(others).toEqual([]);
@@ -52,7 +52,7 @@ test('a record that came again where the window did not know it is found, with b
   expect(await messages(1)).toEqual([message]);
 });
 
-test('a double that a correction has taken back is none', async () => {
+test('a duplicate that a correction has reversed is none', async () => {
   await opened.store.command(
     'INSERT INTO corrections (kind, number, topic, partition, offset, sponsor_id, sponsored_octets, charge_micros) ' +
       "SELECT 'reversal', 1, topic, partition, offset, sponsor_id, -toInt64(sponsored_octets), -charge_micros " +

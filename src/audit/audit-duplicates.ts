@@ -2,16 +2,16 @@ import { formatMicros } from '../billing/money.ts';
 import type { Store } from '../platform/store.ts';
 import type { AuditFault } from './invariants.ts';
 
-/** Charges that one query groups at the most, about: some 300 MiB in ClickHouse, which may be in this process. */
+/** Most charges that one query groups, about: some 300 MiB in ClickHouse, which may run in this process. */
 const AT_ONCE = 4_000_000;
-/** Above this an aggregation goes on in files. */
+/** Above this an aggregation continues in files. */
 const MEMORY_BYTES = 512 * 2 ** 20;
 const SHOWN = 20;
 
-/** What makes two charges the same record. A node that counts from 0 again has the same numbers at other times. */
+/** Fields that identify a record. A node that restarts from 0 repeats its numbers at other times. */
 const IDENTITY = 'node_id, local_sequence_number, start_time, end_time, uplink_octets, downlink_octets, content_type';
 
-/** A charge that a correction has taken back in whole counts no more. */
+/** A charge that a correction has reversed completely no longer counts. */
 const TAKEN_BACK =
   'SELECT topic, partition, offset FROM bookings WHERE (topic, partition, offset) IN ' +
   "(SELECT topic, partition, offset FROM corrections WHERE kind != 'head') " +
@@ -22,8 +22,8 @@ const CHARGED =
   `AND (topic, partition, offset) NOT IN (${TAKEN_BACK})`;
 
 /**
- * Checks that no record is charged twice, in whatever lanes, logs or recyclings it came: a repetition that comes later than
- * the window of duplicates is charged again, and nothing else reports it. Yields a fault for each record that it shows.
+ * Checks that no record is charged twice, in any lanes, logs or recyclings. A duplicate that comes later than the window of
+ * duplicates is charged again, and only this check reports it. Yields a fault for each reported record.
  */
 export async function* auditDuplicates(store: Store, atOnce = AT_ONCE): AsyncGenerator<AuditFault> {
   const [{ charges }] = await store.query<{ charges: number }>(

@@ -22,36 +22,36 @@ async function messages(): Promise<string[]> {
   return found;
 }
 
-/** Books something that must not be there; each test's faults stay for the next ones. */
+/** Books a faulty row; each test's faults stay for the next ones. */
 const book = (sql: string) => opened.store.command(sql);
 const RECYCLING = (number: number, offset: number) =>
   `INSERT INTO recyclings (number, topic, partition, offset, who) SELECT ${number}, 'flows', 0, ${offset}, 'Ada'`;
 
-test('what finance has posted holds', async () => {
+test('finance facts without faults', async () => {
   await book(`${RECYCLING(1, 7)} UNION ALL SELECT 1, 'flows', 0, 8, 'Ada'`);
   expect(await messages()).toEqual([]);
 });
 
-test('a number that stands twice, and one that is left out', async () => {
+test('a number that occurs twice, and one that is missing', async () => {
   await bookEntry(opened.store, { number: 3, amountMicros: 1, effectiveAt: '2026-10-11T00:00:00Z' });
   await bookEntry(opened.store, { number: 5, amountMicros: 1, effectiveAt: '2026-10-11T00:00:00Z' });
   expect(await messages()).toEqual([
-    'facts: account_entries: number 3 stands 2 times',
+    'facts: account_entries: number 3 occurs 2 times',
     'facts: account_entries: number 5 comes after 3',
   ]);
 });
 
 test('a rejection in two recyclings', async () => {
   await book(RECYCLING(2, 8));
-  expect(await messages()).toContain('facts: recyclings: the rejection flows-0 offset 8 stands 2 times');
+  expect(await messages()).toContain('facts: recyclings: the rejection flows-0 offset 8 occurs 2 times');
 });
 
-test('a correction that takes back what did not stand, and charges what was not taken back', async () => {
-  // As the first correction did: but what stands since then is another amount.
+test('a correction that reverses another amount than the current one, and one that charges without a reversal', async () => {
+  // It repeats the first correction's reversal, but the current amount has changed since.
   await bookCorrection(opened.store, { number: 2, month: '2026-10', factor: 80, bookedOn: '2026-11-03' });
   const wrong = (await messages()).filter((message) => message.startsWith('corrections'));
   expect(wrong).toHaveLength(5);
-  expect(wrong[0]).toBe('corrections: correction 2 takes back what did not stand: flows-0 offset 0');
+  expect(wrong[0]).toBe('corrections: correction 2 reverses a charge that is not current: flows-0 offset 0');
 
   await book(
     "INSERT INTO corrections (kind, number, topic, partition, offset, sponsor_id, charge_micros) SELECT 'charge', 3, 'flows', 0, 4, 'chatter', 5",
@@ -59,7 +59,7 @@ test('a correction that takes back what did not stand, and charges what was not 
   expect(await messages()).toEqual(
     expect.arrayContaining([
       'facts: corrections: rows of number 3 have no head',
-      'corrections: correction 3 charges what was not taken back: flows-0 offset 4',
+      'corrections: correction 3 charges without reversing the current charge: flows-0 offset 4',
     ]),
   );
 });

@@ -10,12 +10,12 @@ const NUMBERED: readonly { table: string; facts: string }[] = [
   { table: 'recyclings', facts: '(SELECT DISTINCT number FROM recyclings)' },
 ];
 
-/** What is shown of the faults of one kind. */
+/** Most faults of one kind that are reported. */
 const SHOWN = 20;
 
 /**
- * Checks what finance has posted: facts are numbered from 1 without a gap, each number stands once, and corrections take
- * back what stood. Yields every fault that it shows; a store that holds yields none.
+ * Checks what finance has posted: facts are numbered from 1 without a gap, each number occurs once, and corrections reverse
+ * the current charges. Yields every reported fault; a consistent store yields none.
  */
 export async function* auditFacts(store: Store): AsyncGenerator<AuditFault> {
   for (const { table, facts } of NUMBERED) yield* numberFaults(store, table, facts);
@@ -31,7 +31,7 @@ async function* numberFaults(store: Store, table: string, facts: string): AsyncG
       `FROM ${facts} GROUP BY number) WHERE times != 1 OR number != before + 1 ORDER BY number LIMIT ${SHOWN}`,
   );
   for (const { number, times, before } of faults) {
-    if (times !== 1) yield faultOf('facts', `${table}: number ${number} stands ${times} times`);
+    if (times !== 1) yield faultOf('facts', `${table}: number ${number} occurs ${times} times`);
     if (number !== before + 1) {
       yield faultOf('facts', `${table}: number ${number} comes after ${before}`);
     }
@@ -49,26 +49,27 @@ async function* headlessFaults(store: Store): AsyncGenerator<AuditFault> {
 async function* recycledTwiceFaults(store: Store): AsyncGenerator<AuditFault> {
   const faults = await store.query<{ topic: string; partition: number; offset: number; times: number }>(
     'SELECT topic, partition, offset, count() AS times FROM recyclings ' +
-      // What was reversed may be recycled again.
+      // Rejections of a reversed recycling may be recycled again.
       "WHERE number NOT IN (SELECT recycling FROM corrections WHERE kind = 'head' AND recycling > 0) " +
       `GROUP BY ALL HAVING count() > 1 ORDER BY topic, partition, offset LIMIT ${SHOWN}`,
   );
   for (const { topic, partition, offset, times } of faults) {
-    yield faultOf('facts', `recyclings: the rejection ${topic}-${partition} offset ${offset} stands ${times} times`);
+    yield faultOf('facts', `recyclings: the rejection ${topic}-${partition} offset ${offset} occurs ${times} times`);
   }
 }
 
 /**
- * The rows of each corrected record by correction: its charge, then a reversal of it and another charge, and so on. A
- * reversal has to be the negative of the row before it, and a charge has to come after a reversal of its own correction.
+ * Yields faults in the rows of each corrected record, in the order of corrections: its charge, then a reversal and another
+ * charge, and so on. A reversal must be the negative of the row before it, and a charge must come after a reversal of its
+ * own correction.
  */
 async function* reversalFaults(store: Store): AsyncGenerator<AuditFault> {
-  const stands = 'plan_id, plan_version, period_start, reason, currency, used_octets_after';
+  const terms = 'plan_id, plan_version, period_start, reason, currency, used_octets_after';
   const amounts = 'sponsored_octets, subscriber_octets, charge_micros';
   const faults = await store.query<{ topic: string; partition: number; offset: number; number: number; step: string }>(
     'WITH rows AS (' +
       `SELECT topic, partition, offset, correction_number AS number, origin = 'reversal' AS takes_back, ` +
-      `(${stands}) AS terms, [${amounts}] AS amounts FROM bookings ` +
+      `(${terms}) AS terms, [${amounts}] AS amounts FROM bookings ` +
       "WHERE (topic, partition, offset) IN (SELECT topic, partition, offset FROM corrections WHERE kind != 'head')" +
       '), steps AS (' +
       'SELECT *, row_number() OVER record AS at, lagInFrame(number) OVER record AS last_number, ' +
@@ -84,7 +85,8 @@ async function* reversalFaults(store: Store): AsyncGenerator<AuditFault> {
       `ORDER BY topic, partition, offset, number LIMIT ${SHOWN}`,
   );
   for (const { topic, partition, offset, number, step } of faults) {
-    const what = step === 'reversal' ? 'takes back what did not stand' : 'charges what was not taken back';
+    const what =
+      step === 'reversal' ? 'reverses a charge that is not current' : 'charges without reversing the current charge';
     yield faultOf('corrections', `correction ${number} ${what}: ${topic}-${partition} offset ${offset}`);
   }
 }

@@ -4,8 +4,8 @@ import type { JournalEvidence } from './evidence.ts';
 import type { AuditFault } from './invariants.ts';
 
 /**
- * Checks what a consumer of the quota updates ends with, by `subscriber|planId`: for every plan with a quota the newest
- * period, and what was used in it. `catalogues` are the canonical documents that the journal names.
+ * Checks the final state of a consumer of the quota updates, by `subscriber|planId`: for every plan with a quota the newest
+ * period, and its used octets. `catalogues` are the canonical documents that the journal names.
  */
 export async function* auditQuotas(
   evidence: Pick<JournalEvidence, 'newestCounters'>,
@@ -17,7 +17,7 @@ export async function* auditQuotas(
   for await (const { subscriber, planId, periodStart, usedOctets } of evidence.newestCounters()) {
     if (!hasQuota.has(planId)) continue;
     const key = `${subscriber}|${planId}`;
-    // A subscriber whose records stand in two lanes has a counter in each, and either may have been published last.
+    // A subscriber with records in two lanes has a counter in each, and either may have been published last.
     expected.set(key, [...(expected.get(key) ?? []), `${usedOctets} used since day ${periodStart}`]);
   }
   const fault = (message: string): AuditFault => ({ invariant: 'quotas', lane: '', laneSequence: 0, message });
@@ -35,7 +35,10 @@ export async function* auditQuotas(
   }
 }
 
-/** Plans that have a quota in every version: one without announces nothing, whatever its other versions announced. */
+/**
+ * Returns the plans that have a quota in every version: a version without one publishes nothing, whatever other versions
+ * published.
+ */
 function plansWithQuota(catalogues: readonly string[]): Set<string> {
   const plans = catalogues.flatMap((json) => catalogueFromCanonicalJson(json).plans);
   const isWithout = ({ quotaOctets }: { quotaOctets: number }) => quotaOctets === Number.POSITIVE_INFINITY;

@@ -60,7 +60,7 @@ async function book(topic: string, records: readonly LogRecord[]): Promise<void>
   await runEngine({ store: opened.store, source, catalogue, publisher, maxRecords: 20 });
 }
 
-/** A lane that goes from one file to the other and back again, and a month that is closed meanwhile. */
+/** A lane that reads one file, then the other, then the first again, while a month is closed. */
 beforeEach(async () => {
   opened = await OPEN_STORE.embedded();
   evidence = new ClickHouseEvidence(opened.store);
@@ -94,7 +94,7 @@ async function replayed(from = 1, settings = SETTINGS): Promise<boolean[]> {
   return same;
 }
 
-test('what the engine booked is what its source gives, computed again, from the start or from any batch', async () => {
+test('the journal equals a second computation from its source, from the start or from any batch', async () => {
   const batches = (await evidence.batches()).length;
   for (const from of [1, 4, batches]) {
     expect(await faultsOf(auditSource(evidence, await walk(from), SETTINGS))).toEqual([]);
@@ -132,7 +132,7 @@ test.each<[string, (record: FlowRecord) => Partial<FlowRecord>, string]>([
   ['later starts', ({ startTime }) => ({ startTime: startTime + 1 }), 'start_time'],
   ['later ends', ({ endTime }) => ({ endTime: endTime + 1 }), 'end_time'],
   ['another content', ({ contentType }) => ({ contentType: contentType === 'text' ? null : 'text' }), 'content_type'],
-])('a source with %s is not the one that was booked', async (_, change, column) => {
+])('a source with %s is reported', async (_, change, column) => {
   const [a, b] = Object.keys(files);
   const changed = traffic(60, 130).map((record) => ({ ...record, ...change(record) }));
   const source = { [a]: files[a], [b]: withHoles(rawRecords(changed, Date.UTC(2026, 10, 30))) };
@@ -140,7 +140,7 @@ test.each<[string, (record: FlowRecord) => Partial<FlowRecord>, string]>([
   expect(faults.map(({ message }) => message).join()).toMatch(new RegExp(`record \\d+: .*${column} `));
 });
 
-test('records that no sponsor is charged for are compared, too', async () => {
+test('records without a charge are compared, too', async () => {
   const [a, b] = Object.keys(files);
   // Not sponsored: the address is no proxy's.
   const changed = traffic(60, 130).map((record) =>
@@ -160,11 +160,11 @@ test('another currency in the catalogue is found', async () => {
   expect(faults.map(({ message }) => message).join()).toMatch(/currency [A-Z]{3}, computed again JPY/);
 });
 
-test('a replay with other settings is not the same', async () => {
+test('a replay with other settings differs', async () => {
   expect(await replayed(1, { ...SETTINGS, duplicateWindowRecords: 5 })).toContain(false);
 });
 
-test('a file that is gone is passed over, and the batches behind it are still checked', async () => {
+test('a missing file is skipped, and the batches after it are still checked', async () => {
   const [a] = Object.keys(files);
   const walked = await walk(1, { [a]: files[a] });
   const seen: string[] = [];
@@ -179,7 +179,7 @@ test.each<[string, string, string]>([
   ['a counter', 'used_octets_after = used_octets_after + 1', 'used_octets_after'],
   ['a plan', "plan_id = 'other'", 'plan_id'],
   ['a reason', "reason = 'quota_reached'", 'reason'],
-])('%s that the source does not give is found, whatever its digest says', async (_, change, column) => {
+])('%s that differs from the source is found, even with a matching digest', async (_, change, column) => {
   const [{ offset }] = await opened.store.query(
     "SELECT max(offset) AS offset FROM journal WHERE kind = 'charge' AND topic = 'b.ndjson~1' AND reason = 'sponsored'",
   );
@@ -192,7 +192,7 @@ test.each<[string, string, string]>([
   ]);
 });
 
-test('an outcome that has no row is checked by its count', async () => {
+test('an outcome without rows is checked by its count', async () => {
   await opened.store.command(
     "ALTER TABLE journal UPDATE outcomes = arrayMap(o -> (o.1, if(o.2 = 'no_evidence', 'no_plan', o.2), o.3, o.4), outcomes) " +
       "WHERE kind = 'batch' AND topic = 'b.ndjson~1' SETTINGS mutations_sync = 2",
@@ -215,7 +215,7 @@ test.each<[string, Record<number, string>, RegExp]>([
   ['another node', { 5: "'gw-2'" }, /gw-2 on day \d+, computed again 0/],
   ['another day', { 6: 'row.6 + 1' }, /octets no_evidence .* on day \d+, computed again 0/],
   ['an octet', { 8: 'row.8 + 1' }, /octets no_evidence - 8\.8\.8\.0\/24/],
-])('leakage with %s that the source does not give is found', async (_, changes, message) => {
+])('leakage with %s that differs from the source is found', async (_, changes, message) => {
   const elements = Array.from({ length: 8 }, (_, at) => changes[at + 1] ?? `row.${at + 1}`);
   await opened.store.command(
     `ALTER TABLE journal UPDATE leakage = arrayMap(row -> (${elements.join(', ')}), leakage) ` +
@@ -225,7 +225,7 @@ test.each<[string, Record<number, string>, RegExp]>([
   expect(faults.map((fault) => fault.message).join('\n')).toMatch(message);
 });
 
-test('leakage comes to what the outcomes say, and shows networks alone', async () => {
+test('leakage adds up to the outcomes, and contains only networks', async () => {
   const sums = (from: string) =>
     opened.store.query(
       `SELECT booking_date, topic, last_offset, application_id, reason, sum(records) AS all_records, sum(octets) AS all_octets
@@ -238,7 +238,7 @@ test('leakage comes to what the outcomes say, and shows networks alone', async (
   ]);
 });
 
-test('a record that was never booked is found, though the chain of offsets allows for holes', async () => {
+test('a record that was never booked is found, although the chain of offsets may have holes', async () => {
   const [a, b] = Object.keys(files);
   const more = [...files[a], recordAt(files[a][20], files[a][25].offset + 1)].sort((x, y) => x.offset - y.offset);
   const faults = await faultsOf(auditSource(evidence, await walk(1, { [a]: more, [b]: files[b] }), SETTINGS));

@@ -14,18 +14,21 @@ import type { WalkedBatch } from './walk-batches.ts';
 
 export interface SourceAuditOptions {
   pseudonymKey: PseudonymKey;
-  /** These two as they were when the batches were rated. */
+  /** The settings with which the batches were rated. */
   duplicateWindowRecords: number;
   recordRules: RecordRules;
   rejectionPayloadOctets: number;
-  /** Told of records whose subscriber was erased: whose they are is believed of the journal, all else is computed. */
+  /**
+   * Called with the number of records of erased subscribers: their pseudonyms are taken from the journal, all else is
+   * computed.
+   */
   onErased?: (records: number) => void;
 }
 
 /**
- * Checks a journal against its source: each batch read what the source has in its offsets, all of it and once; every row
- * repeats what its record says; and every outcome, counter and charge is what a second computation gives, which shares
- * nothing with the engine's but the decoders.
+ * Checks a journal against its source. Each batch read the source's records in its offsets, all of them and once. Every row
+ * repeats its record. Every outcome, counter and charge equals a second computation, which shares nothing with the engine
+ * but the decoders.
  */
 export async function* auditSource(
   evidence: JournalEvidence,
@@ -62,7 +65,7 @@ export async function* auditSource(
   }
 }
 
-/** The computation that comes to this batch, from nothing or from what the journal had before it. */
+/** Returns the computation at this batch, from the first record or from the state that the journal had before it. */
 async function restored(
   evidence: JournalEvidence,
   batch: BatchRow,

@@ -45,7 +45,7 @@ async function audit(): Promise<AuditFault[]> {
 }
 const invariants = (faults: AuditFault[]) => [...new Set(faults.map(({ invariant }) => invariant))].sort();
 
-test('a journal that the engine wrote holds, rejections and all', async () => {
+test('a journal of the engine has no faults, rejections included', async () => {
   const [{ batches, rejections, versions }] = await opened.store.query<Record<string, number>>(
     "SELECT countIf(kind = 'batch') AS batches, countIf(kind = 'rejection') AS rejections, uniqExactIf(plan_version, plan_id = 'any-day') AS versions FROM journal",
   );
@@ -57,7 +57,7 @@ test('a journal that the engine wrote holds, rejections and all', async () => {
   expect(await audit()).toEqual([]);
 });
 
-test('whoever walks the batches once more, by turns of lanes, needs one query for each lane, not for each batch', async () => {
+test('walking the batches again, alternating between lanes, needs one query for each lane, not for each batch', async () => {
   const streamed = vi.spyOn(opened.store, 'stream');
   const evidence = new ClickHouseEvidence(opened.store);
   const batches = await evidence.batches();
@@ -66,7 +66,7 @@ test('whoever walks the batches once more, by turns of lanes, needs one query fo
   const byTurns = batches.toSorted((a, b) => a.numbers.lane_sequence - b.numbers.lane_sequence);
   for (const batch of byTurns) expect((await evidence.stored(batch)).rows.length).toBeGreaterThan(0);
   expect(batches).toHaveLength(8);
-  // At the most rows and lists of two lanes; of so few batches everything is still at hand.
+  // At the most rows and lists of two lanes; so few batches are all still in memory.
   expect(streamed.mock.calls.length).toBeLessThanOrEqual(4);
 });
 
@@ -87,11 +87,7 @@ test.each<[string, string, string[]]>([
     "UPDATE subscriber = unhex('00') WHERE kind = 'charge' AND topic = 'a' AND offset = 26",
     ['digest'],
   ],
-  [
-    'a payload cleaned up',
-    "UPDATE payload = '' WHERE kind = 'rejection' AND topic = 'a' AND payload != ''",
-    ['digest'],
-  ],
+  ['a changed payload', "UPDATE payload = '' WHERE kind = 'rejection' AND topic = 'a' AND payload != ''", ['digest']],
   [
     'another catalogue',
     "UPDATE catalogue_hash = 'x' WHERE kind = 'batch' AND topic = 'a' AND lane_sequence = 2",
@@ -108,12 +104,12 @@ test.each<[string, string, string[]]>([
     ['digest'],
   ],
   [
-    'leakage taken away',
+    'removed leakage',
     "UPDATE leakage = [], leakage_rows = 0 WHERE kind = 'batch' AND topic = 'a' AND lane_sequence = 2",
     ['digest'],
   ],
   [
-    'an identity forgotten',
+    'a removed identity',
     "UPDATE seen = arrayPopBack(seen) WHERE kind = 'batch' AND topic = 'a' AND lane_sequence = 2",
     ['digest'],
   ],
@@ -126,7 +122,7 @@ test.each<[string, string, string[]]>([
   ['a batch removed', "DELETE WHERE kind = 'batch' AND topic = 'a' AND lane_sequence = 2", ['chain', 'strays']],
   ['a batch with its rows removed', "DELETE WHERE topic = 'b' AND offset BETWEEN 25 AND 29", ['chain']],
   [
-    'a count mended',
+    'an altered count',
     "UPDATE records_duplicate = records_duplicate + 1 WHERE kind = 'batch' AND topic = 'b' AND lane_sequence = 1",
     ['counts', 'digest'],
   ],

@@ -5,8 +5,8 @@ import type { AuditFault, Invariant } from './invariants.ts';
 import { storedColumns } from './stored-columns.ts';
 
 /**
- * Checks what a journal says of itself, lane by lane: chain, counts, digests, strays. Yields every fault; a journal that
- * holds yields none.
+ * Checks the consistency of a journal, lane by lane: chain, counts, digests, strays. Yields every fault; a consistent
+ * journal yields none.
  */
 export async function* auditJournal(
   evidence: JournalEvidence,
@@ -32,7 +32,7 @@ export async function* auditJournal(
   }
 }
 
-/** Faults in how the batches follow each other; they are in the order of lane and number. */
+/** Returns faults in the sequence of batches; they are in the order of lane and number. */
 export function chainFaults(batches: readonly BatchRow[]): AuditFault[] {
   const faults: AuditFault[] = [];
   const cursors = new Map<string, number>();
@@ -52,7 +52,7 @@ export function chainFaults(batches: readonly BatchRow[]): AuditFault[] {
     const cursor = cursors.get(log) ?? -1;
     if (numbers.prev !== cursor) fault(`${log}: extends offset ${numbers.prev}, but ${cursor} is the one before`);
     if (numbers.first_offset <= numbers.prev) fault(`${log}: begins at ${numbers.first_offset}, which is booked`);
-    // Control records and compaction leave out offsets; nothing puts more records into a range than it has places.
+    // Control records and compaction leave out offsets; a range never has more records than offsets.
     const places = batch.lastOffset - numbers.first_offset + 1;
     if (numbers.records_read > places) fault(`${log}: ${numbers.records_read} records in ${places} offsets`);
     if ((numbers.records_read === 0) !== (batch.gapReason !== '')) {
@@ -64,7 +64,7 @@ export function chainFaults(batches: readonly BatchRow[]): AuditFault[] {
   return faults;
 }
 
-/** Faults within one batch: its counts, and its digest. */
+/** Returns faults within one batch: its counts, and its digest. */
 export function batchFaults(batch: BatchRow, { rows, lists }: StoredBatch): AuditFault[] {
   const { lane, numbers } = batch;
   const faults: AuditFault[] = [];

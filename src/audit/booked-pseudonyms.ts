@@ -4,19 +4,19 @@ const PSEUDONYM_TEXT = /^~[0-9a-f]{32}$/;
 const BASE64 = 'base64:';
 
 /**
- * A pseudonym key that gives erased subscribers the pseudonyms that the journal has. What they had when their records were
- * booked cannot be computed any more; everybody else's pseudonym is computed as ever.
+ * A pseudonym key that returns the booked pseudonyms of erased subscribers, which can no longer be computed. The pseudonyms
+ * of all other subscribers are computed.
  */
 export class BookedPseudonyms extends PseudonymKey {
   readonly #erased = new Set<string>();
-  /** By number: what the journal has of the current batch. */
+  /** The journal's pseudonyms of the current batch, by number. */
   #booked: ReadonlyMap<string, Buffer> = new Map();
 
   constructor({ generations }: PseudonymKey) {
     super(generations);
   }
 
-  /** From here on erased numbers have these pseudonyms. */
+  /** Sets the pseudonyms of erased numbers from here on. */
   expect(booked: ReadonlyMap<string, Buffer>): void {
     this.#booked = booked;
   }
@@ -28,7 +28,7 @@ export class BookedPseudonyms extends PseudonymKey {
     return this.#booked.get(number) ?? pseudonym;
   }
 
-  /** A payload as computed now, with the pseudonyms of erased subscribers as `booked` has them in the same places. */
+  /** Returns a payload as computed now, with the pseudonyms of erased subscribers from the same places of `booked`. */
   payloadAsBooked(computed: string, booked: string): string {
     if (this.#erased.size === 0) return computed;
     if (!computed.startsWith(BASE64)) return this.#exchange(computed, booked);

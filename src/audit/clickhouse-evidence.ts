@@ -8,7 +8,7 @@ import { literal, type Store } from '../platform/store.ts';
 import type { BatchRow, JournalEvidence, LaneState, NewestCounter, StoredBatch } from './evidence.ts';
 import { StoredBatches } from './stored-batches.ts';
 
-/** A journal in ClickHouse as it was when its batches were first asked for, for those who check it. */
+/** A journal in ClickHouse for its checks, as of the first call of `batches`. */
 export class ClickHouseEvidence implements JournalEvidence {
   readonly #store: Store;
   readonly #reader: JournalReader;
@@ -21,7 +21,7 @@ export class ClickHouseEvidence implements JournalEvidence {
     this.#stored = new StoredBatches(store);
   }
 
-  /** Read once: whoever asks again means the same batches, and what is stored of them is looked up by them. */
+  /** Reads the batches once: a second caller gets the same batches, by which their rows are looked up. */
   batches(): Promise<BatchRow[]> {
     this.#batches ??= this.#readBatches();
     return this.#batches;

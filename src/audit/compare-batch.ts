@@ -17,20 +17,20 @@ import type { SecondOutcome, SecondRules } from './second-computation.ts';
 import { secondLeakage } from './second-leakage.ts';
 import type { StoredRow } from './stored-columns.ts';
 
-/** A record of the source: what it says, and what the second computation makes of it. */
+/** A record of the source, and its second computation. */
 export interface ComputedRecord {
   offset: number;
-  /** A Fault failed validation: nothing but its reason is known. */
+  /** A Fault failed validation: only its reason is known. */
   read: FlowRecord | Fault;
   outcome: SecondOutcome;
 }
 
-/** Differences that one batch is reported with: a wholly different source would have one for every record. */
+/** Most differences that are reported of one batch: a wholly different source would have one for every record. */
 const SHOWN = 20;
 
 /**
- * Compares everything that the journal has of a batch's records with the source: a charged or rejected record by its row, any
- * other by its identity and fingerprint, and all of them by the records and octets of each outcome.
+ * Compares everything that the journal has of a batch's records with the source: a charged or rejected record by its row,
+ * any other record by its identity and fingerprint, and all of them by the records and octets of each outcome.
  */
 export function compareBatch(
   batch: BatchRow,
@@ -121,7 +121,7 @@ function hasRow({ outcome: { outcome } }: ComputedRecord): boolean {
   return outcome === 'charged' || outcome === 'rejected';
 }
 
-/** What a row says other than its record in the source; null when nothing. */
+/** Returns how a row differs from its record in the source; null when it does not. */
 function rowDifference(row: StoredRow, { read, outcome }: ComputedRecord, rules: SecondRules): string | null {
   const { reason, applicationId, charge } = outcome;
   const payer = rules.payers.get(applicationId);
@@ -153,7 +153,7 @@ function rowDifference(row: StoredRow, { read, outcome }: ComputedRecord, rules:
   return differences.length === 0 ? null : differences.join('; ');
 }
 
-/** What a row has of a record that failed validation. */
+/** Row fields of a record that failed validation. */
 const NOTHING_READ = {
   node_id: '',
   local_sequence_number: 0,
@@ -176,7 +176,7 @@ function fieldsOf(record: FlowRecord): Record<keyof typeof NOTHING_READ, string 
   };
 }
 
-/** Outcomes of records that claimed no identity, though they could be read. */
+/** Outcomes of records that claim no identity, although they can be read. */
 const CLAIM_NOTHING = new Set<string>(['duplicate', 'conflicting_duplicate', 'period_closed']);
 
 function identityDifferences(lists: readonly Uint8Array[], computed: readonly ComputedRecord[]): string[] {
@@ -187,7 +187,7 @@ function identityDifferences(lists: readonly Uint8Array[], computed: readonly Co
       ? { place, nodeId: read.nodeId, sequence: read.localSequenceNumber, fingerprint: fingerprintOf(read) }
       : undefined;
     const claimed = booked.get(place);
-    // That it should have claimed one, or should not, follows from its reason: that is reported with the totals and the rows.
+    // Whether it should have claimed one follows from its reason: that is reported with the totals and the rows.
     if (claimed === undefined || has === undefined) return [];
     const [stored, source] = [inWords(claimed), inWords(has)];
     return stored === source ? [] : [`record ${offset}: the journal has seen ${stored}, the source has ${source}`];

@@ -6,7 +6,7 @@ import type { BatchRow, StoredBatch } from './evidence.ts';
 import type { AuditFault } from './invariants.ts';
 import type { WalkedBatch } from './walk-batches.ts';
 
-/** Compares what the journal keeps of each rejected record with the source, as far as either is kept. */
+/** Compares the journal's payload of each rejected record with the source, as far as both are kept. */
 export function comparePayloads(
   { lane, numbers }: BatchRow,
   { rows }: StoredBatch,
@@ -20,17 +20,20 @@ export function comparePayloads(
   const byOffset = new Map(records.map((record) => [record.offset, record]));
   return rejected.flatMap(({ offset, payload }) => {
     const record = byOffset.get(Number(offset));
-    // That the source has no such record is reported with its row.
+    // A record that the source does not have is reported with its row.
     if (record === undefined) return [];
     const computed = rejectedPayload(record.value, decodeAt(record.offset), key, options.rejectionPayloadOctets);
     const booked = String(payload);
     if (isSameAsFarAsKept(key.payloadAsBooked(computed, booked), booked)) return [];
-    const message = `record ${offset}: what is kept of the rejected record is not what the source has`;
+    const message = `record ${offset}: the kept payload of the rejected record differs from the source`;
     return [{ invariant: 'source', lane, laneSequence: numbers.lane_sequence, message }];
   });
 }
 
-/** The limit may have been another one when the record was booked. A cut may leave a replacement character, and padding. */
+/**
+ * Compares payloads up to the shorter limit, which may have changed since booking. A cut may leave a replacement character,
+ * and padding.
+ */
 function isSameAsFarAsKept(computed: string, booked: string): boolean {
   if (computed === booked) return true;
   const [shorter, longer] = [computed, booked].sort((a, b) => a.length - b.length);

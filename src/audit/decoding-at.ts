@@ -3,14 +3,14 @@ import { rejectUnknownSchema } from '../billing/schema-header.ts';
 import type { JournalEvidence } from './evidence.ts';
 import type { WalkedBatch } from './walk-batches.ts';
 
-/** The decoder of the record at an offset. */
+/** Returns the decoder of the record at an offset. */
 export type DecodeAt = (offset: number) => Decoder;
 
 /**
- * How a batch's records were decoded when it was booked. The schema of an id is kept in the store and never changes.
- * But the schema of an id may have been registered since, and a later version may read a schema that an earlier one could not:
- * what a record was rejected with for either reason is taken from its rejection. Of one whose schema was unknown the header is
- * looked at still: if that names no schema, it comes out as another rejection.
+ * Returns how a batch's records were decoded when it was booked. The schema of an id is kept in the store and never changes.
+ * But a schema may have been registered since, and a later version may read a schema that an earlier one could not: a
+ * rejection for either reason is taken from the journal. The header of a record with an unknown schema is still read: if it
+ * names no schema, the rejection is another one.
  */
 export async function decodingAt(evidence: JournalEvidence, { batch, decode }: WalkedBatch): Promise<DecodeAt> {
   if (batch.numbers.records_rejected === 0) return () => decode;

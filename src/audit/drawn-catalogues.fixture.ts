@@ -13,7 +13,7 @@ const ZONES = [
   'Pacific/Apia',
   'Africa/Monrovia',
 ];
-/** Instants at which a day is odd in one of the zones, in which most records lie: so counters are met again. */
+/** Instants at irregular days of one of the zones. Most records are at these, so that counters are met again. */
 export const INSTANTS = [
   Date.UTC(1970, 0, 1),
   Date.UTC(1972, 0, 7),
@@ -58,7 +58,7 @@ export const ADDRESSES = [
 export const TAGS = ['A', 'B', 'C', 'D', 'E', 'É '];
 export const IDENTITIES = ['x', 'y', 'z', 'É '];
 const iso = (timeMs: number) => new Date(timeMs).toISOString();
-/** Now and then the rare thing. */
+/** Draws a rare value now and then. */
 export const mostly = <T, U>(often: fc.Arbitrary<T>, rarely: fc.Arbitrary<U>) =>
   fc.oneof({ arbitrary: often, weight: 24 }, { arbitrary: rarely, weight: 1 });
 
@@ -88,9 +88,9 @@ const version = fc.record({
   tiers,
   latePolicy: fc.constantFrom('adjust', 'refuse'),
 });
-/** When plans take turns: every other instant. */
+/** Boundaries between versions of plans: every other instant. */
 const TURNS = INSTANTS.filter((_, i) => i % 2 === 0);
-/** Two plans of an application, whose versions take turns, with gaps between them. */
+/** Two plans of an application, whose versions alternate, with gaps between them. */
 const plansOfApplication = fc.record({
   calendars: fc.array(
     fc.record({ period: fc.constantFrom('day', 'week', 'month'), timeZone: fc.constantFrom(...ZONES) }),
@@ -100,13 +100,13 @@ const plansOfApplication = fc.record({
 });
 const owner = fc.integer({ min: -1, max: APPLICATIONS - 1 });
 
-/** An application's field, absent where it claims none. */
+/** Returns an application's field, absent where it claims none. */
 function claimed(field: string, owners: readonly number[], application: number) {
   const own = IDENTITIES.filter((_, identity) => owners[identity] === application);
   return own.length === 0 ? {} : { [field]: own };
 }
 
-/** Any catalogue that the checks let pass, ready for the engine. */
+/** Draws any catalogue that passes the checks, compiled for the engine. */
 export const catalogues = fc
   .record({
     policies: fc.array(fc.constantFrom('any', 'any', 'any', 'any', 'tag', 'ip', 'both', 'cdr'), {

@@ -3,7 +3,7 @@ import type { RestoredCounters, RestoredIdentities } from '../billing/restored-c
 import type { GapReason } from '../journal/batch-digest.ts';
 import type { StoredRow } from './stored-columns.ts';
 
-/** A batch row as the journal has it. */
+/** A batch row of the journal. */
 export interface BatchRow {
   lane: string;
   topic: string;
@@ -14,11 +14,11 @@ export interface BatchRow {
   catalogueHash: string;
   digest: string;
   gapReason: GapReason | '';
-  /** Whole numbers, by their column's name. */
+  /** Whole numbers, by column name. */
   numbers: Record<string, number>;
 }
 
-/** What the journal holds of a batch beside its batch row's numbers. */
+/** The journal's rows and lists of a batch, beside the numbers of its batch row. */
 export interface StoredBatch {
   /** Charge and rejection rows, in offset order. */
   rows: readonly StoredRow[];
@@ -26,13 +26,13 @@ export interface StoredBatch {
   lists: readonly Uint8Array[];
 }
 
-/** What a lane knew before a batch was rated. */
+/** The state of a lane before a batch was rated. */
 export interface LaneState {
   counters: AsyncIterable<RestoredCounters>;
   seen: AsyncIterable<RestoredIdentities>;
 }
 
-/** A journal as those who check it read it. */
+/** The journal's interface for checks. */
 export interface JournalEvidence {
   /** All batch rows, by lane and number. */
   batches(): Promise<BatchRow[]>;
@@ -41,15 +41,15 @@ export interface JournalEvidence {
   rowCount(): Promise<number>;
   /** The canonical JSON of a catalogue that a batch names. */
   catalogue(hash: string): Promise<string>;
-  /** Sponsors suspended once the fact of this number, and all before it, counted. */
+  /** Returns the sponsors that were suspended after the fact of this number. */
   suspendedAsOf(number: number): Promise<ReadonlySet<string>>;
-  /** By sponsor the last month that the closing of this number and all before it have closed. */
+  /** Returns by sponsor the last month that was closed up to the closing of this number. */
   closedAsOf(number: number): Promise<ReadonlyMap<string, LastClosing>>;
-  /** All counters, and the identities among the last `windowRecords` records, before a batch. */
+  /** Returns all counters, and the identities among the last `windowRecords` records, before a batch. */
   stateBefore(batch: BatchRow, windowRecords: number): LaneState;
-  /** Identities of the earlier generations of the rewritten file that a batch is of. */
+  /** Returns identities of earlier generations of a batch's rewritten file. */
   seenByEarlier(batch: BatchRow): AsyncIterable<RestoredIdentities>;
-  /** For each subscriber and plan the counters of its newest period. A subscriber in two lanes has one for each. */
+  /** Returns for each subscriber and plan the counters of its newest period. A subscriber in two lanes has one for each. */
   newestCounters(): AsyncIterable<NewestCounter>;
 }
 

@@ -1,4 +1,7 @@
-/** Brings what one side pushes to another that pulls. `give` resolves when its item was taken: this is the back-pressure. */
+/**
+ * Passes items from a side that pushes to one that pulls. `give` resolves when its item was taken: this is the
+ * back-pressure.
+ */
 export class Handover<T> {
   readonly #items: { item: T; taken: () => void }[] = [];
   #isEnded = false;
@@ -24,7 +27,7 @@ export class Handover<T> {
     this.end();
   }
 
-  /** Nobody pulls any more: whoever still gives does not wait. */
+  /** Stops the handover: givers no longer wait. */
   abandon(): void {
     this.#isAbandoned = true;
     for (const { taken } of this.#items.splice(0)) taken();

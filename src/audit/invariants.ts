@@ -1,21 +1,21 @@
-/** What must hold of every journal, whatever has failed on the way (design section 3). */
+/** What must hold of every journal, after any failure (design section 3). */
 export const INVARIANTS = {
   chain: 'every batch extends the one before it: no record is skipped, none is booked twice',
   counts: 'read = charged + not sponsored + duplicate + rejected, and the rows are as many as the batch says',
   digest: 'every batch’s digest follows from its rows',
-  strays: 'no row stands outside of a batch',
+  strays: 'no row is outside of a batch',
   facts: 'entries, closings, corrections and recyclings are numbered without a gap, each number once',
-  corrections: 'every correction takes back what stood, and charges the same octets anew',
-  duplicates: 'no record is charged twice: the same node, number and content, in whatever lane or log',
+  corrections: 'every correction reverses the current charge, and charges the same octets again',
+  duplicates: 'no record is charged twice: the same node, number and content, in any lane or log',
   source:
     'every batch read the records that the source has in its offsets: all of them, each once, with the same content',
   charges:
-    'every row repeats its record, and every outcome, counter and charge is what a second computation from the source gives',
-  quotas: 'a consumer of the quota updates has what the journal says is left',
+    'every row repeats its record, and every outcome, counter and charge equals a second computation from the source',
+  quotas: 'a consumer of the quota updates has the remaining quotas of the journal',
 } as const;
 export type Invariant = keyof typeof INVARIANTS;
 
-/** A broken invariant, and the batch that shows it; `laneSequence` 0 is none in particular. */
+/** A broken invariant, and the batch that shows it; `laneSequence` 0: no particular batch. */
 export interface AuditFault {
   invariant: Invariant;
   lane: string;

@@ -6,10 +6,10 @@ export interface OutcomeTotal {
   octets: number;
 }
 
-/** What became of a batch's records, by `outcomeKey`. */
+/** The outcomes of a batch's records, by `outcomeKey`. */
 export type OutcomeList = ReadonlyMap<string, OutcomeTotal>;
 
-/** An identity that a batch's record claimed: the record's place in the batch, and what it was. */
+/** An identity that a batch's record claimed: the record's place in the batch, and the identity. */
 export interface SeenRecord {
   place: number;
   nodeId: string;
@@ -17,7 +17,7 @@ export interface SeenRecord {
   fingerprint: number;
 }
 
-/** The application is empty where none was recognised. */
+/** Returns the key of an outcome; the application is empty where none was recognised. */
 export function outcomeKey(applicationId: string, reason: string): string {
   return `${reason} ${applicationId || '-'}`;
 }
@@ -34,7 +34,7 @@ export function outcomeList([applicationIds, reasons, records, octets]: readonly
   );
 }
 
-/** What a row of leakage sums. */
+/** The group of records that a leakage row sums. */
 export interface LeakageGroup {
   applicationId: string;
   reason: string;
@@ -45,14 +45,14 @@ export interface LeakageGroup {
   day: number;
 }
 
-/** The key of a row that sums these records; of a remainder, which has no prefix, whatever else it has. */
+/** Returns the key of a leakage row. A remainder has no prefix; a remainder with any other field gets another key. */
 export function leakageKey({ applicationId, reason, prefix, tag, nodeId, day }: LeakageGroup): string {
   const outcome = outcomeKey(applicationId, reason);
   if (prefix === '') return `${outcome} remainder${tag === '' && nodeId === '' && day === 0 ? '' : ' of something'}`;
   return `${outcome} ${prefix} ${JSON.stringify(tag)} ${nodeId} on day ${day}`;
 }
 
-/** Reads the last eight lists, a batch's leakage by `leakageKey`. A key that is there twice has both sums as one. */
+/** Reads the last eight lists, a batch's leakage by `leakageKey`. A key that occurs twice has both sums as one. */
 export function leakageList(lists: readonly Uint8Array[]): OutcomeList {
   const [applicationIds, reasons, prefixes, tags, nodeIds] = lists.slice(9, 14).map(texts);
   const [days, counts, sums] = lists.slice(14).map(readerOf);

@@ -18,24 +18,26 @@ import type { WalkedBatch } from './walk-batches.ts';
 
 export interface ReplayOptions {
   pseudonymKey: PseudonymKey;
-  /** These as they were when the batches were rated. */
+  /** The settings with which the batches were rated. */
   duplicateWindowRecords: number;
   rejectionPayloadOctets: number;
   recordRules: RecordRules;
 }
 
-/** A batch rated once more: it is the same when its digest is. */
+/** A batch rated again: it is the same when its digest is. */
 export interface ReplayedBatch {
   batch: BatchRow;
   records: number;
   digest: string;
-  /** Records of subscribers who were erased since: their pseudonyms are taken from the journal's rows, and nothing else is. */
+  /**
+   * Records of subscribers who were erased since: their pseudonyms are taken from the journal's rows, and nothing else is.
+   */
   recordsOfErased: number;
 }
 
 /**
- * Rates batches once more from the source, with the catalogue, the suspensions and the closings that each of them names,
- * through the engine's own pipeline. A lane begins with what the journal says it knew before its first batch here.
+ * Rates batches again from the source, with the catalogue, the suspensions and the closings that each of them names, through
+ * the engine's own pipeline. A lane starts with the journal's state before its first batch here.
  */
 export async function* replayBatches(
   evidence: JournalEvidence,
@@ -65,7 +67,7 @@ export async function* replayBatches(
 
 const NOTHING_STORED: StoredBatch = { rows: [], lists: [] };
 
-/** Gives erased subscribers the pseudonyms that this batch's rows have, and says how many records are theirs. */
+/** Gives erased subscribers the pseudonyms of this batch's rows, and returns how many records are theirs. */
 function expectBooked(
   { records, decodeAt, stored }: WalkedBatch & { decodeAt: DecodeAt; stored: StoredBatch },
   lane: Lane,

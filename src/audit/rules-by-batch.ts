@@ -3,7 +3,10 @@ import type { BatchRow, JournalEvidence } from './evidence.ts';
 
 type MakeRules<T> = (canonicalJson: string, facts: Facts) => T;
 
-/** The rules that a batch was rated with: its catalogue, and the facts that it names. Batches in a row mostly name the same. */
+/**
+ * Returns the rules that a batch was rated with: its catalogue, and the facts that it names. Consecutive batches mostly name
+ * the same.
+ */
 export function rulesByBatch<T>(
   evidence: Pick<JournalEvidence, 'catalogue' | 'suspendedAsOf' | 'closedAsOf'>,
   make: MakeRules<T>,

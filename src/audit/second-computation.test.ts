@@ -19,10 +19,10 @@ function computation(duplicateWindowRecords = 1000): SecondComputation {
   return new SecondComputation({ pseudonymKey: PseudonymKey.ofRoot(Buffer.alloc(32, 3)), duplicateWindowRecords });
 }
 
-describe('by hand', () => {
+describe('computed by hand', () => {
   const rules = secondRules(testRules().catalogue.canonicalJson, NO_FACTS);
 
-  /** Takes records of successive sequence numbers through one computation. */
+  /** Computes records of successive sequence numbers in one computation. */
   function computeAll(records: readonly Partial<FlowRecord>[], window?: number, ruled = rules): SecondOutcome[] {
     const computed = computation(window);
     return records.map((fields, i) =>
@@ -59,7 +59,7 @@ describe('by hand', () => {
     expect(outcomes[0].charge?.subscriber).toMatch(/^[0-9a-f]{32}$/);
   });
 
-  test('a quota that is met to the octet is reached', () => {
+  test('a quota that is used to the octet is exhausted', () => {
     const outcomes = computeAll([19_999, 1, 1].map((downlinkOctets) => ({ contentType: 'text', downlinkOctets })));
     expect(outcomes.map(({ reason }) => reason)).toEqual(['sponsored', 'quota_reached', 'quota_exhausted']);
   });
@@ -83,7 +83,7 @@ describe('by hand', () => {
     expect(outcomes[0]).toMatchObject({ outcome: 'rejected', applicationId: 'any', charge: null });
   });
 
-  test('a version with a smaller quota takes nothing back, one with a larger quota goes on', () => {
+  test('a version with a smaller quota takes nothing back, one with a larger quota continues', () => {
     const startTime = Date.UTC(2026, 10, 20, 1); // version 2, the Kathmandu day that version 1 ended in
     const outcomes = computeAll([
       { contentType: 'text', downlinkOctets: 9500, startTime: startTime - 2 * HOUR_MS },
@@ -98,7 +98,7 @@ describe('by hand', () => {
     expect(outcomes[1].reason).toBe('quota_exhausted');
   });
 
-  test('an identity is unknown again a window later; a repeated one claims nothing anew', () => {
+  test('an identity is unknown again a window later; a duplicate does not claim it again', () => {
     const same = { localSequenceNumber: 7 };
     const records = [same, same, { ...same, chargingId: 2 }, same, same, {}, { ...same, chargingId: 2 }];
     const reasons = computeAll(records, 3).map(({ reason }) => reason);
@@ -106,7 +106,7 @@ describe('by hand', () => {
     expect(reasons).toEqual([...again, 'sponsored', 'duplicate', 'sponsored', 'sponsored']);
   });
 
-  test('what would pass the exact integers is not booked, and moves no counter', () => {
+  test('a charge above the exact integers is not booked, and moves no counter', () => {
     const fields = { zeroRatingTag: 'TAG', remoteIp: '198.51.100.65', contentType: 'text' } as const;
     const most = { ...fields, uplinkOctets: 2 ** 48 - 1, downlinkOctets: 2 ** 48 - 1 };
     // 3.3 for a MiB: 2^53 micro-units are passed after 2.86 x 10^15 octets, the seventh time that 0.7777 x 2^49 are added.
@@ -118,7 +118,7 @@ describe('by hand', () => {
     expect(eighth.charge!.usedOctetsAfter - sixth.charge!.usedOctetsAfter).toBe(8n); // 7.777 and the carry before it
   });
 
-  test('a record that failed at the door keeps its reason', () => {
+  test('a record that failed validation keeps its reason', () => {
     expect(computation().compute(0, { reason: 'malformed', detail: 'no JSON' }, rules)).toEqual({
       outcome: 'rejected',
       reason: 'malformed',
@@ -142,8 +142,8 @@ const drawnRecord = fc
       .map(([instant, later]) => Math.max(0, instant + later)),
     remoteIp: fc.constantFrom(...ADDRESSES),
     zeroRatingTag: fc.constantFrom(...Array(12).fill(null), ...TAGS, 'UNCLAIMED', ''),
-    sponsorIdentity: fc.constantFrom(...Array(20).fill(null), ...IDENTITIES, 'nobody', ''),
-    applicationServiceProviderIdentity: fc.constantFrom(...Array(20).fill(null), ...IDENTITIES, 'nobody', ''),
+    sponsorIdentity: fc.constantFrom(...Array(20).fill(null), ...IDENTITIES, 'unclaimed', ''),
+    applicationServiceProviderIdentity: fc.constantFrom(...Array(20).fill(null), ...IDENTITIES, 'unclaimed', ''),
     contentType: mostly(fc.constantFrom(null, 'text', 'voice', 'image', 'video', 'other'), fc.constant('unknown')),
     uplinkOctets: mostly(fc.oneof(fc.constantFrom(0, 1000), fc.nat({ max: 3000 })), fc.constant(-1)),
     downlinkOctets: mostly(
@@ -157,7 +157,7 @@ const drawnRecord = fc
     ),
   })
   .map((fields) => testRecord({ ...fields, endTime: fields.startTime + 1000 } as Partial<FlowRecord>));
-/** Records in the order in which they come, some of them a repetition of one before. */
+/** Records in the order of arrival, some of them a duplicate of an earlier one. */
 const traffic = fc
   .array(fc.tuple(drawnRecord, fc.oneof({ arbitrary: fc.constant(0), weight: 7 }, fc.integer({ min: 1, max: 12 }))), {
     minLength: 12,
@@ -168,7 +168,7 @@ const traffic = fc
     for (const [record, back] of drawn) records.push((back > 0 && records.at(-back)) || record);
     return records.map(asValue);
   });
-/** The month that an odd instant lies in, so that records come on either side of its end, closed at about any of them. */
+/** The month of an irregular instant, so that records come on either side of its end, closed at about any of them. */
 const closedMonth = fc
   .tuple(fc.constantFrom(...INSTANTS), fc.constantFrom(...INSTANTS, Number.POSITIVE_INFINITY))
   .map(([instant, endedByMs]) => {
@@ -190,7 +190,7 @@ const lanes = fc.record({
   ),
 });
 
-/** What the engine makes of a batch, in the words of the second computation. */
+/** Returns the engine's outcomes of a batch, in the form of the second computation. */
 function engineOutcomes(values: readonly Uint8Array[], lane: Lane, rules: Rules): SecondOutcome[] {
   const { sponsors, applications, plans } = rules.catalogue;
   const { batch, rated } = rateValues(values, lane, rules);
@@ -244,7 +244,7 @@ test('the engine and the second computation agree on every record', () => {
   expect(unmet, 'reasons that the drawn traffic should have').toEqual([]);
 }, 60_000);
 
-test('restored counters and identities go on as if nothing had happened', () => {
+test('restored counters and identities continue without a difference', () => {
   fc.assert(
     fc.property(traffic, traffic, fc.integer({ min: 1, max: 30 }), catalogues, (before, after, window, catalogue) => {
       const rules = secondRules(catalogue.canonicalJson, NO_FACTS);

@@ -20,7 +20,7 @@ export { type SecondRules, secondRules } from './second-rules.ts';
 const BASIS_POINTS = 10_000n;
 const LARGEST_BOOKABLE = 2n ** 53n - 1n;
 
-/** What a charged record is booked as. */
+/** The booked charge of a record. */
 export interface SecondCharge {
   /** Pseudonym, 32 hex digits. */
   subscriber: string;
@@ -47,15 +47,15 @@ export interface SecondOutcome {
 }
 
 /**
- * The rules of billing computed a second time, to check the engine by: record by record, from the catalogue's document, in
- * big integers, as plainly as they can be said. It shares no rating with the engine on purpose: an error in the one is
- * then not in the other too.
+ * The rules of billing computed a second time, to check the engine: record by record, from the catalogue's document, in big
+ * integers, as simply as possible. It shares no rating code with the engine on purpose: an error in one of them is then not
+ * in the other.
  */
 export class SecondComputation {
   readonly #pseudonymKey: PseudonymKey;
-  /** Null: erased, so that the pseudonym that was booked cannot be computed. */
+  /** Null: erased, so that the booked pseudonym cannot be computed. */
   readonly #pseudonyms = new Map<string, string | null>();
-  /** By subscriber, plan and period: the sum of octets x share, in ten-thousandths of an octet, as far as the quota went. */
+  /** By subscriber, plan and period: the sum of octets x share, in ten-thousandths of an octet, up to the quota. */
   readonly #sums = new Map<string, bigint>();
   readonly #seen: SeenRecords;
   readonly #earlier = new Map<string, number>();
@@ -68,7 +68,7 @@ export class SecondComputation {
     this.#seen = new SeenRecords(options.duplicateWindowRecords);
   }
 
-  /** For a source that no longer has the lane's first records: a counter as the journal has it. */
+  /** Restores a counter from the journal, for a source that no longer has the lane's first records. */
   restoreCounter(counter: {
     subscriber: string;
     planId: string;
@@ -80,12 +80,12 @@ export class SecondComputation {
     this.#sums.set(key, BigInt(counter.usedOctets) * BASIS_POINTS + BigInt(counter.carry));
   }
 
-  /** The same for the identity that a record claimed. */
+  /** Restores an identity that a record claimed. */
   restoreIdentity(seen: { ordinal: number; nodeId: string; sequence: number; fingerprint: number }): void {
     this.#seen.claim(seen.ordinal, seen.nodeId, seen.sequence, seen.fingerprint);
   }
 
-  /** Before records of a log: the identities that earlier generations of a rewritten file claimed. */
+  /** Adds the identities that earlier generations of a rewritten file claimed; call it before records of the log. */
   async recallEarlier(topic: string, read: () => AsyncIterable<RestoredIdentities>): Promise<void> {
     if (topic === this.#earlierTopic) return;
     this.#earlierTopic = topic;
@@ -100,8 +100,9 @@ export class SecondComputation {
   }
 
   /**
-   * Records of one lane, in order. `ordinal` is the record's place in the lane, from 0. A Fault failed at the door.
-   * `bookedSubscriber` is whom the journal has: believed of a subscriber who was erased since, and of nobody else.
+   * Computes the outcome of a record. Records of one lane come in order; `ordinal` is the record's place in the lane, from
+   * 0. A Fault failed validation. `bookedSubscriber` is the journal's subscriber: it is used for a subscriber who was erased
+   * since, and for no other.
    */
   compute(ordinal: number, record: FlowRecord | Fault, rules: SecondRules, bookedSubscriber?: string): SecondOutcome {
     if ('reason' in record) return ended(record.reason);
@@ -112,7 +113,7 @@ export class SecondComputation {
       this.#earlier.get(identityKey(nodeId, localSequenceNumber));
     if (before !== undefined) return ended(before === fingerprint ? 'duplicate' : 'conflicting_duplicate');
     const outcome = this.#rate(record, rules, bookedSubscriber);
-    // What was refused claims nothing: mended, it may come again.
+    // A rejected record claims nothing: corrected, it may come again.
     if (outcome.reason !== 'period_closed') this.#seen.claim(ordinal, nodeId, localSequenceNumber, fingerprint);
     return outcome;
   }
@@ -150,14 +151,17 @@ export class SecondComputation {
     return { ...ended(reason, application), charge };
   }
 
-  /** Share, quota and price: adds a record's octets x share to its counter's sum, and says what that sponsors and costs. */
+  /**
+   * Applies share, quota and price: adds a record's octets x share to its counter's sum, and returns the sponsored octets
+   * and their charge.
+   */
   #count(key: string, weighted: bigint, plan: SecondPlan) {
     const sumBefore = this.#sums.get(key) ?? 0n;
     const quota = plan.quotaOctets === null ? null : plan.quotaOctets * BASIS_POINTS;
-    // An earlier version may have had a larger quota: the sum stays, as octets once sponsored are not taken back.
+    // An earlier version may have had a larger quota: the sum stays, as sponsored octets are not taken back.
     const isExhausted = quota !== null && sumBefore >= quota;
     const isReached = quota !== null && sumBefore + weighted >= quota;
-    // Octets above the quota are the subscriber's alone: the sum stops there, and a larger quota goes on from there.
+    // Octets above the quota are the subscriber's alone: the sum stops there, and a larger quota continues from there.
     const sumAfter = isExhausted ? sumBefore : isReached ? quota : sumBefore + weighted;
     const usedOctetsAfter = sumAfter / BASIS_POINTS;
     const usedBefore = sumBefore / BASIS_POINTS;
@@ -199,14 +203,17 @@ function ended(reason: Reason, application?: SecondApplication): SecondOutcome {
 /** The identities that the last `window` records of a lane claimed. */
 class SeenRecords {
   readonly #window: number;
-  /** A generation is `window` ordinals long, so that an identity in the window is in this generation or the one before. */
+  /** A generation spans `window` ordinals, so that an identity in the window is in this generation or the one before. */
   readonly #generations = new Map<number, Map<string, { ordinal: number; fingerprint: number }>>();
 
   constructor(window: number) {
     this.#window = window;
   }
 
-  /** Fingerprint of the record that claimed the identity, unless the window of the record at `ordinal` is past it. */
+  /**
+   * Returns the fingerprint of the record that claimed the identity, unless it is outside the window of the record at
+   * `ordinal`.
+   */
   fingerprint(ordinal: number, nodeId: string, sequence: number): number | undefined {
     const now = Math.floor(ordinal / this.#window);
     const key = identityKey(nodeId, sequence);

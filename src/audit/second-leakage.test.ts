@@ -71,7 +71,7 @@ test('the engine and the second computation give the same leakage', () => {
   );
 });
 
-/** Remainders are in the order of the catalogue in the one, and of the sizes in the other. */
+/** Remainders are ordered by catalogue in one list, and by size in the other. */
 function byOrderOf(names: readonly unknown[]) {
   return ([a]: [string, unknown], [b]: [string, unknown]) => names.indexOf(a) - names.indexOf(b);
 }

@@ -6,7 +6,7 @@ import { networkOfAddress } from './second-rules.ts';
 
 const DAY_MS = 86_400_000;
 
-/** A record of a batch, and what the second computation makes of it. */
+/** A record of a batch, and its second computation. */
 interface Computed {
   read: FlowRecord | Fault;
   outcome: SecondOutcome;
@@ -18,8 +18,8 @@ interface Group extends OutcomeTotal {
 }
 
 /**
- * What a batch's leakage should be, by `leakageKey`: of the unsponsored records the `maxRows` largest groups, and the rest. `claimed`:
- * tags of the catalogue; in others the digits of what may be a subscriber's number are not kept.
+ * Returns a batch's expected leakage, by `leakageKey`: of the unsponsored records the `maxRows` largest groups, and the
+ * remainders. `claimed`: tags of the catalogue; in other tags, digits that may be a subscriber's number are not kept.
  */
 export function secondLeakage(
   computed: readonly Computed[],
@@ -43,7 +43,7 @@ export function secondLeakage(
     group.octets += read.uplinkOctets + read.downlinkOctets;
     groups.set(key, group);
   }
-  // A stable sort of what a Map keeps in order: of equal groups the first read comes first.
+  // The sort is stable and a Map keeps its order: of equal groups the first read comes first.
   const bySize = [...groups.values()].sort((a, b) => b.octets - a.octets);
   const leakage = new Map<string, OutcomeTotal>();
   for (const [place, { key, outcome, records, octets }] of bySize.entries()) {

@@ -48,10 +48,10 @@ describe('which application', () => {
       { remoteIp: '::1', sponsorIdentity: 'bolt-pays', applicationServiceProviderIdentity: 'asp-cdr' },
     ],
     [
-      'a sponsor identity where nobody claims the ASP identity',
+      'a sponsor identity where the ASP identity is unclaimed',
       'cdr+ip',
       'by-ip',
-      { remoteIp: '203.0.113.1', sponsorIdentity: 'bolt-pays', applicationServiceProviderIdentity: 'nobody' },
+      { remoteIp: '203.0.113.1', sponsorIdentity: 'bolt-pays', applicationServiceProviderIdentity: 'unclaimed' },
     ],
     [
       'identities of two sponsors',
@@ -59,14 +59,14 @@ describe('which application', () => {
       '',
       { sponsorIdentity: 'bolt-pays', applicationServiceProviderIdentity: 'asp-any' },
     ],
-    ['identities nobody claims', 'unknown_identity', '', { remoteIp: '::1', sponsorIdentity: 'nobody' }],
+    ['unclaimed identities', 'unknown_identity', '', { remoteIp: '::1', sponsorIdentity: 'unclaimed' }],
     [
-      'a tag and identities nobody claims',
+      'a tag and unclaimed identities',
       'unknown_tag',
       '',
       { remoteIp: '::1', sponsorIdentity: 'x', zeroRatingTag: 'X' },
     ],
-    ['identities nobody claims, and a prefix', 'ip', 'any', { sponsorIdentity: 'nobody' }],
+    ['unclaimed identities, and a prefix', 'ip', 'any', { sponsorIdentity: 'unclaimed' }],
     ['tag and identity', 'tag+cdr+ip', 'any', { zeroRatingTag: 'ANY', applicationServiceProviderIdentity: 'asp-any' }],
     [
       'tag and identity of two',
@@ -151,7 +151,7 @@ test.each([
 });
 
 test.each<[string, string, string, string, boolean]>([
-  // A week of São Paulo that goes on into October; its last instant is 2026-10-05T02:59:59.999Z.
+  // A week of São Paulo that ends in October; its last instant is 2026-10-05T02:59:59.999Z.
   ['tagged', '2026-09-28', '2026-09', '2026-10-05T03:00:00Z', true],
   ['tagged', '2026-09-28', '2026-09', '2026-10-05T02:59:59Z', false],
   ['tagged', '2026-09-21', '2026-09', '2026-10-01T00:00:00Z', true],
@@ -202,7 +202,7 @@ describe('the last instant that a record may name', () => {
     expect(lastInstantOf(timestampMs, day, maxFutureMs)).toBe(lastMs);
   });
 
-  test('is the one that the engine keeps to', () => {
+  test('is the engine’s', () => {
     const timestamp = fc.option(fc.oneof(fc.integer(), fc.integer({ min: 0, max: 5e12 }), fc.constant(MIN_TIME_MS)));
     fc.assert(
       fc.property(timestamp, fc.nat(65_535), fc.nat(1e9), (timestampMs, bookingDay, maxFutureMs) => {

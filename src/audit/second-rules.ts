@@ -13,7 +13,7 @@ const SET_BACK_MINUTES = 180;
 /** IPv4 addresses are those of ::ffff:0:0/96 (RFC 4291, 2.5.5.2). */
 const V4_MAPPED = 0xffffn << 32n;
 
-/** The catalogue as its canonical JSON has it; what has a default may be absent from an older one. */
+/** The catalogue in its canonical JSON; a field with a default may be absent from an older one. */
 type Document = z.input<typeof catalogueSchema>;
 export type SecondApplication = Document['applications'][number];
 
@@ -29,7 +29,7 @@ export interface SecondPlan {
   tiers: readonly { upToOctets: bigint | null; pricePerMiBMicros: bigint }[];
 }
 
-/** What one batch is computed again with: a catalogue, who was suspended, and what was closed. Opaque to callers. */
+/** The rules of one batch for the second computation: a catalogue, the suspensions, and the closings. Opaque to callers. */
 export interface SecondRules {
   byTag: ReadonlyMap<string, SecondApplication>;
   /** By the identities of CDRs. */
@@ -37,20 +37,23 @@ export interface SecondRules {
   bySponsorIdentity: ReadonlyMap<string, SecondApplication>;
   /** Longest prefixes first; for each length the applications by the leading bits of their networks. */
   byPrefix: readonly { length: number; owners: ReadonlyMap<bigint, SecondApplication> }[];
-  /** Who pays, and in which currency, by application id. */
+  /** Sponsor and currency, by application id. */
   payers: ReadonlyMap<string, { sponsorId: string; currency: string }>;
   /** By application id; no two are in force together. */
   plans: ReadonlyMap<string, readonly SecondPlan[]>;
   suspendedSponsorIds: ReadonlySet<string>;
-  /** By sponsor id: a day of the last month that is closed, and by when periods had to be over to be closed with it. */
+  /** By sponsor id: a day of the last closed month, and the latest end of the periods that are closed with it. */
   lastClosed: ReadonlyMap<string, { month: number; endedByMs: number }>;
-  /** Writes the local calendar date of an instant, by time zone. */
+  /** Formats the local calendar date of an instant, by time zone. */
   calendars: ReadonlyMap<string, Intl.DateTimeFormat>;
-  /** What was found out already: was a period over at an instant? */
+  /** Cache: was a period over at an instant? */
   periodsOver: Map<string, boolean>;
 }
 
-/** From a catalogue's canonical JSON and the facts as of the batch. Costs a millisecond: make it once for all that name the same. */
+/**
+ * Compiles a catalogue's canonical JSON and the facts as of the batch. Costs a millisecond: reuse it for batches with the
+ * same rules.
+ */
 export function secondRules(canonicalJson: string, { suspensions, closings }: Facts): SecondRules {
   const { sponsors, applications, plans }: Document = JSON.parse(canonicalJson);
   const currencies = new Map(sponsors.map(({ id, currency }) => [id, currency]));
@@ -72,7 +75,7 @@ export function secondRules(canonicalJson: string, { suspensions, closings }: Fa
   };
 }
 
-/** By each word of a list the one application that has it. */
+/** Returns by each word of a list the one application that has it. */
 function claimants(
   applications: readonly SecondApplication[],
   wordsOf: (application: SecondApplication) => readonly string[] | undefined,
@@ -99,7 +102,7 @@ function networkOf(cidr: string): { length: number; leadingBits: bigint } {
   return { length, leadingBits: addressBits(address) >> BigInt(ADDRESS_BITS - length) };
 }
 
-/** The 128 bits of an address that is known to be one. */
+/** Returns the 128 bits of a valid address. */
 function addressBits(text: string): bigint {
   if (!text.includes(':')) return V4_MAPPED | v4Bits(text);
   const [before, after] = text.split('::');
@@ -109,7 +112,7 @@ function addressBits(text: string): bigint {
   return [...head, ...zeros, ...tail].reduce((bits, group) => (bits << 16n) | group, 0n);
 }
 
-/** The /24 of an IPv4 address or the /48 of any other, as RFC 5952 writes it. */
+/** Returns the /24 of an IPv4 address or the /48 of any other, in the notation of RFC 5952. */
 export function networkOfAddress(text: string): string {
   const bits = addressBits(text);
   if (bits >> 32n === 0xffffn) {
@@ -117,12 +120,12 @@ export function networkOfAddress(text: string): string {
     return `${octets.join('.')}.0/24`;
   }
   const groups = [112n, 96n, 80n].map((shift) => ((bits >> shift) & 0xffffn).toString(16));
-  // The zeros behind a /48 are more than any before them: they are the ones that are left out.
+  // The run of zeros after a /48 is longer than any before it, so it is the one that is left out.
   while (groups.at(-1) === '0') groups.pop();
   return `${groups.join(':')}::/48`;
 }
 
-/** The 16 bit groups of a part of an IPv6 address; it may end in a dotted IPv4 address. */
+/** Returns the 16 bit groups of a part of an IPv6 address; it may end in a dotted IPv4 address. */
 function groupsOf(part: string): bigint[] {
   if (part === '') return [];
   return part.split(':').flatMap((group) => {
@@ -160,8 +163,8 @@ function calendarOf(timeZone: string): Intl.DateTimeFormat {
 }
 
 /**
- * The last instant that a record may name: what is configured later than its log's time, which is its own timestamp, or the end of
- * the batch's booking date where the log has none of this century.
+ * Returns the last instant that a record may name: the configured limit after its log's time, which is its own timestamp, or
+ * the end of the batch's booking date where the log has no timestamp of this century.
  */
 export function lastInstantOf(timestampMs: number | null, bookingDay: number, maxFutureMs: number): number {
   if (maxFutureMs <= 0) return Number.POSITIVE_INFINITY;
@@ -174,7 +177,7 @@ export type Recognised =
   | { reason: null; application: SecondApplication; evidence: string }
   | { reason: Reason; application: SecondApplication | undefined };
 
-/** What each match policy asks for, in the order in which what is missing is told. */
+/** The evidence that each match policy requires, in the order in which missing evidence is reported. */
 const ASKED_FOR: Readonly<Record<string, readonly ('tag' | 'cdr' | 'ip')[]>> = {
   any: [],
   tag: ['tag'],
@@ -184,7 +187,10 @@ const ASKED_FOR: Readonly<Record<string, readonly ('tag' | 'cdr' | 'ip')[]>> = {
 };
 const MISSING = { tag: 'tag_missing', cdr: 'identity_missing', ip: 'prefix_missing' } as const;
 
-/** The tag decides first, then the CDR's identities, then the longest prefix; none may name another application. */
+/**
+ * Recognises an application: the tag decides first, then the CDR's identities, then the longest prefix; none may name
+ * another application.
+ */
 export function recognise(rules: SecondRules, record: FlowRecord): Recognised {
   const { zeroRatingTag, remoteIp } = record;
   const identified = ownerOfIdentities(rules, record);
@@ -211,7 +217,10 @@ function nothingFound({ zeroRatingTag, sponsorIdentity, applicationServiceProvid
   return isIdentified ? 'unknown_identity' : 'no_evidence';
 }
 
-/** The provider's identity names the service; the sponsor's is good where that names none, and must not name another sponsor. */
+/**
+ * Returns the application of a CDR's identities. The provider's identity names the service. The sponsor's counts where that
+ * is unclaimed, and must not name another sponsor.
+ */
 function ownerOfIdentities(
   { byAspIdentity, bySponsorIdentity }: SecondRules,
   { sponsorIdentity, applicationServiceProviderIdentity }: FlowRecord,
@@ -230,27 +239,30 @@ function ownerOfAddress({ byPrefix }: SecondRules, address: bigint): SecondAppli
   return undefined;
 }
 
-/** The plan of an application that is in force at an instant: from `effectiveFrom` on, before `effectiveTo`. */
+/** Returns the plan of an application that is in force at an instant: from `effectiveFrom` on, before `effectiveTo`. */
 export function planInForce({ plans }: SecondRules, applicationId: string, timeMs: number): SecondPlan | undefined {
   return plans.get(applicationId)?.find(({ fromMs, toMs }) => fromMs <= timeMs && timeMs < toMs);
 }
 
-/** First day, in days since 1970-01-01, of the plan's period that holds an instant: by the date on the plan's calendar. */
+/**
+ * Returns the first day, in days since 1970-01-01, of the plan's period that holds an instant: by the date on the plan's
+ * calendar.
+ */
 export function firstDayOfPeriod(rules: SecondRules, { document }: SecondPlan, timeMs: number): number {
   const { period, timeZone } = document;
   const calendar = rules.calendars.get(timeZone);
   if (calendar === undefined) throw new Error(`no calendar for ${timeZone}`);
   const [month, day, year] = calendar.format(timeMs).split('/').map(Number);
   const today = Date.UTC(year, month - 1, day) / DAY_MS;
-  // Day 0 was a Thursday, three days after a Monday; 1969 may be met west of Greenwich.
+  // Day 0 was a Thursday, three days after a Monday; west of Greenwich it may still be 1969.
   const daysIntoPeriod = { day: 0, week: (today + 3 + 7) % 7, month: day - 1 }[period];
-  // What began before 1970 is booked on its first day.
+  // A period that began before 1970 is booked on its first day.
   return Math.max(0, today - daysIntoPeriod);
 }
 
 /**
- * Is a period closed to a plan's records: the month that it begins in is, the period was over when that was closed, and the
- * plan makes no adjustments?
+ * Returns whether a period is closed to a plan's records: its month is closed, the period was over at the closing, and the
+ * plan makes no adjustments.
  */
 export function isClosed(rules: SecondRules, plan: SecondPlan, sponsorId: string, periodStart: number): boolean {
   const closed = rules.lastClosed.get(sponsorId);
@@ -259,7 +271,7 @@ export function isClosed(rules: SecondRules, plan: SecondPlan, sponsorId: string
   return plan.toMs <= closed.endedByMs || isOver(rules, plan, periodStart, closed.endedByMs);
 }
 
-/** Is a period over at an instant, and for as long after it as clocks may go back over a midnight? */
+/** Returns whether a period is over at an instant, and for as long after it as clocks may go back over a midnight. */
 function isOver(rules: SecondRules, plan: SecondPlan, periodStart: number, timeMs: number): boolean {
   if (timeMs === Number.POSITIVE_INFINITY) return true;
   const key = `${plan.document.period} ${plan.document.timeZone} ${periodStart} ${timeMs}`;
@@ -272,12 +284,12 @@ function isOver(rules: SecondRules, plan: SecondPlan, periodStart: number, timeM
   return isOver;
 }
 
-/** Such as 2026-11; a later month is a greater text. */
+/** Returns a month such as 2026-11; a later month is a greater text. */
 function monthOf(day: number): string {
   return new Date(day * DAY_MS).toISOString().slice(0, 7);
 }
 
-/** F(u) of the tiered price in micro-units: each octet at the price of its tier, rounded half up once. */
+/** Returns F(u) of the tiered price in micro-units: each octet at the price of its tier, rounded half up once. */
 export function priceOf({ tiers }: SecondPlan, octets: bigint): bigint {
   let sum = 0n; // micros per MiB x octets
   let from = 0n;

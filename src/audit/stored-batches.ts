@@ -3,7 +3,7 @@ import { literal, type Store } from '../platform/store.ts';
 import type { BatchRow, StoredBatch } from './evidence.ts';
 import { readStoredRow, STORED_EXPRESSIONS } from './stored-columns.ts';
 
-/** What is read at once, at the most. */
+/** Most records that are read at once. */
 const AHEAD_RECORDS = 20_000;
 const AHEAD_BATCHES = 200;
 
@@ -12,19 +12,22 @@ const LISTS =
   'seen_nodes, seen.row, seen.node, seen.sequence, seen.fingerprint, ' +
   'leakage.application_id, leakage.reason, leakage.prefix, leakage.tag, leakage.node_id, leakage.day, leakage.records, leakage.octets';
 
-/** The stored rows of batches, which are asked for in the order of each lane: a query for each one would take hours. */
+/**
+ * The stored rows of batches, read in the order of each lane several batches at a time: a query for each batch would take
+ * hours.
+ */
 export class StoredBatches {
   readonly #store: Store;
   #batches: readonly BatchRow[] = [];
   #places: ReadonlyMap<BatchRow, number> = new Map();
-  /** By lane: whoever reads a source meets the lanes by turns. */
+  /** By lane: a reader of a source alternates between lanes. */
   readonly #ahead = new Map<string, ReadonlyMap<BatchRow, StoredBatch>>();
 
   constructor(store: Store) {
     this.#store = store;
   }
 
-  /** Batches that will be asked for, in the order of lanes and numbers. */
+  /** Announces batches that will be read, in the order of lanes and numbers. */
   expect(batches: readonly BatchRow[]): void {
     this.#batches = batches;
     this.#places = new Map(batches.map((batch, at) => [batch, at]));
@@ -39,7 +42,7 @@ export class StoredBatches {
     return ahead.get(batch) as StoredBatch;
   }
 
-  /** This batch and those after it in the same log, as far as one query should reach. */
+  /** Returns this batch and those after it in the same log, as many as one query should read. */
   #from(batch: BatchRow): BatchRow[] {
     const from = [batch];
     const start = this.#places.get(batch) ?? this.#batches.length;
@@ -56,7 +59,7 @@ export class StoredBatches {
 
   async #read(batches: readonly BatchRow[]): Promise<Map<BatchRow, StoredBatch>> {
     const [{ lane, topic, partition }] = batches;
-    // A topic made anew is booked by a batch that ends before it begins.
+    // A recreated topic is booked by a batch whose end is before its beginning.
     const from = Math.min(...batches.map(({ numbers, lastOffset }) => Math.min(numbers.first_offset, lastOffset)));
     const to = Math.max(...batches.map(({ lastOffset }) => lastOffset));
     const range =
@@ -88,8 +91,8 @@ export class StoredBatches {
 }
 
 /**
- * A batch row's offset and number, and its lists in the order of LISTS, as `journalBlock` hands them to `batchDigest`. The
- * offset comes one higher: the row that books a topic made anew stands at -1.
+ * Returns a batch row's offset and number, and its lists in the order of LISTS, as `journalBlock` passes them to
+ * `batchDigest`. The offset is transferred plus 1, because the row of a recreated topic has the offset -1.
  */
 function readLists(reader: RowBinaryReader): { offset: number; number: number; octets: Uint8Array[] } {
   return {

@@ -55,14 +55,14 @@ type Cell = number | string | Uint8Array;
 /** A charge or rejection row: cells by their column's name. */
 export type StoredRow = Readonly<Record<string, Cell>>;
 
-/** What a row is read with, in RowBinary. */
+/** The expressions that read a row, in RowBinary. */
 export const STORED_EXPRESSIONS = COLUMNS.map((column) => ('sql' in column && column.sql) || column.name);
 
 export function readStoredRow(reader: RowBinaryReader): StoredRow {
   return Object.fromEntries(COLUMNS.map((column) => [column.name, readCell(reader, column)]));
 }
 
-/** A batch's rows, encoded as they were when it was booked. */
+/** Returns a batch's rows, encoded as when it was booked. */
 export function storedColumns(rows: readonly StoredRow[], lastOffset: number): NativeColumn[] {
   return COLUMNS.map((column) => encode(column, rows, lastOffset));
 }
@@ -112,7 +112,7 @@ function encode(column: StoredColumn, rows: readonly StoredRow[], lastOffset: nu
   }
 }
 
-/** The dictionary has each text once, in the order of first appearance. */
+/** Returns a column whose dictionary has each text once, in the order of first appearance. */
 function fewTexts(name: string, texts: readonly string[]): NativeColumn {
   const places = new Map<string, number>();
   for (const text of texts) if (!places.has(text)) places.set(text, places.size);

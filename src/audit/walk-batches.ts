@@ -5,7 +5,7 @@ import type { AskBounds, Source, SourceListener } from '../sources/source.ts';
 import type { BatchRow } from './evidence.ts';
 import { Handover } from './handover.ts';
 
-/** A batch, and the records that the source has after the batch before it, up to this one's last offset. */
+/** A batch, and the source's records after the batch before it, up to this one's last offset. */
 export interface WalkedBatch {
   batch: BatchRow;
   records: readonly LogRecord[];
@@ -16,8 +16,8 @@ export interface WalkedBatch {
 export type OpenSource = (batches: readonly BatchRow[]) => Promise<Source | null>;
 
 /**
- * Reads the source once more and hands over each batch with its records, in the order of every lane. Batches that the
- * source no longer has in whole are passed over: whoever counts what it gets sees that.
+ * Reads the source again and yields each batch with its records, in the order of every lane. Batches that the source no
+ * longer has completely are skipped: the caller counts what it gets.
  */
 export async function* walkBatches(batches: readonly BatchRow[], openSource: OpenSource): AsyncGenerator<WalkedBatch> {
   for (const pass of passesOf(batches.filter(({ gapReason }) => gapReason === ''))) {
@@ -39,8 +39,8 @@ export async function* walkBatches(batches: readonly BatchRow[], openSource: Ope
 }
 
 /**
- * A source reads logs one after the other, or all at once, but each of them forward only; a lane may have met one file,
- * then another, then what the first has grown by. So a pass has of every lane one stretch within one log.
+ * Splits batches into passes. A source reads logs one after the other, or all at once, but each of them forward only. A lane
+ * may have read one file, then another, then the growth of the first, so a pass has one range of one log for each lane.
  */
 function passesOf(batches: readonly BatchRow[]): BatchRow[][] {
   const passes: BatchRow[][] = [];
@@ -55,7 +55,7 @@ function passesOf(batches: readonly BatchRow[]): BatchRow[][] {
   return passes;
 }
 
-/** Cuts what a source delivers where the batches were cut. */
+/** Cuts what a source delivers at the batches' boundaries. */
 class BatchListener implements SourceListener {
   readonly #waiting = new Map<string, BatchRow[]>();
   readonly #records = new Map<string, LogRecord[]>();
@@ -87,7 +87,7 @@ class BatchListener implements SourceListener {
   async deliver({ lane }: TopicPartition, records: Iterable<LogRecord>, decode: Decoder): Promise<void> {
     for (const record of records) {
       const waiting = this.#waiting.get(lane) ?? [];
-      // A batch whose last record compaction has taken since ends with the first record behind it.
+      // If compaction has removed a batch's last record, the batch ends with the first record after it.
       while (waiting.length > 0 && record.offset > waiting[0].lastOffset) await this.#handOver(lane, decode);
       if (waiting.length === 0) return;
       this.#records.get(lane)?.push(record);
@@ -97,7 +97,7 @@ class BatchListener implements SourceListener {
 
   async flush(): Promise<void> {}
 
-  /** Given again, a log is read on from the batch that was not complete. */
+  /** After a reassignment a log continues from the batch that was not complete. */
   async revoke(): Promise<void> {}
 
   async #handOver(lane: string, decode: Decoder): Promise<void> {

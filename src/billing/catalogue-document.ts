@@ -88,6 +88,24 @@ const identities = (of: string) =>
     .optional()
     .describe(of);
 
+/** Absent stays absent, as above. */
+const accountKeysSchema = z
+  .strictObject({
+    issuer: z.string().min(1).max(MAX_TEXT_LENGTH).describe('The issuer of the assertions, their `iss`.'),
+    jwksFile: z.string().min(1).optional().describe('Its public keys, a JSON Web Key Set. Relative to this file.'),
+    jwksUrl: z
+      .url({ protocol: /^https$/ })
+      .optional()
+      .describe('HTTPS address of its public keys, a JSON Web Key Set.'),
+  })
+  .refine(({ jwksFile, jwksUrl }) => (jwksFile === undefined) !== (jwksUrl === undefined), {
+    error: 'name either jwksFile or jwksUrl',
+  })
+  .meta({ oneOf: [{ required: ['jwksFile'] }, { required: ['jwksUrl'] }] })
+  .describe(
+    "Keys (Ed25519 or P-256) that the sponsor signs assertions of its users' accounts with. Only a dispatch server reads them.",
+  );
+
 const applicationSchema = z.strictObject({
   id: id('Name of the application.'),
   sponsor: z.string().describe('Id of the sponsor that pays.'),
@@ -123,6 +141,7 @@ const applicationSchema = z.strictObject({
   sponsorIdentities: identities(
     'Sponsor-Identity (AVP 531) in the CDRs of its traffic, where no application claims their ASP identity.',
   ),
+  accountKeys: accountKeysSchema.optional(),
 });
 
 const tierSchema = z.strictObject({

@@ -51,8 +51,19 @@ export interface Application {
   /** Values of Application-Service-Provider-Identity, and of Sponsor-Identity, in CDRs. */
   aspIdentities: readonly string[];
   sponsorIdentities: readonly string[];
+  /** Whose account assertions a dispatch server accepts for it; absent: accounts are not proven by assertions. */
+  accountKeys?: AccountKeys | undefined;
   /** Indexes into `Catalogue.plans`, by `effectiveFromMs`; they never overlap. */
   plans: readonly number[];
+}
+
+/** The key set that a sponsor signs account assertions of an application with; a file or an address. */
+export interface AccountKeys {
+  /** `iss` of the assertions. */
+  issuer: string;
+  /** As the catalogue writes it: relative to the catalogue. */
+  jwksFile?: string | undefined;
+  jwksUrl?: string | undefined;
 }
 
 export const STATISTICS_PERIODS = ['day', 'week', 'month'] as const;

@@ -10,19 +10,19 @@ function wholeNumber(text: string): number {
 }
 
 const program = new Command('chaos')
-  .description('breaks a real broker, a real ClickHouse and real engines, and checks that the journal holds')
+  .description('breaks a real broker, a real ClickHouse and real engines, and checks that the invariants hold')
   .option('--faults <count>', 'how many faults; 200, with --short 15, with --control 40', wholeNumber)
-  .option('--seed <number>', 'what the faults are drawn from; a new one each time', wholeNumber)
-  .option('--short', 'only faults that are soon over, and fewer of them: for every change')
+  .option('--seed <number>', 'seed of the faults; default: a new one each time', wholeNumber)
+  .option('--short', 'only short faults, and fewer of them: for every change')
   .addOption(
-    new Option('--control <guard>', 'takes one guard of the journal away; succeeds when the invariants notice').choices(
+    new Option('--control <guard>', 'removes one guard of the journal; succeeds when the invariants detect it').choices(
       ['guard', 'token'],
     ),
   )
-  .option('--keep', 'leaves logs and data behind')
+  .option('--keep', 'keeps logs and data')
   .addHelpText(
     'after',
-    '\nExit codes: 0 the invariants hold (with --control: they noticed), 1 they do not, 2 it could not run.',
+    '\nExit codes: 0 the invariants hold (with --control: they detected it), 1 they do not, 2 it could not run.',
   )
   .action(async (options: ChaosOptions) => {
     process.exitCode = (await runWithOwnMounts()) ?? (await runChaos(options));

@@ -1,11 +1,11 @@
 import { type ClickHouseProcess, startClickHouseProcess } from '../testing/clickhouse-process.ts';
 
-/** ClickHouse in a process of its own that can be killed, and comes back over the same data and on the same port. */
+/** ClickHouse in its own process, which can be killed, and restarts over the same data and on the same port. */
 export class ChaosStore {
   readonly #path: string;
   readonly #port: number;
   #process: ClickHouseProcess | null = null;
-  /** How often it ended though nobody had ended it. */
+  /** How often it ended unexpectedly. */
   died = 0;
 
   constructor(path: string, port: number) {
@@ -31,7 +31,7 @@ export class ChaosStore {
     this.#process = null;
   }
 
-  /** Starts it again if it has ended. */
+  /** Restarts it if it has ended. */
   async revive(): Promise<void> {
     if (this.#process !== null && isAlive(this.#process.pid)) return;
     this.died++;

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { grouped } from '../platform/print-table.ts';
-import { type Control, FORGETFUL_WINDOW, without } from './control.ts';
-import { audit, settle, stopEngines } from './finish.ts';
+import { type Control, SHORT_TOKEN_WINDOW, withoutGuard } from './control.ts';
+import { audit, awaitAllBooked, stopEngines } from './finish.ts';
 import { printHead, printRow } from './print-rows.ts';
 import { type FaultRow, runFaults } from './run-faults.ts';
 import { drawSchedule } from './schedule.ts';
@@ -21,14 +21,14 @@ export interface ChaosOptions {
   keep?: boolean;
 }
 
-/** A whole run. Resolves with the exit code. */
+/** Runs all faults and the audit. Resolves with the exit code. */
 export async function runChaos(options: ChaosOptions): Promise<number> {
   const { seed = randomInt(2 ** 32), control } = options;
   const startedAtMs = performance.now();
   const { ready, end } = createWorld({
     seed,
     engines: ENGINES,
-    ...(control !== undefined && { rewriteInsert: without(control) }),
+    ...(control !== undefined && { rewriteInsert: withoutGuard(control) }),
   });
   const forget = endOnSignal(end);
   let isBroken = true;
@@ -36,7 +36,7 @@ export async function runChaos(options: ChaosOptions): Promise<number> {
     print(`seed ${seed}${control === undefined ? '' : `, without the ${control}`}`);
     const world = await ready;
     print(`logs in ${world.folder}`);
-    const found = await breakIt(world, options, seed);
+    const found = await runSeed(world, options, seed);
     isBroken = found.length > 0;
     printTotals(world, startedAtMs, seed);
     return verdict(found, control);
@@ -44,26 +44,26 @@ export async function runChaos(options: ChaosOptions): Promise<number> {
     forget();
     const keep = options.keep === true || (isBroken && control === undefined);
     await end({ keep });
-    if (keep) await ready.then(printWhatStays, () => undefined);
+    if (keep) await ready.then(printLeftovers, () => undefined);
   }
 }
 
-/** Resolves with all that is broken. */
-async function breakIt(world: World, options: ChaosOptions, seed: number): Promise<string[]> {
+/** Runs one seed. Resolves with all violations. */
+async function runSeed(world: World, options: ChaosOptions, seed: number): Promise<string[]> {
   const { short = false, control } = options;
   const { faults = control !== undefined ? 40 : short ? 15 : 200 } = options;
   const mix = control !== undefined ? 'races' : short ? 'cheap' : 'all';
   const schedule = drawSchedule({ seed, faults, engines: ENGINES, sessionTimeoutMs: world.sessionTimeoutMs, mix });
 
   await beginTraffic(world);
-  if (control === 'guard') await world.watch.command(FORGETFUL_WINDOW);
+  if (control === 'guard') await world.watch.command(SHORT_TOKEN_WINDOW);
   printHead();
   const endsAtFirstBreak = control !== undefined;
   const rows = await runFaults(world, schedule, { onRow: printRow, endsAtFirstBreak });
   printSums(rows);
   const found = rows.flatMap(({ number, broken }) => broken.map((text) => `fault ${number}: ${text}`));
-  // A journal that is broken already need not be booked to its end.
-  if (!endsAtFirstBreak || found.length === 0) found.push(...(await settle(world)));
+  // A broken journal need not be booked to its end.
+  if (!endsAtFirstBreak || found.length === 0) found.push(...(await awaitAllBooked(world)));
   found.push(...(await stopEngines(world)));
   await world.traffic.close();
 
@@ -74,7 +74,7 @@ async function breakIt(world: World, options: ChaosOptions, seed: number): Promi
 }
 
 async function beginTraffic({ engines, traffic, counts, watch }: World): Promise<void> {
-  // One after the other: the first one makes the tables.
+  // One after the other: the first one creates the tables.
   await engines[0].start();
   traffic.start();
   if (!(await becomesTrue(() => counts().booked > 0, FIRST_BATCH_WITHIN_MS))) {
@@ -82,11 +82,12 @@ async function beginTraffic({ engines, traffic, counts, watch }: World): Promise
   }
   for (const engine of engines.slice(1)) await engine.start();
   await becomesTrue(() => engines.every(({ counts }) => counts.booked > 0), FIRST_BATCH_WITHIN_MS);
-  // What was merged in eight minutes has no room on a small disk; who mends a damaged part here does it in seconds.
+  // The parts merged in eight minutes do not fit on a small disk; an operator repairs a damaged part, here that takes
+  // seconds.
   await watch.command('ALTER TABLE journal MODIFY SETTING old_parts_lifetime = 60');
 }
 
-/** With a control a break is what is wanted, and it is the audit that has to see it. */
+/** Returns the exit code. With a control a violation is expected, and the audit must detect it. */
 function verdict(found: readonly string[], control: Control | undefined): number {
   for (const text of found) print(`BROKEN  ${text}`);
   if (control === undefined) {
@@ -94,12 +95,12 @@ function verdict(found: readonly string[], control: Control | undefined): number
     return found.length === 0 ? 0 : 1;
   }
   const isCaught = found.includes(AUDIT_BROKEN);
-  if (found.includes(AUDIT_FAILED)) print('The audit could not say.');
+  if (found.includes(AUDIT_FAILED)) print('The audit could not run.');
   else
     print(
       isCaught
-        ? `The invariants noticed that the ${control} was off.`
-        : `The invariants did NOT notice that the ${control} was off: they, or these faults, prove nothing.`,
+        ? `The invariants detected that the ${control} was off.`
+        : `The invariants did NOT detect that the ${control} was off: they, or these faults, prove nothing.`,
     );
   return isCaught ? 0 : 1;
 }
@@ -115,19 +116,19 @@ function printTotals(world: World, startedAtMs: number, seed: number): void {
   const peak = Math.max(...[...world.engines, world.visitor].map(({ peakRssOctets }) => peakRssOctets));
   print(
     `\n${grouped(records)} records sent, ${grouped(aborted)} more aborted, ${retries} sends repeated\n` +
-      `${grouped(booked)} batches booked, ${fenced} writes fenced off, ${died} engines ended unasked, ` +
-      `the store ended unasked ${world.store.died} times\n` +
+      `${grouped(booked)} batches booked, ${fenced} writes fenced, ${died} engines ended unexpectedly, ` +
+      `the store ended unexpectedly ${world.store.died} times\n` +
       `peak memory of an engine ${Math.round(peak / 2 ** 20)} MiB, ` +
       `${Math.round((performance.now() - startedAtMs) / 1000)} s, seed ${seed}`,
   );
 }
 
-function printWhatStays({ folder, disk }: World): void {
-  const remedy = disk.whyNot === null ? `; before deleting it: umount ${disk.path}` : '';
+function printLeftovers({ folder, disk }: World): void {
+  const remedy = disk.unavailableReason === null ? `; before deleting it: umount ${disk.path}` : '';
   print(`logs and data stay in ${folder}${remedy}`);
 }
 
-/** Whoever interrupts leaves no process behind. */
+/** Ends all processes on a signal. */
 function endOnSignal(end: World['end']): () => void {
   let asked = false;
   const handle = (signal: NodeJS.Signals) => {

@@ -1,20 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import type { RewriteInsert } from './fault-proxy.ts';
 
-/** Which of the journal's two guards is taken away, to see that the invariants notice. */
+/** The removed guard of the journal: a control that the invariants must detect. */
 export type Control = 'guard' | 'token';
 
 const GUARD = / WHERE throwIf\(.*\) = 0 ORDER BY ALL/s;
 const TOKEN = /insert_deduplication_token = '[^']*'/;
 
 /**
- * With the guard gone the token alone holds for as long as the table remembers it, so the guard's control makes it forget
- * soon, as it would after `non_replicated_deduplication_window` inserts.
+ * Without the guard the token alone protects, for as long as the table remembers it. So the guard's control makes the table
+ * forget soon, as after `non_replicated_deduplication_window` inserts.
  */
-export const FORGETFUL_WINDOW = 'ALTER TABLE journal MODIFY SETTING non_replicated_deduplication_window = 4';
+export const SHORT_TOKEN_WINDOW = 'ALTER TABLE journal MODIFY SETTING non_replicated_deduplication_window = 4';
 
-/** The insert without that guard. Throws when the statement has none: then the control would prove nothing. */
-export function without(control: Control): RewriteInsert {
+/**
+ * Returns a function that removes the guard from an insert. It throws when the statement has none: then the control would
+ * prove nothing.
+ */
+export function withoutGuard(control: Control): RewriteInsert {
   const [pattern, replacement] =
     control === 'guard'
       ? [GUARD, () => ' ORDER BY ALL']

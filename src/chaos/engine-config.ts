@@ -7,7 +7,7 @@ export interface EngineConfig {
   database: string;
 }
 
-/** The configuration file of engines and audit. Batches are small, so that there are many for the faults to hit. */
+/** Returns the configuration file of engines and audit. Batches are small, so that the faults hit many. */
 export function engineConfig({
   catalogue,
   brokers,

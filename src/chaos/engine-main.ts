@@ -6,7 +6,7 @@ import { createLogger } from '../platform/logger.ts';
 import { Progress } from '../platform/progress.ts';
 import { parseFailpoint, withFailpoint } from './failpoints.ts';
 
-// Usage: node engine-main.js CONFIG. `zerorate run --config CONFIG`, but for the failpoint that CHAOS_FAILPOINT names: the
+// Usage: node engine-main.js CONFIG. `zerorate run --config CONFIG`, with the failpoint that CHAOS_FAILPOINT names: the
 // engine itself has none.
 async function main(file: string | undefined): Promise<void> {
   const config = readConfig(file === undefined ? {} : { config: file });
@@ -15,7 +15,7 @@ async function main(file: string | undefined): Promise<void> {
   const progress = new Progress(process.stderr, () => {});
   const store = await openStore(config.store, { create: true });
   try {
-    // A full disk may take rows whose updates are published: the run shows that they are booked again.
+    // A full disk may lose rows whose updates are published: the run shows that they are booked again.
     const options = { config, catalogue, store, logger, progress, acceptsRestored: true };
     await runEngine(options, failpointOf(process.env.CHAOS_FAILPOINT));
   } finally {
@@ -23,7 +23,10 @@ async function main(file: string | undefined): Promise<void> {
   }
 }
 
-/** Nothing of this process comes after its own signal, so no port sees a call that a failpoint stopped. */
+/**
+ * Returns the failpoint's ports. No call of this process follows its own signal, so no port sees a call that a failpoint
+ * stopped.
+ */
 function failpointOf(text: string | undefined): (parts: EngineParts) => EngineParts {
   if (text === undefined || text === '') return (parts) => parts;
   const failpoint = parseFailpoint(text);

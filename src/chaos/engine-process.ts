@@ -5,8 +5,8 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { builtModule } from '../testing/built.ts';
 
-// An engine must not outlive the harness, however that ends, and a stopped one hears of nothing. The harness holds the
-// write end of the engine's standard input; when that is gone a watcher kills the engine. `exec` gives the engine the
+// An engine must not outlive the harness, however that ends, and a stopped process gets no signal. The harness holds the
+// write end of the engine's standard input; when that is closed a watcher kills the engine. `exec` gives the engine the
 // shell's own pid.
 const DIE_WITH_PARENT = 'exec 3<&0; (cat <&3 >/dev/null; kill -9 $$ 2>/dev/null) & exec "$@" </dev/null 3<&-';
 
@@ -14,7 +14,7 @@ export interface EngineProcessOptions {
   /** The configuration file. */
   config: string;
   environment: Readonly<Record<string, string>>;
-  /** Every line that it logs goes here, too. */
+  /** Receives every line that the engine logs. */
   log: Writable;
   onLine: (line: string) => void;
 }
@@ -24,7 +24,7 @@ export interface EngineExit {
   signal: NodeJS.Signals | null;
 }
 
-/** One engine, in a process of its own. */
+/** One engine, in its own process. */
 export class EngineProcess {
   readonly #child: ChildProcess;
   readonly pid: number;
@@ -54,12 +54,12 @@ export class EngineProcess {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Nothing happens to one that has ended: its pid may be another's now. */
+  /** Sends a signal, unless the process has ended: its pid may be another's now. */
   signal(name: NodeJS.Signals): void {
     if (this.isRunning) this.#child.kill(name);
   }
 
-  /** Asks it to stop, as an operator would; kills it when it takes longer than `graceMs`. */
+  /** Stops it, as an operator would; kills it when it takes longer than `graceMs`. */
   async stop(graceMs: number): Promise<EngineExit> {
     this.signal('SIGCONT');
     this.signal('SIGTERM');
@@ -74,7 +74,7 @@ export class EngineProcess {
     return this.#status('State')?.startsWith('T') ?? false;
   }
 
-  /** The most memory that it ever held; null when it has ended. */
+  /** The peak memory of the process; null when it has ended. */
   get peakRssOctets(): number | null {
     const text = this.#status('VmHWM');
     return text === null ? null : Number.parseInt(text, 10) * 1024;
@@ -86,7 +86,7 @@ export class EngineProcess {
       const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
       return new RegExp(`^${field}:\\s+(.*)$`, 'm').exec(status)?.[1] ?? null;
     } catch {
-      // It has ended just now.
+      // The process has just ended.
       return null;
     }
   }

@@ -5,7 +5,7 @@ import { type Failpoint, formatFailpoint } from './failpoints.ts';
 import type { FaultProxy } from './fault-proxy.ts';
 
 const RESTART_DELAY_MS = 300;
-/** The engine promises ten seconds; then the harness gives it up. */
+/** The engine stops within ten seconds; after this the harness kills it. */
 const STOP_GRACE_MS = 12_000;
 
 export interface EngineSlotOptions {
@@ -13,12 +13,12 @@ export interface EngineSlotOptions {
   config: string;
   proxy: FaultProxy;
   logFile: string;
-  /** Drawn anew at each start, so that a zombie's batch ends elsewhere than its successor's. */
+  /** Drawn at each start, so that a zombie's batch ends elsewhere than its successor's. */
   drawBatchRecords: () => number;
   environment: Readonly<Record<string, string>>;
 }
 
-/** The place of one engine: whatever ends the process in it, another one is started, as a carrier's supervisor would. */
+/** The place of one engine: whenever its process ends, another one is started, as by a carrier's supervisor. */
 export class EngineSlot {
   readonly #options: EngineSlotOptions;
   readonly #log: WriteStream;
@@ -26,9 +26,9 @@ export class EngineSlot {
   #isWanted = false;
   /** Whether its process has been given a partition yet. */
   hasPartitions = false;
-  /** The most memory that any process of this place held, as far as was looked. */
+  /** The peak memory of all processes of this place, as far as it was sampled. */
   peakRssOctets = 0;
-  /** Batches booked, writes fenced off, and ends that nobody asked for, since the beginning. */
+  /** Batches booked, writes fenced, and unexpected ends, since the beginning. */
   readonly counts = { booked: 0, fenced: 0, died: 0 };
 
   constructor(options: EngineSlotOptions) {
@@ -93,7 +93,7 @@ export class EngineSlot {
     await this.#process?.exited;
   }
 
-  /** After the last process has ended. */
+  /** Closes the log; call it after the last process has ended. */
   close(): void {
     this.#log.end();
   }

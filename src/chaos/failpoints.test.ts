@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { EngineParts } from '../commands/run-engine.ts';
 import { FAILPOINTS, type Failpoint, formatFailpoint, parseFailpoint, withFailpoint } from './failpoints.ts';
 
-/** Ports that say only that they were called. */
+/** Ports that only record their calls. */
 class Recorder {
   readonly #calls: string[] = [];
 
@@ -25,31 +25,31 @@ class Recorder {
   }
 }
 
-function adorned(failpoint: Failpoint) {
+function recorded(failpoint: Failpoint) {
   const journal = new Recorder();
   const parts = { journal, publisher: {}, source: {} } as unknown as EngineParts;
   const signals: string[] = [];
-  const adornedParts = withFailpoint(parts, failpoint, (name) => {
+  const decoratedParts = withFailpoint(parts, failpoint, (name) => {
     signals.push(`${name} after ${journal.calls.join()}`);
   });
-  return { journal: adornedParts.journal as unknown as Recorder, signals };
+  return { journal: decoratedParts.journal as unknown as Recorder, signals };
 }
 
 test('a failpoint is reached at its time, before the call', async () => {
-  const { journal, signals } = adorned({ name: 'before_insert', time: 2, action: 'kill' });
+  const { journal, signals } = recorded({ name: 'before_insert', time: 2, action: 'kill' });
   for (const _ of [1, 2, 3]) await journal.insert();
   expect(signals).toEqual(['SIGKILL after insert']);
   expect(journal.calls).toHaveLength(3);
 });
 
 test('a failpoint after a call is reached when the call fails, too', async () => {
-  const { journal, signals } = adorned({ name: 'after_digest_at', time: 1, action: 'stop' });
+  const { journal, signals } = recorded({ name: 'after_digest_at', time: 1, action: 'stop' });
   await expect(journal.digestAt()).rejects.toThrow('no answer');
   expect(signals).toEqual(['SIGSTOP after digestAt']);
 });
 
 test('a stream is a call too', async () => {
-  const { journal, signals } = adorned({ name: 'before_counters', time: 1, action: 'kill' });
+  const { journal, signals } = recorded({ name: 'before_counters', time: 1, action: 'kill' });
   for await (const counter of journal.counters()) expect(counter).toBe(1);
   expect(signals).toEqual(['SIGKILL after ']);
 });

@@ -1,6 +1,6 @@
 import type { EngineParts } from '../commands/run-engine.ts';
 
-/** Where an engine can be stopped: before or after a call of one of its ports. */
+/** The points where an engine can be stopped: before or after a call of one of its ports. */
 export const FAILPOINTS = [
   'before_insert',
   'after_insert',
@@ -18,22 +18,22 @@ export const FAILPOINTS = [
 ] as const;
 export type FailpointName = (typeof FAILPOINTS)[number];
 
-/** `kill`: SIGKILL of itself. `stop`: SIGSTOP of itself; whoever sends SIGCONT has made a zombie of it. */
+/** `kill`: SIGKILL of itself. `stop`: SIGSTOP of itself; a SIGCONT makes it a zombie. */
 export type FailpointAction = 'kill' | 'stop';
 
 export interface Failpoint {
   name: FailpointName;
-  /** The how-manieth time it is reached, from 1. */
+  /** Which time it is reached, from 1. */
   time: number;
   action: FailpointAction;
 }
 
-/** `name:time:action`, such as `after_insert:3:kill`. */
+/** Returns `name:time:action`, such as `after_insert:3:kill`. */
 export function formatFailpoint({ name, time, action }: Failpoint): string {
   return `${name}:${time}:${action}`;
 }
 
-/** Throws when the text is none. */
+/** Throws when the text is no failpoint. */
 export function parseFailpoint(text: string): Failpoint {
   const [name = '', time = '', action = ''] = text.split(':');
   const isKnown = (FAILPOINTS as readonly string[]).includes(name) && /^[1-9]\d*$/.test(time);
@@ -43,7 +43,7 @@ export function parseFailpoint(text: string): Failpoint {
   return { name: name as FailpointName, time: Number(time), action };
 }
 
-/** The same ports; at its time the failpoint ends or pauses this process, before the call goes any further. */
+/** Returns the ports with a failpoint: at its time it ends or pauses this process, before the call continues. */
 export function withFailpoint(
   parts: EngineParts,
   failpoint: Failpoint,
@@ -56,13 +56,13 @@ export function withFailpoint(
   };
   return {
     ...parts,
-    journal: adorned(parts.journal, reach),
-    publisher: adorned(parts.publisher, reach),
-    source: adorned(parts.source, reach),
+    journal: decoratePort(parts.journal, reach),
+    publisher: decoratePort(parts.publisher, reach),
+    source: decoratePort(parts.source, reach),
   };
 }
 
-function adorned<T extends object>(port: T, reach: (point: string) => void): T {
+function decoratePort<T extends object>(port: T, reach: (point: string) => void): T {
   return new Proxy(port, {
     get(target, key) {
       const method: unknown = Reflect.get(target, key, target);
@@ -70,7 +70,7 @@ function adorned<T extends object>(port: T, reach: (point: string) => void): T {
       const point = key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
       return (...values: unknown[]) => {
         reach(`before_${point}`);
-        // The target and not the proxy: only the object itself can see its private fields.
+        // The target and not the proxy: only the object itself has access to its private fields.
         const result: unknown = method.apply(target, values);
         if (!(result instanceof Promise)) return result;
         // After a failure too: an insert whose acknowledgement was lost may have landed.

@@ -12,7 +12,7 @@ const BODY = '0123456789';
 
 let server: Server;
 let proxy: FaultProxy;
-/** Whole requests that arrived: statement and body. */
+/** Complete requests that arrived: statement and body. */
 let arrived: string[];
 /** Requests that broke off. */
 let broken: number;
@@ -48,7 +48,7 @@ function query(): Promise<string> {
   return ask(proxy.url, 'SELECT 1');
 }
 
-/** The answer's text, or `broken`. */
+/** Returns the answer's text, or `broken`. */
 async function ask(url: string, body: string): Promise<string> {
   try {
     const response = await fetch(url, { method: 'POST', body });
@@ -60,7 +60,7 @@ async function ask(url: string, body: string): Promise<string> {
 
 const answer = 'kept: the answer';
 
-test('passes on what no fault is armed for, and only so often', async () => {
+test('forwards requests without an armed fault, and applies one only so often', async () => {
   proxy.arm({ kind: 'answer_dropped', hangMs: 0 }, 'insert', 2);
   expect([await query(), await insert(), await insert(), await insert()]).toEqual([answer, 'broken', 'broken', answer]);
   expect(arrived).toEqual(['SELECT 1', `INSERT ${BODY}`, `INSERT ${BODY}`, `INSERT ${BODY}`]);
@@ -77,7 +77,7 @@ test.each<[fault: ProxyFault, answer: string, arrived: string[]]>([
   proxy.arm(fault, 'insert');
   expect(await insert()).toBe(expected);
   expect(arrived).toEqual(arrivedBefore);
-  // Nothing is lost: what is late comes at the latest when the proxy is stopped.
+  // Nothing is lost: a late request arrives at the latest when the proxy is stopped.
   await proxy.stop();
   expect(arrived).toHaveLength(1);
 });
@@ -89,10 +89,10 @@ test('a reset in the body breaks both connections in the middle', async () => {
   expect(arrived).toEqual([]);
 });
 
-test('what is held back goes with the next insert of its lane', async () => {
+test('a request that is held back goes with the next insert of its lane', async () => {
   proxy.arm({ kind: 'lands_with_next' }, 'insert', 2);
   const first = await insert();
-  // The second one sets the first one free, and is itself held back.
+  // The second one releases the first one, and is itself held back.
   expect([first, await insert()]).toEqual(['broken', 'broken']);
   expect(await becomesTrue(() => arrived.length === 1, 5000)).toBe(true);
   expect(await query()).toBe(answer);

@@ -13,34 +13,36 @@ import {
   withStatement,
 } from './proxied-request.ts';
 
-/** What can happen to one request on its way to ClickHouse and back. */
+/** Faults of one request on its way to ClickHouse and back. */
 export type ProxyFault =
-  /** It is carried out so much later. */
+  /** It is executed after a delay. */
   | { kind: 'slow'; delayMs: number }
   /** Half of the body is sent, then both connections break. */
   | { kind: 'reset_in_body' }
-  /** Half of the body is sent as if it were all of it, and the connection to the client breaks. */
+  /** Half of the body is sent as a complete body, and the connection to the client breaks. */
   | { kind: 'truncated_body' }
-  /** It is carried out; nobody says so. The client's connection breaks after so long. */
+  /** It is executed without an answer. The client's connection breaks after a delay. */
   | { kind: 'answer_dropped'; hangMs: number }
-  /** The client's connection breaks at once; it is carried out so much later. */
+  /** The client's connection breaks at once; the request is executed after a delay. */
   | { kind: 'lands_late'; delayMs: number }
-  /** The client's connection breaks at once; it is carried out together with the lane's next insert, from wherever. */
+  /**
+   * The client's connection breaks at once; the request is executed together with the lane's next insert, from any engine.
+   */
   | { kind: 'lands_with_next' }
-  /** It is carried out; the answer breaks off in the middle. */
+  /** It is executed; the answer breaks off in the middle. */
   | { kind: 'reset_in_answer' };
 
-/** Which requests a fault is for. */
+/** The requests that a fault applies to. */
 export type RequestKind = 'insert' | 'query' | 'any';
 
-/** Changes the statement of every insert: how the negative controls take a guard away. */
+/** Rewrites the statement of every insert: the negative controls remove a guard with it. */
 export type RewriteInsert = (sql: string) => string;
 
 export interface FaultProxyOptions {
   /** ClickHouse's own address. */
   upstream: string;
   rewriteInsert?: RewriteInsert;
-  /** Shared by the proxies of several engines: what one holds back goes with another's insert. */
+  /** Shared by the proxies of several engines: a request of one goes with another's insert. */
   heldBack?: HeldBack;
 }
 
@@ -51,11 +53,11 @@ export type HeldBack = Map<string, ProxiedRequest[]>;
 export interface ArmedFault {
   readonly fault: ProxyFault;
   readonly requests: RequestKind;
-  /** How many more requests it is for. */
+  /** How many more requests it applies to. */
   left: number;
 }
 
-/** An HTTP proxy before ClickHouse that does to requests what networks and servers do. */
+/** An HTTP proxy before ClickHouse with the faults of networks and servers. */
 export class FaultProxy {
   readonly #options: FaultProxyOptions;
   readonly #heldBack: HeldBack;
@@ -73,7 +75,7 @@ export class FaultProxy {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  /** Takes connections; after `refuse` again, on the same port. */
+  /** Accepts connections; after `refuse` again, on the same port. */
   async start(): Promise<void> {
     if (this.#server !== null) return;
     const server = createServer((request, response) => this.#follow(this.#serve(request, response)));
@@ -84,7 +86,7 @@ export class FaultProxy {
     this.#port = (server.address() as AddressInfo).port;
   }
 
-  /** Breaks every connection and refuses new ones, until `start`. What was sent to ClickHouse is carried out. */
+  /** Breaks every connection and refuses new ones, until `start`. Requests already sent to ClickHouse are executed. */
   async refuse(): Promise<void> {
     const server = this.#server;
     if (server === null) return;
@@ -95,7 +97,7 @@ export class FaultProxy {
     await closed;
   }
 
-  /** Does the fault to the next so many requests of the kind, or until it is disarmed. */
+  /** Applies the fault to the next `times` requests of the kind, or until it is disarmed. */
   arm(fault: ProxyFault, requests: RequestKind, times = 1): ArmedFault {
     const armed = { fault, requests, left: times };
     this.#armed.push(armed);
@@ -106,14 +108,14 @@ export class FaultProxy {
     this.#armed = this.#armed.filter((other) => other !== armed);
   }
 
-  /** No faults any more; what was held back is carried out now. */
+  /** Disarms all faults; requests that are held back are executed now. */
   calm(): void {
     this.#armed = [];
     for (const held of this.#heldBack.values()) for (const request of held) this.#carryOutUnseen(request);
     this.#heldBack.clear();
   }
 
-  /** Waits for what is to land late. */
+  /** Waits for late requests. */
   async stop(): Promise<void> {
     this.calm();
     await this.refuse();
@@ -135,9 +137,9 @@ export class FaultProxy {
       this.#release(lane);
       const fault = this.#next(isInsert ? 'insert' : 'query');
       if (fault === null) answerWith(response, await this.#carryOut(request));
-      else await this.#strike(fault, request, lane, response);
+      else await this.#applyFault(fault, request, lane, response);
     } catch {
-      // ClickHouse is away, or broke off: so does the proxy.
+      // ClickHouse is down, or broke off: so does the proxy.
       response.destroy();
     }
   }
@@ -149,7 +151,7 @@ export class FaultProxy {
     return armed.fault;
   }
 
-  async #strike(
+  async #applyFault(
     fault: ProxyFault,
     request: ProxiedRequest,
     lane: string | null,
@@ -183,7 +185,7 @@ export class FaultProxy {
     }
   }
 
-  /** Not awaited: these race with the insert that set them free. */
+  /** Not awaited: these race with the insert that released them. */
   #release(lane: string | null): void {
     if (lane === null) return;
     for (const held of this.#heldBack.get(lane) ?? []) this.#carryOutUnseen(held);
@@ -206,7 +208,7 @@ function answerWith(response: ServerResponse, { status, headers, body }: Proxied
 
 function breakOff(response: ServerResponse, { status, headers, body }: ProxiedAnswer): void {
   const { connection: _, 'keep-alive': __, 'transfer-encoding': ___, ...own } = headers;
-  // One octet more is promised than comes: an answer without a body breaks off too.
+  // One byte more is announced than sent: an answer without a body breaks off too.
   response.writeHead(status, { ...own, 'content-length': body.length + 1 });
   response.write(body.subarray(0, Math.floor(body.length / 2)), () => response.destroy());
   response.flushHeaders();

@@ -5,8 +5,8 @@ import { PARTITIONS, type World } from './world.ts';
 
 const ALL_BOOKED_WITHIN_MS = 180_000;
 
-/** Ends the traffic and lets the engines book all of it. Resolves with what did not come to its end. */
-export async function settle(world: World): Promise<string[]> {
+/** Ends the traffic and lets the engines book all of it. Resolves with the violations of liveness. */
+export async function awaitAllBooked(world: World): Promise<string[]> {
   const { traffic, watch } = world;
   await heal(world);
   await traffic.stop(PARTITIONS);
@@ -18,7 +18,7 @@ export async function settle(world: World): Promise<string[]> {
   if (isAllBooked) return [];
   const cursors = (await watch.lanes()).map(({ partition, cursor }) => `${partition} at ${cursor}`).join(', ');
   const wanted = [...ends].map(([partition, last]) => `${partition} at ${last}`).join(', ');
-  return [`liveness: after ${ALL_BOOKED_WITHIN_MS / 1000} s of calm partitions stand ${cursors}, not ${wanted}`];
+  return [`liveness: after ${ALL_BOOKED_WITHIN_MS / 1000} s of calm partitions are at ${cursors}, not ${wanted}`];
 }
 
 async function heal({ engines, visitor, disk, store }: World): Promise<void> {
@@ -30,7 +30,7 @@ async function heal({ engines, visitor, disk, store }: World): Promise<void> {
   }
 }
 
-/** Of each partition: the last record's offset. The last one of each was sent outside of a transaction. */
+/** Returns the last record's offset of each partition. It was sent outside of a transaction. */
 async function lastOffsets({ kafka, topic }: World): Promise<Map<number, number>> {
   const admin = kafka.admin();
   await admin.connect();
@@ -42,7 +42,7 @@ async function lastOffsets({ kafka, topic }: World): Promise<Map<number, number>
   }
 }
 
-/** As an operator stops them. Resolves with a line for each that did not end well. */
+/** Stops engines as an operator does. Resolves with a line for each exit code that is not 0. */
 export async function stopEngines({ engines }: World): Promise<string[]> {
   const codes = await Promise.all(engines.map((engine) => engine.stop()));
   return codes.flatMap((code, index) =>
@@ -51,19 +51,19 @@ export async function stopEngines({ engines }: World): Promise<string[]> {
 }
 
 export interface Audit {
-  /** `failed`: it could not say. */
+  /** `failed`: the audit could not run. */
   result: 'holds' | 'broken' | 'failed';
   output: string;
 }
 
-/** `zerorate audit --against-source`, as a user runs it. */
+/** Runs `zerorate audit --against-source`, as a user does. */
 export async function audit({ config, environment }: World): Promise<Audit> {
   const command = [await builtModule('main.js'), 'audit', '--config', config, '--against-source'];
   return new Promise((resolve) => {
     const options = { env: { ...process.env, ...environment }, maxBuffer: 2 ** 28 };
     execFile(process.execPath, command, options, (error, stdout, stderr) => {
       if (error === null) resolve({ result: 'holds', output: stdout.trimEnd() });
-      // Its exit code is 1 for any failure; that an invariant is broken it says.
+      // Its exit code is 1 for any failure; its output names a broken invariant.
       else if (error.code === 1 && /^BROKEN/m.test(stdout)) resolve({ result: 'broken', output: stdout.trimEnd() });
       else resolve({ result: 'failed', output: `${stdout}${stderr}`.trimEnd() });
     });

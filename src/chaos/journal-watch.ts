@@ -4,7 +4,7 @@ const GIVE_UP_AFTER_MS = 60_000;
 const RETRY_MS = 300;
 
 /**
- * A lane's batches in order, each beside the one before it: a number that is missing or there twice, or a `prev` that is
+ * A lane's batches in order, each beside the one before it: a number that is missing or occurs twice, or a `prev` that is
  * not the last offset of the batch before.
  */
 const BREAKS = `
@@ -21,7 +21,7 @@ const CURSORS = `
 SELECT partition, max(offset), count(), sum(records_read) FROM journal WHERE kind = 'batch'
 GROUP BY partition ORDER BY partition FORMAT JSONCompactEachRow`;
 
-/** What a partition's batches add up to. */
+/** The totals of a partition's batches. */
 export interface LaneTotals {
   partition: number;
   cursor: number;
@@ -29,7 +29,7 @@ export interface LaneTotals {
   records: number;
 }
 
-/** Looks at the journal straight at ClickHouse, past the proxies. */
+/** Queries the journal directly at ClickHouse, without the proxies. */
 export class JournalWatch {
   readonly #url: string;
   readonly #known = new Set<string>();
@@ -38,12 +38,12 @@ export class JournalWatch {
     this.#url = `${url}/?database=${database}&output_format_json_quote_64bit_integers=0`;
   }
 
-  /** Breaks in the chains of batches that no look before has seen; at most 20. */
+  /** Returns breaks in the chains of batches since the last call; at most 20. */
   async newBreaks(): Promise<string[]> {
     const rows = await this.#rows<[string, number, number, number, number]>(BREAKS);
     const breaks = rows.map(
       ([lane, sequence, sequenceBefore, prev, offsetBefore]) =>
-        `${lane}: batch ${sequence} (prev ${prev}) stands after batch ${sequenceBefore} (last offset ${offsetBefore})`,
+        `${lane}: batch ${sequence} (prev ${prev}) comes after batch ${sequenceBefore} (last offset ${offsetBefore})`,
     );
     const news = breaks.filter((text) => !this.#known.has(text));
     for (const text of news) this.#known.add(text);
@@ -55,7 +55,7 @@ export class JournalWatch {
     return rows.map(([partition, cursor, batches, records]) => ({ partition, cursor, batches, records }));
   }
 
-  /** Whether a part cannot be read: a merge on a full disk may leave an empty one. */
+  /** Returns whether a part cannot be read: a merge on a full disk may leave an empty one. */
   async isDamaged(): Promise<boolean> {
     const response = await fetch(this.#url, { method: 'POST', body: 'SELECT * FROM journal FORMAT Null' });
     return !response.ok && /Code: 246\b/.test(await response.text());
@@ -73,7 +73,7 @@ export class JournalWatch {
       .map((line) => JSON.parse(line));
   }
 
-  /** A fault that overlaps may have the store down: waits until it is back. */
+  /** Queries; while an overlapping fault has the store down, it waits. */
   async #ask(sql: string): Promise<string> {
     const giveUpAtMs = performance.now() + GIVE_UP_AFTER_MS;
     for (;;) {

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 const INSIDE = 'CHAOS_OWN_MOUNTS';
 
 /**
- * Only root may mount a small disk; but where users may have namespaces of their own, a process is root in its own. Runs
- * this program again in such a namespace and resolves with its exit code; with null where that is not needed or not
- * possible, and it is for this process to go on.
+ * Runs this program again in its own namespace where needed, and resolves with its exit code. Only root may mount a small
+ * disk, but in its own user namespace a process is root. Resolves with null where that is not needed or not possible; then
+ * this process continues.
  */
 export async function runWithOwnMounts(): Promise<number | null> {
   if (process.getuid?.() === 0 || process.env[INSIDE] !== undefined) return null;

@@ -12,7 +12,7 @@ const COLUMNS: readonly { title: string; width: number; cell: (row: FaultRow) =>
   { title: 'invariants', width: 10, cell: ({ broken }) => (broken.length === 0 ? 'hold' : 'BROKEN') },
 ];
 
-/** A row at a time, as the run goes: whoever watches sees where it is. */
+/** Prints the table's head; rows follow one at a time, as the run progresses. */
 export function printHead(): void {
   printLine(COLUMNS.map(({ title }) => title));
   printLine(COLUMNS.map(({ width }) => '─'.repeat(width)));

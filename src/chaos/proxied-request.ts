@@ -1,7 +1,7 @@
 import { type IncomingMessage, request as openRequest } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 
-/** A request that the proxy has taken as a whole. */
+/** A complete request that the proxy has received. */
 export interface ProxiedRequest {
   method: string;
   /** Path and query, as the client wrote it. */
@@ -16,7 +16,7 @@ export interface ProxiedAnswer {
   body: Buffer;
 }
 
-/** What belongs to one connection and not to the message; the length is written anew. */
+/** Headers of one connection, not of the message; the length is computed again. */
 const OF_THE_CONNECTION = ['connection', 'keep-alive', 'transfer-encoding', 'content-length', 'host', 'expect'];
 
 export async function takeRequest(request: IncomingMessage): Promise<ProxiedRequest> {
@@ -31,12 +31,12 @@ export async function takeRequest(request: IncomingMessage): Promise<ProxiedRequ
   };
 }
 
-/** Whether it books a batch: the statement of an insert with a body stands in the URL, that of a query in the body. */
+/** Returns whether a request books a batch: an insert with a body has its statement in the URL, a query in the body. */
 export function isJournalInsert({ target }: Pick<ProxiedRequest, 'target'>): boolean {
   return statementOf(target).startsWith('INSERT INTO journal ');
 }
 
-/** The lane that an insert is for: what its token names before the `@`. */
+/** Returns the lane of an insert: the part of its token before the `@`. */
 export function laneOf({ target }: Pick<ProxiedRequest, 'target'>): string | null {
   return /insert_deduplication_token = '([^']*)@\d+(?:~\d+)?'/.exec(statementOf(target))?.[1] ?? null;
 }
@@ -51,12 +51,12 @@ export function withStatement(request: ProxiedRequest, change: (sql: string) => 
   return { ...request, target: url.pathname + url.search };
 }
 
-/** Carries a request out. `bodyOctets`: sends so much of the body, as if it were all of it. */
+/** Executes a request. `bodyOctets`: sends only so much of the body, as if it were complete. */
 export function forward(upstream: string, request: ProxiedRequest, bodyOctets?: number): Promise<ProxiedAnswer> {
   const { method, target, headers } = request;
   const body = request.body.subarray(0, bodyOctets ?? request.body.length);
   return new Promise((resolve, reject) => {
-    // A connection of its own: one that was kept may belong to a server that is gone.
+    // Uses its own connection: a kept one may belong to a server that has ended.
     const options = { method, agent: false, headers: { ...headers, 'content-length': String(body.length) } };
     const outgoing = openRequest(new URL(target, upstream), options, (answer) => {
       buffer(answer).then(
@@ -69,7 +69,7 @@ export function forward(upstream: string, request: ProxiedRequest, bodyOctets?: 
   });
 }
 
-/** Sends the first half of the body, says that more will come, and breaks the connection. Resolves when it is broken. */
+/** Sends the first half of the body, announces more, and breaks the connection. Resolves when it is broken. */
 export function forwardHalf(upstream: string, { method, target, headers, body }: ProxiedRequest): Promise<void> {
   return new Promise((resolve) => {
     const options = { method, agent: false, headers: { ...headers, 'content-length': String(body.length) } };
@@ -77,7 +77,7 @@ export function forwardHalf(upstream: string, { method, target, headers, body }:
     outgoing.on('error', () => resolve());
     outgoing.on('close', () => resolve());
     outgoing.write(body.subarray(0, Math.floor(body.length / 2)), () => {
-      // What was written shall have left before the connection breaks.
+      // The written part must be sent before the connection breaks.
       setTimeout(() => outgoing.destroy(), 20);
     });
   });

@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { applyFault } from './apply-fault.ts';
 import { nameOf, type ScheduledFault } from './schedule.ts';
-import { strike } from './strike.ts';
 import { becomesTrue } from './wait.ts';
 import type { World } from './world.ts';
 
 const WORKS_AGAIN_WITHIN_MS = 90_000;
 
-/** What one fault did. Faults that overlap share batches, fenced writes and ends. */
+/** The effects of one fault. Overlapping faults share batches, fenced writes and ends. */
 export interface FaultRow {
   number: number;
   /** Seconds since the first one. */
@@ -14,16 +14,16 @@ export interface FaultRow {
   engine: string;
   fault: string;
   times: string;
-  /** Batches booked and writes fenced off from its beginning until the engines worked again. */
+  /** Batches booked and writes fenced from its beginning until the engines worked again. */
   batches: number;
   fenced: number;
-  /** Engines that ended though nobody asked them. */
+  /** Engines that ended unexpectedly. */
   died: number;
-  /** What is broken since; empty when the invariants hold. */
+  /** Violations since; empty when the invariants hold. */
   broken: string[];
 }
 
-/** Does the faults in their order. `onRow` hears of each when it is over; resolves when all are, or a control is caught. */
+/** Applies the faults in order. `onRow` is called when each is done; resolves when all are, or a control is detected. */
 export async function runFaults(
   world: World,
   schedule: readonly ScheduledFault[],
@@ -51,29 +51,29 @@ export async function runFaults(
   return rows;
 }
 
-/** Resolves with the partitions of which nothing more was booked in good time; records come for all of them, always. */
-async function untilAllGoOn({ watch }: World): Promise<number[]> {
+/** Resolves with the stalled partitions, in which nothing was booked in time; all of them get records all the time. */
+async function awaitProgress({ watch }: World): Promise<number[]> {
   const cursors = new Map((await watch.lanes()).map(({ partition, cursor }) => [partition, cursor]));
-  let standing: number[] = [];
-  const allGoOn = async () => {
+  let stalled: number[] = [];
+  const everyPartitionMoves = async () => {
     const lanes = await watch.lanes();
-    standing = lanes
+    stalled = lanes
       .filter(({ partition, cursor }) => cursor <= (cursors.get(partition) ?? -1))
       .map((lane) => lane.partition);
-    return standing.length === 0;
+    return stalled.length === 0;
   };
-  await becomesTrue(allGoOn, WORKS_AGAIN_WITHIN_MS);
-  return standing;
+  await becomesTrue(everyPartitionMoves, WORKS_AGAIN_WITHIN_MS);
+  return stalled;
 }
 
 async function runFault(world: World, scheduled: ScheduledFault, atS: number): Promise<FaultRow> {
   const before = world.counts();
   const engine = world.engines[scheduled.engine];
-  const times = await strike(world, scheduled.fault, engine);
+  const times = await applyFault(world, scheduled.fault, engine);
   const broken: string[] = [];
-  const standing = await untilAllGoOn(world);
-  if (standing.length > 0) {
-    broken.push(`liveness: ${WORKS_AGAIN_WITHIN_MS / 1000} s after it was over partitions ${standing} still stand`);
+  const stalled = await awaitProgress(world);
+  if (stalled.length > 0) {
+    broken.push(`liveness: ${WORKS_AGAIN_WITHIN_MS / 1000} s after the fault partitions ${stalled} are still stalled`);
   }
   broken.push(...(await world.watch.newBreaks()));
   const after = world.counts();

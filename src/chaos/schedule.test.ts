@@ -22,7 +22,7 @@ test('the same seed gives the same faults, another seed others', () => {
   expect(drawSchedule({ ...options, seed: 8 })).not.toEqual(drawSchedule(options));
 });
 
-test('every kind comes, whatever the seed', () => {
+test('every kind comes, with any seed', () => {
   const others = 'kill zombie restart broker_restart churn store_down store_cut_off store_killed disk_full';
   const ofRequests = 'slow reset_in_body truncated_body answer_dropped lands_late lands_with_next reset_in_answer';
   const atFailpoints = FAILPOINTS.flatMap((name) => [`kill ${name}`, `stop ${name}`]);

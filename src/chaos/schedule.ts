@@ -2,7 +2,7 @@ import { Random } from '../generator/random.ts';
 import { FAILPOINTS, type Failpoint } from './failpoints.ts';
 import type { ProxyFault, RequestKind } from './fault-proxy.ts';
 
-/** What is done to the whole, or to one engine. */
+/** A fault of everything, or of one engine. */
 export type Fault =
   | { kind: 'failpoint'; failpoint: Failpoint }
   | { kind: 'kill' }
@@ -21,11 +21,11 @@ export interface ScheduledFault {
   /** From 1. */
   number: number;
   fault: Fault;
-  /** Index of the engine that it is done to, or that is nearest to it. */
+  /** Index of the engine that the fault applies to. */
   engine: number;
-  /** Begins while the fault before it is still going on. */
+  /** Begins before the previous fault has ended. */
   overlaps: boolean;
-  /** Milliseconds of work between the fault before it and this one. */
+  /** Milliseconds of work between the previous fault and this one. */
   afterMs: number;
 }
 
@@ -33,9 +33,9 @@ export interface ScheduleOptions {
   seed: number;
   faults: number;
   engines: number;
-  /** The group takes an engine for dead that was silent for so long. */
+  /** The group takes an engine for dead after so long a silence. */
   sessionTimeoutMs: number;
-  /** `cheap`: without those that take many seconds each. `races`: only what makes two writers meet. */
+  /** `cheap`: without faults of many seconds. `races`: only faults that make two writers meet. */
   mix: 'all' | 'cheap' | 'races';
 }
 
@@ -49,7 +49,7 @@ const failpoint =
   (name: Failpoint['name'], action: Failpoint['action']): Draw =>
   (random) => ({ kind: 'failpoint', failpoint: { name, action, time: random.integer(1, isRare(name) ? 1 : 4) } });
 
-/** What an engine does once or twice for each partition that it is given, not for each batch. */
+/** Returns whether an engine reaches it once or twice for each assigned partition, not for each batch. */
 function isRare(name: Failpoint['name']): boolean {
   return /claim|head|counters|seen|cursor/.test(name);
 }
@@ -94,10 +94,13 @@ const MIXES: Readonly<Record<ScheduleOptions['mix'], readonly Draw[]>> = {
   races: [landsLate, landsWithNext, landsWithNext, zombie, churn],
 };
 
-/** How many of the faults begin while the one before is still going on. */
+/** Share of faults that begin before the previous one has ended. */
 const OVERLAPS: Readonly<Record<ScheduleOptions['mix'], number>> = { all: 0.3, cheap: 0.5, races: 0.3 };
 
-/** The same seed and count give the same faults. As many as there are kinds, and every kind comes. */
+/**
+ * Returns the faults of a seed: the same seed and count give the same faults. With as many faults as kinds, every kind
+ * comes.
+ */
 export function drawSchedule({ seed, faults, engines, sessionTimeoutMs, mix }: ScheduleOptions): ScheduledFault[] {
   const random = new Random(seed);
   const draws = MIXES[mix];
@@ -124,7 +127,7 @@ function shuffled<T>(items: readonly T[], random: Random): T[] {
   return all;
 }
 
-/** One line for a table. */
+/** Returns a fault as one line of a table. */
 export function nameOf(fault: Fault): string {
   switch (fault.kind) {
     case 'failpoint': {

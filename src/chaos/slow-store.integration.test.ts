@@ -45,7 +45,7 @@ const produce = (topic: string, seed: number, records: number) => produceDemoRec
 
 interface Started {
   engine: EngineProcess;
-  /** Records. */
+  /** Returns the number of booked records. */
   booked: () => number;
 }
 
@@ -90,7 +90,7 @@ const readiness = async (port: number) => {
   return { status: response?.status ?? 0, problems: body?.problems ?? {} };
 };
 
-test('with a store that has gone silent the engine says so, stops when it is told to, and nothing is lost', async () => {
+test('with a silent store the engine reports it, stops on request, and nothing is lost', async () => {
   const healthPort = await freePort();
   const options = { topic: 'hung', database: 'hung', healthPort, maxRecords: 200 };
   await createTopic('hung');
@@ -104,7 +104,7 @@ test('with a store that has gone silent the engine says so, stops when it is tol
   expect(await becomesTrue(async () => (await readiness(healthPort)).status === 503, LONG_MS)).toBe(true);
   expect((await readiness(healthPort)).problems).toHaveProperty('store');
   first.engine.signal('SIGTERM');
-  // By itself, though the store never answers: nobody has to kill it.
+  // It ends by itself, although the store never answers: no kill is needed.
   expect(await first.engine.exited).toMatchObject({ signal: null });
   process.kill(clickhouse.pid, 'SIGCONT');
 
@@ -122,7 +122,7 @@ test('with a store that has gone silent the engine says so, stops when it is tol
   expect(faults).toEqual([]);
 });
 
-test('a store that is slow costs time, not memory: partitions are paused while their batches wait', async () => {
+test('a slow store costs time, not memory: partitions are paused while their batches wait', async () => {
   const records = 200_000;
   await createTopic('slow');
   await produce('slow', 3, records);

@@ -6,32 +6,35 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const CHUNK = Buffer.alloc(2 ** 20);
 
-/** A file system of its own for ClickHouse's data, so that it can be full while nothing else is. */
+/** A separate file system for ClickHouse's data, so that only it can be full. */
 export interface SmallDisk {
   /** Directory for the data. */
   path: string;
-  /** Null: it can be filled; else why it cannot. */
-  whyNot: string | null;
-  /** Takes every octet that is left. */
+  /** Null: it can be filled; otherwise the reason why it cannot. */
+  unavailableReason: string | null;
+  /** Uses up all remaining space. */
   fill(): Promise<void>;
-  /** Gives them back. */
+  /** Frees it. */
   clear(): Promise<void>;
   usedOctets(): Promise<number>;
-  /** Takes the file system away, with what it holds. */
+  /** Unmounts the file system with its content. */
   remove(): Promise<void>;
 }
 
-/** A tmpfs of that size where this process may mount one; else a plain directory, which says why it cannot be filled. */
+/**
+ * Mounts a tmpfs of that size where this process may; otherwise creates a plain directory, with the reason why it cannot be
+ * filled.
+ */
 export async function makeSmallDisk(path: string, sizeOctets: number): Promise<SmallDisk> {
   await mkdir(path, { recursive: true });
-  const whyNot = await mountFault(path, sizeOctets);
+  const unavailableReason = await mountFault(path, sizeOctets);
   const ballast = join(path, 'ballast');
 
   return {
     path,
-    whyNot,
+    unavailableReason,
     async fill() {
-      if (whyNot === null) await fillUp(ballast);
+      if (unavailableReason === null) await fillUp(ballast);
     },
     clear: () => rm(ballast, { force: true }),
     async usedOctets() {
@@ -39,8 +42,8 @@ export async function makeSmallDisk(path: string, sizeOctets: number): Promise<S
       return (blocks - bfree) * bsize;
     },
     async remove() {
-      // Lazily: what a process that is just ending still has open must not keep it.
-      if (whyNot === null) await run('umount', ['-l', path]);
+      // Lazily: an ending process may still have files open.
+      if (unavailableReason === null) await run('umount', ['-l', path]);
       await rm(path, { recursive: true, force: true });
     },
   };
@@ -59,7 +62,7 @@ async function mountFault(path: string, sizeOctets: number): Promise<string | nu
 async function fillUp(ballast: string): Promise<void> {
   const file = await open(ballast, 'a');
   try {
-    // What the engine of the store gives back meanwhile is taken, too: a few octets at the end.
+    // Space that the store frees meanwhile is used up, too: a few bytes at the end.
     for (let octets = CHUNK.length; octets >= 1; ) {
       try {
         await file.write(CHUNK, 0, octets);

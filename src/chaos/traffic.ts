@@ -19,9 +19,9 @@ export interface TrafficOptions {
 class Stopped extends Error {}
 
 /**
- * Keeps producing synthetic records, keyed by MSISDN: some of them malformed, duplicate, conflicting or late. Now and then
- * a transaction is aborted, so that offsets have gaps. A send that failed is sent again by a new producer, and may then
- * stand in the log twice: what the log holds is the truth.
+ * Produces synthetic records continuously, keyed by MSISDN: some of them malformed, duplicate, conflicting or late. Now and
+ * then a transaction is aborted, so that offsets have gaps. A failed send is repeated by a new producer, and may then be in
+ * the log twice: the log is the reference.
  */
 export class Traffic {
   readonly #options: TrafficOptions;
@@ -63,11 +63,11 @@ export class Traffic {
         if (!(error instanceof Stopped)) throw error;
       },
     );
-    // Whoever calls `stop` hears of a failure.
+    // The caller of `stop` gets a failure.
     this.#running.catch(() => {});
   }
 
-  /** Ends after the send under way, and puts one last record, which nobody can read, into each partition. */
+  /** Ends after the current send, and puts one last, unreadable record into each partition. */
   async stop(partitions: number): Promise<void> {
     this.#isStopping = true;
     await this.#running;
@@ -92,7 +92,7 @@ export class Traffic {
     const startedAtMs = performance.now();
     const [aborted, committed, plain] = [0.06, 0.06, 0.88];
     const kind = (['aborted', 'committed', 'plain'] as const)[this.#random.weighted([aborted, committed, plain])];
-    // What was aborted comes again, and must then be new to the engine.
+    // Aborted records are sent again, and must then be new to the engine.
     if (kind === 'aborted') await this.#untilSent(record, 'aborted');
     await this.#untilSent(record, kind === 'committed' ? 'committed' : 'plain');
     this.counts.records += record.messages.length;
@@ -134,7 +134,7 @@ export class Traffic {
         createPartitioner: Partitioners.DefaultPartitioner,
       };
       const plain = kafka.producer(shared);
-      // The same name again ends what the last producer of this name left open, which would hold back every reader.
+      // The same name again ends the open transaction of the last producer of this name, which would block every reader.
       const transactional = kafka.producer({ ...shared, transactionalId: `${topic}-traffic` });
       this.#producers = { plain, transactional };
       await Promise.all([plain.connect(), transactional.connect()]);

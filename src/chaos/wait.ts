@@ -1,18 +1,18 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-const LOOK_EVERY_MS = 50;
+const CHECK_INTERVAL_MS = 50;
 
-/** Looks again and again. Resolves with whether it came true in time. */
+/** Polls a condition. Resolves with whether it became true in time. */
 export async function becomesTrue(isTrue: () => boolean | Promise<boolean>, withinMs: number): Promise<boolean> {
   const giveUpAtMs = performance.now() + withinMs;
   while (!(await isTrue())) {
     if (performance.now() > giveUpAtMs) return false;
-    await pause(LOOK_EVERY_MS);
+    await pause(CHECK_INTERVAL_MS);
   }
   return true;
 }
 
-/** What one thing can have done to it one at a time, by the thing's name. */
+/** Serialises faults of one thing, by the thing's name. */
 export class Turns {
   readonly #last = new Map<string, Promise<unknown>>();
 

@@ -10,7 +10,7 @@ import { packagePath } from '../platform/package-paths.ts';
 import { freePort } from '../testing/free-port.ts';
 import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
 import { ChaosStore } from './chaos-store.ts';
-import { Endings } from './endings.ts';
+import { Cleanups } from './cleanups.ts';
 import { engineConfig } from './engine-config.ts';
 import { EngineSlot } from './engine-slot.ts';
 import { FaultProxy, type HeldBack, type RewriteInsert } from './fault-proxy.ts';
@@ -25,7 +25,7 @@ const DATABASE = 'chaos';
 const DISK_OCTETS = 2 ** 30;
 const RECORDS_PER_SECOND = 500;
 const CATALOGUE = packagePath('fixtures/demo/catalogue.yaml');
-const LOOK_AT_MEMORY_EVERY_MS = 500;
+const MEMORY_CHECK_INTERVAL_MS = 500;
 
 export interface WorldOptions {
   seed: number;
@@ -33,7 +33,7 @@ export interface WorldOptions {
   rewriteInsert?: RewriteInsert;
 }
 
-/** Everything real that the faults are done to. */
+/** The real parts that the faults apply to. */
 export interface World {
   /** Logs and data. */
   folder: string;
@@ -47,7 +47,7 @@ export interface World {
   store: ChaosStore;
   disk: SmallDisk;
   engines: EngineSlot[];
-  /** The one that joins and leaves. */
+  /** The engine that joins and leaves. */
   visitor: EngineSlot;
   traffic: Traffic;
   watch: JournalWatch;
@@ -58,24 +58,24 @@ export interface World {
   end(options: { keep: boolean }): Promise<void>;
 }
 
-/** Starts all of it but the traffic. `end` ends what there is of it, at any time. */
+/** Starts everything but the traffic. `end` ends what was started, at any time. */
 export function createWorld(options: WorldOptions): { ready: Promise<World>; end: World['end'] } {
-  const endings = new Endings();
-  const end = ({ keep }: { keep: boolean }) => endings.run(keep);
-  return { ready: buildWorld(options, endings, end), end };
+  const cleanups = new Cleanups();
+  const end = ({ keep }: { keep: boolean }) => cleanups.run(keep);
+  return { ready: buildWorld(options, cleanups, end), end };
 }
 
-async function buildWorld(options: WorldOptions, endings: Endings, end: World['end']): Promise<World> {
+async function buildWorld(options: WorldOptions, cleanups: Cleanups, end: World['end']): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'zerorate-chaos-'));
-  endings.add(async (keep) => keep || rm(folder, { recursive: true, force: true }));
+  cleanups.add(async (keep) => keep || rm(folder, { recursive: true, force: true }));
   const disk = await makeSmallDisk(join(folder, 'disk'), DISK_OCTETS);
-  endings.add(async (keep) => keep || disk.remove());
+  cleanups.add(async (keep) => keep || disk.remove());
   const store = new ChaosStore(join(disk.path, 'clickhouse'), await freePort());
   await mkdir(join(disk.path, 'clickhouse'));
-  endings.add(() => store.kill());
+  cleanups.add(() => store.kill());
   await store.start();
   const broker = await startBroker();
-  endings.add(() => broker.stop());
+  cleanups.add(() => broker.stop());
   const kafka = createKafka({ brokers: broker.brokers, clientId: 'chaos' });
   await createTopic(kafka);
 
@@ -84,7 +84,7 @@ async function buildWorld(options: WorldOptions, endings: Endings, end: World['e
   const place = { brokers: broker.brokers, topic: TOPIC, storeUrl: store.url, database: DATABASE };
   await writeFile(config, engineConfig({ ...place, catalogue: CATALOGUE, sessionTimeoutMs }));
   const environment = { ZERORATE_PSEUDONYM_KEY: '5a'.repeat(32) };
-  const slots = await startSlots(options, { folder, config, environment, store }, endings);
+  const slots = await startSlots(options, { folder, config, environment, store }, cleanups);
   const traffic = new Traffic({
     kafka,
     topic: TOPIC,
@@ -92,7 +92,7 @@ async function buildWorld(options: WorldOptions, endings: Endings, end: World['e
     targets: applications(),
     recordsPerSecond: RECORDS_PER_SECOND,
   });
-  endings.add(() => traffic.close());
+  cleanups.add(() => traffic.close());
   return {
     folder,
     config,
@@ -142,7 +142,7 @@ function applications() {
 async function startSlots(
   { seed, engines, rewriteInsert }: WorldOptions,
   { folder, config, environment, store }: Pick<World, 'folder' | 'config' | 'environment' | 'store'>,
-  endings: Endings,
+  cleanups: Cleanups,
 ): Promise<EngineSlot[]> {
   const heldBack: HeldBack = new Map();
   const random = new Random(seed);
@@ -154,7 +154,7 @@ async function startSlots(
     const drawBatchRecords = () => random.integer(20, 200);
     const logFile = join(folder, `${name}.log`);
     const slot = new EngineSlot({ name, config, proxy, logFile, drawBatchRecords, environment });
-    endings.add(async () => {
+    cleanups.add(async () => {
       await slot.kill();
       slot.close();
       await proxy.stop();
@@ -163,8 +163,8 @@ async function startSlots(
   }
   const memory = setInterval(() => {
     for (const slot of slots) slot.lookAtMemory();
-  }, LOOK_AT_MEMORY_EVERY_MS);
-  endings.add(async () => clearInterval(memory));
+  }, MEMORY_CHECK_INTERVAL_MS);
+  cleanups.add(async () => clearInterval(memory));
   return slots;
 }
 

@@ -21,7 +21,7 @@ const SINGLE = ['sponsor', 'amount', 'currency', 'key', 'why', 'effective'] as c
 const WORDS: Readonly<Record<PaymentOutcome, string>> = {
   booked: 'booked',
   would_book: 'would be booked',
-  standing: 'booked before',
+  existing: 'booked before',
   open: 'NOT BOOKED',
   ignored: 'no payment',
 };

@@ -25,7 +25,7 @@ export function registerAccountWatch(account: Command): void {
       const { sponsors } = readCatalogue(readCataloguePath(options));
       const store = await openStore(readStoreConfig(options), { create: false, readOnly: false });
       try {
-        const watcher = new CreditWatcher({ store, sponsors, clock: systemClock, checkEveryMs: 0 });
+        const watcher = new CreditWatcher({ store, sponsors, clock: systemClock, checkIntervalMs: 0 });
         const booked = await watcher.check();
         for (const entry of booked) process.stdout.write(`${describeEntry(entry)}: ${entry.why}\n`);
         process.stdout.write(

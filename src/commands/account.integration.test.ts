@@ -128,7 +128,7 @@ test('the same command again changes nothing and says so; who books is the user,
     stdout: `adjustment of -2.50 EUR for parley: is entry ${number} already; nothing to do\n`,
   });
   const other = await adjust('--who', 'bob');
-  expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining(`stands for entry ${number}`) });
+  expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining(`is used by entry ${number}`) });
   expect(
     await rowsOf(`SELECT who, toString(effective_at) AS at FROM account_entries WHERE number = ${number}`),
   ).toEqual([{ who: 'alice', at: '2026-11-02 00:00:00.000' }]);

@@ -1,30 +1,28 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { createLocalJWKSet, createRemoteJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import type { Catalogue } from '../billing/catalogue.ts';
-import { PseudonymKey } from '../billing/pseudonym.ts';
-import { quotaUpdateCodec } from '../billing/quota-update.ts';
-import { atCapFaults } from '../dispatch/at-cap-faults.ts';
 import { type DispatchConfig, readDispatchConfig } from '../dispatch/dispatch-config.ts';
 import { DispatchServer } from '../dispatch/dispatch-server.ts';
-import { operatorVerifier } from '../dispatch/operator-keys.ts';
-import { httpProxyControl } from '../dispatch/proxy-control.ts';
+import { CatalogueMetrics } from '../operations/catalogue-metrics.ts';
+import { CatalogueReload } from '../operations/catalogue-reload.ts';
+import type { CompileCatalogue } from '../operations/compile-catalogue.ts';
+import { compileInThread } from '../operations/compile-catalogue-thread.ts';
 import { systemClock } from '../platform/clock.ts';
 import { ConfigError } from '../platform/config-error.ts';
-import { onStopSignal } from '../platform/lifecycle.ts';
+import { onReloadSignal, onStopSignal } from '../platform/lifecycle.ts';
 import { createLogger, type Logger } from '../platform/logger.ts';
-import { parsePseudonymKey } from '../platform/pseudonym-key.ts';
+import { compareKeyStates } from '../platform/pseudonym-key.ts';
+import { type ConfigReloadOutcome, ReloadMetrics } from '../platform/reload-metrics.ts';
 import { openServerStore } from '../platform/server-store.ts';
-import type { Store } from '../platform/store.ts';
 import { readSuspensionFacts } from '../platform/suspension-facts.ts';
-import { suggestion } from '../yaml-document/nearest-word.ts';
-import { quotaUpdateSchema } from './assemble-source.ts';
-import { connect } from './kafka-connection.ts';
+import { DispatchKey, isKeyFault, readDispatchKey } from './dispatch-key.ts';
+import { accountsOf, applicationFaults, type LiveSettings, liveSettings, serverOptions } from './dispatch-options.ts';
+import { namingFile } from './failure.ts';
+import { requireUsable } from './load-key.ts';
 import { readCatalogue } from './read-config.ts';
+import { changedFields, reloadConfig } from './reload-config.ts';
 
 const STOP_GRACE_MS = 10_000;
 const STORE_TIMEOUT_MS = 5000;
-const DAY_MS = 86_400_000;
 
 export function registerDispatch(program: Command): void {
   program
@@ -38,123 +36,198 @@ export function registerDispatch(program: Command): void {
 Examples:
   $ zerorate dispatch --config fixtures/demo/dispatch.yaml --check
   $ zerorate dispatch --config dispatch.yaml
+  $ kill -HUP PID    # reload the catalogue and the configuration
 
 Its interface is described at /documentation. Secrets come from files that the configuration names, or from ZERORATE_OPERATOR_SECRET,
-ZERORATE_PROXY_SECRET, ZERORATE_PSEUDONYM_KEY and ZERORATE_STORE_PASSWORD.`,
+ZERORATE_PROXY_SECRET, ZERORATE_PSEUDONYM_KEY and ZERORATE_STORE_PASSWORD. It waits for the engine's store, the brokers and the
+topic of quota updates; /health/ready says for which.`,
     )
     .action(async ({ config: file, check = false }: { config: string; check?: boolean }) => {
       const config = readDispatchConfig(file, process.env);
       const catalogue = readCatalogue(config.catalogue);
-      checkApplications(config, catalogue, file);
-      const keys = operatorKeys(config);
+      const faults = applicationFaults(config, catalogue, file);
+      if (faults.length > 0) throw new ConfigError(faults);
+      const logger = createLogger(config.log);
+      const live = liveSettings(config, catalogue, logger);
+      warnOfDevelopment(config);
       if (check) process.stdout.write(`${file}: ${Object.keys(config.proxies).length} proxies; it is good\n`);
-      else await run(config, catalogue, keys);
+      else await run(file, live, catalogue, logger);
     });
 }
 
-async function run(
-  config: DispatchConfig,
-  catalogue: Catalogue,
-  keys: ReadonlyMap<string, JWTVerifyGetKey>,
-): Promise<void> {
-  const logger = createLogger(config.log);
-  const { url, database, username } = config.store;
+/** On standard error, whatever the log's level is. */
+function warnOfDevelopment({ applications }: DispatchConfig): void {
+  const ids = Object.keys(applications).filter((id) => applications[id]?.account?.way === 'development');
+  if (ids.length === 0) return;
+  process.stderr.write(
+    `WARNING: accounts of ${ids.join(', ')} are NOT VERIFIED (applications.<id>.account.way development): every terminal can take the ` +
+      'messages of every account. Configure assertion, callback or registry before any subscriber uses this server.\n',
+  );
+}
+
+async function run(file: string, live: LiveSettings, catalogue: Catalogue, logger: Logger): Promise<void> {
+  const { config } = live;
+  const { url, database, username, checkEveryMs } = config.store;
   const password = config.secrets.storePassword?.reveal() ?? '';
   const store = await openServerStore(
     { url, database, username, password, requestTimeoutMs: STORE_TIMEOUT_MS },
     { create: false, readOnly: true },
   );
-  const server = new DispatchServer(serverOptions(config, catalogue, keys, store, logger));
+  const key = new DispatchKey(() => readDispatchKey(file), logger);
+  let fail: (error: unknown) => void = () => {};
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  failed.catch(() => {});
+  const metrics: { catalogue?: CatalogueMetrics; config?: ReloadMetrics } = {};
+  const server = new DispatchServer({
+    ...serverOptions(live, catalogue, logger),
+    pseudonymKey: key.key,
+    checkPseudonymKey(stored) {
+      requireUsable(compareKeyStates(stored, key.states));
+      return key.states;
+    },
+    suspensions: {
+      everyMs: checkEveryMs,
+      read: async () => {
+        await key.check(store).catch((error) => {
+          if (isKeyFault(error)) fail(error);
+          throw error;
+        });
+        return readSuspensionFacts(store);
+      },
+    },
+    onMetrics(registry) {
+      metrics.catalogue = new CatalogueMetrics(registry);
+      metrics.config = new ReloadMetrics(registry);
+      metrics.catalogue.taken(catalogue);
+    },
+    onFailure: fail,
+  });
+  key.onReplaced = async (next) => {
+    server.context.pseudonymKey = next;
+    await server.rememberPseudonymKey();
+  };
   try {
-    await server.start();
+    await server.start().catch((error) => {
+      throw namingFile(file, error);
+    });
     process.stdout.write(`dispatching at port ${server.port} until it is stopped (Ctrl+C)\n`);
-    await new Promise<void>((resolve) => onStopSignal(resolve, STOP_GRACE_MS));
-    await server.stop();
+    const reload = catalogueReload(server, live, file, catalogue, metrics, logger);
+    const forget = onReloadSignal(() => {
+      const apply = () => applyConfig(server, live, { file, key, logger });
+      const onReloaded = (outcome: ConfigReloadOutcome) => metrics.config?.reloaded(outcome);
+      // The catalogue first: the configuration may name an application that is new in it.
+      void reload
+        .reload()
+        .then(() => reloadConfig({ file, logger, apply, onReloaded }))
+        .catch(fail);
+    });
+    const stopped = new Promise<void>((resolve) => onStopSignal(resolve, STOP_GRACE_MS));
+    try {
+      await Promise.race([stopped, failed]);
+    } finally {
+      forget();
+      await reload.stop();
+      await server.stop();
+    }
   } finally {
     await store.close();
   }
 }
 
-function serverOptions(
-  config: DispatchConfig,
+/** Sessions that are open keep the terms of their plan's version, as long as the catalogue has it. */
+function catalogueReload(
+  server: DispatchServer,
+  live: LiveSettings,
+  file: string,
   catalogue: Catalogue,
-  keys: ReadonlyMap<string, JWTVerifyGetKey>,
-  store: Store,
+  metrics: { catalogue?: CatalogueMetrics },
   logger: Logger,
-) {
-  const { secrets, kafka, sessions, heartbeats, applications, http } = config;
-  const { everyMs, announceTimeoutMs, freshForMs, silentAfterMs } = heartbeats;
-  const { grantOctets, atCap, tokenSeconds, idleAfterMs, settleAfterMs } = sessions;
-  const proxySecrets = new Map([...secrets.proxies].map(([id, secret]) => [id, secret.reveal()]));
-  const codec = quotaUpdateCodec(quotaUpdateSchema(), kafka.schemaId);
-  const client = connect({ ...kafka, sasl: saslOf(config) }, logger);
-  return {
-    catalogue,
-    dataDir: config.dataDir,
-    host: http.host,
-    port: http.port,
-    trustedProxies: http.trustedProxies,
-    tls: http.tls && { cert: readPem(http.tls.cert), key: readPem(http.tls.key) },
-    clock: systemClock,
-    random: Math.random,
-    pseudonymKey: new PseudonymKey(parsePseudonymKey(secrets.pseudonymKey.reveal(), 'pseudonymKey').generations),
-    identity: operatorVerifier(keys),
-    control: httpProxyControl((id) => proxySecrets.get(id) ?? '', announceTimeoutMs),
-    proxySecrets,
-    operatorSecret: secrets.operator.reveal(),
-    termsOf: (applicationId: string) => ({
-      grantOctets: applications[applicationId]?.grantOctets ?? grantOctets,
-      atCap: applications[applicationId]?.atCap ?? atCap,
-    }),
-    patience: { tokenMs: tokenSeconds * 1000, freshForMs, silentAfterMs, idleAfterMs, settleAfterMs },
-    heartbeatEveryMs: everyMs,
-    rateLimits: config.rateLimits,
-    rotateKeysEveryMs: config.keys.rotateEverySeconds * 1000,
-    retainMs: config.retainDays * DAY_MS,
-    quotaUpdates: { kafka: client, topic: kafka.quotaUpdatesTopic, decode: codec.decode },
-    suspensions: { read: () => readSuspensionFacts(store), everyMs: config.store.checkEveryMs },
-    logger,
+): CatalogueReload {
+  const compile = compileInThread();
+  let accounts = live.accounts.byApplication;
+  const checked: CompileCatalogue = async (path, before, signal) => {
+    const compiled = await compile(path, before, signal);
+    if (compiled.faults !== undefined) return compiled;
+    const config = newestConfig(live, file);
+    const faults = applicationFaults(config, compiled.catalogue, file);
+    if (faults.length > 0) return { faults };
+    try {
+      accounts = accountsOf(config, compiled.catalogue, logger, live);
+      return compiled;
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      return { faults: error.message.split('\n') };
+    }
   };
+  return new CatalogueReload({
+    path: live.config.catalogue,
+    catalogue,
+    reloadIntervalMs: 0,
+    compile: checked,
+    async take(next) {
+      server.context.catalogue = next;
+      live.accounts.take(accounts);
+      metrics.catalogue?.taken(next);
+    },
+    takenMessage: 'sessions are given by another catalogue from now on',
+    onReloaded: (outcome) => metrics.catalogue?.reloaded(outcome),
+    clock: systemClock,
+    logger,
+  });
 }
 
-function saslOf({ kafka: { sasl }, secrets: { saslPassword } }: DispatchConfig) {
-  if (sasl === undefined) return null;
-  if (saslPassword === null)
-    throw new ConfigError('kafka.sasl: no password: set ZERORATE_KAFKA_SASL_PASSWORD or passwordFile');
-  return { mechanism: sasl.mechanism, username: sasl.username, password: saslPassword };
-}
-
-function operatorKeys({ operators }: DispatchConfig): Map<string, JWTVerifyGetKey> {
-  return new Map(
-    operators.map(({ issuer, jwksFile, jwksUrl }): [string, JWTVerifyGetKey] => [
-      issuer,
-      jwksUrl === undefined ? localKeys(jwksFile ?? '') : createRemoteJWKSet(new URL(jwksUrl)),
-    ]),
-  );
-}
-
-function localKeys(file: string): JWTVerifyGetKey {
+/** The configuration as its file is now; where that has faults, the one in use. */
+function newestConfig(live: LiveSettings, file: string): LiveSettings['config'] {
   try {
-    return createLocalJWKSet(JSON.parse(readFileSync(file, 'utf8')) as JSONWebKeySet);
-  } catch (error) {
-    throw new ConfigError(`${file}: expected a JSON Web Key Set of an operator: ${(error as Error).message}`);
+    return readDispatchConfig(file, process.env);
+  } catch {
+    return live.config;
   }
 }
 
-function readPem(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new ConfigError(`${file}: cannot be read: ${(error as Error).message}`);
-  }
-}
-
-function checkApplications({ applications, sessions }: DispatchConfig, catalogue: Catalogue, file: string): void {
-  const ids = catalogue.applications.map(({ id }) => id);
-  const unknown = Object.keys(applications).filter((id) => !ids.includes(id));
-  const faults = unknown.map(
-    (id) => `${file}: applications.${id}: the catalogue has no such one${suggestion(id, ids)}`,
-  );
-  faults.push(...atCapFaults({ applications, sessions }, catalogue).map((fault) => `${file}: ${fault}`));
+async function applyConfig(
+  server: DispatchServer,
+  live: LiveSettings,
+  { file, key, logger }: { file: string; key: DispatchKey; logger: Logger },
+) {
+  const before = live.config;
+  const { catalogue } = server.context;
+  const config = readDispatchConfig(file, process.env);
+  const faults = applicationFaults(config, catalogue, file);
   if (faults.length > 0) throw new ConfigError(faults);
+  const next = liveSettings(config, catalogue, logger, live);
+  const isKeyNew = await key.reload();
+  const nextStart = changedFields<LiveSettings['config']>(before, next.config, [
+    'catalogue',
+    'dataDir',
+    'kafka',
+    'store',
+    'keys',
+    'rateLimits',
+    'retainDays',
+    'log',
+  ]);
+  const { tls: _, ...http } = before.http;
+  if (changedFields(http, next.config.http, ['host', 'port', 'trustedProxies']).length > 0) nextStart.push('http');
+  if (before.secrets.operator.reveal() !== next.config.secrets.operator.reveal()) nextStart.push('operatorSecretFile');
+  if ([...live.proxySecrets.keys()].join('\n') !== [...next.proxySecrets.keys()].join('\n')) nextStart.push('proxies');
+  const taken = isKeyNew || isOther(live, next);
+  for (const [id, secret] of next.proxySecrets) if (live.proxySecrets.has(id)) live.proxySecrets.set(id, secret);
+  live.accounts.take(next.accounts.byApplication);
+  live.operatorKeys.clear();
+  for (const [issuer, keys] of next.operatorKeys) live.operatorKeys.set(issuer, keys);
+  Object.assign(live.patience, next.patience);
+  live.config = next.config;
+  if (next.tls !== undefined) server.useCertificate(next.tls);
+  live.tls = next.tls;
+  return { taken, nextStart };
+}
+
+/** Whether anything differs that is taken over; key sets and registries are taken from their files in any case. */
+function isOther(live: LiveSettings, next: LiveSettings): boolean {
+  const of = ({ config, proxySecrets, patience, tls }: LiveSettings) =>
+    JSON.stringify([config.sessions, config.applications, config.operators, [...proxySecrets], patience, tls]);
+  return of(live) !== of(next);
 }

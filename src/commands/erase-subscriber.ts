@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { PseudonymKey } from '../billing/pseudonym.ts';
-import { bookKeyHistory, hasBookings, heldAgainst } from '../finance/key-history.ts';
+import { bookKeyHistory, compareKeyHistory, hasBookings } from '../finance/key-history.ts';
 import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
 import { ConfigError } from '../platform/config-error.ts';
@@ -15,6 +16,7 @@ import {
 } from '../platform/pseudonym-key.ts';
 import { rewriteFile } from '../platform/rewrite-file.ts';
 import type { Store } from '../platform/store.ts';
+import { eraseAtDispatch } from './erase-at-dispatch.ts';
 import { requireUsable } from './load-key.ts';
 import { openStore } from './open-store.ts';
 import { type KeyOptions, readKeyConfig } from './read-config.ts';
@@ -22,7 +24,7 @@ import { requireImsi, requireMsisdn } from './subscriber-number.ts';
 
 const FRESH_OCTETS = 32;
 
-type EraseOptions = KeyOptions & { who: string; why: string };
+type EraseOptions = KeyOptions & { who: string; why: string; dispatch?: string[] };
 
 export function registerErase(subscriber: Command): void {
   subscriber
@@ -38,12 +40,20 @@ export function registerErase(subscriber: Command): void {
     .requiredOption('--why <text>', 'the reason, without anything that identifies the subscriber')
     .option('-c, --config <file>', 'the configuration that names the store and the key’s file')
     .option('--store <directory>', 'directory of the embedded store')
+    .option(
+      '--dispatch <file...>',
+      'configuration of each dispatch server, dispatch.yaml: what it stores of the subscriber is removed first',
+    )
     .addHelpText(
       'after',
       `
 Examples:
   $ zerorate subscriber erase 999001960785 999990001960785 --who dpo --why "request 4711" --config zerorate.yaml
   $ zerorate subscriber erase 999001960785 --who dpo --why "request 4711" --store ./zerorate-data
+  $ zerorate subscriber erase 999001960785 --who dpo --why "request 4711" --config zerorate.yaml --dispatch dispatch.yaml
+
+A running dispatch server is asked through its operator interface, and ends the subscriber's sessions; of a stopped one the data directory
+is rewritten. Name every dispatch server: once the key is rewritten its entries cannot be found by the number.
 
 The same command again changes nothing, unless something was booked for the number since: then it is another subscriber's, and is
 erased, too. With several stores under one key run it with the configuration of each.`,
@@ -70,6 +80,12 @@ async function erase(written: readonly string[], options: EraseOptions): Promise
   try {
     await migrate(store, packagePath('schemas/clickhouse'));
     const file = pseudonymKeyFile ?? (await developmentKey(storeConfig.dir ?? '')).path;
+    const current = parsePseudonymKey(await readFile(file, 'utf8'), file);
+    requireUsable(await compareKeyHistory(store, current.history));
+    const before = new PseudonymKey(current.generations);
+    for (const dispatch of options.dispatch ?? []) {
+      process.stdout.write(`${await eraseAtDispatch(dispatch, numbers, before)}\n`);
+    }
     const { key, isErased } = await eraseFromFile(file, store, numbers, { who, why });
     await bookKeyHistory(store, key.history, systemClock.nowMs());
     process.stdout.write(isErased ? report(file, key.history.length - 1) : ALREADY);
@@ -89,7 +105,7 @@ async function eraseFromFile(
   let isErased = false;
   await rewriteFile(file, async (text) => {
     stored = parsePseudonymKey(text, file);
-    requireUsable(await heldAgainst(store, stored.history));
+    requireUsable(await compareKeyHistory(store, stored.history));
     let key = new PseudonymKey(stored.generations);
     for (const number of numbers) {
       // Of an erased number only what was booked since can be another subscriber's.
@@ -117,7 +133,8 @@ function report(file: string, erasures: number): string {
   return `erased: ${file} is rewritten, erasure ${erasures} of this key. What is booked stays, and can no longer be traced to the subscriber.
 What is left to do:
   - give the new key file to every engine and start it again: one that runs with the older key stops within seconds,
-    and is refused from now on
+    and is refused from now on; a dispatch server that has the same file reloads it by itself
+  - dispatch servers that --dispatch did not name still have the subscriber's sessions and reports, until retainDays end
   - destroy every copy of the older key file: backups, snapshots, stores of secrets
   - run the same command with the configuration of every other store that is booked with this key
   - flow records name the subscriber until the retention of their topic, or their files, end

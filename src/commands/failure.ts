@@ -1,6 +1,12 @@
 import { CommanderError } from 'commander';
 import { ConfigError } from '../platform/config-error.ts';
+import { ListenError } from '../platform/listen-error.ts';
 import { withoutNumbers } from '../platform/redaction.ts';
+
+/** An error of an address to listen on, with the configuration that names it; any other error as it is. */
+export function namingFile(file: string, error: unknown): unknown {
+  return error instanceof ListenError ? new ConfigError(`${file}: ${error.message}`) : error;
+}
 
 /** Exit codes: 0 done, 1 could not continue, 2 what the user gave is wrong and nothing was started. */
 export function reportFailure(error: unknown): number {
@@ -27,6 +33,7 @@ const WRONG_INPUT = new Set([
   'file_unreadable',
   'unknown_format',
   'same_file_twice',
+  'data_directory_unusable',
   'store_missing',
   'store_not_a_directory',
   'store_not_writable',

@@ -2,15 +2,32 @@ import { createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { startGateway } from '../gateway/gateway.ts';
+import type { Registry } from 'prom-client';
+import { type Gateway, startGateway } from '../gateway/gateway.ts';
 import { type GatewayConfig, gatewaySchema } from '../gateway/gateway-config.ts';
 import { ConfigError } from '../platform/config-error.ts';
-import { onStopSignal } from '../platform/lifecycle.ts';
+import { onReloadSignal, onStopSignal } from '../platform/lifecycle.ts';
+import { isUnspecified } from '../platform/listen-error.ts';
 import { createLogger } from '../platform/logger.ts';
+import { type ConfigReloadOutcome, ReloadMetrics } from '../platform/reload-metrics.ts';
 import { formatFault } from '../yaml-document/document-fault.ts';
 import { faultsByLine, readYamlDocument } from '../yaml-document/read-yaml-document.ts';
+import { namingFile } from './failure.ts';
+import { changedFields, reloadConfig } from './reload-config.ts';
 
 const STOP_GRACE_MS = 15_000;
+/** Fields that a running gateway does not take over. */
+const NEXT_START = [
+  'nodeId',
+  'userPlane',
+  'control',
+  'terminalAddresses',
+  'kafka',
+  'spool',
+  'partialRecords',
+  'terminalTags',
+  'log',
+] as const;
 
 export function registerGateway(program: Command): void {
   program
@@ -29,13 +46,37 @@ Examples:
     .action(async ({ config: file }: { config: string }) => {
       const config = readGatewayConfig(file);
       const logger = createLogger(config.log);
-      const gateway = await startGateway(config, logger);
+      let metrics: ReloadMetrics | null = null;
+      const onMetrics = (registry: Registry) => {
+        metrics = new ReloadMetrics(registry);
+      };
+      const gateway = await startGateway(config, logger, onMetrics).catch((error) => {
+        throw namingFile(file, error);
+      });
       const { userPlanePort, controlPort } = gateway;
       logger.info({ nodeId: config.nodeId, userPlanePort, controlPort }, 'the gateway takes connections');
+      const onReloaded = (outcome: ConfigReloadOutcome) => metrics?.reloaded(outcome);
+      const apply = applyTo(gateway, config, file);
+      const forget = onReloadSignal(() => void reloadConfig({ file, logger, apply, onReloaded }));
       await new Promise<void>((resolve) => onStopSignal(resolve, STOP_GRACE_MS));
+      forget();
       const spooledRecords = await gateway.stop();
       logger.info({ spooledRecords }, 'stopped');
     });
+}
+
+/** Takes over secrets, proxies and the identity key; all else counts from the next start. */
+function applyTo(gateway: Gateway, started: GatewayConfig, file: string) {
+  const live = ({ operatorSecret, proxies, identity }: GatewayConfig) =>
+    JSON.stringify([operatorSecret, proxies, identity]);
+  let now = live(started);
+  return () => {
+    const next = readGatewayConfig(file);
+    const taken = live(next) !== now;
+    now = live(next);
+    gateway.reload(next);
+    return { taken, nextStart: changedFields(started, next, NEXT_START) };
+  };
 }
 
 /** The configuration with its secrets. Throws a ConfigError with a line for each fault. */
@@ -66,6 +107,11 @@ export function readGatewayConfig(file: string): GatewayConfig {
       secret: secret(['proxies', index, 'secretFile'], secretFile),
     })),
   };
+  const { userPlane } = document;
+  if (isUnspecified(userPlane.publicUrl === undefined ? userPlane.host : new URL(userPlane.publicUrl).hostname)) {
+    const message = 'is no address that terminals can connect to; set userPlane.publicUrl to one that they can';
+    faults.push({ path: ['userPlane', userPlane.publicUrl === undefined ? 'host' : 'publicUrl'], message });
+  }
   if (faults.length === 0 && !isEd25519(config.identity.privateKeyPem)) {
     const message = `${privateKeyFile} is no Ed25519 key: \`openssl genpkey -algorithm ed25519\` makes one`;
     faults.push({ path: ['identity', 'privateKeyFile'], message });

@@ -5,6 +5,7 @@ import { speaksKafka } from '../platform/kafka-probe.ts';
 import type { Logger } from '../platform/logger.ts';
 import { readTlsFiles } from '../platform/tls-files.ts';
 import { requireKafka } from '../sources/kafka-preflight.ts';
+import { SourceError } from '../sources/source-error.ts';
 
 const FIELD = 'source.kafka';
 
@@ -20,9 +21,23 @@ export function connect(kafkaConfig: KafkaAccess, logger?: Logger): Kafka {
   return createKafka({ ...clientOptions(kafkaConfig), ...(logger && { logger }) });
 }
 
-/** Rejects within ten seconds with a SourceError where the brokers do not take this client, or have no such topic. */
-export function requireBrokers(kafka: KafkaAccess, topic: string, isStopped?: () => boolean): Promise<void> {
-  return requireKafka(clientOptions(kafka), topic, isStopped);
+/**
+ * Rejects within ten seconds with a SourceError where the brokers do not take this client, or have no such topic. `field`: the
+ * configuration's that names the brokers.
+ */
+export async function requireBrokers(
+  kafka: KafkaAccess,
+  topic: string,
+  isStopped?: () => boolean,
+  field = FIELD,
+): Promise<void> {
+  try {
+    await requireKafka(clientOptions(kafka), topic, isStopped);
+  } catch (error) {
+    if (!(error instanceof SourceError) || field === FIELD) throw error;
+    const { code, message, path, canRetry } = error;
+    throw new SourceError(code, message.replaceAll(FIELD, field), { path, canRetry, cause: error });
+  }
 }
 
 const PROBE_TIMEOUT_MS = 3000;

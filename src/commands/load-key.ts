@@ -1,10 +1,11 @@
 import { PseudonymKey } from '../billing/pseudonym.ts';
-import { heldAgainst, type KeyComparison } from '../finance/key-history.ts';
+import { compareKeyHistory } from '../finance/key-history.ts';
 import type { Config } from '../platform/config.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import type { Logger } from '../platform/logger.ts';
 import {
   developmentKey,
+  type KeyComparison,
   type KeyState,
   parsePseudonymKey,
   type StoredPseudonymKey,
@@ -38,7 +39,7 @@ export async function loadKey(config: KeyConfig, logger: Logger): Promise<Loaded
 /** The same for who reads a store with it: throws a ConfigError for a key that the store is not booked with. */
 export async function loadKeyOf(store: Store, config: KeyConfig, logger: Logger): Promise<LoadedKey> {
   const loaded = await loadKey(config, logger);
-  requireUsable(await heldAgainst(store, loaded.history));
+  requireUsable(await compareKeyHistory(store, loaded.history));
   return loaded;
 }
 

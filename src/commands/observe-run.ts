@@ -169,7 +169,7 @@ function sequencesOf(
   return new SequenceWatch({
     registry,
     look: () => numbers.look(),
-    everyMs: lookEveryMs,
+    intervalMs: lookEveryMs,
     clock: systemClock,
     onProblem: (error) => logger.warn({ err: error }, 'gaps in sequence numbers could not be looked for; trying again'),
   });

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { dayText, parseDay } from '../finance/calendar-day.ts';
-import type { PeriodRange } from '../finance/rate-anew.ts';
+import type { PeriodRange } from '../finance/rerate-lane.ts';
 import { ConfigError } from '../platform/config-error.ts';
 
 export interface RangeOptions {

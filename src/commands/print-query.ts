@@ -50,8 +50,8 @@ async function printFromDirectory(directory: string, sql: string, defaultFormat:
   try {
     const query = async <T>(text: string) => rowsOf<T>((await engine.ask(ask(text, 'JSONEachRow'))).result.text());
     await requireKnown({ query }, packagePath('schemas/clickhouse'));
-    const { octets } = await engine.stream(ask(sql, defaultFormat));
-    await pipeline(octets, process.stdout, { end: false });
+    const { bytes } = await engine.stream(ask(sql, defaultFormat));
+    await pipeline(bytes, process.stdout, { end: false });
   } finally {
     await engine.stop();
   }

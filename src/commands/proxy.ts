@@ -1,12 +1,28 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { onStopSignal } from '../platform/lifecycle.ts';
+import type { Registry } from 'prom-client';
+import { onReloadSignal, onStopSignal } from '../platform/lifecycle.ts';
 import { createLogger } from '../platform/logger.ts';
-import { loadProxyConfig } from '../proxy/load-proxy-config.ts';
+import { type ConfigReloadOutcome, ReloadMetrics } from '../platform/reload-metrics.ts';
+import { loadProxyConfig, type ProxyConfig } from '../proxy/load-proxy-config.ts';
 import { ProxyServer } from '../proxy/proxy-server.ts';
-import { reportFailure } from './failure.ts';
+import { namingFile, reportFailure } from './failure.ts';
+import { changedFields, reloadConfig } from './reload-config.ts';
 
 const STOP_GRACE_MS = 15_000;
+/** Fields that a running proxy does not take over. */
+const NEXT_START = [
+  'proxyId',
+  'region',
+  'dataDir',
+  'listen',
+  'dispatch',
+  'gateway',
+  'statistics',
+  'idle',
+  'limits',
+  'log',
+] as const;
 
 export function registerProxy(program: Command): void {
   program
@@ -19,20 +35,43 @@ export function registerProxy(program: Command): void {
 Examples:
   $ ZERORATE_PROXY_SECRET=$(cat proxy.secret) zerorate proxy --config proxy.yaml
 
-It runs until SIGTERM or SIGINT, and then ends its sessions and reports their usage. docs/loop.md says what it bounds;
+SIGHUP makes it read its applications and certificates again. It runs until SIGTERM or SIGINT, and then ends its sessions and reports their usage. docs/loop.md says what it bounds;
 fixtures/demo/proxy.yaml is an example with every field.`,
     )
     .action(async ({ config: file }: { config: string }) => {
-      const config = loadProxyConfig({ file, env: process.env, readFile: (path) => readFileSync(path, 'utf8') });
+      const read = () => loadProxyConfig({ file, env: process.env, readFile: (path) => readFileSync(path, 'utf8') });
+      const config = read();
       const logger = createLogger(config.log);
       // What cannot be counted does not pass: the connections go with the process.
       const fail = (error: unknown): never => process.exit(reportFailure(error));
       process.on('uncaughtException', fail);
-      const server = new ProxyServer({ config, logger, onFailure: fail });
-      await server.start().catch(fail);
+      let metrics: ReloadMetrics | null = null;
+      const onMetrics = (registry: Registry) => {
+        metrics = new ReloadMetrics(registry);
+      };
+      const server = new ProxyServer({ config, logger, onMetrics, onFailure: fail });
+      await server.start().catch((error) => fail(namingFile(file, error)));
       const { connect, socks5, relay } = server.endpoints;
       process.stdout.write(`${config.proxyId}: ${connect} ${socks5} ${relay}, control ${server.controlUrl}\n`);
+      const apply = applyTo(server, config, read);
+      const onReloaded = (outcome: ConfigReloadOutcome) => metrics?.reloaded(outcome);
+      const forget = onReloadSignal(() => void reloadConfig({ file, logger, apply, onReloaded }).catch(fail));
       await new Promise<void>((resolve) => onStopSignal(resolve, STOP_GRACE_MS));
+      forget();
       await server.stop();
     });
+}
+
+/** Takes over applications and certificates; all else counts from the next start. */
+function applyTo(server: ProxyServer, started: ProxyConfig, read: () => ProxyConfig) {
+  let { applications } = started;
+  return () => {
+    const next = read();
+    const taken = JSON.stringify(applications) !== JSON.stringify(next.applications);
+    applications = next.applications;
+    server.reload(applications);
+    const nextStart = changedFields(started, next, NEXT_START);
+    if (started.secret.reveal() !== next.secret.reveal()) nextStart.push('dispatch.secretFile');
+    return { taken, nextStart };
+  };
 }

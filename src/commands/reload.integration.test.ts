@@ -42,7 +42,7 @@ test('another catalogue is taken over at SIGHUP by every lane, a bad one is refu
   expect(moved.msg).toMatch(
     /plans\[1\]\.timeZone: America\/Lima differs from America\/Sao_Paulo.*give this one a new plan id/,
   );
-  expect((await reload((text) => text, /as it was/)).catalogue).toBe(refused.catalogue);
+  expect((await reload((text) => text, /has not changed/)).catalogue).toBe(refused.catalogue);
 
   const taken = await reload(dearer, /rated with another catalogue/);
   expect(taken.before).toBe(refused.catalogue);

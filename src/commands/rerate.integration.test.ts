@@ -92,7 +92,7 @@ test.each<[string, string[], [string, string][], RegExp]>([
     'a part of a month',
     ['--from', '2026-10-02'],
     [['period: week', 'period: month']],
-    /is a part only of the period of plan chatter-calls-weekly/,
+    /is only a part of the period of plan chatter-calls-weekly/,
   ],
   ['a catalogue that is wrong', [], [['currency: USD', 'currency: USB']], /^bad\.yaml:\d+:.*ISO 4217/],
   [
@@ -108,7 +108,7 @@ test.each<[string, string[], [string, string][], RegExp]>([
     'a name that another has',
     ['--name', 'october'],
     [],
-    /^correction 1 has the name "october" and another catalogue, who, why: /,
+    /^correction 1 is also named "october", but differs in catalogue, who, why: /,
   ],
 ])('%s is refused with code 2', async (_, args, changes, message) => {
   await catalogueWith('bad.yaml', ...changes);

@@ -7,11 +7,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { memorySource, rawRecords, runEngine } from '../engine/engine.fixture.ts';
 import { chatCatalogue, chatRecord } from '../engine/traffic.fixture.ts';
 import { CreditWatcher } from '../finance/credit-watcher.ts';
+import { compareKeyHistory } from '../finance/key-history.ts';
 import { migrate } from '../journal/migrate.ts';
 import { systemClock } from '../platform/clock.ts';
 import { openEmbeddedStore } from '../platform/embedded-store.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import type { Store } from '../platform/store.ts';
+import { readSuspensionFacts } from '../platform/suspension-facts.ts';
 import { bookTwoMonths } from './booked-store.fixture.ts';
 import { keepSchema, keptSchemas } from './flow-decoder.ts';
 
@@ -143,6 +145,18 @@ test('a clerk posts facts, and books no batch', () =>
     await expect(store.query('TRUNCATE TABLE account_entries')).rejects.toMatchObject(refused);
   }));
 
+test('a dispatch server reads who is suspended and which key is booked, and nothing of usage or money', () =>
+  asRole('zerorate_dispatch', async (store) => {
+    await readSuspensionFacts(store);
+    expect(await compareKeyHistory(store, [])).toMatchObject({ booked: expect.any(Number) });
+    for (const sql of [
+      'SELECT count() FROM charges',
+      'SELECT amount_micros FROM account_entries',
+      'SELECT who FROM pseudonym_keys',
+    ])
+      await expect(store.query(sql), sql).rejects.toMatchObject(refused);
+  }));
+
 describe("one sponsor's reader", () => {
   test('has the rows of the sponsor that it is named like, and no other', () =>
     asRole('zerorate_sponsor', async (store) => {
@@ -188,10 +202,10 @@ describe('an engine', () => {
       'zerorate_engine',
       async (store) => {
         const { sponsors } = chatCatalogue();
-        const watcher = new CreditWatcher({ store, sponsors, clock: systemClock, checkEveryMs: 1000 });
+        const watcher = new CreditWatcher({ store, sponsors, clock: systemClock, checkIntervalMs: 1000 });
         await watcher.check();
         const debts = sponsors.map((sponsor) => ({ ...sponsor, creditLimitMicros: -(10 ** 15) }));
-        const strict = new CreditWatcher({ store, sponsors: debts, clock: systemClock, checkEveryMs: 1000 });
+        const strict = new CreditWatcher({ store, sponsors: debts, clock: systemClock, checkIntervalMs: 1000 });
         expect(await strict.check()).toMatchObject(sponsors.map(({ id }) => ({ sponsorId: id, kind: 'suspension' })));
         expect(await keepSchema(store, 'flow', 7, '{"type":"string"}')).toBe('{"type":"string"}');
         expect(await keepSchema(store, 'flow', 7, '{"type":"int"}')).toBe('{"type":"string"}');

@@ -69,7 +69,9 @@ test('a statement of an open month holds, and is named as such', async () => {
   await done(['statement', ...april, '--signing-key', 'key.json', ...STORE]);
   const { stdout } = await done(['verify', 'open.json', 'open.csv', '--keys', 'operator-keys.json']);
   expect(stdout).toMatch(/^note {4}open\.json: 2026-04 was open when it was written/m);
-  expect(stdout).toMatch(/^only signed: .*sponsor\.currency.* \(the statement covers no rows, which would name it\)$/m);
+  expect(stdout).toMatch(
+    /^only signed: .*sponsor\.currency.* \(the statement covers no rows, and only rows name it\)$/m,
+  );
 });
 
 test('a signed statement is verified without its rows, and a proof by the signed statement', async () => {

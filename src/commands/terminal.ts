@@ -1,19 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { type Command, Option } from 'commander';
+import { DEVELOPMENT_KEY_ID, readIssuerKey } from '../dispatch/development-issuer.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { endWhenNobodyReads } from '../platform/lifecycle.ts';
 import { grouped } from '../platform/print-table.ts';
+import { accountClaims, identityOf, signAccountAssertion } from '../session-protocol/account-assertion.ts';
 import { CONTENT_TYPES, type ContentType } from '../session-protocol/content-octets.ts';
 import { attachToGateway } from '../terminal/attach-to-gateway.ts';
 import type { CallOutcome, CallRequest } from '../terminal/calls.ts';
 import { type DatagramDial, directDatagrams } from '../terminal/datagrams.ts';
 import { type Destination, type Dial, directDial } from '../terminal/dial.ts';
 import { printable } from '../terminal/printable.ts';
-import { Terminal } from '../terminal/terminal.ts';
+import { Terminal, type TerminalOptions } from '../terminal/terminal.ts';
 import type { Delivery, ReceivedMessage, TerminalEvent } from '../terminal/terminal-event.ts';
 
 const MAX_CALL_MS = 3_600_000;
+/** It is used at once. */
+const ACCOUNT_ASSERTION_SECONDS = 60;
 
 interface TerminalFlags {
   msisdn: string;
@@ -23,6 +27,9 @@ interface TerminalFlags {
   direct: string;
   region?: string;
   assertion?: string;
+  accountAssertion?: string;
+  accountKey?: string;
+  accountIssuer: string;
   gateway?: string;
   gatewaySecretFile?: string;
   listen: ContentType[];
@@ -41,6 +48,9 @@ export function registerTerminal(program: Command): void {
     .requiredOption('--direct <url>', 'the application’s message server (ws://), for when there is no session')
     .option('--region <name>', 'where the proxy should be')
     .option('--assertion <jwt>', 'the operator’s identity assertion, where there is no gateway to give it')
+    .option('--account-assertion <jwt>', 'the sponsor’s assertion of the account, bound to the one of --assertion')
+    .option('--account-key <file>', 'for development: signs account assertions itself, with the sponsor’s key')
+    .option('--account-issuer <name>', 'for --account-key: accountKeys.issuer of the catalogue', 'development')
     .option(
       '--gateway <url>',
       'a gateway simulator’s control interface: everything goes through it, from a bearer of its own',
@@ -60,7 +70,8 @@ Reads commands from standard input, one a line:
 
 Example:
   $ zerorate terminal --msisdn 15550100001 --application chatter --account alice --dispatch http://127.0.0.1:8090 \\
-      --direct ws://127.0.0.1:9000/messages --gateway http://127.0.0.1:8086 --gateway-secret-file operator.secret`,
+      --direct ws://127.0.0.1:9000/messages --gateway http://127.0.0.1:8086 --gateway-secret-file operator.secret \\
+      --account-key chatter.key`,
     )
     .action(runTerminal);
 }
@@ -70,6 +81,7 @@ async function runTerminal(flags: TerminalFlags): Promise<void> {
   const terminal = new Terminal({
     msisdn: flags.msisdn,
     identityAssertion,
+    ...accountProof(flags),
     applicationId: flags.application,
     applicationAccount: flags.account,
     ...(flags.region !== undefined && { region: flags.region }),
@@ -103,6 +115,24 @@ async function reachNetwork(
   }
   if (assertion === undefined) throw new ConfigError('who is this? Give --assertion JWT, or --gateway URL');
   return { dial: directDial, datagrams: directDatagrams, identityAssertion: async () => assertion };
+}
+
+/** How the account is proven: by an assertion that was given, by one that is signed here, or in another way of the dispatch server. */
+function accountProof(flags: TerminalFlags): Pick<TerminalOptions, 'accountAssertion'> {
+  const { accountAssertion: given, accountKey, accountIssuer: issuer, application: applicationId, account } = flags;
+  if (given !== undefined && accountKey !== undefined) {
+    throw new ConfigError('name either --account-assertion or --account-key');
+  }
+  if (given !== undefined) return { accountAssertion: async () => given };
+  if (accountKey === undefined) return {};
+  const by = { keyId: DEVELOPMENT_KEY_ID, privateKey: readIssuerKey(accountKey) };
+  return {
+    accountAssertion(identityAssertion) {
+      const identity = identityOf(identityAssertion);
+      const statement = { issuer, applicationId, account, identity };
+      return signAccountAssertion(accountClaims(statement, Date.now(), ACCOUNT_ASSERTION_SECONDS), by);
+    },
+  };
 }
 
 async function carryOut(terminal: Terminal, command: string, [first, second, ...rest]: string[]): Promise<string> {

@@ -3,7 +3,7 @@ import { PseudonymKey } from '../billing/pseudonym.ts';
 import { PLAIN_RULES } from '../billing/record-limits.ts';
 import { testRecord, testRules } from '../billing/traffic.fixture.ts';
 import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
-import { bookKeyHistory, hasBookings, heldAgainst } from '../finance/key-history.ts';
+import { bookKeyHistory, compareKeyHistory, hasBookings } from '../finance/key-history.ts';
 import { erasedKey, parsePseudonymKey, type StoredPseudonymKey } from '../platform/pseudonym-key.ts';
 import type { LoadedKey } from './load-key.ts';
 import { bookKey, KeyedJournal } from './watch-key.ts';
@@ -30,7 +30,7 @@ function loaded({ generations, history }: StoredPseudonymKey): LoadedKey {
 
 test('what a store was not told of a key is booked, each state once, whoever comes at the same time', async () => {
   const { store } = opened;
-  expect(await heldAgainst(store, once.history)).toEqual({ verdict: 'newer', booked: 0 });
+  expect(await compareKeyHistory(store, once.history)).toEqual({ verdict: 'newer', booked: 0 });
   await Promise.all([once, once, twice].map(({ history }) => bookKeyHistory(store, history, NOW_MS)));
   const rows = await store.query(
     'SELECT number, who, why, toString(effective_at) AS at FROM pseudonym_keys ORDER BY number',
@@ -48,7 +48,7 @@ test('an older key is told from another one, and neither books anything', async 
   const parted = afterErasureOf(whole, '999000000003', 'on a copy of the file');
   await expect(bookKey(store, loaded(whole))).rejects.toThrow('this key is older than the store: an erasure is booked');
   await expect(bookKey(store, loaded(parted))).rejects.toThrow('not the key that the store is booked with');
-  expect(await heldAgainst(store, once.history)).toEqual({ verdict: 'same', booked: 2 });
+  expect(await compareKeyHistory(store, once.history)).toEqual({ verdict: 'same', booked: 2 });
 });
 
 test('an engine that runs while a subscriber is erased ends at its next look, and not before', async () => {

@@ -1,5 +1,5 @@
 import type { Facts } from '../billing/rules.ts';
-import { bookKeyHistory, heldAgainst } from '../finance/key-history.ts';
+import { bookKeyHistory, compareKeyHistory } from '../finance/key-history.ts';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { KeyState } from '../platform/pseudonym-key.ts';
@@ -27,7 +27,7 @@ export class KeyedJournal extends ClickHouseJournal {
   }
 
   override async facts(): Promise<Facts> {
-    const { verdict } = await heldAgainst(this.#store, this.#history);
+    const { verdict } = await compareKeyHistory(this.#store, this.#history);
     if (verdict === 'same') return super.facts();
     throw new StoreError(
       'pseudonym_key_replaced',

@@ -28,7 +28,7 @@ export async function whileReloading<T>(
   const reload = new CatalogueReload({
     path: config.catalogue,
     catalogue,
-    everyMs: config.reload.everyMs,
+    reloadIntervalMs: config.reload.everyMs,
     compile: compileInThread(),
     async take(next, prefixMaps) {
       await running.take(next, prefixMaps);

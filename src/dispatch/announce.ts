@@ -1,4 +1,5 @@
 import type { DispatchContext } from './context.ts';
+import { proxyProblems } from './proxy-problems.ts';
 import { acknowledged, announcementOf, type Session } from './session.ts';
 import { sessionTagsOf } from './session-tags.ts';
 
@@ -9,7 +10,12 @@ export async function announce(context: DispatchContext, session: Session): Prom
   if (proxy === undefined) return 'the proxy has given no sign of life yet';
   const sessionTags = sessionTagsOf(context, session, proxy.endpoints);
   const problem = await control.announce(proxy, { ...announcementOf(session), ...(sessionTags && { sessionTags }) });
-  if (problem !== null) return problem;
+  const problems = proxyProblems(context, session.proxyId);
+  if (problem !== null) {
+    problems.report(problem, 'a proxy takes no announcements; its sessions are given to others, and it is tried again');
+    return problem;
+  }
+  problems.over('the proxy takes announcements again');
   await store.changeSession(session.sessionId, (now) => acknowledged(now, session.revision, clock.nowMs()));
   return null;
 }
@@ -25,17 +31,11 @@ export async function announceAll(context: DispatchContext, sessions: readonly S
     if (those === undefined) byProxy.set(session.proxyId, [session]);
     else those.push(session);
   }
-  await Promise.all([...byProxy].map(([proxyId, those]) => announceTo(context, proxyId, those)));
+  await Promise.all([...byProxy.values()].map((those) => announceTo(context, those)));
 }
 
-async function announceTo(context: DispatchContext, proxyId: string, sessions: readonly Session[]): Promise<void> {
+async function announceTo(context: DispatchContext, sessions: readonly Session[]): Promise<void> {
   for (const session of sessions) {
-    const problem = await announce(context, session);
-    if (problem === null) continue;
-    context.logger.warn(
-      { proxyId, sessionId: session.sessionId, problem },
-      'a proxy did not take over how sessions stand',
-    );
-    return;
+    if ((await announce(context, session)) !== null) return;
   }
 }

@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { exportJWK, type JWK } from 'jose';
 import { ConfigError } from '../platform/config-error.ts';
@@ -6,9 +7,21 @@ import { ConfigError } from '../platform/config-error.ts';
 /** Name of the key that is made for development. */
 export const DEVELOPMENT_KEY_ID = 'development';
 
-/** The public half as `operators[].jwksFile` of a dispatch server wants it. */
+/** The public half, as `operators[].jwksFile` of a dispatch server or `accountKeys.jwksFile` of a catalogue names it. */
 export async function operatorJwks(key: KeyObject): Promise<{ keys: JWK[] }> {
   return { keys: [{ ...(await exportJWK(createPublicKey(key))), kid: DEVELOPMENT_KEY_ID, alg: 'EdDSA', use: 'sig' }] };
+}
+
+/** The private key of a file that is there already. Throws a ConfigError when it holds something else. */
+export function readIssuerKey(path: string): KeyObject {
+  try {
+    return parseKey(readFileSync(path, 'utf8'), path);
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError(
+      `${path}: cannot be read: ${(error as Error).message}; \`zerorate assertion --key\` makes one`,
+    );
+  }
 }
 
 /**

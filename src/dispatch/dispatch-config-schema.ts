@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { kafkaBrokers, topicName } from '../platform/config-fields.ts';
 import { logSchema } from '../platform/config-schema.ts';
 import { passwordSaslSchema, sslSchema } from '../platform/config-source-schema.ts';
+import { accountSchema } from './account-config-schema.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -60,7 +61,13 @@ const storeSchema = z
       .regex(/^[A-Za-z_]\w{0,63}$/, { error: 'expected a database name' })
       .default('zerorate')
       .describe('Database on the server.'),
-    username: z.string().min(1).default('default').describe('User on the server; it only reads the view suspensions.'),
+    username: z
+      .string()
+      .min(1)
+      .default('default')
+      .describe(
+        'User on the server, with the role zerorate_dispatch: it reads who is suspended, and which pseudonym key is booked.',
+      ),
     passwordFile: path('File that holds the password; or set ZERORATE_STORE_PASSWORD.').optional(),
     checkEveryMs: ms(100, 3_600_000).default(5000).describe('How often it is asked who is suspended.'),
   })
@@ -144,6 +151,7 @@ export const dispatchConfigSchema = z
         z.strictObject({
           grantOctets: grantOctets.optional().describe('As sessions.grantOctets.'),
           atCap: atCap.optional().describe('As sessions.atCap.'),
+          account: accountSchema.optional(),
         }),
       )
       .default({})

@@ -17,7 +17,15 @@ test('the example is good, and its secrets do not print', () => {
   const config = readDispatchConfig(DEMO, ENV);
   expect(config.catalogue).toBe(packagePath('fixtures/demo/catalogue.yaml'));
   expect(config.secrets.proxies.get('edge-1')?.reveal()).toBe('proxies-0123456789');
-  expect(config.applications['lumen-video']).toEqual({ grantOctets: 52_428_800, atCap: 'subscriber_pays' });
+  expect(config.applications['lumen-video']).toEqual({
+    grantOctets: 52_428_800,
+    atCap: 'subscriber_pays',
+    account: {
+      way: 'registry',
+      subscribersPerAccount: 1,
+      registry: { file: packagePath('fixtures/demo/accounts.csv') },
+    },
+  });
   for (const shown of [inspect(config, { depth: 9 }), JSON.stringify(config)])
     expect(shown).not.toContain('0123456789');
 });
@@ -48,6 +56,31 @@ test.each<[string, string, string, RegExp]>([
     'edge-1: {}',
     'edge-1: { secretFile: none }',
     /proxies\.edge-1\.secretFile: cannot be read/,
+  ],
+  [
+    'a way without its settings',
+    'registry: { file: accounts.csv } #',
+    '#',
+    /chatter\.account\.registry: way registry needs/,
+  ],
+  [
+    'settings of another way',
+    'way: registry #',
+    'way: assertion #',
+    /chatter\.account\.registry: is only for way registry/,
+  ],
+  ['an unknown way', 'way: registry #', 'way: trust #', /chatter\.account\.way: /],
+  [
+    'a callback in the clear',
+    'chatter-calls: { account: { way: none } }',
+    'chatter-calls: { account: { way: callback, callback: { url: http://a.example/, secretFile: none } } }',
+    /chatter-calls\.account\.callback\.url: /,
+  ],
+  [
+    'a callback without a secret',
+    'chatter-calls: { account: { way: none } }',
+    'chatter-calls: { account: { way: callback, callback: { url: https://a.example/, secretFile: none } } }',
+    /chatter-calls\.account\.callback\.secretFile: cannot be read/,
   ],
 ])('refused with its line: %s', (_, piece, replacement, fault) => {
   const text = readFileSync(DEMO, 'utf8').replace(piece, replacement);

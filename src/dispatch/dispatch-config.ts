@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type ConfigFault, readConfigDocument } from '../platform/config-document.ts';
 import { readPseudonymKey } from '../platform/pseudonym-key.ts';
 import { Secret } from '../platform/secret.ts';
+import type { AccountSettings } from './account-config-schema.ts';
 import { type DispatchDocument, dispatchConfigSchema } from './dispatch-config-schema.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -13,6 +14,8 @@ export interface DispatchConfig extends DispatchDocument {
     operator: Secret;
     /** By proxy id. */
     proxies: ReadonlyMap<string, Secret>;
+    /** Of the sponsors' account endpoints, by application id. */
+    callbacks: ReadonlyMap<string, Secret>;
     storePassword: Secret | null;
     saslPassword: Secret | null;
   };
@@ -37,6 +40,15 @@ export function readDispatchConfig(file: string, env: Environment): DispatchConf
     faults.push(...secretFaults(secret, path, 'ZERORATE_PROXY_SECRET'));
     return [id, new Secret(secret ?? '')] as const;
   });
+  const callbacks = Object.entries(value.applications).flatMap(([id, { account }]) => {
+    if (account?.callback === undefined) return [];
+    const path = ['applications', id, 'account', 'callback', 'secretFile'];
+    const secret = secretOf('', path, account.callback.secretFile) ?? '';
+    if (secret.length < MIN_SECRET_LENGTH) {
+      faults.push({ path, message: `expected a secret of at least ${MIN_SECRET_LENGTH} characters in this file` });
+    }
+    return [[id, new Secret(secret)] as const];
+  });
   const storePassword = secretOf('ZERORATE_STORE_PASSWORD', ['store', 'passwordFile'], store.passwordFile);
   const saslPassword = secretOf('ZERORATE_KAFKA_SASL_PASSWORD', ['kafka', 'sasl'], kafka.sasl?.passwordFile);
   faults.push(...secretFaults(operator, ['operatorSecretFile'], 'ZERORATE_OPERATOR_SECRET'));
@@ -49,6 +61,7 @@ export function readDispatchConfig(file: string, env: Environment): DispatchConf
       pseudonymKey: new Secret(pseudonymKey ?? ''),
       operator: new Secret(operator ?? ''),
       proxies: new Map(ofProxies),
+      callbacks: new Map(callbacks),
       storePassword: storePassword === null ? null : new Secret(storePassword),
       saslPassword: saslPassword === null ? null : new Secret(saslPassword),
     },
@@ -80,12 +93,24 @@ function secretFaults(secret: string | null, path: ConfigFault['path'], variable
   return [{ path, message }];
 }
 
-function ruleFaults({ operators, heartbeats, kafka }: DispatchDocument): ConfigFault[] {
+/** A way has its own settings, and none of another way, which would seem to be in force. */
+function accountFaults(applications: DispatchDocument['applications']): ConfigFault[] {
+  return Object.entries(applications).flatMap(([id, { account }]) =>
+    (['callback', 'registry'] as const).flatMap((way): ConfigFault[] => {
+      if (account === undefined || (account.way === way) === (account[way] !== undefined)) return [];
+      const message = account.way === way ? `way ${way} needs these settings` : `is only for way ${way}`;
+      return [{ path: ['applications', id, 'account', way], message }];
+    }),
+  );
+}
+
+function ruleFaults({ operators, heartbeats, kafka, applications }: DispatchDocument): ConfigFault[] {
   const faults: ConfigFault[] = operators.flatMap(({ jwksFile, jwksUrl }, i) =>
     (jwksFile === undefined) === (jwksUrl === undefined)
       ? [{ path: ['operators', i], message: 'name either jwksFile or jwksUrl' }]
       : [],
   );
+  faults.push(...accountFaults(applications));
   const { everyMs, freshForMs, silentAfterMs } = heartbeats;
   if (freshForMs <= everyMs) {
     faults.push({ path: ['heartbeats', 'freshForMs'], message: `expected more than everyMs ${everyMs}` });
@@ -100,7 +125,7 @@ function ruleFaults({ operators, heartbeats, kafka }: DispatchDocument): ConfigF
 }
 
 function withPaths(document: DispatchDocument, resolve: (path: string) => string): DispatchDocument {
-  const { catalogue, dataDir, http, kafka, operators } = document;
+  const { catalogue, dataDir, http, kafka, operators, applications } = document;
   const { ssl } = kafka;
   const certificates =
     typeof ssl === 'boolean'
@@ -117,5 +142,26 @@ function withPaths(document: DispatchDocument, resolve: (path: string) => string
     operators: operators.map((operator) =>
       operator.jwksFile === undefined ? operator : { ...operator, jwksFile: resolve(operator.jwksFile) },
     ),
+    applications: Object.fromEntries(
+      Object.entries(applications).map(([id, { account, ...terms }]) => [
+        id,
+        account === undefined ? terms : { ...terms, account: withAccountPaths(account, resolve) },
+      ]),
+    ),
+  };
+}
+
+function withAccountPaths(account: AccountSettings, resolve: (path: string) => string): AccountSettings {
+  const { callback, registry } = account;
+  return {
+    ...account,
+    ...(callback && {
+      callback: {
+        ...callback,
+        secretFile: resolve(callback.secretFile),
+        ...(callback.caFile !== undefined && { caFile: resolve(callback.caFile) }),
+      },
+    }),
+    ...(registry && { registry: { file: resolve(registry.file) } }),
   };
 }

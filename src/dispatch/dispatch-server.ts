@@ -1,13 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import type { Kafka } from 'kafkajs';
 import type { Catalogue } from '../billing/catalogue.ts';
 import type { PseudonymKey } from '../billing/pseudonym.ts';
 import type { QuotaUpdate } from '../billing/quota-update.ts';
 import type { Clock } from '../platform/clock.ts';
+import { lockDataDirectory } from '../platform/data-directory.ts';
 import { Health } from '../platform/health.ts';
+import { ListenError } from '../platform/listen-error.ts';
 import type { Logger } from '../platform/logger.ts';
+import { ProblemLog } from '../platform/problem-log.ts';
 import type { SuspensionFacts } from '../platform/suspension-facts.ts';
 import type { DispatchContext, Patience, SessionTerms } from './context.ts';
 import { DispatchStore } from './dispatch-store.ts';
@@ -16,7 +20,7 @@ import { createHttpServer } from './http-server.ts';
 import type { IdentityVerifier } from './identity.ts';
 import type { ProxyControl } from './proxy-control.ts';
 import { ProxyRegistry } from './proxy-registry.ts';
-import { QuotaTopic } from './quota-topic.ts';
+import { QuotaTopic, READING } from './quota-topic.ts';
 import { rotateKeys } from './signing-keys.ts';
 import { SponsorWatch } from './sponsor-watch.ts';
 import { sweepSessions } from './sweep-sessions.ts';
@@ -25,7 +29,15 @@ import { takeUpdates } from './take-updates.ts';
 export interface DispatchServerOptions
   extends Pick<
     HttpOptions,
-    'identity' | 'proxySecrets' | 'operatorSecret' | 'heartbeatEveryMs' | 'rateLimits' | 'trustedProxies' | 'tls'
+    | 'identity'
+    | 'accounts'
+    | 'proxySecrets'
+    | 'operatorSecret'
+    | 'heartbeatEveryMs'
+    | 'rateLimits'
+    | 'trustedProxies'
+    | 'tls'
+    | 'onMetrics'
   > {
   catalogue: Catalogue;
   dataDir: string;
@@ -40,8 +52,19 @@ export interface DispatchServerOptions
   patience: Patience;
   rotateKeysEveryMs: number;
   retainMs: number;
-  quotaUpdates: { kafka: Kafka; topic: string; decode: (value: Uint8Array) => QuotaUpdate };
+  /** Throws a ConfigError when subscribers are stored by another key, or a newer state of it, than the one in use; returns its states. */
+  checkPseudonymKey: (storedStates: readonly string[]) => readonly string[];
+  /** `preflight` resolves when the brokers take this client and have the topic; rejects with what keeps it. */
+  quotaUpdates: {
+    kafka: Kafka;
+    topic: string;
+    decode: (value: Uint8Array) => QuotaUpdate;
+    preflight: () => Promise<void>;
+  };
+  /** `read` asks the engine's store, whose pseudonym key it compares with the one in use. */
   suspensions: { read: () => Promise<SuspensionFacts>; everyMs: number };
+  /** The server cannot work: it has to end. */
+  onFailure: (error: unknown) => void;
   logger: Logger;
 }
 
@@ -52,12 +75,14 @@ const FORGET_EVERY_SWEEPS = 60;
 export class DispatchServer {
   readonly #options: DispatchServerOptions;
   readonly #health = new Health();
-  readonly #stops: (() => Promise<unknown>)[] = [];
+  readonly #stops: (() => unknown)[] = [];
   #context: DispatchContext | null = null;
   #http: FastifyInstance | null = null;
   #disarmSweep: (() => void) | null = null;
   #sweeping: Promise<void> = Promise.resolve();
   #sweeps = 0;
+  #isStopping = false;
+  #starting: Promise<void> = Promise.resolve();
 
   constructor(options: DispatchServerOptions) {
     this.#options = options;
@@ -79,29 +104,45 @@ export class DispatchServer {
   }
 
   /**
-   * Listens once it knows who is suspended and what quotas are used, now or as of the last time that it ran. Rejects, with
-   * nothing left running, when it can know neither.
+   * Resolves when it listens. Terminals are refused until it knows who is suspended and what quotas are used, now or as of the
+   * last time that it ran: store, brokers and topic are waited for, and readiness says which. Rejects with nothing left running.
    */
   async start(): Promise<void> {
     const { dataDir } = this.#options;
-    const store = new DispatchStore(dataDir);
-    this.#stops.push(() => store.close());
+    this.#stops.push(await lockDataDirectory({ path: dataDir, owner: 'dispatch server', field: 'dataDir' }));
     try {
+      const store = new DispatchStore(dataDir);
+      this.#stops.push(() => store.close());
+      await this.rememberPseudonymKey(store);
       const context = this.#createContext(store);
       this.#context = context;
       await this.#rotateKeys();
-      await this.#watchSponsors(context);
-      await this.#readQuotas(context);
+      for (const part of ['store', 'quotaUpdates']) this.#health.report(part, 'not asked yet');
       await this.#listen(context);
-      this.#armSweep();
+      this.#starting = this.#takeUp(context).catch((error) => this.#options.onFailure(error));
     } catch (error) {
       await this.stop();
       throw error;
     }
   }
 
+  /** Resolves when store and topic have been asked for the first time. */
+  get started(): Promise<void> {
+    return this.#starting;
+  }
+
+  /** Stores by which states of the pseudonym key subscribers are known. Rejects with a ConfigError where that may not be. */
+  async rememberPseudonymKey(store = this.context.store): Promise<void> {
+    const before = store.fact('pseudonymKeyStates') ?? [];
+    const states = this.#options.checkPseudonymKey(before);
+    if (states.length > before.length) {
+      await store.transaction(() => store.putFact('pseudonymKeyStates', [...states]));
+    }
+  }
+
   /** Answers what is under way, and leaves the rest to the next start. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     this.#disarmSweep?.();
     this.#disarmSweep = null;
     await this.#sweeping;
@@ -135,56 +176,77 @@ export class DispatchServer {
     logger.info({ keys: ids }, 'signing keys');
   }
 
+  async #takeUp(context: DispatchContext): Promise<void> {
+    await this.#watchSponsors(context);
+    if (this.#isStopping) return;
+    this.#armSweep();
+    await this.#readQuotas(context);
+  }
+
   async #watchSponsors(context: DispatchContext): Promise<void> {
     const { suspensions, clock, logger } = this.#options;
+    const problems = new ProblemLog('store', logger, this.#health);
     const watch = new SponsorWatch({
       ...suspensions,
       clock,
       store: context.store,
       onChanged: () => sweepSessions(context),
-      onLooked: (problem) => {
-        this.#health.report('store', problem);
-        if (problem !== null)
-          logger.warn({ problem }, 'the store cannot be asked who is suspended; the last answer counts');
+      onLooked(problem) {
+        const isKnown = context.store.fact('suspendedSponsors') !== undefined;
+        if (problem === null) problems.over('the store answers who is suspended');
+        else if (isKnown)
+          problems.report(problem, 'the store cannot be asked who is suspended; the last answer counts');
+        else
+          problems.report(
+            problem,
+            'waiting for the store and the engine’s tables in it, which say who is suspended; terminals are refused',
+          );
       },
     });
-    await watch.start();
     this.#stops.push(() => watch.stop());
+    await watch.start();
   }
 
   async #readQuotas(context: DispatchContext): Promise<void> {
-    const { quotaUpdates } = this.#options;
+    const { quotaUpdates, logger } = this.#options;
     const { store } = context;
+    const problems = new ProblemLog('quotaUpdates', logger, this.#health);
     const known = store.fact('instanceId');
     const instanceId = known ?? randomUUID();
+    const meanwhile = known === undefined ? 'waiting for it; terminals are refused' : 'what was known last counts';
+    const waiting = `quota updates cannot be read; ${meanwhile}`;
     const topic = new QuotaTopic({
       ...quotaUpdates,
       groupId: `zerorate.dispatch.${instanceId}`,
       nextOffset: (partition) => store.nextOffset(partition),
       take: (batch) => takeUpdates(context, batch),
-      onProblem: (problem) => this.#health.report('quotaUpdates', problem),
+      onProblem: (problem) => {
+        if (problem === null) problems.over('quota updates are read');
+        else if (problem === READING) this.#health.report('quotaUpdates', problem);
+        else problems.report(problem, waiting);
+      },
     });
     this.#stops.push(() => topic.stop());
-    if (known === undefined) {
-      // Without any quota every subscriber would seem to have used nothing.
-      await topic.start();
-      await topic.caughtUp;
-      await store.transaction(() => store.putFact('instanceId', instanceId));
-    } else {
-      void this.#startTopic(topic);
-    }
+    await this.#startTopic(topic, (error) => {
+      // A login that is refused before anything is known is a wrong configuration; later it may be a broker's maintenance.
+      if (known === undefined && isFinal(error)) throw error;
+      problems.report((error as Error).message, waiting);
+    });
+    if (known !== undefined || this.#isStopping) return;
+    // Without any quota every subscriber would seem to have used nothing.
+    await topic.caughtUp;
+    await store.transaction(() => store.putFact('instanceId', instanceId));
   }
 
-  /** What was known at the last run counts until the topic can be read. */
-  async #startTopic(topic: QuotaTopic): Promise<void> {
-    const { logger, clock } = this.#options;
-    for (;;) {
+  async #startTopic(topic: QuotaTopic, onError: (error: unknown) => void): Promise<void> {
+    const { clock, quotaUpdates } = this.#options;
+    while (!topic.isStopping) {
       try {
-        return await topic.start();
+        await quotaUpdates.preflight();
+        if (!topic.isStopping) await topic.start();
+        return;
       } catch (error) {
-        if (topic.isStopping) return;
-        this.#health.report('quotaUpdates', (error as Error).message);
-        logger.warn({ err: error }, 'quota updates cannot be read; what was known last counts');
+        if (!topic.isStopping) onError(error);
         await clock.sleep(SWEEP_EVERY_MS);
       }
     }
@@ -192,11 +254,24 @@ export class DispatchServer {
 
   async #listen(context: DispatchContext): Promise<void> {
     const { host, port, logger } = this.#options;
-    const http = await createHttpServer({ ...this.#options, context, health: this.#health });
+    const { store } = context;
+    const isStarted = () =>
+      store.fact('suspendedSponsors') !== undefined &&
+      store.fact('instanceId') !== undefined &&
+      store.fact('pseudonymKeyStates') !== undefined;
+    const http = await createHttpServer({ ...this.#options, context, health: this.#health, isStarted });
     this.#stops.push(() => http.close());
-    await http.listen({ host, port });
+    await http.listen({ host, port }).catch((cause) => {
+      throw new ListenError('http', { host, port }, cause);
+    });
     this.#http = http;
     logger.info({ host, port: this.port }, 'the dispatch server listens');
+  }
+
+  /** Uses another certificate from the next connection on. */
+  useCertificate(tls: { cert: string; key: string }): void {
+    const server = this.#http?.server;
+    if (server instanceof TlsServer) server.setSecureContext(tls);
   }
 
   #armSweep(): void {
@@ -208,4 +283,10 @@ export class DispatchServer {
       });
     });
   }
+}
+
+/** Brokers or a topic that are not there yet may come; a refused login does not. */
+function isFinal(error: unknown): boolean {
+  const { code, canRetry } = error as { code?: string; canRetry?: boolean };
+  return canRetry === false && code !== 'topic_missing';
 }

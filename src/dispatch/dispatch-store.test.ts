@@ -8,11 +8,16 @@ const folder = mkdtempSync(join(tmpdir(), 'zerorate-dispatch-store-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 test('an assertion that was used is remembered across a restart, until it expires', async () => {
+  const id = 'x'.repeat(5000);
   const first = new DispatchStore(folder);
-  expect(await first.useAssertion('operator', 'x'.repeat(5000), 2000, 1000)).toBe(true);
+  await first.transaction(() => first.putUsedAssertion({ issuer: 'operator', id, expiresAtMs: 2000 }, 1000));
   await first.close();
   const second = new DispatchStore(folder);
-  expect(await second.useAssertion('operator', 'x'.repeat(5000), 2000, 1500)).toBe(false);
-  expect(await second.useAssertion('another', 'x'.repeat(5000), 2000, 1500)).toBe(true);
+  expect(second.isAssertionUsed({ issuer: 'operator', id, expiresAtMs: 2000 })).toBe(true);
+  expect(second.isAssertionUsed({ issuer: 'another', id, expiresAtMs: 2000 })).toBe(false);
+  const next = { issuer: 'operator', id: 'next', expiresAtMs: 200_000 };
+  await second.transaction(() => second.putUsedAssertion(next, 100_000));
+  expect(second.isAssertionUsed({ issuer: 'operator', id, expiresAtMs: 2000 })).toBe(false);
+  expect(second.isAssertionUsed(next)).toBe(true);
   await second.close();
 });

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { removeUnfinishedRewrites, rewriteLmdb } from '../platform/rewrite-lmdb.ts';
 import type { ReportedUsage } from '../session-protocol/dispatch-messages.ts';
+import type { OneTimeAssertion } from './account-verifier.ts';
+import { ErasedEntries } from './erased-entries.ts';
 import type { QuotaAccount } from './quota-account.ts';
 import type { Session } from './session.ts';
 import type { StoredKey } from './signing-keys.ts';
@@ -11,6 +14,35 @@ interface Facts {
   instanceId: string;
   suspendedSponsors: string[];
   signingKeys: StoredKey[];
+  /** Fingerprints of the states of the pseudonym key that the subscribers in here are known by, oldest first. */
+  pseudonymKeyStates: string[];
+}
+
+/** Every database of the store: an erasure looks into each. */
+export const DATABASES = [
+  'accounts',
+  'live',
+  'settled',
+  'places',
+  'reports',
+  'report-times',
+  'offsets',
+  'facts',
+  'used-assertions',
+  'account-bindings',
+] as const;
+
+/** An account of an application. */
+export interface AccountName {
+  applicationId: string;
+  account: string;
+}
+
+/** That a subscriber uses an account. */
+export interface AccountBinding {
+  /** Pseudonym. */
+  subscriber: string;
+  boundAtMs: number;
 }
 
 const REPORTS_AT_ONCE = 500;
@@ -24,54 +56,92 @@ const PRUNE_INTERVAL_MS = 60_000;
  * done in one `transaction`, which runs alone.
  */
 export class DispatchStore {
-  readonly #root: RootDatabase;
-  readonly #accounts: Database<QuotaAccount, [subscriber: string, planId: string]>;
+  readonly #directory: string;
+  #root!: RootDatabase;
+  #accounts!: Database<QuotaAccount, [subscriber: string, planId: string]>;
   /** Those that are not settled. */
-  readonly #live: Database<Session, [subscriber: string, planId: string, sessionId: string]>;
-  readonly #settled: Database<Session, string>;
+  #live!: Database<Session, [subscriber: string, planId: string, sessionId: string]>;
+  #settled!: Database<Session, string>;
   /** Of live sessions: where they stand. */
-  readonly #places: Database<[subscriber: string, planId: string], string>;
-  readonly #reports: Database<ReportedUsage, [startTimeMs: number, reportId: string]>;
-  readonly #reportTimes: Database<number, string>;
-  readonly #offsets: Database<number, number>;
-  readonly #facts: Database<unknown, string>;
+  #places!: Database<[subscriber: string, planId: string], string>;
+  #reports!: Database<ReportedUsage, [startTimeMs: number, reportId: string]>;
+  #reportTimes!: Database<number, string>;
+  #offsets!: Database<number, number>;
+  #facts!: Database<unknown, string>;
   /** Assertions that were used, by when they expire. */
-  readonly #usedAssertions: Database<number, [issuer: string, jti: string]>;
+  #usedAssertions!: Database<number, [issuer: string, jti: string]>;
+  #accountBindings!: Database<AccountBinding, [application: string, account: string, subscriber: string]>;
 
   #assertionsPrunedAtMs = 0;
 
+  /** While the file is rewritten: what is written waits. */
+  #rewriting: Promise<unknown> = Promise.resolve();
+  readonly #writing = new Set<Promise<unknown>>();
+
+  /** Opens the store in a directory that `lockDataDirectory` has made and locked. */
   constructor(directory: string) {
     // Signing keys and session keys are in it.
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    this.#root = open({ path: directory, maxDbs: 12, noSubdir: false });
-    this.#accounts = this.#root.openDB({ name: 'accounts' });
-    this.#live = this.#root.openDB({ name: 'live' });
-    this.#settled = this.#root.openDB({ name: 'settled' });
-    this.#places = this.#root.openDB({ name: 'places' });
-    this.#reports = this.#root.openDB({ name: 'reports' });
-    this.#reportTimes = this.#root.openDB({ name: 'report-times' });
-    this.#offsets = this.#root.openDB({ name: 'offsets' });
-    this.#facts = this.#root.openDB({ name: 'facts' });
-    this.#usedAssertions = this.#root.openDB({ name: 'used-assertions' });
+    removeUnfinishedRewrites(directory);
+    this.#directory = directory;
+    this.#use(open({ path: directory, maxDbs: DATABASES.length, noSubdir: false }));
+  }
+
+  #use(root: RootDatabase): void {
+    this.#root = root;
+    this.#accounts = root.openDB({ name: 'accounts' });
+    this.#live = root.openDB({ name: 'live' });
+    this.#settled = root.openDB({ name: 'settled' });
+    this.#places = root.openDB({ name: 'places' });
+    this.#reports = root.openDB({ name: 'reports' });
+    this.#reportTimes = root.openDB({ name: 'report-times' });
+    this.#offsets = root.openDB({ name: 'offsets' });
+    this.#facts = root.openDB({ name: 'facts' });
+    this.#usedAssertions = root.openDB({ name: 'used-assertions' });
+    this.#accountBindings = root.openDB({ name: 'account-bindings' });
   }
 
   /** Does the work alone and as a whole; resolves when what it wrote is on disk. What it throws undoes it. */
   async transaction<T>(work: () => T): Promise<T> {
+    for (let seen: Promise<unknown> | null = null; seen !== this.#rewriting; await seen) seen = this.#rewriting;
+    const writing = this.#write(work);
+    this.#writing.add(writing);
+    return writing.finally(() => this.#writing.delete(writing));
+  }
+
+  isAssertionUsed({ issuer, id }: OneTimeAssertion): boolean {
+    return this.#usedAssertions.doesExist(hashedKey(issuer, id));
+  }
+
+  /** Uses an assertion up: it is remembered until it expires. */
+  putUsedAssertion({ issuer, id, expiresAtMs }: OneTimeAssertion, nowMs: number): void {
+    if (nowMs - this.#assertionsPrunedAtMs >= PRUNE_INTERVAL_MS) this.#pruneAssertions(nowMs);
+    void this.#usedAssertions.put(hashedKey(issuer, id), expiresAtMs);
+  }
+
+  removeUsedAssertion({ issuer, id }: OneTimeAssertion): void {
+    void this.#usedAssertions.remove(hashedKey(issuer, id));
+  }
+
+  /** The subscribers that use the account. An entry is of one subscriber, so that an erasure takes it whole, and names no account. */
+  accountBindings({ applicationId, account }: AccountName): AccountBinding[] {
+    const key = hashedKey(applicationId, account);
+    const range = { start: [...key, ''], end: [...key, LAST] };
+    return [...this.#accountBindings.getRange(range as never)].map(({ value }) => value);
+  }
+
+  putAccountBinding({ applicationId, account }: AccountName, binding: AccountBinding): void {
+    void this.#accountBindings.put([...hashedKey(applicationId, account), binding.subscriber], binding);
+  }
+
+  removeAccountBinding({ applicationId, account }: AccountName, { subscriber }: AccountBinding): void {
+    void this.#accountBindings.remove([...hashedKey(applicationId, account), subscriber]);
+  }
+
+  async #write<T>(work: () => T): Promise<T> {
     const result = await this.#root.childTransaction(work);
     await this.#root.flushed;
     return result;
-  }
-
-  /** Resolves with whether this is the first use of an assertion; it is remembered on disk until it expires. */
-  useAssertion(issuer: string, id: string, expiresAtMs: number, nowMs: number): Promise<boolean> {
-    // Hashed: a key of LMDB has a longest length.
-    const key: [string, string] = [sha256(issuer), sha256(id)];
-    return this.transaction(() => {
-      if (this.#usedAssertions.doesExist(key)) return false;
-      if (nowMs - this.#assertionsPrunedAtMs >= PRUNE_INTERVAL_MS) this.#pruneAssertions(nowMs);
-      void this.#usedAssertions.put(key, expiresAtMs);
-      return true;
-    });
   }
 
   #pruneAssertions(nowMs: number): void {
@@ -123,6 +193,12 @@ export class DispatchStore {
   /** A subscriber's sessions under a plan that are not settled. */
   liveSessions(subscriber: string, planId: string): Session[] {
     const range = { start: [subscriber, planId, ''], end: [subscriber, planId, LAST] };
+    return [...this.#live.getRange(range as never)].map(({ value }) => value);
+  }
+
+  /** A subscriber's sessions of all plans that are not settled. */
+  allLiveSessionsOf(subscriber: string): Session[] {
+    const range = { start: [subscriber, '', ''], end: [subscriber, LAST, LAST] };
     return [...this.#live.getRange(range as never)].map(({ value }) => value);
   }
 
@@ -183,10 +259,51 @@ export class DispatchStore {
     return true;
   }
 
+  /** All sessions of a subscriber, those that are settled included. */
+  sessionsOf(subscriber: string): Session[] {
+    const sessions = [...this.#live.getRange(), ...this.#settled.getRange()].map(({ value }) => value);
+    return sessions.filter((session) => session.subscriber === subscriber);
+  }
+
+  /**
+   * Removes every entry of every database that names one of the pseudonyms, or a session, token or report of theirs, and
+   * writes the file without them: nothing of them is left in its free pages. Resolves with how many entries that were.
+   */
+  async erase(pseudonyms: readonly string[]): Promise<number> {
+    for (let seen: Promise<unknown> | null = null; seen !== this.#rewriting; await seen) seen = this.#rewriting;
+    const erasing = this.#erase(pseudonyms);
+    this.#rewriting = erasing.catch(() => {});
+    return erasing;
+  }
+
+  async #erase(pseudonyms: readonly string[]): Promise<number> {
+    const before = this.#root;
+    await Promise.allSettled(this.#writing);
+    await before.flushed;
+    const databases = DATABASES.map((name) => before.openDB<unknown, string>({ name }));
+    const erased = new ErasedEntries(pseudonyms);
+    for (const database of databases) for (const { key, value } of database.getRange()) erased.learn(key, value);
+    let removed = 0;
+    const isKept = (_: string, key: unknown, value: unknown) => {
+      if (!erased.has(key, value)) return true;
+      removed++;
+      return false;
+    };
+    this.#use(await rewriteLmdb(before, { directory: this.#directory, names: DATABASES }, isKept));
+    await before.close();
+    return removed;
+  }
+
   async close(): Promise<void> {
+    await this.#rewriting;
     await this.#root.flushed;
     await this.#root.close();
   }
+}
+
+/** Hashed, as keys of LMDB have a longest length. */
+function hashedKey(first: string, second: string): [string, string] {
+  return [sha256(first), sha256(second)];
 }
 
 function sha256(text: string): string {

@@ -10,15 +10,24 @@ import type { QuotaUpdate } from '../billing/quota-update.ts';
 import type { Clock } from '../platform/clock.ts';
 import { Health } from '../platform/health.ts';
 import { createLogger } from '../platform/logger.ts';
+import {
+  type AccountStatement,
+  accountClaims,
+  identityOf,
+  signAccountAssertion,
+} from '../session-protocol/account-assertion.ts';
 import type { ContentOctets } from '../session-protocol/content-octets.ts';
 import type {
   Announcement,
   Heartbeat,
   SessionGrant,
+  SessionRequest,
   UsageReport,
   UsageReportsAnswer,
 } from '../session-protocol/dispatch-messages.ts';
 import { identityClaims, signIdentityAssertion } from '../session-protocol/identity-assertion.ts';
+import { assertionVerifier } from './account-assertion-verifier.ts';
+import { Accounts, type ApplicationAccounts } from './accounts.ts';
 import type { DispatchContext } from './context.ts';
 import { DEVELOPMENT_KEY_ID, operatorJwks } from './development-issuer.ts';
 import { DispatchStore } from './dispatch-store.ts';
@@ -34,6 +43,7 @@ export const NOW_MS = Date.UTC(2026, 10, 10, 12);
 export const TERMINAL_IP = '127.9.0.1';
 export const MSISDN = '491701234567';
 export const ISSUER = 'test-operator';
+export const SPONSOR_ISSUER = 'test-sponsor';
 export const OPERATOR_SECRET = 'operator-secret-0123456789';
 export const secretOf = (proxyId: string) => `secret-of-${proxyId}-0123456789`;
 
@@ -101,6 +111,7 @@ export class TestDispatch {
   readonly clock = new TestClock();
   readonly proxies = new TestProxies();
   readonly operatorKey: KeyObject = generateKeyPairSync('ed25519').privateKey;
+  readonly sponsorKey: KeyObject = generateKeyPairSync('ed25519').privateKey;
   readonly health = new Health();
   readonly pseudonymKey = PseudonymKey.ofRoot(Buffer.alloc(32, 5));
   context!: DispatchContext;
@@ -142,6 +153,7 @@ export class TestDispatch {
     this.http = await createHttpServer({
       context: this.context,
       identity: operatorVerifier(new Map([[ISSUER, createLocalJWKSet(await operatorJwks(this.operatorKey))]])),
+      accounts: new Accounts(await this.#accounts(), this.context.logger),
       health: this.health,
       proxySecrets: new Map(proxyIds.map((id) => [id, secretOf(id)])),
       operatorSecret: OPERATOR_SECRET,
@@ -150,6 +162,19 @@ export class TestDispatch {
       trustedProxies: [],
       ...options,
     });
+  }
+
+  /** The assertions of one sponsor, for each application. */
+  async #accounts(): Promise<Map<string, ApplicationAccounts>> {
+    const getKey = createLocalJWKSet(await operatorJwks(this.sponsorKey));
+    const of = (applicationId: string): [string, ApplicationAccounts] => [
+      applicationId,
+      {
+        verifier: assertionVerifier({ applicationId, issuer: SPONSOR_ISSUER, getKey }),
+        subscribersPerAccount: applicationId === 'talk' ? 2 : 1,
+      },
+    ];
+    return new Map(['chat', 'talk', 'idle'].map(of));
   }
 
   async close(): Promise<void> {
@@ -193,23 +218,28 @@ export class TestDispatch {
     return signIdentityAssertion(claims, { keyId: DEVELOPMENT_KEY_ID, privateKey: key });
   }
 
+  /** Of the sponsor, bound to an identity assertion; any text that is none has an account assertion that is none. */
+  accountAssertion(identityAssertion: string, fields: Partial<AccountStatement> = {}, key = this.sponsorKey) {
+    const statement = { issuer: SPONSOR_ISSUER, applicationId: 'chat', account: 'alice', ...fields };
+    const identity = fields.identity ?? boundTo(identityAssertion);
+    const claims = accountClaims({ ...statement, identity }, this.clock.ms, 600);
+    return signAccountAssertion(claims, { keyId: DEVELOPMENT_KEY_ID, privateKey: key });
+  }
+
   call(request: InjectOptions): Promise<LightMyRequestResponse> {
     return this.http.inject({ remoteAddress: TERMINAL_IP, ...request });
   }
 
-  async ask(fields: object = {}): Promise<LightMyRequestResponse> {
-    const identityAssertion = await this.assertion();
-    const payload = {
-      msisdn: MSISDN,
-      identityAssertion,
-      applicationId: 'chat',
-      applicationAccount: 'alice',
-      ...fields,
-    };
+  /** Asks for a session of alice's as her terminal does, but for what is changed. */
+  async ask(fields: AskFields = {}): Promise<LightMyRequestResponse> {
+    const { msisdn = MSISDN, applicationId = 'chat', applicationAccount: account = 'alice' } = fields;
+    const identityAssertion = fields.identityAssertion ?? (await this.assertion(msisdn));
+    const accountAssertion = await this.accountAssertion(identityAssertion, { applicationId, account });
+    const payload = { msisdn, identityAssertion, applicationId, accountAssertion, ...fields };
     return this.call({ method: 'POST', url: '/v1/sessions', payload });
   }
 
-  async open1(fields: object = {}): Promise<SessionGrant> {
+  async open1(fields: AskFields = {}): Promise<SessionGrant> {
     const response = await this.ask(fields);
     if (response.statusCode !== 201) throw new Error(response.body);
     return response.json();
@@ -267,6 +297,19 @@ export class TestDispatch {
   async suspend(...sponsors: string[]): Promise<void> {
     const { store } = this.context;
     await store.transaction(() => store.putFact('suspendedSponsors', sponsors));
+  }
+}
+
+export type AskFields = { [field in keyof SessionRequest]?: SessionRequest[field] | undefined } & Record<
+  string,
+  unknown
+>;
+
+function boundTo(identityAssertion: string): { iss: string; jti: string } {
+  try {
+    return identityOf(identityAssertion);
+  } catch {
+    return { iss: 'none', jti: 'none' };
   }
 }
 

@@ -1,4 +1,6 @@
+import type { Registry } from 'prom-client';
 import type { Health } from '../platform/health.ts';
+import type { Accounts } from './accounts.ts';
 import type { DispatchContext } from './context.ts';
 import type { IdentityVerifier } from './identity.ts';
 import type { RateLimit } from './rate-limits.ts';
@@ -6,6 +8,7 @@ import type { RateLimit } from './rate-limits.ts';
 export interface HttpOptions {
   context: DispatchContext;
   identity: IdentityVerifier;
+  accounts: Pick<Accounts, 'verify' | 'subscribersPerAccount'>;
   health: Health;
   /** By proxy id. */
   proxySecrets: ReadonlyMap<string, string>;
@@ -15,4 +18,8 @@ export interface HttpOptions {
   /** Addresses of reverse proxies whose `x-forwarded-for` is believed. */
   trustedProxies: readonly string[];
   tls?: { cert: string; key: string } | undefined;
+  /** Whether it is known who is suspended and what quotas are used; absent: it is. */
+  isStarted?: () => boolean;
+  /** Is given the registry of the server's metrics. */
+  onMetrics?: (registry: Registry) => void;
 }

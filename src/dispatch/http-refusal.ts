@@ -4,12 +4,15 @@ import { DISPATCH_REFUSALS, type DispatchRefusal } from '../session-protocol/ref
 import type { Refused } from './context.ts';
 
 const STATUS: Readonly<Record<DispatchRefusal, number>> = {
+  starting: 503,
   rate_limited: 429,
   invalid_request: 400,
   assertion_invalid: 401,
   assertion_expired: 401,
   assertion_mismatch: 401,
   unknown_application: 404,
+  account_unverified: 403,
+  account_bound: 409,
   sponsor_suspended: 403,
   no_plan: 403,
   quota_exhausted: 403,
@@ -21,7 +24,7 @@ const STATUS: Readonly<Record<DispatchRefusal, number>> = {
 
 /** For the documentation of a route: what it may be refused with, by status. */
 export function refusalsOf(...reasons: readonly DispatchRefusal[]): Record<number, typeof refusalSchema> {
-  const all: DispatchRefusal[] = ['rate_limited', 'invalid_request', ...reasons];
+  const all: DispatchRefusal[] = ['starting', 'rate_limited', 'invalid_request', ...reasons];
   const statuses = new Set(all.map((reason) => STATUS[reason]));
   const describe = (status: number) =>
     all

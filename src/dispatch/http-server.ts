@@ -8,7 +8,9 @@ import {
   serializerCompiler,
   validatorCompiler,
 } from 'fastify-type-provider-zod';
+import { accountRoutes } from './account-routes.ts';
 import { exportDispatch } from './dispatch-metrics.ts';
+import { erasureRoutes } from './erasure-routes.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { HttpOptions } from './http-options.ts';
 import { sendRefusal } from './http-refusal.ts';
@@ -47,9 +49,17 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
   await server.register(rateLimitPlugin, { global: false });
   const metrics = exportDispatch(server, options.context, options.health);
   const limits = rateLimits(server, options.rateLimits);
-  await server.register(async (scope) => terminalRoutes(scope, options, limits));
+  options.onMetrics?.(metrics);
+  await server.register(async (scope) => {
+    scope.addHook('onRequest', async (_, reply) => {
+      if (options.isStarted?.() === false) await sendRefusal(reply, { refusal: 'starting', retryAfterMs: 1000 });
+    });
+    terminalRoutes(scope, options, limits);
+  });
   proxyRoutes(server, options);
   operatorRoutes(server, options, metrics);
+  erasureRoutes(server, options);
+  await server.register(async (scope) => accountRoutes(scope, options));
   healthRoutes(server, options);
   return server;
 }

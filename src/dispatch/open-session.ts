@@ -9,10 +9,11 @@ import { quotaStateOf } from './quota-of.ts';
 import { firstCap, remainingQuota } from './remaining-quota.ts';
 import type { Session } from './session.ts';
 import { grantOf, tokenExpiry } from './session-grant.ts';
+import { proofFault, releaseProof, type SessionProof, useProof } from './session-proof.ts';
 
-export interface OpenRequest extends Pick<SessionRequest, 'applicationId' | 'applicationAccount' | 'region'> {
-  /** Pseudonym of who the identity assertion has proven the terminal to be. */
-  subscriber: string;
+export interface OpenRequest extends Pick<SessionRequest, 'region'> {
+  /** Application, subscriber and account. */
+  proof: SessionProof;
   terminalIp: string;
 }
 
@@ -27,7 +28,7 @@ interface Reserved {
  * announces it to a proxy, to the next where one cannot be reached; and only then makes the token.
  */
 export async function openSession(context: DispatchContext, request: OpenRequest): Promise<SessionGrant | Refused> {
-  const { store, logger } = context;
+  const { store } = context;
   const reserved = await store.transaction(() => reserve(context, request));
   if (isRefused(reserved)) return reserved;
   const { plan, proxies } = reserved;
@@ -37,17 +38,22 @@ export async function openSession(context: DispatchContext, request: OpenRequest
     if (session === undefined) throw new Error('a session that was being opened is gone');
     const problem = await announce(context, session);
     if (problem === null) return grantOf(context, session, plan);
-    logger.warn({ proxyId, sessionId, problem }, 'a proxy did not take over a session; trying the next one');
   }
   // Nobody has a token or the key: whatever a proxy has heard of it, nothing can come of it.
-  await store.transaction(() => store.removeLive(reserved.session));
+  await store.transaction(() => {
+    store.removeLive(reserved.session);
+    releaseProof(store, request.proof);
+  });
   return { refusal: 'no_proxy' };
 }
 
 function reserve(context: DispatchContext, request: OpenRequest): Reserved | Refused {
   const { catalogue, store, clock, proxies, random, patience } = context;
-  const { applicationId, subscriber, region } = request;
+  const { region, proof } = request;
+  const { applicationId, subscriber } = proof;
   const nowMs = clock.nowMs();
+  const fault = proofFault(store, proof);
+  if (fault !== null) return fault;
   const entitlement = entitlementOf(applicationId, {
     catalogue,
     suspendedSponsors: new Set(store.fact('suspendedSponsors') ?? []),
@@ -59,13 +65,14 @@ function reserve(context: DispatchContext, request: OpenRequest): Reserved | Ref
   if (ranked.length === 0) return { refusal: 'no_proxy' };
   proxies.given(ranked[0].proxyId);
   const session = newSession(context, request, entitlement, ranked[0].proxyId);
+  useProof(store, proof, nowMs);
   store.putSession(session);
   return { session, plan: entitlement.plan, proxies: ranked };
 }
 
 function newSession(
   context: DispatchContext,
-  { applicationId, applicationAccount, subscriber, terminalIp }: OpenRequest,
+  { proof: { applicationId, account, subscriber }, terminalIp }: OpenRequest,
   { plan, sponsorId }: { plan: Plan; sponsorId: string },
   proxyId: string,
 ): Session {
@@ -77,7 +84,8 @@ function newSession(
     subscriber,
     sponsorId,
     applicationId,
-    applicationAccount,
+    applicationAccount: account,
+    isAccountVerified: true,
     terminalIp,
     proxyId,
     planId: plan.id,

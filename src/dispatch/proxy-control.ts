@@ -33,7 +33,8 @@ export function httpProxyControl(secretOf: (proxyId: string) => string, timeoutM
         return response.ok ? null : `HTTP ${response.status}`;
       } catch (error) {
         const { message, cause } = error as Error;
-        return cause instanceof Error ? `${message}: ${cause.message}` : message;
+        const what = cause instanceof Error ? `${message}: ${cause.message}` : message;
+        return `${url.origin}: ${what}; check listen.control of proxy ${proxyId}, its publicUrl, and the network between`;
       }
     },
   };

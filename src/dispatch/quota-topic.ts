@@ -19,6 +19,9 @@ export interface QuotaTopicOptions {
   onProblem: (problem: string | null) => void;
 }
 
+/** What `onProblem` is called with while the topic is read for the first time. */
+export const READING = 'reading what the topic holds';
+
 /**
  * Reads what is committed of the topic, from where it was read up to: the offsets are kept with what was read, and not in
  * Kafka. Inert until `start`.
@@ -46,21 +49,27 @@ export class QuotaTopic {
       maxWaitTimeInMs: 500,
       retry: { restartOnFailure: async () => !this.#isStopping },
     });
+    this.#listen();
+  }
+
+  #listen(): void {
+    const { topic, onProblem } = this.#options;
+    const { events } = this.#consumer;
+    this.#consumer.on(events.GROUP_JOIN, ({ payload }) => this.#joined(payload.memberAssignment[topic] ?? []));
+    this.#consumer.on(events.CRASH, ({ payload }) => onProblem(payload.error.message));
+    // A batch of an aborted transaction or of markers alone is seen here only.
+    this.#consumer.on(events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) =>
+      this.#reached(partition, Number(lastOffset) + 1),
+    );
   }
 
   /** Resolves when the topic is being read; what it holds by then has been taken when `caughtUp` resolves. */
   async start(): Promise<void> {
     const { topic, onProblem } = this.#options;
     const consumer = this.#consumer;
-    onProblem('reading what the topic holds');
+    onProblem(READING);
     try {
       this.#left = await this.#openEnds();
-      consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.#joined(payload.memberAssignment[topic] ?? []));
-      consumer.on(consumer.events.CRASH, ({ payload }) => onProblem(payload.error.message));
-      // A batch of an aborted transaction or of markers alone is seen here only.
-      consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) =>
-        this.#reached(partition, Number(lastOffset) + 1),
-      );
       await consumer.connect();
       await consumer.subscribe({ topic, fromBeginning: true });
       await consumer.run({ autoCommit: false, eachBatch: (payload) => this.#take(payload) });

@@ -3,7 +3,7 @@ import { SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ASSERTION_AUDIENCE, ASSERTION_TYPE } from '../session-protocol/identity-assertion.ts';
 import { DISPATCH_REFUSALS } from '../session-protocol/refusal.ts';
-import { ISSUER, MSISDN, TERMINAL_IP, TestDispatch } from './dispatch.fixture.ts';
+import { type AskFields, ISSUER, MSISDN, TERMINAL_IP, TestDispatch } from './dispatch.fixture.ts';
 import { takeUpdates } from './take-updates.ts';
 
 let dispatch: TestDispatch;
@@ -15,7 +15,7 @@ afterEach(() => dispatch.remove());
 
 const tested = new Set<string>();
 
-async function refused(fields: object, status: number, reason: string): Promise<string> {
+async function refused(fields: AskFields, status: number, reason: string): Promise<string> {
   const response = await dispatch.ask(fields);
   expect([response.statusCode, response.json().reason]).toEqual([status, reason]);
   tested.add(reason);
@@ -102,9 +102,16 @@ describe('a session is asked for', () => {
     expect(response.json()).toMatchObject({ reason: 'assertion_invalid', retryAfterMs: 1000 });
   });
 
+  test('for an account that is not proven, or is of another subscriber', async () => {
+    await refused({ accountAssertion: undefined }, 403, 'account_unverified');
+    await dispatch.open1();
+    await refused({ msisdn: '491702222222' }, 409, 'account_bound');
+  });
+
   test('and the documented order decides which reason is told', async () => {
     await dispatch.suspend('acme');
     await refused({ applicationId: 'none' }, 404, 'unknown_application');
+    await refused({ applicationId: 'idle', accountAssertion: 'forged' }, 403, 'account_unverified');
     await refused({ applicationId: 'idle' }, 403, 'sponsor_suspended');
     await dispatch.suspend();
     await refused({ applicationId: 'idle' }, 403, 'no_plan');
@@ -155,7 +162,7 @@ describe('a session is asked for', () => {
     expect(response.json().retryAfterMs).toBeGreaterThan(0);
     expect(response.json().retryAfterMs).toBeLessThanOrEqual(60_000);
     const msisdn = '491702222222';
-    expect((await dispatch.ask({ msisdn, identityAssertion: await dispatch.assertion(msisdn) })).statusCode).toBe(201);
+    expect((await dispatch.ask({ msisdn, applicationAccount: 'bob' })).statusCode).toBe(201);
     tested.add('rate_limited');
   });
 
@@ -212,6 +219,21 @@ describe('a session’s holder', () => {
     await change();
     expect(await reasonOf(dispatch.renew(session))).toEqual(expected);
   });
+});
+
+test('a server that does not know quotas and suspensions yet refuses terminals, and takes heartbeats', async () => {
+  let knows = false;
+  const starting = await TestDispatch.start({ isStarted: () => knows });
+  try {
+    const refusal = await starting.ask();
+    expect([refusal.statusCode, refusal.json().reason, refusal.headers['retry-after']]).toEqual([503, 'starting', '1']);
+    tested.add('starting');
+    await starting.heartbeat('edge-1');
+    knows = true;
+    await starting.open1();
+  } finally {
+    await starting.remove();
+  }
 });
 
 test('every reason has been met', () => {

@@ -26,6 +26,7 @@ function renew(context: DispatchContext, sessionId: string): { session: Session;
   const session = store.session(sessionId);
   if (session === undefined) return { refusal: 'session_unknown' };
   if (session.state !== 'open') return { refusal: 'session_over' };
+  if (session.isAccountVerified !== true) return { refusal: 'session_over', detail: 'its account was never verified' };
   const { applicationId, sponsorId, subscriber, atCap } = session;
   if (store.fact('suspendedSponsors')?.includes(sponsorId)) return { refusal: 'sponsor_suspended' };
   const plan = planInForce(catalogue, applicationId, clock.nowMs());

@@ -1,6 +1,7 @@
 import type { ContentOctets, ContentShares } from '../session-protocol/content-octets.ts';
 import type { Announcement } from '../session-protocol/dispatch-messages.ts';
 import type { SessionEnding } from '../session-protocol/refusal.ts';
+import type { VerifiedAccount } from './account-verifier.ts';
 
 /** Which of a session's reports are here. */
 export interface ReportedSequences {
@@ -19,7 +20,10 @@ export interface Session {
   subscriber: string;
   sponsorId: string;
   applicationId: string;
-  applicationAccount: string;
+  /** As a verifier has proven it when the session was opened. It never changes. */
+  readonly applicationAccount: VerifiedAccount;
+  /** Absent in sessions that were opened before accounts were verified: these are revoked. */
+  readonly isAccountVerified?: true;
   terminalIp: string;
   proxyId: string;
   planId: string;

@@ -216,13 +216,24 @@ test('the documentation describes every route, and is a page', async () => {
     '/health/live',
     '/health/ready',
     '/metrics',
+    '/v1/accounts/{applicationId}',
     '/v1/proxies/{proxyId}',
     '/v1/sessions',
     '/v1/sessions/{sessionId}',
     '/v1/sessions/{sessionId}/renewal',
     '/v1/sessions/{sessionId}/revocation',
+    '/v1/subscribers/erasure',
     '/v1/usage-reports',
   ]);
-  expect(Object.keys(paths['/v1/sessions'].post.responses)).toEqual(['201', '400', '401', '403', '404', '429', '503']);
+  expect(Object.keys(paths['/v1/sessions'].post.responses)).toEqual([
+    '201',
+    '400',
+    '401',
+    '403',
+    '404',
+    '409',
+    '429',
+    '503',
+  ]);
   expect((await dispatch.call({ url: '/documentation/' })).headers['content-type']).toContain('text/html');
 });

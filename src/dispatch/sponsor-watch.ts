@@ -14,12 +14,16 @@ export interface SponsorWatchOptions {
   onLooked: (problem: string | null) => void;
 }
 
+/** How often a store is asked that has never answered. */
+const WAITING_MS = 1000;
+
 /**
  * Looks at intervals who is suspended. What was read last is kept: it counts while the store cannot be asked, also over a
  * restart. Inert until `start`.
  */
 export class SponsorWatch {
   readonly #options: SponsorWatchOptions;
+  #isStopped = false;
   #disarm: (() => void) | null = null;
   #looking: Promise<void> = Promise.resolve();
 
@@ -27,20 +31,15 @@ export class SponsorWatch {
     this.#options = options;
   }
 
-  /** Rejects when the store cannot be asked and never was: then nobody knows who is suspended. */
+  /** Resolves after the first look, whether the store could be asked or not. */
   async start(): Promise<void> {
-    const { store, onLooked } = this.#options;
-    try {
-      await this.look();
-      onLooked(null);
-    } catch (error) {
-      if (store.fact('suspendedSponsors') === undefined) throw error;
-      onLooked((error as Error).message);
-    }
-    this.#arm();
+    this.#looking = this.#lookAndTell();
+    await this.#looking;
+    if (!this.#isStopped) this.#arm();
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
     this.#disarm?.();
     this.#disarm = null;
     await this.#looking;
@@ -56,13 +55,19 @@ export class SponsorWatch {
     if (before !== undefined || suspended.length > 0) await onChanged();
   }
 
+  #lookAndTell(): Promise<void> {
+    const { onLooked } = this.#options;
+    return this.look().then(
+      () => onLooked(null),
+      (error) => onLooked((error as Error).message),
+    );
+  }
+
   #arm(): void {
-    const { clock, everyMs, onLooked } = this.#options;
-    this.#disarm = clock.after(everyMs, () => {
-      this.#looking = this.look().then(
-        () => onLooked(null),
-        (error) => onLooked((error as Error).message),
-      );
+    const { store, clock, everyMs } = this.#options;
+    const isKnown = store.fact('suspendedSponsors') !== undefined;
+    this.#disarm = clock.after(isKnown ? everyMs : Math.min(everyMs, WAITING_MS), () => {
+      this.#looking = this.#lookAndTell();
       void this.#looking.then(() => {
         if (this.#disarm !== null) this.#arm();
       });

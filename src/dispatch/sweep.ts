@@ -18,7 +18,7 @@ export interface SweepFacts {
 export type Due = 'revoke' | 'expire' | 'settle' | 'announce' | null;
 
 /**
- * An open session is over when its sponsor is suspended, its plan ends, its proxy is silent, or its token has expired and
+ * An open session is over when its sponsor is suspended, its account was never verified, its plan ends, its proxy is silent, or its token has expired and
  * nothing was reported since. What is reserved for a session that is over goes back only when nothing can come of it any
  * more: with its last report (`applyReport`), or, where that is lost, a while after its proxy has acknowledged the end: until
  * then the engine has counted what the reports would have. A silent proxy may be cut off and serve on, up to the cap, so time
@@ -26,7 +26,7 @@ export type Due = 'revoke' | 'expire' | 'settle' | 'announce' | null;
  */
 export function dueOf(session: Session, facts: SweepFacts): Due {
   if (session.state === 'open') {
-    if (facts.isSponsorSuspended) return 'revoke';
+    if (facts.isSponsorSuspended || session.isAccountVerified !== true) return 'revoke';
     if (isSpent(session, facts)) return 'expire';
   } else if (isSafeToSettle(session, facts)) {
     return 'settle';

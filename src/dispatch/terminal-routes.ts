@@ -8,20 +8,25 @@ import {
   sessionRequestSchema,
   sessionStandingSchema,
 } from '../session-protocol/dispatch-messages.ts';
+import type { IdentityClaims } from '../session-protocol/identity-assertion.ts';
+import type { OneTimeAssertion } from './account-verifier.ts';
 import { isRefused, type Refused } from './context.ts';
 import { endSession } from './end-session.ts';
 import type { HttpOptions } from './http-options.ts';
 import { refusalsOf, sendRefusal } from './http-refusal.ts';
+import type { IdentityVerdict } from './identity.ts';
 import { openSession } from './open-session.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { renewSession } from './renew-session.ts';
 import { bearerOf } from './secret-check.ts';
 import type { Session } from './session.ts';
 import { sessionOfToken } from './session-of-token.ts';
+import { type SessionProof, USED_IDENTITY } from './session-proof.ts';
 import { remainingFor } from './take-reports.ts';
 import { oneForm } from './terminal-address.ts';
 
 const ENTITLEMENT = ['unknown_application', 'sponsor_suspended', 'no_plan', 'quota_exhausted', 'no_proxy'] as const;
+const ACCOUNT = ['account_unverified', 'account_bound'] as const;
 const OF_SESSION = ['session_unknown', 'session_over', 'token_invalid'] as const;
 const RETRY_IDENTITY_AFTER_MS = 1000;
 const params = z.object({ sessionId: z.string().min(1).max(64) });
@@ -53,7 +58,7 @@ export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, 
       body: sessionRequestSchema,
       response: {
         201: sessionGrantSchema,
-        ...refusalsOf('assertion_invalid', 'assertion_expired', 'assertion_mismatch', ...ENTITLEMENT),
+        ...refusalsOf('assertion_invalid', 'assertion_expired', 'assertion_mismatch', ...ACCOUNT, ...ENTITLEMENT),
       },
     },
     handler: async (request, reply) => {
@@ -111,20 +116,25 @@ export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, 
 async function ask(options: HttpOptions, limits: RateLimits, request: FastifyRequest, body: SessionRequest) {
   const { context } = options;
   const terminalIp = oneForm(request.ip);
-  const refused = await identify(options, body, terminalIp);
-  if (refused !== null) return refused;
-  const subscriber = context.pseudonymKey.pseudonymOf(body.msisdn).toString('hex');
+  const identity = await identify(options, body, terminalIp);
+  if (isRefused(identity)) return identity;
+  const subscriber = context.pseudonymKey.pseudonymOf(identity.sub).toString('hex');
   const limited = await limits.ofSubscriber(request, subscriber);
-  return limited ?? openSession(context, { ...body, subscriber, terminalIp });
+  if (limited !== null) return limited;
+  const proof = await proveAccount(options, body, { identity, subscriber });
+  if (isRefused(proof)) return proof;
+  // Nothing of the body that says who the terminal is goes beyond this line.
+  const { region } = body;
+  return openSession(context, { proof, terminalIp, ...(region !== undefined && { region }) });
 }
 
-/** Null when the terminal is who it says it is. */
+/** The claims of the identity assertion when the terminal is who it says it is. */
 async function identify(
   { context, identity }: HttpOptions,
   { msisdn, identityAssertion }: SessionRequest,
   terminalIp: string,
-): Promise<Refused | null> {
-  let verdict: Awaited<ReturnType<typeof identity.verify>>;
+): Promise<IdentityClaims | Refused> {
+  let verdict: IdentityVerdict;
   try {
     verdict = await identity.verify(identityAssertion, context.clock.nowMs());
   } catch (error) {
@@ -135,11 +145,35 @@ async function identify(
   const { sub, terminalIp: provenIp } = verdict.claims;
   if (sub !== msisdn) return { refusal: 'assertion_mismatch', detail: 'it is of another MSISDN' };
   if (oneForm(provenIp) !== terminalIp) return { refusal: 'assertion_mismatch', detail: 'it is of another address' };
-  const { iss, jti, exp } = verdict.claims;
-  const isFirst = await context.store.useAssertion(iss, jti, exp * 1000, context.clock.nowMs());
-  return isFirst
-    ? null
-    : { refusal: 'assertion_invalid', detail: 'it was used before: get a new one from the network' };
+  return context.store.isAssertionUsed(oneTimeOf(verdict.claims)) ? USED_IDENTITY : verdict.claims;
+}
+
+/** The account, proven together with the identity. Only the grant uses assertions up: a refused terminal may show them again. */
+async function proveAccount(
+  { context, accounts }: HttpOptions,
+  { applicationId, accountAssertion, applicationAccount }: SessionRequest,
+  { identity, subscriber }: { identity: IdentityClaims; subscriber: string },
+): Promise<SessionProof | Refused> {
+  const isKnown = context.catalogue.applications.some(({ id }) => id === applicationId);
+  if (!isKnown) return { refusal: 'unknown_application' };
+  const claim = {
+    ...{ applicationId, msisdn: identity.sub, subscriber, identity },
+    ...{ assertion: accountAssertion, wanted: applicationAccount },
+  };
+  const verdict = await accounts.verify(claim, context.clock.nowMs());
+  if (verdict.refusal !== undefined) return verdict;
+  return {
+    applicationId,
+    account: verdict.account,
+    subscriber,
+    subscribersPerAccount: accounts.subscribersPerAccount(applicationId),
+    identityAssertion: oneTimeOf(identity),
+    accountAssertion: verdict.assertion,
+  };
+}
+
+function oneTimeOf({ iss, jti, exp }: IdentityClaims): OneTimeAssertion {
+  return { issuer: iss, id: jti, expiresAtMs: exp * 1000 };
 }
 
 function standingOf({ context }: HttpOptions, session: Session): SessionStanding {

@@ -54,9 +54,9 @@ test('every batch is a trace of its own: what it is, and a span for each of its 
   expect(new Set(batches.map((batch) => batch.spanContext().traceId)).size).toBe(3);
 });
 
-test('a batch that is outrun ends with its insert', async () => {
+test('a batch that is fenced ends with its insert', async () => {
   const { exporter, tracer } = recorder();
-  const log = { topic: 'fenced', partition: 0, lane: 'outrun-0' };
+  const log = { topic: 'fenced', partition: 0, lane: 'fenced-0' };
   class Refusing extends ClickHouseJournal {
     override insert(): Promise<void> {
       return Promise.reject(new StoreError('batch_fenced', 'the lane has moved on', { canRetry: true }));
@@ -75,6 +75,6 @@ test('a batch that is outrun ends with its insert', async () => {
   await expect(ended).rejects.toMatchObject({ code: 'batch_fenced' });
   const spans = exporter.getFinishedSpans();
   const [batch] = spans.filter(({ name }) => name === 'batch');
-  expect(batch.attributes).toMatchObject({ 'zerorate.lane': 'outrun-0', 'zerorate.outcome': 'fenced' });
+  expect(batch.attributes).toMatchObject({ 'zerorate.lane': 'fenced-0', 'zerorate.outcome': 'fenced' });
   expect(childrenOf(batch, spans)).toEqual(['read', 'rate', 'encode', 'insert']);
 });

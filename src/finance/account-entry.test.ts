@@ -23,7 +23,7 @@ test.each<[string, Partial<EntryRequest>, number]>([
   ['a rebate', { kind: 'rebate' }, 100_000_000],
   ['an adjustment that credits', { kind: 'adjustment' }, 100_000_000],
   ['an adjustment that takes back', { kind: 'adjustment', amount: '-0.5' }, -500_000],
-  ['an instant of before', { effectiveAtMs: 0 }, 100_000_000],
+  ['an earlier instant', { effectiveAtMs: 0 }, 100_000_000],
   ['this very instant', { effectiveAtMs: NOW_MS }, 100_000_000],
 ])('%s may be booked', (_, change, amountMicros) => {
   const request = { ...TOP_UP, ...change };
@@ -41,14 +41,14 @@ test.each<[string, Partial<EntryRequest>, number]>([
   });
 });
 
-test('a suspension is an entry of nothing, in the sponsor’s currency', () => {
+test('a suspension is an entry of 0, in the sponsor’s currency', () => {
   const { entry } = checkEntry(SUSPENSION, SPONSOR, NOW_MS);
   expect(entry).toMatchObject({ kind: 'suspension', amountMicros: 0, currency: 'USD', effectiveAtMs: null });
 });
 
 test.each<[string, string, Partial<EntryRequest>]>([
   ['text_missing', 'no key', { idempotencyKey: '' }],
-  ['text_missing', 'nobody', { who: ' ' }],
+  ['text_missing', 'no author', { who: ' ' }],
   ['text_missing', 'no reason', { why: '\t' }],
   ['text_unprintable', 'two lines', { why: 'a\nb' }],
   ['text_unprintable', 'half a letter', { idempotencyKey: '\ud800' }],

@@ -4,14 +4,14 @@ import { WATCHER, WATCHER_KEYS } from './credit-rules.ts';
 
 /** What moves a sponsor's balance. */
 export const MONEY_KINDS = ['top-up', 'payment', 'adjustment', 'rebate'] as const;
-/** What stops the sponsorship, and what lets it go on: entries of 0. */
+/** Entry kinds that suspend and resume the sponsorship: their amount is 0. */
 export const SUSPENSION_KINDS = ['suspension', 'resumption'] as const;
-/** What a closing posts: no one asks for it. */
+/** Entry kinds that a closing posts; they cannot be requested. */
 export const POSTED_KINDS = ['rounding', 'tax'] as const;
 export type PostedKind = (typeof POSTED_KINDS)[number];
 export type EntryKind = (typeof MONEY_KINDS)[number] | (typeof SUSPENSION_KINDS)[number];
 
-/** What somebody asks to have booked, as it was written. */
+/** A requested account entry, as it was written. */
 export interface EntryRequest {
   kind: EntryKind;
   idempotencyKey: string;
@@ -20,7 +20,7 @@ export interface EntryRequest {
   /** Decimal text; absent for suspensions and resumptions, as is the currency. */
   amount?: string;
   currency?: string;
-  /** Milliseconds since 1970; absent: when it is booked. */
+  /** Milliseconds since 1970; absent: the time of booking. */
   effectiveAtMs?: number;
 }
 
@@ -33,7 +33,7 @@ export interface AccountEntry {
   currency: string;
   /** Credits are positive. */
   amountMicros: number;
-  /** Null: when it is booked. */
+  /** Null: the time of booking. */
   effectiveAtMs: number | null;
   who: string;
   why: string;
@@ -68,7 +68,7 @@ const MICROS_DIGITS = 6;
 const MAX_KEY_LENGTH = 200;
 const MAX_TEXT_LENGTH = 1000;
 
-/** Holds a request against the rules of accounts; the first that it breaks is the refusal. */
+/** Checks a request against the rules of accounts; returns the first rule that it breaks as a refusal. */
 export function checkEntry(request: EntryRequest, sponsor: Sponsor, nowMs: number): CheckedEntry {
   const { kind, idempotencyKey, who, why, effectiveAtMs = null } = request;
   const refusal = textRefusal(request) ?? timeRefusal(effectiveAtMs, nowMs);
@@ -79,7 +79,7 @@ export function checkEntry(request: EntryRequest, sponsor: Sponsor, nowMs: numbe
   return { entry: { kind, idempotencyKey, sponsorId, currency, amountMicros, effectiveAtMs, who, why } };
 }
 
-/** `top-up of 100.00 USD for chatter` */
+/** Returns an entry in words, as `top-up of 100.00 USD for chatter`. */
 export function describeEntry({
   kind,
   sponsorId,
@@ -105,34 +105,34 @@ function textRefusal({ idempotencyKey, who, why }: EntryRequest): Refusal | null
     ['who', who, MAX_TEXT_LENGTH],
     ['why', why, MAX_TEXT_LENGTH],
   ] as const) {
-    if (text.trim() === '') return refused('text_missing', `${name}: expected a text that is not empty`);
-    if (/[\p{Cc}\p{Cs}]/u.test(text)) return refused('text_unprintable', `${name}: expected one line of text`);
-    if (text.length > limit) return refused('text_too_long', `${name}: expected at most ${limit} letters`);
+    if (text.trim() === '') return refusalOf('text_missing', `${name}: expected a text that is not empty`);
+    if (/[\p{Cc}\p{Cs}]/u.test(text)) return refusalOf('text_unprintable', `${name}: expected one line of text`);
+    if (text.length > limit) return refusalOf('text_too_long', `${name}: expected at most ${limit} letters`);
   }
-  if (who === WATCHER) return refused('reserved', `who: "${WATCHER}" is the engine's own; name a person`);
+  if (who === WATCHER) return refusalOf('reserved', `who: "${WATCHER}" is the engine's own; name a person`);
   if (idempotencyKey.startsWith(WATCHER_KEYS)) {
-    return refused('reserved', `key: those that begin with "${WATCHER_KEYS}" are the credit watcher's; take another`);
+    return refusalOf('reserved', `key: those that begin with "${WATCHER_KEYS}" are the credit watcher's; take another`);
   }
   return null;
 }
 
-/** The amount in micro-units, or what is wrong with it. */
+/** Returns the amount in micro-units, or what is wrong with it. */
 function amountOf({ kind, amount, currency }: EntryRequest, sponsor: Sponsor): number | Refusal {
-  if (amount === undefined) return refused('amount_missing', 'amount: is missing, as 100.00');
+  if (amount === undefined) return refusalOf('amount_missing', 'amount: is missing, as 100.00');
   const micros = parseMicros(amount);
   if (micros === null) {
     const expected = 'a decimal number with at most 6 decimals, of at most 9007199254.740991';
-    return refused('amount_unreadable', `amount: expected ${expected}, got "${amount}"`);
+    return refusalOf('amount_unreadable', `amount: expected ${expected}, got "${amount}"`);
   }
-  if (micros === 0) return refused('amount_zero', 'amount: 0 moves nothing');
+  if (micros === 0) return refusalOf('amount_zero', 'amount: 0 moves nothing');
   if (micros < 0 && kind !== 'adjustment') {
     const remedy = 'what is taken back is an adjustment';
-    return refused('amount_not_positive', `amount: a ${kind} is above 0, got "${amount}"; ${remedy}`);
+    return refusalOf('amount_not_positive', `amount: a ${kind} is above 0, got "${amount}"; ${remedy}`);
   }
-  if (currency === undefined) return refused('currency_missing', `currency: is missing, as ${sponsor.currency}`);
+  if (currency === undefined) return refusalOf('currency_missing', `currency: is missing, as ${sponsor.currency}`);
   if (currency !== sponsor.currency) {
     const account = `the account of ${sponsor.id} is in ${sponsor.currency}`;
-    return refused('currency_foreign', `currency: ${account}, got "${currency}"`);
+    return refusalOf('currency_foreign', `currency: ${account}, got "${currency}"`);
   }
   return tooFine(kind, micros, sponsor) ?? micros;
 }
@@ -142,16 +142,19 @@ function tooFine(kind: EntryKind, micros: number, { currency, minorDigits }: Spo
   if (kind === 'adjustment' || isWholeUnits(micros, minorDigits)) return null;
   const smallest = formatMicros(10 ** (MICROS_DIGITS - minorDigits), currency);
   const remedy = `a ${kind} is of whole units of ${smallest}; what is finer is an adjustment`;
-  return refused('amount_too_fine', `amount: ${formatMicros(micros, currency)} is finer than the currency: ${remedy}`);
+  return refusalOf(
+    'amount_too_fine',
+    `amount: ${formatMicros(micros, currency)} is finer than the currency: ${remedy}`,
+  );
 }
 
-/** What begins later would count before it does: a balance knows no time. */
+/** Refuses an instant in the future: a balance has no time, so the entry would count before it takes effect. */
 function timeRefusal(effectiveAtMs: number | null, nowMs: number): Refusal | null {
   if (effectiveAtMs === null || (effectiveAtMs >= 0 && effectiveAtMs <= nowMs)) return null;
   const expected = 'expected an instant from 1970 on that is not to come: an entry counts from its booking on';
-  return refused('effective_out_of_range', `effective: ${expected}, got ${new Date(effectiveAtMs).toISOString()}`);
+  return refusalOf('effective_out_of_range', `effective: ${expected}, got ${new Date(effectiveAtMs).toISOString()}`);
 }
 
-export function refused(reason: RefusalReason, message: string): Refusal {
+export function refusalOf(reason: RefusalReason, message: string): Refusal {
   return { reason, message };
 }

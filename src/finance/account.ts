@@ -46,12 +46,12 @@ const ENTRY_FIELDS = [
   'why String',
 ];
 
-/** One row: a sponsor's account as it stands. */
+/** Returns the SQL of one row: a sponsor's current account. */
 export function accountQuery({ id, currency, creditLimitMicros }: Sponsor): string {
   const ofSponsor = `sponsor_id = ${literal(id)}`;
   const names = ENTRY_FIELDS.map((field) => field.split(' ')[0]).join(', ');
   const lastResumption = `(SELECT max(number) FROM account_entries WHERE ${ofSponsor} AND kind = 'resumption')`;
-  const isStanding = `kind = 'suspension' AND number > ${lastResumption}`;
+  const isCurrent = `kind = 'suspension' AND number > ${lastResumption}`;
   return (
     `SELECT ${literal(id)} AS sponsor_id, ${literal(currency)} AS currency, credited_micros, charged_micros, ` +
     `credited_micros - charged_micros AS balance_micros, toInt64(${creditLimitMicros}) AS credit_limit_micros, ` +
@@ -59,8 +59,8 @@ export function accountQuery({ id, currency, creditLimitMicros }: Sponsor): stri
     'toBool(suspended_since IS NOT NULL) AS suspended, suspended_since, suspended_by, suspended_why, entries FROM ' +
     '(SELECT sum(b.credited_micros) AS credited_micros, sum(b.charged_micros) AS charged_micros ' +
     `FROM account_balances AS b WHERE ${ofSponsor} AND currency = ${literal(currency)}) AS balance, ` +
-    `(SELECT minOrNullIf(effective_at, ${isStanding}) AS suspended_since, argMaxIf(who, number, ${isStanding}) AS suspended_by, ` +
-    `argMaxIf(why, number, ${isStanding}) AS suspended_why, ` +
+    `(SELECT minOrNullIf(effective_at, ${isCurrent}) AS suspended_since, argMaxIf(who, number, ${isCurrent}) AS suspended_by, ` +
+    `argMaxIf(why, number, ${isCurrent}) AS suspended_why, ` +
     `arraySort(entry -> (entry.booked_at, entry.number), groupArray(CAST((${names}), 'Tuple(${ENTRY_FIELDS.join(', ')})'))) AS entries ` +
     `FROM account_postings WHERE ${ofSponsor}) AS entry ` +
     // A program that reads JSON numbers as doubles would round them.

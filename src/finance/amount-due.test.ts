@@ -52,18 +52,18 @@ describe('the amount due', () => {
   });
 
   test.each([
-    ['what earlier statements ask for is not asked for again', { openingMicros: -100n, totalMicros: 50n }, 50n],
-    ['what was paid ahead is used up first', { openingMicros: 20n, totalMicros: 50n }, 30n],
+    ['what earlier statements bill is not billed again', { openingMicros: -100n, totalMicros: 50n }, 50n],
+    ['a prepayment is used up first', { openingMicros: 20n, totalMicros: 50n }, 30n],
     ['so is a top-up of the month', { paidMicros: 20n, totalMicros: 50n }, 30n],
     ['a credit of more than the total leaves nothing due', { openingMicros: 70n, totalMicros: 50n }, 0n],
-    ['what was paid too much reduces the next one', { openingMicros: -100n, paidMicros: 110n, totalMicros: 50n }, 40n],
+    ['an overpayment reduces the next one', { openingMicros: -100n, paidMicros: 110n, totalMicros: 50n }, 40n],
     [
       'a rebate reduces it, though an earlier one is unpaid',
       { openingMicros: -100n, creditMicros: 10n, totalMicros: 50n },
       40n,
     ],
-    ['what was taken back by an entry is asked for', { creditMicros: -5n, totalMicros: 50n }, 55n],
-    ['a correction below 0 takes back what was asked for', { openingMicros: -100n, totalMicros: -150n }, 0n],
+    ['what an entry debits is due', { creditMicros: -5n, totalMicros: 50n }, 55n],
+    ['a correction below 0 takes back what was billed', { openingMicros: -100n, totalMicros: -150n }, 0n],
   ] as const)('%s', (_, whole, due) => {
     const micros = Object.fromEntries(Object.entries(whole).map(([name, units]) => [name, units * 1_000_000n]));
     expect(amountDueOf(month(micros)).amountDueMicros).toBe(due * 1_000_000n);
@@ -78,7 +78,7 @@ describe('the amount due', () => {
     { minLength: 1, maxLength: 24 },
   );
 
-  test('all amounts due are asked for once: when every statement is paid, nothing is owed', () => {
+  test('every debt is due once: when every statement is paid, nothing is owed', () => {
     fc.assert(
       fc.property(
         months,
@@ -108,7 +108,7 @@ describe('the amount due', () => {
             unpaid += due.amountDueMicros;
             openingMicros = due.closingMicros;
           }
-          // Whatever credit is left is not owed.
+          // Remaining credit is no debt.
           expect(openingMicros + unpaid >= 0n).toBe(true);
         },
       ),

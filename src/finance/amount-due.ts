@@ -8,7 +8,7 @@ export interface MonthOfAccount {
   openingMicros: bigint;
   /** All account entries of the month. */
   creditMicros: bigint;
-  /** Of these, payments and top-ups: they settle what earlier statements asked for. */
+  /** Of these, payments and top-ups: they pay what earlier statements billed. */
   paidMicros: bigint;
   /** Charges and adjustments. */
   totalMicros: bigint;
@@ -18,7 +18,10 @@ export interface MonthOfAccount {
   taxRate: string | null;
 }
 
-/** What a statement asks for, and what its closing posts beside it. Micro-units, whole units of the currency but for the rounding. */
+/**
+ * What a statement bills, and what its closing posts beside it. Micro-units; whole units of the currency but for the
+ * rounding.
+ */
 export interface AmountDue {
   taxableMicros: bigint;
   taxMicros: bigint;
@@ -28,7 +31,7 @@ export interface AmountDue {
   closingMicros: bigint;
 }
 
-/** Micro-units rounded to the currency's own unit, half away from zero. */
+/** Returns micro-units rounded to the currency's own unit, half away from zero. */
 export function roundToUnit(micros: bigint, minorDigits: number): bigint {
   const unit = 10n ** BigInt(MICROS_DIGITS - minorDigits);
   const magnitude = micros < 0n ? -micros : micros;
@@ -36,7 +39,7 @@ export function roundToUnit(micros: bigint, minorDigits: number): bigint {
   return micros < 0n ? -rounded : rounded;
 }
 
-/** The tax on a taxable amount, rounded to the currency's unit, half away from zero. */
+/** Returns the tax on a taxable amount, rounded to the currency's unit, half away from zero. */
 export function taxOf(taxableMicros: bigint, rate: string | null, minorDigits: number): bigint {
   if (rate === null) return 0n;
   const [units, decimals = ''] = rate.split('.');
@@ -48,8 +51,9 @@ export function taxOf(taxableMicros: bigint, rate: string | null, minorDigits: n
 }
 
 /**
- * The amount due of a statement: what the account owes after it, less what earlier statements ask for and is not paid. So
- * every debt is asked for by exactly one statement, credit reduces the next one, and paying all of them leaves nothing owed.
+ * Returns the amount due of a statement: what the account owes after it, less what earlier statements bill and is not paid.
+ * Every debt is billed by exactly one statement, and credit reduces the next one. When all of them are paid, nothing is
+ * owed.
  */
 export function amountDueOf(month: MonthOfAccount): AmountDue {
   const { openingMicros, creditMicros, paidMicros, totalMicros, minorDigits, taxRate } = month;

@@ -55,21 +55,21 @@ const BOOKED = [
   { sponsor: 'chatter', kind: 'payment', micros: '40000000', day: '2026-11-02' },
 ];
 
-test('credits are booked once, whatever file they come in; debits, reversals and pending ones are not', async () => {
+test('credits are booked once, in any file; debits, reversals and pending ones are not', async () => {
   const first = (await load(NOVEMBER)).map(outcomeOf);
   expect(first).toEqual(['booked', 'booked', 'ignored', 'ignored', 'ignored', 'booked', 'booked']);
   expect(await entries()).toEqual(BOOKED);
 
   const dry = (await load(NOVEMBER, { dryRun: true })).map(outcomeOf);
-  expect(dry).toEqual(first.map((outcome) => (outcome === 'booked' ? 'standing' : outcome)));
+  expect(dry).toEqual(first.map((outcome) => (outcome === 'booked' ? 'existing' : outcome)));
   const more = [...NOVEMBER.slice(0, 2), { reference: 'R7', text: 'chatter' }];
   const again = (await load(more, { statementId: 'S-2', who: 'bob' })).map(outcomeOf);
-  expect(again).toEqual(['standing', 'standing', 'booked']);
+  expect(again).toEqual(['existing', 'existing', 'booked']);
   expect((await entries()).slice(0, 4)).toEqual(BOOKED);
   expect(await entries()).toHaveLength(5);
 });
 
-test('what is not known, not clear or not possible is listed with its place and not booked', async () => {
+test('an unknown, ambiguous or impossible payment is listed with its place and not booked', async () => {
   const before = await entries();
   const odd = await load([
     { reference: 'U1', text: 'hello' },

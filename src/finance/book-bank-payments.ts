@@ -9,16 +9,16 @@ import { matchPayment, type PayerIndex } from './match-payment.ts';
 import type { BankMovement } from './read-camt053.ts';
 
 /**
- * What became of a movement. `open`: a credit that an accountant must look at; it is not booked. `ignored`: no payment, or not a
- * booked one.
+ * Outcome of a movement. `existing`: it was booked before. `open`: a credit for an accountant to look at; it is not booked.
+ * `ignored`: no payment, or not a booked one.
  */
-export type PaymentOutcome = 'booked' | 'standing' | 'would_book' | 'open' | 'ignored';
+export type PaymentOutcome = 'booked' | 'existing' | 'would_book' | 'open' | 'ignored';
 
 export interface BankPayment {
   movement: BankMovement;
   outcome: PaymentOutcome;
   sponsorId: string | null;
-  /** Number and what it was known by, or why it is open or ignored and what to do. */
+  /** Entry number and what identified the payer; or why it is open or ignored, and what to do. */
   detail: string;
 }
 
@@ -35,8 +35,8 @@ const MAX_WHY_LENGTH = 1000;
 const MAX_KEY_LENGTH = 200;
 
 /**
- * Books the credits of bank statements as payments, each once for the bank's reference of it and the account, in whatever
- * file it comes. Rejects with a StoreError.
+ * Books the credits of bank statements as payments. Each is booked once for the bank's reference and the account, in any
+ * file. Rejects with a StoreError.
  */
 export async function bookBankPayments(
   movements: readonly BankMovement[],
@@ -60,7 +60,7 @@ async function bookOne(
     sponsorId,
     detail,
   });
-  const ignored = whyNoPayment(movement);
+  const ignored = ignoredReason(movement);
   if (ignored !== null) return as('ignored', ignored);
   const { reference, fault } = movement;
   if (fault !== null) return as('open', `${fault}: ask the bank, or book it by hand`);
@@ -68,9 +68,9 @@ async function bookOne(
   const key = keyOf(movement);
   if (key.length > MAX_KEY_LENGTH) return as('open', 'has a reference that is too long for a key: book it by hand');
   if (repeated.has(key)) return as('open', `reference ${reference} is given twice in one statement: book it by hand`);
-  const standing = await entryOfKey(store, key);
+  const existing = await entryOfKey(store, key);
   const match = matchPayment(movement, payers);
-  if (standing !== null) return againstStanding(standing, movement, as);
+  if (existing !== null) return compareWithBooked(existing, movement, as);
   if (match.sponsorId === null)
     return as('open', `${match.why}: book it by hand, or add bankAccounts to the catalogue`);
   const sponsor = sponsors.find(({ id }) => id === match.sponsorId);
@@ -86,22 +86,22 @@ type As = (outcome: PaymentOutcome, detail: string, sponsorId?: string | null) =
 function booked(result: Awaited<ReturnType<typeof bookEntry>>, entry: AccountEntry, by: string, as: As): BankPayment {
   const { sponsorId } = entry;
   if (result.outcome === 'refused') return as('open', result.refusal.message, sponsorId);
-  if (result.outcome === 'standing') return as('standing', `entry ${result.number}`, sponsorId);
+  if (result.outcome === 'existing') return as('existing', `entry ${result.number}`, sponsorId);
   return as('booked', `entry ${result.number}, by ${by}`, sponsorId);
 }
 
-/** A file that comes again books nothing; the same reference with another amount is reported. */
-function againstStanding(standing: StoredEntry, { amount, currency }: BankMovement, as: As): BankPayment {
-  const { number, sponsorId, amountMicros } = standing;
-  if (standing.currency === currency && formatMicros(amountMicros) === plainAmount(amount)) {
-    return as('standing', `entry ${number}`, sponsorId);
+/** Compares a movement with the entry of its reference: a repeated file books nothing; another amount is reported. */
+function compareWithBooked(existing: StoredEntry, { amount, currency }: BankMovement, as: As): BankPayment {
+  const { number, sponsorId, amountMicros } = existing;
+  if (existing.currency === currency && formatMicros(amountMicros) === plainAmount(amount)) {
+    return as('existing', `entry ${number}`, sponsorId);
   }
-  const was = formatMicros(amountMicros, standing.currency);
+  const was = formatMicros(amountMicros, existing.currency);
   return as('open', `its reference is entry ${number} of ${was} already: ask the bank`, sponsorId);
 }
 
-/** Null: a booked credit. */
-function whyNoPayment({ status, isCredit, isReversal, amount, currency }: BankMovement): string | null {
+/** Returns why a movement is no payment; null: it is a booked credit. */
+function ignoredReason({ status, isCredit, isReversal, amount, currency }: BankMovement): string | null {
   if (status !== 'BOOK')
     return `is ${status === 'PDNG' ? 'pending' : `of status ${status || 'unknown'}`}: it comes again once it is booked`;
   if (isReversal) {
@@ -127,12 +127,15 @@ function requestOf(movement: BankMovement, idempotencyKey: string, who: string, 
     why,
     amount: plainAmount(amount),
     currency,
-    // The bank's day may have begun before it does in UTC.
+    // The bank's day may begin before the day in UTC.
     ...(Number.isNaN(dayMs) ? {} : { effectiveAtMs: Math.min(dayMs, nowMs) }),
   };
 }
 
-/** XML's decimal as `--amount` has it: `0100.50` is `100.5`. What is no decimal stays, and is refused as such. */
+/**
+ * Returns XML's decimal as `--amount` has it: `0100.50` is `100.5`. Other texts are returned as they are, and are refused
+ * later.
+ */
 function plainAmount(amount: string): string {
   const match = /^\+?(\d*)(?:\.(\d*))?$/.exec(amount);
   if (match === null || amount === '') return amount;
@@ -141,12 +144,12 @@ function plainAmount(amount: string): string {
   return decimals === '' ? units : `${units}.${decimals}`;
 }
 
-/** Keys that more than one movement of one statement has: what is booked once by them would lose a payment. */
+/** Returns the keys that several movements of one statement have. Booked once by such a key, a payment would be lost. */
 function repeatedReferences(movements: readonly BankMovement[]): Set<string> {
   const seen = new Set<string>();
   const repeated = new Set<string>();
   for (const movement of movements) {
-    if (whyNoPayment(movement) !== null) continue;
+    if (ignoredReason(movement) !== null) continue;
     const place = `${movement.statementId}\n${keyOf(movement)}`;
     if (seen.has(place)) repeated.add(keyOf(movement));
     seen.add(place);

@@ -23,21 +23,21 @@ import { type ReratingWatch, rerate, sponsorIn } from './rerate.ts';
 const DAY_MS = 86_400_000;
 
 export type CorrectionResult =
-  /** `changes` records were reversed and charged anew. */
+  /** `changes` records were reversed and charged again. */
   | { outcome: 'booked'; number: number; changes: number; difference: Difference }
-  /** Everything stands as the catalogue has it: nothing was booked, and the name is still free. */
+  /** The catalogue changes no charge: nothing was booked, and the name is still free. */
   | { outcome: 'unchanged'; difference: Difference }
   /** The correction of this name, with the same content, was booked before. */
   | { outcome: 'repeated'; number: number }
-  /** What was read is no longer what stands: nothing was booked. */
+  /** The rows that were read have changed since: nothing was booked. */
   | { outcome: 'fenced'; by: BookedCorrection | 'closing' };
 
 /**
- * Rates anew and books what changes as one correction: one block, by compare-and-swap on the number of the correction before
- * the rows were read. A correction is open from there on until it is booked. Of two that are open together and have records
- * in common the second is outrun, and must be begun again from what stands then; others only take numbers from each other.
+ * Rates a selection again and books the changes as one correction: one block, by compare-and-swap on the number of the last
+ * correction when the rows were read. A correction is open from then until it is booked. Of two open ones with common
+ * records the second is fenced, and must be computed again from the current charges. Others only take the next number.
  *
- * Throws a ConfigError where the name has another content, and what `rerate` throws.
+ * Throws a ConfigError where the name has other content, and what `rerate` throws.
  */
 export async function bookCorrection(
   store: Store,
@@ -76,7 +76,7 @@ export async function bookCorrection(
     }
     const newest = since.at(-1);
     if (newest === undefined) {
-      throw new StoreError('store_broken', `correction ${number} was refused, and none stands in its place`);
+      throw new StoreError('store_broken', `correction ${number} was refused, and no correction has this number`);
     }
     last = newest.number;
   }
@@ -104,7 +104,7 @@ function sameCorrection(booked: BookedCorrection, request: CorrectionRequest, ru
   const others = differsIn(booked, request, rules.catalogue.hash);
   if (others.length === 0) return { outcome: 'repeated', number: booked.number };
   throw new ConfigError(
-    `correction ${booked.number} has the name ${JSON.stringify(request.name)} and another ${others.join(', ')}: ` +
-      'give this one a name of its own with --name',
+    `correction ${booked.number} is also named ${JSON.stringify(request.name)}, but differs in ${others.join(', ')}: ` +
+      'give this one another name with --name',
   );
 }

@@ -35,7 +35,7 @@ describe.each(['embedded', 'http'] as const)('account entries with a store of ac
   };
 
   test.each([Number.MAX_SAFE_INTEGER, -Number.MAX_SAFE_INTEGER, 1, -1])(
-    '%d micro-units stand as they were given',
+    '%d micro-units are stored as they were given',
     async (amountMicros) => {
       const entry = topUp({ kind: 'adjustment', amountMicros, effectiveAtMs: 1_700_000_000_123 });
       const { number } = await book(entry);
@@ -51,7 +51,7 @@ describe.each(['embedded', 'http'] as const)('account entries with a store of ac
     const entry = topUp();
     const { outcome, number } = await book(entry);
     expect(outcome).toBe('booked');
-    expect(await book(entry)).toEqual({ outcome: 'standing', number });
+    expect(await book(entry)).toEqual({ outcome: 'existing', number });
     expect(await last()).toBe(number);
   });
 
@@ -82,7 +82,7 @@ describe.each(['embedded', 'http'] as const)('account entries with a store of ac
     expect(await last()).toBe(before + 8);
   });
 
-  test('of eight writers that race with one key and one content one entry is booked', async () => {
+  test('eight writers race with one key and one content: one entry is booked', async () => {
     const entry = topUp();
     const outcomes = await Promise.all(Array.from({ length: 8 }, () => book(entry)));
     expect(new Set(outcomes.map(({ number }) => number)).size).toBe(1);
@@ -90,7 +90,7 @@ describe.each(['embedded', 'http'] as const)('account entries with a store of ac
     expect(await count(entry.idempotencyKey)).toBe(1);
   });
 
-  test('of eight writers that race with one key and contents of their own one is booked, seven are refused', async () => {
+  test('eight writers race with one key and different contents: one is booked, seven are refused', async () => {
     const entry = topUp();
     const outcomes = await Promise.all(
       Array.from({ length: 8 }, (_, writer) => book({ ...entry, amountMicros: writer + 1 })),
@@ -102,7 +102,7 @@ describe.each(['embedded', 'http'] as const)('account entries with a store of ac
     expect(await count(entry.idempotencyKey)).toBe(1);
   });
 
-  test('a key that stands is held back by the booking itself, whoever did not look', async () => {
+  test('the insert itself refuses a key that is booked, even without a look-up before', async () => {
     const entry = topUp();
     await book(entry);
     const number = (await last()) + 1;
@@ -110,7 +110,7 @@ describe.each(['embedded', 'http'] as const)('account entries with a store of ac
     expect(await last()).toBe(number - 1);
   });
 
-  test('who is not suspended cannot be resumed, and who is suspended by hand is not suspended again', async () => {
+  test('a sponsor that is not suspended cannot be resumed; one suspended by hand is not suspended again', async () => {
     const fact = (kind: 'suspension' | 'resumption') => topUp({ kind, amountMicros: 0, sponsorId: 'lumen' });
     const reasons = [];
     for (const kind of ['resumption', 'suspension', 'suspension', 'resumption', 'resumption'] as const) {

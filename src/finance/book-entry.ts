@@ -1,19 +1,19 @@
 import type { RetryPolicy } from '../journal/insert-once.ts';
 import type { Clock } from '../platform/clock.ts';
 import { literal, type Store } from '../platform/store.ts';
-import { type AccountEntry, describeEntry, type Refusal, refused } from './account-entry.ts';
+import { type AccountEntry, describeEntry, type Refusal, refusalOf } from './account-entry.ts';
 import { bookFact, lastNumber } from './book-fact.ts';
 import { suspendedBy } from './credit-rules.ts';
 import { entryColumns, entryOfKey, lastSuspensions, type StoredEntry } from './entry-rows.ts';
 
-/** What became of an entry. `standing`: it was booked before, under this number. */
+/** Outcome of an entry. `existing`: it was booked before, under this number. */
 export type EntryOutcome =
-  | { outcome: 'booked' | 'standing'; number: number; refusal?: undefined }
+  | { outcome: 'booked' | 'existing'; number: number; refusal?: undefined }
   | { outcome: 'refused'; refusal: Refusal; number?: undefined };
 
 /**
- * Books an entry under the next number, once for each idempotency key. A writer that is outrun begins again at what stands
- * now. Rejects with a StoreError.
+ * Books an entry under the next number, once for each idempotency key. A fenced writer reads the current entries and tries
+ * again. Rejects with a StoreError.
  */
 export async function bookEntry(
   store: Store,
@@ -21,10 +21,10 @@ export async function bookEntry(
   clock: Pick<Clock, 'nowMs' | 'monotonicMs' | 'sleep'>,
 ): Promise<EntryOutcome> {
   for (;;) {
-    // The number is read first: whatever is booked after that outruns this writer.
+    // The number is read first: an entry that is booked after that fences this writer.
     const number = (await lastNumber(store, 'account_entries')) + 1;
-    const standing = await entryOfKey(store, entry.idempotencyKey);
-    if (standing !== null) return outcomeOf(entry, standing);
+    const existing = await entryOfKey(store, entry.idempotencyKey);
+    if (existing !== null) return outcomeOf(entry, existing);
     const refusal = await stateRefusal(store, entry);
     if (refusal !== null) return { outcome: 'refused', refusal };
     if ((await bookEntryAt(store, entry, number, clock)) === 'booked') return { outcome: 'booked', number };
@@ -46,41 +46,45 @@ export function bookEntryAt(
     number,
     columns: entryColumns(stored),
     guard: `(SELECT count() FROM account_entries WHERE idempotency_key = ${literal(entry.idempotencyKey)}) > 0`,
-    // Writers of the same entry in the same millisecond each find theirs: it stands once, and nothing tells them apart.
+    // Writers of the same entry in the same millisecond each find their own: it is booked once, and nothing distinguishes
+    // them.
     async isOurs() {
-      const standing = await entryOfKey(store, entry.idempotencyKey);
-      return standing?.number === number && standing.bookedAtMs === bookedAtMs && isSame(stored, standing);
+      const existing = await entryOfKey(store, entry.idempotencyKey);
+      return existing?.number === number && existing.bookedAtMs === bookedAtMs && isSame(stored, existing);
     },
   };
   return bookFact(store, fact, retry, clock);
 }
 
-function outcomeOf(entry: AccountEntry, standing: StoredEntry): EntryOutcome {
-  if (isSame(entry, standing)) return { outcome: 'standing', number: standing.number };
-  const { number, who, idempotencyKey } = standing;
+function outcomeOf(entry: AccountEntry, existing: StoredEntry): EntryOutcome {
+  if (isSame(entry, existing)) return { outcome: 'existing', number: existing.number };
+  const { number, who, idempotencyKey } = existing;
   const message =
-    `key "${idempotencyKey}" stands for entry ${number}, ${describeEntry(standing)}, booked by ${who}; ` +
-    'what differs from it needs a key of its own';
-  return { outcome: 'refused', refusal: refused('key_used', message) };
+    `key "${idempotencyKey}" is used by entry ${number}, ${describeEntry(existing)}, booked by ${who}; ` +
+    'use another key for another entry';
+  return { outcome: 'refused', refusal: refusalOf('key_used', message) };
 }
 
-/** Everything that was asked for. An instant that was left out is not compared: it was when the entry was booked. */
-function isSame(entry: AccountEntry, standing: StoredEntry): boolean {
+/** Compares everything that was requested. An instant that was left out is not compared: it is the time of booking. */
+function isSame(entry: AccountEntry, existing: StoredEntry): boolean {
   const fields = ['kind', 'sponsorId', 'currency', 'amountMicros', 'who', 'why'] as const;
   return (
-    fields.every((field) => entry[field] === standing[field]) &&
-    (entry.effectiveAtMs === null || entry.effectiveAtMs === standing.effectiveAtMs)
+    fields.every((field) => entry[field] === existing[field]) &&
+    (entry.effectiveAtMs === null || entry.effectiveAtMs === existing.effectiveAtMs)
   );
 }
 
-/** A suspension by hand may follow one of the watcher's: then it stays until it is taken back by hand. */
+/**
+ * Refuses what the sponsor's state does not allow. A suspension by hand may follow one of the watcher's: then only a
+ * resumption by hand ends it.
+ */
 async function stateRefusal(store: Store, { kind, sponsorId }: AccountEntry): Promise<Refusal | null> {
   if (kind !== 'suspension' && kind !== 'resumption') return null;
   const last = (await lastSuspensions(store)).get(sponsorId);
   const by = suspendedBy(last);
-  if (kind === 'resumption' && by === 'nobody') return refused('not_suspended', `${sponsorId} is not suspended`);
+  if (kind === 'resumption' && by === 'none') return refusalOf('not_suspended', `${sponsorId} is not suspended`);
   if (kind === 'suspension' && by === 'hand' && last !== undefined) {
-    return refused('suspended_already', `${sponsorId} is suspended already, by ${last.who}: ${last.why}`);
+    return refusalOf('suspended_already', `${sponsorId} is suspended already, by ${last.who}: ${last.why}`);
   }
   return null;
 }

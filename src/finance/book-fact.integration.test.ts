@@ -8,22 +8,22 @@ import { bookFact as book, type NumberedFact } from './book-fact.ts';
 const DOWN = new StoreError('store_unreachable', 'down', { canRetry: true });
 let opened: OpenedStore;
 
-/** A fact of one row, told from others by its name. */
+/** Returns a fact of one row, identified by its name. */
 function fact(number: number, correction: string, guard?: string): NumberedFact {
   const columns = [
     int64Column('number', 'UInt64', Float64Array.of(number)),
     fixedColumn('kind', 'Int8', Int8Array.of(1)),
     stringColumn('correction', [correction]),
   ];
-  const isOurs = async () => (await standing()).some((row) => row.number === number && row.correction === correction);
+  const isOurs = async () => (await bookedRows()).some((row) => row.number === number && row.correction === correction);
   return { table: 'corrections', number, columns, isOurs, ...(guard !== undefined && { guard }) };
 }
 
-function standing(): Promise<{ number: number; correction: string }[]> {
+function bookedRows(): Promise<{ number: number; correction: string }[]> {
   return opened.store.query('SELECT number, correction FROM corrections ORDER BY number, correction');
 }
 
-/** Without waiting. */
+/** Books without waiting between attempts. */
 function bookFact(store: Store, of: NumberedFact): Promise<'booked' | 'fenced'> {
   let nowMs = 0;
   const sleep = async (ms: number) => {
@@ -32,7 +32,7 @@ function bookFact(store: Store, of: NumberedFact): Promise<'booked' | 'fenced'> 
   return book(store, of, { firstDelayMs: 1, maxDelayMs: 4, giveUpAfterMs: 100 }, { monotonicMs: () => nowMs, sleep });
 }
 
-/** The store, with something between an insert and its writer. */
+/** Returns the store with a wrapper around its inserts. */
 function around(
   insertBlock: (insert: Store['insertBlock'], ...args: Parameters<Store['insertBlock']>) => Promise<void>,
 ): Store {
@@ -47,41 +47,41 @@ describe.each(['embedded', 'http'] as const)('with a store of access %s', (acces
   afterAll(() => opened?.close());
   beforeEach(() => opened.store.command('TRUNCATE TABLE corrections'));
 
-  test('facts are booked one after another, and who is behind is outrun', async () => {
+  test('facts are booked one after another, and a writer that is behind is fenced', async () => {
     expect(await bookFact(opened.store, fact(1, 'a'))).toBe('booked');
     expect(await bookFact(opened.store, fact(2, 'b'))).toBe('booked');
     expect(await bookFact(opened.store, fact(2, 'c'))).toBe('fenced');
     expect(await bookFact(opened.store, fact(4, 'd'))).toBe('fenced');
-    expect(await standing()).toEqual([
+    expect(await bookedRows()).toEqual([
       { number: 1, correction: 'a' },
       { number: 2, correction: 'b' },
     ]);
   });
 
-  test('what the guard forbids is not booked', async () => {
+  test('a fact that the guard forbids is not booked', async () => {
     expect(await bookFact(opened.store, fact(1, 'a', '1 = 1'))).toBe('fenced');
     expect(await bookFact(opened.store, fact(1, 'a', '1 = 2'))).toBe('booked');
   });
 
-  test('an answer that is lost, or an insert that never arrives, books once', async () => {
-    const landsUnheard = around(async (insert, ...args) => {
+  test('a lost answer, or an insert that never arrives, still books once', async () => {
+    const losesAnswer = around(async (insert, ...args) => {
       await insert(...args);
       throw DOWN;
     });
-    expect(await bookFact(landsUnheard, fact(1, 'a'))).toBe('booked');
+    expect(await bookFact(losesAnswer, fact(1, 'a'))).toBe('booked');
     let lost = 3;
     const arrivesLate = around(async (insert, ...args) => {
       if (lost-- > 0) throw DOWN;
       await insert(...args);
     });
     expect(await bookFact(arrivesLate, fact(2, 'b'))).toBe('booked');
-    expect(await standing()).toEqual([
+    expect(await bookedRows()).toEqual([
       { number: 1, correction: 'a' },
       { number: 2, correction: 'b' },
     ]);
   });
 
-  test('of two that both passed the guard one lands, and the other is told so', async () => {
+  test('two writers pass the guard: one lands, and the other is fenced', async () => {
     const pastTheGuard = around((insert, statement, ...args) =>
       insert(
         (source) => {
@@ -94,10 +94,10 @@ describe.each(['embedded', 'http'] as const)('with a store of access %s', (acces
     );
     expect(await bookFact(pastTheGuard, fact(1, 'a'))).toBe('booked');
     expect(await bookFact(pastTheGuard, fact(1, 'b'))).toBe('fenced');
-    expect(await standing()).toEqual([{ number: 1, correction: 'a' }]);
+    expect(await bookedRows()).toEqual([{ number: 1, correction: 'a' }]);
   });
 
-  test('of eight that race for one number one books, and the others are told so and take the next', async () => {
+  test('eight writers race for one number: one books, the others are fenced and take the next', async () => {
     const race = (number: number, names: readonly string[]) =>
       Promise.all(names.map((name) => bookFact(opened.store, fact(number, name))));
     let names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
@@ -105,7 +105,7 @@ describe.each(['embedded', 'http'] as const)('with a store of access %s', (acces
       const results = await race(number, names);
       expect(results.filter((result) => result === 'booked')).toHaveLength(1);
       const winner = names[results.indexOf('booked')];
-      expect((await standing()).slice(number - 1)).toEqual([{ number, correction: winner }]);
+      expect((await bookedRows()).slice(number - 1)).toEqual([{ number, correction: winner }]);
       names = names.filter((name) => name !== winner);
     }
   });
@@ -114,18 +114,18 @@ describe.each(['embedded', 'http'] as const)('with a store of access %s', (acces
     await bookFact(opened.store, fact(1, 'a'));
     await opened.store.command('ALTER TABLE corrections DELETE WHERE number = 1 SETTINGS mutations_sync = 2');
     expect(await bookFact(opened.store, fact(1, 'a'))).toBe('booked');
-    expect(await standing()).toEqual([{ number: 1, correction: 'a' }]);
+    expect(await bookedRows()).toEqual([{ number: 1, correction: 'a' }]);
   });
 
-  test('a store that stays away is given up with its error', async () => {
+  test('an unreachable store is given up with its error', async () => {
     const away = around(async () => {
       throw DOWN;
     });
     await expect(bookFact(away, fact(1, 'a'))).rejects.toBe(DOWN);
   });
 
-  test('however many rows a fact has, they are one part', async () => {
-    // More than a block of the journal may have.
+  test('the rows of a fact are one part, however many', async () => {
+    // More than one block of the journal may hold.
     const rows = 4_100_000;
     const columns = [
       int64Column('number', 'UInt64', new Float64Array(rows).fill(1)),

@@ -6,7 +6,7 @@ import type { Store } from '../platform/store.ts';
 
 const RETRY: RetryPolicy = { firstDelayMs: 100, maxDelayMs: 2000, giveUpAfterMs: 30_000 };
 
-/** ClickHouse's own default: a smaller block has no use. */
+/** ClickHouse's own default: a smaller block brings no gain. */
 const LEAST_BLOCK_ROWS = 65_536;
 
 export type FactTable = 'account_entries' | 'closings' | 'corrections' | 'recyclings' | 'pseudonym_keys';
@@ -14,21 +14,21 @@ export type FactTable = 'account_entries' | 'closings' | 'corrections' | 'recycl
 /** Rows that are booked together under one number, in a table whose facts are numbered from 1 without a gap. */
 export interface NumberedFact {
   table: FactTable;
-  /** The last number that the writer saw, and one. */
+  /** The last number that the writer has read, plus one. */
   number: number;
   /** The column `number` is among them. */
   columns: readonly NativeColumn[];
-  /** How many rows the columns have; 1 where it is not said. */
+  /** Number of rows of the columns; default 1. */
   rows?: number;
-  /** Whether what stands under the number is this fact. */
+  /** Resolves with whether the booked fact of this number is this one. */
   isOurs: () => Promise<boolean>;
-  /** SQL: true where the fact must not be booked, though the number is free. */
+  /** SQL: true where the fact must not be booked, although the number is free. */
   guard?: string;
 }
 
 /**
- * Books a fact under its number, exactly once (see `insertOnce`). `outrun`: another stands there, the number is not the next
- * one, or the guard holds it back; whoever gets that looks at the table again. Rejects with a StoreError.
+ * Books a fact under its number, exactly once (see `insertOnce`). `fenced`: another fact has the number, the number is not the
+ * next one, or the guard refuses it; the caller reads the table again. Rejects with a StoreError.
  */
 export function bookFact(
   store: Store,
@@ -44,9 +44,9 @@ export function bookFact(
       insert: (deadTokens) =>
         store.insertBlock((source) => factStatement(fact, source, deadTokens), structureOf(columns), block),
       async standing() {
-        // Whose it is is asked after that: an insert that lands between the two is known as ours.
-        const standing = await store.query(`SELECT 1 FROM ${table} WHERE number = ${number} LIMIT 1`);
-        if (standing.length === 0) return 'nothing';
+        // Ownership is checked after that: an insert that lands between the two queries is recognised as ours.
+        const found = await store.query(`SELECT 1 FROM ${table} WHERE number = ${number} LIMIT 1`);
+        if (found.length === 0) return 'nothing';
         return (await isOurs()) ? 'ours' : 'another';
       },
     },
@@ -55,13 +55,13 @@ export function bookFact(
   );
 }
 
-/** The last number of a table; 0 before the first. */
+/** Returns the last number of a table; 0 before the first. */
 export async function lastNumber(store: Store, table: FactTable): Promise<number> {
   const [{ last }] = await store.query<{ last: number }>(`SELECT max(number) AS last FROM ${table}`);
   return Number(last);
 }
 
-/** One part however many rows it has, under the guards of the journal's own insert: the number before, and its token. */
+/** Returns the insert of one part, under the guards of the journal's own insert: the number before, and its token. */
 function factStatement(fact: NumberedFact, source: string, deadTokens: number): string {
   const { table, number, columns, rows = 1, guard } = fact;
   const names = columns.map(({ name }) => name).join(', ');

@@ -1,4 +1,4 @@
-/** A transaction of an entry: what an entry of one transaction says of its payment. */
+/** A transaction of an entry: the payment details of an entry with one transaction. */
 export interface Transaction {
   reference?: string;
   amount?: string;
@@ -20,7 +20,7 @@ export interface Entry extends Transaction {
 
 const element = (name: string, text: string | undefined) => (text === undefined ? '' : `<${name}>${text}</${name}>`);
 
-/** A bank statement camt.053 of one account, in a version of the message and with any prefix of its names. */
+/** Returns a bank statement camt.053 of one account, in a version of the message and with any prefix of its names. */
 export function camt053(
   entries: readonly Entry[],
   { version = '08', statementId = 'S-1', iban = 'DE89370400440532013000', prefix = '' } = {},

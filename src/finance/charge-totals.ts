@@ -11,8 +11,8 @@ interface Sum {
 const SUM = 'sponsor_id AS sponsor, currency, toString(sum(charge_micros)) AS micros';
 
 /**
- * What every sponsor was charged, in batches and corrections. The sums are kept, with how far each log is in them: a look
- * at them reads what was booked since.
+ * What every sponsor was charged, in batches and corrections. The sums are kept with the last offset of each log, so an
+ * update reads only what was booked since.
  */
 export class ChargeTotals {
   readonly #store: Store;
@@ -25,19 +25,19 @@ export class ChargeTotals {
     this.#growth = new LogGrowth(store);
   }
 
-  /** Micro-units, as of the last update. */
+  /** Returns micro-units, as of the last update. */
   of(sponsorId: string, currency: string): bigint {
     return this.#micros.get(`${currency} ${sponsorId}`) ?? 0n;
   }
 
-  /** Adds what was booked since the last call; at the first one, everything. After a StoreError it may be called again. */
+  /** Adds what was booked since the last call; the first call adds everything. After a StoreError it may be called again. */
   async update(): Promise<void> {
     if (this.#growth.isEmpty) await this.#addAll();
     else await this.#growth.readOn(async (isNew) => this.#add(await this.#charges(isNew)));
     await this.#addCorrections();
   }
 
-  /** One statement reads charges and ends, so that they are of one moment. */
+  /** Reads charges and ends in one statement, so that they are of one moment. */
   async #addAll(): Promise<void> {
     const sums = await this.#store.query<Sum & LogEnd>(
       `SELECT lane, topic, partition, maxIf(offset, kind = 'batch') AS last, ${SUM} FROM journal ` +

@@ -44,7 +44,7 @@ describe.each(['embedded', 'http'] as const)('with a store of access %s', (acces
     await expect(close('2026-09', { sponsorId: 'chat' })).rejects.toThrow('it knows chatter');
   });
 
-  test('what is frozen is the statement, and closing again books nothing', async () => {
+  test('closing freezes the statement, and closing again books nothing', async () => {
     const { totals, due, proof, completeness, ...open } = await readStatement(opened.store, 'chatter', '2026-10');
     const closed = await close('2026-10', { who: 'Ada, "finance"' });
     expect(closed).toMatchObject({
@@ -70,7 +70,7 @@ describe.each(['embedded', 'http'] as const)('with a store of access %s', (acces
     expect(await closings()).toBe(2);
   });
 
-  test('a closed month never changes, whatever comes later; the next month has it as adjustments', async () => {
+  test('a closed month never changes; what is booked later is an adjustment of the next month', async () => {
     const before = await json('2026-10');
     const renamed = chatCatalogue(
       '[{ upToOctets: null, pricePerMiB: "9" }]',
@@ -103,7 +103,7 @@ describe.each(['embedded', 'http'] as const)('with a store of access %s', (acces
     expect(late.chargeMicros).toBeGreaterThan(0n);
   });
 
-  test('a sponsor’s last balance is the account’s', async () => {
+  test('a sponsor’s last closing balance is the account’s balance', async () => {
     await close('2026-11');
     const [balance] = await opened.store.query<{ micros: string }>(
       "SELECT toString(balance_micros) AS micros FROM account_balances WHERE sponsor_id = 'chatter'",
@@ -112,7 +112,7 @@ describe.each(['embedded', 'http'] as const)('with a store of access %s', (acces
     expect(totals.closingMicros).toBe(BigInt(balance.micros));
   });
 
-  test('of those who close one month together one books, and the others are told', async () => {
+  test('several processes close one month together: one books, the others return its closing', async () => {
     await booker.book([use('2026-12-02')], '2026-12-03');
     const racers = await Promise.all(['Ada', 'Bob', 'Cem', 'Dee'].map((who) => close('2026-12', { who })));
     expect(racers.map(({ outcome }) => outcome).sort()).toEqual([
@@ -157,7 +157,7 @@ describe('when a month is over', () => {
     planOf('moved', 'day', 'UTC'),
   ]);
   const records: FlowRecord[] = [];
-  /** Books one record of a sponsor, and says what became of it. */
+  /** Books one record of a sponsor, and returns its outcome. */
   const book = async (sponsorId: string, startTime: string, catalogue = first) => {
     const startMs = Date.parse(startTime);
     records.push(
@@ -201,7 +201,7 @@ describe('when a month is over', () => {
       'the day of plan east-plan that begins on 2026-10-31 runs until 2026-10-31T15:00:00.000Z (Asia/Tokyo)',
     ],
   ])(
-    '%s: not at %s, but at %s; what runs until then is sponsored, what comes later is refused',
+    '%s: not at %s, but at %s; records until then are sponsored, later ones are refused',
     async (sponsorId, before, at, runs) => {
       expect(await book(sponsorId, '2026-10-28T12:00:00Z')).toBe('sponsored');
       const refused = await close(sponsorId, before);
@@ -217,7 +217,7 @@ describe('when a month is over', () => {
     },
   );
 
-  test('with a grace a month stays open for so long', async () => {
+  test('a month stays open for the grace', async () => {
     expect(await book('moved', '2026-10-28T12:00:00Z')).toBe('sponsored');
     const graceDelayMs = 2 * 86_400_000;
     const early = await close('moved', '2026-11-02T23:59:59.999Z', { graceDelayMs });
@@ -228,8 +228,8 @@ describe('when a month is over', () => {
     expect(await close('moved', '2026-11-03T00:00:00Z', { graceDelayMs })).toMatchObject({ outcome: 'closed' });
   });
 
-  test('a plan that comes later keeps its period of a closed month open until that is over, and the books hold', async () => {
-    // The grace of two days left 2026-11-01T00:00Z: the month in Los Angeles, which the store did not know of, ran on.
+  test('a plan added later keeps its period of a closed month open until it ends, and the audit passes', async () => {
+    // The grace of two days left 2026-11-01T00:00Z. The month in Los Angeles, which the store did not know of, was not over.
     const later = catalogueWith([
       planOf('moved', 'day', 'UTC', { to: '2026-10-10T00:00:00Z' }),
       planOf('moved', 'month', 'America/Los_Angeles', { from: '2026-10-10' }).replace('moved-plan', 'moved-monthly'),

@@ -35,9 +35,9 @@ export interface CloseRequest {
   who: string;
   /** Milliseconds since 1970-01-01T00:00Z. */
   nowMs: number;
-  /** So long after the end of its last period a month stays open for records that come late. */
+  /** A month stays open for so long after the end of its last period, for late records. */
   graceDelayMs?: number;
-  /** What its invoice is made by; absent: as the newest catalogue of the store says. */
+  /** Terms of its invoice; absent: those of the newest catalogue of the store. */
   terms?: FoundTerms;
 }
 
@@ -46,14 +46,15 @@ export type CloseOutcome =
   | { outcome: 'refused'; reason: 'month_not_over' | 'earlier_month_open'; message: string };
 
 /**
- * Closes a month of a sponsor: its statement as of now is frozen. Months are closed in order, once every period that begins in
- * them is over, in its plan's time zone, and the grace has passed. To close one again is the same as once. Rejects with a ConfigError for an unknown sponsor and for what has no statement.
+ * Closes a month of a sponsor: freezes its current statement. Months are closed in order, once every period that begins in
+ * them is over, in its plan's time zone, and the grace has passed. Closing a closed month again returns its closing. Rejects
+ * with a ConfigError for an unknown sponsor and for a month without a statement.
  */
 export async function closeMonth(store: Store, request: CloseRequest): Promise<CloseOutcome> {
   const { sponsorId, month, nowMs, graceDelayMs = 0 } = request;
   await findSponsor(store, sponsorId);
   for (;;) {
-    // Before anything else is read: what another process closes meanwhile has this number.
+    // Read first, so that a closing by another process in the meantime takes this number.
     const number = (await lastNumber(store, 'closings')) + 1;
     const coverage = await readCoverage(store, sponsorId, month);
     if (coverage.closing !== null) return { outcome: 'already_closed', closing: coverage.closing };
@@ -109,7 +110,7 @@ async function closingOf(store: Store, sponsorId: string, month: Month): Promise
   return (await readClosings(store, sponsorId)).find((closing) => closing.month === month);
 }
 
-/** The first month that anything of a sponsor is booked in; null: nothing is. */
+/** Returns the first month that has bookings of a sponsor; null: there are none. */
 async function firstMonth(store: Store, sponsorId: string): Promise<Month | null> {
   const [{ first }] = await store.query<{ first: string | null }>(
     'SELECT substring(toString(minOrNull(month)), 1, 7) AS first FROM (' +

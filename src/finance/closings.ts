@@ -3,7 +3,7 @@ import { literal, type Store } from '../platform/store.ts';
 import type { AmountDue } from './amount-due.ts';
 import type { Month } from './month.ts';
 
-/** A month of a sponsor as it was closed: what stands in `closings`. Amounts are micro-units of the currency. */
+/** A closed month of a sponsor: a row of `closings`. Amounts are micro-units of the currency. */
 export interface Closing {
   number: number;
   sponsorId: string;
@@ -13,7 +13,7 @@ export interface Closing {
   closedAt: string;
   who: string;
   currency: string;
-  /** Decimals of the currency that applied when the month was closed; of an older closing those of ISO 4217. */
+  /** Decimals of the currency when the month was closed; of an older closing those of ISO 4217. */
   minorDigits: number;
   lastCorrection: number;
   lastEntry: number;
@@ -28,7 +28,7 @@ export interface Closing {
   merkleRoot: string;
   /** JSON, as the statement has it. */
   completeness: string;
-  /** What was posted and asked for; null: closed by a version that did neither. */
+  /** What was posted and billed; null: closed by a version that did neither. */
   due: Pick<AmountDue, 'taxableMicros' | 'taxMicros' | 'roundingMicros' | 'amountDueMicros'> | null;
   /** Empty: the statement is no invoice. */
   invoiceNumber: string;
@@ -48,10 +48,10 @@ const AMOUNTS = [
   'rounding_micros',
 ] as const;
 
-/** No column in a store that was not migrated since, and then no decimals. */
+/** A store without the newest migration has no such column, and then no decimals. */
 const MINOR_DIGITS = "COLUMNS('^minor_digits$')";
 
-/** All closings of a sponsor, by month. */
+/** Returns all closings of a sponsor, by month. */
 export async function readClosings(store: Store, sponsorId: string): Promise<Closing[]> {
   const rows = await store.query<Record<string, string | number> & { amount_due: string | null }>(
     'SELECT number, sponsor_id, sponsor_name, substring(toString(closings.month), 1, 7) AS closed_month, ' +

@@ -5,11 +5,14 @@ import { readSettlements, settledAtMonthEnd } from './settlement.ts';
 import { type Completeness, completenessSchema, type Settlement, type StatementLine } from './statement-document.ts';
 import { lateRecordsOf, type UsageCell } from './usage-cells.ts';
 
-/** What was known of a month when it was closed: as the statement has it, or only the sum of what was late. */
+/** What was known of a month when it was closed: its completeness, or only the sum of late records. */
 type Frozen = { completeness: Completeness } | { lateRecords: LateSum };
 type LateSum = Omit<Completeness['lateRecords'], 'settlements'>;
 
-/** By when the lines of a statement had to be booked so as not to be late; of a closed month as it was agreed then. */
+/**
+ * Returns the last days on which the lines of a statement are booked in time; of a closed month as agreed when it was
+ * closed.
+ */
 export async function readStatementSettlements(
   store: Store,
   coverage: Coverage,
@@ -20,7 +23,7 @@ export async function readStatementSettlements(
   return 'completeness' in frozen ? frozen.completeness.lateRecords.settlements : lines.map(settledAtMonthEnd);
 }
 
-/** What is known to be missing, rejected or late of the sponsor's own; of a closed month as it was known then. */
+/** Returns the missing, rejected and late records of the sponsor's own; of a closed month as known when it was closed. */
 export async function readCompleteness(
   store: Store,
   coverage: Coverage,
@@ -38,7 +41,10 @@ export async function readCompleteness(
   };
 }
 
-/** A month that was closed by an older program has nodes, and counts of all sponsors: what it knew of them is read again. */
+/**
+ * Returns the frozen completeness. A month that was closed by an older program has nodes, and counts of all sponsors, so its
+ * completeness is read again.
+ */
 function frozenOf({ closing }: Coverage): Frozen | null {
   if (closing === null) return null;
   const frozen = JSON.parse(closing.completeness);
@@ -49,7 +55,7 @@ function frozenOf({ closing }: Coverage): Frozen | null {
   };
 }
 
-/** The sponsor's own: a record that names no application is no sponsor's. */
+/** Returns the sponsor's own rejections: a record that names no application is no sponsor's. */
 async function readRejections(store: Store, coverage: Coverage): Promise<Completeness['rejections']> {
   const rows = await store.query<{ reason: string; records: number }>(
     "SELECT reason, count() AS records FROM journal WHERE kind = 'rejection' " +

@@ -7,7 +7,7 @@ const line = (place: object, record: object = testRecord()) => JSON.stringify({ 
 const place = (offset: number, topic = 'flows', partition = 3) => ({ topic, partition, offset });
 const parse = (...lines: string[]) => parseCorrectedRecords(lines.join('\n'), 10_000, PLAIN_LIMITS);
 
-test('records come in the order of their places, with the lines that they stand in', () => {
+test('records come in the order of their places, with their line numbers', () => {
   const { records, faults } = parse(
     line(place(9)),
     '',
@@ -31,7 +31,7 @@ describe('faults, all of them at once, each with its line', () => {
     ['a leading zero', line(place(1), testRecord({ servedMsisdn: '0170' })), /invalid_msisdn/],
     ['no place', line({ topic: 'flows', partition: 3 }), /^offset: expected the offset of the rejection/],
     ['no topic', line({ partition: 3, offset: 1 }), /^topic: expected the name of the topic/],
-    ['an offset that is none', line(place(-1)), /^offset: expected the offset of the rejection/],
+    ['an invalid offset', line(place(-1)), /^offset: expected the offset of the rejection/],
     ['no record', JSON.stringify(place(1)), /^record: expected the corrected flow record/],
     ['a pseudonym', line(place(1), testRecord({ servedMsisdn: '~0123456789abcdef' })), /invalid_msisdn/],
     [
@@ -44,13 +44,13 @@ describe('faults, all of them at once, each with its line', () => {
     expect(parse(line(place(7)), text).faults).toEqual([{ line: 2, message: expect.stringMatching(message) }]);
   });
 
-  test('a place that is there twice', () => {
+  test('a place that is given twice', () => {
     const { faults } = parse(line(place(7)), line(place(7)));
-    expect(faults).toEqual([{ line: 2, message: 'flows-3@7 is in line 1, too' }]);
+    expect(faults).toEqual([{ line: 2, message: 'flows-3@7 is also in line 1' }]);
   });
 });
 
-test('the digest is that of places and records, whatever their order', () => {
+test('the digest is over places and records, in any order', () => {
   const digest = (...lines: string[]) => digestOf(parse(...lines).records);
   const [first, second] = [line(place(1)), line(place(2))];
   expect(digest(first, second)).toBe(digest(second, first));

@@ -5,9 +5,9 @@ import { decodeJson } from '../billing/decode-json.ts';
 import { repeatedName } from '../billing/json-members.ts';
 import type { RecordLimits } from '../billing/record-limits.ts';
 
-/** A rejected record's place, and the record as it should have been. */
+/** A rejected record's place, and the corrected record. */
 export interface CorrectedRecord {
-  /** In the file that it was handed in with, from 1. */
+  /** Line in the file that was submitted, from 1. */
   line: number;
   topic: string;
   partition: number;
@@ -46,9 +46,9 @@ const LINE = z.object(
 );
 
 /**
- * Reads corrected records, one JSON object a line: `{"topic", "partition", "offset", "record": { ... }}`, the place being that of
- * the rejection; other fields are passed over, so an exported rejection may keep its own. All faults at once: what would be
- * rejected again by validation, too. The records come in the order of their places.
+ * Reads corrected records, one JSON object a line: `{"topic", "partition", "offset", "record": { ... }}`. The place is that
+ * of the rejection. Other fields are ignored, so an exported rejection may keep its own. Returns all faults at once, with
+ * records that validation would reject again. The records come in the order of their places.
  */
 export function parseCorrectedRecords(
   text: string,
@@ -67,19 +67,19 @@ export function parseCorrectedRecords(
       return;
     }
     const first = lines.get(placeOf(read));
-    if (first !== undefined) faults.push({ line, message: `${placeOf(read)} is in line ${first}, too` });
+    if (first !== undefined) faults.push({ line, message: `${placeOf(read)} is also in line ${first}` });
     else lines.set(placeOf(read), line);
     records.push(read);
   });
   return { records: records.sort(byPlace), faults };
 }
 
-/** `topic-partition@offset`. */
+/** Returns `topic-partition@offset`. */
 export function placeOf({ topic, partition, offset }: Pick<CorrectedRecord, 'topic' | 'partition' | 'offset'>): string {
   return `${topic}-${partition}@${offset}`;
 }
 
-/** SHA-256 over places and records, 64 hex digits: the same for the same records in another order. */
+/** Returns SHA-256 over places and records, 64 hex digits: the same for the same records in another order. */
 export function digestOf(records: readonly CorrectedRecord[]): string {
   const hash = createHash('sha256');
   for (const record of records) hash.update(`${placeOf(record)} ${record.value.length}\n`).update(record.value);

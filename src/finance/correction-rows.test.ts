@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { SubscriberTable } from '../billing/subscriber-table.ts';
 import { CorrectionRows } from './correction-rows.ts';
-import { StandingCharges } from './standing-charges.ts';
+import { CurrentCharges } from './current-charges.ts';
 
 const HEAD = {
   correction: 'name',
@@ -17,7 +17,7 @@ const HEAD = {
 };
 
 function changes(count: number, maxChanges?: number) {
-  const charges = new StandingCharges(1);
+  const charges = new CurrentCharges(1);
   const subscribers = new SubscriberTable(() => new Uint8Array(16));
   charges.records.subscriber[0] = subscribers.ofPseudonym(Buffer.alloc(16, 1));
   charges.applicationName[0] = charges.names.numberOf('chat');

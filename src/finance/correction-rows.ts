@@ -12,17 +12,20 @@ import {
   type NativeColumn,
   sparseStringColumn,
 } from '../platform/native-block.ts';
+import type { CurrentCharges, Decision } from './current-charges.ts';
 import { growingInt64, growingUint8, growingUint16, growingUint32, pushInt64 } from './growing-column.ts';
-import type { Decision, StandingCharges } from './standing-charges.ts';
 
-/** It is one block: two rows of a hundred octets for each in memory, and several times that while the store sorts them. */
+/**
+ * A correction is one block: two rows of a hundred bytes for each record in memory, and several times that while the store
+ * sorts.
+ */
 const MAX_CHANGES = 5_000_000;
 const KINDS = { head: 1, reversal: 2, charge: 3 };
 const SUBSCRIBER_WORDS = PSEUDONYM_OCTETS / 4;
 /** As `reason` has them: the head row has none. */
 const REASON_TEXTS = ['', ...REASONS.map(({ reason }) => reason)];
 
-/** What a correction's head row says. */
+/** The head row of a correction. */
 export interface CorrectionHead {
   correction: string;
   who: string;
@@ -37,8 +40,8 @@ export interface CorrectionHead {
 }
 
 /**
- * The rows of one correction in columns, as its block has them: for each changed record a reversal of what stands and the
- * charge anew, then the head row. A hundred octets a row, as a correction of millions of records is one block.
+ * The rows of one correction in columns, as in its block: for each changed record a reversal of its current charge and the
+ * new charge, then the head row. A hundred bytes a row, as a correction of millions of records is one block.
  */
 export class CorrectionRows {
   readonly #openFromDay: number;
@@ -71,7 +74,7 @@ export class CorrectionRows {
   readonly #planIds = new Names();
   readonly #pseudonym = new Uint32Array(SUBSCRIBER_WORDS);
 
-  /** `openFromDay`: periods that begin before it are of months that are closed. Days since 1970-01-01. */
+  /** `openFromDay`: periods that begin before it are of closed months. Days since 1970-01-01. */
   constructor(openFromDay: number, maxChanges = MAX_CHANGES) {
     this.#openFromDay = openFromDay;
     this.#maxChanges = maxChanges;
@@ -83,8 +86,8 @@ export class CorrectionRows {
     return this.#count;
   }
 
-  /** Throws a ConfigError where a correction would be too large. */
-  take(charges: StandingCharges, row: number, subscribers: SubscriberTable): void {
+  /** Adds a changed record. Throws a ConfigError where the correction would be too large. */
+  take(charges: CurrentCharges, row: number, subscribers: SubscriberTable): void {
     if (this.#count === this.#maxChanges) {
       throw new ConfigError(
         `more than ${this.#maxChanges} records change, which is too much for one correction: choose a shorter range`,
@@ -98,7 +101,7 @@ export class CorrectionRows {
     this.#count++;
   }
 
-  #addRecord(charges: StandingCharges, row: number): void {
+  #addRecord(charges: CurrentCharges, row: number): void {
     const columns = this.#columns;
     const { records } = charges;
     columns.topic.push(this.#topics.numberOf(charges.topic));
@@ -111,7 +114,7 @@ export class CorrectionRows {
     pushInt64(columns.startTimeMs, records.startTimeMs[row]);
   }
 
-  #addDecision(kind: number, { records, plans }: StandingCharges, row: number, decision: Decision): void {
+  #addDecision(kind: number, { records, plans }: CurrentCharges, row: number, decision: Decision): void {
     const columns = this.#columns;
     const sign = kind === KINDS.reversal ? -1 : 1;
     const { planId, version } = plans.at(decision.plan);
@@ -128,7 +131,7 @@ export class CorrectionRows {
     columns.carryAfter.push(decision.carryAfter);
   }
 
-  /** The block's columns but `number`, with the head row, which is the last. To be asked once. */
+  /** Returns the block's columns but `number`, with the head row, which is the last. Call it once. */
   finish(head: CorrectionHead): { rows: number; columns: NativeColumn[]; digest: string } {
     for (const column of Object.values(this.#columns)) column.pushNothing();
     this.#columns.kind.values()[this.#count * 2] = KINDS.head;
@@ -166,7 +169,7 @@ export class CorrectionRows {
   }
 }
 
-/** What all rows have, and what only the head row, the last one, has. */
+/** Returns the columns that all rows have, and those of the head row, the last one. */
 function headColumns(rows: number, head: CorrectionHead): NativeColumn[] {
   const bookedAtMs = new Float64Array(rows);
   bookedAtMs[rows - 1] = head.bookedAtMs;

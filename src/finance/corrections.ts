@@ -2,23 +2,23 @@ import { monthAfterDay } from '../billing/closed-periods.ts';
 import { literal, type Store } from '../platform/store.ts';
 import type { ChargeSelection } from './log-spans.ts';
 
-/** What a correction is asked for with: its name stands for all of it. */
+/** The request of a correction. Its name identifies all of it. */
 export interface CorrectionRequest extends ChargeSelection {
-  /** Of all corrections of the store no two have one name. */
+  /** Unique among all corrections of the store. */
   name: string;
   who: string;
   why: string;
 }
 
-/** A booked correction, as its head row has it. */
+/** A booked correction: its head row. */
 export interface BookedCorrection extends CorrectionRequest {
   number: number;
   catalogueHash: string;
-  /** The recycling whose charges it takes back, of any sponsor; 0: it rated a sponsor's charges again. */
+  /** The recycling whose charges it reverses, of any sponsor; 0: it re-rated a sponsor's charges. */
   recycling: number;
 }
 
-/** The corrections after a number, in the order of booking. */
+/** Returns the corrections after a number, in the order of booking. */
 export async function readCorrections(store: Store, afterNumber = 0): Promise<BookedCorrection[]> {
   const rows = await store.query<Record<string, string | number>>(
     'SELECT number, correction, who, why, catalogue_hash, recycling, sponsor_id, toUInt16(period_from) AS from_day, ' +
@@ -43,7 +43,10 @@ export async function digestOfCorrection(store: Store, number: number): Promise<
   return row?.digest ?? null;
 }
 
-/** First day of the sponsor's first month that is open, days since 1970-01-01: periods that begin on it or later are open. */
+/**
+ * Returns the first day of the sponsor's first open month, days since 1970-01-01: periods that begin on it or later are
+ * open.
+ */
 export async function readOpenFromDay(
   store: Store,
   sponsorId: string,
@@ -58,7 +61,7 @@ export function lastClosedMonth(sponsorId: string): string {
   return `ifNull(toInt32(toUInt16((SELECT maxOrNull(month) FROM closings WHERE sponsor_id = ${literal(sponsorId)}))), -1)`;
 }
 
-/** What a request has otherwise than the correction of its name; empty when it is the same. */
+/** Returns what a request has otherwise than the correction of the same name; empty when they are equal. */
 export function differsIn(booked: BookedCorrection, asked: CorrectionRequest, catalogueHash: string): string[] {
   const fields: [name: string, isSame: boolean][] = [
     ['sponsor', booked.sponsorId === asked.sponsorId],
@@ -71,8 +74,8 @@ export function differsIn(booked: BookedCorrection, asked: CorrectionRequest, ca
 }
 
 /**
- * Do two corrections have records in common? A record never leaves the range of periods that it
- * was corrected in. A reversal of a recycling has records of any sponsor.
+ * Returns whether two corrections have records in common. A record never leaves the range of periods that it was corrected
+ * in. A reversal of a recycling has records of any sponsor.
  */
 export function overlaps(a: MaybeReversal, b: MaybeReversal): boolean {
   const isOfAny = Boolean(a.recycling) || Boolean(b.recycling);

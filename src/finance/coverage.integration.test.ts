@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => opened?.close());
 
-/** Rows as `log offset`, corrections' with their number and kind; entries as their numbers. */
+/** Returns rows as `log offset`, corrections with their number and kind; entries as their numbers. */
 async function covered(month: string, coverage = readCoverage(opened.store, 'chatter', month)) {
   const of = await coverage;
   const rows = await opened.store.query<{ row: string }>(
@@ -60,7 +60,7 @@ test('while nothing is closed, a month has its own rows and entries', async () =
   expect(await covered('2026-12')).toEqual([]);
 });
 
-test('what comes after a closing is covered by the month after it, in logs old and new', async () => {
+test('rows booked after a closing are covered by the month after it, in logs old and new', async () => {
   await close({ number: 1, month: '2026-10', cursors: `[('flows/a', 0, 2)]`, lastCorrection: 0, lastEntry: 1 });
   await first.book(['2026-10-15', '2026-11-20'].map(use), '2026-11-21');
   await second.book([use('2026-10-02')], '2026-11-21');
@@ -80,7 +80,7 @@ test('a month whose month before is open has its own rows alone, and begins with
   expect(counts).toEqual({ bookings: 8, entries: 2 });
 });
 
-test('each row is covered once, whatever was closed when', async () => {
+test('each row is covered once, in every order of closings', async () => {
   // Log b was not read when November was closed, and the correction after it.
   await close({ number: 2, month: '2026-11', cursors: `[('flows/a', 0, 3)]`, lastCorrection: 0, lastEntry: 2 });
   await first.book([use('2026-12-01')], '2026-12-02');
@@ -90,7 +90,7 @@ test('each row is covered once, whatever was closed when', async () => {
   expect(await covered('2026-12')).toEqual([...corrected, 'entry 4']);
 });
 
-test('a coverage that was read stays what it was, and its cursors say how far it reaches', async () => {
+test('a coverage does not change after it was read, and its cursors give its end', async () => {
   const coverage = await readCoverage(opened.store, 'chatter', '2026-12');
   const before = await covered('2026-12', Promise.resolve(coverage));
   await first.book([use('2026-12-03')], '2026-12-04');
@@ -105,7 +105,7 @@ test('a coverage that was read stays what it was, and its cursors say how far it
   expect((await covered('2026-12')).length).toBeGreaterThan(before.length);
 });
 
-test('rows of the journal that are no sponsor’s are covered by the month that is asked for', async () => {
+test('journal rows of no sponsor are covered by the requested month', async () => {
   const count = async (month: string) => {
     const condition = coveredJournal(
       await readCoverage(opened.store, 'chatter', month),

@@ -3,7 +3,7 @@ import { literal, type Store } from '../platform/store.ts';
 import { type Closing, readClosings } from './closings.ts';
 import { dateLiteral, type Month, monthBefore } from './month.ts';
 
-/** How far the books are read: a cursor for each log, and the last correction and account entry. */
+/** An end of the books: a cursor for each log, and the last correction and account entry. */
 interface Mark {
   /** ClickHouse expressions, constant: the logs as `topic/partition`, and the last offset of each. */
   logs: string;
@@ -13,8 +13,8 @@ interface Mark {
 }
 
 /**
- * What a statement of a sponsor and a month covers. All that is booked up to `upTo` whose month is this one or, where the
- * month before is closed, an earlier one; less what an earlier closing covers. So each row stands in one statement.
+ * What a statement of a sponsor and a month covers: all that is booked up to `upTo` whose month is this one or, where the
+ * month before is closed, an earlier one, less what an earlier closing covers. So each row is in exactly one statement.
  */
 export interface Coverage {
   sponsorId: string;
@@ -34,13 +34,13 @@ interface Covered {
   isBookedBy: (mark: Mark) => string;
 }
 
-/** Below all offsets: the batch that books a topic made anew stands at -1. */
+/** Below all offsets: the batch of a recreated topic has the offset -1. */
 const NO_OFFSET = 'toInt64(-2)';
 const LOG = "concat(topic, '/', toString(partition))";
 
 /**
- * The coverage as of now: an open month reaches as far as the books do at this moment, whatever is booked while a
- * statement is read. Rejects with a ConfigError for a month before the first one that was closed.
+ * Returns the current coverage. An open month covers what is booked now, not what is booked while the statement is read.
+ * Rejects with a ConfigError for a month before the first closed one.
  */
 export async function readCoverage(store: Store, sponsorId: string, month: Month): Promise<Coverage> {
   const closings = await readClosings(store, sponsorId);
@@ -48,7 +48,7 @@ export async function readCoverage(store: Store, sponsorId: string, month: Month
   const previous = closings.findLast((closing) => closing.month < month) ?? null;
   if (closing === null && previous === null && closings.length > 0) {
     throw new ConfigError(
-      `${month}: the first month of ${sponsorId} that was closed is ${closings[0].month}; what was booked of earlier months stands there`,
+      `${month}: the first month of ${sponsorId} that was closed is ${closings[0].month}; it covers earlier months`,
     );
   }
   return {
@@ -61,22 +61,22 @@ export async function readCoverage(store: Store, sponsorId: string, month: Month
   };
 }
 
-/** Condition on rows of `bookings`. */
+/** Returns a condition on rows of `bookings`. */
 export function coveredBookings(coverage: Coverage): string {
   return `sponsor_id = ${literal(coverage.sponsorId)} AND ${covered(coverage, BOOKINGS)}`;
 }
 
-/** Condition on rows of `account_entries`: an entry belongs to the month that it is effective in. */
+/** Returns a condition on rows of `account_entries`: an entry belongs to the month in which it takes effect. */
 export function coveredEntries(coverage: Coverage): string {
   return `sponsor_id = ${literal(coverage.sponsorId)} AND ${covered(coverage, ENTRIES)}`;
 }
 
-/** Condition on rows of the journal, of any sponsor; `month` is the expression that says where they belong. */
+/** Returns a condition on journal rows of any sponsor; `month` is the expression of their month. */
 export function coveredJournal(coverage: Coverage, month: string): string {
   return covered(coverage, { month, isBookedBy: isWithinCursors });
 }
 
-/** Conditions on rows of `bookings` and `account_entries` that earlier months will cover once they are closed. */
+/** Returns conditions on rows of `bookings` and `account_entries` that earlier months will cover once they are closed. */
 export function coveredEarlier(coverage: Coverage): { bookings: string; entries: string } {
   const earlier = (rows: Covered) =>
     `sponsor_id = ${literal(coverage.sponsorId)} AND ${rows.month} < ${dateLiteral(coverage.month)} ` +
@@ -84,12 +84,12 @@ export function coveredEarlier(coverage: Coverage): { bookings: string; entries:
   return { bookings: earlier(BOOKINGS), entries: earlier(ENTRIES) };
 }
 
-/** Condition on rows of the journal, of any sponsor and month: what the coverage reaches. */
+/** Returns a condition on journal rows of any sponsor and month: those up to the coverage's end. */
 export function withinCursors({ upTo }: Coverage): string {
   return isWithinCursors(upTo);
 }
 
-/** The last offset of each log that the coverage reaches. */
+/** Returns the last offset of each log up to the coverage's end. */
 export async function readCursors(
   store: Store,
   { upTo }: Coverage,
@@ -123,7 +123,10 @@ function covered(coverage: Coverage, rows: Covered): string {
   );
 }
 
-/** Cursors only grow and months are closed in order: what any earlier closing covers, the last of them reaches. */
+/**
+ * Excludes what the last closing covers. Cursors only grow and months are closed in order, so it includes all earlier
+ * closings.
+ */
 function notCoveredBefore({ previous }: Coverage, { month, isBookedBy }: Covered): string {
   if (previous === null) return '';
   return ` AND NOT (${month} <= ${dateLiteral(previous.month)} AND ${isBookedBy(markOf(previous))})`;
@@ -135,7 +138,7 @@ function isWithinCursors({ logs, offsets }: Mark): string {
 
 function markOf({ number, lastCorrection, lastEntry }: Closing): Mark {
   const of = (expression: string) => `(SELECT ${expression} FROM closings WHERE number = ${number})`;
-  // A store of many files has more cursors than a statement has room for, so they stay where they are.
+  // A store of many files has more cursors than a statement can hold, so the statement reads them from the table.
   return {
     logs: of("arrayMap(cursor -> concat(cursor.1, '/', toString(cursor.2)), cursors)"),
     offsets: of('arrayMap(cursor -> cursor.3, cursors)'),
@@ -144,7 +147,9 @@ function markOf({ number, lastCorrection, lastEntry }: Closing): Mark {
   };
 }
 
-/** A lane's batches have consecutive numbers, so its last number says how far each of its logs is read. */
+/**
+ * Returns the current end. A lane's batches have consecutive numbers, so its last number gives the end of each of its logs.
+ */
 async function markOfNow(store: Store): Promise<Mark> {
   const lanes = await store.query<{ lane: string; last: number }>(
     "SELECT lane, max(lane_sequence) AS last FROM journal WHERE kind = 'batch' GROUP BY lane ORDER BY lane",

@@ -7,7 +7,7 @@ import { CSV_COLUMNS, LEAF_EXPRESSION, ROW_FIELDS, ROW_ORDER, TYPED_COLUMNS } fr
 /** What is read at once: an embedded store has a whole result in memory. */
 const PAGE_ROWS = 250_000;
 
-/** The leaves of the covered rows, of which there are so many, in order. */
+/** Yields the leaves of the covered rows in order; `rows` is their number. */
 export async function* coveredLeaves(
   store: Store,
   coverage: Coverage,
@@ -22,7 +22,7 @@ export async function* coveredLeaves(
   }
 }
 
-/** The covered rows as CSV, with a header line, in the order of their leaves. */
+/** Yields the covered rows as CSV, with a header line, in the order of their leaves. */
 export async function* coveredCsv(
   store: Store,
   coverage: Coverage,
@@ -35,14 +35,14 @@ export async function* coveredCsv(
   }
 }
 
-/** The covered rows as a Parquet file. */
+/** Returns the covered rows as a Parquet file. */
 export function coveredParquet(store: Store, coverage: Coverage): Promise<Readable> {
-  // Inside, as the alias `month` would stand for the column in the condition, too.
+  // In a subquery, because the alias `month` would hide the column in the condition.
   const rows = `SELECT * FROM bookings WHERE ${coveredBookings(coverage)} ORDER BY ${ROW_ORDER}`;
   return store.stream(`SELECT ${TYPED_COLUMNS} FROM (${rows}) FORMAT Parquet`);
 }
 
-/** Conditions on `bookings`: the covered rows, a page at a time, in their order. A page ends with all rows of a record. */
+/** Yields conditions on `bookings`: the covered rows, a page at a time, in order. A page ends with all rows of a record. */
 async function* pages(store: Store, coverage: Coverage, rows: number, pageRows: number): AsyncIterable<string> {
   let rest = coveredBookings(coverage);
   for (let left = rows; left > pageRows; left -= pageRows) {

@@ -5,8 +5,8 @@ const SPONSOR = { id: 'chatter', name: 'Chatter', currency: 'USD', minorDigits: 
 const BY_WATCHER = { kind: 'suspension', who: 'credit watcher', idempotencyKey: 'credit-chatter-7' };
 
 test.each([
-  ['nobody', undefined],
-  ['nobody', { ...BY_WATCHER, kind: 'resumption' }],
+  ['none', undefined],
+  ['none', { ...BY_WATCHER, kind: 'resumption' }],
   ['watcher', BY_WATCHER],
   ['hand', { ...BY_WATCHER, who: 'alice' }],
   ['hand', { ...BY_WATCHER, idempotencyKey: 'legal-17' }],
@@ -16,25 +16,25 @@ test.each([
 });
 
 test.each([
-  [-1000n, 'nobody', null],
-  [-1001n, 'nobody', 'suspension'],
-  [-(2n ** 60n), 'nobody', 'suspension'],
+  [-1000n, 'none', null],
+  [-1001n, 'none', 'suspension'],
+  [-(2n ** 60n), 'none', 'suspension'],
   [-1001n, 'watcher', null],
   [-1001n, 'hand', null],
   [-1000n, 'watcher', 'resumption'],
   [0n, 'watcher', 'resumption'],
   [0n, 'hand', null],
-  [0n, 'nobody', null],
+  [0n, 'none', null],
 ] as const)('a balance of %d where the limit is 1000, suspended by %s: %s', (balanceMicros, by, kind) => {
   expect(creditDecision(SPONSOR, balanceMicros, by)).toBe(kind);
 });
 
-test('a limit of nothing suspends at the first micro-unit that is owed', () => {
-  expect(creditDecision({ creditLimitMicros: 0 }, 0n, 'nobody')).toBeNull();
-  expect(creditDecision({ creditLimitMicros: 0 }, -1n, 'nobody')).toBe('suspension');
+test('a limit of 0 suspends at the first micro-unit that is owed', () => {
+  expect(creditDecision({ creditLimitMicros: 0 }, 0n, 'none')).toBeNull();
+  expect(creditDecision({ creditLimitMicros: 0 }, -1n, 'none')).toBe('suspension');
 });
 
-test('the reason says balance and limit exactly', () => {
+test('the reason has the exact balance and limit', () => {
   expect(creditReason(SPONSOR, -1001n)).toBe('balance -0.001001 USD is past the credit limit of 0.001 USD');
   expect(creditReason(SPONSOR, -1000n)).toBe('balance -0.001 USD is within the credit limit of 0.001 USD');
   expect(creditReason(SPONSOR, 5_000_000n)).toBe('balance 5.00 USD is within the credit limit of 0.001 USD');

@@ -16,10 +16,10 @@ let offset = 0;
 afterEach(() => opened?.close());
 
 function watcherOf(store: Store = opened.store, sponsors = SPONSORS): CreditWatcher {
-  return new CreditWatcher({ store, sponsors, clock: systemClock, checkEveryMs: 1 });
+  return new CreditWatcher({ store, sponsors, clock: systemClock, checkIntervalMs: 1 });
 }
 
-/** A batch of one record: the sponsor is charged so much. */
+/** Books a batch of one record that charges the sponsor `micros`. */
 async function charge(micros: number, sponsor = SPONSORS[0], log = "'t-0', 't', 0"): Promise<void> {
   offset += 2;
   await opened.store.command(
@@ -98,7 +98,7 @@ describe('the credit watcher', () => {
     expect((await facts()).at(-1)).toContain('resumption of chatter by alice');
   });
 
-  test('sees every log, those that are new, corrections, and each sponsor in its own currency', async () => {
+  test('sums every log, new ones too, corrections, and each sponsor in its own currency', async () => {
     const watcher = watcherOf();
     await charge(400);
     await charge(300, SPONSORS[0], "'t-1', 't', 1");
@@ -120,7 +120,7 @@ describe('the credit watcher', () => {
     expect(await watcherOf().check()).toEqual([]);
   });
 
-  test('reads what was booked since it looked, and not what it has summed', async () => {
+  test('reads only what was booked since the last check', async () => {
     const rows = 200_000;
     const fill = (from: number) =>
       opened.store.command(
@@ -154,7 +154,7 @@ describe('the credit watcher', () => {
     expect(await readByNextCheck()).toBeLessThanOrEqual(6 * granule);
   });
 
-  test('a store that fails in the middle of a check costs nothing: the next one sums right', async () => {
+  test('after a store failure in the middle of a check the next one sums correctly', async () => {
     let failing = true;
     let calls = 0;
     const query: Store['query'] = (sql) =>
@@ -170,16 +170,16 @@ describe('the credit watcher', () => {
     expect(await watcher.check()).toMatchObject([{ why: expect.stringContaining('-0.001001 USD') }]);
   });
 
-  test('of four watchers that see the same one books', async () => {
+  test('of four watchers that decide the same, one books', async () => {
     await charge(1001);
     const booked = await Promise.all(Array.from({ length: 4 }, () => watcherOf().check()));
     expect(await facts()).toHaveLength(1);
-    // Those that book the same in the same millisecond are each told that theirs stands, as it does.
+    // Watchers that book the same in the same millisecond each get `booked`, as the entry exists.
     expect(new Set(booked.flat().map(({ idempotencyKey }) => idempotencyKey)).size).toBe(1);
   });
 
-  test('checks at intervals until it is stopped, and tells of its problems', async () => {
-    const told: unknown[] = [];
+  test('checks at intervals until it is stopped, and reports its problems', async () => {
+    const outcomes: unknown[] = [];
     const problem = new Error('down');
     let failing = true;
     const query: Store['query'] = (sql) => (failing ? Promise.reject(problem) : opened.store.query(sql));
@@ -188,10 +188,10 @@ describe('the credit watcher', () => {
         store: { ...opened.store, query },
         sponsors: SPONSORS,
         clock: systemClock,
-        checkEveryMs: 1,
+        checkIntervalMs: 1,
         onBooked: (entry) => void watcher.stop().then(() => resolve(entry)),
         onChecked(outcome) {
-          told.push(outcome);
+          outcomes.push(outcome);
           failing = false;
         },
       });
@@ -199,8 +199,8 @@ describe('the credit watcher', () => {
     });
     await charge(1001);
     expect(await booked).toMatchObject({ kind: 'suspension' });
-    expect(told[0]).toBe(problem);
-    expect(told.slice(1).every((outcome) => outcome === null)).toBe(true);
-    expect(told.length).toBeGreaterThan(1);
+    expect(outcomes[0]).toBe(problem);
+    expect(outcomes.slice(1).every((outcome) => outcome === null)).toBe(true);
+    expect(outcomes.length).toBeGreaterThan(1);
   });
 });

@@ -8,10 +8,10 @@ import { ChargeTotals } from './charge-totals.ts';
 import { creditDecision, creditReason, type SuspendedBy, suspendedBy, WATCHER, WATCHER_KEYS } from './credit-rules.ts';
 import { creditedMicros, lastSuspensions } from './entry-rows.ts';
 
-/** An entry that does not go through is decided anew by the next check. */
+/** A failed entry is decided again by the next check. */
 const ONE_ATTEMPT = { firstDelayMs: 0, maxDelayMs: 0, giveUpAfterMs: -1 };
 
-/** A sponsor's account as one look saw it. */
+/** A sponsor's account in one check. */
 export interface WatchedAccount {
   sponsor: Sponsor;
   balanceMicros: bigint;
@@ -20,22 +20,22 @@ export interface WatchedAccount {
 
 export interface CreditWatcherOptions {
   store: Store;
-  /** Those whose limits are watched, to begin with. */
+  /** The sponsors to watch, until `watch` replaces them. */
   sponsors: readonly Sponsor[];
   clock: Clock;
-  checkEveryMs: number;
+  checkIntervalMs: number;
   /** Called with every suspension and resumption that this watcher has booked. */
   onBooked?: (entry: AccountEntry) => void;
-  /** Called with all accounts as they are after a check. */
+  /** Called with all accounts after a check. */
   onLooked?: (accounts: readonly WatchedAccount[]) => void;
-  /** Called after every check of `start`: with what went wrong, or null. */
+  /** Called after every check of `start`: with the error, or null. */
   onChecked?: (problem: unknown) => void;
 }
 
 /**
- * Suspends sponsors whose balance is past their credit limit, and lets those go on that are back within. It asks the store
- * at intervals, beside the engines, which read the suspensions when they begin a batch. There may be more than one watcher:
- * an entry is booked next after those that it was decided by, or not at all. Inert until `start`.
+ * Suspends sponsors whose balance is past their credit limit, and resumes those that are back within it. It queries the
+ * store at intervals, beside the engines, which read the suspensions when they begin a batch. There may be several watchers:
+ * an entry is booked directly after the entries that it was decided by, or not at all. Inert until `start`.
  */
 export class CreditWatcher {
   readonly #options: CreditWatcherOptions;
@@ -50,15 +50,15 @@ export class CreditWatcher {
     this.#charges = new ChargeTotals(options.store);
   }
 
-  /** From the next check on these are watched, and nobody else. */
+  /** Replaces the watched sponsors, from the next check on. */
   watch(sponsors: readonly Sponsor[]): void {
     this.#sponsors = sponsors;
   }
 
-  /** Checks at intervals from now on, each of which begins when the check before has ended. */
+  /** Checks at intervals. A check begins one interval after the end of the previous one. */
   start(): void {
-    const { clock, checkEveryMs, onChecked = () => {} } = this.#options;
-    this.#disarm = clock.after(checkEveryMs, () => {
+    const { clock, checkIntervalMs, onChecked = () => {} } = this.#options;
+    this.#disarm = clock.after(checkIntervalMs, () => {
       this.#checking = this.check().then(() => onChecked(null), onChecked);
       void this.#checking.then(() => {
         if (this.#disarm !== null) this.start();
@@ -66,19 +66,19 @@ export class CreditWatcher {
     });
   }
 
-  /** Resolves when no check is under way, and none will be. */
+  /** Resolves when no check is running, and none will start. */
   async stop(): Promise<void> {
     this.#disarm?.();
     this.#disarm = null;
     await this.#checking;
   }
 
-  /** Looks at all balances, and books what follows: at most one entry for a sponsor. Rejects with a StoreError. */
+  /** Checks all balances and books what follows: at most one entry for a sponsor. Rejects with a StoreError. */
   async check(): Promise<AccountEntry[]> {
     const { store, clock, onBooked = () => {}, onLooked = () => {} } = this.#options;
     const booked: AccountEntry[] = [];
     for (;;) {
-      // The number comes first: an entry that is booked after it was read outruns what follows from it.
+      // The number is read first: an entry that is booked after that fences what is decided here.
       const last = await lastNumber(store, 'account_entries');
       const accounts = await this.#look();
       const entry = due(accounts, last, booked);
@@ -105,7 +105,7 @@ export class CreditWatcher {
   }
 }
 
-/** The entry of the first sponsor that is due for one and has none in this check. */
+/** Returns the entry of the first sponsor that needs one and has none in this check. */
 function due(accounts: readonly WatchedAccount[], last: number, booked: readonly AccountEntry[]): AccountEntry | null {
   for (const { sponsor, balanceMicros, suspendedBy } of accounts) {
     const { id: sponsorId, currency } = sponsor;

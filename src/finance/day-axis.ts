@@ -3,7 +3,7 @@ import { endOfMonthMs, type Month, startOfMonthMs } from './month.ts';
 
 const DAY_MS = 86_400_000;
 
-/** Sums of days beside the days of a month: what lies on the axis, what does not, and what cannot be drawn. */
+/** Sums by day along the days of a month: those on the axis, and those of other months. */
 export interface DayAxis<T> {
   /** Every day of the month, those without usage too. */
   days: readonly { day: string; usage: T | null }[];
@@ -11,7 +11,7 @@ export interface DayAxis<T> {
   others: readonly T[];
 }
 
-/** Lays sums by day out on the days of `month`. */
+/** Returns sums by day, laid out on the days of `month`. */
 export function dayAxis<T extends { day: string }>(byDay: readonly T[], month: Month): DayAxis<T> {
   const known = new Map(byDay.map((usage) => [usage.day, usage]));
   return {
@@ -20,7 +20,7 @@ export function dayAxis<T extends { day: string }>(byDay: readonly T[], month: M
   };
 }
 
-/** The days of a month, as `2026-10-01`. */
+/** Returns the days of a month, as `2026-10-01`. */
 export function daysOf(month: Month): string[] {
   const first = startOfMonthMs(month) / DAY_MS;
   return Array.from({ length: endOfMonthMs(month) / DAY_MS - first }, (_, at) => dayText(first + at));

@@ -1,6 +1,6 @@
 import { monthOfPeriod } from '../billing/closed-periods.ts';
+import type { CurrentCharges, Decision } from './current-charges.ts';
 import type { PlanVersions } from './plan-versions.ts';
-import type { Decision, StandingCharges } from './standing-charges.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -11,7 +11,7 @@ export interface UsageSums {
   chargeMicros: bigint;
 }
 
-/** What stands, and what rating anew makes of it, under one plan version, by month and day. */
+/** Current and re-rated charges under one plan version, by month and day. */
 export interface DifferenceLine {
   planId: string;
   planVersion: number;
@@ -23,11 +23,11 @@ export interface DifferenceLine {
   after: UsageSums;
 }
 
-/** Sums what stands and what was rated anew. Days are below 2^16 and plan versions below 2^21, so a line's key is exact. */
+/** Sums current and re-rated charges. Days are below 2^16 and plan versions below 2^21, so a line's key is exact. */
 export class Difference {
   readonly #plans: PlanVersions;
   readonly #lines = new Map<number, DifferenceLine>();
-  /** Records in range, and those of them that do not stay as they stand. */
+  /** Records in range, and the changed ones among them. */
   records = 0;
   changed = 0;
 
@@ -35,7 +35,7 @@ export class Difference {
     this.#plans = plans;
   }
 
-  add(charges: StandingCharges, row: number): void {
+  add(charges: CurrentCharges, row: number): void {
     const { records } = charges;
     const usageDay = Math.floor(records.startTimeMs[row] / DAY_MS);
     const octets = records.octets(row);
@@ -46,7 +46,7 @@ export class Difference {
     if (charges.isChanged(row)) this.changed++;
   }
 
-  /** By plan, version, month and day. */
+  /** Returns the lines by plan, version, month and day. */
   lines(): DifferenceLine[] {
     return [...this.#lines.values()].sort(
       (a, b) =>
@@ -70,7 +70,7 @@ export class Difference {
   }
 }
 
-/** Lines of one key as one, in the order of first appearance. */
+/** Returns lines of one key summed into one, in the order of first appearance. */
 export function rollUp<T extends Pick<DifferenceLine, 'before' | 'after'>>(
   lines: Iterable<T>,
   keyOf: (line: T) => string,

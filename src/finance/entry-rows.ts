@@ -2,7 +2,7 @@ import { int64Column, type NativeColumn, stringColumn } from '../platform/native
 import { literal, type Store } from '../platform/store.ts';
 import type { AccountEntry } from './account-entry.ts';
 
-/** An account entry as it stands in the store. */
+/** An account entry with what the store adds: its number and its time of booking. */
 export interface StoredEntry extends AccountEntry {
   number: number;
   effectiveAtMs: number;
@@ -15,7 +15,7 @@ const FIELDS =
   'amount_micros AS amountMicros, toUnixTimestamp64Milli(effective_at) AS effectiveAtMs, ' +
   'toUnixTimestamp64Milli(booked_at) AS bookedAtMs, who, why';
 
-/** One row for `account_entries`. */
+/** Returns the columns of one row of `account_entries`. */
 export function entryColumns(entry: StoredEntry): NativeColumn[] {
   const integer = (name: string, type: string, value: number) => int64Column(name, type, Float64Array.of(value));
   return [
@@ -32,7 +32,7 @@ export function entryColumns(entry: StoredEntry): NativeColumn[] {
   ];
 }
 
-/** The entry that was booked under an idempotency key; null when there is none. */
+/** Returns the entry that was booked under an idempotency key; null when there is none. */
 export async function entryOfKey(store: Store, idempotencyKey: string): Promise<StoredEntry | null> {
   const rows = await store.query<StoredEntry>(
     `SELECT ${FIELDS} FROM account_entries WHERE idempotency_key = ${literal(idempotencyKey)} LIMIT 1`,
@@ -40,7 +40,7 @@ export async function entryOfKey(store: Store, idempotencyKey: string): Promise<
   return rows.length === 0 ? null : storedEntry(rows[0]);
 }
 
-/** The last suspension or resumption of each sponsor that has one. */
+/** Returns the last suspension or resumption of each sponsor that has one. */
 export async function lastSuspensions(store: Store): Promise<Map<string, StoredEntry>> {
   const rows = await store.query<StoredEntry>(
     `SELECT ${FIELDS} FROM account_entries WHERE kind IN ('suspension', 'resumption') ` +
@@ -49,7 +49,7 @@ export async function lastSuspensions(store: Store): Promise<Map<string, StoredE
   return new Map(rows.map((row) => [row.sponsorId, storedEntry(row)]));
 }
 
-/** What each sponsor was credited by entries and closings, by currency. */
+/** Returns what each sponsor was credited by entries and closings, by currency. */
 export async function creditedMicros(store: Store): Promise<(sponsorId: string, currency: string) => bigint> {
   const rows = await store.query<Record<'sponsor' | 'currency' | 'micros', string>>(
     'SELECT sponsor, code AS currency, toString(sum(amount)) AS micros FROM (' +
@@ -60,7 +60,7 @@ export async function creditedMicros(store: Store): Promise<(sponsorId: string, 
   return (sponsorId, currency) => sums.get(`${currency} ${sponsorId}`) ?? 0n;
 }
 
-/** Numbers that a door gave as text are numbers. */
+/** Converts numbers, which some interfaces return as text. */
 function storedEntry(row: StoredEntry): StoredEntry {
   const { number, amountMicros, effectiveAtMs, bookedAtMs } = row;
   return {

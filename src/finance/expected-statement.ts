@@ -13,7 +13,7 @@ import { TierCheck } from './verify-tiers.ts';
 type LineKey = Pick<StatementLine, 'applicationId' | 'planId' | 'planVersion' | 'usageMonth'>;
 type CorrectionKey = Pick<StatementCorrection, 'number' | 'usageMonth'>;
 
-/** Names of the items of a statement’s arrays; others are known by their place. */
+/** Names of the items of a statement’s arrays; others are identified by their place. */
 export const ITEM_NAMES: ItemNames = {
   lines: lineName,
   corrections: ({ number, usageMonth }: CorrectionKey) => `${number}, ${usageMonth}`,
@@ -27,8 +27,8 @@ export function lineName({ applicationId, planId, planVersion, usageMonth }: Lin
 }
 
 /**
- * What `compareFields` expects of a statement: each field that its rows, its other fields or the statement before derive. Without
- * rows, what follows from the other fields.
+ * Returns what `compareFields` expects of a statement: each field that its rows, its other fields or the previous statement
+ * derive. Without rows, what follows from the other fields.
  */
 export function expectedStatement(
   statement: Statement,
@@ -47,7 +47,7 @@ export function expectedStatement(
     totals: {
       ...totalsOf(statement, opening, sponsor.minorDigits, statement.isClosed ? due : null),
       ...(openingMicros === null && {
-        openingMicros: new NotDerived('it is the closing balance of the statement before; name that with --previous'),
+        openingMicros: new NotDerived('it is the closing balance of the previous statement; give that with --previous'),
       }),
     },
     due,
@@ -71,7 +71,7 @@ function decimalsOf(currency: string): number | NotDerived {
 function expectedBatches({ list, count }: Statement['proof']['batches']): object {
   if (list !== null) return { count: list.length, digest: digestOfBatches(list) };
   const tooMany = new NotDerived('there are too many batches to list');
-  // A shorter list would be here: then its digests are missing.
+  // A shorter list would be present: then its digests are missing.
   return { count: tooMany, digest: tooMany, list: count > LISTED_BATCHES ? null : 'a list' };
 }
 
@@ -103,7 +103,7 @@ export class StatementRows {
     this.#tree.add(leaf);
   }
 
-  /** Adds up a row that the statement covers. What is wrong with its charge by the tiers of its line, or null. */
+  /** Adds a row that the statement covers. Returns what is wrong with its charge by the tiers of its line, or null. */
   add(row: ExportedRow): string | null {
     this.#first ??= row;
     if (row.month === this.#month) this.#addUsage(row);
@@ -134,10 +134,10 @@ export class StatementRows {
     this.#contentTypes.add(row.content_type, row, () => ({ contentType: row.content_type }));
   }
 
-  /** What follows from the rows, and for lines from the tiers that the statement has. */
+  /** Returns what follows from the rows, and for lines from the tiers that the statement has. */
   expected({ lines, month }: Statement) {
     const lineOf = new Map(lines.map((line) => [lineName(line), line]));
-    const noRow = new NotDerived('the statement covers no rows, which would name it');
+    const noRow = new NotDerived('the statement covers no rows, and only rows name it');
     return {
       sponsor: { id: this.#first?.sponsor_id ?? noRow, currency: this.#first?.currency ?? noRow },
       month: this.#hasOwnMonth ? month : new NotDerived('the statement covers no row of the month itself'),
@@ -157,7 +157,8 @@ export class StatementRows {
     const check = this.#tiers.get(lineName(sums));
     const expectedTiers = tiers.map(({ octets, pricePerMiBMicros }, at) => ({
       octets:
-        check?.octetsOf(at) ?? new NotDerived('two catalogues have tiers that overlap, and rows do not name theirs'),
+        check?.octetsOf(at) ??
+        new NotDerived('two catalogues have overlapping tiers, and rows do not name their catalogue'),
       amountMicros: tierAmountMicros(octets, pricePerMiBMicros),
     }));
     return {
@@ -170,7 +171,7 @@ export class StatementRows {
   }
 }
 
-/** Later months come first. */
+/** Sort key of lines: later months come first. */
 function lineOrder({ usageMonth, applicationId, planId, planVersion }: LineKey): (string | number)[] {
   return [-Number(usageMonth.replace('-', '')), applicationId, planId, planVersion];
 }

@@ -1,12 +1,12 @@
 import { leafHash } from './merkle.ts';
 
-/** ISO 8601 with milliseconds, whatever the store's settings for times are. */
+/** ISO 8601 with milliseconds, independent of the store's settings for times. */
 const START_TIME =
   "concat(formatDateTime(start_time, '%FT%T'), '.', leftPad(toString(toUnixTimestamp64Milli(start_time) % 1000), 3, '0'), 'Z')";
 
 /**
- * The fields of a covered row of `bookings` as it is exported: each as a text, whose octets the proof is made of. `text` is
- * the ClickHouse expression for it, `value` a typed one where that is another.
+ * The fields of an exported row of `bookings`: each as a text, whose bytes the proof is computed over. `text` is the
+ * ClickHouse expression of it; `value` is a typed one where that differs.
  */
 const FIELDS = [
   { name: 'topic', text: 'topic' },
@@ -39,29 +39,29 @@ export const ROW_FIELDS: readonly RowField[] = FIELDS.map(({ name }) => name);
 /** A row's fields as texts. */
 export type ExportedRow = Readonly<Record<RowField, string>>;
 
-/** Names the form in the octets of every leaf, so that no leaf of another form can be the same. */
+/** Names the form in the bytes of every leaf, so that no leaf of another form can be equal. */
 const ROW_FORM = 'zerorate-row-1';
 
-/** Rows stand in the tree, and in an export, in this order. No two rows are equal in it. */
+/** Order of the rows in the tree and in an export. No two rows are equal in it. */
 export const ROW_ORDER = 'topic, partition, offset, correction_number, origin DESC';
 
-/** `SELECT` list of an export to CSV: the very texts that are hashed. */
+/** `SELECT` list of an export to CSV: exactly the hashed texts. */
 export const CSV_COLUMNS = FIELDS.map(({ text }) => text).join(', ');
 
-/** `SELECT` list of an export that knows types. */
+/** `SELECT` list of an export with types. */
 export const TYPED_COLUMNS = FIELDS.map(
   (field) => `${'value' in field ? field.value : field.text} AS ${field.name}`,
 ).join(', ');
 
-/** ClickHouse expression: the leaf of a row of `bookings`, 32 octets. The same as `rowLeaf`. */
+/** ClickHouse expression: the leaf of a row of `bookings`, 32 bytes. The same as `rowLeaf`. */
 export const LEAF_EXPRESSION = `SHA256(concat(char(0), '${ROW_FORM}', ${FIELDS.map(({ text }) => {
   const octets = `toString(${text})`;
   return `toString(length(${octets})), ':', ${octets}`;
 }).join(', ')}))`;
 
 /**
- * The leaf of a row: the hash of `zerorate-row-1` and, for each field in order, its length in octets, a colon and its
- * text. Lengths make it one text for one row only.
+ * Returns the leaf of a row: the hash of `zerorate-row-1` and, for each field in order, its length in bytes, a colon and its
+ * text. The lengths make the text unique to the row.
  */
 export function rowLeaf(row: ExportedRow): Uint8Array {
   let text = ROW_FORM;

@@ -6,7 +6,7 @@ import { memorySource, rawRecords, runEngine } from '../engine/engine.fixture.ts
 import { literal, type Store } from '../platform/store.ts';
 import type { FileRow } from './rows-file.ts';
 
-/** A catalogue of one sponsor and one application, tagged CHAT, whose plan counts by months in UTC. */
+/** Returns a catalogue of one sponsor and one application, tagged CHAT, whose plan counts by months in UTC. */
 export function chatCatalogue(
   tiers = '[{ upToOctets: 1000000, pricePerMiB: "2" }, { upToOctets: null, pricePerMiB: "1.5" }]',
   sponsor = '{ id: chatter, name: "Chatter & <sons>", currency: USD, creditLimit: "1000" }',
@@ -40,11 +40,11 @@ export interface Use {
   octets: number;
   contentType?: 'text' | 'video';
   msisdn?: string;
-  /** Zero-rating tag; CHAT where it is left out. */
+  /** Zero-rating tag; default CHAT. */
   tag?: string;
 }
 
-/** Books what is used through the engine, batch by batch, each into a log that goes on where the one before ended. */
+/** Books usage through the engine, batch by batch, each into a log that continues where the one before ended. */
 export class Booker {
   readonly #store: Store;
   readonly #log: { topic: string; partition: number; lane: string };
@@ -55,7 +55,7 @@ export class Booker {
     this.#log = { topic, partition, lane: `${topic}-${partition}` };
   }
 
-  /** `skipped`: so many sequence numbers are left out before. */
+  /** `skipped`: how many sequence numbers are left out before. */
   async book(uses: readonly Use[], bookedAt: string, { catalogue = chatCatalogue(), skipped = 0 } = {}): Promise<void> {
     const from = this.#records.length;
     const last = this.#records.at(-1)?.localSequenceNumber ?? 0;
@@ -105,13 +105,13 @@ export function bookEntry(
   );
 }
 
-/** Books a correction that takes every charge of a usage month back, and charges other amounts for it. */
+/** Books a correction that reverses every charge of a usage month, and charges other amounts for it. */
 export async function bookCorrection(
   store: Store,
   correction: { number: number; month: string; sponsorId?: string; factor: number; bookedOn: string },
 ): Promise<void> {
   const { number, month, sponsorId = 'chatter', factor, bookedOn } = correction;
-  const common = `${number} AS number, 'prices of ${number}' AS correction, toDate('${bookedOn}') AS booking_date, toDateTime64('${bookedOn}', 3, 'UTC') AS booked_at, 'Grace' AS who, 'agreed anew' AS why`;
+  const common = `${number} AS number, 'prices of ${number}' AS correction, toDate('${bookedOn}') AS booking_date, toDateTime64('${bookedOn}', 3, 'UTC') AS booked_at, 'Grace' AS who, 'price agreement' AS why`;
   const rows = (kind: string, sign: string, micros: string) =>
     `SELECT '${kind}' AS kind, ${common}, topic, partition, offset, sponsor_id, application_id, plan_id, plan_version, period_start, subscriber, evidence, content_type, start_time, ` +
     `reason, ${sign}sponsored_octets AS sponsored_octets, ${sign}subscriber_octets AS subscriber_octets, ${micros} AS charge_micros, currency, used_octets_after ` +
@@ -146,12 +146,12 @@ invoicing:
   termsDays: 30
 `;
 
-/** A buyer as YAML in one line. */
+/** Returns a buyer as YAML in one line. */
 export function buyer(tax: string, rest = ''): string {
   return `{ legalName: "Buyer & <Co>", taxId: FR12345678901, address: { street: 2 rue X, city: Paris, postalCode: "75001", country: FR }, tax: ${tax}${rest} }`;
 }
 
-/** A catalogue of sponsors that are invoiced, each with one application, tagged as it is named in capitals. */
+/** Returns a catalogue of invoiced sponsors, each with one application, whose tag is the sponsor's id in capitals. */
 export function invoicedCatalogue(
   sponsors: readonly { id: string; currency: string; buyer: string | null; price?: string }[],
 ) {

@@ -16,7 +16,7 @@ describe('a forecast', () => {
     });
   });
 
-  test('does not take the last day, which goes on, for a complete one, and counts days without usage', () => {
+  test('does not take the last, incomplete day for a complete one, and counts days without usage', () => {
     const some = [...days(2, 30n), { day: '2026-11-05', chargeMicros: 1n }];
     expect(forecastOf(some, '2026-11', '2026-11-05')).toMatchObject({ wholeMicros: 450n, completeDays: 4 });
   });

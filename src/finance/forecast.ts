@@ -11,8 +11,8 @@ export interface Forecast {
 }
 
 /**
- * A month's charge at its end: the mean of its complete days times its days. The last day with usage is taken for one that goes on.
- * Null for a month that is over on `today` (`2026-11-30`), and where no day is complete.
+ * Returns a month's charge at its end: the mean of its complete days times its days. The last day with usage is taken for
+ * incomplete. Null for a month that is over on `today` (`2026-11-30`), and where no day is complete.
  */
 export function forecastOf(
   byDay: readonly { day: string; chargeMicros: bigint }[],
@@ -32,7 +32,7 @@ export function forecastOf(
   return { soFarMicros, wholeMicros: mean > soFarMicros ? mean : soFarMicros, completeDays };
 }
 
-/** Change in tenths of a percent, rounded towards zero; null where there was nothing before. */
+/** Returns the change in tenths of a percent, rounded towards zero; null where there was nothing before. */
 export function changeOf(now: bigint, before: bigint): number | null {
   return before <= 0n ? null : Number(((now - before) * 1000n) / before);
 }

@@ -20,8 +20,8 @@ function rootOf(rows: readonly FileRow[]): string {
   return Buffer.from(tree.root()).toString('hex');
 }
 
-/** Makes totals and root again, as a careful forger does. */
-export function madeConsistent({ statement, rows }: Forged): void {
+/** Recomputes totals and root, as a careful forger does. */
+export function recomputeDerived({ statement, rows }: Forged): void {
   const { openingMicros } = statement.totals;
   const { minorDigits } = statement.sponsor;
   const due = statement.due === null ? null : dueOf(statement, openingMicros, minorDigits);
@@ -38,36 +38,36 @@ const ownCharge = ({ rows }: Forged) => {
   return found;
 };
 
-/** How a forgery comes out: a fault that matches, or the field that is listed as not proven. */
+/** Outcome of a forgery: a fault that matches, or the field that is listed as not proven. */
 export type Outcome = { fault: RegExp } | { unproven: string };
 
-/** Without any signature: a forger who can make everything again but the arithmetic. */
+/** Forgeries without a signature: the forger can recompute everything but the arithmetic. */
 export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
   ['a row’s octets', (f) => edit(ownCharge(f), { sponsored_octets: '799999' }), { fault: /^proof\.merkleRoot/ }],
   [
-    'a row’s charge, with root and totals made again',
+    'a row’s charge, with root and totals recomputed',
     (f) => {
       edit(ownCharge(f), { charge_micros: '1' });
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /^row \d+: charge_micros is 1, and 1525879 by the tiers/ },
   ],
   ['a row’s subscriber', (f) => edit(ownCharge(f), { subscriber: 'a'.repeat(32) }), { fault: /^proof\.merkleRoot/ }],
   [
-    'a row left out, with root and count made again',
+    'a row left out, with root and count recomputed',
     (f) => {
       f.rows.splice(f.rows.indexOf(ownCharge(f)), 1);
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /^lines.*\.records/ },
   ],
   [
-    'a row twice, with everything made again',
+    'a row twice, with everything recomputed',
     (f) => {
       f.rows.splice(f.rows.indexOf(ownCharge(f)), 0, structuredClone(ownCharge(f)));
-      madeConsistent(f);
+      recomputeDerived(f);
     },
-    { fault: /is there twice$/ },
+    { fault: /occurs twice$/ },
   ],
   [
     'a row twice under another offset, its line not',
@@ -75,7 +75,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
       const copy = structuredClone(ownCharge(f));
       edit(copy, { offset: '999' });
       f.rows.push(copy);
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /is in no batch listed|^lines/ },
   ],
@@ -83,7 +83,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     'rows in another order',
     (f) => {
       f.rows.reverse();
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /not in the order of an export/ },
   ],
@@ -94,7 +94,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     'a row booked later, so that it is late',
     (f) => {
       edit(ownCharge(f), { booking_date: '2027-06-03' });
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /^completeness\.lateRecords\.records/ },
   ],
@@ -126,35 +126,35 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     { unproven: 'lines[].tiers[].toOctets' },
   ],
   [
-    'a line’s charge, with totals made again',
+    'a line’s charge, with totals recomputed',
     (f) => {
       f.statement.lines[0].chargeMicros += 5n;
       f.statement.lines[0].roundingMicros += 5n;
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /^lines.*\.chargeMicros/ },
   ],
   [
-    'a line more',
+    'an added line',
     (f) => {
       f.statement.lines.push({ ...f.statement.lines[0], planId: 'invented' });
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /^lines\[chat, invented.*and it has no rows/ },
   ],
   [
-    'a line left out, with totals made again',
+    'a line left out, with totals recomputed',
     (f) => {
       f.statement.lines.pop();
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /^lines\[.*has rows, and the statement does not list it/ },
   ],
   [
-    'a line as an adjustment, with totals made again',
+    'a line as an adjustment, with totals recomputed',
     (f) => {
       f.statement.lines[0].isAdjustment = true;
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /isAdjustment: true in the statement, false/ },
   ],
@@ -162,7 +162,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     'the decimals of the currency',
     (f) => {
       f.statement.sponsor.minorDigits = 0;
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /^sponsor\.minorDigits: 0 in the statement, 2/ },
   ],
@@ -171,7 +171,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     (f) => {
       f.statement.sponsor.currency = 'JPY';
       f.statement.sponsor.minorDigits = 0;
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /is in USD, the statement in JPY/ },
   ],
@@ -204,26 +204,26 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     { fault: /^totals\.creditMicros/ },
   ],
   [
-    'an entry’s amount, with totals made again',
+    'an entry’s amount, with totals recomputed',
     (f) => {
       f.statement.entries[0].amountMicros += 1n;
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { unproven: 'entries[].amountMicros' },
   ],
   [
-    'all entries left out, with totals made again',
+    'all entries left out, with totals recomputed',
     (f) => {
       f.statement.entries = [];
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { unproven: 'entries[].amountMicros' },
   ],
   [
-    'the opening balance, with totals made again',
+    'the opening balance, with totals recomputed',
     (f) => {
       f.statement.totals.openingMicros += 1_000_000n;
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { unproven: 'totals.openingMicros' },
   ],
@@ -273,7 +273,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     'a correction left out',
     (f) => {
       f.statement.corrections = [];
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { fault: /^corrections\[1, 2026-09\]: has rows/ },
   ],
@@ -289,12 +289,12 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     (f) => {
       f.statement.isClosed = false;
       f.statement.closing = null;
-      madeConsistent(f);
+      recomputeDerived(f);
     },
     { unproven: 'isClosed' },
   ],
   [
-    'a batch’s digest, with the digest over all made again',
+    'a batch’s digest, with the digest over all recomputed',
     (f) => {
       const { batches } = f.statement.proof;
       if (batches.list !== null) batches.list[0].digest = 'f'.repeat(64);
@@ -324,7 +324,7 @@ export const FORGERIES: [string, (forged: Forged) => void, Outcome][] = [
     { unproven: 'timeZones[].timeZone' },
   ],
   [
-    'when a plan is settled',
+    'the settlement date of a plan',
     (f) => {
       for (const settlement of f.statement.completeness.lateRecords.settlements) settlement.settledOn = '2149-06-06';
     },

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { rowsOf } from './finance.fixture.ts';
-import { copyOf, edit, FORGERIES, type Forged, madeConsistent } from './forgeries.fixture.ts';
+import { copyOf, edit, FORGERIES, type Forged, recomputeDerived } from './forgeries.fixture.ts';
 import { proveRecord, type RecordProof, verifyRecordProof } from './record-proof.ts';
 import { currentKey, newSigningKeys, publicKeySet } from './signing-key.ts';
 import { type Statement, statementJson, statementSchema } from './statement-document.ts';
@@ -31,7 +31,7 @@ test.each(FORGERIES)('forged under the operator’s signature: %s', async (_, fo
   const forged = copyOf(booked);
   forge(forged);
   const isStatement = statementJson(forged.statement) !== statementJson(booked.statement);
-  // A forger of the rows alone has the true statement, whose root they do not make.
+  // A forger of the rows alone has the true statement, whose root they do not change.
   if (!isStatement) expect((await verified(forged.statement, forged.rows)).faults).not.toEqual([]);
   else expect((await verifyOctets(octets(forged.statement), signature, publicKeySet(keys))).fault).toBeDefined();
 });
@@ -46,7 +46,7 @@ describe('the statement of the month before', () => {
   test('refuses another opening balance, and is refused for another month, sponsor or currency', async () => {
     const forged = copyOf(booked);
     forged.statement.totals.openingMicros += 1_000_000n;
-    madeConsistent(forged);
+    recomputeDerived(forged);
     expect((await verified(forged.statement, forged.rows, booked.previous)).faults).toContainEqual(
       expect.stringMatching(/^totals\.openingMicros/),
     );
@@ -54,15 +54,15 @@ describe('the statement of the month before', () => {
     other.sponsor = { ...other.sponsor, id: 'other', currency: 'EUR' };
     expect((await verified(booked.statement, booked.rows, other)).faults).toEqual(
       expect.arrayContaining([
-        'the statement before is of sponsor other',
-        'the statement before is in EUR',
-        'the statement before is of 2026-10',
+        'the previous statement is of sponsor other',
+        'the previous statement is in EUR',
+        'the previous statement is of 2026-10',
       ]),
     );
   });
 });
 
-/** Each scalar of a tree, with a way to change it. */
+/** Yields each scalar of a tree, with a function that alters it. */
 function* scalarsOf(tree: object, path = ''): Generator<{ path: string; alter: () => void }> {
   const holder = tree as Record<string, unknown>;
   for (const [key, value] of Object.entries(holder)) {
@@ -81,18 +81,18 @@ function altered(value: unknown): unknown {
   if (typeof value === 'bigint') return value + 1n;
   if (typeof value === 'number') return value + 1;
   if (typeof value === 'boolean') return !value;
-  // A month stays one; so does an instant.
+  // An altered month is still a month; so is an instant.
   return typeof value === 'string' ? value.replace(/\d(?=\D*$)|$/, (digit) => (digit === '1' ? '2' : '1')) : 1n;
 }
 
-test('every single field that is altered is a fault, or is listed as not proven', async () => {
+test('every altered field is a fault, or is listed as not proven', async () => {
   const paths = [...scalarsOf(booked.statement)].map(({ path }) => path);
   expect(paths.length).toBeGreaterThan(100);
   for (const path of paths) {
     const { statement, rows } = copyOf(booked);
     const scalar = [...scalarsOf(statement)].find((each) => each.path === path);
     scalar?.alter();
-    // What the shape of a statement refuses is refused before anything is recomputed.
+    // What the schema of a statement refuses is refused before anything is recomputed.
     if (!statementSchema.safeParse(JSON.parse(statementJson(statement))).success) continue;
     const { faults, unproven } = await verified(statement, rows);
     const field = path.replaceAll(/\.\d+(?=\.|$)/g, '[]');
@@ -129,10 +129,10 @@ describe('a proof', () => {
       ({ rows }) => {
         rows[0].index += 2;
       },
-      /leads to the root|not one of leaf|not after the one before/,
+      /leads to the root|not one of leaf|not after the previous one/,
     ],
     ['its path', ({ rows }) => void rows[0].path.pop(), /its path is not one/],
-    ['a row twice', ({ rows }) => void rows.push(structuredClone(rows[0])), /is not after the one before/],
+    ['a row twice', ({ rows }) => void rows.push(structuredClone(rows[0])), /is not after the previous one/],
     [
       'its count',
       (proof) => {
@@ -168,10 +168,10 @@ describe('a proof', () => {
     expect(verifyRecordProof(proof, booked.statement)).toContainEqual(expect.stringMatching(expected));
   });
 
-  test('of a forged row with its own root does not hold by the true statement', async () => {
+  test('of a forged row with its own root does not verify against the true statement', async () => {
     const forged = copyOf(booked);
     edit(forged.rows[0], { charge_micros: '-1' });
-    madeConsistent(forged);
+    recomputeDerived(forged);
     const proof = await proofOf(forged);
     expect(verifyRecordProof(proof, forged.statement)).toEqual([]);
     expect(verifyRecordProof(proof, booked.statement)).toContainEqual(expect.stringMatching(/^merkleRoot: /));

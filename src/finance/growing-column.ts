@@ -2,7 +2,7 @@ const FIRST_ROWS = 1024;
 
 type Numbers = Uint8Array | Uint16Array | Uint32Array;
 
-/** A column of a block that nobody knows the height of beforehand: some numbers of one width for each row. */
+/** A column of a block of unknown height: some numbers of one width for each row. */
 export class GrowingColumn<T extends Numbers = Numbers> {
   readonly #make: (length: number) => T;
   readonly #perRow: number;
@@ -24,12 +24,12 @@ export class GrowingColumn<T extends Numbers = Numbers> {
     this.#values[this.#length++] = value;
   }
 
-  /** A row of zeros. */
+  /** Adds a row of zeros. */
   pushNothing(): void {
     for (let at = 0; at < this.#perRow; at++) this.push(0);
   }
 
-  /** What was pushed: a view. */
+  /** Returns what was pushed: a view. */
   values(): T {
     return this.#values.subarray(0, this.#length) as T;
   }
@@ -42,7 +42,7 @@ export const growingUint32 = (perRow = 1) => new GrowingColumn((length) => new U
 /** 64 bit integers as low and high words. */
 export const growingInt64 = () => growingUint32(2);
 
-/** An integer of at most 53 bits; negative ones in two's complement. */
+/** Adds an integer of at most 53 bits; negative ones in two's complement. */
 export function pushInt64(words: GrowingColumn<Uint32Array>, value: number): void {
   words.push(value);
   words.push(Math.floor(value / 2 ** 32));

@@ -1,4 +1,4 @@
-/** Text that is HTML already, and is put into other HTML as it is. */
+/** Text that is HTML already, and is inserted into other HTML unchanged. */
 export class HtmlText {
   readonly #text: string;
 
@@ -21,7 +21,10 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** A template of HTML or SVG: what is put in is escaped unless it is HTML itself; the items of a list follow each other. */
+/**
+ * Returns a template of HTML or SVG. Inserted values are escaped unless they are HTML; the items of a list follow each
+ * other.
+ */
 export function html(parts: TemplateStringsArray, ...inner: readonly Inner[]): HtmlText {
   return new HtmlText(parts.map((part, at) => (at === 0 ? part : `${textOf(inner[at - 1])}${part}`)).join(''));
 }

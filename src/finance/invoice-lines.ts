@@ -21,7 +21,7 @@ export interface InvoiceLine {
   netMicros: bigint;
 }
 
-/** What an invoice bills: a line for each tier of each line of the statement, and one for each correction. */
+/** Returns what an invoice bills: a line for each tier of each line of the statement, and one for each correction. */
 export function invoiceLines({ lines, corrections, sponsor }: Statement): InvoiceLine[] {
   const { minorDigits } = sponsor;
   return [
@@ -30,7 +30,7 @@ export function invoiceLines({ lines, corrections, sponsor }: Statement): Invoic
   ];
 }
 
-/** What is left between the taxable amount and the lines' net amounts: shown as an allowance or a charge of the invoice. */
+/** Returns the difference between the taxable amount and the lines' net amounts: an allowance or a charge of the invoice. */
 export function linesRoundingMicros(lines: readonly InvoiceLine[], taxableMicros: bigint): bigint {
   return taxableMicros - sumOf(lines, ({ netMicros }) => netMicros);
 }
@@ -51,7 +51,7 @@ function tierLine(line: StatementLine, tier: StatementTier, minorDigits: number)
   };
 }
 
-/** Rounded once, from the exact product of octets and a price for a MiB. */
+/** Returns the net amount, rounded once, from the exact product of octets and a price for a MiB. */
 function netOf(product: bigint, minorDigits: number): bigint {
   const unit = 10n ** BigInt(6 - minorDigits);
   const divisor = OCTETS_PER_MIB * unit;

@@ -26,7 +26,7 @@ export type Invoice = z.output<typeof invoiceSchema>;
 /** An invoice of a closed month. */
 export type IssuedInvoice = Invoice & { number: string; issueDate: string; dueDate: string };
 
-/** What the catalogue says of a sponsor's invoices. */
+/** The catalogue's terms of a sponsor's invoices. */
 export interface InvoiceTerms {
   invoicing: Invoicing;
   buyer: Buyer;
@@ -35,7 +35,7 @@ export interface InvoiceTerms {
 /** The terms, or what the catalogue lacks for them, in words. */
 export type FoundTerms = { terms: InvoiceTerms; missing?: undefined } | { terms: null; missing: string };
 
-/** The terms of a sponsor in a compiled catalogue. */
+/** Returns the terms of a sponsor in a compiled catalogue. */
 export function termsIn(
   { invoicing, sponsors }: { invoicing?: Invoicing; sponsors: readonly { id: string; buyer?: Buyer | undefined }[] },
   sponsorId: string,
@@ -48,7 +48,7 @@ export function termsIn(
   return { terms: { invoicing, buyer: sponsor.buyer } };
 }
 
-/** The same from the newest catalogue of the store that names the sponsor (see NEWEST_BOOKED_FIRST). */
+/** Returns the terms from the newest catalogue of the store that names the sponsor (see NEWEST_BOOKED_FIRST). */
 export async function readTerms(store: Store, sponsorId: string): Promise<FoundTerms> {
   const ofSponsor = `arrayFirst(each -> JSONExtractString(each, 'id') = ${literal(sponsorId)}, JSONExtractArrayRaw(document, 'sponsors'))`;
   const [found] = await store.query<{ invoicing: string; sponsor: string }>(
@@ -66,7 +66,7 @@ export async function readTerms(store: Store, sponsorId: string): Promise<FoundT
   );
 }
 
-/** The invoice that an open month becomes. */
+/** Returns the draft of an open month's invoice. */
 export function draftOf({ invoicing, buyer }: InvoiceTerms): Invoice {
   return {
     number: null,
@@ -93,14 +93,14 @@ export function issue(draft: Invoice, number: string, nowMs: number): IssuedInvo
   return { ...draft, number, issueDate, dueDate: dueDateOf({ ...draft, issueDate }) };
 }
 
-/** The day by which an invoice of that day is to be paid, as 2026-11-02. */
+/** Returns the due date of an invoice, as 2026-11-02. */
 export function dueDateOf({ issueDate, termsDays }: { issueDate: string; termsDays: number }): string {
   return dayOf(Date.parse(issueDate) + termsDays * DAY_MS);
 }
 
 /**
- * The next number of the series on the day of an instant. Book it under the guard, or read the next number again. Rejects
- * with a ConfigError where another series has the number already.
+ * Returns the next number of the series on the day of an instant. Book it under the guard, or read the next number again.
+ * Rejects with a ConfigError where another series has the number already.
  */
 export async function nextNumber(
   store: Store,
@@ -127,7 +127,7 @@ export async function nextNumber(
   return { number, series, sequence, guard: `(${taken}) > 0 OR (${last}) != ${before}` };
 }
 
-/** What a payment that names an invoice settles. */
+/** The invoice that a payment names. */
 export interface FoundInvoice {
   number: string;
   sponsorId: string;
@@ -138,7 +138,7 @@ export interface FoundInvoice {
   dueDate: string;
 }
 
-/** The invoice of a number; null: there is none. */
+/** Returns the invoice of a number; null: there is none. */
 export async function findInvoice(store: Store, number: string): Promise<FoundInvoice | null> {
   const [row] = await store.query<Record<'sponsor' | 'code' | 'due' | 'issued' | 'payable', string>>(
     'SELECT sponsor_id AS sponsor, currency AS code, toString(amount_due_micros) AS due, toString(issue_date) AS issued, ' +

@@ -80,7 +80,7 @@ describe('a statement is an invoice', () => {
   });
   afterAll(() => opened?.close());
 
-  test('what is printed is what is owed: paying every statement brings each account to exactly 0', async () => {
+  test('paying the printed amount of every statement brings each account to exactly 0', async () => {
     const units: Record<string, bigint> = { usd: 10_000n, jpy: 1_000_000n, kwd: 1000n, clf: 10_000n, bare: 10_000n };
     for (const [sponsorId, unit] of Object.entries(units)) {
       let sum = 0n;
@@ -118,7 +118,7 @@ describe('a statement is an invoice', () => {
     expect(BigInt(credited_micros) - BigInt(charged_micros)).toBe(BigInt(balance_micros));
   });
 
-  test('invoices are numbered without a gap, have their terms, and are found by their number', async () => {
+  test('invoices are numbered without a gap, have their terms, and are found by number', async () => {
     expect(await numbers()).toEqual(Array.from({ length: 8 }, (_, at) => `ZR-2027-${String(at + 1).padStart(6, '0')}`));
     const { invoice, due, totals } = await readStatement(opened.store, 'jpy', '2026-09');
     expect(invoice).toMatchObject({
@@ -154,7 +154,7 @@ describe('a statement is an invoice', () => {
     expect(await numbers()).toHaveLength(8);
   });
 
-  test('what is corrected after the closing is on the next invoice', async () => {
+  test('a correction after the closing is on the next invoice', async () => {
     await booker.book([use('2026-10-30', 'jpy', 3_000_000), use('2026-11-30', 'jpy', 5)], '2027-01-02', {
       catalogue: CATALOGUE,
     });
@@ -247,7 +247,7 @@ describe('numbers are given exactly once', () => {
     expect(await numbers()).toHaveLength(4);
     expect(await balance('aa')).toBeLessThan(0n);
     const exact = await balance('aa');
-    // Its answer is lost with it; the account has rounding and tax because the closing is there.
+    // Its answer is lost with it; the account has rounding and tax because the closing is booked.
     await closeMonth(dying(true), request).catch(() => {});
     expect(await numbers()).toHaveLength(5);
     const posted = await balance('aa');
@@ -273,7 +273,7 @@ describe('numbers are given exactly once', () => {
     expect(await numbers()).toEqual(Array.from({ length: 6 }, (_, at) => `ZR-2027-${String(at + 1).padStart(6, '0')}`));
   });
 
-  test('a month closed by a version that posted no rounding stays as it was, and the next closing takes up its rest', async () => {
+  test('a month closed by a version that posted no rounding stays as it was, and the next closing includes its remainder', async () => {
     await close('dd', '2026-09');
     await opened.store.command(
       'ALTER TABLE closings UPDATE amount_due_micros = NULL, taxable_micros = 0, tax_micros = 0, rounding_micros = 0, ' +
@@ -289,7 +289,7 @@ describe('numbers are given exactly once', () => {
     expect((await readStatement(opened.store, 'dd', '2026-10')).totals.closingMicros).toBe(await balance('dd'));
   });
 
-  test('entries finer than the currency’s unit do not leave a rest', async () => {
+  test('entries finer than the currency’s unit leave no remainder', async () => {
     await bookEntry(opened.store, {
       number: 1,
       sponsorId: 'cc',

@@ -1,27 +1,16 @@
 import { TIME } from '../journal/journal-block.ts';
 import { int64Column, stringColumn } from '../platform/native-block.ts';
-import type { KeyState } from '../platform/pseudonym-key.ts';
+import { compareKeyStates, type KeyComparison, type KeyState } from '../platform/pseudonym-key.ts';
 import { literal, type Store } from '../platform/store.ts';
 import { bookFact } from './book-fact.ts';
 
-/**
- * A key's history beside the one that is booked. `older`: the store knows of erasures that the key does not; `newer`: the key
- * has been through erasures that are not booked yet; `another`: the two have parted, or never were one.
- */
-export interface KeyComparison {
-  verdict: 'same' | 'older' | 'newer' | 'another';
-  /** States of a key that are booked; 0 before the first. */
-  booked: number;
-}
-
-/** Holds a key's history against the one that the store is booked with. */
-export async function heldAgainst(store: Store, history: readonly KeyState[]): Promise<KeyComparison> {
+/** Compares a key's history with the one that the store is booked with. */
+export async function compareKeyHistory(store: Store, history: readonly KeyState[]): Promise<KeyComparison> {
   const rows = await store.query<{ fingerprint: string }>('SELECT fingerprint FROM pseudonym_keys ORDER BY number');
-  const booked = rows.length;
-  const isShared = rows.every(({ fingerprint }, at) => at >= history.length || history[at].fingerprint === fingerprint);
-  if (!isShared) return { verdict: 'another', booked };
-  if (booked > history.length) return { verdict: 'older', booked };
-  return { verdict: booked === history.length ? 'same' : 'newer', booked };
+  return compareKeyStates(
+    rows.map(({ fingerprint }) => fingerprint),
+    history.map(({ fingerprint }) => fingerprint),
+  );
 }
 
 /**
@@ -33,9 +22,9 @@ export async function bookKeyHistory(
   history: readonly KeyState[],
   nowMs: number,
 ): Promise<KeyComparison> {
-  const before = await heldAgainst(store, history);
-  for (let now = before; now.verdict === 'newer'; now = await heldAgainst(store, history)) {
-    // Whoever is outrun looks again: it may have been the same state that another engine booked.
+  const before = await compareKeyHistory(store, history);
+  for (let now = before; now.verdict === 'newer'; now = await compareKeyHistory(store, history)) {
+    // A fenced writer compares again: another engine may have booked the same state.
     await bookState(store, now.booked + 1, history[now.booked], nowMs);
   }
   return before;

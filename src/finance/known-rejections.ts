@@ -2,15 +2,15 @@ import { RECYCLED } from '../billing/topic-partition.ts';
 import { literal, type Store } from '../platform/store.ts';
 import { type CorrectedRecord, placeOf } from './corrected-records.ts';
 
-/** Places that one query asks for at once. */
+/** Places in one query. */
 const PLACES_A_QUERY = 1000;
 
-/** A rejection as the store knows it. */
+/** A rejection in the store. */
 export interface KnownRejection {
   lane: string;
-  /** Of the recycling that has claimed it, unless that was reversed; 0: none has. */
+  /** Number of the recycling that claimed it, unless that was reversed; 0: none has. */
   number: number;
-  /** Of that recycling's records. */
+  /** Digest of that recycling's records. */
   digest: string;
   /** The record was rejected again when that recycling was booked. */
   isRejectedAgain: boolean;
@@ -26,7 +26,7 @@ type Row = {
   again: number;
 };
 
-/** The rejections at the records' places, by place. */
+/** Returns the rejections at the records' places, by place. */
 export async function readRejections(
   store: Store,
   records: readonly CorrectedRecord[],
@@ -53,7 +53,7 @@ function rejectionsAt(places: string): string {
     '(SELECT topic, partition, offset, number, records_digest FROM recyclings ' +
     `WHERE (topic, partition, offset) IN (${places}) ` +
     `AND number NOT IN (${REVERSED})) GROUP BY topic, partition, offset`;
-  // A record of a recycling that was reversed is rejected where it was at first.
+  // A record of a reversed recycling is rejected in its first place.
   const isOfReversed = `startsWith(topic, '${RECYCLED}') AND toUInt64OrZero(splitByChar('/', toString(topic))[2]) IN (${REVERSED})`;
   return (
     'SELECT lane, topic, partition, offset, claimed.last AS number, claimed.digest AS digest, ' +

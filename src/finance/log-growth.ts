@@ -1,6 +1,6 @@
 import { literal, type Store } from '../platform/store.ts';
 
-/** So many logs a statement names at most: it stays short, and quick to hold against the index. */
+/** Most logs that one statement names: it stays short, and quick to compare with the index. */
 const LOGS_A_STATEMENT = 100;
 
 /** A log, and the last offset that is booked of it. */
@@ -11,10 +11,10 @@ export interface LogEnd {
   last: number;
 }
 
-/** How far a reader knows each log of the journal: it reads what was booked since, and nothing twice. */
+/** The last offset that a reader has read of each log of the journal: it reads what was booked since, and nothing twice. */
 export class LogGrowth {
   readonly #store: Store;
-  /** Those that moved last come last. */
+  /** Logs that moved last come last. */
   readonly #known = new Map<string, LogEnd>();
 
   constructor(store: Store) {
@@ -31,8 +31,8 @@ export class LogGrowth {
   }
 
   /**
-   * Calls `read` with a condition for rows of `journal` that the reader does not know yet, some logs at a time, and keeps
-   * their ends once it resolves. Up to the ends and no further: what is booked meanwhile is for the next time.
+   * Calls `read` with a condition on new rows of `journal`, some logs at a time, and keeps their ends once it resolves. The
+   * condition stops at the ends: what is booked meanwhile is read the next time.
    */
   async readOn(read: (condition: string) => Promise<void>): Promise<void> {
     const moved = (await this.#ends()).filter((end) => Number(end.last) > this.#lastOf(end));
@@ -45,8 +45,8 @@ export class LogGrowth {
   }
 
   /**
-   * Where logs end, read from batch rows alone. Of the logs that moved lately the index is told how far they are known, so
-   * that it passes over their older rows; of all others, which may be done or new, every batch row is read.
+   * Returns the ends of logs, read from batch rows alone. For the logs that moved last, the query names the known ends, so
+   * that the index skips their older rows. Of all other logs, which may be done or new, every batch row is read.
    */
   #ends(): Promise<LogEnd[]> {
     const lately = [...this.#known.values()].slice(-LOGS_A_STATEMENT);

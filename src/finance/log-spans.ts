@@ -1,8 +1,8 @@
 import { literal, type Store } from '../platform/store.ts';
-import type { PeriodRange } from './rate-anew.ts';
+import type { PeriodRange } from './rerate-lane.ts';
 
 const DAY_MS = 86_400_000;
-/** A record's start lies in its period: at most 31 days after the first one, a day to either side for the time zone. */
+/** A record's start lies in its period: at most 31 days after the first day, and a day to either side for the time zone. */
 const DAYS_BEFORE = 1;
 const DAYS_AFTER = 32;
 
@@ -12,7 +12,7 @@ export interface ChargeSelection {
   range: PeriodRange;
 }
 
-/** Charges of statistics periods that a condition in SQL on the journal's charge rows holds for. */
+/** Charges of the statistics periods that an SQL condition on the journal's charge rows selects. */
 export interface RowSelection {
   charged: string;
   range: PeriodRange;
@@ -22,7 +22,7 @@ export function rowsOf({ sponsorId, range }: ChargeSelection): RowSelection {
   return { charged: `sponsor_id = ${literal(sponsorId)}`, range };
 }
 
-/** A piece of a log that a lane's batches hold in one go. */
+/** A range of a log that consecutive batches of a lane hold. */
 export interface LogSpan {
   lane: string;
   topic: string;
@@ -32,14 +32,14 @@ export interface LogSpan {
 }
 
 /**
- * Where the charge rows of a selection stand, in lane order: as they were booked, for a lane may go on with another log (a
- * file, a topic that was made anew) and come back. It ends where the journal ends now.
+ * Returns the places of a selection's charge rows, in lane order, up to the journal's current end. A lane may continue with
+ * another log (a file, a recreated topic) and return to the first, so a log may have several spans.
  */
 export async function readSpans(store: Store, selection: RowSelection): Promise<LogSpan[]> {
   const logs =
     'SELECT lane, topic, partition, min(offset) AS first_row, max(offset) AS last_row ' +
-    `FROM journal WHERE kind = 'charge' AND ${mayCount(selection)} GROUP BY lane, topic, partition`;
-  // A lane's batches are numbered without a gap: those of one log that follow each other keep their distance to its count.
+    `FROM journal WHERE kind = 'charge' AND ${mayCountExpression(selection)} GROUP BY lane, topic, partition`;
+  // A lane's batches are numbered without a gap: consecutive batches of one log keep their distance to its count.
   const batches =
     'SELECT lane, topic, partition, first_offset, offset, lane_sequence, ' +
     'toInt64(lane_sequence) - row_number() OVER (PARTITION BY lane, topic, partition ORDER BY lane_sequence) AS island ' +
@@ -59,7 +59,7 @@ export async function readSpans(store: Store, selection: RowSelection): Promise<
   }));
 }
 
-/** Spans of at most so many offsets: what is read at once. */
+/** Yields spans of at most so many offsets: what is read at once. */
 export function* cutSpans(spans: Iterable<LogSpan>, offsets: number): Iterable<LogSpan> {
   for (const span of spans) {
     for (let firstOffset = span.firstOffset; firstOffset <= span.lastOffset; firstOffset += offsets) {
@@ -69,7 +69,7 @@ export function* cutSpans(spans: Iterable<LogSpan>, offsets: number): Iterable<L
 }
 
 /** In SQL: the rows whose period may begin in the range, and those that may count in one period with them. */
-export function mayCount({ charged, range: { fromDay, toDay } }: RowSelection): string {
+export function mayCountExpression({ charged, range: { fromDay, toDay } }: RowSelection): string {
   const time = (day: number) => `fromUnixTimestamp64Milli(toInt64(${day * DAY_MS}), 'UTC')`;
   return (
     `${charged} AND start_time >= ${time(Math.max(0, fromDay - DAYS_BEFORE))} ` +

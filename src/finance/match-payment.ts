@@ -2,10 +2,10 @@ import type { Sponsor } from '../billing/catalogue.ts';
 import { literal, type Store } from '../platform/store.ts';
 import { type BankMovement, plainAccount } from './read-camt053.ts';
 
-/** Whose payment a movement is, and by what it is known; or why that is not known. */
+/** The sponsor of a payment and what identified it; or why the sponsor is unknown. */
 export type PaymentMatch = { sponsorId: string; by: string; why?: undefined } | { sponsorId: null; why: string };
 
-/** What payments are known by. Accounts are as `plainAccount` has them. */
+/** What identifies payers. Accounts are as `plainAccount` returns them. */
 export interface PayerIndex {
   /** Sponsor by number of an invoice, in capital letters. */
   invoices: ReadonlyMap<string, string>;
@@ -14,8 +14,8 @@ export interface PayerIndex {
 }
 
 /**
- * The sponsor of a payment: the one whose invoice it names; else the one whose bank account paid, or whose id is a word of
- * its remittance. Names of several sponsors are no match.
+ * Returns the sponsor of a payment: the one whose invoice it names; otherwise the one whose bank account paid, or whose id
+ * is a word of its remittance. Names of several sponsors are no match.
  */
 export function matchPayment(movement: BankMovement, { invoices, accounts, sponsorIds }: PayerIndex): PaymentMatch {
   const { references, remittance, debtorAccount } = movement;
@@ -35,7 +35,7 @@ export function matchPayment(movement: BankMovement, { invoices, accounts, spons
   return { sponsorId: null, why: 'names no invoice, no sponsor and no known debtor account' };
 }
 
-/** From the catalogue's sponsors and the invoices of the store. Rejects with a StoreError. */
+/** Reads the index from the catalogue's sponsors and the invoices of the store. Rejects with a StoreError. */
 export async function payerIndex(store: Store, sponsors: readonly Sponsor[]): Promise<PayerIndex> {
   return {
     invoices: await invoiceNumbers(store),
@@ -46,7 +46,7 @@ export async function payerIndex(store: Store, sponsors: readonly Sponsor[]): Pr
   };
 }
 
-/** Sponsor by invoice number, from the view `invoices`; none in a store that has no such view. */
+/** Returns sponsors by invoice number, from the view `invoices`; none in a store that has no such view. */
 async function invoiceNumbers(store: Store): Promise<Map<string, string>> {
   const views = await store.query(
     `SELECT name FROM system.tables WHERE database = currentDatabase() AND name = ${literal('invoices')}`,

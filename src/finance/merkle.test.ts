@@ -39,7 +39,7 @@ test.each([
   expect(hex(treeOf(leaves.slice(0, count).map((leaf) => Buffer.from(leaf, 'hex'))).root)).toBe(root);
 });
 
-test('the root is the definition’s, and every leaf’s proof leads to it', () => {
+test('the root follows the definition, and every leaf’s proof leads to it', () => {
   for (let count = 1; count <= 70; count++) {
     const leaves = leavesOf(count);
     const { root, proofs } = treeOf(leaves);

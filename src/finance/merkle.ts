@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 
 /**
- * A Merkle tree with SHA-256 as RFC 6962, section 2.1, defines it: a leaf is the hash of 0x00 and its octets, a node of 0x01
- * and its two children, and a node without a sibling is promoted. Leaves are taken one at a time; only the roots of the
- * complete subtrees so far are kept, of which there are as many as the count has binary ones.
+ * A Merkle tree with SHA-256 as RFC 6962, section 2.1, defines it: a leaf is the hash of 0x00 and its bytes, a node of 0x01
+ * and its two children, and a node without a sibling is promoted. Leaves are added one at a time. Only the roots of the
+ * complete subtrees are kept, one for each binary 1 in the count.
  */
 export class MerkleTree {
   readonly #subtrees: Subtree[] = [];
@@ -18,14 +18,14 @@ export class MerkleTree {
     this.#add(leaf, []);
   }
 
-  /** The same, and gives the leaf's proof; its path is complete once `root` was asked for. */
+  /** Adds the next leaf and returns its proof; the path is complete once `root` was called. */
   addProven(leaf: Uint8Array): InclusionProof {
     const proof: InclusionProof = { index: this.#count, path: [] };
     this.#add(leaf, [proof]);
     return proof;
   }
 
-  /** The root over all leaves; of none it is the hash of nothing. No leaf may follow. */
+  /** Returns the root over all leaves; without leaves it is the hash of nothing. No leaf may follow. */
   root(): Uint8Array {
     while (this.#subtrees.length > 1) this.#join();
     return this.#subtrees[0]?.hash ?? createHash('sha256').digest();
@@ -37,7 +37,7 @@ export class MerkleTree {
     while (this.#subtrees.length > 1 && this.#subtrees.at(-1)?.size === this.#subtrees.at(-2)?.size) this.#join();
   }
 
-  /** Makes one subtree of the last two. */
+  /** Joins the last two subtrees. */
   #join(): void {
     const [left, right] = this.#subtrees.splice(-2);
     for (const { path } of left.proven) path.push(right.hash);
@@ -47,7 +47,7 @@ export class MerkleTree {
   }
 }
 
-/** That a leaf is in a tree: its place, and the siblings of its way to the root. */
+/** Proof that a leaf is in a tree: its place, and the siblings on its path to the root. */
 export interface InclusionProof {
   index: number;
   path: Uint8Array[];
@@ -68,8 +68,8 @@ export function leafHash(octets: Uint8Array): Uint8Array {
 }
 
 /**
- * The root that a leaf and its proof lead to in a tree of `count` leaves (RFC 9162, section 2.1.3.2); null when the path
- * is not as long as such a tree's.
+ * Returns the root that a leaf and its proof lead to in a tree of `count` leaves (RFC 9162, section 2.1.3.2); null when the
+ * path does not have the length of such a tree's.
  */
 export function rootOfProof(leaf: Uint8Array, { index, path }: InclusionProof, count: number): Uint8Array | null {
   if (index < 0 || index >= count) return null;

@@ -31,7 +31,7 @@ const newLog = () => {
 const listed = async () =>
   Number((await opened.store.query<{ n: number }>('SELECT sum(missing) AS n FROM sequence_gaps'))[0].n);
 
-test('look by look it counts what the view lists: gaps that come, that close, and the end of the numbers', async () => {
+test('each look counts what the view lists: gaps that open, gaps that close, and the end of the numbers', async () => {
   const watched = new MissingNumbers(opened.store);
   expect(await watched.look()).toBe(0);
   const log = newLog();
@@ -47,7 +47,7 @@ test('look by look it counts what the view lists: gaps that come, that close, an
   expect(await new MissingNumbers(opened.store).look()).toBe(15);
 });
 
-test('numbers that are hashes of content have none between them, nor do those of rejected records', async () => {
+test('numbers that are hashes of content have no gaps between them, nor do those of rejected records', async () => {
   const watched = new MissingNumbers(opened.store);
   const before = await watched.look();
   const log = { topic: '192.0.2.1/content', partition: 0, lane: '192.0.2.1/content-0' };
@@ -59,7 +59,7 @@ test('numbers that are hashes of content have none between them, nor do those of
   expect(await listed()).toBe(await new MissingNumbers(opened.store).look());
 });
 
-test('a rejected record has arrived, and one that conflicts with an earlier one is no other number', async () => {
+test('a rejected record has arrived, and one that conflicts with an earlier one has no number of its own', async () => {
   const watched = new MissingNumbers(opened.store);
   const before = await watched.look();
   const log = newLog();

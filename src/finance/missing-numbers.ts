@@ -2,11 +2,11 @@ import { isNumbered } from '../billing/content-numbering.ts';
 import type { Store } from '../platform/store.ts';
 import { LogGrowth } from './log-growth.ts';
 
-/** A node counts to 4294967295 and begins again (TS 32.298). */
+/** A node counts to 4294967295 and restarts (TS 32.298). */
 const NUMBERS = 2 ** 32;
 const HALF = 2 ** 31;
 
-/** What arrived of a node: how many numbers, and where they begin and end below and above the half of all numbers. */
+/** The numbers that arrived of a node: how many, and where they begin and end in the lower and the upper half. */
 interface Arrived {
   records: number;
   low: Range;
@@ -30,9 +30,9 @@ interface Row {
 }
 
 /**
- * How many sequence numbers no readable record had, between two of their node that did: what the view `sequence_gaps` lists,
- * counted from what was booked since the last look. What is on its way in another partition counts as missing until it is
- * booked; a record that came again after its identity was forgotten hides one that is missing.
+ * Counts the sequence numbers that no readable record has, between two of their node that arrived. It counts what the view
+ * `sequence_gaps` lists, from what was booked since the last look. A record in flight in another partition counts as missing
+ * until it is booked. A duplicate record whose identity was forgotten hides one that is missing.
  */
 export class MissingNumbers {
   readonly #store: Store;
@@ -44,7 +44,10 @@ export class MissingNumbers {
     this.#growth = new LogGrowth(store);
   }
 
-  /** The sum over all nodes. The first look reads every identity, later ones those that are new. Rejects with a StoreError. */
+  /**
+   * Returns the sum over all nodes. The first look reads every identity, later ones only new ones. Rejects with a
+   * StoreError.
+   */
   async look(): Promise<number> {
     await this.#growth.readOn(async (isNew) => {
       for (const row of await this.#store.query<Row>(arrivedSql(isNew))) this.#add(row);
@@ -70,12 +73,14 @@ function joined({ first, last }: Range, from: number, to: number): Range {
 
 function missingOf({ records, low, high }: Arrived): number {
   const [lowest, highest] = [Math.min(low.first, high.first), Math.max(low.last, high.last)];
-  const hasBegunAgain = highest - lowest > HALF && highest < NUMBERS && low.last - (high.first - NUMBERS) < HALF;
-  const places = hasBegunAgain ? low.last - (high.first - NUMBERS) + 1 : highest - lowest + 1;
+  const hasRestarted = highest - lowest > HALF && highest < NUMBERS && low.last - (high.first - NUMBERS) < HALF;
+  const places = hasRestarted ? low.last - (high.first - NUMBERS) + 1 : highest - lowest + 1;
   return Math.max(0, places - records);
 }
 
-/** What was neither rejected nor repeated, and what was rejected and can be read: but not what was seen before. */
+/**
+ * Selects records that were neither rejected nor duplicates, and rejected ones that can be read, without those read before.
+ */
 function arrivedSql(isNew: string): string {
   const half = (condition: string, name: string) =>
     `countIf(${condition}) AS ${name}_records, minIf(number, ${condition}) AS ${name}_first, maxIf(number, ${condition}) AS ${name}_last`;

@@ -9,11 +9,11 @@ const DAY_MS = 86_400_000;
 /** When a sponsor's month is over, and by which plan. */
 export interface MonthOver {
   overMs: number;
-  /** Of all plans the one whose month is over last; null: no plan is in force in the month, and it is over by UTC. */
+  /** The plan whose month is over last; null: no plan is in force in the month, and it is over by UTC. */
   plan: SponsorPlan | null;
 }
 
-/** When every statistics period that begins in a sponsor's month is over, each in its plan's time zone. */
+/** Returns when every statistics period that begins in a sponsor's month is over, each in its plan's time zone. */
 export async function readMonthOver(store: Store, sponsorId: string, month: Month): Promise<MonthOver> {
   const plans = await readSponsorPlans(store, sponsorId, catalogueInUse(month));
   const day = startOfMonthMs(month) / DAY_MS;
@@ -25,7 +25,7 @@ export async function readMonthOver(store: Store, sponsorId: string, month: Mont
   return last ?? { overMs: endOfMonthMs(month), plan: null };
 }
 
-/** What runs last in a month, in words. */
+/** Returns what ends last in a month, in words. */
 export function runsLast({ overMs, plan }: MonthOver, month: Month): string {
   const until = `until ${new Date(overMs).toISOString()}`;
   if (plan === null) return `it runs ${until}`;
@@ -34,8 +34,8 @@ export function runsLast({ overMs, plan }: MonthOver, month: Month): string {
 }
 
 /**
- * Condition on `catalogues`: those that records of a month may still be rated with. Every lane that books since the month began
- * goes on with the catalogue of its last batch, or with the newest one.
+ * Returns a condition on `catalogues`: those that records of a month may still be rated with. A lane that has booked since
+ * the month began continues with the catalogue of its last batch, or with the newest one.
  */
 function catalogueInUse(month: Month): string {
   return (

@@ -2,7 +2,7 @@
 export type Month = string;
 
 const MONTH_TEXT = /^(19[7-9]\d|20\d\d|21[0-3]\d|214[0-8])-(0[1-9]|1[0-2])$/;
-/** English, whatever the language and the version of the runtime. */
+/** English, independent of the language and the version of the runtime. */
 const MONTH_NAMES = [
   'January',
   'February',
@@ -31,40 +31,40 @@ export function monthBefore(month: Month): Month {
   return monthOf(startOfMonthMs(month) - 1);
 }
 
-/** The month that holds an instant, in UTC. */
+/** Returns the month that holds an instant, in UTC. */
 export function monthOf(timeMs: number): Month {
   return new Date(timeMs).toISOString().slice(0, 7);
 }
 
-/** First instant of the month, in UTC. */
+/** Returns the first instant of the month, in UTC. */
 export function startOfMonthMs(month: Month): number {
   return Date.parse(`${month}-01T00:00:00Z`);
 }
 
-/** First instant after the month, in UTC. */
+/** Returns the first instant after the month, in UTC. */
 export function endOfMonthMs(month: Month): number {
   const [year, number] = month.split('-').map(Number);
   return Date.UTC(year, number);
 }
 
-/** `2026-10` as `October 2026`. */
+/** Returns `2026-10` as `October 2026`. */
 export function monthName(month: Month): string {
   const [year, number] = month.split('-');
   return `${MONTH_NAMES[Number(number) - 1]} ${year}`;
 }
 
-/** An instant's day in UTC: `5 October 2026`. */
+/** Returns an instant's day in UTC: `5 October 2026`. */
 export function dayName(timeMs: number): string {
   const date = new Date(timeMs);
   return `${date.getUTCDate()} ${monthName(monthOf(timeMs))}`;
 }
 
-/** `1–31 October 2026` */
+/** Returns `1–31 October 2026`. */
 export function daysOfMonth(month: Month): string {
   return `1–${dayName(endOfMonthMs(month) - 1)}`;
 }
 
-/** First day of the month, as ClickHouse writes a Date. */
+/** Returns the first day of the month, as ClickHouse writes a Date. */
 export function dateLiteral(month: Month): string {
   return `toDate('${month}-01')`;
 }

@@ -6,17 +6,18 @@ import { dateLiteral } from './month.ts';
 import { sumOf } from './statement-arithmetic.ts';
 import type { Completeness } from './statement-document.ts';
 
-/** A node counts to 4294967295 and begins again (TS 32.298). */
+/** A node counts to 4294967295 and restarts (TS 32.298). */
 const NUMBERS = '4294967296';
 const HALF = '2147483648';
 
 /**
- * What sequence numbers that no readable record had, between the first and the last of their node's numbers among the month's own
- * records, would have held of this bill if they were like the node's records: the part of the view `sequence_gaps` that the
- * bill may miss something by. The counts of nodes are of all sponsors and stay here.
+ * Estimates what the missing records would have added to this bill, if they were like the node's other records. Missing are
+ * sequence numbers without a readable record, between the first and the last number of the node's records of the month. This
+ * is the part of the view `sequence_gaps` that affects the bill. The counts of nodes are of all sponsors and are not
+ * returned.
  */
 export async function readMissingRecords(store: Store, coverage: Coverage): Promise<Completeness['missingRecords']> {
-  // What arrived between the two ends, both of which did; a repeated number makes a step of 0.
+  // Counts what arrived between the two ends, both of which arrived; a repeated number makes a step of 0.
   const steps = 'arrayDifference(arraySort(groupArray(place)))';
   const rows = await store.query<Record<'missing' | 'arrived' | 'own' | 'sponsored' | 'micros', string>>(
     'SELECT toString(arraySum(step -> greatest(step, 1) - 1, steps)) AS missing, ' +
@@ -32,7 +33,9 @@ export async function readMissingRecords(store: Store, coverage: Coverage): Prom
   return { records: Number(sum('own')), sponsoredOctets: sum('sponsored'), chargeMicros: sum('micros') };
 }
 
-/** Numbers of all readable records that were booked by then: what was neither rejected nor repeated, and what was rejected. */
+/**
+ * Selects the numbers of all readable records in the coverage: neither rejected nor duplicates, and readable rejected ones.
+ */
 function arrivedNumbers(coverage: Coverage): string {
   const [nodeId, number] = ["JSONExtractString(payload, 'nodeId')", "JSONExtractInt(payload, 'localSequenceNumber')"];
   const isReadable = "JSONType(payload, 'nodeId') = 'String' AND JSONType(payload, 'localSequenceNumber') = 'Int64'";
@@ -46,14 +49,16 @@ function arrivedNumbers(coverage: Coverage): string {
   );
 }
 
-/** The nodes that sent records of the month itself: their first and last number, and what the sponsor pays of them. */
+/**
+ * Selects the nodes that sent records of the month itself: their first and last number, and what the sponsor pays of them.
+ */
 function nodesOfBill(coverage: Coverage): string {
   const month = 'toStartOfMonth(period_start)';
   const number = consecutiveNumber('node_id', 'local_sequence_number');
   const place = `if(${number} >= ${HALF}, ${number} - ${NUMBERS}, ${number})`;
-  const hasBegunAgain = `max(${number}) - min(${number}) > ${HALF} AND max(${number}) < ${NUMBERS}`;
+  const hasRestarted = `max(${number}) - min(${number}) > ${HALF} AND max(${number}) < ${NUMBERS}`;
   return (
-    `SELECT node_id, ${hasBegunAgain} AS begun_again, ` +
+    `SELECT node_id, ${hasRestarted} AS begun_again, ` +
     `if(begun_again, min(${place}), min(${number})) AS lowest, ` +
     `if(begun_again, max(${place}), max(${number})) AS highest, ` +
     'count() AS own, sum(sponsored_octets) AS octets, sum(charge_micros) AS charged FROM journal ' +

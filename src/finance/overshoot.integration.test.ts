@@ -19,47 +19,47 @@ const MICROS_A_RECORD = 1_000_000;
 const START_MS = Date.UTC(2026, 10, 30, 12);
 
 interface Settings {
-  checkEveryMs: number;
+  checkIntervalMs: number;
   maxDelayMs: number;
   /** The limit is passed at another moment between two checks. */
   limitRecords: number;
 }
 
-/** As docs/finance.md states it, where the store takes no time. */
-function boundMs({ checkEveryMs, maxDelayMs }: Settings): number {
-  return checkEveryMs + FACTS_MAX_AGE_MS + 2 * maxDelayMs;
+/** Returns the bound that docs/finance.md states, where the store takes no time. */
+function boundMs({ checkIntervalMs, maxDelayMs }: Settings): number {
+  return checkIntervalMs + FACTS_MAX_AGE_MS + 2 * maxDelayMs;
 }
 
 test.each<Settings>([
-  { checkEveryMs: 1000, maxDelayMs: 500, limitRecords: 20 },
-  { checkEveryMs: 1000, maxDelayMs: 500, limitRecords: 29 },
-  { checkEveryMs: 250, maxDelayMs: 250, limitRecords: 19 },
-  { checkEveryMs: 2500, maxDelayMs: 250, limitRecords: 6 },
+  { checkIntervalMs: 1000, maxDelayMs: 500, limitRecords: 20 },
+  { checkIntervalMs: 1000, maxDelayMs: 500, limitRecords: 29 },
+  { checkIntervalMs: 250, maxDelayMs: 250, limitRecords: 19 },
+  { checkIntervalMs: 2500, maxDelayMs: 250, limitRecords: 6 },
 ])('what is charged past a credit limit stays within the bound of the settings: %o', async (settings) => {
   const records = settings.limitRecords + Math.ceil((1.5 * boundMs(settings)) / TICK_MS);
-  const { reasons, overshootRecords } = await runPast(settings, settings.checkEveryMs, records);
+  const { reasons, overshootRecords } = await runPast(settings, settings.checkIntervalMs, records);
   expect(overshootRecords).toBeGreaterThan(0);
   expect(overshootRecords * TICK_MS).toBeLessThanOrEqual(boundMs(settings));
   // Sponsored up to one batch, suspended from there to the top-up, sponsored again after it.
   expect(reasons.map(([reason]) => reason)).toEqual(['sponsored', 'sponsor_suspended', 'sponsored']);
 });
 
-test('the bound is not so wide that a watcher which looks too seldom would stay within', async () => {
-  const settings = { checkEveryMs: 250, maxDelayMs: 250, limitRecords: 19 };
+test('a watcher that checks too seldom exceeds the bound', async () => {
+  const settings = { checkIntervalMs: 250, maxDelayMs: 250, limitRecords: 19 };
   const { overshootRecords } = await runPast(settings, 5000, 130);
   expect(overshootRecords * TICK_MS).toBeGreaterThan(boundMs(settings));
 });
 
-/** Runs engine and watcher in steps of a clock over one record a step; a top-up of everything follows at the end. */
-async function runPast({ maxDelayMs, limitRecords }: Settings, checkEveryMs: number, records: number) {
+/** Runs engine and watcher in steps of a clock, one record a step; a top-up of the whole debt follows at the end. */
+async function runPast({ maxDelayMs, limitRecords }: Settings, checkIntervalMs: number, records: number) {
   const { store, close } = await OPEN_STORE.embedded();
   try {
     const counted = new CountedStore(store);
     const clock = new SteppedClock(counted);
     const catalogue = catalogueOf(limitRecords);
-    const watcher = new CreditWatcher({ store: counted.store, sponsors: catalogue.sponsors, clock, checkEveryMs });
+    const watcher = new CreditWatcher({ store: counted.store, sponsors: catalogue.sponsors, clock, checkIntervalMs });
     watcher.start();
-    const afterTopUp = Math.ceil((1.5 * (checkEveryMs + FACTS_MAX_AGE_MS + maxDelayMs)) / TICK_MS);
+    const afterTopUp = Math.ceil((1.5 * (checkIntervalMs + FACTS_MAX_AGE_MS + maxDelayMs)) / TICK_MS);
     const source = pacedSource(records + afterTopUp, clock, async (record) => {
       if (record !== records) return;
       const entry = { kind: 'top-up' as const, idempotencyKey: 'all', sponsorId: 'chatter', currency: 'USD' };
@@ -92,7 +92,7 @@ async function runPast({ maxDelayMs, limitRecords }: Settings, checkEveryMs: num
   }
 }
 
-/** What the records of the batches came to, in the order of the log: reasons and how many records in a row had them. */
+/** Returns the reasons of the records in the order of the log, and how many records in a row have each. */
 async function reasonsInOrder(store: Store): Promise<[reason: string, records: number][]> {
   const rows = await store.query<{ reason: string; records: number }>(
     'SELECT reason, sum(records) AS records FROM outcomes GROUP BY last_offset, reason ORDER BY last_offset',
@@ -106,7 +106,7 @@ async function reasonsInOrder(store: Store): Promise<[reason: string, records: n
   return runs;
 }
 
-/** A record for every step of the clock. */
+/** Returns a source with a record for every step of the clock. */
 function pacedSource(records: number, clock: SteppedClock, beforeRecord: (record: number) => Promise<void>): Source {
   const log = { topic: 'paced', partition: 0, lane: 'paced-0' };
   return {
@@ -129,7 +129,7 @@ function pacedSource(records: number, clock: SteppedClock, beforeRecord: (record
   };
 }
 
-/** Knows whether somebody waits for the store. */
+/** A store that counts the queries in progress. */
 class CountedStore {
   readonly store: Store;
   #waiting = 0;
@@ -152,13 +152,13 @@ class CountedStore {
     };
   }
 
-  /** Nobody waits, and nobody who was answered asks on. */
+  /** Resolves when no query is in progress, and no answered caller sends another. */
   async quiet(): Promise<void> {
     for (let quiet = 0; quiet < 5; quiet = this.#waiting === 0 ? quiet + 1 : 0) await new Promise(setImmediate);
   }
 }
 
-/** Time that passes in steps; what falls due in one is done, the store's part of it too, before the next. */
+/** A clock that passes in steps; what falls due in one is done, with its store queries, before the next. */
 class SteppedClock implements Clock {
   readonly #store: CountedStore;
   readonly #timers: { atMs: number; call: () => void }[] = [];
@@ -200,7 +200,7 @@ class SteppedClock implements Clock {
   }
 }
 
-/** A credit limit of so many records. */
+/** Returns a catalogue with a credit limit of so many records. */
 function catalogueOf(limitRecords: number) {
   const text = `
 sponsors:

@@ -7,8 +7,9 @@ import type { PlanTimeZone } from './statement-document.ts';
 const PLANS = "JSONExtract(document, 'plans', 'Array(Tuple(id String, version UInt32, timeZone String))')";
 
 /**
- * The time zones of the plans that the covered rows were rated under, as the first catalogue with the plan's version has them: the
- * same as view `plan_time_zones`, of a store too that has not been through its migration. A plan of no kept catalogue is left out.
+ * Returns the time zones of the plans that the covered rows were rated under, from the first catalogue with the plan's
+ * version. It equals the view `plan_time_zones`, and works in a store without that migration. A plan of no kept catalogue is
+ * left out.
  */
 export async function readPlanTimeZones(store: Store, coverage: Coverage): Promise<PlanTimeZone[]> {
   const covered = `SELECT plan_id, plan_version FROM bookings WHERE ${coveredBookings(coverage)} GROUP BY ALL`;
@@ -20,7 +21,10 @@ export async function readPlanTimeZones(store: Store, coverage: Coverage): Promi
   return rows.map((row) => ({ ...row, planVersion: Number(row.planVersion) }));
 }
 
-/** ClickHouse expression: the day of use of a row of `bookings`, the local day of its start in its plan's time zone. */
+/**
+ * Returns a ClickHouse expression: the day of use of a row of `bookings`, the local day of its start in its plan's time
+ * zone.
+ */
 export function dayOfUseExpression(zones: readonly PlanTimeZone[]): string {
   if (zones.length === 0) return 'toDate(start_time)';
   const list = (texts: readonly string[]) => `[${texts.map((text) => literal(text)).join(', ')}]`;
@@ -30,7 +34,7 @@ export function dayOfUseExpression(zones: readonly PlanTimeZone[]): string {
   return `toDate(substring(toString(start_time, ${zone}), 1, 10))`;
 }
 
-/** The same days without a store. */
+/** The days of use, computed without a store. */
 export class DaysOfUse {
   readonly #calendars: ReadonlyMap<string, PeriodCalendar>;
   readonly #utc = new PeriodCalendar('day', 'UTC');
@@ -44,7 +48,7 @@ export class DaysOfUse {
     );
   }
 
-  /** As `2026-10-01`. `startTime` in ISO 8601. */
+  /** Returns the day as `2026-10-01`. `startTime` is ISO 8601. */
   dayOf(planId: string, planVersion: number | string, startTime: string): string {
     const calendar = this.#calendars.get(planName(planId, planVersion)) ?? this.#utc;
     return dayText(calendar.startDay(Date.parse(startTime)));

@@ -7,7 +7,7 @@ export interface PlanVersion {
 /** No plan at all. */
 export const NO_PLAN = 0;
 
-/** Versions of plans as small integers: those that rows stand under and those of a catalogue beside each other. */
+/** Versions of plans as small integers: those of booked rows and those of a catalogue. */
 export class PlanVersions {
   readonly #list: PlanVersion[] = [];
   readonly #codes = new Map<string, Map<number, number>>();

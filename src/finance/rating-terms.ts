@@ -9,7 +9,7 @@ export interface TierTerms {
   pricePerMiBMicros: bigint;
 }
 
-/** Price tiers, and the plan versions that had them: each as one catalogue, by its hash, has it. */
+/** Price tiers, and the plan versions that have them, of one catalogue, identified by its hash. */
 export interface RatingTerms {
   tiers: readonly TierTerms[];
   plans: readonly { catalogueHash: string; planId: string; planVersion: number }[];
@@ -22,7 +22,7 @@ interface PlanDocument {
   tiers: { upToOctets: number | null; pricePerMiB: string }[];
 }
 
-/** The terms of a sponsor's plans in all catalogues that a covered row may have been rated with. */
+/** Returns the terms of a sponsor's plans in all catalogues that a covered row may have been rated with. */
 export async function readRatingTerms(store: Store, coverage: Coverage): Promise<RatingTerms[]> {
   const ofSponsor = `arrayFilter(application -> application.2 = ${literal(coverage.sponsorId)}, JSONExtract(document, 'applications', 'Array(Tuple(id String, sponsor String))'))`;
   const catalogues = await store.query<{ hash: string; plans: string; applications: string[] }>(
@@ -43,7 +43,7 @@ export async function readRatingTerms(store: Store, coverage: Coverage): Promise
   return [...byTiers.values()];
 }
 
-/** ClickHouse expression: the place in `terms` of a row with its batch's `catalogue_hash`; -1 if it has none. */
+/** Returns a ClickHouse expression: the place in `terms` of a row with its batch's `catalogue_hash`; -1 if it has none. */
 export function termsExpression(terms: readonly RatingTerms[]): string {
   const branches = terms.map(({ plans }, place) => {
     const versions = plans.map(
@@ -54,7 +54,7 @@ export function termsExpression(terms: readonly RatingTerms[]): string {
   return `multiIf(${[...branches, 'false, toInt32(-1)', 'toInt32(-1)'].join(', ')})`;
 }
 
-/** ClickHouse expression: the ends of the tiers of the terms at a place. */
+/** Returns a ClickHouse expression: the ends of the tiers of the terms at a place. */
 export function tierEndsExpression(terms: readonly RatingTerms[], place: string): string {
   const branches = terms.map(({ tiers }, at) => `${place} = ${at}, [${tiers.map(endOf)}]::Array(Int64)`);
   return `multiIf(${[...branches, 'false, []::Array(Int64)', '[]::Array(Int64)'].join(', ')})`;

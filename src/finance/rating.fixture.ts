@@ -4,13 +4,13 @@ import type { FlowRecord } from '../billing/flow-record.ts';
 import { isCharged } from '../billing/outcome.ts';
 import { Rules } from '../billing/rules.ts';
 import { asValue, rateValues, TEST_CATALOGUE, testLane } from '../billing/traffic.fixture.ts';
-import { LaneAnew, type PeriodRange } from './rate-anew.ts';
-import { type Decision, StandingCharges } from './standing-charges.ts';
+import { CurrentCharges, type Decision } from './current-charges.ts';
+import { type PeriodRange, RerateLane } from './rerate-lane.ts';
 
-/** Everything that ever began. */
+/** All periods. */
 export const ALL_PERIODS: PeriodRange = { fromDay: 0, toDay: 65_535 };
 
-/** A charge row as it stands, with a plan's name instead of a code. */
+/** A current charge row, with a plan's name instead of a code. */
 export interface ChargeRow extends Omit<Decision, 'plan'> {
   record: FlowRecord;
   applicationId: string;
@@ -25,7 +25,7 @@ export function rulesOf(catalogue: string): Rules {
   return new Rules(parsed.catalogue);
 }
 
-/** The test catalogue with some of its text replaced; each text must be there. */
+/** Returns the test catalogue with some of its text replaced; throws where a text is missing. */
 export function changedCatalogue(...changes: readonly [from: string, to: string][]): string {
   return changes.reduce((text, [from, to]) => {
     if (!text.includes(from)) throw new Error(`the test catalogue has no ${from}`);
@@ -33,7 +33,7 @@ export function changedCatalogue(...changes: readonly [from: string, to: string]
   }, TEST_CATALOGUE);
 }
 
-/** What the engine would book of records, in order, in one batch: the charge rows. */
+/** Returns the charge rows that the engine would book of records, in order, in one batch. */
 export function chargeRows(records: readonly FlowRecord[], rules: Rules): ChargeRow[] {
   const { batch } = rateValues(records.map(asValue), testLane(), rules);
   return records.flatMap((record, row) => (isCharged(batch.reason[row]) ? [chargeRow(batch, row, record, rules)] : []));
@@ -56,16 +56,16 @@ function chargeRow(batch: FlowBatch, row: number, record: FlowRecord, { catalogu
   };
 }
 
-/** Rates rows of one lane anew, so many at a time, as `rerate` does with what it reads; only those in range are given back. */
-export function rateAnew(
+/** Re-rates rows of one lane, so many at a time, as `rerate` does with what it reads; returns only those in range. */
+export function rerateRows(
   rows: readonly ChargeRow[],
   rules: Rules,
   range = ALL_PERIODS,
   atOnce = 1000,
-): { rows: ChargeRow[]; changed: number; lane: LaneAnew } {
-  const lane = new LaneAnew(rules, range);
-  const charges = new StandingCharges(atOnce);
-  const anew: ChargeRow[] = [];
+): { rows: ChargeRow[]; changed: number; lane: RerateLane } {
+  const lane = new RerateLane(rules, range);
+  const charges = new CurrentCharges(atOnce);
+  const rerated: ChargeRow[] = [];
   let changed = 0;
   for (let at = 0; at < rows.length; at += atOnce) {
     const chunk = rows.slice(at, at + atOnce);
@@ -76,14 +76,14 @@ export function rateAnew(
       if (charges.isInRange[index] === 0) return;
       const { plan, ...decision } = charges.after(index);
       const { planId, version } = charges.plans.at(plan);
-      anew.push({ ...row, ...decision, planId, planVersion: version });
+      rerated.push({ ...row, ...decision, planId, planVersion: version });
       if (charges.isChanged(index)) changed++;
     });
   }
-  return { rows: anew, changed, lane };
+  return { rows: rerated, changed, lane };
 }
 
-function take(charges: StandingCharges, row: ChargeRow, lane: LaneAnew, rules: Rules, range: PeriodRange): void {
+function take(charges: CurrentCharges, row: ChargeRow, lane: RerateLane, rules: Rules, range: PeriodRange): void {
   const { records } = charges;
   const at = records.count++;
   records.application[at] = rules.catalogue.applications.findIndex(({ id }) => id === row.applicationId);

@@ -49,13 +49,13 @@ describe.each(['02', '04', '08', '13'])('camt.053.001.%s', (version) => {
   });
 });
 
-test('a batch whose transactions do not add up is not taken apart', () => {
+test('a batch whose transactions do not add up is one movement', () => {
   const [whole, ...others] = of({ reference: 'R1', batch: [{ amount: '60' }, { amount: '39.99' }] });
   expect(others).toEqual([]);
   expect(whole).toMatchObject({ amount: '100.00', fault: 'its 2 transactions do not add up to 100.00 USD' });
 });
 
-test('what a file says in lines, entities and another encoding is one line of text', () => {
+test('text in lines, entities and another encoding is read as one line', () => {
   const xml = camt053([{ ...PAYMENT, debtor: 'K&amp;\n Söhne' }]);
   expect(read(`\uFEFF${xml}`)[0].debtorName).toBe('K& Söhne');
   const latin = `<?xml version="1.0" encoding="ISO-8859-1"?>\r\n${xml}`;

@@ -8,14 +8,14 @@ export interface BankMovement {
   statementId: string;
   /** IBAN or other number of the account, without spaces. */
   account: string;
-  /** What the bank names it by for good, within the account; null: it has no reference. */
+  /** The bank's permanent reference of it within the account; null: it has none. */
   reference: string | null;
   /** Decimal text as the bank wrote it, and its currency. */
   amount: string;
   currency: string;
   isCredit: boolean;
   isReversal: boolean;
-  /** `BOOK`, `PDNG`, `INFO` or what the bank says. */
+  /** `BOOK`, `PDNG`, `INFO` or another status of the bank. */
   status: string;
   /** Day of booking, `2026-11-02`; empty: the bank names none. */
   day: string;
@@ -26,7 +26,7 @@ export interface BankMovement {
   references: string[];
   /** Unstructured remittance and end-to-end identification. */
   remittance: string[];
-  /** Why its parts are ambiguous or do not add up; null: fine. */
+  /** Why its parts are ambiguous or do not add up; null: no fault. */
   fault: string | null;
 }
 
@@ -38,8 +38,8 @@ const NOT_PROVIDED = 'NOTPROVIDED';
 const METADATA = XMLParser.getMetaDataSymbol() as unknown as symbol;
 
 /**
- * Every movement of a bank statement, ISO 20022 camt.053 in any version from 001.02 on, in the order of the file. Throws a
- * ConfigError with file and line for what is none.
+ * Returns every movement of a bank statement, ISO 20022 camt.053 from version 001.02 on, in the order of the file. Throws a
+ * ConfigError with file and line for other content.
  */
 export function readCamt053(bytes: Uint8Array, fileName: string): BankMovement[] {
   const text = textOf(bytes, fileName).replace(/\r\n?/g, '\n');
@@ -88,7 +88,7 @@ function documentOf(text: string, fileName: string): Xml {
 
 type Place = Pick<BankMovement, 'statementId' | 'account' | 'line'>;
 
-/** An entry of one transaction is one movement, of several it is one for each. */
+/** Returns one movement for an entry of one transaction, and one for each transaction of several. */
 function movementsOf(entry: Xml, place: Place): BankMovement[] {
   const reference = value(entry, 'AcctSvcrRef');
   const own = value(entry, 'NtryRef');
@@ -99,7 +99,7 @@ function movementsOf(entry: Xml, place: Place): BankMovement[] {
     currency: value(entry, 'Amt', '@Ccy'),
     isCredit: value(entry, 'CdtDbtInd') === 'CRDT',
     isReversal: value(entry, 'RvslInd') === 'true' || value(entry, 'RvslInd') === '1',
-    // A code until version 7, one of a choice since.
+    // A code until version 7, a choice of codes since.
     status: value(entry, 'Sts') || value(entry, 'Sts', 'Cd') || value(entry, 'Sts', 'Prtry'),
     day: dayOf(child(entry, 'BookgDt')) || dayOf(child(entry, 'ValDt')),
     debtorName: '',
@@ -164,17 +164,17 @@ function accountOf(account: Xml): string {
   return plainAccount(value(account, 'Id', 'IBAN') || value(account, 'Id', 'Othr', 'Id'));
 }
 
-/** An account's number as it is compared: no spaces, capital letters. */
+/** Returns an account's number as it is compared: no spaces, capital letters. */
 export function plainAccount(number: string): string {
   return number.replaceAll(/\s/g, '').toUpperCase();
 }
 
-/** `Dt` or `DtTm`, its day. */
+/** Returns the day of `Dt` or `DtTm`. */
 function dayOf(date: Xml): string {
   return (value(date, 'Dt') || value(date, 'DtTm')).slice(0, 10);
 }
 
-/** In units of 10^-18, so that amounts are compared as numbers; of what is no amount 0. */
+/** Returns an amount in units of 10^-18, so that amounts are compared as numbers; 0 for a text that is no amount. */
 function scaled(amount: string): bigint {
   const [, units, decimals = ''] = /^(\d{1,18})(?:\.(\d{0,18}))?$/.exec(amount) ?? ['', '0'];
   return BigInt(units + decimals.padEnd(18, '0'));
@@ -195,7 +195,7 @@ function list(node: Xml, name: string): Xml[] {
   return Array.isArray(items) ? items : [];
 }
 
-/** The text of an element or attribute in one line; empty when it is absent. */
+/** Returns the text of an element or attribute in one line; empty when it is absent. */
 function value(node: Xml, ...path: readonly string[]): string {
   const found = child(node, ...path);
   const text = typeof found === 'object' ? found['#text'] : found;

@@ -3,29 +3,29 @@ import { PSEUDONYM_OCTETS } from '../billing/pseudonym.ts';
 import type { SubscriberTable } from '../billing/subscriber-table.ts';
 import { type RowBinaryReader, readRowBinary } from '../journal/row-binary.ts';
 import { literal, type Store } from '../platform/store.ts';
-import { type LogSpan, mayCount, type RowSelection } from './log-spans.ts';
-import type { PeriodRange } from './rate-anew.ts';
-import type { StandingCharges } from './standing-charges.ts';
+import type { CurrentCharges } from './current-charges.ts';
+import { type LogSpan, mayCountExpression, type RowSelection } from './log-spans.ts';
+import type { PeriodRange } from './rerate-lane.ts';
 
-/** What rows are read for: indexes of applications in the catalogue that will rate them, and the lane's subscribers. */
+/** What rows are read for: the rating catalogue's indexes of applications, and the lane's subscribers. */
 export interface ReadFor {
   applicationIndex: ReadonlyMap<string, number>;
   subscribers: SubscriberTable;
 }
 
-/** Reads the rows of a piece of a log as they stand now; `charges` has room for all of its offsets. */
+/** Reads the current rows of a span of a log; the capacity of `charges` must cover all of its offsets. */
 export async function readCharges(
   store: Store,
   selection: RowSelection,
   span: LogSpan,
   readFor: ReadFor,
-  charges: StandingCharges,
+  charges: CurrentCharges,
 ): Promise<void> {
-  // Each row writes all columns that it has; the others are the batch's, which rating fills.
+  // Each row writes the columns that it has; rating fills the others.
   charges.records.clear();
   charges.topic = span.topic;
   charges.partition = span.partition;
-  const rows = readRowBinary(await store.stream(standingRows(selection, span)), (reader) => {
+  const rows = readRowBinary(await store.stream(currentRows(selection, span)), (reader) => {
     const row = charges.records.count;
     readRecord(reader, charges, row, readFor);
     readDecision(reader, charges, row, selection.range);
@@ -34,23 +34,26 @@ export async function readCharges(
   for await (const _ of rows);
 }
 
-/** The journal's rows; where a correction has charged a record again, what the last one decided, and no row where one took it back. */
-function standingRows(selection: RowSelection, { lane, topic, partition, firstOffset, lastOffset }: LogSpan): string {
+/**
+ * Selects the journal's rows. Where a correction charged a record again, it returns the last decision; where one reversed
+ * it, no row.
+ */
+function currentRows(selection: RowSelection, { lane, topic, partition, firstOffset, lastOffset }: LogSpan): string {
   const place =
     `topic = ${literal(topic)} AND partition = ${partition} ` + `AND offset BETWEEN ${firstOffset} AND ${lastOffset}`;
   const decided =
     'plan_id, plan_version, period_start, reason, sponsored_octets, charge_micros, used_octets_after, carry_after';
-  const stands = (name: string, at: number) => `if(is_corrected, decided.${at}, ${name})`;
+  const current = (name: string, at: number) => `if(is_corrected, decided.${at}, ${name})`;
   const expressions = [
     'offset, application_id, sponsor_id, currency, subscriber, toUInt16(evidence), toUInt16(content_type)',
     'toUnixTimestamp64Milli(start_time), uplink_octets, downlink_octets',
-    `${stands('plan_id', 1)}, ${stands('plan_version', 2)}, toUInt16(${stands('period_start', 3)}), ${stands('reason', 4)}`,
-    `${stands('toInt64(sponsored_octets)', 5)}, ${stands('charge_micros', 6)}, ${stands('used_octets_after', 7)}`,
-    stands('carry_after', 8),
+    `${current('plan_id', 1)}, ${current('plan_version', 2)}, toUInt16(${current('period_start', 3)}), ${current('reason', 4)}`,
+    `${current('toInt64(sponsored_octets)', 5)}, ${current('charge_micros', 6)}, ${current('used_octets_after', 7)}`,
+    current('carry_after', 8),
   ];
   return (
     `SELECT ${expressions.join(', ')} FROM (SELECT * FROM journal WHERE kind = 'charge' AND lane = ${literal(lane)} AND ${place} ` +
-    `AND ${mayCount(selection)}) AS booked LEFT JOIN (` +
+    `AND ${mayCountExpression(selection)}) AS booked LEFT JOIN (` +
     `SELECT offset, true AS is_corrected, argMax((${decided}), (number, kind = 'charge')) AS decided, ` +
     "argMax(kind = 'reversal', (number, kind = 'charge')) AS is_taken_back " +
     `FROM corrections WHERE kind != 'head' AND ${place} GROUP BY offset) AS corrected USING (offset) ` +
@@ -58,7 +61,7 @@ function standingRows(selection: RowSelection, { lane, topic, partition, firstOf
   );
 }
 
-function readRecord(reader: RowBinaryReader, charges: StandingCharges, row: number, readFor: ReadFor): void {
+function readRecord(reader: RowBinaryReader, charges: CurrentCharges, row: number, readFor: ReadFor): void {
   const { records } = charges;
   records.offset[row] = reader.uint64();
   const applicationId = reader.text();
@@ -76,7 +79,7 @@ function readRecord(reader: RowBinaryReader, charges: StandingCharges, row: numb
 
 function readDecision(
   reader: RowBinaryReader,
-  charges: StandingCharges,
+  charges: CurrentCharges,
   row: number,
   { fromDay, toDay }: PeriodRange,
 ): void {

@@ -11,7 +11,7 @@ const BILLS = [
 ];
 
 describe('receivables', () => {
-  test('are those of unpaid bills by the days since they were closed, and what is on no bill is beside them', () => {
+  test('are unpaid bills by the days since their closing; unbilled charges are listed beside them', () => {
     const receivables = receivablesOf({ creditedMicros: 0n, chargedMicros: 187n }, BILLS, NOW_MS);
     expect(receivables).toEqual({
       dueMicros: 180n,
@@ -26,18 +26,18 @@ describe('receivables', () => {
     });
   });
 
-  test('are paid from the oldest on', () => {
+  test('are paid oldest first', () => {
     const { byAge, dueMicros } = receivablesOf({ creditedMicros: 120n, chargedMicros: 187n }, BILLS, NOW_MS);
     expect(byAge.map(({ micros }) => micros)).toEqual([30n, 0n, 30n, 0n]);
     expect(dueMicros).toBe(60n);
   });
 
-  test('are none where more was paid than charged', () => {
+  test('are 0 where more was paid than charged', () => {
     const paid = receivablesOf({ creditedMicros: 200n, chargedMicros: 187n }, BILLS, NOW_MS);
     expect(paid).toMatchObject({ dueMicros: 0n, unbilledMicros: 0n, creditMicros: 13n });
   });
 
-  test('of bills that pay something back pay others', () => {
+  test('of credit bills pay others', () => {
     const bills = [bill('2026-09', '2026-10-02', -40n), ...BILLS];
     expect(receivablesOf({ creditedMicros: 0n, chargedMicros: 140n }, bills, NOW_MS)).toMatchObject({
       dueMicros: 140n,
@@ -45,7 +45,7 @@ describe('receivables', () => {
     });
   });
 
-  test('and what is on no bill, less what is paid ahead, are the balance, to the micro-unit', () => {
+  test('plus unbilled charges, less prepayments, are the balance, to the micro-unit', () => {
     const micros = fc.bigInt({ min: -(10n ** 15n), max: 10n ** 15n });
     const drawn = fc.record({ month: fc.constantFrom('2026-01', '2026-05', '2026-09'), amountMicros: micros });
     fc.assert(

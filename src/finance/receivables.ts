@@ -2,21 +2,21 @@ import type { Month } from './month.ts';
 
 const DAY_MS = 86_400_000;
 
-/** What a closed month was billed. */
+/** The bill of a closed month. */
 export interface Bill {
   month: Month;
   /** Day on which the month was closed, as `2026-11-02`. */
   closedOn: string;
-  /** Micro-units; below 0: the bill pays something back. */
+  /** Micro-units; below 0: a credit bill. */
   amountMicros: bigint;
 }
 
 export interface Receivables {
-  /** Of closed months, and unpaid: the sum of `byAge`. */
+  /** Unpaid, of closed months: the sum of `byAge`. */
   dueMicros: bigint;
-  /** Charged and unpaid, and on no bill yet. */
+  /** Charged and unpaid, and not billed yet. */
   unbilledMicros: bigint;
-  /** Paid ahead of everything that was charged. */
+  /** Paid beyond everything that was charged. */
   creditMicros: bigint;
   byAge: readonly { name: string; micros: bigint }[];
 }
@@ -29,8 +29,8 @@ const AGES = [
 ];
 
 /**
- * What a sponsor owes, by the days since its months were closed. Credits pay the oldest bill first, and then what is on no bill.
- * due + unbilled - credit = charged - credited, to the micro-unit.
+ * Returns what a sponsor owes, by the days since its months were closed. Credits pay the oldest bill first, and unbilled
+ * charges last. due + unbilled - credit = charged - credited, to the micro-unit.
  */
 export function receivablesOf(
   { creditedMicros, chargedMicros }: { creditedMicros: bigint; chargedMicros: bigint },
@@ -40,7 +40,7 @@ export function receivablesOf(
   const open = bills.filter(({ amountMicros }) => amountMicros > 0n).sort((a, b) => (a.month < b.month ? -1 : 1));
   const billedMicros = open.reduce((sum, { amountMicros }) => sum + amountMicros, 0n);
   const paidBack = bills.reduce((sum, { amountMicros }) => sum + (amountMicros < 0n ? -amountMicros : 0n), 0n);
-  // What is charged and on no bill; below 0 where corrections since have taken more back than was charged.
+  // Unbilled charges; below 0 where corrections since have reversed more than was charged.
   const unbilled = chargedMicros - billedMicros + paidBack;
   const credits = creditedMicros + paidBack;
   let credit = positive(credits) + positive(-unbilled);

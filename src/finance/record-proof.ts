@@ -9,7 +9,7 @@ export const PROOF_FORMAT = 'zerorate-proof-1';
 const hash = () => z.string().regex(/^[0-9a-f]{64}$/, { error: 'expected 64 hex digits' });
 const rowSchema = z.strictObject(Object.fromEntries(ROW_FIELDS.map((name) => [name, z.string()])));
 
-/** That one record is in a bill: its rows, each with its way to the root. Checked with nothing else at hand. */
+/** Proof that one record is in a bill: its rows, each with its path to the root. It can be checked without other data. */
 export const recordProofSchema = z.strictObject({
   format: z.literal(PROOF_FORMAT),
   sponsorId: z.string(),
@@ -29,7 +29,7 @@ export const recordProofSchema = z.strictObject({
 });
 export type RecordProof = z.output<typeof recordProofSchema>;
 
-/** Where a record stands. */
+/** The place of a record. */
 export interface RecordPlace {
   topic: string;
   partition: number;
@@ -37,7 +37,7 @@ export interface RecordPlace {
 }
 
 /**
- * Cuts a record's proof out of the rows that a statement covers. A text says why there is none: the record is not among the
+ * Returns a record's proof from the rows that a statement covers. A text says why there is none: the record is not among the
  * rows (`record_missing`), or they are not the statement's (`rows_differ`).
  */
 export async function proveRecord(
@@ -65,8 +65,8 @@ export async function proveRecord(
 }
 
 /**
- * What does not hold of a proof, a sentence each, with the statement that it is of. Without one its root is taken as given: then
- * compare that, as a proof names it itself.
+ * Returns the faults of a proof, a sentence each, with the statement that it belongs to. Without the statement the proof's
+ * own root is taken as given: compare that root with a trusted one.
  */
 export function verifyRecordProof(proof: RecordProof, statement: Statement | null): string[] {
   const { merkleRoot, leaves, rows, sponsorId, month } = proof;
@@ -76,7 +76,7 @@ export function verifyRecordProof(proof: RecordProof, statement: Statement | nul
     ...(places.size === 1 ? [] : ['rows: are not all of one record']),
     ...rows.flatMap(({ index, row, path }, at) => {
       const name = `rows[${at}]`;
-      if (at > 0 && index <= rows[at - 1].index) return [`${name}: leaf ${index} is not after the one before`];
+      if (at > 0 && index <= rows[at - 1].index) return [`${name}: leaf ${index} is not after the previous one`];
       if (row.sponsor_id !== sponsorId) return [`${name}: is of sponsor ${row.sponsor_id}, the proof of ${sponsorId}`];
       if (row.month > month) return [`${name}: is of ${row.month}, the proof of ${month}`];
       const siblings = path.map((text) => Buffer.from(text, 'hex'));

@@ -89,17 +89,17 @@ test('corrected records are booked in their lane, at the place of their rejectio
   expect(await offsetsOf('suspense')).toEqual([0, 6, 12, 15, 18, 21, 24, 27]);
 });
 
-test('their lane goes on under the name that its topic had', async () => {
+test('their lane continues under the name of its topic', async () => {
   expect(await new ClickHouseJournal(opened.store).head('flow-3')).toMatchObject({ topic: 'flow~2' });
 });
 
-test('the same records once more are the same recycling, and nothing is booked', async () => {
+test('the same records again are the same recycling, and nothing is booked', async () => {
   const recycling = await recyclingOf(corrected([3, 9]));
   expect(recycling).toMatchObject({ number: 1, isNew: false });
   expect(await book(recycling)).toMatchObject({ read: 0 });
 });
 
-test('a recycling that was cut short goes on', async () => {
+test('an interrupted recycling continues', async () => {
   const records = corrected([0, 12, 15]);
   const { logs } = await recyclingOf(records);
   const cut = logs.map(({ log, records }) => ({ log, records: records.slice(0, 1) }));
@@ -122,7 +122,7 @@ test.each<[string, () => ReturnType<typeof claim>, RegExp]>([
   expect(await opened.store.query('SELECT max(number) AS last FROM recyclings')).toEqual([{ last: 2 }]);
 });
 
-test('of several who recycle the same rejection at once one does', async () => {
+test('several processes recycle the same rejection at once: one does', async () => {
   const claims = await Promise.all([1, 2, 3].map((uplinkOctets) => claim(corrected([18], uplinkOctets))));
   expect(claims.filter(({ recycling }) => recycling !== undefined)).toHaveLength(1);
   expect(await opened.store.query('SELECT max(number) AS last, count() AS places FROM recyclings')).toEqual([
@@ -130,7 +130,7 @@ test('of several who recycle the same rejection at once one does', async () => {
   ]);
 });
 
-test('an identity that was charged before is a duplicate, or a conflict that is rejected in its own right', async () => {
+test('an identity that was charged before is a duplicate, or a conflict, which is rejected as such', async () => {
   const repeated = (offset: number, uplinkOctets: number) => {
     const [correctedRecord] = corrected([offset]);
     return { ...correctedRecord, value: Buffer.from(JSON.stringify(record(1, uplinkOctets))) };
@@ -141,8 +141,8 @@ test('an identity that was charged before is a duplicate, or a conflict that is 
   expect(rows).toEqual([{ topic: 'recycled/4/flow~2', offset: 24, reason: 'conflicting_duplicate' }]);
 });
 
-test('what was rejected again is tried again by the same file, or with another content', async () => {
-  // Offset 24 has the identity of a charged record, so its recycling has rejected it.
+test('a record that was rejected again is tried again by the same file, or with other content', async () => {
+  // Offset 24 has the identity of a charged record, so its recycling rejected it.
   const [conflicting] = corrected([24]);
   const again = { ...conflicting, value: Buffer.from(JSON.stringify(record(1, 2000))) };
   const [repeated] = corrected([21]);
@@ -170,7 +170,7 @@ describe('a recycling is reversed', () => {
     for await (const fault of auditDuplicates(opened.store)) expect(fault).toBeUndefined();
   };
 
-  test('what it would take back is shown, and nothing is booked', async () => {
+  test('a preview shows the reversals, and nothing is booked', async () => {
     expect(await reverseRecycling(opened.store, request, null)).toMatchObject({
       outcome: 'preview',
       sums: [{ sponsorId: 'chatter', records: 3 }],
@@ -178,7 +178,7 @@ describe('a recycling is reversed', () => {
     expect(await opened.store.query('SELECT count() AS rows FROM corrections')).toEqual([{ rows: 0 }]);
   });
 
-  test('each of its charges is taken back by a row, and its rejections are open again', async () => {
+  test('each of its charges is reversed by a row, and its rejections are open again', async () => {
     const [before, charged] = [await billed(), await balance()];
     const taken = await opened.store.query(
       "SELECT sum(charge_micros) AS micros, sum(sponsored_octets) AS octets FROM charges WHERE startsWith(topic, 'recycled/2/')",
@@ -206,7 +206,7 @@ describe('a recycling is reversed', () => {
     expect((await verified(statement, rows)).faults).toEqual([]);
   });
 
-  test('once more books nothing; under another name, or of none, it is refused', async () => {
+  test('a repeated reversal books nothing; under another name, or of an unknown recycling, it is refused', async () => {
     expect(await reverseRecycling(opened.store, request, clock)).toMatchObject({ outcome: 'repeated', number: 1 });
     await expect(reverseRecycling(opened.store, { ...request, name: 'other' }, clock)).rejects.toThrow(
       'recycling 2 was reversed already, by Ada, as correction 1, recycling 2',
@@ -217,7 +217,7 @@ describe('a recycling is reversed', () => {
     await expect(reverseRecycling(opened.store, depended, clock)).rejects.toThrow('reverse 5 first');
   });
 
-  test('rating the period again leaves it out, and changes nothing of it back and forth', async () => {
+  test('re-rating the period skips its records, forward and back', async () => {
     const selection = { sponsorId: 'chatter', range: { fromDay: 0, toDay: 65_000 } };
     const correction = { ...selection, name: 'free', who: 'Ada', why: 'a price' };
     const [{ records }] = await opened.store.query<{ records: number }>(
@@ -233,7 +233,7 @@ describe('a recycling is reversed', () => {
       clock,
     );
     expect(again.outcome).toBe('unchanged');
-    // Each record has one size and one price: without three of them it is as if they had never been recycled.
+    // Each record has one size and one price: without three of them the amounts are those without the recycling.
     expect(Number((await billed())[0].octets)).toBeLessThanOrEqual(Number(before[0].octets) + 1);
     await sound();
   });

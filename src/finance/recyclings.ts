@@ -17,9 +17,9 @@ export interface Recycling {
   logs: RecycledLog[];
 }
 
-/** What recycling some records comes to: nothing of it is booked yet. */
+/** A planned recycling of records: nothing of it is booked yet. */
 export interface RecyclingPlan {
-  /** Recyclings that these records, and no others, were claimed by before; they are booked already, or were cut short. */
+  /** Recyclings that claimed exactly these records before; they are booked already, or were interrupted. */
   known: Recycling[];
   /** The recycling that would claim the other records; null: there are none. */
   next: (Recycling & { records: readonly CorrectedRecord[] }) | null;
@@ -27,7 +27,9 @@ export interface RecyclingPlan {
 
 export interface RecyclingRequest {
   records: readonly CorrectedRecord[];
-  /** The lane that the caller may book in, of a partition's records: it publishes the quota updates of these only. */
+  /**
+   * Returns the lane of a partition's records in which the caller may book: it publishes the quota updates of these only.
+   */
   laneOf: (partition: number) => string;
 }
 
@@ -37,7 +39,7 @@ export interface RecyclingClaim {
   nowMs: number;
 }
 
-/** A record, and what the store knows of its rejection. */
+/** A record and its rejection in the store. */
 interface Resolved {
   record: CorrectedRecord;
   known: KnownRejection;
@@ -46,12 +48,12 @@ interface Resolved {
 type PlannedRecycling = { plan: RecyclingPlan; faults?: undefined } | { plan?: undefined; faults: LineFault[] };
 
 /**
- * Which recycling each corrected record belongs to. A record whose rejection was recycled and rejected again corrects the
- * later rejection, so the same file can be handed in again; a rejection whose recycling was reversed can be recycled again.
- * What was rejected nowhere, and what another recycling has with other content, is a fault.
+ * Returns the recycling of each corrected record. A record whose rejection was recycled and rejected again corrects the
+ * later rejection, so the same file can be submitted again. A rejection whose recycling was reversed can be recycled again.
+ * A record without a rejection, and one that another recycling has with other content, is a fault.
  */
 export async function planRecycling(store: Store, request: RecyclingRequest): Promise<PlannedRecycling> {
-  // Read before the rejections are: what recycles one of them after that takes this number.
+  // Read before the rejections: a recycling of one of them after that takes this number.
   const number = (await lastNumber(store, 'recyclings')) + 1;
   const open: Resolved[] = [];
   const known: Recycling[] = [];
@@ -91,8 +93,8 @@ export async function planRecycling(store: Store, request: RecyclingRequest): Pr
 }
 
 /**
- * Books the claim of a plan's next recycling, once. `outrun`: another recycling has its number, and may have its rejections: plan
- * again. The records themselves are booked after that, by an engine, log by log.
+ * Books the claim of a plan's next recycling, once. `fenced`: another recycling has the number, and may have the rejections,
+ * so plan again. The records themselves are booked after that, by an engine, log by log.
  */
 export function claimRecycling(
   store: Store,
@@ -144,12 +146,12 @@ function claimedFault(record: CorrectedRecord, number: number): LineFault {
   return {
     line: record.line,
     message:
-      `${placeOf(record)}: was recycled already, among other records or with another content, as recycling ${number}: ` +
-      `leave it out, or take that back with \`rejections reverse ${number}\``,
+      `${placeOf(record)}: was recycled already, among other records or with other content, as recycling ${number}: ` +
+      `leave it out, or reverse that one with \`rejections reverse ${number}\``,
   };
 }
 
-/** The records are in the order of their places, so those of one log follow each other. */
+/** Groups records by log. They are in the order of their places, so those of one log follow each other. */
 function logsOf(number: number, resolved: readonly Resolved[]): RecycledLog[] {
   const logs: { log: TopicPartition; records: CorrectedRecord[] }[] = [];
   for (const { record, known } of resolved) {

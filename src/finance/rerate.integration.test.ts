@@ -16,7 +16,7 @@ import { rerate } from './rerate.ts';
 
 const BOOKED_AT_MS = Date.UTC(2026, 11, 2);
 const OLD = rulesOf(TEST_CATALOGUE);
-/** Every share, quota and price is another one; the same content is covered. */
+/** Every share, quota and price changes; the same content is covered. */
 const CHANGES: [string, string][] = [
   ['image: 3333', 'image: 8888'],
   ['quotaOctets: 20000', 'quotaOctets: 30000'],
@@ -36,31 +36,34 @@ const OTHER = rulesOf(
   ),
 );
 const range = (from: string, to: string) => ({ fromDay: Number(parseDay(from)), toDay: Number(parseDay(to)) });
-/** Everything: the first week begins on a Monday in September. */
+/** The whole range: the first week begins on a Monday in September. */
 const AUTUMN = range('2026-09-28', '2026-12-01');
 const OCTOBER = range('2026-10-01', '2026-11-01');
 const NOVEMBER = range('2026-11-01', '2026-12-01');
 
 let opened: OpenedStore;
 let store: Store;
-/** What was there before the first correction. */
-let atFirst: { balances: unknown; lines: unknown; standing: unknown };
+/** The state before the first correction. */
+let atFirst: { balances: unknown; lines: unknown; currentRows: unknown };
 
 beforeAll(async () => {
   opened = await OPEN_STORE.embedded();
   store = opened.store;
-  // Two partitions, and files: the first of them goes on after the second.
+  // Two partitions, and files: the first of them continues after the second.
   await book('flows', 0, traffic(1, 400));
   await book('flows', 1, traffic(2, 300));
   const first = traffic(3, 250);
   await book('a.ndjson', 0, first.slice(0, 100), 'files');
   await book('b.ndjson', 0, traffic(4, 120), 'files');
   await book('a.ndjson', 0, first, 'files');
-  atFirst = { balances: await balances(), lines: await lines(), standing: await standing('acme') };
+  atFirst = { balances: await balances(), lines: await lines(), currentRows: await currentRows('acme') };
 });
 afterAll(() => opened?.close());
 
-/** Subscribers that all lanes share, over two months, recognised in every way; each seed has a node of its own. */
+/**
+ * Returns the traffic of subscribers that all lanes share, over two months, recognised in every way; each seed has its own
+ * node.
+ */
 function traffic(seed: number, records: number): FlowRecord[] {
   const random = new Random(seed);
   const ways = [
@@ -98,7 +101,7 @@ function correct(rules: Rules, overrides: Partial<CorrectionRequest> = {}, throu
   return bookCorrection(through, rules, request(overrides), systemClock);
 }
 
-/** A store through which something else happens just before the first insert of a correction. */
+/** Returns a store that calls `happens` just before the first insert of a correction. */
 const meanwhile = (happens: () => Promise<unknown>): Store => {
   let hasHappened = false;
   return {
@@ -122,12 +125,12 @@ const lines = () =>
   );
 const corrections = async () => Number((await store.query<{ n: number }>('SELECT count() AS n FROM corrections'))[0].n);
 
-/** A sponsor's rows as they stand, by the last correction: by another way than the code under test. */
-function standing(sponsorId: string, topics: (topic: string) => string = (topic) => topic) {
+/** Returns a sponsor's current rows, by the last correction, in another way than the code under test. */
+function currentRows(sponsorId: string, topics: (topic: string) => string = (topic) => topic) {
   return store
     .query<Record<string, unknown> & { topic: string }>(
       'SELECT topic, partition, offset, argMax((plan_id, plan_version, toString(period_start), reason, sponsored_octets, ' +
-        'subscriber_octets, charge_micros, used_octets_after), correction_number) AS stands FROM bookings ' +
+        'subscriber_octets, charge_micros, used_octets_after), correction_number) AS current_row FROM bookings ' +
         `WHERE origin != 'reversal' AND sponsor_id = '${sponsorId}' GROUP BY ALL ORDER BY ALL`,
     )
     .then((rows) => rows.map((row) => ({ ...row, topic: topics(row.topic) })));
@@ -152,7 +155,7 @@ function totalOf(difference: Difference) {
   return total;
 }
 
-test('with the catalogue that they were booked with all records stay as they stand', async () => {
+test('with the catalogue that they were booked with no record changes', async () => {
   for (const sponsorId of ['acme', 'bolt']) {
     const result = await correct(OLD, { sponsorId });
     expect(result).toMatchObject({ outcome: 'unchanged', difference: { changed: 0 } });
@@ -161,7 +164,7 @@ test('with the catalogue that they were booked with all records stay as they sta
   expect(await corrections()).toBe(0);
 });
 
-test('forward: what stands is what an engine with the new catalogue books, and the difference is what it says', async () => {
+test('forward: current charges equal those that an engine with the new catalogue books, and so does the difference', async () => {
   const before = await bookedSums();
   const shown = await rerate(store, NEW, { sponsorId: 'acme', range: AUTUMN });
   expect(await bookedSums()).toEqual(before);
@@ -176,7 +179,7 @@ test('forward: what stands is what an engine with the new catalogue books, and t
   expect(differenceOf(total).chargeMicros).not.toBe(0n);
   expect(after.sponsoredOctets + after.subscriberOctets).toBe(before.sponsoredOctets + before.subscriberOctets);
 
-  // The same traffic once more, for another sponsor that has the new plans from the beginning.
+  // The same traffic again, for another sponsor that has the new plans from the beginning.
   const fresh = rulesOf(
     changedCatalogue(
       ...CHANGES,
@@ -194,7 +197,7 @@ test('forward: what stands is what an engine with the new catalogue books, and t
   await book('fresh-a.ndjson', 0, first.slice(0, 100), 'fresh-files', fresh);
   await book('fresh-b.ndjson', 0, traffic(4, 120), 'fresh-files', fresh);
   await book('fresh-a.ndjson', 0, first, 'fresh-files', fresh);
-  expect(await standing('acme')).toEqual(await standing('fresh', (topic) => topic.replace('fresh-', '')));
+  expect(await currentRows('acme')).toEqual(await currentRows('fresh', (topic) => topic.replace('fresh-', '')));
 });
 
 describe('after a correction', () => {
@@ -203,7 +206,7 @@ describe('after a correction', () => {
     expect(await correct(NEW, { range: NOVEMBER })).toMatchObject({ outcome: 'unchanged' });
   });
 
-  test('its name is taken: with the same content nothing is booked, with another it is refused', async () => {
+  test('its name is taken: the same content books nothing, other content is refused', async () => {
     const [booked, before] = [{ ...request(), name: 'taken' }, await corrections()];
     await bookCorrection(store, OTHER, booked, systemClock);
     const after = await corrections();
@@ -212,23 +215,23 @@ describe('after a correction', () => {
     for (const other of [{ who: 'eve' }, { range: OCTOBER }, { sponsorId: 'bolt' }]) {
       await expect(bookCorrection(store, OTHER, { ...booked, ...other }, systemClock)).rejects.toMatchObject({
         code: 'bad_configuration',
-        message: expect.stringMatching(/^correction 2 has the name "taken" and another (who|range|sponsor):/),
+        message: expect.stringMatching(/^correction 2 is also named "taken", but differs in (who|range|sponsor):/),
       });
     }
-    await expect(bookCorrection(store, NEW, booked, systemClock)).rejects.toThrow('another catalogue');
+    await expect(bookCorrection(store, NEW, booked, systemClock)).rejects.toThrow('differs in catalogue');
     expect(await corrections()).toBe(after);
   });
 
-  test('back: every balance, line and counter is as it was at first', async () => {
+  test('back: every balance, line and counter is the first one again', async () => {
     expect(await correct(OLD)).toMatchObject({ outcome: 'booked' });
     expect(await balances()).toEqual(atFirst.balances);
     expect(await lines()).toEqual(atFirst.lines);
-    expect(await standing('acme')).toEqual(atFirst.standing);
+    expect(await currentRows('acme')).toEqual(atFirst.currentRows);
   });
 });
 
-describe('of two corrections that are made together', () => {
-  test('the second of the same records is outrun, and books nothing', async () => {
+describe('two corrections at the same time', () => {
+  test('the second of the same records is fenced, and books nothing', async () => {
     const rival = request({ range: NOVEMBER });
     const result = await correct(
       OTHER,
@@ -236,14 +239,14 @@ describe('of two corrections that are made together', () => {
       meanwhile(() => bookCorrection(store, NEW, rival, systemClock)),
     );
     expect(result).toMatchObject({ outcome: 'fenced', by: { name: rival.name } });
-    // What stands is the first one's, and nothing else.
+    // The current charges are the first one's.
     expect(await correct(NEW, { range: rival.range })).toMatchObject({ outcome: 'unchanged' });
     expect(await correct(OLD, { range: OCTOBER })).toMatchObject({ outcome: 'unchanged' });
     expect(await correct(OLD)).toMatchObject({ outcome: 'booked' });
     expect(await lines()).toEqual(atFirst.lines);
   });
 
-  test('the second of the same name and content finds that it is booked', async () => {
+  test('the second of the same name and content returns the booked one', async () => {
     const same = request();
     const result = await bookCorrection(
       meanwhile(() => bookCorrection(store, NEW, same, systemClock)),
@@ -256,7 +259,7 @@ describe('of two corrections that are made together', () => {
     expect(await lines()).toEqual(atFirst.lines);
   });
 
-  test('those of other records are booked both, one after another', async () => {
+  test('corrections of different records are both booked, one after another', async () => {
     const others: Partial<CorrectionRequest>[] = [{ sponsorId: 'bolt' }, { range: NOVEMBER }];
     for (const other of others) {
       const october = { range: OCTOBER };
@@ -275,7 +278,7 @@ describe('of two corrections that are made together', () => {
   });
 });
 
-test('a correction whose acknowledgement is lost is booked once, and says so', async () => {
+test('a correction whose acknowledgement is lost is booked once, and reported as booked', async () => {
   const before = await corrections();
   const unheard: Store = {
     ...store,
@@ -300,7 +303,7 @@ describe('when a month is closed', () => {
     );
   };
 
-  test('what belongs to it, and to the months before, is an adjustment; what is open is not', async () => {
+  test('changes of it and of earlier months are adjustments; those of open months are not', async () => {
     await close('bolt', '2026-11-01');
     await close('acme', '2026-09-01');
     await close('acme', '2026-10-01');
@@ -320,7 +323,7 @@ describe('when a month is closed', () => {
     expect(await lines()).toEqual(atFirst.lines);
   });
 
-  test('while a correction is made, it is outrun; another sponsor’s month does not matter', async () => {
+  test('a correction in progress is fenced; another sponsor’s closing does not matter', async () => {
     const before = await corrections();
     const result = await correct(
       NEW,
@@ -338,12 +341,12 @@ describe('when a month is closed', () => {
   });
 });
 
-test('records that are booked after a correction are taken with the next one', async () => {
+test('records booked after a correction are included in the next one', async () => {
   await correct(NEW);
   await book('flows', 0, [...traffic(1, 400), ...traffic(5, 100)]);
   const shown = await rerate(store, NEW, { sponsorId: 'acme', range: AUTUMN });
   expect(shown.changed).toBeGreaterThan(0);
-  // Those before them stand as the correction has them.
+  // Earlier records keep the charges of the correction.
   expect(shown.changed).toBeLessThan(100);
   const total = totalOf(shown);
   await correct(NEW);

@@ -5,27 +5,27 @@ import type { SubscriberTable } from '../billing/subscriber-table.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import type { Store } from '../platform/store.ts';
 import { dayText } from './calendar-day.ts';
+import { CurrentCharges } from './current-charges.ts';
 import { Difference } from './difference.ts';
 import { type ChargeSelection, cutSpans, readSpans, rowsOf } from './log-spans.ts';
-import { LaneAnew, type PeriodRange } from './rate-anew.ts';
 import { readCharges } from './read-charges.ts';
-import { StandingCharges } from './standing-charges.ts';
+import { type PeriodRange, RerateLane } from './rerate-lane.ts';
 
-/** What is in memory at once, besides the counters of one lane. */
+/** Offsets in memory at once, besides the counters of one lane. */
 export const OFFSETS_AT_ONCE = 100_000;
 
 export interface ReratingWatch {
-  /** A record that does not stay as it stands. The columns are good for the length of the call. */
-  onChange?: (charges: StandingCharges, row: number, subscribers: SubscriberTable) => void;
+  /** Called with a record whose charge changes. The columns are valid during the call. */
+  onChange?: (charges: CurrentCharges, row: number, subscribers: SubscriberTable) => void;
   onProgress?: (records: number) => void;
 }
 
 /**
- * Rates a sponsor's charge rows anew with a catalogue, as they stand now, and books nothing. All records of the periods that
- * begin in the range are rated, in lane order, with counters from 0 on.
+ * Re-rates a sponsor's current charge rows with a catalogue, and books nothing. All records of the periods that begin in the
+ * range are rated, in lane order, with counters that start from 0.
  *
- * Throws a ConfigError where that cannot be exact or would move money elsewhere: another currency, an application of
- * another sponsor, a range that holds a part of a period only.
+ * Throws a ConfigError where the result would not be exact or would move money to another account: another currency, an
+ * application of another sponsor, a range that holds a part of a period only.
  */
 export async function rerate(
   store: Store,
@@ -35,15 +35,15 @@ export async function rerate(
 ): Promise<Difference> {
   const sponsor = sponsorIn(rules.catalogue, selection.sponsorId);
   const rows = rowsOf(selection);
-  const charges = new StandingCharges(OFFSETS_AT_ONCE);
+  const charges = new CurrentCharges(OFFSETS_AT_ONCE);
   const difference = new Difference(charges.plans);
   const applicationIndex = new Map(rules.catalogue.applications.map(({ id }, index) => [id, index]));
   let laneName: string | null = null;
-  let lane = new LaneAnew(rules, selection.range);
+  let lane = new RerateLane(rules, selection.range);
   for (const span of cutSpans(await readSpans(store, rows), OFFSETS_AT_ONCE)) {
     if (span.lane !== laneName) {
       refuseTornPeriods(lane.tornPeriods(), selection.range);
-      [laneName, lane] = [span.lane, new LaneAnew(rules, selection.range)];
+      [laneName, lane] = [span.lane, new RerateLane(rules, selection.range)];
     }
     const { subscribers } = lane;
     await readCharges(store, rows, span, { applicationIndex, subscribers }, charges);
@@ -60,14 +60,14 @@ export async function rerate(
   return difference;
 }
 
-/** The sponsor in a catalogue. Throws a ConfigError where it has none of this id. */
+/** Returns the sponsor in a catalogue. Throws a ConfigError where there is none of this id. */
 export function sponsorIn({ sponsors }: Catalogue, sponsorId: string): Sponsor {
   const sponsor = sponsors.find(({ id }) => id === sponsorId);
   if (sponsor !== undefined) return sponsor;
   throw new ConfigError(`the catalogue has no sponsor ${sponsorId}; it has ${sponsors.map(({ id }) => id).join(', ')}`);
 }
 
-function refuseOtherAccounts(charges: StandingCharges, { applications, sponsors }: Catalogue, sponsor: Sponsor): void {
+function refuseOtherAccounts(charges: CurrentCharges, { applications, sponsors }: Catalogue, sponsor: Sponsor): void {
   const { records, isInRange, names } = charges;
   const currencyName = names.numberOf(sponsor.currency);
   for (let row = 0; row < records.count; row++) {
@@ -75,14 +75,14 @@ function refuseOtherAccounts(charges: StandingCharges, { applications, sponsors 
     if (charges.currency[row] !== currencyName) {
       throw new ConfigError(
         `sponsor ${sponsor.id} has ${sponsor.currency} in the catalogue and was charged in ` +
-          `${names.list[charges.currency[row]]}: rating again cannot change the currency of an account, so leave it as it was`,
+          `${names.list[charges.currency[row]]}: re-rating cannot change the currency of an account, so keep ${names.list[charges.currency[row]]}`,
       );
     }
     const application = applications[records.application[row]];
     if (application !== undefined && sponsors[application.sponsor] !== sponsor) {
       throw new ConfigError(
         `application ${application.id} is ${sponsors[application.sponsor].id}’s in the catalogue and was charged to ` +
-          `${sponsor.id}: rating again cannot move charges to another account, so leave it where it was`,
+          `${sponsor.id}: re-rating cannot move charges to another account, so keep its sponsor`,
       );
     }
   }
@@ -92,11 +92,11 @@ function refuseTornPeriods([period]: readonly PlanPeriod[], range: PeriodRange):
   if (period !== undefined) throw new ConfigError(tornPeriodText(period, range));
 }
 
-/** Why a range cannot be rated that a period is torn by. */
+/** Returns why a range cannot be re-rated that holds a part of a period. */
 export function tornPeriodText(period: PlanPeriod, { fromDay, toDay }: PeriodRange): string {
   return (
-    `from ${dayText(fromDay)} to ${dayText(toDay)} is a part only of the period of plan ${period.planId} that begins on ` +
-    `${dayText(period.periodStart)}: a period is rated again as a whole, or its counter would miss records; choose a range ` +
-    'that begins and ends where periods do, as they were booked and as the catalogue counts them'
+    `from ${dayText(fromDay)} to ${dayText(toDay)} is only a part of the period of plan ${period.planId} that begins on ` +
+    `${dayText(period.periodStart)}: a period is re-rated as a whole, because its counter needs all of its records; choose a range ` +
+    'that begins and ends where the booked periods and those of the catalogue do'
   );
 }

@@ -8,7 +8,7 @@ beforeAll(async () => {
   booked = await bookedStatement();
 });
 
-/** As a spreadsheet writes it: quotes only where a cell needs them. */
+/** Returns the CSV as a spreadsheet writes it: quotes only where a cell needs them. */
 function spreadsheetCsv(csv: string, { delimiter = ',', change = (_: RowField, text: string) => text } = {}): string {
   const lines = csv.trimEnd().split('\n');
   return lines
@@ -24,7 +24,7 @@ function spreadsheetCsv(csv: string, { delimiter = ',', change = (_: RowField, t
     .join('');
 }
 
-describe('re-saved with the same content: it holds, and is named', () => {
+describe('re-saved with the same content: it verifies, and the change is named', () => {
   test.each<[string, (csv: string) => string, string[]]>([
     ['as it was exported', (csv) => csv, []],
     ['CRLF', (csv) => csv.replaceAll('\n', '\r\n'), ['CRLF line ends']],
@@ -96,7 +96,7 @@ describe('re-saved with other content: refused, and named', () => {
     await expect(readRows(change(booked.csv))).rejects.toThrow(expected);
   });
 
-  test('zeros of a name lost, in a form that no cell is wrong of: the root is not made, and the re-saving is named', async () => {
+  test('a name loses its zeros, and every cell has a valid form: the root differs, and the re-saving is named', async () => {
     const { rows, resaved } = await readRows(changed('topic', () => '7')(booked.csv));
     expect(resaved).toContain('quotes removed');
     expect((await verified(booked.statement, rows)).faults).toContainEqual(expect.stringMatching(/^proof\.merkleRoot/));

@@ -17,13 +17,13 @@ const REVERSAL = 2;
 export interface ReversalRequest {
   /** Number of the recycling. */
   recycling: number;
-  /** Of all corrections of the store no two have one name. */
+  /** Unique among all corrections of the store. */
   name: string;
   who: string;
   why: string;
 }
 
-/** What a reversal takes back from one sponsor. */
+/** The sums that a reversal takes back from one sponsor. */
 export interface ReversedSums {
   sponsorId: string;
   currency: string;
@@ -33,12 +33,12 @@ export interface ReversedSums {
 }
 
 export type ReversalResult =
-  /** The correction of this number takes the recycling's charges back. */
+  /** The correction of this number reverses the recycling's charges. */
   | { outcome: 'booked' | 'repeated'; number: number; sums: ReversedSums[] }
-  /** Nothing was booked: what it would take back. */
+  /** Nothing was booked: the sums that the reversal would take back. */
   | { outcome: 'preview'; sums: ReversedSums[] };
 
-/** A charge of the recycling as it is now: as booked, or as the last correction has it. */
+/** The current charge of a record of the recycling: as booked, or of the last correction. */
 interface CurrentCharge {
   topic: string;
   partition: number;
@@ -62,10 +62,11 @@ interface CurrentCharge {
 }
 
 /**
- * Takes a recycling back as one numbered correction: a reversal of every charge of its records, all of them or none. Its rejections
- * can be recycled again after that. Without `clock` nothing is booked. Once more with the same name, it books nothing.
+ * Reverses a recycling as one numbered correction: a reversal of every charge of its records, all of them or none. Its
+ * rejections can be recycled again after that. Without `clock` nothing is booked. A repeated call with the same name books
+ * nothing.
  *
- * Throws a ConfigError for a recycling that there is none of, is not booked whole, or was reversed under another name.
+ * Throws a ConfigError for a recycling that does not exist, is not booked completely, or was reversed under another name.
  */
 export async function reverseRecycling(
   store: Store,
@@ -73,7 +74,7 @@ export async function reverseRecycling(
   clock: Clock | null,
 ): Promise<ReversalResult> {
   for (;;) {
-    // Read before the charges are: what corrects one of them after that takes this number.
+    // Read before the charges: a correction of one of them after that takes this number.
     const number = (await lastNumber(store, 'corrections')) + 1;
     const lastClosing = await lastNumber(store, 'closings');
     const repeated = await sameReversal(store, request);
@@ -92,7 +93,7 @@ export async function reverseRecycling(
   }
 }
 
-/** The number of the reversal that was booked under this name; null: none was. */
+/** Returns the number of the reversal that was booked under this name; null: there is none. */
 async function sameReversal(store: Store, { recycling, name, who, why }: ReversalRequest): Promise<number | null> {
   const corrections = await readCorrections(store);
   const before = corrections.find((correction) => correction.recycling === recycling && recycling > 0);
@@ -104,7 +105,9 @@ async function sameReversal(store: Store, { recycling, name, who, why }: Reversa
     );
   }
   if (named !== undefined) {
-    throw new ConfigError(`correction ${named.number} has the name ${JSON.stringify(name)}: name this one with --name`);
+    throw new ConfigError(
+      `correction ${named.number} is also named ${JSON.stringify(name)}: give this one another name with --name`,
+    );
   }
   return null;
 }
@@ -125,19 +128,19 @@ async function requireWhole(store: Store, recycling: number): Promise<void> {
   }
   if (Number(claimed) === Number(booked)) return;
   throw new ConfigError(
-    `recycling ${recycling} was cut short: ${booked} of its ${claimed} records are booked; ` +
-      'hand its file in again with `rejections recycle`, and then reverse it',
+    `recycling ${recycling} was interrupted: ${booked} of its ${claimed} records are booked; ` +
+      'submit its file again with `rejections recycle`, and then reverse it',
   );
 }
 
-/** The charges of a recycling's records that no correction has taken back, each as it is now. */
+/** Returns the current charges of a recycling's records that no correction has reversed. */
 function currentCharges(store: Store, recycling: number): Promise<CurrentCharge[]> {
   const closed = 'SELECT sponsor_id, max(closings.month) AS month FROM closings GROUP BY sponsor_id';
   const fields =
     'toString(sponsor_id), toString(application_id), toString(plan_id), plan_version, toUInt16(period_start), ' +
     'lower(hex(subscriber)), toInt8(evidence), toInt8(content_type), toUnixTimestamp64Milli(start_time), toString(reason), ' +
     'sponsored_octets, subscriber_octets, charge_micros, toString(currency), used_octets_after';
-  // Of one correction the reversal comes before the charge that replaces it.
+  // Within one correction the reversal comes before the charge that replaces it.
   const step = "(correction_number, origin != 'reversal')";
   return store.query<CurrentCharge>(
     'SELECT topic, partition, offset, sponsor, application, plan, version, period, subscriber, evidence, content, start, reason, ' +
@@ -166,7 +169,7 @@ function sumsOf(charges: readonly CurrentCharge[]): ReversedSums[] {
   return [...sums.values()].sort((a, b) => (a.sponsorId < b.sponsorId ? -1 : 1));
 }
 
-/** A reversal of each charge, then the head row: the block's columns but `number`. */
+/** Returns a reversal of each charge, then the head row: the block's columns but `number`. */
 function reversalColumns(
   charges: readonly CurrentCharge[],
   { recycling, name, who, why }: ReversalRequest,

@@ -39,7 +39,7 @@ const FORMS: Readonly<Record<RowField, CellForm>> = {
   used_octets_after: WHOLE_NUMBER,
 };
 
-/** What spreadsheets make of cells when they save a file again. */
+/** Forms that spreadsheets give cells when they save a file again. */
 const SPREADSHEET_FORMS: readonly { form: RegExp; what: string }[] = [
   { form: /^[+-]?\d+([.,]\d+)?E[+-]?\d+$/i, what: 'a number in scientific form' },
   { form: /^-?\d{1,3}([.,'’ \u00a0\u202f]\d{3})+$/, what: 'a number with its digits in groups' },
@@ -57,7 +57,7 @@ const SPREADSHEET_FORMS: readonly { form: RegExp; what: string }[] = [
   { form: /^$/, what: 'an empty cell' },
 ];
 
-/** What is wrong with a cell, or null; a form that a spreadsheet makes is named as such. */
+/** Returns what is wrong with a cell, or null; a form that a spreadsheet makes is named as such. */
 export function cellFault(name: RowField, text: string): string | null {
   const { form, expected } = FORMS[name];
   if (form.test(text)) return null;

@@ -1,6 +1,6 @@
 import type { ExportedRow } from './exported-row.ts';
 
-/** What rows add up to. */
+/** The sums of rows. */
 export interface RowSums {
   rows: number;
   sponsoredOctets: bigint;
@@ -8,7 +8,7 @@ export interface RowSums {
   chargeMicros: bigint;
 }
 
-/** Sums of rows by what they have in common: `key` gives the fields that name a group, once for each name. */
+/** Sums of rows by group: `key` returns the fields that name a group, once for each name. */
 export class GroupedSums<K extends object> {
   readonly #groups = new Map<string, K & RowSums>();
 
@@ -24,7 +24,7 @@ export class GroupedSums<K extends object> {
     sums.chargeMicros += BigInt(row.charge_micros);
   }
 
-  /** Ordered by the fields that `orderOf` gives. */
+  /** Returns the groups in the order of the fields that `orderOf` returns. */
   sorted(orderOf: (key: K) => readonly (string | number)[]): (K & RowSums)[] {
     return [...this.#groups.values()].sort((a, b) => compareLists(orderOf(a), orderOf(b)));
   }

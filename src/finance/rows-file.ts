@@ -10,7 +10,7 @@ const CARRIAGE_RETURN = 0x0d;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 const EXPORT = 'use the file that `zerorate statement --rows FILE.csv` wrote';
 
-/** First bytes of files that are no CSV. */
+/** First bytes of files in other formats. */
 const OTHER_FORMATS: readonly { bytes: string; format: string }[] = [
   { bytes: 'fffe', format: 'text in UTF-16, as a spreadsheet saves "Unicode text"' },
   { bytes: 'feff', format: 'text in UTF-16, as a spreadsheet saves "Unicode text"' },
@@ -20,7 +20,7 @@ const OTHER_FORMATS: readonly { bytes: string; format: string }[] = [
   { bytes: '1f8b', format: 'compressed with gzip' },
 ];
 
-/** How a file differs from an export, though its rows can be read: what another program made of it. */
+/** How a file differs from an export, although its rows can be read: another program saved it again. */
 export type Resaved = 'byte order mark' | 'CRLF line ends' | 'quotes removed' | 'no line end at the end';
 
 export interface FileRow {
@@ -30,9 +30,9 @@ export interface FileRow {
 }
 
 /**
- * The rows of an export, one at a time. A byte order mark, CRLF line ends and other quotes leave the rows the same: they are
- * given to `onResaved`, each once. Rejects with a ConfigError that names file and line for what is no row, and for a file that
- * ends within a line.
+ * Yields the rows of an export. A byte order mark, CRLF line ends and other quotes leave the rows the same: they are
+ * reported to `onResaved`, each once. Rejects with a ConfigError that names file and line for a line that is no row, and for
+ * a file that ends within a line.
  */
 export async function* readRowsFile(
   path: string,
@@ -61,7 +61,7 @@ export async function* readRowsFile(
   if (line === 0) throw new ConfigError(`${path}:1: the file is empty; ${EXPORT}`);
 }
 
-/** A line without what other programs add to it. */
+/** Returns a line without what other programs add to it. */
 function bareLine(octets: Buffer, line: number, path: string, note: (how: Resaved) => void): Buffer {
   let bare = octets;
   if (line === 1) {

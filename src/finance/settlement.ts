@@ -14,8 +14,8 @@ const LAST_DAY = 65_535;
 type SettledLine = Pick<StatementLine, 'planId' | 'planVersion' | 'usageMonth'>;
 
 /**
- * For each plan version and month of use on a statement, the last booking date on which its records are not late: the day on
- * which the month is over, in the plan's time zone, and the plan's settlement time after that. As the newest catalogue has it.
+ * Returns for each plan version and month of use of a statement the last booking date on which its records are not late: the
+ * day on which the month is over, in the plan's time zone, plus the plan's settlement time. From the newest catalogue.
  */
 export async function readSettlements(
   store: Store,
@@ -34,12 +34,17 @@ export async function readSettlements(
   return [...settlements.values()];
 }
 
-/** Statements of before there was a settlement time: late was what was booked after the calendar month, UTC. */
+/**
+ * Returns the settlement of statements from before there was a settlement time: records booked after the calendar month
+ * (UTC) were late.
+ */
 export function settledAtMonthEnd({ planId, planVersion, usageMonth }: SettledLine): Settlement {
   return { planId, planVersion, usageMonth, settledOn: dayText(endOfMonthMs(usageMonth) / DAY_MS - 1) };
 }
 
-/** Is a charge late: of a month that was closed before the statement's, or booked after its settlement time? */
+/**
+ * Returns whether a charge is late: its month was closed before the statement's, or it was booked after its settlement time.
+ */
 export function isLate(
   charge: SettledLine & { bookingDate: string },
   month: Month,
@@ -53,7 +58,7 @@ export function isLate(
   return settlement !== undefined && Number(parseDay(charge.bookingDate)) > Number(parseDay(settlement.settledOn));
 }
 
-/** The same of rows of `bookings`, in SQL. */
+/** Returns the same condition on rows of `bookings`, in SQL. */
 export function lateExpression(month: Month, settlements: readonly Settlement[]): string {
   const booked = settlements.map(
     ({ planId, planVersion, usageMonth, settledOn }) =>

@@ -32,7 +32,7 @@ test('exact money has all of its six decimals', () => {
   ]);
 });
 
-test('digits stand in groups of three before the point', () => {
+test('digits are in groups of three before the point', () => {
   const plain = (text: string) => groupDigits(text).replaceAll('\u2009', ' ');
   expect(['1', '123', '1234', '-1234567.1234567', '-123'].map(plain)).toEqual([
     '1',

@@ -1,33 +1,36 @@
 const MICROS_DIGITS = 6;
-/** Groups of three digits stand apart by a narrow space that no line breaks at. */
+/** Separates groups of three digits: a narrow space without a line break. */
 const NARROW_SPACE = '\u2009';
 const OCTET_UNITS = ['octets', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
-/** Micro-units in units of the currency, rounded half away from zero to its own decimals: `-1234.57`; JPY `1235`. */
+/** Returns micro-units in units of the currency, rounded half away from zero to its own decimals: `-1234.57`; JPY `1235`. */
 export function roundedUnits(micros: bigint, minorDigits: number): string {
   const step = 10n ** BigInt(MICROS_DIGITS - minorDigits);
   const minor = (magnitudeOf(micros) + step / 2n) / step;
   return signed(micros < 0n && minor !== 0n, withPoint(minor, minorDigits));
 }
 
-/** Micro-units in units of the currency, all six decimals, so that the points of a column are aligned: `1234.567891`. */
+/**
+ * Returns micro-units in units of the currency, with all six decimals, so that the points of a column are aligned:
+ * `1234.567891`.
+ */
 export function exactUnits(micros: bigint): string {
   return signed(micros < 0n, withPoint(magnitudeOf(micros), MICROS_DIGITS));
 }
 
-/** A number as text for people: groups of three digits before its point, and a true minus. */
+/** Returns a number as text for people: groups of three digits before its point, and a true minus. */
 export function groupDigits(number: string | bigint | number): string {
   const [units, decimals] = String(number).split('.');
   const grouped = units.replace('-', '−').replace(/\B(?=(\d{3})+$)/g, NARROW_SPACE);
   return decimals === undefined ? grouped : `${grouped}.${decimals}`;
 }
 
-/** A count with its noun: `1 record`, `12 records`, `2 entries`. */
+/** Returns a count with its noun: `1 record`, `12 records`, `2 entries`. */
 export function shownCount(count: number | bigint, one: string, many = `${one}s`): string {
   return `${groupDigits(count)} ${BigInt(count) === 1n ? one : many}`;
 }
 
-/** Octets to three digits or more, in a unit of 2^10, 2^20 and so on: `1.23 GiB`. */
+/** Returns octets to three digits or more, in a unit of 2^10, 2^20 and so on: `1.23 GiB`. */
 export function roundedOctets(octets: bigint): string {
   let value = Number(octets);
   let unit = 0;

@@ -2,7 +2,7 @@ import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, typ
 import * as z from 'zod';
 
 const VERSION = 1;
-/** The same for 32 octets as everywhere in a JWK: base64url without padding. */
+/** 32 bytes as everywhere in a JWK: base64url without padding. */
 const octets32 = () => z.string().regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/);
 const instant = () => z.iso.datetime();
 
@@ -33,7 +33,7 @@ const publicKeySchema = z.looseObject({
 export const publicKeySetSchema = z.looseObject({ keys: z.array(publicKeySchema).min(1) });
 export type PublicKeySet = z.output<typeof publicKeySetSchema>;
 
-/** The operator's keys for statements as their file has them. */
+/** The operator's keys for statements, as in their file. */
 export type SigningKeys = z.output<typeof keyFileSchema>;
 
 export interface SigningKey {
@@ -41,14 +41,15 @@ export interface SigningKey {
   privateKey: KeyObject;
 }
 
-/** The first key. */
+/** Returns a key file with the first key. */
 export function newSigningKeys(nowMs: number): SigningKeys {
   return { version: VERSION, keys: [newKey(nowMs)] };
 }
 
 /**
- * The keys with a new one that signs from now on. The private half of the one before is dropped; its public half stays, so that
- * what it signed can be verified. With `isCompromised` it is dropped as well: what it signed is refused from then on.
+ * Returns the keys with a new one that signs from now on. The private half of the previous one is dropped; its public half
+ * stays, so that its signatures can be verified. With `isCompromised` that is dropped as well: its signatures are refused
+ * from then on.
  */
 export function rotatedKeys({ keys }: SigningKeys, nowMs: number, isCompromised: boolean): SigningKeys {
   const { d: _, ...last } = keys[keys.length - 1];
@@ -56,12 +57,12 @@ export function rotatedKeys({ keys }: SigningKeys, nowMs: number, isCompromised:
   return { version: VERSION, keys: [...keys.slice(0, -1), ...retired, newKey(nowMs)] };
 }
 
-/** The text of the key file. */
+/** Returns the text of the key file. */
 export function formatSigningKeys(keys: SigningKeys): string {
   return `${JSON.stringify(keys, null, 2)}\n`;
 }
 
-/** The keys of a file's text; null for a text that is not a whole key file. */
+/** Returns the keys of a file's text; null for a text that is not a whole key file. */
 export function parseSigningKeys(text: string): SigningKeys | null {
   const { success, data } = keyFileSchema.safeParse(parsedJson(text));
   if (!success) return null;
@@ -74,13 +75,13 @@ export function parseSigningKeys(text: string): SigningKeys | null {
   return x === data.keys[data.keys.length - 1].x ? data : null;
 }
 
-/** The key that signs. */
+/** Returns the key that signs. */
 export function currentKey({ keys }: SigningKeys): SigningKey {
   const { keyId, x, d = '' } = keys[keys.length - 1];
   return { keyId, privateKey: createPrivateKey({ key: { kty: 'OKP', crv: 'Ed25519', x, d }, format: 'jwk' }) };
 }
 
-/** The public halves, to be published. */
+/** Returns the public halves, to be published. */
 export function publicKeySet({ keys }: SigningKeys): PublicKeySet {
   return {
     keys: keys.map(({ keyId, x }) => ({ kty: 'OKP', crv: 'Ed25519', x, kid: keyId, alg: 'EdDSA', use: 'sig' })),
@@ -92,7 +93,7 @@ function newKey(nowMs: number): SigningKeys['keys'][number] {
   return { keyId: thumbprint(x), createdAt: new Date(nowMs).toISOString(), retiredAt: null, x, d };
 }
 
-/** A key's name follows from the key (RFC 7638). */
+/** Returns a key's name, which follows from the key (RFC 7638). */
 function thumbprint(x: string): string {
   return createHash('sha256')
     .update(JSON.stringify({ crv: 'Ed25519', kty: 'OKP', x }))

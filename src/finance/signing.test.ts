@@ -39,7 +39,7 @@ test('another implementation verifies it: header, a point and the octets of the 
 });
 
 describe('one octet', () => {
-  /** Every octet, with a bit of it changed, and left out. */
+  /** Yields the bytes with one bit changed, and with one byte left out, for every byte. */
   function* alterations(of: Buffer): Generator<Buffer> {
     for (let at = 0; at < of.length; at++) {
       const changed = Buffer.from(of);
@@ -80,7 +80,7 @@ describe('one octet', () => {
 describe('rotation', () => {
   const rotated = rotatedKeys(keys, Date.UTC(2027, 0, 1), false);
 
-  test('another key signs, and what the one before signed is still verified', async () => {
+  test('another key signs, and signatures of the previous one are still verified', async () => {
     const newer = await signOctets(octets, currentKey(rotated));
     expect(currentKey(rotated).keyId).not.toBe(keyId);
     const published = publicKeySet(rotated);
@@ -90,13 +90,13 @@ describe('rotation', () => {
     expect((await verifyOctets(octets, newer, set)).fault).toMatch(/which the key set does not have/);
   });
 
-  test('the private half of the key before is gone from the file', () => {
+  test('the private half of the previous key is removed from the file', () => {
     const text = formatSigningKeys(rotated);
     expect(text).not.toContain(keys.keys[0].d);
     expect(parseSigningKeys(text)).toEqual(rotated);
   });
 
-  test('what a compromised key signed is refused', async () => {
+  test('a signature by a compromised key is refused', async () => {
     const published = publicKeySet(rotatedKeys(rotated, Date.UTC(2027, 1, 1), true));
     expect(published.keys.map(({ kid }) => kid)).not.toContain(currentKey(rotated).keyId);
     expect(await verifyOctets(octets, signature, published)).toEqual({ keyId });
@@ -105,7 +105,7 @@ describe('rotation', () => {
   });
 });
 
-test('a key of another name in the set, or another algorithm in the header, is not taken', async () => {
+test('a key of another name in the set, or another algorithm in the header, is refused', async () => {
   const other = publicKeySet(newSigningKeys(0)).keys[0];
   const renamed = { keys: [{ ...other, kid: keyId }] };
   expect((await verifyOctets(octets, signature, renamed)).fault).toMatch(/is not one of these octets/);

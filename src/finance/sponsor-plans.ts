@@ -1,7 +1,7 @@
 import { SETTLEMENT_DAYS, type StatisticsPeriod } from '../billing/catalogue.ts';
 import { literal, type Store } from '../platform/store.ts';
 
-/** A version of a sponsor's plan as one catalogue of the store has it. */
+/** A version of a sponsor's plan in one catalogue of the store. */
 export interface SponsorPlan {
   planId: string;
   version: number;
@@ -24,7 +24,7 @@ interface PlanDocument {
   settlementDays?: number;
 }
 
-/** A sponsor's plans in all catalogues that a condition in SQL holds for, those of the newest catalogue last. */
+/** Returns a sponsor's plans in all catalogues that an SQL condition selects, those of the newest catalogue last. */
 export async function readSponsorPlans(store: Store, sponsorId: string, condition: string): Promise<SponsorPlan[]> {
   const ofSponsor = `arrayFilter(application -> application.2 = ${literal(sponsorId)}, JSONExtract(document, 'applications', 'Array(Tuple(id String, sponsor String))'))`;
   const catalogues = await store.query<{ plans: string; applications: string[] }>(

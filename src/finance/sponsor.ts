@@ -2,7 +2,7 @@ import { minorDigitsOf } from '../billing/currencies.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { literal, type Store } from '../platform/store.ts';
 
-/** A sponsor as the store knows it. */
+/** A sponsor in the store. */
 export interface KnownSponsor {
   id: string;
   name: string;
@@ -24,8 +24,8 @@ const SPONSORS =
   "JSONExtract(document, 'sponsors', 'Array(Tuple(id String, name String, currency String, minorDigits Nullable(UInt8)))')";
 
 /**
- * A sponsor as the newest catalogue that names it says (see NEWEST_BOOKED_FIRST); where none does, as its account says. Rejects with
- * a ConfigError when neither knows it.
+ * Returns a sponsor from the newest catalogue that names it (see NEWEST_BOOKED_FIRST); where none does, from its account.
+ * Rejects with a ConfigError when neither has it.
  */
 export async function findSponsor(store: Store, sponsorId: string): Promise<KnownSponsor> {
   const [named] = await store.query<SponsorRow>(

@@ -2,16 +2,16 @@ import type { Store } from '../platform/store.ts';
 import { type Coverage, coveredEarlier, coveredEntries } from './coverage.ts';
 import type { StatementEntry } from './statement-document.ts';
 
-/** The balance that a statement begins with. */
+/** The opening balance of a statement. */
 export interface Opening {
   openingMicros: bigint;
-  /** Does it stand, whatever is booked later? */
+  /** True: it cannot change, whatever is booked later. */
   isOpeningFinal: boolean;
-  /** Of all that it is made of. */
+  /** Currencies of its parts. */
   currencies: readonly string[];
 }
 
-/** What the last closing left; while months between are open, with what is booked of them so far. */
+/** Reads the balance of the last closing; while months between are open, with what is booked of them so far. */
 export async function readOpening(store: Store, coverage: Coverage): Promise<Opening> {
   const { closing, previous, hasAdjustments } = coverage;
   const closed = previous === null ? [] : [previous.currency];
@@ -37,7 +37,7 @@ export async function readOpening(store: Store, coverage: Coverage): Promise<Ope
   };
 }
 
-/** The account entries covered, in the order in which they were booked. */
+/** Returns the covered account entries, in the order of booking. */
 export async function readEntries(
   store: Store,
   coverage: Coverage,

@@ -4,15 +4,18 @@ import { roundedUnits } from './shown-money.ts';
 import type { Statement, StatementDue, StatementTotals } from './statement-document.ts';
 
 export const OCTETS_PER_MIB = 2n ** 20n;
-/** A statement lists the digests of so many batches at most. */
+/** Most batches whose digests a statement lists. */
 export const LISTED_BATCHES = 200;
 
-/** What octets cost at a price for a MiB, rounded half up. */
+/** Returns the price of octets at a price for a MiB, rounded half up. */
 export function tierAmountMicros(octets: bigint, pricePerMiBMicros: bigint): bigint {
   return (octets * pricePerMiBMicros + OCTETS_PER_MIB / 2n) / OCTETS_PER_MIB;
 }
 
-/** What lines, corrections and entries add up to. `posted`: what the closing posts of `dueOf`; null: nothing, or not yet. */
+/**
+ * Returns the sums of lines, corrections and entries. `posted`: what the closing posts of `dueOf`; null: nothing, or not
+ * yet.
+ */
 export function totalsOf(
   { lines, corrections, entries }: Pick<Statement, 'lines' | 'corrections' | 'entries'>,
   openingMicros: bigint,
@@ -42,10 +45,10 @@ export function totalsOf(
   };
 }
 
-/** Entries that settle what earlier statements asked for. */
+/** Kinds of entries that pay what earlier statements billed. */
 const PAYING_KINDS: readonly string[] = ['payment', 'top-up'];
 
-/** What a statement of these parts asks for. */
+/** Returns what a statement of these parts bills. */
 export function dueOf(
   { lines, corrections, entries, invoice }: Pick<Statement, 'lines' | 'corrections' | 'entries' | 'invoice'>,
   openingMicros: bigint,
@@ -71,7 +74,7 @@ export function sumOf<T>(items: readonly T[], amountOf: (item: T) => bigint): bi
   return items.reduce((total, item) => total + amountOf(item), 0n);
 }
 
-/** SHA-256 over the batches' digests in hex, each followed by a line feed. */
+/** Returns SHA-256 over the batches' digests in hex, each followed by a line feed. */
 export function digestOfBatches(batches: readonly { digest: string }[]): string {
   const hash = createHash('sha256');
   for (const { digest } of batches) hash.update(`${digest}\n`);

@@ -5,7 +5,7 @@ import { money } from './statement-sections.ts';
 
 const SHOWN_BATCHES = 12;
 
-/** What may be missing in the bill. */
+/** Returns the section on what may be missing in the bill. */
 export function completenessSection(statement: Statement): HtmlText {
   const { completeness, sponsor } = statement;
   const { rejections, lateRecords, sourceGaps, missingRecords } = completeness;
@@ -31,7 +31,7 @@ function lateInWords({ completeness: { lateRecords }, sponsor }: Statement): Htm
   return html`${groupDigits(sponsoredOctets)} sponsored octets, ${money(chargeMicros, sponsor)} ${sponsor.currency}: booked after their month was closed, or after the settlement time of their plan. All are in this bill.`;
 }
 
-/** What the bill can be checked by. */
+/** Returns the section on how the bill can be checked. */
 export function proofSection({ proof, sponsor, month }: Statement): HtmlText {
   const { batches, leaves, merkleRoot } = proof;
   const listed = batches.list ?? [];

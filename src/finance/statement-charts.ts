@@ -1,6 +1,6 @@
 import { type HtmlText, html } from './html-text.ts';
 
-/** A value of a chart: its name, its text, and the parts that are drawn, in one unit, 0 or more. */
+/** A value of a chart: its name, its text, and the drawn parts, in one unit, 0 or more. */
 export interface ChartItem {
   name: string;
   shown: string;
@@ -8,17 +8,17 @@ export interface ChartItem {
 }
 
 export interface Chart {
-  /** Is its own in the page. */
+  /** Unique in the page. */
   id: string;
   title: string;
-  /** What the chart says, for a screen reader. */
+  /** The chart in words, for a screen reader. */
   summary: string;
   items: readonly ChartItem[];
   /** CSS classes of the parts. */
   parts: readonly string[];
-  /** Writes a value at the axis. */
+  /** Formats a value at the axis. */
   axis: (value: number) => string;
-  /** The axis' step is a round number of these. */
+  /** The step of the axis is a round number of these. */
   unit: number;
 }
 
@@ -28,7 +28,7 @@ const AXIS = 64;
 const ROW = 26;
 const LABEL_OVER = 10;
 
-/** Columns side by side, one for each item, its parts above each other. */
+/** Returns columns side by side, one for each item, its parts above each other. */
 export function columnChart(chart: Chart): HtmlText {
   const { items, parts } = chart;
   const ticks = ticksUpTo(highest(items), chart.unit);
@@ -58,7 +58,10 @@ export function columnChart(chart: Chart): HtmlText {
   return framed(chart, COLUMNS_HEIGHT, [...grid, ...columns]);
 }
 
-/** Bars below each other, longest first as the items come, each with its name above it and its value at its end. */
+/**
+ * Returns bars below each other, in the order of the items (longest first), each with its name above it and its value at its
+ * end.
+ */
 export function barChart(chart: Chart): HtmlText {
   const { items, parts } = chart;
   const longest = highest(items) || 1;
@@ -85,7 +88,7 @@ function highest(items: readonly ChartItem[]): number {
   return Math.max(0, ...items.map(({ parts }) => parts.reduce((sum, part) => sum + Math.max(0, part), 0)));
 }
 
-/** 0 and three or four round numbers above it, the last of them at or above `value`. */
+/** Returns 0 and three or four round numbers above it, the last of them at or above `value`. */
 function ticksUpTo(value: number, unit: number): number[] {
   if (value <= 0) return [0];
   const rough = value / unit / 3;

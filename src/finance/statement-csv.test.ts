@@ -44,7 +44,7 @@ test('a name with a comma, a quote or a line end is quoted', () => {
   expect(rows.find(({ kind }) => kind === 'correction')?.part).toBe('4 a, "b"\nc');
 });
 
-test('what was paid ahead is a row, and a month that was closed without rounding has none of these rows', () => {
+test('a prepayment is a row; a month that was closed without rounding has none of these rows', () => {
   const paidAhead: Record<string, string>[] = parse(statementCsv(testStatement()), { columns: true });
   expect(paidAhead.at(-1)).toMatchObject({ kind: 'account', amount: '-10.500000' });
   expect(paidAhead.reduce((sum, row) => sum + BigInt(row.amount_micros), 0n)).toBe(0n);

@@ -31,8 +31,8 @@ const HEADER = [
 ];
 
 /**
- * Lines as CSV (RFC 4180): tiers, their rounding, corrections, and what leads to the amount due, which the amounts add up to.
- * Of a month that was closed without one they add up to its total before rounding.
+ * Returns lines as CSV (RFC 4180): tiers, their rounding, corrections, rounding and tax, whose amounts add up to the amount
+ * due. In a month that was closed without an amount due they add up to its total before rounding.
  */
 export function statementCsv(statement: Statement): string {
   const { sponsor, month, lines, corrections } = statement;
@@ -75,7 +75,9 @@ export function statementCsv(statement: Statement): string {
   return csvText([HEADER, ...rows, ...corrected, ...asked]);
 }
 
-/** What leads from the sum of lines and corrections to the amount due: rounding, tax, and entries of the account. */
+/**
+ * Returns the parts between the sum of lines and corrections and the amount due: rounding, tax, and entries of the account.
+ */
 export function dueParts({ due, totals, invoice }: Statement): { kind: string; part: string; amountMicros: bigint }[] {
   if (due === null) return [];
   const { taxableMicros, taxMicros, amountDueMicros } = due;
@@ -91,7 +93,7 @@ export function dueParts({ due, totals, invoice }: Statement): { kind: string; p
   ].filter(({ amountMicros }) => amountMicros !== 0n);
 }
 
-/** Cells as CSV text, lines ended by a line feed. */
+/** Returns cells as CSV text, with a line feed at the end of each line. */
 export function csvText(rows: readonly (readonly (string | number | bigint)[])[]): string {
   return `${rows.map((cells) => cells.map(cell).join(',')).join('\n')}\n`;
 }

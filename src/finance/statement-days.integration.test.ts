@@ -8,7 +8,7 @@ import { statementOf } from './statement.ts';
 import { type Statement, statementJson, statementSchema } from './statement-document.ts';
 import { readRows, verified } from './verify.fixture.ts';
 
-/** Weeks in Los Angeles: the one of 26 October goes on to 1 November. */
+/** Weeks in Los Angeles: the week of 26 October ends on 1 November. */
 const WEEKLY = catalogueOf(`
 sponsors: [{ id: chatter, name: Chatter, currency: USD, creditLimit: "1000" }]
 applications: [{ id: chat, sponsor: chatter, tags: [CHAT] }]
@@ -47,7 +47,7 @@ beforeAll(async () => {
 });
 afterAll(() => opened?.close());
 
-test('the days are those of use in the plan’s time zone, corrections included, whenever they were booked', () => {
+test('the days are those of use in the plan’s time zone, corrections included, on any booking date', () => {
   expect(statement.timeZones).toEqual([{ planId: 'chat-weekly', planVersion: 3, timeZone: 'America/Los_Angeles' }]);
   expect(statement.byDay.map(({ day, chargeMicros }) => [day, chargeMicros])).toEqual([
     ['2026-10-05', 1_000_000n],
@@ -68,12 +68,12 @@ test('verify finds the same days in the rows without a store', async () => {
   expect((await verified(statement, rows)).faults).toEqual([]);
 });
 
-test('verify finds a statement with another time zone out', async () => {
+test('verify detects a statement with another time zone', async () => {
   const moved = { ...statement, timeZones: [{ ...statement.timeZones[0], timeZone: 'Asia/Tokyo' }] };
   expect((await verified(moved, rows)).faults.filter((fault) => fault.startsWith('byDay['))).not.toEqual([]);
 });
 
-test('a statement of before, with its days in UTC and no time zones, is read and holds', async () => {
+test('an older statement, with its days in UTC and no time zones, is read and verifies', async () => {
   const { timeZones: _, ...document } = JSON.parse(statementJson(statement));
   const usage = (micros: string) => ({ ...document.byDay[0], chargeMicros: micros });
   const byDay = [
@@ -85,7 +85,7 @@ test('a statement of before, with its days in UTC and no time zones, is read and
   expect((await verified(old, rows)).faults).toEqual([]);
 });
 
-test('a statement with a time zone that is none is refused', () => {
+test('a statement with an invalid time zone is refused', () => {
   const document = JSON.parse(statementJson(statement));
   document.timeZones[0].timeZone = 'Mars/Olympus';
   expect(statementSchema.safeParse(document).error?.issues[0].message).toMatch(/IANA/);

@@ -48,7 +48,7 @@ const correctionSchema = z.strictObject({
   rows: count().describe('Reversals and new charges.'),
   sponsoredOctets: amount(),
   subscriberOctets: amount(),
-  chargeMicros: amount().describe('What it added to the bill; below 0: what it took off.'),
+  chargeMicros: amount().describe('What it added to the bill; below 0: a deduction.'),
 });
 
 const entrySchema = z.strictObject({
@@ -79,7 +79,7 @@ export const completenessSchema = z.strictObject({
   missingRecords: z
     .strictObject({ records: count(), sponsoredOctets: amount(), chargeMicros: amount() })
     .describe(
-      'An estimate: what numbers of nodes that no readable record had would have held of this bill, if they were like its records.',
+      'An estimate of what missing sequence numbers of nodes would have added to this bill, if their records were like its own.',
     ),
   rejections: z
     .array(z.strictObject({ reason: z.string(), records: count() }))
@@ -96,9 +96,7 @@ export const completenessSchema = z.strictObject({
     ),
   sourceGaps: z
     .array(z.strictObject({ reason: z.string(), bookingDate: z.string() }))
-    .describe(
-      'Days on which it was noted that the source had lost records before they were read, of whichever sponsor.',
-    ),
+    .describe('Days on which a loss of records at the source was noted, before they were read; of any sponsor.'),
 });
 
 const totalsSchema = z.strictObject({
@@ -109,7 +107,7 @@ const totalsSchema = z.strictObject({
   adjustmentMicros: amount().describe('Earlier months, corrections included.'),
   totalMicros: amount().describe('chargeMicros + adjustmentMicros.'),
   total: z.string().describe('totalMicros in units of the currency, rounded once, half away from zero.'),
-  openingMicros: amount().describe('Balance before; credits are positive.'),
+  openingMicros: amount().describe('Opening balance; credits are positive.'),
   creditMicros: amount().describe('Sum of the account entries.'),
   closingMicros: amount().describe(
     'openingMicros + creditMicros - totalMicros; once the month is closed: + roundingMicros - taxMicros of `due`.',
@@ -124,7 +122,7 @@ const dueSchema = z.strictObject({
   ),
   paidMicros: amount().describe('Payments and top-ups among the entries.'),
   amountDueMicros: amount().describe(
-    'What the closing balance owes, less what earlier statements ask for and is not paid. Never below 0.',
+    'What the closing balance owes, less what earlier statements bill and is not paid. Never below 0.',
   ),
   amountDue: z.string().describe('amountDueMicros in units of the currency.'),
 });
@@ -132,7 +130,7 @@ const dueSchema = z.strictObject({
 const proofSchema = z.strictObject({
   merkleRoot: hash().describe('RFC 6962 Merkle tree with SHA-256 over the covered rows, in their order.'),
   leaves: count(),
-  rowForm: z.literal('zerorate-row-1').describe('How a row is made a leaf; docs/finance.md says it.'),
+  rowForm: z.literal('zerorate-row-1').describe('The form of a row in its leaf; docs/finance.md defines it.'),
   batches: z.strictObject({
     count: count().describe('Batches that covered rows were booked in.'),
     digest: hash().describe('SHA-256 over the digests in hex, each followed by a line feed, in the order of the rows.'),
@@ -143,7 +141,7 @@ const proofSchema = z.strictObject({
   }),
 });
 
-/** The statement as JSON has it. Money is in micro-units of the sponsor's currency, octets are IP octets. */
+/** The statement as it is in JSON. Money is in micro-units of the sponsor's currency, octets are IP octets. */
 export const statementSchema = z.strictObject({
   format: z.literal('zerorate-statement-1'),
   sponsor: z.strictObject({
@@ -158,7 +156,7 @@ export const statementSchema = z.strictObject({
     .strictObject({ number: count(), closedAt: z.string(), who: z.string() })
     .nullable()
     .describe('null: the month is open, and the statement may change.'),
-  isOpeningFinal: z.boolean().describe('false: a month before is open, so the opening balance may change.'),
+  isOpeningFinal: z.boolean().describe('false: an earlier month is open, so the opening balance may change.'),
   lines: z.array(lineSchema),
   corrections: z.array(correctionSchema),
   entries: z.array(entrySchema),
@@ -176,7 +174,7 @@ export const statementSchema = z.strictObject({
   due: dueSchema
     .nullable()
     .default(null)
-    .describe('What is to be paid; null: the month was closed by a version that posted no rounding.'),
+    .describe('The amount to be paid; null: the month was closed by a version that posted no rounding.'),
   invoice: invoiceSchema.nullable().default(null).describe('null: the statement is no invoice.'),
   proof: proofSchema,
 });
@@ -194,7 +192,7 @@ export type PlanTimeZone = z.output<typeof planTimeZoneSchema>;
 export type Completeness = z.output<typeof completenessSchema>;
 export type Settlement = z.output<typeof settlementSchema>;
 
-/** As JSON text; the same value has the same text. */
+/** Returns JSON text; the same value has the same text. */
 export function statementJson(value: Statement | Completeness | Invoice, indent = 2): string {
   return JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? String(inner) : inner), indent);
 }

@@ -11,7 +11,7 @@ interface JsonSchema {
   anyOf?: JsonSchema[];
 }
 
-/** Every field that the schema of a statement has; a map or list that may be null is one, too. */
+/** Returns every field of a statement's schema; a map or list that may be null counts as one. */
 function fieldsOf(schema: JsonSchema, path = ''): string[] {
   const { properties, items, anyOf } = schema;
   if (anyOf !== undefined) return [...new Set(anyOf.flatMap((each) => fieldsOf(each, path)))];
@@ -30,7 +30,7 @@ describe('the fields of a statement', () => {
     expect(FIELD_RULES[field], todo).toBeDefined();
   });
 
-  test('no rule is for a field that is not there', () => {
+  test('every rule has a field', () => {
     const unused = Object.keys(FIELD_RULES).filter((field) => !fields.includes(field));
     expect(unused, 'remove these from FIELD_RULES of statement-fields.ts').toEqual([]);
   });
@@ -39,11 +39,11 @@ describe('the fields of a statement', () => {
 describe('a field', () => {
   const compare = (statement: object, expected: object) => compareFields(statement, expected, ITEM_NAMES);
 
-  test('without a rule is an error, and is never passed over', () => {
+  test('without a rule is an error', () => {
     expect(() => compare({ surprise: 1 }, {})).toThrow('surprise: has no rule in FIELD_RULES');
   });
 
-  test('that is to be recomputed, and that nothing derives, is an error', () => {
+  test('that must be recomputed, and that nothing derives, is an error', () => {
     expect(() => compare({ totals: { records: 1 } }, {})).toThrow('totals.records: expectedStatement');
   });
 
@@ -53,7 +53,7 @@ describe('a field', () => {
     expect(unproven).toContainEqual({ field: 'month', why: 'no row' });
   });
 
-  test('that is stated is listed though the statement has no item of it', () => {
+  test('that is stated is listed even if the statement has no item of it', () => {
     expect(compare({ entries: [] }, {}).unproven).toContainEqual({
       field: 'entries[].amountMicros',
       why: expect.stringContaining('no rows'),

@@ -11,7 +11,7 @@ const stated = (why: string): FieldRule => ({ by: 'stated', why });
 
 const SUMS = ['sponsoredOctets', 'subscriberOctets', 'chargeMicros'] as const;
 const CLOSING = 'when and by whom the month was closed is in the operator’s store only';
-const CORRECTION = 'what a correction is called, and why it was made, is in the operator’s store only';
+const CORRECTION = 'name and reason of a correction are in the operator’s store only';
 const ENTRY = 'account entries have no rows; compare payments and credits with your own books';
 const TIER = 'the agreed tiers and prices are in the contract; the charges of the rows follow from these';
 const INVOICE = 'number, day of issue and terms of an invoice are the operator’s';
@@ -21,7 +21,7 @@ const PARTY = [
   ...['address.street', 'address.city', 'address.postalCode', 'address.region', 'address.country'],
 ];
 const ZONE = 'a plan’s time zone is in the contract; the days of the rows follow from it';
-const SETTLED = 'a plan’s settlement time is in the contract; what is late follows from it';
+const SETTLEMENT_TIME = 'a plan’s settlement time is in the contract; what is late follows from it';
 const SOURCE = 'what was missing or rejected has no rows';
 const BATCH = 'batches are in the operator’s journal';
 
@@ -29,7 +29,7 @@ const BATCH = 'batches are in the operator’s journal';
 export const FIELD_RULES: Readonly<Record<string, FieldRule>> = {
   format: RECOMPUTED,
   'sponsor.id': RECOMPUTED,
-  'sponsor.name': stated('a name is in no row'),
+  'sponsor.name': stated('no row has a name'),
   'sponsor.currency': RECOMPUTED,
   'sponsor.minorDigits': RECOMPUTED,
   month: RECOMPUTED,
@@ -54,7 +54,7 @@ export const FIELD_RULES: Readonly<Record<string, FieldRule>> = {
   ...each(
     'completeness.lateRecords.settlements[]',
     ['planId', 'planVersion', 'usageMonth', 'settledOn'],
-    stated(SETTLED),
+    stated(SETTLEMENT_TIME),
   ),
   ...each('totals', ['records', ...SUMS, 'adjustmentMicros', 'totalMicros', 'total'], RECOMPUTED),
   ...each('totals', ['openingMicros', 'creditMicros', 'closingMicros'], RECOMPUTED),
@@ -81,7 +81,9 @@ function each(holder: string, fields: readonly string[], rule: FieldRule): Recor
   return Object.fromEntries(fields.map((field) => [`${holder}.${field}`, rule]));
 }
 
-/** In place of a value that cannot be recomputed here, though its rule says `recomputed`: it is listed with this reason. */
+/**
+ * Replaces a value that cannot be recomputed here, although its rule says `recomputed`: it is listed with this reason.
+ */
 export class NotDerived {
   readonly why: string;
 
@@ -118,12 +120,12 @@ interface Leaf {
   value: Scalar | NotDerived;
 }
 
-/** How the items of an array are identified, so that one that is missing does not shift the others. By default by their place. */
+/** How the items of an array are identified, so that a missing one does not shift the others. By default by their place. */
 export type ItemNames = Readonly<Record<string, (item: never) => string>>;
 
 /**
- * Compares every field of a statement with what is expected of it, by the rules. `missing` is for fields whose rule says
- * `recomputed` and that nothing is expected of. Throws an Error for a field without a rule, and where there is no `missing`.
+ * Compares every field of a statement with its expected value, by the rules. `missing` is used for fields whose rule says
+ * `recomputed` and that have no expected value. Throws an Error for a field without a rule, and where there is no `missing`.
  */
 export function compareFields(
   statement: object,
@@ -134,7 +136,7 @@ export function compareFields(
   const found = new Map(leavesOf(statement, names).map((leaf) => [leaf.path, leaf]));
   const wanted = new Map(leavesOf(expected, names).map((leaf) => [leaf.path, leaf]));
   const faults = [...itemFaults(statement, expected, names)];
-  // A field that is stated is not proven even where it has no item: nothing says that there is none.
+  // A stated field is not proven even where it has no item: nothing proves that there is none.
   const unproven = new Map(STATED.map((field) => [field.field, field]));
   if (missing !== null) {
     const derived = new Set([...wanted.values()].map(({ field }) => field));
@@ -158,7 +160,7 @@ export function compareFields(
   return { faults: [...faults.map(({ text }) => text), ...differences], unproven: [...unproven.values()] };
 }
 
-/** Every field of a statement by its path, an empty array without any. */
+/** Returns every field of a statement by its path, an empty array without any. */
 export function fieldsOf(statement: object): string[] {
   return [...new Set(leavesOf(statement, {}).map(({ field }) => field))];
 }
@@ -168,7 +170,7 @@ interface ItemFault {
   text: string;
 }
 
-/** Items that only one of the two has, items that are there twice, and items in another order. */
+/** Returns items that only one of the two has, items that occur twice, and items in another order. */
 function itemFaults(statement: object, expected: object, names: ItemNames): ItemFault[] {
   const [found, wanted] = [arraysOf(statement, names), arraysOf(expected, names)];
   return [...found].flatMap(([array, items]) => {
@@ -191,7 +193,7 @@ function itemFaults(statement: object, expected: object, names: ItemNames): Item
   });
 }
 
-/** Names of the items of each array, by the array's path. */
+/** Returns the names of the items of each array, by the array's path. */
 function arraysOf(tree: object, names: ItemNames): Map<string, string[]> {
   const arrays = new Map<string, string[]>();
   visit(tree, '', '', names, { leaf: () => undefined, array: (path, items) => arrays.set(path, items) });
@@ -224,7 +226,7 @@ function visit(value: unknown, path: string, field: string, names: ItemNames, vi
   }
 }
 
-/** The items that a path leads through: `a[x].b[y].c` through `a[x]` and `a[x].b[y]`. */
+/** Returns the items on a path: `a[x]` and `a[x].b[y]` for `a[x].b[y].c`. */
 function itemsOf(path: string): string[] {
   return [...path.matchAll(/\]/g)].map(({ index }) => path.slice(0, index + 1));
 }

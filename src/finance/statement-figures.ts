@@ -3,7 +3,7 @@ import { barChart } from './statement-charts.ts';
 import type { PlanTimeZone, Statement } from './statement-document.ts';
 import { dayFigures, figure, moneyChart, type NamedUsage, OCTETS_KEY, octetsChart } from './usage-charts.ts';
 
-/** The charts of a statement: octets and money by day of use, by application and by content type. */
+/** Returns the charts of a statement: octets and money by day of use, by application and by content type. */
 export function usageFigures(statement: Statement): HtmlText {
   const { byDay, byApplication, byContentType, sponsor, month, timeZones } = statement;
   if (byDay.length === 0) return html`<p class="note">Nothing was used in this month.</p>`;
@@ -22,7 +22,7 @@ function pair(dimension: string, items: readonly NamedUsage[], currency: string)
   return html`<div class="pair">${figure(`Octets by ${dimension}`, OCTETS_KEY, octets)}${figure(`Charge by ${dimension}`, html`${currency}`, money)}</div>`;
 }
 
-/** Whose days they are, as a sentence. */
+/** Returns the time zones of the days, as a sentence. */
 export function zonesInWords(zones: readonly PlanTimeZone[]): string {
   const plansOf = new Map<string, Set<string>>();
   for (const { planId, timeZone } of zones) {

@@ -9,7 +9,7 @@ import { statementFocus } from './statement-focus.ts';
 const LIMIT_MS = 1_500_000;
 
 /**
- * What the validator cannot pass in any file of FOCUS 1.0 or later: it looks for columns under their names of before 1.0
+ * Faults that the validator reports in every file of FOCUS 1.0 or later: it expects the column names of before 1.0
  * (`Provider` is `ProviderName`, `ChargeType` is `ChargeCategory`), and its own list of currencies is not in its package.
  */
 const ITS_OWN_FAULTS = [
@@ -22,13 +22,13 @@ const ITS_OWN_FAULTS = [
 ];
 
 test(
-  'costs hold the rules of the published FOCUS validator',
+  'costs satisfy the rules of the published FOCUS validator',
   async () => {
     const directory = await mkdtemp(join(tmpdir(), 'zerorate-focus-'));
     const lines = [0n, 1n, 2n].map((at) =>
       testLine({ planId: `p-${at}`, tiers: [testTier(1_234_567n + at, 3_210_987n)] }),
     );
-    // Rules look at columns as a whole, so rows of all kinds are in one file.
+    // Rules apply to columns as a whole, so rows of all kinds are in one file.
     const csv = statementFocus(testStatement({ invoice: TEST_INVOICE, lines, openingMicros: 3_000_000n }));
     try {
       expect(await validateFocus(csv, join(directory, 'costs.csv'))).toEqual(ITS_OWN_FAULTS);

@@ -15,7 +15,7 @@ const billed = (rows: readonly Row[]) => rows.reduce((sum, { BilledCost }) => su
 
 test.each([
   ['an invoice', testStatement({ invoice: TEST_INVOICE, openingMicros: -26_000_000n }), '12.50'],
-  ['one that was paid ahead', testStatement({ invoice: TEST_INVOICE }), '0.00'],
+  ['a prepaid one', testStatement({ invoice: TEST_INVOICE }), '0.00'],
   [
     'one of a currency with four decimals',
     testStatement({
@@ -33,7 +33,7 @@ test.each([
   expect(statement.due?.amountDue).toBe(amountDue);
 });
 
-test('usage has its price and quantities, and everything else says what it is', () => {
+test('usage has its price and quantities, and every other row has its kind', () => {
   const rows = rowsOf(testStatement({ invoice: TEST_INVOICE, openingMicros: -26_000_000n }));
   expect(rows.map(({ ChargeCategory, BilledCost }) => [ChargeCategory, BilledCost])).toEqual([
     ['Usage', '10.000000'],

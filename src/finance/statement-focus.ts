@@ -3,7 +3,7 @@ import { exactUnits } from './shown-money.ts';
 import { csvText } from './statement-csv.ts';
 import type { Statement, StatementCorrection, StatementLine, StatementTier } from './statement-document.ts';
 
-/** Columns of FOCUS 1.2 in their order; those that have no meaning here are there and empty. */
+/** Columns of FOCUS 1.2 in their order; columns without a meaning here are present and empty. */
 const COLUMNS = [
   'AvailabilityZone',
   'BilledCost',
@@ -67,13 +67,13 @@ const COLUMNS = [
 type Column = (typeof COLUMNS)[number];
 type FocusRow = Partial<Record<Column, string>>;
 
-/** Of a statement that is no invoice. */
+/** Issuer of a statement that is no invoice. */
 const UNNAMED_CARRIER = 'carrier';
 const MIB_DIGITS = 20n;
 
 /**
- * The statement as FOCUS 1.2 has costs (focus.finops.org), CSV. `BilledCost` adds up to the amount due exactly: usage by
- * tier, roundings, corrections, tax, and what was paid ahead.
+ * Returns the statement in the columns of FOCUS 1.2 (focus.finops.org), as CSV. `BilledCost` adds up to the amount due
+ * exactly: usage by tier, roundings, corrections, tax, and prepayments.
  */
 export function statementFocus(statement: Statement): string {
   const { lines, corrections } = statement;
@@ -88,7 +88,7 @@ export function statementFocus(statement: Statement): string {
   return csvText([COLUMNS, ...rows.map((row) => COLUMNS.map((column) => row[column] ?? ''))]);
 }
 
-/** What every row has. */
+/** Returns the columns that every row has. */
 function common({ sponsor, month, invoice }: Statement, usageMonth: Month, costMicros: bigint): FocusRow {
   const provider = invoice?.seller.legalName ?? UNNAMED_CARRIER;
   const cost = exactUnits(costMicros);
@@ -170,7 +170,7 @@ function correctionRow(
   };
 }
 
-/** From the sum of the charges to the amount due. */
+/** Returns the rows between the sum of the charges and the amount due. */
 function dueRows(statement: Statement): FocusRow[] {
   const { due, totals, month, invoice } = statement;
   if (due === null) return [];
@@ -193,7 +193,7 @@ function instant(timeMs: number): string {
   return new Date(timeMs).toISOString().replace('.000Z', 'Z');
 }
 
-/** Octets in MiB, exactly: a division by 2^20 ends after 20 decimals. */
+/** Returns octets in MiB, exactly: a division by 2^20 ends after 20 decimals. */
 function mebibytes(octets: bigint): string {
   const scaled = (octets * 10n ** MIB_DIGITS) / 2n ** 20n;
   const text = String(scaled).padStart(Number(MIB_DIGITS) + 1, '0');

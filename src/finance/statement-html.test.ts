@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { TEST_INVOICE, testLine, testStatement } from './statement.fixture.ts';
 import { statementHtml } from './statement-html.ts';
 
-/** What a reader sees, without the space that groups digits. */
+/** Returns the visible text, without the space that groups digits. */
 function textOf(page: string): string {
   return page
     .replace(/<style>[\s\S]*<\/style>/, '')
@@ -34,14 +34,14 @@ test('the total, the balance and every section are there', () => {
   ]);
 });
 
-test('what a sponsor or a clerk wrote is text, never markup', () => {
+test('text from a sponsor or an accountant is text, never markup', () => {
   const page = statementHtml(testStatement());
   expect(page).toContain('Chatter &amp; &lt;sons&gt;');
-  expect(page).toContain('agreed &quot;anew&quot;, &lt;b&gt;');
-  expect(page).not.toMatch(/<sons>|anew", <b>/);
+  expect(page).toContain('agreed &quot;again&quot;, &lt;b&gt;');
+  expect(page).not.toMatch(/<sons>|again", <b>/);
 });
 
-test('it needs nothing beside itself', () => {
+test('it needs no other file', () => {
   const page = statementHtml(testStatement());
   expect(page).not.toMatch(/https?:|src=|url\(|@import|<script|<link/);
 });
@@ -63,7 +63,7 @@ test('it is well-formed: every element is closed, every id is its own, every lab
   }
 });
 
-test('a chart has a column for each day of the month, those without usage too, and says each day in words', () => {
+test('a chart has a column for each day of the month, those without usage too, and describes each day in words', () => {
   const page = statementHtml(testStatement());
   const [octets] = page.match(/<svg[^>]*aria-labelledby="octets-by-day-title[\s\S]*?<\/svg>/) ?? [''];
   expect(octets.match(/<g>/g)).toHaveLength(31);
@@ -76,7 +76,7 @@ test('a chart has a column for each day of the month, those without usage too, a
 describe('days of use', () => {
   const usage = { sponsoredOctets: 1_048_576n, subscriberOctets: 0n, chargeMicros: 2_000_000n };
 
-  test('of a bulk load are each in their place, and the time zone is named', () => {
+  test('of a bulk load are each in place, and the time zone is named', () => {
     const page = statementHtml(testStatement());
     const [money] = page.match(/<svg[^>]*aria-labelledby="money-by-day-title[\s\S]*?<\/svg>/) ?? [''];
     expect(money.match(/<rect [^>]*height="(?!0")/g)).toHaveLength(2);
@@ -84,7 +84,7 @@ describe('days of use', () => {
     expect(textOf(page)).not.toContain('Not on the axis');
   });
 
-  test('of other months are said in words and numbers, and have no column', () => {
+  test('of other months are given in words and numbers, without a column', () => {
     const byDay = [{ day: '2026-10-31', ...usage }, ...['2026-11-01', '2026-11-02'].map((day) => ({ day, ...usage }))];
     const page = statementHtml(testStatement({ byDay }));
     const [octets] = page.match(/<svg[^>]*aria-labelledby="octets-by-day-title[\s\S]*?<\/svg>/) ?? [''];
@@ -95,7 +95,7 @@ describe('days of use', () => {
     );
   });
 
-  test('on which more was taken back than charged are said', () => {
+  test('on which more was reversed than charged are named', () => {
     const page = statementHtml(testStatement({ byDay: [{ day: '2026-10-04', ...usage, chargeMicros: -1_500_000n }] }));
     expect(textOf(page)).toContain(
       'Without a column: 1 day on which corrections took back more than was charged, −1.500000 USD',
@@ -132,7 +132,7 @@ describe('other months', () => {
   test('an open one says so', () => {
     const page = statementHtml(testStatement({ closing: null, isClosed: false, isOpeningFinal: false }));
     expect(page).toContain('Open · may still change');
-    expect(page).toContain('may change: a month before is open');
+    expect(page).toContain('may change: an earlier month is open');
   });
 
   test('one without anything has no adjustments, no corrections and no chart', () => {

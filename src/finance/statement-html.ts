@@ -8,7 +8,7 @@ import { amountDueHero, invoiceSection, postedRows } from './statement-invoice.t
 import { accountTable, correctionsTable, linesTable, money } from './statement-sections.ts';
 import { STATEMENT_STYLE } from './statement-style.ts';
 
-/** The statement as one page that needs nothing else: for a screen, and for printing on A4. */
+/** Returns the statement as one page without other files: for a screen, and for printing on A4. */
 export function statementHtml(statement: Statement): string {
   const { sponsor, month, lines, corrections, invoice } = statement;
   const billed = invoiceSection(statement);
@@ -66,7 +66,7 @@ function heading({ sponsor, month, closing, totals, invoice }: Statement, shownM
 <dl><dt>Sponsor</dt><dd>${sponsor.id}</dd><dt>Period</dt><dd>${period}</dd><dt>Currency</dt><dd>${sponsor.currency}</dd><dt>Records</dt><dd>${groupDigits(totals.records)}</dd><dt>Status</dt><dd>${status}</dd>${closed}</dl></header>`;
 }
 
-/** The amount due first, then how the balance comes about. */
+/** Returns the amount due first, then how the balance comes about. */
 function summary(statement: Statement, shownMonth: string): HtmlText {
   const { sponsor, totals } = statement;
   const row = (name: string, micros: bigint) =>

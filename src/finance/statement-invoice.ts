@@ -5,7 +5,7 @@ import { money } from './statement-sections.ts';
 
 type Party = NonNullable<Statement['invoice']>['seller'] | NonNullable<Statement['invoice']>['buyer'];
 
-/** What is to be paid, as the first thing on the page; of a month that was closed without rounding its total. */
+/** Returns the amount to be paid, as the first thing on the page; of a month that was closed without rounding, its total. */
 export function amountDueHero(statement: Statement, monthName: string): HtmlText {
   const { sponsor, totals, due, invoice, isClosed } = statement;
   const shown = due === null ? totals.total : due.amountDue;
@@ -22,7 +22,7 @@ ${provisional}<p class="note">${exact}</p>
 <p class="note">Balance at the end of ${monthName}: <b>${groupDigits(balance)} ${sponsor.currency} ${owed ? 'owed' : 'in credit'}</b></p></div>`;
 }
 
-/** Rows between the charges and the closing balance: what the closing posts. An open month posts nothing yet. */
+/** Returns the rows between the charges and the closing balance: what the closing posts. An open month posts nothing yet. */
 export function postedRows(
   { due, invoice, isClosed }: Statement,
   row: (name: string, micros: bigint) => HtmlText,
@@ -34,7 +34,7 @@ export function postedRows(
   ];
 }
 
-/** Numbers, dates and parties of the invoice, and how its amount due comes about; null: the statement asks for nothing. */
+/** Returns numbers, dates and parties of the invoice, and the parts of its amount due; null: the statement bills nothing. */
 export function invoiceSection(statement: Statement): HtmlText | null {
   const { due, invoice, sponsor } = statement;
   if (due === null) return null;

@@ -5,7 +5,7 @@ import { type RatingTerms, readRatingTerms, termsExpression, tierEndsExpression 
 import { sumOf, tierAmountMicros } from './statement-arithmetic.ts';
 import type { StatementLine, StatementTier } from './statement-document.ts';
 
-/** What was charged under one plan version and one list of tiers. */
+/** The charges under one plan version and one list of tiers. */
 interface LinePart {
   application: string;
   plan: string;
@@ -20,7 +20,7 @@ interface LinePart {
   below: string[];
 }
 
-/** The charge rows covered, each with the digest and the catalogue of the batch that it was booked in. */
+/** Returns the covered charge rows, each with the digest and the catalogue of its batch. */
 export function chargesWithBatches(coverage: Coverage): string {
   const charges =
     'SELECT application_id, plan_id, plan_version, month, topic, partition, offset, sponsored_octets, subscriber_octets, ' +
@@ -34,10 +34,10 @@ export function chargesWithBatches(coverage: Coverage): string {
   );
 }
 
-/** Lines by application, plan, version and usage month, their tiers as the catalogue of each row's batch has them. */
+/** Returns lines by application, plan, version and usage month, with the tiers of the catalogue of each row's batch. */
 export async function readLines(store: Store, coverage: Coverage): Promise<StatementLine[]> {
   const terms = await readRatingTerms(store, coverage);
-  // A row's octets below a tier's end are what its counter has there after it, less what it had before.
+  // A row's octets below a tier's end: its counter below that end after the row, less the same before it.
   const below = 'arrayMap(end -> least(used, end) - least(used - sponsored_octets, end), ends)';
   const parts = await store.query<LinePart>(
     'SELECT application_id AS application, plan_id AS plan, plan_version AS version, substring(toString(month), 1, 7) AS usage, ' +
@@ -55,7 +55,7 @@ export async function readLines(store: Store, coverage: Coverage): Promise<State
   return [...lines.values()].map((parts) => lineOf(parts, terms, coverage.month));
 }
 
-/** One line of the parts that differ in their tiers alone: the same version in two catalogues, with other prices. */
+/** Returns one line of the parts that differ in their tiers alone: the same version in two catalogues, with other prices. */
 function lineOf(parts: readonly LinePart[], terms: readonly RatingTerms[], month: Month): StatementLine {
   const [{ application, plan, version, usage }] = parts;
   const chargeMicros = sumOf(parts, ({ micros }) => BigInt(micros));

@@ -8,7 +8,7 @@ import { chargesWithBatches } from './statement-lines.ts';
 
 type Batches = StatementProof['batches'];
 
-/** The root over the rows covered, of which there are so many, and the digests of the batches that they were booked in. */
+/** Returns the root over the covered rows (`rows` of them), and the digests of their batches. */
 export async function readProof(store: Store, coverage: Coverage, rows: number): Promise<StatementProof> {
   const tree = new MerkleTree();
   for await (const leaf of coveredLeaves(store, coverage, rows)) tree.add(leaf);
@@ -25,7 +25,7 @@ async function readBatches(store: Store, coverage: Coverage): Promise<Batches> {
     'SELECT charges.topic AS log_topic, charges.partition AS log_partition, last_offset, digest ' +
       `FROM ${chargesWithBatches(coverage)} GROUP BY ALL ORDER BY log_topic, log_partition, last_offset`,
   );
-  // Where a batch begins and ends says how much all sponsors together sent.
+  // The offsets of a batch would reveal how much all sponsors together sent.
   const list = rows.map(({ digest }) => ({ digest: String(digest) }));
   return {
     count: list.length,

@@ -4,7 +4,7 @@ import { exactUnits, groupDigits } from './shown-money.ts';
 import { sumOf } from './statement-arithmetic.ts';
 import type { Statement, StatementLine, StatementTier } from './statement-document.ts';
 
-/** Money to the micro-unit; decimals below the currency's own are in a fainter ink. */
+/** Returns money to the micro-unit; decimals below the currency's own are in a fainter ink. */
 export function money(micros: bigint, { minorDigits }: Pick<Statement['sponsor'], 'minorDigits'>): HtmlText {
   const text = groupDigits(exactUnits(micros));
   const point = text.indexOf('.');
@@ -12,7 +12,7 @@ export function money(micros: bigint, { minorDigits }: Pick<Statement['sponsor']
   return html`${text.slice(0, cut)}<span class="fine">${text.slice(cut)}</span>`;
 }
 
-/** Lines with their tiers, and their sum. */
+/** Returns lines with their tiers, and their sum. */
 export function linesTable(lines: readonly StatementLine[], { sponsor }: Statement): HtmlText {
   const total = sumOf(lines, ({ chargeMicros }) => chargeMicros);
   return html`<div class="scroll"><table>
@@ -55,13 +55,13 @@ export function correctionsTable({ corrections, sponsor }: Statement): HtmlText 
 </table></div>`;
 }
 
-/** The account: opening balance, entries, the statement's total, what its closing posts, closing balance. */
+/** Returns the account: opening balance, entries, the statement's total, what its closing posts, closing balance. */
 export function accountTable(statement: Statement): HtmlText {
   const { entries, totals, sponsor, month, isOpeningFinal, isClosed, due } = statement;
   const [first, last] = [startOfMonthMs(month), endOfMonthMs(month) - 1].map((timeMs) =>
     dayOf(new Date(timeMs).toISOString()),
   );
-  const provisional = isOpeningFinal ? '' : html` <span class="soft">(may change: a month before is open)</span>`;
+  const provisional = isOpeningFinal ? '' : html` <span class="soft">(may change: an earlier month is open)</span>`;
   const posted = (
     [
       ['Tax', due === null || !isClosed ? 0n : -due.taxMicros],
@@ -83,7 +83,7 @@ ${entries.map(
 </table></div>`;
 }
 
-/** The day of an instant in ISO 8601. */
+/** Returns the day of an instant in ISO 8601. */
 function dayOf(time: string): string {
   return time.slice(0, 10);
 }

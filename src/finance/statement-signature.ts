@@ -2,17 +2,17 @@ import { errors, FlattenedSign, flattenedVerify, importJWK } from 'jose';
 import type { PublicKeySet, SigningKey } from './signing-key.ts';
 
 const ALGORITHM = 'EdDSA';
-/** What is signed: a signature of anything else under the same key is none of a statement. */
+/** Type of the signed content: a signature of another type by the same key is not one of a statement. */
 const TYPE = 'zerorate-statement';
 /** Header and signature of a JWS whose payload is detached (RFC 7515, appendix F). Nothing before, after or between them. */
 const DETACHED = /^([A-Za-z0-9_-]+)\.\.([A-Za-z0-9_-]+)$/;
 
-/** A signature as it is written beside the file that it is of. */
+/** Ending of the signature file beside the signed file. */
 export const SIGNATURE_ENDING = '.jws';
 
 /**
- * Signs the octets of a file: a detached JWS with Ed25519, whose payload is the octets as they are (RFC 7797, `b64: false`). The
- * same octets and key give the same text.
+ * Signs the bytes of a file: returns a detached JWS with Ed25519, whose payload is the unencoded bytes (RFC 7797, `b64:
+ * false`). The same bytes and key give the same text.
  */
 export async function signOctets(octets: Uint8Array, { keyId, privateKey }: SigningKey): Promise<string> {
   const signed = await new FlattenedSign(octets)
@@ -23,7 +23,7 @@ export async function signOctets(octets: Uint8Array, { keyId, privateKey }: Sign
 
 export type SignatureVerdict = { keyId: string; fault?: undefined } | { keyId?: undefined; fault: string };
 
-/** Who signed these octets, by a key of the set; `fault` says why no one of it did. */
+/** Returns the key of the set that signed these bytes; `fault` says why none did. */
 export async function verifyOctets(
   octets: Uint8Array,
   signature: string,
@@ -52,7 +52,7 @@ export async function verifyOctets(
   }
 }
 
-/** Base64url has texts of the same octets that differ in their last bits: one of them is the text that was written. */
+/** Base64url has several texts for the same bytes, which differ in their last bits; only one of them is canonical. */
 function isCanonical(text: string): boolean {
   return Buffer.from(text, 'base64url').toString('base64url') === text;
 }

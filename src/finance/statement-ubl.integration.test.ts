@@ -18,7 +18,7 @@ const taxed = (tax: Buyer['tax'], more: Partial<Buyer> = {}) => ({
 const currency = (code: string, minorDigits: number): Partial<Statement> => ({
   sponsor: { id: 'chatter', name: 'Chatter', currency: code, minorDigits },
 });
-/** Lines whose net amounts, rounded one by one, are not what their sum rounds to. */
+/** Lines whose net amounts, rounded one by one, differ from their rounded sum. */
 const manyLines = Array.from({ length: 7 }, (_, at) =>
   testLine({ planId: `plan-${at}`, tiers: [testTier(524_288n * 3n, 10_000n), testTier(1_234_567n, 3_210_987n)] }),
 );
@@ -42,8 +42,8 @@ const CASES: Record<string, Statement> = {
   'other entries': testStatement({ lines: manyLines, entries: [], openingMicros: 0n }),
 };
 /**
- * EN 16931 knows two decimals: of a currency with more, the rules about decimals and those that round to two before they add
- * are what fails, and nothing else.
+ * EN 16931 knows two decimals. For a currency with more, only the rules about decimals and those that round to two before
+ * they add fail.
  */
 const FINE: Record<string, Statement> = {
   dinar: testStatement({ ...currency('KWD', 3), lines: manyLines }),
@@ -51,7 +51,7 @@ const FINE: Record<string, Statement> = {
 };
 
 test(
-  'invoices are valid UBL 2.1, and hold the rules of EN 16931',
+  'invoices are valid UBL 2.1, and satisfy the rules of EN 16931',
   async () => {
     const directory = await mkdtemp(join(tmpdir(), 'zerorate-ubl-'));
     const broken = statementUbl(testStatement()).replace(/(<cbc:PayableAmount[^>]*>)[^<]*/, '$10.07');
@@ -68,7 +68,7 @@ test(
         for (const fault of faults)
           expect(fault, name).toMatch(/^(fatal_)?error: \[(BR-DEC-\d+|UBL-DT-01|BR-CO-1[0-7]|BR-S-0[89])\]/);
       }
-      // What checks nothing would find nothing here either.
+      // A validator that checks nothing would find nothing here either.
       expect(found.get(path('broken'))?.join()).toContain('BR-CO-16');
       expect(found.get(path('no invoice'))?.length).toBeGreaterThan(0);
     } finally {

@@ -8,7 +8,7 @@ import { roundedUnits } from './shown-money.ts';
 import { sumOf } from './statement-arithmetic.ts';
 import type { Statement, StatementDue } from './statement-document.ts';
 
-/** EN 16931 as it is, without a national extension. */
+/** EN 16931 without a national extension. */
 const CUSTOMIZATION = 'urn:cen.eu:en16931:2017';
 const PROFILE = 'urn:fdc:peppol.eu:2017:poacc:billing:01:1.0';
 const COMMERCIAL_INVOICE = '380';
@@ -18,7 +18,7 @@ const SEPA_CREDIT_TRANSFER = '58';
 const UNIT_CODES = { octet: 'AD', one: 'C62' } as const;
 const NAMESPACE = 'urn:oasis:names:specification:ubl:schema:xsd:';
 
-/** A value as xmlbuilder2 takes it: `@` attributes, `#` text, lists for elements that repeat; undefined is left out. */
+/** A value for xmlbuilder2: `@` attributes, `#` text, lists for repeated elements; undefined is left out. */
 type Node = string | { [name: string]: Node | readonly Node[] | undefined };
 
 interface Context {
@@ -29,7 +29,7 @@ interface Context {
   money: (micros: bigint) => Node;
 }
 
-/** A closed month's invoice as UBL 2.1, by EN 16931. Throws a ConfigError for a statement that is no invoice. */
+/** Returns a closed month's invoice as UBL 2.1, by EN 16931. Throws a ConfigError for a statement that is no invoice. */
 export function statementUbl(statement: Statement): string {
   const { sponsor, invoice, due, month } = statement;
   if (!isIssued(invoice) || due === null) throw new ConfigError(noInvoice(statement));
@@ -87,7 +87,9 @@ function period(month: string): Node {
   return { 'cbc:StartDate': from, 'cbc:EndDate': to };
 }
 
-/** Category O allows no VAT number (BR-O-02): there the seller's is a tax registration, and the buyer's is its company's. */
+/**
+ * Category O allows no VAT number (BR-O-02): then the seller's is a tax registration, and the buyer's a company identifier.
+ */
 function party(who: Invoice['seller'] | Invoice['buyer'], { category }: InvoiceTax, isSeller: boolean): Node {
   const { legalName, taxId, companyId, address, endpoint } = who;
   const isVat = category !== 'O' && isVatId(taxId);
@@ -137,7 +139,9 @@ function taxCategory({ category, rate }: InvoiceTax, reason?: string): Node {
   };
 }
 
-/** Lines are rounded one by one, the taxable amount once: the difference is an allowance or a charge. */
+/**
+ * Returns the difference between lines, rounded one by one, and the taxable amount, rounded once: an allowance or a charge.
+ */
 function roundingOf({ lines, due, invoice, money }: Context): Node | undefined {
   const rounding = linesRoundingMicros(lines, due.taxableMicros);
   if (rounding === 0n) return undefined;
@@ -193,7 +197,7 @@ function lineOf({ invoice, money, statement }: Context, line: InvoiceLine, at: n
   };
 }
 
-/** An invoice has a line (BR-16), also where only entries of the account are due. */
+/** Returns a line of 0: an invoice has a line (BR-16), also where only entries of the account are due. */
 function emptyLine(context: Context): Node {
   const { month } = context.statement;
   const line: InvoiceLine = {
@@ -210,7 +214,7 @@ function emptyLine(context: Context): Node {
   return lineOf(context, line, 0);
 }
 
-/** Without what is left out, and with texts that XML can hold. */
+/** Returns a node without undefined values, and with texts that XML can hold. */
 function present(node: Node): Node {
   if (typeof node === 'string')
     return node.replaceAll(/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, '\uFFFD');

@@ -59,7 +59,7 @@ test('an empty month is a workbook, too', async () => {
   expect((await sheetsOf(testStatement(nothing))).get('Days')).toHaveLength(1);
 });
 
-test('the workbook is the same octets whenever it is written', async () => {
+test('the workbook has the same bytes at any time of writing', async () => {
   const first = await statementXlsx(testStatement());
   vi.useFakeTimers({ now: Date.UTC(2031, 5, 7), toFake: ['Date'] });
   const later = await statementXlsx(testStatement()).finally(() => vi.useRealTimers());

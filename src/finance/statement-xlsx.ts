@@ -12,17 +12,17 @@ const MICROS_PER_UNIT = 1_000_000;
 type Columns = readonly { title: string; width: number }[];
 
 /**
- * The statement as a workbook: summary, lines, days, entries, completeness. Numbers are numbers: money in units of the
- * currency, which a spreadsheet keeps to fifteen digits.
+ * Returns the statement as a workbook: summary, lines, days, entries, completeness. Numbers are numbers: money in units of
+ * the currency, which a spreadsheet keeps to fifteen digits.
  */
 export async function statementXlsx(statement: Statement): Promise<Uint8Array> {
   const sheets = [summarySheet, linesSheet, daysSheet, entriesSheet, completenessSheet].map((make) => make(statement));
   return withoutClock(await writeExcelFile(sheets, { fontFamily: 'Calibri', fontSize: 11 }).toBuffer());
 }
 
-/** The same archive without the time at which it was written: a statement is the same octets whenever it is exported. */
+/** Returns the archive without its time of writing: a statement has the same bytes whenever it is exported. */
 function withoutClock(archive: Uint8Array): Uint8Array {
-  // The fields of a local date go into the archive, so this one is the same in every zone.
+  // The archive stores the fields of a local date, so this one is the same in every zone.
   return zipSync(unzipSync(archive), { mtime: new Date(1980, 0, 1) });
 }
 

@@ -24,13 +24,13 @@ export const TEST_INVOICE: Invoice = {
   },
 };
 
-/** Octets in a tier at a price for a MiB. */
+/** Returns octets in a tier at a price for a MiB. */
 export function testTier(octets: bigint, pricePerMiBMicros: bigint): StatementTier {
   const amountMicros = tierAmountMicros(octets, pricePerMiBMicros);
   return { fromOctets: 0n, toOctets: null, pricePerMiBMicros, octets, amountMicros };
 }
 
-/** A line of one open tier, or of the tiers that it is given. */
+/** Returns a line of one open tier, or of the given tiers. */
 export function testLine(overrides: Partial<StatementLine> = {}): StatementLine {
   if (overrides.tiers !== undefined) {
     const { tiers, ...rest } = overrides;
@@ -56,7 +56,7 @@ export function testLine(overrides: Partial<StatementLine> = {}): StatementLine 
   };
 }
 
-/** A closed statement with something in each of its sections. */
+/** Returns a closed statement with an item in each of its sections. */
 export function testStatement({
   openingMicros = -7_000_000n,
   ...overrides
@@ -72,7 +72,7 @@ export function testStatement({
         number: 4,
         name: 'new prices',
         who: 'Grace',
-        why: 'agreed "anew", <b>',
+        why: 'agreed "again", <b>',
         usageMonth: '2026-09',
         isAdjustment: true,
         rows: 2,

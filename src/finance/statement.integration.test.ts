@@ -24,7 +24,7 @@ describe.each(['embedded', 'http'] as const)('with a store of access %s', (acces
       ],
       '2026-10-04',
     );
-    // The same version, which somebody has edited.
+    // The same version, with another content.
     await booker.book([{ at: '2026-10-05T00:00:00Z', octets: 500_000, msisdn: '999000000003' }], '2026-11-02', {
       catalogue: chatCatalogue(DEARER),
     });
@@ -76,7 +76,7 @@ describe.each(['embedded', 'http'] as const)('with a store of access %s', (acces
     ]);
   });
 
-  test('the total is rounded once, and the balance goes on from what was before', () => {
+  test('the total is rounded once, and the balance continues from the opening balance', () => {
     const chargeMicros = 4_005_431n;
     expect(statement.totals).toEqual({
       records: 4,
@@ -161,7 +161,7 @@ describe('what a statement says beside its lines', () => {
     await expect(readStatement(opened.store, 'chat', '2026-10')).rejects.toThrow(/chat: .*it knows chatter$/);
   });
 
-  test('sequence gaps, rejections, late records and lost offsets of the month are told', async () => {
+  test('sequence gaps, rejections, late records and lost offsets of the month are reported', async () => {
     const wrong = { at: '2026-10-02T00:00:00Z', octets: -1 };
     await booker.book([wrong], '2026-11-05');
     await booker.book([{ at: '2026-10-03T00:00:00Z', octets: 3_145_728 }], '2026-11-05', { skipped: 4 });
@@ -173,7 +173,7 @@ describe('what a statement says beside its lines', () => {
     expect(completeness).toEqual({
       // 1 to 7: three arrived, one of them rejected; what two of them held, times 4 of 3 that arrived.
       missingRecords: { records: 2, sponsoredOctets: 5_592_405n, chargeMicros: 8_635_782n },
-      // A record that is not readable is no sponsor's.
+      // An unreadable record is no sponsor's.
       rejections: [],
       lateRecords: {
         records: 0,
@@ -198,7 +198,7 @@ describe('what a statement says beside its lines', () => {
     expect(json).not.toMatch(/nodeId|firstOffset|lastOffset|lastLostOffset|"topic"/);
   });
 
-  test('a node that began again has no gap of four billion', async () => {
+  test('a restarted node has no gap of four billion', async () => {
     const numbers = [4_294_967_290, 4_294_967_295, 0, 3].map((number) => `(0, 0, ${number}, 0)`);
     const month = "'2026-12-01'";
     await opened.store.command(
@@ -238,7 +238,7 @@ describe('what a statement says beside its lines', () => {
     expect(missing).toEqual({ records: 0, sponsoredOctets: 0n, chargeMicros: 0n });
   });
 
-  test('corrections stand by themselves, and their sum is in the totals', async () => {
+  test('corrections are listed separately, and their sum is in the totals', async () => {
     await bookCorrection(opened.store, { number: 1, month: '2026-10', factor: 50, bookedOn: '2026-11-20' });
     const { lines, corrections, totals, byDay } = await readStatement(opened.store, 'chatter', '2026-10');
     const lineMicros = lines[0].chargeMicros;
@@ -247,7 +247,7 @@ describe('what a statement says beside its lines', () => {
         number: 1,
         name: 'prices of 1',
         who: 'Grace',
-        why: 'agreed anew',
+        why: 'price agreement',
         usageMonth: '2026-10',
         isAdjustment: false,
         rows: 4,
@@ -273,14 +273,14 @@ describe('what a statement says beside its lines', () => {
     expect(totals.closingMicros).toBe(november.closingMicros);
   });
 
-  test('bookings in two currencies make no statement', async () => {
+  test('bookings in two currencies are refused', async () => {
     await bookEntry(opened.store, { number: 3, amountMicros: 1, effectiveAt: '2027-01-02T00:00:00Z', currency: 'EUR' });
     await expect(readStatement(opened.store, 'chatter', '2027-01')).rejects.toThrow(
       /booked in EUR and its currency is USD/,
     );
   });
 
-  test('nor does an opening balance in another currency', async () => {
+  test('so is an opening balance in another currency', async () => {
     await expect(readStatement(opened.store, 'chatter', '2027-02')).rejects.toThrow(
       /2027-02: is booked in EUR and its currency is USD/,
     );
@@ -296,7 +296,7 @@ describe('what a statement says beside its lines', () => {
     await expect(readStatement(opened.store, 'renamed', '2027-02')).rejects.toThrow(/booked in EUR/);
   });
 
-  test('a closing that the store no longer bears out is told', async () => {
+  test('a closing that differs from the store is reported', async () => {
     await opened.store.command(
       'INSERT INTO closings (number, sponsor_id, month, currency, cursors, last_entry, records, completeness) ' +
         `SELECT 2, 'chatter', '2026-10-01', 'USD', [('flows', 0, 2)], 2, 3, '{"sequenceGaps":[],"rejections":[],"lateRecords":{"records":0,"sponsoredOctets":"0","chargeMicros":"0"},"sourceGaps":[]}'`,
@@ -317,22 +317,22 @@ describe('lateness', () => {
   });
   afterAll(() => opened?.close());
 
-  test('late is what is booked after the settlement time of its plan, as the newest catalogue has it', async () => {
-    const settled = (days: number) => {
+  test('records booked after the settlement time of their plan in the newest catalogue are late', async () => {
+    const settledAfter = (days: number) => {
       const { canonicalJson } = chatCatalogue();
       const document = JSON.parse(canonicalJson);
       document.plans[0].settlementDays = days;
       return catalogueOf(JSON.stringify(document));
     };
     const use = [{ at: '2026-10-04T00:00:00Z', octets: 1_048_576 }];
-    await booker.book(use, '2026-11-10', { catalogue: settled(10) });
+    await booker.book(use, '2026-11-10', { catalogue: settledAfter(10) });
     const late = async () => (await readStatement(opened.store, 'chatter', '2026-10')).completeness.lateRecords;
     expect(await late()).toMatchObject({ records: 0 });
-    await booker.book(use, '2026-11-11', { catalogue: settled(10) });
+    await booker.book(use, '2026-11-11', { catalogue: settledAfter(10) });
     expect(await late()).toMatchObject({ records: 1, sponsoredOctets: 1_048_576n });
-    await booker.book(use, '2026-11-11', { catalogue: settled(11) });
+    await booker.book(use, '2026-11-11', { catalogue: settledAfter(11) });
     expect(await late()).toMatchObject({ records: 0, settlements: [{ settledOn: '2026-11-11' }] });
-    await booker.book(use, '2026-11-12', { catalogue: settled(4) });
+    await booker.book(use, '2026-11-12', { catalogue: settledAfter(4) });
     expect(await late()).toMatchObject({ records: 4 });
   });
 });

@@ -16,9 +16,9 @@ import { readProof } from './statement-proof.ts';
 import { countOf, readCorrections, readUsageCells, usageOf } from './usage-cells.ts';
 
 /**
- * The statement of a sponsor and a month, as of now. Rejects with a ConfigError where there is none: an unknown sponsor, a
- * month that another one's closing covers, bookings in two currencies. Of a closed month it is always the same; when the
- * store no longer holds what was closed it rejects with a StoreError, `store_broken`.
+ * Returns the current statement of a sponsor and a month. Rejects with a ConfigError where there is none: an unknown
+ * sponsor, a month that another month's closing covers, bookings in two currencies. The statement of a closed month is
+ * always the same; when the store no longer holds what was closed it rejects with a StoreError, `store_broken`.
  */
 export async function readStatement(store: Store, sponsorId: string, month: Month): Promise<Statement> {
   const coverage = await readCoverage(store, sponsorId, month);
@@ -26,8 +26,8 @@ export async function readStatement(store: Store, sponsorId: string, month: Mont
 }
 
 /**
- * The same of a coverage. `terms`: what an open month's invoice is made by; absent: what the newest catalogue of the store
- * says, null: it is no invoice.
+ * Returns the statement of a coverage. `terms`: the terms of an open month's invoice; absent: those of the newest catalogue
+ * of the store; null: it is no invoice.
  */
 export async function statementOf(store: Store, coverage: Coverage, terms?: InvoiceTerms | null): Promise<Statement> {
   const { month, closing } = coverage;
@@ -45,7 +45,7 @@ export async function statementOf(store: Store, coverage: Coverage, terms?: Invo
     entries: entries.map(({ currency: _, ...entry }) => entry),
   };
   const { minorDigits } = sponsor;
-  const { due, invoice } = await asked(store, coverage, parts, { openingMicros, minorDigits, terms });
+  const { due, invoice } = await dueAndInvoice(store, coverage, parts, { openingMicros, minorDigits, terms });
   const statement: Statement = {
     format: 'zerorate-statement-1',
     sponsor,
@@ -66,8 +66,8 @@ export async function statementOf(store: Store, coverage: Coverage, terms?: Invo
   return statement;
 }
 
-/** What the statement asks for, and the invoice that it is. A statement that asks for nothing is none. */
-async function asked(
+/** Returns what the statement bills, and its invoice. A statement that bills nothing is no invoice. */
+async function dueAndInvoice(
   store: Store,
   { sponsorId, closing }: Coverage,
   parts: Pick<Statement, 'lines' | 'corrections' | 'entries'>,
@@ -88,7 +88,7 @@ async function asked(
   return { due, invoice: asksForNothing ? null : invoice };
 }
 
-/** A closed month keeps the sponsor's name, its currency and the decimals of it. */
+/** Returns the sponsor; a closed month keeps its name, its currency and the decimals of it. */
 async function sponsorOf(store: Store, { sponsorId, closing }: Coverage): Promise<KnownSponsor> {
   if (closing === null) return findSponsor(store, sponsorId);
   const { sponsorName: name, currency, minorDigits } = closing;
@@ -107,7 +107,7 @@ function assertOneCurrency(
   );
 }
 
-/** What was closed is compared with what the store holds of it today, to the last octet. */
+/** Compares the closing with what the store holds today, to the last octet. */
 function assertAsClosed({ totals, due, proof, sponsor, month }: Statement, closing: Closing): void {
   const { records, sponsoredOctets, chargeMicros, adjustmentMicros, creditMicros, closingMicros } = totals;
   const now = { records, sponsoredOctets, chargeMicros, adjustmentMicros, creditMicros, closingMicros };
@@ -124,7 +124,7 @@ function assertAsClosed({ totals, due, proof, sponsor, month }: Statement, closi
   );
 }
 
-/** What is another value than it was, of what both name. */
+/** Returns the values that differ, of the names that both have. */
 function differences<T extends object>(now: T, was: Partial<T>): string[] {
   return (Object.keys(now) as (keyof T & string)[])
     .filter((name) => name in was && now[name] !== was[name])

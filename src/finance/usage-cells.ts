@@ -13,22 +13,22 @@ import type {
   StatementUsage,
 } from './statement-document.ts';
 
-/** Covered rows that are alike in all that a statement tells apart beside its lines, added up. */
+/** Covered rows that are equal in all that a statement distinguishes beside its lines, added up. */
 export interface UsageCell extends StatementUsage {
   /** 0: charges as they were booked. */
   correctionNumber: number;
   usageMonth: Month;
   currency: string;
-  /** Of use, in the plan's time zone. */
+  /** Day of use, in the plan's time zone. */
   day: string;
   applicationId: string;
   contentType: string;
-  /** Of a month that was closed before, or booked after the settlement time. */
+  /** Of a month that was closed earlier, or booked after the settlement time. */
   isLate: boolean;
   rows: number;
 }
 
-/** All covered rows, in one look: as many cells as days, applications and content types make, not as rows. */
+/** Reads all covered rows in one query: as many cells as there are days, applications and content types, not rows. */
 export async function readUsageCells(
   store: Store,
   coverage: Coverage,
@@ -56,7 +56,7 @@ export async function readUsageCells(
   }));
 }
 
-/** The month itself, corrections included, by day, application and content type. */
+/** Returns the month itself, corrections included, by day, application and content type. */
 export function usageOf(
   cells: readonly UsageCell[],
   month: Month,
@@ -75,14 +75,14 @@ export function usageOf(
   };
 }
 
-/** The sum of the charges that are late. */
+/** Returns the sum of the late charges. */
 export function lateRecordsOf(cells: readonly UsageCell[]): Omit<Completeness['lateRecords'], 'settlements'> {
   const late = cells.filter(({ isLate, correctionNumber }) => isLate && correctionNumber === 0);
   const { sponsoredOctets, chargeMicros } = summed(late);
   return { records: countOf(late), sponsoredOctets, chargeMicros };
 }
 
-/** The corrections covered, by usage month. */
+/** Returns the covered corrections, by usage month. */
 export async function readCorrections(
   store: Store,
   cells: readonly UsageCell[],
@@ -109,7 +109,7 @@ export async function readCorrections(
   });
 }
 
-/** How many rows the cells were made of. */
+/** Returns the number of rows in the cells. */
 export function countOf(cells: readonly UsageCell[]): number {
   return cells.reduce((count, { rows }) => count + rows, 0);
 }
@@ -122,7 +122,7 @@ function summed(cells: readonly UsageCell[]): StatementUsage {
   };
 }
 
-/** The cells of each key, by key. */
+/** Groups the cells by key. */
 function grouped(cells: readonly UsageCell[], keyOf: (cell: UsageCell) => string): [string, UsageCell[]][] {
   const groups = new Map<string, UsageCell[]>();
   for (const cell of cells) {

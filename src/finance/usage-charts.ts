@@ -8,7 +8,7 @@ import type { StatementUsage } from './statement-document.ts';
 
 const MICROS_PER_UNIT = 1_000_000;
 const KIB = 1024;
-const SAID_EACH = 12;
+const MAX_NAMED_ITEMS = 12;
 
 export type DayUsage = StatementUsage & { day: string };
 export type NamedUsage = StatementUsage & { name: string };
@@ -19,20 +19,20 @@ export function figure(title: string, key: HtmlText, chart: HtmlText): HtmlText 
   return html`<figure><figcaption><b>${title}</b>${key}</figcaption>${chart}</figure>`;
 }
 
-/** Octets and charges on the days of a month, what is not on this axis in words, and every day as a table. */
+/** Returns octets and charges on the days of a month, days of other months in words, and every day as a table. */
 export function dayFigures(byDay: readonly DayUsage[], month: Month, currency: string, zone: string): HtmlText {
   const { days, others } = dayAxis(byDay, month);
   const items = days.map(({ day, usage }) => ({ ...(usage ?? NOTHING), name: String(Number(day.slice(8))), day }));
   return html`
 ${figure('Octets by day of use', OCTETS_KEY, columnChart(octetsChart('octets-by-day', 'Octets by day of use', items)))}
 ${figure('Charge by day of use', html`${currency}`, columnChart(moneyChart('money-by-day', 'Charge by day of use', items, currency)))}
-<p class="note">${zone}</p>${otherDays(others, currency)}${takenBack(byDay, currency)}
+<p class="note">${zone}</p>${otherDays(others, currency)}${negativeDays(byDay, currency)}
 ${dayTable(byDay, currency)}`;
 }
 
 const NOTHING: StatementUsage = { sponsoredOctets: 0n, subscriberOctets: 0n, chargeMicros: 0n };
 
-/** What a month's bill has of other months' days: it is no part of the axis, and is said. */
+/** Returns the bill's days of other months in words: they are not on the axis. */
 function otherDays(others: readonly DayUsage[], currency: string): HtmlText | string {
   if (others.length === 0) return '';
   const days = others.map(({ day }) => day).sort();
@@ -43,8 +43,8 @@ function otherDays(others: readonly DayUsage[], currency: string): HtmlText | st
   return html`<p class="note"><b>Not on the axis:</b> ${shownCount(others.length, 'day')} of other months (${which}), in statistics periods that begin in this one: ${roundedOctets(sponsored)} sponsored, ${roundedOctets(subscribers)} subscribers’, ${groupDigits(exactUnits(micros))} ${currency}. They are part of this month’s charges.</p>`;
 }
 
-/** A column cannot be lower than its axis. */
-function takenBack(byDay: readonly DayUsage[], currency: string): HtmlText | string {
+/** Returns the days with negative sums in words: a column cannot go below the axis. */
+function negativeDays(byDay: readonly DayUsage[], currency: string): HtmlText | string {
   const below = byDay.filter(({ chargeMicros }) => chargeMicros < 0n);
   if (below.length === 0) return '';
   const sum = sumOf(below, ({ chargeMicros }) => chargeMicros);
@@ -107,9 +107,9 @@ export function moneyChart(
   };
 }
 
-/** A few values are said each; of many the highest, as a table has them all. */
+/** Returns each value of a few; of many the highest, as the table has them all. */
 function summaryOf(items: readonly ChartItem[]): string {
-  if (items.length <= SAID_EACH) return items.map(({ name, shown }) => `${name}: ${shown}`).join('; ');
+  if (items.length <= MAX_NAMED_ITEMS) return items.map(({ name, shown }) => `${name}: ${shown}`).join('; ');
   const heightOf = ({ parts }: ChartItem) => parts.reduce((sum, part) => sum + Math.max(0, part), 0);
   const used = items.filter((item) => heightOf(item) > 0);
   if (used.length === 0) return 'No usage on any of these days.';

@@ -25,17 +25,17 @@ const changedRow = (at: number, fields: Partial<ExportedRow>) =>
   rows.map((each, place) => (place === at ? { ...each, row: { ...each.row, ...fields } } : each));
 const faultsOf = async (changed: readonly FileRow[], of = statement) => (await verified(of, changed)).faults;
 
-test('a statement holds by its own rows: what ClickHouse hashed is what is hashed here', async () => {
+test('a statement verifies against its own rows: ClickHouse and this program compute the same hashes', async () => {
   expect(rows).toHaveLength(13);
   expect(new Set(rows.map(({ row }) => row.origin))).toEqual(new Set(['charge', 'reversal', 'recharge']));
   expect(await faultsOf(rows)).toEqual([]);
 });
 
-test('a page at a time gives the same rows, and the same root', () => {
+test('pages of any size give the same rows, and the same root', () => {
   for (const page of booked.inPages) expect(page).toEqual({ csv, root: statement.proof.merkleRoot });
 });
 
-describe('a changed row is told', () => {
+describe('a changed row is reported', () => {
   const place = () => rows.findIndex(({ row }) => row.origin === 'charge' && row.month === '2026-10');
 
   test('one sponsored octet more: by line, tier, day, application, content type and root', async () => {
@@ -78,7 +78,7 @@ describe('a changed row is told', () => {
     ['currency', { currency: 'EUR' }, [/^row 2: is in EUR, the statement in USD/]],
     ['month', { month: '2026-11' }, [/^row 2: is of 2026-11, the statement of 2026-10/]],
   ])('its %s', async (_, fields, expected) => {
-    // Put first, so that its line is known.
+    // Put first, so that its line number is known.
     const at = place();
     const [moved] = changedRow(at, fields).slice(at, at + 1);
     const faults = await faultsOf([{ ...moved, line: 2 }, ...rows.filter((_, other) => other !== at)]);
@@ -90,14 +90,14 @@ describe('a changed row is told', () => {
     expect(await faultsOf(rows.slice(1))).toContainEqual(expect.stringMatching(count));
     expect(await faultsOf([rows[0], ...rows])).toContainEqual(expect.stringMatching(count));
     expect(await faultsOf(rows.toReversed())).toContainEqual(expect.stringMatching(/^row \d+: is not in the order/));
-    expect(await faultsOf([rows[0], ...rows])).toContainEqual('row 2: is there twice');
+    expect(await faultsOf([rows[0], ...rows])).toContainEqual('row 2: occurs twice');
     expect(await faultsOf([])).toContainEqual(
       'lines[chat, chat-monthly version 1, 2026-10]: the statement lists it, and it has no rows',
     );
   });
 });
 
-describe('a changed statement is told', () => {
+describe('a changed statement is reported', () => {
   const [plus, minus] = [1n, -1n];
   test.each<[string, (copy: Statement) => void, RegExp]>([
     [
@@ -150,7 +150,7 @@ describe('a changed statement is told', () => {
       /^totals\.closingMicros: /,
     ],
     [
-      'what is shown',
+      'a shown amount',
       ({ totals }) => {
         totals.total = '0.01';
       },
@@ -166,7 +166,7 @@ describe('a changed statement is told', () => {
     ],
     ['a batch', ({ proof }) => void proof.batches.list?.pop(), /^proof\.batches\.count: /],
     [
-      'what is an adjustment',
+      'an adjustment',
       ({ lines }) => {
         lines[0].isAdjustment = true;
       },

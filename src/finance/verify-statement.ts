@@ -7,25 +7,25 @@ import type { Statement } from './statement-document.ts';
 import { compareFields, NotDerived, type UnprovenField } from './statement-fields.ts';
 import { tierFaults } from './verify-tiers.ts';
 
-/** So many rows are named; of the others, how many there are. */
+/** Most faulty rows that are named; the others are counted. */
 const NAMED_ROWS = 20;
 /** A month ends first in the zone UTC+14. */
 const FIRST_ZONE_MS = 14 * 3_600_000;
 
 export interface Verification {
-  /** What does not hold, a sentence each; none: all that can be recomputed is as the statement says. */
+  /** What does not verify, a sentence each; none: all that can be recomputed equals the statement. */
   faults: string[];
-  /** Fields that nothing given derives. */
+  /** Fields that nothing in the given files derives. */
   unproven: UnprovenField[];
 }
 
-/** What a statement is compared with: its rows, and the statement of the month before it. */
+/** What a statement is compared with: its rows, and the statement of the previous month. */
 export interface Evidence {
   rows: AsyncIterable<FileRow> | null;
   previous: Statement | null;
 }
 
-/** Recomputes all fields of a statement that its rows, its other fields and the statement before derive. */
+/** Recomputes all fields of a statement that its rows, its other fields and the previous statement derive. */
 export async function verifyStatement(statement: Statement, { rows, previous }: Evidence): Promise<Verification> {
   const read = rows === null ? null : await readRows(statement, rows);
   const expected = expectedStatement(statement, read?.sums ?? null, previous);
@@ -61,14 +61,14 @@ async function readRows(
   return { sums, faults };
 }
 
-/** A row that this statement cannot cover. */
+/** Returns why this statement cannot cover a row. */
 function strangerFault(row: ExportedRow, { sponsor, month }: Statement): string | null {
   if (row.sponsor_id !== sponsor.id) return `is of sponsor ${row.sponsor_id}, the statement of ${sponsor.id}`;
   if (row.currency !== sponsor.currency) return `is in ${row.currency}, the statement in ${sponsor.currency}`;
   return row.month > month ? `is of ${row.month}, the statement of ${month}` : null;
 }
 
-/** Each row is after the one before, so that none is there twice. */
+/** Checks that each row is after the one before, so that none occurs twice. */
 function orderFault(before: ExportedRow | null, row: ExportedRow): string | null {
   if (before === null) return null;
   const order =
@@ -78,10 +78,10 @@ function orderFault(before: ExportedRow | null, row: ExportedRow): string | null
     Number(before.correction_number) - Number(row.correction_number) ||
     (before.origin > row.origin ? -1 : before.origin < row.origin ? 1 : 0);
   if (order < 0) return null;
-  return order === 0 ? 'is there twice' : 'is not in the order of an export';
+  return order === 0 ? 'occurs twice' : 'is not in the order of an export';
 }
 
-/** What a statement contradicts by itself. */
+/** Returns contradictions within a statement. */
 function formFaults({ isClosed, closing, isOpeningFinal, month, proof }: Statement): string[] {
   const { list } = proof.batches;
   const closedAtMs = closing === null ? Number.NaN : Date.parse(closing.closedAt);
@@ -100,7 +100,9 @@ function entryFaults({ entries, month, closing }: Statement): string[] {
     const name = `entries[${at}]`;
     const { number, kind, amountMicros, effectiveAt, bookedAt } = entry;
     return [
-      ...(at === 0 || number > entries[at - 1].number ? [] : [`${name}.number: ${number} is not after the one before`]),
+      ...(at === 0 || number > entries[at - 1].number
+        ? []
+        : [`${name}.number: ${number} is not after the previous one`]),
       ...(effectiveAt.slice(0, 7) <= month ? [] : [`${name}.effectiveAt: ${effectiveAt} is after ${month}`]),
       ...(Date.parse(effectiveAt) <= Date.parse(bookedAt) ? [] : [`${name}.effectiveAt: is after bookedAt`]),
       ...(closing === null || Date.parse(bookedAt) <= Date.parse(closing.closedAt)
@@ -113,12 +115,15 @@ function entryFaults({ entries, month, closing }: Statement): string[] {
   });
 }
 
-/** The statement before is of the same sponsor and currency, and of the month before. Its closing balance is compared as a field. */
+/**
+ * Checks that the previous statement is of the same sponsor and currency, and of the month before. Its closing balance is
+ * compared as a field.
+ */
 function previousFaults({ sponsor, month }: Statement, previous: Statement): string[] {
   const { id, currency } = previous.sponsor;
   return [
-    ...(id === sponsor.id ? [] : [`the statement before is of sponsor ${id}`]),
-    ...(currency === sponsor.currency ? [] : [`the statement before is in ${currency}`]),
-    ...(monthAfter(previous.month) === month ? [] : [`the statement before is of ${previous.month}`]),
+    ...(id === sponsor.id ? [] : [`the previous statement is of sponsor ${id}`]),
+    ...(currency === sponsor.currency ? [] : [`the previous statement is in ${currency}`]),
+    ...(monthAfter(previous.month) === month ? [] : [`the previous statement is of ${previous.month}`]),
   ];
 }

@@ -2,12 +2,12 @@ import type { ExportedRow } from './exported-row.ts';
 import { OCTETS_PER_MIB, sumOf } from './statement-arithmetic.ts';
 import type { StatementLine, StatementTier } from './statement-document.ts';
 
-/** Checks the tiers of one line: that they add up, and that the octets and charges of its rows are theirs. */
+/** Checks the tiers of one line: that they add up, and that the octets and charges of its rows follow from them. */
 export class TierCheck {
   readonly #line: StatementLine;
-  /** By tier; null where two catalogues had tiers that overlap, and rows do not say which was theirs. */
+  /** By tier; null where two catalogues had overlapping tiers, and rows do not name their catalogue. */
   readonly #octets: bigint[] | null;
-  /** Whether the tiers go on from octet 0 without a gap, so that a charge follows from them. */
+  /** Whether the tiers continue from octet 0 without a gap, so that a charge follows from them. */
   readonly #isWhole: boolean;
 
   constructor(line: StatementLine) {
@@ -19,8 +19,8 @@ export class TierCheck {
   }
 
   /**
-   * Adds a row, which has what its counter went through: from `used_octets_after` less its own octets up to it. What is wrong
-   * with its charge by the tiers, or null.
+   * Adds a row, whose octets move its counter from `used_octets_after` less the octets to `used_octets_after`. Returns what
+   * is wrong with its charge by the tiers, or null.
    */
   add(row: ExportedRow): string | null {
     const after = BigInt(row.used_octets_after);
@@ -34,13 +34,13 @@ export class TierCheck {
     return `charge_micros is ${row.charge_micros}, and ${micros} by the tiers of the statement`;
   }
 
-  /** Octets of the rows in a tier; null where rows do not say it. */
+  /** Returns the octets of the rows in a tier; null where rows do not give them. */
   octetsOf(at: number): bigint | null {
     return this.#octets?.[at] ?? null;
   }
 }
 
-/** What tiers contradict by themselves, a sentence each. */
+/** Returns contradictions within tiers, a sentence each. */
 export function tierFaults({ tiers, sponsoredOctets }: StatementLine): string[] {
   const octets = sumOf(tiers, (tier) => tier.octets);
   const empty = tiers.filter(({ fromOctets, toOctets }) => toOctets !== null && toOctets <= fromOctets);
@@ -50,7 +50,7 @@ export function tierFaults({ tiers, sponsoredOctets }: StatementLine): string[] 
   ];
 }
 
-/** What octets of one counter cost in all, rounded once (design.md, rule 6). */
+/** Returns what octets of one counter cost in all, rounded once (design.md, rule 6). */
 function chargeMicrosOf(tiers: readonly StatementTier[], octets: bigint): bigint {
   const weighted = sumOf(tiers, (tier) => octetsWithin(tier, 0n, octets) * tier.pricePerMiBMicros);
   return (weighted + OCTETS_PER_MIB / 2n) / OCTETS_PER_MIB;

@@ -14,7 +14,7 @@ import { type Verification, verifyStatement } from './verify-statement.ts';
 
 export interface BookedStatement {
   statement: Statement;
-  /** Of the month before, closed. */
+  /** The statement of the previous month, closed. */
   previous: Statement;
   csv: string;
   rows: FileRow[];
@@ -22,7 +22,7 @@ export interface BookedStatement {
   inPages: { csv: string; root: string }[];
 }
 
-/** A closed statement with charges in two tiers, adjustments, a correction and entries, and its rows as they were exported. */
+/** Returns a closed statement with charges in two tiers, adjustments, a correction and entries, and its exported rows. */
 export async function bookedStatement(): Promise<BookedStatement> {
   const { store, close } = await OPEN_STORE.embedded();
   const booker = new Booker(store, 'flows, "quoted"');
@@ -60,7 +60,7 @@ export async function bookedStatement(): Promise<BookedStatement> {
   return { statement, previous, csv, rows: (await readRows(csv)).rows, inPages };
 }
 
-/** The rows of a file with this content, and how it was re-saved. Rejects as `readRowsFile` does. */
+/** Returns the rows of a file with this content, and how it was re-saved. Rejects as `readRowsFile` does. */
 export async function readRows(content: string | Buffer): Promise<{ rows: FileRow[]; resaved: Resaved[] }> {
   const directory = mkdtempSync(join(tmpdir(), 'zerorate-verify-'));
   try {

@@ -18,7 +18,7 @@ interface Terms {
   price?: string;
 }
 
-/** Applications chat and mail of acme, and news of bolt, at a price for each MiB. */
+/** Returns a catalogue with applications chat and mail of acme, and news of bolt, at a price for each MiB. */
 function catalogueWith({
   chatPayer = 'acme',
   currency = 'USD',
@@ -65,7 +65,7 @@ async function book(from: number, to: number, catalogue: Catalogue): Promise<voi
 beforeAll(async () => {
   opened = await OPEN_STORE.embedded();
   await book(0, 3, catalogueWith());
-  // The last record is bolt's: chat had moved by then, and its counter went on.
+  // The last record is bolt's: chat had moved before it, and its counter continued.
   await book(3, 4, catalogueWith({ chatPayer: 'bolt' }));
 });
 afterAll(() => opened?.close());
@@ -80,7 +80,7 @@ async function simulated(terms: Terms, sponsorId: string | null = null) {
   return { sums: sums.sort(), refused };
 }
 
-test('what moves to another sponsor is rated with one counter, and its charges go there in that sponsor’s currency', async () => {
+test('an application that moves to another sponsor is rated with one counter, and its charges move in that sponsor’s currency', async () => {
   const { sums, refused } = await simulated({ chatPayer: 'bolt', price: '2' });
   expect(refused).toEqual([]);
   expect(sums).toEqual(
@@ -94,7 +94,7 @@ test('what moves to another sponsor is rated with one counter, and its charges g
   );
 });
 
-test('of one sponsor: what it was charged, and what the draft gives it', async () => {
+test('one sponsor: its charges, and those of applications that the draft gives it', async () => {
   const { sums } = await simulated({ chatPayer: 'bolt' }, 'acme');
   expect(sums.map(([name]) => name)).toEqual(['acme USD chat-month', 'acme USD mail-month', 'bolt EUR chat-month']);
 });
@@ -102,7 +102,7 @@ test('of one sponsor: what it was charged, and what the draft gives it', async (
 test('an application that the draft cannot be applied to is named, and the others are computed', async () => {
   const torn = await simulated({ mailPeriod: 'week', chatPayer: 'bolt' });
   expect(torn.refused).toEqual([
-    { applicationId: 'mail', reason: expect.stringMatching(/is a part only of the period of plan mail-week/) },
+    { applicationId: 'mail', reason: expect.stringMatching(/is only a part of the period of plan mail-week/) },
   ]);
   expect(torn.sums).toHaveLength(4);
   const currency = await simulated({ currency: 'JPY', chatPayer: 'bolt' });

@@ -1,14 +1,14 @@
 import type { Catalogue } from '../billing/catalogue.ts';
 import type { Rules } from '../billing/rules.ts';
 import { literal, type Store } from '../platform/store.ts';
+import { CurrentCharges } from './current-charges.ts';
 import { Difference, type DifferenceLine, noUsage } from './difference.ts';
 import { cutSpans, readSpans } from './log-spans.ts';
-import { LaneAnew, type PeriodRange } from './rate-anew.ts';
 import { readCharges } from './read-charges.ts';
 import { OFFSETS_AT_ONCE, type ReratingWatch, tornPeriodText } from './rerate.ts';
-import { StandingCharges } from './standing-charges.ts';
+import { type PeriodRange, RerateLane } from './rerate-lane.ts';
 
-/** A line of a what-if, with whose money it is. */
+/** A line of a what-if, with its sponsor and currency. */
 export type SponsorLine = DifferenceLine & { sponsorId: string; currency: string };
 
 /** An application that a draft cannot be applied to, and why. */
@@ -23,7 +23,7 @@ export interface WhatIf {
   refused: RefusedApplication[];
 }
 
-/** The charges that one sponsor was charged for one application. */
+/** The charges of one sponsor for one application. */
 interface Charged {
   sponsorId: string;
   currency: string;
@@ -32,9 +32,10 @@ interface Charged {
 }
 
 /**
- * What charges would have been under a draft catalogue, by sponsor: of all sponsors, or of one, with the applications that the draft
- * gives it. An application that moves to another sponsor takes its charges there. One that the draft cannot be applied to is
- * refused, and the others are computed: of a part of a period, or in another currency of the same sponsor. Books nothing.
+ * Returns what charges would have been under a draft catalogue, by sponsor: of all sponsors, or of one, with the
+ * applications that the draft gives it. An application that moves to another sponsor takes its charges along. An application
+ * that the draft cannot be applied to is refused (a part of a period, or another currency of the same sponsor), and the
+ * others are computed. Books nothing.
  */
 export async function whatIf(
   store: Store,
@@ -43,14 +44,14 @@ export async function whatIf(
   { onProgress }: Pick<ReratingWatch, 'onProgress'> = {},
 ): Promise<WhatIf> {
   const { catalogue } = rules;
-  const charges = new StandingCharges(OFFSETS_AT_ONCE);
+  const charges = new CurrentCharges(OFFSETS_AT_ONCE);
   const applicationIndex = new Map(catalogue.applications.map(({ id }, index) => [id, index]));
   const selection = { range, charged: sponsorId === null ? 'true' : chargedOrGiven(catalogue, sponsorId) };
   const charged = new Map<string, Charged>();
   const refused = new Map<string, string>();
   let records = 0;
   let laneName: string | null = null;
-  let lane = new LaneAnew(rules, range);
+  let lane = new RerateLane(rules, range);
   const noteTorn = () => {
     for (const period of lane.tornPeriods()) {
       const plan = catalogue.plans.find(({ id }) => id === period.planId);
@@ -60,7 +61,7 @@ export async function whatIf(
   for (const span of cutSpans(await readSpans(store, selection), OFFSETS_AT_ONCE)) {
     if (span.lane !== laneName) {
       noteTorn();
-      [laneName, lane] = [span.lane, new LaneAnew(rules, range)];
+      [laneName, lane] = [span.lane, new RerateLane(rules, range)];
     }
     await readCharges(store, selection, span, { applicationIndex, subscribers: lane.subscribers }, charges);
     lane.rate(charges);
@@ -88,14 +89,14 @@ export async function whatIf(
   };
 }
 
-/** In SQL: what a sponsor was charged, and what was charged for the applications that the draft gives it. */
+/** In SQL: the charges of a sponsor, and those of the applications that the draft gives it. */
 function chargedOrGiven({ applications, sponsors }: Catalogue, sponsorId: string): string {
   const given = applications.filter(({ sponsor }) => sponsors[sponsor].id === sponsorId).map(({ id }) => literal(id));
   const charged = `sponsor_id = ${literal(sponsorId)}`;
   return given.length === 0 ? charged : `(${charged} OR application_id IN (${given.join(', ')}))`;
 }
 
-function chargedOf(known: Map<string, Charged>, charges: StandingCharges, row: number): Charged {
+function chargedOf(known: Map<string, Charged>, charges: CurrentCharges, row: number): Charged {
   const { names } = charges;
   const key = `${charges.sponsor[row]} ${charges.currency[row]} ${charges.applicationName[row]}`;
   let charged = known.get(key);
@@ -111,7 +112,10 @@ function chargedOf(known: Map<string, Charged>, charges: StandingCharges, row: n
   return charged;
 }
 
-/** Of an application that moves, what was charged is the one sponsor's and what would be is the other's. */
+/**
+ * Returns the lines of an application. If it moves, its charges until now are the one sponsor's, and those under the draft
+ * the other's.
+ */
 function linesOf({ sponsorId, currency, applicationId, difference }: Charged, catalogue: Catalogue): SponsorLine[] {
   const payer = payerOf(catalogue, applicationId);
   const lines = difference.lines();

@@ -17,7 +17,7 @@ const SEED = 4217;
 const RECORDS_PER_MONTH = 500;
 const LIMIT_MS = 900_000;
 const NOW_MS = Date.UTC(2027, 5, 1);
-/** Decimals as the standard has them, and not as the program says. */
+/** Decimals of the standard, not of the program. */
 const CURRENCIES: readonly (readonly [code: string, decimals: number])[] = [
   ['JPY', 0],
   ['KRW', 0],
@@ -53,7 +53,7 @@ ${SPONSORS.map(
     tiers: [{ upToOctets: ${1_000_000 + at}, pricePerMiB: "1.123457" }, { upToOctets: null, pricePerMiB: "0.054321" }]`,
 ).join('\n')}
 `);
-/** What a closing asks for and posts comes with the invoices; a store without their migration asks for nothing. */
+/** The amount due and its postings come with the migration for invoices. */
 const HAS_AMOUNT_DUE = readdirSync(packagePath('schemas/clickhouse')).some((name) => name.endsWith('_invoices.sql'));
 
 let opened: OpenedStore;
@@ -70,7 +70,7 @@ async function bookMonths(booker: YearBooker, from: number, to: number): Promise
   }
 }
 
-/** Closes every month up to one, and pays each bill on the first day after it, as a bank transfer says it. */
+/** Closes every month up to one, and pays each bill on the first day after it, as a bank transfer. */
 async function closeAndPay(sponsor: (typeof SPONSORS)[number], upTo: Month): Promise<void> {
   const { id: sponsorId, currency, decimals } = sponsor;
   const [{ first }] = await opened.store.query<{ first: string }>(
@@ -99,7 +99,7 @@ async function closeAndPay(sponsor: (typeof SPONSORS)[number], upTo: Month): Pro
   }
 }
 
-/** Whole units of a currency as text: anything finer is a fault. */
+/** Returns whole units of a currency as text; throws for anything finer. */
 function printed(micros: bigint, decimals: number): string {
   const unit = 10n ** BigInt(6 - decimals);
   expect(micros % unit).toBe(0n);
@@ -111,7 +111,7 @@ describe.runIf(HAS_AMOUNT_DUE)('a year of twelve currencies that is closed and p
   beforeAll(async () => {
     opened = await OPEN_STORE.embedded();
     const booker = new YearBooker(opened.store, CATALOGUE);
-    // What comes late in the second half belongs to closed months: adjustments.
+    // Late records in the second half belong to closed months: adjustments.
     await bookMonths(booker, 0, 6);
     for (const sponsor of SPONSORS) await closeAndPay(sponsor, '2026-05');
     await bookMonths(booker, 6, 12);
@@ -129,7 +129,7 @@ describe.runIf(HAS_AMOUNT_DUE)('a year of twelve currencies that is closed and p
       expect(balance).toBe('0');
       const bills = paid.filter(({ sponsorId }) => sponsorId === id);
       expect(bills.length).toBeGreaterThan(11);
-      // What was charged is computed from the records a second time: bills and posted rounding make it, to the micro-unit.
+      // Charges are computed from the records a second time: bills and posted rounding add up to them, to the micro-unit.
       const sum = bills.reduce((sum, { micros }) => sum + micros, 0n);
       expect(sum + BigInt(rounding)).toBe(chargedMicros.get(id));
       expect(sum).toBeGreaterThan(0n);
@@ -138,7 +138,7 @@ describe.runIf(HAS_AMOUNT_DUE)('a year of twelve currencies that is closed and p
   );
 
   test.each(SPONSORS)(
-    'what the statement of $id prints is what is asked for',
+    'the statement of $id prints the amount due',
     async ({ id, decimals }) => {
       const bill = paid.find(({ sponsorId, month }) => sponsorId === id && month === '2026-08');
       if (bill === undefined) throw new Error('no bill');

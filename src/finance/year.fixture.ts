@@ -18,7 +18,7 @@ export interface Message {
   value: string;
 }
 
-/** Traffic of a month from a seed: late, repeated and malformed records among it. */
+/** Returns the traffic of a month from a seed, with late, repeated and malformed records. */
 export function recordsOf(catalogue: Catalogue, month: Month, seed: number, records: number): Message[] {
   const generated = generateRecords({
     seed,

@@ -18,7 +18,7 @@ import { recordsOf, YearBooker } from './year.fixture.ts';
 
 const SEED = 61;
 const SPONSORS = 12;
-/** `YEAR_RECORDS` asks for another size, and for every statement of the year instead of every third. */
+/** `YEAR_RECORDS` sets another size, and reads every statement of the year instead of a sample. */
 const READ_EVERY = process.env.YEAR_RECORDS === undefined ? 4 : 1;
 const RECORDS_PER_MONTH = Math.round(Number(process.env.YEAR_RECORDS ?? 12_000) / 12);
 /** A large year takes its time. */
@@ -27,7 +27,7 @@ const YEAR = Array.from({ length: 12 }, (_, at) => `2026-${String(at + 1).padSta
 const DAY_MS = 86_400_000;
 const CURRENCIES = ['USD', 'JPY', 'KWD', 'CLF'];
 const MINOR_DIGITS: Record<string, number> = { USD: 2, JPY: 0, KWD: 3, CLF: 4 };
-/** One of each currency; a year of another size has all re-rated. */
+/** One of each currency; a year of another size re-rates all. */
 const RERATED = process.env.YEAR_RECORDS === undefined ? 4 : SPONSORS;
 
 const idOf = (at: number) => `s${String(at + 1).padStart(2, '0')}`;
@@ -57,7 +57,7 @@ ${SPONSOR_IDS.flatMap((id, at) =>
 ).join('\n')}
 `;
 const CATALOGUE = catalogueOf(CATALOGUE_TEXT);
-/** Every price, quota and share is another one; the same content is covered. */
+/** Every price, quota and share changes; the same content is covered. */
 const OTHER_TERMS = catalogueOf(
   CATALOGUE_TEXT.replaceAll('.123457"', '.987653"')
     .replaceAll('"0.9"', '"0.777777"')
@@ -68,7 +68,7 @@ const OTHER_TERMS = catalogueOf(
 
 type LineName = Pick<Statement['lines'][number], 'applicationId' | 'planId' | 'planVersion' | 'usageMonth'>;
 
-/** What rows that stand in one line add up to. */
+/** The sums of rows in one line. */
 interface Sums {
   records: number;
   sponsoredOctets: bigint;
@@ -79,10 +79,10 @@ interface Sums {
 const NOTHING: Sums = { records: 0, sponsoredOctets: 0n, subscriberOctets: 0n, chargeMicros: 0n };
 
 let opened: OpenedStore;
-/** Halves of months that were booked so far. */
+/** Halves of months that are booked so far. */
 let halves = 0;
 const closings: { sponsorId: string; month: Month; afterHalf: number }[] = [];
-/** What was charged, by line and the half of a month that it was booked in. */
+/** Charges by line and the half of a month that they were booked in. */
 const charged = new Map<string, Sums & { line: LineName; sponsorId: string; half: number }>();
 const entries: { sponsorId: string; month: Month; amountMicros: bigint; half: number }[] = [];
 
@@ -97,7 +97,7 @@ beforeAll(async () => {
       halves++;
       await booker.book(half, startOfMonthMs(month) + halves, addCharge);
       await bookEntries(month);
-      await closeWhatIsDue(month);
+      await closeDueMonths(month);
     }
   }
 }, LIMIT_MS);
@@ -127,7 +127,7 @@ function addTo(sums: Sums, more: Sums): void {
   sums.chargeMicros += more.chargeMicros;
 }
 
-/** Each sponsor pays twice a month, once for the month before. */
+/** Books two payments of each sponsor a month, one of them for the month before. */
 async function bookEntries(month: Month): Promise<void> {
   const effective = halves % 2 === 0 ? month : monthBefore(month);
   const rows = SPONSOR_IDS.map((sponsorId) => {
@@ -143,13 +143,13 @@ async function bookEntries(month: Month): Promise<void> {
   );
 }
 
-/** Two sponsors are closed in the middle of the next month, two at the end of each quarter, eight never. */
-async function closeWhatIsDue(month: Month): Promise<void> {
+/** Closes two sponsors in the middle of the next month, two at the end of each quarter, and leaves eight open. */
+async function closeDueMonths(month: Month): Promise<void> {
   const isQuarter = Number(month.slice(5)) % 3 === 0;
   const due = SPONSOR_IDS.filter((_, at) => (at < 2 ? halves % 2 === 1 : at < 4 && isQuarter && halves % 2 === 0));
   for (const sponsorId of due) {
     for (let next = nextToClose(sponsorId); next < month; next = monthAfter(next)) {
-      // By then the weeks that begin in the month before are over in every zone.
+      // Then the weeks that begin in the month before are over in every zone.
       const nowMs = startOfMonthMs(month) + 14 * DAY_MS;
       const closed = await closeMonth(opened.store, { sponsorId, month: next, who: 'Ada', nowMs });
       expect(closed.outcome).toBe('closed');
@@ -163,7 +163,7 @@ function nextToClose(sponsorId: string): Month {
   return last === undefined ? firstMonth(sponsorId) : monthAfter(last.month);
 }
 
-/** Of what is booked by now. */
+/** Of the bookings so far. */
 function firstMonth(sponsorId: string): Month {
   const months = [
     ...chargesOf(sponsorId).map(({ line }) => line.usageMonth),
@@ -176,14 +176,14 @@ function chargesOf(sponsorId: string) {
   return [...charged.values()].filter((sums) => sums.sponsorId === sponsorId);
 }
 
-/** The first month that was not closed when something of a month was booked. */
+/** Returns the first month that was open when something of a month was booked. */
 function statementMonth(sponsorId: string, month: Month, half: number): Month {
   const closed = closings.filter((closing) => closing.sponsorId === sponsorId && closing.afterHalf < half);
   const last = closed.at(-1)?.month;
   return last === undefined || month > last ? month : monthAfter(last);
 }
 
-/** Every month of a sponsor that anything stands in, and those between. */
+/** Returns the months of a sponsor with bookings, and those between. */
 function monthsOf(sponsorId: string): Month[] {
   const first = closings.find((closing) => closing.sponsorId === sponsorId)?.month ?? firstMonth(sponsorId);
   const months = [first];
@@ -191,7 +191,7 @@ function monthsOf(sponsorId: string): Month[] {
   return months;
 }
 
-/** What the lines of a month must add up to, by plan version and usage month. */
+/** Returns what the lines of a month must add up to, by plan version and usage month. */
 function expectedLines(sponsorId: string, month: Month): Map<string, Sums> {
   const lines = new Map<string, Sums>();
   for (const { line, half, ...more } of chargesOf(sponsorId)) {
@@ -213,7 +213,7 @@ function lineKey({ applicationId, planId, planVersion, usageMonth }: LineName): 
   return [applicationId, planId, planVersion, usageMonth].join(' ');
 }
 
-/** Micro-units in whole units of the currency, half away from zero: what a closing leaves. */
+/** Returns micro-units in whole units of the currency, half away from zero: the remainder after a closing. */
 function roundedTo(micros: bigint, digits: number): bigint {
   const step = 10n ** BigInt(6 - digits);
   const magnitude = micros < 0n ? -micros : micros;
@@ -221,7 +221,7 @@ function roundedTo(micros: bigint, digits: number): bigint {
   return micros < 0n ? -rounded : rounded;
 }
 
-/** Half away from zero; every total of the year is above 0. */
+/** Formats half away from zero; every total of the year is above 0. */
 function shown(micros: bigint, digits: number): string {
   const step = 10n ** BigInt(6 - digits);
   const text = String((micros + step / 2n) / step).padStart(digits + 1, '0');
@@ -229,7 +229,7 @@ function shown(micros: bigint, digits: number): string {
 }
 
 test.each(SPONSOR_IDS)(
-  'the statements of %s are what a second computation from the records gives',
+  'the statements of %s equal a second computation from the records',
   async (sponsorId) => {
     let openingMicros = 0n;
     for (const [at, month] of monthsOf(sponsorId).entries()) {
@@ -259,7 +259,7 @@ test.each(SPONSOR_IDS)(
 );
 
 test.each(SPONSOR_IDS.slice(-RERATED))(
-  're-rating %s forward and back returns its balance, and moves it meanwhile by what the dry run said',
+  're-rating %s forward and back returns its balance, and in between moves it by the amount of the dry run',
   async (sponsorId) => {
     const balance = async () => {
       const [{ micros }] = await opened.store.query<{ micros: string }>(
@@ -288,7 +288,7 @@ test.each(SPONSOR_IDS.slice(-RERATED))(
   LIMIT_MS,
 );
 
-test('the year was one: every currency, late records, adjustments, and months closed and open', async () => {
+test('the year has every currency, late records, adjustments, and months closed and open', async () => {
   const all = SPONSOR_IDS.flatMap(chargesOf);
   const count = (charges: typeof all) => charges.reduce((sum, { records }) => sum + records, 0);
   expect(count(all)).toBeGreaterThan(RECORDS_PER_MONTH * 12 * 0.8);

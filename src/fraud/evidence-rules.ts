@@ -2,8 +2,8 @@ import type { FraudRange, Thresholds } from './finding.ts';
 import { chargesIn, dateOf, SUBJECT } from './read-findings.ts';
 
 /**
- * Days on which many records of a log had a tag and an address of different applications. The journal counts them by log and
- * keeps nothing else of them: whose they were only the source can tell.
+ * Finds days on which many records of a log had a tag and an address of different applications. The journal counts them by
+ * log and keeps nothing else of them: only the source knows their subscribers.
  */
 export function evidenceConflicts(
   { fromDay, toDay }: FraudRange,
@@ -22,7 +22,7 @@ export function evidenceConflicts(
     ORDER BY conflicts DESC, subject, day`;
 }
 
-/** Subscribers who are known by the tag alone, where most of an application's octets pass its proxies. */
+/** Finds subscribers who are recognised by the tag alone, where most of an application's octets pass its proxies. */
 export function tagElsewhere(range: FraudRange, { tagShare, tagRecords }: Thresholds): string {
   return `
     WITH usage AS

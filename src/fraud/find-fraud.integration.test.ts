@@ -29,7 +29,7 @@ const RANGE = { fromDay: FIRST_DAY, toDay: FIRST_DAY + DAYS };
 const DEFAULTS = Object.fromEntries(Object.entries(THRESHOLDS).map(([name, { value }]) => [name, value])) as Thresholds;
 let opened: OpenedStore;
 
-/** `repeated`: so many of the first records come again at the end, past the window of duplicates. */
+/** `repeated`: how many of the first records come again at the end, outside of the window of duplicates. */
 async function open(records: readonly FlowRecord[], repeated = 0): Promise<OpenedStore> {
   const { catalogue } = parseCatalogue(FRAUD_CATALOGUE, 'fraud.yaml');
   if (catalogue === undefined) throw new Error('the catalogue has faults');
@@ -62,14 +62,11 @@ describe(`traffic with a fraud of each kind (seed ${SEED})`, () => {
   });
   afterAll(() => opened?.close());
 
-  test.each(Object.keys(PLANTED) as (keyof typeof PLANTED)[])(
-    '%s finds whom it was planted for, and nobody else',
-    (rule) => {
-      expect(subjectsOf(findings, rule)).toEqual([subjectOf(PLANTED[rule].subscriber)]);
-    },
-  );
+  test.each(Object.keys(PLANTED) as (keyof typeof PLANTED)[])('%s finds exactly the planted subscriber', (rule) => {
+    expect(subjectsOf(findings, rule)).toEqual([subjectOf(PLANTED[rule].subscriber)]);
+  });
 
-  test('conflicts of tag and address are found by the log and day that have them', () => {
+  test('conflicts of tag and address are found by their log and day', () => {
     const [finding, ...others] = findings.filter(({ rule }) => rule === 'evidence_conflict');
     expect(others).toEqual([]);
     expect(finding).toMatchObject({ subject: 'flows', figures: { day: '2026-10-01', conflicts: CONFLICTS.length } });
@@ -88,7 +85,7 @@ describe(`traffic with a fraud of each kind (seed ${SEED})`, () => {
     expect(subjectsOf(findings, 'unmapped_node')).toEqual(SPREAD.map(({ nodeId }) => nodeId).sort());
   });
 
-  test('a finding has its figures and what they have reached', () => {
+  test('a finding has its figures and thresholds', () => {
     const volume = findings.find(({ rule }) => rule === 'volume');
     expect(volume).toMatchObject({
       sponsorId: 'acme',
@@ -123,7 +120,7 @@ describe(`traffic with a fraud of each kind (seed ${SEED})`, () => {
     expect(Number(twice[0].figures.charge_micros)).toBeGreaterThan(0);
   });
 
-  test('every rule has been found by', () => {
+  test('every rule has a finding', () => {
     expect(new Set(findings.map(({ rule }) => rule))).toEqual(new Set(Object.keys(RULES)));
   });
 
@@ -139,13 +136,13 @@ describe(`traffic with a fraud of each kind (seed ${SEED})`, () => {
     expect(subjectsOf(loose, 'several_places')).toEqual([]);
   });
 
-  test('what lies outside of the range is not looked at', async () => {
+  test('records outside of the range are ignored', async () => {
     const range = { fromDay: RANGE.toDay, toDay: RANGE.toDay + 10 };
     expect(await found({ range })).toEqual([]);
     expect(subjectsOf(await found({ range: { ...RANGE, toDay: FIRST_DAY + 2 } }), 'many_nodes')).toEqual([]);
   });
 
-  test('without a list of nodes nothing is said of countries, and without a home nothing of roaming', async () => {
+  test('without a list of nodes there are no findings of countries, and without a home none of roaming', async () => {
     const rules = async (request: object) => new Set((await found(request)).map(({ rule }) => rule));
     expect(await rules({ countries: null, home: null })).not.toContain('unmapped_node');
     expect(await rules({ home: null })).toContain('fast_travel');

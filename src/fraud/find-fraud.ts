@@ -10,15 +10,15 @@ import { uploadShares, volumes } from './usage-rules.ts';
 export interface FraudRequest {
   range: FraudRange;
   thresholds: Thresholds;
-  /** Null: nothing is asked that depends on countries. */
+  /** Null: rules that depend on countries are skipped. */
   countries: NodeCountries | null;
-  /** The carrier's own country; null: usage abroad is not asked for. */
+  /** The carrier's own country; null: usage abroad is not checked. */
   home: string | null;
 }
 
 /**
- * What in the journal looks like fraud, rule by rule, the largest first. Reads what is booked, rates nothing and books nothing.
- * Rejects with a StoreError.
+ * Yields what in the journal looks like fraud, rule by rule, the largest first. Reads the journal, rates nothing and books
+ * nothing. Rejects with a StoreError.
  */
 export async function* findFraud(store: Store, request: FraudRequest): AsyncGenerator<Finding> {
   for (const [rule, sql] of await statementsOf(store, request)) yield* await readFindings(store, rule, sql);
@@ -43,7 +43,7 @@ async function statementsOf(store: Store, request: FraudRequest): Promise<[Fraud
   return [...statements, ['unmapped_node', unmappedNodes(range, seen)]];
 }
 
-/** A list may have all nodes of the world; a statement has those that made records. */
+/** Returns the listed nodes that made records: a list may have all nodes of the world, which a statement cannot hold. */
 async function seenAmong(store: Store, range: FraudRange, countries: NodeCountries): Promise<NodeCountries> {
   const rows = await store.query<{ node: string }>(
     `SELECT DISTINCT toString(node_id) AS node FROM ${chargesIn(range)}`,
@@ -52,6 +52,6 @@ async function seenAmong(store: Store, range: FraudRange, countries: NodeCountri
     const country = countries.get(node);
     return country === undefined ? [] : [[node, country] as const];
   });
-  // A list of nothing has no type for ClickHouse.
+  // An empty list has no type in ClickHouse.
   return new Map([...seen, ['', '']]);
 }

@@ -1,10 +1,10 @@
-/** Where to look: usage that began on these days (UTC), days since 1970-01-01; `toDay` is not among them. */
+/** The range of a search: usage that began on these days (UTC), days since 1970-01-01; `toDay` is exclusive. */
 export interface FraudRange {
   fromDay: number;
   toDay: number;
 }
 
-/** What a figure has to reach to be a finding, with its default: options of the command, by these names. */
+/** Thresholds of findings with their defaults: options of the command, by these names. */
 export const THRESHOLDS = {
   conflictShare: { value: 0.01, what: 'of a log’s records of a day, whose tag and prefix disagree' },
   conflictRecords: { value: 20, what: 'such records of a day at least' },
@@ -26,13 +26,13 @@ export const THRESHOLDS = {
 
 export type Thresholds = Record<keyof typeof THRESHOLDS, number>;
 
-/** With fewer subscribers than this a median says nothing. */
+/** With fewer subscribers than this a median is not meaningful. */
 export const FEWEST_SUBSCRIBERS = 10;
 
-/** The rules in the order in which their findings are shown, and why what they find is suspicious. */
+/** The rules in the order in which their findings are shown, and why their findings are suspicious. */
 export const RULES = {
   evidence_conflict:
-    'Tag and proxy address name different applications: a tag is used for traffic that is not its own. Nobody is charged for it.',
+    'Tag and proxy address name different applications: a tag is used for traffic that is not its own. No sponsor is charged for it.',
   tag_elsewhere:
     'Others reach this application through its proxies; this subscriber’s traffic has the tag alone: the tag may be set by hand.',
   many_nodes:
@@ -50,15 +50,15 @@ export const RULES = {
 
 export type FraudRule = keyof typeof RULES;
 
-/** What a rule has found. Octets and records are whole numbers, money is in micro-units. */
+/** A finding of a rule. Octets and records are whole numbers, money is in micro-units. */
 export interface Finding {
   rule: FraudRule;
-  /** Of each, all that the finding spans, with a blank between them; empty where the journal does not say. */
+  /** All values that the finding spans, separated by blanks; empty where the journal has none. */
   sponsorId: string;
   applicationId: string;
-  /** Whom or what it is about: a subscriber's pseudonym, a node, a log or an application. */
+  /** The subject: a subscriber's pseudonym, a node, a log or an application. */
   subject: string;
   figures: Readonly<Record<string, string | number>>;
-  /** What the figures have reached, in words. */
+  /** The reached threshold, in words. */
   threshold: string;
 }

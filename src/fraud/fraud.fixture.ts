@@ -54,7 +54,10 @@ export function usage(subscriber: number, day: number, minute: number, fields: P
   });
 }
 
-/** People: each at one place at a time, on a node or two a day; volumes over a power of ten; a third without a tag or an address. */
+/**
+ * Returns the traffic of people: each at one place at a time, on a node or two a day; volumes over a power of ten; a third
+ * without a tag or an address.
+ */
 export function cleanTraffic(): FlowRecord[] {
   const random = new Random(SEED);
   return Array.from({ length: SUBSCRIBERS }, (_, subscriber) => subscriber).flatMap((subscriber) => {
@@ -70,7 +73,7 @@ function dayOf(subscriber: number, day: number, size: number, random: Random): F
     const [tag, address] = isClips ? ['CLIPS', '203.0.113.9'] : ['CHAT', '198.51.100.7'];
     const evidence = random.uniform();
     return usage(subscriber, day, at * 120 + random.integer(0, 60), {
-      // On the way home the next gateway has them.
+      // On the way home they use the next gateway.
       nodeId: nodeOf((subscriber + (at > records / 2 ? 1 : 0)) % NODES),
       zeroRatingTag: evidence < 0.17 ? null : tag,
       remoteIp: evidence > 0.83 ? '192.0.2.1' : address,
@@ -82,7 +85,7 @@ function dayOf(subscriber: number, day: number, size: number, random: Random): F
 
 const FRAUDS = 1000;
 
-/** One fraud of each kind, by the rule that has to find it, each of a subscriber of its own. */
+/** One fraud of each kind, by the rule that must find it, each of its own subscriber. */
 export const PLANTED = {
   tag_elsewhere: {
     subscriber: FRAUDS,

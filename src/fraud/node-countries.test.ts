@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseNodeCountries } from './node-countries.ts';
 
-test('a list of nodes is read with its head line and without, whatever ends its lines', () => {
+test('a list of nodes is read with and without a header line, with any line ends', () => {
   const countries = new Map([
     ['gw-1', 'DE'],
     ['gw-2', 'FR'],
@@ -13,7 +13,7 @@ test('a list of nodes is read with its head line and without, whatever ends its 
 test.each([
   ['gw-1,Germany', '1: expected a country of two capital letters, as DE'],
   ['gw-1', '1: expected a country of two capital letters, as DE'],
-  ['gw-1,DE\ngw-1,FR', '2: node gw-1 stands here twice'],
+  ['gw-1,DE\ngw-1,FR', '2: node gw-1 is listed twice'],
   ['gw-1,DE,Berlin', '1: expected nodeId,country'],
   [',DE', '1: expected nodeId,country'],
   ['nodeId,country\n', '1: expected a line nodeId,country for each node'],

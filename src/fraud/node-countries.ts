@@ -1,8 +1,8 @@
 import type { NodeCountries } from './roaming-rules.ts';
 
 /**
- * Reads a list of nodes: a line `nodeId,country` for each (ISO 3166-1 alpha-2), and a first line of these words if one likes.
- * Gives a fault for each line that is none.
+ * Reads a list of nodes: a line `nodeId,country` for each (ISO 3166-1 alpha-2), and an optional first line of these words.
+ * Returns a fault for each other line.
  */
 export function parseNodeCountries(
   text: string,
@@ -15,7 +15,7 @@ export function parseNodeCountries(
     const fault = (message: string) => faults.push(`${at + 1}: ${message}`);
     if (node === '' || rest.length > 0) fault('expected nodeId,country');
     else if (!/^[A-Z]{2}$/.test(country ?? '')) fault('expected a country of two capital letters, as DE');
-    else if (countries.has(node)) fault(`node ${node} stands here twice`);
+    else if (countries.has(node)) fault(`node ${node} is listed twice`);
     else countries.set(node, country);
   });
   if (faults.length === 0 && countries.size === 0) faults.push('1: expected a line nodeId,country for each node');

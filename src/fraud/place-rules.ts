@@ -1,11 +1,11 @@
 import type { FraudRange, Thresholds } from './finding.ts';
 import { chargesIn, median, SUBJECT } from './read-findings.ts';
 
-/** Fewer days than this have no median day, and fewer nodes more than on it are chance. */
+/** Fewer days than this have no median day, and fewer additional nodes are chance. */
 const FEWEST_DAYS = 5;
 const FEWEST_NODES_MORE = 3;
 
-/** Subscribers whom many nodes have charged for one application within a day (UTC); the day with most of them. */
+/** Finds subscribers who were charged on many nodes for one application within a day (UTC); the day with most of them. */
 export function manyNodes(range: FraudRange, { nodes }: Thresholds): string {
   return `
     SELECT
@@ -25,7 +25,7 @@ export function manyNodes(range: FraudRange, { nodes }: Thresholds): string {
     ORDER BY nodes DESC, subject`;
 }
 
-/** Days (UTC) on which an application's traffic came from far more nodes than on its median day. */
+/** Finds days (UTC) on which an application's traffic came from far more nodes than on its median day. */
 export function spreads(range: FraudRange, { spread }: Thresholds): string {
   return `
     WITH days AS
@@ -48,7 +48,7 @@ export function spreads(range: FraudRange, { spread }: Thresholds): string {
     ORDER BY nodes DESC, application, on_day`;
 }
 
-/** Subscribers whose records overlap ones of other nodes: each is held against the longest one before it. */
+/** Finds subscribers whose records overlap records of other nodes: each is compared with the longest one before it. */
 export function severalPlaces(range: FraudRange, { overlaps, overlapSeconds }: Thresholds): string {
   return `
     SELECT

@@ -4,12 +4,12 @@ import type { Finding, FraudRange, FraudRule } from './finding.ts';
 const DAY_MS = 86_400_000;
 const NO_FIGURES = ['sponsor', 'application', 'subject', 'threshold'];
 
-/** A day as ClickHouse has it. */
+/** Returns a day as a ClickHouse Date. */
 export function dateOf(day: number): string {
   return `toDate(${literal(new Date(day * DAY_MS).toISOString().slice(0, 10))})`;
 }
 
-/** The charge rows of usage that began in the range, for a FROM. */
+/** Returns the charge rows of usage that began in the range, for a FROM. */
 export function chargesIn({ fromDay, toDay }: FraudRange): string {
   const instant = (day: number) => `toDateTime64(${dateOf(day)}, 3, 'UTC')`;
   return `journal WHERE kind = 'charge' AND start_time >= ${instant(fromDay)} AND start_time < ${instant(toDay)}`;
@@ -18,12 +18,12 @@ export function chargesIn({ fromDay, toDay }: FraudRange): string {
 /** A subscriber's pseudonym as it is shown. */
 export const SUBJECT = 'lower(hex(subscriber)) AS subject';
 
-/** Quantiles by whole sorting: the same figures whenever they are asked for. */
+/** Quantiles by complete sorting, which are the same in every run. */
 export const median = (expression: string) => `quantileExact(0.5)(${expression})`;
 
 /**
- * Reads a rule's findings. The statement gives `sponsor`, `application`, `subject` and `threshold`; its other columns are the
- * figures. Rejects with a StoreError.
+ * Reads a rule's findings. The statement returns `sponsor`, `application`, `subject` and `threshold`; its other columns are
+ * the figures. Rejects with a StoreError.
  */
 export async function readFindings(store: Store, rule: FraudRule, sql: string): Promise<Finding[]> {
   return (await store.query(sql)).map((row) => ({
@@ -41,7 +41,7 @@ function figuresOf(row: Row): Record<string, string | number> {
   return Object.fromEntries(figures.map(([name, value]) => [name, figureOf(value)]));
 }
 
-/** Integers of 64 bits are texts behind some doors. */
+/** Converts integers of 64 bits, which some interfaces return as text. */
 function figureOf(value: unknown): string | number {
   if (typeof value === 'number') return value;
   const text = String(value);

@@ -1,10 +1,10 @@
 import type { FraudRange, Thresholds } from './finding.ts';
 import { chargesIn } from './read-findings.ts';
 
-/** Above this ClickHouse goes on in files: there is a group for each record. */
+/** Above this ClickHouse continues in files: there is a group for each record. */
 const MEMORY_BYTES = 512 * 2 ** 20;
 
-/** Nodes whose records are charged more than once: the same number with the same times and octets, in whatever log. */
+/** Finds nodes whose records are charged more than once: the same number with the same times and octets, in any log. */
 export function chargedTwice(range: FraudRange, { repeats }: Thresholds): string {
   return `
     SELECT

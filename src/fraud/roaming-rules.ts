@@ -5,7 +5,7 @@ import { chargesIn, SUBJECT } from './read-findings.ts';
 /** The country of each node that has one, as ISO 3166-1 alpha-2. */
 export type NodeCountries = ReadonlyMap<string, string>;
 
-/** Subscribers who were in two countries in less time than a way takes. */
+/** Finds subscribers who were in two countries in less time than the way takes. */
 export function fastTravel(range: FraudRange, { travelMinutes }: Thresholds, countries: NodeCountries): string {
   return `
     SELECT
@@ -33,7 +33,7 @@ export function fastTravel(range: FraudRange, { travelMinutes }: Thresholds, cou
     ORDER BY moves DESC, subject`;
 }
 
-/** Subscribers who were sponsored on nodes of other countries than the carrier's own. */
+/** Finds subscribers who were sponsored on nodes of other countries than the carrier's own. */
 export function roaming(
   range: FraudRange,
   { roamingOctets }: Thresholds,
@@ -56,7 +56,7 @@ export function roaming(
     ORDER BY octets_abroad DESC, subject`;
 }
 
-/** Nodes that made charged records and that the list does not have. */
+/** Finds nodes that made charged records and are missing from the list. */
 export function unmappedNodes(range: FraudRange, countries: NodeCountries): string {
   return `
     SELECT

@@ -1,10 +1,10 @@
 import { FEWEST_SUBSCRIBERS, type FraudRange, type Thresholds } from './finding.ts';
 import { chargesIn, median, SUBJECT } from './read-findings.ts';
 
-/** The median absolute deviation of what is normally distributed, as a standard deviation. */
+/** Converts a median absolute deviation to a standard deviation, for a normal distribution. */
 const TO_DEVIATION = 1.4826;
 
-/** Subscribers who send far more than they receive, beside the users of the same application. */
+/** Finds subscribers who send far more than they receive, compared with users of the same application. */
 export function uploadShares(range: FraudRange, { uploadShare, uploadOctets, deviations }: Thresholds): string {
   return `
     WITH
@@ -35,8 +35,8 @@ export function uploadShares(range: FraudRange, { uploadShare, uploadOctets, dev
 }
 
 /**
- * Subscribers who use far more than others under the same plan in the same period. Volumes are spread over powers of ten, so
- * that it is their logarithms that are held against each other.
+ * Finds subscribers who use far more than others under the same plan in the same period. Volumes spread over powers of ten,
+ * so their logarithms are compared.
  */
 export function volumes(range: FraudRange, { volumeFactor, volumeOctets, deviations }: Thresholds): string {
   return `

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Registry } from 'prom-client';
 import * as z from 'zod';
 import { E164 } from '../billing/msisdn.ts';
 import { flowMarksSchema } from '../session-protocol/flow-mark.ts';
@@ -33,11 +34,13 @@ export interface ControlServerOptions {
   proxies: readonly RegisteredProxy[];
   bearers: Bearers;
   flows: FlowTable;
-  identity: IdentityIssuer;
+  identity: Pick<IdentityIssuer, 'assertion'>;
   nowMs: () => number;
   socksUrl: () => string;
   standing: () => Omit<GatewayStanding, 'ready' | 'unknownFlowMarks'>;
   onBearerRemoved: (bearerId: string) => void;
+  /** Is given the registry of the metrics. */
+  onMetrics?: (registry: Registry) => void;
 }
 
 type BearerParams = { Params: { bearerId: string } };
@@ -47,9 +50,16 @@ export function controlServer(options: ControlServerOptions): FastifyInstance {
   const server = fastify({ bodyLimit: 2 ** 20, forceCloseConnections: true });
   let unknownFlowMarks = 0;
   server.get('/health/live', () => ({ live: true }));
-  const standing = (): GatewayStanding => ({ ready: true, ...options.standing(), unknownFlowMarks });
+  const standing = (): GatewayStanding => {
+    const { kafkaProblem, ...rest } = options.standing();
+    return { ready: kafkaProblem === null, ...rest, kafkaProblem, unknownFlowMarks };
+  };
   const metrics = exportGateway(standing);
-  server.get('/health/ready', standing);
+  options.onMetrics?.(metrics);
+  server.get('/health/ready', (_, reply) => {
+    const now = standing();
+    return reply.code(now.ready ? 200 : 503).send(now);
+  });
   server.post('/v1/flow-marks', (request, reply) => {
     const outcome = takeMarks(options, request);
     if ('refusal' in outcome) return refuse(reply, outcome.status, outcome.refusal, outcome.message);

@@ -37,7 +37,7 @@ function follow({ findKey = ((hint) => KEYS.get(hint) ?? 'unknown') as FindTagKe
   const clock = { ms: NOW_MS };
   const changes: (string | null)[] = [];
   const tags = new TerminalTags({
-    proxies: [{ proxyId: 'proxy-1', secret: 's', addresses: ['127.0.0.1'] }],
+    proxies: () => [{ proxyId: 'proxy-1', secret: 's', addresses: ['127.0.0.1'] }],
     applications: [{ applicationId: 'chat', zeroRatingTag: 'CHAT' }],
     requestOctets: 4096,
     requestTimeoutMs: 10_000,

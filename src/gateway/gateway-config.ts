@@ -14,6 +14,10 @@ export const gatewaySchema = z
       .strictObject({
         host: address('Address to listen on.').default('127.0.0.1'),
         port: port('TCP port of SOCKS5, through which terminals reach everything.'),
+        publicUrl: z
+          .url({ protocol: /^socks5$/ })
+          .optional()
+          .describe('How terminals reach it, socks5://host:port. Absent: by host and port.'),
       })
       .describe('Where terminals connect.'),
     control: z

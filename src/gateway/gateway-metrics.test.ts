@@ -3,7 +3,7 @@ import { exportGateway } from './gateway-metrics.ts';
 import { TerminalTags } from './terminal-tags.ts';
 
 const NO_TAGS = {
-  proxies: [],
+  proxies: () => [],
   applications: [],
   requestOctets: 1024,
   requestTimeoutMs: 1,

@@ -4,7 +4,8 @@ import type { TagOutcome } from './terminal-tags.ts';
 
 /** State of a gateway: `GET /health/ready`. */
 export interface GatewayStanding {
-  ready: true;
+  /** False while Kafka takes no records: they wait on disk. */
+  ready: boolean;
   openFlows: number;
   /** Records that Kafka has not acknowledged. */
   spooledRecords: number;

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { systemClock } from '../platform/clock.ts';
+import type { Registry } from 'prom-client';
+import { lockDataDirectory } from '../platform/data-directory.ts';
 import { createKafka } from '../platform/kafka.ts';
+import { ListenError } from '../platform/listen-error.ts';
 import type { Logger } from '../platform/logger.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import { TagKeys } from '../session-protocol/tag-keys.ts';
 import { Bearers } from './bearers.ts';
 import { controlServer } from './control-server.ts';
 import { FlowTable } from './flow-table.ts';
@@ -12,30 +13,42 @@ import type { GatewayConfig } from './gateway-config.ts';
 import { IdentityIssuer } from './identity-issuer.ts';
 import { RecordSender } from './record-sender.ts';
 import { RecordSpool } from './record-spool.ts';
-import { TerminalTags } from './terminal-tags.ts';
+import { TagRecognition } from './tag-recognition.ts';
 import { UserPlane } from './user-plane.ts';
 
 const CONNECTIONS_GRACE_MS = 3000;
 /** Few: what fails waits on disk, and a stop must not wait for it. */
 const KAFKA_RETRIES = 2;
 const KAFKA_GRACE_MS = 5000;
-const KEYS_TIMEOUT_MS = 5000;
 
 export interface Gateway {
   userPlanePort: number;
   controlPort: number;
+  /** Takes over proxies, secrets and the identity key; all else counts from the next start. */
+  reload(config: GatewayConfig): void;
   /** Resolves with how many records stay on the spool for the next start. */
   stop(): Promise<number>;
 }
 
-/** Starts the gateway. Rejects when a port is taken or the spool is another node's. */
-export async function startGateway(config: GatewayConfig, logger: Logger): Promise<Gateway> {
+/**
+ * Starts the gateway. Rejects with a ListenError when a port is taken, a DataDirectoryError when another process has the spool, and a
+ * SpoolError when it is another node's. `onMetrics` is given the registry of its metrics.
+ */
+export async function startGateway(
+  config: GatewayConfig,
+  logger: Logger,
+  onMetrics?: (registry: Registry) => void,
+): Promise<Gateway> {
   const nowMs = Date.now;
-  const identity = new IdentityIssuer(config.identity);
+  let live = liveSettings(config);
+  const unlock = await lockDataDirectory({ path: config.spool, owner: 'gateway', field: 'spool' });
+  // Records that Kafka has are in the file's free pages still, with the subscribers' numbers.
+  await RecordSpool.compact(config.spool);
   const spool = RecordSpool.open(config.spool, config.nodeId);
   const sender = new RecordSender({
     spool,
     kafka: createKafka({ brokers: config.kafka.brokers, clientId: config.nodeId, retries: KAFKA_RETRIES, logger }),
+    brokers: config.kafka.brokers,
     topic: config.kafka.topic,
     schema: JSON.parse(readFileSync(packagePath('schemas/flow-record.avsc'), 'utf8')),
     logger,
@@ -49,70 +62,71 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
       sender.wake();
     },
   });
-  const tagKeys = tagKeysOf(config, logger);
-  const tags = terminalTagsOf(config, tagKeys, nowMs);
-  const userPlane = new UserPlane({ bearers, flows, tags, logger });
+  const tags = new TagRecognition(config.terminalTags ?? null, { proxies: () => live.proxies, nowMs, logger });
+  const userPlane = new UserPlane({ bearers, flows, tags: tags.terminalTags, logger });
   const control = controlServer({
-    operatorSecret: config.operatorSecret,
-    proxies: config.proxies,
+    // Looked up with each request, as they may change.
+    get operatorSecret() {
+      return live.operatorSecret;
+    },
+    get proxies() {
+      return live.proxies;
+    },
+    identity: { assertion: (...of) => live.identity.assertion(...of) },
     bearers,
     flows,
-    identity,
     nowMs,
-    socksUrl: () => `socks5://${config.userPlane.host}:${userPlanePort}`,
+    socksUrl: () => config.userPlane.publicUrl ?? `socks5://${config.userPlane.host}:${userPlanePort}`,
+    ...(onMetrics && { onMetrics }),
     standing: () => ({
       openFlows: flows.size,
       spooledRecords: spool.size,
       kafkaProblem: sender.problem,
-      ...tagStanding(),
+      ...tags.standing(),
     }),
     onBearerRemoved: (bearerId) => userPlane.breakBearer(bearerId),
   });
 
-  function tagStanding() {
-    return { terminalTags: tags?.counts() ?? null, tagKeysReachable: tagKeys?.areReachable ?? null };
-  }
   async function stop(): Promise<number> {
-    tagKeys?.stop();
+    tags.stop();
     await userPlane.stop(CONNECTIONS_GRACE_MS);
     await control.close();
     flows.stop();
     const left = await sender.stop(KAFKA_GRACE_MS);
     await spool.close();
+    unlock();
     return left;
   }
-  await tagKeys?.start();
-  const userPlanePort = await userPlane.start(config.userPlane.host, config.userPlane.port);
-  await control.listen({ host: config.control.host, port: config.control.port });
+  await tags.start();
+  let userPlanePort = 0;
+  try {
+    userPlanePort = await listening('userPlane', config.userPlane, (host, port) => userPlane.start(host, port));
+    await listening('control', config.control, (host, port) => control.listen({ host, port }));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   flows.start();
   sender.start();
-  return { userPlanePort, controlPort: (control.server.address() as AddressInfo).port, stop };
+  const reload = (next: GatewayConfig) => {
+    live = liveSettings(next);
+  };
+  return { userPlanePort, controlPort: (control.server.address() as AddressInfo).port, reload, stop };
 }
 
-/** Null where no application is identified by tags of its terminals. */
-function tagKeysOf({ terminalTags }: GatewayConfig, logger: Logger): TagKeys | null {
-  if (terminalTags === undefined) return null;
-  const { jwksUrl } = terminalTags;
-  return new TagKeys({
-    clock: systemClock,
-    async fetch() {
-      const response = await fetch(jwksUrl, { signal: AbortSignal.timeout(KEYS_TIMEOUT_MS), redirect: 'error' });
-      if (!response.ok) throw new Error(`${jwksUrl} answers ${response.status}`);
-      return response.json();
-    },
-    onFailure(error) {
-      const message =
-        'the dispatch server’s keys cannot be fetched: traffic with a tag of a key that is not known stays untagged';
-      logger.warn({ err: error, jwksUrl }, message);
-    },
-  });
+/** What of the configuration a running gateway takes over. */
+function liveSettings({ operatorSecret, proxies, identity }: GatewayConfig) {
+  return { operatorSecret, proxies, identity: new IdentityIssuer(identity) };
 }
 
-function terminalTagsOf(
-  { terminalTags, proxies }: GatewayConfig,
-  keys: TagKeys | null,
-  nowMs: () => number,
-): TerminalTags | null {
-  if (terminalTags === undefined || keys === null) return null;
-  return new TerminalTags({ ...terminalTags, proxies, findKey: keys.find, nowMs });
+async function listening<T>(
+  field: string,
+  { host, port }: { host: string; port: number },
+  listen: (host: string, port: number) => Promise<T>,
+): Promise<T> {
+  try {
+    return await listen(host, port);
+  } catch (cause) {
+    throw new ListenError(field, { host, port }, cause);
+  }
 }

@@ -2,7 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import avro from 'avsc';
 import { type Kafka, Partitioners, type Producer } from 'kafkajs';
 import type { FlowRecord } from '../billing/flow-record.ts';
+import { isTopicMissing } from '../platform/kafka-failure.ts';
 import type { Logger } from '../platform/logger.ts';
+import { ProblemLog } from '../platform/problem-log.ts';
 import type { RecordSpool } from './record-spool.ts';
 
 const BATCH_RECORDS = 500;
@@ -12,6 +14,8 @@ const RETRY_MS = 1000;
 export interface RecordSenderOptions {
   spool: RecordSpool;
   kafka: Kafka;
+  /** For messages. */
+  brokers: readonly string[];
   topic: string;
   /** `schemas/flow-record.avsc` */
   schema: avro.Schema;
@@ -25,17 +29,23 @@ export interface RecordSenderOptions {
 export class RecordSender {
   readonly #options: RecordSenderOptions;
   readonly #type: avro.Type;
+  readonly #problems: ProblemLog;
   #producer: Producer | null = null;
   #running: Promise<void> | null = null;
   #isStopping = false;
   #hasGivenUp = false;
   #wake: () => void = () => {};
-  /** What keeps records from Kafka; null when nothing does. */
-  problem: string | null = null;
+  #endPause: () => void = () => {};
 
   constructor(options: RecordSenderOptions) {
     this.#options = options;
+    this.#problems = new ProblemLog('kafka', options.logger);
     this.#type = avro.Type.forSchema(options.schema);
+  }
+
+  /** What keeps records from Kafka; null when nothing does. */
+  get problem(): string | null {
+    return this.#problems.problem;
   }
 
   start(): void {
@@ -51,6 +61,7 @@ export class RecordSender {
   async stop(graceMs: number): Promise<number> {
     this.#isStopping = true;
     this.#wake();
+    this.#endPause();
     const giveUp = setTimeout(() => {
       this.#hasGivenUp = true;
       void this.#disconnect();
@@ -62,6 +73,8 @@ export class RecordSender {
   }
 
   async #run(): Promise<void> {
+    // Before there is a record, so that what is wrong with the brokers or the topic is known from the start.
+    while (!this.#isStopping && !(await this.#tryAsk()));
     while (!this.#hasGivenUp) {
       const woken = new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -73,16 +86,45 @@ export class RecordSender {
     }
   }
 
-  async #trySend(records: readonly FlowRecord[]): Promise<void> {
+  #trySend(records: readonly FlowRecord[]): Promise<boolean> {
+    return this.#try(() => this.#send(records));
+  }
+
+  /** Whether the brokers take this client and have the topic. */
+  #tryAsk(): Promise<boolean> {
+    return this.#try(async () => {
+      const admin = this.#options.kafka.admin();
+      try {
+        await admin.connect();
+        await admin.fetchTopicMetadata({ topics: [this.#options.topic] });
+      } finally {
+        await admin.disconnect().catch(() => {});
+      }
+    });
+  }
+
+  async #try(work: () => Promise<void>): Promise<boolean> {
+    const { topic, brokers } = this.#options;
     try {
-      await this.#send(records);
-      this.problem = null;
+      await work();
+      this.#problems.over('Kafka takes records');
+      return true;
     } catch (error) {
-      if (this.problem === null) this.#options.logger.warn({ err: error }, 'Kafka takes no records; they wait on disk');
-      this.problem = (error as Error).message;
+      const problem = isTopicMissing(error)
+        ? `${topic}: the brokers have no such topic; create it, or correct kafka.topic`
+        : `${brokers.join(', ')}: ${(error as Error).message} (kafka.brokers)`;
+      this.#problems.report(problem, 'Kafka takes no records; they wait on disk');
       await this.#disconnect();
-      if (!this.#hasGivenUp) await pause(RETRY_MS);
+      if (!this.#hasGivenUp) await this.#pause();
+      return false;
     }
+  }
+
+  async #pause(): Promise<void> {
+    const woken = new Promise<void>((resolve) => {
+      this.#endPause = resolve;
+    });
+    await Promise.race([woken, pause(RETRY_MS)]);
   }
 
   async #send(records: readonly FlowRecord[]): Promise<void> {

@@ -1,6 +1,8 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { FlowRecord } from '../billing/flow-record.ts';
+import { removeUnfinishedRewrites, rewriteLmdb } from '../platform/rewrite-lmdb.ts';
 
 /** A record as it is before the spool gives it its numbers. */
 export type RecordDraft = Omit<FlowRecord, 'nodeId' | 'localSequenceNumber' | 'recordSequenceNumber'>;
@@ -22,6 +24,7 @@ interface Numbers {
 }
 
 const NUMBERS = 'numbers';
+const DATABASES = ['records', 'bearers', 'state'] as const;
 
 /** A spool that another gateway has written to: its numbers are that one's. */
 export class SpoolError extends Error {
@@ -46,7 +49,7 @@ export class RecordSpool {
     // The records and bearers name subscribers and their addresses; a directory of an earlier version is restricted, too.
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     chmodSync(directory, 0o700);
-    this.#root = open({ path: directory, maxDbs: 3 });
+    this.#root = open({ path: directory, maxDbs: DATABASES.length });
     this.#records = this.#root.openDB('records', { encoding: 'json' });
     this.#bearers = this.#root.openDB('bearers', { encoding: 'json' });
     this.#state = this.#root.openDB('state', { encoding: 'json' });
@@ -60,6 +63,16 @@ export class RecordSpool {
     if (of === nodeId) return spool;
     void spool.close();
     throw new SpoolError(`${directory}: is the spool of the node "${of}"; give "${nodeId}" a directory of its own`);
+  }
+
+  /** Writes the data file of a directory that no process has open without what was removed from it. */
+  static async compact(directory: string): Promise<void> {
+    if (!existsSync(join(directory, 'data.mdb'))) return;
+    removeUnfinishedRewrites(directory);
+    const before = open({ path: directory, maxDbs: DATABASES.length });
+    const after = await rewriteLmdb(before, { directory, names: DATABASES, encoding: 'json' });
+    await before.close();
+    await after.close();
   }
 
   /** How many records wait, those included that are on their way to the disk. */

@@ -51,7 +51,7 @@ function follow({ ends = ENDS, findKey = (hint) => KEYS.get(hint) ?? 'unknown', 
   const clock = { ms: NOW_MS };
   const marks: Mark[] = [];
   const tags = new TerminalTags({
-    proxies: [
+    proxies: () => [
       { proxyId: 'proxy-1', secret: 's', addresses: ['127.0.0.1'] },
       { proxyId: 'proxy-2', secret: 's', addresses: ['127.0.0.1', '127.0.0.2'] },
     ],

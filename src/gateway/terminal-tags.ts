@@ -34,7 +34,7 @@ export const TAG_OUTCOMES = {
 export type TagOutcome = keyof typeof TAG_OUTCOMES;
 
 export interface TerminalTagsOptions {
-  proxies: readonly RegisteredProxy[];
+  proxies: () => readonly RegisteredProxy[];
   applications: readonly { applicationId: string; zeroRatingTag: string }[];
   requestOctets: number;
   requestTimeoutMs: number;
@@ -70,13 +70,13 @@ export class TerminalTags {
 
   /** Returns what reads the tag of a flow; null when it goes to no registered proxy. `mark`: false when the flow has a mark. */
   follow(ends: FlowEnds, mark: (mark: Mark) => boolean): FlowTag | null {
-    const isToProxy = this.options.proxies.some(({ addresses }) => addresses.includes(ends.remoteIp));
+    const isToProxy = this.options.proxies().some(({ addresses }) => addresses.includes(ends.remoteIp));
     return isToProxy ? new FlowTag(this, ends, mark) : null;
   }
 
   /** As `follow`, of a flow of datagrams. */
   followDatagrams(ends: FlowEnds, marks: ConstructorParameters<typeof DatagramTag>[2]): DatagramTag | null {
-    const isToProxy = this.options.proxies.some(({ addresses }) => addresses.includes(ends.remoteIp));
+    const isToProxy = this.options.proxies().some(({ addresses }) => addresses.includes(ends.remoteIp));
     return isToProxy ? new DatagramTag(this, ends, marks) : null;
   }
 
@@ -87,9 +87,9 @@ export class TerminalTags {
     endpoint: Endpoint | null,
   ): Mark | TagOutcome {
     if (tagMismatch(tag, { terminalIp }) !== null) return 'other_terminal';
-    const isProxy = this.options.proxies.some(
-      ({ proxyId, addresses }) => addresses.includes(remoteIp) && nameDigest(proxyId) === tag.proxy,
-    );
+    const isProxy = this.options
+      .proxies()
+      .some(({ proxyId, addresses }) => addresses.includes(remoteIp) && nameDigest(proxyId) === tag.proxy);
     // Each association has a UDP port of its own, which no tag names.
     const destination = { ip: remoteIp, ...(endpoint !== null && { endpoint, port: remotePort }) };
     if (!isProxy || tagMismatch(tag, { destination }) !== null) return 'other_proxy';

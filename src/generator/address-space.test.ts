@@ -9,7 +9,7 @@ const cidr = fc.oneof(
   fc.tuple(fc.ipV6(), fc.integer({ min: 0, max: 128 })),
 );
 
-test('a drawn address lies inside of its prefix, as Node says', () => {
+test('a drawn address lies inside of its prefix, by Node’s BlockList', () => {
   fc.assert(
     fc.property(cidr, fc.nat(), ([network, length], seed) => {
       const prefix = parsePrefix(`${network}/${length}`);

@@ -11,7 +11,7 @@ export interface Prefix {
   length: number;
 }
 
-/** `cidr`: v4 or v6 text such as `198.51.100.0/24`; host bits are ignored. */
+/** Parses a prefix. `cidr`: v4 or v6 text such as `198.51.100.0/24`; host bits are ignored. */
 export function parsePrefix(cidr: string): Prefix {
   const [address = '', lengthText = ''] = cidr.split('/');
   const groups = parseGroups(address);
@@ -23,7 +23,7 @@ export function parsePrefix(cidr: string): Prefix {
   return { network: groups.map((group, index) => group & mask[index]), mask, length };
 }
 
-/** Any address of the prefix. */
+/** Draws any address of the prefix. */
 export function drawInside(prefix: Prefix, random: Random): Groups {
   return prefix.network.map((group, index) => group | (random.uint32() & 0xffff & ~prefix.mask[index]));
 }
@@ -56,7 +56,7 @@ function groupsOfV4(text: string): number[] {
   return [(a << 8) | b, (c << 8) | d];
 }
 
-/** Part of a v6 text without `::`; its last group may be written as IPv4. */
+/** Parses part of a v6 text without `::`; its last group may be written as IPv4. */
 function groupsOfV6(text: string): number[] {
   if (text === '') return [];
   return text.split(':').flatMap((group) => (group.includes('.') ? groupsOfV4(group) : [Number.parseInt(group, 16)]));

@@ -8,7 +8,7 @@ import { generateRecords } from './generate-records.ts';
 const FILE = 'fixtures/demo/catalogue.yaml';
 const parsed = parseCatalogue(readFileSync(packagePath(FILE), 'utf8'), FILE);
 
-test('the example catalogue has no fault and shows what a catalogue can say', () => {
+test('the example catalogue has no fault and shows every feature of a catalogue', () => {
   expect(parsed.faults ?? []).toEqual([]);
   const { sponsors, applications, plans } = parsed.catalogue!;
   expect(new Set(sponsors.map(({ currency }) => currency))).toEqual(new Set(['USD', 'EUR', 'JPY', 'KWD']));
@@ -30,7 +30,7 @@ test('traffic can be generated for every application of it', () => {
   expect(targets).toEqual(new Set([null, ...applications.map((_, index) => 100 + index)]));
 });
 
-test('the example configuration has no fault, and its files are there', () => {
+test('the example configuration has no fault, and its files exist', () => {
   const env = { ZERORATE_PSEUDONYM_KEY: '0f'.repeat(32) };
   const file = packagePath('fixtures/demo/zerorate.yaml');
   const { config, faults } = loadConfig({ file, env, readFile: (path) => readFileSync(path, 'utf8') });

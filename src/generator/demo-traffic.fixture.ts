@@ -6,7 +6,10 @@ import { produceRecords } from './produce-records.ts';
 
 export const DEMO_CATALOGUE = packagePath('fixtures/demo/catalogue.yaml');
 
-/** Produces generated records of the demo catalogue's applications. Nodes are named after the seed: another one gives other records. */
+/**
+ * Produces generated records of the demo catalogue's applications. Nodes are named after the seed, so another seed gives
+ * other records.
+ */
 export async function produceDemoRecords(kafka: Kafka, topic: string, seed: number, records: number): Promise<void> {
   const producer = kafka.producer({ allowAutoTopicCreation: false });
   await producer.connect();

@@ -5,7 +5,7 @@ import { createRemoteAddresses } from './remote-addresses.ts';
 import { drawSubscriber, terminalIp } from './subscribers.ts';
 import { drawTraffic, MAX_DURATION_MS } from './traffic.ts';
 
-/** What a record carries of an application: its tag, an address of its proxies, both, an identity, or none of them. */
+/** A record's evidence of an application: its tag, an address of its proxies, both, an identity, or none. */
 export const EVIDENCES = ['tagged', 'ipMatched', 'unmatched', 'tagAndIp', 'identified'] as const;
 export type Evidence = (typeof EVIDENCES)[number];
 
@@ -14,13 +14,13 @@ export interface DrawnRecord {
   evidence: Evidence;
 }
 
-/** Draws the sound record at a place from 0 to `settings.records` - 1, which says when in the span it is. */
+/** Draws the valid record at a place from 0 to `settings.records` - 1, which determines its time in the span. */
 export type FlowRecordDrawer = (place: number, late: boolean) => DrawnRecord;
 
 const DAY_MS = 86_400_000;
 // Records leave a gateway within a quarter of an hour, so usage times are only nearly in order.
 const DISORDER_MS = 900_000;
-// One in ten unmatched records carries a tag that nobody claims.
+// One in ten unmatched records carries an unclaimed tag.
 const UNCLAIMED_TAG_SHARE = 0.1;
 const UNCLAIMED_TAG = 'nobodys-tag';
 const TCP = 6;
@@ -37,7 +37,7 @@ export function createFlowRecordDrawer(settings: GenerateSettings, random: Rando
     const startTime = late ? drawLateTime(settings, random) : drawStartTime(settings, place, random);
     const node = subscriber.rank % settings.nodes;
     const record: FlowRecord = {
-      // The seed is part of the name: files of two seeds do not claim the same identities.
+      // The seed is part of the name, so files of two seeds do not claim the same identities.
       nodeId: `gw-${settings.seed}-${String(node + 1).padStart(2, '0')}`,
       localSequenceNumber: nextSequenceNumber(node),
       chargingId: random.uint32(),
@@ -87,7 +87,7 @@ function createRemoteDrawer(settings: GenerateSettings, random: Random): () => R
     const evidence = EVIDENCES[random.weighted(weights)];
     if (evidence === 'tagged') {
       const target = random.pick(withTag);
-      return { evidence, target, remoteIp: addresses.ofNobody(random), zeroRatingTag: tagOf(target) };
+      return { evidence, target, remoteIp: addresses.unclaimed(random), zeroRatingTag: tagOf(target) };
     }
     if (evidence === 'ipMatched') {
       const target = random.pick(withPrefix);
@@ -100,32 +100,35 @@ function createRemoteDrawer(settings: GenerateSettings, random: Random): () => R
     if (evidence === 'identified') {
       const target = random.pick(withIdentity);
       const identities = random.pick(identitiesOf(targets[target]));
-      return { evidence, target, remoteIp: addresses.ofNobody(random), zeroRatingTag: null, identities };
+      return { evidence, target, remoteIp: addresses.unclaimed(random), zeroRatingTag: null, identities };
     }
     const zeroRatingTag = random.uniform() < UNCLAIMED_TAG_SHARE ? UNCLAIMED_TAG : null;
-    return { evidence, target: null, remoteIp: addresses.ofNobody(random), zeroRatingTag };
+    return { evidence, target: null, remoteIp: addresses.unclaimed(random), zeroRatingTag };
   };
 }
 
-/** Consecutive from 1 for each node, but where a gap was asked for. */
+/** Numbers records consecutively from 1 for each node, but for the requested gaps. */
 function createNumbering({ nodes, gaps }: GenerateSettings, random: Random): (node: number) => number {
   const last = new Float64Array(nodes);
   return (node) => {
-    // The first number of a node is never missed by anybody, so no gap goes before it.
+    // A missing first number of a node cannot be noticed, so no gap precedes it.
     if (gaps > 0 && last[node] > 0 && random.uniform() < gaps) last[node] += random.integer(1, 3);
     last[node] += 1;
     return last[node];
   };
 }
 
-/** Usage advances evenly from start to end of the span. */
+/** Draws a start time; usage advances evenly from start to end of the span. */
 function drawStartTime({ startTimeMs, endTimeMs, records }: GenerateSettings, place: number, random: Random): number {
   const spanMs = endTimeMs - startTimeMs;
   const nominal = startTimeMs + Math.floor((spanMs * place) / records);
   return Math.max(startTimeMs, nominal - random.integer(0, Math.min(DISORDER_MS, Math.floor(spanMs / 10))));
 }
 
-/** One to 60 days before the month that the span begins in: a day, so that it is an earlier month in any time zone. */
+/**
+ * Draws a time one to 60 days before the month that the span begins in. At least a day, so that it is an earlier month in
+ * any time zone.
+ */
 function drawLateTime({ startTimeMs }: GenerateSettings, random: Random): number {
   const first = new Date(startTimeMs);
   const monthMs = Date.UTC(first.getUTCFullYear(), first.getUTCMonth());

@@ -5,25 +5,25 @@ import { packagePath } from '../platform/package-paths.ts';
 import { NO_IDENTITIES } from './generate-options.ts';
 import type { GeneratedRecord } from './generated-record.ts';
 
-/** Text of `schemas/flow-record.avsc`: the schema that generated Avro is written with. */
+/** Text of `schemas/flow-record.avsc`: the schema of generated Avro. */
 export const FLOW_RECORD_SCHEMA = readFileSync(packagePath('schemas/flow-record.avsc'), 'utf8');
 
 const flowRecordType = avro.Type.forSchema(JSON.parse(FLOW_RECORD_SCHEMA));
 const identityType = avro.Type.forSchema(['null', 'string']);
 const CONFLUENT_MAGIC = 0;
 const CONFLUENT_HEADER_OCTETS = 5;
-/** No registry has given this id to a schema. */
+/** An id that no registry has assigned. */
 const UNKNOWN_SCHEMA_ID = 2_147_483_646;
 // A varint that never ends.
 const GARBAGE = Buffer.alloc(32, 0xff);
 
-/** One flow record as Avro: bare, or after a Confluent wire header when `schemaId` is given. */
+/** Returns one flow record as Avro: bare, or after a Confluent wire header when `schemaId` is given. */
 export function encodeFlowRecordAvro(record: Candidate | object, schemaId?: number): Buffer {
   const datum = encodeDatum(record as Candidate);
   return schemaId === undefined ? datum : Buffer.concat([confluentHeader(schemaId), datum]);
 }
 
-/** As above, with the faults of bytes that a malformed record has. */
+/** Returns a generated record as Avro, with the byte faults of a malformed record. */
 export function encodeGeneratedAvro(generated: GeneratedRecord, schemaId?: number): Buffer {
   if (generated.kind !== 'malformed') return encodeFlowRecordAvro(generated.record, schemaId);
   switch (generated.malformation) {
@@ -40,13 +40,13 @@ export function encodeGeneratedAvro(generated: GeneratedRecord, schemaId?: numbe
   }
 }
 
-/** avsc refuses longs that are no exact number; of the schema's last four fields the octets are then written by hand. */
+/** Encodes the fields. avsc refuses longs that are no exact integer; then the schema's last four fields are encoded here. */
 function encodeDatum(fields: Candidate): Buffer {
   const octets = [fields.uplinkOctets, fields.downlinkOctets];
   if (octets.every(Number.isSafeInteger)) return flowRecordType.toBuffer(fields);
   const emptied = { ...fields, uplinkOctets: 0, downlinkOctets: 0, ...NO_IDENTITIES };
   return Buffer.concat([
-    // Each of the four is one octet.
+    // Each of the four is one byte.
     flowRecordType.toBuffer(emptied).subarray(0, -4),
     ...octets.map((value) => encodeLong(BigInt(value as number))),
     identityType.toBuffer(fields.sponsorIdentity ?? null),
@@ -54,7 +54,7 @@ function encodeDatum(fields: Candidate): Buffer {
   ]);
 }
 
-/** Avro's long: zig-zag, seven bits an octet, the lowest first. */
+/** Returns Avro's long: zig-zag, seven bits a byte, the lowest first. */
 function encodeLong(value: bigint): Buffer {
   const octets: number[] = [];
   let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));

@@ -1,7 +1,7 @@
 import avro from 'avsc';
 import { FLOW_RECORD_SCHEMA } from './encode-avro.ts';
 
-// The file format of Avro 1.11, "Object Container Files"; avsc's own encoder takes values only, one stream event each.
+// The file format of Avro 1.11, "Object Container Files"; avsc's own encoder takes only values, one stream event each.
 const headerType = avro.Type.forSchema({
   type: 'record',
   name: 'org.apache.avro.file.Header',
@@ -13,7 +13,7 @@ const headerType = avro.Type.forSchema({
 });
 const longType = avro.Type.forSchema('long');
 
-/** `sync`: 16 octets that end the header and every block. */
+/** Returns the header. `sync`: 16 bytes that end the header and every block. */
 export function containerHeader(sync: Buffer): Buffer {
   return headerType.toBuffer({
     magic: Buffer.from('Obj\x01', 'latin1'),
@@ -22,7 +22,7 @@ export function containerHeader(sync: Buffer): Buffer {
   });
 }
 
-/** One block of encoded records. */
+/** Returns one block of encoded records. */
 export function containerBlock(records: readonly Buffer[], sync: Buffer): Buffer {
   const size = records.reduce((sum, { length }) => sum + length, 0);
   return Buffer.concat([longType.toBuffer(records.length), longType.toBuffer(size), ...records, sync]);

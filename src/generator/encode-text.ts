@@ -7,7 +7,7 @@ export const CSV_HEADER = FLOW_RECORD_FIELDS.join(',');
 
 const GARBAGE_JSON = '{"nodeId": gateway, <<<<<<< this is no JSON';
 
-/** One line without its line end. */
+/** Returns one line without its line end. */
 export function encodeGeneratedJson(generated: GeneratedRecord): string {
   if (generated.kind !== 'malformed') return encodeRecord(generated.record);
   if (generated.malformation === 'garbage') return GARBAGE_JSON;
@@ -15,7 +15,7 @@ export function encodeGeneratedJson(generated: GeneratedRecord): string {
   return generated.malformation === 'truncated' ? line.slice(0, Math.floor(line.length / 2)) : line;
 }
 
-/** What JSON.stringify says, in a third of the time: of all fields only tag and identities can need escapes. */
+/** Returns JSON.stringify's text in a third of the time: of all fields only tag and identities can need escapes. */
 function encodeRecord(record: FlowRecord): string {
   return (
     `{"nodeId":"${record.nodeId}","localSequenceNumber":${record.localSequenceNumber},` +
@@ -36,11 +36,11 @@ function quoted(text: string | null): string {
   return text === null ? 'null' : `"${text}"`;
 }
 
-/** One row without its line end; null is an empty cell. */
+/** Returns one row without its line end; null is an empty cell. */
 export function encodeGeneratedCsv(generated: GeneratedRecord): string {
   if (generated.kind !== 'malformed') return encodeRow(generated.record);
   const row = encodeRow(generated.fields);
-  // Half of the row's cells, so that it has too few columns.
+  // Half of the row's cells, so that columns are missing.
   return generated.malformation === 'truncated'
     ? row.split(',', Math.floor(FLOW_RECORD_FIELDS.length / 2)).join(',')
     : row;
@@ -50,7 +50,7 @@ function encodeRow(fields: FlowRecord | Candidate): string {
   return FLOW_RECORD_FIELDS.map((name) => cell(fields[name])).join(',');
 }
 
-/** Quoted where a comma or a quote asks for it (RFC 4180). */
+/** Quotes a cell with a comma or a quote (RFC 4180). */
 function cell(value: unknown): string {
   const text = value === null || value === undefined ? '' : String(value);
   return text.includes(',') || text.includes('"') ? `"${text.replaceAll('"', '""')}"` : text;

@@ -2,7 +2,7 @@ import type { ContentType, FlowRecord } from '../billing/flow-record.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { MALFORMATIONS, type Malformation } from './malformations.ts';
 
-/** What tags and addresses are taken from; a catalogue's application is one. */
+/** Tags and addresses to draw from; a catalogue's application is a target. */
 export interface GenerateTarget {
   tags: readonly string[];
   /** CIDR text, v4 or v6. */
@@ -19,7 +19,7 @@ export interface GenerateOptions {
   /** 0 to 2^53 - 1: the same options with the same seed give the same records. */
   seed: number;
   records: number;
-  /** How many subscribers there are to draw from; their activity is skewed. */
+  /** Number of subscribers; their activity is skewed. */
   subscribers: number;
   targets: readonly GenerateTarget[];
   /** Every startTime lies in [startTimeMs, endTimeMs), but for late records. */
@@ -27,26 +27,29 @@ export interface GenerateOptions {
   endTimeMs: number;
   /** Gateways that make records; each numbers its own. */
   nodes?: number;
-  /** Of the sound records: with a tag only, a proxy address only, a CDR's identity only, none. The rest has tag and address. */
+  /**
+   * Shares of the valid records: with a tag only, a proxy address only, a CDR's identity only, none. The rest has tag and
+   * address.
+   */
   tagged?: number;
   ipMatched?: number;
   identified?: number;
   unmatched?: number;
   malformed?: number;
   duplicate?: number;
-  /** The identity of an earlier record with other octets. */
+  /** Share with the identity of an earlier record and other octets. */
   conflicting?: number;
-  /** Used one or two months before the month of startTimeMs. */
+  /** Share used one or two months before the month of startTimeMs. */
   late?: number;
-  /** Before so many of the records, the node skips one to three sequence numbers. */
+  /** Share of records before which the node skips one to three sequence numbers. */
   gaps?: number;
-  /** How many records back the original of a duplicate can be. */
+  /** Largest distance, in records, from a duplicate to its original. */
   duplicateWindow?: number;
   /** Weights by content type; `unknown` makes records that name none. */
   contentTypes?: Partial<Record<ContentType, number>>;
-  /** Without the IMSI and the rating group, which a record need not have. */
+  /** Leaves out the optional IMSI and rating group. */
   terse?: boolean;
-  /** Which faults malformed records have; a format that cannot hold them all narrows this. */
+  /** Faults of malformed records; a format that cannot hold them all narrows this. */
   malformations?: readonly Malformation[];
   /** Length of an oversized record: choose it above the engine's `limits.maxRecordOctets`. */
   oversizedOctets?: number;
@@ -84,7 +87,7 @@ const SHARES = [
   'gaps',
 ] as const;
 
-/** Fills in defaults. Throws a ConfigError that names the option and what it can be. */
+/** Returns the options with defaults. Throws a ConfigError that names the option and its range. */
 export function completeOptions(options: GenerateOptions): GenerateSettings {
   const settings: GenerateSettings = { ...DEFAULTS, ...options };
   requireInteger('seed', settings.seed, 0, Number.MAX_SAFE_INTEGER);
@@ -104,14 +107,14 @@ export function completeOptions(options: GenerateOptions): GenerateSettings {
   return settings;
 }
 
-/** The share of sound records that have both a tag and a proxy address. */
+/** Returns the share of valid records that have both a tag and a proxy address. */
 export function tagAndIpShare({ tagged, ipMatched, identified, unmatched }: GenerateSettings): number {
   const rest = 1 - tagged - ipMatched - unmatched - identified;
   // 0.1 + 0.2 + 0.7 is not quite 1.
   return rest < 1e-9 ? 0 : rest;
 }
 
-/** What a CDR may say of an application. */
+/** Returns the application identities of a CDR. */
 export function identitiesOf({ aspIdentities = [], sponsorIdentities = [] }: GenerateTarget): readonly Identities[] {
   return [
     ...aspIdentities.map((identity) => ({ ...NO_IDENTITIES, applicationServiceProviderIdentity: identity })),

@@ -52,7 +52,7 @@ test('the same options give the same records, another seed gives others', () => 
   );
 });
 
-test('the totals count what was made', () => {
+test('the totals equal the generated records', () => {
   const { records, totals } = generate(MIXED);
   const kinds = (kind: string) => records.filter((generated) => generated.kind === kind).length;
   const valid = validOf(records);
@@ -79,7 +79,7 @@ test('the totals count what was made', () => {
   expect(Object.values(totals.malformedBy).reduce((sum, count) => sum + count)).toBe(totals.malformed);
 });
 
-test('the proportions are those that were asked for', () => {
+test('the proportions are the requested ones', () => {
   const { totals } = generate({ ...MIXED, tagged: 0.4, ipMatched: 0.3, unmatched: 0.2 });
   const part = (count: number, of: number) => Math.abs(count / of);
   expect(part(totals.malformed, totals.records)).toBeCloseTo(0.05, 1.7);
@@ -91,7 +91,7 @@ test('the proportions are those that were asked for', () => {
   expect(part(totals.tagAndIp, totals.valid)).toBeCloseTo(0.1, 1.7);
 });
 
-test('a share of nothing is nothing at all', () => {
+test('a share of 0 gives no record', () => {
   const { totals } = generate({ tagged: 0.1, ipMatched: 0.2, unmatched: 0.7 });
   expect(totals).toMatchObject({ valid: 20_000, malformed: 0, duplicates: 0, conflicting: 0, late: 0, tagAndIp: 0 });
 });
@@ -103,7 +103,7 @@ test('records that are not malformed pass the validation', () => {
   }
 });
 
-test('evidence is what it says, and a nested prefix belongs to the inner application', () => {
+test('evidence matches its label, and a nested prefix belongs to the inner application', () => {
   const inside = new BlockList();
   for (const [network, length] of TARGETS.flatMap(({ prefixes }) => prefixes.map((text) => text.split('/')))) {
     inside.addSubnet(network!, Number(length), isIPv6(network!) ? 'ipv6' : 'ipv4');
@@ -124,7 +124,7 @@ test('evidence is what it says, and a nested prefix belongs to the inner applica
   }
 });
 
-test('a share of the records is known by an identity of the CDR alone', () => {
+test('a share of the records has only an identity of the CDR', () => {
   const targets = [
     { tags: [], prefixes: [], aspIdentities: ['asp-1'], sponsorIdentities: ['pays-1', 'pays-2'] },
     { tags: ['T'], prefixes: [] },
@@ -155,7 +155,7 @@ test('each node numbers its records from 1 on, malformed ones included, without 
   expect(last.size).toBe(4);
 });
 
-test('gaps come where they were asked for', () => {
+test('gaps come in the requested share', () => {
   const numbers = generate({ gaps: 0.1, nodes: 1 }).records.map((made) => ('record' in made ? made.record : null)!);
   const steps = numbers.slice(1).map((record, at) => record.localSequenceNumber - numbers[at]!.localSequenceNumber);
   expect(new Set(steps)).toEqual(new Set([1, 2, 3, 4]));
@@ -195,7 +195,7 @@ test('late usage is of an earlier month, the rest of the span', () => {
   }
 });
 
-test('few subscribers make most of the records, and nobody is left out of the draw', () => {
+test('few subscribers make most of the records, and every subscriber can be drawn', () => {
   const counts = new Map<string, number>();
   for (const generated of generate({ subscribers: 100 }).records) {
     if ('record' in generated)

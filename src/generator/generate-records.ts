@@ -9,8 +9,8 @@ import { Random } from './random.ts';
 const KINDS = ['malformed', 'duplicate', 'conflicting', 'late', 'usual'] as const;
 
 /**
- * Makes `options.records` records, one at a time; the generator's return value says what it made, exactly. Pure: the same
- * options give the same records. Each node's numbers are consecutive over its usual, late and malformed records.
+ * Yields `options.records` records; the generator's return value is their exact totals. Pure: the same options give the same
+ * records. Each node's numbers are consecutive over its usual, late and malformed records.
  */
 export function* generateRecords(options: GenerateOptions): Generator<GeneratedRecord, GeneratedTotals, undefined> {
   const settings = completeOptions(options);
@@ -48,12 +48,12 @@ function makeMalformed({ record }: DrawnRecord, settings: GenerateSettings, rand
   return { kind: 'malformed', malformation, key: record.servedMsisdn, fields };
 }
 
-/** Oversized records are rare, or they would be most of a file. */
+/** Returns the weight of a fault. Oversized records are rare, or they would be most of a file. */
 function weightOf(malformation: Malformation): number {
   return malformation === 'oversized' ? 0.2 : 1;
 }
 
-/** There is nothing to repeat at the beginning: then the record is a usual one. */
+/** Repeats an earlier record. At the beginning there is none: then the record is a usual one. */
 function makeRepeated(
   kind: 'duplicate' | 'conflicting',
   original: FlowRecord | null,
@@ -64,7 +64,7 @@ function makeRepeated(
   return { kind, record: { ...original, downlinkOctets: original.downlinkOctets + 1 } };
 }
 
-/** The sound records of the last `size` places, to repeat one of them. */
+/** The valid records of the last `size` places, to repeat one of them. */
 class RecentRecords {
   readonly #ring: (FlowRecord | null)[];
 
@@ -78,7 +78,7 @@ class RecentRecords {
     this.#ring[place % this.#ring.length] = original ? generated.record : null;
   }
 
-  /** Near ones are likelier than far ones, as redeliveries are; null when there are none. */
+  /** Draws an earlier record, nearer ones more often, as with redeliveries; null when there is none. */
   drawBefore(place: number, random: Random): FlowRecord | null {
     const farthest = Math.min(place, this.#ring.length);
     const distance = Math.floor(farthest ** random.uniform());

@@ -4,8 +4,8 @@ import type { Evidence } from './draw-flow-record.ts';
 import type { Malformation } from './malformations.ts';
 
 /**
- * One record on its way to a file or a topic. A `duplicate` repeats an earlier `usual` or `late` record exactly; a
- * `conflicting` one has the identity of an earlier one and other octets.
+ * One generated record. A `duplicate` repeats an earlier `usual` or `late` record exactly. A `conflicting` one has the
+ * identity of an earlier one and other octets.
  */
 export type GeneratedRecord =
   | { kind: 'usual' | 'late'; record: FlowRecord; evidence: Evidence }

@@ -2,12 +2,12 @@ import type { GeneratedRecord } from './generated-record.ts';
 import type { Malformation } from './malformations.ts';
 
 /**
- * What was made, exactly: records = valid + malformed + duplicates + conflicting, and
- * valid = tagged + ipMatched + identified + tagAndIp + unmatched. Octets are those of the valid records.
+ * The exact totals: records = valid + malformed + duplicates + conflicting, and valid = tagged + ipMatched + identified +
+ * tagAndIp + unmatched. Octets are those of the valid records.
  */
 export interface GeneratedTotals {
   records: number;
-  /** Sound and seen for the first time. */
+  /** Valid, first occurrences. */
   valid: number;
   malformed: number;
   malformedBy: Partial<Record<Malformation, number>>;

@@ -45,7 +45,7 @@ function generate(malformation: Malformation, count: number): GeneratedRecord[] 
   ];
 }
 
-/** What the engine makes of the octets: the reason of the first fault. */
+/** Returns the engine's reason for rejecting the bytes. */
 function reasonOf(octets: Uint8Array, decode: Decoder): string {
   if (octets.length > RECORD_LIMIT) return 'oversized_record';
   const { candidate, fault } = decode(octets);
@@ -64,7 +64,7 @@ test.each(CASES)('$malformation in $format is rejected as $reason', ({ malformat
   expect(new Set(reasons)).toEqual(new Set([reason]));
 });
 
-test('the same record without its fault is sound in every format', () => {
+test('the same record without its fault is valid in every format', () => {
   const [usual] = generateRecords({
     seed: 6,
     records: 1,

@@ -3,7 +3,7 @@ import type { FlowRecord } from '../billing/flow-record.ts';
 import type { Reason } from '../billing/outcome.ts';
 import type { Random } from './random.ts';
 
-/** How records are written: JSON lines (or messages), CSV rows, an Avro container, bare Avro or Confluent Avro messages. */
+/** Formats of records: JSON lines (or messages), CSV rows, an Avro container, bare Avro or Confluent Avro messages. */
 export const RECORD_FORMATS = ['ndjson', 'csv', 'avro', 'avro-message', 'confluent-message'] as const;
 export type RecordFormat = (typeof RECORD_FORMATS)[number];
 
@@ -11,8 +11,8 @@ const TEXT = ['ndjson', 'csv'] as const;
 const MESSAGES = ['avro-message', 'confluent-message'] as const;
 
 /**
- * The faults that a malformed record can have, each with the reason that it ought to be rejected with and the formats
- * that can hold it. A container frames its values by decoding them, so bytes that are no value would break the ones behind.
+ * The faults of malformed records, each with its expected reason of rejection and the formats that can hold it. A container
+ * frames its values by decoding them, so bytes that are no value would break the values after them.
  */
 export const MALFORMATIONS = [
   { malformation: 'truncated', reason: 'malformed', formats: ['ndjson', 'csv', ...MESSAGES] },
@@ -27,7 +27,7 @@ export const MALFORMATIONS = [
   { malformation: 'unknown_content_type', reason: 'unknown_content_type', formats: RECORD_FORMATS },
   { malformation: 'negative_octets', reason: 'negative_octets', formats: RECORD_FORMATS },
   { malformation: 'octets_above_2_48', reason: 'octets_out_of_range', formats: RECORD_FORMATS },
-  // Many Avro readers give up on a whole container at a long that is no exact number, so containers have none.
+  // Many Avro readers stop a whole container at a long that is no exact integer, so containers have none.
   { malformation: 'octets_above_2_53', reason: 'octets_out_of_range', formats: [...TEXT, ...MESSAGES] },
   { malformation: 'oversized', reason: 'oversized_record', formats: RECORD_FORMATS },
 ] as const satisfies readonly { malformation: string; reason: Reason; formats: readonly RecordFormat[] }[];
@@ -41,8 +41,8 @@ export function malformationsOf(format: RecordFormat): Malformation[] {
 }
 
 /**
- * The fields of the record with the fault in them. `truncated`, `garbage` and `unknown_schema_id` are faults of the
- * bytes: the fields stay sound, and the encoder breaks what it made of them.
+ * Returns the fields of the record with the fault in them. `truncated`, `garbage` and `unknown_schema_id` are faults of the
+ * bytes: the fields stay valid, and the encoder breaks the bytes.
  */
 export function breakFields(
   record: FlowRecord,
@@ -57,7 +57,7 @@ export function breakFields(
     case 'unknown_schema_id':
       return { ...record };
     case 'missing_field':
-      // JSON leaves out what is undefined, and so does CSV's cell.
+      // JSON and CSV's cell leave out undefined values.
       return { ...record, [random.pick(['nodeId', 'servedMsisdn', 'startTime', 'remoteIp', octetField])]: undefined };
     case 'wrong_type':
       return { ...record, [octetField]: 'many' };

@@ -62,7 +62,7 @@ async function consume(topic: string, count: number): Promise<Consumed[]> {
   return consumed;
 }
 
-test('a broker holds what was generated: each subscriber in one partition, in order', async () => {
+test('a broker holds the generated records: each subscriber in one partition, in order', async () => {
   const topic = await createTopic();
   const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
   await producer.connect();

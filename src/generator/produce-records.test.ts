@@ -67,13 +67,13 @@ test('JSON values are flow records', async () => {
   expect(JSON.parse(String(messages()[0]!.value))).toEqual(first!.kind === 'malformed' ? null : first!.record);
 });
 
-test('a producer that fails makes the producing fail', async () => {
+test('a failing producer rejects the call', async () => {
   const producer = { send: () => Promise.reject(new Error('no leader')) };
   await expect(produceRecords({ producer, topic: 'flows', options: OPTIONS })).rejects.toThrow('no leader');
 });
 
 test('a single record is encoded for a test to send', () => {
   const [first] = generateRecords({ ...OPTIONS, malformed: 0 });
-  if (first === undefined || first.kind === 'malformed') throw new Error('the first record is sound');
+  if (first === undefined || first.kind === 'malformed') throw new Error('the first record is valid');
   expect(encodeFlowRecordAvro(first.record, 1).subarray(5)).toEqual(encodeFlowRecordAvro(first.record));
 });

@@ -10,12 +10,15 @@ import { takeRecords } from './take-records.ts';
 import type { OnGenerateProgress } from './write-records.ts';
 
 export interface ProduceRecords {
-  /** Connected; it stays so. Its partitioner decides, by key, so one subscriber's records meet in one partition. */
+  /**
+   * A connected producer; it stays connected. Its partitioner decides by key, so one subscriber's records are in one
+   * partition.
+   */
   producer: Pick<Producer, 'send'>;
   topic: string;
   /** Of each message's value; `avro` by default. */
   encoding?: 'avro' | 'json';
-  /** Given: every Avro value starts with a Confluent wire header that names this schema. */
+  /** Id of the schema in the Confluent wire header of every Avro value; absent: no header. */
   schemaId?: number;
   recordsPerBatch?: number;
   options: GenerateOptions;
@@ -39,7 +42,7 @@ export async function produceRecords(request: ProduceRecords): Promise<Generated
   }
 }
 
-/** A malformed record keeps the key of the subscriber it was made for. */
+/** Returns the key. A malformed record keeps the key of the subscriber it was made for. */
 function keyOf(generated: GeneratedRecord): string {
   return generated.kind === 'malformed' ? generated.key : generated.record.servedMsisdn;
 }

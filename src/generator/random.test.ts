@@ -4,7 +4,7 @@ import { Random } from './random.ts';
 
 const anySeed = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
 
-test('the same seed gives the same numbers, in this version and in the next', () => {
+test('the same seed gives the same numbers, in every version', () => {
   const random = new Random(42);
   expect(Array.from({ length: 4 }, () => random.uint32())).toMatchInlineSnapshot(`
     [
@@ -22,7 +22,7 @@ test('seeds that differ in their high or low bits alone give other numbers', () 
   expect(new Set(seeds.map(firstOf)).size).toBe(seeds.length);
 });
 
-test.each([-1, 0.5, Number.NaN, 2 ** 53])('%s is no seed', (seed) => {
+test.each([-1, 0.5, Number.NaN, 2 ** 53])('%s is refused as a seed', (seed) => {
   expect(() => new Random(seed)).toThrow(/seed must be/);
 });
 
@@ -36,7 +36,7 @@ test('integers stay within their ends and reach them', () => {
   );
 });
 
-test('what has no weight is never drawn, and the rest in proportion', () => {
+test('an item of weight 0 is never drawn, and the others in proportion', () => {
   const random = new Random(3);
   const drawn = [0, 0, 0, 0];
   for (let draw = 0; draw < 40_000; draw++) drawn[random.weighted([0, 3, 0, 1])] += 1;

@@ -13,11 +13,11 @@ export class Random {
     const low = splitmix32(seed % 2 ** 32);
     const high = splitmix32(Math.floor(seed / 2 ** 32) ^ 0x5bd1e995);
     this.#state = Int32Array.of(low(), high(), low() ^ high(), 1);
-    // So many rounds, and every bit of the seed has reached every bit of the state.
+    // After so many rounds every bit of the seed has affected every bit of the state.
     for (let round = 0; round < 15; round++) this.uint32();
   }
 
-  /** An integer in [0, 2^32). */
+  /** Returns an integer in [0, 2^32). */
   uint32(): number {
     const s = this.#state;
     const result = (s[0] + s[1] + s[3]) | 0;
@@ -28,17 +28,17 @@ export class Random {
     return result >>> 0;
   }
 
-  /** A number in [0, 1), in steps of 2^-32. */
+  /** Returns a number in [0, 1), in steps of 2^-32. */
   uniform(): number {
     return this.uint32() / 2 ** 32;
   }
 
-  /** An integer in [from, to]; both ends within 2^32 of each other. */
+  /** Returns an integer in [from, to]; both ends within 2^32 of each other. */
   integer(from: number, to: number): number {
     return from + Math.floor(this.uniform() * (to - from + 1));
   }
 
-  /** Normal with mean 0 and deviation 1 (Box-Muller, which makes two at a time). */
+  /** Returns a number of the normal distribution with mean 0 and deviation 1 (Box-Muller, which makes two at a time). */
   gaussian(): number {
     if (this.#spareGaussian !== null) {
       const spare = this.#spareGaussian;
@@ -51,13 +51,13 @@ export class Random {
     return radius * Math.cos(angle);
   }
 
-  /** One of the items, all as likely. */
+  /** Returns one of the items, with equal probability. */
   pick<T>(items: readonly T[]): T {
     if (items.length === 0) throw new RangeError('there is nothing to pick from');
     return items[this.integer(0, items.length - 1)];
   }
 
-  /** Index into `weights`, as likely as its weight; the weights need not sum to 1. */
+  /** Returns an index into `weights`, with a probability in proportion to its weight; the weights need not sum to 1. */
   weighted(weights: readonly number[]): number {
     let sum = 0;
     for (let index = 0; index < weights.length; index++) sum += weights[index];
@@ -70,7 +70,7 @@ export class Random {
       lastPossible = index;
     }
     if (lastPossible < 0) throw new RangeError('all weights are 0');
-    // Only rounding leads here.
+    // Only rounding can reach this line.
     return lastPossible;
   }
 }

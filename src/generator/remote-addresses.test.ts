@@ -17,7 +17,7 @@ function drawMs(count: number): number {
   const beginMs = performance.now();
   for (let draw = 0; draw < DRAWS; draw++) {
     addresses.ofTarget(draw % count, random);
-    addresses.ofNobody(random);
+    addresses.unclaimed(random);
   }
   return performance.now() - beginMs;
 }
@@ -27,7 +27,7 @@ test('an address is drawn in about the same time from a thousand times as many p
   expect(drawMs(10_000)).toBeLessThan(drawMs(10) * 20);
 });
 
-test('an address of a target lies in no longer prefix of another one', () => {
+test('an address of a target is in no longer prefix of another target', () => {
   const [outer, inner] = [
     { tags: [], prefixes: ['198.51.100.0/24'] },
     { tags: [], prefixes: ['198.51.100.0/25'] },

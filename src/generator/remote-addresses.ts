@@ -5,12 +5,12 @@ import { drawInside, formatAddress, type Prefix, parsePrefix } from './address-s
 import type { GenerateTarget } from './generate-options.ts';
 import type { Random } from './random.ts';
 
-/** Draws remote addresses: of an application's proxies, or of nobody's. */
+/** Draws remote addresses: of an application's proxies, or of no application. */
 export interface RemoteAddresses {
-  /** An address whose longest prefix is the target's. */
+  /** Returns an address whose longest prefix is the target's. */
   ofTarget(target: number, random: Random): string;
-  /** An address that no target's prefix holds. */
-  ofNobody(random: Random): string;
+  /** Returns an address in no target's prefix. */
+  unclaimed(random: Random): string;
 }
 
 // One in four unmatched addresses is v6, from a block that registries have allocated; v4 ones are unicast.
@@ -29,7 +29,7 @@ export function createRemoteAddresses(targets: readonly GenerateTarget[]): Remot
   const longest = new LongestPrefix(all);
   return {
     ofTarget: (target, random) => drawOfTarget(own[target] ?? [], longest, random),
-    ofNobody: (random) => drawOfNobody(longest, random),
+    unclaimed: (random) => drawUnclaimed(longest, random),
   };
 }
 
@@ -38,7 +38,7 @@ interface OwnPrefix extends Prefix {
   number: number;
 }
 
-/** Finds the longest prefix that holds an address, whatever their number. */
+/** Finds the longest prefix of an address, in a time that hardly depends on their number. */
 class LongestPrefix {
   readonly #table: PrefixTable;
   readonly #address = new Uint32Array(4);
@@ -55,7 +55,7 @@ class LongestPrefix {
     );
   }
 
-  /** Its number; -1 if none holds the address. */
+  /** Returns the prefix's number; -1 if none holds the address. */
   numberOf(address: readonly number[]): number {
     const groups = address.length === V4_GROUPS ? [0, 0, 0, 0, 0, 0xffff, ...address] : address;
     for (let word = 0; word < 4; word++) this.#address[word] = groups[word * 2] * 0x10000 + groups[word * 2 + 1];
@@ -76,7 +76,7 @@ function drawOfTarget(prefixes: readonly OwnPrefix[], longest: LongestPrefix, ra
   );
 }
 
-function drawOfNobody(longest: LongestPrefix, random: Random): string {
+function drawUnclaimed(longest: LongestPrefix, random: Random): string {
   for (let draw = 0; draw < MAX_DRAWS; draw++) {
     const address = random.uniform() < V6_SHARE ? drawInside(V6_UNICAST, random) : drawV4Unicast(random);
     if (longest.numberOf(address) === -1) return formatAddress(address);

@@ -3,11 +3,11 @@ import type { GeneratedTotals } from './generated-totals.ts';
 
 export interface TakenRecords {
   records: GeneratedRecord[];
-  /** Given once the generator has ended. */
+  /** Present once the generator has ended. */
   totals?: GeneratedTotals;
 }
 
-/** Up to `count` records of the generator. */
+/** Returns up to `count` records of the generator. */
 export function takeRecords(from: Generator<GeneratedRecord, GeneratedTotals, undefined>, count: number): TakenRecords {
   const records: GeneratedRecord[] = [];
   while (records.length < count) {

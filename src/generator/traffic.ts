@@ -1,7 +1,7 @@
 import { CONTENT_TYPES, type ContentType } from '../billing/flow-record.ts';
 import type { Random } from './random.ts';
 
-/** What went over one flow. */
+/** Traffic of one flow. */
 export interface Traffic {
   /** Null where the record names none. */
   contentType: ContentType | null;
@@ -26,13 +26,13 @@ const SHAPES: Readonly<Record<ContentType, Shape>> = {
   other: { uplinkOctets: 2_000, downlinkOctets: 5_000, durationMs: 8_000, sigma: 1.8 },
   unknown: { uplinkOctets: 3_000, downlinkOctets: 12_000, durationMs: 8_000, sigma: 1.8 },
 };
-// A partial record is closed at the latest after so many octets and so long a time.
+// A partial record is closed after at most so many octets and so long a time.
 const MAX_OCTETS = 2 ** 31;
 export const MAX_DURATION_MS = 3_600_000;
-// A terminal that is turned away sends one packet and gets nothing back.
+// A refused terminal sends one packet and gets none back.
 const UNANSWERED_SHARE = 0.02;
 
-/** `weights`: by index into CONTENT_TYPES. */
+/** Draws traffic. `weights`: by index into CONTENT_TYPES. */
 export function drawTraffic(weights: readonly number[], random: Random): Traffic {
   const type = CONTENT_TYPES[random.weighted(weights)];
   const contentType = type === 'unknown' ? null : type;

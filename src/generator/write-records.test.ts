@@ -55,7 +55,7 @@ function decodeContainer(path: string): Promise<unknown[]> {
   });
 }
 
-test('NDJSON is read back as it was made, also compressed', async () => {
+test('NDJSON is read back unchanged, also compressed', async () => {
   const plain = readFileSync((await write('flows.ndjson')).path, 'utf8');
   const lines = plain.trimEnd().split('\n');
   expect(lines.map((line) => JSON.parse(line))).toEqual(expected());
@@ -64,7 +64,7 @@ test('NDJSON is read back as it was made, also compressed', async () => {
   expect(gunzipSync(packed).toString()).toBe(plain);
 });
 
-test('CSV is read back as it was made', async () => {
+test('CSV is read back unchanged', async () => {
   const rows: Record<string, string>[] = parse(readFileSync((await write('flows.csv')).path), {
     columns: true,
   });
@@ -74,7 +74,7 @@ test('CSV is read back as it was made', async () => {
   expect(rows).toEqual(asText);
 });
 
-test('an Avro container is read back as it was made, with malformed records in it', async () => {
+test('an Avro container is read back unchanged, with malformed records in it', async () => {
   const options = { ...OPTIONS, malformed: 0.1, oversizedOctets: 2000 };
   const { path, totals } = await write('flows.avro', options);
   const values = await decodeContainer(path);
@@ -82,7 +82,7 @@ test('an Avro container is read back as it was made, with malformed records in i
   expect(totals.malformed).toBeGreaterThan(200);
 });
 
-test('an empty file of each format is a file of its format', async () => {
+test('an empty file of each format is valid', async () => {
   const none = { ...OPTIONS, records: 0 };
   expect(readFileSync((await write('none.ndjson', none)).path, 'utf8')).toBe('');
   expect(readFileSync((await write('none.csv', none)).path, 'utf8')).toBe(`${FLOW_RECORD_FIELDS.join(',')}\n`);
@@ -129,30 +129,30 @@ test('a slow stream sets the pace', async () => {
   expect(ahead).toBeLessThanOrEqual(4000);
 });
 
-test('a stream that fails makes the writing fail', async () => {
+test('a failing stream rejects the call', async () => {
   const failing = new Writable({ write: (_chunk, _encoding, done) => done(new Error('disk full')) });
   await expect(writeRecords({ format: 'ndjson', options: OPTIONS, stream: failing })).rejects.toThrow('disk full');
 });
 
 test.each(['flows.parquet', 'flows.cdr'])('%s is refused for its ending before anything is written', async (name) => {
   const path = join(folder, name);
-  const message = /the ending says no format that is written; use .ndjson/;
+  const message = /the ending is none of a generated format; use .ndjson/;
   await expect(generateToFile({ path, options: OPTIONS })).rejects.toThrow(message);
   expect(existsSync(path)).toBe(false);
 });
 
-test('options that cannot be leave an older file alone', async () => {
+test('invalid options leave an older file unchanged', async () => {
   const { path } = await write('older.ndjson', { ...OPTIONS, records: 1 });
   await expect(generateToFile({ path, options: { ...OPTIONS, subscribers: 0 } })).rejects.toThrow(/subscribers/);
   expect(readFileSync(path, 'utf8').length).toBeGreaterThan(0);
 });
 
-test('a folder that is not there is named', async () => {
+test('a missing folder is named', async () => {
   const path = join(folder, 'nowhere', 'flows.csv');
   await expect(generateToFile({ path, options: OPTIONS })).rejects.toThrow(`${path}: cannot be written`);
 });
 
-test('an explicit format goes over the name', async () => {
+test('an explicit format overrides the name', async () => {
   const path = join(folder, 'flows.data');
   const format = 'avro';
   await generateToFile({ path, format, options: { ...OPTIONS, records: 1 } });

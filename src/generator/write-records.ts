@@ -15,16 +15,16 @@ import type { GeneratedTotals } from './generated-totals.ts';
 import { malformationsOf } from './malformations.ts';
 import { takeRecords } from './take-records.ts';
 
-/** Formats that are written; others are gateways'. */
+/** Formats that the generator writes; the others are gateways'. */
 export type GeneratedFileFormat = 'ndjson' | 'csv' | 'avro';
 
 /** Called after every chunk with the records written so far. */
 export type OnGenerateProgress = (recordsWritten: number) => void;
 
 export interface GenerateToFile {
-  /** A name that ends in `.gz` is compressed. An older file of the name is replaced. */
+  /** Path of the file. A name that ends in `.gz` is compressed. An older file of the name is replaced. */
   path: string;
-  /** By the name when it is not given: `.ndjson`, `.jsonl`, `.json`, `.csv` or `.avro`, each also with `.gz`. */
+  /** Default: the format of the name's ending: `.ndjson`, `.jsonl`, `.json`, `.csv` or `.avro`, each also with `.gz`. */
   format?: GeneratedFileFormat;
   options: GenerateOptions;
   onProgress?: OnGenerateProgress;
@@ -34,7 +34,7 @@ const RECORDS_PER_CHUNK = 1000;
 /** Writes one file of generated records; malformed ones have the faults that the format can hold. */
 export async function generateToFile(request: GenerateToFile): Promise<GeneratedTotals> {
   const { path, format = fileFormatOf(path), options, onProgress } = request;
-  // Before the file is opened: options that cannot be must not empty an older one.
+  // Checked before the file is opened: invalid options must not empty an older file.
   completeOptions(options);
   const stream = await openForWriting(path);
   return writeRecords({ format, options, gzip: path.endsWith('.gz'), stream, onProgress });
@@ -50,12 +50,12 @@ async function openForWriting(path: string): Promise<Writable> {
   }
 }
 
-/** The format that a file's name says. Throws a ConfigError for a name that says none of those that are written. */
+/** Returns the format of a file's ending. Throws a ConfigError for any other ending. */
 function fileFormatOf(path: string): GeneratedFileFormat {
   const format = flowFileFormatOf(path);
   if (format === 'ndjson' || format === 'csv' || format === 'avro') return format;
   throw new ConfigError(
-    `${path}: the ending says no format that is written; use .ndjson, .csv, .avro (each also .gz), or name the format`,
+    `${path}: the ending is none of a generated format; use .ndjson, .csv, .avro (each also .gz), or name the format`,
   );
 }
 
@@ -63,7 +63,7 @@ export interface WriteRecords {
   format: GeneratedFileFormat;
   options: GenerateOptions;
   gzip?: boolean;
-  /** Ended at the end; it decides the pace. */
+  /** The destination; it is ended, and its back-pressure is respected. */
   stream: Writable;
   onProgress?: OnGenerateProgress | undefined;
 }
@@ -101,7 +101,7 @@ function createEncoder(format: GeneratedFileFormat, seed: number): Encoder {
     case 'csv':
       return { head: Buffer.from(`${CSV_HEADER}\n`), encode: (records) => lines(records.map(encodeGeneratedCsv)) };
     case 'avro': {
-      // A marker from the seed and not from chance: the same seed gives the same bytes.
+      // The marker is drawn from the seed: the same seed gives the same bytes.
       const sync = createHash('sha256').update(`zerorate ${seed}`).digest().subarray(0, 16);
       const encode = (records: readonly GeneratedRecord[]) =>
         containerBlock(

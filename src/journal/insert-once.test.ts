@@ -38,6 +38,6 @@ test.each<[string, [StoreError | null, Look]]>([
   ['acknowledged, and dropped as a rival’s duplicate', [null, 'another']],
   ['refused, and a rival stands in its place', [FENCED, 'another']],
   ['refused, and nothing stands in its place', [FENCED, 'nothing']],
-])('an insert that was %s is outrun', async (_, fate) => {
+])('an insert that was %s is fenced', async (_, fate) => {
   expect(await book([fate])).toBe('fenced');
 });

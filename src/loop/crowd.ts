@@ -1,9 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Random } from '../generator/random.ts';
+import { accountClaims, identityOf, signAccountAssertion } from '../session-protocol/account-assertion.ts';
 import { attachToGateway } from '../terminal/attach-to-gateway.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Delivery } from '../terminal/terminal-event.ts';
 import { CALL_CONTENT } from './call-content.ts';
+import { ACCOUNT_KEY_ID } from './loop-files.ts';
 import { APPLICATIONS, type LoopApplication } from './loop-plan.ts';
 import type { LoopWorld } from './loop-world.ts';
 
@@ -11,6 +13,7 @@ const FIRST_MSISDN = 15_550_100_000;
 /** After so many that nobody sponsored a terminal has seen enough. */
 const DIRECT_ENOUGH = 3;
 const ROUNDS = 60;
+const LOGIN_SECONDS = 60;
 
 /** A terminal of the loop and what it has seen. */
 export interface Member {
@@ -25,6 +28,7 @@ export async function attachCrowd(world: LoopWorld, terminals: number): Promise<
   for (let at = 0; at < terminals; at++) {
     const application = APPLICATIONS[at % APPLICATIONS.length];
     const msisdn = String(FIRST_MSISDN + at);
+    const account = `account-${at}`;
     const attached = await attachToGateway({
       controlUrl: world.gatewayUrl,
       secret: world.files.operatorSecret,
@@ -37,7 +41,8 @@ export async function attachCrowd(world: LoopWorld, terminals: number): Promise<
       dial: attached.dial,
       datagrams: attached.datagrams,
       applicationId: application.applicationId,
-      applicationAccount: `account-${at}`,
+      applicationAccount: account,
+      accountAssertion: (identityAssertion) => login(world, application, account, identityAssertion),
       region: `region-${1 + (Math.floor(at / APPLICATIONS.length) % 2)}`,
       dispatchUrl: world.dispatchUrl,
       directRelayUrl: world.relayUpstreams[application.applicationId],
@@ -49,6 +54,18 @@ export async function attachCrowd(world: LoopWorld, terminals: number): Promise<
     members.push({ application, msisdn, terminal, refusals });
   }
   return members;
+}
+
+/** What an application does when a user logs in: states the account for the identity assertion of the terminal. */
+function login(
+  { files }: LoopWorld,
+  { applicationId, sponsorId }: LoopApplication,
+  account: string,
+  identityAssertion: string,
+): Promise<string> {
+  const statement = { issuer: sponsorId, applicationId, account, identity: identityOf(identityAssertion) };
+  const by = { keyId: ACCOUNT_KEY_ID, privateKey: files.accountKeys[sponsorId] };
+  return signAccountAssertion(accountClaims(statement, Date.now(), LOGIN_SECONDS), by);
 }
 
 /** All at once, each until its traffic is sponsored no more. */

@@ -1,12 +1,14 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportJWK } from 'jose';
 import { dump } from 'js-yaml';
 import { CALL_CONTENT } from './call-content.ts';
-import { ADDRESS_PROXY_IP, APPLICATIONS, type LoopApplication, loopCatalogue } from './loop-plan.ts';
+import { ADDRESS_PROXY_IP, APPLICATIONS, type LoopApplication, loopCatalogue, SPONSORS } from './loop-plan.ts';
 
 const KEY_ID = 'loop';
+/** Of every sponsor's key. */
+export const ACCOUNT_KEY_ID = 'accounts';
 const ISSUER = 'loop-operator';
 
 export interface ProxyPorts {
@@ -37,6 +39,8 @@ export interface LoopFiles {
   gateway: string;
   proxies: string[];
   operatorSecret: string;
+  /** What sponsors sign account assertions with, by sponsor id. */
+  accountKeys: Readonly<Record<string, KeyObject>>;
   environment: Readonly<Record<string, string>>;
 }
 
@@ -56,6 +60,13 @@ export async function writeLoopFiles(place: LoopPlace): Promise<LoopFiles> {
   await file('operator-identity.pem', privateKey.export({ type: 'pkcs8', format: 'pem' }) as string);
   const jwk = { ...(await exportJWK(publicKey)), kid: KEY_ID, alg: 'EdDSA', use: 'sig' };
   await file('operator.jwks.json', JSON.stringify({ keys: [jwk] }));
+  const accountKeys: Record<string, KeyObject> = {};
+  for (const { id } of SPONSORS) {
+    const pair = generateKeyPairSync('ed25519');
+    accountKeys[id] = pair.privateKey;
+    const jwk = { ...(await exportJWK(pair.publicKey)), kid: ACCOUNT_KEY_ID, alg: 'EdDSA', use: 'sig' };
+    await file(`${id}.jwks.json`, JSON.stringify({ keys: [jwk] }));
+  }
   await file('catalogue.yaml', dump(loopCatalogue()));
   const operatorSecret = randomBytes(24).toString('hex');
   await file('operator.secret', operatorSecret);
@@ -71,6 +82,7 @@ export async function writeLoopFiles(place: LoopPlace): Promise<LoopFiles> {
       place.proxyPorts.map((_, at) => file(`proxy-${at + 1}.yaml`, dump(proxyDocument(place, at)))),
     ),
     operatorSecret,
+    accountKeys,
     environment: { ZERORATE_PSEUDONYM_KEY: randomBytes(32).toString('hex') },
   };
 }

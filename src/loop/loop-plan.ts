@@ -94,6 +94,7 @@ export function loopCatalogue(): object {
       match: tag === null ? 'ip' : 'tag',
       tags: tag === null ? [] : [tag],
       prefixes: tag === null ? [`${ADDRESS_PROXY_IP}/32`] : [],
+      accountKeys: { issuer: sponsorId, jwksFile: `${sponsorId}.jwks.json` },
     })),
     plans: APPLICATIONS.map(({ applicationId, content, quotaOctets }) => ({
       id: `${applicationId}-plan`,

@@ -173,7 +173,6 @@ export function differences({ applications, all }: LoopTotals, inFlightOctets = 
     same(where, ['metered and identified', identified], ['in the journal', charged + subscribers]);
     if (way === 'proxy_address')
       same(where, ['metered by the gateway', metered], ['at the proxy’s address', identified]);
-    if (identified === 0) found.push(`${where}: nothing was identified`);
   }
   same('all traffic', ['sent by terminals', all.sent], ['metered by the gateway', all.metered], inFlightOctets);
   same('all traffic', ['metered by the gateway', all.metered], ['in the journal', all.journal]);
@@ -184,6 +183,13 @@ export function differences({ applications, all }: LoopTotals, inFlightOctets = 
 export function isToProxy({ terminalPorts, callPorts }: LoopWorld, { protocol, remotePort }: FlowRecord): boolean {
   if (protocol === UDP) return !Object.values(callPorts).includes(remotePort);
   return terminalPorts.has(remotePort);
+}
+
+/** Where nothing was identified at all: then every count above is the same and proves nothing. */
+export function unidentified({ applications }: LoopTotals): string[] {
+  return applications
+    .filter(({ identified }) => identified === 0)
+    .map(({ applicationId, way }) => `${applicationId} (${way}): nothing was identified`);
 }
 
 export function sentOctets(members: readonly Member[], applicationId: string): number {

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Kafka } from 'kafkajs';
-import type { Endings } from '../chaos/endings.ts';
+import type { Cleanups } from '../chaos/cleanups.ts';
 import { createKafka } from '../platform/kafka.ts';
 import { startClickHouseProcess } from '../testing/clickhouse-process.ts';
 import { freePort } from '../testing/free-port.ts';
@@ -42,7 +42,7 @@ export interface LoopWorld {
 }
 
 /** Starts all of it. What was started is ended by `endings`, in reverse order, however far it came. */
-export async function startLoopWorld(endings: Endings): Promise<LoopWorld> {
+export async function startLoopWorld(endings: Cleanups): Promise<LoopWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'zerorate-loop-'));
   endings.add(async (keep) => keep || rm(folder, { recursive: true, force: true }));
   const broker = await startKafka({
@@ -110,7 +110,7 @@ async function createTopics(kafka: Kafka): Promise<void> {
   }
 }
 
-async function startApplications(endings: Endings) {
+async function startApplications(endings: Cleanups) {
   const relayUpstreams: Record<string, string> = {};
   const mediaPorts: Record<string, number> = {};
   const callPorts: Record<string, number> = {};

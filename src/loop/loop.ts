@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { Endings } from '../chaos/endings.ts';
+import { Cleanups } from '../chaos/cleanups.ts';
 import { becomesTrue } from '../chaos/wait.ts';
 import { builtModule } from '../testing/built.ts';
 import { callDifferences, formatCallTotals, gatherCallTotals } from './call-totals.ts';
 import { attachCrowd, letThemTalk, type Member } from './crowd.ts';
 import { formatTotals, LiveTable } from './live-table.ts';
-import { countBooked, countMessages, differences, gatherTotals } from './loop-totals.ts';
+import { countBooked, countMessages, differences, gatherTotals, unidentified } from './loop-totals.ts';
 import { type LoopWorld, startLoopWorld } from './loop-world.ts';
 
 const SHOWN_LINES = 20;
@@ -28,7 +28,7 @@ export interface LoopOptions {
 export async function runLoop(options: LoopOptions): Promise<string[]> {
   const { seed = randomInt(2 ** 31), short = false, terminals = short ? 20 : 200, meanwhile } = options;
   const print = options.print ?? ((text: string) => process.stdout.write(`${text}\n`));
-  const endings = new Endings();
+  const endings = new Cleanups();
   const forget = endOnSignal(endings);
   let keep = options.keep === true;
   try {
@@ -42,6 +42,7 @@ export async function runLoop(options: LoopOptions): Promise<string[]> {
     const found = await settle(world, members);
     const totals = await gatherTotals(world, members);
     found.push(...differences(totals, options.inFlightOctets));
+    if (meanwhile === undefined) found.push(...unidentified(totals));
     print(`\n${formatTotals(totals, members)}`);
     const calls = await gatherCallTotals(world, members);
     found.push(...callDifferences(calls, options.inFlightOctets));
@@ -93,7 +94,7 @@ async function reconciled({ files, dispatchUrl }: LoopWorld): Promise<string> {
 }
 
 /** Whoever interrupts leaves no process behind. */
-function endOnSignal(endings: Endings): () => void {
+function endOnSignal(endings: Cleanups): () => void {
   const handle = (signal: NodeJS.Signals) => {
     void endings.run(false).finally(() => process.exit(signal === 'SIGINT' ? 130 : 143));
   };

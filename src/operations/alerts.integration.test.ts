@@ -40,7 +40,7 @@ const rules: Rule[] = parse(readFileSync(RULES, 'utf8')).groups.flatMap((group: 
 const names = rules.map(({ alert }) => alert);
 
 describe('the rules', () => {
-  test('are well-formed, and every case of theirs comes as it should', async () => {
+  test('are well-formed, and every case of theirs passes', async () => {
     for (const args of [
       ['check', 'rules', RULES],
       ['test', 'rules', CASES],
@@ -50,7 +50,7 @@ describe('the rules', () => {
     }
   });
 
-  test.each(names)('%s fires in a case, keeps quiet in one, and has a section in the run-book', (name) => {
+  test.each(names)('%s fires in one case, stays silent in another, and has a section in the run-book', (name) => {
     const cases: AlertCase[] = parse(readFileSync(CASES, 'utf8')).tests;
     const own = cases.flatMap(({ alert_rule_test }) => alert_rule_test).filter(({ alertname }) => alertname === name);
     expect(own.some(({ exp_alerts }) => exp_alerts.length > 0)).toBe(true);
@@ -61,7 +61,7 @@ describe('the rules', () => {
     expect(rule?.annotations.runbook).toBe(`docs/runbook.md#${name.toLowerCase()}`);
   });
 
-  test('the run-book has no section of an alert that there is not', () => {
+  test('every section of the run-book has an alert', () => {
     const sections = readFileSync(packagePath('docs/runbook.md'), 'utf8').matchAll(/^## (Zerorate\w+)$/gm);
     expect([...sections].map(([, name]) => name)).toEqual(names);
   });
@@ -77,8 +77,8 @@ describe('an engine in trouble', () => {
   afterAll(() => opened?.close());
 
   /**
-   * An engine over a log of 200 records, watched as `run` watches it; scraped before and after, however it ended. One that
-   * hangs for ever is scraped once `hangs` has resolved.
+   * Runs an engine over a log of 200 records, observed as `run` does, and scrapes it before and after, however it ends. An
+   * engine that hangs for ever is scraped once `hangs` has resolved.
    */
   async function watched(
     disturb: (journal: Journal) => Partial<EngineOptions>,
@@ -121,7 +121,7 @@ describe('an engine in trouble', () => {
     { scrape: after, minutes: 30 },
   ];
 
-  test('none of them calls anybody while all is well', async () => {
+  test('no alert fires without a fault', async () => {
     const scraped = await watched(() => ({}));
     expect(metricOf(scraped.after, 'zerorate_consumer_lag_records')).toBe(null);
     expect(metricOf(scraped.after, 'zerorate_batches_total', { outcome: 'booked' })).toBe(20);
@@ -129,25 +129,25 @@ describe('an engine in trouble', () => {
     await expectAlerts(overHours(scraped), []);
   });
 
-  test('batches that another engine outruns', async () => {
-    const outrun = () => Promise.reject(new StoreError('batch_fenced', 'another has booked', { canRetry: true }));
-    const scraped = await watched((journal) => ({ journal: bound(journal, { insert: outrun }) }), { runs: 40 });
-    expect(metricOf(scraped.after, 'zerorate_batches_total', { outcome: 'outrun' })).toBeGreaterThan(39);
-    await expectAlerts(overHours(scraped), ['ZerorateNothingBooked', 'ZerorateBatchesOutrun']);
+  test('batches that another engine fences', async () => {
+    const fenced = () => Promise.reject(new StoreError('batch_fenced', 'another has booked', { canRetry: true }));
+    const scraped = await watched((journal) => ({ journal: bound(journal, { insert: fenced }) }), { runs: 40 });
+    expect(metricOf(scraped.after, 'zerorate_batches_total', { outcome: 'fenced' })).toBeGreaterThan(39);
+    await expectAlerts(overHours(scraped), ['ZerorateNothingBooked', 'ZerorateBatchesFenced']);
   });
 
-  test('a lane that another publisher has claimed', async () => {
+  test('a lane that another publisher claims', async () => {
     const publish = async () => {
       throw new QuotaPublisherError('claim_lost', 'another has claimed the lane', { canRetry: true });
     };
     const scraped = await watched(() => ({ publisher: { ...memoryPublisher(), publish } }));
-    // The next batch was booked before the first one's updates were refused: those of both are derived again.
+    // The next batch was booked before the first one's updates were refused: the updates of both are derived again.
     const lost = metricOf(scraped.after, 'zerorate_publish_failures_total', { code: 'claim_lost' });
     expect(lost).toBe(metricOf(scraped.after, 'zerorate_batches_total', { outcome: 'booked' }));
     expect(metricOf(scraped.after, 'zerorate_unpublished_batches')).toBe(0);
   });
 
-  test('a store that refuses what is booked', async () => {
+  test('a store that refuses inserts', async () => {
     const refuse = () => Promise.reject(new StoreError('store_full', 'no room'));
     const scraped = await watched((journal) => ({ journal: bound(journal, { insert: refuse }) }), { runs: 15 });
     await expectAlerts(overHours(scraped), ['ZerorateNothingBooked', 'ZerorateBatchesFailing']);
@@ -167,7 +167,7 @@ describe('an engine in trouble', () => {
     await expectAlerts(overHours(scraped), ['ZerorateInsertSlow']);
   });
 
-  test('a store that does not answer: nothing is booked, though records wait', async () => {
+  test('a store that does not answer: nothing is booked while records wait', async () => {
     const { never, hangs } = hanging();
     const scraped = await watched((journal) => ({ journal: bound(journal, { insert: never }) }), {
       logEnd: 5000,
@@ -177,7 +177,7 @@ describe('an engine in trouble', () => {
     await expectAlerts(overHours(scraped), ['ZerorateNothingBooked']);
   });
 
-  test('a topic that grows faster than it is booked', async () => {
+  test('a topic that grows faster than bookings', async () => {
     const registry = new Registry();
     const log = { topic: 'growing', partition: 0, lane: 'growing-0' };
     let [endOffset, later] = [0, () => {}];
@@ -207,7 +207,7 @@ describe('an engine in trouble', () => {
     await expectAlerts([...scraped.slice(0, 10), ...scraped.slice(0, 10).reverse()], []);
   });
 
-  test('quota updates that nobody takes', async () => {
+  test('quota updates that no broker takes', async () => {
     const { never, hangs } = hanging();
     const scraped = await watched(() => ({ publisher: { ...memoryPublisher(), publish: never } }), { hangs });
     expect(metricOf(scraped.after, 'zerorate_unpublished_batches')).toBeGreaterThan(0);
@@ -218,7 +218,7 @@ describe('an engine in trouble', () => {
   });
 });
 
-/** A call that never returns, and a promise that resolves once it was made. */
+/** Returns a call that never returns, and a promise that resolves once it was made. */
 function hanging(): { never: () => Promise<never>; hangs: Promise<void> } {
   let made = () => {};
   const hangs = new Promise<void>((resolve) => {
@@ -231,7 +231,7 @@ function hanging(): { never: () => Promise<never>; hangs: Promise<void> } {
   return { never, hangs };
 }
 
-/** The journal with some of its methods taken by others. */
+/** Returns the journal with some of its methods replaced. */
 function bound(journal: Journal, taken: Partial<Journal>): Journal {
   return new Proxy(journal, {
     get(target, name: keyof Journal) {

@@ -1,12 +1,12 @@
 import type { EngineEvents } from '../engine/engine-events.ts';
 import type { BatchPlace } from '../journal/batch-digest.ts';
 
-/** Every line that concerns a batch names it like this: its lane and number, its log, the cursor that it extends. */
+/** Returns the fields of a batch in every log line about it: its lane and number, its log, the cursor that it extends. */
 function batchFields({ log: { lane, topic, partition }, laneSequence, prev, firstOffset, lastOffset }: BatchPlace) {
   return { batch: `${lane}@${laneSequence}`, topic, partition, prev, firstOffset, lastOffset };
 }
 
-/** Says in the log what becomes of batches. */
+/** Returns engine events that log the outcomes of batches. */
 export function batchLog(
   logger: Record<'debug' | 'warn', (fields: object, message: string) => void>,
 ): Pick<EngineEvents, 'onBooked' | 'onFailed' | 'onGap'> {
@@ -21,11 +21,11 @@ export function batchLog(
       const what =
         stage === 'book'
           ? 'not booked; its records are read again'
-          : 'booked, but its quota updates are not published; they are derived again';
+          : 'booked, but its quota updates are not published; they will be derived again';
       logger.warn({ ...batchFields(place), err: error }, what);
     },
     onGap({ reason }, place) {
-      logger.warn({ ...batchFields(place), reason }, 'booked a gap of the source, as --accept-gap says');
+      logger.warn({ ...batchFields(place), reason }, 'booked a gap of the source, because of --accept-gap');
     },
   };
 }

@@ -1,11 +1,11 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Catalogue } from '../billing/catalogue.ts';
 
-/** `taken`: batches are rated with it. `refused`: it has faults. `failed`: it could not be kept in the store. */
+/** `taken`: batches are rated with it. `refused`: it has faults. `failed`: the store did not keep it. */
 export const RELOAD_OUTCOMES = ['taken', 'unchanged', 'refused', 'failed'] as const;
 export type ReloadOutcome = (typeof RELOAD_OUTCOMES)[number];
 
-/** Which catalogue batches are rated with, and what became of those that should have taken over. */
+/** The catalogue that batches are rated with, and the outcomes of reloads. */
 export class CatalogueMetrics {
   readonly #info: Gauge<'hash'>;
   readonly #takenAt: Gauge;
@@ -29,13 +29,13 @@ export class CatalogueMetrics {
     this.#plans = new Gauge({ name: 'zerorate_catalogue_plans', help: 'plans of the catalogue', registers });
     this.#reloads = new Counter({
       name: 'zerorate_catalogue_reloads_total',
-      help: 'times that the catalogue file was read anew, by what became of it',
+      help: 'reloads of the catalogue file, by outcome',
       labelNames: ['outcome'],
       registers,
     });
     this.#refused = new Gauge({
       name: 'zerorate_catalogue_refused',
-      help: '1 while the catalogue file is one that was not taken over',
+      help: '1 while the current catalogue file is not in use',
       registers,
     });
     for (const outcome of RELOAD_OUTCOMES) this.#reloads.inc({ outcome }, 0);

@@ -18,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true }));
 
 const FIRST = chatCatalogue();
-/** JSON is YAML: the catalogue as a file of its own, changed. */
+/** Returns the catalogue as a file, changed; JSON is YAML. */
 const text = (change: (json: string) => string = (json) => json) => change(FIRST.canonicalJson);
 
 async function put(content: string): Promise<void> {
@@ -26,7 +26,7 @@ async function put(content: string): Promise<void> {
   await rename(`${path}.new`, path);
 }
 
-function reloading(options: { everyMs?: number; take?: (catalogue: Catalogue) => Promise<void> } = {}) {
+function reloading(options: { reloadIntervalMs?: number; take?: (catalogue: Catalogue) => Promise<void> } = {}) {
   const outcomes: ReloadOutcome[] = [];
   const taken: Catalogue[] = [];
   const lines: string[] = [];
@@ -38,7 +38,7 @@ function reloading(options: { everyMs?: number; take?: (catalogue: Catalogue) =>
   const reload = new CatalogueReload({
     path,
     catalogue: FIRST,
-    everyMs: options.everyMs ?? 0,
+    reloadIntervalMs: options.reloadIntervalMs ?? 0,
     compile: compileCatalogue,
     take: options.take ?? (async (catalogue) => void taken.push(catalogue)),
     onReloaded: (outcome) => outcomes.push(outcome),
@@ -50,7 +50,7 @@ function reloading(options: { everyMs?: number; take?: (catalogue: Catalogue) =>
     },
     logger,
   });
-  /** The file is looked at once more; resolves when that is over. */
+  /** Checks the file again; resolves when that is done. */
   const look = async () => {
     timers.shift()?.();
     while (timers.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -58,7 +58,7 @@ function reloading(options: { everyMs?: number; take?: (catalogue: Catalogue) =>
   return { reload, outcomes, taken, lines, timers, look };
 }
 
-test('what is good is taken over, what is as it was is not, and what is bad is refused with its reasons', async () => {
+test('a valid file is taken over, an unchanged one is not, and a faulty one is refused with its reasons', async () => {
   const { reload, outcomes, taken, lines } = reloading();
   await put(text());
   await reload.reload();
@@ -72,12 +72,12 @@ test('what is good is taken over, what is as it was is not, and what is bad is r
   await reload.reload();
   expect(outcomes).toEqual(['unchanged', 'taken', 'refused', 'refused', 'refused']);
   expect(taken).toHaveLength(1);
-  expect(lines[2]).toMatch(/not taken over, the one before stays: .*catalogue\.yaml:1: not valid YAML/);
+  expect(lines[2]).toMatch(/not taken over, the previous one stays in use: .*catalogue\.yaml:1: not valid YAML/);
   expect(lines[3]).toMatch(/catalogue\.yaml:1: /);
   expect(lines[4]).toMatch(/catalogue\.yaml: cannot be read: ENOENT/);
 });
 
-test('a plan keeps what it counts by, also over a catalogue that did not have it', async () => {
+test('a plan keeps its period and time zone, also over a catalogue without it', async () => {
   const { reload, outcomes, lines } = reloading();
   const renamed = (json: string) => json.replaceAll('chat-daily', 'chat-other');
   await put(text(renamed));
@@ -88,8 +88,8 @@ test('a plan keeps what it counts by, also over a catalogue that did not have it
   expect(lines[1]).toMatch(/plans\[0\]\.period: week differs from day/);
 });
 
-test('a file is read when it is another one than at the last look', async () => {
-  const { reload, outcomes, look } = reloading({ everyMs: 50 });
+test('a file is read when it has changed since the last look', async () => {
+  const { reload, outcomes, look } = reloading({ reloadIntervalMs: 50 });
   await put(text());
   reload.start();
   await look();
@@ -104,12 +104,12 @@ test('a file is read when it is another one than at the last look', async () => 
   await reload.stop();
 });
 
-test('one that could not be kept in the store is tried again at the next look', async () => {
+test('a catalogue that the store did not keep is tried again at the next look', async () => {
   let isDown = true;
   const take = async () => {
     if (isDown) throw new StoreError('store_unreachable', 'down', { canRetry: true });
   };
-  const { reload, outcomes, look } = reloading({ everyMs: 50, take });
+  const { reload, outcomes, look } = reloading({ reloadIntervalMs: 50, take });
   await put(text((json) => json.replace('"0.05"', '"0.06"')));
   reload.start();
   await look();
@@ -120,8 +120,8 @@ test('one that could not be kept in the store is tried again at the next look', 
   await reload.stop();
 });
 
-test('after stop nothing is taken over any more', async () => {
-  const { reload, outcomes, timers } = reloading({ everyMs: 50 });
+test('after stop nothing is taken over', async () => {
+  const { reload, outcomes, timers } = reloading({ reloadIntervalMs: 50 });
   await put(text((json) => json.replace('"0.05"', '"0.06"')));
   reload.start();
   await reload.stop();

@@ -6,33 +6,38 @@ import type { Clock } from '../platform/clock.ts';
 import type { ReloadOutcome } from './catalogue-metrics.ts';
 import type { CompileCatalogue } from './compile-catalogue.ts';
 
-/** A line of the log is read by people: more faults than these `check` lists. */
+/** Most faults in one log line; `check` lists more. */
 const SHOWN_FAULTS = 20;
+const RATED = 'the next batches are rated with another catalogue';
 
 export interface CatalogueReloadOptions {
   path: string;
-  /** The one that the engine begins with. */
+  /** The initial catalogue of the engine. */
   catalogue: Catalogue;
-  /** How often the file is looked at; 0: only when `reload` is called. */
-  everyMs: number;
+  /** Interval of checks for a changed file; 0: only when `reload` is called. */
+  reloadIntervalMs: number;
   /** Reads and compiles the file. Never rejects. */
   compile: CompileCatalogue;
-  /** Resolves when the next batches are rated with it, and it is kept in the store. Rejects when it could not be kept. */
+  /**
+   * Resolves when the next batches are rated with it, and it is kept in the store. Rejects when the store did not keep it.
+   */
   take: (catalogue: Catalogue, prefixMaps: WordMaps) => Promise<void>;
+  /** Of the log line when another catalogue is in use. */
+  takenMessage?: string;
   onReloaded: (outcome: ReloadOutcome) => void;
   clock: Pick<Clock, 'after'>;
   logger: Record<'info' | 'error', (fields: object, message: string) => void>;
 }
 
 /**
- * Lets a running engine go on with another version of its catalogue file. A version with faults, or one under which a plan
- * would count otherwise than it has until now, is refused: the log says why, and the engine goes on as before. Inert until
- * `start`.
+ * Lets a running engine continue with another version of its catalogue file. A version with faults, or one under which a
+ * plan would count otherwise than before, is refused: the reasons are logged, and the engine keeps its catalogue. Inert
+ * until `start`.
  */
 export class CatalogueReload {
   readonly #options: CatalogueReloadOptions;
   #current: Catalogue;
-  /** Of every catalogue since the start: a plan that was dropped meanwhile still has its counters. */
+  /** Of every catalogue since the start: a plan that was dropped in between still has its counters. */
   #counted: CountedPlans;
   #seen = '';
   #disarm: (() => void) | null = null;
@@ -46,19 +51,19 @@ export class CatalogueReload {
   }
 
   start(): void {
-    const { everyMs, clock } = this.#options;
-    if (everyMs === 0 || this.#stopping.signal.aborted) return;
-    this.#disarm = clock.after(everyMs, () => void this.#look().then(() => this.start()));
+    const { reloadIntervalMs, clock } = this.#options;
+    if (reloadIntervalMs === 0 || this.#stopping.signal.aborted) return;
+    this.#disarm = clock.after(reloadIntervalMs, () => void this.#look().then(() => this.start()));
   }
 
-  /** Resolves when no reload is under way, and none will be. */
+  /** Resolves when no reload is running, and none will start. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#disarm?.();
     await this.#turn;
   }
 
-  /** Reads the file and takes it over if it may. Never rejects. */
+  /** Reads the file and takes it over if it is valid. Never rejects. */
   reload(): Promise<void> {
     this.#turn = this.#turn.then(async () => {
       if (this.#stopping.signal.aborted) return;
@@ -68,7 +73,7 @@ export class CatalogueReload {
     return this.#turn;
   }
 
-  /** A file that is another one than at the last look is read. One that could not be kept is tried again. */
+  /** Reads a file that has changed since the last look. One that the store did not keep is tried again. */
   async #look(): Promise<void> {
     const { path } = this.#options;
     const found = await stat(path).then(
@@ -80,27 +85,27 @@ export class CatalogueReload {
     await this.reload();
   }
 
-  /** Null when it was given up because of `stop`. */
+  /** Resolves with null when `stop` has ended it. */
   async #reloaded(): Promise<ReloadOutcome | null> {
-    const { path, compile, take, logger } = this.#options;
+    const { path, compile, take, takenMessage = RATED, logger } = this.#options;
     const kept = this.#current.hash;
     const { catalogue, prefixMaps, faults } = await compile(path, this.#counted, this.#stopping.signal);
     if (this.#stopping.signal.aborted) return null;
     if (faults !== undefined) return this.#refused(faults);
     if (catalogue.hash === kept) {
-      logger.info({ catalogue: kept }, 'the catalogue is as it was');
+      logger.info({ catalogue: kept }, 'the catalogue has not changed');
       return 'unchanged';
     }
     try {
       await take(catalogue, prefixMaps);
     } catch (error) {
       this.#seen = '';
-      logger.error({ err: error, catalogue: kept }, `${path}: was not taken over: it could not be kept in the store`);
+      logger.error({ err: error, catalogue: kept }, `${path}: was not taken over: the store did not keep it`);
       return 'failed';
     }
     this.#current = catalogue;
     this.#counted = new Map([...this.#counted, ...countedPlans(catalogue)]);
-    logger.info({ catalogue: catalogue.hash, before: kept }, 'the next batches are rated with another catalogue');
+    logger.info({ catalogue: catalogue.hash, before: kept }, takenMessage);
     return 'taken';
   }
 
@@ -109,7 +114,7 @@ export class CatalogueReload {
     const rest = faults.length > 1 ? ` (and ${faults.length - 1} more)` : '';
     logger.error(
       { catalogue: this.#current.hash, faults: faults.slice(0, SHOWN_FAULTS) },
-      `the catalogue was not taken over, the one before stays: ${faults[0]}${rest}`,
+      `the catalogue was not taken over, the previous one stays in use: ${faults[0]}${rest}`,
     );
     return 'refused';
   }

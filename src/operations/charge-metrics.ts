@@ -3,10 +3,10 @@ import { outcomeOf } from '../billing/outcome.ts';
 import type { BookedBatch } from '../engine/engine-events.ts';
 import { BoundedLabel } from '../platform/metrics.ts';
 
-/** So many applications and sponsors have series of their own. */
+/** Most applications and sponsors with series of their own. */
 const NAMED = 200;
 
-/** What was booked by application, and charged by sponsor: for watching only, the journal holds the money. */
+/** Booked records by application, and charges by sponsor: for monitoring only, the journal holds the money. */
 export class ChargeMetrics {
   readonly #records: Counter<'application' | 'outcome'>;
   readonly #micros: Counter<'sponsor' | 'currency'>;

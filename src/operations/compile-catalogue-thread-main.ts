@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { compileCatalogue } from './compile-catalogue.ts';
 import type { CompileAnswer, CompileRequest } from './compile-catalogue-thread.ts';
 
-/** A part of a catalogue takes a few milliseconds to read. */
+/** Entries of a part of a catalogue, which takes a few milliseconds to read. */
 const ENTRIES_A_PART = 1000;
 
 assert(parentPort, 'started by compileInThread');

@@ -52,7 +52,7 @@ function largeCatalogue(): object {
   };
 }
 
-test('a thread compiles what this thread would, and stops it for a fraction of the time', async () => {
+test('a thread compiles the same catalogue, and blocks this thread for a fraction of the time', async () => {
   const beginMs = performance.now();
   const here = await compileCatalogue(path, NONE_BEFORE);
   const compileMs = performance.now() - beginMs;
@@ -71,7 +71,7 @@ test('a thread compiles what this thread would, and stops it for a fraction of t
   expect(longestPauseMs).toBeLessThan(compileMs / 5);
 });
 
-test('faults, and a file that cannot be read, are named as they are in this thread', async () => {
+test('faults, and a file that cannot be read, are reported as in this thread', async () => {
   const bad = join(directory, 'bad.yaml');
   await writeFile(bad, 'sponsors: []\napplication: []\n');
   for (const file of [bad, join(directory, 'none.yaml')]) {
@@ -81,7 +81,7 @@ test('faults, and a file that cannot be read, are named as they are in this thre
   }
 });
 
-test('work that is given up ends, and a thread that cannot work is named', async () => {
+test('aborted work ends, and a thread that cannot work is reported', async () => {
   const stopping = new AbortController();
   const compiling = compileInThread(program)(path, NONE_BEFORE, stopping.signal);
   stopping.abort();

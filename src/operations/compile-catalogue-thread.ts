@@ -6,15 +6,15 @@ import type { CountedPlans } from '../billing/catalogue-succession-faults.ts';
 import type { WordMaps } from '../billing/word-maps.ts';
 import type { CompileCatalogue } from './compile-catalogue.ts';
 
-/** What the thread compiles. */
+/** The request to the thread. */
 export interface CompileRequest {
   path: string;
   before: CountedPlans;
 }
 
 /**
- * What the thread answers: faults, or a catalogue in parts, each asked for by itself. Reading a whole one back from the
- * thread's copy would stop this thread for as long as a tenth of a second.
+ * The answer of the thread: faults, or a catalogue in parts, each requested by itself. Reading a whole one from the thread's
+ * copy would block this thread for a tenth of a second.
  */
 export type CompileAnswer =
   | { kind: 'faults'; faults: readonly string[] }
@@ -26,8 +26,8 @@ export type CompileAnswer =
 const PROGRAM = new URL('./compile-catalogue-thread-main.js', import.meta.url);
 
 /**
- * Returns a CompileCatalogue that works in a thread of its own, as a catalogue of 100,000 prefixes and 10,000 plans takes
- * seconds, in which no record would be read. `program` is what the thread runs, where that is not beside this module.
+ * Returns a CompileCatalogue that works in its own thread: a catalogue of 100,000 prefixes and 10,000 plans takes seconds,
+ * in which this thread would read no record. `program` is the thread's module, where that is not beside this one.
  */
 export function compileInThread(program: string | URL = PROGRAM): CompileCatalogue {
   return async (path, before, signal) => {

@@ -6,12 +6,15 @@ import { prefixMapsOf } from '../billing/classify.ts';
 import type { WordMaps } from '../billing/word-maps.ts';
 import { formatFault } from '../yaml-document/document-fault.ts';
 
-/** A catalogue and the look-up maps of its prefixes, or everything that is wrong with its file, a line each. */
+/** A catalogue and the look-up maps of its prefixes, or all faults of its file, a line each. */
 export type CompiledCatalogue =
   | { catalogue: Catalogue; prefixMaps: WordMaps; faults?: undefined }
   | { catalogue?: undefined; prefixMaps?: undefined; faults: readonly string[] };
 
-/** `before`: what plans have counted under the catalogues that this one takes over from. `signal` gives the work up. */
+/**
+ * Compiles a catalogue file. `before`: how plans have counted under the catalogues before this one. `signal` aborts the
+ * work.
+ */
 export type CompileCatalogue = (path: string, before: CountedPlans, signal: AbortSignal) => Promise<CompiledCatalogue>;
 
 /** Reads and compiles a catalogue file; see parseCatalogue. Never rejects. */

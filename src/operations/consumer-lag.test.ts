@@ -45,24 +45,24 @@ async function watched() {
   return { lag, look, bounds, askAgain, problems: () => problems };
 }
 
-test('the lag is what a held partition has past its cursor, and nobody is told of others', async () => {
+test('the lag is the offsets of a held partition past its cursor; other partitions have none', async () => {
   const { lag, look } = await watched();
   expect((await look()).lag).toEqual([null, null]);
   lag.onAssigned(log(0), 119);
   lag.onAssigned(log(1), -1);
   expect(await look()).toEqual({ lag: [30, 10], lost: [0, 0] });
   lag.onJournaled(booked(0, 149));
-  // A topic that was made anew is booked under another name, and its lane is the same.
+  // A recreated topic is booked under another name, in the same lane.
   lag.onJournaled(booked(1, 3, 'flows~2'));
   expect((await look()).lag).toEqual([0, 6]);
   lag.onReleased(log(0));
   expect((await look()).lag).toEqual([null, 6]);
-  // What the engine that had it still books is no longer this one's.
+  // Bookings by the partition's previous engine no longer count here.
   lag.onJournaled(booked(0, 150));
   expect((await look()).lag).toEqual([null, 6]);
 });
 
-test('what the log no longer has behind the cursor is lost, and no part of the lag', async () => {
+test('offsets that the log no longer has after the cursor are lost, and not part of the lag', async () => {
   const { lag, look } = await watched();
   lag.onAssigned(log(0), 59);
   expect(await look()).toEqual({ lag: [50, null], lost: [40, null] });
@@ -70,7 +70,7 @@ test('what the log no longer has behind the cursor is lost, and no part of the l
   expect(await look()).toEqual({ lag: [50, null], lost: [0, null] });
 });
 
-test('brokers that do not answer are asked again, and what they said last stands', async () => {
+test('brokers that do not answer are asked again, and the last values stay', async () => {
   const { lag, look, bounds, askAgain, problems } = await watched();
   lag.onAssigned(log(1), 4);
   expect((await look()).lag).toEqual([null, 5]);

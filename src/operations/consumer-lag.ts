@@ -6,12 +6,12 @@ import type { BatchPlace } from '../journal/batch-digest.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { LogBounds } from '../sources/source.ts';
 
-/** Brokers are asked so often how far their logs reach: an engine that books nothing hears nothing of it by reading. */
-const ASK_EVERY_MS = 5000;
+/** Interval of queries for the ends of logs: an engine that books nothing does not learn them by reading. */
+const QUERY_INTERVAL_MS = 5000;
 
 interface HeldLog {
   partition: number;
-  /** The last offset that is booked. */
+  /** The last booked offset. */
   cursor: number;
 }
 
@@ -24,12 +24,12 @@ export interface ConsumerLagOptions {
 }
 
 /**
- * How far the journal is behind its topic, by partition that this engine holds: what the log has past the cursor. Inert until
- * `start`.
+ * The lag of the journal behind its topic, by partition that this engine holds: the offsets of the log past the cursor.
+ * Inert until `start`.
  */
 export class ConsumerLag implements Pick<EngineEvents, 'onAssigned' | 'onReleased' | 'onJournaled' | 'onGap'> {
   readonly #options: ConsumerLagOptions;
-  /** By lane: a topic that was made anew is booked under another name, in the same lane. */
+  /** By lane: a recreated topic is booked under another name, in the same lane. */
   readonly #held = new Map<string, HeldLog>();
   #bounds: ReadonlyMap<number, LogBounds> = new Map();
   #disarm: (() => void) | null = null;
@@ -68,7 +68,7 @@ export class ConsumerLag implements Pick<EngineEvents, 'onAssigned' | 'onRelease
     void this.#ask();
   }
 
-  /** An engine begins, which holds nothing yet. */
+  /** Resets for a new engine, which holds nothing yet. */
   begin(): void {
     this.#held.clear();
   }
@@ -105,6 +105,6 @@ export class ConsumerLag implements Pick<EngineEvents, 'onAssigned' | 'onRelease
     } catch (error) {
       onProblem(error);
     }
-    if (!this.#isStopped) this.#disarm = clock.after(ASK_EVERY_MS, () => void this.#ask());
+    if (!this.#isStopped) this.#disarm = clock.after(QUERY_INTERVAL_MS, () => void this.#ask());
   }
 }

@@ -79,7 +79,7 @@ test('a batch moves every counter by its summary, once', async () => {
   expect(of('batch_step_seconds_count', { step: 'publish' })).toBe(0);
 });
 
-test('what an engine that has ended still answers changes nothing of what waits now', async () => {
+test('late answers of an ended engine do not change the gauge of waiting batches', async () => {
   const { metrics, look } = watched();
   const waiting = async () => metricOf(await look(), 'zerorate_unpublished_batches');
   metrics.begin();
@@ -88,7 +88,7 @@ test('what an engine that has ended still answers changes nothing of what waits 
   expect(await waiting()).toBe(2);
   metrics.begin();
   expect(await waiting()).toBe(0);
-  metrics.onFailed({ place: place(2), stage: 'publish', error: new StoreError('batch_fenced', 'outrun') });
+  metrics.onFailed({ place: place(2), stage: 'publish', error: new StoreError('batch_fenced', 'fenced') });
   expect(await waiting()).toBe(0);
   metrics.onJournaled(place(3));
   expect(await waiting()).toBe(1);

@@ -12,9 +12,9 @@ import { ChargeMetrics } from './charge-metrics.ts';
 const RECORDS_OF_A_BATCH = [1, 10, 100, 1000, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000];
 const SECONDS_OF_A_STEP = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
-/** What an engine does, as metrics. They move once a batch, by the batch's summary; no label names a subscriber. */
+/** The metrics of an engine. They move once a batch, by the batch's summary; no label names a subscriber. */
 export class EngineMetrics implements EngineEvents {
-  /** Booked batches whose quota updates are on their way, by lane and number. */
+  /** Booked batches whose quota updates are in flight, by lane and number. */
   readonly #unpublished = new Set<string>();
   readonly #charges: ChargeMetrics;
   readonly #read: Counter;
@@ -44,7 +44,7 @@ export class EngineMetrics implements EngineEvents {
     this.#read = counter('records_read_total', 'records read and booked');
     this.#records = counter('records_total', 'records by outcome and its reason', ['outcome', 'reason']);
     this.#octets = counter('octets_total', 'uplink and downlink octets of records by outcome', ['outcome']);
-    this.#batches = counter('batches_total', 'batches: booked, outrun by another engine, or failed', ['outcome']);
+    this.#batches = counter('batches_total', 'batches: booked, fenced by another engine, or failed', ['outcome']);
     this.#batchRecords = histogram('batch_records', 'records of a booked batch', RECORDS_OF_A_BATCH);
     this.#stepSeconds = histogram(
       'batch_step_seconds',
@@ -71,13 +71,13 @@ export class EngineMetrics implements EngineEvents {
       'lane',
     ]);
     this.#keyMismatches = counter('key_mismatches_total', 'records whose Kafka key is not their MSISDN');
-    this.#lostOffsets = counter('lost_offsets_total', 'offsets booked as lost, as --accept-gap says', ['reason']);
+    this.#lostOffsets = counter('lost_offsets_total', 'offsets booked as lost, because of --accept-gap', ['reason']);
     this.#lastBatch = gauge('last_batch_timestamp_seconds', 'when the last batch was booked, Unix time');
     gauge('engine_info', 'the program', ['version']).set({ version: ENGINE_VERSION }, 1);
     this.#beginAtZero();
   }
 
-  /** An engine begins: what the one before had under way is read back from the journal. */
+  /** Resets for a new engine: unpublished batches of the one before are read from the journal. */
   begin(): void {
     this.#unpublished.clear();
     this.#openCounters.reset();
@@ -124,7 +124,7 @@ export class EngineMetrics implements EngineEvents {
 
   onFailed({ place, stage, error }: FailedBatch): void {
     if (stage === 'book') {
-      this.#batches.inc({ outcome: isFenced(error) ? 'outrun' : 'failed' });
+      this.#batches.inc({ outcome: isFenced(error) ? 'fenced' : 'failed' });
       return;
     }
     this.#unpublished.delete(nameOf(place));
@@ -136,11 +136,11 @@ export class EngineMetrics implements EngineEvents {
     this.#lostOffsets.inc({ reason }, lastOffset - firstOffset + 1);
   }
 
-  /** What has not happened yet is 0, and so its first time is a rise. */
+  /** Starts counters at 0, so that the first occurrence is a rise. */
   #beginAtZero(): void {
     for (const { outcome, reason } of REASONS) this.#records.inc({ outcome, reason }, 0);
     for (const outcome of OUTCOMES) this.#octets.inc({ outcome }, 0);
-    for (const outcome of ['booked', 'outrun', 'failed']) this.#batches.inc({ outcome }, 0);
+    for (const outcome of ['booked', 'fenced', 'failed']) this.#batches.inc({ outcome }, 0);
     for (const step of BATCH_STEPS) this.#stepSeconds.zero({ step });
     this.#publishFailures.inc({ code: 'claim_lost' }, 0);
     for (const reason of ['records_lost', 'topic_recreated']) this.#lostOffsets.inc({ reason }, 0);

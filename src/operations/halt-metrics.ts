@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
 
-/** What the engine halted with, while it still answers. */
+/** The error that the engine halted with, while it still answers. */
 export class HaltMetrics {
   readonly #halted: Gauge<'code'>;
 

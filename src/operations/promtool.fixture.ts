@@ -8,7 +8,7 @@ import { packagePath } from '../platform/package-paths.ts';
 import type { Sample, Scrape } from './scrape.fixture.ts';
 
 export const RULES = packagePath('docker/prometheus/alerts.yaml');
-/** What Prometheus adds to what it scrapes. */
+/** Labels that Prometheus adds to a scrape. */
 const TARGET = { job: 'zerorate', instance: 'engine' };
 
 export interface Promtool {
@@ -16,7 +16,7 @@ export interface Promtool {
   output: string;
 }
 
-/** promtool is in Debian's package `prometheus`; PROMTOOL names another one. */
+/** Runs promtool, from Debian's package `prometheus`, or the program that PROMTOOL names. */
 export function promtool(...args: string[]): Promise<Promtool> {
   return new Promise((resolve, reject) => {
     execFile(process.env.PROMTOOL ?? 'promtool', args, (error, stdout, stderr) => {
@@ -27,13 +27,13 @@ export function promtool(...args: string[]): Promise<Promtool> {
   });
 }
 
-/** What was scraped, and for how many minutes it had been on its way there: counters rise evenly, gauges move at the end. */
+/** A scrape, and the minutes until it: counters rise evenly, gauges move at the end. */
 export interface Scraped {
   scrape: Scrape;
   minutes: number;
 }
 
-/** Lets Prometheus's own rules look at scrapes of an engine: exactly these alerts must fire at the end. */
+/** Applies Prometheus's own rules to scrapes of an engine: exactly these alerts must fire at the end. */
 export async function expectAlerts(scraped: readonly Scraped[], alerts: readonly string[]): Promise<void> {
   const minutes = scraped.reduce((sum, one) => sum + one.minutes, 0);
   const document = {
@@ -79,7 +79,7 @@ function seriesOf(scraped: readonly Scraped[]): { series: string; values: string
       const { minutes } = scraped[at];
       const before = at === 0 ? value : values[at - 1];
       if (value === null) return `_x${minutes}`;
-      // A counter that fell began again with another process.
+      // A counter that fell was restarted with another process.
       if (!isCounter || before === null || value <= before) return `${value}x${minutes - 1}`;
       const step = (value - before) / minutes;
       return `${before + step}+${step}x${minutes - 1}`;

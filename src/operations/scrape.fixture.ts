@@ -5,7 +5,7 @@ export interface Sample {
 }
 
 export interface Scrape {
-  /** Of every metric that is exported, whether it has a value or not. */
+  /** Types of every exported metric, with or without a value. */
   types: ReadonlyMap<string, string>;
   samples: readonly Sample[];
 }
@@ -16,7 +16,7 @@ export async function scrape(port: number): Promise<Scrape> {
   return parseExposition(await response.text());
 }
 
-/** Prometheus's text format, as much of it as prom-client writes. Throws at a line that is none. */
+/** Parses the part of Prometheus's text format that prom-client writes. Throws at any other line. */
 export function parseExposition(text: string): Scrape {
   const types = new Map<string, string>();
   const samples: Sample[] = [];
@@ -35,7 +35,7 @@ export function parseExposition(text: string): Scrape {
   return { types, samples };
 }
 
-/** The sum of a metric's samples that have these labels; null where there is none. */
+/** Returns the sum of a metric's samples that have these labels; null where there is none. */
 export function metricOf({ samples }: Scrape, name: string, labels: Record<string, string> = {}): number | null {
   const own = samples.filter(
     (sample) => sample.name === name && Object.entries(labels).every(([label, of]) => sample.labels[label] === of),

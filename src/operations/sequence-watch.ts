@@ -3,14 +3,14 @@ import type { Clock } from '../platform/clock.ts';
 
 export interface SequenceWatchOptions {
   registry: Registry;
-  /** How many sequence numbers are missing now. */
+  /** Resolves with the number of missing sequence numbers now. */
   look: () => Promise<number>;
-  everyMs: number;
+  intervalMs: number;
   clock: Pick<Clock, 'after'>;
   onProblem: (error: unknown) => void;
 }
 
-/** Looks at intervals how many records never arrived, by the gaps in their numbers. Inert until `start`. */
+/** Counts the records that never arrived, by the gaps in their numbers, at intervals. Inert until `start`. */
 export class SequenceWatch {
   readonly #options: SequenceWatchOptions;
   readonly #missing: Gauge;
@@ -22,20 +22,20 @@ export class SequenceWatch {
     this.#options = options;
     this.#missing = new Gauge({
       name: 'zerorate_sequence_numbers_missing',
-      help: 'sequence numbers of the whole journal that no readable record of a node had, as `zerorate gaps` lists them',
+      help: 'sequence numbers of the whole journal without a readable record, as `zerorate gaps` lists them',
       registers: [options.registry],
     });
   }
 
   start(): void {
-    const { look, everyMs, clock, onProblem } = this.#options;
+    const { look, intervalMs, clock, onProblem } = this.#options;
     this.#looking = look().then((missing) => this.#missing.set(missing), onProblem);
     void this.#looking.then(() => {
-      if (!this.#isStopped) this.#disarm = clock.after(everyMs, () => this.start());
+      if (!this.#isStopped) this.#disarm = clock.after(intervalMs, () => this.start());
     });
   }
 
-  /** Resolves when no look is under way, and none will be. */
+  /** Resolves when no look is running, and none will start. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#disarm?.();

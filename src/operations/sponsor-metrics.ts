@@ -1,10 +1,10 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { WatchedAccount } from '../finance/credit-watcher.ts';
 
-/** So many sponsors have series of their own, in the catalogue's order. */
+/** Most sponsors with series of their own, in the catalogue's order. */
 const NAMED = 200;
 
-/** Balances, limits and suspensions of sponsors, as the credit watcher last saw them. */
+/** Balances, limits and suspensions of sponsors, as of the credit watcher's last check. */
 export class SponsorMetrics {
   readonly #balance: Gauge<'sponsor' | 'currency'>;
   readonly #limit: Gauge<'sponsor' | 'currency'>;
@@ -15,7 +15,7 @@ export class SponsorMetrics {
     const labelNames = ['sponsor', 'currency'] as const;
     this.#balance = new Gauge({
       name: 'zerorate_sponsor_balance_micros',
-      help: 'credited less charged, micro-units of the currency',
+      help: 'credited minus charged, micro-units of the currency',
       labelNames,
       registers,
     });
@@ -39,7 +39,7 @@ export class SponsorMetrics {
       const labels = { sponsor: sponsor.id, currency: sponsor.currency };
       this.#balance.set(labels, Number(balanceMicros));
       this.#limit.set(labels, sponsor.creditLimitMicros);
-      this.#suspended.set({ sponsor: sponsor.id }, suspendedBy === 'nobody' ? 0 : 1);
+      this.#suspended.set({ sponsor: sponsor.id }, suspendedBy === 'none' ? 0 : 1);
     }
   }
 }

@@ -79,7 +79,7 @@ function loginOf(login: KafkaLogin): SASLOptions {
 
 /** What is the matter while brokers are away or a group moves: this program says that itself, once. */
 const KNOWN_TROUBLE =
-  /^(Connection |Failed to connect|Response |Request |Broker |Closed connection|Crash: KafkaJS(Number|Connection|Request|Broker|Group|Metadata)|Restarting|Stopped|Heartbeat|The group is rebalancing|The coordinator|There is no leader|This server|Metadata|Leader|Group coordinator|Failed to execute|SASL )/;
+  /^(Connection |Failed to connect|Response |Request |Broker |Closed connection|Crash: KafkaJS(Number|Connection|Request|Broker|Group|Metadata|Protocol)|Restarting|Stopped|Heartbeat|The group is rebalancing|The coordinator|There is no leader|This server|Metadata|Leader|Group coordinator|Failed to execute|SASL )/;
 
 /** A line that says nothing new is detail: one of an outage, or one that was said before. */
 function isNew(message: string, said: Set<string>): boolean {

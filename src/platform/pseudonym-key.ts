@@ -27,6 +27,25 @@ const keySchema = z.strictObject({
 /** A state of a key: as it was made, or after an erasure. */
 export type KeyState = z.output<typeof keySchema>['history'][number];
 
+/**
+ * A key's history beside the one that is stored. `older`: the store knows of erasures that the key does not; `newer`: the key
+ * has been through erasures that are not stored yet; `another`: the two have parted, or never were one.
+ */
+export interface KeyComparison {
+  verdict: 'same' | 'older' | 'newer' | 'another';
+  /** States of a key that are stored; 0 before the first. */
+  booked: number;
+}
+
+/** Compares the stored fingerprints of a key's states with those of a key, both oldest first. */
+export function compareKeyStates(stored: readonly string[], states: readonly string[]): KeyComparison {
+  const booked = stored.length;
+  const isShared = stored.every((fingerprint, at) => at >= states.length || states[at] === fingerprint);
+  if (!isShared) return { verdict: 'another', booked };
+  if (booked > states.length) return { verdict: 'older', booked };
+  return { verdict: booked === states.length ? 'same' : 'newer', booked };
+}
+
 /** The key of the subscribers' pseudonyms as a file has it. */
 export type StoredPseudonymKey = Pick<z.output<typeof keySchema>, 'history' | 'generations'>;
 

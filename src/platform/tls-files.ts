@@ -26,15 +26,23 @@ export function readTlsFiles({ ca, cert, key }: TlsFiles, field: string): TlsCer
   const found: TlsCertificates = {};
   if (ca !== undefined) found.ca = readCertificates(ca, `${field}.ca`).pem;
   if (cert === undefined || key === undefined) return found;
-  const own = readCertificates(cert, `${field}.cert`);
-  const pem = readPem(key, `${field}.key`);
-  const privateKey = parsed(key, `${field}.key`, 'an unencrypted private key in PEM', () => createPrivateKey(pem));
+  return { ...found, ...readKeyPair({ cert, key }, { cert: `${field}.cert`, key: `${field}.key` }) };
+}
+
+/** The certificate and the key of a server or client, checked in the same way. `fields`: those that name the files. */
+export function readKeyPair(
+  { cert, key }: { cert: string; key: string },
+  fields: { cert: string; key: string },
+): { cert: string; key: string } {
+  const own = readCertificates(cert, fields.cert);
+  const pem = readPem(key, fields.key);
+  const privateKey = parsed(key, fields.key, 'an unencrypted private key in PEM', () => createPrivateKey(pem));
   if (!own.first.checkPrivateKey(privateKey)) {
     throw new ConfigError(
-      `${key}: ${field}.key: is not the key of the certificate ${cert}; name the two that belong together`,
+      `${key}: ${fields.key}: is not the key of the certificate ${cert}; name the two that belong together`,
     );
   }
-  return { ...found, cert: own.pem, key: pem };
+  return { cert: own.pem, key: pem };
 }
 
 function readCertificates(path: string, field: string): { pem: string; first: X509Certificate } {

@@ -1,8 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import type { Registry } from 'prom-client';
 import * as z from 'zod';
-import { ConfigError } from '../platform/config-error.ts';
 import type { Health } from '../platform/health.ts';
+import { ListenError } from '../platform/listen-error.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Secret } from '../platform/secret.ts';
 import { announcementSchema } from '../session-protocol/dispatch-messages.ts';
@@ -22,6 +23,8 @@ export interface ControlServerOptions {
   health: Health;
   logger: Logger;
   figures(): ProxyFigures;
+  /** Is given the registry of the metrics. */
+  onMetrics?: ((registry: Registry) => void) | undefined;
 }
 
 /**
@@ -45,6 +48,7 @@ export class ControlServer {
     });
     this.#server.get('/v1/figures', () => options.figures());
     const metrics = exportProxy(options.figures, options.health);
+    options.onMetrics?.(metrics);
     this.#server.get('/metrics', async (request, reply) => {
       if (!isAuthorized(request.headers.authorization, options.secret)) {
         return refuse(reply, 401, 'unauthorized', 'not with this proxy’s secret');
@@ -70,7 +74,7 @@ export class ControlServer {
     try {
       await this.#server.listen({ host, port });
     } catch (cause) {
-      throw new ConfigError(`${host}:${port} cannot be listened on (${(cause as Error).message})`);
+      throw new ListenError('listen.control', { host, port }, cause);
     }
   }
 

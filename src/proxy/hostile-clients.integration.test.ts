@@ -145,5 +145,5 @@ test('one token is good at one proxy: another one of the same dispatch server re
 });
 
 test('a second proxy does not count in the spool of the first', async () => {
-  await expect(startProxy(world.text)).rejects.toMatchObject({ code: 'spool_in_use' });
+  await expect(startProxy(world.text)).rejects.toMatchObject({ code: 'data_directory_in_use' });
 });

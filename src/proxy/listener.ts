@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { ConfigError } from '../platform/config-error.ts';
+import { ListenError } from '../platform/listen-error.ts';
 import type { TlsFiles } from './tls-files.ts';
 
 /** Most octets that wait on one side of a connection for the other. */
@@ -41,6 +41,8 @@ export class ConnectionGate {
 }
 
 export interface ListenerOptions {
+  /** Of the configuration that names the address. */
+  field: string;
   address: { host: string; port: number };
   /** Null: plain TCP. */
   tls: TlsFiles | null;
@@ -70,12 +72,12 @@ export class Listener {
 
   /** Rejects with a ConfigError when the port is taken. */
   async start(): Promise<void> {
-    const { host, port } = this.#options.address;
+    const { field, address } = this.#options;
     try {
-      this.#server.listen({ host, port, backlog: 1024 });
+      this.#server.listen({ ...address, backlog: 1024 });
       await once(this.#server, 'listening');
     } catch (cause) {
-      throw new ConfigError(`${host}:${port} cannot be listened on (${(cause as Error).message})`);
+      throw new ListenError(field, address, cause);
     }
   }
 

@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { ConfigError } from '../platform/config-error.ts';
+import { isUnspecified } from '../platform/listen-error.ts';
 import { Secret } from '../platform/secret.ts';
 import { type DocumentFault, type DocumentPath, formatFault } from '../yaml-document/document-fault.ts';
 import { faultsByLine, readYamlDocument } from '../yaml-document/read-yaml-document.ts';
@@ -28,7 +29,7 @@ export function loadProxyConfig({ file, env, readFile }: ProxyConfigSources): Pr
   const document = absolute(value, dirname(resolve(file)));
   const faults: Fault[] = [];
   const secret = secretOf(document, env, readFile, faults);
-  faults.push(...ruleFaults(document));
+  faults.push(...ruleFaults(document), ...addressFaults(document));
   if (faults.length > 0) throw new ConfigError(faultsByLine(faults, file, locate).map(formatFault));
   return { ...document, secret: new Secret(secret) };
 }
@@ -101,7 +102,22 @@ function bufferFaults({ limits: { buffers, messageOctets } }: ProxyDocument): Fa
     }));
 }
 
-/** Holds the fields against each other. */
+/** A line for each address that the proxy would announce and that no other machine can connect to. */
+function addressFaults({ listen }: ProxyDocument): Fault[] {
+  const roles = { connect: 'terminals', socks5: 'terminals', relay: 'terminals', control: 'the dispatch server' };
+  return Object.entries(roles).flatMap(([name, who]): Fault[] => {
+    const { host, publicUrl } = listen[name as keyof typeof roles];
+    const path = ['listen', name, publicUrl === undefined ? 'host' : 'publicUrl'];
+    if (publicUrl === undefined) {
+      const message = `${host} is no address that ${who} can connect to; set listen.${name}.publicUrl to one that they can, or host to an address of this machine`;
+      return isUnspecified(host) ? [{ path, message }] : [];
+    }
+    const message = `${publicUrl} is no address that ${who} can connect to; name a host that they can reach`;
+    return isUnspecified(new URL(publicUrl).hostname) ? [{ path, message }] : [];
+  });
+}
+
+/** Compares the fields with each other. */
 function ruleFaults(document: ProxyDocument): Fault[] {
   const { applications } = document;
   const faults: Fault[] = bufferFaults(document);

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+import type { Registry } from 'prom-client';
 import { type Clock, systemClock } from '../platform/clock.ts';
+import { lockDataDirectory } from '../platform/data-directory.ts';
 import { Health } from '../platform/health.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Heartbeat, ProxyEndpoints } from '../session-protocol/dispatch-messages.ts';
@@ -9,7 +11,6 @@ import { AssociationGate } from './association-gate.ts';
 import { BufferBudget } from './buffer-budget.ts';
 import { ConnectDoor, type DoorServices } from './connect-door.ts';
 import { ControlServer } from './control-server.ts';
-import { holdDataDirectory } from './data-directory.ts';
 import { DatagramDrops } from './datagram-drops.ts';
 import { DispatchClient } from './dispatch-client.ts';
 import { FlowMarks } from './flow-marks.ts';
@@ -18,7 +19,7 @@ import { LINGER_MS } from './linger.ts';
 import { type Accepted, ConnectionGate, Listener } from './listener.ts';
 import type { ProxyConfig } from './load-proxy-config.ts';
 import { canonicalIp } from './private-address.ts';
-import type { DoorDocument } from './proxy-config-schema.ts';
+import type { ApplicationDocument, DoorDocument } from './proxy-config-schema.ts';
 import type { ProxyFigures } from './proxy-metrics.ts';
 import { RelayDoor } from './relay-door.ts';
 import { SessionRegistry } from './session-registry.ts';
@@ -37,6 +38,8 @@ export interface ProxyServerOptions {
   logger: Logger;
   clock?: Clock;
   resolve?: Resolve;
+  /** Is given the registry of the proxy's metrics. */
+  onMetrics?: (registry: Registry) => void;
   /** Usage can be kept no longer: the proxy has to end. */
   onFailure(error: Error): void;
 }
@@ -61,7 +64,10 @@ export class ProxyServer {
   readonly #heartbeats: Heartbeats;
   readonly #tls: TlsFiles[] = [];
   readonly #timers: NodeJS.Timeout[] = [];
-  #letGo: () => void = () => {};
+  /** By id; changed in place. */
+  readonly #applications = new Map<string, Application>();
+  readonly #applicationIds: string[] = [];
+  #unlock: () => void = () => {};
 
   constructor(options: ProxyServerOptions) {
     const { config, logger, clock = systemClock } = options;
@@ -90,18 +96,23 @@ export class ProxyServer {
     this.#buffers = new BufferBudget(limits.buffers);
     const services = this.#doorServices();
     this.#listeners = {
-      connect: this.#listener(config.listen.connect, new ConnectDoor(services).take),
-      socks5: this.#listener(config.listen.socks5, new Socks5Door(services, this.#udpServices(services)).take),
-      relay: this.#listener(config.listen.relay, new RelayDoor(services).take),
+      connect: this.#listener('listen.connect', config.listen.connect, new ConnectDoor(services).take),
+      socks5: this.#listener(
+        'listen.socks5',
+        config.listen.socks5,
+        new Socks5Door(services, this.#udpServices(services)).take,
+      ),
+      relay: this.#listener('listen.relay', config.listen.relay, new RelayDoor(services).take),
     };
     this.#control = new ControlServer({
       door: config.listen.control,
       secret,
       registry: this.#registry,
-      applicationIds: config.applications.map(({ applicationId }) => applicationId),
+      applicationIds: this.#applicationIds,
       health,
       logger,
       figures: () => this.figures(),
+      onMetrics: options.onMetrics,
     });
     this.#heartbeats = new Heartbeats({ client: this.#client, clock, health, logger, state: () => this.#state() });
   }
@@ -133,15 +144,15 @@ export class ProxyServer {
     };
   }
 
-  /** Rejects with a ConfigError or a SpoolError. The dispatch server need not be there. */
+  /** Rejects with a ConfigError, a DataDirectoryError or a SpoolError. The dispatch server need not be there. */
   async start(): Promise<void> {
     const { statistics, dataDir } = this.#options.config;
-    this.#letGo = await holdDataDirectory(dataDir);
+    this.#unlock = await lockDataDirectory({ path: dataDir, owner: 'proxy', field: 'dataDir' });
     this.#reporter.start(this.#registry, this.#spool.start());
-    await this.#keys.start();
     for (const files of this.#tls) files.start();
     for (const listener of Object.values(this.#listeners)) await listener.start();
     await this.#control.start();
+    await this.#keys.start();
     this.#every(SWEEP_MS, () => {
       this.#registry.sweep();
       return this.#reporter.send();
@@ -165,15 +176,31 @@ export class ProxyServer {
     await this.#reporter.flush();
     await this.#control.stop();
     await this.#spool.stop();
-    this.#letGo();
+    this.#unlock();
+  }
+
+  /**
+   * Serves other applications from the next connection on, and reads certificates again; connections that are open go on. The
+   * dispatch server hears of them with the next heartbeat.
+   */
+  reload(applications: readonly ApplicationDocument[]): void {
+    const { config, resolve = resolveBySystem } = this.#options;
+    this.#useApplications(applications, { resolve, resolveMs: config.limits.dialMs });
+    for (const files of this.#tls) files.reload();
+  }
+
+  #useApplications(documents: readonly ApplicationDocument[], options: { resolve: Resolve; resolveMs: number }): void {
+    const made = documents.map((each) => [each.applicationId, new Application(each, options)] as const);
+    this.#applications.clear();
+    for (const [id, application] of made) this.#applications.set(id, application);
+    this.#applicationIds.splice(0, this.#applicationIds.length, ...this.#applications.keys());
   }
 
   #doorServices(): DoorServices {
     const { config, logger, resolve = resolveBySystem } = this.#options;
     const options = { resolve, resolveMs: config.limits.dialMs };
-    const applications = new Map(
-      config.applications.map((each) => [each.applicationId, new Application(each, options)]),
-    );
+    this.#useApplications(config.applications, options);
+    const applications = this.#applications;
     const base = { registry: this.#registry, clock: this.#clock, buffers: this.#buffers };
     const admission = new Admission({
       ...base,
@@ -198,11 +225,18 @@ export class ProxyServer {
     };
   }
 
-  #listener(door: DoorDocument, onConnection: (accepted: Accepted) => void): Listener {
+  #listener(field: string, door: DoorDocument, onConnection: (accepted: Accepted) => void): Listener {
     const { config, logger } = this.#options;
     const tls = door.tls === undefined ? null : new TlsFiles(door.tls, logger);
     if (tls !== null) this.#tls.push(tls);
-    return new Listener({ address: door, tls, gate: this.#gate, handshakeMs: config.limits.handshakeMs, onConnection });
+    return new Listener({
+      field,
+      address: { host: door.host, port: door.port },
+      tls,
+      gate: this.#gate,
+      handshakeMs: config.limits.handshakeMs,
+      onConnection,
+    });
   }
 
   #every(ms: number, work: () => void | Promise<void>): void {
@@ -212,12 +246,12 @@ export class ProxyServer {
   }
 
   #state(): Heartbeat {
-    const { region, applications, limits } = this.#options.config;
+    const { region, limits } = this.#options.config;
     return {
       region,
       endpoints: this.endpoints,
       controlUrl: this.controlUrl,
-      applicationIds: applications.map(({ applicationId }) => applicationId),
+      applicationIds: [...this.#applicationIds],
       openSessions: this.#registry.openSessions,
       capacitySessions: limits.capacitySessions,
       octetsPerSecond: this.#registry.takeOctetsPerSecond(),

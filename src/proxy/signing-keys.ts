@@ -3,6 +3,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
+import { ProblemLog } from '../platform/problem-log.ts';
 import { type FindTagKey, type KeyLookup, sessionTagKeys } from '../session-protocol/session-tag.ts';
 
 /** A token of an unknown key makes the keys be fetched anew, once in so long whoever sends how many. */
@@ -22,6 +23,7 @@ export interface SigningKeysOptions {
 /** The dispatch server's public keys. */
 export class SigningKeys {
   readonly #options: SigningKeysOptions;
+  readonly #problems: ProblemLog;
   #find: JWTVerifyGetKey | null = null;
   #tagKeys: ReadonlyMap<string, KeyObject> = new Map();
   #askedAtMs = Number.NEGATIVE_INFINITY;
@@ -30,6 +32,7 @@ export class SigningKeys {
 
   constructor(options: SigningKeysOptions) {
     this.#options = options;
+    this.#problems = new ProblemLog('signingKeys', options.logger);
   }
 
   get areKnown(): boolean {
@@ -90,15 +93,17 @@ export class SigningKeys {
   }
 
   async #fetch(): Promise<void> {
-    const { path, fetch, clock, logger } = this.#options;
+    const { path, fetch, clock } = this.#options;
     this.#askedAtMs = clock.monotonicMs();
     try {
       const text = JSON.stringify(await fetch());
       if (!this.#take(text)) return;
+      this.#problems.over('the keys of the dispatch server were fetched');
       await writeFile(`${path}.new`, text);
       await rename(`${path}.new`, path);
     } catch (error) {
-      logger.warn({ err: error }, 'the keys of the dispatch server could not be fetched');
+      const message = 'the keys of the dispatch server cannot be fetched; those of before are used, if there are any';
+      this.#problems.report((error as Error).message, message);
     }
   }
 
@@ -110,7 +115,7 @@ export class SigningKeys {
       this.#tagKeys = sessionTagKeys(keySet);
       return true;
     } catch (error) {
-      this.#options.logger.warn({ err: error }, 'the keys of the dispatch server are not readable');
+      this.#problems.report((error as Error).message, 'the keys of the dispatch server are not readable');
       return false;
     }
   }

@@ -1,4 +1,4 @@
-export type SpoolErrorCode = 'spool_unreadable' | 'spool_unwritable' | 'spool_in_use';
+export type SpoolErrorCode = 'spool_unreadable' | 'spool_unwritable';
 
 /** Usage cannot be kept: a proxy that cannot count what passes lets nothing pass. */
 export class SpoolError extends Error {

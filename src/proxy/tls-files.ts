@@ -1,7 +1,7 @@
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { unwatchFile, watchFile } from 'node:fs';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { ConfigError } from '../platform/config-error.ts';
 import type { Logger } from '../platform/logger.ts';
+import { readKeyPair } from '../platform/tls-files.ts';
 
 const LOOK_EVERY_MS = 2000;
 
@@ -24,21 +24,25 @@ export class TlsFiles {
 
   start(): void {
     for (const file of Object.values(this.#files)) {
-      watchFile(file, { interval: LOOK_EVERY_MS, persistent: false }, this.#reload);
+      watchFile(file, { interval: LOOK_EVERY_MS, persistent: false }, this.reload);
     }
   }
 
   stop(): void {
-    for (const file of Object.values(this.#files)) unwatchFile(file, this.#reload);
+    for (const file of Object.values(this.#files)) unwatchFile(file, this.reload);
   }
 
-  readonly #reload = (): void => {
+  /** Reads the files again; what is wrong with them is logged, and those of before are used. */
+  readonly reload = (): void => {
     try {
       this.#context = this.#read();
       this.#logger.info({ certFile: this.#files.certFile }, 'a new certificate is used');
     } catch (error) {
       // Between the two files' being written they do not fit.
-      this.#logger.warn({ err: error }, 'the certificate before is used still');
+      this.#logger.warn(
+        { problem: (error as Error).message },
+        'the certificate was not reloaded; the one before is used',
+      );
     }
   };
 
@@ -47,16 +51,10 @@ export class TlsFiles {
   }
 }
 
-/** Throws a ConfigError when they cannot be read or do not fit each other. */
+/** Throws a ConfigError when they cannot be read, have expired or do not fit each other. */
 export function readTlsFiles({ certFile, keyFile }: { certFile: string; keyFile: string }): {
-  cert: Buffer;
-  key: Buffer;
+  cert: string;
+  key: string;
 } {
-  try {
-    const files = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
-    createSecureContext(files);
-    return files;
-  } catch (cause) {
-    throw new ConfigError(`${certFile}, ${keyFile}: no certificate and key (${(cause as Error).message})`);
-  }
+  return readKeyPair({ cert: certFile, key: keyFile }, { cert: 'tls.certFile', key: 'tls.keyFile' });
 }

@@ -2,7 +2,7 @@ import type { Store } from '../platform/store.ts';
 import type { ReportRange } from './read-reports.ts';
 import type { ChargedUsage } from './reconcile.ts';
 
-/** The charged records that start in the range. Rejects with a StoreError. */
+/** Returns the charged records that start in the range. Rejects with a StoreError. */
 export async function readCharges(store: Store, { fromMs, toMs }: ReportRange): Promise<ChargedUsage[]> {
   const rows = await store.query<ChargedUsage>(
     'SELECT subscriber, sponsor_id AS sponsorId, application_id AS applicationId, toString(content_type) AS contentType, ' +
@@ -10,7 +10,7 @@ export async function readCharges(store: Store, { fromMs, toMs }: ReportRange): 
       'uplink_octets + downlink_octets AS octets, sponsored_octets AS sponsoredOctets FROM charges ' +
       `WHERE start_time >= fromUnixTimestamp64Milli(${fromMs}) AND start_time < fromUnixTimestamp64Milli(${toMs})`,
   );
-  // Numbers that a door gave as text are numbers.
+  // Some interfaces return numbers as text.
   return rows.map((row) => ({
     ...row,
     startTimeMs: Number(row.startTimeMs),

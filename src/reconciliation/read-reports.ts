@@ -7,15 +7,16 @@ export interface ReportRange {
   toMs: number;
 }
 
-/** The dispatch server did not give its reports. */
+/** The dispatch server did not return its reports. */
 export class ReportsError extends Error {
   readonly code = 'reports_unavailable';
   readonly canRetry = true;
 }
 
 /**
- * The reports that start in the range: of a dispatch server, with the operator's secret, or of a file that was saved from one.
- * Each counts once. Rejects with a ConfigError for what is no report, with a ReportsError when the server does not answer.
+ * Returns the reports that start in the range: of a dispatch server, with the operator's secret, or of a file that was saved
+ * from one. Each counts once. Rejects with a ConfigError for a line that is no report, with a ReportsError when the server
+ * does not answer.
  */
 export async function readReports(
   source: string,

@@ -30,10 +30,10 @@ function charged(fields: Partial<ChargedUsage> = {}): ChargedUsage {
   return { ...place, startTimeMs: 0, endTimeMs: 10_000, octets: 100, sponsoredOctets: 100, ...fields };
 }
 
-describe('reports against charges', () => {
+describe('reports compared with charges', () => {
   test.each<[string, ReportedUsage[], ChargedUsage[]]>([
     [
-      'the same octets, cut otherwise',
+      'the same octets in other intervals',
       [report()],
       [charged({ octets: 1 }), charged({ startTimeMs: 9000, octets: 99 })],
     ],
@@ -85,7 +85,7 @@ describe('reports against charges', () => {
     });
   });
 
-  test('a difference within either tolerance is none', () => {
+  test('a difference within either tolerance is ignored', () => {
     const off = [charged({ octets: 97 })];
     expect(reconcile([report()], off, { ...NONE, octets: 2 }).differences).toHaveLength(1);
     expect(reconcile([report()], off, { ...NONE, octets: 3 }).differences).toEqual([]);

@@ -2,7 +2,7 @@ import { compareTexts } from '../platform/compare-texts.ts';
 import { CONTENT_TYPES, type ContentType, sponsoredOctetsOf } from '../session-protocol/content-octets.ts';
 import type { ReportedUsage } from '../session-protocol/dispatch-messages.ts';
 
-/** A record as the engine has charged it. */
+/** A charged record. */
 export interface ChargedUsage {
   subscriber: string;
   sponsorId: string;
@@ -10,22 +10,22 @@ export interface ChargedUsage {
   contentType: string;
   startTimeMs: number;
   endTimeMs: number;
-  /** Of both directions, whoever pays. */
+  /** Octets of both directions, of sponsor and subscriber. */
   octets: number;
   sponsoredOctets: number;
 }
 
 export interface Tolerance {
   octets: number;
-  /** Of what was reported. */
+  /** Basis points of the reported octets. */
   basisPoints: number;
-  /** By how much the clocks of proxies and of the network may differ. */
+  /** Largest difference between the clocks of proxies and of the network. */
   clockSkewMs: number;
 }
 
 export const DIFFERENCE_KINDS = ['only_reported', 'only_charged', 'octets_differ'] as const;
 
-/** What does not agree: one content type of a subscriber's sessions of an application that overlap. */
+/** A difference: one content type of a subscriber's overlapping sessions of an application. */
 export interface UsageDifference {
   kind: (typeof DIFFERENCE_KINDS)[number];
   subscriber: string;
@@ -63,9 +63,9 @@ interface Span {
 }
 
 /**
- * Holds what proxies reported against what the engine charged. What overlaps in time, of one subscriber and application and
- * within the clocks' tolerance, is compared as one: sessions that ran beside each other cannot be told apart in flow records.
- * Content that the plan does not cover is in no charge, and so is left out of the reports.
+ * Compares the reports of proxies with the engine's charges. Sessions of one subscriber and application that overlap, within
+ * the clocks' tolerance, are compared as one, because flow records cannot distinguish concurrent sessions. Content that the
+ * plan does not cover has no charge, so it is left out of the reports.
  */
 export function reconcile(
   reports: Iterable<ReportedUsage>,
@@ -103,7 +103,7 @@ export function reconcile(
   };
 }
 
-/** Each session's reports, and the time from the first to the last of them. */
+/** Returns each session's reports, and the time from the first to the last of them. */
 function bySession(reports: Iterable<ReportedUsage>): Span[] {
   const sessions = new Map<string, Span>();
   for (const report of reports) {

@@ -17,7 +17,10 @@ const MONTH_PAGES: Readonly<Record<string, (data: PageData, month: string | null
   '/leakage': leakagePage,
 };
 
-/** Whether it is a browser's request for a page, and no query of a ClickHouse client: those name a query, or accept no HTML. */
+/**
+ * Returns whether a request is a browser's for a page, and not a query of a ClickHouse client: those name a query, or accept
+ * no HTML.
+ */
 export function isPage({ method, headers }: IncomingMessage, { pathname, searchParams }: URL): boolean {
   if (method === 'POST' || searchParams.has('query')) return false;
   return (

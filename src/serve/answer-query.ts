@@ -14,7 +14,7 @@ import { compressedBlocks } from './compressed-blocks.ts';
 import { nativeOfRevision } from './native-revision.ts';
 import type { ReadOnlyEngine, StreamedAnswer } from './read-only-engine.ts';
 
-/** Content types of the formats; all others are octets. */
+/** Content types of the formats; all others are binary. */
 const CONTENT_TYPES: readonly [RegExp, string][] = [
   [/^JSON(Compact)?(Strings)?EachRow|^NDJSON|^JSONLines/, 'application/x-ndjson; charset=UTF-8'],
   [/^JSON/, 'application/json; charset=UTF-8'],
@@ -23,18 +23,18 @@ const CONTENT_TYPES: readonly [RegExp, string][] = [
   [/^(Pretty|Vertical|Values|Markdown|LineAsString|Template|CustomSeparated|SQLInsert)/, 'text/plain; charset=UTF-8'],
 ];
 
-/** Dearer levels cost more time than a loopback interface saves. */
+/** Higher levels cost more time than they save on a loopback interface. */
 const ENCODERS: Readonly<Record<string, () => Transform>> = {
   gzip: () => createGzip({ level: 1 }),
   deflate: () => createDeflate({ level: 1 }),
   br: () => createBrotliCompress({ params: { [constants.BROTLI_PARAM_QUALITY]: 1 } }),
 };
 
-/** An answer that is no longer has its summary and its fault in the head; a longer one is sent while it is computed. */
-const HELD_OCTETS = 1 << 20;
-const TAG_OCTETS = 8;
+/** Below this size an answer has its summary and its fault in the head; a longer one is sent while it is computed. */
+const HELD_BYTES = 1 << 20;
+const TAG_BYTES = 8;
 
-/** Answers one request of ClickHouse's HTTP interface, its faults included. A client that leaves cancels its question. */
+/** Answers one request of ClickHouse's HTTP interface, its faults included. A client that disconnects cancels its query. */
 export async function answerQuery(
   engine: ReadOnlyEngine,
   request: IncomingMessage,
@@ -44,9 +44,9 @@ export async function answerQuery(
   const left = new AbortController();
   response.once('close', () => left.abort(exception(394, 'QUERY_WAS_CANCELLED', 'The client left')));
   await answerAsClickHouse(engine, url, response, async () => {
-    const { data, ...question } = await readRequest(request, url);
-    const sql = data.length === 0 ? question.sql : `${question.sql}\n${data.toString('utf8')}`;
-    const answer = await engine.stream({ ...question, sql }, left.signal);
+    const { data, ...query } = await readRequest(request, url);
+    const sql = data.length === 0 ? query.sql : `${query.sql}\n${data.toString('utf8')}`;
+    const answer = await engine.stream({ ...query, sql }, left.signal);
     response.setHeader('X-ClickHouse-Format', answer.format);
     response.setHeader('Content-Type', contentTypeOf(answer.format));
     response.setHeader('Vary', 'Accept-Encoding');
@@ -62,47 +62,47 @@ async function send(
   response: ServerResponse,
   answer: StreamedAnswer,
 ): Promise<void> {
-  const octets = encoded(answer, url)[Symbol.asyncIterator]();
+  const bytes = encoded(answer, url)[Symbol.asyncIterator]();
   const held: Buffer[] = [];
   let length = 0;
-  let next = await octets.next();
-  for (; next.done !== true && length < HELD_OCTETS; next = await octets.next()) {
+  let next = await bytes.next();
+  for (; next.done !== true && length < HELD_BYTES; next = await bytes.next()) {
     held.push(next.value);
     length += next.value.length;
   }
   const summary = answer.summary();
   if (next.done === true && summary !== null) response.setHeader('X-ClickHouse-Summary', summaryOf(summary));
 
-  const tag = randomBytes(TAG_OCTETS).toString('hex');
+  const tag = randomBytes(TAG_BYTES).toString('hex');
   response.setHeader('X-ClickHouse-Exception-Tag', tag);
   let isBroken = false;
   async function* body(): AsyncGenerator<Buffer> {
     yield* held;
     try {
-      for (; next.done !== true; next = await octets.next()) yield next.value;
+      for (; next.done !== true; next = await bytes.next()) yield next.value;
     } catch (error) {
       isBroken = true;
       yield faultInBody(toHttpException(error, engine.version).body, tag);
     } finally {
-      await octets.return?.(undefined);
+      await bytes.return?.(undefined);
     }
   }
   const encoding = length === 0 ? null : encodingOf(request, url);
   if (encoding !== null) response.setHeader('Content-Encoding', encoding);
   const stages = encoding === null ? [Readable.from(body())] : [Readable.from(body()), ENCODERS[encoding]()];
   await pipeline([...stages, response], { end: false }).catch(() => response.destroy());
-  // An end that is missing is the one sign of a fault that every client of HTTP knows. What was written is sent first.
+  // A missing end is the one sign of a fault that every HTTP client recognises. The written part is sent first.
   if (isBroken) response.socket?.end();
   else response.end();
 }
 
-/** As ClickHouse 25.11 and later write a fault after a part of the answer. */
+/** Returns a fault after a part of the answer, as ClickHouse 25.11 and later write it. */
 function faultInBody(message: string, tag: string): Buffer {
   const text = `${message.trimEnd()}\n`;
   return Buffer.from(`\r\n__exception__\r\n${tag}\r\n${text}${Buffer.byteLength(text)} ${tag}\r\n__exception__\r\n`);
 }
 
-/** Sends nothing before the question is answered: its fault comes in the head, however long the answer is. */
+/** Sends nothing before the query is done: its fault comes in the head, however long the answer is. */
 async function sendWhenWhole(
   engine: ReadOnlyEngine,
   request: IncomingMessage,
@@ -113,25 +113,28 @@ async function sendWhenWhole(
   const directory = await mkdtemp(join(tmpdir(), 'zerorate-answer-'));
   const path = join(directory, randomUUID());
   try {
-    await pipeline(answer.octets, createWriteStream(path, { mode: 0o600 }));
-    await send(engine, request, url, response, { ...answer, octets: createReadStream(path) });
+    await pipeline(answer.bytes, createWriteStream(path, { mode: 0o600 }));
+    await send(engine, request, url, response, { ...answer, bytes: createReadStream(path) });
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-function encoded({ octets, format }: StreamedAnswer, url: URL): AsyncIterable<Buffer> {
+function encoded({ bytes, format }: StreamedAnswer, url: URL): AsyncIterable<Buffer> {
   const revision = Number(url.searchParams.get('client_protocol_version') ?? 0);
-  const revised = format === 'Native' && revision > 0 ? nativeOfRevision(octets, revision) : octets;
+  const revised = format === 'Native' && revision > 0 ? nativeOfRevision(bytes, revision) : bytes;
   return isBlocks(url) ? compressedBlocks(revised) : revised;
 }
 
-/** A client that reads such blocks finds no fault among them: its answers are sent when they are whole. */
+/**
+ * Returns whether an answer is in compressed blocks. A client that reads them finds no fault among them, so such answers are
+ * sent when they are complete.
+ */
 function isBlocks(url: URL): boolean {
   return url.searchParams.get('compress') === '1';
 }
 
-/** The first of the client's encodings that is known here; its order is its preference. */
+/** Returns the first of the client's encodings that is supported; its order is its preference. */
 function encodingOf({ headers }: IncomingMessage, url: URL): string | null {
   if (url.searchParams.get('enable_http_compression') === '0') return null;
   const asked = String(headers['accept-encoding'] ?? '').split(',');
@@ -142,5 +145,5 @@ function encodingOf({ headers }: IncomingMessage, url: URL): string | null {
 }
 
 function contentTypeOf(format: string): string {
-  return CONTENT_TYPES.find(([formats]) => formats.test(format))?.[1] ?? 'application/octet-stream';
+  return CONTENT_TYPES.find(([formats]) => formats.test(format))?.[1] ?? 'application/byte-stream';
 }

@@ -8,7 +8,7 @@ import { figure, OCTETS_KEY, octetsChart } from '../finance/usage-charts.ts';
 import type { DayUsage, PageData } from './page-data.ts';
 import { money, monthLinks, nothing, page, section, table } from './page-parts.ts';
 
-/** Usage and charges of a month by day of use, of all sponsors, beside the days on which they were booked. */
+/** Returns the page of a month's usage and charges by day of use, of all sponsors, beside the days of booking. */
 export async function daysPage(data: PageData, asked: string | null): Promise<string> {
   const head = { title: 'Usage by day', path: '/days' };
   const months = await data.months();
@@ -56,7 +56,7 @@ function usageTable(caption: string, dayTitle: string, rows: readonly DayUsage[]
 
 const NO_OCTETS = { sponsoredOctets: 0n, subscriberOctets: 0n, chargeMicros: 0n };
 
-/** Octets of all currencies together: their charges have no sum. */
+/** Returns octets of all currencies together: their charges have no sum. */
 function octetsByDay(byDay: readonly DayUsage[]): (typeof NO_OCTETS & { day: string })[] {
   const sums = new Map<string, typeof NO_OCTETS & { day: string }>();
   for (const { day, sponsoredOctets, subscriberOctets } of byDay) {

@@ -1,21 +1,21 @@
 import type { ClickHouseRequest } from '../platform/clickhouse-request.ts';
 
-export type Question = Omit<ClickHouseRequest, 'data'>;
+export type Query = Omit<ClickHouseRequest, 'data'>;
 
-/** What a question took. `elapsed` is in seconds, as ClickHouse counts it. */
+/** The costs of a query. `elapsed` is in seconds, as ClickHouse counts it. */
 export interface QuerySummary {
   rowsRead: number;
   bytesRead: number;
   elapsed: number;
 }
 
-/** To the engine's process. The answer is written to the named pipe `pipe`. */
+/** Messages to the engine's process. The answer is written to the named pipe `pipe`. */
 export type EngineRequest =
-  | { kind: 'ask'; id: number; question: Question; pipe: string }
+  | { kind: 'ask'; id: number; query: Query; pipe: string }
   | { kind: 'cancel'; id: number }
   | { kind: 'stop' };
 
-/** From the engine's process. */
+/** Messages from the engine's process. */
 export type EngineReport =
   | { kind: 'opened'; version: string; timezone: string }
   | { kind: 'unlimited' }

@@ -3,10 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { exception } from '../platform/clickhouse-exception.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { StoreError } from '../platform/store-error.ts';
-import type { EngineReport, EngineRequest, QuerySummary, Question } from './engine-messages.ts';
+import type { EngineReport, EngineRequest, Query, QuerySummary } from './engine-messages.ts';
 import { type QueryLimits, residentLimitBytes } from './query-limits.ts';
 
-/** Compiled, also where this module is not: Node.js 20 runs no TypeScript. */
+/** Compiled, even when this module is not: Node.js 20 runs no TypeScript. */
 const PROGRAM = packagePath('dist/serve/engine-process-main.js');
 const MEMORY_CHECK_INTERVAL_MS = 100;
 const MAX_STDERR_CHARACTERS = 4000;
@@ -18,32 +18,32 @@ export interface EngineOptions {
   limits: QueryLimits;
 }
 
-/** What becomes of one question. */
-export interface QuestionEvents {
+/** Events of one query. */
+export interface QueryEvents {
   started(format: string): void;
   ended(summary: QuerySummary): void;
   failed(error: Error): void;
 }
 
 /**
- * ClickHouse in a process of its own, over one store, for questions only: what it prints is kept from the terminal, and one
- * that crashes or takes more memory than its limit ends alone.
+ * ClickHouse in its own process, over one store, for queries only. Its output does not reach the terminal, and a crash or
+ * exceeded memory limit ends only this process.
  */
 export class EngineProcess {
   readonly #child: ChildProcess;
-  readonly #questions = new Map<number, QuestionEvents>();
+  readonly #queries = new Map<number, QueryEvents>();
   readonly #residentLimitBytes: number;
   #stderr = '';
   #end: string | null = null;
   readonly exited: Promise<void>;
-  /** Rejects with a StoreError that has what ClickHouse printed as its cause. */
+  /** Resolves when the store is open. Rejects with a StoreError whose cause is ClickHouse's output. */
   readonly opened: Promise<{ version: string; timezone: string }>;
 
   constructor({ dataPath, configFile, limits }: EngineOptions) {
     this.#residentLimitBytes = residentLimitBytes(limits);
     const child = fork(PROGRAM, [dataPath, configFile], {
       execArgv: [],
-      // Every question takes a thread of this pool while it runs.
+      // Every query takes a thread of this pool while it runs.
       env: { ...process.env, UV_THREADPOOL_SIZE: String(limits.maxConcurrentQueries + 4) },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
@@ -57,8 +57,8 @@ export class EngineProcess {
         clearInterval(watch);
         this.#end ??= `ended with ${signal ?? `code ${code}`}`;
         const error = this.#endError();
-        for (const events of this.#questions.values()) events.failed(error);
-        this.#questions.clear();
+        for (const events of this.#queries.values()) events.failed(error);
+        this.#queries.clear();
         resolve();
       });
     });
@@ -80,52 +80,52 @@ export class EngineProcess {
     return this.#child.connected;
   }
 
-  ask(id: number, question: Question, pipe: string, events: QuestionEvents): void {
+  ask(id: number, query: Query, pipe: string, events: QueryEvents): void {
     if (!this.isRunning) {
       events.failed(this.#endError());
       return;
     }
-    this.#questions.set(id, events);
-    this.#send({ kind: 'ask', id, question, pipe });
+    this.#queries.set(id, events);
+    this.#send({ kind: 'ask', id, query, pipe });
   }
 
   cancel(id: number): void {
-    if (this.#questions.has(id)) this.#send({ kind: 'cancel', id });
+    if (this.#queries.has(id)) this.#send({ kind: 'cancel', id });
   }
 
-  /** Ends the process, and with it every question. `why` completes "The engine ...". */
+  /** Ends the process, and with it every query. `why` completes "The engine ...". */
   kill(why: string): void {
     this.#end ??= why;
     this.#child.kill('SIGKILL');
   }
 
-  /** To be called when no question is under way. */
+  /** Call it when no query is running. */
   async stop(): Promise<void> {
     if (this.isRunning) this.#send({ kind: 'stop' });
     await this.exited;
   }
 
   #endError(): Error {
-    return exception(236, 'ABORTED', `The engine ${this.#end ?? 'ended'}; it is started again, ask again`);
+    return exception(236, 'ABORTED', `The engine ${this.#end ?? 'ended'}; it is being restarted, retry`);
   }
 
   #send(request: EngineRequest): void {
-    // One that has ended fails all its questions itself.
+    // An ended process fails all its queries itself.
     this.#child.send(request, () => {});
   }
 
   #settle(report: Exclude<EngineReport, { kind: 'opened' | 'unlimited' }>): void {
-    const events = this.#questions.get(report.id);
+    const events = this.#queries.get(report.id);
     if (report.kind === 'started') {
       events?.started(report.format);
       return;
     }
-    this.#questions.delete(report.id);
+    this.#queries.delete(report.id);
     if (report.kind === 'ended') events?.ended(report.summary);
     else events?.failed(new Error(report.message));
   }
 
-  /** Where the platform does not say how large a process is, ClickHouse's own limit is the only one. */
+  /** Where the platform does not report the size of a process, ClickHouse’s own limit is the only one. */
   async #endIfTooLarge(): Promise<void> {
     const text = await readFile(`/proc/${this.#child.pid}/statm`, 'utf8').catch(() => '');
     const residentBytes = Number(text.split(' ')[1] ?? 0) * PAGE_BYTES;

@@ -1,7 +1,7 @@
 /**
- * Statements that try to change the store, to reach beyond it, or to take the machine with them, and what may become of them:
+ * Statements that try to change the store, to reach beyond it, or to exhaust the machine, and their allowed results:
  * `refused` before anything is read, or `bounded`, which is an answer or a fault within the limits. `@secret` is a file
- * beside the store, and `@out` one that must not come into being.
+ * beside the store, and `@out` one that must not be created.
  */
 export const HOSTILE_STATEMENTS: readonly [sql: string, may: 'refused' | 'bounded'][] = [
   // Change.
@@ -105,7 +105,7 @@ export const HOSTILE_STATEMENTS: readonly [sql: string, may: 'refused' | 'bounde
   ["SELECT 1 FORMAT AvroConfluent SETTINGS format_avro_schema_registry_url = 'http://127.0.0.1:9'", 'refused'],
   ["SELECT dictGet('d', 'a', 1)", 'refused'],
   ["SELECT joinGet('j', 'a', 1)", 'refused'],
-  // What the engine knows of its machine.
+  // Information about the machine.
   ['SELECT * FROM system.users', 'refused'],
   ['SELECT * FROM system.disks', 'refused'],
   ['SELECT * FROM `system`.`server_settings`', 'refused'],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { turnedAway } from './http-guard.ts';
+import { requestRefusal } from './http-guard.ts';
 
 const request = (headers: Record<string, string>, method = 'GET') => ({ headers, method });
 
@@ -19,13 +19,13 @@ test.each([
     },
   ],
 ])('%j is answered', (headers) => {
-  expect(turnedAway(request(headers as never))).toBeNull();
+  expect(requestRefusal(request(headers as never))).toBeNull();
 });
 
 test.each([
   ['no host', {}],
-  ['a name that was made to point here', { host: 'evil.example:8123' }],
-  ['one that looks like ours', { host: 'localhost.evil.example' }],
+  ['a foreign name that resolves to this host', { host: 'evil.example:8123' }],
+  ['a name that looks like this host', { host: 'localhost.evil.example' }],
   ['an address of the network', { host: '192.168.0.7:8123' }],
   ['a page of another origin', { host: 'localhost:8123', origin: 'https://evil.example' }],
   ['a page of another port', { host: 'localhost:8123', origin: 'http://localhost:3000' }],
@@ -40,16 +40,16 @@ test.each([
       'sec-fetch-dest': 'iframe',
     },
   ],
-])('turned away: %s', (_, headers) => {
-  expect(turnedAway(request(headers as never))).not.toBeNull();
+])('refused: %s', (_, headers) => {
+  expect(requestRefusal(request(headers as never))).not.toBeNull();
 });
 
-test('a form on another site is turned away', () => {
+test('a form on another site is refused', () => {
   const headers = {
     host: 'localhost',
     'sec-fetch-site': 'cross-site',
     'sec-fetch-mode': 'navigate',
     'sec-fetch-dest': 'document',
   };
-  expect(turnedAway(request(headers, 'POST'))).not.toBeNull();
+  expect(requestRefusal(request(headers, 'POST'))).not.toBeNull();
 });

@@ -5,20 +5,20 @@ import { finished } from 'node:stream/promises';
 import { ConfigError } from '../platform/config-error.ts';
 import { answerPage, isPage } from './answer-page.ts';
 import { answerQuery } from './answer-query.ts';
-import { turnedAway } from './http-guard.ts';
+import { requestRefusal } from './http-guard.ts';
 import type { QueryLimits } from './query-limits.ts';
 import { openReadOnlyEngine, type ReadOnlyEngine } from './read-only-engine.ts';
 
 export interface ServedStore {
   url: string;
-  /** Waits for the questions under way. */
+  /** Waits for the running queries. */
   stop(): Promise<void>;
 }
 
 /** Paths are resolved against it; the guard checks the host. */
 const ORIGIN = 'http://localhost';
 
-/** On every answer: it is what it says, in no frame, and asks for nothing else. */
+/** On every answer: no content sniffing, no framing, no other resources. */
 const HEADERS = {
   'X-Content-Type-Options': 'nosniff',
   'Content-Security-Policy':
@@ -28,7 +28,7 @@ const HEADERS = {
 };
 
 /**
- * Serves the embedded store in `directory` on the loopback interface: ClickHouse's HTTP interface for questions, and pages for
+ * Serves the embedded store in `directory` on the loopback interface: ClickHouse's HTTP interface for queries, and pages for
  * people. Rejects with a StoreError, or a ConfigError when the port is taken.
  */
 export async function serveStore(directory: string, port: number, limits?: QueryLimits): Promise<ServedStore> {
@@ -77,7 +77,7 @@ export async function serveStore(directory: string, port: number, limits?: Query
 async function answer(engine: ReadOnlyEngine, request: IncomingMessage, response: ServerResponse): Promise<void> {
   for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
   const url = URL.canParse(request.url ?? '/', ORIGIN) ? new URL(request.url ?? '/', ORIGIN) : null;
-  const refusal = turnedAway(request);
+  const refusal = requestRefusal(request);
   if (refusal !== null) refuse(response, 403, refusal);
   else if (url === null) refuse(response, 400, 'that is no path');
   else if (request.method !== 'GET' && request.method !== 'HEAD' && request.method !== 'POST')
@@ -86,7 +86,7 @@ async function answer(engine: ReadOnlyEngine, request: IncomingMessage, response
   else if (isPage(request, url)) await answerPage(engine, url, response);
   else if (url.pathname === '/') await answerQuery(engine, request, url, response);
   else refuse(response, 404, 'there is no such page');
-  // A client that left is no fault.
+  // A disconnected client is no fault.
   await finished(response).catch(() => {});
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { inspectStatement } from './inspect-statement.ts';
 
-describe('questions pass, without the clause of the format that they name', () => {
+describe('queries pass, without the clause of the format that they name', () => {
   test.each<[string, string | null, string?]>([
     ['SELECT 1', null],
     ['SELECT 1 FORMAT JSON', 'JSON', 'SELECT 1'],
@@ -25,7 +25,7 @@ describe('questions pass, without the clause of the format that they name', () =
   });
 });
 
-describe('what is no question, or reaches beyond the store, is refused', () => {
+describe('what is no read query, or reaches beyond the store, is refused', () => {
   test.each([
     ['INSERT INTO t SELECT 1', 'READONLY'],
     ['SET readonly = 0', 'READONLY'],

@@ -20,7 +20,7 @@ let served: ServedStore;
 let jars: string;
 
 beforeAll(async () => {
-  // The driver's default compression is LZ4; the other one's library is not asked for.
+  // The driver's default compression is LZ4; the other library is not installed.
   const driver = [`com.clickhouse:clickhouse-jdbc:${VERSION}`];
   jars = await mavenJars(`clickhouse-jdbc-${VERSION}`, driver, ['com.github.luben:zstd-jni']);
   directory = await mkdtemp(join(tmpdir(), 'zerorate-jdbc-'));
@@ -54,7 +54,7 @@ test('ClickHouse’s JDBC driver reads metadata, types and rows with its default
     `prepared lumen ${charged}`,
     `counted 500000 ${(499_999 * 500_000) / 2}`,
     'limited 10',
-    expect.stringMatching(/^failed 164 Code: 164\. DB::Exception: Only questions are answered here, not INSERT/),
+    expect.stringMatching(/^failed 164 Code: 164\. DB::Exception: Only read queries are allowed, not INSERT/),
     expect.stringMatching(/^failed 497 Code: 497\. DB::Exception: Not enough privileges: file\(\) reaches beyond/),
     expect.stringMatching(/^failed 396 Code: 396\. DB::Exception: Limit for result exceeded, max rows: 10\.00 million/),
     'counted 3 3',

@@ -10,7 +10,7 @@ import { cards, meter, monthLinks, nothing, page, section, table } from './page-
 
 const REASON = new Map<string, (typeof REASONS)[number]>(REASONS.map((each) => [each.reason, each]));
 
-/** Traffic that no sponsor pays for, by reason: what a stale prefix list or a missing plan looks like. */
+/** Returns the page of traffic without a sponsor, by reason: the effect of a stale prefix list or a missing plan. */
 export async function leakagePage(data: PageData, asked: string | null): Promise<string> {
   const head = { title: 'Leakage', path: '/leakage' };
   const months = await data.bookingMonths();
@@ -21,7 +21,7 @@ export async function leakagePage(data: PageData, asked: string | null): Promise
   return page(head, html`${monthLinks(months, month, '/leakage')}${summary(outcomes, month)}${sections}`);
 }
 
-/** Each is made of a month's outcomes; a finer cut of the same traffic is one more. */
+/** Each section is made of a month's outcomes; add a section for another breakdown. */
 const SECTIONS: readonly ((outcomes: readonly Outcome[]) => HtmlText)[] = [
   notSponsoredSection,
   afterQuotaSection,
@@ -116,7 +116,7 @@ function ofOutcome(outcomes: readonly Outcome[], outcome: (typeof REASONS)[numbe
   return outcomes.filter(({ reason }) => REASON.get(reason)?.outcome === outcome);
 }
 
-/** By reason alone, the most octets first. */
+/** Sums outcomes by reason alone, the most octets first. */
 function summed(outcomes: readonly Outcome[]): { reason: string; allOctets: bigint }[] {
   const sums = new Map<string, bigint>();
   for (const { reason, allOctets } of outcomes) sums.set(reason, (sums.get(reason) ?? 0n) + allOctets);

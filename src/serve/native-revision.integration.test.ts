@@ -5,7 +5,7 @@ import { Session } from 'chdb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { nativeOfRevision } from './native-revision.ts';
 
-/** What clickhouse-go names. */
+/** The revision of clickhouse-go. */
 const REVISION = 54_460;
 const BLOCK_INFO = [1, 0, 2, 0xff, 0xff, 0xff, 0xff, 0];
 
@@ -24,18 +24,18 @@ async function native(sql: string): Promise<Buffer> {
   return Buffer.from((await session.queryAsync(sql, { format: 'Native' })).bytes());
 }
 
-/** In parts of a few octets, as the engine may write them. */
-async function* parts(octets: Buffer, length = 7): AsyncGenerator<Buffer> {
-  for (let at = 0; at < octets.length; at += length) yield octets.subarray(at, at + length);
+/** In parts of a few bytes, as the engine may write them. */
+async function* parts(bytes: Buffer, length = 7): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
 }
 
-async function revised(octets: Buffer, revision: number): Promise<Buffer> {
+async function revised(bytes: Buffer, revision: number): Promise<Buffer> {
   const blocks: Buffer[] = [];
-  for await (const block of nativeOfRevision(parts(octets), revision)) blocks.push(block);
+  for await (const block of nativeOfRevision(parts(bytes), revision)) blocks.push(block);
   return Buffer.concat(blocks);
 }
 
-describe('a column of every type is walked along to its end', () => {
+describe('a column of every type is skipped to its end', () => {
   test.each([
     'toUInt8(number)',
     "'text ' || toString(number)",
@@ -72,7 +72,7 @@ describe('a column of every type is walked along to its end', () => {
     const blocks = await native(`SELECT ${expression} AS first, 'last' AS second FROM numbers(3)`);
     const turned = await revised(blocks, REVISION);
     expect([...turned.subarray(0, 8)]).toEqual(BLOCK_INFO);
-    // A head, and an octet for each of the two columns.
+    // A head, and an byte for each of the two columns.
     expect(turned.length).toBe(blocks.length + 8 + 2);
     expect(turned.subarray(-15)).toEqual(blocks.subarray(-15));
     const name = Buffer.from('\x06second\x06String\x00');
@@ -93,12 +93,12 @@ test('an answer without rows has its columns', async () => {
   expect((await revised(blocks, REVISION)).length).toBe(blocks.length === 0 ? 0 : blocks.length + 9);
 });
 
-test('older clients have no octet for the kind of serialization', async () => {
+test('older clients have no byte for the kind of serialization', async () => {
   const blocks = await native("SELECT 1 AS a, 'x' AS b");
   expect((await revised(blocks, 54_405)).length).toBe(blocks.length + 8);
 });
 
-test('a type that is not known here is named', async () => {
+test('an unsupported type is named', async () => {
   const blocks = await native("SELECT '{}'::JSON AS a");
   await expect(revised(blocks, REVISION)).rejects.toThrow(/type JSON.*\(NOT_IMPLEMENTED\)/);
 });

@@ -1,31 +1,31 @@
 import { exception } from '../platform/clickhouse-exception.ts';
 import { type NativeType, nativeType } from './native-type.ts';
 
-/** Clients of this protocol version and later have an octet more in each column (DBMS_MIN_REVISION_WITH_CUSTOM_SERIALIZATION). */
+/** Clients of this protocol version and later have an byte more in each column (DBMS_MIN_REVISION_WITH_CUSTOM_SERIALIZATION). */
 const WITH_SERIALIZATION_KIND = 54_454;
 /** Field 1, is_overflows: no; field 2, bucket_num: -1; end. */
 const BLOCK_INFO = Buffer.from([1, 0, 2, 0xff, 0xff, 0xff, 0xff, 0]);
 const ORDINARY = Buffer.from([0]);
 
-/** A block is tried again when so much more of it has come. */
+/** A block is parsed again when so much more of it has arrived. */
 const GROWTH = 1.5;
 
 /**
- * Yields blocks of the Native format as a client that names its protocol version (`client_protocol_version`) reads them. The
- * embedded engine writes them as for one that names none: without a block's head, and without the kind of a column's
+ * Yields blocks of the Native format for a client that names its protocol version (`client_protocol_version`). The embedded
+ * engine writes them as for a client that names none: without a block's head, and without the kind of a column's
  * serialization. https://clickhouse.com/docs/interfaces/formats/Native
  */
-export async function* nativeOfRevision(octets: AsyncIterable<Buffer>, revision: number): AsyncGenerator<Buffer> {
+export async function* nativeOfRevision(bytes: AsyncIterable<Buffer>, revision: number): AsyncGenerator<Buffer> {
   let parts: Buffer[] = [];
   let length = 0;
   let enough = 0;
-  for await (const part of octets) {
+  for await (const part of bytes) {
     parts.push(part);
     length += part.length;
     if (length < enough) continue;
     let rest = Buffer.concat(parts);
     for (let block = firstBlock(rest, revision); block !== null; block = firstBlock(rest, revision)) {
-      yield block.octets;
+      yield block.bytes;
       rest = rest.subarray(block.length);
     }
     parts = [rest];
@@ -35,18 +35,18 @@ export async function* nativeOfRevision(octets: AsyncIterable<Buffer>, revision:
   for (let rest = Buffer.concat(parts); rest.length > 0; ) {
     const block = firstBlock(rest, revision);
     if (block === null) throw exception(33, 'CANNOT_READ_ALL_DATA', 'The engine wrote a part of a block only');
-    yield block.octets;
+    yield block.bytes;
     rest = rest.subarray(block.length);
   }
 }
 
-/** The first block, and its length as the engine wrote it; null where its end is missing. */
-function firstBlock(octets: Buffer, revision: number): { octets: Buffer; length: number } | null {
-  if (octets.length === 0) return null;
-  const reader = new NativeReader(octets);
+/** Returns the first block, and its length as the engine wrote it; null where its end is missing. */
+function firstBlock(bytes: Buffer, revision: number): { bytes: Buffer; length: number } | null {
+  if (bytes.length === 0) return null;
+  const reader = new NativeReader(bytes);
   try {
     const block = readBlock(reader, revision);
-    return reader.at <= octets.length ? { octets: block, length: reader.at } : null;
+    return reader.at <= bytes.length ? { bytes: block, length: reader.at } : null;
   } catch (error) {
     if (error instanceof RangeError) return null;
     throw error;
@@ -81,38 +81,38 @@ function unknown(type: string): Error {
   );
 }
 
-/** Walks along Native blocks, column by column. */
+/** Skips through Native blocks, column by column. */
 class NativeReader {
-  readonly #octets: Buffer;
+  readonly #bytes: Buffer;
   at = 0;
 
-  constructor(octets: Buffer) {
-    this.#octets = octets;
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
   }
 
   from(start: number): Buffer {
-    return this.#octets.subarray(start, this.at);
+    return this.#bytes.subarray(start, this.at);
   }
 
-  skip(octets: number): void {
-    this.at += octets;
+  skip(bytes: number): void {
+    this.at += bytes;
   }
 
   varUint(): number {
     let value = 0;
     for (let scale = 1; ; scale *= 128) {
-      const octet = this.#octets.readUInt8(this.at++);
-      value += (octet & 127) * scale;
-      if (octet < 128) return value;
+      const byte = this.#bytes.readUInt8(this.at++);
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
     }
   }
 
   text(): string {
     const length = this.varUint();
     this.at += length;
-    // Part of a name would be the name of another type.
-    if (this.at > this.#octets.length) throw new RangeError('the name of a type ends later');
-    return this.#octets.toString('utf8', this.at - length, this.at);
+    // Part of a name could be the name of another type.
+    if (this.at > this.#bytes.length) throw new RangeError('the name of a type ends later');
+    return this.#bytes.toString('utf8', this.at - length, this.at);
   }
 
   skipColumn(type: NativeType, rows: number): void {
@@ -120,7 +120,7 @@ class NativeReader {
     this.#skipValues(type, rows);
   }
 
-  /** What stands before all values of a column: the version of each dictionary in it. */
+  /** Skips what precedes all values of a column: the version of each dictionary in it. */
   #skipPrefix(type: NativeType): void {
     if (type.kind === 'lowCardinality') this.skip(8);
     else if (type.kind === 'tuple') for (const element of type.elements) this.#skipPrefix(element);
@@ -137,18 +137,18 @@ class NativeReader {
       this.#skipValues(type.inner, rows);
     } else {
       this.skip(8 * rows);
-      this.#skipValues(type.inner, rows === 0 ? 0 : Number(this.#octets.readBigUInt64LE(this.at - 8)));
+      this.#skipValues(type.inner, rows === 0 ? 0 : Number(this.#bytes.readBigUInt64LE(this.at - 8)));
     }
   }
 
-  /** Keys of 1, 2, 4 or 8 octets, after the dictionary that they point into; a null is a key, so it has no nullable values. */
+  /** Keys of 1, 2, 4 or 8 bytes, after the dictionary that they point into; a null is a key, so it has no nullable values. */
   #skipDictionary(inner: NativeType, rows: number): void {
     if (rows === 0) return;
-    const keyOctets = 1 << this.#octets.readUInt8(this.at);
+    const keyBytes = 1 << this.#bytes.readUInt8(this.at);
     this.skip(8);
-    const keys = Number(this.#octets.readBigUInt64LE(this.at));
+    const keys = Number(this.#bytes.readBigUInt64LE(this.at));
     this.skip(8);
     this.#skipValues(inner.kind === 'nullable' ? inner.inner : inner, keys);
-    this.skip(8 + keyOctets * rows);
+    this.skip(8 + keyBytes * rows);
   }
 }

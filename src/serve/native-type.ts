@@ -1,4 +1,4 @@
-/** Octets of a value of fixed width, by type name. */
+/** Bytes of a value of fixed width, by type name. */
 const WIDTHS: Readonly<Record<string, number>> = {
   Bool: 1,
   Int8: 1,
@@ -33,7 +33,7 @@ const WIDTHS: Readonly<Record<string, number>> = {
   UInt256: 32,
   Decimal256: 32,
 };
-/** Octets of a Decimal, by the digits that it can have. */
+/** Bytes of a Decimal, by the digits that it can have. */
 const DECIMAL_WIDTHS = [
   [9, 4],
   [18, 8],
@@ -41,7 +41,7 @@ const DECIMAL_WIDTHS = [
   [76, 32],
 ] as const;
 
-/** How a column's values stand in ClickHouse's Native format. Null where this program does not know it. */
+/** The layout of a column's values in ClickHouse's Native format. Null for an unsupported type. */
 export type NativeType =
   | { kind: 'fixed'; width: number }
   | { kind: 'string' }
@@ -97,7 +97,7 @@ function withoutName(text: string): string {
   return /^(?:\w+|`(?:[^`\\]|\\.)*`)\s+(.+)$/s.exec(text)?.[1] ?? text;
 }
 
-/** What stands between the commas that are in no parentheses and no quotes. */
+/** Returns the arguments between commas that are in no parentheses and no quotes. */
 function argumentsOf(text: string): string[] {
   const parts: string[] = [''];
   let depth = 0;

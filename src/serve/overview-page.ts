@@ -15,7 +15,7 @@ import { change, meter, money, monthLinks, nothing, page, section, table } from 
 /** The months that a trend shows. */
 const TREND_MONTHS = 12;
 
-/** What there is: the sponsors' accounts, the months, a month's usage and quotas, the plans in force. */
+/** Returns the overview: the sponsors' accounts, the months, a month's usage and quotas, the plans in force. */
 export async function overviewPage(data: PageData, asked: string | null): Promise<string> {
   const [catalogue, accounts, months] = [await data.catalogue(), await data.accounts(), await data.months()];
   const month = asked !== null && months.includes(asked) ? asked : (months[0] ?? null);
@@ -27,7 +27,7 @@ ${catalogue === null ? '' : section('Plans', plansTable(catalogue), 'As the cata
   );
 }
 
-/** Months side by side: octets of all sponsors, and charges in each currency with their change. */
+/** Returns months side by side: octets of all sponsors, and charges in each currency with their change. */
 function trendSection(usage: readonly NamedUsage[]): HtmlText {
   const months = [...new Set(usage.map(({ name }) => name))].slice(-TREND_MONTHS);
   const items = months.map((month) => {
@@ -59,7 +59,7 @@ ${table('Months, month against month', rows, [
       change(chargeMicros, before.get(`${currency} ${monthBefore(name)}`) ?? 0n),
   },
 ])}`,
-    'A month goes on until all of its periods are over: the newest may still grow.',
+    'A month is open until all of its periods are over: the newest may still grow.',
   );
 }
 
@@ -155,7 +155,7 @@ function dayIn(timeZone: string, timeMs: number): string {
   return DateTime.fromMillis(timeMs, { zone: timeZone }).toISODate() ?? '';
 }
 
-/** `text, image 100 %; other 33.33 %`: content types of one share stand together. */
+/** Returns `text, image 100 %; other 33.33 %`: content types of one share are listed together. */
 function sharesOf(shareBasisPoints: readonly number[]): string {
   const byShare = new Map<number, string[]>();
   shareBasisPoints.forEach((share, at) => {

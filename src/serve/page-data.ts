@@ -3,7 +3,7 @@ import { catalogueFromCanonicalJson } from '../billing/catalogue-compile.ts';
 import type { PlanTimeZone } from '../finance/statement-document.ts';
 import type { ReadOnlyEngine } from './read-only-engine.ts';
 
-/** Asks the store for what the pages show. Sums are bigint: a year of a sponsor may pass 2^53. */
+/** Queries the store for what the pages show. Sums are bigint: a year of a sponsor may pass 2^53. */
 export class PageData {
   readonly #engine: ReadOnlyEngine;
 
@@ -11,7 +11,7 @@ export class PageData {
     this.#engine = engine;
   }
 
-  /** The catalogue of the newest batch; null before the first. */
+  /** Returns the catalogue of the newest batch; null before the first. */
   async catalogue(): Promise<Catalogue | null> {
     const [row] = await this.#rows<{ document: string }>(
       'SELECT document FROM catalogues WHERE hash = ' +
@@ -28,7 +28,7 @@ export class PageData {
     );
   }
 
-  /** Months with usage, the newest first, as `2026-10`. */
+  /** Returns months with usage, the newest first, as `2026-10`. */
   async months(): Promise<string[]> {
     const rows = await this.#rows<{ name: string }>(
       "SELECT DISTINCT formatDateTime(month, '%Y-%m') AS name FROM booking_totals ORDER BY name DESC",
@@ -36,7 +36,7 @@ export class PageData {
     return rows.map(({ name }) => name);
   }
 
-  /** What each sponsor used in a month, and what came of it. */
+  /** Returns each sponsor's usage and charges in a month. */
   usageBySponsor(month: string): Promise<(Usage & { sponsorId: string })[]> {
     return this.#rows(
       `SELECT sponsor_id AS sponsorId, ${USAGE} FROM booking_totals WHERE month = {month:Date} ` +
@@ -45,7 +45,7 @@ export class PageData {
     );
   }
 
-  /** How far the quotas of a month's periods were used up, by plan. */
+  /** Returns how far the quotas of a month's periods were used up, by plan. */
   quotas(month: string): Promise<QuotaUse[]> {
     return this.#rows(
       "SELECT plan_id AS planId, sumIf(records, reason = 'quota_reached') AS usedUp, " +
@@ -56,7 +56,7 @@ export class PageData {
     );
   }
 
-  /** Of one sponsor and month, cut by `by`. */
+  /** Returns the usage of one sponsor and month, by `by`. */
   usageBy(
     by: 'application_id' | 'content_type' | 'month',
     sponsorId: string,
@@ -70,14 +70,14 @@ export class PageData {
     );
   }
 
-  /** What all sponsors used and were charged, by month and currency. */
+  /** Returns usage and charges of all sponsors, by month and currency. */
   usageByMonth(): Promise<NamedUsage[]> {
     return this.#rows(
       `SELECT formatDateTime(month, '%Y-%m') AS name, ${USAGE} FROM booking_totals GROUP BY month, currency ORDER BY month, currency`,
     );
   }
 
-  /** By day of use in each plan's time zone; `day_of_use` may be of another month than the statement that has it. */
+  /** Returns usage by day of use in each plan's time zone; `day_of_use` may be of another month than its statement. */
   usageByDay(month: string, sponsorId: string | null): Promise<DayUsage[]> {
     return this.#ofMonth(
       `SELECT toString(day_of_use) AS day, ${USAGE} FROM usage_by_day WHERE month = {month:Date}`,
@@ -87,7 +87,7 @@ export class PageData {
     );
   }
 
-  /** The same by day of booking. */
+  /** Returns usage by day of booking. */
   usageByBookingDay(month: string, sponsorId: string | null): Promise<DayUsage[]> {
     return this.#ofMonth(
       `SELECT toString(booking_date) AS day, ${USAGE} FROM booking_totals WHERE month = {month:Date}`,
@@ -97,7 +97,7 @@ export class PageData {
     );
   }
 
-  /** Time zones of the plans that a month's usage was rated under. */
+  /** Returns the time zones of the plans that a month's usage was rated under. */
   timeZones(month: string, sponsorId: string | null): Promise<PlanTimeZone[]> {
     return this.#ofMonth(
       'SELECT plan_id AS planId, plan_version AS planVersion, any(time_zone) AS timeZone FROM usage_by_day WHERE month = {month:Date}',
@@ -107,7 +107,7 @@ export class PageData {
     );
   }
 
-  /** Months in which batches were booked, the newest first. */
+  /** Returns months in which batches were booked, the newest first. */
   async bookingMonths(): Promise<string[]> {
     const rows = await this.#rows<{ name: string }>(
       "SELECT DISTINCT formatDateTime(toStartOfMonth(booking_date), '%Y-%m') AS name FROM batches ORDER BY name DESC",
@@ -115,7 +115,7 @@ export class PageData {
     return rows.map(({ name }) => name);
   }
 
-  /** What became of the records booked in a month, by reason and application. */
+  /** Returns the outcomes of the records booked in a month, by reason and application. */
   outcomes(month: string): Promise<Outcome[]> {
     return this.#rows(
       'SELECT reason, application_id AS applicationId, sum(records) AS records, sum(octets) AS allOctets FROM outcomes ' +
@@ -131,7 +131,7 @@ export class PageData {
     return this.#rows(`${head}${ofSponsor} ${tail}`, parameters);
   }
 
-  /** The lines of one sponsor's month: charges, and what corrections took back and charged again. */
+  /** Returns the lines of one sponsor's month: charges, reversals and re-rated charges. */
   lines(sponsorId: string, month: string): Promise<Line[]> {
     return this.#rows(
       'SELECT application_id AS applicationId, plan_id AS planId, plan_version AS planVersion, ' +
@@ -177,7 +177,10 @@ export class PageData {
   }
 }
 
-/** ClickHouse writes 64-bit integers in quotes: the names of such columns tell them from texts of digits. */
+/**
+ * Converts 64-bit integers, which ClickHouse writes in quotes: the names of such columns distinguish them from texts of
+ * digits.
+ */
 function bigOfText(name: string, value: unknown): unknown {
   return typeof value === 'string' && COUNTS.test(name) ? BigInt(value) : value;
 }
@@ -248,7 +251,7 @@ export interface Closing {
   name: string;
   day: string;
   who: string;
-  /** Charges, adjustments and tax, as they were rounded. */
+  /** Charges, adjustments and tax, after rounding. */
   billedMicros: bigint;
   closingMicros: bigint;
 }

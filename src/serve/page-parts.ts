@@ -5,7 +5,7 @@ import { monthName } from '../finance/month.ts';
 import { exactUnits, groupDigits, roundedUnits } from '../finance/shown-money.ts';
 import { PAGE_STYLE } from './page-style.ts';
 
-/** A change of this much is ten times as much: 900.0 %. */
+/** Tenths of a percent of a tenfold value: a change of 900.0 %. */
 const TEN_TIMES_TENTHS = 9000;
 
 /** The pages that every page links to. */
@@ -16,14 +16,14 @@ const PAGES = [
 ];
 
 export interface PageHead {
-  /** In the browser's tab, and the page's heading. */
+  /** Title of the browser's tab, and heading of the page. */
   title: string;
   kicker?: string;
-  /** Which of the pages it is; absent: none of those that are linked to. */
+  /** Path of the page in PAGES; absent: a page that is not linked to. */
   path?: string;
 }
 
-/** A whole page that needs nothing else. */
+/** Returns a whole page without other files. */
 export function page({ title, kicker = 'Sponsored data', path }: PageHead, inner: HtmlText): string {
   const links = PAGES.map((each) => {
     const current = each.path === path ? html` aria-current="page"` : '';
@@ -61,7 +61,7 @@ export function nothing(text: string): HtmlText {
   return html`<p class="note">${text}</p>`;
 }
 
-/** A figure of money or of anything else, with its name above it and a few words below. */
+/** A figure of money or of anything else, with its name above it and a note below. */
 export interface Card {
   name: HtmlText | string;
   value: HtmlText | string;
@@ -79,12 +79,12 @@ export function cards(list: readonly Card[]): HtmlText {
 
 export interface Column<T> {
   title: string;
-  /** The row's header, or a number to the right. */
+  /** The row's header, or a right-aligned number. */
   kind?: 'head' | 'number';
   cell: (row: T) => HtmlText | string;
 }
 
-/** `caption` says what the table holds to a reader who has not seen the heading above it. */
+/** Returns a table. `caption` describes its content to a reader who has not seen the heading above it. */
 export function table<T>(
   caption: string,
   rows: readonly T[],
@@ -104,7 +104,7 @@ export function table<T>(
   return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table><caption class="unseen">${caption}</caption><thead><tr>${heads}</tr></thead><tbody>${body}</tbody>${foot === undefined ? '' : html`<tfoot><tr>${foot}</tr></tfoot>`}</table></div>`;
 }
 
-/** A share of a whole, drawn; `part` and `whole` are 0 or more. */
+/** Returns a bar of a share; `part` and `whole` are 0 or more. */
 export function meter(part: bigint, whole: bigint): HtmlText {
   const percent = whole <= 0n ? 0 : Math.min(100, Number((part * 1000n) / whole) / 10);
   return html`${percent.toFixed(1)} %<span class="meter" aria-hidden="true"><i style="width:${percent}%"></i></span>`;
@@ -114,18 +114,18 @@ function classOf(kind: Column<never>['kind']): HtmlText | string {
   return kind === 'number' ? html` class="n"` : '';
 }
 
-/** Rounded to the currency's decimals, half away from zero; all six of them in its title. */
+/** Returns money rounded to the currency's decimals, half away from zero; all six of them in its title. */
 export function money(micros: bigint, currency: string): HtmlText {
   const exact = `${groupDigits(exactUnits(micros))} ${currency}`;
   return html`<span title="${exact}">${groupDigits(roundedUnits(micros, minorDigitsOf(currency)))}</span>`;
 }
 
-/** An amount with its currency behind it. */
+/** Returns an amount with its currency after it. */
 export function amount(micros: bigint, currency: string): HtmlText {
   return html`${money(micros, currency)}<small>${currency}</small>`;
 }
 
-/** How much more or less it is than before: in percent, and as a multiple from ten times on. */
+/** Returns the change from `before`: in percent, and as a multiple from ten times on. */
 export function change(now: bigint, before: bigint): HtmlText {
   const tenths = changeOf(now, before);
   if (tenths === null) return html`–`;
@@ -135,7 +135,7 @@ export function change(now: bigint, before: bigint): HtmlText {
   return html`<span class="${tenths < 0 ? 'down' : 'up'}">${text}</span>`;
 }
 
-/** Links to the months, the one that is shown marked. */
+/** Returns links to the months, with the shown one marked. */
 export function monthLinks(months: readonly string[], shown: string | null, path: string): HtmlText {
   const links = months.map((month) => {
     const current = month === shown ? html` aria-current="page"` : '';

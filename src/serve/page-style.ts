@@ -1,4 +1,4 @@
-/** The pages' style sheet: light and dark, as the reader's system has it. */
+/** The pages' style sheet: light or dark, by the reader's system setting. */
 export const PAGE_STYLE = `
 :root { color-scheme: light dark; --ink: #16202c; --soft: #5b6875; --line: #d8dee5; --faint: #f4f6f8; --paper: #fff; --ground: #e9edf1;
   --deep: #17496e; --pale: #b7cfe2; --money: #1d7a63; --warn: #8a4b08; --owed: #a3312a; }

@@ -59,7 +59,7 @@ describe('in a browser', () => {
     return (await (await fetch(served.url, { method: 'POST', body: sql })).text()).trim();
   }
 
-  /** All six decimals of the amounts in a table's column, in micro-units. */
+  /** Returns the amounts of a table's column with all six decimals, in micro-units. */
   async function microsIn(caption: string, column: number): Promise<bigint[]> {
     const cells = page.getByRole('table', { name: caption, exact: true }).locator(`tbody tr > :nth-child(${column})`);
     const exact = await cells.evaluateAll((list) =>
@@ -88,7 +88,7 @@ describe('in a browser', () => {
     expect(complaints).toEqual([]);
   });
 
-  test('what a month shows is what the store says, to the micro-unit', async () => {
+  test('a month’s figures equal those of the store, to the micro-unit', async () => {
     await open('/sponsors/lumen?month=2026-09');
     const lines = await microsIn('Charges by application and plan', 7);
     const booked = "SELECT sum(charge_micros) FROM booking_totals WHERE sponsor_id = 'lumen' AND month = '2026-09-01'";
@@ -119,7 +119,7 @@ describe('in a browser', () => {
     );
   });
 
-  test('a sponsor’s page begins with what finance looks at first, and it adds up to the balance', async () => {
+  test('a sponsor’s page begins with the account figures, and it adds up to the balance', async () => {
     await open('/sponsors/chatter');
     const due = await cardMicros('Amount due');
     const owed = due + (await cardMicros('Not billed yet'));
@@ -132,7 +132,7 @@ describe('in a browser', () => {
     expect(sum(await microsIn('Receivables by age, in USD', 2))).toBe(String(due));
   });
 
-  test('leakage has all octets that are not sponsored, by reason', async () => {
+  test('leakage has all unsponsored octets, by reason', async () => {
     await open('/leakage?month=2026-09');
     const records = await microsIn('Traffic that is not sponsored, by reason and application', 4);
     const asked = "SELECT sum(records_not_sponsored) FROM batches WHERE toStartOfMonth(booking_date) = '2026-09-01'";
@@ -185,7 +185,7 @@ describe('in a browser', () => {
     expect(complaints.filter((text) => !text.includes('404'))).toEqual([]);
   });
 
-  test('what the store holds is text, whatever it looks like', async () => {
+  test('content of the store is shown as text', async () => {
     await open('/');
     await page.getByRole('link', { name: '<b>&"/..' }).click();
     expect(await page.locator('h1').innerText()).toBe('<b>&"/..');
@@ -194,7 +194,7 @@ describe('in a browser', () => {
     expect(complaints).toEqual([]);
   });
 
-  test('a sponsor that is not there, and a month without usage', async () => {
+  test('an unknown sponsor, and a month without usage', async () => {
     expect((await open('/sponsors/unknown'))?.status()).toBe(404);
     expect(await page.locator('h1').innerText()).toBe('There is no such sponsor');
     await open('/?month=1999-01');
@@ -207,14 +207,14 @@ describe('in a browser', () => {
     other.listen(port, '127.0.0.1');
     try {
       await page.goto(`http://localhost:${port}/`);
-      const question = `${served.url}/?query=${encodeURIComponent('SELECT 1 FORMAT CSV')}`;
+      const query = `${served.url}/?query=${encodeURIComponent('SELECT 1 FORMAT CSV')}`;
       const script = `(async () => {
-        const read = await fetch('${question}').then((r) => r.text(), (e) => String(e));
-        const blind = await fetch('${question}', { mode: 'no-cors' }).then((r) => r.type, (e) => String(e));
+        const read = await fetch('${query}').then((r) => r.text(), (e) => String(e));
+        const blind = await fetch('${query}', { mode: 'no-cors' }).then((r) => r.type, (e) => String(e));
         const image = await new Promise((resolve) => {
           const img = new Image();
           img.onload = () => resolve('loaded'); img.onerror = () => resolve('failed');
-          img.src = '${question}';
+          img.src = '${query}';
         });
         return { read, blind, image };
       })()`;
@@ -223,7 +223,7 @@ describe('in a browser', () => {
         blind: expect.stringContaining('Failed to fetch'),
         image: 'failed',
       });
-      // Its own pages may be followed to by a link.
+      // A link of another site may lead to the pages.
       expect((await page.goto(served.url, { referer: `http://localhost:${port}/` }))?.status()).toBe(200);
     } finally {
       other.close();

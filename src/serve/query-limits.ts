@@ -1,27 +1,29 @@
 import { availableParallelism, totalmem } from 'node:os';
 
-/** What the questions to a store may take. No setting of a client lifts one; a setting may lower it. */
+/** Limits of the queries to a store. A client's setting may lower a limit and never raises it. */
 export interface QueryLimits {
   /** Of one answer. */
   maxResultRows: number;
   /** Of one answer: as ClickHouse counts its columns, and as it is sent, before compression. */
   maxResultBytes: number;
-  /** Of all questions together; one may take three quarters of it. */
+  /** Of all queries together; one may use three quarters of it. */
   maxMemoryBytes: number;
   executionTimeoutMs: number;
   maxThreads: number;
-  /** Further questions wait, MAX_WAITING of them at most. */
+  /** Further queries wait, MAX_WAITING of them at most. */
   maxConcurrentQueries: number;
 }
 
 const MIB = 2 ** 20;
-/** ClickHouse itself takes 300 MiB before the first question. */
+/** ClickHouse itself takes 300 MiB before the first query. */
 export const MIN_MEMORY_BYTES = 512 * MIB;
 export const MAX_WAITING = 100;
 /** 20 days: a timer of Node.js cannot wait for more than 24. */
 export const LONGEST_TIMEOUT_MS = 20 * 86_400_000;
 
-/** Limits that leave a machine of 4 GiB alive. `memoryBytes` is the memory of the machine, or of its container. */
+/**
+ * Returns limits that keep a machine of 4 GiB responsive. `memoryBytes` is the memory of the machine, or of its container.
+ */
 export function defaultLimits(memoryBytes = machineMemoryBytes()): QueryLimits {
   return {
     maxResultRows: 10_000_000,
@@ -33,7 +35,9 @@ export function defaultLimits(memoryBytes = machineMemoryBytes()): QueryLimits {
   };
 }
 
-/** Limits of one question of the operator: rows, octets and time are unbounded, as it can be interrupted; memory is not. */
+/**
+ * Returns limits of one query by the operator: rows, bytes and time are unlimited, as it can be interrupted; memory is not.
+ */
 export function operatorLimits(): QueryLimits {
   const unbounded = Number.MAX_SAFE_INTEGER;
   return {
@@ -44,12 +48,14 @@ export function operatorLimits(): QueryLimits {
   };
 }
 
-/** The resident memory at which the engine's process is ended: what ClickHouse counts, and room for what it does not. */
+/**
+ * Returns the resident memory at which the engine's process is ended: what ClickHouse counts, plus a reserve for the rest.
+ */
 export function residentLimitBytes({ maxMemoryBytes }: QueryLimits): number {
   return Math.floor(maxMemoryBytes * 1.25) + 512 * MIB;
 }
 
-/** ClickHouse's settings of a limit; a client may lower each, down to 1. */
+/** Returns ClickHouse's settings of the limits; a client may lower each, down to 1. */
 export function limitSettings(limits: QueryLimits): Readonly<Record<string, number>> {
   return {
     max_result_rows: limits.maxResultRows,
@@ -63,7 +69,7 @@ export function limitSettings(limits: QueryLimits): Readonly<Record<string, numb
   };
 }
 
-/** ClickHouse's own bounds of a statement's size: a deeper one than its default lets the parser run out of stack. */
+/** ClickHouse's own bounds of a statement's size: deeper nesting than its default overflows the parser's stack. */
 export const STATEMENT_BOUNDS: Readonly<Record<string, number>> = {
   max_query_size: 262_144,
   max_parser_depth: 1000,

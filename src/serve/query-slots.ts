@@ -5,7 +5,7 @@ interface Waiting {
   start(): void;
 }
 
-/** Lets so many questions run at once; further ones wait in order, and one too many is refused. */
+/** Lets a number of queries run at once; further ones wait in order, and one too many is refused. */
 export class QuerySlots {
   readonly #slots: number;
   readonly #waitTimeoutMs: number;
@@ -24,7 +24,7 @@ export class QuerySlots {
       this.#running++;
       return;
     }
-    if (this.#waiting.size >= MAX_WAITING) throw this.#busy('too many wait');
+    if (this.#waiting.size >= MAX_WAITING) throw this.#busy('the queue is full');
     await new Promise<void>((resolve, reject) => {
       const leave = (error: unknown) => {
         clearTimeout(timer);
@@ -41,7 +41,7 @@ export class QuerySlots {
     });
   }
 
-  /** Gives the slot to the question that has waited longest. */
+  /** Passes the slot to the query that has waited longest. */
   release(): void {
     const [next] = this.#waiting;
     if (next === undefined) this.#running--;
@@ -49,11 +49,11 @@ export class QuerySlots {
   }
 
   #busy(why: string): Error {
-    const state = `${this.#running} questions are answered and ${this.#waiting.size} wait`;
+    const state = `${this.#running} queries are running and ${this.#waiting.size} are waiting`;
     return exception(
       202,
       'TOO_MANY_SIMULTANEOUS_QUERIES',
-      `Too many simultaneous queries: ${state}, and ${why}; ask again later`,
+      `Too many simultaneous queries: ${state}, and ${why}; retry later`,
     );
   }
 }

@@ -4,43 +4,43 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { exception } from '../platform/clickhouse-exception.ts';
 import { DATA_DIRECTORY, prepareStoreDirectory, unopenedError } from '../platform/store-directory.ts';
 import { StoreError } from '../platform/store-error.ts';
-import type { QuerySummary, Question } from './engine-messages.ts';
+import type { Query, QuerySummary } from './engine-messages.ts';
 import { EngineProcess } from './engine-process.ts';
 import { defaultLimits, type QueryLimits } from './query-limits.ts';
 import { QuerySlots } from './query-slots.ts';
 import { writeReadOnlyUser } from './read-only-user.ts';
 import { type ResultPipe, ResultPipes } from './result-pipes.ts';
 
-/** After its time, and after it was cancelled, a question has so long to end before the engine is ended. */
+/** After its time-out, and after its cancellation, a query has this long to end before the engine is ended. */
 const CANCEL_GRACE_MS = 10_000;
-/** ClickHouse itself says first that the time is over. */
+/** ClickHouse's own time-out comes first. */
 const TIMEOUT_GRACE_MS = 2000;
 const RELEASE_INTERVAL_MS = 50;
 
 /** An answer while it is computed. */
 export interface StreamedAnswer {
   format: string;
-  /** Rejects when the question fails, with an error in ClickHouse's own words. Leaving it cancels the question. */
-  octets: AsyncIterable<Buffer>;
-  /** Null until `octets` has ended. */
+  /** Rejects when the query fails, with ClickHouse's own error. Ending the iteration cancels the query. */
+  bytes: AsyncIterable<Buffer>;
+  /** Null until `bytes` has ended. */
   summary(): QuerySummary | null;
 }
 
-/** A whole answer, and the format that it is in. */
+/** A complete answer, and its format. */
 export interface Answer {
   result: QuerySummary & { bytes(): Uint8Array; text(): string };
   format: string;
 }
 
-/** ClickHouse over one embedded store, for questions only, within limits. */
+/** ClickHouse over one embedded store, for queries only, within limits. */
 export interface ReadOnlyEngine {
   readonly version: string;
   readonly timezone: string;
   readonly limits: QueryLimits;
-  /** Waits for its turn. Rejects with an error in ClickHouse's own words; `signal` cancels the question. */
-  stream(question: Question, signal?: AbortSignal): Promise<StreamedAnswer>;
-  ask(question: Question, signal?: AbortSignal): Promise<Answer>;
-  /** To be called when no question is under way. */
+  /** Waits for a slot. Rejects with ClickHouse's own error; `signal` cancels the query. */
+  stream(query: Query, signal?: AbortSignal): Promise<StreamedAnswer>;
+  ask(query: Query, signal?: AbortSignal): Promise<Answer>;
+  /** Call it when no query is running. */
   stop(): Promise<void>;
 }
 
@@ -94,23 +94,23 @@ class ProcessEngine implements ReadOnlyEngine {
     this.#pipes = new ResultPipes(parts.configuration);
   }
 
-  async stream(question: Question, signal: AbortSignal = new AbortController().signal): Promise<StreamedAnswer> {
+  async stream(query: Query, signal: AbortSignal = new AbortController().signal): Promise<StreamedAnswer> {
     await this.#slots.take(signal);
     const running = await this.#prepare().catch((error) => {
       this.#slots.release();
       throw error;
     });
-    return running.start(question, signal, () => this.#slots.release());
+    return running.start(query, signal, () => this.#slots.release());
   }
 
-  async #prepare(): Promise<RunningQuestion> {
-    return new RunningQuestion(await this.#running(), this.#asked++, await this.#pipes.next(), this.limits);
+  async #prepare(): Promise<RunningQuery> {
+    return new RunningQuery(await this.#running(), this.#asked++, await this.#pipes.next(), this.limits);
   }
 
-  async ask(question: Question, signal?: AbortSignal): Promise<Answer> {
-    const { format, octets, summary } = await this.stream(question, signal);
+  async ask(query: Query, signal?: AbortSignal): Promise<Answer> {
+    const { format, bytes, summary } = await this.stream(query, signal);
     const parts: Buffer[] = [];
-    for await (const part of octets) parts.push(part);
+    for await (const part of bytes) parts.push(part);
     const body = Buffer.concat(parts);
     const counts = summary() ?? { rowsRead: 0, bytesRead: 0, elapsed: 0 };
     return { format, result: { ...counts, bytes: () => body, text: () => body.toString('utf8') } };
@@ -121,7 +121,7 @@ class ProcessEngine implements ReadOnlyEngine {
     await rm(this.#parts.configuration, { recursive: true, force: true });
   }
 
-  /** The engine, started again where it has ended. */
+  /** Returns the engine, restarted if it has ended. */
   async #running(): Promise<EngineProcess> {
     if (!this.#engine.isRunning) {
       await this.#engine.exited;
@@ -132,44 +132,44 @@ class ProcessEngine implements ReadOnlyEngine {
   }
 }
 
-/** One question from its start until its engine is done with it. */
-class RunningQuestion {
+/** One query from its start until its engine is done with it. */
+class RunningQuery {
   readonly #engine: EngineProcess;
   readonly #id: number;
   readonly #pipe: ResultPipe;
   readonly #limits: QueryLimits;
   #summary: QuerySummary | null = null;
-  #isSettled = false;
-  /** Why it was cancelled. */
+  #isDone = false;
+  /** The reason of its cancellation. */
   #cancelled: unknown = null;
 
   constructor(engine: EngineProcess, id: number, pipe: ResultPipe, limits: QueryLimits) {
     this.#engine = engine;
     this.#id = id;
     this.#pipe = pipe;
-    // It is destroyed while it is read; its reader has the error.
-    pipe.octets.on('error', () => {});
+    // The stream is destroyed while it is read; its reader gets the error.
+    pipe.bytes.on('error', () => {});
     this.#limits = limits;
   }
 
-  /** Resolves once the statement is known to be a question; `done` is called when the engine is done with it, and only then. */
-  async start(question: Question, signal: AbortSignal, done: () => void): Promise<StreamedAnswer> {
+  /** Resolves once the statement is known to be a query; `done` is called when the engine is done with it, and only then. */
+  async start(query: Query, signal: AbortSignal, done: () => void): Promise<StreamedAnswer> {
     let started: (format: string) => void = () => {};
     const format = new Promise<string>((resolve) => (started = resolve));
-    const settled = new Promise<void>((resolve, reject) => {
+    const answered = new Promise<void>((resolve, reject) => {
       const ended = (summary: QuerySummary) => {
         this.#summary = summary;
         resolve();
       };
-      this.#engine.ask(this.#id, question, this.#pipe.path, { started, ended, failed: reject });
+      this.#engine.ask(this.#id, query, this.#pipe.path, { started, ended, failed: reject });
     });
     const { executionTimeoutMs } = this.#limits;
     const timer = setTimeout(() => this.#cancel(timedOut(executionTimeoutMs)), executionTimeoutMs + TIMEOUT_GRACE_MS);
     const aborted = () => this.#cancel(signal.reason);
     signal.addEventListener('abort', aborted, { once: true });
     if (signal.aborted) aborted();
-    const finished = settled.finally(async () => {
-      this.#isSettled = true;
+    const finished = answered.finally(async () => {
+      this.#isDone = true;
       clearTimeout(timer);
       signal.removeEventListener('abort', aborted);
       await this.#pipe.finish();
@@ -179,19 +179,19 @@ class RunningQuestion {
     try {
       const refused = finished.then(() => new Promise<never>(() => {}));
       const named = await Promise.race([format, refused]);
-      return { format: named, octets: this.#read(finished), summary: () => this.#summary };
+      return { format: named, bytes: this.#read(finished), summary: () => this.#summary };
     } catch (error) {
-      this.#pipe.octets.destroy();
+      this.#pipe.bytes.destroy();
       throw this.#cancelled ?? error;
     }
   }
 
   async *#read(finished: Promise<void>): AsyncGenerator<Buffer> {
-    let bytes = 0;
+    let sentBytes = 0;
     try {
-      for await (const part of this.#pipe.octets) {
-        bytes += part.length;
-        if (bytes > this.#limits.maxResultBytes) throw tooLong(this.#limits.maxResultBytes);
+      for await (const part of this.#pipe.bytes) {
+        sentBytes += part.length;
+        if (sentBytes > this.#limits.maxResultBytes) throw tooLong(this.#limits.maxResultBytes);
         yield part;
       }
       await finished;
@@ -206,14 +206,14 @@ class RunningQuestion {
 
   #cancel(reason: unknown): void {
     if (this.#cancelled === null) this.#cancelled = reason;
-    if (this.#isSettled) return;
-    this.#pipe.octets.destroy();
-    void this.#untilSettled();
+    if (this.#isDone) return;
+    this.#pipe.bytes.destroy();
+    void this.#untilDone();
   }
 
-  async #untilSettled(): Promise<void> {
+  async #untilDone(): Promise<void> {
     const deadline = performance.now() + CANCEL_GRACE_MS;
-    while (!this.#isSettled) {
+    while (!this.#isDone) {
       this.#engine.cancel(this.#id);
       await this.#pipe.release();
       if (performance.now() > deadline) this.#engine.kill('did not cancel a query and was ended');

@@ -2,11 +2,11 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { limitSettings, type QueryLimits, STATEMENT_BOUNDS } from './query-limits.ts';
-import { CANCELLER, HIDDEN_SYSTEM_TABLES, KEPT_SETTINGS, QUESTION_SETTING } from './statement-rules.ts';
+import { CANCELLER, HIDDEN_SYSTEM_TABLES, KEPT_SETTINGS, QUERY_SETTING } from './statement-rules.ts';
 
 /**
- * Settings with which one question would pass by the limits of all: memory that is not counted, signals, sleep that cannot
- * be cancelled, log lines. They keep their values.
+ * Settings with which one query could evade the limits: uncounted memory, signals, sleep that cannot be cancelled, log
+ * lines. Their values are fixed.
  */
 const FIXED_SETTINGS: Readonly<Record<string, number | string>> = {
   max_untracked_memory: 4_194_304,
@@ -18,7 +18,10 @@ const FIXED_SETTINGS: Readonly<Record<string, number | string>> = {
   send_logs_level: 'fatal',
 };
 
-/** All that the one user may. No right to a source: file(), url(), s3() and their like are refused by ClickHouse itself. */
+/**
+ * All rights of the one user. It has no right to a source: ClickHouse itself refuses file(), url(), s3() and similar
+ * functions.
+ */
 const GRANTS = [
   'GRANT SELECT, SHOW ON default.*',
   'GRANT SELECT, SHOW ON system.*',
@@ -28,9 +31,9 @@ const GRANTS = [
 ];
 
 /**
- * Writes the configuration of an embedded ClickHouse whose user can only read the store, within `limits`, and returns its
- * directory, which the caller removes at the end; `config.xml` in it is what the engine is opened with. Paths in it are
- * absolute, as ClickHouse looks for others in the working directory.
+ * Writes the configuration of an embedded ClickHouse whose user can only read the store, within `limits`. Returns its
+ * directory, which the caller removes at the end; open the engine with `config.xml` in it. Its paths are absolute, as
+ * ClickHouse resolves relative ones in the working directory.
  */
 export async function writeReadOnlyUser(limits: QueryLimits): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'zerorate-serve-'));
@@ -51,8 +54,8 @@ export async function writeReadOnlyUser(limits: QueryLimits): Promise<string> {
     ...Object.entries(upper).map(([name, max]) => `<${name}><min>1</min><max>${max}</max></${name}>`),
     ...[...Object.keys(FIXED_SETTINGS), ...KEPT_SETTINGS].map((name) => `<${name}><const/></${name}>`),
   ];
-  // Grants do not govern tables of `system` where ClickHouse is embedded; row policies do.
-  const canceller = `getSetting('${QUESTION_SETTING}') = '${CANCELLER}'`;
+  // Grants do not govern tables of `system` in an embedded ClickHouse; row policies do.
+  const canceller = `getSetting('${QUERY_SETTING}') = '${CANCELLER}'`;
   const filters = HIDDEN_SYSTEM_TABLES.map((table) => [table, table === 'processes' ? canceller : '0'] as const);
   const hidden = elements(Object.fromEntries(filters.map(([table, filter]) => [table, `<filter>${filter}</filter>`])));
   const grants = GRANTS.map((grant) => `<query>${grant}</query>`).join('');

@@ -38,27 +38,27 @@ export class ResultPipes {
 export interface ResultPipe {
   path: string;
   /** Ends when the writer has closed the pipe, or `finish` was called. */
-  octets: Socket;
-  /** Ends `octets` after what was written, where a writer that is done never opened the pipe. */
+  bytes: Socket;
+  /** Ends `bytes` after what was written, where a writer that is done never opened the pipe. */
   finish(): Promise<void>;
-  /** Lets a writer that waits for a reader go on, and fail. */
+  /** Releases a writer that waits for a reader; it fails. */
   release(): Promise<void>;
   remove(): Promise<void>;
 }
 
 function openPipe(path: string): ResultPipe {
-  // Without a wait for the writer; the socket closes it.
+  // Opens without waiting for the writer; the socket closes it.
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   return {
     path,
-    octets: new Socket({ fd, readable: true, writable: false }),
+    bytes: new Socket({ fd, readable: true, writable: false }),
     finish: () => openAndClose(path, constants.O_WRONLY | constants.O_NONBLOCK),
     release: () => openAndClose(path, constants.O_RDONLY | constants.O_NONBLOCK),
     remove: () => rm(path, { force: true }),
   };
 }
 
-/** Resolves also when the other end is gone. */
+/** Resolves also when the other end is closed. */
 function openAndClose(path: string, flags: number): Promise<void> {
   return new Promise((resolve) => {
     open(path, flags, (error, fd) => (error === null ? close(fd, () => resolve()) : resolve()));

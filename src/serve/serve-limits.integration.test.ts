@@ -20,7 +20,7 @@ const SECRET = 'beyond-the-store';
 const AT_ONCE = 6;
 const FAULT = /Code: \d+\. DB::Exception: .+\(version [\d.]+ /s;
 
-/** What a machine of 4 GiB gets by default, with less time. */
+/** The default limits of a machine of 4 GiB, with a shorter time-out. */
 const LIMITS: QueryLimits = { ...defaultLimits(4 * GIB), maxThreads: 2, executionTimeoutMs: 4000 };
 
 const SHOWN_SYSTEM_TABLES = (
@@ -54,7 +54,7 @@ const post = (sql: string, parameters: Record<string, string> = {}, signal?: Abo
   fetch(`${served.url}/?${new URLSearchParams(parameters)}`, { method: 'POST', body: sql, ...(signal && { signal }) });
 const one = async (sql: string) => (await (await post(sql)).text()).trim();
 
-/** The engine's processes: children of this one that have the store open. */
+/** Returns the engine's processes: children of this one that have the store open. */
 function engines(): string[] {
   const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ');
   return children.filter((pid) => /engine-process-main/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')));
@@ -64,13 +64,13 @@ interface Answered {
   sql: string;
   may: 'refused' | 'bounded';
   status: number;
-  /** The last of what came. */
+  /** The last part that arrived. */
   end: string;
   octets: number;
   isWhole: boolean;
 }
 
-/** With the octets that come before a connection breaks, which fetch drops. */
+/** Includes the bytes that arrive before a connection breaks, which fetch drops. */
 function answerOf(sql: string, may: Answered['may']): Promise<Answered> {
   const text = sql.replaceAll('@secret', join(directory, 'secret.txt')).replaceAll('@out', join(directory, 'out'));
   return new Promise((resolve, reject) => {
@@ -127,14 +127,14 @@ test('hostile statements, six at a time, are refused or bounded, with a clear er
   expect(peakBytes).toBeLessThan(residentLimitBytes(LIMITS));
 }, 170_000);
 
-test('every table function is known: it makes rows up or reads the store, or is refused', async () => {
+test('every table function is listed: it generates rows or reads the store, or is refused', async () => {
   const names = (await one('SELECT name FROM system.table_functions')).split('\n');
   const harmless = new Set<string>(TABLE_FUNCTIONS);
   expect(names.length).toBeGreaterThan(80);
   expect(names.filter((name) => isDeniedCall(name) === harmless.has(name))).toEqual([]);
 });
 
-test('tables of system that tell of the machine are empty by every other name', async () => {
+test('tables of system about the machine are empty under every other name', async () => {
   expect(await one('SELECT * FROM disks').then((text) => text.includes('Code: 60.'))).toBe(true);
   for (const table of ['disks', 'processes', 'server_settings', 'stack_trace', 'clusters']) {
     expect(await (await post(`SELECT count() FROM ${table}`, { database: 'system' })).text()).toBe('0\n');
@@ -142,12 +142,12 @@ test('tables of system that tell of the machine are empty by every other name', 
     const named = await post('SELECT count() FROM system.{name:Identifier}', { param_name: table });
     expect(await named.text()).toBe('0\n');
   }
-  // Of a newer ClickHouse each new one has to be looked at, before a list grows.
+  // Every new one of a newer ClickHouse must be reviewed before a list grows.
   const names = await one("SELECT name FROM system.tables WHERE database = 'system'");
   expect(names.split('\n').filter((name) => !HIDDEN_SYSTEM_TABLES.includes(name))).toEqual(SHOWN_SYSTEM_TABLES);
 });
 
-test('the functions that are refused are those that reach beyond the store', async () => {
+test('the refused functions are those that reach beyond the store', async () => {
   const names = (await one('SELECT name FROM system.functions')).split('\n');
   expect(names.filter(isDeniedCall).sort()).toEqual([
     'addressToLine',
@@ -173,10 +173,10 @@ test('the functions that are refused are those that reach beyond the store', asy
   ]);
 });
 
-describe('one question among others', () => {
+describe('one query among others', () => {
   const running = async () => Number(await one('SELECT 1')) === 1;
 
-  test('a client that leaves cancels its question', async () => {
+  test('a client that leaves cancels its query', async () => {
     const leaving = Array.from({ length: LIMITS.maxConcurrentQueries }, () => new AbortController());
     const asked = leaving.map(({ signal }) =>
       post('SELECT sum(sipHash64(number)) FROM numbers(100000000000)', {}, signal),
@@ -186,22 +186,22 @@ describe('one question among others', () => {
     await Promise.allSettled(asked);
     const from = performance.now();
     expect(await running()).toBe(true);
-    // All slots were taken: it was answered before their time was over.
+    // All slots were taken: it was answered before their time-out.
     expect(performance.now() - from).toBeLessThan(LIMITS.executionTimeoutMs * 0.6);
   });
 
-  test('more questions than slots wait for their turn, and too many are refused', async () => {
+  test('more queries than slots wait for their turn, and too many are refused', async () => {
     const asked = Array.from({ length: 130 }, () => post('SELECT sleep(0.2)'));
     const statuses = await Promise.all(asked.map(async (answer) => (await answer).text()));
     const refused = statuses.filter((text) => text.startsWith('Code: 202.'));
-    expect(refused.some((text) => text.includes('4 questions are answered and 100 wait, and too many wait'))).toBe(
-      true,
-    );
+    expect(
+      refused.some((text) => text.includes('4 queries are running and 100 are waiting, and the queue is full')),
+    ).toBe(true);
     expect(statuses.filter((text) => text === '0\n').length).toBeGreaterThan(10);
     expect(await running()).toBe(true);
   });
 
-  test('a client that reads nothing loses its answer when the time is over', async () => {
+  test('a client that reads nothing loses its answer at the time-out', async () => {
     const response = await post('SELECT number FROM system.numbers');
     await sleep(LIMITS.executionTimeoutMs + 3000);
     await expect(response.text()).rejects.toThrow();
@@ -218,7 +218,7 @@ describe('one question among others', () => {
     await reader.cancel();
   });
 
-  test('an engine that is killed fails its questions clearly, and the next one is answered', async () => {
+  test('a killed engine fails its queries with a clear error, and the next query is answered', async () => {
     const asked = post('SELECT sum(sipHash64(number)) FROM numbers(100000000000)');
     await sleep(300);
     const [pid] = engines();

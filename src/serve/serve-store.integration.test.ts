@@ -45,7 +45,7 @@ interface Sent {
   body: string;
 }
 
-/** A request as it is, with headers that fetch would not send. */
+/** Sends a raw request, with headers that fetch would not send. */
 function send(path: string, headers: Record<string, string>): Promise<Sent> {
   return new Promise((resolve, reject) => {
     request(`${served.url}${path}`, { headers }, async (response) => {
@@ -57,7 +57,7 @@ function send(path: string, headers: Record<string, string>): Promise<Sent> {
 }
 
 describe("ClickHouse's HTTP interface", () => {
-  test('its client pings and asks, with parameters and settings of one question', async () => {
+  test('its client pings and asks, with parameters and settings of one query', async () => {
     expect(await client.ping()).toEqual({ success: true });
     const result = await client.query({
       query: 'SELECT sponsor_id, {n:UInt8} AS n FROM account_balances WHERE sponsor_id = {sponsor:String}',
@@ -104,7 +104,7 @@ describe("ClickHouse's HTTP interface", () => {
     expect(body).not.toContain('formatQuery');
   });
 
-  test('another database, and one that is not there', async () => {
+  test('another database, and an unknown one', async () => {
     expect(await (await ask('SELECT count() > 0 FROM tables', { database: 'system' })).text()).toBe('1\n');
     expect((await ask('SELECT 1', { database: 'missing' })).headers.get('x-clickhouse-exception-code')).toBe('81');
   });
@@ -113,7 +113,7 @@ describe("ClickHouse's HTTP interface", () => {
     ['gzip', gunzipSync],
     ['deflate', inflateSync],
     ['br', brotliDecompressSync],
-  ])('an answer comes in %s where the client asks for it', async (encoding, decode) => {
+  ])('an answer is in %s on request', async (encoding, decode) => {
     const body = await new Promise<Buffer>((resolve) => {
       request(
         `${served.url}/?query=${encodeURIComponent('SELECT number FROM numbers(1000) FORMAT CSV')}`,
@@ -127,7 +127,7 @@ describe("ClickHouse's HTTP interface", () => {
     expect(decode(body).toString().trim().split('\n')).toHaveLength(1000);
   });
 
-  test('without encodings, and where they are switched off, it comes as it is', async () => {
+  test('without encodings, and where they are switched off, it is uncompressed', async () => {
     const plain = await send('/?query=SELECT+1', {});
     const off = await send('/?query=SELECT+1&enable_http_compression=0', { 'accept-encoding': 'gzip' });
     expect([plain, off].map(({ body, headers }) => [body, headers['content-encoding']])).toEqual([
@@ -136,7 +136,7 @@ describe("ClickHouse's HTTP interface", () => {
     ]);
   });
 
-  test('questions are answered beside each other', async () => {
+  test('queries run concurrently', async () => {
     const answers = await Promise.all(
       Array.from({ length: 20 }, async (_, at) => (await ask(`SELECT ${at} + sleep(0.05)`)).text()),
     );
@@ -206,10 +206,10 @@ describe('nothing is changed, and nothing beyond the store is reached', () => {
     expect(codes).toEqual(['452', '452']);
   });
 
-  /** Of a newer ClickHouse each new one has to be looked at, before the lists here grow. */
-  test('no setting names a file or an address but those that are kept, and those that are known to do no harm', async () => {
+  /** Every new one of a newer ClickHouse must be reviewed before the lists here grow. */
+  test('no setting names a file or an address but the fixed ones and harmless ones', async () => {
     const harmless = new Set([
-      // They name what only tables or functions use that nobody has a right to here, or a cache.
+      // They name what only tables or functions use that the user has no right to, or a cache.
       's3queue_default_zookeeper_path',
       'filesystem_cache_name',
       'distributed_cache_file_cache_name',
@@ -237,14 +237,14 @@ describe('nothing is changed, and nothing beyond the store is reached', () => {
     expect(names.filter((name) => !kept.has(name) && !harmless.has(name))).toEqual([]);
   });
 
-  test('what the user has a right to is reading', async () => {
+  test('the user has only the right to read', async () => {
     const grants = (await (await ask('SHOW GRANTS')).text()).trim().split('\n');
     for (const grant of grants)
       expect(grant).toMatch(/^GRANT (SHOW \w+|SELECT(\([^()]+\))?)(, (SHOW \w+|SELECT))* ON /);
     expect(await (await ask("SELECT getSetting('readonly')")).text()).toBe('2\n');
   });
 
-  test('nothing was changed, and no folder of the configuration is left behind by a port that is taken', async () => {
+  test('nothing was changed, and a taken port leaves no configuration folder behind', async () => {
     expect(await (await ask('SELECT count() FROM account_entries')).text()).toBe('4\n');
     const before = (await readdir(tmpdir())).filter((name) => name.startsWith('zerorate-serve-'));
     const port = Number(new URL(served.url).port);
@@ -253,12 +253,12 @@ describe('nothing is changed, and nothing beyond the store is reached', () => {
   });
 });
 
-describe('only this machine asks, and no page of another site', () => {
+describe('only this machine has access, and no page of another site', () => {
   test.each<[string, Record<string, string>]>([
     ['a host of another name', { host: 'evil.example' }],
     ['another origin', { origin: 'http://evil.example' }],
     ['another site', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' }],
-  ])('%s is turned away', async (_, headers) => {
+  ])('%s is refused', async (_, headers) => {
     for (const path of ['/?query=SELECT+1', '/', '/ping', '/sponsors/lumen']) {
       const { status, headers: answered } = await send(path, headers);
       expect(status).toBe(403);

@@ -8,7 +8,7 @@ import { sumOf } from '../finance/statement-arithmetic.ts';
 import type { Account, Closing, PageData } from './page-data.ts';
 import { amount, type Card, cards, change, meter, money, nothing, section, table } from './page-parts.ts';
 
-/** What finance looks at first: what is due, balance, headroom, month against month, forecast, and receivables by age. */
+/** Returns the account figures: amount due, balance, headroom, months compared, forecast, and receivables by age. */
 export async function accountSections(
   data: PageData,
   account: Account,
@@ -63,7 +63,7 @@ function balanceCard({ balanceMicros, currency, isSuspended }: Account): Card {
   };
 }
 
-/** A sponsor is suspended when its balance is below minus its limit. */
+/** Returns the headroom: a sponsor is suspended when its balance is below minus its limit. */
 function headroomCard({ balanceMicros, currency }: Account, limitMicros: bigint): Card {
   const headroom = limitMicros + balanceMicros;
   const used = balanceMicros < 0n ? -balanceMicros : 0n;
@@ -75,7 +75,7 @@ function headroomCard({ balanceMicros, currency }: Account, limitMicros: bigint)
   };
 }
 
-/** The newest month against the one before; of a month that goes on, up to the same day. */
+/** Compares the newest month with the one before; of an open month, up to the same day. */
 async function monthCards(
   data: PageData,
   { sponsorId, currency }: Account,

@@ -8,7 +8,7 @@ import type { Account, Line, NamedUsage, PageData } from './page-data.ts';
 import { money, monthLinks, nothing, page, section, table } from './page-parts.ts';
 import { accountSections } from './sponsor-account.ts';
 
-/** One sponsor's account and a month of its usage; null when the store knows no such sponsor. */
+/** Returns one sponsor's account and a month of its usage; null when the store has no such sponsor. */
 export async function sponsorPage(
   data: PageData,
   sponsorId: string,

@@ -1,9 +1,9 @@
-/** The words that a statement which only reads begins with, as ClickHouse spells it. */
+/** First words of statements that only read, as ClickHouse spells them. */
 export const READS = new Set(['SELECT', 'WITH', 'FROM', 'SHOW', 'DESCRIBE', 'DESC', 'EXISTS', 'EXPLAIN', '(']);
 
 /**
  * Settings with which a statement that only reads would reach beyond the store: they name files that are read or written, an
- * address that is asked, another language, or a way to run text. No client may set them.
+ * address to connect to, another language, or a way to run text. No client may set them.
  */
 export const KEPT_SETTINGS = [
   'allow_experimental_ai_functions',
@@ -21,12 +21,14 @@ export const KEPT_SETTINGS = [
   'url_base',
 ] as const;
 
-/** Names the question to the engine, so that it can be cancelled: it has no other effect, and no client may set it. */
-export const QUESTION_SETTING = 'cluster_for_parallel_replicas';
-/** Its value in the session that cancels questions, and sees them all. */
+/** Identifies the query to the engine, so that it can be cancelled: it has no other effect, and no client may set it. */
+export const QUERY_SETTING = 'cluster_for_parallel_replicas';
+/** Its value in the session that cancels queries, and sees them all. */
 export const CANCELLER = 'canceller';
 
-/** Functions that read a file, load a library, ask another host, show its certificate, or change a counter in Keeper. */
+/**
+ * Functions that read a file, load a library, connect to another host, show its certificate, or change a counter in Keeper.
+ */
 const DENIED_FUNCTIONS = [
   'addresstoline',
   'addresstolinewithinlines',
@@ -42,7 +44,7 @@ const DENIED_FUNCTIONS = [
   'showcertificate',
 ];
 
-/** Table functions that make rows up, or read tables that the user may read; all others reach beyond the store. */
+/** Table functions that generate rows, or read tables that the user may read; all others reach beyond the store. */
 export const TABLE_FUNCTIONS = [
   'format',
   'fuzzJSON',
@@ -65,7 +67,7 @@ export const TABLE_FUNCTIONS = [
   'zeros_mt',
 ] as const;
 
-/** What the table functions that reach beyond the store are called, in lower case; families may grow. */
+/** Names of the table functions that reach beyond the store, in lower case; families may grow. */
 const DENIED_TABLE_FUNCTION = new RegExp(
   '^(' +
     '(s3|gcs|oss|cosn|hdfs|azure|hudi|iceberg(?!bucket|hash|truncate)|paimon|deltalake|cluster|remote|mergetree(?!partinfo)|prometheus|ytsaurus|arrowflight|' +
@@ -74,7 +76,7 @@ const DENIED_TABLE_FUNCTION = new RegExp(
     ')$',
 );
 
-/** A function or table function that no statement may call, by its name as ClickHouse spells it. */
+/** Returns whether no statement may call a function or table function, by its name as ClickHouse spells it. */
 export function isDeniedCall(name: string): boolean {
   const lower = name.toLowerCase();
   if (DENIED_FUNCTIONS.includes(lower) || /^ai[A-Z]/.test(name)) return true;
@@ -82,8 +84,8 @@ export function isDeniedCall(name: string): boolean {
 }
 
 /**
- * Tables of `system` that tell of the machine, its disks, caches and configuration, of other questions and other users. All
- * others describe the store or ClickHouse itself, and drivers and BI tools read them.
+ * Tables of `system` about the machine, its disks, caches and configuration, other queries and other users. All others
+ * describe the store or ClickHouse itself, and drivers and BI tools read them.
  */
 export const HIDDEN_SYSTEM_TABLES: readonly string[] = (
   'asynchronous_inserts asynchronous_loader azure_queue_metadata_cache azure_queue_settings background_schedule_pool ' +

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { IDENTIFICATIONS } from '../billing/catalogue.ts';
 import { E164 } from '../billing/msisdn.ts';
+import { MAX_ACCOUNT_LENGTH } from './account-name.ts';
 import { contentOctetsSchema, contentSharesSchema, contentTypeSchema } from './content-octets.ts';
 import { DISPATCH_REFUSALS, type DispatchRefusal, SESSION_ENDINGS } from './refusal.ts';
 import { SESSION_TAG_TEXT_LENGTH } from './session-tag.ts';
@@ -13,8 +14,13 @@ export const sessionRequestSchema = z.strictObject({
   msisdn: z.string().regex(E164),
   identityAssertion: z.string().min(1).max(4096),
   applicationId: z.string().min(1).max(255),
-  /** Who the subscriber is in the application. */
-  applicationAccount: z.string().min(1).max(255),
+  /** The sponsor's assertion of the subscriber's account, bound to the identity assertion; where accounts are proven so. */
+  accountAssertion: z.string().min(1).max(4096).optional(),
+  /**
+   * The account that the terminal wants, as a subscriber may have several. It is compared with the accounts that are proven and
+   * proves nothing: a request for any other account is refused.
+   */
+  applicationAccount: z.string().min(1).max(MAX_ACCOUNT_LENGTH).optional(),
   /** Where the terminal would like its proxy to be. */
   region: z.string().min(1).max(64).optional(),
 });

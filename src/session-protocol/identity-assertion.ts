@@ -8,6 +8,8 @@ export const ASSERTION_ALGORITHM = 'EdDSA';
 export const ASSERTION_TYPE = 'zerorate-identity+jwt';
 /** Who an assertion is for. */
 export const ASSERTION_AUDIENCE = 'zerorate-dispatch';
+/** Longest time from `iat` to `exp`, of identity assertions and account assertions. */
+export const ASSERTION_LIFE_SECONDS = 3600;
 
 /**
  * Claims of the operator's identity assertion: a JWT, EdDSA, that the operator's network gives to a terminal, as it knows which

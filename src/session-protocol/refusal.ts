@@ -2,12 +2,15 @@
  * Why a dispatch server gives no session, in the order in which it looks. Each answer has one.
  */
 export const DISPATCH_REFUSALS = {
+  starting: 'the dispatch server has just been started and does not know quotas and suspensions yet',
   rate_limited: 'too many requests of this subscriber or this address',
   invalid_request: 'the request is not of the documented shape',
   assertion_invalid: 'the identity assertion is forged, of another issuer, or not readable',
   assertion_expired: 'the identity assertion is past its time',
   assertion_mismatch: 'the identity assertion is of another MSISDN or another address',
   unknown_application: 'no application of this id in the catalogue',
+  account_unverified: 'the application account is not proven, or cannot be verified now',
+  account_bound: 'the application account is bound to as many other subscribers as the application allows',
   sponsor_suspended: 'the sponsor is suspended',
   no_plan: 'no plan of the application is in force now',
   quota_exhausted: 'what is left of the quota is not more than the plan asks for',

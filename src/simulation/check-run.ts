@@ -14,16 +14,16 @@ import type { SimulatedTopic } from './simulated-topic.ts';
 import { SIMULATED_RULES } from './simulated-traffic.ts';
 
 /**
- * What does not hold. Beside the invariants of every journal: `liveness`, the run comes to an end; `unexpected`, an engine
- * ends with nothing but what it may end with; `told`, what it says is booked stands in the journal; `gaps`, what is booked as
- * lost was lost.
+ * A violation. Beside the invariants of every journal: `liveness`, the run does not end; `unexpected`, an engine ended with
+ * an unexpected error; `reported`, a batch that an engine reported as booked is not in the journal; `gaps`, records were
+ * booked as lost that were not.
  */
 export interface Finding {
-  invariant: Invariant | 'liveness' | 'unexpected' | 'told' | 'gaps';
+  invariant: Invariant | 'liveness' | 'unexpected' | 'reported' | 'gaps';
   message: string;
 }
 
-/** Checks a run that has ended, by the invariants that `audit` checks every journal by. */
+/** Checks a finished run, by the invariants of `audit`. */
 export async function checkRun(place: Place): Promise<Finding[]> {
   const { topic, store, quotas, catalogues, duplicateWindowRecords } = place;
   const evidence = new SimulatedEvidence(store.journal);
@@ -44,7 +44,7 @@ export async function checkRun(place: Place): Promise<Finding[]> {
   return findings;
 }
 
-/** Each batch with the records that the topic had in its offsets, whether retention has taken them since or not. */
+/** Yields each batch with the records that the topic had in its offsets, whether retention has deleted them since or not. */
 async function* walk(evidence: JournalEvidence, topic: SimulatedTopic): AsyncGenerator<WalkedBatch> {
   for (const batch of await evidence.batches()) {
     if (batch.gapReason !== '') continue;
@@ -61,8 +61,8 @@ function gapFindings(batches: readonly BatchRow[], topic: SimulatedTopic): Findi
   const findings: Finding[] = [];
   for (const { topic: name, partition, lastOffset, gapReason } of batches) {
     const deletedBelow = topic.deletedBelow.get(`${name}-${partition}`) ?? 0;
-    const wasMadeAnew = Number(name.split('~')[1] ?? 1) <= topic.incarnation && name.includes('~');
-    const isTrue = lastOffset < deletedBelow || (gapReason === 'topic_recreated' && wasMadeAnew && lastOffset < 0);
+    const wasRecreated = Number(name.split('~')[1] ?? 1) <= topic.incarnation && name.includes('~');
+    const isTrue = lastOffset < deletedBelow || (gapReason === 'topic_recreated' && wasRecreated && lastOffset < 0);
     if (gapReason === '' || isTrue) continue;
     findings.push({ invariant: 'gaps', message: `${name}-${partition} up to ${lastOffset} was not lost` });
   }

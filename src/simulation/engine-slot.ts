@@ -11,12 +11,12 @@ import { SimulatedSource } from './simulated-source.ts';
 import type { SimulatedTopic } from './simulated-topic.ts';
 import { BEGIN_MS, SIMULATED_RULES } from './simulated-traffic.ts';
 
-/** What is taken away, for the invariants to notice. */
+/** Guards that a run can go without, to see that the invariants detect it. */
 export const SABOTAGES = [
   'guard_off',
   'token_off',
-  'position_believed',
-  'acknowledgement_believed',
+  'position_trusted',
+  'acknowledgement_trusted',
   'claims_off',
 ] as const;
 export type Sabotage = (typeof SABOTAGES)[number];
@@ -25,7 +25,7 @@ export const PSEUDONYM_KEY = PseudonymKey.ofRoot(Buffer.alloc(32, 7));
 const SESSION_MS = 3000;
 const RESTART_MS = 1000;
 const RETRY = { firstDelayMs: 50, maxDelayMs: 1000, giveUpAfterMs: 6000 };
-/** What an engine may end with; after each of these it is started again. */
+/** Errors that an engine may end with; after each of them it is restarted. */
 const EXPECTED = ['batch_fenced', 'claim_lost', 'store_unreachable', 'store_refused', 'kafka_unavailable'];
 const LOSSES = ['records_lost', 'topic_recreated'];
 
@@ -35,18 +35,18 @@ export interface Place {
   topic: SimulatedTopic;
   group: SimulatedGroup;
   quotas: SimulatedQuotaTopic;
-  /** All that a run may be rated with. */
+  /** All catalogues of the run. */
   catalogues: readonly Catalogue[];
-  /** The one that its file holds now. */
+  /** The current content of its catalogue file. */
   catalogue: Catalogue;
   duplicateWindowRecords: number;
   sabotage: Sabotage | null;
-  /** What no engine may do. */
-  onFault: (invariant: 'unexpected' | 'told', message: string) => void;
+  /** Called with a violation by an engine. */
+  onFault: (invariant: 'unexpected' | 'reported', message: string) => void;
   onDisturbance: () => void;
 }
 
-/** One place where an engine runs, and is started again whenever it has ended. */
+/** A place where an engine runs, and is restarted whenever it has ended. */
 export class EngineSlot {
   readonly #place: Place;
   readonly #name: string;
@@ -69,7 +69,7 @@ export class EngineSlot {
     this.#settings = {
       maxRecords,
       maxOctets,
-      // Of the ones with small batches the lanes wait for each other's memory.
+      // With small batches the lanes wait for each other's memory.
       maxTotalBytes: maxOctets === 2000 ? 1 : 1 << 30,
       maxDelayMs: random.pick([20, 200, 1000]),
     };
@@ -85,15 +85,17 @@ export class EngineSlot {
     const name = `${this.#name}.${++this.#starts}`;
     const process = new SimulatedProcess(name, world, wallMs, () => {
       this.#ended(process);
-      // The group misses its heartbeats only after a while.
-      world.time.after(world.random.integer(1, SESSION_MS), null, `${name} is missed`, () => group.evict(process));
+      // The group detects missing heartbeats only after a while.
+      world.time.after(world.random.integer(1, SESSION_MS), null, `${name} misses its heartbeats`, () =>
+        group.evict(process),
+      );
     });
     const source = new SimulatedSource({
       process,
       topic,
       group,
       fetchRecords: this.#fetchRecords,
-      believesPosition: sabotage === 'position_believed',
+      trustsPosition: sabotage === 'position_trusted',
     });
     this.process = process;
     this.#source = source;
@@ -106,23 +108,24 @@ export class EngineSlot {
     if (process === null) return;
     process.frozenUntilMs = world.time.nowMs + ms;
     if (ms > SESSION_MS) {
-      world.time.after(SESSION_MS, null, `${process.name} is missed`, () => group.evict(process));
+      world.time.after(SESSION_MS, null, `${process.name} misses its heartbeats`, () => group.evict(process));
     }
   }
 
   thaw(): void {
-    // Events that wait for the old thaw come at their time all the same.
+    // Events that wait for the former thaw come at their time all the same.
     if (this.process !== null) this.process.frozenUntilMs = 0;
   }
 
-  /** Asks the engine to end; it is started again unless the slot is closed. */
+  /** Stops the engine; it is restarted unless the slot is closed. */
   stop(): void {
     void this.#source?.stop();
   }
 
-  /** The catalogue's file has changed. */
+  /** Applies a changed catalogue file. */
   reload(): void {
-    // One that could not be kept is left out, and the engine goes on as before: others may have taken it over.
+    // A catalogue that the store did not keep is left out, and the engine continues with the current one: others may have
+    // taken it over.
     const { catalogue } = this.#place;
     this.#engine?.take(catalogue, prefixMapsOf(catalogue)).catch(() => {});
   }
@@ -136,7 +139,7 @@ export class EngineSlot {
     const { catalogue, store, quotas, sabotage, duplicateWindowRecords } = this.#place;
     const { onFault } = this.#place;
     const engine = new Engine({
-      journal: new JournalPort({ process, store, believesAcknowledgements: sabotage === 'acknowledgement_believed' }),
+      journal: new JournalPort({ process, store, trustsAcknowledgements: sabotage === 'acknowledgement_trusted' }),
       catalogue,
       source,
       publisher: new PublisherPort(process, quotas),
@@ -152,7 +155,10 @@ export class EngineSlot {
       clock: process.clock,
       onBooked: ({ block: { log, laneSequence, digest } }) => {
         if (store.journal.digestAt(log.lane, laneSequence) === digest) return;
-        onFault('told', `${process.name} says that it has booked ${log.lane}@${laneSequence}, and it has not`);
+        onFault(
+          'reported',
+          `${process.name} reported ${log.lane}@${laneSequence} as booked, and the journal does not have it`,
+        );
       },
     });
     this.#engine = engine;
@@ -171,7 +177,7 @@ export class EngineSlot {
     world.time.note(`${process.name} ended: ${error.message}`);
     if (LOSSES.includes(error.code ?? '') && !this.#acceptsGaps) this.#acceptsGaps = true;
     else if (!EXPECTED.includes(error.code ?? '')) onFault('unexpected', `${process.name}: ${error.stack}`);
-    // Either the process ends too, or what is left of this engine goes on beside the next one.
+    // Either the process ends too, or the remains of this engine run beside the next one.
     if (world.random.uniform() < 0.5) process.isDead = true;
   }
 

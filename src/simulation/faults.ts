@@ -1,6 +1,6 @@
 import type { Random } from '../generator/random.ts';
 
-/** Everything that goes wrong in a simulated run, and how often where it may: a share of the calls it can strike. */
+/** All faults of a simulated run by frequency: the share of the calls that each can hit. */
 const RATES = {
   insert_never_arrives: 0.05,
   insert_lands_late: 0.06,
@@ -23,7 +23,7 @@ const RATES = {
   rebalance_unheard: 0.3,
   fetch_reaches_back: 0.1,
 } as const;
-/** What strikes now and then in a run, on its own: mean milliseconds from one time to the next. */
+/** Faults that come on their own: mean milliseconds between two. */
 const INTERVALS_MS = {
   rebalance: 4000,
   eviction: 9000,
@@ -39,15 +39,18 @@ const INTERVALS_MS = {
 
 export type CallFault = keyof typeof RATES;
 export type TimedFault = keyof typeof INTERVALS_MS;
-/** What befalls the topic itself, in the runs that are about it. */
-export const SOURCE_FAULTS = ['retention', 'topic_made_anew'] as const;
+/** Faults of the topic itself, in the runs with such faults. */
+export const SOURCE_FAULTS = ['retention', 'topic_recreated'] as const;
 export type SourceFault = (typeof SOURCE_FAULTS)[number];
 export type FaultKind = CallFault | TimedFault | SourceFault;
 
 export const CALL_FAULTS = Object.keys(RATES) as CallFault[];
 export const TIMED_FAULTS = Object.keys(INTERVALS_MS) as TimedFault[];
 
-/** Whether a fault strikes, drawn from the run's seed. A run has some kinds and not others, some often and others rarely. */
+/**
+ * Decides whether a fault comes, drawn from the run's seed. A run has some kinds and not others, some often and others
+ * rarely.
+ */
 export class Faults {
   readonly counts = new Map<FaultKind, number>();
   readonly #random: Random;
@@ -68,7 +71,7 @@ export class Faults {
     return true;
   }
 
-  /** Milliseconds until it strikes again; null when it never does. */
+  /** Returns the milliseconds until the fault comes again; null when it never does. */
   nextMs(kind: TimedFault): number | null {
     const strength = this.#strength.get(kind);
     if (this.#isCalm || strength === undefined) return null;
@@ -83,7 +86,7 @@ export class Faults {
     return this.#isCalm;
   }
 
-  /** From now on nothing goes wrong. */
+  /** Ends all faults from now on. */
   calm(): void {
     this.#isCalm = true;
   }

@@ -20,32 +20,32 @@ export interface SimulatedStore {
 export interface JournalPortOptions {
   process: SimulatedProcess;
   store: SimulatedStore;
-  /** Sabotage: whatever was acknowledged is taken for booked. */
-  believesAcknowledgements: boolean;
+  /** Sabotage: takes every acknowledged batch for booked. */
+  trustsAcknowledgements: boolean;
 }
 
-/** One process's way to the journal, with all that can go wrong on it. */
+/** One process's connection to the journal, with all of its faults. */
 export class JournalPort implements Journal {
   readonly #process: SimulatedProcess;
   readonly #store: SimulatedStore;
-  readonly #believed: Map<string, string> | null;
+  readonly #acknowledged: Map<string, string> | null;
 
-  constructor({ process, store, believesAcknowledgements }: JournalPortOptions) {
+  constructor({ process, store, trustsAcknowledgements }: JournalPortOptions) {
     this.#process = process;
     this.#store = store;
-    this.#believed = believesAcknowledgements ? new Map() : null;
+    this.#acknowledged = trustsAcknowledgements ? new Map() : null;
   }
 
   insert(block: JournalBlock, deadTokens = 0): Promise<void> {
     return this.#process.call(async () => {
       await this.#insert(block, deadTokens);
-      this.#believed?.set(`${block.log.lane}@${block.laneSequence}`, block.digest);
+      this.#acknowledged?.set(`${block.log.lane}@${block.laneSequence}`, block.digest);
     });
   }
 
   digestAt(lane: string, laneSequence: number) {
-    const believed = this.#believed?.get(`${lane}@${laneSequence}`);
-    if (believed !== undefined) return Promise.resolve(believed);
+    const acknowledged = this.#acknowledged?.get(`${lane}@${laneSequence}`);
+    if (acknowledged !== undefined) return Promise.resolve(acknowledged);
     return this.#read('digestAt', (journal) => journal.digestAt(lane, laneSequence));
   }
 
@@ -105,8 +105,8 @@ export class JournalPort implements Journal {
   }
 
   /**
-   * The store's own doing: it goes on whatever becomes of the process. Resolves when it is committed, or dropped; rejects
-   * when the commit failed after the token was written down.
+   * Commits in the store, whatever happens to the process. Resolves when the block is committed, or dropped; rejects when
+   * the commit failed after the token was recorded.
    */
   #land(block: JournalBlock, deadTokens: number): Promise<void> {
     const { time, random, faults } = this.#process.world;
@@ -117,7 +117,7 @@ export class JournalPort implements Journal {
     return new Promise((resolve, reject) => {
       time.after(commitMs, null, `commit ${block.log.lane}@${block.laneSequence}`, () => {
         this.#store.journal.commit(part, fails);
-        // The answer finds the process as it is then: dead, frozen or alive.
+        // The answer meets the process as it is then: dead, frozen or alive.
         const answer = fails ? () => reject(refused('no space left on device')) : resolve;
         time.after(0, this.#process, 'insert is committed', answer);
       });
@@ -130,7 +130,7 @@ export class JournalPort implements Journal {
       try {
         this.#land(block, deadTokens).catch(() => {});
       } catch {
-        // The guard has caught it, and nobody waits for the answer any more.
+        // The guard has refused it, and no caller waits for the answer.
       }
     });
   }
@@ -165,7 +165,7 @@ export class JournalPort implements Journal {
     if (this.#store.downUntilMs > this.#process.world.time.nowMs) throw unreachable('connection refused');
   }
 
-  /** Some callers hear of it at once, others wait for their time-out. */
+  /** Draws the time until a caller gets the error: at once, or after its time-out. */
   #patience(): number {
     return this.#process.world.random.pick([1, 50, TIMEOUT_MS]);
   }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { nativeRows } from './native-rows.ts';
 
-/** A block as ClickHouse writes it, octet by octet. */
+/** A block as ClickHouse writes it, byte by byte. */
 const BLOCK = Buffer.concat([
   Buffer.from([7, 2]),
   column('n', 'Int8', [0xff, 0x02]),
@@ -37,9 +37,9 @@ test('every type that a journal block has is read', () => {
   ]);
 });
 
-test('a block that is torn, goes on, or has another type is refused', () => {
+test('a truncated block, one with trailing bytes, or one of another type is refused', () => {
   expect(() => nativeRows(BLOCK.subarray(0, -1))).toThrow(RangeError);
-  expect(() => nativeRows(Buffer.concat([BLOCK, Buffer.from([0])]))).toThrow('goes on');
+  expect(() => nativeRows(Buffer.concat([BLOCK, Buffer.from([0])]))).toThrow('bytes after its last column');
   expect(() => nativeRows(Buffer.concat([Buffer.from([1, 1]), column('x', 'Float64', le(0n))]))).toThrow('Float64');
   expect(() => nativeRows(Buffer.concat([Buffer.from([1, 1]), column('x', 'UInt64', le(2n ** 60n))]))).toThrow('exact');
 });

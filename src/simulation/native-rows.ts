@@ -1,6 +1,6 @@
 /**
- * Reads a block of ClickHouse's `Native` format back into rows, for a journal that lives in memory. It shares nothing with
- * the encoder but the format's description: https://clickhouse.com/docs/interfaces/formats/Native
+ * Reads a block of ClickHouse's `Native` format back into rows, for a journal in memory. It shares only the format's
+ * description with the encoder: https://clickhouse.com/docs/interfaces/formats/Native
  */
 export type NativeValue = number | string | Uint8Array | readonly NativeValue[] | NativeTuple;
 export interface NativeTuple {
@@ -8,7 +8,10 @@ export interface NativeTuple {
 }
 export type NativeRow = Readonly<Record<string, NativeValue>>;
 
-/** Throws RangeError where the block is torn, Error where it has a type or an integer that no journal block has. */
+/**
+ * Returns the rows of a block. Throws RangeError where the block is truncated, Error for a type or an integer that no
+ * journal block has.
+ */
 export function nativeRows(block: Buffer): NativeRow[] {
   const cursor = new Cursor(block);
   const width = cursor.varUint();
@@ -19,7 +22,7 @@ export function nativeRows(block: Buffer): NativeRow[] {
     const values = readColumn(cursor, cursor.text(), height);
     for (let row = 0; row < height; row++) rows[row][name] = values[row];
   }
-  if (!cursor.isAtEnd) throw new Error('the block goes on behind its last column');
+  if (!cursor.isAtEnd) throw new Error('the block has bytes after its last column');
   return rows;
 }
 

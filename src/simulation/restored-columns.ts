@@ -1,7 +1,7 @@
 import { PSEUDONYM_OCTETS, PSEUDONYM_WORDS } from '../billing/pseudonym.ts';
 import type { CounterRow, IdentityRow, RestoredCounters, RestoredIdentities } from '../billing/restored-columns.ts';
 
-/** Counters as a lane takes them. */
+/** Returns counters in the form that a lane restores. */
 export function counterColumns(rows: readonly CounterRow[]): RestoredCounters {
   const subscriber = new Uint32Array(rows.length * PSEUDONYM_WORDS);
   rows.forEach((row, at) => {
@@ -19,7 +19,7 @@ export function counterColumns(rows: readonly CounterRow[]): RestoredCounters {
   };
 }
 
-/** Identities as a lane takes them. */
+/** Returns identities in the form that a lane restores. */
 export function identityColumns(rows: readonly IdentityRow[]): RestoredIdentities {
   return {
     count: rows.length,

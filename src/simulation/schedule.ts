@@ -5,12 +5,12 @@ import { SimulatedTraffic } from './simulated-traffic.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const RETRY_MS = 500;
-/** The months that records come late from, as their first days. */
+/** The months of late records, by their first days. */
 const CLOSED_MONTHS = [Date.UTC(2026, 9) / DAY_MS, Date.UTC(2026, 10) / DAY_MS];
-/** A topic that is made anew has lost at least so many booked records: a shorter one nobody could tell from the old one. */
+/** A recreated topic has lost at least so many booked records: a shorter one could not be distinguished from the old one. */
 const LEAST_BOOKED = 6;
 
-/** What happens to a run from outside: records come in, and until the calm things break. */
+/** Schedules the external events of a run: records arrive, and faults come until the calm. */
 export function schedule(place: Place, slots: readonly EngineSlot[]): { isSent: () => boolean } {
   const { world, store, topic } = place;
   const { random, time, faults } = world;
@@ -52,7 +52,7 @@ function scheduleRecords(place: Place, partition: number, untilMs: number): () =
   return () => left;
 }
 
-/** A topic made anew must be seen to be shorter than the old one before it grows past it. */
+/** Returns whether a log may grow: a recreated topic must be seen to be shorter than the old one before it grows past it. */
 function mayGrow({ topic, store }: Place, partition: number, offsets: number): boolean {
   const lane = `${topic.name}-${partition}`;
   const head = store.journal.head(lane);
@@ -102,13 +102,13 @@ function scheduleFaults(place: Place, slots: readonly EngineSlot[]): void {
   }
 }
 
-/** Months are closed in order, and once. */
+/** Closes the next month: months are closed in order, and once. */
 function closeNextMonth({ closingFacts }: SimulatedJournal, sponsorId: string, endedByMs: number): void {
   const closed = closingFacts.filter((closing) => closing.sponsorId === sponsorId).length;
   if (closed < CLOSED_MONTHS.length) closingFacts.push({ sponsorId, month: CLOSED_MONTHS[closed], endedByMs });
 }
 
-/** Retention that is faster than the engines, and a topic that somebody deletes and makes anew. */
+/** Schedules retention that is faster than the engines, and a topic that is deleted and recreated. */
 function scheduleLosses(place: Place, untilMs: number): void {
   const { topic, store } = place;
   const { random, time, faults } = place.world;
@@ -125,11 +125,11 @@ function scheduleLosses(place: Place, untilMs: number): void {
   const recreate = () => {
     const cursors = Array.from({ length: topic.partitions }, (_, partition) => cursorOf(partition));
     if (cursors.some((cursor) => cursor < LEAST_BOOKED)) return;
-    faults.count('topic_made_anew');
+    faults.count('topic_recreated');
     topic.recreate();
   };
   for (let loss = random.integer(1, 4); loss > 0; loss--) {
     time.after(random.integer(1000, untilMs), null, 'retention', retain);
   }
-  if (random.uniform() < 0.5) time.after(random.integer(2000, untilMs), null, 'topic is made anew', recreate);
+  if (random.uniform() < 0.5) time.after(random.integer(2000, untilMs), null, 'topic is recreated', recreate);
 }

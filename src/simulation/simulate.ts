@@ -11,7 +11,7 @@ import { simulatedCatalogues } from './simulated-traffic.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 const CATALOGUES = simulatedCatalogues();
-/** After this long without a change nothing that was under way is left. */
+/** After this long without a change nothing is in progress. */
 const QUIET_MS = 15_000;
 const LIMITS = { ms: 600_000, events: 200_000 };
 
@@ -23,14 +23,14 @@ export interface SimulationResult {
   records: number;
   events: number;
   virtualMs: number;
-  /** Of all events in their order. */
+  /** Hash of all events in their order. */
   hash: number;
   trace: readonly string[];
 }
 
 /**
- * One run, wholly given by its seed: real engines over a simulated journal, topic, group and quota topic, with faults until
- * some moment and none from then on. It ends when everything is booked and quiet, and is then checked.
+ * Runs one simulation, fully determined by its seed: real engines over a simulated journal, topic, group and quota topic,
+ * with faults until some moment and none from then on. It ends when everything is booked and quiet, and is then checked.
  */
 export async function simulate(seed: number, sabotage: Sabotage | null = null): Promise<SimulationResult> {
   const random = new Random(seed);
@@ -70,7 +70,7 @@ export async function simulate(seed: number, sabotage: Sabotage | null = null): 
     for (const slot of slots) slot.close();
     ended = await time.runUntil(() => slots.every(({ isRunning }) => !isRunning), LIMITS);
   }
-  if (!ended) findings.push({ invariant: 'liveness', message: whatIsLeft(place, slots, time) });
+  if (!ended) findings.push({ invariant: 'liveness', message: describeBacklog(place, slots, time) });
   findings.push(...(await checkRun(place)));
   return {
     seed,
@@ -96,7 +96,7 @@ function partitionsOf(topic: SimulatedTopic) {
   }));
 }
 
-function whatIsLeft({ topic, store }: Place, slots: readonly EngineSlot[], time: VirtualTime): string {
+function describeBacklog({ topic, store }: Place, slots: readonly EngineSlot[], time: VirtualTime): string {
   const cursors = partitionsOf(topic).map(
     ({ log, last }) => `${log.topic}-${log.partition} is booked up to ${store.journal.cursor(log).offset} of ${last}`,
   );

@@ -10,21 +10,21 @@ export interface ConsumerOptions {
   process: SimulatedProcess;
   topic: SimulatedTopic;
   group: SimulatedGroup;
-  /** Records of one fetch, at most: processes differ in it. */
+  /** Most records of one fetch: it differs between processes. */
   fetchRecords: number;
   take: (payload: EachBatchPayload) => Promise<void>;
-  /** Sabotage: goes on where the group's position is, when that is further than where it was sent. */
-  believesPosition: boolean;
+  /** Sabotage: continues at the group's position, when that is further than the requested one. */
+  trustsPosition: boolean;
 }
 
 interface Fetching {
   offset: number;
   isPaused: boolean;
-  /** Grows with every seek: what was fetched before is stale. */
+  /** Grows with every seek: records fetched before are stale. */
   epoch: number;
 }
 
-/** The part of kafkajs that fetches: batches of the partitions that are not paused, one after the other. */
+/** The fetching part of kafkajs: batches of the partitions that are not paused, one after the other. */
 export class SimulatedConsumer implements Pick<Consumer, 'pause' | 'resume' | 'seek'> {
   readonly #options: ConsumerOptions;
   readonly #partitions = new Map<number, Fetching>();
@@ -34,7 +34,7 @@ export class SimulatedConsumer implements Pick<Consumer, 'pause' | 'resume' | 's
     this.#options = options;
   }
 
-  /** What the group gave: what was fetched before counts no longer. */
+  /** Replaces the assignment: records fetched before no longer count. */
   assign(partitions: readonly number[]): void {
     for (const fetching of this.#partitions.values()) fetching.epoch++;
     const known = [...this.#partitions.keys()].filter((partition) => !partitions.includes(partition));
@@ -55,9 +55,9 @@ export class SimulatedConsumer implements Pick<Consumer, 'pause' | 'resume' | 's
   }
 
   seek({ partition, offset }: { partition: number; offset: string }): void {
-    const { believesPosition, group } = this.#options;
+    const { trustsPosition, group } = this.#options;
     const fetching = this.#fetching(partition);
-    const position = believesPosition ? (group.positions.get(partition) ?? 0) : 0;
+    const position = trustsPosition ? (group.positions.get(partition) ?? 0) : 0;
     fetching.offset = Math.max(Number(offset), position);
     fetching.epoch++;
   }
@@ -95,7 +95,7 @@ export class SimulatedConsumer implements Pick<Consumer, 'pause' | 'resume' | 's
     }
   }
 
-  /** A fetch of compressed batches begins before the offset that was asked for. */
+  /** Returns the next fetch. A fetch of compressed batches begins before the requested offset. */
   #next(partition: number, offset: number): FetchedBatch | null {
     const { topic, fetchRecords, process } = this.#options;
     const { random, faults } = process.world;
@@ -104,7 +104,7 @@ export class SimulatedConsumer implements Pick<Consumer, 'pause' | 'resume' | 's
     if (batch === null || batch.records[0].offset < offset || !faults.strikes('fetch_reaches_back')) return batch;
     const { startOffset } = topic.bounds().get(partition) ?? { startOffset: offset };
     const earlier = topic.fetch(partition, Math.max(startOffset, offset - random.integer(1, 3)), most);
-    // It has what was asked for all the same.
+    // It still contains the requested offset.
     return earlier !== null && earlier.lastOffset >= offset ? earlier : batch;
   }
 
@@ -119,7 +119,7 @@ function numbersOf(topics: { partitions?: number[] }[]): number[] {
   return topics.flatMap(({ partitions }) => partitions ?? []);
 }
 
-/** A record as kafkajs has it. */
+/** Returns a record in kafkajs's form. */
 export function messageOf({ offset, timestampMs, key, value }: LogRecord): KafkaMessage {
   return {
     offset: String(offset),

@@ -6,7 +6,7 @@ import type { NativeRow } from './native-rows.ts';
 import { counterColumns, identityColumns } from './restored-columns.ts';
 import { chargesOf, hex, type Part, type SimulatedJournal } from './simulated-journal.ts';
 
-/** The simulated journal, as those who check a journal read it. */
+/** The simulated journal behind the interface for checks. */
 export class SimulatedEvidence implements JournalEvidence {
   readonly #journal: SimulatedJournal;
 
@@ -101,7 +101,7 @@ async function* each<T>(items: readonly T[]): AsyncIterable<T> {
   yield* items;
 }
 
-/** The batch row's arrays on the wire, in the order in which the digest takes them. */
+/** Returns the batch row's encoded arrays, in the order of the digest. */
 function listsOf({ outcomes, leakage, seenNodes, seen }: Part): Uint8Array[] {
   const texts = (rows: readonly NativeRow[], name: string) => strings(rows.map((row) => String(row[name])));
   const words = (rows: readonly NativeRow[], name: string) => bytesOf(int64Words(rows.map((row) => Number(row[name]))));

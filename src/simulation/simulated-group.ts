@@ -3,7 +3,7 @@ import type { SimulatedProcess, World } from './simulated-process.ts';
 /** A member of the consumer group. */
 export interface Member {
   process: SimulatedProcess;
-  /** The group has given it these partitions, in place of all that it had. */
+  /** Called with the member's partitions, which replace its former ones. */
   joined(partitions: readonly number[]): void;
 }
 
@@ -11,15 +11,15 @@ const SOON_MS = 100;
 const LATE_MS = 6000;
 
 /**
- * The group's coordinator. Every member hears of its partitions in its own time, some of them late: until then it goes on
- * with what it had, beside the new owner.
+ * The group's coordinator. Every member learns of its partitions after a delay: until then it continues with its former
+ * ones, beside the new owner.
  */
 export class SimulatedGroup {
   readonly #world: World;
   readonly #partitions: number;
   readonly #members = new Set<Member>();
   readonly #heard = new Map<Member, number>();
-  /** The advisory offsets: what is next after the last record that was handed over. */
+  /** The advisory offsets: the offset after the last delivered record. */
   readonly positions = new Map<number, number>();
   #generation = 0;
 
@@ -37,7 +37,7 @@ export class SimulatedGroup {
     if (this.#members.delete(member)) this.rebalance();
   }
 
-  /** The session of a process ran out: its member does not know it yet, and joins again once it does. */
+  /** Ends the session of a process: its member does not know it yet, and joins again once it does. */
   evict(process: SimulatedProcess): void {
     const { time, random } = this.#world;
     for (const member of [...this.#members].filter((candidate) => candidate.process === process)) {
@@ -45,13 +45,13 @@ export class SimulatedGroup {
       time.after(
         this.#world.faults.isCalm ? SOON_MS : random.integer(1, LATE_MS),
         process,
-        'hears of its eviction',
+        'learns of its eviction',
         () => this.join(member),
       );
     }
   }
 
-  /** The member has left for good: also one that would have joined again. */
+  /** Removes a member for good: also one that would have joined again. */
   forget(member: Member): void {
     this.#heard.set(member, Number.POSITIVE_INFINITY);
     this.leave(member);

@@ -41,7 +41,7 @@ beforeAll(async () => {
 });
 afterAll(() => opened?.close());
 
-/** A writer of one lane, which has two logs by turns. Its blocks are the engine's own. */
+/** A writer of one lane, which alternates between two logs. Its blocks are the engine's own. */
 class Writer {
   readonly name: string;
   readonly lane = new Lane({ pseudonymKey: PSEUDONYM_KEY, duplicateWindowRecords: WINDOW });
@@ -62,7 +62,7 @@ class Writer {
     return ['flow', 'flow~2'].map((topic) => ({ topic, partition: 0, lane: this.name }));
   }
 
-  /** The next batch, and another one that could stand in its place: the same beginning, another end, another day. */
+  /** Returns the next batch, and another one for its place: the same beginning, another end, another day. */
   next(): { block: JournalBlock; rival: JournalBlock } {
     const log = this.#random.pick(this.logs);
     const prev = this.#cursors.get(log.topic) ?? -1;
@@ -117,7 +117,7 @@ async function all<T>(rows: AsyncIterable<T> | Iterable<T>): Promise<T[]> {
   for await (const row of rows) list.push(row);
   return list;
 }
-/** Fields in one order, octets as digits. */
+/** Returns fields in one order, bytes as digits. */
 function text(value: unknown): string {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
   if (Array.isArray(value)) return `[${value.map(text)}]`;
@@ -125,10 +125,10 @@ function text(value: unknown): string {
   const fields = Object.entries(value).map(([name, held]) => `${name}=${text(held)}`);
   return `{${fields.sort()}}`;
 }
-/** Where ClickHouse gives no order. */
+/** Sorts rows where ClickHouse defines no order. */
 const sorted = async (rows: AsyncIterable<unknown> | Iterable<unknown>) => (await all(rows)).map(text).sort();
 
-/** Rows as they are, and those of columns. */
+/** Returns rows as they are, and those of columns. */
 const countersOf = async (list: AsyncIterable<RestoredCounters> | CounterRow[]) =>
   (await all<RestoredCounters | CounterRow>(list)).flatMap((some) => ('count' in some ? [...counterRows(some)] : some));
 const identitiesOf = async (list: AsyncIterable<RestoredIdentities> | IdentityRow[]) =>
@@ -136,7 +136,7 @@ const identitiesOf = async (list: AsyncIterable<RestoredIdentities> | IdentityRo
     'count' in some ? [...identityRows(some)] : some,
   );
 
-/** What an engine reads of a lane. */
+/** Returns what an engine reads of a lane. */
 async function readings(
   journal: Pick<Journal, 'digestAt' | 'head' | 'cursor' | 'counters' | 'seen' | 'moves'> | SimulatedJournal,
   { name, logs, lane }: Writer,
@@ -190,7 +190,7 @@ test(`the simulated journal answers as ClickHouse does: seed ${SEED}`, async () 
   for (let round = 0; round < ROUNDS; round++) {
     const writer = random.pick(writers);
     const { block, rival } = writer.next();
-    // Its guard held when it came; it is committed only after the other one.
+    // Its guard held when it arrived; it is committed only after the other one.
     const late = simulated.arrive(rival);
     expect(await insertBoth(block)).toEqual([undefined, undefined]);
     simulated.commit(late);

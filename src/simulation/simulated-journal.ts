@@ -11,7 +11,7 @@ import { type NativeRow, nativeRows } from './native-rows.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** The rows of one insert: what ClickHouse makes one part of, which is there as a whole or not at all. */
+/** The rows of one insert: one part in ClickHouse, which exists as a whole or not at all. */
 export interface Part {
   lane: string;
   topic: string;
@@ -19,7 +19,7 @@ export interface Part {
   /** Days since 1970-01-01. */
   bookingDay: number;
   chainedDay: number;
-  /** The ClickHouse partition, and the token that is looked for in it. */
+  /** The ClickHouse partition, in which the token is looked up. */
   month: string;
   token: string;
   /** Charge and rejection rows, in the block's order. */
@@ -48,9 +48,9 @@ interface InFlight {
 }
 
 /**
- * The journal as ClickHouse keeps it, in memory. An insert arrives, which is when its guard is evaluated, and is committed
- * later, which is when its token is looked for: other inserts may come in between. Reads answer what the statements of
- * JournalReader do; a differential test holds both to the same answers.
+ * The journal of ClickHouse, in memory. An insert arrives, which is when its guard is evaluated, and is committed later,
+ * which is when its token is looked up: other inserts may come in between. Reads return what the statements of JournalReader
+ * return; a differential test compares both.
  */
 export class SimulatedJournal {
   readonly parts: Part[] = [];
@@ -79,7 +79,7 @@ export class SimulatedJournal {
     return part;
   }
 
-  /** Looks for the token, and keeps the part or drops it without a word. `fails`: after the token was written down. */
+  /** Looks up the token, and keeps the part or drops it silently. `fails`: after the token was recorded. */
   commit(part: Part, fails = false): void {
     const flight = this.#inFlight.get(part);
     if (flight === undefined) return;
@@ -94,13 +94,19 @@ export class SimulatedJournal {
     this.#commitOldest();
   }
 
-  /** A token without its insert may be old already when an insert meets it: that one, too, is not under way for so long. */
+  /**
+   * Drops the oldest token. A token without its insert may be old already when an insert meets it; that insert, too, does
+   * not take so long.
+   */
   #forgetOldestToken(): void {
     for (const part of this.#inFlight.keys()) if (`${part.month} ${part.token}` === this.#tokens[0]) this.commit(part);
     this.#tokens.shift();
   }
 
-  /** No insert stays between its guard and its commit while the whole window of tokens turns over: others under way count. */
+  /**
+   * Commits the oldest insert: none stays between its guard and its commit while the whole window of tokens turns over;
+   * concurrent inserts count.
+   */
   #commitOldest(): void {
     for (const flight of this.#inFlight.values()) flight.commitsSince++;
     for (const [part, { commitsSince }] of this.#inFlight) {
@@ -210,7 +216,7 @@ export class SimulatedJournal {
     return sponsorIds;
   }
 
-  /** A sponsor's months are closed in order. */
+  /** Returns the last closing of each sponsor; a sponsor's months are closed in order. */
   closedAsOf(number: number): Map<string, LastClosing> {
     return new Map(this.closingFacts.slice(0, number).map(({ sponsorId, ...last }) => [sponsorId, last]));
   }
@@ -219,7 +225,7 @@ export class SimulatedJournal {
     return Math.max(-1, ...this.#partsOf(log).map(({ lastOffset }) => lastOffset));
   }
 
-  /** In the order of their numbers. */
+  /** Returns parts in the order of their numbers. */
   #partsOf({ lane, topic, partition }: TopicPartition): Part[] {
     return this.#lane(lane)
       .filter((part) => part.topic === topic && part.partition === partition)

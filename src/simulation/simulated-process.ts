@@ -2,14 +2,14 @@ import type { Random } from '../generator/random.ts';
 import type { Faults } from './faults.ts';
 import { type Owner, VirtualClock, type VirtualTime } from './virtual-time.ts';
 
-/** What all parts of a simulated run share. */
+/** The shared parts of a simulated run. */
 export interface World {
   time: VirtualTime;
   random: Random;
   faults: Faults;
 }
 
-/** A process that an engine runs in. After a crash none of its promises settles any more, and nothing it calls happens. */
+/** A process that an engine runs in. After a crash none of its promises settles, and its calls have no effect. */
 export class SimulatedProcess implements Owner {
   readonly name: string;
   readonly world: World;
@@ -25,7 +25,7 @@ export class SimulatedProcess implements Owner {
     this.#onCrash = onCrash;
   }
 
-  /** A call that leaves the process: it may die just before, or after it was carried out and before it hears of it. */
+  /** Makes a call that leaves the process: it may die just before, or after the call was done and before its answer. */
   async call<T>(work: () => Promise<T>): Promise<T> {
     this.#mayCrash('crash_before_call');
     if (this.isDead) return never();
@@ -39,12 +39,12 @@ export class SimulatedProcess implements Owner {
     return this.isDead ? never() : result();
   }
 
-  /** Waits on the process's own time: for as long as it is frozen, and for ever once it is dead. */
+  /** Waits on the process's own time: as long as it is frozen, and for ever once it is dead. */
   pause(ms: number, label: string): Promise<void> {
     return this.world.time.pause(ms, this, label);
   }
 
-  /** Between one and `mostMs` milliseconds, mostly few. */
+  /** Waits between one and `mostMs` milliseconds, mostly few. */
   latency(label: string, mostMs = 20): Promise<void> {
     return this.pause(1 + Math.floor(this.world.random.uniform() ** 2 * mostMs), label);
   }

@@ -5,11 +5,11 @@ import type { SimulatedProcess } from './simulated-process.ts';
 
 const LATEST_MS = 8000;
 
-/** The compacted topic of quota updates: who speaks for each lane, and what its consumers know. */
+/** The compacted topic of quota updates: the publisher of each lane, and the state of its consumers. */
 export class SimulatedQuotaTopic {
-  /** The last message of each key, `subscriber|planId`: what compaction leaves. */
+  /** The last message of each key, `subscriber|planId`: the state after compaction. */
   readonly last = new Map<string, QuotaUpdate>();
-  /** Of each key the message with the highest period and version: what a consumer that reads everything keeps. */
+  /** The message of each key with the highest period and version: the state of a consumer that reads everything. */
   readonly highest = new Map<string, QuotaUpdate>();
   readonly #epochs = new Map<string, number>();
   readonly #fences: boolean;
@@ -24,7 +24,7 @@ export class SimulatedQuotaTopic {
     return epoch;
   }
 
-  /** False, and nothing is taken, when another claim has come since. */
+  /** Appends updates. Returns false, and appends nothing, when another claim has come since. */
   append(lane: string, epoch: number, updates: QuotaUpdates): boolean {
     if (this.#fences && this.#epochs.get(lane) !== epoch) return false;
     for (const update of updates) {
@@ -41,7 +41,7 @@ export class SimulatedQuotaTopic {
   }
 }
 
-/** One process's way to the quota topic, with all that can go wrong on it. */
+/** One process's connection to the quota topic, with all of its faults. */
 export class PublisherPort implements QuotaPublisher {
   readonly #process: SimulatedProcess;
   readonly #topic: SimulatedQuotaTopic;
@@ -81,7 +81,7 @@ export class PublisherPort implements QuotaPublisher {
     }
   }
 
-  /** One transaction: all of it is there, or nothing. */
+  /** Publishes one transaction: all of it or nothing. */
   async #publish(lane: string, epoch: number, updates: QuotaUpdates): Promise<void> {
     const { faults, random, time } = this.#process.world;
     await this.#process.latency('publish leaves');

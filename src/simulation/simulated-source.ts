@@ -18,15 +18,15 @@ export interface SimulatedSourceOptions {
   topic: SimulatedTopic;
   group: SimulatedGroup;
   fetchRecords: number;
-  believesPosition: boolean;
+  trustsPosition: boolean;
 }
 
 const nothing = () => {};
 const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing } as unknown as KafkaLogger;
 
 /**
- * The Kafka source over a simulated broker: assignment and feed are the real ones, the group and kafkajs's fetching are
- * not; joining and leaving are as KafkaRun does them.
+ * The Kafka source over a simulated broker: assignment and feed are the real ones; the group and kafkajs's fetching are
+ * simulated. It joins and leaves as KafkaRun does.
  */
 export class SimulatedSource implements Source, Member {
   readonly process: SimulatedProcess;

@@ -3,7 +3,7 @@ import type { LogBounds } from '../sources/source.ts';
 
 export interface FetchedBatch {
   records: readonly LogRecord[];
-  /** With the offsets behind the last record that no record has: control records, and what compaction took. */
+  /** Includes the offsets after the last record without a record: control records, and compacted ones. */
   lastOffset: number;
   highWatermark: number;
 }
@@ -15,16 +15,16 @@ interface Log {
 }
 
 /**
- * The topic of flow records, with all that it ever held. `incarnation` counts how often it was made: the journal books the
- * second one as `topic~2`.
+ * The topic of flow records, with its whole history. `incarnation` counts its creations: the journal books the second one as
+ * `topic~2`.
  */
 export class SimulatedTopic {
   readonly name: string;
   readonly partitions: number;
   incarnation = 1;
-  /** By the name that the journal has for it, `topic-partition`: every record that was ever there. */
+  /** Every record that ever existed, by its booked name, `topic-partition`. */
   readonly history = new Map<string, LogRecord[]>();
-  /** The same, records that retention took. */
+  /** First offset that retention has not deleted, by the same name. */
   readonly deletedBelow = new Map<string, number>();
   #logs: Log[];
 
@@ -34,12 +34,12 @@ export class SimulatedTopic {
     this.#logs = emptyLogs(partitions);
   }
 
-  /** The name under which the journal books the topic as it is now. */
+  /** Returns the name under which the journal books the current topic. */
   get bookedName(): string {
     return this.incarnation === 1 ? this.name : `${this.name}~${this.incarnation}`;
   }
 
-  /** Appends a record behind `hole` offsets that no record has. */
+  /** Appends a record after `hole` offsets without a record. */
   append(partition: number, record: Omit<LogRecordParts, 'offset'>, hole: number): void {
     const log = this.#logs[partition];
     const stored = LogRecord.of({ ...record, offset: log.endOffset + hole });
@@ -51,7 +51,7 @@ export class SimulatedTopic {
     this.history.set(key, history);
   }
 
-  /** Offsets at the end of a log that no record has. */
+  /** Appends offsets without a record to the end of a log. */
   appendHole(partition: number, offsets: number): void {
     this.#logs[partition].endOffset += offsets;
   }
@@ -65,8 +65,8 @@ export class SimulatedTopic {
   }
 
   /**
-   * At most so many records from an offset on; null when there are none. An offset that the log does not have is answered
-   * from the log's start, as a consumer does that resets to the earliest.
+   * Returns at most so many records from an offset on; null when there are none. An offset that the log does not have is
+   * answered from the log's start, as by a consumer that resets to the earliest.
    */
   fetch(partition: number, offset: number, most: number): FetchedBatch | null {
     const { records, startOffset, endOffset } = this.#logs[partition];
@@ -78,7 +78,7 @@ export class SimulatedTopic {
     return { records: fetched, lastOffset: next - 1, highWatermark: endOffset };
   }
 
-  /** Deletes what is below an offset. */
+  /** Deletes all below an offset. */
   retain(partition: number, fromOffset: number): void {
     const log = this.#logs[partition];
     log.startOffset = Math.min(Math.max(log.startOffset, fromOffset), log.endOffset);
@@ -86,7 +86,7 @@ export class SimulatedTopic {
     this.deletedBelow.set(`${this.bookedName}-${partition}`, log.startOffset);
   }
 
-  /** Deletes the topic and makes it anew, empty. */
+  /** Deletes the topic and recreates it, empty. */
   recreate(): void {
     this.incarnation++;
     this.#logs = emptyLogs(this.partitions);

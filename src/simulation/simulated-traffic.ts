@@ -8,7 +8,7 @@ import { MAX_RECORD_OCTETS } from './simulated-source.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
-/** Two days before a month ends: batches of one lane stand in several ClickHouse partitions. */
+/** Two days before a month ends: batches of one lane are in several ClickHouse partitions. */
 export const BEGIN_MS = Date.UTC(2026, 10, 29);
 export const SIMULATED_RULES: RecordRules = { ...PLAIN_RULES, maxFutureMs: 60_000 };
 const SUBSCRIBERS = 6;
@@ -46,8 +46,9 @@ plans:
 `;
 
 /**
- * Two sponsors, each with a quota: one a day, one a month. The first refuses what comes late, the other adjusts. Then the same
- * agreed otherwise: other quotas, shares, prices and addresses, and an application whose plan has ended.
+ * Returns two catalogues of two sponsors, each with a quota: one a day, one a month. The first refuses late records, the
+ * other adjusts. The second catalogue has other quotas, shares, prices and addresses, and an application whose plan has
+ * ended.
  */
 export function simulatedCatalogues(): Catalogue[] {
   const otherwise = CATALOGUE.replace('quotaOctets: 20000', 'quotaOctets: 14000')
@@ -62,7 +63,10 @@ export function simulatedCatalogues(): Catalogue[] {
   });
 }
 
-/** The records of one partition as they come in: some late, some repeated, some in conflict, some that nobody can read. */
+/**
+ * Returns the records of one partition in the order of arrival: some late, some duplicate, some in conflict, some
+ * unreadable.
+ */
 export class SimulatedTraffic {
   readonly #random: Random;
   readonly #partition: number;

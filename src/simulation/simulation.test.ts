@@ -3,36 +3,36 @@ import { SABOTAGES, type Sabotage } from './engine-slot.ts';
 import { CALL_FAULTS, type FaultKind, SOURCE_FAULTS, TIMED_FAULTS } from './faults.ts';
 import { type SimulationResult, simulate } from './simulate.ts';
 
-/** `SIMULATION_SEED=<first> SIMULATION_SEEDS=<count> npm run test:unit -- src/simulation` runs others, or more. */
+/** `SIMULATION_SEED=<first> SIMULATION_SEEDS=<count> npm run test:unit -- src/simulation` runs other seeds, or more. */
 const FIRST_SEED = Number(process.env.SIMULATION_SEED ?? 1);
 const SEEDS = Number(process.env.SIMULATION_SEEDS ?? 1000);
 const CHUNK = 100;
 const LONG_MS = 600_000;
 
-const struck = new Map<FaultKind, number>();
+const counts = new Map<FaultKind, number>();
 
-/** What a person needs to look into it: the seed, what does not hold, and how the run ended. */
+/** Returns what an investigation needs: the seed, the violations, and how the run ended. */
 function report({ seed, findings, trace }: SimulationResult): string {
   const lines = findings.slice(0, 10).map(({ invariant, message }) => `  ${invariant}: ${message}`);
   const again = `SIMULATION_SEED=${seed} SIMULATION_SEEDS=1 npm run test:unit -- src/simulation`;
   return [`seed ${seed}, again with ${again}`, ...lines, ...trace.slice(-40)].join('\n');
 }
 
-describe(`what was booked and told is right, whatever failed: ${SEEDS} seeds from ${FIRST_SEED}`, () => {
+describe(`bookings and reports are correct after any faults: ${SEEDS} seeds from ${FIRST_SEED}`, () => {
   const chunks = Array.from({ length: Math.ceil(SEEDS / CHUNK) }, (_, index) => FIRST_SEED + index * CHUNK);
   test.each(chunks)('from seed %i', { timeout: LONG_MS }, async (first) => {
     for (let seed = first; seed < Math.min(first + CHUNK, FIRST_SEED + SEEDS); seed++) {
       const result = await simulate(seed);
-      for (const [kind, times] of result.faults) struck.set(kind, (struck.get(kind) ?? 0) + times);
+      for (const [kind, times] of result.faults) counts.set(kind, (counts.get(kind) ?? 0) + times);
       if (result.findings.length > 0) expect.fail(report(result));
     }
   });
 
-  test.runIf(SEEDS >= 1000)('every kind of fault came', () => {
-    expect([...struck.keys()].sort()).toEqual([...CALL_FAULTS, ...TIMED_FAULTS, ...SOURCE_FAULTS].sort());
+  test.runIf(SEEDS >= 1000)('every kind of fault occurs', () => {
+    expect([...counts.keys()].sort()).toEqual([...CALL_FAULTS, ...TIMED_FAULTS, ...SOURCE_FAULTS].sort());
   });
 
-  afterAll(() => console.log(`faults by kind: ${JSON.stringify(Object.fromEntries(struck))}`));
+  afterAll(() => console.log(`faults by kind: ${JSON.stringify(Object.fromEntries(counts))}`));
 });
 
 test('a seed is a run', { timeout: LONG_MS }, async () => {
@@ -41,12 +41,12 @@ test('a seed is a run', { timeout: LONG_MS }, async () => {
   expect(other.hash).not.toBe(once.hash);
 });
 
-describe('the invariants notice what is taken away', () => {
+describe('the invariants detect a removed guard', () => {
   const noticedBy: Record<Sabotage, string> = {
     guard_off: 'chain',
     token_off: 'chain',
-    position_believed: 'source',
-    acknowledgement_believed: 'told',
+    position_trusted: 'source',
+    acknowledgement_trusted: 'reported',
     claims_off: 'quotas',
   };
   test.each(SABOTAGES)('%s', { timeout: LONG_MS }, async (sabotage) => {
@@ -54,6 +54,6 @@ describe('the invariants notice what is taken away', () => {
       const { findings } = await simulate(seed, sabotage);
       if (findings.some(({ invariant }) => invariant === noticedBy[sabotage])) return;
     }
-    expect.fail('300 seeds, and nothing was noticed');
+    expect.fail('300 seeds, and nothing was detected');
   });
 });

@@ -1,6 +1,6 @@
 import type { Clock } from '../platform/clock.ts';
 
-/** Whose event it is: a dead owner's never come, a frozen one's wait for the thaw. */
+/** The owner of events: those of a dead owner never come, those of a frozen one wait for the thaw. */
 export interface Owner {
   readonly name: string;
   readonly isDead: boolean;
@@ -9,7 +9,7 @@ export interface Owner {
 
 interface TimedEvent {
   atMs: number;
-  /** Of two events at one moment the one that was asked for first comes first. */
+  /** Of two events at one moment the one that was scheduled first comes first. */
   order: number;
   owner: Owner | null;
   label: string;
@@ -17,20 +17,20 @@ interface TimedEvent {
 }
 
 /**
- * Time that passes from event to event. Everything that takes time in a simulated run is an event here, and between two of
- * them all promises settle that can, so the same seed gives the same run.
+ * Time that passes from event to event. Everything that takes time in a simulated run is an event here. Between two of them
+ * all promises settle that can, so the same seed gives the same run.
  */
 export class VirtualTime {
   nowMs = 0;
   events = 0;
-  /** FNV-1a over every event that came: two runs are the same run when it is the same. */
+  /** FNV-1a over all events: two runs with the same hash are the same run. */
   hash = 0x811c9dc5;
-  /** The last events, for whoever looks into a failure. */
+  /** The last events, to investigate a failure. */
   readonly trace: string[] = [];
   readonly #heap: TimedEvent[] = [];
   #order = 0;
 
-  /** Calls after so long. Returns a function that takes it back. */
+  /** Schedules a call after a delay. Returns a function that cancels it. */
   after(delayMs: number, owner: Owner | null, label: string, call: () => void): () => void {
     const event: TimedEvent = { atMs: this.nowMs + Math.max(0, delayMs), order: this.#order++, owner, label, call };
     push(this.#heap, event);
@@ -45,10 +45,10 @@ export class VirtualTime {
     });
   }
 
-  /** Runs events until `isDone`. False when the events or `limits` came to their end before. */
+  /** Runs events until `isDone`. Returns false when the events or `limits` end before. */
   async runUntil(isDone: () => boolean, limits: { ms: number; events: number }): Promise<boolean> {
     const lastEvent = this.events + limits.events;
-    await settled();
+    await promiseJobsDone();
     while (!isDone()) {
       const event = pop(this.#heap);
       if (event === undefined || event.atMs > limits.ms || this.events > lastEvent) return false;
@@ -62,7 +62,7 @@ export class VirtualTime {
       this.events++;
       this.note(`${event.atMs} ${owner?.name ?? 'world'} ${event.label}`);
       event.call();
-      await settled();
+      await promiseJobsDone();
     }
     return true;
   }
@@ -76,7 +76,7 @@ export class VirtualTime {
   }
 }
 
-/** A process's clock. The wall clock may be set, in both directions; the other one only grows. */
+/** A process's clock. The wall clock may be set, in both directions; the monotonic one only grows. */
 export class VirtualClock implements Clock {
   readonly #time: VirtualTime;
   readonly #owner: Owner;
@@ -109,8 +109,8 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Every promise that can settle without another event has settled. */
-function settled(): Promise<void> {
+/** Resolves when every promise has settled that can settle without another event. */
+function promiseJobsDone(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
   });

@@ -11,7 +11,10 @@ import type { OctetLedger } from './octet-ledger.ts';
 
 export type GrantOutcome =
   | { grant: SessionGrant; refusal?: undefined }
-  | { refusal: DispatchRefusal | 'dispatch_unreachable'; message: string; retryAfterMs?: number };
+  | { refusal: DispatchRefusal | LocalRefusal; message: string; retryAfterMs?: number };
+
+/** Reasons of the terminal's own: there is no answer, or neither network nor application gave an assertion to ask with. */
+export type LocalRefusal = 'dispatch_unreachable' | 'assertion_unavailable';
 
 /** What a terminal says to the dispatch server. A refusal is a value, and so is a server that does not answer. */
 export class DispatchClient {

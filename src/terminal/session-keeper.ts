@@ -122,7 +122,7 @@ export class SessionKeeper {
     const { client, request, askAgainAfterMs, onEvent } = this.#options;
     const outcome = await request().then(
       (asked) => client.openSession(asked),
-      (error: Error): GrantOutcome => ({ refusal: 'dispatch_unreachable', message: error.message }),
+      (error: Error): GrantOutcome => ({ refusal: 'assertion_unavailable', message: error.message }),
     );
     if (outcome.refusal !== undefined) {
       this.#refuse(outcome.refusal, outcome.retryAfterMs ?? askAgainAfterMs);

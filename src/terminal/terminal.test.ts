@@ -262,3 +262,22 @@ test('stopping twice, or without a session, is no fault', async () => {
   await terminal.stop();
   expect(network.ended).toEqual([]);
 });
+
+test('the application states the account for the identity assertion of each session, and without that nothing is asked', async () => {
+  const bound: string[] = [];
+  let identities = 0;
+  const { terminal } = makeTerminal({
+    identityAssertion: async () => `identity-${++identities}`,
+    accountAssertion: async (identityAssertion) => `account of ${bound[bound.push(identityAssertion) - 1]}`,
+  });
+  await terminal.start(['text']);
+  expect(network.asked).toMatchObject([{ identityAssertion: 'identity-1', accountAssertion: 'account of identity-1' }]);
+  const { terminal: loggedOut, events } = makeTerminal({
+    accountAssertion: () => Promise.reject(new Error('log in first')),
+  });
+  await loggedOut.start(['text']);
+  expect(network.asked).toHaveLength(1);
+  expect(events).toContainEqual(
+    expect.objectContaining({ type: 'refused', reason: 'assertion_unavailable', message: 'log in first' }),
+  );
+});

@@ -18,6 +18,11 @@ export interface TerminalOptions {
   msisdn: string;
   /** Of the operator, for this terminal's number and address; asked for each session. */
   identityAssertion: () => Promise<string>;
+  /**
+   * Of the application, that its account is logged in here, bound to the identity assertion; asked for each session. Absent where
+   * the dispatch server has another way of proving accounts.
+   */
+  accountAssertion?: (identityAssertion: string) => Promise<string>;
   applicationId: string;
   applicationAccount: string;
   region?: string;
@@ -137,5 +142,10 @@ export class Terminal {
 async function sessionRequest(options: TerminalOptions): Promise<SessionRequest> {
   const { msisdn, applicationId, applicationAccount, region } = options;
   const identityAssertion = await options.identityAssertion();
-  return { msisdn, identityAssertion, applicationId, applicationAccount, ...(region !== undefined && { region }) };
+  const accountAssertion = await options.accountAssertion?.(identityAssertion);
+  return {
+    ...{ msisdn, identityAssertion, applicationId, applicationAccount },
+    ...(accountAssertion !== undefined && { accountAssertion }),
+    ...(region !== undefined && { region }),
+  };
 }

@@ -6,12 +6,14 @@ import { TestServerError } from './test-server-error.ts';
 
 const here = fileURLToPath(import.meta.url);
 const root = join(dirname(here), '..', '..');
-/** Set for the processes of a test run that has built already; not ZERORATE_..., which the program reads as configuration. */
+/**
+ * Set for the processes of a test run that has built already. Not ZERORATE_..., which the program reads as configuration.
+ */
 const BUILT = 'TESTS_BUILT';
 
 /**
- * Returns the path of a module of `src` as JavaScript, for a process of its own: Node 20 runs no TypeScript. From the sources it
- * compiles first, so it is never stale; from `dist` it is there already.
+ * Returns the path of a module of `src` as JavaScript, for a separate process: Node 20 runs no TypeScript. From the sources
+ * it compiles first, so it is never stale; in `dist` it exists already.
  */
 export async function builtModule(module: string): Promise<string> {
   if (here.endsWith('.js')) return join(dirname(here), '..', module);
@@ -30,7 +32,7 @@ async function build(): Promise<void> {
   try {
     await promisify(execFile)(process.execPath, args, { cwd: root });
   } catch (cause) {
-    // Exit code 2: all was written though a type is wrong somewhere, which the type check is there to say.
+    // Exit code 2: everything was written although a type is wrong, which the type check reports.
     const { code, stdout } = cause as { code?: number; stdout?: string };
     if (code !== 2) throw new TestServerError('build_failed', `the build failed:\n${stdout}`, cause);
   }

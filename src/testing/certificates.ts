@@ -12,10 +12,10 @@ export interface CertificateFiles {
   both: string;
 }
 
-/** A certificate authority for a test, by the openssl on the PATH. */
+/** A certificate authority for a test, made by the openssl on the PATH. */
 export interface Authority {
   ca: string;
-  /** A certificate for 127.0.0.1 and localhost, good for server and client. `isExpired`: it ended yesterday. */
+  /** Issues a certificate for 127.0.0.1 and localhost, for server and client. `isExpired`: it expired yesterday. */
   issue(name: string, options?: { isExpired?: boolean }): Promise<CertificateFiles>;
 }
 

@@ -6,18 +6,18 @@ import type { ClickHouseRequest } from '../platform/clickhouse-request.ts';
 import { literal } from '../platform/store.ts';
 import { readFromFile } from './staged-insert.ts';
 
-/** ClickHouse in this process, seen as a server sees it: every request is a session of its own. */
+/** ClickHouse in this process, used like a server: every request has its own session. */
 export interface ChdbEngine {
   version: string;
   timezone: string;
   execute(request: ClickHouseRequest): Promise<ChdbResult>;
-  /** To be called when no request is under way. */
+  /** Call it when no request is running. */
   stop(): Promise<void>;
 }
 
-/** Opens the data directory at `path`. A process can hold one only, and a directory belongs to one process at a time. */
+/** Opens the data directory at `path`. A process can open only one, and a directory belongs to one process at a time. */
 export async function openChdbEngine(path: string, configFile?: string): Promise<ChdbEngine> {
-  // The engine lives as long as any session does: this one keeps it up between requests.
+  // The engine lives as long as any session does: this one keeps it running between requests.
   const anchor = new Session(path, { connectionArgs: configFile === undefined ? [] : [`--config-file=${configFile}`] });
   const staging = join(path, 'http-staging');
   await mkdir(staging, { recursive: true });
@@ -32,8 +32,8 @@ export async function openChdbEngine(path: string, configFile?: string): Promise
   return { version, timezone, execute: (request) => executeAlone(path, staging, request), stop };
 }
 
-// chdb keeps what SET and USE change for as long as the session lives. A session costs about two milliseconds, so every
-// request gets a new one: nothing leaks into the next request, and requests run beside each other as on a server.
+// chdb keeps the effects of SET and USE for the life of a session. A session costs about two milliseconds, so every request
+// gets a new one: no effect leaks into the next request, and requests run concurrently as on a server.
 async function executeAlone(path: string, staging: string, request: ClickHouseRequest): Promise<ChdbResult> {
   const session = new Session(path);
   const file = join(staging, randomUUID());
@@ -49,7 +49,7 @@ async function executeAlone(path: string, staging: string, request: ClickHouseRe
   }
 }
 
-/** Statements as text cannot carry binary data to chdb, so the data goes through a file. */
+/** Writes the data to a file: statements as text cannot carry binary data to chdb. */
 async function stage({ sql, data }: ClickHouseRequest, file: string): Promise<string> {
   const staged = data.length === 0 ? null : readFromFile(sql, file);
   if (staged === null) return data.length === 0 ? sql : `${sql}\n${data.toString('utf8')}`;

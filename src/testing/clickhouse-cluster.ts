@@ -10,15 +10,15 @@ export type { ClickHouseCluster };
 const NAME = 'zerorate';
 
 /**
- * Keeper and two replicas where Docker answers. Else one chdb that is the only shard of its cluster: what is read and booked
- * goes through `Distributed` tables as on any other, but the tables behind them are not replicated, for chdb starts no Keeper
- * and no replica.
+ * Starts Keeper and two replicas where Docker answers. Otherwise one chdb that is the only shard of its cluster: reads and
+ * inserts go through `Distributed` tables as on any other, but the tables behind them are not replicated, as chdb starts no
+ * Keeper and no replica.
  */
 export async function startClickHouseCluster(): Promise<ClickHouseCluster> {
   return (await dockerAnswers()) ? startReplicas(NAME) : startShard();
 }
 
-/** Only a port that is its own makes a server one of its cluster's; nobody has to listen there. */
+/** A server belongs to a cluster only by its own port, which need not be open. */
 export const CHDB_CLUSTER = `<clickhouse>
   <tcp_port>9000</tcp_port>
   <macros><shard>1</shard><replica>one</replica></macros>

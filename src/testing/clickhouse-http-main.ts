@@ -1,6 +1,6 @@
 import { startClickHouseHttp } from './clickhouse-http.ts';
 
-// Usage: node clickhouse-http-main.js DIRECTORY [PORT [CONFIG_FILE]]. Tells its parent, or a person, the URL when it is ready.
+// Usage: node clickhouse-http-main.js DIRECTORY [PORT [CONFIG_FILE]]. Sends its parent, or prints, the URL when it is ready.
 const [path, port, configFile] = process.argv.slice(2);
 if (path === undefined) throw new Error('usage: clickhouse-http-main DIRECTORY [PORT [CONFIG_FILE]]');
 const server = await startClickHouseHttp({ path, port: Number(port ?? 0), ...(configFile && { configFile }) });

@@ -9,7 +9,7 @@ import { type ClickHouseHttp, startClickHouseHttp } from './clickhouse-http.ts';
 let server: ClickHouseHttp;
 let client: ClickHouseClient;
 let table: string;
-// Errors are what these tests ask for: the client need not log them.
+// These tests expect errors: the client need not log them.
 const log = { level: ClickHouseLogLevel.OFF };
 
 beforeAll(async () => {
@@ -127,13 +127,13 @@ test.each([
   ['Array(String)', ["it's", 'a\\b\tc']],
   ['Nullable(String)', null],
   ['Date', '2024-02-29'],
-])('a parameter of type %s comes back as it went', async (type, value) => {
+])('a parameter of type %s comes back unchanged', async (type, value) => {
   const query = `SELECT {value:${type}} AS value`;
   const result = await client.query({ query, query_params: { value }, format: 'JSONEachRow' });
   expect(await result.json()).toEqual([{ value }]);
 });
 
-test('a setting holds for its own query alone', async () => {
+test('a setting applies to its own query alone', async () => {
   const query = "SELECT value FROM system.settings WHERE name = 'max_block_size'";
   const [before] = await rows(query);
   const changed = await client.query({ query, format: 'JSONEachRow', clickhouse_settings: { max_block_size: '123' } });
@@ -155,7 +155,7 @@ test('another database', async () => {
   await missing.close();
 });
 
-test('requests run beside each other', async () => {
+test('requests run concurrently', async () => {
   const values = Array.from({ length: 20 }, (_, a) => ({ a, s: `row ${a}` }));
   await Promise.all(values.map((row) => client.insert({ table, format: 'JSONEachRow', values: [row] })));
   expect(await rows(`SELECT count()::String AS n FROM ${table}`)).toEqual([{ n: '20' }]);

@@ -14,23 +14,23 @@ import { type ChdbEngine, openChdbEngine } from './chdb-engine.ts';
 export interface ClickHouseHttp {
   /** For `createClient({ url })`. */
   url: string;
-  /** Waits for the statements under way. */
+  /** Waits for the running statements. */
   stop(): Promise<void>;
 }
 
 export interface ClickHouseHttpOptions {
   /** Data directory; without it a temporary one, deleted at the end. No other process may have it open. */
   path?: string;
-  /** Without it, or 0: a free one. */
+  /** 0 or absent: a free one. */
   port?: number;
-  /** ClickHouse's own configuration (XML), for what a server has in it: clusters, macros. */
+  /** ClickHouse's own configuration (XML), for settings of a server: clusters, macros. */
   configFile?: string;
 }
 
 /**
  * Serves the part of the HTTP interface that `@clickhouse/client` uses, on the loopback interface, without a ClickHouse
- * server. Users and passwords are not checked; HTTP sessions, roles and compressed answers are not there; the summary of
- * an insert does not count what was written. Runs in this process, which then can open no other data directory.
+ * server. Users and passwords are not checked; HTTP sessions, roles and compressed answers are missing; the summary of an
+ * insert does not count the written rows. Runs in this process, which then can open no other data directory.
  */
 export async function startClickHouseHttp(options: ClickHouseHttpOptions = {}): Promise<ClickHouseHttp> {
   const path = resolve(options.path ?? (await mkdtemp(join(tmpdir(), 'zerorate-clickhouse-'))));
@@ -57,7 +57,7 @@ async function answer(engine: ChdbEngine, request: IncomingMessage, response: Se
   const url = new URL(request.url ?? '/', 'http://localhost');
   if (url.pathname === '/ping') response.end('Ok.\n');
   else await answerAsClickHouse(engine, url, response, () => answerQuery(engine, request, url, response));
-  // A client that went away makes this reject; its statement was carried out all the same, as on a server.
+  // A disconnected client makes this reject; its statement is executed all the same, as on a server.
   await finished(response).catch(() => {});
 }
 

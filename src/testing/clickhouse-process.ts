@@ -7,10 +7,10 @@ import { builtModule } from './built.ts';
 import type { ClickHouseHttp, ClickHouseHttpOptions } from './clickhouse-http.ts';
 import { TestServerError } from './test-server-error.ts';
 
-/** The HTTP fixture in a process of its own, so that this process may open another data directory. */
+/** The HTTP fixture in its own process, so that this process may open another data directory. */
 export interface ClickHouseProcess extends ClickHouseHttp {
   pid: number;
-  /** Ends it as a crash would (SIGKILL). A data directory of the caller's stays. */
+  /** Ends it like a crash (SIGKILL). A data directory of the caller's stays. */
   kill(): Promise<void>;
 }
 

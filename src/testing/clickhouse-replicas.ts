@@ -8,22 +8,22 @@ const STARTUP_TIMEOUT_MS = 120_000;
 
 /** A ClickHouse cluster for a test. */
 export interface ClickHouseCluster {
-  /** As `remote_servers` names it. */
+  /** Its name in `remote_servers`. */
   name: string;
-  /** Each leads to another server of it. */
+  /** Each is the URL of another server of it. */
   urls: readonly [string, ...string[]];
   username: string;
   password: string;
   origin: 'testcontainers' | 'chdb';
-  /** A statement as this cluster takes it: chdb has neither replicas nor `ON CLUSTER`. */
+  /** Returns a statement adapted to this cluster: chdb has neither replicas nor `ON CLUSTER`. */
   taken(sql: string): string;
-  /** Only with origin `testcontainers`: a server is halted where it is, and goes on. */
+  /** Only with origin `testcontainers`: halts a server; it continues after that. */
   pause?(index: number): Promise<void>;
   unpause?(index: number): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** One shard of two replicas with a Keeper, in containers of one network. */
+/** Starts one shard of two replicas with a Keeper, in containers of one network. */
 export async function startReplicas(name: string): Promise<ClickHouseCluster> {
   const { GenericContainer, Network, Wait, getContainerRuntimeClient } = await import('testcontainers');
   const network = await new Network().start();

@@ -17,13 +17,13 @@ function clientOf(url: string) {
   return client;
 }
 
-test('a ClickHouse answers, whatever its origin', async () => {
+test('a ClickHouse of any origin answers', async () => {
   const server = await startClickHouse();
   cleanups.push(server.stop);
   expect(await clientOf(server.url).ping({ select: true })).toMatchObject({ success: true });
 });
 
-test('a killed process comes back over its directory with what it had acknowledged', async () => {
+test('a killed process comes back over its directory with all acknowledged rows', async () => {
   const path = await mkdtemp(join(tmpdir(), 'zerorate-test-'));
   cleanups.push(() => rm(path, { recursive: true, force: true }));
   const first = await startClickHouseProcess({ path });

@@ -3,18 +3,18 @@ import { dockerAnswers } from './docker.ts';
 
 const CLICKHOUSE_IMAGE = 'clickhouse/clickhouse-server:25.8';
 
-/** A ClickHouse that speaks HTTP, for a test. */
+/** A ClickHouse with HTTP, for a test. */
 export interface ClickHouseServer {
   /** For `createClient({ url })`; holds user, password and database where they are needed. */
   url: string;
   origin: 'CLICKHOUSE_URL' | 'testcontainers' | 'chdb';
-  /** Ends what was started here; leaves a server of `CLICKHOUSE_URL` alone. */
+  /** Ends a server that was started here; leaves a server of `CLICKHOUSE_URL` running. */
   stop(): Promise<void>;
 }
 
 /**
- * The server that the environment variable `CLICKHOUSE_URL` names, else a container where Docker answers, else the HTTP
- * fixture over chdb in a process of its own.
+ * Returns the server that the environment variable `CLICKHOUSE_URL` names; otherwise starts a container where Docker
+ * answers, or the HTTP fixture over chdb in its own process.
  */
 export async function startClickHouse(): Promise<ClickHouseServer> {
   const url = process.env.CLICKHOUSE_URL;

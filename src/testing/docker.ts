@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 
 const PROBE_TIMEOUT_MS = 5_000;
 
-/** Whether a Docker engine answers: a client without an engine is common, and Testcontainers is slow to find that out. */
+/** Returns whether a Docker engine answers: a client without an engine is common, and Testcontainers detects that slowly. */
 export async function dockerAnswers(): Promise<boolean> {
   try {
     await promisify(execFile)('docker', ['version', '--format', '{{.Server.Version}}'], { timeout: PROBE_TIMEOUT_MS });

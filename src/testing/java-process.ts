@@ -9,7 +9,7 @@ export const JAVA = process.env.JAVA_HOME ? join(process.env.JAVA_HOME, 'bin', '
 // parent is gone the watcher reads the end of it and kills the process. `exec` gives the process the shell's own pid.
 const DIE_WITH_PARENT = 'exec 3<&0; (cat <&3 >/dev/null; kill -9 $$ 2>/dev/null) & exec "$@" </dev/null 3<&-';
 
-/** Starts a server in Java; what it prints is added to the file `log`. */
+/** Starts a server in Java; its output is appended to the file `log`. */
 export function spawnJava(options: readonly string[], log: string): ChildProcess {
   const file = openSync(log, 'a');
   const child = spawn('sh', ['-c', DIE_WITH_PARENT, 'sh', JAVA, ...options], { stdio: ['pipe', file, file] });

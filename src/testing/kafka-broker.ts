@@ -16,18 +16,18 @@ export interface KafkaBroker {
   brokers: string[];
   /** Ends the broker and deletes its log. */
   stop(): Promise<void>;
-  /** Ends the broker as a crash would (SIGKILL). Its log stays. */
+  /** Ends the broker like a crash (SIGKILL). Its log stays. */
   kill(): Promise<void>;
   /**
-   * Starts the broker again over the same log and on the same port, after `kill` or instead of a running one. After a
-   * kill the controller waits for the old session to end: `broker.session.timeout.ms`, 9 seconds unless it is set.
+   * Restarts the broker over the same log and on the same port, after `kill` or instead of a running one. After a kill the
+   * controller waits for the old session to end: `broker.session.timeout.ms`, 9 seconds unless it is set.
    */
   restart(): Promise<void>;
 }
 
 /**
- * Starts a broker from the folder of Kafka's jars. `properties` go over the ones chosen here; in them PLAINTEXT_ADDRESS and
- * CONTROLLER_ADDRESS stand for the chosen ones. `format` is added to what the log is formatted with.
+ * Starts a broker from the folder of Kafka's jars. `properties` override the defaults; in them PLAINTEXT_ADDRESS and
+ * CONTROLLER_ADDRESS are replaced by the chosen addresses. `format` is added to the options that format the log.
  */
 export async function startKafkaBroker(
   jars: string,

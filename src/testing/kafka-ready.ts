@@ -5,7 +5,10 @@ import { TestServerError } from './test-server-error.ts';
 const READY_TIMEOUT_MS = 60_000;
 const RETRY_AFTER_MS = 100;
 
-/** Resolves when the cluster has a controller and a broker that takes requests; rejects after a minute, or once `signal` aborts. */
+/**
+ * Resolves when the cluster has a controller and a broker that takes requests; rejects after a minute, or when `signal`
+ * aborts.
+ */
 export async function awaitKafka(brokers: string[], signal?: AbortSignal): Promise<void> {
   const kafka = new Kafka({ clientId: 'readiness', brokers, logLevel: logLevel.NOTHING, retry: { retries: 0 } });
   const deadlineMs = Date.now() + READY_TIMEOUT_MS;

@@ -7,7 +7,7 @@ let server: KafkaServer;
 let kafka: Kafka;
 
 beforeAll(async () => {
-  // A killed broker's session has to end before its successor is let in: a short one makes the test short.
+  // A killed broker's session must end before its successor is admitted: a short session shortens the test.
   server = await startKafka({
     properties: { 'broker.session.timeout.ms': '2000', 'broker.heartbeat.interval.ms': '500' },
   });
@@ -24,7 +24,7 @@ async function createTopic(numPartitions: number): Promise<string> {
   return topic;
 }
 
-/** Values in the order of arrival, from the start of the topic until `count` of them came. */
+/** Returns values in the order of arrival, from the start of the topic until `count` of them came. */
 async function consume(topic: string, count: number): Promise<string[]> {
   const consumer = kafka.consumer({ groupId: `group-${randomUUID()}`, readUncommitted: false });
   await consumer.connect();
@@ -41,7 +41,7 @@ async function consume(topic: string, count: number): Promise<string[]> {
   return values;
 }
 
-test('what is produced is consumed', async () => {
+test('produced records are consumed', async () => {
   const topic = await createTopic(2);
   const producer = kafka.producer();
   await producer.connect();
@@ -67,7 +67,7 @@ test('a committed transaction is read, an aborted one is not', async () => {
 });
 
 test('a killed broker comes back with its log', async ({ skip }) => {
-  // Only a broker that is ours may be killed: the other origins have no such handle.
+  // Only a broker of this test may be killed: the other origins have no such handle.
   if (server.kill === undefined || server.restart === undefined) return skip(`no kill with origin ${server.origin}`);
   const topic = await createTopic(1);
   const producer = kafka.producer();

@@ -12,23 +12,23 @@ const KAFKA_IMAGE = 'confluentinc/cp-kafka:8.1.0';
 export interface KafkaServer {
   brokers: string[];
   origin: 'KAFKA_BROKERS' | 'testcontainers' | 'maven';
-  /** Ends what was started here; leaves a cluster of `KAFKA_BROKERS` alone. */
+  /** Ends a cluster that was started here; leaves a cluster of `KAFKA_BROKERS` running. */
   stop(): Promise<void>;
-  /** Only with origin `maven`: ends the broker as a crash would; its log stays. */
+  /** Only with origin `maven`: ends the broker like a crash; its log stays. */
   kill?(): Promise<void>;
-  /** Only with origin `maven`: starts it again over the same log and on the same port. */
+  /** Only with origin `maven`: restarts it over the same log and on the same port. */
   restart?(): Promise<void>;
 }
 
 export interface KafkaOptions {
-  /** Broker properties over the chosen ones; only a broker with origin `maven` takes them. */
+  /** Broker properties that override the defaults; only a broker with origin `maven` takes them. */
   properties?: Record<string, string>;
 }
 
 /**
- * The cluster that the environment variable `KAFKA_BROKERS` names (comma-separated host:port), else a container where
- * Docker answers, else a broker from its own jars through Maven and Java 17. Rejects with a `TestServerError` where none
- * of them is to be had, or where the named cluster does not answer within a minute.
+ * Returns the cluster that the environment variable `KAFKA_BROKERS` names (comma-separated host:port); otherwise starts a
+ * container where Docker answers, or a broker from its own jars through Maven and Java 17. Rejects with a `TestServerError`
+ * where none of them is available, or where the named cluster does not answer within a minute.
  */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServer> {
   if (process.env.KAFKA_BROKERS) return useBrokers(process.env.KAFKA_BROKERS);
@@ -72,7 +72,7 @@ async function startFromContainer(): Promise<KafkaServer> {
   return { brokers, origin: 'testcontainers', stop };
 }
 
-/** The folder of the broker's jars, and of its clients'. */
+/** Returns the folder of the jars of the broker and its clients. */
 export function kafkaJars(): Promise<string> {
   const artifacts = [`org.apache.kafka:kafka_2.13:${KAFKA_VERSION}`, 'org.slf4j:slf4j-simple:1.7.36'];
   return mavenJars(`kafka-${KAFKA_VERSION}`, artifacts);

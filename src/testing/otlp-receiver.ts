@@ -8,7 +8,7 @@ export interface ReceivedSpan {
   spanId: string;
   parentSpanId: string | undefined;
   attributes: Readonly<Record<string, string | number>>;
-  /** Of the process that sent it. */
+  /** Resource attributes of the sending process. */
   resource: Readonly<Record<string, string | number>>;
 }
 
@@ -23,7 +23,7 @@ interface Attribute {
   value: { stringValue?: string; intValue?: string | number; doubleValue?: number };
 }
 
-/** Takes spans as a collector does, in OTLP's JSON over HTTP, and keeps them. Anything else is answered with 400. */
+/** Receives spans like a collector, in OTLP's JSON over HTTP, and keeps them. Any other request is answered with 400. */
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   const server = createServer(async (request, response) => {

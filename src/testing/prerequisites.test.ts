@@ -9,7 +9,7 @@ import { packagePath } from '../platform/package-paths.ts';
 const empty = mkdtempSync(join(tmpdir(), 'zerorate-path-'));
 afterAll(() => rmSync(empty, { recursive: true }));
 
-/** What `npm test` runs first, on a machine with nothing but what `env` names. */
+/** Runs the first step of `npm test`, on a machine with only the programs that `env` names. */
 async function check(env: Record<string, string>): Promise<{ code: number; output: string }> {
   const main = packagePath('src/testing/prerequisites-main.ts');
   const args = ['--import', 'tsx', main];
@@ -22,14 +22,14 @@ async function check(env: Record<string, string>): Promise<{ code: number; outpu
   }
 }
 
-test('one line names all that is missing and how to install it', async () => {
+test('one line names all missing programs and how to install them', async () => {
   const { code, output } = await check({ PATH: empty });
   expect(code).toBe(1);
   expect(output.trim().split('\n')).toHaveLength(1);
   expect(output).toMatch(/promtool \(or PROMTOOL=<path>\).*Java.*Maven.*: apt-get install -y .*prometheus.*maven/);
 });
 
-test('a program that a variable names is not missing', async () => {
+test('a program named by a variable is not missing', async () => {
   const promtool = join(empty, 'mine');
   writeFileSync(promtool, '#!/bin/sh\n', { mode: 0o755 });
   const { output } = await check({ PATH: empty, PROMTOOL: promtool });

@@ -9,7 +9,7 @@ export const CHROMIUM = [process.env.CHROMIUM ?? '', '/usr/bin/chromium', '/usr/
 
 interface Prerequisite {
   name: string;
-  /** Debian packages that bring it, and the variable that names another one. */
+  /** Debian packages that contain it, and the variable that names another one. */
   packages: string;
   variable?: string;
   isThere: () => boolean;
@@ -37,7 +37,7 @@ const PREREQUISITES: readonly Prerequisite[] = [
 
 /**
  * Returns one line that names the programs that `npm test` needs and this machine does not have, with the command that
- * installs them; null when all are there. Node's, Python's and Java's own packages are installed by the tests.
+ * installs them; null when none is missing. Node's, Python's and Java's own packages are installed by the tests.
  */
 export function missingPrerequisites(): string | null {
   const missing = PREREQUISITES.filter(({ isThere }) => !isThere());

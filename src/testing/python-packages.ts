@@ -6,12 +6,12 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { TestServerError } from './test-server-error.ts';
 
-/** Some bring hundreds of megabytes. */
+/** Some packages have hundreds of megabytes. */
 const INSTALL_TIMEOUT_MS = 900_000;
 
 /**
- * A folder of Python packages (`name==version`) for PYTHONPATH. Installed through pip once, then kept under the user's cache
- * folder as `zerorate/<name>`.
+ * Returns a folder of Python packages (`name==version`) for PYTHONPATH. Installed through pip once, then kept under the
+ * user's cache folder as `zerorate/<name>`.
  */
 export async function pythonPackages(name: string, requirements: readonly string[]): Promise<string> {
   const folder = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'zerorate', name);
@@ -24,7 +24,7 @@ export async function pythonPackages(name: string, requirements: readonly string
     await rename(join(staging, 'packages'), folder);
   } catch (cause) {
     const remedy = 'install Python 3.10 or newer with pip (apt-get install -y python3-pip)';
-    throw new TestServerError('no_python', `${requirements.join(', ')} cannot be had: ${remedy}`, cause);
+    throw new TestServerError('no_python', `${requirements.join(', ')} cannot be installed: ${remedy}`, cause);
   } finally {
     await rm(staging, { recursive: true, force: true });
   }

@@ -8,10 +8,10 @@ import { endProcess, spawnJava } from './java-process.ts';
 import { mavenArchive } from './maven-artifacts.ts';
 import { TestServerError } from './test-server-error.ts';
 
-// The newest that runs on Java 17: those of 3.x want 21.
+// The newest for Java 17: those of 3.x need 21.
 const APICURIO_VERSION = '2.6.13.Final';
 const APICURIO_IMAGE = `apicurio/apicurio-registry-mem:${APICURIO_VERSION}`;
-/** Where it speaks as Confluent's registry does. */
+/** Path of the interface compatible with Confluent's registry. */
 const CONFLUENT_PATH = '/apis/ccompat/v7';
 const JAVA_OPTIONS = ['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 const READY_TIMEOUT_MS = 60_000;
@@ -19,17 +19,17 @@ const RETRY_AFTER_MS = 100;
 
 /** A real schema registry for a test. */
 export interface RegistryServer {
-  /** Where `/schemas/ids/{id}` is found. */
+  /** Base URL of `/schemas/ids/{id}`. */
   url: string;
   origin: 'REGISTRY_URL' | 'testcontainers' | 'maven';
-  /** Ends what was started here; leaves a registry of `REGISTRY_URL` alone. */
+  /** Ends a registry that was started here; leaves a registry of `REGISTRY_URL` running. */
   stop(): Promise<void>;
 }
 
 /**
- * The registry that the environment variable `REGISTRY_URL` names, else Apicurio Registry in a container where Docker
- * answers, else its archive through Maven and Java 17, with its schemas in memory. Rejects with a `TestServerError` where
- * none of them is to be had. `port`: of one that is started from the archive.
+ * Returns the registry that the environment variable `REGISTRY_URL` names; otherwise starts Apicurio Registry in a container
+ * where Docker answers, or from its archive through Maven and Java 17, with its schemas in memory. Rejects with a
+ * `TestServerError` where none of them is available. `port`: of one that is started from the archive.
  */
 export async function startRegistry(port?: number): Promise<RegistryServer> {
   if (process.env.REGISTRY_URL) {
@@ -85,7 +85,7 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** Registers a schema under a subject, as a producer does; gives its id. */
+/** Registers a schema under a subject, as a producer does; returns its id. */
 export async function registerSchema(
   url: string,
   subject: string,

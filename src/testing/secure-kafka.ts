@@ -5,9 +5,9 @@ import { kafkaJars } from './kafka-server.ts';
 
 /** A broker that checks logins and rights, always from its jars: no other can be given users and certificates. */
 export interface SecureKafka extends KafkaBroker {
-  /** `brokers` is without TLS and login, and may do everything; this wants TLS, and a login by any mechanism. */
+  /** Listener with TLS, and a login by any mechanism; `brokers` is without TLS and login, and may do everything. */
   secure: string;
-  /** TLS and no login, with a certificate that has expired. */
+  /** Listener with TLS and no login, with an expired certificate. */
   expired: string;
 }
 
@@ -15,7 +15,7 @@ export interface SecureKafkaOptions {
   ca: string;
   server: CertificateFiles;
   expired: CertificateFiles;
-  /** Known to PLAIN and SCRAM. By OAUTHBEARER comes who an unsigned token names (`sub`). */
+  /** User of PLAIN and SCRAM. With OAUTHBEARER the user is the `sub` of an unsigned token. */
   user: { name: string; password: string };
 }
 

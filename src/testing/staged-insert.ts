@@ -5,9 +5,9 @@ const INPUT_FUNCTION = /\binput\s*\(\s*('(?:[^'\\]|\\.|'')*')\s*\)/i;
 const PLAIN_INSERT = /^(\s*INSERT\s+INTO\s.+?)(\s+SETTINGS\s.+?)?\s+FORMAT\s+(\w+)\s*;?\s*$/is;
 
 /**
- * The same insert with its data in the file at `path` (absolute) instead of in the request's body: `input('structure')`
- * becomes a reading of that file, a plain `INSERT INTO t FORMAT X` becomes `FROM INFILE`. Null when the statement is no
- * insert with a format.
+ * Returns the same insert with its data in the file at `path` (absolute) instead of in the request's body:
+ * `input('structure')` becomes a read of that file, a plain `INSERT INTO t FORMAT X` becomes `FROM INFILE`. Null when the
+ * statement is no insert with a format.
  */
 export function readFromFile(sql: string, path: string): string | null {
   const format = formatOf(sql);

@@ -10,7 +10,7 @@ export type TestServerErrorCode =
   | 'no_node'
   | 'build_failed';
 
-/** A server that a test asked for could not be had. The message says what to install or to set. */
+/** A server for a test is not available. The message says what to install or to set. */
 export class TestServerError extends Error {
   override readonly name = 'TestServerError';
   readonly code: TestServerErrorCode;

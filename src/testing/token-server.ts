@@ -5,12 +5,12 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { CertificateFiles } from './certificates.ts';
 
-/** Gives tokens by the client credentials grant, unsigned, as Kafka's unsecured validator takes them. */
+/** Issues tokens by the client credentials grant, unsigned, as Kafka's unsecured validator takes them. */
 export interface TokenServer {
   url: string;
-  /** What was given out. */
+  /** Issued tokens. */
   tokens: string[];
-  /** What was asked for: the forms, as they came. */
+  /** The forms of the requests. */
   forms: string[];
   stop(): void;
 }
@@ -25,7 +25,7 @@ export async function startTokenServer(
     forms.push(await text(request));
     response.setHeader('content-type', 'application/json');
     if (!isClient(request.headers.authorization ?? '', client)) {
-      // What a careless server may say.
+      // The answer of a careless server.
       response.writeHead(401).end(`{"error":"invalid_client","got":"${request.headers.authorization}"}`);
       return;
     }

@@ -9,8 +9,8 @@ const REQUIREMENTS = ['focus-validator==1.0.0', 'multimethod==1.10'];
 const VALIDATION_TIMEOUT_MS = 180_000;
 
 /**
- * What the published validator of FOCUS (focus-validator, through pip) finds wrong with a CSV file: names of its rules. It
- * knows version 1.0, whose columns 1.2 has too. Rejects with a `TestServerError` where it does not run.
+ * Returns the rules that a CSV file fails in the published validator of FOCUS (focus-validator, through pip). It knows
+ * version 1.0, whose columns 1.2 has too. Rejects with a `TestServerError` where it does not run.
  */
 export async function validateFocus(csv: string, file: string): Promise<string[]> {
   const packages = await pythonPackages('focus-validator-1.0.0', REQUIREMENTS);
@@ -27,7 +27,7 @@ export async function validateFocus(csv: string, file: string): Promise<string[]
     stderr: error.stderr ?? '',
   }));
   const report = stdout + stderr;
-  // A file that passes every rule has no errors; one that does not has the name of each rule that failed.
+  // A file that passes every rule has no errors; another one has the name of each failed rule.
   if (!/Validation (failed|succeeded)/.test(report)) {
     throw new TestServerError(
       'no_python',

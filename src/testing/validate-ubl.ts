@@ -14,8 +14,8 @@ const ARTIFACTS = [
 const VALIDATION_TIMEOUT_MS = 300_000;
 
 /**
- * What the published XSD of UBL 2.1 and the rules of EN 16931 (phive, through Maven and Java 17) say of invoices: by file, its
- * errors and warnings. Rejects with a `TestServerError` where they cannot be run, or take more than five minutes.
+ * Returns the errors and warnings of invoices by file, from the published XSD of UBL 2.1 and the rules of EN 16931 (phive,
+ * through Maven and Java 17). Rejects with a `TestServerError` where they cannot be run, or take more than five minutes.
  */
 export async function validateUbl(files: readonly string[]): Promise<Map<string, string[]>> {
   const jars = await mavenJars('phive-en16931-4.2.0', ARTIFACTS);

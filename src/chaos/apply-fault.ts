@@ -10,16 +10,16 @@ const START_AGAIN_MS = 200;
 const REQUESTS_WITHIN_MS = 15_000;
 const VISIT_MS = 1000;
 const MERGED_WITHIN_MS = 2000;
-/** Longer than the group waits for a silent engine. */
+/** Longer than the group's session time-out. */
 const BEYOND_SESSION_MS = 1500;
 
-/** How often the fault was done, in words; it is over, and everything is as before. */
-export type Struck = string;
+/** How often the fault was applied, in words; it is done, and everything works again. */
+export type FaultReport = string;
 
 type FaultOf<K extends Fault['kind']> = Extract<Fault, { kind: K }>;
 
-/** Does the fault and heals it. `engine`: the one that it is done to, where it is done to one. */
-export function strike(world: World, fault: Fault, engine: EngineSlot): Promise<Struck> {
+/** Applies the fault and heals it. `engine`: the affected engine, where it is a fault of one. */
+export function applyFault(world: World, fault: Fault, engine: EngineSlot): Promise<FaultReport> {
   const { turns } = world;
   switch (fault.kind) {
     case 'failpoint':
@@ -43,11 +43,11 @@ export function strike(world: World, fault: Fault, engine: EngineSlot): Promise<
     case 'disk_full':
       return turns.inTurn('store', () => fillDisk(world, fault));
     case 'requests':
-      return strikeRequests(engine, fault);
+      return faultRequests(engine, fault);
   }
 }
 
-async function reachFailpoint(world: World, engine: EngineSlot, failpoint: Failpoint): Promise<Struck> {
+async function reachFailpoint(world: World, engine: EngineSlot, failpoint: Failpoint): Promise<FaultReport> {
   const giveUpAtMs = performance.now() + REACHED_WITHIN_MS;
   while (performance.now() < giveUpAtMs) {
     await engine.stop();
@@ -60,16 +60,16 @@ async function reachFailpoint(world: World, engine: EngineSlot, failpoint: Failp
       return '1';
     }
     if (!started.isRunning && (await started.exited).signal === 'SIGKILL') return '1';
-    // It ended of a fault that overlaps, before it came there.
+    // An overlapping fault ended it before it reached the failpoint.
     await pause(START_AGAIN_MS);
   }
-  // It must not be reached later, when nobody waits for it.
+  // The failpoint must not be reached later, after this wait.
   await restart(engine);
   return 'not reached';
 }
 
-/** The place starts the next one by itself. */
-async function kill(engine: EngineSlot): Promise<Struck> {
+/** Kills an engine; its place starts the next one by itself. */
+async function kill(engine: EngineSlot): Promise<FaultReport> {
   const { process } = engine;
   if (process === null) return 'was down';
   process.signal('SIGKILL');
@@ -77,7 +77,7 @@ async function kill(engine: EngineSlot): Promise<Struck> {
   return '1';
 }
 
-async function makeZombie(engine: EngineSlot, { pauseMs }: FaultOf<'zombie'>): Promise<Struck> {
+async function makeZombie(engine: EngineSlot, { pauseMs }: FaultOf<'zombie'>): Promise<FaultReport> {
   const { process } = engine;
   if (process === null) return 'was down';
   process.signal('SIGSTOP');
@@ -86,21 +86,21 @@ async function makeZombie(engine: EngineSlot, { pauseMs }: FaultOf<'zombie'>): P
   return '1';
 }
 
-async function restart(engine: EngineSlot): Promise<Struck> {
+async function restart(engine: EngineSlot): Promise<FaultReport> {
   const code = await engine.stop();
   await engine.start();
   return code === 0 ? '1' : `ended with ${code ?? 'a signal'}`;
 }
 
-async function restartBroker({ broker }: World): Promise<Struck> {
+async function restartBroker({ broker }: World): Promise<FaultReport> {
   if (broker.kill === undefined || broker.restart === undefined) return 'not possible here: not our broker';
   await broker.kill();
   await broker.restart();
   return '1';
 }
 
-/** Joins and leaves every second, by turns with and without a farewell. */
-async function churn({ visitor }: World, { rounds }: FaultOf<'churn'>): Promise<Struck> {
+/** Joins and leaves every second, alternately with and without leaving the group properly. */
+async function churn({ visitor }: World, { rounds }: FaultOf<'churn'>): Promise<FaultReport> {
   for (let round = 1; round <= rounds; round++) {
     await visitor.start();
     await becomesTrue(() => visitor.hasPartitions, 5000);
@@ -111,47 +111,50 @@ async function churn({ visitor }: World, { rounds }: FaultOf<'churn'>): Promise<
   return String(rounds);
 }
 
-async function refuseStore(engines: readonly EngineSlot[], downMs: number): Promise<Struck> {
+async function refuseStore(engines: readonly EngineSlot[], downMs: number): Promise<FaultReport> {
   await Promise.all(engines.map(({ proxy }) => proxy.refuse()));
   await pause(downMs);
   await Promise.all(engines.map(({ proxy }) => proxy.start()));
   return '1';
 }
 
-async function killStore({ store }: World, { downMs }: FaultOf<'store_killed'>): Promise<Struck> {
+async function killStore({ store }: World, { downMs }: FaultOf<'store_killed'>): Promise<FaultReport> {
   await store.kill();
   await pause(downMs);
   await store.start();
   return '1';
 }
 
-async function fillDisk({ disk, store, watch }: World, { fullMs }: FaultOf<'disk_full'>): Promise<Struck> {
-  if (disk.whyNot !== null) return disk.whyNot;
+async function fillDisk({ disk, store, watch }: World, { fullMs }: FaultOf<'disk_full'>): Promise<FaultReport> {
+  if (disk.unavailableReason !== null) return disk.unavailableReason;
   const died = store.died;
   await disk.fill();
-  // What merges give back meanwhile is taken again: full means full.
+  // Space that merges free meanwhile is used up again, so that the disk stays full.
   for (const endAtMs = performance.now() + fullMs; performance.now() < endAtMs; ) {
     await pause(200);
     await disk.fill();
   }
   await disk.clear();
   await store.revive();
-  // A merge that was under way when the room came back must have had its end.
+  // A merge that was running when space became free must have ended.
   await pause(MERGED_WITHIN_MS);
   if (await watch.isDamaged()) {
-    // What an operator does: the store still has the parts that the damaged one was merged from.
+    // An operator's repair: the store still has the parts that the damaged one was merged from.
     await store.kill();
     await store.start();
-    return '1 (store mended)';
+    return '1 (store repaired)';
   }
   return store.died > died ? '1 (the store ended)' : '1';
 }
 
-async function strikeRequests({ proxy }: EngineSlot, { fault, requests, times }: FaultOf<'requests'>): Promise<Struck> {
+async function faultRequests(
+  { proxy }: EngineSlot,
+  { fault, requests, times }: FaultOf<'requests'>,
+): Promise<FaultReport> {
   const armed = proxy.arm(fault, requests, times);
   await becomesTrue(() => armed.left === 0, REQUESTS_WITHIN_MS);
   proxy.disarm(armed);
-  // Until the last one is over.
+  // Until the last request is done.
   if (fault.kind === 'lands_late' || fault.kind === 'slow') await pause(fault.delayMs);
   if (fault.kind === 'answer_dropped') await pause(fault.hangMs);
   return String(times - armed.left);

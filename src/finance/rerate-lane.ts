@@ -4,8 +4,8 @@ import { rateBatch } from '../billing/pipeline.ts';
 import type { PlanPeriod } from '../billing/plan-periods.ts';
 import { PseudonymKey } from '../billing/pseudonym.ts';
 import type { Rules } from '../billing/rules.ts';
+import type { CurrentCharges } from './current-charges.ts';
 import { NO_PLAN } from './plan-versions.ts';
-import type { StandingCharges } from './standing-charges.ts';
 
 /** Statistics periods that begin in [fromDay, toDay), days since 1970-01-01. */
 export interface PeriodRange {
@@ -14,14 +14,14 @@ export interface PeriodRange {
 }
 
 /**
- * One lane rated anew: its counters from 0 on, for all records of a period are rated again. Takes the lane's charge rows in
- * lane order, chunk by chunk.
+ * One lane re-rated: its counters start from 0, because all records of a period are rated again. It takes the lane's charge
+ * rows in lane order, chunk by chunk.
  */
-export class LaneAnew {
+export class RerateLane {
   readonly #lane = new Lane({ pseudonymKey: PseudonymKey.ofRoot(new Uint8Array(32)), duplicateWindowRecords: 1 });
   readonly #rules: Rules;
   readonly #range: PeriodRange;
-  /** Periods, as the catalogue counts them, that rows in the range count in, and those that others would. */
+  /** Periods of the catalogue that rows in the range count in (inside), and that other rows would count in (outside). */
   readonly #inside = new Set<number>();
   readonly #outside = new Set<number>();
 
@@ -35,10 +35,10 @@ export class LaneAnew {
   }
 
   /**
-   * Plan, content, share, quota and price, as the engine decides them; evidence and application stay as booked. A record
-   * that the catalogue does not charge keeps its period, and all of its octets are the subscriber's.
+   * Decides plan, content, share, quota and price as the engine does; evidence and application stay as booked. A record that
+   * the catalogue does not charge keeps its period, and all of its octets are the subscriber's.
    */
-  rate(charges: StandingCharges): void {
+  rate(charges: CurrentCharges): void {
     const { records, isInRange } = charges;
     const { plans } = this.#rules.catalogue;
     for (let row = 0; row < records.count; row++) {
@@ -49,14 +49,14 @@ export class LaneAnew {
     rateBatch(records, this.#lane, this.#rules);
     for (let row = 0; row < records.count; row++) {
       const plan = plans[records.plan[row]];
-      charges.planAnew[row] = plan === undefined ? NO_PLAN : charges.plans.codeOf(plan.id, plan.version);
+      charges.ratedPlan[row] = plan === undefined ? NO_PLAN : charges.plans.codeOf(plan.id, plan.version);
       if (!isCharged(records.reason[row])) records.periodStart[row] = charges.periodStart[row];
     }
   }
 
-  #choose({ records, isInRange }: StandingCharges, row: number): Reason | null {
+  #choose({ records, isInRange }: CurrentCharges, row: number): Reason | null {
     if (records.application[row] < 0) return 'no_plan';
-    // Who was sponsored was not suspended then.
+    // A sponsored record was not suspended when it was booked.
     const reason = this.#rules.planBook.choose(records, row, this.#rules.suspended);
     if (reason !== null) return reason;
     const { id } = this.#rules.catalogue.plans[records.plan[row]];
@@ -66,8 +66,8 @@ export class LaneAnew {
   }
 
   /**
-   * Periods, as the catalogue counts them, that the range holds a part of only: their counters would miss the records of the
-   * other part.
+   * Returns the periods of the catalogue that the range holds only in part: their counters would miss the records outside of
+   * it.
    */
   tornPeriods(): PlanPeriod[] {
     const { fromDay, toDay } = this.#range;

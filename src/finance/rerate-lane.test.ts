@@ -5,7 +5,7 @@ import { CONTENT_TYPES, type FlowRecord } from '../billing/flow-record.ts';
 import { REASON_CODE, type Reason } from '../billing/outcome.ts';
 import { NO_FACTS, type Rules } from '../billing/rules.ts';
 import { TEST_CATALOGUE, testRecord } from '../billing/traffic.fixture.ts';
-import { type ChargeRow, changedCatalogue, chargeRows, rateAnew, rulesOf } from './rating.fixture.ts';
+import { type ChargeRow, changedCatalogue, chargeRows, rerateRows, rulesOf } from './rating.fixture.ts';
 
 const OLD = rulesOf(TEST_CATALOGUE);
 const CATALOGUES: readonly Rules[] = [
@@ -50,32 +50,32 @@ const traffic = fc
 const catalogue = fc.constantFrom(...CATALOGUES);
 const atOnce = fc.integer({ min: 1, max: 20 });
 
-test('rows rated anew are what a second computation in big integers says, however many are taken at once', () => {
+test('re-rated rows equal a second computation in big integers, in chunks of any size', () => {
   fc.assert(
     fc.property(traffic, catalogue, atOnce, (records, rules, count) => {
       const rows = chargeRows(records, OLD);
-      expect(rateAnew(rows, rules, undefined, count).rows).toEqual(secondComputation(rows, rules));
+      expect(rerateRows(rows, rules, undefined, count).rows).toEqual(secondComputation(rows, rules));
     }),
     { numRuns: 300 },
   );
 });
 
-test('forward and back gives every row as it was, also by a detour', () => {
+test('forward and back returns every row, also by a detour', () => {
   fc.assert(
     fc.property(traffic, catalogue, catalogue, (records, there, detour) => {
       const rows = chargeRows(records, OLD);
-      const forward = rateAnew(rateAnew(rows, there).rows, detour).rows;
-      expect(rateAnew(forward, OLD).rows).toEqual(rows);
+      const forward = rerateRows(rerateRows(rows, there).rows, detour).rows;
+      expect(rerateRows(forward, OLD).rows).toEqual(rows);
     }),
   );
 });
 
-test('with the same catalogue nothing changes, and a second time nothing more', () => {
+test('with the same catalogue nothing changes, nor does a second time', () => {
   fc.assert(
     fc.property(traffic, catalogue, (records, rules) => {
       const rows = chargeRows(records, OLD);
-      expect(rateAnew(rows, OLD).changed).toBe(0);
-      expect(rateAnew(rateAnew(rows, rules).rows, rules).changed).toBe(0);
+      expect(rerateRows(rows, OLD).changed).toBe(0);
+      expect(rerateRows(rerateRows(rows, rules).rows, rules).changed).toBe(0);
     }),
   );
 });
@@ -110,7 +110,7 @@ describe('a record that the catalogue does not charge', () => {
       { reason: REASON_CODE.content_not_covered },
     ],
   ])('%s: all of its octets are the subscriber’s, and its period stays', (_, rules, expected) => {
-    expect(rateAnew([row], rules)).toMatchObject({ rows: [{ ...row, ...left, ...expected }], changed: 1 });
+    expect(rerateRows([row], rules)).toMatchObject({ rows: [{ ...row, ...left, ...expected }], changed: 1 });
   });
 
   test('its charge would leave the exact integers: the counter stays, and the next record is rated', () => {
@@ -126,9 +126,9 @@ describe('a record that the catalogue does not charge', () => {
       });
     const rows = chargeRows([of(1, 1000), of(2, huge), of(3, 1000)], OLD);
     const rules = rulesOf(changedCatalogue(['"3.3"', '"4000"']));
-    const { rows: anew } = rateAnew(rows, rules);
-    expect(anew[1]).toMatchObject({ ...left, reason: REASON_CODE.charge_out_of_range });
-    expect(anew[2].usedOctetsAfter).toBe(1555);
+    const { rows: rerated } = rerateRows(rows, rules);
+    expect(rerated[1]).toMatchObject({ ...left, reason: REASON_CODE.charge_out_of_range });
+    expect(rerated[2].usedOctetsAfter).toBe(1555);
   });
 });
 
@@ -143,16 +143,16 @@ describe('a range', () => {
   );
   const november = { fromDay: day('2026-11-01'), toDay: day('2026-12-01') };
 
-  test('takes the periods that begin in it, and leaves the others as they stand', () => {
-    const { rows: anew, lane } = rateAnew(rows, CATALOGUES[0], november);
-    expect(anew.map(({ record: { localSequenceNumber } }) => localSequenceNumber)).toEqual([2, 3]);
+  test('re-rates the periods that begin in it, and leaves the others unchanged', () => {
+    const { rows: rerated, lane } = rerateRows(rows, CATALOGUES[0], november);
+    expect(rerated.map(({ record: { localSequenceNumber } }) => localSequenceNumber)).toEqual([2, 3]);
     expect(lane.tornPeriods()).toEqual([]);
   });
 
-  test('that holds whole periods of another length is no tear', () => {
+  test('may hold whole periods of another length', () => {
     const monthly = rulesOf(changedCatalogue(['period: day', 'period: month']));
-    const { rows: anew, lane } = rateAnew(rows, monthly, november);
-    expect(anew.map(({ periodStart }) => periodStart)).toEqual([november.fromDay, november.fromDay]);
+    const { rows: rerated, lane } = rerateRows(rows, monthly, november);
+    expect(rerated.map(({ periodStart }) => periodStart)).toEqual([november.fromDay, november.fromDay]);
     expect(lane.tornPeriods()).toEqual([]);
   });
 
@@ -165,7 +165,7 @@ describe('a range', () => {
       '2026-11-01',
     ],
     [
-      'a period that others count in too',
+      'a period that other records count in too',
       'month',
       'Asia/Kathmandu',
       { ...november, toDay: day('2026-11-02') },
@@ -174,11 +174,11 @@ describe('a range', () => {
     ['a day of another time zone', 'day', 'UTC', november, '2026-10-31'],
   ])('tears %s', (_, period, timeZone, range, torn) => {
     const rules = rulesOf(changedCatalogue(['period: day', `period: ${period}`], ['Asia/Kathmandu', timeZone]));
-    expect(rateAnew(rows, rules, range).lane.tornPeriods()[0]).toEqual({ planId: 'any-day', periodStart: day(torn) });
+    expect(rerateRows(rows, rules, range).lane.tornPeriods()[0]).toEqual({ planId: 'any-day', periodStart: day(torn) });
   });
 });
 
-/** Content, share, quota and price in big integers, by the catalogue's document. */
+/** Returns content, share, quota and price in big integers, by the catalogue's document. */
 function secondComputation(rows: readonly ChargeRow[], { catalogue: { canonicalJson } }: Rules): ChargeRow[] {
   const rules = secondRules(canonicalJson, NO_FACTS);
   const counters = new Map<string, { used: bigint; carry: bigint }>();

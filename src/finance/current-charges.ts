@@ -2,9 +2,9 @@ import { FlowBatch } from '../billing/flow-batch.ts';
 import { Names } from '../billing/names.ts';
 import { PlanVersions } from './plan-versions.ts';
 
-/** What is decided of a charged record: as it stands, or rated anew. */
+/** The decision on a charged record: the current one, or that of re-rating. */
 export interface Decision {
-  /** Code in `StandingCharges.plans`. */
+  /** Code in `CurrentCharges.plans`. */
   plan: number;
   /** First day of the statistics period, days since 1970-01-01. */
   periodStart: number;
@@ -17,23 +17,23 @@ export interface Decision {
 }
 
 /**
- * Charge rows of one log in the order of their offsets, in columns: what the records say, what stands of them now (as booked,
- * or as the last correction has it), and what rating anew makes of them. Used again for the next rows.
+ * Charge rows of one log in the order of their offsets, in columns: the records, their current charges (as booked, or of the
+ * last correction), and those of re-rating. The columns are reused for the next rows.
  */
-export class StandingCharges {
+export class CurrentCharges {
   topic = '';
   partition = 0;
-  /** What codes in columns stand for: the same for all rows that are ever taken. */
+  /** The names behind codes in columns: the same for all rows that are ever added. */
   readonly plans = new PlanVersions();
   readonly names = new Names();
 
-  /** What the records say, and, after rating, what is decided anew. `application` is -1 where the catalogue has none. */
+  /** The records and, after rating, the new decisions. `application` is -1 where the catalogue has none. */
   readonly records: FlowBatch;
   /** Codes in `names`. */
   readonly applicationName: Uint32Array;
   readonly sponsor: Uint32Array;
   readonly currency: Uint32Array;
-  /** 1: the row's period is to be rated anew. 0: it only tells what else counts in a period. */
+  /** 1: the row's period is re-rated. 0: the row only shows what else counts in a period. */
   readonly isInRange: Uint8Array;
 
   readonly plan: Uint32Array;
@@ -43,8 +43,8 @@ export class StandingCharges {
   readonly chargeMicros: Float64Array;
   readonly usedOctetsAfter: Float64Array;
   readonly carryAfter: Uint16Array;
-  /** As `plan`, after rating. */
-  readonly planAnew: Uint32Array;
+  /** As `plan`, after re-rating. */
+  readonly ratedPlan: Uint32Array;
 
   constructor(capacity: number) {
     this.records = new FlowBatch(capacity);
@@ -59,13 +59,13 @@ export class StandingCharges {
     this.chargeMicros = new Float64Array(capacity);
     this.usedOctetsAfter = new Float64Array(capacity);
     this.carryAfter = new Uint16Array(capacity);
-    this.planAnew = new Uint32Array(capacity);
+    this.ratedPlan = new Uint32Array(capacity);
   }
 
   isChanged(row: number): boolean {
     const { records } = this;
     return (
-      this.plan[row] !== this.planAnew[row] ||
+      this.plan[row] !== this.ratedPlan[row] ||
       this.periodStart[row] !== records.periodStart[row] ||
       this.reason[row] !== records.reason[row] ||
       this.sponsoredOctets[row] !== records.sponsoredOctets[row] ||
@@ -80,7 +80,7 @@ export class StandingCharges {
   }
 
   after(row: number): Decision {
-    return decisionAt(this.records, this.planAnew, row);
+    return decisionAt(this.records, this.ratedPlan, row);
   }
 }
 

@@ -1,0 +1,133 @@
+import type { JWTVerifyGetKey } from 'jose';
+import type { Catalogue } from '../billing/catalogue.ts';
+import { quotaUpdateCodec } from '../billing/quota-update.ts';
+import { Accounts, readAccounts } from '../dispatch/accounts.ts';
+import { atCapFaults } from '../dispatch/at-cap-faults.ts';
+import type { Patience } from '../dispatch/context.ts';
+import type { DispatchConfig } from '../dispatch/dispatch-config.ts';
+import type { DispatchServerOptions } from '../dispatch/dispatch-server.ts';
+import { operatorVerifier } from '../dispatch/operator-keys.ts';
+import { httpProxyControl } from '../dispatch/proxy-control.ts';
+import { readKeySet, remoteKeySet } from '../dispatch/read-key-set.ts';
+import { systemClock } from '../platform/clock.ts';
+import { ConfigError } from '../platform/config-error.ts';
+import type { Logger } from '../platform/logger.ts';
+import { readKeyPair } from '../platform/tls-files.ts';
+import { suggestion } from '../yaml-document/nearest-word.ts';
+import { quotaUpdateSchema } from './assemble-source.ts';
+import { connect, requireBrokers } from './kafka-connection.ts';
+
+const DAY_MS = 86_400_000;
+
+/** What of a dispatch server's configuration may change while it runs; its parts are changed in place. */
+export interface LiveSettings {
+  config: DispatchConfig;
+  accounts: Accounts;
+  /** By operator (`iss`). */
+  operatorKeys: Map<string, JWTVerifyGetKey>;
+  proxySecrets: Map<string, string>;
+  patience: Patience;
+  tls: { cert: string; key: string } | undefined;
+}
+
+/**
+ * Reads the files that the configuration and the catalogue name. Throws a ConfigError where one is no good. `before`: what is in use.
+ */
+export function liveSettings(
+  config: DispatchConfig,
+  catalogue: Catalogue,
+  logger: Logger,
+  before?: LiveSettings,
+): LiveSettings {
+  const { secrets, heartbeats, sessions, http } = config;
+  return {
+    config,
+    accounts: new Accounts(accountsOf(config, catalogue, logger, before), logger),
+    operatorKeys: operatorKeys(config),
+    proxySecrets: new Map([...secrets.proxies].map(([id, secret]) => [id, secret.reveal()])),
+    patience: {
+      tokenMs: sessions.tokenSeconds * 1000,
+      freshForMs: heartbeats.freshForMs,
+      silentAfterMs: heartbeats.silentAfterMs,
+      idleAfterMs: sessions.idleAfterMs,
+      settleAfterMs: sessions.settleAfterMs,
+    },
+    tls: http.tls && readKeyPair(http.tls, { cert: 'http.tls.cert', key: 'http.tls.key' }),
+  };
+}
+
+/** How the accounts of every application of the catalogue are proven. Throws a ConfigError where they cannot be. */
+export function accountsOf(config: DispatchConfig, catalogue: Catalogue, logger: Logger, before?: LiveSettings) {
+  return readAccounts({ config, clock: systemClock, logger }, catalogue, before?.accounts.byApplication);
+}
+
+/** What a dispatch server is made of, but for what the command adds. */
+export function serverOptions(live: LiveSettings, catalogue: Catalogue, logger: Logger) {
+  const { config, proxySecrets, patience } = live;
+  const { secrets, kafka, heartbeats, http } = config;
+  const codec = quotaUpdateCodec(quotaUpdateSchema(), kafka.schemaId);
+  const access = { ...kafka, sasl: saslOf(config) };
+  const topic = kafka.quotaUpdatesTopic;
+  return {
+    catalogue,
+    dataDir: config.dataDir,
+    host: http.host,
+    port: http.port,
+    trustedProxies: http.trustedProxies,
+    tls: live.tls,
+    clock: systemClock,
+    random: Math.random,
+    identity: operatorVerifier(live.operatorKeys),
+    accounts: live.accounts,
+    control: httpProxyControl((id) => proxySecrets.get(id) ?? '', heartbeats.announceTimeoutMs),
+    proxySecrets,
+    operatorSecret: secrets.operator.reveal(),
+    termsOf(applicationId: string) {
+      const { sessions, applications } = live.config;
+      const { grantOctets = sessions.grantOctets, atCap = sessions.atCap } = applications[applicationId] ?? {};
+      return { grantOctets, atCap };
+    },
+    patience,
+    heartbeatEveryMs: heartbeats.everyMs,
+    rateLimits: config.rateLimits,
+    rotateKeysEveryMs: config.keys.rotateEverySeconds * 1000,
+    retainMs: config.retainDays * DAY_MS,
+    quotaUpdates: {
+      kafka: connect(access, logger),
+      topic,
+      decode: codec.decode,
+      preflight: () => requireBrokers(access, topic, undefined, 'kafka'),
+    },
+    logger,
+  } satisfies Partial<DispatchServerOptions>;
+}
+
+/** A line for each application that the configuration names and the catalogue does not have. */
+export function applicationFaults(
+  { applications, sessions }: DispatchConfig,
+  catalogue: Catalogue,
+  file: string,
+): string[] {
+  const ids = catalogue.applications.map(({ id }) => id);
+  const unknown = Object.keys(applications).filter((id) => !ids.includes(id));
+  return [
+    ...unknown.map((id) => `${file}: applications.${id}: the catalogue has no such application${suggestion(id, ids)}`),
+    ...atCapFaults({ applications, sessions }, catalogue).map((fault) => `${file}: ${fault}`),
+  ];
+}
+
+function saslOf({ kafka: { sasl }, secrets: { saslPassword } }: DispatchConfig) {
+  if (sasl === undefined) return null;
+  if (saslPassword === null)
+    throw new ConfigError('kafka.sasl: no password: set ZERORATE_KAFKA_SASL_PASSWORD or passwordFile');
+  return { mechanism: sasl.mechanism, username: sasl.username, password: saslPassword };
+}
+
+function operatorKeys({ operators }: DispatchConfig): Map<string, JWTVerifyGetKey> {
+  return new Map(
+    operators.map(({ issuer, jwksFile, jwksUrl }): [string, JWTVerifyGetKey] => [
+      issuer,
+      jwksUrl === undefined ? readKeySet(jwksFile ?? '') : remoteKeySet(jwksUrl),
+    ]),
+  );
+}

@@ -1,0 +1,59 @@
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import * as z from 'zod';
+import { MAX_ACCOUNT_LENGTH } from '../session-protocol/account-name.ts';
+import { endAccountBindings } from './end-account-bindings.ts';
+import type { HttpOptions } from './http-options.ts';
+import { refusalsOf, sendRefusal } from './http-refusal.ts';
+import { bearerOf, isSecret } from './secret-check.ts';
+
+const params = z.object({ applicationId: z.string().min(1).max(64) });
+const account = z.string().min(1).max(MAX_ACCOUNT_LENGTH).describe('The account, exactly as its sponsor writes it.');
+const subscriber = z.string().regex(/^[\da-f]{32}$/);
+
+/** What the operator does about the accounts that are bound to subscribers. To be registered in a scope of its own. */
+export function accountRoutes(instance: FastifyInstance, { context, operatorSecret }: HttpOptions): void {
+  const server = instance.withTypeProvider<ZodTypeProvider>();
+  server.addHook('onRequest', async (request, reply) => {
+    if (isSecret(bearerOf(request.headers.authorization), operatorSecret)) return;
+    await sendRefusal(reply, { refusal: 'token_invalid', detail: 'the secret is not the operator’s' });
+  });
+
+  server.get('/v1/accounts/:applicationId', {
+    schema: {
+      summary: 'The subscribers (pseudonyms) that an account is bound to',
+      tags: ['operator'],
+      security: [{ operatorSecret: [] }],
+      params,
+      querystring: z.strictObject({ account }),
+      response: {
+        200: z.strictObject({
+          subscribers: z.array(z.strictObject({ subscriber, boundAtMs: z.int().min(0) })),
+        }),
+        ...refusalsOf('token_invalid'),
+      },
+    },
+    handler: async ({ params: { applicationId }, query }, reply) => {
+      return reply.send({ subscribers: context.store.accountBindings({ applicationId, account: query.account }) });
+    },
+  });
+
+  server.delete('/v1/accounts/:applicationId', {
+    schema: {
+      summary: 'End the binding of an account, so that another subscriber can use it; its open sessions are revoked',
+      tags: ['operator'],
+      security: [{ operatorSecret: [] }],
+      params,
+      querystring: z.strictObject({
+        account,
+        subscriber: subscriber.optional().describe('The pseudonym of the only subscriber to end it for; absent: all.'),
+      }),
+      response: { 204: z.null(), ...refusalsOf('token_invalid') },
+    },
+    handler: async ({ params: { applicationId }, query }, reply) => {
+      const ended = await endAccountBindings(context, { applicationId, account: query.account }, query.subscriber);
+      context.logger.info({ applicationId, bindings: ended }, 'the operator ended the binding of an account');
+      return reply.code(204).send(null);
+    },
+  });
+}
