@@ -27,6 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'session-protocol',
     'dispatch',
     'reconciliation',
+    'development',
     'billing',
     'platform',
     'yaml-document',
@@ -58,8 +59,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   gateway: ['session-protocol', 'billing', 'platform'],
   terminal: ['session-protocol', 'billing', 'platform'],
+  // The programs on one machine, as `zerorate dev` and the loop start them.
+  development: ['dispatch', 'serve', 'terminal', 'session-protocol', 'testing', 'billing', 'platform'],
   loop: [
     'commands',
+    'development',
     'chaos',
     'journal',
     'generator',

@@ -293,7 +293,8 @@ test('what cannot be used is said in one line with place and remedy, and nothing
   ];
   try {
     for (const [command, config, message] of cases) {
-      const { code, stderr, stdout } = await attempt(command, config());
+      const { code, stderr: printed, stdout } = await attempt(command, config());
+      const stderr = printed.replaceAll(/^\{"level":"info".*\n/gm, '');
       expect(stderr, stdout).toMatch(message);
       expect(stderr.trim().split('\n'), stderr).toHaveLength(1);
       expect([code, stderr]).toEqual([2, stderr]);
@@ -324,7 +325,7 @@ test('SIGHUP reloads catalogue and configuration of a dispatch server; what has 
   try {
     writeFileSync(zerorate.path('catalogue.yaml'), `${catalogue}\nnonsense: 1\n`);
     dispatch.signal('SIGHUP');
-    await dispatch.prints('the catalogue was not taken over, the one before stays');
+    await dispatch.prints('the catalogue was not taken over, the previous one stays in use');
     await dispatch.prints('the configuration is as it was');
     writeFileSync(zerorate.path('catalogue.yaml'), `${catalogue}\n# another text\n`.replace('Lumen', 'Lumen Ltd'));
     dispatchFile({ port, dataDir: 'moved' });

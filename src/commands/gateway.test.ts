@@ -19,7 +19,7 @@ function writeSecrets(type: 'ed25519' | 'x25519' = 'ed25519'): void {
   writeFileSync(join(folder, 'operator.secret'), 'of the operator\n');
   writeFileSync(join(folder, 'proxy-1.secret'), 'of the proxy\n');
   const { privateKey } = type === 'ed25519' ? generateKeyPairSync('ed25519') : generateKeyPairSync('x25519');
-  writeFileSync(join(folder, 'operator-identity.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  writeFileSync(join(folder, 'operator.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
 }
 
 test('the example is read with its secrets, which are not in it', () => {

@@ -41,7 +41,7 @@ Examples:
   $ zerorate gateway --config gateway.yaml
   $ curl -H "Authorization: Bearer $(cat operator.secret)" -d '{"msisdn":"15550100001"}' -H 'content-type: application/json' \\
       http://127.0.0.1:8086/v1/bearers
-  $ curl --proxy socks5h://BEARER_ID:x@127.0.0.1:1080 http://example.org/`,
+  $ curl --proxy socks5h://BEARER_ID:x@127.0.0.1:1085 http://example.org/`,
     )
     .action(async ({ config: file }: { config: string }) => {
       const config = readGatewayConfig(file);

@@ -44,8 +44,10 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Load>>>> = {
     terminal: async () => (await import('./terminal.ts')).registerTerminal,
   },
   'Development:': {
+    dev: async () => (await import('./dev.ts')).registerDev,
     demo: async () => (await import('./demo.ts')).registerDemo,
     generate: async () => (await import('./generate.ts')).registerGenerate,
+    'message-host': async () => (await import('./message-host.ts')).registerMessageHost,
     assertion: async () => (await import('./assertion.ts')).registerAssertion,
     'json-schemas': async () => (await import('./write-json-schemas.ts')).registerJsonSchemas,
     completion: async () => (await import('./completion.ts')).registerCompletion,

@@ -35,7 +35,7 @@ export function registerProxy(program: Command): void {
 Examples:
   $ ZERORATE_PROXY_SECRET=$(cat proxy.secret) zerorate proxy --config proxy.yaml
 
-SIGHUP makes it read its applications and certificates again. It runs until SIGTERM or SIGINT, and then ends its sessions and reports their usage. docs/loop.md says what it bounds;
+SIGHUP makes it read its applications and certificates again. It runs until SIGTERM or SIGINT, and then ends its sessions and reports their usage. docs/proxy.md says what it bounds;
 fixtures/demo/proxy.yaml is an example with every field.`,
     )
     .action(async ({ config: file }: { config: string }) => {

@@ -16,7 +16,7 @@ import { readStoreConfig } from './read-config.ts';
 import { type Output, writeOutput } from './write-output.ts';
 
 const FORMATS = ['html', 'json', 'csv', 'parquet', 'xlsx', 'ubl', 'focus'] as const;
-/** Endings that say no format by themselves. */
+/** Cleanups that say no format by themselves. */
 const ENDINGS: Readonly<Record<string, (typeof FORMATS)[number]>> = { xml: 'ubl' };
 type Format = (typeof FORMATS)[number];
 const FOR_A_FILE: readonly Format[] = ['parquet', 'xlsx'];

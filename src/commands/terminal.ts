@@ -1,19 +1,31 @@
 import { readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { IANAZone } from 'luxon';
 import { DEVELOPMENT_KEY_ID, readIssuerKey } from '../dispatch/development-issuer.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { endWhenNobodyReads } from '../platform/lifecycle.ts';
-import { grouped } from '../platform/print-table.ts';
+import { formatTable, grouped } from '../platform/print-table.ts';
 import { accountClaims, identityOf, signAccountAssertion } from '../session-protocol/account-assertion.ts';
 import { CONTENT_TYPES, type ContentType } from '../session-protocol/content-octets.ts';
 import { attachToGateway } from '../terminal/attach-to-gateway.ts';
 import type { CallOutcome, CallRequest } from '../terminal/calls.ts';
 import { type DatagramDial, directDatagrams } from '../terminal/datagrams.ts';
+import {
+  describeDelivery,
+  describeEvent,
+  describeMessage,
+  describeOctets,
+  describeStanding,
+} from '../terminal/describe.ts';
 import { type Destination, type Dial, directDial } from '../terminal/dial.ts';
 import { printable } from '../terminal/printable.ts';
+import { readStatistics, writeStatistics } from '../terminal/statistics-file.ts';
 import { Terminal, type TerminalOptions } from '../terminal/terminal.ts';
-import type { Delivery, ReceivedMessage, TerminalEvent } from '../terminal/terminal-event.ts';
+import type { StatisticsRow, TerminalPeriod } from '../terminal/usage-statistics.ts';
+import { TerminalInput } from './terminal-input.ts';
+
+const SAVE_INTERVAL_MS = 60_000;
+const MINUTE_MS = 60_000;
 
 const MAX_CALL_MS = 3_600_000;
 /** It is used at once. */
@@ -33,6 +45,10 @@ interface TerminalFlags {
   gateway?: string;
   gatewaySecretFile?: string;
   listen: ContentType[];
+  period: TerminalPeriod;
+  timeZone: string;
+  statisticsFile?: string;
+  idleAnswer?: 'ask' | 'still-here' | 'leave';
 }
 
 export function registerTerminal(program: Command): void {
@@ -57,6 +73,20 @@ export function registerTerminal(program: Command): void {
     )
     .option('--gateway-secret-file <file>', 'file of the secret that bearers are made with')
     .addOption(new Option('--listen <type...>', 'what to listen for').choices(CONTENT_TYPES).default(['text']))
+    .option(
+      '--period <period>',
+      'what statistics are summed up by: day, week, month, or a length such as 15m or 6h',
+      statisticsPeriod,
+      'day' as const,
+    )
+    .option('--time-zone <name>', 'of days, weeks and months', timeZone, 'UTC')
+    .option('--statistics-file <file>', 'keeps the statistics over restarts; of one terminal at a time')
+    .addOption(
+      new Option(
+        '--idle-answer <answer>',
+        'to the proxy’s question whether the user is still there: ask the person, or always the same (default: ask at a terminal, else still-here)',
+      ).choices(['ask', 'still-here', 'leave']),
+    )
     .addHelpText(
       'after',
       `
@@ -66,7 +96,12 @@ Reads commands from standard input, one a line:
   put TYPE URL FILE              upload to the application’s media host
   get TYPE URL                   download from it
   call voice|video HOST:PORT SECONDS   call the media host over UDP
-  renew | quota | quit
+  quota                          session, and what is left of the quota
+  statistics                     octets by period, content type and payer
+  renew                          ask for more time and octets
+  quit                           end the session and print the statistics
+
+An idle prompt that is not answered ends the session; sending something starts another.
 
 Example:
   $ zerorate terminal --msisdn 15550100001 --application chatter --account alice --dispatch http://127.0.0.1:8090 \\
@@ -78,6 +113,8 @@ Example:
 
 async function runTerminal(flags: TerminalFlags): Promise<void> {
   const { dial, datagrams, identityAssertion } = await reachNetwork(flags);
+  const input = new TerminalInput(process.stdin, print);
+  const rows = flags.statisticsFile === undefined ? [] : await readStatistics(flags.statisticsFile);
   const terminal = new Terminal({
     msisdn: flags.msisdn,
     identityAssertion,
@@ -89,19 +126,33 @@ async function runTerminal(flags: TerminalFlags): Promise<void> {
     directRelayUrl: flags.direct,
     dial,
     datagrams,
-    onEvent: (event) => print(formatEvent(event)),
-    onMessage: (message) => print(formatMessage(message)),
+    onEvent: (event) => print(`* ${describeEvent(event)}`),
+    onMessage: (message) => print(describeMessage(message)),
+    isStillHere: idleAnswer(flags, input),
+    statistics: { period: flags.period, timeZone: flags.timeZone, rows },
   });
   endWhenNobodyReads(process.stdout);
   await terminal.start(flags.listen);
-  for await (const line of createInterface({ input: process.stdin })) {
-    const [command = '', ...words] = line.trim().split(/\s+/);
+  const save = async () => flags.statisticsFile && writeStatistics(flags.statisticsFile, terminal.statistics());
+  const saving = setInterval(() => void save().catch((error: Error) => print(error.message)), SAVE_INTERVAL_MS);
+  for await (const line of input.commands()) {
+    const [command = '', ...words] = line.split(/\s+/);
     if (command === 'quit') break;
-    if (command !== '')
-      print(await carryOut(terminal, command, words).catch((error: Error) => printable(error.message)));
+    print(await carryOut(terminal, command, words).catch((error: Error) => printable(error.message)));
   }
+  input.close();
+  clearInterval(saving);
   await terminal.stop();
-  print(formatOctets(terminal));
+  await save();
+  print(`${formatOctets(terminal)}\n\n${formatStatistics(terminal.statistics())}`);
+}
+
+function idleAnswer(
+  { idleAnswer = process.stdin.isTTY ? 'ask' : 'still-here' }: TerminalFlags,
+  input: TerminalInput,
+): (closesInMs: number) => boolean | Promise<boolean> {
+  if (idleAnswer === 'ask') return (closesInMs) => input.askStillHere(closesInMs);
+  return () => idleAnswer === 'still-here';
 }
 
 /** Through a gateway's bearer, or straight from this machine's address with a given assertion. */
@@ -138,30 +189,32 @@ function accountProof(flags: TerminalFlags): Pick<TerminalOptions, 'accountAsser
 async function carryOut(terminal: Terminal, command: string, [first, second, ...rest]: string[]): Promise<string> {
   switch (command) {
     case 'text':
-      return formatDelivery(await terminal.sendText(needed(first), [second, ...rest].join(' ')));
+      return describeDelivery(await terminal.sendText(needed(first), [second, ...rest].join(' ')));
     case 'voice':
     case 'image':
     case 'video': {
       const file = needed(second);
-      return formatDelivery(await terminal.send(command, needed(first), readFileSync(file), file));
+      return describeDelivery(await terminal.send(command, needed(first), readFileSync(file), file));
     }
     case 'put': {
       const body = readFileSync(needed(rest[0]));
-      return formatDelivery((await terminal.upload(new URL(needed(second)), typeOf(first), body)).delivery);
+      return describeDelivery((await terminal.upload(new URL(needed(second)), typeOf(first), body)).delivery);
     }
     case 'get': {
       const { delivery, answer } = await terminal.download(new URL(needed(second)), typeOf(first));
-      return `${formatDelivery(delivery)}, ${grouped(answer?.body.length ?? 0)} octets`;
+      return `${describeDelivery(delivery)}, ${describeOctets(answer?.body.length ?? 0)} received`;
     }
     case 'call':
       return formatCall(await terminal.call(placeOf(second), callOf(first, rest[0])));
     case 'renew':
       await terminal.renew();
-      return formatStanding(terminal);
+      return describeStanding(terminal.standing);
     case 'quota':
-      return formatStanding(terminal);
+      return describeStanding(terminal.standing);
+    case 'statistics':
+      return formatStatistics(terminal.statistics());
     default:
-      return `no such command: ${command} (text, voice, image, video, put, get, call, renew, quota, quit)`;
+      return `no such command: ${command} (text, voice, image, video, put, get, call, quota, statistics, renew, quit)`;
   }
 }
 
@@ -203,37 +256,43 @@ function formatCall({ delivery, proxy, direct }: CallOutcome): string {
   return `${way}; through the proxy ${counts[0]}; direct ${counts[1]}`;
 }
 
-function formatDelivery(delivery: Delivery): string {
-  if (delivery.via === 'proxy') return 'sent, sponsored';
-  return delivery.via === 'direct'
-    ? `sent, not sponsored: ${printable(delivery.reason)}`
-    : `not sent: ${printable(delivery.reason)}`;
-}
-
-function formatStanding({ standing }: Terminal): string {
-  const { proxyId, reason, sponsoredOctetsCap, usedSponsoredOctets, remainingOctets } = standing;
-  if (proxyId === null) return `no session: ${printable(String(reason))}`;
-  const remaining = remainingOctets === null ? 'no quota' : `${grouped(remainingOctets)} octets of the quota remain`;
-  return `session at ${printable(proxyId)}: ${grouped(usedSponsoredOctets)} of ${grouped(sponsoredOctetsCap)} octets used, ${remaining}`;
-}
-
-export function formatEvent(event: TerminalEvent): string {
-  const { type, ...fields } = event;
-  const shown = Object.entries(fields).map(([name, value]) => `${name}=${printable(String(value ?? 'none'))}`);
-  return `* ${type} ${shown.join(' ')}`;
-}
-
-export function formatMessage({ contentType, from, name, payload }: ReceivedMessage): string {
-  if (contentType === 'text') return `${printable(from)}: ${printable(payload.toString())}`;
-  return `${printable(from)}: ${contentType}${name === undefined ? '' : ` ${printable(name)}`}, ${grouped(payload.length)} octets`;
-}
+const PATH_NAMES = { control: 'to the dispatch server', proxy: 'by the proxy', direct: 'direct' } as const;
 
 function formatOctets(terminal: Terminal): string {
-  const lines = Object.entries(terminal.octets()).map(
-    ([path, { uplinkOctets, downlinkOctets }]) =>
-      `${path}: ${grouped(uplinkOctets)} octets up, ${grouped(downlinkOctets)} down`,
-  );
-  return lines.join('\n');
+  const paths = Object.entries(terminal.octets()).map(([path, octets]) => ({
+    name: PATH_NAMES[path as keyof typeof PATH_NAMES] ?? path,
+    ...octets,
+  }));
+  return formatTable(paths, [
+    { title: 'way', cell: ({ name }) => name },
+    { title: 'octets up', cell: ({ uplinkOctets }) => grouped(uplinkOctets), right: true },
+    { title: 'octets down', cell: ({ downlinkOctets }) => grouped(downlinkOctets), right: true },
+  ]);
+}
+
+/** By period, application and content type: what the sponsor pays for, and what the subscriber does. */
+export function formatStatistics(rows: readonly StatisticsRow[]): string {
+  if (rows.length === 0) return 'no octets yet';
+  const minute = (timeMs: number) => new Date(timeMs).toISOString().slice(0, 16);
+  return formatTable(rows, [
+    { title: 'period (UTC)', cell: (row) => `${minute(row.periodStartMs)} to ${minute(row.periodEndMs)}` },
+    { title: 'application', cell: ({ applicationId }) => applicationId },
+    { title: 'content', cell: ({ contentType }) => (contentType === 'control' ? 'dispatch server' : contentType) },
+    { title: "sponsor's octets", cell: ({ sponsoredOctets }) => grouped(sponsoredOctets), right: true },
+    { title: "subscriber's octets", cell: ({ subscriberOctets }) => grouped(subscriberOctets), right: true },
+  ]);
+}
+
+function statisticsPeriod(text: string): TerminalPeriod {
+  if (text === 'day' || text === 'week' || text === 'month') return text;
+  const [, count, unit] = /^([1-9]\d{0,3})([mh])$/.exec(text) ?? [];
+  if (count === undefined) throw new InvalidArgumentError('Expected day, week, month, or a length such as 15m or 6h.');
+  return { lengthMs: Number(count) * MINUTE_MS * (unit === 'h' ? 60 : 1) };
+}
+
+function timeZone(name: string): string {
+  if (!IANAZone.isValidZone(name)) throw new InvalidArgumentError('Expected a time zone such as Europe/Berlin or UTC.');
+  return name;
 }
 
 function print(text: string): void {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -6,24 +6,29 @@ import { expect, test } from 'vitest';
 import { packagePath } from '../platform/package-paths.ts';
 import { readDispatchConfig } from './dispatch-config.ts';
 
-const DEMO = packagePath('fixtures/demo/dispatch.yaml');
-const ENV = {
-  ZERORATE_PSEUDONYM_KEY: 'ab'.repeat(32),
-  ZERORATE_OPERATOR_SECRET: 'operator-0123456789',
-  ZERORATE_PROXY_SECRET: 'proxies-0123456789',
-};
+const ENV = { ZERORATE_PSEUDONYM_KEY: 'ab'.repeat(32) };
+
+/** The examples with the secrets that they name, in a folder of their own. */
+function demoFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'zerorate-dispatch-'));
+  cpSync(packagePath('fixtures/demo'), folder, { recursive: true });
+  writeFileSync(join(folder, 'operator.secret'), 'operator-0123456789');
+  writeFileSync(join(folder, 'proxy-1.secret'), 'proxies-0123456789');
+  return folder;
+}
 
 test('the example is good, and its secrets do not print', () => {
-  const config = readDispatchConfig(DEMO, ENV);
-  expect(config.catalogue).toBe(packagePath('fixtures/demo/catalogue.yaml'));
-  expect(config.secrets.proxies.get('edge-1')?.reveal()).toBe('proxies-0123456789');
+  const folder = demoFolder();
+  const config = readDispatchConfig(join(folder, 'dispatch.yaml'), ENV);
+  expect(config.catalogue).toBe(join(folder, 'catalogue.yaml'));
+  expect(config.secrets.proxies.get('proxy-1')?.reveal()).toBe('proxies-0123456789');
   expect(config.applications['lumen-video']).toEqual({
     grantOctets: 52_428_800,
     atCap: 'subscriber_pays',
     account: {
       way: 'registry',
       subscribersPerAccount: 1,
-      registry: { file: packagePath('fixtures/demo/accounts.csv') },
+      registry: { file: join(folder, 'accounts.csv') },
     },
   });
   for (const shown of [inspect(config, { depth: 9 }), JSON.stringify(config)])
@@ -53,9 +58,9 @@ test.each<[string, string, string, RegExp]>([
   ],
   [
     'a secret file that is not there',
-    'edge-1: {}',
-    'edge-1: { secretFile: none }',
-    /proxies\.edge-1\.secretFile: cannot be read/,
+    'secretFile: proxy-1.secret',
+    'secretFile: none',
+    /proxies\.proxy-1\.secretFile: cannot be read/,
   ],
   [
     'a way without its settings',
@@ -83,8 +88,8 @@ test.each<[string, string, string, RegExp]>([
     /chatter-calls\.account\.callback\.secretFile: cannot be read/,
   ],
 ])('refused with its line: %s', (_, piece, replacement, fault) => {
-  const text = readFileSync(DEMO, 'utf8').replace(piece, replacement);
-  const file = join(mkdtempSync(join(tmpdir(), 'zerorate-dispatch-')), 'dispatch.yaml');
+  const file = join(demoFolder(), 'dispatch.yaml');
+  const text = readFileSync(file, 'utf8').replace(piece, replacement);
   writeFileSync(file, text);
   const read = () => readDispatchConfig(file, ENV);
   expect(read).toThrow(fault);
@@ -92,6 +97,14 @@ test.each<[string, string, string, RegExp]>([
   expect(read).not.toThrow(/hunter2/);
 });
 
-test.each(Object.keys(ENV))('refused without %s', (variable) => {
-  expect(() => readDispatchConfig(DEMO, { ...ENV, [variable]: '' })).toThrow(/expected/);
+test.each([
+  ['ZERORATE_PSEUDONYM_KEY', ''],
+  ['ZERORATE_OPERATOR_SECRET', 'operatorSecretFile: operator.secret'],
+  ['ZERORATE_PROXY_SECRET', '{ secretFile: proxy-1.secret }'],
+])('without a file, refused without %s', (variable, named) => {
+  const file = join(demoFolder(), 'dispatch.yaml');
+  writeFileSync(file, readFileSync(file, 'utf8').replace(named, named.startsWith('{') ? '{}' : ''));
+  const env = { ...ENV, ZERORATE_OPERATOR_SECRET: 'operator-0123456789', ZERORATE_PROXY_SECRET: 'proxies-0123456789' };
+  expect(() => readDispatchConfig(file, env)).not.toThrow();
+  expect(() => readDispatchConfig(file, { ...env, [variable]: '' })).toThrow(/expected/);
 });

@@ -1,8 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { request } from 'undici';
-import { Endings } from '../chaos/endings.ts';
 import { Random } from '../generator/random.ts';
+import { Cleanups } from '../platform/cleanups.ts';
 import { ATTACKS } from './hostile-attacks.ts';
 import { HonestTerminal } from './hostile-terminal.ts';
 import { type HostileWorld, startHostileWorld } from './hostile-world.ts';
@@ -35,7 +35,7 @@ type ProcessName = 'dispatch' | 'proxy';
 export async function runHostile(options: HostileOptions): Promise<string[]> {
   const { minutes, seed = randomInt(2 ** 31), print = (line) => process.stdout.write(`${line}\n`) } = options;
   print(`seed ${seed}, ${minutes} min`);
-  const endings = new Endings();
+  const endings = new Cleanups();
   try {
     const world = await startHostileWorld(endings);
     return await attack(world, { minutes, seed, print });

@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { exportJWK } from 'jose';
 import { dump } from 'js-yaml';
 import { open } from 'lmdb';
-import type { Endings } from '../chaos/endings.ts';
+import { Companion } from '../development/companion.ts';
+import { MessageHub } from '../development/message-hub.ts';
+import type { Cleanups } from '../platform/cleanups.ts';
 import { parsePseudonymKey } from '../platform/pseudonym-key.ts';
 import { freePort } from '../testing/free-port.ts';
-import { Companion } from './companion.ts';
-import { MessageHub } from './message-hub.ts';
 
 export const APPLICATION = 'chat';
 export const ISSUER = 'operator';
@@ -36,7 +36,7 @@ export interface HostileWorld {
  * Starts the two as if they had run before: the dispatch server knows that no sponsor is suspended and no quota used, and neither
  * store nor brokers are there, so that nothing but what is attacked takes memory or time.
  */
-export async function startHostileWorld(endings: Endings): Promise<HostileWorld> {
+export async function startHostileWorld(endings: Cleanups): Promise<HostileWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'zerorate-hostile-'));
   endings.add(async (keep) => keep || rm(folder, { recursive: true, force: true }));
   const write = (name: string, text: string) => writeFile(join(folder, name), text, { mode: 0o600 });

@@ -2,21 +2,21 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Kafka } from 'kafkajs';
-import type { Cleanups } from '../chaos/cleanups.ts';
+import { CallHost } from '../development/call-host.ts';
+import type { Companion } from '../development/companion.ts';
+import { MediaHost } from '../development/media-host.ts';
+import { MessageHub } from '../development/message-hub.ts';
+import { createTopics, startPrograms } from '../development/start-programs.ts';
+import type { Cleanups } from '../platform/cleanups.ts';
 import { createKafka } from '../platform/kafka.ts';
 import { startClickHouseProcess } from '../testing/clickhouse-process.ts';
 import { freePort } from '../testing/free-port.ts';
 import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
-import { CallHost } from './call-host.ts';
-import { Companion, type CompanionOptions } from './companion.ts';
 import { FLOW_TOPIC, type LoopFiles, type ProxyPorts, QUOTA_TOPIC, writeLoopFiles } from './loop-files.ts';
 import { ADDRESS_PROXY_IP, APPLICATIONS } from './loop-plan.ts';
-import { MediaHost } from './media-host.ts';
-import { MessageHub } from './message-hub.ts';
 
 /** Two in regions of their own, and one whose address is the evidence. */
 const PROXY_HOSTS = ['127.0.0.1', '127.0.0.1', ADDRESS_PROXY_IP];
-const PARTITIONS = 4;
 
 /** Every program of the loop, running. */
 export interface LoopWorld {
@@ -50,7 +50,7 @@ export async function startLoopWorld(endings: Cleanups): Promise<LoopWorld> {
   });
   endings.add(() => broker.stop());
   const kafka = createKafka({ brokers: broker.brokers, clientId: 'loop' });
-  await createTopics(kafka);
+  await createTopics(kafka, FLOW_TOPIC, QUOTA_TOPIC);
   const store = await startClickHouseProcess({ path: join(folder, 'clickhouse') });
   endings.add(() => store.stop());
   const { relayUpstreams, mediaPorts, callPorts } = await startApplications(endings);
@@ -61,29 +61,24 @@ export async function startLoopWorld(endings: Cleanups): Promise<LoopWorld> {
   const gatewayPorts = { userPlane: await freePort(), control: await freePort() };
   const place = { folder, brokers: broker.brokers, storeUrl: store.url, dispatchPort, gatewayPorts, proxyPorts };
   const files = await writeLoopFiles({ ...place, relayUpstreams, mediaPorts, callPorts });
-  type Interface = { host?: string; control: number };
-  const companion = (command: CompanionOptions['command'], config: string, name: string, at?: Interface) => {
-    const made = new Companion({
-      command,
-      config,
+  const programs = await startPrograms(
+    {
+      logFolder: folder,
       environment: files.environment,
-      logFile: join(folder, `${name}.log`),
-      ...(at && { readyUrl: `http://${at.host ?? '127.0.0.1'}:${at.control}/health/ready` }),
-    });
-    endings.add(() => made.kill());
-    return made;
-  };
-  const engine = companion('run', files.engine, 'engine');
-  const dispatch = companion('dispatch', files.dispatch, 'dispatch', { control: dispatchPort });
-  const gateway = companion('gateway', files.gateway, 'gateway', gatewayPorts);
-  const proxies = files.proxies.map((config, at) => companion('proxy', config, `proxy-${at + 1}`, proxyPorts[at]));
-  // The engine makes the tables that the dispatch server reads.
-  await engine.start();
-  await gateway.start();
-  await dispatch.start();
-  await Promise.all(proxies.map((proxy) => proxy.start()));
+      engine: { config: files.engine, readyPort: await freePort() },
+      gateway: { config: files.gateway, readyPort: gatewayPorts.control },
+      dispatch: { config: files.dispatch, readyPort: dispatchPort },
+      proxies: files.proxies.map((config, at) => ({
+        config,
+        readyPort: proxyPorts[at].control,
+        readyHost: proxyPorts[at].host,
+      })),
+      end: 'kill',
+    },
+    endings,
+  );
   return {
-    ...{ folder, files, kafka, broker, storeUrl: store.url, engine, dispatch, gateway, proxies },
+    ...{ folder, files, kafka, broker, storeUrl: store.url, ...programs },
     dispatchUrl: `http://127.0.0.1:${dispatchPort}`,
     gatewayUrl: `http://127.0.0.1:${gatewayPorts.control}`,
     terminalPorts: new Set(proxyPorts.flatMap(({ connect, socks5, relay }) => [connect, socks5, relay])),
@@ -92,22 +87,6 @@ export async function startLoopWorld(endings: Cleanups): Promise<LoopWorld> {
     mediaPorts,
     callPorts,
   };
-}
-
-async function createTopics(kafka: Kafka): Promise<void> {
-  const admin = kafka.admin();
-  await admin.connect();
-  try {
-    const compacted = [{ name: 'cleanup.policy', value: 'compact' }];
-    const topics = [
-      { topic: FLOW_TOPIC, numPartitions: PARTITIONS },
-      // The engine would make it, and the dispatch server might come before its partitions have leaders.
-      { topic: QUOTA_TOPIC, numPartitions: PARTITIONS, configEntries: compacted },
-    ];
-    await admin.createTopics({ topics, waitForLeaders: true });
-  } finally {
-    await admin.disconnect();
-  }
 }
 
 async function startApplications(endings: Cleanups) {

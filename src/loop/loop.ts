@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { Cleanups } from '../chaos/cleanups.ts';
 import { becomesTrue } from '../chaos/wait.ts';
+import { Cleanups } from '../platform/cleanups.ts';
 import { builtModule } from '../testing/built.ts';
 import { callDifferences, formatCallTotals, gatherCallTotals } from './call-totals.ts';
 import { attachCrowd, letThemTalk, type Member } from './crowd.ts';

@@ -5,23 +5,32 @@ import { loadProxyConfig } from './load-proxy-config.ts';
 import { proxyConfigSchema } from './proxy-config-schema.ts';
 
 const EXAMPLE = readFileSync(packagePath('fixtures/demo/proxy.yaml'), 'utf8');
-const env = { ZERORATE_PROXY_SECRET: 'a secret of this proxy' };
-const load = (text: string, variables: Record<string, string> = env) =>
+const SECRET = 'a secret of this proxy';
+const load = (text: string, variables: Record<string, string> = {}) =>
   loadProxyConfig({
     file: '/etc/zerorate/proxy.yaml',
     env: variables,
     readFile: (path) => {
       if (path.endsWith('proxy.yaml')) return text;
       if (path === '/etc/zerorate/short') return 'short\n';
+      if (path === '/etc/zerorate/proxy-1.secret') return `${SECRET}\n`;
       throw new Error(`ENOENT: ${path}`);
     },
   });
 
+/** The example with ways of identification, and a tag for marks. */
+function identifiedBy(way: string, tag?: string): string {
+  const lines = [`    identifiedBy: [${way}]`, ...(tag === undefined ? [] : [`    zeroRatingTag: ${tag}`])];
+  const text = EXAMPLE.replace(/^ {4}zeroRatingTag: .*$/m, lines.join('\n'));
+  expect(text).not.toBe(EXAMPLE);
+  return text;
+}
+
 test('the example is one, paths are relative to it, and the secret does not print', () => {
   const config = load(EXAMPLE);
   expect(config.dataDir).toBe('/etc/zerorate/proxy-data');
-  expect(config.secret.reveal()).toBe(env.ZERORATE_PROXY_SECRET);
-  expect(JSON.stringify(config)).not.toContain(env.ZERORATE_PROXY_SECRET);
+  expect(config.secret.reveal()).toBe(SECRET);
+  expect(JSON.stringify(config)).not.toContain(SECRET);
 });
 
 test('what the example says of defaults is what they are', () => {
@@ -38,9 +47,9 @@ test('what the example says of defaults is what they are', () => {
 });
 
 test('the example with all that is commented out is one, too, and names every field', () => {
-  const whole = EXAMPLE.replaceAll(/^( *)# (?=(publicUrl|tls|secretFile|gateway| {2}url| {2}timeoutMs):)/gm, '$1');
+  const whole = EXAMPLE.replaceAll(/^( *)# (?=(publicUrl|tls):)/gm, '$1');
   const config = load(whole);
-  expect(config.gateway).toEqual({ url: 'http://localhost:8090', timeoutMs: 500 });
+  expect(config.gateway).toEqual({ url: 'http://127.0.0.1:8086', timeoutMs: 500 });
   expect(config.listen.connect.tls?.certFile).toBe('/etc/zerorate/proxy.crt');
   expect(Object.keys(config).sort()).toEqual([...Object.keys(proxyConfigSchema.shape), 'secret'].sort());
 });
@@ -65,38 +74,40 @@ test.each([
   ],
   [
     'session tags within TLS',
-    EXAMPLE.replace('    zeroRatingTag: chatter', '    identifiedBy: [terminal_tag]').replace('# tls: {', 'tls: {'),
+    identifiedBy('terminal_tag').replace('# tls: {', 'tls: {'),
     /proxy\.yaml:\d+: applications\[0\]\.identifiedBy: terminal_tag needs endpoints without TLS, .*: listen\.connect has TLS/,
   ],
   [
     'session tags within TLS that ends before the proxy',
-    EXAMPLE.replace('    zeroRatingTag: chatter', '    identifiedBy: [terminal_tag]').replace(
-      'port: 8082 }',
-      'port: 8082, publicUrl: "wss://relay.example" }',
-    ),
+    identifiedBy('terminal_tag').replace('port: 8082 }', 'port: 8082, publicUrl: "wss://relay.example" }'),
     /identifiedBy: terminal_tag needs endpoints without TLS, .*: listen\.relay has TLS/,
   ],
+  ['marks without a tag', identifiedBy('proxy_mark'), /identifiedBy: proxy_mark needs a zeroRatingTag/],
   [
-    'marks without a tag and a gateway',
-    EXAMPLE.replace('    zeroRatingTag: chatter', '    identifiedBy: [proxy_mark]'),
-    /identifiedBy: proxy_mark needs a zeroRatingTag\n.*identifiedBy: proxy_mark needs a gateway/,
+    'marks without a gateway',
+    identifiedBy('proxy_mark', 'CHAT').replace(/^gateway:.*\n( .*\n)*/m, ''),
+    /identifiedBy: proxy_mark needs a gateway/,
   ],
   [
     'a tag for marks that are not made',
-    EXAMPLE.replace('    zeroRatingTag: chatter', '    zeroRatingTag: chatter\n    identifiedBy: [terminal_tag]'),
+    identifiedBy('terminal_tag', 'CHAT'),
     /identifiedBy: has a zeroRatingTag, which is for proxy_mark alone/,
   ],
   [
     'a short secret',
-    EXAMPLE.replace('# secretFile: /run/secrets/proxy-secret', 'secretFile: short'),
+    EXAMPLE.replace('secretFile: proxy-1.secret', 'secretFile: short'),
     /proxy\.yaml:\d+: dispatch\.secretFile: the secret is too short/,
   ],
   [
     'a secret that is not there',
-    EXAMPLE.replace('# secretFile: /run/secrets/proxy-secret', 'secretFile: x'),
+    EXAMPLE.replace('secretFile: proxy-1.secret', 'secretFile: x'),
     /dispatch\.secretFile: cannot be read: ENOENT/,
   ],
-  ['no secret', EXAMPLE, /dispatch: no secret of this proxy: set ZERORATE_PROXY_SECRET or secretFile/],
+  [
+    'no secret',
+    EXAMPLE.replace('secretFile: proxy-1.secret', ''),
+    /dispatch: no secret of this proxy: set ZERORATE_PROXY_SECRET or secretFile/,
+  ],
 ])('%s is a fault with its line', (_, text, line) => {
   expect(() => load(text, {})).toThrow(line);
 });

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { CallHost } from '../loop/call-host.ts';
+import { CallHost } from '../development/call-host.ts';
 import { acceptSocks5, socks5Reply } from '../platform/socks5.ts';
 import { parseSocks5Datagram, socks5Datagram } from '../platform/socks5-datagram.ts';
 import { directDial } from './dial.ts';

@@ -45,7 +45,9 @@ export class Media {
   async #attempt(grant: SessionGrant | null, ask: HttpAsk, contentType: ContentType): Promise<Attempt<HttpAnswer>> {
     try {
       const opened =
-        grant === null ? { stream: await this.#direct(ask.url) } : await this.#tunnel(grant, ask.url, contentType);
+        grant === null
+          ? { stream: await this.#direct(ask.url, contentType) }
+          : await this.#tunnel(grant, ask.url, contentType);
       if ('refusal' in opened) return opened;
       return { done: await exchange(securedAs(ask.url, opened.stream), ask) };
     } catch (error) {
@@ -54,9 +56,9 @@ export class Media {
     }
   }
 
-  async #direct(url: URL): Promise<Duplex> {
+  async #direct(url: URL, contentType: ContentType): Promise<Duplex> {
     const { dial, ledger } = this.#options;
-    return ledger.track('direct', await dial(destinationOf(url))).socket;
+    return ledger.track('direct', await dial(destinationOf(url)), { sessionId: null, contentType }).socket;
   }
 
   async #tunnel(grant: SessionGrant, url: URL, contentType: ContentType) {

@@ -21,10 +21,16 @@ export interface PathOctets {
 /** What a connection is for: asking the dispatch server, a session's traffic, or traffic past the proxies. */
 export type PathKind = 'control' | 'proxy' | 'direct';
 
-/** Whose a connection through a proxy is. */
+/** What a connection carries, and by which session; null: by none, at the subscriber's cost. */
 export interface SessionLabel {
-  sessionId: string;
+  sessionId: string | null;
   contentType: ContentType;
+}
+
+/** Octets that passed since the last count of their connection. */
+export interface OctetUse extends PathOctets {
+  kind: PathKind;
+  label: SessionLabel | null;
 }
 
 interface Entry {
@@ -32,6 +38,8 @@ interface Entry {
   closing: Closing;
   kind: PathKind;
   label: SessionLabel | null;
+  /** What `onUse` has had of it. */
+  used: PathOctets;
 }
 
 const SETTLED_WITHIN_MS = 5000;
@@ -42,19 +50,31 @@ export class OctetLedger {
   readonly #closed: Record<PathKind, PathOctets> = { control: none(), proxy: none(), direct: none() };
   /** By session and content type, of the connections that are closed. */
   readonly #sessions = new Map<string, Map<ContentType, PathOctets>>();
+  readonly #onUse: (use: OctetUse) => void;
+
+  /** `onUse` gets every octet once: when its connection closes, or at `countOpen`. */
+  constructor(onUse: (use: OctetUse) => void = () => {}) {
+    this.#onUse = onUse;
+  }
 
   track<T extends Dialled | (Counted & Closing)>(kind: PathKind, counted: T, label: SessionLabel | null = null): T {
     const tracked: Dialled | (Counted & Closing) = counted;
     const closing: Closing = 'socket' in tracked ? tracked.socket : tracked;
-    const entry = { counted, closing, kind, label };
+    const entry = { counted, closing, kind, label, used: none() };
     this.#open.add(entry);
     closing.on('error', () => {});
     closing.once('close', () => {
       this.#open.delete(entry);
       add(this.#closed[kind], counted.octets());
-      if (label !== null) add(this.#sessionOctets(label), counted.octets());
+      if (label?.sessionId != null) add(this.#sessionOctets(label.sessionId, label.contentType), counted.octets());
+      this.#use(entry);
     });
     return counted;
+  }
+
+  /** Reports what has passed on open connections since the last time. */
+  countOpen(): void {
+    for (const entry of this.#open) this.#use(entry);
   }
 
   /** Of the connections that are open and those that were. */
@@ -69,7 +89,8 @@ export class OctetLedger {
   contentTotals(contentType: ContentType): PathOctets {
     const totals = none();
     for (const session of this.#sessions.values()) add(totals, session.get(contentType) ?? none());
-    for (const { counted, label } of this.#open) if (label?.contentType === contentType) add(totals, counted.octets());
+    for (const { counted, label } of this.#open)
+      if (label?.sessionId != null && label.contentType === contentType) add(totals, counted.octets());
     return totals;
   }
 
@@ -95,7 +116,16 @@ export class OctetLedger {
     clearTimeout(given);
   }
 
-  #sessionOctets({ sessionId, contentType }: SessionLabel): PathOctets {
+  #use({ counted, kind, label, used }: Entry): void {
+    const now = counted.octets();
+    const uplinkOctets = now.uplinkOctets - used.uplinkOctets;
+    const downlinkOctets = now.downlinkOctets - used.downlinkOctets;
+    if (uplinkOctets + downlinkOctets === 0) return;
+    add(used, { uplinkOctets, downlinkOctets });
+    this.#onUse({ kind, label, uplinkOctets, downlinkOctets });
+  }
+
+  #sessionOctets(sessionId: string, contentType: ContentType): PathOctets {
     const session = this.#sessions.get(sessionId) ?? new Map<ContentType, PathOctets>();
     this.#sessions.set(sessionId, session);
     const octets = session.get(contentType) ?? none();

@@ -32,7 +32,8 @@ export interface RelaysOptions {
   directRelayUrl: string;
   onMessage: (message: ReceivedMessage) => void;
   onEvent: (event: TerminalEvent) => void;
-  isStillHere: () => boolean;
+  /** The answer to an idle prompt, which the proxy waits for so long. */
+  isStillHere: (closesInMs: number) => Promise<boolean>;
 }
 
 interface HeldConnection {
@@ -49,6 +50,8 @@ export class Relays {
   readonly #listening = new Map<ContentType, NodeJS.Timeout | undefined>();
   #turn: Promise<unknown> = Promise.resolve();
   #isClosed = false;
+  /** An idle prompt was not answered: nothing is listened to until the terminal sends again. */
+  #isAway = false;
 
   constructor(options: RelaysOptions) {
     this.#options = options;
@@ -74,6 +77,7 @@ export class Relays {
 
   /** One at a time: a session's messages have to arrive in their order, whichever connection they are on. */
   send(contentType: ContentType, message: OutgoingMessage): Promise<Delivery> {
+    this.comeBack();
     return this.#inTurn(async () => {
       const { keeper } = this.#options;
       const travelled = await takeBestWay(keeper, (grant) => this.#attempt(contentType, grant, message));
@@ -83,6 +87,13 @@ export class Relays {
       if (delivery.via === 'direct') this.#wentDirect(contentType, delivery.reason);
       return delivery;
     });
+  }
+
+  /** The user is there: listens again to what was listened to before an idle prompt was not answered. */
+  comeBack(): void {
+    if (!this.#isAway) return;
+    this.#isAway = false;
+    for (const contentType of this.#listening.keys()) this.#listenAgain(contentType, 0);
   }
 
   async close(): Promise<void> {
@@ -164,7 +175,7 @@ export class Relays {
     const url = new URL(directRelayUrl);
     url.searchParams.set('account', applicationAccount);
     url.searchParams.set('contentType', contentType);
-    const dialled = ledger.track('direct', await dial(destinationOf(url)));
+    const dialled = ledger.track('direct', await dial(destinationOf(url)), { sessionId: null, contentType });
     return RelayConnection.open({ url, dialled, isAcknowledged: false, ...this.#handlers(contentType, null) });
   }
 
@@ -188,15 +199,18 @@ export class Relays {
       keeper.noteQuota(sessionId, notice);
       onEvent(notice);
     } else if (notice.type === 'idle_prompt') {
-      const isAnswered = isStillHere();
-      if (isAnswered) this.#held.get(contentType)?.connection.stillHere();
-      onEvent({ ...notice, isAnswered });
+      void isStillHere(notice.closesInMs).then((isAnswered) => {
+        this.#isAway = !isAnswered;
+        if (isAnswered) this.#held.get(contentType)?.connection.stillHere();
+        onEvent({ ...notice, isAnswered });
+      });
     }
   }
 
   #lost(contentType: ContentType, sessionId: string | null, reason: string): void {
     const { grant } = this.#options.keeper;
     if (grant !== null && grant.sessionId === sessionId) this.#options.keeper.forget(grant, reason);
+    if (this.#isAway && reason === 'idle') return;
     if (this.#listening.has(contentType)) this.#listenAgain(contentType, LISTEN_AGAIN_AFTER_MS);
   }
 

@@ -19,6 +19,8 @@ export interface SessionKeeperOptions {
   onEvent: (event: TerminalEvent) => void;
   /** What the terminal has counted of a session. */
   usageOf: (sessionId: string) => readonly ContentOctets[];
+  /** A session, or more of it, was granted. */
+  onGrant?: (grant: SessionGrant) => void;
 }
 
 /** Has a session while there is one to be had: asks for it, renews it, and knows why there is none. */
@@ -159,6 +161,7 @@ export class SessionKeeper {
   }
 
   #take(grant: SessionGrant): void {
+    this.#options.onGrant?.(grant);
     this.#grant = grant;
     this.#remainingOctets = grant.remainingOctets;
     this.#renewIn((grant.tokenExpiresAtMs - this.#options.nowMs()) * RENEW_AT);

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { MediaHost } from '../loop/media-host.ts';
-import { MessageHub } from '../loop/message-hub.ts';
+import { MediaHost } from '../development/media-host.ts';
+import { MessageHub } from '../development/message-hub.ts';
 import type { ContentType } from '../session-protocol/content-octets.ts';
 import { directDial } from './dial.ts';
 import { ScriptedNetwork } from './terminal.fixture.ts';
@@ -224,6 +224,55 @@ test('it shows the quota, and answers the idle prompt as it is told', async () =
   await until(() => events.filter(({ type }) => type === 'idle_prompt').length === 2);
   expect(events.at(-1)).toMatchObject({ isAnswered: false });
   expect(network.stillHere).toHaveLength(1);
+});
+
+test('the person who does not answer loses the session, and gets another by sending something', async () => {
+  const { terminal, events } = makeTerminal({ isStillHere: () => new Promise(() => {}) });
+  await terminal.start(['text']);
+  network.tell({ type: 'idle_prompt', closesInMs: 40 });
+  await until(() => events.some(({ type }) => type === 'idle_prompt'));
+  expect(events.at(-1)).toMatchObject({ isAnswered: false });
+  network.tell({ type: 'closing', reason: 'idle' });
+  for (const relay of network.relays) relay.close();
+  await until(() => events.some(({ type }) => type === 'session_lost'));
+  await pause(700);
+  expect(network.asked).toHaveLength(1);
+  expect(network.relays.size).toBe(0);
+  expect(await terminal.sendText('bob', 'hello')).toEqual({ via: 'proxy' });
+  expect(network.asked).toHaveLength(2);
+});
+
+test('several connections that ask whether the user is there are one question', async () => {
+  let questions = 0;
+  const { terminal } = makeTerminal({
+    isStillHere: async () => {
+      questions++;
+      await pause(20);
+      return true;
+    },
+  });
+  await terminal.start(['text', 'voice', 'image']);
+  network.tell({ type: 'idle_prompt', closesInMs: 1000 });
+  await until(() => network.stillHere.length === 3);
+  expect(questions).toBe(1);
+});
+
+test('its statistics are every octet of its connections, by content type and payer', async () => {
+  const { terminal } = makeTerminal({ statistics: { period: 'month' } });
+  await terminal.start(['text']);
+  await terminal.send('voice', 'bob', Buffer.alloc(5000));
+  network.turnsAway = 'host_not_allowed';
+  await terminal.download(new URL(`http://127.0.0.1:${mediaPort}/3000`), 'image');
+  const open = terminal.statistics();
+  expect(open.find(({ contentType }) => contentType === 'voice')?.sponsoredOctets).toBeGreaterThan(10_000);
+  await terminal.stop();
+  const rows = terminal.statistics();
+  const sum = (of: 'sponsoredOctets' | 'subscriberOctets') => rows.reduce((total, row) => total + row[of], 0);
+  const { proxy, direct, control } = terminal.octets();
+  const octets = (path: typeof proxy) => path.uplinkOctets + path.downlinkOctets;
+  expect(sum('sponsoredOctets')).toBe(octets(proxy));
+  expect(sum('subscriberOctets')).toBe(octets(direct) + octets(control));
+  expect(rows.map(({ contentType }) => contentType)).toEqual(['control', 'image', 'text', 'voice']);
 });
 
 test('after a proxy’s death it gets another session, and listens again', async () => {

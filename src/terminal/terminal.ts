@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ContentType } from '../session-protocol/content-octets.ts';
 import type { SessionRequest } from '../session-protocol/dispatch-messages.ts';
 import { type CallOutcome, type CallRequest, Calls } from './calls.ts';
@@ -11,8 +12,10 @@ import { Relays } from './relays.ts';
 import { SessionKeeper } from './session-keeper.ts';
 import { SessionTags } from './session-tags.ts';
 import type { Delivery, ReceivedMessage, TerminalEvent } from './terminal-event.ts';
+import { type StatisticsOptions, type StatisticsRow, UsageStatistics } from './usage-statistics.ts';
 
 const ASK_AGAIN_AFTER_MS = 30_000;
+const COUNT_INTERVAL_MS = 1000;
 
 export interface TerminalOptions {
   msisdn: string;
@@ -34,8 +37,10 @@ export interface TerminalOptions {
   datagrams?: DatagramDial;
   onMessage?: (message: ReceivedMessage) => void;
   onEvent?: (event: TerminalEvent) => void;
-  /** The answer to the idle prompt; without it: yes. */
-  isStillHere?: () => boolean;
+  /** The answer to an idle prompt, which the proxy waits for so long; no answer in that time is a no. Absent: yes. */
+  isStillHere?: (closesInMs: number) => boolean | Promise<boolean>;
+  /** How octets are summed up; absent: by day, in UTC. */
+  statistics?: Partial<StatisticsOptions>;
   askAgainAfterMs?: number;
 }
 
@@ -51,15 +56,22 @@ export interface TerminalStanding {
 
 /** A terminal of one application: its traffic is the sponsor's while there is a session, and goes on without. */
 export class Terminal {
-  readonly #ledger = new OctetLedger();
+  readonly #ledger: OctetLedger;
+  readonly #statistics: UsageStatistics;
+  readonly #counting: NodeJS.Timeout;
   readonly #keeper: SessionKeeper;
   readonly #relays: Relays;
   readonly #media: Media;
   readonly #calls: Calls;
 
   constructor(options: TerminalOptions) {
-    const { dial, onEvent = () => {}, onMessage = () => {}, isStillHere = () => true } = options;
-    const ledger = this.#ledger;
+    const { dial, onEvent = () => {}, onMessage = () => {}, applicationId } = options;
+    const statistics = new UsageStatistics({ period: 'day', timeZone: 'UTC', ...options.statistics, applicationId });
+    const ledger = new OctetLedger((use) => statistics.add(use, Date.now()));
+    this.#ledger = ledger;
+    this.#statistics = statistics;
+    // An octet is of the period in which it is counted.
+    this.#counting = setInterval(() => ledger.countOpen(), COUNT_INTERVAL_MS).unref();
     this.#keeper = new SessionKeeper({
       client: new DispatchClient(options.dispatchUrl, dial, ledger),
       request: () => sessionRequest(options),
@@ -67,11 +79,21 @@ export class Terminal {
       nowMs: Date.now,
       onEvent,
       usageOf: (sessionId) => ledger.usageOf(sessionId),
+      onGrant: (grant) => {
+        ledger.countOpen();
+        statistics.noteGrant(grant);
+      },
     });
     const sessionTags = new SessionTags({ dial, ledger, nowMs: Date.now });
     const shared = { keeper: this.#keeper, dial, ledger, sessionTags, onEvent };
     const { applicationAccount, directRelayUrl } = options;
-    this.#relays = new Relays({ ...shared, applicationAccount, directRelayUrl, onMessage, isStillHere });
+    this.#relays = new Relays({
+      ...shared,
+      applicationAccount,
+      directRelayUrl,
+      onMessage,
+      isStillHere: askOnce(options),
+    });
     this.#media = new Media(shared);
     this.#calls = new Calls({ ...shared, datagrams: options.datagrams ?? directDatagrams });
   }
@@ -85,6 +107,12 @@ export class Terminal {
       usedSponsoredOctets,
       remainingOctets,
     };
+  }
+
+  /** Octets until now: by period, content type and payer. */
+  statistics(): StatisticsRow[] {
+    this.#ledger.countOpen();
+    return this.#statistics.rows();
   }
 
   /** Octets on its connections until now. */
@@ -115,10 +143,12 @@ export class Terminal {
 
   /** Through a tunnel to the application's media host. `contentType` is what is shown: what it is, the proxy knows. */
   upload(url: URL, contentType: ContentType, body: Uint8Array): Promise<MediaAnswer> {
+    this.#relays.comeBack();
     return this.#media.exchange({ method: 'PUT', url, body }, contentType);
   }
 
   download(url: URL, contentType: ContentType): Promise<MediaAnswer> {
+    this.#relays.comeBack();
     return this.#media.exchange({ method: 'GET', url }, contentType);
   }
 
@@ -136,6 +166,31 @@ export class Terminal {
     await this.#relays.close();
     await this.#keeper.close();
     await this.#ledger.settled();
+    clearInterval(this.#counting);
+  }
+}
+
+/** One question at a time, however many connections ask it; no answer within the time is a no. */
+function askOnce({ isStillHere = () => true }: TerminalOptions): (closesInMs: number) => Promise<boolean> {
+  let asking: Promise<boolean> | null = null;
+  return (closesInMs) => {
+    asking ??= answeredWithin(closesInMs, isStillHere).finally(() => {
+      asking = null;
+    });
+    return asking;
+  };
+}
+
+async function answeredWithin(
+  timeoutMs: number,
+  ask: (closesInMs: number) => boolean | Promise<boolean>,
+): Promise<boolean> {
+  const given = new AbortController();
+  const late = pause(timeoutMs, false, { signal: given.signal, ref: false }).catch(() => false);
+  try {
+    return await Promise.race([Promise.resolve(ask(timeoutMs)).catch(() => false), late]);
+  } finally {
+    given.abort();
   }
 }
 

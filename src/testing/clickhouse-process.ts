@@ -18,7 +18,11 @@ export async function startClickHouseProcess(options: ClickHouseHttpOptions = {}
   const main = await builtModule('testing/clickhouse-http-main.js');
   const path = options.path ?? (await mkdtemp(join(tmpdir(), 'zerorate-clickhouse-')));
   const { port = 0, configFile } = options;
-  const child = fork(main, [path, String(port), ...(configFile === undefined ? [] : [configFile])], { execArgv: [] });
+  const child = fork(main, [path, String(port), ...(configFile === undefined ? [] : [configFile])], {
+    execArgv: [],
+    // Ctrl+C reaches the parent alone, which ends its servers in their order.
+    detached: true,
+  });
   const exit = once(child, 'exit');
 
   async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {

@@ -12,7 +12,11 @@ const DIE_WITH_PARENT = 'exec 3<&0; (cat <&3 >/dev/null; kill -9 $$ 2>/dev/null)
 /** Starts a server in Java; its output is appended to the file `log`. */
 export function spawnJava(options: readonly string[], log: string): ChildProcess {
   const file = openSync(log, 'a');
-  const child = spawn('sh', ['-c', DIE_WITH_PARENT, 'sh', JAVA, ...options], { stdio: ['pipe', file, file] });
+  const child = spawn('sh', ['-c', DIE_WITH_PARENT, 'sh', JAVA, ...options], {
+    stdio: ['pipe', file, file],
+    // Ctrl+C reaches the parent alone, which ends its servers in their order.
+    detached: true,
+  });
   closeSync(file);
   return child;
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +15,7 @@ const JAVA_OPTIONS = ['-Xms256m', '-Xmx512m', '-XX:+UseSerialGC', '-Dorg.slf4j.s
 /** One broker that is also its own controller, on the loopback interface, with its log in a temporary folder. */
 export interface KafkaBroker {
   brokers: string[];
-  /** Ends the broker and deletes its log. */
+  /** Ends the broker and deletes its log; a log in a folder of the caller's stays. */
   stop(): Promise<void>;
   /** Ends the broker like a crash (SIGKILL). Its log stays. */
   kill(): Promise<void>;
@@ -25,6 +26,13 @@ export interface KafkaBroker {
   restart(): Promise<void>;
 }
 
+/** Where a broker that is started again keeps its log and answers; absent: a temporary folder, free ports. */
+export interface BrokerPlace {
+  folder?: string;
+  port?: number;
+  controllerPort?: number;
+}
+
 /**
  * Starts a broker from the folder of Kafka's jars. `properties` override the defaults; in them PLAINTEXT_ADDRESS and
  * CONTROLLER_ADDRESS are replaced by the chosen addresses. `format` is added to the options that format the log.
@@ -33,10 +41,11 @@ export async function startKafkaBroker(
   jars: string,
   properties: Record<string, string> = {},
   format: readonly string[] = [],
+  place: BrokerPlace = {},
 ): Promise<KafkaBroker> {
-  const folder = await mkdtemp(join(tmpdir(), 'zerorate-kafka-'));
-  const address = `127.0.0.1:${await freePort()}`;
-  const controllerPort = await freePort();
+  const folder = place.folder ?? (await mkdtemp(join(tmpdir(), 'zerorate-kafka-')));
+  const address = `127.0.0.1:${place.port ?? (await freePort())}`;
+  const controllerPort = place.controllerPort ?? (await freePort());
   const all = { ...brokerProperties(join(folder, 'log'), address, controllerPort), ...properties };
   const placed = (value: string) =>
     value.replace('PLAINTEXT_ADDRESS', address).replace('CONTROLLER_ADDRESS', `127.0.0.1:${controllerPort}`);
@@ -53,8 +62,8 @@ export async function startKafkaBroker(
     await awaitBroker(running, address, folder);
   }
   async function stop(): Promise<void> {
-    await end('SIGKILL');
-    await rm(folder, { recursive: true, force: true });
+    await end(place.folder === undefined ? 'SIGKILL' : 'SIGTERM');
+    if (place.folder === undefined) await rm(folder, { recursive: true, force: true });
   }
   async function restart(): Promise<void> {
     await end('SIGTERM');
@@ -62,7 +71,7 @@ export async function startKafkaBroker(
   }
 
   try {
-    await formatLog(jars, folder, format);
+    if (!existsSync(join(folder, 'log', 'meta.properties'))) await formatLog(jars, folder, format);
     await start();
   } catch (error) {
     await stop();

@@ -7,10 +7,10 @@ export class MediaHost {
   #server: Server | null = null;
   readonly counts = { uploads: 0, downloads: 0 };
 
-  /** Resolves with the port. */
-  async start(host: string): Promise<number> {
+  /** Listens at the port, or at a free one, and resolves with it. */
+  async start(host: string, port = 0): Promise<number> {
     const server = createServer((request, response) => this.#answer(request, response));
-    server.listen(0, host);
+    server.listen(port, host);
     await once(server, 'listening');
     this.#server = server;
     return (server.address() as AddressInfo).port;

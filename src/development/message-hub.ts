@@ -6,17 +6,17 @@ import { decodeRelayMessage, encodeRelayMessage } from '../session-protocol/rela
 const MAX_MESSAGE_OCTETS = 16 * 2 ** 20;
 
 /**
- * An application's message server: whoever connects with `?account=...&contentType=...` gets what others send to that account with that content
- * type. Proxies connect for terminals, and so do terminals that go past them.
+ * An application's message server: a connection with `?account=...&contentType=...` gets what others send to that account with that content
+ * type. Proxies connect for terminals, and so do terminals that send direct.
  */
 export class MessageHub {
   readonly #accounts = new Map<string, Set<WebSocket>>();
   #server: WebSocketServer | null = null;
   readonly counts = { delivered: 0, undelivered: 0 };
 
-  /** Resolves with the URL. */
-  async start(host: string): Promise<string> {
-    const server = new WebSocketServer({ host, port: 0, maxPayload: MAX_MESSAGE_OCTETS, perMessageDeflate: false });
+  /** Listens at the port, or at a free one, and resolves with the URL. */
+  async start(host: string, port = 0): Promise<string> {
+    const server = new WebSocketServer({ host, port, maxPayload: MAX_MESSAGE_OCTETS, perMessageDeflate: false });
     await once(server, 'listening');
     server.on('connection', (socket, { url }) => {
       const { searchParams } = new URL(url ?? '/', 'ws://hub');

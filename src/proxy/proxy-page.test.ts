@@ -6,7 +6,7 @@ import { DATAGRAM_DROPS } from './datagram-drops.ts';
 import { LINGER_MS, LINGER_OCTETS } from './linger.ts';
 import { BUFFER_OCTETS } from './listener.ts';
 
-const page = readFileSync(packagePath('docs/loop.md'), 'utf8');
+const page = readFileSync(packagePath('docs/proxy.md'), 'utf8');
 
 test('the page lists the refusals in the order in which they are looked at', () => {
   const rows = Object.entries(PROXY_REFUSALS).map(([reason, meaning]) => `| \`${reason}\` | ${meaning} |`);
