@@ -14,8 +14,8 @@ export interface CallTotals {
   metered: number;
   /** Of these: datagrams. */
   meteredUdp: number;
-  /** With the application's tag. */
-  marked: number;
+  /** With the application's tag; null for one that is known by its proxy's address. */
+  marked: number | null;
   reported: number;
   /** In the engine's journal: the sponsor's, and the subscriber's under the plan. */
   charged: number;
@@ -46,7 +46,7 @@ export async function gatherCallTotals(world: LoopWorld, members: readonly Membe
       sent: terminals.reduce((sum, { terminal }) => sum + octetsOf(terminal.octetsOf(CALL_CONTENT)), 0),
       metered: sumOf(own),
       meteredUdp: sumOf(own.filter(({ protocol }) => protocol === UDP)),
-      marked: sumOf(own.filter(({ zeroRatingTag }) => zeroRatingTag === tag)),
+      marked: tag === null ? null : sumOf(own.filter(({ zeroRatingTag }) => zeroRatingTag === tag)),
       reported: reported.get(applicationId) ?? 0,
       ...(journal.get(applicationId) ?? { charged: 0, subscribers: 0 }),
       tagChangeOctets: atCap === 'stop' ? 0 : terminals.length * CALL_CHANGE_OCTETS,
@@ -66,6 +66,8 @@ export function callDifferences(totals: readonly CallTotals[], inFlightOctets = 
   for (const { applicationId, sent, metered, marked, reported, charged, subscribers, tagChangeOctets } of totals) {
     const where = `calls of ${applicationId}`;
     same(where, ['sent by terminals', sent], ['metered by the gateway', metered], inFlightOctets);
+    // By address records name no content: what is charged for calls is not known apart.
+    if (marked === null) continue;
     const within = inFlightOctets + tagChangeOctets;
     same(where, ['metered with the tag', marked], ['reported by proxies', reported], within);
     same(where, ['metered with the tag', marked], ['in the journal', charged + subscribers]);
@@ -80,7 +82,7 @@ export function formatCallTotals(totals: readonly CallTotals[]): string {
     { title: 'sent', cell: ({ sent }) => grouped(sent), right: true },
     { title: 'metered', cell: ({ metered }) => grouped(metered), right: true },
     { title: 'of it UDP', cell: ({ meteredUdp }) => grouped(meteredUdp), right: true },
-    { title: 'with tag', cell: ({ marked }) => grouped(marked), right: true },
+    { title: 'with tag', cell: ({ marked }) => (marked === null ? 'by address' : grouped(marked)), right: true },
     { title: 'reported', cell: ({ reported }) => grouped(reported), right: true },
     { title: 'charged', cell: ({ charged }) => grouped(charged), right: true },
     { title: "subscriber's", cell: ({ subscribers }) => grouped(subscribers), right: true },

@@ -179,7 +179,10 @@ export class Calls {
     }
     const untilMs = performance.now() + QUIET_WITHIN_MS;
     lastReceivedMs = Math.max(lastReceivedMs, performance.now());
-    while (performance.now() < untilMs && performance.now() - lastReceivedMs < QUIET_MS) await pause(QUIET_MS / 10);
+    // Without any answer yet the proxy may still be waiting for the network to know the flow.
+    const isQuiet = () => counts.receivedDatagrams > 0 && performance.now() - lastReceivedMs >= QUIET_MS;
+    while (performance.now() < untilMs && !isQuiet() && !isOver()) await pause(QUIET_MS / 10);
+    if (isOver()) await pause(QUIET_MS);
     return counts;
   }
 
