@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { isIPv4, type Socket as TcpSocket } from 'node:net';
 import { type Socks5Destination, socks5Reply } from '../platform/socks5.ts';
 import { parseSocks5Datagram, socks5Datagram } from '../platform/socks5-datagram.ts';
-import type { DatagramTag } from './datagram-tag.ts';
+import { type DatagramTag, followDatagrams } from './datagram-tag.ts';
+import type { Mark } from './flow-meter.ts';
 import { type Flow, type FlowEnds, type FlowTable, UDP } from './flow-table.ts';
 import type { StoredBearer } from './record-spool.ts';
 import type { TerminalTags } from './terminal-tags.ts';
@@ -126,11 +127,12 @@ export class BearerDatagrams {
     const { address, port } = this.#toNetwork.address();
     const ends: FlowEnds = { protocol: UDP, terminalIp: address, terminalPort: port, remoteIp, remotePort };
     const flow = this.#flows.open(ends, this.#bearer);
-    const tag = this.#tags?.followDatagrams(ends, {
-      set: (mark) => this.#flows.markByTag(flow, mark),
-      remove: (mark) => this.#flows.unmark(flow, mark),
-    });
-    const opened = { flow, tag: tag ?? null };
+    const marking = {
+      set: (mark: Mark) => this.#flows.markByTag(flow, mark),
+      remove: (mark: Mark) => this.#flows.unmark(flow, mark),
+    };
+    const tag = this.#tags === null ? null : followDatagrams(this.#tags, ends, marking);
+    const opened = { flow, tag };
     this.#open.set(key, opened);
     return opened;
   }

@@ -7,6 +7,7 @@ import {
   signSessionTag,
 } from '../session-protocol/session-tag.ts';
 import { TAG_ACCEPTED, TAG_LAPSES_AFTER_MS, TAG_OVER } from '../session-protocol/tag-datagram.ts';
+import { followDatagrams } from './datagram-tag.ts';
 import type { FlowEnds } from './flow-table.ts';
 import { TerminalTags } from './terminal-tags.ts';
 
@@ -44,7 +45,7 @@ function follow({ findKey = ((hint) => KEYS.get(hint) ?? 'unknown') as FindTagKe
     findKey,
     nowMs: () => clock.ms,
   });
-  const flow = tags.followDatagrams(ENDS, {
+  const flow = followDatagrams(tags, ENDS, {
     set({ zeroRatingTag }) {
       if (!isMarked) changes.push(zeroRatingTag);
       return !isMarked;

@@ -4,6 +4,17 @@ import type { Mark } from './flow-meter.ts';
 import type { FlowEnds } from './flow-table.ts';
 import type { TagOutcome, TerminalTags } from './terminal-tags.ts';
 
+/** What a tag does to its flow. `set`: false when the flow has a mark of its proxy. */
+interface FlowMarking {
+  set: (mark: Mark) => boolean;
+  remove: (mark: Mark) => void;
+}
+
+/** Returns what reads the tag of a flow of datagrams; null when it goes to no registered proxy. */
+export function followDatagrams(tags: TerminalTags, ends: FlowEnds, marking: FlowMarking): DatagramTag | null {
+  return tags.isToProxy(ends) ? new DatagramTag(tags, ends, marking) : null;
+}
+
 /**
  * The session tag of a flow of datagrams: its first one. It counts once the proxy accepts it, until the proxy says that the flow is
  * over or has been silent for too long: datagrams have no end that the network sees.
@@ -19,11 +30,7 @@ export class DatagramTag {
   #verifying: Promise<void> | null = null;
   #answeredAtMs = 0;
 
-  constructor(
-    tags: TerminalTags,
-    ends: FlowEnds,
-    { set, remove }: { set: (mark: Mark) => boolean; remove: (mark: Mark) => void },
-  ) {
+  constructor(tags: TerminalTags, ends: FlowEnds, { set, remove }: FlowMarking) {
     this.#tags = tags;
     this.#ends = ends;
     this.#setMark = set;

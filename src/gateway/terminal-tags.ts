@@ -7,7 +7,6 @@ import {
   tagMismatch,
   verifySessionTag,
 } from '../session-protocol/session-tag.ts';
-import { DatagramTag } from './datagram-tag.ts';
 import { AnswerReader, type Endpoint, FirstOctetsReader } from './first-octets.ts';
 import type { Mark } from './flow-meter.ts';
 import type { FlowEnds } from './flow-table.ts';
@@ -70,14 +69,12 @@ export class TerminalTags {
 
   /** Returns what reads the tag of a flow; null when it goes to no registered proxy. `mark`: false when the flow has a mark. */
   follow(ends: FlowEnds, mark: (mark: Mark) => boolean): FlowTag | null {
-    const isToProxy = this.options.proxies().some(({ addresses }) => addresses.includes(ends.remoteIp));
-    return isToProxy ? new FlowTag(this, ends, mark) : null;
+    return this.isToProxy(ends) ? new FlowTag(this, ends, mark) : null;
   }
 
-  /** As `follow`, of a flow of datagrams. */
-  followDatagrams(ends: FlowEnds, marks: ConstructorParameters<typeof DatagramTag>[2]): DatagramTag | null {
-    const isToProxy = this.options.proxies().some(({ addresses }) => addresses.includes(ends.remoteIp));
-    return isToProxy ? new DatagramTag(this, ends, marks) : null;
+  /** Whether a flow goes to a registered proxy's address. */
+  isToProxy({ remoteIp }: FlowEnds): boolean {
+    return this.options.proxies().some(({ addresses }) => addresses.includes(remoteIp));
   }
 
   /** Returns the mark that a verified tag stands for on this flow, or why there is none. */

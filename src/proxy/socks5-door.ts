@@ -3,6 +3,7 @@ import type { ProxyRefusal } from '../session-protocol/refusal.ts';
 import { splitSocks5Password } from '../session-protocol/relay-message.ts';
 import { type Refused, refused } from './admission.ts';
 import type { AssociationGate } from './association-gate.ts';
+import type { AssociationServices } from './association-options.ts';
 import type { DoorServices } from './connect-door.ts';
 import { dial } from './dial.ts';
 import { lingeringEnd } from './linger.ts';
@@ -10,7 +11,7 @@ import type { Accepted } from './listener.ts';
 import { canonicalIp } from './private-address.ts';
 import type { Session } from './session.ts';
 import { Tunnel } from './tunnel.ts';
-import { type AssociationServices, UdpAssociation } from './udp-association.ts';
+import { UdpAssociation } from './udp-association.ts';
 
 const REPLIES: Partial<Record<ProxyRefusal, Socks5Reply>> = {
   upstream_failed: 'host_unreachable',

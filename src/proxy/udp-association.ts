@@ -6,18 +6,21 @@ import { socks5Reply } from '../platform/socks5.ts';
 import { parseSocks5Datagram, socks5Datagram } from '../platform/socks5-datagram.ts';
 import { parseSessionTag } from '../session-protocol/session-tag.ts';
 import { TAG_ACCEPTED, TAG_OVER, TAG_REPEATED_AFTER_MS } from '../session-protocol/tag-datagram.ts';
-import type { Admission, Admitted, Refused } from './admission.ts';
+import type { Admitted, Refused } from './admission.ts';
+import {
+  type AssociationOptions,
+  type AssociationServices,
+  flowOfDatagrams,
+  type Held,
+} from './association-options.ts';
 import type { BufferHolder } from './buffer-budget.ts';
 import { ConnectionMark } from './connection-mark.ts';
 import { ConnectionMeter } from './connection-meter.ts';
 import type { DatagramDrop } from './datagram-drops.ts';
-import type { MarkedFlow } from './flow-marks.ts';
 import { LINGER_OCTETS, lingeringEnd } from './linger.ts';
 import type { Accepted } from './listener.ts';
 import { canonicalIp } from './private-address.ts';
-import type { UdpLimits } from './proxy-config-schema.ts';
 import type { Session, SessionConnection } from './session.ts';
-import type { ConnectionServices } from './tunnel.ts';
 import { type UdpDestination, UdpDestinations } from './udp-destinations.ts';
 
 /** Datagrams that were under way when the control connection ended arrive within this time and are counted. */
@@ -27,33 +30,9 @@ const IDLE_CHECKS_PER_TIMEOUT = 4;
 const MAX_CANDIDATES = 8;
 /** What a datagram that waits costs beside its octets. */
 const HELD_BYTES = 256;
-/** Kept for the removal of a mark that the gateway has not taken. */
-const OWED_FOR_MS = 600_000;
 const RECEIVE_BUFFER_BYTES = 1024 * 1024;
 /** A client has nothing to say on the control connection after its request. */
 const MAX_CONTROL_OCTETS = 16 * 1024;
-
-export interface AssociationServices extends ConnectionServices {
-  admission: Admission;
-  udp: UdpLimits;
-  drop(reason: DatagramDrop): void;
-  logRefusal(refusal: Refused): void;
-}
-
-export interface AssociationOptions {
-  services: AssociationServices;
-  /** Port that the client says it sends from; 0: it does not say. */
-  expectedPort: number;
-  /** What the control connection's session tag admits; null without one. */
-  tag: { admitted: Admitted; text: string } | null;
-  leave: () => void;
-}
-
-interface Held {
-  octets: Buffer;
-  /** Null: to the terminal. */
-  to: UdpDestination | null;
-}
 
 /**
  * An association of SOCKS5 (RFC 1928, UDP ASSOCIATE): a terminal's control connection, a socket for its datagrams, and one
@@ -274,30 +253,17 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
 
   #follow(admitted: Admitted): void {
     const { raw } = this.#accepted;
+    const ends = { local: this.#toTerminal.address(), remote: { address: this.#terminalIp, port: this.#terminalPort } };
+    const flow = flowOfDatagrams(ends, this.#services.clock, () => this.#endedAtMs);
     this.#controlMeter = new ConnectionMeter(raw, admitted);
-    this.#marks = [raw, this.#flow()].map(
-      (flow) => new ConnectionMark(flow, admitted, this.#services.marks, () => this.#pump()),
+    this.#marks = [raw, flow].map(
+      (each) => new ConnectionMark(each, admitted, this.#services.marks, () => this.#pump()),
     );
   }
 
   #countBefore(): void {
     this.#count(this.#uncountedOctets, 0);
     this.#uncountedOctets = 0;
-  }
-
-  /** The datagrams between terminal and proxy, as the network sees them. */
-  #flow(): MarkedFlow {
-    const { address, port } = this.#toTerminal.address();
-    const { clock } = this.#services;
-    const endedAtMs = () => this.#endedAtMs;
-    return {
-      ...{ protocol: 17, localAddress: address, localPort: port },
-      ...{ remoteAddress: this.#terminalIp, remotePort: this.#terminalPort },
-      get destroyed() {
-        const sinceMs = endedAtMs();
-        return sinceMs !== null && clock.monotonicMs() - sinceMs > OWED_FOR_MS;
-      },
-    };
   }
 
   #refuse(refusal: Refused): void {
