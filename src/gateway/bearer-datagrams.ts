@@ -141,8 +141,9 @@ export class BearerDatagrams {
     const open = this.#open.get(`${address}|${port}`);
     if (this.#isOver || open === undefined || this.#terminalPort === null) return;
     if (this.#toTerminal.getSendQueueSize() > MAX_SEND_QUEUE_BYTES) return;
-    this.#flows.count(open.flow, 'downlink', payload.length);
+    // First: the datagram that says that a tagged flow is over is the subscriber's already.
     open.tag?.downlink(payload);
+    this.#flows.count(open.flow, 'downlink', payload.length);
     const datagram = socks5Datagram({ peer: { host: address, port }, payload });
     this.#toTerminal.send(datagram, this.#terminalPort, plainIp(this.#control.remoteAddress), () => {});
   }

@@ -52,7 +52,7 @@ export class DatagramTag {
     else this.#take(verdict);
   }
 
-  /** A datagram of the proxy, after it was counted. */
+  /** A datagram of the proxy, before it is counted. */
   downlink(octets: Buffer): void {
     if (this.#state === 'done') return;
     this.#answeredAtMs = this.#tags.options.nowMs();

@@ -389,7 +389,7 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
 
   /** The network hears that the flow is over: what was on its way before is counted still. */
   async #endTagged(): Promise<void> {
-    this.#say(TAG_OVER);
+    this.#toTerminal.send(TAG_OVER, this.#terminalPort, this.#terminalIp, () => {});
     await pause(SETTLE_MS);
   }
 }

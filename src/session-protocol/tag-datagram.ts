@@ -5,7 +5,7 @@ const TAG_VERSION = 1;
 
 /** What a proxy answers on a flow of datagrams that begins with a session tag: one octet, which is no SOCKS5 header either. */
 export const TAG_ACCEPTED = Buffer.of(1);
-/** The proxy's last datagram on such a flow: what the terminal still sends is not the sponsor's. */
+/** The proxy's last datagram on such a flow: it and what the terminal still sends are not the sponsor's, and in no report. */
 export const TAG_OVER = Buffer.of(2);
 /** A proxy repeats TAG_ACCEPTED when it has sent nothing else for so long: a gateway takes a proxy that is silent for longer for gone. */
 export const TAG_REPEATED_AFTER_MS = 10_000;
