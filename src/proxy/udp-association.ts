@@ -378,19 +378,17 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
     if (this.#hasBegun) {
       if (this.#lingeredOctets <= LINGER_OCTETS) await pause(SETTLE_MS);
       await this.#marks[1]?.end();
-      if (this.#tag !== null) await this.#endTagged();
+      if (this.#tag !== null) {
+        // The network hears that the flow is over; what was on its way before is counted.
+        this.#toTerminal.send(TAG_OVER, this.#terminalPort, this.#terminalIp, () => {});
+        await pause(SETTLE_MS);
+      }
     }
     this.#countControl();
     this.#endedAtMs = this.#services.clock.monotonicMs();
     for (const socket of [this.#toTerminal, ...this.#toHosts.values()]) socket.close();
     this.#leave();
     this.#services.registry.leave(this.#session, this);
-  }
-
-  /** The network hears that the flow is over: what was on its way before is counted still. */
-  async #endTagged(): Promise<void> {
-    this.#toTerminal.send(TAG_OVER, this.#terminalPort, this.#terminalIp, () => {});
-    await pause(SETTLE_MS);
   }
 }
 
