@@ -90,6 +90,7 @@ export function serverOptions(live: LiveSettings, catalogue: Catalogue, logger: 
     patience,
     heartbeatEveryMs: heartbeats.everyMs,
     rateLimits: config.rateLimits,
+    limits: http.limits,
     rotateKeysEveryMs: config.keys.rotateEverySeconds * 1000,
     retainMs: config.retainDays * DAY_MS,
     quotaUpdates: {

@@ -15,8 +15,9 @@ beforeEach(async () => {
   }
   await developmentIssuerKey(join(folder, 'operator.key'));
   vi.stubEnv('ZERORATE_PSEUDONYM_KEY', 'ab'.repeat(32));
-  vi.stubEnv('ZERORATE_OPERATOR_SECRET', 'operator-0123456789');
-  vi.stubEnv('ZERORATE_PROXY_SECRET', 'proxies-0123456789');
+  for (const name of ['operator', 'proxy-1']) writeFileSync(join(folder, `${name}.secret`), `${name}-0123456789abcdef`);
+  vi.stubEnv('ZERORATE_OPERATOR_SECRET', 'operator-0123456789abcdef');
+  vi.stubEnv('ZERORATE_PROXY_1_SECRET', 'proxy-1-0123456789abcdef');
 });
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -50,13 +51,13 @@ test('the example is good', async () => {
 });
 
 test('an application without a way of verifying accounts is refused by name, until the catalogue names its keys', async () => {
-  change('dispatch.yaml', '  pigeon: { account: { way: none } }\n', '');
-  await expect(check()).rejects.toThrow(/application pigeon: no way of verifying its accounts.*accountKeys/);
-  const keys = '{ issuer: pigeon, jwksFile: operator.key.jwks.json }';
+  change('dispatch.yaml', '  lumen-live: { account: { way: none } }\n', '');
+  await expect(check()).rejects.toThrow(/application lumen-live: no way of verifying its accounts.*accountKeys/);
+  const keys = '{ issuer: lumen, jwksFile: operator.key.jwks.json }';
   change(
     'catalogue.yaml',
-    '  - id: pigeon\n    sponsor: pigeon\n    match',
-    `  - id: pigeon\n    sponsor: pigeon\n    accountKeys: ${keys}\n    match`,
+    '  - id: lumen-live\n    sponsor: lumen\n    match',
+    `  - id: lumen-live\n    sponsor: lumen\n    accountKeys: ${keys}\n    match`,
   );
   expect(await check()).toMatch(/it is good/);
 });
@@ -67,10 +68,10 @@ test('a registry with a fault is refused with its line', async () => {
 });
 
 test('accounts without proof are warned of, and refused where the server can be reached from elsewhere', async () => {
-  change('dispatch.yaml', 'pigeon: { account: { way: none } }', 'pigeon: { account: { way: development } }');
-  expect(await check()).toMatch(/WARNING: accounts of pigeon are NOT VERIFIED/);
+  change('dispatch.yaml', 'lumen-live: { account: { way: none } }', 'lumen-live: { account: { way: development } }');
+  expect(await check()).toMatch(/WARNING: accounts of lumen-live are NOT VERIFIED/);
   change('dispatch.yaml', 'host: 127.0.0.1', 'host: 0.0.0.0');
   await expect(check()).rejects.toThrow(
-    /applications\.pigeon\.account: way development accepts any account without proof/,
+    /applications\.lumen-live\.account: way development accepts any account without proof/,
   );
 });

@@ -3,14 +3,17 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { ConfigError } from '../platform/config-error.ts';
 import { jsonSchemas } from './json-schema.ts';
+import { openApiDocuments } from './openapi.ts';
 
 export function registerJsonSchemas(program: Command): void {
   program
     .command('json-schemas')
     .argument('<directory>', 'where to write them')
-    .description('write the JSON Schemas of catalogue and configuration, for editors that check while one types')
-    .action((directory: string) => {
-      for (const [name, text] of Object.entries(jsonSchemas())) {
+    .description(
+      'write the JSON Schemas of catalogue and configuration, for editors, and the OpenAPI documents of the HTTP interfaces',
+    )
+    .action(async (directory: string) => {
+      for (const [name, text] of Object.entries({ ...jsonSchemas(), ...(await openApiDocuments()) })) {
         const path = join(directory, name);
         try {
           writeFileSync(path, text);

@@ -7,6 +7,7 @@ import { applicationOf, type DevSettings, isLoopback, portOf, usedPorts } from '
 export function fitFaults(settings: DevSettings): string[] {
   return [
     ...addressFaults(settings),
+    ...pinFaults(settings),
     ...topicFaults(settings),
     ...identityFaults(settings),
     ...applicationFaults(settings),
@@ -50,6 +51,23 @@ function addressFaults({ engine, dispatch, gateway, proxy }: DevSettings): strin
       ['kafka.brokers of dispatch.yaml', brokersOf(dispatch.kafka)],
       ['kafka.brokers of gateway.yaml', brokersOf(gateway.kafka)],
     ]),
+  ];
+}
+
+/** What dispatch.yaml says of the proxy, where it says it. */
+function pinFaults({ dispatch, proxy, dev }: DevSettings): string[] {
+  const { controlUrl, endpoints = {}, applications } = dispatch.proxies[proxy.proxyId] ?? {};
+  const pinned = { ...endpoints, ...(controlUrl !== undefined && { control: controlUrl }) };
+  const faults = Object.entries(pinned).flatMap(([name, url]) =>
+    differing([
+      [`listen.${name}.port of proxy.yaml`, proxy.listen[name as keyof typeof proxy.listen].port],
+      [`the ${name} address of ${proxy.proxyId} in dispatch.yaml`, url && portOf(url)],
+    ]),
+  );
+  if (applications === undefined || applications.includes(dev.application)) return faults;
+  return [
+    ...faults,
+    `applications of ${proxy.proxyId} in dispatch.yaml has no ${dev.application}, the one of dev.yaml`,
   ];
 }
 

@@ -18,7 +18,7 @@ beforeEach(() => {
   folder = join(mkdtempSync(join(tmpdir(), 'zerorate-dev-')), 'dev');
   printed = [];
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => rmSync(join(folder, '..'), { recursive: true, force: true }));
 
 function edit(name: string, from: string | RegExp, to: string): void {
   const file = join(folder, name);
@@ -77,7 +77,7 @@ describe('the examples', () => {
     ['zerorate.yaml', 'http://localhost:8123', 'http://localhost:8124'],
     ['zerorate.yaml', 'database: zerorate', 'database: other'],
     ['zerorate.yaml', 'catalogue: catalogue.yaml', 'catalogue: other.yaml'],
-    ['dispatch.yaml', 'pigeon: { account: { way: registry', 'pigeon: { account: { way: none'],
+    ['dispatch.yaml', 'grantOctets: 5242880, account: { way: registry', 'grantOctets: 5242880, account: { way: none'],
     ['catalogue.yaml', 'tags: [PIGEON]', 'tags: [DOVE]'],
     ['dev.yaml', 'application: pigeon', 'application: parley'],
     ['dev.yaml', 'port: 8099', 'port: 8090'],

@@ -43,7 +43,15 @@ const dispatchSchema = z.object({
   store: z.object({ url: z.url(), database: z.string() }),
   operators: z.array(z.object({ issuer: z.string(), jwksFile: z.string().optional() })),
   operatorSecretFile: z.string().optional(),
-  proxies: z.record(z.string(), z.object({ secretFile: z.string().optional() })),
+  proxies: z.record(
+    z.string(),
+    z.object({
+      secretFile: z.string().optional(),
+      controlUrl: z.url().optional(),
+      endpoints: z.object({ connect: z.url(), socks5: z.url(), relay: z.url() }).partial().optional(),
+      applications: z.array(z.string()).optional(),
+    }),
+  ),
   applications: z
     .record(z.string(), z.object({ account: z.object({ way: z.string().optional() }).optional() }))
     .default({}),

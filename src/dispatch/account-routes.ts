@@ -4,22 +4,18 @@ import * as z from 'zod';
 import { MAX_ACCOUNT_LENGTH } from '../session-protocol/account-name.ts';
 import { endAccountBindings } from './end-account-bindings.ts';
 import type { HttpOptions } from './http-options.ts';
-import { refusalsOf, sendRefusal } from './http-refusal.ts';
-import { bearerOf, isSecret } from './secret-check.ts';
+import { refusalsOf } from './http-refusal.ts';
 
+const ACCESS = { access: 'operator' } as const;
 const params = z.object({ applicationId: z.string().min(1).max(64) });
 const account = z.string().min(1).max(MAX_ACCOUNT_LENGTH).describe('The account, exactly as its sponsor writes it.');
 const subscriber = z.string().regex(/^[\da-f]{32}$/);
 
 /** What the operator does about the accounts that are bound to subscribers. To be registered in a scope of its own. */
-export function accountRoutes(instance: FastifyInstance, { context, operatorSecret }: HttpOptions): void {
+export function accountRoutes(instance: FastifyInstance, { context }: HttpOptions): void {
   const server = instance.withTypeProvider<ZodTypeProvider>();
-  server.addHook('onRequest', async (request, reply) => {
-    if (isSecret(bearerOf(request.headers.authorization), operatorSecret)) return;
-    await sendRefusal(reply, { refusal: 'token_invalid', detail: 'the secret is not the operator’s' });
-  });
-
   server.get('/v1/accounts/:applicationId', {
+    config: ACCESS,
     schema: {
       summary: 'The subscribers (pseudonyms) that an account is bound to',
       tags: ['operator'],
@@ -39,6 +35,7 @@ export function accountRoutes(instance: FastifyInstance, { context, operatorSecr
   });
 
   server.delete('/v1/accounts/:applicationId', {
+    config: ACCESS,
     schema: {
       summary: 'End the binding of an account, so that another subscriber can use it; its open sessions are revoked',
       tags: ['operator'],

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { kafkaBrokers, topicName } from '../platform/config-fields.ts';
 import { logSchema } from '../platform/config-schema.ts';
 import { passwordSaslSchema, sslSchema } from '../platform/config-source-schema.ts';
+import { httpLimitsSchema, requestRateSchema } from '../platform/http-limits-schema.ts';
 import { accountSchema } from './account-config-schema.ts';
 
 const DAY_MS = 86_400_000;
@@ -29,6 +30,7 @@ const httpSchema = z
       .strictObject({ cert: path('Certificate chain, PEM.'), key: path('Private key, PEM.') })
       .optional()
       .describe('TLS; absent: plain HTTP.'),
+    limits: httpLimitsSchema,
   })
   .prefault({})
   .describe('Where terminals, proxies and operators reach the dispatch server.');
@@ -104,15 +106,6 @@ const sessionsSchema = z
   .prefault({})
   .describe('How sessions are given.');
 
-const limitSchema = (requests: number, what: string) =>
-  z
-    .strictObject({
-      requests: z.int().min(1).default(requests).describe('So many requests.'),
-      perMs: ms(100, DAY_MS).default(60_000).describe('In so long.'),
-    })
-    .prefault({})
-    .describe(what);
-
 /** The configuration file of a dispatch server, `dispatch.yaml`. It holds no secrets. */
 export const dispatchConfigSchema = z
   .strictObject({
@@ -164,11 +157,21 @@ export const dispatchConfigSchema = z
       .describe('Signing keys; they are made, kept and rotated in dataDir.'),
     rateLimits: z
       .strictObject({
-        perSubscriber: limitSchema(30, 'Sessions that a subscriber asks for.'),
-        perAddress: limitSchema(120, 'Requests of terminals from one address; of IPv6 from one /64.'),
+        perSubscriber: requestRateSchema(30, 'Sessions that a subscriber asks for.'),
+        perAddress: requestRateSchema(120, 'Requests of terminals from one address; of IPv6 from one /64.'),
+        publicPerAddress: requestRateSchema(
+          600,
+          'Requests for health, keys, documentation and unknown paths from one address, without a secret.',
+        ),
+        unauthenticatedPerAddress: requestRateSchema(
+          60,
+          'Requests of operator and proxy paths from one address without a secret that is known.',
+        ),
+        perProxy: requestRateSchema(6000, 'Requests with the secret of a proxy.'),
+        perOperator: requestRateSchema(600, 'Requests with the secret of the operator.'),
       })
       .prefault({})
-      .describe('How often may be asked.'),
+      .describe('How many requests are answered. A request with a secret counts for its proxy or the operator only.'),
     retainDays: z.int().min(1).max(3660).default(62).describe('How long reports are kept.'),
     log: logSchema,
   })

@@ -35,6 +35,7 @@ export interface DispatchServerOptions
     | 'operatorSecret'
     | 'heartbeatEveryMs'
     | 'rateLimits'
+    | 'limits'
     | 'trustedProxies'
     | 'tls'
     | 'onMetrics'

@@ -9,6 +9,7 @@ import { PseudonymKey } from '../billing/pseudonym.ts';
 import type { QuotaUpdate } from '../billing/quota-update.ts';
 import type { Clock } from '../platform/clock.ts';
 import { Health } from '../platform/health.ts';
+import { httpLimitsSchema } from '../platform/http-limits-schema.ts';
 import { createLogger } from '../platform/logger.ts';
 import {
   type AccountStatement,
@@ -77,6 +78,15 @@ plans:
     quotaOctets: null
     tiers: [{ upToOctets: null, pricePerMiB: "1" }]
 `;
+
+/** The same rate for everything, except what is given. */
+export function ratesOf(requests: number, more: Partial<HttpOptions['rateLimits']> = {}): HttpOptions['rateLimits'] {
+  const rate = { requests, perMs: 60_000 };
+  return {
+    ...{ perSubscriber: rate, perAddress: rate, publicPerAddress: rate, unauthenticatedPerAddress: rate },
+    ...{ perProxy: rate, perOperator: rate, ...more },
+  };
+}
 
 /** A clock that a test moves; nothing waits by it. */
 export class TestClock implements Clock {
@@ -158,7 +168,8 @@ export class TestDispatch {
       proxySecrets: new Map(proxyIds.map((id) => [id, secretOf(id)])),
       operatorSecret: OPERATOR_SECRET,
       heartbeatEveryMs: 2000,
-      rateLimits: { perSubscriber: { requests: 1000, perMs: 60_000 }, perAddress: { requests: 1000, perMs: 60_000 } },
+      rateLimits: ratesOf(1000),
+      limits: httpLimitsSchema.parse({}),
       trustedProxies: [],
       ...options,
     });

@@ -1,30 +1,28 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import * as z from 'zod';
+import { boundedList } from '../platform/read-message.ts';
 import { eraseSubscriber } from './erase-subscriber.ts';
 import type { HttpOptions } from './http-options.ts';
-import { refusalsOf, sendRefusal } from './http-refusal.ts';
-import { bearerOf, isSecret } from './secret-check.ts';
+import { refusalsOf } from './http-refusal.ts';
+
+const ERASURE_OCTETS = 4096;
 
 /** The operator's erasure of a subscriber. The number is in the body, as paths are in logs of reverse proxies. */
-export function erasureRoutes(instance: FastifyInstance, { context, operatorSecret }: HttpOptions): void {
+export function erasureRoutes(instance: FastifyInstance, { context }: HttpOptions): void {
   const server = instance.withTypeProvider<ZodTypeProvider>();
   server.post('/v1/subscribers/erasure', {
-    onRequest: async (request, reply) => {
-      if (isSecret(bearerOf(request.headers.authorization), operatorSecret)) return;
-      await sendRefusal(reply, { refusal: 'token_invalid', detail: 'the secret is not the operator’s' });
-    },
+    config: { access: 'operator' },
+    bodyLimit: ERASURE_OCTETS,
     schema: {
       summary:
         'Remove all that is stored of a subscriber; open sessions are ended first. Before the number is erased from the key',
       tags: ['operator'],
       security: [{ operatorSecret: [] }],
       body: z.strictObject({
-        numbers: z
-          .array(z.string().regex(/^\d{1,15}$/))
-          .min(1)
-          .max(16)
-          .describe('The subscriber’s MSISDN, IMSI and other numbers.'),
+        numbers: boundedList(z.string().regex(/^\d{1,15}$/), { min: 1, max: 16 }).describe(
+          'The subscriber’s MSISDN, IMSI and other numbers.',
+        ),
       }),
       response: {
         200: z.strictObject({ endedSessions: z.int().min(0), removedEntries: z.int().min(0) }),

@@ -2,8 +2,10 @@ import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import * as z from 'zod';
 import type { HttpOptions } from './http-options.ts';
+import { refusalsOf } from './http-refusal.ts';
 import { publicKeys } from './signing-keys.ts';
 
+const ACCESS = { access: 'public' } as const;
 const readinessSchema = z.object({ ready: z.boolean(), problems: z.record(z.string(), z.string()) });
 
 /** The public keys of tokens, and whether the server lives and works. */
@@ -11,10 +13,11 @@ export function healthRoutes(instance: FastifyInstance, { context, health }: Htt
   const server = instance.withTypeProvider<ZodTypeProvider>();
 
   server.get('/.well-known/jwks.json', {
+    config: ACCESS,
     schema: {
       summary: 'The keys that tokens are signed with: next, current and retired ones (RFC 7517)',
       tags: ['keys'],
-      response: { 200: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }) },
+      response: { 200: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }), ...refusalsOf() },
     },
     handler: async (_, reply) => {
       void reply.header('cache-control', 'public, max-age=60');
@@ -23,19 +26,21 @@ export function healthRoutes(instance: FastifyInstance, { context, health }: Htt
   });
 
   server.get('/health/live', {
+    config: ACCESS,
     schema: {
       summary: 'Whether the process runs',
       tags: ['health'],
-      response: { 200: z.object({ live: z.boolean() }) },
+      response: { 200: z.object({ live: z.boolean() }), ...refusalsOf() },
     },
     handler: async () => ({ live: true }),
   });
 
   server.get('/health/ready', {
+    config: ACCESS,
     schema: {
       summary: 'Whether it does its work, and what keeps it',
       tags: ['health'],
-      response: { 200: readinessSchema, 503: readinessSchema },
+      response: { 200: readinessSchema, 503: readinessSchema, ...refusalsOf() },
     },
     handler: async (_, reply) =>
       reply.code(health.isReady ? 200 : 503).send({ ready: health.isReady, problems: { ...health.problems } }),

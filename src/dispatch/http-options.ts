@@ -1,9 +1,18 @@
 import type { Registry } from 'prom-client';
 import type { Health } from '../platform/health.ts';
+import type { HttpLimits, RequestRate } from '../platform/http-limits-schema.ts';
 import type { Accounts } from './accounts.ts';
 import type { DispatchContext } from './context.ts';
 import type { IdentityVerifier } from './identity.ts';
-import type { RateLimit } from './rate-limits.ts';
+
+/** What requests are counted by. */
+export type RateLimited =
+  | 'perSubscriber'
+  | 'perAddress'
+  | 'publicPerAddress'
+  | 'unauthenticatedPerAddress'
+  | 'perProxy'
+  | 'perOperator';
 
 export interface HttpOptions {
   context: DispatchContext;
@@ -14,7 +23,8 @@ export interface HttpOptions {
   proxySecrets: ReadonlyMap<string, string>;
   operatorSecret: string;
   heartbeatEveryMs: number;
-  rateLimits: { perSubscriber: RateLimit; perAddress: RateLimit };
+  rateLimits: Readonly<Record<RateLimited, RequestRate>>;
+  limits: HttpLimits;
   /** Addresses of reverse proxies whose `x-forwarded-for` is believed. */
   trustedProxies: readonly string[];
   tls?: { cert: string; key: string } | undefined;

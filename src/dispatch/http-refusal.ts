@@ -1,4 +1,6 @@
 import type { FastifyReply } from 'fastify';
+import { documentedRefusals } from '../platform/documented-refusals.ts';
+import { MAX_MESSAGE_LENGTH } from '../platform/http-refusal.ts';
 import { type Refusal, refusalSchema } from '../session-protocol/dispatch-messages.ts';
 import { DISPATCH_REFUSALS, type DispatchRefusal } from '../session-protocol/refusal.ts';
 import type { Refused } from './context.ts';
@@ -24,20 +26,22 @@ const STATUS: Readonly<Record<DispatchRefusal, number>> = {
 
 /** For the documentation of a route: what it may be refused with, by status. */
 export function refusalsOf(...reasons: readonly DispatchRefusal[]): Record<number, typeof refusalSchema> {
-  const all: DispatchRefusal[] = ['starting', 'rate_limited', 'invalid_request', ...reasons];
-  const statuses = new Set(all.map((reason) => STATUS[reason]));
-  const describe = (status: number) =>
-    all
-      .filter((reason) => STATUS[reason] === status)
-      .map((reason) => `\`${reason}\`: ${DISPATCH_REFUSALS[reason]}`)
-      .join('; ');
-  return Object.fromEntries([...statuses].map((status) => [status, refusalSchema.describe(describe(status))]));
+  return documentedRefusals(
+    refusalSchema,
+    ['starting' as const, ...reasons].map((reason) => [reason, STATUS[reason], DISPATCH_REFUSALS[reason]] as const),
+  );
 }
 
 /** Answers with the reason and its status. */
-export function sendRefusal(reply: FastifyReply, { refusal, detail, retryAfterMs }: Refused, status = STATUS[refusal]) {
-  const message = detail === undefined ? DISPATCH_REFUSALS[refusal] : `${DISPATCH_REFUSALS[refusal]}: ${detail}`;
-  const body: Refusal = { reason: refusal, message, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+export function sendRefusal(reply: FastifyReply, refused: Refused) {
+  const { refusal, retryAfterMs } = refused;
   if (retryAfterMs !== undefined) void reply.header('retry-after', Math.ceil(retryAfterMs / 1000));
-  return reply.code(status).type('application/json').send(body);
+  return reply.code(STATUS[refusal]).type('application/json').send(refusalBody(refused));
+}
+
+/** Body of a refusal. */
+export function refusalBody({ refusal, detail, retryAfterMs }: Refused): Refusal {
+  const message = detail === undefined ? DISPATCH_REFUSALS[refusal] : `${DISPATCH_REFUSALS[refusal]}: ${detail}`;
+  const waitMs = retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(retryAfterMs) };
+  return { reason: refusal, message: message.slice(0, MAX_MESSAGE_LENGTH), ...waitMs };
 }

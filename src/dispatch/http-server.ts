@@ -1,53 +1,50 @@
-import rateLimitPlugin from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
-import {
-  hasZodFastifySchemaValidationErrors,
-  jsonSchemaTransform,
-  serializerCompiler,
-  validatorCompiler,
-} from 'fastify-type-provider-zod';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { jsonSchemaTransform, serializerCompiler } from 'fastify-type-provider-zod';
+import { createGuardedServer, type HttpIdentity } from '../platform/http-guard.ts';
+import { exportConnections } from '../platform/http-metrics.ts';
 import { accountRoutes } from './account-routes.ts';
 import { exportDispatch } from './dispatch-metrics.ts';
 import { erasureRoutes } from './erasure-routes.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { HttpOptions } from './http-options.ts';
-import { sendRefusal } from './http-refusal.ts';
+import { refusalBody, sendRefusal } from './http-refusal.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { proxyRoutes } from './proxy-routes.ts';
 import { rateLimits } from './rate-limits.ts';
+import { bearerOf, type SecretHolder, secretHolders } from './secret-check.ts';
 import { terminalRoutes } from './terminal-routes.ts';
-
-/** Of one request; usage reports come a thousand at a time. */
-const BODY_LIMIT = 2 * 2 ** 20;
 
 /** The dispatch server's HTTP interface; inert until it listens. The page of its documentation is `/documentation`. */
 export async function createHttpServer(options: HttpOptions): Promise<FastifyInstance> {
-  const { logger } = options.context;
-  const server: FastifyInstance = fastify({
-    // What is worth a line is logged where it happens, and holds no number, token or key.
-    logger: false,
-    bodyLimit: BODY_LIMIT,
-    trustProxy: options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
-    ...(options.tls === undefined ? {} : { https: options.tls }),
-  } as object);
-  server.setValidatorCompiler(validatorCompiler);
-  server.setSerializerCompiler(serializerCompiler);
-  server.setErrorHandler((error: FastifyError, request, reply) => {
-    if (hasZodFastifySchemaValidationErrors(error) || (error.statusCode !== undefined && error.statusCode < 500)) {
-      return sendRefusal(reply, { refusal: 'invalid_request', detail: error.message }, error.statusCode ?? 400);
-    }
-    logger.error({ err: error, method: request.method, route: request.routeOptions.url }, 'a request failed');
-    return reply.code(500).send({ error: 'the request could not be carried out' });
+  const { perAddress, publicPerAddress, unauthenticatedPerAddress, perProxy, perOperator } = options.rateLimits;
+  const holderOf = secretHolders(options.proxySecrets, options.operatorSecret);
+  const { server, connections } = await createGuardedServer({
+    name: 'dispatch',
+    logger: options.context.logger,
+    limits: options.limits,
+    limitsField: 'http.limits',
+    rates: {
+      byAddress: { terminal: perAddress, public: publicPerAddress, secret: unauthenticatedPerAddress },
+      byIdentity: { proxy: perProxy, operator: perOperator },
+    },
+    identify: ({ headers }) => identityOf(holderOf(bearerOf(headers.authorization))),
+    mayCall: (_, request) => ownsPath(holderOf(bearerOf(request.headers.authorization)), request),
+    unauthorized: (access) =>
+      refusalBody({
+        refusal: 'token_invalid',
+        detail: access === 'operator' ? 'the secret is not the operator’s' : 'the secret is not this proxy’s',
+      }),
+    trustedProxies: options.trustedProxies,
+    publicPrefix: DOCUMENTATION,
+    tls: options.tls,
   });
-  server.setNotFoundHandler((_, reply) =>
-    sendRefusal(reply, { refusal: 'invalid_request', detail: 'there is no such path' }, 404),
-  );
+  server.setSerializerCompiler(serializerCompiler);
   await server.register(swagger, { openapi: OPENAPI, transform: jsonSchemaTransform });
-  await server.register(swaggerUi, { routePrefix: '/documentation' });
-  await server.register(rateLimitPlugin, { global: false });
+  await server.register(swaggerUi, { routePrefix: DOCUMENTATION });
   const metrics = exportDispatch(server, options.context, options.health);
+  exportConnections(metrics, { http: connections });
   const limits = rateLimits(server, options.rateLimits);
   options.onMetrics?.(metrics);
   await server.register(async (scope) => {
@@ -63,6 +60,20 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
   healthRoutes(server, options);
   return server;
 }
+
+function identityOf(holder: SecretHolder | null): HttpIdentity | null {
+  if (holder === null) return null;
+  if (holder.kind === 'operator') return { kind: 'operator', key: 'operator' };
+  return { kind: 'proxy', key: holder.proxyIds.join(), peers: holder.proxyIds.length };
+}
+
+/** Whether a path that names a proxy names one of the secret’s. */
+function ownsPath(holder: SecretHolder | null, { params }: FastifyRequest): boolean {
+  const { proxyId } = params as { proxyId?: string };
+  return proxyId === undefined || (holder?.kind === 'proxy' && holder.proxyIds.includes(proxyId));
+}
+
+const DOCUMENTATION = '/documentation';
 
 const OPENAPI = {
   openapi: '3.1.0',

@@ -1,41 +1,33 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { RequestRate } from '../platform/http-limits-schema.ts';
 import type { Refused } from './context.ts';
-
-export interface RateLimit {
-  requests: number;
-  perMs: number;
-}
 
 export interface RateLimits {
   /** By who an identity assertion has proven the terminal to be. */
   ofSubscriber(request: FastifyRequest, subscriber: string): Promise<Refused | null>;
-  /** By where a request comes from; of IPv6 by the /64 that a terminal has. */
-  ofAddress(request: FastifyRequest): Promise<Refused | null>;
 }
 
 const subscriberOf = new WeakMap<FastifyRequest, string>();
 
 /**
- * Counts requests. A subscriber's are counted by proven identity: anybody could use up the share of a number that is only
- * claimed. The plugin has to be registered.
+ * Counts requests of subscribers, by proven identity: a number that is only claimed must not use up the rate of its subscriber.
+ * Requests by address and by secret are counted before, by the guard of the server.
  */
 export function rateLimits(
   server: FastifyInstance,
-  { perSubscriber, perAddress }: { perSubscriber: RateLimit; perAddress: RateLimit },
+  { perSubscriber }: Readonly<Record<'perSubscriber', RequestRate>>,
 ): RateLimits {
   const bySubscriber = server.createRateLimit({
     max: perSubscriber.requests,
     timeWindow: perSubscriber.perMs,
     keyGenerator: (request) => subscriberOf.get(request) ?? '',
   });
-  const byAddress = server.createRateLimit({ max: perAddress.requests, timeWindow: perAddress.perMs });
-  const outcome = (limit: Awaited<ReturnType<typeof byAddress>>): Refused | null =>
-    !limit.isAllowed && limit.isExceeded ? { refusal: 'rate_limited', retryAfterMs: Math.max(1, limit.ttl) } : null;
   return {
     async ofSubscriber(request, subscriber) {
       subscriberOf.set(request, subscriber);
-      return outcome(await bySubscriber(request));
+      const counted = await bySubscriber(request);
+      const isExceeded = !counted.isAllowed && counted.isExceeded;
+      return isExceeded ? { refusal: 'rate_limited', retryAfterMs: Math.max(1, counted.ttl) } : null;
     },
-    ofAddress: async (request) => outcome(await byAddress(request)),
   };
 }

@@ -3,7 +3,7 @@ import { SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ASSERTION_AUDIENCE, ASSERTION_TYPE } from '../session-protocol/identity-assertion.ts';
 import { DISPATCH_REFUSALS } from '../session-protocol/refusal.ts';
-import { type AskFields, ISSUER, MSISDN, TERMINAL_IP, TestDispatch } from './dispatch.fixture.ts';
+import { type AskFields, ISSUER, MSISDN, ratesOf, TERMINAL_IP, TestDispatch } from './dispatch.fixture.ts';
 import { takeUpdates } from './take-updates.ts';
 
 let dispatch: TestDispatch;
@@ -152,8 +152,9 @@ describe('a session is asked for', () => {
 
   test('too often by a subscriber: each has a share of its own, and nobody can use up another’s', async () => {
     await dispatch.remove();
-    const perAddress = { requests: 1000, perMs: 60_000 };
-    dispatch = await TestDispatch.start({ rateLimits: { perSubscriber: { requests: 2, perMs: 60_000 }, perAddress } });
+    dispatch = await TestDispatch.start({
+      rateLimits: ratesOf(1000, { perSubscriber: { requests: 2, perMs: 60_000 } }),
+    });
     await dispatch.heartbeat('edge-1');
     for (let i = 0; i < 5; i++) await refused({ identityAssertion: 'forged' }, 401, 'assertion_invalid');
     for (let i = 0; i < 2; i++) expect((await dispatch.ask()).statusCode).toBe(201);
@@ -168,8 +169,7 @@ describe('a session is asked for', () => {
 
   test('too often from an address, whatever is asked', async () => {
     await dispatch.remove();
-    const perSubscriber = { requests: 1000, perMs: 60_000 };
-    dispatch = await TestDispatch.start({ rateLimits: { perSubscriber, perAddress: { requests: 2, perMs: 60_000 } } });
+    dispatch = await TestDispatch.start({ rateLimits: ratesOf(1000, { perAddress: { requests: 2, perMs: 60_000 } }) });
     await refused({ msisdn: 'x' }, 400, 'invalid_request');
     await refused({ identityAssertion: 'forged' }, 401, 'assertion_invalid');
     await refused({ msisdn: 'x' }, 429, 'rate_limited');

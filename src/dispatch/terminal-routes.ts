@@ -29,17 +29,15 @@ const ENTITLEMENT = ['unknown_application', 'sponsor_suspended', 'no_plan', 'quo
 const ACCOUNT = ['account_unverified', 'account_bound'] as const;
 const OF_SESSION = ['session_unknown', 'session_over', 'token_invalid'] as const;
 const RETRY_IDENTITY_AFTER_MS = 1000;
+/** Assertions are 4 KiB each at most. */
+const SESSION_REQUEST_OCTETS = 16 * 1024;
+const ACCESS = { access: 'terminal' } as const;
 const params = z.object({ sessionId: z.string().min(1).max(64) });
 
 /** What terminals ask: a session, another token for it, how it stands, its end. To be registered in a scope of its own. */
 export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, limits: RateLimits): void {
   const server = instance.withTypeProvider<ZodTypeProvider>();
   const { context } = options;
-  // Before anything of the request is read.
-  server.addHook('onRequest', async (request, reply) => {
-    const refused = await limits.ofAddress(request);
-    if (refused !== null) await sendRefusal(reply, refused);
-  });
   const holder = (request: FastifyRequest<{ Params: { sessionId: string } }>, mustBeOpen: boolean) =>
     sessionOfToken(
       context,
@@ -52,6 +50,8 @@ export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, 
     );
 
   server.post('/v1/sessions', {
+    config: ACCESS,
+    bodyLimit: SESSION_REQUEST_OCTETS,
     schema: {
       summary: 'Ask for a session',
       tags: ['terminals'],
@@ -68,6 +68,7 @@ export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, 
   });
 
   server.post('/v1/sessions/:sessionId/renewal', {
+    config: ACCESS,
     schema: {
       summary: 'Ask for another token and, as far as the quota goes, a higher cap',
       tags: ['terminals'],
@@ -83,6 +84,7 @@ export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, 
   });
 
   server.get('/v1/sessions/:sessionId', {
+    config: ACCESS,
     schema: {
       summary: 'How the session stands, by what its proxy has reported',
       tags: ['terminals'],
@@ -97,6 +99,7 @@ export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, 
   });
 
   server.delete('/v1/sessions/:sessionId', {
+    config: ACCESS,
     schema: {
       summary: 'End the session',
       tags: ['terminals'],

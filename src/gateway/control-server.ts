@@ -1,15 +1,43 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import swagger from '@fastify/swagger';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { jsonSchemaTransform, serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Registry } from 'prom-client';
 import * as z from 'zod';
 import { E164 } from '../billing/msisdn.ts';
-import { flowMarksSchema } from '../session-protocol/flow-mark.ts';
+import { documentedRefusals, refusalBodySchema, textAnswer } from '../platform/documented-refusals.ts';
+import { createGuardedServer, type HttpIdentity } from '../platform/http-guard.ts';
+import { exportConnections } from '../platform/http-metrics.ts';
+import type { Logger } from '../platform/logger.ts';
+import { isSecret } from '../platform/secret-comparison.ts';
+import { type FlowMark, flowMarksSchema } from '../session-protocol/flow-mark.ts';
 import type { Bearers } from './bearers.ts';
 import type { FlowTable } from './flow-table.ts';
-import type { RegisteredProxy } from './gateway-config.ts';
+import type { GatewayDocument, RegisteredProxy } from './gateway-config.ts';
 import { exportGateway, type GatewayStanding } from './gateway-metrics.ts';
 import type { IdentityIssuer } from './identity-issuer.ts';
 import type { StoredBearer } from './record-spool.ts';
+import { TAG_OUTCOMES, type TagOutcome } from './terminal-tags.ts';
+
+const BEARER_OCTETS = 4 * 1024;
+/** A thousand marks of at most 500 bytes. */
+const FLOW_MARKS_OCTETS = 512 * 1024;
+const BODY_CHARACTERS = 8192;
+
+/** Why the gateway refuses a request. */
+const REFUSALS = {
+  secret_invalid: [401, 'the secret is not the operator’s, or not one of a proxy'],
+  other_proxy: [403, 'an address is not one of the proxy whose secret this is'],
+  bearer_unknown: [404, 'no bearer of this id'],
+  no_address_left: [503, 'every address of terminalAddresses is taken'],
+} as const;
+type ControlRefusal = keyof typeof REFUSALS;
+
+const refusalSchema = refusalBodySchema(Object.keys(REFUSALS) as ControlRefusal[]);
+const refusalsOf = (...reasons: ControlRefusal[]) =>
+  documentedRefusals(
+    refusalSchema,
+    reasons.map((reason) => [reason, ...REFUSALS[reason]] as const),
+  );
 
 const bearerRequestSchema = z.strictObject({
   msisdn: z.string().regex(E164),
@@ -19,21 +47,39 @@ const bearerRequestSchema = z.strictObject({
     .optional(),
 });
 
+const bearerAnswerSchema = z.strictObject({
+  bearerId: z.string().max(64),
+  terminalIp: z.string().max(45),
+  chargingId: z.int().min(0),
+  identityAssertion: z.string().max(BODY_CHARACTERS),
+  socksUrl: z.string().max(2048).describe('The user plane: SOCKS5 with the bearer’s id as the user.'),
+});
 /** 201 of `POST /v1/bearers`. */
-export interface BearerAnswer {
-  bearerId: string;
-  terminalIp: string;
-  chargingId: number;
-  identityAssertion: string;
-  /** The user plane: SOCKS5 with the bearer's id as the user. */
-  socksUrl: string;
-}
+export type BearerAnswer = z.output<typeof bearerAnswerSchema>;
+
+const standingSchema = z.strictObject({
+  ready: z.boolean(),
+  openFlows: z.int().min(0),
+  spooledRecords: z.int().min(0).describe('Records that Kafka has not acknowledged.'),
+  kafkaProblem: z.string().nullable().describe('Why Kafka does not take records; null while it does.'),
+  unknownFlowMarks: z.int().min(0).describe('Marks of connections that were not open.'),
+  terminalTags: z
+    .record(z.enum(Object.keys(TAG_OUTCOMES) as [TagOutcome, ...TagOutcome[]]), z.int().min(0))
+    .nullable()
+    .describe('Session tags of terminals by what became of them; null where none are read.'),
+  tagKeysReachable: z
+    .boolean()
+    .nullable()
+    .describe("Whether the dispatch server's keys could be fetched last; null where none are needed."),
+});
 
 export interface ControlServerOptions {
+  control: Pick<GatewayDocument['control'], 'limits' | 'rateLimits'>;
+  logger: Logger;
   operatorSecret: string;
   proxies: readonly RegisteredProxy[];
-  bearers: Bearers;
-  flows: FlowTable;
+  bearers: Pick<Bearers, 'create' | 'get' | 'remove'>;
+  flows: Pick<FlowTable, 'mark'>;
   identity: Pick<IdentityIssuer, 'assertion'>;
   nowMs: () => number;
   socksUrl: () => string;
@@ -43,95 +89,187 @@ export interface ControlServerOptions {
   onMetrics?: (registry: Registry) => void;
 }
 
-type BearerParams = { Params: { bearerId: string } };
-
-/** HTTP for the operator (bearers) and for proxies (flow marks). */
-export function controlServer(options: ControlServerOptions): FastifyInstance {
-  const server = fastify({ bodyLimit: 2 ** 20, forceCloseConnections: true });
+/** Returns the HTTP server for the operator (bearers), for proxies (flow marks) and for monitoring. */
+export async function createControlServer(options: ControlServerOptions): Promise<FastifyInstance> {
+  const { publicPerAddress, unauthenticatedPerAddress, perProxy, perOperator } = options.control.rateLimits;
+  const { server, connections } = await createGuardedServer({
+    name: 'gateway control',
+    logger: options.logger,
+    limits: options.control.limits,
+    limitsField: 'control.limits',
+    rates: {
+      byAddress: { public: publicPerAddress, secret: unauthenticatedPerAddress },
+      byIdentity: { proxy: perProxy, operator: perOperator },
+    },
+    identify: ({ headers }) => identityOf(options, bearerToken(headers.authorization)),
+    unauthorized: () => bodyOf('secret_invalid'),
+  });
+  server.setSerializerCompiler(serializerCompiler);
+  await server.register(swagger, { openapi: OPENAPI, transform: jsonSchemaTransform });
   let unknownFlowMarks = 0;
-  server.get('/health/live', () => ({ live: true }));
   const standing = (): GatewayStanding => {
     const { kafkaProblem, ...rest } = options.standing();
     return { ready: kafkaProblem === null, ...rest, kafkaProblem, unknownFlowMarks };
   };
   const metrics = exportGateway(standing);
+  exportConnections(metrics, { control: connections });
   options.onMetrics?.(metrics);
-  server.get('/health/ready', (_, reply) => {
-    const now = standing();
-    return reply.code(now.ready ? 200 : 503).send(now);
+  monitoringRoutes(server, standing, metrics);
+  flowMarkRoute(server, options, (count) => {
+    unknownFlowMarks += count;
   });
-  server.post('/v1/flow-marks', (request, reply) => {
-    const outcome = takeMarks(options, request);
-    if ('refusal' in outcome) return refuse(reply, outcome.status, outcome.refusal, outcome.message);
-    unknownFlowMarks += outcome.unknown;
-    return reply.code(204).send();
-  });
-  server.register(async (operator) => {
-    operator.addHook('onRequest', async (request, reply) => {
-      const isOperator = isSecret(bearerToken(request), options.operatorSecret);
-      if (!isOperator)
-        return refuse(reply, 401, 'secret_invalid', "send the operator's secret as Authorization: Bearer");
-    });
-    operator.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.metrics()));
-    addBearerRoutes(operator, options);
-  });
+  bearerRoutes(server, options);
   return server;
 }
 
-function addBearerRoutes(
-  server: FastifyInstance,
-  { bearers, identity, nowMs, socksUrl, onBearerRemoved }: ControlServerOptions,
-) {
+function monitoringRoutes(instance: FastifyInstance, standing: () => GatewayStanding, metrics: Registry): void {
+  const server = instance.withTypeProvider<ZodTypeProvider>();
+  server.get('/health/live', {
+    config: { access: 'public' },
+    schema: {
+      summary: 'Whether the process runs',
+      response: { 200: z.strictObject({ live: z.boolean() }), ...refusalsOf() },
+    },
+    handler: async () => ({ live: true }),
+  });
+  server.get('/health/ready', {
+    config: { access: 'public' },
+    schema: {
+      summary: 'What the gateway does now',
+      response: { 200: standingSchema, 503: standingSchema, ...refusalsOf() },
+    },
+    handler: async (_, reply) => {
+      const now = standing();
+      return reply.code(now.ready ? 200 : 503).send(now);
+    },
+  });
+  server.get('/metrics', {
+    config: { access: 'operator' },
+    schema: {
+      summary: 'Metrics for Prometheus',
+      security: [{ operatorSecret: [] }],
+      response: { 200: textAnswer('text/plain', 'Prometheus’ text format.'), ...refusalsOf('secret_invalid') },
+    },
+    handler: async (_, reply) => reply.type(metrics.contentType).send(await metrics.metrics()),
+  });
+}
+
+function flowMarkRoute(
+  instance: FastifyInstance,
+  options: ControlServerOptions,
+  countUnknown: (count: number) => void,
+): void {
+  instance.withTypeProvider<ZodTypeProvider>().post('/v1/flow-marks', {
+    config: { access: 'proxy' },
+    bodyLimit: FLOW_MARKS_OCTETS,
+    schema: {
+      summary: 'Say what flows to the proxy carry',
+      security: [{ proxySecret: [] }],
+      body: flowMarksSchema,
+      response: { 204: z.null(), ...refusalsOf('secret_invalid', 'other_proxy') },
+    },
+    handler: async (request, reply) => {
+      const proxy = proxyOf(options, bearerToken(request.headers.authorization));
+      if (proxy === undefined) return refuse(reply, 'secret_invalid');
+      const { marks } = request.body;
+      if (marks.some((mark) => isForeign(mark, proxy))) return refuse(reply, 'other_proxy');
+      countUnknown(marks.filter((mark) => !options.flows.mark(mark)).length);
+      return reply.code(204).send(null);
+    },
+  });
+}
+
+function bearerRoutes(instance: FastifyInstance, options: ControlServerOptions): void {
+  const server = instance.withTypeProvider<ZodTypeProvider>();
+  const { bearers, identity, nowMs, socksUrl, onBearerRemoved } = options;
   const answer = async ({ bearerId, msisdn, terminalIp, chargingId }: StoredBearer): Promise<BearerAnswer> => {
     const identityAssertion = await identity.assertion(msisdn, terminalIp, nowMs());
     return { bearerId, terminalIp, chargingId, identityAssertion, socksUrl: socksUrl() };
   };
-  server.post('/v1/bearers', async (request, reply) => {
-    const asked = bearerRequestSchema.safeParse(request.body);
-    if (!asked.success) return refuse(reply, 400, 'invalid_request', z.prettifyError(asked.error));
-    const created = bearers.create(asked.data.msisdn, asked.data.imsi ?? null);
-    if ('refusal' in created) return refuse(reply, 503, created.refusal, 'every address of terminalAddresses is taken');
-    return reply.code(201).send(await answer(created.bearer));
+  const params = z.strictObject({ bearerId: z.string().min(1).max(64) });
+  const common = { config: { access: 'operator' } };
+  const security = [{ operatorSecret: [] }];
+  server.post('/v1/bearers', {
+    ...common,
+    bodyLimit: BEARER_OCTETS,
+    schema: {
+      summary: 'Attach a terminal',
+      security,
+      body: bearerRequestSchema,
+      response: { 201: bearerAnswerSchema, ...refusalsOf('secret_invalid', 'no_address_left') },
+    },
+    handler: async ({ body }, reply) => {
+      const created = bearers.create(body.msisdn, body.imsi ?? null);
+      if ('refusal' in created) return refuse(reply, created.refusal);
+      return reply.code(201).send(await answer(created.bearer));
+    },
   });
-  // An assertion is good for a while only: here is another one.
-  server.get<BearerParams>('/v1/bearers/:bearerId', async ({ params }, reply) => {
-    const bearer = bearers.get(params.bearerId);
-    if (bearer === null) return refuse(reply, 404, 'bearer_unknown', 'no bearer of this id');
-    return answer(bearer);
+  server.get('/v1/bearers/:bearerId', {
+    ...common,
+    schema: {
+      summary: 'The bearer, with another identity assertion: each expires',
+      security,
+      params,
+      response: { 200: bearerAnswerSchema, ...refusalsOf('secret_invalid', 'bearer_unknown') },
+    },
+    handler: async (request, reply) => {
+      const bearer = bearers.get(request.params.bearerId);
+      return bearer === null ? refuse(reply, 'bearer_unknown') : reply.send(await answer(bearer));
+    },
   });
-  server.delete<BearerParams>('/v1/bearers/:bearerId', async ({ params }, reply) => {
-    if (!bearers.remove(params.bearerId)) return refuse(reply, 404, 'bearer_unknown', 'no bearer of this id');
-    onBearerRemoved(params.bearerId);
-    return reply.code(204).send();
+  server.delete('/v1/bearers/:bearerId', {
+    ...common,
+    schema: {
+      summary: 'Detach the terminal; its connections break',
+      security,
+      params,
+      response: { 204: z.null(), ...refusalsOf('secret_invalid', 'bearer_unknown') },
+    },
+    handler: async ({ params: { bearerId } }, reply) => {
+      if (!bearers.remove(bearerId)) return refuse(reply, 'bearer_unknown');
+      onBearerRemoved(bearerId);
+      return reply.code(204).send(null);
+    },
   });
 }
 
-type MarksOutcome = { unknown: number } | { status: number; refusal: string; message: string };
-
-function takeMarks({ proxies, flows }: ControlServerOptions, request: FastifyRequest): MarksOutcome {
-  const token = bearerToken(request);
-  const proxy = proxies.find(({ secret }) => isSecret(token, secret));
-  if (proxy === undefined) return { status: 401, refusal: 'secret_invalid', message: 'no proxy has this secret' };
-  const asked = flowMarksSchema.safeParse(request.body);
-  if (!asked.success) return { status: 400, refusal: 'invalid_request', message: z.prettifyError(asked.error) };
-  const { marks } = asked.data;
-  const foreign = marks.find(({ proxyIp }) => !proxy.addresses.includes(proxyIp));
-  if (foreign !== undefined) {
-    return { status: 403, refusal: 'other_proxy', message: `${foreign.proxyIp} is no address of ${proxy.proxyId}` };
-  }
-  return { unknown: marks.filter((mark) => !flows.mark(mark)).length };
+function identityOf(options: ControlServerOptions, secret: string | undefined): HttpIdentity | null {
+  if (isSecret(secret, options.operatorSecret)) return { kind: 'operator', key: '' };
+  const proxy = proxyOf(options, secret);
+  return proxy === undefined ? null : { kind: 'proxy', key: proxy.proxyId };
 }
 
-function refuse(reply: FastifyReply, status: number, reason: string, message: string): FastifyReply {
-  return reply.code(status).send({ reason, message });
+function proxyOf({ proxies }: ControlServerOptions, secret: string | undefined): RegisteredProxy | undefined {
+  return proxies.find((proxy) => isSecret(secret, proxy.secret));
 }
 
-function bearerToken({ headers }: FastifyRequest): string {
-  return /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
+function isForeign({ proxyIp }: FlowMark, { addresses }: RegisteredProxy): boolean {
+  return !addresses.includes(proxyIp);
 }
 
-/** In a time that says nothing of how much of it was right. */
-function isSecret(given: string, secret: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(given), digest(secret));
+function bearerToken(authorization: string | undefined): string | undefined {
+  return /^Bearer (\S+)$/i.exec(authorization ?? '')?.[1];
 }
+
+function bodyOf(reason: ControlRefusal) {
+  return { reason, message: REFUSALS[reason][1] };
+}
+
+function refuse(reply: FastifyReply, reason: ControlRefusal): FastifyReply {
+  return reply.code(REFUSALS[reason][0]).type('application/json').send(bodyOf(reason));
+}
+
+const OPENAPI = {
+  openapi: '3.1.0',
+  info: {
+    title: 'zerorate gateway simulator, control interface',
+    description: 'Where the operator attaches terminals and proxies mark flows.',
+    version: '1',
+  },
+  components: {
+    securitySchemes: {
+      proxySecret: { type: 'http', scheme: 'bearer', description: 'The secret of a proxy.' },
+      operatorSecret: { type: 'http', scheme: 'bearer', description: 'The secret of the operator.' },
+    },
+  },
+} as const;

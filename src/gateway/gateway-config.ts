@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { kafkaBrokers, topicName } from '../platform/config-fields.ts';
 import { logSchema } from '../platform/config-schema.ts';
+import { httpLimitsSchema, requestRateSchema } from '../platform/http-limits-schema.ts';
 
 const path = (what: string) => z.string().min(1).describe(`${what} Relative to this file.`);
 const port = (what: string) => z.int().min(0).max(65_535).describe(`${what} 0: a free one.`);
@@ -24,6 +25,19 @@ export const gatewaySchema = z
       .strictObject({
         host: address('Address to listen on.').default('127.0.0.1'),
         port: port('TCP port of HTTP: bearers, flow marks, health.'),
+        limits: httpLimitsSchema,
+        rateLimits: z
+          .strictObject({
+            publicPerAddress: requestRateSchema(600, 'Requests for health and unknown paths from one address.'),
+            unauthenticatedPerAddress: requestRateSchema(
+              60,
+              'Requests of other paths from one address without a secret that is known.',
+            ),
+            perProxy: requestRateSchema(60_000, 'Requests with the secret of a proxy.'),
+            perOperator: requestRateSchema(60_000, 'Requests with the secret of the operator.'),
+          })
+          .prefault({})
+          .describe('How many requests are answered.'),
       })
       .describe('Where operator and proxies connect.'),
     operatorSecretFile: path('File of the secret that bearers are made with.'),

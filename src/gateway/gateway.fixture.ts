@@ -10,7 +10,7 @@ import { createLogger } from '../platform/logger.ts';
 import { socksDial } from '../terminal/dial.ts';
 import type { BearerAnswer } from './control-server.ts';
 import { type Gateway, startGateway } from './gateway.ts';
-import type { GatewayConfig } from './gateway-config.ts';
+import { type GatewayConfig, gatewaySchema } from './gateway-config.ts';
 
 export const OPERATOR_SECRET = 'secret-of-the-operator';
 export const PROXY_SECRET = 'secret-of-the-proxy';
@@ -26,7 +26,7 @@ export class TestGateway {
     this.config = {
       nodeId: `gateway-${randomUUID()}`,
       userPlane: { host: '127.0.0.1', port: 0 },
-      control: { host: '127.0.0.1', port: 0 },
+      control: gatewaySchema.shape.control.parse({ host: '127.0.0.1', port: 0 }),
       operatorSecret: OPERATOR_SECRET,
       terminalAddresses: '127.77.0.0/24',
       proxies: [{ proxyId: 'proxy-1', secret: PROXY_SECRET, addresses: ['127.0.0.1'] }],

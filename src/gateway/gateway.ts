@@ -7,7 +7,7 @@ import { ListenError } from '../platform/listen-error.ts';
 import type { Logger } from '../platform/logger.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { Bearers } from './bearers.ts';
-import { controlServer } from './control-server.ts';
+import { createControlServer } from './control-server.ts';
 import { FlowTable } from './flow-table.ts';
 import type { GatewayConfig } from './gateway-config.ts';
 import { IdentityIssuer } from './identity-issuer.ts';
@@ -64,7 +64,9 @@ export async function startGateway(
   });
   const tags = new TagRecognition(config.terminalTags ?? null, { proxies: () => live.proxies, nowMs, logger });
   const userPlane = new UserPlane({ bearers, flows, tags: tags.terminalTags, logger });
-  const control = controlServer({
+  const control = await createControlServer({
+    control: config.control,
+    logger,
     // Looked up with each request, as they may change.
     get operatorSecret() {
       return live.operatorSecret;

@@ -1,117 +1,214 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import swagger from '@fastify/swagger';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { jsonSchemaTransform, serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Registry } from 'prom-client';
 import * as z from 'zod';
+import type { ConnectionLimits } from '../platform/connection-limits.ts';
+import { documentedRefusals, refusalBodySchema, textAnswer } from '../platform/documented-refusals.ts';
 import type { Health } from '../platform/health.ts';
+import { createGuardedServer } from '../platform/http-guard.ts';
+import { exportConnections } from '../platform/http-metrics.ts';
 import { ListenError } from '../platform/listen-error.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Secret } from '../platform/secret.ts';
-import { announcementSchema } from '../session-protocol/dispatch-messages.ts';
-import type { DoorDocument } from './proxy-config-schema.ts';
+import { isSecret } from '../platform/secret-comparison.ts';
+import { type Announcement, announcementSchema } from '../session-protocol/dispatch-messages.ts';
+import type { DoorDocument, ProxyDocument } from './proxy-config-schema.ts';
 import { exportProxy, type ProxyFigures } from './proxy-metrics.ts';
 import type { SessionRegistry } from './session-registry.ts';
 import { readTlsFiles } from './tls-files.ts';
-import { MAX_ID_LENGTH } from './usage-spool.ts';
 
-const MAX_BODY_OCTETS = 64 * 1024;
+const ANNOUNCEMENT_OCTETS = 64 * 1024;
+
+/** Why an announcement is refused. */
+const REFUSALS = {
+  unauthorized: [401, 'the secret is not this proxy’s'],
+  invalid_announcement: [400, 'the announcement is of another session than the path'],
+  session_over: [409, 'the session has ended here'],
+  unknown_application: [422, 'this proxy does not serve the application'],
+  full: [503, 'the proxy has as many sessions as it has room for'],
+} as const;
+type ControlRefusal = keyof typeof REFUSALS;
+
+const refusalSchema = refusalBodySchema(Object.keys(REFUSALS) as ControlRefusal[]);
+const refusalsOf = (...reasons: ControlRefusal[]) =>
+  documentedRefusals(
+    refusalSchema,
+    reasons.map((reason) => [reason, ...REFUSALS[reason]] as const),
+  );
+const count = z.int().min(0);
+const readinessSchema = z.strictObject({ ready: z.boolean(), problems: z.record(z.string(), z.string()) });
+const figuresSchema = z.strictObject({
+  openSessions: count.describe('Sessions that this proxy serves.'),
+  connections: count.describe('Open connections of terminals.'),
+  reportsWaiting: count.describe('Usage reports that the dispatch server has not confirmed.'),
+  flowMarksFailed: count.describe('Marks of connections that the gateway did not take, since the start.'),
+});
 
 export interface ControlServerOptions {
   door: DoorDocument;
+  limits: Pick<ProxyDocument['limits'], 'control' | 'controlRequests'>;
   secret: Secret;
-  registry: SessionRegistry;
+  registry: Pick<SessionRegistry, 'announce'>;
   applicationIds: readonly string[];
   health: Health;
   logger: Logger;
   figures(): ProxyFigures;
+  /** Of terminals, for the metrics. */
+  terminals: ConnectionLimits;
   /** Is given the registry of the metrics. */
   onMetrics?: ((registry: Registry) => void) | undefined;
 }
 
-/**
- * `PUT /v1/sessions/:sessionId` for the dispatch server, `GET /health/live`, `/health/ready` and `/v1/figures` for monitoring, and
- * `/metrics` for Prometheus, with the proxy's secret.
- * Announcements are answered with 204, or with `{ reason, message }`.
- */
+/** The proxy's control interface, which listens from `start` to `stop`. */
 export class ControlServer {
   readonly #options: ControlServerOptions;
-  readonly #server: FastifyInstance;
+  #server: FastifyInstance | null = null;
 
   constructor(options: ControlServerOptions) {
     this.#options = options;
-    const { tls } = options.door;
-    const https = tls && readTlsFiles(tls);
-    this.#server = fastify({ bodyLimit: MAX_BODY_OCTETS, https: https ?? null }) as unknown as FastifyInstance;
-    this.#server.get('/health/live', () => ({ live: true }));
-    this.#server.get('/health/ready', (_, reply) => {
-      const { isReady, problems } = options.health;
-      return reply.code(isReady ? 200 : 503).send({ ready: isReady, problems });
-    });
-    this.#server.get('/v1/figures', () => options.figures());
-    const metrics = exportProxy(options.figures, options.health);
-    options.onMetrics?.(metrics);
-    this.#server.get('/metrics', async (request, reply) => {
-      if (!isAuthorized(request.headers.authorization, options.secret)) {
-        return refuse(reply, 401, 'unauthorized', 'not with this proxy’s secret');
-      }
-      return reply.type(metrics.contentType).send(await metrics.metrics());
-    });
-    this.#server.put<{ Params: { sessionId: string } }>('/v1/sessions/:sessionId', (request, reply) => {
-      if (!isAuthorized(request.headers.authorization, options.secret)) {
-        return refuse(reply, 401, 'unauthorized', 'not with this proxy’s secret');
-      }
-      return this.#announce(request.params.sessionId, request.body, reply);
-    });
   }
 
   get port(): number {
-    const address = this.#server.server.address();
+    const address = this.#server?.server.address();
     return typeof address === 'object' && address !== null ? address.port : 0;
   }
 
   /** Rejects with a ConfigError when the port is taken. */
   async start(): Promise<void> {
     const { host, port } = this.#options.door;
+    const server = await createControlServer(this.#options);
     try {
-      await this.#server.listen({ host, port });
+      await server.listen({ host, port });
     } catch (cause) {
       throw new ListenError('listen.control', { host, port }, cause);
     }
+    this.#server = server;
   }
 
   async stop(): Promise<void> {
-    await this.#server.close();
-  }
-
-  #announce(sessionId: string, body: unknown, reply: FastifyReply): FastifyReply {
-    const { registry, applicationIds } = this.#options;
-    const read = announcementSchema.safeParse(body);
-    if (!read.success) return refuse(reply, 400, 'invalid_announcement', z.prettifyError(read.error));
-    const terms = read.data;
-    if (terms.sessionId !== sessionId) return refuse(reply, 400, 'invalid_announcement', 'of another session');
-    if (sessionId.length > MAX_ID_LENGTH) {
-      return refuse(reply, 400, 'invalid_announcement', `a session id has ${MAX_ID_LENGTH} characters at most`);
-    }
-    if (!applicationIds.includes(terms.applicationId)) {
-      return refuse(reply, 422, 'unknown_application', 'this proxy does not serve the application');
-    }
-    switch (registry.announce(terms)) {
-      case 'session_over':
-        return refuse(reply, 409, 'session_over', 'the session has ended here');
-      case 'full':
-        return refuse(reply, 503, 'full', 'as many sessions as this proxy has room for');
-      case 'taken':
-      case 'outdated':
-        return reply.code(204).send();
-    }
+    await this.#server?.close();
   }
 }
 
-function refuse(reply: FastifyReply, status: number, reason: string, message: string): FastifyReply {
-  return reply.code(status).send({ reason, message });
+/**
+ * Returns the server of `PUT /v1/sessions/:sessionId` for the dispatch server, `GET /health/live`, `/health/ready` and
+ * `/v1/figures` for monitoring, and `/metrics` for Prometheus, with the proxy's secret. Refusals are `{ reason, message }`.
+ */
+export async function createControlServer(options: ControlServerOptions): Promise<FastifyInstance> {
+  const { tls } = options.door;
+  const { publicPerAddress, unauthenticatedPerAddress, dispatch } = options.limits.controlRequests;
+  const { server, connections } = await createGuardedServer({
+    name: 'proxy control',
+    logger: options.logger,
+    limits: options.limits.control,
+    limitsField: 'limits.control',
+    rates: {
+      byAddress: { public: publicPerAddress, secret: unauthenticatedPerAddress },
+      byIdentity: { dispatch },
+    },
+    identify: ({ headers }) =>
+      isSecret(headers.authorization, `Bearer ${options.secret.reveal()}`) ? { kind: 'dispatch', key: '' } : null,
+    unauthorized: () => bodyOf('unauthorized'),
+    tls: tls && readTlsFiles(tls),
+  });
+  server.setSerializerCompiler(serializerCompiler);
+  await server.register(swagger, { openapi: OPENAPI, transform: jsonSchemaTransform });
+  monitoringRoutes(server, options, connections);
+  announcementRoute(server, options);
+  return server;
 }
 
-/** Compared as digests: neither time nor length tells anything. */
-function isAuthorized(header: string | undefined, secret: Secret): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(header ?? ''), digest(`Bearer ${secret.reveal()}`));
+function monitoringRoutes(instance: FastifyInstance, options: ControlServerOptions, connections: ConnectionLimits) {
+  const server = instance.withTypeProvider<ZodTypeProvider>();
+  const { health, figures, terminals } = options;
+  server.get('/health/live', {
+    config: { access: 'public' },
+    schema: {
+      summary: 'Whether the process runs',
+      response: { 200: z.strictObject({ live: z.boolean() }), ...refusalsOf() },
+    },
+    handler: async () => ({ live: true }),
+  });
+  server.get('/health/ready', {
+    config: { access: 'public' },
+    schema: {
+      summary: 'Whether it does its work, and what prevents it',
+      response: { 200: readinessSchema, 503: readinessSchema, ...refusalsOf() },
+    },
+    handler: async (_, reply) =>
+      reply.code(health.isReady ? 200 : 503).send({ ready: health.isReady, problems: { ...health.problems } }),
+  });
+  server.get('/v1/figures', {
+    config: { access: 'public' },
+    schema: { summary: 'What the proxy does now', response: { 200: figuresSchema, ...refusalsOf() } },
+    handler: async () => figures(),
+  });
+  const metrics = exportProxy(figures, health);
+  exportConnections(metrics, { control: connections, terminals });
+  options.onMetrics?.(metrics);
+  server.get('/metrics', {
+    config: { access: 'dispatch' },
+    schema: {
+      summary: 'Metrics for Prometheus',
+      security: [{ proxySecret: [] }],
+      response: { 200: textAnswer('text/plain', 'Prometheus’ text format.'), ...refusalsOf('unauthorized') },
+    },
+    handler: async (_, reply) => reply.type(metrics.contentType).send(await metrics.metrics()),
+  });
 }
+
+function announcementRoute(instance: FastifyInstance, options: ControlServerOptions): void {
+  instance.withTypeProvider<ZodTypeProvider>().put('/v1/sessions/:sessionId', {
+    config: { access: 'dispatch' },
+    bodyLimit: ANNOUNCEMENT_OCTETS,
+    schema: {
+      summary: 'Announce a session, or its new terms; the later revision wins',
+      security: [{ proxySecret: [] }],
+      params: z.strictObject({ sessionId: z.string().min(1).max(64) }),
+      body: announcementSchema,
+      response: {
+        204: z.null(),
+        ...refusalsOf('unauthorized', 'invalid_announcement', 'unknown_application', 'session_over', 'full'),
+      },
+    },
+    handler: async ({ params: { sessionId }, body }, reply) => {
+      const refusal = announce(options, sessionId, body);
+      return refusal === null ? reply.code(204).send(null) : refuse(reply, refusal);
+    },
+  });
+}
+
+/** Null when the terms are taken, or are older than those that are known. */
+function announce(
+  { registry, applicationIds }: ControlServerOptions,
+  sessionId: string,
+  terms: Announcement,
+): ControlRefusal | null {
+  if (terms.sessionId !== sessionId) return 'invalid_announcement';
+  if (!applicationIds.includes(terms.applicationId)) return 'unknown_application';
+  const outcome = registry.announce(terms);
+  return outcome === 'taken' || outcome === 'outdated' ? null : outcome;
+}
+
+function bodyOf(reason: ControlRefusal) {
+  return { reason, message: REFUSALS[reason][1] };
+}
+
+function refuse(reply: FastifyReply, reason: ControlRefusal): FastifyReply {
+  return reply.code(REFUSALS[reason][0]).type('application/json').send(bodyOf(reason));
+}
+
+const OPENAPI = {
+  openapi: '3.1.0',
+  info: {
+    title: 'zerorate proxy server, control interface',
+    description: 'Where the dispatch server announces sessions, and monitoring reads health and metrics.',
+    version: '1',
+  },
+  components: {
+    securitySchemes: {
+      proxySecret: { type: 'http', scheme: 'bearer', description: 'The secret of the proxy.' },
+    },
+  },
+} as const;

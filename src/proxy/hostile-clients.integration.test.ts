@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SECRET } from './fake-dispatch.fixture.ts';
 import {
   basic,
   configOf,
@@ -101,6 +102,33 @@ test('more connections than there may be are not taken, and those that were ther
   for (const socket of many) socket.destroy();
   tunnel.socket.destroy();
   await until(() => world.proxy.figures().connections === 0);
+});
+
+test('idle connections of one address close each other, and leave other addresses and open tunnels alone', async () => {
+  const application = { hosts: [{ host: 'localhost', ports: [upstream.port] }] };
+  const limits = { handshakeMs: 60_000, connections: 100, connectionsPerAddress: 10 };
+  const own = await startWorld({ application, more: { limits } });
+  const { proxy } = own;
+  try {
+    const granted = await own.dispatch.grant();
+    const destination = `localhost:${upstream.port}`;
+    const tunnel = await openTunnel(proxy.endpoints.connect, destination, { authorization: basic(granted) });
+    const doors = [proxy.endpoints.connect, proxy.endpoints.socks5, proxy.endpoints.relay];
+    const idle = await Promise.all(Array.from({ length: 90 }, (_, at) => dial(doors[at % doors.length])));
+    await until(() => idle.filter(({ closed }) => closed).length === 81);
+    const elsewhere = connect({ port: Number(new URL(doors[0]).port), host: '127.0.0.1', localAddress: '127.0.0.9' });
+    await once(elsewhere, 'connect');
+    await until(() => proxy.figures().connections === 11);
+    tunnel.socket.write('hello');
+    expect(String((await once(tunnel.socket, 'data'))[0])).toBe('hello');
+    const metrics = await (
+      await fetch(`${proxy.controlUrl}/metrics`, { headers: { authorization: `Bearer ${SECRET}` } })
+    ).text();
+    expect(metrics).toContain('zerorate_connections_closed_by_limit_total{listener="terminals",limit="address"} 81');
+    for (const socket of [elsewhere, tunnel.socket, ...idle]) socket.destroy();
+  } finally {
+    await own.stop();
+  }
 });
 
 test('a terminal that takes nothing is closed after a time', async () => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import type { ConnectionLimits } from '../platform/connection-limits.ts';
 import { ListenError } from '../platform/listen-error.ts';
 import type { TlsFiles } from './tls-files.ts';
 
@@ -18,35 +19,14 @@ export interface Accepted {
   admitted(): void;
 }
 
-/** Counts the connections of several doors against one limit. */
-export class ConnectionGate {
-  readonly #limit: number;
-  #open = 0;
-
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  get open(): number {
-    return this.#open;
-  }
-
-  /** False when there are as many as there may be. */
-  enter(socket: Socket): boolean {
-    if (this.#open >= this.#limit) return false;
-    this.#open++;
-    socket.once('close', () => this.#open--);
-    return true;
-  }
-}
-
 export interface ListenerOptions {
   /** Of the configuration that names the address. */
   field: string;
   address: { host: string; port: number };
   /** Null: plain TCP. */
   tls: TlsFiles | null;
-  gate: ConnectionGate;
+  /** Shared by all listeners. */
+  gate: ConnectionLimits;
   handshakeMs: number;
   onConnection(accepted: Accepted): void;
 }
@@ -97,7 +77,10 @@ export class Listener {
     }
     const deadline = setTimeout(() => raw.destroy(), handshakeMs);
     raw.once('close', () => clearTimeout(deadline));
-    const admitted = () => clearTimeout(deadline);
+    const admitted = () => {
+      clearTimeout(deadline);
+      gate.hold(raw);
+    };
     if (tls === null) {
       onConnection({ raw, stream: raw, admitted });
       return;

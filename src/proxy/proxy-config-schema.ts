@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { IDENTIFICATIONS } from '../billing/catalogue.ts';
 import { parseCidr } from '../billing/ip-address.ts';
 import { logSchema } from '../platform/config-schema.ts';
+import { httpLimitsSchema, requestRateSchema } from '../platform/http-limits-schema.ts';
 import { contentTypeSchema } from '../session-protocol/content-octets.ts';
 import { MAX_ID_LENGTH } from './usage-spool.ts';
 
@@ -119,6 +120,9 @@ const limitsSchema = z
   .strictObject({
     capacitySessions: count(1, 1_000_000).default(10_000).describe('Open sessions.'),
     connections: count(1, 1_000_000).default(20_000).describe('Connections of terminals, on all doors.'),
+    connectionsPerAddress: count(1, 1_000_000)
+      .default(1000)
+      .describe('Connections of one IPv4 address or IPv6 /64, on all listeners for terminals.'),
     connectionsPerSession: count(1, 10_000).default(32).describe('Connections of one session.'),
     headerOctets: count(KIB, MIB)
       .default(16 * KIB)
@@ -133,6 +137,18 @@ const limitsSchema = z
       .describe('A connection whose other side takes nothing, or whose message does not go on, for so long is closed.'),
     buffers: buffersSchema,
     udp: udpSchema,
+    control: httpLimitsSchema.describe('Limits on connections and requests of the control interface.'),
+    controlRequests: z
+      .strictObject({
+        publicPerAddress: requestRateSchema(600, 'Requests for health, figures and unknown paths from one address.'),
+        unauthenticatedPerAddress: requestRateSchema(
+          60,
+          'Requests of other paths from one address without the secret.',
+        ),
+        dispatch: requestRateSchema(60_000, 'Requests with the secret.'),
+      })
+      .prefault({})
+      .describe('How many requests of the control interface are answered.'),
   })
   .prefault({})
   .describe('Limits on what terminals can make the proxy hold.');

@@ -1,9 +1,12 @@
 import { join } from 'node:path';
 import type { Registry } from 'prom-client';
 import { type Clock, systemClock } from '../platform/clock.ts';
+import { type ConnectionBound, ConnectionLimits } from '../platform/connection-limits.ts';
 import { lockDataDirectory } from '../platform/data-directory.ts';
 import { Health } from '../platform/health.ts';
 import type { Logger } from '../platform/logger.ts';
+import { fitConnections, openFilesLimit } from '../platform/open-files.ts';
+import { rarely } from '../platform/rare-log.ts';
 import type { Heartbeat, ProxyEndpoints } from '../session-protocol/dispatch-messages.ts';
 import { Admission } from './admission.ts';
 import { Application, type Resolve, resolveBySystem } from './applications.ts';
@@ -16,7 +19,7 @@ import { DispatchClient } from './dispatch-client.ts';
 import { FlowMarks } from './flow-marks.ts';
 import { Heartbeats } from './heartbeat.ts';
 import { LINGER_MS } from './linger.ts';
-import { type Accepted, ConnectionGate, Listener } from './listener.ts';
+import { type Accepted, Listener } from './listener.ts';
 import type { ProxyConfig } from './load-proxy-config.ts';
 import { canonicalIp } from './private-address.ts';
 import type { ApplicationDocument, DoorDocument } from './proxy-config-schema.ts';
@@ -55,7 +58,7 @@ export class ProxyServer {
   readonly #marks: FlowMarks;
   readonly #reporter: UsageReporter;
   readonly #registry: SessionRegistry;
-  readonly #gate: ConnectionGate;
+  readonly #gate: ConnectionLimits;
   readonly #associations: AssociationGate;
   readonly #drops = new DatagramDrops();
   readonly #buffers: BufferBudget;
@@ -91,7 +94,7 @@ export class ProxyServer {
       statisticsIntervalMs: statistics.intervalMs,
       report: this.#reporter.take,
     });
-    this.#gate = new ConnectionGate(limits.connections);
+    this.#gate = terminalConnections(limits, logger);
     this.#associations = new AssociationGate(limits.udp);
     this.#buffers = new BufferBudget(limits.buffers);
     const services = this.#doorServices();
@@ -106,6 +109,8 @@ export class ProxyServer {
     };
     this.#control = new ControlServer({
       door: config.listen.control,
+      limits,
+      terminals: this.#gate,
       secret,
       registry: this.#registry,
       applicationIds: this.#applicationIds,
@@ -261,6 +266,25 @@ export class ProxyServer {
 
 function hostOf(url: string): string {
   return new URL(url).hostname.replace(/^\[|\]$/g, '');
+}
+
+/** Limits of all listeners for terminals together, as far as the process may open files. */
+function terminalConnections(limits: ProxyConfig['limits'], logger: Logger): ConnectionLimits {
+  const { connectionsPerAddress, control } = limits;
+  const need = {
+    ...{ field: 'limits.connections', connections: limits.connections, filesPerConnection: 2 },
+    otherFiles: control.connections,
+  };
+  const { connections, warning } = fitConnections(need, openFilesLimit());
+  if (warning !== null) logger.warn(warning);
+  const onReached = rarely((bound: ConnectionBound, times) => {
+    const reached =
+      bound === 'total'
+        ? `limits.connections = ${connections}`
+        : `limits.connectionsPerAddress = ${connectionsPerAddress}`;
+    logger.warn({ bound, times }, `${reached} is reached: connections are closed. Raise it if these are not a flood`);
+  });
+  return new ConnectionLimits({ connections, connectionsPerAddress, onReached });
 }
 
 function urlOf({ publicUrl, host }: DoorDocument, protocol: string, port: number): string {

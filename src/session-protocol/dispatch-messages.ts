@@ -1,19 +1,38 @@
 import * as z from 'zod';
 import { IDENTIFICATIONS } from '../billing/catalogue.ts';
 import { E164 } from '../billing/msisdn.ts';
+import { refusalBodySchema } from '../platform/documented-refusals.ts';
+import type { HttpRefusal } from '../platform/http-refusal.ts';
+import { boundedList } from '../platform/read-message.ts';
 import { MAX_ACCOUNT_LENGTH } from './account-name.ts';
-import { contentOctetsSchema, contentSharesSchema, contentTypeSchema } from './content-octets.ts';
+import { CONTENT_TYPES, contentOctetsSchema, contentSharesSchema, contentTypeSchema } from './content-octets.ts';
 import { DISPATCH_REFUSALS, type DispatchRefusal, SESSION_ENDINGS } from './refusal.ts';
 import { SESSION_TAG_TEXT_LENGTH } from './session-tag.ts';
 
+const MAX_URL_LENGTH = 2048;
+/** `xxxx:xxxx:xxxx:xxxx:xxxx:xxxx:255.255.255.255` */
+const MAX_ADDRESS_LENGTH = 45;
+/** The dispatch server offers no proxy for more. */
+const MAX_APPLICATIONS = 1000;
+export const MAX_REPORTS = 1000;
+/** One of each content type. */
+const MAX_USAGES = CONTENT_TYPES.length;
 const octets = z.int().min(0);
 const timeMs = z.int().min(0);
+const count = z.int().min(0).max(1_000_000_000);
+const sessionId = z.string().min(1).max(64);
+const tokenId = z.string().min(1).max(64);
+const proxyId = z.string().min(1).max(64);
+const region = z.string().min(1).max(64);
+const applicationId = z.string().min(1).max(255);
+const sponsorId = z.string().min(1).max(255);
+const url = z.url().max(MAX_URL_LENGTH);
 
 /** `POST /v1/sessions`: a terminal asks for a session. */
 export const sessionRequestSchema = z.strictObject({
   msisdn: z.string().regex(E164),
   identityAssertion: z.string().min(1).max(4096),
-  applicationId: z.string().min(1).max(255),
+  applicationId,
   /** The sponsor's assertion of the subscriber's account, bound to the identity assertion; where accounts are proven so. */
   accountAssertion: z.string().min(1).max(4096).optional(),
   /**
@@ -22,7 +41,7 @@ export const sessionRequestSchema = z.strictObject({
    */
   applicationAccount: z.string().min(1).max(MAX_ACCOUNT_LENGTH).optional(),
   /** Where the terminal would like its proxy to be. */
-  region: z.string().min(1).max(64).optional(),
+  region: region.optional(),
 });
 export type SessionRequest = z.output<typeof sessionRequestSchema>;
 
@@ -42,24 +61,24 @@ export type SessionTagsAnswer = z.output<typeof sessionTagsAnswerSchema>;
 
 export const proxyEndpointsSchema = z.strictObject({
   /** HTTP CONNECT: `http://host:port`, or `https://` for TLS to the proxy. */
-  connect: z.url(),
+  connect: url,
   /** `socks5://host:port` (RFC 1928, user and password as RFC 1929). */
-  socks5: z.url(),
+  socks5: url,
   /** WebSocket relay, `ws://host:port` or `wss://`; connect to `/v1/relay/<content type>`. */
-  relay: z.url(),
+  relay: url,
 });
 export type ProxyEndpoints = z.output<typeof proxyEndpointsSchema>;
 
 /** 201 of `POST /v1/sessions`, 200 of `POST /v1/sessions/:sessionId/renewal` (with the token as `Authorization: Bearer`). */
 export const sessionGrantSchema = z.strictObject({
-  sessionId: z.string().min(1),
+  sessionId,
   /** For `Proxy-Authorization: Bearer` and as the password of Basic, with the session id as user. */
-  token: z.string().min(1),
-  tokenId: z.string().min(1),
+  token: z.string().min(1).max(4096),
+  tokenId,
   tokenExpiresAtMs: timeMs,
   /** base64url of 32 octets; it authenticates messages and makes the SOCKS5 password, and is never in a token. */
   sessionKey: z.string().min(43).max(43),
-  proxy: z.strictObject({ proxyId: z.string().min(1), region: z.string(), endpoints: proxyEndpointsSchema }),
+  proxy: z.strictObject({ proxyId, region, endpoints: proxyEndpointsSchema }),
   sponsoredOctetsCap: octets,
   /** What is left of the subscriber's quota now, this session's cap included; null without a quota. */
   remainingOctets: octets.nullable(),
@@ -69,17 +88,15 @@ export const sessionGrantSchema = z.strictObject({
 });
 export type SessionGrant = z.output<typeof sessionGrantSchema>;
 
-/** Body of every refusal of the dispatch server: 400, 401, 403, 404, 409, 429 or 503. */
-export const refusalSchema = z.strictObject({
-  reason: z.enum(Object.keys(DISPATCH_REFUSALS) as [DispatchRefusal, ...DispatchRefusal[]]),
-  message: z.string(),
-  retryAfterMs: z.int().min(0).optional(),
-});
+export type RefusalReason = HttpRefusal | DispatchRefusal;
+
+/** Body of every refusal of the dispatch server. */
+export const refusalSchema = refusalBodySchema(Object.keys(DISPATCH_REFUSALS) as DispatchRefusal[]);
 export type Refusal = z.output<typeof refusalSchema>;
 
 /** 200 of `GET /v1/sessions/:sessionId` (with the token): the session's state; `DELETE` ends it, 204. */
 export const sessionStandingSchema = z.strictObject({
-  sessionId: z.string().min(1),
+  sessionId,
   state: z.enum(['open', 'ended', 'revoked']),
   sponsoredOctetsCap: octets,
   /** By the proxy's reports. */
@@ -90,31 +107,31 @@ export type SessionStanding = z.output<typeof sessionStandingSchema>;
 
 /** `PUT /v1/proxies/:proxyId` (with the proxy's secret as `Authorization: Bearer`): a proxy's sign of life; 200 with `heartbeatAnswerSchema`. */
 export const heartbeatSchema = z.strictObject({
-  region: z.string().min(1),
+  region,
   endpoints: proxyEndpointsSchema,
   /** Where the dispatch server reaches the proxy's control interface. */
-  controlUrl: z.url(),
-  applicationIds: z.array(z.string().min(1)).min(1),
-  openSessions: z.int().min(0),
-  capacitySessions: z.int().min(1),
+  controlUrl: url,
+  applicationIds: boundedList(applicationId, { min: 1, max: MAX_APPLICATIONS }),
+  openSessions: count,
+  capacitySessions: count.min(1),
   octetsPerSecond: octets,
 });
 export type Heartbeat = z.output<typeof heartbeatSchema>;
 
-export const heartbeatAnswerSchema = z.strictObject({ nextWithinMs: z.int().min(1) });
+export const heartbeatAnswerSchema = z.strictObject({ nextWithinMs: z.int().min(1).max(86_400_000) });
 
 /** `PUT <controlUrl>/v1/sessions/:sessionId` (with the proxy's secret): announces a session, or its new terms; 204. Later revisions win. */
 export const announcementSchema = z.strictObject({
   revision: z.int().min(1),
-  sessionId: z.string().min(1),
-  tokenId: z.string().min(1),
+  sessionId,
+  tokenId,
   /** From then on the proxy admits no connection by the token, nor by the SOCKS5 user that is its id. */
   tokenExpiresAtMs: timeMs,
   subscriber: z.string().regex(/^[\da-f]{32}$/),
-  sponsorId: z.string().min(1),
-  applicationId: z.string().min(1),
-  applicationAccount: z.string().min(1),
-  terminalIp: z.string().min(1),
+  sponsorId,
+  applicationId,
+  applicationAccount: z.string().min(1).max(MAX_ACCOUNT_LENGTH),
+  terminalIp: z.string().min(1).max(MAX_ADDRESS_LENGTH),
   sessionKey: z.string().min(43).max(43),
   contentShares: contentSharesSchema,
   sponsoredOctetsCap: octets,
@@ -132,41 +149,45 @@ export type Announcement = z.output<typeof announcementSchema>;
  */
 export const usageReportSchema = z.strictObject({
   reportId: z.uuid(),
-  proxyId: z.string().min(1),
-  sessionId: z.string().min(1),
+  proxyId,
+  sessionId,
   /** Of the session: 1, 2, 3 and so on. */
   sequence: z.int().min(1),
   kind: z.enum(['start', 'interim', 'end']),
   startTimeMs: timeMs,
   endTimeMs: timeMs,
-  usage: z.array(contentOctetsSchema),
+  usage: boundedList(contentOctetsSchema, { max: MAX_USAGES }),
   ending: z.enum(SESSION_ENDINGS).optional(),
 });
 export type UsageReport = z.output<typeof usageReportSchema>;
 
 /** `POST /v1/usage-reports` (with the proxy's secret). */
-export const usageReportsSchema = z.strictObject({ reports: z.array(usageReportSchema).min(1).max(1000) });
+export const usageReportsSchema = z.strictObject({
+  reports: boundedList(usageReportSchema, { min: 1, max: MAX_REPORTS }),
+});
 
 /** 200 of it: every report is durable now; how the sessions that they are of stand, so that the proxy learns the quota. */
 export const usageReportsAnswerSchema = z.strictObject({
   accepted: z.int().min(0),
   known: z.int().min(0),
-  sessions: z.array(
-    z.strictObject({
-      sessionId: z.string().min(1),
-      state: z.enum(['open', 'ended', 'revoked', 'unknown']),
-      sponsoredOctetsCap: octets,
-      remainingOctets: octets.nullable(),
-    }),
-  ),
+  sessions: z
+    .array(
+      z.strictObject({
+        sessionId,
+        state: z.enum(['open', 'ended', 'revoked', 'unknown']),
+        sponsoredOctetsCap: octets,
+        remainingOctets: octets.nullable(),
+      }),
+    )
+    .max(MAX_REPORTS),
 });
 export type UsageReportsAnswer = z.output<typeof usageReportsAnswerSchema>;
 
 /** One line of `GET /v1/usage-reports?fromMs=&toMs=` (operator's secret; NDJSON): a report with what the dispatch server knows of its session. */
 export const reportedUsageSchema = usageReportSchema.extend({
   subscriber: z.string().regex(/^[\da-f]{32}$/),
-  sponsorId: z.string().min(1),
-  applicationId: z.string().min(1),
+  sponsorId,
+  applicationId,
   contentShares: contentSharesSchema,
 });
 export type ReportedUsage = z.output<typeof reportedUsageSchema>;

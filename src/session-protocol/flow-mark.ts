@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { boundedList } from '../platform/read-message.ts';
 import { contentTypeSchema } from './content-octets.ts';
 
 /**
@@ -7,19 +8,19 @@ import { contentTypeSchema } from './content-octets.ts';
  * preset tag gets onto traffic that is encrypted, and why a terminal cannot put it there.
  */
 export const flowMarkSchema = z.strictObject({
-  proxyIp: z.string().min(1),
+  proxyIp: z.string().min(1).max(45),
   proxyPort: z.int().min(1).max(65_535),
-  terminalIp: z.string().min(1),
+  terminalIp: z.string().min(1).max(45),
   terminalPort: z.int().min(1).max(65_535),
   /** 6: TCP, 17: UDP. */
   protocol: z.literal([6, 17]),
   /** Null takes the mark away: what comes now is the subscriber's. */
-  zeroRatingTag: z.string().min(1).nullable(),
+  zeroRatingTag: z.string().min(1).max(255).nullable(),
   contentType: contentTypeSchema,
 });
 export type FlowMark = z.output<typeof flowMarkSchema>;
 
-export const flowMarksSchema = z.strictObject({ marks: z.array(flowMarkSchema).min(1).max(1000) });
+export const flowMarksSchema = z.strictObject({ marks: boundedList(flowMarkSchema, { min: 1, max: 1000 }) });
 
 /** Header that only a proxy may write; from a terminal it is refused. */
 export const TAG_HEADER = 'zero-rating-tag';

@@ -30,16 +30,34 @@ export interface GatewayAddress {
   imsi?: string;
 }
 
-/** Makes a bearer at a gateway simulator. Rejects when it is not to be had. */
+/** The gateway simulator does not answer, or refuses what it was asked for. */
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError';
+  readonly code: 'gateway_refused' | 'gateway_unreachable';
+  readonly canRetry = true;
+
+  constructor(code: GatewayError['code'], message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
+
+/** Makes a bearer at a gateway simulator. Rejects with a GatewayError. */
 export async function attachToGateway({ controlUrl, secret, msisdn, imsi }: GatewayAddress): Promise<Attachment> {
   const ask = async (path: string, method: string, body?: object): Promise<Response> => {
     const response = await fetch(`${controlUrl}${path}`, {
       method,
       headers: { authorization: `Bearer ${secret}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
+    }).catch((cause: Error) => {
+      const why = (cause.cause as Error | undefined)?.message ?? cause.message;
+      throw new GatewayError('gateway_unreachable', `no gateway answers at ${controlUrl}: ${why}`, cause);
     });
     if (!response.ok)
-      throw new Error(`the gateway answers ${method} ${path} with ${response.status}: ${await response.text()}`);
+      throw new GatewayError(
+        'gateway_refused',
+        `the gateway answers ${method} ${path} with ${response.status}: ${await response.text()}`,
+      );
     return response;
   };
   const created = await ask('/v1/bearers', 'POST', { msisdn, ...(imsi !== undefined && { imsi }) });

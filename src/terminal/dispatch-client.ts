@@ -1,17 +1,17 @@
 import {
+  type RefusalReason,
   refusalSchema,
   type SessionGrant,
   type SessionRequest,
   sessionGrantSchema,
 } from '../session-protocol/dispatch-messages.ts';
-import type { DispatchRefusal } from '../session-protocol/refusal.ts';
 import type { Dial } from './dial.ts';
 import { destinationOf, exchange, type HttpAnswer, securedAs } from './http-exchange.ts';
 import type { OctetLedger } from './octet-ledger.ts';
 
 export type GrantOutcome =
   | { grant: SessionGrant; refusal?: undefined }
-  | { refusal: DispatchRefusal | LocalRefusal; message: string; retryAfterMs?: number };
+  | { refusal: RefusalReason | LocalRefusal; message: string; retryAfterMs?: number };
 
 /** Reasons of the terminal's own: there is no answer, or neither network nor application gave an assertion to ask with. */
 export type LocalRefusal = 'dispatch_unreachable' | 'assertion_unavailable';

@@ -1,0 +1,69 @@
+import type { FastifyInstance } from 'fastify';
+import type { DispatchContext } from '../dispatch/context.ts';
+import { dispatchConfigSchema } from '../dispatch/dispatch-config-schema.ts';
+import type { HttpOptions } from '../dispatch/http-options.ts';
+import { createHttpServer } from '../dispatch/http-server.ts';
+import { createControlServer, type ControlServerOptions as GatewayOptions } from '../gateway/control-server.ts';
+import { gatewaySchema } from '../gateway/gateway-config.ts';
+import { Health } from '../platform/health.ts';
+import { createLogger } from '../platform/logger.ts';
+import { Secret } from '../platform/secret.ts';
+import {
+  createControlServer as createProxyControlServer,
+  type ControlServerOptions as ProxyOptions,
+} from '../proxy/control-server.ts';
+import { proxyConfigSchema } from '../proxy/proxy-config-schema.ts';
+
+/** Resolves with the OpenAPI documents of the HTTP interfaces, by file name, as the servers themselves give them. */
+export async function openApiDocuments(): Promise<Record<string, string>> {
+  return {
+    'dispatch.openapi.json': await documentOf(createHttpServer(dispatchOptions())),
+    'gateway-control.openapi.json': await documentOf(createControlServer(gatewayOptions())),
+    'proxy-control.openapi.json': await documentOf(createProxyControlServer(proxyOptions())),
+  };
+}
+
+async function documentOf(creation: Promise<FastifyInstance>): Promise<string> {
+  const server = await creation;
+  await server.ready();
+  const text = `${JSON.stringify(server.swagger(), null, 2)}\n`;
+  await server.close();
+  return text;
+}
+
+/** No request is answered, so that only what declares the routes has to be there. */
+const logger = createLogger({ level: 'silent', format: 'json' });
+
+function dispatchOptions(): HttpOptions {
+  const { http, rateLimits } = dispatchConfigSchema.pick({ http: true, rateLimits: true }).parse({});
+  return {
+    context: { logger } as DispatchContext,
+    health: new Health(),
+    proxySecrets: new Map(),
+    operatorSecret: '',
+    rateLimits,
+    limits: http.limits,
+    trustedProxies: [],
+  } as Partial<HttpOptions> as HttpOptions;
+}
+
+function gatewayOptions(): GatewayOptions {
+  return {
+    control: gatewaySchema.shape.control.parse({ port: 0 }),
+    logger,
+    operatorSecret: '',
+    proxies: [],
+  } as Partial<GatewayOptions> as GatewayOptions;
+}
+
+function proxyOptions(): ProxyOptions {
+  const { limits } = proxyConfigSchema.pick({ limits: true }).parse({});
+  return {
+    door: { host: '127.0.0.1', port: 0 },
+    limits,
+    secret: new Secret(''),
+    applicationIds: [],
+    health: new Health(),
+    logger,
+  } as Partial<ProxyOptions> as ProxyOptions;
+}
