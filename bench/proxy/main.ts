@@ -5,7 +5,7 @@ import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { packagePath } from '../../src/platform/package-paths.ts';
-import { FakeDispatch, type Granted, SECRET } from '../../src/proxy/fake-dispatch.fixture.ts';
+import { FakeDispatch, type Granted, SECRET, SECRET_VARIABLE } from '../../src/proxy/fake-dispatch.fixture.ts';
 import { basic, configOf, openTunnel, startUpstream, until } from '../../src/proxy/proxy.fixture.ts';
 import { type Child, script, startChild } from '../child.ts';
 import { cpuSeconds } from '../process-figures.ts';
@@ -52,7 +52,7 @@ async function main(options: Options): Promise<void> {
   await writeFile(join(directory, 'proxy.yaml'), configOf(dispatch, directory, { application: { hosts } }));
   const relay = await started(script(new URL('./bare-relay.ts', import.meta.url), [String(source.port)]));
   const args = [packagePath('dist/main.js'), 'proxy', '--config', join(directory, 'proxy.yaml')];
-  const proxy = await started({ command: process.execPath, args, env: { ZERORATE_PROXY_SECRET: SECRET } });
+  const proxy = await started({ command: process.execPath, args, env: { [SECRET_VARIABLE]: SECRET } });
   try {
     const [, connectUrl, socks5Url] = proxy.line.split(' ');
     const granted = await dispatch.grant();

@@ -1,13 +1,16 @@
+import { readFileSync } from 'node:fs';
 import type { JWTVerifyGetKey } from 'jose';
 import type { Catalogue } from '../billing/catalogue.ts';
 import { quotaUpdateCodec } from '../billing/quota-update.ts';
 import { Accounts, readAccounts } from '../dispatch/accounts.ts';
 import { atCapFaults } from '../dispatch/at-cap-faults.ts';
-import type { Patience } from '../dispatch/context.ts';
+import type { Patience, SessionLimits } from '../dispatch/context.ts';
 import type { DispatchConfig } from '../dispatch/dispatch-config.ts';
 import type { DispatchServerOptions } from '../dispatch/dispatch-server.ts';
+import type { HttpOptions } from '../dispatch/http-options.ts';
 import { operatorVerifier } from '../dispatch/operator-keys.ts';
-import { httpProxyControl } from '../dispatch/proxy-control.ts';
+import { type ControlPin, httpProxyControl } from '../dispatch/proxy-control.ts';
+import type { ProxyPin } from '../dispatch/proxy-registry.ts';
 import { readKeySet, remoteKeySet } from '../dispatch/read-key-set.ts';
 import { systemClock } from '../platform/clock.ts';
 import { ConfigError } from '../platform/config-error.ts';
@@ -25,9 +28,11 @@ export interface LiveSettings {
   accounts: Accounts;
   /** By operator (`iss`). */
   operatorKeys: Map<string, JWTVerifyGetKey>;
-  proxySecrets: Map<string, string>;
+  /** By id. */
+  proxies: Map<string, ProxyPin & ControlPin>;
   patience: Patience;
-  tls: { cert: string; key: string } | undefined;
+  sessionLimits: SessionLimits;
+  tls: HttpOptions['tls'];
 }
 
 /**
@@ -39,20 +44,23 @@ export function liveSettings(
   logger: Logger,
   before?: LiveSettings,
 ): LiveSettings {
-  const { secrets, heartbeats, sessions, http } = config;
+  const { heartbeats, sessions, http } = config;
   return {
     config,
     accounts: new Accounts(accountsOf(config, catalogue, logger, before), logger),
     operatorKeys: operatorKeys(config),
-    proxySecrets: new Map([...secrets.proxies].map(([id, secret]) => [id, secret.reveal()])),
+    proxies: proxyPins(config),
     patience: {
       tokenMs: sessions.tokenSeconds * 1000,
       freshForMs: heartbeats.freshForMs,
       silentAfterMs: heartbeats.silentAfterMs,
       idleAfterMs: sessions.idleAfterMs,
       settleAfterMs: sessions.settleAfterMs,
+      warnClockSkewMs: heartbeats.warnClockSkewMs,
+      maxClockSkewMs: heartbeats.maxClockSkewMs,
     },
-    tls: http.tls && readKeyPair(http.tls, { cert: 'http.tls.cert', key: 'http.tls.key' }),
+    sessionLimits: { perSubscriber: sessions.maxPerSubscriber, overshootOctets: sessions.overshootOctets },
+    tls: http.tls && tlsOf(http.tls),
   };
 }
 
@@ -63,7 +71,7 @@ export function accountsOf(config: DispatchConfig, catalogue: Catalogue, logger:
 
 /** What a dispatch server is made of, but for what the command adds. */
 export function serverOptions(live: LiveSettings, catalogue: Catalogue, logger: Logger) {
-  const { config, proxySecrets, patience } = live;
+  const { config, proxies, patience, sessionLimits } = live;
   const { secrets, kafka, heartbeats, http } = config;
   const codec = quotaUpdateCodec(quotaUpdateSchema(), kafka.schemaId);
   const access = { ...kafka, sasl: saslOf(config) };
@@ -79,8 +87,8 @@ export function serverOptions(live: LiveSettings, catalogue: Catalogue, logger: 
     random: Math.random,
     identity: operatorVerifier(live.operatorKeys),
     accounts: live.accounts,
-    control: httpProxyControl((id) => proxySecrets.get(id) ?? '', heartbeats.announceTimeoutMs),
-    proxySecrets,
+    control: httpProxyControl(proxies, heartbeats.announceTimeoutMs),
+    proxies,
     operatorSecret: secrets.operator.reveal(),
     termsOf(applicationId: string) {
       const { sessions, applications } = live.config;
@@ -88,6 +96,7 @@ export function serverOptions(live: LiveSettings, catalogue: Catalogue, logger: 
       return { grantOctets, atCap };
     },
     patience,
+    sessionLimits,
     heartbeatEveryMs: heartbeats.everyMs,
     rateLimits: config.rateLimits,
     limits: http.limits,
@@ -105,16 +114,45 @@ export function serverOptions(live: LiveSettings, catalogue: Catalogue, logger: 
 
 /** A line for each application that the configuration names and the catalogue does not have. */
 export function applicationFaults(
-  { applications, sessions }: DispatchConfig,
+  { applications, proxies, sessions }: DispatchConfig,
   catalogue: Catalogue,
   file: string,
 ): string[] {
   const ids = catalogue.applications.map(({ id }) => id);
-  const unknown = Object.keys(applications).filter((id) => !ids.includes(id));
+  const named: [place: string, id: string][] = [
+    ...Object.keys(applications).map((id): [string, string] => [`applications.${id}`, id]),
+    ...Object.entries(proxies).flatMap(([proxyId, proxy]) =>
+      proxy.applications.map((id): [string, string] => [`proxies.${proxyId}.applications: ${id}`, id]),
+    ),
+  ];
+  const unknown = named.filter(([, id]) => !ids.includes(id));
   return [
-    ...unknown.map((id) => `${file}: applications.${id}: the catalogue has no such application${suggestion(id, ids)}`),
+    ...unknown.map(([place, id]) => `${file}: ${place}: the catalogue has no such application${suggestion(id, ids)}`),
     ...atCapFaults({ applications, sessions }, catalogue).map((fault) => `${file}: ${fault}`),
   ];
+}
+
+function proxyPins({ proxies, secrets }: DispatchConfig): Map<string, ProxyPin & ControlPin> {
+  return new Map(
+    Object.entries(proxies).map(([id, { controlUrl, controlCaFile, endpoints, applications, clientCertificate }]) => {
+      const secret = secrets.proxies.get(id);
+      if (secret === undefined) throw new Error(`proxy ${id} has no secret`);
+      const pinned = { secret, controlUrl, controlCaFile, endpoints };
+      return [id, { ...pinned, applicationIds: applications, clientCertificate: clientCertificate ?? null }];
+    }),
+  );
+}
+
+function tlsOf(files: NonNullable<DispatchConfig['http']['tls']>) {
+  const own = readKeyPair(files, { cert: 'http.tls.cert', key: 'http.tls.key' });
+  const { clientCaFile } = files;
+  if (clientCaFile === undefined) return own;
+  try {
+    // Terminals have no certificate: who has one is asked where one is needed.
+    return { ...own, ca: readFileSync(clientCaFile, 'utf8'), requestCert: true, rejectUnauthorized: false } as const;
+  } catch (error) {
+    throw new ConfigError(`http.tls.clientCaFile: ${clientCaFile} cannot be read: ${(error as Error).message}`);
+  }
 }
 
 function saslOf({ kafka: { sasl }, secrets: { saslPassword } }: DispatchConfig) {

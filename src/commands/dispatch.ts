@@ -39,7 +39,7 @@ Examples:
   $ kill -HUP PID    # reload the catalogue and the configuration
 
 Its interface is described at /documentation. Secrets come from files that the configuration names, or from ZERORATE_OPERATOR_SECRET,
-ZERORATE_PROXY_SECRET, ZERORATE_PSEUDONYM_KEY and ZERORATE_STORE_PASSWORD. It waits for the engine's store, the brokers and the
+ZERORATE_PSEUDONYM_KEY and ZERORATE_STORE_PASSWORD; each proxy's own from where the configuration says. It waits for the engine's store, the brokers and the
 topic of quota updates; /health/ready says for which.`,
     )
     .action(async ({ config: file, check = false }: { config: string; check?: boolean }) => {
@@ -212,13 +212,17 @@ async function applyConfig(
   const { tls: _, ...http } = before.http;
   if (changedFields(http, next.config.http, ['host', 'port', 'trustedProxies']).length > 0) nextStart.push('http');
   if (before.secrets.operator.reveal() !== next.config.secrets.operator.reveal()) nextStart.push('operatorSecretFile');
-  if ([...live.proxySecrets.keys()].join('\n') !== [...next.proxySecrets.keys()].join('\n')) nextStart.push('proxies');
+  if (pinsOf(live) !== pinsOf(next)) nextStart.push('proxies');
   const taken = isKeyNew || isOther(live, next);
-  for (const [id, secret] of next.proxySecrets) if (live.proxySecrets.has(id)) live.proxySecrets.set(id, secret);
+  for (const [id, { secret }] of next.proxies) {
+    const pin = live.proxies.get(id);
+    if (pin !== undefined) live.proxies.set(id, { ...pin, secret });
+  }
   live.accounts.take(next.accounts.byApplication);
   live.operatorKeys.clear();
   for (const [issuer, keys] of next.operatorKeys) live.operatorKeys.set(issuer, keys);
   Object.assign(live.patience, next.patience);
+  Object.assign(live.sessionLimits, next.sessionLimits);
   live.config = next.config;
   if (next.tls !== undefined) server.useCertificate(next.tls);
   live.tls = next.tls;
@@ -227,7 +231,22 @@ async function applyConfig(
 
 /** Whether anything differs that is taken over; key sets and registries are taken from their files in any case. */
 function isOther(live: LiveSettings, next: LiveSettings): boolean {
-  const of = ({ config, proxySecrets, patience, tls }: LiveSettings) =>
-    JSON.stringify([config.sessions, config.applications, config.operators, [...proxySecrets], patience, tls]);
+  const of = ({ config, proxies, patience, sessionLimits, tls }: LiveSettings) => {
+    const secrets = [...proxies].map(([id, { secret }]) => [id, secret.reveal()]);
+    return JSON.stringify([
+      config.sessions,
+      config.applications,
+      config.operators,
+      secrets,
+      patience,
+      sessionLimits,
+      tls,
+    ]);
+  };
   return of(live) !== of(next);
+}
+
+/** All of the proxies but their secrets, which are taken over at once. */
+function pinsOf({ proxies }: LiveSettings): string {
+  return JSON.stringify([...proxies]);
 }

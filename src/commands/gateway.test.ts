@@ -17,7 +17,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 function writeSecrets(type: 'ed25519' | 'x25519' = 'ed25519'): void {
   writeFileSync(join(folder, 'operator.secret'), 'of the operator\n');
-  writeFileSync(join(folder, 'proxy-1.secret'), 'of the proxy\n');
+  writeFileSync(join(folder, 'proxy-1.secret'), 'of the proxy alone\n');
   const { privateKey } = type === 'ed25519' ? generateKeyPairSync('ed25519') : generateKeyPairSync('x25519');
   writeFileSync(join(folder, 'operator.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
 }
@@ -27,7 +27,7 @@ test('the example is read with its secrets, which are not in it', () => {
   expect(readGatewayConfig(file)).toMatchObject({
     nodeId: 'gateway-1',
     operatorSecret: 'of the operator',
-    proxies: [{ proxyId: 'proxy-1', secret: 'of the proxy', addresses: ['127.0.0.1'] }],
+    proxies: [{ proxyId: 'proxy-1', addresses: ['127.0.0.1'] }],
     spool: join(folder, 'gateway-spool'),
     partialRecords: { afterMs: 5000, afterOctets: 2 ** 20 },
   });
@@ -40,9 +40,24 @@ test('what is wrong is said with file and line', () => {
   writeSecrets();
   writeFileSync(join(folder, 'proxy-1.secret'), '\n');
   expect(() => readGatewayConfig(file)).toThrow(
-    /gateway\.yaml:\d+: proxies\[0\]\.secretFile: proxy-1\.secret is empty/,
+    /gateway\.yaml:\d+: proxies\[0\]\.secretFile: the file holds no secret/,
   );
   writeFileSync(file, readFileSync(file, 'utf8').replace('127.64.0.0/16', 'somewhere'));
   expect(() => readGatewayConfig(file)).toThrow(/terminalAddresses: expected an IPv4 prefix/);
   expect(() => readGatewayConfig(join(folder, 'none.yaml'))).toThrow(/none\.yaml: cannot be read/);
+});
+
+test('two proxies have neither one secret nor one id, and none has the one that all shared', () => {
+  writeSecrets();
+  const [proxy] = /^ {2}- \{ proxyId.*$/m.exec(readFileSync(file, 'utf8')) ?? [''];
+  const second = proxy.replace('proxy-1,', 'proxy-2,');
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, text.replace(proxy, `${proxy}\n${second}`));
+  expect(() => readGatewayConfig(file)).toThrow(/proxies\[1\]: has the secret of proxy-1, too/);
+  writeFileSync(file, text.replace(proxy, `${proxy}\n${proxy}`));
+  expect(() => readGatewayConfig(file)).toThrow(/proxies\[1\]: proxy-1 is there twice/);
+  writeFileSync(file, text);
+  const env = { ZERORATE_PROXY_SECRET: 'the secret of all proxies' };
+  expect(() => readGatewayConfig(file, env)).toThrow(/ZERORATE_PROXY_SECRET is set, and no longer read/);
+  expect(readGatewayConfig(file, {}).proxies[0].secret.matches('of the proxy alone')).toBe(true);
 });

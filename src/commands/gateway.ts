@@ -4,11 +4,12 @@ import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Registry } from 'prom-client';
 import { type Gateway, startGateway } from '../gateway/gateway.ts';
-import { type GatewayConfig, gatewaySchema } from '../gateway/gateway-config.ts';
+import { type GatewayConfig, gatewaySchema, type RegisteredProxy } from '../gateway/gateway-config.ts';
 import { ConfigError } from '../platform/config-error.ts';
 import { onReloadSignal, onStopSignal } from '../platform/lifecycle.ts';
 import { isUnspecified } from '../platform/listen-error.ts';
 import { createLogger } from '../platform/logger.ts';
+import { readPeerSecret, sharedSecretFault } from '../platform/peer-secret.ts';
 import { type ConfigReloadOutcome, ReloadMetrics } from '../platform/reload-metrics.ts';
 import { formatFault } from '../yaml-document/document-fault.ts';
 import { faultsByLine, readYamlDocument } from '../yaml-document/read-yaml-document.ts';
@@ -80,7 +81,7 @@ function applyTo(gateway: Gateway, started: GatewayConfig, file: string) {
 }
 
 /** The configuration with its secrets. Throws a ConfigError with a line for each fault. */
-export function readGatewayConfig(file: string): GatewayConfig {
+export function readGatewayConfig(file: string, env: NodeJS.ProcessEnv = process.env): GatewayConfig {
   const read = readYamlDocument(readText(file), file, gatewaySchema);
   if (read.faults !== undefined) throw new ConfigError(read.faults.map(formatFault));
   const { operatorSecretFile, proxies, identity, ...document } = read.value;
@@ -102,11 +103,21 @@ export function readGatewayConfig(file: string): GatewayConfig {
     spool: beside(document.spool),
     operatorSecret: secret(['operatorSecretFile'], operatorSecretFile),
     identity: { ...issuer, privateKeyPem: secret(['identity', 'privateKeyFile'], privateKeyFile) },
-    proxies: proxies.map(({ secretFile, ...proxy }, index) => ({
-      ...proxy,
-      secret: secret(['proxies', index, 'secretFile'], secretFile),
-    })),
+    proxies: proxies.flatMap(({ proxyId, addresses, secretFile, secretVariable }, index) => {
+      const source = { file: secretFile && beside(secretFile), variable: secretVariable };
+      const found = readPeerSecret(source, env, (path) => readFileSync(path, 'utf8'));
+      if (found.fault === undefined) return [{ proxyId, addresses, secret: found.secret }];
+      const field = secretFile === undefined ? [] : ['secretFile'];
+      faults.push({ path: ['proxies', index, ...field], message: found.fault });
+      return [];
+    }),
   };
+  faults.push(...registeredTwice(config.proxies));
+  const shared = sharedSecretFault(
+    env,
+    proxies.map(({ secretVariable }) => secretVariable),
+  );
+  if (shared !== null) faults.push({ path: ['proxies'], message: shared });
   const { userPlane } = document;
   if (isUnspecified(userPlane.publicUrl === undefined ? userPlane.host : new URL(userPlane.publicUrl).hostname)) {
     const message = 'is no address that terminals can connect to; set userPlane.publicUrl to one that they can';
@@ -118,6 +129,21 @@ export function readGatewayConfig(file: string): GatewayConfig {
   }
   if (faults.length > 0) throw new ConfigError(faultsByLine(faults, file, read.locate).map(formatFault));
   return config;
+}
+
+/** A secret or an id that two proxies have would let either mark the other's flows. */
+function registeredTwice(proxies: readonly RegisteredProxy[]): { path: (string | number)[]; message: string }[] {
+  return proxies.flatMap(({ proxyId, secret }, index) => {
+    const others = proxies.slice(0, index);
+    const path = ['proxies', index];
+    const same = others.find((other) => other.secret.overlaps(secret));
+    return [
+      ...(others.some((other) => other.proxyId === proxyId) ? [{ path, message: `${proxyId} is there twice` }] : []),
+      ...(same
+        ? [{ path, message: `has the secret of ${same.proxyId}, too: each proxy has a secret of its own` }]
+        : []),
+    ];
+  });
 }
 
 function isEd25519(pem: string): boolean {

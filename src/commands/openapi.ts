@@ -7,7 +7,7 @@ import { createControlServer, type ControlServerOptions as GatewayOptions } from
 import { gatewaySchema } from '../gateway/gateway-config.ts';
 import { Health } from '../platform/health.ts';
 import { createLogger } from '../platform/logger.ts';
-import { Secret } from '../platform/secret.ts';
+import { PeerSecret } from '../platform/peer-secret.ts';
 import {
   createControlServer as createProxyControlServer,
   type ControlServerOptions as ProxyOptions,
@@ -39,7 +39,6 @@ function dispatchOptions(): HttpOptions {
   return {
     context: { logger } as DispatchContext,
     health: new Health(),
-    proxySecrets: new Map(),
     operatorSecret: '',
     rateLimits,
     limits: http.limits,
@@ -61,7 +60,7 @@ function proxyOptions(): ProxyOptions {
   return {
     door: { host: '127.0.0.1', port: 0 },
     limits,
-    secret: new Secret(''),
+    secret: PeerSecret.of(''),
     applicationIds: [],
     health: new Health(),
     logger,

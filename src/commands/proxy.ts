@@ -33,8 +33,9 @@ export function registerProxy(program: Command): void {
       'after',
       `
 Examples:
-  $ ZERORATE_PROXY_SECRET=$(cat proxy.secret) zerorate proxy --config proxy.yaml
+  $ zerorate proxy --config proxy.yaml
 
+Its secret, which no other proxy has, comes from the file or the environment variable that its configuration names.
 SIGHUP makes it read its applications and certificates again. It runs until SIGTERM or SIGINT, and then ends its sessions and reports their usage. docs/proxy.md says what it bounds;
 fixtures/demo/proxy.yaml is an example with every field.`,
     )

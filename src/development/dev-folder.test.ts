@@ -48,7 +48,7 @@ describe('the examples', () => {
     ['dispatch.yaml', 'http://localhost:8123', 'http://localhost:8124'],
     ['dispatch.yaml', 'database: zerorate', 'database: other'],
     ['dispatch.yaml', 'quota-updates', 'quota-changes'],
-    ['dispatch.yaml', 'proxy-1: ', 'edge-1: '],
+    ['dispatch.yaml', '  proxy-1:', '  edge-1:'],
     ['dispatch.yaml', 'proxy-1.secret', 'edge-1.secret'],
     ['dispatch.yaml', 'operatorSecretFile: operator.secret', 'operatorSecretFile: other.secret'],
     ['dispatch.yaml', 'issuer: development', 'issuer: carrier'],

@@ -1,28 +1,50 @@
 import type { DispatchContext } from './context.ts';
+import type { AnnouncementProblem } from './proxy-control.ts';
 import { proxyProblems } from './proxy-problems.ts';
-import { acknowledged, announcementOf, type Session } from './session.ts';
+import { acknowledged, announcementOf, type Session, withCapOf } from './session.ts';
 import { sessionTagsOf } from './session-tags.ts';
 
-/** Tells the session's proxy how it stands now; resolves with null when the proxy has taken it over, else with what went wrong. */
-export async function announce(context: DispatchContext, session: Session): Promise<string | null> {
+/** Sends the session's proxy its current terms; resolves with null when the proxy has taken them over, else with what went wrong. */
+export async function announce(context: DispatchContext, session: Session): Promise<AnnouncementProblem> {
   const { proxies, control, store, clock } = context;
-  const proxy = proxies.get(session.proxyId);
-  if (proxy === undefined) return 'the proxy has given no sign of life yet';
+  const { proxyId, sessionId, revision } = session;
+  const proxy = proxies.get(proxyId);
+  if (proxy === undefined) return { message: 'the proxy is not registered', kind: 'unreachable' };
   const sessionTags = sessionTagsOf(context, session, proxy.endpoints);
-  const problem = await control.announce(proxy, { ...announcementOf(session), ...(sessionTags && { sessionTags }) });
-  const problems = proxyProblems(context, session.proxyId);
-  if (problem !== null) {
-    problems.report(problem, 'a proxy takes no announcements; its sessions are given to others, and it is tried again');
-    return problem;
+  const announcement = { ...announcementOf(session), ...(sessionTags && { sessionTags }) };
+  const problem = await control.announce(proxyId, announcement);
+  const problems = proxyProblems(context, proxyId);
+  if (problem !== null && problem.kind !== 'over') {
+    const consequence = 'a proxy takes no announcements; its sessions are given to others, and it is tried again';
+    problems.report(problem.message, consequence);
   }
+  if (problem !== null) return problem;
   problems.over('the proxy takes announcements again');
-  await store.changeSession(session.sessionId, (now) => acknowledged(now, session.revision, clock.nowMs()));
+  await store.changeSession(sessionId, (now) => acknowledged(now, revision, clock.nowMs()));
   return null;
 }
 
 /**
- * Tells proxies of many sessions, as far as they have been heard. One that does not answer is left for the next sweep after
- * the first session that it does not take.
+ * Announces a session whose cap was raised. Where the session has ended at its proxy, the raise is taken back: nothing of it will be used,
+ * and what is missing is the end report. Where the proxy cannot be reached it may have the announcement, and the raise stays reserved.
+ */
+export async function announceRaised(
+  context: DispatchContext,
+  raised: Session,
+  before: Session,
+): Promise<AnnouncementProblem> {
+  const problem = await announce(context, raised);
+  if (problem?.kind === 'over') {
+    await context.store.changeSession(raised.sessionId, (now) =>
+      now.revision === raised.revision ? withCapOf(now, before) : now,
+    );
+  }
+  return problem;
+}
+
+/**
+ * Tells proxies of many sessions, as far as they are registered. One that does not answer is left for the next sweep after
+ * the first session.
  */
 export async function announceAll(context: DispatchContext, sessions: readonly Session[]): Promise<void> {
   const byProxy = new Map<string, Session[]>();
@@ -36,6 +58,7 @@ export async function announceAll(context: DispatchContext, sessions: readonly S
 
 async function announceTo(context: DispatchContext, sessions: readonly Session[]): Promise<void> {
   for (const session of sessions) {
-    if ((await announce(context, session)) !== null) return;
+    // A session that it does not take holds up no other.
+    if ((await announce(context, session))?.kind === 'unreachable') return;
   }
 }

@@ -7,6 +7,7 @@ import type { DispatchRefusal } from '../session-protocol/refusal.ts';
 import type { DispatchStore } from './dispatch-store.ts';
 import type { ProxyControl } from './proxy-control.ts';
 import type { ProxyRegistry } from './proxy-registry.ts';
+import type { ReportOutcomes } from './report-outcomes.ts';
 
 /** How sessions of an application are given. */
 export interface SessionTerms {
@@ -26,6 +27,18 @@ export interface Patience {
   idleAfterMs: number;
   /** So long after an acknowledged end the engine has counted what was never reported. */
   settleAfterMs: number;
+  /** A proxy's clock is warned of when it is off by more. */
+  warnClockSkewMs: number;
+  /** And beyond this the proxy is given no sessions; times of reports may be off by it. */
+  maxClockSkewMs: number;
+}
+
+/** What is bounded by number. */
+export interface SessionLimits {
+  /** Sessions of a subscriber that are open or not settled. */
+  perSubscriber: number;
+  /** Sponsored octets that a session may use past its cap: what passes while its connections close. */
+  overshootOctets: number;
 }
 
 /** What the steps of the dispatch server work with. */
@@ -39,6 +52,9 @@ export interface DispatchContext {
   pseudonymKey: PseudonymKey;
   termsOf: (applicationId: string) => SessionTerms;
   patience: Patience;
+  sessionLimits: SessionLimits;
+  /** Counts what became of reports, for metrics. */
+  reportOutcomes: ReportOutcomes;
   logger: Logger;
 }
 

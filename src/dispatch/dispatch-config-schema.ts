@@ -3,6 +3,7 @@ import { kafkaBrokers, topicName } from '../platform/config-fields.ts';
 import { logSchema } from '../platform/config-schema.ts';
 import { passwordSaslSchema, sslSchema } from '../platform/config-source-schema.ts';
 import { httpLimitsSchema, requestRateSchema } from '../platform/http-limits-schema.ts';
+import { proxyEndpointsSchema } from '../session-protocol/dispatch-messages.ts';
 import { accountSchema } from './account-config-schema.ts';
 
 const DAY_MS = 86_400_000;
@@ -27,7 +28,11 @@ const httpSchema = z
         'Addresses or networks of reverse proxies whose x-forwarded-for is believed. A terminal is known by its address.',
       ),
     tls: z
-      .strictObject({ cert: path('Certificate chain, PEM.'), key: path('Private key, PEM.') })
+      .strictObject({
+        cert: path('Certificate chain, PEM.'),
+        key: path('Private key, PEM.'),
+        clientCaFile: path('Own authority of the proxies’ client certificates, PEM.').optional(),
+      })
       .optional()
       .describe('TLS; absent: plain HTTP.'),
     limits: httpLimitsSchema,
@@ -102,9 +107,55 @@ const sessionsSchema = z
         'When reports are missing: so long after its proxy has acknowledged the end, what a session had reserved is free again. ' +
           'Longer than a flow record takes to be booked.',
       ),
+    maxPerSubscriber: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(32)
+      .describe('Sessions of a subscriber that are open or not settled; one more is refused (too_many_sessions).'),
+    overshootOctets: z
+      .int()
+      .min(0)
+      .max(2 ** 40)
+      .default(2 ** 26)
+      .describe(
+        'Reports may say that a session has used so much more than it was granted: what passes while its connections close.',
+      ),
   })
   .prefault({})
   .describe('How sessions are given.');
+
+/** One proxy: what it proves itself with, and all that it may be registered with. */
+const proxySchema = z
+  .strictObject({
+    secretFile: path('File of the secret that this proxy alone has: one line, two while it is rotated.').optional(),
+    secretVariable: z
+      .string()
+      .regex(/^[A-Za-z_]\w*$/, { error: 'expected the name of an environment variable' })
+      .optional()
+      .describe('Environment variable of that secret, instead of a file.'),
+    clientCertificate: z
+      .strictObject({
+        fingerprint256: z
+          .string()
+          .regex(/^([\da-f]{2}:?){31}[\da-f]{2}$/i, { error: 'expected SHA-256 in hex' })
+          .optional()
+          .describe('SHA-256 fingerprint of the certificate.'),
+        subject: z.string().min(3).optional().describe('Its distinguished name, such as CN=proxy-1,O=carrier.'),
+      })
+      .optional()
+      .describe(
+        'The proxy proves itself by this certificate (mutual TLS; http.tls.clientCaFile) instead of by its secret, which then only the ' +
+          'dispatch server sends.',
+      ),
+    controlUrl: z
+      .url({ protocol: /^https?$/ })
+      .describe('Its control interface: the one address at which the dispatch server calls it.'),
+    controlCaFile: path('Authority of the control interface’s certificate, PEM.').optional(),
+    endpoints: proxyEndpointsSchema.describe('The addresses that it may advertise to terminals.'),
+    applications: z.array(z.string().min(1)).min(1).describe('The applications that it may serve, by their ids.'),
+  })
+  .meta({ oneOf: [{ required: ['secretFile'] }, { required: ['secretVariable'] }] });
 
 /** The configuration file of a dispatch server, `dispatch.yaml`. It holds no secrets. */
 export const dispatchConfigSchema = z
@@ -121,11 +172,10 @@ export const dispatchConfigSchema = z
     operators: z.array(operatorSchema).min(1).describe('Operators whose identity assertions are believed.'),
     operatorSecretFile: path('File of the operator’s secret; or set ZERORATE_OPERATOR_SECRET.').optional(),
     proxies: z
-      .record(
-        proxyId,
-        z.strictObject({ secretFile: path('File of its secret; absent: ZERORATE_PROXY_SECRET.').optional() }),
-      )
-      .describe('The proxies, by their ids. One that is taken out is gone for good: its sessions are over.'),
+      .record(proxyId, proxySchema)
+      .describe(
+        'The proxies, by their ids; a proxy is not registered with anything else than this says. One that is taken out is gone for good: its sessions are over.',
+      ),
     heartbeats: z
       .strictObject({
         everyMs: ms(100, 600_000).default(2000).describe('How often a proxy is to give a sign of life.'),
@@ -133,6 +183,10 @@ export const dispatchConfigSchema = z
         silentAfterMs: ms(1000, DAY_MS)
           .default(60_000)
           .describe('The sessions of one that was silent for longer are over.'),
+        warnClockSkewMs: ms(1, DAY_MS).default(1000).describe('A proxy’s clock is warned of when it is off by more.'),
+        maxClockSkewMs: ms(1, DAY_MS)
+          .default(5000)
+          .describe('One whose clock is off by more is given no sessions; times in its reports may be off by so much.'),
         announceTimeoutMs: ms(50, 60_000).default(2000).describe('How long a proxy may take to answer.'),
       })
       .prefault({})

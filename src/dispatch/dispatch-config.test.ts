@@ -63,6 +63,42 @@ test.each<[string, string, string, RegExp]>([
     /proxies\.proxy-1\.secretFile: cannot be read/,
   ],
   [
+    'two places of a secret',
+    'secretFile: proxy-1.secret',
+    'secretFile: proxy-1.secret\n    secretVariable: OWN',
+    /proxies\.proxy-1: name either|proxies\.proxy-1\.secretFile: name either/,
+  ],
+  ['a proxy without a pinned control URL', 'controlUrl:', 'region:', /proxies\.proxy-1\.(region|controlUrl)/],
+  [
+    'a proxy of before, with the shared secret',
+    'secretFile: proxy-1.secret',
+    '',
+    /proxies\.proxy-1: name either secretFile or secretVariable/,
+  ],
+  [
+    'a secret that two proxies have',
+    'heartbeats:',
+    `  proxy-2:
+    secretFile: proxy-1.secret
+    controlUrl: http://127.0.0.1:9083
+    endpoints: { connect: "http://127.0.0.1:1", socks5: "socks5://127.0.0.1:2", relay: "ws://127.0.0.1:3" }
+    applications: [chatter]
+heartbeats:`,
+    /proxies\.proxy-2\.secretFile: is the secret of proxy-1, too/,
+  ],
+  [
+    'a client certificate without its authority',
+    '# clientCertificate:',
+    'clientCertificate:',
+    /proxies\.proxy-1\.clientCertificate: needs http\.tls\.clientCaFile/,
+  ],
+  [
+    'a bound on clocks below the warning',
+    'maxClockSkewMs: 5000',
+    'maxClockSkewMs: 10',
+    /heartbeats\.maxClockSkewMs: expected at least warnClockSkewMs 1000/,
+  ],
+  [
     'a way without its settings',
     'registry: { file: accounts.csv } #',
     '#',
@@ -100,11 +136,18 @@ test.each<[string, string, string, RegExp]>([
 test.each([
   ['ZERORATE_PSEUDONYM_KEY', ''],
   ['ZERORATE_OPERATOR_SECRET', 'operatorSecretFile: operator.secret'],
-  ['ZERORATE_PROXY_SECRET', '{ secretFile: proxy-1.secret }'],
+  ['PROXY_1_SECRET', 'secretFile: proxy-1.secret'],
 ])('without a file, refused without %s', (variable, named) => {
   const file = join(demoFolder(), 'dispatch.yaml');
-  writeFileSync(file, readFileSync(file, 'utf8').replace(named, named.startsWith('{') ? '{}' : ''));
-  const env = { ...ENV, ZERORATE_OPERATOR_SECRET: 'operator-0123456789', ZERORATE_PROXY_SECRET: 'proxies-0123456789' };
+  const other = variable === 'PROXY_1_SECRET' ? 'secretVariable: PROXY_1_SECRET' : '';
+  writeFileSync(file, readFileSync(file, 'utf8').replace(named, other));
+  const env = { ...ENV, ZERORATE_OPERATOR_SECRET: 'operator-0123456789', PROXY_1_SECRET: 'proxies-0123456789' };
   expect(() => readDispatchConfig(file, env)).not.toThrow();
-  expect(() => readDispatchConfig(file, { ...env, [variable]: '' })).toThrow(/expected/);
+  expect(() => readDispatchConfig(file, { ...env, [variable]: '' })).toThrow(/expected|holds no secret/);
+});
+
+test('the variable that all proxies shared is refused, with what to do', () => {
+  const env = { ...ENV, ZERORATE_PROXY_SECRET: 'shared-0123456789' };
+  const read = () => readDispatchConfig(join(demoFolder(), 'dispatch.yaml'), env);
+  expect(read).toThrow(/proxies: ZERORATE_PROXY_SECRET is set, and no longer read.*own/);
 });

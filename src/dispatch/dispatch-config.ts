@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type ConfigFault, readConfigDocument } from '../platform/config-document.ts';
+import { type PeerSecret, readPeerSecret, sharedSecretFault } from '../platform/peer-secret.ts';
 import { readPseudonymKey } from '../platform/pseudonym-key.ts';
 import { Secret } from '../platform/secret.ts';
 import type { AccountSettings } from './account-config-schema.ts';
@@ -13,7 +14,7 @@ export interface DispatchConfig extends DispatchDocument {
     pseudonymKey: Secret;
     operator: Secret;
     /** By proxy id. */
-    proxies: ReadonlyMap<string, Secret>;
+    proxies: ReadonlyMap<string, PeerSecret>;
     /** Of the sponsors' account endpoints, by application id. */
     callbacks: ReadonlyMap<string, Secret>;
     storePassword: Secret | null;
@@ -34,12 +35,7 @@ export function readDispatchConfig(file: string, env: Environment): DispatchConf
   const { store, kafka, proxies } = value;
   const pseudonymKey = secretOf('ZERORATE_PSEUDONYM_KEY', ['pseudonymKey', 'file'], value.pseudonymKey?.file);
   const operator = secretOf('ZERORATE_OPERATOR_SECRET', ['operatorSecretFile'], value.operatorSecretFile);
-  const ofProxies = Object.entries(proxies).map(([id, { secretFile }]) => {
-    const path = ['proxies', id, 'secretFile'];
-    const secret = secretOf('ZERORATE_PROXY_SECRET', path, secretFile);
-    faults.push(...secretFaults(secret, path, 'ZERORATE_PROXY_SECRET'));
-    return [id, new Secret(secret ?? '')] as const;
-  });
+  const ofProxies = proxySecrets(proxies, env, document.resolve, faults);
   const callbacks = Object.entries(value.applications).flatMap(([id, { account }]) => {
     if (account?.callback === undefined) return [];
     const path = ['applications', id, 'account', 'callback', 'secretFile'];
@@ -60,12 +56,43 @@ export function readDispatchConfig(file: string, env: Environment): DispatchConf
     secrets: {
       pseudonymKey: new Secret(pseudonymKey ?? ''),
       operator: new Secret(operator ?? ''),
-      proxies: new Map(ofProxies),
+      proxies: ofProxies,
       callbacks: new Map(callbacks),
       storePassword: storePassword === null ? null : new Secret(storePassword),
       saslPassword: saslPassword === null ? null : new Secret(saslPassword),
     },
   };
+}
+
+/** Each proxy's own secret: one that two have would let either be the other. */
+function proxySecrets(
+  proxies: DispatchDocument['proxies'],
+  env: Environment,
+  resolve: (path: string) => string,
+  faults: ConfigFault[],
+): Map<string, PeerSecret> {
+  const secrets = new Map<string, PeerSecret>();
+  const shared = sharedSecretFault(
+    env,
+    Object.values(proxies).map(({ secretVariable }) => secretVariable),
+  );
+  if (shared !== null) faults.push({ path: ['proxies'], message: shared });
+  for (const [id, { secretFile, secretVariable }] of Object.entries(proxies)) {
+    const source = { file: secretFile && resolve(secretFile), variable: secretVariable };
+    const read = readPeerSecret(source, env, (file) => readFileSync(file, 'utf8'));
+    const field = secretFile === undefined ? (secretVariable === undefined ? [] : ['secretVariable']) : ['secretFile'];
+    const path = ['proxies', id, ...field];
+    if (read.fault !== undefined) {
+      faults.push({ path, message: read.fault });
+      continue;
+    }
+    for (const [other, secret] of secrets) {
+      if (!secret.overlaps(read.secret)) continue;
+      faults.push({ path, message: `is the secret of ${other}, too: each proxy has a secret of its own` });
+    }
+    secrets.set(id, read.secret);
+  }
+  return secrets;
 }
 
 interface SecretSource {
@@ -104,7 +131,7 @@ function accountFaults(applications: DispatchDocument['applications']): ConfigFa
   );
 }
 
-function ruleFaults({ operators, heartbeats, kafka, applications }: DispatchDocument): ConfigFault[] {
+function ruleFaults({ operators, heartbeats, kafka, applications, proxies, http }: DispatchDocument): ConfigFault[] {
   const faults: ConfigFault[] = operators.flatMap(({ jwksFile, jwksUrl }, i) =>
     (jwksFile === undefined) === (jwksUrl === undefined)
       ? [{ path: ['operators', i], message: 'name either jwksFile or jwksUrl' }]
@@ -118,14 +145,40 @@ function ruleFaults({ operators, heartbeats, kafka, applications }: DispatchDocu
   if (silentAfterMs <= freshForMs) {
     faults.push({ path: ['heartbeats', 'silentAfterMs'], message: `expected more than freshForMs ${freshForMs}` });
   }
+  if (heartbeats.maxClockSkewMs < heartbeats.warnClockSkewMs) {
+    const message = `expected at least warnClockSkewMs ${heartbeats.warnClockSkewMs}`;
+    faults.push({ path: ['heartbeats', 'maxClockSkewMs'], message });
+  }
+  faults.push(...proxyFaults(proxies, http.tls?.clientCaFile));
   if (typeof kafka.ssl === 'object' && (kafka.ssl.cert === undefined) !== (kafka.ssl.key === undefined)) {
     faults.push({ path: ['kafka', 'ssl'], message: 'cert and key go together' });
   }
   return faults;
 }
 
+function proxyFaults(proxies: DispatchDocument['proxies'], clientCaFile: string | undefined): ConfigFault[] {
+  const controlUrls = new Map<string, string>();
+  return Object.entries(proxies).flatMap(([id, { clientCertificate, controlUrl }]) => {
+    const faults: ConfigFault[] = [];
+    const path = ['proxies', id, 'clientCertificate'];
+    if (clientCertificate !== undefined && clientCaFile === undefined) {
+      faults.push({ path, message: 'needs http.tls.clientCaFile, the authority of the certificate' });
+    }
+    if (clientCertificate !== undefined && Object.keys(clientCertificate).length === 0) {
+      faults.push({ path, message: 'name fingerprint256 or subject, or both' });
+    }
+    const { href } = new URL(controlUrl);
+    const other = controlUrls.get(href);
+    if (other !== undefined) {
+      faults.push({ path: ['proxies', id, 'controlUrl'], message: `is the control URL of ${other}, too` });
+    }
+    controlUrls.set(href, id);
+    return faults;
+  });
+}
+
 function withPaths(document: DispatchDocument, resolve: (path: string) => string): DispatchDocument {
-  const { catalogue, dataDir, http, kafka, operators, applications } = document;
+  const { catalogue, dataDir, http, kafka, operators, applications, proxies } = document;
   const { ssl } = kafka;
   const certificates =
     typeof ssl === 'boolean'
@@ -137,7 +190,13 @@ function withPaths(document: DispatchDocument, resolve: (path: string) => string
     ...document,
     catalogue: resolve(catalogue),
     dataDir: resolve(dataDir),
-    http: { ...http, ...(http.tls && { tls: { cert: resolve(http.tls.cert), key: resolve(http.tls.key) } }) },
+    http: { ...http, ...(http.tls && { tls: withTlsPaths(http.tls, resolve) }) },
+    proxies: Object.fromEntries(
+      Object.entries(proxies).map(([id, { controlCaFile, ...proxy }]) => [
+        id,
+        { ...proxy, ...(controlCaFile !== undefined && { controlCaFile: resolve(controlCaFile) }) },
+      ]),
+    ),
     kafka: { ...kafka, ssl: certificates },
     operators: operators.map((operator) =>
       operator.jwksFile === undefined ? operator : { ...operator, jwksFile: resolve(operator.jwksFile) },
@@ -164,4 +223,11 @@ function withAccountPaths(account: AccountSettings, resolve: (path: string) => s
     }),
     ...(registry && { registry: { file: resolve(registry.file) } }),
   };
+}
+
+type HttpTls = NonNullable<DispatchDocument['http']['tls']>;
+
+function withTlsPaths({ cert, key, clientCaFile }: HttpTls, resolve: (path: string) => string): HttpTls {
+  const own = { cert: resolve(cert), key: resolve(key) };
+  return clientCaFile === undefined ? own : { ...own, clientCaFile: resolve(clientCaFile) };
 }

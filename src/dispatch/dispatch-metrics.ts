@@ -3,6 +3,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Health } from '../platform/health.ts';
 import { exportHealth } from '../platform/health-metrics.ts';
 import { createMetrics } from '../platform/metrics.ts';
+import { verdictOn } from './clock-skew.ts';
 import type { DispatchContext } from './context.ts';
 
 /**
@@ -26,15 +27,38 @@ export function exportDispatch(server: FastifyInstance, context: DispatchContext
   });
   new Gauge({
     name: 'zerorate_dispatch_proxies',
-    help: 'proxies that have sent a heartbeat: fresh ones are given sessions, silent ones are not',
+    help: 'proxies that have sent a heartbeat: fresh ones are given sessions; silent ones and those whose clock is off are not',
     labelNames: ['state'],
     registers,
     collect() {
       this.reset();
-      for (const state of ['fresh', 'silent']) this.set({ state }, 0);
+      for (const state of ['fresh', 'silent', 'clock_off']) this.set({ state }, 0);
       const { clock, patience, proxies } = context;
-      for (const { heardAtMs } of proxies.all()) {
-        this.inc({ state: clock.nowMs() - heardAtMs <= patience.freshForMs ? 'fresh' : 'silent' });
+      for (const { heardAtMs, clockSkewMs } of proxies.all()) {
+        if (clock.nowMs() - heardAtMs > patience.freshForMs) this.inc({ state: 'silent' });
+        else this.inc({ state: verdictOn(clockSkewMs, patience) === 'excessive' ? 'clock_off' : 'fresh' });
+      }
+    },
+  });
+  new Gauge({
+    name: 'zerorate_dispatch_proxy_clock_skew_seconds',
+    help: 'by how much the clock of a proxy is ahead of this one, by its last heartbeat; negative: behind',
+    labelNames: ['proxy'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { proxyId, clockSkewMs } of context.proxies.all()) this.set({ proxy: proxyId }, clockSkewMs / 1000);
+    },
+  });
+  new Counter({
+    name: 'zerorate_dispatch_reports_total',
+    help: 'usage reports, by proxy, outcome (accepted, duplicate, refused) and the reason of a refusal',
+    labelNames: ['proxy', 'outcome', 'reason'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { proxyId, outcome, reason, count } of context.reportOutcomes.all()) {
+        this.inc({ proxy: proxyId, outcome, reason }, count);
       }
     },
   });

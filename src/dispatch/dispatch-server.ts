@@ -13,14 +13,15 @@ import { ListenError } from '../platform/listen-error.ts';
 import type { Logger } from '../platform/logger.ts';
 import { ProblemLog } from '../platform/problem-log.ts';
 import type { SuspensionFacts } from '../platform/suspension-facts.ts';
-import type { DispatchContext, Patience, SessionTerms } from './context.ts';
+import type { DispatchContext, Patience, SessionLimits, SessionTerms } from './context.ts';
 import { DispatchStore } from './dispatch-store.ts';
 import type { HttpOptions } from './http-options.ts';
 import { createHttpServer } from './http-server.ts';
 import type { IdentityVerifier } from './identity.ts';
 import type { ProxyControl } from './proxy-control.ts';
-import { ProxyRegistry } from './proxy-registry.ts';
+import { type ProxyPin, ProxyRegistry } from './proxy-registry.ts';
 import { QuotaTopic, READING } from './quota-topic.ts';
+import { ReportOutcomes } from './report-outcomes.ts';
 import { rotateKeys } from './signing-keys.ts';
 import { SponsorWatch } from './sponsor-watch.ts';
 import { sweepSessions } from './sweep-sessions.ts';
@@ -31,7 +32,6 @@ export interface DispatchServerOptions
     HttpOptions,
     | 'identity'
     | 'accounts'
-    | 'proxySecrets'
     | 'operatorSecret'
     | 'heartbeatEveryMs'
     | 'rateLimits'
@@ -48,9 +48,12 @@ export interface DispatchServerOptions
   random: () => number;
   pseudonymKey: PseudonymKey;
   identity: IdentityVerifier;
+  /** The configured proxies, by id. */
+  proxies: ReadonlyMap<string, ProxyPin>;
   control: ProxyControl;
   termsOf: (applicationId: string) => SessionTerms;
   patience: Patience;
+  sessionLimits: SessionLimits;
   rotateKeysEveryMs: number;
   retainMs: number;
   /** Throws a ConfigError when subscribers are stored by another key, or a newer state of it, than the one in use; returns its states. */
@@ -161,9 +164,10 @@ export class DispatchServer {
   }
 
   #createContext(store: DispatchStore): DispatchContext {
-    const { catalogue, clock, random, pseudonymKey, control, termsOf, patience, logger, proxySecrets } = this.#options;
-    const proxies = new ProxyRegistry(proxySecrets.keys(), clock.nowMs());
-    return { catalogue, store, proxies, control, clock, random, pseudonymKey, termsOf, patience, logger };
+    const { catalogue, clock, random, pseudonymKey, control, termsOf, patience, sessionLimits, logger } = this.#options;
+    const proxies = new ProxyRegistry(this.#options.proxies, clock.nowMs());
+    const given = { catalogue, control, clock, random, pseudonymKey, termsOf, patience, sessionLimits, logger };
+    return { ...given, store, proxies, reportOutcomes: new ReportOutcomes() };
   }
 
   async #rotateKeys(): Promise<void> {

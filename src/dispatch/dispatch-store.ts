@@ -73,6 +73,8 @@ export class DispatchStore {
   #accountBindings!: Database<AccountBinding, [application: string, account: string, subscriber: string]>;
 
   #assertionsPrunedAtMs = 0;
+  /** Of the sessions that are open. */
+  readonly #openByProxy = new Map<string, number>();
 
   /** While the file is rewritten: what is written waits. */
   #rewriting: Promise<unknown> = Promise.resolve();
@@ -85,6 +87,7 @@ export class DispatchStore {
     removeUnfinishedRewrites(directory);
     this.#directory = directory;
     this.#use(open({ path: directory, maxDbs: DATABASES.length, noSubdir: false }));
+    for (const session of this.allLiveSessions()) this.#count(session, 1);
   }
 
   #use(root: RootDatabase): void {
@@ -165,8 +168,10 @@ export class DispatchStore {
 
   putSession(session: Session): void {
     const { sessionId, subscriber, planId, isSettled } = session;
+    this.#count(this.session(sessionId), -1);
+    this.#count(session, 1);
     if (isSettled) {
-      this.removeLive(session);
+      this.#removeLive(session);
       void this.#settled.put(sessionId, session);
     } else {
       void this.#places.put(sessionId, [subscriber, planId]);
@@ -174,7 +179,23 @@ export class DispatchStore {
     }
   }
 
-  removeLive({ sessionId, subscriber, planId }: Session): void {
+  /** Forgets a session that was being opened. */
+  removeSession(session: Session): void {
+    this.#count(this.session(session.sessionId), -1);
+    this.#removeLive(session);
+  }
+
+  /** How many sessions of a proxy are open. */
+  openSessionsOf(proxyId: string): number {
+    return this.#openByProxy.get(proxyId) ?? 0;
+  }
+
+  #count(session: Session | undefined, by: 1 | -1): void {
+    if (session?.state !== 'open' || session.isSettled) return;
+    this.#openByProxy.set(session.proxyId, this.openSessionsOf(session.proxyId) + by);
+  }
+
+  #removeLive({ sessionId, subscriber, planId }: Session): void {
     void this.#places.remove(sessionId);
     void this.#live.remove([subscriber, planId, sessionId]);
   }
@@ -206,8 +227,9 @@ export class DispatchStore {
     return this.#live.getRange().map(({ value }) => value);
   }
 
-  hasReport(reportId: string): boolean {
-    return this.#reportTimes.doesExist(reportId);
+  report(reportId: string): ReportedUsage | undefined {
+    const startTimeMs = this.#reportTimes.get(reportId);
+    return startTimeMs === undefined ? undefined : this.#reports.get([startTimeMs, reportId]);
   }
 
   putReport(report: ReportedUsage): void {

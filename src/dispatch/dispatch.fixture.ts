@@ -11,6 +11,7 @@ import type { Clock } from '../platform/clock.ts';
 import { Health } from '../platform/health.ts';
 import { httpLimitsSchema } from '../platform/http-limits-schema.ts';
 import { createLogger } from '../platform/logger.ts';
+import { PeerSecret } from '../platform/peer-secret.ts';
 import {
   type AccountStatement,
   accountClaims,
@@ -35,8 +36,9 @@ import { DispatchStore } from './dispatch-store.ts';
 import type { HttpOptions } from './http-options.ts';
 import { createHttpServer } from './http-server.ts';
 import { operatorVerifier } from './operator-keys.ts';
-import type { ProxyControl } from './proxy-control.ts';
-import { ProxyRegistry } from './proxy-registry.ts';
+import type { AnnouncementProblem, ProxyControl } from './proxy-control.ts';
+import { type ProxyPin, ProxyRegistry } from './proxy-registry.ts';
+import { ReportOutcomes } from './report-outcomes.ts';
 import { rotateKeys } from './signing-keys.ts';
 
 /** 2026-11-10T12:00Z. */
@@ -46,7 +48,20 @@ export const MSISDN = '491701234567';
 export const ISSUER = 'test-operator';
 export const SPONSOR_ISSUER = 'test-sponsor';
 export const OPERATOR_SECRET = 'operator-secret-0123456789';
+export const PROXY_IDS = ['edge-1', 'edge-2'];
 export const secretOf = (proxyId: string) => `secret-of-${proxyId}-0123456789`;
+
+/** As `TestDispatch.heartbeat` says it. */
+export function pinOf(proxyId: string, fields: Partial<ProxyPin> = {}): ProxyPin {
+  return {
+    secret: PeerSecret.of(secretOf(proxyId)),
+    clientCertificate: null,
+    controlUrl: 'http://127.0.0.1:4',
+    endpoints: { connect: 'http://127.0.0.1:1', socks5: 'socks5://127.0.0.1:2', relay: 'ws://127.0.0.1:3' },
+    applicationIds: ['chat', 'talk', 'idle'],
+    ...fields,
+  };
+}
 
 export const CATALOGUE_TEXT = `
 sponsors:
@@ -105,8 +120,12 @@ export class TestProxies implements ProxyControl {
   readonly announced: { proxyId: string; announcement: Announcement }[] = [];
   readonly down = new Set<string>();
 
-  async announce({ proxyId }: { proxyId: string }, announcement: Announcement): Promise<string | null> {
-    if (this.down.has(proxyId)) return 'connect ECONNREFUSED';
+  /** Sessions that have ended at their proxy, whose end report is not here yet. */
+  readonly over = new Set<string>();
+
+  async announce(proxyId: string, announcement: Announcement): Promise<AnnouncementProblem> {
+    if (this.down.has(proxyId)) return { message: 'connect ECONNREFUSED', kind: 'unreachable' };
+    if (this.over.has(announcement.sessionId)) return { message: 'HTTP 409', kind: 'over' };
     this.announced.push({ proxyId, announcement });
     return null;
   }
@@ -138,12 +157,11 @@ export class TestDispatch {
   async open(options: Partial<HttpOptions> & Partial<DispatchContext> = {}): Promise<void> {
     const { catalogue } = parseCatalogue(CATALOGUE_TEXT, 'catalogue.yaml');
     if (catalogue === undefined) throw new Error('the test’s catalogue has faults');
-    const proxyIds = ['edge-1', 'edge-2'];
     const { clock } = this;
     this.context = {
       catalogue,
       store: new DispatchStore(this.directory),
-      proxies: new ProxyRegistry(proxyIds, clock.nowMs()),
+      proxies: new ProxyRegistry(new Map(PROXY_IDS.map((id) => [id, pinOf(id)])), clock.nowMs()),
       control: this.proxies,
       clock,
       random: () => 0,
@@ -155,7 +173,11 @@ export class TestDispatch {
         silentAfterMs: 60_000,
         idleAfterMs: 600_000,
         settleAfterMs: 900_000,
+        warnClockSkewMs: 1000,
+        maxClockSkewMs: 5000,
       },
+      sessionLimits: { perSubscriber: 100, overshootOctets: 1000 },
+      reportOutcomes: new ReportOutcomes(),
       logger: createLogger({ level: 'silent', format: 'json' }),
       ...options,
     };
@@ -165,7 +187,6 @@ export class TestDispatch {
       identity: operatorVerifier(new Map([[ISSUER, createLocalJWKSet(await operatorJwks(this.operatorKey))]])),
       accounts: new Accounts(await this.#accounts(), this.context.logger),
       health: this.health,
-      proxySecrets: new Map(proxyIds.map((id) => [id, secretOf(id)])),
       operatorSecret: OPERATOR_SECRET,
       heartbeatEveryMs: 2000,
       rateLimits: ratesOf(1000),
@@ -206,10 +227,20 @@ export class TestDispatch {
   }
 
   async heartbeat(proxyId: string, fields: Partial<Heartbeat> = {}): Promise<void> {
-    const response = await this.call({
+    const response = await this.register(proxyId, fields);
+    if (response.statusCode !== 200) throw new Error(response.body);
+  }
+
+  /** A heartbeat as it is answered. */
+  register(
+    proxyId: string,
+    fields: Partial<Heartbeat> = {},
+    secret = secretOf(proxyId),
+  ): Promise<LightMyRequestResponse> {
+    return this.call({
       method: 'PUT',
       url: `/v1/proxies/${proxyId}`,
-      headers: { authorization: `Bearer ${secretOf(proxyId)}` },
+      headers: { authorization: `Bearer ${secret}` },
       payload: {
         region: 'north',
         endpoints: { connect: 'http://127.0.0.1:1', socks5: 'socks5://127.0.0.1:2', relay: 'ws://127.0.0.1:3' },
@@ -218,10 +249,10 @@ export class TestDispatch {
         openSessions: 0,
         capacitySessions: 1000,
         octetsPerSecond: 0,
+        sentAtMs: this.clock.ms,
         ...fields,
       },
     });
-    if (response.statusCode !== 200) throw new Error(response.body);
   }
 
   assertion(msisdn = MSISDN, terminalIp = TERMINAL_IP, key = this.operatorKey, seconds = 3600): Promise<string> {
@@ -264,7 +295,7 @@ export class TestDispatch {
     return this.withToken('POST', `/v1/sessions/${sessionId}/renewal`, token);
   }
 
-  async report(proxyId: string, ...reports: UsageReport[]): Promise<UsageReportsAnswer> {
+  async report(proxyId: string, ...reports: unknown[]): Promise<UsageReportsAnswer> {
     const headers = { authorization: `Bearer ${secretOf(proxyId)}` };
     const response = await this.call({ method: 'POST', url: '/v1/usage-reports', headers, payload: { reports } });
     if (response.statusCode !== 200) throw new Error(response.body);

@@ -7,12 +7,12 @@ export interface EntitlementFacts {
   catalogue: Catalogue;
   suspendedSponsors: ReadonlySet<string>;
   nowMs: number;
-  /** What is left of the subscriber's quota under a plan; Infinity where that has none. */
-  remainingOctets: (plan: Plan) => number;
+  /** What the subscriber has not used of the quota under a plan, reserved or not; Infinity where that has none. */
+  unusedOctets: (plan: Plan) => number;
 }
 
 export type Entitlement =
-  | { sponsorId: string; plan: Plan; remainingOctets: number; refusal?: undefined }
+  | { sponsorId: string; plan: Plan; refusal?: undefined }
   | { refusal: Extract<DispatchRefusal, 'unknown_application' | 'sponsor_suspended' | 'no_plan' | 'quota_exhausted'> };
 
 /** Whether a subscriber may have a session of the application, looked at in the order of `DISPATCH_REFUSALS`. */
@@ -24,9 +24,8 @@ export function entitlementOf(applicationId: string, facts: EntitlementFacts): E
   if (suspendedSponsors.has(sponsorId)) return { refusal: 'sponsor_suspended' };
   const plan = planInForce(catalogue, applicationId, nowMs);
   if (plan === null) return { refusal: 'no_plan' };
-  const remainingOctets = facts.remainingOctets(plan);
-  if (remainingOctets <= plan.allocateAboveOctets) return { refusal: 'quota_exhausted' };
-  return { sponsorId, plan, remainingOctets };
+  if (facts.unusedOctets(plan) <= plan.allocateAboveOctets) return { refusal: 'quota_exhausted' };
+  return { sponsorId, plan };
 }
 
 /** The application's plan in force at an instant; null when there is none. */

@@ -6,7 +6,8 @@ import { refusalsOf } from './http-refusal.ts';
 import { publicKeys } from './signing-keys.ts';
 
 const ACCESS = { access: 'public' } as const;
-const readinessSchema = z.object({ ready: z.boolean(), problems: z.record(z.string(), z.string()) });
+const byPart = z.record(z.string(), z.string());
+const readinessSchema = z.object({ ready: z.boolean(), problems: byPart, warnings: byPart });
 
 /** The public keys of tokens, and whether the server lives and works. */
 export function healthRoutes(instance: FastifyInstance, { context, health }: HttpOptions): void {
@@ -43,6 +44,10 @@ export function healthRoutes(instance: FastifyInstance, { context, health }: Htt
       response: { 200: readinessSchema, 503: readinessSchema, ...refusalsOf() },
     },
     handler: async (_, reply) =>
-      reply.code(health.isReady ? 200 : 503).send({ ready: health.isReady, problems: { ...health.problems } }),
+      reply.code(health.isReady ? 200 : 503).send({
+        ready: health.isReady,
+        problems: { ...health.problems },
+        warnings: { ...health.warnings },
+      }),
   });
 }

@@ -19,15 +19,14 @@ export interface HttpOptions {
   identity: IdentityVerifier;
   accounts: Pick<Accounts, 'verify' | 'subscribersPerAccount'>;
   health: Health;
-  /** By proxy id. */
-  proxySecrets: ReadonlyMap<string, string>;
   operatorSecret: string;
   heartbeatEveryMs: number;
   rateLimits: Readonly<Record<RateLimited, RequestRate>>;
   limits: HttpLimits;
   /** Addresses of reverse proxies whose `x-forwarded-for` is believed. */
   trustedProxies: readonly string[];
-  tls?: { cert: string; key: string } | undefined;
+  /** With `ca` and `requestCert`, proxies may prove themselves by client certificates; terminals have none. */
+  tls?: { cert: string; key: string; ca?: string; requestCert?: true; rejectUnauthorized?: false } | undefined;
   /** Whether it is known who is suspended and what quotas are used; absent: it is. */
   isStarted?: () => boolean;
   /** Is given the registry of the server's metrics. */

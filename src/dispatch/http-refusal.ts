@@ -18,6 +18,8 @@ const STATUS: Readonly<Record<DispatchRefusal, number>> = {
   sponsor_suspended: 403,
   no_plan: 403,
   quota_exhausted: 403,
+  quota_reserved: 429,
+  too_many_sessions: 429,
   no_proxy: 503,
   session_unknown: 404,
   session_over: 409,
@@ -28,7 +30,7 @@ const STATUS: Readonly<Record<DispatchRefusal, number>> = {
 export function refusalsOf(...reasons: readonly DispatchRefusal[]): Record<number, typeof refusalSchema> {
   return documentedRefusals(
     refusalSchema,
-    ['starting' as const, ...reasons].map((reason) => [reason, STATUS[reason], DISPATCH_REFUSALS[reason]] as const),
+    reasons.map((reason) => [reason, STATUS[reason], DISPATCH_REFUSALS[reason]] as const),
   );
 }
 

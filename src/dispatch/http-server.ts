@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler } from 'fastify-type-provider-zod';
 import { createGuardedServer, type HttpIdentity } from '../platform/http-guard.ts';
 import { exportConnections } from '../platform/http-metrics.ts';
+import { isSecret } from '../platform/secret-comparison.ts';
 import { accountRoutes } from './account-routes.ts';
 import { exportDispatch } from './dispatch-metrics.ts';
 import { erasureRoutes } from './erasure-routes.ts';
@@ -11,15 +12,13 @@ import { healthRoutes } from './health-routes.ts';
 import type { HttpOptions } from './http-options.ts';
 import { refusalBody, sendRefusal } from './http-refusal.ts';
 import { operatorRoutes } from './operator-routes.ts';
-import { proxyRoutes } from './proxy-routes.ts';
+import { credentialsOf, proxyRoutes } from './proxy-routes.ts';
 import { rateLimits } from './rate-limits.ts';
-import { bearerOf, type SecretHolder, secretHolders } from './secret-check.ts';
 import { terminalRoutes } from './terminal-routes.ts';
 
 /** The dispatch server's HTTP interface; inert until it listens. The page of its documentation is `/documentation`. */
 export async function createHttpServer(options: HttpOptions): Promise<FastifyInstance> {
   const { perAddress, publicPerAddress, unauthenticatedPerAddress, perProxy, perOperator } = options.rateLimits;
-  const holderOf = secretHolders(options.proxySecrets, options.operatorSecret);
   const { server, connections } = await createGuardedServer({
     name: 'dispatch',
     logger: options.context.logger,
@@ -29,8 +28,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
       byAddress: { terminal: perAddress, public: publicPerAddress, secret: unauthenticatedPerAddress },
       byIdentity: { proxy: perProxy, operator: perOperator },
     },
-    identify: ({ headers }) => identityOf(holderOf(bearerOf(headers.authorization))),
-    mayCall: (_, request) => ownsPath(holderOf(bearerOf(request.headers.authorization)), request),
+    identify: (request) => identityOf(options, request),
     unauthorized: (access) =>
       refusalBody({
         refusal: 'token_invalid',
@@ -61,16 +59,12 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
   return server;
 }
 
-function identityOf(holder: SecretHolder | null): HttpIdentity | null {
-  if (holder === null) return null;
-  if (holder.kind === 'operator') return { kind: 'operator', key: 'operator' };
-  return { kind: 'proxy', key: holder.proxyIds.join(), peers: holder.proxyIds.length };
-}
-
-/** Whether a path that names a proxy names one of the secret’s. */
-function ownsPath(holder: SecretHolder | null, { params }: FastifyRequest): boolean {
-  const { proxyId } = params as { proxyId?: string };
-  return proxyId === undefined || (holder?.kind === 'proxy' && holder.proxyIds.includes(proxyId));
+/** A proxy by its secret or client certificate, the operator by the secret. */
+function identityOf({ context, operatorSecret }: HttpOptions, request: FastifyRequest): HttpIdentity | null {
+  const credentials = credentialsOf(request);
+  if (isSecret(credentials.secret, operatorSecret)) return { kind: 'operator', key: 'operator' };
+  const proxyId = context.proxies.identify(credentials);
+  return proxyId === null ? null : { kind: 'proxy', key: proxyId };
 }
 
 const DOCUMENTATION = '/documentation';

@@ -1,13 +1,14 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Plan } from '../billing/catalogue.ts';
 import type { SessionGrant, SessionRequest } from '../session-protocol/dispatch-messages.ts';
-import { announce } from './announce.ts';
+import { announce, announceRaised } from './announce.ts';
 import { type DispatchContext, isRefused, type Refused } from './context.ts';
 import { contentSharesOf, entitlementOf } from './entitlement.ts';
-import { type ProxyStanding, rankProxies } from './pick-proxy.ts';
+import { isFit, type ProxyStanding, rankProxies } from './pick-proxy.ts';
 import { quotaStateOf } from './quota-of.ts';
-import { firstCap, remainingQuota } from './remaining-quota.ts';
-import type { Session } from './session.ts';
+import { freeInMs, quotaReserved } from './quota-reserved.ts';
+import { firstCap, remainingQuota, renewedCap } from './remaining-quota.ts';
+import { reservedOctets, type Session, withCap } from './session.ts';
 import { grantOf, tokenExpiry } from './session-grant.ts';
 import { proofFault, releaseProof, type SessionProof, useProof } from './session-proof.ts';
 
@@ -20,19 +21,47 @@ export interface OpenRequest extends Pick<SessionRequest, 'region'> {
 interface Reserved {
   session: Session;
   plan: Plan;
+  /** In the order to try them. */
   proxies: ProxyStanding[];
 }
 
+interface Resumed {
+  session: Session;
+  plan: Plan;
+  /** As it was until now. */
+  before: Session;
+}
+
+type Tried = Map<string, boolean>;
+
 /**
  * Gives a session: decides and reserves in one transaction, so that requests at the same time never share an octet; then
- * announces it to a proxy, to the next where one cannot be reached; and only then makes the token.
+ * announces it to a proxy, to the next where one cannot be reached; and only then makes the token. Where the quota leaves less than a
+ * grant, the terminal's own open session is resumed, as that holds what is missing.
  */
 export async function openSession(context: DispatchContext, request: OpenRequest): Promise<SessionGrant | Refused> {
+  const { store, logger } = context;
+  const tried: Tried = new Map();
+  for (;;) {
+    const reserved = await store.transaction(() => reserve(context, request, tried));
+    if (isRefused(reserved)) return reserved;
+    const { session, plan } = reserved;
+    if ('proxies' in reserved) return openAt(context, request.proof, reserved);
+    const problem = await announceRaised(context, session, reserved.before);
+    if (problem === null) return grantOf(context, session, plan);
+    const { sessionId, proxyId } = session;
+    logger.warn({ proxyId, sessionId, problem: problem.message }, 'a session cannot be resumed');
+    tried.set(sessionId, problem.kind === 'over');
+    await store.transaction(() => releaseProof(store, request.proof));
+  }
+}
+
+async function openAt(
+  context: DispatchContext,
+  proof: SessionProof,
+  { session: { sessionId }, plan, proxies }: Reserved,
+): Promise<SessionGrant | Refused> {
   const { store } = context;
-  const reserved = await store.transaction(() => reserve(context, request));
-  if (isRefused(reserved)) return reserved;
-  const { plan, proxies } = reserved;
-  const { sessionId } = reserved.session;
   for (const { proxyId } of proxies) {
     const session = await store.changeSession(sessionId, (now) => ({ ...now, proxyId }));
     if (session === undefined) throw new Error('a session that was being opened is gone');
@@ -41,14 +70,15 @@ export async function openSession(context: DispatchContext, request: OpenRequest
   }
   // Nobody has a token or the key: whatever a proxy has heard of it, nothing can come of it.
   await store.transaction(() => {
-    store.removeLive(reserved.session);
-    releaseProof(store, request.proof);
+    const session = store.session(sessionId);
+    if (session !== undefined) store.removeSession(session);
+    releaseProof(store, proof);
   });
   return { refusal: 'no_proxy' };
 }
 
-function reserve(context: DispatchContext, request: OpenRequest): Reserved | Refused {
-  const { catalogue, store, clock, proxies, random, patience } = context;
+function reserve(context: DispatchContext, request: OpenRequest, tried: Tried): Reserved | Resumed | Refused {
+  const { catalogue, store, clock, proxies, random, patience, sessionLimits, termsOf } = context;
   const { region, proof } = request;
   const { applicationId, subscriber } = proof;
   const nowMs = clock.nowMs();
@@ -58,16 +88,65 @@ function reserve(context: DispatchContext, request: OpenRequest): Reserved | Ref
     catalogue,
     suspendedSponsors: new Set(store.fact('suspendedSponsors') ?? []),
     nowMs,
-    remainingOctets: (plan) => remainingQuota(quotaStateOf(context, plan, subscriber)),
+    unusedOctets: (plan) => remainingQuota({ ...quotaStateOf(context, plan, subscriber), reservedOctets: 0 }),
   });
   if (entitlement.refusal !== undefined) return entitlement;
-  const ranked = rankProxies(proxies.all(), { applicationId, region, nowMs, freshForMs: patience.freshForMs }, random);
+  const { plan } = entitlement;
+  const remainingOctets = remainingQuota(quotaStateOf(context, plan, subscriber));
+  if (remainingOctets < termsOf(applicationId).grantOctets) {
+    const resumed = resume(context, request, plan, tried);
+    if (resumed !== null) {
+      useProof(store, proof, nowMs);
+      return resumed;
+    }
+  }
+  if (remainingOctets <= plan.allocateAboveOctets) return quotaReserved(context, plan, subscriber, tried);
+  const live = store.allLiveSessionsOf(subscriber);
+  if (live.length >= sessionLimits.perSubscriber) {
+    const retryAfterMs = freeInMs(live, context, tried);
+    return { refusal: 'too_many_sessions', detail: `${live.length} of ${sessionLimits.perSubscriber}`, retryAfterMs };
+  }
+  const { freshForMs, maxClockSkewMs } = patience;
+  const openSessionsOf = (proxyId: string) => store.openSessionsOf(proxyId);
+  const wanted = { applicationId, region, nowMs, freshForMs, maxClockSkewMs, openSessionsOf };
+  const ranked = rankProxies(proxies.all(), wanted, random);
   if (ranked.length === 0) return { refusal: 'no_proxy' };
   proxies.given(ranked[0].proxyId);
   const session = newSession(context, request, entitlement, ranked[0].proxyId);
   useProof(store, proof, nowMs);
   store.putSession(session);
-  return { session, plan: entitlement.plan, proxies: ranked };
+  return { session, plan, proxies: ranked };
+}
+
+/**
+ * The open session of the same terminal, account and application that holds most of the quota, under another token and key: those of
+ * before are replaced. Null where there is none whose proxy can take it.
+ */
+function resume(context: DispatchContext, request: OpenRequest, plan: Plan, tried: Tried): Resumed | null {
+  const { store, proxies, clock, patience, termsOf } = context;
+  const { terminalIp, proof } = request;
+  const { applicationId, account, subscriber } = proof;
+  const { freshForMs, maxClockSkewMs } = patience;
+  const wanted = { applicationId, nowMs: clock.nowMs(), freshForMs, maxClockSkewMs };
+  const [session] = store
+    .liveSessions(subscriber, plan.id)
+    .filter((one) => one.state === 'open' && one.planVersion === plan.version && !tried.has(one.sessionId))
+    .filter((one) => one.applicationId === applicationId && one.applicationAccount === account)
+    .filter((one) => one.terminalIp === terminalIp && reservedOctets(one) > 0)
+    .filter(({ proxyId }) => [proxies.get(proxyId)].some((proxy) => proxy !== undefined && isFit(proxy, wanted)))
+    .sort((a, b) => reservedOctets(b) - reservedOctets(a));
+  if (session === undefined) return null;
+  const others = quotaStateOf(context, plan, subscriber, session.sessionId);
+  const cap = renewedCap(session, others, termsOf(applicationId).grantOctets);
+  if (cap <= session.usedSponsoredOctets) return null;
+  const tokens = { tokenId: randomUUID(), tokenExpiresAtMs: tokenExpiry(context), sessionKey: newSessionKey() };
+  const resumed = { ...withCap(session, cap), ...tokens };
+  store.putSession(resumed);
+  return { session: resumed, plan, before: session };
+}
+
+function newSessionKey(): string {
+  return randomBytes(32).toString('base64url');
 }
 
 function newSession(
@@ -91,7 +170,7 @@ function newSession(
     planId: plan.id,
     planVersion: plan.version,
     contentShares: contentSharesOf(plan),
-    sessionKey: randomBytes(32).toString('base64url'),
+    sessionKey: newSessionKey(),
     atCap,
     state: 'open',
     ending: null,
@@ -102,6 +181,7 @@ function newSession(
     tokenExpiresAtMs: tokenExpiry(context),
     sponsoredOctetsCap: cap,
     grantedCap: cap,
+    highestCap: cap,
     usage: [],
     usedSponsoredOctets: 0,
     sequences: { through: 0, ahead: [], last: null },

@@ -6,6 +6,8 @@ export interface ProxyStanding extends Heartbeat {
   heardAtMs: number;
   /** Sessions given to it since then, which its own figure does not have yet. */
   givenSessions: number;
+  /** By how much its clock is ahead. */
+  clockSkewMs: number;
 }
 
 export interface Wanted {
@@ -15,6 +17,10 @@ export interface Wanted {
   nowMs: number;
   /** How old a sign of life may be. */
   freshForMs: number;
+  /** How far its clock may be off. */
+  maxClockSkewMs: number;
+  /** The sessions of a proxy that the dispatch server has and that are open. */
+  openSessionsOf: (proxyId: string) => number;
 }
 
 /**
@@ -23,7 +29,7 @@ export interface Wanted {
  * would draw the sessions of every dispatch server until the next sign of life; of two drawn ones it is nearly as good.
  */
 export function rankProxies(proxies: Iterable<ProxyStanding>, wanted: Wanted, random: () => number): ProxyStanding[] {
-  const fit = [...proxies].filter((proxy) => takes(proxy, wanted));
+  const fit = [...proxies].filter((proxy) => isFit(proxy, wanted) && hasRoom(proxy, wanted));
   const isNear = ({ region }: ProxyStanding) => region === wanted.region;
   return [
     ...byTwoChoices(fit.filter(isNear), random),
@@ -34,8 +40,17 @@ export function rankProxies(proxies: Iterable<ProxyStanding>, wanted: Wanted, ra
   ];
 }
 
-function takes(proxy: ProxyStanding, { applicationId, nowMs, freshForMs }: Wanted): boolean {
-  return nowMs - proxy.heardAtMs <= freshForMs && proxy.applicationIds.includes(applicationId) && loadOf(proxy) < 1;
+/** Whether a session may be with the proxy: it is fresh, its clock is good, and it serves the application. */
+export function isFit(
+  proxy: ProxyStanding,
+  { applicationId, nowMs, freshForMs, maxClockSkewMs }: Omit<Wanted, 'openSessionsOf'>,
+): boolean {
+  const isFresh = nowMs - proxy.heardAtMs <= freshForMs;
+  return isFresh && Math.abs(proxy.clockSkewMs) <= maxClockSkewMs && proxy.applicationIds.includes(applicationId);
+}
+
+function hasRoom(proxy: ProxyStanding, { openSessionsOf }: Wanted): boolean {
+  return loadOf(proxy) < 1 && openSessionsOf(proxy.proxyId) < proxy.capacitySessions;
 }
 
 function loadOf({ openSessions, givenSessions, capacitySessions }: ProxyStanding): number {

@@ -1,40 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { Agent, type Dispatcher, request } from 'undici';
 import type { Announcement } from '../session-protocol/dispatch-messages.ts';
+import type { ProxyPin } from './proxy-registry.ts';
 
-/** The way to the proxies. */
+/**
+ * What came of an announcement: null when the proxy has it, else why not. `over`: the session has ended at the proxy; `refused`: the proxy
+ * does not take this one; `unreachable`: no answer, so that it may have it.
+ */
+export type AnnouncementProblem = { message: string; kind: 'over' | 'refused' | 'unreachable' } | null;
+
+/** The connection to the proxies. */
 export interface ProxyControl {
-  /** Resolves with null when the proxy has taken the announcement over, else with what went wrong. */
-  announce(proxy: { proxyId: string; controlUrl: string }, announcement: Announcement): Promise<string | null>;
+  announce(proxyId: string, announcement: Announcement): Promise<AnnouncementProblem>;
+}
+
+export interface ControlPin extends Pick<ProxyPin, 'controlUrl' | 'secret'> {
+  /** Authority of the control interface's certificate, PEM file; absent: those of the system. */
+  controlCaFile?: string | undefined;
 }
 
 /** What a connection that was kept open comes to when the proxy has gone meanwhile. */
 const STALE: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+const SESSION_OVER = 409;
 
-/** Over HTTP, each proxy with its own secret. */
-export function httpProxyControl(secretOf: (proxyId: string) => string, timeoutMs: number): ProxyControl {
+/** Calls the proxies over HTTP, each with its own secret and at the control URL of the configuration alone; redirects are not followed. */
+export function httpProxyControl(pins: ReadonlyMap<string, ControlPin>, timeoutMs: number): ProxyControl {
+  const dispatchers = new Map(
+    [...pins].map(([proxyId, { controlCaFile }]): [string, Dispatcher] => [
+      proxyId,
+      new Agent({ connect: controlCaFile === undefined ? {} : { ca: readFileSync(controlCaFile) } }),
+    ]),
+  );
   return {
-    async announce({ proxyId, controlUrl }, announcement) {
+    async announce(proxyId, announcement) {
+      const pin = pins.get(proxyId);
+      if (pin === undefined) return { message: 'the configuration has no such proxy', kind: 'unreachable' };
       const path = `v1/sessions/${encodeURIComponent(announcement.sessionId)}`;
-      const url = new URL(path, controlUrl.endsWith('/') ? controlUrl : `${controlUrl}/`);
+      const url = new URL(path, pin.controlUrl.endsWith('/') ? pin.controlUrl : `${pin.controlUrl}/`);
+      const dispatcher = dispatchers.get(proxyId);
       const put = () =>
-        fetch(url, {
+        request(url, {
           method: 'PUT',
-          headers: { authorization: `Bearer ${secretOf(proxyId)}`, 'content-type': 'application/json' },
+          headers: { authorization: `Bearer ${pin.secret.reveal()}`, 'content-type': 'application/json' },
           body: JSON.stringify(announcement),
-          redirect: 'error',
           signal: AbortSignal.timeout(timeoutMs),
+          ...(dispatcher && { dispatcher }),
         });
       try {
         // Said twice it is the same: its revision says so.
-        const response = await put().catch((error: Error) => {
-          if (STALE.has((error.cause as NodeJS.ErrnoException | undefined)?.code)) return put();
+        const { statusCode, body } = await put().catch((error: NodeJS.ErrnoException) => {
+          if (STALE.has(error.code)) return put();
           throw error;
         });
-        await response.body?.cancel();
-        return response.ok ? null : `HTTP ${response.status}`;
+        await body.dump();
+        if (statusCode >= 200 && statusCode < 300) return null;
+        return { message: `HTTP ${statusCode}`, kind: statusCode === SESSION_OVER ? 'over' : 'refused' };
       } catch (error) {
-        const { message, cause } = error as Error;
-        const what = cause instanceof Error ? `${message}: ${cause.message}` : message;
-        return `${url.origin}: ${what}; check listen.control of proxy ${proxyId}, its publicUrl, and the network between`;
+        const { message } = error as Error;
+        const what = `${url.origin} cannot be reached: ${message}; check controlUrl and listen.control of proxy ${proxyId}, and the network between`;
+        return { message: what, kind: 'unreachable' };
       }
     },
   };

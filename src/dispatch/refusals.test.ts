@@ -137,6 +137,49 @@ describe('a session is asked for', () => {
     expect(await dispatch.open1()).toMatchObject({ sponsoredOctetsCap: 51, remainingOctets: 51 });
   });
 
+  test('when the quota is reserved for another account’s session, with how long that can last', async () => {
+    await dispatch.open1({ applicationAccount: 'bob' });
+    dispatch.context.termsOf = () => ({ grantOctets: 2000, atCap: 'stop' });
+    await dispatch.open1({ applicationAccount: 'carol' });
+    const response = await dispatch.ask();
+    expect([response.statusCode, response.json().reason]).toEqual([429, 'quota_reserved']);
+    // Its token expires in 5 minutes, and 10 minutes later it is idle.
+    expect(response.json().retryAfterMs).toBe(900_000);
+    expect(response.headers['retry-after']).toBe('900');
+    tested.add('quota_reserved');
+  });
+
+  test('when the subscriber has as many sessions as one may have', async () => {
+    dispatch.context.sessionLimits = { perSubscriber: 2, overshootOctets: 0 };
+    await dispatch.open1({ applicationId: 'talk' });
+    const { sessionId, token } = await dispatch.open1({ applicationId: 'talk' });
+    const response = await dispatch.ask();
+    expect([response.statusCode, response.json().reason]).toEqual([429, 'too_many_sessions']);
+    expect(response.json().retryAfterMs).toBeGreaterThan(0);
+    const msisdn = '491702222222';
+    expect(
+      (await dispatch.ask({ msisdn, applicationAccount: 'bob', identityAssertion: await dispatch.assertion(msisdn) }))
+        .statusCode,
+    ).toBe(201);
+    await dispatch.withToken('DELETE', `/v1/sessions/${sessionId}`, token);
+    await refused({}, 429, 'too_many_sessions');
+    await dispatch.report('edge-1', dispatch.usage(sessionId, 1, 0, { kind: 'end' }));
+    expect((await dispatch.ask()).statusCode).toBe(201);
+  });
+
+  test('when all proxies are full by the dispatch server’s own count, whatever a heartbeat says', async () => {
+    await dispatch.heartbeat('edge-1', { capacitySessions: 2 });
+    const [{ sessionId }] = [await dispatch.open1(), await dispatch.open1()];
+    await dispatch.heartbeat('edge-1', { capacitySessions: 2, openSessions: 0 });
+    await refused({}, 503, 'no_proxy');
+    await dispatch.close();
+    await dispatch.open();
+    await dispatch.heartbeat('edge-1', { capacitySessions: 2, openSessions: 0 });
+    await refused({}, 503, 'no_proxy');
+    await dispatch.report('edge-1', dispatch.usage(sessionId, 1, 0, { kind: 'end' }));
+    expect((await dispatch.ask()).statusCode).toBe(201);
+  });
+
   test('when all proxies are full, or serve other applications', async () => {
     await dispatch.heartbeat('edge-1', { openSessions: 5, capacitySessions: 5 });
     await dispatch.heartbeat('edge-2', { applicationIds: ['talk'] });

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Plan } from '../billing/catalogue.ts';
 import type { SessionGrant } from '../session-protocol/dispatch-messages.ts';
-import { announce } from './announce.ts';
+import { announceRaised } from './announce.ts';
 import { type DispatchContext, isRefused, type Refused } from './context.ts';
 import { planInForce } from './entitlement.ts';
 import { quotaStateOf } from './quota-of.ts';
-import { renewedCap } from './remaining-quota.ts';
+import { quotaReserved } from './quota-reserved.ts';
+import { remainingQuota, renewedCap } from './remaining-quota.ts';
 import { type Session, withCap } from './session.ts';
 import { grantOf, tokenExpiry } from './session-grant.ts';
 
@@ -13,15 +14,19 @@ import { grantOf, tokenExpiry } from './session-grant.ts';
 export async function renewSession(context: DispatchContext, sessionId: string): Promise<SessionGrant | Refused> {
   const renewed = await context.store.transaction(() => renew(context, sessionId));
   if (isRefused(renewed)) return renewed;
-  const { session, plan } = renewed;
-  const problem = await announce(context, session);
+  const { session, plan, before } = renewed;
+  const problem = await announceRaised(context, session, before);
   if (problem === null) return grantOf(context, session, plan);
   const { proxyId } = session;
-  context.logger.warn({ proxyId, sessionId, problem }, 'a proxy did not take over a renewal');
+  context.logger.warn({ proxyId, sessionId, problem: problem.message }, 'a proxy did not take over a renewal');
+  if (problem.kind === 'over') return { refusal: 'session_over', detail: 'it has ended at its proxy' };
   return { refusal: 'no_proxy', detail: 'the proxy of the session cannot be reached' };
 }
 
-function renew(context: DispatchContext, sessionId: string): { session: Session; plan: Plan } | Refused {
+function renew(
+  context: DispatchContext,
+  sessionId: string,
+): { session: Session; plan: Plan; before: Session } | Refused {
   const { catalogue, store, clock, termsOf } = context;
   const session = store.session(sessionId);
   if (session === undefined) return { refusal: 'session_unknown' };
@@ -36,9 +41,12 @@ function renew(context: DispatchContext, sessionId: string): { session: Session;
   }
   const others = quotaStateOf(context, plan, subscriber, sessionId);
   const cap = renewedCap(session, others, termsOf(applicationId).grantOctets);
-  if (cap <= session.usedSponsoredOctets && atCap === 'stop') return { refusal: 'quota_exhausted' };
+  if (cap <= session.usedSponsoredOctets && atCap === 'stop') {
+    const isUsed = remainingQuota({ ...others, reservedOctets: 0 }) === 0;
+    return isUsed ? { refusal: 'quota_exhausted' } : quotaReserved(context, plan, subscriber);
+  }
   const tokens = { tokenId: randomUUID(), tokenExpiresAtMs: tokenExpiry(context) };
   const renewed = { ...withCap(session, cap), ...tokens };
   store.putSession(renewed);
-  return { session: renewed, plan };
+  return { session: renewed, plan, before: session };
 }

@@ -45,6 +45,8 @@ export interface Session {
   sponsoredOctetsCap: number;
   /** The highest cap that the proxy may act on: a lower one counts once it is acknowledged. */
   grantedCap: number;
+  /** The highest cap that it ever had; absent in sessions of before this was kept. */
+  highestCap?: number;
   /** By the proxy's reports, from the session's start. */
   usage: ContentOctets[];
   usedSponsoredOctets: number;
@@ -73,7 +75,20 @@ export function over(session: Session, state: 'ended' | 'revoked', ending: Sessi
 /** An open session under another cap; its proxy has yet to hear of it. */
 export function withCap(session: Session, cap: number): Session {
   const grantedCap = Math.max(session.grantedCap, cap);
-  return { ...session, sponsoredOctetsCap: cap, grantedCap, revision: session.revision + 1 };
+  const highestCap = Math.max(highestCapOf(session), cap);
+  return { ...session, sponsoredOctetsCap: cap, grantedCap, highestCap, revision: session.revision + 1 };
+}
+
+/** What a session's cap was, and may not be any more: its proxy has ended it without taking the higher one. */
+export function withCapOf(session: Session, before: Session): Session {
+  const { sponsoredOctetsCap, grantedCap, highestCap } = before;
+  return { ...session, sponsoredOctetsCap, grantedCap, ...(highestCap !== undefined && { highestCap }) };
+}
+
+/** The most sponsored octets that the session was ever granted. */
+export function highestCapOf({ highestCap = 0, grantedCap, sponsoredOctetsCap, usedSponsoredOctets }: Session): number {
+  // Of a session without the field: at least what was taken as used.
+  return highestCap > 0 ? highestCap : Math.max(grantedCap, sponsoredOctetsCap, usedSponsoredOctets);
 }
 
 /** The proxy has taken over a revision of the session. */

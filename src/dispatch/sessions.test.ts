@@ -62,12 +62,13 @@ describe('a session', () => {
     expect((await dispatch.renew(grant)).json()).toMatchObject({ reason: 'quota_exhausted' });
   });
 
-  test('a hundred requests at once are never given more than the quota', async () => {
-    const answers = await Promise.all(Array.from({ length: 100 }, () => dispatch.ask()));
+  test('a hundred requests of many accounts at once are never given more than the quota', async () => {
+    const asked = Array.from({ length: 100 }, (_, at) => dispatch.ask({ applicationAccount: `account-${at}` }));
+    const answers = await Promise.all(asked);
     const granted = answers.filter(({ statusCode }) => statusCode === 201).map((answer) => answer.json());
     expect(granted.map(({ sponsoredOctetsCap }) => sponsoredOctetsCap).sort()).toEqual([100, 300, 300, 300]);
     const refused = answers.filter(({ statusCode }) => statusCode !== 201).map((answer) => answer.json().reason);
-    expect(new Set(refused)).toEqual(new Set(['quota_exhausted']));
+    expect(new Set(refused)).toEqual(new Set(['quota_reserved']));
   });
 
   test('is revoked by the operator, and nobody else', async () => {
@@ -88,6 +89,17 @@ describe('a session', () => {
     dispatch.proxies.down.clear();
     await sweep();
     expect(dispatch.proxies.last(sessionId)).toMatchObject({ state: 'revoked' });
+  });
+
+  test('that its proxy does not take holds up no announcement of another', async () => {
+    const [odd, other] = [await dispatch.open1(), await dispatch.open1()].sort((a, b) =>
+      a.sessionId < b.sessionId ? -1 : 1,
+    );
+    dispatch.proxies.over.add(odd.sessionId);
+    await dispatch.suspend('acme');
+    await sweep();
+    expect(dispatch.proxies.last(odd.sessionId)).toMatchObject({ state: 'open' });
+    expect(dispatch.proxies.last(other.sessionId)).toMatchObject({ state: 'revoked' });
   });
 
   test('is revoked when the engine says that the quota is used up, or goes on at the subscriber’s cost', async () => {
@@ -133,20 +145,21 @@ describe('reports', () => {
       accepted: 1,
       sessions: [{ sessionId, state: 'ended', remainingOctets: 1000 - 35 - 300 }],
     });
-    expect(await dispatch.report('edge-1', dispatch.usage(sessionId, 4, 7))).toMatchObject({ accepted: 1 });
-    expect((await dispatch.open1()).remainingOctets).toBe(1000 - 42 - 300);
   });
 
   test('of another proxy’s session are not taken, and tell it nothing', async () => {
     const { sessionId } = await dispatch.open1();
     await dispatch.heartbeat('edge-2');
     const report = dispatch.usage(sessionId, 1, 100, { proxyId: 'edge-2' });
-    expect(await dispatch.report('edge-2', report)).toEqual({
-      accepted: 0,
-      known: 0,
+    expect(await dispatch.report('edge-2', report)).toMatchObject({
+      outcomes: [{ outcome: 'refused', reason: 'session_unknown' }],
       sessions: [{ sessionId, state: 'unknown', sponsoredOctetsCap: 0, remainingOctets: 0 }],
     });
-    await expect(dispatch.report('edge-2', dispatch.usage(sessionId, 1, 100))).rejects.toThrow('token_invalid');
+    expect(await dispatch.report('edge-2', dispatch.usage(sessionId, 1, 100))).toMatchObject({
+      outcomes: [{ outcome: 'refused', reason: 'other_proxy' }],
+      sessions: [],
+    });
+    expect(dispatch.context.store.session(sessionId)).toMatchObject({ usedSponsoredOctets: 0 });
   });
 
   test('and quotas survive a restart, and go to the operator by their time', async () => {

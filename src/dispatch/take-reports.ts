@@ -1,6 +1,13 @@
+import * as z from 'zod';
 import { periodStartDay } from '../billing/period.ts';
-import type { UsageReport, UsageReportsAnswer } from '../session-protocol/dispatch-messages.ts';
+import {
+  MAX_ID_LENGTH,
+  type ReportOutcome,
+  type UsageReport,
+  type UsageReportsAnswer,
+} from '../session-protocol/dispatch-messages.ts';
 import { applyReport } from './apply-report.ts';
+import { checkReport, readReport, refusedReport } from './check-report.ts';
 import type { DispatchContext } from './context.ts';
 import { withReported } from './quota-account.ts';
 import { planOf, quotaStateOf } from './quota-of.ts';
@@ -12,34 +19,45 @@ const DAY_MS = 86_400_000;
 type Standing = UsageReportsAnswer['sessions'][number];
 
 /**
- * Takes a proxy's reports, each once by its id, and says how their sessions stand. What is answered is on disk. A report of a
- * session that is not this proxy's is not taken: to this proxy there is no such session.
+ * Takes a proxy's reports, each by itself and once by its id, and says what became of each and how their sessions stand. What is
+ * answered is on disk. To a proxy there are no sessions but its own. A refused report changes nothing.
  */
 export function takeReports(
   context: DispatchContext,
   proxyId: string,
-  reports: readonly UsageReport[],
+  reports: readonly unknown[],
 ): Promise<UsageReportsAnswer> {
-  const { store, logger } = context;
+  const { store, logger, reportOutcomes } = context;
   return store.transaction(() => {
-    const counts = { accepted: 0, known: 0 };
-    for (const report of reports) {
-      if (store.hasReport(report.reportId)) {
-        counts.known += 1;
-        continue;
-      }
-      const session = sessionOf(context, proxyId, report.sessionId);
-      if (session === undefined) {
-        const { reportId, sessionId } = report;
-        logger.warn({ proxyId, reportId, sessionId }, 'a report of a session that is not this proxy’s is not taken');
-        continue;
-      }
-      take(context, session, report);
-      counts.accepted += 1;
+    const sessionIds = new Set<string>();
+    const outcomes = reports.map((given): ReportOutcome => {
+      const report = readReport(given);
+      if ('outcome' in report) return report;
+      if (report.proxyId !== proxyId) return refusedReport('other_proxy', report.proxyId);
+      sessionIds.add(report.sessionId);
+      return takeReport(context, report);
+    });
+    for (const [at, outcome] of outcomes.entries()) {
+      reportOutcomes.note(proxyId, outcome);
+      if (outcome.outcome !== 'refused') continue;
+      const { reason, message } = outcome;
+      logger.warn({ proxyId, ...namesOf(reports[at]), reason, message }, 'a usage report is refused');
     }
-    const sessionIds = [...new Set(reports.map(({ sessionId }) => sessionId))];
-    return { ...counts, sessions: sessionIds.map((sessionId) => standingOf(context, proxyId, sessionId)) };
+    const count = (of: ReportOutcome['outcome']) => outcomes.filter(({ outcome }) => outcome === of).length;
+    return {
+      accepted: count('accepted'),
+      known: count('duplicate'),
+      refused: count('refused'),
+      outcomes,
+      sessions: [...sessionIds].map((sessionId) => standingOf(context, proxyId, sessionId)),
+    };
   });
+}
+
+/** For the log: of which report and session an answer is, where that can be said. */
+function namesOf(given: unknown): { reportId?: string; sessionId?: string } {
+  const ids = z.object({ reportId: z.uuid(), sessionId: z.string().max(MAX_ID_LENGTH) }).safeParse(given);
+  return ids.success ? { reportId: ids.data.reportId, sessionId: ids.data.sessionId } : {};
 }
 
 function sessionOf({ store }: DispatchContext, proxyId: string, sessionId: string): Session | undefined {
@@ -47,20 +65,41 @@ function sessionOf({ store }: DispatchContext, proxyId: string, sessionId: strin
   return session?.proxyId === proxyId ? session : undefined;
 }
 
-function take(context: DispatchContext, session: Session, report: UsageReport): void {
-  const { store, clock } = context;
-  const { subscriber, planId, sponsorId, applicationId, contentShares } = session;
+function takeReport(context: DispatchContext, report: UsageReport): ReportOutcome {
+  const { store, clock, patience, sessionLimits } = context;
+  const known = store.report(report.reportId);
+  if (known !== undefined)
+    return isSameReport(known, report) ? { outcome: 'duplicate' } : refusedReport('report_conflict');
+  const session = sessionOf(context, report.proxyId, report.sessionId);
+  if (session === undefined) return refusedReport('session_unknown');
   const nowMs = clock.nowMs();
   const applied = applyReport(session, report, nowMs);
+  const { usedSponsoredOctets } = applied.session;
+  const { maxClockSkewMs } = patience;
+  const { overshootOctets } = sessionLimits;
+  const refused = checkReport(report, session, { nowMs, maxClockSkewMs, usedSponsoredOctets, overshootOctets });
+  if (refused !== null) return refused;
+  const { subscriber, planId, sponsorId, applicationId, contentShares } = session;
   store.putSession(applied.session);
   store.putReport({ ...report, subscriber, sponsorId, applicationId, contentShares });
   const plan = planOf(context, session);
-  if (plan === undefined) return;
+  if (plan === undefined) return { outcome: 'accepted' };
   // As a flow record's, the period is that of the start. A proxy whose clock is ahead begins no period early.
   const periodStart = periodStartDay(Math.min(report.startTimeMs, nowMs), plan.period, plan.timeZone);
   const { sponsoredOctets } = applied;
   const account = store.account(subscriber, planId);
   store.putAccount(subscriber, planId, withReported(account, { periodStart, sponsoredOctets }, today(nowMs)));
+  return { outcome: 'accepted' };
+}
+
+/** Whether two reports say the same. */
+function isSameReport(known: UsageReport, report: UsageReport): boolean {
+  const contentOf = ({ proxyId, sessionId, sequence, kind, startTimeMs, endTimeMs, usage, ending }: UsageReport) =>
+    JSON.stringify([
+      [proxyId, sessionId, sequence, kind, startTimeMs, endTimeMs, ending],
+      usage.map(({ contentType, uplinkOctets, downlinkOctets }) => [contentType, uplinkOctets, downlinkOctets]),
+    ]);
+  return contentOf(known) === contentOf(report);
 }
 
 export function today(nowMs: number): number {

@@ -25,7 +25,15 @@ import { type SessionProof, USED_IDENTITY } from './session-proof.ts';
 import { remainingFor } from './take-reports.ts';
 import { oneForm } from './terminal-address.ts';
 
-const ENTITLEMENT = ['unknown_application', 'sponsor_suspended', 'no_plan', 'quota_exhausted', 'no_proxy'] as const;
+const ENTITLEMENT = [
+  'unknown_application',
+  'sponsor_suspended',
+  'no_plan',
+  'quota_exhausted',
+  'quota_reserved',
+  'too_many_sessions',
+  'no_proxy',
+] as const;
 const ACCOUNT = ['account_unverified', 'account_bound'] as const;
 const OF_SESSION = ['session_unknown', 'session_over', 'token_invalid'] as const;
 const RETRY_IDENTITY_AFTER_MS = 1000;
@@ -58,7 +66,14 @@ export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, 
       body: sessionRequestSchema,
       response: {
         201: sessionGrantSchema,
-        ...refusalsOf('assertion_invalid', 'assertion_expired', 'assertion_mismatch', ...ACCOUNT, ...ENTITLEMENT),
+        ...refusalsOf(
+          'starting',
+          'assertion_invalid',
+          'assertion_expired',
+          'assertion_mismatch',
+          ...ACCOUNT,
+          ...ENTITLEMENT,
+        ),
       },
     },
     handler: async (request, reply) => {
@@ -74,7 +89,7 @@ export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, 
       tags: ['terminals'],
       security: [{ token: [] }],
       params,
-      response: { 200: sessionGrantSchema, ...refusalsOf(...ENTITLEMENT, ...OF_SESSION) },
+      response: { 200: sessionGrantSchema, ...refusalsOf('starting', ...ENTITLEMENT, ...OF_SESSION) },
     },
     handler: async (request, reply) => {
       const session = await holder(request, true);
@@ -90,7 +105,7 @@ export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, 
       tags: ['terminals'],
       security: [{ token: [] }],
       params,
-      response: { 200: sessionStandingSchema, ...refusalsOf('session_unknown', 'token_invalid') },
+      response: { 200: sessionStandingSchema, ...refusalsOf('starting', 'session_unknown', 'token_invalid') },
     },
     handler: async (request, reply) => {
       const session = await holder(request, false);
@@ -105,7 +120,7 @@ export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, 
       tags: ['terminals'],
       security: [{ token: [] }],
       params,
-      response: { 204: z.null(), ...refusalsOf('session_unknown', 'token_invalid') },
+      response: { 204: z.null(), ...refusalsOf('starting', 'session_unknown', 'token_invalid') },
     },
     handler: async (request, reply) => {
       const session = await holder(request, false);

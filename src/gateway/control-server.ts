@@ -240,7 +240,8 @@ function identityOf(options: ControlServerOptions, secret: string | undefined): 
 }
 
 function proxyOf({ proxies }: ControlServerOptions, secret: string | undefined): RegisteredProxy | undefined {
-  return proxies.find((proxy) => isSecret(secret, proxy.secret));
+  // All are compared, whichever it is.
+  return proxies.filter((proxy) => proxy.secret.matches(secret))[0];
 }
 
 function isForeign({ proxyIp }: FlowMark, { addresses }: RegisteredProxy): boolean {

@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { PeerSecret } from '../platform/peer-secret.ts';
 import {
   type FindTagKey,
   type SessionTagClaims,
@@ -38,7 +39,7 @@ function follow({ findKey = ((hint) => KEYS.get(hint) ?? 'unknown') as FindTagKe
   const clock = { ms: NOW_MS };
   const changes: (string | null)[] = [];
   const tags = new TerminalTags({
-    proxies: () => [{ proxyId: 'proxy-1', secret: 's', addresses: ['127.0.0.1'] }],
+    proxies: () => [{ proxyId: 'proxy-1', secret: PeerSecret.of('s'), addresses: ['127.0.0.1'] }],
     applications: [{ applicationId: 'chat', zeroRatingTag: 'CHAT' }],
     requestOctets: 4096,
     requestTimeoutMs: 10_000,

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { kafkaBrokers, topicName } from '../platform/config-fields.ts';
 import { logSchema } from '../platform/config-schema.ts';
 import { httpLimitsSchema, requestRateSchema } from '../platform/http-limits-schema.ts';
+import type { PeerSecret } from '../platform/peer-secret.ts';
 
 const path = (what: string) => z.string().min(1).describe(`${what} Relative to this file.`);
 const port = (what: string) => z.int().min(0).max(65_535).describe(`${what} 0: a free one.`);
@@ -52,7 +53,12 @@ export const gatewaySchema = z
       .array(
         z.strictObject({
           proxyId: z.string().min(1).describe('Name of the proxy.'),
-          secretFile: path("File of the proxy's secret."),
+          secretFile: path('File of the secret of this proxy alone: one line, two while it is rotated.').optional(),
+          secretVariable: z
+            .string()
+            .regex(/^[A-Za-z_]\w*$/, { error: 'expected the name of an environment variable' })
+            .optional()
+            .describe('Environment variable of that secret, instead of a file.'),
           addresses: z.array(z.ipv4().or(z.ipv6())).min(1).describe('Its addresses: it marks flows to these alone.'),
         }),
       )
@@ -137,6 +143,6 @@ export interface GatewayConfig extends Omit<GatewayDocument, 'operatorSecretFile
 
 export interface RegisteredProxy {
   proxyId: string;
-  secret: string;
+  secret: PeerSecret;
   addresses: readonly string[];
 }

@@ -7,6 +7,7 @@ import { type Kafka, Kafka as KafkaClient, logLevel } from 'kafkajs';
 import type { FlowRecord } from '../billing/flow-record.ts';
 import { FLOW_RECORD_SCHEMA } from '../generator/encode-avro.ts';
 import { createLogger } from '../platform/logger.ts';
+import { PeerSecret } from '../platform/peer-secret.ts';
 import { socksDial } from '../terminal/dial.ts';
 import type { BearerAnswer } from './control-server.ts';
 import { type Gateway, startGateway } from './gateway.ts';
@@ -29,7 +30,7 @@ export class TestGateway {
       control: gatewaySchema.shape.control.parse({ host: '127.0.0.1', port: 0 }),
       operatorSecret: OPERATOR_SECRET,
       terminalAddresses: '127.77.0.0/24',
-      proxies: [{ proxyId: 'proxy-1', secret: PROXY_SECRET, addresses: ['127.0.0.1'] }],
+      proxies: [{ proxyId: 'proxy-1', secret: PeerSecret.of(PROXY_SECRET), addresses: ['127.0.0.1'] }],
       identity: {
         issuer: 'operator',
         keyId: 'key-1',

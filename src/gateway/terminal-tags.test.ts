@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { packagePath } from '../platform/package-paths.ts';
+import { PeerSecret } from '../platform/peer-secret.ts';
 import {
   type FindTagKey,
   formatSessionTag,
@@ -52,8 +53,8 @@ function follow({ ends = ENDS, findKey = (hint) => KEYS.get(hint) ?? 'unknown', 
   const marks: Mark[] = [];
   const tags = new TerminalTags({
     proxies: () => [
-      { proxyId: 'proxy-1', secret: 's', addresses: ['127.0.0.1'] },
-      { proxyId: 'proxy-2', secret: 's', addresses: ['127.0.0.1', '127.0.0.2'] },
+      { proxyId: 'proxy-1', secret: PeerSecret.of('s'), addresses: ['127.0.0.1'] },
+      { proxyId: 'proxy-2', secret: PeerSecret.of('s'), addresses: ['127.0.0.1', '127.0.0.2'] },
     ],
     applications: [{ applicationId: 'chat', zeroRatingTag: 'CHAT' }],
     requestOctets: 4096,

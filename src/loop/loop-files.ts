@@ -108,7 +108,19 @@ function dispatchDocument({ brokers, storeUrl, dispatchPort, proxyPorts }: LoopP
     operators: [{ issuer: ISSUER, jwksFile: 'operator.jwks.json' }],
     operatorSecretFile: 'operator.secret',
     proxies: Object.fromEntries(
-      proxyPorts.map((_, at) => [`proxy-${at + 1}`, { secretFile: `proxy-${at + 1}.secret` }]),
+      proxyPorts.map(({ connect, socks5, relay, control }, at) => [
+        `proxy-${at + 1}`,
+        {
+          secretFile: `proxy-${at + 1}.secret`,
+          controlUrl: `http://127.0.0.1:${control}`,
+          endpoints: {
+            connect: `http://127.0.0.1:${connect}`,
+            socks5: `socks5://127.0.0.1:${socks5}`,
+            relay: `ws://127.0.0.1:${relay}`,
+          },
+          applications: APPLICATIONS.map(({ applicationId }) => applicationId),
+        },
+      ]),
     ),
     heartbeats: { everyMs: 500, freshForMs: 3000 },
     sessions: { grantOctets: 150_000, tokenSeconds: 60 },

@@ -74,15 +74,15 @@ export const SECRET_VARIABLES = [
   'ZERORATE_PSEUDONYM_KEY',
 ] as const;
 
-/** Secrets of the companions: the engine does not read them, and does not mind them. */
-const COMPANION_VARIABLES = ['ZERORATE_OPERATOR_SECRET', 'ZERORATE_PROXY_SECRET'] as const;
+/** Secrets of the companions: the engine does not read them, and does not mind them. A proxy's is named by its configuration. */
+const COMPANION_VARIABLES = /^ZERORATE_(OPERATOR|PROXY(_\w+)?)_SECRET$/;
 
 /** The settings of the environment; a variable that is set to nothing is not set. */
 export function environmentSettings(env: Environment): { settings: Setting[]; faults: DocumentFault[] } {
-  const known = [...Object.keys(CONFIG_VARIABLES), ...SECRET_VARIABLES, ...COMPANION_VARIABLES];
+  const known = [...Object.keys(CONFIG_VARIABLES), ...SECRET_VARIABLES];
   const names = Object.keys(env).filter((name) => name.startsWith(PREFIX));
   const faults = names
-    .filter((name) => !known.includes(name))
+    .filter((name) => !known.includes(name) && !COMPANION_VARIABLES.test(name))
     .map((name) => ({ file: name, line: null, path: '', message: `unknown variable${suggestion(name, known)}` }));
   const settings = Object.entries(CONFIG_VARIABLES).flatMap(([origin, { path, kind }]) => {
     const text = env[origin];

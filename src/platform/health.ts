@@ -6,6 +6,7 @@ const SLOW_MS = 5000;
 /** What keeps a process from doing its work, by part. It is ready while there is nothing. */
 export class Health {
   readonly #problems = new Map<string, string>();
+  readonly #warnings = new Map<string, string>();
   readonly #slowMs: number;
 
   constructor(slowMs: number = SLOW_MS) {
@@ -18,6 +19,17 @@ export class Health {
 
   get problems(): Readonly<Record<string, string>> {
     return Object.fromEntries(this.#problems);
+  }
+
+  /** What does not keep the process from its work, and needs an operator, by part. */
+  get warnings(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.#warnings);
+  }
+
+  /** Null: there is nothing to warn of. */
+  warn(part: string, warning: string | null): void {
+    if (warning === null) this.#warnings.delete(part);
+    else this.#warnings.set(part, withoutNumbers(warning));
   }
 
   /** Null: the part works. */

@@ -51,7 +51,8 @@ export interface AdmissionOptions {
   applications: ReadonlyMap<string, Application>;
   getKey: JWTVerifyGetKey;
   findTagKey: FindTagKey;
-  clock: Clock;
+  /** The dispatch server's, as far as it is known. */
+  clock: Pick<Clock, 'nowMs'>;
   connectionsPerSession: number;
   buffers: BufferBudget;
 }
@@ -79,6 +80,9 @@ export class Admission {
       return refused('session_unknown', 'no such session was announced');
     }
     if (session.terms.applicationId !== claims.applicationId) return refused('token_invalid', 'of another application');
+    if (!session.acceptsToken(claims.jti)) {
+      return refused('token_invalid', 'it was replaced when the session was resumed, or was not announced');
+    }
     const here = isOpenHere(session, terminalIp, claims.terminalIp);
     if (here !== null) return here;
     session.tokenExpiresAtMs = Math.max(session.tokenExpiresAtMs, claims.exp * 1000);

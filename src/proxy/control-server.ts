@@ -10,8 +10,7 @@ import { createGuardedServer } from '../platform/http-guard.ts';
 import { exportConnections } from '../platform/http-metrics.ts';
 import { ListenError } from '../platform/listen-error.ts';
 import type { Logger } from '../platform/logger.ts';
-import type { Secret } from '../platform/secret.ts';
-import { isSecret } from '../platform/secret-comparison.ts';
+import type { PeerSecret } from '../platform/peer-secret.ts';
 import { type Announcement, announcementSchema } from '../session-protocol/dispatch-messages.ts';
 import type { DoorDocument, ProxyDocument } from './proxy-config-schema.ts';
 import { exportProxy, type ProxyFigures } from './proxy-metrics.ts';
@@ -48,7 +47,8 @@ const figuresSchema = z.strictObject({
 export interface ControlServerOptions {
   door: DoorDocument;
   limits: Pick<ProxyDocument['limits'], 'control' | 'controlRequests'>;
-  secret: Secret;
+  /** Two are accepted while it is rotated. */
+  secret: PeerSecret;
   registry: Pick<SessionRegistry, 'announce'>;
   applicationIds: readonly string[];
   health: Health;
@@ -108,7 +108,9 @@ export async function createControlServer(options: ControlServerOptions): Promis
       byIdentity: { dispatch },
     },
     identify: ({ headers }) =>
-      isSecret(headers.authorization, `Bearer ${options.secret.reveal()}`) ? { kind: 'dispatch', key: '' } : null,
+      options.secret.matches(/^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1])
+        ? { kind: 'dispatch', key: '' }
+        : null,
     unauthorized: () => bodyOf('unauthorized'),
     tls: tls && readTlsFiles(tls),
   });

@@ -1,8 +1,11 @@
-import { request } from 'undici';
+import { readFileSync } from 'node:fs';
+import { Agent, type Dispatcher, request } from 'undici';
 import type * as z from 'zod';
-import type { Secret } from '../platform/secret.ts';
+import { ConfigError } from '../platform/config-error.ts';
+import type { PeerSecret } from '../platform/peer-secret.ts';
 import {
   type Heartbeat,
+  type HeartbeatAnswer,
   heartbeatAnswerSchema,
   type UsageReport,
   type UsageReportsAnswer,
@@ -15,11 +18,14 @@ export type DispatchErrorCode = 'dispatch_unreachable' | 'dispatch_refused' | 'd
 export class DispatchError extends Error {
   readonly code: DispatchErrorCode;
   readonly canRetry = true;
+  /** Of a refusal. */
+  readonly status: number | undefined;
 
-  constructor(code: DispatchErrorCode, message: string, cause?: unknown) {
+  constructor(code: DispatchErrorCode, message: string, { cause, status }: { cause?: unknown; status?: number } = {}) {
     super(message, { cause });
     this.name = 'DispatchError';
     this.code = code;
+    this.status = status;
   }
 }
 
@@ -27,16 +33,23 @@ export interface DispatchClientOptions {
   url: string;
   jwksUrl: string | undefined;
   proxyId: string;
-  secret: Secret;
+  secret: PeerSecret;
+  /** What the proxy proves itself with instead of its secret. */
+  clientCertificate?: { certFile: string; keyFile: string } | undefined;
+  /** Authority of the dispatch server's certificate; absent: those of the system. */
+  caFile?: string | undefined;
   timeoutMs: number;
 }
 
 /** What a proxy asks of the dispatch server. Everything rejects with a DispatchError. */
 export class DispatchClient {
   readonly #options: DispatchClientOptions;
+  readonly #dispatcher: Dispatcher;
 
+  /** Throws a ConfigError when a certificate cannot be read. */
   constructor(options: DispatchClientOptions) {
     this.#options = options;
+    this.#dispatcher = new Agent({ connect: tlsOf(options) });
   }
 
   async keys(): Promise<unknown> {
@@ -44,14 +57,18 @@ export class DispatchClient {
     return this.#call('GET', url);
   }
 
-  async heartbeat(heartbeat: Heartbeat): Promise<{ nextWithinMs: number }> {
+  async heartbeat(heartbeat: Heartbeat): Promise<HeartbeatAnswer> {
     const url = this.#url(`/v1/proxies/${encodeURIComponent(this.#options.proxyId)}`);
     return readAs(heartbeatAnswerSchema, await this.#call('PUT', url, heartbeat));
   }
 
-  /** At most a thousand. */
+  /** At most a thousand; the answer says of each what became of it. */
   async report(reports: readonly UsageReport[]): Promise<UsageReportsAnswer> {
-    return readAs(usageReportsAnswerSchema, await this.#call('POST', this.#url('/v1/usage-reports'), { reports }));
+    const given = await this.#call('POST', this.#url('/v1/usage-reports'), { reports });
+    const answer = readAs(usageReportsAnswerSchema, given);
+    if (answer.outcomes.length === reports.length) return answer;
+    const message = `${answer.outcomes.length} outcomes of ${reports.length} reports came back`;
+    throw new DispatchError('dispatch_unreadable', message);
   }
 
   #url(path: string): string {
@@ -59,8 +76,8 @@ export class DispatchClient {
   }
 
   async #call(method: 'GET' | 'PUT' | 'POST', url: string, body?: object): Promise<unknown> {
-    const { secret, timeoutMs } = this.#options;
-    const authorization = `Bearer ${secret.reveal()}`;
+    const { secret, clientCertificate, timeoutMs } = this.#options;
+    const authorization = clientCertificate === undefined ? { authorization: `Bearer ${secret.reveal()}` } : {};
     const signal = AbortSignal.timeout(timeoutMs);
     let status: number;
     let text: string;
@@ -68,21 +85,23 @@ export class DispatchClient {
       const answer = await request(url, {
         method,
         signal,
-        headers: { authorization, ...(body && { 'content-type': 'application/json' }) },
+        dispatcher: this.#dispatcher,
+        headers: { ...authorization, ...(body && { 'content-type': 'application/json' }) },
         ...(body && { body: JSON.stringify(body) }),
       });
       status = answer.statusCode;
       text = await answer.body.text();
     } catch (cause) {
-      throw new DispatchError('dispatch_unreachable', `${method} ${url}: ${(cause as Error).message}`, cause);
+      throw new DispatchError('dispatch_unreachable', `${method} ${url}: ${(cause as Error).message}`, { cause });
     }
     if (status < 200 || status > 299) {
-      throw new DispatchError('dispatch_refused', `${method} ${url}: status ${status}: ${text.slice(0, 200)}`);
+      const message = `${method} ${url}: status ${status}: ${text.slice(0, 200)}`;
+      throw new DispatchError('dispatch_refused', message, { status });
     }
     try {
       return JSON.parse(text);
     } catch (cause) {
-      throw new DispatchError('dispatch_unreadable', `${method} ${url}: no JSON came back`, cause);
+      throw new DispatchError('dispatch_unreadable', `${method} ${url}: no JSON came back`, { cause });
     }
   }
 }
@@ -91,4 +110,18 @@ function readAs<T>(schema: z.ZodType<T>, answer: unknown): T {
   const read = schema.safeParse(answer);
   if (read.success) return read.data;
   throw new DispatchError('dispatch_unreadable', `an answer of another shape: ${read.error.message}`);
+}
+
+function tlsOf({ clientCertificate: own, caFile }: DispatchClientOptions) {
+  const read = (file: string) => {
+    try {
+      return readFileSync(file);
+    } catch (cause) {
+      throw new ConfigError(`${file}: cannot be read (${(cause as Error).message})`);
+    }
+  };
+  return {
+    ...(caFile !== undefined && { ca: read(caFile) }),
+    ...(own && { cert: read(own.certFile), key: read(own.keyFile) }),
+  };
 }

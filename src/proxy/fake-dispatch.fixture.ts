@@ -7,10 +7,13 @@ import { type ContentShares, sponsoredOctetsOf } from '../session-protocol/conte
 import {
   type Announcement,
   heartbeatSchema,
+  type ReportOutcome,
   type UsageReport,
   type UsageReportsAnswer,
+  usageReportSchema,
   usageReportsSchema,
 } from '../session-protocol/dispatch-messages.ts';
+import type { ReportRefusal } from '../session-protocol/refusal.ts';
 import { formatSessionTag, type SessionTagClaims, signSessionTag } from '../session-protocol/session-tag.ts';
 import { type SessionClaims, signSessionToken } from '../session-protocol/session-token.ts';
 
@@ -18,6 +21,8 @@ import { type SessionClaims, signSessionToken } from '../session-protocol/sessio
 type TagFields = Partial<SessionTagClaims> & { privateKey?: KeyObject; keyId?: string };
 
 export const SECRET = 'the secret of the proxy under test';
+/** The environment variable that test proxies have it in. */
+export const SECRET_VARIABLE = 'PROXY_UNDER_TEST_SECRET';
 const WHOLE: ContentShares = { text: 10_000, voice: 10_000, image: 10_000, video: 10_000, other: 10_000 };
 
 export interface Granted {
@@ -40,6 +45,12 @@ export class FakeDispatch {
   /** Takes reports and does not say so, so many times. */
   lostAnswers = 0;
   keyFetches = 0;
+  /** Refuses reports that it is true of, for this reason. */
+  refuses: (report: UsageReport) => ReportRefusal | null = () => null;
+  /** Answers messages of reports with this status, where it is not null. */
+  statusOf: (reports: readonly UsageReport[]) => number | null = () => null;
+  /** By how much this clock is behind the proxy's. */
+  clockSkewMs = 0;
 
   constructor() {
     const pair = generateKeyPairSync('ed25519');
@@ -76,7 +87,7 @@ export class FakeDispatch {
           if (body === undefined) response.destroy();
           else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
         },
-        (error) => response.writeHead(400).end(String(error)),
+        (error) => response.writeHead(error instanceof HttpStatus ? error.status : 400).end(String(error)),
       );
     });
     server.listen(this.#port, '127.0.0.1');
@@ -143,6 +154,13 @@ export class FakeDispatch {
     return formatSessionTag(signSessionTag({ ...own, ...claims }, { keyId, privateKey }));
   }
 
+  /** A renewal of a session that was announced before. */
+  announceAgain(sessionId: string): Promise<number> {
+    const terms = this.#sessions.get(sessionId);
+    if (terms === undefined) throw new Error(`no session ${sessionId} was announced`);
+    return this.announce({ ...terms, revision: terms.revision + 1, tokenId: randomUUID() });
+  }
+
   sign(
     terms: Announcement,
     claims: Partial<SessionClaims> = {},
@@ -176,10 +194,18 @@ export class FakeDispatch {
     for await (const chunk of request) text += chunk;
     if (request.url?.startsWith('/v1/proxies/')) {
       this.controlUrl = heartbeatSchema.parse(JSON.parse(text)).controlUrl;
-      return { nextWithinMs: 1000 };
+      const nowMs = Date.now() - this.clockSkewMs;
+      return { nextWithinMs: 1000, receivedAtMs: nowMs, answeredAtMs: nowMs };
     }
-    const { reports } = usageReportsSchema.parse(JSON.parse(text));
-    const fresh = reports.filter(({ reportId }) => !this.#reports.has(reportId));
+    const reports = usageReportsSchema.parse(JSON.parse(text)).reports.map((report) => usageReportSchema.parse(report));
+    const status = this.statusOf(reports);
+    if (status !== null) throw new HttpStatus(status);
+    const outcomes = reports.map((report): ReportOutcome => {
+      const reason = this.refuses(report);
+      if (reason !== null) return { outcome: 'refused', reason, message: 'by the test' };
+      return { outcome: this.#reports.has(report.reportId) ? 'duplicate' : 'accepted' };
+    });
+    const fresh = reports.filter((_, at) => outcomes[at].outcome === 'accepted');
     for (const report of fresh) this.#reports.set(report.reportId, report);
     if (this.lostAnswers > 0) {
       this.lostAnswers--;
@@ -188,7 +214,9 @@ export class FakeDispatch {
     const sessionIds = [...new Set(reports.map(({ sessionId }) => sessionId))];
     return {
       accepted: fresh.length,
-      known: reports.length - fresh.length,
+      known: outcomes.filter(({ outcome }) => outcome === 'duplicate').length,
+      refused: outcomes.filter(({ outcome }) => outcome === 'refused').length,
+      outcomes,
       sessions: sessionIds.map((id) => this.#standing(id)),
     };
   }
@@ -202,6 +230,15 @@ export class FakeDispatch {
     );
     const remainingOctets = this.quotaOctets === null ? null : Math.max(0, this.quotaOctets - used);
     return { sessionId, state: terms.state, sponsoredOctetsCap: terms.sponsoredOctetsCap, remainingOctets };
+  }
+}
+
+class HttpStatus extends Error {
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`status ${status}`);
+    this.status = status;
   }
 }
 

@@ -1,6 +1,6 @@
 import { request } from 'undici';
 import type { Logger } from '../platform/logger.ts';
-import type { Secret } from '../platform/secret.ts';
+import type { PeerSecret } from '../platform/peer-secret.ts';
 import type { ContentType } from '../session-protocol/content-octets.ts';
 import type { FlowMark } from '../session-protocol/flow-mark.ts';
 import { canonicalIp } from './private-address.ts';
@@ -23,7 +23,7 @@ const MAX_OWED = 100_000;
 export interface FlowMarksOptions {
   /** Null: there is no gateway that marks. */
   gateway: { url: string; timeoutMs: number } | null;
-  secret: Secret;
+  secret: PeerSecret;
   logger: Logger;
 }
 

@@ -4,6 +4,7 @@ import type { Logger } from '../platform/logger.ts';
 import { ProblemLog } from '../platform/problem-log.ts';
 import type { Heartbeat } from '../session-protocol/dispatch-messages.ts';
 import type { DispatchClient } from './dispatch-client.ts';
+import type { DispatchClock } from './dispatch-clock.ts';
 
 const FIRST_RETRY_MS = 1000;
 
@@ -12,6 +13,8 @@ export interface HeartbeatsOptions {
   clock: Clock;
   health: Health;
   logger: Logger;
+  /** Learns the skew. */
+  dispatchClock: DispatchClock;
   /** How the proxy stands now. */
   state(): Heartbeat;
 }
@@ -22,6 +25,7 @@ export class Heartbeats {
   readonly #problems: ProblemLog;
   #disarm: () => void = () => {};
   #isStopped = false;
+  #wasTolerable = true;
 
   constructor(options: HeartbeatsOptions) {
     this.#options = options;
@@ -30,17 +34,39 @@ export class Heartbeats {
 
   /** Resolves after the first one, whether it was heard or not. */
   async start(): Promise<void> {
-    const { client, clock, state } = this.#options;
+    const { client, clock, state, dispatchClock } = this.#options;
     let nextMs = FIRST_RETRY_MS;
+    const { skewMs } = dispatchClock;
+    const sentAtMs = clock.nowMs();
     try {
-      const { nextWithinMs } = await client.heartbeat(state());
-      nextMs = nextWithinMs / 2;
+      const answer = await client.heartbeat({
+        ...state(),
+        sentAtMs,
+        ...(skewMs !== undefined && { clockSkewMs: skewMs }),
+      });
+      dispatchClock.measure(sentAtMs, answer, clock.nowMs());
+      nextMs = answer.nextWithinMs / 2;
       this.#problems.over('the dispatch server answers heartbeats');
+      this.#noteSkew();
     } catch (error) {
       const waiting = 'the dispatch server takes no heartbeats; waiting for it, open sessions go on';
       this.#problems.report((error as Error).message, waiting);
     }
     if (!this.#isStopped) this.#disarm = clock.after(nextMs, () => void this.start());
+  }
+
+  /** Into health, and into the log when it changes. */
+  #noteSkew(): void {
+    const { health, logger, dispatchClock } = this.#options;
+    const { skewMs = 0, isTolerable } = dispatchClock;
+    const problem = isTolerable
+      ? null
+      : `this machine’s clock is off by ${skewMs} ms from the dispatch server’s: set it`;
+    health.report('clock_skew', problem);
+    if (isTolerable === this.#wasTolerable) return;
+    this.#wasTolerable = isTolerable;
+    if (problem === null) logger.info({ skewMs }, 'this machine’s clock is good again');
+    else logger.warn({ skewMs }, `${problem}; until then the dispatch server gives this proxy no sessions`);
   }
 
   stop(): void {

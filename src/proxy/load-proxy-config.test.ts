@@ -47,11 +47,17 @@ test('what the example says of defaults is what they are', () => {
 });
 
 test('the example with all that is commented out is one, too, and names every field', () => {
-  const whole = EXAMPLE.replaceAll(/^( *)# (?=(publicUrl|tls):)/gm, '$1');
+  const whole = EXAMPLE.replaceAll(/^( *)# (?=(publicUrl|tls|clientCertificate|caFile):)/gm, '$1');
   const config = load(whole);
   expect(config.gateway).toEqual({ url: 'http://127.0.0.1:8086', timeoutMs: 500 });
+  expect(config.dispatch).toMatchObject({
+    clientCertificate: { certFile: '/etc/zerorate/proxy-1.pem', keyFile: '/etc/zerorate/proxy-1.key' },
+    caFile: '/etc/zerorate/dispatch-ca.pem',
+  });
   expect(config.listen.connect.tls?.certFile).toBe('/etc/zerorate/proxy.crt');
-  expect(Object.keys(config).sort()).toEqual([...Object.keys(proxyConfigSchema.shape), 'secret'].sort());
+  expect(Object.keys(config).sort()).toEqual(
+    [...Object.keys(proxyConfigSchema.shape), 'secret', 'gatewaySecret'].sort(),
+  );
 });
 
 test.each([
@@ -106,8 +112,17 @@ test.each([
   [
     'no secret',
     EXAMPLE.replace('secretFile: proxy-1.secret', ''),
-    /dispatch: no secret of this proxy: set ZERORATE_PROXY_SECRET or secretFile/,
+    /dispatch: name either secretFile or secretVariable/,
   ],
 ])('%s is a fault with its line', (_, text, line) => {
   expect(() => load(text, {})).toThrow(line);
+});
+
+test('the variable that all proxies shared is refused with what to do; the gateway may know the proxy by another secret', () => {
+  const shared = { ZERORATE_PROXY_SECRET: 'a secret of all proxies' };
+  expect(() => load(EXAMPLE, shared)).toThrow(/ZERORATE_PROXY_SECRET is set, and no longer read/);
+  const text = EXAMPLE.replace(/( *)# secretFile: gateway\.secret.*/, '$1secretVariable: GATEWAY_SECRET');
+  const config = load(text, { GATEWAY_SECRET: 'of the gateway and this proxy' });
+  expect(config.gatewaySecret.reveal()).toBe('of the gateway and this proxy');
+  expect(config.secret.reveal()).toBe(SECRET);
 });

@@ -1,17 +1,17 @@
 import { dirname, resolve } from 'node:path';
 import { ConfigError } from '../platform/config-error.ts';
 import { isUnspecified } from '../platform/listen-error.ts';
-import { Secret } from '../platform/secret.ts';
+import { PeerSecret, readPeerSecret, sharedSecretFault } from '../platform/peer-secret.ts';
 import { type DocumentFault, type DocumentPath, formatFault } from '../yaml-document/document-fault.ts';
 import { faultsByLine, readYamlDocument } from '../yaml-document/read-yaml-document.ts';
 import { type ProxyDocument, proxyConfigSchema } from './proxy-config-schema.ts';
 
-export const SECRET_VARIABLE = 'ZERORATE_PROXY_SECRET';
-const MIN_SECRET_LENGTH = 16;
-
-/** What a proxy runs with. Paths are absolute; the secret does not print. */
+/** What a proxy runs with. Paths are absolute; secrets do not print. */
 export interface ProxyConfig extends ProxyDocument {
-  secret: Secret;
+  /** What dispatch server and proxy know each other by. */
+  secret: PeerSecret;
+  /** What the gateway knows it by. */
+  gatewaySecret: PeerSecret;
 }
 
 export interface ProxyConfigSources {
@@ -28,10 +28,27 @@ export function loadProxyConfig({ file, env, readFile }: ProxyConfigSources): Pr
   const { value, locate } = read;
   const document = absolute(value, dirname(resolve(file)));
   const faults: Fault[] = [];
-  const secret = secretOf(document, env, readFile, faults);
+  const secretOf = (part: 'dispatch' | 'gateway', place: SecretPlace): PeerSecret => {
+    const found = readPeerSecret({ file: place.secretFile, variable: place.secretVariable }, env, readFile);
+    if (found.fault === undefined) return found.secret;
+    const field = place.secretFile === undefined ? [] : ['secretFile'];
+    faults.push({ path: [part, ...field], message: found.fault });
+    return PeerSecret.of('');
+  };
+  const { dispatch, gateway } = document;
+  const shared = sharedSecretFault(env, [dispatch.secretVariable, gateway?.secretVariable]);
+  if (shared !== null) faults.push({ path: ['dispatch'], message: shared });
+  const secret = secretOf('dispatch', dispatch);
+  const hasOwn = gateway !== undefined && (gateway.secretFile ?? gateway.secretVariable) !== undefined;
+  const gatewaySecret = hasOwn ? secretOf('gateway', gateway) : secret;
   faults.push(...ruleFaults(document), ...addressFaults(document));
   if (faults.length > 0) throw new ConfigError(faultsByLine(faults, file, locate).map(formatFault));
-  return { ...document, secret: new Secret(secret) };
+  return { ...document, secret, gatewaySecret };
+}
+
+interface SecretPlace {
+  secretFile?: string | undefined;
+  secretVariable?: string | undefined;
 }
 
 interface Fault {
@@ -49,7 +66,12 @@ function textOf(file: string, readFile: (path: string) => string): string {
 }
 
 function absolute(document: ProxyDocument, base: string): ProxyDocument {
-  const { listen, dispatch } = document;
+  const { listen, dispatch, gateway } = document;
+  const from = <T extends SecretPlace>({ secretFile, ...rest }: T) => ({
+    ...rest,
+    ...(secretFile !== undefined && { secretFile: resolve(base, secretFile) }),
+  });
+  const { clientCertificate: own, caFile } = dispatch;
   const door = <T extends ProxyDocument['listen']['connect']>({ tls, ...rest }: T) => ({
     ...rest,
     ...(tls && { tls: { certFile: resolve(base, tls.certFile), keyFile: resolve(base, tls.keyFile) } }),
@@ -58,33 +80,13 @@ function absolute(document: ProxyDocument, base: string): ProxyDocument {
     ...document,
     dataDir: resolve(base, document.dataDir),
     listen: { ...listen, connect: door(listen.connect), relay: door(listen.relay), control: door(listen.control) },
-    dispatch: { ...dispatch, ...(dispatch.secretFile && { secretFile: resolve(base, dispatch.secretFile) }) },
+    dispatch: {
+      ...from(dispatch),
+      ...(caFile !== undefined && { caFile: resolve(base, caFile) }),
+      ...(own && { clientCertificate: { certFile: resolve(base, own.certFile), keyFile: resolve(base, own.keyFile) } }),
+    },
+    ...(gateway && { gateway: from(gateway) }),
   };
-}
-
-function secretOf(
-  { dispatch: { secretFile } }: ProxyDocument,
-  env: ProxyConfigSources['env'],
-  readFile: (path: string) => string,
-  faults: Fault[],
-): string {
-  const fault = (message: string) => {
-    faults.push({ path: ['dispatch', ...(secretFile === undefined ? [] : ['secretFile'])], message });
-    return '';
-  };
-  let secret = env[SECRET_VARIABLE] ?? '';
-  if (secret === '') {
-    if (secretFile === undefined) return fault(`no secret of this proxy: set ${SECRET_VARIABLE} or secretFile`);
-    try {
-      secret = readFile(secretFile).trim();
-    } catch (error) {
-      return fault(`cannot be read: ${(error as Error).message}`);
-    }
-  }
-  if (secret.length >= MIN_SECRET_LENGTH) return secret;
-  return fault(
-    `the secret is too short: at least ${MIN_SECRET_LENGTH} characters, such as of \`openssl rand -hex 32\``,
-  );
 }
 
 function bufferFaults({ limits: { buffers, messageOctets } }: ProxyDocument): Fault[] {

@@ -15,6 +15,15 @@ const count = (min: number, max: number) => z.int().min(min).max(max);
 const MAX_DATAGRAM_OCTETS = 65_507;
 const durationMs = (max = 86_400_000) => count(1, max);
 
+const secretPlace = (what: string) => ({
+  secretFile: path(`File of ${what}: one line, two while it is rotated.`).optional(),
+  secretVariable: z
+    .string()
+    .regex(/^[A-Za-z_]\w*$/, { error: 'expected the name of an environment variable' })
+    .optional()
+    .describe('Environment variable of that secret, instead of a file.'),
+});
+
 const doorSchema = (what: string) =>
   z
     .strictObject({
@@ -171,13 +180,22 @@ export const proxyConfigSchema = z
       .strictObject({
         url: z.url({ protocol: /^https?$/ }).describe('The dispatch server.'),
         jwksUrl: z.url().optional().describe('Its keys. Absent: `/.well-known/jwks.json` of it.'),
-        secretFile: path('File that holds this proxy’s secret; or set ZERORATE_PROXY_SECRET.').optional(),
+        ...secretPlace('the secret of this proxy alone'),
+        clientCertificate: z
+          .strictObject({ certFile: path('Certificate, PEM.'), keyFile: path('Its private key, PEM.') })
+          .optional()
+          .describe('What this proxy proves itself with to the dispatch server (mutual TLS), instead of its secret.'),
+        caFile: path('Authority of the dispatch server’s certificate, PEM; absent: those of the system.').optional(),
         timeoutMs: durationMs().default(10_000).describe('How long an answer is waited for.'),
+        maxClockSkewMs: durationMs()
+          .default(5000)
+          .describe('By so much at most tokens are judged by the dispatch server’s clock instead of this machine’s.'),
       })
       .describe('The dispatch server.'),
     gateway: z
       .strictObject({
         url: z.url({ protocol: /^https?$/ }).describe('Where flow marks are posted to.'),
+        ...secretPlace('the secret that the gateway knows this proxy by; absent: as for the dispatch server'),
         timeoutMs: durationMs(10_000).default(500).describe('A tunnel waits so long at most for its mark.'),
       })
       .optional()

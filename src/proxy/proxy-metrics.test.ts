@@ -9,6 +9,8 @@ test('figures and readiness are exported as they are when scraped', async () => 
     openSessions: 2,
     connections: 5,
     reportsWaiting: 7,
+    reportsRefused: { in_future: 3 },
+    clockSkewMs: -1500,
     flowMarksFailed: 3,
     associations: 6,
     datagramsDropped: drops.counts,

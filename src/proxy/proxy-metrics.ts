@@ -11,6 +11,10 @@ export interface ProxyFigures {
   connections: number;
   /** Usage reports that the dispatch server has not confirmed. */
   reportsWaiting: number;
+  /** Usage reports that the dispatch server has refused, by reason, since the start. */
+  reportsRefused: Readonly<Record<string, number>>;
+  /** By how much this machine's clock is ahead of the dispatch server's. */
+  clockSkewMs: number;
   /** Marks of connections that the gateway did not take, since the start. */
   flowMarksFailed: number;
   /** Open associations of SOCKS5 (UDP). */
@@ -24,7 +28,7 @@ export interface ProxyFigures {
 }
 
 const GAUGES: readonly [
-  'openSessions' | 'connections' | 'reportsWaiting' | 'associations' | 'bufferedBytes',
+  Exclude<keyof ProxyFigures, 'reportsRefused' | 'datagramsDropped' | 'closedForBuffers'>,
   string,
   string,
 ][] = [
@@ -50,6 +54,24 @@ export function exportProxy(figures: () => ProxyFigures, health: Health): Regist
       },
     });
   }
+  new Gauge({
+    name: 'zerorate_proxy_clock_skew_seconds',
+    help: 'by how much this machine’s clock is ahead of the dispatch server’s; negative: behind',
+    registers,
+    collect() {
+      this.set(figures().clockSkewMs / 1000);
+    },
+  });
+  new Counter({
+    name: 'zerorate_proxy_reports_refused_total',
+    help: 'usage reports that the dispatch server has refused, by reason: they are kept in refused-reports.ndjson',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [reason, count] of Object.entries(figures().reportsRefused)) this.inc({ reason }, count);
+    },
+  });
   new Counter({
     name: 'zerorate_proxy_flow_marks_failed_total',
     help: 'marks of connections that the gateway did not take: their octets carry no tag',

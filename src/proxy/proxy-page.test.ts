@@ -1,17 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { packagePath } from '../platform/package-paths.ts';
-import { PROXY_REFUSALS } from '../session-protocol/refusal.ts';
+import { PROXY_REFUSALS, REPORT_REFUSALS } from '../session-protocol/refusal.ts';
 import { DATAGRAM_DROPS } from './datagram-drops.ts';
 import { LINGER_MS, LINGER_OCTETS } from './linger.ts';
 import { BUFFER_OCTETS } from './listener.ts';
 
 const page = readFileSync(packagePath('docs/proxy.md'), 'utf8');
 
-test('the page lists the refusals in the order in which they are looked at', () => {
-  const rows = Object.entries(PROXY_REFUSALS).map(([reason, meaning]) => `| \`${reason}\` | ${meaning} |`);
+test.each([
+  ['refusals', PROXY_REFUSALS],
+  ['report-refusals', REPORT_REFUSALS],
+])('the page lists the %s in the order in which they are looked at', (name, refusals) => {
+  const rows = Object.entries(refusals).map(([reason, meaning]) => `| \`${reason}\` | ${meaning} |`);
   const table = ['| reason | meaning |', '|---|---|', ...rows].join('\n');
-  expect(page).toContain(`<!-- refusals -->\n\n${table}\n\n<!-- /refusals -->`);
+  expect(page).toContain(`<!-- ${name} -->\n\n${table}\n\n<!-- /${name} -->`);
 });
 
 test('the page lists why datagrams are dropped', () => {

@@ -16,6 +16,7 @@ import { ConnectDoor, type DoorServices } from './connect-door.ts';
 import { ControlServer } from './control-server.ts';
 import { DatagramDrops } from './datagram-drops.ts';
 import { DispatchClient } from './dispatch-client.ts';
+import { DispatchClock } from './dispatch-clock.ts';
 import { FlowMarks } from './flow-marks.ts';
 import { Heartbeats } from './heartbeat.ts';
 import { LINGER_MS } from './linger.ts';
@@ -24,6 +25,7 @@ import type { ProxyConfig } from './load-proxy-config.ts';
 import { canonicalIp } from './private-address.ts';
 import type { ApplicationDocument, DoorDocument } from './proxy-config-schema.ts';
 import type { ProxyFigures } from './proxy-metrics.ts';
+import { RefusedReports } from './refused-reports.ts';
 import { RelayDoor } from './relay-door.ts';
 import { SessionRegistry } from './session-registry.ts';
 import { SigningKeys } from './signing-keys.ts';
@@ -54,6 +56,8 @@ export class ProxyServer {
   readonly #clock: Clock;
   readonly #spool: UsageSpool;
   readonly #client: DispatchClient;
+  readonly #dispatchClock: DispatchClock;
+  readonly #refused: RefusedReports;
   readonly #keys: SigningKeys;
   readonly #marks: FlowMarks;
   readonly #reporter: UsageReporter;
@@ -81,10 +85,14 @@ export class ProxyServer {
     this.#client = new DispatchClient({ ...dispatch, jwksUrl: dispatch.jwksUrl, proxyId, secret });
     const path = join(dataDir, 'dispatch-keys.json');
     this.#keys = new SigningKeys({ path, fetch: () => this.#client.keys(), clock, logger });
-    this.#marks = new FlowMarks({ gateway: config.gateway ?? null, secret, logger });
+    this.#dispatchClock = new DispatchClock({ nowMs: () => clock.nowMs(), maxClockSkewMs: dispatch.maxClockSkewMs });
+    this.#refused = new RefusedReports(join(dataDir, 'refused-reports.ndjson'), () => clock.nowMs());
+    this.#marks = new FlowMarks({ gateway: config.gateway ?? null, secret: config.gatewaySecret, logger });
     const base = { spool: this.#spool, clock, logger };
     const { health } = this;
-    this.#reporter = new UsageReporter({ ...base, proxyId, client: this.#client, health, retryMs: statistics.retryMs });
+    const { retryMs } = statistics;
+    const reporting = { proxyId, client: this.#client, refused: this.#refused, health, retryMs };
+    this.#reporter = new UsageReporter({ ...base, ...reporting });
     this.#registry = new SessionRegistry({
       ...base,
       capacitySessions: limits.capacitySessions,
@@ -119,7 +127,8 @@ export class ProxyServer {
       figures: () => this.figures(),
       onMetrics: options.onMetrics,
     });
-    this.#heartbeats = new Heartbeats({ client: this.#client, clock, health, logger, state: () => this.#state() });
+    const beating = { client: this.#client, clock, health, logger, dispatchClock: this.#dispatchClock };
+    this.#heartbeats = new Heartbeats({ ...beating, state: () => this.#state() });
   }
 
   get endpoints(): ProxyEndpoints {
@@ -141,6 +150,8 @@ export class ProxyServer {
       openSessions: this.#registry.openSessions,
       connections: this.#gate.open,
       reportsWaiting: this.#reporter.waiting,
+      reportsRefused: this.#refused.byReason,
+      clockSkewMs: this.#dispatchClock.skewMs ?? 0,
       flowMarksFailed: this.#marks.failed,
       associations: this.#associations.open,
       datagramsDropped: this.#drops.counts,
@@ -208,7 +219,9 @@ export class ProxyServer {
     const applications = this.#applications;
     const base = { registry: this.#registry, clock: this.#clock, buffers: this.#buffers };
     const admission = new Admission({
-      ...base,
+      registry: this.#registry,
+      clock: this.#dispatchClock,
+      buffers: this.#buffers,
       proxyId: config.proxyId,
       applications,
       getKey: this.#keys.getKey,

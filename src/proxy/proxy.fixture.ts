@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { pino } from 'pino';
 import { type FlowMark, flowMarksSchema } from '../session-protocol/flow-mark.ts';
 import type { Resolve } from './applications.ts';
-import { FakeDispatch, type Granted, SECRET } from './fake-dispatch.fixture.ts';
+import { FakeDispatch, type Granted, SECRET, SECRET_VARIABLE } from './fake-dispatch.fixture.ts';
 import { loadProxyConfig } from './load-proxy-config.ts';
 import { ProxyServer } from './proxy-server.ts';
 
@@ -42,7 +42,7 @@ export function configOf(
     region: 'here',
     dataDir: join(directory, proxyId),
     listen: { connect: door, socks5: door, relay: door, control: door },
-    dispatch: { url: dispatch.url },
+    dispatch: { url: dispatch.url, secretVariable: SECRET_VARIABLE },
     applications: [{ applicationId: 'chat', allowPrivate: ['127.0.0.0/8'], ...application }],
     statistics: { intervalMs: 100, retryMs: 50 },
     log: { level: 'silent' },
@@ -71,7 +71,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
 }
 
 export async function startProxy(text: string, resolve?: Resolve): Promise<ProxyServer> {
-  const env = { ZERORATE_PROXY_SECRET: SECRET };
+  const env = { [SECRET_VARIABLE]: SECRET };
   const config = loadProxyConfig({ file: '/proxy.yaml', env, readFile: () => text });
   const onFailure = (error: Error) => {
     throw error;

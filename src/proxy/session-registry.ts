@@ -32,6 +32,8 @@ export class SessionRegistry {
   readonly #options: RegistryOptions;
   readonly #sessions = new Map<string, Session>();
   readonly #byTokenId = new Map<string, Session>();
+  /** Sessions that ended with the process before: their sequence numbers do not begin again. */
+  readonly #overBefore = new Set<string>();
   #open = 0;
   #octetsTakenAtMs = Number.NEGATIVE_INFINITY;
 
@@ -79,7 +81,11 @@ export class SessionRegistry {
   /** Takes a session, or new terms of one. What was announced later wins, in whatever order it comes. */
   announce(terms: Announcement): AnnouncementVerdict {
     const known = this.#sessions.get(terms.sessionId);
-    if (known !== undefined && known.terms.revision >= terms.revision) return 'outdated';
+    if (this.#overBefore.has(terms.sessionId)) return terms.state === 'open' ? 'session_over' : 'taken';
+    if (known !== undefined && known.terms.revision >= terms.revision) {
+      known.knowToken(terms, this.#options.clock.nowMs());
+      return 'outdated';
+    }
     if (known === undefined && !this.#hasRoomFor(terms)) return 'full';
     if (known !== undefined && known.ending !== null) {
       known.terms = terms;
@@ -90,9 +96,19 @@ export class SessionRegistry {
     if (session.ending !== null) return 'taken';
     this.#byTokenId.delete(session.terms.tokenId);
     this.#byTokenId.set(terms.tokenId, session);
-    session.takeTerms(terms);
+    session.takeTerms(terms, this.#options.clock.nowMs());
     this.#settle(session, terms.state);
     return 'taken';
+  }
+
+  /** A process before has reported the end of the session. */
+  markOver(sessionId: string): void {
+    this.#overBefore.add(sessionId);
+  }
+
+  /** The dispatch server does not take the report: its octets count against the cap, and the next report may follow. */
+  refuse(report: SpooledReport): void {
+    this.#sessions.get(report.label.sessionId)?.refuse(report);
   }
 
   /** Takes what the dispatch server answered to reports; `revisions` are the sessions' when they were sent. */
@@ -101,7 +117,9 @@ export class SessionRegistry {
     answer: UsageReportsAnswer,
     revisions: ReadonlyMap<string, number | undefined>,
   ): void {
-    for (const report of sent) this.#sessions.get(report.label.sessionId)?.confirm(report);
+    for (const [at, report] of sent.entries()) {
+      if (answer.outcomes[at].outcome !== 'refused') this.#sessions.get(report.label.sessionId)?.confirm(report);
+    }
     for (const { sessionId, state, sponsoredOctetsCap, remainingOctets } of answer.sessions) {
       const session = this.#sessions.get(sessionId);
       if (session === undefined || session.ending !== null) continue;

@@ -13,6 +13,8 @@ const EARLY_REPORT_OCTETS = 256 * 1024;
  * network learns changes by marks, or knows the proxy's address), or the subscriber for all of it.
  */
 export type Payer = 'sponsor' | 'by_credit' | 'subscriber';
+/** An expired token is forgotten so much later, as clocks may be off. */
+const TOKEN_GRACE_MS = 60_000;
 
 /** What a session knows of each of its connections. */
 export interface SessionConnection {
@@ -69,6 +71,8 @@ export class Session {
   /** Sponsored octets in sealed reports. */
   #reportedOctets = 0;
   readonly #confirmed = new Float64Array(COUNTERS);
+  /** The ids of tokens that open connections, with their expiry. */
+  readonly #tokens = new Map<string, number>();
 
   constructor(terms: Announcement, spool: UsageSpool, nowMs: number) {
     this.terms = terms;
@@ -77,6 +81,7 @@ export class Session {
     this.#spool = spool;
     this.#limit = terms.sponsoredOctetsCap;
     this.hasCredit = this.#limit > 0;
+    this.#tokens.set(terms.tokenId, terms.tokenExpiresAtMs);
   }
 
   get isStarted(): boolean {
@@ -155,9 +160,26 @@ export class Session {
     return this.#seal('end', nowMs, ending);
   }
 
-  /** New terms from the dispatch server. */
-  takeTerms(terms: Announcement): void {
+  /** Whether a token of this id was announced, with the session's key of now. One that was replaced when the session was resumed is not. */
+  acceptsToken(tokenId: string): boolean {
+    return this.#tokens.has(tokenId);
+  }
+
+  /** Terms that came late: their token is good as long as their key is. */
+  knowToken({ sessionKey, tokenId, tokenExpiresAtMs }: Announcement, nowMs: number): void {
+    if (sessionKey !== this.terms.sessionKey) return;
+    for (const [id, expiresAtMs] of this.#tokens) if (expiresAtMs < nowMs - TOKEN_GRACE_MS) this.#tokens.delete(id);
+    this.#tokens.set(tokenId, tokenExpiresAtMs);
+  }
+
+  /** New terms from the dispatch server. Another key means that the terminal has begun again: its tokens and numbers are new ones. */
+  takeTerms(terms: Announcement, nowMs: number): void {
+    if (terms.sessionKey !== this.terms.sessionKey) {
+      this.#tokens.clear();
+      this.messageSequence = -1;
+    }
     this.terms = terms;
+    this.knowToken(terms, nowMs);
     this.key = Buffer.from(terms.sessionKey, 'base64url');
     this.#limit = terms.sponsoredOctetsCap;
     this.#lookAtCredit();
@@ -166,6 +188,11 @@ export class Session {
   /** The dispatch server has the report. */
   confirm({ label, counters }: SpooledReport): void {
     for (let at = 0; at < COUNTERS; at++) this.#confirmed[at] += counters[at];
+    if (label.kind === 'interim') this.isReportUnderWay = false;
+  }
+
+  /** The dispatch server will not have the report: what it holds is not confirmed, and so counts against the cap. */
+  refuse({ label }: SpooledReport): void {
     if (label.kind === 'interim') this.isReportUnderWay = false;
   }
 

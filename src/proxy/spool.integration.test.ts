@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { builtModule } from '../testing/built.ts';
-import { FakeDispatch, SECRET } from './fake-dispatch.fixture.ts';
+import { FakeDispatch, SECRET, SECRET_VARIABLE } from './fake-dispatch.fixture.ts';
 import { basic, configOf, openTunnel, readAll, startUpstream, type Upstream, until } from './proxy.fixture.ts';
 
 const READ_OCTETS = 65_536;
@@ -20,7 +20,7 @@ let connectUrl: string;
 
 async function start(): Promise<void> {
   const args = [main, 'proxy', '--config', join(directory, 'proxy.yaml')];
-  const env = { ...process.env, ZERORATE_PROXY_SECRET: SECRET };
+  const env = { ...process.env, [SECRET_VARIABLE]: SECRET };
   child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   if (child.stdout === null) throw new Error('it has no output');
   const [line] = await once(createInterface({ input: child.stdout }), 'line');
@@ -90,6 +90,8 @@ test.each([1, 2, 3])(
       const reports = dispatch.reportsOf(sessionId);
       expect(reports.at(-1)).toMatchObject({ kind: 'end', ending: 'proxy_stopped' });
       expect(reports.map(({ sequence }) => sequence)).toEqual(reports.map((_, at) => at + 1));
+      // Its numbers do not begin again: a renewal that comes before its end is known finds it over.
+      expect(await dispatch.announceAgain(sessionId)).toBe(409);
       counted += dispatch.octetsOf(sessionId).downlinkOctets;
     }
     const answers = sessions.length * 'HTTP/1.1 200 Connection established\r\n\r\n'.length;

@@ -1,18 +1,22 @@
 import type { Clock } from '../platform/clock.ts';
 import type { Health } from '../platform/health.ts';
 import type { Logger } from '../platform/logger.ts';
-import type { DispatchClient } from './dispatch-client.ts';
+import { MAX_REPORTS, type ReportOutcome, type UsageReportsAnswer } from '../session-protocol/dispatch-messages.ts';
+import { type DispatchClient, DispatchError } from './dispatch-client.ts';
+import type { RefusedReports } from './refused-reports.ts';
 import type { SessionRegistry } from './session-registry.ts';
+import { SpoolError } from './spool-error.ts';
 import { lastTimeMsOf, type SpooledReport, type UsageSpool, usageReportOf } from './usage-spool.ts';
 
-/** As many as a message has room for. */
-const MOST = 1000;
 const MAX_DOUBLINGS = 6;
+/** Statuses that say that what was sent is wrong, and not who sent it or when. */
+const OF_CONTENT: ReadonlySet<number | undefined> = new Set([400, 413, 422]);
 
 export interface UsageReporterOptions {
   proxyId: string;
   spool: UsageSpool;
   client: DispatchClient;
+  refused: RefusedReports;
   clock: Clock;
   health: Health;
   logger: Logger;
@@ -20,8 +24,8 @@ export interface UsageReporterOptions {
 }
 
 /**
- * Sends complete reports, one message at a time and in the order in which they came, until the dispatch server confirms them.
- * What it is sent is on the disk before.
+ * Sends complete reports, one message at a time and in the order in which they came, until the dispatch server confirms or refuses
+ * each. What it is sent is on the disk before. A refused report is kept in a file of its own and holds up no other.
  */
 export class UsageReporter {
   readonly #options: UsageReporterOptions;
@@ -42,6 +46,7 @@ export class UsageReporter {
   /** Takes over what a process before has left: what still counted has ended with it. */
   start(registry: SessionRegistry, left: readonly SpooledReport[]): void {
     this.#registry = registry;
+    for (const { label } of left) registry.markOver(label.sessionId);
     for (const report of left) {
       if (report.label.kind === undefined) {
         const endTimeMs = lastTimeMsOf(report);
@@ -76,23 +81,59 @@ export class UsageReporter {
   }
 
   async #send(): Promise<void> {
-    const { spool, client, proxyId, health, logger } = this.#options;
-    const reports = this.#waiting.slice(0, MOST);
+    const { spool, health, logger } = this.#options;
+    const reports = this.#waiting.slice(0, MAX_REPORTS);
     await spool.sync();
-    const sessionIds = reports.map(({ label }) => label.sessionId);
-    const revisions = new Map(sessionIds.map((id) => [id, this.#registry?.find(id)?.terms.revision]));
     try {
-      const answer = await client.report(reports.map((report) => usageReportOf(report, proxyId)));
-      this.#waiting.splice(0, reports.length);
-      for (const report of reports) spool.remove(report);
+      await this.#sendTogether(reports);
       this.#failures = 0;
       health.report('dispatch', null);
-      this.#registry?.takeAnswer(reports, answer, revisions);
     } catch (error) {
+      if (error instanceof SpoolError) throw error;
       this.#pause();
       health.report('dispatch', (error as Error).message);
       logger.warn({ err: error, waiting: this.#waiting.length }, 'usage could not be reported; trying again');
     }
+  }
+
+  /** A message that is refused as a whole is halved until the report is found that it is refused for. */
+  async #sendTogether(reports: readonly SpooledReport[]): Promise<void> {
+    const { client, proxyId } = this.#options;
+    const sessionIds = reports.map(({ label }) => label.sessionId);
+    const revisions = new Map(sessionIds.map((id) => [id, this.#registry?.find(id)?.terms.revision]));
+    let answer: UsageReportsAnswer;
+    try {
+      answer = await client.report(reports.map((report) => usageReportOf(report, proxyId)));
+    } catch (error) {
+      if (!(error instanceof DispatchError) || !OF_CONTENT.has(error.status)) throw error;
+      if (reports.length === 1) return this.#settle(reports, [refusedAlone(error)]);
+      const half = Math.ceil(reports.length / 2);
+      await this.#sendTogether(reports.slice(0, half));
+      return this.#sendTogether(reports.slice(half));
+    }
+    this.#settle(reports, answer.outcomes);
+    this.#registry?.takeAnswer(reports, answer, revisions);
+  }
+
+  /** What is accepted or known leaves the spool; what is refused is kept beside it before it does. */
+  #settle(reports: readonly SpooledReport[], outcomes: readonly ReportOutcome[]): void {
+    const { spool, refused, proxyId, logger } = this.#options;
+    const refusals = outcomes.flatMap((answered, at) =>
+      answered.outcome === 'refused' ? [{ ...answered, spooled: reports[at] }] : [],
+    );
+    refused.keep(
+      refusals.map(({ reason, message, spooled }) => ({ reason, message, report: usageReportOf(spooled, proxyId) })),
+    );
+    for (const { reason, message, spooled } of refusals) {
+      const { reportId, sessionId } = spooled.label;
+      const detail = { reportId, sessionId, reason, message, file: refused.path };
+      logger.error(detail, 'the dispatch server refuses a usage report: it is kept in this file');
+      this.#registry?.refuse(spooled);
+    }
+    const settled = new Set(reports);
+    const left = this.#waiting.filter((report) => !settled.has(report));
+    this.#waiting.splice(0, this.#waiting.length, ...left);
+    for (const report of reports) spool.remove(report);
   }
 
   #pause(): void {
@@ -100,4 +141,8 @@ export class UsageReporter {
     this.#notBeforeMs = clock.monotonicMs() + retryMs * 2 ** Math.min(this.#failures, MAX_DOUBLINGS);
     this.#failures++;
   }
+}
+
+function refusedAlone({ message }: DispatchError): ReportOutcome {
+  return { outcome: 'refused', reason: 'report_malformed', message };
 }

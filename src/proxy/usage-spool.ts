@@ -11,8 +11,9 @@ const SLOT_OCTETS = 1024;
 const LAST_TIME = COUNTERS;
 const COUNTED_OCTETS = (COUNTERS + 1) * Float64Array.BYTES_PER_ELEMENT;
 const TEXT = COUNTED_OCTETS + 2;
+
 /** With ids of this length a report fits its slot, whatever is escaped in it. */
-export const MAX_ID_LENGTH = 64;
+export { MAX_ID_LENGTH } from '../session-protocol/dispatch-messages.ts';
 
 /** What a slot says of its report as text. Without a kind it is open: it counts. */
 interface Label {
@@ -99,7 +100,8 @@ export class UsageSpool {
 
   /** It counts no more. */
   seal(report: SpooledReport, how: { kind: UsageReport['kind']; endTimeMs: number; ending?: SessionEnding }): void {
-    Object.assign(report.label, how);
+    // A clock that was set back meanwhile must not make a report end before it starts.
+    Object.assign(report.label, how, { endTimeMs: Math.max(how.endTimeMs, report.label.startTimeMs) });
     this.#write(report, SLOT_OCTETS);
   }
 

@@ -6,7 +6,13 @@ import type { HttpRefusal } from '../platform/http-refusal.ts';
 import { boundedList } from '../platform/read-message.ts';
 import { MAX_ACCOUNT_LENGTH } from './account-name.ts';
 import { CONTENT_TYPES, contentOctetsSchema, contentSharesSchema, contentTypeSchema } from './content-octets.ts';
-import { DISPATCH_REFUSALS, type DispatchRefusal, SESSION_ENDINGS } from './refusal.ts';
+import {
+  DISPATCH_REFUSALS,
+  type DispatchRefusal,
+  REPORT_REFUSALS,
+  type ReportRefusal,
+  SESSION_ENDINGS,
+} from './refusal.ts';
 import { SESSION_TAG_TEXT_LENGTH } from './session-tag.ts';
 
 const MAX_URL_LENGTH = 2048;
@@ -17,6 +23,8 @@ const MAX_APPLICATIONS = 1000;
 export const MAX_REPORTS = 1000;
 /** One of each content type. */
 const MAX_USAGES = CONTENT_TYPES.length;
+/** Of proxies and sessions. */
+export const MAX_ID_LENGTH = 64;
 const octets = z.int().min(0);
 const timeMs = z.int().min(0);
 const count = z.int().min(0).max(1_000_000_000);
@@ -115,10 +123,20 @@ export const heartbeatSchema = z.strictObject({
   openSessions: count,
   capacitySessions: count.min(1),
   octetsPerSecond: octets,
+  /** By the proxy's clock. */
+  sentAtMs: timeMs.optional(),
+  /** By how much the proxy's clock was ahead of the dispatch server's at the last answered sign of life; absent before the first. */
+  clockSkewMs: z.int().optional(),
 });
 export type Heartbeat = z.output<typeof heartbeatSchema>;
 
-export const heartbeatAnswerSchema = z.strictObject({ nextWithinMs: z.int().min(1).max(86_400_000) });
+/** By the dispatch server's clock: when the sign of life came and when it was answered; the skew is measured between their midpoints. */
+export const heartbeatAnswerSchema = z.strictObject({
+  nextWithinMs: z.int().min(1).max(86_400_000),
+  receivedAtMs: timeMs.optional(),
+  answeredAtMs: timeMs.optional(),
+});
+export type HeartbeatAnswer = z.output<typeof heartbeatAnswerSchema>;
 
 /** `PUT <controlUrl>/v1/sessions/:sessionId` (with the proxy's secret): announces a session, or its new terms; 204. Later revisions win. */
 export const announcementSchema = z.strictObject({
@@ -153,23 +171,44 @@ export const usageReportSchema = z.strictObject({
   sessionId,
   /** Of the session: 1, 2, 3 and so on. */
   sequence: z.int().min(1),
+  /** The first report alone is a start. */
   kind: z.enum(['start', 'interim', 'end']),
   startTimeMs: timeMs,
   endTimeMs: timeMs,
-  usage: boundedList(contentOctetsSchema, { max: MAX_USAGES }),
+  /** Each content type at most once. */
+  usage: boundedList(contentOctetsSchema, { max: MAX_USAGES }).refine(
+    (usage) => new Set(usage.map(({ contentType }) => contentType)).size === usage.length,
+    { error: 'a content type is there twice' },
+  ),
   ending: z.enum(SESSION_ENDINGS).optional(),
 });
 export type UsageReport = z.output<typeof usageReportSchema>;
 
-/** `POST /v1/usage-reports` (with the proxy's secret). */
-export const usageReportsSchema = z.strictObject({
-  reports: boundedList(usageReportSchema, { min: 1, max: MAX_REPORTS }),
-});
+/** `POST /v1/usage-reports` (with the proxy's secret). Each report is read by itself: one that is not of the shape refuses no other. */
+export const usageReportsSchema = z.strictObject({ reports: z.array(z.unknown()).min(1).max(MAX_REPORTS) });
 
-/** 200 of it: every report is durable now; how the sessions that they are of stand, so that the proxy learns the quota. */
+/** What became of one report: an accepted one is durable now, a duplicate was before, a refused one is not taken and will not be. */
+export const reportOutcomeSchema = z.discriminatedUnion('outcome', [
+  z.strictObject({ outcome: z.literal('accepted') }),
+  z.strictObject({ outcome: z.literal('duplicate') }),
+  z.strictObject({
+    outcome: z.literal('refused'),
+    reason: z.enum(Object.keys(REPORT_REFUSALS) as [ReportRefusal, ...ReportRefusal[]]),
+    message: z.string(),
+  }),
+]);
+export type ReportOutcome = z.output<typeof reportOutcomeSchema>;
+
+/**
+ * 200 of it: what became of each report, in the order in which they were sent, and how the sessions that they are of stand, so that
+ * the proxy learns the quota.
+ */
 export const usageReportsAnswerSchema = z.strictObject({
   accepted: z.int().min(0),
+  /** Duplicates. */
   known: z.int().min(0),
+  refused: z.int().min(0),
+  outcomes: z.array(reportOutcomeSchema).max(MAX_REPORTS),
   sessions: z
     .array(
       z.strictObject({

@@ -14,6 +14,8 @@ export const DISPATCH_REFUSALS = {
   sponsor_suspended: 'the sponsor is suspended',
   no_plan: 'no plan of the application is in force now',
   quota_exhausted: 'what is left of the quota is not more than the plan asks for',
+  quota_reserved: 'what is left of the quota is reserved for other sessions of the subscriber that are not settled yet',
+  too_many_sessions: 'the subscriber has as many sessions that are open or not settled as one may have',
   no_proxy: 'no proxy of the application has given a sign of life lately and has room',
   session_unknown: 'no session of this id',
   session_over: 'the session has ended or was revoked',
@@ -21,6 +23,35 @@ export const DISPATCH_REFUSALS = {
 } as const;
 
 export type DispatchRefusal = keyof typeof DISPATCH_REFUSALS;
+
+/** Why a dispatch server refuses a call of a proxy, in the order in which it looks. */
+export const REGISTRATION_REFUSALS = {
+  token_invalid: 'neither the secret nor the client certificate is one of a configured proxy',
+  other_proxy: 'the secret or client certificate is the one of another proxy',
+  control_url_not_pinned: 'the control URL is not the one that the dispatch server’s configuration has for this proxy',
+  endpoint_not_pinned:
+    'an advertised address is not the one that the dispatch server’s configuration has for this proxy',
+  application_not_pinned: 'the dispatch server’s configuration does not have the application for this proxy',
+} as const;
+
+export type RegistrationRefusal = keyof typeof REGISTRATION_REFUSALS;
+
+/** Why a dispatch server does not take a usage report, in the order in which it looks. */
+export const REPORT_REFUSALS = {
+  report_malformed: 'the report is not of the documented shape',
+  octets_invalid: 'octets are whole numbers from 0 to 2^48 - 1',
+  other_proxy: 'the report names another proxy than the one that sent it',
+  report_conflict: 'a report of this id is known, with other content',
+  session_unknown: 'the dispatch server gave this proxy no such session',
+  content_not_covered: 'the plan of the session covers no such content',
+  time_reversed: 'it ends before it starts',
+  before_session: 'it starts before the session was opened, by more than the tolerated clock skew',
+  in_future: 'it ends in the future, by more than the tolerated clock skew',
+  sequence_invalid: 'the sequence number is known from another report, comes after the end report, or is too far ahead',
+  cap_exceeded: 'with it the session has used more than it was ever granted, by more than the tolerated overshoot',
+} as const;
+
+export type ReportRefusal = keyof typeof REPORT_REFUSALS;
 
 /** Why a proxy server turns a connection or a message away, in the order in which it looks. */
 export const PROXY_REFUSALS = {

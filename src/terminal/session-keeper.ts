@@ -127,7 +127,9 @@ export class SessionKeeper {
       (error: Error): GrantOutcome => ({ refusal: 'assertion_unavailable', message: error.message }),
     );
     if (outcome.refusal !== undefined) {
-      this.#refuse(outcome.refusal, outcome.retryAfterMs ?? askAgainAfterMs);
+      const { refusal, retryAfterMs = askAgainAfterMs } = outcome;
+      // That is how long a reservation can last; as a rule it is free with the next report.
+      this.#refuse(refusal, refusal === 'quota_reserved' ? Math.min(retryAfterMs, askAgainAfterMs) : retryAfterMs);
       // What may be left is no more than the plan wants to be left: no session can have it.
       if (outcome.refusal === 'quota_exhausted') this.#remainingOctets = 0;
       onEvent({ type: 'refused', reason: outcome.refusal, message: outcome.message });
