@@ -8,6 +8,8 @@ import { formatTable, grouped } from '../platform/print-table.ts';
 import { accountClaims, identityOf, signAccountAssertion } from '../session-protocol/account-assertion.ts';
 import { CONTENT_TYPES, type ContentType } from '../session-protocol/content-octets.ts';
 import { attachToGateway } from '../terminal/attach-to-gateway.ts';
+import type { CallOutcome, CallRequest } from '../terminal/calls.ts';
+import { type DatagramDial, directDatagrams } from '../terminal/datagrams.ts';
 import {
   describeDelivery,
   describeEvent,
@@ -15,7 +17,7 @@ import {
   describeOctets,
   describeStanding,
 } from '../terminal/describe.ts';
-import { type Dial, directDial } from '../terminal/dial.ts';
+import { type Destination, type Dial, directDial } from '../terminal/dial.ts';
 import { printable } from '../terminal/printable.ts';
 import { readStatistics, writeStatistics } from '../terminal/statistics-file.ts';
 import { Terminal, type TerminalOptions } from '../terminal/terminal.ts';
@@ -25,6 +27,7 @@ import { TerminalInput } from './terminal-input.ts';
 const SAVE_INTERVAL_MS = 60_000;
 const MINUTE_MS = 60_000;
 
+const MAX_CALL_MS = 3_600_000;
 /** It is used at once. */
 const ACCOUNT_ASSERTION_SECONDS = 60;
 
@@ -92,6 +95,7 @@ Reads commands from standard input, one a line:
   voice|image|video ACCOUNT FILE send a file as a message
   put TYPE URL FILE              upload to the application’s media host
   get TYPE URL                   download from it
+  call voice|video HOST:PORT SECONDS   call the media host over UDP
   quota                          session, and what is left of the quota
   statistics                     octets by period, content type and payer
   renew                          ask for more time and octets
@@ -108,7 +112,7 @@ Example:
 }
 
 async function runTerminal(flags: TerminalFlags): Promise<void> {
-  const { dial, identityAssertion } = await reachNetwork(flags);
+  const { dial, datagrams, identityAssertion } = await reachNetwork(flags);
   const input = new TerminalInput(process.stdin, print);
   const rows = flags.statisticsFile === undefined ? [] : await readStatistics(flags.statisticsFile);
   const terminal = new Terminal({
@@ -121,6 +125,7 @@ async function runTerminal(flags: TerminalFlags): Promise<void> {
     dispatchUrl: flags.dispatch,
     directRelayUrl: flags.direct,
     dial,
+    datagrams,
     onEvent: (event) => print(`* ${describeEvent(event)}`),
     onMessage: (message) => print(describeMessage(message)),
     isStillHere: idleAnswer(flags, input),
@@ -151,14 +156,16 @@ function idleAnswer(
 }
 
 /** Through a gateway's bearer, or straight from this machine's address with a given assertion. */
-async function reachNetwork(flags: TerminalFlags): Promise<{ dial: Dial; identityAssertion: () => Promise<string> }> {
+async function reachNetwork(
+  flags: TerminalFlags,
+): Promise<{ dial: Dial; datagrams: DatagramDial; identityAssertion: () => Promise<string> }> {
   const { gateway, gatewaySecretFile, assertion, msisdn } = flags;
   if (gateway !== undefined) {
     if (gatewaySecretFile === undefined) throw new ConfigError('--gateway needs --gateway-secret-file FILE');
     return attachToGateway({ controlUrl: gateway, secret: readFileSync(gatewaySecretFile, 'utf8').trim(), msisdn });
   }
   if (assertion === undefined) throw new ConfigError('who is this? Give --assertion JWT, or --gateway URL');
-  return { dial: directDial, identityAssertion: async () => assertion };
+  return { dial: directDial, datagrams: directDatagrams, identityAssertion: async () => assertion };
 }
 
 /** How the account is proven: by an assertion that was given, by one that is signed here, or in another way of the dispatch server. */
@@ -197,6 +204,8 @@ async function carryOut(terminal: Terminal, command: string, [first, second, ...
       const { delivery, answer } = await terminal.download(new URL(needed(second)), typeOf(first));
       return `${describeDelivery(delivery)}, ${describeOctets(answer?.body.length ?? 0)} received`;
     }
+    case 'call':
+      return formatCall(await terminal.call(placeOf(second), callOf(first, rest[0])));
     case 'renew':
       await terminal.renew();
       return describeStanding(terminal.standing);
@@ -205,7 +214,7 @@ async function carryOut(terminal: Terminal, command: string, [first, second, ...
     case 'statistics':
       return formatStatistics(terminal.statistics());
     default:
-      return `no such command: ${command} (text, voice, image, video, put, get, quota, statistics, renew, quit)`;
+      return `no such command: ${command} (text, voice, image, video, put, get, call, quota, statistics, renew, quit)`;
   }
 }
 
@@ -218,6 +227,33 @@ function typeOf(word: string | undefined): ContentType {
   const type = CONTENT_TYPES.find((known) => known === word);
   if (type === undefined) throw new Error(`expected one of ${CONTENT_TYPES.join(', ')}`);
   return type;
+}
+
+function placeOf(word: string | undefined): Destination {
+  const { hostname, port } = new URL(`udp://${needed(word)}`);
+  if (port === '') throw new Error('expected HOST:PORT');
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };
+}
+
+function callOf(type: string | undefined, seconds: string | undefined): CallRequest {
+  if (type !== 'voice' && type !== 'video') throw new Error('expected one of voice, video');
+  const durationMs = Number(needed(seconds)) * 1000;
+  if (!(durationMs > 0 && durationMs <= MAX_CALL_MS)) throw new Error('expected a number of seconds, an hour at most');
+  return { contentType: type, durationMs };
+}
+
+function formatCall({ delivery, proxy, direct }: CallOutcome): string {
+  const counts = [proxy, direct].map(
+    ({ sentDatagrams, receivedDatagrams }) =>
+      `${grouped(sentDatagrams)} datagrams sent, ${grouped(receivedDatagrams)} received`,
+  );
+  const way =
+    delivery.via === 'proxy'
+      ? 'call sponsored'
+      : delivery.via === 'direct'
+        ? `call not sponsored to its end: ${printable(delivery.reason)}`
+        : `no call: ${printable(delivery.reason)}`;
+  return `${way}; through the proxy ${counts[0]}; direct ${counts[1]}`;
 }
 
 const PATH_NAMES = { control: 'to the dispatch server', proxy: 'by the proxy', direct: 'direct' } as const;

@@ -11,7 +11,8 @@ export async function announce(context: DispatchContext, session: Session): Prom
   const proxy = proxies.get(proxyId);
   if (proxy === undefined) return { message: 'the proxy is not registered', kind: 'unreachable' };
   const sessionTags = sessionTagsOf(context, session, proxy.endpoints);
-  const problem = await control.announce(proxyId, { ...announcementOf(session), ...(sessionTags && { sessionTags }) });
+  const announcement = { ...announcementOf(session), ...(sessionTags && { sessionTags }) };
+  const problem = await control.announce(proxyId, announcement);
   const problems = proxyProblems(context, proxyId);
   if (problem !== null && problem.kind !== 'over') {
     const consequence = 'a proxy takes no announcements; its sessions are given to others, and it is tried again';

@@ -14,15 +14,8 @@ const application = (id: string, match: Application['match']): Application => ({
 });
 const catalogue = { applications: [application('chat', 'tag'), application('board', 'ip')] };
 const sessions = (atCap: 'stop' | 'subscriber_pays') => ({
-  ...{
-    grantOctets: 1,
-    atCap,
-    tokenSeconds: 60,
-    idleAfterMs: 1000,
-    settleAfterMs: 0,
-    maxPerSubscriber: 10,
-    overshootOctets: 0,
-  },
+  ...{ grantOctets: 1, atCap, tokenSeconds: 60, idleAfterMs: 1000, settleAfterMs: 0 },
+  ...{ maxPerSubscriber: 8, overshootOctets: 0 },
 });
 
 test('an application that its proxy’s address identifies stops at the cap', () => {

@@ -75,8 +75,8 @@ test.each<[string, string, FirstOctets]>([
   expect(whole(text)).toBe(found);
 });
 
-test('a tag with another SOCKS5 command than CONNECT gives none: such a connection carries nothing of the application', () => {
-  expect(whole(socks5(`proof.${TAG}`, 3))).toBe('no_tag');
+test('a tag with another SOCKS5 command than CONNECT and UDP ASSOCIATE gives none: such a connection carries nothing of the application', () => {
+  expect(whole(socks5(`proof.${TAG}`, 3))).toEqual({ endpoint: 'socks5', sessionTags: [TAG] });
   expect(whole(socks5(`proof.${TAG}`, 2))).toBe('no_tag');
 });
 

@@ -16,7 +16,8 @@ export type FirstOctets = 'incomplete' | 'no_tag' | 'malformed' | 'too_long' | T
 
 const SOCKS5 = 5;
 /** The one command whose connection carries the application's traffic (RFC 1928, 4). */
-const SOCKS5_CONNECT = 1;
+/** CONNECT, and UDP ASSOCIATE: its datagrams are flows of their own, with a tag of their own. */
+const SOCKS5_COMMANDS = [1, 3];
 const FIRST_BUFFER_OCTETS = 1024;
 const HEAD_END = Buffer.from('\r\n\r\n');
 const TOKEN = /^[!#$%&'*+.^_`|~\dA-Za-z-]+$/;
@@ -109,8 +110,8 @@ function readSocks5(octets: Buffer): FirstOctets {
   if (sessionTags.length === 0) return 'no_tag';
   const requestAt = greeting.length + credentials.length;
   if (octets.length < requestAt + 2) return 'incomplete';
-  const isConnect = octets[requestAt] === SOCKS5 && octets[requestAt + 1] === SOCKS5_CONNECT;
-  return isConnect ? { endpoint: 'socks5', sessionTags } : 'no_tag';
+  const isServed = octets[requestAt] === SOCKS5 && SOCKS5_COMMANDS.includes(octets[requestAt + 1]);
+  return isServed ? { endpoint: 'socks5', sessionTags } : 'no_tag';
 }
 
 /** The first octets of the proxy's answer to a request that it takes. */

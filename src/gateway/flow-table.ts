@@ -3,11 +3,14 @@ import type { FlowMark } from '../session-protocol/flow-mark.ts';
 import { FlowMeter, type FlowUsage, type Mark } from './flow-meter.ts';
 import type { RecordDraft, StoredBearer } from './record-spool.ts';
 
-const TCP = 6;
+/** IANA's protocol numbers. */
+export const TCP = 6 as const;
+export const UDP = 17 as const;
 const LOOKS_PER_RECORD = 5;
 
 /** A connection's two ends as the destination sees them. */
 export interface FlowEnds {
+  protocol: typeof TCP | typeof UDP;
   terminalIp: string;
   terminalPort: number;
   remoteIp: string;
@@ -65,8 +68,10 @@ export class FlowTable {
   }
 
   /** False when no such connection is open. */
-  mark({ terminalIp, terminalPort, proxyIp, proxyPort, zeroRatingTag, contentType }: FlowMark): boolean {
-    const flow = this.#flows.get(keyOf({ terminalIp, terminalPort, remoteIp: proxyIp, remotePort: proxyPort }));
+  mark({ protocol, terminalIp, terminalPort, proxyIp, proxyPort, zeroRatingTag, contentType }: FlowMark): boolean {
+    const flow = this.#flows.get(
+      keyOf({ protocol, terminalIp, terminalPort, remoteIp: proxyIp, remotePort: proxyPort }),
+    );
     if (flow === undefined) return false;
     this.#record(flow, flow.meter.mark({ zeroRatingTag, contentType }, this.#options.nowMs()));
     return true;
@@ -77,6 +82,11 @@ export class FlowTable {
     if (flow.meter.isMarked) return false;
     flow.meter.mark(mark, this.#options.nowMs());
     return true;
+  }
+
+  /** The traffic of a flow is the subscriber's from now on, until its proxy says otherwise. */
+  unmark(flow: Flow, { contentType }: Mark): void {
+    this.#record(flow, flow.meter.mark({ zeroRatingTag: null, contentType }, this.#options.nowMs()));
   }
 
   close(flow: Flow): void {
@@ -103,6 +113,7 @@ export class FlowTable {
 /** The ends of a socket that has been connected to a destination. */
 export function endsOf({ localAddress, localPort, remoteAddress, remotePort }: Socket): FlowEnds {
   return {
+    protocol: TCP,
     terminalIp: plainIp(localAddress ?? ''),
     terminalPort: localPort ?? 0,
     remoteIp: plainIp(remoteAddress ?? ''),
@@ -115,8 +126,8 @@ function plainIp(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
-function keyOf({ terminalIp, terminalPort, remoteIp, remotePort }: FlowEnds): string {
-  return `${plainIp(terminalIp)}|${terminalPort}|${plainIp(remoteIp)}|${remotePort}`;
+function keyOf({ protocol, terminalIp, terminalPort, remoteIp, remotePort }: FlowEnds): string {
+  return `${protocol}|${plainIp(terminalIp)}|${terminalPort}|${plainIp(remoteIp)}|${remotePort}`;
 }
 
 function draftOf(ends: FlowEnds, bearer: StoredBearer, usage: FlowUsage): RecordDraft {
@@ -127,7 +138,6 @@ function draftOf(ends: FlowEnds, bearer: StoredBearer, usage: FlowUsage): Record
     startTime: usage.startTimeMs,
     endTime: usage.endTimeMs,
     ...ends,
-    protocol: TCP,
     zeroRatingTag: usage.zeroRatingTag,
     contentType: usage.contentType,
     ratingGroup: null,

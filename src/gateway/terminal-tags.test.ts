@@ -11,12 +11,19 @@ import {
   signSessionTag,
 } from '../session-protocol/session-tag.ts';
 import type { Mark } from './flow-meter.ts';
+import type { FlowEnds } from './flow-table.ts';
 import { TAG_OUTCOMES, type TagOutcome, TerminalTags } from './terminal-tags.ts';
 
 const NOW_MS = 1_790_000_000_000;
 const { privateKey, publicKey } = generateKeyPairSync('ed25519');
 const KEYS = sessionTagKeys({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'key-1' }] });
-const ENDS = { terminalIp: '127.64.0.1', terminalPort: 40_000, remoteIp: '127.0.0.1', remotePort: 8081 };
+const ENDS: FlowEnds = {
+  protocol: 6,
+  terminalIp: '127.64.0.1',
+  terminalPort: 40_000,
+  remoteIp: '127.0.0.1',
+  remotePort: 8081,
+};
 const CLAIMS: SessionTagClaims = {
   sessionId: 'session-1',
   terminalIp: ENDS.terminalIp,
@@ -35,8 +42,6 @@ const tagOf = (claims: Partial<SessionTagClaims> = {}, key = { keyId: 'key-1', p
 const connectWith = (...tags: string[]) =>
   `CONNECT h:1 HTTP/1.1\r\n${tags.map((tag) => `zerorate-tag: ${tag}\r\n`).join('')}\r\n`;
 
-const SECRET = PeerSecret.of('the secret of a proxy under test');
-
 interface Case {
   ends?: typeof ENDS;
   findKey?: FindTagKey;
@@ -48,8 +53,8 @@ function follow({ ends = ENDS, findKey = (hint) => KEYS.get(hint) ?? 'unknown', 
   const marks: Mark[] = [];
   const tags = new TerminalTags({
     proxies: () => [
-      { proxyId: 'proxy-1', secret: SECRET, addresses: ['127.0.0.1'] },
-      { proxyId: 'proxy-2', secret: SECRET, addresses: ['127.0.0.1', '127.0.0.2'] },
+      { proxyId: 'proxy-1', secret: PeerSecret.of('s'), addresses: ['127.0.0.1'] },
+      { proxyId: 'proxy-2', secret: PeerSecret.of('s'), addresses: ['127.0.0.1', '127.0.0.2'] },
     ],
     applications: [{ applicationId: 'chat', zeroRatingTag: 'CHAT' }],
     requestOctets: 4096,

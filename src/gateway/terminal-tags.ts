@@ -69,17 +69,26 @@ export class TerminalTags {
 
   /** Returns what reads the tag of a flow; null when it goes to no registered proxy. `mark`: false when the flow has a mark. */
   follow(ends: FlowEnds, mark: (mark: Mark) => boolean): FlowTag | null {
-    const isToProxy = this.options.proxies().some(({ addresses }) => addresses.includes(ends.remoteIp));
-    return isToProxy ? new FlowTag(this, ends, mark) : null;
+    return this.isToProxy(ends) ? new FlowTag(this, ends, mark) : null;
+  }
+
+  /** Whether a flow goes to a registered proxy's address. */
+  isToProxy({ remoteIp }: FlowEnds): boolean {
+    return this.options.proxies().some(({ addresses }) => addresses.includes(remoteIp));
   }
 
   /** Returns the mark that a verified tag stands for on this flow, or why there is none. */
-  markOf(tag: SessionTag, { terminalIp, remoteIp, remotePort }: FlowEnds, endpoint: Endpoint): Mark | TagOutcome {
+  markOf(
+    tag: SessionTag,
+    { terminalIp, remoteIp, remotePort }: FlowEnds,
+    endpoint: Endpoint | null,
+  ): Mark | TagOutcome {
     if (tagMismatch(tag, { terminalIp }) !== null) return 'other_terminal';
     const isProxy = this.options
       .proxies()
       .some(({ proxyId, addresses }) => addresses.includes(remoteIp) && nameDigest(proxyId) === tag.proxy);
-    const destination = { ip: remoteIp, endpoint, port: remotePort };
+    // Each association has a UDP port of its own, which no tag names.
+    const destination = { ip: remoteIp, ...(endpoint !== null && { endpoint, port: remotePort }) };
     if (!isProxy || tagMismatch(tag, { destination }) !== null) return 'other_proxy';
     const zeroRatingTag = this.#zeroRatingTags.get(tag.application);
     return zeroRatingTag === undefined ? 'application_not_listed' : { zeroRatingTag, contentType: tag.contentType };

@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '../platform/logger.ts';
 import { acceptSocks5, type Socks5Destination, type Socks5Reply, socks5Reply } from '../platform/socks5.ts';
+import { BearerDatagrams } from './bearer-datagrams.ts';
 import type { Bearers } from './bearers.ts';
 import { endsOf, type FlowTable } from './flow-table.ts';
 import { joinSockets } from './join-sockets.ts';
@@ -29,7 +30,7 @@ export interface UserPlaneOptions {
   logger: Logger;
 }
 
-/** Where terminals' traffic passes: SOCKS5 with the bearer as the user; each connection goes out from the bearer's own address. */
+/** Where terminals' traffic passes: SOCKS5 with the bearer as the user; connections and datagrams go out from the bearer's own address. */
 export class UserPlane {
   readonly #options: UserPlaneOptions;
   readonly #server: Server;
@@ -84,6 +85,10 @@ export class UserPlane {
     const { client: bearer, destination } = request;
     this.#sockets.set(terminal, bearer);
 
+    if (request.command === 'udp_associate') {
+      await new BearerDatagrams(terminal, bearer, { flows, tags }).serve();
+      return;
+    }
     const dialled = await dial(destination, bearer.terminalIp);
     if ('reply' in dialled) {
       terminal.write(socks5Reply(dialled.reply));

@@ -4,6 +4,7 @@ import { accountClaims, identityOf, signAccountAssertion } from '../session-prot
 import { attachToGateway } from '../terminal/attach-to-gateway.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Delivery } from '../terminal/terminal-event.ts';
+import { CALL_CONTENT } from './call-content.ts';
 import { ACCOUNT_KEY_ID } from './loop-files.ts';
 import { APPLICATIONS, type LoopApplication } from './loop-plan.ts';
 import type { LoopWorld } from './loop-world.ts';
@@ -38,6 +39,7 @@ export async function attachCrowd(world: LoopWorld, terminals: number): Promise<
       msisdn,
       identityAssertion: attached.identityAssertion,
       dial: attached.dial,
+      datagrams: attached.datagrams,
       applicationId: application.applicationId,
       applicationAccount: account,
       accountAssertion: (identityAssertion) => login(world, application, account, identityAssertion),
@@ -93,7 +95,7 @@ async function act(
   random: Random,
 ): Promise<Delivery> {
   const media = `http://127.0.0.1:${world.mediaPorts[applicationId]}`;
-  switch (random.weighted([4, 2, 2, 1, 1])) {
+  switch (random.weighted([4, 2, 2, 1, 1, 1])) {
     case 0:
       return terminal.sendText(to, 'x'.repeat(random.integer(1, 400)));
     case 1:
@@ -103,6 +105,13 @@ async function act(
     case 3:
       return (await terminal.upload(new URL(`${media}/f`), 'image', Buffer.alloc(random.integer(1000, 90_000))))
         .delivery;
+    case 4:
+      return (
+        await terminal.call(
+          { host: '127.0.0.1', port: world.callPorts[applicationId] },
+          { contentType: CALL_CONTENT, durationMs: random.integer(100, 400) },
+        )
+      ).delivery;
     default:
       return (await terminal.download(new URL(`${media}/${random.integer(1000, 90_000)}`), 'image')).delivery;
   }

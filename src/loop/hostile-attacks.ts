@@ -187,7 +187,7 @@ export const ATTACKS: readonly Attack[] = [
 async function ownSession(world: HostileWorld, random: Random): Promise<{ token: string; from: string }> {
   const from = addressOf(random);
   const session = await askForSession(world, String(491_800_000_000 + random.integer(0, 999_999)), from);
-  if (session === null) throw new Error('refused');
+  if (typeof session === 'string') throw new Error(session);
   return { token: session.token, from };
 }
 

@@ -16,12 +16,12 @@ export interface Granted {
   tokenExpiresAtMs: number;
 }
 
-/** A session for a subscriber whose operator vouches for it; null when the dispatch server refuses. */
+/** A session for a subscriber whose operator vouches for it; the text of the refusal when the dispatch server gives none. */
 export async function askForSession(
   world: HostileWorld,
   msisdn: string,
   localAddress: string,
-): Promise<Granted | null> {
+): Promise<Granted | string> {
   const claims = identityClaims({ issuer: ISSUER, msisdn, terminalIp: localAddress }, Date.now(), 300);
   const identityAssertion = await signIdentityAssertion(claims, { keyId: KEY_ID, privateKey: world.operatorKey });
   const agent = new Agent({ connect: { localAddress }, headersTimeout: WITHIN_MS, pipelining: 0 });
@@ -33,7 +33,7 @@ export async function askForSession(
       dispatcher: agent,
     });
     const text = await body.text();
-    return statusCode === 201 ? JSON.parse(text) : null;
+    return statusCode === 201 ? JSON.parse(text) : text;
   } finally {
     await agent.destroy();
   }
@@ -89,7 +89,7 @@ export class HonestTerminal {
   async #open(): Promise<void> {
     await this.#end();
     const session = await askForSession(this.#world, this.#msisdn, this.#localAddress);
-    if (session === null) throw new Error('the dispatch server refused a session');
+    if (typeof session === 'string') throw new Error(`the dispatch server refused a session: ${session}`);
     this.#session = session;
     this.#sessionIds.add(session.sessionId);
   }

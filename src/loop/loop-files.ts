@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportJWK } from 'jose';
 import { dump } from 'js-yaml';
+import { CALL_CONTENT } from './call-content.ts';
 import { ADDRESS_PROXY_IP, APPLICATIONS, type LoopApplication, loopCatalogue, SPONSORS } from './loop-plan.ts';
 
 const KEY_ID = 'loop';
@@ -29,6 +30,7 @@ export interface LoopPlace {
   /** By application id. */
   relayUpstreams: Readonly<Record<string, string>>;
   mediaPorts: Readonly<Record<string, number>>;
+  callPorts: Readonly<Record<string, number>>;
 }
 
 export interface LoopFiles {
@@ -176,7 +178,10 @@ function proxyDocument(place: LoopPlace, at: number): object {
       identifiedBy: [way],
       ...(way === 'proxy_mark' && { zeroRatingTag: tag }),
       relayUpstream: place.relayUpstreams[applicationId],
-      hosts: [{ host: '127.0.0.1', ports: [place.mediaPorts[applicationId]], contentType: 'image' }],
+      hosts: [
+        { host: '127.0.0.1', ports: [place.mediaPorts[applicationId]], contentType: 'image' },
+        { host: '127.0.0.1', protocol: 'udp', ports: [place.callPorts[applicationId]], contentType: CALL_CONTENT },
+      ],
       allowPrivate: ['127.0.0.0/8'],
     })),
     statistics: { intervalMs: 2000 },

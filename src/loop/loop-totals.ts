@@ -4,6 +4,7 @@ import avro from 'avsc';
 import type { Identification } from '../billing/catalogue.ts';
 import type { FlowRecord } from '../billing/flow-record.ts';
 import { packagePath } from '../platform/package-paths.ts';
+import type { ContentType } from '../session-protocol/content-octets.ts';
 import { reportedUsageSchema } from '../session-protocol/dispatch-messages.ts';
 import type { Member } from './crowd.ts';
 import { DATABASE, FLOW_TOPIC } from './loop-files.ts';
@@ -29,6 +30,7 @@ export interface ApplicationTotals {
   tagChangeOctets: number;
 }
 
+export const UDP = 17;
 /** Of one terminal, at one change: what sockets on the way hold. */
 const TAG_CHANGE_OCTETS = 256 * 1024;
 
@@ -92,8 +94,11 @@ export async function journalOctets(world: LoopWorld): Promise<Map<string, { oct
   return new Map((await octets()).map(([id, sum]) => [id, { octets: sum, sponsored: sponsored.get(id) ?? 0 }]));
 }
 
-/** By application id what proxies have reported. */
-export async function reportedOctets({ dispatchUrl, files }: LoopWorld): Promise<Map<string, number>> {
+/** By application id what proxies have reported: of all content, or of one type. */
+export async function reportedOctets(
+  { dispatchUrl, files }: LoopWorld,
+  contentType?: ContentType,
+): Promise<Map<string, number>> {
   const toMs = Date.now() + 60_000;
   const response = await fetch(`${dispatchUrl}/v1/usage-reports?fromMs=0&toMs=${toMs}`, {
     headers: { authorization: `Bearer ${files.operatorSecret}` },
@@ -103,7 +108,8 @@ export async function reportedOctets({ dispatchUrl, files }: LoopWorld): Promise
   const sums = new Map<string, number>();
   for (const line of text.split('\n').filter((line) => line !== '')) {
     const { applicationId, usage } = reportedUsageSchema.parse(JSON.parse(line));
-    const octets = usage.reduce((sum, { uplinkOctets, downlinkOctets }) => sum + uplinkOctets + downlinkOctets, 0);
+    const counted = usage.filter((each) => contentType === undefined || each.contentType === contentType);
+    const octets = counted.reduce((sum, { uplinkOctets, downlinkOctets }) => sum + uplinkOctets + downlinkOctets, 0);
     sums.set(applicationId, (sums.get(applicationId) ?? 0) + octets);
   }
   return sums;
@@ -123,8 +129,7 @@ export async function gatherTotals(world: LoopWorld, members: readonly Member[])
       way,
       sent: sentOctets(members, applicationId),
       metered: octetsOf(
-        ({ servedMsisdn, remotePort }) =>
-          applicationOf.get(servedMsisdn) === applicationId && world.terminalPorts.has(remotePort),
+        (record) => applicationOf.get(record.servedMsisdn) === applicationId && isToProxy(world, record),
       ),
       identified: octetsOf(({ zeroRatingTag, remoteIp }) =>
         tag === null ? remoteIp === ADDRESS_PROXY_IP : zeroRatingTag === tag,
@@ -174,6 +179,12 @@ export function differences({ applications, all }: LoopTotals, inFlightOctets = 
   return found;
 }
 
+/** Connections by the proxies' ports; datagrams by what is no application's port, as each association has a port of its own. */
+export function isToProxy({ terminalPorts, callPorts }: LoopWorld, { protocol, remotePort }: FlowRecord): boolean {
+  if (protocol === UDP) return !Object.values(callPorts).includes(remotePort);
+  return terminalPorts.has(remotePort);
+}
+
 /** Where nothing was identified at all: then every count above is the same and proves nothing. */
 export function unidentified({ applications }: LoopTotals): string[] {
   return applications
@@ -191,7 +202,7 @@ function plus(sum: number, { uplinkOctets, downlinkOctets }: { uplinkOctets: num
   return sum + uplinkOctets + downlinkOctets;
 }
 
-async function askStore<T>({ storeUrl }: LoopWorld, sql: string): Promise<T[]> {
+export async function askStore<T>({ storeUrl }: LoopWorld, sql: string): Promise<T[]> {
   const url = `${storeUrl}/?database=${DATABASE}&output_format_json_quote_64bit_integers=0`;
   const response = await fetch(url, { method: 'POST', body: `${sql} FORMAT JSONCompactEachRow` });
   const text = await response.text();

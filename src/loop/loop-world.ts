@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Kafka } from 'kafkajs';
+import { CallHost } from '../development/call-host.ts';
 import type { Companion } from '../development/companion.ts';
 import { MediaHost } from '../development/media-host.ts';
 import { MessageHub } from '../development/message-hub.ts';
@@ -32,8 +33,12 @@ export interface LoopWorld {
   gatewayUrl: string;
   /** Ports of the proxies that terminals connect to. */
   terminalPorts: ReadonlySet<number>;
+  /** Of these: for calls alone. */
+  socks5Ports: ReadonlySet<number>;
   relayUpstreams: Readonly<Record<string, string>>;
   mediaPorts: Readonly<Record<string, number>>;
+  /** UDP. */
+  callPorts: Readonly<Record<string, number>>;
 }
 
 /** Starts all of it. What was started is ended by `endings`, in reverse order, however far it came. */
@@ -48,14 +53,14 @@ export async function startLoopWorld(endings: Cleanups): Promise<LoopWorld> {
   await createTopics(kafka, FLOW_TOPIC, QUOTA_TOPIC);
   const store = await startClickHouseProcess({ path: join(folder, 'clickhouse') });
   endings.add(() => store.stop());
-  const { relayUpstreams, mediaPorts } = await startApplications(endings);
+  const { relayUpstreams, mediaPorts, callPorts } = await startApplications(endings);
 
   const proxyPorts: ProxyPorts[] = [];
   for (const host of PROXY_HOSTS) proxyPorts.push({ host, ...(await proxyPortsFree()) });
   const dispatchPort = await freePort();
   const gatewayPorts = { userPlane: await freePort(), control: await freePort() };
   const place = { folder, brokers: broker.brokers, storeUrl: store.url, dispatchPort, gatewayPorts, proxyPorts };
-  const files = await writeLoopFiles({ ...place, relayUpstreams, mediaPorts });
+  const files = await writeLoopFiles({ ...place, relayUpstreams, mediaPorts, callPorts });
   const programs = await startPrograms(
     {
       logFolder: folder,
@@ -77,22 +82,27 @@ export async function startLoopWorld(endings: Cleanups): Promise<LoopWorld> {
     dispatchUrl: `http://127.0.0.1:${dispatchPort}`,
     gatewayUrl: `http://127.0.0.1:${gatewayPorts.control}`,
     terminalPorts: new Set(proxyPorts.flatMap(({ connect, socks5, relay }) => [connect, socks5, relay])),
+    socks5Ports: new Set(proxyPorts.map(({ socks5 }) => socks5)),
     relayUpstreams,
     mediaPorts,
+    callPorts,
   };
 }
 
 async function startApplications(endings: Cleanups) {
   const relayUpstreams: Record<string, string> = {};
   const mediaPorts: Record<string, number> = {};
+  const callPorts: Record<string, number> = {};
   for (const { applicationId } of APPLICATIONS) {
     const hub = new MessageHub();
     const media = new MediaHost();
+    const calls = new CallHost();
     relayUpstreams[applicationId] = await hub.start('127.0.0.1');
     mediaPorts[applicationId] = await media.start('127.0.0.1');
-    endings.add(() => Promise.all([hub.stop(), media.stop()]));
+    callPorts[applicationId] = await calls.start('127.0.0.1');
+    endings.add(() => Promise.all([hub.stop(), media.stop(), calls.stop()]));
   }
-  return { relayUpstreams, mediaPorts };
+  return { relayUpstreams, mediaPorts, callPorts };
 }
 
 async function proxyPortsFree(): Promise<Omit<ProxyPorts, 'host'>> {

@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto';
 import { becomesTrue } from '../chaos/wait.ts';
 import { Cleanups } from '../platform/cleanups.ts';
 import { builtModule } from '../testing/built.ts';
+import { callDifferences, formatCallTotals, gatherCallTotals } from './call-totals.ts';
 import { attachCrowd, letThemTalk, type Member } from './crowd.ts';
 import { formatTotals, LiveTable } from './live-table.ts';
 import { countBooked, countMessages, differences, gatherTotals, unidentified } from './loop-totals.ts';
@@ -43,6 +44,9 @@ export async function runLoop(options: LoopOptions): Promise<string[]> {
     found.push(...differences(totals, options.inFlightOctets));
     if (meanwhile === undefined) found.push(...unidentified(totals));
     print(`\n${formatTotals(totals, members)}`);
+    const calls = await gatherCallTotals(world, members);
+    found.push(...callDifferences(calls, options.inFlightOctets));
+    print(`\n${formatCallTotals(calls)}`);
     print(`\nreconcile, proxies' reports beside charges:\n${await reconciled(world)}`);
     await world.dispatch.stop();
     await world.engine.stop();

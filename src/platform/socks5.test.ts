@@ -19,8 +19,13 @@ test.each([
   ['IPv4', [1, 192, 0, 2, 1, 0, 80], { host: '192.0.2.1', port: 80 }],
   ['IPv6', [4, 0x20, 1, 0xd, 0xb8, ...Array(11).fill(0), 1, 0, 80], { host: '2001:db8:0:0:0:0:0:1', port: 80 }],
 ])('a request for %s', (_, address, value) => {
-  const octets = Buffer.from([5, 1, 0, ...address]);
-  expect(parseSocks5Request(octets)).toEqual({ value, length: octets.length });
+  for (const [code, command] of [
+    [1, 'connect'],
+    [3, 'udp_associate'],
+  ] as const) {
+    const octets = Buffer.from([5, code, 0, ...address]);
+    expect(parseSocks5Request(octets)).toEqual({ value: { command, destination: value }, length: octets.length });
+  }
 });
 
 test.each([
@@ -66,6 +71,7 @@ test('a conversation goes through however it is cut into pieces, and what comes 
       for (const [at, end] of [...ends, whole.length].entries()) client.write(whole.subarray(ends[at - 1] ?? 0, end));
       expect(await accepted).toEqual({
         client: { user: 'user', password: 'password' },
+        command: 'connect',
         destination: { host: 'media.chat.example', port: 443 },
       });
       server.write(socks5Reply('succeeded'));

@@ -1,13 +1,14 @@
+import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 const VERSION = 5;
 const AUTH_VERSION = 1;
 const USER_AND_PASSWORD = 2;
 const NO_METHOD = 0xff;
-const CONNECT = 1;
-const ADDRESS_V4 = 1;
-const ADDRESS_NAME = 3;
-const ADDRESS_V6 = 4;
+const COMMANDS = { 1: 'connect', 3: 'udp_associate' } as const;
+export const ADDRESS_V4 = 1;
+export const ADDRESS_NAME = 3;
+export const ADDRESS_V6 = 4;
 
 /** RFC 1928, 6. */
 export const SOCKS5_REPLIES = {
@@ -31,6 +32,14 @@ export interface Socks5Destination {
   /** A name as the client wrote it, or an address. */
   host: string;
   port: number;
+}
+
+export type Socks5Command = (typeof COMMANDS)[keyof typeof COMMANDS];
+
+export interface Socks5Ask {
+  command: Socks5Command;
+  /** CONNECT: where to. UDP ASSOCIATE: where the client's datagrams come from; port 0 if it does not say (RFC 1928, 6). */
+  destination: Socks5Destination;
 }
 
 /**
@@ -66,16 +75,25 @@ export function parseSocks5Credentials(octets: Buffer): Socks5Parsed<Socks5Crede
   };
 }
 
-/** The request (RFC 1928, 4): CONNECT alone is answered. */
-export function parseSocks5Request(octets: Buffer): Socks5Parsed<Socks5Destination> {
+/** The request (RFC 1928, 4): CONNECT or UDP ASSOCIATE. */
+export function parseSocks5Request(octets: Buffer): Socks5Parsed<Socks5Ask> {
   if (octets.length >= 1 && octets[0] !== VERSION) return { fault: 'general_failure' };
   if (octets.length < 5) return null;
-  if (octets[1] !== CONNECT) return { fault: 'command_not_supported' };
-  const kind = octets[3];
+  const command = COMMANDS[octets[1] as keyof typeof COMMANDS];
+  if (command === undefined) return { fault: 'command_not_supported' };
+  const address = parseSocks5Address(octets, 3);
+  if (address === null || address.fault !== undefined) return address;
+  return { value: { command, destination: address.value }, length: address.length };
+}
+
+/** Address and port of a request, a reply or a datagram (RFC 1928, 5), from the octet of its kind on; `length` is where they end. */
+export function parseSocks5Address(octets: Buffer, at: number): Socks5Parsed<Socks5Destination> {
+  if (octets.length < at + 2) return null;
+  const kind = octets[at];
   const isName = kind === ADDRESS_NAME;
   if (!isName && kind !== ADDRESS_V4 && kind !== ADDRESS_V6) return { fault: 'address_not_supported' };
-  const start = isName ? 5 : 4;
-  const end = start + (isName ? octets[4] : kind === ADDRESS_V4 ? 4 : 16);
+  const start = at + (isName ? 2 : 1);
+  const end = start + (isName ? octets[at + 1] : kind === ADDRESS_V4 ? 4 : 16);
   if (end === start) return { fault: 'general_failure' };
   if (octets.length < end + 2) return null;
   const address = octets.subarray(start, end);
@@ -88,14 +106,43 @@ function ipv6(address: Buffer): string {
   return Array.from({ length: 8 }, (_, group) => address.readUInt16BE(group * 2).toString(16)).join(':');
 }
 
-/** An answer to a request. Its address is 0.0.0.0:0: the terminal does not need the address that the proxy dials from. */
-export function socks5Reply(reply: Socks5Reply): Buffer {
-  return Buffer.from([VERSION, SOCKS5_REPLIES[reply], 0, ADDRESS_V4, 0, 0, 0, 0, 0, 0]);
+/** Kind, address and port as they are on the wire (RFC 1928, 5). Throws a TypeError for a name longer than 255 octets. */
+export function socks5Address({ host, port }: Socks5Destination): Buffer {
+  const portOctets = Buffer.of(port >> 8, port & 255);
+  switch (isIP(host)) {
+    case 4:
+      return Buffer.concat([Buffer.of(ADDRESS_V4, ...host.split('.').map(Number)), portOctets]);
+    case 6:
+      return Buffer.concat([Buffer.of(ADDRESS_V6), ipv6Octets(host), portOctets]);
+  }
+  const name = Buffer.from(host, 'latin1');
+  if (name.length === 0 || name.length > 255)
+    throw new TypeError(`a host name has 1 to 255 octets, not ${name.length}`);
+  return Buffer.concat([Buffer.of(ADDRESS_NAME, name.length), name, portOctets]);
+}
+
+/** The 16 octets of an IPv6 address in any notation; its zone is left out. */
+function ipv6Octets(address: string): Buffer {
+  // A URL writes it with hexadecimal groups alone, and with one gap at most.
+  const [before, after = ''] = new URL(`http://[${address.replace(/%.*$/, '')}]`).hostname.slice(1, -1).split('::');
+  const groupsOf = (text: string) => text.split(':').filter((group) => group !== '');
+  const [leading, trailing] = [groupsOf(before), groupsOf(after)];
+  const octets = Buffer.alloc(16);
+  for (const [at, group] of leading.entries()) octets.writeUInt16BE(Number.parseInt(group, 16), at * 2);
+  const start = 16 - trailing.length * 2;
+  for (const [at, group] of trailing.entries()) octets.writeUInt16BE(Number.parseInt(group, 16), start + at * 2);
+  return octets;
+}
+
+/** An answer to a request. `bound`: where datagrams are to be sent (UDP ASSOCIATE); else 0.0.0.0:0, as no client of CONNECT needs it. */
+export function socks5Reply(reply: Socks5Reply, bound: Socks5Destination = { host: '0.0.0.0', port: 0 }): Buffer {
+  return Buffer.concat([Buffer.of(VERSION, SOCKS5_REPLIES[reply], 0), socks5Address(bound)]);
 }
 
 export interface Socks5Request<T> {
   /** What `authenticate` made of the credentials. */
   client: T;
+  command: Socks5Command;
   destination: Socks5Destination;
 }
 
@@ -120,7 +167,7 @@ export async function acceptSocks5<T>(
   if (client === null) return null;
   const request = await read(stream, parseSocks5Request);
   if (request?.fault !== undefined) stream.write(socks5Reply(request.fault));
-  return request?.value === undefined ? null : { client, destination: request.value };
+  return request?.value === undefined ? null : { client, ...request.value };
 }
 
 /** Reads one message and puts back what comes behind it; null when the stream ends before. */

@@ -3,9 +3,16 @@ import type { JWTVerifyGetKey } from 'jose';
 import type { Clock } from '../platform/clock.ts';
 import { type ContentType, contentTypeSchema } from '../session-protocol/content-octets.ts';
 import type { ProxyRefusal } from '../session-protocol/refusal.ts';
-import { type FindTagKey, parseSessionTag, tagMismatch, verifySessionTag } from '../session-protocol/session-tag.ts';
+import {
+  type FindTagKey,
+  parseSessionTag,
+  readSessionTag,
+  tagMismatch,
+  verifySessionTag,
+} from '../session-protocol/session-tag.ts';
 import { type TokenVerdict, verifySessionToken } from '../session-protocol/session-token.ts';
 import { type Application, type Destination, typeIndex } from './applications.ts';
+import type { BufferBudget } from './buffer-budget.ts';
 import { canonicalIp } from './private-address.ts';
 import type { Payer, Session } from './session.ts';
 import type { SessionRegistry } from './session-registry.ts';
@@ -17,7 +24,7 @@ export interface Refused {
 }
 
 /** Where a connection wants to go: a host, or the application's relay with what its path says. */
-export type Wish = { host: string; port: number; relay?: undefined } | { relay: string };
+export type Wish = { host: string; port: number; protocol?: 'udp'; relay?: undefined } | { relay: string };
 
 /** What a terminal sent with its request beside the credentials: tags are none, one, or too many. */
 export interface TagOffer {
@@ -47,6 +54,7 @@ export interface AdmissionOptions {
   /** The dispatch server's, as far as it is known. */
   clock: Pick<Clock, 'nowMs'>;
   connectionsPerSession: number;
+  buffers: BufferBudget;
 }
 
 /** Whether a connection may be, and why not: each is looked at in the order of PROXY_REFUSALS. */
@@ -85,16 +93,53 @@ export class Admission {
   bySocks5(tokenId: string, password: string, terminalIp: string): Session | Refused {
     const session = this.#options.registry.findBySocks5(tokenId, password);
     if (session === undefined) return refused('token_invalid', 'no session has this user and password');
-    if (session.terms.tokenExpiresAtMs <= this.#options.clock.nowMs()) {
-      return refused('token_expired', 'the token of this user has expired');
-    }
-    return isOpenHere(session, terminalIp) ?? session;
+    return this.#checkToken(session) ?? isOpenHere(session, terminalIp) ?? session;
   }
 
   /** Returns what a session's connection leads to and who pays for it, or why it is refused. */
   async admit(session: Session, wish: Wish, tags: TagOffer = {}): Promise<Admitted | Refused> {
-    const { hasZeroRatingTag = false, sessionTags = [] } = tags;
+    const { hasZeroRatingTag = false } = tags;
     if (hasZeroRatingTag) return refused('tag_from_terminal', 'a terminal does not write zero-rating tags');
+    const found = await this.#reach(session, wish, tags.sessionTags);
+    return 'refusal' in found ? found : (this.affordConnection(session) ?? found);
+  }
+
+  /** Where datagrams of an association lead. The association is one of the session's connections already. */
+  async admitDatagrams(
+    session: Session,
+    to: { host: string; port: number },
+    sessionTags: readonly string[],
+  ): Promise<Admitted | Refused> {
+    return this.#checkToken(session) ?? this.#reach(session, { ...to, protocol: 'udp' }, sessionTags);
+  }
+
+  /** What an association carries and who pays for it, by the session tag of its control connection. */
+  async admitTagged(session: Session, sessionTags: readonly string[]): Promise<Admitted | Refused> {
+    const application = this.#options.applications.get(session.terms.applicationId);
+    if (application === undefined) return refused('session_unknown', 'the application is not served here');
+    if (!application.takesSessionTags) return refused('tag_from_terminal', 'the application takes no session tags');
+    const octets = parseSessionTag(sessionTags[0] ?? '');
+    const contentType = octets === null ? undefined : readSessionTag(octets)?.contentType;
+    if (contentType === undefined) return refused('tag_forged', 'no session tag can be read');
+    const payer = await this.#payer(session, application, contentType, sessionTags);
+    if (typeof payer !== 'string') return payer;
+    const type = typeIndex(contentType);
+    const refusal = this.#affordContent(session, type, payer);
+    return refusal ?? { session, application, type, contentType, payer, destination: null };
+  }
+
+  /** Why the session has no further connection; null when it may have one. */
+  affordConnection(session: Session): Refused | null {
+    if (session.ending !== null) return refused('session_over', `the session is over: ${session.ending}`);
+    if (session.terms.atCap === 'stop' && !session.hasCredit) return refused('cap_reached', 'nothing is left');
+    const { connectionsPerSession, buffers } = this.#options;
+    if (session.connections.size >= connectionsPerSession) {
+      return refused('too_many_connections', `a session has ${connectionsPerSession} at most`);
+    }
+    return buffers.isFull ? refused('buffers_full', `connections hold ${buffers.bytes} bytes`) : null;
+  }
+
+  async #reach(session: Session, wish: Wish, sessionTags: readonly string[] = []): Promise<Admitted | Refused> {
     const application = this.#options.applications.get(session.terms.applicationId);
     if (application === undefined) return refused('session_unknown', 'the application is not served here');
     if (sessionTags.length > 0 && !application.takesSessionTags) {
@@ -111,7 +156,7 @@ export class Admission {
     const type = typeIndex(contentType);
     const payer = await this.#payer(session, application, contentType, sessionTags);
     if (typeof payer !== 'string') return payer;
-    const refusal = this.#afford(session, type, payer);
+    const refusal = this.#affordContent(session, type, payer);
     return refusal ?? { session, application, type, contentType, payer, destination };
   }
 
@@ -151,7 +196,7 @@ export class Admission {
     }
   }
 
-  #afford(session: Session, type: number, payer: Payer): Refused | null {
+  #affordContent(session: Session, type: number, payer: Payer): Refused | null {
     const { atCap } = session.terms;
     // The host was resolved meanwhile.
     if (session.ending !== null) return refused('session_over', `the session is over: ${session.ending}`);
@@ -159,10 +204,12 @@ export class Admission {
     const mustBeSponsored = atCap === 'stop' || payer === 'sponsor';
     if (mustBeSponsored && !session.isCovered(type)) return refused('content_not_covered', 'not in the plan');
     if (mustBeSponsored && !session.hasCredit) return refused('cap_reached', 'nothing is left');
-    if (session.connections.size >= this.#options.connectionsPerSession) {
-      return refused('too_many_connections', `a session has ${this.#options.connectionsPerSession} at most`);
-    }
     return null;
+  }
+
+  #checkToken(session: Session): Refused | null {
+    if (session.terms.tokenExpiresAtMs > this.#options.clock.nowMs()) return null;
+    return refused('token_expired', 'the token of this user has expired');
   }
 }
 
@@ -171,7 +218,7 @@ export function refused(refusal: ProxyRefusal, detail: string): Refused {
 }
 
 function contentTypeOf(application: Application, wish: Wish): ContentType | null {
-  if (wish.relay === undefined) return application.contentTypeOf(wish.host, wish.port);
+  if (wish.relay === undefined) return application.contentTypeOf(wish.host, wish.port, wish.protocol);
   const parsed = contentTypeSchema.safeParse(wish.relay);
   return parsed.success && application.relayUpstream !== null ? parsed.data : null;
 }

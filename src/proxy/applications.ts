@@ -50,14 +50,13 @@ export class Application {
     this.#options = options;
   }
 
-  /** What a tunnel to there carries; null when the application has no such host. */
-  contentTypeOf(host: string, port: number): ContentType | null {
+  /** What a tunnel or a call to there carries; null when the application has no such host. */
+  contentTypeOf(host: string, port: number, protocol: Host['protocol'] = 'tcp'): ContentType | null {
     const name = nameOf(host);
+    const hosts = this.#hosts.filter((entry) => entry.protocol === protocol && entry.ports.includes(port));
     const found =
-      this.#hosts.find((entry) => entry.host === name && entry.ports.includes(port)) ??
-      this.#hosts.find(
-        (entry) => entry.host.startsWith('*.') && name.endsWith(entry.host.slice(1)) && entry.ports.includes(port),
-      );
+      hosts.find((entry) => entry.host === name) ??
+      hosts.find((entry) => entry.host.startsWith('*.') && name.endsWith(entry.host.slice(1)));
     return found?.contentType ?? null;
   }
 

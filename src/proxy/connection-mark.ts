@@ -1,10 +1,10 @@
-import type { Socket } from 'node:net';
+import type { ContentType } from '../session-protocol/content-octets.ts';
 import type { Admitted } from './admission.ts';
-import type { FlowMarks } from './flow-marks.ts';
+import type { FlowMarks, MarkedFlow } from './flow-marks.ts';
 
 /** What the network knows of a connection: whether it carries the preset tag. Nothing should pass while that changes. */
 export class ConnectionMark {
-  readonly #raw: Socket;
+  readonly #flow: MarkedFlow;
   readonly #admitted: Admitted;
   readonly #marks: FlowMarks;
   readonly #onChange: () => void;
@@ -14,8 +14,8 @@ export class ConnectionMark {
   #done = Promise.resolve();
 
   /** `onChange` is called as a change begins, and when it is over. */
-  constructor(raw: Socket, admitted: Admitted, marks: FlowMarks, onChange: () => void) {
-    this.#raw = raw;
+  constructor(flow: MarkedFlow, admitted: Admitted, marks: FlowMarks, onChange: () => void) {
+    this.#flow = flow;
     this.#admitted = admitted;
     this.#marks = marks;
     this.#onChange = onChange;
@@ -35,7 +35,7 @@ export class ConnectionMark {
 
   async begin(): Promise<void> {
     await this.renew();
-    this.#hasBegun = !this.#raw.destroyed;
+    this.#hasBegun = !this.#flow.destroyed;
   }
 
   /** Brings the mark to what it should be, one change after the other. */
@@ -44,13 +44,21 @@ export class ConnectionMark {
     // Tagged or not, the network knows such a connection without a mark, and it never changes.
     if (payer !== 'by_credit') return;
     const { zeroRatingTag } = application;
-    const isSponsored = session.isSponsored(type);
-    if (zeroRatingTag === null || isSponsored === this.#isMarked) return;
+    await this.#change(zeroRatingTag !== null && session.isSponsored(type), zeroRatingTag, contentType);
+  }
+
+  /** Takes the mark away for good: a flow that has no end of its own (UDP) is the subscriber's from now on. */
+  end(): Promise<void> {
+    return this.#change(false, null, this.#admitted.contentType);
+  }
+
+  async #change(isSponsored: boolean, zeroRatingTag: string | null, contentType: ContentType): Promise<void> {
+    if (isSponsored === this.#isMarked) return;
     this.#isMarked = isSponsored;
     this.#changes++;
     this.#onChange();
     const tag = isSponsored ? zeroRatingTag : null;
-    this.#done = this.#done.then(() => this.#marks.mark(this.#raw, tag, contentType));
+    this.#done = this.#done.then(() => this.#marks.mark(this.#flow, tag, contentType));
     await this.#done;
     this.#changes--;
     this.#onChange();

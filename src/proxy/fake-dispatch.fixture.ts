@@ -139,13 +139,6 @@ export class FakeDispatch {
     return answer.status;
   }
 
-  /** A renewal of a session that was announced before. */
-  announceAgain(sessionId: string): Promise<number> {
-    const terms = this.#sessions.get(sessionId);
-    if (terms === undefined) throw new Error(`no session ${sessionId} was announced`);
-    return this.announce({ ...terms, revision: terms.revision + 1, tokenId: randomUUID() });
-  }
-
   /** A session tag of these terms, as text. */
   tag(terms: Announcement, fields: TagFields = {}): string {
     const { privateKey = this.#privateKey, keyId = this.#keyId, ...claims } = fields;
@@ -159,6 +152,13 @@ export class FakeDispatch {
       expiresAtMs: Math.floor(Date.now() / 1000) * 1000 + 300_000,
     };
     return formatSessionTag(signSessionTag({ ...own, ...claims }, { keyId, privateKey }));
+  }
+
+  /** A renewal of a session that was announced before. */
+  announceAgain(sessionId: string): Promise<number> {
+    const terms = this.#sessions.get(sessionId);
+    if (terms === undefined) throw new Error(`no session ${sessionId} was announced`);
+    return this.announce({ ...terms, revision: terms.revision + 1, tokenId: randomUUID() });
   }
 
   sign(

@@ -89,6 +89,21 @@ function absolute(document: ProxyDocument, base: string): ProxyDocument {
   };
 }
 
+function bufferFaults({ limits: { buffers, messageOctets } }: ProxyDocument): Fault[] {
+  const { perSessionBytes, perSubscriberBytes, totalBytes } = buffers;
+  const needed: [keyof typeof buffers, number, number, string][] = [
+    ['perSessionBytes', perSessionBytes, 2 * messageOctets, 'two messages of messageOctets'],
+    ['perSubscriberBytes', perSubscriberBytes, perSessionBytes, 'perSessionBytes'],
+    ['totalBytes', totalBytes, perSubscriberBytes, 'perSubscriberBytes'],
+  ];
+  return needed
+    .filter(([, given, least]) => given < least)
+    .map(([field, given, least, what]) => ({
+      path: ['limits', 'buffers', field],
+      message: `${given} is less than ${what} (${least})`,
+    }));
+}
+
 /** A line for each address that the proxy would announce and that no other machine can connect to. */
 function addressFaults({ listen }: ProxyDocument): Fault[] {
   const roles = { connect: 'terminals', socks5: 'terminals', relay: 'terminals', control: 'the dispatch server' };
@@ -107,7 +122,7 @@ function addressFaults({ listen }: ProxyDocument): Fault[] {
 /** Compares the fields with each other. */
 function ruleFaults(document: ProxyDocument): Fault[] {
   const { applications } = document;
-  const faults: Fault[] = [];
+  const faults: Fault[] = bufferFaults(document);
   const known = new Set<string>();
   for (const [at, { applicationId, hosts, relayUpstream }] of applications.entries()) {
     const path = ['applications', at];
@@ -120,10 +135,15 @@ function ruleFaults(document: ProxyDocument): Fault[] {
     }
     const messages = identificationMessages(applications[at], document);
     faults.push(...messages.map((message) => ({ path: [...path, 'identifiedBy'], message })));
-    const names = hosts.map(({ host }) => host);
-    for (const [index, host] of names.entries()) {
-      if (names.indexOf(host) === index) continue;
-      faults.push({ path: [...path, 'hosts', index, 'host'], message: `is there twice: ${host}` });
+    const places = new Set<string>();
+    for (const [index, { host, protocol, ports }] of hosts.entries()) {
+      const again = ports.find((port) => places.has(`${protocol} ${host}:${port}`));
+      for (const port of ports) places.add(`${protocol} ${host}:${port}`);
+      if (again === undefined) continue;
+      faults.push({
+        path: [...path, 'hosts', index, 'host'],
+        message: `is there twice: ${host}, ${protocol} port ${again}`,
+      });
     }
   }
   return faults;

@@ -11,6 +11,8 @@ const MIB = 1024 * KIB;
 
 const path = (what: string) => z.string().min(1).describe(`${what} Relative to this file.`);
 const count = (min: number, max: number) => z.int().min(min).max(max);
+/** What IPv4 has room for. */
+const MAX_DATAGRAM_OCTETS = 65_507;
 const durationMs = (max = 86_400_000) => count(1, max);
 
 const secretPlace = (what: string) => ({
@@ -47,10 +49,14 @@ const hostSchema = z
       .string()
       .regex(/^(\*\.)?[^\s/*@A-Z]+$/, { error: 'expected a host name in small letters, or *.name, or an address' })
       .describe('A host of the application, or `*.name` for all below a name.'),
-    ports: z.array(count(1, 65_535)).min(1).default([443]).describe('Its TCP ports.'),
-    contentType: contentTypeSchema.default('other').describe('What a tunnel to it carries.'),
+    protocol: z
+      .enum(['tcp', 'udp'])
+      .default('tcp')
+      .describe('`tcp`: tunnels (CONNECT, SOCKS5). `udp`: datagrams of calls (SOCKS5 UDP ASSOCIATE).'),
+    ports: z.array(count(1, 65_535)).min(1).default([443]).describe('Its ports.'),
+    contentType: contentTypeSchema.default('other').describe('What a tunnel or a call to it carries.'),
   })
-  .describe('Where tunnels may go, and what they carry.');
+  .describe('Where tunnels and calls may go, and what they carry.');
 
 const applicationSchema = z
   .strictObject({
@@ -81,6 +87,44 @@ const applicationSchema = z
   })
   .describe('An application of a sponsor.');
 
+const udpSchema = z
+  .strictObject({
+    associations: count(1, 1_000_000).default(2000).describe('Open associations.'),
+    associationsPerAddress: count(1, 100_000).default(64).describe('Associations of one terminal address.'),
+    associationsPerSession: count(1, 1000).default(4).describe('Associations of one session.'),
+    destinations: count(1, 1000).default(16).describe('Hosts and ports that one association sends to.'),
+    datagramOctets: count(64, MAX_DATAGRAM_OCTETS)
+      .default(4096)
+      .describe('A datagram, its SOCKS5 header included. A larger one is dropped.'),
+    queuedOctets: count(KIB, MIB)
+      .default(64 * KIB)
+      .describe('Datagrams of one association and direction that wait for a mark, a name or a full socket.'),
+    idleTimeoutMs: durationMs()
+      .default(60_000)
+      .describe(
+        'An association without datagrams is closed, and a host that was sent nothing is not answered any more.',
+      ),
+  })
+  .prefault({})
+  .describe('Limits of SOCKS5 UDP ASSOCIATE.');
+
+const buffersSchema = z
+  .strictObject({
+    perSessionBytes: count(MIB, 2 ** 40)
+      .default(64 * MIB)
+      .describe('Of one session. At least two messages of messageOctets.'),
+    perSubscriberBytes: count(MIB, 2 ** 40)
+      .default(128 * MIB)
+      .describe('Of one subscriber, over all of its sessions. At least perSessionBytes.'),
+    totalBytes: count(MIB, 2 ** 40)
+      .default(512 * MIB)
+      .describe('Of all connections. At least perSubscriberBytes.'),
+  })
+  .prefault({})
+  .describe(
+    'Memory for slow readers and unfinished messages. The connection that holds most of what exceeds a limit is closed (`buffers_full`).',
+  );
+
 const limitsSchema = z
   .strictObject({
     capacitySessions: count(1, 1_000_000).default(10_000).describe('Open sessions.'),
@@ -99,7 +143,9 @@ const limitsSchema = z
     dialMs: durationMs().default(10_000).describe('Connecting to a host.'),
     stalledMs: durationMs()
       .default(60_000)
-      .describe('A connection whose other side takes nothing for so long is closed.'),
+      .describe('A connection whose other side takes nothing, or whose message does not go on, for so long is closed.'),
+    buffers: buffersSchema,
+    udp: udpSchema,
     control: httpLimitsSchema.describe('Limits on connections and requests of the control interface.'),
     controlRequests: z
       .strictObject({
@@ -185,4 +231,6 @@ export const proxyConfigSchema = z
 
 export type ProxyDocument = z.output<typeof proxyConfigSchema>;
 export type ApplicationDocument = ProxyDocument['applications'][number];
+export type BufferLimits = ProxyDocument['limits']['buffers'];
+export type UdpLimits = ProxyDocument['limits']['udp'];
 export type DoorDocument = ProxyDocument['listen']['connect'];

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import { Health } from '../platform/health.ts';
+import { DatagramDrops } from './datagram-drops.ts';
 import { exportProxy } from './proxy-metrics.ts';
 
 test('figures and readiness are exported as they are when scraped', async () => {
+  const drops = new DatagramDrops();
   const figures = {
     openSessions: 2,
     connections: 5,
@@ -10,7 +12,12 @@ test('figures and readiness are exported as they are when scraped', async () => 
     reportsRefused: { in_future: 3 },
     clockSkewMs: -1500,
     flowMarksFailed: 3,
+    associations: 6,
+    datagramsDropped: drops.counts,
+    bufferedBytes: 8,
+    closedForBuffers: { session: 1, subscriber: 0, total: 2 },
   };
+  drops.drop('fragmented');
   const health = new Health();
   const metrics = exportProxy(() => figures, health);
   await metrics.metrics();
@@ -21,5 +28,10 @@ test('figures and readiness are exported as they are when scraped', async () => 
   expect(lines).toContain('zerorate_proxy_connections 5');
   expect(lines).toContain('zerorate_proxy_reports_waiting 7');
   expect(lines).toContain('zerorate_proxy_flow_marks_failed_total 4');
+  expect(lines).toContain('zerorate_proxy_associations 6');
+  expect(lines).toContain('zerorate_proxy_datagrams_dropped_total{reason="fragmented"} 1');
+  expect(lines).toContain('zerorate_proxy_datagrams_dropped_total{reason="other_source"} 0');
+  expect(lines).toContain('zerorate_proxy_buffered_bytes 8');
+  expect(lines).toContain('zerorate_proxy_connections_closed_for_buffers_total{limit="total"} 2');
   expect(lines).toContain('zerorate_ready 0');
 });

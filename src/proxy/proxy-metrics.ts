@@ -2,6 +2,8 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Health } from '../platform/health.ts';
 import { exportHealth } from '../platform/health-metrics.ts';
 import { createMetrics } from '../platform/metrics.ts';
+import type { BufferScope } from './buffer-budget.ts';
+import type { DatagramDrop } from './datagram-drops.ts';
 
 /** What a proxy does now, for `/v1/figures` and `/metrics`. */
 export interface ProxyFigures {
@@ -15,12 +17,26 @@ export interface ProxyFigures {
   clockSkewMs: number;
   /** Marks of connections that the gateway did not take, since the start. */
   flowMarksFailed: number;
+  /** Open associations of SOCKS5 (UDP). */
+  associations: number;
+  /** Datagrams of associations that were dropped, since the start. */
+  datagramsDropped: Readonly<Record<DatagramDrop, number>>;
+  /** Bytes that connections hold for slow readers and unfinished messages. */
+  bufferedBytes: number;
+  /** Connections that were closed for what they held, since the start, by the limit that was exceeded. */
+  closedForBuffers: Readonly<Record<BufferScope, number>>;
 }
 
-const GAUGES: readonly [Exclude<keyof ProxyFigures, 'reportsRefused'>, string, string][] = [
+const GAUGES: readonly [
+  Exclude<keyof ProxyFigures, 'reportsRefused' | 'datagramsDropped' | 'closedForBuffers'>,
+  string,
+  string,
+][] = [
   ['openSessions', 'zerorate_proxy_open_sessions', 'sessions that this proxy serves'],
   ['connections', 'zerorate_proxy_connections', 'open connections of terminals'],
   ['reportsWaiting', 'zerorate_proxy_reports_waiting', 'usage reports that the dispatch server has not confirmed'],
+  ['associations', 'zerorate_proxy_associations', 'open associations of SOCKS5 (UDP)'],
+  ['bufferedBytes', 'zerorate_proxy_buffered_bytes', 'bytes held for slow readers and unfinished messages'],
 ];
 
 /** Metrics of a proxy for Prometheus: readiness, and its figures. */
@@ -63,6 +79,26 @@ export function exportProxy(figures: () => ProxyFigures, health: Health): Regist
     collect() {
       this.reset();
       this.inc(figures().flowMarksFailed);
+    },
+  });
+  new Counter({
+    name: 'zerorate_proxy_datagrams_dropped_total',
+    help: 'datagrams of associations that were dropped, by reason',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [reason, count] of Object.entries(figures().datagramsDropped)) this.inc({ reason }, count);
+    },
+  });
+  new Counter({
+    name: 'zerorate_proxy_connections_closed_for_buffers_total',
+    help: 'connections that were closed for the memory that they held, by the limit that was exceeded',
+    labelNames: ['limit'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [limit, count] of Object.entries(figures().closedForBuffers)) this.inc({ limit }, count);
     },
   });
   return registry;

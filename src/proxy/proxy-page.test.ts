@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { packagePath } from '../platform/package-paths.ts';
 import { PROXY_REFUSALS, REPORT_REFUSALS } from '../session-protocol/refusal.ts';
+import { DATAGRAM_DROPS } from './datagram-drops.ts';
 import { LINGER_MS, LINGER_OCTETS } from './linger.ts';
 import { BUFFER_OCTETS } from './listener.ts';
 
@@ -14,6 +15,12 @@ test.each([
   const rows = Object.entries(refusals).map(([reason, meaning]) => `| \`${reason}\` | ${meaning} |`);
   const table = ['| reason | meaning |', '|---|---|', ...rows].join('\n');
   expect(page).toContain(`<!-- ${name} -->\n\n${table}\n\n<!-- /${name} -->`);
+});
+
+test('the page lists why datagrams are dropped', () => {
+  const rows = Object.entries(DATAGRAM_DROPS).map(([reason, meaning]) => `| \`${reason}\` | ${meaning} |`);
+  const table = ['| reason | meaning |', '|---|---|', ...rows].join('\n');
+  expect(page).toContain(`<!-- drops -->\n\n${table}\n\n<!-- /drops -->`);
 });
 
 test('the page states the bounds that the proxy has', () => {

@@ -10,8 +10,11 @@ import { rarely } from '../platform/rare-log.ts';
 import type { Heartbeat, ProxyEndpoints } from '../session-protocol/dispatch-messages.ts';
 import { Admission } from './admission.ts';
 import { Application, type Resolve, resolveBySystem } from './applications.ts';
+import { AssociationGate } from './association-gate.ts';
+import { BufferBudget } from './buffer-budget.ts';
 import { ConnectDoor, type DoorServices } from './connect-door.ts';
 import { ControlServer } from './control-server.ts';
+import { DatagramDrops } from './datagram-drops.ts';
 import { DispatchClient } from './dispatch-client.ts';
 import { DispatchClock } from './dispatch-clock.ts';
 import { FlowMarks } from './flow-marks.ts';
@@ -19,13 +22,14 @@ import { Heartbeats } from './heartbeat.ts';
 import { LINGER_MS } from './linger.ts';
 import { type Accepted, Listener } from './listener.ts';
 import type { ProxyConfig } from './load-proxy-config.ts';
+import { canonicalIp } from './private-address.ts';
 import type { ApplicationDocument, DoorDocument } from './proxy-config-schema.ts';
 import type { ProxyFigures } from './proxy-metrics.ts';
 import { RefusedReports } from './refused-reports.ts';
 import { RelayDoor } from './relay-door.ts';
 import { SessionRegistry } from './session-registry.ts';
 import { SigningKeys } from './signing-keys.ts';
-import { Socks5Door } from './socks5-door.ts';
+import { Socks5Door, type UdpServices } from './socks5-door.ts';
 import { TlsFiles } from './tls-files.ts';
 import { UsageReporter } from './usage-reporter.ts';
 import { UsageSpool } from './usage-spool.ts';
@@ -59,6 +63,9 @@ export class ProxyServer {
   readonly #reporter: UsageReporter;
   readonly #registry: SessionRegistry;
   readonly #gate: ConnectionLimits;
+  readonly #associations: AssociationGate;
+  readonly #drops = new DatagramDrops();
+  readonly #buffers: BufferBudget;
   readonly #listeners: Record<'connect' | 'socks5' | 'relay', Listener>;
   readonly #control: ControlServer;
   readonly #heartbeats: Heartbeats;
@@ -96,10 +103,16 @@ export class ProxyServer {
       report: this.#reporter.take,
     });
     this.#gate = terminalConnections(limits, logger);
+    this.#associations = new AssociationGate(limits.udp);
+    this.#buffers = new BufferBudget(limits.buffers);
     const services = this.#doorServices();
     this.#listeners = {
       connect: this.#listener('listen.connect', config.listen.connect, new ConnectDoor(services).take),
-      socks5: this.#listener('listen.socks5', config.listen.socks5, new Socks5Door(services).take),
+      socks5: this.#listener(
+        'listen.socks5',
+        config.listen.socks5,
+        new Socks5Door(services, this.#udpServices(services)).take,
+      ),
       relay: this.#listener('listen.relay', config.listen.relay, new RelayDoor(services).take),
     };
     this.#control = new ControlServer({
@@ -140,6 +153,10 @@ export class ProxyServer {
       reportsRefused: this.#refused.byReason,
       clockSkewMs: this.#dispatchClock.skewMs ?? 0,
       flowMarksFailed: this.#marks.failed,
+      associations: this.#associations.open,
+      datagramsDropped: this.#drops.counts,
+      bufferedBytes: this.#buffers.bytes,
+      closedForBuffers: this.#buffers.closed,
     };
   }
 
@@ -170,7 +187,8 @@ export class ProxyServer {
     for (const files of this.#tls) files.stop();
     this.#registry.endAll('proxy_stopped');
     const untilMs = this.#clock.monotonicMs() + CLOSE_WITHIN_MS;
-    while (this.#gate.open > 0 && this.#clock.monotonicMs() < untilMs) await this.#clock.sleep(20);
+    while ((this.#gate.open > 0 || this.#associations.open > 0) && this.#clock.monotonicMs() < untilMs)
+      await this.#clock.sleep(20);
     await this.#reporter.flush();
     await this.#control.stop();
     await this.#spool.stop();
@@ -199,10 +217,11 @@ export class ProxyServer {
     const options = { resolve, resolveMs: config.limits.dialMs };
     this.#useApplications(config.applications, options);
     const applications = this.#applications;
-    const base = { registry: this.#registry, clock: this.#clock };
+    const base = { registry: this.#registry, clock: this.#clock, buffers: this.#buffers };
     const admission = new Admission({
       registry: this.#registry,
       clock: this.#dispatchClock,
+      buffers: this.#buffers,
       proxyId: config.proxyId,
       applications,
       getKey: this.#keys.getKey,
@@ -210,6 +229,18 @@ export class ProxyServer {
       connectionsPerSession: config.limits.connectionsPerSession,
     });
     return { ...base, admission, marks: this.#marks, logger, limits: config.limits };
+  }
+
+  #udpServices({ admission, registry, marks, clock, buffers, logger }: DoorServices): UdpServices {
+    const { limits, listen } = this.#options.config;
+    const { publicUrl } = listen.socks5;
+    return {
+      ...{ admission, registry, marks, clock, buffers, logger },
+      udp: limits.udp,
+      gate: this.#associations,
+      drop: this.#drops.drop,
+      advertisedIp: publicUrl === undefined ? null : canonicalIp(hostOf(publicUrl)),
+    };
   }
 
   #listener(field: string, door: DoorDocument, onConnection: (accepted: Accepted) => void): Listener {
@@ -244,6 +275,10 @@ export class ProxyServer {
       octetsPerSecond: this.#registry.takeOctetsPerSecond(),
     };
   }
+}
+
+function hostOf(url: string): string {
+  return new URL(url).hostname.replace(/^\[|\]$/g, '');
 }
 
 /** Limits of all listeners for terminals together, as far as the process may open files. */

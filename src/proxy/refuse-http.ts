@@ -9,6 +9,7 @@ const FORBIDDEN = 403;
 
 const STATUS: Partial<Record<ProxyRefusal, number>> = {
   too_many_connections: 429,
+  buffers_full: 503,
   upstream_failed: UPSTREAM,
   message_too_large: 413,
 };

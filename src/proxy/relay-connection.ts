@@ -1,7 +1,9 @@
+import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { SessionEnding } from '../session-protocol/refusal.ts';
 import { encodeRelayMessage, type RelayNotice, stillHereSchema } from '../session-protocol/relay-message.ts';
 import type { Admitted } from './admission.ts';
+import type { BufferHolder, BufferScope } from './buffer-budget.ts';
 import { checkMessage } from './check-message.ts';
 import { ConnectionMark } from './connection-mark.ts';
 import { ConnectionMeter } from './connection-meter.ts';
@@ -14,12 +16,17 @@ import { type ConnectionServices, earlier } from './tunnel.ts';
 const NORMAL = 1000;
 const BY_POLICY = 1008;
 const UPSTREAM_GONE = 1011;
+const TRY_LATER = 1013;
+/** A terminal that is closed for the memory that it holds has so long to read why. */
+const OVERFLOW_CLOSES_WITHIN_MS = 100;
+/** What each read of an unfinished message costs beside its bytes. */
+const CHUNK_BYTES = 256;
 
 /**
  * A terminal's WebSocket and the one to the application's message server. Each message is verified and passed on with its
  * sender's account; what comes from the application is passed back. Whoever takes nothing is not read from, either.
  */
-export class RelayConnection implements SessionConnection {
+export class RelayConnection implements SessionConnection, BufferHolder {
   readonly type: number;
   readonly #accepted: Accepted;
   readonly #admitted: Admitted;
@@ -33,6 +40,7 @@ export class RelayConnection implements SessionConnection {
   #isEnding = false;
   #terminalFullSinceMs: number | null = null;
   #upstreamFullSinceMs: number | null = null;
+  readonly #unfinished = { terminal: new UnfinishedMessage(), upstream: new UnfinishedMessage() };
 
   constructor(
     accepted: Accepted,
@@ -52,7 +60,10 @@ export class RelayConnection implements SessionConnection {
   }
 
   get blockedSinceMs(): number | null {
-    return this.#isEnding ? null : earlier(this.#terminalFullSinceMs, this.#upstreamFullSinceMs);
+    if (this.#isEnding) return null;
+    const { terminal, upstream } = this.#unfinished;
+    const full = earlier(this.#terminalFullSinceMs, this.#upstreamFullSinceMs);
+    return earlier(full, earlier(terminal.lastReadMs, upstream.lastReadMs));
   }
 
   get isEnding(): boolean {
@@ -65,10 +76,14 @@ export class RelayConnection implements SessionConnection {
   }
 
   /** Both sides are there; the upstream has been paused until now. */
-  open(terminal: WebSocket, upstream: WebSocket): void {
+  open(terminal: WebSocket, upstream: WebSocket, upstreamSocket: Duplex): void {
     this.#terminal = terminal;
     this.#upstream = upstream;
-    terminal.on('message', (data: Buffer, isBinary) => (isBinary ? this.#fromTerminal(data) : this.#answered(data)));
+    terminal.on('message', (data: Buffer, isBinary) => {
+      this.#unfinished.terminal.end();
+      if (isBinary) this.#fromTerminal(data);
+      else this.#answered(data);
+    });
     // Answered here and not by the library: whoever asks and does not read the answers gets none.
     terminal.on('ping', (data: Buffer) => {
       if (terminal.bufferedAmount < BUFFER_OCTETS) terminal.pong(data);
@@ -76,12 +91,17 @@ export class RelayConnection implements SessionConnection {
     terminal.on('error', () => {});
     terminal.on('close', () => upstream.close(NORMAL));
     upstream.on('message', (data: Buffer, isBinary) => {
+      this.#unfinished.upstream.end();
       if (isBinary) this.#fromUpstream(data);
     });
     upstream.on('error', () => {});
     upstream.on('close', () => this.#end(UPSTREAM_GONE, 'upstream_failed'));
     // Each read counts, not each message: one may be large, and slow.
-    this.#accepted.stream.on('data', () => this.#count());
+    this.#accepted.stream.on('data', (chunk: Buffer) => {
+      this.#read('terminal', chunk);
+      this.#count();
+    });
+    upstreamSocket.on('data', (chunk: Buffer) => this.#read('upstream', chunk));
     this.#count();
     this.#balance();
   }
@@ -93,6 +113,24 @@ export class RelayConnection implements SessionConnection {
 
   destroy(): void {
     this.#accepted.raw.destroy();
+  }
+
+  overflow(scope: BufferScope): void {
+    const [terminal, upstream] = [this.#terminal, this.#upstream];
+    if (this.#isEnding || terminal === null) return;
+    this.#services.logger.warn(
+      { scope, sessionId: this.#session.terms.sessionId },
+      'a relay connection held too much memory and is closed',
+    );
+    this.#isEnding = true;
+    // One that does not read what it is sent does not read the reason, either.
+    if (terminal.bufferedAmount < BUFFER_OCTETS) {
+      this.tell({ type: 'closing', reason: 'buffers_full' });
+      terminal.close(TRY_LATER, 'buffers_full');
+    }
+    terminal.pause();
+    upstream?.terminate();
+    setTimeout(() => this.#accepted.raw.destroy(), OVERFLOW_CLOSES_WITHIN_MS);
   }
 
   tell(notice: RelayNotice): void {
@@ -134,6 +172,19 @@ export class RelayConnection implements SessionConnection {
     else this.tell({ type: 'refused', reason: 'message_invalid' });
   }
 
+  #read(side: 'terminal' | 'upstream', chunk: Buffer): void {
+    this.#unfinished[side].read(chunk.length, this.#services.clock.monotonicMs());
+    this.#holdBuffers();
+  }
+
+  #holdBuffers(): void {
+    const [terminal, upstream] = [this.#terminal, this.#upstream];
+    if (terminal === null || upstream === null || this.#isEnding) return;
+    const unfinishedBytes = this.#unfinished.terminal.bytes + this.#unfinished.upstream.bytes;
+    const bytes = terminal.bufferedAmount + upstream.bufferedAmount + unfinishedBytes;
+    this.#services.buffers.hold(this, this.#session, bytes);
+  }
+
   #send(to: WebSocket, data: Buffer | string, done: () => void = () => {}): void {
     const isAtLimit = to === this.#terminal && this.#meter.count(Date.now(), frameOctets(data));
     to.send(data, { binary: typeof data !== 'string' }, (error) => {
@@ -152,6 +203,7 @@ export class RelayConnection implements SessionConnection {
   #balance(): void {
     const [terminal, upstream] = [this.#terminal, this.#upstream];
     if (terminal === null || upstream === null || this.#isEnding) return;
+    this.#holdBuffers();
     const terminalIsFull = terminal.bufferedAmount > BUFFER_OCTETS;
     const upstreamIsFull = upstream.bufferedAmount > BUFFER_OCTETS;
     const nowMs = this.#services.clock.monotonicMs();
@@ -172,6 +224,7 @@ export class RelayConnection implements SessionConnection {
     // First: the notice counts, too, and reaching the limit with it must not end this again.
     this.#isEnding = true;
     this.tell({ type: 'closing', reason });
+    this.#services.buffers.release(this);
     const { raw, stream } = this.#accepted;
     const readBefore = raw.bytesRead;
     stream.on('data', () => {
@@ -186,9 +239,29 @@ export class RelayConnection implements SessionConnection {
 
   #closed(): void {
     this.#isEnding = true;
+    this.#services.buffers.release(this);
     this.#upstream?.terminate();
     if (this.#mark.hasBegun) this.#meter.count(Date.now());
     this.#services.registry.leave(this.#session, this);
+  }
+}
+
+/** What has been read of a message that is not whole yet. */
+class UnfinishedMessage {
+  #hasEnded = false;
+  bytes = 0;
+  /** Monotonic; null while none is unfinished. */
+  lastReadMs: number | null = null;
+
+  /** A message is whole. What has been read behind it is less than one read, and not counted. */
+  end(): void {
+    this.#hasEnded = true;
+  }
+
+  read(bytes: number, nowMs: number): void {
+    this.bytes = this.#hasEnded ? 0 : this.bytes + bytes + CHUNK_BYTES;
+    this.lastReadMs = this.#hasEnded ? null : nowMs;
+    this.#hasEnded = false;
   }
 }
 

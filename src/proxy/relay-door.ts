@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { SessionTagsAnswer } from '../session-protocol/dispatch-messages.ts';
 import { type Admitted, type Refused, refused } from './admission.ts';
@@ -15,18 +16,25 @@ const TAGS_PATH = '/v1/session-tags';
 /** Before its payload a message has a header of 64 KiB at most. A frame that is larger than both is not even read. */
 const MAX_HEADER_OCTETS = 2 + 65_535;
 
+/** Of one message. Each costs more memory than a payload of few octets. */
+const MAX_FRAGMENTS = 1024;
+
 /** WebSocket (RFC 6455) on `/v1/relay/<content type>`. */
 export class RelayDoor {
   readonly #services: DoorServices;
   readonly #accepted = new WeakMap<Socket, Accepted>();
   readonly #server: Server;
   readonly #webSockets: WebSocketServer;
-  readonly #frames: { maxPayload: number; perMessageDeflate: false };
+  readonly #frames: { maxPayload: number; maxFragments: number; perMessageDeflate: false };
 
   constructor(services: DoorServices) {
     this.#services = services;
     const { headerOctets, messageOctets } = services.limits;
-    this.#frames = { maxPayload: messageOctets + MAX_HEADER_OCTETS, perMessageDeflate: false };
+    this.#frames = {
+      maxPayload: messageOctets + MAX_HEADER_OCTETS,
+      maxFragments: MAX_FRAGMENTS,
+      perMessageDeflate: false,
+    };
     this.#webSockets = new WebSocketServer({ noServer: true, clientTracking: false, autoPong: false, ...this.#frames });
     this.#server = createServer({ maxHeaderSize: headerOctets });
     this.#server.maxHeadersCount = 0;
@@ -73,7 +81,7 @@ export class RelayDoor {
     const options = { services: this.#services, maxPayloadOctets: messageOctets };
     const connection = new RelayConnection(accepted, admitted, options);
     try {
-      const upstream = await this.#connect(admitted);
+      const { upstream, socket } = await this.#connect(admitted);
       await connection.begin();
       if (connection.isEnding || accepted.raw.destroyed) {
         upstream.terminate();
@@ -81,7 +89,7 @@ export class RelayDoor {
         return;
       }
       const { stream } = accepted;
-      this.#webSockets.handleUpgrade(request, stream, head, (terminal) => connection.open(terminal, upstream));
+      this.#webSockets.handleUpgrade(request, stream, head, (terminal) => connection.open(terminal, upstream, socket));
       // What is no handshake has been answered and ended by the library.
       if (!(stream as { destroyed: boolean }).destroyed) stream.once('close', () => upstream.terminate());
       else upstream.terminate();
@@ -108,15 +116,19 @@ export class RelayDoor {
   }
 
   /** The application's message server, paused. */
-  #connect({ application, session, contentType }: Admitted): Promise<WebSocket> {
+  #connect({ application, session, contentType }: Admitted): Promise<{ upstream: WebSocket; socket: Duplex }> {
     const url = new URL(application.relayUpstream ?? '');
     url.searchParams.set('account', session.terms.applicationAccount);
     url.searchParams.set('contentType', contentType);
     return new Promise((resolve, reject) => {
       const upstream = new WebSocket(url, { ...this.#frames, handshakeTimeout: this.#services.limits.dialMs });
+      let socket: Duplex | null = null;
+      upstream.once('upgrade', (response) => {
+        socket = response.socket;
+      });
       upstream.once('open', () => {
         upstream.pause();
-        resolve(upstream);
+        if (socket !== null) resolve({ upstream, socket });
       });
       upstream.on('error', reject);
     });

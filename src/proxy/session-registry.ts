@@ -9,6 +9,8 @@ import type { SpooledReport, UsageSpool } from './usage-spool.ts';
 
 /** So long a session that is over is known as one. */
 const REMEMBER_MS = 600_000;
+/** Sessions that are over are remembered up to this multiple of the capacity, open ones included. */
+const REMEMBERED_PER_OPEN = 4;
 
 export interface RegistryOptions {
   spool: UsageSpool;
@@ -41,6 +43,13 @@ export class SessionRegistry {
 
   get openSessions(): number {
     return this.#open;
+  }
+
+  /** Sessions that are over are remembered, so that a late announcement does not open one again: their number is bounded, too. */
+  #hasRoomFor({ state }: Announcement): boolean {
+    const { capacitySessions } = this.#options;
+    if (this.#sessions.size >= capacitySessions * REMEMBERED_PER_OPEN) return false;
+    return state !== 'open' || this.#open < capacitySessions;
   }
 
   /** Since it was asked last. */
@@ -77,7 +86,7 @@ export class SessionRegistry {
       known.knowToken(terms, this.#options.clock.nowMs());
       return 'outdated';
     }
-    if (known === undefined && terms.state === 'open' && this.#open >= this.#options.capacitySessions) return 'full';
+    if (known === undefined && !this.#hasRoomFor(terms)) return 'full';
     if (known !== undefined && known.ending !== null) {
       known.terms = terms;
       return terms.state === 'open' ? 'session_over' : 'taken';

@@ -8,14 +8,13 @@ import type { SpooledReport, UsageSpool } from './usage-spool.ts';
 /** Less than so much is not worth a report of its own before the interval is over. */
 const EARLY_REPORT_OCTETS = 256 * 1024;
 
-/** An expired token is forgotten so much later, as clocks may be off. */
-const TOKEN_GRACE_MS = 60_000;
-
 /**
  * Who pays for a connection: the sponsor for all of it (it carries a session tag), the sponsor while the session has credit (the
  * network learns changes by marks, or knows the proxy's address), or the subscriber for all of it.
  */
 export type Payer = 'sponsor' | 'by_credit' | 'subscriber';
+/** An expired token is forgotten so much later, as clocks may be off. */
+const TOKEN_GRACE_MS = 60_000;
 
 /** What a session knows of each of its connections. */
 export interface SessionConnection {

@@ -1,7 +1,9 @@
-import { acceptSocks5, type Socks5Reply, socks5Reply } from '../platform/socks5.ts';
+import { acceptSocks5, type Socks5Destination, type Socks5Reply, socks5Reply } from '../platform/socks5.ts';
 import type { ProxyRefusal } from '../session-protocol/refusal.ts';
 import { splitSocks5Password } from '../session-protocol/relay-message.ts';
 import { type Refused, refused } from './admission.ts';
+import type { AssociationGate } from './association-gate.ts';
+import type { AssociationServices } from './association-options.ts';
 import type { DoorServices } from './connect-door.ts';
 import { dial } from './dial.ts';
 import { lingeringEnd } from './linger.ts';
@@ -9,23 +11,34 @@ import type { Accepted } from './listener.ts';
 import { canonicalIp } from './private-address.ts';
 import type { Session } from './session.ts';
 import { Tunnel } from './tunnel.ts';
+import { UdpAssociation } from './udp-association.ts';
 
 const REPLIES: Partial<Record<ProxyRefusal, Socks5Reply>> = {
   upstream_failed: 'host_unreachable',
   too_many_connections: 'general_failure',
+  buffers_full: 'general_failure',
 };
+
+export interface UdpServices extends Omit<AssociationServices, 'logRefusal'> {
+  gate: AssociationGate;
+  /** Address that terminals reach the proxy at, where it is another than the one that it sees itself; else null. */
+  advertisedIp: string | null;
+}
 
 interface Client {
   session: Session;
   sessionTags: string[];
 }
 
-/** SOCKS5 with user and password (RFC 1928, 1929): the user is the token's id, the password is proved by the session key; behind a dot it may hold a session tag. */
+/** SOCKS5 with user and password, CONNECT and UDP ASSOCIATE (RFC 1928, 1929): the user is the token's id, the password is proved by the session key; behind a dot it may hold a session tag. */
 export class Socks5Door {
   readonly #services: DoorServices;
 
-  constructor(services: DoorServices) {
+  readonly #udp: UdpServices;
+
+  constructor(services: DoorServices, udp: UdpServices) {
     this.#services = services;
+    this.#udp = udp;
   }
 
   readonly take = (accepted: Accepted): void => {
@@ -52,6 +65,9 @@ export class Socks5Door {
       lingeringEnd(accepted);
     };
     const { session, sessionTags } = request.client;
+    if (request.command === 'udp_associate') {
+      return this.#associate(accepted, request.client, { from: request.destination, log, refuse });
+    }
     const admitted = await admission.admit(session, request.destination, { sessionTags });
     if ('refusal' in admitted) return refuse(admitted);
     if (raw.destroyed || admitted.destination === null) return;
@@ -63,4 +79,38 @@ export class Socks5Door {
       refuse(refused('upstream_failed', (error as Error).message));
     }
   }
+
+  async #associate(
+    accepted: Accepted,
+    { session, sessionTags }: Client,
+    {
+      from,
+      log,
+      refuse,
+    }: { from: Socks5Destination; log: (refusal: Refused) => void; refuse: (refusal: Refused) => void },
+  ): Promise<void> {
+    const terminalIp = canonicalIp(accepted.raw.remoteAddress ?? '') ?? '';
+    const { gate, advertisedIp, ...services } = this.#udp;
+    const tagged = sessionTags.length === 0 ? null : await services.admission.admitTagged(session, sessionTags);
+    if (tagged !== null && 'refusal' in tagged) return refuse(tagged);
+    const refusal = services.admission.affordConnection(session);
+    if (refusal !== null) return refuse(refusal);
+    const entered = gate.enter(session, terminalIp);
+    if ('refusal' in entered) return refuse(entered);
+    if (accepted.raw.destroyed) return entered.leave();
+    const options = { services: { ...services, logRefusal: log }, expectedPort: expectedPort(from, terminalIp) };
+    const tag = tagged === null ? null : { admitted: tagged, text: sessionTags[0] };
+    const association = new UdpAssociation(accepted, session, { ...options, tag, leave: entered.leave });
+    try {
+      await association.open(advertisedIp);
+    } catch (error) {
+      refuse(refused('upstream_failed', (error as Error).message));
+    }
+  }
+}
+
+/** The port that the client's datagrams come from, if it says so (RFC 1928, 6); 0 if not, or if it sees itself at another address. */
+function expectedPort({ host, port }: Socks5Destination, terminalIp: string): number {
+  const ip = canonicalIp(host);
+  return ip === terminalIp || ip === '0.0.0.0' || ip === '::' ? port : 0;
 }

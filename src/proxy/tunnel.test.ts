@@ -40,6 +40,7 @@ async function tunnelOf(marked: Promise<void>) {
   const services = {
     registry: { join() {}, leave() {} },
     marks: { mark: () => marked },
+    buffers: { hold: () => {}, release: () => {} },
     clock: { monotonicMs: () => 0 },
   };
   const tunnel = new Tunnel(

@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../platform/clock.ts';
+import type { Logger } from '../platform/logger.ts';
 import type { Admitted } from './admission.ts';
+import type { BufferBudget, BufferHolder, BufferScope } from './buffer-budget.ts';
 import { ConnectionMark } from './connection-mark.ts';
 import { ConnectionMeter } from './connection-meter.ts';
 import type { FlowMarks } from './flow-marks.ts';
@@ -13,13 +15,15 @@ export interface ConnectionServices {
   registry: SessionRegistry;
   marks: FlowMarks;
   clock: Clock;
+  buffers: BufferBudget;
+  logger: Logger;
 }
 
 /**
  * A terminal's connection and the one to a host of the application, octets passed from each to the other and counted. What
  * one side does not take stays with the other: no more is read than what is in buffers of a fixed size.
  */
-export class Tunnel implements SessionConnection {
+export class Tunnel implements SessionConnection, BufferHolder {
   readonly type: number;
   readonly #accepted: Accepted;
   readonly #session: Session;
@@ -75,10 +79,12 @@ export class Tunnel implements SessionConnection {
     });
     stream.on('drain', () => {
       this.#terminalFullSinceMs = null;
+      this.#holdBuffers();
       this.#flow();
     });
     upstream.on('drain', () => {
       this.#upstreamFullSinceMs = null;
+      this.#holdBuffers();
       this.#flow();
     });
     this.#isOpen = true;
@@ -97,6 +103,16 @@ export class Tunnel implements SessionConnection {
   }
 
   tell(): void {}
+
+  overflow(scope: BufferScope): void {
+    this.#services.logger.warn(
+      { scope, sessionId: this.#session.terms.sessionId },
+      'a tunnel held too much memory and is closed',
+    );
+    this.#isEnding = true;
+    this.#upstream?.destroy();
+    this.#accepted.raw.destroy();
+  }
 
   markAnew(): void {
     if (this.#payer === 'sponsor' && !this.#session.isSponsored(this.type)) this.close();
@@ -120,6 +136,7 @@ export class Tunnel implements SessionConnection {
     this.#session.touch(nowMs);
     if (!upstream.write(chunk)) {
       this.#upstreamFullSinceMs = this.#services.clock.monotonicMs();
+      this.#holdBuffers();
       this.#flow();
     }
     if (isAtLimit) this.#services.registry.reachLimit(this.#session);
@@ -137,9 +154,18 @@ export class Tunnel implements SessionConnection {
     this.#session.touch(nowMs);
     if (room > 0 && !stream.write(isCut ? chunk.subarray(0, room) : chunk)) {
       this.#terminalFullSinceMs = this.#services.clock.monotonicMs();
+      this.#holdBuffers();
     }
     if (isAtLimit || isCut) this.#services.registry.reachLimit(this.#session);
     if (isCut || this.#terminalFullSinceMs !== null) this.#flow();
+  }
+
+  /** Counts what a side that is full has not taken; one that is not full holds less than one buffer. */
+  #holdBuffers(): void {
+    if (this.#isEnding) return;
+    const terminalBytes = this.#terminalFullSinceMs === null ? 0 : this.#accepted.stream.writableLength;
+    const upstreamBytes = this.#upstreamFullSinceMs === null ? 0 : (this.#upstream?.writableLength ?? 0);
+    this.#services.buffers.hold(this, this.#session, terminalBytes + upstreamBytes);
   }
 
   /** Reads from each side as long as the other takes it. */
@@ -154,6 +180,7 @@ export class Tunnel implements SessionConnection {
 
   #closed(): void {
     this.#isEnding = true;
+    this.#services.buffers.release(this);
     this.#upstream?.destroy();
     if (this.#mark.hasBegun) this.#meter.count(Date.now());
     this.#services.registry.leave(this.#session, this);

@@ -12,8 +12,8 @@ export const flowMarkSchema = z.strictObject({
   proxyPort: z.int().min(1).max(65_535),
   terminalIp: z.string().min(1).max(45),
   terminalPort: z.int().min(1).max(65_535),
-  /** 6: TCP. */
-  protocol: z.literal(6),
+  /** 6: TCP, 17: UDP. */
+  protocol: z.literal([6, 17]),
   /** Null takes the mark away: what comes now is the subscriber's. */
   zeroRatingTag: z.string().min(1).max(255).nullable(),
   contentType: contentTypeSchema,

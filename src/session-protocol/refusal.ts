@@ -72,6 +72,7 @@ export const PROXY_REFUSALS = {
   content_not_covered: 'the plan covers no such content, and the session pays for nothing else',
   cap_reached: 'the session has used what it was given',
   too_many_connections: 'the session has as many connections open as it may',
+  buffers_full: 'slow readers and unfinished messages hold as much memory as they may',
   message_invalid: 'the message is not of the documented shape',
   message_too_large: 'larger than the limit for one message',
   message_forged: 'the message does not verify with the session key',

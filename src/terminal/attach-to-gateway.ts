@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { type DatagramDial, gatewayDatagrams } from './datagrams.ts';
 import { type Dial, socksDial } from './dial.ts';
 
 const bearerSchema = z.object({
@@ -11,6 +12,8 @@ const bearerSchema = z.object({
 export interface Attachment {
   /** Through the bearer. */
   dial: Dial;
+  /** Datagrams, through the bearer too. */
+  datagrams: DatagramDial;
   /** A fresh one each time. */
   identityAssertion: () => Promise<string>;
   terminalIp: string;
@@ -63,6 +66,7 @@ export async function attachToGateway({ controlUrl, secret, msisdn, imsi }: Gate
   const { hostname, port } = new URL(socksUrl);
   return {
     dial: socksDial({ host: hostname, port: Number(port) }, bearerId),
+    datagrams: gatewayDatagrams({ host: hostname, port: Number(port) }, bearerId),
     identityAssertion: async () => bearerSchema.parse(await (await ask(path, 'GET')).json()).identityAssertion,
     terminalIp,
     detach: async () => void (await ask(path, 'DELETE')),

@@ -87,11 +87,16 @@ function turnedAway(why: string): DialError {
   return new DialError('turned_away', `the gateway says: ${why}`);
 }
 
-async function readOctets(socket: Socket, count: number): Promise<Buffer> {
+/** Reads so many octets, no more. Rejects with a DialError when the connection ends before. */
+export async function readOctets(socket: Socket, count: number): Promise<Buffer> {
   for (;;) {
     const octets: Buffer | null = socket.read(count);
     if (octets !== null && octets.length === count) return octets;
     if (octets !== null || socket.readableEnded || socket.destroyed) throw turnedAway('nothing more');
-    await Promise.race([once(socket, 'readable'), once(socket, 'end'), once(socket, 'close')]);
+    // Those of the events that do not come are not waited for any longer: a listener of each would be left on the socket.
+    const waiting = new AbortController();
+    const events = ['readable', 'end', 'close'].map((event) => once(socket, event, { signal: waiting.signal }));
+    await Promise.race(events).finally(() => waiting.abort());
+    await Promise.allSettled(events);
   }
 }

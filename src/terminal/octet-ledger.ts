@@ -1,6 +1,18 @@
 import type { ContentOctets, ContentType } from '../session-protocol/content-octets.ts';
 import type { Dialled } from './dial.ts';
 
+/** A connection or a path of datagrams that counts its octets. */
+export interface Counted {
+  octets(): PathOctets;
+}
+
+/** What says when it is closed: a socket, or the path itself. */
+interface Closing {
+  on(event: 'error', listener: () => void): unknown;
+  once(event: 'close', listener: () => void): unknown;
+  destroy(): unknown;
+}
+
 export interface PathOctets {
   uplinkOctets: number;
   downlinkOctets: number;
@@ -22,7 +34,8 @@ export interface OctetUse extends PathOctets {
 }
 
 interface Entry {
-  dialled: Dialled;
+  counted: Counted;
+  closing: Closing;
   kind: PathKind;
   label: SessionLabel | null;
   /** What `onUse` has had of it. */
@@ -44,17 +57,19 @@ export class OctetLedger {
     this.#onUse = onUse;
   }
 
-  track(kind: PathKind, dialled: Dialled, label: SessionLabel | null = null): Dialled {
-    const entry = { dialled, kind, label, used: none() };
+  track<T extends Dialled | (Counted & Closing)>(kind: PathKind, counted: T, label: SessionLabel | null = null): T {
+    const tracked: Dialled | (Counted & Closing) = counted;
+    const closing: Closing = 'socket' in tracked ? tracked.socket : tracked;
+    const entry = { counted, closing, kind, label, used: none() };
     this.#open.add(entry);
-    dialled.socket.on('error', () => {});
-    dialled.socket.once('close', () => {
+    closing.on('error', () => {});
+    closing.once('close', () => {
       this.#open.delete(entry);
-      add(this.#closed[kind], dialled.octets());
-      if (label?.sessionId != null) add(this.#sessionOctets(label.sessionId, label.contentType), dialled.octets());
+      add(this.#closed[kind], counted.octets());
+      if (label?.sessionId != null) add(this.#sessionOctets(label.sessionId, label.contentType), counted.octets());
       this.#use(entry);
     });
-    return dialled;
+    return counted;
   }
 
   /** Reports what has passed on open connections since the last time. */
@@ -66,7 +81,16 @@ export class OctetLedger {
   totals(): Record<PathKind, PathOctets> {
     const totals = { control: none(), proxy: none(), direct: none() };
     for (const [kind, octets] of Object.entries(this.#closed)) add(totals[kind as PathKind], octets);
-    for (const { kind, dialled } of this.#open) add(totals[kind], dialled.octets());
+    for (const { kind, counted } of this.#open) add(totals[kind], counted.octets());
+    return totals;
+  }
+
+  /** Of one content type, over all sessions. */
+  contentTotals(contentType: ContentType): PathOctets {
+    const totals = none();
+    for (const session of this.#sessions.values()) add(totals, session.get(contentType) ?? none());
+    for (const { counted, label } of this.#open)
+      if (label?.sessionId != null && label.contentType === contentType) add(totals, counted.octets());
     return totals;
   }
 
@@ -76,15 +100,15 @@ export class OctetLedger {
       contentType,
       ...octets,
     }));
-    for (const { dialled, label } of this.#open) {
-      if (label?.sessionId === sessionId) usage.push({ contentType: label.contentType, ...dialled.octets() });
+    for (const { counted, label } of this.#open) {
+      if (label?.sessionId === sessionId) usage.push({ contentType: label.contentType, ...counted.octets() });
     }
     return usage;
   }
 
   /** Resolves when no connection is open; breaks those that do not close in time. */
   async settled(): Promise<void> {
-    const sockets = [...this.#open].map(({ dialled }) => dialled.socket);
+    const sockets = [...this.#open].map(({ closing }) => closing);
     const given = setTimeout(() => {
       for (const socket of sockets) socket.destroy();
     }, SETTLED_WITHIN_MS);
@@ -92,8 +116,8 @@ export class OctetLedger {
     clearTimeout(given);
   }
 
-  #use({ dialled, kind, label, used }: Entry): void {
-    const now = dialled.octets();
+  #use({ counted, kind, label, used }: Entry): void {
+    const now = counted.octets();
     const uplinkOctets = now.uplinkOctets - used.uplinkOctets;
     const downlinkOctets = now.downlinkOctets - used.downlinkOctets;
     if (uplinkOctets + downlinkOctets === 0) return;

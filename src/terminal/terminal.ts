@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ContentType } from '../session-protocol/content-octets.ts';
 import type { SessionRequest } from '../session-protocol/dispatch-messages.ts';
-import type { Dial } from './dial.ts';
+import { type CallOutcome, type CallRequest, Calls } from './calls.ts';
+import { type DatagramDial, directDatagrams } from './datagrams.ts';
+import type { Destination, Dial } from './dial.ts';
 import { DispatchClient } from './dispatch-client.ts';
 import { Media, type MediaAnswer } from './media.ts';
 import { OctetLedger, type PathKind, type PathOctets } from './octet-ledger.ts';
@@ -31,6 +33,8 @@ export interface TerminalOptions {
   /** WebSocket URL of the application's message server, for when there is no proxy. */
   directRelayUrl: string;
   dial: Dial;
+  /** How calls reach hosts and proxies over UDP; absent: from this machine's address. */
+  datagrams?: DatagramDial;
   onMessage?: (message: ReceivedMessage) => void;
   onEvent?: (event: TerminalEvent) => void;
   /** The answer to an idle prompt, which the proxy waits for so long; no answer in that time is a no. Absent: yes. */
@@ -58,6 +62,7 @@ export class Terminal {
   readonly #keeper: SessionKeeper;
   readonly #relays: Relays;
   readonly #media: Media;
+  readonly #calls: Calls;
 
   constructor(options: TerminalOptions) {
     const { dial, onEvent = () => {}, onMessage = () => {}, applicationId } = options;
@@ -90,6 +95,7 @@ export class Terminal {
       isStillHere: askOnce(options),
     });
     this.#media = new Media(shared);
+    this.#calls = new Calls({ ...shared, datagrams: options.datagrams ?? directDatagrams });
   }
 
   get standing(): TerminalStanding {
@@ -112,6 +118,11 @@ export class Terminal {
   /** Octets on its connections until now. */
   octets(): Record<PathKind, PathOctets> {
     return this.#ledger.totals();
+  }
+
+  /** Octets of one content type on its connections and calls through proxies, over all sessions until now. */
+  octetsOf(contentType: ContentType): PathOctets {
+    return this.#ledger.contentTotals(contentType);
   }
 
   /** Asks for a session, and holds a connection of each content type for what others send. */
@@ -139,6 +150,11 @@ export class Terminal {
   download(url: URL, contentType: ContentType): Promise<MediaAnswer> {
     this.#relays.comeBack();
     return this.#media.exchange({ method: 'GET', url }, contentType);
+  }
+
+  /** A call over UDP to the application's media host: paced datagrams for its duration, each answer counted. */
+  call(to: Destination, request: CallRequest): Promise<CallOutcome> {
+    return this.#calls.call(to, request);
   }
 
   renew(): Promise<void> {
