@@ -24,7 +24,7 @@ export async function askForSession(
 ): Promise<Granted | string> {
   const claims = identityClaims({ issuer: ISSUER, msisdn, terminalIp: localAddress }, Date.now(), 300);
   const identityAssertion = await signIdentityAssertion(claims, { keyId: KEY_ID, privateKey: world.operatorKey });
-  const agent = new Agent({ connect: { localAddress }, headersTimeout: WITHIN_MS, pipelining: 0 });
+  const agent = new Agent({ localAddress, headersTimeout: WITHIN_MS, pipelining: 0 });
   try {
     const { statusCode, body } = await request(`http://127.0.0.1:${world.dispatchPort}/v1/sessions`, {
       method: 'POST',
@@ -42,7 +42,8 @@ export async function askForSession(
 /** A terminal that uses the service as it is meant, and counts what it sends and receives. */
 export class HonestTerminal {
   readonly #world: HostileWorld;
-  readonly #localAddress = '127.0.0.1';
+  /** Of its own: the limits by address are for the attackers'. */
+  readonly #localAddress = '127.0.99.1';
   readonly #msisdn = '491700000001';
   #session: Granted | null = null;
   readonly #sessionIds = new Set<string>();
