@@ -24,7 +24,7 @@ test('the example is good, and its secrets do not print', () => {
   expect(config.secrets.proxies.get('proxy-1')?.reveal()).toBe('proxies-0123456789');
   expect(config.applications['lumen-video']).toEqual({
     grantOctets: 52_428_800,
-    atCap: 'subscriber_pays',
+    atCap: 'stop',
     account: {
       way: 'registry',
       subscribersPerAccount: 1,

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parseCatalogue } from '../billing/catalogue-compile.ts';
 import { parseSessionTag, sessionTagKeys, tagMismatch, verifySessionTag } from '../session-protocol/session-tag.ts';
-import { CATALOGUE_TEXT, TERMINAL_IP, TestDispatch } from './dispatch.fixture.ts';
+import { CATALOGUE_TEXT, PROXY_IDS, pinOf, TERMINAL_IP, TestDispatch } from './dispatch.fixture.ts';
+import { ProxyRegistry } from './proxy-registry.ts';
 import { placeOf } from './session-tags.ts';
 
 const ENDPOINTS = {
@@ -19,7 +20,8 @@ beforeEach(async () => {
   expect(text).not.toBe(CATALOGUE_TEXT);
   const { catalogue } = parseCatalogue(text, 'catalogue.yaml');
   if (catalogue === undefined) throw new Error('the catalogue has faults');
-  dispatch = await TestDispatch.start({ catalogue });
+  const pins = new Map(PROXY_IDS.map((id) => [id, pinOf(id, id === 'edge-1' ? { endpoints: ENDPOINTS } : {})]));
+  dispatch = await TestDispatch.start({ catalogue, proxies: new ProxyRegistry(pins, 0) });
   await dispatch.heartbeat('edge-1', { endpoints: ENDPOINTS });
 });
 afterEach(() => dispatch.remove());

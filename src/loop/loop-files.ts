@@ -108,17 +108,17 @@ function dispatchDocument({ brokers, storeUrl, dispatchPort, proxyPorts }: LoopP
     operators: [{ issuer: ISSUER, jwksFile: 'operator.jwks.json' }],
     operatorSecretFile: 'operator.secret',
     proxies: Object.fromEntries(
-      proxyPorts.map(({ connect, socks5, relay, control }, at) => [
+      proxyPorts.map(({ host, connect, socks5, relay, control }, at) => [
         `proxy-${at + 1}`,
         {
           secretFile: `proxy-${at + 1}.secret`,
-          controlUrl: `http://127.0.0.1:${control}`,
+          controlUrl: `http://${host}:${control}`,
           endpoints: {
-            connect: `http://127.0.0.1:${connect}`,
-            socks5: `socks5://127.0.0.1:${socks5}`,
-            relay: `ws://127.0.0.1:${relay}`,
+            connect: `http://${host}:${connect}`,
+            socks5: `socks5://${host}:${socks5}`,
+            relay: `ws://${host}:${relay}`,
           },
-          applications: APPLICATIONS.map(({ applicationId }) => applicationId),
+          applications: applicationsAt(proxyPorts[at]).map(({ applicationId }) => applicationId),
         },
       ]),
     ),

@@ -5,7 +5,8 @@ import * as flowMarks from './flow-mark.ts';
 
 const requests = {
   'a heartbeat': dispatchMessages.heartbeatSchema,
-  'usage reports': dispatchMessages.usageReportsSchema,
+  // Reports are read one by one, and answered so.
+  'a usage report': dispatchMessages.usageReportSchema,
   'a request for a session': dispatchMessages.sessionRequestSchema,
   'an announcement': dispatchMessages.announcementSchema,
   'flow marks': flowMarks.flowMarksSchema,

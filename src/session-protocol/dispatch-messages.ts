@@ -68,12 +68,9 @@ export const sessionTagsAnswerSchema = z.strictObject({ sessionTags: sessionTags
 export type SessionTagsAnswer = z.output<typeof sessionTagsAnswerSchema>;
 
 export const proxyEndpointsSchema = z.strictObject({
-  /** HTTP CONNECT: `http://host:port`, or `https://` for TLS to the proxy. */
-  connect: url,
-  /** `socks5://host:port` (RFC 1928, user and password as RFC 1929). */
-  socks5: url,
-  /** WebSocket relay, `ws://host:port` or `wss://`; connect to `/v1/relay/<content type>`. */
-  relay: url,
+  connect: url.describe('HTTP CONNECT: `http://host:port`, or `https://` for TLS to the proxy.'),
+  socks5: url.describe('`socks5://host:port` (RFC 1928, user and password as RFC 1929).'),
+  relay: url.describe('WebSocket relay, `ws://host:port` or `wss://`; connect to `/v1/relay/<content type>`.'),
 });
 export type ProxyEndpoints = z.output<typeof proxyEndpointsSchema>;
 
