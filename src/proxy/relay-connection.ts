@@ -19,6 +19,9 @@ const UPSTREAM_GONE = 1011;
 const TRY_LATER = 1013;
 /** A terminal that is closed for the memory that it holds has so long to read why. */
 const OVERFLOW_CLOSES_WITHIN_MS = 100;
+/** A terminal that sends more texts and refused messages than this within the time is closed: each costs more than it weighs. */
+const MAX_VAIN_FRAMES = 64;
+const VAIN_FRAMES_MS = 10_000;
 /** What each read of an unfinished message costs beside its bytes. */
 const CHUNK_BYTES = 256;
 
@@ -41,6 +44,7 @@ export class RelayConnection implements SessionConnection, BufferHolder {
   #terminalFullSinceMs: number | null = null;
   #upstreamFullSinceMs: number | null = null;
   readonly #unfinished = { terminal: new UnfinishedMessage(), upstream: new UnfinishedMessage() };
+  readonly #vainFrames = { count: 0, sinceMs: 0 };
 
   constructor(
     accepted: Accepted,
@@ -150,6 +154,7 @@ export class RelayConnection implements SessionConnection, BufferHolder {
     const checked = checkMessage(frame, this.#session, { contentType, maxPayloadOctets: this.#maxPayloadOctets });
     if ('reason' in checked) {
       this.tell({ type: 'refused', ...checked });
+      this.#countVainFrame();
       return;
     }
     this.#session.touch(Date.now());
@@ -168,8 +173,19 @@ export class RelayConnection implements SessionConnection, BufferHolder {
 
   /** The one thing that a terminal says as text. */
   #answered(data: Buffer): void {
+    if (this.#isEnding) return;
     if (stillHereSchema.safeParse(parseJson(data.toString())).success) this.#session.touch(Date.now());
     else this.tell({ type: 'refused', reason: 'message_invalid' });
+    this.#countVainFrame();
+  }
+
+  /** Frames come by the thousand in one read: what is behind the last one that is taken is not looked at. */
+  #countVainFrame(): void {
+    const vain = this.#vainFrames;
+    const nowMs = this.#services.clock.monotonicMs();
+    if (nowMs - vain.sinceMs > VAIN_FRAMES_MS) Object.assign(vain, { count: 0, sinceMs: nowMs });
+    vain.count++;
+    if (vain.count > MAX_VAIN_FRAMES) this.#end(BY_POLICY, 'message_invalid');
   }
 
   #read(side: 'terminal' | 'upstream', chunk: Buffer): void {

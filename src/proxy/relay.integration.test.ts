@@ -147,6 +147,18 @@ describe('a message', () => {
     other.socket.close();
   });
 
+  test.each<[string, string | Buffer]>([
+    ['texts that are none', '{}{}'],
+    ['answers that were not asked for', '{"type":"still_here"}'],
+    ['messages of no shape', Buffer.from('hello')],
+  ])('by the thousand, %s: a few are looked at, and the connection is closed', async (_, frame) => {
+    const client = await open(await world.dispatch.grant());
+    for (let sent = 0; sent < 5000; sent++) client.socket.send(frame);
+    expect(await client.code).toBe(1008);
+    expect(client.notices.filter(({ type }) => type === 'refused').length).toBeLessThan(100);
+    expect(client.notices.at(-1)).toEqual({ type: 'closing', reason: 'message_invalid' });
+  });
+
   test('far larger than the limit is not read: the connection is closed with 1009', async () => {
     const granted = await world.dispatch.grant();
     const client = await open(granted);
