@@ -16,7 +16,7 @@ const BY = ['--who', 'dpo', '--why', 'request 4711'];
 const [FIRST, SECOND, OTHER] = ['491701111111', '491702222222', '491703333333'];
 const ENV = {
   ZERORATE_OPERATOR_SECRET: 'operator-secret-0123456789',
-  ZERORATE_PROXY_SECRET: 'proxy-secret-0123456789',
+  EDGE_1_SECRET: 'proxy-secret-0123456789',
 };
 let zerorate: Zerorate;
 let port: number;
@@ -42,7 +42,14 @@ beforeAll(async () => {
     store: { url: 'http://127.0.0.1:9' },
     pseudonymKey: { file: 'store/development-pseudonym.key' },
     operators: [{ issuer: 'operator', jwksFile: 'operator.jwks.json' }],
-    proxies: { 'edge-1': {} },
+    proxies: {
+      'edge-1': {
+        secretVariable: 'EDGE_1_SECRET',
+        controlUrl: 'http://127.0.0.1:9',
+        endpoints: { connect: 'http://127.0.0.1:9', socks5: 'socks5://127.0.0.1:9', relay: 'ws://127.0.0.1:9' },
+        applications: ['chatter'],
+      },
+    },
     applications: withoutAccounts(),
   };
   writeFileSync(zerorate.path('dispatch.yaml'), dump(document));
