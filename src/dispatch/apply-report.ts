@@ -49,3 +49,7 @@ export function noteSequence(known: ReportedSequences, sequence: number, isEnd: 
   while (ahead.length > 0 && ahead[0] <= through + 1) through = Math.max(through, Number(ahead.shift()));
   return { through, ahead, last: isEnd ? Math.max(sequence, known.last ?? 0) : known.last };
 }
+
+export function isKnownSequence({ through, ahead }: ReportedSequences, sequence: number): boolean {
+  return sequence <= through || ahead.includes(sequence);
+}

@@ -1,5 +1,6 @@
 import { type UsageReport, usageReportSchema } from '../session-protocol/dispatch-messages.ts';
 import { REPORT_REFUSALS, type ReportRefusal } from '../session-protocol/refusal.ts';
+import { isKnownSequence } from './apply-report.ts';
 import { highestCapOf, type ReportedSequences, type Session } from './session.ts';
 
 /** Reports come nearly in order: a number further ahead of the last one without a gap is no report's. */
@@ -55,8 +56,9 @@ export function refusedReport(reason: ReportRefusal, detail?: string): ReportRef
   return { outcome: 'refused', reason, message: detail === undefined ? message : `${message}: ${detail}` };
 }
 
-function sequenceFault({ sequence, kind }: UsageReport, { through, ahead, last }: ReportedSequences): string | null {
-  if (sequence <= through || ahead.includes(sequence)) return `${sequence} is known`;
+function sequenceFault({ sequence, kind }: UsageReport, sequences: ReportedSequences): string | null {
+  const { through, ahead, last } = sequences;
+  if (isKnownSequence(sequences, sequence)) return `${sequence} is known`;
   if (sequence > through + MAX_SEQUENCES_AHEAD) return `${sequence} is too far ahead of ${through}`;
   if (kind === 'start' && sequence !== 1) return `${sequence} is no start`;
   if (last !== null) return kind === 'end' || sequence > last ? `the session’s last one is ${last}` : null;

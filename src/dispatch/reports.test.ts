@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ReportOutcome, UsageReport } from '../session-protocol/dispatch-messages.ts';
 import { REPORT_REFUSALS } from '../session-protocol/refusal.ts';
-import { TestDispatch, text } from './dispatch.fixture.ts';
+import { OPERATOR_SECRET, TestDispatch, text } from './dispatch.fixture.ts';
 
 let dispatch: TestDispatch;
 beforeEach(async () => {
@@ -123,4 +123,22 @@ test('outcomes are counted by proxy and reason', async () => {
 
 test('every reason has been met', () => {
   expect([...met].sort()).toEqual(Object.keys(REPORT_REFUSALS).sort());
+});
+
+test('an idle session reports each interval: it is not over, and nothing of that is kept', async () => {
+  const { sessionId } = await dispatch.open1();
+  const kept = async () =>
+    (
+      await dispatch.call({ url: '/v1/usage-reports', headers: { authorization: `Bearer ${OPERATOR_SECRET}` } })
+    ).body.split('\n').length;
+  const before = await kept();
+  for (let sequence = 1; sequence <= 50; sequence++) {
+    dispatch.clock.ms += 60_000;
+    const idle = dispatch.usage(sessionId, sequence, 0, { kind: 'interim', usage: [] });
+    expect(await outcomesOf(idle, idle)).toEqual(['accepted', 'duplicate']);
+  }
+  expect(await kept()).toBe(before);
+  expect(dispatch.context.store.session(sessionId)?.lastReportAtMs).toBe(dispatch.clock.ms);
+  expect(await outcomesOf(dispatch.usage(sessionId, 51, 7))).toEqual(['accepted']);
+  expect(await kept()).toBe(before + 1);
 });

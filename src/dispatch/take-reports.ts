@@ -6,7 +6,7 @@ import {
   type UsageReport,
   type UsageReportsAnswer,
 } from '../session-protocol/dispatch-messages.ts';
-import { applyReport } from './apply-report.ts';
+import { applyReport, isKnownSequence } from './apply-report.ts';
 import { checkReport, readReport, refusedReport } from './check-report.ts';
 import type { DispatchContext } from './context.ts';
 import { withReported } from './quota-account.ts';
@@ -72,6 +72,8 @@ function takeReport(context: DispatchContext, report: UsageReport): ReportOutcom
     return isSameReport(known, report) ? { outcome: 'duplicate' } : refusedReport('report_conflict');
   const session = sessionOf(context, report.proxyId, report.sessionId);
   if (session === undefined) return refusedReport('session_unknown');
+  const isSignOfLife = report.kind === 'interim' && report.usage.length === 0;
+  if (isSignOfLife && isKnownSequence(session.sequences, report.sequence)) return { outcome: 'duplicate' };
   const nowMs = clock.nowMs();
   const applied = applyReport(session, report, nowMs);
   const { usedSponsoredOctets } = applied.session;
@@ -81,6 +83,8 @@ function takeReport(context: DispatchContext, report: UsageReport): ReportOutcom
   if (refused !== null) return refused;
   const { subscriber, planId, sponsorId, applicationId, contentShares } = session;
   store.putSession(applied.session);
+  // An idle session says so each interval, for days: there is nothing in it to reconcile.
+  if (isSignOfLife) return { outcome: 'accepted' };
   store.putReport({ ...report, subscriber, sponsorId, applicationId, contentShares });
   const plan = planOf(context, session);
   if (plan === undefined) return { outcome: 'accepted' };
