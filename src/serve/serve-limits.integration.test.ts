@@ -224,7 +224,7 @@ describe('one query among others', () => {
     const [pid] = engines();
     process.kill(Number(pid), 'SIGKILL');
     expect(await (await asked).text()).toMatch(
-      /^Code: 236\. DB::Exception: The engine ended with SIGKILL; it is started again/,
+      /^Code: 236\. DB::Exception: The engine ended with SIGKILL; it is being restarted/,
     );
     expect(await running()).toBe(true);
     expect(engines()).not.toEqual([pid]);
