@@ -11,7 +11,7 @@ export function atCapFaults(
     if (match !== 'ip' || (own ?? sessions.atCap) === 'stop') return [];
     const field = own === undefined ? 'sessions.atCap' : `applications.${id}.atCap`;
     return [
-      `${field}: subscriber_pays needs traffic that a tag tells apart, and ${id} is identified by its proxy's address alone (match: ip): set applications.${id}.atCap: stop`,
+      `${field}: subscriber_pays needs traffic that a tag identifies, and ${id} is identified by its proxy's address alone (match: ip): set applications.${id}.atCap: stop`,
     ];
   });
 }

@@ -25,7 +25,7 @@ const httpSchema = z
       .array(z.string().min(1))
       .default([])
       .describe(
-        'Addresses or networks of reverse proxies whose x-forwarded-for is believed. A terminal is known by its address.',
+        'Addresses or networks of reverse proxies whose x-forwarded-for is trusted. A terminal is known by its address.',
       ),
     tls: z
       .strictObject({
@@ -96,7 +96,9 @@ const sessionsSchema = z
     grantOctets: grantOctets.default(10 * 2 ** 20).describe('Sponsored octets of one grant; a renewal gives another.'),
     atCap: atCap
       .default('stop')
-      .describe('At the cap the session ends (stop), or goes on untagged at the subscriber’s cost (subscriber_pays).'),
+      .describe(
+        'At the cap the session ends (stop), or continues untagged at the subscriber’s cost (subscriber_pays).',
+      ),
     tokenSeconds: z.int().min(10).max(86_400).default(300).describe('How long a token opens connections.'),
     idleAfterMs: ms(1000, 7 * DAY_MS)
       .default(900_000)
@@ -169,7 +171,7 @@ export const dispatchConfigSchema = z
       .strictObject({ file: path('File of at least 64 hex digits; or set ZERORATE_PSEUDONYM_KEY.') })
       .optional()
       .describe('The engine’s key of the subscribers’ pseudonyms.'),
-    operators: z.array(operatorSchema).min(1).describe('Operators whose identity assertions are believed.'),
+    operators: z.array(operatorSchema).min(1).describe('Operators whose identity assertions are accepted.'),
     operatorSecretFile: path('File of the operator’s secret; or set ZERORATE_OPERATOR_SECRET.').optional(),
     proxies: z
       .record(proxyId, proxySchema)

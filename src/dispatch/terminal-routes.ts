@@ -101,7 +101,7 @@ export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, 
   server.get('/v1/sessions/:sessionId', {
     config: ACCESS,
     schema: {
-      summary: 'How the session stands, by what its proxy has reported',
+      summary: 'The session’s state, by what its proxy has reported',
       tags: ['terminals'],
       security: [{ token: [] }],
       params,

@@ -127,7 +127,7 @@ export const gatewaySchema = z
           .describe('A record is cut when it holds so much.'),
       })
       .prefault({})
-      .describe('When a connection goes on longer than one record.'),
+      .describe('When a connection gives a further record.'),
     log: logSchema,
   })
   .describe('The gateway simulator.');

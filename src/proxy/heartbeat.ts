@@ -49,7 +49,7 @@ export class Heartbeats {
       this.#problems.over('the dispatch server answers heartbeats');
       this.#noteSkew();
     } catch (error) {
-      const waiting = 'the dispatch server takes no heartbeats; waiting for it, open sessions go on';
+      const waiting = 'the dispatch server takes no heartbeats; waiting for it, open sessions continue';
       this.#problems.report((error as Error).message, waiting);
     }
     if (!this.#isStopped) this.#disarm = clock.after(nextMs, () => void this.start());

@@ -35,7 +35,7 @@ const doorSchema = (what: string) =>
           keyFile: path('Its private key, PEM.'),
         })
         .optional()
-        .describe('TLS. Both files are read anew when they change (control: at the next start).'),
+        .describe('TLS. Both files are read again when they change (control: at the next start).'),
       publicUrl: z
         .url()
         .optional()
@@ -143,7 +143,9 @@ const limitsSchema = z
     dialMs: durationMs().default(10_000).describe('Connecting to a host.'),
     stalledMs: durationMs()
       .default(60_000)
-      .describe('A connection whose other side takes nothing, or whose message does not go on, for so long is closed.'),
+      .describe(
+        'A connection whose other side takes nothing, or whose message is not continued, for so long is closed.',
+      ),
     buffers: buffersSchema,
     udp: udpSchema,
     control: httpLimitsSchema.describe('Limits on connections and requests of the control interface.'),
