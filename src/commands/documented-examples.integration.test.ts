@@ -59,7 +59,8 @@ describe('the examples of the documents run as printed after `npm start`', () =>
   );
 
   test('those that are not run are few, and each says why', () => {
-    const left = EXAMPLES.filter(({ reason }) => reason !== undefined);
+    // Those of the loop run in a test of their own, with a broker and a store.
+    const left = EXAMPLES.filter(({ reason, name }) => reason !== undefined && !name.startsWith('docs/loop.md'));
     const known = [
       /^needs (Kafka|an export|the configuration|the file of a bank|a recycling)/,
       /^takes hours$/,
