@@ -1,12 +1,24 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 
-/** Returns a TCP port of the loopback interface that is free now. */
+/** Below the ports that a system gives to outgoing connections (Linux: from 32768 on), of which some process takes one any moment. */
+const [FIRST, END] = [10_000, 32_768];
+const ATTEMPTS = 100;
+
+/** Returns a TCP port of the loopback interface that is free now, and that no outgoing connection takes before it is used. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const port = randomInt(FIRST, END);
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
+  throw new Error(`no free port between ${FIRST} and ${END} after ${ATTEMPTS} attempts`);
 }
