@@ -64,3 +64,13 @@ export class RunningCompanion {
     return this.ended;
   }
 }
+
+/** A proxy of dispatch.yaml, all of whose addresses are one. */
+export function pinnedProxy(secretVariable: string, address: string): object {
+  return {
+    secretVariable,
+    controlUrl: `http://${address}`,
+    endpoints: { connect: `http://${address}`, socks5: `socks5://${address}`, relay: `ws://${address}` },
+    applications: ['chatter'],
+  };
+}

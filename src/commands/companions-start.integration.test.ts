@@ -10,7 +10,7 @@ import { makeAuthority } from '../testing/certificates.ts';
 import { startClickHouseProcess } from '../testing/clickhouse-process.ts';
 import { freePort } from '../testing/free-port.ts';
 import { startKafka } from '../testing/kafka-server.ts';
-import { RunningCompanion, withoutAccounts } from './companion.fixture.ts';
+import { pinnedProxy, RunningCompanion, withoutAccounts } from './companion.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 const SECRETS = {
@@ -49,12 +49,7 @@ const write = (name: string, document: object): string => {
   return name;
 };
 const dead = '127.0.0.1:9';
-const EDGE_1 = {
-  secretVariable: 'EDGE_1_SECRET',
-  controlUrl: `http://${dead}`,
-  endpoints: { connect: `http://${dead}`, socks5: `socks5://${dead}`, relay: `ws://${dead}` },
-  applications: ['chatter'],
-};
+const EDGE_1 = pinnedProxy('EDGE_1_SECRET', dead);
 const DEAD_STORE = `http://${dead}`;
 
 function dispatchFile({

@@ -9,7 +9,7 @@ import type { Session } from '../dispatch/session.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { parsePseudonymKey } from '../platform/pseudonym-key.ts';
 import { freePort } from '../testing/free-port.ts';
-import { RunningCompanion, withoutAccounts } from './companion.fixture.ts';
+import { pinnedProxy, RunningCompanion, withoutAccounts } from './companion.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 const BY = ['--who', 'dpo', '--why', 'request 4711'];
@@ -42,14 +42,7 @@ beforeAll(async () => {
     store: { url: 'http://127.0.0.1:9' },
     pseudonymKey: { file: 'store/development-pseudonym.key' },
     operators: [{ issuer: 'operator', jwksFile: 'operator.jwks.json' }],
-    proxies: {
-      'edge-1': {
-        secretVariable: 'EDGE_1_SECRET',
-        controlUrl: 'http://127.0.0.1:9',
-        endpoints: { connect: 'http://127.0.0.1:9', socks5: 'socks5://127.0.0.1:9', relay: 'ws://127.0.0.1:9' },
-        applications: ['chatter'],
-      },
-    },
+    proxies: { 'edge-1': pinnedProxy('EDGE_1_SECRET', '127.0.0.1:9') },
     applications: withoutAccounts(),
   };
   writeFileSync(zerorate.path('dispatch.yaml'), dump(document));
