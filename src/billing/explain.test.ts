@@ -71,7 +71,7 @@ test('a charged record: every step, with the figures that it met', async () => {
 
 test.each([
   [{ applicationServiceProviderIdentity: 'call.example' }, 'the identities of call'],
-  [{ sponsorIdentity: 'nobody.example' }, 'identities that no application claims'],
+  [{ sponsorIdentity: 'unknown.example' }, 'identities that no application claims'],
 ])('identities of a CDR: %o', async (identities, told) => {
   const { evidence } = await explain({ remoteIp: '::1', ...identities });
   expect(evidence).toMatch(new RegExp(`^no tag; ${told}; no prefix holds the remote address; evidence: (cdr|none)$`));

@@ -18,7 +18,7 @@ export type FaultReport = string;
 
 type FaultOf<K extends Fault['kind']> = Extract<Fault, { kind: K }>;
 
-/** Applies the fault and heals it. `engine`: the affected engine, where it is a fault of one. */
+/** Applies the fault and ends it. `engine`: the affected engine, where it is a fault of one. */
 export function applyFault(world: World, fault: Fault, engine: EngineSlot): Promise<FaultReport> {
   const { turns } = world;
   switch (fault.kind) {

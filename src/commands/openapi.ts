@@ -58,7 +58,7 @@ function gatewayOptions(): GatewayOptions {
 function proxyOptions(): ProxyOptions {
   const { limits } = proxyConfigSchema.pick({ limits: true }).parse({});
   return {
-    door: { host: '127.0.0.1', port: 0 },
+    endpoint: { host: '127.0.0.1', port: 0 },
     limits,
     secret: PeerSecret.of(''),
     applicationIds: [],

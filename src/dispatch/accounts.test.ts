@@ -297,7 +297,7 @@ describe('an account is bound to the subscriber that uses it first', () => {
     expect((await askAs(MSISDN)).json().reason).toBe('account_bound');
   });
 
-  test('and nobody else can end or see it', async () => {
+  test('and only the operator can end or see it', async () => {
     await dispatch.open1();
     for (const method of ['GET', 'DELETE'] as const) {
       for (const headers of [{}, { authorization: 'Bearer guess' }]) {

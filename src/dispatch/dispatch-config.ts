@@ -22,7 +22,7 @@ export interface DispatchConfig extends DispatchDocument {
   };
 }
 
-/** At least as long as anything that nobody guesses. */
+/** At least as long as a secret that cannot be guessed. */
 const MIN_SECRET_LENGTH = 16;
 
 /** Reads the file and the secrets that it names or the environment holds. Throws a ConfigError with a line for each fault. */

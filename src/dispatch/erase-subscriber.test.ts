@@ -70,7 +70,7 @@ test('an erasure ends open sessions and leaves no octet of the subscriber in the
   expect(await eraseSubscriber(dispatch.context, [pseudonym])).toEqual({ endedSessions: 0, removedEntries: 0 });
   await dispatch.close();
   expect(await tracesOf(texts)).toEqual([]);
-  // Nobody else's is lost, and the store is written to as before.
+  // Other subscribers lose nothing, and the store is written to as before.
   await dispatch.open();
   await dispatch.heartbeat('edge-1');
   expect(dispatch.context.store.sessionsOf(pseudonymOf(OTHER))).toHaveLength(2);

@@ -23,7 +23,7 @@ export interface HttpOptions {
   heartbeatEveryMs: number;
   rateLimits: Readonly<Record<RateLimited, RequestRate>>;
   limits: HttpLimits;
-  /** Addresses of reverse proxies whose `x-forwarded-for` is believed. */
+  /** Addresses of reverse proxies whose `x-forwarded-for` is trusted. */
   trustedProxies: readonly string[];
   /** With `ca` and `requestCert`, proxies may prove themselves by client certificates; terminals have none. */
   tls?: { cert: string; key: string; ca?: string; requestCert?: true; rejectUnauthorized?: false } | undefined;

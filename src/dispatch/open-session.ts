@@ -68,7 +68,7 @@ async function openAt(
     const problem = await announce(context, session);
     if (problem === null) return grantOf(context, session, plan);
   }
-  // Nobody has a token or the key: whatever a proxy has heard of it, nothing can come of it.
+  // No terminal has a token or the key: an announcement that reached a proxy cannot be used.
   await store.transaction(() => {
     const session = store.session(sessionId);
     if (session !== undefined) store.removeSession(session);

@@ -57,7 +57,7 @@ describe('a session is asked for', () => {
     ['one of another key', () => dispatch.assertion(MSISDN, TERMINAL_IP, generateKeyPairSync('ed25519').privateKey)],
     ['one of an unknown operator', () => oddAssertion({ issuer: 'else' })],
     ['a JWT of another kind', () => oddAssertion({ typ: 'JWT' })],
-    ['one for somebody else', () => oddAssertion({ audience: 'shop' })],
+    ['one for another audience', () => oddAssertion({ audience: 'shop' })],
     ['one of a shared secret', () => oddAssertion({ alg: 'HS256', key: Buffer.alloc(32) })],
     ['one without an address', () => oddAssertion({ claims: { terminalIp: undefined } })],
     ['one that was changed', async () => (await dispatch.assertion()).replace(/\.[^.]+\./, `.${payloadOf('1234')}.`)],
@@ -193,7 +193,7 @@ describe('a session is asked for', () => {
     expect(await dispatch.open1()).toMatchObject({ remainingOctets: 1000 });
   });
 
-  test('too often by a subscriber: each has a share of its own, and nobody can use up another’s', async () => {
+  test('too often by a subscriber: each has a share of its own, which no other can use up', async () => {
     await dispatch.remove();
     dispatch = await TestDispatch.start({
       rateLimits: ratesOf(1000, { perSubscriber: { requests: 2, perMs: 60_000 } }),

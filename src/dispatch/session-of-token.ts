@@ -12,7 +12,7 @@ export interface TokenHolder {
 }
 
 /**
- * The session of whoever holds a token of it, at the address that it was given to. Any token of the session will do that has
+ * Returns the session of a token, at the address that the token was given to. Any token of the session will do that has
  * not expired, as the answer with a newer one may have been lost. With `mustBeOpen`, one that is over is refused.
  */
 export async function sessionOfToken(

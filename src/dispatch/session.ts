@@ -57,7 +57,7 @@ export interface Session {
   isSettled: boolean;
 }
 
-/** What the session was given and has not reported: nobody else may have it until the session is settled. */
+/** What the session was given and has not reported: no other session gets it until this one is settled. */
 export function reservedOctets({ isSettled, grantedCap, usedSponsoredOctets }: Session): number {
   return isSettled ? 0 : Math.max(0, grantedCap - usedSponsoredOctets);
 }

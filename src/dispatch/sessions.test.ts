@@ -71,7 +71,7 @@ describe('a session', () => {
     expect(new Set(refused)).toEqual(new Set(['quota_reserved']));
   });
 
-  test('is revoked by the operator, and nobody else', async () => {
+  test('is revoked by the operator alone', async () => {
     const { sessionId } = await dispatch.open1();
     const revoke = (secret: string) =>
       dispatch.withToken('POST', `/v1/sessions/${sessionId}/revocation`, secret).then(({ statusCode }) => statusCode);

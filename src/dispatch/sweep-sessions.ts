@@ -4,7 +4,7 @@ import { planInForce } from './entitlement.ts';
 import { over, type Session } from './session.ts';
 import { type Due, dueOf, type SweepFacts } from './sweep.ts';
 
-/** Does what is due about sessions that nobody has asked about, and tells proxies what they have not taken over yet. */
+/** Ends and settles sessions whose time has come, and announces to proxies what they have not taken over yet. */
 export async function sweepSessions(context: DispatchContext): Promise<void> {
   const { store, logger } = context;
   const toAnnounce: Session[] = [];

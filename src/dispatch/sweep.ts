@@ -14,7 +14,7 @@ export interface SweepFacts {
   settleAfterMs: number;
 }
 
-/** What is due about a session that nobody has asked about. */
+/** What is due about a session, by time alone. */
 export type Due = 'revoke' | 'expire' | 'settle' | 'announce' | null;
 
 /**

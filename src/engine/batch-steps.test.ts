@@ -45,11 +45,11 @@ test('a step lasts until the next one or until the batch waits, and is a child o
 test('what a batch failed with stands at the batch, and at the step that it failed in', () => {
   const { exporter, steps } = watched();
   steps.next('insert');
-  steps.end('fenced', new Error('another stands there'));
+  steps.end('fenced', new Error('another batch is there'));
   const failed = exporter.getFinishedSpans().filter(({ status }) => status.code === SpanStatusCode.ERROR);
   expect(failed.map(({ name, status }) => [name, status.message])).toEqual([
-    ['insert', 'another stands there'],
-    ['batch', 'another stands there'],
+    ['insert', 'another batch is there'],
+    ['batch', 'another batch is there'],
   ]);
 });
 

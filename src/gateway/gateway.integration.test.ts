@@ -212,7 +212,7 @@ test('bearers are the operator’s to make, outlive a restart, and break what th
   await expect(next.dial({ host: '127.0.0.1', port })).rejects.toThrow('the bearer is not known');
 });
 
-test('a destination that nobody listens at is refused, and makes no record', async () => {
+test('a destination without a listener is refused, and makes no record', async () => {
   const gateway = await startedGateway();
   const { dial } = await gateway.attach(MSISDN);
   await expect(dial({ host: '127.0.0.1', port: 1 })).rejects.toThrow('cannot be reached (reply 5)');

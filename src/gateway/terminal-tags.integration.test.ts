@@ -56,7 +56,7 @@ async function startedGateway(isReachable = true): Promise<TestGateway> {
   return gateway;
 }
 
-/** A proxy that answers the first octets as it is told to, and then echoes. */
+/** A proxy that answers the first octets with the given answer, and then echoes. */
 async function startedProxy(answers: (string | Buffer)[]): Promise<number> {
   const proxy = createServer({ allowHalfOpen: true }, (socket) => {
     const left = [...answers];

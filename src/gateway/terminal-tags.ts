@@ -77,7 +77,7 @@ export class TerminalTags {
     return this.options.proxies().some(({ addresses }) => addresses.includes(remoteIp));
   }
 
-  /** Returns the mark that a verified tag stands for on this flow, or why there is none. */
+  /** Returns the mark that a verified tag puts on this flow, or why it puts none. */
   markOf(
     tag: SessionTag,
     { terminalIp, remoteIp, remotePort }: FlowEnds,

@@ -10,7 +10,7 @@ import { APPLICATIONS, type LoopApplication } from './loop-plan.ts';
 import type { LoopWorld } from './loop-world.ts';
 
 const FIRST_MSISDN = 15_550_100_000;
-/** After so many that nobody sponsored a terminal has seen enough. */
+/** After so many unsponsored messages a terminal ends. */
 const DIRECT_ENOUGH = 3;
 const ROUNDS = 60;
 const LOGIN_SECONDS = 60;

@@ -14,9 +14,10 @@ export interface Attack {
   run(world: HostileWorld, random: Random): Promise<void>;
 }
 
-type Door = keyof HostileWorld['ports'] | 'dispatch';
+type Target = keyof HostileWorld['ports'] | 'dispatch';
 
-const portOf = (world: HostileWorld, door: Door) => (door === 'dispatch' ? world.dispatchPort : world.ports[door]);
+const portOf = (world: HostileWorld, target: Target) =>
+  target === 'dispatch' ? world.dispatchPort : world.ports[target];
 const addressOf = (random: Random) => `127.0.${random.integer(1, 20)}.${random.integer(1, 250)}`;
 const pick = <T>(random: Random, from: readonly T[]): T => from[random.integer(0, from.length - 1)];
 
@@ -30,12 +31,12 @@ function octetsOf(random: Random, length: number): Buffer {
 async function hold(
   world: HostileWorld,
   random: Random,
-  door: Door,
+  target: Target,
   speak: (socket: Socket) => void | Promise<void>,
   { ms = WITHIN_MS, from = addressOf(random) }: { ms?: number; from?: string } = {},
 ): Promise<void> {
   await new Promise<void>((done) => {
-    const socket = connect({ host: '127.0.0.1', port: portOf(world, door), localAddress: from });
+    const socket = connect({ host: '127.0.0.1', port: portOf(world, target), localAddress: from });
     const late = setTimeout(() => socket.destroy(), ms);
     socket.on('error', () => {});
     socket.once('close', () => {
@@ -52,15 +53,15 @@ async function hold(
 async function post(
   world: HostileWorld,
   random: Random,
-  { door = 'dispatch', method = 'POST', path, body, secret }: PostOptions,
+  { target = 'dispatch', method = 'POST', path, body, secret }: PostOptions,
 ): Promise<void> {
   const authorization = secret === undefined ? '' : `authorization: Bearer ${secret}\r\n`;
   const head = `${method} ${path} HTTP/1.1\r\nhost: x\r\n${authorization}content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n`;
-  await hold(world, random, door, (socket) => void socket.end(head + body), { ms: 10_000 });
+  await hold(world, random, target, (socket) => void socket.end(head + body), { ms: 10_000 });
 }
 
 interface PostOptions {
-  door?: Door;
+  target?: Target;
   method?: string;
   path: string;
   body: string;
@@ -91,13 +92,13 @@ function sessionRequest(random: Random): string {
   return JSON.stringify({ msisdn, identityAssertion, applicationId: 'chat', applicationAccount: 'x' });
 }
 
-const DOORS: readonly Door[] = ['dispatch', 'connect', 'socks5', 'relay', 'control'];
+const TARGETS: readonly Target[] = ['dispatch', 'connect', 'socks5', 'relay', 'control'];
 
 export const ATTACKS: readonly Attack[] = [
   {
     name: 'malformed HTTP',
     run: (world, random) =>
-      hold(world, random, pick(random, DOORS), (socket) => void socket.write(pick(random, MALFORMED)), { ms: 5000 }),
+      hold(world, random, pick(random, TARGETS), (socket) => void socket.write(pick(random, MALFORMED)), { ms: 5000 }),
   },
   {
     name: 'garbage',
@@ -105,7 +106,7 @@ export const ATTACKS: readonly Attack[] = [
       hold(
         world,
         random,
-        pick(random, DOORS),
+        pick(random, TARGETS),
         (socket) => void socket.end(octetsOf(random, random.integer(1, 100_000))),
       ),
   },
@@ -121,8 +122,8 @@ export const ATTACKS: readonly Attack[] = [
         `"${'x'.repeat(random.integer(1, 4) * MIB)}"`,
       ]);
       await post(world, random, { path, body });
-      const door = 'control';
-      await post(world, random, { door, method: 'PUT', path: '/v1/sessions/x', body: body.slice(0, MIB) });
+      const target = 'control';
+      await post(world, random, { target, method: 'PUT', path: '/v1/sessions/x', body: body.slice(0, MIB) });
     },
   },
   {
@@ -144,7 +145,7 @@ export const ATTACKS: readonly Attack[] = [
   {
     name: 'half-open and slow connections',
     run: (world, random) =>
-      hold(world, random, pick(random, DOORS), async (socket) => {
+      hold(world, random, pick(random, TARGETS), async (socket) => {
         if (random.uniform() < 0.3) return;
         const text = 'POST /v1/sessions HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\nx: '.padEnd(2000, 'a');
         for (const letter of text) {
@@ -176,7 +177,7 @@ export const ATTACKS: readonly Attack[] = [
       const body = JSON.stringify({ reports: Array.from({ length: random.integer(1, 1000) }, () => report) });
       await post(world, random, { path: '/v1/usage-reports', body, secret });
       await post(world, random, { method: 'PUT', path: '/v1/proxies/proxy-1', body: '{}', secret });
-      await post(world, random, { door: 'control', method: 'PUT', path: '/v1/sessions/x', body: '{}', secret });
+      await post(world, random, { target: 'control', method: 'PUT', path: '/v1/sessions/x', body: '{}', secret });
     },
   },
   { name: 'relay flood', run: (world, random) => relayFlood(world, random) },

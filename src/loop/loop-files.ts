@@ -48,7 +48,7 @@ export const FLOW_TOPIC = 'flow-records';
 export const QUOTA_TOPIC = 'quota-updates';
 export const DATABASE = 'zerorate';
 
-/** Writes what every program of the loop is configured with. Each secret is made anew. */
+/** Writes what every program of the loop is configured with. Each secret is new. */
 export async function writeLoopFiles(place: LoopPlace): Promise<LoopFiles> {
   const { folder } = place;
   const file = async (name: string, text: string): Promise<string> => {
@@ -160,16 +160,16 @@ function gatewayDocument({ brokers, gatewayPorts, proxyPorts, dispatchPort }: Lo
 
 function proxyDocument(place: LoopPlace, at: number): object {
   const ports = place.proxyPorts[at];
-  const door = (port: number) => ({ host: ports.host, port });
+  const endpoint = (port: number) => ({ host: ports.host, port });
   return {
     proxyId: `proxy-${at + 1}`,
     region: `region-${at + 1}`,
     dataDir: `proxy-${at + 1}`,
     listen: {
-      connect: door(ports.connect),
-      socks5: door(ports.socks5),
-      relay: door(ports.relay),
-      control: door(ports.control),
+      connect: endpoint(ports.connect),
+      socks5: endpoint(ports.socks5),
+      relay: endpoint(ports.relay),
+      control: endpoint(ports.control),
     },
     dispatch: { url: `http://127.0.0.1:${place.dispatchPort}`, secretFile: `proxy-${at + 1}.secret` },
     gateway: { url: `http://127.0.0.1:${place.gatewayPorts.control}`, timeoutMs: 5000 },

@@ -61,7 +61,7 @@ export async function runLoop(options: LoopOptions): Promise<string[]> {
   }
 }
 
-/** Ends it in the order in which octets travel, so that whoever comes next has heard of all. */
+/** Ends it in the order in which octets travel, so that the next program has received everything. */
 async function settle(world: LoopWorld, members: readonly Member[]): Promise<string[]> {
   await Promise.all(members.map(({ terminal }) => terminal.stop()));
   const codes = await Promise.all(world.proxies.map((proxy) => proxy.stop()));
@@ -93,7 +93,7 @@ async function reconciled({ files, dispatchUrl }: LoopWorld): Promise<string> {
   });
 }
 
-/** Whoever interrupts leaves no process behind. */
+/** An interrupt leaves no process behind. */
 function endOnSignal(endings: Cleanups): () => void {
   const handle = (signal: NodeJS.Signals) => {
     void endings.run(false).finally(() => process.exit(signal === 'SIGINT' ? 130 : 143));

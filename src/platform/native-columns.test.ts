@@ -118,7 +118,7 @@ describe('refused', () => {
     );
   });
 
-  test('columns that nobody reads', () => {
+  test('columns that are not read', () => {
     expect(() => [...readNative(block, (it) => it.fixedString(2))]).toThrow('1 of 8 columns were read');
   });
 

@@ -12,7 +12,7 @@ test('quorums come one after the other, and reading asks for all of them', () =>
   expect(clusterSettings({ name: 'c', quorum: 3 })).toMatchObject({ insert_quorum: '3' });
 });
 
-test('calls wait for each other, and one that fails holds up nobody', async () => {
+test('calls wait for each other, and one that fails holds up no other', async () => {
   const events: string[] = [];
   const call = inTurn(async (name: string) => {
     events.push(`${name} begins`);

@@ -37,13 +37,13 @@ test("OpenTelemetry's own variables name the collector and the service as well",
   expect(receiver.spans.map(({ resource }) => resource['service.name'])).toEqual(['zerorate-east']);
 });
 
-test('where nobody names a collector there are no spans, nor where they are switched off', async () => {
+test('without a collector there are no spans, nor where they are switched off', async () => {
   expect(await startTracing({}, {}, '1', () => {})).toBe(null);
   expect(await startTracing({ otlpUrl: receiver.url }, { OTEL_SDK_DISABLED: 'true' }, '1', () => {})).toBe(null);
 });
 
 test.each(['gone', 'silent'])(
-  'a collector that is %s keeps nobody, and somebody hears of it',
+  'a collector that is %s holds up nothing, and is reported',
   { timeout: 20_000 },
   async (kind) => {
     const silent = createServer(() => {}).listen(0, '127.0.0.1');

@@ -19,7 +19,7 @@ import type { SessionRegistry } from './session-registry.ts';
 
 export interface Refused {
   refusal: ProxyRefusal;
-  /** For whoever reads it: nothing of the token. */
+  /** For the log: nothing of the token. */
   detail: string;
 }
 

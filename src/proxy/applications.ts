@@ -13,7 +13,7 @@ export const resolveBySystem: Resolve = async (host) =>
 
 export interface ApplicationOptions {
   resolve: Resolve;
-  /** A name that takes longer is taken for one that nobody knows. */
+  /** A name that takes longer counts as unknown. */
   resolveMs: number;
 }
 

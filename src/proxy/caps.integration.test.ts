@@ -111,7 +111,7 @@ describe('a session that may use no more', () => {
     const { socket } = await upload(granted);
     socket.write(Buffer.alloc(CAP / 2));
     await until(() => world.dispatch.octetsOf(granted.terms.sessionId).uplinkOctets > CAP / 2);
-    // What was answered stands even when nobody answers any more.
+    // The last answer is in force also when there are no answers any more.
     await until(() => world.dispatch.reportsOf(granted.terms.sessionId).length > 4);
     await world.dispatch.stop();
     socket.write(Buffer.alloc(CAP));

@@ -12,7 +12,7 @@ import { ListenError } from '../platform/listen-error.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { PeerSecret } from '../platform/peer-secret.ts';
 import { type Announcement, announcementSchema } from '../session-protocol/dispatch-messages.ts';
-import type { DoorDocument, ProxyDocument } from './proxy-config-schema.ts';
+import type { EndpointDocument, ProxyDocument } from './proxy-config-schema.ts';
 import { exportProxy, type ProxyFigures } from './proxy-metrics.ts';
 import type { SessionRegistry } from './session-registry.ts';
 import { readTlsFiles } from './tls-files.ts';
@@ -45,7 +45,7 @@ const figuresSchema = z.strictObject({
 });
 
 export interface ControlServerOptions {
-  door: DoorDocument;
+  endpoint: EndpointDocument;
   limits: Pick<ProxyDocument['limits'], 'control' | 'controlRequests'>;
   /** Two are accepted while it is rotated. */
   secret: PeerSecret;
@@ -76,7 +76,7 @@ export class ControlServer {
 
   /** Rejects with a ConfigError when the port is taken. */
   async start(): Promise<void> {
-    const { host, port } = this.#options.door;
+    const { host, port } = this.#options.endpoint;
     const server = await createControlServer(this.#options);
     try {
       await server.listen({ host, port });
@@ -96,7 +96,7 @@ export class ControlServer {
  * `/v1/figures` for monitoring, and `/metrics` for Prometheus, with the proxy's secret. Refusals are `{ reason, message }`.
  */
 export async function createControlServer(options: ControlServerOptions): Promise<FastifyInstance> {
-  const { tls } = options.door;
+  const { tls } = options.endpoint;
   const { publicPerAddress, unauthenticatedPerAddress, dispatch } = options.limits.controlRequests;
   const { server, connections } = await createGuardedServer({
     name: 'proxy control',

@@ -27,7 +27,7 @@ export interface FlowMarksOptions {
   logger: Logger;
 }
 
-/** Tells the gateway which flows the sponsor pays for: what the preset tag is on traffic that nobody on the way can read. */
+/** Marks at the gateway the flows that the sponsor pays for: the preset tag of traffic that is encrypted. */
 export class FlowMarks {
   readonly #options: FlowMarksOptions;
   /** Marks that the gateway could not be asked to take away yet. */
@@ -38,7 +38,7 @@ export class FlowMarks {
     this.#options = options;
   }
 
-  /** Flows that went on without their mark, or with one that they should not have had. */
+  /** Flows that continued without their mark, or with one that they should not have had. */
   get failed(): number {
     return this.#failed;
   }

@@ -50,14 +50,14 @@ async function answerOf(socket: Socket): Promise<string> {
   return text;
 }
 
-describe.each(['connect', 'socks5', 'relay'] as const)('the door of %s', (door) => {
+describe.each(['connect', 'socks5', 'relay'] as const)('the endpoint of %s', (endpoint) => {
   test('lets a connection go that says nothing', async () => {
-    await gone(await dial(world.proxy.endpoints[door]));
+    await gone(await dial(world.proxy.endpoints[endpoint]));
   });
 
   test('lets one go that says one octet after the other', async () => {
-    const socket = await dial(world.proxy.endpoints[door]);
-    const text = door === 'socks5' ? `\x05\xff${'\x00'.repeat(200)}` : `GET / HTTP/1.1\r\nx: ${'y'.repeat(200)}`;
+    const socket = await dial(world.proxy.endpoints[endpoint]);
+    const text = endpoint === 'socks5' ? `\x05\xff${'\x00'.repeat(200)}` : `GET / HTTP/1.1\r\nx: ${'y'.repeat(200)}`;
     let at = 0;
     const timer = setInterval(() => socket.writable && socket.write(text[at++ % text.length], 'latin1'), 30);
     await gone(socket);
@@ -66,7 +66,7 @@ describe.each(['connect', 'socks5', 'relay'] as const)('the door of %s', (door) 
   });
 
   test('outlives noise', async () => {
-    const socket = await dial(world.proxy.endpoints[door]);
+    const socket = await dial(world.proxy.endpoints[endpoint]);
     socket.write(Buffer.alloc(100_000, 0x16));
     await gone(socket);
   });

@@ -32,7 +32,7 @@ export interface ListenerOptions {
 }
 
 /**
- * Takes connections. Whoever has not brought its request `handshakeMs` after the connection was accepted is gone, whatever it
+ * Takes connections. One that has not sent its request `handshakeMs` after the connection was accepted is gone, whatever it
  * spends the time on: nothing, TLS, headers one octet at a time.
  */
 export class Listener {
@@ -69,7 +69,7 @@ export class Listener {
 
   #accept(raw: Socket): void {
     const { tls, gate, handshakeMs, onConnection } = this.#options;
-    // A broken connection is closed; there is nobody to tell.
+    // A broken connection is closed; no answer can reach it.
     raw.on('error', () => {});
     if (!gate.enter(raw)) {
       raw.destroy();

@@ -72,14 +72,19 @@ function absolute(document: ProxyDocument, base: string): ProxyDocument {
     ...(secretFile !== undefined && { secretFile: resolve(base, secretFile) }),
   });
   const { clientCertificate: own, caFile } = dispatch;
-  const door = <T extends ProxyDocument['listen']['connect']>({ tls, ...rest }: T) => ({
+  const endpoint = <T extends ProxyDocument['listen']['connect']>({ tls, ...rest }: T) => ({
     ...rest,
     ...(tls && { tls: { certFile: resolve(base, tls.certFile), keyFile: resolve(base, tls.keyFile) } }),
   });
   return {
     ...document,
     dataDir: resolve(base, document.dataDir),
-    listen: { ...listen, connect: door(listen.connect), relay: door(listen.relay), control: door(listen.control) },
+    listen: {
+      ...listen,
+      connect: endpoint(listen.connect),
+      relay: endpoint(listen.relay),
+      control: endpoint(listen.control),
+    },
     dispatch: {
       ...from(dispatch),
       ...(caFile !== undefined && { caFile: resolve(base, caFile) }),

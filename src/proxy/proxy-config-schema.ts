@@ -235,4 +235,4 @@ export type ProxyDocument = z.output<typeof proxyConfigSchema>;
 export type ApplicationDocument = ProxyDocument['applications'][number];
 export type BufferLimits = ProxyDocument['limits']['buffers'];
 export type UdpLimits = ProxyDocument['limits']['udp'];
-export type DoorDocument = ProxyDocument['listen']['connect'];
+export type EndpointDocument = ProxyDocument['listen']['connect'];

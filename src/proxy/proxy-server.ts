@@ -12,7 +12,7 @@ import { Admission } from './admission.ts';
 import { Application, type Resolve, resolveBySystem } from './applications.ts';
 import { AssociationGate } from './association-gate.ts';
 import { BufferBudget } from './buffer-budget.ts';
-import { ConnectDoor, type DoorServices } from './connect-door.ts';
+import { ConnectEndpoint, type EndpointServices } from './connect-endpoint.ts';
 import { ControlServer } from './control-server.ts';
 import { DatagramDrops } from './datagram-drops.ts';
 import { DispatchClient } from './dispatch-client.ts';
@@ -23,13 +23,13 @@ import { LINGER_MS } from './linger.ts';
 import { type Accepted, Listener } from './listener.ts';
 import type { ProxyConfig } from './load-proxy-config.ts';
 import { canonicalIp } from './private-address.ts';
-import type { ApplicationDocument, DoorDocument } from './proxy-config-schema.ts';
+import type { ApplicationDocument, EndpointDocument } from './proxy-config-schema.ts';
 import type { ProxyFigures } from './proxy-metrics.ts';
 import { RefusedReports } from './refused-reports.ts';
-import { RelayDoor } from './relay-door.ts';
+import { RelayEndpoint } from './relay-endpoint.ts';
 import { SessionRegistry } from './session-registry.ts';
 import { SigningKeys } from './signing-keys.ts';
-import { Socks5Door, type UdpServices } from './socks5-door.ts';
+import { Socks5Endpoint, type UdpServices } from './socks5-endpoint.ts';
 import { TlsFiles } from './tls-files.ts';
 import { UsageReporter } from './usage-reporter.ts';
 import { UsageSpool } from './usage-spool.ts';
@@ -107,16 +107,16 @@ export class ProxyServer {
     this.#buffers = new BufferBudget(limits.buffers);
     const services = this.#doorServices();
     this.#listeners = {
-      connect: this.#listener('listen.connect', config.listen.connect, new ConnectDoor(services).take),
+      connect: this.#listener('listen.connect', config.listen.connect, new ConnectEndpoint(services).take),
       socks5: this.#listener(
         'listen.socks5',
         config.listen.socks5,
-        new Socks5Door(services, this.#udpServices(services)).take,
+        new Socks5Endpoint(services, this.#udpServices(services)).take,
       ),
-      relay: this.#listener('listen.relay', config.listen.relay, new RelayDoor(services).take),
+      relay: this.#listener('listen.relay', config.listen.relay, new RelayEndpoint(services).take),
     };
     this.#control = new ControlServer({
-      door: config.listen.control,
+      endpoint: config.listen.control,
       limits,
       terminals: this.#gate,
       secret,
@@ -212,7 +212,7 @@ export class ProxyServer {
     this.#applicationIds.splice(0, this.#applicationIds.length, ...this.#applications.keys());
   }
 
-  #doorServices(): DoorServices {
+  #doorServices(): EndpointServices {
     const { config, logger, resolve = resolveBySystem } = this.#options;
     const options = { resolve, resolveMs: config.limits.dialMs };
     this.#useApplications(config.applications, options);
@@ -231,7 +231,7 @@ export class ProxyServer {
     return { ...base, admission, marks: this.#marks, logger, limits: config.limits };
   }
 
-  #udpServices({ admission, registry, marks, clock, buffers, logger }: DoorServices): UdpServices {
+  #udpServices({ admission, registry, marks, clock, buffers, logger }: EndpointServices): UdpServices {
     const { limits, listen } = this.#options.config;
     const { publicUrl } = listen.socks5;
     return {
@@ -243,13 +243,13 @@ export class ProxyServer {
     };
   }
 
-  #listener(field: string, door: DoorDocument, onConnection: (accepted: Accepted) => void): Listener {
+  #listener(field: string, endpoint: EndpointDocument, onConnection: (accepted: Accepted) => void): Listener {
     const { config, logger } = this.#options;
-    const tls = door.tls === undefined ? null : new TlsFiles(door.tls, logger);
+    const tls = endpoint.tls === undefined ? null : new TlsFiles(endpoint.tls, logger);
     if (tls !== null) this.#tls.push(tls);
     return new Listener({
       field,
-      address: { host: door.host, port: door.port },
+      address: { host: endpoint.host, port: endpoint.port },
       tls,
       gate: this.#gate,
       handshakeMs: config.limits.handshakeMs,
@@ -300,7 +300,7 @@ function terminalConnections(limits: ProxyConfig['limits'], logger: Logger): Con
   return new ConnectionLimits({ connections, connectionsPerAddress, onReached });
 }
 
-function urlOf({ publicUrl, host }: DoorDocument, protocol: string, port: number): string {
+function urlOf({ publicUrl, host }: EndpointDocument, protocol: string, port: number): string {
   if (publicUrl !== undefined) return publicUrl;
   return `${protocol}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -36,12 +36,12 @@ export function configOf(
   directory: string,
   { more = {}, application = {}, proxyId = 'proxy-1' }: WorldOptions,
 ) {
-  const door = { host: '127.0.0.1', port: 0 };
+  const endpoint = { host: '127.0.0.1', port: 0 };
   return JSON.stringify({
     proxyId,
     region: 'here',
     dataDir: join(directory, proxyId),
-    listen: { connect: door, socks5: door, relay: door, control: door },
+    listen: { connect: endpoint, socks5: endpoint, relay: endpoint, control: endpoint },
     dispatch: { url: dispatch.url, secretVariable: SECRET_VARIABLE },
     applications: [{ applicationId: 'chat', allowPrivate: ['127.0.0.0/8'], ...application }],
     statistics: { intervalMs: 100, retryMs: 50 },

@@ -39,12 +39,12 @@ beforeAll(async () => {
   plain = createHttpServer((request, response) => request.resume().on('end', () => response.end(page)));
   await new Promise<void>((resolve) => secure.listen(0, '127.0.0.1', resolve));
   await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve));
-  const door = { host: '127.0.0.1', port: 0 };
+  const endpoint = { host: '127.0.0.1', port: 0 };
   const hosts = [{ host: 'localhost', ports: [portOfServer(secure), portOfServer(plain)], contentType: 'image' }];
   world = await startWorld({
     application: { hosts, allowPrivate: ['127.0.0.0/8', '::1/128'] },
     more: {
-      listen: { connect: door, socks5: door, control: door, relay: { ...door, tls } },
+      listen: { connect: endpoint, socks5: endpoint, control: endpoint, relay: { ...endpoint, tls } },
       // Browsers open connections that they may need, and say nothing on them.
       limits: { handshakeMs: 2000 },
     },
@@ -61,8 +61,8 @@ afterAll(async () => {
 
 const curl = (...args: string[]) =>
   run('curl', ['-sS', '--max-time', '30', '-o', '/dev/null', '-w', '%{size_download}', ...args]);
-const relayTo = (door: 'connect' | 'socks5', counts?: (answer: string) => boolean) =>
-  startCountingRelay(Number(new URL(world.proxy.endpoints[door]).port), counts);
+const relayTo = (endpoint: 'connect' | 'socks5', counts?: (answer: string) => boolean) =>
+  startCountingRelay(Number(new URL(world.proxy.endpoints[endpoint]).port), counts);
 
 async function expectCounted({ terms: { sessionId } }: Granted, relay: CountingRelay): Promise<void> {
   const { uplinkOctets, downlinkOctets } = relay;
@@ -211,11 +211,11 @@ describe('TLS', () => {
 
   test('of CONNECT is counted with its records, to the octet', async () => {
     const tls = await certificate('proxy');
-    const door = { host: '127.0.0.1', port: 0 };
+    const endpoint = { host: '127.0.0.1', port: 0 };
     const hosts = [{ host: 'localhost', ports: [portOfServer(plain)] }];
     const other = await startWorld({
       application: { hosts, allowPrivate: ['127.0.0.0/8', '::1/128'] },
-      more: { listen: { connect: { ...door, tls }, socks5: door, control: door, relay: door } },
+      more: { listen: { connect: { ...endpoint, tls }, socks5: endpoint, control: endpoint, relay: endpoint } },
     });
     try {
       const granted = await other.dispatch.grant();

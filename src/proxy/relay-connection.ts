@@ -27,7 +27,7 @@ const CHUNK_BYTES = 256;
 
 /**
  * A terminal's WebSocket and the one to the application's message server. Each message is verified and passed on with its
- * sender's account; what comes from the application is passed back. Whoever takes nothing is not read from, either.
+ * sender's account; what comes from the application is passed back. A side that takes nothing is not read from, either.
  */
 export class RelayConnection implements SessionConnection, BufferHolder {
   readonly type: number;
@@ -88,7 +88,7 @@ export class RelayConnection implements SessionConnection, BufferHolder {
       if (isBinary) this.#fromTerminal(data);
       else this.#answered(data);
     });
-    // Answered here and not by the library: whoever asks and does not read the answers gets none.
+    // Answered here and not by the library: a client that does not read the answers gets none.
     terminal.on('ping', (data: Buffer) => {
       if (terminal.bufferedAmount < BUFFER_OCTETS) terminal.pong(data);
     });

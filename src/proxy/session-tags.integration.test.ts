@@ -174,7 +174,7 @@ describe('at the cap, where the subscriber pays for what comes then', () => {
     expect(await reportedOf(session.terms.sessionId)).toBe(socket.bytesRead + socket.bytesWritten);
   });
 
-  test('a relay with the tag is told so and closed, and is reported to the octet', async () => {
+  test('a relay with the tag gets a notice and is closed, and is reported to the octet', async () => {
     const { terms, token } = await world.dispatch.grant({ sponsoredOctetsCap: 2000, atCap: 'subscriber_pays' });
     const raw = await countingConnection(portOf(world.proxy.endpoints.relay));
     const relay = new WebSocket(`${world.proxy.endpoints.relay}/v1/relay/text`, {

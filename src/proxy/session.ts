@@ -51,7 +51,7 @@ export class Session {
   /** When the terminal was asked whether it is still there. */
   promptedAtMs: number | null = null;
   ending: SessionEnding | null = null;
-  /** All octets, whoever pays, since somebody asked last. */
+  /** All octets, of any payer, since the last call. */
   passedOctets = 0;
   /** False from when the limit is reached until there is more: the subscriber pays. */
   hasCredit: boolean;

@@ -6,9 +6,9 @@ import type { Logger } from '../platform/logger.ts';
 import { ProblemLog } from '../platform/problem-log.ts';
 import { type FindTagKey, type KeyLookup, sessionTagKeys } from '../session-protocol/session-tag.ts';
 
-/** A token of an unknown key makes the keys be fetched anew, once in so long whoever sends how many. */
+/** A token of an unknown key makes the keys be fetched again, at most once in this time. */
 const ASK_AGAIN_MS = 5000;
-/** A key that the dispatch server no longer has is believed for so long. */
+/** A key that the dispatch server no longer has is accepted for so long. */
 const REFRESH_MS = 300_000;
 
 export interface SigningKeysOptions {

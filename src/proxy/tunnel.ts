@@ -147,7 +147,7 @@ export class Tunnel implements SessionConnection, BufferHolder {
     const { stream } = this.#accepted;
     const room = this.#session.room(this.type, chunk.length, this.#payer);
     const isCut = room < chunk.length;
-    // What there is no room for waits: it is the subscriber's, or nobody's.
+    // What there is no room for waits: the subscriber pays for it, or it is not passed on.
     if (isCut) upstream.pause().unshift(chunk.subarray(room));
     const nowMs = Date.now();
     const isAtLimit = this.#meter.count(nowMs, room);

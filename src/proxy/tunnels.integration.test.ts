@@ -235,7 +235,7 @@ describe('refused', () => {
       403,
       'private_destination',
     ],
-    ['a name that nobody knows', '', () => `gone.example:${upstream.port}`, 502, 'upstream_failed'],
+    ['a name that is unknown', '', () => `gone.example:${upstream.port}`, 502, 'upstream_failed'],
   ])('%s', async (_, addresses, destination, status, reason) => {
     if (addresses !== '') names.set('rebound.example', addresses.split(','));
     const granted = await world.dispatch.grant();
@@ -276,7 +276,7 @@ test('a host is resolved once: what was looked at is what is dialled', async () 
   names.get = addresses;
 });
 
-test('a name that nobody answers for is given up', async () => {
+test('a name that is not answered is given up', async () => {
   const granted = await world.dispatch.grant();
   const answer = await ask(`slow.chat.example:${upstream.port}`, { authorization: basic(granted) });
   expect(answer).toMatchObject({ status: 502, reason: 'upstream_failed' });

@@ -60,7 +60,7 @@ test('ids of the longest length fit, whatever they are made of', () => {
   expect(new UsageSpool(path).start()).toHaveLength(1);
 });
 
-test('a file that holds something else is not believed', () => {
+test('a file that holds something else is refused', () => {
   appendFileSync(path, Buffer.alloc(3000, 'x'));
   expect(() => new UsageSpool(path).start()).toThrow(/slot 0 .* holds no report/);
 });

@@ -40,7 +40,7 @@ describe('a session token', () => {
     expect(await verify(await sign({ ...CLAIMS, aud: 'proxy-2' }))).toMatchObject({ refusal: 'other_proxy' });
   });
 
-  test('past its time is that first, whoever it is for', async () => {
+  test('past its time is expired first, for any proxy', async () => {
     const token = await sign({ ...CLAIMS, aud: 'proxy-2' });
     expect(await verify(token, CLAIMS.exp * 1000)).toMatchObject({ refusal: 'token_expired' });
   });
@@ -73,14 +73,14 @@ describe('a session token', () => {
     expect(await verify(token)).toMatchObject({ refusal: 'token_invalid' });
   });
 
-  test('that lacks a claim is not believed', async () => {
+  test('that lacks a claim is refused', async () => {
     const { terminalIp, ...claims } = CLAIMS;
     expect(await verify(await sign(claims as SessionClaims))).toMatchObject({ refusal: 'token_invalid' });
     expect(terminalIp).toBe('127.1.2.3');
   });
 
   test.each([
-    ['nobody answers', () => Promise.reject(new Error('connect ECONNREFUSED'))],
+    ['no answer', () => Promise.reject(new Error('connect ECONNREFUSED'))],
     ['the answer is an error', async () => new Response('broken', { status: 500 })],
     ['the answer is no JSON', async () => new Response('<html>')],
   ])('is no less valid because the keys cannot be had, as %s: that is thrown', async (_how, fetch) => {

@@ -10,7 +10,7 @@ import { canonicalIp } from './private-address.ts';
 import { answerHttp, refuseHttp } from './refuse-http.ts';
 import { type ConnectionServices, Tunnel } from './tunnel.ts';
 
-export interface DoorServices extends ConnectionServices {
+export interface EndpointServices extends ConnectionServices {
   admission: Admission;
   logger: Logger;
   limits: { dialMs: number; headerOctets: number; messageOctets: number };
@@ -19,12 +19,12 @@ export interface DoorServices extends ConnectionServices {
 const ESTABLISHED = 'HTTP/1.1 200 Connection established\r\n\r\n';
 
 /** HTTP CONNECT (RFC 9110, 9.3.6). */
-export class ConnectDoor {
-  readonly #services: DoorServices;
+export class ConnectEndpoint {
+  readonly #services: EndpointServices;
   readonly #accepted = new WeakMap<Socket, Accepted>();
   readonly #server: Server;
 
-  constructor(services: DoorServices) {
+  constructor(services: EndpointServices) {
     this.#services = services;
     // It parses and listens to nothing itself: connections and their deadlines are the listener's.
     this.#server = createServer({ maxHeaderSize: services.limits.headerOctets });
@@ -56,7 +56,7 @@ export class ConnectDoor {
     accepted.admitted();
     const { admission, limits, logger } = this.#services;
     const refuse = (refusal: Refused) => {
-      logger.info({ reason: refusal.refusal, door: 'connect' }, refusal.detail);
+      logger.info({ reason: refusal.refusal, endpoint: 'connect' }, refusal.detail);
       refuseHttp(accepted, refusal, 'proxy');
     };
     const { token, user } = proxyCredentials(request.headers['proxy-authorization']);

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { SessionTagsAnswer } from '../session-protocol/dispatch-messages.ts';
 import { type Admitted, type Refused, refused } from './admission.ts';
-import { type DoorServices, tagsOf } from './connect-door.ts';
+import { type EndpointServices, tagsOf } from './connect-endpoint.ts';
 import type { Accepted } from './listener.ts';
 import { canonicalIp } from './private-address.ts';
 import { answerHttp, refuseHttp } from './refuse-http.ts';
@@ -20,14 +20,14 @@ const MAX_HEADER_OCTETS = 2 + 65_535;
 const MAX_FRAGMENTS = 1024;
 
 /** WebSocket (RFC 6455) on `/v1/relay/<content type>`. */
-export class RelayDoor {
-  readonly #services: DoorServices;
+export class RelayEndpoint {
+  readonly #services: EndpointServices;
   readonly #accepted = new WeakMap<Socket, Accepted>();
   readonly #server: Server;
   readonly #webSockets: WebSocketServer;
   readonly #frames: { maxPayload: number; maxFragments: number; perMessageDeflate: false };
 
-  constructor(services: DoorServices) {
+  constructor(services: EndpointServices) {
     this.#services = services;
     const { headerOctets, messageOctets } = services.limits;
     this.#frames = {
@@ -68,7 +68,7 @@ export class RelayDoor {
     accepted.admitted();
     const { admission, logger } = this.#services;
     const refuse = (refusal: Refused) => {
-      logger.info({ reason: refusal.refusal, door: 'relay' }, refusal.detail);
+      logger.info({ reason: refusal.refusal, endpoint: 'relay' }, refusal.detail);
       refuseHttp(accepted, refusal, 'server');
     };
     const session = await this.#sessionOf(accepted, request);
@@ -107,7 +107,7 @@ export class RelayDoor {
   async #giveTags(accepted: Accepted, request: IncomingMessage): Promise<void> {
     const session = await this.#sessionOf(accepted, request);
     if ('refusal' in session) {
-      this.#services.logger.info({ reason: session.refusal, door: 'relay' }, session.detail);
+      this.#services.logger.info({ reason: session.refusal, endpoint: 'relay' }, session.detail);
       return refuseHttp(accepted, session, 'server');
     }
     const { sessionTags = {}, tokenExpiresAtMs } = session.terms;

@@ -4,7 +4,7 @@ import { splitSocks5Password } from '../session-protocol/relay-message.ts';
 import { type Refused, refused } from './admission.ts';
 import type { AssociationGate } from './association-gate.ts';
 import type { AssociationServices } from './association-options.ts';
-import type { DoorServices } from './connect-door.ts';
+import type { EndpointServices } from './connect-endpoint.ts';
 import { dial } from './dial.ts';
 import { lingeringEnd } from './linger.ts';
 import type { Accepted } from './listener.ts';
@@ -31,12 +31,12 @@ interface Client {
 }
 
 /** SOCKS5 with user and password, CONNECT and UDP ASSOCIATE (RFC 1928, 1929): the user is the token's id, the password is proved by the session key; behind a dot it may hold a session tag. */
-export class Socks5Door {
-  readonly #services: DoorServices;
+export class Socks5Endpoint {
+  readonly #services: EndpointServices;
 
   readonly #udp: UdpServices;
 
-  constructor(services: DoorServices, udp: UdpServices) {
+  constructor(services: EndpointServices, udp: UdpServices) {
     this.#services = services;
     this.#udp = udp;
   }
@@ -48,7 +48,7 @@ export class Socks5Door {
   async #take(accepted: Accepted): Promise<void> {
     const { admission, limits, logger } = this.#services;
     const { stream, raw } = accepted;
-    const log = ({ refusal, detail }: Refused) => logger.info({ reason: refusal, door: 'socks5' }, detail);
+    const log = ({ refusal, detail }: Refused) => logger.info({ reason: refusal, endpoint: 'socks5' }, detail);
     const terminalIp = canonicalIp(raw.remoteAddress ?? '') ?? '';
     const request = await acceptSocks5<Client>(stream, ({ user, password }) => {
       const { proof, sessionTags } = splitSocks5Password(password);
