@@ -1,105 +1,25 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Random } from '../generator/random.ts';
 import { socks5Datagram } from '../platform/socks5-datagram.ts';
-import type { Announcement } from '../session-protocol/dispatch-messages.ts';
-import type { DatagramDrop } from './datagram-drops.ts';
-import type { Granted } from './fake-dispatch.fixture.ts';
-import { type FakeGateway, startGateway, startWorld, until, type World } from './proxy.fixture.ts';
-import { startUdpHost, UdpClient, type UdpHost } from './udp-client.fixture.ts';
+import {
+  associated,
+  clients,
+  dropped,
+  drops,
+  toVoice,
+  useCallWorld,
+  video,
+  voice,
+  world,
+} from './call-world.fixture.ts';
+import { until } from './proxy.fixture.ts';
 
 const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31);
-const IDLE_MS = 3000;
-let world: World;
-let gateway: FakeGateway;
-let voice: UdpHost;
-let video: UdpHost;
-let six: UdpHost;
-const names = new Map<string, string[]>();
-const clients: UdpClient[] = [];
 
-beforeAll(async () => {
-  [voice, video, six] = [await startUdpHost(), await startUdpHost(), await startUdpHost(undefined, '::1')];
-  gateway = await startGateway();
-  const udp = { protocol: 'udp', contentType: 'voice' };
-  world = await startWorld({
-    application: {
-      zeroRatingTag: 'CALL',
-      allowPrivate: ['127.0.0.0/8', '::1/128'],
-      hosts: [
-        { ...udp, host: '127.0.0.1', ports: [voice.port] },
-        { ...udp, host: '*.chat.example', ports: [voice.port] },
-        { ...udp, host: '127.0.0.1', ports: [video.port], contentType: 'video' },
-        { ...udp, host: '::1', ports: [six.port] },
-        { ...udp, host: '10.0.0.1', ports: [voice.port] },
-        { protocol: 'tcp', host: 'localhost', ports: [voice.port] },
-      ],
-    },
-    more: {
-      gateway: { url: gateway.url },
-      limits: {
-        dialMs: 500,
-        udp: {
-          associations: 8,
-          associationsPerSession: 3,
-          associationsPerAddress: 6,
-          destinations: 4,
-          datagramOctets: 2000,
-          queuedOctets: 20_000,
-          idleTimeoutMs: IDLE_MS,
-        },
-      },
-    },
-    resolve: async (host) => {
-      if (host === 'slow.chat.example') await pause(300);
-      const addresses = names.get(host);
-      if (addresses === undefined) throw new Error(`no such name: ${host}`);
-      return addresses;
-    },
-  });
-  for (const name of ['a', 'slow', 'rebound']) names.set(`${name}.chat.example`, ['127.0.0.1']);
-  names.set('both.chat.example', ['127.0.0.1', '169.254.169.254']);
-});
-afterAll(async () => {
-  await world?.stop();
-  gateway?.stop();
-  for (const host of [voice, video, six]) host?.stop();
-});
-
-beforeEach(() => {
-  for (const host of [voice, video, six]) host.received.length = 0;
-  gateway.marks.length = 0;
-});
-afterEach(async () => {
-  for (const client of clients.splice(0)) await client.close();
-  await until(() => world.proxy.figures().associations === 0);
-});
-
-async function associated(terms: Partial<Announcement> = {}, options: Parameters<typeof UdpClient.open>[2] = {}) {
-  const granted = await world.dispatch.grant(terms);
-  return { granted, client: await opened(granted, options) };
-}
-
-async function opened(granted: Granted, options: Parameters<typeof UdpClient.open>[2] = {}): Promise<UdpClient> {
-  const client = await UdpClient.open(world.proxy.endpoints.socks5, granted, options);
-  clients.push(client);
-  return client;
-}
-
-const dropped = (reason: DatagramDrop) => world.proxy.figures().datagramsDropped[reason];
-/** Runs `act`, and resolves when so many datagrams more have been dropped for the reason. */
-async function drops(reason: DatagramDrop, count: number, act: () => Promise<unknown>): Promise<void> {
-  const before = dropped(reason);
-  await act();
-  await until(
-    () => dropped(reason) >= before + count,
-    `${count} dropped as ${reason}, not ${dropped(reason) - before}`,
-  );
-  expect(dropped(reason)).toBe(before + count);
-}
-const toVoice = () => ({ host: '127.0.0.1', port: voice.port });
+useCallWorld();
 
 describe('attacks', () => {
   test('datagrams of another address or another port are dropped, before and after the first', async () => {
