@@ -63,7 +63,9 @@ async function openAt(
 ): Promise<SessionGrant | Refused> {
   const { store } = context;
   for (const { proxyId } of proxies) {
-    const session = await store.changeSession(sessionId, (now) => ({ ...now, proxyId }));
+    // One that gave no answer may have the session all the same: what the terminal is given opens nothing there.
+    const credentials = { tokenId: randomUUID(), sessionKey: newSessionKey() };
+    const session = await store.changeSession(sessionId, (now) => ({ ...now, proxyId, ...credentials }));
     if (session === undefined) throw new Error('a session that was being opened is gone');
     const problem = await announce(context, session);
     if (problem === null) return grantOf(context, session, plan);

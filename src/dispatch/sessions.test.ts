@@ -1,5 +1,6 @@
-import { createLocalJWKSet, decodeProtectedHeader } from 'jose';
+import { createLocalJWKSet, decodeJwt, decodeProtectedHeader } from 'jose';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Announcement } from '../session-protocol/dispatch-messages.ts';
 import { verifySessionToken } from '../session-protocol/session-token.ts';
 import { OPERATOR_SECRET, TestDispatch, text } from './dispatch.fixture.ts';
 import { sweepSessions } from './sweep-sessions.ts';
@@ -43,6 +44,24 @@ describe('a session', () => {
     await dispatch.heartbeat('edge-2', { region: 'south' });
     dispatch.proxies.down.add('edge-1');
     expect(await dispatch.open1({ region: 'north' })).toMatchObject({ proxy: { proxyId: 'edge-2' } });
+  });
+
+  test('has another token id and key at each proxy, as one that did not answer may have taken those before', async () => {
+    await dispatch.heartbeat('edge-2', { region: 'south' });
+    const sent: Announcement[] = [];
+    const announce = dispatch.proxies.announce.bind(dispatch.proxies);
+    dispatch.proxies.announce = (proxyId, announcement) => {
+      sent.push(announcement);
+      return announce(proxyId, announcement);
+    };
+    dispatch.proxies.down.add('edge-1');
+    const grant = await dispatch.open1({ region: 'north' });
+    const [passedOver, taken] = sent;
+    expect(grant).toMatchObject({ tokenId: taken.tokenId, sessionKey: taken.sessionKey });
+    expect(decodeJwt(grant.token).jti).toBe(taken.tokenId);
+    expect(passedOver.sessionId).toBe(grant.sessionId);
+    expect(passedOver.tokenId).not.toBe(grant.tokenId);
+    expect(passedOver.sessionKey).not.toBe(grant.sessionKey);
   });
 
   test('gets a higher cap with each renewal until the quota is given away', async () => {

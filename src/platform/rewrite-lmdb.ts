@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 
@@ -34,6 +34,7 @@ export async function rewriteLmdb(
     }
     await to.flushed;
     renameSync(join(place, DATA_FILE), join(directory, DATA_FILE));
+    syncDirectory(directory);
     return to;
   } catch (error) {
     await to.close();
@@ -48,6 +49,16 @@ export async function rewriteLmdb(
 export function removeUnfinishedRewrites(directory: string): void {
   for (const name of readdirSync(directory)) {
     if (name.startsWith(PREFIX)) rmSync(join(directory, name), { recursive: true, force: true });
+  }
+}
+
+/** A rename is on disk when its directory is: until then a power cut brings the old file back, without what is written from now on. */
+function syncDirectory(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }
 

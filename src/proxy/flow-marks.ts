@@ -19,6 +19,10 @@ export interface MarkedFlow {
 
 /** Removals of marks that are retried; more than a gateway that is away for long can leave behind. */
 const MAX_OWED = 100_000;
+const TOO_MANY_REQUESTS = 429;
+
+/** `refused`: the gateway does not take this mark; `away`: it takes none at the moment, or its answer did not come. */
+type MarkOutcome = 'taken' | 'refused' | 'away';
 
 export interface FlowMarksOptions {
   /** Null: there is no gateway that marks. */
@@ -32,6 +36,9 @@ export class FlowMarks {
   readonly #options: FlowMarksOptions;
   /** Marks that the gateway could not be asked to take away yet. */
   readonly #owed = new Map<MarkedFlow, FlowMark>();
+  /** The removal that is asked for once more now. */
+  #retried: { raw: MarkedFlow; done: Promise<MarkOutcome> } | null = null;
+  #isRetrying = false;
   #failed = 0;
 
   constructor(options: FlowMarksOptions) {
@@ -49,23 +56,38 @@ export class FlowMarks {
     const mark = flowMarkOf(raw, zeroRatingTag, contentType);
     if (mark === null) return;
     this.#owed.delete(raw);
-    if (await this.#post(mark)) return;
+    // The removal is older than this mark, and must not come after it.
+    if (this.#retried?.raw === raw) await this.#retried.done;
+    if ((await this.#post(mark)) === 'taken') return;
     this.#failed++;
     if (zeroRatingTag === null && !raw.destroyed && this.#owed.size < MAX_OWED) this.#owed.set(raw, mark);
   }
 
-  /** Asks once more to take away what should not be there. */
+  /** Asks once more to take away what should not be there. A mark that is refused holds up no other; a gateway that is away is asked once. */
   async retry(): Promise<void> {
-    const owed = [...this.#owed];
-    for (const [raw, mark] of owed) {
-      if (raw.destroyed || (await this.#post(mark))) this.#owed.delete(raw);
-      else return;
+    if (this.#isRetrying) return;
+    this.#isRetrying = true;
+    for (const [raw, mark] of [...this.#owed]) {
+      // Marked anew meanwhile.
+      if (this.#owed.get(raw) !== mark) continue;
+      const outcome = raw.destroyed ? 'taken' : await this.#postAgain(raw, mark);
+      if (outcome === 'taken' && this.#owed.get(raw) === mark) this.#owed.delete(raw);
+      if (outcome === 'away') break;
     }
+    this.#isRetrying = false;
   }
 
-  async #post(mark: FlowMark): Promise<boolean> {
+  async #postAgain(raw: MarkedFlow, mark: FlowMark): Promise<MarkOutcome> {
+    const done = this.#post(mark);
+    this.#retried = { raw, done };
+    const outcome = await done;
+    this.#retried = null;
+    return outcome;
+  }
+
+  async #post(mark: FlowMark): Promise<MarkOutcome> {
     const { gateway, secret, logger } = this.#options;
-    if (gateway === null) return true;
+    if (gateway === null) return 'taken';
     try {
       const { statusCode, body } = await request(`${gateway.url.replace(/\/$/, '')}/v1/flow-marks`, {
         method: 'POST',
@@ -74,12 +96,13 @@ export class FlowMarks {
         signal: AbortSignal.timeout(gateway.timeoutMs),
       });
       await body.dump();
-      if (statusCode < 300) return true;
+      if (statusCode < 300) return 'taken';
       logger.warn({ statusCode }, 'the gateway refused to mark a flow');
+      return statusCode < 500 && statusCode !== TOO_MANY_REQUESTS ? 'refused' : 'away';
     } catch (error) {
       logger.warn({ err: error }, 'the gateway could not be asked to mark a flow');
     }
-    return false;
+    return 'away';
   }
 }
 

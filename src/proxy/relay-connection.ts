@@ -45,6 +45,8 @@ export class RelayConnection implements SessionConnection, BufferHolder {
   #upstreamFullSinceMs: number | null = null;
   readonly #unfinished = { terminal: new UnfinishedMessage(), upstream: new UnfinishedMessage() };
   readonly #vainFrames = { count: 0, sinceMs: 0 };
+  /** The newest ping that is not answered yet. */
+  #ping: Buffer | null = null;
 
   constructor(
     accepted: Accepted,
@@ -88,10 +90,7 @@ export class RelayConnection implements SessionConnection, BufferHolder {
       if (isBinary) this.#fromTerminal(data);
       else this.#answered(data);
     });
-    // Answered here and not by the library: a client that does not read the answers gets none.
-    terminal.on('ping', (data: Buffer) => {
-      if (terminal.bufferedAmount < BUFFER_OCTETS) terminal.pong(data);
-    });
+    terminal.on('ping', (data: Buffer) => this.#pinged(terminal, data));
     terminal.on('error', () => {});
     terminal.on('close', () => upstream.close(NORMAL));
     upstream.on('message', (data: Buffer, isBinary) => {
@@ -169,6 +168,22 @@ export class RelayConnection implements SessionConnection, BufferHolder {
     if (this.#isEnding || terminal === null) return;
     this.#session.touch(Date.now());
     this.#send(terminal, frame);
+  }
+
+  /**
+   * Answered here and not by the library: of those that came in one read the newest alone (RFC 6455, 5.5.3), as they come by the
+   * thousand, too; a client that does not read the answers gets none.
+   */
+  #pinged(terminal: WebSocket, data: Buffer): void {
+    const isWaiting = this.#ping !== null;
+    this.#ping = data;
+    if (isWaiting) return;
+    setImmediate(() => {
+      const newest = this.#ping;
+      this.#ping = null;
+      const isOpen = terminal.readyState === WebSocket.OPEN;
+      if (newest !== null && isOpen && terminal.bufferedAmount < BUFFER_OCTETS) terminal.pong(newest);
+    });
   }
 
   /** The one thing that a terminal says as text. */

@@ -159,6 +159,20 @@ describe('a message', () => {
     expect(client.notices.at(-1)).toEqual({ type: 'closing', reason: 'message_invalid' });
   });
 
+  test('that is a ping is answered; of thousands in one read the newest alone is', async () => {
+    const client = await open(await world.dispatch.grant());
+    const pongs: string[] = [];
+    client.socket.on('pong', (data) => pongs.push(String(data)));
+    client.socket.ping('first');
+    await until(() => pongs.length === 1);
+    for (let sent = 1; sent <= 5000; sent++) client.socket.ping(String(sent));
+    await until(() => pongs.at(-1) === '5000');
+    expect(pongs[0]).toBe('first');
+    expect(pongs.length).toBeLessThan(1000);
+    client.socket.close();
+    await client.code;
+  });
+
   test('far larger than the limit is not read: the connection is closed with 1009', async () => {
     const granted = await world.dispatch.grant();
     const client = await open(granted);
