@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { AccountCallback, type AccountCallbackSettings } from './account-callback.ts';
 import type { AccountClaim } from './account-verifier.ts';
 import { TestClock } from './dispatch.fixture.ts';
@@ -172,3 +172,27 @@ async function drip(response: ServerResponse): Promise<void> {
   const timer = setInterval(() => response.write(' '), 20);
   response.on('close', () => clearInterval(timer));
 }
+
+test('what it remembers of a subscriber can be forgotten, also while the sponsor is asked', async () => {
+  const verifier = callback();
+  await verifier.verify(CLAIM);
+  await verifier.verify(CLAIM);
+  expect(asked).toHaveLength(1);
+  verifier.forget('cd'.repeat(16));
+  await verifier.verify(CLAIM);
+  expect(asked).toHaveLength(1);
+  verifier.forget(CLAIM.subscriber);
+  const again = verifier.verify(CLAIM);
+  verifier.forget(CLAIM.subscriber);
+  await again;
+  expect(asked).toHaveLength(2);
+  await verifier.verify(CLAIM);
+  expect(asked).toHaveLength(3);
+});
+
+test('an answer leaves the memory when its time is over', async () => {
+  const verifier = callback({ cacheMs: 20 });
+  await verifier.verify(CLAIM);
+  expect(verifier.remembered).toBe(1);
+  await vi.waitFor(() => expect(verifier.remembered).toBe(0));
+});

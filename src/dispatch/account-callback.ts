@@ -73,7 +73,7 @@ export class AccountCallback implements AccountVerifier {
   async verify(claim: AccountClaim): Promise<AccountVerdict> {
     const { clock, retryAfterMs } = this.#options;
     // By pseudonym: no number is held longer than a request.
-    const key = JSON.stringify([claim.applicationId, claim.subscriber, claim.wanted ?? null]);
+    const key = keyOf(claim);
     const cached = this.#cached.get(key);
     if (cached !== undefined && clock.nowMs() < cached.untilMs) return verifiedAccount(cached.account);
     const waitMs = this.#waitMs(key);
@@ -83,6 +83,17 @@ export class AccountCallback implements AccountVerifier {
     return answer.account === null
       ? unverified('the sponsor knows no such account of this subscriber')
       : verifiedAccount(answer.account);
+  }
+
+  /** How many answers it remembers. */
+  get remembered(): number {
+    return this.#cached.size;
+  }
+
+  forget(subscriber: string): void {
+    for (const answers of [this.#cached, this.#pending]) {
+      for (const key of answers.keys()) if (subscriberOf(key) === subscriber) answers.delete(key);
+    }
   }
 
   /** How long the endpoint must not be asked; 0: it may be asked now. */
@@ -102,16 +113,18 @@ export class AccountCallback implements AccountVerifier {
     const asked = this.#ask(claim)
       .catch((error: Error): Answer => ({ problem: error.message, isDown: true }))
       .then((answer) => {
-        this.#pending.delete(key);
-        this.#note(key, answer);
+        const isForgotten = this.#pending.get(key) !== asked;
+        if (!isForgotten) this.#pending.delete(key);
+        this.#note(answer);
+        if (!isForgotten) this.#cache(key, answer);
         return answer;
       });
     this.#pending.set(key, asked);
     return asked;
   }
 
-  #note(key: string, answer: Answer): void {
-    const { clock, retryAfterMs, cacheMs, onFailure } = this.#options;
+  #note(answer: Answer): void {
+    const { clock, retryAfterMs, onFailure } = this.#options;
     if ('problem' in answer) {
       // An endpoint that refuses one request, as a terminal may have provoked, is not taken away from the other terminals.
       this.#failures = answer.isDown ? this.#failures + 1 : 0;
@@ -120,11 +133,21 @@ export class AccountCallback implements AccountVerifier {
       return;
     }
     this.#failures = 0;
+  }
+
+  #cache(key: string, answer: Answer): void {
+    const { clock, cacheMs } = this.#options;
+    if ('problem' in answer) return;
     this.#cached.delete(key);
     if (answer.account === null || cacheMs === 0) return;
     const [oldest] = this.#cached.keys();
     if (this.#cached.size >= MAX_CACHED && oldest !== undefined) this.#cached.delete(oldest);
-    this.#cached.set(key, { account: answer.account, untilMs: clock.nowMs() + cacheMs });
+    const cached = { account: answer.account, untilMs: clock.nowMs() + cacheMs };
+    this.#cached.set(key, cached);
+    // No account is remembered for longer than it is used.
+    setTimeout(() => {
+      if (this.#cached.get(key) === cached) this.#cached.delete(key);
+    }, cacheMs).unref();
   }
 
   async #ask({ applicationId, msisdn, wanted }: AccountClaim): Promise<Answer> {
@@ -170,4 +193,12 @@ function answerOf(text: string, { msisdn, wanted }: Pick<AccountClaim, 'msisdn' 
   if (answer.data.msisdn !== msisdn) return odd('it answers for another MSISDN');
   const { account } = answer.data;
   return { account: wanted === undefined || account === wanted ? account : null };
+}
+
+function keyOf({ applicationId, subscriber, wanted }: AccountClaim): string {
+  return JSON.stringify([applicationId, subscriber, wanted ?? null]);
+}
+
+function subscriberOf(key: string): unknown {
+  return JSON.parse(key)[1];
 }

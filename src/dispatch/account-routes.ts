@@ -12,7 +12,7 @@ const account = z.string().min(1).max(MAX_ACCOUNT_LENGTH).describe('The account,
 const subscriber = z.string().regex(/^[\da-f]{32}$/);
 
 /** What the operator does about the accounts that are bound to subscribers. To be registered in a scope of its own. */
-export function accountRoutes(instance: FastifyInstance, { context }: HttpOptions): void {
+export function accountRoutes(instance: FastifyInstance, { context, accounts }: HttpOptions): void {
   const server = instance.withTypeProvider<ZodTypeProvider>();
   server.get('/v1/accounts/:applicationId', {
     config: ACCESS,
@@ -48,7 +48,10 @@ export function accountRoutes(instance: FastifyInstance, { context }: HttpOption
       response: { 204: z.null(), ...refusalsOf('token_invalid') },
     },
     handler: async ({ params: { applicationId }, query }, reply) => {
-      const ended = await endAccountBindings(context, { applicationId, account: query.account }, query.subscriber);
+      const name = { applicationId, account: query.account };
+      // A remembered answer of the sponsor would bind the account again.
+      for (const { subscriber } of context.store.accountBindings(name)) accounts.forget(subscriber, applicationId);
+      const ended = await endAccountBindings(context, name, query.subscriber);
       context.logger.info({ applicationId, bindings: ended }, 'the operator ended the binding of an account');
       return reply.code(204).send(null);
     },

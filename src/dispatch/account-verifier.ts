@@ -47,6 +47,8 @@ export type AccountVerdict =
 export interface AccountVerifier {
   /** Rejects when it cannot find out. */
   verify(claim: AccountClaim, nowMs: number): Promise<AccountVerdict>;
+  /** Forgets what it knows of a subscriber. Absent: it remembers nothing. */
+  forget?(subscriber: string): void;
 }
 
 /** Only for verifiers: the account of a proof, or a refusal where its name has no normal form. */

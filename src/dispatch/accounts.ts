@@ -56,6 +56,13 @@ export class Accounts {
     return this.#byApplication.get(applicationId)?.subscribersPerAccount ?? 1;
   }
 
+  /** Forgets remembered proofs of a subscriber, of one application or of all. */
+  forget(subscriber: string, applicationId?: string): void {
+    for (const [id, { verifier }] of this.#byApplication) {
+      if (applicationId === undefined || applicationId === id) verifier.forget?.(subscriber);
+    }
+  }
+
   /** The proven account. Whatever fails, and where no way is configured, it is a refusal; so is an account that is not the wanted one. */
   async verify(claim: AccountClaim, nowMs: number): Promise<AccountVerdict> {
     const application = this.#byApplication.get(claim.applicationId);

@@ -57,6 +57,7 @@ const PRUNE_INTERVAL_MS = 60_000;
  */
 export class DispatchStore {
   readonly #directory: string;
+  readonly #erasedPseudonyms = new Set<string>();
   #root!: RootDatabase;
   #accounts!: Database<QuotaAccount, [subscriber: string, planId: string]>;
   /** Those that are not settled. */
@@ -287,11 +288,21 @@ export class DispatchStore {
     return sessions.filter((session) => session.subscriber === subscriber);
   }
 
+  /** From now on, until the process ends, nothing of these pseudonyms is taken: after an erasure the number has another one. */
+  refuseErased(pseudonyms: readonly string[]): void {
+    for (const pseudonym of pseudonyms) this.#erasedPseudonyms.add(pseudonym);
+  }
+
+  isErased(pseudonym: string): boolean {
+    return this.#erasedPseudonyms.has(pseudonym);
+  }
+
   /**
    * Removes every entry of every database that names one of the pseudonyms, or a session, token or report of theirs, and
    * writes the file without them: nothing of them is left in its free pages. Resolves with how many entries that were.
    */
   async erase(pseudonyms: readonly string[]): Promise<number> {
+    this.refuseErased(pseudonyms);
     for (let seen: Promise<unknown> | null = null; seen !== this.#rewriting; await seen) seen = this.#rewriting;
     const erasing = this.#erase(pseudonyms);
     this.#rewriting = erasing.catch(() => {});

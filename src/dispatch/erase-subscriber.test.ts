@@ -118,3 +118,21 @@ test('the operator erases a subscriber of the running server by number', async (
   expect(erased.json()).toMatchObject({ endedSessions: 1 });
   expect(await tracesOf(texts)).toEqual([]);
 });
+
+test('what was under way when an erasure began writes nothing of the subscriber afterwards', async () => {
+  const texts = await fill(MSISDN, ACCOUNT);
+  const erasing = eraseSubscriber(dispatch.context, [pseudonymOf(MSISDN)]);
+  const asked = dispatch.open1({
+    msisdn: MSISDN,
+    applicationAccount: ACCOUNT,
+    identityAssertion: await dispatch.assertion(MSISDN),
+  });
+  await expect(asked).rejects.toThrow(/erased meanwhile/);
+  await erasing;
+  await takeUpdates(dispatch.context, {
+    partition: 0,
+    nextOffset: 2,
+    updates: [dispatch.update({ subscriber: pseudonymOf(MSISDN), usedOctets: 50, remainingOctets: 950 })],
+  });
+  expect(await tracesOf(texts)).toEqual([]);
+});

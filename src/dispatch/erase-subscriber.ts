@@ -24,6 +24,7 @@ export async function eraseSubscriber(
   reportsWithinMs = REPORTS_WITHIN_MS,
 ): Promise<Erasure> {
   const { store } = context;
+  store.refuseErased(pseudonyms);
   const live = () => pseudonyms.flatMap((each) => store.sessionsOf(each)).filter(({ isSettled }) => !isSettled);
   const open = live().filter(({ state }) => state === 'open');
   await Promise.all(open.map(({ sessionId }) => endSession(context, sessionId, 'revoked', 'revoked')));

@@ -9,7 +9,7 @@ import { refusalsOf } from './http-refusal.ts';
 const ERASURE_OCTETS = 4096;
 
 /** The operator's erasure of a subscriber. The number is in the body, as paths are in logs of reverse proxies. */
-export function erasureRoutes(instance: FastifyInstance, { context }: HttpOptions): void {
+export function erasureRoutes(instance: FastifyInstance, { context, accounts }: HttpOptions): void {
   const server = instance.withTypeProvider<ZodTypeProvider>();
   server.post('/v1/subscribers/erasure', {
     config: { access: 'operator' },
@@ -32,6 +32,7 @@ export function erasureRoutes(instance: FastifyInstance, { context }: HttpOption
     handler: async ({ body: { numbers } }) => {
       const pseudonyms = numbers.map((number) => context.pseudonymKey.pseudonymOf(number).toString('hex'));
       const erasure = await eraseSubscriber(context, pseudonyms);
+      for (const pseudonym of pseudonyms) accounts.forget(pseudonym);
       context.logger.info({ ...erasure }, 'a subscriber was erased from the store');
       return erasure;
     },

@@ -17,7 +17,7 @@ export type RateLimited =
 export interface HttpOptions {
   context: DispatchContext;
   identity: IdentityVerifier;
-  accounts: Pick<Accounts, 'verify' | 'subscribersPerAccount'>;
+  accounts: Pick<Accounts, 'forget' | 'verify' | 'subscribersPerAccount'>;
   health: Health;
   operatorSecret: string;
   heartbeatEveryMs: number;

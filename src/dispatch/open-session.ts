@@ -86,6 +86,9 @@ function reserve(context: DispatchContext, request: OpenRequest, tried: Tried): 
   const nowMs = clock.nowMs();
   const fault = proofFault(store, proof);
   if (fault !== null) return fault;
+  // Proven before the erasure began: what is written now would be of an erased subscriber.
+  if (store.isErased(subscriber))
+    return { refusal: 'assertion_invalid', detail: 'the subscriber was erased meanwhile' };
   const entitlement = entitlementOf(applicationId, {
     catalogue,
     suspendedSponsors: new Set(store.fact('suspendedSponsors') ?? []),

@@ -23,6 +23,7 @@ export async function takeUpdates(context: DispatchContext, batch: UpdateBatch):
     const touched = new Map<string, QuotaUpdate>();
     for (const update of batch.updates) {
       const { subscriber, planId } = update;
+      if (store.isErased(subscriber)) continue;
       store.putAccount(subscriber, planId, withUpdate(store.account(subscriber, planId), update, today(clock.nowMs())));
       touched.set(`${subscriber}|${planId}`, update);
     }
