@@ -37,7 +37,7 @@ Examples:
 
 Its secret, which no other proxy has, comes from the file or the environment variable that its configuration names.
 SIGHUP makes it read its applications and certificates again. It runs until SIGTERM or SIGINT, and then ends its sessions and reports their usage. docs/proxy.md says what it bounds;
-fixtures/demo/proxy.yaml is an example with every field.`,
+fixtures/demo/proxy.yaml is a commented example, schemas/proxy.schema.json describes every field.`,
     )
     .action(async ({ config: file }: { config: string }) => {
       const read = () => loadProxyConfig({ file, env: process.env, readFile: (path) => readFileSync(path, 'utf8') });

@@ -95,7 +95,7 @@ Reads commands from standard input, one a line:
   voice|image|video ACCOUNT FILE send a file as a message
   put TYPE URL FILE              upload to the application’s media host
   get TYPE URL                   download from it
-  call voice|video HOST:PORT SECONDS   call the media host over UDP
+  call voice|video HOST:PORT SECONDS   call a host of the application over UDP
   quota                          session, and what is left of the quota
   statistics                     octets by period, content type and payer
   renew                          ask for more time and octets

@@ -15,8 +15,7 @@ export interface TaggedRequest {
 export type FirstOctets = 'incomplete' | 'no_tag' | 'malformed' | 'too_long' | TaggedRequest;
 
 const SOCKS5 = 5;
-/** The one command whose connection carries the application's traffic (RFC 1928, 4). */
-/** CONNECT, and UDP ASSOCIATE: its datagrams are flows of their own, with a tag of their own. */
+/** CONNECT, and UDP ASSOCIATE (RFC 1928, 4): its datagrams are flows of their own, with a tag of their own. */
 const SOCKS5_COMMANDS = [1, 3];
 const FIRST_BUFFER_OCTETS = 1024;
 const HEAD_END = Buffer.from('\r\n\r\n');

@@ -211,7 +211,7 @@ export const proxyConfigSchema = z
         syncMs: durationMs(60_000).default(1000).describe('A power cut costs the usage of so long at most.'),
         retryMs: durationMs()
           .default(1000)
-          .describe('First pause after a report that failed; it doubles up to 60 times.'),
+          .describe('First pause after a report that failed; it doubles, up to 64 times as long.'),
       })
       .prefault({})
       .describe('Usage reports.'),
