@@ -13,7 +13,10 @@ const program = new Command('loop')
   .option('--seed <number>', 'what the traffic is drawn from; a new one each time', wholeNumber)
   .option('--short', 'fewer terminals')
   .option('--keep', 'leaves logs and data behind')
-  .addHelpText('after', '\nExit codes: 0 all counts agree within the bounds that docs/loop.md states, 1 they do not, 2 it could not run.')
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 all counts agree within the bounds that docs/loop.md states, 1 they do not, 2 it could not run.',
+  )
   .action(async (options: { terminals?: number; seed?: number; short?: boolean; keep?: boolean }) => {
     const found = await runLoop(options);
     for (const text of found) process.stdout.write(`DIFFERS  ${text}\n`);
