@@ -8,8 +8,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'bench/**/*.test.ts'],
-          exclude: ['src/**/*.integration.test.ts'],
+          include: ['{src,test,bench}/**/*.test.ts'],
+          exclude: ['**/*.integration.test.ts'],
           // Ends a test that hangs. It says nothing of how fast a test has to be on a busy machine.
           testTimeout: 60_000,
         },
@@ -17,8 +17,8 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
-          include: ['src/**/*.integration.test.ts'],
-          globalSetup: 'src/testing/built.ts',
+          include: ['{src,test}/**/*.integration.test.ts'],
+          globalSetup: 'test/servers/built.ts',
           // chdb holds one data directory in a process, so every file has a process of its own.
           pool: 'forks',
           testTimeout: 180_000,

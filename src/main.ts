@@ -1,5 +1,5 @@
-import { reportFailure } from './commands/failure.ts';
-import { loadProgram } from './commands/load-program.ts';
+import { reportFailure } from './cli/failure.ts';
+import { loadProgram } from './cli/load-program.ts';
 
 try {
   const program = await loadProgram(process.argv[2]);

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { Kafka } from 'kafkajs';
-import { quotaUpdateCodec } from '../../src/billing/quota-update.ts';
-import { fetchRecordSets, recordsOf } from '../../src/platform/kafka-record-sets.ts';
+import { fetchRecordSets, recordsOf } from '../../src/platform/kafka/patches/patch-record-sets.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
+import { quotaUpdateCodec } from '../../src/rating/quota/quota-update.ts';
 import { untilAssigned } from '../group.ts';
 
 /** When the last quota update of each batch came, by the partition and the version of the records that it is derived from. */

@@ -1,4 +1,4 @@
-import type { Store } from '../../src/platform/store.ts';
+import type { Store } from '../../src/platform/clickhouse/store.ts';
 
 /** What is drawn: a year of a carrier with twelve sponsors. */
 export interface Filling {

@@ -1,8 +1,8 @@
-import { catalogueFromCanonicalJson } from '../../src/billing/catalogue-compile.ts';
-import { formatCidr, networkOf } from '../../src/billing/ip-address.ts';
-import { Rules } from '../../src/billing/rules.ts';
 import type { GenerateTarget } from '../../src/generator/generate-options.ts';
 import type { Random } from '../../src/generator/random.ts';
+import { catalogueFromCanonicalJson } from '../../src/rating/catalogue/catalogue-compile.ts';
+import { formatCidr, networkOf } from '../../src/rating/record/ip-address.ts';
+import { Rules } from '../../src/rating/rules.ts';
 
 /** As long as prefixes that are announced and filtered are: a /24 more often than any other. */
 const V4_LENGTHS = [16, 19, 20, 21, 22, 22, 23, 23, 24, 24, 24, 24, 24, 24, 24, 26, 28, 30, 32, 32, 32];

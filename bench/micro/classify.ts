@@ -1,10 +1,10 @@
-import type { FlowBatch } from '../../src/billing/flow-batch.ts';
-import { NO_TAG } from '../../src/billing/flow-batch.ts';
-import { parseCidr } from '../../src/billing/ip-address.ts';
-import { classifyBatch } from '../../src/billing/pipeline.ts';
-import type { Rules } from '../../src/billing/rules.ts';
 import type { GenerateTarget } from '../../src/generator/generate-options.ts';
 import { Random } from '../../src/generator/random.ts';
+import { classifyBatch } from '../../src/rating/pipeline.ts';
+import type { FlowBatch } from '../../src/rating/record/flow-batch.ts';
+import { NO_TAG } from '../../src/rating/record/flow-batch.ts';
+import { parseCidr } from '../../src/rating/record/ip-address.ts';
+import type { Rules } from '../../src/rating/rules.ts';
 import type { BenchmarkGroup, Prepared } from './benchmark.ts';
 import { drawPrefixes, rulesOf, taggedApplications } from './catalogues.ts';
 import { admitted, assertUndecided, avroBatches, newLane } from './traffic.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { admit, type Incoming, type IngestContext } from '../../src/billing/admit.ts';
-import { FlowBatch } from '../../src/billing/flow-batch.ts';
-import type { Lane } from '../../src/billing/lane.ts';
-import type { Rules } from '../../src/billing/rules.ts';
+import { admit, type Incoming, type IngestContext } from '../../src/rating/admit.ts';
+import type { Lane } from '../../src/rating/lane.ts';
+import { FlowBatch } from '../../src/rating/record/flow-batch.ts';
+import type { Rules } from '../../src/rating/rules.ts';
 import type { BenchmarkGroup, Prepared } from './benchmark.ts';
 import { rulesOf, taggedApplications } from './catalogues.ts';
 import { avroBatches, context, decoder, inTurns, newLane } from './traffic.ts';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { summarise } from '../../src/billing/batch-summary.ts';
-import type { FlowBatch } from '../../src/billing/flow-batch.ts';
-import { rateBatch } from '../../src/billing/pipeline.ts';
-import { deriveQuotaUpdates } from '../../src/billing/quota-announcer.ts';
 import { BlockMemory } from '../../src/journal/block-memory.ts';
 import { type JournalBlock, journalBlock } from '../../src/journal/journal-block.ts';
-import { nativeRows } from '../../src/simulation/native-rows.ts';
+import { summarise } from '../../src/rating/batch-summary.ts';
+import { rateBatch } from '../../src/rating/pipeline.ts';
+import { deriveQuotaUpdates } from '../../src/rating/quota/quota-announcer.ts';
+import type { FlowBatch } from '../../src/rating/record/flow-batch.ts';
+import { nativeRows } from '../../test/simulation/native-rows.ts';
 import type { BenchmarkGroup, Prepared } from './benchmark.ts';
 import { asObjects, asRecords, assertSameUpdates } from './quota-updates.ts';
 import { assertCharged, type Classified, classified } from './rate.ts';

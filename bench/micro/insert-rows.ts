@@ -5,7 +5,7 @@ import {
   lowCardinalityColumn,
   nativeBlock,
   structureOf,
-} from '../../src/platform/native-block.ts';
+} from '../../src/platform/clickhouse/native-block.ts';
 
 const PLANS = Array.from({ length: 50 }, (_, plan) => `plan-${plan}`);
 const ROW_BINARY_OCTETS = 40;

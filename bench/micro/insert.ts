@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openEmbeddedStore } from '../../src/platform/embedded-store.ts';
-import { literal, type Store } from '../../src/platform/store.ts';
+import { openEmbeddedStore } from '../../src/platform/clickhouse/embedded-store.ts';
+import { literal, type Store } from '../../src/platform/clickhouse/store.ts';
 import type { BenchmarkGroup, Prepared } from './benchmark.ts';
 import {
   type ChargeColumns,

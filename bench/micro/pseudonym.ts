@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { PseudonymKey } from '../../src/billing/pseudonym.ts';
 import { Random } from '../../src/generator/random.ts';
 import { subscriberOfRank } from '../../src/generator/subscribers.ts';
+import { PseudonymKey } from '../../src/rating/subscriber/pseudonym.ts';
 import type { BenchmarkGroup, Prepared } from './benchmark.ts';
 
 const ROOT = Buffer.alloc(32, 7);

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { quotaUpdateCodec } from '../../src/billing/quota-update.ts';
-import type { QuotaUpdates } from '../../src/billing/quota-updates.ts';
-import { RECORDS_START } from '../../src/platform/kafka-record-batch.ts';
-import { packagePath } from '../../src/platform/package-paths.ts';
 import {
   encodeQuotaRecords,
   type PartitionRecords,
   quotaKey,
   quotaUpdateParts,
-} from '../../src/quota-updates/quota-records.ts';
+} from '../../src/journal/quota/quota-records.ts';
+import { RECORDS_START } from '../../src/platform/kafka/kafka-record-batch.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { quotaUpdateCodec } from '../../src/rating/quota/quota-update.ts';
+import type { QuotaUpdates } from '../../src/rating/quota/quota-updates.ts';
 
 const SCHEMA_ID = 7;
 const PARTITIONS = 4;

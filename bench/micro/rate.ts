@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { summarise } from '../../src/billing/batch-summary.ts';
-import { type FlowBatch, UNDECIDED } from '../../src/billing/flow-batch.ts';
-import type { Lane } from '../../src/billing/lane.ts';
-import { classifyBatch, rateBatch } from '../../src/billing/pipeline.ts';
-import type { Rules } from '../../src/billing/rules.ts';
+import { summarise } from '../../src/rating/batch-summary.ts';
+import type { Lane } from '../../src/rating/lane.ts';
+import { classifyBatch, rateBatch } from '../../src/rating/pipeline.ts';
+import { type FlowBatch, UNDECIDED } from '../../src/rating/record/flow-batch.ts';
+import type { Rules } from '../../src/rating/rules.ts';
 import type { BenchmarkGroup, Prepared } from './benchmark.ts';
 import { rulesOf, type Tier, taggedApplications } from './catalogues.ts';
 import { admitted, avroBatches, inTurns, newLane } from './traffic.ts';

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { admit, type Incoming, type IngestContext, incoming } from '../../src/billing/admit.ts';
-import { avroDecoder } from '../../src/billing/decode-avro.ts';
-import { FlowBatch, UNDECIDED } from '../../src/billing/flow-batch.ts';
-import { Lane } from '../../src/billing/lane.ts';
-import { PseudonymKey } from '../../src/billing/pseudonym.ts';
-import { PLAIN_RULES } from '../../src/billing/record-limits.ts';
-import type { Rules } from '../../src/billing/rules.ts';
 import { encodeGeneratedAvro, FLOW_RECORD_SCHEMA } from '../../src/generator/encode-avro.ts';
 import type { GenerateTarget } from '../../src/generator/generate-options.ts';
 import { generateRecords } from '../../src/generator/generate-records.ts';
+import { admit, type Incoming, type IngestContext, incoming } from '../../src/rating/admit.ts';
+import { avroDecoder } from '../../src/rating/decode/decode-avro.ts';
+import { Lane } from '../../src/rating/lane.ts';
+import { FlowBatch, UNDECIDED } from '../../src/rating/record/flow-batch.ts';
+import { PLAIN_RULES } from '../../src/rating/record/record-limits.ts';
+import type { Rules } from '../../src/rating/rules.ts';
+import { PseudonymKey } from '../../src/rating/subscriber/pseudonym.ts';
 
 const SCHEMA_ID = 1;
 const SUBSCRIBERS = 100_000;

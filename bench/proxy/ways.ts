@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import type { Granted } from '../../src/proxy/fake-dispatch.fixture.ts';
-import { basic, openTunnel } from '../../src/proxy/proxy.fixture.ts';
-import { socks5Password } from '../../src/session-protocol/relay-message.ts';
+import { socks5Password } from '../../src/sessions/protocol/relay-message.ts';
+import type { Granted } from '../../src/sessions/proxy/fake-dispatch.fixture.ts';
+import { basic, openTunnel } from '../../src/sessions/proxy/proxy.fixture.ts';
 
 const ANSWER_OCTETS = 2 + 2 + 10;
 

@@ -1,5 +1,5 @@
 import { migrate } from '../../src/journal/migrate.ts';
-import { openEmbeddedStore } from '../../src/platform/embedded-store.ts';
+import { openEmbeddedStore } from '../../src/platform/clickhouse/embedded-store.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
 import { BATCH_RECORDS, LANE, laneOf, NODES, OCTETS_PER_CHARGE } from './lane.ts';
 

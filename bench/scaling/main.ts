@@ -1,8 +1,8 @@
 import { cpus } from 'node:os';
 import { Command } from 'commander';
-import { createKafka } from '../../src/platform/kafka.ts';
+import { createKafka } from '../../src/platform/kafka/kafka.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
-import { startKafka } from '../../src/testing/kafka-server.ts';
+import { startKafka } from '../../test/servers/kafka-server.ts';
 import { machine } from '../machine.ts';
 import { figure, writeResults } from '../results.ts';
 import { range, type Spread, spread } from '../spread.ts';

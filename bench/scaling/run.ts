@@ -1,6 +1,6 @@
 import { cpus } from 'node:os';
 import type { Admin, Kafka } from 'kafkajs';
-import { startClickHouseProcess } from '../../src/testing/clickhouse-process.ts';
+import { startClickHouseProcess } from '../../src/development/servers/clickhouse-process.ts';
 import { type Child, startChild } from '../child.ts';
 import { countOf, engineCommand, readBooked } from '../engine-config.ts';
 import { untilAssigned } from '../group.ts';

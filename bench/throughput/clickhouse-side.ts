@@ -2,7 +2,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { openEmbeddedStore } from '../../src/platform/embedded-store.ts';
+import { openEmbeddedStore } from '../../src/platform/clickhouse/embedded-store.ts';
 import { applications, TOPIC } from './dataset.ts';
 
 // What a user would build with ClickHouse alone: its Kafka engine, dictionaries for prefixes and tags, and a view that

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import avro from 'avsc';
-import { createKafka } from '../../src/platform/kafka.ts';
+import { createKafka } from '../../src/platform/kafka/kafka.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
 import { TOPIC } from './dataset.ts';
 

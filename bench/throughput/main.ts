@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { createKafka } from '../../src/platform/kafka.ts';
+import { createKafka } from '../../src/platform/kafka/kafka.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
-import { startKafka } from '../../src/testing/kafka-server.ts';
+import { startKafka } from '../../test/servers/kafka-server.ts';
 import { machine } from '../machine.ts';
 import { writeResults } from '../results.ts';
 import { chart } from './chart.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { mavenJars } from '../../src/testing/maven-artifacts.ts';
+import { mavenJars } from '../../src/development/servers/maven-artifacts.ts';
 
 const ARTIFACTS = [
   'org.apache.kafka:kafka-streams:4.3.1',

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { ConfigError } from '../platform/config-error.ts';
-import { StoreError } from '../platform/store-error.ts';
+import { StoreError } from '../platform/clickhouse/store-error.ts';
+import { ConfigError } from '../platform/config/config-error.ts';
 import { reportFailure } from './failure.ts';
 
 const MSISDN = '491701234567';

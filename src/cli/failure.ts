@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
-import { ConfigError } from '../platform/config-error.ts';
-import { ListenError } from '../platform/listen-error.ts';
-import { withoutNumbers } from '../platform/redaction.ts';
+import { ConfigError } from '../platform/config/config-error.ts';
+import { ListenError } from '../platform/network/listen-error.ts';
+import { withoutNumbers } from '../platform/telemetry/redaction.ts';
 
 /** An error of an address to listen on, with the configuration that names it; any other error as it is. */
 export function namingFile(file: string, error: unknown): unknown {

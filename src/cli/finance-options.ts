@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type Month, parseMonth } from '../finance/month.ts';
-import { ConfigError } from '../platform/config-error.ts';
+import { ConfigError } from '../platform/config/config-error.ts';
 
 /** Options of a command about one month of one sponsor. */
 export interface MonthOptions {

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { dayText, parseDay } from '../finance/calendar-day.ts';
-import type { PeriodRange } from '../finance/rerate-lane.ts';
-import { ConfigError } from '../platform/config-error.ts';
+import type { PeriodRange } from '../finance/corrections/rerate-lane.ts';
+import { ConfigError } from '../platform/config/config-error.ts';
 
 export interface RangeOptions {
   from: number;

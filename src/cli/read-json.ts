@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type * as z from 'zod';
-import { jsonFaultAt } from '../billing/json-fault.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { formatFault } from '../yaml-document/document-fault.ts';
-import { readYamlDocument } from '../yaml-document/read-yaml-document.ts';
+import { ConfigError } from '../platform/config/config-error.ts';
+import { jsonFaultAt } from '../rating/decode/json-fault.ts';
+import { formatFault } from '../yaml/document-fault.ts';
+import { readYamlDocument } from '../yaml/read-yaml-document.ts';
 
 const BYTE_ORDER_MARK = '\ufeff';
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { REASONS } from '../billing/outcome.ts';
 import { ENGINE_VERSION } from '../journal/journal-block.ts';
 import { packagePath } from '../platform/package-paths.ts';
+import { REASONS } from '../rating/outcome.ts';
 import { loadProgram } from './load-program.ts';
 
 const readme = readFileSync(packagePath('README.md'), 'utf8');

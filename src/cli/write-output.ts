@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { ConfigError } from '../platform/config-error.ts';
+import { ConfigError } from '../platform/config/config-error.ts';
 
 /** Octets of a file, as they come. */
 export type Output = string | Uint8Array | AsyncIterable<Uint8Array>;

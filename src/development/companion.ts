@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { builtModule } from '../testing/built.ts';
+import { packagePath } from '../platform/package-paths.ts';
 
 // The child must not outlive its parent, however that ends: see `spawnJava`.
 const DIE_WITH_PARENT = 'exec 3<&0; (cat <&3 >/dev/null; kill -9 $$ 2>/dev/null) & exec "$@" </dev/null 3<&-';
@@ -10,16 +10,8 @@ const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 30_000;
 const SHOWN_LOG_LINES = 5;
 
-let program: Promise<string> | null = null;
-
-/** Compiled once: a program must not change while another one loads it. */
-function programOnce(): Promise<string> {
-  program ??= builtModule('main.js');
-  return program;
-}
-
 /** A program that ended, or was not ready in time. The message ends with the last lines of its log. */
-export class CompanionError extends Error {
+class CompanionError extends Error {
   override readonly name = 'CompanionError';
   readonly code = 'program_not_started';
   readonly canRetry = true;
@@ -65,7 +57,7 @@ export class Companion {
   async start(): Promise<void> {
     const { command, config, environment, logFile, readyUrl } = this.#options;
     const log = openSync(logFile, 'a', 0o600);
-    const started = [process.execPath, await programOnce(), command, '--config', config];
+    const started = [process.execPath, packagePath('dist/main.js'), command, '--config', config];
     const child = spawn('sh', ['-c', DIE_WITH_PARENT, 'sh', ...started], {
       env: { ...process.env, ...environment },
       stdio: ['pipe', log, log],

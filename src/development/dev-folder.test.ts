@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { packagePath } from '../platform/package-paths.ts';
-import { freePort } from '../testing/free-port.ts';
 import { fitFaults } from './dev-fit.ts';
 import { openDevFolder, withPorts } from './dev-folder.ts';
 import { readDevSettings, usedPorts } from './dev-settings.ts';
+import { freePort } from './servers/free-port.ts';
 
 const DEMO = packagePath('fixtures/demo');
 let folder: string;

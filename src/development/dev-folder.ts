@@ -3,12 +3,12 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
-import { developmentIssuerKey } from '../dispatch/development-issuer.ts';
-import { ConfigError } from '../platform/config-error.ts';
+import { ConfigError } from '../platform/config/config-error.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import { freePort } from '../testing/free-port.ts';
+import { developmentIssuerKey } from '../sessions/dispatch/accounts/development-issuer.ts';
 import { fitFaults } from './dev-fit.ts';
 import { DEV_FILE, type DevSettings, portOf, readDevSettings, usedPorts } from './dev-settings.ts';
+import { freePort } from './servers/free-port.ts';
 
 const TEMPLATES = packagePath('fixtures/demo');
 const FLOW_SCHEMA = packagePath('schemas/flow-record.avsc');

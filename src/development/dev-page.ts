@@ -1,4 +1,4 @@
-import { PAGE_STYLE } from '../serve/page-style.ts';
+import { PAGE_STYLE } from '../platform/http/page-style.ts';
 
 const STYLE = `${PAGE_STYLE}
 .terminals { display: grid; grid-template-columns: repeat(auto-fit, minmax(320px, 1fr)); gap: 22px; margin-top: 20px; }

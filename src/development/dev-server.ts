@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import * as z from 'zod';
-import { requestRefusal } from '../serve/http-guard.ts';
+import { requestRefusal } from '../platform/http/local-page-guard.ts';
 import { devPage } from './dev-page.ts';
 import type { DevState } from './dev-state.ts';
 import type { DevTerminal } from './dev-terminal.ts';

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { E164 } from '../billing/msisdn.ts';
-import { readConfigDocument } from '../platform/config-document.ts';
-import { ConfigError } from '../platform/config-error.ts';
+import { readConfigDocument } from '../platform/config/config-document.ts';
+import { ConfigError } from '../platform/config/config-error.ts';
+import { E164 } from '../rating/subscriber/msisdn.ts';
 
 export const DEV_FILE = 'dev.yaml';
 /** What each program is configured with, by its command. */

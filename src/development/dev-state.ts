@@ -4,7 +4,7 @@ import type { DevWorld } from './dev-world.ts';
 const STORE_TIMEOUT_MS = 5000;
 
 /** What the engine has booked under the terminals' application, of one subscriber or of one plan. */
-export interface ChargedUse {
+interface ChargedUse {
   sponsoredOctets: number;
   subscriberOctets: number;
   /** Micro-units of the currency. */

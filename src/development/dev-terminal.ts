@@ -1,10 +1,10 @@
-import type { ContentType } from '../session-protocol/content-octets.ts';
-import { type Attachment, attachToGateway } from '../terminal/attach-to-gateway.ts';
-import { describeDelivery, describeEvent } from '../terminal/describe.ts';
-import type { PathKind, PathOctets } from '../terminal/octet-ledger.ts';
-import { Terminal, type TerminalStanding } from '../terminal/terminal.ts';
-import type { Delivery } from '../terminal/terminal-event.ts';
-import type { StatisticsRow } from '../terminal/usage-statistics.ts';
+import type { ContentType } from '../sessions/protocol/content-octets.ts';
+import { type Attachment, attachToGateway } from '../sessions/terminal/attach-to-gateway.ts';
+import { describeDelivery, describeEvent } from '../sessions/terminal/describe.ts';
+import type { PathKind, PathOctets } from '../sessions/terminal/octet-ledger.ts';
+import { Terminal, type TerminalStanding } from '../sessions/terminal/terminal.ts';
+import type { Delivery } from '../sessions/terminal/terminal-event.ts';
+import type { StatisticsRow } from '../sessions/terminal/usage-statistics.ts';
 
 const SHOWN_LINES = 12;
 const ASK_AGAIN_AFTER_MS = 5000;

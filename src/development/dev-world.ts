@@ -1,16 +1,16 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PseudonymKey } from '../billing/pseudonym.ts';
 import type { Cleanups } from '../platform/cleanups.ts';
-import { createKafka } from '../platform/kafka.ts';
+import { createKafka } from '../platform/kafka/kafka.ts';
 import { parsePseudonymKey } from '../platform/pseudonym-key.ts';
-import { startClickHouseProcess } from '../testing/clickhouse-process.ts';
-import { freePort } from '../testing/free-port.ts';
-import { awaitKafka } from '../testing/kafka-ready.ts';
+import { PseudonymKey } from '../rating/subscriber/pseudonym.ts';
 import { applicationOf, type DevSettings, isLoopback, PROGRAM_FILES, portOf, readSecret } from './dev-settings.ts';
 import { DevTerminal } from './dev-terminal.ts';
 import { MediaHost } from './media-host.ts';
 import { MessageHub } from './message-hub.ts';
+import { startClickHouseProcess } from './servers/clickhouse-process.ts';
+import { freePort } from './servers/free-port.ts';
+import { awaitKafka } from './servers/kafka-ready.ts';
 import { startOwnBroker } from './start-broker.ts';
 import { createTopics, type Programs, startPrograms } from './start-programs.ts';
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
-import { decodeRelayMessage, encodeRelayMessage } from '../session-protocol/relay-message.ts';
+import { decodeRelayMessage, encodeRelayMessage } from '../sessions/protocol/relay-message.ts';
 
 const MAX_MESSAGE_OCTETS = 16 * 2 ** 20;
 

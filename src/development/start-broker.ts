@@ -1,7 +1,6 @@
-import { ConfigError } from '../platform/config-error.ts';
-import { type KafkaBroker, startKafkaBroker } from '../testing/kafka-broker.ts';
-import { kafkaJars } from '../testing/kafka-server.ts';
-import { TestServerError } from '../testing/test-server-error.ts';
+import { ConfigError } from '../platform/config/config-error.ts';
+import { type KafkaBroker, kafkaJars, startKafkaBroker } from './servers/kafka-broker.ts';
+import { TestServerError } from './servers/test-server-error.ts';
 
 /** Of one machine: a broker that was killed is back at once. */
 const PROPERTIES = { 'broker.session.timeout.ms': '2000', 'broker.heartbeat.interval.ms': '500' };

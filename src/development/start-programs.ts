@@ -6,7 +6,7 @@ import { Companion, type CompanionOptions } from './companion.ts';
 const PARTITIONS = 4;
 
 /** A program's configuration, and where it answers `/health/ready`. */
-export interface ProgramConfig {
+interface ProgramConfig {
   config: string;
   readyPort?: number;
   /** Absent: 127.0.0.1. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { FlowBatch } from '../billing/flow-batch.ts';
 import type { Clock } from '../platform/clock.ts';
+import type { FlowBatch } from '../rating/record/flow-batch.ts';
 import { BatchMemory } from './batch-memory.ts';
 
 const MIB = 2 ** 20;

@@ -1,10 +1,10 @@
-import { FlowBatch } from '../billing/flow-batch.ts';
 import { BlockMemory } from '../journal/block-memory.ts';
 import type { Clock } from '../platform/clock.ts';
+import { FlowBatch } from '../rating/record/flow-batch.ts';
 
 const MIB = 2 ** 20;
 /** What all open batches may take together where the configuration does not say it. */
-export const DEFAULT_MAX_TOTAL_BYTES = 512 * MIB;
+const DEFAULT_MAX_TOTAL_BYTES = 512 * MIB;
 /** Rows that a new batch has room for. */
 const FIRST_ROWS = 256;
 /** Charged for a batch before its first records are counted. */

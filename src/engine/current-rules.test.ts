@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { Catalogue } from '../billing/catalogue.ts';
-import { prefixMapsOf } from '../billing/classify.ts';
-import { type Facts, NO_FACTS } from '../billing/rules.ts';
-import { StoreError } from '../platform/store-error.ts';
+import { StoreError } from '../platform/clickhouse/store-error.ts';
+import type { Catalogue } from '../rating/catalogue/catalogue.ts';
+import { prefixMapsOf } from '../rating/classify/classify.ts';
+import { type Facts, NO_FACTS } from '../rating/rules.ts';
 import { CurrentRules } from './engine.ts';
 import { chatCatalogue } from './traffic.fixture.ts';
 

@@ -1,8 +1,8 @@
-import type { BatchSummary } from '../billing/batch-summary.ts';
-import type { Catalogue } from '../billing/catalogue.ts';
-import type { TopicPartition } from '../billing/topic-partition.ts';
 import type { BatchPlace } from '../journal/batch-digest.ts';
 import type { JournalBlock } from '../journal/journal-block.ts';
+import type { BatchSummary } from '../rating/batch-summary.ts';
+import type { Catalogue } from '../rating/catalogue/catalogue.ts';
+import type { TopicPartition } from '../rating/record/topic-partition.ts';
 import type { BatchStep } from './batch-steps.ts';
 import type { SourceGap } from './resume-offset.ts';
 

@@ -1,15 +1,15 @@
 import { trace } from '@opentelemetry/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { auditJournal } from '../audit/audit.ts';
-import { ClickHouseEvidence } from '../audit/clickhouse-evidence.ts';
-import type { AuditFault } from '../audit/invariants.ts';
-import { decodeJson } from '../billing/decode-json.ts';
-import { PLAIN_RULES } from '../billing/record-limits.ts';
-import { Rules } from '../billing/rules.ts';
+import { auditJournal } from '../assurance/audit/audit.ts';
+import { ClickHouseEvidence } from '../assurance/audit/clickhouse-evidence.ts';
+import type { AuditFault } from '../assurance/audit/invariants.ts';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import type { JournalBlock } from '../journal/journal-block.ts';
+import { StoreError } from '../platform/clickhouse/store-error.ts';
 import { systemClock } from '../platform/clock.ts';
-import { StoreError } from '../platform/store-error.ts';
+import { decodeJson } from '../rating/decode/decode-json.ts';
+import { PLAIN_RULES } from '../rating/record/record-limits.ts';
+import { Rules } from '../rating/rules.ts';
 import type { WorkerPorts, WorkerSettings } from './book-batch.ts';
 import {
   memoryPublisher,

@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Decoder } from '../billing/decoder.ts';
-import type { FlowBatch } from '../billing/flow-batch.ts';
-import type { TopicPartition } from '../billing/topic-partition.ts';
 import type { LogCursor } from '../journal/journal.ts';
-import { type LogRecord, NO_PROOF, type ProveRecord } from '../platform/log-record.ts';
-import { StoreError } from '../platform/store-error.ts';
+import { StoreError } from '../platform/clickhouse/store-error.ts';
+import { type LogRecord, NO_PROOF, type ProveRecord } from '../platform/kafka/log-record.ts';
+import type { Decoder } from '../rating/decode/decoder.ts';
+import type { FlowBatch } from '../rating/record/flow-batch.ts';
+import type { TopicPartition } from '../rating/record/topic-partition.ts';
 import type { AskBounds } from '../sources/source.ts';
 import { BatchMemory } from './batch-memory.ts';
 import { BatchSteps } from './batch-steps.ts';

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { auditJournal } from '../audit/audit.ts';
-import { ClickHouseEvidence } from '../audit/clickhouse-evidence.ts';
-import type { Plan } from '../billing/catalogue.ts';
-import { decodeJson } from '../billing/decode-json.ts';
-import type { FlowRecord } from '../billing/flow-record.ts';
+import { auditJournal } from '../assurance/audit/audit.ts';
+import { ClickHouseEvidence } from '../assurance/audit/clickhouse-evidence.ts';
 import { systemClock } from '../platform/clock.ts';
+import type { Plan } from '../rating/catalogue/catalogue.ts';
+import { decodeJson } from '../rating/decode/decode-json.ts';
+import type { FlowRecord } from '../rating/record/flow-record.ts';
 import type { Source } from '../sources/source.ts';
 import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from './engine.fixture.ts';
 import { chatCatalogue, chatRecord } from './traffic.fixture.ts';

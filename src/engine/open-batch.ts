@@ -1,9 +1,9 @@
-import { admit, type IngestContext } from '../billing/admit.ts';
-import type { FlowBatch } from '../billing/flow-batch.ts';
-import { isLogTime } from '../billing/record-limits.ts';
-import type { Rules } from '../billing/rules.ts';
-import type { TopicPartition } from '../billing/topic-partition.ts';
-import type { LogRecord, ProveRecord, SourceProof } from '../platform/log-record.ts';
+import type { LogRecord, ProveRecord, SourceProof } from '../platform/kafka/log-record.ts';
+import { admit, type IngestContext } from '../rating/admit.ts';
+import type { FlowBatch } from '../rating/record/flow-batch.ts';
+import { isLogTime } from '../rating/record/record-limits.ts';
+import type { TopicPartition } from '../rating/record/topic-partition.ts';
+import type { Rules } from '../rating/rules.ts';
 import type { BatchSteps } from './batch-steps.ts';
 import type { RecoveredLane } from './recovery.ts';
 
@@ -52,7 +52,7 @@ export function bookingDayOf({ timestampMs }: LogRecord, today: number): number 
 }
 
 /** A source that breaks the order is a bug: what comes after would be skipped or booked twice. */
-export function assertInOrder({ log: open, batch, held }: OpenBatch, log: TopicPartition, { offset }: LogRecord): void {
+function assertInOrder({ log: open, batch, held }: OpenBatch, log: TopicPartition, { offset }: LogRecord): void {
   if (open.topic !== log.topic || open.partition !== log.partition) {
     throw new Error(`${nameOf(log)} came before ${nameOf(open)} was flushed`);
   }

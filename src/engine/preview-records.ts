@@ -1,11 +1,11 @@
-import { admit, incoming } from '../billing/admit.ts';
-import type { Decoder } from '../billing/decoder.ts';
-import { FlowBatch } from '../billing/flow-batch.ts';
-import { isCharged, type Outcome, outcomeOf, REASONS, type Reason } from '../billing/outcome.ts';
-import { classifyBatch, earliestPeriodStart, rateBatch } from '../billing/pipeline.ts';
-import type { RecordRules } from '../billing/record-limits.ts';
-import type { Rules } from '../billing/rules.ts';
 import type { Journal } from '../journal/journal.ts';
+import { admit, incoming } from '../rating/admit.ts';
+import type { Decoder } from '../rating/decode/decoder.ts';
+import { isCharged, type Outcome, outcomeOf, REASONS, type Reason } from '../rating/outcome.ts';
+import { classifyBatch, earliestPeriodStart, rateBatch } from '../rating/pipeline.ts';
+import { FlowBatch } from '../rating/record/flow-batch.ts';
+import type { RecordRules } from '../rating/record/record-limits.ts';
+import type { Rules } from '../rating/rules.ts';
 import type { RecordLog } from '../sources/record-source.ts';
 import { type MemorySettings, OPEN_DAYS, type RecoveredLane, reachBackTo, recoverLane } from './recovery.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { FlowRecord } from '../billing/flow-record.ts';
-import { LogRecord } from '../platform/log-record.ts';
+import { LogRecord } from '../platform/kafka/log-record.ts';
+import type { FlowRecord } from '../rating/record/flow-record.ts';
 import {
   memoryPublisher,
   memorySource,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { PseudonymKey } from '../billing/pseudonym.ts';
+import { counterColumns, identityColumns } from '../../test/simulation/restored-columns.ts';
 import type { Journal } from '../journal/journal.ts';
-import { counterColumns, identityColumns } from '../simulation/restored-columns.ts';
+import { PseudonymKey } from '../rating/subscriber/pseudonym.ts';
 import { lastQuotaUpdates, recoverLane } from './recovery.ts';
 import { chatCatalogue } from './traffic.fixture.ts';
 

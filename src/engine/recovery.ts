@@ -1,9 +1,9 @@
-import type { Catalogue } from '../billing/catalogue.ts';
-import { Lane } from '../billing/lane.ts';
-import type { PseudonymKey } from '../billing/pseudonym.ts';
-import { QuotaAnnouncer } from '../billing/quota-announcer.ts';
-import type { QuotaUpdates } from '../billing/quota-updates.ts';
 import type { BookedMove, Journal, LaneHead } from '../journal/journal.ts';
+import type { Catalogue } from '../rating/catalogue/catalogue.ts';
+import { Lane } from '../rating/lane.ts';
+import { QuotaAnnouncer } from '../rating/quota/quota-announcer.ts';
+import type { QuotaUpdates } from '../rating/quota/quota-updates.ts';
+import type { PseudonymKey } from '../rating/subscriber/pseudonym.ts';
 
 /** Later than any period's first day. */
 const NO_DAY = 65536;
@@ -45,7 +45,7 @@ export async function reachBackTo(
 }
 
 /** A batch is booked while the one before is being published: so many a crash can leave unpublished. */
-export const UNPUBLISHED_BATCHES = 2;
+const UNPUBLISHED_BATCHES = 2;
 
 /**
  * The updates of the lane's last batches once more, in the order of the batches: a crash between booking and publishing may

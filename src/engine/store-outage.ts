@@ -1,8 +1,8 @@
 import type { Journal } from '../journal/journal.ts';
+import type { QuotaPublisher } from '../journal/quota/quota-publisher.ts';
 import type { Clock } from '../platform/clock.ts';
 import { isFenced } from '../platform/fenced.ts';
-import type { Health } from '../platform/health.ts';
-import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
+import type { Health } from '../platform/http/health.ts';
 
 /** Reads may work while inserts fail: on a full disk. */
 export type CallKind = 'insert' | 'read';

@@ -1,7 +1,7 @@
-import type { Catalogue, Plan } from '../billing/catalogue.ts';
-import { parseCatalogue } from '../billing/catalogue-compile.ts';
-import type { FlowRecord } from '../billing/flow-record.ts';
-import { testRecord } from '../billing/traffic.fixture.ts';
+import type { Catalogue, Plan } from '../rating/catalogue/catalogue.ts';
+import { parseCatalogue } from '../rating/catalogue/catalogue-compile.ts';
+import type { FlowRecord } from '../rating/record/flow-record.ts';
+import { testRecord } from '../rating/traffic.fixture.ts';
 
 const CATALOGUE = `
 sponsors:

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
-import { fixedColumn, int64Column, stringColumn } from '../platform/native-block.ts';
-import type { Store } from '../platform/store.ts';
-import { StoreError } from '../platform/store-error.ts';
+import { fixedColumn, int64Column, stringColumn } from '../platform/clickhouse/native-block.ts';
+import type { Store } from '../platform/clickhouse/store.ts';
+import { StoreError } from '../platform/clickhouse/store-error.ts';
 import { bookFact as book, type NumberedFact } from './book-fact.ts';
 
 const DOWN = new StoreError('store_unreachable', 'down', { canRetry: true });

@@ -1,8 +1,8 @@
 import { insertOnce, type RetryPolicy } from '../journal/insert-once.ts';
 import { insertSettings, placeToken } from '../journal/insert-statement.ts';
+import { type NativeColumn, nativeBlock, structureOf } from '../platform/clickhouse/native-block.ts';
+import type { Store } from '../platform/clickhouse/store.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
-import { type NativeColumn, nativeBlock, structureOf } from '../platform/native-block.ts';
-import type { Store } from '../platform/store.ts';
 
 const RETRY: RetryPolicy = { firstDelayMs: 100, maxDelayMs: 2000, giveUpAfterMs: 30_000 };
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { monthOfPeriod } from '../billing/closed-periods.ts';
+import { monthOfPeriod } from '../rating/catalogue/closed-periods.ts';
 import { dayText, parseDay } from './calendar-day.ts';
 
 test.each<[string, number | null]>([

@@ -1,7 +1,7 @@
 import { TIME } from '../journal/journal-block.ts';
-import { int64Column, stringColumn } from '../platform/native-block.ts';
+import { int64Column, stringColumn } from '../platform/clickhouse/native-block.ts';
+import { literal, type Store } from '../platform/clickhouse/store.ts';
 import { compareKeyStates, type KeyComparison, type KeyState } from '../platform/pseudonym-key.ts';
-import { literal, type Store } from '../platform/store.ts';
 import { bookFact } from './book-fact.ts';
 
 /** Compares a key's history with the one that the store is booked with. */

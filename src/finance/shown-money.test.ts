@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { minorDigitsOf } from '../billing/currencies.ts';
+import { minorDigitsOf } from '../rating/catalogue/currencies.ts';
 import { exactUnits, groupDigits, roundedOctets, roundedUnits } from './shown-money.ts';
 
 test.each<[currency: string, micros: bigint, shown: string]>([

@@ -1,6 +1,6 @@
-import { minorDigitsOf } from '../billing/currencies.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { literal, type Store } from '../platform/store.ts';
+import { literal, type Store } from '../platform/clickhouse/store.ts';
+import { ConfigError } from '../platform/config/config-error.ts';
+import { minorDigitsOf } from '../rating/catalogue/currencies.ts';
 
 /** A sponsor in the store. */
 export interface KnownSponsor {

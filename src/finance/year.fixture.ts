@@ -1,13 +1,13 @@
-import { type SecondCharge, SecondComputation, secondRules } from '../audit/second-computation.ts';
-import { readRecord } from '../billing/admit.ts';
-import type { Catalogue } from '../billing/catalogue.ts';
-import { decodeJson } from '../billing/decode-json.ts';
-import { NO_FACTS } from '../billing/rules.ts';
+import { type SecondCharge, SecondComputation, secondRules } from '../assurance/audit/second-computation.ts';
 import { memorySource, PSEUDONYM_KEY, runEngine } from '../engine/engine.fixture.ts';
 import { encodeGeneratedJson } from '../generator/encode-text.ts';
 import { generateRecords } from '../generator/generate-records.ts';
-import { LogRecord } from '../platform/log-record.ts';
-import type { Store } from '../platform/store.ts';
+import type { Store } from '../platform/clickhouse/store.ts';
+import { LogRecord } from '../platform/kafka/log-record.ts';
+import { readRecord } from '../rating/admit.ts';
+import type { Catalogue } from '../rating/catalogue/catalogue.ts';
+import { decodeJson } from '../rating/decode/decode-json.ts';
+import { NO_FACTS } from '../rating/rules.ts';
 import { endOfMonthMs, type Month, startOfMonthMs } from './month.ts';
 
 const PARTITIONS = 2;

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { parseCatalogue } from '../billing/catalogue-compile.ts';
-import { loadConfig } from '../platform/load-config.ts';
+import { loadConfig } from '../platform/config/load-config.ts';
 import { packagePath } from '../platform/package-paths.ts';
+import { parseCatalogue } from '../rating/catalogue/catalogue-compile.ts';
 import { generateRecords } from './generate-records.ts';
 
 const FILE = 'fixtures/demo/catalogue.yaml';

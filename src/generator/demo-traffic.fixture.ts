@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Kafka } from 'kafkajs';
-import { parseCatalogue } from '../billing/catalogue-compile.ts';
 import { packagePath } from '../platform/package-paths.ts';
+import { parseCatalogue } from '../rating/catalogue/catalogue-compile.ts';
 import { produceRecords } from './produce-records.ts';
 
 export const DEMO_CATALOGUE = packagePath('fixtures/demo/catalogue.yaml');

@@ -1,4 +1,4 @@
-import { CONTENT_TYPES, type FlowRecord } from '../billing/flow-record.ts';
+import { CONTENT_TYPES, type FlowRecord } from '../rating/record/flow-record.ts';
 import { type GenerateSettings, identitiesOf, NO_IDENTITIES, tagAndIpShare } from './generate-options.ts';
 import type { Random } from './random.ts';
 import { createRemoteAddresses } from './remote-addresses.ts';
@@ -6,7 +6,7 @@ import { drawSubscriber, terminalIp } from './subscribers.ts';
 import { drawTraffic, MAX_DURATION_MS } from './traffic.ts';
 
 /** A record's evidence of an application: its tag, an address of its proxies, both, an identity, or none. */
-export const EVIDENCES = ['tagged', 'ipMatched', 'unmatched', 'tagAndIp', 'identified'] as const;
+const EVIDENCES = ['tagged', 'ipMatched', 'unmatched', 'tagAndIp', 'identified'] as const;
 export type Evidence = (typeof EVIDENCES)[number];
 
 export interface DrawnRecord {

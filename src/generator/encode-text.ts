@@ -1,5 +1,5 @@
-import type { Candidate } from '../billing/decoder.ts';
-import { FLOW_RECORD_FIELDS, type FlowRecord } from '../billing/flow-record.ts';
+import type { Candidate } from '../rating/decode/decoder.ts';
+import { FLOW_RECORD_FIELDS, type FlowRecord } from '../rating/record/flow-record.ts';
 import type { GeneratedRecord } from './generated-record.ts';
 
 /** The first row of a CSV file. */

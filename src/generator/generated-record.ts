@@ -1,5 +1,5 @@
-import type { Candidate } from '../billing/decoder.ts';
-import type { FlowRecord } from '../billing/flow-record.ts';
+import type { Candidate } from '../rating/decode/decoder.ts';
+import type { FlowRecord } from '../rating/record/flow-record.ts';
 import type { Evidence } from './draw-flow-record.ts';
 import type { Malformation } from './malformations.ts';
 

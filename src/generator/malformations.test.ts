@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { avroDecoder } from '../billing/decode-avro.ts';
-import { csvDecoder } from '../billing/decode-csv.ts';
-import { decodeJson } from '../billing/decode-json.ts';
-import type { Decoder } from '../billing/decoder.ts';
-import { validateFlowRecord } from '../billing/validate.ts';
+import { avroDecoder } from '../rating/decode/decode-avro.ts';
+import { csvDecoder } from '../rating/decode/decode-csv.ts';
+import { decodeJson } from '../rating/decode/decode-json.ts';
+import type { Decoder } from '../rating/decode/decoder.ts';
+import { validateFlowRecord } from '../rating/record/validate.ts';
 import { encodeGeneratedAvro, FLOW_RECORD_SCHEMA } from './encode-avro.ts';
 import { CSV_HEADER, encodeGeneratedCsv, encodeGeneratedJson } from './encode-text.ts';
 import { generateRecords } from './generate-records.ts';

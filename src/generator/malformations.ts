@@ -1,6 +1,6 @@
-import type { Candidate } from '../billing/decoder.ts';
-import type { FlowRecord } from '../billing/flow-record.ts';
-import type { Reason } from '../billing/outcome.ts';
+import type { Candidate } from '../rating/decode/decoder.ts';
+import type { Reason } from '../rating/outcome.ts';
+import type { FlowRecord } from '../rating/record/flow-record.ts';
 import type { Random } from './random.ts';
 
 /** Formats of records: JSON lines (or messages), CSV rows, an Avro container, bare Avro or Confluent Avro messages. */

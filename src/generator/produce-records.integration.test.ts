@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
+import { type KafkaServer, startKafka } from '../../test/servers/kafka-server.ts';
 import { encodeGeneratedAvro } from './encode-avro.ts';
 import type { GenerateOptions } from './generate-options.ts';
 import { generateRecords } from './generate-records.ts';

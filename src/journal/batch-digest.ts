@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { TopicPartition } from '../billing/topic-partition.ts';
-import type { SourceProof } from '../platform/log-record.ts';
-import type { NativeColumn } from '../platform/native-block.ts';
+import type { NativeColumn } from '../platform/clickhouse/native-block.ts';
+import type { SourceProof } from '../platform/kafka/log-record.ts';
+import type { TopicPartition } from '../rating/record/topic-partition.ts';
 
 /** A batch's place in its log and its lane. */
 export interface BatchPlace {

@@ -1,4 +1,4 @@
-import { bytesOf, fixedColumn, lowCardinalityColumn, type NativeColumn } from '../platform/native-block.ts';
+import { bytesOf, fixedColumn, lowCardinalityColumn, type NativeColumn } from '../platform/clickhouse/native-block.ts';
 import type { BlockMemory } from './block-memory.ts';
 
 /** Codes of a few texts; those below 0 stand for the empty text. */

@@ -1,6 +1,6 @@
-import { RECYCLED } from '../billing/topic-partition.ts';
-import type { SourceProof } from '../platform/log-record.ts';
-import { literal, type Store } from '../platform/store.ts';
+import { literal, type Store } from '../platform/clickhouse/store.ts';
+import type { SourceProof } from '../platform/kafka/log-record.ts';
+import { RECYCLED } from '../rating/record/topic-partition.ts';
 
 /** How far a log is booked, or was at the end of one of its batches. */
 interface BookedTo {

@@ -1,6 +1,6 @@
-import type { Catalogue } from '../billing/catalogue.ts';
-import { nativeBlock, stringColumn, structureOf } from '../platform/native-block.ts';
-import { literal, type Store } from '../platform/store.ts';
+import { nativeBlock, stringColumn, structureOf } from '../platform/clickhouse/native-block.ts';
+import { literal, type Store } from '../platform/clickhouse/store.ts';
+import type { Catalogue } from '../rating/catalogue/catalogue.ts';
 import { insertStatement } from './insert-statement.ts';
 import type { Journal } from './journal.ts';
 import type { JournalBlock } from './journal-block.ts';

@@ -2,11 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CHDB_CLUSTER } from '../../test/servers/clickhouse-cluster.ts';
+import { type ClickHouseProcess, startClickHouseProcess } from '../development/servers/clickhouse-process.ts';
+import { openServerStore } from '../platform/clickhouse/server-store.ts';
+import { literal, type Store } from '../platform/clickhouse/store.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import { openServerStore } from '../platform/server-store.ts';
-import { literal, type Store } from '../platform/store.ts';
-import { CHDB_CLUSTER } from '../testing/clickhouse-cluster.ts';
-import { type ClickHouseProcess, startClickHouseProcess } from '../testing/clickhouse-process.ts';
 import { clusterStatements, migrate, readMigrations, statementsOf } from './migrate.ts';
 
 const MIGRATIONS = packagePath('schemas/clickhouse');

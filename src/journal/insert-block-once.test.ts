@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { StoreError } from '../platform/store-error.ts';
+import { StoreError } from '../platform/clickhouse/store-error.ts';
 import { insertBlockOnce } from './insert-once.ts';
 import type { Journal } from './journal.ts';
 import type { JournalBlock } from './journal-block.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { StoreError } from '../platform/store-error.ts';
+import { StoreError } from '../platform/clickhouse/store-error.ts';
 import { insertOnce } from './insert-once.ts';
 
 const DOWN = new StoreError('store_unreachable', 'down', { canRetry: true });

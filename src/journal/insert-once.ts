@@ -1,5 +1,5 @@
+import { StoreError } from '../platform/clickhouse/store-error.ts';
 import type { Clock } from '../platform/clock.ts';
-import { StoreError } from '../platform/store-error.ts';
 import type { Journal } from './journal.ts';
 import type { JournalBlock } from './journal-block.ts';
 

@@ -1,4 +1,4 @@
-import { literal } from '../platform/store.ts';
+import { literal } from '../platform/clickhouse/store.ts';
 import { BATCH_NUMBERS, BATCH_TEXTS, type JournalBlock } from './journal-block.ts';
 
 /**

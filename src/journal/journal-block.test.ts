@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { summarise } from '../billing/batch-summary.ts';
-import { catalogueFromCanonicalJson } from '../billing/catalogue-compile.ts';
-import { leakageOf } from '../billing/leakage.ts';
-import { NO_FACTS, Rules } from '../billing/rules.ts';
-import { asValue, rateValues, testLane, testRecord, testRules } from '../billing/traffic.fixture.ts';
+import { summarise } from '../rating/batch-summary.ts';
+import { catalogueFromCanonicalJson } from '../rating/catalogue/catalogue-compile.ts';
+import { leakageOf } from '../rating/classify/leakage.ts';
+import { NO_FACTS, Rules } from '../rating/rules.ts';
+import { asValue, rateValues, testLane, testRecord, testRules } from '../rating/traffic.fixture.ts';
 import { journalBlock } from './journal-block.ts';
 
 /** Of these records, as versions that kept no leakage computed it. */

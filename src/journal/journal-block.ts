@@ -1,12 +1,3 @@
-import type { BatchSummary } from '../billing/batch-summary.ts';
-import type { Catalogue } from '../billing/catalogue.ts';
-import type { FlowBatch } from '../billing/flow-batch.ts';
-import type { Lane } from '../billing/lane.ts';
-import type { Leakage } from '../billing/leakage.ts';
-import { failedAtTheDoor, isCharged, OUTCOMES, outcomeOf, REASONS } from '../billing/outcome.ts';
-import { PSEUDONYM_OCTETS, PSEUDONYM_WORDS } from '../billing/pseudonym.ts';
-import type { Rules } from '../billing/rules.ts';
-import { NO_PROOF } from '../platform/log-record.ts';
 import {
   arrayColumn,
   bytesOf,
@@ -16,7 +7,16 @@ import {
   nativeBlock,
   sparseStringColumn,
   strings,
-} from '../platform/native-block.ts';
+} from '../platform/clickhouse/native-block.ts';
+import { NO_PROOF } from '../platform/kafka/log-record.ts';
+import type { BatchSummary } from '../rating/batch-summary.ts';
+import type { Catalogue } from '../rating/catalogue/catalogue.ts';
+import type { Leakage } from '../rating/classify/leakage.ts';
+import type { Lane } from '../rating/lane.ts';
+import { failedAtTheDoor, isCharged, OUTCOMES, outcomeOf, REASONS } from '../rating/outcome.ts';
+import type { FlowBatch } from '../rating/record/flow-batch.ts';
+import type { Rules } from '../rating/rules.ts';
+import { PSEUDONYM_OCTETS, PSEUDONYM_WORDS } from '../rating/subscriber/pseudonym.ts';
 import { type BatchPlace, batchDigest } from './batch-digest.ts';
 import { BlockMemory } from './block-memory.ts';
 import { BlockRows } from './block-rows.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { counterRows, identityRows } from '../billing/restored-columns.ts';
 import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
+import { counterRows, identityRows } from '../rating/restored-columns.ts';
 import { JournalReader } from './journal-reader.ts';
 
 const LANE = "'flow-0'";

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import type { Store } from '../platform/store.ts';
+import type { Store } from '../platform/clickhouse/store.ts';
 import { JournalReader } from './journal-reader.ts';
 
 test('a result that breaks off is told as a store that may be asked again', async () => {

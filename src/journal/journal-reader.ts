@@ -1,12 +1,12 @@
 import { buffer } from 'node:stream/consumers';
-import { PSEUDONYM_WORDS } from '../billing/pseudonym.ts';
-import type { RestoredCounters, RestoredIdentities } from '../billing/restored-columns.ts';
-import type { Facts } from '../billing/rules.ts';
-import { RECYCLED, rewrittenName, type TopicPartition } from '../billing/topic-partition.ts';
-import { guarded } from '../platform/clickhouse-client.ts';
-import { type NativeBlockReader, readNative } from '../platform/native-columns.ts';
-import { literal, type Store } from '../platform/store.ts';
-import { readSuspensionFacts } from '../platform/suspension-facts.ts';
+import { guarded } from '../platform/clickhouse/clickhouse-client.ts';
+import { type NativeBlockReader, readNative } from '../platform/clickhouse/native-columns.ts';
+import { literal, type Store } from '../platform/clickhouse/store.ts';
+import { readSuspensionFacts } from '../platform/clickhouse/suspension-facts.ts';
+import { RECYCLED, rewrittenName, type TopicPartition } from '../rating/record/topic-partition.ts';
+import type { RestoredCounters, RestoredIdentities } from '../rating/restored-columns.ts';
+import type { Facts } from '../rating/rules.ts';
+import { PSEUDONYM_WORDS } from '../rating/subscriber/pseudonym.ts';
 import type { BookedMove, Journal, LaneHead, LogCursor } from './journal.ts';
 import { readLastClosings } from './last-closings.ts';
 

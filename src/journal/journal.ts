@@ -1,8 +1,8 @@
-import type { Catalogue } from '../billing/catalogue.ts';
-import type { RestoredCounters, RestoredIdentities } from '../billing/restored-columns.ts';
-import type { Facts } from '../billing/rules.ts';
-import type { TopicPartition } from '../billing/topic-partition.ts';
-import type { SourceProof } from '../platform/log-record.ts';
+import type { SourceProof } from '../platform/kafka/log-record.ts';
+import type { Catalogue } from '../rating/catalogue/catalogue.ts';
+import type { TopicPartition } from '../rating/record/topic-partition.ts';
+import type { RestoredCounters, RestoredIdentities } from '../rating/restored-columns.ts';
+import type { Facts } from '../rating/rules.ts';
 import type { JournalBlock } from './journal-block.ts';
 
 /** The state of a lane after its last batch. Zeros and an empty topic when it has none. */

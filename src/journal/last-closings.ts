@@ -1,6 +1,6 @@
-import type { LastClosing } from '../billing/closed-periods.ts';
-import type { Closings } from '../billing/rules.ts';
-import type { Store } from '../platform/store.ts';
+import type { Store } from '../platform/clickhouse/store.ts';
+import type { LastClosing } from '../rating/catalogue/closed-periods.ts';
+import type { Closings } from '../rating/rules.ts';
 
 /** As `periods_ended_by` has it of a closing that left no period open: 2299-12-31 (UTC). */
 const NONE_STAYS_OPEN_MS = Date.UTC(2299, 11, 31);

@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { onCluster } from '../platform/server-cluster.ts';
-import { literal, type Store } from '../platform/store.ts';
-import { StoreError } from '../platform/store-error.ts';
+import { onCluster } from '../platform/clickhouse/server-cluster.ts';
+import { literal, type Store } from '../platform/clickhouse/store.ts';
+import { StoreError } from '../platform/clickhouse/store-error.ts';
 
 interface Migration {
   number: number;

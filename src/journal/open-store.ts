@@ -1,10 +1,10 @@
-import { requireKnown } from '../journal/migrate.ts';
-import type { Config, ServerStoreConfig } from '../platform/config.ts';
-import { openEmbeddedStore } from '../platform/embedded-store.ts';
+import { openEmbeddedStore } from '../platform/clickhouse/embedded-store.ts';
+import { openServerStore } from '../platform/clickhouse/server-store.ts';
+import type { Store } from '../platform/clickhouse/store.ts';
+import type { Config, ServerStoreConfig } from '../platform/config/config.ts';
+import { readTlsFiles, type TlsCertificates } from '../platform/network/tls-files.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import { openServerStore } from '../platform/server-store.ts';
-import type { Store } from '../platform/store.ts';
-import { readTlsFiles, type TlsCertificates } from '../platform/tls-files.ts';
+import { requireKnown } from './migrate.ts';
 
 /**
  * Opens the configured store. `create: false`: only one that is there already, and read-only by default.

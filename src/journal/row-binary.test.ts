@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { bytesOf, int64Words, strings } from '../platform/native-block.ts';
+import { bytesOf, int64Words, strings } from '../platform/clickhouse/native-block.ts';
 import { readRowBinary } from './row-binary.ts';
 
 const row = fc.record({

@@ -1,6 +1,6 @@
-import type { FlowBatch } from '../billing/flow-batch.ts';
-import { REASON_CODE } from '../billing/outcome.ts';
-import { bytesOf } from '../platform/native-block.ts';
+import { bytesOf } from '../platform/clickhouse/native-block.ts';
+import { REASON_CODE } from '../rating/outcome.ts';
+import type { FlowBatch } from '../rating/record/flow-batch.ts';
 import type { BlockMemory } from './block-memory.ts';
 
 /** The identities that a batch adds to the duplicate window, as the elements of the journal's `seen` column. */

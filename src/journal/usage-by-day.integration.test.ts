@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
-import { Booker, bookCorrection, catalogueOf } from '../finance/finance.fixture.ts';
-import { openEmbeddedStore } from '../platform/embedded-store.ts';
+import { Booker, bookCorrection, catalogueOf } from '../finance/statements/finance.fixture.ts';
+import { openEmbeddedStore } from '../platform/clickhouse/embedded-store.ts';
+import type { Store } from '../platform/clickhouse/store.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import type { Store } from '../platform/store.ts';
 import { migrate } from './migrate.ts';
 
 const MIGRATIONS = packagePath('schemas/clickhouse');

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { builtModule } from '../testing/built.ts';
+import { builtModule } from '../../test/servers/built.ts';
 import { lockDataDirectory } from './data-directory.ts';
 
 let folder: string;

@@ -5,7 +5,7 @@ import { access, chmod, mkdir, stat } from 'node:fs/promises';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { pseudoFileSystemOf } from './store-directory.ts';
+import { pseudoFileSystemOf } from './clickhouse/store-directory.ts';
 
 const LOCK_NAME = /^lock-[\da-f]{12}\.sock$/;
 /** A process that holds a directory answers at once; one that is stopped or busy for longer holds it, too. */

@@ -1,6 +1,13 @@
-import { fileURLToPath } from 'node:url';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
-/** A file or folder of the package itself, from the sources as from `dist/`. */
+const root = packageRoot(import.meta.dirname);
+
+/** Returns the path of a file or folder of the package itself, whether the sources run or what was compiled from them. */
 export function packagePath(relative: string): string {
-  return fileURLToPath(new URL(`../../${relative}`, import.meta.url));
+  return join(root, relative);
+}
+
+function packageRoot(directory: string): string {
+  return existsSync(join(directory, 'package.json')) ? directory : packageRoot(dirname(directory));
 }

@@ -1,6 +1,6 @@
 import { type FileHandle, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { ConfigError } from './config-error.ts';
+import { ConfigError } from './config/config-error.ts';
 
 /**
  * Replaces a secret file's text whole or not at all, in its place, for its owner's eyes only (0600); on disk when this resolves.

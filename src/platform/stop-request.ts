@@ -1,5 +1,5 @@
 /** After the first signal the process ends within this time, whatever it waits for. */
-export const STOP_WITHIN_MS = 9000;
+const STOP_WITHIN_MS = 9000;
 
 /**
  * The wish of an operator that the process ends: SIGINT or SIGTERM. At a second signal it ends at once, with 130 or 143. When

@@ -1,15 +1,15 @@
-import type { Decoder } from './decoder.ts';
-import { fingerprintOf, fingerprintOfDatum } from './fingerprint.ts';
-import type { FlowBatch } from './flow-batch.ts';
-import { FlowFields, NODE_ID, SERVED_MSISDN, ZERO_RATING_TAG } from './flow-fields.ts';
-import { CONTENT_TYPES, type FlowRecord } from './flow-record.ts';
-import { parseIp } from './ip-address.ts';
+import type { Decoder } from './decode/decoder.ts';
 import type { Lane } from './lane.ts';
-import { isSameMsisdn, type MsisdnForms } from './msisdn.ts';
 import type { Fault } from './outcome.ts';
-import { latestTimeOf, PLAIN_LIMITS, type RecordLimits, type RecordRules } from './record-limits.ts';
+import { fingerprintOf, fingerprintOfDatum } from './record/fingerprint.ts';
+import type { FlowBatch } from './record/flow-batch.ts';
+import { FlowFields, NODE_ID, SERVED_MSISDN, ZERO_RATING_TAG } from './record/flow-fields.ts';
+import { CONTENT_TYPES, type FlowRecord } from './record/flow-record.ts';
+import { parseIp } from './record/ip-address.ts';
+import { latestTimeOf, PLAIN_LIMITS, type RecordLimits, type RecordRules } from './record/record-limits.ts';
+import { validateFlowRecord } from './record/validate.ts';
 import type { Rules } from './rules.ts';
-import { validateFlowRecord } from './validate.ts';
+import { isSameMsisdn, type MsisdnForms } from './subscriber/msisdn.ts';
 
 /** A record's place in its log, and where its key and value stand in `octets`, which may hold more than them. */
 export interface Incoming {

@@ -1,9 +1,9 @@
-import type { FlowBatch } from './flow-batch.ts';
-import { type Leakage, NO_LEAKAGE } from './leakage.ts';
+import { type Leakage, NO_LEAKAGE } from './classify/leakage.ts';
 import { OUTCOMES, type Outcome, outcomeOf, REASONS } from './outcome.ts';
+import type { FlowBatch } from './record/flow-batch.ts';
 
 /** Records and octets of one application and reason. */
-export interface OutcomeCount {
+interface OutcomeCount {
   /** Index into the catalogue's applications; -1 where none was recognised. */
   application: number;
   reasonCode: number;

@@ -1,4 +1,4 @@
-import { finish, mixWord } from './fingerprint.ts';
+import { finish, mixWord } from './record/fingerprint.ts';
 
 const NOTHING = 0xffffffff;
 /** Slots that lie in one line of the processor's cache. */

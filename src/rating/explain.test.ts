@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { parseCatalogue } from './catalogue-compile.ts';
-import { decodeJson } from './decode-json.ts';
+import { parseCatalogue } from './catalogue/catalogue-compile.ts';
+import { decodeJson } from './decode/decode-json.ts';
 import { explainRecord } from './explain.ts';
-import { PseudonymKey } from './pseudonym.ts';
 import { NO_FACTS, Rules } from './rules.ts';
+import { PseudonymKey } from './subscriber/pseudonym.ts';
 
 const { catalogue } = parseCatalogue(
   `

@@ -1,6 +1,10 @@
 import { admit, type IngestContext, incoming } from './admit.ts';
-import type { Catalogue } from './catalogue.ts';
-import type { Decoder } from './decoder.ts';
+import type { Catalogue } from './catalogue/catalogue.ts';
+import type { Decoder } from './decode/decoder.ts';
+import { Lane } from './lane.ts';
+import { formatMicros } from './money.ts';
+import { outcomeOf, REASONS } from './outcome.ts';
+import { classifyBatch, rateBatch } from './pipeline.ts';
 import {
   CONFLICTING_IDENTITIES,
   EVIDENCES,
@@ -9,16 +13,12 @@ import {
   NO_TAG,
   UNDECIDED,
   UNKNOWN_IDENTITY,
-} from './flow-batch.ts';
-import { CONTENT_TYPES } from './flow-record.ts';
-import { parseCidr } from './ip-address.ts';
-import { Lane } from './lane.ts';
-import { formatMicros } from './money.ts';
-import { outcomeOf, REASONS } from './outcome.ts';
-import { classifyBatch, rateBatch } from './pipeline.ts';
-import type { PseudonymKey } from './pseudonym.ts';
-import { PLAIN_RULES } from './record-limits.ts';
+} from './record/flow-batch.ts';
+import { CONTENT_TYPES } from './record/flow-record.ts';
+import { parseCidr } from './record/ip-address.ts';
+import { PLAIN_RULES } from './record/record-limits.ts';
 import type { Rules } from './rules.ts';
+import type { PseudonymKey } from './subscriber/pseudonym.ts';
 
 /** One step of a record's way, in words. */
 export interface Explanation {
@@ -27,7 +27,7 @@ export interface Explanation {
 }
 
 /** The counter that an explanation starts from: what the journal has, or zeros. */
-export interface CounterBefore {
+interface CounterBefore {
   usedOctets: number;
   carry: number;
 }

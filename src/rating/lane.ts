@@ -1,11 +1,11 @@
-import { CounterTable } from './counter-table.ts';
+import { PlanPeriods } from './catalogue/plan-periods.ts';
+import { Names } from './classify/names.ts';
 import { DuplicateWindow } from './duplicate-window.ts';
-import { Names } from './names.ts';
-import { PlanPeriods } from './plan-periods.ts';
-import { PSEUDONYM_WORDS, type PseudonymKey } from './pseudonym.ts';
+import { CounterTable } from './quota/counter-table.ts';
+import { rewrittenName } from './record/topic-partition.ts';
 import type { RestoredCounters, RestoredIdentities } from './restored-columns.ts';
-import { SubscriberTable } from './subscriber-table.ts';
-import { rewrittenName } from './topic-partition.ts';
+import { PSEUDONYM_WORDS, type PseudonymKey } from './subscriber/pseudonym.ts';
+import { SubscriberTable } from './subscriber/subscriber-table.ts';
 
 /**
  * All that rating remembers from record to record: the open counters, the identities seen, and the small integers that

@@ -1,4 +1,4 @@
-import { minorDigitsOf } from './currencies.ts';
+import { minorDigitsOf } from './catalogue/currencies.ts';
 
 const MICROS_DIGITS = 6;
 const MICROS_PER_UNIT = 10n ** BigInt(MICROS_DIGITS);

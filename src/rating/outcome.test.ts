@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { admit, incoming } from './admit.ts';
-import { decodeJson } from './decode-json.ts';
-import { FlowBatch } from './flow-batch.ts';
-import type { FlowRecord } from './flow-record.ts';
+import { decodeJson } from './decode/decode-json.ts';
 import { isCharged, outcomeOf, REASONS, type Reason } from './outcome.ts';
 import { classifyBatch, rateBatch } from './pipeline.ts';
-import { PLAIN_RULES } from './record-limits.ts';
+import { FlowBatch } from './record/flow-batch.ts';
+import type { FlowRecord } from './record/flow-record.ts';
+import { PLAIN_RULES } from './record/record-limits.ts';
 import type { Rules } from './rules.ts';
 import { asValue, closedFor, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 

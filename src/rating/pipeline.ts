@@ -1,8 +1,8 @@
 import type { Seen } from './duplicate-window.ts';
-import { type FlowBatch, UNDECIDED } from './flow-batch.ts';
 import type { Lane } from './lane.ts';
 import { REASON_CODE, type Reason } from './outcome.ts';
 import { rate } from './rate.ts';
+import { type FlowBatch, UNDECIDED } from './record/flow-batch.ts';
 import type { Rules } from './rules.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -1,7 +1,7 @@
-import type { Plan, PriceTier } from './catalogue.ts';
-import type { CounterTable } from './counter-table.ts';
-import type { FlowBatch } from './flow-batch.ts';
+import type { Plan, PriceTier } from './catalogue/catalogue.ts';
 import type { Reason } from './outcome.ts';
+import type { CounterTable } from './quota/counter-table.ts';
+import type { FlowBatch } from './record/flow-batch.ts';
 
 const WHOLE = 10_000; // basis points
 const OCTETS_PER_MIB = 2 ** 20;

@@ -1,12 +1,12 @@
-import type { Catalogue } from './catalogue.ts';
-import { Evidence } from './classify.ts';
-import { isPeriodClosed, type LastClosing, monthAfterDay } from './closed-periods.ts';
-import type { FlowBatch } from './flow-batch.ts';
+import type { Catalogue } from './catalogue/catalogue.ts';
+import { isPeriodClosed, type LastClosing, monthAfterDay } from './catalogue/closed-periods.ts';
+import { PeriodCalendar } from './catalogue/period.ts';
+import { Evidence } from './classify/classify.ts';
 import type { Reason } from './outcome.ts';
-import { PeriodCalendar } from './period.ts';
+import type { FlowBatch } from './record/flow-batch.ts';
 
 /** Who is suspended as of one numbered fact. */
-export interface Suspensions {
+interface Suspensions {
   sponsorIds: ReadonlySet<string>;
   /** The last fact that was taken into account; 0 before the first. */
   number: number;

@@ -1,4 +1,4 @@
-import type { RecordBatchError, RecordBatchErrorCode } from '../platform/record-batch-error.ts';
+import type { RecordBatchError, RecordBatchErrorCode } from '../platform/kafka/record-batch-error.ts';
 
 export type SourceErrorCode =
   | 'file_not_found'

@@ -1,6 +1,6 @@
-import type { Decoder } from '../billing/decoder.ts';
-import type { TopicPartition } from '../billing/topic-partition.ts';
-import type { LogRecord, ProveRecord } from '../platform/log-record.ts';
+import type { LogRecord, ProveRecord } from '../platform/kafka/log-record.ts';
+import type { Decoder } from '../rating/decode/decoder.ts';
+import type { TopicPartition } from '../rating/record/topic-partition.ts';
 
 /** Offsets that the log still has: [startOffset, endOffset). Null where the source cannot say (files). */
 export interface LogBounds {

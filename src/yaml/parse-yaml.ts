@@ -3,7 +3,7 @@ import type { DocumentFault, DocumentPath } from './document-fault.ts';
 import { ComplexKeyError, ExcessiveAliasError, YamlTree } from './yaml-tree.ts';
 
 /** 1-based. */
-export interface Place {
+interface Place {
   line: number;
   column: number;
 }

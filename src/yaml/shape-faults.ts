@@ -3,7 +3,7 @@ import type { DocumentPath } from './document-fault.ts';
 import { nearestWord, suggestion } from './nearest-word.ts';
 
 /** What does not fit a schema, and where. */
-export interface ShapeFault {
+interface ShapeFault {
   path: DocumentPath;
   message: string;
 }

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { reportFailure } from '../commands/failure.ts';
+import { reportFailure } from '../../src/cli/failure.ts';
 import { type ChaosOptions, runChaos } from './chaos.ts';
 import { runWithOwnMounts } from './own-mounts.ts';
 

@@ -1,4 +1,4 @@
-import { type ClickHouseProcess, startClickHouseProcess } from '../testing/clickhouse-process.ts';
+import { type ClickHouseProcess, startClickHouseProcess } from '../../src/development/servers/clickhouse-process.ts';
 
 /** ClickHouse in its own process, which can be killed, and restarts over the same data and on the same port. */
 export class ChaosStore {

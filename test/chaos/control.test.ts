@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { insertStatement } from '../journal/insert-statement.ts';
-import type { JournalBlock } from '../journal/journal-block.ts';
+import { insertStatement } from '../../src/journal/insert-statement.ts';
+import type { JournalBlock } from '../../src/journal/journal-block.ts';
 import { withoutGuard } from './control.ts';
 import { isJournalInsert, laneOf } from './proxied-request.ts';
 

@@ -1,9 +1,9 @@
-import { reportFailure } from '../commands/failure.ts';
-import { openStore } from '../commands/open-store.ts';
-import { readCatalogue, readConfig } from '../commands/read-config.ts';
-import { type EngineParts, runEngine } from '../commands/run-engine.ts';
-import { createLogger } from '../platform/logger.ts';
-import { Progress } from '../platform/progress.ts';
+import { reportFailure } from '../../src/cli/failure.ts';
+import { readCatalogue, readConfig } from '../../src/engine/assembly/read-config.ts';
+import { type EngineParts, runEngine } from '../../src/engine/running/run-engine.ts';
+import { openStore } from '../../src/journal/open-store.ts';
+import { createLogger } from '../../src/platform/telemetry/logger.ts';
+import { Progress } from '../../src/platform/telemetry/progress.ts';
 import { parseFailpoint, withFailpoint } from './failpoints.ts';
 
 // Usage: node engine-main.js CONFIG. `zerorate run --config CONFIG`, with the failpoint that CHAOS_FAILPOINT names: the

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { builtModule } from '../testing/built.ts';
+import { builtModule } from '../servers/built.ts';
 
 // An engine must not outlive the harness, however that ends, and a stopped process gets no signal. The harness holds the
 // write end of the engine's standard input; when that is closed a watcher kills the engine. `exec` gives the engine the
@@ -38,7 +38,7 @@ export class EngineProcess {
   }
 
   static async start({ config, environment, log, onLine }: EngineProcessOptions): Promise<EngineProcess> {
-    const command = [process.execPath, await builtModule('chaos/engine-main.js'), config];
+    const command = [process.execPath, await builtModule('test/chaos/engine-main.js'), config];
     const child = spawn('sh', ['-c', DIE_WITH_PARENT, 'sh', ...command], {
       env: { ...process.env, ...environment },
       stdio: ['pipe', 'ignore', 'pipe'],

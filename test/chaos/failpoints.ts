@@ -1,4 +1,4 @@
-import type { EngineParts } from '../commands/run-engine.ts';
+import type { EngineParts } from '../../src/engine/running/run-engine.ts';
 
 /** The points where an engine can be stopped: before or after a call of one of its ports. */
 export const FAILPOINTS = [
@@ -16,10 +16,10 @@ export const FAILPOINTS = [
   'before_cursor',
   'before_acknowledge',
 ] as const;
-export type FailpointName = (typeof FAILPOINTS)[number];
+type FailpointName = (typeof FAILPOINTS)[number];
 
 /** `kill`: SIGKILL of itself. `stop`: SIGSTOP of itself; a SIGCONT makes it a zombie. */
-export type FailpointAction = 'kill' | 'stop';
+type FailpointAction = 'kill' | 'stop';
 
 export interface Failpoint {
   name: FailpointName;

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { builtModule } from '../testing/built.ts';
+import { builtModule } from '../servers/built.ts';
 import { becomesTrue } from './wait.ts';
 import { PARTITIONS, type World } from './world.ts';
 

@@ -41,7 +41,7 @@ export function laneOf({ target }: Pick<ProxiedRequest, 'target'>): string | nul
   return /insert_deduplication_token = '([^']*)@\d+(?:~\d+)?'/.exec(statementOf(target))?.[1] ?? null;
 }
 
-export function statementOf(target: string): string {
+function statementOf(target: string): string {
   return new URL(target, 'http://localhost').searchParams.get('query') ?? '';
 }
 

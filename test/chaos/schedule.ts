@@ -1,4 +1,4 @@
-import { Random } from '../generator/random.ts';
+import { Random } from '../../src/generator/random.ts';
 import { FAILPOINTS, type Failpoint } from './failpoints.ts';
 import type { ProxyFault, RequestKind } from './fault-proxy.ts';
 

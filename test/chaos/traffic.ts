@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Kafka, Partitioners, type Producer, type ProducerRecord, type RecordMetadata } from 'kafkajs';
-import type { GenerateTarget } from '../generator/generate-options.ts';
-import { produceRecords } from '../generator/produce-records.ts';
-import { Random } from '../generator/random.ts';
+import type { GenerateTarget } from '../../src/generator/generate-options.ts';
+import { produceRecords } from '../../src/generator/produce-records.ts';
+import { Random } from '../../src/generator/random.ts';
 
 const RECORDS_PER_SEND = 60;
 const RETRY_MS = 300;

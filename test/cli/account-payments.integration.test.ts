@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { camt053, type Entry } from '../finance/camt053.fixture.ts';
-import { packagePath } from '../platform/package-paths.ts';
+import { camt053, type Entry } from '../../src/finance/accounts/camt053.fixture.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 let zerorate: Zerorate;

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { packagePath } from '../platform/package-paths.ts';
-import { builtModule } from '../testing/built.ts';
-import { startClickHouse } from '../testing/clickhouse-server.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { builtModule } from '../servers/built.ts';
+import { startClickHouse } from '../servers/clickhouse-server.ts';
 import { type Finished, Zerorate } from './zerorate.fixture.ts';
 
 let zerorate: Zerorate;
@@ -192,7 +192,7 @@ describe('bad input is refused with a clear line and exit code 2, and nothing is
 test('while an engine has the embedded store, a booking says so and books nothing', async () => {
   const holder = spawn(
     process.execPath,
-    [await builtModule('testing/clickhouse-http-main.js'), zerorate.path('store/clickhouse')],
+    [await builtModule('development/servers/clickhouse-http-main.js'), zerorate.path('store/clickhouse')],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   try {

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { packagePath } from '../platform/package-paths.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
 import { type Finished, Zerorate } from './zerorate.fixture.ts';
 
 const CATALOGUE = packagePath('fixtures/demo/catalogue.yaml');

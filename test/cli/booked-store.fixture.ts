@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { parseCatalogue } from '../billing/catalogue-compile.ts';
-import { PLAIN_RULES } from '../billing/record-limits.ts';
-import { memorySource, PSEUDONYM_KEY, runEngine } from '../engine/engine.fixture.ts';
-import { encodeGeneratedJson } from '../generator/encode-text.ts';
-import { generateRecords } from '../generator/generate-records.ts';
-import { LogRecord } from '../platform/log-record.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import type { Store } from '../platform/store.ts';
+import { memorySource, PSEUDONYM_KEY, runEngine } from '../../src/engine/engine.fixture.ts';
+import { encodeGeneratedJson } from '../../src/generator/encode-text.ts';
+import { generateRecords } from '../../src/generator/generate-records.ts';
+import type { Store } from '../../src/platform/clickhouse/store.ts';
+import { LogRecord } from '../../src/platform/kafka/log-record.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { parseCatalogue } from '../../src/rating/catalogue/catalogue-compile.ts';
+import { PLAIN_RULES } from '../../src/rating/record/record-limits.ts';
 
 const MONTHS = [
   { seed: 41, startTimeMs: Date.UTC(2026, 8, 1), endTimeMs: Date.UTC(2026, 9, 1), topic: 'flows-41', share: 1 },

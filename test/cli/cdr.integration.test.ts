@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { packagePath } from '../platform/package-paths.ts';
-import { pythonPackages } from '../testing/python-packages.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { pythonPackages } from '../servers/python-packages.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 const FOLDER = packagePath('fixtures/cdr');

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { MALFORMATIONS } from '../generator/malformations.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { builtModule } from '../testing/built.ts';
+import { MALFORMATIONS } from '../../src/generator/malformations.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { builtModule } from '../servers/built.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 const CATALOGUE = packagePath('fixtures/demo/catalogue.yaml');
@@ -219,7 +219,7 @@ test('a store that is in use says so, and keeps what its holder has staged', asy
   const staged = zerorate.path('ndjson/staging/0.native');
   const holder = spawn(
     process.execPath,
-    [await builtModule('testing/clickhouse-http-main.js'), zerorate.path('ndjson/clickhouse')],
+    [await builtModule('development/servers/clickhouse-http-main.js'), zerorate.path('ndjson/clickhouse')],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },

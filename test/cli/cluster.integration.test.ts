@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { memorySource, openClusterStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
-import { chatCatalogue, chatRecord } from '../engine/traffic.fixture.ts';
-import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { type ClickHouseCluster, startClickHouseCluster } from '../testing/clickhouse-cluster.ts';
+import { memorySource, openClusterStore, rawRecords, runEngine } from '../../src/engine/engine.fixture.ts';
+import { chatCatalogue, chatRecord } from '../../src/engine/traffic.fixture.ts';
+import { ClickHouseJournal } from '../../src/journal/clickhouse-journal.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { type ClickHouseCluster, startClickHouseCluster } from '../servers/clickhouse-cluster.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 const DATABASE = 'zerorate_cluster';

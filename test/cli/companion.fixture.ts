@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { load } from 'js-yaml';
-import { packagePath } from '../platform/package-paths.ts';
-import { builtModule } from '../testing/built.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { builtModule } from '../servers/built.ts';
 import type { Zerorate } from './zerorate.fixture.ts';
 
 const WITHIN_MS = 90_000;

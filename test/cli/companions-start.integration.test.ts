@@ -4,12 +4,12 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 
 import { createServer, type Server } from 'node:net';
 import { dump } from 'js-yaml';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { createKafka } from '../platform/kafka.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { makeAuthority } from '../testing/certificates.ts';
-import { startClickHouseProcess } from '../testing/clickhouse-process.ts';
-import { freePort } from '../testing/free-port.ts';
-import { startKafka } from '../testing/kafka-server.ts';
+import { startClickHouseProcess } from '../../src/development/servers/clickhouse-process.ts';
+import { freePort } from '../../src/development/servers/free-port.ts';
+import { createKafka } from '../../src/platform/kafka/kafka.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { makeAuthority } from '../servers/certificates.ts';
+import { startKafka } from '../servers/kafka-server.ts';
 import { pinnedProxy, RunningCompanion, withoutAccounts } from './companion.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 

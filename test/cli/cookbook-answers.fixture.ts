@@ -1,4 +1,4 @@
-import type { Store } from '../platform/store.ts';
+import type { Store } from '../../src/platform/clickhouse/store.ts';
 import {
   type Booking,
   balancesOf,

@@ -1,5 +1,5 @@
-import { outcomeOf, REASON_CODE, type Reason } from '../billing/outcome.ts';
-import type { Store } from '../platform/store.ts';
+import type { Store } from '../../src/platform/clickhouse/store.ts';
+import { outcomeOf, REASON_CODE, type Reason } from '../../src/rating/outcome.ts';
 
 export type Row = Record<string, string>;
 

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
-import { REASONS } from '../billing/outcome.ts';
-import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
-import { packagePath } from '../platform/package-paths.ts';
+import { OPEN_STORE, type OpenedStore } from '../../src/engine/engine.fixture.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { REASONS } from '../../src/rating/outcome.ts';
 import { bookAgain, bookTwoMonths } from './booked-store.fixture.ts';
 import { cookbookAnswers } from './cookbook-answers.fixture.ts';
 import { dbtSources } from './dbt-sources.fixture.ts';
@@ -143,7 +143,7 @@ describe("Grafana's dashboard", () => {
 });
 
 test('the dbt sources are the tables and views, with what they say of themselves', async () => {
-  // After a change: npx vitest run --project integration src/commands/cookbook.integration.test.ts -u
+  // After a change: npx vitest run --project integration test/cli/cookbook.integration.test.ts -u
   await expect(await dbtSources(opened.store)).toMatchFileSnapshot(packagePath('docs/dbt/models/sources.yml'));
 });
 

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import type { Store } from '../platform/store.ts';
+import type { Store } from '../../src/platform/clickhouse/store.ts';
 
 const HEAD = `# The store's tables and views as dbt sources. Its descriptions are the store's comments; a test compares them.
 # https://docs.getdbt.com/reference/source-properties

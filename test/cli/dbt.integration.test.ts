@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { drainPending } from 'chdb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { migrate } from '../journal/migrate.ts';
-import { openEmbeddedStore } from '../platform/embedded-store.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { type ServedStore, serveStore } from '../serve/http-server.ts';
-import { pythonPackages } from '../testing/python-packages.ts';
+import { type ServedStore, serveStore } from '../../src/finance/portal/http-server.ts';
+import { migrate } from '../../src/journal/migrate.ts';
+import { openEmbeddedStore } from '../../src/platform/clickhouse/embedded-store.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { pythonPackages } from '../servers/python-packages.ts';
 import { bookTwoMonths } from './booked-store.fixture.ts';
 
 /** Of 1.10, as later ones fetch a parser while they are installed. */

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { DevState } from '../development/dev-state.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { CHROMIUM } from '../testing/prerequisites.ts';
+import type { DevState } from '../../src/development/dev-state.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { CHROMIUM } from '../servers/prerequisites.ts';
 
 const START_TIMEOUT_MS = 240_000;
 const GONE_TIMEOUT_MS = 20_000;

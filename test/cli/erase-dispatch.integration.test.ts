@@ -3,12 +3,12 @@ import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { dump } from 'js-yaml';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PseudonymKey } from '../billing/pseudonym.ts';
-import { DispatchStore } from '../dispatch/dispatch-store.ts';
-import type { Session } from '../dispatch/session.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { parsePseudonymKey } from '../platform/pseudonym-key.ts';
-import { freePort } from '../testing/free-port.ts';
+import { freePort } from '../../src/development/servers/free-port.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { parsePseudonymKey } from '../../src/platform/pseudonym-key.ts';
+import { PseudonymKey } from '../../src/rating/subscriber/pseudonym.ts';
+import { DispatchStore } from '../../src/sessions/dispatch/dispatch-store.ts';
+import type { Session } from '../../src/sessions/dispatch/session.ts';
 import { pinnedProxy, RunningCompanion, withoutAccounts } from './companion.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 

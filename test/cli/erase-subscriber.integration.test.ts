@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { packagePath } from '../platform/package-paths.ts';
-import { builtModule } from '../testing/built.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { builtModule } from '../servers/built.ts';
 import { type Finished, Zerorate } from './zerorate.fixture.ts';
 
 const CATALOGUE = packagePath('fixtures/demo/catalogue.yaml');
@@ -208,7 +208,7 @@ async function changed(work: () => Promise<void>): Promise<void> {
 
 /** In a process of its own: one at a time has an embedded store. */
 async function command(sql: string): Promise<void> {
-  const script = `import { openEmbeddedStore } from ${JSON.stringify(await builtModule('platform/embedded-store.js'))};
+  const script = `import { openEmbeddedStore } from ${JSON.stringify(await builtModule('platform/clickhouse/embedded-store.js'))};
     const store = await openEmbeddedStore(${JSON.stringify(zerorate.path('store'))}, { create: false });
     await store.command(${JSON.stringify(sql)});
     await store.close();`;

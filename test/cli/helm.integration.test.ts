@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { configSchema } from '../platform/config-schema.ts';
-import { CONFIG_VARIABLES } from '../platform/config-variables.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { pythonPackages } from '../testing/python-packages.ts';
+import { configSchema } from '../../src/platform/config/config-schema.ts';
+import { CONFIG_VARIABLES } from '../../src/platform/config/config-variables.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { pythonPackages } from '../servers/python-packages.ts';
 
 const CHART = packagePath('docker/helm/zerorate');
 /** Helm itself, by its SDK: Python without anything to compile. */

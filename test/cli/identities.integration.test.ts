@@ -4,12 +4,12 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import kafkajs, { logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseCatalogue } from '../billing/catalogue-compile.ts';
-import { encodeGeneratedJson } from '../generator/encode-text.ts';
-import { generateRecords } from '../generator/generate-records.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { builtModule } from '../testing/built.ts';
-import { startKafka } from '../testing/kafka-server.ts';
+import { encodeGeneratedJson } from '../../src/generator/encode-text.ts';
+import { generateRecords } from '../../src/generator/generate-records.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { parseCatalogue } from '../../src/rating/catalogue/catalogue-compile.ts';
+import { builtModule } from '../servers/built.ts';
+import { startKafka } from '../servers/kafka-server.ts';
 import { Identities } from './identities.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 

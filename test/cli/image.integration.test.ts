@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { packagePath } from '../platform/package-paths.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
 
 /** Each instruction of the Dockerfile: its word, and the rest with continued lines joined. */
 const INSTRUCTIONS = readFileSync(packagePath('docker/Dockerfile'), 'utf8')

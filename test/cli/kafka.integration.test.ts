@@ -2,11 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import kafkajs, { type Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseCatalogue } from '../billing/catalogue-compile.ts';
-import { encodeFlowRecordAvro } from '../generator/encode-avro.ts';
-import { produceRecords } from '../generator/produce-records.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
+import { encodeFlowRecordAvro } from '../../src/generator/encode-avro.ts';
+import { produceRecords } from '../../src/generator/produce-records.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { parseCatalogue } from '../../src/rating/catalogue/catalogue-compile.ts';
+import { type KafkaServer, startKafka } from '../servers/kafka-server.ts';
 import { runUntilBooked } from './run-until-booked.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 

@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { withPorts } from '../development/dev-folder.ts';
-import { readDevSettings, usedPorts } from '../development/dev-settings.ts';
-import { createTopics } from '../development/start-programs.ts';
-import { Cleanups } from '../platform/cleanups.ts';
-import { createKafka } from '../platform/kafka.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { startClickHouseProcess } from '../testing/clickhouse-process.ts';
-import { freePort } from '../testing/free-port.ts';
-import { startKafka } from '../testing/kafka-server.ts';
+import { withPorts } from '../../src/development/dev-folder.ts';
+import { readDevSettings, usedPorts } from '../../src/development/dev-settings.ts';
+import { startClickHouseProcess } from '../../src/development/servers/clickhouse-process.ts';
+import { freePort } from '../../src/development/servers/free-port.ts';
+import { createTopics } from '../../src/development/start-programs.ts';
+import { Cleanups } from '../../src/platform/cleanups.ts';
+import { createKafka } from '../../src/platform/kafka/kafka.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { startKafka } from '../servers/kafka-server.ts';
 
 const BLOCK =
   /^<!-- not run: needs Kafka and a ClickHouse server; (to its end|each in a shell of its own) -->\n```sh\n([\s\S]*?)^```$/gm;

@@ -5,8 +5,8 @@ import { cp, mkdir } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { builtModule } from '../testing/built.ts';
-import { nodeBinary } from '../testing/node-binaries.ts';
+import { builtModule } from '../servers/built.ts';
+import { nodeBinary } from '../servers/node-binaries.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 /** Of each supported line one: their ICU differs in the decimals of currencies. */
@@ -94,7 +94,7 @@ async function exportUnder(version: string): Promise<Record<string, string>> {
       return ['statement', '--sponsor', currency.toLowerCase(), '--month', MONTH, ...out, '--store', 'store'];
     }),
   );
-  const program = pathToFileURL(await builtModule('commands/load-program.js')).href;
+  const program = pathToFileURL(await builtModule('cli/load-program.js')).href;
   const script =
     `const { loadProgram } = await import(${JSON.stringify(program)});` +
     `for (const args of ${JSON.stringify(runs)}) await (await loadProgram('statement')).parseAsync(args, { from: 'user' });` +

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import kafkajs, { type Admin, type Kafka, logLevel, type Message } from 'kafkajs';
-import { parseCatalogue } from '../billing/catalogue-compile.ts';
+import { freePort } from '../../src/development/servers/free-port.ts';
+import type { Scraped } from '../../src/engine/metrics/promtool.fixture.ts';
+import { type Scrape, scrape } from '../../src/engine/metrics/scrape.fixture.ts';
+import { produceRecords } from '../../src/generator/produce-records.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { parseCatalogue } from '../../src/rating/catalogue/catalogue-compile.ts';
 import { becomesTrue } from '../chaos/wait.ts';
-import { produceRecords } from '../generator/produce-records.ts';
-import type { Scraped } from '../operations/promtool.fixture.ts';
-import { type Scrape, scrape } from '../operations/scrape.fixture.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { freePort } from '../testing/free-port.ts';
-import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
+import { type KafkaServer, startKafka } from '../servers/kafka-server.ts';
 import { RunningZerorate } from './running-zerorate.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 

@@ -1,11 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import kafkajs, { logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freePort } from '../../src/development/servers/free-port.ts';
+import { type KafkaBroker, kafkaJars, startKafkaBroker } from '../../src/development/servers/kafka-broker.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
 import { becomesTrue } from '../chaos/wait.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { freePort } from '../testing/free-port.ts';
-import { type KafkaBroker, startKafkaBroker } from '../testing/kafka-broker.ts';
-import { kafkaJars } from '../testing/kafka-server.ts';
 import { RunningZerorate } from './running-zerorate.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 

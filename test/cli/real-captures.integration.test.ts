@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { packagePath } from '../platform/package-paths.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 /** Flow records made from packet captures of messaging applications; they are not part of the package. */

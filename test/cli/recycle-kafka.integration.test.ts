@@ -2,11 +2,11 @@ import { writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import kafkajs, { logLevel, type Producer } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { encodeGeneratedJson } from '../generator/encode-text.ts';
-import { generateRecords } from '../generator/generate-records.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { type ClickHouseServer, startClickHouse } from '../testing/clickhouse-server.ts';
-import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
+import { encodeGeneratedJson } from '../../src/generator/encode-text.ts';
+import { generateRecords } from '../../src/generator/generate-records.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { type ClickHouseServer, startClickHouse } from '../servers/clickhouse-server.ts';
+import { type KafkaServer, startKafka } from '../servers/kafka-server.ts';
 import { runUntilBooked } from './run-until-booked.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 

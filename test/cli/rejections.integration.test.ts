@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { FlowRecord } from '../billing/flow-record.ts';
-import { testRecord } from '../billing/traffic.fixture.ts';
-import { packagePath } from '../platform/package-paths.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import type { FlowRecord } from '../../src/rating/record/flow-record.ts';
+import { testRecord } from '../../src/rating/traffic.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 const CATALOGUE = packagePath('fixtures/demo/catalogue.yaml');

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { expectAlerts } from '../operations/promtool.fixture.ts';
-import { metricOf, scrape } from '../operations/scrape.fixture.ts';
+import { expectAlerts } from '../../src/engine/metrics/promtool.fixture.ts';
+import { metricOf, scrape } from '../../src/engine/metrics/scrape.fixture.ts';
 import { halfAnHour, OperatedEngines } from './operated-engine.fixture.ts';
 
 let engines: OperatedEngines;

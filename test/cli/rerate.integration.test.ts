@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { packagePath } from '../platform/package-paths.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 const CATALOGUE = packagePath('fixtures/demo/catalogue.yaml');

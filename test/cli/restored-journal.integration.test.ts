@@ -1,8 +1,8 @@
 import { cpSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import kafkajs, { type Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DEMO_CATALOGUE, produceDemoRecords } from '../generator/demo-traffic.fixture.ts';
-import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
+import { DEMO_CATALOGUE, produceDemoRecords } from '../../src/generator/demo-traffic.fixture.ts';
+import { type KafkaServer, startKafka } from '../servers/kafka-server.ts';
 import { runUntilBooked } from './run-until-booked.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 

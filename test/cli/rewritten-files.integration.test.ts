@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { packagePath } from '../platform/package-paths.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
 import { caseFlows } from './case-flow.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 

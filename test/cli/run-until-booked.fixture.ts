@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { expect } from 'vitest';
-import { builtModule } from '../testing/built.ts';
+import { builtModule } from '../servers/built.ts';
 import type { Zerorate } from './zerorate.fixture.ts';
 
 /** `zerorate run --config <args>` until so many records are booked; then stops it, as an operator would. */

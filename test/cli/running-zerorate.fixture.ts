@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { builtModule } from '../testing/built.ts';
+import { builtModule } from '../servers/built.ts';
 import type { Zerorate } from './zerorate.fixture.ts';
 
 export type LogLine = Record<string, unknown> & { msg: string };

@@ -5,11 +5,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import avro, { type Schema } from 'avsc';
 import kafkajs, { logLevel, type Producer } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { FlowRecord } from '../billing/flow-record.ts';
-import { generateRecords } from '../generator/generate-records.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
-import { type RegistryServer, registerSchema, startRegistry } from '../testing/registry-server.ts';
+import { generateRecords } from '../../src/generator/generate-records.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import type { FlowRecord } from '../../src/rating/record/flow-record.ts';
+import { type KafkaServer, startKafka } from '../servers/kafka-server.ts';
+import { type RegistryServer, registerSchema, startRegistry } from '../servers/registry-server.ts';
 import { runUntilBooked } from './run-until-booked.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 

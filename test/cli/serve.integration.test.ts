@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { packagePath } from '../platform/package-paths.ts';
-import { builtModule } from '../testing/built.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { builtModule } from '../servers/built.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 let zerorate: Zerorate;

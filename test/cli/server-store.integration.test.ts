@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { packagePath } from '../platform/package-paths.ts';
-import { startClickHouse } from '../testing/clickhouse-server.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { startClickHouse } from '../servers/clickhouse-server.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 let server: Awaited<ReturnType<typeof startClickHouse>>;

@@ -3,7 +3,7 @@ import { query } from 'chdb';
 import { parse } from 'csv-parse/sync';
 import readExcelFile from 'read-excel-file/node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { packagePath } from '../platform/package-paths.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
 import { type Finished, Zerorate } from './zerorate.fixture.ts';
 
 const CATALOGUE = packagePath('fixtures/demo/catalogue.yaml');

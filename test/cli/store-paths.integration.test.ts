@@ -6,9 +6,9 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { testRecord } from '../billing/traffic.fixture.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { builtModule } from '../testing/built.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { testRecord } from '../../src/rating/traffic.fixture.ts';
+import { builtModule } from '../servers/built.ts';
 import { type Finished, Zerorate } from './zerorate.fixture.ts';
 
 const command = promisify(execFile);

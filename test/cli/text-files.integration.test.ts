@@ -1,9 +1,9 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FLOW_RECORD_FIELDS } from '../billing/flow-record.ts';
-import { testRecord } from '../billing/traffic.fixture.ts';
-import { packagePath } from '../platform/package-paths.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import { FLOW_RECORD_FIELDS } from '../../src/rating/record/flow-record.ts';
+import { testRecord } from '../../src/rating/traffic.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 const CATALOGUE = packagePath('fixtures/cases/catalogue.yaml');

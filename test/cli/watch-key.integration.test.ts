@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { PseudonymKey } from '../billing/pseudonym.ts';
-import { PLAIN_RULES } from '../billing/record-limits.ts';
-import { testRecord, testRules } from '../billing/traffic.fixture.ts';
-import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
-import { bookKeyHistory, compareKeyHistory, hasBookings } from '../finance/key-history.ts';
-import { erasedKey, parsePseudonymKey, type StoredPseudonymKey } from '../platform/pseudonym-key.ts';
-import type { LoadedKey } from './load-key.ts';
-import { bookKey, KeyedJournal } from './watch-key.ts';
+import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../../src/engine/engine.fixture.ts';
+import type { LoadedKey } from '../../src/engine/running/load-key.ts';
+import { bookKey, KeyedJournal } from '../../src/engine/running/watch-key.ts';
+import { bookKeyHistory, compareKeyHistory, hasBookings } from '../../src/finance/key-history.ts';
+import { erasedKey, parsePseudonymKey, type StoredPseudonymKey } from '../../src/platform/pseudonym-key.ts';
+import { PLAIN_RULES } from '../../src/rating/record/record-limits.ts';
+import { PseudonymKey } from '../../src/rating/subscriber/pseudonym.ts';
+import { testRecord, testRules } from '../../src/rating/traffic.fixture.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 25);
 const whole = parsePseudonymKey('5a'.repeat(32), 'key');

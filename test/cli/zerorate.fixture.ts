@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { builtModule } from '../testing/built.ts';
+import { builtModule } from '../servers/built.ts';
 
 export interface Finished {
   code: number;

@@ -1,5 +1,5 @@
-import type { FlowRecord } from '../billing/flow-record.ts';
-import { formatTable, grouped } from '../platform/print-table.ts';
+import { formatTable, grouped } from '../../src/platform/telemetry/print-table.ts';
+import type { FlowRecord } from '../../src/rating/record/flow-record.ts';
 import { CALL_CONTENT } from './call-content.ts';
 import type { Member } from './crowd.ts';
 import { APPLICATIONS } from './loop-plan.ts';

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { Random } from '../generator/random.ts';
-import { accountClaims, identityOf, signAccountAssertion } from '../session-protocol/account-assertion.ts';
-import { attachToGateway } from '../terminal/attach-to-gateway.ts';
-import { Terminal } from '../terminal/terminal.ts';
-import type { Delivery } from '../terminal/terminal-event.ts';
+import { Random } from '../../src/generator/random.ts';
+import { accountClaims, identityOf, signAccountAssertion } from '../../src/sessions/protocol/account-assertion.ts';
+import { attachToGateway } from '../../src/sessions/terminal/attach-to-gateway.ts';
+import { Terminal } from '../../src/sessions/terminal/terminal.ts';
+import type { Delivery } from '../../src/sessions/terminal/terminal-event.ts';
 import { CALL_CONTENT } from './call-content.ts';
 import { ACCOUNT_KEY_ID } from './loop-files.ts';
 import { APPLICATIONS, type LoopApplication } from './loop-plan.ts';

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Random } from '../generator/random.ts';
+import type { Random } from '../../src/generator/random.ts';
 import { askForSession } from './hostile-terminal.ts';
 import type { HostileWorld } from './hostile-world.ts';
 

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { reportFailure } from '../commands/failure.ts';
+import { reportFailure } from '../../src/cli/failure.ts';
 import { runHostile } from './hostile-run.ts';
 
 function number(text: string): number {

@@ -1,8 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { request } from 'undici';
-import { Random } from '../generator/random.ts';
-import { Cleanups } from '../platform/cleanups.ts';
+import { Random } from '../../src/generator/random.ts';
+import { Cleanups } from '../../src/platform/cleanups.ts';
 import { ATTACKS } from './hostile-attacks.ts';
 import { HonestTerminal } from './hostile-terminal.ts';
 import { type HostileWorld, startHostileWorld } from './hostile-world.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Agent, request } from 'undici';
-import { identityClaims, signIdentityAssertion } from '../session-protocol/identity-assertion.ts';
+import { identityClaims, signIdentityAssertion } from '../../src/sessions/protocol/identity-assertion.ts';
 import { APPLICATION, type HostileWorld, ISSUER, KEY_ID } from './hostile-world.ts';
 
 const WITHIN_MS = 15_000;

@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { exportJWK } from 'jose';
 import { dump } from 'js-yaml';
 import { open } from 'lmdb';
-import { Companion } from '../development/companion.ts';
-import { MessageHub } from '../development/message-hub.ts';
-import type { Cleanups } from '../platform/cleanups.ts';
-import { parsePseudonymKey } from '../platform/pseudonym-key.ts';
-import { freePort } from '../testing/free-port.ts';
+import { Companion } from '../../src/development/companion.ts';
+import { MessageHub } from '../../src/development/message-hub.ts';
+import { freePort } from '../../src/development/servers/free-port.ts';
+import type { Cleanups } from '../../src/platform/cleanups.ts';
+import { parsePseudonymKey } from '../../src/platform/pseudonym-key.ts';
 
 export const APPLICATION = 'chat';
 export const ISSUER = 'operator';

@@ -1,5 +1,5 @@
-import type { Identification } from '../billing/catalogue.ts';
-import type { ContentType } from '../session-protocol/content-octets.ts';
+import type { Identification } from '../../src/rating/catalogue/catalogue.ts';
+import type { ContentType } from '../../src/sessions/protocol/content-octets.ts';
 
 /** An application of the loop, as catalogue, dispatch server and proxies are configured for it. */
 export interface LoopApplication {

@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import avro from 'avsc';
-import type { Identification } from '../billing/catalogue.ts';
-import type { FlowRecord } from '../billing/flow-record.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import type { ContentType } from '../session-protocol/content-octets.ts';
-import { reportedUsageSchema } from '../session-protocol/dispatch-messages.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
+import type { Identification } from '../../src/rating/catalogue/catalogue.ts';
+import type { FlowRecord } from '../../src/rating/record/flow-record.ts';
+import type { ContentType } from '../../src/sessions/protocol/content-octets.ts';
+import { reportedUsageSchema } from '../../src/sessions/protocol/dispatch-messages.ts';
 import type { Member } from './crowd.ts';
 import { DATABASE, FLOW_TOPIC } from './loop-files.ts';
 import { ADDRESS_PROXY_IP, APPLICATIONS } from './loop-plan.ts';
 import type { LoopWorld } from './loop-world.ts';
 
 /** Octets of one application, each counted by another component. */
-export interface ApplicationTotals {
+interface ApplicationTotals {
   applicationId: string;
   way: Identification;
   /** By the terminals, on their connections to proxies. */

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { randomInt } from 'node:crypto';
+import { Cleanups } from '../../src/platform/cleanups.ts';
 import { becomesTrue } from '../chaos/wait.ts';
-import { Cleanups } from '../platform/cleanups.ts';
-import { builtModule } from '../testing/built.ts';
+import { builtModule } from '../servers/built.ts';
 import { callDifferences, formatCallTotals, gatherCallTotals } from './call-totals.ts';
 import { attachCrowd, letThemTalk, type Member } from './crowd.ts';
 import { formatTotals, LiveTable } from './live-table.ts';

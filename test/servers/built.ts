@@ -1,24 +1,21 @@
 import { execFile } from 'node:child_process';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { TestServerError } from './test-server-error.ts';
+import { TestServerError } from '../../src/development/servers/test-server-error.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
 
-const here = fileURLToPath(import.meta.url);
-const root = join(dirname(here), '..', '..');
 /**
  * Set for the processes of a test run that has built already. Not ZERORATE_..., which the program reads as configuration.
  */
 const BUILT = 'TESTS_BUILT';
 
 /**
- * Returns the path of a module of `src` as JavaScript, for a separate process: Node 20 runs no TypeScript. From the sources
- * it compiles first, so it is never stale; in `dist` it exists already.
+ * Returns the path of a module of `src` (`main.js`) or of `test` (`test/chaos/engine-main.js`) as JavaScript, for a separate
+ * process: Node 20 runs no TypeScript. A test compiles first, so it is never stale; a compiled harness was compiled with it.
  */
 export async function builtModule(module: string): Promise<string> {
-  if (here.endsWith('.js')) return join(dirname(here), '..', module);
-  if (process.env[BUILT] === undefined) await build();
-  return join(root, 'dist', module);
+  if (!import.meta.filename.endsWith('.js') && process.env[BUILT] === undefined) await build();
+  return packagePath(join(module.startsWith('test/') ? 'build' : 'dist', module));
 }
 
 /** Builds once for all files of a test run: Vitest calls it before the first. */
@@ -28,9 +25,13 @@ export default async function buildOnce(): Promise<void> {
 }
 
 async function build(): Promise<void> {
-  const args = [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'];
+  for (const project of ['tsconfig.build.json', 'tsconfig.test.json']) await compile(project);
+}
+
+async function compile(project: string): Promise<void> {
+  const args = [packagePath('node_modules/typescript/bin/tsc'), '-p', project];
   try {
-    await promisify(execFile)(process.execPath, args, { cwd: root });
+    await promisify(execFile)(process.execPath, args, { cwd: packagePath('.') });
   } catch (cause) {
     // Exit code 2: everything was written although a type is wrong, which the type check reports.
     const { code, stdout } = cause as { code?: number; stdout?: string };

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { TestServerError } from './test-server-error.ts';
+import { TestServerError } from '../../src/development/servers/test-server-error.ts';
 
 /** Paths of PEM files. */
 export interface CertificateFiles {

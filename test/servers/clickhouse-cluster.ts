@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startClickHouseProcess } from './clickhouse-process.ts';
+import { startClickHouseProcess } from '../../src/development/servers/clickhouse-process.ts';
 import { type ClickHouseCluster, startReplicas } from './clickhouse-replicas.ts';
 import { dockerAnswers } from './docker.ts';
 

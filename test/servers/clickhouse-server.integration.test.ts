@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@clickhouse/client';
 import { afterEach, expect, test } from 'vitest';
-import { startClickHouseProcess } from './clickhouse-process.ts';
+import { startClickHouseProcess } from '../../src/development/servers/clickhouse-process.ts';
 import { startClickHouse } from './clickhouse-server.ts';
 
 const cleanups: (() => Promise<unknown>)[] = [];

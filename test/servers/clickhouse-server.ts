@@ -1,4 +1,4 @@
-import { startClickHouseProcess } from './clickhouse-process.ts';
+import { startClickHouseProcess } from '../../src/development/servers/clickhouse-process.ts';
 import { dockerAnswers } from './docker.ts';
 
 const CLICKHOUSE_IMAGE = 'clickhouse/clickhouse-server:25.8';

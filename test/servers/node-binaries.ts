@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { TestServerError } from './test-server-error.ts';
+import { TestServerError } from '../../src/development/servers/test-server-error.ts';
 
 const INSTALL_TIMEOUT_MS = 300_000;
 

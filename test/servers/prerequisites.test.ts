@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
-import { packagePath } from '../platform/package-paths.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
 
 const empty = mkdtempSync(join(tmpdir(), 'zerorate-path-'));
 afterAll(() => rmSync(empty, { recursive: true }));
 
 /** Runs the first step of `npm test`, on a machine with only the programs that `env` names. */
 async function check(env: Record<string, string>): Promise<{ code: number; output: string }> {
-  const main = packagePath('src/testing/prerequisites-main.ts');
+  const main = packagePath('test/servers/prerequisites-main.ts');
   const args = ['--import', 'tsx', main];
   try {
     const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { env });

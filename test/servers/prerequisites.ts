@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { JAVA } from './java-process.ts';
+import { JAVA } from '../../src/development/servers/java-process.ts';
 
 /** Chromium: CHROMIUM, or where Debian installs it; undefined when there is none. */
 export const CHROMIUM = [process.env.CHROMIUM ?? '', '/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) =>

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { TestServerError } from './test-server-error.ts';
+import { TestServerError } from '../../src/development/servers/test-server-error.ts';
 
 /** Some packages have hundreds of megabytes. */
 const INSTALL_TIMEOUT_MS = 900_000;

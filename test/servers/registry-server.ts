@@ -2,11 +2,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { freePort } from '../../src/development/servers/free-port.ts';
+import { endProcess, spawnJava } from '../../src/development/servers/java-process.ts';
+import { mavenArchive } from '../../src/development/servers/maven-artifacts.ts';
+import { TestServerError } from '../../src/development/servers/test-server-error.ts';
 import { dockerAnswers } from './docker.ts';
-import { freePort } from './free-port.ts';
-import { endProcess, spawnJava } from './java-process.ts';
-import { mavenArchive } from './maven-artifacts.ts';
-import { TestServerError } from './test-server-error.ts';
 
 // The newest for Java 17: those of 3.x need 21.
 const APICURIO_VERSION = '2.6.13.Final';

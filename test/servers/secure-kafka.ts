@@ -1,7 +1,6 @@
+import { freePort } from '../../src/development/servers/free-port.ts';
+import { type KafkaBroker, kafkaJars, startKafkaBroker } from '../../src/development/servers/kafka-broker.ts';
 import type { CertificateFiles } from './certificates.ts';
-import { freePort } from './free-port.ts';
-import { type KafkaBroker, startKafkaBroker } from './kafka-broker.ts';
-import { kafkaJars } from './kafka-server.ts';
 
 /** A broker that checks logins and rights, always from its jars: no other can be given users and certificates. */
 export interface SecureKafka extends KafkaBroker {

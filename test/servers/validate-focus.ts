@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { TestServerError } from '../../src/development/servers/test-server-error.ts';
 import { pythonPackages } from './python-packages.ts';
-import { TestServerError } from './test-server-error.ts';
 
 /** Its pandera does not run with a newer multimethod. */
 const REQUIREMENTS = ['focus-validator==1.0.0', 'multimethod==1.10'];

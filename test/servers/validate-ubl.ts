@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { packagePath } from '../platform/package-paths.ts';
-import { JAVA } from './java-process.ts';
-import { mavenJars } from './maven-artifacts.ts';
-import { TestServerError } from './test-server-error.ts';
+import { JAVA } from '../../src/development/servers/java-process.ts';
+import { mavenJars } from '../../src/development/servers/maven-artifacts.ts';
+import { TestServerError } from '../../src/development/servers/test-server-error.ts';
+import { packagePath } from '../../src/platform/package-paths.ts';
 
 const ARTIFACTS = [
   'com.helger.phive.rules:phive-rules-en16931:4.2.0',
@@ -20,7 +20,7 @@ const VALIDATION_TIMEOUT_MS = 300_000;
 export async function validateUbl(files: readonly string[]): Promise<Map<string, string[]>> {
   const jars = await mavenJars('phive-en16931-4.2.0', ARTIFACTS);
   const args = ['-Xmx512m', '-XX:+UseSerialGC', '-cp', `${jars}/*`, 'groovy.ui.GroovyMain'];
-  const script = packagePath('src/testing/validate-ubl.groovy');
+  const script = packagePath('test/servers/validate-ubl.groovy');
   const { stdout } = await promisify(execFile)(JAVA, [...args, script, ...files], {
     timeout: VALIDATION_TIMEOUT_MS,
     maxBuffer: 1 << 26,

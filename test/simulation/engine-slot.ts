@@ -1,8 +1,8 @@
-import type { Catalogue } from '../billing/catalogue.ts';
-import { prefixMapsOf } from '../billing/classify.ts';
-import { PseudonymKey } from '../billing/pseudonym.ts';
-import type { WorkerSettings } from '../engine/book-batch.ts';
-import { Engine } from '../engine/engine.ts';
+import type { WorkerSettings } from '../../src/engine/book-batch.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import type { Catalogue } from '../../src/rating/catalogue/catalogue.ts';
+import { prefixMapsOf } from '../../src/rating/classify/classify.ts';
+import { PseudonymKey } from '../../src/rating/subscriber/pseudonym.ts';
 import { JournalPort, type SimulatedStore } from './journal-port.ts';
 import type { SimulatedGroup } from './simulated-group.ts';
 import { SimulatedProcess, type World } from './simulated-process.ts';

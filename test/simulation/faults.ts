@@ -1,4 +1,4 @@
-import type { Random } from '../generator/random.ts';
+import type { Random } from '../../src/generator/random.ts';
 
 /** All faults of a simulated run by frequency: the share of the calls that each can hit. */
 const RATES = {
@@ -41,7 +41,7 @@ export type CallFault = keyof typeof RATES;
 export type TimedFault = keyof typeof INTERVALS_MS;
 /** Faults of the topic itself, in the runs with such faults. */
 export const SOURCE_FAULTS = ['retention', 'topic_recreated'] as const;
-export type SourceFault = (typeof SOURCE_FAULTS)[number];
+type SourceFault = (typeof SOURCE_FAULTS)[number];
 export type FaultKind = CallFault | TimedFault | SourceFault;
 
 export const CALL_FAULTS = Object.keys(RATES) as CallFault[];

@@ -1,9 +1,9 @@
-import type { Catalogue } from '../billing/catalogue.ts';
-import type { RestoredCounters, RestoredIdentities } from '../billing/restored-columns.ts';
-import type { TopicPartition } from '../billing/topic-partition.ts';
-import type { Journal } from '../journal/journal.ts';
-import type { JournalBlock } from '../journal/journal-block.ts';
-import { StoreError } from '../platform/store-error.ts';
+import type { Journal } from '../../src/journal/journal.ts';
+import type { JournalBlock } from '../../src/journal/journal-block.ts';
+import { StoreError } from '../../src/platform/clickhouse/store-error.ts';
+import type { Catalogue } from '../../src/rating/catalogue/catalogue.ts';
+import type { TopicPartition } from '../../src/rating/record/topic-partition.ts';
+import type { RestoredCounters, RestoredIdentities } from '../../src/rating/restored-columns.ts';
 import { counterColumns, identityColumns } from './restored-columns.ts';
 import type { SimulatedJournal } from './simulated-journal.ts';
 import type { SimulatedProcess } from './simulated-process.ts';

@@ -2,8 +2,8 @@
  * Reads a block of ClickHouse's `Native` format back into rows, for a journal in memory. It shares only the format's
  * description with the encoder: https://clickhouse.com/docs/interfaces/formats/Native
  */
-export type NativeValue = number | string | Uint8Array | readonly NativeValue[] | NativeTuple;
-export interface NativeTuple {
+type NativeValue = number | string | Uint8Array | readonly NativeValue[] | NativeTuple;
+interface NativeTuple {
   readonly [element: string]: NativeValue;
 }
 export type NativeRow = Readonly<Record<string, NativeValue>>;

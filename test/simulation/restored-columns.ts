@@ -1,5 +1,10 @@
-import { PSEUDONYM_OCTETS, PSEUDONYM_WORDS } from '../billing/pseudonym.ts';
-import type { CounterRow, IdentityRow, RestoredCounters, RestoredIdentities } from '../billing/restored-columns.ts';
+import type {
+  CounterRow,
+  IdentityRow,
+  RestoredCounters,
+  RestoredIdentities,
+} from '../../src/rating/restored-columns.ts';
+import { PSEUDONYM_OCTETS, PSEUDONYM_WORDS } from '../../src/rating/subscriber/pseudonym.ts';
 
 /** Returns counters in the form that a lane restores. */
 export function counterColumns(rows: readonly CounterRow[]): RestoredCounters {

@@ -1,4 +1,4 @@
-import { Random } from '../generator/random.ts';
+import { Random } from '../../src/generator/random.ts';
 import { checkRun, type Finding } from './check-run.ts';
 import { EngineSlot, type Place, type Sabotage } from './engine-slot.ts';
 import { type FaultKind, Faults } from './faults.ts';

@@ -1,5 +1,5 @@
 import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
-import type { LogRecord } from '../platform/log-record.ts';
+import type { LogRecord } from '../../src/platform/kafka/log-record.ts';
 import type { SimulatedGroup } from './simulated-group.ts';
 import { never, type SimulatedProcess } from './simulated-process.ts';
 import type { FetchedBatch, SimulatedTopic } from './simulated-topic.ts';

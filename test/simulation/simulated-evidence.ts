@@ -1,7 +1,13 @@
-import type { BatchRow, JournalEvidence, LaneState, NewestCounter, StoredBatch } from '../audit/evidence.ts';
-import type { StoredRow } from '../audit/stored-columns.ts';
-import type { LastClosing } from '../billing/closed-periods.ts';
-import { bytesOf, int64Words, strings } from '../platform/native-block.ts';
+import type {
+  BatchRow,
+  JournalEvidence,
+  LaneState,
+  NewestCounter,
+  StoredBatch,
+} from '../../src/assurance/audit/evidence.ts';
+import type { StoredRow } from '../../src/assurance/audit/stored-columns.ts';
+import { bytesOf, int64Words, strings } from '../../src/platform/clickhouse/native-block.ts';
+import type { LastClosing } from '../../src/rating/catalogue/closed-periods.ts';
 import type { NativeRow } from './native-rows.ts';
 import { counterColumns, identityColumns } from './restored-columns.ts';
 import { chargesOf, hex, type Part, type SimulatedJournal } from './simulated-journal.ts';

@@ -1,13 +1,21 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ClickHouseEvidence } from '../audit/clickhouse-evidence.ts';
-import type { JournalEvidence } from '../audit/evidence.ts';
-import { admit } from '../billing/admit.ts';
-import { summarise } from '../billing/batch-summary.ts';
-import { decodeJson } from '../billing/decode-json.ts';
-import { FlowBatch } from '../billing/flow-batch.ts';
-import { Lane } from '../billing/lane.ts';
-import { classifyBatch, rateBatch } from '../billing/pipeline.ts';
-import { PLAIN_RULES } from '../billing/record-limits.ts';
+import { ClickHouseEvidence } from '../../src/assurance/audit/clickhouse-evidence.ts';
+import type { JournalEvidence } from '../../src/assurance/audit/evidence.ts';
+import { OPEN_STORE, type OpenedStore } from '../../src/engine/engine.fixture.ts';
+import { Random } from '../../src/generator/random.ts';
+import { ClickHouseJournal } from '../../src/journal/clickhouse-journal.ts';
+import { insertStatement } from '../../src/journal/insert-statement.ts';
+import type { Journal } from '../../src/journal/journal.ts';
+import { type JournalBlock, journalBlock } from '../../src/journal/journal-block.ts';
+import { structureOf } from '../../src/platform/clickhouse/native-block.ts';
+import { LogRecord } from '../../src/platform/kafka/log-record.ts';
+import { admit } from '../../src/rating/admit.ts';
+import { summarise } from '../../src/rating/batch-summary.ts';
+import { decodeJson } from '../../src/rating/decode/decode-json.ts';
+import { Lane } from '../../src/rating/lane.ts';
+import { classifyBatch, rateBatch } from '../../src/rating/pipeline.ts';
+import { FlowBatch } from '../../src/rating/record/flow-batch.ts';
+import { PLAIN_RULES } from '../../src/rating/record/record-limits.ts';
 import {
   type CounterRow,
   counterRows,
@@ -15,16 +23,8 @@ import {
   identityRows,
   type RestoredCounters,
   type RestoredIdentities,
-} from '../billing/restored-columns.ts';
-import { Rules } from '../billing/rules.ts';
-import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
-import { Random } from '../generator/random.ts';
-import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
-import { insertStatement } from '../journal/insert-statement.ts';
-import type { Journal } from '../journal/journal.ts';
-import { type JournalBlock, journalBlock } from '../journal/journal-block.ts';
-import { LogRecord } from '../platform/log-record.ts';
-import { structureOf } from '../platform/native-block.ts';
+} from '../../src/rating/restored-columns.ts';
+import { Rules } from '../../src/rating/rules.ts';
 import { PSEUDONYM_KEY } from './engine-slot.ts';
 import { SimulatedEvidence } from './simulated-evidence.ts';
 import { SimulatedJournal } from './simulated-journal.ts';

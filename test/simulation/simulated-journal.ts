@@ -1,12 +1,12 @@
-import type { LastClosing } from '../billing/closed-periods.ts';
-import type { CounterRow, IdentityRow } from '../billing/restored-columns.ts';
-import type { Facts } from '../billing/rules.ts';
-import type { TopicPartition } from '../billing/topic-partition.ts';
-import { tokenOf } from '../journal/insert-statement.ts';
-import type { BookedMove, LaneHead, LogCursor } from '../journal/journal.ts';
-import { BATCH_NUMBERS, BATCH_TEXTS, type JournalBlock, KINDS } from '../journal/journal-block.ts';
-import { NO_PROOF } from '../platform/log-record.ts';
-import { StoreError } from '../platform/store-error.ts';
+import { tokenOf } from '../../src/journal/insert-statement.ts';
+import type { BookedMove, LaneHead, LogCursor } from '../../src/journal/journal.ts';
+import { BATCH_NUMBERS, BATCH_TEXTS, type JournalBlock, KINDS } from '../../src/journal/journal-block.ts';
+import { StoreError } from '../../src/platform/clickhouse/store-error.ts';
+import { NO_PROOF } from '../../src/platform/kafka/log-record.ts';
+import type { LastClosing } from '../../src/rating/catalogue/closed-periods.ts';
+import type { TopicPartition } from '../../src/rating/record/topic-partition.ts';
+import type { CounterRow, IdentityRow } from '../../src/rating/restored-columns.ts';
+import type { Facts } from '../../src/rating/rules.ts';
 import { type NativeRow, nativeRows } from './native-rows.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -1,4 +1,4 @@
-import type { Random } from '../generator/random.ts';
+import type { Random } from '../../src/generator/random.ts';
 import type { Faults } from './faults.ts';
 import { type Owner, VirtualClock, type VirtualTime } from './virtual-time.ts';
 

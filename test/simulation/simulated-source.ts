@@ -1,10 +1,10 @@
-import { decodeJson } from '../billing/decode-json.ts';
-import type { TopicPartition } from '../billing/topic-partition.ts';
-import { isFenced } from '../platform/fenced.ts';
-import type { KafkaLogger } from '../platform/kafka.ts';
-import { KafkaAssignment } from '../sources/kafka-assignment.ts';
-import { KafkaFeed } from '../sources/kafka-feed.ts';
-import type { Source, SourceListener } from '../sources/source.ts';
+import { isFenced } from '../../src/platform/fenced.ts';
+import type { KafkaLogger } from '../../src/platform/kafka/kafka.ts';
+import { decodeJson } from '../../src/rating/decode/decode-json.ts';
+import type { TopicPartition } from '../../src/rating/record/topic-partition.ts';
+import { KafkaAssignment } from '../../src/sources/kafka/kafka-assignment.ts';
+import { KafkaFeed } from '../../src/sources/kafka/kafka-feed.ts';
+import type { Source, SourceListener } from '../../src/sources/source.ts';
 import { SimulatedConsumer } from './simulated-consumer.ts';
 import type { Member, SimulatedGroup } from './simulated-group.ts';
 import type { SimulatedProcess } from './simulated-process.ts';

@@ -1,5 +1,5 @@
-import { LogRecord, type LogRecordParts } from '../platform/log-record.ts';
-import type { LogBounds } from '../sources/source.ts';
+import { LogRecord, type LogRecordParts } from '../../src/platform/kafka/log-record.ts';
+import type { LogBounds } from '../../src/sources/source.ts';
 
 export interface FetchedBatch {
   records: readonly LogRecord[];

@@ -1,9 +1,9 @@
-import type { Catalogue } from '../billing/catalogue.ts';
-import { parseCatalogue } from '../billing/catalogue-compile.ts';
-import type { FlowRecord } from '../billing/flow-record.ts';
-import { PLAIN_RULES, type RecordRules } from '../billing/record-limits.ts';
-import type { Random } from '../generator/random.ts';
-import type { LogRecordParts } from '../platform/log-record.ts';
+import type { Random } from '../../src/generator/random.ts';
+import type { LogRecordParts } from '../../src/platform/kafka/log-record.ts';
+import type { Catalogue } from '../../src/rating/catalogue/catalogue.ts';
+import { parseCatalogue } from '../../src/rating/catalogue/catalogue-compile.ts';
+import type { FlowRecord } from '../../src/rating/record/flow-record.ts';
+import { PLAIN_RULES, type RecordRules } from '../../src/rating/record/record-limits.ts';
 import { MAX_RECORD_OCTETS } from './simulated-source.ts';
 
 const HOUR_MS = 60 * 60 * 1000;

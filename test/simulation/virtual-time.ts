@@ -1,4 +1,4 @@
-import type { Clock } from '../platform/clock.ts';
+import type { Clock } from '../../src/platform/clock.ts';
 
 /** The owner of events: those of a dead owner never come, those of a frozen one wait for the thaw. */
 export interface Owner {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { testRecord, testRules } from '../billing/traffic.fixture.ts';
-import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
+import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../../engine/engine.fixture.ts';
+import { testRecord, testRules } from '../../rating/traffic.fixture.ts';
 import { auditDuplicates } from './audit-duplicates.ts';
 
 const START_MS = Date.UTC(2026, 10, 20, 12);

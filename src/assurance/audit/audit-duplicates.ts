@@ -1,5 +1,5 @@
-import { formatMicros } from '../billing/money.ts';
-import type { Store } from '../platform/store.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import { formatMicros } from '../../rating/money.ts';
 import type { AuditFault } from './invariants.ts';
 
 /** Most charges that one query groups, about: some 300 MiB in ClickHouse, which may run in this process. */

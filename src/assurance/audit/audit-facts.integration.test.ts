@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
-import { Booker, bookCorrection, bookEntry } from '../finance/finance.fixture.ts';
+import { OPEN_STORE, type OpenedStore } from '../../engine/engine.fixture.ts';
+import { Booker, bookCorrection, bookEntry } from '../../finance/statements/finance.fixture.ts';
 import { auditFacts } from './audit-facts.ts';
 
 let opened: OpenedStore;

@@ -1,4 +1,4 @@
-import type { Store } from '../platform/store.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
 import type { AuditFault, Invariant } from './invariants.ts';
 
 /** Numbered facts: one row each, but for recyclings, which have a row for each of their rejections. */

@@ -1,7 +1,4 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { FlowRecord } from '../billing/flow-record.ts';
-import { PLAIN_RULES } from '../billing/record-limits.ts';
-import { testRecord, testRules } from '../billing/traffic.fixture.ts';
 import {
   memoryPublisher,
   memorySource,
@@ -11,13 +8,16 @@ import {
   rawRecords,
   recordAt,
   runEngine,
-} from '../engine/engine.fixture.ts';
-import type { LogRecord } from '../platform/log-record.ts';
+} from '../../engine/engine.fixture.ts';
+import type { LogRecord } from '../../platform/kafka/log-record.ts';
+import type { FlowRecord } from '../../rating/record/flow-record.ts';
+import { PLAIN_RULES } from '../../rating/record/record-limits.ts';
+import { testRecord, testRules } from '../../rating/traffic.fixture.ts';
+import { replayBatches } from '../replay/replay.ts';
 import { auditQuotas } from './audit-quotas.ts';
 import { auditSource } from './audit-source.ts';
 import { ClickHouseEvidence } from './clickhouse-evidence.ts';
 import type { AuditFault } from './invariants.ts';
-import { replayBatches } from './replay.ts';
 import { walkBatches } from './walk-batches.ts';
 
 const SETTINGS = {

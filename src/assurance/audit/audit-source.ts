@@ -1,13 +1,13 @@
-import { readRecord } from '../billing/admit.ts';
-import type { PseudonymKey } from '../billing/pseudonym.ts';
-import type { RecordRules } from '../billing/record-limits.ts';
-import { counterRows, identityRows } from '../billing/restored-columns.ts';
+import { readRecord } from '../../rating/admit.ts';
+import type { RecordRules } from '../../rating/record/record-limits.ts';
+import { counterRows, identityRows } from '../../rating/restored-columns.ts';
+import type { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import { rulesByBatch } from '../replay/rules-by-batch.ts';
 import { type ComputedRecord, compareBatch, hexOf } from './compare-batch.ts';
 import { comparePayloads } from './compare-payloads.ts';
 import { decodingAt } from './decoding-at.ts';
 import type { BatchRow, JournalEvidence } from './evidence.ts';
 import type { AuditFault } from './invariants.ts';
-import { rulesByBatch } from './rules-by-batch.ts';
 import { SecondComputation, secondRules } from './second-computation.ts';
 import { lastInstantOf } from './second-rules.ts';
 import type { WalkedBatch } from './walk-batches.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { testRecord, testRules } from '../billing/traffic.fixture.ts';
-import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
-import { LogRecord } from '../platform/log-record.ts';
+import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../../engine/engine.fixture.ts';
+import { LogRecord } from '../../platform/kafka/log-record.ts';
+import { testRecord, testRules } from '../../rating/traffic.fixture.ts';
 import { auditJournal } from './audit.ts';
 import { ClickHouseEvidence } from './clickhouse-evidence.ts';
 import type { AuditFault } from './invariants.ts';

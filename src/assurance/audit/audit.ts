@@ -1,5 +1,5 @@
-import { OUTCOMES } from '../billing/outcome.ts';
-import { BATCH_NUMBERS, digestOf } from '../journal/journal-block.ts';
+import { BATCH_NUMBERS, digestOf } from '../../journal/journal-block.ts';
+import { OUTCOMES } from '../../rating/outcome.ts';
 import type { BatchRow, JournalEvidence, StoredBatch } from './evidence.ts';
 import type { AuditFault, Invariant } from './invariants.ts';
 import { storedColumns } from './stored-columns.ts';
@@ -33,7 +33,7 @@ export async function* auditJournal(
 }
 
 /** Returns faults in the sequence of batches; they are in the order of lane and number. */
-export function chainFaults(batches: readonly BatchRow[]): AuditFault[] {
+function chainFaults(batches: readonly BatchRow[]): AuditFault[] {
   const faults: AuditFault[] = [];
   const cursors = new Map<string, number>();
   let before: BatchRow | null = null;
@@ -65,7 +65,7 @@ export function chainFaults(batches: readonly BatchRow[]): AuditFault[] {
 }
 
 /** Returns faults within one batch: its counts, and its digest. */
-export function batchFaults(batch: BatchRow, { rows, lists }: StoredBatch): AuditFault[] {
+function batchFaults(batch: BatchRow, { rows, lists }: StoredBatch): AuditFault[] {
   const { lane, numbers } = batch;
   const faults: AuditFault[] = [];
   const fault = (invariant: Invariant, message: string) =>

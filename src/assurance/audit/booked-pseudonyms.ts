@@ -1,4 +1,4 @@
-import { PseudonymKey } from '../billing/pseudonym.ts';
+import { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
 
 const PSEUDONYM_TEXT = /^~[0-9a-f]{32}$/;
 const BASE64 = 'base64:';

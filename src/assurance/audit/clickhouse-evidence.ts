@@ -1,10 +1,10 @@
-import type { LastClosing } from '../billing/closed-periods.ts';
-import type { GapReason } from '../journal/batch-digest.ts';
-import { BATCH_NUMBERS } from '../journal/journal-block.ts';
-import { JournalReader } from '../journal/journal-reader.ts';
-import { readLastClosings } from '../journal/last-closings.ts';
-import { readRowBinary } from '../journal/row-binary.ts';
-import { literal, type Store } from '../platform/store.ts';
+import type { GapReason } from '../../journal/batch-digest.ts';
+import { BATCH_NUMBERS } from '../../journal/journal-block.ts';
+import { JournalReader } from '../../journal/journal-reader.ts';
+import { readLastClosings } from '../../journal/last-closings.ts';
+import { readRowBinary } from '../../journal/row-binary.ts';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import type { LastClosing } from '../../rating/catalogue/closed-periods.ts';
 import type { BatchRow, JournalEvidence, LaneState, NewestCounter, StoredBatch } from './evidence.ts';
 import { StoredBatches } from './stored-batches.ts';
 

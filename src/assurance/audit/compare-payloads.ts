@@ -1,5 +1,5 @@
-import type { PseudonymKey } from '../billing/pseudonym.ts';
-import { rejectedPayload } from '../billing/rejected-payload.ts';
+import { rejectedPayload } from '../../rating/record/rejected-payload.ts';
+import type { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
 import { BookedPseudonyms } from './booked-pseudonyms.ts';
 import type { DecodeAt } from './decoding-at.ts';
 import type { BatchRow, StoredBatch } from './evidence.ts';

@@ -1,6 +1,6 @@
-import type { LastClosing } from '../billing/closed-periods.ts';
-import type { RestoredCounters, RestoredIdentities } from '../billing/restored-columns.ts';
-import type { GapReason } from '../journal/batch-digest.ts';
+import type { GapReason } from '../../journal/batch-digest.ts';
+import type { LastClosing } from '../../rating/catalogue/closed-periods.ts';
+import type { RestoredCounters, RestoredIdentities } from '../../rating/restored-columns.ts';
 import type { StoredRow } from './stored-columns.ts';
 
 /** A batch row of the journal. */

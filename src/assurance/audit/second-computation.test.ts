@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readRecord } from '../billing/admit.ts';
-import { decodeJson } from '../billing/decode-json.ts';
-import { fingerprintOf } from '../billing/fingerprint.ts';
-import { EVIDENCES } from '../billing/flow-batch.ts';
-import type { FlowRecord } from '../billing/flow-record.ts';
-import type { Lane } from '../billing/lane.ts';
-import { failedAtTheDoor, type Outcome, REASONS, type Reason } from '../billing/outcome.ts';
-import { PseudonymKey } from '../billing/pseudonym.ts';
-import { NO_FACTS, Rules } from '../billing/rules.ts';
-import { asValue, closedFor, rateValues, testLane, testRecord, testRules } from '../billing/traffic.fixture.ts';
+import { readRecord } from '../../rating/admit.ts';
+import { decodeJson } from '../../rating/decode/decode-json.ts';
+import type { Lane } from '../../rating/lane.ts';
+import { failedAtTheDoor, type Outcome, REASONS, type Reason } from '../../rating/outcome.ts';
+import { fingerprintOf } from '../../rating/record/fingerprint.ts';
+import { EVIDENCES } from '../../rating/record/flow-batch.ts';
+import type { FlowRecord } from '../../rating/record/flow-record.ts';
+import { NO_FACTS, Rules } from '../../rating/rules.ts';
+import { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import { asValue, closedFor, rateValues, testLane, testRecord, testRules } from '../../rating/traffic.fixture.ts';
 import { ADDRESSES, catalogues, IDENTITIES, INSTANTS, mostly, TAGS } from './drawn-catalogues.fixture.ts';
 import { SecondComputation, type SecondOutcome, secondRules } from './second-computation.ts';
 

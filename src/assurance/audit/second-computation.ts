@@ -1,9 +1,9 @@
-import { fingerprintOf } from '../billing/fingerprint.ts';
-import type { FlowRecord } from '../billing/flow-record.ts';
-import { type Fault, type Outcome, outcomeOf, REASON_CODE, type Reason } from '../billing/outcome.ts';
-import type { PseudonymKey } from '../billing/pseudonym.ts';
-import { identityRows, type RestoredIdentities } from '../billing/restored-columns.ts';
-import { rewrittenName } from '../billing/topic-partition.ts';
+import { type Fault, type Outcome, outcomeOf, REASON_CODE, type Reason } from '../../rating/outcome.ts';
+import { fingerprintOf } from '../../rating/record/fingerprint.ts';
+import type { FlowRecord } from '../../rating/record/flow-record.ts';
+import { rewrittenName } from '../../rating/record/topic-partition.ts';
+import { identityRows, type RestoredIdentities } from '../../rating/restored-columns.ts';
+import type { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
 import {
   firstDayOfPeriod,
   isClosed,

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { leakageOf } from '../billing/leakage.ts';
-import { REASONS } from '../billing/outcome.ts';
-import { PseudonymKey } from '../billing/pseudonym.ts';
-import { NO_FACTS } from '../billing/rules.ts';
-import { asValue, rateValues, testLane, testRecord, testRules } from '../billing/traffic.fixture.ts';
+import { leakageOf } from '../../rating/classify/leakage.ts';
+import { REASONS } from '../../rating/outcome.ts';
+import { NO_FACTS } from '../../rating/rules.ts';
+import { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import { asValue, rateValues, testLane, testRecord, testRules } from '../../rating/traffic.fixture.ts';
 import { leakageKey } from './outcome-list.ts';
 import { SecondComputation, secondRules } from './second-computation.ts';
 import { secondLeakage } from './second-leakage.ts';

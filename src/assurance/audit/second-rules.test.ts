@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { EVIDENCES } from '../billing/flow-batch.ts';
-import type { FlowRecord } from '../billing/flow-record.ts';
-import type { Reason } from '../billing/outcome.ts';
-import { latestTimeOf, MIN_TIME_MS } from '../billing/record-limits.ts';
-import { NO_FACTS } from '../billing/rules.ts';
-import { closedFor, testRecord, testRules } from '../billing/traffic.fixture.ts';
+import type { Reason } from '../../rating/outcome.ts';
+import type { EVIDENCES } from '../../rating/record/flow-batch.ts';
+import type { FlowRecord } from '../../rating/record/flow-record.ts';
+import { latestTimeOf, MIN_TIME_MS } from '../../rating/record/record-limits.ts';
+import { NO_FACTS } from '../../rating/rules.ts';
+import { closedFor, testRecord, testRules } from '../../rating/traffic.fixture.ts';
 import {
   firstDayOfPeriod,
   isClosed,

@@ -1,8 +1,8 @@
 import type * as z from 'zod';
-import type { catalogueSchema } from '../billing/catalogue-document.ts';
-import type { FlowRecord } from '../billing/flow-record.ts';
-import type { Reason } from '../billing/outcome.ts';
-import type { Facts } from '../billing/rules.ts';
+import type { catalogueSchema } from '../../rating/catalogue/catalogue-document.ts';
+import type { Reason } from '../../rating/outcome.ts';
+import type { FlowRecord } from '../../rating/record/flow-record.ts';
+import type { Facts } from '../../rating/rules.ts';
 
 const DAY_MS = 86_400_000;
 const MICROS_DECIMALS = 6;

@@ -1,13 +1,13 @@
-import { PSEUDONYM_OCTETS } from '../billing/pseudonym.ts';
-import { KINDS, TIME } from '../journal/journal-block.ts';
-import type { RowBinaryReader } from '../journal/row-binary.ts';
+import { KINDS, TIME } from '../../journal/journal-block.ts';
+import type { RowBinaryReader } from '../../journal/row-binary.ts';
 import {
   fixedColumn,
   int64Column,
   lowCardinalityColumn,
   type NativeColumn,
   stringColumn,
-} from '../platform/native-block.ts';
+} from '../../platform/clickhouse/native-block.ts';
+import { PSEUDONYM_OCTETS } from '../../rating/subscriber/pseudonym.ts';
 
 /** A column of a batch's rows as the journal stores it, in the order of the block that booked it. */
 type StoredColumn =

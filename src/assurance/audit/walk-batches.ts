@@ -1,7 +1,7 @@
-import type { Decoder } from '../billing/decoder.ts';
-import type { TopicPartition } from '../billing/topic-partition.ts';
-import type { LogRecord } from '../platform/log-record.ts';
-import type { AskBounds, Source, SourceListener } from '../sources/source.ts';
+import type { LogRecord } from '../../platform/kafka/log-record.ts';
+import type { Decoder } from '../../rating/decode/decoder.ts';
+import type { TopicPartition } from '../../rating/record/topic-partition.ts';
+import type { AskBounds, Source, SourceListener } from '../../sources/source.ts';
 import type { BatchRow } from './evidence.ts';
 import { Handover } from './handover.ts';
 

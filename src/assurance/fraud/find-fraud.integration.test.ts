@@ -1,6 +1,4 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { parseCatalogue } from '../billing/catalogue-compile.ts';
-import type { FlowRecord } from '../billing/flow-record.ts';
 import {
   memorySource,
   OPEN_STORE,
@@ -8,7 +6,9 @@ import {
   PSEUDONYM_KEY,
   rawRecords,
   runEngine,
-} from '../engine/engine.fixture.ts';
+} from '../../engine/engine.fixture.ts';
+import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
+import type { FlowRecord } from '../../rating/record/flow-record.ts';
 import { findFraud } from './find-fraud.ts';
 import { type Finding, type FraudRule, RULES, THRESHOLDS, type Thresholds } from './finding.ts';
 import {

@@ -1,4 +1,4 @@
-import type { Store } from '../platform/store.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
 import { evidenceConflicts, tagElsewhere } from './evidence-rules.ts';
 import type { Finding, FraudRange, FraudRule, Thresholds } from './finding.ts';
 import { manyNodes, severalPlaces, spreads } from './place-rules.ts';

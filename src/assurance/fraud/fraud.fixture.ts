@@ -1,6 +1,6 @@
-import type { FlowRecord } from '../billing/flow-record.ts';
-import { testRecord } from '../billing/traffic.fixture.ts';
-import { Random } from '../generator/random.ts';
+import { Random } from '../../generator/random.ts';
+import type { FlowRecord } from '../../rating/record/flow-record.ts';
+import { testRecord } from '../../rating/traffic.fixture.ts';
 
 export const SEED = 73;
 export const FIRST_DAY_MS = Date.UTC(2026, 9, 1);
@@ -39,7 +39,7 @@ export const numberOf = (subscriber: number) => String(999_000_000_000 + subscri
 const nodeOf = (node: number) => `gw-${node}`;
 
 /** Usage of minutes on a day, mostly received, by tag and address. */
-export function usage(subscriber: number, day: number, minute: number, fields: Partial<FlowRecord> = {}): FlowRecord {
+function usage(subscriber: number, day: number, minute: number, fields: Partial<FlowRecord> = {}): FlowRecord {
   const startTime = FIRST_DAY_MS + day * DAY_MS + minute * MINUTE_MS;
   return testRecord({
     servedMsisdn: numberOf(subscriber),

@@ -1,4 +1,4 @@
-import { literal, type Row, type Store } from '../platform/store.ts';
+import { literal, type Row, type Store } from '../../platform/clickhouse/store.ts';
 import type { Finding, FraudRange, FraudRule } from './finding.ts';
 
 const DAY_MS = 86_400_000;

@@ -1,4 +1,4 @@
-import { literal } from '../platform/store.ts';
+import { literal } from '../../platform/clickhouse/store.ts';
 import type { FraudRange, Thresholds } from './finding.ts';
 import { chargesIn, SUBJECT } from './read-findings.ts';
 

@@ -1,4 +1,4 @@
-import type { Store } from '../platform/store.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
 import type { ReportRange } from './read-reports.ts';
 import type { ChargedUsage } from './reconcile.ts';
 

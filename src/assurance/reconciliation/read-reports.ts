@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { ConfigError } from '../platform/config-error.ts';
-import { type ReportedUsage, reportedUsageSchema } from '../session-protocol/dispatch-messages.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { type ReportedUsage, reportedUsageSchema } from '../../sessions/protocol/dispatch-messages.ts';
 
 export interface ReportRange {
   fromMs: number;
@@ -8,7 +8,7 @@ export interface ReportRange {
 }
 
 /** The dispatch server did not return its reports. */
-export class ReportsError extends Error {
+class ReportsError extends Error {
   readonly code = 'reports_unavailable';
   readonly canRetry = true;
 }

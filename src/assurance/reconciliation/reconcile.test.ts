@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ReportedUsage } from '../session-protocol/dispatch-messages.ts';
+import type { ReportedUsage } from '../../sessions/protocol/dispatch-messages.ts';
 import { type ChargedUsage, reconcile } from './reconcile.ts';
 
 const NONE = { octets: 0, basisPoints: 0, clockSkewMs: 1000 };

@@ -1,6 +1,6 @@
-import { compareTexts } from '../platform/compare-texts.ts';
-import { CONTENT_TYPES, type ContentType, sponsoredOctetsOf } from '../session-protocol/content-octets.ts';
-import type { ReportedUsage } from '../session-protocol/dispatch-messages.ts';
+import { compareTexts } from '../../platform/compare-texts.ts';
+import { CONTENT_TYPES, type ContentType, sponsoredOctetsOf } from '../../sessions/protocol/content-octets.ts';
+import type { ReportedUsage } from '../../sessions/protocol/dispatch-messages.ts';
 
 /** A charged record. */
 export interface ChargedUsage {
@@ -23,10 +23,10 @@ export interface Tolerance {
   clockSkewMs: number;
 }
 
-export const DIFFERENCE_KINDS = ['only_reported', 'only_charged', 'octets_differ'] as const;
+const DIFFERENCE_KINDS = ['only_reported', 'only_charged', 'octets_differ'] as const;
 
 /** A difference: one content type of a subscriber's overlapping sessions of an application. */
-export interface UsageDifference {
+interface UsageDifference {
   kind: (typeof DIFFERENCE_KINDS)[number];
   subscriber: string;
   sponsorId: string;
@@ -39,7 +39,7 @@ export interface UsageDifference {
   chargedOctets: number;
 }
 
-export interface UsageTotal {
+interface UsageTotal {
   sponsorId: string;
   applicationId: string;
   reportedOctets: number;

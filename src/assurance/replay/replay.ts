@@ -1,20 +1,20 @@
-import { admit, readRecord } from '../billing/admit.ts';
-import { summarise } from '../billing/batch-summary.ts';
-import { catalogueFromCanonicalJson } from '../billing/catalogue-compile.ts';
-import { FlowBatch } from '../billing/flow-batch.ts';
-import { Lane } from '../billing/lane.ts';
-import { leakageOf } from '../billing/leakage.ts';
-import { classifyBatch, rateBatch } from '../billing/pipeline.ts';
-import type { PseudonymKey } from '../billing/pseudonym.ts';
-import type { RecordRules } from '../billing/record-limits.ts';
-import { rejectedPayload } from '../billing/rejected-payload.ts';
-import { type Facts, Rules } from '../billing/rules.ts';
-import { journalBlock } from '../journal/journal-block.ts';
-import { BookedPseudonyms } from './booked-pseudonyms.ts';
-import { type DecodeAt, decodingAt } from './decoding-at.ts';
-import type { BatchRow, JournalEvidence, StoredBatch } from './evidence.ts';
+import { journalBlock } from '../../journal/journal-block.ts';
+import { admit, readRecord } from '../../rating/admit.ts';
+import { summarise } from '../../rating/batch-summary.ts';
+import { catalogueFromCanonicalJson } from '../../rating/catalogue/catalogue-compile.ts';
+import { leakageOf } from '../../rating/classify/leakage.ts';
+import { Lane } from '../../rating/lane.ts';
+import { classifyBatch, rateBatch } from '../../rating/pipeline.ts';
+import { FlowBatch } from '../../rating/record/flow-batch.ts';
+import type { RecordRules } from '../../rating/record/record-limits.ts';
+import { rejectedPayload } from '../../rating/record/rejected-payload.ts';
+import { type Facts, Rules } from '../../rating/rules.ts';
+import type { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import { BookedPseudonyms } from '../audit/booked-pseudonyms.ts';
+import { type DecodeAt, decodingAt } from '../audit/decoding-at.ts';
+import type { BatchRow, JournalEvidence, StoredBatch } from '../audit/evidence.ts';
+import type { WalkedBatch } from '../audit/walk-batches.ts';
 import { rulesByBatch } from './rules-by-batch.ts';
-import type { WalkedBatch } from './walk-batches.ts';
 
 export interface ReplayOptions {
   pseudonymKey: PseudonymKey;

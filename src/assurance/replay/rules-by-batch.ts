@@ -1,5 +1,5 @@
-import type { Facts } from '../billing/rules.ts';
-import type { BatchRow, JournalEvidence } from './evidence.ts';
+import type { Facts } from '../../rating/rules.ts';
+import type { BatchRow, JournalEvidence } from '../audit/evidence.ts';
 
 type MakeRules<T> = (canonicalJson: string, facts: Facts) => T;
 

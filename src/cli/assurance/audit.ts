@@ -1,26 +1,31 @@
 import type { Command } from 'commander';
-import { auditJournal } from '../audit/audit.ts';
-import { auditDuplicates } from '../audit/audit-duplicates.ts';
-import { auditFacts } from '../audit/audit-facts.ts';
-import { auditQuotas } from '../audit/audit-quotas.ts';
-import { auditSource } from '../audit/audit-source.ts';
-import { ClickHouseEvidence } from '../audit/clickhouse-evidence.ts';
-import type { BatchRow } from '../audit/evidence.ts';
+import { auditJournal } from '../../assurance/audit/audit.ts';
+import { auditDuplicates } from '../../assurance/audit/audit-duplicates.ts';
+import { auditFacts } from '../../assurance/audit/audit-facts.ts';
+import { auditQuotas } from '../../assurance/audit/audit-quotas.ts';
+import { auditSource } from '../../assurance/audit/audit-source.ts';
+import { ClickHouseEvidence } from '../../assurance/audit/clickhouse-evidence.ts';
+import type { BatchRow } from '../../assurance/audit/evidence.ts';
 
-import { type AuditFault, INVARIANTS, type Invariant } from '../audit/invariants.ts';
-import { type WalkedBatch, walkBatches } from '../audit/walk-batches.ts';
-import { writeAuditMetrics } from '../operations/audit-metrics.ts';
-import type { Config } from '../platform/config.ts';
-import { createLogger, type Logger } from '../platform/logger.ts';
-import { counted, grouped } from '../platform/print-table.ts';
-import { Progress } from '../platform/progress.ts';
-import type { Store } from '../platform/store.ts';
-import { loadKeyOf } from './load-key.ts';
-import { openStore } from './open-store.ts';
-import { type ConfigOptions, readSourceConfig, readStoreConfig, withSourceOptions } from './read-config.ts';
+import { type AuditFault, INVARIANTS, type Invariant } from '../../assurance/audit/invariants.ts';
+import { type WalkedBatch, walkBatches } from '../../assurance/audit/walk-batches.ts';
+import {
+  type ConfigOptions,
+  readSourceConfig,
+  readStoreConfig,
+  withSourceOptions,
+} from '../../engine/assembly/read-config.ts';
+import { writeAuditMetrics } from '../../engine/metrics/audit-metrics.ts';
+import { loadKeyOf } from '../../engine/running/load-key.ts';
+import { recordRules } from '../../engine/running/record-rules.ts';
+import { openStore } from '../../journal/open-store.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import type { Config } from '../../platform/config/config.ts';
+import { createLogger, type Logger } from '../../platform/telemetry/logger.ts';
+import { counted, grouped } from '../../platform/telemetry/print-table.ts';
+import { Progress } from '../../platform/telemetry/progress.ts';
 import { quotaStates } from './read-quota-state.ts';
 import { readSourceAgain } from './read-source-again.ts';
-import { recordRules } from './record-rules.ts';
 
 const SHOWN_FAULTS = 20;
 const OF_THE_JOURNAL: readonly Invariant[] = [

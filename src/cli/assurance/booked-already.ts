@@ -1,8 +1,8 @@
-import { readRecord } from '../billing/admit.ts';
-import type { Decoder } from '../billing/decoder.ts';
-import { fingerprintOf } from '../billing/fingerprint.ts';
-import { REASONS } from '../billing/outcome.ts';
-import { literal, type Store } from '../platform/store.ts';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import { readRecord } from '../../rating/admit.ts';
+import type { Decoder } from '../../rating/decode/decoder.ts';
+import { REASONS } from '../../rating/outcome.ts';
+import { fingerprintOf } from '../../rating/record/fingerprint.ts';
 
 /** What the journal has of a record's identity, in words. */
 export interface BookedAlready {

@@ -1,18 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'undici';
 import * as z from 'zod';
-import type { PseudonymKey } from '../billing/pseudonym.ts';
-import { type DispatchConfig, readDispatchConfig } from '../dispatch/dispatch-config.ts';
-import { DispatchStore } from '../dispatch/dispatch-store.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { DataDirectoryError, lockDataDirectory } from '../platform/data-directory.ts';
-import { isUnspecified } from '../platform/listen-error.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { DataDirectoryError, lockDataDirectory } from '../../platform/data-directory.ts';
+import { isUnspecified } from '../../platform/network/listen-error.ts';
+import type { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import { type DispatchConfig, readDispatchConfig } from '../../sessions/dispatch/dispatch-config.ts';
+import { DispatchStore } from '../../sessions/dispatch/dispatch-store.ts';
 
 const TIMEOUT_MS = 60_000;
 const answerSchema = z.object({ endedSessions: z.int(), removedEntries: z.int() });
 
 /** The dispatch server did not do it: the key must not be rewritten before it has. */
-export class DispatchErasureError extends Error {
+class DispatchErasureError extends Error {
   readonly code = 'dispatch_not_erased';
   readonly canRetry = true;
 }

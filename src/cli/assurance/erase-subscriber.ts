@@ -1,25 +1,25 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { PseudonymKey } from '../billing/pseudonym.ts';
-import { bookKeyHistory, compareKeyHistory, hasBookings } from '../finance/key-history.ts';
-import { migrate } from '../journal/migrate.ts';
-import { systemClock } from '../platform/clock.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { packagePath } from '../platform/package-paths.ts';
+import { type KeyOptions, readKeyConfig } from '../../engine/assembly/read-config.ts';
+import { requireUsable } from '../../engine/running/load-key.ts';
+import { bookKeyHistory, compareKeyHistory, hasBookings } from '../../finance/key-history.ts';
+import { migrate } from '../../journal/migrate.ts';
+import { openStore } from '../../journal/open-store.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { packagePath } from '../../platform/package-paths.ts';
 import {
   developmentKey,
   erasedKey,
   formatPseudonymKey,
   parsePseudonymKey,
   type StoredPseudonymKey,
-} from '../platform/pseudonym-key.ts';
-import { rewriteFile } from '../platform/rewrite-file.ts';
-import type { Store } from '../platform/store.ts';
+} from '../../platform/pseudonym-key.ts';
+import { rewriteFile } from '../../platform/rewrite-file.ts';
+import { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
 import { eraseAtDispatch } from './erase-at-dispatch.ts';
-import { requireUsable } from './load-key.ts';
-import { openStore } from './open-store.ts';
-import { type KeyOptions, readKeyConfig } from './read-config.ts';
 import { requireImsi, requireMsisdn } from './subscriber-number.ts';
 
 const FRESH_OCTETS = 32;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Finding } from '../fraud/finding.ts';
+import type { Finding } from '../../assurance/fraud/finding.ts';
 import { formatFindings } from './format-findings.ts';
 
 const finding: Finding = {

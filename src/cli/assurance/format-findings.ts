@@ -1,5 +1,5 @@
-import { type Finding, RULES } from '../fraud/finding.ts';
-import { formatTable, grouped } from '../platform/print-table.ts';
+import { type Finding, RULES } from '../../assurance/fraud/finding.ts';
+import { formatTable, grouped } from '../../platform/telemetry/print-table.ts';
 
 export const FINDING_FORMATS = ['table', 'csv', 'json'] as const;
 export type FindingFormat = (typeof FINDING_FORMATS)[number];

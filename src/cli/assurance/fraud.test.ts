@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { RULES } from '../fraud/finding.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { loadProgram } from './load-program.ts';
+import { RULES } from '../../assurance/fraud/finding.ts';
+import { packagePath } from '../../platform/package-paths.ts';
+import { loadProgram } from '../load-program.ts';
 
 const page = readFileSync(packagePath('docs/security.md'), 'utf8');
 const fraud = (await loadProgram()).commands.find((command) => command.name() === 'fraud');

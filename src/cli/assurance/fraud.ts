@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { findFraud } from '../fraud/find-fraud.ts';
-import { type Finding, THRESHOLDS, type Thresholds } from '../fraud/finding.ts';
-import { parseNodeCountries } from '../fraud/node-countries.ts';
-import type { NodeCountries } from '../fraud/roaming-rules.ts';
-import { ConfigError } from '../platform/config-error.ts';
+import { findFraud } from '../../assurance/fraud/find-fraud.ts';
+import { type Finding, THRESHOLDS, type Thresholds } from '../../assurance/fraud/finding.ts';
+import { parseNodeCountries } from '../../assurance/fraud/node-countries.ts';
+import type { NodeCountries } from '../../assurance/fraud/roaming-rules.ts';
+import { readStoreConfig } from '../../engine/assembly/read-config.ts';
+import { openStore } from '../../journal/open-store.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { type RangeOptions, readRange, withUsageRangeOptions } from '../period-range.ts';
 import { FINDING_FORMATS, type FindingFormat, formatFindings } from './format-findings.ts';
-import { openStore } from './open-store.ts';
-import { type RangeOptions, readRange, withUsageRangeOptions } from './period-range.ts';
-import { readStoreConfig } from './read-config.ts';
 
 type FraudOptions = RangeOptions &
   Record<keyof Thresholds, number> & {

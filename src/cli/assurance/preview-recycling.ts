@@ -1,18 +1,18 @@
-import type { Catalogue } from '../billing/catalogue.ts';
-import { decodeJson } from '../billing/decode-json.ts';
-import { Rules } from '../billing/rules.ts';
-import { previewRecords, type RecordPreview } from '../engine/preview-records.ts';
-import { type CorrectedRecord, type LineFault, placeOf } from '../finance/corrected-records.ts';
-import type { RecycledLog, RecyclingPlan } from '../finance/recyclings.ts';
-import { exactUnits } from '../finance/shown-money.ts';
-import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
-import type { Config } from '../platform/config.ts';
-import type { Logger } from '../platform/logger.ts';
-import { counted, formatTable, grouped } from '../platform/print-table.ts';
-import type { Store } from '../platform/store.ts';
+import { previewRecords, type RecordPreview } from '../../engine/preview-records.ts';
+import { loadKeyOf } from '../../engine/running/load-key.ts';
+import { recordRules, today } from '../../engine/running/record-rules.ts';
+import { type CorrectedRecord, type LineFault, placeOf } from '../../finance/corrections/corrected-records.ts';
+import type { RecycledLog, RecyclingPlan } from '../../finance/corrections/recyclings.ts';
+import { exactUnits } from '../../finance/shown-money.ts';
+import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import type { Config } from '../../platform/config/config.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
+import { counted, formatTable, grouped } from '../../platform/telemetry/print-table.ts';
+import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import { decodeJson } from '../../rating/decode/decode-json.ts';
+import { Rules } from '../../rating/rules.ts';
 import { bookedAlready } from './booked-already.ts';
-import { loadKeyOf } from './load-key.ts';
-import { recordRules, today } from './record-rules.ts';
 
 /** A corrected record, what it would become, and of which record it is a repetition; empty: of none. */
 export interface CorrectedPreview extends RecordPreview {

@@ -1,21 +1,21 @@
 import { randomUUID } from 'node:crypto';
-import type { BatchRow } from '../audit/evidence.ts';
-import type { OpenSource } from '../audit/walk-batches.ts';
-import type { FlowFileFormat } from '../billing/flow-file-format.ts';
-import { RECYCLED } from '../billing/topic-partition.ts';
-import type { Config, KafkaConfig } from '../platform/config.ts';
-import type { Logger } from '../platform/logger.ts';
-import type { Store } from '../platform/store.ts';
-import { type FileSourceOptions, fileSource } from '../sources/file-source.ts';
-import { listFlowFiles } from '../sources/flow-file.ts';
-import { flowFileName } from '../sources/flow-file-topic.ts';
-import { identifyFile } from '../sources/identify-files.ts';
-import { kafkaSource } from '../sources/kafka-source.ts';
-import { SourceError } from '../sources/source-error.ts';
-import { bookedLogsOf, fileOptions, kafkaOptions } from './assemble-source.ts';
-import { decodingAsBooked } from './flow-decoder.ts';
-import { connect, requireBrokers } from './kafka-connection.ts';
-import { requireSeparatePaths } from './separate-paths.ts';
+import type { BatchRow } from '../../assurance/audit/evidence.ts';
+import type { OpenSource } from '../../assurance/audit/walk-batches.ts';
+import { bookedLogsOf, fileOptions, kafkaOptions } from '../../engine/assembly/assemble-source.ts';
+import { decodingAsBooked } from '../../engine/assembly/flow-decoder.ts';
+import { connect, requireBrokers } from '../../engine/assembly/kafka-connection.ts';
+import { requireSeparatePaths } from '../../engine/assembly/separate-paths.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import type { Config, KafkaConfig } from '../../platform/config/config.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
+import type { FlowFileFormat } from '../../rating/record/flow-file-format.ts';
+import { RECYCLED } from '../../rating/record/topic-partition.ts';
+import { type FileSourceOptions, fileSource } from '../../sources/files/file-source.ts';
+import { listFlowFiles } from '../../sources/files/flow-file.ts';
+import { flowFileName } from '../../sources/files/flow-file-topic.ts';
+import { identifyFile } from '../../sources/files/identify-files.ts';
+import { kafkaSource } from '../../sources/kafka/kafka-source.ts';
+import { SourceError } from '../../sources/source-error.ts';
 
 /** A source to read once more, beside the engine that reads it for booking. */
 export interface SourceAgain {

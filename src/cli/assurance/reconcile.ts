@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { ConfigError } from '../platform/config-error.ts';
-import { counted, formatTable } from '../platform/print-table.ts';
-import { readCharges } from '../reconciliation/read-charges.ts';
-import { readReports } from '../reconciliation/read-reports.ts';
-import { type Reconciliation, reconcile } from '../reconciliation/reconcile.ts';
-import { openStore } from './open-store.ts';
-import { readStoreConfig } from './read-config.ts';
+import { readCharges } from '../../assurance/reconciliation/read-charges.ts';
+import { readReports } from '../../assurance/reconciliation/read-reports.ts';
+import { type Reconciliation, reconcile } from '../../assurance/reconciliation/reconcile.ts';
+import { readStoreConfig } from '../../engine/assembly/read-config.ts';
+import { openStore } from '../../journal/open-store.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { counted, formatTable } from '../../platform/telemetry/print-table.ts';
 
 interface ReconcileOptions {
   reports: string;

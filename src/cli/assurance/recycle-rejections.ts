@@ -1,26 +1,30 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import type { Catalogue } from '../billing/catalogue.ts';
-import { decodeJson } from '../billing/decode-json.ts';
-import { type CorrectedRecord, type LineFault, parseCorrectedRecords } from '../finance/corrected-records.ts';
-import { claimRecycling, planRecycling, type RecyclingPlan } from '../finance/recyclings.ts';
-import { migrate } from '../journal/migrate.ts';
-import { systemClock } from '../platform/clock.ts';
-import type { Config } from '../platform/config.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { createLogger, type Logger } from '../platform/logger.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { counted } from '../platform/print-table.ts';
-import { Progress } from '../platform/progress.ts';
-import type { Store } from '../platform/store.ts';
-import { FILES_LANE } from '../sources/file-source.ts';
-import { recordSource } from '../sources/record-source.ts';
-import { openStore } from './open-store.ts';
+import { type ConfigOptions, readCatalogue, readConfig } from '../../engine/assembly/read-config.ts';
+import { limitsOfToday } from '../../engine/running/record-rules.ts';
+import { NOTHING_BOOKED, runEngine } from '../../engine/running/run-engine.ts';
+import {
+  type CorrectedRecord,
+  type LineFault,
+  parseCorrectedRecords,
+} from '../../finance/corrections/corrected-records.ts';
+import { claimRecycling, planRecycling, type RecyclingPlan } from '../../finance/corrections/recyclings.ts';
+import { migrate } from '../../journal/migrate.ts';
+import { openStore } from '../../journal/open-store.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import { systemClock } from '../../platform/clock.ts';
+import type { Config } from '../../platform/config/config.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { packagePath } from '../../platform/package-paths.ts';
+import { createLogger, type Logger } from '../../platform/telemetry/logger.ts';
+import { counted } from '../../platform/telemetry/print-table.ts';
+import { Progress } from '../../platform/telemetry/progress.ts';
+import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import { decodeJson } from '../../rating/decode/decode-json.ts';
+import { FILES_LANE } from '../../sources/files/file-source.ts';
+import { recordSource } from '../../sources/record-source.ts';
+import { formatRun } from '../rate/report-run.ts';
 import { formatPreviews, previewRecycling, refusedFaults, repetitions } from './preview-recycling.ts';
-import { type ConfigOptions, readCatalogue, readConfig } from './read-config.ts';
-import { limitsOfToday } from './record-rules.ts';
-import { formatRun } from './report-run.ts';
-import { NOTHING_BOOKED, runEngine } from './run-engine.ts';
 
 const SHOWN_FAULTS = 20;
 

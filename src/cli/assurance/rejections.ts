@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { literal } from '../platform/store.ts';
-import { type PrintOptions, printQuery, withPrintOptions } from './print-query.ts';
-import { withConfigOptions } from './read-config.ts';
+import { withConfigOptions } from '../../engine/assembly/read-config.ts';
+import { literal } from '../../platform/clickhouse/store.ts';
+import { type PrintOptions, printQuery, withPrintOptions } from '../inspect/print-query.ts';
 import { type RecycleOptions, recycleRejections } from './recycle-rejections.ts';
 import { registerReverse } from './reverse-rejections.ts';
 

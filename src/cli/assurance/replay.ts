@@ -1,16 +1,16 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { ClickHouseEvidence } from '../audit/clickhouse-evidence.ts';
-import type { BatchRow } from '../audit/evidence.ts';
-import { replayBatches } from '../audit/replay.ts';
-import { walkBatches } from '../audit/walk-batches.ts';
-import { createLogger } from '../platform/logger.ts';
-import { formatTable, grouped } from '../platform/print-table.ts';
-import { Progress } from '../platform/progress.ts';
-import { loadKeyOf } from './load-key.ts';
-import { openStore } from './open-store.ts';
-import { type ConfigOptions, readSourceConfig, withSourceOptions } from './read-config.ts';
+import { ClickHouseEvidence } from '../../assurance/audit/clickhouse-evidence.ts';
+import type { BatchRow } from '../../assurance/audit/evidence.ts';
+import { walkBatches } from '../../assurance/audit/walk-batches.ts';
+import { replayBatches } from '../../assurance/replay/replay.ts';
+import { type ConfigOptions, readSourceConfig, withSourceOptions } from '../../engine/assembly/read-config.ts';
+import { loadKeyOf } from '../../engine/running/load-key.ts';
+import { recordRules } from '../../engine/running/record-rules.ts';
+import { openStore } from '../../journal/open-store.ts';
+import { createLogger } from '../../platform/telemetry/logger.ts';
+import { formatTable, grouped } from '../../platform/telemetry/print-table.ts';
+import { Progress } from '../../platform/telemetry/progress.ts';
 import { readSourceAgain } from './read-source-again.ts';
-import { recordRules } from './record-rules.ts';
 
 type ReplayOptions = ConfigOptions & { verify: true; lane?: string; from?: number; to?: number };
 

@@ -1,13 +1,13 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { formatMicros } from '../billing/money.ts';
-import { type ReversedSums, reverseRecycling } from '../finance/reverse-recycling.ts';
-import { migrate } from '../journal/migrate.ts';
-import { systemClock } from '../platform/clock.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { counted, grouped } from '../platform/print-table.ts';
-import { openStore } from './open-store.ts';
-import { readStoreConfig } from './read-config.ts';
+import { readStoreConfig } from '../../engine/assembly/read-config.ts';
+import { type ReversedSums, reverseRecycling } from '../../finance/corrections/reverse-recycling.ts';
+import { migrate } from '../../journal/migrate.ts';
+import { openStore } from '../../journal/open-store.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { packagePath } from '../../platform/package-paths.ts';
+import { counted, grouped } from '../../platform/telemetry/print-table.ts';
+import { formatMicros } from '../../rating/money.ts';
 
 interface ReverseOptions {
   config?: string;

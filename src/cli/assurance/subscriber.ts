@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { createLogger } from '../platform/logger.ts';
+import { type KeyOptions, readKeyConfig } from '../../engine/assembly/read-config.ts';
+import { loadKey } from '../../engine/running/load-key.ts';
+import { createLogger } from '../../platform/telemetry/logger.ts';
 import { registerErase } from './erase-subscriber.ts';
-import { loadKey } from './load-key.ts';
-import { type KeyOptions, readKeyConfig } from './read-config.ts';
 import { requireMsisdn } from './subscriber-number.ts';
 
 export function registerSubscriber(program: Command): void {

@@ -1,11 +1,11 @@
 import { relative, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { openDevFolder } from '../development/dev-folder.ts';
-import { startDevServer } from '../development/dev-server.ts';
-import { readDevState } from '../development/dev-state.ts';
-import { type DevWorld, startDevWorld } from '../development/dev-world.ts';
-import { Cleanups } from '../platform/cleanups.ts';
-import { reportFailure } from './failure.ts';
+import { openDevFolder } from '../../development/dev-folder.ts';
+import { startDevServer } from '../../development/dev-server.ts';
+import { readDevState } from '../../development/dev-state.ts';
+import { type DevWorld, startDevWorld } from '../../development/dev-world.ts';
+import { Cleanups } from '../../platform/cleanups.ts';
+import { reportFailure } from '../failure.ts';
 
 interface DevOptions {
   directory: string;

@@ -5,7 +5,7 @@ import { jsonSchemas } from './json-schema.ts';
 test.each(Object.entries(jsonSchemas()))(
   'schemas/%s is what the source says; `npm run schemas` writes it',
   (name, text) => {
-    expect(readFileSync(new URL(`../../schemas/${name}`, import.meta.url), 'utf8')).toBe(text);
+    expect(readFileSync(new URL(`../../../schemas/${name}`, import.meta.url), 'utf8')).toBe(text);
   },
 );
 

@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { catalogueSchema } from '../billing/catalogue-document.ts';
-import { dispatchConfigSchema } from '../dispatch/dispatch-config-schema.ts';
-import { configSchema } from '../platform/config-schema.ts';
-import { proxyConfigSchema } from '../proxy/proxy-config-schema.ts';
+import { configSchema } from '../../platform/config/config-schema.ts';
+import { catalogueSchema } from '../../rating/catalogue/catalogue-document.ts';
+import { dispatchConfigSchema } from '../../sessions/dispatch/dispatch-config-schema.ts';
+import { proxyConfigSchema } from '../../sessions/proxy/proxy-config-schema.ts';
 
 /** The JSON Schemas of the files that a user writes, by file name, for editors that check while one types. */
 export function jsonSchemas(): Record<string, string> {

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
-import { MediaHost } from '../development/media-host.ts';
-import { MessageHub } from '../development/message-hub.ts';
-import { onStopSignal } from '../platform/lifecycle.ts';
+import { MediaHost } from '../../development/media-host.ts';
+import { MessageHub } from '../../development/message-hub.ts';
+import { onStopSignal } from '../../platform/lifecycle.ts';
 
 const HOST = '127.0.0.1';
 const STOP_GRACE_MS = 5000;

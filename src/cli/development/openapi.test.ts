@@ -5,7 +5,7 @@ import { openApiDocuments } from './openapi.ts';
 const documents = Object.entries(await openApiDocuments());
 
 test.each(documents)('schemas/%s is what the server says; `npm run schemas` writes it', (name, text) => {
-  expect(readFileSync(new URL(`../../schemas/${name}`, import.meta.url), 'utf8')).toBe(text);
+  expect(readFileSync(new URL(`../../../schemas/${name}`, import.meta.url), 'utf8')).toBe(text);
 });
 
 interface Operation {

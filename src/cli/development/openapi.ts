@@ -1,18 +1,21 @@
 import type { FastifyInstance } from 'fastify';
-import type { DispatchContext } from '../dispatch/context.ts';
-import { dispatchConfigSchema } from '../dispatch/dispatch-config-schema.ts';
-import type { HttpOptions } from '../dispatch/http-options.ts';
-import { createHttpServer } from '../dispatch/http-server.ts';
-import { createControlServer, type ControlServerOptions as GatewayOptions } from '../gateway/control-server.ts';
-import { gatewaySchema } from '../gateway/gateway-config.ts';
-import { Health } from '../platform/health.ts';
-import { createLogger } from '../platform/logger.ts';
-import { PeerSecret } from '../platform/peer-secret.ts';
+import { Health } from '../../platform/http/health.ts';
+import { PeerSecret } from '../../platform/http/peer-secret.ts';
+import { createLogger } from '../../platform/telemetry/logger.ts';
+import type { DispatchContext } from '../../sessions/dispatch/context.ts';
+import { dispatchConfigSchema } from '../../sessions/dispatch/dispatch-config-schema.ts';
+import type { HttpOptions } from '../../sessions/dispatch/routes/http-options.ts';
+import { createHttpServer } from '../../sessions/dispatch/routes/http-server.ts';
+import {
+  createControlServer,
+  type ControlServerOptions as GatewayOptions,
+} from '../../sessions/gateway/control-server.ts';
+import { gatewaySchema } from '../../sessions/gateway/gateway-config.ts';
 import {
   createControlServer as createProxyControlServer,
   type ControlServerOptions as ProxyOptions,
-} from '../proxy/control-server.ts';
-import { proxyConfigSchema } from '../proxy/proxy-config-schema.ts';
+} from '../../sessions/proxy/control-server.ts';
+import { proxyConfigSchema } from '../../sessions/proxy/proxy-config-schema.ts';
 
 /** Resolves with the OpenAPI documents of the HTTP interfaces, by file name, as the servers themselves give them. */
 export async function openApiDocuments(): Promise<Record<string, string>> {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { ConfigError } from '../platform/config-error.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
 import { jsonSchemas } from './json-schema.ts';
 import { openApiDocuments } from './openapi.ts';
 

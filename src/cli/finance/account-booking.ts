@@ -1,10 +1,10 @@
 import { userInfo } from 'node:os';
-import { migrate } from '../journal/migrate.ts';
-import type { Config } from '../platform/config.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import type { Store } from '../platform/store.ts';
-import { openStore } from './open-store.ts';
+import { migrate } from '../../journal/migrate.ts';
+import { openStore } from '../../journal/open-store.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import type { Config } from '../../platform/config/config.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { packagePath } from '../../platform/package-paths.ts';
 
 /** A sponsor may pay before its first record comes: what `run` would make is made here, and said. */
 export async function openForBooking(config: Config['store']): Promise<Store> {

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { type BankPayment, bookBankPayments, type PaymentOutcome } from '../finance/book-bank-payments.ts';
-import { payerIndex } from '../finance/match-payment.ts';
-import { readCamt053 } from '../finance/read-camt053.ts';
-import { systemClock } from '../platform/clock.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { formatTable } from '../platform/print-table.ts';
+import { readCatalogue, readCataloguePath, readStoreConfig } from '../../engine/assembly/read-config.ts';
+import { type BankPayment, bookBankPayments, type PaymentOutcome } from '../../finance/accounts/book-bank-payments.ts';
+import { payerIndex } from '../../finance/accounts/match-payment.ts';
+import { readCamt053 } from '../../finance/accounts/read-camt053.ts';
+import { openStore } from '../../journal/open-store.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { formatTable } from '../../platform/telemetry/print-table.ts';
 import { openForBooking, operator } from './account-booking.ts';
-import { openStore } from './open-store.ts';
-import { readCatalogue, readCataloguePath, readStoreConfig } from './read-config.ts';
 
 export interface BankStatementOptions {
   config?: string;

@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
-import type { Sponsor } from '../billing/catalogue.ts';
-import { formatMicros } from '../billing/money.ts';
-import { type AccountEntryRow, type AccountRow, accountQuery } from '../finance/account.ts';
-import { isSuspension } from '../finance/account-entry.ts';
-import { resumptionText, suspendedBy } from '../finance/credit-rules.ts';
-import { formatTable } from '../platform/print-table.ts';
-import { openStore } from './open-store.ts';
-import { type PrintOptions, printQuery, withPrintOptions } from './print-query.ts';
-import { readSponsor, readStoreConfig } from './read-config.ts';
+import { readSponsor, readStoreConfig } from '../../engine/assembly/read-config.ts';
+import { type AccountEntryRow, type AccountRow, accountQuery } from '../../finance/accounts/account.ts';
+import { isSuspension } from '../../finance/accounts/account-entry.ts';
+import { resumptionText, suspendedBy } from '../../finance/accounts/credit-rules.ts';
+import { openStore } from '../../journal/open-store.ts';
+import { formatTable } from '../../platform/telemetry/print-table.ts';
+import type { Sponsor } from '../../rating/catalogue/catalogue.ts';
+import { formatMicros } from '../../rating/money.ts';
+import { type PrintOptions, printQuery, withPrintOptions } from '../inspect/print-query.ts';
 
 interface ShowOptions extends PrintOptions {
   catalogue?: string;

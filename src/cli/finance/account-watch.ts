@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { describeEntry } from '../finance/account-entry.ts';
-import { CreditWatcher } from '../finance/credit-watcher.ts';
-import { systemClock } from '../platform/clock.ts';
-import { counted } from '../platform/print-table.ts';
-import { openStore } from './open-store.ts';
-import { readCatalogue, readCataloguePath, readStoreConfig } from './read-config.ts';
+import { readCatalogue, readCataloguePath, readStoreConfig } from '../../engine/assembly/read-config.ts';
+import { describeEntry } from '../../finance/accounts/account-entry.ts';
+import { CreditWatcher } from '../../finance/accounts/credit-watcher.ts';
+import { openStore } from '../../journal/open-store.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { counted } from '../../platform/telemetry/print-table.ts';
 
 interface WatchOptions {
   config?: string;

@@ -1,14 +1,20 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
-import { checkEntry, describeEntry, type EntryKind, type EntryRequest, isMoney } from '../finance/account-entry.ts';
-import { bookEntry } from '../finance/book-entry.ts';
-import { systemClock } from '../platform/clock.ts';
-import { ConfigError } from '../platform/config-error.ts';
+import { readSponsor, readStoreConfig } from '../../engine/assembly/read-config.ts';
+import {
+  checkEntry,
+  describeEntry,
+  type EntryKind,
+  type EntryRequest,
+  isMoney,
+} from '../../finance/accounts/account-entry.ts';
+import { bookEntry } from '../../finance/accounts/book-entry.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
 import { openForBooking, operator } from './account-booking.ts';
 import { bookBankStatement } from './account-payments.ts';
 import { registerAccountShow } from './account-show.ts';
 import { registerAccountWatch } from './account-watch.ts';
-import { readSponsor, readStoreConfig } from './read-config.ts';
 
 interface BookingOptions {
   config?: string;

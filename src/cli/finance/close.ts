@@ -1,19 +1,19 @@
 import type { Command } from 'commander';
-import { formatMicros } from '../billing/money.ts';
-import { closeMonth } from '../finance/close-month.ts';
-import type { Closing } from '../finance/closings.ts';
-import { type FoundTerms, termsIn } from '../finance/invoice.ts';
-import { readStatement } from '../finance/statement.ts';
-import { statementJson } from '../finance/statement-document.ts';
-import { migrate } from '../journal/migrate.ts';
-import { systemClock } from '../platform/clock.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { counted } from '../platform/print-table.ts';
-import { type MonthOptions, requireMonth, withMonthOptions } from './finance-options.ts';
+import { readCatalogue, readCataloguePath, readKeyConfig } from '../../engine/assembly/read-config.ts';
+import { closeMonth } from '../../finance/closing/close-month.ts';
+import type { Closing } from '../../finance/closing/closings.ts';
+import { type FoundTerms, termsIn } from '../../finance/statements/invoice.ts';
+import { readStatement } from '../../finance/statements/statement.ts';
+import { statementJson } from '../../finance/statements/statement-document.ts';
+import { migrate } from '../../journal/migrate.ts';
+import { openStore } from '../../journal/open-store.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { packagePath } from '../../platform/package-paths.ts';
+import { counted } from '../../platform/telemetry/print-table.ts';
+import { formatMicros } from '../../rating/money.ts';
+import { type MonthOptions, requireMonth, withMonthOptions } from '../finance-options.ts';
 import { configuredSigningKey, writeSignedJson } from './load-signing-key.ts';
-import { openStore } from './open-store.ts';
-import { readCatalogue, readCataloguePath, readKeyConfig } from './read-config.ts';
 
 type CloseOptions = MonthOptions & { who: string; catalogue?: string; out?: string; signingKey?: string };
 

@@ -1,10 +1,15 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { currentKey, parseSigningKeys, type SigningKey, type SigningKeys } from '../finance/signing-key.ts';
-import { SIGNATURE_ENDING, signOctets } from '../finance/statement-signature.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { readConfig } from './read-config.ts';
-import { writeOutput } from './write-output.ts';
+import { readConfig } from '../../engine/assembly/read-config.ts';
+import {
+  currentKey,
+  parseSigningKeys,
+  type SigningKey,
+  type SigningKeys,
+} from '../../finance/statements/signing-key.ts';
+import { SIGNATURE_ENDING, signOctets } from '../../finance/statements/statement-signature.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { writeOutput } from '../write-output.ts';
 
 /** A group may read the file, as that of a mounted secret does; nothing more. */
 const FORBIDDEN_MODE = 0o037;

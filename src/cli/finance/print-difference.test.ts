@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { parseDay } from '../finance/calendar-day.ts';
-import type { UsageSums } from '../finance/difference.ts';
-import type { SponsorLine } from '../finance/what-if.ts';
+import { parseDay } from '../../finance/calendar-day.ts';
+import type { UsageSums } from '../../finance/corrections/difference.ts';
+import type { SponsorLine } from '../../finance/corrections/what-if.ts';
 import { formatDifference } from './print-difference.ts';
 
 const sums = (records: bigint, sponsoredOctets: bigint, chargeMicros: bigint): UsageSums => ({

@@ -1,11 +1,11 @@
-import { dayText } from '../finance/calendar-day.ts';
-import { type Difference, differenceOf, rollUp, type UsageSums } from '../finance/difference.ts';
-import { exactUnits } from '../finance/shown-money.ts';
-import type { RefusedApplication, SponsorLine } from '../finance/what-if.ts';
-import { compareNumbered } from '../platform/compare-texts.ts';
-import { createLogger } from '../platform/logger.ts';
-import { formatTable, grouped, type TableColumn } from '../platform/print-table.ts';
-import { Progress } from '../platform/progress.ts';
+import { dayText } from '../../finance/calendar-day.ts';
+import { type Difference, differenceOf, rollUp, type UsageSums } from '../../finance/corrections/difference.ts';
+import type { RefusedApplication, SponsorLine } from '../../finance/corrections/what-if.ts';
+import { exactUnits } from '../../finance/shown-money.ts';
+import { compareNumbered } from '../../platform/compare-texts.ts';
+import { createLogger } from '../../platform/telemetry/logger.ts';
+import { formatTable, grouped, type TableColumn } from '../../platform/telemetry/print-table.ts';
+import { Progress } from '../../platform/telemetry/progress.ts';
 
 export const DIFFERENCE_FORMATS = ['table', 'csv', 'json'] as const;
 export type DifferenceFormat = (typeof DIFFERENCE_FORMATS)[number];

@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { proveRecord } from '../finance/record-proof.ts';
-import { readRowsFile } from '../finance/rows-file.ts';
-import { statementSchema } from '../finance/statement-document.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { readJsonFile, shapeJson } from './read-json.ts';
-import { writeOutput } from './write-output.ts';
+import { proveRecord } from '../../finance/statements/record-proof.ts';
+import { readRowsFile } from '../../finance/statements/rows-file.ts';
+import { statementSchema } from '../../finance/statements/statement-document.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { readJsonFile, shapeJson } from '../read-json.ts';
+import { writeOutput } from '../write-output.ts';
 
 interface ProveOptions {
   statement: string;

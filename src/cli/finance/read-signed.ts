@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { publicKeySetSchema } from '../finance/signing-key.ts';
-import { type Statement, statementSchema } from '../finance/statement-document.ts';
-import { SIGNATURE_ENDING, type SignatureVerdict, verifyOctets } from '../finance/statement-signature.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { type JsonFile, readJsonFile, readOctets, shapeJson, withoutResaving } from './read-json.ts';
+import { publicKeySetSchema } from '../../finance/statements/signing-key.ts';
+import { type Statement, statementSchema } from '../../finance/statements/statement-document.ts';
+import { SIGNATURE_ENDING, type SignatureVerdict, verifyOctets } from '../../finance/statements/statement-signature.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { type JsonFile, readJsonFile, readOctets, shapeJson, withoutResaving } from '../read-json.ts';
 
 /** Where the operator's public keys are, and a signature that is not beside its file. */
 export interface SignatureOptions {

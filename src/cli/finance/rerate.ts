@@ -1,18 +1,19 @@
 import { type Command, Option } from 'commander';
-import { Rules } from '../billing/rules.ts';
-import { bookCorrection, type CorrectionResult } from '../finance/book-correction.ts';
-import { dayText } from '../finance/calendar-day.ts';
-import type { CorrectionRequest } from '../finance/corrections.ts';
-import type { Difference } from '../finance/difference.ts';
-import type { ChargeSelection } from '../finance/log-spans.ts';
-import { rerate, sponsorIn } from '../finance/rerate.ts';
-import { migrate } from '../journal/migrate.ts';
-import { systemClock } from '../platform/clock.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { counted, grouped } from '../platform/print-table.ts';
-import { openStore } from './open-store.ts';
-import { type RangeOptions, readRange, withRangeOptions } from './period-range.ts';
+import { readCatalogue, readStoreConfig } from '../../engine/assembly/read-config.ts';
+import { dayText } from '../../finance/calendar-day.ts';
+import { bookCorrection, type CorrectionResult } from '../../finance/corrections/book-correction.ts';
+import type { CorrectionRequest } from '../../finance/corrections/corrections.ts';
+import type { Difference } from '../../finance/corrections/difference.ts';
+import type { ChargeSelection } from '../../finance/corrections/log-spans.ts';
+import { rerate, sponsorIn } from '../../finance/corrections/rerate.ts';
+import { migrate } from '../../journal/migrate.ts';
+import { openStore } from '../../journal/open-store.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { packagePath } from '../../platform/package-paths.ts';
+import { counted, grouped } from '../../platform/telemetry/print-table.ts';
+import { Rules } from '../../rating/rules.ts';
+import { type RangeOptions, readRange, withRangeOptions } from '../period-range.ts';
 import {
   DIFFERENCE_FORMATS,
   type DifferenceFormat,
@@ -21,7 +22,6 @@ import {
   ratingProgress,
   UNSPONSORED_STAY,
 } from './print-difference.ts';
-import { readCatalogue, readStoreConfig } from './read-config.ts';
 
 interface RerateOptions extends RangeOptions {
   sponsor: string;

@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { migrate } from '../journal/migrate.ts';
-import { onStopSignal } from '../platform/lifecycle.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { serveStore } from '../serve/http-server.ts';
-import { defaultLimits, MIN_MEMORY_BYTES, type QueryLimits } from '../serve/query-limits.ts';
-import { openStore } from './open-store.ts';
+import { serveStore } from '../../finance/portal/http-server.ts';
+import { defaultLimits, MIN_MEMORY_BYTES, type QueryLimits } from '../../finance/portal/query-limits.ts';
+import { migrate } from '../../journal/migrate.ts';
+import { openStore } from '../../journal/open-store.ts';
+import { onStopSignal } from '../../platform/lifecycle.ts';
+import { packagePath } from '../../platform/package-paths.ts';
 
 const STOP_GRACE_MS = 10_000;
 const MIB = 2 ** 20;

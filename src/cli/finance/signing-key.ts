@@ -1,11 +1,17 @@
 import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { currentKey, formatSigningKeys, newSigningKeys, publicKeySet, rotatedKeys } from '../finance/signing-key.ts';
-import { systemClock } from '../platform/clock.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { rewriteFile } from '../platform/rewrite-file.ts';
+import {
+  currentKey,
+  formatSigningKeys,
+  newSigningKeys,
+  publicKeySet,
+  rotatedKeys,
+} from '../../finance/statements/signing-key.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { rewriteFile } from '../../platform/rewrite-file.ts';
+import { writeOutput } from '../write-output.ts';
 import { parsedSigningKeys, readSigningKeys } from './load-signing-key.ts';
-import { writeOutput } from './write-output.ts';
 
 interface KeyFileOptions {
   key: string;

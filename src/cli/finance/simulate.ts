@@ -1,9 +1,10 @@
 import { type Command, Option } from 'commander';
-import { Rules } from '../billing/rules.ts';
-import { sponsorIn } from '../finance/rerate.ts';
-import { whatIf } from '../finance/what-if.ts';
-import { openStore } from './open-store.ts';
-import { type RangeOptions, readRange, withRangeOptions } from './period-range.ts';
+import { readCatalogue, readStoreConfig } from '../../engine/assembly/read-config.ts';
+import { sponsorIn } from '../../finance/corrections/rerate.ts';
+import { whatIf } from '../../finance/corrections/what-if.ts';
+import { openStore } from '../../journal/open-store.ts';
+import { Rules } from '../../rating/rules.ts';
+import { type RangeOptions, readRange, withRangeOptions } from '../period-range.ts';
 import {
   DIFFERENCE_FORMATS,
   type DifferenceFormat,
@@ -11,7 +12,6 @@ import {
   ratingProgress,
   UNSPONSORED_STAY,
 } from './print-difference.ts';
-import { readCatalogue, readStoreConfig } from './read-config.ts';
 
 interface SimulateOptions extends RangeOptions {
   sponsor?: string;

@@ -1,19 +1,19 @@
 import type { Command } from 'commander';
-import { readCoverage } from '../finance/coverage.ts';
-import { coveredCsv, coveredParquet } from '../finance/covered-rows.ts';
-import { statementOf } from '../finance/statement.ts';
-import { statementCsv } from '../finance/statement-csv.ts';
-import { type Statement, statementJson } from '../finance/statement-document.ts';
-import { statementFocus } from '../finance/statement-focus.ts';
-import { statementHtml } from '../finance/statement-html.ts';
-import { statementUbl } from '../finance/statement-ubl.ts';
-import { statementXlsx } from '../finance/statement-xlsx.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { type MonthOptions, requireMonth, withMonthOptions } from './finance-options.ts';
+import { readStoreConfig } from '../../engine/assembly/read-config.ts';
+import { readCoverage } from '../../finance/closing/coverage.ts';
+import { coveredCsv, coveredParquet } from '../../finance/closing/covered-rows.ts';
+import { statementOf } from '../../finance/statements/statement.ts';
+import { statementCsv } from '../../finance/statements/statement-csv.ts';
+import { type Statement, statementJson } from '../../finance/statements/statement-document.ts';
+import { statementFocus } from '../../finance/statements/statement-focus.ts';
+import { statementHtml } from '../../finance/statements/statement-html.ts';
+import { statementUbl } from '../../finance/statements/statement-ubl.ts';
+import { statementXlsx } from '../../finance/statements/statement-xlsx.ts';
+import { openStore } from '../../journal/open-store.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { type MonthOptions, requireMonth, withMonthOptions } from '../finance-options.ts';
+import { type Output, writeOutput } from '../write-output.ts';
 import { configuredSigningKey, writeSignedJson } from './load-signing-key.ts';
-import { openStore } from './open-store.ts';
-import { readStoreConfig } from './read-config.ts';
-import { type Output, writeOutput } from './write-output.ts';
 
 const FORMATS = ['html', 'json', 'csv', 'parquet', 'xlsx', 'ubl', 'focus'] as const;
 /** Cleanups that say no format by themselves. */

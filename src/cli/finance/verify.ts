@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { PROOF_FORMAT, recordProofSchema, verifyRecordProof } from '../finance/record-proof.ts';
-import { readRowsFile } from '../finance/rows-file.ts';
-import { FIELD_RULES, type UnprovenField } from '../finance/statement-fields.ts';
-import { verifyStatement } from '../finance/verify-statement.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { counted } from '../platform/print-table.ts';
-import { readJsonFile, shapeJson } from './read-json.ts';
+import { PROOF_FORMAT, recordProofSchema, verifyRecordProof } from '../../finance/statements/record-proof.ts';
+import { readRowsFile } from '../../finance/statements/rows-file.ts';
+import { FIELD_RULES, type UnprovenField } from '../../finance/statements/statement-fields.ts';
+import { verifyStatement } from '../../finance/statements/verify-statement.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { counted } from '../../platform/telemetry/print-table.ts';
+import { readJsonFile, shapeJson } from '../read-json.ts';
 import { hasSignature, readSignedStatement, type SignatureOptions, type SignedStatement } from './read-signed.ts';
 import { printVerified, type Verified } from './verify-report.ts';
 

@@ -1,17 +1,17 @@
 import { resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
-import { requireKnown } from '../journal/migrate.ts';
-import { guarded } from '../platform/clickhouse-client.ts';
-import type { ServerStoreConfig } from '../platform/config.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { literal } from '../platform/store.ts';
-import { StoreError } from '../platform/store-error.ts';
-import { inspectStatement } from '../serve/inspect-statement.ts';
-import { operatorLimits } from '../serve/query-limits.ts';
-import { openReadOnlyEngine } from '../serve/read-only-engine.ts';
-import { openStore } from './open-store.ts';
-import { readStoreConfig } from './read-config.ts';
+import { readStoreConfig } from '../../engine/assembly/read-config.ts';
+import { inspectStatement } from '../../finance/portal/inspect-statement.ts';
+import { operatorLimits } from '../../finance/portal/query-limits.ts';
+import { openReadOnlyEngine } from '../../finance/portal/read-only-engine.ts';
+import { requireKnown } from '../../journal/migrate.ts';
+import { openStore } from '../../journal/open-store.ts';
+import { guarded } from '../../platform/clickhouse/clickhouse-client.ts';
+import { literal } from '../../platform/clickhouse/store.ts';
+import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import type { ServerStoreConfig } from '../../platform/config/config.ts';
+import { packagePath } from '../../platform/package-paths.ts';
 
 const CLICKHOUSE_FAULT = /^Code: (\d+)\. DB::\w+: (.*)$/s;
 

@@ -1,13 +1,13 @@
-import { type Config, redacted } from '../platform/config.ts';
-import { checkBeginnings } from '../sources/file-beginning.ts';
-import { listFlowFiles } from '../sources/flow-file.ts';
-import { fileOptions, plainFiles } from './assemble-source.ts';
+import { fileOptions, plainFiles } from '../../engine/assembly/assemble-source.ts';
+import { kafkaDecoder, registryOptions } from '../../engine/assembly/flow-decoder.ts';
+import { clientOptions } from '../../engine/assembly/kafka-connection.ts';
+import { type ConfigOptions, readConfig } from '../../engine/assembly/read-config.ts';
+import { limitsOfToday } from '../../engine/running/record-rules.ts';
+import { storeCertificates } from '../../journal/open-store.ts';
+import { type Config, redacted } from '../../platform/config/config.ts';
+import { checkBeginnings } from '../../sources/files/file-beginning.ts';
+import { listFlowFiles } from '../../sources/files/flow-file.ts';
 import { describeFile } from './describe-file.ts';
-import { kafkaDecoder, registryOptions } from './flow-decoder.ts';
-import { clientOptions } from './kafka-connection.ts';
-import { storeCertificates } from './open-store.ts';
-import { type ConfigOptions, readConfig } from './read-config.ts';
-import { limitsOfToday } from './record-rules.ts';
 
 /** Prints a line for each file: what is in it. */
 export async function checkFiles(paths: readonly string[], options: ConfigOptions): Promise<void> {

@@ -1,15 +1,15 @@
 import { mkdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { generateToFile } from '../generator/write-records.ts';
-import { createLogger } from '../platform/logger.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { Progress } from '../platform/progress.ts';
+import { readCatalogue, readConfig } from '../../engine/assembly/read-config.ts';
+import { runEngine } from '../../engine/running/run-engine.ts';
+import { generateToFile } from '../../generator/write-records.ts';
+import { openStore } from '../../journal/open-store.ts';
+import { packagePath } from '../../platform/package-paths.ts';
+import { createLogger } from '../../platform/telemetry/logger.ts';
+import { Progress } from '../../platform/telemetry/progress.ts';
 import { formatTotals } from './generate.ts';
-import { openStore } from './open-store.ts';
-import { readCatalogue, readConfig } from './read-config.ts';
 import { formatRun, reportRun } from './report-run.ts';
-import { runEngine } from './run-engine.ts';
 
 const SEED = 1;
 const RECORDS = 200_000;

@@ -1,8 +1,8 @@
-import { readRecord } from '../billing/admit.ts';
-import type { RecordLimits } from '../billing/record-limits.ts';
-import { counted, grouped } from '../platform/print-table.ts';
-import type { FlowFile } from '../sources/flow-file.ts';
-import { type FlowFileOptions, openFlowFile } from '../sources/open-flow-file.ts';
+import { counted, grouped } from '../../platform/telemetry/print-table.ts';
+import { readRecord } from '../../rating/admit.ts';
+import type { RecordLimits } from '../../rating/record/record-limits.ts';
+import type { FlowFile } from '../../sources/files/flow-file.ts';
+import { type FlowFileOptions, openFlowFile } from '../../sources/files/open-flow-file.ts';
 
 /** Reads a file to its end and says in a line what it holds. Throws the SourceError of one that cannot be read. */
 export async function describeFile(file: FlowFile, options: FlowFileOptions, limits: RecordLimits): Promise<string> {

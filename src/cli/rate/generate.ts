@@ -1,13 +1,13 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { GenerateOptions } from '../generator/generate-options.ts';
-import type { GeneratedTotals } from '../generator/generated-totals.ts';
-import { type GeneratedFileFormat, generateToFile } from '../generator/write-records.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { createLogger } from '../platform/logger.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { counted, grouped } from '../platform/print-table.ts';
-import { Progress } from '../platform/progress.ts';
-import { readCatalogue } from './read-config.ts';
+import { readCatalogue } from '../../engine/assembly/read-config.ts';
+import type { GenerateOptions } from '../../generator/generate-options.ts';
+import type { GeneratedTotals } from '../../generator/generated-totals.ts';
+import { type GeneratedFileFormat, generateToFile } from '../../generator/write-records.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { packagePath } from '../../platform/package-paths.ts';
+import { createLogger } from '../../platform/telemetry/logger.ts';
+import { counted, grouped } from '../../platform/telemetry/print-table.ts';
+import { Progress } from '../../platform/telemetry/progress.ts';
 
 interface GenerateFlags {
   out: string;

@@ -1,8 +1,8 @@
-import { REASONS } from '../billing/outcome.ts';
-import type { RunTotals } from '../engine/engine.ts';
-import { exactUnits } from '../finance/shown-money.ts';
-import { counted, formatTable, grouped } from '../platform/print-table.ts';
-import type { Store } from '../platform/store.ts';
+import type { RunTotals } from '../../engine/engine.ts';
+import { exactUnits } from '../../finance/shown-money.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import { counted, formatTable, grouped } from '../../platform/telemetry/print-table.ts';
+import { REASONS } from '../../rating/outcome.ts';
 
 /** One line about what a run booked. */
 export function formatRun({ read, batches, records, keyMismatches }: RunTotals): string {

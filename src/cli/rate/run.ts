@@ -1,14 +1,14 @@
 import { writeSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { RunTotals } from '../engine/engine.ts';
-import { createLogger } from '../platform/logger.ts';
-import { Progress } from '../platform/progress.ts';
-import { StopRequest } from '../platform/stop-request.ts';
-import { checkSource } from './assemble-source.ts';
-import { openStore } from './open-store.ts';
-import { type ConfigOptions, readCatalogue, readConfig, withConfigOptions } from './read-config.ts';
+import { checkSource } from '../../engine/assembly/assemble-source.ts';
+import { type ConfigOptions, readCatalogue, readConfig, withConfigOptions } from '../../engine/assembly/read-config.ts';
+import type { RunTotals } from '../../engine/engine.ts';
+import { NOTHING_BOOKED, type RunOptions, runEngine } from '../../engine/running/run-engine.ts';
+import { openStore } from '../../journal/open-store.ts';
+import { StopRequest } from '../../platform/stop-request.ts';
+import { createLogger } from '../../platform/telemetry/logger.ts';
+import { Progress } from '../../platform/telemetry/progress.ts';
 import { formatRun, reportRun } from './report-run.ts';
-import { NOTHING_BOOKED, type RunOptions, runEngine } from './run-engine.ts';
 
 export function registerRun(program: Command): void {
   withConfigOptions(program.command('run'))

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { createLocalJWKSet, decodeJwt } from 'jose';
 import { afterAll, expect, test, vi } from 'vitest';
-import { assertionVerifier } from '../dispatch/account-assertion-verifier.ts';
-import { operatorVerifier } from '../dispatch/operator-keys.ts';
+import { assertionVerifier } from '../../sessions/dispatch/accounts/account-assertion-verifier.ts';
+import { operatorVerifier } from '../../sessions/dispatch/accounts/operator-keys.ts';
 import { registerAssertion } from './assertion.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'zerorate-assertion-'));

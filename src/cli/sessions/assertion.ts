@@ -1,17 +1,17 @@
 import type { KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
 import { type Command, InvalidArgumentError } from 'commander';
-import { E164 } from '../billing/msisdn.ts';
-import { DEVELOPMENT_KEY_ID, developmentIssuerKey } from '../dispatch/development-issuer.ts';
-import { systemClock } from '../platform/clock.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { accountClaims, identityOf, signAccountAssertion } from '../session-protocol/account-assertion.ts';
-import { accountNameFault } from '../session-protocol/account-name.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { E164 } from '../../rating/subscriber/msisdn.ts';
+import { DEVELOPMENT_KEY_ID, developmentIssuerKey } from '../../sessions/dispatch/accounts/development-issuer.ts';
+import { accountClaims, identityOf, signAccountAssertion } from '../../sessions/protocol/account-assertion.ts';
+import { accountNameFault } from '../../sessions/protocol/account-name.ts';
 import {
   ASSERTION_LIFE_SECONDS,
   identityClaims,
   signIdentityAssertion,
-} from '../session-protocol/identity-assertion.ts';
+} from '../../sessions/protocol/identity-assertion.ts';
 
 interface AssertionOptions {
   key: string;

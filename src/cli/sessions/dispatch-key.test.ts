@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { PseudonymKey } from '../billing/pseudonym.ts';
-import { createLogger } from '../platform/logger.ts';
-import { erasedKey, parsePseudonymKey } from '../platform/pseudonym-key.ts';
-import type { Store } from '../platform/store.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import { erasedKey, parsePseudonymKey } from '../../platform/pseudonym-key.ts';
+import { createLogger } from '../../platform/telemetry/logger.ts';
+import { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
 import { DispatchKey, isKeyFault } from './dispatch-key.ts';
 
 const logger = createLogger({ level: 'silent', format: 'json' });

@@ -1,11 +1,11 @@
-import { PseudonymKey } from '../billing/pseudonym.ts';
-import { readDispatchConfig } from '../dispatch/dispatch-config.ts';
-import { compareKeyHistory } from '../finance/key-history.ts';
-import type { Logger } from '../platform/logger.ts';
-import { compareKeyStates, parsePseudonymKey, type StoredPseudonymKey } from '../platform/pseudonym-key.ts';
-import type { Store } from '../platform/store.ts';
-import { StoreError } from '../platform/store-error.ts';
-import { requireUsable } from './load-key.ts';
+import { requireUsable } from '../../engine/running/load-key.ts';
+import { compareKeyHistory } from '../../finance/key-history.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { compareKeyStates, parsePseudonymKey, type StoredPseudonymKey } from '../../platform/pseudonym-key.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
+import { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import { readDispatchConfig } from '../../sessions/dispatch/dispatch-config.ts';
 
 /** The pseudonym key of a dispatch server, which is the one that the engine's store is booked with, in its newest state. */
 export class DispatchKey {

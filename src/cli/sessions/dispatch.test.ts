@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { developmentIssuerKey } from '../dispatch/development-issuer.ts';
-import { packagePath } from '../platform/package-paths.ts';
+import { packagePath } from '../../platform/package-paths.ts';
+import { developmentIssuerKey } from '../../sessions/dispatch/accounts/development-issuer.ts';
 import { registerDispatch } from './dispatch.ts';
 
 let folder: string;

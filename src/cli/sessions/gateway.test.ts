@@ -3,7 +3,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { packagePath } from '../platform/package-paths.ts';
+import { packagePath } from '../../platform/package-paths.ts';
 import { readGatewayConfig } from './gateway.ts';
 
 let folder: string;

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Registry } from 'prom-client';
-import { onReloadSignal, onStopSignal } from '../platform/lifecycle.ts';
-import { createLogger } from '../platform/logger.ts';
-import { type ConfigReloadOutcome, ReloadMetrics } from '../platform/reload-metrics.ts';
-import { loadProxyConfig, type ProxyConfig } from '../proxy/load-proxy-config.ts';
-import { ProxyServer } from '../proxy/proxy-server.ts';
-import { namingFile, reportFailure } from './failure.ts';
+import { onReloadSignal, onStopSignal } from '../../platform/lifecycle.ts';
+import { createLogger } from '../../platform/telemetry/logger.ts';
+import { type ConfigReloadOutcome, ReloadMetrics } from '../../platform/telemetry/reload-metrics.ts';
+import { loadProxyConfig, type ProxyConfig } from '../../sessions/proxy/load-proxy-config.ts';
+import { ProxyServer } from '../../sessions/proxy/proxy-server.ts';
+import { namingFile, reportFailure } from '../failure.ts';
 import { changedFields, reloadConfig } from './reload-config.ts';
 
 const STOP_GRACE_MS = 15_000;

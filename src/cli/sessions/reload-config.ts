@@ -1,6 +1,6 @@
-import { ConfigError } from '../platform/config-error.ts';
-import type { Logger } from '../platform/logger.ts';
-import type { ConfigReloadOutcome } from '../platform/reload-metrics.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
+import type { ConfigReloadOutcome } from '../../platform/telemetry/reload-metrics.ts';
 
 export interface ConfigReload {
   file: string;

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { newProgram } from './new-program.ts';
+import { newProgram } from '../new-program.ts';
 import { formatStatistics, registerTerminal } from './terminal.ts';
 import { TerminalInput } from './terminal-input.ts';
 

@@ -1,27 +1,27 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { IANAZone } from 'luxon';
-import { DEVELOPMENT_KEY_ID, readIssuerKey } from '../dispatch/development-issuer.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { endWhenNobodyReads } from '../platform/lifecycle.ts';
-import { formatTable, grouped } from '../platform/print-table.ts';
-import { accountClaims, identityOf, signAccountAssertion } from '../session-protocol/account-assertion.ts';
-import { CONTENT_TYPES, type ContentType } from '../session-protocol/content-octets.ts';
-import { attachToGateway } from '../terminal/attach-to-gateway.ts';
-import type { CallOutcome, CallRequest } from '../terminal/calls.ts';
-import { type DatagramDial, directDatagrams } from '../terminal/datagrams.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { endWhenNobodyReads } from '../../platform/lifecycle.ts';
+import { formatTable, grouped } from '../../platform/telemetry/print-table.ts';
+import { DEVELOPMENT_KEY_ID, readIssuerKey } from '../../sessions/dispatch/accounts/development-issuer.ts';
+import { accountClaims, identityOf, signAccountAssertion } from '../../sessions/protocol/account-assertion.ts';
+import { CONTENT_TYPES, type ContentType } from '../../sessions/protocol/content-octets.ts';
+import { attachToGateway } from '../../sessions/terminal/attach-to-gateway.ts';
+import type { CallOutcome, CallRequest } from '../../sessions/terminal/calls.ts';
+import { type DatagramDial, directDatagrams } from '../../sessions/terminal/datagrams.ts';
 import {
   describeDelivery,
   describeEvent,
   describeMessage,
   describeOctets,
   describeStanding,
-} from '../terminal/describe.ts';
-import { type Destination, type Dial, directDial } from '../terminal/dial.ts';
-import { printable } from '../terminal/printable.ts';
-import { readStatistics, writeStatistics } from '../terminal/statistics-file.ts';
-import { Terminal, type TerminalOptions } from '../terminal/terminal.ts';
-import type { StatisticsRow, TerminalPeriod } from '../terminal/usage-statistics.ts';
+} from '../../sessions/terminal/describe.ts';
+import { type Destination, type Dial, directDial } from '../../sessions/terminal/dial.ts';
+import { printable } from '../../sessions/terminal/printable.ts';
+import { readStatistics, writeStatistics } from '../../sessions/terminal/statistics-file.ts';
+import { Terminal, type TerminalOptions } from '../../sessions/terminal/terminal.ts';
+import type { StatisticsRow, TerminalPeriod } from '../../sessions/terminal/usage-statistics.ts';
 import { TerminalInput } from './terminal-input.ts';
 
 const SAVE_INTERVAL_MS = 60_000;

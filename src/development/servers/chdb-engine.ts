@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ChdbResult, drainPending, Session } from 'chdb';
-import type { ClickHouseRequest } from '../platform/clickhouse-request.ts';
-import { literal } from '../platform/store.ts';
+import type { ClickHouseRequest } from '../../platform/clickhouse/clickhouse-request.ts';
+import { literal } from '../../platform/clickhouse/store.ts';
 import { readFromFile } from './staged-insert.ts';
 
 /** ClickHouse in this process, used like a server: every request has its own session. */

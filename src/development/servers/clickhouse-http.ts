@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
-import { answerAsClickHouse, summaryOf } from '../platform/clickhouse-answer.ts';
-import { readRequest } from '../platform/clickhouse-request.ts';
-import { formatOf } from '../platform/clickhouse-statement.ts';
+import { answerAsClickHouse, summaryOf } from '../../platform/clickhouse/clickhouse-answer.ts';
+import { readRequest } from '../../platform/clickhouse/clickhouse-request.ts';
+import { formatOf } from '../../platform/clickhouse/clickhouse-statement.ts';
 import { type ChdbEngine, openChdbEngine } from './chdb-engine.ts';
 
 /** ClickHouse's HTTP interface over the embedded engine. */

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { builtModule } from './built.ts';
+import { packagePath } from '../../platform/package-paths.ts';
 import type { ClickHouseHttp, ClickHouseHttpOptions } from './clickhouse-http.ts';
 import { TestServerError } from './test-server-error.ts';
 
@@ -15,7 +15,7 @@ export interface ClickHouseProcess extends ClickHouseHttp {
 }
 
 export async function startClickHouseProcess(options: ClickHouseHttpOptions = {}): Promise<ClickHouseProcess> {
-  const main = await builtModule('testing/clickhouse-http-main.js');
+  const main = packagePath('dist/development/servers/clickhouse-http-main.js');
   const path = options.path ?? (await mkdtemp(join(tmpdir(), 'zerorate-clickhouse-')));
   const { port = 0, configFile } = options;
   const child = fork(main, [path, String(port), ...(configFile === undefined ? [] : [configFile])], {

@@ -7,7 +7,10 @@ import { promisify } from 'node:util';
 import { freePort } from './free-port.ts';
 import { endProcess, JAVA, spawnJava } from './java-process.ts';
 import { awaitKafka } from './kafka-ready.ts';
+import { mavenJars } from './maven-artifacts.ts';
 import { TestServerError } from './test-server-error.ts';
+
+const KAFKA_VERSION = '4.4.0';
 
 const CLUSTER_ID = '4L6g3nShT-eMCtK--X86sw';
 const JAVA_OPTIONS = ['-Xms256m', '-Xmx512m', '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
@@ -129,4 +132,10 @@ async function awaitBroker(child: ChildProcess, address: string, folder: string)
     const log = await readFile(join(folder, 'server.log'), 'utf8');
     throw new TestServerError('broker_exited', `the Kafka broker did not start:\n${log.slice(-2000)}`, cause);
   }
+}
+
+/** Returns the folder of the jars of the broker and its clients. */
+export function kafkaJars(): Promise<string> {
+  const artifacts = [`org.apache.kafka:kafka_2.13:${KAFKA_VERSION}`, 'org.slf4j:slf4j-simple:1.7.36'];
+  return mavenJars(`kafka-${KAFKA_VERSION}`, artifacts);
 }

@@ -1,5 +1,5 @@
-import { formatOf, TRAILING_FORMAT } from '../platform/clickhouse-statement.ts';
-import { literal } from '../platform/store.ts';
+import { formatOf, TRAILING_FORMAT } from '../../platform/clickhouse/clickhouse-statement.ts';
+import { literal } from '../../platform/clickhouse/store.ts';
 
 const INPUT_FUNCTION = /\binput\s*\(\s*('(?:[^'\\]|\\.|'')*')\s*\)/i;
 const PLAIN_INSERT = /^(\s*INSERT\s+INTO\s.+?)(\s+SETTINGS\s.+?)?\s+FORMAT\s+(\w+)\s*;?\s*$/is;

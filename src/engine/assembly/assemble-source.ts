@@ -1,34 +1,34 @@
 import { readFileSync } from 'node:fs';
 import type { Kafka } from 'kafkajs';
-import type { AvroSchema } from '../billing/decode-avro.ts';
-import type { FlowFileFormat } from '../billing/flow-file-format.ts';
-import { type MsisdnForms, NORMAL_FORM_ONLY } from '../billing/msisdn.ts';
-import type { StartPosition } from '../engine/start-position.ts';
-import { readBatchesOfLog, readBookedLogs } from '../journal/booked-logs.ts';
-import type { Config, FilesConfig, KafkaConfig } from '../platform/config.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { goflow2Schema } from '../platform/config-source-schema.ts';
-import type { Logger } from '../platform/logger.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import type { ProgressState } from '../platform/progress.ts';
-import type { Store } from '../platform/store.ts';
-import type { QuotaPublisher } from '../quota-updates/quota-publisher.ts';
-import { fileQuotaPublisher } from '../quota-updates/quota-publisher-file.ts';
-import { threadedQuotaPublisher } from '../quota-updates/quota-publisher-thread.ts';
-import type { CdrMapping } from '../sources/cdr-mapping.ts';
-import { checkBeginnings } from '../sources/file-beginning.ts';
-import { FILES_LANE, type FileNotice, type FileSourceOptions, fileSource } from '../sources/file-source.ts';
-import { listFlowFiles } from '../sources/flow-file.ts';
-import type { Goflow2Mapping } from '../sources/goflow2.ts';
-import type { BookedLogs } from '../sources/identify-files.ts';
-import { kafkaLog } from '../sources/kafka-assignment.ts';
-import type { KafkaSourceOptions } from '../sources/kafka-feed.ts';
-import { countPartitions, fetchLogBounds, fetchOffsetsAt } from '../sources/kafka-log.ts';
-import { kafkaSource } from '../sources/kafka-source.ts';
-import { sampledExporters } from '../sources/sampled-exporters.ts';
-import type { Source } from '../sources/source.ts';
-import { Subscribers } from '../sources/subscribers.ts';
-import { Terminals } from '../sources/terminals.ts';
+import { readBatchesOfLog, readBookedLogs } from '../../journal/booked-logs.ts';
+import type { QuotaPublisher } from '../../journal/quota/quota-publisher.ts';
+import { fileQuotaPublisher } from '../../journal/quota/quota-publisher-file.ts';
+import { threadedQuotaPublisher } from '../../journal/quota/quota-publisher-thread.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import type { Config, FilesConfig, KafkaConfig } from '../../platform/config/config.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { goflow2Schema } from '../../platform/config/config-source-schema.ts';
+import { packagePath } from '../../platform/package-paths.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
+import type { ProgressState } from '../../platform/telemetry/progress.ts';
+import type { AvroSchema } from '../../rating/decode/decode-avro.ts';
+import type { FlowFileFormat } from '../../rating/record/flow-file-format.ts';
+import { type MsisdnForms, NORMAL_FORM_ONLY } from '../../rating/subscriber/msisdn.ts';
+import { Subscribers } from '../../sources/addresses/subscribers.ts';
+import { Terminals } from '../../sources/addresses/terminals.ts';
+import type { CdrMapping } from '../../sources/cdr/cdr-mapping.ts';
+import { checkBeginnings } from '../../sources/files/file-beginning.ts';
+import { FILES_LANE, type FileNotice, type FileSourceOptions, fileSource } from '../../sources/files/file-source.ts';
+import { listFlowFiles } from '../../sources/files/flow-file.ts';
+import type { BookedLogs } from '../../sources/files/identify-files.ts';
+import type { Goflow2Mapping } from '../../sources/goflow2/goflow2.ts';
+import { sampledExporters } from '../../sources/goflow2/sampled-exporters.ts';
+import { kafkaLog } from '../../sources/kafka/kafka-assignment.ts';
+import type { KafkaSourceOptions } from '../../sources/kafka/kafka-feed.ts';
+import { countPartitions, fetchLogBounds, fetchOffsetsAt } from '../../sources/kafka/kafka-log.ts';
+import { kafkaSource } from '../../sources/kafka/kafka-source.ts';
+import type { Source } from '../../sources/source.ts';
+import type { StartPosition } from '../start-position.ts';
 import { decodingForBooking, type FlowDecoding, readSchema } from './flow-decoder.ts';
 import { clientOptions, connect, requireBrokers } from './kafka-connection.ts';
 import type { ConfigOptions } from './read-config.ts';
@@ -196,7 +196,7 @@ function parsedFile<T>(path: string, what: string, parse: (text: string) => T | 
   throw new ConfigError(parsed.map((fault) => `${path}:${fault}`));
 }
 
-export function quotaFile({ quotaUpdates: { file } }: Config): string {
+function quotaFile({ quotaUpdates: { file } }: Config): string {
   if (file === undefined) throw new ConfigError('quotaUpdates: name a file for the updates of files');
   return file;
 }

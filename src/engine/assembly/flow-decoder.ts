@@ -1,16 +1,21 @@
 import { readFileSync } from 'node:fs';
-import { haveSameMeaning } from '../billing/avro-canonical-form.ts';
-import { type AvroDecoder, type AvroDecoderOptions, type AvroSchema, avroDecoder } from '../billing/decode-avro.ts';
-import { decodeJsonValue } from '../billing/decode-json-value.ts';
-import type { Decoder } from '../billing/decoder.ts';
-import type { KafkaConfig, RegistryConfig } from '../platform/config.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import type { KafkaLogger } from '../platform/kafka.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { NOT_AVRO, type SchemaRegistryOptions, schemaRegistry } from '../platform/schema-registry.ts';
-import { literal, type Store } from '../platform/store.ts';
-import { readTlsFiles } from '../platform/tls-files.ts';
-import { SchemaLearner } from '../sources/schema-learner.ts';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import type { KafkaConfig, RegistryConfig } from '../../platform/config/config.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import type { KafkaLogger } from '../../platform/kafka/kafka.ts';
+import { NOT_AVRO, type SchemaRegistryOptions, schemaRegistry } from '../../platform/kafka/schema-registry.ts';
+import { readTlsFiles } from '../../platform/network/tls-files.ts';
+import { packagePath } from '../../platform/package-paths.ts';
+import { haveSameMeaning } from '../../rating/decode/avro-canonical-form.ts';
+import {
+  type AvroDecoder,
+  type AvroDecoderOptions,
+  type AvroSchema,
+  avroDecoder,
+} from '../../rating/decode/decode-avro.ts';
+import { decodeJsonValue } from '../../rating/decode/decode-json-value.ts';
+import type { Decoder } from '../../rating/decode/decoder.ts';
+import { SchemaLearner } from '../../sources/kafka/schema-learner.ts';
 
 type ValueConfig = Pick<KafkaConfig, 'valueFormat' | 'avro'>;
 

@@ -1,11 +1,11 @@
 import type { Kafka } from 'kafkajs';
-import type { KafkaConfig } from '../platform/config.ts';
-import { createKafka, type KafkaLogin, type KafkaOptions } from '../platform/kafka.ts';
-import { speaksKafka } from '../platform/kafka-probe.ts';
-import type { Logger } from '../platform/logger.ts';
-import { readTlsFiles } from '../platform/tls-files.ts';
-import { requireKafka } from '../sources/kafka-preflight.ts';
-import { SourceError } from '../sources/source-error.ts';
+import type { KafkaConfig } from '../../platform/config/config.ts';
+import { createKafka, type KafkaLogin, type KafkaOptions } from '../../platform/kafka/kafka.ts';
+import { speaksKafka } from '../../platform/kafka/kafka-probe.ts';
+import { readTlsFiles } from '../../platform/network/tls-files.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
+import { requireKafka } from '../../sources/kafka/kafka-preflight.ts';
+import { SourceError } from '../../sources/source-error.ts';
 
 const FIELD = 'source.kafka';
 

@@ -1,8 +1,8 @@
 import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import type { Config } from '../platform/config.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { DATA_DIRECTORY, STAGING_DIRECTORY } from '../platform/store-directory.ts';
+import { DATA_DIRECTORY, STAGING_DIRECTORY } from '../../platform/clickhouse/store-directory.ts';
+import type { Config } from '../../platform/config/config.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
 
 /**
  * Rejects with a ConfigError where the source would be read from what the engine writes: a source directory that holds the store or

@@ -2,6 +2,12 @@ import { readFileSync } from 'node:fs';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
+import type { Journal } from '../../journal/journal.ts';
+import { QuotaPublisherError } from '../../journal/quota/quota-publisher.ts';
+import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { packagePath } from '../../platform/package-paths.ts';
 import {
   memoryPublisher,
   memorySource,
@@ -9,16 +15,10 @@ import {
   type OpenedStore,
   rawRecords,
   runEngine,
-} from '../engine/engine.fixture.ts';
-import type { EngineOptions } from '../engine/engine.ts';
-import { tellAll } from '../engine/engine-events.ts';
-import { chatCatalogue, chatRecord } from '../engine/traffic.fixture.ts';
-import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
-import type { Journal } from '../journal/journal.ts';
-import { systemClock } from '../platform/clock.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { StoreError } from '../platform/store-error.ts';
-import { QuotaPublisherError } from '../quota-updates/quota-publisher.ts';
+} from '../engine.fixture.ts';
+import type { EngineOptions } from '../engine.ts';
+import { tellAll } from '../engine-events.ts';
+import { chatCatalogue, chatRecord } from '../traffic.fixture.ts';
 import { ConsumerLag } from './consumer-lag.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { expectAlerts, promtool, RULES } from './promtool.fixture.ts';

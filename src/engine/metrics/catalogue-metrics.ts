@@ -1,8 +1,8 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { Catalogue } from '../billing/catalogue.ts';
+import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
 
 /** `taken`: batches are rated with it. `refused`: it has faults. `failed`: the store did not keep it. */
-export const RELOAD_OUTCOMES = ['taken', 'unchanged', 'refused', 'failed'] as const;
+const RELOAD_OUTCOMES = ['taken', 'unchanged', 'refused', 'failed'] as const;
 export type ReloadOutcome = (typeof RELOAD_OUTCOMES)[number];
 
 /** The catalogue that batches are rated with, and the outcomes of reloads. */

@@ -1,10 +1,10 @@
 import { Gauge, type Registry } from 'prom-client';
-import type { TopicPartition } from '../billing/topic-partition.ts';
-import type { EngineEvents } from '../engine/engine-events.ts';
-import type { SourceGap } from '../engine/resume-offset.ts';
-import type { BatchPlace } from '../journal/batch-digest.ts';
-import type { Clock } from '../platform/clock.ts';
-import type { LogBounds } from '../sources/source.ts';
+import type { BatchPlace } from '../../journal/batch-digest.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { TopicPartition } from '../../rating/record/topic-partition.ts';
+import type { LogBounds } from '../../sources/source.ts';
+import type { EngineEvents } from '../engine-events.ts';
+import type { SourceGap } from '../resume-offset.ts';
 
 /** Interval of queries for the ends of logs: an engine that books nothing does not learn them by reading. */
 const QUERY_INTERVAL_MS = 5000;

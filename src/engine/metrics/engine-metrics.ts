@@ -1,12 +1,12 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import { OUTCOMES, outcomeOf, REASONS } from '../billing/outcome.ts';
-import type { TopicPartition } from '../billing/topic-partition.ts';
-import { BATCH_STEPS } from '../engine/batch-steps.ts';
-import type { BookedBatch, EngineEvents, FailedBatch } from '../engine/engine-events.ts';
-import type { SourceGap } from '../engine/resume-offset.ts';
-import type { BatchPlace } from '../journal/batch-digest.ts';
-import { ENGINE_VERSION } from '../journal/journal-block.ts';
-import { isFenced } from '../platform/fenced.ts';
+import type { BatchPlace } from '../../journal/batch-digest.ts';
+import { ENGINE_VERSION } from '../../journal/journal-block.ts';
+import { isFenced } from '../../platform/fenced.ts';
+import { OUTCOMES, outcomeOf, REASONS } from '../../rating/outcome.ts';
+import type { TopicPartition } from '../../rating/record/topic-partition.ts';
+import { BATCH_STEPS } from '../batch-steps.ts';
+import type { BookedBatch, EngineEvents, FailedBatch } from '../engine-events.ts';
+import type { SourceGap } from '../resume-offset.ts';
 import { ChargeMetrics } from './charge-metrics.ts';
 
 const RECORDS_OF_A_BATCH = [1, 10, 100, 1000, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000];

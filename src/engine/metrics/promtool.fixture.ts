@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { stringify } from 'yaml';
-import { packagePath } from '../platform/package-paths.ts';
+import { packagePath } from '../../platform/package-paths.ts';
 import type { Sample, Scrape } from './scrape.fixture.ts';
 
 export const RULES = packagePath('docker/prometheus/alerts.yaml');

@@ -1,5 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
-import type { WatchedAccount } from '../finance/credit-watcher.ts';
+import type { WatchedAccount } from '../../finance/accounts/credit-watcher.ts';
 
 /** Most sponsors with series of their own, in the catalogue's order. */
 const NAMED = 200;

@@ -2,10 +2,10 @@ import { mkdtemp, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Catalogue } from '../billing/catalogue.ts';
-import { chatCatalogue } from '../engine/traffic.fixture.ts';
-import { StoreError } from '../platform/store-error.ts';
-import type { ReloadOutcome } from './catalogue-metrics.ts';
+import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import type { ReloadOutcome } from '../metrics/catalogue-metrics.ts';
+import { chatCatalogue } from '../traffic.fixture.ts';
 import { CatalogueReload } from './catalogue-reload.ts';
 import { compileCatalogue } from './compile-catalogue.ts';
 

@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
-import type { Catalogue } from '../billing/catalogue.ts';
-import { type CountedPlans, countedPlans } from '../billing/catalogue-succession-faults.ts';
-import type { WordMaps } from '../billing/word-maps.ts';
-import type { Clock } from '../platform/clock.ts';
-import type { ReloadOutcome } from './catalogue-metrics.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import { type CountedPlans, countedPlans } from '../../rating/catalogue/catalogue-succession-faults.ts';
+import type { WordMaps } from '../../rating/classify/word-maps.ts';
+import type { ReloadOutcome } from '../metrics/catalogue-metrics.ts';
 import type { CompileCatalogue } from './compile-catalogue.ts';
 
 /** Most faults in one log line; `check` lists more. */

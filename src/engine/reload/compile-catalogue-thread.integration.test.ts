@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { builtModule } from '../testing/built.ts';
+import { builtModule } from '../../../test/servers/built.ts';
 import { compileCatalogue } from './compile-catalogue.ts';
 import { compileInThread } from './compile-catalogue-thread.ts';
 
@@ -17,7 +17,7 @@ let directory: string;
 let path: string;
 let program: string;
 beforeAll(async () => {
-  program = await builtModule('operations/compile-catalogue-thread-main.js');
+  program = await builtModule('engine/reload/compile-catalogue-thread-main.js');
   directory = await mkdtemp(join(tmpdir(), 'zerorate-compile-'));
   path = join(directory, 'catalogue.yaml');
   await writeFile(path, JSON.stringify(largeCatalogue()));

@@ -1,16 +1,16 @@
-import { PseudonymKey } from '../billing/pseudonym.ts';
-import { compareKeyHistory } from '../finance/key-history.ts';
-import type { Config } from '../platform/config.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import type { Logger } from '../platform/logger.ts';
+import { compareKeyHistory } from '../../finance/key-history.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import type { Config } from '../../platform/config/config.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
 import {
   developmentKey,
   type KeyComparison,
   type KeyState,
   parsePseudonymKey,
   type StoredPseudonymKey,
-} from '../platform/pseudonym-key.ts';
-import type { Store } from '../platform/store.ts';
+} from '../../platform/pseudonym-key.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
+import { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
 
 export interface LoadedKey {
   key: PseudonymKey;

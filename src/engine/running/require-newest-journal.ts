@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import type { Config } from '../platform/config.ts';
-import { isTopicMissing } from '../platform/kafka-failure.ts';
-import type { Logger } from '../platform/logger.ts';
-import type { Store } from '../platform/store.ts';
-import { StoreError } from '../platform/store-error.ts';
-import { type PublishedEnd, readQuotaFile, readQuotaState } from '../quota-updates/read-quota-state.ts';
-import { quotaUpdateSchema } from './assemble-source.ts';
-import { connect } from './kafka-connection.ts';
+import { type PublishedEnd, readQuotaFile, readQuotaState } from '../../journal/quota/read-quota-state.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import type { Config } from '../../platform/config/config.ts';
+import { isTopicMissing } from '../../platform/kafka/kafka-failure.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
+import { quotaUpdateSchema } from '../assembly/assemble-source.ts';
+import { connect } from '../assembly/kafka-connection.ts';
 
 /** Of each partition of the quota topic: what the lanes have published last is among them. */
 const TAIL_RECORDS = 1000;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Catalogue } from '../billing/catalogue.ts';
-import { wordMaps } from '../billing/word-maps.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import { wordMaps } from '../../rating/classify/word-maps.ts';
+import type { Engine } from '../engine.ts';
 import { RunningEngine } from './running-engine.ts';
 
 const NO_PREFIXES = wordMaps([]);

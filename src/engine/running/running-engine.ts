@@ -1,6 +1,6 @@
-import type { Catalogue } from '../billing/catalogue.ts';
-import type { WordMaps } from '../billing/word-maps.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import type { WordMaps } from '../../rating/classify/word-maps.ts';
+import type { Engine } from '../engine.ts';
 
 /** The engine of now, and the catalogue that it and those after it work with. */
 export class RunningEngine {

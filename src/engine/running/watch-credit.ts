@@ -1,10 +1,10 @@
-import type { Catalogue, Sponsor } from '../billing/catalogue.ts';
-import { describeEntry } from '../finance/account-entry.ts';
-import { CreditWatcher } from '../finance/credit-watcher.ts';
-import { systemClock } from '../platform/clock.ts';
-import type { Config } from '../platform/config.ts';
-import type { Logger } from '../platform/logger.ts';
-import type { Store } from '../platform/store.ts';
+import { describeEntry } from '../../finance/accounts/account-entry.ts';
+import { CreditWatcher } from '../../finance/accounts/credit-watcher.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import { systemClock } from '../../platform/clock.ts';
+import type { Config } from '../../platform/config/config.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
+import type { Catalogue, Sponsor } from '../../rating/catalogue/catalogue.ts';
 import type { RunObserver } from './observe-run.ts';
 
 interface WatchOptions {

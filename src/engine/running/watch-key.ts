@@ -1,10 +1,10 @@
-import type { Facts } from '../billing/rules.ts';
-import { bookKeyHistory, compareKeyHistory } from '../finance/key-history.ts';
-import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
-import { systemClock } from '../platform/clock.ts';
-import type { KeyState } from '../platform/pseudonym-key.ts';
-import type { Store } from '../platform/store.ts';
-import { StoreError } from '../platform/store-error.ts';
+import { bookKeyHistory, compareKeyHistory } from '../../finance/key-history.ts';
+import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { systemClock } from '../../platform/clock.ts';
+import type { KeyState } from '../../platform/pseudonym-key.ts';
+import type { Facts } from '../../rating/rules.ts';
 import { type LoadedKey, requireUsable } from './load-key.ts';
 
 /** Registers in the store the key that an engine is about to book with. Throws a ConfigError for another key, and for an older one. */

@@ -1,10 +1,10 @@
-import type { Catalogue, Sponsor } from '../billing/catalogue.ts';
-import { CatalogueReload } from '../operations/catalogue-reload.ts';
-import { compileInThread } from '../operations/compile-catalogue-thread.ts';
-import { systemClock } from '../platform/clock.ts';
-import type { Config } from '../platform/config.ts';
-import { onReloadSignal } from '../platform/lifecycle.ts';
-import type { Logger } from '../platform/logger.ts';
+import { systemClock } from '../../platform/clock.ts';
+import type { Config } from '../../platform/config/config.ts';
+import { onReloadSignal } from '../../platform/lifecycle.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
+import type { Catalogue, Sponsor } from '../../rating/catalogue/catalogue.ts';
+import { CatalogueReload } from '../reload/catalogue-reload.ts';
+import { compileInThread } from '../reload/compile-catalogue-thread.ts';
 import type { RunObserver } from './observe-run.ts';
 import { RunningEngine } from './running-engine.ts';
 

@@ -1,13 +1,13 @@
-import type { Sponsor } from '../billing/catalogue.ts';
-import { formatMicros, isWholeUnits, parseMicros } from '../billing/money.ts';
+import type { Sponsor } from '../../rating/catalogue/catalogue.ts';
+import { formatMicros, isWholeUnits, parseMicros } from '../../rating/money.ts';
 import { WATCHER, WATCHER_KEYS } from './credit-rules.ts';
 
 /** What moves a sponsor's balance. */
-export const MONEY_KINDS = ['top-up', 'payment', 'adjustment', 'rebate'] as const;
+const MONEY_KINDS = ['top-up', 'payment', 'adjustment', 'rebate'] as const;
 /** Entry kinds that suspend and resume the sponsorship: their amount is 0. */
-export const SUSPENSION_KINDS = ['suspension', 'resumption'] as const;
+const SUSPENSION_KINDS = ['suspension', 'resumption'] as const;
 /** Entry kinds that a closing posts; they cannot be requested. */
-export const POSTED_KINDS = ['rounding', 'tax'] as const;
+const POSTED_KINDS = ['rounding', 'tax'] as const;
 export type PostedKind = (typeof POSTED_KINDS)[number];
 export type EntryKind = (typeof MONEY_KINDS)[number] | (typeof SUSPENSION_KINDS)[number];
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
-import { systemClock } from '../platform/clock.ts';
+import { OPEN_STORE, type OpenedStore } from '../../engine/engine.fixture.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { catalogueOf } from '../statements/finance.fixture.ts';
 import { type BankPayment, bookBankPayments } from './book-bank-payments.ts';
 import { camt053, type Entry } from './camt053.fixture.ts';
-import { catalogueOf } from './finance.fixture.ts';
 import { payerIndex } from './match-payment.ts';
 import { readCamt053 } from './read-camt053.ts';
 

@@ -1,7 +1,7 @@
-import type { Sponsor } from '../billing/catalogue.ts';
-import { formatMicros } from '../billing/money.ts';
-import type { Clock } from '../platform/clock.ts';
-import type { Store } from '../platform/store.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Sponsor } from '../../rating/catalogue/catalogue.ts';
+import { formatMicros } from '../../rating/money.ts';
 import { type AccountEntry, checkEntry } from './account-entry.ts';
 import { bookEntry } from './book-entry.ts';
 import { entryOfKey, type StoredEntry } from './entry-rows.ts';

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
-import { systemClock } from '../platform/clock.ts';
+import { OPEN_STORE, type OpenedStore } from '../../engine/engine.fixture.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { lastNumber } from '../book-fact.ts';
 import type { AccountEntry } from './account-entry.ts';
 import { bookEntry, bookEntryAt } from './book-entry.ts';
-import { lastNumber } from './book-fact.ts';
 import { entryOfKey } from './entry-rows.ts';
 
 describe.each(['embedded', 'http'] as const)('account entries with a store of access %s', (access) => {

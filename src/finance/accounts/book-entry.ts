@@ -1,8 +1,8 @@
-import type { RetryPolicy } from '../journal/insert-once.ts';
-import type { Clock } from '../platform/clock.ts';
-import { literal, type Store } from '../platform/store.ts';
+import type { RetryPolicy } from '../../journal/insert-once.ts';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { bookFact, lastNumber } from '../book-fact.ts';
 import { type AccountEntry, describeEntry, type Refusal, refusalOf } from './account-entry.ts';
-import { bookFact, lastNumber } from './book-fact.ts';
 import { suspendedBy } from './credit-rules.ts';
 import { entryColumns, entryOfKey, lastSuspensions, type StoredEntry } from './entry-rows.ts';
 

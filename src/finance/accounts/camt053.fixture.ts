@@ -1,5 +1,5 @@
 /** A transaction of an entry: the payment details of an entry with one transaction. */
-export interface Transaction {
+interface Transaction {
   reference?: string;
   amount?: string;
   debtor?: string;

@@ -1,5 +1,5 @@
-import type { Store } from '../platform/store.ts';
-import { type LogEnd, LogGrowth } from './log-growth.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import { type LogEnd, LogGrowth } from '../closing/log-growth.ts';
 
 interface Sum {
   sponsor: string;

@@ -1,5 +1,5 @@
-import type { Sponsor } from '../billing/catalogue.ts';
-import { formatMicros } from '../billing/money.ts';
+import type { Sponsor } from '../../rating/catalogue/catalogue.ts';
+import { formatMicros } from '../../rating/money.ts';
 
 /** Author of the credit watcher's entries; reserved, as are keys with its prefix. */
 export const WATCHER = 'credit watcher';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
-import { systemClock } from '../platform/clock.ts';
-import type { Store } from '../platform/store.ts';
+import { OPEN_STORE, type OpenedStore } from '../../engine/engine.fixture.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import { systemClock } from '../../platform/clock.ts';
 import type { AccountEntry } from './account-entry.ts';
 import { bookEntry } from './book-entry.ts';
 import { CreditWatcher } from './credit-watcher.ts';

@@ -1,9 +1,9 @@
-import type { Sponsor } from '../billing/catalogue.ts';
-import type { Clock } from '../platform/clock.ts';
-import type { Store } from '../platform/store.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Sponsor } from '../../rating/catalogue/catalogue.ts';
+import { lastNumber } from '../book-fact.ts';
 import type { AccountEntry } from './account-entry.ts';
 import { bookEntryAt } from './book-entry.ts';
-import { lastNumber } from './book-fact.ts';
 import { ChargeTotals } from './charge-totals.ts';
 import { creditDecision, creditReason, type SuspendedBy, suspendedBy, WATCHER, WATCHER_KEYS } from './credit-rules.ts';
 import { creditedMicros, lastSuspensions } from './entry-rows.ts';

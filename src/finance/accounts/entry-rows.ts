@@ -1,5 +1,5 @@
-import { int64Column, type NativeColumn, stringColumn } from '../platform/native-block.ts';
-import { literal, type Store } from '../platform/store.ts';
+import { int64Column, type NativeColumn, stringColumn } from '../../platform/clickhouse/native-block.ts';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import type { AccountEntry } from './account-entry.ts';
 
 /** An account entry with what the store adds: its number and its time of booking. */

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
-import { parseCatalogue } from '../billing/catalogue-compile.ts';
-import { decodeJson } from '../billing/decode-json.ts';
-import { PLAIN_RULES } from '../billing/record-limits.ts';
-import { memoryPublisher, OPEN_STORE, PSEUDONYM_KEY, rawRecords, runEngine } from '../engine/engine.fixture.ts';
-import { FACTS_MAX_AGE_MS } from '../engine/engine.ts';
-import { chatRecord } from '../engine/traffic.fixture.ts';
-import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
-import type { Clock } from '../platform/clock.ts';
-import type { Store } from '../platform/store.ts';
-import type { Source } from '../sources/source.ts';
+import { memoryPublisher, OPEN_STORE, PSEUDONYM_KEY, rawRecords, runEngine } from '../../engine/engine.fixture.ts';
+import { FACTS_MAX_AGE_MS } from '../../engine/engine.ts';
+import { chatRecord } from '../../engine/traffic.fixture.ts';
+import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
+import { decodeJson } from '../../rating/decode/decode-json.ts';
+import { PLAIN_RULES } from '../../rating/record/record-limits.ts';
+import type { Source } from '../../sources/source.ts';
 import { bookEntry } from './book-entry.ts';
 import { CreditWatcher } from './credit-watcher.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ConfigError } from '../platform/config-error.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
 import { camt053, type Entry } from './camt053.fixture.ts';
 import { matchPayment } from './match-payment.ts';
 import { type BankMovement, readCamt053 } from './read-camt053.ts';

@@ -1,5 +1,5 @@
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
-import { ConfigError } from '../platform/config-error.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
 
 /** One movement on a bank account: an entry of a statement, or one transaction of an entry that a bank has batched. */
 export interface BankMovement {

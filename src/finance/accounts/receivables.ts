@@ -1,4 +1,4 @@
-import type { Month } from './month.ts';
+import type { Month } from '../month.ts';
 
 const DAY_MS = 86_400_000;
 

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { auditJournal } from '../audit/audit.ts';
-import { ClickHouseEvidence } from '../audit/clickhouse-evidence.ts';
-import type { FlowRecord } from '../billing/flow-record.ts';
-import { testRecord } from '../billing/traffic.fixture.ts';
-import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
+import { auditJournal } from '../../assurance/audit/audit.ts';
+import { ClickHouseEvidence } from '../../assurance/audit/clickhouse-evidence.ts';
+import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../../engine/engine.fixture.ts';
+import type { FlowRecord } from '../../rating/record/flow-record.ts';
+import { testRecord } from '../../rating/traffic.fixture.ts';
+import { endOfMonthMs } from '../month.ts';
+import { Booker, bookCorrection, bookEntry, catalogueOf, chatCatalogue } from '../statements/finance.fixture.ts';
+import { readStatement } from '../statements/statement.ts';
+import { statementJson } from '../statements/statement-document.ts';
 import { closeMonth } from './close-month.ts';
-import { Booker, bookCorrection, bookEntry, catalogueOf, chatCatalogue } from './finance.fixture.ts';
-import { endOfMonthMs } from './month.ts';
-import { readStatement } from './statement.ts';
-import { statementJson } from './statement-document.ts';
 
 describe.each(['embedded', 'http'] as const)('with a store of access %s', (access) => {
   let opened: OpenedStore;

@@ -7,12 +7,12 @@ import {
   type NativeColumn,
   stringColumn,
   strings,
-} from '../platform/native-block.ts';
-import type { Store } from '../platform/store.ts';
-import { literal } from '../platform/store.ts';
-import { bookFact, lastNumber } from './book-fact.ts';
-import { type Closing, readClosings } from './closings.ts';
-import { readCoverage, readCursors } from './coverage.ts';
+} from '../../platform/clickhouse/native-block.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import { literal } from '../../platform/clickhouse/store.ts';
+import { bookFact, lastNumber } from '../book-fact.ts';
+import { type Month, monthAfter } from '../month.ts';
+import { findSponsor } from '../sponsor.ts';
 import {
   type FoundTerms,
   type Invoice,
@@ -22,12 +22,12 @@ import {
   issue,
   nextNumber,
   readTerms,
-} from './invoice.ts';
-import { type Month, monthAfter } from './month.ts';
-import { type MonthOver, readMonthOver, runsLast } from './month-over.ts';
-import { findSponsor } from './sponsor.ts';
-import { statementOf } from './statement.ts';
-import { type Statement, statementJson } from './statement-document.ts';
+} from '../statements/invoice.ts';
+import { statementOf } from '../statements/statement.ts';
+import { type Statement, statementJson } from '../statements/statement-document.ts';
+import { type Closing, readClosings } from './closings.ts';
+import { readCoverage, readCursors } from './coverage.ts';
+import { type MonthOver, readMonthOver, runsLast } from './month-is-over.ts';
 
 export interface CloseRequest {
   sponsorId: string;

@@ -1,7 +1,7 @@
-import { minorDigitsOf } from '../billing/currencies.ts';
-import { literal, type Store } from '../platform/store.ts';
-import type { AmountDue } from './amount-due.ts';
-import type { Month } from './month.ts';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import { minorDigitsOf } from '../../rating/catalogue/currencies.ts';
+import type { AmountDue } from '../accounts/amount-due.ts';
+import type { Month } from '../month.ts';
 
 /** A closed month of a sponsor: a row of `closings`. Amounts are micro-units of the currency. */
 export interface Closing {

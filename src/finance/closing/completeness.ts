@@ -1,8 +1,13 @@
-import { literal, type Store } from '../platform/store.ts';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import {
+  type Completeness,
+  completenessSchema,
+  type Settlement,
+  type StatementLine,
+} from '../statements/statement-document.ts';
 import { type Coverage, coveredJournal } from './coverage.ts';
 import { readMissingRecords } from './node-gaps.ts';
 import { readSettlements, settledAtMonthEnd } from './settlement.ts';
-import { type Completeness, completenessSchema, type Settlement, type StatementLine } from './statement-document.ts';
 import { lateRecordsOf, type UsageCell } from './usage-cells.ts';
 
 /** What was known of a month when it was closed: its completeness, or only the sum of late records. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
+import { OPEN_STORE, type OpenedStore } from '../../engine/engine.fixture.ts';
+import { Booker, bookCorrection, bookEntry } from '../statements/finance.fixture.ts';
 import {
   coveredBookings,
   coveredEarlier,
@@ -8,7 +9,6 @@ import {
   readCoverage,
   readCursors,
 } from './coverage.ts';
-import { Booker, bookCorrection, bookEntry } from './finance.fixture.ts';
 
 let opened: OpenedStore;
 let first: Booker;

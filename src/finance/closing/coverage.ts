@@ -1,7 +1,7 @@
-import { ConfigError } from '../platform/config-error.ts';
-import { literal, type Store } from '../platform/store.ts';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { dateLiteral, type Month, monthBefore } from '../month.ts';
 import { type Closing, readClosings } from './closings.ts';
-import { dateLiteral, type Month, monthBefore } from './month.ts';
 
 /** An end of the books: a cursor for each log, and the last correction and account entry. */
 interface Mark {

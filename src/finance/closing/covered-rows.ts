@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
-import { readRowBinary } from '../journal/row-binary.ts';
-import { literal, type Store } from '../platform/store.ts';
+import { readRowBinary } from '../../journal/row-binary.ts';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import { CSV_COLUMNS, LEAF_EXPRESSION, ROW_FIELDS, ROW_ORDER, TYPED_COLUMNS } from '../statements/exported-row.ts';
 import { type Coverage, coveredBookings } from './coverage.ts';
-import { CSV_COLUMNS, LEAF_EXPRESSION, ROW_FIELDS, ROW_ORDER, TYPED_COLUMNS } from './exported-row.ts';
 
 /** What is read at once: an embedded store has a whole result in memory. */
 const PAGE_ROWS = 250_000;

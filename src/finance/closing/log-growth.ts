@@ -1,4 +1,4 @@
-import { literal, type Store } from '../platform/store.ts';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
 
 /** Most logs that one statement names: it stays short, and quick to compare with the index. */
 const LOGS_A_STATEMENT = 100;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
-import { chatCatalogue, chatRecord } from '../engine/traffic.fixture.ts';
+import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../../engine/engine.fixture.ts';
+import { chatCatalogue, chatRecord } from '../../engine/traffic.fixture.ts';
 import { MissingNumbers } from './missing-numbers.ts';
 
 const HIGHEST = 2 ** 32 - 1;

@@ -1,5 +1,5 @@
-import { isNumbered } from '../billing/content-numbering.ts';
-import type { Store } from '../platform/store.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import { isNumbered } from '../../rating/record/content-numbering.ts';
 import { LogGrowth } from './log-growth.ts';
 
 /** A node counts to 4294967295 and restarts (TS 32.298). */

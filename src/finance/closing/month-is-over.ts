@@ -1,7 +1,7 @@
-import { lastPeriodStart, monthOverMs } from '../billing/closed-periods.ts';
-import type { Store } from '../platform/store.ts';
-import { dayText } from './calendar-day.ts';
-import { dateLiteral, endOfMonthMs, type Month, startOfMonthMs } from './month.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import { lastPeriodStart, monthOverMs } from '../../rating/catalogue/closed-periods.ts';
+import { dayText } from '../calendar-day.ts';
+import { dateLiteral, endOfMonthMs, type Month, startOfMonthMs } from '../month.ts';
 import { readSponsorPlans, type SponsorPlan } from './sponsor-plans.ts';
 
 const DAY_MS = 86_400_000;

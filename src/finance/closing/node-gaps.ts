@@ -1,10 +1,10 @@
-import { consecutiveNumber } from '../billing/cdr-numbering.ts';
-import { isNumbered } from '../billing/content-numbering.ts';
-import { literal, type Store } from '../platform/store.ts';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import { consecutiveNumber } from '../../rating/record/cdr-numbering.ts';
+import { isNumbered } from '../../rating/record/content-numbering.ts';
+import { dateLiteral } from '../month.ts';
+import { sumOf } from '../statements/statement-arithmetic.ts';
+import type { Completeness } from '../statements/statement-document.ts';
 import { type Coverage, coveredJournal, withinCursors } from './coverage.ts';
-import { dateLiteral } from './month.ts';
-import { sumOf } from './statement-arithmetic.ts';
-import type { Completeness } from './statement-document.ts';
 
 /** A node counts to 4294967295 and restarts (TS 32.298). */
 const NUMBERS = '4294967296';

@@ -1,8 +1,8 @@
-import { PeriodCalendar } from '../billing/period.ts';
-import { literal, type Store } from '../platform/store.ts';
-import { dayText } from './calendar-day.ts';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import { PeriodCalendar } from '../../rating/catalogue/period.ts';
+import { dayText } from '../calendar-day.ts';
+import type { PlanTimeZone } from '../statements/statement-document.ts';
 import { type Coverage, coveredBookings } from './coverage.ts';
-import type { PlanTimeZone } from './statement-document.ts';
 
 const PLANS = "JSONExtract(document, 'plans', 'Array(Tuple(id String, version UInt32, timeZone String))')";
 

@@ -1,11 +1,11 @@
-import { SETTLEMENT_DAYS } from '../billing/catalogue.ts';
-import { monthOverMs } from '../billing/closed-periods.ts';
-import { literal, type Store } from '../platform/store.ts';
-import { dayText, parseDay } from './calendar-day.ts';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import { SETTLEMENT_DAYS } from '../../rating/catalogue/catalogue.ts';
+import { monthOverMs } from '../../rating/catalogue/closed-periods.ts';
+import { dayText, parseDay } from '../calendar-day.ts';
+import { dateLiteral, endOfMonthMs, type Month, startOfMonthMs } from '../month.ts';
+import type { Settlement, StatementLine } from '../statements/statement-document.ts';
 import { type Coverage, withinCursors } from './coverage.ts';
-import { dateLiteral, endOfMonthMs, type Month, startOfMonthMs } from './month.ts';
 import { readSponsorPlans, type SponsorPlan } from './sponsor-plans.ts';
-import type { Settlement, StatementLine } from './statement-document.ts';
 
 const DAY_MS = 86_400_000;
 /** The last day that a Date of ClickHouse can name. */

@@ -1,9 +1,6 @@
-import type { Store } from '../platform/store.ts';
-import { type Coverage, coveredBookings } from './coverage.ts';
-import type { Month } from './month.ts';
-import { dayOfUseExpression } from './plan-time-zones.ts';
-import { lateExpression } from './settlement.ts';
-import { sumOf } from './statement-arithmetic.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import type { Month } from '../month.ts';
+import { sumOf } from '../statements/statement-arithmetic.ts';
 import type {
   Completeness,
   PlanTimeZone,
@@ -11,7 +8,10 @@ import type {
   Statement,
   StatementCorrection,
   StatementUsage,
-} from './statement-document.ts';
+} from '../statements/statement-document.ts';
+import { type Coverage, coveredBookings } from './coverage.ts';
+import { dayOfUseExpression } from './plan-time-zones.ts';
+import { lateExpression } from './settlement.ts';
 
 /** Covered rows that are equal in all that a statement distinguishes beside its lines, added up. */
 export interface UsageCell extends StatementUsage {

@@ -1,11 +1,11 @@
-import type { Rules } from '../billing/rules.ts';
-import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
-import type { Clock } from '../platform/clock.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { int64Column } from '../platform/native-block.ts';
-import type { Store } from '../platform/store.ts';
-import { StoreError } from '../platform/store-error.ts';
-import { bookFact } from './book-fact.ts';
+import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
+import { int64Column } from '../../platform/clickhouse/native-block.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import type { Rules } from '../../rating/rules.ts';
+import { bookFact } from '../book-fact.ts';
 import { type CorrectionHead, CorrectionRows } from './correction-rows.ts';
 import {
   type BookedCorrection,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { PLAIN_LIMITS } from '../billing/record-limits.ts';
-import { testRecord } from '../billing/traffic.fixture.ts';
+import { PLAIN_LIMITS } from '../../rating/record/record-limits.ts';
+import { testRecord } from '../../rating/traffic.fixture.ts';
 import { digestOf, parseCorrectedRecords } from './corrected-records.ts';
 
 const line = (place: object, record: object = testRecord()) => JSON.stringify({ ...place, record });

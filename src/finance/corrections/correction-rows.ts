@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto';
-import { Names } from '../billing/names.ts';
-import { REASONS } from '../billing/outcome.ts';
-import { PSEUDONYM_OCTETS } from '../billing/pseudonym.ts';
-import type { SubscriberTable } from '../billing/subscriber-table.ts';
-import { TIME } from '../journal/journal-block.ts';
-import { ConfigError } from '../platform/config-error.ts';
+import { TIME } from '../../journal/journal-block.ts';
 import {
   fixedColumn,
   int64Column,
   lowCardinalityColumn,
   type NativeColumn,
   sparseStringColumn,
-} from '../platform/native-block.ts';
+} from '../../platform/clickhouse/native-block.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { Names } from '../../rating/classify/names.ts';
+import { REASONS } from '../../rating/outcome.ts';
+import { PSEUDONYM_OCTETS } from '../../rating/subscriber/pseudonym.ts';
+import type { SubscriberTable } from '../../rating/subscriber/subscriber-table.ts';
+import { growingInt64, growingUint8, growingUint16, growingUint32, pushInt64 } from '../growing-column.ts';
 import type { CurrentCharges, Decision } from './current-charges.ts';
-import { growingInt64, growingUint8, growingUint16, growingUint32, pushInt64 } from './growing-column.ts';
 
 /**
  * A correction is one block: two rows of a hundred bytes for each record in memory, and several times that while the store

@@ -1,5 +1,5 @@
-import { monthAfterDay } from '../billing/closed-periods.ts';
-import { literal, type Store } from '../platform/store.ts';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import { monthAfterDay } from '../../rating/catalogue/closed-periods.ts';
 import type { ChargeSelection } from './log-spans.ts';
 
 /** The request of a correction. Its name identifies all of it. */

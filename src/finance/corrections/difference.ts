@@ -1,4 +1,4 @@
-import { monthOfPeriod } from '../billing/closed-periods.ts';
+import { monthOfPeriod } from '../../rating/catalogue/closed-periods.ts';
 import type { CurrentCharges, Decision } from './current-charges.ts';
 import type { PlanVersions } from './plan-versions.ts';
 

@@ -1,4 +1,4 @@
-import { literal, type Store } from '../platform/store.ts';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import type { PeriodRange } from './rerate-lane.ts';
 
 const DAY_MS = 86_400_000;

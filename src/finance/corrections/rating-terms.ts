@@ -1,8 +1,8 @@
-import { parseMicros } from '../billing/money.ts';
-import { literal, type Store } from '../platform/store.ts';
-import { type Coverage, withinCursors } from './coverage.ts';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import { parseMicros } from '../../rating/money.ts';
+import { type Coverage, withinCursors } from '../closing/coverage.ts';
 
-export interface TierTerms {
+interface TierTerms {
   fromOctets: bigint;
   /** null: open. */
   toOctets: bigint | null;

@@ -1,9 +1,9 @@
-import { parseCatalogue } from '../billing/catalogue-compile.ts';
-import type { FlowBatch } from '../billing/flow-batch.ts';
-import type { FlowRecord } from '../billing/flow-record.ts';
-import { isCharged } from '../billing/outcome.ts';
-import { Rules } from '../billing/rules.ts';
-import { asValue, rateValues, TEST_CATALOGUE, testLane } from '../billing/traffic.fixture.ts';
+import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
+import { isCharged } from '../../rating/outcome.ts';
+import type { FlowBatch } from '../../rating/record/flow-batch.ts';
+import type { FlowRecord } from '../../rating/record/flow-record.ts';
+import { Rules } from '../../rating/rules.ts';
+import { asValue, rateValues, TEST_CATALOGUE, testLane } from '../../rating/traffic.fixture.ts';
 import { CurrentCharges, type Decision } from './current-charges.ts';
 import { type PeriodRange, RerateLane } from './rerate-lane.ts';
 

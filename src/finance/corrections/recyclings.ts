@@ -1,8 +1,8 @@
-import { recycledTopic, type TopicPartition } from '../billing/topic-partition.ts';
-import { TIME } from '../journal/journal-block.ts';
-import { fixedColumn, int64Column, stringColumn } from '../platform/native-block.ts';
-import type { Store } from '../platform/store.ts';
-import { bookFact, lastNumber } from './book-fact.ts';
+import { TIME } from '../../journal/journal-block.ts';
+import { fixedColumn, int64Column, stringColumn } from '../../platform/clickhouse/native-block.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import { recycledTopic, type TopicPartition } from '../../rating/record/topic-partition.ts';
+import { bookFact, lastNumber } from '../book-fact.ts';
 import { byPlace, type CorrectedRecord, digestOf, type LineFault, placeOf } from './corrected-records.ts';
 import { type KnownRejection, readRejections } from './known-rejections.ts';
 

@@ -1,10 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { firstDayOfPeriod, planInForce, priceOf, type SecondPlan, secondRules } from '../audit/second-rules.ts';
-import { CONTENT_TYPES, type FlowRecord } from '../billing/flow-record.ts';
-import { REASON_CODE, type Reason } from '../billing/outcome.ts';
-import { NO_FACTS, type Rules } from '../billing/rules.ts';
-import { TEST_CATALOGUE, testRecord } from '../billing/traffic.fixture.ts';
+import {
+  firstDayOfPeriod,
+  planInForce,
+  priceOf,
+  type SecondPlan,
+  secondRules,
+} from '../../assurance/audit/second-rules.ts';
+import { REASON_CODE, type Reason } from '../../rating/outcome.ts';
+import { CONTENT_TYPES, type FlowRecord } from '../../rating/record/flow-record.ts';
+import { NO_FACTS, type Rules } from '../../rating/rules.ts';
+import { TEST_CATALOGUE, testRecord } from '../../rating/traffic.fixture.ts';
 import { type ChargeRow, changedCatalogue, chargeRows, rerateRows, rulesOf } from './rating.fixture.ts';
 
 const OLD = rulesOf(TEST_CATALOGUE);

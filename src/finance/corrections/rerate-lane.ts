@@ -1,9 +1,9 @@
-import { Lane } from '../billing/lane.ts';
-import { isCharged, REASON_CODE, type Reason } from '../billing/outcome.ts';
-import { rateBatch } from '../billing/pipeline.ts';
-import type { PlanPeriod } from '../billing/plan-periods.ts';
-import { PseudonymKey } from '../billing/pseudonym.ts';
-import type { Rules } from '../billing/rules.ts';
+import type { PlanPeriod } from '../../rating/catalogue/plan-periods.ts';
+import { Lane } from '../../rating/lane.ts';
+import { isCharged, REASON_CODE, type Reason } from '../../rating/outcome.ts';
+import { rateBatch } from '../../rating/pipeline.ts';
+import type { Rules } from '../../rating/rules.ts';
+import { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
 import type { CurrentCharges } from './current-charges.ts';
 import { NO_PLAN } from './plan-versions.ts';
 

@@ -1,10 +1,10 @@
-import type { Catalogue, Sponsor } from '../billing/catalogue.ts';
-import type { PlanPeriod } from '../billing/plan-periods.ts';
-import type { Rules } from '../billing/rules.ts';
-import type { SubscriberTable } from '../billing/subscriber-table.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import type { Store } from '../platform/store.ts';
-import { dayText } from './calendar-day.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import type { Catalogue, Sponsor } from '../../rating/catalogue/catalogue.ts';
+import type { PlanPeriod } from '../../rating/catalogue/plan-periods.ts';
+import type { Rules } from '../../rating/rules.ts';
+import type { SubscriberTable } from '../../rating/subscriber/subscriber-table.ts';
+import { dayText } from '../calendar-day.ts';
 import { CurrentCharges } from './current-charges.ts';
 import { Difference } from './difference.ts';
 import { type ChargeSelection, cutSpans, readSpans, rowsOf } from './log-spans.ts';

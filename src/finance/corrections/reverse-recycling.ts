@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { PSEUDONYM_OCTETS } from '../billing/pseudonym.ts';
-import { RECYCLED } from '../billing/topic-partition.ts';
-import { TIME } from '../journal/journal-block.ts';
-import type { Clock } from '../platform/clock.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { fixedColumn, int64Column, type NativeColumn, stringColumn } from '../platform/native-block.ts';
-import { literal, type Store } from '../platform/store.ts';
-import { bookFact, lastNumber } from './book-fact.ts';
+import { TIME } from '../../journal/journal-block.ts';
+import { fixedColumn, int64Column, type NativeColumn, stringColumn } from '../../platform/clickhouse/native-block.ts';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { RECYCLED } from '../../rating/record/topic-partition.ts';
+import { PSEUDONYM_OCTETS } from '../../rating/subscriber/pseudonym.ts';
+import { bookFact, lastNumber } from '../book-fact.ts';
 import { digestOfCorrection, readCorrections } from './corrections.ts';
 
 const DAY_MS = 86_400_000;

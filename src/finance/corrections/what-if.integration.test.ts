@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Catalogue } from '../billing/catalogue.ts';
-import { Rules } from '../billing/rules.ts';
-import { testRecord } from '../billing/traffic.fixture.ts';
-import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../engine/engine.fixture.ts';
-import { parseDay } from './calendar-day.ts';
-import { catalogueOf } from './finance.fixture.ts';
+import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../../engine/engine.fixture.ts';
+import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import { Rules } from '../../rating/rules.ts';
+import { testRecord } from '../../rating/traffic.fixture.ts';
+import { parseDay } from '../calendar-day.ts';
+import { catalogueOf } from '../statements/finance.fixture.ts';
 import { whatIf } from './what-if.ts';
 
 const OCTETS = 1_048_576;

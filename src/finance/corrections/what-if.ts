@@ -1,6 +1,6 @@
-import type { Catalogue } from '../billing/catalogue.ts';
-import type { Rules } from '../billing/rules.ts';
-import { literal, type Store } from '../platform/store.ts';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import type { Rules } from '../../rating/rules.ts';
 import { CurrentCharges } from './current-charges.ts';
 import { Difference, type DifferenceLine, noUsage } from './difference.ts';
 import { cutSpans, readSpans } from './log-spans.ts';

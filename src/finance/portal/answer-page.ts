@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { systemClock } from '../platform/clock.ts';
+import { systemClock } from '../../platform/clock.ts';
 import { daysPage } from './days-page.ts';
 import { leakagePage } from './leakage-page.ts';
 import { overviewPage } from './overview-page.ts';

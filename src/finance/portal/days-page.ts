@@ -1,10 +1,10 @@
-import { dayAxis, daysOf } from '../finance/day-axis.ts';
-import { type HtmlText, html } from '../finance/html-text.ts';
-import { monthName } from '../finance/month.ts';
-import { groupDigits, roundedOctets, shownCount } from '../finance/shown-money.ts';
-import { columnChart } from '../finance/statement-charts.ts';
-import { zonesInWords } from '../finance/statement-figures.ts';
-import { figure, OCTETS_KEY, octetsChart } from '../finance/usage-charts.ts';
+import { monthName } from '../month.ts';
+import { groupDigits, roundedOctets, shownCount } from '../shown-money.ts';
+import { dayAxis, daysOf } from '../statements/day-axis.ts';
+import { type HtmlText, html } from '../statements/html-text.ts';
+import { columnChart } from '../statements/statement-charts.ts';
+import { zonesInWords } from '../statements/statement-figures.ts';
+import { figure, OCTETS_KEY, octetsChart } from '../statements/usage-charts.ts';
 import type { DayUsage, PageData } from './page-data.ts';
 import { money, monthLinks, nothing, page, section, table } from './page-parts.ts';
 

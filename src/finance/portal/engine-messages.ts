@@ -1,4 +1,4 @@
-import type { ClickHouseRequest } from '../platform/clickhouse-request.ts';
+import type { ClickHouseRequest } from '../../platform/clickhouse/clickhouse-request.ts';
 
 export type Query = Omit<ClickHouseRequest, 'data'>;
 

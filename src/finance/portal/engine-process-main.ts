@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { drainPending, Session } from 'chdb';
-import { exception } from '../platform/clickhouse-exception.ts';
-import { literal } from '../platform/store.ts';
+import { exception } from '../../platform/clickhouse/clickhouse-exception.ts';
+import { literal } from '../../platform/clickhouse/store.ts';
 import type { EngineReport, EngineRequest, Query, QuerySummary } from './engine-messages.ts';
 import { inspectStatement, isKeptSetting, settingNotAllowedError } from './inspect-statement.ts';
 import { CANCELLER, QUERY_SETTING } from './statement-rules.ts';

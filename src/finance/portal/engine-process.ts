@@ -1,13 +1,13 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { exception } from '../platform/clickhouse-exception.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { StoreError } from '../platform/store-error.ts';
+import { exception } from '../../platform/clickhouse/clickhouse-exception.ts';
+import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { packagePath } from '../../platform/package-paths.ts';
 import type { EngineReport, EngineRequest, Query, QuerySummary } from './engine-messages.ts';
 import { type QueryLimits, residentLimitBytes } from './query-limits.ts';
 
 /** Compiled, even when this module is not: Node.js 20 runs no TypeScript. */
-const PROGRAM = packagePath('dist/serve/engine-process-main.js');
+const PROGRAM = packagePath('dist/finance/portal/engine-process-main.js');
 const MEMORY_CHECK_INTERVAL_MS = 100;
 const MAX_STDERR_CHARACTERS = 4000;
 const PAGE_BYTES = 4096;

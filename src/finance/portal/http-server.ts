@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { finished } from 'node:stream/promises';
-import { ConfigError } from '../platform/config-error.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { requestRefusal } from '../../platform/http/local-page-guard.ts';
 import { answerPage, isPage } from './answer-page.ts';
 import { answerQuery } from './answer-query.ts';
-import { requestRefusal } from './http-guard.ts';
 import type { QueryLimits } from './query-limits.ts';
 import { openReadOnlyEngine, type ReadOnlyEngine } from './read-only-engine.ts';
 

@@ -1,4 +1,4 @@
-import { exception } from '../platform/clickhouse-exception.ts';
+import { exception } from '../../platform/clickhouse/clickhouse-exception.ts';
 import { HIDDEN_SYSTEM_TABLES, isDeniedCall, KEPT_SETTINGS, QUERY_SETTING, READS } from './statement-rules.ts';
 
 /** A statement that only reads, in ClickHouse's own spelling, without its FORMAT clause. */

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { drainPending } from 'chdb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { bookTwoMonths } from '../commands/booked-store.fixture.ts';
-import { migrate } from '../journal/migrate.ts';
-import { openEmbeddedStore } from '../platform/embedded-store.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { JAVA } from '../testing/java-process.ts';
-import { mavenJars } from '../testing/maven-artifacts.ts';
+import { bookTwoMonths } from '../../../test/cli/booked-store.fixture.ts';
+import { JAVA } from '../../development/servers/java-process.ts';
+import { mavenJars } from '../../development/servers/maven-artifacts.ts';
+import { migrate } from '../../journal/migrate.ts';
+import { openEmbeddedStore } from '../../platform/clickhouse/embedded-store.ts';
+import { packagePath } from '../../platform/package-paths.ts';
 import { type ServedStore, serveStore } from './http-server.ts';
 
 const VERSION = '0.11.1';

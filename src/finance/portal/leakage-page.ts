@@ -1,10 +1,10 @@
-import { REASONS } from '../billing/outcome.ts';
-import { type HtmlText, html } from '../finance/html-text.ts';
-import { monthName } from '../finance/month.ts';
-import { groupDigits, roundedOctets } from '../finance/shown-money.ts';
-import { sumOf } from '../finance/statement-arithmetic.ts';
-import { barChart } from '../finance/statement-charts.ts';
-import { figure } from '../finance/usage-charts.ts';
+import { REASONS } from '../../rating/outcome.ts';
+import { monthName } from '../month.ts';
+import { groupDigits, roundedOctets } from '../shown-money.ts';
+import { type HtmlText, html } from '../statements/html-text.ts';
+import { sumOf } from '../statements/statement-arithmetic.ts';
+import { barChart } from '../statements/statement-charts.ts';
+import { figure } from '../statements/usage-charts.ts';
 import type { Outcome, PageData } from './page-data.ts';
 import { cards, meter, monthLinks, nothing, page, section, table } from './page-parts.ts';
 

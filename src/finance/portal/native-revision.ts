@@ -1,4 +1,4 @@
-import { exception } from '../platform/clickhouse-exception.ts';
+import { exception } from '../../platform/clickhouse/clickhouse-exception.ts';
 import { type NativeType, nativeType } from './native-type.ts';
 
 /** Clients of this protocol version and later have an byte more in each column (DBMS_MIN_REVISION_WITH_CUSTOM_SERIALIZATION). */

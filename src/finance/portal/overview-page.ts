@@ -1,14 +1,14 @@
 import { DateTime } from 'luxon';
-import type { Catalogue, Plan } from '../billing/catalogue.ts';
-import { minorDigitsOf } from '../billing/currencies.ts';
-import { CONTENT_TYPES } from '../billing/flow-record.ts';
-import { formatMicros } from '../billing/money.ts';
-import { type HtmlText, html } from '../finance/html-text.ts';
-import { monthBefore, monthName } from '../finance/month.ts';
-import { groupDigits, roundedOctets, roundedUnits } from '../finance/shown-money.ts';
-import { sumOf } from '../finance/statement-arithmetic.ts';
-import { columnChart } from '../finance/statement-charts.ts';
-import { figure, OCTETS_KEY, octetsChart } from '../finance/usage-charts.ts';
+import type { Catalogue, Plan } from '../../rating/catalogue/catalogue.ts';
+import { minorDigitsOf } from '../../rating/catalogue/currencies.ts';
+import { formatMicros } from '../../rating/money.ts';
+import { CONTENT_TYPES } from '../../rating/record/flow-record.ts';
+import { monthBefore, monthName } from '../month.ts';
+import { groupDigits, roundedOctets, roundedUnits } from '../shown-money.ts';
+import { type HtmlText, html } from '../statements/html-text.ts';
+import { sumOf } from '../statements/statement-arithmetic.ts';
+import { columnChart } from '../statements/statement-charts.ts';
+import { figure, OCTETS_KEY, octetsChart } from '../statements/usage-charts.ts';
 import type { Account, NamedUsage, PageData, QuotaUse } from './page-data.ts';
 import { change, meter, money, monthLinks, nothing, page, section, table } from './page-parts.ts';
 

@@ -1,6 +1,6 @@
-import type { Catalogue } from '../billing/catalogue.ts';
-import { catalogueFromCanonicalJson } from '../billing/catalogue-compile.ts';
-import type { PlanTimeZone } from '../finance/statement-document.ts';
+import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import { catalogueFromCanonicalJson } from '../../rating/catalogue/catalogue-compile.ts';
+import type { PlanTimeZone } from '../statements/statement-document.ts';
 import type { ReadOnlyEngine } from './read-only-engine.ts';
 
 /** Queries the store for what the pages show. Sums are bigint: a year of a sponsor may pass 2^53. */

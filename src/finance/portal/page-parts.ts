@@ -1,9 +1,9 @@
-import { minorDigitsOf } from '../billing/currencies.ts';
-import { changeOf } from '../finance/forecast.ts';
-import { HtmlText, html } from '../finance/html-text.ts';
-import { monthName } from '../finance/month.ts';
-import { exactUnits, groupDigits, roundedUnits } from '../finance/shown-money.ts';
-import { PAGE_STYLE } from './page-style.ts';
+import { PAGE_STYLE } from '../../platform/http/page-style.ts';
+import { minorDigitsOf } from '../../rating/catalogue/currencies.ts';
+import { monthName } from '../month.ts';
+import { exactUnits, groupDigits, roundedUnits } from '../shown-money.ts';
+import { changeOf } from '../statements/forecast.ts';
+import { HtmlText, html } from '../statements/html-text.ts';
 
 /** Tenths of a percent of a tenfold value: a change of 900.0 %. */
 const TEN_TIMES_TENTHS = 9000;

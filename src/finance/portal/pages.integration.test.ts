@@ -6,12 +6,12 @@ import axe from 'axe-core';
 import { drainPending } from 'chdb';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { bookTwoMonths } from '../commands/booked-store.fixture.ts';
-import { migrate } from '../journal/migrate.ts';
-import { openEmbeddedStore } from '../platform/embedded-store.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { freePort } from '../testing/free-port.ts';
-import { CHROMIUM } from '../testing/prerequisites.ts';
+import { bookTwoMonths } from '../../../test/cli/booked-store.fixture.ts';
+import { CHROMIUM } from '../../../test/servers/prerequisites.ts';
+import { freePort } from '../../development/servers/free-port.ts';
+import { migrate } from '../../journal/migrate.ts';
+import { openEmbeddedStore } from '../../platform/clickhouse/embedded-store.ts';
+import { packagePath } from '../../platform/package-paths.ts';
 import { type ServedStore, serveStore } from './http-server.ts';
 
 const SCREENS = [

@@ -19,7 +19,7 @@ const MIB = 2 ** 20;
 export const MIN_MEMORY_BYTES = 512 * MIB;
 export const MAX_WAITING = 100;
 /** 20 days: a timer of Node.js cannot wait for more than 24. */
-export const LONGEST_TIMEOUT_MS = 20 * 86_400_000;
+const LONGEST_TIMEOUT_MS = 20 * 86_400_000;
 
 /**
  * Returns limits that keep a machine of 4 GiB responsive. `memoryBytes` is the memory of the machine, or of its container.

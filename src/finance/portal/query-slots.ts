@@ -1,4 +1,4 @@
-import { exception } from '../platform/clickhouse-exception.ts';
+import { exception } from '../../platform/clickhouse/clickhouse-exception.ts';
 import { MAX_WAITING } from './query-limits.ts';
 
 interface Waiting {

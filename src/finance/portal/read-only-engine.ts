@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { exception } from '../platform/clickhouse-exception.ts';
-import { DATA_DIRECTORY, prepareStoreDirectory, unopenedError } from '../platform/store-directory.ts';
-import { StoreError } from '../platform/store-error.ts';
+import { exception } from '../../platform/clickhouse/clickhouse-exception.ts';
+import { DATA_DIRECTORY, prepareStoreDirectory, unopenedError } from '../../platform/clickhouse/store-directory.ts';
+import { StoreError } from '../../platform/clickhouse/store-error.ts';
 import type { Query, QuerySummary } from './engine-messages.ts';
 import { EngineProcess } from './engine-process.ts';
 import { defaultLimits, type QueryLimits } from './query-limits.ts';
@@ -27,7 +27,7 @@ export interface StreamedAnswer {
 }
 
 /** A complete answer, and its format. */
-export interface Answer {
+interface Answer {
   result: QuerySummary & { bytes(): Uint8Array; text(): string };
   format: string;
 }

@@ -8,10 +8,10 @@ import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { drainPending } from 'chdb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bookTwoMonths } from '../commands/booked-store.fixture.ts';
-import { migrate } from '../journal/migrate.ts';
-import { openEmbeddedStore } from '../platform/embedded-store.ts';
-import { packagePath } from '../platform/package-paths.ts';
+import { bookTwoMonths } from '../../../test/cli/booked-store.fixture.ts';
+import { migrate } from '../../journal/migrate.ts';
+import { openEmbeddedStore } from '../../platform/clickhouse/embedded-store.ts';
+import { packagePath } from '../../platform/package-paths.ts';
 import { type ServedStore, serveStore } from './http-server.ts';
 import { KEPT_SETTINGS } from './statement-rules.ts';
 

@@ -1,10 +1,10 @@
-import type { Catalogue } from '../billing/catalogue.ts';
-import { type Forecast, forecastOf } from '../finance/forecast.ts';
-import { type HtmlText, html } from '../finance/html-text.ts';
-import { monthBefore, monthName } from '../finance/month.ts';
-import { receivablesOf } from '../finance/receivables.ts';
-import { shownCount } from '../finance/shown-money.ts';
-import { sumOf } from '../finance/statement-arithmetic.ts';
+import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import { receivablesOf } from '../accounts/receivables.ts';
+import { monthBefore, monthName } from '../month.ts';
+import { shownCount } from '../shown-money.ts';
+import { type Forecast, forecastOf } from '../statements/forecast.ts';
+import { type HtmlText, html } from '../statements/html-text.ts';
+import { sumOf } from '../statements/statement-arithmetic.ts';
 import type { Account, Closing, PageData } from './page-data.ts';
 import { amount, type Card, cards, change, meter, money, nothing, section, table } from './page-parts.ts';
 

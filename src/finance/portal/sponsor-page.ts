@@ -1,9 +1,9 @@
-import { type HtmlText, html } from '../finance/html-text.ts';
-import { monthName } from '../finance/month.ts';
-import { exactUnits, groupDigits, roundedOctets } from '../finance/shown-money.ts';
-import { barChart } from '../finance/statement-charts.ts';
-import { zonesInWords } from '../finance/statement-figures.ts';
-import { dayFigures, figure, moneyChart } from '../finance/usage-charts.ts';
+import { monthName } from '../month.ts';
+import { exactUnits, groupDigits, roundedOctets } from '../shown-money.ts';
+import { type HtmlText, html } from '../statements/html-text.ts';
+import { barChart } from '../statements/statement-charts.ts';
+import { zonesInWords } from '../statements/statement-figures.ts';
+import { dayFigures, figure, moneyChart } from '../statements/usage-charts.ts';
 import type { Account, Line, NamedUsage, PageData } from './page-data.ts';
 import { money, monthLinks, nothing, page, section, table } from './page-parts.ts';
 import { accountSections } from './sponsor-account.ts';

@@ -1,5 +1,5 @@
-import { dayText } from './calendar-day.ts';
-import { endOfMonthMs, type Month, startOfMonthMs } from './month.ts';
+import { dayText } from '../calendar-day.ts';
+import { endOfMonthMs, type Month, startOfMonthMs } from '../month.ts';
 
 const DAY_MS = 86_400_000;
 

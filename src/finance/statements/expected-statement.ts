@@ -1,10 +1,10 @@
-import { minorDigitsOf } from '../billing/currencies.ts';
+import { minorDigitsOf } from '../../rating/catalogue/currencies.ts';
+import { DaysOfUse } from '../closing/plan-time-zones.ts';
+import { isLate } from '../closing/settlement.ts';
 import type { ExportedRow } from './exported-row.ts';
 import { dueDateOf, type Invoice } from './invoice.ts';
 import { MerkleTree } from './merkle.ts';
-import { DaysOfUse } from './plan-time-zones.ts';
 import { GroupedSums, type RowSums } from './row-sums.ts';
-import { isLate } from './settlement.ts';
 import { digestOfBatches, dueOf, LISTED_BATCHES, sumOf, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
 import type { Settlement, Statement, StatementCorrection, StatementLine, StatementTier } from './statement-document.ts';
 import { type ItemNames, NotDerived } from './statement-fields.ts';

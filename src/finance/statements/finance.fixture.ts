@@ -1,9 +1,9 @@
-import type { Catalogue } from '../billing/catalogue.ts';
-import { parseCatalogue } from '../billing/catalogue-compile.ts';
-import type { FlowRecord } from '../billing/flow-record.ts';
-import { testRecord } from '../billing/traffic.fixture.ts';
-import { memorySource, rawRecords, runEngine } from '../engine/engine.fixture.ts';
-import { literal, type Store } from '../platform/store.ts';
+import { memorySource, rawRecords, runEngine } from '../../engine/engine.fixture.ts';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
+import type { FlowRecord } from '../../rating/record/flow-record.ts';
+import { testRecord } from '../../rating/traffic.fixture.ts';
 import type { FileRow } from './rows-file.ts';
 
 /** Returns a catalogue of one sponsor and one application, tagged CHAT, whose plan counts by months in UTC. */

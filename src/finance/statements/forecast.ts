@@ -1,5 +1,5 @@
+import type { Month } from '../month.ts';
 import { daysOf } from './day-axis.ts';
-import type { Month } from './month.ts';
 
 export interface Forecast {
   /** Charged for the month's days of use until now. */

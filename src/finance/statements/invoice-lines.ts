@@ -1,10 +1,10 @@
-import { roundToUnit } from './amount-due.ts';
-import type { Month } from './month.ts';
-import { exactUnits, groupDigits } from './shown-money.ts';
+import { roundToUnit } from '../accounts/amount-due.ts';
+import type { Month } from '../month.ts';
+import { exactUnits, groupDigits } from '../shown-money.ts';
 import { sumOf } from './statement-arithmetic.ts';
 import type { Statement, StatementCorrection, StatementLine, StatementTier } from './statement-document.ts';
 
-export const OCTETS_PER_MIB = 2n ** 20n;
+const OCTETS_PER_MIB = 2n ** 20n;
 
 /** A line of an invoice: quantity / base quantity x price, rounded to the currency's unit, is its net amount. */
 export interface InvoiceLine {

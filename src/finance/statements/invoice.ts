@@ -1,14 +1,14 @@
 import * as z from 'zod';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
 import {
   type Buyer,
   buyerSchema,
   type Invoicing,
   invoiceParts,
   invoicingSchema,
-} from '../billing/catalogue-invoicing.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { literal, type Store } from '../platform/store.ts';
-import { NEWEST_BOOKED_FIRST } from './sponsor.ts';
+} from '../../rating/catalogue/catalogue-invoicing.ts';
+import { NEWEST_BOOKED_FIRST } from '../sponsor.ts';
 
 const DAY_MS = 86_400_000;
 const day = () => z.string().regex(/^\d{4}-\d{2}-\d{2}$/, { error: 'expected a day, as 2026-11-02' });

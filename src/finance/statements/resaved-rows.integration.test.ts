@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { csvCells } from '../billing/decode-csv.ts';
+import { csvCells } from '../../rating/decode/decode-csv.ts';
 import { ROW_FIELDS, type RowField } from './exported-row.ts';
 import { type BookedStatement, bookedStatement, readRows, verified } from './verify.fixture.ts';
 

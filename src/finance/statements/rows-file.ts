@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
-import { csvCells } from '../billing/decode-csv.ts';
-import { ConfigError } from '../platform/config-error.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { csvCells } from '../../rating/decode/decode-csv.ts';
 import { type ExportedRow, ROW_FIELDS } from './exported-row.ts';
 import { cellFault } from './row-cells.ts';
 

@@ -1,5 +1,5 @@
-import type { Store } from '../platform/store.ts';
-import { type Coverage, coveredEarlier, coveredEntries } from './coverage.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import { type Coverage, coveredEarlier, coveredEntries } from '../closing/coverage.ts';
 import type { StatementEntry } from './statement-document.ts';
 
 /** The opening balance of a statement. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { type AmountDue, amountDueOf } from './amount-due.ts';
-import { roundedUnits } from './shown-money.ts';
+import { type AmountDue, amountDueOf } from '../accounts/amount-due.ts';
+import { roundedUnits } from '../shown-money.ts';
 import type { Statement, StatementDue, StatementTotals } from './statement-document.ts';
 
 export const OCTETS_PER_MIB = 2n ** 20n;

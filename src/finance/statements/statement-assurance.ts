@@ -1,5 +1,5 @@
+import { groupDigits } from '../shown-money.ts';
 import { type HtmlText, html } from './html-text.ts';
-import { groupDigits } from './shown-money.ts';
 import type { Statement } from './statement-document.ts';
 import { money } from './statement-sections.ts';
 

@@ -1,4 +1,4 @@
-import { exactUnits } from './shown-money.ts';
+import { exactUnits } from '../shown-money.ts';
 import type { Statement, StatementLine } from './statement-document.ts';
 
 /** A row for each tier of a line, and one for its rounding: their amounts make the line's charge. */
@@ -78,7 +78,7 @@ export function statementCsv(statement: Statement): string {
 /**
  * Returns the parts between the sum of lines and corrections and the amount due: rounding, tax, and entries of the account.
  */
-export function dueParts({ due, totals, invoice }: Statement): { kind: string; part: string; amountMicros: bigint }[] {
+function dueParts({ due, totals, invoice }: Statement): { kind: string; part: string; amountMicros: bigint }[] {
   if (due === null) return [];
   const { taxableMicros, taxMicros, amountDueMicros } = due;
   const tax = invoice?.buyer.tax;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
-import { readCoverage } from './coverage.ts';
-import { coveredCsv } from './covered-rows.ts';
+import { OPEN_STORE, type OpenedStore } from '../../engine/engine.fixture.ts';
+import { readCoverage } from '../closing/coverage.ts';
+import { coveredCsv } from '../closing/covered-rows.ts';
 import { Booker, bookCorrection, catalogueOf } from './finance.fixture.ts';
 import type { FileRow } from './rows-file.ts';
 import { statementOf } from './statement.ts';

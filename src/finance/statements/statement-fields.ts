@@ -160,11 +160,6 @@ export function compareFields(
   return { faults: [...faults.map(({ text }) => text), ...differences], unproven: [...unproven.values()] };
 }
 
-/** Returns every field of a statement by its path, an empty array without any. */
-export function fieldsOf(statement: object): string[] {
-  return [...new Set(leavesOf(statement, {}).map(({ field }) => field))];
-}
-
 interface ItemFault {
   item: string;
   text: string;

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { validateFocus } from '../testing/validate-focus.ts';
+import { validateFocus } from '../../../test/servers/validate-focus.ts';
 import { TEST_INVOICE, testLine, testStatement, testTier } from './statement.fixture.ts';
 import { statementFocus } from './statement-focus.ts';
 

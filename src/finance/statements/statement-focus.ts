@@ -1,5 +1,5 @@
-import { endOfMonthMs, type Month, startOfMonthMs } from './month.ts';
-import { exactUnits } from './shown-money.ts';
+import { endOfMonthMs, type Month, startOfMonthMs } from '../month.ts';
+import { exactUnits } from '../shown-money.ts';
 import { csvText } from './statement-csv.ts';
 import type { Statement, StatementCorrection, StatementLine, StatementTier } from './statement-document.ts';
 

@@ -1,6 +1,6 @@
+import { dayName, daysOfMonth, monthName } from '../month.ts';
+import { groupDigits } from '../shown-money.ts';
 import { type HtmlText, html, HtmlText as Raw } from './html-text.ts';
-import { dayName, daysOfMonth, monthName } from './month.ts';
-import { groupDigits } from './shown-money.ts';
 import { completenessSection, proofSection } from './statement-assurance.ts';
 import type { Statement } from './statement-document.ts';
 import { usageFigures } from './statement-figures.ts';

@@ -1,5 +1,5 @@
+import { exactUnits, groupDigits, roundedOctets, roundedUnits } from '../shown-money.ts';
 import { type HtmlText, html } from './html-text.ts';
-import { exactUnits, groupDigits, roundedOctets, roundedUnits } from './shown-money.ts';
 import type { Statement, StatementDue } from './statement-document.ts';
 import { money } from './statement-sections.ts';
 

@@ -1,7 +1,7 @@
-import type { Store } from '../platform/store.ts';
-import { type Coverage, coveredBookings, withinCursors } from './coverage.ts';
-import type { Month } from './month.ts';
-import { type RatingTerms, readRatingTerms, termsExpression, tierEndsExpression } from './rating-terms.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import { type Coverage, coveredBookings, withinCursors } from '../closing/coverage.ts';
+import { type RatingTerms, readRatingTerms, termsExpression, tierEndsExpression } from '../corrections/rating-terms.ts';
+import type { Month } from '../month.ts';
 import { sumOf, tierAmountMicros } from './statement-arithmetic.ts';
 import type { StatementLine, StatementTier } from './statement-document.ts';
 

@@ -1,6 +1,6 @@
-import type { Store } from '../platform/store.ts';
-import type { Coverage } from './coverage.ts';
-import { coveredLeaves } from './covered-rows.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import type { Coverage } from '../closing/coverage.ts';
+import { coveredLeaves } from '../closing/covered-rows.ts';
 import { MerkleTree } from './merkle.ts';
 import { digestOfBatches, LISTED_BATCHES } from './statement-arithmetic.ts';
 import type { StatementProof } from './statement-document.ts';

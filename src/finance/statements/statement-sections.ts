@@ -1,6 +1,6 @@
+import { endOfMonthMs, startOfMonthMs } from '../month.ts';
+import { exactUnits, groupDigits } from '../shown-money.ts';
 import { type HtmlText, html } from './html-text.ts';
-import { endOfMonthMs, startOfMonthMs } from './month.ts';
-import { exactUnits, groupDigits } from './shown-money.ts';
 import { sumOf } from './statement-arithmetic.ts';
 import type { Statement, StatementLine, StatementTier } from './statement-document.ts';
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { validateUbl } from '../testing/validate-ubl.ts';
+import { validateUbl } from '../../../test/servers/validate-ubl.ts';
 import { testStatement as plainStatement, TEST_INVOICE, testLine, testTier } from './statement.fixture.ts';
 import type { Statement } from './statement-document.ts';
 import { statementUbl } from './statement-ubl.ts';

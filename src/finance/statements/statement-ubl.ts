@@ -1,10 +1,10 @@
 import { create } from 'xmlbuilder2';
-import { type InvoiceTax, isVatId } from '../billing/catalogue-invoicing.ts';
-import { ConfigError } from '../platform/config-error.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { type InvoiceTax, isVatId } from '../../rating/catalogue/catalogue-invoicing.ts';
+import { endOfMonthMs, startOfMonthMs } from '../month.ts';
+import { roundedUnits } from '../shown-money.ts';
 import type { Invoice, IssuedInvoice } from './invoice.ts';
 import { type InvoiceLine, invoiceLines, linesRoundingMicros } from './invoice-lines.ts';
-import { endOfMonthMs, startOfMonthMs } from './month.ts';
-import { roundedUnits } from './shown-money.ts';
 import { sumOf } from './statement-arithmetic.ts';
 import type { Statement, StatementDue } from './statement-document.ts';
 

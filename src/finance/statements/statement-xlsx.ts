@@ -1,6 +1,6 @@
 import { unzipSync, zipSync } from 'fflate';
 import writeExcelFile, { type Cell, type Row, type Sheet } from 'write-excel-file/node';
-import { roundedUnits } from './shown-money.ts';
+import { roundedUnits } from '../shown-money.ts';
 import { sumOf } from './statement-arithmetic.ts';
 import { lineRows } from './statement-csv.ts';
 import type { Statement } from './statement-document.ts';

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
-import { readCoverage } from './coverage.ts';
-import { coveredCsv } from './covered-rows.ts';
+import { OPEN_STORE, type OpenedStore } from '../../engine/engine.fixture.ts';
+import { readCoverage } from '../closing/coverage.ts';
+import { coveredCsv } from '../closing/covered-rows.ts';
+import { readMissingRecords } from '../closing/node-gaps.ts';
 import { Booker, bookCorrection, bookEntry, catalogueOf, chatCatalogue } from './finance.fixture.ts';
-import { readMissingRecords } from './node-gaps.ts';
 import { readStatement } from './statement.ts';
 import { type Statement, statementJson, statementSchema } from './statement-document.ts';
 

@@ -1,19 +1,19 @@
-import { ConfigError } from '../platform/config-error.ts';
-import type { Store } from '../platform/store.ts';
-import { StoreError } from '../platform/store-error.ts';
-import type { Closing } from './closings.ts';
-import { readCompleteness, readStatementSettlements } from './completeness.ts';
-import { type Coverage, readCoverage } from './coverage.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import type { Closing } from '../closing/closings.ts';
+import { readCompleteness, readStatementSettlements } from '../closing/completeness.ts';
+import { type Coverage, readCoverage } from '../closing/coverage.ts';
+import { readPlanTimeZones } from '../closing/plan-time-zones.ts';
+import { countOf, readCorrections, readUsageCells, usageOf } from '../closing/usage-cells.ts';
+import type { Month } from '../month.ts';
+import { findSponsor, type KnownSponsor } from '../sponsor.ts';
 import { draftOf, type InvoiceTerms, invoiceSchema, readTerms } from './invoice.ts';
-import type { Month } from './month.ts';
-import { readPlanTimeZones } from './plan-time-zones.ts';
-import { findSponsor, type KnownSponsor } from './sponsor.ts';
 import { readEntries, readOpening } from './statement-account.ts';
 import { dueOf, totalsOf } from './statement-arithmetic.ts';
 import type { Statement } from './statement-document.ts';
 import { readLines } from './statement-lines.ts';
 import { readProof } from './statement-proof.ts';
-import { countOf, readCorrections, readUsageCells, usageOf } from './usage-cells.ts';
 
 /**
  * Returns the current statement of a sponsor and a month. Rejects with a ConfigError where there is none: an unknown

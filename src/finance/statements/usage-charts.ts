@@ -1,7 +1,7 @@
+import type { Month } from '../month.ts';
+import { exactUnits, groupDigits, roundedOctets, shownCount } from '../shown-money.ts';
 import { dayAxis } from './day-axis.ts';
 import { type HtmlText, html } from './html-text.ts';
-import type { Month } from './month.ts';
-import { exactUnits, groupDigits, roundedOctets, shownCount } from './shown-money.ts';
 import { sumOf } from './statement-arithmetic.ts';
 import { type Chart, type ChartItem, columnChart } from './statement-charts.ts';
 import type { StatementUsage } from './statement-document.ts';

@@ -1,6 +1,6 @@
+import { endOfMonthMs, monthAfter } from '../month.ts';
 import { expectedStatement, ITEM_NAMES, lineName, StatementRows } from './expected-statement.ts';
 import { type ExportedRow, rowLeaf } from './exported-row.ts';
-import { endOfMonthMs, monthAfter } from './month.ts';
 import type { FileRow } from './rows-file.ts';
 import { LISTED_BATCHES } from './statement-arithmetic.ts';
 import type { Statement } from './statement-document.ts';

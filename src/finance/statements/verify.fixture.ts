@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { OPEN_STORE } from '../engine/engine.fixture.ts';
-import { closeMonth } from './close-month.ts';
-import { readCoverage } from './coverage.ts';
-import { coveredCsv, coveredLeaves } from './covered-rows.ts';
+import { OPEN_STORE } from '../../engine/engine.fixture.ts';
+import { closeMonth } from '../closing/close-month.ts';
+import { readCoverage } from '../closing/coverage.ts';
+import { coveredCsv, coveredLeaves } from '../closing/covered-rows.ts';
 import { Booker, bookCorrection, bookEntry, rowsOf } from './finance.fixture.ts';
 import { MerkleTree } from './merkle.ts';
 import { type FileRow, type Resaved, readRowsFile } from './rows-file.ts';

@@ -1,17 +1,17 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
-import { systemClock } from '../platform/clock.ts';
-import { packagePath } from '../platform/package-paths.ts';
-import { literal } from '../platform/store.ts';
-import { checkEntry } from './account-entry.ts';
-import { bookEntry } from './book-entry.ts';
-import { closeMonth } from './close-month.ts';
+import { OPEN_STORE, type OpenedStore } from '../../engine/engine.fixture.ts';
+import { literal } from '../../platform/clickhouse/store.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { packagePath } from '../../platform/package-paths.ts';
+import { checkEntry } from '../accounts/account-entry.ts';
+import { bookEntry } from '../accounts/book-entry.ts';
+import { closeMonth } from '../closing/close-month.ts';
+import { type Month, monthAfter, startOfMonthMs } from '../month.ts';
+import { recordsOf, YearBooker } from '../year.fixture.ts';
 import { catalogueOf } from './finance.fixture.ts';
-import { type Month, monthAfter, startOfMonthMs } from './month.ts';
 import { readStatement } from './statement.ts';
 import { statementHtml } from './statement-html.ts';
-import { recordsOf, YearBooker } from './year.fixture.ts';
 
 const SEED = 4217;
 const RECORDS_PER_MONTH = 500;

@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { QuotaUpdate } from '../billing/quota-update.ts';
-import type { QuotaUpdates } from '../billing/quota-updates.ts';
+import type { QuotaUpdate } from '../../rating/quota/quota-update.ts';
+import type { QuotaUpdates } from '../../rating/quota/quota-updates.ts';
 import { type QuotaPublisher, QuotaPublisherError } from './quota-publisher.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Admin, Kafka } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type QuotaUpdate, quotaUpdateCodec } from '../billing/quota-update.ts';
+import { type KafkaServer, startKafka } from '../../../test/servers/kafka-server.ts';
+import { type QuotaUpdate, quotaUpdateCodec } from '../../rating/quota/quota-update.ts';
 import {
   BreakableNetwork,
   JournalListener,
@@ -10,8 +11,7 @@ import {
   testLogger,
   testSource,
   until,
-} from '../sources/kafka-source.fixture.ts';
-import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
+} from '../../sources/kafka/kafka-source.fixture.ts';
 import type { QuotaPublisher } from './quota-publisher.ts';
 import {
   claimProducer,

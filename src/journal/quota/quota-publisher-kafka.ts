@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { CompressionTypes, type ICustomPartitioner, type Kafka, type Producer } from 'kafkajs';
-import type { AvroSchema } from '../billing/decode-avro.ts';
-import type { KafkaLogger } from '../platform/kafka.ts';
-import { causes, isOutage, isTopicMissing, refusalOf } from '../platform/kafka-failure.ts';
-import type { EncodedRecords } from '../platform/kafka-record-batch.ts';
+import type { KafkaLogger } from '../../platform/kafka/kafka.ts';
+import { causes, isOutage, isTopicMissing, refusalOf } from '../../platform/kafka/kafka-failure.ts';
+import type { EncodedRecords } from '../../platform/kafka/kafka-record-batch.ts';
+import type { AvroSchema } from '../../rating/decode/decode-avro.ts';
 import { type QuotaPublisher, QuotaPublisherError } from './quota-publisher.ts';
 import { encodeQuotaRecords, type PartitionRecords, quotaUpdateParts } from './quota-records.ts';
 

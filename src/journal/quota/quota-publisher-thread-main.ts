@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { parentPort, workerData } from 'node:worker_threads';
-import { QuotaUpdates } from '../billing/quota-updates.ts';
-import { createKafka, type KafkaLogger } from '../platform/kafka.ts';
+import { createKafka, type KafkaLogger } from '../../platform/kafka/kafka.ts';
+import { QuotaUpdates } from '../../rating/quota/quota-updates.ts';
 import {
   type NumberedCall,
   type PublisherAnswer,

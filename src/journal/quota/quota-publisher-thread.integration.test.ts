@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { KafkaLogger } from '../platform/kafka.ts';
-import { testKafka } from '../sources/kafka-source.fixture.ts';
-import { builtModule } from '../testing/built.ts';
-import { freePort } from '../testing/free-port.ts';
-import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
+import { builtModule } from '../../../test/servers/built.ts';
+import { type KafkaServer, startKafka } from '../../../test/servers/kafka-server.ts';
+import { freePort } from '../../development/servers/free-port.ts';
+import type { KafkaLogger } from '../../platform/kafka/kafka.ts';
+import { testKafka } from '../../sources/kafka/kafka-source.fixture.ts';
 import { threadedQuotaPublisher } from './quota-publisher-thread.ts';
 import { QUOTA_UPDATE_SCHEMA, quotaUpdate, quotaUpdates } from './quota-update.fixture.ts';
 import { readQuotaState } from './read-quota-state.ts';
@@ -17,7 +17,7 @@ let server: KafkaServer;
 let program: string;
 
 beforeAll(async () => {
-  program = await builtModule('quota-updates/quota-publisher-thread-main.js');
+  program = await builtModule('journal/quota/quota-publisher-thread-main.js');
   server = await startKafka();
 });
 afterAll(() => server?.stop());

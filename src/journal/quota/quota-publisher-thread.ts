@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import type { QuotaUpdates } from '../billing/quota-updates.ts';
-import type { KafkaLogger, KafkaOptions } from '../platform/kafka.ts';
+import type { KafkaLogger, KafkaOptions } from '../../platform/kafka/kafka.ts';
+import type { QuotaUpdates } from '../../rating/quota/quota-updates.ts';
 import {
   type NumberedCall,
   type PublisherAnswer,

@@ -1,4 +1,4 @@
-import type { QuotaUpdateHead, QuotaUpdates } from '../billing/quota-updates.ts';
+import type { QuotaUpdateHead, QuotaUpdates } from '../../rating/quota/quota-updates.ts';
 
 export type QuotaPublisherErrorCode =
   | 'kafka_unavailable'

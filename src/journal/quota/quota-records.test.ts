@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { Partitioners } from 'kafkajs';
 import { expect, test } from 'vitest';
-import { quotaUpdateCodec } from '../billing/quota-update.ts';
-import { RECORDS_START } from '../platform/kafka-record-batch.ts';
+import { RECORDS_START } from '../../platform/kafka/kafka-record-batch.ts';
+import { quotaUpdateCodec } from '../../rating/quota/quota-update.ts';
 import { encodeQuotaRecords, quotaKey, quotaUpdateParts } from './quota-records.ts';
 import { anyQuotaUpdate, QUOTA_UPDATE_SCHEMA, quotaUpdates } from './quota-update.fixture.ts';
 

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Admin, Consumer, Kafka } from 'kafkajs';
-import type { AvroSchema } from '../billing/decode-avro.ts';
-import { type QuotaUpdate, quotaUpdateCodec } from '../billing/quota-update.ts';
-import { fetchRecordSets, recordsOfBatch } from '../platform/kafka-record-sets.ts';
+import { fetchRecordSets, recordsOfBatch } from '../../platform/kafka/patches/patch-record-sets.ts';
+import type { AvroSchema } from '../../rating/decode/decode-avro.ts';
+import { type QuotaUpdate, quotaUpdateCodec } from '../../rating/quota/quota-update.ts';
 import { quotaUpdateOfLine } from './quota-publisher-file.ts';
 
 const GIVE_UP_AFTER_MS = 60_000;

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import { ClickHouseLogLevel, type ClickHouseSettings, type createClient, type DataFormat } from '@clickhouse/client';
+import { tlsFailure } from '../network/tls-failure.ts';
 import type { Row } from './store.ts';
 import { StoreError } from './store-error.ts';
-import { tlsFailure } from './tls-failure.ts';
 
 export type ClickHouseClient = ReturnType<typeof createClient>;
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { CONFIG_VARIABLES } from '../platform/config-variables.ts';
-import { packagePath } from '../platform/package-paths.ts';
+import { packagePath } from '../package-paths.ts';
+import { CONFIG_VARIABLES } from './config-variables.ts';
 
 interface Service {
   image: string;

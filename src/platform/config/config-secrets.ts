@@ -1,8 +1,8 @@
-import type { DocumentPath } from '../yaml-document/document-fault.ts';
+import type { DocumentPath } from '../../yaml/document-fault.ts';
+import { isWholeKey, readPseudonymKey } from '../pseudonym-key.ts';
 import { isTree } from './config-merge.ts';
 import type { ConfigDocument } from './config-schema.ts';
 import type { Environment } from './config-variables.ts';
-import { isWholeKey, readPseudonymKey } from './pseudonym-key.ts';
 import { Secret } from './secret.ts';
 
 export interface ConfigSecrets {

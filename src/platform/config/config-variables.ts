@@ -1,5 +1,5 @@
-import type { DocumentFault, DocumentPath } from '../yaml-document/document-fault.ts';
-import { suggestion } from '../yaml-document/nearest-word.ts';
+import type { DocumentFault, DocumentPath } from '../../yaml/document-fault.ts';
+import { suggestion } from '../../yaml/nearest-word.ts';
 import type { Setting } from './config-merge.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -66,7 +66,7 @@ export const CONFIG_VARIABLES: Readonly<Record<string, { path: DocumentPath; kin
 };
 
 /** Environment variables that hold a secret itself. */
-export const SECRET_VARIABLES = [
+const SECRET_VARIABLES = [
   'ZERORATE_STORE_PASSWORD',
   'ZERORATE_KAFKA_SASL_PASSWORD',
   'ZERORATE_KAFKA_OAUTH_CLIENT_SECRET',

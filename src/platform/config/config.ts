@@ -1,9 +1,9 @@
 import { join } from 'node:path';
+import type { ClusterOptions } from '../clickhouse/server-cluster.ts';
+import type { TlsFiles } from '../network/tls-files.ts';
 import type { ConfigDocument } from './config-schema.ts';
 import type { ConfigSecrets } from './config-secrets.ts';
 import type { Secret } from './secret.ts';
-import type { ClusterOptions } from './server-cluster.ts';
-import type { TlsFiles } from './tls-files.ts';
 
 type KafkaDocument = NonNullable<ConfigDocument['source']['kafka']>;
 
@@ -58,7 +58,7 @@ export interface PasswordSasl {
   password: Secret;
 }
 
-export interface TokenSasl {
+interface TokenSasl {
   mechanism: 'oauthbearer';
   tokenUrl: string;
   clientId: string;
@@ -75,7 +75,7 @@ export interface RegistryConfig {
   ssl?: TlsFiles | undefined;
 }
 
-export interface EmbeddedStoreConfig {
+interface EmbeddedStoreConfig {
   dir: string;
   url?: undefined;
 }

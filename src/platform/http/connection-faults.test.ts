@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { formatFault } from '../yaml-document/document-fault.ts';
-import { loadConfig } from './load-config.ts';
+import { formatFault } from '../../yaml/document-fault.ts';
+import { loadConfig } from '../config/load-config.ts';
 
 const KAFKA = `catalogue: c
 source:

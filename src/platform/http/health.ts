@@ -1,4 +1,4 @@
-import { withoutNumbers } from './redaction.ts';
+import { withoutNumbers } from '../telemetry/redaction.ts';
 
 /** How long a call may take before it counts as a problem. */
 const SLOW_MS = 5000;

@@ -4,9 +4,9 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { createLogger } from '../telemetry/logger.ts';
 import { createGuardedServer, type GuardedServer } from './http-guard.ts';
 import { httpLimitsSchema } from './http-limits-schema.ts';
-import { createLogger } from './logger.ts';
 
 const OPERATOR = 'Bearer operator';
 const HELD_MS = 200;

@@ -3,9 +3,9 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import * as z from 'zod';
+import { createLogger } from '../telemetry/logger.ts';
 import { createGuardedServer, type GuardedServer, type HttpGuardOptions } from './http-guard.ts';
 import { type HttpLimits, httpLimitsSchema } from './http-limits-schema.ts';
-import { createLogger } from './logger.ts';
 
 const OPERATOR = 'Bearer operator';
 const PROXY = 'Bearer proxy';

@@ -6,18 +6,18 @@ import fastify, {
   type FastifyRequest,
   type FastifyServerOptions,
 } from 'fastify';
-import { addressGroup } from './address-group.ts';
+import { addressGroup } from '../network/address-group.ts';
+import { type ConnectionBound, ConnectionLimits } from '../network/connection-limits.ts';
+import { fitConnections, openFilesLimit } from '../network/open-files.ts';
+import { trustedAddresses } from '../network/trusted-addresses.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { rarely } from '../telemetry/rare-log.ts';
 import { answerBrokenRequests } from './broken-requests.ts';
-import { type ConnectionBound, ConnectionLimits } from './connection-limits.ts';
 import type { HttpLimits, RequestRate } from './http-limits-schema.ts';
 import { MethodTable } from './http-methods.ts';
 import { type HttpRefusal, httpRefusal, type RefusalBody } from './http-refusal.ts';
 import { isTooDeep } from './json-body.ts';
-import type { Logger } from './logger.ts';
-import { fitConnections, openFilesLimit } from './open-files.ts';
-import { rarely } from './rare-log.ts';
 import { readMessage } from './read-message.ts';
-import { trustedAddresses } from './trusted-addresses.ts';
 
 /** Of a route that takes no body. */
 const NO_BODY_OCTETS = 1024;
@@ -116,7 +116,7 @@ export async function createGuardedServer(options: HttpGuardOptions): Promise<Gu
 }
 
 /** Sends a refusal of HTTP itself. */
-export function sendHttpRefusal(reply: FastifyReply, reason: HttpRefusal, detail?: string): FastifyReply {
+function sendHttpRefusal(reply: FastifyReply, reason: HttpRefusal, detail?: string): FastifyReply {
   const { status, body } = httpRefusal(reason, detail);
   return reply.code(status).type('application/json').send(body);
 }

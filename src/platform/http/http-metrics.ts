@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { ConnectionLimits } from './connection-limits.ts';
+import type { ConnectionLimits } from '../network/connection-limits.ts';
 
 /** Exports the connections of listeners, and those that were closed because a bound of theirs is reached. */
 export function exportConnections(registry: Registry, listeners: Readonly<Record<string, ConnectionLimits>>): void {

@@ -1,4 +1,4 @@
-import { tlsFailure } from './tls-failure.ts';
+import { tlsFailure } from '../network/tls-failure.ts';
 
 /** The group rebalances, or has removed this member. */
 const MEMBERSHIP_LOST = new Set([

@@ -1,10 +1,10 @@
 import type { ConnectionOptions } from 'node:tls';
 import { Kafka, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
-import { hideAbortedRecords } from './kafka-aborted.ts';
-import { assembleAnswers, kafkaSocket } from './kafka-answers.ts';
 import { readAllCodecs } from './kafka-codecs.ts';
 import { takeEncodedRecords } from './kafka-record-batch.ts';
 import { type TokenOptions, tokenProvider } from './oauth-token.ts';
+import { hideAbortedRecords } from './patches/patch-aborted-transactions.ts';
+import { assembleAnswers, kafkaSocket } from './patches/patch-connection-answers.ts';
 
 /** What a logger must have to take kafkajs's lines; pino's has it. */
 export interface KafkaLogger {

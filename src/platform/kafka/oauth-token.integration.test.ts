@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Authority, makeAuthority } from '../testing/certificates.ts';
-import { startTokenServer, type TokenServer } from '../testing/token-server.ts';
+import { type Authority, makeAuthority } from '../../../test/servers/certificates.ts';
+import { startTokenServer, type TokenServer } from '../../../test/servers/token-server.ts';
 import { type TokenOptions, tokenProvider } from './oauth-token.ts';
 
 const LIFETIME_S = 100;

@@ -1,7 +1,7 @@
 import { request } from 'node:https';
 import { text } from 'node:stream/consumers';
-import { tlsFailure } from './tls-failure.ts';
-import type { TlsCertificates } from './tls-files.ts';
+import { tlsFailure } from '../network/tls-failure.ts';
+import type { TlsCertificates } from '../network/tls-files.ts';
 
 export interface TokenOptions {
   /** https:// */
@@ -13,7 +13,7 @@ export interface TokenOptions {
 }
 
 /** No token could be had. */
-export class TokenError extends Error {
+class TokenError extends Error {
   override readonly name = 'TokenError';
   /** Kafka's client asks again by itself where this is true. */
   readonly retriable: boolean;

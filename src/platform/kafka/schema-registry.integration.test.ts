@@ -3,9 +3,9 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import avro from 'avsc';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type RegistryServer, registerSchema, startRegistry } from '../testing/registry-server.ts';
+import { type RegistryServer, registerSchema, startRegistry } from '../../../test/servers/registry-server.ts';
+import { Secret } from '../config/secret.ts';
 import { schemaRegistry } from './schema-registry.ts';
-import { Secret } from './secret.ts';
 
 const SCHEMA = {
   type: 'record',

@@ -1,11 +1,11 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
+import type { Secret } from '../config/secret.ts';
+import { tlsFailure } from '../network/tls-failure.ts';
+import type { TlsCertificates } from '../network/tls-files.ts';
 import { RegistryError } from './registry-error.ts';
 import { fullNameOf, withDefinitions } from './schema-references.ts';
-import type { Secret } from './secret.ts';
-import { tlsFailure } from './tls-failure.ts';
-import type { TlsCertificates } from './tls-files.ts';
 
 export interface SchemaRegistryOptions {
   /** Where `/schemas/ids/{id}` is found. */

@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { expect, test } from 'vitest';
+import { rarely } from '../telemetry/rare-log.ts';
 import { addressGroup } from './address-group.ts';
 import { type ConnectionBound, ConnectionLimits } from './connection-limits.ts';
 import { fitConnections, openFilesLimit } from './open-files.ts';
-import { rarely } from './rare-log.ts';
 
 class TestSocket extends EventEmitter {
   destroyed = false;

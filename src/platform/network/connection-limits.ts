@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { addressGroup } from './address-group.ts';
 
-export interface ConnectionBounds {
+interface ConnectionBounds {
   /** Of all addresses together. */
   connections: number;
   /** Of one IPv4 address or one IPv6 /64. */

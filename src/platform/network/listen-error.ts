@@ -1,4 +1,4 @@
-import { ConfigError } from './config-error.ts';
+import { ConfigError } from '../config/config-error.ts';
 
 const REMEDIES: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another process listens there; stop that one, or choose another port',

@@ -2,8 +2,6 @@ import { parseSocks5Address, type Socks5Destination, socks5Address } from './soc
 
 /** RSV, RSV, FRAG. */
 const PREFIX_OCTETS = 3;
-/** Most that a datagram adds to its payload: prefix, kind, a name of 255 octets with its length, port. */
-export const MAX_DATAGRAM_HEADER_OCTETS = PREFIX_OCTETS + 1 + 256 + 2;
 
 export interface Socks5Datagram {
   /** Where it goes (from the client), or where it comes from (to the client). */

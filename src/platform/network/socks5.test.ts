@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { duplexPair } from './duplex-pair.fixture.ts';
+import { duplexPair } from '../duplex-pair.fixture.ts';
 import {
   acceptSocks5,
   parseSocks5Credentials,

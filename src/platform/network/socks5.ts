@@ -6,12 +6,12 @@ const AUTH_VERSION = 1;
 const USER_AND_PASSWORD = 2;
 const NO_METHOD = 0xff;
 const COMMANDS = { 1: 'connect', 3: 'udp_associate' } as const;
-export const ADDRESS_V4 = 1;
-export const ADDRESS_NAME = 3;
-export const ADDRESS_V6 = 4;
+const ADDRESS_V4 = 1;
+const ADDRESS_NAME = 3;
+const ADDRESS_V6 = 4;
 
 /** RFC 1928, 6. */
-export const SOCKS5_REPLIES = {
+const SOCKS5_REPLIES = {
   succeeded: 0,
   general_failure: 1,
   not_allowed: 2,
@@ -34,7 +34,7 @@ export interface Socks5Destination {
   port: number;
 }
 
-export type Socks5Command = (typeof COMMANDS)[keyof typeof COMMANDS];
+type Socks5Command = (typeof COMMANDS)[keyof typeof COMMANDS];
 
 export interface Socks5Ask {
   command: Socks5Command;

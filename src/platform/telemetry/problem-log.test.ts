@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { Health } from './health.ts';
-import { isUnspecified, ListenError } from './listen-error.ts';
+import { Health } from '../http/health.ts';
+import { isUnspecified, ListenError } from '../network/listen-error.ts';
 import { ProblemLog } from './problem-log.ts';
 
 test('a problem is logged once until it is another one or over, and readiness has it all the while', () => {

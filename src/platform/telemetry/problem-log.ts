@@ -1,4 +1,4 @@
-import type { Health } from './health.ts';
+import type { Health } from '../http/health.ts';
 
 export interface ProblemLogger {
   info(fields: object, message: string): void;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { Secret } from '../config/secret.ts';
 import { type Logger, loggerOn } from './logger.ts';
-import { Secret } from './secret.ts';
 
 const MSISDN = '491701234567';
 const IMSI = '262010123456789';

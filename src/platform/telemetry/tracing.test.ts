@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type OtlpReceiver, startOtlpReceiver } from '../testing/otlp-receiver.ts';
+import { type OtlpReceiver, startOtlpReceiver } from '../../../test/servers/otlp-receiver.ts';
 import { startTracing } from './tracing.ts';
 
 let receiver: OtlpReceiver;

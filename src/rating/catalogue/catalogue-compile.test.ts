@@ -123,7 +123,7 @@ test('comes back from its canonical JSON', () => {
 });
 
 test('the real catalogue reads without a fault', ({ skip }) => {
-  const file = new URL('../../../shared/real/catalogue.yaml', import.meta.url);
+  const file = new URL('../../../../shared/real/catalogue.yaml', import.meta.url);
   skip(!existsSync(file), 'the real captures are not beside this checkout');
   const catalogue = parse(readFileSync(file, 'utf8'));
   expect([catalogue.sponsors.length, catalogue.applications.length, catalogue.plans.length]).toEqual([5, 6, 7]);

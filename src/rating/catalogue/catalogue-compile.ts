@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
-import type { DocumentFault } from '../yaml-document/document-fault.ts';
-import { faultsByLine, readYamlDocument } from '../yaml-document/read-yaml-document.ts';
+import type { DocumentFault } from '../../yaml/document-fault.ts';
+import { faultsByLine, readYamlDocument } from '../../yaml/read-yaml-document.ts';
+import { parseMicros } from '../money.ts';
+import { CONTENT_TYPES } from '../record/flow-record.ts';
 import type { Application, Catalogue, Plan } from './catalogue.ts';
 import { type CatalogueDocument, catalogueSchema, type PlanDocument } from './catalogue-document.ts';
 import { catalogueFaults } from './catalogue-faults.ts';
 import { type CountedPlans, successionFaults } from './catalogue-succession-faults.ts';
 import { minorDigitsOf } from './currencies.ts';
-import { CONTENT_TYPES } from './flow-record.ts';
-import { parseMicros } from './money.ts';
 
 export type ParsedCatalogue =
   | { catalogue: Catalogue; faults?: undefined }

@@ -1,11 +1,11 @@
 import { IANAZone } from 'luxon';
 import * as z from 'zod';
+import { parseMicros } from '../money.ts';
+import { CONTENT_TYPES } from '../record/flow-record.ts';
+import { MAX_TEXT_LENGTH } from '../record/validate.ts';
 import { IDENTIFICATIONS, MATCH_POLICIES, SETTLEMENT_DAYS, STATISTICS_PERIODS } from './catalogue.ts';
 import { buyerSchema, invoicingSchema } from './catalogue-invoicing.ts';
 import { isCurrency } from './currencies.ts';
-import { CONTENT_TYPES } from './flow-record.ts';
-import { parseMicros } from './money.ts';
-import { MAX_TEXT_LENGTH } from './validate.ts';
 
 /** Prices stay below 2^32 micro-units, so that `price.ts` is exact in doubles. */
 const MAX_PRICE_MICROS = 2 ** 32 - 1;

@@ -1,6 +1,6 @@
+import { type Cidr, formatCidr, networkOf, parseCidr } from '../record/ip-address.ts';
 import type { CatalogueDocument } from './catalogue-document.ts';
 import type { CatalogueFault } from './catalogue-fault.ts';
-import { type Cidr, formatCidr, networkOf, parseCidr } from './ip-address.ts';
 
 const MAPPED = [0, 0, 0xffff] as const;
 const MAPPED_LENGTH = 96;

@@ -1,8 +1,8 @@
-import { suggestion } from '../yaml-document/nearest-word.ts';
+import { suggestion } from '../../yaml/nearest-word.ts';
+import { isWholeUnits, parseMicros } from '../money.ts';
 import type { CatalogueDocument, PlanDocument } from './catalogue-document.ts';
 import type { CatalogueFault } from './catalogue-fault.ts';
 import { minorDigitsOf } from './currencies.ts';
-import { isWholeUnits, parseMicros } from './money.ts';
 
 /** A suggestion looks at every name that there is, and of a hundred thousand wrong references each would. */
 const MAX_SUGGESTIONS = 20;

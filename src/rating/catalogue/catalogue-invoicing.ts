@@ -9,7 +9,7 @@ const TAX_CATEGORIES = {
   O: 'reason',
 } as const;
 
-export type TaxCategory = keyof typeof TAX_CATEGORIES;
+type TaxCategory = keyof typeof TAX_CATEGORIES;
 
 /** One line that XML and a spreadsheet can hold. */
 const text = (maxLength: number, of: string) =>
@@ -139,7 +139,6 @@ export const invoicingSchema = z
   .describe('What turns a statement into an invoice when its month is closed. Absent: statements are no invoices.');
 
 export type Invoicing = z.output<typeof invoicingSchema>;
-export type Seller = Invoicing['seller'];
 export type Buyer = z.output<typeof buyerSchema>;
 export type InvoiceTax = Buyer['tax'];
 

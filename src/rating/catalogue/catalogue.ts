@@ -58,7 +58,7 @@ export interface Application {
 }
 
 /** The key set that a sponsor signs account assertions of an application with; a file or an address. */
-export interface AccountKeys {
+interface AccountKeys {
   /** `iss` of the assertions. */
   issuer: string;
   /** As the catalogue writes it: relative to the catalogue. */

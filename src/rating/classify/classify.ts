@@ -1,4 +1,5 @@
-import type { Application, Catalogue, MatchPolicy } from './catalogue.ts';
+import type { Application, Catalogue, MatchPolicy } from '../catalogue/catalogue.ts';
+import type { Reason } from '../outcome.ts';
 import {
   BY_CDR,
   BY_IP,
@@ -8,11 +9,10 @@ import {
   NO_IDENTITY,
   NO_TAG,
   UNKNOWN_IDENTITY,
-} from './flow-batch.ts';
-import { ASP_IDENTITY, type FlowFields, NULL, SPONSOR_IDENTITY } from './flow-fields.ts';
-import type { FlowRecord } from './flow-record.ts';
+} from '../record/flow-batch.ts';
+import { ASP_IDENTITY, type FlowFields, NULL, SPONSOR_IDENTITY } from '../record/flow-fields.ts';
+import type { FlowRecord } from '../record/flow-record.ts';
 import { ABSENT, OctetMap } from './octet-map.ts';
-import type { Reason } from './outcome.ts';
 import { PrefixTable } from './prefix-table.ts';
 import type { UnknownTags } from './unknown-tags.ts';
 import { type WordMaps, wordMaps } from './word-maps.ts';

@@ -1,6 +1,6 @@
-import { type FlowBatch, NO_TAG } from './flow-batch.ts';
-import { formatCidr, networkOf } from './ip-address.ts';
-import { outcomeOf, REASONS } from './outcome.ts';
+import { outcomeOf, REASONS } from '../outcome.ts';
+import { type FlowBatch, NO_TAG } from '../record/flow-batch.ts';
+import { formatCidr, networkOf } from '../record/ip-address.ts';
 
 /** Rows of a batch's leakage where the configuration does not say how many. */
 export const DEFAULT_LEAKAGE_ROWS = 100;
@@ -11,7 +11,7 @@ const V4_LENGTH = 96 + 24;
 const V6_LENGTH = 48;
 
 /** What no sponsor pays for, of one application, reason, remote network, tag, node and day of use. */
-export interface LeakageRow {
+interface LeakageRow {
   /** Index into the catalogue's applications; -1 where none was recognised. */
   application: number;
   reasonCode: number;

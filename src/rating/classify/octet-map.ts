@@ -1,4 +1,4 @@
-import { finish } from './fingerprint.ts';
+import { finish } from '../record/fingerprint.ts';
 
 /** What `get` gives for a text that was never set. */
 export const ABSENT = -(2 ** 31);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatCidr, networkOf, parseCidr, parseIp } from './ip-address.ts';
+import { formatCidr, networkOf, parseCidr, parseIp } from '../record/ip-address.ts';
 import { PrefixTable } from './prefix-table.ts';
 import { wordMaps } from './word-maps.ts';
 

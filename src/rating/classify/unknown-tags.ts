@@ -7,7 +7,7 @@ const FIRST_CODE = -2;
 const NUMBER = /\d(?:\D?\d){6,}/gu;
 
 /** A tag with `#` for each digit of what may be a subscriber's number: a client can put one there, and the journal must not keep it. */
-export function withoutNumbers(tag: string): string {
+function withoutNumbers(tag: string): string {
   return tag.replace(NUMBER, (number) => number.replace(/\d/g, '#'));
 }
 

@@ -1,4 +1,4 @@
-import { parseCidr } from './ip-address.ts';
+import { parseCidr } from '../record/ip-address.ts';
 
 interface Prefix {
   /** CIDR text. */

@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import avro from 'avsc';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { canonicalDatum, fingerprintOf } from './fingerprint.ts';
-import { CONTENT_TYPES, type FlowRecord } from './flow-record.ts';
-import { testRecord } from './traffic.fixture.ts';
+import { canonicalDatum, fingerprintOf } from '../record/fingerprint.ts';
+import { CONTENT_TYPES, type FlowRecord } from '../record/flow-record.ts';
+import { testRecord } from '../traffic.fixture.ts';
 
 const type = avro.Type.forSchema(
-  JSON.parse(readFileSync(new URL('../../schemas/flow-record.avsc', import.meta.url), 'utf8')),
+  JSON.parse(readFileSync(new URL('../../../schemas/flow-record.avsc', import.meta.url), 'utf8')),
 );
 /** Of `testRecord()`, as journals hold it. */
 const FINGERPRINT = 45_600_273;

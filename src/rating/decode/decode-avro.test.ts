@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import avro from 'avsc';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { FlowFields } from '../record/flow-fields.ts';
+import { CONTENT_TYPES, type FlowRecord } from '../record/flow-record.ts';
+import { validateFlowRecord } from '../record/validate.ts';
 import { type AvroDecoderOptions, type AvroSchema, avroDecoder, NO_ID } from './decode-avro.ts';
-import { FlowFields } from './flow-fields.ts';
-import { CONTENT_TYPES, type FlowRecord } from './flow-record.ts';
 import { rejectUnknownSchema } from './schema-header.ts';
-import { validateFlowRecord } from './validate.ts';
 
 interface Field {
   name: string;
@@ -21,7 +21,7 @@ interface FlowSchema {
   fields: Field[];
 }
 
-const path = new URL('../../schemas/flow-record.avsc', import.meta.url);
+const path = new URL('../../../schemas/flow-record.avsc', import.meta.url);
 const flowSchema = JSON.parse(readFileSync(path, 'utf8')) as FlowSchema;
 const readerSchema = flowSchema as AvroSchema;
 const flowType = avro.Type.forSchema(readerSchema);

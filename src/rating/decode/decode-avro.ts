@@ -1,10 +1,10 @@
 import type avro from 'avsc';
+import type { Reason } from '../outcome.ts';
+import type { FlowFields } from '../record/flow-fields.ts';
 import { rabinFingerprint } from './avro-canonical-form.ts';
 import { type AvroRecord, type AvroType, parseAvroSchema } from './avro-schema.ts';
 import type { Decoded, Decoder } from './decoder.ts';
 import { flowDatumDecoder } from './flow-datum.ts';
-import type { FlowFields } from './flow-fields.ts';
-import type { Reason } from './outcome.ts';
 import { type FlowLayout, flowLayoutOf, readAvroFlow } from './read-avro-flow.ts';
 import { resolveFlowFields } from './resolve-flow-fields.ts';
 import {

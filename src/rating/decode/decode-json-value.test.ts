@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { readRecord } from './admit.ts';
+import { readRecord } from '../admit.ts';
+import { testRecord } from '../traffic.fixture.ts';
 import { decodeJsonValue } from './decode-json-value.ts';
-import { testRecord } from './traffic.fixture.ts';
 
 const record = testRecord();
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));

@@ -1,5 +1,5 @@
-import type { FlowReader } from './flow-fields.ts';
-import type { Fault } from './outcome.ts';
+import type { Fault } from '../outcome.ts';
+import type { FlowReader } from '../record/flow-fields.ts';
 
 /** Fields as they stand in a source's record: named, not yet validated. */
 export type Candidate = Record<string, unknown>;

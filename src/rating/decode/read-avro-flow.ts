@@ -1,4 +1,4 @@
-import type { AvroRecord, AvroType } from './avro-schema.ts';
+import { ABSENT, OctetMap } from '../classify/octet-map.ts';
 import {
   ASP_IDENTITY,
   type FlowFields,
@@ -8,12 +8,12 @@ import {
   SERVED_MSISDN,
   SPONSOR_IDENTITY,
   ZERO_RATING_TAG,
-} from './flow-fields.ts';
-import { CONTENT_TYPES } from './flow-record.ts';
-import { parseIpOctets } from './ip-address.ts';
-import { ABSENT, OctetMap } from './octet-map.ts';
-import { MAX_TIME_MS, MIN_TIME_MS } from './record-limits.ts';
-import { MAX_TEXT_LENGTH } from './validate.ts';
+} from '../record/flow-fields.ts';
+import { CONTENT_TYPES } from '../record/flow-record.ts';
+import { parseIpOctets } from '../record/ip-address.ts';
+import { MAX_TIME_MS, MIN_TIME_MS } from '../record/record-limits.ts';
+import { MAX_TEXT_LENGTH } from '../record/validate.ts';
+import type { AvroRecord, AvroType } from './avro-schema.ts';
 
 const MAX_INT32 = 2 ** 31 - 1;
 const MAX_PORT = 65535;

@@ -1,5 +1,5 @@
+import type { Reason } from '../outcome.ts';
 import type { Decoded } from './decoder.ts';
-import type { Reason } from './outcome.ts';
 
 /** Octets of a schema id after the header's first octet, 0: 4 as Confluent has it, 8 as Apicurio does where nothing is configured. */
 export type IdOctets = 4 | 8;

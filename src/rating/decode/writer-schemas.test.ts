@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import avro from 'avsc';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readRecord } from './admit.ts';
+import { readRecord } from '../admit.ts';
+import { FlowFields } from '../record/flow-fields.ts';
+import { FLOW_RECORD_FIELDS, type FlowRecord } from '../record/flow-record.ts';
+import { testRecord } from '../traffic.fixture.ts';
 import { type AvroSchema, avroDecoder } from './decode-avro.ts';
-import { FlowFields } from './flow-fields.ts';
-import { FLOW_RECORD_FIELDS, type FlowRecord } from './flow-record.ts';
-import { testRecord } from './traffic.fixture.ts';
 
 interface Field {
   name: string;

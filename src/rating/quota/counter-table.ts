@@ -1,4 +1,4 @@
-import { finish, mixWord } from './fingerprint.ts';
+import { finish, mixWord } from '../record/fingerprint.ts';
 
 const FIRST_COUNTERS = 1024;
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { FlowRecord } from './flow-record.ts';
+import type { FlowRecord } from '../record/flow-record.ts';
+import { asValue, rateValues, testLane, testRecord, testRules } from '../traffic.fixture.ts';
 import { deriveQuotaUpdates } from './quota-announcer.ts';
-import { asValue, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 
 const LOG = { topic: 'flows', partition: 3 };
 

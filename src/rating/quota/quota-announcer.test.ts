@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { testLane, testRules } from '../traffic.fixture.ts';
 import { QuotaAnnouncer, thresholdReached } from './quota-announcer.ts';
-import { testLane, testRules } from './traffic.fixture.ts';
 
 const THRESHOLDS = [3333, 5000, 10_000];
 

@@ -1,9 +1,9 @@
-import type { Catalogue, Plan } from './catalogue.ts';
-import type { FlowBatch } from './flow-batch.ts';
-import type { Lane } from './lane.ts';
-import { isCharged } from './outcome.ts';
+import type { Catalogue, Plan } from '../catalogue/catalogue.ts';
+import type { Lane } from '../lane.ts';
+import { isCharged } from '../outcome.ts';
+import type { FlowBatch } from '../record/flow-batch.ts';
+import type { TopicPartition } from '../record/topic-partition.ts';
 import { QuotaUpdates } from './quota-updates.ts';
-import type { TopicPartition } from './topic-partition.ts';
 
 const WHOLE = 10_000; // basis points
 

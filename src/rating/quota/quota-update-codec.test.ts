@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { anyQuotaUpdate, QUOTA_UPDATE_SCHEMA, quotaUpdate } from '../quota-updates/quota-update.fixture.ts';
+import { anyQuotaUpdate, QUOTA_UPDATE_SCHEMA, quotaUpdate } from '../../journal/quota/quota-update.fixture.ts';
 import { quotaUpdateCodec } from './quota-update.ts';
 
 test('what was encoded is decoded, with a header and without', () => {

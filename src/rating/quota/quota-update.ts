@@ -1,5 +1,5 @@
 import avro from 'avsc';
-import type { AvroSchema } from './decode-avro.ts';
+import type { AvroSchema } from '../decode/decode-avro.ts';
 
 /**
  * What is left of one subscriber's quota: absolute, so the last one wins. Keyed by subscriber and plan; a consumer keeps

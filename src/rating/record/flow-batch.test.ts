@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { asValue, rateValues, testLane, testRecord, testRules } from '../traffic.fixture.ts';
 import { FlowBatch } from './flow-batch.ts';
-import { asValue, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 
 test('a cleared batch is as good as a new one', () => {
   const values = [

@@ -1,5 +1,5 @@
-import { type Fault, REASON_CODE } from './outcome.ts';
-import { UnknownTags } from './unknown-tags.ts';
+import { UnknownTags } from '../classify/unknown-tags.ts';
+import { type Fault, REASON_CODE } from '../outcome.ts';
 
 /** Bits of the code in columns that says how a record was recognised as an application's. */
 export const BY_TAG = 1;

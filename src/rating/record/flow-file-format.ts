@@ -1,5 +1,5 @@
 /** Formats of files of flow records, of CDRs (TS 32.297) that they are cut out of, and of flows as goflow2 writes them. */
-export const FLOW_FILE_FORMATS = ['ndjson', 'csv', 'avro', 'cdr', 'goflow2'] as const;
+const FLOW_FILE_FORMATS = ['ndjson', 'csv', 'avro', 'cdr', 'goflow2'] as const;
 export type FlowFileFormat = (typeof FLOW_FILE_FORMATS)[number];
 
 const FORMAT_OF_ENDING: Readonly<Record<string, FlowFileFormat>> = {

@@ -1,4 +1,4 @@
-import { type MsisdnForms, NORMAL_FORM_ONLY } from './msisdn.ts';
+import { type MsisdnForms, NORMAL_FORM_ONLY } from '../subscriber/msisdn.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 

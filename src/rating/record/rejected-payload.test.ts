@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeJson } from './decode-json.ts';
-import { PseudonymKey } from './pseudonym.ts';
+import { decodeJson } from '../decode/decode-json.ts';
+import { PseudonymKey } from '../subscriber/pseudonym.ts';
+import { testRecord } from '../traffic.fixture.ts';
 import { rejectedPayload } from './rejected-payload.ts';
-import { testRecord } from './traffic.fixture.ts';
 
 const KEY = PseudonymKey.ofRoot(Buffer.alloc(32, 5));
 const digits = (min: number, max: number) => fc.stringMatching(new RegExp(`^[1-9]\\d{${min - 1},${max - 1}}$`));

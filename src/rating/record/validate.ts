@@ -1,4 +1,6 @@
-import type { Candidate } from './decoder.ts';
+import type { Candidate } from '../decode/decoder.ts';
+import type { Fault, Reason } from '../outcome.ts';
+import { msisdnFault, normalMsisdn } from '../subscriber/msisdn.ts';
 import { isFieldName, meantField } from './field-names.ts';
 import {
   CONTENT_TYPES,
@@ -8,8 +10,6 @@ import {
   NULLABLE_FIELDS,
 } from './flow-record.ts';
 import { parseIp } from './ip-address.ts';
-import { msisdnFault, normalMsisdn } from './msisdn.ts';
-import type { Fault, Reason } from './outcome.ts';
 import { MAX_TIME_MS, MIN_TIME_MS, PLAIN_LIMITS, type RecordLimits, unitHint } from './record-limits.ts';
 
 /** Uplink and downlink each: 281 TB, so that their sum, their share and a period's sum stay exact in a double. */

@@ -1,4 +1,4 @@
-import { finish, mixWord } from './fingerprint.ts';
+import { finish, mixWord } from '../record/fingerprint.ts';
 import { PSEUDONYM_WORDS as WORDS } from './pseudonym.ts';
 
 const FIRST_SUBSCRIBERS = 1024;

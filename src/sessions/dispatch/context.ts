@@ -1,13 +1,13 @@
-import type { Catalogue } from '../billing/catalogue.ts';
-import type { PseudonymKey } from '../billing/pseudonym.ts';
-import type { Clock } from '../platform/clock.ts';
-import type { Logger } from '../platform/logger.ts';
-import type { Announcement } from '../session-protocol/dispatch-messages.ts';
-import type { DispatchRefusal } from '../session-protocol/refusal.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
+import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import type { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import type { Announcement } from '../protocol/dispatch-messages.ts';
+import type { DispatchRefusal } from '../protocol/refusal.ts';
 import type { DispatchStore } from './dispatch-store.ts';
-import type { ProxyControl } from './proxy-control.ts';
-import type { ProxyRegistry } from './proxy-registry.ts';
-import type { ReportOutcomes } from './report-outcomes.ts';
+import type { ProxyControl } from './proxies/proxy-control.ts';
+import type { ProxyRegistry } from './proxies/proxy-registry.ts';
+import type { ReportOutcomes } from './reports/report-outcomes.ts';
 
 /** How sessions of an application are given. */
 export interface SessionTerms {

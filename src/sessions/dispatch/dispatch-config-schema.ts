@@ -1,10 +1,10 @@
 import * as z from 'zod';
-import { kafkaBrokers, topicName } from '../platform/config-fields.ts';
-import { logSchema } from '../platform/config-schema.ts';
-import { passwordSaslSchema, sslSchema } from '../platform/config-source-schema.ts';
-import { httpLimitsSchema, requestRateSchema } from '../platform/http-limits-schema.ts';
-import { proxyEndpointsSchema } from '../session-protocol/dispatch-messages.ts';
-import { accountSchema } from './account-config-schema.ts';
+import { kafkaBrokers, topicName } from '../../platform/config/config-fields.ts';
+import { logSchema } from '../../platform/config/config-schema.ts';
+import { passwordSaslSchema, sslSchema } from '../../platform/config/config-source-schema.ts';
+import { httpLimitsSchema, requestRateSchema } from '../../platform/http/http-limits-schema.ts';
+import { proxyEndpointsSchema } from '../protocol/dispatch-messages.ts';
+import { accountSchema } from './accounts/account-config-schema.ts';
 
 const DAY_MS = 86_400_000;
 

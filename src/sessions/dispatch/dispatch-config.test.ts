@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
-import { packagePath } from '../platform/package-paths.ts';
+import { packagePath } from '../../platform/package-paths.ts';
 import { readDispatchConfig } from './dispatch-config.ts';
 
 const ENV = { ZERORATE_PSEUDONYM_KEY: 'ab'.repeat(32) };

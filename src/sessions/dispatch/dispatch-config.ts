@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { type ConfigFault, readConfigDocument } from '../platform/config-document.ts';
-import { type PeerSecret, readPeerSecret, sharedSecretFault } from '../platform/peer-secret.ts';
-import { readPseudonymKey } from '../platform/pseudonym-key.ts';
-import { Secret } from '../platform/secret.ts';
-import type { AccountSettings } from './account-config-schema.ts';
+import { type ConfigFault, readConfigDocument } from '../../platform/config/config-document.ts';
+import { Secret } from '../../platform/config/secret.ts';
+import { type PeerSecret, readPeerSecret, sharedSecretFault } from '../../platform/http/peer-secret.ts';
+import { readPseudonymKey } from '../../platform/pseudonym-key.ts';
+import type { AccountSettings } from './accounts/account-config-schema.ts';
 import { type DispatchDocument, dispatchConfigSchema } from './dispatch-config-schema.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { Health } from '../platform/health.ts';
-import { exportHealth } from '../platform/health-metrics.ts';
-import { createMetrics } from '../platform/metrics.ts';
-import { verdictOn } from './clock-skew.ts';
+import type { Health } from '../../platform/http/health.ts';
+import { exportHealth } from '../../platform/http/health-metrics.ts';
+import { createMetrics } from '../../platform/telemetry/metrics.ts';
 import type { DispatchContext } from './context.ts';
+import { verdictOn } from './proxies/clock-skew.ts';
 
 /**
  * Metrics of a dispatch server for Prometheus: readiness, sessions by application, proxies by whether they may be given sessions,

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
-import { removeUnfinishedRewrites, rewriteLmdb } from '../platform/rewrite-lmdb.ts';
-import type { ReportedUsage } from '../session-protocol/dispatch-messages.ts';
-import type { OneTimeAssertion } from './account-verifier.ts';
-import { ErasedEntries } from './erased-entries.ts';
-import type { QuotaAccount } from './quota-account.ts';
+import { removeUnfinishedRewrites, rewriteLmdb } from '../../platform/rewrite-lmdb.ts';
+import type { ReportedUsage } from '../protocol/dispatch-messages.ts';
+import type { OneTimeAssertion } from './accounts/account-verifier.ts';
+import { ErasedEntries } from './erasure/erased-entries.ts';
+import type { QuotaAccount } from './quota/quota-account.ts';
 import type { Session } from './session.ts';
 import type { StoredKey } from './signing-keys.ts';
 

@@ -4,21 +4,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import { createLocalJWKSet } from 'jose';
-import { parseCatalogue } from '../billing/catalogue-compile.ts';
-import { PseudonymKey } from '../billing/pseudonym.ts';
-import type { QuotaUpdate } from '../billing/quota-update.ts';
-import type { Clock } from '../platform/clock.ts';
-import { Health } from '../platform/health.ts';
-import { httpLimitsSchema } from '../platform/http-limits-schema.ts';
-import { createLogger } from '../platform/logger.ts';
-import { PeerSecret } from '../platform/peer-secret.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { Health } from '../../platform/http/health.ts';
+import { httpLimitsSchema } from '../../platform/http/http-limits-schema.ts';
+import { PeerSecret } from '../../platform/http/peer-secret.ts';
+import { createLogger } from '../../platform/telemetry/logger.ts';
+import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
+import type { QuotaUpdate } from '../../rating/quota/quota-update.ts';
+import { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
 import {
   type AccountStatement,
   accountClaims,
   identityOf,
   signAccountAssertion,
-} from '../session-protocol/account-assertion.ts';
-import type { ContentOctets } from '../session-protocol/content-octets.ts';
+} from '../protocol/account-assertion.ts';
+import type { ContentOctets } from '../protocol/content-octets.ts';
 import type {
   Announcement,
   Heartbeat,
@@ -26,19 +26,19 @@ import type {
   SessionRequest,
   UsageReport,
   UsageReportsAnswer,
-} from '../session-protocol/dispatch-messages.ts';
-import { identityClaims, signIdentityAssertion } from '../session-protocol/identity-assertion.ts';
-import { assertionVerifier } from './account-assertion-verifier.ts';
-import { Accounts, type ApplicationAccounts } from './accounts.ts';
+} from '../protocol/dispatch-messages.ts';
+import { identityClaims, signIdentityAssertion } from '../protocol/identity-assertion.ts';
+import { assertionVerifier } from './accounts/account-assertion-verifier.ts';
+import { Accounts, type ApplicationAccounts } from './accounts/accounts.ts';
+import { DEVELOPMENT_KEY_ID, operatorJwks } from './accounts/development-issuer.ts';
+import { operatorVerifier } from './accounts/operator-keys.ts';
 import type { DispatchContext } from './context.ts';
-import { DEVELOPMENT_KEY_ID, operatorJwks } from './development-issuer.ts';
 import { DispatchStore } from './dispatch-store.ts';
-import type { HttpOptions } from './http-options.ts';
-import { createHttpServer } from './http-server.ts';
-import { operatorVerifier } from './operator-keys.ts';
-import type { AnnouncementProblem, ProxyControl } from './proxy-control.ts';
-import { type ProxyPin, ProxyRegistry } from './proxy-registry.ts';
-import { ReportOutcomes } from './report-outcomes.ts';
+import type { AnnouncementProblem, ProxyControl } from './proxies/proxy-control.ts';
+import { type ProxyPin, ProxyRegistry } from './proxies/proxy-registry.ts';
+import { ReportOutcomes } from './reports/report-outcomes.ts';
+import type { HttpOptions } from './routes/http-options.ts';
+import { createHttpServer } from './routes/http-server.ts';
 import { rotateKeys } from './signing-keys.ts';
 
 /** 2026-11-10T12:00Z. */
@@ -116,7 +116,7 @@ export class TestClock implements Clock {
 }
 
 /** Proxies that take announcements over, unless they are down. */
-export class TestProxies implements ProxyControl {
+class TestProxies implements ProxyControl {
   readonly announced: { proxyId: string; announcement: Announcement }[] = [];
   readonly down = new Set<string>();
 

@@ -1,6 +1,6 @@
-import type { SessionEnding } from '../session-protocol/refusal.ts';
-import { announceAll } from './announce.ts';
+import type { SessionEnding } from '../protocol/refusal.ts';
 import type { DispatchContext } from './context.ts';
+import { announceAll } from './proxies/announce.ts';
 import { over, type Session } from './session.ts';
 
 /**

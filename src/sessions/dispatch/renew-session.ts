@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { Plan } from '../billing/catalogue.ts';
-import type { SessionGrant } from '../session-protocol/dispatch-messages.ts';
-import { announceRaised } from './announce.ts';
+import type { Plan } from '../../rating/catalogue/catalogue.ts';
+import type { SessionGrant } from '../protocol/dispatch-messages.ts';
+import { planInForce } from './accounts/entitlement.ts';
 import { type DispatchContext, isRefused, type Refused } from './context.ts';
-import { planInForce } from './entitlement.ts';
-import { quotaStateOf } from './quota-of.ts';
-import { quotaReserved } from './quota-reserved.ts';
-import { remainingQuota, renewedCap } from './remaining-quota.ts';
+import { announceRaised } from './proxies/announce.ts';
+import { quotaStateOf } from './quota/quota-of.ts';
+import { quotaReserved } from './quota/quota-reserved.ts';
+import { remainingQuota, renewedCap } from './quota/remaining-quota.ts';
 import { type Session, withCap } from './session.ts';
 import { grantOf, tokenExpiry } from './session-grant.ts';
 

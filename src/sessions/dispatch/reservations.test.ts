@@ -2,17 +2,17 @@ import { randomUUID } from 'node:crypto';
 import * as fc from 'fast-check';
 import { decodeJwt } from 'jose';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { SessionGrant } from '../session-protocol/dispatch-messages.ts';
-import type { VerifiedAccount } from './account-verifier.ts';
+import type { SessionGrant } from '../protocol/dispatch-messages.ts';
+import type { VerifiedAccount } from './accounts/account-verifier.ts';
 import { isRefused } from './context.ts';
 import { ISSUER, MSISDN, PROXY_IDS, TERMINAL_IP, TestDispatch } from './dispatch.fixture.ts';
 import { endSession } from './end-session.ts';
 import { openSession } from './open-session.ts';
+import { takeUpdates } from './quota/take-updates.ts';
 import { renewSession } from './renew-session.ts';
+import { takeReports } from './reports/take-reports.ts';
 import { reservedOctets, type Session as StoredSession } from './session.ts';
 import { sweepSessions } from './sweep-sessions.ts';
-import { takeReports } from './take-reports.ts';
-import { takeUpdates } from './take-updates.ts';
 
 let dispatch: TestDispatch;
 beforeEach(async () => {

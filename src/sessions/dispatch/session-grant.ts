@@ -1,9 +1,9 @@
-import type { Plan } from '../billing/catalogue.ts';
-import type { SessionGrant } from '../session-protocol/dispatch-messages.ts';
-import { signSessionToken } from '../session-protocol/session-token.ts';
+import type { Plan } from '../../rating/catalogue/catalogue.ts';
+import type { SessionGrant } from '../protocol/dispatch-messages.ts';
+import { signSessionToken } from '../protocol/session-token.ts';
 import type { DispatchContext } from './context.ts';
-import { quotaStateOf } from './quota-of.ts';
-import { remainingQuota, shownQuota } from './remaining-quota.ts';
+import { quotaStateOf } from './quota/quota-of.ts';
+import { remainingQuota, shownQuota } from './quota/remaining-quota.ts';
 import type { Session } from './session.ts';
 import { currentKey } from './signing-keys.ts';
 

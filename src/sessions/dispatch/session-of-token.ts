@@ -1,5 +1,5 @@
 import { createLocalJWKSet } from 'jose';
-import { verifySessionToken } from '../session-protocol/session-token.ts';
+import { verifySessionToken } from '../protocol/session-token.ts';
 import type { DispatchContext, Refused } from './context.ts';
 import type { Session } from './session.ts';
 import { publicKeys } from './signing-keys.ts';

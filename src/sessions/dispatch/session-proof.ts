@@ -1,4 +1,4 @@
-import type { OneTimeAssertion, VerifiedAccount } from './account-verifier.ts';
+import type { OneTimeAssertion, VerifiedAccount } from './accounts/account-verifier.ts';
 import type { Refused } from './context.ts';
 import type { DispatchStore } from './dispatch-store.ts';
 

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { parseCatalogue } from '../billing/catalogue-compile.ts';
-import { parseSessionTag, sessionTagKeys, tagMismatch, verifySessionTag } from '../session-protocol/session-tag.ts';
+import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
+import { parseSessionTag, sessionTagKeys, tagMismatch, verifySessionTag } from '../protocol/session-tag.ts';
 import { CATALOGUE_TEXT, PROXY_IDS, pinOf, TERMINAL_IP, TestDispatch } from './dispatch.fixture.ts';
-import { ProxyRegistry } from './proxy-registry.ts';
+import { ProxyRegistry } from './proxies/proxy-registry.ts';
 import { placeOf } from './session-tags.ts';
 
 const ENDPOINTS = {

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
-import { contentTypeSchema } from '../session-protocol/content-octets.ts';
-import type { ProxyEndpoints, SessionTags } from '../session-protocol/dispatch-messages.ts';
-import { formatSessionTag, type ProxyPorts, signSessionTag } from '../session-protocol/session-tag.ts';
+import { contentTypeSchema } from '../protocol/content-octets.ts';
+import type { ProxyEndpoints, SessionTags } from '../protocol/dispatch-messages.ts';
+import { formatSessionTag, type ProxyPorts, signSessionTag } from '../protocol/session-tag.ts';
 import type { DispatchContext } from './context.ts';
 import type { Session } from './session.ts';
 import { currentKey } from './signing-keys.ts';

@@ -1,7 +1,7 @@
-import type { ContentOctets, ContentShares } from '../session-protocol/content-octets.ts';
-import type { Announcement } from '../session-protocol/dispatch-messages.ts';
-import type { SessionEnding } from '../session-protocol/refusal.ts';
-import type { VerifiedAccount } from './account-verifier.ts';
+import type { ContentOctets, ContentShares } from '../protocol/content-octets.ts';
+import type { Announcement } from '../protocol/dispatch-messages.ts';
+import type { SessionEnding } from '../protocol/refusal.ts';
+import type { VerifiedAccount } from './accounts/account-verifier.ts';
 
 /** Which of a session's reports are here. */
 export interface ReportedSequences {

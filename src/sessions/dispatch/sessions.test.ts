@@ -1,10 +1,10 @@
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader } from 'jose';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Announcement } from '../session-protocol/dispatch-messages.ts';
-import { verifySessionToken } from '../session-protocol/session-token.ts';
+import type { Announcement } from '../protocol/dispatch-messages.ts';
+import { verifySessionToken } from '../protocol/session-token.ts';
 import { OPERATOR_SECRET, TestDispatch, text } from './dispatch.fixture.ts';
+import { takeUpdates } from './quota/take-updates.ts';
 import { sweepSessions } from './sweep-sessions.ts';
-import { takeUpdates } from './take-updates.ts';
 
 let dispatch: TestDispatch;
 beforeEach(async () => {

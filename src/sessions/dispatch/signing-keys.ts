@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, type JsonWebKey, randomUUID } from 'node:crypto';
 import type { JWK } from 'jose';
-import { type SigningKey, TOKEN_ALGORITHM } from '../session-protocol/session-token.ts';
+import { type SigningKey, TOKEN_ALGORITHM } from '../protocol/session-token.ts';
 
 /** An Ed25519 key as it is kept. Tokens are signed with it from `activeFromMs` until the next key's. */
 export interface StoredKey {
@@ -16,7 +16,7 @@ export interface Rotation {
   tokenMs: number;
 }
 
-export function makeKey(activeFromMs: number): StoredKey {
+function makeKey(activeFromMs: number): StoredKey {
   const jwk = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
   return { keyId: randomUUID(), activeFromMs, jwk };
 }

@@ -1,5 +1,5 @@
-import type { Clock } from '../platform/clock.ts';
-import type { SuspensionFacts } from '../platform/suspension-facts.ts';
+import type { SuspensionFacts } from '../../platform/clickhouse/suspension-facts.ts';
+import type { Clock } from '../../platform/clock.ts';
 import type { DispatchStore } from './dispatch-store.ts';
 
 export interface SponsorWatchOptions {

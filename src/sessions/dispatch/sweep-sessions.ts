@@ -1,6 +1,6 @@
-import { announceAll } from './announce.ts';
+import { planInForce } from './accounts/entitlement.ts';
 import type { DispatchContext } from './context.ts';
-import { planInForce } from './entitlement.ts';
+import { announceAll } from './proxies/announce.ts';
 import { over, type Session } from './session.ts';
 import { type Due, dueOf, type SweepFacts } from './sweep.ts';
 

@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Random } from '../generator/random.ts';
+import { builtModule } from '../../../test/servers/built.ts';
+import { type KafkaServer, startKafka } from '../../../test/servers/kafka-server.ts';
+import { freePort } from '../../development/servers/free-port.ts';
+import { Random } from '../../generator/random.ts';
 import { socksDial } from '../terminal/dial.ts';
-import { builtModule } from '../testing/built.ts';
-import { freePort } from '../testing/free-port.ts';
-import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
 import type { BearerAnswer } from './control-server.ts';
 import { askGateway, createTopic, keys, OPERATOR_SECRET, readRecords, testKafkaClient } from './gateway.fixture.ts';
 

@@ -1,13 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { PeerSecret } from '../platform/peer-secret.ts';
-import {
-  type FindTagKey,
-  type SessionTagClaims,
-  sessionTagKeys,
-  signSessionTag,
-} from '../session-protocol/session-tag.ts';
-import { TAG_ACCEPTED, TAG_LAPSES_AFTER_MS, TAG_OVER } from '../session-protocol/tag-datagram.ts';
+import { PeerSecret } from '../../platform/http/peer-secret.ts';
+import { type FindTagKey, type SessionTagClaims, sessionTagKeys, signSessionTag } from '../protocol/session-tag.ts';
+import { TAG_ACCEPTED, TAG_LAPSES_AFTER_MS, TAG_OVER } from '../protocol/tag-datagram.ts';
 import { followDatagrams } from './datagram-tag.ts';
 import type { FlowEnds } from './flow-table.ts';
 import { TerminalTags } from './terminal-tags.ts';

@@ -1,5 +1,5 @@
-import { readSessionTag, type TagVerdict, verifySessionTag } from '../session-protocol/session-tag.ts';
-import { isTagDatagram, TAG_ACCEPTED, TAG_LAPSES_AFTER_MS, TAG_OVER } from '../session-protocol/tag-datagram.ts';
+import { readSessionTag, type TagVerdict, verifySessionTag } from '../protocol/session-tag.ts';
+import { isTagDatagram, TAG_ACCEPTED, TAG_LAPSES_AFTER_MS, TAG_OVER } from '../protocol/tag-datagram.ts';
 import type { Mark } from './flow-meter.ts';
 import type { FlowEnds } from './flow-table.ts';
 import type { TagOutcome, TerminalTags } from './terminal-tags.ts';

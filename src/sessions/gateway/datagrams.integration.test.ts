@@ -4,10 +4,10 @@ import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { socks5Datagram } from '../platform/socks5-datagram.ts';
+import { type KafkaServer, startKafka } from '../../../test/servers/kafka-server.ts';
+import { socks5Datagram } from '../../platform/network/socks5-datagram.ts';
 import { associate } from '../terminal/associate.ts';
 import { type DatagramPath, gatewayDatagrams } from '../terminal/datagrams.ts';
-import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
 import {
   createTopic,
   OPERATOR_SECRET,

@@ -1,11 +1,11 @@
-import { parseSocks5Credentials, parseSocks5Greeting } from '../platform/socks5.ts';
-import { splitSocks5Password } from '../session-protocol/relay-message.ts';
-import { type ProxyPorts, SESSION_TAG_HEADER } from '../session-protocol/session-tag.ts';
+import { parseSocks5Credentials, parseSocks5Greeting } from '../../platform/network/socks5.ts';
+import { splitSocks5Password } from '../protocol/relay-message.ts';
+import { type ProxyPorts, SESSION_TAG_HEADER } from '../protocol/session-tag.ts';
 
 export type Endpoint = keyof ProxyPorts;
 
 /** What a terminal's first octets to a proxy hold: a request to one of its endpoints, with the session tags in it. */
-export interface TaggedRequest {
+interface TaggedRequest {
   endpoint: Endpoint;
   /** As text; of whatever form. */
   sessionTags: readonly string[];

@@ -1,4 +1,4 @@
-import type { ContentType } from '../session-protocol/content-octets.ts';
+import type { ContentType } from '../protocol/content-octets.ts';
 
 /** What one partial record says of its connection. */
 export interface FlowUsage {

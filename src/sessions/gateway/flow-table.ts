@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
-import type { FlowMark } from '../session-protocol/flow-mark.ts';
+import type { FlowMark } from '../protocol/flow-mark.ts';
 import { FlowMeter, type FlowUsage, type Mark } from './flow-meter.ts';
 import type { RecordDraft, StoredBearer } from './record-spool.ts';
 
 /** IANA's protocol numbers. */
-export const TCP = 6 as const;
+const TCP = 6 as const;
 export const UDP = 17 as const;
 const LOOKS_PER_RECORD = 5;
 

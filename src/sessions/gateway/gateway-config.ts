@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { kafkaBrokers, topicName } from '../platform/config-fields.ts';
-import { logSchema } from '../platform/config-schema.ts';
-import { httpLimitsSchema, requestRateSchema } from '../platform/http-limits-schema.ts';
-import type { PeerSecret } from '../platform/peer-secret.ts';
+import { kafkaBrokers, topicName } from '../../platform/config/config-fields.ts';
+import { logSchema } from '../../platform/config/config-schema.ts';
+import { httpLimitsSchema, requestRateSchema } from '../../platform/http/http-limits-schema.ts';
+import type { PeerSecret } from '../../platform/http/peer-secret.ts';
 
 const path = (what: string) => z.string().min(1).describe(`${what} Relative to this file.`);
 const port = (what: string) => z.int().min(0).max(65_535).describe(`${what} 0: a free one.`);

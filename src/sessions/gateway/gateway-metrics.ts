@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { createMetrics } from '../platform/metrics.ts';
+import { createMetrics } from '../../platform/telemetry/metrics.ts';
 import type { TagOutcome } from './terminal-tags.ts';
 
 /** State of a gateway: `GET /health/ready`. */

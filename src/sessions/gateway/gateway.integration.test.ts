@@ -4,10 +4,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createLocalJWKSet, exportJWK, jwtVerify } from 'jose';
 import type { Kafka } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { Random } from '../generator/random.ts';
-import { identityClaimsSchema } from '../session-protocol/identity-assertion.ts';
+import { type KafkaServer, startKafka } from '../../../test/servers/kafka-server.ts';
+import { Random } from '../../generator/random.ts';
+import { identityClaimsSchema } from '../protocol/identity-assertion.ts';
 import type { Dialled } from '../terminal/dial.ts';
-import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
 import {
   createTopic,
   keys,

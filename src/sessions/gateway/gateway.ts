@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
-import { lockDataDirectory } from '../platform/data-directory.ts';
-import { createKafka } from '../platform/kafka.ts';
-import { ListenError } from '../platform/listen-error.ts';
-import type { Logger } from '../platform/logger.ts';
-import { packagePath } from '../platform/package-paths.ts';
+import { lockDataDirectory } from '../../platform/data-directory.ts';
+import { createKafka } from '../../platform/kafka/kafka.ts';
+import { ListenError } from '../../platform/network/listen-error.ts';
+import { packagePath } from '../../platform/package-paths.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
 import { Bearers } from './bearers.ts';
 import { createControlServer } from './control-server.ts';
 import { FlowTable } from './flow-table.ts';

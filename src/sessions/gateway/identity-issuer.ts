@@ -1,5 +1,5 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { identityClaims, signIdentityAssertion } from '../session-protocol/identity-assertion.ts';
+import { identityClaims, signIdentityAssertion } from '../protocol/identity-assertion.ts';
 
 export interface IdentityIssuerOptions {
   issuer: string;

@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import avro from 'avsc';
 import { type Kafka, Partitioners, type Producer } from 'kafkajs';
-import type { FlowRecord } from '../billing/flow-record.ts';
-import { isTopicMissing } from '../platform/kafka-failure.ts';
-import type { Logger } from '../platform/logger.ts';
-import { ProblemLog } from '../platform/problem-log.ts';
+import { isTopicMissing } from '../../platform/kafka/kafka-failure.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
+import { ProblemLog } from '../../platform/telemetry/problem-log.ts';
+import type { FlowRecord } from '../../rating/record/flow-record.ts';
 import type { RecordSpool } from './record-spool.ts';
 
 const BATCH_RECORDS = 500;

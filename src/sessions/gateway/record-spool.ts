@@ -1,8 +1,8 @@
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
-import type { FlowRecord } from '../billing/flow-record.ts';
-import { removeUnfinishedRewrites, rewriteLmdb } from '../platform/rewrite-lmdb.ts';
+import { removeUnfinishedRewrites, rewriteLmdb } from '../../platform/rewrite-lmdb.ts';
+import type { FlowRecord } from '../../rating/record/flow-record.ts';
 
 /** A record as it is before the spool gives it its numbers. */
 export type RecordDraft = Omit<FlowRecord, 'nodeId' | 'localSequenceNumber' | 'recordSequenceNumber'>;
@@ -27,7 +27,7 @@ const NUMBERS = 'numbers';
 const DATABASES = ['records', 'bearers', 'state'] as const;
 
 /** A spool that another gateway has written to: its numbers are that one's. */
-export class SpoolError extends Error {
+class SpoolError extends Error {
   readonly code = 'spool_of_another_node';
   readonly canRetry = false;
 }

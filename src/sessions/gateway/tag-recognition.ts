@@ -1,7 +1,7 @@
-import { systemClock } from '../platform/clock.ts';
-import type { Logger } from '../platform/logger.ts';
-import { ProblemLog } from '../platform/problem-log.ts';
-import { TagKeys } from '../session-protocol/tag-keys.ts';
+import { systemClock } from '../../platform/clock.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
+import { ProblemLog } from '../../platform/telemetry/problem-log.ts';
+import { TagKeys } from '../protocol/tag-keys.ts';
 import type { GatewayDocument, RegisteredProxy } from './gateway-config.ts';
 import type { GatewayStanding } from './gateway-metrics.ts';
 import { TerminalTags } from './terminal-tags.ts';

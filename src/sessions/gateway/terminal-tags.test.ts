@@ -1,15 +1,15 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { packagePath } from '../platform/package-paths.ts';
-import { PeerSecret } from '../platform/peer-secret.ts';
+import { PeerSecret } from '../../platform/http/peer-secret.ts';
+import { packagePath } from '../../platform/package-paths.ts';
 import {
   type FindTagKey,
   formatSessionTag,
   type SessionTagClaims,
   sessionTagKeys,
   signSessionTag,
-} from '../session-protocol/session-tag.ts';
+} from '../protocol/session-tag.ts';
 import type { Mark } from './flow-meter.ts';
 import type { FlowEnds } from './flow-table.ts';
 import { TAG_OUTCOMES, type TagOutcome, TerminalTags } from './terminal-tags.ts';

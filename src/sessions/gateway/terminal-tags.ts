@@ -6,7 +6,7 @@ import {
   type TagVerdict,
   tagMismatch,
   verifySessionTag,
-} from '../session-protocol/session-tag.ts';
+} from '../protocol/session-tag.ts';
 import { AnswerReader, type Endpoint, FirstOctetsReader } from './first-octets.ts';
 import type { Mark } from './flow-meter.ts';
 import type { FlowEnds } from './flow-table.ts';

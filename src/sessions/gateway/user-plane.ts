@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Logger } from '../platform/logger.ts';
-import { acceptSocks5, type Socks5Destination, type Socks5Reply, socks5Reply } from '../platform/socks5.ts';
+import { acceptSocks5, type Socks5Destination, type Socks5Reply, socks5Reply } from '../../platform/network/socks5.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
 import { BearerDatagrams } from './bearer-datagrams.ts';
 import type { Bearers } from './bearers.ts';
 import { endsOf, type FlowTable } from './flow-table.ts';

@@ -5,7 +5,7 @@ export type ContentType = (typeof CONTENT_TYPES)[number];
 export const contentTypeSchema = z.enum(CONTENT_TYPES);
 
 /** Far more than a session can move, and ten of them are still exact as a double. */
-export const MAX_REPORTED_OCTETS = 2 ** 48 - 1;
+const MAX_REPORTED_OCTETS = 2 ** 48 - 1;
 const reportedOctets = z.int().min(0).max(MAX_REPORTED_OCTETS);
 
 /** Octets of a session by content type, as they passed between terminal and proxy, transport payload (TCP) of both directions. */

@@ -1,9 +1,9 @@
 import * as z from 'zod';
-import { IDENTIFICATIONS } from '../billing/catalogue.ts';
-import { E164 } from '../billing/msisdn.ts';
-import { refusalBodySchema } from '../platform/documented-refusals.ts';
-import type { HttpRefusal } from '../platform/http-refusal.ts';
-import { boundedList } from '../platform/read-message.ts';
+import { refusalBodySchema } from '../../platform/http/documented-refusals.ts';
+import type { HttpRefusal } from '../../platform/http/http-refusal.ts';
+import { boundedList } from '../../platform/http/read-message.ts';
+import { IDENTIFICATIONS } from '../../rating/catalogue/catalogue.ts';
+import { E164 } from '../../rating/subscriber/msisdn.ts';
 import { MAX_ACCOUNT_LENGTH } from './account-name.ts';
 import { CONTENT_TYPES, contentOctetsSchema, contentSharesSchema, contentTypeSchema } from './content-octets.ts';
 import {
@@ -54,7 +54,7 @@ export const sessionRequestSchema = z.strictObject({
 export type SessionRequest = z.output<typeof sessionRequestSchema>;
 
 /** Session tags as text, by the content type that each is for. */
-export const sessionTagsSchema = z.partialRecord(
+const sessionTagsSchema = z.partialRecord(
   contentTypeSchema,
   z
     .string()
@@ -185,7 +185,7 @@ export type UsageReport = z.output<typeof usageReportSchema>;
 export const usageReportsSchema = z.strictObject({ reports: z.array(z.unknown()).min(1).max(MAX_REPORTS) });
 
 /** What became of one report: an accepted one is durable now, a duplicate was before, a refused one is not taken and will not be. */
-export const reportOutcomeSchema = z.discriminatedUnion('outcome', [
+const reportOutcomeSchema = z.discriminatedUnion('outcome', [
   z.strictObject({ outcome: z.literal('accepted') }),
   z.strictObject({ outcome: z.literal('duplicate') }),
   z.strictObject({

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { boundedList } from '../platform/read-message.ts';
+import { boundedList } from '../../platform/http/read-message.ts';
 import { contentTypeSchema } from './content-octets.ts';
 
 /**
@@ -7,7 +7,7 @@ import { contentTypeSchema } from './content-octets.ts';
  * function reports sponsored traffic to the network (TS 29.514, Npcf_PolicyAuthorization: `sponId`, `aspId`, `fDescs`). It is how the
  * preset tag gets onto traffic that is encrypted, and why a terminal cannot put it there.
  */
-export const flowMarkSchema = z.strictObject({
+const flowMarkSchema = z.strictObject({
   proxyIp: z.string().min(1).max(45),
   proxyPort: z.int().min(1).max(65_535),
   terminalIp: z.string().min(1).max(45),

@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
-import { formatIp, parseIp } from '../billing/ip-address.ts';
+import { formatIp, parseIp } from '../../rating/record/ip-address.ts';
 import { CONTENT_TYPES, type ContentType } from './content-octets.ts';
 import type { SigningKey } from './session-token.ts';
 
@@ -10,7 +10,7 @@ export const SESSION_TAG_OCTETS = 148;
 /** base64url without padding. */
 export const SESSION_TAG_TEXT_LENGTH = 198;
 /** A tag expires with its session's token, and no token is valid for longer than a day: neither is a tag, whatever it says. */
-export const SESSION_TAG_MAX_LIFETIME_MS = 86_400_000;
+const SESSION_TAG_MAX_LIFETIME_MS = 86_400_000;
 
 const VERSION = 1;
 const KEY_HINT_OCTETS = 8;
@@ -67,7 +67,7 @@ export interface SessionTag {
 }
 
 /** Returns the octets that represent a session's id in a tag, in hexadecimal. */
-export function sessionDigest(sessionId: string): string {
+function sessionDigest(sessionId: string): string {
   return digest(sessionId, SESSION_OCTETS);
 }
 
@@ -154,7 +154,7 @@ export type KeyLookup = KeyObject | 'unknown' | 'unreachable';
 export type FindTagKey = (keyHint: string) => KeyLookup | Promise<KeyLookup>;
 
 /** Why a tag is not valid, in the order of the checks. */
-export type TagFault = 'malformed' | 'key_unknown' | 'keys_unreachable' | 'forged' | 'expired';
+type TagFault = 'malformed' | 'key_unknown' | 'keys_unreachable' | 'forged' | 'expired';
 export type TagVerdict = { tag: SessionTag; fault?: undefined } | { fault: TagFault };
 
 /**

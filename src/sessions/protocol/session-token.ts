@@ -9,7 +9,7 @@ const TOKEN_TYPE = 'zerorate-session+jwt';
 export const TOKEN_ISSUER = 'zerorate-dispatch';
 
 /** Claims of a session token. It names the subscriber by pseudonym alone. */
-export const sessionClaimsSchema = z.object({
+const sessionClaimsSchema = z.object({
   /** Unique for each token, so that a renewed session has another. */
   jti: z.string().min(1),
   sessionId: z.string().min(1),

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import type { Clock } from '../platform/clock.ts';
+import type { Clock } from '../../platform/clock.ts';
 import { type KeyLookup, sessionTagKeys } from './session-tag.ts';
 
 /** An unknown key makes the keys be fetched again, once in so long however many tags name one. */

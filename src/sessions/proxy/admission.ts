@@ -1,16 +1,16 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { JWTVerifyGetKey } from 'jose';
-import type { Clock } from '../platform/clock.ts';
-import { type ContentType, contentTypeSchema } from '../session-protocol/content-octets.ts';
-import type { ProxyRefusal } from '../session-protocol/refusal.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { type ContentType, contentTypeSchema } from '../protocol/content-octets.ts';
+import type { ProxyRefusal } from '../protocol/refusal.ts';
 import {
   type FindTagKey,
   parseSessionTag,
   readSessionTag,
   tagMismatch,
   verifySessionTag,
-} from '../session-protocol/session-tag.ts';
-import { type TokenVerdict, verifySessionToken } from '../session-protocol/session-token.ts';
+} from '../protocol/session-tag.ts';
+import { type TokenVerdict, verifySessionToken } from '../protocol/session-token.ts';
 import { type Application, type Destination, typeIndex } from './applications.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import { canonicalIp } from './private-address.ts';

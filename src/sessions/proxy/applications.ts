@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { CONTENT_TYPES, type ContentType } from '../session-protocol/content-octets.ts';
-import type { ProxyRefusal } from '../session-protocol/refusal.ts';
+import { CONTENT_TYPES, type ContentType } from '../protocol/content-octets.ts';
+import type { ProxyRefusal } from '../protocol/refusal.ts';
 import { canonicalIp, isPrivate, Networks } from './private-address.ts';
 import type { ApplicationDocument } from './proxy-config-schema.ts';
 

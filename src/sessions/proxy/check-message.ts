@@ -1,6 +1,6 @@
-import type { ContentType } from '../session-protocol/content-octets.ts';
-import type { ProxyRefusal } from '../session-protocol/refusal.ts';
-import { decodeRelayMessage, isMessageOf, type RelayMessage } from '../session-protocol/relay-message.ts';
+import type { ContentType } from '../protocol/content-octets.ts';
+import type { ProxyRefusal } from '../protocol/refusal.ts';
+import { decodeRelayMessage, isMessageOf, type RelayMessage } from '../protocol/relay-message.ts';
 import type { Session } from './session.ts';
 
 export interface RefusedMessage {

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Logger } from '../platform/logger.ts';
-import { TAG_HEADER } from '../session-protocol/flow-mark.ts';
-import { SESSION_TAG_HEADER } from '../session-protocol/session-tag.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
+import { TAG_HEADER } from '../protocol/flow-mark.ts';
+import { SESSION_TAG_HEADER } from '../protocol/session-tag.ts';
 import { type Admission, type Refused, refused, type TagOffer } from './admission.ts';
 import { dial } from './dial.ts';
 import type { Accepted } from './listener.ts';

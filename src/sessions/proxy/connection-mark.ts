@@ -1,4 +1,4 @@
-import type { ContentType } from '../session-protocol/content-octets.ts';
+import type { ContentType } from '../protocol/content-octets.ts';
 import type { Admitted } from './admission.ts';
 import type { FlowMarks, MarkedFlow } from './flow-marks.ts';
 

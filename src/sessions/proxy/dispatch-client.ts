@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Agent, type Dispatcher, request } from 'undici';
 import type * as z from 'zod';
-import { ConfigError } from '../platform/config-error.ts';
-import type { PeerSecret } from '../platform/peer-secret.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import type { PeerSecret } from '../../platform/http/peer-secret.ts';
 import {
   type Heartbeat,
   type HeartbeatAnswer,
@@ -10,9 +10,9 @@ import {
   type UsageReport,
   type UsageReportsAnswer,
   usageReportsAnswerSchema,
-} from '../session-protocol/dispatch-messages.ts';
+} from '../protocol/dispatch-messages.ts';
 
-export type DispatchErrorCode = 'dispatch_unreachable' | 'dispatch_refused' | 'dispatch_unreadable';
+type DispatchErrorCode = 'dispatch_unreachable' | 'dispatch_refused' | 'dispatch_unreadable';
 
 /** The dispatch server did not do what was asked. All of it is asked again later. */
 export class DispatchError extends Error {

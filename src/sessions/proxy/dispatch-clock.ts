@@ -1,4 +1,4 @@
-import type { HeartbeatAnswer } from '../session-protocol/dispatch-messages.ts';
+import type { HeartbeatAnswer } from '../protocol/dispatch-messages.ts';
 
 export interface DispatchClockOptions {
   nowMs: () => number;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK } from 'jose';
-import { type ContentShares, sponsoredOctetsOf } from '../session-protocol/content-octets.ts';
+import { type ContentShares, sponsoredOctetsOf } from '../protocol/content-octets.ts';
 import {
   type Announcement,
   heartbeatSchema,
@@ -12,10 +12,10 @@ import {
   type UsageReportsAnswer,
   usageReportSchema,
   usageReportsSchema,
-} from '../session-protocol/dispatch-messages.ts';
-import type { ReportRefusal } from '../session-protocol/refusal.ts';
-import { formatSessionTag, type SessionTagClaims, signSessionTag } from '../session-protocol/session-tag.ts';
-import { type SessionClaims, signSessionToken } from '../session-protocol/session-token.ts';
+} from '../protocol/dispatch-messages.ts';
+import type { ReportRefusal } from '../protocol/refusal.ts';
+import { formatSessionTag, type SessionTagClaims, signSessionTag } from '../protocol/session-tag.ts';
+import { type SessionClaims, signSessionToken } from '../protocol/session-token.ts';
 
 /** What the dispatch server's tags are bound to beside the session's own terms. */
 type TagFields = Partial<SessionTagClaims> & { privateKey?: KeyObject; keyId?: string };

@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createLogger } from '../platform/logger.ts';
-import { PeerSecret } from '../platform/peer-secret.ts';
-import type { FlowMark } from '../session-protocol/flow-mark.ts';
+import { PeerSecret } from '../../platform/http/peer-secret.ts';
+import { createLogger } from '../../platform/telemetry/logger.ts';
+import type { FlowMark } from '../protocol/flow-mark.ts';
 import { FlowMarks, type MarkedFlow } from './flow-marks.ts';
 
 const TAG = 'chatter';

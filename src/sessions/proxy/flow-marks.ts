@@ -1,8 +1,8 @@
 import { request } from 'undici';
-import type { Logger } from '../platform/logger.ts';
-import type { PeerSecret } from '../platform/peer-secret.ts';
-import type { ContentType } from '../session-protocol/content-octets.ts';
-import type { FlowMark } from '../session-protocol/flow-mark.ts';
+import type { PeerSecret } from '../../platform/http/peer-secret.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
+import type { ContentType } from '../protocol/content-octets.ts';
+import type { FlowMark } from '../protocol/flow-mark.ts';
 import { canonicalIp } from './private-address.ts';
 
 /** A flow of a terminal as the proxy sees it: a TCP socket is one. */

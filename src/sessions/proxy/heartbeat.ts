@@ -1,8 +1,8 @@
-import type { Clock } from '../platform/clock.ts';
-import type { Health } from '../platform/health.ts';
-import type { Logger } from '../platform/logger.ts';
-import { ProblemLog } from '../platform/problem-log.ts';
-import type { Heartbeat } from '../session-protocol/dispatch-messages.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Health } from '../../platform/http/health.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
+import { ProblemLog } from '../../platform/telemetry/problem-log.ts';
+import type { Heartbeat } from '../protocol/dispatch-messages.ts';
 import type { DispatchClient } from './dispatch-client.ts';
 import type { DispatchClock } from './dispatch-clock.ts';
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import type { ConnectionLimits } from '../platform/connection-limits.ts';
-import { ListenError } from '../platform/listen-error.ts';
+import type { ConnectionLimits } from '../../platform/network/connection-limits.ts';
+import { ListenError } from '../../platform/network/listen-error.ts';
 import type { TlsFiles } from './tls-files.ts';
 
 /** Most octets that wait on one side of a connection for the other. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { packagePath } from '../platform/package-paths.ts';
+import { packagePath } from '../../platform/package-paths.ts';
 import { loadProxyConfig } from './load-proxy-config.ts';
 import { proxyConfigSchema } from './proxy-config-schema.ts';
 

@@ -1,10 +1,10 @@
 import * as z from 'zod';
-import { IDENTIFICATIONS } from '../billing/catalogue.ts';
-import { parseCidr } from '../billing/ip-address.ts';
-import { logSchema } from '../platform/config-schema.ts';
-import { httpLimitsSchema, requestRateSchema } from '../platform/http-limits-schema.ts';
-import { contentTypeSchema } from '../session-protocol/content-octets.ts';
-import { MAX_ID_LENGTH } from './usage-spool.ts';
+import { logSchema } from '../../platform/config/config-schema.ts';
+import { httpLimitsSchema, requestRateSchema } from '../../platform/http/http-limits-schema.ts';
+import { IDENTIFICATIONS } from '../../rating/catalogue/catalogue.ts';
+import { parseCidr } from '../../rating/record/ip-address.ts';
+import { contentTypeSchema } from '../protocol/content-octets.ts';
+import { MAX_ID_LENGTH } from './reports/usage-spool.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

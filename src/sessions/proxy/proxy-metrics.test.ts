@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { Health } from '../platform/health.ts';
-import { DatagramDrops } from './datagram-drops.ts';
+import { Health } from '../../platform/http/health.ts';
 import { exportProxy } from './proxy-metrics.ts';
+import { DatagramDrops } from './udp/datagram-drops.ts';
 
 test('figures and readiness are exported as they are when scraped', async () => {
   const drops = new DatagramDrops();

@@ -1,9 +1,9 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { Health } from '../platform/health.ts';
-import { exportHealth } from '../platform/health-metrics.ts';
-import { createMetrics } from '../platform/metrics.ts';
+import type { Health } from '../../platform/http/health.ts';
+import { exportHealth } from '../../platform/http/health-metrics.ts';
+import { createMetrics } from '../../platform/telemetry/metrics.ts';
 import type { BufferScope } from './buffer-budget.ts';
-import type { DatagramDrop } from './datagram-drops.ts';
+import type { DatagramDrop } from './udp/datagram-drops.ts';
 
 /** What a proxy does now, for `/v1/figures` and `/metrics`. */
 export interface ProxyFigures {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { packagePath } from '../platform/package-paths.ts';
-import { PROXY_REFUSALS, REPORT_REFUSALS } from '../session-protocol/refusal.ts';
-import { DATAGRAM_DROPS } from './datagram-drops.ts';
+import { packagePath } from '../../platform/package-paths.ts';
+import { PROXY_REFUSALS, REPORT_REFUSALS } from '../protocol/refusal.ts';
 import { LINGER_MS, LINGER_OCTETS } from './linger.ts';
 import { BUFFER_OCTETS } from './listener.ts';
+import { DATAGRAM_DROPS } from './udp/datagram-drops.ts';
 
 const page = readFileSync(packagePath('docs/proxy.md'), 'utf8');
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pino } from 'pino';
-import { type FlowMark, flowMarksSchema } from '../session-protocol/flow-mark.ts';
+import { type FlowMark, flowMarksSchema } from '../protocol/flow-mark.ts';
 import type { Resolve } from './applications.ts';
 import { FakeDispatch, type Granted, SECRET, SECRET_VARIABLE } from './fake-dispatch.fixture.ts';
 import { loadProxyConfig } from './load-proxy-config.ts';

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { socks5Password } from '../session-protocol/relay-message.ts';
-import { CHROMIUM } from '../testing/prerequisites.ts';
+import { CHROMIUM } from '../../../test/servers/prerequisites.ts';
+import { socks5Password } from '../protocol/relay-message.ts';
 import type { Granted } from './fake-dispatch.fixture.ts';
 import { type CountingRelay, startCountingRelay, startWorld, until, type World } from './proxy.fixture.ts';
 

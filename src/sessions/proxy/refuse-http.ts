@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import type { ProxyRefusal } from '../session-protocol/refusal.ts';
+import type { ProxyRefusal } from '../protocol/refusal.ts';
 import type { Refused } from './admission.ts';
 import { lingeringEnd } from './linger.ts';
 import type { Accepted } from './listener.ts';

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
-import type { SessionEnding } from '../session-protocol/refusal.ts';
-import { encodeRelayMessage, type RelayNotice, stillHereSchema } from '../session-protocol/relay-message.ts';
+import type { SessionEnding } from '../protocol/refusal.ts';
+import { encodeRelayMessage, type RelayNotice, stillHereSchema } from '../protocol/relay-message.ts';
 import type { Admitted } from './admission.ts';
 import type { BufferHolder, BufferScope } from './buffer-budget.ts';
 import { checkMessage } from './check-message.ts';

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
-import type { SessionTagsAnswer } from '../session-protocol/dispatch-messages.ts';
+import type { SessionTagsAnswer } from '../protocol/dispatch-messages.ts';
 import { type Admitted, type Refused, refused } from './admission.ts';
 import { type EndpointServices, tagsOf } from './connect-endpoint.ts';
 import type { Accepted } from './listener.ts';

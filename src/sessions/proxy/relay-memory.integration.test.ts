@@ -3,10 +3,10 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { encodeRelayMessage } from '../session-protocol/relay-message.ts';
+import { encodeRelayMessage } from '../protocol/relay-message.ts';
 import type { Granted } from './fake-dispatch.fixture.ts';
 import { openTunnel, startUpstream, startWorld, type Upstream, until, type World } from './proxy.fixture.ts';
-import { UdpClient } from './udp-client.fixture.ts';
+import { UdpClient } from './udp/udp-client.fixture.ts';
 
 const MIB = 2 ** 20;
 const MESSAGE_BYTES = 4 * MIB;

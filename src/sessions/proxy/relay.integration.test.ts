@@ -9,7 +9,7 @@ import {
   type RelayHeader,
   type RelayMessage,
   type RelayNotice,
-} from '../session-protocol/relay-message.ts';
+} from '../protocol/relay-message.ts';
 import type { Granted } from './fake-dispatch.fixture.ts';
 import { startCountingRelay, startWorld, until, type World } from './proxy.fixture.ts';
 

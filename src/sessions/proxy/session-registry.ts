@@ -1,11 +1,11 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Clock } from '../platform/clock.ts';
-import type { Logger } from '../platform/logger.ts';
-import type { Announcement, UsageReportsAnswer } from '../session-protocol/dispatch-messages.ts';
-import type { SessionEnding } from '../session-protocol/refusal.ts';
-import { socks5Password } from '../session-protocol/relay-message.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
+import type { Announcement, UsageReportsAnswer } from '../protocol/dispatch-messages.ts';
+import type { SessionEnding } from '../protocol/refusal.ts';
+import { socks5Password } from '../protocol/relay-message.ts';
+import type { SpooledReport, UsageSpool } from './reports/usage-spool.ts';
 import { Session, type SessionConnection } from './session.ts';
-import type { SpooledReport, UsageSpool } from './usage-spool.ts';
 
 /** So long a session that is over is known as one. */
 const REMEMBER_MS = 600_000;

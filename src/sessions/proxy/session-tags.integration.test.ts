@@ -4,8 +4,8 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import type { Announcement } from '../session-protocol/dispatch-messages.ts';
-import { socks5Password, taggedSocks5Password } from '../session-protocol/relay-message.ts';
+import type { Announcement } from '../protocol/dispatch-messages.ts';
+import { socks5Password, taggedSocks5Password } from '../protocol/relay-message.ts';
 import type { Granted } from './fake-dispatch.fixture.ts';
 import {
   basic,

@@ -1,9 +1,9 @@
-import { CONTENT_TYPES, sponsoredOctetsOf } from '../session-protocol/content-octets.ts';
-import type { Announcement } from '../session-protocol/dispatch-messages.ts';
-import type { SessionEnding } from '../session-protocol/refusal.ts';
-import type { RelayNotice } from '../session-protocol/relay-message.ts';
-import { COUNTERS, octetsUpTo, usageOf } from './usage-counters.ts';
-import type { SpooledReport, UsageSpool } from './usage-spool.ts';
+import { CONTENT_TYPES, sponsoredOctetsOf } from '../protocol/content-octets.ts';
+import type { Announcement } from '../protocol/dispatch-messages.ts';
+import type { SessionEnding } from '../protocol/refusal.ts';
+import type { RelayNotice } from '../protocol/relay-message.ts';
+import { COUNTERS, octetsUpTo, usageOf } from './reports/usage-counters.ts';
+import type { SpooledReport, UsageSpool } from './reports/usage-spool.ts';
 
 /** Less than so much is not worth a report of its own before the interval is over. */
 const EARLY_REPORT_OCTETS = 256 * 1024;

@@ -1,10 +1,10 @@
 import type { KeyObject } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
-import type { Clock } from '../platform/clock.ts';
-import type { Logger } from '../platform/logger.ts';
-import { ProblemLog } from '../platform/problem-log.ts';
-import { type FindTagKey, type KeyLookup, sessionTagKeys } from '../session-protocol/session-tag.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
+import { ProblemLog } from '../../platform/telemetry/problem-log.ts';
+import { type FindTagKey, type KeyLookup, sessionTagKeys } from '../protocol/session-tag.ts';
 
 /** A token of an unknown key makes the keys be fetched again, at most once in this time. */
 const ASK_AGAIN_MS = 5000;

@@ -1,9 +1,7 @@
-import { acceptSocks5, type Socks5Destination, type Socks5Reply, socks5Reply } from '../platform/socks5.ts';
-import type { ProxyRefusal } from '../session-protocol/refusal.ts';
-import { splitSocks5Password } from '../session-protocol/relay-message.ts';
+import { acceptSocks5, type Socks5Destination, type Socks5Reply, socks5Reply } from '../../platform/network/socks5.ts';
+import type { ProxyRefusal } from '../protocol/refusal.ts';
+import { splitSocks5Password } from '../protocol/relay-message.ts';
 import { type Refused, refused } from './admission.ts';
-import type { AssociationGate } from './association-gate.ts';
-import type { AssociationServices } from './association-options.ts';
 import type { EndpointServices } from './connect-endpoint.ts';
 import { dial } from './dial.ts';
 import { lingeringEnd } from './linger.ts';
@@ -11,7 +9,9 @@ import type { Accepted } from './listener.ts';
 import { canonicalIp } from './private-address.ts';
 import type { Session } from './session.ts';
 import { Tunnel } from './tunnel.ts';
-import { UdpAssociation } from './udp-association.ts';
+import type { AssociationGate } from './udp/association-gate.ts';
+import type { AssociationServices } from './udp/association-options.ts';
+import { UdpAssociation } from './udp/udp-association.ts';
 
 const REPLIES: Partial<Record<ProxyRefusal, Socks5Reply>> = {
   upstream_failed: 'host_unreachable',

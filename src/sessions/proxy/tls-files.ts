@@ -1,7 +1,7 @@
 import { unwatchFile, watchFile } from 'node:fs';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import type { Logger } from '../platform/logger.ts';
-import { readKeyPair } from '../platform/tls-files.ts';
+import { readKeyPair } from '../../platform/network/tls-files.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
 
 const LOOK_EVERY_MS = 2000;
 

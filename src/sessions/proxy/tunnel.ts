@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import type { Clock } from '../platform/clock.ts';
-import type { Logger } from '../platform/logger.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
 import type { Admitted } from './admission.ts';
 import type { BufferBudget, BufferHolder, BufferScope } from './buffer-budget.ts';
 import { ConnectionMark } from './connection-mark.ts';

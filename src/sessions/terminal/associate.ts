@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { socks5Address } from '../platform/socks5.ts';
+import { socks5Address } from '../../platform/network/socks5.ts';
 import { type Destination, DialError, readOctets } from './dial.ts';
 
 /** By the code of a SOCKS5 reply (RFC 1928, 6): why there is no association. */

@@ -31,7 +31,7 @@ export interface GatewayAddress {
 }
 
 /** The gateway simulator does not answer, or refuses what it was asked for. */
-export class GatewayError extends Error {
+class GatewayError extends Error {
   override readonly name = 'GatewayError';
   readonly code: 'gateway_refused' | 'gateway_unreachable';
   readonly canRetry = true;

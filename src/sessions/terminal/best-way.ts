@@ -1,4 +1,4 @@
-import type { SessionGrant } from '../session-protocol/dispatch-messages.ts';
+import type { SessionGrant } from '../protocol/dispatch-messages.ts';
 import type { SessionKeeper } from './session-keeper.ts';
 
 /** A session that is refused for one of these is of no use any more; another one may be. */

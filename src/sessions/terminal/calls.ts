@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { parseSocks5Datagram, socks5Datagram } from '../platform/socks5-datagram.ts';
-import type { SessionGrant } from '../session-protocol/dispatch-messages.ts';
-import { socks5Password, taggedSocks5Password } from '../session-protocol/relay-message.ts';
-import { TAG_ACCEPTED } from '../session-protocol/tag-datagram.ts';
+import { parseSocks5Datagram, socks5Datagram } from '../../platform/network/socks5-datagram.ts';
+import type { SessionGrant } from '../protocol/dispatch-messages.ts';
+import { socks5Password, taggedSocks5Password } from '../protocol/relay-message.ts';
+import { TAG_ACCEPTED } from '../protocol/tag-datagram.ts';
 import { associate } from './associate.ts';
 import { type Attempt, takeBestWay } from './best-way.ts';
 import type { DatagramDial, DatagramPath } from './datagrams.ts';
@@ -13,7 +13,7 @@ import type { SessionKeeper } from './session-keeper.ts';
 import type { SessionTags } from './session-tags.ts';
 import type { Delivery, TerminalEvent } from './terminal-event.ts';
 
-export type CallContent = 'voice' | 'video';
+type CallContent = 'voice' | 'video';
 
 /** As G.711 in RTP (20 ms), and as video of about 500 kbit/s. */
 const PACES: Readonly<Record<CallContent, { intervalMs: number; payloadOctets: number }>> = {

@@ -3,7 +3,7 @@ import { lookup } from 'node:dns/promises';
 import { EventEmitter, once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { parseSocks5Datagram, socks5Datagram } from '../platform/socks5-datagram.ts';
+import { parseSocks5Datagram, socks5Datagram } from '../../platform/network/socks5-datagram.ts';
 import { associate } from './associate.ts';
 import { type Destination, DialError, directDial } from './dial.ts';
 

@@ -1,4 +1,4 @@
-import { grouped } from '../platform/print-table.ts';
+import { grouped } from '../../platform/telemetry/print-table.ts';
 import { printable } from './printable.ts';
 import type { TerminalStanding } from './terminal.ts';
 import type { Delivery, ReceivedMessage, TerminalEvent } from './terminal-event.ts';
@@ -18,7 +18,7 @@ export function describeOctets(octets: number): string {
 }
 
 /** What is left of the quota; null: there is none. */
-export function describeQuota(remainingOctets: number | null): string {
+function describeQuota(remainingOctets: number | null): string {
   return remainingOctets === null ? 'no limit' : `${describeOctets(remainingOctets)} left of the quota`;
 }
 

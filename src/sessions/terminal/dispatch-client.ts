@@ -4,7 +4,7 @@ import {
   type SessionGrant,
   type SessionRequest,
   sessionGrantSchema,
-} from '../session-protocol/dispatch-messages.ts';
+} from '../protocol/dispatch-messages.ts';
 import type { Dial } from './dial.ts';
 import { destinationOf, exchange, type HttpAnswer, securedAs } from './http-exchange.ts';
 import type { OctetLedger } from './octet-ledger.ts';
@@ -14,7 +14,7 @@ export type GrantOutcome =
   | { refusal: RefusalReason | LocalRefusal; message: string; retryAfterMs?: number };
 
 /** Reasons of the terminal's own: there is no answer, or neither network nor application gave an assertion to ask with. */
-export type LocalRefusal = 'dispatch_unreachable' | 'assertion_unavailable';
+type LocalRefusal = 'dispatch_unreachable' | 'assertion_unavailable';
 
 /** What a terminal says to the dispatch server. A refusal is a value, and so is a server that does not answer. */
 export class DispatchClient {

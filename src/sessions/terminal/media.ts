@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
-import type { ContentType } from '../session-protocol/content-octets.ts';
-import type { SessionGrant } from '../session-protocol/dispatch-messages.ts';
+import type { ContentType } from '../protocol/content-octets.ts';
+import type { SessionGrant } from '../protocol/dispatch-messages.ts';
 import { type Attempt, takeBestWay } from './best-way.ts';
 import { type Dial, DialError } from './dial.ts';
 import { destinationOf, exchange, type HttpAnswer, type HttpAsk, securedAs } from './http-exchange.ts';

@@ -1,4 +1,4 @@
-import type { ContentOctets, ContentType } from '../session-protocol/content-octets.ts';
+import type { ContentOctets, ContentType } from '../protocol/content-octets.ts';
 import type { Dialled } from './dial.ts';
 
 /** A connection or a path of datagrams that counts its octets. */

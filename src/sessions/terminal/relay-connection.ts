@@ -6,7 +6,7 @@ import {
   type RelayMessage,
   type RelayNotice,
   relayNoticeSchema,
-} from '../session-protocol/relay-message.ts';
+} from '../protocol/relay-message.ts';
 import type { Dialled } from './dial.ts';
 import { securedAs } from './http-exchange.ts';
 

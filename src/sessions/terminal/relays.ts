@@ -1,7 +1,7 @@
-import type { ContentType } from '../session-protocol/content-octets.ts';
-import type { SessionGrant } from '../session-protocol/dispatch-messages.ts';
-import { messageMac, type RelayMessage, type RelayNotice } from '../session-protocol/relay-message.ts';
-import { SESSION_TAG_HEADER } from '../session-protocol/session-tag.ts';
+import type { ContentType } from '../protocol/content-octets.ts';
+import type { SessionGrant } from '../protocol/dispatch-messages.ts';
+import { messageMac, type RelayMessage, type RelayNotice } from '../protocol/relay-message.ts';
+import { SESSION_TAG_HEADER } from '../protocol/session-tag.ts';
 import { type Attempt, takeBestWay } from './best-way.ts';
 import { type Dial, DialError } from './dial.ts';
 import { destinationOf } from './http-exchange.ts';

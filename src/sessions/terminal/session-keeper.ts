@@ -1,5 +1,5 @@
-import { type ContentOctets, sponsoredOctetsOf } from '../session-protocol/content-octets.ts';
-import type { SessionGrant, SessionRequest } from '../session-protocol/dispatch-messages.ts';
+import { type ContentOctets, sponsoredOctetsOf } from '../protocol/content-octets.ts';
+import type { SessionGrant, SessionRequest } from '../protocol/dispatch-messages.ts';
 import type { DispatchClient, GrantOutcome } from './dispatch-client.ts';
 import type { TerminalEvent } from './terminal-event.ts';
 

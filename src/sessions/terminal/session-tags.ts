@@ -1,9 +1,5 @@
-import type { ContentType } from '../session-protocol/content-octets.ts';
-import {
-  type SessionGrant,
-  type SessionTagsAnswer,
-  sessionTagsAnswerSchema,
-} from '../session-protocol/dispatch-messages.ts';
+import type { ContentType } from '../protocol/content-octets.ts';
+import { type SessionGrant, type SessionTagsAnswer, sessionTagsAnswerSchema } from '../protocol/dispatch-messages.ts';
 import type { Dial } from './dial.ts';
 import { destinationOf, exchange, securedAs } from './http-exchange.ts';
 import type { OctetLedger } from './octet-ledger.ts';

@@ -1,7 +1,7 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import * as z from 'zod';
-import { ConfigError } from '../platform/config-error.ts';
-import { CONTENT_TYPES } from '../session-protocol/content-octets.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import { CONTENT_TYPES } from '../protocol/content-octets.ts';
 import type { StatisticsRow } from './usage-statistics.ts';
 
 const octets = z.int().min(0);

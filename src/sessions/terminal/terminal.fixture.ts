@@ -3,13 +3,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Refusal, SessionGrant, SessionRequest, SessionTags } from '../session-protocol/dispatch-messages.ts';
-import {
-  decodeRelayMessage,
-  encodeRelayMessage,
-  isMessageOf,
-  type RelayNotice,
-} from '../session-protocol/relay-message.ts';
+import type { Refusal, SessionGrant, SessionRequest, SessionTags } from '../protocol/dispatch-messages.ts';
+import { decodeRelayMessage, encodeRelayMessage, isMessageOf, type RelayNotice } from '../protocol/relay-message.ts';
 
 type Answer = Partial<SessionGrant> | Refusal;
 

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { MediaHost } from '../development/media-host.ts';
-import { MessageHub } from '../development/message-hub.ts';
-import type { ContentType } from '../session-protocol/content-octets.ts';
+import { MediaHost } from '../../development/media-host.ts';
+import { MessageHub } from '../../development/message-hub.ts';
+import type { ContentType } from '../protocol/content-octets.ts';
 import { directDial } from './dial.ts';
 import { ScriptedNetwork } from './terminal.fixture.ts';
 import { Terminal, type TerminalOptions } from './terminal.ts';

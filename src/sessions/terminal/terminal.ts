@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ContentType } from '../session-protocol/content-octets.ts';
-import type { SessionRequest } from '../session-protocol/dispatch-messages.ts';
+import type { ContentType } from '../protocol/content-octets.ts';
+import type { SessionRequest } from '../protocol/dispatch-messages.ts';
 import { type CallOutcome, type CallRequest, Calls } from './calls.ts';
 import { type DatagramDial, directDatagrams } from './datagrams.ts';
 import type { Destination, Dial } from './dial.ts';

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { SessionGrant } from '../session-protocol/dispatch-messages.ts';
-import { SESSION_TAG_HEADER } from '../session-protocol/session-tag.ts';
+import type { SessionGrant } from '../protocol/dispatch-messages.ts';
+import { SESSION_TAG_HEADER } from '../protocol/session-tag.ts';
 import type { Destination, Dialled } from './dial.ts';
 import { securedAs } from './http-exchange.ts';
 

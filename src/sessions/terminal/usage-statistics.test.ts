@@ -2,7 +2,7 @@ import { mkdtempSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { SessionGrant } from '../session-protocol/dispatch-messages.ts';
+import type { SessionGrant } from '../protocol/dispatch-messages.ts';
 import type { OctetUse } from './octet-ledger.ts';
 import { readStatistics, writeStatistics } from './statistics-file.ts';
 import { periodOf, type TerminalPeriod, UsageStatistics } from './usage-statistics.ts';

@@ -1,6 +1,6 @@
 import { DateTime } from 'luxon';
-import type { ContentShares, ContentType } from '../session-protocol/content-octets.ts';
-import type { SessionGrant } from '../session-protocol/dispatch-messages.ts';
+import type { ContentShares, ContentType } from '../protocol/content-octets.ts';
+import type { SessionGrant } from '../protocol/dispatch-messages.ts';
 import type { OctetUse } from './octet-ledger.ts';
 
 const BASIS_POINTS = 10_000n;

@@ -1,4 +1,4 @@
-import { type MsisdnForms, msisdnFault, NORMAL_FORM_ONLY, normalMsisdn } from '../billing/msisdn.ts';
+import { type MsisdnForms, msisdnFault, NORMAL_FORM_ONLY, normalMsisdn } from '../../rating/subscriber/msisdn.ts';
 
 /** Whose a key was, and when. */
 export interface Lease {

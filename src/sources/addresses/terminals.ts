@@ -1,5 +1,5 @@
-import { formatCidr, networkOf, parseCidr, parseIp } from '../billing/ip-address.ts';
-import type { MsisdnForms } from '../billing/msisdn.ts';
+import { formatCidr, networkOf, parseCidr, parseIp } from '../../rating/record/ip-address.ts';
+import type { MsisdnForms } from '../../rating/subscriber/msisdn.ts';
 import { type Lease, Leases, lastIndexFrom } from './leases.ts';
 
 const HEADER = 'prefix,from,to,msisdn';

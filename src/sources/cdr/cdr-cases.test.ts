@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { readRecord } from '../billing/admit.ts';
-import { packagePath } from '../platform/package-paths.ts';
+import { packagePath } from '../../platform/package-paths.ts';
+import { readRecord } from '../../rating/admit.ts';
+import { Subscribers } from '../addresses/subscribers.ts';
+import { decodeMadeValue } from '../files/made-value.ts';
 import { volumeFields } from './cdr-fields.ts';
 import { openCdrFile } from './cdr-file.ts';
 import { type CdrMapping, NO_CDR_MAPPING } from './cdr-mapping.ts';
 import { cdrFlowRecords } from './cdr-records.ts';
-import { decodeMadeValue } from './made-value.ts';
-import { Subscribers } from './subscribers.ts';
 
 const caseFile = (name: string) => readFileSync(packagePath(`fixtures/cases/cdr/${name}.cdr`));
 const HEADER_OCTETS = 52;

@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readRecord } from '../billing/admit.ts';
-import { packagePath } from '../platform/package-paths.ts';
+import { packagePath } from '../../platform/package-paths.ts';
+import { readRecord } from '../../rating/admit.ts';
+import { FileEnding } from '../files/file-ending.ts';
+import { decodeMadeValue } from '../files/made-value.ts';
 import { openCdrFile } from './cdr-file.ts';
 import { CdrFileError } from './cdr-file-header.ts';
 import { type CdrMapping, NO_CDR_MAPPING } from './cdr-mapping.ts';
 import { cdrFlowRecords } from './cdr-records.ts';
-import { FileEnding } from './file-ending.ts';
-import { decodeMadeValue } from './made-value.ts';
 
 const file = readFileSync(packagePath('fixtures/cdr/pgw.cdr'));
 const HEADER_OCTETS = file.readUInt32BE(4);

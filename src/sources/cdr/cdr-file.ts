@@ -1,4 +1,8 @@
-import { grouped } from '../platform/print-table.ts';
+import { grouped } from '../../platform/telemetry/print-table.ts';
+import { type FileEnding, finalEnding } from '../files/file-ending.ts';
+import { type FramedRecord, framedRecord } from '../files/framed-record.ts';
+import { faultValue, recordValue } from '../files/made-value.ts';
+import { OctetWindow } from '../files/octet-window.ts';
 import { CdrFileError, type CdrFileHeader, FIXED_OCTETS, headerLength, parseFileHeader } from './cdr-file-header.ts';
 import {
   CDR_HEADER_OCTETS,
@@ -11,10 +15,6 @@ import {
 } from './cdr-framing.ts';
 import type { CdrMapping } from './cdr-mapping.ts';
 import { cdrFlowRecords } from './cdr-records.ts';
-import { type FileEnding, finalEnding } from './file-ending.ts';
-import { type FramedRecord, framedRecord } from './framed-record.ts';
-import { faultValue, recordValue } from './made-value.ts';
-import { OctetWindow } from './octet-window.ts';
 
 const FORMATS = ['none', 'BER', 'unaligned PER', 'aligned PER', 'XML'];
 const BER = 1;

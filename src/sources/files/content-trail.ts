@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { type SourceProof, sourceProof } from '../platform/log-record.ts';
+import { type SourceProof, sourceProof } from '../../platform/kafka/log-record.ts';
 import type { FileEnding } from './file-ending.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { FLOW_RECORD_FIELDS } from '../billing/flow-record.ts';
-import { testRecord } from '../billing/traffic.fixture.ts';
+import { FLOW_RECORD_FIELDS } from '../../rating/record/flow-record.ts';
+import { testRecord } from '../../rating/traffic.fixture.ts';
 import { beginningFault } from './file-beginning.ts';
 
 const RECORD = JSON.stringify(testRecord());

@@ -1,8 +1,8 @@
-import { jsonFaultAt } from '../billing/json-fault.ts';
+import { jsonFaultAt } from '../../rating/decode/json-fault.ts';
+import { SourceError } from '../source-error.ts';
 import { headerCells, headerFault } from './csv-header.ts';
 import { type FlowFile, openOctets } from './flow-file.ts';
 import { flowFileError } from './flow-file-error.ts';
-import { SourceError } from './source-error.ts';
 
 /** What of a file is looked at; more than a record is allowed to have by default. */
 const BEGINNING_OCTETS = 128 << 10;

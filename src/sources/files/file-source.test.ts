@@ -4,12 +4,12 @@ import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import avro from 'avsc';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { AvroSchema } from '../billing/decode-avro.ts';
-import type { LogRecord } from '../platform/log-record.ts';
+import type { LogRecord } from '../../platform/kafka/log-record.ts';
+import type { AvroSchema } from '../../rating/decode/decode-avro.ts';
+import type { SourceListener } from '../source.ts';
 import { type FileProgress, type FileSourceOptions, fileSource } from './file-source.ts';
-import type { SourceListener } from './source.ts';
 
-const flowSchema = new URL('../../schemas/flow-record.avsc', import.meta.url);
+const flowSchema = new URL('../../../schemas/flow-record.avsc', import.meta.url);
 const readerSchema = JSON.parse(readFileSync(flowSchema, 'utf8')) as AvroSchema;
 
 let directory: string;

@@ -1,6 +1,8 @@
-import type { FlowFileFormat } from '../billing/flow-file-format.ts';
-import type { TopicPartition } from '../billing/topic-partition.ts';
-import { LogRecord, NO_PROOF } from '../platform/log-record.ts';
+import { LogRecord, NO_PROOF } from '../../platform/kafka/log-record.ts';
+import type { FlowFileFormat } from '../../rating/record/flow-file-format.ts';
+import type { TopicPartition } from '../../rating/record/topic-partition.ts';
+import type { Source, SourceListener } from '../source.ts';
+import { SourceError } from '../source-error.ts';
 import type { ContentTrail } from './content-trail.ts';
 import type { HeldBack } from './file-ending.ts';
 import { type FlowFile, listFlowFiles } from './flow-file.ts';
@@ -17,8 +19,6 @@ import {
   sourceChanged,
 } from './identify-files.ts';
 import { type FlowFileOptions, type OpenFlowFile, openFlowFile } from './open-flow-file.ts';
-import type { Source, SourceListener } from './source.ts';
-import { SourceError } from './source-error.ts';
 
 /** How far one file has been read. */
 export interface FileProgress {

@@ -1,6 +1,6 @@
+import { CdrFileError } from '../cdr/cdr-file-header.ts';
+import { SourceError } from '../source-error.ts';
 import { AvroContainerError } from './avro-container.ts';
-import { CdrFileError } from './cdr-file-header.ts';
-import { SourceError } from './source-error.ts';
 
 /** The operating system's codes of faults that may pass by themselves. */
 const TRANSIENT = new Set(['EAGAIN', 'EBUSY', 'EIO', 'EMFILE', 'ENFILE', 'ESTALE', 'ETIMEDOUT']);

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
+import { holdsCdrs, openCdrFile } from '../cdr/cdr-file.ts';
+import { NO_CDR_MAPPING } from '../cdr/cdr-mapping.ts';
 import { openAvroContainer } from './avro-container.ts';
-import { holdsCdrs, openCdrFile } from './cdr-file.ts';
-import { NO_CDR_MAPPING } from './cdr-mapping.ts';
 import { FileEnding } from './file-ending.ts';
 import { type FlowFile, openOctets } from './flow-file.ts';
 import { flowFileError } from './flow-file-error.ts';

@@ -3,16 +3,16 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { pseudoFileSystemOf } from '../../platform/clickhouse/store-directory.ts';
 import {
   FLOW_FILE_ENDINGS,
   type FlowFileFormat,
   flowFileFormatOf,
   isGzipName,
   isOtherwisePacked,
-} from '../billing/flow-file-format.ts';
-import { pseudoFileSystemOf } from '../platform/store-directory.ts';
+} from '../../rating/record/flow-file-format.ts';
+import { SourceError } from '../source-error.ts';
 import { flowFileError } from './flow-file-error.ts';
-import { SourceError } from './source-error.ts';
 
 export interface FlowFile {
   path: string;

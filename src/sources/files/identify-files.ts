@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { NO_PROOF, type SourceProof, sourceProof } from '../platform/log-record.ts';
+import { NO_PROOF, type SourceProof, sourceProof } from '../../platform/kafka/log-record.ts';
+import { SourceError } from '../source-error.ts';
 import { type FlowFile, openOctets } from './flow-file.ts';
 import { flowFileError } from './flow-file-error.ts';
 import { type FlowFileName, flowFileName } from './flow-file-topic.ts';
-import { SourceError } from './source-error.ts';
 
 /** How far a log of files is booked, or was at the end of one of its batches. */
 export interface BookedLog {
@@ -29,7 +29,7 @@ export interface IdentifiedFile {
   log: FileLog | null;
 }
 
-export interface FileLog {
+interface FileLog {
   topic: string;
   contentBegin: number;
   booked: BookedLog | null;

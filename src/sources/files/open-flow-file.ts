@@ -1,21 +1,21 @@
-import { type AvroSchema, avroDecoder } from '../billing/decode-avro.ts';
-import { csvCells, csvDecoder } from '../billing/decode-csv.ts';
-import { decodeJson } from '../billing/decode-json.ts';
-import type { Decoder } from '../billing/decoder.ts';
-import { FLOW_RECORD_FIELDS } from '../billing/flow-record.ts';
+import { type AvroSchema, avroDecoder } from '../../rating/decode/decode-avro.ts';
+import { csvCells, csvDecoder } from '../../rating/decode/decode-csv.ts';
+import { decodeJson } from '../../rating/decode/decode-json.ts';
+import type { Decoder } from '../../rating/decode/decoder.ts';
+import { FLOW_RECORD_FIELDS } from '../../rating/record/flow-record.ts';
+import { openCdrFile } from '../cdr/cdr-file.ts';
+import { describeFileHeader } from '../cdr/cdr-file-header.ts';
+import { type CdrMapping, NO_CDR_MAPPING } from '../cdr/cdr-mapping.ts';
+import { type Goflow2Mapping, readGoflow2 } from '../goflow2/goflow2.ts';
+import { SourceError } from '../source-error.ts';
 import { type ContainerRecord, openAvroContainer } from './avro-container.ts';
-import { openCdrFile } from './cdr-file.ts';
-import { describeFileHeader } from './cdr-file-header.ts';
-import { type CdrMapping, NO_CDR_MAPPING } from './cdr-mapping.ts';
 import { ContentTrail } from './content-trail.ts';
 import { FileEnding, type HeldBack } from './file-ending.ts';
 import { type FlowFile, openOctets } from './flow-file.ts';
 import { flowFileError } from './flow-file-error.ts';
 import type { FramedRecord } from './framed-record.ts';
-import { type Goflow2Mapping, readGoflow2 } from './goflow2.ts';
 import { readLines } from './line-reader.ts';
 import { decodeMadeValue } from './made-value.ts';
-import { SourceError } from './source-error.ts';
 
 export interface FlowFileOptions {
   /** A larger record is cut to this, and refused. */
@@ -33,7 +33,7 @@ export interface FlowFileOptions {
 }
 
 /** The records of a file, a few at a time, and what turns them into fields. */
-export interface FlowFileRecords {
+interface FlowFileRecords {
   batches: AsyncIterable<readonly FramedRecord[]>;
   decode: Decoder;
   /** What the file says of itself, in words. */

@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { readRecord } from '../billing/admit.ts';
-import type { FlowRecord } from '../billing/flow-record.ts';
-import type { Fault } from '../billing/outcome.ts';
+import { readRecord } from '../../rating/admit.ts';
+import type { Fault } from '../../rating/outcome.ts';
+import type { FlowRecord } from '../../rating/record/flow-record.ts';
+import { Terminals } from '../addresses/terminals.ts';
+import { decodeMadeValue } from '../files/made-value.ts';
 import { type Goflow2Mapping, readGoflow2 } from './goflow2.ts';
-import { decodeMadeValue } from './made-value.ts';
 import type { SampledExporters } from './sampled-exporters.ts';
-import { Terminals } from './terminals.ts';
 
 const terminals = Terminals.parse(
   'prefix,from,to,msisdn\n10.0.0.7,2026-11-01T00:00:00Z,,999000000001\n10.0.0.8,2026-11-01T00:00:00Z,,999000000002\n',

@@ -1,14 +1,14 @@
-import { CONTENT_NODE_SUFFIX } from '../billing/content-numbering.ts';
-import { decodeJson } from '../billing/decode-json.ts';
-import type { Candidate } from '../billing/decoder.ts';
-import type { Fault } from '../billing/outcome.ts';
-import type { FileEnding } from './file-ending.ts';
-import { type FramedRecord, framedRecord } from './framed-record.ts';
+import { decodeJson } from '../../rating/decode/decode-json.ts';
+import type { Candidate } from '../../rating/decode/decoder.ts';
+import type { Fault } from '../../rating/outcome.ts';
+import { CONTENT_NODE_SUFFIX } from '../../rating/record/content-numbering.ts';
+import type { Terminals } from '../addresses/terminals.ts';
+import type { FileEnding } from '../files/file-ending.ts';
+import { type FramedRecord, framedRecord } from '../files/framed-record.ts';
+import { readLines } from '../files/line-reader.ts';
+import { faultValue, recordValue } from '../files/made-value.ts';
 import { contentNumber, exporterOf, isFlowType, isUnsigned, unsigned } from './goflow2-flow.ts';
-import { readLines } from './line-reader.ts';
-import { faultValue, recordValue } from './made-value.ts';
 import type { SampledExporters } from './sampled-exporters.ts';
-import type { Terminals } from './terminals.ts';
 
 export interface Goflow2Mapping {
   /** Whose an address was: a flow does not say. */

@@ -1,8 +1,8 @@
-import { decodeJson } from '../billing/decode-json.ts';
-import { type FlowFile, listFlowFiles, openOctets } from './flow-file.ts';
-import { flowFileError } from './flow-file-error.ts';
+import { decodeJson } from '../../rating/decode/decode-json.ts';
+import { type FlowFile, listFlowFiles, openOctets } from '../files/flow-file.ts';
+import { flowFileError } from '../files/flow-file-error.ts';
+import { readLines } from '../files/line-reader.ts';
 import { exporterOf, isFlowType, unsigned } from './goflow2-flow.ts';
-import { readLines } from './line-reader.ts';
 
 /** Any rate but 0, 1 and null, in whatever notation. Only lines with one are parsed. */
 const OTHER_RATE = /"sampling_rate"\s*:\s*(?!(?:"?[01]"?|null)\s*[,}])/;

@@ -1,4 +1,4 @@
-import type { KafkaLogger } from '../platform/kafka.ts';
+import type { KafkaLogger } from '../../platform/kafka/kafka.ts';
 
 const CHECK_INTERVAL_MS = 1000;
 /** A consumer gets an answer more often than this, unless it waits for its group. */

@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Consumer } from 'kafkajs';
-import type { TopicPartition } from '../billing/topic-partition.ts';
-import type { KafkaLogger } from '../platform/kafka.ts';
-import { isTopicMissing } from '../platform/kafka-failure.ts';
+import type { KafkaLogger } from '../../platform/kafka/kafka.ts';
+import { isTopicMissing } from '../../platform/kafka/kafka-failure.ts';
+import type { TopicPartition } from '../../rating/record/topic-partition.ts';
+import type { LogBounds, SourceListener } from '../source.ts';
 import { kafkaFault } from './kafka-fault.ts';
-import type { LogBounds, SourceListener } from './source.ts';
 
 const BOUNDS_RETRY_MS = 1000;
 

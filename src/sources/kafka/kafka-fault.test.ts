@@ -1,8 +1,8 @@
 import { KafkaJSConnectionError, KafkaJSNumberOfRetriesExceeded, KafkaJSProtocolError } from 'kafkajs';
 import { expect, test } from 'vitest';
-import { isMembershipLost, isOutage, isTopicMissing } from '../platform/kafka-failure.ts';
+import { isMembershipLost, isOutage, isTopicMissing } from '../../platform/kafka/kafka-failure.ts';
+import { SourceError } from '../source-error.ts';
 import { kafkaFault } from './kafka-fault.ts';
-import { SourceError } from './source-error.ts';
 
 function protocolError(type: string, retriable: boolean): Error {
   return new KafkaJSProtocolError(Object.assign(new Error(type), { type, code: 0, retriable }) as never);

@@ -1,5 +1,5 @@
-import { causes, isOutage, isTopicMissing, refusalOf } from '../platform/kafka-failure.ts';
-import { SourceError } from './source-error.ts';
+import { causes, isOutage, isTopicMissing, refusalOf } from '../../platform/kafka/kafka-failure.ts';
+import { SourceError } from '../source-error.ts';
 
 /** What kafkajs failed with, as the source's error. */
 export function kafkaFault(error: unknown, topic: string): SourceError {

@@ -1,9 +1,9 @@
 import type { Batch, EachBatchPayload } from 'kafkajs';
 import { expect, test } from 'vitest';
-import { decodeJson } from '../billing/decode-json.ts';
+import { decodeJson } from '../../rating/decode/decode-json.ts';
+import type { LogBounds } from '../source.ts';
 import { type KafkaAssignment, KafkaPartition } from './kafka-assignment.ts';
 import { KafkaFeed, type KafkaFeedOptions } from './kafka-feed.ts';
-import type { LogBounds } from './source.ts';
 
 const POSITION = 51;
 const nothing = () => {};

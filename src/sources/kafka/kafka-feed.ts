@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { Batch, EachBatchPayload, Kafka } from 'kafkajs';
-import { NO_ID } from '../billing/decode-avro.ts';
-import type { Decoder } from '../billing/decoder.ts';
-import { isFenced } from '../platform/fenced.ts';
-import type { KafkaLogger } from '../platform/kafka.ts';
-import { isMembershipLost } from '../platform/kafka-failure.ts';
-import { firstOffsetOf, lastOffsetOf, readableRecordsOf } from '../platform/kafka-record-sets.ts';
-import { type LogRecord, type SourceProof, sourceProof } from '../platform/log-record.ts';
+import { isFenced } from '../../platform/fenced.ts';
+import type { KafkaLogger } from '../../platform/kafka/kafka.ts';
+import { isMembershipLost } from '../../platform/kafka/kafka-failure.ts';
+import { type LogRecord, type SourceProof, sourceProof } from '../../platform/kafka/log-record.ts';
+import { firstOffsetOf, lastOffsetOf, readableRecordsOf } from '../../platform/kafka/patches/patch-record-sets.ts';
+import { NO_ID } from '../../rating/decode/decode-avro.ts';
+import type { Decoder } from '../../rating/decode/decoder.ts';
+import type { LogBounds, SourceListener } from '../source.ts';
+import { unreadableBatch } from '../source-error.ts';
 import type { KafkaAssignment, KafkaPartition } from './kafka-assignment.ts';
 import type { SchemaLearner } from './schema-learner.ts';
-import type { LogBounds, SourceListener } from './source.ts';
-import { unreadableBatch } from './source-error.ts';
 
 /** kafkajs sends a heartbeat only when one is due. */
 const HEARTBEAT_CHECK_MS = 500;

@@ -1,5 +1,5 @@
 import type { Admin, Kafka } from 'kafkajs';
-import type { LogBounds } from './source.ts';
+import type { LogBounds } from '../source.ts';
 
 /** Rejects at once when there is no such topic. */
 export async function countPartitions(kafka: Kafka, topic: string): Promise<number> {

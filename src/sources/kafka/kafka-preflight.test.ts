@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { freePort } from '../testing/free-port.ts';
+import { freePort } from '../../development/servers/free-port.ts';
 import { requireKafka } from './kafka-preflight.ts';
 
 const WITHIN_MS = 10_000;

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { createKafka, type KafkaOptions } from '../platform/kafka.ts';
-import { causes, isTopicMissing, refusalOf } from '../platform/kafka-failure.ts';
-import { speaksKafka, speaksTls } from '../platform/kafka-probe.ts';
+import { createKafka, type KafkaOptions } from '../../platform/kafka/kafka.ts';
+import { causes, isTopicMissing, refusalOf } from '../../platform/kafka/kafka-failure.ts';
+import { speaksKafka, speaksTls } from '../../platform/kafka/kafka-probe.ts';
+import { SourceError } from '../source-error.ts';
 import { kafkaFault } from './kafka-fault.ts';
-import { SourceError } from './source-error.ts';
 
 /** Brokers that cannot be reached are asked again for so long: with an attempt under way, below ten seconds in all. */
 const RETRY_FOR_MS = 3000;

@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Kafka, logLevel, Partitioners, type Producer } from 'kafkajs';
-import { decodeJson } from '../billing/decode-json.ts';
-import type { TopicPartition } from '../billing/topic-partition.ts';
-import { createKafka, type KafkaLogger } from '../platform/kafka.ts';
-import type { LogRecord } from '../platform/log-record.ts';
-import { StoreError } from '../platform/store-error.ts';
+import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { createKafka, type KafkaLogger } from '../../platform/kafka/kafka.ts';
+import type { LogRecord } from '../../platform/kafka/log-record.ts';
+import { decodeJson } from '../../rating/decode/decode-json.ts';
+import type { TopicPartition } from '../../rating/record/topic-partition.ts';
+import type { LogBounds, SourceListener } from '../source.ts';
 import type { KafkaSourceOptions } from './kafka-feed.ts';
 import { kafkaSource } from './kafka-source.ts';
-import type { LogBounds, SourceListener } from './source.ts';
 
 const silent: KafkaLogger = { debug() {}, info() {}, warn() {}, error() {} };
 

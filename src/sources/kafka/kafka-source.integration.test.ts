@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { CompressionTypes, type Kafka, type Transaction } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createKafka } from '../platform/kafka.ts';
-import { StoreError } from '../platform/store-error.ts';
-import { type KafkaServer, startKafka } from '../testing/kafka-server.ts';
+import { type KafkaServer, startKafka } from '../../../test/servers/kafka-server.ts';
+import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { createKafka } from '../../platform/kafka/kafka.ts';
+import { SourceError } from '../source-error.ts';
 import type { KafkaProgress } from './kafka-feed.ts';
 import {
   BreakableNetwork,
@@ -17,7 +18,6 @@ import {
   until,
   withProducer,
 } from './kafka-source.fixture.ts';
-import { SourceError } from './source-error.ts';
 
 const PARTITIONS = [0, 1, 2, 3];
 let server: KafkaServer;

@@ -1,14 +1,14 @@
 import type { Consumer } from 'kafkajs';
-import { isFenced } from '../platform/fenced.ts';
-import type { KafkaLogger } from '../platform/kafka.ts';
-import { isTopicMissing } from '../platform/kafka-failure.ts';
-import { fetchRecordSets } from '../platform/kafka-record-sets.ts';
+import { isFenced } from '../../platform/fenced.ts';
+import type { KafkaLogger } from '../../platform/kafka/kafka.ts';
+import { isTopicMissing } from '../../platform/kafka/kafka-failure.ts';
+import { fetchRecordSets } from '../../platform/kafka/patches/patch-record-sets.ts';
+import type { Source, SourceListener } from '../source.ts';
+import { isUnreadable } from '../source-error.ts';
 import { KafkaAssignment } from './kafka-assignment.ts';
 import { kafkaFault } from './kafka-fault.ts';
 import { KafkaFeed, type KafkaSourceOptions, settlesWithin } from './kafka-feed.ts';
 import { countPartitions, fetchLogBounds } from './kafka-log.ts';
-import type { Source, SourceListener } from './source.ts';
-import { isUnreadable } from './source-error.ts';
 
 // Together below the time in which a signal ends the process.
 const FLUSH_MS = 6000;
@@ -21,7 +21,7 @@ const MAX_HEARTBEAT_INTERVAL_MS = 3000;
 const MAX_FETCH_OCTETS = 64 * 2 ** 20;
 
 /** One stay in the consumer group, from joining to leaving. */
-export class KafkaRun {
+class KafkaRun {
   readonly #options: KafkaSourceOptions;
   readonly #consumer: Consumer;
   readonly #assignment: KafkaAssignment;

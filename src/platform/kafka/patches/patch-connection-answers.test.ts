@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { assembleAnswers } from './kafka-answers.ts';
+import { assembleAnswers } from './patch-connection-answers.ts';
 
 const { prototype } = createRequire(import.meta.url)('kafkajs/src/network/connection.js');
 const kafkajsTakes = prototype.processData;

@@ -10,7 +10,7 @@ import {
   readableRecordsOf,
   recordsOf,
   recordsOfBatch,
-} from './kafka-record-sets.ts';
+} from './patch-record-sets.ts';
 
 const require = createRequire(import.meta.url);
 const PATH = 'kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js';

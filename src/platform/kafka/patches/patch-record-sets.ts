@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
 import { crc32c } from '@node-rs/crc32';
 import type { Batch, KafkaMessage } from 'kafkajs';
-import { codecOf, decompressRecords } from './kafka-codecs.ts';
-import { LogRecord } from './log-record.ts';
-import { RecordBatchError } from './record-batch-error.ts';
+import { codecOf, decompressRecords } from '../kafka-codecs.ts';
+import { LogRecord } from '../log-record.ts';
+import { RecordBatchError } from '../record-batch-error.ts';
 
 /** The records of one record batch (KIP-98), encoded, decompressed. */
 interface RecordSet {

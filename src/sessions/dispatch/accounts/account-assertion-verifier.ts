@@ -1,5 +1,5 @@
 import type { JWTVerifyGetKey } from 'jose';
-import { ACCOUNT_ALGORITHMS, ACCOUNT_TYPE, accountClaimsSchema } from '../session-protocol/account-assertion.ts';
+import { ACCOUNT_ALGORITHMS, ACCOUNT_TYPE, accountClaimsSchema } from '../../protocol/account-assertion.ts';
 import { type AccountVerifier, unverified, verifiedAccount } from './account-verifier.ts';
 import { verifyAssertion } from './verify-assertion.ts';
 

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { TestClock } from '../dispatch.fixture.ts';
 import { AccountCallback, type AccountCallbackSettings } from './account-callback.ts';
 import type { AccountClaim } from './account-verifier.ts';
-import { TestClock } from './dispatch.fixture.ts';
 
 const CLAIM: AccountClaim = {
   applicationId: 'chat',

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Agent, request } from 'undici';
 import * as z from 'zod';
-import { E164 } from '../billing/msisdn.ts';
-import type { Clock } from '../platform/clock.ts';
+import type { Clock } from '../../../platform/clock.ts';
+import { E164 } from '../../../rating/subscriber/msisdn.ts';
 import {
   type AccountClaim,
   type AccountVerdict,

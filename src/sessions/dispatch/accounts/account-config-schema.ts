@@ -4,7 +4,7 @@ const DAY_MS = 86_400_000;
 const path = (what: string) => z.string().min(1).describe(`${what} Relative to this file.`);
 const ms = (min: number, max: number) => z.int().min(min).max(max);
 
-export const ACCOUNT_WAYS = ['assertion', 'callback', 'registry', 'development', 'none'] as const;
+const ACCOUNT_WAYS = ['assertion', 'callback', 'registry', 'development', 'none'] as const;
 
 const callbackSchema = z
   .strictObject({

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import * as z from 'zod';
-import { csvCells } from '../billing/decode-csv.ts';
-import { E164 } from '../billing/msisdn.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import { accountNameFault } from '../session-protocol/account-name.ts';
+import { ConfigError } from '../../../platform/config/config-error.ts';
+import { csvCells } from '../../../rating/decode/decode-csv.ts';
+import { E164 } from '../../../rating/subscriber/msisdn.ts';
+import { accountNameFault } from '../../protocol/account-name.ts';
 import { type AccountVerifier, unverified, verifiedAccount } from './account-verifier.ts';
 
 const PSEUDONYM = /^[\da-f]{32}$/;

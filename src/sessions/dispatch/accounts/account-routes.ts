@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import * as z from 'zod';
-import { MAX_ACCOUNT_LENGTH } from '../session-protocol/account-name.ts';
+import { MAX_ACCOUNT_LENGTH } from '../../protocol/account-name.ts';
+import type { HttpOptions } from '../routes/http-options.ts';
+import { refusalsOf } from '../routes/http-refusal.ts';
 import { endAccountBindings } from './end-account-bindings.ts';
-import type { HttpOptions } from './http-options.ts';
-import { refusalsOf } from './http-refusal.ts';
 
 const ACCESS = { access: 'operator' } as const;
 const params = z.object({ applicationId: z.string().min(1).max(64) });

@@ -1,5 +1,5 @@
-import { accountNameFault } from '../session-protocol/account-name.ts';
-import type { DispatchRefusal } from '../session-protocol/refusal.ts';
+import { accountNameFault } from '../../protocol/account-name.ts';
+import type { DispatchRefusal } from '../../protocol/refusal.ts';
 
 declare const verified: unique symbol;
 /**

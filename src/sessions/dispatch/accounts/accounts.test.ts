@@ -1,12 +1,12 @@
 import { createHmac, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { decodeJwt, exportJWK, SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createLogger } from '../platform/logger.ts';
-import { ACCOUNT_TYPE, accountClaims, signAccountAssertion } from '../session-protocol/account-assertion.ts';
-import { ASSERTION_AUDIENCE } from '../session-protocol/identity-assertion.ts';
+import { createLogger } from '../../../platform/telemetry/logger.ts';
+import { ACCOUNT_TYPE, accountClaims, signAccountAssertion } from '../../protocol/account-assertion.ts';
+import { ASSERTION_AUDIENCE } from '../../protocol/identity-assertion.ts';
+import { type AskFields, ISSUER, MSISDN, OPERATOR_SECRET, SPONSOR_ISSUER, TestDispatch } from '../dispatch.fixture.ts';
+import { sweepSessions } from '../sweep-sessions.ts';
 import { Accounts } from './accounts.ts';
-import { type AskFields, ISSUER, MSISDN, OPERATOR_SECRET, SPONSOR_ISSUER, TestDispatch } from './dispatch.fixture.ts';
-import { sweepSessions } from './sweep-sessions.ts';
 
 const OTHER_MSISDN = '491702222222';
 

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { Application, Catalogue } from '../billing/catalogue.ts';
-import type { Clock } from '../platform/clock.ts';
-import { ConfigError } from '../platform/config-error.ts';
-import type { Logger } from '../platform/logger.ts';
-import { accountNameFault } from '../session-protocol/account-name.ts';
+import type { Clock } from '../../../platform/clock.ts';
+import { ConfigError } from '../../../platform/config/config-error.ts';
+import type { Logger } from '../../../platform/telemetry/logger.ts';
+import type { Application, Catalogue } from '../../../rating/catalogue/catalogue.ts';
+import { accountNameFault } from '../../protocol/account-name.ts';
+import type { DispatchConfig } from '../dispatch-config.ts';
 import { assertionVerifier } from './account-assertion-verifier.ts';
 import { AccountCallback } from './account-callback.ts';
 import { type AccountSettings, accountSchema } from './account-config-schema.ts';
@@ -16,7 +17,6 @@ import {
   unverified,
   verifiedAccount,
 } from './account-verifier.ts';
-import type { DispatchConfig } from './dispatch-config.ts';
 import { readKeySet, remoteKeySet } from './read-key-set.ts';
 
 const RETRY_AFTER_MS = 1000;

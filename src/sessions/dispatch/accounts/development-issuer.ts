@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject 
 import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { exportJWK, type JWK } from 'jose';
-import { ConfigError } from '../platform/config-error.ts';
+import { ConfigError } from '../../../platform/config/config-error.ts';
 
 /** Name of the key that is made for development. */
 export const DEVELOPMENT_KEY_ID = 'development';

@@ -1,6 +1,6 @@
-import type { DispatchContext } from './context.ts';
-import type { AccountName } from './dispatch-store.ts';
-import { endSession } from './end-session.ts';
+import type { DispatchContext } from '../context.ts';
+import type { AccountName } from '../dispatch-store.ts';
+import { endSession } from '../end-session.ts';
 
 /**
  * Ends the bindings of an account, or the one to a single subscriber, and revokes the open sessions of the account that its

@@ -1,7 +1,7 @@
-import type { Catalogue, Plan } from '../billing/catalogue.ts';
-import { CONTENT_TYPES } from '../billing/flow-record.ts';
-import { type ContentShares, CONTENT_TYPES as SESSION_CONTENT_TYPES } from '../session-protocol/content-octets.ts';
-import type { DispatchRefusal } from '../session-protocol/refusal.ts';
+import type { Catalogue, Plan } from '../../../rating/catalogue/catalogue.ts';
+import { CONTENT_TYPES } from '../../../rating/record/flow-record.ts';
+import { type ContentShares, CONTENT_TYPES as SESSION_CONTENT_TYPES } from '../../protocol/content-octets.ts';
+import type { DispatchRefusal } from '../../protocol/refusal.ts';
 
 export interface EntitlementFacts {
   catalogue: Catalogue;

@@ -1,10 +1,7 @@
-import type { IdentityClaims } from '../session-protocol/identity-assertion.ts';
-import type { DispatchRefusal } from '../session-protocol/refusal.ts';
+import type { IdentityClaims } from '../../protocol/identity-assertion.ts';
+import type { DispatchRefusal } from '../../protocol/refusal.ts';
 
-export type IdentityRefusal = Extract<
-  DispatchRefusal,
-  'assertion_invalid' | 'assertion_expired' | 'assertion_mismatch'
->;
+type IdentityRefusal = Extract<DispatchRefusal, 'assertion_invalid' | 'assertion_expired' | 'assertion_mismatch'>;
 
 export type IdentityVerdict =
   | { claims: IdentityClaims; refusal?: undefined }

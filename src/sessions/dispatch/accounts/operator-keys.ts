@@ -1,5 +1,5 @@
 import { decodeJwt, type JWTVerifyGetKey } from 'jose';
-import { ASSERTION_ALGORITHM, ASSERTION_TYPE, identityClaimsSchema } from '../session-protocol/identity-assertion.ts';
+import { ASSERTION_ALGORITHM, ASSERTION_TYPE, identityClaimsSchema } from '../../protocol/identity-assertion.ts';
 import type { IdentityVerifier } from './identity.ts';
 import { verifyAssertion } from './verify-assertion.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createLocalJWKSet, createRemoteJWKSet, customFetch, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import * as z from 'zod';
-import { ConfigError } from '../platform/config-error.ts';
+import { ConfigError } from '../../../platform/config/config-error.ts';
 
 /** Of a key set that is fetched. */
 const MAX_KEY_SET_BYTES = 256 * 1024;

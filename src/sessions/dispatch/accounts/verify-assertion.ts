@@ -1,7 +1,7 @@
 import { errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import * as z from 'zod';
-import { ASSERTION_AUDIENCE, ASSERTION_LIFE_SECONDS } from '../session-protocol/identity-assertion.ts';
-import { isKeySetFault } from '../session-protocol/key-set.ts';
+import { ASSERTION_AUDIENCE, ASSERTION_LIFE_SECONDS } from '../../protocol/identity-assertion.ts';
+import { isKeySetFault } from '../../protocol/key-set.ts';
 
 /** An issuer's clock may be ahead by so much. */
 const CLOCK_SKEW_MS = 60_000;

@@ -3,9 +3,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open } from 'lmdb';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { MSISDN, OPERATOR_SECRET, TestDispatch } from './dispatch.fixture.ts';
+import { MSISDN, OPERATOR_SECRET, TestDispatch } from '../dispatch.fixture.ts';
+import { takeUpdates } from '../quota/take-updates.ts';
 import { eraseSubscriber } from './erase-subscriber.ts';
-import { takeUpdates } from './take-updates.ts';
 
 const OTHER = '491709999999';
 const ACCOUNT = 'alice-in-the-application';
@@ -97,7 +97,7 @@ test('every database of the store is one that an erasure looks into', async () =
   const root = open({ path: dispatch.directory, maxDbs: 30, readOnly: true });
   const names = [...root.getKeys()].map(String);
   await root.close();
-  const kept = await import('./dispatch-store.ts').then(({ DATABASES }) => DATABASES);
+  const kept = await import('../dispatch-store.ts').then(({ DATABASES }) => DATABASES);
   expect([...names].sort()).toEqual([...kept].sort());
   await dispatch.open();
 });

@@ -1,8 +1,8 @@
-import type { DispatchContext } from './context.ts';
+import type { DispatchContext } from '../context.ts';
+import { acknowledged, announcementOf, type Session, withCapOf } from '../session.ts';
+import { sessionTagsOf } from '../session-tags.ts';
 import type { AnnouncementProblem } from './proxy-control.ts';
 import { proxyProblems } from './proxy-problems.ts';
-import { acknowledged, announcementOf, type Session, withCapOf } from './session.ts';
-import { sessionTagsOf } from './session-tags.ts';
 
 /** Sends the session's proxy its current terms; resolves with null when the proxy has taken them over, else with what went wrong. */
 export async function announce(context: DispatchContext, session: Session): Promise<AnnouncementProblem> {

@@ -1,4 +1,4 @@
-import type { Heartbeat } from '../session-protocol/dispatch-messages.ts';
+import type { Heartbeat } from '../../protocol/dispatch-messages.ts';
 
 /** A sign of life that takes longer is given up by the proxy. */
 const LONGEST_WAY_MS = 10_000;

@@ -1,4 +1,4 @@
-import type { Heartbeat } from '../session-protocol/dispatch-messages.ts';
+import type { Heartbeat } from '../../protocol/dispatch-messages.ts';
 
 /** A proxy by its last sign of life. */
 export interface ProxyStanding extends Heartbeat {

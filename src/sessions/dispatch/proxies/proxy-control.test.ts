@@ -3,8 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
-import { PeerSecret } from '../platform/peer-secret.ts';
-import type { Announcement } from '../session-protocol/dispatch-messages.ts';
+import { PeerSecret } from '../../../platform/http/peer-secret.ts';
+import type { Announcement } from '../../protocol/dispatch-messages.ts';
 import { httpProxyControl } from './proxy-control.ts';
 
 const endings: (() => void)[] = [];

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Agent, type Dispatcher, request } from 'undici';
-import type { Announcement } from '../session-protocol/dispatch-messages.ts';
+import type { Announcement } from '../../protocol/dispatch-messages.ts';
 import type { ProxyPin } from './proxy-registry.ts';
 
 /**

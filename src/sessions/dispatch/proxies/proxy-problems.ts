@@ -1,5 +1,5 @@
-import { ProblemLog } from '../platform/problem-log.ts';
-import type { DispatchContext } from './context.ts';
+import { ProblemLog } from '../../../platform/telemetry/problem-log.ts';
+import type { DispatchContext } from '../context.ts';
 
 const logs = new WeakMap<DispatchContext['proxies'], Map<string, ProblemLog>>();
 

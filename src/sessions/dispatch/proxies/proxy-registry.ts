@@ -1,6 +1,6 @@
-import type { PeerSecret } from '../platform/peer-secret.ts';
-import type { Heartbeat, ProxyEndpoints } from '../session-protocol/dispatch-messages.ts';
-import { REGISTRATION_REFUSALS, type RegistrationRefusal } from '../session-protocol/refusal.ts';
+import type { PeerSecret } from '../../../platform/http/peer-secret.ts';
+import type { Heartbeat, ProxyEndpoints } from '../../protocol/dispatch-messages.ts';
+import { REGISTRATION_REFUSALS, type RegistrationRefusal } from '../../protocol/refusal.ts';
 import type { ProxyStanding } from './pick-proxy.ts';
 
 /** What the configuration says of a proxy: how it proves who it is, and all that it may be registered with. */
@@ -14,7 +14,7 @@ export interface ProxyPin {
   applicationIds: readonly string[];
 }
 
-export interface CertificatePin {
+interface CertificatePin {
   /** SHA-256 of the certificate, hex with or without colons. */
   fingerprint256?: string | undefined;
   /** Distinguished name, such as `CN=proxy-1,O=carrier`, the order of its parts being the same or not. */
@@ -22,7 +22,7 @@ export interface CertificatePin {
 }
 
 /** A client certificate that the own authority has issued. */
-export interface ClientCertificate {
+interface ClientCertificate {
   fingerprint256: string;
   subject: string;
 }

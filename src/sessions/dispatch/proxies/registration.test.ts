@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { PeerSecret } from '../platform/peer-secret.ts';
-import { makeAuthority } from '../testing/certificates.ts';
-import { OPERATOR_SECRET, pinOf, secretOf, TestDispatch } from './dispatch.fixture.ts';
+import { makeAuthority } from '../../../../test/servers/certificates.ts';
+import { PeerSecret } from '../../../platform/http/peer-secret.ts';
+import { OPERATOR_SECRET, pinOf, secretOf, TestDispatch } from '../dispatch.fixture.ts';
 import { ProxyRegistry } from './proxy-registry.ts';
 
 let dispatch: TestDispatch;

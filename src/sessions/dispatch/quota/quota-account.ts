@@ -1,7 +1,7 @@
-import type { QuotaUpdate } from '../billing/quota-update.ts';
+import type { QuotaUpdate } from '../../../rating/quota/quota-update.ts';
 
 /** What a subscriber has used of a plan in one statistics period, by two meters of the same traffic. */
-export interface PeriodUse {
+interface PeriodUse {
   /** First day, days since 1970-01-01. */
   periodStart: number;
   /** By the engine's newest update; 0 before the first. */

@@ -1,9 +1,9 @@
-import type { Plan } from '../billing/catalogue.ts';
-import { periodStartDay } from '../billing/period.ts';
-import type { DispatchContext } from './context.ts';
+import type { Plan } from '../../../rating/catalogue/catalogue.ts';
+import { periodStartDay } from '../../../rating/catalogue/period.ts';
+import type { DispatchContext } from '../context.ts';
+import { reservedOctets, type Session } from '../session.ts';
 import { provisionalUse } from './quota-account.ts';
 import type { QuotaState } from './remaining-quota.ts';
-import { reservedOctets, type Session } from './session.ts';
 
 /** How a subscriber's quota under a plan stands now. With `except`, without what is reserved for that session. */
 export function quotaStateOf(

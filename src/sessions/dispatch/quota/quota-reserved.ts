@@ -1,6 +1,6 @@
-import type { Plan } from '../billing/catalogue.ts';
-import type { DispatchContext, Refused } from './context.ts';
-import { reservedOctets, type Session } from './session.ts';
+import type { Plan } from '../../../rating/catalogue/catalogue.ts';
+import type { DispatchContext, Refused } from '../context.ts';
+import { reservedOctets, type Session } from '../session.ts';
 
 /** Sessions that could not be resumed, by id; true where the session has ended at its proxy. */
 export type NotResumed = ReadonlyMap<string, boolean>;

@@ -1,6 +1,6 @@
 import type { Batch, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { expect, test } from 'vitest';
-import { RecordBatchError } from '../platform/record-batch-error.ts';
+import { RecordBatchError } from '../../../platform/kafka/record-batch-error.ts';
 import { QuotaTopic } from './quota-topic.ts';
 
 /** A consumer that does what the test says. */

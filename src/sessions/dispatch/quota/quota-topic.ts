@@ -1,7 +1,7 @@
 import type { Batch, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
-import type { QuotaUpdate } from '../billing/quota-update.ts';
-import { isTopicMissing } from '../platform/kafka-failure.ts';
-import { fetchRecordSets, recordsOfBatch } from '../platform/kafka-record-sets.ts';
+import { isTopicMissing } from '../../../platform/kafka/kafka-failure.ts';
+import { fetchRecordSets, recordsOfBatch } from '../../../platform/kafka/patches/patch-record-sets.ts';
+import type { QuotaUpdate } from '../../../rating/quota/quota-update.ts';
 import { QuotaTopicError } from './quota-topic-error.ts';
 import type { UpdateBatch } from './take-updates.ts';
 

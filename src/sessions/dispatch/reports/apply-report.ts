@@ -1,6 +1,6 @@
-import { CONTENT_TYPES, type ContentOctets, sponsoredOctetsOf } from '../session-protocol/content-octets.ts';
-import type { UsageReport } from '../session-protocol/dispatch-messages.ts';
-import { isWhollyReported, type ReportedSequences, type Session } from './session.ts';
+import { CONTENT_TYPES, type ContentOctets, sponsoredOctetsOf } from '../../protocol/content-octets.ts';
+import type { UsageReport } from '../../protocol/dispatch-messages.ts';
+import { isWhollyReported, type ReportedSequences, type Session } from '../session.ts';
 
 export interface AppliedReport {
   session: Session;
@@ -43,7 +43,7 @@ function addUsage(usage: readonly ContentOctets[], more: readonly ContentOctets[
   });
 }
 
-export function noteSequence(known: ReportedSequences, sequence: number, isEnd: boolean): ReportedSequences {
+function noteSequence(known: ReportedSequences, sequence: number, isEnd: boolean): ReportedSequences {
   const ahead = [...new Set([...known.ahead, sequence])].sort((a, b) => a - b);
   let { through } = known;
   while (ahead.length > 0 && ahead[0] <= through + 1) through = Math.max(through, Number(ahead.shift()));

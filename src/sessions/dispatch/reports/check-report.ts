@@ -1,7 +1,7 @@
-import { type UsageReport, usageReportSchema } from '../session-protocol/dispatch-messages.ts';
-import { REPORT_REFUSALS, type ReportRefusal } from '../session-protocol/refusal.ts';
+import { type UsageReport, usageReportSchema } from '../../protocol/dispatch-messages.ts';
+import { REPORT_REFUSALS, type ReportRefusal } from '../../protocol/refusal.ts';
+import { highestCapOf, type ReportedSequences, type Session } from '../session.ts';
 import { isKnownSequence } from './apply-report.ts';
-import { highestCapOf, type ReportedSequences, type Session } from './session.ts';
 
 /** Reports come nearly in order: a number further ahead of the last one without a gap is no report's. */
 const MAX_SEQUENCES_AHEAD = 10_000;

@@ -1,4 +1,4 @@
-import type { ReportOutcome } from '../session-protocol/dispatch-messages.ts';
+import type { ReportOutcome } from '../../protocol/dispatch-messages.ts';
 
 /** How many reports were accepted, known already or refused, by the reason, since the start. */
 export class ReportOutcomes {

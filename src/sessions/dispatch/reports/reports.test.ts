@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { ReportOutcome, UsageReport } from '../session-protocol/dispatch-messages.ts';
-import { REPORT_REFUSALS } from '../session-protocol/refusal.ts';
-import { OPERATOR_SECRET, TestDispatch, text } from './dispatch.fixture.ts';
+import type { ReportOutcome, UsageReport } from '../../protocol/dispatch-messages.ts';
+import { REPORT_REFUSALS } from '../../protocol/refusal.ts';
+import { OPERATOR_SECRET, TestDispatch, text } from '../dispatch.fixture.ts';
 
 let dispatch: TestDispatch;
 beforeEach(async () => {

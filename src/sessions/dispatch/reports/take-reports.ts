@@ -1,18 +1,18 @@
 import * as z from 'zod';
-import { periodStartDay } from '../billing/period.ts';
+import { periodStartDay } from '../../../rating/catalogue/period.ts';
 import {
   MAX_ID_LENGTH,
   type ReportOutcome,
   type UsageReport,
   type UsageReportsAnswer,
-} from '../session-protocol/dispatch-messages.ts';
+} from '../../protocol/dispatch-messages.ts';
+import type { DispatchContext } from '../context.ts';
+import { withReported } from '../quota/quota-account.ts';
+import { planOf, quotaStateOf } from '../quota/quota-of.ts';
+import { remainingQuota, shownQuota } from '../quota/remaining-quota.ts';
+import type { Session } from '../session.ts';
 import { applyReport, isKnownSequence } from './apply-report.ts';
 import { checkReport, readReport, refusedReport } from './check-report.ts';
-import type { DispatchContext } from './context.ts';
-import { withReported } from './quota-account.ts';
-import { planOf, quotaStateOf } from './quota-of.ts';
-import { remainingQuota, shownQuota } from './remaining-quota.ts';
-import type { Session } from './session.ts';
 
 const DAY_MS = 86_400_000;
 

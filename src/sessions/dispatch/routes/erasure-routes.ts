@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import * as z from 'zod';
-import { boundedList } from '../platform/read-message.ts';
-import { eraseSubscriber } from './erase-subscriber.ts';
+import { boundedList } from '../../../platform/http/read-message.ts';
+import { eraseSubscriber } from '../erasure/erase-subscriber.ts';
 import type { HttpOptions } from './http-options.ts';
 import { refusalsOf } from './http-refusal.ts';
 

@@ -1,12 +1,12 @@
 import type { Registry } from 'prom-client';
-import type { Health } from '../platform/health.ts';
-import type { HttpLimits, RequestRate } from '../platform/http-limits-schema.ts';
-import type { Accounts } from './accounts.ts';
-import type { DispatchContext } from './context.ts';
-import type { IdentityVerifier } from './identity.ts';
+import type { Health } from '../../../platform/http/health.ts';
+import type { HttpLimits, RequestRate } from '../../../platform/http/http-limits-schema.ts';
+import type { Accounts } from '../accounts/accounts.ts';
+import type { IdentityVerifier } from '../accounts/identity.ts';
+import type { DispatchContext } from '../context.ts';
 
 /** What requests are counted by. */
-export type RateLimited =
+type RateLimited =
   | 'perSubscriber'
   | 'perAddress'
   | 'publicPerAddress'

@@ -1,9 +1,9 @@
 import type { FastifyReply } from 'fastify';
-import { documentedRefusals } from '../platform/documented-refusals.ts';
-import { MAX_MESSAGE_LENGTH } from '../platform/http-refusal.ts';
-import { type Refusal, refusalSchema } from '../session-protocol/dispatch-messages.ts';
-import { DISPATCH_REFUSALS, type DispatchRefusal } from '../session-protocol/refusal.ts';
-import type { Refused } from './context.ts';
+import { documentedRefusals } from '../../../platform/http/documented-refusals.ts';
+import { MAX_MESSAGE_LENGTH } from '../../../platform/http/http-refusal.ts';
+import { type Refusal, refusalSchema } from '../../protocol/dispatch-messages.ts';
+import { DISPATCH_REFUSALS, type DispatchRefusal } from '../../protocol/refusal.ts';
+import type { Refused } from '../context.ts';
 
 const STATUS: Readonly<Record<DispatchRefusal, number>> = {
   starting: 503,

@@ -3,9 +3,9 @@ import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Registry } from 'prom-client';
 import * as z from 'zod';
-import { textAnswer } from '../platform/documented-refusals.ts';
-import type { ReportedUsage } from '../session-protocol/dispatch-messages.ts';
-import { endSession } from './end-session.ts';
+import { textAnswer } from '../../../platform/http/documented-refusals.ts';
+import type { ReportedUsage } from '../../protocol/dispatch-messages.ts';
+import { endSession } from '../end-session.ts';
 import type { HttpOptions } from './http-options.ts';
 import { refusalsOf, sendRefusal } from './http-refusal.ts';
 

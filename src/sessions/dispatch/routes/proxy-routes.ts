@@ -8,13 +8,13 @@ import {
   heartbeatSchema,
   usageReportsAnswerSchema,
   usageReportsSchema,
-} from '../session-protocol/dispatch-messages.ts';
-import { REGISTRATION_REFUSALS, type RegistrationRefusal } from '../session-protocol/refusal.ts';
-import { clockSkewOf, describeSkew, verdictOn } from './clock-skew.ts';
+} from '../../protocol/dispatch-messages.ts';
+import { REGISTRATION_REFUSALS, type RegistrationRefusal } from '../../protocol/refusal.ts';
+import { clockSkewOf, describeSkew, verdictOn } from '../proxies/clock-skew.ts';
+import { type Credentials, type RegistrationRefused, refusedFor } from '../proxies/proxy-registry.ts';
+import { takeReports } from '../reports/take-reports.ts';
 import type { HttpOptions } from './http-options.ts';
 import { refusalsOf } from './http-refusal.ts';
-import { type Credentials, type RegistrationRefused, refusedFor } from './proxy-registry.ts';
-import { takeReports } from './take-reports.ts';
 
 type ById = { Params: { proxyId: string } };
 const ACCESS = { access: 'proxy' } as const;

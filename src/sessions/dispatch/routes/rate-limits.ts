@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { RequestRate } from '../platform/http-limits-schema.ts';
-import type { Refused } from './context.ts';
+import type { RequestRate } from '../../../platform/http/http-limits-schema.ts';
+import type { Refused } from '../context.ts';
 
 export interface RateLimits {
   /** By who an identity assertion has proven the terminal to be. */

@@ -1,10 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ASSERTION_AUDIENCE, ASSERTION_TYPE } from '../session-protocol/identity-assertion.ts';
-import { DISPATCH_REFUSALS } from '../session-protocol/refusal.ts';
-import { type AskFields, ISSUER, MSISDN, ratesOf, TERMINAL_IP, TestDispatch } from './dispatch.fixture.ts';
-import { takeUpdates } from './take-updates.ts';
+import { ASSERTION_AUDIENCE, ASSERTION_TYPE } from '../../protocol/identity-assertion.ts';
+import { DISPATCH_REFUSALS } from '../../protocol/refusal.ts';
+import { type AskFields, ISSUER, MSISDN, ratesOf, TERMINAL_IP, TestDispatch } from '../dispatch.fixture.ts';
+import { takeUpdates } from '../quota/take-updates.ts';
 
 let dispatch: TestDispatch;
 beforeEach(async () => {

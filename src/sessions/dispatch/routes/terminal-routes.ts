@@ -7,23 +7,23 @@ import {
   sessionGrantSchema,
   sessionRequestSchema,
   sessionStandingSchema,
-} from '../session-protocol/dispatch-messages.ts';
-import type { IdentityClaims } from '../session-protocol/identity-assertion.ts';
-import type { OneTimeAssertion } from './account-verifier.ts';
-import { isRefused, type Refused } from './context.ts';
-import { endSession } from './end-session.ts';
+} from '../../protocol/dispatch-messages.ts';
+import type { IdentityClaims } from '../../protocol/identity-assertion.ts';
+import type { OneTimeAssertion } from '../accounts/account-verifier.ts';
+import type { IdentityVerdict } from '../accounts/identity.ts';
+import { isRefused, type Refused } from '../context.ts';
+import { endSession } from '../end-session.ts';
+import { openSession } from '../open-session.ts';
+import { renewSession } from '../renew-session.ts';
+import { remainingFor } from '../reports/take-reports.ts';
+import type { Session } from '../session.ts';
+import { sessionOfToken } from '../session-of-token.ts';
+import { type SessionProof, USED_IDENTITY } from '../session-proof.ts';
+import { oneForm } from '../terminal-address.ts';
 import type { HttpOptions } from './http-options.ts';
 import { refusalsOf, sendRefusal } from './http-refusal.ts';
-import type { IdentityVerdict } from './identity.ts';
-import { openSession } from './open-session.ts';
 import type { RateLimits } from './rate-limits.ts';
-import { renewSession } from './renew-session.ts';
 import { bearerOf } from './secret-check.ts';
-import type { Session } from './session.ts';
-import { sessionOfToken } from './session-of-token.ts';
-import { type SessionProof, USED_IDENTITY } from './session-proof.ts';
-import { remainingFor } from './take-reports.ts';
-import { oneForm } from './terminal-address.ts';
 
 const ENTITLEMENT = [
   'unknown_application',

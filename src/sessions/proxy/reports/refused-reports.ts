@@ -1,5 +1,5 @@
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
-import type { UsageReport } from '../session-protocol/dispatch-messages.ts';
+import type { UsageReport } from '../../protocol/dispatch-messages.ts';
 import { SpoolError } from './spool-error.ts';
 
 /** A report that the dispatch server refuses, and why. */

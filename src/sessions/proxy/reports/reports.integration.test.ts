@@ -11,7 +11,7 @@ import {
   type Upstream,
   until,
   type World,
-} from './proxy.fixture.ts';
+} from '../proxy.fixture.ts';
 
 let world: World;
 let upstream: Upstream;

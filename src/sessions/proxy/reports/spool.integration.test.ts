@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { builtModule } from '../testing/built.ts';
-import { FakeDispatch, SECRET, SECRET_VARIABLE } from './fake-dispatch.fixture.ts';
-import { basic, configOf, openTunnel, readAll, startUpstream, type Upstream, until } from './proxy.fixture.ts';
+import { builtModule } from '../../../../test/servers/built.ts';
+import { FakeDispatch, SECRET, SECRET_VARIABLE } from '../fake-dispatch.fixture.ts';
+import { basic, configOf, openTunnel, readAll, startUpstream, type Upstream, until } from '../proxy.fixture.ts';
 
 const READ_OCTETS = 65_536;
 let main: string;

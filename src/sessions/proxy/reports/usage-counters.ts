@@ -1,4 +1,4 @@
-import { CONTENT_TYPES, type ContentOctets, type ContentShares } from '../session-protocol/content-octets.ts';
+import { CONTENT_TYPES, type ContentOctets, type ContentShares } from '../../protocol/content-octets.ts';
 
 /** Uplink and downlink octets of each content type, in the order of CONTENT_TYPES. */
 export const COUNTERS = CONTENT_TYPES.length * 2;

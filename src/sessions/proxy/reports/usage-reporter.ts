@@ -1,10 +1,10 @@
-import type { Clock } from '../platform/clock.ts';
-import type { Health } from '../platform/health.ts';
-import type { Logger } from '../platform/logger.ts';
-import { MAX_REPORTS, type ReportOutcome, type UsageReportsAnswer } from '../session-protocol/dispatch-messages.ts';
-import { type DispatchClient, DispatchError } from './dispatch-client.ts';
+import type { Clock } from '../../../platform/clock.ts';
+import type { Health } from '../../../platform/http/health.ts';
+import type { Logger } from '../../../platform/telemetry/logger.ts';
+import { MAX_REPORTS, type ReportOutcome, type UsageReportsAnswer } from '../../protocol/dispatch-messages.ts';
+import { type DispatchClient, DispatchError } from '../dispatch-client.ts';
+import type { SessionRegistry } from '../session-registry.ts';
 import type { RefusedReports } from './refused-reports.ts';
-import type { SessionRegistry } from './session-registry.ts';
 import { SpoolError } from './spool-error.ts';
 import { lastTimeMsOf, type SpooledReport, type UsageSpool, usageReportOf } from './usage-spool.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { sponsoredOctetsOf } from '../session-protocol/content-octets.ts';
+import { sponsoredOctetsOf } from '../../protocol/content-octets.ts';
 import { COUNTERS, octetsUpTo, usageOf } from './usage-counters.ts';
 import { MAX_ID_LENGTH, UsageSpool, usageReportOf } from './usage-spool.ts';
 

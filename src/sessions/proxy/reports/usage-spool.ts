@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, fdatasync, openSync, readFileSync, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
-import type { UsageReport } from '../session-protocol/dispatch-messages.ts';
-import type { SessionEnding } from '../session-protocol/refusal.ts';
+import type { UsageReport } from '../../protocol/dispatch-messages.ts';
+import type { SessionEnding } from '../../protocol/refusal.ts';
 import { SpoolError } from './spool-error.ts';
 import { COUNTERS, usageOf } from './usage-counters.ts';
 
@@ -13,7 +13,7 @@ const COUNTED_OCTETS = (COUNTERS + 1) * Float64Array.BYTES_PER_ELEMENT;
 const TEXT = COUNTED_OCTETS + 2;
 
 /** With ids of this length a report fits its slot, whatever is escaped in it. */
-export { MAX_ID_LENGTH } from '../session-protocol/dispatch-messages.ts';
+export { MAX_ID_LENGTH } from '../../protocol/dispatch-messages.ts';
 
 /** What a slot says of its report as text. Without a kind it is open: it counts. */
 interface Label {

@@ -1,6 +1,6 @@
-import { type Refused, refused } from './admission.ts';
-import type { UdpLimits } from './proxy-config-schema.ts';
-import type { Session } from './session.ts';
+import { type Refused, refused } from '../admission.ts';
+import type { UdpLimits } from '../proxy-config-schema.ts';
+import type { Session } from '../session.ts';
 
 /** Counts associations by session, by terminal address and in all. */
 export class AssociationGate {

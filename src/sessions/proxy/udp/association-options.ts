@@ -1,9 +1,9 @@
-import type { Clock } from '../platform/clock.ts';
-import type { Admission, Admitted, Refused } from './admission.ts';
+import type { Clock } from '../../../platform/clock.ts';
+import type { Admission, Admitted, Refused } from '../admission.ts';
+import type { MarkedFlow } from '../flow-marks.ts';
+import type { UdpLimits } from '../proxy-config-schema.ts';
+import type { ConnectionServices } from '../tunnel.ts';
 import type { DatagramDrop } from './datagram-drops.ts';
-import type { MarkedFlow } from './flow-marks.ts';
-import type { UdpLimits } from './proxy-config-schema.ts';
-import type { ConnectionServices } from './tunnel.ts';
 import type { UdpDestination } from './udp-destinations.ts';
 
 /** The removal of a mark that the gateway has not taken is retried for so long. */

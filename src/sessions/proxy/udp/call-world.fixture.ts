@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
-import type { Announcement } from '../session-protocol/dispatch-messages.ts';
+import type { Announcement } from '../../protocol/dispatch-messages.ts';
+import type { Granted } from '../fake-dispatch.fixture.ts';
+import { type FakeGateway, startGateway, startWorld, until, type World } from '../proxy.fixture.ts';
 import type { DatagramDrop } from './datagram-drops.ts';
-import type { Granted } from './fake-dispatch.fixture.ts';
-import { type FakeGateway, startGateway, startWorld, until, type World } from './proxy.fixture.ts';
 import { startUdpHost, UdpClient, type UdpHost } from './udp-client.fixture.ts';
 
 export const IDLE_MS = 3000;

@@ -2,25 +2,25 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { socks5Reply } from '../platform/socks5.ts';
-import { parseSocks5Datagram, socks5Datagram } from '../platform/socks5-datagram.ts';
-import { parseSessionTag } from '../session-protocol/session-tag.ts';
-import { TAG_ACCEPTED, TAG_OVER, TAG_REPEATED_AFTER_MS } from '../session-protocol/tag-datagram.ts';
-import type { Admitted, Refused } from './admission.ts';
+import { socks5Reply } from '../../../platform/network/socks5.ts';
+import { parseSocks5Datagram, socks5Datagram } from '../../../platform/network/socks5-datagram.ts';
+import { parseSessionTag } from '../../protocol/session-tag.ts';
+import { TAG_ACCEPTED, TAG_OVER, TAG_REPEATED_AFTER_MS } from '../../protocol/tag-datagram.ts';
+import type { Admitted, Refused } from '../admission.ts';
+import type { BufferHolder } from '../buffer-budget.ts';
+import { ConnectionMark } from '../connection-mark.ts';
+import { ConnectionMeter } from '../connection-meter.ts';
+import { LINGER_OCTETS, lingeringEnd } from '../linger.ts';
+import type { Accepted } from '../listener.ts';
+import { canonicalIp } from '../private-address.ts';
+import type { Session, SessionConnection } from '../session.ts';
 import {
   type AssociationOptions,
   type AssociationServices,
   flowOfDatagrams,
   type Held,
 } from './association-options.ts';
-import type { BufferHolder } from './buffer-budget.ts';
-import { ConnectionMark } from './connection-mark.ts';
-import { ConnectionMeter } from './connection-meter.ts';
 import type { DatagramDrop } from './datagram-drops.ts';
-import { LINGER_OCTETS, lingeringEnd } from './linger.ts';
-import type { Accepted } from './listener.ts';
-import { canonicalIp } from './private-address.ts';
-import type { Session, SessionConnection } from './session.ts';
 import { type UdpDestination, UdpDestinations } from './udp-destinations.ts';
 
 /** Datagrams that were under way when the control connection ended arrive within this time and are counted. */

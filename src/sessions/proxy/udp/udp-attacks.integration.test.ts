@@ -2,8 +2,9 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { Random } from '../generator/random.ts';
-import { socks5Datagram } from '../platform/socks5-datagram.ts';
+import { Random } from '../../../generator/random.ts';
+import { socks5Datagram } from '../../../platform/network/socks5-datagram.ts';
+import { until } from '../proxy.fixture.ts';
 import {
   associated,
   clients,
@@ -15,7 +16,6 @@ import {
   voice,
   world,
 } from './call-world.fixture.ts';
-import { until } from './proxy.fixture.ts';
 
 const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31);
 

@@ -1,10 +1,10 @@
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { parseSocks5Address, type Socks5Destination, socks5Address } from '../platform/socks5.ts';
-import { parseSocks5Datagram, type Socks5Datagram, socks5Datagram } from '../platform/socks5-datagram.ts';
-import { socks5Password, taggedSocks5Password } from '../session-protocol/relay-message.ts';
-import type { Granted } from './fake-dispatch.fixture.ts';
+import { parseSocks5Address, type Socks5Destination, socks5Address } from '../../../platform/network/socks5.ts';
+import { parseSocks5Datagram, type Socks5Datagram, socks5Datagram } from '../../../platform/network/socks5-datagram.ts';
+import { socks5Password, taggedSocks5Password } from '../../protocol/relay-message.ts';
+import type { Granted } from '../fake-dispatch.fixture.ts';
 
 export interface ClientOptions {
   /** What the request says of where datagrams come from. */

@@ -1,10 +1,10 @@
-import type { Clock } from '../platform/clock.ts';
-import type { Socks5Destination } from '../platform/socks5.ts';
-import { type Admission, type Admitted, type Refused, refused } from './admission.ts';
+import type { Clock } from '../../../platform/clock.ts';
+import type { Socks5Destination } from '../../../platform/network/socks5.ts';
+import { type Admission, type Admitted, type Refused, refused } from '../admission.ts';
+import { canonicalIp } from '../private-address.ts';
+import type { UdpLimits } from '../proxy-config-schema.ts';
+import type { Session } from '../session.ts';
 import type { DatagramDrop } from './datagram-drops.ts';
-import { canonicalIp } from './private-address.ts';
-import type { UdpLimits } from './proxy-config-schema.ts';
-import type { Session } from './session.ts';
 
 /** A host and port that an association sends to. Its name is resolved once, and what was checked is what is sent to. */
 export interface UdpDestination {

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { Announcement } from '../session-protocol/dispatch-messages.ts';
-import { TAG_ACCEPTED, TAG_OVER } from '../session-protocol/tag-datagram.ts';
+import type { Announcement } from '../../protocol/dispatch-messages.ts';
+import { TAG_ACCEPTED, TAG_OVER } from '../../protocol/tag-datagram.ts';
+import { type FakeGateway, gone, startGateway, startWorld, until, type World } from '../proxy.fixture.ts';
 import type { DatagramDrop } from './datagram-drops.ts';
-import { type FakeGateway, gone, startGateway, startWorld, until, type World } from './proxy.fixture.ts';
 import { startUdpHost, UdpClient, type UdpHost } from './udp-client.fixture.ts';
 
 let world: World;

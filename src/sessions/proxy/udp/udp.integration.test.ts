@@ -1,5 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import type { Granted } from '../fake-dispatch.fixture.ts';
+import { gone, until } from '../proxy.fixture.ts';
 import {
   associated,
   clients,
@@ -15,8 +17,6 @@ import {
   voice,
   world,
 } from './call-world.fixture.ts';
-import type { Granted } from './fake-dispatch.fixture.ts';
-import { gone, until } from './proxy.fixture.ts';
 
 useCallWorld();
 

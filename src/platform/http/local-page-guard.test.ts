@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { requestRefusal } from './http-guard.ts';
+import { requestRefusal } from './local-page-guard.ts';
 
 const request = (headers: Record<string, string>, method = 'GET') => ({ headers, method });
 

@@ -1,10 +1,8 @@
+import { kafkaJars, startKafkaBroker } from '../../src/development/servers/kafka-broker.ts';
+import { awaitKafka } from '../../src/development/servers/kafka-ready.ts';
+import { TestServerError } from '../../src/development/servers/test-server-error.ts';
 import { dockerAnswers } from './docker.ts';
-import { startKafkaBroker } from './kafka-broker.ts';
-import { awaitKafka } from './kafka-ready.ts';
-import { mavenJars } from './maven-artifacts.ts';
-import { TestServerError } from './test-server-error.ts';
 
-const KAFKA_VERSION = '4.4.0';
 // Confluent's platform 8.1 holds Apache Kafka 4.1; Testcontainers' Kafka module runs Confluent's images.
 const KAFKA_IMAGE = 'confluentinc/cp-kafka:8.1.0';
 
@@ -70,12 +68,6 @@ async function startFromContainer(): Promise<KafkaServer> {
     await container.stop();
   };
   return { brokers, origin: 'testcontainers', stop };
-}
-
-/** Returns the folder of the jars of the broker and its clients. */
-export function kafkaJars(): Promise<string> {
-  const artifacts = [`org.apache.kafka:kafka_2.13:${KAFKA_VERSION}`, 'org.slf4j:slf4j-simple:1.7.36'];
-  return mavenJars(`kafka-${KAFKA_VERSION}`, artifacts);
 }
 
 async function startFromMaven(options: KafkaOptions): Promise<KafkaServer> {
