@@ -24,6 +24,8 @@ test('the page lists why datagrams are dropped', () => {
 });
 
 test('the page states the bounds that the proxy has', () => {
-  expect(page).toContain(`${LINGER_OCTETS / 1024} KiB and one read that are read and discarded for at most ${LINGER_MS / 1000} s`);
+  expect(page).toContain(
+    `${LINGER_OCTETS / 1024} KiB and one read that are read and discarded for at most ${LINGER_MS / 1000} s`,
+  );
   expect(page).toContain(`${BUFFER_OCTETS / 1024} KiB for each direction`);
 });
