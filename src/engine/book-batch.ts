@@ -26,11 +26,11 @@ import type { SourceGap } from './resume-offset.ts';
 
 export interface WorkerSettings {
   maxRecords: number;
-  maxOctets: number;
+  maxBytes: number;
   /** What the batches of all lanes may take together; see `BatchMemory`. */
   maxTotalBytes?: number;
   maxDelayMs: number;
-  rejectionPayloadOctets: number;
+  rejectionPayloadBytes: number;
   /** Rows of leakage that a batch keeps; 0: none are kept. */
   leakageRows?: number;
   duplicateWindowRecords: number;
@@ -115,9 +115,9 @@ async function rateAndBook(
   const openCounters = state.lane.counters.count;
   const windowRecords = Math.min(state.lane.position, settings.duplicateWindowRecords);
   steps.next('encode');
-  const { pseudonymKey, rejectionPayloadOctets, leakageRows = DEFAULT_LEAKAGE_ROWS } = settings;
+  const { pseudonymKey, rejectionPayloadBytes, leakageRows = DEFAULT_LEAKAGE_ROWS } = settings;
   const payloadOf = (row: number) =>
-    rejectedPayload(batch.value(row), open.context.decode, pseudonymKey, rejectionPayloadOctets);
+    rejectedPayload(batch.value(row), open.context.decode, pseudonymKey, rejectionPayloadBytes);
   const names = { nodes: state.lane.nodes.list, tags: rules.evidence.tags };
   const summary = summarise(batch, leakageOf(batch, names, leakageRows));
   const block = journalBlock(batch, payloadOf, summary, place, state.lane, rules, memory);

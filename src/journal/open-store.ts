@@ -32,6 +32,6 @@ export async function openStore(
 }
 
 /** Throws a ConfigError where they are no good. */
-export function storeCertificates({ ssl }: ServerStoreConfig): TlsCertificates {
-  return readTlsFiles(ssl ?? {}, 'store.ssl');
+export function storeCertificates({ tls }: ServerStoreConfig): TlsCertificates {
+  return readTlsFiles(tls ?? {}, 'store.tls');
 }

@@ -68,8 +68,8 @@ export function admit(batch: FlowBatch, incoming: Incoming, context: IngestConte
   batch.readOctets += valueEnd - valueStart;
   batch.keepValue(row, octets, valueStart, valueEnd);
   const { decode, keyedByMsisdn, bookingDay } = context;
-  const { msisdn, maxFutureMs } = context.rules;
-  const latestTimeMs = latestTimeOf(incoming.timestampMs, bookingDay, maxFutureMs);
+  const { msisdn, maxFutureSkewMs } = context.rules;
+  const latestTimeMs = latestTimeOf(incoming.timestampMs, bookingDay, maxFutureSkewMs);
   const isRead = incoming.oversizedOctets === 0 && decode.readFlow?.(octets, valueStart, valueEnd, fields) === true;
   // The end is the later of the two times; what is later than its log is for the long way to reject.
   if (isRead && fields.endTimeMs <= latestTimeMs) {

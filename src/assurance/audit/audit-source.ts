@@ -17,7 +17,7 @@ export interface SourceAuditOptions {
   /** The settings with which the batches were rated. */
   duplicateWindowRecords: number;
   recordRules: RecordRules;
-  rejectionPayloadOctets: number;
+  rejectionPayloadBytes: number;
   /**
    * Called with the number of records of erased subscribers: their pseudonyms are taken from the journal, all else is
    * computed.
@@ -37,7 +37,7 @@ export async function* auditSource(
 ): AsyncGenerator<AuditFault> {
   const lanes = new Map<string, { computation: SecondComputation; next: number }>();
   const rulesOf = rulesByBatch(evidence, secondRules);
-  const { msisdn, maxFutureMs } = options.recordRules;
+  const { msisdn, maxFutureSkewMs } = options.recordRules;
   for await (const walked of walk) {
     const { batch, records } = walked;
     const { lane, numbers } = batch;
@@ -54,7 +54,7 @@ export async function* auditSource(
     const booked = new Map(stored.rows.map((row) => [Number(row.offset), hexOf(row.subscriber)]));
     const ofErasedBefore = computation.recordsOfErased;
     const computed = records.map((record, at): ComputedRecord => {
-      const latestTimeMs = lastInstantOf(record.timestampMs, batch.bookingDay, maxFutureMs);
+      const latestTimeMs = lastInstantOf(record.timestampMs, batch.bookingDay, maxFutureSkewMs);
       const read = readRecord(record, decodeAt(record.offset), { msisdn, latestTimeMs });
       const outcome = computation.compute(numbers.lane_position + at, read, rules, booked.get(record.offset));
       return { offset: record.offset, read, outcome };

@@ -12,7 +12,7 @@ export function comparePayloads(
   { rows }: StoredBatch,
   records: WalkedBatch['records'],
   decodeAt: DecodeAt,
-  options: { pseudonymKey: PseudonymKey; rejectionPayloadOctets: number },
+  options: { pseudonymKey: PseudonymKey; rejectionPayloadBytes: number },
 ): AuditFault[] {
   const rejected = rows.filter(({ kind }) => kind === 2);
   if (rejected.length === 0) return [];
@@ -22,7 +22,7 @@ export function comparePayloads(
     const record = byOffset.get(Number(offset));
     // A record that the source does not have is reported with its row.
     if (record === undefined) return [];
-    const computed = rejectedPayload(record.value, decodeAt(record.offset), key, options.rejectionPayloadOctets);
+    const computed = rejectedPayload(record.value, decodeAt(record.offset), key, options.rejectionPayloadBytes);
     const booked = String(payload);
     if (isSameAsFarAsKept(key.payloadAsBooked(computed, booked), booked)) return [];
     const message = `record ${offset}: the kept payload of the rejected record differs from the source`;

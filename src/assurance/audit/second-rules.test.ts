@@ -198,16 +198,16 @@ describe('the last instant that a record may name', () => {
     ['with a timestamp in seconds, too', 1_793_000_000, 60_000, Date.UTC(2026, 10, 29, 0, 1)],
     ['with none that producers left at -1', -1, 60_000, Date.UTC(2026, 10, 29, 0, 1)],
     ['any where there is no limit', Date.UTC(2026, 10, 20), 0, Number.POSITIVE_INFINITY],
-  ])('%s', (_, timestampMs, maxFutureMs, lastMs) => {
-    expect(lastInstantOf(timestampMs, day, maxFutureMs)).toBe(lastMs);
+  ])('%s', (_, timestampMs, maxFutureSkewMs, lastMs) => {
+    expect(lastInstantOf(timestampMs, day, maxFutureSkewMs)).toBe(lastMs);
   });
 
   test('is the engine’s', () => {
     const timestamp = fc.option(fc.oneof(fc.integer(), fc.integer({ min: 0, max: 5e12 }), fc.constant(MIN_TIME_MS)));
     fc.assert(
-      fc.property(timestamp, fc.nat(65_535), fc.nat(1e9), (timestampMs, bookingDay, maxFutureMs) => {
-        expect(lastInstantOf(timestampMs, bookingDay, maxFutureMs)).toBe(
-          latestTimeOf(timestampMs, bookingDay, maxFutureMs),
+      fc.property(timestamp, fc.nat(65_535), fc.nat(1e9), (timestampMs, bookingDay, maxFutureSkewMs) => {
+        expect(lastInstantOf(timestampMs, bookingDay, maxFutureSkewMs)).toBe(
+          latestTimeOf(timestampMs, bookingDay, maxFutureSkewMs),
         );
       }),
     );

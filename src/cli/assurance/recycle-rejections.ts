@@ -123,7 +123,7 @@ function readCorrected(file: string, config: Config): CorrectedRecord[] {
     throw new ConfigError(`${file}: there is no such file; name one with a corrected record on each line`);
   const { records, faults } = parseCorrectedRecords(
     readFileSync(file, 'utf8'),
-    config.limits.maxRecordOctets,
+    config.limits.maxRecordBytes,
     limitsOfToday(config),
   );
   if (faults.length > 0) throw faulty(file, faults);

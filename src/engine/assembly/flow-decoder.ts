@@ -75,8 +75,8 @@ export function kafkaDecoder({ valueFormat, avro }: ValueConfig): Decoder {
 }
 
 /** Throws a ConfigError where certificates are no good. */
-export function registryOptions({ url, username, password, ssl }: RegistryConfig): SchemaRegistryOptions {
-  return { url, username, password, tls: readTlsFiles(ssl ?? {}, 'source.kafka.avro.registry.ssl') };
+export function registryOptions({ url, username, password, tls }: RegistryConfig): SchemaRegistryOptions {
+  return { url, username, password, tls: readTlsFiles(tls ?? {}, 'source.kafka.avro.registry.tls') };
 }
 
 export function readSchema(path: string): AvroSchema {
@@ -98,7 +98,7 @@ function configuredDecoder(avro: KafkaConfig['avro']): AvroDecoder {
     schemas: new Map(schemas),
     bareSchema: avro.bareSchema === undefined ? own : readSchema(avro.bareSchema),
     header: avro.header,
-    idOctets: avro.idOctets,
+    idBytes: avro.idBytes,
   });
   if (decoder.tellsHeaders || avro.registry === null) return decoder;
   throw new ConfigError(

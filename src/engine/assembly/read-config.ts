@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { Config } from '../../platform/config/config.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import type { ConfigOverrides } from '../../platform/config/config-merge.ts';
+import { writeConfigWarnings } from '../../platform/config/config-warnings.ts';
 import { loadConfig } from '../../platform/config/load-config.ts';
 import type { Catalogue, Sponsor } from '../../rating/catalogue/catalogue.ts';
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
@@ -74,6 +75,7 @@ export function readConfig(options: ConfigOptions): Config {
   };
   const loaded = loadConfig({ file, env: process.env, overrides, readFile: (path) => readFileSync(path, 'utf8') });
   if (loaded.faults !== undefined) throw new ConfigError(loaded.faults.map(formatFault));
+  writeConfigWarnings(loaded.warnings);
   return loaded.config;
 }
 

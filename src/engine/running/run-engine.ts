@@ -98,7 +98,7 @@ async function runUntilEnd(
   const { health, events, tracer } = observer;
   const settings = {
     ...config.batch,
-    rejectionPayloadOctets: config.limits.rejectionPayloadOctets,
+    rejectionPayloadBytes: config.limits.rejectionPayloadBytes,
     leakageRows: config.leakage.maxRows,
     duplicateWindowRecords: config.duplicates.windowRecords,
     pseudonymKey: key.key,

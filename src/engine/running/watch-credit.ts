@@ -28,7 +28,7 @@ export async function whileWatchingCredit<T>(
     store,
     sponsors: catalogue.sponsors,
     clock: systemClock,
-    checkIntervalMs: config.credit.checkEveryMs,
+    checkIntervalMs: config.credit.checkIntervalMs,
     onBooked: (entry) => logger.warn({ sponsorId: entry.sponsorId, why: entry.why }, describeEntry(entry)),
     onLooked: (accounts) => sponsors.onLooked(accounts),
     onChecked(problem) {

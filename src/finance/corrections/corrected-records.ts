@@ -52,7 +52,7 @@ const LINE = z.object(
  */
 export function parseCorrectedRecords(
   text: string,
-  maxRecordOctets: number,
+  maxRecordBytes: number,
   limits: RecordLimits,
 ): { records: CorrectedRecord[]; faults: LineFault[] } {
   const records: CorrectedRecord[] = [];
@@ -61,7 +61,7 @@ export function parseCorrectedRecords(
   text.split('\n').forEach((json, index) => {
     const line = index + 1;
     if (json.trim() === '') return;
-    const read = readLine(json, line, maxRecordOctets, limits);
+    const read = readLine(json, line, maxRecordBytes, limits);
     if (typeof read === 'string') {
       faults.push({ line, message: read });
       return;
@@ -86,7 +86,7 @@ export function digestOf(records: readonly CorrectedRecord[]): string {
   return hash.digest('hex');
 }
 
-function readLine(json: string, line: number, maxRecordOctets: number, limits: RecordLimits): CorrectedRecord | string {
+function readLine(json: string, line: number, maxRecordBytes: number, limits: RecordLimits): CorrectedRecord | string {
   let parsed: unknown;
   try {
     parsed = JSON.parse(json);
@@ -102,7 +102,7 @@ function readLine(json: string, line: number, maxRecordOctets: number, limits: R
       .join('; ');
   const { record, ...place } = data;
   const value = Buffer.from(JSON.stringify(record));
-  const oversizedOctets = value.length > maxRecordOctets ? value.length : 0;
+  const oversizedOctets = value.length > maxRecordBytes ? value.length : 0;
   const corrected = readRecord({ value, oversizedOctets }, decodeJson, limits);
   if ('reason' in corrected)
     return `record: is not corrected, it would be rejected again (${corrected.reason}): ${corrected.detail}`;

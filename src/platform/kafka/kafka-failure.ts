@@ -34,7 +34,7 @@ export function isOutage(error: unknown): boolean {
  * error is another one.
  */
 export function refusalOf(error: unknown): string | null {
-  const refusal = tlsFailure(error, 'source.kafka.ssl');
+  const refusal = tlsFailure(error, 'source.kafka.tls');
   if (refusal !== null) return `the brokers cannot be trusted, or do not trust this client: ${refusal}`;
   for (const { name, type, message, retriable } of causes(error)) {
     if (name === 'TokenError' && retriable === false) return message;

@@ -29,7 +29,7 @@ export interface KafkaOptions {
   /** How often a call is tried again before it is given up; absent: for about half a minute. */
   retries?: number;
   /** Of a record batch, decompressed; for all clients of the process. */
-  maxBatchOctets?: number;
+  maxBatchBytes?: number;
   /** Of a connection; default 5 s. */
   connectionTimeoutMs?: number;
   /** Of an answer; default kafkajs's 30 s. */
@@ -47,9 +47,9 @@ const CONNECTION_TIMEOUT_MS = 5000;
 
 /** A Kafka client. Inert: its consumers, producers and admins connect. */
 export function createKafka(options: KafkaOptions): Kafka {
-  const { brokers, clientId, ssl, sasl, retries = RETRY.retries, maxBatchOctets, logger, requestTimeoutMs } = options;
+  const { brokers, clientId, ssl, sasl, retries = RETRY.retries, maxBatchBytes, logger, requestTimeoutMs } = options;
   hideAbortedRecords();
-  readAllCodecs(maxBatchOctets);
+  readAllCodecs(maxBatchBytes);
   takeEncodedRecords();
   assembleAnswers();
   return new Kafka({

@@ -84,7 +84,7 @@ function post({
   const login = Buffer.from(`${formEncoded(clientId)}:${formEncoded(clientSecret)}`).toString('base64');
   return new Promise((resolve, reject) => {
     const fail = (cause: Error) => {
-      const refusal = tlsFailure(cause, `${FIELD}.ssl`);
+      const refusal = tlsFailure(cause, `${FIELD}.tls`);
       reject(new TokenError(`${tokenUrl}: ${refusal ?? `does not answer: ${cause.message}`}`, refusal === null));
     };
     const asked = request(tokenUrl, {

@@ -32,7 +32,7 @@ export interface AvroDecoderOptions {
    */
   header: 'auto' | 'confluent' | 'single-object' | 'bare';
   /** Default 4. */
-  idOctets?: IdOctets;
+  idBytes?: IdOctets;
 }
 
 /** Decodes records of schemas known from the start, and of those that it is taught. */
@@ -56,19 +56,19 @@ const MAX_ID = 2 ** 32 - 1;
  * is made, on a schema that cannot be read as a flow record.
  */
 export function avroDecoder(options: AvroDecoderOptions): AvroDecoder {
-  const { readerSchema, header, idOctets = 4 } = options;
+  const { readerSchema, header, idBytes = 4 } = options;
   const reader = recordOf(readerSchema);
   const resolve = (schema: AvroSchema, name: string) => resolved(reader, schema, name);
   const bare = resolve(options.bareSchema ?? readerSchema, 'the schema of records without a header');
   const byId = new Map([...options.schemas].map(([id, schema]) => [id, resolve(schema, nameOf(id))]));
   const byFingerprint = fingerprinted([resolve(readerSchema, 'the flow record'), bare, ...byId.values()]);
   const tellsHeaders = header !== 'auto' || startsWithNodeId(reader, bare.type);
-  const headerOctets = 1 + idOctets;
+  const headerBytes = 1 + idBytes;
 
   const decodeHeaded = (octets: Buffer): Decoded | null => {
-    const isWhole = octets[0] === 0 && octets.length >= headerOctets;
-    const known = isWhole ? byId.get(schemaIdAt(octets, 0, idOctets)) : undefined;
-    return known === undefined ? null : known.decode(octets.subarray(headerOctets));
+    const isWhole = octets[0] === 0 && octets.length >= headerBytes;
+    const known = isWhole ? byId.get(schemaIdAt(octets, 0, idBytes)) : undefined;
+    return known === undefined ? null : known.decode(octets.subarray(headerBytes));
   };
   const decodeSingle = (octets: Buffer): Decoded | null => {
     const isWhole = isSingleObject(octets) && octets.length >= SINGLE_OBJECT_HEADER_OCTETS;
@@ -78,21 +78,21 @@ export function avroDecoder(options: AvroDecoderOptions): AvroDecoder {
   const decode: Decoder = (value) => {
     const octets = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
     if (header === 'bare') return bare.decode(octets);
-    if (header === 'confluent') return decodeHeaded(octets) ?? rejectUnknownSchema(octets, idOctets);
+    if (header === 'confluent') return decodeHeaded(octets) ?? rejectUnknownSchema(octets, idBytes);
     if (header === 'single-object') return decodeSingle(octets) ?? rejectNoSingleObject(octets);
     const decoded = octets[0] === 0 ? decodeHeaded(octets) : decodeSingle(octets);
     if (decoded !== null) return decoded;
     const isBare = !tellsHeaders || (octets[0] !== 0 && !isSingleObject(octets));
-    return isBare ? bare.decode(octets) : rejectUnknownSchema(octets, idOctets);
+    return isBare ? bare.decode(octets) : rejectUnknownSchema(octets, idBytes);
   };
   let knownId = NO_ID; // the last one seen
   return Object.assign(decode, {
-    readFlow: flowReader(header, idOctets, bare.layout, byId),
+    readFlow: flowReader(header, idBytes, bare.layout, byId),
     tellsHeaders,
     unknownIdOf(octets: Uint8Array, start: number, end: number): number {
-      if (octets[start] !== 0 || end - start < headerOctets || !tellsHeaders) return NO_ID;
+      if (octets[start] !== 0 || end - start < headerBytes || !tellsHeaders) return NO_ID;
       if (header === 'bare' || header === 'single-object') return NO_ID;
-      const id = schemaIdAt(octets, start, idOctets);
+      const id = schemaIdAt(octets, start, idBytes);
       if (id !== knownId && !byId.has(id)) return id > MAX_ID ? NO_ID : id;
       knownId = id;
       return NO_ID;
@@ -163,11 +163,11 @@ function startsWithNodeId(reader: AvroRecord, type: AvroType | null): boolean {
 /** Reads datums of plain schemas, whichever schema id names them. */
 function flowReader(
   header: AvroDecoderOptions['header'],
-  idOctets: IdOctets,
+  idBytes: IdOctets,
   bareLayout: FlowLayout | null,
   byId: ReadonlyMap<number, Resolved>,
 ) {
-  const headerOctets = 1 + idOctets;
+  const headerBytes = 1 + idBytes;
   // The last ones seen: a topic's records nearly all have the same.
   let plainId = NO_ID;
   let plainLayout: FlowLayout = 'with identities';
@@ -177,9 +177,9 @@ function flowReader(
     if (!headed) {
       return bareLayout !== null && header !== 'single-object' && readAvroFlow(octets, start, end, fields, bareLayout);
     }
-    const datum = start + headerOctets;
+    const datum = start + headerBytes;
     if (first !== 0 || datum > end) return false;
-    const id = schemaIdAt(octets, start, idOctets);
+    const id = schemaIdAt(octets, start, idBytes);
     if (id !== plainId) {
       const layout = byId.get(id)?.layout ?? null;
       if (layout === null) return false;

@@ -57,7 +57,7 @@ describe('other headers', () => {
   test('ids of 8 octets are read, and named where 4 are expected', () => {
     const decode = decoder({
       header: 'confluent',
-      idOctets: 8,
+      idBytes: 8,
       schemas: new Map([
         [1, readerSchema],
         [7, other],
@@ -71,7 +71,7 @@ describe('other headers', () => {
     expect(decode.unknownIdOf(withLongId(2n ** 40n, datum), 0, value.length)).toBe(NO_ID);
     expect(decode(withLongId(2n ** 40n, datum)).fault?.reason).toBe('unknown_schema');
     expect(decoder()(value).fault?.detail).toMatch(
-      /id 0 is known; with ids of 8 octets, as Apicurio .* avro.idOctets: 8/,
+      /id 0 is known; with ids of 8 octets, as Apicurio .* avro.idBytes: 8/,
     );
   });
 

@@ -10,8 +10,8 @@ const FINGERPRINT_OCTETS = 8;
 export const SINGLE_OBJECT_HEADER_OCTETS = SINGLE_OBJECT.length + FINGERPRINT_OCTETS;
 
 /** The schema id, big-endian, of a header that begins at `start`. */
-export function schemaIdAt(octets: Uint8Array, start: number, idOctets: IdOctets): number {
-  return idOctets === 4 ? wordAt(octets, start + 1) : wordAt(octets, start + 1) * 2 ** 32 + wordAt(octets, start + 5);
+export function schemaIdAt(octets: Uint8Array, start: number, idBytes: IdOctets): number {
+  return idBytes === 4 ? wordAt(octets, start + 1) : wordAt(octets, start + 1) * 2 ** 32 + wordAt(octets, start + 5);
 }
 
 function wordAt(octets: Uint8Array, at: number): number {
@@ -28,14 +28,13 @@ export function fingerprintAt(octets: Buffer): string {
 }
 
 /** What becomes of a record whose schema is not known, or was not: only its header is looked at. */
-export function rejectUnknownSchema(value: Uint8Array, idOctets: IdOctets = 4): Decoded {
+export function rejectUnknownSchema(value: Uint8Array, idBytes: IdOctets = 4): Decoded {
   if (isSingleObject(value)) return rejectUnknownFingerprint(value);
   if (value[0] !== 0) return fault('malformed', noHeader(value));
-  if (value.length <= idOctets) return fault('malformed', 'ends inside of the Confluent header');
-  const id = schemaIdAt(value, 0, idOctets);
+  if (value.length <= idBytes) return fault('malformed', 'ends inside of the Confluent header');
+  const id = schemaIdAt(value, 0, idBytes);
   // A registry counts from 1: the first half of a longer id.
-  const hint =
-    idOctets === 4 && id === 0 ? '; with ids of 8 octets, as Apicurio writes them, set avro.idOctets: 8' : '';
+  const hint = idBytes === 4 && id === 0 ? '; with ids of 8 octets, as Apicurio writes them, set avro.idBytes: 8' : '';
   return fault('unknown_schema', `no schema with the id ${id} is known${hint}`);
 }
 

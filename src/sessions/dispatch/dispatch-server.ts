@@ -33,7 +33,7 @@ export interface DispatchServerOptions
     | 'identity'
     | 'accounts'
     | 'operatorSecret'
-    | 'heartbeatEveryMs'
+    | 'heartbeatIntervalMs'
     | 'rateLimits'
     | 'limits'
     | 'trustedProxies'
@@ -54,7 +54,7 @@ export interface DispatchServerOptions
   termsOf: (applicationId: string) => SessionTerms;
   patience: Patience;
   sessionLimits: SessionLimits;
-  rotateKeysEveryMs: number;
+  keyRotationIntervalMs: number;
   retainMs: number;
   /** Throws a ConfigError when subscribers are stored by another key, or a newer state of it, than the one in use; returns its states. */
   checkPseudonymKey: (storedStates: readonly string[]) => readonly string[];
@@ -66,7 +66,7 @@ export interface DispatchServerOptions
     preflight: () => Promise<void>;
   };
   /** `read` asks the engine's store, whose pseudonym key it compares with the one in use. */
-  suspensions: { read: () => Promise<SuspensionFacts>; everyMs: number };
+  suspensions: { read: () => Promise<SuspensionFacts>; intervalMs: number };
   /** The server cannot work: it has to end. */
   onFailure: (error: unknown) => void;
   logger: Logger;
@@ -173,7 +173,7 @@ export class DispatchServer {
   async #rotateKeys(): Promise<void> {
     const { store, clock, patience, logger } = this.context;
     const before = store.fact('signingKeys') ?? [];
-    const rotation = { rotateEveryMs: this.#options.rotateKeysEveryMs, tokenMs: patience.tokenMs };
+    const rotation = { rotateEveryMs: this.#options.keyRotationIntervalMs, tokenMs: patience.tokenMs };
     const keys = rotateKeys(before, clock.nowMs(), rotation);
     const ids = keys.map(({ keyId }) => keyId);
     if (ids.join() === before.map(({ keyId }) => keyId).join()) return;

@@ -96,7 +96,7 @@ plans:
 
 /** The same rate for everything, except what is given. */
 export function ratesOf(requests: number, more: Partial<HttpOptions['rateLimits']> = {}): HttpOptions['rateLimits'] {
-  const rate = { requests, perMs: 60_000 };
+  const rate = { requests, intervalMs: 60_000 };
   return {
     ...{ perSubscriber: rate, perAddress: rate, publicPerAddress: rate, unauthenticatedPerAddress: rate },
     ...{ perProxy: rate, perOperator: rate, ...more },
@@ -169,10 +169,10 @@ export class TestDispatch {
       termsOf: () => ({ grantOctets: 300, atCap: 'stop' }),
       patience: {
         tokenMs: 300_000,
-        freshForMs: 6000,
-        silentAfterMs: 60_000,
-        idleAfterMs: 600_000,
-        settleAfterMs: 900_000,
+        staleTimeoutMs: 6000,
+        lostTimeoutMs: 60_000,
+        idleTimeoutMs: 600_000,
+        releaseDelayMs: 900_000,
         warnClockSkewMs: 1000,
         maxClockSkewMs: 5000,
       },
@@ -188,7 +188,7 @@ export class TestDispatch {
       accounts: new Accounts(await this.#accounts(), this.context.logger),
       health: this.health,
       operatorSecret: OPERATOR_SECRET,
-      heartbeatEveryMs: 2000,
+      heartbeatIntervalMs: 2000,
       rateLimits: ratesOf(1000),
       limits: httpLimitsSchema.parse({}),
       trustedProxies: [],

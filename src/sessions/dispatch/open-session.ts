@@ -111,9 +111,9 @@ function reserve(context: DispatchContext, request: OpenRequest, tried: Tried): 
     const retryAfterMs = freeInMs(live, context, tried);
     return { refusal: 'too_many_sessions', detail: `${live.length} of ${sessionLimits.perSubscriber}`, retryAfterMs };
   }
-  const { freshForMs, maxClockSkewMs } = patience;
+  const { staleTimeoutMs, maxClockSkewMs } = patience;
   const openSessionsOf = (proxyId: string) => store.openSessionsOf(proxyId);
-  const wanted = { applicationId, region, nowMs, freshForMs, maxClockSkewMs, openSessionsOf };
+  const wanted = { applicationId, region, nowMs, staleTimeoutMs, maxClockSkewMs, openSessionsOf };
   const ranked = rankProxies(proxies.all(), wanted, random);
   if (ranked.length === 0) return { refusal: 'no_proxy' };
   proxies.given(ranked[0].proxyId);
@@ -131,8 +131,8 @@ function resume(context: DispatchContext, request: OpenRequest, plan: Plan, trie
   const { store, proxies, clock, patience, termsOf } = context;
   const { terminalIp, proof } = request;
   const { applicationId, account, subscriber } = proof;
-  const { freshForMs, maxClockSkewMs } = patience;
-  const wanted = { applicationId, nowMs: clock.nowMs(), freshForMs, maxClockSkewMs };
+  const { staleTimeoutMs, maxClockSkewMs } = patience;
+  const wanted = { applicationId, nowMs: clock.nowMs(), staleTimeoutMs, maxClockSkewMs };
   const [session] = store
     .liveSessions(subscriber, plan.id)
     .filter((one) => one.state === 'open' && one.planVersion === plan.version && !tried.has(one.sessionId))

@@ -5,7 +5,7 @@ import type { DispatchStore } from './dispatch-store.ts';
 export interface SponsorWatchOptions {
   store: DispatchStore;
   clock: Clock;
-  everyMs: number;
+  intervalMs: number;
   /** Asks the engine's store; rejects when that cannot be asked. */
   read: () => Promise<SuspensionFacts>;
   /** Called when the suspended sponsors are other ones than before. */
@@ -64,9 +64,9 @@ export class SponsorWatch {
   }
 
   #arm(): void {
-    const { store, clock, everyMs } = this.#options;
+    const { store, clock, intervalMs } = this.#options;
     const isKnown = store.fact('suspendedSponsors') !== undefined;
-    this.#disarm = clock.after(isKnown ? everyMs : Math.min(everyMs, WAITING_MS), () => {
+    this.#disarm = clock.after(isKnown ? intervalMs : Math.min(intervalMs, WAITING_MS), () => {
       this.#looking = this.#lookAndTell();
       void this.#looking.then(() => {
         if (this.#disarm !== null) this.#arm();

@@ -28,7 +28,7 @@ function carryOut(session: Session, what: Due): Session {
 
 function due({ catalogue, store, proxies, clock, patience }: DispatchContext, session: Session): Due {
   const nowMs = clock.nowMs();
-  const { silentAfterMs: proxySilentAfterMs, idleAfterMs, settleAfterMs } = patience;
+  const { lostTimeoutMs: proxyLostTimeoutMs, idleTimeoutMs, releaseDelayMs } = patience;
   const plan = planInForce(catalogue, session.applicationId, nowMs);
   const facts: SweepFacts = {
     nowMs,
@@ -36,9 +36,9 @@ function due({ catalogue, store, proxies, clock, patience }: DispatchContext, se
     isPlanInForce: plan?.id === session.planId && plan.version === session.planVersion,
     isProxyKnown: proxies.isKnown(session.proxyId),
     proxyHeardAtMs: proxies.heardAtMs(session.proxyId),
-    proxySilentAfterMs,
-    idleAfterMs,
-    settleAfterMs,
+    proxyLostTimeoutMs,
+    idleTimeoutMs,
+    releaseDelayMs,
   };
   return dueOf(session, facts);
 }

@@ -9,9 +9,9 @@ export interface SweepFacts {
   isProxyKnown: boolean;
   /** When the proxy gave its last sign of life. */
   proxyHeardAtMs: number;
-  proxySilentAfterMs: number;
-  idleAfterMs: number;
-  settleAfterMs: number;
+  proxyLostTimeoutMs: number;
+  idleTimeoutMs: number;
+  releaseDelayMs: number;
 }
 
 /** What is due about a session, by time alone. */
@@ -35,13 +35,13 @@ export function dueOf(session: Session, facts: SweepFacts): Due {
 }
 
 function isSpent(session: Session, facts: SweepFacts): boolean {
-  const { nowMs, isPlanInForce, isProxyKnown, proxyHeardAtMs, proxySilentAfterMs, idleAfterMs } = facts;
-  if (!isPlanInForce || !isProxyKnown || nowMs - proxyHeardAtMs > proxySilentAfterMs) return true;
-  return nowMs - Math.max(session.tokenExpiresAtMs, session.lastReportAtMs) > idleAfterMs;
+  const { nowMs, isPlanInForce, isProxyKnown, proxyHeardAtMs, proxyLostTimeoutMs, idleTimeoutMs } = facts;
+  if (!isPlanInForce || !isProxyKnown || nowMs - proxyHeardAtMs > proxyLostTimeoutMs) return true;
+  return nowMs - Math.max(session.tokenExpiresAtMs, session.lastReportAtMs) > idleTimeoutMs;
 }
 
-function isSafeToSettle(session: Session, { nowMs, isProxyKnown, settleAfterMs }: SweepFacts): boolean {
+function isSafeToSettle(session: Session, { nowMs, isProxyKnown, releaseDelayMs }: SweepFacts): boolean {
   if (isWhollyReported(session)) return true;
   const overSinceMs = isProxyKnown ? session.overAcknowledgedAtMs : session.lastReportAtMs;
-  return overSinceMs !== null && nowMs - overSinceMs > settleAfterMs;
+  return overSinceMs !== null && nowMs - overSinceMs > releaseDelayMs;
 }

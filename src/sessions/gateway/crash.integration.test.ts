@@ -46,7 +46,7 @@ terminalAddresses: 127.78.0.0/24
 identity: { issuer: operator, keyId: key-1, privateKeyFile: identity.pem }
 kafka: { brokers: [${server.brokers.map((broker) => `"${broker}"`).join(', ')}], topic: ${topic} }
 spool: spool
-partialRecords: { afterMs: 20, afterOctets: 2000 }
+partialRecords: { intervalMs: 20, afterOctets: 2000 }
 log: { level: warn }
 `,
   );

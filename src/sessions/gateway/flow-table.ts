@@ -24,7 +24,7 @@ export interface Flow {
 }
 
 export interface FlowTableOptions {
-  partialRecords: { afterMs: number; afterOctets: number };
+  partialRecords: { intervalMs: number; afterOctets: number };
   nowMs: () => number;
   onRecord: (draft: RecordDraft, bearer: StoredBearer) => void;
 }
@@ -44,8 +44,8 @@ export class FlowTable {
   }
 
   start(): void {
-    const everyMs = Math.max(5, this.#options.partialRecords.afterMs / LOOKS_PER_RECORD);
-    this.#timer = setInterval(() => this.#cutOld(), everyMs);
+    const intervalMs = Math.max(5, this.#options.partialRecords.intervalMs / LOOKS_PER_RECORD);
+    this.#timer = setInterval(() => this.#cutOld(), intervalMs);
   }
 
   /** Cuts what is open. */
@@ -100,7 +100,7 @@ export class FlowTable {
     const nowMs = this.#options.nowMs();
     for (const flow of this.#flows.values()) {
       const { openSinceMs } = flow.meter;
-      const isOld = openSinceMs !== null && nowMs - openSinceMs >= this.#options.partialRecords.afterMs;
+      const isOld = openSinceMs !== null && nowMs - openSinceMs >= this.#options.partialRecords.intervalMs;
       if (isOld) this.#record(flow, flow.meter.cut(nowMs));
     }
   }

@@ -5,7 +5,7 @@ import { TerminalTags } from './terminal-tags.ts';
 const NO_TAGS = {
   proxies: () => [],
   applications: [],
-  requestOctets: 1024,
+  requestBytes: 1024,
   requestTimeoutMs: 1,
   findKey: () => 'unknown' as const,
   nowMs: () => 0,

@@ -35,11 +35,11 @@ export class TestGateway {
         issuer: 'operator',
         keyId: 'key-1',
         privateKeyPem: keys.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
-        lifetimeSeconds: 60,
+        lifetimeMs: 60_000,
       },
       kafka,
       spool: mkdtempSync(join(tmpdir(), 'zerorate-spool-')),
-      partialRecords: { afterMs: 60_000, afterOctets: 2 ** 40 },
+      partialRecords: { intervalMs: 60_000, afterOctets: 2 ** 40 },
       log: { level: 'silent', format: 'json' },
       ...overrides,
     };

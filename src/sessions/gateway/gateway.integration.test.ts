@@ -239,7 +239,7 @@ test('a reader that does not read stops the sender, and loses nothing', async ()
 
 test('every octet is in one record, however they are cut', async () => {
   const random = new Random(SEED);
-  const gateway = await startedGateway({ partialRecords: { afterMs: 15, afterOctets: 5000 } });
+  const gateway = await startedGateway({ partialRecords: { intervalMs: 15, afterOctets: 5000 } });
   const sent = { uplinkOctets: 0, downlinkOctets: 0 };
   await Promise.all(
     Array.from({ length: 20 }, async (_, terminal) => {

@@ -47,7 +47,7 @@ async function startedGateway(isReachable = true): Promise<TestGateway> {
   const terminalTags: GatewayConfig['terminalTags'] = {
     jwksUrl: await keySetUrl(isReachable),
     applications: [{ applicationId: 'chat', zeroRatingTag: 'CHAT' }],
-    requestOctets: 16_384,
+    requestBytes: 16_384,
     requestTimeoutMs: 10_000,
   };
   const gateway = new TestGateway({ brokers: server.brokers, topic: await createTopic(kafka) }, { terminalTags });

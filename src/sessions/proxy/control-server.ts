@@ -10,12 +10,12 @@ import { exportConnections } from '../../platform/http/http-metrics.ts';
 import type { PeerSecret } from '../../platform/http/peer-secret.ts';
 import type { ConnectionLimits } from '../../platform/network/connection-limits.ts';
 import { ListenError } from '../../platform/network/listen-error.ts';
+import { readTlsFiles } from '../../platform/network/tls-files.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import { type Announcement, announcementSchema } from '../protocol/dispatch-messages.ts';
 import type { EndpointDocument, ProxyDocument } from './proxy-config-schema.ts';
 import { exportProxy, type ProxyFigures } from './proxy-metrics.ts';
 import type { SessionRegistry } from './session-registry.ts';
-import { readTlsFiles } from './tls-files.ts';
 
 const ANNOUNCEMENT_OCTETS = 64 * 1024;
 
@@ -112,7 +112,7 @@ export async function createControlServer(options: ControlServerOptions): Promis
         ? { kind: 'dispatch', key: '' }
         : null,
     unauthorized: () => bodyOf('unauthorized'),
-    tls: tls && readTlsFiles(tls),
+    tls: tls && readTlsFiles(tls, 'listen.control.tls'),
   });
   server.setSerializerCompiler(serializerCompiler);
   await server.register(swagger, { openapi: OPENAPI, transform: jsonSchemaTransform });

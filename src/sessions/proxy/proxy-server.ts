@@ -30,7 +30,7 @@ import { UsageSpool } from './reports/usage-spool.ts';
 import { SessionRegistry } from './session-registry.ts';
 import { SigningKeys } from './signing-keys.ts';
 import { Socks5Endpoint, type UdpServices } from './socks5-endpoint.ts';
-import { TlsFiles } from './tls-files.ts';
+import { ReloadableCertificate } from './tls-files.ts';
 import { AssociationGate } from './udp/association-gate.ts';
 import { DatagramDrops } from './udp/datagram-drops.ts';
 
@@ -69,7 +69,7 @@ export class ProxyServer {
   readonly #listeners: Record<'connect' | 'socks5' | 'relay', Listener>;
   readonly #control: ControlServer;
   readonly #heartbeats: Heartbeats;
-  readonly #tls: TlsFiles[] = [];
+  readonly #tls: ReloadableCertificate[] = [];
   readonly #timers: NodeJS.Timeout[] = [];
   /** By id; changed in place. */
   readonly #applications = new Map<string, Application>();
@@ -90,15 +90,15 @@ export class ProxyServer {
     this.#marks = new FlowMarks({ gateway: config.gateway ?? null, secret: config.gatewaySecret, logger });
     const base = { spool: this.#spool, clock, logger };
     const { health } = this;
-    const { retryMs } = statistics;
-    const reporting = { proxyId, client: this.#client, refused: this.#refused, health, retryMs };
+    const { retryDelayMs } = statistics;
+    const reporting = { proxyId, client: this.#client, refused: this.#refused, health, retryDelayMs };
     this.#reporter = new UsageReporter({ ...base, ...reporting });
     this.#registry = new SessionRegistry({
       ...base,
       capacitySessions: limits.capacitySessions,
-      idleMs: idle.afterMs,
-      promptMs: idle.promptMs,
-      stalledMs: limits.stalledMs,
+      idleMs: idle.timeoutMs,
+      promptTimeoutMs: idle.promptTimeoutMs,
+      stallTimeoutMs: limits.stallTimeoutMs,
       statisticsIntervalMs: statistics.intervalMs,
       report: this.#reporter.take,
     });
@@ -173,8 +173,8 @@ export class ProxyServer {
       this.#registry.sweep();
       return this.#reporter.send();
     });
-    this.#every(statistics.syncMs, () => this.#spool.sync());
-    this.#every(statistics.retryMs, () => this.#marks.retry());
+    this.#every(statistics.syncIntervalMs, () => this.#spool.sync());
+    this.#every(statistics.retryDelayMs, () => this.#marks.retry());
     await this.#heartbeats.start();
   }
 
@@ -201,7 +201,7 @@ export class ProxyServer {
    */
   reload(applications: readonly ApplicationDocument[]): void {
     const { config, resolve = resolveBySystem } = this.#options;
-    this.#useApplications(applications, { resolve, resolveMs: config.limits.dialMs });
+    this.#useApplications(applications, { resolve, resolveMs: config.limits.connectTimeoutMs });
     for (const files of this.#tls) files.reload();
   }
 
@@ -214,7 +214,7 @@ export class ProxyServer {
 
   #doorServices(): EndpointServices {
     const { config, logger, resolve = resolveBySystem } = this.#options;
-    const options = { resolve, resolveMs: config.limits.dialMs };
+    const options = { resolve, resolveMs: config.limits.connectTimeoutMs };
     this.#useApplications(config.applications, options);
     const applications = this.#applications;
     const base = { registry: this.#registry, clock: this.#clock, buffers: this.#buffers };
@@ -245,14 +245,14 @@ export class ProxyServer {
 
   #listener(field: string, endpoint: EndpointDocument, onConnection: (accepted: Accepted) => void): Listener {
     const { config, logger } = this.#options;
-    const tls = endpoint.tls === undefined ? null : new TlsFiles(endpoint.tls, logger);
+    const tls = endpoint.tls === undefined ? null : new ReloadableCertificate(endpoint.tls, `${field}.tls`, logger);
     if (tls !== null) this.#tls.push(tls);
     return new Listener({
       field,
       address: { host: endpoint.host, port: endpoint.port },
       tls,
       gate: this.#gate,
-      handshakeMs: config.limits.handshakeMs,
+      handshakeTimeoutMs: config.limits.handshakeTimeoutMs,
       onConnection,
     });
   }

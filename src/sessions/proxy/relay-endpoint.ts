@@ -29,14 +29,14 @@ export class RelayEndpoint {
 
   constructor(services: EndpointServices) {
     this.#services = services;
-    const { headerOctets, messageOctets } = services.limits;
+    const { headerBytes, messageBytes } = services.limits;
     this.#frames = {
-      maxPayload: messageOctets + MAX_HEADER_OCTETS,
+      maxPayload: messageBytes + MAX_HEADER_OCTETS,
       maxFragments: MAX_FRAGMENTS,
       perMessageDeflate: false,
     };
     this.#webSockets = new WebSocketServer({ noServer: true, clientTracking: false, autoPong: false, ...this.#frames });
-    this.#server = createServer({ maxHeaderSize: headerOctets });
+    this.#server = createServer({ maxHeaderSize: headerBytes });
     this.#server.maxHeadersCount = 0;
     this.#server.on('upgrade', (request, socket, head) => {
       const accepted = this.#accepted.get(socket as Socket);
@@ -77,8 +77,8 @@ export class RelayEndpoint {
     const admitted = await admission.admit(session, { relay }, tagsOf(request));
     if ('refusal' in admitted) return refuse(admitted);
     if (accepted.raw.destroyed) return;
-    const { messageOctets } = this.#services.limits;
-    const options = { services: this.#services, maxPayloadOctets: messageOctets };
+    const { messageBytes } = this.#services.limits;
+    const options = { services: this.#services, maxPayloadOctets: messageBytes };
     const connection = new RelayConnection(accepted, admitted, options);
     try {
       const { upstream, socket } = await this.#connect(admitted);
@@ -121,7 +121,10 @@ export class RelayEndpoint {
     url.searchParams.set('account', session.terms.applicationAccount);
     url.searchParams.set('contentType', contentType);
     return new Promise((resolve, reject) => {
-      const upstream = new WebSocket(url, { ...this.#frames, handshakeTimeout: this.#services.limits.dialMs });
+      const upstream = new WebSocket(url, {
+        ...this.#frames,
+        handshakeTimeout: this.#services.limits.connectTimeoutMs,
+      });
       let socket: Duplex | null = null;
       upstream.once('upgrade', (response) => {
         socket = response.socket;

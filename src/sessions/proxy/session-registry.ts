@@ -18,8 +18,8 @@ export interface RegistryOptions {
   logger: Logger;
   capacitySessions: number;
   idleMs: number;
-  promptMs: number;
-  stalledMs: number;
+  promptTimeoutMs: number;
+  stallTimeoutMs: number;
   statisticsIntervalMs: number;
   /** Takes a report that is complete. */
   report(report: SpooledReport): void;
@@ -177,9 +177,9 @@ export class SessionRegistry {
   }
 
   #sweepOne(session: Session, nowMs: number): void {
-    const { idleMs, promptMs, stalledMs, statisticsIntervalMs, clock, report } = this.#options;
+    const { idleMs, promptTimeoutMs, stallTimeoutMs, statisticsIntervalMs, clock, report } = this.#options;
     const idleForMs = nowMs - session.lastActiveMs;
-    if (idleForMs >= idleMs + promptMs) {
+    if (idleForMs >= idleMs + promptTimeoutMs) {
       const isExpired =
         session.connections.size === 0 && session.tokenExpiresAtMs > 0 && session.tokenExpiresAtMs <= nowMs;
       this.end(session, isExpired ? 'expired' : 'idle');
@@ -187,11 +187,11 @@ export class SessionRegistry {
     }
     if (idleForMs >= idleMs && session.promptedAtMs === null) {
       session.promptedAtMs = nowMs;
-      this.#tell(session, { type: 'idle_prompt', closesInMs: Math.max(0, idleMs + promptMs - idleForMs) });
+      this.#tell(session, { type: 'idle_prompt', closesInMs: Math.max(0, idleMs + promptTimeoutMs - idleForMs) });
     }
     for (const connection of session.connections) {
       const { blockedSinceMs } = connection;
-      if (blockedSinceMs !== null && clock.monotonicMs() - blockedSinceMs >= stalledMs) connection.destroy();
+      if (blockedSinceMs !== null && clock.monotonicMs() - blockedSinceMs >= stallTimeoutMs) connection.destroy();
     }
     const isDue = session.isReportDue || nowMs - session.lastReportMs >= statisticsIntervalMs;
     if (!session.isStarted || !isDue || session.isReportUnderWay) return;

@@ -73,7 +73,7 @@ export class Socks5Endpoint {
     if (raw.destroyed || admitted.destination === null) return;
     const tunnel = new Tunnel(accepted, admitted, this.#services);
     try {
-      const upstream = await dial(admitted.destination, limits.dialMs);
+      const upstream = await dial(admitted.destination, limits.connectTimeoutMs);
       await tunnel.open(upstream, socks5Reply('succeeded'), Buffer.alloc(0));
     } catch (error) {
       refuse(refused('upstream_failed', (error as Error).message));

@@ -110,9 +110,9 @@ async function protocolFault(
   const isTls = ssl !== undefined && ssl !== false;
   const speaksPlainly = await speaksKafka(address, ANSWER_TIMEOUT_MS / 2);
   if (isTls && speaksPlainly)
-    return 'the port speaks no TLS; remove source.kafka.ssl, or use the port of the TLS listener in source.kafka.brokers';
+    return 'the port speaks no TLS; remove source.kafka.tls, or use the port of the TLS listener in source.kafka.brokers';
   if (!isTls && !speaksPlainly && (await speaksTls(address, ANSWER_TIMEOUT_MS / 2)))
-    return 'the port speaks TLS; set source.kafka.ssl to true, or to the certificates to use';
+    return 'the port speaks TLS; set source.kafka.tls to true, or to the certificates to use';
   const messages = causes(error)
     .map(({ message }) => message)
     .join(' ');

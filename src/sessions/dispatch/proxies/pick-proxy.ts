@@ -16,7 +16,7 @@ export interface Wanted {
   region?: string | undefined;
   nowMs: number;
   /** How old a sign of life may be. */
-  freshForMs: number;
+  staleTimeoutMs: number;
   /** How far its clock may be off. */
   maxClockSkewMs: number;
   /** The sessions of a proxy that the dispatch server has and that are open. */
@@ -43,9 +43,9 @@ export function rankProxies(proxies: Iterable<ProxyStanding>, wanted: Wanted, ra
 /** Whether a session may be with the proxy: it is fresh, its clock is good, and it serves the application. */
 export function isFit(
   proxy: ProxyStanding,
-  { applicationId, nowMs, freshForMs, maxClockSkewMs }: Omit<Wanted, 'openSessionsOf'>,
+  { applicationId, nowMs, staleTimeoutMs, maxClockSkewMs }: Omit<Wanted, 'openSessionsOf'>,
 ): boolean {
-  const isFresh = nowMs - proxy.heardAtMs <= freshForMs;
+  const isFresh = nowMs - proxy.heardAtMs <= staleTimeoutMs;
   return isFresh && Math.abs(proxy.clockSkewMs) <= maxClockSkewMs && proxy.applicationIds.includes(applicationId);
 }
 

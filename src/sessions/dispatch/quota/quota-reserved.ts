@@ -28,12 +28,12 @@ export function freeInMs(
   { clock, patience }: Pick<DispatchContext, 'clock' | 'patience'>,
   notResumed: NotResumed = new Map(),
 ): number {
-  const { idleAfterMs, settleAfterMs } = patience;
+  const { idleTimeoutMs, releaseDelayMs } = patience;
   const nowMs = clock.nowMs();
   const freeAtMs = sessions.map(({ sessionId, state, tokenExpiresAtMs, lastReportAtMs, overAcknowledgedAtMs }) => {
     if (notResumed.get(sessionId) === true) return nowMs + END_REPORT_DELAY_MS;
-    if (state === 'open') return Math.max(tokenExpiresAtMs, lastReportAtMs) + idleAfterMs;
-    return (overAcknowledgedAtMs ?? nowMs) + settleAfterMs;
+    if (state === 'open') return Math.max(tokenExpiresAtMs, lastReportAtMs) + idleTimeoutMs;
+    return (overAcknowledgedAtMs ?? nowMs) + releaseDelayMs;
   });
   return Math.max(END_REPORT_DELAY_MS, Math.min(...freeAtMs) - nowMs);
 }

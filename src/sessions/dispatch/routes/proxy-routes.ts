@@ -33,7 +33,7 @@ const security = [{ proxySecret: [] }];
 /** What proxies say: that they are there, and what was used. Who calls is known before a body is read. */
 export function proxyRoutes(instance: FastifyInstance, options: HttpOptions): void {
   const server = instance.withTypeProvider<ZodTypeProvider>();
-  const { context, heartbeatEveryMs } = options;
+  const { context, heartbeatIntervalMs } = options;
   const callerOf = (request: FastifyRequest) => context.proxies.identify(credentialsOf(request));
 
   server.put<ById>('/v1/proxies/:proxyId', {
@@ -53,7 +53,7 @@ export function proxyRoutes(instance: FastifyInstance, options: HttpOptions): vo
       if (callerOf(request) !== proxyId) return refuse(reply, refusedFor('other_proxy'));
       const refused = register(options, proxyId, request.body as Heartbeat, receivedAtMs);
       if (refused !== null) return refuse(reply, refused);
-      return reply.send({ nextWithinMs: heartbeatEveryMs, receivedAtMs, answeredAtMs: context.clock.nowMs() });
+      return reply.send({ nextWithinMs: heartbeatIntervalMs, receivedAtMs, answeredAtMs: context.clock.nowMs() });
     },
   });
 

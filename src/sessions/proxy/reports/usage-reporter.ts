@@ -20,7 +20,7 @@ export interface UsageReporterOptions {
   clock: Clock;
   health: Health;
   logger: Logger;
-  retryMs: number;
+  retryDelayMs: number;
 }
 
 /**
@@ -137,8 +137,8 @@ export class UsageReporter {
   }
 
   #pause(): void {
-    const { retryMs, clock } = this.#options;
-    this.#notBeforeMs = clock.monotonicMs() + retryMs * 2 ** Math.min(this.#failures, MAX_DOUBLINGS);
+    const { retryDelayMs, clock } = this.#options;
+    this.#notBeforeMs = clock.monotonicMs() + retryDelayMs * 2 ** Math.min(this.#failures, MAX_DOUBLINGS);
     this.#failures++;
   }
 }

@@ -165,7 +165,7 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
       if (this.#lingeredOctets > LINGER_OCTETS) this.#accepted.raw.destroy();
       return 'session_over';
     }
-    if (octets.length > this.#services.udp.datagramOctets) return 'too_large';
+    if (octets.length > this.#services.udp.datagramBytes) return 'too_large';
     if (this.#tag?.equals(octets)) return this.#takeTag(port, octets.length);
     const parsed = parseSocks5Datagram(octets);
     if (parsed.fault !== undefined) return parsed.fault;
@@ -282,7 +282,7 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
     if (this.#isEnding) return 'session_over';
     if (!this.#destinations.isAsked(address, port)) return 'not_asked';
     const datagram = socks5Datagram({ peer: { host: address, port }, payload: octets });
-    return datagram.length > this.#services.udp.datagramOctets ? 'too_large' : { octets: datagram, to: null };
+    return datagram.length > this.#services.udp.datagramBytes ? 'too_large' : { octets: datagram, to: null };
   }
 
   get #isHeld(): boolean {
@@ -295,7 +295,7 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
       return;
     }
     const way = datagram.to === null ? 'down' : 'up';
-    if (this.#heldOctets[way] + datagram.octets.length > this.#services.udp.queuedOctets) {
+    if (this.#heldOctets[way] + datagram.octets.length > this.#services.udp.queuedBytes) {
       this.#services.drop('queue_full');
       return;
     }
@@ -347,7 +347,7 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
   #reasonNotToSend({ octets, to }: Held): DatagramDrop | null {
     if (this.#isEnding) return 'session_over';
     if (to !== null && to.state !== 'ready') return to.state === 'pending' ? 'queue_full' : to.state;
-    return this.#socketFor(to).getSendQueueSize() + octets.length > this.#services.udp.queuedOctets
+    return this.#socketFor(to).getSendQueueSize() + octets.length > this.#services.udp.queuedBytes
       ? 'queue_full'
       : null;
   }
