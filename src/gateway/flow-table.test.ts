@@ -23,27 +23,49 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function opened() {
+function opened(remoteIp = ENDS.remoteIp) {
   vi.useFakeTimers({ now: 1_790_000_000_000 });
   const records: RecordDraft[] = [];
   const table = new FlowTable({
     partialRecords: { afterMs: 5000, afterOctets: 10_000 },
     nowMs: Date.now,
+    isProxy: (remoteIp) => remoteIp === ENDS.remoteIp,
     onRecord: (draft) => records.push(draft),
   });
   table.start();
-  const flow = table.open(ENDS, BEARER);
+  const flow = table.open({ ...ENDS, remoteIp }, BEARER);
   return { table, flow, records, octets: () => records.map((each) => each.uplinkOctets + each.downlinkOctets) };
 }
 
-test('a record is cut by time and by volume once the other side has answered', () => {
+test('a record is cut by time and by volume, of a flow to what is no proxy from its first octets on', () => {
+  const { table, flow, octets } = opened('203.0.113.1');
+  table.count(flow, 'uplink', 300);
+  vi.advanceTimersByTime(6000);
+  table.count(flow, 'uplink', 100_000);
+  expect(octets()).toEqual([300, 100_000]);
+});
+
+test('a flow to a proxy that is known by its address is cut as any other once it carries more than a handshake', () => {
   const { table, flow, octets } = opened();
   table.count(flow, 'uplink', 300);
-  table.count(flow, 'downlink', 20);
+  table.count(flow, 'downlink', 20_000);
   vi.advanceTimersByTime(6000);
-  expect(octets()).toEqual([320]);
-  table.count(flow, 'uplink', 10_000);
-  expect(octets()).toEqual([320, 10_000]);
+  expect(octets()).toEqual([20_300]);
+  table.count(flow, 'uplink', 1);
+  vi.advanceTimersByTime(6000);
+  expect(octets()).toEqual([20_300]);
+  table.count(flow, 'uplink', 100_000);
+  expect(octets()).toEqual([20_300, 100_001]);
+});
+
+test('a connection whose SOCKS5 client was answered is in the record of the mark that comes late', () => {
+  const { table, flow, records } = opened();
+  table.count(flow, 'uplink', 95);
+  table.count(flow, 'downlink', 14);
+  vi.advanceTimersByTime(9000);
+  table.mark({ ...ENDS, proxyIp: ENDS.remoteIp, proxyPort: ENDS.remotePort, ...CHAT });
+  vi.advanceTimersByTime(6000);
+  expect(records).toMatchObject([{ ...CHAT, uplinkOctets: 95, downlinkOctets: 14 }]);
 });
 
 test('a request that the other side answers late is in the record of the mark, whether a proxy or a tag sets it', () => {
@@ -78,8 +100,9 @@ test('a tag that is refused leaves the record untagged, and it is cut as any oth
   const tag = { isPending: true };
   flow.tag = tag;
   table.count(flow, 'uplink', 300);
-  table.count(flow, 'downlink', 20);
+  table.count(flow, 'downlink', 20_000);
   vi.advanceTimersByTime(6000);
+  expect(records).toEqual([]);
   tag.isPending = false;
   vi.advanceTimersByTime(1000);
   expect(records).toMatchObject([{ zeroRatingTag: null, uplinkOctets: 300 }]);

@@ -9,6 +9,8 @@ export const UDP = 17 as const;
 const LOOKS_PER_RECORD = 5;
 /** So long after a flow's start its first record stays open for a decision about its mark. */
 const UNDECIDED_FOR_MS = 30_000;
+/** What passes between a terminal and a proxy before the proxy can mark the flow: requests, and answers to a SOCKS5 client. */
+const HANDSHAKE_OCTETS = 16 * 1024;
 
 /** A connection's two ends as the destination sees them. */
 export interface FlowEnds {
@@ -24,6 +26,7 @@ export interface Flow {
   readonly bearer: StoredBearer;
   readonly meter: FlowMeter;
   readonly openedAtMs: number;
+  readonly isToProxy: boolean;
   /** Null: the flow's tag is not read. */
   tag: { readonly isPending: boolean } | null;
   /** The other side has sent something. */
@@ -33,6 +36,8 @@ export interface Flow {
 export interface FlowTableOptions {
   partialRecords: { afterMs: number; afterOctets: number };
   nowMs: () => number;
+  /** Whether it is an address of a registered proxy, which may mark the flow. */
+  isProxy: (remoteIp: string) => boolean;
   onRecord: (draft: RecordDraft, bearer: StoredBearer) => void;
 }
 
@@ -65,8 +70,15 @@ export class FlowTable {
   }
 
   open(ends: FlowEnds, bearer: StoredBearer): Flow {
-    const openedAtMs = this.#options.nowMs();
-    const flow: Flow = { ends, bearer, meter: new FlowMeter(), openedAtMs, tag: null, isAnswered: false };
+    const flow: Flow = {
+      ends,
+      bearer,
+      meter: new FlowMeter(),
+      openedAtMs: this.#options.nowMs(),
+      isToProxy: this.#options.isProxy(ends.remoteIp),
+      tag: null,
+      isAnswered: false,
+    };
     this.#flows.set(keyOf(ends), flow);
     return flow;
   }
@@ -116,8 +128,7 @@ export class FlowTable {
     for (const flow of this.#flows.values()) {
       const { openSinceMs } = flow.meter;
       const isOld = openSinceMs !== null && nowMs - openSinceMs >= this.#options.partialRecords.afterMs;
-      // A proxy marks a flow before it answers.
-      const isUndecided = isEarly(flow, nowMs) && (!flow.isAnswered || isTagPending(flow));
+      const isUndecided = isEarly(flow, nowMs) && (isTagPending(flow) || awaitsMark(flow));
       if (isOld && !isUndecided) this.#record(flow, flow.meter.cut(nowMs));
     }
   }
@@ -129,6 +140,11 @@ export class FlowTable {
 
 function isEarly({ meter, openedAtMs }: Flow, nowMs: number): boolean {
   return !meter.isMarked && nowMs - openedAtMs < UNDECIDED_FOR_MS;
+}
+
+/** A proxy marks a flow before it passes anything on. */
+function awaitsMark({ isToProxy, isAnswered, meter }: Flow): boolean {
+  return isToProxy && (!isAnswered || meter.openOctets <= HANDSHAKE_OCTETS);
 }
 
 function isTagPending({ tag }: Flow): boolean {
