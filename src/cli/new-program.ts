@@ -1,10 +1,10 @@
 import { Command } from 'commander';
 import { ENGINE_VERSION } from '../journal/journal-block.ts';
-import { endWhenNobodyReads } from '../platform/lifecycle.ts';
+import { endOnClosedPipe } from '../platform/lifecycle.ts';
 
 /** The program without its commands. */
 export function newProgram(): Command {
-  endWhenNobodyReads(process.stdout);
+  endOnClosedPipe(process.stdout);
   return new Command('zerorate')
     .description(
       'A carrier’s zero-rating billing engine: flow records in, the sponsor’s account charged, remaining quota out.',

@@ -42,8 +42,8 @@ export interface EngineEvents {
 }
 
 /** Notifies all listeners, one after the other. */
-export function tellAll(listeners: readonly Partial<EngineEvents>[]): EngineEvents {
-  const each = (tell: (listener: Partial<EngineEvents>) => void) => listeners.forEach(tell);
+export function notifyAll(listeners: readonly Partial<EngineEvents>[]): EngineEvents {
+  const each = (notify: (listener: Partial<EngineEvents>) => void) => listeners.forEach(notify);
   return {
     onAssigned: (log, cursor) => each((listener) => listener.onAssigned?.(log, cursor)),
     onReleased: (log) => each((listener) => listener.onReleased?.(log)),

@@ -219,7 +219,7 @@ export class LaneWorker {
     return this.#open;
   }
 
-  /** A log that is not assigned has lost what was buffered of it: going on would skip records. */
+  /** A log that is not assigned has lost what was buffered of it: continuing would skip records. */
   #heldLog(log: TopicPartition): HeldLog {
     const held = this.#held.get(nameOf(log));
     if (held !== undefined) return held;

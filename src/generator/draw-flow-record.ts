@@ -22,7 +22,7 @@ const DAY_MS = 86_400_000;
 const DISORDER_MS = 900_000;
 // One in ten unmatched records carries an unclaimed tag.
 const UNCLAIMED_TAG_SHARE = 0.1;
-const UNCLAIMED_TAG = 'nobodys-tag';
+const UNCLAIMED_TAG = 'unassigned-tag';
 const TCP = 6;
 const UDP = 17;
 

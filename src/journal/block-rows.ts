@@ -1,7 +1,7 @@
 import { bytesOf, fixedColumn, lowCardinalityColumn, type NativeColumn } from '../platform/clickhouse/native-block.ts';
 import type { BlockMemory } from './block-memory.ts';
 
-/** Codes of a few texts; those below 0 stand for the empty text. */
+/** Codes of a few texts; those below 0 are the empty text. */
 type Codes = Int32Array | Uint8Array;
 
 /**

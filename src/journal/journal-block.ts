@@ -13,7 +13,7 @@ import type { BatchSummary } from '../rating/batch-summary.ts';
 import type { Catalogue } from '../rating/catalogue/catalogue.ts';
 import type { Leakage } from '../rating/classify/leakage.ts';
 import type { Lane } from '../rating/lane.ts';
-import { failedAtTheDoor, isCharged, OUTCOMES, outcomeOf, REASONS } from '../rating/outcome.ts';
+import { failedAtIngress, isCharged, OUTCOMES, outcomeOf, REASONS } from '../rating/outcome.ts';
 import type { FlowBatch } from '../rating/record/flow-batch.ts';
 import type { Rules } from '../rating/rules.ts';
 import { PSEUDONYM_OCTETS, PSEUDONYM_WORDS } from '../rating/subscriber/pseudonym.ts';
@@ -155,7 +155,7 @@ function pseudonyms(batch: FlowBatch, { rows, height, memory }: BlockRows, subsc
   for (let at = 0; at < rows.length; at++) {
     const row = rows[at];
     const from = at * PSEUDONYM_WORDS;
-    if (failedAtTheDoor(batch.reason[row])) words.fill(0, from, from + PSEUDONYM_WORDS);
+    if (failedAtIngress(batch.reason[row])) words.fill(0, from, from + PSEUDONYM_WORDS);
     else subscribers.copyPseudonym(batch.subscriber[row], words, from);
   }
   words.fill(0, rows.length * PSEUDONYM_WORDS);

@@ -29,7 +29,7 @@ export function onReloadSignal(reload: () => void): () => void {
 }
 
 /** A reader that has seen enough (`| head`) closes the pipe: that is an end, and no fault. */
-export function endWhenNobodyReads(stream: NodeJS.WriteStream): void {
+export function endOnClosedPipe(stream: NodeJS.WriteStream): void {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
     throw error;

@@ -11,7 +11,7 @@ import { validateFlowRecord } from './record/validate.ts';
 import type { Rules } from './rules.ts';
 import { isSameMsisdn, type MsisdnForms } from './subscriber/msisdn.ts';
 
-/** A record's place in its log, and where its key and value stand in `octets`, which may hold more than them. */
+/** A record's place in its log, and where its key and value are in `octets`, which may hold more than them. */
 export interface Incoming {
   readonly offset: number;
   /** Its log's time; null where the log has none. */

@@ -68,7 +68,7 @@ async function attack(world: HostileWorld, { minutes, seed, print }: Required<Ho
   for (const [name, times] of done) print(`${String(times).padStart(8)}  ${name}`);
   const { attempts, successes, octets } = terminal;
   print(`honest terminal: ${successes} of ${attempts} transfers, ${octets} octets, ${reported} reported`);
-  return [...growth(samples, print), ...honestFaults(terminal, reported), ...(await standing(world))];
+  return [...growth(samples, print), ...honestFaults(terminal, reported), ...(await status(world))];
 }
 
 async function useService(terminal: HonestTerminal, random: Random, isOver: () => boolean): Promise<void> {
@@ -140,7 +140,7 @@ function honestFaults({ attempts, successes, octets, failures }: HonestTerminal,
 }
 
 /** Both have to answer still. */
-async function standing(world: HostileWorld): Promise<string[]> {
+async function status(world: HostileWorld): Promise<string[]> {
   const urls = { dispatch: world.dispatchPort, proxy: world.ports.control };
   const faults = await Promise.all(
     Object.entries(urls).map(async ([name, port]) => {

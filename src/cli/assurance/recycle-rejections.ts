@@ -51,7 +51,7 @@ export async function recycleRejections(file: string, options: RecycleOptions): 
   if (!dryRun && (why === undefined || why.trim() === '')) {
     throw new ConfigError('--why: say why the records are handed in again; --dry-run needs none, and books nothing');
   }
-  // A configuration has to name a source; without one the file of corrected records takes its place.
+  // A configuration has to name a source; without one the file of corrected records is that source.
   const config = readConfig(options.config === undefined ? { ...options, source: [file], format: 'ndjson' } : options);
   const catalogue = readCatalogue(config.catalogue);
   const records = readCorrected(file, config);

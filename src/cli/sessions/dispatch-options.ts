@@ -33,7 +33,7 @@ export interface LiveSettings {
 }
 
 /**
- * Reads the files that the configuration and the catalogue name. Throws a ConfigError where one is no good. `before`: what is in use.
+ * Reads the files that the configuration and the catalogue name. Throws a ConfigError where one is invalid. `before`: what is in use.
  */
 export function liveSettings(
   config: DispatchConfig,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { IANAZone } from 'luxon';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { endWhenNobodyReads } from '../../platform/lifecycle.ts';
+import { endOnClosedPipe } from '../../platform/lifecycle.ts';
 import { formatTable, grouped } from '../../platform/telemetry/print-table.ts';
 import { DEVELOPMENT_KEY_ID, readIssuerKey } from '../../sessions/dispatch/accounts/development-issuer.ts';
 import { accountClaims, identityOf, signAccountAssertion } from '../../sessions/protocol/account-assertion.ts';
@@ -15,7 +15,7 @@ import {
   describeEvent,
   describeMessage,
   describeOctets,
-  describeStanding,
+  describeStatus,
 } from '../../sessions/terminal/describe.ts';
 import { type Destination, type Dial, directDial } from '../../sessions/terminal/dial.ts';
 import { printable } from '../../sessions/terminal/printable.ts';
@@ -131,7 +131,7 @@ async function runTerminal(flags: TerminalFlags): Promise<void> {
     isStillHere: idleAnswer(flags, input),
     statistics: { period: flags.period, timeZone: flags.timeZone, rows },
   });
-  endWhenNobodyReads(process.stdout);
+  endOnClosedPipe(process.stdout);
   await terminal.start(flags.listen);
   const save = async () => flags.statisticsFile && writeStatistics(flags.statisticsFile, terminal.statistics());
   const saving = setInterval(() => void save().catch((error: Error) => print(error.message)), SAVE_INTERVAL_MS);
@@ -208,9 +208,9 @@ async function carryOut(terminal: Terminal, command: string, [first, second, ...
       return formatCall(await terminal.call(placeOf(second), callOf(first, rest[0])));
     case 'renew':
       await terminal.renew();
-      return describeStanding(terminal.standing);
+      return describeStatus(terminal.status);
     case 'quota':
-      return describeStanding(terminal.standing);
+      return describeStatus(terminal.status);
     case 'statistics':
       return formatStatistics(terminal.statistics());
     default:

@@ -74,7 +74,7 @@ export function kafkaDecoder({ valueFormat, avro }: ValueConfig): Decoder {
   return valueFormat === 'json' ? decodeJsonValue : configuredDecoder(avro);
 }
 
-/** Throws a ConfigError where certificates are no good. */
+/** Throws a ConfigError where certificates are invalid. */
 export function registryOptions({ url, username, password, tls }: RegistryConfig): SchemaRegistryOptions {
   return { url, username, password, tls: readTlsFiles(tls ?? {}, 'source.kafka.avro.registry.tls') };
 }
@@ -100,7 +100,7 @@ function configuredDecoder(avro: KafkaConfig['avro']): AvroDecoder {
     header: avro.header,
     idBytes: avro.idBytes,
   });
-  if (decoder.tellsHeaders || avro.registry === null) return decoder;
+  if (decoder.distinguishesHeaders || avro.registry === null) return decoder;
   throw new ConfigError(
     'source.kafka.avro.header: say confluent or bare: a record of bareSchema may begin as a header does, ' +
       'as its first field is not nodeId as plain text',

@@ -15,7 +15,7 @@ type KafkaAccess = Pick<KafkaConfig, 'brokers' | 'clientId' | 'tls' | 'sasl'> &
 
 /**
  * A client of the configured brokers. Without a logger nothing is logged of what it meets. Throws a ConfigError where
- * certificates are no good.
+ * certificates are invalid.
  */
 export function connect(kafkaConfig: KafkaAccess, logger?: Logger): Kafka {
   return createKafka({ ...clientOptions(kafkaConfig), ...(logger && { logger }) });

@@ -17,7 +17,7 @@ import {
   runEngine,
 } from '../engine.fixture.ts';
 import type { EngineOptions } from '../engine.ts';
-import { tellAll } from '../engine-events.ts';
+import { notifyAll } from '../engine-events.ts';
 import { chatCatalogue, chatRecord } from '../traffic.fixture.ts';
 import { ConsumerLag } from './consumer-lag.ts';
 import { EngineMetrics } from './engine-metrics.ts';
@@ -106,7 +106,7 @@ describe('an engine in trouble', () => {
         catalogue: chatCatalogue(),
         maxRecords: 10,
         retry: { firstDelayMs: 1, maxDelayMs: 1, giveUpAfterMs: 1 },
-        ...tellAll([metrics, lag]),
+        ...notifyAll([metrics, lag]),
         ...disturb(new ClickHouseJournal(opened.store)),
       });
       await Promise.race([ended.catch(() => {}), ...(options.hangs === undefined ? [] : [options.hangs])]);

@@ -15,7 +15,7 @@ import { startTracing, type Tracing } from '../../platform/telemetry/tracing.ts'
 import { BrokerWatch } from '../../sources/kafka/broker-watch.ts';
 import { fetchLogBounds } from '../../sources/kafka/kafka-log.ts';
 import { connect, isAnyBrokerThere } from '../assembly/kafka-connection.ts';
-import { type EngineEvents, tellAll } from '../engine-events.ts';
+import { type EngineEvents, notifyAll } from '../engine-events.ts';
 import { batchLog } from '../metrics/batch-log.ts';
 import { CatalogueMetrics } from '../metrics/catalogue-metrics.ts';
 import { ConsumerLag } from '../metrics/consumer-lag.ts';
@@ -64,7 +64,7 @@ export class RunObserver {
     this.sponsors = new SponsorMetrics(this.#registry);
     this.#lag = isServed ? lagOf(config, this.#registry, logger) : null;
     this.#sequences = isServed ? sequencesOf(config, this.#registry, store, logger) : null;
-    this.events = tellAll([batchLog(logger), this.#engine, ...(this.#lag === null ? [] : [this.#lag])]);
+    this.events = notifyAll([batchLog(logger), this.#engine, ...(this.#lag === null ? [] : [this.#lag])]);
     this.brokers = brokersOf(config, this.health, logger);
     this.health.report('engine', 'starting');
   }

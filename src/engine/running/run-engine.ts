@@ -50,8 +50,8 @@ export interface RunOptions {
 export type EngineParts = Pick<EngineOptions, 'journal' | 'source' | 'publisher' | 'startPosition'>;
 
 /**
- * Runs the engine over the configured source until it ends or a signal stops it. A batch that another writer fenced off,
- * or a source that went away for a while, is no end: the engine starts again from what the journal says.
+ * Runs the engine over the configured source until it ends or a signal stops it. A batch that another writer fenced,
+ * or a source that is away for a while, is no end: the engine restarts from the last committed journal state.
  */
 export async function runEngine(
   options: RunOptions,
@@ -67,7 +67,7 @@ export async function runEngine(
   try {
     await observer.start();
     const migrations = await migrate(store, packagePath('schemas/clickhouse'));
-    if (migrations.length > 0) logger.info({ migrations }, 'brought the store up to date');
+    if (migrations.length > 0) logger.info({ migrations }, 'applied schema migrations');
     const key = await loadKey(config, logger);
     await bookKey(store, key);
     if (options.acceptsRestored !== true) await requireNewestJournal(config, store, logger);

@@ -42,7 +42,7 @@ interface Claim {
  * Sends quota updates to a compacted topic, keyed by subscriber and plan (`subscriber|planId`), acknowledged by all replicas.
  * Each lane has a transactional producer, its transactional id `zerorate.<topic>.<lane>`: who claims the lane fences all
  * others, so that for a consumer that reads what is committed the last message of a key is the newest one. A failed publish
- * gives the claim up, because only another claim can tell what became of it.
+ * gives the claim up, because only another claim shows what became of it.
  */
 export function kafkaQuotaPublisher(options: KafkaQuotaPublisherOptions): QuotaPublisher {
   const { kafka, topic, partitions = DEFAULT_PARTITIONS, logger } = options;

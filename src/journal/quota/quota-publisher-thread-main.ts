@@ -14,17 +14,17 @@ import type { PublisherThreadOptions } from './quota-publisher-thread.ts';
 
 assert(parentPort, 'started by threadedQuotaPublisher');
 const port = parentPort;
-const tell = (answer: PublisherAnswer) => port.postMessage(answer);
+const notify = (answer: PublisherAnswer) => port.postMessage(answer);
 
-const line = (level: keyof KafkaLogger) => (fields: object, message: string) => tell({ level, fields, message });
+const line = (level: keyof KafkaLogger) => (fields: object, message: string) => notify({ level, fields, message });
 const logger: KafkaLogger = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
 const { kafka, ...options } = workerData as PublisherThreadOptions;
 const publisher = kafkaQuotaPublisher({ ...options, kafka: createKafka({ ...kafka, logger }), logger });
 
 port.on('message', ({ number, call }: NumberedCall) => {
   perform(call).then(
-    () => tell({ number, fault: null }),
-    (error) => tell({ number, fault: faultOf(error) }),
+    () => notify({ number, fault: null }),
+    (error) => notify({ number, fault: faultOf(error) }),
   );
 });
 

@@ -11,7 +11,7 @@ export interface StoreMode {
 export type Row = Record<string, unknown>;
 
 /**
- * A ClickHouse behind one of two doors: embedded in this process, or a server over HTTP. Inert until it is opened by
+ * A ClickHouse of one of two kinds: embedded in this process, or a server over HTTP. Inert until it is opened by
  * `openEmbeddedStore` or `openServerStore`. Every method rejects with a StoreError.
  */
 export interface Store {

@@ -38,7 +38,7 @@ export interface AvroDecoderOptions {
 /** Decodes records of schemas known from the start, and of those that it is taught. */
 export interface AvroDecoder extends Decoder {
   /** Whether `auto` distinguishes a bare record from a headed one whose schema is not known. */
-  readonly tellsHeaders: boolean;
+  readonly distinguishesHeaders: boolean;
   /** The id in the header of the record in [start, end) if no schema of that id is known; otherwise NO_ID. */
   unknownIdOf(octets: Uint8Array, start: number, end: number): number;
   /** From now on this id names this schema. One that is no flow record's makes its records `incompatible_schema`. */
@@ -62,7 +62,7 @@ export function avroDecoder(options: AvroDecoderOptions): AvroDecoder {
   const bare = resolve(options.bareSchema ?? readerSchema, 'the schema of records without a header');
   const byId = new Map([...options.schemas].map(([id, schema]) => [id, resolve(schema, nameOf(id))]));
   const byFingerprint = fingerprinted([resolve(readerSchema, 'the flow record'), bare, ...byId.values()]);
-  const tellsHeaders = header !== 'auto' || startsWithNodeId(reader, bare.type);
+  const distinguishesHeaders = header !== 'auto' || startsWithNodeId(reader, bare.type);
   const headerBytes = 1 + idBytes;
 
   const decodeHeaded = (octets: Buffer): Decoded | null => {
@@ -82,15 +82,15 @@ export function avroDecoder(options: AvroDecoderOptions): AvroDecoder {
     if (header === 'single-object') return decodeSingle(octets) ?? rejectNoSingleObject(octets);
     const decoded = octets[0] === 0 ? decodeHeaded(octets) : decodeSingle(octets);
     if (decoded !== null) return decoded;
-    const isBare = !tellsHeaders || (octets[0] !== 0 && !isSingleObject(octets));
+    const isBare = !distinguishesHeaders || (octets[0] !== 0 && !isSingleObject(octets));
     return isBare ? bare.decode(octets) : rejectUnknownSchema(octets, idBytes);
   };
   let knownId = NO_ID; // the last one seen
   return Object.assign(decode, {
     readFlow: flowReader(header, idBytes, bare.layout, byId),
-    tellsHeaders,
+    distinguishesHeaders,
     unknownIdOf(octets: Uint8Array, start: number, end: number): number {
-      if (octets[start] !== 0 || end - start < headerBytes || !tellsHeaders) return NO_ID;
+      if (octets[start] !== 0 || end - start < headerBytes || !distinguishesHeaders) return NO_ID;
       if (header === 'bare' || header === 'single-object') return NO_ID;
       const id = schemaIdAt(octets, start, idBytes);
       if (id !== knownId && !byId.has(id)) return id > MAX_ID ? NO_ID : id;

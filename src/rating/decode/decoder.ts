@@ -1,7 +1,7 @@
 import type { Fault } from '../outcome.ts';
 import type { FlowReader } from '../record/flow-fields.ts';
 
-/** Fields as they stand in a source's record: named, not yet validated. */
+/** Fields as they are in a source's record: named, not yet validated. */
 export type Candidate = Record<string, unknown>;
 
 /** `fault` when the bytes are no record at all; otherwise the fields, for `validateFlowRecord` to judge. */

@@ -93,11 +93,11 @@ describe('other headers', () => {
     const bareDatum = avro.Type.forSchema(nullable).toBuffer(sample);
     expect(bareDatum[0]).toBe(0);
     const decode = decoder({ bareSchema: nullable });
-    expect(decode.tellsHeaders).toBe(false);
+    expect(decode.distinguishesHeaders).toBe(false);
     expect({ ...decode(bareDatum).candidate }).toEqual(sample);
     expect({ ...decode(withHeader(1, datum)).candidate }).toEqual(sample);
     expect({ ...decode(single(nullable, bareDatum)).candidate }).toEqual(sample);
     expect(decode.unknownIdOf(bareDatum, 0, bareDatum.length)).toBe(NO_ID);
-    expect(decoder().tellsHeaders).toBe(true);
+    expect(decoder().distinguishesHeaders).toBe(true);
   });
 });

@@ -63,7 +63,7 @@ export class DispatchStore {
   /** Those that are not settled. */
   #live!: Database<Session, [subscriber: string, planId: string, sessionId: string]>;
   #settled!: Database<Session, string>;
-  /** Of live sessions: where they stand. */
+  /** Of live sessions: their state. */
   #places!: Database<[subscriber: string, planId: string], string>;
   #reports!: Database<ReportedUsage, [startTimeMs: number, reportId: string]>;
   #reportTimes!: Database<number, string>;
@@ -250,7 +250,7 @@ export class DispatchStore {
     }
   }
 
-  /** The offset to go on from; undefined for a partition that nothing was read of. */
+  /** The offset to resume from; undefined for a partition that nothing was read of. */
   nextOffset(partition: number): number | undefined {
     return this.#offsets.get(partition);
   }

@@ -4,7 +4,7 @@ import { announceAll } from './proxies/announce.ts';
 import { over, type Session } from './session.ts';
 
 /**
- * Ends an open session, and tells its proxy; one that cannot be reached is told later. Of a session that is over already
+ * Ends an open session, and notifies its proxy; one that cannot be reached is notified later. Of a session that is over already
  * nothing changes. Resolves with the session, undefined where there is none of this id.
  */
 export async function endSession(

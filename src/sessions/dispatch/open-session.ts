@@ -4,7 +4,7 @@ import type { SessionGrant, SessionRequest } from '../protocol/dispatch-messages
 import { contentSharesOf, entitlementOf } from './accounts/entitlement.ts';
 import { type DispatchContext, isRefused, type Refused } from './context.ts';
 import { announce, announceRaised } from './proxies/announce.ts';
-import { isFit, type ProxyStanding, rankProxies } from './proxies/pick-proxy.ts';
+import { isFit, type ProxyStatus, rankProxies } from './proxies/pick-proxy.ts';
 import { quotaStateOf } from './quota/quota-of.ts';
 import { freeInMs, quotaReserved } from './quota/quota-reserved.ts';
 import { firstCap, remainingQuota, renewedCap } from './quota/remaining-quota.ts';
@@ -22,7 +22,7 @@ interface Reserved {
   session: Session;
   plan: Plan;
   /** In the order to try them. */
-  proxies: ProxyStanding[];
+  proxies: ProxyStatus[];
 }
 
 interface Resumed {

@@ -13,7 +13,7 @@ import { type FlowMark, flowMarksSchema } from '../protocol/flow-mark.ts';
 import type { Bearers } from './bearers.ts';
 import type { FlowTable } from './flow-table.ts';
 import type { GatewayDocument, RegisteredProxy } from './gateway-config.ts';
-import { exportGateway, type GatewayStanding } from './gateway-metrics.ts';
+import { exportGateway, type GatewayStatus } from './gateway-metrics.ts';
 import type { IdentityIssuer } from './identity-issuer.ts';
 import type { StoredBearer } from './record-spool.ts';
 import { TAG_OUTCOMES, type TagOutcome } from './terminal-tags.ts';
@@ -57,7 +57,7 @@ const bearerAnswerSchema = z.strictObject({
 /** 201 of `POST /v1/bearers`. */
 export type BearerAnswer = z.output<typeof bearerAnswerSchema>;
 
-const standingSchema = z.strictObject({
+const statusSchema = z.strictObject({
   ready: z.boolean(),
   openFlows: z.int().min(0),
   spooledRecords: z.int().min(0).describe('Records that Kafka has not acknowledged.'),
@@ -83,7 +83,7 @@ export interface ControlServerOptions {
   identity: Pick<IdentityIssuer, 'assertion'>;
   nowMs: () => number;
   socksUrl: () => string;
-  standing: () => Omit<GatewayStanding, 'ready' | 'unknownFlowMarks'>;
+  status: () => Omit<GatewayStatus, 'ready' | 'unknownFlowMarks'>;
   onBearerRemoved: (bearerId: string) => void;
   /** Is given the registry of the metrics. */
   onMetrics?: (registry: Registry) => void;
@@ -107,14 +107,14 @@ export async function createControlServer(options: ControlServerOptions): Promis
   server.setSerializerCompiler(serializerCompiler);
   await server.register(swagger, { openapi: OPENAPI, transform: jsonSchemaTransform });
   let unknownFlowMarks = 0;
-  const standing = (): GatewayStanding => {
-    const { kafkaProblem, ...rest } = options.standing();
+  const status = (): GatewayStatus => {
+    const { kafkaProblem, ...rest } = options.status();
     return { ready: kafkaProblem === null, ...rest, kafkaProblem, unknownFlowMarks };
   };
-  const metrics = exportGateway(standing);
+  const metrics = exportGateway(status);
   exportConnections(metrics, { control: connections });
   options.onMetrics?.(metrics);
-  monitoringRoutes(server, standing, metrics);
+  monitoringRoutes(server, status, metrics);
   flowMarkRoute(server, options, (count) => {
     unknownFlowMarks += count;
   });
@@ -122,7 +122,7 @@ export async function createControlServer(options: ControlServerOptions): Promis
   return server;
 }
 
-function monitoringRoutes(instance: FastifyInstance, standing: () => GatewayStanding, metrics: Registry): void {
+function monitoringRoutes(instance: FastifyInstance, status: () => GatewayStatus, metrics: Registry): void {
   const server = instance.withTypeProvider<ZodTypeProvider>();
   server.get('/health/live', {
     config: { access: 'public' },
@@ -136,10 +136,10 @@ function monitoringRoutes(instance: FastifyInstance, standing: () => GatewayStan
     config: { access: 'public' },
     schema: {
       summary: 'What the gateway does now',
-      response: { 200: standingSchema, 503: standingSchema, ...refusalsOf() },
+      response: { 200: statusSchema, 503: statusSchema, ...refusalsOf() },
     },
     handler: async (_, reply) => {
-      const now = standing();
+      const now = status();
       return reply.code(now.ready ? 200 : 503).send(now);
     },
   });

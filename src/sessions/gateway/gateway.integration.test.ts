@@ -18,7 +18,7 @@ import {
   testKafkaClient,
 } from './gateway.fixture.ts';
 import type { GatewayConfig } from './gateway-config.ts';
-import type { GatewayStanding } from './gateway-metrics.ts';
+import type { GatewayStatus } from './gateway-metrics.ts';
 
 const SEED = 20_261_125;
 const MSISDN = '15550100001';
@@ -280,7 +280,7 @@ test('while Kafka is away records wait on disk, over a restart, and come with th
   await allTaken(gateway);
   await server.kill();
   await use();
-  while ((await standing(gateway)).kafkaProblem === null) await pause(50);
+  while ((await status(gateway)).kafkaProblem === null) await pause(50);
   expect(await gateway.stop()).toBe(1);
   await gateway.start();
   await use();
@@ -294,14 +294,14 @@ test('while Kafka is away records wait on disk, over a restart, and come with th
   expect(charging.size).toBe(3);
 });
 
-async function standing(gateway: TestGateway): Promise<GatewayStanding> {
+async function status(gateway: TestGateway): Promise<GatewayStatus> {
   const response = await gateway.ask('/health/ready');
-  return (await response.json()) as GatewayStanding;
+  return (await response.json()) as GatewayStatus;
 }
 
 async function allTaken(gateway: TestGateway): Promise<void> {
   for (;;) {
-    const { openFlows, spooledRecords } = await standing(gateway);
+    const { openFlows, spooledRecords } = await status(gateway);
     if (openFlows === 0 && spooledRecords === 0) return;
     await pause(20);
   }

@@ -81,11 +81,11 @@ export async function startGateway(
     nowMs,
     socksUrl: () => config.userPlane.publicUrl ?? `socks5://${config.userPlane.host}:${userPlanePort}`,
     ...(onMetrics && { onMetrics }),
-    standing: () => ({
+    status: () => ({
       openFlows: flows.size,
       spooledRecords: spool.size,
       kafkaProblem: sender.problem,
-      ...tags.standing(),
+      ...tags.status(),
     }),
     onBearerRemoved: (bearerId) => userPlane.breakBearer(bearerId),
   });

@@ -100,7 +100,7 @@ export const refusalSchema = refusalBodySchema(Object.keys(DISPATCH_REFUSALS) as
 export type Refusal = z.output<typeof refusalSchema>;
 
 /** 200 of `GET /v1/sessions/:sessionId` (with the token): the session's state; `DELETE` ends it, 204. */
-export const sessionStandingSchema = z.strictObject({
+export const sessionStatusSchema = z.strictObject({
   sessionId,
   state: z.enum(['open', 'ended', 'revoked']),
   sponsoredOctetsCap: octets,
@@ -108,7 +108,7 @@ export const sessionStandingSchema = z.strictObject({
   usedSponsoredOctets: octets,
   remainingOctets: octets.nullable(),
 });
-export type SessionStanding = z.output<typeof sessionStandingSchema>;
+export type SessionStatus = z.output<typeof sessionStatusSchema>;
 
 /** `PUT /v1/proxies/:proxyId` (with the proxy's secret as `Authorization: Bearer`): a proxy's sign of life; 200 with `heartbeatAnswerSchema`. */
 export const heartbeatSchema = z.strictObject({
@@ -197,7 +197,7 @@ const reportOutcomeSchema = z.discriminatedUnion('outcome', [
 export type ReportOutcome = z.output<typeof reportOutcomeSchema>;
 
 /**
- * 200 of it: what became of each report, in the order in which they were sent, and how the sessions that they are of stand, so that
+ * 200 of it: what became of each report, in the order in which they were sent, and the state of the sessions that they are of, so that
  * the proxy learns the quota.
  */
 export const usageReportsAnswerSchema = z.strictObject({

@@ -50,7 +50,7 @@ export type TokenVerdict =
   | { refusal: 'token_invalid' | 'token_expired' | 'other_proxy'; detail: string };
 
 /**
- * Holds a token against the dispatch server's keys, this proxy and the time. A forged or expired token is an expected
+ * Verifies a token by the dispatch server's keys, this proxy and the time. A forged or expired token is an expected
  * outcome; keys that cannot be had are thrown as `getKey` throws them.
  */
 export async function verifySessionToken(

@@ -20,7 +20,7 @@ interface Held {
 
 /**
  * Adds up the bytes that connections hold for slow readers and unfinished messages: by session, by subscriber and in all. When a limit is
- * exceeded the connection that holds most of it is closed, so that those that hold little go on.
+ * exceeded the connection that holds most of it is closed, so that those that hold little continue.
  */
 export class BufferBudget {
   readonly #limits: BufferLimits;

@@ -68,7 +68,7 @@ export class FlowMarks {
     if (this.#isRetrying) return;
     this.#isRetrying = true;
     for (const [raw, mark] of [...this.#owed]) {
-      // Marked anew meanwhile.
+      // Marked again meanwhile.
       if (this.#owed.get(raw) !== mark) continue;
       const outcome = raw.destroyed ? 'taken' : await this.#postAgain(raw, mark);
       if (outcome === 'taken' && this.#owed.get(raw) === mark) this.#owed.delete(raw);

@@ -15,11 +15,11 @@ export interface HeartbeatsOptions {
   logger: Logger;
   /** Learns the skew. */
   dispatchClock: DispatchClock;
-  /** How the proxy stands now. */
+  /** Returns the proxy's current state. */
   state(): Heartbeat;
 }
 
-/** Tells the dispatch server that the proxy is there, twice in the time that it asks for. */
+/** Sends heartbeats to the dispatch server, twice in the interval that it asks for. */
 export class Heartbeats {
   readonly #options: HeartbeatsOptions;
   readonly #problems: ProblemLog;

@@ -61,7 +61,7 @@ export class Listener {
     }
   }
 
-  /** Takes no more connections; those that are there go on. */
+  /** Takes no more connections; open ones continue. */
   stop(): void {
     this.#server.close();
     this.#options.tls?.stop();

@@ -105,7 +105,7 @@ export class ProxyServer {
     this.#gate = terminalConnections(limits, logger);
     this.#associations = new AssociationGate(limits.udp);
     this.#buffers = new BufferBudget(limits.buffers);
-    const services = this.#doorServices();
+    const services = this.#endpointServices();
     this.#listeners = {
       connect: this.#listener('listen.connect', config.listen.connect, new ConnectEndpoint(services).take),
       socks5: this.#listener(
@@ -196,7 +196,7 @@ export class ProxyServer {
   }
 
   /**
-   * Serves other applications from the next connection on, and reads certificates again; connections that are open go on. The
+   * Serves other applications from the next connection on, and reads certificates again; open connections continue. The
    * dispatch server hears of them with the next heartbeat.
    */
   reload(applications: readonly ApplicationDocument[]): void {
@@ -212,7 +212,7 @@ export class ProxyServer {
     this.#applicationIds.splice(0, this.#applicationIds.length, ...this.#applications.keys());
   }
 
-  #doorServices(): EndpointServices {
+  #endpointServices(): EndpointServices {
     const { config, logger, resolve = resolveBySystem } = this.#options;
     const options = { resolve, resolveMs: config.limits.connectTimeoutMs };
     this.#useApplications(config.applications, options);

@@ -129,7 +129,7 @@ export class SessionRegistry {
       this.#settle(session, state === 'unknown' ? 'revoked' : state);
       if (session.ending !== null) continue;
       const usedSponsoredOctets = session.sponsoredOctets;
-      this.#tell(session, { type: 'quota', sponsoredOctetsCap, usedSponsoredOctets, remainingOctets });
+      this.#notify(session, { type: 'quota', sponsoredOctetsCap, usedSponsoredOctets, remainingOctets });
     }
   }
 
@@ -152,7 +152,7 @@ export class SessionRegistry {
     this.#settle(session, 'open');
   }
 
-  /** No connection of it goes on; the report follows when they are closed. */
+  /** All of its connections are closed; the report follows when they are closed. */
   end(session: Session, ending: SessionEnding): void {
     if (session.ending !== null) return;
     session.ending = ending;
@@ -187,7 +187,7 @@ export class SessionRegistry {
     }
     if (idleForMs >= idleMs && session.promptedAtMs === null) {
       session.promptedAtMs = nowMs;
-      this.#tell(session, { type: 'idle_prompt', closesInMs: Math.max(0, idleMs + promptTimeoutMs - idleForMs) });
+      this.#notify(session, { type: 'idle_prompt', closesInMs: Math.max(0, idleMs + promptTimeoutMs - idleForMs) });
     }
     for (const connection of session.connections) {
       const { blockedSinceMs } = connection;
@@ -211,15 +211,15 @@ export class SessionRegistry {
   #settle(session: Session, state: Announcement['state']): void {
     if (state !== 'open') this.end(session, state === 'revoked' ? 'revoked' : 'terminal_left');
     else if (!session.hasCredit && session.terms.atCap === 'stop') this.end(session, 'cap_reached');
-    else for (const connection of session.connections) connection.markAnew();
+    else for (const connection of session.connections) connection.markAgain();
   }
 
   #finish(session: Session, ending: SessionEnding): void {
     this.#options.report(session.finish(ending, this.#options.clock.nowMs()));
   }
 
-  #tell(session: Session, notice: Parameters<SessionConnection['tell']>[0]): void {
-    for (const connection of session.connections) connection.tell(notice);
+  #notify(session: Session, notice: Parameters<SessionConnection['notify']>[0]): void {
+    for (const connection of session.connections) connection.notify(notice);
   }
 
   #forget(session: Session, nowMs: number): void {

@@ -26,13 +26,13 @@ export interface SessionConnection {
   close(ending: SessionEnding): void;
   /** Ends it at once. */
   destroy(): void;
-  /** Relays alone can be told something. */
-  tell(notice: RelayNotice): void;
+  /** Notifies the terminal: relays alone can. */
+  notify(notice: RelayNotice): void;
   /**
    * Whether the sponsor pays may have changed: nothing passes before the network knows. A connection that carries a session tag
    * closes instead, as the network takes all of it for the sponsor's.
    */
-  markAnew(): void;
+  markAgain(): void;
 }
 
 /**
@@ -191,7 +191,7 @@ export class Session {
     if (label.kind === 'interim') this.isReportUnderWay = false;
   }
 
-  /** The dispatch server will not have the report: what it holds is not confirmed, and so counts against the cap. */
+  /** The dispatch server refuses the report: what it holds stays unconfirmed, and so counts towards the cap. */
   refuse({ label }: SpooledReport): void {
     if (label.kind === 'interim') this.isReportUnderWay = false;
   }

@@ -103,7 +103,7 @@ export class Tunnel implements SessionConnection, BufferHolder {
     this.#accepted.raw.destroy();
   }
 
-  tell(): void {}
+  notify(): void {}
 
   overflow(scope: BufferScope): void {
     this.#services.logger.warn(
@@ -115,7 +115,7 @@ export class Tunnel implements SessionConnection, BufferHolder {
     this.#accepted.raw.destroy();
   }
 
-  markAnew(): void {
+  markAgain(): void {
     if (this.#payer === 'sponsor' && !this.#session.isSponsored(this.type)) this.close();
     else if (this.#isOpen) void this.#mark.renew();
   }

@@ -77,7 +77,7 @@ export class Calls {
     this.#options = options;
   }
 
-  /** Sends paced datagrams for the duration. Where a session ends before, the call goes on in another one or direct. */
+  /** Sends paced datagrams for the duration. Where a session ends before, the call continues in another one or direct. */
   async call(to: Destination, { contentType, durationMs }: CallRequest): Promise<CallOutcome> {
     const outcome: CallOutcome = { delivery: { via: 'proxy' }, proxy: noCounts(), direct: noCounts() };
     let leftMs = durationMs;

@@ -87,7 +87,7 @@ export class SessionKeeper {
     this.#refuse(reason, this.#options.askAgainAfterMs);
   }
 
-  /** Octets have passed: holds what the terminal has counted against the session's cap. */
+  /** Octets have passed: compares what the terminal has counted with the session's cap. */
   noteUsage(): void {
     const grant = this.#grant;
     if (grant === null) return;

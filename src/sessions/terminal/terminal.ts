@@ -44,7 +44,7 @@ export interface TerminalOptions {
   askAgainAfterMs?: number;
 }
 
-export interface TerminalStanding {
+export interface TerminalStatus {
   /** Null while there is no session. */
   proxyId: string | null;
   /** Why there is none. */
@@ -54,7 +54,7 @@ export interface TerminalStanding {
   remainingOctets: number | null;
 }
 
-/** A terminal of one application: its traffic is the sponsor's while there is a session, and goes on without. */
+/** A terminal of one application: its traffic is the sponsor's while there is a session, and continues without. */
 export class Terminal {
   readonly #ledger: OctetLedger;
   readonly #statistics: UsageStatistics;
@@ -98,7 +98,7 @@ export class Terminal {
     this.#calls = new Calls({ ...shared, datagrams: options.datagrams ?? directDatagrams });
   }
 
-  get standing(): TerminalStanding {
+  get status(): TerminalStatus {
     const { grant, reason, usedSponsoredOctets, remainingOctets } = this.#keeper;
     return {
       proxyId: grant?.proxy.proxyId ?? null,

@@ -22,7 +22,7 @@ export interface FlowFileOptions {
   maxRecordBytes: number;
   /** The flow record's own schema, that an Avro file's is resolved to. */
   readerSchema: AvroSchema;
-  /** How CDRs are mapped; absent: as they stand. */
+  /** How CDRs are mapped; absent: unchanged. */
   cdr?: CdrMapping;
   /** How flows of goflow2 become flow records. */
   goflow2?: Goflow2Mapping;

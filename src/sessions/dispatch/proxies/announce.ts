@@ -43,7 +43,7 @@ export async function announceRaised(
 }
 
 /**
- * Tells proxies of many sessions, as far as they are registered. One that does not answer is left for the next sweep after
+ * Announces many sessions to proxies, as far as they are registered. One that does not answer is left for the next sweep after
  * the first session.
  */
 export async function announceAll(context: DispatchContext, sessions: readonly Session[]): Promise<void> {

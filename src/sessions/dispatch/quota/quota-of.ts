@@ -5,7 +5,7 @@ import { reservedOctets, type Session } from '../session.ts';
 import { provisionalUse } from './quota-account.ts';
 import type { QuotaState } from './remaining-quota.ts';
 
-/** How a subscriber's quota under a plan stands now. With `except`, without what is reserved for that session. */
+/** Returns a subscriber's current quota under a plan. With `except`, without what is reserved for that session. */
 export function quotaStateOf(
   { store, clock }: Pick<DispatchContext, 'store' | 'clock'>,
   plan: Plan,

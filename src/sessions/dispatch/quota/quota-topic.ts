@@ -12,7 +12,7 @@ export interface QuotaTopicOptions {
   groupId: string;
   /** Throws on bytes that are no quota update. */
   decode: (value: Uint8Array) => QuotaUpdate;
-  /** The offset to go on from; undefined: the log's start. */
+  /** The offset to resume from; undefined: the log's start. */
   nextOffset: (partition: number) => number | undefined;
   take: (batch: UpdateBatch) => Promise<void>;
   /** What keeps the topic from being read, or null. */

@@ -6,7 +6,7 @@ import { over, type Session, withCap } from '../session.ts';
 import { withUpdate } from './quota-account.ts';
 import { planOf, quotaStateOf } from './quota-of.ts';
 
-/** What came of one partition: the updates, and the offset to go on from. */
+/** What came of one partition: the updates, and the offset to resume from. */
 export interface UpdateBatch {
   partition: number;
   nextOffset: number;
@@ -15,7 +15,7 @@ export interface UpdateBatch {
 
 /**
  * Keeps the engine's updates together with the offset that they were read up to, and closes sessions of subscribers whose
- * quota the engine says is used up: they are revoked, or go on at the subscriber's cost where the application wants that.
+ * quota the engine says is used up: they are revoked, or continue at the subscriber's cost where the application wants that.
  */
 export async function takeUpdates(context: DispatchContext, batch: UpdateBatch): Promise<void> {
   const { store, clock } = context;

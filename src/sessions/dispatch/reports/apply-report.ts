@@ -23,7 +23,7 @@ export function applyReport(session: Session, report: UsageReport, nowMs: number
   return { session: reported, sponsoredOctets: usedSponsoredOctets - session.usedSponsoredOctets };
 }
 
-/** What the proxy has ended itself it need not be told. */
+/** The proxy is not notified of what it has ended itself. */
 function endByProxy(session: Session, { ending = 'terminal_left' }: UsageReport, nowMs: number): void {
   if (session.state === 'open') {
     session.state = 'ended';

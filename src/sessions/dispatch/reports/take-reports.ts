@@ -16,10 +16,10 @@ import { checkReport, readReport, refusedReport } from './check-report.ts';
 
 const DAY_MS = 86_400_000;
 
-type Standing = UsageReportsAnswer['sessions'][number];
+type SessionStatus = UsageReportsAnswer['sessions'][number];
 
 /**
- * Takes a proxy's reports, each by itself and once by its id, and says what became of each and how their sessions stand. What is
+ * Takes a proxy's reports, each by itself and once by its id, and returns the outcome of each and the state of its session. What is
  * answered is on disk. To a proxy there are no sessions but its own. A refused report changes nothing.
  */
 export function takeReports(
@@ -49,7 +49,7 @@ export function takeReports(
       known: count('duplicate'),
       refused: count('refused'),
       outcomes,
-      sessions: [...sessionIds].map((sessionId) => standingOf(context, proxyId, sessionId)),
+      sessions: [...sessionIds].map((sessionId) => statusOf(context, proxyId, sessionId)),
     };
   });
 }
@@ -110,7 +110,7 @@ export function today(nowMs: number): number {
   return Math.floor(nowMs / DAY_MS);
 }
 
-function standingOf(context: DispatchContext, proxyId: string, sessionId: string): Standing {
+function statusOf(context: DispatchContext, proxyId: string, sessionId: string): SessionStatus {
   const session = sessionOf(context, proxyId, sessionId);
   if (session === undefined) return { sessionId, state: 'unknown', sponsoredOctetsCap: 0, remainingOctets: 0 };
   const { state, sponsoredOctetsCap } = session;

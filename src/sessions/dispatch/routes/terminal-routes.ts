@@ -3,10 +3,10 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import * as z from 'zod';
 import {
   type SessionRequest,
-  type SessionStanding,
+  type SessionStatus,
   sessionGrantSchema,
   sessionRequestSchema,
-  sessionStandingSchema,
+  sessionStatusSchema,
 } from '../../protocol/dispatch-messages.ts';
 import type { IdentityClaims } from '../../protocol/identity-assertion.ts';
 import type { OneTimeAssertion } from '../accounts/account-verifier.ts';
@@ -42,7 +42,7 @@ const SESSION_REQUEST_OCTETS = 16 * 1024;
 const ACCESS = { access: 'terminal' } as const;
 const params = z.object({ sessionId: z.string().min(1).max(64) });
 
-/** What terminals ask: a session, another token for it, how it stands, its end. To be registered in a scope of its own. */
+/** What terminals ask: a session, another token for it, its state, its end. To be registered in a scope of its own. */
 export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, limits: RateLimits): void {
   const server = instance.withTypeProvider<ZodTypeProvider>();
   const { context } = options;
@@ -105,11 +105,11 @@ export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, 
       tags: ['terminals'],
       security: [{ token: [] }],
       params,
-      response: { 200: sessionStandingSchema, ...refusalsOf('starting', 'session_unknown', 'token_invalid') },
+      response: { 200: sessionStatusSchema, ...refusalsOf('starting', 'session_unknown', 'token_invalid') },
     },
     handler: async (request, reply) => {
       const session = await holder(request, false);
-      return isRefused(session) ? sendRefusal(reply, session) : reply.send(standingOf(options, session));
+      return isRefused(session) ? sendRefusal(reply, session) : reply.send(statusOf(options, session));
     },
   });
 
@@ -194,7 +194,7 @@ function oneTimeOf({ iss, jti, exp }: IdentityClaims): OneTimeAssertion {
   return { issuer: iss, id: jti, expiresAtMs: exp * 1000 };
 }
 
-function standingOf({ context }: HttpOptions, session: Session): SessionStanding {
+function statusOf({ context }: HttpOptions, session: Session): SessionStatus {
   const { sessionId, state, sponsoredOctetsCap, usedSponsoredOctets } = session;
   return {
     sessionId,

@@ -135,7 +135,7 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
     this.#accepted.raw.destroy();
   }
 
-  tell(): void {}
+  notify(): void {}
 
   overflow(): void {
     this.#services.logger.warn(
@@ -145,7 +145,7 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
     this.close();
   }
 
-  markAnew(): void {
+  markAgain(): void {
     if (this.#tag !== null && !this.#session.isSponsored(this.type)) this.close();
     else if (this.#hasBegun && !this.#isEnding) for (const mark of this.#marks) void mark.renew();
   }

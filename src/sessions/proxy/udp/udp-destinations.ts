@@ -23,7 +23,7 @@ export interface UdpDestinationsOptions {
   /** A host is admitted. Returns why its datagrams are dropped all the same, or null. */
   onAdmitted(admitted: Admitted): DatagramDrop | null;
   onRefused(refusal: Refused): void;
-  /** What waited for a destination can go on, or is to be dropped. */
+  /** What waited for a destination can continue, or is to be dropped. */
   onDecided(): void;
 }
 
