@@ -7,11 +7,11 @@ import { drawTraffic, MAX_DURATION_MS } from './traffic.ts';
 
 /** A record's evidence of an application: its tag, an address of its proxies, both, an identity, or none. */
 const EVIDENCES = ['tagged', 'ipMatched', 'unmatched', 'tagAndIp', 'identified'] as const;
-export type Evidence = (typeof EVIDENCES)[number];
+export type GeneratedEvidence = (typeof EVIDENCES)[number];
 
 export interface DrawnRecord {
   record: FlowRecord;
-  evidence: Evidence;
+  evidence: GeneratedEvidence;
 }
 
 /** Draws the valid record at a place from 0 to `settings.records` - 1, which determines its time in the span. */
@@ -64,7 +64,7 @@ export function createFlowRecordDrawer(settings: GenerateSettings, random: Rando
 }
 
 interface Remote {
-  evidence: Evidence;
+  evidence: GeneratedEvidence;
   /** Index into the targets. */
   target: number | null;
   remoteIp: string;

@@ -85,7 +85,7 @@ export function journalBlock(
   const leakage = leakageElements(summary.leakage, rules);
   const seen = seenIdentities(batch, lane.nodes.list, memory);
   const lists = [...outcomes.elements, strings(seen.nodes), ...seen.elements, ...leakage.elements];
-  const digest = digestOf(place, numbers, rules.catalogue.hash, rowColumns, lists);
+  const digest = digestOfColumns(place, numbers, rules.catalogue.hash, rowColumns, lists);
   const texts = [rules.catalogue.hash, ENGINE_VERSION, digest, place.gapReason, place.sourceProof ?? NO_PROOF];
   const columns = [
     ...rowColumns,
@@ -112,7 +112,7 @@ const LEAKAGE_LISTS = 8;
  * Returns the digest of a batch from its numbers, in the order of BATCH_NUMBERS, and all of its lists. A batch without leakage has
  * the digest that it had before there was any.
  */
-export function digestOf(
+export function digestOfColumns(
   place: BatchPlace,
   numbers: readonly number[],
   catalogueHash: string,

@@ -10,9 +10,9 @@ import {
   firstDayOfPeriod,
   isClosed,
   lastInstantOf,
-  planInForce,
   priceOf,
   recognise,
+  secondPlanInForce,
   secondRules,
 } from './second-rules.ts';
 
@@ -90,7 +90,7 @@ test.each([
   ['2026-11-19T23:59:59.999Z', 1],
   ['2026-11-20T00:00:00.000Z', 2],
 ])('the version in force at %s', (instant, version) => {
-  expect(planInForce(rules, 'any', Date.parse(instant))?.document.version).toBe(version);
+  expect(secondPlanInForce(rules, 'any', Date.parse(instant))?.document.version).toBe(version);
 });
 
 /** A plan of a catalogue that leaves out all that has a default. */
@@ -103,7 +103,7 @@ function rulesWith(plan: { period?: string; timeZone?: string; tiers?: object[] 
     plans: [{ id: 'p', application: 'a', version: 1, ...dates, content: {}, quotaOctets: null, ...terms }],
   };
   const made = secondRules(JSON.stringify(document), NO_FACTS);
-  const only = planInForce(made, 'a', 0);
+  const only = secondPlanInForce(made, 'a', 0);
   if (only === undefined) throw new Error('no plan');
   return { made, plan: only };
 }
@@ -145,7 +145,7 @@ test.each([
 ])('a period of %s of %s is closed with %s: %s', (day, applicationId, month, expected) => {
   const facts = { ...NO_FACTS, ...closedFor('acme', month) };
   const closed = secondRules(testRules().catalogue.canonicalJson, facts);
-  const plan = planInForce(closed, applicationId, Date.UTC(2026, 10, 1));
+  const plan = secondPlanInForce(closed, applicationId, Date.UTC(2026, 10, 1));
   expect(isClosed(closed, plan!, 'acme', Date.parse(day) / 86_400_000)).toBe(expected);
   expect(isClosed(closed, plan!, 'bolt', Date.parse(day) / 86_400_000)).toBe(false);
 });
@@ -162,7 +162,7 @@ test.each<[string, string, string, string, boolean]>([
   const facts = { ...NO_FACTS, ...closedFor('acme', month, Date.parse(at)) };
   const rules = testRules(facts);
   const second = secondRules(rules.catalogue.canonicalJson, facts);
-  const plan = planInForce(second, id, Date.parse(day) + 43_200_000);
+  const plan = secondPlanInForce(second, id, Date.parse(day) + 43_200_000);
   const start = Date.parse(day) / 86_400_000;
   expect(isClosed(second, plan!, 'acme', start)).toBe(expected);
   const index = rules.catalogue.plans.findIndex((known) => known.id === plan!.document.id);

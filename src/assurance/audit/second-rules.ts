@@ -240,7 +240,11 @@ function ownerOfAddress({ byPrefix }: SecondRules, address: bigint): SecondAppli
 }
 
 /** Returns the plan of an application that is in force at an instant: from `effectiveFrom` on, before `effectiveTo`. */
-export function planInForce({ plans }: SecondRules, applicationId: string, timeMs: number): SecondPlan | undefined {
+export function secondPlanInForce(
+  { plans }: SecondRules,
+  applicationId: string,
+  timeMs: number,
+): SecondPlan | undefined {
   return plans.get(applicationId)?.find(({ fromMs, toMs }) => fromMs <= timeMs && timeMs < toMs);
 }
 

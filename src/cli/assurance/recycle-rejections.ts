@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { type ConfigOptions, readCatalogue, readConfig } from '../../engine/assembly/read-config.ts';
 import { limitsOfToday } from '../../engine/running/record-rules.ts';
-import { NOTHING_BOOKED, runEngine } from '../../engine/running/run-engine.ts';
+import { NO_TOTALS, runEngine } from '../../engine/running/run-engine.ts';
 import {
   type CorrectedRecord,
   type LineFault,
@@ -96,7 +96,7 @@ async function book({ config, catalogue, store, logger }: Recycler, { known, nex
   const progress = new Progress(process.stderr, (fields, message) => logger.info(fields, message));
   // The engine that reads the source has the port.
   const run = { config: { ...config, health: null }, catalogue, store, logger, progress };
-  const totals = recyclings.length === 0 ? NOTHING_BOOKED : await runEngine(run, (parts) => ({ ...parts, source }));
+  const totals = recyclings.length === 0 ? NO_TOTALS : await runEngine(run, (parts) => ({ ...parts, source }));
   for (const { number, logs } of known) {
     const said = totals.read === 0 ? 'was booked before' : 'was claimed before';
     process.stdout.write(`recycling ${number} ${said}: ${counted(countOf(logs), 'corrected record')}\n`);

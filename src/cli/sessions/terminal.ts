@@ -6,7 +6,7 @@ import { endOnClosedPipe } from '../../platform/lifecycle.ts';
 import { formatTable, grouped } from '../../platform/telemetry/print-table.ts';
 import { DEVELOPMENT_KEY_ID, readIssuerKey } from '../../sessions/dispatch/accounts/development-issuer.ts';
 import { accountClaims, identityOf, signAccountAssertion } from '../../sessions/protocol/account-assertion.ts';
-import { CONTENT_TYPES, type ContentType } from '../../sessions/protocol/content-octets.ts';
+import { SESSION_CONTENT_TYPES, type SessionContentType } from '../../sessions/protocol/content-octets.ts';
 import { attachToGateway } from '../../sessions/terminal/attach-to-gateway.ts';
 import type { CallOutcome, CallRequest } from '../../sessions/terminal/calls.ts';
 import { type DatagramDial, directDatagrams } from '../../sessions/terminal/datagrams.ts';
@@ -17,7 +17,7 @@ import {
   describeOctets,
   describeStatus,
 } from '../../sessions/terminal/describe.ts';
-import { type Destination, type Dial, directDial } from '../../sessions/terminal/dial.ts';
+import { type Dial, directDial, type TerminalDestination } from '../../sessions/terminal/dial.ts';
 import { printable } from '../../sessions/terminal/printable.ts';
 import { readStatistics, writeStatistics } from '../../sessions/terminal/statistics-file.ts';
 import { Terminal, type TerminalOptions } from '../../sessions/terminal/terminal.ts';
@@ -44,7 +44,7 @@ interface TerminalFlags {
   accountIssuer: string;
   gateway?: string;
   gatewaySecretFile?: string;
-  listen: ContentType[];
+  listen: SessionContentType[];
   period: TerminalPeriod;
   timeZone: string;
   statisticsFile?: string;
@@ -72,7 +72,7 @@ export function registerTerminal(program: Command): void {
       'a gateway simulator’s control interface: everything goes through it, from a bearer of its own',
     )
     .option('--gateway-secret-file <file>', 'file of the secret that bearers are made with')
-    .addOption(new Option('--listen <type...>', 'what to listen for').choices(CONTENT_TYPES).default(['text']))
+    .addOption(new Option('--listen <type...>', 'what to listen for').choices(SESSION_CONTENT_TYPES).default(['text']))
     .option(
       '--period <period>',
       'what statistics are summed up by: day, week, month, or a length such as 15m or 6h',
@@ -223,13 +223,13 @@ function needed(word: string | undefined): string {
   return word;
 }
 
-function typeOf(word: string | undefined): ContentType {
-  const type = CONTENT_TYPES.find((known) => known === word);
-  if (type === undefined) throw new Error(`expected one of ${CONTENT_TYPES.join(', ')}`);
+function typeOf(word: string | undefined): SessionContentType {
+  const type = SESSION_CONTENT_TYPES.find((known) => known === word);
+  if (type === undefined) throw new Error(`expected one of ${SESSION_CONTENT_TYPES.join(', ')}`);
   return type;
 }
 
-function placeOf(word: string | undefined): Destination {
+function placeOf(word: string | undefined): TerminalDestination {
   const { hostname, port } = new URL(`udp://${needed(word)}`);
   if (port === '') throw new Error('expected HOST:PORT');
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };

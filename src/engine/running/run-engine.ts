@@ -23,7 +23,7 @@ import { whileReloading } from './while-reloading.ts';
 
 const RETRY = { firstDelayMs: 100, maxDelayMs: 10_000, giveUpAfterMs: 300_000 };
 const RESTART_DELAY_MS = 1000;
-export const NOTHING_BOOKED: RunTotals = {
+export const NO_TOTALS: RunTotals = {
   batches: 0,
   read: 0,
   keyMismatches: 0,
@@ -142,7 +142,7 @@ async function runUntilEnd(
       progress.end();
     }
   }
-  return sumOf([NOTHING_BOOKED, ...totals]);
+  return sumOf([NO_TOTALS, ...totals]);
 }
 
 function isPassing(error: unknown): boolean {

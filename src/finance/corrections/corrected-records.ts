@@ -66,23 +66,27 @@ export function parseCorrectedRecords(
       faults.push({ line, message: read });
       return;
     }
-    const first = lines.get(placeOf(read));
-    if (first !== undefined) faults.push({ line, message: `${placeOf(read)} is also in line ${first}` });
-    else lines.set(placeOf(read), line);
+    const first = lines.get(recordPlaceOf(read));
+    if (first !== undefined) faults.push({ line, message: `${recordPlaceOf(read)} is also in line ${first}` });
+    else lines.set(recordPlaceOf(read), line);
     records.push(read);
   });
   return { records: records.sort(byPlace), faults };
 }
 
 /** Returns `topic-partition@offset`. */
-export function placeOf({ topic, partition, offset }: Pick<CorrectedRecord, 'topic' | 'partition' | 'offset'>): string {
+export function recordPlaceOf({
+  topic,
+  partition,
+  offset,
+}: Pick<CorrectedRecord, 'topic' | 'partition' | 'offset'>): string {
   return `${topic}-${partition}@${offset}`;
 }
 
 /** Returns SHA-256 over places and records, 64 hex digits: the same for the same records in another order. */
-export function digestOf(records: readonly CorrectedRecord[]): string {
+export function correctedRecordsDigest(records: readonly CorrectedRecord[]): string {
   const hash = createHash('sha256');
-  for (const record of records) hash.update(`${placeOf(record)} ${record.value.length}\n`).update(record.value);
+  for (const record of records) hash.update(`${recordPlaceOf(record)} ${record.value.length}\n`).update(record.value);
   return hash.digest('hex');
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { CompressionTypes, type ICustomPartitioner, type Kafka, type Producer } from 'kafkajs';
 import type { KafkaLogger } from '../../platform/kafka/kafka.ts';
-import { causes, isOutage, isTopicMissing, refusalOf } from '../../platform/kafka/kafka-failure.ts';
+import { causes, isOutage, isTopicMissing, kafkaRefusalOf } from '../../platform/kafka/kafka-failure.ts';
 import type { EncodedRecords } from '../../platform/kafka/kafka-record-batch.ts';
 import type { AvroSchema } from '../../rating/decode/decode-avro.ts';
 import { type QuotaPublisher, QuotaPublisherError } from './quota-publisher.ts';
@@ -153,7 +153,7 @@ function claimLost(lane: string, cause?: unknown): QuotaPublisherError {
 }
 
 function notSent(topic: string, cause: unknown): QuotaPublisherError {
-  const refusal = refusalOf(cause);
+  const refusal = kafkaRefusalOf(cause);
   if (refusal !== null)
     return new QuotaPublisherError('kafka_refused', `${topic}: ${refusal}`, { cause, canRetry: false });
   const why = cause instanceof Error ? cause.message : String(cause);

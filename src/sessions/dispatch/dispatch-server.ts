@@ -18,7 +18,7 @@ import type { DispatchContext, Patience, SessionLimits, SessionTerms } from './c
 import { DispatchStore } from './dispatch-store.ts';
 import type { ProxyControl } from './proxies/proxy-control.ts';
 import { type ProxyPin, ProxyRegistry } from './proxies/proxy-registry.ts';
-import { QuotaTopic, READING } from './quota/quota-topic.ts';
+import { QuotaTopicReader, READING } from './quota/quota-topic.ts';
 import { takeUpdates } from './quota/take-updates.ts';
 import { ReportOutcomes } from './reports/report-outcomes.ts';
 import type { HttpOptions } from './routes/http-options.ts';
@@ -220,7 +220,7 @@ export class DispatchServer {
     const instanceId = known ?? randomUUID();
     const meanwhile = known === undefined ? 'waiting for it; terminals are refused' : 'what was known last counts';
     const waiting = `quota updates cannot be read; ${meanwhile}`;
-    const topic = new QuotaTopic({
+    const topic = new QuotaTopicReader({
       ...quotaUpdates,
       groupId: `zerorate.dispatch.${instanceId}`,
       nextOffset: (partition) => store.nextOffset(partition),
@@ -243,7 +243,7 @@ export class DispatchServer {
     await store.transaction(() => store.putFact('instanceId', instanceId));
   }
 
-  async #startTopic(topic: QuotaTopic, onError: (error: unknown) => void): Promise<void> {
+  async #startTopic(topic: QuotaTopicReader, onError: (error: unknown) => void): Promise<void> {
     const { clock, quotaUpdates } = this.#options;
     while (!topic.isStopping) {
       try {

@@ -1,7 +1,7 @@
 import type { SessionEnding } from '../protocol/refusal.ts';
 import type { DispatchContext } from './context.ts';
 import { announceAll } from './proxies/announce.ts';
-import { over, type Session } from './session.ts';
+import { type DispatchSession, over } from './session.ts';
 
 /**
  * Ends an open session, and notifies its proxy; one that cannot be reached is notified later. Of a session that is over already
@@ -12,7 +12,7 @@ export async function endSession(
   sessionId: string,
   state: 'ended' | 'revoked',
   ending: SessionEnding,
-): Promise<Session | undefined> {
+): Promise<DispatchSession | undefined> {
   const session = await context.store.changeSession(sessionId, (now) =>
     now.state === 'open' ? over(now, state, ending) : now,
   );

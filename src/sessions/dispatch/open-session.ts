@@ -8,7 +8,7 @@ import { isFit, type ProxyStatus, rankProxies } from './proxies/pick-proxy.ts';
 import { quotaStateOf } from './quota/quota-of.ts';
 import { freeInMs, quotaReserved } from './quota/quota-reserved.ts';
 import { firstCap, remainingQuota, renewedCap } from './quota/remaining-quota.ts';
-import { reservedOctets, type Session, withCap } from './session.ts';
+import { type DispatchSession, reservedOctets, withCap } from './session.ts';
 import { grantOf, tokenExpiry } from './session-grant.ts';
 import { proofFault, releaseProof, type SessionProof, useProof } from './session-proof.ts';
 
@@ -19,17 +19,17 @@ export interface OpenRequest extends Pick<SessionRequest, 'region'> {
 }
 
 interface Reserved {
-  session: Session;
+  session: DispatchSession;
   plan: Plan;
   /** In the order to try them. */
   proxies: ProxyStatus[];
 }
 
 interface Resumed {
-  session: Session;
+  session: DispatchSession;
   plan: Plan;
   /** As it was until now. */
-  before: Session;
+  before: DispatchSession;
 }
 
 type Tried = Map<string, boolean>;
@@ -159,7 +159,7 @@ function newSession(
   { proof: { applicationId, account, subscriber }, terminalIp }: OpenRequest,
   { plan, sponsorId }: { plan: Plan; sponsorId: string },
   proxyId: string,
-): Session {
+): DispatchSession {
   const { grantOctets, atCap } = context.termsOf(applicationId);
   const cap = firstCap(quotaStateOf(context, plan, subscriber), grantOctets);
   const nowMs = context.clock.nowMs();

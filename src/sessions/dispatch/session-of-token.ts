@@ -1,7 +1,7 @@
 import { createLocalJWKSet } from 'jose';
 import { verifySessionToken } from '../protocol/session-token.ts';
 import type { DispatchContext, Refused } from './context.ts';
-import type { Session } from './session.ts';
+import type { DispatchSession } from './session.ts';
 import { publicKeys } from './signing-keys.ts';
 
 export interface TokenHolder {
@@ -19,7 +19,7 @@ export async function sessionOfToken(
   { store, clock }: DispatchContext,
   { sessionId, token, terminalIp }: TokenHolder,
   mustBeOpen: boolean,
-): Promise<Session | Refused> {
+): Promise<DispatchSession | Refused> {
   const session = store.session(sessionId);
   if (session === undefined) return { refusal: 'session_unknown' };
   if (mustBeOpen && session.state !== 'open') return { refusal: 'session_over' };

@@ -3,8 +3,8 @@ import { contentTypeSchema } from '../protocol/content-octets.ts';
 import type { ProxyEndpoints, SessionTags } from '../protocol/dispatch-messages.ts';
 import { formatSessionTag, type ProxyPorts, signSessionTag } from '../protocol/session-tag.ts';
 import type { DispatchContext } from './context.ts';
-import type { Session } from './session.ts';
-import { currentKey } from './signing-keys.ts';
+import type { DispatchSession } from './session.ts';
+import { currentTokenKey } from './signing-keys.ts';
 
 /**
  * Returns the tags of an open session, one for each content type that the sponsor pays for; undefined when the catalogue does not
@@ -12,15 +12,15 @@ import { currentKey } from './signing-keys.ts';
  */
 export function sessionTagsOf(
   { catalogue, store, clock }: Pick<DispatchContext, 'catalogue' | 'store' | 'clock'>,
-  session: Session,
+  session: DispatchSession,
   endpoints: ProxyEndpoints,
 ): SessionTags | undefined {
   const { sessionId, terminalIp, proxyId, applicationId, contentShares, state, tokenExpiresAtMs } = session;
   const application = catalogue.applications.find(({ id }) => id === applicationId);
   if (state !== 'open' || application?.identifiedBy?.includes('terminal_tag') !== true) return undefined;
-  const key = currentKey(store.fact('signingKeys') ?? [], clock.nowMs());
+  const key = currentTokenKey(store.fact('signingKeys') ?? [], clock.nowMs());
   const claims = { sessionId, terminalIp, proxyId, applicationId, expiresAtMs: tokenExpiresAtMs };
-  const bound = { ...claims, ...placeOf(endpoints) };
+  const bound = { ...claims, ...proxyPlaceOf(endpoints) };
   const covered = contentTypeSchema.options.filter((contentType) => (contentShares[contentType] ?? 0) > 0);
   return Object.fromEntries(
     covered.map((contentType) => [contentType, formatSessionTag(signSessionTag({ ...bound, contentType }, key))]),
@@ -28,7 +28,7 @@ export function sessionTagsOf(
 }
 
 /** Returns where terminals reach the proxy. No address when its endpoints are given by names or have several. */
-export function placeOf(endpoints: ProxyEndpoints): { proxyIp: string | null; proxyPorts: ProxyPorts } {
+export function proxyPlaceOf(endpoints: ProxyEndpoints): { proxyIp: string | null; proxyPorts: ProxyPorts } {
   const urls = [endpoints.connect, endpoints.socks5, endpoints.relay].map((url) => new URL(url));
   const hosts = new Set(urls.map(({ hostname }) => hostname.replace(/^\[|\]$/g, '')));
   const [host] = hosts;

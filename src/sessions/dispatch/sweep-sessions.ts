@@ -1,13 +1,13 @@
 import { planInForce } from './accounts/entitlement.ts';
 import type { DispatchContext } from './context.ts';
 import { announceAll } from './proxies/announce.ts';
-import { over, type Session } from './session.ts';
-import { type Due, dueOf, type SweepFacts } from './sweep.ts';
+import { type DispatchSession, over } from './session.ts';
+import { type Due, nextStepOf, type SweepFacts } from './sweep.ts';
 
 /** Ends and settles sessions whose time has come, and announces to proxies what they have not taken over yet. */
 export async function sweepSessions(context: DispatchContext): Promise<void> {
   const { store, logger } = context;
-  const toAnnounce: Session[] = [];
+  const toAnnounce: DispatchSession[] = [];
   for (const { sessionId } of [...store.allLiveSessions()].filter((session) => due(context, session) !== null)) {
     const session = await store.changeSession(sessionId, (now) => {
       const what = due(context, now);
@@ -20,13 +20,13 @@ export async function sweepSessions(context: DispatchContext): Promise<void> {
   await announceAll(context, toAnnounce);
 }
 
-function carryOut(session: Session, what: Due): Session {
+function carryOut(session: DispatchSession, what: Due): DispatchSession {
   if (what === 'revoke') return over(session, 'revoked', 'revoked');
   if (what === 'expire') return over(session, 'ended', 'expired');
   return what === 'settle' ? { ...session, isSettled: true } : session;
 }
 
-function due({ catalogue, store, proxies, clock, patience }: DispatchContext, session: Session): Due {
+function due({ catalogue, store, proxies, clock, patience }: DispatchContext, session: DispatchSession): Due {
   const nowMs = clock.nowMs();
   const { lostTimeoutMs: proxyLostTimeoutMs, idleTimeoutMs, releaseDelayMs } = patience;
   const plan = planInForce(catalogue, session.applicationId, nowMs);
@@ -40,5 +40,5 @@ function due({ catalogue, store, proxies, clock, patience }: DispatchContext, se
     idleTimeoutMs,
     releaseDelayMs,
   };
-  return dueOf(session, facts);
+  return nextStepOf(session, facts);
 }

@@ -1,4 +1,4 @@
-import { isWhollyReported, type Session } from './session.ts';
+import { type DispatchSession, isWhollyReported } from './session.ts';
 
 export interface SweepFacts {
   nowMs: number;
@@ -24,7 +24,7 @@ export type Due = 'revoke' | 'expire' | 'settle' | 'announce' | null;
  * then the engine has counted what the reports would have. A silent proxy may be cut off and serve on, up to the cap, so time
  * alone gives nothing back; who takes it out of the configuration says that it is gone.
  */
-export function dueOf(session: Session, facts: SweepFacts): Due {
+export function nextStepOf(session: DispatchSession, facts: SweepFacts): Due {
   if (session.state === 'open') {
     if (facts.isSponsorSuspended || session.isAccountVerified !== true) return 'revoke';
     if (isSpent(session, facts)) return 'expire';
@@ -34,13 +34,13 @@ export function dueOf(session: Session, facts: SweepFacts): Due {
   return facts.isProxyKnown && session.acknowledgedRevision < session.revision ? 'announce' : null;
 }
 
-function isSpent(session: Session, facts: SweepFacts): boolean {
+function isSpent(session: DispatchSession, facts: SweepFacts): boolean {
   const { nowMs, isPlanInForce, isProxyKnown, proxyHeardAtMs, proxyLostTimeoutMs, idleTimeoutMs } = facts;
   if (!isPlanInForce || !isProxyKnown || nowMs - proxyHeardAtMs > proxyLostTimeoutMs) return true;
   return nowMs - Math.max(session.tokenExpiresAtMs, session.lastReportAtMs) > idleTimeoutMs;
 }
 
-function isSafeToSettle(session: Session, { nowMs, isProxyKnown, releaseDelayMs }: SweepFacts): boolean {
+function isSafeToSettle(session: DispatchSession, { nowMs, isProxyKnown, releaseDelayMs }: SweepFacts): boolean {
   if (isWhollyReported(session)) return true;
   const overSinceMs = isProxyKnown ? session.overAcknowledgedAtMs : session.lastReportAtMs;
   return overSinceMs !== null && nowMs - overSinceMs > releaseDelayMs;

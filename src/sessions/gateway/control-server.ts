@@ -73,7 +73,7 @@ const statusSchema = z.strictObject({
     .describe("Whether the dispatch server's keys could be fetched last; null where none are needed."),
 });
 
-export interface ControlServerOptions {
+export interface GatewayControlOptions {
   control: Pick<GatewayDocument['control'], 'limits' | 'rateLimits'>;
   logger: Logger;
   operatorSecret: string;
@@ -90,7 +90,7 @@ export interface ControlServerOptions {
 }
 
 /** Returns the HTTP server for the operator (bearers), for proxies (flow marks) and for monitoring. */
-export async function createControlServer(options: ControlServerOptions): Promise<FastifyInstance> {
+export async function createGatewayControl(options: GatewayControlOptions): Promise<FastifyInstance> {
   const { publicPerAddress, unauthenticatedPerAddress, perProxy, perOperator } = options.control.rateLimits;
   const { server, connections } = await createGuardedServer({
     name: 'gateway control',
@@ -156,7 +156,7 @@ function monitoringRoutes(instance: FastifyInstance, status: () => GatewayStatus
 
 function flowMarkRoute(
   instance: FastifyInstance,
-  options: ControlServerOptions,
+  options: GatewayControlOptions,
   countUnknown: (count: number) => void,
 ): void {
   instance.withTypeProvider<ZodTypeProvider>().post('/v1/flow-marks', {
@@ -179,7 +179,7 @@ function flowMarkRoute(
   });
 }
 
-function bearerRoutes(instance: FastifyInstance, options: ControlServerOptions): void {
+function bearerRoutes(instance: FastifyInstance, options: GatewayControlOptions): void {
   const server = instance.withTypeProvider<ZodTypeProvider>();
   const { bearers, identity, nowMs, socksUrl, onBearerRemoved } = options;
   const answer = async ({ bearerId, msisdn, terminalIp, chargingId }: StoredBearer): Promise<BearerAnswer> => {
@@ -233,13 +233,13 @@ function bearerRoutes(instance: FastifyInstance, options: ControlServerOptions):
   });
 }
 
-function identityOf(options: ControlServerOptions, secret: string | undefined): HttpIdentity | null {
+function identityOf(options: GatewayControlOptions, secret: string | undefined): HttpIdentity | null {
   if (isSecret(secret, options.operatorSecret)) return { kind: 'operator', key: '' };
   const proxy = proxyOf(options, secret);
   return proxy === undefined ? null : { kind: 'proxy', key: proxy.proxyId };
 }
 
-function proxyOf({ proxies }: ControlServerOptions, secret: string | undefined): RegisteredProxy | undefined {
+function proxyOf({ proxies }: GatewayControlOptions, secret: string | undefined): RegisteredProxy | undefined {
   // All are compared, whichever it is.
   return proxies.filter((proxy) => proxy.secret.matches(secret))[0];
 }

@@ -7,7 +7,7 @@ import { ListenError } from '../../platform/network/listen-error.ts';
 import { packagePath } from '../../platform/package-paths.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import { Bearers } from './bearers.ts';
-import { createControlServer } from './control-server.ts';
+import { createGatewayControl } from './control-server.ts';
 import { FlowTable } from './flow-table.ts';
 import type { GatewayConfig } from './gateway-config.ts';
 import { IdentityIssuer } from './identity-issuer.ts';
@@ -65,7 +65,7 @@ export async function startGateway(
   });
   const tags = new TagRecognition(config.terminalTags ?? null, { proxies: () => live.proxies, nowMs, logger });
   const userPlane = new UserPlane({ bearers, flows, tags: tags.terminalTags, logger });
-  const control = await createControlServer({
+  const control = await createGatewayControl({
     control: config.control,
     logger,
     // Looked up with each request, as they may change.

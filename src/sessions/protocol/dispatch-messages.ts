@@ -5,7 +5,12 @@ import { boundedList } from '../../platform/http/read-message.ts';
 import { IDENTIFICATIONS } from '../../rating/catalogue/catalogue.ts';
 import { E164 } from '../../rating/subscriber/msisdn.ts';
 import { MAX_ACCOUNT_LENGTH } from './account-name.ts';
-import { CONTENT_TYPES, contentOctetsSchema, contentSharesSchema, contentTypeSchema } from './content-octets.ts';
+import {
+  contentOctetsSchema,
+  contentSharesSchema,
+  contentTypeSchema,
+  SESSION_CONTENT_TYPES,
+} from './content-octets.ts';
 import {
   DISPATCH_REFUSALS,
   type DispatchRefusal,
@@ -22,7 +27,7 @@ const MAX_ADDRESS_LENGTH = 45;
 const MAX_APPLICATIONS = 1000;
 export const MAX_REPORTS = 1000;
 /** One of each content type. */
-const MAX_USAGES = CONTENT_TYPES.length;
+const MAX_USAGES = SESSION_CONTENT_TYPES.length;
 /** Of proxies and sessions. */
 export const MAX_ID_LENGTH = 64;
 const octets = z.int().min(0);

@@ -28,12 +28,15 @@ const sessionClaimsSchema = z.object({
 });
 export type SessionClaims = z.output<typeof sessionClaimsSchema>;
 
-export interface SigningKey {
+export interface TokenSigningKey {
   keyId: string;
   privateKey: KeyObject;
 }
 
-export function signSessionToken({ jti, sub, aud, iat, exp, ...own }: SessionClaims, key: SigningKey): Promise<string> {
+export function signSessionToken(
+  { jti, sub, aud, iat, exp, ...own }: SessionClaims,
+  key: TokenSigningKey,
+): Promise<string> {
   return new SignJWT(own)
     .setProtectedHeader({ alg: TOKEN_ALGORITHM, kid: key.keyId, typ: TOKEN_TYPE })
     .setIssuer(TOKEN_ISSUER)

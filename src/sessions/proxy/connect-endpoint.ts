@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import { TAG_HEADER } from '../protocol/flow-mark.ts';
 import { SESSION_TAG_HEADER } from '../protocol/session-tag.ts';
-import { type Admission, type Refused, refused, type TagOffer } from './admission.ts';
+import { type Admission, type NotAdmitted, refused, type TagOffer } from './admission.ts';
 import { dial } from './dial.ts';
 import type { Accepted } from './listener.ts';
 import { canonicalIp } from './private-address.ts';
@@ -55,7 +55,7 @@ export class ConnectEndpoint {
   async #connect(accepted: Accepted, request: IncomingMessage, head: Buffer): Promise<void> {
     accepted.admitted();
     const { admission, limits, logger } = this.#services;
-    const refuse = (refusal: Refused) => {
+    const refuse = (refusal: NotAdmitted) => {
       logger.info({ reason: refusal.refusal, endpoint: 'connect' }, refusal.detail);
       refuseHttp(accepted, refusal, 'proxy');
     };

@@ -44,7 +44,7 @@ const figuresSchema = z.strictObject({
   flowMarksFailed: count.describe('Marks of connections that the gateway did not take, since the start.'),
 });
 
-export interface ControlServerOptions {
+export interface ProxyControlOptions {
   endpoint: EndpointDocument;
   limits: Pick<ProxyDocument['limits'], 'control' | 'controlRequests'>;
   /** Two are accepted while it is rotated. */
@@ -62,10 +62,10 @@ export interface ControlServerOptions {
 
 /** The proxy's control interface, which listens from `start` to `stop`. */
 export class ControlServer {
-  readonly #options: ControlServerOptions;
+  readonly #options: ProxyControlOptions;
   #server: FastifyInstance | null = null;
 
-  constructor(options: ControlServerOptions) {
+  constructor(options: ProxyControlOptions) {
     this.#options = options;
   }
 
@@ -77,7 +77,7 @@ export class ControlServer {
   /** Rejects with a ConfigError when the port is taken. */
   async start(): Promise<void> {
     const { host, port } = this.#options.endpoint;
-    const server = await createControlServer(this.#options);
+    const server = await createProxyControl(this.#options);
     try {
       await server.listen({ host, port });
     } catch (cause) {
@@ -95,7 +95,7 @@ export class ControlServer {
  * Returns the server of `PUT /v1/sessions/:sessionId` for the dispatch server, `GET /health/live`, `/health/ready` and
  * `/v1/figures` for monitoring, and `/metrics` for Prometheus, with the proxy's secret. Refusals are `{ reason, message }`.
  */
-export async function createControlServer(options: ControlServerOptions): Promise<FastifyInstance> {
+export async function createProxyControl(options: ProxyControlOptions): Promise<FastifyInstance> {
   const { tls } = options.endpoint;
   const { publicPerAddress, unauthenticatedPerAddress, dispatch } = options.limits.controlRequests;
   const { server, connections } = await createGuardedServer({
@@ -121,7 +121,7 @@ export async function createControlServer(options: ControlServerOptions): Promis
   return server;
 }
 
-function monitoringRoutes(instance: FastifyInstance, options: ControlServerOptions, connections: ConnectionLimits) {
+function monitoringRoutes(instance: FastifyInstance, options: ProxyControlOptions, connections: ConnectionLimits) {
   const server = instance.withTypeProvider<ZodTypeProvider>();
   const { health, figures, terminals } = options;
   server.get('/health/live', {
@@ -160,7 +160,7 @@ function monitoringRoutes(instance: FastifyInstance, options: ControlServerOptio
   });
 }
 
-function announcementRoute(instance: FastifyInstance, options: ControlServerOptions): void {
+function announcementRoute(instance: FastifyInstance, options: ProxyControlOptions): void {
   instance.withTypeProvider<ZodTypeProvider>().put('/v1/sessions/:sessionId', {
     config: { access: 'dispatch' },
     bodyLimit: ANNOUNCEMENT_OCTETS,
@@ -183,7 +183,7 @@ function announcementRoute(instance: FastifyInstance, options: ControlServerOpti
 
 /** Null when the terms are taken, or are older than those that are known. */
 function announce(
-  { registry, applicationIds }: ControlServerOptions,
+  { registry, applicationIds }: ProxyControlOptions,
   sessionId: string,
   terms: Announcement,
 ): ControlRefusal | null {

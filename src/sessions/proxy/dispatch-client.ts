@@ -29,7 +29,7 @@ export class DispatchError extends Error {
   }
 }
 
-export interface DispatchClientOptions {
+export interface ProxyDispatchClientOptions {
   url: string;
   jwksUrl: string | undefined;
   proxyId: string;
@@ -40,12 +40,12 @@ export interface DispatchClientOptions {
 }
 
 /** What a proxy asks of the dispatch server. Everything rejects with a DispatchError. */
-export class DispatchClient {
-  readonly #options: DispatchClientOptions;
+export class ProxyDispatchClient {
+  readonly #options: ProxyDispatchClientOptions;
   readonly #dispatcher: Dispatcher;
 
   /** Throws a ConfigError when a certificate cannot be read. */
-  constructor(options: DispatchClientOptions) {
+  constructor(options: ProxyDispatchClientOptions) {
     this.#options = options;
     this.#dispatcher = new Agent({ connect: readTlsFiles(options.tls ?? {}, 'dispatch.tls') });
   }

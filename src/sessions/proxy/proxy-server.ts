@@ -9,11 +9,11 @@ import type { Logger } from '../../platform/telemetry/logger.ts';
 import { rarely } from '../../platform/telemetry/rare-log.ts';
 import type { Heartbeat, ProxyEndpoints } from '../protocol/dispatch-messages.ts';
 import { Admission } from './admission.ts';
-import { Application, type Resolve, resolveBySystem } from './applications.ts';
+import { type Resolve, resolveBySystem, ServedApplication } from './applications.ts';
 import { BufferBudget } from './buffer-budget.ts';
 import { ConnectEndpoint, type EndpointServices } from './connect-endpoint.ts';
 import { ControlServer } from './control-server.ts';
-import { DispatchClient } from './dispatch-client.ts';
+import { ProxyDispatchClient } from './dispatch-client.ts';
 import { DispatchClock } from './dispatch-clock.ts';
 import { FlowMarks } from './flow-marks.ts';
 import { Heartbeats } from './heartbeat.ts';
@@ -28,7 +28,7 @@ import { RefusedReports } from './reports/refused-reports.ts';
 import { UsageReporter } from './reports/usage-reporter.ts';
 import { UsageSpool } from './reports/usage-spool.ts';
 import { SessionRegistry } from './session-registry.ts';
-import { SigningKeys } from './signing-keys.ts';
+import { DispatchKeySet } from './signing-keys.ts';
 import { Socks5Endpoint, type UdpServices } from './socks5-endpoint.ts';
 import { ReloadableCertificate } from './tls-files.ts';
 import { AssociationGate } from './udp/association-gate.ts';
@@ -55,10 +55,10 @@ export class ProxyServer {
   readonly #options: ProxyServerOptions;
   readonly #clock: Clock;
   readonly #spool: UsageSpool;
-  readonly #client: DispatchClient;
+  readonly #client: ProxyDispatchClient;
   readonly #dispatchClock: DispatchClock;
   readonly #refused: RefusedReports;
-  readonly #keys: SigningKeys;
+  readonly #keys: DispatchKeySet;
   readonly #marks: FlowMarks;
   readonly #reporter: UsageReporter;
   readonly #registry: SessionRegistry;
@@ -72,7 +72,7 @@ export class ProxyServer {
   readonly #tls: ReloadableCertificate[] = [];
   readonly #timers: NodeJS.Timeout[] = [];
   /** By id; changed in place. */
-  readonly #applications = new Map<string, Application>();
+  readonly #applications = new Map<string, ServedApplication>();
   readonly #applicationIds: string[] = [];
   #unlock: () => void = () => {};
 
@@ -82,9 +82,9 @@ export class ProxyServer {
     this.#options = options;
     this.#clock = clock;
     this.#spool = new UsageSpool(join(dataDir, 'usage.spool'));
-    this.#client = new DispatchClient({ ...dispatch, jwksUrl: dispatch.jwksUrl, proxyId, secret });
+    this.#client = new ProxyDispatchClient({ ...dispatch, jwksUrl: dispatch.jwksUrl, proxyId, secret });
     const path = join(dataDir, 'dispatch-keys.json');
-    this.#keys = new SigningKeys({ path, fetch: () => this.#client.keys(), clock, logger });
+    this.#keys = new DispatchKeySet({ path, fetch: () => this.#client.keys(), clock, logger });
     this.#dispatchClock = new DispatchClock({ nowMs: () => clock.nowMs(), maxClockSkewMs: dispatch.maxClockSkewMs });
     this.#refused = new RefusedReports(join(dataDir, 'refused-reports.ndjson'), () => clock.nowMs());
     this.#marks = new FlowMarks({ gateway: config.gateway ?? null, secret: config.gatewaySecret, logger });
@@ -206,7 +206,7 @@ export class ProxyServer {
   }
 
   #useApplications(documents: readonly ApplicationDocument[], options: { resolve: Resolve; resolveMs: number }): void {
-    const made = documents.map((each) => [each.applicationId, new Application(each, options)] as const);
+    const made = documents.map((each) => [each.applicationId, new ServedApplication(each, options)] as const);
     this.#applications.clear();
     for (const [id, application] of made) this.#applications.set(id, application);
     this.#applicationIds.splice(0, this.#applicationIds.length, ...this.#applications.keys());

@@ -9,7 +9,7 @@ import { ConnectionMark } from './connection-mark.ts';
 import { ConnectionMeter } from './connection-meter.ts';
 import { LINGER_MS, LINGER_OCTETS } from './linger.ts';
 import { type Accepted, BUFFER_OCTETS } from './listener.ts';
-import type { Session, SessionConnection } from './session.ts';
+import type { ProxySession, SessionConnection } from './session.ts';
 import { type ConnectionServices, earlier } from './tunnel.ts';
 
 /** Normal closure, and one by rules of this server (RFC 6455, 7.4.1). */
@@ -29,11 +29,11 @@ const CHUNK_BYTES = 256;
  * A terminal's WebSocket and the one to the application's message server. Each message is verified and passed on with its
  * sender's account; what comes from the application is passed back. A side that takes nothing is not read from, either.
  */
-export class RelayConnection implements SessionConnection, BufferHolder {
+export class ProxyRelayConnection implements SessionConnection, BufferHolder {
   readonly type: number;
   readonly #accepted: Accepted;
   readonly #admitted: Admitted;
-  readonly #session: Session;
+  readonly #session: ProxySession;
   readonly #services: ConnectionServices;
   readonly #maxPayloadOctets: number;
   readonly #meter: ConnectionMeter;

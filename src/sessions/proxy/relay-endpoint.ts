@@ -3,13 +3,13 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { SessionTagsAnswer } from '../protocol/dispatch-messages.ts';
-import { type Admitted, type Refused, refused } from './admission.ts';
+import { type Admitted, type NotAdmitted, refused } from './admission.ts';
 import { type EndpointServices, tagsOf } from './connect-endpoint.ts';
 import type { Accepted } from './listener.ts';
 import { canonicalIp } from './private-address.ts';
 import { answerHttp, refuseHttp } from './refuse-http.ts';
-import { RelayConnection } from './relay-connection.ts';
-import type { Session } from './session.ts';
+import { ProxyRelayConnection } from './relay-connection.ts';
+import type { ProxySession } from './session.ts';
 
 const PATH = '/v1/relay/';
 const TAGS_PATH = '/v1/session-tags';
@@ -67,7 +67,7 @@ export class RelayEndpoint {
   async #upgrade(accepted: Accepted, request: IncomingMessage, head: Buffer): Promise<void> {
     accepted.admitted();
     const { admission, logger } = this.#services;
-    const refuse = (refusal: Refused) => {
+    const refuse = (refusal: NotAdmitted) => {
       logger.info({ reason: refusal.refusal, endpoint: 'relay' }, refusal.detail);
       refuseHttp(accepted, refusal, 'server');
     };
@@ -79,7 +79,7 @@ export class RelayEndpoint {
     if (accepted.raw.destroyed) return;
     const { messageBytes } = this.#services.limits;
     const options = { services: this.#services, maxPayloadOctets: messageBytes };
-    const connection = new RelayConnection(accepted, admitted, options);
+    const connection = new ProxyRelayConnection(accepted, admitted, options);
     try {
       const { upstream, socket } = await this.#connect(admitted);
       await connection.begin();
@@ -98,7 +98,7 @@ export class RelayEndpoint {
     }
   }
 
-  #sessionOf({ raw }: Accepted, { headers }: IncomingMessage): Promise<Session | Refused> {
+  #sessionOf({ raw }: Accepted, { headers }: IncomingMessage): Promise<ProxySession | NotAdmitted> {
     const [, token = null] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
     return this.#services.admission.byToken(token, canonicalIp(raw.remoteAddress ?? '') ?? '');
   }

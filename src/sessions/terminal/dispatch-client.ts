@@ -17,7 +17,7 @@ export type GrantOutcome =
 type LocalRefusal = 'dispatch_unreachable' | 'assertion_unavailable';
 
 /** What a terminal says to the dispatch server. A refusal is a value, and so is a server that does not answer. */
-export class DispatchClient {
+export class TerminalDispatchClient {
   readonly #url: string;
   readonly #dial: Dial;
   readonly #ledger: OctetLedger;

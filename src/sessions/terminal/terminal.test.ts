@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { MediaHost } from '../../development/media-host.ts';
 import { MessageHub } from '../../development/message-hub.ts';
-import type { ContentType } from '../protocol/content-octets.ts';
+import type { SessionContentType } from '../protocol/content-octets.ts';
 import { directDial } from './dial.ts';
 import { ScriptedNetwork } from './terminal.fixture.ts';
 import { Terminal, type TerminalOptions } from './terminal.ts';
@@ -53,7 +53,7 @@ async function until(isTrue: () => boolean): Promise<void> {
 
 const REFUSED = { reason: 'quota_exhausted', message: 'nothing is left' } as const;
 
-test.each<[ContentType, string | undefined]>([
+test.each<[SessionContentType, string | undefined]>([
   ['text', undefined],
   ['voice', undefined],
   ['image', 'cat.jpg'],

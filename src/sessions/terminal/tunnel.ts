@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { SessionGrant } from '../protocol/dispatch-messages.ts';
 import { SESSION_TAG_HEADER } from '../protocol/session-tag.ts';
-import type { Destination, Dialled } from './dial.ts';
+import type { Dialled, TerminalDestination } from './dial.ts';
 import { securedAs } from './http-exchange.ts';
 
 export type TunnelOpening = { stream: Duplex } | { refusal: string };
@@ -12,7 +12,7 @@ export type TunnelOpening = { stream: Duplex } | { refusal: string };
 export function openTunnel(
   { token, proxy }: SessionGrant,
   dialled: Dialled,
-  to: Destination,
+  to: TerminalDestination,
   sessionTag: string | null = null,
 ): Promise<TunnelOpening> {
   const stream = securedAs(new URL(proxy.endpoints.connect), dialled.socket);

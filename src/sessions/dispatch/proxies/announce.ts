@@ -1,11 +1,11 @@
 import type { DispatchContext } from '../context.ts';
-import { acknowledged, announcementOf, type Session, withCapOf } from '../session.ts';
+import { acknowledged, announcementOf, type DispatchSession, withCapOf } from '../session.ts';
 import { sessionTagsOf } from '../session-tags.ts';
 import type { AnnouncementProblem } from './proxy-control.ts';
 import { proxyProblems } from './proxy-problems.ts';
 
 /** Sends the session's proxy its current terms; resolves with null when the proxy has taken them over, else with what went wrong. */
-export async function announce(context: DispatchContext, session: Session): Promise<AnnouncementProblem> {
+export async function announce(context: DispatchContext, session: DispatchSession): Promise<AnnouncementProblem> {
   const { proxies, control, store, clock } = context;
   const { proxyId, sessionId, revision } = session;
   const proxy = proxies.get(proxyId);
@@ -30,8 +30,8 @@ export async function announce(context: DispatchContext, session: Session): Prom
  */
 export async function announceRaised(
   context: DispatchContext,
-  raised: Session,
-  before: Session,
+  raised: DispatchSession,
+  before: DispatchSession,
 ): Promise<AnnouncementProblem> {
   const problem = await announce(context, raised);
   if (problem?.kind === 'over') {
@@ -46,8 +46,8 @@ export async function announceRaised(
  * Announces many sessions to proxies, as far as they are registered. One that does not answer is left for the next sweep after
  * the first session.
  */
-export async function announceAll(context: DispatchContext, sessions: readonly Session[]): Promise<void> {
-  const byProxy = new Map<string, Session[]>();
+export async function announceAll(context: DispatchContext, sessions: readonly DispatchSession[]): Promise<void> {
+  const byProxy = new Map<string, DispatchSession[]>();
   for (const session of sessions.filter(({ proxyId }) => context.proxies.get(proxyId) !== undefined)) {
     const those = byProxy.get(session.proxyId);
     if (those === undefined) byProxy.set(session.proxyId, [session]);
@@ -56,7 +56,7 @@ export async function announceAll(context: DispatchContext, sessions: readonly S
   await Promise.all([...byProxy.values()].map((those) => announceTo(context, those)));
 }
 
-async function announceTo(context: DispatchContext, sessions: readonly Session[]): Promise<void> {
+async function announceTo(context: DispatchContext, sessions: readonly DispatchSession[]): Promise<void> {
   for (const session of sessions) {
     // A session that it does not take holds up no other.
     if ((await announce(context, session))?.kind === 'unreachable') return;

@@ -1,7 +1,7 @@
 import type { Plan } from '../../../rating/catalogue/catalogue.ts';
 import { periodStartDay } from '../../../rating/catalogue/period.ts';
 import type { DispatchContext } from '../context.ts';
-import { reservedOctets, type Session } from '../session.ts';
+import { type DispatchSession, reservedOctets } from '../session.ts';
 import { provisionalUse } from './quota-account.ts';
 import type { QuotaState } from './remaining-quota.ts';
 
@@ -22,6 +22,6 @@ export function quotaStateOf(
 }
 
 /** The plan version that a session was given under; undefined when the catalogue has it no more. */
-export function planOf({ catalogue }: Pick<DispatchContext, 'catalogue'>, session: Session): Plan | undefined {
+export function planOf({ catalogue }: Pick<DispatchContext, 'catalogue'>, session: DispatchSession): Plan | undefined {
   return catalogue.plans.find(({ id, version }) => id === session.planId && version === session.planVersion);
 }

@@ -1,6 +1,6 @@
 import type { Plan } from '../../../rating/catalogue/catalogue.ts';
 import type { DispatchContext, Refused } from '../context.ts';
-import { reservedOctets, type Session } from '../session.ts';
+import { type DispatchSession, reservedOctets } from '../session.ts';
 
 /** Sessions that could not be resumed, by id; true where the session has ended at its proxy. */
 export type NotResumed = ReadonlyMap<string, boolean>;
@@ -24,7 +24,7 @@ export function quotaReserved(
  * it was idle, one that is over when its reports can no longer come.
  */
 export function freeInMs(
-  sessions: readonly Session[],
+  sessions: readonly DispatchSession[],
   { clock, patience }: Pick<DispatchContext, 'clock' | 'patience'>,
   notResumed: NotResumed = new Map(),
 ): number {

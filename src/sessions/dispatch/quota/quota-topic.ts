@@ -26,7 +26,7 @@ export const READING = 'reading what the topic holds';
  * Reads what is committed of the topic, from where it was read up to: the offsets are kept with what was read, and not in
  * Kafka. Inert until `start`.
  */
-export class QuotaTopic {
+export class QuotaTopicReader {
   readonly #options: QuotaTopicOptions;
   readonly #consumer: Consumer;
   /** The partitions that were behind at the start, with the offset that each ended before. */

@@ -1,8 +1,8 @@
 import type { QuotaUpdate } from '../../../rating/quota/quota-update.ts';
 import type { DispatchContext } from '../context.ts';
 import { announceAll } from '../proxies/announce.ts';
-import { today } from '../reports/take-reports.ts';
-import { over, type Session, withCap } from '../session.ts';
+import { dayOf } from '../reports/take-reports.ts';
+import { type DispatchSession, over, withCap } from '../session.ts';
 import { withUpdate } from './quota-account.ts';
 import { planOf, quotaStateOf } from './quota-of.ts';
 
@@ -24,7 +24,7 @@ export async function takeUpdates(context: DispatchContext, batch: UpdateBatch):
     for (const update of batch.updates) {
       const { subscriber, planId } = update;
       if (store.isErased(subscriber)) continue;
-      store.putAccount(subscriber, planId, withUpdate(store.account(subscriber, planId), update, today(clock.nowMs())));
+      store.putAccount(subscriber, planId, withUpdate(store.account(subscriber, planId), update, dayOf(clock.nowMs())));
       touched.set(`${subscriber}|${planId}`, update);
     }
     store.putNextOffset(batch.partition, batch.nextOffset);
@@ -35,7 +35,7 @@ export async function takeUpdates(context: DispatchContext, batch: UpdateBatch):
   await announceAll(context, changed);
 }
 
-function closeIfSpent(context: DispatchContext, session: Session): Session[] {
+function closeIfSpent(context: DispatchContext, session: DispatchSession): DispatchSession[] {
   const plan = planOf(context, session);
   if (plan === undefined || session.state !== 'open') return [];
   const { quotaOctets, usedOctets } = quotaStateOf(context, plan, session.subscriber);

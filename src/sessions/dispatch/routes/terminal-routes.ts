@@ -16,7 +16,7 @@ import { endSession } from '../end-session.ts';
 import { openSession } from '../open-session.ts';
 import { renewSession } from '../renew-session.ts';
 import { remainingFor } from '../reports/take-reports.ts';
-import type { Session } from '../session.ts';
+import type { DispatchSession } from '../session.ts';
 import { sessionOfToken } from '../session-of-token.ts';
 import { type SessionProof, USED_IDENTITY } from '../session-proof.ts';
 import { oneForm } from '../terminal-address.ts';
@@ -194,7 +194,7 @@ function oneTimeOf({ iss, jti, exp }: IdentityClaims): OneTimeAssertion {
   return { issuer: iss, id: jti, expiresAtMs: exp * 1000 };
 }
 
-function statusOf({ context }: HttpOptions, session: Session): SessionStatus {
+function statusOf({ context }: HttpOptions, session: DispatchSession): SessionStatus {
   const { sessionId, state, sponsoredOctetsCap, usedSponsoredOctets } = session;
   return {
     sessionId,

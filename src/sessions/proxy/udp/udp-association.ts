@@ -6,14 +6,14 @@ import { socks5Reply } from '../../../platform/network/socks5.ts';
 import { parseSocks5Datagram, socks5Datagram } from '../../../platform/network/socks5-datagram.ts';
 import { parseSessionTag } from '../../protocol/session-tag.ts';
 import { TAG_ACCEPTED, TAG_OVER, TAG_REPEATED_AFTER_MS } from '../../protocol/tag-datagram.ts';
-import type { Admitted, Refused } from '../admission.ts';
+import type { Admitted, NotAdmitted } from '../admission.ts';
 import type { BufferHolder } from '../buffer-budget.ts';
 import { ConnectionMark } from '../connection-mark.ts';
 import { ConnectionMeter } from '../connection-meter.ts';
 import { LINGER_OCTETS, lingeringEnd } from '../linger.ts';
 import type { Accepted } from '../listener.ts';
 import { canonicalIp } from '../private-address.ts';
-import type { Session, SessionConnection } from '../session.ts';
+import type { ProxySession, SessionConnection } from '../session.ts';
 import {
   type AssociationOptions,
   type AssociationServices,
@@ -42,7 +42,7 @@ const MAX_CONTROL_OCTETS = 16 * 1024;
 export class UdpAssociation implements SessionConnection, BufferHolder {
   readonly blockedSinceMs = null;
   readonly #accepted: Accepted;
-  readonly #session: Session;
+  readonly #session: ProxySession;
   readonly #services: AssociationServices;
   readonly #terminalIp: string;
   readonly #expectedPort: number;
@@ -72,7 +72,7 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
   /** When the terminal was sent something last, monotonic. */
   #saidAtMs = 0;
 
-  constructor(accepted: Accepted, session: Session, { services, expectedPort, tag, leave }: AssociationOptions) {
+  constructor(accepted: Accepted, session: ProxySession, { services, expectedPort, tag, leave }: AssociationOptions) {
     const { raw } = accepted;
     const { clock, udp, admission } = services;
     this.#accepted = accepted;
@@ -266,7 +266,7 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
     this.#uncountedOctets = 0;
   }
 
-  #refuse(refusal: Refused): void {
+  #refuse(refusal: NotAdmitted): void {
     this.#services.logRefusal(refusal);
     // Without one host that it may send to it is of no use, and its end is all that SOCKS5 can say.
     if (this.#admitted === null) this.close();
