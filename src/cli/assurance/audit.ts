@@ -24,7 +24,7 @@ import type { Config } from '../../platform/config/config.ts';
 import { createLogger, type Logger } from '../../platform/telemetry/logger.ts';
 import { counted, grouped } from '../../platform/telemetry/print-table.ts';
 import { Progress } from '../../platform/telemetry/progress.ts';
-import { quotaStates } from './read-quota-state.ts';
+import { quotaStates } from './quota-states.ts';
 import { readSourceAgain } from './read-source-again.ts';
 
 const SHOWN_FAULTS = 20;

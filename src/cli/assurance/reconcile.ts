@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { readChargedUsage } from '../../assurance/reconciliation/read-charges.ts';
+import { readChargedUsage } from '../../assurance/reconciliation/read-charged-usage.ts';
 import { readReports } from '../../assurance/reconciliation/read-reports.ts';
 import { type Reconciliation, reconcile } from '../../assurance/reconciliation/reconcile.ts';
 import { readStoreConfig } from '../../engine/assembly/read-config.ts';

@@ -6,7 +6,7 @@ import {
   parseSigningKeys,
   type StatementSigningKey,
   type StatementSigningKeys,
-} from '../../finance/statements/signing-key.ts';
+} from '../../finance/statements/statement-signing-key.ts';
 import { SIGNATURE_ENDING, signOctets } from '../../finance/statements/statement-signature.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { writeOutput } from '../write-output.ts';

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { publicKeySetSchema } from '../../finance/statements/signing-key.ts';
+import { publicKeySetSchema } from '../../finance/statements/statement-signing-key.ts';
 import { type Statement, statementSchema } from '../../finance/statements/statement-document.ts';
 import { SIGNATURE_ENDING, type SignatureVerdict, verifyOctets } from '../../finance/statements/statement-signature.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';

@@ -6,7 +6,7 @@ import {
   newSigningKeys,
   publicKeySet,
   rotatedKeys,
-} from '../../finance/statements/signing-key.ts';
+} from '../../finance/statements/statement-signing-key.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { rewriteFile } from '../../platform/rewrite-file.ts';

@@ -17,7 +17,7 @@ import {
   describeOctets,
   describeStatus,
 } from '../../sessions/terminal/describe.ts';
-import { type Dial, directDial, type TerminalDestination } from '../../sessions/terminal/dial.ts';
+import { type Dial, directDial, type TerminalDestination } from '../../sessions/terminal/terminal-dial.ts';
 import { printable } from '../../sessions/terminal/printable.ts';
 import { readStatistics, writeStatistics } from '../../sessions/terminal/statistics-file.ts';
 import { Terminal, type TerminalOptions } from '../../sessions/terminal/terminal.ts';

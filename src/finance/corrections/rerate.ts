@@ -8,7 +8,7 @@ import { dayText } from '../calendar-day.ts';
 import { CurrentCharges } from './current-charges.ts';
 import { Difference } from './difference.ts';
 import { type ChargeSelection, cutSpans, readSpans, rowsOf } from './log-spans.ts';
-import { readCurrentCharges } from './read-charges.ts';
+import { readCurrentCharges } from './read-current-charges.ts';
 import { type PeriodRange, RerateLane } from './rerate-lane.ts';
 
 /** Offsets in memory at once, besides the counters of one lane. */

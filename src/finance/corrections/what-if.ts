@@ -4,7 +4,7 @@ import type { Rules } from '../../rating/rules.ts';
 import { CurrentCharges } from './current-charges.ts';
 import { Difference, type DifferenceLine, noUsage } from './difference.ts';
 import { cutSpans, readSpans } from './log-spans.ts';
-import { readCurrentCharges } from './read-charges.ts';
+import { readCurrentCharges } from './read-current-charges.ts';
 import { OFFSETS_AT_ONCE, type ReratingWatch, tornPeriodText } from './rerate.ts';
 import { type PeriodRange, RerateLane } from './rerate-lane.ts';
 

@@ -7,7 +7,7 @@ import {
   parseSigningKeys,
   publicKeySet,
   rotatedKeys,
-} from './signing-key.ts';
+} from './statement-signing-key.ts';
 import { testStatement } from './statement.fixture.ts';
 import { statementJson } from './statement-document.ts';
 import { signOctets, verifyOctets } from './statement-signature.ts';

@@ -1,5 +1,5 @@
 import { errors, FlattenedSign, flattenedVerify, importJWK } from 'jose';
-import type { PublicKeySet, StatementSigningKey } from './signing-key.ts';
+import type { PublicKeySet, StatementSigningKey } from './statement-signing-key.ts';
 
 const ALGORITHM = 'EdDSA';
 /** Type of the signed content: a signature of another type by the same key is not one of a statement. */

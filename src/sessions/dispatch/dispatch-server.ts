@@ -22,8 +22,8 @@ import { QuotaTopicReader, READING } from './quota/quota-topic.ts';
 import { takeUpdates } from './quota/take-updates.ts';
 import { ReportOutcomes } from './reports/report-outcomes.ts';
 import type { HttpOptions } from './routes/http-options.ts';
-import { createHttpServer } from './routes/http-server.ts';
-import { rotateKeys } from './signing-keys.ts';
+import { createHttpServer } from './routes/dispatch-http-server.ts';
+import { rotateKeys } from './token-signing-keys.ts';
 import { SponsorWatch } from './sponsor-watch.ts';
 import { sweepSessions } from './sweep-sessions.ts';
 

@@ -6,8 +6,8 @@ import type { ReportedUsage } from '../protocol/dispatch-messages.ts';
 import type { OneTimeAssertion } from './accounts/account-verifier.ts';
 import { ErasedEntries } from './erasure/erased-entries.ts';
 import type { QuotaAccount } from './quota/quota-account.ts';
-import type { DispatchSession } from './session.ts';
-import type { StoredKey } from './signing-keys.ts';
+import type { DispatchSession } from './dispatch-session.ts';
+import type { StoredKey } from './token-signing-keys.ts';
 
 /** Facts by their names. */
 interface Facts {

@@ -38,8 +38,8 @@ import type { AnnouncementProblem, ProxyControl } from './proxies/proxy-control.
 import { type ProxyPin, ProxyRegistry } from './proxies/proxy-registry.ts';
 import { ReportOutcomes } from './reports/report-outcomes.ts';
 import type { HttpOptions } from './routes/http-options.ts';
-import { createHttpServer } from './routes/http-server.ts';
-import { rotateKeys } from './signing-keys.ts';
+import { createHttpServer } from './routes/dispatch-http-server.ts';
+import { rotateKeys } from './token-signing-keys.ts';
 
 /** 2026-11-10T12:00Z. */
 export const NOW_MS = Date.UTC(2026, 10, 10, 12);

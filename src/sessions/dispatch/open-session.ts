@@ -8,7 +8,7 @@ import { isFit, type ProxyStatus, rankProxies } from './proxies/pick-proxy.ts';
 import { quotaStateOf } from './quota/quota-of.ts';
 import { freeInMs, quotaReserved } from './quota/quota-reserved.ts';
 import { firstCap, remainingQuota, renewedCap } from './quota/remaining-quota.ts';
-import { type DispatchSession, reservedOctets, withCap } from './session.ts';
+import { type DispatchSession, reservedOctets, withCap } from './dispatch-session.ts';
 import { grantOf, tokenExpiry } from './session-grant.ts';
 import { proofFault, releaseProof, type SessionProof, useProof } from './session-proof.ts';
 

@@ -7,7 +7,7 @@ import { announceRaised } from './proxies/announce.ts';
 import { quotaStateOf } from './quota/quota-of.ts';
 import { quotaReserved } from './quota/quota-reserved.ts';
 import { remainingQuota, renewedCap } from './quota/remaining-quota.ts';
-import { type DispatchSession, withCap } from './session.ts';
+import { type DispatchSession, withCap } from './dispatch-session.ts';
 import { grantOf, tokenExpiry } from './session-grant.ts';
 
 /** Gives an open session a new token and, as far as the quota goes, another grant; its proxy knows first. */

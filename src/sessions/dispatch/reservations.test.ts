@@ -11,7 +11,7 @@ import { openSession } from './open-session.ts';
 import { takeUpdates } from './quota/take-updates.ts';
 import { renewSession } from './renew-session.ts';
 import { takeReports } from './reports/take-reports.ts';
-import { reservedOctets, type DispatchSession as StoredSession } from './session.ts';
+import { reservedOctets, type DispatchSession as StoredSession } from './dispatch-session.ts';
 import { sweepSessions } from './sweep-sessions.ts';
 
 let dispatch: TestDispatch;

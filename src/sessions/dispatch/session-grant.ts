@@ -4,8 +4,8 @@ import { signSessionToken } from '../protocol/session-token.ts';
 import type { DispatchContext } from './context.ts';
 import { quotaStateOf } from './quota/quota-of.ts';
 import { remainingQuota, shownQuota } from './quota/remaining-quota.ts';
-import type { DispatchSession } from './session.ts';
-import { currentTokenKey } from './signing-keys.ts';
+import type { DispatchSession } from './dispatch-session.ts';
+import { currentTokenKey } from './token-signing-keys.ts';
 
 /** What the terminal gets once the proxy knows the session: a token for it, and where to go. */
 export async function grantOf(context: DispatchContext, session: DispatchSession, plan: Plan): Promise<SessionGrant> {

@@ -1,8 +1,8 @@
 import { createLocalJWKSet } from 'jose';
 import { verifySessionToken } from '../protocol/session-token.ts';
 import type { DispatchContext, Refused } from './context.ts';
-import type { DispatchSession } from './session.ts';
-import { publicKeys } from './signing-keys.ts';
+import type { DispatchSession } from './dispatch-session.ts';
+import { publicKeys } from './token-signing-keys.ts';
 
 export interface TokenHolder {
   sessionId: string;

@@ -1,4 +1,4 @@
-import { type DispatchSession, isWhollyReported } from './session.ts';
+import { type DispatchSession, isWhollyReported } from './dispatch-session.ts';
 
 export interface SweepFacts {
   nowMs: number;

@@ -11,8 +11,8 @@ import { builtModule } from '../../../test/servers/built.ts';
 import { type KafkaServer, startKafka } from '../../../test/servers/kafka-server.ts';
 import { freePort } from '../../development/servers/free-port.ts';
 import { Random } from '../../generator/random.ts';
-import { socksDial } from '../terminal/dial.ts';
-import type { BearerAnswer } from './control-server.ts';
+import { socksDial } from '../terminal/terminal-dial.ts';
+import type { BearerAnswer } from './gateway-control.ts';
 import { askGateway, createTopic, keys, OPERATOR_SECRET, readRecords, testKafkaClient } from './gateway.fixture.ts';
 
 const SEED = 20_261_126;

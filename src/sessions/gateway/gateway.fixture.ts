@@ -8,8 +8,8 @@ import { FLOW_RECORD_SCHEMA } from '../../generator/encode-avro.ts';
 import { PeerSecret } from '../../platform/http/peer-secret.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
 import type { FlowRecord } from '../../rating/record/flow-record.ts';
-import { socksDial } from '../terminal/dial.ts';
-import type { BearerAnswer } from './control-server.ts';
+import { socksDial } from '../terminal/terminal-dial.ts';
+import type { BearerAnswer } from './gateway-control.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { type GatewayConfig, gatewaySchema } from './gateway-config.ts';
 

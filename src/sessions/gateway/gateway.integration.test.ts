@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type KafkaServer, startKafka } from '../../../test/servers/kafka-server.ts';
 import { Random } from '../../generator/random.ts';
 import { identityClaimsSchema } from '../protocol/identity-assertion.ts';
-import type { Dialled } from '../terminal/dial.ts';
+import type { Dialled } from '../terminal/terminal-dial.ts';
 import {
   createTopic,
   keys,

@@ -7,7 +7,7 @@ import { ListenError } from '../../platform/network/listen-error.ts';
 import { packagePath } from '../../platform/package-paths.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import { Bearers } from './bearers.ts';
-import { createGatewayControl } from './control-server.ts';
+import { createGatewayControl } from './gateway-control.ts';
 import { FlowTable } from './flow-table.ts';
 import type { GatewayConfig } from './gateway-config.ts';
 import { IdentityIssuer } from './identity-issuer.ts';

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type KafkaServer, startKafka } from '../../../test/servers/kafka-server.ts';
 import { taggedSocks5Password } from '../protocol/relay-message.ts';
 import { formatSessionTag, type SessionTagClaims, signSessionTag } from '../protocol/session-tag.ts';
-import type { Dialled } from '../terminal/dial.ts';
+import type { Dialled } from '../terminal/terminal-dial.ts';
 import { createTopic, OPERATOR_SECRET, readRecords, TestGateway, testKafkaClient } from './gateway.fixture.ts';
 import type { GatewayConfig } from './gateway-config.ts';
 import type { TagOutcome } from './terminal-tags.ts';

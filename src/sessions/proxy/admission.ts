@@ -14,7 +14,7 @@ import { type TokenVerdict, verifySessionToken } from '../protocol/session-token
 import { type AllowedDestination, type ServedApplication, typeIndex } from './applications.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import { canonicalIp } from './private-address.ts';
-import type { Payer, ProxySession } from './session.ts';
+import type { Payer, ProxySession } from './proxy-session.ts';
 import type { SessionRegistry } from './session-registry.ts';
 
 export interface NotAdmitted {

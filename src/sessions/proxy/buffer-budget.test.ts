@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { BufferBudget, type BufferHolder, type BufferScope } from './buffer-budget.ts';
-import type { ProxySession } from './session.ts';
+import type { ProxySession } from './proxy-session.ts';
 
 const LIMITS = { perSessionBytes: 100, perSubscriberBytes: 150, totalBytes: 200 };
 const sessionOf = (sessionId: string, subscriber: string) => ({ terms: { sessionId, subscriber } }) as ProxySession;

@@ -1,5 +1,5 @@
 import type { BufferLimits } from './proxy-config-schema.ts';
-import type { ProxySession } from './session.ts';
+import type { ProxySession } from './proxy-session.ts';
 
 /** What a connection is closed for: the limit of which its memory is the largest part. */
 export type BufferScope = 'session' | 'subscriber' | 'total';

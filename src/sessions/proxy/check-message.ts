@@ -1,7 +1,7 @@
 import type { SessionContentType } from '../protocol/content-octets.ts';
 import type { ProxyRefusal } from '../protocol/refusal.ts';
 import { decodeRelayMessage, isMessageOf, type RelayMessage } from '../protocol/relay-message.ts';
-import type { ProxySession } from './session.ts';
+import type { ProxySession } from './proxy-session.ts';
 
 export interface RefusedMessage {
   messageId?: string;

@@ -4,11 +4,11 @@ import type { Logger } from '../../platform/telemetry/logger.ts';
 import { TAG_HEADER } from '../protocol/flow-mark.ts';
 import { SESSION_TAG_HEADER } from '../protocol/session-tag.ts';
 import { type Admission, type NotAdmitted, refused, type TagOffer } from './admission.ts';
-import { dial } from './dial.ts';
+import { dial } from './connect-upstream.ts';
 import type { Accepted } from './listener.ts';
 import { canonicalIp } from './private-address.ts';
 import { answerHttp, refuseHttp } from './refuse-http.ts';
-import { type ConnectionServices, Tunnel } from './tunnel.ts';
+import { type ConnectionServices, Tunnel } from './proxy-tunnel.ts';
 
 export interface EndpointServices extends ConnectionServices {
   admission: Admission;

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Admitted } from './admission.ts';
-import type { Payer, ProxySession } from './session.ts';
+import type { Payer, ProxySession } from './proxy-session.ts';
 
 /** Counts what passes between a terminal and the proxy, at the transport: handshakes and TLS records included. */
 export class ConnectionMeter {

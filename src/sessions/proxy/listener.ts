@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { TLSSocket } from 'node:tls';
 import type { ConnectionLimits } from '../../platform/network/connection-limits.ts';
 import { ListenError } from '../../platform/network/listen-error.ts';
-import type { ReloadableCertificate } from './tls-files.ts';
+import type { ReloadableCertificate } from './reloadable-certificate.ts';
 
 /** Most octets that wait on one side of a connection for the other. */
 export const BUFFER_OCTETS = 128 * 1024;

@@ -8,8 +8,8 @@ import { type EndpointServices, tagsOf } from './connect-endpoint.ts';
 import type { Accepted } from './listener.ts';
 import { canonicalIp } from './private-address.ts';
 import { answerHttp, refuseHttp } from './refuse-http.ts';
-import { ProxyRelayConnection } from './relay-connection.ts';
-import type { ProxySession } from './session.ts';
+import { ProxyRelayConnection } from './proxy-relay-connection.ts';
+import type { ProxySession } from './proxy-session.ts';
 
 const PATH = '/v1/relay/';
 const TAGS_PATH = '/v1/session-tags';

@@ -5,7 +5,7 @@ import type { Announcement, UsageReportsAnswer } from '../protocol/dispatch-mess
 import type { SessionEnding } from '../protocol/refusal.ts';
 import { socks5Password } from '../protocol/relay-message.ts';
 import type { SpooledReport, UsageSpool } from './reports/usage-spool.ts';
-import { ProxySession, type SessionConnection } from './session.ts';
+import { ProxySession, type SessionConnection } from './proxy-session.ts';
 
 /** So long a session that is over is known as one. */
 const REMEMBER_MS = 600_000;

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { socks5Address } from '../../platform/network/socks5.ts';
-import { DialError, readFromSocket, type TerminalDestination } from './dial.ts';
+import { DialError, readFromSocket, type TerminalDestination } from './terminal-dial.ts';
 
 /** By the code of a SOCKS5 reply (RFC 1928, 6): why there is no association. */
 const REFUSALS: Readonly<Record<number, string>> = {

@@ -6,11 +6,11 @@ import { TAG_ACCEPTED } from '../protocol/tag-datagram.ts';
 import { associate } from './associate.ts';
 import { type Attempt, takeBestWay } from './best-way.ts';
 import type { DatagramDial, DatagramPath } from './datagrams.ts';
-import { type Dial, DialError, type Dialled, type TerminalDestination } from './dial.ts';
+import { type Dial, DialError, type Dialled, type TerminalDestination } from './terminal-dial.ts';
 import { destinationOf } from './http-exchange.ts';
 import type { OctetLedger } from './octet-ledger.ts';
 import type { SessionKeeper } from './session-keeper.ts';
-import type { TerminalSessionTags } from './session-tags.ts';
+import type { TerminalSessionTags } from './terminal-session-tags.ts';
 import type { Delivery, TerminalEvent } from './terminal-event.ts';
 
 type CallContent = 'voice' | 'video';

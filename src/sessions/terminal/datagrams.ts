@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseSocks5Datagram, socks5Datagram } from '../../platform/network/socks5-datagram.ts';
 import { associate } from './associate.ts';
-import { DialError, directDial, type TerminalDestination } from './dial.ts';
+import { DialError, directDial, type TerminalDestination } from './terminal-dial.ts';
 
 const RECEIVE_BUFFER_BYTES = 1024 * 1024;
 const END_WITHIN_MS = 3000;

@@ -2,7 +2,7 @@ import { type IncomingHttpHeaders, type IncomingMessage, type RequestOptions, re
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as secure } from 'node:tls';
-import { DialError, type TerminalDestination } from './dial.ts';
+import { DialError, type TerminalDestination } from './terminal-dial.ts';
 
 export interface HttpAsk {
   method: string;

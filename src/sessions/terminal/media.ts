@@ -2,13 +2,13 @@ import type { Duplex } from 'node:stream';
 import type { SessionContentType } from '../protocol/content-octets.ts';
 import type { SessionGrant } from '../protocol/dispatch-messages.ts';
 import { type Attempt, takeBestWay } from './best-way.ts';
-import { type Dial, DialError } from './dial.ts';
+import { type Dial, DialError } from './terminal-dial.ts';
 import { destinationOf, exchange, type HttpAnswer, type HttpAsk, securedAs } from './http-exchange.ts';
 import type { OctetLedger } from './octet-ledger.ts';
 import type { SessionKeeper } from './session-keeper.ts';
-import type { TerminalSessionTags } from './session-tags.ts';
+import type { TerminalSessionTags } from './terminal-session-tags.ts';
 import type { Delivery, TerminalEvent } from './terminal-event.ts';
-import { openTunnel } from './tunnel.ts';
+import { openTunnel } from './terminal-tunnel.ts';
 
 export interface MediaOptions {
   keeper: SessionKeeper;

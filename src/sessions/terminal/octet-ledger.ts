@@ -1,5 +1,5 @@
 import type { ContentOctets, SessionContentType } from '../protocol/content-octets.ts';
-import type { Dialled } from './dial.ts';
+import type { Dialled } from './terminal-dial.ts';
 
 /** A connection or a path of datagrams that counts its octets. */
 export interface Counted {

@@ -1,6 +1,6 @@
 import { type ContentOctets, sponsoredOctetsOf } from '../protocol/content-octets.ts';
 import type { SessionGrant, SessionRequest } from '../protocol/dispatch-messages.ts';
-import type { GrantOutcome, TerminalDispatchClient } from './dispatch-client.ts';
+import type { GrantOutcome, TerminalDispatchClient } from './terminal-dispatch-client.ts';
 import type { TerminalEvent } from './terminal-event.ts';
 
 /** A session is renewed when so much of its token's life or of its cap is used. */

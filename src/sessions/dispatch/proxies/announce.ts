@@ -1,6 +1,6 @@
 import type { DispatchContext } from '../context.ts';
-import { acknowledged, announcementOf, type DispatchSession, withCapOf } from '../session.ts';
-import { sessionTagsOf } from '../session-tags.ts';
+import { acknowledged, announcementOf, type DispatchSession, withCapOf } from '../dispatch-session.ts';
+import { sessionTagsOf } from '../issue-session-tags.ts';
 import type { AnnouncementProblem } from './proxy-control.ts';
 import { proxyProblems } from './proxy-problems.ts';
 

@@ -1,7 +1,7 @@
 import type { Plan } from '../../../rating/catalogue/catalogue.ts';
 import { periodStartDay } from '../../../rating/catalogue/period.ts';
 import type { DispatchContext } from '../context.ts';
-import { type DispatchSession, reservedOctets } from '../session.ts';
+import { type DispatchSession, reservedOctets } from '../dispatch-session.ts';
 import { provisionalUse } from './quota-account.ts';
 import type { QuotaState } from './remaining-quota.ts';
 

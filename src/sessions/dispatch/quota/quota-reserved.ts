@@ -1,6 +1,6 @@
 import type { Plan } from '../../../rating/catalogue/catalogue.ts';
 import type { DispatchContext, Refused } from '../context.ts';
-import { type DispatchSession, reservedOctets } from '../session.ts';
+import { type DispatchSession, reservedOctets } from '../dispatch-session.ts';
 
 /** Sessions that could not be resumed, by id; true where the session has ended at its proxy. */
 export type NotResumed = ReadonlyMap<string, boolean>;

@@ -1,6 +1,6 @@
 import { type ContentOctets, SESSION_CONTENT_TYPES, sponsoredOctetsOf } from '../../protocol/content-octets.ts';
 import type { UsageReport } from '../../protocol/dispatch-messages.ts';
-import { type DispatchSession, isWhollyReported, type ReportedSequences } from '../session.ts';
+import { type DispatchSession, isWhollyReported, type ReportedSequences } from '../dispatch-session.ts';
 
 export interface AppliedReport {
   session: DispatchSession;

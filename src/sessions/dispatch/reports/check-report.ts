@@ -1,6 +1,6 @@
 import { type UsageReport, usageReportSchema } from '../../protocol/dispatch-messages.ts';
 import { REPORT_REFUSALS, type ReportRefusal } from '../../protocol/refusal.ts';
-import { type DispatchSession, highestCapOf, type ReportedSequences } from '../session.ts';
+import { type DispatchSession, highestCapOf, type ReportedSequences } from '../dispatch-session.ts';
 import { isKnownSequence } from './apply-report.ts';
 
 /** Reports come nearly in order: a number further ahead of the last one without a gap is no report's. */

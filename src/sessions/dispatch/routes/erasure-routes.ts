@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { boundedList } from '../../../platform/http/read-message.ts';
 import { eraseSubscriber } from '../erasure/erase-subscriber.ts';
 import type { HttpOptions } from './http-options.ts';
-import { refusalsOf } from './http-refusal.ts';
+import { refusalsOf } from './dispatch-refusal.ts';
 
 const ERASURE_OCTETS = 4096;
 

@@ -14,7 +14,7 @@ import { clockSkewOf, describeSkew, verdictOn } from '../proxies/clock-skew.ts';
 import { type Credentials, type RegistrationRefused, refusedFor } from '../proxies/proxy-registry.ts';
 import { takeReports } from '../reports/take-reports.ts';
 import type { HttpOptions } from './http-options.ts';
-import { refusalsOf } from './http-refusal.ts';
+import { refusalsOf } from './dispatch-refusal.ts';
 
 type ById = { Params: { proxyId: string } };
 const ACCESS = { access: 'proxy' } as const;

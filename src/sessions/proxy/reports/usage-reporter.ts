@@ -2,7 +2,7 @@ import type { Clock } from '../../../platform/clock.ts';
 import type { Health } from '../../../platform/http/health.ts';
 import type { Logger } from '../../../platform/telemetry/logger.ts';
 import { MAX_REPORTS, type ReportOutcome, type UsageReportsAnswer } from '../../protocol/dispatch-messages.ts';
-import { DispatchError, type ProxyDispatchClient } from '../dispatch-client.ts';
+import { DispatchError, type ProxyDispatchClient } from '../proxy-dispatch-client.ts';
 import type { SessionRegistry } from '../session-registry.ts';
 import type { RefusedReports } from './refused-reports.ts';
 import { SpoolError } from './spool-error.ts';

@@ -1,6 +1,6 @@
 import { type NotAdmitted, refused } from '../admission.ts';
 import type { UdpLimits } from '../proxy-config-schema.ts';
-import type { ProxySession } from '../session.ts';
+import type { ProxySession } from '../proxy-session.ts';
 
 /** Counts associations by session, by terminal address and in all. */
 export class AssociationGate {

@@ -2,7 +2,7 @@ import type { Clock } from '../../../platform/clock.ts';
 import type { Admission, Admitted, NotAdmitted } from '../admission.ts';
 import type { MarkedFlow } from '../flow-marks.ts';
 import type { UdpLimits } from '../proxy-config-schema.ts';
-import type { ConnectionServices } from '../tunnel.ts';
+import type { ConnectionServices } from '../proxy-tunnel.ts';
 import type { DatagramDrop } from './datagram-drops.ts';
 import type { UdpDestination } from './udp-destinations.ts';
 

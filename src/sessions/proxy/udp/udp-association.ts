@@ -13,7 +13,7 @@ import { ConnectionMeter } from '../connection-meter.ts';
 import { LINGER_OCTETS, lingeringEnd } from '../linger.ts';
 import type { Accepted } from '../listener.ts';
 import { canonicalIp } from '../private-address.ts';
-import type { ProxySession, SessionConnection } from '../session.ts';
+import type { ProxySession, SessionConnection } from '../proxy-session.ts';
 import {
   type AssociationOptions,
   type AssociationServices,

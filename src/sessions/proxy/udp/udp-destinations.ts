@@ -3,7 +3,7 @@ import type { Socks5Destination } from '../../../platform/network/socks5.ts';
 import { type Admission, type Admitted, type NotAdmitted, refused } from '../admission.ts';
 import { canonicalIp } from '../private-address.ts';
 import type { UdpLimits } from '../proxy-config-schema.ts';
-import type { ProxySession } from '../session.ts';
+import type { ProxySession } from '../proxy-session.ts';
 import type { DatagramDrop } from './datagram-drops.ts';
 
 /** A host and port that an association sends to. Its name is resolved once, and what was checked is what is sent to. */

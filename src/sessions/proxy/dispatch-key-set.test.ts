@@ -6,7 +6,7 @@ import { exportJWK } from 'jose';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Clock } from '../../platform/clock.ts';
-import { DispatchKeySet } from './signing-keys.ts';
+import { DispatchKeySet } from './dispatch-key-set.ts';
 
 const JUST_LONG_ENOUGH_MS = 5000;
 let directory: string;

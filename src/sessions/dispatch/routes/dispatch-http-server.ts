@@ -10,7 +10,7 @@ import { exportDispatch } from '../dispatch-metrics.ts';
 import { erasureRoutes } from './erasure-routes.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { HttpOptions } from './http-options.ts';
-import { refusalBody, sendRefusal } from './http-refusal.ts';
+import { refusalBody, sendRefusal } from './dispatch-refusal.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { credentialsOf, proxyRoutes } from './proxy-routes.ts';
 import { rateLimits } from './rate-limits.ts';

@@ -7,7 +7,7 @@ import {
   type RelayNotice,
   relayNoticeSchema,
 } from '../protocol/relay-message.ts';
-import type { Dialled } from './dial.ts';
+import type { Dialled } from './terminal-dial.ts';
 import { securedAs } from './http-exchange.ts';
 
 const CLOSE_WITHIN_MS = 3000;

@@ -1,6 +1,6 @@
 import type { SessionContentType } from '../protocol/content-octets.ts';
 import { type SessionGrant, type SessionTagsAnswer, sessionTagsAnswerSchema } from '../protocol/dispatch-messages.ts';
-import type { Dial } from './dial.ts';
+import type { Dial } from './terminal-dial.ts';
 import { destinationOf, exchange, securedAs } from './http-exchange.ts';
 import type { OctetLedger } from './octet-ledger.ts';
 

@@ -9,8 +9,8 @@ import { ConnectionMark } from './connection-mark.ts';
 import { ConnectionMeter } from './connection-meter.ts';
 import { LINGER_MS, LINGER_OCTETS } from './linger.ts';
 import { type Accepted, BUFFER_OCTETS } from './listener.ts';
-import type { ProxySession, SessionConnection } from './session.ts';
-import { type ConnectionServices, earlier } from './tunnel.ts';
+import type { ProxySession, SessionConnection } from './proxy-session.ts';
+import { type ConnectionServices, earlier } from './proxy-tunnel.ts';
 
 /** Normal closure, and one by rules of this server (RFC 6455, 7.4.1). */
 const NORMAL = 1000;

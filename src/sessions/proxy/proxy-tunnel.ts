@@ -8,7 +8,7 @@ import { ConnectionMeter } from './connection-meter.ts';
 import type { FlowMarks } from './flow-marks.ts';
 import { lingeringEnd } from './linger.ts';
 import type { Accepted } from './listener.ts';
-import type { Payer, ProxySession, SessionConnection } from './session.ts';
+import type { Payer, ProxySession, SessionConnection } from './proxy-session.ts';
 import type { SessionRegistry } from './session-registry.ts';
 
 export interface ConnectionServices {

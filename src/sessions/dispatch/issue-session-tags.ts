@@ -3,8 +3,8 @@ import { contentTypeSchema } from '../protocol/content-octets.ts';
 import type { ProxyEndpoints, SessionTags } from '../protocol/dispatch-messages.ts';
 import { formatSessionTag, type ProxyPorts, signSessionTag } from '../protocol/session-tag.ts';
 import type { DispatchContext } from './context.ts';
-import type { DispatchSession } from './session.ts';
-import { currentTokenKey } from './signing-keys.ts';
+import type { DispatchSession } from './dispatch-session.ts';
+import { currentTokenKey } from './token-signing-keys.ts';
 
 /**
  * Returns the tags of an open session, one for each content type that the sponsor pays for; undefined when the catalogue does not
