@@ -1,8 +1,8 @@
 import { CONTENT_TYPES, type FlowRecord } from '../rating/record/flow-record.ts';
 import { type GenerateSettings, identitiesOf, NO_IDENTITIES, tagAndIpShare } from './generate-options.ts';
+import { drawSubscriber, terminalIp } from './generated-subscribers.ts';
 import type { Random } from './random.ts';
 import { createRemoteAddresses } from './remote-addresses.ts';
-import { drawSubscriber, terminalIp } from './generated-subscribers.ts';
 import { drawTraffic, MAX_DURATION_MS } from './traffic.ts';
 
 /** A record's evidence of an application: its tag, an address of its proxies, both, an identity, or none. */

@@ -7,8 +7,8 @@ import { freePort } from '../../src/development/servers/free-port.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
 import { parsePseudonymKey } from '../../src/platform/pseudonym-key.ts';
 import { PseudonymKey } from '../../src/rating/subscriber/pseudonym.ts';
-import { DispatchStore } from '../../src/sessions/dispatch/dispatch-store.ts';
 import type { DispatchSession } from '../../src/sessions/dispatch/dispatch-session.ts';
+import { DispatchStore } from '../../src/sessions/dispatch/dispatch-store.ts';
 import { pinnedProxy, RunningCompanion, withoutAccounts } from './companion.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 

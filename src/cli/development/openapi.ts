@@ -4,12 +4,12 @@ import { PeerSecret } from '../../platform/http/peer-secret.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
 import type { DispatchContext } from '../../sessions/dispatch/context.ts';
 import { dispatchConfigSchema } from '../../sessions/dispatch/dispatch-config-schema.ts';
-import type { HttpOptions } from '../../sessions/dispatch/routes/http-options.ts';
 import { createHttpServer } from '../../sessions/dispatch/routes/dispatch-http-server.ts';
-import { createGatewayControl, type GatewayControlOptions } from '../../sessions/gateway/gateway-control.ts';
+import type { HttpOptions } from '../../sessions/dispatch/routes/http-options.ts';
 import { gatewaySchema } from '../../sessions/gateway/gateway-config.ts';
-import { createProxyControl, type ProxyControlOptions } from '../../sessions/proxy/proxy-control-server.ts';
+import { createGatewayControl, type GatewayControlOptions } from '../../sessions/gateway/gateway-control.ts';
 import { proxyConfigSchema } from '../../sessions/proxy/proxy-config-schema.ts';
+import { createProxyControl, type ProxyControlOptions } from '../../sessions/proxy/proxy-control-server.ts';
 
 /** Resolves with the OpenAPI documents of the HTTP interfaces, by file name, as the servers themselves give them. */
 export async function openApiDocuments(): Promise<Record<string, string>> {

@@ -1,13 +1,13 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { readConfig } from '../../engine/assembly/read-config.ts';
+import { SIGNATURE_ENDING, signOctets } from '../../finance/statements/statement-signature.ts';
 import {
   currentStatementKey,
   parseSigningKeys,
   type StatementSigningKey,
   type StatementSigningKeys,
 } from '../../finance/statements/statement-signing-key.ts';
-import { SIGNATURE_ENDING, signOctets } from '../../finance/statements/statement-signature.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { writeOutput } from '../write-output.ts';
 

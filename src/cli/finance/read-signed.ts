@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { publicKeySetSchema } from '../../finance/statements/statement-signing-key.ts';
 import { type Statement, statementSchema } from '../../finance/statements/statement-document.ts';
 import { SIGNATURE_ENDING, type SignatureVerdict, verifyOctets } from '../../finance/statements/statement-signature.ts';
+import { publicKeySetSchema } from '../../finance/statements/statement-signing-key.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { type JsonFile, readFileBytes, readJsonFile, shapeJson, withoutResaving } from '../read-json.ts';
 

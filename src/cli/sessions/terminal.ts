@@ -17,10 +17,10 @@ import {
   describeOctets,
   describeStatus,
 } from '../../sessions/terminal/describe.ts';
-import { type Dial, directDial, type TerminalDestination } from '../../sessions/terminal/terminal-dial.ts';
 import { printable } from '../../sessions/terminal/printable.ts';
 import { readStatistics, writeStatistics } from '../../sessions/terminal/statistics-file.ts';
 import { Terminal, type TerminalOptions } from '../../sessions/terminal/terminal.ts';
+import { type Dial, directDial, type TerminalDestination } from '../../sessions/terminal/terminal-dial.ts';
 import type { StatisticsRow, TerminalPeriod } from '../../sessions/terminal/usage-statistics.ts';
 import { TerminalInput } from './terminal-input.ts';
 

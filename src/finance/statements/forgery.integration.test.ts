@@ -2,9 +2,9 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { rowsOf } from './finance.fixture.ts';
 import { copyOf, edit, FORGERIES, type Forged, recomputeDerived } from './forgeries.fixture.ts';
 import { proveRecord, type RecordProof, verifyRecordProof } from './record-proof.ts';
-import { currentStatementKey, newSigningKeys, publicKeySet } from './statement-signing-key.ts';
 import { type Statement, statementJson, statementSchema } from './statement-document.ts';
 import { signOctets, verifyOctets } from './statement-signature.ts';
+import { currentStatementKey, newSigningKeys, publicKeySet } from './statement-signing-key.ts';
 import { type BookedStatement, bookedStatement, verified } from './verify.fixture.ts';
 
 let booked: BookedStatement;

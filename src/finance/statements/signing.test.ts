@@ -1,5 +1,8 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { testStatement } from './statement.fixture.ts';
+import { statementJson } from './statement-document.ts';
+import { signOctets, verifyOctets } from './statement-signature.ts';
 import {
   currentStatementKey,
   formatSigningKeys,
@@ -8,9 +11,6 @@ import {
   publicKeySet,
   rotatedKeys,
 } from './statement-signing-key.ts';
-import { testStatement } from './statement.fixture.ts';
-import { statementJson } from './statement-document.ts';
-import { signOctets, verifyOctets } from './statement-signature.ts';
 
 const keys = newSigningKeys(Date.UTC(2026, 10, 1));
 const set = publicKeySet(keys);

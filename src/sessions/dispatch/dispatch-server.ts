@@ -21,11 +21,11 @@ import { type ProxyPin, ProxyRegistry } from './proxies/proxy-registry.ts';
 import { QuotaTopicReader, READING } from './quota/quota-topic.ts';
 import { takeUpdates } from './quota/take-updates.ts';
 import { ReportOutcomes } from './reports/report-outcomes.ts';
-import type { HttpOptions } from './routes/http-options.ts';
 import { createHttpServer } from './routes/dispatch-http-server.ts';
-import { rotateKeys } from './token-signing-keys.ts';
+import type { HttpOptions } from './routes/http-options.ts';
 import { SponsorWatch } from './sponsor-watch.ts';
 import { sweepSessions } from './sweep-sessions.ts';
+import { rotateKeys } from './token-signing-keys.ts';
 
 export interface DispatchServerOptions
   extends Pick<

@@ -4,9 +4,9 @@ import { type Database, open, type RootDatabase } from 'lmdb';
 import { removeUnfinishedRewrites, rewriteLmdb } from '../../platform/rewrite-lmdb.ts';
 import type { ReportedUsage } from '../protocol/dispatch-messages.ts';
 import type { OneTimeAssertion } from './accounts/account-verifier.ts';
+import type { DispatchSession } from './dispatch-session.ts';
 import { ErasedEntries } from './erasure/erased-entries.ts';
 import type { QuotaAccount } from './quota/quota-account.ts';
-import type { DispatchSession } from './dispatch-session.ts';
 import type { StoredKey } from './token-signing-keys.ts';
 
 /** Facts by their names. */

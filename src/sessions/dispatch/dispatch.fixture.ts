@@ -37,8 +37,8 @@ import { DispatchStore } from './dispatch-store.ts';
 import type { AnnouncementProblem, ProxyControl } from './proxies/proxy-control.ts';
 import { type ProxyPin, ProxyRegistry } from './proxies/proxy-registry.ts';
 import { ReportOutcomes } from './reports/report-outcomes.ts';
-import type { HttpOptions } from './routes/http-options.ts';
 import { createHttpServer } from './routes/dispatch-http-server.ts';
+import type { HttpOptions } from './routes/http-options.ts';
 import { rotateKeys } from './token-signing-keys.ts';
 
 /** 2026-11-10T12:00Z. */

@@ -1,7 +1,7 @@
 import type { SessionEnding } from '../protocol/refusal.ts';
 import type { DispatchContext } from './context.ts';
-import { announceAll } from './proxies/announce.ts';
 import { type DispatchSession, over } from './dispatch-session.ts';
+import { announceAll } from './proxies/announce.ts';
 
 /**
  * Ends an open session, and notifies its proxy; one that cannot be reached is notified later. Of a session that is over already

@@ -3,12 +3,12 @@ import type { Plan } from '../../rating/catalogue/catalogue.ts';
 import type { SessionGrant, SessionRequest } from '../protocol/dispatch-messages.ts';
 import { contentSharesOf, entitlementOf } from './accounts/entitlement.ts';
 import { type DispatchContext, isRefused, type Refused } from './context.ts';
+import { type DispatchSession, reservedOctets, withCap } from './dispatch-session.ts';
 import { announce, announceRaised } from './proxies/announce.ts';
 import { isFit, type ProxyStatus, rankProxies } from './proxies/pick-proxy.ts';
 import { quotaStateOf } from './quota/quota-of.ts';
 import { freeInMs, quotaReserved } from './quota/quota-reserved.ts';
 import { firstCap, remainingQuota, renewedCap } from './quota/remaining-quota.ts';
-import { type DispatchSession, reservedOctets, withCap } from './dispatch-session.ts';
 import { grantOf, tokenExpiry } from './session-grant.ts';
 import { proofFault, releaseProof, type SessionProof, useProof } from './session-proof.ts';
 

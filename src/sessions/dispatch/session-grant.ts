@@ -2,9 +2,9 @@ import type { Plan } from '../../rating/catalogue/catalogue.ts';
 import type { SessionGrant } from '../protocol/dispatch-messages.ts';
 import { signSessionToken } from '../protocol/session-token.ts';
 import type { DispatchContext } from './context.ts';
+import type { DispatchSession } from './dispatch-session.ts';
 import { quotaStateOf } from './quota/quota-of.ts';
 import { remainingQuota, shownQuota } from './quota/remaining-quota.ts';
-import type { DispatchSession } from './dispatch-session.ts';
 import { currentTokenKey } from './token-signing-keys.ts';
 
 /** What the terminal gets once the proxy knows the session: a token for it, and where to go. */

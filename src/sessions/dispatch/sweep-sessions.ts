@@ -1,7 +1,7 @@
 import { planInForce } from './accounts/entitlement.ts';
 import type { DispatchContext } from './context.ts';
-import { announceAll } from './proxies/announce.ts';
 import { type DispatchSession, over } from './dispatch-session.ts';
+import { announceAll } from './proxies/announce.ts';
 import { type Due, nextStepOf, type SweepFacts } from './sweep.ts';
 
 /** Ends and settles sessions whose time has come, and announces to proxies what they have not taken over yet. */

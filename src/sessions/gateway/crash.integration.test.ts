@@ -12,8 +12,8 @@ import { type KafkaServer, startKafka } from '../../../test/servers/kafka-server
 import { freePort } from '../../development/servers/free-port.ts';
 import { Random } from '../../generator/random.ts';
 import { socksDial } from '../terminal/terminal-dial.ts';
-import type { BearerAnswer } from './gateway-control.ts';
 import { askGateway, createTopic, keys, OPERATOR_SECRET, readRecords, testKafkaClient } from './gateway.fixture.ts';
+import type { BearerAnswer } from './gateway-control.ts';
 
 const SEED = 20_261_126;
 const CRASHES = 5;

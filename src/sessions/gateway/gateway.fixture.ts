@@ -9,9 +9,9 @@ import { PeerSecret } from '../../platform/http/peer-secret.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
 import type { FlowRecord } from '../../rating/record/flow-record.ts';
 import { socksDial } from '../terminal/terminal-dial.ts';
-import type { BearerAnswer } from './gateway-control.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { type GatewayConfig, gatewaySchema } from './gateway-config.ts';
+import type { BearerAnswer } from './gateway-control.ts';
 
 export const OPERATOR_SECRET = 'secret-of-the-operator';
 export const PROXY_SECRET = 'secret-of-the-proxy';

@@ -7,8 +7,8 @@ import { type Admission, type NotAdmitted, refused, type TagOffer } from './admi
 import { dial } from './connect-upstream.ts';
 import type { Accepted } from './listener.ts';
 import { canonicalIp } from './private-address.ts';
-import { answerHttp, refuseHttp } from './refuse-http.ts';
 import { type ConnectionServices, Tunnel } from './proxy-tunnel.ts';
+import { answerHttp, refuseHttp } from './refuse-http.ts';
 
 export interface EndpointServices extends ConnectionServices {
   admission: Admission;

@@ -3,8 +3,8 @@ import type { Health } from '../../platform/http/health.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import { ProblemLog } from '../../platform/telemetry/problem-log.ts';
 import type { Heartbeat } from '../protocol/dispatch-messages.ts';
-import type { ProxyDispatchClient } from './proxy-dispatch-client.ts';
 import type { DispatchClock } from './dispatch-clock.ts';
+import type { ProxyDispatchClient } from './proxy-dispatch-client.ts';
 
 const FIRST_RETRY_MS = 1000;
 

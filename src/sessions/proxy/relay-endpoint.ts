@@ -7,9 +7,9 @@ import { type Admitted, type NotAdmitted, refused } from './admission.ts';
 import { type EndpointServices, tagsOf } from './connect-endpoint.ts';
 import type { Accepted } from './listener.ts';
 import { canonicalIp } from './private-address.ts';
-import { answerHttp, refuseHttp } from './refuse-http.ts';
 import { ProxyRelayConnection } from './proxy-relay-connection.ts';
 import type { ProxySession } from './proxy-session.ts';
+import { answerHttp, refuseHttp } from './refuse-http.ts';
 
 const PATH = '/v1/relay/';
 const TAGS_PATH = '/v1/session-tags';

@@ -4,8 +4,8 @@ import type { Logger } from '../../platform/telemetry/logger.ts';
 import type { Announcement, UsageReportsAnswer } from '../protocol/dispatch-messages.ts';
 import type { SessionEnding } from '../protocol/refusal.ts';
 import { socks5Password } from '../protocol/relay-message.ts';
-import type { SpooledReport, UsageSpool } from './reports/usage-spool.ts';
 import { ProxySession, type SessionConnection } from './proxy-session.ts';
+import type { SpooledReport, UsageSpool } from './reports/usage-spool.ts';
 
 /** So long a session that is over is known as one. */
 const REMEMBER_MS = 600_000;

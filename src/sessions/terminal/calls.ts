@@ -6,12 +6,12 @@ import { TAG_ACCEPTED } from '../protocol/tag-datagram.ts';
 import { associate } from './associate.ts';
 import { type Attempt, takeBestWay } from './best-way.ts';
 import type { DatagramDial, DatagramPath } from './datagrams.ts';
-import { type Dial, DialError, type Dialled, type TerminalDestination } from './terminal-dial.ts';
 import { destinationOf } from './http-exchange.ts';
 import type { OctetLedger } from './octet-ledger.ts';
 import type { SessionKeeper } from './session-keeper.ts';
-import type { TerminalSessionTags } from './terminal-session-tags.ts';
+import { type Dial, DialError, type Dialled, type TerminalDestination } from './terminal-dial.ts';
 import type { Delivery, TerminalEvent } from './terminal-event.ts';
+import type { TerminalSessionTags } from './terminal-session-tags.ts';
 
 type CallContent = 'voice' | 'video';
 

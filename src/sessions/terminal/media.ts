@@ -2,12 +2,12 @@ import type { Duplex } from 'node:stream';
 import type { SessionContentType } from '../protocol/content-octets.ts';
 import type { SessionGrant } from '../protocol/dispatch-messages.ts';
 import { type Attempt, takeBestWay } from './best-way.ts';
-import { type Dial, DialError } from './terminal-dial.ts';
 import { destinationOf, exchange, type HttpAnswer, type HttpAsk, securedAs } from './http-exchange.ts';
 import type { OctetLedger } from './octet-ledger.ts';
 import type { SessionKeeper } from './session-keeper.ts';
-import type { TerminalSessionTags } from './terminal-session-tags.ts';
+import { type Dial, DialError } from './terminal-dial.ts';
 import type { Delivery, TerminalEvent } from './terminal-event.ts';
+import type { TerminalSessionTags } from './terminal-session-tags.ts';
 import { openTunnel } from './terminal-tunnel.ts';
 
 export interface MediaOptions {

@@ -3,13 +3,13 @@ import type { SessionGrant } from '../protocol/dispatch-messages.ts';
 import { messageMac, type RelayMessage, type RelayNotice } from '../protocol/relay-message.ts';
 import { SESSION_TAG_HEADER } from '../protocol/session-tag.ts';
 import { type Attempt, takeBestWay } from './best-way.ts';
-import { type Dial, DialError } from './terminal-dial.ts';
 import { destinationOf } from './http-exchange.ts';
 import type { OctetLedger } from './octet-ledger.ts';
-import { TerminalRelayConnection } from './terminal-relay-connection.ts';
 import type { SessionKeeper } from './session-keeper.ts';
-import type { TerminalSessionTags } from './terminal-session-tags.ts';
+import { type Dial, DialError } from './terminal-dial.ts';
 import type { Delivery, ReceivedMessage, TerminalEvent } from './terminal-event.ts';
+import { TerminalRelayConnection } from './terminal-relay-connection.ts';
+import type { TerminalSessionTags } from './terminal-session-tags.ts';
 
 /** After a connection was lost. */
 const LISTEN_AGAIN_AFTER_MS = 500;

@@ -5,9 +5,9 @@ import {
   type SessionRequest,
   sessionGrantSchema,
 } from '../protocol/dispatch-messages.ts';
-import type { Dial } from './terminal-dial.ts';
 import { destinationOf, exchange, type HttpAnswer, securedAs } from './http-exchange.ts';
 import type { OctetLedger } from './octet-ledger.ts';
+import type { Dial } from './terminal-dial.ts';
 
 export type GrantOutcome =
   | { grant: SessionGrant; refusal?: undefined }

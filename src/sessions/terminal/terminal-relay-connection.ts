@@ -7,8 +7,8 @@ import {
   type RelayNotice,
   relayNoticeSchema,
 } from '../protocol/relay-message.ts';
-import type { Dialled } from './terminal-dial.ts';
 import { securedAs } from './http-exchange.ts';
+import type { Dialled } from './terminal-dial.ts';
 
 const CLOSE_WITHIN_MS = 3000;
 

@@ -1,8 +1,8 @@
 import type { SessionContentType } from '../protocol/content-octets.ts';
 import { type SessionGrant, type SessionTagsAnswer, sessionTagsAnswerSchema } from '../protocol/dispatch-messages.ts';
-import type { Dial } from './terminal-dial.ts';
 import { destinationOf, exchange, securedAs } from './http-exchange.ts';
 import type { OctetLedger } from './octet-ledger.ts';
+import type { Dial } from './terminal-dial.ts';
 
 /** So long before it expires a tag is asked for again: it must be valid when the gateway reads it. */
 const RENEW_BEFORE_MS = 5000;

@@ -3,8 +3,8 @@ import { request } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { SessionGrant } from '../protocol/dispatch-messages.ts';
 import { SESSION_TAG_HEADER } from '../protocol/session-tag.ts';
-import type { Dialled, TerminalDestination } from './terminal-dial.ts';
 import { securedAs } from './http-exchange.ts';
+import type { Dialled, TerminalDestination } from './terminal-dial.ts';
 
 export type TunnelOpening = { stream: Duplex } | { refusal: string };
 

@@ -3,9 +3,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { MediaHost } from '../../development/media-host.ts';
 import { MessageHub } from '../../development/message-hub.ts';
 import type { SessionContentType } from '../protocol/content-octets.ts';
-import { directDial } from './terminal-dial.ts';
 import { ScriptedNetwork } from './terminal.fixture.ts';
 import { Terminal, type TerminalOptions } from './terminal.ts';
+import { directDial } from './terminal-dial.ts';
 import type { ReceivedMessage, TerminalEvent } from './terminal-event.ts';
 
 let network: ScriptedNetwork;

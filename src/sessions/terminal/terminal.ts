@@ -4,14 +4,14 @@ import type { SessionContentType } from '../protocol/content-octets.ts';
 import type { SessionRequest } from '../protocol/dispatch-messages.ts';
 import { type CallOutcome, type CallRequest, Calls } from './calls.ts';
 import { type DatagramDial, directDatagrams } from './datagrams.ts';
-import type { Dial, TerminalDestination } from './terminal-dial.ts';
-import { TerminalDispatchClient } from './terminal-dispatch-client.ts';
 import { Media, type MediaAnswer } from './media.ts';
 import { OctetLedger, type PathKind, type PathOctets } from './octet-ledger.ts';
 import { Relays } from './relays.ts';
 import { SessionKeeper } from './session-keeper.ts';
-import { TerminalSessionTags } from './terminal-session-tags.ts';
+import type { Dial, TerminalDestination } from './terminal-dial.ts';
+import { TerminalDispatchClient } from './terminal-dispatch-client.ts';
 import type { Delivery, ReceivedMessage, TerminalEvent } from './terminal-event.ts';
+import { TerminalSessionTags } from './terminal-session-tags.ts';
 import { type StatisticsOptions, type StatisticsRow, UsageStatistics } from './usage-statistics.ts';
 
 const ASK_AGAIN_AFTER_MS = 30_000;

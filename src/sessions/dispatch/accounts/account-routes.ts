@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import * as z from 'zod';
 import { MAX_ACCOUNT_LENGTH } from '../../protocol/account-name.ts';
-import type { HttpOptions } from '../routes/http-options.ts';
 import { refusalsOf } from '../routes/dispatch-refusal.ts';
+import type { HttpOptions } from '../routes/http-options.ts';
 import { endAccountBindings } from './end-account-bindings.ts';
 
 const ACCESS = { access: 'operator' } as const;

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DispatchContext } from '../context.ts';
-import { endSession } from '../end-session.ts';
 import { isWhollyReported } from '../dispatch-session.ts';
+import { endSession } from '../end-session.ts';
 
 /** So long a session's last reports are waited for: what comes later is of an unknown session, and is not taken. */
 const REPORTS_WITHIN_MS = 5000;

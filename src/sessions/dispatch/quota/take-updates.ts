@@ -1,8 +1,8 @@
 import type { QuotaUpdate } from '../../../rating/quota/quota-update.ts';
 import type { DispatchContext } from '../context.ts';
+import { type DispatchSession, over, withCap } from '../dispatch-session.ts';
 import { announceAll } from '../proxies/announce.ts';
 import { dayOf } from '../reports/take-reports.ts';
-import { type DispatchSession, over, withCap } from '../dispatch-session.ts';
 import { withUpdate } from './quota-account.ts';
 import { planOf, quotaStateOf } from './quota-of.ts';
 

@@ -7,10 +7,10 @@ import {
   type UsageReportsAnswer,
 } from '../../protocol/dispatch-messages.ts';
 import type { DispatchContext } from '../context.ts';
+import type { DispatchSession } from '../dispatch-session.ts';
 import { withReported } from '../quota/quota-account.ts';
 import { planOf, quotaStateOf } from '../quota/quota-of.ts';
 import { remainingQuota, shownQuota } from '../quota/remaining-quota.ts';
-import type { DispatchSession } from '../dispatch-session.ts';
 import { applyReport, isKnownSequence } from './apply-report.ts';
 import { checkReport, readReport, refusedReport } from './check-report.ts';
 

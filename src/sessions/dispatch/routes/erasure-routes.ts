@@ -3,8 +3,8 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import * as z from 'zod';
 import { boundedList } from '../../../platform/http/read-message.ts';
 import { eraseSubscriber } from '../erasure/erase-subscriber.ts';
-import type { HttpOptions } from './http-options.ts';
 import { refusalsOf } from './dispatch-refusal.ts';
+import type { HttpOptions } from './http-options.ts';
 
 const ERASURE_OCTETS = 4096;
 

@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import * as z from 'zod';
 import { publicKeys } from '../token-signing-keys.ts';
-import type { HttpOptions } from './http-options.ts';
 import { refusalsOf } from './dispatch-refusal.ts';
+import type { HttpOptions } from './http-options.ts';
 
 const ACCESS = { access: 'public' } as const;
 const byPart = z.record(z.string(), z.string());

@@ -13,8 +13,8 @@ import { REGISTRATION_REFUSALS, type RegistrationRefusal } from '../../protocol/
 import { clockSkewOf, describeSkew, verdictOn } from '../proxies/clock-skew.ts';
 import { type Credentials, type RegistrationRefused, refusedFor } from '../proxies/proxy-registry.ts';
 import { takeReports } from '../reports/take-reports.ts';
-import type { HttpOptions } from './http-options.ts';
 import { refusalsOf } from './dispatch-refusal.ts';
+import type { HttpOptions } from './http-options.ts';
 
 type ById = { Params: { proxyId: string } };
 const ACCESS = { access: 'proxy' } as const;

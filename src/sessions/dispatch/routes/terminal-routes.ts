@@ -12,16 +12,16 @@ import type { IdentityClaims } from '../../protocol/identity-assertion.ts';
 import type { OneTimeAssertion } from '../accounts/account-verifier.ts';
 import type { IdentityVerdict } from '../accounts/identity.ts';
 import { isRefused, type Refused } from '../context.ts';
+import type { DispatchSession } from '../dispatch-session.ts';
 import { endSession } from '../end-session.ts';
 import { openSession } from '../open-session.ts';
 import { renewSession } from '../renew-session.ts';
 import { remainingFor } from '../reports/take-reports.ts';
-import type { DispatchSession } from '../dispatch-session.ts';
 import { sessionOfToken } from '../session-of-token.ts';
 import { type SessionProof, USED_IDENTITY } from '../session-proof.ts';
 import { oneForm } from '../terminal-address.ts';
-import type { HttpOptions } from './http-options.ts';
 import { refusalsOf, sendRefusal } from './dispatch-refusal.ts';
+import type { HttpOptions } from './http-options.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { bearerOf } from './secret-check.ts';
 
