@@ -1,5 +1,5 @@
 /** A word or phrase that says in a private dialect what the field has a name for. */
-export interface BannedWord {
+interface BannedWord {
   /** On whole words, in any case. */
   pattern: RegExp;
   write: string;
@@ -11,7 +11,7 @@ const word = (pattern: string, write: string): BannedWord => ({
 });
 
 /** Of style.md: what its glossary lists as today's word, and what to write instead. Each has no sound use in these texts. */
-export const BANNED_WORDS: readonly BannedWord[] = [
+const BANNED_WORDS: readonly BannedWord[] = [
   word('anew', 'again; re-rated, recreated, rebuilt'),
   word(
     'nobody|somebody|someone|whoever|whomever|no one',
