@@ -6,7 +6,7 @@ import {
   quotaKey,
   quotaUpdateParts,
 } from '../../src/journal/quota/quota-records.ts';
-import { RECORDS_START } from '../../src/platform/kafka/kafka-record-batch.ts';
+import { RECORDS_START } from '../../src/platform/kafka/patches/patch-encoded-records.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
 import { quotaUpdateCodec } from '../../src/rating/quota/quota-update.ts';
 import type { QuotaUpdates } from '../../src/rating/quota/quota-updates.ts';

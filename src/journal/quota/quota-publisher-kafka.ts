@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { CompressionTypes, type ICustomPartitioner, type Kafka, type Producer } from 'kafkajs';
 import type { KafkaLogger } from '../../platform/kafka/kafka.ts';
 import { causes, isOutage, isTopicMissing, refusalOf } from '../../platform/kafka/kafka-failure.ts';
-import type { EncodedRecords } from '../../platform/kafka/kafka-record-batch.ts';
+import type { EncodedRecords } from '../../platform/kafka/patches/patch-encoded-records.ts';
 import type { AvroSchema } from '../../rating/decode/decode-avro.ts';
 import { type QuotaPublisher, QuotaPublisherError } from './quota-publisher.ts';
 import { encodeQuotaRecords, type PartitionRecords, quotaUpdateParts } from './quota-records.ts';

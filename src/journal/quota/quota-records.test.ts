@@ -1,27 +1,14 @@
-import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { Partitioners } from 'kafkajs';
 import { expect, test } from 'vitest';
-import { RECORDS_START } from '../../platform/kafka/kafka-record-batch.ts';
+import { decodeWithKafkajs } from '../../platform/kafka/patches/decode-with-kafkajs.fixture.ts';
+import { RECORDS_START } from '../../platform/kafka/patches/patch-encoded-records.ts';
 import { quotaUpdateCodec } from '../../rating/quota/quota-update.ts';
 import { encodeQuotaRecords, quotaKey, quotaUpdateParts } from './quota-records.ts';
 import { anyQuotaUpdate, QUOTA_UPDATE_SCHEMA, quotaUpdates } from './quota-update.fixture.ts';
 
-const require = createRequire(import.meta.url);
-const Decoder = require('kafkajs/src/protocol/decoder.js');
-const decodeRecord = require('kafkajs/src/protocol/recordBatch/record/v0/decoder.js');
 const codec = quotaUpdateCodec(QUOTA_UPDATE_SCHEMA, 7);
 const partsOf = quotaUpdateParts(QUOTA_UPDATE_SCHEMA, 7);
-
-/** What kafkajs reads out of the records. */
-function read(records: Buffer, count: number): { key: Buffer; value: Buffer; offset: string }[] {
-  const decoder = new Decoder(records);
-  const read = Array.from({ length: count }, () =>
-    decodeRecord(new Decoder(decoder.readVarIntBytes()), { firstOffset: '0', firstTimestamp: '0', magicByte: 2 }),
-  );
-  expect(decoder.buffer.length - decoder.offset).toBe(0);
-  return read;
-}
 
 test('kafkajs reads the records back, in order, from the partition that it would have taken itself', () => {
   const partitionOf = Partitioners.DefaultPartitioner();
@@ -42,7 +29,8 @@ test('kafkajs reads the records back, in order, from the partition that it would
           return own.flatMap(({ batch, count }) => {
             const records = batch.subarray(RECORDS_START);
             expect(records.length <= maxOctets || count === 1).toBe(true);
-            const rows = read(records, count);
+            const { records: rows, restOctets } = decodeWithKafkajs(records, count);
+            expect(restOctets).toBe(0);
             expect(rows.map(({ offset }) => Number(offset))).toEqual([...rows.keys()]);
             return rows.map(({ key, value }) => ({ key: key.toString(), update: codec.decode(value) }));
           });

@@ -1,5 +1,5 @@
 import avro from 'avsc';
-import { RECORDS_START, varintOctets, writeVarint } from '../../platform/kafka/kafka-record-batch.ts';
+import { RECORDS_START, varintOctets, writeVarint } from '../../platform/kafka/patches/patch-encoded-records.ts';
 import type { AvroSchema } from '../../rating/decode/decode-avro.ts';
 import { confluentHeader, type QuotaUpdate } from '../../rating/quota/quota-update.ts';
 import type { QuotaUpdateHead, QuotaUpdates } from '../../rating/quota/quota-updates.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Admin, Consumer, Kafka } from 'kafkajs';
-import { fetchRecordSets, recordsOfBatch } from '../../platform/kafka/patches/patch-record-sets.ts';
+import { recordsOfBatch } from '../../platform/kafka/patches/patch-record-sets.ts';
 import type { AvroSchema } from '../../rating/decode/decode-avro.ts';
 import { type QuotaUpdate, quotaUpdateCodec } from '../../rating/quota/quota-update.ts';
 import { quotaUpdateOfLine } from './quota-publisher-file.ts';
@@ -39,7 +39,6 @@ export interface QuotaTopic {
  */
 export async function readQuotaState(options: QuotaTopic): Promise<QuotaState> {
   const { kafka, topic, schema, schemaId, tailRecords = Number.POSITIVE_INFINITY } = options;
-  fetchRecordSets();
   const state = new Gathered();
   const { decode } = quotaUpdateCodec(schema, schemaId);
   const admin = kafka.admin();

@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import { crc32c } from '@node-rs/crc32';
+import { kafkajsInternal, replaceKafkajsInternal } from './kafkajs-internals.ts';
 
 /**
  * Records of one partition, encoded as a record batch holds them (KIP-98); kafkajs takes them for one message. A partition's
@@ -46,27 +46,17 @@ const ATTRIBUTES_AT = 21;
 const MAGIC = 2;
 const TRANSACTIONAL = 0x10;
 
-const require = createRequire(import.meta.url);
-let isInstalled = false;
-
 /**
  * kafkajs encodes record after record, each with a dozen growing buffers, which for a batch's quota updates was more work
  * than all of billing. With this its producers take `EncodedRecords` for a message, and put a header before them.
  */
-export function takeEncodedRecords(): void {
-  if (isInstalled) return;
-  isInstalled = true;
+export function patchEncodedRecords(): void {
   // The newer versions of the request are this one under another number, and look it up when they are first needed.
-  const path = require.resolve('kafkajs/src/protocol/requests/produce/v3/request.js');
-  const plain = require(path) as ProduceRequest;
-  const EncoderOf = require('kafkajs/src/protocol/encoder.js') as new (octets: number) => Encoder;
-  const request: ProduceRequest = (arguments_) => {
+  const EncoderOf = kafkajsInternal<new (octets: number) => Encoder>('protocol/encoder.js');
+  replaceKafkajsInternal<ProduceRequest>('protocol/requests/produce/v3/request.js', (plain) => (arguments_) => {
     const made = plain(arguments_);
     return isEncoded(arguments_) ? { ...made, encode: async () => encodeRequest(EncoderOf, arguments_) } : made;
-  };
-  const loaded = require.cache[path];
-  if (loaded === undefined) throw new Error(`${path} was not loaded`);
-  loaded.exports = request;
+  });
 }
 
 function isEncoded({ topicData }: ProduceArguments): boolean {
