@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { BlockMemory } from '../../src/journal/block-memory.ts';
+import { BlockMemory } from '../../src/journal/block-rows.ts';
 import { type JournalBlock, journalBlock } from '../../src/journal/journal-block.ts';
-import { summarise } from '../../src/rating/batch-summary.ts';
+import { summarise } from '../../src/rating/classify/leakage.ts';
 import { rateBatch } from '../../src/rating/pipeline.ts';
 import { deriveQuotaUpdates } from '../../src/rating/quota/quota-announcer.ts';
 import type { FlowBatch } from '../../src/rating/record/flow-batch.ts';

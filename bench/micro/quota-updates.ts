@@ -8,8 +8,8 @@ import {
 } from '../../src/journal/quota/quota-records.ts';
 import { RECORDS_START } from '../../src/platform/kafka/patches/patch-encoded-records.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
+import type { QuotaUpdates } from '../../src/rating/quota/quota-announcer.ts';
 import { quotaUpdateCodec } from '../../src/rating/quota/quota-update.ts';
-import type { QuotaUpdates } from '../../src/rating/quota/quota-updates.ts';
 
 const SCHEMA_ID = 7;
 const PARTITIONS = 4;

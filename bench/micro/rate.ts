@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { summarise } from '../../src/rating/batch-summary.ts';
+import { summarise } from '../../src/rating/classify/leakage.ts';
 import type { Lane } from '../../src/rating/lane.ts';
 import { classifyBatch, rateBatch } from '../../src/rating/pipeline.ts';
 import { type FlowBatch, UNDECIDED } from '../../src/rating/record/flow-batch.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { StoreError } from '../platform/clickhouse/store-error.ts';
+import { StoreError } from '../platform/clickhouse/store.ts';
 import type { Catalogue } from '../rating/catalogue/catalogue.ts';
 import { prefixMapsOf } from '../rating/classify/classify.ts';
 import { type Facts, NO_FACTS } from '../rating/rules.ts';

@@ -1,5 +1,4 @@
-import type { Candidate } from '../rating/decode/decoder.ts';
-import { FLOW_RECORD_FIELDS, type FlowRecord } from '../rating/record/flow-record.ts';
+import { type Candidate, FLOW_RECORD_FIELDS, type FlowRecord } from '../rating/record/flow-record.ts';
 import type { GeneratedRecord } from './generated-record.ts';
 
 /** The first row of a CSV file. */

@@ -1,5 +1,5 @@
 import { ConfigError } from '../platform/config/config-error.ts';
-import { PrefixTable } from '../rating/classify/prefix-table.ts';
+import { PrefixTable } from '../rating/classify/classify.ts';
 import { wordMaps } from '../rating/classify/word-maps.ts';
 import { drawInside, formatAddress, type Prefix, parsePrefix } from './address-space.ts';
 import type { GenerateTarget } from './generate-options.ts';

@@ -1,13 +1,15 @@
 import { buffer } from 'node:stream/consumers';
-import { guarded } from '../platform/clickhouse/clickhouse-client.ts';
+import { nativeBlock, stringColumn, structureOf } from '../platform/clickhouse/native-block.ts';
 import { type NativeBlockReader, readNative } from '../platform/clickhouse/native-columns.ts';
-import { literal, type Store } from '../platform/clickhouse/store.ts';
+import { guarded, literal, type Store } from '../platform/clickhouse/store.ts';
 import { readSuspensionFacts } from '../platform/clickhouse/suspension-facts.ts';
-import { RECYCLED, rewrittenName, type TopicPartition } from '../rating/record/topic-partition.ts';
+import type { Catalogue } from '../rating/catalogue/catalogue.ts';
+import { RECYCLED, rewrittenName, type TopicPartition } from '../rating/lane.ts';
 import type { RestoredCounters, RestoredIdentities } from '../rating/restored-columns.ts';
 import type { Facts } from '../rating/rules.ts';
 import { PSEUDONYM_WORDS } from '../rating/subscriber/pseudonym.ts';
-import type { BookedMove, Journal, LaneHead, LogCursor } from './journal.ts';
+import { type BookedMove, insertStatement, type Journal, type LaneHead, type LogCursor } from './journal.ts';
+import type { JournalBlock } from './journal-block.ts';
 import { readLastClosings } from './last-closings.ts';
 
 const DAY = 'toUInt16(period_start)';
@@ -224,4 +226,31 @@ function within(identities: RestoredIdentities, from: number, to: number): Resto
     sequence: sequence.subarray(start, end),
     fingerprint: fingerprint.subarray(start, end),
   };
+}
+
+/** The journal in ClickHouse, embedded or on a server. */
+export class ClickHouseJournal extends JournalReader implements Journal {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    super(store);
+    this.#store = store;
+  }
+
+  insert(block: JournalBlock, deadTokens = 0): Promise<void> {
+    const { columns, parts } = block;
+    return this.#store.insertBlock((source) => insertStatement(block, source, deadTokens), structureOf(columns), parts);
+  }
+
+  async keepCatalogue({ hash, canonicalJson }: Catalogue): Promise<void> {
+    const known = await this.#store.query(`SELECT 1 FROM catalogues WHERE hash = ${literal(hash)} LIMIT 1`);
+    if (known.length > 0) return;
+    // A block and not a literal: a catalogue with a million prefixes is longer than a statement may be.
+    const columns = [stringColumn('hash', [hash]), stringColumn('document', [canonicalJson])];
+    await this.#store.insertBlock(
+      (source) => `INSERT INTO catalogues (hash, document) SELECT hash, document FROM ${source}`,
+      structureOf(columns),
+      nativeBlock(1, columns),
+    );
+  }
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { summarise } from './batch-summary.ts';
+import { summarise } from './classify/leakage.ts';
 import { OUTCOMES, outcomeOf, REASON_CODE, REASONS, type Reason } from './outcome.ts';
 import { FlowBatch, UNDECIDED } from './record/flow-batch.ts';
 

@@ -1,10 +1,8 @@
-import { admit, type IngestContext, incoming } from './admit.ts';
 import type { Catalogue } from './catalogue/catalogue.ts';
-import type { Decoder } from './decode/decoder.ts';
 import { Lane } from './lane.ts';
 import { formatMicros } from './money.ts';
 import { outcomeOf, REASONS } from './outcome.ts';
-import { classifyBatch, rateBatch } from './pipeline.ts';
+import { admit, classifyBatch, type IngestContext, incoming, rateBatch } from './pipeline.ts';
 import {
   CONFLICTING_IDENTITIES,
   EVIDENCES,
@@ -14,9 +12,8 @@ import {
   UNDECIDED,
   UNKNOWN_IDENTITY,
 } from './record/flow-batch.ts';
-import { CONTENT_TYPES } from './record/flow-record.ts';
+import { CONTENT_TYPES, type Decoder, PLAIN_RULES } from './record/flow-record.ts';
 import { parseCidr } from './record/ip-address.ts';
-import { PLAIN_RULES } from './record/record-limits.ts';
 import type { Rules } from './rules.ts';
 import type { PseudonymKey } from './subscriber/pseudonym.ts';
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { DateTime } from 'luxon';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { cumulativeChargeMicros } from './rate.ts';
+import { cumulativeChargeMicros } from './quota/counter-table.ts';
 import type { FlowRecord } from './record/flow-record.ts';
 import {
   asValue,

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Plan } from './catalogue/catalogue.ts';
-import { CounterTable } from './quota/counter-table.ts';
-import { cumulativeChargeMicros, rate } from './rate.ts';
+import { CounterTable, cumulativeChargeMicros, rate } from './quota/counter-table.ts';
 import { FlowBatch } from './record/flow-batch.ts';
 import { MAX_RECORD_OCTETS } from './record/validate.ts';
 

@@ -1,6 +1,5 @@
-import type { Catalogue } from './catalogue/catalogue.ts';
+import { type Catalogue, PeriodCalendar } from './catalogue/catalogue.ts';
 import { isPeriodClosed, type LastClosing, monthAfterDay } from './catalogue/closed-periods.ts';
-import { PeriodCalendar } from './catalogue/period.ts';
 import { Evidence } from './classify/classify.ts';
 import type { Reason } from './outcome.ts';
 import type { FlowBatch } from './record/flow-batch.ts';

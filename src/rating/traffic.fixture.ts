@@ -1,12 +1,10 @@
-import { admit, incoming } from './admit.ts';
 import { parseCatalogue } from './catalogue/catalogue-compile.ts';
 import { decodeJson } from './decode/decode-json.ts';
 import { Lane } from './lane.ts';
 import { outcomeOf, REASONS } from './outcome.ts';
-import { classifyBatch, rateBatch } from './pipeline.ts';
+import { admit, classifyBatch, incoming, rateBatch } from './pipeline.ts';
 import { FlowBatch } from './record/flow-batch.ts';
-import type { FlowRecord } from './record/flow-record.ts';
-import { PLAIN_RULES } from './record/record-limits.ts';
+import { type FlowRecord, PLAIN_RULES } from './record/flow-record.ts';
 import { type Facts, NO_FACTS, Rules } from './rules.ts';
 import { PseudonymKey } from './subscriber/pseudonym.ts';
 

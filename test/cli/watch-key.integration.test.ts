@@ -4,7 +4,7 @@ import type { LoadedKey } from '../../src/engine/running/load-key.ts';
 import { bookKey, KeyedJournal } from '../../src/engine/running/watch-key.ts';
 import { bookKeyHistory, compareKeyHistory, hasBookings } from '../../src/finance/key-history.ts';
 import { erasedKey, parsePseudonymKey, type StoredPseudonymKey } from '../../src/platform/pseudonym-key.ts';
-import { PLAIN_RULES } from '../../src/rating/record/record-limits.ts';
+import { PLAIN_RULES } from '../../src/rating/record/flow-record.ts';
 import { PseudonymKey } from '../../src/rating/subscriber/pseudonym.ts';
 import { testRecord, testRules } from '../../src/rating/traffic.fixture.ts';
 

@@ -1,5 +1,5 @@
-import { readRecord } from '../../rating/admit.ts';
-import type { RecordRules } from '../../rating/record/record-limits.ts';
+import { readRecord } from '../../rating/pipeline.ts';
+import type { RecordRules } from '../../rating/record/flow-record.ts';
 import { counterRows, identityRows } from '../../rating/restored-columns.ts';
 import type { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
 import { rulesByBatch } from '../replay/rules-by-batch.ts';

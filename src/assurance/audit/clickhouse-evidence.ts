@@ -1,4 +1,4 @@
-import type { GapReason } from '../../journal/batch-digest.ts';
+import type { GapReason } from '../../journal/block-rows.ts';
 import { BATCH_NUMBERS } from '../../journal/journal-block.ts';
 import { JournalReader } from '../../journal/journal-reader.ts';
 import { readLastClosings } from '../../journal/last-closings.ts';

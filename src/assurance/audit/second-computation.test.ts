@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readRecord } from '../../rating/admit.ts';
 import { decodeJson } from '../../rating/decode/decode-json.ts';
 import type { Lane } from '../../rating/lane.ts';
 import { failedAtTheDoor, type Outcome, REASONS, type Reason } from '../../rating/outcome.ts';
+import { readRecord } from '../../rating/pipeline.ts';
 import { fingerprintOf } from '../../rating/record/fingerprint.ts';
 import { EVIDENCES } from '../../rating/record/flow-batch.ts';
 import type { FlowRecord } from '../../rating/record/flow-record.ts';

@@ -1,12 +1,10 @@
 import { journalBlock } from '../../journal/journal-block.ts';
-import { admit, readRecord } from '../../rating/admit.ts';
-import { summarise } from '../../rating/batch-summary.ts';
 import { catalogueFromCanonicalJson } from '../../rating/catalogue/catalogue-compile.ts';
-import { leakageOf } from '../../rating/classify/leakage.ts';
+import { leakageOf, summarise } from '../../rating/classify/leakage.ts';
 import { Lane } from '../../rating/lane.ts';
-import { classifyBatch, rateBatch } from '../../rating/pipeline.ts';
+import { admit, classifyBatch, rateBatch, readRecord } from '../../rating/pipeline.ts';
 import { FlowBatch } from '../../rating/record/flow-batch.ts';
-import type { RecordRules } from '../../rating/record/record-limits.ts';
+import type { RecordRules } from '../../rating/record/flow-record.ts';
 import { rejectedPayload } from '../../rating/record/rejected-payload.ts';
 import { type Facts, Rules } from '../../rating/rules.ts';
 import type { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';

@@ -4,7 +4,7 @@ import { recordRules, today } from '../../engine/running/record-rules.ts';
 import { type CorrectedRecord, type LineFault, placeOf } from '../../finance/corrections/corrected-records.ts';
 import type { RecycledLog, RecyclingPlan } from '../../finance/corrections/recyclings.ts';
 import { exactUnits } from '../../finance/shown-money.ts';
-import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
+import { ClickHouseJournal } from '../../journal/journal-reader.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import type { Config } from '../../platform/config/config.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';

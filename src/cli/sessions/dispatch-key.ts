@@ -1,7 +1,6 @@
 import { requireUsable } from '../../engine/running/load-key.ts';
 import { compareKeyHistory } from '../../finance/key-history.ts';
-import type { Store } from '../../platform/clickhouse/store.ts';
-import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { type Store, StoreError } from '../../platform/clickhouse/store.ts';
 import { compareKeyStates, parsePseudonymKey, type StoredPseudonymKey } from '../../platform/pseudonym-key.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';

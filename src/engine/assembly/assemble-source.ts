@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Kafka } from 'kafkajs';
 import { readBatchesOfLog, readBookedLogs } from '../../journal/booked-logs.ts';
-import type { QuotaPublisher } from '../../journal/quota/quota-publisher.ts';
+import type { QuotaPublisher } from '../../journal/journal.ts';
 import { fileQuotaPublisher } from '../../journal/quota/quota-publisher-file.ts';
 import { threadedQuotaPublisher } from '../../journal/quota/quota-publisher-thread.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';

@@ -14,7 +14,7 @@ import {
   avroDecoder,
 } from '../../rating/decode/decode-avro.ts';
 import { decodeJsonValue } from '../../rating/decode/decode-json-value.ts';
-import type { Decoder } from '../../rating/decode/decoder.ts';
+import type { Decoder } from '../../rating/record/flow-record.ts';
 import { SchemaLearner } from '../../sources/kafka/schema-learner.ts';
 
 type ValueConfig = Pick<KafkaConfig, 'valueFormat' | 'avro'>;

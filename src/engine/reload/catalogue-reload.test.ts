@@ -2,7 +2,7 @@ import { mkdtemp, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { StoreError } from '../../platform/clickhouse/store.ts';
 import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
 import type { ReloadOutcome } from '../metrics/catalogue-metrics.ts';
 import { chatCatalogue } from '../traffic.fixture.ts';

@@ -1,4 +1,4 @@
-import { Names } from '../../rating/classify/names.ts';
+import { Names } from '../../rating/classify/octet-map.ts';
 import { FlowBatch } from '../../rating/record/flow-batch.ts';
 import { PlanVersions } from './plan-versions.ts';
 

@@ -1,7 +1,7 @@
-import type { PlanPeriod } from '../../rating/catalogue/plan-periods.ts';
 import { Lane } from '../../rating/lane.ts';
 import { isCharged, REASON_CODE, type Reason } from '../../rating/outcome.ts';
 import { rateBatch } from '../../rating/pipeline.ts';
+import type { PlanPeriod } from '../../rating/quota/counter-table.ts';
 import type { Rules } from '../../rating/rules.ts';
 import { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
 import type { CurrentCharges } from './current-charges.ts';

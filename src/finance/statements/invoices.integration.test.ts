@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OPEN_STORE, type OpenedStore } from '../../engine/engine.fixture.ts';
-import { literal, type Store } from '../../platform/clickhouse/store.ts';
-import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { literal, type Store, StoreError } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { Sponsor } from '../../rating/catalogue/catalogue.ts';
 import { type AccountRow, accountQuery } from '../accounts/account.ts';

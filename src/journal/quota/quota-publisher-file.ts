@@ -1,9 +1,9 @@
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { QuotaUpdates } from '../../rating/quota/quota-announcer.ts';
 import type { QuotaUpdate } from '../../rating/quota/quota-update.ts';
-import type { QuotaUpdates } from '../../rating/quota/quota-updates.ts';
-import { type QuotaPublisher, QuotaPublisherError } from './quota-publisher.ts';
+import { type QuotaPublisher, QuotaPublisherError } from '../journal.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 

@@ -12,7 +12,7 @@ import {
   testSource,
   until,
 } from '../../sources/kafka/kafka-source.fixture.ts';
-import type { QuotaPublisher } from './quota-publisher.ts';
+import type { QuotaPublisher } from '../journal.ts';
 import {
   claimProducer,
   isProducerFenced,

@@ -4,7 +4,7 @@ import type { KafkaLogger } from '../../platform/kafka/kafka.ts';
 import { causes, isOutage, isTopicMissing, refusalOf } from '../../platform/kafka/kafka-failure.ts';
 import type { EncodedRecords } from '../../platform/kafka/patches/patch-encoded-records.ts';
 import type { AvroSchema } from '../../rating/decode/decode-avro.ts';
-import { type QuotaPublisher, QuotaPublisherError } from './quota-publisher.ts';
+import { type QuotaPublisher, QuotaPublisherError } from '../journal.ts';
 import { encodeQuotaRecords, type PartitionRecords, quotaUpdateParts } from './quota-records.ts';
 
 /** Of a partition's records in one request: below the brokers' default `message.max.bytes`, 1 MiB. */

@@ -1,16 +1,9 @@
-import { Worker } from 'node:worker_threads';
-import type { KafkaLogger, KafkaOptions } from '../../platform/kafka/kafka.ts';
-import type { QuotaUpdates } from '../../rating/quota/quota-updates.ts';
-import {
-  type NumberedCall,
-  type PublisherAnswer,
-  type PublisherCall,
-  type PublisherFault,
-  type QuotaPublisher,
-  QuotaPublisherError,
-  type QuotaUpdateColumns,
-} from './quota-publisher.ts';
-import type { KafkaQuotaPublisherOptions } from './quota-publisher-kafka.ts';
+import assert from 'node:assert/strict';
+import { parentPort, Worker, workerData } from 'node:worker_threads';
+import { createKafka, type KafkaLogger, type KafkaOptions } from '../../platform/kafka/kafka.ts';
+import { type QuotaUpdateHead, QuotaUpdates } from '../../rating/quota/quota-announcer.ts';
+import { type QuotaPublisher, QuotaPublisherError, type QuotaPublisherErrorCode } from '../journal.ts';
+import { type KafkaQuotaPublisherOptions, kafkaQuotaPublisher } from './quota-publisher-kafka.ts';
 
 /** What the thread makes its publisher from. It has a client of its own. */
 export interface PublisherThreadOptions extends Omit<KafkaQuotaPublisherOptions, 'kafka' | 'logger'> {
@@ -27,10 +20,10 @@ const PROGRAM = new URL('./quota-publisher-thread-main.js', import.meta.url);
 export function threadedQuotaPublisher(
   options: PublisherThreadOptions & { logger: KafkaLogger; program?: string | URL },
 ): QuotaPublisher {
-  const { logger, program = PROGRAM, ...workerData } = options;
+  const { logger, program = PROGRAM, ...threadOptions } = options;
   let thread: PublisherThread | null = null;
   const ask = (call: PublisherCall, memory: ArrayBuffer[] = []) => {
-    thread ??= new PublisherThread(program, workerData, logger);
+    thread ??= new PublisherThread(program, threadOptions, logger);
     return thread.ask(call, memory);
   };
   const end = async () => {
@@ -65,8 +58,8 @@ class PublisherThread {
   #calls = 0;
   #broken: Error | null = null;
 
-  constructor(program: string | URL, workerData: PublisherThreadOptions, logger: KafkaLogger) {
-    this.#worker = new Worker(program, { workerData });
+  constructor(program: string | URL, options: PublisherThreadOptions, logger: KafkaLogger) {
+    this.#worker = new Worker(program, { workerData: options });
     this.#worker.on('message', (answer: PublisherAnswer) => {
       if ('level' in answer) logger[answer.level](answer.fields, answer.message);
       else this.#settle(answer.number, answer.fault === null ? null : errorOf(answer.fault));
@@ -117,4 +110,74 @@ function memoryOf(columns: QuotaUpdateColumns): ArrayBuffer[] {
 
 function errorOf({ code, message, canRetry, cause }: PublisherFault): Error {
   return code === null ? new Error(message, { cause }) : new QuotaPublisherError(code, message, { cause, canRetry });
+}
+
+/** The columns of `QuotaUpdates`, as they go from thread to thread: the memory goes along and is not copied. */
+type QuotaUpdateColumns = { heads: readonly QuotaUpdateHead[]; length: number } & Pick<
+  QuotaUpdates,
+  'head' | 'subscriber' | 'usedOctets' | 'remainingOctets' | 'thresholdReached' | 'offset'
+>;
+
+/** What the engine's thread asks the publisher's thread for. */
+type PublisherCall =
+  | { name: 'start' | 'stop' }
+  | { name: 'claim'; lane: string }
+  | { name: 'publish'; lane: string; updates: QuotaUpdateColumns };
+
+/** A call is answered under its number. */
+interface NumberedCall {
+  number: number;
+  call: PublisherCall;
+}
+
+/** A QuotaPublisherError in parts, or with no code a bug. */
+interface PublisherFault {
+  code: QuotaPublisherErrorCode | null;
+  message: string;
+  canRetry: boolean;
+  cause: unknown;
+}
+
+type PublisherAnswer =
+  | { number: number; fault: PublisherFault | null }
+  | { level: 'debug' | 'info' | 'warn' | 'error'; fields: object; message: string };
+
+/** Runs in the thread: performs the calls that come to it, and answers each under its number. */
+export function runPublisherThread(): void {
+  assert(parentPort, 'started by threadedQuotaPublisher');
+  const port = parentPort;
+  const answer = (message: PublisherAnswer) => port.postMessage(message);
+  const line = (level: keyof KafkaLogger) => (fields: object, message: string) => answer({ level, fields, message });
+  const logger: KafkaLogger = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
+  const { kafka, ...options } = workerData as PublisherThreadOptions;
+  const publisher = kafkaQuotaPublisher({ ...options, kafka: createKafka({ ...kafka, logger }), logger });
+  port.on('message', ({ number, call }: NumberedCall) => {
+    perform(publisher, call).then(
+      () => answer({ number, fault: null }),
+      (error) => answer({ number, fault: faultOf(error) }),
+    );
+  });
+}
+
+function perform(publisher: QuotaPublisher, call: PublisherCall): Promise<void> {
+  switch (call.name) {
+    case 'start':
+      return publisher.start();
+    case 'claim':
+      return publisher.claim(call.lane);
+    case 'publish':
+      return publisher.publish(call.lane, Object.assign(new QuotaUpdates(0), call.updates));
+    case 'stop':
+      return publisher.stop();
+  }
+}
+
+/** Only plain errors and values go from thread to thread. */
+function faultOf(error: unknown): PublisherFault {
+  const { message, cause, stack } = error as Error;
+  const plainCause = cause instanceof Error ? new Error(cause.message) : undefined;
+  if (!(error instanceof QuotaPublisherError)) {
+    return { code: null, message: stack ?? message, canRetry: false, cause: plainCause };
+  }
+  return { code: error.code, message, canRetry: error.canRetry, cause: plainCause };
 }

@@ -1,8 +1,8 @@
 import avro from 'avsc';
 import { RECORDS_START, varintOctets, writeVarint } from '../../platform/kafka/patches/patch-encoded-records.ts';
 import type { AvroSchema } from '../../rating/decode/decode-avro.ts';
+import type { QuotaUpdateHead, QuotaUpdates } from '../../rating/quota/quota-announcer.ts';
 import { confluentHeader, type QuotaUpdate } from '../../rating/quota/quota-update.ts';
-import type { QuotaUpdateHead, QuotaUpdates } from '../../rating/quota/quota-updates.ts';
 
 /**
  * What the records of all updates under one head share. The subscriber's 32 digits are to be filled in, at the key's start

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { packagePath } from '../../platform/package-paths.ts';
 import type { AvroSchema } from '../../rating/decode/decode-avro.ts';
+import { QuotaUpdates } from '../../rating/quota/quota-announcer.ts';
 import type { QuotaUpdate } from '../../rating/quota/quota-update.ts';
-import { QuotaUpdates } from '../../rating/quota/quota-updates.ts';
 
 export const QUOTA_UPDATE_SCHEMA = JSON.parse(
   readFileSync(packagePath('schemas/quota-update.avsc'), 'utf8'),

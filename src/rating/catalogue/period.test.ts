@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { STATISTICS_PERIODS, type StatisticsPeriod } from './catalogue.ts';
-import { PeriodCalendar, periodStartDay } from './period.ts';
+import { PeriodCalendar, periodStartDay, STATISTICS_PERIODS, type StatisticsPeriod } from './catalogue.ts';
 
 const dayName = (day: number) => new Date(day * 86_400_000).toISOString().slice(0, 10);
 

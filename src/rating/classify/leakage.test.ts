@@ -1,10 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { summarise } from '../batch-summary.ts';
 import { outcomeOf, REASONS } from '../outcome.ts';
 import type { FlowRecord } from '../record/flow-record.ts';
 import { asValue, rateValues, testLane, testRecord, testRules } from '../traffic.fixture.ts';
-import { leakageOf } from './leakage.ts';
+import { leakageOf, summarise } from './leakage.ts';
 
 const DAY_MS = 86_400_000;
 const rules = testRules({ suspensions: { sponsorIds: new Set(['bolt']), number: 1 } });

@@ -59,3 +59,82 @@ function isText(text: Uint8Array, octets: Uint8Array, start: number, end: number
   for (let at = 0; at < text.length; at++) if (text[at] !== octets[start + at]) return false;
   return true;
 }
+
+/** Names as small integers, in the order of their first appearance. */
+export class Names {
+  readonly #list: string[] = [];
+  readonly #numbers = new Map<string, number>();
+
+  readonly #octets = new OctetMap();
+
+  get list(): readonly string[] {
+    return this.#list;
+  }
+
+  numberOf(name: string): number {
+    const known = this.#numbers.get(name);
+    if (known !== undefined) return known;
+    const number = this.#list.push(name) - 1;
+    this.#numbers.set(name, number);
+    return number;
+  }
+
+  /** The same for a name in octets; ASCII. */
+  numberOfOctets(octets: Uint8Array, start: number, end: number): number {
+    let number = this.#octets.get(octets, start, end);
+    if (number !== ABSENT) return number;
+    number = this.numberOf(Buffer.from(octets.buffer, octets.byteOffset + start, end - start).toString('latin1'));
+    this.#octets.set(octets, start, end, number);
+    return number;
+  }
+}
+
+/** Code of the first tag that no application claims; those of the others are below it. */
+const FIRST_CODE = -2;
+
+/** As long as a subscriber's number or longer, its digits apart by one character at most. */
+const NUMBER = /\d(?:\D?\d){6,}/gu;
+
+/** A tag with `#` for each digit of what may be a subscriber's number: a client can put one there, and the journal must not keep it. */
+function withoutNumbers(tag: string): string {
+  return tag.replace(NUMBER, (number) => number.replace(/\d/g, '#'));
+}
+
+/** A batch's tags that no application claims, as codes from -2 downwards, in the order of their first appearance. */
+export class UnknownTags {
+  #names = new Names();
+
+  codeOf(tag: string): number {
+    return FIRST_CODE - this.#names.numberOf(tag);
+  }
+
+  /** The same for a tag in octets; ASCII. */
+  codeOfOctets(octets: Uint8Array, start: number, end: number): number {
+    return FIRST_CODE - this.#names.numberOfOctets(octets, start, end);
+  }
+
+  /** The tag, as `withoutNumbers` shows it. */
+  textOf(code: number): string {
+    return withoutNumbers(this.#names.list[FIRST_CODE - code]);
+  }
+
+  /**
+   * Codes that leakage takes for another: of the tag without a character, which says no more than none does, `noTag`; of tags
+   * that show the same text, that of the first.
+   */
+  aliases(noTag: number): ReadonlyMap<number, number> {
+    const aliases = new Map<number, number>();
+    const byText = new Map<string, number>([['', noTag]]);
+    for (const [number, tag] of this.#names.list.entries()) {
+      const text = withoutNumbers(tag);
+      const first = byText.get(text);
+      if (first === undefined) byText.set(text, FIRST_CODE - number);
+      else aliases.set(FIRST_CODE - number, first);
+    }
+    return aliases;
+  }
+
+  clear(): void {
+    if (this.#names.list.length > 0) this.#names = new Names();
+  }
+}

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatCidr, networkOf, parseCidr, parseIp } from '../record/ip-address.ts';
-import { PrefixTable } from './prefix-table.ts';
+import { PrefixTable } from './classify.ts';
 import { wordMaps } from './word-maps.ts';
 
 type Words = readonly number[];

@@ -2,11 +2,9 @@ import { readFileSync } from 'node:fs';
 import avro from 'avsc';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FlowFields } from '../record/flow-fields.ts';
-import { CONTENT_TYPES, type FlowRecord } from '../record/flow-record.ts';
+import { CONTENT_TYPES, FlowFields, type FlowRecord } from '../record/flow-record.ts';
 import { validateFlowRecord } from '../record/validate.ts';
-import { type AvroDecoderOptions, type AvroSchema, avroDecoder, NO_ID } from './decode-avro.ts';
-import { rejectUnknownSchema } from './schema-header.ts';
+import { type AvroDecoderOptions, type AvroSchema, avroDecoder, NO_ID, rejectUnknownSchema } from './decode-avro.ts';
 
 interface Field {
   name: string;

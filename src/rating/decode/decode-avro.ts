@@ -1,20 +1,11 @@
 import type avro from 'avsc';
 import type { Reason } from '../outcome.ts';
-import type { FlowFields } from '../record/flow-fields.ts';
+import type { Decoded, Decoder, FlowFields } from '../record/flow-record.ts';
 import { rabinFingerprint } from './avro-canonical-form.ts';
 import { type AvroRecord, type AvroType, parseAvroSchema } from './avro-schema.ts';
-import type { Decoded, Decoder } from './decoder.ts';
 import { flowDatumDecoder } from './flow-datum.ts';
 import { type FlowLayout, flowLayoutOf, readAvroFlow } from './read-avro-flow.ts';
 import { resolveFlowFields } from './resolve-flow-fields.ts';
-import {
-  fingerprintAt,
-  type IdOctets,
-  isSingleObject,
-  rejectUnknownSchema,
-  SINGLE_OBJECT_HEADER_OCTETS,
-  schemaIdAt,
-} from './schema-header.ts';
 
 /** An Avro schema as JSON.parse gives it. */
 export type AvroSchema = avro.Schema;
@@ -197,4 +188,58 @@ function rejectNoSingleObject(octets: Buffer): Decoded {
 
 function fault(reason: Reason, detail: string): Decoded {
   return { fault: { reason, detail } };
+}
+
+/** Octets of a schema id after the header's first octet, 0: 4 as Confluent has it, 8 as Apicurio does where nothing is configured. */
+type IdOctets = 4 | 8;
+
+/** Single-object encoding (Avro 1.12): this, then the fingerprint of the writer's schema. */
+const SINGLE_OBJECT = [0xc3, 0x01] as const;
+const FINGERPRINT_OCTETS = 8;
+const SINGLE_OBJECT_HEADER_OCTETS = SINGLE_OBJECT.length + FINGERPRINT_OCTETS;
+
+/** The schema id, big-endian, of a header that begins at `start`. */
+function schemaIdAt(octets: Uint8Array, start: number, idOctets: IdOctets): number {
+  return idOctets === 4 ? wordAt(octets, start + 1) : wordAt(octets, start + 1) * 2 ** 32 + wordAt(octets, start + 5);
+}
+
+function wordAt(octets: Uint8Array, at: number): number {
+  return ((octets[at] << 24) | (octets[at + 1] << 16) | (octets[at + 2] << 8) | octets[at + 3]) >>> 0;
+}
+
+function isSingleObject(octets: Uint8Array): boolean {
+  return octets[0] === SINGLE_OBJECT[0] && octets[1] === SINGLE_OBJECT[1];
+}
+
+/** The fingerprint of a single object's header, in hexadecimal. */
+function fingerprintAt(octets: Buffer): string {
+  return octets.toString('hex', SINGLE_OBJECT.length, SINGLE_OBJECT_HEADER_OCTETS);
+}
+
+/** What becomes of a record whose schema is not known, or was not: only its header is looked at. */
+export function rejectUnknownSchema(value: Uint8Array, idOctets: IdOctets = 4): Decoded {
+  if (isSingleObject(value)) return rejectUnknownFingerprint(value);
+  if (value[0] !== 0) return fault('malformed', noHeader(value));
+  if (value.length <= idOctets) return fault('malformed', 'ends inside of the Confluent header');
+  const id = schemaIdAt(value, 0, idOctets);
+  // A registry counts from 1: the first half of a longer id.
+  const hint =
+    idOctets === 4 && id === 0 ? '; with ids of 8 octets, as Apicurio writes them, set avro.idOctets: 8' : '';
+  return fault('unknown_schema', `no schema with the id ${id} is known${hint}`);
+}
+
+function rejectUnknownFingerprint(value: Uint8Array): Decoded {
+  const octets = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  if (octets.length < SINGLE_OBJECT_HEADER_OCTETS) return fault('malformed', 'ends inside of the single-object header');
+  const fingerprint = fingerprintAt(octets);
+  return fault('unknown_schema', `no schema with the fingerprint ${fingerprint} is known; name it under avro.schemas`);
+}
+
+function noHeader(value: Uint8Array): string {
+  if (value.length === 0) return 'no value: a tombstone, or an empty record';
+  const remedy =
+    value[0] === 0x7b
+      ? 'it looks like JSON, see valueFormat'
+      : 'where the producer writes schema ids into Kafka headers (__value_schema_id), let it write them before the value';
+  return `no Confluent header: the first octet is not 0; ${remedy}`;
 }

@@ -1,7 +1,7 @@
 import type { Reason } from '../outcome.ts';
+import type { Candidate, Decoded, Decoder } from '../record/flow-record.ts';
 import { type DatumEnd, datumEnd, varintEnd, varintLong, varintValue } from './avro-datum.ts';
 import { type AvroRecord, type AvroType, branchesOf } from './avro-schema.ts';
-import type { Candidate, Decoded, Decoder } from './decoder.ts';
 import { resolveFlowFields } from './resolve-flow-fields.ts';
 import { utf8Value } from './utf8.ts';
 

@@ -2,15 +2,12 @@ import { readFileSync } from 'node:fs';
 import avro from 'avsc';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { admit, incoming } from '../admit.ts';
+import { admit, incoming } from '../pipeline.ts';
 import { FlowBatch } from '../record/flow-batch.ts';
-import { FlowFields } from '../record/flow-fields.ts';
-import { FLOW_RECORD_FIELDS } from '../record/flow-record.ts';
+import { type Decoder, FLOW_RECORD_FIELDS, FlowFields, MIN_TIME_MS, type RecordRules } from '../record/flow-record.ts';
 import { parseIp, parseIpOctets } from '../record/ip-address.ts';
-import { MIN_TIME_MS, type RecordRules } from '../record/record-limits.ts';
 import { testLane, testRecord, testRules } from '../traffic.fixture.ts';
 import { avroDecoder } from './decode-avro.ts';
-import type { Decoder } from './decoder.ts';
 
 const schema = JSON.parse(readFileSync('schemas/flow-record.avsc', 'utf8'));
 const type = avro.Type.forSchema(schema);

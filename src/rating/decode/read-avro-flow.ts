@@ -1,17 +1,18 @@
 import { ABSENT, OctetMap } from '../classify/octet-map.ts';
 import {
   ASP_IDENTITY,
+  CONTENT_TYPES,
   type FlowFields,
+  MAX_TIME_MS,
+  MIN_TIME_MS,
   NODE_ID,
   NULL,
   OTHER_TEXT,
   SERVED_MSISDN,
   SPONSOR_IDENTITY,
   ZERO_RATING_TAG,
-} from '../record/flow-fields.ts';
-import { CONTENT_TYPES } from '../record/flow-record.ts';
+} from '../record/flow-record.ts';
 import { parseIpOctets } from '../record/ip-address.ts';
-import { MAX_TIME_MS, MIN_TIME_MS } from '../record/record-limits.ts';
 import { MAX_TEXT_LENGTH } from '../record/validate.ts';
 import type { AvroRecord, AvroType } from './avro-schema.ts';
 

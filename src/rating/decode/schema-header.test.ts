@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
 import avro from 'avsc';
 import { describe, expect, test } from 'vitest';
-import { FlowFields } from '../record/flow-fields.ts';
+import { FlowFields } from '../record/flow-record.ts';
 import { testRecord } from '../traffic.fixture.ts';
 import { rabinFingerprint } from './avro-canonical-form.ts';
 import { parseAvroSchema } from './avro-schema.ts';
-import { type AvroDecoderOptions, type AvroSchema, avroDecoder, NO_ID } from './decode-avro.ts';
-import { rejectUnknownSchema } from './schema-header.ts';
+import { type AvroDecoderOptions, type AvroSchema, avroDecoder, NO_ID, rejectUnknownSchema } from './decode-avro.ts';
 
 const flowSchema = JSON.parse(readFileSync('schemas/flow-record.avsc', 'utf8')) as avro.schema.RecordType;
 const readerSchema = flowSchema as AvroSchema;

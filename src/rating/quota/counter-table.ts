@@ -1,4 +1,7 @@
+import type { Plan, PriceTier } from '../catalogue/catalogue.ts';
+import type { Reason } from '../outcome.ts';
 import { finish, mixWord } from '../record/fingerprint.ts';
+import type { FlowBatch } from '../record/flow-batch.ts';
 
 const FIRST_COUNTERS = 1024;
 
@@ -99,4 +102,123 @@ export class CounterTable {
     }
     return slot;
   }
+}
+
+/** A plan's statistics period: what a counter counts in. All versions of a plan count together. */
+export interface PlanPeriod {
+  planId: string;
+  /** First day, days since 1970-01-01. */
+  periodStart: number;
+}
+
+/** Names plan periods by small integers. */
+export class PlanPeriods {
+  readonly #periods: PlanPeriod[] = [];
+  readonly #newestFromMs: number[] = [];
+  readonly #numbers = new Map<string, Map<number, number>>();
+
+  numberOf(planId: string, periodStart: number): number {
+    let byStart = this.#numbers.get(planId);
+    if (byStart === undefined) {
+      byStart = new Map();
+      this.#numbers.set(planId, byStart);
+    }
+    let number = byStart.get(periodStart);
+    if (number === undefined) {
+      number = this.#periods.push({ planId, periodStart }) - 1;
+      this.#newestFromMs.push(Number.NEGATIVE_INFINITY);
+      byStart.set(periodStart, number);
+    }
+    return number;
+  }
+
+  at(number: number): PlanPeriod {
+    return this.#periods[number];
+  }
+
+  /** The version in force from `effectiveFromMs` counts in a period. */
+  noteVersionFrom(number: number, effectiveFromMs: number): void {
+    if (effectiveFromMs > this.#newestFromMs[number]) this.#newestFromMs[number] = effectiveFromMs;
+  }
+
+  /** When the newest version that counts in a period came into force. */
+  newestVersionFrom(number: number): number {
+    return this.#newestFromMs[number];
+  }
+
+  /** Numbers of the same plan's periods that begin after `periodStart`. */
+  laterThan(planId: string, periodStart: number): number[] {
+    const later: number[] = [];
+    for (const [start, number] of this.#numbers.get(planId) ?? []) if (start > periodStart) later.push(number);
+    return later;
+  }
+}
+
+const WHOLE = 10_000; // basis points
+const OCTETS_PER_MIB = 2 ** 20;
+const HALF_MIB = 2 ** 19;
+
+/**
+ * Content, share, quota, price (rules 2, 3, 4, 6): fills what is sponsored, what it costs and the counter after it, and
+ * moves the counter. A counter is canonical: its carry is 0 once the quota is used up, so that however the
+ * traffic was cut into records the same sum leaves the same counter.
+ */
+export function rate(batch: FlowBatch, row: number, plan: Plan, counters: CounterTable, counter: number): Reason {
+  const usedBefore = counters.usedOctets(counter);
+  const carryBefore = counters.carry(counter);
+  const octets = batch.octets(row);
+  const left = plan.quotaOctets - usedBefore;
+  if (left <= 0) {
+    settle(batch, row, 0, 0, usedBefore, carryBefore);
+    return 'quota_exhausted';
+  }
+
+  // share: x = octets * share + carry, cut so that no product leaves the exact integers
+  const share = plan.shareBasisPoints[batch.contentType[row]];
+  const rest = octets % WHOLE;
+  const restShare = rest * share + carryBefore;
+  const bySharing = ((octets - rest) / WHOLE) * share + Math.floor(restShare / WHOLE);
+
+  const reached = bySharing >= left;
+  const sponsored = reached ? left : bySharing;
+  const usedAfter = usedBefore + sponsored;
+  const carryAfter = reached ? 0 : restShare % WHOLE;
+
+  const chargedAfter = cumulativeChargeMicros(plan.tiers, usedAfter);
+  if (usedAfter > Number.MAX_SAFE_INTEGER || chargedAfter > Number.MAX_SAFE_INTEGER) return 'charge_out_of_range';
+  const charge = chargedAfter - cumulativeChargeMicros(plan.tiers, usedBefore);
+
+  settle(batch, row, sponsored, charge, usedAfter, carryAfter);
+  counters.set(counter, usedAfter, carryAfter);
+  return reached ? 'quota_reached' : 'sponsored';
+}
+
+function settle(batch: FlowBatch, row: number, sponsored: number, charge: number, used: number, carry: number): void {
+  batch.sponsoredOctets[row] = sponsored;
+  batch.chargeMicros[row] = charge;
+  batch.usedOctetsAfter[row] = used;
+  batch.carryAfter[row] = carry;
+}
+
+/**
+ * F(u): what `octets` sponsored octets of one subscriber and period cost in all, in micro-units:
+ * floor((sum over tiers of octets in tier x price in micros per MiB + 2^19) / 2^20). Design section 2, rule 6.
+ *
+ * Whole MiB and the rest are summed apart, with prices below 2^32, so every product stays below 2^53 and doubles are exact.
+ * A result above 2^53 - 1 is not exact; `rate` refuses it.
+ */
+export function cumulativeChargeMicros(tiers: readonly PriceTier[], octets: number): number {
+  let wholeMicros = 0;
+  let fraction = 0; // in 2^-20 micros, below 2^20
+  let tierStart = 0;
+  for (const { upToOctets, pricePerMiBMicros } of tiers) {
+    const inTier = Math.min(octets, upToOctets) - tierStart;
+    if (inTier <= 0) break;
+    const restOctets = inTier % OCTETS_PER_MIB;
+    const rest = fraction + restOctets * pricePerMiBMicros;
+    fraction = rest % OCTETS_PER_MIB;
+    wholeMicros += ((inTier - restOctets) / OCTETS_PER_MIB) * pricePerMiBMicros + (rest - fraction) / OCTETS_PER_MIB;
+    tierStart = upToOctets;
+  }
+  return fraction >= HALF_MIB ? wholeMicros + 1 : wholeMicros;
 }

@@ -1,4 +1,4 @@
-import { UnknownTags } from '../classify/unknown-tags.ts';
+import { UnknownTags } from '../classify/octet-map.ts';
 import { type Fault, REASON_CODE } from '../outcome.ts';
 
 /** Bits of the code in columns that says how a record was recognised as an application's. */

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { PseudonymKey } from './pseudonym.ts';
-import { SubscriberTable } from './subscriber-table.ts';
+import { PseudonymKey, SubscriberTable } from './pseudonym.ts';
 
 const KEY = PseudonymKey.ofRoot(Buffer.alloc(32, 1));
 

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { readRecord } from '../../rating/admit.ts';
 import type { Fault } from '../../rating/outcome.ts';
+import { readRecord } from '../../rating/pipeline.ts';
 import type { FlowRecord } from '../../rating/record/flow-record.ts';
 import { Terminals } from '../addresses/terminals.ts';
 import { decodeMadeValue } from '../files/made-value.ts';

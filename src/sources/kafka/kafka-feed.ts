@@ -6,7 +6,7 @@ import { isMembershipLost } from '../../platform/kafka/kafka-failure.ts';
 import { type LogRecord, type SourceProof, sourceProof } from '../../platform/kafka/log-record.ts';
 import { firstOffsetOf, lastOffsetOf, readableRecordsOf } from '../../platform/kafka/patches/patch-record-sets.ts';
 import { NO_ID } from '../../rating/decode/decode-avro.ts';
-import type { Decoder } from '../../rating/decode/decoder.ts';
+import type { Decoder } from '../../rating/record/flow-record.ts';
 import type { LogBounds, SourceListener } from '../source.ts';
 import { unreadableBatch } from '../source-error.ts';
 import type { KafkaAssignment, KafkaPartition } from './kafka-assignment.ts';
