@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Cleanups } from '../platform/cleanups.ts';
 import { createKafka } from '../platform/kafka/kafka.ts';
 import { parsePseudonymKey } from '../platform/pseudonym-key.ts';
-import { PseudonymKey } from '../rating/subscriber/pseudonym.ts';
+import { PseudonymKey } from '../rating/subscribers.ts';
 import { applicationOf, type DevSettings, isLoopback, PROGRAM_FILES, portOf, readSecret } from './dev-settings.ts';
 import { DevTerminal } from './dev-terminal.ts';
 import { MediaHost } from './media-host.ts';

@@ -1,6 +1,6 @@
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ClickHouseJournal } from '../journal/journal-reader.ts';
+import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import { StoreError } from '../platform/clickhouse/store.ts';
 import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from './engine.fixture.ts';
 import { BATCH_STEPS } from './open-batch.ts';

@@ -3,12 +3,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { auditJournal } from '../assurance/audit/audit.ts';
 import { ClickHouseEvidence } from '../assurance/audit/clickhouse-evidence.ts';
 import type { AuditFault } from '../assurance/audit/invariants.ts';
+import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import type { JournalBlock } from '../journal/journal-block.ts';
-import { ClickHouseJournal } from '../journal/journal-reader.ts';
 import { StoreError } from '../platform/clickhouse/store.ts';
 import { systemClock } from '../platform/clock.ts';
 import { decodeJson } from '../rating/decode/decode-json.ts';
-import { PLAIN_RULES } from '../rating/record/flow-record.ts';
+import { PLAIN_RULES } from '../rating/flow-record.ts';
 import { Rules } from '../rating/rules.ts';
 import type { BookedBatch, WorkerPorts, WorkerSettings } from './book-batch.ts';
 import {

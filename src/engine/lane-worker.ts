@@ -2,9 +2,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LogCursor } from '../journal/journal.ts';
 import { StoreError } from '../platform/clickhouse/store.ts';
 import { type LogRecord, NO_PROOF, type ProveRecord } from '../platform/kafka/log-record.ts';
+import type { FlowBatch } from '../rating/flow-batch.ts';
+import type { Decoder } from '../rating/flow-record.ts';
 import type { TopicPartition } from '../rating/lane.ts';
-import type { FlowBatch } from '../rating/record/flow-batch.ts';
-import type { Decoder } from '../rating/record/flow-record.ts';
 import type { AskBounds } from '../sources/source.ts';
 import {
   bookBatch,

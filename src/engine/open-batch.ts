@@ -3,10 +3,10 @@ import { BlockMemory } from '../journal/block-rows.ts';
 import type { LaneHead } from '../journal/journal.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { LogRecord, ProveRecord, SourceProof } from '../platform/kafka/log-record.ts';
+import { FlowBatch } from '../rating/flow-batch.ts';
+import { isLogTime } from '../rating/flow-record.ts';
 import type { Lane, TopicPartition } from '../rating/lane.ts';
 import { admit, type IngestContext } from '../rating/pipeline.ts';
-import { FlowBatch } from '../rating/record/flow-batch.ts';
-import { isLogTime } from '../rating/record/flow-record.ts';
 import type { Rules } from '../rating/rules.ts';
 
 export const DAY_MS = 24 * 60 * 60 * 1000;

@@ -1,8 +1,8 @@
 import type { Journal } from '../journal/journal.ts';
+import { FlowBatch } from '../rating/flow-batch.ts';
+import type { Decoder, RecordRules } from '../rating/flow-record.ts';
 import { isCharged, type Outcome, outcomeOf, REASONS, type Reason } from '../rating/outcome.ts';
 import { admit, classifyBatch, earliestPeriodStart, incoming, rateBatch } from '../rating/pipeline.ts';
-import { FlowBatch } from '../rating/record/flow-batch.ts';
-import type { Decoder, RecordRules } from '../rating/record/flow-record.ts';
 import type { Rules } from '../rating/rules.ts';
 import type { RecordLog } from '../sources/record-source.ts';
 import type { RecoveredLane } from './open-batch.ts';

@@ -1,8 +1,8 @@
 import type { BookedMove, Journal } from '../journal/journal.ts';
-import type { Catalogue } from '../rating/catalogue/catalogue.ts';
+import type { Catalogue } from '../rating/catalogue.ts';
 import { Lane } from '../rating/lane.ts';
-import { QuotaAnnouncer, type QuotaUpdates } from '../rating/quota/quota-announcer.ts';
-import type { PseudonymKey } from '../rating/subscriber/pseudonym.ts';
+import { QuotaAnnouncer, type QuotaUpdates } from '../rating/quota-updates.ts';
+import type { PseudonymKey } from '../rating/subscribers.ts';
 import type { RecoveredLane } from './open-batch.ts';
 
 /** Later than any period's first day. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import avro from 'avsc';
 import { packagePath } from '../platform/package-paths.ts';
-import type { Candidate } from '../rating/record/flow-record.ts';
+import type { Candidate } from '../rating/flow-record.ts';
 import { NO_IDENTITIES } from './generate-options.ts';
 import type { GeneratedRecord } from './generated-record.ts';
 

@@ -1,4 +1,4 @@
-import { type Candidate, FLOW_RECORD_FIELDS, type FlowRecord } from '../rating/record/flow-record.ts';
+import { type Candidate, FLOW_RECORD_FIELDS, type FlowRecord } from '../rating/flow-record.ts';
 import type { GeneratedRecord } from './generated-record.ts';
 
 /** The first row of a CSV file. */

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { bytesOf, fixedColumn, lowCardinalityColumn, type NativeColumn } from '../platform/clickhouse/native-block.ts';
 import type { SourceProof } from '../platform/kafka/log-record.ts';
+import type { FlowBatch } from '../rating/flow-batch.ts';
 import type { TopicPartition } from '../rating/lane.ts';
 import { REASON_CODE } from '../rating/outcome.ts';
-import type { FlowBatch } from '../rating/record/flow-batch.ts';
 
 /** Codes of a few texts; those below 0 stand for the empty text. */
 type Codes = Int32Array | Uint8Array;

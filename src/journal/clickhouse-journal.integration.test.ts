@@ -3,14 +3,14 @@ import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
 import { chatCatalogue } from '../engine/traffic.fixture.ts';
 import { structureOf } from '../platform/clickhouse/native-block.ts';
 import { systemClock } from '../platform/clock.ts';
-import { summarise } from '../rating/classify/leakage.ts';
+import { summarise } from '../rating/batch-summary.ts';
+import { FlowBatch } from '../rating/flow-batch.ts';
 import { Lane } from '../rating/lane.ts';
-import { FlowBatch } from '../rating/record/flow-batch.ts';
 import { Rules } from '../rating/rules.ts';
-import { PseudonymKey } from '../rating/subscriber/pseudonym.ts';
+import { PseudonymKey } from '../rating/subscribers.ts';
+import { ClickHouseJournal } from './clickhouse-journal.ts';
 import { insertBlockOnce, insertStatement } from './journal.ts';
 import { type JournalBlock, journalBlock } from './journal-block.ts';
-import { ClickHouseJournal } from './journal-reader.ts';
 
 let opened: OpenedStore;
 beforeAll(async () => {

@@ -1,9 +1,9 @@
 import { literal, StoreError } from '../platform/clickhouse/store.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { SourceProof } from '../platform/kafka/log-record.ts';
-import type { Catalogue } from '../rating/catalogue/catalogue.ts';
+import type { Catalogue } from '../rating/catalogue.ts';
 import type { TopicPartition } from '../rating/lane.ts';
-import type { QuotaUpdates } from '../rating/quota/quota-announcer.ts';
+import type { QuotaUpdates } from '../rating/quota-updates.ts';
 import type { RestoredCounters, RestoredIdentities } from '../rating/restored-columns.ts';
 import type { Facts } from '../rating/rules.ts';
 import { BATCH_NUMBERS, BATCH_TEXTS, type JournalBlock } from './journal-block.ts';

@@ -1,8 +1,8 @@
-import { Names } from './classify/octet-map.ts';
-import { CounterTable, PlanPeriods } from './quota/counter-table.ts';
+import { Names } from './octet-map.ts';
+import { CounterTable, PlanPeriods } from './rate.ts';
 import { finish, mixWord } from './record/fingerprint.ts';
 import type { RestoredCounters, RestoredIdentities } from './restored-columns.ts';
-import { PSEUDONYM_WORDS, type PseudonymKey, SubscriberTable } from './subscriber/pseudonym.ts';
+import { PSEUDONYM_WORDS, type PseudonymKey, SubscriberTable } from './subscribers.ts';
 
 /**
  * All that rating remembers from record to record: the open counters, the identities seen, and the small integers that

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { decodeJson } from './decode/decode-json.ts';
+import { FlowBatch } from './flow-batch.ts';
+import { type FlowRecord, PLAIN_RULES } from './flow-record.ts';
 import { admit, classifyBatch, earliestPeriodStart, incoming, rateBatch } from './pipeline.ts';
-import { FlowBatch } from './record/flow-batch.ts';
-import { type FlowRecord, PLAIN_RULES } from './record/flow-record.ts';
 import { asValue, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;

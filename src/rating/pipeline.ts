@@ -1,8 +1,4 @@
-import type { Lane, Seen } from './lane.ts';
-import { type Fault, REASON_CODE, type Reason } from './outcome.ts';
-import { rate } from './quota/counter-table.ts';
-import { fingerprintOf, fingerprintOfDatum } from './record/fingerprint.ts';
-import { type FlowBatch, UNDECIDED } from './record/flow-batch.ts';
+import { type FlowBatch, UNDECIDED } from './flow-batch.ts';
 import {
   CONTENT_TYPES,
   type Decoder,
@@ -15,11 +11,15 @@ import {
   type RecordRules,
   SERVED_MSISDN,
   ZERO_RATING_TAG,
-} from './record/flow-record.ts';
-import { parseIp } from './record/ip-address.ts';
+} from './flow-record.ts';
+import { parseIp } from './ip-address.ts';
+import type { Lane, Seen } from './lane.ts';
+import { type Fault, REASON_CODE, type Reason } from './outcome.ts';
+import { rate } from './rate.ts';
+import { fingerprintOf, fingerprintOfDatum } from './record/fingerprint.ts';
+import { isSameMsisdn, type MsisdnForms } from './record/msisdn.ts';
 import { validateFlowRecord } from './record/validate.ts';
 import type { Rules } from './rules.ts';
-import { isSameMsisdn, type MsisdnForms } from './subscriber/msisdn.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 

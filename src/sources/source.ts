@@ -1,6 +1,6 @@
 import type { LogRecord, ProveRecord } from '../platform/kafka/log-record.ts';
+import type { Decoder } from '../rating/flow-record.ts';
 import type { TopicPartition } from '../rating/lane.ts';
-import type { Decoder } from '../rating/record/flow-record.ts';
 
 /** Offsets that the log still has: [startOffset, endOffset). Null where the source cannot say (files). */
 export interface LogBounds {

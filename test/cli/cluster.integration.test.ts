@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { memorySource, openClusterStore, rawRecords, runEngine } from '../../src/engine/engine.fixture.ts';
 import { chatCatalogue, chatRecord } from '../../src/engine/traffic.fixture.ts';
-import { ClickHouseJournal } from '../../src/journal/journal-reader.ts';
+import { ClickHouseJournal } from '../../src/journal/clickhouse-journal.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
 import { type ClickHouseCluster, startClickHouseCluster } from '../servers/clickhouse-cluster.ts';
 import { Zerorate } from './zerorate.fixture.ts';

@@ -1,7 +1,7 @@
 import type { Journal } from '../../src/journal/journal.ts';
 import type { JournalBlock } from '../../src/journal/journal-block.ts';
 import { StoreError } from '../../src/platform/clickhouse/store.ts';
-import type { Catalogue } from '../../src/rating/catalogue/catalogue.ts';
+import type { Catalogue } from '../../src/rating/catalogue.ts';
 import type { TopicPartition } from '../../src/rating/lane.ts';
 import type { RestoredCounters, RestoredIdentities } from '../../src/rating/restored-columns.ts';
 import { counterColumns, identityColumns } from './restored-columns.ts';

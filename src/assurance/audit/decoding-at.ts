@@ -1,5 +1,5 @@
-import { rejectUnknownSchema } from '../../rating/decode/decode-avro.ts';
-import type { Decoder } from '../../rating/record/flow-record.ts';
+import { rejectUnknownSchema } from '../../rating/decode-avro.ts';
+import type { Decoder } from '../../rating/flow-record.ts';
 import type { JournalEvidence } from './evidence.ts';
 import type { WalkedBatch } from './walk-batches.ts';
 

@@ -1,13 +1,13 @@
 import { journalBlock } from '../../journal/journal-block.ts';
+import { leakageOf, summarise } from '../../rating/batch-summary.ts';
 import { catalogueFromCanonicalJson } from '../../rating/catalogue/catalogue-compile.ts';
-import { leakageOf, summarise } from '../../rating/classify/leakage.ts';
+import { FlowBatch } from '../../rating/flow-batch.ts';
+import type { RecordRules } from '../../rating/flow-record.ts';
 import { Lane } from '../../rating/lane.ts';
 import { admit, classifyBatch, rateBatch, readRecord } from '../../rating/pipeline.ts';
-import { FlowBatch } from '../../rating/record/flow-batch.ts';
-import type { RecordRules } from '../../rating/record/flow-record.ts';
 import { rejectedPayload } from '../../rating/record/rejected-payload.ts';
 import { type Facts, Rules } from '../../rating/rules.ts';
-import type { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import type { PseudonymKey } from '../../rating/subscribers.ts';
 import { BookedPseudonyms } from '../audit/booked-pseudonyms.ts';
 import { type DecodeAt, decodingAt } from '../audit/decoding-at.ts';
 import type { BatchRow, JournalEvidence, StoredBatch } from '../audit/evidence.ts';

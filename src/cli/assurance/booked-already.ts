@@ -1,8 +1,8 @@
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import type { Decoder } from '../../rating/flow-record.ts';
 import { REASONS } from '../../rating/outcome.ts';
 import { readRecord } from '../../rating/pipeline.ts';
 import { fingerprintOf } from '../../rating/record/fingerprint.ts';
-import type { Decoder } from '../../rating/record/flow-record.ts';
 
 /** What the journal has of a record's identity, in words. */
 export interface BookedAlready {

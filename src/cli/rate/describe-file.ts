@@ -1,6 +1,6 @@
 import { counted, grouped } from '../../platform/telemetry/print-table.ts';
+import type { RecordLimits } from '../../rating/flow-record.ts';
 import { readRecord } from '../../rating/pipeline.ts';
-import type { RecordLimits } from '../../rating/record/flow-record.ts';
 import type { FlowFile } from '../../sources/files/flow-file.ts';
 import { type FlowFileOptions, openFlowFile } from '../../sources/files/open-flow-file.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { StoreError } from '../../platform/clickhouse/store.ts';
-import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
 import type { ReloadOutcome } from '../metrics/catalogue-metrics.ts';
 import { chatCatalogue } from '../traffic.fixture.ts';
 import { CatalogueReload } from './catalogue-reload.ts';

@@ -1,5 +1,5 @@
 import { bookKeyHistory, compareKeyHistory } from '../../finance/key-history.ts';
-import { ClickHouseJournal } from '../../journal/journal-reader.ts';
+import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
 import { type Store, StoreError } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { KeyState } from '../../platform/pseudonym-key.ts';

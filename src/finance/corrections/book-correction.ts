@@ -1,4 +1,4 @@
-import { ClickHouseJournal } from '../../journal/journal-reader.ts';
+import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
 import { int64Column } from '../../platform/clickhouse/native-block.ts';
 import { type Store, StoreError } from '../../platform/clickhouse/store.ts';
 import type { Clock } from '../../platform/clock.ts';

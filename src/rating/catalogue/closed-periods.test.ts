@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Plan, periodEndMs, periodStartDay } from './catalogue.ts';
+import { type Plan, periodEndMs, periodStartDay } from '../catalogue.ts';
 import { isPeriodClosed, monthAfterDay, monthOverMs } from './closed-periods.ts';
 
 const DAY_MS = 86_400_000;

@@ -1,4 +1,4 @@
-import { type Plan, periodEndMs } from './catalogue.ts';
+import { type Plan, periodEndMs } from '../catalogue.ts';
 
 const DAY_MS = 86_400_000;
 const DAYS_OF_WEEK = 7;

@@ -1,4 +1,4 @@
-import { type Candidate, type Decoded, FLOW_RECORD_FIELDS } from '../record/flow-record.ts';
+import { type Candidate, type Decoded, FLOW_RECORD_FIELDS } from '../flow-record.ts';
 import { decodeJson } from './decode-json.ts';
 
 const OPENING_BRACE = 0x7b;

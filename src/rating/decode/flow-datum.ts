@@ -1,5 +1,5 @@
+import type { Candidate, Decoded, Decoder } from '../flow-record.ts';
 import type { Reason } from '../outcome.ts';
-import type { Candidate, Decoded, Decoder } from '../record/flow-record.ts';
 import { type DatumEnd, datumEnd, varintEnd, varintLong, varintValue } from './avro-datum.ts';
 import { type AvroRecord, type AvroType, branchesOf } from './avro-schema.ts';
 import { resolveFlowFields } from './resolve-flow-fields.ts';

@@ -1,4 +1,4 @@
-import type { FlowRecord } from './flow-record.ts';
+import type { FlowRecord } from '../flow-record.ts';
 
 const utf8 = new TextEncoder();
 /** More than the numbers and lengths take, and three octets for each unit of the texts. */

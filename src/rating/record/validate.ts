@@ -1,6 +1,3 @@
-import type { Fault, Reason } from '../outcome.ts';
-import { msisdnFault, normalMsisdn } from '../subscriber/msisdn.ts';
-import { isFieldName, meantField } from './field-names.ts';
 import {
   type Candidate,
   CONTENT_TYPES,
@@ -13,8 +10,11 @@ import {
   PLAIN_LIMITS,
   type RecordLimits,
   unitHint,
-} from './flow-record.ts';
-import { parseIp } from './ip-address.ts';
+} from '../flow-record.ts';
+import { parseIp } from '../ip-address.ts';
+import type { Fault, Reason } from '../outcome.ts';
+import { isFieldName, meantField } from './field-names.ts';
+import { msisdnFault, normalMsisdn } from './msisdn.ts';
 
 /** Uplink and downlink each: 281 TB, so that their sum, their share and a period's sum stay exact in a double. */
 export const MAX_RECORD_OCTETS = 2 ** 48 - 1;

@@ -1,4 +1,4 @@
-import { type MsisdnForms, msisdnFault, NORMAL_FORM_ONLY, normalMsisdn } from '../../rating/subscriber/msisdn.ts';
+import { type MsisdnForms, msisdnFault, NORMAL_FORM_ONLY, normalMsisdn } from '../../rating/record/msisdn.ts';
 
 /** Whose a key was, and when. */
 export interface Lease {

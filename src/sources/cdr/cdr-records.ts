@@ -1,5 +1,5 @@
+import type { Candidate } from '../../rating/flow-record.ts';
 import { RECORDS_PER_CDR } from '../../rating/record/cdr-numbering.ts';
-import type { Candidate } from '../../rating/record/flow-record.ts';
 import { readBer } from './ber.ts';
 import { byTag, type Fields, type ReadCdr } from './cdr-fields.ts';
 import type { CdrMapping } from './cdr-mapping.ts';

@@ -1,5 +1,5 @@
+import type { Candidate } from '../../rating/flow-record.ts';
 import type { Fault } from '../../rating/outcome.ts';
-import type { Candidate } from '../../rating/record/flow-record.ts';
 import type { CdrMapping } from './cdr-mapping.ts';
 import { oddOctets, tbcd } from './cdr-values.ts';
 

@@ -1,6 +1,6 @@
 import { decodeJson } from '../../rating/decode/decode-json.ts';
+import type { Decoded } from '../../rating/flow-record.ts';
 import type { Fault } from '../../rating/outcome.ts';
-import type { Decoded } from '../../rating/record/flow-record.ts';
 
 /** The one field that no flow record has. */
 const FAULT = 'fault';

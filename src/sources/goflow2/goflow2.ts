@@ -1,7 +1,7 @@
 import { decodeJson } from '../../rating/decode/decode-json.ts';
+import type { Candidate } from '../../rating/flow-record.ts';
 import type { Fault } from '../../rating/outcome.ts';
 import { CONTENT_NODE_SUFFIX } from '../../rating/record/content-numbering.ts';
-import type { Candidate } from '../../rating/record/flow-record.ts';
 import type { Terminals } from '../addresses/terminals.ts';
 import type { FileEnding } from '../files/file-ending.ts';
 import { type FramedRecord, framedRecord } from '../files/framed-record.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import * as z from 'zod';
 import { ConfigError } from '../../../platform/config/config-error.ts';
 import { csvCells } from '../../../rating/decode/decode-csv.ts';
-import { E164 } from '../../../rating/subscriber/msisdn.ts';
+import { E164 } from '../../../rating/record/msisdn.ts';
 import { accountNameFault } from '../../protocol/account-name.ts';
 import { type AccountVerifier, unverified, verifiedAccount } from './account-verifier.ts';
 

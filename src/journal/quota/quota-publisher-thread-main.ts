@@ -1,3 +1,0 @@
-import { runPublisherThread } from './quota-publisher-thread.ts';
-
-runPublisherThread();
