@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { QuotaUpdate } from '../rating/quota-update.ts';
+import type { QuotaUpdate } from '../rating/quota-updates.ts';
 import { fileQuotaPublisher, quotaUpdateLine, quotaUpdateOfLine } from './quota-publisher-file.ts';
 import { quotaUpdate, quotaUpdates } from './quota-update.fixture.ts';
 import { readQuotaFile } from './read-quota-state.ts';

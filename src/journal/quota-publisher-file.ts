@@ -1,8 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { QuotaUpdate } from '../rating/quota-update.ts';
-import type { QuotaUpdates } from '../rating/quota-updates.ts';
+import type { QuotaUpdate, QuotaUpdates } from '../rating/quota-updates.ts';
 import { type QuotaPublisher, QuotaPublisherError } from './journal.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Admin, Kafka } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type KafkaServer, startKafka } from '../../test/servers/kafka-server.ts';
-import { type QuotaUpdate, quotaUpdateCodec } from '../rating/quota-update.ts';
+import { type QuotaUpdate, quotaUpdateCodec } from '../rating/quota-updates.ts';
 import {
   BreakableNetwork,
   JournalListener,

@@ -3,7 +3,7 @@ import { Partitioners } from 'kafkajs';
 import { expect, test } from 'vitest';
 import { decodeWithKafkajs } from '../platform/kafka/patches/decode-with-kafkajs.fixture.ts';
 import { RECORDS_START } from '../platform/kafka/patches/patch-encoded-records.ts';
-import { quotaUpdateCodec } from '../rating/quota-update.ts';
+import { quotaUpdateCodec } from '../rating/quota-updates.ts';
 import { encodeQuotaRecords, quotaKey, quotaUpdateParts } from './quota-records.ts';
 import { anyQuotaUpdate, QUOTA_UPDATE_SCHEMA, quotaUpdates } from './quota-update.fixture.ts';
 

@@ -1,8 +1,7 @@
 import avro from 'avsc';
 import { RECORDS_START, varintOctets, writeVarint } from '../platform/kafka/patches/patch-encoded-records.ts';
 import type { AvroSchema } from '../rating/decode-avro.ts';
-import { confluentHeader, type QuotaUpdate } from '../rating/quota-update.ts';
-import type { QuotaUpdateHead, QuotaUpdates } from '../rating/quota-updates.ts';
+import { confluentHeader, type QuotaUpdate, type QuotaUpdateHead, type QuotaUpdates } from '../rating/quota-updates.ts';
 
 /**
  * What the records of all updates under one head share. The subscriber's 32 digits are to be filled in, at the key's start

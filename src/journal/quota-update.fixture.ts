@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { packagePath } from '../platform/package-paths.ts';
 import type { AvroSchema } from '../rating/decode-avro.ts';
-import type { QuotaUpdate } from '../rating/quota-update.ts';
-import { QuotaUpdates } from '../rating/quota-updates.ts';
+import { type QuotaUpdate, QuotaUpdates } from '../rating/quota-updates.ts';
 
 export const QUOTA_UPDATE_SCHEMA = JSON.parse(
   readFileSync(packagePath('schemas/quota-update.avsc'), 'utf8'),

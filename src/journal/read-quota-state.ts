@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Admin, Consumer, Kafka } from 'kafkajs';
 import { recordsOfBatch } from '../platform/kafka/patches/patch-record-sets.ts';
 import type { AvroSchema } from '../rating/decode-avro.ts';
-import { type QuotaUpdate, quotaUpdateCodec } from '../rating/quota-update.ts';
+import { type QuotaUpdate, quotaUpdateCodec } from '../rating/quota-updates.ts';
 import { quotaUpdateOfLine } from './quota-publisher-file.ts';
 
 const GIVE_UP_AFTER_MS = 60_000;

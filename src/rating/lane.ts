@@ -1,6 +1,5 @@
-import { Names } from './octet-map.ts';
+import { finish, mixWord, Names } from './octet-map.ts';
 import { CounterTable, PlanPeriods } from './rate.ts';
-import { finish, mixWord } from './record/fingerprint.ts';
 import type { RestoredCounters, RestoredIdentities } from './restored-columns.ts';
 import { PSEUDONYM_WORDS, type PseudonymKey, SubscriberTable } from './subscribers.ts';
 

@@ -1,5 +1,3 @@
-import { finish } from './record/fingerprint.ts';
-
 /** What `get` gives for a text that was never set. */
 export const ABSENT = -(2 ** 31);
 
@@ -137,4 +135,34 @@ export class UnknownTags {
   clear(): void {
     if (this.#names.list.length > 0) this.#names = new Names();
   }
+}
+
+/** The fingerprint of a record in plain Avro, from `start` to `end` (`fingerprintOf`). Eight octets at a time, in two hashes. */
+export function fingerprintOfDatum(octets: Uint8Array, start: number, end: number): number {
+  let even = end - start;
+  let odd = 0;
+  let at = start;
+  for (; at + 8 <= end; at += 8) {
+    const low = octets[at] | (octets[at + 1] << 8) | (octets[at + 2] << 16) | (octets[at + 3] << 24);
+    const high = octets[at + 4] | (octets[at + 5] << 8) | (octets[at + 6] << 16) | (octets[at + 7] << 24);
+    even = mixWord(even, low);
+    odd = mixWord(odd, high);
+  }
+  for (; at < end; at++) even = mixWord(even, octets[at]);
+  return finish(mixWord(even, odd));
+}
+
+/** MurmurHash3's mixing (public domain, A. Appleby). */
+export function mixWord(hash: number, word: number): number {
+  let k = Math.imul(word, 0xcc9e2d51);
+  k = (k << 15) | (k >>> 17);
+  const mixed = hash ^ Math.imul(k, 0x1b873593);
+  return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0;
+}
+
+export function finish(hash: number): number {
+  let h = hash;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
 }

@@ -14,9 +14,10 @@ import {
 } from './flow-record.ts';
 import { parseIp } from './ip-address.ts';
 import type { Lane, Seen } from './lane.ts';
+import { fingerprintOfDatum } from './octet-map.ts';
 import { type Fault, REASON_CODE, type Reason } from './outcome.ts';
 import { rate } from './rate.ts';
-import { fingerprintOf, fingerprintOfDatum } from './record/fingerprint.ts';
+import { fingerprintOf } from './record/fingerprint.ts';
 import { isSameMsisdn, type MsisdnForms } from './record/msisdn.ts';
 import { validateFlowRecord } from './record/validate.ts';
 import type { Rules } from './rules.ts';

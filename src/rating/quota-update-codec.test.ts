@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { anyQuotaUpdate, QUOTA_UPDATE_SCHEMA, quotaUpdate } from '../journal/quota-update.fixture.ts';
-import { quotaUpdateCodec } from './quota-update.ts';
+import { quotaUpdateCodec } from './quota-updates.ts';
 
 test('what was encoded is decoded, with a header and without', () => {
   fc.assert(

@@ -1,7 +1,7 @@
 import type { Plan, PriceTier } from './catalogue.ts';
 import type { FlowBatch } from './flow-batch.ts';
+import { finish, mixWord } from './octet-map.ts';
 import type { Reason } from './outcome.ts';
-import { finish, mixWord } from './record/fingerprint.ts';
 
 const FIRST_COUNTERS = 1024;
 

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { finish, mixWord } from './record/fingerprint.ts';
+import { finish, mixWord } from './octet-map.ts';
 
 /** Keys of 64 hex digits by their prefix: what the numbers that a key gives the pseudonyms of begin with. */
 type TreeKeys = Readonly<Record<string, string>>;

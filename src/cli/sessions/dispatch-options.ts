@@ -7,7 +7,6 @@ import { ConfigError } from '../../platform/config/config-error.ts';
 import { readKeyPair } from '../../platform/network/tls-files.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
-import { quotaUpdateCodec } from '../../rating/quota-update.ts';
 import { Accounts, readAccounts } from '../../sessions/dispatch/accounts/accounts.ts';
 import { operatorVerifier } from '../../sessions/dispatch/accounts/operator-keys.ts';
 import { readKeySet, remoteKeySet } from '../../sessions/dispatch/accounts/read-key-set.ts';
@@ -19,6 +18,7 @@ import type { ProxyPin } from '../../sessions/dispatch/proxies/proxy-registry.ts
 import { atCapFaults } from '../../sessions/dispatch/reports/at-cap-faults.ts';
 import type { HttpOptions } from '../../sessions/dispatch/routes/http-options.ts';
 import { suggestion } from '../../yaml/nearest-word.ts';
+import { quotaUpdateCodec } from '../../rating/quota-updates.ts';
 
 const DAY_MS = 86_400_000;
 
