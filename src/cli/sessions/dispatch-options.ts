@@ -17,7 +17,7 @@ import { type ControlPin, httpProxyControl } from '../../sessions/dispatch/proxi
 import type { ProxyPin } from '../../sessions/dispatch/proxies/proxy-registry.ts';
 import { atCapFaults } from '../../sessions/dispatch/reports/at-cap-faults.ts';
 import type { HttpOptions } from '../../sessions/dispatch/routes/http-options.ts';
-import { suggestion } from '../../yaml/nearest-word.ts';
+import { suggestion } from '../../formats/nearest-word.ts';
 import { quotaUpdateCodec } from '../../rating/quota-updates.ts';
 
 const DAY_MS = 86_400_000;

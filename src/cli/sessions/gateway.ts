@@ -11,8 +11,8 @@ import { createLogger } from '../../platform/telemetry/logger.ts';
 import { type ConfigReloadOutcome, ReloadMetrics } from '../../platform/telemetry/reload-metrics.ts';
 import { type Gateway, startGateway } from '../../sessions/gateway/gateway.ts';
 import { type GatewayConfig, gatewaySchema, type RegisteredProxy } from '../../sessions/gateway/gateway-config.ts';
-import { formatFault } from '../../yaml/document-fault.ts';
-import { faultsByLine, readYamlDocument } from '../../yaml/read-yaml-document.ts';
+import { formatFault } from '../../formats/document-fault.ts';
+import { faultsByLine, readYamlDocument } from '../../formats/read-yaml-document.ts';
 import { namingFile } from '../failure.ts';
 import { changedFields, reloadConfig } from './reload-config.ts';
 

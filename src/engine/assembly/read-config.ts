@@ -8,8 +8,8 @@ import { loadConfig } from '../../platform/config/load-config.ts';
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
 import type { Catalogue, Sponsor } from '../../rating/catalogue.ts';
 import type { FlowFileFormat } from '../../rating/record/flow-file-format.ts';
-import { formatFault } from '../../yaml/document-fault.ts';
-import { suggestion } from '../../yaml/nearest-word.ts';
+import { formatFault } from '../../formats/document-fault.ts';
+import { suggestion } from '../../formats/nearest-word.ts';
 
 /** Options that every command with a configuration has. */
 export interface ConfigOptions {

@@ -4,7 +4,7 @@ import type { CountedPlans } from '../../rating/catalogue/catalogue-succession-f
 import type { Catalogue } from '../../rating/catalogue.ts';
 import { prefixMapsOf } from '../../rating/classify.ts';
 import type { WordMaps } from '../../rating/word-maps.ts';
-import { formatFault } from '../../yaml/document-fault.ts';
+import { formatFault } from '../../formats/document-fault.ts';
 
 /** A catalogue and the look-up maps of its prefixes, or all faults of its file, a line each. */
 export type CompiledCatalogue =

@@ -1,4 +1,4 @@
-import { nearestWord } from '../../yaml/nearest-word.ts';
+import { nearestWord } from '../../formats/nearest-word.ts';
 import { FLOW_RECORD_FIELDS } from '../flow-record.ts';
 
 const KNOWN: ReadonlySet<string> = new Set(FLOW_RECORD_FIELDS);
