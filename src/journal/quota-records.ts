@@ -1,5 +1,6 @@
 import avro from 'avsc';
-import { RECORDS_START, varintOctets, writeVarint } from '../platform/kafka/patches/patch-encoded-records.ts';
+import { varintOctets, writeVarint } from '../formats/varint.ts';
+import { RECORDS_START } from '../platform/kafka/patches/patch-encoded-records.ts';
 import type { AvroSchema } from '../rating/decode-avro.ts';
 import { confluentHeader, type QuotaUpdate, type QuotaUpdateHead, type QuotaUpdates } from '../rating/quota-updates.ts';
 
@@ -118,11 +119,11 @@ function writeDigits(key: Uint8Array, pseudonyms: Uint32Array, at: number): void
 function valueLength(updates: QuotaUpdates, index: number, { value, afterUse }: QuotaUpdateParts): number {
   return (
     value.length +
-    longOctets(updates.usedOctets[index]) +
-    longOctets(updates.remainingOctets[index]) +
-    longOctets(updates.thresholdReached[index]) +
+    varintOctets(updates.usedOctets[index]) +
+    varintOctets(updates.remainingOctets[index]) +
+    varintOctets(updates.thresholdReached[index]) +
     afterUse.length +
-    longOctets(updates.offset[index])
+    varintOctets(updates.offset[index])
   );
 }
 
@@ -172,11 +173,11 @@ class OpenBatch {
     at = writeVarint(out, at + key.length, valueOctets);
     out.set(value, at);
     out.copyWithin(at + digitsAt, digits, digits + DIGITS);
-    at = writeLong(out, at + value.length, updates.usedOctets[index]);
-    at = writeLong(out, at, updates.remainingOctets[index]);
-    at = writeLong(out, at, updates.thresholdReached[index]);
+    at = writeVarint(out, at + value.length, updates.usedOctets[index]);
+    at = writeVarint(out, at, updates.remainingOctets[index]);
+    at = writeVarint(out, at, updates.thresholdReached[index]);
     out.set(afterUse, at);
-    at = writeLong(out, at + afterUse.length, updates.offset[index]);
+    at = writeVarint(out, at + afterUse.length, updates.offset[index]);
     out[at++] = 0; // headers
     this.#at = at;
   }
@@ -190,35 +191,6 @@ function recordLength(delta: number, keyOctets: number, valueOctets: number): nu
 /** Attributes, timestamp delta and header count take an octet each. */
 function bodyLength(delta: number, keyOctets: number, valueOctets: number): number {
   return 3 + varintOctets(delta) + varintOctets(keyOctets) + keyOctets + varintOctets(valueOctets) + valueOctets;
-}
-
-const LOW = 2 ** 27;
-
-/** Avro's long (zigzag, base 128) of an integer from 0 to 2^53 - 1; gives the offset after it. */
-export function writeLong(out: Uint8Array, at: number, value: number): number {
-  let end = at;
-  let rest = value;
-  if (value < LOW) {
-    rest = value << 1;
-  } else {
-    // Bit operations hold 32 bits: four octets of seven bits first, one bit of them is the sign.
-    const low = (value % LOW) << 1;
-    out[end++] = (low & 0x7f) | 0x80;
-    out[end++] = ((low >>> 7) & 0x7f) | 0x80;
-    out[end++] = ((low >>> 14) & 0x7f) | 0x80;
-    out[end++] = (low >>> 21) | 0x80;
-    rest = Math.floor(value / LOW);
-  }
-  for (; rest >= 0x80; rest >>>= 7) out[end++] = (rest & 0x7f) | 0x80;
-  out[end++] = rest;
-  return end;
-}
-
-/** Octets that `writeLong` writes. */
-export function longOctets(value: number): number {
-  let octets = 1;
-  for (let limit = 0x40; value >= limit; limit *= 0x80) octets++;
-  return octets;
 }
 
 const SEED = 0x9747b28c;

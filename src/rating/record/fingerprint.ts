@@ -1,3 +1,4 @@
+import { writeVarint } from '../../formats/varint.ts';
 import type { FlowRecord } from '../flow-record.ts';
 import { fingerprintOfDatum } from '../octet-map.ts';
 
@@ -61,12 +62,8 @@ function writeText(text: string): void {
   at += octets.length;
 }
 
-/** Zigzag, base 128; exact from 0 to 2^53 - 1. */
 function writeLong(value: number): void {
-  let rest = value * 2;
-  // Doubling is exact: it moves the exponent only.
-  for (; rest >= 128; rest = Math.floor(rest / 128)) memory[at++] = (rest % 128) | 128;
-  memory[at++] = rest;
+  at = writeVarint(memory, at, value);
 }
 
 /**
