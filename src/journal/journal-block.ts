@@ -9,6 +9,7 @@ import {
   strings,
 } from '../platform/clickhouse/native-block.ts';
 import { NO_PROOF } from '../platform/kafka/log-record.ts';
+import { ENGINE_VERSION } from '../platform/package-paths.ts';
 import type { BatchSummary } from '../rating/batch-summary.ts';
 import type { Catalogue } from '../rating/catalogue/catalogue.ts';
 import type { Leakage } from '../rating/classify/leakage.ts';
@@ -21,8 +22,6 @@ import { type BatchPlace, batchDigest } from './batch-digest.ts';
 import { BlockMemory } from './block-memory.ts';
 import { BlockRows } from './block-rows.ts';
 import { seenIdentities } from './seen-identities.ts';
-
-export const ENGINE_VERSION = '0.1.0';
 
 /** On the wire milliseconds since 1970-01-01T00:00Z; a cast from Int64 would take them for seconds. */
 export const TIME = "DateTime64(3, 'UTC')";

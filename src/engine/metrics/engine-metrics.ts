@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { BatchPlace } from '../../journal/batch-digest.ts';
-import { ENGINE_VERSION } from '../../journal/journal-block.ts';
 import { isFenced } from '../../platform/fenced.ts';
+import { ENGINE_VERSION } from '../../platform/package-paths.ts';
 import { OUTCOMES, outcomeOf, REASONS } from '../../rating/outcome.ts';
 import type { TopicPartition } from '../../rating/record/topic-partition.ts';
 import { BATCH_STEPS } from '../batch-steps.ts';
