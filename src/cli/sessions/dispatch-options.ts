@@ -1,12 +1,13 @@
 import type { JWTVerifyGetKey } from 'jose';
 import { quotaUpdateSchema } from '../../engine/assembly/assemble-source.ts';
 import { connect, requireBrokers } from '../../engine/assembly/kafka-connection.ts';
+import { suggestion } from '../../formats/nearest-word.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { readTlsFiles } from '../../platform/network/tls-files.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
-import { quotaUpdateCodec } from '../../rating/quota/quota-update.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
+import { quotaUpdateCodec } from '../../rating/quota-updates.ts';
 import { Accounts, readAccounts } from '../../sessions/dispatch/accounts/accounts.ts';
 import { operatorVerifier } from '../../sessions/dispatch/accounts/operator-keys.ts';
 import { readKeySet, remoteKeySet } from '../../sessions/dispatch/accounts/read-key-set.ts';
@@ -17,7 +18,6 @@ import { type ControlPin, httpProxyControl } from '../../sessions/dispatch/proxi
 import type { ProxyPin } from '../../sessions/dispatch/proxies/proxy-registry.ts';
 import { atCapFaults } from '../../sessions/dispatch/reports/at-cap-faults.ts';
 import type { HttpOptions } from '../../sessions/dispatch/routes/http-options.ts';
-import { suggestion } from '../../yaml/nearest-word.ts';
 
 /** What of a dispatch server's configuration may change while it runs; its parts are changed in place. */
 export interface LiveSettings {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type * as z from 'zod';
-import { type DocumentPath, formatFault } from '../../yaml/document-fault.ts';
-import { parseYaml } from '../../yaml/parse-yaml.ts';
-import { faultsByLine } from '../../yaml/read-yaml-document.ts';
-import { shape } from '../../yaml/shape-faults.ts';
+import { type DocumentPath, formatFault } from '../../formats/document-fault.ts';
+import { parseYaml } from '../../formats/parse-yaml.ts';
+import { faultsByLine } from '../../formats/read-yaml-document.ts';
+import { shape } from '../../formats/shape-faults.ts';
 import { ConfigError } from './config-error.ts';
 import { writeConfigWarnings } from './config-warnings.ts';
 import { applyRenames, type KeyRename } from './renamed-keys.ts';

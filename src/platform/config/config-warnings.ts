@@ -1,4 +1,4 @@
-import { type DocumentFault, formatFault } from '../../yaml/document-fault.ts';
+import { type DocumentFault, formatFault } from '../../formats/document-fault.ts';
 
 const written = new Set<string>();
 

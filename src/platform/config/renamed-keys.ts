@@ -1,4 +1,4 @@
-import { type DocumentPath, formatPath } from '../../yaml/document-fault.ts';
+import { type DocumentPath, formatPath } from '../../formats/document-fault.ts';
 import { isTree } from './config-tree.ts';
 
 /** A key that has another name or place since this version. `*` in `from` is any key or entry; those of `to` are the same ones. */

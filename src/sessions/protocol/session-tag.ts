@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
-import { formatIp, parseIp } from '../../rating/record/ip-address.ts';
+import { formatIp, parseIp } from '../../rating/ip-address.ts';
 import { SESSION_CONTENT_TYPES, type SessionContentType } from './content-octets.ts';
 import type { TokenSigningKey } from './session-token.ts';
 

@@ -1,9 +1,9 @@
 import { dirname, resolve } from 'node:path';
+import type { DocumentPath } from '../../formats/document-fault.ts';
 import { readConfigDocument } from '../../platform/config/config-document.ts';
 import { resolveTls } from '../../platform/config/tls-schema.ts';
 import { PeerSecret, readPeerSecret, sharedSecretFault } from '../../platform/http/peer-secret.ts';
 import { isUnspecified } from '../../platform/network/listen-error.ts';
-import type { DocumentPath } from '../../yaml/document-fault.ts';
 import { PROXY_RENAMES, type ProxyDocument, proxyConfigSchema } from './proxy-config-schema.ts';
 
 /** What a proxy runs with. Paths are absolute; secrets do not print. */

@@ -3,8 +3,8 @@ import { logSchema } from '../../platform/config/config-schema.ts';
 import { type KeyRename, renamesUnder } from '../../platform/config/renamed-keys.ts';
 import { serverTlsSchema, tlsSchema } from '../../platform/config/tls-schema.ts';
 import { HTTP_LIMITS_RENAMES, httpLimitsSchema, requestRateSchema } from '../../platform/http/http-limits-schema.ts';
-import { IDENTIFICATIONS } from '../../rating/catalogue/catalogue.ts';
-import { parseCidr } from '../../rating/record/ip-address.ts';
+import { IDENTIFICATIONS } from '../../rating/catalogue.ts';
+import { parseCidr } from '../../rating/ip-address.ts';
 import { contentTypeSchema } from '../protocol/content-octets.ts';
 import { MAX_ID_LENGTH } from './reports/usage-spool.ts';
 

@@ -3,7 +3,7 @@ import { Agent, request } from 'undici';
 import * as z from 'zod';
 import type { Clock } from '../../../platform/clock.ts';
 import type { TlsCertificates } from '../../../platform/network/tls-files.ts';
-import { E164 } from '../../../rating/subscriber/msisdn.ts';
+import { E164 } from '../../../rating/record/msisdn.ts';
 import {
   type AccountClaim,
   type AccountVerdict,

@@ -1,4 +1,4 @@
-import type { Plan } from '../../../rating/catalogue/catalogue.ts';
+import type { Plan } from '../../../rating/catalogue.ts';
 import type { DispatchContext, Refused } from '../context.ts';
 import { type DispatchSession, reservedOctets } from '../dispatch-session.ts';
 
