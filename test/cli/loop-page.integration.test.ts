@@ -48,7 +48,7 @@ beforeAll(async () => {
   for (const name of readdirSync(demo).filter((name) => name.endsWith('.yaml'))) {
     writeFileSync(join(demo, name), moved(readFileSync(join(demo, name), 'utf8')));
   }
-  page = moved(readFileSync(packagePath('docs/loop.md'), 'utf8'));
+  page = moved(readFileSync(packagePath('docs/tutorials/sponsored-session.md'), 'utf8'));
   const { engine } = readDevSettings(demo);
   await createTopics(
     createKafka({ brokers: broker.brokers, clientId: 'test' }),
