@@ -31,6 +31,11 @@ export function fieldTable(schema: JsonSchema): string {
   return ['| field | type | default | meaning |', '|---|---|---|---|', ...rows].join('\n');
 }
 
+/** Returns the paths of all fields, such as `applications[].tags`; `<name>` is a name of the user's own. */
+export function fieldPaths(schema: JsonSchema): string[] {
+  return rowsOf(schema, '').map(({ path }) => path);
+}
+
 function rowsOf(schema: JsonSchema, prefix: string): Row[] {
   const alternatives = [schema, ...(schema.anyOf ?? []), ...(schema.oneOf ?? []), ...(schema.allOf ?? [])];
   const rows: Row[] = [];
