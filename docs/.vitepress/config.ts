@@ -82,6 +82,7 @@ const SIDEBAR = [
         architecture: 'Architecture',
         performance: 'Speed',
         development: 'Working on it',
+        'fault-injection': 'Fault injection',
         'loop-tests': 'Tests of the loop',
       }),
       { text: 'Decisions', link: '/decisions/' },
@@ -93,6 +94,11 @@ export default withMermaid({
   title: 'zerorate',
   description: 'A carrier’s zero-rating billing engine',
   rewrites: { 'decisions/README.md': 'decisions/index.md' },
+  /** Wide tables take the outline's place. */
+  transformPageData: (page) => {
+    if (/^reference\/(configuration|catalogue|\w+-configuration|views|metrics)\.md$/.test(page.relativePath))
+      page.frontmatter.aside = false;
+  },
   markdown: { anchor: { slugify: slugOf } },
   vite: { build: { chunkSizeWarningLimit: 4000 } },
   themeConfig: {

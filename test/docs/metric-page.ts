@@ -14,12 +14,13 @@ import { Health } from '../../src/platform/http/health.ts';
 import { exportHealth } from '../../src/platform/http/health-metrics.ts';
 import { exportConnections } from '../../src/platform/http/http-metrics.ts';
 import { ReloadMetrics } from '../../src/platform/telemetry/reload-metrics.ts';
-import type { DispatchContext } from '../../src/sessions/dispatch/context.ts';
 import { exportDispatch } from '../../src/sessions/dispatch/dispatch-metrics.ts';
 import { exportGateway } from '../../src/sessions/gateway/gateway-metrics.ts';
 import { exportProxy } from '../../src/sessions/proxy/proxy-metrics.ts';
 import { GENERATED } from './command-page.ts';
 import { cell } from './schema-page.ts';
+
+type DispatchState = Parameters<typeof exportDispatch>[1];
 
 /** Every metric is registered as its program does it; none is collected. */
 const never = (): never => {
@@ -38,8 +39,7 @@ export async function metricPage(): Promise<string> {
   new HaltMetrics(engine);
   const dispatch = exportDispatch(
     { addHook: () => undefined } as unknown as FastifyInstance,
-    {} as DispatchContext,
-    new Health(),
+    { health: new Health() } as Partial<DispatchState> as DispatchState,
   );
   new ReloadMetrics(dispatch);
   exportConnections(dispatch, {});

@@ -26,9 +26,9 @@ interface Row {
 export function fieldTable(schema: JsonSchema): string {
   const rows = rowsOf(schema, '').map(
     ({ path, schema: field, isRequired }) =>
-      `| \`${path}\`${isRequired ? ' \\*' : ''} | ${typeOf(field)} | ${defaultOf(field)} | ${cell(field.description ?? '')} |`,
+      `| \`${path}\`${isRequired ? ' \\*' : ''} | ${cell(field.description ?? '')} | ${typeOf(field)}${defaultOf(field)} |`,
   );
-  return ['| field | type | default | meaning |', '|---|---|---|---|', ...rows].join('\n');
+  return ['| field | meaning | value; default |', '|---|---|---|', ...rows].join('\n');
 }
 
 /** Returns the paths of all fields, such as `applications[].tags`; `<name>` is a name of the user's own. */
@@ -80,7 +80,7 @@ function rangeOf({ minimum, maximum }: JsonSchema): string {
 /** An object's default is that of its fields. */
 function defaultOf({ default: value }: JsonSchema): string {
   if (value === undefined || (typeof value === 'object' && value !== null && !Array.isArray(value))) return '';
-  return `\`${JSON.stringify(value)}\``;
+  return `; \`${JSON.stringify(value)}\``;
 }
 
 /** Returns the text as a cell of a Markdown table; angle brackets would be read as HTML. */
