@@ -1,5 +1,5 @@
 import { catalogueFromCanonicalJson } from '../../rating/catalogue/catalogue-compile.ts';
-import type { QuotaUpdate } from '../../rating/quota/quota-update.ts';
+import type { QuotaUpdate } from '../../rating/quota-updates.ts';
 import type { JournalEvidence } from './evidence.ts';
 import type { AuditFault } from './invariants.ts';
 

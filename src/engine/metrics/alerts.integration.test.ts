@@ -4,10 +4,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
 import type { Journal } from '../../journal/journal.ts';
-import { QuotaPublisherError } from '../../journal/quota/quota-publisher.ts';
-import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { QuotaPublisherError } from '../../journal/journal.ts';
+import { StoreError } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { packagePath } from '../../platform/package-paths.ts';
+import { tellAll } from '../book-batch.ts';
 import {
   memoryPublisher,
   memorySource,
@@ -17,7 +18,6 @@ import {
   runEngine,
 } from '../engine.fixture.ts';
 import type { EngineOptions } from '../engine.ts';
-import { tellAll } from '../engine-events.ts';
 import { chatCatalogue, chatRecord } from '../traffic.fixture.ts';
 import { ConsumerLag } from './consumer-lag.ts';
 import { EngineMetrics } from './engine-metrics.ts';
@@ -55,14 +55,14 @@ describe('the rules', () => {
     const own = cases.flatMap(({ alert_rule_test }) => alert_rule_test).filter(({ alertname }) => alertname === name);
     expect(own.some(({ exp_alerts }) => exp_alerts.length > 0)).toBe(true);
     expect(own.some(({ exp_alerts }) => exp_alerts.length === 0)).toBe(true);
-    const runbook = readFileSync(packagePath('docs/runbook.md'), 'utf8');
+    const runbook = readFileSync(packagePath('docs/operate/runbook.md'), 'utf8');
     expect(runbook.split('\n')).toContain(`## ${name}`);
     const rule = rules.find(({ alert }) => alert === name);
-    expect(rule?.annotations.runbook).toBe(`docs/runbook.md#${name.toLowerCase()}`);
+    expect(rule?.annotations.runbook).toBe(`docs/operate/runbook.md#${name.toLowerCase()}`);
   });
 
   test('every section of the run-book has an alert', () => {
-    const sections = readFileSync(packagePath('docs/runbook.md'), 'utf8').matchAll(/^## (Zerorate\w+)$/gm);
+    const sections = readFileSync(packagePath('docs/operate/runbook.md'), 'utf8').matchAll(/^## (Zerorate\w+)$/gm);
     expect([...sections].map(([, name]) => name)).toEqual(names);
   });
 });

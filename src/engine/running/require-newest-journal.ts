@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
-import { type PublishedEnd, readQuotaFile, readQuotaState } from '../../journal/quota/read-quota-state.ts';
-import type { Store } from '../../platform/clickhouse/store.ts';
-import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { type PublishedEnd, readQuotaFile, readQuotaState } from '../../journal/read-quota-state.ts';
+import { type Store, StoreError } from '../../platform/clickhouse/store.ts';
 import type { Config } from '../../platform/config/config.ts';
 import { isTopicMissing } from '../../platform/kafka/kafka-failure.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
@@ -29,7 +28,7 @@ export async function requireNewestJournal(config: Config, store: Store, logger:
   const message =
     `the journal is older than its quota updates: one is published of ${log}, record ${ahead.offset}, and the journal has ` +
     `${booked.get(log) ?? 'none'} as the last one. It is a restored copy, or another store. Restore a newer copy, or run once with ` +
-    '--accept-restored: the records after it are read again from the source and booked again (docs/backup.md)';
+    '--accept-restored: the records after it are read again from the source and booked again (docs/operate/backup.md)';
   throw new StoreError('journal_restored', message);
 }
 

@@ -7,7 +7,7 @@ import type { Store } from '../../platform/clickhouse/store.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
 import { decodeJson } from '../../rating/decode/decode-json.ts';
-import { PLAIN_RULES } from '../../rating/record/record-limits.ts';
+import { PLAIN_RULES } from '../../rating/flow-record.ts';
 import type { Source } from '../../sources/source.ts';
 import { bookEntry } from './book-entry.ts';
 import { CreditWatcher } from './credit-watcher.ts';
@@ -25,7 +25,7 @@ interface Settings {
   limitRecords: number;
 }
 
-/** Returns the bound that docs/finance.md states, where the store takes no time. */
+/** Returns the bound that docs/finance/accounts.md states, where the store takes no time. */
 function boundMs({ checkIntervalMs, maxDelayMs }: Settings): number {
   return checkIntervalMs + FACTS_MAX_AGE_MS + 2 * maxDelayMs;
 }

@@ -10,8 +10,8 @@ import { httpLimitsSchema } from '../../platform/http/http-limits-schema.ts';
 import { PeerSecret } from '../../platform/http/peer-secret.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
-import type { QuotaUpdate } from '../../rating/quota/quota-update.ts';
-import { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import type { QuotaUpdate } from '../../rating/quota-updates.ts';
+import { PseudonymKey } from '../../rating/subscribers.ts';
 import {
   type AccountStatement,
   accountClaims,

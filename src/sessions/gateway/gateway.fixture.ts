@@ -8,7 +8,7 @@ import { FLOW_RECORD_SCHEMA } from '../../generator/encode-avro.ts';
 import { PeerSecret } from '../../platform/http/peer-secret.ts';
 import { recordsOfBatch } from '../../platform/kafka/patches/patch-record-sets.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
-import type { FlowRecord } from '../../rating/record/flow-record.ts';
+import type { FlowRecord } from '../../rating/flow-record.ts';
 import { socksDial } from '../terminal/dial.ts';
 import type { BearerAnswer } from './control-server.ts';
 import { type Gateway, startGateway } from './gateway.ts';

@@ -1,11 +1,11 @@
 import { createHash, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
-import { formatIp, parseIp } from '../../rating/record/ip-address.ts';
+import { formatIp, parseIp } from '../../rating/ip-address.ts';
 import { CONTENT_TYPES, type ContentType } from './content-octets.ts';
 import type { SigningKey } from './session-token.ts';
 
 /** Header of CONNECT and of the relay's upgrade that carries a session tag as text. */
 export const SESSION_TAG_HEADER = 'zerorate-tag';
-/** A tag is so long, always; `docs/tags.md` has its layout octet by octet. */
+/** A tag is so long, always; `docs/concepts/tags.md` has its layout octet by octet. */
 export const SESSION_TAG_OCTETS = 148;
 /** base64url without padding. */
 export const SESSION_TAG_TEXT_LENGTH = 198;
@@ -167,8 +167,10 @@ export function verifySessionTag(
 ): TagVerdict | Promise<TagVerdict> {
   const tag = readSessionTag(octets);
   if (tag === null) return { fault: 'malformed' };
+  // A tag that waits for its key must not expire meanwhile.
+  const arrivedAtMs = nowMs();
   const found = findKey(tag.keyHint);
-  const judge = (key: KeyLookup) => judged(octets, tag, key, nowMs());
+  const judge = (key: KeyLookup) => judged(octets, tag, key, arrivedAtMs);
   return found instanceof Promise ? found.then(judge) : judge(found);
 }
 

@@ -104,18 +104,3 @@ function writeHeader({ value: batch, recordCount, baseSequence }: EncodedRecords
   batch.writeInt32BE(recordCount, 57);
   batch.writeUInt32BE(crc32c(batch.subarray(ATTRIBUTES_AT)), CRC_AT);
 }
-
-/** Zigzag, of numbers that are not negative; gives the offset after it. */
-export function writeVarint(out: Uint8Array, at: number, value: number): number {
-  let rest = value * 2;
-  let end = at;
-  for (; rest >= 0x80; rest >>>= 7) out[end++] = (rest & 0x7f) | 0x80;
-  out[end++] = rest;
-  return end;
-}
-
-export function varintOctets(value: number): number {
-  let octets = 1;
-  for (let rest = value * 2; rest >= 0x80; rest >>>= 7) octets++;
-  return octets;
-}

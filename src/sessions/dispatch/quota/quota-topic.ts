@@ -1,7 +1,7 @@
 import type { Batch, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { isTopicMissing } from '../../../platform/kafka/kafka-failure.ts';
 import { recordsOfBatch } from '../../../platform/kafka/patches/patch-record-sets.ts';
-import type { QuotaUpdate } from '../../../rating/quota/quota-update.ts';
+import type { QuotaUpdate } from '../../../rating/quota-updates.ts';
 import { QuotaTopicError } from './quota-topic-error.ts';
 import type { UpdateBatch } from './take-updates.ts';
 

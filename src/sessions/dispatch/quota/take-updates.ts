@@ -1,4 +1,4 @@
-import type { QuotaUpdate } from '../../../rating/quota/quota-update.ts';
+import type { QuotaUpdate } from '../../../rating/quota-updates.ts';
 import type { DispatchContext } from '../context.ts';
 import { announceAll } from '../proxies/announce.ts';
 import { today } from '../reports/take-reports.ts';
