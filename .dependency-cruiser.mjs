@@ -1,5 +1,5 @@
 /**
- * The one direction of imports: cli -> engine, assurance, development -> sessions, finance, sources, journal -> rating -> yaml, with
+ * The one direction of imports: cli -> engine, assurance, development -> sessions, finance, sources, journal -> rating -> formats, with
  * `platform` under all of them. A room names what it may import; whatever is not named is an error.
  */
 const MAY_IMPORT = {
@@ -14,19 +14,19 @@ const MAY_IMPORT = {
     'generator',
     'rating',
     'platform',
-    'yaml',
+    'formats',
   ],
   development: ['sessions', 'rating', 'platform'],
-  engine: ['finance', 'sources', 'journal', 'rating', 'platform', 'yaml'],
+  engine: ['finance', 'sources', 'journal', 'rating', 'platform', 'formats'],
   assurance: ['sessions', 'sources', 'journal', 'rating', 'platform'],
   finance: ['journal', 'rating', 'platform'],
-  sessions: ['rating', 'platform', 'yaml'],
+  sessions: ['rating', 'platform', 'formats'],
   sources: ['rating', 'platform'],
   journal: ['rating', 'platform'],
   generator: ['rating', 'platform'],
-  rating: ['yaml'],
-  platform: ['yaml'],
-  yaml: [],
+  rating: ['formats'],
+  platform: ['formats'],
+  formats: [],
 };
 
 /** The packages and modules of the pure core: none does I/O, reads a clock or draws at random. */

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { Kafka } from 'kafkajs';
-import { fetchRecordSets, recordsOf } from '../../src/platform/kafka/patches/patch-record-sets.ts';
+import { recordsOf } from '../../src/platform/kafka/patches/patch-record-sets.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
-import { quotaUpdateCodec } from '../../src/rating/quota/quota-update.ts';
 import { untilAssigned } from '../group.ts';
+import { quotaUpdateCodec } from '../../src/rating/quota-updates.ts';
 
 /** When the last quota update of each batch came, by the partition and the version of the records that it is derived from. */
 export interface QuotaArrivals {
@@ -14,7 +14,6 @@ export interface QuotaArrivals {
 
 /** Reads what is committed of the topic from now on. */
 export async function watchQuotas(kafka: Kafka, topic: string, partitions: number): Promise<QuotaArrivals> {
-  fetchRecordSets();
   const { decode } = quotaUpdateCodec(JSON.parse(readFileSync(packagePath('schemas/quota-update.avsc'), 'utf8')));
   const byVersion = new Map(
     Array.from({ length: partitions }, (_, partition) => [partition, new Map<number, number>()]),

@@ -1,7 +1,7 @@
 import type { GenerateTarget } from '../../src/generator/generate-options.ts';
 import type { Random } from '../../src/generator/random.ts';
 import { catalogueFromCanonicalJson } from '../../src/rating/catalogue/catalogue-compile.ts';
-import { formatCidr, networkOf } from '../../src/rating/record/ip-address.ts';
+import { formatCidr, networkOf } from '../../src/rating/ip-address.ts';
 import { Rules } from '../../src/rating/rules.ts';
 
 /** As long as prefixes that are announced and filtered are: a /24 more often than any other. */

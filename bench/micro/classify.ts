@@ -1,9 +1,9 @@
 import type { GenerateTarget } from '../../src/generator/generate-options.ts';
 import { Random } from '../../src/generator/random.ts';
+import type { FlowBatch } from '../../src/rating/flow-batch.ts';
+import { NO_TAG } from '../../src/rating/flow-batch.ts';
+import { parseCidr } from '../../src/rating/ip-address.ts';
 import { classifyBatch } from '../../src/rating/pipeline.ts';
-import type { FlowBatch } from '../../src/rating/record/flow-batch.ts';
-import { NO_TAG } from '../../src/rating/record/flow-batch.ts';
-import { parseCidr } from '../../src/rating/record/ip-address.ts';
 import type { Rules } from '../../src/rating/rules.ts';
 import type { BenchmarkGroup, Prepared } from './benchmark.ts';
 import { drawPrefixes, rulesOf, taggedApplications } from './catalogues.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { admit, type Incoming, type IngestContext } from '../../src/rating/admit.ts';
+import { FlowBatch } from '../../src/rating/flow-batch.ts';
 import type { Lane } from '../../src/rating/lane.ts';
-import { FlowBatch } from '../../src/rating/record/flow-batch.ts';
+import { admit, type Incoming, type IngestContext } from '../../src/rating/pipeline.ts';
 import type { Rules } from '../../src/rating/rules.ts';
 import type { BenchmarkGroup, Prepared } from './benchmark.ts';
 import { rulesOf, taggedApplications } from './catalogues.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { Random } from '../../src/generator/random.ts';
 import { subscriberOfRank } from '../../src/generator/subscribers.ts';
-import { PseudonymKey } from '../../src/rating/subscriber/pseudonym.ts';
+import { PseudonymKey } from '../../src/rating/subscribers.ts';
 import type { BenchmarkGroup, Prepared } from './benchmark.ts';
 
 const ROOT = Buffer.alloc(32, 7);

@@ -1,15 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import {
-  encodeQuotaRecords,
-  type PartitionRecords,
-  quotaKey,
-  quotaUpdateParts,
-} from '../../src/journal/quota/quota-records.ts';
-import { RECORDS_START } from '../../src/platform/kafka/kafka-record-batch.ts';
+import { encodeQuotaRecords, type PartitionRecords, quotaKey, quotaUpdateParts } from '../../src/journal/quota-records.ts';
+import { RECORDS_START } from '../../src/platform/kafka/patches/patch-encoded-records.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
-import { quotaUpdateCodec } from '../../src/rating/quota/quota-update.ts';
-import type { QuotaUpdates } from '../../src/rating/quota/quota-updates.ts';
+import { type QuotaUpdates, quotaUpdateCodec } from '../../src/rating/quota-updates.ts';
 
 const SCHEMA_ID = 7;
 const PARTITIONS = 4;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { summarise } from '../../src/rating/batch-summary.ts';
+import { type FlowBatch, UNDECIDED } from '../../src/rating/flow-batch.ts';
 import type { Lane } from '../../src/rating/lane.ts';
 import { classifyBatch, rateBatch } from '../../src/rating/pipeline.ts';
-import { type FlowBatch, UNDECIDED } from '../../src/rating/record/flow-batch.ts';
 import type { Rules } from '../../src/rating/rules.ts';
 import type { BenchmarkGroup, Prepared } from './benchmark.ts';
 import { rulesOf, type Tier, taggedApplications } from './catalogues.ts';

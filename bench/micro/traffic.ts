@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { encodeGeneratedAvro, FLOW_RECORD_SCHEMA } from '../../src/generator/encode-avro.ts';
 import type { GenerateTarget } from '../../src/generator/generate-options.ts';
 import { generateRecords } from '../../src/generator/generate-records.ts';
-import { admit, type Incoming, type IngestContext, incoming } from '../../src/rating/admit.ts';
-import { avroDecoder } from '../../src/rating/decode/decode-avro.ts';
+import { avroDecoder } from '../../src/rating/decode-avro.ts';
+import { FlowBatch, UNDECIDED } from '../../src/rating/flow-batch.ts';
+import { PLAIN_RULES } from '../../src/rating/flow-record.ts';
 import { Lane } from '../../src/rating/lane.ts';
-import { FlowBatch, UNDECIDED } from '../../src/rating/record/flow-batch.ts';
-import { PLAIN_RULES } from '../../src/rating/record/record-limits.ts';
+import { admit, type Incoming, type IngestContext, incoming } from '../../src/rating/pipeline.ts';
 import type { Rules } from '../../src/rating/rules.ts';
-import { PseudonymKey } from '../../src/rating/subscriber/pseudonym.ts';
+import { PseudonymKey } from '../../src/rating/subscribers.ts';
 
 const SCHEMA_ID = 1;
 const SUBSCRIBERS = 100_000;

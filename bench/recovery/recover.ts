@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { recoverLane } from '../../src/engine/recovery.ts';
-import { JournalReader } from '../../src/journal/journal-reader.ts';
+import { JournalReader } from '../../src/journal/clickhouse-journal.ts';
 import { openEmbeddedStore } from '../../src/platform/clickhouse/embedded-store.ts';
 import type { Lane } from '../../src/rating/lane.ts';
-import { PseudonymKey } from '../../src/rating/subscriber/pseudonym.ts';
+import { PseudonymKey } from '../../src/rating/subscribers.ts';
 import { cpuSeconds, residentOctets } from '../process-figures.ts';
 import { type BenchLane, LANE, laneOf, NODES, OCTETS_PER_CHARGE, WINDOW_RECORDS } from './lane.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { StoreError } from '../platform/clickhouse/store-error.ts';
+import { StoreError } from '../platform/clickhouse/store.ts';
 import { ConfigError } from '../platform/config/config-error.ts';
 import { reportFailure } from './failure.ts';
 

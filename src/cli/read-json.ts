@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type * as z from 'zod';
+import { formatFault } from '../formats/document-fault.ts';
+import { readYamlDocument } from '../formats/read-yaml-document.ts';
 import { ConfigError } from '../platform/config/config-error.ts';
 import { jsonFaultAt } from '../rating/decode/json-fault.ts';
-import { formatFault } from '../yaml/document-fault.ts';
-import { readYamlDocument } from '../yaml/read-yaml-document.ts';
 
 const BYTE_ORDER_MARK = '\ufeff';
 

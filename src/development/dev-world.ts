@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Cleanups } from '../platform/cleanups.ts';
 import { createKafka } from '../platform/kafka/kafka.ts';
 import { parsePseudonymKey } from '../platform/pseudonym-key.ts';
-import { PseudonymKey } from '../rating/subscriber/pseudonym.ts';
+import { PseudonymKey } from '../rating/subscribers.ts';
 import { CallHost } from './call-host.ts';
 import {
   applicationOf,

@@ -1,27 +1,21 @@
 import type { Tracer } from '@opentelemetry/api';
-import type { BatchPlace, GapReason } from '../journal/batch-digest.ts';
-import type { BlockMemory } from '../journal/block-memory.ts';
-import { insertBlockOnce, type RetryPolicy } from '../journal/insert-once.ts';
-import type { Journal } from '../journal/journal.ts';
+import type { BatchPlace, BlockMemory, GapReason } from '../journal/block-rows.ts';
+import { insertBlockOnce, type Journal, type QuotaPublisher, type RetryPolicy } from '../journal/journal.ts';
 import { type JournalBlock, journalBlock } from '../journal/journal-block.ts';
-import type { QuotaPublisher } from '../journal/quota/quota-publisher.ts';
 import type { Clock } from '../platform/clock.ts';
 import { isFenced } from '../platform/fenced.ts';
-import { type BatchSummary, summarise } from '../rating/batch-summary.ts';
-import { DEFAULT_LEAKAGE_ROWS, leakageOf } from '../rating/classify/leakage.ts';
+import { type BatchSummary, DEFAULT_LEAKAGE_ROWS, leakageOf, summarise } from '../rating/batch-summary.ts';
+import type { Catalogue } from '../rating/catalogue.ts';
+import { FlowBatch } from '../rating/flow-batch.ts';
+import type { RecordRules } from '../rating/flow-record.ts';
+import type { TopicPartition } from '../rating/lane.ts';
 import { classifyBatch, earliestPeriodStart, rateBatch } from '../rating/pipeline.ts';
-import { deriveQuotaUpdates } from '../rating/quota/quota-announcer.ts';
-import type { QuotaUpdates } from '../rating/quota/quota-updates.ts';
-import { FlowBatch } from '../rating/record/flow-batch.ts';
-import type { RecordRules } from '../rating/record/record-limits.ts';
+import { deriveQuotaUpdates, type QuotaUpdates } from '../rating/quota-updates.ts';
 import { rejectedPayload } from '../rating/record/rejected-payload.ts';
-import type { TopicPartition } from '../rating/record/topic-partition.ts';
 import type { Rules } from '../rating/rules.ts';
-import type { PseudonymKey } from '../rating/subscriber/pseudonym.ts';
-import type { BatchSteps } from './batch-steps.ts';
-import type { BookedBatch, EngineEvents } from './engine-events.ts';
-import type { OpenBatch } from './open-batch.ts';
-import { type RecoveredLane, reachBackTo } from './recovery.ts';
+import type { PseudonymKey } from '../rating/subscribers.ts';
+import type { BatchStep, BatchSteps, OpenBatch, RecoveredLane } from './open-batch.ts';
+import { reachBackTo } from './recovery.ts';
 import type { SourceGap } from './resume-offset.ts';
 
 export interface WorkerSettings {
@@ -110,7 +104,8 @@ async function rateAndBook(
   });
   steps.next('rate');
   classifyBatch(batch, state.lane, rules);
-  await reachBackTo(earliestPeriodStart(batch), ports.journal, lane, state);
+  const earliest = earliestPeriodStart(batch);
+  if (earliest < state.horizonDay) await reachBackTo(earliest, ports.journal, lane, state);
   rateBatch(batch, state.lane, rules);
   const openCounters = state.lane.counters.count;
   const windowRecords = Math.min(state.lane.position, settings.duplicateWindowRecords);
@@ -195,4 +190,52 @@ async function bookAndMoveHead(
   await insertBlockOnce(journal, block, retry, clock);
   const { laneSequence, log, bookingDay } = block;
   state.head = { sequence: laneSequence, position: state.lane.position, topic: log.topic, bookingDay };
+}
+
+/** A batch that is booked, and whose quota updates are published. */
+export interface BookedBatch {
+  block: JournalBlock;
+  summary: BatchSummary;
+  /** What it was rated with: the summary's applications are indexes into its own. */
+  catalogue: Catalogue;
+  /** How many quota updates it made. */
+  quotaUpdates: number;
+  /** Milliseconds of each step. */
+  durationMs: Readonly<Partial<Record<BatchStep, number>>>;
+  /** The lane after it. */
+  openCounters: number;
+  windowRecords: number;
+}
+
+/** A batch that was not booked (`book`), or whose quota updates were not published (`publish`). */
+export interface FailedBatch {
+  place: BatchPlace;
+  stage: 'book' | 'publish';
+  error: unknown;
+}
+
+/** What an engine reports of its work, each at most once a batch. The work does not depend on the listeners. */
+export interface EngineEvents {
+  /** A log was given to the engine, which resumes after `cursor`. */
+  onAssigned(log: TopicPartition, cursor: number): void;
+  onReleased(log: TopicPartition): void;
+  /** A batch is in the journal; its quota updates are still to be published. */
+  onJournaled(place: BatchPlace): void;
+  onBooked(booked: BookedBatch): void;
+  onFailed(failed: FailedBatch): void;
+  /** An accepted gap was booked. */
+  onGap(gap: SourceGap, place: BatchPlace): void;
+}
+
+/** Notifies all listeners, one after the other. */
+export function tellAll(listeners: readonly Partial<EngineEvents>[]): EngineEvents {
+  const each = (tell: (listener: Partial<EngineEvents>) => void) => listeners.forEach(tell);
+  return {
+    onAssigned: (log, cursor) => each((listener) => listener.onAssigned?.(log, cursor)),
+    onReleased: (log) => each((listener) => listener.onReleased?.(log)),
+    onJournaled: (place) => each((listener) => listener.onJournaled?.(place)),
+    onBooked: (booked) => each((listener) => listener.onBooked?.(booked)),
+    onFailed: (failed) => each((listener) => listener.onFailed?.(failed)),
+    onGap: (gap, place) => each((listener) => listener.onGap?.(gap, place)),
+  };
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { StoreError } from '../platform/clickhouse/store-error.ts';
-import type { Catalogue } from '../rating/catalogue/catalogue.ts';
-import { prefixMapsOf } from '../rating/classify/classify.ts';
+import { StoreError } from '../platform/clickhouse/store.ts';
+import type { Catalogue } from '../rating/catalogue.ts';
+import { prefixMapsOf } from '../rating/classify.ts';
 import { type Facts, NO_FACTS } from '../rating/rules.ts';
 import { CurrentRules } from './engine.ts';
 import { chatCatalogue } from './traffic.fixture.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import type { FlowRecord } from '../rating/record/flow-record.ts';
+import type { FlowRecord } from '../rating/flow-record.ts';
 import {
   memoryPublisher,
   memorySource,

@@ -1,24 +1,21 @@
 import { type Tracer, trace } from '@opentelemetry/api';
-import type { RetryPolicy } from '../journal/insert-once.ts';
-import type { Journal } from '../journal/journal.ts';
+import type { Journal, QuotaPublisher, RetryPolicy } from '../journal/journal.ts';
 import type { JournalBlock } from '../journal/journal-block.ts';
-import type { QuotaPublisher } from '../journal/quota/quota-publisher.ts';
 import type { Clock } from '../platform/clock.ts';
 import { isFenced } from '../platform/fenced.ts';
 import type { LogRecord, ProveRecord } from '../platform/kafka/log-record.ts';
 import type { BatchSummary } from '../rating/batch-summary.ts';
-import type { Catalogue } from '../rating/catalogue/catalogue.ts';
-import { Evidence } from '../rating/classify/classify.ts';
-import type { WordMaps } from '../rating/classify/word-maps.ts';
-import type { Decoder } from '../rating/decode/decoder.ts';
+import type { Catalogue } from '../rating/catalogue.ts';
+import { Evidence } from '../rating/classify.ts';
+import type { Decoder } from '../rating/flow-record.ts';
+import type { TopicPartition } from '../rating/lane.ts';
 import { OUTCOMES, type Outcome } from '../rating/outcome.ts';
-import type { TopicPartition } from '../rating/record/topic-partition.ts';
 import { type Facts, NO_FACTS, Rules } from '../rating/rules.ts';
+import type { WordMaps } from '../rating/word-maps.ts';
 import type { AskBounds, Source, SourceListener } from '../sources/source.ts';
-import { BatchMemory } from './batch-memory.ts';
-import type { WorkerPorts, WorkerSettings } from './book-batch.ts';
-import type { BookedBatch, EngineEvents } from './engine-events.ts';
+import type { BookedBatch, EngineEvents, WorkerPorts, WorkerSettings } from './book-batch.ts';
 import { LaneWorker } from './lane-worker.ts';
+import { BatchMemory } from './open-batch.ts';
 import { bookStartPosition, type StartPosition } from './start-position.ts';
 
 export interface EngineOptions extends Partial<EngineEvents> {

@@ -5,12 +5,12 @@ import { ClickHouseEvidence } from '../assurance/audit/clickhouse-evidence.ts';
 import type { AuditFault } from '../assurance/audit/invariants.ts';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import type { JournalBlock } from '../journal/journal-block.ts';
-import { StoreError } from '../platform/clickhouse/store-error.ts';
+import { StoreError } from '../platform/clickhouse/store.ts';
 import { systemClock } from '../platform/clock.ts';
 import { decodeJson } from '../rating/decode/decode-json.ts';
-import { PLAIN_RULES } from '../rating/record/record-limits.ts';
+import { PLAIN_RULES } from '../rating/flow-record.ts';
 import { Rules } from '../rating/rules.ts';
-import type { WorkerPorts, WorkerSettings } from './book-batch.ts';
+import type { BookedBatch, WorkerPorts, WorkerSettings } from './book-batch.ts';
 import {
   memoryPublisher,
   OPEN_STORE,
@@ -19,7 +19,6 @@ import {
   rawRecords,
   recordAt,
 } from './engine.fixture.ts';
-import type { BookedBatch } from './engine-events.ts';
 import { LaneWorker } from './lane-worker.ts';
 import { chatCatalogue, chatRecord } from './traffic.fixture.ts';
 

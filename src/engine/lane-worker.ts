@@ -1,13 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LogCursor } from '../journal/journal.ts';
-import { StoreError } from '../platform/clickhouse/store-error.ts';
+import { StoreError } from '../platform/clickhouse/store.ts';
 import { type LogRecord, NO_PROOF, type ProveRecord } from '../platform/kafka/log-record.ts';
-import type { Decoder } from '../rating/decode/decoder.ts';
-import type { FlowBatch } from '../rating/record/flow-batch.ts';
-import type { TopicPartition } from '../rating/record/topic-partition.ts';
+import type { FlowBatch } from '../rating/flow-batch.ts';
+import type { Decoder } from '../rating/flow-record.ts';
+import type { TopicPartition } from '../rating/lane.ts';
 import type { AskBounds } from '../sources/source.ts';
-import { BatchMemory } from './batch-memory.ts';
-import { BatchSteps } from './batch-steps.ts';
 import {
   bookBatch,
   bookGap,
@@ -17,12 +15,25 @@ import {
   type WorkerPorts,
   type WorkerSettings,
 } from './book-batch.ts';
-import { bookingDayOf, DAY_MS, fill, type HeldLog, isFull, nameOf, type OpenBatch } from './open-batch.ts';
-import { LaneMemory, lastQuotaUpdates, type RecoveredLane } from './recovery.ts';
+import type { RecoveredLane } from './open-batch.ts';
+import {
+  BatchMemory,
+  BatchSteps,
+  bookingDayOf,
+  DAY_MS,
+  fill,
+  type HeldLog,
+  isFull,
+  nameOf,
+  type OpenBatch,
+} from './open-batch.ts';
+import { lastQuotaUpdates, OPEN_DAYS, recoverLane } from './recovery.ts';
 import { bookedLog, gapNotAcceptedError, recreatedGap, resolveResumeOffset, type SourceGap } from './resume-offset.ts';
 
 /** After so long without a log a lane's memory is let go of: rebalances are over, and the next file has come. */
 const IDLE_MEMORY_MS = 60_000;
+/** After so many days the lane is read again, which discards the counters of periods that have ended. */
+const REFRESH_DAYS = 7;
 /** An asynchronous step of a batch while the next one fills. */
 interface Step {
   done: Promise<void>;
@@ -39,7 +50,10 @@ export class LaneWorker {
   readonly #name: string;
   readonly #ports: WorkerPorts;
   readonly #settings: WorkerSettings;
-  readonly #memory: LaneMemory;
+  /** The copy of what the journal holds; null where it must be read first. */
+  #lane: RecoveredLane | null = null;
+  /** The day on which it was read. */
+  #recoveredDay = 0;
   readonly #held = new Map<string, HeldLog>();
   #open: OpenBatch | null = null;
   /** The batch before, while it is being booked. */
@@ -68,7 +82,6 @@ export class LaneWorker {
     this.#batchMemory = batchMemory;
     this.#ports = ports;
     this.#settings = settings;
-    this.#memory = new LaneMemory(name, ports.journal, settings);
   }
 
   assign(log: TopicPartition, bounds: AskBounds): Promise<number> {
@@ -158,7 +171,7 @@ export class LaneWorker {
     this.#discardTimer ??= this.#ports.clock.after(IDLE_MEMORY_MS, () => {
       this.#discardTimer = null;
       void this.#inTurn(async () => {
-        if (this.#held.size === 0) this.#memory.forget();
+        if (this.#held.size === 0) this.#lane = null;
       });
     });
   }
@@ -178,7 +191,8 @@ export class LaneWorker {
     const { journal } = this.#ports;
     let { sequence } = await journal.head(this.#name);
     for (;;) {
-      this.#memory.forgetUnless(sequence);
+      // Another process has booked in this lane since: then the copy is of no use.
+      if (this.#lane?.head.sequence !== sequence) this.#lane = null;
       const { head } = await this.#recovered();
       const booked = bookedLog(log, head.topic);
       const cursor = await journal.cursor(booked);
@@ -189,9 +203,9 @@ export class LaneWorker {
   }
 
   async #openBatch(log: TopicPartition, first: LogRecord, decode: Decoder): Promise<OpenBatch> {
-    if (this.#memory.isOld(this.#today())) {
+    if (this.#lane !== null && this.#today() - this.#recoveredDay >= REFRESH_DAYS) {
       await this.#awaitPreviousPublish();
-      this.#memory.forget();
+      this.#lane = null;
     }
     const batch = await this.#batchMemory.take();
     try {
@@ -300,14 +314,18 @@ export class LaneWorker {
     return { booked: gap.log, cursor: gap.lastOffset };
   }
 
-  #recovered(): Promise<RecoveredLane> {
+  async #recovered(): Promise<RecoveredLane> {
+    if (this.#lane !== null) return this.#lane;
     const { publisher, journal, rules } = this.#ports;
-    return this.#memory.recovered(this.#today(), async (lane) => {
-      const { catalogue } = await rules();
-      for (const updates of await lastQuotaUpdates(journal, this.#name, lane, catalogue)) {
-        await publisher.publish(this.#name, updates);
-      }
-    });
+    const today = this.#today();
+    const lane = await recoverLane(journal, this.#name, { ...this.#settings, horizonDay: today - OPEN_DAYS });
+    const { catalogue } = await rules();
+    for (const updates of await lastQuotaUpdates(journal, this.#name, lane, catalogue)) {
+      await publisher.publish(this.#name, updates);
+    }
+    this.#lane = lane;
+    this.#recoveredDay = today;
+    return lane;
   }
 
   #today(): number {
@@ -319,7 +337,7 @@ export class LaneWorker {
     this.#open?.steps.end('forgotten');
     if (this.#open !== null) this.#batchMemory.drop(this.#open.batch);
     this.#open = null;
-    this.#memory.forget();
+    this.#lane = null;
     this.#held.clear();
   }
 

@@ -1,13 +1,12 @@
 import type { Journal } from '../journal/journal.ts';
-import { admit, incoming } from '../rating/admit.ts';
-import type { Decoder } from '../rating/decode/decoder.ts';
+import { FlowBatch } from '../rating/flow-batch.ts';
+import type { Decoder, RecordRules } from '../rating/flow-record.ts';
 import { isCharged, type Outcome, outcomeOf, REASONS, type Reason } from '../rating/outcome.ts';
-import { classifyBatch, earliestPeriodStart, rateBatch } from '../rating/pipeline.ts';
-import { FlowBatch } from '../rating/record/flow-batch.ts';
-import type { RecordRules } from '../rating/record/record-limits.ts';
+import { admit, classifyBatch, earliestPeriodStart, incoming, rateBatch } from '../rating/pipeline.ts';
 import type { Rules } from '../rating/rules.ts';
 import type { RecordLog } from '../sources/record-source.ts';
-import { type MemorySettings, OPEN_DAYS, type RecoveredLane, reachBackTo, recoverLane } from './recovery.ts';
+import type { RecoveredLane } from './open-batch.ts';
+import { type MemorySettings, OPEN_DAYS, reachBackTo, recoverLane } from './recovery.ts';
 
 /** What a record would be booked as. */
 export interface RecordPreview {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LogRecord } from '../platform/kafka/log-record.ts';
-import type { FlowRecord } from '../rating/record/flow-record.ts';
+import type { FlowRecord } from '../rating/flow-record.ts';
 import {
   memoryPublisher,
   memorySource,

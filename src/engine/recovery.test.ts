@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { counterColumns, identityColumns } from '../../test/simulation/restored-columns.ts';
 import type { Journal } from '../journal/journal.ts';
-import { PseudonymKey } from '../rating/subscriber/pseudonym.ts';
+import { PseudonymKey } from '../rating/subscribers.ts';
 import { lastQuotaUpdates, recoverLane } from './recovery.ts';
 import { chatCatalogue } from './traffic.fixture.ts';
 

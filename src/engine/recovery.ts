@@ -1,19 +1,12 @@
-import type { BookedMove, Journal, LaneHead } from '../journal/journal.ts';
-import type { Catalogue } from '../rating/catalogue/catalogue.ts';
+import type { BookedMove, Journal } from '../journal/journal.ts';
+import type { Catalogue } from '../rating/catalogue.ts';
 import { Lane } from '../rating/lane.ts';
-import { QuotaAnnouncer } from '../rating/quota/quota-announcer.ts';
-import type { QuotaUpdates } from '../rating/quota/quota-updates.ts';
-import type { PseudonymKey } from '../rating/subscriber/pseudonym.ts';
+import { QuotaAnnouncer, type QuotaUpdates } from '../rating/quota-updates.ts';
+import type { PseudonymKey } from '../rating/subscribers.ts';
+import type { RecoveredLane } from './open-batch.ts';
 
 /** Later than any period's first day. */
 const NO_DAY = 65536;
-
-/** A lane as the journal has it. Counters of periods that begin before `horizonDay` are not in memory. */
-export interface RecoveredLane {
-  lane: Lane;
-  head: LaneHead;
-  horizonDay: number;
-}
 
 /** Reads back all that rating needs to continue: the lane's last batch, its open counters, the identities in its window. */
 export async function recoverLane(
@@ -106,51 +99,7 @@ async function quotaUpdatesOf(
 
 /** Counters of periods that began this many days ago and later are in memory; older ones are read when a record needs them. */
 export const OPEN_DAYS = 40;
-/** After so many days the lane is read again, which discards the counters of periods that have ended. */
-const REFRESH_DAYS = 7;
-
 export interface MemorySettings {
   pseudonymKey: PseudonymKey;
   duplicateWindowRecords: number;
-}
-
-/** A lane's copy of what the journal holds. It is thrown away after any failure, and read back when it is needed. */
-export class LaneMemory {
-  readonly #name: string;
-  readonly #journal: Journal;
-  readonly #settings: MemorySettings;
-  #recovered: RecoveredLane | null = null;
-  #recoveredDay = 0;
-
-  constructor(name: string, journal: Journal, settings: MemorySettings) {
-    this.#name = name;
-    this.#journal = journal;
-    this.#settings = settings;
-  }
-
-  /** `onRecovered` is called when the lane had to be read. */
-  async recovered(today: number, onRecovered: (lane: RecoveredLane) => Promise<void>): Promise<RecoveredLane> {
-    if (this.#recovered !== null) return this.#recovered;
-    const recovered = await recoverLane(this.#journal, this.#name, {
-      ...this.#settings,
-      horizonDay: today - OPEN_DAYS,
-    });
-    await onRecovered(recovered);
-    this.#recovered = recovered;
-    this.#recoveredDay = today;
-    return recovered;
-  }
-
-  /** Another process has booked in this lane since: then the copy is of no use. */
-  forgetUnless(sequence: number): void {
-    if (this.#recovered?.head.sequence !== sequence) this.forget();
-  }
-
-  isOld(today: number): boolean {
-    return this.#recovered !== null && today - this.#recoveredDay >= REFRESH_DAYS;
-  }
-
-  forget(): void {
-    this.#recovered = null;
-  }
 }

@@ -1,5 +1,5 @@
-import type { LossReason } from '../journal/batch-digest.ts';
-import type { TopicPartition } from '../rating/record/topic-partition.ts';
+import type { LossReason } from '../journal/block-rows.ts';
+import type { TopicPartition } from '../rating/lane.ts';
 import type { LogBounds } from '../sources/source.ts';
 import { SourceError } from '../sources/source-error.ts';
 

@@ -1,5 +1,5 @@
 import { isFenced } from '../platform/fenced.ts';
-import type { TopicPartition } from '../rating/record/topic-partition.ts';
+import type { TopicPartition } from '../rating/lane.ts';
 import { bookWithoutRecords, type WorkerPorts, type WorkerSettings } from './book-batch.ts';
 import { DAY_MS } from './open-batch.ts';
 import { recoverLane } from './recovery.ts';

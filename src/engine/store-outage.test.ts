@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { StoreError } from '../platform/clickhouse/store-error.ts';
+import { StoreError } from '../platform/clickhouse/store.ts';
 import { StoreOutage } from './store-outage.ts';
 
 const full = new StoreError('store_full', '/data: the disk of the store is full: 0 MiB are left', { canRetry: true });

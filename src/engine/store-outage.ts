@@ -1,5 +1,4 @@
-import type { Journal } from '../journal/journal.ts';
-import type { QuotaPublisher } from '../journal/quota/quota-publisher.ts';
+import type { Journal, QuotaPublisher } from '../journal/journal.ts';
 import type { Clock } from '../platform/clock.ts';
 import { isFenced } from '../platform/fenced.ts';
 import type { Health } from '../platform/http/health.ts';

@@ -1,6 +1,6 @@
-import type { Catalogue, Plan } from '../rating/catalogue/catalogue.ts';
 import { parseCatalogue } from '../rating/catalogue/catalogue-compile.ts';
-import type { FlowRecord } from '../rating/record/flow-record.ts';
+import type { Catalogue, Plan } from '../rating/catalogue.ts';
+import type { FlowRecord } from '../rating/flow-record.ts';
 import { testRecord } from '../rating/traffic.fixture.ts';
 
 const CATALOGUE = `

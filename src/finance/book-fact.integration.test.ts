@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
 import { fixedColumn, int64Column, stringColumn } from '../platform/clickhouse/native-block.ts';
-import type { Store } from '../platform/clickhouse/store.ts';
-import { StoreError } from '../platform/clickhouse/store-error.ts';
+import { type Store, StoreError } from '../platform/clickhouse/store.ts';
 import { bookFact as book, type NumberedFact } from './book-fact.ts';
 
 const DOWN = new StoreError('store_unreachable', 'down', { canRetry: true });

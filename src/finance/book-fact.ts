@@ -1,5 +1,4 @@
-import { insertOnce, type RetryPolicy } from '../journal/insert-once.ts';
-import { insertSettings, placeToken } from '../journal/insert-statement.ts';
+import { insertOnce, insertSettings, placeToken, type RetryPolicy } from '../journal/journal.ts';
 import { type NativeColumn, nativeBlock, structureOf } from '../platform/clickhouse/native-block.ts';
 import type { Store } from '../platform/clickhouse/store.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';

@@ -4,9 +4,9 @@ import { encodeGeneratedJson } from '../generator/encode-text.ts';
 import { generateRecords } from '../generator/generate-records.ts';
 import type { Store } from '../platform/clickhouse/store.ts';
 import { LogRecord } from '../platform/kafka/log-record.ts';
-import { readRecord } from '../rating/admit.ts';
-import type { Catalogue } from '../rating/catalogue/catalogue.ts';
+import type { Catalogue } from '../rating/catalogue.ts';
 import { decodeJson } from '../rating/decode/decode-json.ts';
+import { readRecord } from '../rating/pipeline.ts';
 import { NO_FACTS } from '../rating/rules.ts';
 import { endOfMonthMs, type Month, startOfMonthMs } from './month.ts';
 

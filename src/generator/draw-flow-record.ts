@@ -1,4 +1,4 @@
-import { CONTENT_TYPES, type FlowRecord } from '../rating/record/flow-record.ts';
+import { CONTENT_TYPES, type FlowRecord } from '../rating/flow-record.ts';
 import { type GenerateSettings, identitiesOf, NO_IDENTITIES, tagAndIpShare } from './generate-options.ts';
 import type { Random } from './random.ts';
 import { createRemoteAddresses } from './remote-addresses.ts';

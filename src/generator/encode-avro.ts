@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import avro from 'avsc';
+import { varintOf } from '../formats/varint.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import type { Candidate } from '../rating/decode/decoder.ts';
+import type { Candidate } from '../rating/flow-record.ts';
 import { NO_IDENTITIES } from './generate-options.ts';
 import type { GeneratedRecord } from './generated-record.ts';
 
@@ -48,18 +49,10 @@ function encodeDatum(fields: Candidate): Buffer {
   return Buffer.concat([
     // Each of the four is one byte.
     flowRecordType.toBuffer(emptied).subarray(0, -4),
-    ...octets.map((value) => encodeLong(BigInt(value as number))),
+    ...octets.map((value) => varintOf(BigInt(value as number))),
     identityType.toBuffer(fields.sponsorIdentity ?? null),
     identityType.toBuffer(fields.applicationServiceProviderIdentity ?? null),
   ]);
-}
-
-/** Returns Avro's long: zig-zag, seven bits a byte, the lowest first. */
-function encodeLong(value: bigint): Buffer {
-  const octets: number[] = [];
-  let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
-  for (; rest > 127n; rest >>= 7n) octets.push(Number(rest & 127n) | 128);
-  return Buffer.from([...octets, Number(rest)]);
 }
 
 function confluentHeader(schemaId: number): Buffer {

@@ -1,5 +1,5 @@
-import type { Candidate } from '../rating/decode/decoder.ts';
-import { FLOW_RECORD_FIELDS, type FlowRecord } from '../rating/record/flow-record.ts';
+import { csvCell } from '../formats/csv.ts';
+import { type Candidate, FLOW_RECORD_FIELDS, type FlowRecord } from '../rating/flow-record.ts';
 import type { GeneratedRecord } from './generated-record.ts';
 
 /** The first row of a CSV file. */
@@ -50,8 +50,6 @@ function encodeRow(fields: FlowRecord | Candidate): string {
   return FLOW_RECORD_FIELDS.map((name) => cell(fields[name])).join(',');
 }
 
-/** Quotes a cell with a comma or a quote (RFC 4180). */
 function cell(value: unknown): string {
-  const text = value === null || value === undefined ? '' : String(value);
-  return text.includes(',') || text.includes('"') ? `"${text.replaceAll('"', '""')}"` : text;
+  return value === null || value === undefined ? '' : csvCell(String(value));
 }

@@ -1,5 +1,5 @@
 import { ConfigError } from '../platform/config/config-error.ts';
-import type { ContentType, FlowRecord } from '../rating/record/flow-record.ts';
+import type { ContentType, FlowRecord } from '../rating/flow-record.ts';
 import { MALFORMATIONS, type Malformation } from './malformations.ts';
 
 /** Tags and addresses to draw from; a catalogue's application is a target. */

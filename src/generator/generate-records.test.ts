@@ -3,7 +3,7 @@ import { BlockList, isIPv6 } from 'node:net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { shortestMs } from '../rating/catalogue/large-catalogue.fixture.ts';
-import type { FlowRecord } from '../rating/record/flow-record.ts';
+import type { FlowRecord } from '../rating/flow-record.ts';
 import { validateFlowRecord } from '../rating/record/validate.ts';
 import type { GenerateOptions } from './generate-options.ts';
 import { generateRecords } from './generate-records.ts';

@@ -1,4 +1,4 @@
-import type { FlowRecord } from '../rating/record/flow-record.ts';
+import type { FlowRecord } from '../rating/flow-record.ts';
 import { createFlowRecordDrawer, type DrawnRecord } from './draw-flow-record.ts';
 import { completeOptions, type GenerateOptions, type GenerateSettings } from './generate-options.ts';
 import type { GeneratedRecord } from './generated-record.ts';

@@ -1,5 +1,4 @@
-import type { Candidate } from '../rating/decode/decoder.ts';
-import type { FlowRecord } from '../rating/record/flow-record.ts';
+import type { Candidate, FlowRecord } from '../rating/flow-record.ts';
 import type { Evidence } from './draw-flow-record.ts';
 import type { Malformation } from './malformations.ts';
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { avroDecoder } from '../rating/decode/decode-avro.ts';
 import { csvDecoder } from '../rating/decode/decode-csv.ts';
 import { decodeJson } from '../rating/decode/decode-json.ts';
-import type { Decoder } from '../rating/decode/decoder.ts';
+import { avroDecoder } from '../rating/decode-avro.ts';
+import type { Decoder } from '../rating/flow-record.ts';
 import { validateFlowRecord } from '../rating/record/validate.ts';
 import { encodeGeneratedAvro, FLOW_RECORD_SCHEMA } from './encode-avro.ts';
 import { CSV_HEADER, encodeGeneratedCsv, encodeGeneratedJson } from './encode-text.ts';

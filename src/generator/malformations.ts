@@ -1,6 +1,5 @@
-import type { Candidate } from '../rating/decode/decoder.ts';
+import type { Candidate, FlowRecord } from '../rating/flow-record.ts';
 import type { Reason } from '../rating/outcome.ts';
-import type { FlowRecord } from '../rating/record/flow-record.ts';
 import type { Random } from './random.ts';
 
 /** Formats of records: JSON lines (or messages), CSV rows, an Avro container, bare Avro or Confluent Avro messages. */

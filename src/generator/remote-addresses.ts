@@ -1,6 +1,6 @@
 import { ConfigError } from '../platform/config/config-error.ts';
-import { PrefixTable } from '../rating/classify/prefix-table.ts';
-import { wordMaps } from '../rating/classify/word-maps.ts';
+import { PrefixTable } from '../rating/classify.ts';
+import { wordMaps } from '../rating/word-maps.ts';
 import { drawInside, formatAddress, type Prefix, parsePrefix } from './address-space.ts';
 import type { GenerateTarget } from './generate-options.ts';
 import type { Random } from './random.ts';

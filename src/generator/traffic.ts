@@ -1,4 +1,4 @@
-import { CONTENT_TYPES, type ContentType } from '../rating/record/flow-record.ts';
+import { CONTENT_TYPES, type ContentType } from '../rating/flow-record.ts';
 import type { Random } from './random.ts';
 
 /** Traffic of one flow. */

@@ -7,7 +7,7 @@ import { gunzipSync } from 'node:zlib';
 import avro from 'avsc';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { FLOW_RECORD_FIELDS } from '../rating/record/flow-record.ts';
+import { FLOW_RECORD_FIELDS } from '../rating/flow-record.ts';
 import { FLOW_RECORD_SCHEMA } from './encode-avro.ts';
 import type { GenerateOptions } from './generate-options.ts';
 import { generateRecords } from './generate-records.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { BlockMemory } from './block-memory.ts';
+import { BlockMemory } from './block-rows.ts';
 
 /** Arrays of a block that is larger than the first memory. */
 function take(memory: BlockMemory) {

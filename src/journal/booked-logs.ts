@@ -1,6 +1,6 @@
 import { literal, type Store } from '../platform/clickhouse/store.ts';
 import type { SourceProof } from '../platform/kafka/log-record.ts';
-import { RECYCLED } from '../rating/record/topic-partition.ts';
+import { RECYCLED } from '../rating/lane.ts';
 
 /** How far a log is booked, or was at the end of one of its batches. */
 interface BookedTo {

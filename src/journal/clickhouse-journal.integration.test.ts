@@ -4,13 +4,12 @@ import { chatCatalogue } from '../engine/traffic.fixture.ts';
 import { structureOf } from '../platform/clickhouse/native-block.ts';
 import { systemClock } from '../platform/clock.ts';
 import { summarise } from '../rating/batch-summary.ts';
+import { FlowBatch } from '../rating/flow-batch.ts';
 import { Lane } from '../rating/lane.ts';
-import { FlowBatch } from '../rating/record/flow-batch.ts';
 import { Rules } from '../rating/rules.ts';
-import { PseudonymKey } from '../rating/subscriber/pseudonym.ts';
+import { PseudonymKey } from '../rating/subscribers.ts';
 import { ClickHouseJournal } from './clickhouse-journal.ts';
-import { insertBlockOnce } from './insert-once.ts';
-import { insertStatement } from './insert-statement.ts';
+import { insertBlockOnce, insertStatement } from './journal.ts';
 import { type JournalBlock, journalBlock } from './journal-block.ts';
 
 let opened: OpenedStore;

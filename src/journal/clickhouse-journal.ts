@@ -1,10 +1,232 @@
+import { buffer } from 'node:stream/consumers';
 import { nativeBlock, stringColumn, structureOf } from '../platform/clickhouse/native-block.ts';
-import { literal, type Store } from '../platform/clickhouse/store.ts';
-import type { Catalogue } from '../rating/catalogue/catalogue.ts';
-import { insertStatement } from './insert-statement.ts';
-import type { Journal } from './journal.ts';
+import { type NativeBlockReader, readNative } from '../platform/clickhouse/native-columns.ts';
+import { guarded, literal, type Store } from '../platform/clickhouse/store.ts';
+import { readSuspensionFacts } from '../platform/clickhouse/suspension-facts.ts';
+import type { Catalogue } from '../rating/catalogue.ts';
+import { RECYCLED, rewrittenName, type TopicPartition } from '../rating/lane.ts';
+import type { RestoredCounters, RestoredIdentities } from '../rating/restored-columns.ts';
+import type { Facts } from '../rating/rules.ts';
+import { PSEUDONYM_WORDS } from '../rating/subscribers.ts';
+import { type BookedMove, insertStatement, type Journal, type LaneHead, type LogCursor } from './journal.ts';
 import type { JournalBlock } from './journal-block.ts';
-import { JournalReader } from './journal-reader.ts';
+import { readLastClosings } from './last-closings.ts';
+
+const DAY = 'toUInt16(period_start)';
+const SEEN =
+  'toFloat64(lane_position), seen_nodes, seen.row, seen.node, arrayMap(n -> toFloat64(n), seen.sequence), seen.fingerprint';
+
+/** What one query gives, about. ClickHouse may be in this process: its memory is then what the engine has, too. */
+export interface ReadAtOnce {
+  counters: number;
+  records: number;
+}
+
+/** Some 200 MiB in ClickHouse, and 30 as a result. */
+const AT_ONCE: ReadAtOnce = { counters: 500_000, records: 1_000_000 };
+
+/** What the engine reads back from the journal: all that it knows after a start. */
+export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> {
+  readonly #store: Store;
+  readonly #atOnce: ReadAtOnce;
+
+  constructor(store: Store, atOnce = AT_ONCE) {
+    this.#store = store;
+    this.#atOnce = atOnce;
+  }
+
+  async digestAt(lane: string, laneSequence: number): Promise<string | null> {
+    const [row] = await this.#store.query<{ digest: string }>(
+      `SELECT digest FROM journal WHERE kind = 'batch' AND lane = ${literal(lane)} AND lane_sequence = ${laneSequence}`,
+    );
+    return row?.digest ?? null;
+  }
+
+  async head(lane: string): Promise<LaneHead> {
+    const [row] = await this.#store.query<Record<'sequence' | 'position' | 'topic' | 'day', string | number>>(
+      'SELECT max(lane_sequence) AS sequence, max(lane_position + records_read) AS position, ' +
+        // A corrected record's log is none that a source reads: it says nothing of how the source's own was named last.
+        `argMaxIf(topic, lane_sequence, NOT startsWith(topic, '${RECYCLED}')) AS topic, ` +
+        'toUInt16(argMax(booking_date, lane_sequence)) AS day ' +
+        `FROM journal WHERE kind = 'batch' AND lane = ${literal(lane)}`,
+    );
+    return {
+      sequence: Number(row.sequence),
+      position: Number(row.position),
+      topic: String(row.topic),
+      bookingDay: Number(row.day),
+    };
+  }
+
+  /** `max` over nothing would say 0. */
+  async cursor({ lane, topic, partition }: TopicPartition): Promise<LogCursor> {
+    const [row] = await this.#store.query<{ cursor: number; proof: string }>(
+      `SELECT ifNull(maxOrNull(offset), -1) AS cursor, argMax(source_proof, lane_sequence) AS proof FROM journal ` +
+        `WHERE kind = 'batch' AND lane = ${literal(lane)} AND topic = ${literal(topic)} AND partition = ${partition}`,
+    );
+    return { offset: Number(row.cursor), sourceProof: row.proof };
+  }
+
+  async *counters(lane: string, fromDay: number, toDay: number): AsyncIterable<RestoredCounters> {
+    yield* this.#countersWhere(lane, `${DAY} >= ${fromDay} AND ${DAY} < ${toDay}`);
+  }
+
+  /** All counters of a lane as they were before the batch of this number. */
+  async *countersBefore(lane: string, laneSequence: number): AsyncIterable<RestoredCounters> {
+    const cursors =
+      `SELECT topic, partition, max(offset) AS last FROM journal WHERE kind = 'batch' AND lane = ${literal(lane)} ` +
+      `AND lane_sequence < ${laneSequence} GROUP BY topic, partition`;
+    yield* this.#countersWhere(lane, 'offset <= last', `INNER JOIN (${cursors}) AS cursors USING (topic, partition)`);
+  }
+
+  /**
+   * A counter only grows, so its last state is its greatest; at the same use, the greatest carry. Both are one number: the
+   * state of an aggregation over a tuple is many times as large.
+   */
+  async *#countersWhere(lane: string, condition: string, join = ''): AsyncIterable<RestoredCounters> {
+    const charges = `FROM journal ${join} WHERE kind = 'charge' AND lane = ${literal(lane)} AND ${condition}`;
+    const [row] = await this.#store.query<Record<'counters' | 'subscribers', string | number>>(
+      `SELECT uniq(subscriber, plan_id, period_start) AS counters, uniq(subscriber) AS subscribers ${charges}`,
+    );
+    const about = { counters: Number(row.counters), subscribers: Number(row.subscribers) };
+    const slices = Math.ceil(about.counters / this.#atOnce.counters);
+    for (let slice = 0; slice < slices; slice++) {
+      yield* this.#read(
+        'SELECT subscriber, plan_id, day, toFloat64(bitShiftRight(state, 16)), toUInt16(bitAnd(state, 65535)) FROM (' +
+          `SELECT subscriber, plan_id, ${DAY} AS day, ` +
+          'max(bitOr(bitShiftLeft(toUInt128(used_octets_after), 16), toUInt128(carry_after))) AS state ' +
+          `${charges} AND ${pseudonymsOf(slice, slices)} GROUP BY subscriber, plan_id, day)`,
+        (block) => readCounters(block, about),
+      );
+    }
+  }
+
+  /** A batch's identities stay together as they are stored: one by one, each would take the names of all nodes with it. */
+  async *seen(lane: string, fromOrdinal: number, toOrdinal: number): AsyncIterable<RestoredIdentities> {
+    const { records } = this.#atOnce;
+    for (let from = fromOrdinal; from < toOrdinal; from += records) {
+      const to = Math.min(from + records, toOrdinal);
+      const blocks = this.#read(
+        `SELECT ${SEEN} FROM journal WHERE kind = 'batch' AND lane = ${literal(lane)} ` +
+          `AND lane_position + records_read > ${from} AND lane_position < ${to} ORDER BY lane_sequence`,
+        readIdentities,
+      );
+      for await (const batches of blocks) for (const batch of batches) yield within(batch, from, to);
+    }
+  }
+
+  async *seenByEarlier(lane: string, topic: string, beforeSequence: number): AsyncIterable<RestoredIdentities> {
+    const blocks = this.#read(
+      `SELECT ${SEEN} FROM journal WHERE kind = 'batch' AND lane = ${literal(lane)} AND topic != ${literal(topic)} ` +
+        `AND lane_sequence < ${beforeSequence} ` +
+        `AND replaceRegexpOne(topic, '~[0-9a-f]{8}(~[0-9]+)?$', '') = ${literal(rewrittenName(topic) ?? '')} ` +
+        'ORDER BY lane_sequence',
+      readIdentities,
+    );
+    for await (const batches of blocks) for (const batch of batches) yield within(batch, 0, Number.MAX_SAFE_INTEGER);
+  }
+
+  /** The whole result is in memory at once, as it is in a ClickHouse in this process anyway. */
+  async *#read<T>(sql: string, read: (block: NativeBlockReader) => T): AsyncIterable<T> {
+    yield* readNative(await guarded(async () => buffer(await this.#store.stream(sql, 'Native'))), read);
+  }
+
+  async moves(lane: string, sequence: number): Promise<BookedMove[]> {
+    const [batch] = await this.#store.query<{ topic: string; partition: number; first: number; last: number }>(
+      `SELECT topic, partition, first_offset AS first, offset AS last FROM journal WHERE kind = 'batch' ` +
+        `AND lane = ${literal(lane)} AND lane_sequence = ${sequence}`,
+    );
+    const { topic, partition } = batch;
+    // No alias has the name of a column: ClickHouse would put it in the column's place everywhere.
+    const rows = await this.#store.query<{
+      who: string;
+      plan: string;
+      version: number;
+      day: number;
+      used: number;
+      last: number;
+    }>(
+      'SELECT lower(hex(subscriber)) AS who, plan_id AS plan, argMax(plan_version, offset) AS version, ' +
+        `${DAY} AS day, max(used_octets_after) AS used, max(offset) AS last ` +
+        `FROM journal WHERE kind = 'charge' AND lane = ${literal(lane)} AND topic = ${literal(topic)} ` +
+        `AND partition = ${partition} AND offset BETWEEN ${batch.first} AND ${batch.last} ` +
+        'GROUP BY subscriber, plan, day ORDER BY last',
+    );
+    return rows.map(({ who, plan, version, day, used, last }) => ({
+      subscriber: who,
+      planId: plan,
+      planVersion: version,
+      periodStart: day,
+      usedOctets: Number(used),
+      offset: Number(last),
+      topic,
+      partition,
+    }));
+  }
+
+  async facts(): Promise<Facts> {
+    const [suspensions, closings] = await Promise.all([
+      readSuspensionFacts(this.#store),
+      readLastClosings(this.#store),
+    ]);
+    return { suspensions, closings };
+  }
+}
+
+/** Pseudonyms are as good as random: those between two beginnings of two octets are a slice of about the same size. */
+function pseudonymsOf(slice: number, slices: number): string {
+  const bound = (at: number) =>
+    `toFixedString(unhex('${Math.floor((at * 65_536) / slices)
+      .toString(16)
+      .padStart(4, '0')}'), 16)`;
+  const end = slice + 1 < slices ? ` AND subscriber < ${bound(slice + 1)}` : '';
+  return `subscriber >= ${bound(slice)}${end}`;
+}
+
+/** Subscriber, plan, first day, use and carry, as ClickHouse's Native format has them. */
+function readCounters(block: NativeBlockReader, about: RestoredCounters['about']): RestoredCounters {
+  const subscriber = block.fixedString(PSEUDONYM_WORDS);
+  const { texts: planIds, keys: plan } = block.fewTexts();
+  const [periodStart, usedOctets, carry] = [block.uint16(), block.float64(), block.uint16()];
+  return { count: block.rows, subscriber, plan, planIds, periodStart, usedOctets, carry, about };
+}
+
+/** Of each batch: its first ordinal, its nodes, and of each identity the row, the node, the number and the fingerprint. */
+function readIdentities(block: NativeBlockReader): RestoredIdentities[] {
+  const position = block.float64();
+  const nodes = block.arraysOfTexts();
+  const [row, node] = [block.arraysOfUint32(), block.arraysOfUint32()];
+  const [sequence, fingerprint] = [block.arraysOfFloat64(), block.arraysOfUint32()];
+  return Array.from({ length: block.rows }, (_, at) => {
+    const [start, end] = [row.ends[at - 1] ?? 0, row.ends[at]];
+    return {
+      count: end - start,
+      ordinal: Float64Array.from(row.elements.subarray(start, end), (place) => position[at] + place),
+      node: node.elements.subarray(start, end),
+      nodeIds: nodes.elements.slice(nodes.ends[at - 1] ?? 0, nodes.ends[at]),
+      sequence: sequence.elements.subarray(start, end),
+      fingerprint: fingerprint.elements.subarray(start, end),
+    };
+  });
+}
+
+/** Those with ordinals in [from, to), which are ascending. */
+function within(identities: RestoredIdentities, from: number, to: number): RestoredIdentities {
+  const { ordinal, node, sequence, fingerprint } = identities;
+  const placeOf = (bound: number) => {
+    const place = ordinal.findIndex((value) => value >= bound);
+    return place < 0 ? ordinal.length : place;
+  };
+  const [start, end] = [placeOf(from), placeOf(to)];
+  return {
+    ...identities,
+    count: end - start,
+    ordinal: ordinal.subarray(start, end),
+    node: node.subarray(start, end),
+    sequence: sequence.subarray(start, end),
+    fingerprint: fingerprint.subarray(start, end),
+  };
+}
 
 /** The journal in ClickHouse, embedded or on a server. */
 export class ClickHouseJournal extends JournalReader implements Journal {

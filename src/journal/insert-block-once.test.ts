@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { StoreError } from '../platform/clickhouse/store-error.ts';
-import { insertBlockOnce } from './insert-once.ts';
-import type { Journal } from './journal.ts';
+import { StoreError } from '../platform/clickhouse/store.ts';
+import { insertBlockOnce, type Journal } from './journal.ts';
 import type { JournalBlock } from './journal-block.ts';
 
 const RETRY = { firstDelayMs: 1, maxDelayMs: 4, giveUpAfterMs: 100 };

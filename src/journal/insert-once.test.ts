@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { StoreError } from '../platform/clickhouse/store-error.ts';
-import { insertOnce } from './insert-once.ts';
+import { StoreError } from '../platform/clickhouse/store.ts';
+import { insertOnce } from './journal.ts';
 
 const DOWN = new StoreError('store_unreachable', 'down', { canRetry: true });
 const FENCED = new StoreError('batch_fenced', 'the journal has moved on');

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { insertSettings, insertStatement, placeToken, tokenOf } from './insert-statement.ts';
+import { insertSettings, insertStatement, placeToken, tokenOf } from './journal.ts';
 import type { JournalBlock } from './journal-block.ts';
 
 const block = {

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { summarise } from '../rating/batch-summary.ts';
+import { leakageOf, summarise } from '../rating/batch-summary.ts';
 import { catalogueFromCanonicalJson } from '../rating/catalogue/catalogue-compile.ts';
-import { leakageOf } from '../rating/classify/leakage.ts';
 import { NO_FACTS, Rules } from '../rating/rules.ts';
 import { asValue, rateValues, testLane, testRecord, testRules } from '../rating/traffic.fixture.ts';
 import { journalBlock } from './journal-block.ts';

@@ -9,18 +9,14 @@ import {
   strings,
 } from '../platform/clickhouse/native-block.ts';
 import { NO_PROOF } from '../platform/kafka/log-record.ts';
-import type { BatchSummary } from '../rating/batch-summary.ts';
-import type { Catalogue } from '../rating/catalogue/catalogue.ts';
-import type { Leakage } from '../rating/classify/leakage.ts';
+import type { BatchSummary, Leakage } from '../rating/batch-summary.ts';
+import type { Catalogue } from '../rating/catalogue.ts';
+import type { FlowBatch } from '../rating/flow-batch.ts';
 import type { Lane } from '../rating/lane.ts';
 import { failedAtTheDoor, isCharged, OUTCOMES, outcomeOf, REASONS } from '../rating/outcome.ts';
-import type { FlowBatch } from '../rating/record/flow-batch.ts';
 import type { Rules } from '../rating/rules.ts';
-import { PSEUDONYM_OCTETS, PSEUDONYM_WORDS } from '../rating/subscriber/pseudonym.ts';
-import { type BatchPlace, batchDigest } from './batch-digest.ts';
-import { BlockMemory } from './block-memory.ts';
-import { BlockRows } from './block-rows.ts';
-import { seenIdentities } from './seen-identities.ts';
+import { PSEUDONYM_OCTETS, PSEUDONYM_WORDS } from '../rating/subscribers.ts';
+import { type BatchPlace, BlockMemory, BlockRows, batchDigest, seenIdentities } from './block-rows.ts';
 
 export const ENGINE_VERSION = '0.1.0';
 

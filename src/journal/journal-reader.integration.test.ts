@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
 import { counterRows, identityRows } from '../rating/restored-columns.ts';
-import { JournalReader } from './journal-reader.ts';
+import { JournalReader } from './clickhouse-journal.ts';
 
 const LANE = "'flow-0'";
 const SUBSCRIBERS = 300;

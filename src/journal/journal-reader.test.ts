@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import type { Store } from '../platform/clickhouse/store.ts';
-import { JournalReader } from './journal-reader.ts';
+import { JournalReader } from './clickhouse-journal.ts';
 
 test('a result that breaks off is told as a store that may be asked again', async () => {
   const store: Pick<Store, 'query' | 'stream'> = {

@@ -1,8 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onCluster } from '../platform/clickhouse/server-cluster.ts';
-import { literal, type Store } from '../platform/clickhouse/store.ts';
-import { StoreError } from '../platform/clickhouse/store-error.ts';
+import { literal, type Store, StoreError } from '../platform/clickhouse/store.ts';
 
 interface Migration {
   number: number;

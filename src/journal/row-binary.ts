@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { varintEnd, varUintValue } from '../formats/varint.ts';
 
 /**
  * Reads rows of ClickHouse's RowBinary from a stream, keeping at most one chunk and a torn row in memory. `read` takes the
@@ -91,12 +92,11 @@ export class RowBinaryReader {
   }
 
   #varUint(): number {
-    let value = 0;
-    for (let scale = 1; ; scale *= 128) {
-      const octet = this.#bytes.readUInt8(this.#advance(1));
-      value += (octet & 127) * scale;
-      if (octet < 128) return value;
-    }
+    const start = this.#at;
+    const end = varintEnd(this.#bytes, start);
+    if (end === -1) throw new RangeError('past the end');
+    this.#at = end;
+    return varUintValue(this.#bytes, start, end);
   }
 
   #advance(count: number): number {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { summarise } from './batch-summary.ts';
+import { FlowBatch, UNDECIDED } from './flow-batch.ts';
 import { OUTCOMES, outcomeOf, REASON_CODE, REASONS, type Reason } from './outcome.ts';
-import { FlowBatch, UNDECIDED } from './record/flow-batch.ts';
 
 const rowsOf = (maxOctets: number, maxLength: number) =>
   fc.array(

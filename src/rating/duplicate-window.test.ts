@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { DuplicateWindow } from './duplicate-window.ts';
+import { DuplicateWindow } from './lane.ts';
 
 const record = fc.record({
   node: fc.integer({ min: 0, max: 2 }),

@@ -3,7 +3,7 @@ import { parseCatalogue } from './catalogue/catalogue-compile.ts';
 import { decodeJson } from './decode/decode-json.ts';
 import { explainRecord } from './explain.ts';
 import { NO_FACTS, Rules } from './rules.ts';
-import { PseudonymKey } from './subscriber/pseudonym.ts';
+import { PseudonymKey } from './subscribers.ts';
 
 const { catalogue } = parseCatalogue(
   `

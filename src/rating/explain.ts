@@ -1,10 +1,4 @@
-import { admit, type IngestContext, incoming } from './admit.ts';
-import type { Catalogue } from './catalogue/catalogue.ts';
-import type { Decoder } from './decode/decoder.ts';
-import { Lane } from './lane.ts';
-import { formatMicros } from './money.ts';
-import { outcomeOf, REASONS } from './outcome.ts';
-import { classifyBatch, rateBatch } from './pipeline.ts';
+import type { Catalogue } from './catalogue.ts';
 import {
   CONFLICTING_IDENTITIES,
   EVIDENCES,
@@ -13,12 +7,15 @@ import {
   NO_TAG,
   UNDECIDED,
   UNKNOWN_IDENTITY,
-} from './record/flow-batch.ts';
-import { CONTENT_TYPES } from './record/flow-record.ts';
-import { parseCidr } from './record/ip-address.ts';
-import { PLAIN_RULES } from './record/record-limits.ts';
+} from './flow-batch.ts';
+import { CONTENT_TYPES, type Decoder, PLAIN_RULES } from './flow-record.ts';
+import { parseCidr } from './ip-address.ts';
+import { Lane } from './lane.ts';
+import { formatMicros } from './money.ts';
+import { outcomeOf, REASONS } from './outcome.ts';
+import { admit, classifyBatch, type IngestContext, incoming, rateBatch } from './pipeline.ts';
 import type { Rules } from './rules.ts';
-import type { PseudonymKey } from './subscriber/pseudonym.ts';
+import type { PseudonymKey } from './subscribers.ts';
 
 /** One step of a record's way, in words. */
 export interface Explanation {

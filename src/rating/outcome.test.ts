@@ -1,11 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { admit, incoming } from './admit.ts';
 import { decodeJson } from './decode/decode-json.ts';
+import { FlowBatch } from './flow-batch.ts';
+import { type FlowRecord, PLAIN_RULES } from './flow-record.ts';
 import { isCharged, outcomeOf, REASONS, type Reason } from './outcome.ts';
-import { classifyBatch, rateBatch } from './pipeline.ts';
-import { FlowBatch } from './record/flow-batch.ts';
-import type { FlowRecord } from './record/flow-record.ts';
-import { PLAIN_RULES } from './record/record-limits.ts';
+import { admit, classifyBatch, incoming, rateBatch } from './pipeline.ts';
 import type { Rules } from './rules.ts';
 import { asValue, closedFor, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 

@@ -1,10 +1,8 @@
 import { expect, test } from 'vitest';
-import { admit, incoming } from './admit.ts';
 import { decodeJson } from './decode/decode-json.ts';
-import { classifyBatch, earliestPeriodStart, rateBatch } from './pipeline.ts';
-import { FlowBatch } from './record/flow-batch.ts';
-import type { FlowRecord } from './record/flow-record.ts';
-import { PLAIN_RULES } from './record/record-limits.ts';
+import { FlowBatch } from './flow-batch.ts';
+import { type FlowRecord, PLAIN_RULES } from './flow-record.ts';
+import { admit, classifyBatch, earliestPeriodStart, incoming, rateBatch } from './pipeline.ts';
 import { asValue, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { DateTime } from 'luxon';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
+import type { FlowRecord } from './flow-record.ts';
 import { cumulativeChargeMicros } from './rate.ts';
-import type { FlowRecord } from './record/flow-record.ts';
 import {
   asValue,
   closedFor,

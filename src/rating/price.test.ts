@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { PriceTier } from './catalogue/catalogue.ts';
+import type { PriceTier } from './catalogue.ts';
 import { cumulativeChargeMicros } from './rate.ts';
 
 /** Rule 6 word for word, in integers of any size. */

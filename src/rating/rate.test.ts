@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Plan } from './catalogue/catalogue.ts';
-import { CounterTable } from './quota/counter-table.ts';
-import { cumulativeChargeMicros, rate } from './rate.ts';
-import { FlowBatch } from './record/flow-batch.ts';
+import type { Plan } from './catalogue.ts';
+import { FlowBatch } from './flow-batch.ts';
+import { CounterTable, cumulativeChargeMicros, rate } from './rate.ts';
 import { MAX_RECORD_OCTETS } from './record/validate.ts';
 
 const NO_QUOTA = Number.POSITIVE_INFINITY;

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import type { FlowRecord } from './flow-record.ts';
 import { Lane } from './lane.ts';
-import type { FlowRecord } from './record/flow-record.ts';
 import { NO_FACTS } from './rules.ts';
-import { PseudonymKey } from './subscriber/pseudonym.ts';
+import { PseudonymKey } from './subscribers.ts';
 import { asValue, closedFor, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 
 const late = (startTime: string, fields: Partial<FlowRecord> = {}) =>

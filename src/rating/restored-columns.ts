@@ -1,4 +1,4 @@
-import { PSEUDONYM_OCTETS } from './subscriber/pseudonym.ts';
+import { PSEUDONYM_OCTETS } from './subscribers.ts';
 
 /** Counters as the journal has them, column by column: a lane may have millions, and no object is made for each. */
 export interface RestoredCounters {

@@ -1,9 +1,8 @@
-import type { Catalogue } from './catalogue/catalogue.ts';
 import { isPeriodClosed, type LastClosing, monthAfterDay } from './catalogue/closed-periods.ts';
-import { PeriodCalendar } from './catalogue/period.ts';
-import { Evidence } from './classify/classify.ts';
+import { type Catalogue, PeriodCalendar } from './catalogue.ts';
+import { Evidence } from './classify.ts';
+import type { FlowBatch } from './flow-batch.ts';
 import type { Reason } from './outcome.ts';
-import type { FlowBatch } from './record/flow-batch.ts';
 
 /** Who is suspended as of one numbered fact. */
 interface Suspensions {

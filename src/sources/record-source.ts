@@ -1,6 +1,6 @@
 import { LogRecord } from '../platform/kafka/log-record.ts';
-import type { Decoder } from '../rating/decode/decoder.ts';
-import type { TopicPartition } from '../rating/record/topic-partition.ts';
+import type { Decoder } from '../rating/flow-record.ts';
+import type { TopicPartition } from '../rating/lane.ts';
 import type { Source } from './source.ts';
 
 /** Records in memory, in offset order, and the log that they are booked under. */

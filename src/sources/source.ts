@@ -1,6 +1,6 @@
 import type { LogRecord, ProveRecord } from '../platform/kafka/log-record.ts';
-import type { Decoder } from '../rating/decode/decoder.ts';
-import type { TopicPartition } from '../rating/record/topic-partition.ts';
+import type { Decoder } from '../rating/flow-record.ts';
+import type { TopicPartition } from '../rating/lane.ts';
 
 /** Offsets that the log still has: [startOffset, endOffset). Null where the source cannot say (files). */
 export interface LogBounds {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { insertStatement } from '../../src/journal/insert-statement.ts';
+import { insertStatement } from '../../src/journal/journal.ts';
 import type { JournalBlock } from '../../src/journal/journal-block.ts';
 import { withoutGuard } from './control.ts';
 import { isJournalInsert, laneOf } from './proxied-request.ts';

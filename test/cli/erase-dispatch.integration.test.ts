@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePort } from '../../src/development/servers/free-port.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
 import { parsePseudonymKey } from '../../src/platform/pseudonym-key.ts';
-import { PseudonymKey } from '../../src/rating/subscriber/pseudonym.ts';
+import { PseudonymKey } from '../../src/rating/subscribers.ts';
 import { DispatchStore } from '../../src/sessions/dispatch/dispatch-store.ts';
 import type { Session } from '../../src/sessions/dispatch/session.ts';
 import { pinnedProxy, RunningCompanion, withoutAccounts } from './companion.fixture.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packagePath } from '../../src/platform/package-paths.ts';
-import type { FlowRecord } from '../../src/rating/record/flow-record.ts';
+import type { FlowRecord } from '../../src/rating/flow-record.ts';
 import { testRecord } from '../../src/rating/traffic.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 

@@ -7,7 +7,7 @@ import kafkajs, { logLevel, type Producer } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { generateRecords } from '../../src/generator/generate-records.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
-import type { FlowRecord } from '../../src/rating/record/flow-record.ts';
+import type { FlowRecord } from '../../src/rating/flow-record.ts';
 import { type KafkaServer, startKafka } from '../servers/kafka-server.ts';
 import { type RegistryServer, registerSchema, startRegistry } from '../servers/registry-server.ts';
 import { runUntilBooked } from './run-until-booked.fixture.ts';

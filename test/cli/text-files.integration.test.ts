@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packagePath } from '../../src/platform/package-paths.ts';
-import { FLOW_RECORD_FIELDS } from '../../src/rating/record/flow-record.ts';
+import { FLOW_RECORD_FIELDS } from '../../src/rating/flow-record.ts';
 import { testRecord } from '../../src/rating/traffic.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 

@@ -4,8 +4,8 @@ import type { LoadedKey } from '../../src/engine/running/load-key.ts';
 import { bookKey, KeyedJournal } from '../../src/engine/running/watch-key.ts';
 import { bookKeyHistory, compareKeyHistory, hasBookings } from '../../src/finance/key-history.ts';
 import { erasedKey, parsePseudonymKey, type StoredPseudonymKey } from '../../src/platform/pseudonym-key.ts';
-import { PLAIN_RULES } from '../../src/rating/record/record-limits.ts';
-import { PseudonymKey } from '../../src/rating/subscriber/pseudonym.ts';
+import { PLAIN_RULES } from '../../src/rating/flow-record.ts';
+import { PseudonymKey } from '../../src/rating/subscribers.ts';
 import { testRecord, testRules } from '../../src/rating/traffic.fixture.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 25);

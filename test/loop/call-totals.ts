@@ -1,5 +1,5 @@
 import { formatTable, grouped } from '../../src/platform/telemetry/print-table.ts';
-import type { FlowRecord } from '../../src/rating/record/flow-record.ts';
+import type { FlowRecord } from '../../src/rating/flow-record.ts';
 import { CALL_CONTENT } from './call-content.ts';
 import type { Member } from './crowd.ts';
 import { APPLICATIONS } from './loop-plan.ts';

@@ -1,4 +1,4 @@
-import type { Identification } from '../../src/rating/catalogue/catalogue.ts';
+import type { Identification } from '../../src/rating/catalogue.ts';
 import type { ContentType } from '../../src/sessions/protocol/content-octets.ts';
 
 /** An application of the loop, as catalogue, dispatch server and proxies are configured for it. */

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import avro from 'avsc';
+import { recordsOfBatch } from '../../src/platform/kafka/patches/patch-record-sets.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
-import type { Identification } from '../../src/rating/catalogue/catalogue.ts';
+import type { Identification } from '../../src/rating/catalogue.ts';
 import { REASONS } from '../../src/rating/outcome.ts';
-import type { FlowRecord } from '../../src/rating/record/flow-record.ts';
+import type { FlowRecord } from '../../src/rating/flow-record.ts';
 import type { ContentType } from '../../src/sessions/protocol/content-octets.ts';
 import { reportedUsageSchema } from '../../src/sessions/protocol/dispatch-messages.ts';
 import type { Member } from './crowd.ts';
@@ -56,10 +57,13 @@ export async function readFlowRecords({ kafka }: LoopWorld): Promise<FlowRecord[
   await new Promise<void>((resolve, reject) => {
     if (left === 0) return resolve();
     const run = consumer.run({
-      eachMessage: async ({ message }) => {
-        const record = type.fromBuffer(message.value as Buffer) as FlowRecord;
-        records.set(record.localSequenceNumber, record);
-        if (--left === 0) resolve();
+      eachBatch: async ({ batch }) => {
+        for (const { value } of recordsOfBatch(batch)) {
+          const record = type.fromBuffer(Buffer.from(value)) as FlowRecord;
+          records.set(record.localSequenceNumber, record);
+          left--;
+        }
+        if (left <= 0) resolve();
       },
     });
     run.catch(reject);

@@ -1,8 +1,8 @@
 import type { WorkerSettings } from '../../src/engine/book-batch.ts';
 import { Engine } from '../../src/engine/engine.ts';
-import type { Catalogue } from '../../src/rating/catalogue/catalogue.ts';
-import { prefixMapsOf } from '../../src/rating/classify/classify.ts';
-import { PseudonymKey } from '../../src/rating/subscriber/pseudonym.ts';
+import type { Catalogue } from '../../src/rating/catalogue.ts';
+import { prefixMapsOf } from '../../src/rating/classify.ts';
+import { PseudonymKey } from '../../src/rating/subscribers.ts';
 import { JournalPort, type SimulatedStore } from './journal-port.ts';
 import type { SimulatedGroup } from './simulated-group.ts';
 import { SimulatedProcess, type World } from './simulated-process.ts';

@@ -1,8 +1,8 @@
 import type { Journal } from '../../src/journal/journal.ts';
 import type { JournalBlock } from '../../src/journal/journal-block.ts';
-import { StoreError } from '../../src/platform/clickhouse/store-error.ts';
-import type { Catalogue } from '../../src/rating/catalogue/catalogue.ts';
-import type { TopicPartition } from '../../src/rating/record/topic-partition.ts';
+import { StoreError } from '../../src/platform/clickhouse/store.ts';
+import type { Catalogue } from '../../src/rating/catalogue.ts';
+import type { TopicPartition } from '../../src/rating/lane.ts';
 import type { RestoredCounters, RestoredIdentities } from '../../src/rating/restored-columns.ts';
 import { counterColumns, identityColumns } from './restored-columns.ts';
 import type { SimulatedJournal } from './simulated-journal.ts';

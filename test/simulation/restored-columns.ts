@@ -4,7 +4,7 @@ import type {
   RestoredCounters,
   RestoredIdentities,
 } from '../../src/rating/restored-columns.ts';
-import { PSEUDONYM_OCTETS, PSEUDONYM_WORDS } from '../../src/rating/subscriber/pseudonym.ts';
+import { PSEUDONYM_OCTETS, PSEUDONYM_WORDS } from '../../src/rating/subscribers.ts';
 
 /** Returns counters in the form that a lane restores. */
 export function counterColumns(rows: readonly CounterRow[]): RestoredCounters {

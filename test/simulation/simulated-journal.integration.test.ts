@@ -4,18 +4,16 @@ import type { JournalEvidence } from '../../src/assurance/audit/evidence.ts';
 import { OPEN_STORE, type OpenedStore } from '../../src/engine/engine.fixture.ts';
 import { Random } from '../../src/generator/random.ts';
 import { ClickHouseJournal } from '../../src/journal/clickhouse-journal.ts';
-import { insertStatement } from '../../src/journal/insert-statement.ts';
-import type { Journal } from '../../src/journal/journal.ts';
+import { insertStatement, type Journal } from '../../src/journal/journal.ts';
 import { type JournalBlock, journalBlock } from '../../src/journal/journal-block.ts';
 import { structureOf } from '../../src/platform/clickhouse/native-block.ts';
 import { LogRecord } from '../../src/platform/kafka/log-record.ts';
-import { admit } from '../../src/rating/admit.ts';
 import { summarise } from '../../src/rating/batch-summary.ts';
 import { decodeJson } from '../../src/rating/decode/decode-json.ts';
+import { FlowBatch } from '../../src/rating/flow-batch.ts';
+import { PLAIN_RULES } from '../../src/rating/flow-record.ts';
 import { Lane } from '../../src/rating/lane.ts';
-import { classifyBatch, rateBatch } from '../../src/rating/pipeline.ts';
-import { FlowBatch } from '../../src/rating/record/flow-batch.ts';
-import { PLAIN_RULES } from '../../src/rating/record/record-limits.ts';
+import { admit, classifyBatch, rateBatch } from '../../src/rating/pipeline.ts';
 import {
   type CounterRow,
   counterRows,

@@ -1,10 +1,9 @@
-import { tokenOf } from '../../src/journal/insert-statement.ts';
-import type { BookedMove, LaneHead, LogCursor } from '../../src/journal/journal.ts';
+import { type BookedMove, type LaneHead, type LogCursor, tokenOf } from '../../src/journal/journal.ts';
 import { BATCH_NUMBERS, BATCH_TEXTS, type JournalBlock, KINDS } from '../../src/journal/journal-block.ts';
-import { StoreError } from '../../src/platform/clickhouse/store-error.ts';
+import { StoreError } from '../../src/platform/clickhouse/store.ts';
 import { NO_PROOF } from '../../src/platform/kafka/log-record.ts';
 import type { LastClosing } from '../../src/rating/catalogue/closed-periods.ts';
-import type { TopicPartition } from '../../src/rating/record/topic-partition.ts';
+import type { TopicPartition } from '../../src/rating/lane.ts';
 import type { CounterRow, IdentityRow } from '../../src/rating/restored-columns.ts';
 import type { Facts } from '../../src/rating/rules.ts';
 import { type NativeRow, nativeRows } from './native-rows.ts';

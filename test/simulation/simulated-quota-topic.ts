@@ -1,6 +1,5 @@
-import { type QuotaPublisher, QuotaPublisherError } from '../../src/journal/quota/quota-publisher.ts';
-import type { QuotaUpdate } from '../../src/rating/quota/quota-update.ts';
-import type { QuotaUpdates } from '../../src/rating/quota/quota-updates.ts';
+import { type QuotaPublisher, QuotaPublisherError } from '../../src/journal/journal.ts';
+import type { QuotaUpdates, QuotaUpdate } from '../../src/rating/quota-updates.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 
 const LATEST_MS = 8000;

@@ -1,7 +1,7 @@
 import { isFenced } from '../../src/platform/fenced.ts';
 import type { KafkaLogger } from '../../src/platform/kafka/kafka.ts';
 import { decodeJson } from '../../src/rating/decode/decode-json.ts';
-import type { TopicPartition } from '../../src/rating/record/topic-partition.ts';
+import type { TopicPartition } from '../../src/rating/lane.ts';
 import { KafkaAssignment } from '../../src/sources/kafka/kafka-assignment.ts';
 import { KafkaFeed } from '../../src/sources/kafka/kafka-feed.ts';
 import type { Source, SourceListener } from '../../src/sources/source.ts';

@@ -1,9 +1,8 @@
 import type { Random } from '../../src/generator/random.ts';
 import type { LogRecordParts } from '../../src/platform/kafka/log-record.ts';
-import type { Catalogue } from '../../src/rating/catalogue/catalogue.ts';
 import { parseCatalogue } from '../../src/rating/catalogue/catalogue-compile.ts';
-import type { FlowRecord } from '../../src/rating/record/flow-record.ts';
-import { PLAIN_RULES, type RecordRules } from '../../src/rating/record/record-limits.ts';
+import type { Catalogue } from '../../src/rating/catalogue.ts';
+import { type FlowRecord, PLAIN_RULES, type RecordRules } from '../../src/rating/flow-record.ts';
 import { MAX_RECORD_OCTETS } from './simulated-source.ts';
 
 const HOUR_MS = 60 * 60 * 1000;

@@ -10,8 +10,7 @@ import {
   runEngine,
 } from '../../engine/engine.fixture.ts';
 import type { LogRecord } from '../../platform/kafka/log-record.ts';
-import type { FlowRecord } from '../../rating/record/flow-record.ts';
-import { PLAIN_RULES } from '../../rating/record/record-limits.ts';
+import { type FlowRecord, PLAIN_RULES } from '../../rating/flow-record.ts';
 import { testRecord, testRules } from '../../rating/traffic.fixture.ts';
 import { replayBatches } from '../replay/replay.ts';
 import { auditQuotas } from './audit-quotas.ts';

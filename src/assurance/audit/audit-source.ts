@@ -1,7 +1,7 @@
-import { readRecord } from '../../rating/admit.ts';
-import type { RecordRules } from '../../rating/record/record-limits.ts';
+import type { RecordRules } from '../../rating/flow-record.ts';
+import { readRecord } from '../../rating/pipeline.ts';
 import { counterRows, identityRows } from '../../rating/restored-columns.ts';
-import type { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import type { PseudonymKey } from '../../rating/subscribers.ts';
 import { rulesByBatch } from '../replay/rules-by-batch.ts';
 import { type ComputedRecord, compareBatch, hexOf } from './compare-batch.ts';
 import { comparePayloads } from './compare-payloads.ts';

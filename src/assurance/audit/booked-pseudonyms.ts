@@ -1,4 +1,4 @@
-import { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import { PseudonymKey } from '../../rating/subscribers.ts';
 
 const PSEUDONYM_TEXT = /^~[0-9a-f]{32}$/;
 const BASE64 = 'base64:';

@@ -1,6 +1,6 @@
-import type { GapReason } from '../../journal/batch-digest.ts';
+import type { GapReason } from '../../journal/block-rows.ts';
+import { JournalReader } from '../../journal/clickhouse-journal.ts';
 import { BATCH_NUMBERS } from '../../journal/journal-block.ts';
-import { JournalReader } from '../../journal/journal-reader.ts';
 import { readLastClosings } from '../../journal/last-closings.ts';
 import { readRowBinary } from '../../journal/row-binary.ts';
 import { literal, type Store } from '../../platform/clickhouse/store.ts';

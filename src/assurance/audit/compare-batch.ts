@@ -1,7 +1,7 @@
+import { EVIDENCES } from '../../rating/flow-batch.ts';
+import { CONTENT_TYPES, type FlowRecord } from '../../rating/flow-record.ts';
 import { type Fault, OUTCOMES, type Outcome } from '../../rating/outcome.ts';
 import { fingerprintOf } from '../../rating/record/fingerprint.ts';
-import { EVIDENCES } from '../../rating/record/flow-batch.ts';
-import { CONTENT_TYPES, type FlowRecord } from '../../rating/record/flow-record.ts';
 import type { BatchRow, StoredBatch } from './evidence.ts';
 import type { AuditFault, Invariant } from './invariants.ts';
 import {

@@ -1,5 +1,5 @@
 import { rejectedPayload } from '../../rating/record/rejected-payload.ts';
-import type { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import type { PseudonymKey } from '../../rating/subscribers.ts';
 import { BookedPseudonyms } from './booked-pseudonyms.ts';
 import type { DecodeAt } from './decoding-at.ts';
 import type { BatchRow, StoredBatch } from './evidence.ts';

@@ -1,5 +1,5 @@
-import type { Decoder } from '../../rating/decode/decoder.ts';
-import { rejectUnknownSchema } from '../../rating/decode/schema-header.ts';
+import { rejectUnknownSchema } from '../../rating/decode-avro.ts';
+import type { Decoder } from '../../rating/flow-record.ts';
 import type { JournalEvidence } from './evidence.ts';
 import type { WalkedBatch } from './walk-batches.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
 import { catalogueFromCanonicalJson } from '../../rating/catalogue/catalogue-compile.ts';
-import { CONTENT_TYPES } from '../../rating/record/flow-record.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
+import { CONTENT_TYPES } from '../../rating/flow-record.ts';
 
 const APPLICATIONS = 4;
 const ZONES = [

@@ -1,4 +1,4 @@
-import type { GapReason } from '../../journal/batch-digest.ts';
+import type { GapReason } from '../../journal/block-rows.ts';
 import type { LastClosing } from '../../rating/catalogue/closed-periods.ts';
 import type { RestoredCounters, RestoredIdentities } from '../../rating/restored-columns.ts';
 import type { StoredRow } from './stored-columns.ts';

@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readRecord } from '../../rating/admit.ts';
 import { decodeJson } from '../../rating/decode/decode-json.ts';
+import { EVIDENCES } from '../../rating/flow-batch.ts';
+import type { FlowRecord } from '../../rating/flow-record.ts';
 import type { Lane } from '../../rating/lane.ts';
 import { failedAtTheDoor, type Outcome, REASONS, type Reason } from '../../rating/outcome.ts';
+import { readRecord } from '../../rating/pipeline.ts';
 import { fingerprintOf } from '../../rating/record/fingerprint.ts';
-import { EVIDENCES } from '../../rating/record/flow-batch.ts';
-import type { FlowRecord } from '../../rating/record/flow-record.ts';
 import { NO_FACTS, Rules } from '../../rating/rules.ts';
-import { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import { PseudonymKey } from '../../rating/subscribers.ts';
 import { asValue, closedFor, rateValues, testLane, testRecord, testRules } from '../../rating/traffic.fixture.ts';
 import { ADDRESSES, catalogues, IDENTITIES, INSTANTS, mostly, TAGS } from './drawn-catalogues.fixture.ts';
 import { SecondComputation, type SecondOutcome, secondRules } from './second-computation.ts';

@@ -1,9 +1,9 @@
+import type { FlowRecord } from '../../rating/flow-record.ts';
+import { rewrittenName } from '../../rating/lane.ts';
 import { type Fault, type Outcome, outcomeOf, REASON_CODE, type Reason } from '../../rating/outcome.ts';
 import { fingerprintOf } from '../../rating/record/fingerprint.ts';
-import type { FlowRecord } from '../../rating/record/flow-record.ts';
-import { rewrittenName } from '../../rating/record/topic-partition.ts';
 import { identityRows, type RestoredIdentities } from '../../rating/restored-columns.ts';
-import type { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import type { PseudonymKey } from '../../rating/subscribers.ts';
 import {
   firstDayOfPeriod,
   isClosed,

@@ -1,5 +1,5 @@
+import type { FlowRecord } from '../../rating/flow-record.ts';
 import type { Fault } from '../../rating/outcome.ts';
-import type { FlowRecord } from '../../rating/record/flow-record.ts';
 import { leakageKey, type OutcomeTotal, outcomeKey } from './outcome-list.ts';
 import type { SecondOutcome } from './second-computation.ts';
 import { networkOfAddress } from './second-rules.ts';

@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import type { catalogueSchema } from '../../rating/catalogue/catalogue-document.ts';
+import type { FlowRecord } from '../../rating/flow-record.ts';
 import type { Reason } from '../../rating/outcome.ts';
-import type { FlowRecord } from '../../rating/record/flow-record.ts';
 import type { Facts } from '../../rating/rules.ts';
 
 const DAY_MS = 86_400_000;

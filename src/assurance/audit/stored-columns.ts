@@ -7,7 +7,7 @@ import {
   type NativeColumn,
   stringColumn,
 } from '../../platform/clickhouse/native-block.ts';
-import { PSEUDONYM_OCTETS } from '../../rating/subscriber/pseudonym.ts';
+import { PSEUDONYM_OCTETS } from '../../rating/subscribers.ts';
 
 /** A column of a batch's rows as the journal stores it, in the order of the block that booked it. */
 type StoredColumn =

@@ -1,6 +1,6 @@
 import type { LogRecord } from '../../platform/kafka/log-record.ts';
-import type { Decoder } from '../../rating/decode/decoder.ts';
-import type { TopicPartition } from '../../rating/record/topic-partition.ts';
+import type { Decoder } from '../../rating/flow-record.ts';
+import type { TopicPartition } from '../../rating/lane.ts';
 import type { AskBounds, Source, SourceListener } from '../../sources/source.ts';
 import type { BatchRow } from './evidence.ts';
 import { Handover } from './handover.ts';

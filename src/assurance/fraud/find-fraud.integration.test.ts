@@ -8,7 +8,7 @@ import {
   runEngine,
 } from '../../engine/engine.fixture.ts';
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
-import type { FlowRecord } from '../../rating/record/flow-record.ts';
+import type { FlowRecord } from '../../rating/flow-record.ts';
 import { findFraud } from './find-fraud.ts';
 import { type Finding, type FraudRule, RULES, THRESHOLDS, type Thresholds } from './finding.ts';
 import {

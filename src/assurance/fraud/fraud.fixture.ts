@@ -1,5 +1,5 @@
 import { Random } from '../../generator/random.ts';
-import type { FlowRecord } from '../../rating/record/flow-record.ts';
+import type { FlowRecord } from '../../rating/flow-record.ts';
 import { testRecord } from '../../rating/traffic.fixture.ts';
 
 export const SEED = 73;

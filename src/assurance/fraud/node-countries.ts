@@ -1,3 +1,4 @@
+import { parseCsv } from '../../formats/csv.ts';
 import type { NodeCountries } from './roaming-rules.ts';
 
 /**
@@ -9,15 +10,17 @@ export function parseNodeCountries(
 ): { countries: NodeCountries; faults?: undefined } | { countries?: undefined; faults: string[] } {
   const countries = new Map<string, string>();
   const faults: string[] = [];
-  text.split(/\r?\n/).forEach((line, at) => {
-    const [node, country, ...rest] = line.split(',').map((cell) => cell.trim());
-    if (line.trim() === '' || (at === 0 && node === 'nodeId')) return;
-    const fault = (message: string) => faults.push(`${at + 1}: ${message}`);
+  const rows = parseCsv(text);
+  if (typeof rows === 'string') return { faults: [rows] };
+  for (const [at, { line, cells }] of rows.entries()) {
+    const [node, country, ...rest] = cells.map((cell) => cell.trim());
+    if ((node === '' && cells.length === 1) || (at === 0 && node === 'nodeId')) continue;
+    const fault = (message: string) => faults.push(`${line}: ${message}`);
     if (node === '' || rest.length > 0) fault('expected nodeId,country');
     else if (!/^[A-Z]{2}$/.test(country ?? '')) fault('expected a country of two capital letters, as DE');
     else if (countries.has(node)) fault(`node ${node} is listed twice`);
     else countries.set(node, country);
-  });
+  }
   if (faults.length === 0 && countries.size === 0) faults.push('1: expected a line nodeId,country for each node');
   return faults.length > 0 ? { faults } : { countries };
 }

@@ -1,7 +1,7 @@
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
-import { readRecord } from '../../rating/admit.ts';
-import type { Decoder } from '../../rating/decode/decoder.ts';
+import type { Decoder } from '../../rating/flow-record.ts';
 import { REASONS } from '../../rating/outcome.ts';
+import { readRecord } from '../../rating/pipeline.ts';
 import { fingerprintOf } from '../../rating/record/fingerprint.ts';
 
 /** What the journal has of a record's identity, in words. */

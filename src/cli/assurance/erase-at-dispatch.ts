@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { DataDirectoryError, lockDataDirectory } from '../../platform/data-directory.ts';
 import { isUnspecified } from '../../platform/network/listen-error.ts';
-import type { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import type { PseudonymKey } from '../../rating/subscribers.ts';
 import { type DispatchConfig, readDispatchConfig } from '../../sessions/dispatch/dispatch-config.ts';
 import { DispatchStore } from '../../sessions/dispatch/dispatch-store.ts';
 

@@ -18,7 +18,7 @@ import {
   type StoredPseudonymKey,
 } from '../../platform/pseudonym-key.ts';
 import { rewriteFile } from '../../platform/rewrite-file.ts';
-import { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import { PseudonymKey } from '../../rating/subscribers.ts';
 import { eraseAtDispatch } from './erase-at-dispatch.ts';
 import { requireImsi, requireMsisdn } from './subscriber-number.ts';
 

@@ -1,4 +1,5 @@
 import { type Finding, RULES } from '../../assurance/fraud/finding.ts';
+import { csvText } from '../../formats/csv.ts';
 import { formatTable, grouped } from '../../platform/telemetry/print-table.ts';
 
 export const FINDING_FORMATS = ['table', 'csv', 'json'] as const;
@@ -45,13 +46,6 @@ function csv(findings: readonly Finding[]): string {
     threshold,
     RULES[rule],
   ]);
-  return [['rule', 'sponsor_id', 'application_id', 'subject', 'figures', 'threshold', 'why'], ...rows]
-    .map((row) => row.map(quoted).join(','))
-    .join('\n');
-}
-
-/** RFC 4180; what begins like a formula does not reach a spreadsheet as one. */
-function quoted(text: string): string {
-  const safe = /^[=+\-@\t]/.test(text) ? `'${text}` : text;
-  return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  const header = ['rule', 'sponsor_id', 'application_id', 'subject', 'figures', 'threshold', 'why'];
+  return csvText([header, ...rows]).trimEnd();
 }

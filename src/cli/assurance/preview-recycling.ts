@@ -9,7 +9,7 @@ import type { Store } from '../../platform/clickhouse/store.ts';
 import type { Config } from '../../platform/config/config.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import { counted, formatTable, grouped } from '../../platform/telemetry/print-table.ts';
-import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
 import { decodeJson } from '../../rating/decode/decode-json.ts';
 import { Rules } from '../../rating/rules.ts';
 import { bookedAlready } from './booked-already.ts';

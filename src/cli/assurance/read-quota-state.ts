@@ -1,9 +1,9 @@
 import { quotaUpdateSchema } from '../../engine/assembly/assemble-source.ts';
 import { connect, requireBrokers } from '../../engine/assembly/kafka-connection.ts';
-import { readQuotaFile, readQuotaState } from '../../journal/quota/read-quota-state.ts';
+import { readQuotaFile, readQuotaState } from '../../journal/read-quota-state.ts';
 import type { Config } from '../../platform/config/config.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import type { QuotaUpdate } from '../../rating/quota/quota-update.ts';
+import type { QuotaUpdate } from '../../rating/quota-updates.ts';
 
 /** What consumers of the configured quota updates end with: one that keeps the last of each key, one that keeps the newest. */
 export async function quotaStates(

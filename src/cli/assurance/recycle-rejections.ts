@@ -19,7 +19,7 @@ import { packagePath } from '../../platform/package-paths.ts';
 import { createLogger, type Logger } from '../../platform/telemetry/logger.ts';
 import { counted } from '../../platform/telemetry/print-table.ts';
 import { Progress } from '../../platform/telemetry/progress.ts';
-import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
 import { decodeJson } from '../../rating/decode/decode-json.ts';
 import { FILES_LANE } from '../../sources/files/file-source.ts';
 import { recordSource } from '../../sources/record-source.ts';

@@ -1,6 +1,6 @@
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { type MsisdnForms, msisdnFault, normalMsisdn } from '../../rating/subscriber/msisdn.ts';
-import { isSubscriberNumber } from '../../rating/subscriber/pseudonym.ts';
+import { type MsisdnForms, msisdnFault, normalMsisdn } from '../../rating/record/msisdn.ts';
+import { isSubscriberNumber } from '../../rating/subscribers.ts';
 
 /** The MSISDN in normal form. Throws a ConfigError, which does not repeat what may be a subscriber's number. */
 export function requireMsisdn(text: string, forms: MsisdnForms): string {

@@ -5,7 +5,7 @@ import { isSuspension } from '../../finance/accounts/account-entry.ts';
 import { resumptionText, suspendedBy } from '../../finance/accounts/credit-rules.ts';
 import { openStore } from '../../journal/open-store.ts';
 import { formatTable } from '../../platform/telemetry/print-table.ts';
-import type { Sponsor } from '../../rating/catalogue/catalogue.ts';
+import type { Sponsor } from '../../rating/catalogue.ts';
 import { formatMicros } from '../../rating/money.ts';
 import { type PrintOptions, printQuery, withPrintOptions } from '../inspect/print-query.ts';
 

@@ -2,6 +2,7 @@ import { dayText } from '../../finance/calendar-day.ts';
 import { type Difference, differenceOf, rollUp, type UsageSums } from '../../finance/corrections/difference.ts';
 import type { RefusedApplication, SponsorLine } from '../../finance/corrections/what-if.ts';
 import { exactUnits } from '../../finance/shown-money.ts';
+import { csvText } from '../../formats/csv.ts';
 import { compareNumbered } from '../../platform/compare-texts.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
 import { formatTable, grouped, type TableColumn } from '../../platform/telemetry/print-table.ts';
@@ -118,7 +119,7 @@ function csv(rolled: readonly SponsorLine[], keys: readonly DifferenceKey[]): st
     line.currency,
     ...[line.before, line.after, differenceOf(line)].flatMap((sums) => SUMS.map((name) => sums[name])),
   ];
-  return [title, ...rolled.map(cells)].map((row) => row.join(',')).join('\n');
+  return csvText([title, ...rolled.map(cells)]).trimEnd();
 }
 
 function jsonLine(line: SponsorLine, keys: readonly DifferenceKey[]): Record<string, unknown> {

@@ -7,9 +7,7 @@ import { operatorLimits } from '../../finance/portal/query-limits.ts';
 import { openReadOnlyEngine } from '../../finance/portal/read-only-engine.ts';
 import { requireKnown } from '../../journal/migrate.ts';
 import { openStore } from '../../journal/open-store.ts';
-import { guarded } from '../../platform/clickhouse/clickhouse-client.ts';
-import { literal } from '../../platform/clickhouse/store.ts';
-import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { guarded, literal, StoreError } from '../../platform/clickhouse/store.ts';
 import type { ServerStoreConfig } from '../../platform/config/config.ts';
 import { packagePath } from '../../platform/package-paths.ts';
 

@@ -1,6 +1,6 @@
 import { counted, grouped } from '../../platform/telemetry/print-table.ts';
-import { readRecord } from '../../rating/admit.ts';
-import type { RecordLimits } from '../../rating/record/record-limits.ts';
+import type { RecordLimits } from '../../rating/flow-record.ts';
+import { readRecord } from '../../rating/pipeline.ts';
 import type { FlowFile } from '../../sources/files/flow-file.ts';
 import { type FlowFileOptions, openFlowFile } from '../../sources/files/open-flow-file.ts';
 

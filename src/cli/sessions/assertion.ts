@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { E164 } from '../../rating/subscriber/msisdn.ts';
+import { E164 } from '../../rating/record/msisdn.ts';
 import { DEVELOPMENT_KEY_ID, developmentIssuerKey } from '../../sessions/dispatch/accounts/development-issuer.ts';
 import { accountClaims, identityOf, signAccountAssertion } from '../../sessions/protocol/account-assertion.ts';
 import { accountNameFault } from '../../sessions/protocol/account-name.ts';

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import { erasedKey, parsePseudonymKey } from '../../platform/pseudonym-key.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
-import { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import { PseudonymKey } from '../../rating/subscribers.ts';
 import { DispatchKey, isKeyFault } from './dispatch-key.ts';
 
 const logger = createLogger({ level: 'silent', format: 'json' });

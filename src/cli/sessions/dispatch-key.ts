@@ -1,10 +1,9 @@
 import { requireUsable } from '../../engine/running/load-key.ts';
 import { compareKeyHistory } from '../../finance/key-history.ts';
-import type { Store } from '../../platform/clickhouse/store.ts';
-import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { type Store, StoreError } from '../../platform/clickhouse/store.ts';
 import { compareKeyStates, parsePseudonymKey, type StoredPseudonymKey } from '../../platform/pseudonym-key.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import { PseudonymKey } from '../../rating/subscribers.ts';
 import { readDispatchConfig } from '../../sessions/dispatch/dispatch-config.ts';
 
 /** The pseudonym key of a dispatch server, which is the one that the engine's store is booked with, in its newest state. */

@@ -2,12 +2,13 @@ import { readFileSync } from 'node:fs';
 import type { JWTVerifyGetKey } from 'jose';
 import { quotaUpdateSchema } from '../../engine/assembly/assemble-source.ts';
 import { connect, requireBrokers } from '../../engine/assembly/kafka-connection.ts';
+import { suggestion } from '../../formats/nearest-word.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { readKeyPair } from '../../platform/network/tls-files.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
-import { quotaUpdateCodec } from '../../rating/quota/quota-update.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
+import { quotaUpdateCodec } from '../../rating/quota-updates.ts';
 import { Accounts, readAccounts } from '../../sessions/dispatch/accounts/accounts.ts';
 import { operatorVerifier } from '../../sessions/dispatch/accounts/operator-keys.ts';
 import { readKeySet, remoteKeySet } from '../../sessions/dispatch/accounts/read-key-set.ts';
@@ -18,7 +19,6 @@ import { type ControlPin, httpProxyControl } from '../../sessions/dispatch/proxi
 import type { ProxyPin } from '../../sessions/dispatch/proxies/proxy-registry.ts';
 import { atCapFaults } from '../../sessions/dispatch/reports/at-cap-faults.ts';
 import type { HttpOptions } from '../../sessions/dispatch/routes/http-options.ts';
-import { suggestion } from '../../yaml/nearest-word.ts';
 
 const DAY_MS = 86_400_000;
 

@@ -13,7 +13,7 @@ import { onReloadSignal, onStopSignal } from '../../platform/lifecycle.ts';
 import { compareKeyStates } from '../../platform/pseudonym-key.ts';
 import { createLogger, type Logger } from '../../platform/telemetry/logger.ts';
 import { type ConfigReloadOutcome, ReloadMetrics } from '../../platform/telemetry/reload-metrics.ts';
-import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
 import { type DispatchConfig, readDispatchConfig } from '../../sessions/dispatch/dispatch-config.ts';
 import { DispatchServer } from '../../sessions/dispatch/dispatch-server.ts';
 import { namingFile } from '../failure.ts';

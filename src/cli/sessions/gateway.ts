@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Registry } from 'prom-client';
+import { formatFault } from '../../formats/document-fault.ts';
+import { faultsByLine, readYamlDocument } from '../../formats/read-yaml-document.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { readPeerSecret, sharedSecretFault } from '../../platform/http/peer-secret.ts';
 import { onReloadSignal, onStopSignal } from '../../platform/lifecycle.ts';
@@ -11,8 +13,6 @@ import { createLogger } from '../../platform/telemetry/logger.ts';
 import { type ConfigReloadOutcome, ReloadMetrics } from '../../platform/telemetry/reload-metrics.ts';
 import { type Gateway, startGateway } from '../../sessions/gateway/gateway.ts';
 import { type GatewayConfig, gatewaySchema, type RegisteredProxy } from '../../sessions/gateway/gateway-config.ts';
-import { formatFault } from '../../yaml/document-fault.ts';
-import { faultsByLine, readYamlDocument } from '../../yaml/read-yaml-document.ts';
 import { namingFile } from '../failure.ts';
 import { changedFields, reloadConfig } from './reload-config.ts';
 

@@ -7,14 +7,9 @@ import { NOT_AVRO, type SchemaRegistryOptions, schemaRegistry } from '../../plat
 import { readTlsFiles } from '../../platform/network/tls-files.ts';
 import { packagePath } from '../../platform/package-paths.ts';
 import { haveSameMeaning } from '../../rating/decode/avro-canonical-form.ts';
-import {
-  type AvroDecoder,
-  type AvroDecoderOptions,
-  type AvroSchema,
-  avroDecoder,
-} from '../../rating/decode/decode-avro.ts';
 import { decodeJsonValue } from '../../rating/decode/decode-json-value.ts';
-import type { Decoder } from '../../rating/decode/decoder.ts';
+import { type AvroDecoder, type AvroDecoderOptions, type AvroSchema, avroDecoder } from '../../rating/decode-avro.ts';
+import type { Decoder } from '../../rating/flow-record.ts';
 import { SchemaLearner } from '../../sources/kafka/schema-learner.ts';
 
 type ValueConfig = Pick<KafkaConfig, 'valueFormat' | 'avro'>;

@@ -5,11 +5,11 @@ import type { Config } from '../../platform/config/config.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import type { ConfigOverrides } from '../../platform/config/config-merge.ts';
 import { loadConfig } from '../../platform/config/load-config.ts';
-import type { Catalogue, Sponsor } from '../../rating/catalogue/catalogue.ts';
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
+import type { Catalogue, Sponsor } from '../../rating/catalogue.ts';
 import type { FlowFileFormat } from '../../rating/record/flow-file-format.ts';
-import { formatFault } from '../../yaml/document-fault.ts';
-import { suggestion } from '../../yaml/nearest-word.ts';
+import { formatFault } from '../../formats/document-fault.ts';
+import { suggestion } from '../../formats/nearest-word.ts';
 
 /** Options that every command with a configuration has. */
 export interface ConfigOptions {

@@ -4,10 +4,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
 import type { Journal } from '../../journal/journal.ts';
-import { QuotaPublisherError } from '../../journal/quota/quota-publisher.ts';
-import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { QuotaPublisherError } from '../../journal/journal.ts';
+import { StoreError } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { packagePath } from '../../platform/package-paths.ts';
+import { tellAll } from '../book-batch.ts';
 import {
   memoryPublisher,
   memorySource,
@@ -17,7 +18,6 @@ import {
   runEngine,
 } from '../engine.fixture.ts';
 import type { EngineOptions } from '../engine.ts';
-import { tellAll } from '../engine-events.ts';
 import { chatCatalogue, chatRecord } from '../traffic.fixture.ts';
 import { ConsumerLag } from './consumer-lag.ts';
 import { EngineMetrics } from './engine-metrics.ts';

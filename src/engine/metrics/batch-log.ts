@@ -1,5 +1,5 @@
-import type { BatchPlace } from '../../journal/batch-digest.ts';
-import type { EngineEvents } from '../engine-events.ts';
+import type { BatchPlace } from '../../journal/block-rows.ts';
+import type { EngineEvents } from '../book-batch.ts';
 
 /** Returns the fields of a batch in every log line about it: its lane and number, its log, the cursor that it extends. */
 function batchFields({ log: { lane, topic, partition }, laneSequence, prev, firstOffset, lastOffset }: BatchPlace) {

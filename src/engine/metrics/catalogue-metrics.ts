@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
 
 /** `taken`: batches are rated with it. `refused`: it has faults. `failed`: the store did not keep it. */
 const RELOAD_OUTCOMES = ['taken', 'unchanged', 'refused', 'failed'] as const;

@@ -1,7 +1,7 @@
 import { Counter, type Registry } from 'prom-client';
 import { BoundedLabel } from '../../platform/telemetry/metrics.ts';
 import { outcomeOf } from '../../rating/outcome.ts';
-import type { BookedBatch } from '../engine-events.ts';
+import type { BookedBatch } from '../book-batch.ts';
 
 /** Most applications and sponsors with series of their own. */
 const NAMED = 200;

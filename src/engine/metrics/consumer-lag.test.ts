@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
-import type { BatchPlace } from '../../journal/batch-digest.ts';
+import type { BatchPlace } from '../../journal/block-rows.ts';
 import { ConsumerLag } from './consumer-lag.ts';
 import { metricOf, parseExposition } from './scrape.fixture.ts';
 

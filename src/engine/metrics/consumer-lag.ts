@@ -1,9 +1,9 @@
 import { Gauge, type Registry } from 'prom-client';
-import type { BatchPlace } from '../../journal/batch-digest.ts';
+import type { BatchPlace } from '../../journal/block-rows.ts';
 import type { Clock } from '../../platform/clock.ts';
-import type { TopicPartition } from '../../rating/record/topic-partition.ts';
+import type { TopicPartition } from '../../rating/lane.ts';
 import type { LogBounds } from '../../sources/source.ts';
-import type { EngineEvents } from '../engine-events.ts';
+import type { EngineEvents } from '../book-batch.ts';
 import type { SourceGap } from '../resume-offset.ts';
 
 /** Interval of queries for the ends of logs: an engine that books nothing does not learn them by reading. */

@@ -1,10 +1,10 @@
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
-import type { BatchPlace } from '../../journal/batch-digest.ts';
-import { StoreError } from '../../platform/clickhouse/store-error.ts';
-import { NO_LEAKAGE } from '../../rating/classify/leakage.ts';
+import type { BatchPlace } from '../../journal/block-rows.ts';
+import { StoreError } from '../../platform/clickhouse/store.ts';
+import { NO_LEAKAGE } from '../../rating/batch-summary.ts';
 import { OUTCOMES, type Outcome, REASON_CODE, type Reason } from '../../rating/outcome.ts';
-import type { BookedBatch } from '../engine-events.ts';
+import type { BookedBatch } from '../book-batch.ts';
 import { chatCatalogue } from '../traffic.fixture.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { metricOf, parseExposition, type Scrape } from './scrape.fixture.ts';

@@ -1,11 +1,11 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { BatchPlace } from '../../journal/batch-digest.ts';
+import type { BatchPlace } from '../../journal/block-rows.ts';
 import { ENGINE_VERSION } from '../../journal/journal-block.ts';
 import { isFenced } from '../../platform/fenced.ts';
+import type { TopicPartition } from '../../rating/lane.ts';
 import { OUTCOMES, outcomeOf, REASONS } from '../../rating/outcome.ts';
-import type { TopicPartition } from '../../rating/record/topic-partition.ts';
-import { BATCH_STEPS } from '../batch-steps.ts';
-import type { BookedBatch, EngineEvents, FailedBatch } from '../engine-events.ts';
+import type { BookedBatch, EngineEvents, FailedBatch } from '../book-batch.ts';
+import { BATCH_STEPS } from '../open-batch.ts';
 import type { SourceGap } from '../resume-offset.ts';
 import { ChargeMetrics } from './charge-metrics.ts';
 

@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import type { Clock } from '../../platform/clock.ts';
-import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
 import { type CountedPlans, countedPlans } from '../../rating/catalogue/catalogue-succession-faults.ts';
-import type { WordMaps } from '../../rating/classify/word-maps.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
+import type { WordMaps } from '../../rating/word-maps.ts';
 import type { ReloadOutcome } from '../metrics/catalogue-metrics.ts';
 import type { CompileCatalogue } from './compile-catalogue.ts';
 

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import type { Application, Catalogue, Plan } from '../../rating/catalogue/catalogue.ts';
 import type { CountedPlans } from '../../rating/catalogue/catalogue-succession-faults.ts';
-import type { WordMaps } from '../../rating/classify/word-maps.ts';
+import type { Application, Catalogue, Plan } from '../../rating/catalogue.ts';
+import type { WordMaps } from '../../rating/word-maps.ts';
 import type { CompileCatalogue } from './compile-catalogue.ts';
 
 /** The request to the thread. */

@@ -10,7 +10,7 @@ import {
   type StoredPseudonymKey,
 } from '../../platform/pseudonym-key.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import { PseudonymKey } from '../../rating/subscribers.ts';
 
 export interface LoadedKey {
   key: PseudonymKey;

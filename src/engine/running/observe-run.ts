@@ -15,7 +15,7 @@ import { startTracing, type Tracing } from '../../platform/telemetry/tracing.ts'
 import { BrokerWatch } from '../../sources/kafka/broker-watch.ts';
 import { fetchLogBounds } from '../../sources/kafka/kafka-log.ts';
 import { connect, isAnyBrokerThere } from '../assembly/kafka-connection.ts';
-import { type EngineEvents, tellAll } from '../engine-events.ts';
+import { type EngineEvents, tellAll } from '../book-batch.ts';
 import { batchLog } from '../metrics/batch-log.ts';
 import { CatalogueMetrics } from '../metrics/catalogue-metrics.ts';
 import { ConsumerLag } from '../metrics/consumer-lag.ts';

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
-import { type PublishedEnd, readQuotaFile, readQuotaState } from '../../journal/quota/read-quota-state.ts';
-import type { Store } from '../../platform/clickhouse/store.ts';
-import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { type PublishedEnd, readQuotaFile, readQuotaState } from '../../journal/read-quota-state.ts';
+import { type Store, StoreError } from '../../platform/clickhouse/store.ts';
 import type { Config } from '../../platform/config/config.ts';
 import { isTopicMissing } from '../../platform/kafka/kafka-failure.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';

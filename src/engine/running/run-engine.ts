@@ -8,7 +8,7 @@ import { packagePath } from '../../platform/package-paths.ts';
 import { StopRequest } from '../../platform/stop-request.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import type { Progress } from '../../platform/telemetry/progress.ts';
-import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
 import { assembleSource } from '../assembly/assemble-source.ts';
 import { Engine, type EngineOptions, type RunTotals } from '../engine.ts';
 import { StoreOutage, watchedJournal, watchedPublisher } from '../store-outage.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
-import { wordMaps } from '../../rating/classify/word-maps.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
+import { wordMaps } from '../../rating/word-maps.ts';
 import type { Engine } from '../engine.ts';
 import { RunningEngine } from './running-engine.ts';
 

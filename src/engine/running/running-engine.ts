@@ -1,5 +1,5 @@
-import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
-import type { WordMaps } from '../../rating/classify/word-maps.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
+import type { WordMaps } from '../../rating/word-maps.ts';
 import type { Engine } from '../engine.ts';
 
 /** The engine of now, and the catalogue that it and those after it work with. */

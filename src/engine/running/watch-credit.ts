@@ -4,7 +4,7 @@ import type { Store } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { Config } from '../../platform/config/config.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import type { Catalogue, Sponsor } from '../../rating/catalogue/catalogue.ts';
+import type { Catalogue, Sponsor } from '../../rating/catalogue.ts';
 import type { RunObserver } from './observe-run.ts';
 
 interface WatchOptions {

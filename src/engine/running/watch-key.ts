@@ -1,7 +1,6 @@
 import { bookKeyHistory, compareKeyHistory } from '../../finance/key-history.ts';
 import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
-import type { Store } from '../../platform/clickhouse/store.ts';
-import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { type Store, StoreError } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { KeyState } from '../../platform/pseudonym-key.ts';
 import type { Facts } from '../../rating/rules.ts';

@@ -2,7 +2,7 @@ import { systemClock } from '../../platform/clock.ts';
 import type { Config } from '../../platform/config/config.ts';
 import { onReloadSignal } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import type { Catalogue, Sponsor } from '../../rating/catalogue/catalogue.ts';
+import type { Catalogue, Sponsor } from '../../rating/catalogue.ts';
 import { CatalogueReload } from '../reload/catalogue-reload.ts';
 import { compileInThread } from '../reload/compile-catalogue-thread.ts';
 import type { RunObserver } from './observe-run.ts';

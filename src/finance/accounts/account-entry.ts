@@ -1,4 +1,4 @@
-import type { Sponsor } from '../../rating/catalogue/catalogue.ts';
+import type { Sponsor } from '../../rating/catalogue.ts';
 import { formatMicros, isWholeUnits, parseMicros } from '../../rating/money.ts';
 import { WATCHER, WATCHER_KEYS } from './credit-rules.ts';
 

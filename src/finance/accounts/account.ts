@@ -1,5 +1,5 @@
 import { literal } from '../../platform/clickhouse/store.ts';
-import type { Sponsor } from '../../rating/catalogue/catalogue.ts';
+import type { Sponsor } from '../../rating/catalogue.ts';
 import type { EntryKind, PostedKind } from './account-entry.ts';
 
 /** A row of `accountQuery` as JSON has it: money in micro-units as decimal text, instants as `2026-11-01 12:00:00.000` UTC. */

@@ -1,6 +1,6 @@
 import type { Store } from '../../platform/clickhouse/store.ts';
 import type { Clock } from '../../platform/clock.ts';
-import type { Sponsor } from '../../rating/catalogue/catalogue.ts';
+import type { Sponsor } from '../../rating/catalogue.ts';
 import { formatMicros } from '../../rating/money.ts';
 import { type AccountEntry, checkEntry } from './account-entry.ts';
 import { bookEntry } from './book-entry.ts';

@@ -1,4 +1,4 @@
-import type { RetryPolicy } from '../../journal/insert-once.ts';
+import type { RetryPolicy } from '../../journal/journal.ts';
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { bookFact, lastNumber } from '../book-fact.ts';

@@ -1,4 +1,4 @@
-import type { Sponsor } from '../../rating/catalogue/catalogue.ts';
+import type { Sponsor } from '../../rating/catalogue.ts';
 import { formatMicros } from '../../rating/money.ts';
 
 /** Author of the credit watcher's entries; reserved, as are keys with its prefix. */

@@ -1,6 +1,6 @@
 import type { Store } from '../../platform/clickhouse/store.ts';
 import type { Clock } from '../../platform/clock.ts';
-import type { Sponsor } from '../../rating/catalogue/catalogue.ts';
+import type { Sponsor } from '../../rating/catalogue.ts';
 import { lastNumber } from '../book-fact.ts';
 import type { AccountEntry } from './account-entry.ts';
 import { bookEntryAt } from './book-entry.ts';

@@ -1,5 +1,5 @@
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
-import type { Sponsor } from '../../rating/catalogue/catalogue.ts';
+import type { Sponsor } from '../../rating/catalogue.ts';
 import { type BankMovement, plainAccount } from './read-camt053.ts';
 
 /** The sponsor of a payment and what identified it; or why the sponsor is unknown. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { auditJournal } from '../../assurance/audit/audit.ts';
 import { ClickHouseEvidence } from '../../assurance/audit/clickhouse-evidence.ts';
 import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../../engine/engine.fixture.ts';
-import type { FlowRecord } from '../../rating/record/flow-record.ts';
+import type { FlowRecord } from '../../rating/flow-record.ts';
 import { testRecord } from '../../rating/traffic.fixture.ts';
 import { endOfMonthMs } from '../month.ts';
 import { Booker, bookCorrection, bookEntry, catalogueOf, chatCatalogue } from '../statements/finance.fixture.ts';

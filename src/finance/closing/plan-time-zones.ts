@@ -1,5 +1,5 @@
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
-import { PeriodCalendar } from '../../rating/catalogue/period.ts';
+import { PeriodCalendar } from '../../rating/catalogue.ts';
 import { dayText } from '../calendar-day.ts';
 import type { PlanTimeZone } from '../statements/statement-document.ts';
 import { type Coverage, coveredBookings } from './coverage.ts';

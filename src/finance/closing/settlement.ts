@@ -1,6 +1,6 @@
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
-import { SETTLEMENT_DAYS } from '../../rating/catalogue/catalogue.ts';
 import { monthOverMs } from '../../rating/catalogue/closed-periods.ts';
+import { SETTLEMENT_DAYS } from '../../rating/catalogue.ts';
 import { dayText, parseDay } from '../calendar-day.ts';
 import { dateLiteral, endOfMonthMs, type Month, startOfMonthMs } from '../month.ts';
 import type { Settlement, StatementLine } from '../statements/statement-document.ts';

@@ -1,5 +1,5 @@
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
-import { SETTLEMENT_DAYS, type StatisticsPeriod } from '../../rating/catalogue/catalogue.ts';
+import { SETTLEMENT_DAYS, type StatisticsPeriod } from '../../rating/catalogue.ts';
 
 /** A version of a sponsor's plan in one catalogue of the store. */
 export interface SponsorPlan {

@@ -1,7 +1,6 @@
 import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
 import { int64Column } from '../../platform/clickhouse/native-block.ts';
-import type { Store } from '../../platform/clickhouse/store.ts';
-import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { type Store, StoreError } from '../../platform/clickhouse/store.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import type { Rules } from '../../rating/rules.ts';

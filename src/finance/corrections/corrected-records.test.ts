@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { PLAIN_LIMITS } from '../../rating/record/record-limits.ts';
+import { PLAIN_LIMITS } from '../../rating/flow-record.ts';
 import { testRecord } from '../../rating/traffic.fixture.ts';
 import { digestOf, parseCorrectedRecords } from './corrected-records.ts';
 

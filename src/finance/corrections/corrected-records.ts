@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { readRecord } from '../../rating/admit.ts';
 import { decodeJson } from '../../rating/decode/decode-json.ts';
 import { repeatedName } from '../../rating/decode/json-members.ts';
-import type { RecordLimits } from '../../rating/record/record-limits.ts';
+import type { RecordLimits } from '../../rating/flow-record.ts';
+import { readRecord } from '../../rating/pipeline.ts';
 
 /** A rejected record's place, and the corrected record. */
 export interface CorrectedRecord {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { SubscriberTable } from '../../rating/subscriber/subscriber-table.ts';
+import { SubscriberTable } from '../../rating/subscribers.ts';
 import { CorrectionRows } from './correction-rows.ts';
 import { CurrentCharges } from './current-charges.ts';
 

@@ -8,10 +8,9 @@ import {
   sparseStringColumn,
 } from '../../platform/clickhouse/native-block.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { Names } from '../../rating/classify/names.ts';
+import { Names } from '../../rating/octet-map.ts';
 import { REASONS } from '../../rating/outcome.ts';
-import { PSEUDONYM_OCTETS } from '../../rating/subscriber/pseudonym.ts';
-import type { SubscriberTable } from '../../rating/subscriber/subscriber-table.ts';
+import { PSEUDONYM_OCTETS, type SubscriberTable } from '../../rating/subscribers.ts';
 import { growingInt64, growingUint8, growingUint16, growingUint32, pushInt64 } from '../growing-column.ts';
 import type { CurrentCharges, Decision } from './current-charges.ts';
 

@@ -1,5 +1,5 @@
-import { Names } from '../../rating/classify/names.ts';
-import { FlowBatch } from '../../rating/record/flow-batch.ts';
+import { FlowBatch } from '../../rating/flow-batch.ts';
+import { Names } from '../../rating/octet-map.ts';
 import { PlanVersions } from './plan-versions.ts';
 
 /** The decision on a charged record: the current one, or that of re-rating. */

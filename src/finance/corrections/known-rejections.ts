@@ -1,5 +1,5 @@
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
-import { RECYCLED } from '../../rating/record/topic-partition.ts';
+import { RECYCLED } from '../../rating/lane.ts';
 import { type CorrectedRecord, placeOf } from './corrected-records.ts';
 
 /** Places in one query. */

@@ -1,7 +1,7 @@
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
+import type { FlowBatch } from '../../rating/flow-batch.ts';
+import type { FlowRecord } from '../../rating/flow-record.ts';
 import { isCharged } from '../../rating/outcome.ts';
-import type { FlowBatch } from '../../rating/record/flow-batch.ts';
-import type { FlowRecord } from '../../rating/record/flow-record.ts';
 import { Rules } from '../../rating/rules.ts';
 import { asValue, rateValues, TEST_CATALOGUE, testLane } from '../../rating/traffic.fixture.ts';
 import { CurrentCharges, type Decision } from './current-charges.ts';

@@ -1,8 +1,7 @@
 import { type RowBinaryReader, readRowBinary } from '../../journal/row-binary.ts';
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import { REASON_CODE, type Reason } from '../../rating/outcome.ts';
-import { PSEUDONYM_OCTETS } from '../../rating/subscriber/pseudonym.ts';
-import type { SubscriberTable } from '../../rating/subscriber/subscriber-table.ts';
+import { PSEUDONYM_OCTETS, type SubscriberTable } from '../../rating/subscribers.ts';
 import type { CurrentCharges } from './current-charges.ts';
 import { type LogSpan, mayCountExpression, type RowSelection } from './log-spans.ts';
 import type { PeriodRange } from './rerate-lane.ts';

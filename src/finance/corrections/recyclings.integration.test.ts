@@ -8,7 +8,7 @@ import { chatCatalogue, chatRecord } from '../../engine/traffic.fixture.ts';
 import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { decodeJson } from '../../rating/decode/decode-json.ts';
-import { PLAIN_LIMITS } from '../../rating/record/record-limits.ts';
+import { PLAIN_LIMITS } from '../../rating/flow-record.ts';
 import { Rules } from '../../rating/rules.ts';
 import { recordSource } from '../../sources/record-source.ts';
 import { readCoverage } from '../closing/coverage.ts';

@@ -1,7 +1,7 @@
 import { TIME } from '../../journal/journal-block.ts';
 import { fixedColumn, int64Column, stringColumn } from '../../platform/clickhouse/native-block.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
-import { recycledTopic, type TopicPartition } from '../../rating/record/topic-partition.ts';
+import { recycledTopic, type TopicPartition } from '../../rating/lane.ts';
 import { bookFact, lastNumber } from '../book-fact.ts';
 import { byPlace, type CorrectedRecord, digestOf, type LineFault, placeOf } from './corrected-records.ts';
 import { type KnownRejection, readRejections } from './known-rejections.ts';

@@ -7,8 +7,8 @@ import {
   type SecondPlan,
   secondRules,
 } from '../../assurance/audit/second-rules.ts';
+import { CONTENT_TYPES, type FlowRecord } from '../../rating/flow-record.ts';
 import { REASON_CODE, type Reason } from '../../rating/outcome.ts';
-import { CONTENT_TYPES, type FlowRecord } from '../../rating/record/flow-record.ts';
 import { NO_FACTS, type Rules } from '../../rating/rules.ts';
 import { TEST_CATALOGUE, testRecord } from '../../rating/traffic.fixture.ts';
 import { type ChargeRow, changedCatalogue, chargeRows, rerateRows, rulesOf } from './rating.fixture.ts';

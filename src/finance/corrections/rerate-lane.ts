@@ -1,9 +1,9 @@
-import type { PlanPeriod } from '../../rating/catalogue/plan-periods.ts';
 import { Lane } from '../../rating/lane.ts';
 import { isCharged, REASON_CODE, type Reason } from '../../rating/outcome.ts';
 import { rateBatch } from '../../rating/pipeline.ts';
+import type { PlanPeriod } from '../../rating/rate.ts';
 import type { Rules } from '../../rating/rules.ts';
-import { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import { PseudonymKey } from '../../rating/subscribers.ts';
 import type { CurrentCharges } from './current-charges.ts';
 import { NO_PLAN } from './plan-versions.ts';
 

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../../engine/engine.fixture.ts';
 import { Random } from '../../generator/random.ts';
-import type { Store } from '../../platform/clickhouse/store.ts';
-import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { type Store, StoreError } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
-import { CONTENT_TYPES, type FlowRecord } from '../../rating/record/flow-record.ts';
+import { CONTENT_TYPES, type FlowRecord } from '../../rating/flow-record.ts';
 import type { Rules } from '../../rating/rules.ts';
 import { TEST_CATALOGUE, testRecord } from '../../rating/traffic.fixture.ts';
 import { parseDay } from '../calendar-day.ts';

@@ -1,9 +1,9 @@
 import type { Store } from '../../platform/clickhouse/store.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import type { Catalogue, Sponsor } from '../../rating/catalogue/catalogue.ts';
-import type { PlanPeriod } from '../../rating/catalogue/plan-periods.ts';
+import type { Catalogue, Sponsor } from '../../rating/catalogue.ts';
+import type { PlanPeriod } from '../../rating/rate.ts';
 import type { Rules } from '../../rating/rules.ts';
-import type { SubscriberTable } from '../../rating/subscriber/subscriber-table.ts';
+import type { SubscriberTable } from '../../rating/subscribers.ts';
 import { dayText } from '../calendar-day.ts';
 import { CurrentCharges } from './current-charges.ts';
 import { Difference } from './difference.ts';

@@ -4,8 +4,8 @@ import { fixedColumn, int64Column, type NativeColumn, stringColumn } from '../..
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { RECYCLED } from '../../rating/record/topic-partition.ts';
-import { PSEUDONYM_OCTETS } from '../../rating/subscriber/pseudonym.ts';
+import { RECYCLED } from '../../rating/lane.ts';
+import { PSEUDONYM_OCTETS } from '../../rating/subscribers.ts';
 import { bookFact, lastNumber } from '../book-fact.ts';
 import { digestOfCorrection, readCorrections } from './corrections.ts';
 

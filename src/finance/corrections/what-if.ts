@@ -1,5 +1,5 @@
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
-import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
 import type { Rules } from '../../rating/rules.ts';
 import { CurrentCharges } from './current-charges.ts';
 import { Difference, type DifferenceLine, noUsage } from './difference.ts';

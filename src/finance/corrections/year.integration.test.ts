@@ -3,7 +3,7 @@ import type { SecondCharge } from '../../assurance/audit/second-computation.ts';
 import { OPEN_STORE, type OpenedStore } from '../../engine/engine.fixture.ts';
 import { literal } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
-import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
 import { Rules } from '../../rating/rules.ts';
 import { closeMonth } from '../closing/close-month.ts';
 import { type Month, monthAfter, monthBefore, monthOf, startOfMonthMs } from '../month.ts';

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { exception } from '../../platform/clickhouse/clickhouse-exception.ts';
-import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { StoreError } from '../../platform/clickhouse/store.ts';
 import { packagePath } from '../../platform/package-paths.ts';
 import type { EngineReport, EngineRequest, Query, QuerySummary } from './engine-messages.ts';
 import { type QueryLimits, residentLimitBytes } from './query-limits.ts';

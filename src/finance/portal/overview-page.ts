@@ -1,8 +1,8 @@
 import { DateTime } from 'luxon';
-import type { Catalogue, Plan } from '../../rating/catalogue/catalogue.ts';
 import { minorDigitsOf } from '../../rating/catalogue/currencies.ts';
+import type { Catalogue, Plan } from '../../rating/catalogue.ts';
+import { CONTENT_TYPES } from '../../rating/flow-record.ts';
 import { formatMicros } from '../../rating/money.ts';
-import { CONTENT_TYPES } from '../../rating/record/flow-record.ts';
 import { monthBefore, monthName } from '../month.ts';
 import { groupDigits, roundedOctets, roundedUnits } from '../shown-money.ts';
 import { type HtmlText, html } from '../statements/html-text.ts';

@@ -1,5 +1,5 @@
-import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
 import { catalogueFromCanonicalJson } from '../../rating/catalogue/catalogue-compile.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
 import type { PlanTimeZone } from '../statements/statement-document.ts';
 import type { ReadOnlyEngine } from './read-only-engine.ts';
 

@@ -1,4 +1,4 @@
-import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
 import { receivablesOf } from '../accounts/receivables.ts';
 import { monthBefore, monthName } from '../month.ts';
 import { shownCount } from '../shown-money.ts';

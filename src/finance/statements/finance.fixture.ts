@@ -1,8 +1,8 @@
 import { memorySource, rawRecords, runEngine } from '../../engine/engine.fixture.ts';
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
-import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
-import type { FlowRecord } from '../../rating/record/flow-record.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
+import type { FlowRecord } from '../../rating/flow-record.ts';
 import { testRecord } from '../../rating/traffic.fixture.ts';
 import type { FileRow } from './rows-file.ts';
 

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OPEN_STORE, type OpenedStore } from '../../engine/engine.fixture.ts';
-import { literal, type Store } from '../../platform/clickhouse/store.ts';
-import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { literal, type Store, StoreError } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
-import type { Sponsor } from '../../rating/catalogue/catalogue.ts';
+import type { Sponsor } from '../../rating/catalogue.ts';
 import { type AccountRow, accountQuery } from '../accounts/account.ts';
 import { bookEntry as post } from '../accounts/book-entry.ts';
 import { type CloseOutcome, closeMonth } from '../closing/close-month.ts';

@@ -1,3 +1,4 @@
+import { csvText } from '../../formats/csv.ts';
 import { exactUnits } from '../shown-money.ts';
 import type { Statement, StatementLine } from './statement-document.ts';
 
@@ -93,11 +94,6 @@ function dueParts({ due, totals, invoice }: Statement): { kind: string; part: st
   ].filter(({ amountMicros }) => amountMicros !== 0n);
 }
 
-/** Returns cells as CSV text, with a line feed at the end of each line. */
-export function csvText(rows: readonly (readonly (string | number | bigint)[])[]): string {
-  return `${rows.map((cells) => cells.map(cell).join(',')).join('\n')}\n`;
-}
-
 export function lineRows(lines: readonly StatementLine[]): LineRow[] {
   return lines.flatMap((line) => [
     ...line.tiers.map((tier): LineRow => ({ line, part: 'tier', ...tier })),
@@ -111,9 +107,4 @@ export function lineRows(lines: readonly StatementLine[]): LineRow[] {
       amountMicros: line.roundingMicros,
     },
   ]);
-}
-
-function cell(value: string | number | bigint): string {
-  const text = String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -1,6 +1,6 @@
+import { csvText } from '../../formats/csv.ts';
 import { endOfMonthMs, type Month, startOfMonthMs } from '../month.ts';
 import { exactUnits } from '../shown-money.ts';
-import { csvText } from './statement-csv.ts';
 import type { Statement, StatementCorrection, StatementLine, StatementTier } from './statement-document.ts';
 
 /** Columns of FOCUS 1.2 in their order; columns without a meaning here are present and empty. */

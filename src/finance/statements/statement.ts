@@ -1,5 +1,4 @@
-import type { Store } from '../../platform/clickhouse/store.ts';
-import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { type Store, StoreError } from '../../platform/clickhouse/store.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import type { Closing } from '../closing/closings.ts';
 import { readCompleteness, readStatementSettlements } from '../closing/completeness.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { guarded } from './clickhouse-client.ts';
+import { guarded } from './store.ts';
 
 const failing = (code?: string) => () =>
   Promise.reject(Object.assign(new Error('Empty marks file'), code === undefined ? {} : { code }));

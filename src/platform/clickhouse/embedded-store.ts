@@ -3,9 +3,19 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createClient } from '@clickhouse/client';
-import { guarded, QUIET, queryRows, runCommand, streamResult } from './clickhouse-client.ts';
 import { probeEmbedded } from './probe-embedded.ts';
-import { literal, type Row, type Store, type StoreMode } from './store.ts';
+import {
+  guarded,
+  literal,
+  QUIET,
+  queryRows,
+  type Row,
+  runCommand,
+  type Store,
+  StoreError,
+  type StoreMode,
+  streamResult,
+} from './store.ts';
 import {
   DATA_DIRECTORY,
   directoryError,
@@ -15,7 +25,6 @@ import {
   STAGING_DIRECTORY,
   unopenedError,
 } from './store-directory.ts';
-import { StoreError } from './store-error.ts';
 
 /**
  * Opens ClickHouse in this process over `directory/clickhouse`. One process at a time can have it.

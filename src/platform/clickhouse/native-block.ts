@@ -1,3 +1,5 @@
+import { varUintOctets, writeVarUint } from '../../formats/varint.ts';
+
 /**
  * Blocks of ClickHouse's `Native` format: column by column, straight from typed arrays.
  * https://clickhouse.com/docs/interfaces/formats/Native
@@ -113,20 +115,5 @@ function lowCardinality(dictionary: readonly string[], keys: Uint32Array): Buffe
 function varUint(value: number): Buffer {
   const octets = Buffer.alloc(varUintOctets(value));
   writeVarUint(octets, 0, value);
-  return octets;
-}
-
-/** LEB128; gives the offset after it. */
-function writeVarUint(out: Uint8Array, at: number, value: number): number {
-  let end = at;
-  let rest = value;
-  for (; rest >= 128; rest = Math.floor(rest / 128)) out[end++] = (rest % 128) | 128;
-  out[end++] = rest;
-  return end;
-}
-
-function varUintOctets(value: number): number {
-  let octets = 1;
-  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) octets++;
   return octets;
 }

@@ -1,3 +1,5 @@
+import { varintEnd, varUintValue } from '../../formats/varint.ts';
+
 /**
  * Reads results in ClickHouse's `Native` format column by column, straight into typed arrays.
  * https://clickhouse.com/docs/interfaces/formats/Native
@@ -133,11 +135,11 @@ class Cursor {
   }
 
   varUint(): number {
-    for (let value = 0, scale = 1; ; scale *= 128) {
-      const octet = this.#octets[this.#advance(1)];
-      value += (octet & 127) * scale;
-      if (octet < 128) return value;
-    }
+    const start = this.#at;
+    const end = varintEnd(this.#octets, start);
+    if (end === -1) throw new RangeError('past the end of the result');
+    this.#at = end;
+    return varUintValue(this.#octets, start, end);
   }
 
   #advance(count: number): number {

@@ -2,10 +2,19 @@ import { Readable } from 'node:stream';
 import { rootCertificates } from 'node:tls';
 import { createClient } from '@clickhouse/client';
 import type { TlsCertificates } from '../network/tls-files.ts';
-import { guarded, QUIET, queryRows, runCommand, streamResult } from './clickhouse-client.ts';
 import { type ClusterOptions, clusterSettings, inTurn, onCluster } from './server-cluster.ts';
-import { literal, type Row, type Store, type StoreMode } from './store.ts';
-import { StoreError } from './store-error.ts';
+import {
+  guarded,
+  literal,
+  QUIET,
+  queryRows,
+  type Row,
+  runCommand,
+  type Store,
+  StoreError,
+  type StoreMode,
+  streamResult,
+} from './store.ts';
 
 type ClickHouseSettings = NonNullable<Parameters<typeof createClient>[0]>;
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { access, constants, mkdir, open, readFile, rm, stat, statfs } from 'node:fs/promises';
 import { constants as osConstants } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { StoreError, type StoreErrorCode } from './store-error.ts';
+import { StoreError, type StoreErrorCode } from './store.ts';
 
 /** Where ClickHouse has its data within a store's directory. */
 export const DATA_DIRECTORY = 'clickhouse';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type * as z from 'zod';
-import { type DocumentPath, formatFault } from '../../yaml/document-fault.ts';
-import { faultsByLine, readYamlDocument } from '../../yaml/read-yaml-document.ts';
+import { type DocumentPath, formatFault } from '../../formats/document-fault.ts';
+import { faultsByLine, readYamlDocument } from '../../formats/read-yaml-document.ts';
 import { ConfigError } from './config-error.ts';
 
 export interface ConfigFault {

@@ -1,4 +1,4 @@
-import type { DocumentPath } from '../../yaml/document-fault.ts';
+import type { DocumentPath } from '../../formats/document-fault.ts';
 import type { ConfigInput } from './config-schema.ts';
 
 /** One field's value from somewhere else than the configuration file. */

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { DocumentPath } from '../../yaml/document-fault.ts';
+import type { DocumentPath } from '../../formats/document-fault.ts';
 import type { ConfigDocument } from './config-schema.ts';
 
 const SCHEMAS: DocumentPath = ['source', 'kafka', 'avro', 'schemas'];

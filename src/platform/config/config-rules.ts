@@ -1,4 +1,4 @@
-import type { DocumentPath } from '../../yaml/document-fault.ts';
+import type { DocumentPath } from '../../formats/document-fault.ts';
 import type { ConfigDocument } from './config-schema.ts';
 
 export interface RuleFault {

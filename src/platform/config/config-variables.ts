@@ -1,5 +1,5 @@
-import type { DocumentFault, DocumentPath } from '../../yaml/document-fault.ts';
-import { suggestion } from '../../yaml/nearest-word.ts';
+import type { DocumentFault, DocumentPath } from '../../formats/document-fault.ts';
+import { suggestion } from '../../formats/nearest-word.ts';
 import type { Setting } from './config-merge.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
-import { formatFault } from '../../yaml/document-fault.ts';
+import { formatFault } from '../../formats/document-fault.ts';
 import { type PasswordSasl, redacted } from './config.ts';
 import type { ConfigOverrides } from './config-merge.ts';
 import { loadConfig } from './load-config.ts';

@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path';
-import { type DocumentFault, type DocumentPath, formatPath } from '../../yaml/document-fault.ts';
-import { type Locate, type ParsedYaml, parseYaml } from '../../yaml/parse-yaml.ts';
-import { shape } from '../../yaml/shape-faults.ts';
+import { type DocumentFault, type DocumentPath, formatPath } from '../../formats/document-fault.ts';
+import { type Locate, type ParsedYaml, parseYaml } from '../../formats/parse-yaml.ts';
+import { shape } from '../../formats/shape-faults.ts';
 import { type Config, completeConfig } from './config.ts';
 import { type ConfigOverrides, mergeSettings, overrideSettings, type Setting } from './config-merge.ts';
 import { resolveConfigPaths } from './config-paths.ts';

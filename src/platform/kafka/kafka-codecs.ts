@@ -4,6 +4,7 @@ import { Decompress as ZstdStream } from 'fzstd';
 import kafkajs from 'kafkajs';
 import { decompressFrame } from 'lz4-napi';
 import { uncompress } from 'snappy';
+import { varintEnd, varUintValue } from '../../formats/varint.ts';
 import { RecordBatchError } from './record-batch-error.ts';
 
 /** The codec that the lowest three bits of a record batch's attributes name (KIP-98, KIP-110). */
@@ -114,15 +115,11 @@ function xerialBlocks(octets: Buffer): Buffer[] {
   return blocks;
 }
 
-/** The length that a block says it has: a varint before its data. */
+/** The length that a block says it has, before its data. Throws a RangeError at one that does not end. */
 function snappyLength(block: Buffer): number {
-  let length = 0;
-  for (let at = 0; at < 5; at++) {
-    const octet = block[at] ?? 0;
-    length += (octet & 0x7f) * 2 ** (7 * at);
-    if (octet < 0x80) break;
-  }
-  return length;
+  const end = varintEnd(block, 0);
+  if (end === -1) throw new RangeError('a block has no length');
+  return varUintValue(block, 0, end);
 }
 
 const LZ4_MAGIC = 0x184d2204;

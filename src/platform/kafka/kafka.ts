@@ -1,10 +1,9 @@
 import type { ConnectionOptions } from 'node:tls';
 import { Kafka, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
 import { readAllCodecs } from './kafka-codecs.ts';
-import { takeEncodedRecords } from './kafka-record-batch.ts';
 import { type TokenOptions, tokenProvider } from './oauth-token.ts';
-import { hideAbortedRecords } from './patches/patch-aborted-transactions.ts';
-import { assembleAnswers, kafkaSocket } from './patches/patch-connection-answers.ts';
+import { applyKafkajsPatches } from './patches/apply-kafkajs-patches.ts';
+import { kafkaSocket } from './patches/patch-connection-answers.ts';
 
 /** What a logger must have to take kafkajs's lines; pino's has it. */
 export interface KafkaLogger {
@@ -45,13 +44,14 @@ const RETRY = { retries: 8, initialRetryTime: 300, maxRetryTime: 5000, multiplie
 const LIMITED_RETRIES = 'Limiting retries for the idempotent producer';
 const CONNECTION_TIMEOUT_MS = 5000;
 
-/** A Kafka client. Inert: its consumers, producers and admins connect. */
+/**
+ * Returns a Kafka client whose messages are whole record batches: `recordsOf` reads their records. Inert: its consumers, producers
+ * and admins connect. Throws a KafkajsPatchError where another kafkajs than the patched one is installed.
+ */
 export function createKafka(options: KafkaOptions): Kafka {
   const { brokers, clientId, ssl, sasl, retries = RETRY.retries, maxBatchOctets, logger, requestTimeoutMs } = options;
-  hideAbortedRecords();
+  applyKafkajsPatches();
   readAllCodecs(maxBatchOctets);
-  takeEncodedRecords();
-  assembleAnswers();
   return new Kafka({
     brokers: [...brokers],
     clientId,

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { DocumentFault } from '../../yaml/document-fault.ts';
-import { faultsByLine, readYamlDocument } from '../../yaml/read-yaml-document.ts';
+import type { DocumentFault } from '../../formats/document-fault.ts';
+import { faultsByLine, readYamlDocument } from '../../formats/read-yaml-document.ts';
+import type { Application, Catalogue, Plan } from '../catalogue.ts';
+import { CONTENT_TYPES } from '../flow-record.ts';
 import { parseMicros } from '../money.ts';
-import { CONTENT_TYPES } from '../record/flow-record.ts';
-import type { Application, Catalogue, Plan } from './catalogue.ts';
 import { type CatalogueDocument, catalogueSchema, type PlanDocument } from './catalogue-document.ts';
 import { catalogueFaults } from './catalogue-faults.ts';
 import { type CountedPlans, successionFaults } from './catalogue-succession-faults.ts';

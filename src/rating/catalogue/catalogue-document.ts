@@ -1,9 +1,9 @@
 import { IANAZone } from 'luxon';
 import * as z from 'zod';
+import { IDENTIFICATIONS, MATCH_POLICIES, SETTLEMENT_DAYS, STATISTICS_PERIODS } from '../catalogue.ts';
+import { CONTENT_TYPES } from '../flow-record.ts';
 import { parseMicros } from '../money.ts';
-import { CONTENT_TYPES } from '../record/flow-record.ts';
 import { MAX_TEXT_LENGTH } from '../record/validate.ts';
-import { IDENTIFICATIONS, MATCH_POLICIES, SETTLEMENT_DAYS, STATISTICS_PERIODS } from './catalogue.ts';
 import { buyerSchema, invoicingSchema } from './catalogue-invoicing.ts';
 import { isCurrency } from './currencies.ts';
 

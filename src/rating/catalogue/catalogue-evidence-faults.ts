@@ -1,4 +1,4 @@
-import { type Cidr, formatCidr, networkOf, parseCidr } from '../record/ip-address.ts';
+import { type Cidr, formatCidr, networkOf, parseCidr } from '../ip-address.ts';
 import type { CatalogueDocument } from './catalogue-document.ts';
 import type { CatalogueFault } from './catalogue-fault.ts';
 

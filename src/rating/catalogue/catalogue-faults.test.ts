@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatFault } from '../../yaml/document-fault.ts';
+import { formatFault } from '../../formats/document-fault.ts';
 import { parseCatalogue } from './catalogue-compile.ts';
 
 const GOOD = `sponsors:

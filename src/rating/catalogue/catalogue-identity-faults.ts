@@ -1,4 +1,4 @@
-import { suggestion } from '../../yaml/nearest-word.ts';
+import { suggestion } from '../../formats/nearest-word.ts';
 import { isWholeUnits, parseMicros } from '../money.ts';
 import type { CatalogueDocument, PlanDocument } from './catalogue-document.ts';
 import type { CatalogueFault } from './catalogue-fault.ts';

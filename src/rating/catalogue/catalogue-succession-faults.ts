@@ -1,4 +1,4 @@
-import type { Catalogue, Plan } from './catalogue.ts';
+import type { Catalogue, Plan } from '../catalogue.ts';
 import type { CatalogueDocument } from './catalogue-document.ts';
 import type { CatalogueFault } from './catalogue-fault.ts';
 

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Plan } from './catalogue.ts';
+import { type Plan, periodEndMs, periodStartDay } from '../catalogue.ts';
 import { isPeriodClosed, monthAfterDay, monthOverMs } from './closed-periods.ts';
-import { periodEndMs, periodStartDay } from './period.ts';
 
 const DAY_MS = 86_400_000;
 const dayOf = (text: string) => Date.parse(text) / DAY_MS;

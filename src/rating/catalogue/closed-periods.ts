@@ -1,5 +1,4 @@
-import type { Plan } from './catalogue.ts';
-import { periodEndMs } from './period.ts';
+import { type Plan, periodEndMs } from '../catalogue.ts';
 
 const DAY_MS = 86_400_000;
 const DAYS_OF_WEEK = 7;

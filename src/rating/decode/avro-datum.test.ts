@@ -1,7 +1,8 @@
 import avro from 'avsc';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { datumEnd as datumEndOf, varintEnd, varintLong, varintValue } from './avro-datum.ts';
+import { varintEnd, varintLong, varintValue } from '../../formats/varint.ts';
+import { datumEnd as datumEndOf } from './avro-datum.ts';
 import { parseAvroSchema } from './avro-schema.ts';
 
 const datumEnd = (schema: unknown) => datumEndOf(parseAvroSchema(schema));

@@ -1,3 +1,4 @@
+import { varintEnd, varintValue } from '../../formats/varint.ts';
 import type { AvroPrimitive, AvroType } from './avro-schema.ts';
 
 /**
@@ -5,44 +6,6 @@ import type { AvroPrimitive, AvroType } from './avro-schema.ts';
  * compared with the octets that are left, so damaged octets cost no more time than good ones.
  */
 export type DatumEnd = (octets: Uint8Array, start: number) => number;
-
-const MAX_VARINT_OCTETS = 10;
-
-/** The offset after the zigzag varint at `start` (Avro's int and long); -1 if it is cut off or longer than 10 octets. */
-export function varintEnd(octets: Uint8Array, start: number): number {
-  const limit = Math.min(octets.length, start + MAX_VARINT_OCTETS);
-  for (let at = start; at < limit; at += 1) {
-    if ((octets[at] as number) < 0x80) return at + 1;
-  }
-  return -1;
-}
-
-/** The value of the varint in [start, end): exact up to 2^53, the nearest double beyond. */
-export function varintValue(octets: Uint8Array, start: number, end: number): number {
-  if (end - start <= 4) {
-    const low = lowBits(octets, start, end);
-    return (low >>> 1) ^ -(low & 1);
-  }
-  if (end - start <= 7) {
-    const zigzag = lowBits(octets, start + 4, end) * 2 ** 28 + lowBits(octets, start, start + 4);
-    return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
-  }
-  return Number(varintLong(octets, start, end));
-}
-
-/** Of four octets at the most. */
-function lowBits(octets: Uint8Array, start: number, end: number): number {
-  let bits = 0;
-  for (let at = end - 1; at >= start; at -= 1) bits = (bits << 7) | ((octets[at] as number) & 0x7f);
-  return bits;
-}
-
-/** The same as `varintValue`, exact. */
-export function varintLong(octets: Uint8Array, start: number, end: number): bigint {
-  let zigzag = 0n;
-  for (let at = end - 1; at >= start; at -= 1) zigzag = (zigzag << 7n) | BigInt((octets[at] as number) & 0x7f);
-  return BigInt.asIntN(64, (zigzag >> 1n) ^ -(zigzag & 1n));
-}
 
 /** Prepares the walk over the datums of a type. */
 export function datumEnd(type: AvroType): DatumEnd {

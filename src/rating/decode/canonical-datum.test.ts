@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import avro from 'avsc';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { CONTENT_TYPES, type FlowRecord } from '../flow-record.ts';
 import { canonicalDatum, fingerprintOf } from '../record/fingerprint.ts';
-import { CONTENT_TYPES, type FlowRecord } from '../record/flow-record.ts';
 import { testRecord } from '../traffic.fixture.ts';
 
 const type = avro.Type.forSchema(

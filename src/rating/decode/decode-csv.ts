@@ -1,5 +1,4 @@
-import type { FlowRecord } from '../record/flow-record.ts';
-import type { Candidate, Decoded, Decoder } from './decoder.ts';
+import type { Candidate, Decoded, Decoder, FlowRecord } from '../flow-record.ts';
 import { utf8Text } from './utf8.ts';
 
 const WHOLE_NUMBER_FIELDS: ReadonlySet<string> = new Set<keyof FlowRecord>([

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { readRecord } from '../admit.ts';
+import { readRecord } from '../pipeline.ts';
 import { testRecord } from '../traffic.fixture.ts';
 import { decodeJsonValue } from './decode-json-value.ts';
 

@@ -1,6 +1,5 @@
-import { FLOW_RECORD_FIELDS } from '../record/flow-record.ts';
+import { type Candidate, type Decoded, FLOW_RECORD_FIELDS } from '../flow-record.ts';
 import { decodeJson } from './decode-json.ts';
-import type { Candidate, Decoded } from './decoder.ts';
 
 const OPENING_BRACE = 0x7b;
 /** Octet 0 and a schema id of 4 octets, or of 8. */

@@ -1,5 +1,5 @@
+import type { Candidate, Decoded } from '../flow-record.ts';
 import { isFieldName } from '../record/field-names.ts';
-import type { Candidate, Decoded } from './decoder.ts';
 import { jsonFaultAt } from './json-fault.ts';
 import { repeatedName } from './json-members.ts';
 import { utf8Text } from './utf8.ts';

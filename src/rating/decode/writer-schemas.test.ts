@@ -2,11 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import avro from 'avsc';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readRecord } from '../admit.ts';
-import { FlowFields } from '../record/flow-fields.ts';
-import { FLOW_RECORD_FIELDS, type FlowRecord } from '../record/flow-record.ts';
+import { type AvroSchema, avroDecoder } from '../decode-avro.ts';
+import { FLOW_RECORD_FIELDS, FlowFields, type FlowRecord } from '../flow-record.ts';
+import { readRecord } from '../pipeline.ts';
 import { testRecord } from '../traffic.fixture.ts';
-import { type AvroSchema, avroDecoder } from './decode-avro.ts';
 
 interface Field {
   name: string;

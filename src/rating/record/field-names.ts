@@ -1,5 +1,5 @@
-import { nearestWord } from '../../yaml/nearest-word.ts';
-import { FLOW_RECORD_FIELDS } from './flow-record.ts';
+import { nearestWord } from '../../formats/nearest-word.ts';
+import { FLOW_RECORD_FIELDS } from '../flow-record.ts';
 
 const KNOWN: ReadonlySet<string> = new Set(FLOW_RECORD_FIELDS);
 const BY_LETTERS: ReadonlyMap<string, string> = new Map(FLOW_RECORD_FIELDS.map((name) => [lettersOf(name), name]));

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { FLOW_RECORD_FIELDS, type FlowRecord } from '../flow-record.ts';
 import { testRecord } from '../traffic.fixture.ts';
 import { fingerprintOf } from './fingerprint.ts';
-import { FLOW_RECORD_FIELDS, type FlowRecord } from './flow-record.ts';
 
 /** Fields that the validation holds to fewer bits. */
 const MOST: Partial<Record<keyof FlowRecord, number>> = {

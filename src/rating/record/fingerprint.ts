@@ -1,4 +1,6 @@
-import type { FlowRecord } from './flow-record.ts';
+import { writeVarint } from '../../formats/varint.ts';
+import type { FlowRecord } from '../flow-record.ts';
+import { fingerprintOfDatum } from '../octet-map.ts';
 
 const utf8 = new TextEncoder();
 /** More than the numbers and lengths take, and three octets for each unit of the texts. */
@@ -60,12 +62,8 @@ function writeText(text: string): void {
   at += octets.length;
 }
 
-/** Zigzag, base 128; exact from 0 to 2^53 - 1. */
 function writeLong(value: number): void {
-  let rest = value * 2;
-  // Doubling is exact: it moves the exponent only.
-  for (; rest >= 128; rest = Math.floor(rest / 128)) memory[at++] = (rest % 128) | 128;
-  memory[at++] = rest;
+  at = writeVarint(memory, at, value);
 }
 
 /**
@@ -75,34 +73,4 @@ function writeLong(value: number): void {
 export function fingerprintOf(record: FlowRecord): number {
   const datum = canonicalDatum(record);
   return fingerprintOfDatum(datum, 0, datum.length);
-}
-
-/** The same of a record in plain Avro, from `start` to `end`. Eight octets at a time, in two hashes. */
-export function fingerprintOfDatum(octets: Uint8Array, start: number, end: number): number {
-  let even = end - start;
-  let odd = 0;
-  let at = start;
-  for (; at + 8 <= end; at += 8) {
-    const low = octets[at] | (octets[at + 1] << 8) | (octets[at + 2] << 16) | (octets[at + 3] << 24);
-    const high = octets[at + 4] | (octets[at + 5] << 8) | (octets[at + 6] << 16) | (octets[at + 7] << 24);
-    even = mixWord(even, low);
-    odd = mixWord(odd, high);
-  }
-  for (; at < end; at++) even = mixWord(even, octets[at]);
-  return finish(mixWord(even, odd));
-}
-
-/** MurmurHash3's mixing (public domain, A. Appleby). */
-export function mixWord(hash: number, word: number): number {
-  let k = Math.imul(word, 0xcc9e2d51);
-  k = (k << 15) | (k >>> 17);
-  const mixed = hash ^ Math.imul(k, 0x1b873593);
-  return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0;
-}
-
-export function finish(hash: number): number {
-  let h = hash;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }

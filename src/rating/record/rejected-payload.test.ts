@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decodeJson } from '../decode/decode-json.ts';
-import { PseudonymKey } from '../subscriber/pseudonym.ts';
+import { PseudonymKey } from '../subscribers.ts';
 import { testRecord } from '../traffic.fixture.ts';
 import { rejectedPayload } from './rejected-payload.ts';
 

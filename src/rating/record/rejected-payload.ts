@@ -1,7 +1,6 @@
-import type { Candidate, Decoder } from '../decode/decoder.ts';
-import { isSubscriberNumber, type PseudonymKey } from '../subscriber/pseudonym.ts';
-import { FLOW_RECORD_FIELDS } from './flow-record.ts';
-import { parseIp } from './ip-address.ts';
+import { type Candidate, type Decoder, FLOW_RECORD_FIELDS } from '../flow-record.ts';
+import { parseIp } from '../ip-address.ts';
+import { isSubscriberNumber, type PseudonymKey } from '../subscribers.ts';
 
 /** MSISDN and IMSI have 7 digits and more: any such run may be one. In UTF-16 a zero is between its digits. */
 const DIGIT_RUN = /\d(?:\0?\d){6,}/g;

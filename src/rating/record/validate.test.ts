@@ -1,10 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Candidate } from '../decode/decoder.ts';
+import { type Candidate, FLOW_RECORD_FIELDS, MAX_TIME_MS, MIN_TIME_MS, PLAIN_LIMITS } from '../flow-record.ts';
 import type { Reason } from '../outcome.ts';
 import { testRecord } from '../traffic.fixture.ts';
-import { FLOW_RECORD_FIELDS } from './flow-record.ts';
-import { MAX_TIME_MS, MIN_TIME_MS, PLAIN_LIMITS } from './record-limits.ts';
 import { MAX_RECORD_OCTETS, validateFlowRecord } from './validate.ts';
 
 const NULLABLE = [

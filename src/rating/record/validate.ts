@@ -1,16 +1,20 @@
-import type { Candidate } from '../decode/decoder.ts';
-import type { Fault, Reason } from '../outcome.ts';
-import { msisdnFault, normalMsisdn } from '../subscriber/msisdn.ts';
-import { isFieldName, meantField } from './field-names.ts';
 import {
+  type Candidate,
   CONTENT_TYPES,
   type ContentType,
   FLOW_RECORD_FIELDS,
   type FlowRecord,
+  MAX_TIME_MS,
+  MIN_TIME_MS,
   NULLABLE_FIELDS,
-} from './flow-record.ts';
-import { parseIp } from './ip-address.ts';
-import { MAX_TIME_MS, MIN_TIME_MS, PLAIN_LIMITS, type RecordLimits, unitHint } from './record-limits.ts';
+  PLAIN_LIMITS,
+  type RecordLimits,
+  unitHint,
+} from '../flow-record.ts';
+import { parseIp } from '../ip-address.ts';
+import type { Fault, Reason } from '../outcome.ts';
+import { isFieldName, meantField } from './field-names.ts';
+import { msisdnFault, normalMsisdn } from './msisdn.ts';
 
 /** Uplink and downlink each: 281 TB, so that their sum, their share and a period's sum stay exact in a double. */
 export const MAX_RECORD_OCTETS = 2 ** 48 - 1;

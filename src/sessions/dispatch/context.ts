@@ -1,7 +1,7 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import type { Catalogue } from '../../rating/catalogue/catalogue.ts';
-import type { PseudonymKey } from '../../rating/subscriber/pseudonym.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
+import type { PseudonymKey } from '../../rating/subscribers.ts';
 import type { Announcement } from '../protocol/dispatch-messages.ts';
 import type { DispatchRefusal } from '../protocol/refusal.ts';
 import type { DispatchStore } from './dispatch-store.ts';

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { Plan } from '../../rating/catalogue/catalogue.ts';
+import type { Plan } from '../../rating/catalogue.ts';
 import type { SessionGrant, SessionRequest } from '../protocol/dispatch-messages.ts';
 import { contentSharesOf, entitlementOf } from './accounts/entitlement.ts';
 import { type DispatchContext, isRefused, type Refused } from './context.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Plan } from '../../rating/catalogue/catalogue.ts';
+import type { Plan } from '../../rating/catalogue.ts';
 import type { SessionGrant } from '../protocol/dispatch-messages.ts';
 import { planInForce } from './accounts/entitlement.ts';
 import { type DispatchContext, isRefused, type Refused } from './context.ts';

@@ -1,4 +1,4 @@
-import type { Plan } from '../../rating/catalogue/catalogue.ts';
+import type { Plan } from '../../rating/catalogue.ts';
 import type { SessionGrant } from '../protocol/dispatch-messages.ts';
 import { signSessionToken } from '../protocol/session-token.ts';
 import type { DispatchContext } from './context.ts';

@@ -1,4 +1,4 @@
-import { formatIp, parseIp } from '../../rating/record/ip-address.ts';
+import { formatIp, parseIp } from '../../rating/ip-address.ts';
 
 /** An address in its one form: IPv4 also where it came as ::ffff:a.b.c.d. What is no address stays as it is. */
 export function oneForm(address: string): string {

@@ -8,7 +8,7 @@ import { createGuardedServer, type HttpIdentity } from '../../platform/http/http
 import { exportConnections } from '../../platform/http/http-metrics.ts';
 import { isSecret } from '../../platform/http/secret-comparison.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import { E164 } from '../../rating/subscriber/msisdn.ts';
+import { E164 } from '../../rating/record/msisdn.ts';
 import { type FlowMark, flowMarksSchema } from '../protocol/flow-mark.ts';
 import type { Bearers } from './bearers.ts';
 import type { FlowTable } from './flow-table.ts';

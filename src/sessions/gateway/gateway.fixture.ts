@@ -6,8 +6,9 @@ import avro from 'avsc';
 import { type Kafka, Kafka as KafkaClient, logLevel } from 'kafkajs';
 import { FLOW_RECORD_SCHEMA } from '../../generator/encode-avro.ts';
 import { PeerSecret } from '../../platform/http/peer-secret.ts';
+import { recordsOfBatch } from '../../platform/kafka/patches/patch-record-sets.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
-import type { FlowRecord } from '../../rating/record/flow-record.ts';
+import type { FlowRecord } from '../../rating/flow-record.ts';
 import { socksDial } from '../terminal/dial.ts';
 import type { BearerAnswer } from './control-server.ts';
 import { type Gateway, startGateway } from './gateway.ts';
@@ -124,10 +125,12 @@ export async function readRecords(kafka: Kafka, topic: string): Promise<ReadReco
   await consumer.subscribe({ topic, fromBeginning: true });
   await new Promise<void>((resolve, reject) => {
     const run = consumer.run({
-      eachMessage: async ({ partition, message }) => {
-        const record = flowRecordType.fromBuffer(message.value as Buffer) as FlowRecord;
-        records.push({ key: String(message.key), partition, record });
-        if (records.length === expected) resolve();
+      eachBatch: async ({ batch }) => {
+        for (const { key, value } of recordsOfBatch(batch)) {
+          const record = flowRecordType.fromBuffer(Buffer.from(value)) as FlowRecord;
+          records.push({ key: Buffer.from(key ?? []).toString(), partition: batch.partition, record });
+        }
+        if (records.length >= expected) resolve();
       },
     });
     run.catch(reject);

@@ -4,7 +4,7 @@ import { type Kafka, Partitioners, type Producer } from 'kafkajs';
 import { isTopicMissing } from '../../platform/kafka/kafka-failure.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import { ProblemLog } from '../../platform/telemetry/problem-log.ts';
-import type { FlowRecord } from '../../rating/record/flow-record.ts';
+import type { FlowRecord } from '../../rating/flow-record.ts';
 import type { RecordSpool } from './record-spool.ts';
 
 const BATCH_RECORDS = 500;

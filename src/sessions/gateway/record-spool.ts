@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { removeUnfinishedRewrites, rewriteLmdb } from '../../platform/rewrite-lmdb.ts';
-import type { FlowRecord } from '../../rating/record/flow-record.ts';
+import type { FlowRecord } from '../../rating/flow-record.ts';
 
 /** A record as it is before the spool gives it its numbers. */
 export type RecordDraft = Omit<FlowRecord, 'nodeId' | 'localSequenceNumber' | 'recordSequenceNumber'>;

@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { refusalBodySchema } from '../../platform/http/documented-refusals.ts';
 import type { HttpRefusal } from '../../platform/http/http-refusal.ts';
 import { boundedList } from '../../platform/http/read-message.ts';
-import { IDENTIFICATIONS } from '../../rating/catalogue/catalogue.ts';
-import { E164 } from '../../rating/subscriber/msisdn.ts';
+import { IDENTIFICATIONS } from '../../rating/catalogue.ts';
+import { E164 } from '../../rating/record/msisdn.ts';
 import { MAX_ACCOUNT_LENGTH } from './account-name.ts';
 import { CONTENT_TYPES, contentOctetsSchema, contentSharesSchema, contentTypeSchema } from './content-octets.ts';
 import {

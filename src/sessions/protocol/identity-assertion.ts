@@ -1,7 +1,7 @@
 import { type KeyObject, randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import * as z from 'zod';
-import { E164 } from '../../rating/subscriber/msisdn.ts';
+import { E164 } from '../../rating/record/msisdn.ts';
 
 /** Pinned: an assertion of any other algorithm is not read (RFC 8725, 3.1). */
 export const ASSERTION_ALGORITHM = 'EdDSA';

@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
-import { formatIp, parseIp } from '../../rating/record/ip-address.ts';
+import { formatIp, parseIp } from '../../rating/ip-address.ts';
 import { CONTENT_TYPES, type ContentType } from './content-octets.ts';
 import type { SigningKey } from './session-token.ts';
 

@@ -1,5 +1,5 @@
 import { BlockList } from 'node:net';
-import { formatIp, parseCidr, parseIp } from '../../rating/record/ip-address.ts';
+import { formatIp, parseCidr, parseIp } from '../../rating/ip-address.ts';
 
 /** What IPv4 addresses have before them as IPv6 addresses: ::ffff:0:0/96. */
 const V4_PREFIX_LENGTH = 96;

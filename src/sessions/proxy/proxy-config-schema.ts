@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { logSchema } from '../../platform/config/config-schema.ts';
 import { httpLimitsSchema, requestRateSchema } from '../../platform/http/http-limits-schema.ts';
-import { IDENTIFICATIONS } from '../../rating/catalogue/catalogue.ts';
-import { parseCidr } from '../../rating/record/ip-address.ts';
+import { IDENTIFICATIONS } from '../../rating/catalogue.ts';
+import { parseCidr } from '../../rating/ip-address.ts';
 import { contentTypeSchema } from '../protocol/content-octets.ts';
 import { MAX_ID_LENGTH } from './reports/usage-spool.ts';
 

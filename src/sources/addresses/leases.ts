@@ -1,4 +1,5 @@
-import { type MsisdnForms, msisdnFault, NORMAL_FORM_ONLY, normalMsisdn } from '../../rating/subscriber/msisdn.ts';
+import { parseCsv } from '../../formats/csv.ts';
+import { type MsisdnForms, msisdnFault, NORMAL_FORM_ONLY, normalMsisdn } from '../../rating/record/msisdn.ts';
 
 /** Whose a key was, and when. */
 export interface Lease {
@@ -33,23 +34,24 @@ export class Leases {
    * Reads the lines. Returns the faults by line where there are some: what cannot be read, and leases of one key that overlap.
    */
   static parse(text: string, { header, keyOf, keyFault, forms = NORMAL_FORM_ONLY }: LeaseFile): Leases | string[] {
-    const [first, ...lines] = text.split(/\r?\n/);
-    if (first !== header) return [`1: expected the header line ${header}`];
+    const rows = parseCsv(text);
+    if (typeof rows === 'string') return [rows];
+    const [first, ...leased] = rows;
+    if (first?.cells.join() !== header) return [`1: expected the header line ${header}`];
     const byKey = new Map<string, Lease[]>();
     const faults: string[] = [];
-    lines.forEach((line, i) => {
-      if (line === '') return;
-      const [keyText, from, to, msisdn, ...rest] = line.split(',');
+    for (const { line, cells } of leased) {
+      const [keyText, from, to, msisdn, ...rest] = cells;
       const key = keyOf(keyText);
-      if (msisdn === undefined || rest.length > 0) faults.push(`${i + 2}: expected ${header}`);
-      else if (key === null) faults.push(`${i + 2}: ${keyFault(keyText)}`);
+      if (msisdn === undefined || rest.length > 0) faults.push(`${line}: expected ${header}`);
+      else if (key === null) faults.push(`${line}: ${keyFault(keyText)}`);
       else {
-        const lease = leaseOf(from, to, msisdn, i + 2, forms);
-        if (typeof lease === 'string') faults.push(`${i + 2}: ${lease}`);
+        const lease = leaseOf(from, to, msisdn, line, forms);
+        if (typeof lease === 'string') faults.push(`${line}: ${lease}`);
         else if (byKey.has(key)) byKey.get(key)?.push(lease);
         else byKey.set(key, [lease]);
       }
-    });
+    }
     for (const leases of byKey.values()) faults.push(...overlaps(leases));
     return faults.length > 0 ? faults : new Leases(byKey);
   }

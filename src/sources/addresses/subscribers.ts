@@ -1,4 +1,4 @@
-import type { MsisdnForms } from '../../rating/subscriber/msisdn.ts';
+import type { MsisdnForms } from '../../rating/record/msisdn.ts';
 import { Leases, lastIndexFrom } from './leases.ts';
 
 const HEADER = 'imsi,from,to,msisdn';

@@ -1,5 +1,5 @@
-import { formatCidr, networkOf, parseCidr, parseIp } from '../../rating/record/ip-address.ts';
-import type { MsisdnForms } from '../../rating/subscriber/msisdn.ts';
+import { formatCidr, networkOf, parseCidr, parseIp } from '../../rating/ip-address.ts';
+import type { MsisdnForms } from '../../rating/record/msisdn.ts';
 import { type Lease, Leases, lastIndexFrom } from './leases.ts';
 
 const HEADER = 'prefix,from,to,msisdn';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { packagePath } from '../../platform/package-paths.ts';
-import { readRecord } from '../../rating/admit.ts';
+import { readRecord } from '../../rating/pipeline.ts';
 import { Subscribers } from '../addresses/subscribers.ts';
 import { decodeMadeValue } from '../files/made-value.ts';
 import { volumeFields } from './cdr-fields.ts';

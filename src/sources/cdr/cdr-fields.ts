@@ -1,7 +1,6 @@
-import type { Candidate } from '../../rating/decode/decoder.ts';
+import type { Candidate, ContentType } from '../../rating/flow-record.ts';
 import type { Fault } from '../../rating/outcome.ts';
 import { CDR_NODE_SUFFIX } from '../../rating/record/cdr-numbering.ts';
-import type { ContentType } from '../../rating/record/flow-record.ts';
 import type { BerValue } from './ber-value.ts';
 import type { CdrMapping } from './cdr-mapping.ts';
 import type { CdrSubscriber } from './cdr-subscriber.ts';

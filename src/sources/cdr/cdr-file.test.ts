@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { packagePath } from '../../platform/package-paths.ts';
-import { readRecord } from '../../rating/admit.ts';
+import { readRecord } from '../../rating/pipeline.ts';
 import { FileEnding } from '../files/file-ending.ts';
 import { decodeMadeValue } from '../files/made-value.ts';
 import { openCdrFile } from './cdr-file.ts';

@@ -1,4 +1,4 @@
-import type { ContentType } from '../../rating/record/flow-record.ts';
+import type { ContentType } from '../../rating/flow-record.ts';
 import type { Subscribers } from '../addresses/subscribers.ts';
 
 /** What a CDR does not say and an operator knows. */

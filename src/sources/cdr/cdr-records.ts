@@ -1,4 +1,4 @@
-import type { Candidate } from '../../rating/decode/decoder.ts';
+import type { Candidate } from '../../rating/flow-record.ts';
 import { RECORDS_PER_CDR } from '../../rating/record/cdr-numbering.ts';
 import { readBer } from './ber.ts';
 import { byTag, type Fields, type ReadCdr } from './cdr-fields.ts';

@@ -1,4 +1,4 @@
-import type { Candidate } from '../../rating/decode/decoder.ts';
+import type { Candidate } from '../../rating/flow-record.ts';
 import type { Fault } from '../../rating/outcome.ts';
 import type { CdrMapping } from './cdr-mapping.ts';
 import { oddOctets, tbcd } from './cdr-values.ts';

@@ -1,5 +1,5 @@
 import { utf8Text } from '../../rating/decode/utf8.ts';
-import { formatIp } from '../../rating/record/ip-address.ts';
+import { formatIp } from '../../rating/ip-address.ts';
 import type { BerValue } from './ber-value.ts';
 
 /** An unsigned number of 64 bits, with the octet that keeps it from being negative. */

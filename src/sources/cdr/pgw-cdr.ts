@@ -1,4 +1,4 @@
-import type { Candidate } from '../../rating/decode/decoder.ts';
+import type { Candidate } from '../../rating/flow-record.ts';
 import type { BerValue } from './ber-value.ts';
 import {
   byTag,

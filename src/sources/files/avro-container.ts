@@ -1,9 +1,10 @@
 import { promisify } from 'node:util';
 import { inflateRaw } from 'node:zlib';
 import avro from 'avsc';
-import { type DatumEnd, datumEnd, varintEnd, varintValue } from '../../rating/decode/avro-datum.ts';
+import { varintEnd, varintValue } from '../../formats/varint.ts';
+import { type DatumEnd, datumEnd } from '../../rating/decode/avro-datum.ts';
 import { parseAvroSchema } from '../../rating/decode/avro-schema.ts';
-import type { AvroSchema } from '../../rating/decode/decode-avro.ts';
+import type { AvroSchema } from '../../rating/decode-avro.ts';
 import { type FileEnding, finalEnding } from './file-ending.ts';
 import { type FramedRecord, framedRecord } from './framed-record.ts';
 import { OctetWindow } from './octet-window.ts';

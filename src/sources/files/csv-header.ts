@@ -1,6 +1,6 @@
 import { csvCells } from '../../rating/decode/decode-csv.ts';
+import { FLOW_RECORD_FIELDS, NULLABLE_FIELDS } from '../../rating/flow-record.ts';
 import { fieldSuggestion, isFieldName } from '../../rating/record/field-names.ts';
-import { FLOW_RECORD_FIELDS, NULLABLE_FIELDS } from '../../rating/record/flow-record.ts';
 
 const OTHER_DELIMITERS: readonly (readonly [delimiter: string, name: string])[] = [
   [';', 'semicolons'],

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { FLOW_RECORD_FIELDS } from '../../rating/record/flow-record.ts';
+import { FLOW_RECORD_FIELDS } from '../../rating/flow-record.ts';
 import { testRecord } from '../../rating/traffic.fixture.ts';
 import { beginningFault } from './file-beginning.ts';
 

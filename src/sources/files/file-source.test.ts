@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import avro from 'avsc';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LogRecord } from '../../platform/kafka/log-record.ts';
-import type { AvroSchema } from '../../rating/decode/decode-avro.ts';
+import type { AvroSchema } from '../../rating/decode-avro.ts';
 import type { SourceListener } from '../source.ts';
 import { type FileProgress, type FileSourceOptions, fileSource } from './file-source.ts';
 

@@ -1,6 +1,6 @@
 import { LogRecord, NO_PROOF } from '../../platform/kafka/log-record.ts';
+import type { TopicPartition } from '../../rating/lane.ts';
 import type { FlowFileFormat } from '../../rating/record/flow-file-format.ts';
-import type { TopicPartition } from '../../rating/record/topic-partition.ts';
 import type { Source, SourceListener } from '../source.ts';
 import { SourceError } from '../source-error.ts';
 import type { ContentTrail } from './content-trail.ts';

@@ -1,5 +1,5 @@
 import { decodeJson } from '../../rating/decode/decode-json.ts';
-import type { Decoded } from '../../rating/decode/decoder.ts';
+import type { Decoded } from '../../rating/flow-record.ts';
 import type { Fault } from '../../rating/outcome.ts';
 
 /** The one field that no flow record has. */

@@ -1,8 +1,7 @@
-import { type AvroSchema, avroDecoder } from '../../rating/decode/decode-avro.ts';
 import { csvCells, csvDecoder } from '../../rating/decode/decode-csv.ts';
 import { decodeJson } from '../../rating/decode/decode-json.ts';
-import type { Decoder } from '../../rating/decode/decoder.ts';
-import { FLOW_RECORD_FIELDS } from '../../rating/record/flow-record.ts';
+import { type AvroSchema, avroDecoder } from '../../rating/decode-avro.ts';
+import { type Decoder, FLOW_RECORD_FIELDS } from '../../rating/flow-record.ts';
 import { openCdrFile } from '../cdr/cdr-file.ts';
 import { describeFileHeader } from '../cdr/cdr-file-header.ts';
 import { type CdrMapping, NO_CDR_MAPPING } from '../cdr/cdr-mapping.ts';

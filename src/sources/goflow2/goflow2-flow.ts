@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Candidate } from '../../rating/decode/decoder.ts';
+import type { Candidate } from '../../rating/flow-record.ts';
 
 /** The exports that are read: each of their records is all of a flow's octets, not a packet of it. */
 const FLOW_TYPES: readonly unknown[] = ['IPFIX', 'NETFLOW_V5'];

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { readRecord } from '../../rating/admit.ts';
+import type { FlowRecord } from '../../rating/flow-record.ts';
 import type { Fault } from '../../rating/outcome.ts';
-import type { FlowRecord } from '../../rating/record/flow-record.ts';
+import { readRecord } from '../../rating/pipeline.ts';
 import { Terminals } from '../addresses/terminals.ts';
 import { decodeMadeValue } from '../files/made-value.ts';
 import { type Goflow2Mapping, readGoflow2 } from './goflow2.ts';

@@ -1,5 +1,5 @@
 import { decodeJson } from '../../rating/decode/decode-json.ts';
-import type { Candidate } from '../../rating/decode/decoder.ts';
+import type { Candidate } from '../../rating/flow-record.ts';
 import type { Fault } from '../../rating/outcome.ts';
 import { CONTENT_NODE_SUFFIX } from '../../rating/record/content-numbering.ts';
 import type { Terminals } from '../addresses/terminals.ts';

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Consumer } from 'kafkajs';
 import type { KafkaLogger } from '../../platform/kafka/kafka.ts';
 import { isTopicMissing } from '../../platform/kafka/kafka-failure.ts';
-import type { TopicPartition } from '../../rating/record/topic-partition.ts';
+import type { TopicPartition } from '../../rating/lane.ts';
 import type { LogBounds, SourceListener } from '../source.ts';
 import { kafkaFault } from './kafka-fault.ts';
 

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { CompressionTypes, type Kafka, type Transaction } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type KafkaServer, startKafka } from '../../../test/servers/kafka-server.ts';
-import { StoreError } from '../../platform/clickhouse/store-error.ts';
+import { StoreError } from '../../platform/clickhouse/store.ts';
 import { createKafka } from '../../platform/kafka/kafka.ts';
 import { SourceError } from '../source-error.ts';
 import type { KafkaProgress } from './kafka-feed.ts';

@@ -2,7 +2,6 @@ import type { Consumer } from 'kafkajs';
 import { isFenced } from '../../platform/fenced.ts';
 import type { KafkaLogger } from '../../platform/kafka/kafka.ts';
 import { isTopicMissing } from '../../platform/kafka/kafka-failure.ts';
-import { fetchRecordSets } from '../../platform/kafka/patches/patch-record-sets.ts';
 import type { Source, SourceListener } from '../source.ts';
 import { isUnreadable } from '../source-error.ts';
 import { KafkaAssignment } from './kafka-assignment.ts';
@@ -213,7 +212,6 @@ export class KafkaCommits {
  * on; the group's committed offsets are for lag monitors. While the listener works on a batch, the next one is fetched.
  */
 export function kafkaSource(options: KafkaSourceOptions): Source {
-  fetchRecordSets();
   let run: KafkaRun | null = null;
   let running: Promise<void> | null = null;
   let stopped = false;

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { LogRecord } from '../../platform/kafka/log-record.ts';
 import { RegistryError } from '../../platform/kafka/registry-error.ts';
-import { NO_ID } from '../../rating/decode/decode-avro.ts';
+import { NO_ID } from '../../rating/decode-avro.ts';
 import { KnownRecords } from './kafka-feed.ts';
 import { SchemaLearner, type SchemaLearnerOptions } from './schema-learner.ts';
 

@@ -3,7 +3,7 @@ import type { KafkaLogger } from '../../platform/kafka/kafka.ts';
 import { RegistryError } from '../../platform/kafka/registry-error.ts';
 import type { SchemaIds } from '../../platform/kafka/schema-registry.ts';
 import { haveSameMeaning } from '../../rating/decode/avro-canonical-form.ts';
-import { type AvroDecoder, type AvroSchema, NO_ID } from '../../rating/decode/decode-avro.ts';
+import { type AvroDecoder, type AvroSchema, NO_ID } from '../../rating/decode-avro.ts';
 
 /** A schema that was registered a moment ago may not have reached the registry that is asked. */
 const SECOND_LOOK_MS = 1000;

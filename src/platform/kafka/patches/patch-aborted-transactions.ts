@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { kafkajsInternal } from './kafkajs-internals.ts';
 
 /** A record of a fetch, as kafkajs decodes it. Offsets and producer ids are decimal digits. */
 export interface FetchedRecord {
@@ -20,17 +20,14 @@ interface Broker {
 }
 
 const ABORT_MARKER = Buffer.from([0, 0, 0, 0]);
-let isInstalled = false;
 
 /**
  * kafkajs 2.2.4 lets records of aborted transactions through when a fetch begins inside of two of them or more: at each
  * record it takes note of one aborted transaction at the most, though several have begun by then. So they are hidden
  * before kafkajs looks: as control records, which count for the position and are not handed out.
  */
-export function hideAbortedRecords(): void {
-  if (isInstalled) return;
-  isInstalled = true;
-  const { prototype } = createRequire(import.meta.url)('kafkajs/src/broker/index.js') as { prototype: Broker };
+export function patchAbortedTransactions(): void {
+  const { prototype } = kafkajsInternal<{ prototype: Broker }>('broker/index.js');
   const { fetch } = prototype;
   prototype.fetch = async function (this: Broker, request) {
     const answer = await fetch.call(this, request);

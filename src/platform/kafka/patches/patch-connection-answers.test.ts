@@ -1,11 +1,11 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { assembleAnswers } from './patch-connection-answers.ts';
+import { patchConnectionAnswers } from './patch-connection-answers.ts';
 
 const { prototype } = createRequire(import.meta.url)('kafkajs/src/network/connection.js');
 const kafkajsTakes = prototype.processData;
-assembleAnswers();
+patchConnectionAnswers();
 const zerorateTakes = prototype.processData;
 
 interface Heard {

@@ -1,7 +1,7 @@
-import { createRequire } from 'node:module';
 import net, { type Socket } from 'node:net';
 import tls from 'node:tls';
 import type { ISocketFactoryArgs } from 'kafkajs';
+import { kafkajsInternal } from './kafkajs-internals.ts';
 
 /** The part of kafkajs's connection that takes in what a broker sends. */
 interface Connection {
@@ -19,18 +19,14 @@ const READ_OCTETS = 2 ** 18;
 /** No size that an answer can have. */
 const UNREADABLE = -1;
 const KEEP_ALIVE_MS = 60_000;
-let isInstalled = false;
 
 /**
  * kafkajs keeps an answer's pieces as they come in, and copies them together more than once at the end: a fetch has
  * thousands of them. With this an answer's octets are copied once, into memory of its size, which the records then are
  * spans of.
  */
-export function assembleAnswers(): void {
-  if (isInstalled) return;
-  isInstalled = true;
-  const path = 'kafkajs/src/network/connection.js';
-  const { prototype } = createRequire(import.meta.url)(path) as { prototype: Connection };
+export function patchConnectionAnswers(): void {
+  const { prototype } = kafkajsInternal<{ prototype: Connection }>('network/connection.js');
   // By socket: a new connection begins with a new answer.
   const answers = new WeakMap<object, Answer>();
   prototype.processData = function (this: Connection, octets) {

@@ -1,9 +1,9 @@
-import { createRequire } from 'node:module';
 import { crc32c } from '@node-rs/crc32';
 import type { Batch, KafkaMessage } from 'kafkajs';
 import { codecOf, decompressRecords } from '../kafka-codecs.ts';
 import { LogRecord } from '../log-record.ts';
 import { RecordBatchError } from '../record-batch-error.ts';
+import { replaceKafkajsInternal } from './kafkajs-internals.ts';
 
 /** The records of one record batch (KIP-98), encoded, decompressed. */
 interface RecordSet {
@@ -41,32 +41,25 @@ const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 const EMPTY = new Uint8Array(0);
 
-const require = createRequire(import.meta.url);
-let isInstalled = false;
-
 /**
  * kafkajs makes a dozen objects of each record that it fetches, which cost more than booking it. With this a consumer's
  * messages are whole record batches, under the offset of their last record: `recordsOf` reads the records out of them. What
  * kafkajs leaves out (aborted transactions, control records, offsets that were not asked for) is whole record batches too.
  */
-export function fetchRecordSets(): void {
-  if (isInstalled) return;
-  isInstalled = true;
+export function patchRecordSets(): void {
   // The answers of all versions look it up when the first of them is decoded.
-  const path = require.resolve('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js');
-  const decodeEach = require(path) as DecodeMessages;
-  const decodeSets: DecodeMessages = async (decoder) => {
-    const { offset } = decoder;
-    const size = decoder.readInt32();
-    if (size <= 0 || !decoder.canReadBytes(size)) return [];
-    const octets = ownMemory(decoder.readBytes(size));
-    if (octets[MAGIC_AT] === MAGIC) return readSets(octets);
-    decoder.offset = offset;
-    return decodeEach(decoder).catch((error: unknown) => [faultyMessage(octets, faultOf(error))]);
-  };
-  const loaded = require.cache[path];
-  if (loaded === undefined) throw new Error(`${path} was not loaded`);
-  loaded.exports = decodeSets;
+  replaceKafkajsInternal<DecodeMessages>(
+    'protocol/requests/fetch/v4/decodeMessages.js',
+    (decodeEach) => async (decoder) => {
+      const { offset } = decoder;
+      const size = decoder.readInt32();
+      if (size <= 0 || !decoder.canReadBytes(size)) return [];
+      const octets = ownMemory(decoder.readBytes(size));
+      if (octets[MAGIC_AT] === MAGIC) return readSets(octets);
+      decoder.offset = offset;
+      return decodeEach(decoder).catch((error: unknown) => [faultyMessage(octets, faultOf(error))]);
+    },
+  );
 }
 
 /**

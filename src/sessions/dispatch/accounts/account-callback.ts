@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Agent, request } from 'undici';
 import * as z from 'zod';
 import type { Clock } from '../../../platform/clock.ts';
-import { E164 } from '../../../rating/subscriber/msisdn.ts';
+import { E164 } from '../../../rating/record/msisdn.ts';
 import {
   type AccountClaim,
   type AccountVerdict,

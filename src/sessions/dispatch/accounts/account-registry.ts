@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import * as z from 'zod';
+import { parseCsv } from '../../../formats/csv.ts';
 import { ConfigError } from '../../../platform/config/config-error.ts';
-import { csvCells } from '../../../rating/decode/decode-csv.ts';
-import { E164 } from '../../../rating/subscriber/msisdn.ts';
+import { E164 } from '../../../rating/record/msisdn.ts';
 import { accountNameFault } from '../../protocol/account-name.ts';
 import { type AccountVerifier, unverified, verifiedAccount } from './account-verifier.ts';
 
@@ -100,19 +100,18 @@ function jsonRows(text: string, file: string): Row[] {
 }
 
 function csvRows(text: string, file: string): Row[] {
-  const [header = '', ...lines] = text.split(/\r?\n/);
-  const columns = header.split(',');
+  const parsed = parseCsv(text);
+  if (typeof parsed === 'string') throw new ConfigError(`${file}:${parsed}`);
+  const [header, ...rows] = parsed;
+  const columns = header?.cells ?? [];
   const by = columns.find((name) => name === 'msisdn' || name === 'subscriber');
   if (columns.length !== 2 || !columns.includes('account') || by === undefined) {
     throw new ConfigError(`${file}:1: expected the header account,msisdn or account,subscriber`);
   }
-  return lines.flatMap((line, at): Row[] => {
-    if (line === '') return [];
-    const place = `${file}:${at + 2}`;
-    const cells = csvCells(Buffer.from(line));
-    if (typeof cells === 'string') throw new ConfigError(`${place}: ${cells}`);
+  return rows.map(({ line, cells }): Row => {
+    const place = `${file}:${line}`;
     if (cells.length !== 2) throw new ConfigError(`${place}: ${cells.length} cells, but 2 columns`);
     const row = { place, account: cells[columns.indexOf('account')] ?? '' };
-    return [{ ...row, [by]: cells[columns.indexOf(by)] }];
+    return { ...row, [by]: cells[columns.indexOf(by)] };
   });
 }

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import type { Clock } from '../../../platform/clock.ts';
 import { ConfigError } from '../../../platform/config/config-error.ts';
 import type { Logger } from '../../../platform/telemetry/logger.ts';
-import type { Application, Catalogue } from '../../../rating/catalogue/catalogue.ts';
+import type { Application, Catalogue } from '../../../rating/catalogue.ts';
 import { accountNameFault } from '../../protocol/account-name.ts';
 import type { DispatchConfig } from '../dispatch-config.ts';
 import { assertionVerifier } from './account-assertion-verifier.ts';

@@ -1,4 +1,4 @@
-import type { QuotaUpdate } from '../../../rating/quota/quota-update.ts';
+import type { QuotaUpdate } from '../../../rating/quota-updates.ts';
 
 /** What a subscriber has used of a plan in one statistics period, by two meters of the same traffic. */
 interface PeriodUse {

@@ -1,5 +1,4 @@
-import type { Plan } from '../../../rating/catalogue/catalogue.ts';
-import { periodStartDay } from '../../../rating/catalogue/period.ts';
+import { type Plan, periodStartDay } from '../../../rating/catalogue.ts';
 import type { DispatchContext } from '../context.ts';
 import { reservedOctets, type Session } from '../session.ts';
 import { provisionalUse } from './quota-account.ts';

@@ -1,4 +1,4 @@
-import type { Plan } from '../../../rating/catalogue/catalogue.ts';
+import type { Plan } from '../../../rating/catalogue.ts';
 import type { DispatchContext, Refused } from '../context.ts';
 import { reservedOctets, type Session } from '../session.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Application } from '../../../rating/catalogue/catalogue.ts';
+import type { Application } from '../../../rating/catalogue.ts';
 import { atCapFaults } from './at-cap-faults.ts';
 
 const application = (id: string, match: Application['match']): Application => ({

@@ -1,4 +1,4 @@
-import type { Catalogue } from '../../../rating/catalogue/catalogue.ts';
+import type { Catalogue } from '../../../rating/catalogue.ts';
 import type { DispatchDocument } from '../dispatch-config-schema.ts';
 
 /** Returns where sessions should continue at the subscriber's cost and the network could not tell: every octet to the proxy's address is the sponsor's. */

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { periodStartDay } from '../../../rating/catalogue/period.ts';
+import { periodStartDay } from '../../../rating/catalogue.ts';
 import {
   MAX_ID_LENGTH,
   type ReportOutcome,

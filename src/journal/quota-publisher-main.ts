@@ -1,0 +1,3 @@
+import { runPublisherThread } from './quota-publisher.ts';
+
+runPublisherThread();

@@ -1,0 +1,21 @@
+import { requirePatchedKafkajsVersion } from './kafkajs-internals.ts';
+import { patchAbortedTransactions } from './patch-aborted-transactions.ts';
+import { patchConnectionAnswers } from './patch-connection-answers.ts';
+import { patchEncodedRecords } from './patch-encoded-records.ts';
+import { patchRecordSets } from './patch-record-sets.ts';
+
+let isApplied = false;
+
+/**
+ * Changes the kafkajs of this thread as `README.md` says, once. Throws a KafkajsPatchError where another version is installed
+ * than the patches were written for.
+ */
+export function applyKafkajsPatches(): void {
+  if (isApplied) return;
+  requirePatchedKafkajsVersion();
+  patchAbortedTransactions();
+  patchConnectionAnswers();
+  patchEncodedRecords();
+  patchRecordSets();
+  isApplied = true;
+}

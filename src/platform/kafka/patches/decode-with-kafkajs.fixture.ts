@@ -1,0 +1,19 @@
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+const Decoder = require('kafkajs/src/protocol/decoder.js');
+const decodeRecord = require('kafkajs/src/protocol/recordBatch/record/v0/decoder.js');
+
+interface DecodedRecords {
+  records: { key: Buffer; value: Buffer; offset: string }[];
+  /** What is left after the last of them. */
+  restOctets: number;
+}
+
+/** Returns what kafkajs's own decoder reads out of the records of a record batch. */
+export function decodeWithKafkajs(encoded: Buffer, count: number): DecodedRecords {
+  const decoder = new Decoder(encoded);
+  const batch = { firstOffset: '0', firstTimestamp: '0', magicByte: 2 };
+  const records = Array.from({ length: count }, () => decodeRecord(new Decoder(decoder.readVarIntBytes()), batch));
+  return { records, restOctets: decoder.buffer.length - decoder.offset };
+}

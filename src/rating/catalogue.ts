@@ -1,0 +1,180 @@
+import { DateTime } from 'luxon';
+import type { Buyer, Invoicing } from './catalogue/catalogue-invoicing.ts';
+
+/** The catalogue ready for rating: ids resolved to indexes, money in micro-units, times in milliseconds. */
+export interface Catalogue {
+  /** SHA-256 of `canonicalJson`, 64 hex digits: the name that a batch was rated under. */
+  hash: string;
+  /** The validated document with sorted keys: the same catalogue has the same text, however its YAML was laid out. */
+  canonicalJson: string;
+  sponsors: readonly Sponsor[];
+  applications: readonly Application[];
+  plans: readonly Plan[];
+  /** Absent: statements are no invoices. */
+  invoicing?: Invoicing;
+}
+
+export interface Sponsor {
+  id: string;
+  name: string;
+  /** ISO 4217 code; the currency of all of the sponsor's plans. */
+  currency: string;
+  /** Decimals of the currency. */
+  minorDigits: number;
+  creditLimitMicros: number;
+  /** Absent: its statements are no invoices. */
+  buyer?: Buyer | undefined;
+  /** Bank accounts that it pays from, as the catalogue writes them. */
+  bankAccounts?: readonly string[] | undefined;
+}
+
+/** Which evidence makes a record the application's: any kind, the tag, the prefix, tag and prefix together, or the CDR's identities. */
+export const MATCH_POLICIES = ['any', 'tag', 'ip', 'both', 'cdr'] as const;
+export type MatchPolicy = (typeof MATCH_POLICIES)[number];
+
+/**
+ * How the network knows an application's traffic: by a session tag that the terminal sends, by the proxy's mark of the flow, or by
+ * the proxy's address.
+ */
+export const IDENTIFICATIONS = ['terminal_tag', 'proxy_mark', 'proxy_address'] as const;
+export type Identification = (typeof IDENTIFICATIONS)[number];
+
+export interface Application {
+  id: string;
+  /** Index into `Catalogue.sponsors`. */
+  sponsor: number;
+  match: MatchPolicy;
+  /** Absent: whatever `match` takes, and no tags of terminals. */
+  identifiedBy?: readonly Identification[] | undefined;
+  tags: readonly string[];
+  /** CIDR text, v4 or v6, host bits zero. */
+  prefixes: readonly string[];
+  /** Values of Application-Service-Provider-Identity, and of Sponsor-Identity, in CDRs. */
+  aspIdentities: readonly string[];
+  sponsorIdentities: readonly string[];
+  /** Whose account assertions a dispatch server accepts for it; absent: accounts are not proven by assertions. */
+  accountKeys?: AccountKeys | undefined;
+  /** Indexes into `Catalogue.plans`, by `effectiveFromMs`; they never overlap. */
+  plans: readonly number[];
+}
+
+/** The key set that a sponsor signs account assertions of an application with; a file or an address. */
+interface AccountKeys {
+  /** `iss` of the assertions. */
+  issuer: string;
+  /** As the catalogue writes it: relative to the catalogue. */
+  jwksFile?: string | undefined;
+  jwksUrl?: string | undefined;
+}
+
+export const STATISTICS_PERIODS = ['day', 'week', 'month'] as const;
+export type StatisticsPeriod = (typeof STATISTICS_PERIODS)[number];
+
+export interface Plan {
+  id: string;
+  version: number;
+  /** Index into `Catalogue.applications`. */
+  application: number;
+  /** In force for startTime in [effectiveFromMs, effectiveToMs). */
+  effectiveFromMs: number;
+  /** Infinity: no end. */
+  effectiveToMs: number;
+  period: StatisticsPeriod;
+  /** IANA name. */
+  timeZone: string;
+  /** Basis points by index into CONTENT_TYPES; -1: not covered. */
+  shareBasisPoints: readonly number[];
+  /** Sponsored octets per subscriber and period; Infinity: no quota. */
+  quotaOctets: number;
+  /** A session is given only if more than this is left of the quota. */
+  allocateAboveOctets: number;
+  /** Ascending basis points of the quota. */
+  notifyAtBasisPoints: readonly number[];
+  tiers: readonly PriceTier[];
+  latePolicy: 'adjust' | 'refuse';
+}
+
+/** Days after a month is over in which records of a plan may be booked without being late; of a plan that does not say. */
+export const SETTLEMENT_DAYS = 10;
+
+/** Ascending; the last one is open (`upToOctets` Infinity). */
+export interface PriceTier {
+  upToOctets: number;
+  pricePerMiBMicros: number;
+}
+
+const QUARTER_HOUR_MS = 15 * 60 * 1000;
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** First day of the period that holds an instant: days since 1970-01-01, of the local calendar. Weeks begin on Monday (ISO 8601). */
+export function periodStartDay(timeMs: number, period: StatisticsPeriod, timeZone: string): number {
+  const start = DateTime.fromMillis(timeMs, { zone: timeZone }).startOf(period);
+  // The first week of 1970 begins in 1969: a Date cannot say so, and it is the epoch's week all the same.
+  return Math.max(0, Date.UTC(start.year, start.month - 1, start.day) / DAY_MS);
+}
+
+const MINUTE_MS = 60_000;
+/** So long after a midnight clocks may have gone back over it. */
+const SET_BACK_MINUTES = 180;
+/** Ends of periods by period, zone and first day: a bill asks for a few of them, millions of times. */
+const knownEnds = new Map<string, number>();
+const MAX_KNOWN_ENDS = 10_000;
+
+/**
+ * End of the period that begins on a day: the first instant from which on no instant lies in it, in milliseconds since
+ * 1970-01-01T00:00Z.
+ */
+export function periodEndMs(startDay: number, period: StatisticsPeriod, timeZone: string): number {
+  const key = `${period} ${timeZone} ${startDay}`;
+  const known = knownEnds.get(key);
+  if (known !== undefined) return known;
+  const { year, month, day } = DateTime.fromMillis(startDay * DAY_MS, { zone: 'UTC' }).plus({ [period]: 1 });
+  const midnight = DateTime.fromObject({ year, month, day }, { zone: timeZone });
+  const midnightMs = midnight.toMillis();
+  const nextStartDay = Date.UTC(year, month - 1, day) / DAY_MS;
+  let endMs = midnightMs;
+  // Clocks that go back over midnight, as they did at 00:01 in St. John's, have the end of the day before twice.
+  const isSetBack = midnight.plus({ minutes: SET_BACK_MINUTES }).offset < midnight.offset;
+  for (let minute = 0; isSetBack && minute < SET_BACK_MINUTES; minute++) {
+    const timeMs = midnightMs + minute * MINUTE_MS;
+    if (periodStartDay(timeMs, 'day', timeZone) < nextStartDay) endMs = timeMs + MINUTE_MS;
+  }
+  if (knownEnds.size >= MAX_KNOWN_ENDS) knownEnds.clear();
+  knownEnds.set(key, endMs);
+  return endMs;
+}
+
+/** A quarter of an hour in which the day changes: the instant itself has to be asked. */
+const CHANGES = -1;
+
+/**
+ * The same, remembered by quarters of an hour: nearly all of them lie within one day. The few in which a day begins or
+ * clocks go back over midnight, as they did at 00:01 in St. John's, are computed each time.
+ */
+export class PeriodCalendar {
+  readonly #period: StatisticsPeriod;
+  readonly #timeZone: string;
+  readonly #dayOfQuarter = new Map<number, number>();
+
+  constructor(period: StatisticsPeriod, timeZone: string) {
+    this.#period = period;
+    this.#timeZone = timeZone;
+  }
+
+  startDay(timeMs: number): number {
+    const quarter = Math.floor(timeMs / QUARTER_HOUR_MS);
+    const known = this.#dayOfQuarter.get(quarter) ?? this.#remember(quarter);
+    return known === CHANGES ? periodStartDay(timeMs, this.#period, this.#timeZone) : known;
+  }
+
+  #remember(quarter: number): number {
+    // Ten years of quarters; a stream of absurd times cannot fill the memory.
+    if (this.#dayOfQuarter.size > 350_000) this.#dayOfQuarter.clear();
+    const startMs = quarter * QUARTER_HOUR_MS;
+    const first = periodStartDay(startMs, this.#period, this.#timeZone);
+    const last = periodStartDay(startMs + QUARTER_HOUR_MS - 1, this.#period, this.#timeZone);
+    const day = first === last ? first : CHANGES;
+    this.#dayOfQuarter.set(quarter, day);
+    return day;
+  }
+}

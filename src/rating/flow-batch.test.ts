@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { FlowBatch } from './flow-batch.ts';
+import { asValue, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
+
+test('a cleared batch is as good as a new one', () => {
+  const values = [
+    {},
+    { remoteIp: '8.8.8.8' },
+    { uplinkOctets: -1 },
+    { zeroRatingTag: 'TAG', remoteIp: '2001:db8::1' },
+    { sponsorIdentity: 'bolt-pays' },
+  ].map((fields, at) => asValue({ ...testRecord({ localSequenceNumber: at }), ...fields }));
+  const { batch } = rateValues(values, testLane(), testRules());
+  batch.clear();
+  expect(batch).toEqual(new FlowBatch(values.length));
+});
+
+test('a batch that has grown row by row holds what one with room from the start does, and refuses a row too many', () => {
+  const [grown, whole] = [new FlowBatch(600, 1), new FlowBatch(600)];
+  for (const batch of [grown, whole]) {
+    for (let at = 0; at < 600; at++) {
+      const row = batch.addRow();
+      batch.offset[row] = 2 ** 40 + row;
+      batch.remoteAddress.fill(row, row * 4, row * 4 + 4);
+      batch.contentType[row] = row % 6;
+    }
+  }
+  expect(grown).toEqual(whole);
+  expect(grown.bytes).toBe(whole.bytes);
+  expect(() => grown.addRow()).toThrow('a batch of 600 rows is full');
+});

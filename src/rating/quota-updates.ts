@@ -1,0 +1,273 @@
+import avro from 'avsc';
+import type { Catalogue, Plan } from './catalogue.ts';
+import type { AvroSchema } from './decode-avro.ts';
+import type { FlowBatch } from './flow-batch.ts';
+import type { Lane, TopicPartition } from './lane.ts';
+import { isCharged } from './outcome.ts';
+
+const WHOLE = 10_000; // basis points
+
+/** What the updates of a plan and period say: looked up once, as a batch has thousands of subscribers of each. */
+interface Announced {
+  planPeriod: number;
+  plan: Plan;
+  /** Index into the updates' heads; -1 where the plan has no quota. */
+  head: number;
+  /** Numbers of the plan's periods that begin later. */
+  laterPeriods: readonly number[];
+}
+
+/**
+ * Makes the quota updates of a batch, once the lane knows the versions of all its moves (`noteVersionFrom`). Plans are
+ * indexes into the catalogue's plans, subscribers and plan periods those of the lane.
+ */
+export class QuotaAnnouncer {
+  readonly updates: QuotaUpdates;
+  readonly #lane: Lane;
+  readonly #catalogue: Catalogue;
+  readonly #log: Pick<TopicPartition, 'topic' | 'partition'>;
+  readonly #known = new Map<number, Announced[]>();
+
+  constructor(capacity: number, lane: Lane, catalogue: Catalogue, log: Pick<TopicPartition, 'topic' | 'partition'>) {
+    this.updates = new QuotaUpdates(capacity);
+    this.#lane = lane;
+    this.#catalogue = catalogue;
+    this.#log = log;
+  }
+
+  /**
+   * What the plan leaves after `usedOctets`. A period before the subscriber's newest one, moved by a late record, announces
+   * nothing: the quota that a subscriber has now is the current period's.
+   */
+  announce(subscriber: number, plan: number, planPeriod: number, usedOctets: number, offset: number): void {
+    const announced = this.#announced(plan, planPeriod);
+    if (announced.head < 0 || this.#hasAnyOf(subscriber, announced.laterPeriods)) return;
+    const { updates } = this;
+    const { quotaOctets, notifyAtBasisPoints } = announced.plan;
+    const index = updates.length++;
+    updates.head[index] = announced.head;
+    this.#lane.subscribers.copyPseudonym(subscriber, updates.subscriber, index * 4);
+    updates.usedOctets[index] = usedOctets;
+    // A later version of the plan may have a smaller quota than was used already.
+    updates.remainingOctets[index] = Math.max(0, quotaOctets - usedOctets);
+    updates.thresholdReached[index] = thresholdReached(quotaOctets, notifyAtBasisPoints, usedOctets);
+    updates.offset[index] = offset;
+  }
+
+  #hasAnyOf(subscriber: number, planPeriods: readonly number[]): boolean {
+    for (const planPeriod of planPeriods) if (this.#lane.counters.has(subscriber, planPeriod)) return true;
+    return false;
+  }
+
+  #announced(plan: number, planPeriod: number): Announced {
+    const periods = this.#known.get(plan);
+    if (periods !== undefined) for (const known of periods) if (known.planPeriod === planPeriod) return known;
+    const announced = this.#look(this.#catalogue.plans[plan], planPeriod);
+    this.#known.set(plan, [...(periods ?? []), announced]);
+    return announced;
+  }
+
+  #look(moved: Plan, planPeriod: number): Announced {
+    const { planPeriods, position } = this.#lane;
+    const { applications, sponsors } = this.#catalogue;
+    const { periodStart } = planPeriods.at(planPeriod);
+    const plan = this.#newestVersion(moved, planPeriod);
+    const laterPeriods = planPeriods.laterThan(moved.id, periodStart);
+    if (plan.quotaOctets === Number.POSITIVE_INFINITY) return { planPeriod, plan, head: -1, laterPeriods };
+    const application = applications[plan.application];
+    const head = this.updates.heads.push({
+      sponsorId: sponsors[application.sponsor].id,
+      applicationId: application.id,
+      planId: plan.id,
+      planVersion: plan.version,
+      periodStart,
+      quotaOctets: plan.quotaOctets,
+      version: position,
+      topic: this.#log.topic,
+      partition: this.#log.partition,
+    });
+    return { planPeriod, plan, head: head - 1, laterPeriods };
+  }
+
+  /** A late record of a version that was replaced within the period does not take back the quota of the one after it. */
+  #newestVersion(moved: Plan, planPeriod: number): Plan {
+    if (moved.quotaOctets === Number.POSITIVE_INFINITY) return moved;
+    const fromMs = this.#lane.planPeriods.newestVersionFrom(planPeriod);
+    const { plans, applications } = this.#catalogue;
+    // All versions of a plan are of one application.
+    const newest = applications[moved.application].plans
+      .map((plan) => plans[plan])
+      .find(({ id, effectiveFromMs }) => id === moved.id && effectiveFromMs === fromMs);
+    return newest === undefined || newest.quotaOctets === Number.POSITIVE_INFINITY ? moved : newest;
+  }
+}
+
+/** The highest of the thresholds that the use has reached: used >= quota x basis points / 10,000. 0 below all of them. */
+export function thresholdReached(
+  quotaOctets: number,
+  notifyAtBasisPoints: readonly number[],
+  usedOctets: number,
+): number {
+  if (notifyAtBasisPoints.length === 0) return 0;
+  // Cut so that no product leaves the exact integers.
+  const rest = quotaOctets % WHOLE;
+  const tenThousandth = (quotaOctets - rest) / WHOLE;
+  const isReached = (basisPoints: number) =>
+    usedOctets >= tenThousandth * basisPoints + Math.ceil((rest * basisPoints) / WHOLE);
+  return notifyAtBasisPoints.findLast(isReached) ?? 0;
+}
+
+/**
+ * One update for each quota counter that the batch moved, with the state after the batch's last record, to be published
+ * once the batch is booked. Has to follow the batch's rating: the counters know the row that moved them last.
+ */
+export function deriveQuotaUpdates(
+  batch: FlowBatch,
+  lane: Lane,
+  catalogue: Catalogue,
+  log: Pick<TopicPartition, 'topic' | 'partition'>,
+): QuotaUpdates {
+  const { counters, planPeriods } = lane;
+  const moved = new Uint32Array(batch.count);
+  let count = 0;
+  for (let row = 0; row < batch.count; row++) {
+    if (!isCharged(batch.reason[row])) continue;
+    const counter = batch.counter[row];
+    planPeriods.noteVersionFrom(counters.planPeriod(counter), catalogue.plans[batch.plan[row]].effectiveFromMs);
+    if (counters.lastRow(counter) === row) moved[count++] = row;
+  }
+  const announcer = new QuotaAnnouncer(count, lane, catalogue, log);
+  for (let at = 0; at < count; at++) {
+    const row = moved[at];
+    const planPeriod = counters.planPeriod(batch.counter[row]);
+    announcer.announce(
+      batch.subscriber[row],
+      batch.plan[row],
+      planPeriod,
+      batch.usedOctetsAfter[row],
+      batch.offset[row],
+    );
+  }
+  return announcer.updates;
+}
+
+const WORDS = 4;
+
+/** What the updates of a batch have in common where they tell of the same plan and period. */
+export type QuotaUpdateHead = Omit<
+  QuotaUpdate,
+  'subscriber' | 'usedOctets' | 'remainingOctets' | 'thresholdReached' | 'offset'
+>;
+
+/** Quota updates in columns: the i-th of each array makes the i-th update. Read as a list, it makes an object of each. */
+export class QuotaUpdates implements Iterable<QuotaUpdate> {
+  readonly heads: QuotaUpdateHead[] = [];
+  length = 0;
+  /** Index into `heads`. */
+  readonly head: Uint32Array;
+  /** Pseudonyms, four words each, their octets in the machine's order. */
+  readonly subscriber: Uint32Array;
+  readonly usedOctets: Float64Array;
+  readonly remainingOctets: Float64Array;
+  readonly thresholdReached: Uint16Array;
+  readonly offset: Float64Array;
+
+  constructor(capacity: number) {
+    this.head = new Uint32Array(capacity);
+    this.subscriber = new Uint32Array(capacity * WORDS);
+    this.usedOctets = new Float64Array(capacity);
+    this.remainingOctets = new Float64Array(capacity);
+    this.thresholdReached = new Uint16Array(capacity);
+    this.offset = new Float64Array(capacity);
+  }
+
+  *[Symbol.iterator](): Generator<QuotaUpdate> {
+    for (let index = 0; index < this.length; index++) yield this.at(index);
+  }
+
+  at(index: number): QuotaUpdate {
+    const { sponsorId, applicationId, planId, planVersion, periodStart, quotaOctets, version, topic, partition } =
+      this.heads[this.head[index]];
+    const { buffer, byteOffset } = this.subscriber;
+    return {
+      subscriber: Buffer.from(buffer, byteOffset + index * WORDS * 4, WORDS * 4).toString('hex'),
+      sponsorId,
+      applicationId,
+      planId,
+      planVersion,
+      periodStart,
+      quotaOctets,
+      usedOctets: this.usedOctets[index],
+      remainingOctets: this.remainingOctets[index],
+      thresholdReached: this.thresholdReached[index],
+      version,
+      topic,
+      partition,
+      offset: this.offset[index],
+    };
+  }
+}
+
+/**
+ * What is left of one subscriber's quota: absolute, so the last one wins. Keyed by subscriber and plan; a consumer keeps
+ * the one with the highest (`periodStart`, `version`).
+ */
+export interface QuotaUpdate {
+  /** Pseudonym, 32 hex digits. */
+  subscriber: string;
+  sponsorId: string;
+  applicationId: string;
+  planId: string;
+  planVersion: number;
+  /** First day of the statistics period in the plan's time zone, days since 1970-01-01. */
+  periodStart: number;
+  quotaOctets: number;
+  usedOctets: number;
+  remainingOctets: number;
+  /** The highest of the plan's notify thresholds that the use has reached, in basis points; 0 below all of them. */
+  thresholdReached: number;
+  /** Records booked in the lane up to and with the batch that this update is derived from; grows with every batch. */
+  version: number;
+  topic: string;
+  partition: number;
+  /** The record that moved the counter last. */
+  offset: number;
+}
+
+const CONFLUENT_MAGIC = 0;
+const CONFLUENT_HEADER_OCTETS = 5;
+
+interface QuotaUpdateCodec {
+  /** Throws on an update that the schema does not hold, as on a long beyond 2^53 - 2. */
+  encode(update: QuotaUpdate): Buffer;
+  /** Throws on bytes that are no quota update, or that name another schema id. */
+  decode(value: Uint8Array): QuotaUpdate;
+}
+
+/**
+ * Quota updates as Avro: bare, or after a Confluent header (octet 0, schema id as u32 big-endian) when `schemaId` is given.
+ * `schema` is `schemas/quota-update.avsc`. Its date stays a count of days.
+ */
+export function quotaUpdateCodec(schema: AvroSchema, schemaId?: number): QuotaUpdateCodec {
+  const type = avro.Type.forSchema(schema);
+  const header = confluentHeader(schemaId);
+  return {
+    encode(update) {
+      return Buffer.concat([header, type.toBuffer(update)]);
+    },
+    decode(value) {
+      const octets = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+      if (!octets.subarray(0, header.length).equals(header)) throw new Error(`no header of schema ${schemaId}`);
+      return { ...type.fromBuffer(octets.subarray(header.length)) };
+    },
+  };
+}
+
+/** The header before a value that names its schema; empty for one that does not. */
+export function confluentHeader(schemaId?: number): Buffer {
+  if (schemaId === undefined) return Buffer.alloc(0);
+  const header = Buffer.alloc(CONFLUENT_HEADER_OCTETS);
+  header.writeUInt8(CONFLUENT_MAGIC, 0);
+  header.writeUInt32BE(schemaId, 1);
+  return header;
+}
