@@ -1,9 +1,9 @@
 import type { Batch, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { isTopicMissing } from '../../../platform/kafka/kafka-failure.ts';
 import { recordsOfBatch } from '../../../platform/kafka/patches/patch-record-sets.ts';
+import type { QuotaUpdate } from '../../../rating/quota-updates.ts';
 import { QuotaTopicError } from './quota-topic-error.ts';
 import type { UpdateBatch } from './take-updates.ts';
-import type { QuotaUpdate } from '../../../rating/quota-updates.ts';
 
 export interface QuotaTopicOptions {
   kafka: Kafka;
