@@ -47,7 +47,7 @@ async function main(options: Options): Promise<void> {
   const records = rate * (seconds + Number(warmUp));
   const folder = await mkdtemp(join(tmpdir(), 'zerorate-bench-delay-'));
   const jars = await kafkaJars();
-  const broker = await startKafka();
+  const broker = await startKafka({ isForLoad: true });
   try {
     const kafka = createKafka({ brokers: broker.brokers, clientId: 'bench' });
     await createTopics(kafka, [TOPIC, `${GROUP}-quota`]);

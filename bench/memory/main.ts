@@ -28,7 +28,7 @@ async function main(options: Options): Promise<void> {
   const [firstRecords, backlog, settleMs, seed] = [options.first, options.backlog, options.settle, options.seed].map(
     Number,
   );
-  const broker = await startKafka({ properties: { 'log.retention.hours': '-1' } });
+  const broker = await startKafka({ isForLoad: true, properties: { 'log.retention.hours': '-1' } });
   const kafka = createKafka({ brokers: broker.brokers, clientId: 'bench' });
   const results: EngineMemory[] = [];
   try {

@@ -38,6 +38,7 @@ async function main(options: Options): Promise<void> {
   );
   // Time for the second engine to come before the first one gets partitions that it would have to give back.
   const broker = await startKafka({
+    isForLoad: true,
     properties: { 'log.retention.hours': '-1', 'group.initial.rebalance.delay.ms': '5000' },
   });
   const kafka = createKafka({ brokers: broker.brokers, clientId: 'bench' });

@@ -42,7 +42,7 @@ async function main(options: Options): Promise<void> {
   const names = options.sides.split(',');
   const sides = SIDES.filter(({ name }) => names.includes(name));
   const streamsClassPath = names.includes('streams') ? await compileStreams() : '';
-  const broker = await startKafka({ properties: { 'log.retention.hours': '-1' } });
+  const broker = await startKafka({ isForLoad: true, properties: { 'log.retention.hours': '-1' } });
   const registry = await startSchemaRegistry();
   const kafka = createKafka({ brokers: broker.brokers, clientId: 'bench' });
   const admin = kafka.admin();

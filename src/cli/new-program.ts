@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import { ENGINE_VERSION } from '../journal/journal-block.ts';
 import { endWhenNobodyReads } from '../platform/lifecycle.ts';
+import { ENGINE_VERSION } from '../platform/package-paths.ts';
 
 /** The program without its commands. */
 export function newProgram(): Command {

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { ENGINE_VERSION } from '../journal/journal-block.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { REASONS } from '../rating/outcome.ts';
 import { loadProgram } from './load-program.ts';
@@ -13,10 +12,6 @@ test('the README lists the reasons in the order in which they are checked', () =
   );
   const table = ['| reason | outcome | meaning |', '|---|---|---|', ...rows].join('\n');
   expect(readme).toContain(`<!-- reasons -->\n\n${table}\n\n<!-- /reasons -->`);
-});
-
-test('the engine books under the version of the package', () => {
-  expect(JSON.parse(readFileSync(packagePath('package.json'), 'utf8')).version).toBe(ENGINE_VERSION);
 });
 
 test('the README names every command', async () => {

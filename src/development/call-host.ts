@@ -6,15 +6,15 @@ export class CallHost {
   #socket: Socket | null = null;
   readonly counts = { datagrams: 0, octets: 0 };
 
-  /** Resolves with the UDP port. */
-  async start(host: string): Promise<number> {
+  /** Listens at the UDP port, or at a free one, and resolves with it. */
+  async start(host: string, port = 0): Promise<number> {
     const socket = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 2 ** 20 });
-    socket.on('message', (octets, { address, port }) => {
+    socket.on('message', (octets, { address, port: from }) => {
       this.counts.datagrams++;
       this.counts.octets += octets.length;
-      socket.send(octets, port, address, () => {});
+      socket.send(octets, from, address, () => {});
     });
-    socket.bind(0, host);
+    socket.bind(port, host);
     await once(socket, 'listening');
     this.#socket = socket;
     return socket.address().port;

@@ -130,7 +130,7 @@ function applicationFaults(settings: DevSettings): string[] {
   const application = applicationOf(settings);
   if (application === undefined)
     return [...faults, `proxy.yaml has no ${dev.application}, the application of dev.yaml`];
-  const isReachable = application.hosts.some(({ host }) => isLoopback(host));
+  const isReachable = application.hosts.some(({ host, protocol }) => isLoopback(host) && protocol === 'tcp');
   if (application.relayUpstream === undefined || !isReachable) {
     faults.push(
       `${dev.application} in proxy.yaml needs a relayUpstream and a host 127.0.0.1, which zerorate dev serves`,

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
@@ -7,7 +8,7 @@ import { ConfigError } from '../platform/config/config-error.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import { developmentIssuerKey } from '../sessions/dispatch/accounts/development-issuer.ts';
 import { fitFaults } from './dev-fit.ts';
-import { DEV_FILE, type DevSettings, portOf, readDevSettings, usedPorts } from './dev-settings.ts';
+import { DEV_FILE, type DevSettings, portOf, readDevSettings, type UsedPort, usedPorts } from './dev-settings.ts';
 import { freePort } from './servers/free-port.ts';
 
 const TEMPLATES = packagePath('fixtures/demo');
@@ -61,8 +62,9 @@ export async function openDevFolder(options: DevFolderOptions): Promise<DevSetti
 
 async function refusePortsInUse(settings: DevSettings): Promise<void> {
   const faults: string[] = [];
-  for (const { port, field } of usedPorts(settings)) {
-    if (await isFree(port)) continue;
+  for (const used of usedPorts(settings)) {
+    const { port, field } = used;
+    if (await isFree(used)) continue;
     faults.push(
       `port ${port} is in use (${join(settings.folder, field)}): end the program that listens on it, or change the number in all files of ${settings.folder}`,
     );
@@ -122,9 +124,10 @@ async function freePorts(isExternal: boolean, print: (text: string) => void): Pr
   const examples = readDevSettings(TEMPLATES);
   const broker = portOf(examples.engine.source.kafka.brokers[0]);
   const ports = new Map<number, number>();
-  for (const { port, field } of usedPorts(examples)) {
+  for (const used of usedPorts(examples)) {
+    const { port, field } = used;
     if (isExternal && port === broker) continue;
-    const free = (await isFree(port)) ? port : await unusedPort(ports);
+    const free = (await isFree(used)) ? port : await unusedPort(ports);
     if (free !== port) print(`port ${port} is in use: ${free} instead (${field})`);
     ports.set(port, free);
   }
@@ -145,7 +148,8 @@ export function withPorts(text: string, ports: ReadonlyMap<number, number>): str
 }
 
 /** Whether a program could listen on the port of the loopback interface, and none does on all interfaces. */
-async function isFree(port: number): Promise<boolean> {
+async function isFree({ port, protocol }: UsedPort): Promise<boolean> {
+  if (protocol === 'udp') return isUdpFree(port);
   const canListen = await new Promise<boolean>((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));
@@ -159,5 +163,13 @@ async function isFree(port: number): Promise<boolean> {
       resolve(false);
     });
     socket.once('error', () => resolve(true));
+  });
+}
+
+function isUdpFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createSocket('udp4');
+    socket.once('error', () => socket.close(() => resolve(false)));
+    socket.bind(port, '127.0.0.1', () => socket.close(() => resolve(true)));
   });
 }

@@ -75,7 +75,15 @@ const proxySchema = z.object({
       applicationId: z.string(),
       zeroRatingTag: z.string().optional(),
       relayUpstream: z.url().optional(),
-      hosts: z.array(z.object({ host: z.string(), ports: z.array(port).optional() })).default([]),
+      hosts: z
+        .array(
+          z.object({
+            host: z.string(),
+            protocol: z.enum(['tcp', 'udp']).default('tcp'),
+            ports: z.array(port).optional(),
+          }),
+        )
+        .default([]),
     }),
   ),
 });
@@ -124,6 +132,12 @@ export function applicationOf({ proxy, dev }: DevSettings) {
   return proxy.applications.find(({ applicationId }) => applicationId === dev.application);
 }
 
+/** Ports of the application's hosts on this machine, of files or of calls: the first of each is served. */
+export function localPorts(settings: DevSettings, protocol: 'tcp' | 'udp'): number[] {
+  const hosts = applicationOf(settings)?.hosts ?? [];
+  return hosts.flatMap((each) => (isLoopback(each.host) && each.protocol === protocol ? (each.ports ?? []) : []));
+}
+
 /** Port of a URL or of `host:port`. */
 export function portOf(address: string): number {
   const { port: written, protocol } = new URL(address.includes('://') ? address : `tcp://${address}`);
@@ -134,13 +148,14 @@ export function portOf(address: string): number {
 export interface UsedPort {
   port: number;
   field: string;
+  protocol?: 'udp';
 }
 
 /** Every port that is listened on when the folder's programs run, each once. */
 export function usedPorts(settings: DevSettings): UsedPort[] {
   const { dev, engine, dispatch, gateway, proxy } = settings;
   const application = applicationOf(settings);
-  const media = application?.hosts.filter(({ host }) => isLoopback(host)).flatMap(({ ports = [] }) => ports) ?? [];
+  const hostsField = `proxy.yaml: applications, hosts of ${dev.application}`;
   const ports: UsedPort[] = [
     { port: dev.page.port, field: 'dev.yaml: page.port' },
     { port: portOf(engine.store.url), field: 'zerorate.yaml: store.url' },
@@ -151,9 +166,12 @@ export function usedPorts(settings: DevSettings): UsedPort[] {
       port: listen.port,
       field: `proxy.yaml: listen.${name}.port`,
     })),
-    ...media
+    ...localPorts(settings, 'tcp')
       .slice(0, 1)
-      .map((each) => ({ port: each, field: `proxy.yaml: applications, hosts of ${dev.application}` })),
+      .map((each) => ({ port: each, field: hostsField })),
+    ...localPorts(settings, 'udp')
+      .slice(0, 1)
+      .map((each) => ({ port: each, field: hostsField, protocol: 'udp' as const })),
   ];
   if (dev.broker === 'own') {
     ports.push({ port: portOf(engine.source.kafka.brokers[0]), field: 'zerorate.yaml: source.kafka.brokers' });

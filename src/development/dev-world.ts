@@ -4,7 +4,16 @@ import type { Cleanups } from '../platform/cleanups.ts';
 import { createKafka } from '../platform/kafka/kafka.ts';
 import { parsePseudonymKey } from '../platform/pseudonym-key.ts';
 import { PseudonymKey } from '../rating/subscribers.ts';
-import { applicationOf, type DevSettings, isLoopback, PROGRAM_FILES, portOf, readSecret } from './dev-settings.ts';
+import { CallHost } from './call-host.ts';
+import {
+  applicationOf,
+  type DevSettings,
+  isLoopback,
+  localPorts,
+  PROGRAM_FILES,
+  portOf,
+  readSecret,
+} from './dev-settings.ts';
 import { DevTerminal } from './dev-terminal.ts';
 import { MediaHost } from './media-host.ts';
 import { MessageHub } from './message-hub.ts';
@@ -85,16 +94,22 @@ async function startKafka(
   await createTopics(createKafka({ brokers, clientId: 'zerorate-dev' }), topic, engine.quotaUpdates.topic);
 }
 
-/** The application's message server and media host. Resolves with the media host's URL. */
+/** The application's message server and its hosts for files and calls. Resolves with the URL of the one for files. */
 async function startApplication(settings: DevSettings, endings: Cleanups): Promise<string> {
   const application = applicationOf(settings);
-  const host = application?.hosts.find((each) => isLoopback(each.host));
+  const host = application?.hosts.find((each) => isLoopback(each.host) && each.protocol === 'tcp');
   const hub = new MessageHub();
   await hub.start('127.0.0.1', portOf(application?.relayUpstream ?? ''));
   endings.add(() => hub.stop());
   const media = new MediaHost();
   const port = await media.start('127.0.0.1', host?.ports?.[0]);
   endings.add(() => media.stop());
+  const [callPort] = localPorts(settings, 'udp');
+  if (callPort !== undefined) {
+    const calls = new CallHost();
+    await calls.start('127.0.0.1', callPort);
+    endings.add(() => calls.stop());
+  }
   return `http://${host?.host}:${port}`;
 }
 

@@ -9,6 +9,7 @@ import {
   strings,
 } from '../platform/clickhouse/native-block.ts';
 import { NO_PROOF } from '../platform/kafka/log-record.ts';
+import { ENGINE_VERSION } from '../platform/package-paths.ts';
 import type { BatchSummary, Leakage } from '../rating/batch-summary.ts';
 import type { Catalogue } from '../rating/catalogue.ts';
 import type { FlowBatch } from '../rating/flow-batch.ts';
@@ -17,8 +18,6 @@ import { failedAtTheDoor, isCharged, OUTCOMES, outcomeOf, REASONS } from '../rat
 import type { Rules } from '../rating/rules.ts';
 import { PSEUDONYM_OCTETS, PSEUDONYM_WORDS } from '../rating/subscribers.ts';
 import { type BatchPlace, BlockMemory, BlockRows, batchDigest, seenIdentities } from './block-rows.ts';
-
-export const ENGINE_VERSION = '0.1.0';
 
 /** On the wire milliseconds since 1970-01-01T00:00Z; a cast from Int64 would take them for seconds. */
 export const TIME = "DateTime64(3, 'UTC')";

@@ -28,10 +28,12 @@ export function onReloadSignal(reload: () => void): () => void {
   };
 }
 
-/** A reader that has seen enough (`| head`) closes the pipe: that is an end, and no fault. */
+/** A reader that has seen enough (`| head`) closes the pipe: that is an end, and no fault. Calling it again changes nothing. */
 export function endWhenNobodyReads(stream: NodeJS.WriteStream): void {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
+  if (!stream.listeners('error').includes(endOnBrokenPipe)) stream.on('error', endOnBrokenPipe);
+}
+
+function endOnBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
 }

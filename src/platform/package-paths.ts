@@ -1,7 +1,10 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const root = packageRoot(import.meta.dirname);
+
+/** The version of the engine, which it books under: the package's. */
+export const ENGINE_VERSION: string = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
 
 /** Returns the path of a file or folder of the package itself, whether the sources run or what was compiled from them. */
 export function packagePath(relative: string): string {

@@ -107,6 +107,8 @@ test(
     const bob = shells[shells.length - 1];
     const printed = await runToEnd(alice);
     expect(printed).toContain('sent, sponsored');
+    expect(printed).toContain('call sponsored');
+    expect(printed).toMatch(/[1-9]\d* datagrams sent, [1-9]\d* received/);
     expect(printed).toMatch(/session at proxy-1: .* used; \d+\.\d\d MiB \([\d ]+ octets\) left of the quota/);
     while (!bob.output().includes('alice: hello')) await pause(50);
     let charged = '';

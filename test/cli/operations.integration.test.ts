@@ -30,7 +30,7 @@ afterAll(() => engines?.stop());
 function namesOfSessions(): string[] {
   const [unread, server] = [{} as never, { addHook: () => {} } as never];
   const registries = [
-    exportDispatch(server, unread, unread),
+    exportDispatch(server, { context: unread, accounts: unread, health: unread }),
     exportProxy(() => unread, unread),
     exportGateway(() => unread),
   ];

@@ -3,7 +3,7 @@ import type { FlowRecord } from '../../src/rating/flow-record.ts';
 import { CALL_CONTENT } from './call-content.ts';
 import type { Member } from './crowd.ts';
 import { APPLICATIONS } from './loop-plan.ts';
-import { askStore, isToProxy, readFlowRecords, reportedOctets, UDP } from './loop-totals.ts';
+import { askStore, chargedNumbers, isToProxy, readFlowRecords, reportedOctets, UDP } from './loop-totals.ts';
 import type { LoopWorld } from './loop-world.ts';
 
 /** Octets of one application's calls through proxies, control connections included, each by its own counter. */
@@ -20,6 +20,8 @@ export interface CallTotals {
   /** In the engine's journal: the sponsor's, and the subscriber's under the plan. */
   charged: number;
   subscribers: number;
+  /** With the application's tag, in records that the journal has no charge of; `differences` compares all of these with its reasons. */
+  uncharged: number;
   /** What was under way while a tag was removed, at most. */
   tagChangeOctets: number;
 }
@@ -37,18 +39,21 @@ export async function gatherCallTotals(world: LoopWorld, members: readonly Membe
       )
     ).map(([applicationId, charged, subscribers]) => [applicationId, { charged, subscribers }]),
   );
+  const charged = await chargedNumbers(world);
   const applicationOf = new Map(members.map(({ msisdn, application }) => [msisdn, application.applicationId]));
   return APPLICATIONS.map(({ applicationId, tag, atCap }) => {
     const own = records.filter(({ servedMsisdn }) => applicationOf.get(servedMsisdn) === applicationId);
+    const marked = tag === null ? null : own.filter(({ zeroRatingTag }) => zeroRatingTag === tag);
     const terminals = members.filter(({ application }) => application.applicationId === applicationId);
     return {
       applicationId,
       sent: terminals.reduce((sum, { terminal }) => sum + octetsOf(terminal.octetsOf(CALL_CONTENT)), 0),
       metered: sumOf(own),
       meteredUdp: sumOf(own.filter(({ protocol }) => protocol === UDP)),
-      marked: tag === null ? null : sumOf(own.filter(({ zeroRatingTag }) => zeroRatingTag === tag)),
+      marked: marked === null ? null : sumOf(marked),
       reported: reported.get(applicationId) ?? 0,
       ...(journal.get(applicationId) ?? { charged: 0, subscribers: 0 }),
+      uncharged: sumOf((marked ?? []).filter(({ localSequenceNumber }) => !charged.has(localSequenceNumber))),
       tagChangeOctets: atCap === 'stop' ? 0 : terminals.length * CALL_CHANGE_OCTETS,
     };
   });
@@ -63,14 +68,16 @@ export function callDifferences(totals: readonly CallTotals[], inFlightOctets = 
   const same = (where: string, left: [string, number], right: [string, number], within = 0) => {
     if (Math.abs(left[1] - right[1]) > within) found.push(`${where}: ${left[0]} ${left[1]}, ${right[0]} ${right[1]}`);
   };
-  for (const { applicationId, sent, metered, marked, reported, charged, subscribers, tagChangeOctets } of totals) {
+  for (const each of totals) {
+    const { applicationId, sent, metered, marked, reported, charged, subscribers, uncharged, tagChangeOctets } = each;
     const where = `calls of ${applicationId}`;
     same(where, ['sent by terminals', sent], ['metered by the gateway', metered], inFlightOctets);
     // By address records name no content: what is charged for calls is not known apart.
     if (marked === null) continue;
     const within = inFlightOctets + tagChangeOctets;
     same(where, ['metered with the tag', marked], ['reported by proxies', reported], within);
-    same(where, ['metered with the tag', marked], ['in the journal', charged + subscribers]);
+    // The journal names the content of what is charged alone.
+    same(where, ['metered with the tag and charged', marked - uncharged], ['in the journal', charged + subscribers]);
   }
   if (totals.every(({ meteredUdp }) => meteredUdp === 0)) found.push('no call went through a proxy');
   return found;
@@ -86,6 +93,7 @@ export function formatCallTotals(totals: readonly CallTotals[]): string {
     { title: 'reported', cell: ({ reported }) => grouped(reported), right: true },
     { title: 'charged', cell: ({ charged }) => grouped(charged), right: true },
     { title: "subscriber's", cell: ({ subscribers }) => grouped(subscribers), right: true },
+    { title: 'not sponsored', cell: ({ uncharged }) => grouped(uncharged), right: true },
   ]);
 }
 

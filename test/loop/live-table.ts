@@ -119,6 +119,10 @@ export function formatTotals({ applications, all }: LoopTotals, members: readonl
     },
     { title: 'refusals', cell: ({ applicationId }) => formatRefusals(of(applicationId)) },
   ]);
+  const reasons = applications.flatMap(({ applicationId, notSponsored }) =>
+    Object.entries(notSponsored).map(([reason, octets]) => `${applicationId} ${reason} ${grouped(octets)}`),
+  );
   const { sent, metered, journal } = all;
-  return `${table}\nall traffic: ${grouped(sent)} sent, ${grouped(metered)} metered, ${grouped(journal)} in the journal`;
+  const left = reasons.length === 0 ? '' : `\nnot sponsored though identified: ${reasons.join(', ')}`;
+  return `${table}${left}\nall traffic: ${grouped(sent)} sent, ${grouped(metered)} metered, ${grouped(journal)} in the journal`;
 }

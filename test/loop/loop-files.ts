@@ -152,8 +152,7 @@ function gatewayDocument({ brokers, gatewayPorts, proxyPorts, dispatchPort }: Lo
     identity: { issuer: ISSUER, keyId: KEY_ID, privateKeyFile: 'operator-identity.pem' },
     kafka: { brokers, topic: FLOW_TOPIC },
     spool: 'gateway-spool',
-    // A connection's first record has to be open still when its mark comes, however busy the machine is.
-    partialRecords: { afterMs: 5000, afterOctets: 262_144 },
+    partialRecords: { afterMs: 1000, afterOctets: 262_144 },
     log: { level: 'warn' },
   };
 }

@@ -4,6 +4,7 @@ import avro from 'avsc';
 import { recordsOfBatch } from '../../src/platform/kafka/patches/patch-record-sets.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
 import type { Identification } from '../../src/rating/catalogue.ts';
+import { REASONS } from '../../src/rating/outcome.ts';
 import type { FlowRecord } from '../../src/rating/flow-record.ts';
 import type { ContentType } from '../../src/sessions/protocol/content-octets.ts';
 import { reportedUsageSchema } from '../../src/sessions/protocol/dispatch-messages.ts';
@@ -13,7 +14,7 @@ import { ADDRESS_PROXY_IP, APPLICATIONS } from './loop-plan.ts';
 import type { LoopWorld } from './loop-world.ts';
 
 /** Octets of one application, each counted by another component. */
-interface ApplicationTotals {
+export interface ApplicationTotals {
   applicationId: string;
   way: Identification;
   /** By the terminals, on their connections to proxies. */
@@ -27,6 +28,10 @@ interface ApplicationTotals {
   /** In the engine's journal: the sponsor's, and the subscriber's under the plan. What is not identified is the subscriber's, too. */
   charged: number;
   subscribers: number;
+  /** Of what the gateway metered with the evidence: in records that the journal has no charge of. */
+  uncharged: number;
+  /** In the engine's journal, by the reason why no sponsor pays: it has no row for each of these records. */
+  notSponsored: Readonly<Record<string, number>>;
   /** At most so many were under way while the tag was taken away or put back. */
   tagChangeOctets: number;
 }
@@ -98,6 +103,24 @@ export async function journalOctets(world: LoopWorld): Promise<Map<string, { oct
   return new Map((await octets()).map(([id, sum]) => [id, { octets: sum, sponsored: sponsored.get(id) ?? 0 }]));
 }
 
+/** The gateway's numbers of the records that were rated under a plan. The gateway is the one node of the loop. */
+export async function chargedNumbers(world: LoopWorld): Promise<Set<number>> {
+  const rows = await askStore<[number]>(world, 'SELECT local_sequence_number FROM charges');
+  return new Set(rows.map(([number]) => number));
+}
+
+/** By application id and reason the octets that no sponsor pays for. */
+async function notSponsoredOctets(world: LoopWorld): Promise<Map<string, Record<string, number>>> {
+  const reasons = REASONS.filter(({ outcome }) => outcome === 'not_sponsored').map(({ reason }) => `'${reason}'`);
+  const rows = await askStore<[string, string, number]>(
+    world,
+    `SELECT application_id, reason, sum(octets) FROM outcomes WHERE reason IN (${reasons.join()}) GROUP BY application_id, reason`,
+  );
+  const found = new Map<string, Record<string, number>>();
+  for (const [id, reason, octets] of rows) found.set(id, { ...found.get(id), [reason]: octets });
+  return found;
+}
+
 /** By application id what proxies have reported: of all content, or of one type. */
 export async function reportedOctets(
   { dispatchUrl, files }: LoopWorld,
@@ -122,12 +145,15 @@ export async function reportedOctets(
 export async function gatherTotals(world: LoopWorld, members: readonly Member[]): Promise<LoopTotals> {
   const records = await readFlowRecords(world);
   const [reported, journal] = [await reportedOctets(world), await journalOctets(world)];
+  const [charged, notSponsored] = [await chargedNumbers(world), await notSponsoredOctets(world)];
   const applicationOf = new Map(members.map(({ msisdn, application }) => [msisdn, application.applicationId]));
   const octetsOf = (chosen: (record: FlowRecord) => boolean): number =>
     records.filter(chosen).reduce((sum, { uplinkOctets, downlinkOctets }) => sum + uplinkOctets + downlinkOctets, 0);
   const applications = APPLICATIONS.map(({ applicationId, way, tag, atCap }) => {
     const terminals = members.filter(({ application }) => application.applicationId === applicationId).length;
     const booked = journal.get(applicationId) ?? { octets: 0, sponsored: 0 };
+    const isIdentified = ({ zeroRatingTag, remoteIp }: FlowRecord) =>
+      tag === null ? remoteIp === ADDRESS_PROXY_IP : zeroRatingTag === tag;
     return {
       applicationId,
       way,
@@ -135,12 +161,12 @@ export async function gatherTotals(world: LoopWorld, members: readonly Member[])
       metered: octetsOf(
         (record) => applicationOf.get(record.servedMsisdn) === applicationId && isToProxy(world, record),
       ),
-      identified: octetsOf(({ zeroRatingTag, remoteIp }) =>
-        tag === null ? remoteIp === ADDRESS_PROXY_IP : zeroRatingTag === tag,
-      ),
+      identified: octetsOf(isIdentified),
       reported: reported.get(applicationId) ?? 0,
       charged: booked.sponsored,
       subscribers: booked.octets - booked.sponsored,
+      uncharged: octetsOf((record) => isIdentified(record) && !charged.has(record.localSequenceNumber)),
+      notSponsored: notSponsored.get(applicationId) ?? {},
       // A session tag is on all of a connection or on none of it: it never changes.
       tagChangeOctets: atCap === 'stop' || way !== 'proxy_mark' ? 0 : terminals * TAG_CHANGE_OCTETS,
     };
@@ -175,6 +201,8 @@ export function differences({ applications, all }: LoopTotals, inFlightOctets = 
       found.push(`${where}: reported by proxies ${reported}, metered at the proxy's address ${identified}`);
     }
     same(where, ['metered and identified', identified], ['in the journal', charged + subscribers]);
+    const left = Object.values(totals.notSponsored).reduce((sum, octets) => sum + octets, 0);
+    same(where, ['metered and identified, without a charge', totals.uncharged], ['not sponsored in the journal', left]);
     if (way === 'proxy_address')
       same(where, ['metered by the gateway', metered], ['at the proxy’s address', identified]);
   }

@@ -39,7 +39,7 @@ export async function runLoop(options: LoopOptions): Promise<string[]> {
     const table = new LiveTable(world, members, print);
     table.start();
     await Promise.all([letThemTalk(world, members, seed), meanwhile?.(world)]).finally(() => table.stop());
-    const found = await settle(world, members);
+    const { found, atGateway } = await settle(world, members);
     const totals = await gatherTotals(world, members);
     found.push(...differences(totals, options.inFlightOctets));
     if (meanwhile === undefined) found.push(...unidentified(totals));
@@ -47,6 +47,7 @@ export async function runLoop(options: LoopOptions): Promise<string[]> {
     const calls = await gatherCallTotals(world, members);
     found.push(...callDifferences(calls, options.inFlightOctets));
     print(`\n${formatCallTotals(calls)}`);
+    print(`\n${atGateway}`);
     print(`\nreconcile, proxies' reports beside charges:\n${await reconciled(world)}`);
     await world.dispatch.stop();
     await world.engine.stop();
@@ -62,9 +63,10 @@ export async function runLoop(options: LoopOptions): Promise<string[]> {
 }
 
 /** Ends it in the order in which octets travel, so that the next program has received everything. */
-async function settle(world: LoopWorld, members: readonly Member[]): Promise<string[]> {
+async function settle(world: LoopWorld, members: readonly Member[]): Promise<{ found: string[]; atGateway: string }> {
   await Promise.all(members.map(({ terminal }) => terminal.stop()));
   const codes = await Promise.all(world.proxies.map((proxy) => proxy.stop()));
+  const atGateway = await describeIdentification(world);
   codes.push(await world.gateway.stop());
   const sent = await countMessages(world.kafka);
   const isBooked = await becomesTrue(async () => (await countBooked(world)) === sent, ALL_BOOKED_WITHIN_MS);
@@ -72,7 +74,17 @@ async function settle(world: LoopWorld, members: readonly Member[]): Promise<str
     code === 0 ? [] : [`a proxy or the gateway ended with ${code ?? 'a signal'}`],
   );
   if (!isBooked) found.push(`the engine booked ${await countBooked(world)} of ${sent} records in time`);
-  return found;
+  return { found, atGateway };
+}
+
+/** What became of all session tags and marks, as the gateway counts it: a connection that it left untagged has its cause here. */
+async function describeIdentification({ gatewayUrl, files }: LoopWorld): Promise<string> {
+  const headers = { authorization: `Bearer ${files.operatorSecret}` };
+  const text = await (await fetch(`${gatewayUrl}/metrics`, { headers })).text();
+  const counts = [...text.matchAll(/^zerorate_gateway_terminal_tags_total\{outcome="(\w+)"\} ([1-9]\d*)$/gm)];
+  const [, unknown] = /^zerorate_gateway_unknown_flow_marks_total (\d+)$/m.exec(text) ?? [];
+  const outcomes = counts.map(([, outcome, count]) => `${outcome} ${count}`).join(', ');
+  return `session tags at the gateway: ${outcomes}; marks of flows that were over: ${unknown}`;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { BatchPlace } from '../../journal/block-rows.ts';
-import { ENGINE_VERSION } from '../../journal/journal-block.ts';
 import { isFenced } from '../../platform/fenced.ts';
+import { ENGINE_VERSION } from '../../platform/package-paths.ts';
 import type { TopicPartition } from '../../rating/lane.ts';
 import { OUTCOMES, outcomeOf, REASONS } from '../../rating/outcome.ts';
 import type { BookedBatch, EngineEvents, FailedBatch } from '../book-batch.ts';

@@ -1,7 +1,6 @@
 import type { Tracer } from '@opentelemetry/api';
 import { Registry } from 'prom-client';
 import { MissingNumbers } from '../../finance/closing/missing-numbers.ts';
-import { ENGINE_VERSION } from '../../journal/journal-block.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { Config } from '../../platform/config/config.ts';
@@ -9,6 +8,7 @@ import { Health } from '../../platform/http/health.ts';
 import { exportHealth } from '../../platform/http/health-metrics.ts';
 import { type HealthServer, startHealthServer } from '../../platform/http/health-server.ts';
 import { onStopSignal } from '../../platform/lifecycle.ts';
+import { ENGINE_VERSION } from '../../platform/package-paths.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import { createMetrics } from '../../platform/telemetry/metrics.ts';
 import { startTracing, type Tracing } from '../../platform/telemetry/tracing.ts';

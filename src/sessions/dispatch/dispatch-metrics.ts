@@ -3,14 +3,21 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Health } from '../../platform/http/health.ts';
 import { exportHealth } from '../../platform/http/health-metrics.ts';
 import { createMetrics } from '../../platform/telemetry/metrics.ts';
+import type { Accounts } from './accounts/accounts.ts';
 import type { DispatchContext } from './context.ts';
 import { verdictOn } from './proxies/clock-skew.ts';
+
+interface DispatchState {
+  context: DispatchContext;
+  accounts: Pick<Accounts, 'unavailable'>;
+  health: Health;
+}
 
 /**
  * Metrics of a dispatch server for Prometheus: readiness, sessions by application, proxies by whether they may be given sessions,
  * and requests by route and status. Register it before the routes that it counts. No label names a subscriber.
  */
-export function exportDispatch(server: FastifyInstance, context: DispatchContext, health: Health): Registry {
+export function exportDispatch(server: FastifyInstance, { context, accounts, health }: DispatchState): Registry {
   const registry = createMetrics();
   const registers = [registry];
   exportHealth(registry, health);
@@ -59,6 +66,18 @@ export function exportDispatch(server: FastifyInstance, context: DispatchContext
       this.reset();
       for (const { proxyId, outcome, reason, count } of context.reportOutcomes.all()) {
         this.inc({ proxy: proxyId, outcome, reason }, count);
+      }
+    },
+  });
+  new Counter({
+    name: 'zerorate_dispatch_accounts_unavailable_total',
+    help: "sessions that were refused because the application's accounts could not be verified: its endpoint or keys do not answer",
+    labelNames: ['application'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { id } of context.catalogue.applications) {
+        this.inc({ application: id }, accounts.unavailable.get(id) ?? 0);
       }
     },
   });

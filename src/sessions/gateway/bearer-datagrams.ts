@@ -132,6 +132,7 @@ export class BearerDatagrams {
       remove: (mark: Mark) => this.#flows.unmark(flow, mark),
     };
     const tag = this.#tags === null ? null : followDatagrams(this.#tags, ends, marking);
+    flow.tag = tag;
     const opened = { flow, tag };
     this.#open.set(key, opened);
     return opened;

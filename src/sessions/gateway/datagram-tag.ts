@@ -37,6 +37,11 @@ export class DatagramTag {
     this.#removeMark = remove;
   }
 
+  /** Whether it may still put its first mark on the flow. */
+  get isPending(): boolean {
+    return this.#state === 'verifying' || this.#state === 'verified';
+  }
+
   /** A datagram of the terminal, before it is counted. */
   uplink(octets: Buffer): void {
     const { nowMs } = this.#tags.options;

@@ -7,6 +7,10 @@ import type { RecordDraft, StoredBearer } from './record-spool.ts';
 const TCP = 6 as const;
 export const UDP = 17 as const;
 const LOOKS_PER_RECORD = 5;
+/** So long after a flow's start its first record stays open for a decision about its mark. */
+const UNDECIDED_FOR_MS = 30_000;
+/** What passes between a terminal and a proxy before the proxy can mark the flow: requests, and answers to a SOCKS5 client. */
+const HANDSHAKE_OCTETS = 16 * 1024;
 
 /** A connection's two ends as the destination sees them. */
 export interface FlowEnds {
@@ -21,15 +25,26 @@ export interface Flow {
   readonly ends: FlowEnds;
   readonly bearer: StoredBearer;
   readonly meter: FlowMeter;
+  readonly openedAtMs: number;
+  readonly isToProxy: boolean;
+  /** Null: the flow's tag is not read. */
+  tag: { readonly isPending: boolean } | null;
+  /** The other side has sent something. */
+  isAnswered: boolean;
 }
 
 export interface FlowTableOptions {
   partialRecords: { afterMs: number; afterOctets: number };
   nowMs: () => number;
+  /** Whether it is an address of a registered proxy, which may mark the flow. */
+  isProxy: (remoteIp: string) => boolean;
   onRecord: (draft: RecordDraft, bearer: StoredBearer) => void;
 }
 
-/** The connections that are open, and when each one's record is cut: by time, by volume, at another mark, and at the end. */
+/**
+ * The connections that are open, and when each one's record is cut: by time, by volume, at another mark, and at the end. The first
+ * record stays open while the flow's mark is undecided, as what was in a record before the first mark stays unmarked.
+ */
 export class FlowTable {
   readonly #options: FlowTableOptions;
   readonly #flows = new Map<string, Flow>();
@@ -55,7 +70,15 @@ export class FlowTable {
   }
 
   open(ends: FlowEnds, bearer: StoredBearer): Flow {
-    const flow = { ends, bearer, meter: new FlowMeter() };
+    const flow: Flow = {
+      ends,
+      bearer,
+      meter: new FlowMeter(),
+      openedAtMs: this.#options.nowMs(),
+      isToProxy: this.#options.isProxy(ends.remoteIp),
+      tag: null,
+      isAnswered: false,
+    };
     this.#flows.set(keyOf(ends), flow);
     return flow;
   }
@@ -63,8 +86,12 @@ export class FlowTable {
   count(flow: Flow, direction: 'uplink' | 'downlink', octets: number): void {
     const nowMs = this.#options.nowMs();
     if (direction === 'uplink') flow.meter.countUplink(octets, nowMs);
-    else flow.meter.countDownlink(octets, nowMs);
-    if (flow.meter.openOctets >= this.#options.partialRecords.afterOctets) this.#record(flow, flow.meter.cut(nowMs));
+    else {
+      flow.meter.countDownlink(octets, nowMs);
+      flow.isAnswered = true;
+    }
+    const isLarge = flow.meter.openOctets >= this.#options.partialRecords.afterOctets;
+    if (isLarge && !(isEarly(flow, nowMs) && isTagPending(flow))) this.#record(flow, flow.meter.cut(nowMs));
   }
 
   /** False when no such connection is open. */
@@ -101,13 +128,27 @@ export class FlowTable {
     for (const flow of this.#flows.values()) {
       const { openSinceMs } = flow.meter;
       const isOld = openSinceMs !== null && nowMs - openSinceMs >= this.#options.partialRecords.afterMs;
-      if (isOld) this.#record(flow, flow.meter.cut(nowMs));
+      const isUndecided = isEarly(flow, nowMs) && (isTagPending(flow) || awaitsMark(flow));
+      if (isOld && !isUndecided) this.#record(flow, flow.meter.cut(nowMs));
     }
   }
 
   #record({ ends, bearer }: Flow, usage: FlowUsage | null): void {
     if (usage !== null) this.#options.onRecord(draftOf(ends, bearer, usage), bearer);
   }
+}
+
+function isEarly({ meter, openedAtMs }: Flow, nowMs: number): boolean {
+  return !meter.isMarked && nowMs - openedAtMs < UNDECIDED_FOR_MS;
+}
+
+/** A proxy marks a flow before it passes anything on. */
+function awaitsMark({ isToProxy, isAnswered, meter }: Flow): boolean {
+  return isToProxy && (!isAnswered || meter.openOctets <= HANDSHAKE_OCTETS);
+}
+
+function isTagPending({ tag }: Flow): boolean {
+  return tag?.isPending === true;
 }
 
 /** The ends of a socket that has been connected to a destination. */

@@ -57,6 +57,7 @@ export async function startGateway(
   const flows = new FlowTable({
     partialRecords: config.partialRecords,
     nowMs,
+    isProxy: (remoteIp) => live.proxies.some(({ addresses }) => addresses.includes(remoteIp)),
     onRecord(draft, bearer) {
       spool.append(draft, bearer);
       sender.wake();

@@ -30,30 +30,41 @@ afterEach(async () => {
   for (const end of endings.splice(0).reverse()) await end();
 });
 
-/** The dispatch server's key set; null: it is unreachable. */
-async function keySetUrl(isReachable: boolean): Promise<string> {
+/** The dispatch server's key set; with `isReachable` false it is unreachable until `open`. */
+async function keySetServer(isReachable: boolean): Promise<{ url: string; open: () => Promise<void> }> {
   const http = createHttpServer((_request, response) => {
     response.end(JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'key-1' }] }));
   });
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
   const { port } = http.address() as AddressInfo;
-  if (isReachable) endings.push(() => http.close());
-  else http.close();
-  return `http://127.0.0.1:${port}/.well-known/jwks.json`;
+  if (!isReachable) http.close();
+  endings.push(() => http.close());
+  const open = async () => {
+    http.listen(port, '127.0.0.1');
+    await once(http, 'listening');
+  };
+  return { url: `http://127.0.0.1:${port}/.well-known/jwks.json`, open };
 }
 
-async function startedGateway(isReachable = true): Promise<TestGateway> {
+async function startedGateway(
+  isReachable = true,
+  partialRecords?: GatewayConfig['partialRecords'],
+): Promise<TestGateway & { openKeySet: () => Promise<void> }> {
+  const { url, open } = await keySetServer(isReachable);
   const terminalTags: GatewayConfig['terminalTags'] = {
-    jwksUrl: await keySetUrl(isReachable),
+    jwksUrl: url,
     applications: [{ applicationId: 'chat', zeroRatingTag: 'CHAT' }],
     requestOctets: 16_384,
     requestTimeoutMs: 10_000,
   };
-  const gateway = new TestGateway({ brokers: server.brokers, topic: await createTopic(kafka) }, { terminalTags });
+  const gateway = new TestGateway(
+    { brokers: server.brokers, topic: await createTopic(kafka) },
+    { terminalTags, ...(partialRecords && { partialRecords }) },
+  );
   endings.push(() => gateway.end());
   await gateway.start();
-  return gateway;
+  return Object.assign(gateway, { openKeySet: open });
 }
 
 /** A proxy that answers the first octets with the given answer, and then echoes. */
@@ -203,12 +214,25 @@ test('attacks leave the flow untagged, each by its name', async () => {
   expect(records.every(({ zeroRatingTag }) => zeroRatingTag === null)).toBe(true);
 });
 
+test('where the dispatch server starts after the gateway the first connection has its tag, from its first octet', async () => {
+  const gateway = await startedGateway(false, { afterMs: 20, afterOctets: 1000 });
+  const { bearer, dial } = await gateway.attach('15550100001');
+  const port = await startedProxy([ESTABLISHED]);
+  await gateway.openKeySet();
+  const dialled = await dial({ host: '127.0.0.1', port });
+  await talk(dialled, [connectWith(tagOf(bearer.terminalIp, port)), PAYLOAD]);
+  const records = await recordsOf(gateway);
+  expect(records.every(({ zeroRatingTag }) => zeroRatingTag === 'CHAT')).toBe(true);
+  const sum = (name: 'uplinkOctets' | 'downlinkOctets') => records.reduce((octets, record) => octets + record[name], 0);
+  expect({ uplinkOctets: sum('uplinkOctets'), downlinkOctets: sum('downlinkOctets') }).toEqual(dialled.octets());
+});
+
 test('while the dispatch server cannot be asked for its keys traffic stays untagged, and metric and readiness say so', async () => {
   const gateway = await startedGateway(false);
   const { bearer, dial } = await gateway.attach('15550100001');
   const port = await startedProxy([ESTABLISHED]);
   await talk(await dial({ host: '127.0.0.1', port }), [connectWith(tagOf(bearer.terminalIp, port)), PAYLOAD]);
-  expect(await outcomesOf(gateway)).toEqual({ keys_unreachable: 1 });
+  await expect.poll(() => outcomesOf(gateway), { timeout: 10_000 }).toEqual({ keys_unreachable: 1 });
   expect(await (await gateway.ask('/health/ready')).json()).toMatchObject({ ready: true, tagKeysReachable: false });
   expect(await recordsOf(gateway)).toMatchObject([{ zeroRatingTag: null, contentType: null }]);
 });

@@ -122,6 +122,11 @@ export class FlowTag {
     this.#request = new FirstOctetsReader(tags.options.requestOctets);
   }
 
+  /** Whether it may still put a mark on the flow. */
+  get isPending(): boolean {
+    return !this.#isDone;
+  }
+
   /** Octets of the terminal, before they are counted. */
   uplink(segment: Buffer): void {
     const reader = this.#request;

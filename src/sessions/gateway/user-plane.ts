@@ -96,6 +96,7 @@ export class UserPlane {
     }
     const flow = flows.open(endsOf(dialled.socket), bearer);
     const tag = tags?.follow(flow.ends, (mark) => flows.markByTag(flow, mark)) ?? null;
+    flow.tag = tag;
     terminal.write(socks5Reply('succeeded'));
     try {
       await joinSockets(terminal, dialled.socket, {

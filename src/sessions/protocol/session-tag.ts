@@ -167,8 +167,10 @@ export function verifySessionTag(
 ): TagVerdict | Promise<TagVerdict> {
   const tag = readSessionTag(octets);
   if (tag === null) return { fault: 'malformed' };
+  // A tag that waits for its key must not expire meanwhile.
+  const arrivedAtMs = nowMs();
   const found = findKey(tag.keyHint);
-  const judge = (key: KeyLookup) => judged(octets, tag, key, nowMs());
+  const judge = (key: KeyLookup) => judged(octets, tag, key, arrivedAtMs);
   return found instanceof Promise ? found.then(judge) : judge(found);
 }
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { SECRET } from './fake-dispatch.fixture.ts';
 import { LINGER_OCTETS } from './linger.ts';
 import { BUFFER_OCTETS } from './listener.ts';
 import {
@@ -194,6 +195,11 @@ describe('marks', () => {
     const { status, socket } = await upload(granted);
     expect(status).toBe(200);
     expect(world.proxy.figures().flowMarksFailed).toBe(failed + 1);
+    const asked = await fetch(`${world.proxy.controlUrl}/v1/figures`, {
+      headers: { authorization: `Bearer ${SECRET}` },
+    });
+    expect(asked.status).toBe(200);
+    expect(await asked.json()).toEqual(JSON.parse(JSON.stringify(world.proxy.figures())));
     socket.destroy();
   });
 });

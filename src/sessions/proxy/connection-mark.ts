@@ -26,8 +26,8 @@ export class ConnectionMark {
   }
 
   /**
-   * The network knows whose traffic it is, or has been asked in vain. What ends before that is in no flow record with the tag, and
-   * is not to be counted as the session's either.
+   * The network knows whose traffic it is, or has been asked in vain; by a session tag it knows with the answer that accepts the
+   * connection. What ends before that is in no flow record with the tag, and is not to be counted as the session's either.
    */
   get hasBegun(): boolean {
     return this.#hasBegun;
@@ -35,7 +35,12 @@ export class ConnectionMark {
 
   async begin(): Promise<void> {
     await this.renew();
-    this.#hasBegun = !this.#flow.destroyed;
+    if (this.#admitted.payer !== 'sponsor') this.#hasBegun = !this.#flow.destroyed;
+  }
+
+  /** The answer that accepts the connection is being written. */
+  accept(): void {
+    if (this.#admitted.payer === 'sponsor') this.#hasBegun = true;
   }
 
   /** Brings the mark to what it should be, one change after the other. */

@@ -13,7 +13,7 @@ import { ListenError } from '../../platform/network/listen-error.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import { type Announcement, announcementSchema } from '../protocol/dispatch-messages.ts';
 import type { EndpointDocument, ProxyDocument } from './proxy-config-schema.ts';
-import { exportProxy, type ProxyFigures } from './proxy-metrics.ts';
+import { exportProxy, type ProxyFigures, proxyFiguresSchema } from './proxy-metrics.ts';
 import type { SessionRegistry } from './session-registry.ts';
 import { readTlsFiles } from './tls-files.ts';
 
@@ -35,14 +35,7 @@ const refusalsOf = (...reasons: ControlRefusal[]) =>
     refusalSchema,
     reasons.map((reason) => [reason, ...REFUSALS[reason]] as const),
   );
-const count = z.int().min(0);
 const readinessSchema = z.strictObject({ ready: z.boolean(), problems: z.record(z.string(), z.string()) });
-const figuresSchema = z.strictObject({
-  openSessions: count.describe('Sessions that this proxy serves.'),
-  connections: count.describe('Open connections of terminals.'),
-  reportsWaiting: count.describe('Usage reports that the dispatch server has not confirmed.'),
-  flowMarksFailed: count.describe('Marks of connections that the gateway did not take, since the start.'),
-});
 
 export interface ControlServerOptions {
   endpoint: EndpointDocument;
@@ -143,7 +136,7 @@ function monitoringRoutes(instance: FastifyInstance, options: ControlServerOptio
   });
   server.get('/v1/figures', {
     config: { access: 'public' },
-    schema: { summary: 'What the proxy does now', response: { 200: figuresSchema, ...refusalsOf() } },
+    schema: { summary: 'What the proxy does now', response: { 200: proxyFiguresSchema, ...refusalsOf() } },
     handler: async () => figures(),
   });
   const metrics = exportProxy(figures, health);

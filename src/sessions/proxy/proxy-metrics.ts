@@ -1,31 +1,33 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import * as z from 'zod';
 import type { Health } from '../../platform/http/health.ts';
 import { exportHealth } from '../../platform/http/health-metrics.ts';
 import { createMetrics } from '../../platform/telemetry/metrics.ts';
 import type { BufferScope } from './buffer-budget.ts';
-import type { DatagramDrop } from './udp/datagram-drops.ts';
+import { DATAGRAM_DROPS, type DatagramDrop } from './udp/datagram-drops.ts';
 
-/** What a proxy does now, for `/v1/figures` and `/metrics`. */
-export interface ProxyFigures {
-  openSessions: number;
-  connections: number;
-  /** Usage reports that the dispatch server has not confirmed. */
-  reportsWaiting: number;
-  /** Usage reports that the dispatch server has refused, by reason, since the start. */
-  reportsRefused: Readonly<Record<string, number>>;
-  /** By how much this machine's clock is ahead of the dispatch server's. */
-  clockSkewMs: number;
-  /** Marks of connections that the gateway did not take, since the start. */
-  flowMarksFailed: number;
-  /** Open associations of SOCKS5 (UDP). */
-  associations: number;
-  /** Datagrams of associations that were dropped, since the start. */
-  datagramsDropped: Readonly<Record<DatagramDrop, number>>;
-  /** Bytes that connections hold for slow readers and unfinished messages. */
-  bufferedBytes: number;
-  /** Connections that were closed for what they held, since the start, by the limit that was exceeded. */
-  closedForBuffers: Readonly<Record<BufferScope, number>>;
-}
+const count = z.int().min(0);
+
+/** What a proxy does now, for `/v1/figures` and `/metrics`. Counts that end in "since the start" begin at 0 with the process. */
+export const proxyFiguresSchema = z.strictObject({
+  openSessions: count.describe('Sessions that this proxy serves.'),
+  connections: count.describe('Open connections of terminals.'),
+  reportsWaiting: count.describe('Usage reports that the dispatch server has not confirmed.'),
+  reportsRefused: z
+    .record(z.string(), count)
+    .describe('Usage reports that the dispatch server has refused, by reason, since the start.'),
+  clockSkewMs: z.number().describe("By how much this machine's clock is ahead of the dispatch server's."),
+  flowMarksFailed: count.describe('Marks of connections that the gateway did not take, since the start.'),
+  associations: count.describe('Open associations of SOCKS5 (UDP).'),
+  datagramsDropped: z
+    .record(z.enum(Object.keys(DATAGRAM_DROPS) as DatagramDrop[]), count)
+    .describe('Datagrams of associations that were dropped, by reason, since the start.'),
+  bufferedBytes: count.describe('Bytes that connections hold for slow readers and unfinished messages.'),
+  closedForBuffers: z
+    .record(z.enum(['session', 'subscriber', 'total'] satisfies BufferScope[]), count)
+    .describe('Connections that were closed for what they held, by the limit that was exceeded, since the start.'),
+});
+export type ProxyFigures = Readonly<z.output<typeof proxyFiguresSchema>>;
 
 const GAUGES: readonly [
   Exclude<keyof ProxyFigures, 'reportsRefused' | 'datagramsDropped' | 'closedForBuffers'>,

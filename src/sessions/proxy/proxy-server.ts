@@ -281,12 +281,15 @@ function hostOf(url: string): string {
   return new URL(url).hostname.replace(/^\[|\]$/g, '');
 }
 
+/** An association has a socket to the terminal, and one to hosts of each address family; its SOCKS5 connection counts with the others. */
+const SOCKETS_PER_ASSOCIATION = 3;
+
 /** Limits of all listeners for terminals together, as far as the process may open files. */
 function terminalConnections(limits: ProxyConfig['limits'], logger: Logger): ConnectionLimits {
-  const { connectionsPerAddress, control } = limits;
+  const { connectionsPerAddress, control, udp } = limits;
   const need = {
     ...{ field: 'limits.connections', connections: limits.connections, filesPerConnection: 2 },
-    otherFiles: control.connections,
+    otherFiles: control.connections + udp.associations * SOCKETS_PER_ASSOCIATION,
   };
   const { connections, warning } = fitConnections(need, openFilesLimit());
   if (warning !== null) logger.warn(warning);

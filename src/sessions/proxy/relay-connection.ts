@@ -83,6 +83,7 @@ export class RelayConnection implements SessionConnection, BufferHolder {
 
   /** Both sides are there; the upstream has been paused until now. */
   open(terminal: WebSocket, upstream: WebSocket, upstreamSocket: Duplex): void {
+    this.#mark.accept();
     this.#terminal = terminal;
     this.#upstream = upstream;
     terminal.on('message', (data: Buffer, isBinary) => {

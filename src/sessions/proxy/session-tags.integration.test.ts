@@ -136,10 +136,15 @@ describe('a session tag on CONNECT', () => {
 describe('at the cap, where the subscriber pays for what comes then', () => {
   const CAP = 300_000;
   const granted = () => world.dispatch.grant({ sponsoredOctetsCap: CAP, atCap: 'subscriber_pays' });
-  const reportedOf = async (sessionId: string): Promise<number> => {
-    await pause(250);
+  const reportedOf = (sessionId: string): number => {
     const { uplinkOctets, downlinkOctets } = world.dispatch.octetsOf(sessionId);
     return uplinkOctets + downlinkOctets;
+  };
+  /** These octets are reported, and no more of them. */
+  const expectReported = async (sessionId: string, octets: number): Promise<void> => {
+    await expect.poll(() => reportedOf(sessionId), { timeout: 5000 }).toBe(octets);
+    await pause(250);
+    expect(reportedOf(sessionId)).toBe(octets);
   };
 
   test('the connection with the tag is closed: the sponsor pays all of it and nothing of what follows, to the octet', async () => {
@@ -152,14 +157,14 @@ describe('at the cap, where the subscriber pays for what comes then', () => {
     tagged.socket.end();
     await until(() => world.proxy.figures().connections === 0);
     expect(tagged.socket.bytesRead + tagged.socket.bytesWritten).toBe(CAP);
-    expect(await reportedOf(sessionId)).toBe(CAP);
+    await expectReported(sessionId, CAP);
     // With the tag nothing is admitted any more, or the network would take it for the sponsor's.
     expect(await tunnel(session, tagLine(tagOf(session.terms)))).toMatchObject({ status: 403, reason: 'cap_reached' });
     const untagged = await tunnel(session, '');
     expect(untagged.status).toBe(200);
     untagged.socket.end(BLOCK);
     expect(await readAll(untagged.socket)).toBe(BLOCK.length);
-    expect(await reportedOf(sessionId)).toBe(CAP);
+    await expectReported(sessionId, CAP);
   });
 
   test('an upload with the tag is reported with what was read away while it closed', async () => {
@@ -171,7 +176,7 @@ describe('at the cap, where the subscriber pays for what comes then', () => {
     socket.end();
     await gone(socket);
     await until(() => world.proxy.figures().connections === 0);
-    expect(await reportedOf(session.terms.sessionId)).toBe(socket.bytesRead + socket.bytesWritten);
+    await expectReported(session.terms.sessionId, socket.bytesRead + socket.bytesWritten);
   });
 
   test('a relay with the tag gets a notice and is closed, and is reported to the octet', async () => {
@@ -189,7 +194,7 @@ describe('at the cap, where the subscriber pays for what comes then', () => {
     expect(code).toBe(1008);
     expect(notices).toContainEqual({ type: 'closing', reason: 'cap_reached' });
     await until(() => world.proxy.figures().connections === 0);
-    expect(await reportedOf(terms.sessionId)).toBe(raw.bytesRead + raw.bytesWritten);
+    await expectReported(terms.sessionId, raw.bytesRead + raw.bytesWritten);
   });
 
   test('a connection without the tag is the subscriber’s before the cap, too, and in no report', async () => {
@@ -199,7 +204,7 @@ describe('at the cap, where the subscriber pays for what comes then', () => {
     socket.end(BLOCK);
     expect(await readAll(socket)).toBe(BLOCK.length);
     expect(socket.bytesRead).toBe(ESTABLISHED_OCTETS + BLOCK.length);
-    expect(await reportedOf(session.terms.sessionId)).toBe(0);
+    await expectReported(session.terms.sessionId, 0);
     expect((await tunnel(session, tagLine(tagOf(session.terms)))).status).toBe(200);
   });
 });
@@ -221,6 +226,20 @@ describe('a session tag elsewhere', () => {
     };
     expect(await refusalOf({ authorization })).toBe('tag_missing');
     expect(await refusalOf({ authorization, 'zerorate-tag': tagOf(terms) })).toBe('tag_foreign');
+  });
+
+  test('in an upgrade that is no WebSocket handshake is in no report: the network has not seen it accepted', async () => {
+    const { terms, token } = await world.dispatch.grant();
+    const raw = await countingConnection(portOf(world.proxy.endpoints.relay));
+    const headers = `authorization: Bearer ${token}\r\n${tagLine(world.dispatch.tag(terms))}`;
+    raw.write(`GET /v1/relay/text HTTP/1.1\r\nhost: p\r\nconnection: upgrade\r\nupgrade: websocket\r\n${headers}\r\n`);
+    const [answer] = await once(raw, 'data');
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 400 /);
+    await gone(raw);
+    raw.destroy();
+    await world.dispatch.announce({ ...terms, revision: 2, state: 'ended' });
+    await until(() => world.dispatch.reportsOf(terms.sessionId).some(({ kind }) => kind === 'end'));
+    expect(world.dispatch.octetsOf(terms.sessionId)).toEqual({ uplinkOctets: 0, downlinkOctets: 0 });
   });
 
   test('goes behind the proof in the SOCKS5 password', async () => {

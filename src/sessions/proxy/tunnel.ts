@@ -68,6 +68,7 @@ export class Tunnel implements SessionConnection, BufferHolder {
       upstream.destroy();
       return;
     }
+    this.#mark.accept();
     this.#meter.count(Date.now(), greeting.length);
     stream.write(greeting);
     if (head.length > 0) upstream.write(head);

@@ -336,4 +336,8 @@ test('while an account cannot be verified the terminal is asked to try again', a
   });
   await dispatch.heartbeat('edge-1');
   expect((await dispatch.ask()).json()).toMatchObject({ reason: 'account_unverified', retryAfterMs: 1000 });
+  const headers = { authorization: `Bearer ${OPERATOR_SECRET}` };
+  const metrics = (await dispatch.call({ method: 'GET', url: '/metrics', headers })).body.split('\n');
+  expect(metrics).toContain('zerorate_dispatch_accounts_unavailable_total{application="chat"} 1');
+  expect(metrics).toContain('zerorate_dispatch_accounts_unavailable_total{application="talk"} 0');
 });

@@ -37,6 +37,8 @@ export interface ApplicationAccounts {
 export class Accounts {
   #byApplication: ReadonlyMap<string, ApplicationAccounts>;
   readonly #logger: Logger;
+  /** How many verifications could not be made, by application. */
+  readonly #unavailable = new Map<string, number>();
 
   constructor(byApplication: ReadonlyMap<string, ApplicationAccounts>, logger: Logger) {
     this.#byApplication = byApplication;
@@ -45,6 +47,11 @@ export class Accounts {
 
   get byApplication(): ReadonlyMap<string, ApplicationAccounts> {
     return this.#byApplication;
+  }
+
+  /** Verifications that a sponsor's endpoint or keys did not answer, by application, since the start. */
+  get unavailable(): ReadonlyMap<string, number> {
+    return this.#unavailable;
   }
 
   /** Other ways from now on, as `readAccounts` has read them again. */
@@ -71,13 +78,21 @@ export class Accounts {
     if (fault !== null) return unverified(`applicationAccount: ${fault}`);
     try {
       const verdict = await application.verifier.verify(claim, nowMs);
-      if (verdict.refusal !== undefined) return verdict;
+      if (verdict.refusal !== undefined) {
+        if (verdict.retryAfterMs !== undefined) this.#noteUnavailable(claim.applicationId);
+        return verdict;
+      }
       const isWanted = claim.wanted === undefined || claim.wanted === verdict.account;
       return isWanted ? verdict : unverified('another account is proven than the one that applicationAccount names');
     } catch (error) {
       this.#logger.warn({ err: error, applicationId: claim.applicationId }, 'an account could not be verified');
+      this.#noteUnavailable(claim.applicationId);
       return unverified('not now', RETRY_AFTER_MS);
     }
+  }
+
+  #noteUnavailable(applicationId: string): void {
+    this.#unavailable.set(applicationId, (this.#unavailable.get(applicationId) ?? 0) + 1);
   }
 }
 

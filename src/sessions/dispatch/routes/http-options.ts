@@ -17,7 +17,7 @@ type RateLimited =
 export interface HttpOptions {
   context: DispatchContext;
   identity: IdentityVerifier;
-  accounts: Pick<Accounts, 'forget' | 'verify' | 'subscribersPerAccount'>;
+  accounts: Pick<Accounts, 'forget' | 'verify' | 'subscribersPerAccount' | 'unavailable'>;
   health: Health;
   operatorSecret: string;
   heartbeatEveryMs: number;

@@ -41,7 +41,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
   server.setSerializerCompiler(serializerCompiler);
   await server.register(swagger, { openapi: OPENAPI, transform: jsonSchemaTransform });
   await server.register(swaggerUi, { routePrefix: DOCUMENTATION });
-  const metrics = exportDispatch(server, options.context, options.health);
+  const metrics = exportDispatch(server, options);
   exportConnections(metrics, { http: connections });
   const limits = rateLimits(server, options.rateLimits);
   options.onMetrics?.(metrics);

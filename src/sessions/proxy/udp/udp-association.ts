@@ -119,7 +119,7 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
     stream.once('end', () => this.close());
     stream.resume();
     stream.write(socks5Reply('succeeded', { host: advertisedIp ?? address, port: this.#toTerminal.address().port }));
-    if (this.#tag !== null) await this.#marks[0].begin();
+    if (this.#tag !== null) this.#marks[0].accept();
     this.#countControl();
   }
 
