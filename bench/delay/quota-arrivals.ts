@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { Kafka } from 'kafkajs';
 import { recordsOf } from '../../src/platform/kafka/patches/patch-record-sets.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
-import { untilAssigned } from '../group.ts';
 import { quotaUpdateCodec } from '../../src/rating/quota-updates.ts';
+import { untilAssigned } from '../group.ts';
 
 /** When the last quota update of each batch came, by the partition and the version of the records that it is derived from. */
 export interface QuotaArrivals {

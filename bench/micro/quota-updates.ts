@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { encodeQuotaRecords, type PartitionRecords, quotaKey, quotaUpdateParts } from '../../src/journal/quota-records.ts';
+import {
+  encodeQuotaRecords,
+  type PartitionRecords,
+  quotaKey,
+  quotaUpdateParts,
+} from '../../src/journal/quota-records.ts';
 import { RECORDS_START } from '../../src/platform/kafka/patches/patch-encoded-records.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
 import { type QuotaUpdates, quotaUpdateCodec } from '../../src/rating/quota-updates.ts';

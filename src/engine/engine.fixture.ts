@@ -17,10 +17,10 @@ import type { Catalogue } from '../rating/catalogue.ts';
 import { decodeJson } from '../rating/decode/decode-json.ts';
 import { type FlowRecord, PLAIN_RULES } from '../rating/flow-record.ts';
 import type { TopicPartition } from '../rating/lane.ts';
+import type { QuotaUpdate } from '../rating/quota-updates.ts';
 import { PseudonymKey } from '../rating/subscribers.ts';
 import type { Source } from '../sources/source.ts';
 import { Engine, type EngineOptions, type RunTotals } from './engine.ts';
-import type { QuotaUpdate } from '../rating/quota-updates.ts';
 
 export const PSEUDONYM_KEY = PseudonymKey.ofRoot(Buffer.alloc(32, 7));
 

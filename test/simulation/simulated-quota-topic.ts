@@ -1,5 +1,5 @@
 import { type QuotaPublisher, QuotaPublisherError } from '../../src/journal/journal.ts';
-import type { QuotaUpdates, QuotaUpdate } from '../../src/rating/quota-updates.ts';
+import type { QuotaUpdate, QuotaUpdates } from '../../src/rating/quota-updates.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 
 const LATEST_MS = 8000;

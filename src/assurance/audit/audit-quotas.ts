@@ -1,7 +1,7 @@
 import { catalogueFromCanonicalJson } from '../../rating/catalogue/catalogue-compile.ts';
+import type { QuotaUpdate } from '../../rating/quota-updates.ts';
 import type { JournalEvidence } from './evidence.ts';
 import type { AuditFault } from './invariants.ts';
-import type { QuotaUpdate } from '../../rating/quota-updates.ts';
 
 /**
  * Checks the final state of a consumer of the quota updates, by `subscriber|planId`: for every plan with a quota the newest

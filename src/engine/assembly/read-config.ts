@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { formatFault } from '../../formats/document-fault.ts';
+import { suggestion } from '../../formats/nearest-word.ts';
 import type { Config } from '../../platform/config/config.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import type { ConfigOverrides } from '../../platform/config/config-merge.ts';
@@ -8,8 +10,6 @@ import { loadConfig } from '../../platform/config/load-config.ts';
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
 import type { Catalogue, Sponsor } from '../../rating/catalogue.ts';
 import type { FlowFileFormat } from '../../rating/record/flow-file-format.ts';
-import { formatFault } from '../../formats/document-fault.ts';
-import { suggestion } from '../../formats/nearest-word.ts';
 
 /** Options that every command with a configuration has. */
 export interface ConfigOptions {

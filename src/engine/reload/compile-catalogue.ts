@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { formatFault } from '../../formats/document-fault.ts';
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
 import type { CountedPlans } from '../../rating/catalogue/catalogue-succession-faults.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
 import { prefixMapsOf } from '../../rating/classify.ts';
 import type { WordMaps } from '../../rating/word-maps.ts';
-import { formatFault } from '../../formats/document-fault.ts';
 
 /** A catalogue and the look-up maps of its prefixes, or all faults of its file, a line each. */
 export type CompiledCatalogue =

@@ -11,6 +11,7 @@ import { ListenError } from '../../platform/network/listen-error.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import { ProblemLog } from '../../platform/telemetry/problem-log.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
+import type { QuotaUpdate } from '../../rating/quota-updates.ts';
 import type { PseudonymKey } from '../../rating/subscribers.ts';
 import type { IdentityVerifier } from './accounts/identity.ts';
 import type { DispatchContext, Patience, SessionLimits, SessionTerms } from './context.ts';
@@ -25,7 +26,6 @@ import { createHttpServer } from './routes/http-server.ts';
 import { rotateKeys } from './signing-keys.ts';
 import { SponsorWatch } from './sponsor-watch.ts';
 import { sweepSessions } from './sweep-sessions.ts';
-import type { QuotaUpdate } from '../../rating/quota-updates.ts';
 
 export interface DispatchServerOptions
   extends Pick<

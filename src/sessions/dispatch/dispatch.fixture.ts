@@ -10,13 +10,25 @@ import { httpLimitsSchema } from '../../platform/http/http-limits-schema.ts';
 import { PeerSecret } from '../../platform/http/peer-secret.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
+import type { QuotaUpdate } from '../../rating/quota-updates.ts';
 import { PseudonymKey } from '../../rating/subscribers.ts';
-import { type AccountStatement, accountClaims, identityOf, signAccountAssertion } from '../protocol/account-assertion.ts';
+import {
+  type AccountStatement,
+  accountClaims,
+  identityOf,
+  signAccountAssertion,
+} from '../protocol/account-assertion.ts';
 import type { ContentOctets } from '../protocol/content-octets.ts';
-import type { Announcement, Heartbeat, SessionGrant, SessionRequest, UsageReport, UsageReportsAnswer } from '../protocol/dispatch-messages.ts';
+import type {
+  Announcement,
+  Heartbeat,
+  SessionGrant,
+  SessionRequest,
+  UsageReport,
+  UsageReportsAnswer,
+} from '../protocol/dispatch-messages.ts';
 import { identityClaims, signIdentityAssertion } from '../protocol/identity-assertion.ts';
-import { assertionVerifier } from './accounts/account-assertion-verifier.ts';
-import { Accounts, type ApplicationAccounts } from './accounts/accounts.ts';
+import { Accounts, type ApplicationAccounts, assertionVerifier } from './accounts/accounts.ts';
 import { DEVELOPMENT_KEY_ID, operatorJwks } from './accounts/development-issuer.ts';
 import { operatorVerifier } from './accounts/operator-keys.ts';
 import type { DispatchContext } from './context.ts';
@@ -27,7 +39,6 @@ import { ReportOutcomes } from './reports/report-outcomes.ts';
 import type { HttpOptions } from './routes/http-options.ts';
 import { createHttpServer } from './routes/http-server.ts';
 import { rotateKeys } from './signing-keys.ts';
-import type { QuotaUpdate } from '../../rating/quota-updates.ts';
 
 /** 2026-11-10T12:00Z. */
 export const NOW_MS = Date.UTC(2026, 10, 10, 12);

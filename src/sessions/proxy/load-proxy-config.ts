@@ -1,9 +1,9 @@
 import { dirname, resolve } from 'node:path';
+import { type DocumentFault, type DocumentPath, formatFault } from '../../formats/document-fault.ts';
+import { faultsByLine, readYamlDocument } from '../../formats/read-yaml-document.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { PeerSecret, readPeerSecret, sharedSecretFault } from '../../platform/http/peer-secret.ts';
 import { isUnspecified } from '../../platform/network/listen-error.ts';
-import { type DocumentFault, type DocumentPath, formatFault } from '../../formats/document-fault.ts';
-import { faultsByLine, readYamlDocument } from '../../formats/read-yaml-document.ts';
 import { type ProxyDocument, proxyConfigSchema } from './proxy-config-schema.ts';
 
 /** What a proxy runs with. Paths are absolute; secrets do not print. */

@@ -1,10 +1,10 @@
+import type { QuotaUpdate } from '../../../rating/quota-updates.ts';
 import type { DispatchContext } from '../context.ts';
 import { announceAll } from '../proxies/announce.ts';
 import { today } from '../reports/take-reports.ts';
 import { over, type Session, withCap } from '../session.ts';
 import { withUpdate } from './quota-account.ts';
 import { planOf, quotaStateOf } from './quota-of.ts';
-import type { QuotaUpdate } from '../../../rating/quota-updates.ts';
 
 /** What came of one partition: the updates, and the offset to go on from. */
 export interface UpdateBatch {
