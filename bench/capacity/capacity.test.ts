@@ -47,7 +47,7 @@ test('a million records cost what their core seconds and their disk cost', () =>
 
 test('the capacity page has the table that was computed last', () => {
   const [, table] = /<!-- table -->\n\n([\s\S]*?)\n\n<!-- \/table -->/.exec(
-    readFileSync(packagePath('docs/capacity.md'), 'utf8'),
+    readFileSync(packagePath('docs/operate/capacity.md'), 'utf8'),
   ) ?? ['', ''];
   expect(table).toBe(readFileSync(packagePath('bench/results/capacity.md'), 'utf8').trim());
 });

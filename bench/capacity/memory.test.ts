@@ -27,5 +27,5 @@ test('the capacity page has the line that was measured last', () => {
   const line =
     `${Math.round(base / MIB)} MiB + ${(perPartition / MIB).toFixed(1)} MiB for each partition, ` +
     `and up to ${Math.round(backlog / MIB)} MiB more in a backlog`;
-  expect(readFileSync(packagePath('docs/capacity.md'), 'utf8').replace(/\s+/g, ' ')).toContain(line);
+  expect(readFileSync(packagePath('docs/operate/capacity.md'), 'utf8').replace(/\s+/g, ' ')).toContain(line);
 });

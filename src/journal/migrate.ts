@@ -115,7 +115,7 @@ const PROJECTION = /^\s+(ADD|MATERIALIZE) PROJECTION\b/;
 const CHANGES_MORE_THAN_COMMENTS = /\b(ADD|DROP|RENAME|MODIFY) (COLUMN|INDEX|PROJECTION|SETTING)\b/;
 
 /**
- * A migration's statement as a cluster takes it (docs/cluster.md). The journal is replicated in each shard and read through
+ * A migration's statement as a cluster takes it (docs/operate/cluster.md). The journal is replicated in each shard and read through
  * a `Distributed` table; all other tables are numbered facts, of which every server of the cluster is a replica, so that a
  * guard reads them on its own server. Throws on a statement that has no such form: the tests of a new migration fail.
  */

@@ -28,9 +28,9 @@ export interface FlowRecord {
   contentType: ContentType | null;
   ratingGroup: number | null;
   serviceIdentifier: number | null;
-  /** IP octets sent by the terminal. */
+  /** Octets that the terminal sent, as the gateway metered them. */
   uplinkOctets: number;
-  /** IP octets received by the terminal. */
+  /** Octets that the terminal received, as the gateway metered them. */
   downlinkOctets: number;
   /** Who pays, as the gateway was configured (Sponsor-Identity, AVP 531, TS 29.214). */
   sponsorIdentity: string | null;

@@ -6,9 +6,9 @@ import { packagePath } from '../../src/platform/package-paths.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 /** The shell commands of the page, by the heading that they are under. */
-const COMMANDS = [...readFileSync(packagePath('docs/backup.md'), 'utf8').matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(
-  ([, commands]) => commands.trim(),
-);
+const COMMANDS = [
+  ...readFileSync(packagePath('docs/operate/backup.md'), 'utf8').matchAll(/^```sh\n([\s\S]*?)^```$/gm),
+].map(([, commands]) => commands.trim());
 const TOTALS =
   'SELECT sponsor_id, currency, count() AS records, sum(charge_micros) AS micros, sum(sponsored_octets) AS octets ' +
   'FROM charges GROUP BY sponsor_id, currency ORDER BY sponsor_id';

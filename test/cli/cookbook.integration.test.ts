@@ -10,7 +10,9 @@ import { dbtSources } from './dbt-sources.fixture.ts';
 
 /** Title and statement of every query of the page. */
 const QUERIES = [
-  ...readFileSync(packagePath('docs/queries.md'), 'utf8').matchAll(/^### (.+)$[^#]*?^```sql\n([\s\S]*?)^```$/gm),
+  ...readFileSync(packagePath('docs/finance/queries.md'), 'utf8').matchAll(
+    /^### (.+)$[^#]*?^```sql\n([\s\S]*?)^```$/gm,
+  ),
 ].map(([, title, sql]): [string, string] => [title, sql]);
 const READS_THE_SUMS = '-- reads the sums\n';
 
@@ -52,7 +54,7 @@ const rowsOf = (sql: string) => opened.store.query(sql);
 
 describe('the query cookbook', () => {
   test('has a sentence and a query under every title', () => {
-    const titles = [...readFileSync(packagePath('docs/queries.md'), 'utf8').matchAll(/^### (.+)$/gm)];
+    const titles = [...readFileSync(packagePath('docs/finance/queries.md'), 'utf8').matchAll(/^### (.+)$/gm)];
     expect(QUERIES.map(([title]) => title)).toEqual(titles.map(([, title]) => title));
     expect(QUERIES.length).toBeGreaterThanOrEqual(15);
   });
@@ -144,7 +146,7 @@ describe("Grafana's dashboard", () => {
 
 test('the dbt sources are the tables and views, with what they say of themselves', async () => {
   // After a change: npx vitest run --project integration test/cli/cookbook.integration.test.ts -u
-  await expect(await dbtSources(opened.store)).toMatchFileSnapshot(packagePath('docs/dbt/models/sources.yml'));
+  await expect(await dbtSources(opened.store)).toMatchFileSnapshot(packagePath('docs/finance/dbt/models/sources.yml'));
 });
 
 test('every table, view and column says what it is', async () => {

@@ -21,7 +21,8 @@ export async function dbtSources(store: Store): Promise<string> {
   );
   const source = {
     name: 'zerorate',
-    description: 'Sponsored data: what was charged, to whom and why. Money is in micro-units, octets are IP octets.',
+    description:
+      'Sponsored data: what was charged, to whom and why. Money is in micro-units, octets are as the gateway metered them.',
     schema: "{{ env_var('ZERORATE_DATABASE', 'default' if target.name == 'serve' else 'zerorate') }}",
     tables: tables.map(({ name, description, columns }) => ({
       name,

@@ -54,7 +54,7 @@ async function dbt(command: string, ...args: string[]): Promise<string> {
     DBT_SEND_ANONYMOUS_USAGE_STATS: 'false',
     DBT_USE_COLORS: 'false',
   };
-  const options = { cwd: packagePath('docs/dbt'), env, timeout: DBT_TIMEOUT_MS };
+  const options = { cwd: packagePath('docs/finance/dbt'), env, timeout: DBT_TIMEOUT_MS };
   return promisify(execFile)('python3', ['-c', code, command, ...folders, ...args], options).then(
     ({ stdout }) => stdout,
     // dbt says what failed on its standard output, and ends with another code than 0.

@@ -1,28 +1,36 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packagePath } from '../../src/platform/package-paths.ts';
+import { filesUnder } from '../docs/files-under.ts';
 
 /** A page's examples run where those of the pages before have run. */
-const FIRST_PAGES = ['README.md', 'docs/finance.md'];
+const FIRST_PAGES = [
+  'README.md',
+  'docs/tutorials/first-bill.md',
+  'docs/tutorials/close-a-month.md',
+  ...['accounts', 'statements', 'closing', 'corrections', 'rejections', 'analysis'].map(
+    (name) => `docs/finance/${name}.md`,
+  ),
+];
+/** Their examples run in tests of their own, with a broker and a store. */
+const PAGES_WITH_A_BROKER = ['docs/tutorials/sponsored-session.md', 'docs/tutorials/kafka-and-clickhouse.md'];
 const PAGES = [
   ...FIRST_PAGES,
-  ...readdirSync(packagePath('docs'))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/${name}`)
-    .filter((path) => !FIRST_PAGES.includes(path))
-    .sort(),
+  ...filesUnder(['docs', 'examples'], /\.md$/).filter((path) => !FIRST_PAGES.includes(path)),
 ];
-const EXAMPLE = /^(?:<!-- not run: (.+) -->\n)?```sh\n([\s\S]*?)^```$/gm;
+const EXAMPLE = /^(?:<!-- not run: (.+) -->\n)?```sh\n([\s\S]*?)^```$(?:[^`]*?^```text\n([\s\S]*?)^```$)?/gm;
 const EXAMPLES = PAGES.flatMap((page) => {
   const text = readFileSync(packagePath(page), 'utf8');
-  return [...text.matchAll(EXAMPLE)].map(([, reason, script], at) => ({
+  return [...text.matchAll(EXAMPLE)].map(([, reason, script, printed = ''], at) => ({
     name: `${page}, example ${at + 1}: ${script.split('\n')[0]}`,
+    page,
     reason,
     script,
+    printed: printed.split('\n').filter((line) => !/^\s*…?$/.test(line)),
   }));
 });
 
@@ -30,10 +38,12 @@ const EXAMPLES = PAGES.flatMap((page) => {
 const EXAMPLE_TIMEOUT_MS = 600_000;
 
 let directory: string;
+let demoOutput: string;
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'zerorate-examples-'));
-  for (const name of ['bin', 'dist', 'fixtures', 'schemas']) symlinkSync(packagePath(name), join(directory, name));
-  await run('bin/zerorate demo');
+  for (const name of ['bin', 'dist', 'examples', 'fixtures', 'schemas'])
+    symlinkSync(packagePath(name), join(directory, name));
+  demoOutput = (await run('bin/zerorate demo')).stdout;
 }, EXAMPLE_TIMEOUT_MS);
 afterAll(() => rmSync(directory, { recursive: true }));
 
@@ -48,19 +58,37 @@ function run(script: string): Promise<{ stdout: string }> {
   });
 }
 
+/** Returns the lines that are in the text, in this order. */
+function linesIn(text: string, lines: readonly string[]): string[] {
+  const printed = text.split('\n').map((line) => line.trimEnd());
+  let at = 0;
+  return lines.filter((line) => {
+    const found = printed.indexOf(line.trimEnd(), at);
+    if (found >= 0) at = found + 1;
+    return found >= 0;
+  });
+}
+
 describe('the examples of the documents run as printed after `npm start`', () => {
   test.each(EXAMPLES.filter(({ reason }) => reason === undefined))(
     '$name',
-    async ({ script }) => {
+    async ({ script, printed }) => {
       const { stdout } = await run(script);
       expect(stdout).not.toMatch(/undefined|NaN|\[object /);
+      expect(linesIn(stdout, printed)).toEqual(printed);
     },
     EXAMPLE_TIMEOUT_MS,
   );
 
+  test('what `npm start` prints is in the README', () => {
+    const [{ script, printed }] = EXAMPLES;
+    expect(script).toContain('npm start');
+    expect(printed.length).toBeGreaterThan(10);
+    expect(linesIn(demoOutput, printed)).toEqual(printed);
+  });
+
   test('those that are not run are few, and each says why', () => {
-    // Those of the loop run in a test of their own, with a broker and a store.
-    const left = EXAMPLES.filter(({ reason, name }) => reason !== undefined && !name.startsWith('docs/loop.md'));
+    const left = EXAMPLES.filter(({ reason, page }) => reason !== undefined && !PAGES_WITH_A_BROKER.includes(page));
     const known = [
       /^needs (Kafka|an export|the configuration|the file of a bank|a recycling)/,
       /^takes hours$/,

@@ -23,9 +23,9 @@ const STATEMENTS = readFileSync(packagePath('schemas/clickhouse/roles.sql'), 'ut
   .split(/;\s*$/m)
   .map((statement) => statement.trim())
   .filter((statement) => statement !== '');
-const QUERIES = [...readFileSync(packagePath('docs/queries.md'), 'utf8').matchAll(/^```sql\n([\s\S]*?)^```$/gm)].map(
-  ([, sql]) => sql,
-);
+const QUERIES = [
+  ...readFileSync(packagePath('docs/finance/queries.md'), 'utf8').matchAll(/^```sql\n([\s\S]*?)^```$/gm),
+].map(([, sql]) => sql);
 /** sequence_gaps reads with the administrator's rights, whom the embedded engine does not have beside its one user. */
 const OF_ITS_OWN_RIGHTS = QUERIES.filter((sql) => !/\bsequence_gaps\b/.test(sql));
 

@@ -17,7 +17,7 @@ import { startTokenServer, type TokenServer } from '../servers/token-server.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
 const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs;
-// Names as by default: those of the rights in docs/security.md.
+// Names as by default: those of the rights in docs/operate/security.md.
 const TOPIC = 'flow-records';
 const QUOTA_TOPIC = 'quota-updates';
 const CATALOGUE = packagePath('fixtures/demo/catalogue.yaml');
@@ -166,11 +166,11 @@ test('a user without rights is told which it lacks, and where they are written',
   expect(code).toBe(1);
 });
 
-describe('with the rights of docs/security.md', () => {
+describe('with the rights of docs/operate/security.md', () => {
   beforeAll(async () => {
     const { ANY: _, ...resources } = AclResourceTypes;
     const acl = [
-      ...readFileSync(packagePath('docs/security.md'), 'utf8').matchAll(
+      ...readFileSync(packagePath('docs/operate/security.md'), 'utf8').matchAll(
         /^\| (engine|audit) \| (.+) \| `(.+)` \| (.+) \|$/gm,
       ),
     ];

@@ -15,7 +15,7 @@ const program = new Command('loop')
   .option('--keep', 'leaves logs and data behind')
   .addHelpText(
     'after',
-    '\nExit codes: 0 all counts agree within the bounds that docs/loop.md states, 1 they do not, 2 it could not run.',
+    '\nExit codes: 0 all counts agree within the bounds that docs/internals/loop-tests.md states, 1 they do not, 2 it could not run.',
   )
   .action(async (options: { terminals?: number; seed?: number; short?: boolean; keep?: boolean }) => {
     const found = await runLoop(options);

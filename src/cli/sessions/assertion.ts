@@ -55,7 +55,10 @@ export function registerAssertion(program: Command): void {
       `
 Examples:
   $ zerorate assertion --msisdn 491701234567 --terminal-ip 127.0.0.1 --key operator.key > identity.jwt
-  $ zerorate assertion --application chatter --account alice --identity-assertion "$(cat identity.jwt)" --key chatter.key
+  $ zerorate assertion --application parley --account alice --identity-assertion "$(cat identity.jwt)" --key parley.key
+
+The second one is for an application whose accounts are proven by assertions (account.way: assertion in dispatch.yaml, and accountKeys in the
+catalogue); those of fixtures/demo are proven by a registry and need none.
 
 Each is accepted once, and an account assertion only together with the identity assertion that it is bound to.`,
     )

@@ -36,7 +36,7 @@ Examples:
   $ zerorate proxy --config proxy.yaml
 
 Its secret, which no other proxy has, comes from the file or the environment variable that its configuration names.
-SIGHUP makes it read its applications and certificates again. It runs until SIGTERM or SIGINT, and then ends its sessions and reports their usage. docs/proxy.md says what it bounds;
+SIGHUP makes it read its applications and certificates again. It runs until SIGTERM or SIGINT, and then ends its sessions and reports their usage. docs/operate/proxy.md says what it bounds;
 fixtures/demo/proxy.yaml is a commented example, schemas/proxy.schema.json describes every field.`,
     )
     .action(async ({ config: file }: { config: string }) => {

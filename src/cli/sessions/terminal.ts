@@ -103,10 +103,11 @@ Reads commands from standard input, one a line:
 
 An idle prompt that is not answered ends the session; sending something starts another.
 
-Example:
+Example, where a registry proves the account (fixtures/demo/dispatch.yaml):
   $ zerorate terminal --msisdn 15550100001 --application chatter --account alice --dispatch http://127.0.0.1:8090 \\
-      --direct ws://127.0.0.1:9000/messages --gateway http://127.0.0.1:8086 --gateway-secret-file operator.secret \\
-      --account-key chatter.key`,
+      --direct ws://127.0.0.1:9000/messages --gateway http://127.0.0.1:8086 --gateway-secret-file operator.secret
+
+Where the sponsor's assertion proves it (account.way: assertion), add --account-assertion, or for development --account-key.`,
     )
     .action(runTerminal);
 }

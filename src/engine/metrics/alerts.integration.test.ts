@@ -55,14 +55,14 @@ describe('the rules', () => {
     const own = cases.flatMap(({ alert_rule_test }) => alert_rule_test).filter(({ alertname }) => alertname === name);
     expect(own.some(({ exp_alerts }) => exp_alerts.length > 0)).toBe(true);
     expect(own.some(({ exp_alerts }) => exp_alerts.length === 0)).toBe(true);
-    const runbook = readFileSync(packagePath('docs/runbook.md'), 'utf8');
+    const runbook = readFileSync(packagePath('docs/operate/runbook.md'), 'utf8');
     expect(runbook.split('\n')).toContain(`## ${name}`);
     const rule = rules.find(({ alert }) => alert === name);
-    expect(rule?.annotations.runbook).toBe(`docs/runbook.md#${name.toLowerCase()}`);
+    expect(rule?.annotations.runbook).toBe(`docs/operate/runbook.md#${name.toLowerCase()}`);
   });
 
   test('every section of the run-book has an alert', () => {
-    const sections = readFileSync(packagePath('docs/runbook.md'), 'utf8').matchAll(/^## (Zerorate\w+)$/gm);
+    const sections = readFileSync(packagePath('docs/operate/runbook.md'), 'utf8').matchAll(/^## (Zerorate\w+)$/gm);
     expect([...sections].map(([, name]) => name)).toEqual(names);
   });
 });

@@ -28,7 +28,7 @@ export async function requireNewestJournal(config: Config, store: Store, logger:
   const message =
     `the journal is older than its quota updates: one is published of ${log}, record ${ahead.offset}, and the journal has ` +
     `${booked.get(log) ?? 'none'} as the last one. It is a restored copy, or another store. Restore a newer copy, or run once with ` +
-    '--accept-restored: the records after it are read again from the source and booked again (docs/backup.md)';
+    '--accept-restored: the records after it are read again from the source and booked again (docs/operate/backup.md)';
   throw new StoreError('journal_restored', message);
 }
 

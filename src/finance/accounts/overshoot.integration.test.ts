@@ -25,7 +25,7 @@ interface Settings {
   limitRecords: number;
 }
 
-/** Returns the bound that docs/finance.md states, where the store takes no time. */
+/** Returns the bound that docs/finance/accounts.md states, where the store takes no time. */
 function boundMs({ checkIntervalMs, maxDelayMs }: Settings): number {
   return checkIntervalMs + FACTS_MAX_AGE_MS + 2 * maxDelayMs;
 }

@@ -130,7 +130,9 @@ const dueSchema = z.strictObject({
 const proofSchema = z.strictObject({
   merkleRoot: hash().describe('RFC 6962 Merkle tree with SHA-256 over the covered rows, in their order.'),
   leaves: count(),
-  rowForm: z.literal('zerorate-row-1').describe('The form of a row in its leaf; docs/finance.md defines it.'),
+  rowForm: z
+    .literal('zerorate-row-1')
+    .describe('The form of a row in its leaf; docs/finance/statements.md defines it.'),
   batches: z.strictObject({
     count: count().describe('Batches that covered rows were booked in.'),
     digest: hash().describe('SHA-256 over the digests in hex, each followed by a line feed, in the order of the rows.'),
@@ -141,7 +143,7 @@ const proofSchema = z.strictObject({
   }),
 });
 
-/** The statement as it is in JSON. Money is in micro-units of the sponsor's currency, octets are IP octets. */
+/** The statement as it is in JSON. Money is in micro-units of the sponsor's currency, octets are as the gateway metered them. */
 export const statementSchema = z.strictObject({
   format: z.literal('zerorate-statement-1'),
   sponsor: z.strictObject({

@@ -19,7 +19,7 @@ export function onCluster(cluster: string): string {
 }
 
 /**
- * What makes of replicas one journal (docs/cluster.md): a block is booked when a quorum has it, one after the other, and
+ * What makes of replicas one journal (docs/operate/cluster.md): a block is booked when a quorum has it, one after the other, and
  * what is read holds all that was booked, or the replica refuses to be read. They hold for every statement of a store.
  */
 export function clusterSettings({ quorum }: ClusterOptions): ClickHouseSettings {

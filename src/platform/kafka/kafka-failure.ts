@@ -42,7 +42,7 @@ export function refusalOf(error: unknown): string | null {
       return `the brokers refuse the login (${message}); see source.kafka.sasl: mechanism, user and secret`;
     }
     if (type?.endsWith('AUTHORIZATION_FAILED')) {
-      return `the brokers grant this user too few rights (${type}); docs/security.md has those that an engine needs`;
+      return `the brokers grant this user too few rights (${type}); docs/operate/security.md has those that an engine needs`;
     }
   }
   return null;

@@ -57,7 +57,7 @@ test('fields of its own called schema and payload leave a record as it is', () =
   expect(read(json({ ...record, schema: 1, payload: 2 }))).toMatchObject({ ...record });
 });
 
-test('the example of docs/kafka.md is a flow record', () => {
-  const [, example = ''] = /```json\n(.*?)```/s.exec(readFileSync('docs/kafka.md', 'utf8')) ?? [];
+test('the example of docs/reference/kafka.md is a flow record', () => {
+  const [, example = ''] = /```json\n(.*?)```/s.exec(readFileSync('docs/reference/kafka.md', 'utf8')) ?? [];
   expect(read(Buffer.from(example))).toMatchObject({ nodeId: 'pgw-1', sponsorIdentity: null });
 });

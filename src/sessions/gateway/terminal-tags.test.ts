@@ -171,7 +171,7 @@ describe('a terminal’s tag', () => {
 test('the page lists the outcomes in the order of the checks', () => {
   const rows = Object.entries(TAG_OUTCOMES).map(([outcome, meaning]) => `| \`${outcome}\` | ${meaning} |`);
   const table = ['| outcome | meaning |', '|---|---|', ...rows].join('\n');
-  expect(readFileSync(packagePath('docs/tags.md'), 'utf8')).toContain(
+  expect(readFileSync(packagePath('docs/concepts/tags.md'), 'utf8')).toContain(
     `<!-- outcomes -->\n\n${table}\n\n<!-- /outcomes -->`,
   );
 });

@@ -5,7 +5,7 @@ import type { SigningKey } from './session-token.ts';
 
 /** Header of CONNECT and of the relay's upgrade that carries a session tag as text. */
 export const SESSION_TAG_HEADER = 'zerorate-tag';
-/** A tag is so long, always; `docs/tags.md` has its layout octet by octet. */
+/** A tag is so long, always; `docs/concepts/tags.md` has its layout octet by octet. */
 export const SESSION_TAG_OCTETS = 148;
 /** base64url without padding. */
 export const SESSION_TAG_TEXT_LENGTH = 198;

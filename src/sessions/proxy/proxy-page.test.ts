@@ -6,7 +6,7 @@ import { LINGER_MS, LINGER_OCTETS } from './linger.ts';
 import { BUFFER_OCTETS } from './listener.ts';
 import { DATAGRAM_DROPS } from './udp/datagram-drops.ts';
 
-const page = readFileSync(packagePath('docs/proxy.md'), 'utf8');
+const page = readFileSync(packagePath('docs/operate/proxy.md'), 'utf8');
 
 test.each([
   ['refusals', PROXY_REFUSALS],

@@ -169,7 +169,7 @@ const READERS: ReadonlyMap<number, (fields: Fields, mapping: CdrMapping) => Read
 ]);
 
 /**
- * The flow records of one CDR, as `docs/cdr.md` maps them: one for each container; for a CDR without any, one of 0 octets, so
+ * The flow records of one CDR, as `docs/reference/cdr.md` maps them: one for each container; for a CDR without any, one of 0 octets, so
  * that its number is not missing. A text says why the octets are no such CDR. Never throws.
  */
 export function cdrFlowRecords(octets: Uint8Array, mapping: CdrMapping): Candidate[] | string {
