@@ -1,6 +1,6 @@
 /**
  * The one direction of imports: cli -> engine, assurance, development -> sessions, finance, sources, journal -> rating -> formats, with
- * `platform` under all of them. A room names what it may import; whatever is not named is an error.
+ * `platform` and `formats` under all of them. A room names what it may import; whatever is not named is an error.
  */
 const MAY_IMPORT = {
   cli: [

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { IANAZone } from 'luxon';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { endWhenNobodyReads } from '../../platform/lifecycle.ts';
-import { formatTable, grouped } from '../../platform/telemetry/print-table.ts';
+import { formatTable, grouped } from '../../platform/telemetry/terminal-output.ts';
 import { DEVELOPMENT_KEY_ID, readIssuerKey } from '../../sessions/dispatch/accounts/development-issuer.ts';
 import { accountClaims, identityOf, signAccountAssertion } from '../../sessions/protocol/account-assertion.ts';
 import { CONTENT_TYPES, type ContentType } from '../../sessions/protocol/content-octets.ts';

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
 import { parseSessionTag, sessionTagKeys, tagMismatch, verifySessionTag } from '../protocol/session-tag.ts';
 import { CATALOGUE_TEXT, PROXY_IDS, pinOf, TERMINAL_IP, TestDispatch } from './dispatch.fixture.ts';
+import { placeOf } from './proxies/announce.ts';
 import { ProxyRegistry } from './proxies/proxy-registry.ts';
-import { placeOf } from './session-tags.ts';
 
 const ENDPOINTS = {
   connect: 'http://203.0.113.7:8081',
