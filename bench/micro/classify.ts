@@ -1,7 +1,6 @@
 import type { GenerateTarget } from '../../src/generator/generate-options.ts';
 import { Random } from '../../src/generator/random.ts';
-import type { FlowBatch } from '../../src/rating/flow-batch.ts';
-import { NO_TAG } from '../../src/rating/flow-batch.ts';
+import { type FlowBatch, NO_TAG } from '../../src/rating/flow-record.ts';
 import { parseCidr } from '../../src/rating/ip-address.ts';
 import { classifyBatch } from '../../src/rating/pipeline.ts';
 import type { Rules } from '../../src/rating/rules.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { FlowBatch } from '../../src/rating/flow-batch.ts';
+import { FlowBatch } from '../../src/rating/flow-record.ts';
 import type { Lane } from '../../src/rating/lane.ts';
 import { admit, type Incoming, type IngestContext } from '../../src/rating/pipeline.ts';
 import type { Rules } from '../../src/rating/rules.ts';

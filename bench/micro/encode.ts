@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { BlockMemory } from '../../src/journal/block-rows.ts';
 import { type JournalBlock, journalBlock } from '../../src/journal/journal-block.ts';
 import { summarise } from '../../src/rating/batch-summary.ts';
-import type { FlowBatch } from '../../src/rating/flow-batch.ts';
+import type { FlowBatch } from '../../src/rating/flow-record.ts';
 import { rateBatch } from '../../src/rating/pipeline.ts';
 import { deriveQuotaUpdates } from '../../src/rating/quota-updates.ts';
 import { nativeRows } from '../../test/simulation/native-rows.ts';

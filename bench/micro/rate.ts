@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { summarise } from '../../src/rating/batch-summary.ts';
-import { type FlowBatch, UNDECIDED } from '../../src/rating/flow-batch.ts';
+import { type FlowBatch, UNDECIDED } from '../../src/rating/flow-record.ts';
 import type { Lane } from '../../src/rating/lane.ts';
 import { classifyBatch, rateBatch } from '../../src/rating/pipeline.ts';
 import type { Rules } from '../../src/rating/rules.ts';

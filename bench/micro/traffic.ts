@@ -3,8 +3,7 @@ import { encodeGeneratedAvro, FLOW_RECORD_SCHEMA } from '../../src/generator/enc
 import type { GenerateTarget } from '../../src/generator/generate-options.ts';
 import { generateRecords } from '../../src/generator/generate-records.ts';
 import { avroDecoder } from '../../src/rating/decode-avro.ts';
-import { FlowBatch, UNDECIDED } from '../../src/rating/flow-batch.ts';
-import { PLAIN_RULES } from '../../src/rating/flow-record.ts';
+import { FlowBatch, PLAIN_RULES, UNDECIDED } from '../../src/rating/flow-record.ts';
 import { Lane } from '../../src/rating/lane.ts';
 import { admit, type Incoming, type IngestContext, incoming } from '../../src/rating/pipeline.ts';
 import type { Rules } from '../../src/rating/rules.ts';

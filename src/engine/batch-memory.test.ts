@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Clock } from '../platform/clock.ts';
-import type { FlowBatch } from '../rating/flow-batch.ts';
+import type { FlowBatch } from '../rating/flow-record.ts';
 import { BatchMemory } from './open-batch.ts';
 
 const MIB = 2 ** 20;

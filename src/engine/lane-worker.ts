@@ -2,8 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LogCursor } from '../journal/journal.ts';
 import { StoreError } from '../platform/clickhouse/store.ts';
 import { type LogRecord, NO_PROOF, type ProveRecord } from '../platform/kafka/log-record.ts';
-import type { FlowBatch } from '../rating/flow-batch.ts';
-import type { Decoder } from '../rating/flow-record.ts';
+import type { Decoder, FlowBatch } from '../rating/flow-record.ts';
 import type { TopicPartition } from '../rating/lane.ts';
 import type { AskBounds } from '../sources/source.ts';
 import {
@@ -15,7 +14,6 @@ import {
   type WorkerPorts,
   type WorkerSettings,
 } from './book-batch.ts';
-import type { RecoveredLane } from './open-batch.ts';
 import {
   BatchMemory,
   BatchSteps,
@@ -26,6 +24,7 @@ import {
   isFull,
   nameOf,
   type OpenBatch,
+  type RecoveredLane,
 } from './open-batch.ts';
 import { lastQuotaUpdates, OPEN_DAYS, recoverLane } from './recovery.ts';
 import { bookedLog, gapNotAcceptedError, recreatedGap, resolveResumeOffset, type SourceGap } from './resume-offset.ts';

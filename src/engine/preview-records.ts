@@ -1,6 +1,5 @@
 import type { Journal } from '../journal/journal.ts';
-import { FlowBatch } from '../rating/flow-batch.ts';
-import type { Decoder, RecordRules } from '../rating/flow-record.ts';
+import { type Decoder, FlowBatch, type RecordRules } from '../rating/flow-record.ts';
 import { isCharged, type Outcome, outcomeOf, REASONS, type Reason } from '../rating/outcome.ts';
 import { admit, classifyBatch, earliestPeriodStart, incoming, rateBatch } from '../rating/pipeline.ts';
 import type { Rules } from '../rating/rules.ts';

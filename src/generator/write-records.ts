@@ -3,10 +3,10 @@ import { open } from 'node:fs/promises';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGzip } from 'node:zlib';
+import avro from 'avsc';
 import { ConfigError } from '../platform/config/config-error.ts';
 import { flowFileFormatOf } from '../rating/record/flow-file-format.ts';
-import { encodeGeneratedAvro } from './encode-avro.ts';
-import { containerBlock, containerHeader } from './encode-container.ts';
+import { encodeGeneratedAvro, FLOW_RECORD_SCHEMA } from './encode-avro.ts';
 import { CSV_HEADER, encodeGeneratedCsv, encodeGeneratedJson } from './encode-text.ts';
 import { completeOptions, type GenerateOptions } from './generate-options.ts';
 import { generateRecords } from './generate-records.ts';
@@ -115,4 +115,31 @@ function createEncoder(format: GeneratedFileFormat, seed: number): Encoder {
 
 function lines(texts: readonly string[]): Buffer {
   return Buffer.from(`${texts.join('\n')}\n`);
+}
+
+// The file format of Avro 1.11, "Object Container Files"; avsc's own encoder takes only values, one stream event each.
+const headerType = avro.Type.forSchema({
+  type: 'record',
+  name: 'org.apache.avro.file.Header',
+  fields: [
+    { name: 'magic', type: { type: 'fixed', name: 'Magic', size: 4 } },
+    { name: 'meta', type: { type: 'map', values: 'bytes' } },
+    { name: 'sync', type: { type: 'fixed', name: 'Sync', size: 16 } },
+  ],
+});
+const longType = avro.Type.forSchema('long');
+
+/** Returns the header. `sync`: 16 bytes that end the header and every block. */
+function containerHeader(sync: Buffer): Buffer {
+  return headerType.toBuffer({
+    magic: Buffer.from('Obj\x01', 'latin1'),
+    meta: { 'avro.schema': Buffer.from(FLOW_RECORD_SCHEMA), 'avro.codec': Buffer.from('null') },
+    sync,
+  });
+}
+
+/** Returns one block of encoded records. */
+function containerBlock(records: readonly Buffer[], sync: Buffer): Buffer {
+  const size = records.reduce((sum, { length }) => sum + length, 0);
+  return Buffer.concat([longType.toBuffer(records.length), longType.toBuffer(size), ...records, sync]);
 }

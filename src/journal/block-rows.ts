@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { bytesOf, fixedColumn, lowCardinalityColumn, type NativeColumn } from '../platform/clickhouse/native-block.ts';
 import type { SourceProof } from '../platform/kafka/log-record.ts';
-import type { FlowBatch } from '../rating/flow-batch.ts';
+import type { FlowBatch } from '../rating/flow-record.ts';
 import type { TopicPartition } from '../rating/lane.ts';
 import { REASON_CODE } from '../rating/outcome.ts';
 

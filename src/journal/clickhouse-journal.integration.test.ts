@@ -4,7 +4,7 @@ import { chatCatalogue } from '../engine/traffic.fixture.ts';
 import { structureOf } from '../platform/clickhouse/native-block.ts';
 import { systemClock } from '../platform/clock.ts';
 import { summarise } from '../rating/batch-summary.ts';
-import { FlowBatch } from '../rating/flow-batch.ts';
+import { FlowBatch } from '../rating/flow-record.ts';
 import { Lane } from '../rating/lane.ts';
 import { Rules } from '../rating/rules.ts';
 import { PseudonymKey } from '../rating/subscribers.ts';

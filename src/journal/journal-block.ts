@@ -12,7 +12,7 @@ import { NO_PROOF } from '../platform/kafka/log-record.ts';
 import { ENGINE_VERSION } from '../platform/package-paths.ts';
 import type { BatchSummary, Leakage } from '../rating/batch-summary.ts';
 import type { Catalogue } from '../rating/catalogue.ts';
-import type { FlowBatch } from '../rating/flow-batch.ts';
+import type { FlowBatch } from '../rating/flow-record.ts';
 import type { Lane } from '../rating/lane.ts';
 import { failedAtIngress, isCharged, OUTCOMES, outcomeOf, REASONS } from '../rating/outcome.ts';
 import type { Rules } from '../rating/rules.ts';

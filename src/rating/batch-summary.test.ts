@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { summarise } from './batch-summary.ts';
-import { FlowBatch, UNDECIDED } from './flow-batch.ts';
+import { FlowBatch, UNDECIDED } from './flow-record.ts';
 import { OUTCOMES, outcomeOf, REASON_CODE, REASONS, type Reason } from './outcome.ts';
 
 const rowsOf = (maxOctets: number, maxLength: number) =>

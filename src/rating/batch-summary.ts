@@ -1,4 +1,4 @@
-import { type FlowBatch, NO_TAG } from './flow-batch.ts';
+import { type FlowBatch, NO_TAG } from './flow-record.ts';
 import { formatCidr, networkOf } from './ip-address.ts';
 import { OUTCOMES, type Outcome, outcomeOf, REASONS } from './outcome.ts';
 

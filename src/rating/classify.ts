@@ -1,15 +1,19 @@
 import type { Application, Catalogue, MatchPolicy } from './catalogue.ts';
 import {
+  ASP_IDENTITY,
   BY_CDR,
   BY_IP,
   BY_TAG,
   CONFLICTING_IDENTITIES,
   type FlowBatch,
+  type FlowFields,
+  type FlowRecord,
   NO_IDENTITY,
   NO_TAG,
+  NULL,
+  SPONSOR_IDENTITY,
   UNKNOWN_IDENTITY,
-} from './flow-batch.ts';
-import { ASP_IDENTITY, type FlowFields, type FlowRecord, NULL, SPONSOR_IDENTITY } from './flow-record.ts';
+} from './flow-record.ts';
 import { ABSENT, OctetMap, type UnknownTags } from './octet-map.ts';
 import type { Reason } from './outcome.ts';
 import {

@@ -1,14 +1,16 @@
 import type { Catalogue } from './catalogue.ts';
 import {
   CONFLICTING_IDENTITIES,
+  CONTENT_TYPES,
+  type Decoder,
   EVIDENCES,
   FlowBatch,
   NO_IDENTITY,
   NO_TAG,
+  PLAIN_RULES,
   UNDECIDED,
   UNKNOWN_IDENTITY,
-} from './flow-batch.ts';
-import { CONTENT_TYPES, type Decoder, PLAIN_RULES } from './flow-record.ts';
+} from './flow-record.ts';
 import { parseCidr } from './ip-address.ts';
 import { Lane } from './lane.ts';
 import { formatMicros } from './money.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { FlowBatch } from './flow-batch.ts';
+import { FlowBatch } from './flow-record.ts';
 import { asValue, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 
 test('a cleared batch is as good as a new one', () => {

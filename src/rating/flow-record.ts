@@ -1,4 +1,5 @@
-import type { Fault } from './outcome.ts';
+import { UnknownTags } from './octet-map.ts';
+import { type Fault, REASON_CODE } from './outcome.ts';
 import { type MsisdnForms, NORMAL_FORM_ONLY } from './record/msisdn.ts';
 
 /**
@@ -170,23 +171,210 @@ export function latestTimeOf(timestampMs: number | null, bookingDay: number, max
   return (isLogTime(timestampMs) ? timestampMs : (bookingDay + 1) * DAY_MS) + maxFutureSkewMs;
 }
 
-/** Seconds from 1900 to 1970 (NTP), and milliseconds from 1601 to 1970 (Windows). */
-const NTP_SECONDS = 2_208_988_800;
-const WINDOWS_MS = 11_644_473_600_000;
+/** Bits of the code in columns that says how a record was recognised as an application's. */
+export const BY_TAG = 1;
+export const BY_IP = 2;
+export const BY_CDR = 4;
+/** The codes in words. */
+export const EVIDENCES = ['none', 'tag', 'ip', 'tag+ip', 'cdr', 'tag+cdr', 'cdr+ip', 'tag+cdr+ip'] as const;
 
-/** Units that exporters write, as milliseconds since 1970. The first that gives a plausible time names a number. */
-const UNITS: readonly (readonly [name: string, toMs: (value: number) => number])[] = [
-  ['seconds since 1970', (value) => value * 1000],
-  ['seconds since 1900 (NTP)', (value) => (value - NTP_SECONDS) * 1000],
-  ['microseconds since 1970', (value) => value / 1000],
-  ['nanoseconds since 1970', (value) => value / 1e6],
-  ['100-nanosecond intervals since 1601 (Windows)', (value) => value / 1e4 - WINDOWS_MS],
-];
-/** A unit is guessed for times that a record can have today. */
-const LAST_GUESSED_MS = Date.UTC(2070, 0, 1);
+/** `tag` of a record without one. */
+export const NO_TAG = -1;
+/** `cdrApplication` of a record without identities, of one whose identities no application claims, and of one whose two differ. */
+export const NO_IDENTITY = -1;
+export const UNKNOWN_IDENTITY = -2;
+export const CONFLICTING_IDENTITIES = -3;
 
-/** What a number that is no time in milliseconds looks like, as `; it looks like ...`; empty if like nothing known. */
-export function unitHint(value: number): string {
-  const unit = UNITS.find(([, toMs]) => toMs(value) >= MIN_TIME_MS && toMs(value) < LAST_GUESSED_MS);
-  return unit === undefined ? '' : `; it looks like ${unit[0]}`;
+/** A reason that is not one yet: the record is still on its way through the steps. */
+export const UNDECIDED = 255;
+
+/** Room of a batch that has begun with less. */
+const FIRST_ROOM = 256;
+
+/** Why a record was rejected, in words that name no subscriber. */
+interface Rejection {
+  row: number;
+  detail: string;
 }
+
+/**
+ * One batch in columns: row i of every array is the i-th record read. The steps of the pipeline fill the columns from
+ * left to right. Numbers are doubles where 32 bits do not do; all of them are integers below 2^53.
+ *
+ * The columns have room for `room` rows to begin with, and double as rows come, up to `capacity`.
+ */
+export class FlowBatch {
+  /** The most rows that it takes. */
+  readonly capacity: number;
+  /** The rows that the columns have room for. */
+  #room: number;
+  count = 0;
+  /** Octets of the records' bytes as read: what the batch's cap in octets counts. */
+  readOctets = 0;
+  /** Uplink and downlink octets of the records taken: a batch is full before their sum could leave the exact integers. */
+  usageOctets = 0;
+  /** Records whose message key is not their MSISDN: the producer breaks the promise that keeps a subscriber together. */
+  keyMismatches = 0;
+  readonly rejections: Rejection[] = [];
+  /** Tags that no application claims. */
+  readonly unknownTags = new UnknownTags();
+  /** Where the records' bytes are, for the payloads of the rejected ones: by the first row of each memory. */
+  readonly #memories: { fromRow: number; octets: Uint8Array }[] = [];
+  /** The last of them. */
+  #memory: Uint8Array | null = null;
+  valueStart: Uint32Array;
+  valueEnd: Uint32Array;
+
+  // what the record says
+  offset: Float64Array;
+  /** Index into the lane's node names; -1 where nothing is known of the record. */
+  node: Int32Array;
+  localSequenceNumber: Float64Array;
+  fingerprint: Uint32Array;
+  /** Index into the lane's subscribers. */
+  subscriber: Uint32Array;
+  startTimeMs: Float64Array;
+  endTimeMs: Float64Array;
+  /** Four 32 bit words a row; IPv4 as ::ffff:a.b.c.d. */
+  remoteAddress: Uint32Array;
+  /** Index into the catalogue's tags, or NO_TAG, or a code of `unknownTags`. */
+  tag: Int32Array;
+  /** Application that claims the record's identities (ASP, sponsor), or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */
+  cdrApplication: Int32Array;
+  contentType: Uint8Array;
+  uplinkOctets: Float64Array;
+  downlinkOctets: Float64Array;
+
+  // what was decided
+  /** Application of the longest prefix that holds the remote address, or -1. */
+  prefixApplication: Int32Array;
+  reason: Uint8Array;
+  evidence: Uint8Array;
+  application: Int32Array;
+  plan: Int32Array;
+  /** First day of the record's period in the plan's time zone, days since 1970-01-01. */
+  periodStart: Uint16Array;
+  /** The lane's counter that the record moved, where it was charged. */
+  counter: Uint32Array;
+  sponsoredOctets: Float64Array;
+  chargeMicros: Float64Array;
+  usedOctetsAfter: Float64Array;
+  carryAfter: Uint16Array;
+
+  constructor(capacity: number, room = capacity) {
+    this.capacity = capacity;
+    this.#room = room;
+    this.valueStart = new Uint32Array(room);
+    this.valueEnd = new Uint32Array(room);
+    this.offset = new Float64Array(room);
+    this.node = new Int32Array(room);
+    this.localSequenceNumber = new Float64Array(room);
+    this.fingerprint = new Uint32Array(room);
+    this.subscriber = new Uint32Array(room);
+    this.startTimeMs = new Float64Array(room);
+    this.endTimeMs = new Float64Array(room);
+    this.remoteAddress = new Uint32Array(room * 4);
+    this.tag = new Int32Array(room);
+    this.cdrApplication = new Int32Array(room);
+    this.contentType = new Uint8Array(room);
+    this.uplinkOctets = new Float64Array(room);
+    this.downlinkOctets = new Float64Array(room);
+    this.prefixApplication = new Int32Array(room);
+    this.reason = new Uint8Array(room);
+    this.evidence = new Uint8Array(room);
+    this.application = new Int32Array(room);
+    this.plan = new Int32Array(room);
+    this.periodStart = new Uint16Array(room);
+    this.counter = new Uint32Array(room);
+    this.sponsoredOctets = new Float64Array(room);
+    this.chargeMicros = new Float64Array(room);
+    this.usedOctetsAfter = new Float64Array(room);
+    this.carryAfter = new Uint16Array(room);
+    this.#undecide(0, room);
+  }
+
+  /** Memory of the columns. */
+  get bytes(): number {
+    return this.#room * BYTES_PER_ROW;
+  }
+
+  /** Gives the next row, and makes room for it: twice as much as there was. Throws a RangeError when the batch is full. */
+  addRow(): number {
+    if (this.count === this.#room) this.#grow();
+    return this.count++;
+  }
+
+  #grow(): void {
+    const before = this.#room;
+    if (before === this.capacity) throw new RangeError(`a batch of ${before} rows is full`);
+    const room = Math.min(this.capacity, Math.max(FIRST_ROOM, before * 2));
+    const columns = this as unknown as Record<string, unknown>;
+    for (const [name, column] of Object.entries(this)) {
+      if (!ArrayBuffer.isView(column)) continue;
+      const { length } = column as Uint8Array;
+      const larger = new (column.constructor as Uint8ArrayConstructor)((length / before) * room);
+      larger.set(column as Uint8Array);
+      columns[name] = larger;
+    }
+    this.#room = room;
+    this.#undecide(before, room);
+  }
+
+  #undecide(from: number, to: number): void {
+    this.node.fill(-1, from, to);
+    this.tag.fill(NO_TAG, from, to);
+    this.cdrApplication.fill(NO_IDENTITY, from, to);
+    this.prefixApplication.fill(-1, from, to);
+    this.reason.fill(UNDECIDED, from, to);
+    this.application.fill(-1, from, to);
+    this.plan.fill(-1, from, to);
+  }
+
+  /** Makes it as good as new: only the rows that were used have to be wiped. */
+  clear(): void {
+    const { count } = this;
+    for (const column of Object.values(this)) if (ArrayBuffer.isView(column)) (column as Uint8Array).fill(0, 0, count);
+    this.remoteAddress.fill(0, 0, count * 4);
+    this.#undecide(0, count);
+    this.count = 0;
+    this.readOctets = 0;
+    this.usageOctets = 0;
+    this.keyMismatches = 0;
+    this.rejections.length = 0;
+    this.unknownTags.clear();
+    this.#memories.length = 0;
+    this.#memory = null;
+  }
+
+  /** Keeps a record's bytes without a view of their own, which the garbage collector would have to carry along. */
+  keepValue(row: number, octets: Uint8Array, start: number, end: number): void {
+    if (octets !== this.#memory) {
+      this.#memory = octets;
+      this.#memories.push({ fromRow: row, octets });
+    }
+    this.valueStart[row] = start;
+    this.valueEnd[row] = end;
+  }
+
+  /** The record's bytes. */
+  value(row: number): Uint8Array {
+    const kept = this.#memories.findLast(({ fromRow }) => fromRow <= row);
+    if (kept === undefined) throw new RangeError(`row ${row} has no value`);
+    return kept.octets.subarray(this.valueStart[row], this.valueEnd[row]);
+  }
+
+  reject(row: number, fault: Fault): void {
+    this.reason[row] = REASON_CODE[fault.reason];
+    this.rejections.push({ row, detail: fault.detail });
+  }
+
+  octets(row: number): number {
+    return this.uplinkOctets[row] + this.downlinkOctets[row];
+  }
+}
+
+/** Of all columns together. */
+const BYTES_PER_ROW = Object.values(new FlowBatch(1)).reduce<number>(
+  (sum, column) => sum + (ArrayBuffer.isView(column) ? column.byteLength : 0),
+  0,
+);

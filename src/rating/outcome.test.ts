@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { decodeJson } from './decode/decode-json.ts';
-import { FlowBatch } from './flow-batch.ts';
-import { type FlowRecord, PLAIN_RULES } from './flow-record.ts';
+import { FlowBatch, type FlowRecord, PLAIN_RULES } from './flow-record.ts';
 import { isCharged, outcomeOf, REASONS, type Reason } from './outcome.ts';
 import { admit, classifyBatch, incoming, rateBatch } from './pipeline.ts';
 import type { Rules } from './rules.ts';

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { decodeJson } from './decode/decode-json.ts';
-import { FlowBatch } from './flow-batch.ts';
-import { type FlowRecord, PLAIN_RULES } from './flow-record.ts';
+import { FlowBatch, type FlowRecord, PLAIN_RULES } from './flow-record.ts';
 import { admit, classifyBatch, earliestPeriodStart, incoming, rateBatch } from './pipeline.ts';
 import { asValue, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 

@@ -1,7 +1,7 @@
-import { type FlowBatch, UNDECIDED } from './flow-batch.ts';
 import {
   CONTENT_TYPES,
   type Decoder,
+  type FlowBatch,
   FlowFields,
   type FlowRecord,
   latestTimeOf,
@@ -10,6 +10,7 @@ import {
   type RecordLimits,
   type RecordRules,
   SERVED_MSISDN,
+  UNDECIDED,
   ZERO_RATING_TAG,
 } from './flow-record.ts';
 import { parseIp } from './ip-address.ts';

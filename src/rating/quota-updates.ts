@@ -1,7 +1,7 @@
 import avro from 'avsc';
 import type { Catalogue, Plan } from './catalogue.ts';
 import type { AvroSchema } from './decode-avro.ts';
-import type { FlowBatch } from './flow-batch.ts';
+import type { FlowBatch } from './flow-record.ts';
 import type { Lane, TopicPartition } from './lane.ts';
 import { isCharged } from './outcome.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Plan } from './catalogue.ts';
-import { FlowBatch } from './flow-batch.ts';
+import { FlowBatch } from './flow-record.ts';
 import { CounterTable, cumulativeChargeMicros, rate } from './rate.ts';
 import { MAX_RECORD_OCTETS } from './record/validate.ts';
 

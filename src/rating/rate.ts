@@ -1,5 +1,5 @@
 import type { Plan, PriceTier } from './catalogue.ts';
-import type { FlowBatch } from './flow-batch.ts';
+import type { FlowBatch } from './flow-record.ts';
 import { finish, mixWord } from './octet-map.ts';
 import type { Reason } from './outcome.ts';
 

@@ -3,8 +3,14 @@ import avro from 'avsc';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { avroDecoder } from './decode-avro.ts';
-import { FlowBatch } from './flow-batch.ts';
-import { type Decoder, FLOW_RECORD_FIELDS, FlowFields, MIN_TIME_MS, type RecordRules } from './flow-record.ts';
+import {
+  type Decoder,
+  FLOW_RECORD_FIELDS,
+  FlowBatch,
+  FlowFields,
+  MIN_TIME_MS,
+  type RecordRules,
+} from './flow-record.ts';
 import { parseIp, parseIpOctets } from './ip-address.ts';
 import { admit, incoming } from './pipeline.ts';
 import { testLane, testRecord, testRules } from './traffic.fixture.ts';

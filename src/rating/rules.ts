@@ -1,7 +1,7 @@
 import { isPeriodClosed, type LastClosing, monthAfterDay } from './catalogue/closed-periods.ts';
 import { type Catalogue, PeriodCalendar } from './catalogue.ts';
 import { Evidence } from './classify.ts';
-import type { FlowBatch } from './flow-batch.ts';
+import type { FlowBatch } from './flow-record.ts';
 import type { Reason } from './outcome.ts';
 
 /** Who is suspended as of one numbered fact. */

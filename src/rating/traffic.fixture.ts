@@ -1,7 +1,6 @@
 import { parseCatalogue } from './catalogue/catalogue-compile.ts';
 import { decodeJson } from './decode/decode-json.ts';
-import { FlowBatch } from './flow-batch.ts';
-import { type FlowRecord, PLAIN_RULES } from './flow-record.ts';
+import { FlowBatch, type FlowRecord, PLAIN_RULES } from './flow-record.ts';
 import { Lane } from './lane.ts';
 import { outcomeOf, REASONS } from './outcome.ts';
 import { admit, classifyBatch, incoming, rateBatch } from './pipeline.ts';

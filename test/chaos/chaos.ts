@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { grouped } from '../../src/platform/telemetry/print-table.ts';
+import { grouped } from '../../src/platform/telemetry/terminal-output.ts';
 import { type Control, SHORT_TOKEN_WINDOW, withoutGuard } from './control.ts';
 import { audit, awaitAllBooked, stopEngines } from './finish.ts';
 import { printHead, printRow } from './print-rows.ts';

@@ -3,7 +3,7 @@ import { readCatalogue, readConfig } from '../../src/engine/assembly/read-config
 import { type EngineParts, runEngine } from '../../src/engine/running/run-engine.ts';
 import { openStore } from '../../src/journal/open-store.ts';
 import { createLogger } from '../../src/platform/telemetry/logger.ts';
-import { Progress } from '../../src/platform/telemetry/progress.ts';
+import { Progress } from '../../src/platform/telemetry/terminal-output.ts';
 import { parseFailpoint, withFailpoint } from './failpoints.ts';
 
 // Usage: node engine-main.js CONFIG. `zerorate run --config CONFIG`, with the failpoint that CHAOS_FAILPOINT names: the

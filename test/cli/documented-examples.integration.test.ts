@@ -22,7 +22,8 @@ const PAGES = [
   ...FIRST_PAGES,
   ...filesUnder(['docs', 'examples'], /\.md$/).filter((path) => !FIRST_PAGES.includes(path)),
 ];
-const EXAMPLE = /^(?:<!-- not run: (.+) -->\n)?```sh\n([\s\S]*?)^```$(?:[^`]*?^```text\n([\s\S]*?)^```$)?/gm;
+const EXAMPLE =
+  /^(?:<!-- not run: (.+) -->\n)?```sh\n([\s\S]*?)^```$(?:(?:(?!^```)[\s\S])*?^```text\n([\s\S]*?)^```$)?/gm;
 const EXAMPLES = PAGES.flatMap((page) => {
   const text = readFileSync(packagePath(page), 'utf8');
   return [...text.matchAll(EXAMPLE)].map(([, reason, script, printed = ''], at) => ({

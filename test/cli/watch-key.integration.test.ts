@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../../src/engine/engine.fixture.ts';
-import type { LoadedKey } from '../../src/engine/running/load-key.ts';
-import { bookKey, KeyedJournal } from '../../src/engine/running/watch-key.ts';
+import { bookKey, KeyedJournal, type LoadedKey } from '../../src/engine/running/load-key.ts';
 import { bookKeyHistory, compareKeyHistory, hasBookings } from '../../src/finance/key-history.ts';
 import { erasedKey, parsePseudonymKey, type StoredPseudonymKey } from '../../src/platform/pseudonym-key.ts';
 import { PLAIN_RULES } from '../../src/rating/flow-record.ts';

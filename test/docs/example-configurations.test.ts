@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import * as z from 'zod';
-import { jsonSchemas } from '../../src/cli/development/json-schema.ts';
+import { jsonSchemas } from '../../src/cli/development/write-json-schemas.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
 import { gatewaySchema } from '../../src/sessions/gateway/gateway-config.ts';
 import { fieldPaths, type JsonSchema } from './schema-page.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { jsonSchemas } from '../../src/cli/development/json-schema.ts';
+import { jsonSchemas } from '../../src/cli/development/write-json-schemas.ts';
 import { CONFIG_VARIABLES } from '../../src/platform/config/config-variables.ts';
 import { REASONS } from '../../src/rating/outcome.ts';
 import { gatewaySchema } from '../../src/sessions/gateway/gateway-config.ts';

@@ -1,4 +1,4 @@
-import { formatTable, grouped } from '../../src/platform/telemetry/print-table.ts';
+import { formatTable, grouped } from '../../src/platform/telemetry/terminal-output.ts';
 import type { FlowRecord } from '../../src/rating/flow-record.ts';
 import { CALL_CONTENT } from './call-content.ts';
 import type { Member } from './crowd.ts';

@@ -115,7 +115,8 @@ export class HonestTerminal {
         `CONNECT ${to} HTTP/1.1\r\nhost: ${to}\r\nproxy-authorization: Bearer ${this.#session?.token}\r\n\r\n`,
       );
       const head = await readUntil(socket, (text) => text.includes('\r\n\r\n'));
-      if (!head.startsWith('HTTP/1.1 200')) throw new Error(`the proxy refused a tunnel: ${head.split('\r\n')[0]}`);
+      if (!head.startsWith('HTTP/1.1 200'))
+        throw new Error(`the proxy refused a tunnel: ${head.trim().replaceAll('\r\n', ', ')}`);
       const sent = Buffer.alloc(octets, randomUUID());
       socket.end(sent);
       let received = 0;

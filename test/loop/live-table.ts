@@ -1,4 +1,4 @@
-import { formatTable, grouped } from '../../src/platform/telemetry/print-table.ts';
+import { formatTable, grouped } from '../../src/platform/telemetry/terminal-output.ts';
 import type { Member } from './crowd.ts';
 import { APPLICATIONS } from './loop-plan.ts';
 import { journalOctets, type LoopTotals, sentOctets } from './loop-totals.ts';

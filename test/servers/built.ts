@@ -20,6 +20,7 @@ export async function builtModule(module: string): Promise<string> {
 
 /** Builds once for all files of a test run: Vitest calls it before the first. */
 export default async function buildOnce(): Promise<void> {
+  if (process.env[BUILT] !== undefined) return;
   await build();
   process.env[BUILT] = '1';
 }

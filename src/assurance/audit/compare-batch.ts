@@ -1,5 +1,4 @@
-import { EVIDENCES } from '../../rating/flow-batch.ts';
-import { CONTENT_TYPES, type FlowRecord } from '../../rating/flow-record.ts';
+import { CONTENT_TYPES, EVIDENCES, type FlowRecord } from '../../rating/flow-record.ts';
 import { type Fault, OUTCOMES, type Outcome } from '../../rating/outcome.ts';
 import { fingerprintOf } from '../../rating/record/fingerprint.ts';
 import type { BatchRow, StoredBatch } from './evidence.ts';

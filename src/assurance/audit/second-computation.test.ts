@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeJson } from '../../rating/decode/decode-json.ts';
-import { EVIDENCES } from '../../rating/flow-batch.ts';
-import type { FlowRecord } from '../../rating/flow-record.ts';
+import { EVIDENCES, type FlowRecord } from '../../rating/flow-record.ts';
 import type { Lane } from '../../rating/lane.ts';
 import { failedAtIngress, type Outcome, REASONS, type Reason } from '../../rating/outcome.ts';
 import { readRecord } from '../../rating/pipeline.ts';

@@ -1,8 +1,7 @@
 import { journalBlock } from '../../journal/journal-block.ts';
 import { leakageOf, summarise } from '../../rating/batch-summary.ts';
 import { catalogueFromCanonicalJson } from '../../rating/catalogue/catalogue-compile.ts';
-import { FlowBatch } from '../../rating/flow-batch.ts';
-import type { RecordRules } from '../../rating/flow-record.ts';
+import { FlowBatch, type RecordRules } from '../../rating/flow-record.ts';
 import { Lane } from '../../rating/lane.ts';
 import { admit, classifyBatch, rateBatch, readRecord } from '../../rating/pipeline.ts';
 import { rejectedPayload } from '../../rating/record/rejected-payload.ts';

@@ -6,9 +6,10 @@ import { auditQuotas } from '../../assurance/audit/audit-quotas.ts';
 import { auditSource } from '../../assurance/audit/audit-source.ts';
 import { ClickHouseEvidence } from '../../assurance/audit/clickhouse-evidence.ts';
 import type { BatchRow } from '../../assurance/audit/evidence.ts';
-
 import { type AuditFault, INVARIANTS, type Invariant } from '../../assurance/audit/invariants.ts';
 import { type WalkedBatch, walkBatches } from '../../assurance/audit/walk-batches.ts';
+import { quotaUpdateSchema } from '../../engine/assembly/assemble-source.ts';
+import { connect, requireBrokers } from '../../engine/assembly/kafka-connection.ts';
 import {
   type ConfigOptions,
   readSourceConfig,
@@ -19,12 +20,12 @@ import { writeAuditMetrics } from '../../engine/metrics/audit-metrics.ts';
 import { loadKeyOf } from '../../engine/running/load-key.ts';
 import { recordRules } from '../../engine/running/record-rules.ts';
 import { openStore } from '../../journal/open-store.ts';
+import { readQuotaFile, readQuotaState } from '../../journal/read-quota-state.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import type { Config } from '../../platform/config/config.ts';
 import { createLogger, type Logger } from '../../platform/telemetry/logger.ts';
-import { counted, grouped } from '../../platform/telemetry/print-table.ts';
-import { Progress } from '../../platform/telemetry/progress.ts';
-import { quotaStates } from './quota-states.ts';
+import { counted, grouped, Progress } from '../../platform/telemetry/terminal-output.ts';
+import type { QuotaUpdate } from '../../rating/quota-updates.ts';
 import { readSourceAgain } from './read-source-again.ts';
 
 const SHOWN_FAULTS = 20;
@@ -172,4 +173,21 @@ function reportFault({ invariant, lane, laneSequence, message }: AuditFault, fou
   found.set(invariant, count);
   const place = lane === '' ? '' : `${lane}@${laneSequence}: `;
   if (count <= SHOWN_FAULTS) process.stdout.write(`${invariant}: ${place}${message}\n`);
+}
+
+/** What consumers of the configured quota updates end with: one that keeps the last of each key, one that keeps the newest. */
+async function quotaStates(
+  { source, quotaUpdates }: Config,
+  logger: Logger,
+): Promise<ReadonlyMap<string, QuotaUpdate>[]> {
+  const { topic, file } = quotaUpdates;
+  if (file !== undefined) {
+    const { byVersion } = await readQuotaFile(file);
+    return [byVersion];
+  }
+  if (source.kafka === undefined) return [];
+  await requireBrokers(source.kafka, topic);
+  const kafka = connect(source.kafka, logger);
+  const { byCompaction, byVersion } = await readQuotaState({ kafka, topic, schema: quotaUpdateSchema() });
+  return [byCompaction, byVersion];
 }

@@ -1,6 +1,6 @@
 import { type Finding, RULES } from '../../assurance/fraud/finding.ts';
 import { csvText } from '../../formats/csv.ts';
-import { formatTable, grouped } from '../../platform/telemetry/print-table.ts';
+import { formatTable, grouped } from '../../platform/telemetry/terminal-output.ts';
 
 export const FINDING_FORMATS = ['table', 'csv', 'json'] as const;
 export type FindingFormat = (typeof FINDING_FORMATS)[number];

@@ -8,7 +8,7 @@ import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import type { Config } from '../../platform/config/config.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import { counted, formatTable, grouped } from '../../platform/telemetry/print-table.ts';
+import { counted, formatTable, grouped } from '../../platform/telemetry/terminal-output.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
 import { decodeJson } from '../../rating/decode/decode-json.ts';
 import { Rules } from '../../rating/rules.ts';

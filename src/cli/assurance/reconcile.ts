@@ -5,7 +5,7 @@ import { type Reconciliation, reconcile } from '../../assurance/reconciliation/r
 import { readStoreConfig } from '../../engine/assembly/read-config.ts';
 import { openStore } from '../../journal/open-store.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { counted, formatTable } from '../../platform/telemetry/print-table.ts';
+import { counted, formatTable } from '../../platform/telemetry/terminal-output.ts';
 
 interface ReconcileOptions {
   reports: string;

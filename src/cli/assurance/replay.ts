@@ -8,8 +8,7 @@ import { loadKeyOf } from '../../engine/running/load-key.ts';
 import { recordRules } from '../../engine/running/record-rules.ts';
 import { openStore } from '../../journal/open-store.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
-import { formatTable, grouped } from '../../platform/telemetry/print-table.ts';
-import { Progress } from '../../platform/telemetry/progress.ts';
+import { formatTable, grouped, Progress } from '../../platform/telemetry/terminal-output.ts';
 import { readSourceAgain } from './read-source-again.ts';
 
 type ReplayOptions = ConfigOptions & { verify: true; lane?: string; from?: number; to?: number };

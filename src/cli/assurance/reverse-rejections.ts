@@ -6,7 +6,7 @@ import { openStore } from '../../journal/open-store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { packagePath } from '../../platform/package-paths.ts';
-import { counted, grouped } from '../../platform/telemetry/print-table.ts';
+import { counted, grouped } from '../../platform/telemetry/terminal-output.ts';
 import { formatMicros } from '../../rating/money.ts';
 
 interface ReverseOptions {

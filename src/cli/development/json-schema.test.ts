@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { jsonSchemas } from './json-schema.ts';
+import { jsonSchemas } from './write-json-schemas.ts';
 
 test.each(Object.entries(jsonSchemas()))(
   'schemas/%s is what the source says; `npm run schemas` writes it',

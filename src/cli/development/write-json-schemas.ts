@@ -1,8 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import * as z from 'zod';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { jsonSchemas } from './json-schema.ts';
+import { configSchema } from '../../platform/config/config-schema.ts';
+import { catalogueSchema } from '../../rating/catalogue/catalogue-document.ts';
+import { dispatchConfigSchema } from '../../sessions/dispatch/dispatch-config-schema.ts';
+import { proxyConfigSchema } from '../../sessions/proxy/proxy-config-schema.ts';
 import { openApiDocuments } from './openapi.ts';
 
 export function registerJsonSchemas(program: Command): void {
@@ -25,4 +29,20 @@ export function registerJsonSchemas(program: Command): void {
         process.stdout.write(`${path}\n`);
       }
     });
+}
+
+/** The JSON Schemas of the files that a user writes, by file name, for editors that check while one types. */
+export function jsonSchemas(): Record<string, string> {
+  return {
+    'catalogue.schema.json': jsonSchemaText(catalogueSchema, 'zerorate catalogue'),
+    'dispatch.schema.json': jsonSchemaText(dispatchConfigSchema, 'zerorate dispatch server'),
+    'proxy.schema.json': jsonSchemaText(proxyConfigSchema, 'zerorate proxy server'),
+    'zerorate.schema.json': jsonSchemaText(configSchema, 'zerorate configuration'),
+  };
+}
+
+/** Of the input: a field that has a default may be left out. */
+function jsonSchemaText(schema: z.ZodType, title: string): string {
+  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input' });
+  return `${JSON.stringify({ $schema, title, ...rest }, null, 2)}\n`;
 }

@@ -6,7 +6,7 @@ import { readCamt053 } from '../../finance/accounts/read-camt053.ts';
 import { openStore } from '../../journal/open-store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { formatTable } from '../../platform/telemetry/print-table.ts';
+import { formatTable } from '../../platform/telemetry/terminal-output.ts';
 import { openForBooking, operator } from './account-booking.ts';
 
 export interface BankStatementOptions {

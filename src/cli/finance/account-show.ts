@@ -4,7 +4,7 @@ import { type AccountEntryRow, type AccountRow, accountQuery } from '../../finan
 import { isSuspension } from '../../finance/accounts/account-entry.ts';
 import { resumptionText, suspendedBy } from '../../finance/accounts/credit-rules.ts';
 import { openStore } from '../../journal/open-store.ts';
-import { formatTable } from '../../platform/telemetry/print-table.ts';
+import { formatTable } from '../../platform/telemetry/terminal-output.ts';
 import type { Sponsor } from '../../rating/catalogue.ts';
 import { formatMicros } from '../../rating/money.ts';
 import { type PrintOptions, printQuery, withPrintOptions } from '../inspect/print-query.ts';

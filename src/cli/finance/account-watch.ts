@@ -4,7 +4,7 @@ import { describeEntry } from '../../finance/accounts/account-entry.ts';
 import { CreditWatcher } from '../../finance/accounts/credit-watcher.ts';
 import { openStore } from '../../journal/open-store.ts';
 import { systemClock } from '../../platform/clock.ts';
-import { counted } from '../../platform/telemetry/print-table.ts';
+import { counted } from '../../platform/telemetry/terminal-output.ts';
 
 interface WatchOptions {
   config?: string;

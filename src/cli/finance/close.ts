@@ -10,7 +10,7 @@ import { openStore } from '../../journal/open-store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { packagePath } from '../../platform/package-paths.ts';
-import { counted } from '../../platform/telemetry/print-table.ts';
+import { counted } from '../../platform/telemetry/terminal-output.ts';
 import { formatMicros } from '../../rating/money.ts';
 import { type MonthOptions, requireMonth, withMonthOptions } from '../finance-options.ts';
 import { configuredSigningKey, writeSignedJson } from './load-signing-key.ts';

@@ -5,8 +5,7 @@ import { exactUnits } from '../../finance/shown-money.ts';
 import { csvText } from '../../formats/csv.ts';
 import { compareNumbered } from '../../platform/compare-texts.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
-import { formatTable, grouped, type TableColumn } from '../../platform/telemetry/print-table.ts';
-import { Progress } from '../../platform/telemetry/progress.ts';
+import { formatTable, grouped, Progress, type TableColumn } from '../../platform/telemetry/terminal-output.ts';
 
 export const DIFFERENCE_FORMATS = ['table', 'csv', 'json'] as const;
 export type DifferenceFormat = (typeof DIFFERENCE_FORMATS)[number];

@@ -11,7 +11,7 @@ import { openStore } from '../../journal/open-store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { packagePath } from '../../platform/package-paths.ts';
-import { counted, grouped } from '../../platform/telemetry/print-table.ts';
+import { counted, grouped } from '../../platform/telemetry/terminal-output.ts';
 import { Rules } from '../../rating/rules.ts';
 import { type RangeOptions, readRange, withRangeOptions } from '../period-range.ts';
 import {

@@ -1,5 +1,5 @@
 import type { UnprovenField } from '../../finance/statements/statement-fields.ts';
-import { grouped } from '../../platform/telemetry/print-table.ts';
+import { grouped } from '../../platform/telemetry/terminal-output.ts';
 
 const SHOWN_FAULTS = 20;
 

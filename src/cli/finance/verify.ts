@@ -4,7 +4,7 @@ import { readRowsFile } from '../../finance/statements/rows-file.ts';
 import { FIELD_RULES, type UnprovenField } from '../../finance/statements/statement-fields.ts';
 import { verifyStatement } from '../../finance/statements/verify-statement.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { counted } from '../../platform/telemetry/print-table.ts';
+import { counted } from '../../platform/telemetry/terminal-output.ts';
 import { readJsonFile, shapeJson } from '../read-json.ts';
 import { hasSignature, readSignedStatement, type SignatureOptions, type SignedStatement } from './read-signed.ts';
 import { printVerified, type Verified } from './verify-report.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type ConfigOptions, readCatalogue, withConfigOptions } from '../../engine/assembly/read-config.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { grouped } from '../../platform/telemetry/print-table.ts';
+import { grouped } from '../../platform/telemetry/terminal-output.ts';
 
 interface CheckOptions extends ConfigOptions {
   show?: boolean;

@@ -7,7 +7,7 @@ import { generateToFile } from '../../generator/write-records.ts';
 import { openStore } from '../../journal/open-store.ts';
 import { packagePath } from '../../platform/package-paths.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
-import { Progress } from '../../platform/telemetry/progress.ts';
+import { Progress } from '../../platform/telemetry/terminal-output.ts';
 import { formatTotals } from './generate.ts';
 import { formatRun, reportRun } from './report-run.ts';
 

@@ -6,8 +6,7 @@ import { type GeneratedFileFormat, generateToFile } from '../../generator/write-
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { packagePath } from '../../platform/package-paths.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
-import { counted, grouped } from '../../platform/telemetry/print-table.ts';
-import { Progress } from '../../platform/telemetry/progress.ts';
+import { counted, grouped, Progress } from '../../platform/telemetry/terminal-output.ts';
 
 interface GenerateFlags {
   out: string;

@@ -1,7 +1,7 @@
 import type { RunTotals } from '../../engine/engine.ts';
 import { exactUnits } from '../../finance/shown-money.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
-import { counted, formatTable, grouped } from '../../platform/telemetry/print-table.ts';
+import { counted, formatTable, grouped } from '../../platform/telemetry/terminal-output.ts';
 import { REASONS } from '../../rating/outcome.ts';
 
 /** One line about what a run booked. */

@@ -7,7 +7,7 @@ import { NO_TOTALS, type RunOptions, runEngine } from '../../engine/running/run-
 import { openStore } from '../../journal/open-store.ts';
 import { StopRequest } from '../../platform/stop-request.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
-import { Progress } from '../../platform/telemetry/progress.ts';
+import { Progress } from '../../platform/telemetry/terminal-output.ts';
 import { formatRun, reportRun } from './report-run.ts';
 
 export function registerRun(program: Command): void {

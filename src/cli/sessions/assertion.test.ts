@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { createLocalJWKSet, decodeJwt } from 'jose';
 import { afterAll, expect, test, vi } from 'vitest';
-import { assertionVerifier } from '../../sessions/dispatch/accounts/account-assertion-verifier.ts';
+import { assertionVerifier } from '../../sessions/dispatch/accounts/accounts.ts';
 import { operatorVerifier } from '../../sessions/dispatch/accounts/operator-keys.ts';
 import { registerAssertion } from './assertion.ts';
 

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { IANAZone } from 'luxon';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { endOnClosedPipe } from '../../platform/lifecycle.ts';
-import { formatTable, grouped } from '../../platform/telemetry/print-table.ts';
+import { formatTable, grouped } from '../../platform/telemetry/terminal-output.ts';
 import { DEVELOPMENT_KEY_ID, readIssuerKey } from '../../sessions/dispatch/accounts/development-issuer.ts';
 import { accountClaims, identityOf, signAccountAssertion } from '../../sessions/protocol/account-assertion.ts';
 import { SESSION_CONTENT_TYPES, type SessionContentType } from '../../sessions/protocol/content-octets.ts';

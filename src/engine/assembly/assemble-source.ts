@@ -10,7 +10,7 @@ import { ConfigError } from '../../platform/config/config-error.ts';
 import { goflow2Schema } from '../../platform/config/config-source-schema.ts';
 import { packagePath } from '../../platform/package-paths.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import type { ProgressState } from '../../platform/telemetry/progress.ts';
+import type { ProgressState } from '../../platform/telemetry/terminal-output.ts';
 import type { AvroSchema } from '../../rating/decode-avro.ts';
 import type { FlowFileFormat } from '../../rating/record/flow-file-format.ts';
 import { type MsisdnForms, NORMAL_FORM_ONLY } from '../../rating/record/msisdn.ts';

@@ -1,13 +1,14 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { WatchedAccount } from '../../finance/accounts/credit-watcher.ts';
 import type { BatchPlace } from '../../journal/block-rows.ts';
 import { isFenced } from '../../platform/fenced.ts';
 import { ENGINE_VERSION } from '../../platform/package-paths.ts';
+import { BoundedLabel } from '../../platform/telemetry/metrics.ts';
 import type { TopicPartition } from '../../rating/lane.ts';
 import { OUTCOMES, outcomeOf, REASONS } from '../../rating/outcome.ts';
 import type { BookedBatch, EngineEvents, FailedBatch } from '../book-batch.ts';
 import { BATCH_STEPS } from '../open-batch.ts';
 import type { SourceGap } from '../resume-offset.ts';
-import { ChargeMetrics } from './charge-metrics.ts';
 
 const RECORDS_OF_A_BATCH = [1, 10, 100, 1000, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000];
 const SECONDS_OF_A_STEP = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
@@ -149,4 +150,105 @@ export class EngineMetrics implements EngineEvents {
 
 function nameOf({ log: { lane }, laneSequence }: BatchPlace): string {
   return `${lane}@${laneSequence}`;
+}
+
+/** Most applications and sponsors with series of their own, in the catalogue's order. */
+const NAMED = 200;
+
+/** Booked records by application, and charges by sponsor: for monitoring only, the journal holds the money. */
+class ChargeMetrics {
+  readonly #records: Counter<'application' | 'outcome'>;
+  readonly #micros: Counter<'sponsor' | 'currency'>;
+  readonly #applications = new BoundedLabel(NAMED);
+  readonly #sponsors = new BoundedLabel(NAMED);
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    this.#records = new Counter({
+      name: 'zerorate_application_records_total',
+      help: 'records of a recognised application by outcome',
+      labelNames: ['application', 'outcome'],
+      registers,
+    });
+    this.#micros = new Counter({
+      name: 'zerorate_charged_micros_total',
+      help: "micro-units of the sponsor's currency charged by this process; accounts are in account_balances",
+      labelNames: ['sponsor', 'currency'],
+      registers,
+    });
+  }
+
+  add({ summary, catalogue: { applications, sponsors } }: Pick<BookedBatch, 'summary' | 'catalogue'>): void {
+    for (const { application, reasonCode, records, chargeMicros } of summary.counts) {
+      if (application < 0) continue;
+      const { id, sponsor } = applications[application];
+      const outcome = outcomeOf(reasonCode);
+      this.#records.inc({ application: this.#applications.of(id), outcome }, records);
+      if (outcome !== 'charged') continue;
+      const { id: sponsorId, currency } = sponsors[sponsor];
+      this.#micros.inc({ sponsor: this.#sponsors.of(sponsorId), currency }, chargeMicros);
+    }
+  }
+}
+
+/** The error that the engine halted with, while it still answers. */
+export class HaltMetrics {
+  readonly #halted: Gauge<'code'>;
+
+  constructor(registry: Registry) {
+    this.#halted = new Gauge({
+      name: 'zerorate_halted',
+      help: '1 under the code of the error that ended the engine, while it still answers',
+      labelNames: ['code'],
+      registers: [registry],
+    });
+    this.#halted.set({ code: 'records_lost' }, 0);
+    this.#halted.set({ code: 'topic_recreated' }, 0);
+    this.#halted.set({ code: 'codec_unknown' }, 0);
+  }
+
+  halted(error: unknown): void {
+    const { code } = error as { code?: unknown };
+    this.#halted.set({ code: typeof code === 'string' ? code : 'unknown' }, 1);
+  }
+}
+
+/** Balances, limits and suspensions of sponsors, as of the credit watcher's last check. */
+export class SponsorMetrics {
+  readonly #balance: Gauge<'sponsor' | 'currency'>;
+  readonly #limit: Gauge<'sponsor' | 'currency'>;
+  readonly #suspended: Gauge<'sponsor'>;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    const labelNames = ['sponsor', 'currency'] as const;
+    this.#balance = new Gauge({
+      name: 'zerorate_sponsor_balance_micros',
+      help: 'credited minus charged, micro-units of the currency',
+      labelNames,
+      registers,
+    });
+    this.#limit = new Gauge({
+      name: 'zerorate_sponsor_credit_limit_micros',
+      help: 'how far below 0 the balance may be, micro-units of the currency',
+      labelNames,
+      registers,
+    });
+    this.#suspended = new Gauge({
+      name: 'zerorate_sponsor_suspended',
+      help: '1 while the sponsor is suspended, by the credit watcher or by hand',
+      labelNames: ['sponsor'],
+      registers,
+    });
+  }
+
+  onLooked(accounts: readonly WatchedAccount[]): void {
+    for (const gauge of [this.#balance, this.#limit, this.#suspended]) gauge.reset();
+    for (const { sponsor, balanceMicros, suspendedBy } of accounts.slice(0, NAMED)) {
+      const labels = { sponsor: sponsor.id, currency: sponsor.currency };
+      this.#balance.set(labels, Number(balanceMicros));
+      this.#limit.set(labels, sponsor.creditLimitMicros);
+      this.#suspended.set({ sponsor: sponsor.id }, suspendedBy === 'none' ? 0 : 1);
+    }
+  }
 }

@@ -19,10 +19,8 @@ import { type EngineEvents, notifyAll } from '../book-batch.ts';
 import { batchLog } from '../metrics/batch-log.ts';
 import { CatalogueMetrics } from '../metrics/catalogue-metrics.ts';
 import { ConsumerLag } from '../metrics/consumer-lag.ts';
-import { EngineMetrics } from '../metrics/engine-metrics.ts';
-import { HaltMetrics } from '../metrics/halt-metrics.ts';
+import { EngineMetrics, HaltMetrics, SponsorMetrics } from '../metrics/engine-metrics.ts';
 import { SequenceWatch } from '../metrics/sequence-watch.ts';
-import { SponsorMetrics } from '../metrics/sponsor-metrics.ts';
 
 const STOP_GRACE_MS = 1000;
 

@@ -1,24 +1,25 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describeEntry } from '../../finance/accounts/account-entry.ts';
+import { CreditWatcher } from '../../finance/accounts/credit-watcher.ts';
 import { migrate } from '../../journal/migrate.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
-import { collectGarbage } from '../../platform/collect-garbage.ts';
 import type { Config } from '../../platform/config/config.ts';
 import { isFenced } from '../../platform/fenced.ts';
 import { packagePath } from '../../platform/package-paths.ts';
 import { StopRequest } from '../../platform/stop-request.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import type { Progress } from '../../platform/telemetry/progress.ts';
-import type { Catalogue } from '../../rating/catalogue.ts';
+import type { Progress } from '../../platform/telemetry/terminal-output.ts';
+import type { Catalogue, Sponsor } from '../../rating/catalogue.ts';
 import { assembleSource } from '../assembly/assemble-source.ts';
 import { Engine, type EngineOptions, type RunTotals } from '../engine.ts';
 import { StoreOutage, watchedJournal, watchedPublisher } from '../store-outage.ts';
-import { type LoadedKey, loadKey } from './load-key.ts';
+import { bookKey, KeyedJournal, type LoadedKey, loadKey } from './load-key.ts';
 import { RunObserver } from './observe-run.ts';
 import { recordRules } from './record-rules.ts';
 import { requireNewestJournal } from './require-newest-journal.ts';
 import type { RunningEngine } from './running-engine.ts';
-import { whileWatchingCredit } from './watch-credit.ts';
-import { bookKey, KeyedJournal } from './watch-key.ts';
 import { whileReloading } from './while-reloading.ts';
 
 const RETRY = { firstDelayMs: 100, maxDelayMs: 10_000, giveUpAfterMs: 300_000 };
@@ -187,4 +188,59 @@ function sumOf(runs: readonly RunTotals[]): RunTotals {
       rejected: sum.records.rejected + run.records.rejected,
     },
   }));
+}
+
+interface WatchOptions {
+  config: Config;
+  catalogue: Catalogue;
+  store: Store;
+  logger: Logger;
+}
+
+/**
+ * Does the work while credit limits are watched. There is a look before it, so that no record is rated for a sponsor that
+ * was past its limit before the start, and one more after files have come to their end. The work may say that others are
+ * watched from now on.
+ */
+async function whileWatchingCredit<T>(
+  { config, catalogue, store, logger }: WatchOptions,
+  { health, sponsors }: Pick<RunObserver, 'health' | 'sponsors'>,
+  work: (watch: (sponsors: readonly Sponsor[]) => void) => Promise<T>,
+): Promise<T> {
+  const watcher = new CreditWatcher({
+    store,
+    sponsors: catalogue.sponsors,
+    clock: systemClock,
+    checkIntervalMs: config.credit.checkIntervalMs,
+    onBooked: (entry) => logger.warn({ sponsorId: entry.sponsorId, why: entry.why }, describeEntry(entry)),
+    onLooked: (accounts) => sponsors.onLooked(accounts),
+    onChecked(problem) {
+      health.report('credit', problem === null ? null : (problem as Error).message);
+      if (problem !== null) logger.warn({ err: problem }, 'credit limits could not be looked at; trying again');
+    },
+  });
+  await watcher.check();
+  watcher.start();
+  try {
+    const done = await work((others) => watcher.watch(others));
+    await watcher.stop();
+    if (config.source.kafka === undefined) await watcher.check();
+    return done;
+  } finally {
+    await watcher.stop();
+  }
+}
+
+let collect: (() => void) | null = null;
+
+/**
+ * Frees what is not reachable any more. Node.js does it by itself only when more memory is asked for, so a process that has
+ * nothing to do keeps what it needed last.
+ */
+function collectGarbage(): void {
+  if (collect === null) {
+    setFlagsFromString('--expose-gc');
+    collect = runInNewContext('gc') as () => void;
+  }
+  collect();
 }

@@ -1,4 +1,4 @@
-import { FlowBatch } from '../../rating/flow-batch.ts';
+import { FlowBatch } from '../../rating/flow-record.ts';
 import { Names } from '../../rating/octet-map.ts';
 import { PlanVersions } from './plan-versions.ts';
 

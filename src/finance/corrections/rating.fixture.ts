@@ -1,6 +1,5 @@
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
-import type { FlowBatch } from '../../rating/flow-batch.ts';
-import type { FlowRecord } from '../../rating/flow-record.ts';
+import type { FlowBatch, FlowRecord } from '../../rating/flow-record.ts';
 import { isCharged } from '../../rating/outcome.ts';
 import { Rules } from '../../rating/rules.ts';
 import { asValue, rateValues, TEST_CATALOGUE, testLane } from '../../rating/traffic.fixture.ts';

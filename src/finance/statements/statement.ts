@@ -3,16 +3,17 @@ import { ConfigError } from '../../platform/config/config-error.ts';
 import type { Closing } from '../closing/closings.ts';
 import { readCompleteness, readStatementSettlements } from '../closing/completeness.ts';
 import { type Coverage, readCoverage } from '../closing/coverage.ts';
+import { coveredLeaves } from '../closing/covered-rows.ts';
 import { readPlanTimeZones } from '../closing/plan-time-zones.ts';
 import { countOf, monthUsage, readMonthCorrections, readUsageCells } from '../closing/usage-cells.ts';
 import type { Month } from '../month.ts';
 import { findSponsor, type KnownSponsor } from '../sponsor.ts';
 import { draftOf, type InvoiceTerms, invoiceSchema, readTerms } from './invoice.ts';
+import { MerkleTree } from './merkle.ts';
 import { readEntries, readOpening } from './statement-account.ts';
-import { statementDue, totalsOf } from './statement-arithmetic.ts';
-import type { Statement } from './statement-document.ts';
-import { readStatementLines } from './statement-lines.ts';
-import { readProof } from './statement-proof.ts';
+import { digestOfBatches, LISTED_BATCHES, statementDue, totalsOf } from './statement-arithmetic.ts';
+import type { Statement, StatementProof } from './statement-document.ts';
+import { chargesWithBatches, readStatementLines } from './statement-lines.ts';
 
 /**
  * Returns the current statement of a sponsor and a month. Rejects with a ConfigError where there is none: an unknown
@@ -131,4 +132,32 @@ function differences<T extends object>(now: T, was: Partial<T>): string[] {
   return (Object.keys(now) as (keyof T & string)[])
     .filter((name) => name in was && now[name] !== was[name])
     .map((name) => `${name} was ${was[name]} and is ${now[name]}`);
+}
+
+type Batches = StatementProof['batches'];
+
+/** Returns the root over the covered rows (`rows` of them), and the digests of their batches. */
+async function readProof(store: Store, coverage: Coverage, rows: number): Promise<StatementProof> {
+  const tree = new MerkleTree();
+  for await (const leaf of coveredLeaves(store, coverage, rows)) tree.add(leaf);
+  return {
+    merkleRoot: Buffer.from(tree.root()).toString('hex'),
+    leaves: tree.count,
+    rowForm: 'zerorate-row-1',
+    batches: await readBatches(store, coverage),
+  };
+}
+
+async function readBatches(store: Store, coverage: Coverage): Promise<Batches> {
+  const rows = await store.query<{ digest: string }>(
+    'SELECT charges.topic AS log_topic, charges.partition AS log_partition, last_offset, digest ' +
+      `FROM ${chargesWithBatches(coverage)} GROUP BY ALL ORDER BY log_topic, log_partition, last_offset`,
+  );
+  // The offsets of a batch would reveal how much all sponsors together sent.
+  const list = rows.map(({ digest }) => ({ digest: String(digest) }));
+  return {
+    count: list.length,
+    digest: digestOfBatches(list),
+    list: list.length > LISTED_BATCHES ? null : list,
+  };
 }

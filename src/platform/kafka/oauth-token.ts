@@ -1,5 +1,5 @@
-import { request } from 'node:https';
-import { text } from 'node:stream/consumers';
+import * as oauth from 'oauth4webapi';
+import { Agent, request } from 'undici';
 import { tlsFailure } from '../network/tls-failure.ts';
 import type { TlsCertificates } from '../network/tls-files.ts';
 
@@ -57,65 +57,65 @@ export function tokenProvider(
   };
 }
 
+/** Asks the token endpoint, by the certificates of its own. */
 async function fetchToken(options: TokenOptions, askedAtMs: number): Promise<Token> {
-  const { status, body } = await post(options);
-  const { access_token: value, expires_in: lifetimeS = DEFAULT_LIFETIME_S, error } = jsonOf(body);
-  if (status !== 200 || typeof value !== 'string' || value === '') {
-    // Of the answer only the protocol's own word is shown: the rest may hold anything.
-    const why = typeof error === 'string' && /^\w{1,40}$/.test(error) ? `, ${error}` : '';
-    const remedy = `see ${FIELD}.clientId, its secret and ${FIELD}.scope`;
-    throw new TokenError(`${options.tokenUrl}: gives no token (HTTP ${status}${why}); ${remedy}`, status >= 500);
-  }
-  const lifetimeMs = Number(lifetimeS) * 1000;
-  return { value, usableUntilMs: askedAtMs + lifetimeMs - Math.max(LEAST_LEFT_MS, lifetimeMs / 5) };
-}
-
-function post({
-  tokenUrl,
-  clientId,
-  clientSecret,
-  scope,
-  tls,
-}: TokenOptions): Promise<{ status: number; body: string }> {
-  const form = new URLSearchParams({
-    grant_type: 'client_credentials',
-    ...(scope !== undefined && { scope }),
-  }).toString();
-  const login = Buffer.from(`${formEncoded(clientId)}:${formEncoded(clientSecret)}`).toString('base64');
-  return new Promise((resolve, reject) => {
-    const fail = (cause: Error) => {
-      const refusal = tlsFailure(cause, `${FIELD}.tls`);
-      reject(new TokenError(`${tokenUrl}: ${refusal ?? `does not answer: ${cause.message}`}`, refusal === null));
-    };
-    const asked = request(tokenUrl, {
-      method: 'POST',
-      timeout: REQUEST_TIMEOUT_MS,
-      headers: {
-        authorization: `Basic ${login}`,
-        'content-type': 'application/x-www-form-urlencoded',
-        accept: 'application/json',
-      },
-      ...tls,
-    });
-    asked.on('timeout', () => asked.destroy(new Error(`no answer for ${REQUEST_TIMEOUT_MS / 1000} s`)));
-    asked.on('error', fail);
-    asked.on('response', (answer) => {
-      text(answer).then((body) => resolve({ status: answer.statusCode ?? 0, body }), fail);
-    });
-    asked.end(form);
-  });
-}
-
-/** As RFC 6749, 2.3.1 wants the two parts of the login. */
-function formEncoded(text: string): string {
-  return new URLSearchParams({ '': text }).toString().slice(1);
-}
-
-function jsonOf(body: string): Record<string, unknown> {
+  const { tokenUrl, clientId, clientSecret, scope, tls } = options;
+  const server = { issuer: new URL(tokenUrl).origin, token_endpoint: tokenUrl };
+  const client = { client_id: clientId };
+  const dispatcher = new Agent({ connect: { ...tls } });
   try {
-    const data: unknown = JSON.parse(body);
-    return typeof data === 'object' && data !== null ? (data as Record<string, unknown>) : {};
-  } catch {
-    return {};
+    const login = oauth.ClientSecretBasic(clientSecret);
+    const parameters: Record<string, string> = scope === undefined ? {} : { scope };
+    const response = await oauth
+      .clientCredentialsGrantRequest(server, client, login, parameters, {
+        signal: () => AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+        [oauth.customFetch]: (url, init) => post(url, init, dispatcher),
+      })
+      .catch((cause: unknown) => {
+        throw unanswered(tokenUrl, cause);
+      });
+    const answer = await oauth.processClientCredentialsResponse(server, client, response).catch((cause: unknown) => {
+      throw refused(tokenUrl, response.status, cause);
+    });
+    const lifetimeMs = (answer.expires_in ?? DEFAULT_LIFETIME_S) * 1000;
+    const usableUntilMs = askedAtMs + lifetimeMs - Math.max(LEAST_LEFT_MS, lifetimeMs / 5);
+    return { value: answer.access_token, usableUntilMs };
+  } finally {
+    await dispatcher.close();
   }
+}
+
+/** Stands in for fetch, which takes no certificates and refuses some ports. */
+async function post(
+  url: string,
+  init: oauth.CustomFetchOptions<string, unknown>,
+  dispatcher: Agent,
+): Promise<Response> {
+  const { headers, signal } = init;
+  const answer = await request(url, {
+    method: 'POST',
+    body: String(init.body),
+    headers,
+    signal: signal ?? null,
+    dispatcher,
+  });
+  const octets = await answer.body.arrayBuffer();
+  const contentType = String(answer.headers['content-type'] ?? '');
+  const { statusCode: status } = answer;
+  return new Response(octets.byteLength === 0 ? null : octets, { status, headers: { 'content-type': contentType } });
+}
+
+function unanswered(tokenUrl: string, cause: unknown): TokenError {
+  const refusal = tlsFailure(cause, `${FIELD}.tls`);
+  const isLate = cause instanceof Error && cause.name === 'TimeoutError';
+  const why = isLate ? `no answer for ${REQUEST_TIMEOUT_MS / 1000} s` : (cause as Error).message;
+  return new TokenError(`${tokenUrl}: ${refusal ?? `does not answer: ${why}`}`, refusal === null);
+}
+
+/** Of the answer only the protocol's own word is shown: the rest may hold anything. */
+function refused(tokenUrl: string, status: number, cause: unknown): TokenError {
+  const error = cause instanceof oauth.ResponseBodyError ? cause.error : '';
+  const why = /^\w{1,40}$/.test(error) ? `, ${error}` : '';
+  const remedy = `see ${FIELD}.clientId, its secret and ${FIELD}.scope`;
+  return new TokenError(`${tokenUrl}: gives no token (HTTP ${status}${why}); ${remedy}`, status >= 500);
 }

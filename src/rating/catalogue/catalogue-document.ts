@@ -224,3 +224,10 @@ export const catalogueSchema = z
 /** The catalogue file's value, defaults filled in. */
 export type CatalogueDocument = z.output<typeof catalogueSchema>;
 export type PlanDocument = CatalogueDocument['plans'][number];
+
+/** What is wrong with a catalogue whose every field is well-formed. */
+export interface CatalogueFault {
+  /** Keys and list indexes from the document's root. */
+  path: readonly (string | number)[];
+  message: string;
+}

@@ -1,6 +1,5 @@
 import { type Cidr, formatCidr, networkOf, parseCidr } from '../ip-address.ts';
-import type { CatalogueDocument } from './catalogue-document.ts';
-import type { CatalogueFault } from './catalogue-fault.ts';
+import type { CatalogueDocument, CatalogueFault } from './catalogue-document.ts';
 
 const MAPPED = [0, 0, 0xffff] as const;
 const MAPPED_LENGTH = 96;

@@ -1,7 +1,6 @@
 import { suggestion } from '../../formats/nearest-word.ts';
 import { isWholeUnits, parseMicros } from '../money.ts';
-import type { CatalogueDocument, PlanDocument } from './catalogue-document.ts';
-import type { CatalogueFault } from './catalogue-fault.ts';
+import type { CatalogueDocument, CatalogueFault, PlanDocument } from './catalogue-document.ts';
 import { minorDigitsOf } from './currencies.ts';
 
 /** A suggestion looks at every name that there is, and of a hundred thousand wrong references each would. */

@@ -1,5 +1,4 @@
-import type { CatalogueDocument, PlanDocument } from './catalogue-document.ts';
-import type { CatalogueFault } from './catalogue-fault.ts';
+import type { CatalogueDocument, CatalogueFault, PlanDocument } from './catalogue-document.ts';
 
 /** Times and tiers: plans that end before they begin, plans of one application in force together, gaps in tiers. */
 export function planFaults({ plans }: CatalogueDocument): CatalogueFault[] {

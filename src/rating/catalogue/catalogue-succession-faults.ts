@@ -1,6 +1,5 @@
 import type { Catalogue, Plan } from '../catalogue.ts';
-import type { CatalogueDocument } from './catalogue-document.ts';
-import type { CatalogueFault } from './catalogue-fault.ts';
+import type { CatalogueDocument, CatalogueFault } from './catalogue-document.ts';
 
 /** What a plan's counters count, by plan id: what all of its versions have in common, whichever catalogue they are in. */
 export type CountedPlans = ReadonlyMap<string, Pick<Plan, 'period' | 'timeZone'> & { application: string }>;

@@ -9,7 +9,6 @@ import {
   NULLABLE_FIELDS,
   PLAIN_LIMITS,
   type RecordLimits,
-  unitHint,
 } from '../flow-record.ts';
 import { parseIp } from '../ip-address.ts';
 import type { Fault, Reason } from '../outcome.ts';
@@ -192,4 +191,25 @@ function badOctets(fields: Candidate): Fault | null {
     }
   }
   return null;
+}
+
+/** Seconds from 1900 to 1970 (NTP), and milliseconds from 1601 to 1970 (Windows). */
+const NTP_SECONDS = 2_208_988_800;
+const WINDOWS_MS = 11_644_473_600_000;
+
+/** Units that exporters write, as milliseconds since 1970. The first that gives a plausible time names a number. */
+const UNITS: readonly (readonly [name: string, toMs: (value: number) => number])[] = [
+  ['seconds since 1970', (value) => value * 1000],
+  ['seconds since 1900 (NTP)', (value) => (value - NTP_SECONDS) * 1000],
+  ['microseconds since 1970', (value) => value / 1000],
+  ['nanoseconds since 1970', (value) => value / 1e6],
+  ['100-nanosecond intervals since 1601 (Windows)', (value) => value / 1e4 - WINDOWS_MS],
+];
+/** A unit is guessed for times that a record can have today. */
+const LAST_GUESSED_MS = Date.UTC(2070, 0, 1);
+
+/** What a number that is no time in milliseconds looks like, as `; it looks like ...`; empty if like nothing known. */
+function unitHint(value: number): string {
+  const unit = UNITS.find(([, toMs]) => toMs(value) >= MIN_TIME_MS && toMs(value) < LAST_GUESSED_MS);
+  return unit === undefined ? '' : `; it looks like ${unit[0]}`;
 }

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
@@ -169,7 +170,13 @@ export class DispatchStore {
 
   putSession(session: DispatchSession): void {
     const { sessionId, subscriber, planId, isSettled } = session;
-    this.#count(this.session(sessionId), -1);
+    const before = this.session(sessionId);
+    // A proxy keeps the first of two announcements of one revision, whoever sends them.
+    assert(
+      before === undefined || isRevised(before, session),
+      'another token or key of a session needs a higher revision',
+    );
+    this.#count(before, -1);
     this.#count(session, 1);
     if (isSettled) {
       this.#removeLive(session);
@@ -335,6 +342,11 @@ export class DispatchStore {
     await this.#root.flushed;
     await this.#root.close();
   }
+}
+
+function isRevised(before: DispatchSession, after: DispatchSession): boolean {
+  const isSame = before.tokenId === after.tokenId && before.sessionKey === after.sessionKey;
+  return isSame || after.revision > before.revision;
 }
 
 /** Hashed, as keys of LMDB have a longest length. */

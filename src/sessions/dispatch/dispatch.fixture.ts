@@ -28,8 +28,7 @@ import type {
   UsageReportsAnswer,
 } from '../protocol/dispatch-messages.ts';
 import { identityClaims, signIdentityAssertion } from '../protocol/identity-assertion.ts';
-import { assertionVerifier } from './accounts/account-assertion-verifier.ts';
-import { Accounts, type ApplicationAccounts } from './accounts/accounts.ts';
+import { Accounts, type ApplicationAccounts, assertionVerifier } from './accounts/accounts.ts';
 import { DEVELOPMENT_KEY_ID, operatorJwks } from './accounts/development-issuer.ts';
 import { operatorVerifier } from './accounts/operator-keys.ts';
 import type { DispatchContext } from './context.ts';

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
 import { parseSessionTag, sessionTagKeys, tagMismatch, verifySessionTag } from '../protocol/session-tag.ts';
 import { CATALOGUE_TEXT, PROXY_IDS, pinOf, TERMINAL_IP, TestDispatch } from './dispatch.fixture.ts';
-import { proxyPlaceOf } from './issue-session-tags.ts';
+import { proxyPlaceOf } from './proxies/announce.ts';
 import { ProxyRegistry } from './proxies/proxy-registry.ts';
 
 const ENDPOINTS = {

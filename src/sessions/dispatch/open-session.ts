@@ -59,13 +59,13 @@ export async function openSession(context: DispatchContext, request: OpenRequest
 async function openAt(
   context: DispatchContext,
   proof: SessionProof,
-  { session: { sessionId }, plan, proxies }: Reserved,
+  { session: { sessionId, proxyId: firstProxyId }, plan, proxies }: Reserved,
 ): Promise<SessionGrant | Refused> {
   const { store } = context;
   for (const { proxyId } of proxies) {
-    // One that gave no answer may have the session all the same: what the terminal is given opens nothing there.
-    const credentials = { tokenId: randomUUID(), sessionKey: newSessionKey() };
-    const session = await store.changeSession(sessionId, (now) => ({ ...now, proxyId, ...credentials }));
+    const session = await store.changeSession(sessionId, (now) =>
+      proxyId === firstProxyId ? now : moved(now, proxyId),
+    );
     if (session === undefined) throw new Error('a session that was being opened is gone');
     const problem = await announce(context, session);
     if (problem === null) return grantOf(context, session, plan);
@@ -77,6 +77,12 @@ async function openAt(
     releaseProof(store, proof);
   });
   return { refusal: 'no_proxy' };
+}
+
+/** The session at another proxy. The one before may have taken it without an answer: what the terminal is given opens nothing there. */
+function moved(session: DispatchSession, proxyId: string): DispatchSession {
+  const { revision } = session;
+  return { ...session, proxyId, tokenId: randomUUID(), sessionKey: newSessionKey(), revision: revision + 1 };
 }
 
 function reserve(context: DispatchContext, request: OpenRequest, tried: Tried): Reserved | Resumed | Refused {

@@ -64,6 +64,27 @@ describe('a session', () => {
     expect(passedOver.sessionKey).not.toBe(grant.sessionKey);
   });
 
+  test('has one token at one revision, also where a sweep announces it while it is opened', async () => {
+    await dispatch.heartbeat('edge-2', { region: 'south' });
+    dispatch.proxies.down.add('edge-1');
+    let isOpening = true;
+    const sweeping = (async () => {
+      while (isOpening) await sweep().then(() => new Promise(setImmediate));
+    })();
+    const tokens = new Map<string, Set<string>>();
+    const announce = dispatch.proxies.announce.bind(dispatch.proxies);
+    dispatch.proxies.announce = async (proxyId, announcement) => {
+      const { sessionId, revision, tokenId, sessionKey } = announcement;
+      const at = `${sessionId} ${revision}`;
+      tokens.set(at, (tokens.get(at) ?? new Set()).add(`${tokenId} ${sessionKey}`));
+      return announce(proxyId, announcement);
+    };
+    for (let at = 0; at < 3; at++) await dispatch.open1({ region: 'north', applicationAccount: `account-${at}` });
+    isOpening = false;
+    await sweeping;
+    expect([...tokens.values()].filter(({ size }) => size > 1)).toEqual([]);
+  });
+
   test('gets a higher cap with each renewal until the quota is given away', async () => {
     let grant = await dispatch.open1();
     await dispatch.report('edge-1', dispatch.usage(grant.sessionId, 1, 290));

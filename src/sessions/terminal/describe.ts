@@ -1,4 +1,4 @@
-import { grouped } from '../../platform/telemetry/print-table.ts';
+import { grouped } from '../../platform/telemetry/terminal-output.ts';
 import { printable } from './printable.ts';
 import type { TerminalStatus } from './terminal.ts';
 import type { Delivery, ReceivedMessage, TerminalEvent } from './terminal-event.ts';

@@ -6,9 +6,8 @@ import { readRecord } from '../../rating/pipeline.ts';
 import { Subscribers } from '../addresses/imsi-subscribers.ts';
 import { decodeMadeValue } from '../files/made-value.ts';
 import { volumeFields } from './cdr-fields.ts';
-import { openCdrFile } from './cdr-file.ts';
+import { cdrFlowRecords, openCdrFile } from './cdr-file.ts';
 import { type CdrMapping, NO_CDR_MAPPING } from './cdr-mapping.ts';
-import { cdrFlowRecords } from './cdr-records.ts';
 
 const caseFile = (name: string) => readFileSync(packagePath(`fixtures/cases/cdr/${name}.cdr`));
 const HEADER_OCTETS = 52;

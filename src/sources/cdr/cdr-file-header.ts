@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { grouped } from '../../platform/telemetry/print-table.ts';
+import { grouped } from '../../platform/telemetry/terminal-output.ts';
 
 /** File header of TS 32.297, 6.1.1. */
 export interface CdrFileHeader {

@@ -6,10 +6,9 @@ import { packagePath } from '../../platform/package-paths.ts';
 import { readRecord } from '../../rating/pipeline.ts';
 import { FileEnding } from '../files/file-ending.ts';
 import { decodeMadeValue } from '../files/made-value.ts';
-import { openCdrFile } from './cdr-file.ts';
+import { cdrFlowRecords, openCdrFile } from './cdr-file.ts';
 import { CdrFileError } from './cdr-file-header.ts';
 import { type CdrMapping, NO_CDR_MAPPING } from './cdr-mapping.ts';
-import { cdrFlowRecords } from './cdr-records.ts';
 
 const file = readFileSync(packagePath('fixtures/cdr/pgw.cdr'));
 const HEADER_OCTETS = file.readUInt32BE(4);

@@ -1,8 +1,12 @@
-import { grouped } from '../../platform/telemetry/print-table.ts';
+import { grouped } from '../../platform/telemetry/terminal-output.ts';
+import type { Candidate } from '../../rating/flow-record.ts';
+import { RECORDS_PER_CDR } from '../../rating/record/cdr-numbering.ts';
 import { type FileEnding, finalEnding } from '../files/file-ending.ts';
 import { type FramedRecord, framedRecord } from '../files/framed-record.ts';
 import { faultValue, recordValue } from '../files/made-value.ts';
 import { OctetWindow } from '../files/octet-window.ts';
+import { readBer } from './ber.ts';
+import { byTag, type Fields, type ReadCdr } from './cdr-fields.ts';
 import { CdrFileError, type CdrFileHeader, FIXED_OCTETS, headerLength, parseFileHeader } from './cdr-file-header.ts';
 import {
   CDR_HEADER_OCTETS,
@@ -14,7 +18,9 @@ import {
   READ_AHEAD_OCTETS,
 } from './cdr-framing.ts';
 import type { CdrMapping } from './cdr-mapping.ts';
-import { cdrFlowRecords } from './cdr-records.ts';
+import { subscriberFields } from './cdr-subscriber.ts';
+import { readChfCdr } from './chf-cdr.ts';
+import { readPgwCdr, readSgwCdr } from './pgw-cdr.ts';
 
 const FORMATS = ['none', 'BER', 'unaligned PER', 'aligned PER', 'XML'];
 const BER = 1;
@@ -153,4 +159,33 @@ async function nextCdr(window: OctetWindow, framing: CdrFraming): Promise<Cdr> {
 /** Of what is kept of it, long runs of digits are masked as a subscriber's: numbers are written in groups. */
 function faulty(detail: string): Buffer {
   return faultValue({ reason: 'malformed', detail });
+}
+
+/** By their tags in GPRSRecord and CHFRecord (TS 32.298). */
+const READERS: ReadonlyMap<number, (fields: Fields, mapping: CdrMapping) => ReadCdr> = new Map([
+  [78, readSgwCdr],
+  [79, readPgwCdr],
+  [200, readChfCdr],
+]);
+
+/**
+ * The flow records of one CDR, as `docs/reference/cdr.md` maps them: one for each container; for a CDR without any, one of 0 octets, so
+ * that its number is not missing. A text says why the octets are no such CDR. Never throws.
+ */
+export function cdrFlowRecords(octets: Uint8Array, mapping: CdrMapping): Candidate[] | string {
+  const record = readBer(octets);
+  if (typeof record === 'string') return record;
+  const reader = READERS.get(record.tag);
+  if (reader === undefined) return `no PGW-CDR and no CHF-CDR: its tag is ${record.tag}, not 79 or 200`;
+  const { common, subscriber, number, usages, unused, fault } = reader(byTag(record), mapping);
+  if (usages.length >= RECORDS_PER_CDR) return `${usages.length} containers`;
+  const numbered = (place: number) => (typeof number === 'number' ? number * RECORDS_PER_CDR + place : number);
+  const recordOf = (usage: Candidate, place: number) => ({
+    ...common,
+    localSequenceNumber: numbered(place),
+    ...subscriberFields(subscriber, usage.startTime, mapping),
+    ...usage,
+    ...(fault && { fault }),
+  });
+  return usages.length === 0 || fault ? [recordOf(unused, 0)] : usages.map((usage, i) => recordOf(usage, i + 1));
 }

@@ -1,8 +1,7 @@
 import { requirePatchedKafkajsVersion } from './kafkajs-internals.ts';
-import { patchAbortedTransactions } from './patch-aborted-transactions.ts';
 import { patchConnectionAnswers } from './patch-connection-answers.ts';
 import { patchEncodedRecords } from './patch-encoded-records.ts';
-import { patchRecordSets } from './patch-record-sets.ts';
+import { patchAbortedTransactions, patchRecordSets } from './patch-record-sets.ts';
 
 let isApplied = false;
 

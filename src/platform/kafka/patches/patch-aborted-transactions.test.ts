@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type FetchedRecord, markAborted } from './patch-aborted-transactions.ts';
+import { type FetchedRecord, markAborted } from './patch-record-sets.ts';
 
 const ABORT = Buffer.from([0, 0, 0, 0]);
 const COMMIT = Buffer.from([0, 0, 0, 1]);

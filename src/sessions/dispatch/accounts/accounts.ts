@@ -1,12 +1,13 @@
 import { dirname, resolve } from 'node:path';
+import type { JWTVerifyGetKey } from 'jose';
 import type { Clock } from '../../../platform/clock.ts';
 import { ConfigError } from '../../../platform/config/config-error.ts';
 import { readTlsFiles } from '../../../platform/network/tls-files.ts';
 import type { Logger } from '../../../platform/telemetry/logger.ts';
 import type { Application, Catalogue } from '../../../rating/catalogue.ts';
+import { ACCOUNT_ALGORITHMS, ACCOUNT_TYPE, accountClaimsSchema } from '../../protocol/account-assertion.ts';
 import { accountNameFault } from '../../protocol/account-name.ts';
 import type { DispatchConfig } from '../dispatch-config.ts';
-import { assertionVerifier } from './account-assertion-verifier.ts';
 import { AccountCallback } from './account-callback.ts';
 import { type AccountSettings, accountSchema } from './account-config-schema.ts';
 import { readAccountRegistry, registryVerifier } from './account-registry.ts';
@@ -18,6 +19,7 @@ import {
   verifiedAccount,
 } from './account-verifier.ts';
 import { readKeySet, remoteKeySet } from './read-key-set.ts';
+import { verifyAssertion } from './verify-assertion.ts';
 
 const RETRY_AFTER_MS = 1000;
 
@@ -198,4 +200,43 @@ function developmentVerifier(
 
 function isLoopback(host: string): boolean {
   return /^127(\.\d{1,3}){3}$/.test(host) || host === '::1' || host === 'localhost';
+}
+
+interface AccountAssertionOptions {
+  applicationId: string;
+  /** Of the key set: `iss` of the assertions. */
+  issuer: string;
+  getKey: JWTVerifyGetKey;
+}
+
+/**
+ * Verifies account assertions that the sponsor of an application has signed. An assertion holds for this application, for the
+ * identity assertion that it names (`AccountClaims` says why), and once.
+ */
+export function assertionVerifier({ applicationId, issuer, getKey }: AccountAssertionOptions): AccountVerifier {
+  return {
+    async verify({ assertion, identity }, nowMs) {
+      if (assertion === undefined) return unverified("send the sponsor's account assertion as accountAssertion");
+      const verdict = await verifyAssertion(assertion, {
+        getKey,
+        issuer,
+        algorithms: ACCOUNT_ALGORITHMS,
+        typ: ACCOUNT_TYPE,
+        claims: accountClaimsSchema,
+        nowMs,
+      });
+      if (verdict.fault !== undefined)
+        return unverified(`the account assertion is ${verdict.fault}: ${verdict.detail}`);
+      const { claims } = verdict;
+      if (claims.applicationId !== applicationId) return unverified('the account assertion is of another application');
+      if (claims.identity.iss !== identity.iss || claims.identity.jti !== identity.jti) {
+        return unverified('the account assertion is bound to another identity assertion');
+      }
+      const named = verifiedAccount(claims.sub);
+      if (named.refusal !== undefined) return named;
+      // An application of its own each: an issuer of this name may sign identities or another application's accounts, too.
+      const id = { issuer: `account ${applicationId} ${issuer}`, id: claims.jti, expiresAtMs: claims.exp * 1000 };
+      return { account: named.account, assertion: id };
+    },
+  };
 }

@@ -5,7 +5,7 @@ import { open } from 'lmdb';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { MSISDN, OPERATOR_SECRET, TestDispatch } from '../dispatch.fixture.ts';
 import { takeUpdates } from '../quota/take-updates.ts';
-import { eraseSubscriber } from './erase-subscriber.ts';
+import { eraseSubscriber } from '../routes/erasure-routes.ts';
 
 const OTHER = '491709999999';
 const ACCOUNT = 'alice-in-the-application';

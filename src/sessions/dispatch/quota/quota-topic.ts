@@ -2,7 +2,6 @@ import type { Batch, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { isTopicMissing } from '../../../platform/kafka/kafka-failure.ts';
 import { recordsOfBatch } from '../../../platform/kafka/patches/patch-record-sets.ts';
 import type { QuotaUpdate } from '../../../rating/quota-updates.ts';
-import { QuotaTopicError } from './quota-topic-error.ts';
 import type { UpdateBatch } from './take-updates.ts';
 
 export interface QuotaTopicOptions {
@@ -159,5 +158,18 @@ export class QuotaTopicReader {
     if (this.#left.size > 0) return;
     this.#options.onProblem(this.#unreadable);
     this.#arrive();
+  }
+}
+
+/** The topic of quota updates cannot be read. */
+class QuotaTopicError extends Error {
+  readonly code: 'topic_missing' | 'kafka_unreachable';
+  readonly canRetry: boolean;
+
+  constructor(code: QuotaTopicError['code'], message: string, cause: unknown) {
+    super(message, { cause });
+    this.name = 'QuotaTopicError';
+    this.code = code;
+    this.canRetry = code === 'kafka_unreachable';
   }
 }

@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { createLocalJWKSet } from 'jose';
 import * as z from 'zod';
+import { formatIp, parseIp } from '../../../rating/ip-address.ts';
 import {
   type SessionRequest,
   type SessionStatus,
@@ -9,21 +11,20 @@ import {
   sessionStatusSchema,
 } from '../../protocol/dispatch-messages.ts';
 import type { IdentityClaims } from '../../protocol/identity-assertion.ts';
+import { verifySessionToken } from '../../protocol/session-token.ts';
 import type { OneTimeAssertion } from '../accounts/account-verifier.ts';
 import type { IdentityVerdict } from '../accounts/identity.ts';
-import { isRefused, type Refused } from '../context.ts';
+import { type DispatchContext, isRefused, type Refused } from '../context.ts';
 import type { DispatchSession } from '../dispatch-session.ts';
 import { endSession } from '../end-session.ts';
 import { openSession } from '../open-session.ts';
 import { renewSession } from '../renew-session.ts';
 import { remainingFor } from '../reports/take-reports.ts';
-import { sessionOfToken } from '../session-of-token.ts';
 import { type SessionProof, USED_IDENTITY } from '../session-proof.ts';
-import { oneForm } from '../terminal-address.ts';
+import { publicKeys } from '../token-signing-keys.ts';
 import { refusalsOf, sendRefusal } from './dispatch-refusal.ts';
 import type { HttpOptions } from './http-options.ts';
 import type { RateLimits } from './rate-limits.ts';
-import { bearerOf } from './secret-check.ts';
 
 const ENTITLEMENT = [
   'unknown_application',
@@ -203,4 +204,46 @@ function statusOf({ context }: HttpOptions, session: DispatchSession): SessionSt
     usedSponsoredOctets,
     remainingOctets: remainingFor(context, session),
   };
+}
+
+/** The secret or token of `Authorization: Bearer`; undefined when the header is not of that form. */
+function bearerOf(authorization: string | undefined): string | undefined {
+  return /^Bearer ([^\s]+)$/i.exec(authorization ?? '')?.[1];
+}
+
+interface TokenHolder {
+  sessionId: string;
+  token: string | undefined;
+  /** Where the request comes from. */
+  terminalIp: string;
+}
+
+/**
+ * Returns the session of a token, at the address that the token was given to. Any token of the session will do that has
+ * not expired, as the answer with a newer one may have been lost. With `mustBeOpen`, one that is over is refused.
+ */
+async function sessionOfToken(
+  { store, clock }: DispatchContext,
+  { sessionId, token, terminalIp }: TokenHolder,
+  mustBeOpen: boolean,
+): Promise<DispatchSession | Refused> {
+  const session = store.session(sessionId);
+  if (session === undefined) return { refusal: 'session_unknown' };
+  if (mustBeOpen && session.state !== 'open') return { refusal: 'session_over' };
+  if (token === undefined) return { refusal: 'token_invalid', detail: 'there is none' };
+  const verdict = await verifySessionToken(token, {
+    getKey: createLocalJWKSet(publicKeys(store.fact('signingKeys') ?? [])),
+    proxyId: session.proxyId,
+    nowMs: clock.nowMs(),
+  });
+  if ('refusal' in verdict) return { refusal: 'token_invalid', detail: verdict.detail };
+  if (verdict.claims.sessionId !== sessionId) return { refusal: 'token_invalid', detail: 'it is of another session' };
+  if (session.terminalIp !== terminalIp) return { refusal: 'token_invalid', detail: 'it was given to another address' };
+  return session;
+}
+
+/** An address in its one form: IPv4 also where it came as ::ffff:a.b.c.d. What is no address stays as it is. */
+function oneForm(address: string): string {
+  const words = new Uint32Array(4);
+  return parseIp(address, words, 0) ? formatIp(words) : address;
 }
