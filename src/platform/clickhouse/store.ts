@@ -135,7 +135,7 @@ function asStoreError(cause: unknown): StoreError {
   const message = cause instanceof Error ? cause.message : String(cause);
   const number = errorNumber(cause);
   if (number === null) {
-    const refusal = tlsFailure(cause, 'store.ssl');
+    const refusal = tlsFailure(cause, 'store.tls');
     if (refusal !== null) return new StoreError('store_refused', `ClickHouse cannot be trusted: ${refusal}`, { cause });
     return new StoreError('store_unreachable', `ClickHouse does not answer: ${message}`, { cause, canRetry: true });
   }
