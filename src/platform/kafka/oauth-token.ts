@@ -85,7 +85,7 @@ async function fetchToken(options: TokenOptions, askedAtMs: number): Promise<Tok
   }
 }
 
-/** Stands in for fetch, which takes no certificates and refuses some ports. */
+/** Replaces fetch, which takes no certificates and refuses some ports. */
 async function post(
   url: string,
   init: oauth.CustomFetchOptions<string, unknown>,

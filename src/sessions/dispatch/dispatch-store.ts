@@ -171,7 +171,7 @@ export class DispatchStore {
   putSession(session: DispatchSession): void {
     const { sessionId, subscriber, planId, isSettled } = session;
     const before = this.session(sessionId);
-    // A proxy keeps the first of two announcements of one revision, whoever sends them.
+    // A proxy keeps the first of two announcements of one revision, whichever request sends them.
     assert(
       before === undefined || isRevised(before, session),
       'another token or key of a session needs a higher revision',
