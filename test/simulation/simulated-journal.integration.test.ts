@@ -10,10 +10,17 @@ import { structureOf } from '../../src/platform/clickhouse/native-block.ts';
 import { LogRecord } from '../../src/platform/kafka/log-record.ts';
 import { summarise } from '../../src/rating/batch-summary.ts';
 import { decodeJson } from '../../src/rating/decode/decode-json.ts';
-import { PLAIN_RULES, FlowBatch } from '../../src/rating/flow-record.ts';
+import { FlowBatch, PLAIN_RULES } from '../../src/rating/flow-record.ts';
 import { Lane } from '../../src/rating/lane.ts';
 import { admit, classifyBatch, rateBatch } from '../../src/rating/pipeline.ts';
-import { type CounterRow, counterRows, type IdentityRow, identityRows, type RestoredCounters, type RestoredIdentities } from '../../src/rating/restored-columns.ts';
+import {
+  type CounterRow,
+  counterRows,
+  type IdentityRow,
+  identityRows,
+  type RestoredCounters,
+  type RestoredIdentities,
+} from '../../src/rating/restored-columns.ts';
 import { Rules } from '../../src/rating/rules.ts';
 import { PSEUDONYM_KEY } from './engine-slot.ts';
 import { SimulatedEvidence } from './simulated-evidence.ts';
