@@ -26,8 +26,8 @@ export async function engineCommand({ broker, group, store, maxDelayMs = 100 }: 
     brokers: [broker],
     topic: TOPIC,
     groupId: group,
-    maxOctetsPerPartition: 8 * 2 ** 20,
-    maxWaitMs: 100,
+    maxBytesPerPartition: 8 * 2 ** 20,
+    fetchWaitTimeoutMs: 100,
     avro: { schemas: { [SCHEMA_ID]: 'flow-record.avsc' } },
   };
   await writeFile(

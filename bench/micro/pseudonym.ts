@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { subscriberOfRank } from '../../src/generator/generated-subscribers.ts';
 import { Random } from '../../src/generator/random.ts';
-import { subscriberOfRank } from '../../src/generator/subscribers.ts';
 import { PseudonymKey } from '../../src/rating/subscribers.ts';
 import type { BenchmarkGroup, Prepared } from './benchmark.ts';
 

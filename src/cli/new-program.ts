@@ -1,10 +1,10 @@
 import { Command } from 'commander';
-import { endWhenNobodyReads } from '../platform/lifecycle.ts';
+import { endOnClosedPipe } from '../platform/lifecycle.ts';
 import { ENGINE_VERSION } from '../platform/package-paths.ts';
 
 /** The program without its commands. */
 export function newProgram(): Command {
-  endWhenNobodyReads(process.stdout);
+  endOnClosedPipe(process.stdout);
   return new Command('zerorate')
     .description(
       'A carrier’s zero-rating billing engine: flow records in, the sponsor’s account charged, remaining quota out.',

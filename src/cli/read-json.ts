@@ -17,7 +17,7 @@ export interface JsonFile {
 
 /** A file that holds JSON. Throws a ConfigError that names the line at which it stops being that. */
 export function readJsonFile(path: string): JsonFile {
-  const octets = readOctets(path);
+  const octets = readFileBytes(path);
   if (/^(fffe|feff)/.test(octets.subarray(0, 2).toString('hex'))) {
     throw new ConfigError(
       `${path}: is text in UTF-16: re-saved by an editor; use the original file, which is in UTF-8`,
@@ -44,7 +44,7 @@ export function withoutResaving(octets: Buffer): Buffer {
 }
 
 /** The octets of a file. Throws a ConfigError for one that cannot be read. */
-export function readOctets(path: string): Buffer {
+export function readFileBytes(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {

@@ -22,9 +22,9 @@ const CHANGES: Readonly<Record<string, readonly (readonly [string, string])[]>> 
   ],
   'dispatch.yaml': [
     ['# pseudonymKey: { file: /run/secrets/pseudonym-key }', 'pseudonymKey: { file: pseudonym.key }'],
-    ['checkEveryMs: 5000', 'checkEveryMs: 1000'],
+    ['checkIntervalMs: 5000', 'checkIntervalMs: 1000'],
   ],
-  'gateway.yaml': [['afterMs: 5000', 'afterMs: 2000']],
+  'gateway.yaml': [['intervalMs: 5000', 'intervalMs: 2000']],
   'proxy.yaml': [['intervalMs: 60000', 'intervalMs: 5000']],
 };
 

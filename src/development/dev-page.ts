@@ -119,15 +119,15 @@ function card(account) {
 }
 
 function show(terminal) {
-  const { account, msisdn, address, standing, messages, events } = terminal;
+  const { account, msisdn, address, status, messages, events } = terminal;
   const parts = card(account);
-  const isSponsored = standing.proxyId !== null;
-  parts.badge.textContent = isSponsored ? 'session at ' + standing.proxyId : 'no session: ' + (standing.reason ?? 'none yet');
+  const isSponsored = status.proxyId !== null;
+  parts.badge.textContent = isSponsored ? 'session at ' + status.proxyId : 'no session: ' + (status.reason ?? 'none yet');
   parts.badge.className = 'badge ' + (isSponsored ? 'good' : 'bad');
   const facts = [
     ['number, address', msisdn + ', ' + address],
-    ['remaining quota', standing.remainingOctets === null ? (isSponsored ? 'no limit' : 'not known') : octets(standing.remainingOctets)],
-    ['of this session', isSponsored ? octets(standing.usedSponsoredOctets) + ' of ' + octets(standing.sponsoredOctetsCap) : 'none'],
+    ['remaining quota', status.remainingOctets === null ? (isSponsored ? 'no limit' : 'not known') : octets(status.remainingOctets)],
+    ['of this session', isSponsored ? octets(status.usedSponsoredOctets) + ' of ' + octets(status.sponsoredOctetsCap) : 'none'],
   ];
   parts.facts.replaceChildren(...facts.flatMap(([name, value]) => [make('dt', name), make('dd', value)]));
   parts.messages.replaceChildren(...messages.map((message) => {

@@ -1,14 +1,14 @@
-import type { ContentType } from '../sessions/protocol/content-octets.ts';
+import type { SessionContentType } from '../sessions/protocol/content-octets.ts';
 import { type Attachment, attachToGateway } from '../sessions/terminal/attach-to-gateway.ts';
 import { describeDelivery, describeEvent } from '../sessions/terminal/describe.ts';
 import type { PathKind, PathOctets } from '../sessions/terminal/octet-ledger.ts';
-import { Terminal, type TerminalStanding } from '../sessions/terminal/terminal.ts';
+import { Terminal, type TerminalStatus } from '../sessions/terminal/terminal.ts';
 import type { Delivery } from '../sessions/terminal/terminal-event.ts';
 import type { StatisticsRow } from '../sessions/terminal/usage-statistics.ts';
 
 const SHOWN_LINES = 12;
 const ASK_AGAIN_AFTER_MS = 5000;
-const LISTENED_TO: readonly ContentType[] = ['text', 'image'];
+const LISTENED_TO: readonly SessionContentType[] = ['text', 'image'];
 
 export interface DevTerminalOptions {
   account: string;
@@ -26,7 +26,7 @@ export interface ShownMessage {
   direction: 'sent' | 'received';
   /** The other terminal's account, or the media host. */
   peer: string;
-  contentType: ContentType;
+  contentType: SessionContentType;
   text: string;
   /** Of what was sent: by which way. */
   delivery?: string;
@@ -36,7 +36,7 @@ export interface TerminalState {
   account: string;
   msisdn: string;
   address: string;
-  standing: TerminalStanding;
+  status: TerminalStatus;
   octets: Record<PathKind, PathOctets>;
   statistics: StatisticsRow[];
   messages: ShownMessage[];
@@ -112,7 +112,7 @@ export class DevTerminal {
       account: this.account,
       msisdn: this.msisdn,
       address: this.#attachment?.terminalIp ?? '',
-      standing: terminal.standing,
+      status: terminal.status,
       octets: terminal.octets(),
       statistics: terminal.statistics(),
       messages: [...this.#messages].reverse(),

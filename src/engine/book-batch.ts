@@ -19,11 +19,11 @@ import type { SourceGap } from './resume-offset.ts';
 
 export interface WorkerSettings {
   maxRecords: number;
-  maxOctets: number;
+  maxBytes: number;
   /** What the batches of all lanes may take together; see `BatchMemory`. */
   maxTotalBytes?: number;
   maxDelayMs: number;
-  rejectionPayloadOctets: number;
+  rejectionPayloadBytes: number;
   /** Rows of leakage that a batch keeps; 0: none are kept. */
   leakageRows?: number;
   duplicateWindowRecords: number;
@@ -109,9 +109,9 @@ async function rateAndBook(
   const openCounters = state.lane.counters.count;
   const windowRecords = Math.min(state.lane.position, settings.duplicateWindowRecords);
   steps.next('encode');
-  const { pseudonymKey, rejectionPayloadOctets, leakageRows = DEFAULT_LEAKAGE_ROWS } = settings;
+  const { pseudonymKey, rejectionPayloadBytes, leakageRows = DEFAULT_LEAKAGE_ROWS } = settings;
   const payloadOf = (row: number) =>
-    rejectedPayload(batch.value(row), open.context.decode, pseudonymKey, rejectionPayloadOctets);
+    rejectedPayload(batch.value(row), open.context.decode, pseudonymKey, rejectionPayloadBytes);
   const names = { nodes: state.lane.nodes.list, tags: rules.evidence.tags };
   const summary = summarise(batch, leakageOf(batch, names, leakageRows));
   const block = journalBlock(batch, payloadOf, summary, place, state.lane, rules, memory);
@@ -227,8 +227,8 @@ export interface EngineEvents {
 }
 
 /** Notifies all listeners, one after the other. */
-export function tellAll(listeners: readonly Partial<EngineEvents>[]): EngineEvents {
-  const each = (tell: (listener: Partial<EngineEvents>) => void) => listeners.forEach(tell);
+export function notifyAll(listeners: readonly Partial<EngineEvents>[]): EngineEvents {
+  const each = (notify: (listener: Partial<EngineEvents>) => void) => listeners.forEach(notify);
   return {
     onAssigned: (log, cursor) => each((listener) => listener.onAssigned?.(log, cursor)),
     onReleased: (log) => each((listener) => listener.onReleased?.(log)),

@@ -144,9 +144,9 @@ export function runEngine(
     retry: { firstDelayMs: 10, maxDelayMs: 100, giveUpAfterMs: 5000 },
     settings: {
       maxRecords: options.maxRecords ?? 50,
-      maxOctets: 1 << 20,
+      maxBytes: 1 << 20,
       maxDelayMs: 10_000,
-      rejectionPayloadOctets: 4096,
+      rejectionPayloadBytes: 4096,
       recordRules: PLAIN_RULES,
       duplicateWindowRecords: 1000,
       pseudonymKey: PSEUDONYM_KEY,

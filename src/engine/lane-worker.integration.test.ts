@@ -60,9 +60,9 @@ function worker(
     },
     {
       maxRecords: 100,
-      maxOctets: 1 << 20,
+      maxBytes: 1 << 20,
       maxDelayMs: 60_000,
-      rejectionPayloadOctets: 100,
+      rejectionPayloadBytes: 100,
       recordRules: PLAIN_RULES,
       duplicateWindowRecords: 100,
       pseudonymKey: PSEUDONYM_KEY,
@@ -99,7 +99,7 @@ test('a batch whose time is over takes what is at hand, and is booked then, with
 
 test('batches end at their cap in records, and at their cap in octets', async () => {
   const byRecords = worker({}, { maxRecords: 8 });
-  const byOctets = worker({}, { maxOctets: records[0].value.length * 3 - 50 });
+  const byOctets = worker({}, { maxBytes: records[0].value.length * 3 - 50 });
   for (const { log, lane } of [byRecords, byOctets]) {
     await lane.assign(log, noBounds);
     await lane.deliver(log, records.slice(0, 20), decodeJson);

@@ -135,9 +135,9 @@ export class LaneWorker {
       if (next.done !== true && (await this.#isLastBooked(log, next.value, prove))) next = rest.next();
       while (next.done !== true) {
         const open = this.#open ?? (await this.#openBatch(log, next.value, decode));
-        next = fill(open, log, next.value, rest, this.#settings.maxOctets, prove);
+        next = fill(open, log, next.value, rest, this.#settings.maxBytes, prove);
         this.#batchMemory.count(open.batch);
-        const isDone = isFull(open.batch, this.#settings.maxOctets) || this.#batchMemory.isShort;
+        const isDone = isFull(open.batch, this.#settings.maxBytes) || this.#batchMemory.isShort;
         if (isDone) await this.#startCommit();
         // The other lanes run in between.
         else if (next.done !== true) await nextTurn();
@@ -232,7 +232,7 @@ export class LaneWorker {
     return this.#open;
   }
 
-  /** A log that is not assigned has lost what was buffered of it: going on would skip records. */
+  /** A log that is not assigned has lost what was buffered of it: continuing would skip records. */
   #heldLog(log: TopicPartition): HeldLog {
     const held = this.#held.get(nameOf(log));
     if (held !== undefined) return held;

@@ -49,8 +49,8 @@ export interface OpenBatch {
   sourceProof: SourceProof;
 }
 
-export function isFull(batch: FlowBatch, maxOctets: number): boolean {
-  return batch.count === batch.capacity || batch.readOctets >= maxOctets || batch.usageOctets >= MAX_USAGE_OCTETS;
+export function isFull(batch: FlowBatch, maxBytes: number): boolean {
+  return batch.count === batch.capacity || batch.readOctets >= maxBytes || batch.usageOctets >= MAX_USAGE_OCTETS;
 }
 
 /** The day of the first record's Kafka timestamp. Files, and Kafka records without a timestamp of this century: today. */
@@ -84,7 +84,7 @@ export function fill(
   log: TopicPartition,
   first: LogRecord,
   rest: Iterator<LogRecord>,
-  maxOctets: number,
+  maxBytes: number,
   prove: ProveRecord,
 ): IteratorResult<LogRecord> {
   const { batch, context, state, rules } = open;
@@ -92,7 +92,7 @@ export function fill(
   for (let taken = 1; ; taken++) {
     assertInOrder(open, log, record);
     admit(batch, record, context, state.lane, rules);
-    const isFilled = taken === RECORDS_A_TURN || isFull(batch, maxOctets);
+    const isFilled = taken === RECORDS_A_TURN || isFull(batch, maxBytes);
     const next = rest.next();
     if (next.done === true || isFilled) {
       open.sourceProof = prove(record);

@@ -80,7 +80,7 @@ async function quotaUpdatesOf(
 ): Promise<QuotaUpdates> {
   const { lane } = recovered;
   const { plans } = catalogue;
-  // Whether a period is a subscriber's newest one only the counters since then can tell.
+  // Whether a period is a subscriber's newest one only the counters since then show.
   const earliest = moves.reduce((day, { periodStart }) => Math.min(day, periodStart), NO_DAY);
   await reachBackTo(earliest, journal, name, recovered);
   // A plan that the catalogue has dropped since has no quota that anyone could use.

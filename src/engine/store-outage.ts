@@ -75,7 +75,7 @@ export function watchedJournal(journal: Journal, health: Health, outage?: StoreO
   };
 }
 
-/** The publisher, telling of its calls to `health`. */
+/** The publisher, reporting its calls to `health`. */
 export function watchedPublisher(publisher: QuotaPublisher, health: Health): QuotaPublisher {
   const watch = <T>(call: () => Promise<T>) => health.watch('quota updates', call, isProblem);
   return {

@@ -42,7 +42,7 @@ export function bookFact(
       name: `number ${number} of ${table}`,
       insert: (deadTokens) =>
         store.insertBlock((source) => factStatement(fact, source, deadTokens), structureOf(columns), block),
-      async standing() {
+      async status() {
         // Ownership is checked after that: an insert that lands between the two queries is recognised as ours.
         const found = await store.query(`SELECT 1 FROM ${table} WHERE number = ${number} LIMIT 1`);
         if (found.length === 0) return 'nothing';

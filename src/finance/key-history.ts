@@ -15,7 +15,7 @@ export async function compareKeyHistory(store: Store, history: readonly KeyState
 
 /**
  * Books what the store does not know yet of a key's history: its beginning, and each erasure once. From then on an engine
- * with an older key, or another, is refused. Gives how the key stood before that; an older and another key book nothing.
+ * with an older key, or another, is refused. Returns the key's state before that; an older and another key book nothing.
  */
 export async function bookKeyHistory(
   store: Store,
@@ -48,7 +48,7 @@ function bookState(store: Store, number: number, state: KeyState, nowMs: number)
   return bookFact(store, { table: 'pseudonym_keys', number, columns, isOurs });
 }
 
-/** Whether anything stands in the store under a pseudonym: a charge, or a rejected record. */
+/** Whether anything is in the store under a pseudonym: a charge, or a rejected record. */
 export async function hasBookings(store: Store, pseudonym: Uint8Array): Promise<boolean> {
   const hex = Buffer.from(pseudonym).toString('hex');
   const rows = await store.query(

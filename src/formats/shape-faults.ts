@@ -25,7 +25,7 @@ const NOUNS: Readonly<Record<string, string>> = {
   record: 'a map',
 };
 
-/** Holds a value against a schema. All faults at once; a schema's own messages go before the ones made here. */
+/** Checks a value against a schema. Returns all faults at once; a schema's own messages go before the ones made here. */
 export function shape<T>(schema: z.ZodType<T>, value: unknown): Shaped<T> {
   const knownKeys = new Map<string, string[]>();
   const error = (issue: RawIssue): string => {
@@ -38,7 +38,7 @@ export function shape<T>(schema: z.ZodType<T>, value: unknown): Shaped<T> {
   return { faults: withoutEchoes(result.error.issues.flatMap((issue) => faultsOf(issue, [], knownKeys))) };
 }
 
-/** A misspelled key is one fault, not two: the key that was meant is not told as missing. */
+/** A misspelled key is one fault, not two: the key that was meant is not reported as missing. */
 function withoutEchoes(faults: readonly (ShapeFault & { meant?: string | null })[]): ShapeFault[] {
   const meant = new Set(
     faults.flatMap(({ path, meant }) => (meant ? [JSON.stringify([...path.slice(0, -1), meant])] : [])),

@@ -1,17 +1,17 @@
 import { CONTENT_TYPES, type FlowRecord } from '../rating/flow-record.ts';
 import { type GenerateSettings, identitiesOf, NO_IDENTITIES, tagAndIpShare } from './generate-options.ts';
+import { drawSubscriber, terminalIp } from './generated-subscribers.ts';
 import type { Random } from './random.ts';
 import { createRemoteAddresses } from './remote-addresses.ts';
-import { drawSubscriber, terminalIp } from './subscribers.ts';
 import { drawTraffic, MAX_DURATION_MS } from './traffic.ts';
 
 /** A record's evidence of an application: its tag, an address of its proxies, both, an identity, or none. */
 const EVIDENCES = ['tagged', 'ipMatched', 'unmatched', 'tagAndIp', 'identified'] as const;
-export type Evidence = (typeof EVIDENCES)[number];
+export type GeneratedEvidence = (typeof EVIDENCES)[number];
 
 export interface DrawnRecord {
   record: FlowRecord;
-  evidence: Evidence;
+  evidence: GeneratedEvidence;
 }
 
 /** Draws the valid record at a place from 0 to `settings.records` - 1, which determines its time in the span. */
@@ -22,7 +22,7 @@ const DAY_MS = 86_400_000;
 const DISORDER_MS = 900_000;
 // One in ten unmatched records carries an unclaimed tag.
 const UNCLAIMED_TAG_SHARE = 0.1;
-const UNCLAIMED_TAG = 'nobodys-tag';
+const UNCLAIMED_TAG = 'unassigned-tag';
 const TCP = 6;
 const UDP = 17;
 
@@ -64,7 +64,7 @@ export function createFlowRecordDrawer(settings: GenerateSettings, random: Rando
 }
 
 interface Remote {
-  evidence: Evidence;
+  evidence: GeneratedEvidence;
   /** Index into the targets. */
   target: number | null;
   remoteIp: string;

@@ -51,7 +51,7 @@ export interface GenerateOptions {
   terse?: boolean;
   /** Faults of malformed records; a format that cannot hold them all narrows this. */
   malformations?: readonly Malformation[];
-  /** Length of an oversized record: choose it above the engine's `limits.maxRecordOctets`. */
+  /** Length of an oversized record: choose it above the engine's `limits.maxRecordBytes`. */
   oversizedOctets?: number;
 }
 

@@ -1,5 +1,5 @@
 import type { Candidate, FlowRecord } from '../rating/flow-record.ts';
-import type { Evidence } from './draw-flow-record.ts';
+import type { GeneratedEvidence } from './draw-flow-record.ts';
 import type { Malformation } from './malformations.ts';
 
 /**
@@ -7,6 +7,6 @@ import type { Malformation } from './malformations.ts';
  * identity of an earlier one and other octets.
  */
 export type GeneratedRecord =
-  | { kind: 'usual' | 'late'; record: FlowRecord; evidence: Evidence }
+  | { kind: 'usual' | 'late'; record: FlowRecord; evidence: GeneratedEvidence }
   | { kind: 'duplicate' | 'conflicting'; record: FlowRecord }
   | { kind: 'malformed'; malformation: Malformation; key: string; fields: Candidate };

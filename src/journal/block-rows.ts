@@ -5,7 +5,7 @@ import type { FlowBatch } from '../rating/flow-record.ts';
 import type { TopicPartition } from '../rating/lane.ts';
 import { REASON_CODE } from '../rating/outcome.ts';
 
-/** Codes of a few texts; those below 0 stand for the empty text. */
+/** Codes of a few texts; those below 0 are the empty text. */
 type Codes = Int32Array | Uint8Array;
 
 /**

@@ -17,12 +17,12 @@ function book(fates: readonly [failure: StoreError | null, found: Look][]) {
     const [failure] = fates[inserts++];
     if (failure !== null) throw failure;
   };
-  const standing = async () => {
+  const status = async () => {
     const [, found] = fates[looks++];
     if (found instanceof StoreError) throw found;
     return found;
   };
-  return insertOnce({ name: 'entry 1', insert, standing }, RETRY, CLOCK);
+  return insertOnce({ name: 'entry 1', insert, status }, RETRY, CLOCK);
 }
 
 test('an insert that refuses itself, because it had landed when its answer was lost, is booked', async () => {

@@ -14,7 +14,7 @@ import type { BatchSummary, Leakage } from '../rating/batch-summary.ts';
 import type { Catalogue } from '../rating/catalogue.ts';
 import type { FlowBatch } from '../rating/flow-record.ts';
 import type { Lane } from '../rating/lane.ts';
-import { failedAtTheDoor, isCharged, OUTCOMES, outcomeOf, REASONS } from '../rating/outcome.ts';
+import { failedAtIngress, isCharged, OUTCOMES, outcomeOf, REASONS } from '../rating/outcome.ts';
 import type { Rules } from '../rating/rules.ts';
 import { PSEUDONYM_OCTETS, PSEUDONYM_WORDS } from '../rating/subscribers.ts';
 import { type BatchPlace, BlockMemory, BlockRows, batchDigest, seenIdentities } from './block-rows.ts';
@@ -80,7 +80,7 @@ export function journalBlock(
   const leakage = leakageElements(summary.leakage, rules);
   const seen = seenIdentities(batch, lane.nodes.list, memory);
   const lists = [...outcomes.elements, strings(seen.nodes), ...seen.elements, ...leakage.elements];
-  const digest = digestOf(place, numbers, rules.catalogue.hash, rowColumns, lists);
+  const digest = digestOfColumns(place, numbers, rules.catalogue.hash, rowColumns, lists);
   const texts = [rules.catalogue.hash, ENGINE_VERSION, digest, place.gapReason, place.sourceProof ?? NO_PROOF];
   const columns = [
     ...rowColumns,
@@ -107,7 +107,7 @@ const LEAKAGE_LISTS = 8;
  * Returns the digest of a batch from its numbers, in the order of BATCH_NUMBERS, and all of its lists. A batch without leakage has
  * the digest that it had before there was any.
  */
-export function digestOf(
+export function digestOfColumns(
   place: BatchPlace,
   numbers: readonly number[],
   catalogueHash: string,
@@ -150,7 +150,7 @@ function pseudonyms(batch: FlowBatch, { rows, height, memory }: BlockRows, subsc
   for (let at = 0; at < rows.length; at++) {
     const row = rows[at];
     const from = at * PSEUDONYM_WORDS;
-    if (failedAtTheDoor(batch.reason[row])) words.fill(0, from, from + PSEUDONYM_WORDS);
+    if (failedAtIngress(batch.reason[row])) words.fill(0, from, from + PSEUDONYM_WORDS);
     else subscribers.copyPseudonym(batch.subscriber[row], words, from);
   }
   words.fill(0, rows.length * PSEUDONYM_WORDS);

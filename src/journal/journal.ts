@@ -126,7 +126,7 @@ interface NumberedInsert {
    */
   insert(deadTokens: number): Promise<void>;
   /** What is under the number now. */
-  standing(): Promise<'ours' | 'another' | 'nothing'>;
+  status(): Promise<'ours' | 'another' | 'nothing'>;
 }
 
 /**
@@ -145,7 +145,7 @@ interface NumberedInsert {
  * not answer for too long.
  */
 export async function insertOnce(
-  { name, insert, standing }: NumberedInsert,
+  { name, insert, status }: NumberedInsert,
   retry: RetryPolicy,
   clock: Pick<Clock, 'monotonicMs' | 'sleep'>,
 ): Promise<'booked' | 'fenced'> {
@@ -156,11 +156,11 @@ export async function insertOnce(
       () => null,
       (error: StoreError) => error,
     );
-    const found = await standing().catch((error: StoreError) => error);
+    const found = await status().catch((error: StoreError) => error);
     if (found === 'ours') return 'booked';
     if (found === 'another' || (found === 'nothing' && failure?.code === 'batch_fenced')) return 'fenced';
     const unread = found === 'nothing' ? null : found;
-    // What refused it may be this very insert, which landed before its answer was lost: only a look can tell.
+    // What refused it may be this very insert, which landed before its answer was lost: only a look into the journal shows it.
     const reason = failure?.code === 'batch_fenced' ? unread : (failure ?? unread);
     if (reason === null) {
       if (++deadTokens > MAX_DEAD_TOKENS) throw broken(name);
@@ -193,17 +193,16 @@ export async function insertBlockOnce(
   const name = `batch ${laneSequence} of lane ${log.lane}`;
   let digest: string | null = null;
   const insert = (deadTokens: number) => journal.insert(block, deadTokens);
-  const standing = async () => {
+  const status = async () => {
     digest = await journal.digestAt(log.lane, laneSequence);
     if (digest === null) return 'nothing';
     return digest === block.digest ? 'ours' : 'another';
   };
-  if ((await insertOnce({ name, insert, standing }, retry, clock)) === 'fenced') throw fenced(name, digest);
+  if ((await insertOnce({ name, insert, status }, retry, clock)) === 'fenced') throw fenced(name, digest);
 }
 
-function fenced(name: string, standing: string | null): StoreError {
-  const other =
-    standing === null ? 'the lane is not where this writer left it' : `batch ${standing.slice(0, 12)} is there`;
+function fenced(name: string, status: string | null): StoreError {
+  const other = status === null ? 'the lane is not where this writer left it' : `batch ${status.slice(0, 12)} is there`;
   return new StoreError('batch_fenced', `${name} was not booked: ${other}`, { canRetry: true });
 }
 

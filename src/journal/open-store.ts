@@ -31,7 +31,7 @@ export async function openStore(
   }
 }
 
-/** Throws a ConfigError where they are no good. */
-export function storeCertificates({ ssl }: ServerStoreConfig): TlsCertificates {
-  return readTlsFiles(ssl ?? {}, 'store.ssl');
+/** Throws a ConfigError where they are invalid. */
+export function storeCertificates({ tls }: ServerStoreConfig): TlsCertificates {
+  return readTlsFiles(tls ?? {}, 'store.tls');
 }

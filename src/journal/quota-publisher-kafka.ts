@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { CompressionTypes, type ICustomPartitioner, type Kafka, type Producer } from 'kafkajs';
 import type { KafkaLogger } from '../platform/kafka/kafka.ts';
-import { causes, isOutage, isTopicMissing, refusalOf } from '../platform/kafka/kafka-failure.ts';
+import { causes, isOutage, isTopicMissing, kafkaRefusalOf } from '../platform/kafka/kafka-failure.ts';
 import type { EncodedRecords } from '../platform/kafka/patches/patch-encoded-records.ts';
 import type { AvroSchema } from '../rating/decode-avro.ts';
 import { type QuotaPublisher, QuotaPublisherError } from './journal.ts';
@@ -42,7 +42,7 @@ interface Claim {
  * Sends quota updates to a compacted topic, keyed by subscriber and plan (`subscriber|planId`), acknowledged by all replicas.
  * Each lane has a transactional producer, its transactional id `zerorate.<topic>.<lane>`: who claims the lane fences all
  * others, so that for a consumer that reads what is committed the last message of a key is the newest one. A failed publish
- * gives the claim up, because only another claim can tell what became of it.
+ * gives the claim up, because only another claim shows what became of it.
  */
 export function kafkaQuotaPublisher(options: KafkaQuotaPublisherOptions): QuotaPublisher {
   const { kafka, topic, partitions = DEFAULT_PARTITIONS, logger } = options;
@@ -153,7 +153,7 @@ function claimLost(lane: string, cause?: unknown): QuotaPublisherError {
 }
 
 function notSent(topic: string, cause: unknown): QuotaPublisherError {
-  const refusal = refusalOf(cause);
+  const refusal = kafkaRefusalOf(cause);
   if (refusal !== null)
     return new QuotaPublisherError('kafka_refused', `${topic}: ${refusal}`, { cause, canRetry: false });
   const why = cause instanceof Error ? cause.message : String(cause);

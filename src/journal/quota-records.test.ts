@@ -20,15 +20,15 @@ test('kafkajs reads the records back, in order, from the partition that it would
     isr: [1],
   }));
   fc.assert(
-    fc.property(fc.array(anyQuotaUpdate, { maxLength: 40 }), fc.integer({ min: 100, max: 2000 }), (sent, maxOctets) => {
-      const requests = encodeQuotaRecords(quotaUpdates(sent), partsOf, 3, maxOctets);
+    fc.property(fc.array(anyQuotaUpdate, { maxLength: 40 }), fc.integer({ min: 100, max: 2000 }), (sent, maxBytes) => {
+      const requests = encodeQuotaRecords(quotaUpdates(sent), partsOf, 3, maxBytes);
       for (const partition of [0, 1, 2]) {
         const got = requests.flatMap((request) => {
           const own = request.filter((records) => records.partition === partition);
           expect(own.length).toBeLessThanOrEqual(1);
           return own.flatMap(({ batch, count }) => {
             const records = batch.subarray(RECORDS_START);
-            expect(records.length <= maxOctets || count === 1).toBe(true);
+            expect(records.length <= maxBytes || count === 1).toBe(true);
             const { records: rows, restOctets } = decodeWithKafkajs(records, count);
             expect(restOctets).toBe(0);
             expect(rows.map(({ offset }) => Number(offset))).toEqual([...rows.keys()]);

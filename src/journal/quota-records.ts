@@ -68,13 +68,13 @@ export function quotaKey({ subscriber, planId }: Pick<QuotaUpdate, 'subscriber' 
 
 /**
  * Encodes updates, in order, as the records of their keys' partitions, and cuts them into requests: each has at most
- * `maxOctets` octets of a partition's records. They are measured first, so that each is written once, where it is sent from.
+ * `maxBytes` octets of a partition's records. They are measured first, so that each is written once, where it is sent from.
  */
 export function encodeQuotaRecords(
   updates: QuotaUpdates,
   partsOf: (head: QuotaUpdateHead) => QuotaUpdateParts,
   partitions: number,
-  maxOctets: number,
+  maxBytes: number,
 ): PartitionRecords[][] {
   const parts = updates.heads.map(partsOf);
   const valueOctets = new Uint32Array(updates.length);
@@ -87,7 +87,7 @@ export function encodeQuotaRecords(
     valueOctets[index] = valueLength(updates, index, shared);
     const partition = (murmur2(shared.key) & 0x7fffffff) % partitions;
     const before = batches[open[partition]];
-    if (before === undefined || !before.takes(shared.key.length, valueOctets[index], maxOctets)) {
+    if (before === undefined || !before.takes(shared.key.length, valueOctets[index], maxBytes)) {
       const request = before === undefined ? 0 : before.request + 1;
       open[partition] = batches.push(new OpenBatch(partition, request, shared.key.length, valueOctets[index])) - 1;
     }
@@ -145,9 +145,9 @@ class OpenBatch {
   }
 
   /** Makes room for one record more, where that is not too many octets. */
-  takes(keyOctets: number, valueOctets: number, maxOctets: number): boolean {
+  takes(keyOctets: number, valueOctets: number, maxBytes: number): boolean {
     const octets = this.#octets + recordLength(this.count, keyOctets, valueOctets);
-    if (octets > maxOctets) return false;
+    if (octets > maxBytes) return false;
     this.#octets = octets;
     this.count++;
     return true;

@@ -14,7 +14,7 @@ const LOOK_EVERY_MS = 20;
 export type PublishedEnd = Pick<QuotaUpdate, 'topic' | 'partition' | 'offset'>;
 
 /** What consumers end with, by `subscriber|planId`. */
-export interface QuotaState {
+export interface PublishedQuotas {
   /** Of one that keeps the last message of each key, as compaction does. */
   byCompaction: ReadonlyMap<string, QuotaUpdate>;
   /** Of one that keeps the highest (`periodStart`, `version`) of each key. */
@@ -23,7 +23,7 @@ export interface QuotaState {
   ends: ReadonlyMap<string, PublishedEnd>;
 }
 
-export interface QuotaTopic {
+export interface QuotaTopicAccess {
   kafka: Kafka;
   topic: string;
   /** `schemas/quota-update.avsc`. */
@@ -37,7 +37,7 @@ export interface QuotaTopic {
  * Reads what is committed of the topic, from its beginning or only its tail, up to where it ends now, in a group of its own.
  * Rejects at once when there is no such topic, and when nothing more comes for a minute before the end is reached.
  */
-export async function readQuotaState(options: QuotaTopic): Promise<QuotaState> {
+export async function readQuotaState(options: QuotaTopicAccess): Promise<PublishedQuotas> {
   const { kafka, topic, schema, schemaId, tailRecords = Number.POSITIVE_INFINITY } = options;
   const state = new Gathered();
   const { decode } = quotaUpdateCodec(schema, schemaId);
@@ -75,14 +75,14 @@ export async function readQuotaState(options: QuotaTopic): Promise<QuotaState> {
 }
 
 /** Of the file that a publisher wrote: a line that a crash left torn is not there yet. */
-export async function readQuotaFile(path: string): Promise<QuotaState> {
+export async function readQuotaFile(path: string): Promise<PublishedQuotas> {
   const state = new Gathered();
   const lines = (await readFile(path, 'utf8')).split('\n').slice(0, -1);
   for (const line of lines) state.add(quotaUpdateOfLine(line));
   return state;
 }
 
-class Gathered implements QuotaState {
+class Gathered implements PublishedQuotas {
   readonly byCompaction = new Map<string, QuotaUpdate>();
   readonly byVersion = new Map<string, QuotaUpdate>();
   readonly ends = new Map<string, PublishedEnd>();

@@ -29,7 +29,7 @@ export function onReloadSignal(reload: () => void): () => void {
 }
 
 /** A reader that has seen enough (`| head`) closes the pipe: that is an end, and no fault. Calling it again changes nothing. */
-export function endWhenNobodyReads(stream: NodeJS.WriteStream): void {
+export function endOnClosedPipe(stream: NodeJS.WriteStream): void {
   if (!stream.listeners('error').includes(endOnBrokenPipe)) stream.on('error', endOnBrokenPipe);
 }
 

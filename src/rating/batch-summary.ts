@@ -36,7 +36,7 @@ export interface Leakage {
 
 export const NO_LEAKAGE: Leakage = { maxRows: 0, rows: [] };
 
-/** Words that the batch's numbers for nodes and tags stand for. */
+/** Words behind the batch's numbers for nodes and tags. */
 export interface LeakageNames {
   nodes: readonly string[];
   /** The catalogue's tags. */

@@ -190,7 +190,7 @@ const V4_WORDS = [0, 0, 0xffff];
 /**
  * Longest matching prefix. Nested prefixes are cut into disjoint ranges once, so whatever the nesting a look-up is one
  * place in a directory and a few ranges beside each other: once for an IPv4 address, and for an IPv6 address once for each of
- * its words that a prefix reaches into; once more where prefixes stand in a cluster. See `WordMaps`.
+ * its words that a prefix reaches into; once more where prefixes are in a cluster. See `WordMaps`.
  *
  * A million prefixes take about 20 MiB where they are IPv4 and 40 MiB where they are IPv6; none takes more than 170 octets.
  */
@@ -223,7 +223,7 @@ export class PrefixTable {
       while (open > 0) {
         this.#findSlices(addresses, open, applications);
         this.#touch(open);
-        open = this.#goOn(addresses, open, applications);
+        open = this.#descend(addresses, open, applications);
       }
     }
   }
@@ -262,8 +262,8 @@ export class PrefixTable {
     this.#touched[0] = touched;
   }
 
-  /** Gives how many rows are at another map. */
-  #goOn(addresses: Uint32Array, open: number, entries: Int32Array): number {
+  /** Searches each open row's next map. Returns how many rows have a further one. */
+  #descend(addresses: Uint32Array, open: number, entries: Int32Array): number {
     let left = 0;
     for (let i = 0; i < open; i++) {
       const row = this.#rows[i];

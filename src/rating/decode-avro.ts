@@ -23,13 +23,13 @@ export interface AvroDecoderOptions {
    */
   header: 'auto' | 'confluent' | 'single-object' | 'bare';
   /** Default 4. */
-  idOctets?: IdOctets;
+  idBytes?: IdOctets;
 }
 
 /** Decodes records of schemas known from the start, and of those that it is taught. */
 export interface AvroDecoder extends Decoder {
   /** Whether `auto` distinguishes a bare record from a headed one whose schema is not known. */
-  readonly tellsHeaders: boolean;
+  readonly distinguishesHeaders: boolean;
   /** The id in the header of the record in [start, end) if no schema of that id is known; otherwise NO_ID. */
   unknownIdOf(octets: Uint8Array, start: number, end: number): number;
   /** From now on this id names this schema. One that is no flow record's makes its records `incompatible_schema`. */
@@ -47,19 +47,19 @@ const MAX_ID = 2 ** 32 - 1;
  * is made, on a schema that cannot be read as a flow record.
  */
 export function avroDecoder(options: AvroDecoderOptions): AvroDecoder {
-  const { readerSchema, header, idOctets = 4 } = options;
+  const { readerSchema, header, idBytes = 4 } = options;
   const reader = recordOf(readerSchema);
   const resolve = (schema: AvroSchema, name: string) => resolved(reader, schema, name);
   const bare = resolve(options.bareSchema ?? readerSchema, 'the schema of records without a header');
   const byId = new Map([...options.schemas].map(([id, schema]) => [id, resolve(schema, nameOf(id))]));
   const byFingerprint = fingerprinted([resolve(readerSchema, 'the flow record'), bare, ...byId.values()]);
-  const tellsHeaders = header !== 'auto' || startsWithNodeId(reader, bare.type);
-  const headerOctets = 1 + idOctets;
+  const distinguishesHeaders = header !== 'auto' || startsWithNodeId(reader, bare.type);
+  const headerBytes = 1 + idBytes;
 
   const decodeHeaded = (octets: Buffer): Decoded | null => {
-    const isWhole = octets[0] === 0 && octets.length >= headerOctets;
-    const known = isWhole ? byId.get(schemaIdAt(octets, 0, idOctets)) : undefined;
-    return known === undefined ? null : known.decode(octets.subarray(headerOctets));
+    const isWhole = octets[0] === 0 && octets.length >= headerBytes;
+    const known = isWhole ? byId.get(schemaIdAt(octets, 0, idBytes)) : undefined;
+    return known === undefined ? null : known.decode(octets.subarray(headerBytes));
   };
   const decodeSingle = (octets: Buffer): Decoded | null => {
     const isWhole = isSingleObject(octets) && octets.length >= SINGLE_OBJECT_HEADER_OCTETS;
@@ -69,21 +69,21 @@ export function avroDecoder(options: AvroDecoderOptions): AvroDecoder {
   const decode: Decoder = (value) => {
     const octets = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
     if (header === 'bare') return bare.decode(octets);
-    if (header === 'confluent') return decodeHeaded(octets) ?? rejectUnknownSchema(octets, idOctets);
+    if (header === 'confluent') return decodeHeaded(octets) ?? rejectUnknownSchema(octets, idBytes);
     if (header === 'single-object') return decodeSingle(octets) ?? rejectNoSingleObject(octets);
     const decoded = octets[0] === 0 ? decodeHeaded(octets) : decodeSingle(octets);
     if (decoded !== null) return decoded;
-    const isBare = !tellsHeaders || (octets[0] !== 0 && !isSingleObject(octets));
-    return isBare ? bare.decode(octets) : rejectUnknownSchema(octets, idOctets);
+    const isBare = !distinguishesHeaders || (octets[0] !== 0 && !isSingleObject(octets));
+    return isBare ? bare.decode(octets) : rejectUnknownSchema(octets, idBytes);
   };
   let knownId = NO_ID; // the last one seen
   return Object.assign(decode, {
-    readFlow: flowReader(header, idOctets, bare.layout, byId),
-    tellsHeaders,
+    readFlow: flowReader(header, idBytes, bare.layout, byId),
+    distinguishesHeaders,
     unknownIdOf(octets: Uint8Array, start: number, end: number): number {
-      if (octets[start] !== 0 || end - start < headerOctets || !tellsHeaders) return NO_ID;
+      if (octets[start] !== 0 || end - start < headerBytes || !distinguishesHeaders) return NO_ID;
       if (header === 'bare' || header === 'single-object') return NO_ID;
-      const id = schemaIdAt(octets, start, idOctets);
+      const id = schemaIdAt(octets, start, idBytes);
       if (id !== knownId && !byId.has(id)) return id > MAX_ID ? NO_ID : id;
       knownId = id;
       return NO_ID;
@@ -154,11 +154,11 @@ function startsWithNodeId(reader: AvroRecord, type: AvroType | null): boolean {
 /** Reads datums of plain schemas, whichever schema id names them. */
 function flowReader(
   header: AvroDecoderOptions['header'],
-  idOctets: IdOctets,
+  idBytes: IdOctets,
   bareLayout: FlowLayout | null,
   byId: ReadonlyMap<number, Resolved>,
 ) {
-  const headerOctets = 1 + idOctets;
+  const headerBytes = 1 + idBytes;
   // The last ones seen: a topic's records nearly all have the same.
   let plainId = NO_ID;
   let plainLayout: FlowLayout = 'with identities';
@@ -168,9 +168,9 @@ function flowReader(
     if (!headed) {
       return bareLayout !== null && header !== 'single-object' && readAvroFlow(octets, start, end, fields, bareLayout);
     }
-    const datum = start + headerOctets;
+    const datum = start + headerBytes;
     if (first !== 0 || datum > end) return false;
-    const id = schemaIdAt(octets, start, idOctets);
+    const id = schemaIdAt(octets, start, idBytes);
     if (id !== plainId) {
       const layout = byId.get(id)?.layout ?? null;
       if (layout === null) return false;
@@ -199,8 +199,8 @@ const FINGERPRINT_OCTETS = 8;
 const SINGLE_OBJECT_HEADER_OCTETS = SINGLE_OBJECT.length + FINGERPRINT_OCTETS;
 
 /** The schema id, big-endian, of a header that begins at `start`. */
-function schemaIdAt(octets: Uint8Array, start: number, idOctets: IdOctets): number {
-  return idOctets === 4 ? wordAt(octets, start + 1) : wordAt(octets, start + 1) * 2 ** 32 + wordAt(octets, start + 5);
+function schemaIdAt(octets: Uint8Array, start: number, idBytes: IdOctets): number {
+  return idBytes === 4 ? wordAt(octets, start + 1) : wordAt(octets, start + 1) * 2 ** 32 + wordAt(octets, start + 5);
 }
 
 function wordAt(octets: Uint8Array, at: number): number {
@@ -217,14 +217,13 @@ function fingerprintAt(octets: Buffer): string {
 }
 
 /** What becomes of a record whose schema is not known, or was not: only its header is looked at. */
-export function rejectUnknownSchema(value: Uint8Array, idOctets: IdOctets = 4): Decoded {
+export function rejectUnknownSchema(value: Uint8Array, idBytes: IdOctets = 4): Decoded {
   if (isSingleObject(value)) return rejectUnknownFingerprint(value);
   if (value[0] !== 0) return fault('malformed', noHeader(value));
-  if (value.length <= idOctets) return fault('malformed', 'ends inside of the Confluent header');
-  const id = schemaIdAt(value, 0, idOctets);
+  if (value.length <= idBytes) return fault('malformed', 'ends inside of the Confluent header');
+  const id = schemaIdAt(value, 0, idBytes);
   // A registry counts from 1: the first half of a longer id.
-  const hint =
-    idOctets === 4 && id === 0 ? '; with ids of 8 octets, as Apicurio writes them, set avro.idOctets: 8' : '';
+  const hint = idBytes === 4 && id === 0 ? '; with ids of 8 octets, as Apicurio writes them, set avro.idBytes: 8' : '';
   return fault('unknown_schema', `no schema with the id ${id} is known${hint}`);
 }
 

@@ -119,7 +119,7 @@ export class FlowFields {
 /** Reads the record in `octets` from `start` to `end` that is valid and of the usual shape; false for all others, which `Decoder` and the validation judge. */
 type FlowReader = (octets: Uint8Array, start: number, end: number, fields: FlowFields) => boolean;
 
-/** Fields as they stand in a source's record: named, not yet validated. */
+/** Fields as they are in a source's record: named, not yet validated. */
 export type Candidate = Record<string, unknown>;
 
 /** `fault` when the bytes are no record at all; otherwise the fields, for `validateFlowRecord` to judge. */
@@ -143,10 +143,10 @@ export const MAX_TIME_MS = Date.UTC(2149, 5, 6);
 export interface RecordRules {
   msisdn: MsisdnForms;
   /** How much later than its log's time a record's times may be; 0: any time will do. */
-  maxFutureMs: number;
+  maxFutureSkewMs: number;
 }
 
-export const PLAIN_RULES: RecordRules = { msisdn: NORMAL_FORM_ONLY, maxFutureMs: 0 };
+export const PLAIN_RULES: RecordRules = { msisdn: NORMAL_FORM_ONLY, maxFutureSkewMs: 0 };
 
 /** What one record is checked against beside the types and ranges of its fields. */
 export interface RecordLimits {
@@ -166,9 +166,9 @@ export function isLogTime(timestampMs: number | null): timestampMs is number {
  * The last instant that a record's times may name. Its log's time is its own timestamp (Kafka), and where it has none the end of
  * the day (UTC) on which its batch was booked: both can be read again, so a replay decides as the engine did.
  */
-export function latestTimeOf(timestampMs: number | null, bookingDay: number, maxFutureMs: number): number {
-  if (maxFutureMs === 0) return Number.POSITIVE_INFINITY;
-  return (isLogTime(timestampMs) ? timestampMs : (bookingDay + 1) * DAY_MS) + maxFutureMs;
+export function latestTimeOf(timestampMs: number | null, bookingDay: number, maxFutureSkewMs: number): number {
+  if (maxFutureSkewMs === 0) return Number.POSITIVE_INFINITY;
+  return (isLogTime(timestampMs) ? timestampMs : (bookingDay + 1) * DAY_MS) + maxFutureSkewMs;
 }
 
 /** Bits of the code in columns that says how a record was recognised as an application's. */

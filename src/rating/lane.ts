@@ -5,7 +5,7 @@ import { PSEUDONYM_WORDS, type PseudonymKey, SubscriberTable } from './subscribe
 
 /**
  * All that rating remembers from record to record: the open counters, the identities seen, and the small integers that
- * stand for subscribers and nodes. It is a copy of what the journal holds, and can be thrown away at any time.
+ * are used for subscribers and nodes. It is a copy of what the journal holds, and can be thrown away at any time.
  */
 export class Lane {
   readonly subscribers: SubscriberTable;

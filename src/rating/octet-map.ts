@@ -1,7 +1,7 @@
 /** What `get` gives for a text that was never set. */
 export const ABSENT = -(2 ** 31);
 
-/** Numbers by short texts, looked up by the octets where they stand: no string is made. */
+/** Numbers by short texts, looked up by the octets where they are: no string is made. */
 export class OctetMap {
   #texts: (Uint8Array | undefined)[] = new Array(16).fill(undefined);
   #hashes = new Uint32Array(16);

@@ -53,11 +53,11 @@ describe('the first reason that applies is the record’s', () => {
     expect(reasonOf([guilt])).toBe(guilt.reason);
   });
 
-  const atTheDoor = GUILTS.slice(
+  const atIngress = GUILTS.slice(
     0,
     GUILTS.findIndex(({ reason }) => reason === 'conflicting_duplicate'),
   );
-  const pairs = atTheDoor.flatMap((first, at) => GUILTS.slice(at + 1).map((second) => ({ first, second })));
+  const pairs = atIngress.flatMap((first, at) => GUILTS.slice(at + 1).map((second) => ({ first, second })));
   // The same field cannot be wrong in two ways.
   const possible = pairs.filter(({ first, second }) =>
     Object.keys(first.fields).every((name) => !(name in second.fields)),

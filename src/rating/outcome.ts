@@ -127,6 +127,6 @@ export function isCharged(reasonCode: number): boolean {
 }
 
 /** Was the record rejected before its fields were taken? Then nothing but its bytes is known. */
-export function failedAtTheDoor(reasonCode: number): boolean {
+export function failedAtIngress(reasonCode: number): boolean {
   return reasonCode < REASON_CODE.conflicting_duplicate;
 }

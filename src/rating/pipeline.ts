@@ -132,7 +132,7 @@ function dayName(day: number): string {
   return new Date(day * DAY_MS).toISOString().slice(0, 10);
 }
 
-/** A record's place in its log, and where its key and value stand in `octets`, which may hold more than them. */
+/** A record's place in its log, and where its key and value are in `octets`, which may hold more than them. */
 export interface Incoming {
   readonly offset: number;
   /** Its log's time; null where the log has none. */
@@ -189,8 +189,8 @@ export function admit(batch: FlowBatch, incoming: Incoming, context: IngestConte
   batch.readOctets += valueEnd - valueStart;
   batch.keepValue(row, octets, valueStart, valueEnd);
   const { decode, keyedByMsisdn, bookingDay } = context;
-  const { msisdn, maxFutureMs } = context.rules;
-  const latestTimeMs = latestTimeOf(incoming.timestampMs, bookingDay, maxFutureMs);
+  const { msisdn, maxFutureSkewMs } = context.rules;
+  const latestTimeMs = latestTimeOf(incoming.timestampMs, bookingDay, maxFutureSkewMs);
   const isRead = incoming.oversizedOctets === 0 && decode.readFlow?.(octets, valueStart, valueEnd, fields) === true;
   // The end is the later of the two times; what is later than its log is for the long way to reject.
   if (isRead && fields.endTimeMs <= latestTimeMs) {

@@ -153,7 +153,7 @@ export function deriveQuotaUpdates(
 
 const WORDS = 4;
 
-/** What the updates of a batch have in common where they tell of the same plan and period. */
+/** What the updates of a batch have in common where they are of the same plan and period. */
 export type QuotaUpdateHead = Omit<
   QuotaUpdate,
   'subscriber' | 'usedOctets' | 'remainingOctets' | 'thresholdReached' | 'offset'

@@ -88,7 +88,7 @@ const datums = fc
     return length === null ? octets : octets.subarray(0, length);
   });
 
-const RULES: RecordRules = { msisdn: { acceptPlus: true, internationalPrefix: '00' }, maxFutureMs: 60_000 };
+const RULES: RecordRules = { msisdn: { acceptPlus: true, internationalPrefix: '00' }, maxFutureSkewMs: 60_000 };
 
 function admitted(values: readonly Uint8Array[], decoder: Decoder) {
   const [batch, lane] = [new FlowBatch(values.length), testLane()];
@@ -98,7 +98,7 @@ function admitted(values: readonly Uint8Array[], decoder: Decoder) {
     const octets = Buffer.concat([Buffer.from(key), value, Buffer.from('\0\0')]);
     const [keyStart, keyEnd, valueEnd] = [key === '' ? -1 : 0, key.length, key.length + value.length];
     const spans = { octets, keyStart, keyEnd, valueStart: keyEnd, valueEnd };
-    const timestampMs = offset % 3 === 0 ? LATEST_MS - RULES.maxFutureMs : null;
+    const timestampMs = offset % 3 === 0 ? LATEST_MS - RULES.maxFutureSkewMs : null;
     const context = { decode: decoder, keyedByMsisdn: true, rules: RULES, bookingDay: BOOKING_DAY };
     admit(batch, { ...incoming(value, offset), timestampMs, ...spans }, context, lane, rules);
   });
@@ -159,9 +159,9 @@ test('a record later than its log’s time is rejected, by its timestamp and wit
     return batch.rejections.map(({ detail }) => detail);
   };
   for (const [logTimeMs, lastMs] of [
-    [timestampMs, timestampMs + RULES.maxFutureMs],
-    [null, endOfDayMs + RULES.maxFutureMs],
-    [1_793_000_000, endOfDayMs + RULES.maxFutureMs],
+    [timestampMs, timestampMs + RULES.maxFutureSkewMs],
+    [null, endOfDayMs + RULES.maxFutureSkewMs],
+    [1_793_000_000, endOfDayMs + RULES.maxFutureSkewMs],
   ] as const) {
     expect(reasonsOf(lastMs, logTimeMs)).toEqual([]);
     expect(reasonsOf(lastMs + 1, logTimeMs)).toEqual(Array(2).fill(expect.stringMatching(/later than its log's time/)));

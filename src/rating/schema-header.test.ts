@@ -56,7 +56,7 @@ describe('other headers', () => {
   test('ids of 8 octets are read, and named where 4 are expected', () => {
     const decode = decoder({
       header: 'confluent',
-      idOctets: 8,
+      idBytes: 8,
       schemas: new Map([
         [1, readerSchema],
         [7, other],
@@ -70,7 +70,7 @@ describe('other headers', () => {
     expect(decode.unknownIdOf(withLongId(2n ** 40n, datum), 0, value.length)).toBe(NO_ID);
     expect(decode(withLongId(2n ** 40n, datum)).fault?.reason).toBe('unknown_schema');
     expect(decoder()(value).fault?.detail).toMatch(
-      /id 0 is known; with ids of 8 octets, as Apicurio .* avro.idOctets: 8/,
+      /id 0 is known; with ids of 8 octets, as Apicurio .* avro.idBytes: 8/,
     );
   });
 
@@ -92,11 +92,11 @@ describe('other headers', () => {
     const bareDatum = avro.Type.forSchema(nullable).toBuffer(sample);
     expect(bareDatum[0]).toBe(0);
     const decode = decoder({ bareSchema: nullable });
-    expect(decode.tellsHeaders).toBe(false);
+    expect(decode.distinguishesHeaders).toBe(false);
     expect({ ...decode(bareDatum).candidate }).toEqual(sample);
     expect({ ...decode(withHeader(1, datum)).candidate }).toEqual(sample);
     expect({ ...decode(single(nullable, bareDatum)).candidate }).toEqual(sample);
     expect(decode.unknownIdOf(bareDatum, 0, bareDatum.length)).toBe(NO_ID);
-    expect(decoder().tellsHeaders).toBe(true);
+    expect(decoder().distinguishesHeaders).toBe(true);
   });
 });

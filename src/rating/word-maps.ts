@@ -127,7 +127,7 @@ const WORD_BITS = 32;
 const WORD_VALUES = 2 ** WORD_BITS;
 /** So few ranges lie in a line or two of the processor's cache: more slices would only be one more place to look at. */
 const FEW_RANGES = 8;
-/** More ranges than these in one slice get a map of their own: prefixes stand in clusters, and a search has to be short. */
+/** More ranges than these in one slice get a map of their own: prefixes come in clusters, and a search has to be short. */
 const MANY_RANGES = 16;
 
 /** Place in the array of the map that an entry below NO_OWNER names. */

@@ -22,7 +22,7 @@ source:
     brokers: [${brokers.map((broker) => `"${broker}"`).join(', ')}]
     topic: ${topic}
     groupId: chaos
-    maxWaitMs: 100
+    fetchWaitTimeoutMs: 100
     sessionTimeoutMs: ${sessionTimeoutMs}
     heartbeatIntervalMs: 500
     rebalanceTimeoutMs: 10000

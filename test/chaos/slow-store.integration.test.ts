@@ -63,7 +63,7 @@ async function startEngine(options: StartOptions): Promise<Started> {
   await writeFile(
     config,
     `catalogue: ${DEMO_CATALOGUE}
-source: { kafka: { brokers: ["${broker.brokers.join('", "')}"], topic: ${topic}, groupId: ${database}, maxWaitMs: 100 } }
+source: { kafka: { brokers: ["${broker.brokers.join('", "')}"], topic: ${topic}, groupId: ${database}, fetchWaitTimeoutMs: 100 } }
 store: { url: "${storeUrl}", database: ${database} }
 quotaUpdates: { topic: quota-${database} }
 batch: { maxRecords: ${maxRecords}, maxDelayMs: 100 }

@@ -73,9 +73,9 @@ async function book(store: Store, months: readonly (typeof MONTHS)[number][]): P
       source: memorySource(log, records, 500),
       settings: {
         maxRecords: 200,
-        maxOctets: 1 << 24,
+        maxBytes: 1 << 24,
         maxDelayMs: 10_000,
-        rejectionPayloadOctets: 4096,
+        rejectionPayloadBytes: 4096,
         recordRules: PLAIN_RULES,
         duplicateWindowRecords: 100_000,
         pseudonymKey: PSEUDONYM_KEY,

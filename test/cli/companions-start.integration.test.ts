@@ -64,7 +64,7 @@ function dispatchFile({
     dataDir,
     http: { port, ...http },
     kafka: { brokers },
-    store: { url: storeUrl, checkEveryMs: 200 },
+    store: { url: storeUrl, checkIntervalMs: 200 },
     operators: [{ issuer: 'operator', jwksFile: 'operator.jwks.json' }],
     proxies: { 'edge-1': EDGE_1 },
     applications: withoutAccounts(),
@@ -234,7 +234,7 @@ test('what cannot be used is said in one line with place and remedy, and nothing
   const taken = { host: '127.0.0.1', port };
   const inUse = `cannot listen on 127.0.0.1:${port}: another process listens there; stop that one, or choose another port`;
   const here = { host: '127.0.0.1', port: 0 };
-  const tls = (cert: string, key: string) => ({ tls: { cert, key } });
+  const tls = (certFile: string, keyFile: string) => ({ tls: { certFile, keyFile } });
   const tlsFiles = (certFile: string, keyFile: string) => ({ connect: { ...here, tls: { certFile, keyFile } } });
   mkdirSync(zerorate.path('a-file-not'), { recursive: true });
   writeFileSync(zerorate.path('a-file'), '');
@@ -274,17 +274,17 @@ test('what cannot be used is said in one line with place and remedy, and nothing
     [
       'dispatch',
       () => dispatchFile({ port: 0, http: tls(expired.cert, expired.key) }),
-      /http\.tls\.cert: the certificate has expired on .*; renew it/,
+      /http\.tls\.certFile: the certificate has expired on .*; renew it/,
     ],
     [
       'dispatch',
       () => dispatchFile({ port: 0, http: tls(good.cert, expired.key) }),
-      /http\.tls\.key: is not the key of the certificate/,
+      /http\.tls\.keyFile: is not the key of the certificate/,
     ],
     [
       'dispatch',
       () => dispatchFile({ port: 0, http: tls('none.pem', good.key) }),
-      /none\.pem: http\.tls\.cert: cannot be read/,
+      /none\.pem: http\.tls\.certFile: cannot be read/,
     ],
     [
       'proxy',

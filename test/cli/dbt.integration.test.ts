@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { drainPending } from 'chdb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type ServedStore, serveStore } from '../../src/finance/portal/http-server.ts';
+import { type ServedStore, serveStore } from '../../src/finance/portal/portal-server.ts';
 import { migrate } from '../../src/journal/migrate.ts';
 import { openEmbeddedStore } from '../../src/platform/clickhouse/embedded-store.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';

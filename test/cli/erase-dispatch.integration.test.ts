@@ -7,8 +7,8 @@ import { freePort } from '../../src/development/servers/free-port.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
 import { parsePseudonymKey } from '../../src/platform/pseudonym-key.ts';
 import { PseudonymKey } from '../../src/rating/subscribers.ts';
+import type { DispatchSession } from '../../src/sessions/dispatch/dispatch-session.ts';
 import { DispatchStore } from '../../src/sessions/dispatch/dispatch-store.ts';
-import type { Session } from '../../src/sessions/dispatch/session.ts';
 import { pinnedProxy, RunningCompanion, withoutAccounts } from './companion.fixture.ts';
 import { Zerorate } from './zerorate.fixture.ts';
 
@@ -65,7 +65,7 @@ const sessionOf = (number: string) =>
     state: 'ended',
     lastReportAtMs: Date.now(),
     sequences: { through: 0, ahead: [], last: null },
-  }) as unknown as Session;
+  }) as unknown as DispatchSession;
 
 function traces(): string[] {
   const names = readdirSync(zerorate.path('dispatch')).filter((name) => name.endsWith('.mdb'));

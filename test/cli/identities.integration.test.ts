@@ -144,7 +144,7 @@ test('from Kafka nothing that names a subscriber reaches store, logs or quota up
       zerorate.path('kafka.yaml'),
       `catalogue: ${CATALOGUE}
 source:
-  kafka: { brokers: [${server.brokers.map((broker) => `"${broker}"`).join(', ')}], topic: flows, groupId: flows, valueFormat: json, maxWaitMs: 100 }
+  kafka: { brokers: [${server.brokers.map((broker) => `"${broker}"`).join(', ')}], topic: flows, groupId: flows, valueFormat: json, fetchWaitTimeoutMs: 100 }
 store: { dir: kafka }
 batch: { maxRecords: 500, maxDelayMs: 100 }
 `,

@@ -37,7 +37,7 @@ async function configure(topic: string, catalogue: string, maxRecords: number): 
     zerorate.path(name),
     `catalogue: ${catalogue}
 source:
-  kafka: { brokers: [${server.brokers.map((broker) => `"${broker}"`).join(', ')}], topic: ${topic}, groupId: ${topic}, maxWaitMs: 100, sessionTimeoutMs: 6000, heartbeatIntervalMs: 1000 }
+  kafka: { brokers: [${server.brokers.map((broker) => `"${broker}"`).join(', ')}], topic: ${topic}, groupId: ${topic}, fetchWaitTimeoutMs: 100, sessionTimeoutMs: 6000, heartbeatIntervalMs: 1000 }
 store: { dir: ${topic} }
 quotaUpdates: { topic: ${topic}-quota }
 batch: { maxRecords: ${maxRecords}, maxDelayMs: 100 }
@@ -123,7 +123,10 @@ test('generated records, malformed and duplicate ones among them, are all accoun
 test('a record batch that cannot be read ends the engine by name, after all records before it are booked', async () => {
   const config = await configure('unreadable', packagePath('fixtures/demo/catalogue.yaml'), 1000);
   const yaml = readFileSync(zerorate.path(config), 'utf8');
-  await writeFile(zerorate.path(config), yaml.replace('maxWaitMs: 100', 'maxWaitMs: 100, maxBatchOctets: 65536'));
+  await writeFile(
+    zerorate.path(config),
+    yaml.replace('fetchWaitTimeoutMs: 100', 'fetchWaitTimeoutMs: 100, maxBatchBytes: 65536'),
+  );
   const record = JSON.parse(
     readFileSync(packagePath('fixtures/cases/ndjson/future.ndjson'), 'utf8').split('\n')[0] ?? '',
   );
@@ -139,7 +142,7 @@ test('a record batch that cannot be read ends the engine by name, after all reco
   for (const booked of [3, 3]) {
     const { code, stderr } = await zerorate.run(['run', '--config', config]);
     expect(stderr.trim().split('\n').at(-1)).toMatch(
-      /^unreadable-1: the record batch at offset 3 has more than 65536 octets .*maxBatchOctets.* \[batch_too_large\]$/,
+      /^unreadable-1: the record batch at offset 3 has more than 65536 octets .*maxBatchBytes.* \[batch_too_large\]$/,
     );
     expect(code).toBe(1);
     const [{ read }] = await zerorate.rows<{ read: number }>(

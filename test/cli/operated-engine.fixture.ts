@@ -59,13 +59,13 @@ export class OperatedEngines {
       this.zerorate.path(`${name}.yaml`),
       `catalogue: ${name}-catalogue.yaml
 source:
-  kafka: { brokers: ["${this.#server.brokers.join('", "')}"], topic: ${name}, groupId: ${name}, maxWaitMs: 100, sessionTimeoutMs: 6000, heartbeatIntervalMs: 1000 }
+  kafka: { brokers: ["${this.#server.brokers.join('", "')}"], topic: ${name}, groupId: ${name}, fetchWaitTimeoutMs: 100, sessionTimeoutMs: 6000, heartbeatIntervalMs: 1000 }
 store: { dir: ${name} }
 quotaUpdates: { topic: ${name}-quota }
 batch: { maxRecords: 200, maxDelayMs: 100 }
-credit: { checkEveryMs: 200 }
-sequences: { lookEveryMs: 200 }
-health: { port: ${this.port}, lingerMs: 60000 }
+credit: { checkIntervalMs: 200 }
+sequences: { checkIntervalMs: 200 }
+health: { port: ${this.port}, exitDelayMs: 60000 }
 `,
     );
     return ['--config', `${name}.yaml`];

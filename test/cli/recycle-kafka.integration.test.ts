@@ -46,7 +46,7 @@ beforeAll(async () => {
     zerorate.path(CONFIG),
     `catalogue: ${packagePath('fixtures/demo/catalogue.yaml')}
 source:
-  kafka: { brokers: ["${broker.brokers.join('", "')}"], topic: ${TOPIC}, groupId: ${TOPIC}, valueFormat: json, maxWaitMs: 100, sessionTimeoutMs: 6000, heartbeatIntervalMs: 1000 }
+  kafka: { brokers: ["${broker.brokers.join('", "')}"], topic: ${TOPIC}, groupId: ${TOPIC}, valueFormat: json, fetchWaitTimeoutMs: 100, sessionTimeoutMs: 6000, heartbeatIntervalMs: 1000 }
 store: { url: "${server.url}", database: zerorate_recycle_${process.pid} }
 quotaUpdates: { topic: ${TOPIC}-quota }
 batch: { maxRecords: 50, maxDelayMs: 100 }

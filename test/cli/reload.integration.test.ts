@@ -108,7 +108,7 @@ test('another catalogue changes the limits that sponsors are held against', asyn
 test('another catalogue is found by itself where the configuration asks for that', async () => {
   const config = await engines.configure('polled');
   await engines.produce('polled', 6, 200);
-  const engine = await engines.run(config, { ZERORATE_RELOAD_EVERY_MS: '100' });
+  const engine = await engines.run(config, { ZERORATE_RELOAD_INTERVAL_MS: '100' });
   await engine.booked(200);
   await engines.editCatalogue('polled', dearer);
   const taken = await engine.line(({ msg }) => /rated with another catalogue/.test(msg));

@@ -103,7 +103,7 @@ source:
     brokers: ["${broker.brokers.join('", "')}"]
     topic: ${TOPIC}
     groupId: ${TOPIC}
-    maxWaitMs: 100
+    fetchWaitTimeoutMs: 100
     sessionTimeoutMs: 6000
     heartbeatIntervalMs: 1000
     avro: { header: confluent, registry: { url: "${url}" }, schemas: ${schemas} }

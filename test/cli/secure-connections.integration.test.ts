@@ -73,14 +73,14 @@ afterAll(async () => {
 
 interface Connection {
   brokers?: string;
-  ssl?: string;
+  tls?: string;
   sasl?: string;
   more?: string;
   storage?: string;
 }
 
 async function configure(connection: Connection): Promise<string> {
-  const { brokers = broker.secure, ssl = `{ ca: "${good.ca}" }`, sasl, more = '', storage } = connection;
+  const { brokers = broker.secure, tls = `{ caFile: "${good.ca}" }`, sasl, more = '', storage } = connection;
   const name = 'secured.yaml';
   await writeFile(
     zerorate.path(name),
@@ -90,10 +90,10 @@ source:
     brokers: ["${brokers}"]
     topic: ${TOPIC}
     valueFormat: json
-    maxWaitMs: 100
+    fetchWaitTimeoutMs: 100
     sessionTimeoutMs: 6000
     heartbeatIntervalMs: 1000
-    ssl: ${ssl}
+    tls: ${tls}
 ${sasl === undefined ? '' : `    sasl: ${sasl}\n`}${more}store: ${storage ?? '{ dir: secured }'}
 batch: { maxDelayMs: 100 }
 `,
@@ -103,7 +103,7 @@ batch: { maxDelayMs: 100 }
 
 const scram = (mechanism: string) => `{ mechanism: ${mechanism}, username: ${USER} }`;
 const oauth = (ca: string) =>
-  `{ mechanism: oauthbearer, tokenUrl: "${tokens.url}", clientId: ${USER}, scope: "flows quotas", ssl: { ca: "${ca}" } }`;
+  `{ mechanism: oauthbearer, tokenUrl: "${tokens.url}", clientId: ${USER}, scope: "flows quotas", tls: { caFile: "${ca}" } }`;
 
 /** Runs a command with all secrets in the environment, as loudly as it can. */
 async function run(args: readonly string[], env: Record<string, string> = {}) {
@@ -237,21 +237,21 @@ describe('what is wrong is told, with what to do', () => {
       'authority of the token server',
       () => ({ sasl: oauth(bad.ca) }),
       {},
-      /no authority in source\.kafka\.sasl\.ssl\.ca has signed/,
+      /no authority in source\.kafka\.sasl\.tls\.caFile has signed/,
     ],
     [
       'authority',
-      () => ({ ssl: `{ ca: "${bad.ca}" }`, sasl: scram('plain') }),
+      () => ({ tls: `{ caFile: "${bad.ca}" }`, sasl: scram('plain') }),
       {},
-      /no authority in source\.kafka\.ssl\.ca has signed/,
+      /no authority in source\.kafka\.tls\.caFile has signed/,
     ],
     ["server's certificate", () => ({ brokers: broker.expired }), {}, /the server's certificate has expired; renew it/],
-    ['port: TLS without ssl', () => ({ ssl: 'false' }), {}, /speaks TLS; set source\.kafka\.ssl/],
+    ['port: TLS without tls', () => ({ tls: 'false' }), {}, /speaks TLS; set source\.kafka\.tls/],
     [
-      'port: ssl without TLS',
+      'port: tls without TLS',
       () => ({ brokers: broker.brokers[0] ?? '' }),
       {},
-      /speaks no TLS; remove source\.kafka\.ssl/,
+      /speaks no TLS; remove source\.kafka\.tls/,
     ],
     ['kind of client: no login', () => ({}), {}, /without a login; set source\.kafka\.sasl/],
   ])('the wrong %s', async (_case, connection, env, message) => {
@@ -264,18 +264,22 @@ describe('what is wrong is told, with what to do', () => {
   test.each<[string, () => string, RegExp]>([
     [
       'that has expired',
-      () => `{ ca: "${good.ca}", cert: "${expired.cert}", key: "${expired.key}" }`,
-      /good-old\.pem: source\.kafka\.ssl\.cert: the certificate has expired on .*; renew it/,
+      () => `{ caFile: "${good.ca}", certFile: "${expired.cert}", keyFile: "${expired.key}" }`,
+      /good-old\.pem: source\.kafka\.tls\.certFile: the certificate has expired on .*; renew it/,
     ],
     [
       'with the key of another',
-      () => `{ cert: "${server.cert}", key: "${expired.key}" }`,
-      /good-old\.key: source\.kafka\.ssl\.key: is not the key of/,
+      () => `{ certFile: "${server.cert}", keyFile: "${expired.key}" }`,
+      /good-old\.key: source\.kafka\.tls\.keyFile: is not the key of/,
     ],
-    ['that is not there', () => '{ ca: gone.pem }', /gone\.pem: source\.kafka\.ssl\.ca: cannot be read: ENOENT/],
-    ['that is none', () => `{ ca: ${CATALOGUE} }`, /source\.kafka\.ssl\.ca: expected certificates in PEM/],
-  ])('a certificate of ours %s: nothing is started', async (_case, ssl, message) => {
-    const config = await configure({ ssl: ssl(), sasl: scram('plain') });
+    [
+      'that is not there',
+      () => '{ caFile: gone.pem }',
+      /gone\.pem: source\.kafka\.tls\.caFile: cannot be read: ENOENT/,
+    ],
+    ['that is none', () => `{ caFile: ${CATALOGUE} }`, /source\.kafka\.tls\.caFile: expected certificates in PEM/],
+  ])('a certificate of ours %s: nothing is started', async (_case, tls, message) => {
+    const config = await configure({ tls: tls(), sasl: scram('plain') });
     for (const command of ['check', 'run']) {
       const { code, stderr } = await run([command, '--config', config]);
       expect(lastLine(stderr)).toMatch(message);
@@ -306,10 +310,10 @@ describe('ClickHouse behind TLS', () => {
     servers.push(tls);
     return `https://127.0.0.1:${(tls.address() as AddressInfo).port}`;
   }
-  const query = async (url: string, ssl: string) => {
+  const query = async (url: string, tls: string) => {
     const { username, password } = new URL(store.url);
     const user = username === '' ? '' : `, username: ${username}`;
-    const config = await configure({ storage: `{ url: "${url}", database: default${user}, ssl: ${ssl} }` });
+    const config = await configure({ storage: `{ url: "${url}", database: default${user}, tls: ${tls} }` });
     return run(['query', 'SELECT 41 + 1 AS n', '--format', 'TSV', '--config', config], {
       ZERORATE_STORE_PASSWORD: password,
     });
@@ -317,18 +321,20 @@ describe('ClickHouse behind TLS', () => {
 
   test('its authority is checked', async () => {
     const url = await terminate({});
-    const trusted = await query(url, `{ ca: "${good.ca}" }`);
+    const trusted = await query(url, `{ caFile: "${good.ca}" }`);
     expect(trusted.stdout, trusted.stderr).toBe('42\n');
-    const untrusted = await query(url, `{ ca: "${bad.ca}" }`);
-    expect(untrusted.stderr).toMatch(/no authority in store\.ssl\.ca has signed .*\[store_refused\]/);
+    const untrusted = await query(url, `{ caFile: "${bad.ca}" }`);
+    expect(untrusted.stderr).toMatch(/no authority in store\.tls\.caFile has signed .*\[store_refused\]/);
     expect([untrusted.code, untrusted.stdout]).toEqual([1, '']);
   });
 
   test('it may ask for a certificate of ours', async () => {
     const url = await terminate({ ca: readFileSync(good.ca), requestCert: true, rejectUnauthorized: true });
     const own = await good.issue('client');
-    expect((await query(url, `{ ca: "${good.ca}", cert: "${own.cert}", key: "${own.key}" }`)).stdout).toBe('42\n');
-    const without = await query(url, `{ ca: "${good.ca}" }`);
+    expect((await query(url, `{ caFile: "${good.ca}", certFile: "${own.cert}", keyFile: "${own.key}" }`)).stdout).toBe(
+      '42\n',
+    );
+    const without = await query(url, `{ caFile: "${good.ca}" }`);
     expect([without.code, without.stdout]).toEqual([1, '']);
   });
 });

@@ -24,7 +24,7 @@ beforeAll(async () => {
     zerorate.path(CONFIG),
     `catalogue: ${DEMO_CATALOGUE}
 source:
-  kafka: { brokers: ["${server.brokers.join('", "')}"], topic: ${TOPIC}, groupId: ${TOPIC}, maxWaitMs: 100, sessionTimeoutMs: 6000, heartbeatIntervalMs: 1000 }
+  kafka: { brokers: ["${server.brokers.join('", "')}"], topic: ${TOPIC}, groupId: ${TOPIC}, fetchWaitTimeoutMs: 100, sessionTimeoutMs: 6000, heartbeatIntervalMs: 1000 }
 store: { dir: lossy }
 quotaUpdates: { topic: lossy-quota }
 batch: { maxRecords: 100, maxDelayMs: 100 }

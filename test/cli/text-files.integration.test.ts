@@ -104,14 +104,14 @@ describe('the cases', () => {
     expect((await run(file, store)).stdout).toMatch(/0 charged, .* 1 rejected/);
     const [{ reason, detail }] = await rejections(store);
     expect(reason).toBe('time_out_of_range');
-    expect(detail).toMatch(/^startTime is \d+ days later than its log's time and limits\.maxFutureMs allow$/);
+    expect(detail).toMatch(/^startTime is \d+ days later than its log's time and limits\.maxFutureSkewMs allow$/);
     for (const verify of [['audit'], ['replay', '--verify']]) {
       expect(await zerorate.run([...verify, '--source', file, '--store', store])).toMatchObject({ code: 0 });
     }
   });
 
   test('without a limit a record of the future is charged', async () => {
-    const env = { ZERORATE_LIMITS_MAX_FUTURE_MS: '0' };
+    const env = { ZERORATE_LIMITS_MAX_FUTURE_SKEW_MS: '0' };
     const args = [
       'run',
       '--catalogue',

@@ -84,9 +84,9 @@ test('a pseudonym is booked under by a charge, and by a rejected record that nam
 
 const SETTINGS = {
   maxRecords: 100,
-  maxOctets: 1 << 24,
+  maxBytes: 1 << 24,
   maxDelayMs: 10_000,
-  rejectionPayloadOctets: 4096,
+  rejectionPayloadBytes: 4096,
   recordRules: PLAIN_RULES,
   duplicateWindowRecords: 1000,
   acceptGaps: false,

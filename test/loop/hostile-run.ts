@@ -62,13 +62,13 @@ async function attack(world: HostileWorld, { minutes, seed, print }: Required<Ho
   const terminal = new HonestTerminal(world);
   const honest = useService(terminal, new Random(random.uint32()), isOver);
   const samples = { dispatch: [] as Sample[], proxy: [] as Sample[] };
-  await watch(world, samples, { everyMs: Math.min(10_000, (minutes * MINUTE_MS) / SAMPLES), isOver, print });
+  await watch(world, samples, { intervalMs: Math.min(10_000, (minutes * MINUTE_MS) / SAMPLES), isOver, print });
   await Promise.all([...attackers, honest]);
   const reported = await terminal.reported();
   for (const [name, times] of done) print(`${String(times).padStart(8)}  ${name}`);
   const { attempts, successes, octets } = terminal;
   print(`honest terminal: ${successes} of ${attempts} transfers, ${octets} octets, ${reported} reported`);
-  return [...growth(samples, print), ...honestFaults(terminal, reported), ...(await standing(world))];
+  return [...growth(samples, print), ...honestFaults(terminal, reported), ...(await status(world))];
 }
 
 async function useService(terminal: HonestTerminal, random: Random, isOver: () => boolean): Promise<void> {
@@ -81,13 +81,13 @@ async function useService(terminal: HonestTerminal, random: Random, isOver: () =
 async function watch(
   world: HostileWorld,
   samples: Record<ProcessName, Sample[]>,
-  { everyMs, isOver, print }: { everyMs: number; isOver: () => boolean; print: (line: string) => void },
+  { intervalMs, isOver, print }: { intervalMs: number; isOver: () => boolean; print: (line: string) => void },
 ): Promise<void> {
   const startMs = performance.now();
   let printed = 0;
   print('minute   dispatch RSS  delay     proxy RSS  delay   (MiB, longest delay of the event loop in ms)');
   while (!isOver()) {
-    await pause(everyMs);
+    await pause(intervalMs);
     for (const name of ['dispatch', 'proxy'] as const) samples[name].push(await sampleOf(world, name));
     const minute = Math.floor((performance.now() - startMs) / MINUTE_MS);
     if (minute <= printed && !isOver()) continue;
@@ -140,7 +140,7 @@ function honestFaults({ attempts, successes, octets, failures }: HonestTerminal,
 }
 
 /** Both have to answer still. */
-async function standing(world: HostileWorld): Promise<string[]> {
+async function status(world: HostileWorld): Promise<string[]> {
   const urls = { dispatch: world.dispatchPort, proxy: world.ports.control };
   const faults = await Promise.all(
     Object.entries(urls).map(async ([name, port]) => {

@@ -151,7 +151,7 @@ const dispatchDocument = (port: number, ports: HostileWorld['ports']) => ({
       applications: [APPLICATION],
     },
   },
-  sessions: { tokenSeconds: 60 },
+  sessions: { tokenLifetimeMs: 60_000 },
   applications: { [APPLICATION]: { account: { way: 'development' } } },
   log: { level: 'warn' },
 });

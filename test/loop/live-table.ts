@@ -52,10 +52,10 @@ export class LiveTable {
 
   #row(applicationId: string, quotaOctets: number | null, booked: { octets: number; sponsored: number }): LiveRow {
     const members = this.#members.filter(({ application }) => application.applicationId === applicationId);
-    const remaining = members.map(({ terminal }) => terminal.standing.remainingOctets ?? 0);
+    const remaining = members.map(({ terminal }) => terminal.status.remainingOctets ?? 0);
     return {
       applicationId,
-      sessions: members.filter(({ terminal }) => terminal.standing.proxyId !== null).length,
+      sessions: members.filter(({ terminal }) => terminal.status.proxyId !== null).length,
       sent: sentOctets(this.#members, applicationId),
       charged: booked.sponsored,
       subscribers: booked.octets - booked.sponsored,

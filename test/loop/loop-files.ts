@@ -90,11 +90,11 @@ export async function writeLoopFiles(place: LoopPlace): Promise<LoopFiles> {
 function engineDocument({ brokers, storeUrl }: LoopPlace): object {
   return {
     catalogue: 'catalogue.yaml',
-    source: { kafka: { brokers, topic: FLOW_TOPIC, groupId: 'loop', maxWaitMs: 100 } },
+    source: { kafka: { brokers, topic: FLOW_TOPIC, groupId: 'loop', fetchWaitTimeoutMs: 100 } },
     store: { url: storeUrl, database: DATABASE },
     quotaUpdates: { topic: QUOTA_TOPIC },
     batch: { maxDelayMs: 200 },
-    credit: { checkEveryMs: 500 },
+    credit: { checkIntervalMs: 500 },
   };
 }
 
@@ -104,7 +104,7 @@ function dispatchDocument({ brokers, storeUrl, dispatchPort, proxyPorts }: LoopP
     dataDir: 'dispatch-data',
     http: { port: dispatchPort },
     kafka: { brokers, quotaUpdatesTopic: QUOTA_TOPIC },
-    store: { url: storeUrl, database: DATABASE, checkEveryMs: 500 },
+    store: { url: storeUrl, database: DATABASE, checkIntervalMs: 500 },
     operators: [{ issuer: ISSUER, jwksFile: 'operator.jwks.json' }],
     operatorSecretFile: 'operator.secret',
     proxies: Object.fromEntries(
@@ -122,8 +122,8 @@ function dispatchDocument({ brokers, storeUrl, dispatchPort, proxyPorts }: LoopP
         },
       ]),
     ),
-    heartbeats: { everyMs: 500, freshForMs: 3000 },
-    sessions: { grantOctets: 150_000, tokenSeconds: 60 },
+    heartbeats: { intervalMs: 500, staleTimeoutMs: 3000 },
+    sessions: { grantOctets: 150_000, tokenLifetimeMs: 60_000 },
     applications: Object.fromEntries(APPLICATIONS.map(({ applicationId, atCap }) => [applicationId, { atCap }])),
     rateLimits: { perSubscriber: { requests: 1000 }, perAddress: { requests: 1000 } },
     log: { level: 'warn' },
@@ -152,7 +152,7 @@ function gatewayDocument({ brokers, gatewayPorts, proxyPorts, dispatchPort }: Lo
     identity: { issuer: ISSUER, keyId: KEY_ID, privateKeyFile: 'operator-identity.pem' },
     kafka: { brokers, topic: FLOW_TOPIC },
     spool: 'gateway-spool',
-    partialRecords: { afterMs: 1000, afterOctets: 262_144 },
+    partialRecords: { intervalMs: 1000, afterOctets: 262_144 },
     log: { level: 'warn' },
   };
 }

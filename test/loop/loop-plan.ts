@@ -1,5 +1,5 @@
 import type { Identification } from '../../src/rating/catalogue.ts';
-import type { ContentType } from '../../src/sessions/protocol/content-octets.ts';
+import type { SessionContentType } from '../../src/sessions/protocol/content-octets.ts';
 
 /** An application of the loop, as catalogue, dispatch server and proxies are configured for it. */
 export interface LoopApplication {
@@ -10,7 +10,7 @@ export interface LoopApplication {
   /** Of its flow records; null when the proxy's address is the evidence. */
   tag: string | null;
   /** Basis points. */
-  content: Partial<Record<ContentType | 'unknown', number>>;
+  content: Partial<Record<SessionContentType | 'unknown', number>>;
   /** Null: none; then the sponsor's credit ends it. */
   quotaOctets: number | null;
   atCap: 'stop' | 'subscriber_pays';

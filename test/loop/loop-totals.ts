@@ -6,7 +6,7 @@ import { packagePath } from '../../src/platform/package-paths.ts';
 import type { Identification } from '../../src/rating/catalogue.ts';
 import type { FlowRecord } from '../../src/rating/flow-record.ts';
 import { REASONS } from '../../src/rating/outcome.ts';
-import type { ContentType } from '../../src/sessions/protocol/content-octets.ts';
+import type { SessionContentType } from '../../src/sessions/protocol/content-octets.ts';
 import { reportedUsageSchema } from '../../src/sessions/protocol/dispatch-messages.ts';
 import type { Member } from './crowd.ts';
 import { DATABASE, FLOW_TOPIC } from './loop-files.ts';
@@ -124,7 +124,7 @@ async function notSponsoredOctets(world: LoopWorld): Promise<Map<string, Record<
 /** By application id what proxies have reported: of all content, or of one type. */
 export async function reportedOctets(
   { dispatchUrl, files }: LoopWorld,
-  contentType?: ContentType,
+  contentType?: SessionContentType,
 ): Promise<Map<string, number>> {
   const toMs = Date.now() + 60_000;
   const response = await fetch(`${dispatchUrl}/v1/usage-reports?fromMs=0&toMs=${toMs}`, {

@@ -31,7 +31,7 @@ export async function checkRun(place: Place): Promise<Finding[]> {
     pseudonymKey: PSEUDONYM_KEY,
     recordRules: SIMULATED_RULES,
     duplicateWindowRecords,
-    rejectionPayloadOctets: 100,
+    rejectionPayloadBytes: 100,
   };
   const documents = catalogues.map(({ canonicalJson }) => canonicalJson);
   const findings = [

@@ -50,7 +50,7 @@ export interface Place {
 export class EngineSlot {
   readonly #place: Place;
   readonly #name: string;
-  readonly #settings: Pick<WorkerSettings, 'maxRecords' | 'maxOctets' | 'maxTotalBytes' | 'maxDelayMs'>;
+  readonly #settings: Pick<WorkerSettings, 'maxRecords' | 'maxBytes' | 'maxTotalBytes' | 'maxDelayMs'>;
   readonly #fetchRecords: number;
   #starts = 0;
   #acceptsGaps = false;
@@ -65,12 +65,12 @@ export class EngineSlot {
     this.#place = place;
     this.#fetchRecords = random.integer(1, 12);
     const maxRecords = random.integer(2, 20);
-    const maxOctets = random.pick([2000, 1 << 20]);
+    const maxBytes = random.pick([2000, 1 << 20]);
     this.#settings = {
       maxRecords,
-      maxOctets,
+      maxBytes,
       // With small batches the lanes wait for each other's memory.
-      maxTotalBytes: maxOctets === 2000 ? 1 : 1 << 30,
+      maxTotalBytes: maxBytes === 2000 ? 1 : 1 << 30,
       maxDelayMs: random.pick([20, 200, 1000]),
     };
   }
@@ -145,7 +145,7 @@ export class EngineSlot {
       publisher: new PublisherPort(process, quotas),
       settings: {
         ...this.#settings,
-        rejectionPayloadOctets: 100,
+        rejectionPayloadBytes: 100,
         recordRules: SIMULATED_RULES,
         duplicateWindowRecords,
         pseudonymKey: PSEUDONYM_KEY,

@@ -92,7 +92,7 @@ export class SimulatedSource implements Source, Member {
       ...shared,
       assignment,
       decode: decodeJson,
-      maxRecordOctets: MAX_RECORD_OCTETS,
+      maxRecordBytes: MAX_RECORD_OCTETS,
       isAbandoned: () => this.#isAbandoned || process.isDead,
     });
     this.#parts = { consumer, assignment, feed };

@@ -9,7 +9,7 @@ const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 /** Two days before a month ends: batches of one lane are in several ClickHouse partitions. */
 export const BEGIN_MS = Date.UTC(2026, 10, 29);
-export const SIMULATED_RULES: RecordRules = { ...PLAIN_RULES, maxFutureMs: 60_000 };
+export const SIMULATED_RULES: RecordRules = { ...PLAIN_RULES, maxFutureSkewMs: 60_000 };
 const SUBSCRIBERS = 6;
 const CATALOGUE = `
 sponsors:

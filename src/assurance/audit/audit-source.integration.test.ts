@@ -22,7 +22,7 @@ import { walkBatches } from './walk-batches.ts';
 const SETTINGS = {
   pseudonymKey: PSEUDONYM_KEY,
   duplicateWindowRecords: 1000,
-  rejectionPayloadOctets: 4096,
+  rejectionPayloadBytes: 4096,
   recordRules: PLAIN_RULES,
 };
 const { catalogue } = testRules();

@@ -18,7 +18,7 @@ export interface SourceAuditOptions {
   /** The settings with which the batches were rated. */
   duplicateWindowRecords: number;
   recordRules: RecordRules;
-  rejectionPayloadOctets: number;
+  rejectionPayloadBytes: number;
   /**
    * Called with the number of records of erased subscribers: their pseudonyms are taken from the journal, all else is
    * computed.
@@ -38,7 +38,7 @@ export async function* auditSource(
 ): AsyncGenerator<AuditFault> {
   const lanes = new Map<string, { computation: SecondComputation; next: number }>();
   const rulesOf = rulesByBatch(evidence, secondRules);
-  const { msisdn, maxFutureMs } = options.recordRules;
+  const { msisdn, maxFutureSkewMs } = options.recordRules;
   for await (const walked of walk) {
     const { batch, records } = walked;
     const { lane, numbers } = batch;
@@ -55,7 +55,7 @@ export async function* auditSource(
     const booked = new Map(stored.rows.map((row) => [Number(row.offset), hexOf(row.subscriber)]));
     const ofErasedBefore = computation.recordsOfErased;
     const computed = records.map((record, at): ComputedRecord => {
-      const latestTimeMs = lastInstantOf(record.timestampMs, batch.bookingDay, maxFutureMs);
+      const latestTimeMs = lastInstantOf(record.timestampMs, batch.bookingDay, maxFutureSkewMs);
       const read = readRecord(record, decodeAt(record.offset), { msisdn, latestTimeMs });
       const outcome = computation.compute(numbers.lane_position + at, read, rules, booked.get(record.offset));
       return { offset: record.offset, read, outcome };
@@ -99,7 +99,7 @@ function comparePayloads(
   { rows }: StoredBatch,
   records: WalkedBatch['records'],
   decodeAt: DecodeAt,
-  options: { pseudonymKey: PseudonymKey; rejectionPayloadOctets: number },
+  options: { pseudonymKey: PseudonymKey; rejectionPayloadBytes: number },
 ): AuditFault[] {
   const rejected = rows.filter(({ kind }) => kind === 2);
   if (rejected.length === 0) return [];
@@ -109,7 +109,7 @@ function comparePayloads(
     const record = byOffset.get(Number(offset));
     // A record that the source does not have is reported with its row.
     if (record === undefined) return [];
-    const computed = rejectedPayload(record.value, decodeAt(record.offset), key, options.rejectionPayloadOctets);
+    const computed = rejectedPayload(record.value, decodeAt(record.offset), key, options.rejectionPayloadBytes);
     const booked = String(payload);
     if (isSameAsFarAsKept(key.payloadAsBooked(computed, booked), booked)) return [];
     const message = `record ${offset}: the kept payload of the rejected record differs from the source`;

@@ -1,4 +1,4 @@
-import { BATCH_NUMBERS, digestOf } from '../../journal/journal-block.ts';
+import { BATCH_NUMBERS, digestOfColumns } from '../../journal/journal-block.ts';
 import { OUTCOMES } from '../../rating/outcome.ts';
 import type { BatchRow, JournalEvidence, StoredBatch } from './evidence.ts';
 import type { AuditFault, Invariant } from './invariants.ts';
@@ -95,5 +95,5 @@ function digestOfStored(batch: BatchRow, { rows, lists }: StoredBatch): string {
     gapReason,
   };
   const values = BATCH_NUMBERS.map((name) => numbers[name]);
-  return digestOf(place, values, batch.catalogueHash, storedColumns(rows, lastOffset), lists);
+  return digestOfColumns(place, values, batch.catalogueHash, storedColumns(rows, lastOffset), lists);
 }

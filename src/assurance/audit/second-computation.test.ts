@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeJson } from '../../rating/decode/decode-json.ts';
 import { EVIDENCES, type FlowRecord } from '../../rating/flow-record.ts';
 import type { Lane } from '../../rating/lane.ts';
-import { failedAtTheDoor, type Outcome, REASONS, type Reason } from '../../rating/outcome.ts';
+import { failedAtIngress, type Outcome, REASONS, type Reason } from '../../rating/outcome.ts';
 import { readRecord } from '../../rating/pipeline.ts';
 import { fingerprintOf } from '../../rating/record/fingerprint.ts';
 import { NO_FACTS, Rules } from '../../rating/rules.ts';
@@ -239,7 +239,7 @@ test('the engine and the second computation agree on every record', () => {
     }),
     { numRuns: 150 },
   );
-  const unmet = REASONS.filter(({ reason }, code) => !failedAtTheDoor(code) && !met.has(reason));
+  const unmet = REASONS.filter(({ reason }, code) => !failedAtIngress(code) && !met.has(reason));
   expect(unmet, 'reasons that the drawn traffic should have').toEqual([]);
 }, 60_000);
 

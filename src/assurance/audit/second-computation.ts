@@ -7,12 +7,12 @@ import type { PseudonymKey } from '../../rating/subscribers.ts';
 import {
   firstDayOfPeriod,
   isClosed,
-  planInForce,
   priceOf,
   recognise,
   type SecondApplication,
   type SecondPlan,
   type SecondRules,
+  secondPlanInForce,
 } from './second-rules.ts';
 
 export { type SecondRules, secondRules } from './second-rules.ts';
@@ -124,7 +124,7 @@ export class SecondComputation {
     if (recognised.reason !== null) return ended(recognised.reason, recognised.application);
     const { application, evidence } = recognised;
     if (rules.suspendedSponsorIds.has(application.sponsor)) return ended('sponsor_suspended', application);
-    const plan = planInForce(rules, application.id, startTime);
+    const plan = secondPlanInForce(rules, application.id, startTime);
     if (plan === undefined) return ended('no_plan', application);
     const share = plan.document.content[record.contentType ?? 'unknown'];
     if (share === undefined) return ended('content_not_covered', application);

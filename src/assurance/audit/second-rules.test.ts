@@ -8,9 +8,9 @@ import {
   firstDayOfPeriod,
   isClosed,
   lastInstantOf,
-  planInForce,
   priceOf,
   recognise,
+  secondPlanInForce,
   secondRules,
 } from './second-rules.ts';
 
@@ -88,7 +88,7 @@ test.each([
   ['2026-11-19T23:59:59.999Z', 1],
   ['2026-11-20T00:00:00.000Z', 2],
 ])('the version in force at %s', (instant, version) => {
-  expect(planInForce(rules, 'any', Date.parse(instant))?.document.version).toBe(version);
+  expect(secondPlanInForce(rules, 'any', Date.parse(instant))?.document.version).toBe(version);
 });
 
 /** A plan of a catalogue that leaves out all that has a default. */
@@ -101,7 +101,7 @@ function rulesWith(plan: { period?: string; timeZone?: string; tiers?: object[] 
     plans: [{ id: 'p', application: 'a', version: 1, ...dates, content: {}, quotaOctets: null, ...terms }],
   };
   const made = secondRules(JSON.stringify(document), NO_FACTS);
-  const only = planInForce(made, 'a', 0);
+  const only = secondPlanInForce(made, 'a', 0);
   if (only === undefined) throw new Error('no plan');
   return { made, plan: only };
 }
@@ -143,7 +143,7 @@ test.each([
 ])('a period of %s of %s is closed with %s: %s', (day, applicationId, month, expected) => {
   const facts = { ...NO_FACTS, ...closedFor('acme', month) };
   const closed = secondRules(testRules().catalogue.canonicalJson, facts);
-  const plan = planInForce(closed, applicationId, Date.UTC(2026, 10, 1));
+  const plan = secondPlanInForce(closed, applicationId, Date.UTC(2026, 10, 1));
   expect(isClosed(closed, plan!, 'acme', Date.parse(day) / 86_400_000)).toBe(expected);
   expect(isClosed(closed, plan!, 'bolt', Date.parse(day) / 86_400_000)).toBe(false);
 });
@@ -160,7 +160,7 @@ test.each<[string, string, string, string, boolean]>([
   const facts = { ...NO_FACTS, ...closedFor('acme', month, Date.parse(at)) };
   const rules = testRules(facts);
   const second = secondRules(rules.catalogue.canonicalJson, facts);
-  const plan = planInForce(second, id, Date.parse(day) + 43_200_000);
+  const plan = secondPlanInForce(second, id, Date.parse(day) + 43_200_000);
   const start = Date.parse(day) / 86_400_000;
   expect(isClosed(second, plan!, 'acme', start)).toBe(expected);
   const index = rules.catalogue.plans.findIndex((known) => known.id === plan!.document.id);
@@ -196,16 +196,16 @@ describe('the last instant that a record may name', () => {
     ['with a timestamp in seconds, too', 1_793_000_000, 60_000, Date.UTC(2026, 10, 29, 0, 1)],
     ['with none that producers left at -1', -1, 60_000, Date.UTC(2026, 10, 29, 0, 1)],
     ['any where there is no limit', Date.UTC(2026, 10, 20), 0, Number.POSITIVE_INFINITY],
-  ])('%s', (_, timestampMs, maxFutureMs, lastMs) => {
-    expect(lastInstantOf(timestampMs, day, maxFutureMs)).toBe(lastMs);
+  ])('%s', (_, timestampMs, maxFutureSkewMs, lastMs) => {
+    expect(lastInstantOf(timestampMs, day, maxFutureSkewMs)).toBe(lastMs);
   });
 
   test('is the engine’s', () => {
     const timestamp = fc.option(fc.oneof(fc.integer(), fc.integer({ min: 0, max: 5e12 }), fc.constant(MIN_TIME_MS)));
     fc.assert(
-      fc.property(timestamp, fc.nat(65_535), fc.nat(1e9), (timestampMs, bookingDay, maxFutureMs) => {
-        expect(lastInstantOf(timestampMs, bookingDay, maxFutureMs)).toBe(
-          latestTimeOf(timestampMs, bookingDay, maxFutureMs),
+      fc.property(timestamp, fc.nat(65_535), fc.nat(1e9), (timestampMs, bookingDay, maxFutureSkewMs) => {
+        expect(lastInstantOf(timestampMs, bookingDay, maxFutureSkewMs)).toBe(
+          latestTimeOf(timestampMs, bookingDay, maxFutureSkewMs),
         );
       }),
     );

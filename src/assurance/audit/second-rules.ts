@@ -166,11 +166,11 @@ function calendarOf(timeZone: string): Intl.DateTimeFormat {
  * Returns the last instant that a record may name: the configured limit after its log's time, which is its own timestamp, or
  * the end of the batch's booking date where the log has no timestamp of this century.
  */
-export function lastInstantOf(timestampMs: number | null, bookingDay: number, maxFutureMs: number): number {
-  if (maxFutureMs <= 0) return Number.POSITIVE_INFINITY;
+export function lastInstantOf(timestampMs: number | null, bookingDay: number, maxFutureSkewMs: number): number {
+  if (maxFutureSkewMs <= 0) return Number.POSITIVE_INFINITY;
   const hasTimestamp = timestampMs !== null && new Date(timestampMs).getUTCFullYear() >= 2000;
   const logTimeMs = hasTimestamp ? timestampMs : new Date(bookingDay * DAY_MS).setUTCHours(24, 0, 0, 0);
-  return logTimeMs + maxFutureMs;
+  return logTimeMs + maxFutureSkewMs;
 }
 
 export type Recognised =
@@ -240,7 +240,11 @@ function ownerOfAddress({ byPrefix }: SecondRules, address: bigint): SecondAppli
 }
 
 /** Returns the plan of an application that is in force at an instant: from `effectiveFrom` on, before `effectiveTo`. */
-export function planInForce({ plans }: SecondRules, applicationId: string, timeMs: number): SecondPlan | undefined {
+export function secondPlanInForce(
+  { plans }: SecondRules,
+  applicationId: string,
+  timeMs: number,
+): SecondPlan | undefined {
   return plans.get(applicationId)?.find(({ fromMs, toMs }) => fromMs <= timeMs && timeMs < toMs);
 }
 

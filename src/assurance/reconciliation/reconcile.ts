@@ -1,5 +1,9 @@
 import { compareTexts } from '../../platform/compare-texts.ts';
-import { CONTENT_TYPES, type ContentType, sponsoredOctetsOf } from '../../sessions/protocol/content-octets.ts';
+import {
+  SESSION_CONTENT_TYPES,
+  type SessionContentType,
+  sponsoredOctetsOf,
+} from '../../sessions/protocol/content-octets.ts';
 import type { ReportedUsage } from '../../sessions/protocol/dispatch-messages.ts';
 
 /** A charged record. */
@@ -83,7 +87,7 @@ export function reconcile(
   };
   for (const session of bySession(reports)) {
     const total = add(session.reports[0], session);
-    for (const type of CONTENT_TYPES) total.reportedOctets += reportedOctets(session.reports, type);
+    for (const type of SESSION_CONTENT_TYPES) total.reportedOctets += reportedOctets(session.reports, type);
     const usage = session.reports.flatMap(({ usage }) => usage);
     total.reportedSponsoredOctets += sponsoredOctetsOf(usage, session.reports[0].contentShares);
   }
@@ -135,7 +139,7 @@ function mergeOverlapping(spans: readonly Span[], clockSkewMs: number): Span[] {
 function differencesOf({ startTimeMs, endTimeMs, reports, records }: Span, tolerance: Tolerance): UsageDifference[] {
   const { subscriber, sponsorId, applicationId } = reports[0] ?? records[0];
   const sessionIds = [...new Set(reports.map(({ sessionId }) => sessionId))];
-  const types = new Set<string>([...CONTENT_TYPES, ...records.map(({ contentType }) => contentType)]);
+  const types = new Set<string>([...SESSION_CONTENT_TYPES, ...records.map(({ contentType }) => contentType)]);
   return [...types].flatMap((contentType): UsageDifference[] => {
     const reported = reportedOctets(reports, contentType);
     const charged = records.reduce((sum, record) => sum + (record.contentType === contentType ? record.octets : 0), 0);
@@ -160,7 +164,7 @@ function reportedOctets(reports: readonly ReportedUsage[], contentType: string):
   let sum = 0;
   for (const { usage, contentShares } of reports) {
     for (const octets of usage) {
-      const isCovered = contentShares[octets.contentType as ContentType] !== undefined;
+      const isCovered = contentShares[octets.contentType as SessionContentType] !== undefined;
       if (octets.contentType === contentType && isCovered) sum += octets.uplinkOctets + octets.downlinkOctets;
     }
   }

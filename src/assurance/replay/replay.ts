@@ -17,7 +17,7 @@ export interface ReplayOptions {
   pseudonymKey: PseudonymKey;
   /** The settings with which the batches were rated. */
   duplicateWindowRecords: number;
-  rejectionPayloadOctets: number;
+  rejectionPayloadBytes: number;
   recordRules: RecordRules;
 }
 
@@ -122,11 +122,11 @@ function replay(
   };
   classifyBatch(columns, lane, rules);
   rateBatch(columns, lane, rules);
-  const { pseudonymKey, rejectionPayloadOctets } = options;
+  const { pseudonymKey, rejectionPayloadBytes } = options;
   const bookedPayloads = new Map(stored.rows.map(({ offset, payload }) => [Number(offset), String(payload)]));
   const payloadOf = (row: number) => {
     const offset = columns.offset[row];
-    const payload = rejectedPayload(columns.value(row), decodeAt(offset), pseudonymKey, rejectionPayloadOctets);
+    const payload = rejectedPayload(columns.value(row), decodeAt(offset), pseudonymKey, rejectionPayloadBytes);
     return pseudonymKey.payloadAsBooked(payload, bookedPayloads.get(offset) ?? '');
   };
   const names = { nodes: lane.nodes.list, tags: rules.evidence.tags };

@@ -131,7 +131,7 @@ async function againstSource(
     pseudonymKey: key,
     duplicateWindowRecords: config.duplicates.windowRecords,
     recordRules: recordRules(config),
-    rejectionPayloadOctets: config.limits.rejectionPayloadOctets,
+    rejectionPayloadBytes: config.limits.rejectionPayloadBytes,
     onErased: (records: number) => {
       ofErased += records;
     },

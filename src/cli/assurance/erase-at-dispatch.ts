@@ -54,7 +54,7 @@ async function askServer(file: string, config: DispatchConfig, numbers: readonly
   if (port === 0)
     throw new ConfigError(`${file}: http.port: 0 takes any port; stop the dispatch server, and run this again`);
   // The certificate is the one of the file, whatever name it is for.
-  const connect = tls && { ca: readFileSync(tls.cert, 'utf8'), checkServerIdentity: () => undefined };
+  const connect = tls && { ca: readFileSync(tls.certFile, 'utf8'), checkServerIdentity: () => undefined };
   const agent = new Agent({ bodyTimeout: TIMEOUT_MS, headersTimeout: TIMEOUT_MS, ...(connect && { connect }) });
   try {
     const { statusCode, body } = await request(`${origin}/v1/subscribers/erasure`, {

@@ -35,7 +35,7 @@ function inWords(figures: Finding['figures']): string {
     .join(', ');
 }
 
-/** The figures of all rules stand in one column, as each rule has its own. */
+/** The figures of all rules are in one column, as each rule has its own. */
 function csv(findings: readonly Finding[]): string {
   const rows = findings.map(({ rule, sponsorId, applicationId, subject, figures, threshold }) => [
     rule,

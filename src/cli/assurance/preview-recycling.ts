@@ -1,7 +1,7 @@
 import { previewRecords, type RecordPreview } from '../../engine/preview-records.ts';
 import { loadKeyOf } from '../../engine/running/load-key.ts';
 import { recordRules, today } from '../../engine/running/record-rules.ts';
-import { type CorrectedRecord, type LineFault, placeOf } from '../../finance/corrections/corrected-records.ts';
+import { type CorrectedRecord, type LineFault, recordPlaceOf } from '../../finance/corrections/corrected-records.ts';
 import type { RecycledLog, RecyclingPlan } from '../../finance/corrections/recyclings.ts';
 import { exactUnits } from '../../finance/shown-money.ts';
 import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
@@ -41,7 +41,7 @@ export async function previewRecycling(
   const firstOfFile = new Map<string, number>();
   const corrected: CorrectedPreview[] = [];
   for (const preview of previews) {
-    const record = records.get(placeOf(preview)) as CorrectedRecord;
+    const record = records.get(recordPlaceOf(preview)) as CorrectedRecord;
     const identity = `${preview.localSequenceNumber} ${preview.nodeId}`;
     const first = firstOfFile.get(identity);
     if (first === undefined) firstOfFile.set(identity, record.line);
@@ -55,7 +55,9 @@ export async function previewRecycling(
 
 function recordsByPlace(logs: readonly RecycledLog[]): Map<string, CorrectedRecord> {
   return new Map(
-    logs.flatMap(({ log, records }) => records.map((record) => [placeOf({ ...log, offset: record.offset }), record])),
+    logs.flatMap(({ log, records }) =>
+      records.map((record) => [recordPlaceOf({ ...log, offset: record.offset }), record]),
+    ),
   );
 }
 
@@ -65,7 +67,7 @@ export function refusedFaults(previews: readonly CorrectedPreview[]): LineFault[
     .filter(({ outcome }) => outcome === 'rejected')
     .map(({ record, reason, detail, repeats }) => ({
       line: record.line,
-      message: `${placeOf(record)}: would be rejected again (${reason}): ${[detail, repeats].filter(Boolean).join('; ')}; nothing was claimed`,
+      message: `${recordPlaceOf(record)}: would be rejected again (${reason}): ${[detail, repeats].filter(Boolean).join('; ')}; nothing was claimed`,
     }))
     .sort((a, b) => a.line - b.line);
 }
@@ -75,7 +77,8 @@ export function repetitions(previews: readonly CorrectedPreview[]): string[] {
   return previews
     .filter(({ outcome }) => outcome === 'duplicate')
     .map(
-      ({ record, repeats }) => `line ${record.line}, ${placeOf(record)}: a duplicate, not charged again: ${repeats}`,
+      ({ record, repeats }) =>
+        `line ${record.line}, ${recordPlaceOf(record)}: a duplicate, not charged again: ${repeats}`,
     );
 }
 
@@ -90,7 +93,7 @@ export function formatPreviews({ known, next }: RecyclingPlan, previews: readonl
   const rows = [...previews].sort((a, b) => a.record.line - b.record.line);
   const table = formatTable(rows, [
     { title: 'line', cell: ({ record }) => String(record.line), right: true },
-    { title: 'rejection', cell: ({ record }) => placeOf(record) },
+    { title: 'rejection', cell: ({ record }) => recordPlaceOf(record) },
     { title: 'outcome', cell: ({ outcome }) => outcome.replace('_', ' ') },
     { title: 'reason', cell: ({ reason }) => reason },
     { title: 'application', cell: ({ applicationId }) => applicationId || '-' },

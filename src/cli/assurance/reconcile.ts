@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { readCharges } from '../../assurance/reconciliation/read-charges.ts';
+import { readChargedUsage } from '../../assurance/reconciliation/read-charged-usage.ts';
 import { readReports } from '../../assurance/reconciliation/read-reports.ts';
 import { type Reconciliation, reconcile } from '../../assurance/reconciliation/reconcile.ts';
 import { readStoreConfig } from '../../engine/assembly/read-config.ts';
@@ -51,7 +51,7 @@ async function run(options: ReconcileOptions): Promise<void> {
   const reports = await readReports(options.reports, range, process.env.ZERORATE_OPERATOR_SECRET);
   const store = await openStore(readStoreConfig(options), { create: false });
   try {
-    const result = reconcile(reports, await readCharges(store, range), {
+    const result = reconcile(reports, await readChargedUsage(store, range), {
       octets: options.toleranceOctets,
       basisPoints: options.toleranceBasisPoints,
       clockSkewMs: options.clockSkewMs,

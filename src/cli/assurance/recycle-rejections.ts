@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { type ConfigOptions, readCatalogue, readConfig } from '../../engine/assembly/read-config.ts';
 import { limitsOfToday } from '../../engine/running/record-rules.ts';
-import { NOTHING_BOOKED, runEngine } from '../../engine/running/run-engine.ts';
+import { NO_TOTALS, runEngine } from '../../engine/running/run-engine.ts';
 import {
   type CorrectedRecord,
   type LineFault,
@@ -50,7 +50,7 @@ export async function recycleRejections(file: string, options: RecycleOptions): 
   if (!dryRun && (why === undefined || why.trim() === '')) {
     throw new ConfigError('--why: say why the records are handed in again; --dry-run needs none, and books nothing');
   }
-  // A configuration has to name a source; without one the file of corrected records takes its place.
+  // A configuration has to name a source; without one the file of corrected records is that source.
   const config = readConfig(options.config === undefined ? { ...options, source: [file], format: 'ndjson' } : options);
   const catalogue = readCatalogue(config.catalogue);
   const records = readCorrected(file, config);
@@ -95,7 +95,7 @@ async function book({ config, catalogue, store, logger }: Recycler, { known, nex
   const progress = new Progress(process.stderr, (fields, message) => logger.info(fields, message));
   // The engine that reads the source has the port.
   const run = { config: { ...config, health: null }, catalogue, store, logger, progress };
-  const totals = recyclings.length === 0 ? NOTHING_BOOKED : await runEngine(run, (parts) => ({ ...parts, source }));
+  const totals = recyclings.length === 0 ? NO_TOTALS : await runEngine(run, (parts) => ({ ...parts, source }));
   for (const { number, logs } of known) {
     const said = totals.read === 0 ? 'was booked before' : 'was claimed before';
     process.stdout.write(`recycling ${number} ${said}: ${counted(countOf(logs), 'corrected record')}\n`);
@@ -122,7 +122,7 @@ function readCorrected(file: string, config: Config): CorrectedRecord[] {
     throw new ConfigError(`${file}: there is no such file; name one with a corrected record on each line`);
   const { records, faults } = parseCorrectedRecords(
     readFileSync(file, 'utf8'),
-    config.limits.maxRecordOctets,
+    config.limits.maxRecordBytes,
     limitsOfToday(config),
   );
   if (faults.length > 0) throw faulty(file, faults);

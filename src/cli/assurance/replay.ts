@@ -54,7 +54,7 @@ async function replay(options: ReplayOptions): Promise<void> {
     pseudonymKey: (await loadKeyOf(store, config, logger)).key,
     duplicateWindowRecords: config.duplicates.windowRecords,
     recordRules: recordRules(config),
-    rejectionPayloadOctets: config.limits.rejectionPayloadOctets,
+    rejectionPayloadBytes: config.limits.rejectionPayloadBytes,
   };
   const evidence = new ClickHouseEvidence(store);
   const lanes = new Map<string, LaneResult>();

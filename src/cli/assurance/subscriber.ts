@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type KeyOptions, readKeyConfig } from '../../engine/assembly/read-config.ts';
 import { loadKey } from '../../engine/running/load-key.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
-import { registerErase } from './erase-subscriber.ts';
+import { registerErase } from './subscriber-erase.ts';
 import { requireMsisdn } from './subscriber-number.ts';
 
 export function registerSubscriber(program: Command): void {

@@ -4,25 +4,19 @@ import { PeerSecret } from '../../platform/http/peer-secret.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
 import type { DispatchContext } from '../../sessions/dispatch/context.ts';
 import { dispatchConfigSchema } from '../../sessions/dispatch/dispatch-config-schema.ts';
+import { createHttpServer } from '../../sessions/dispatch/routes/dispatch-http-server.ts';
 import type { HttpOptions } from '../../sessions/dispatch/routes/http-options.ts';
-import { createHttpServer } from '../../sessions/dispatch/routes/http-server.ts';
-import {
-  createControlServer,
-  type ControlServerOptions as GatewayOptions,
-} from '../../sessions/gateway/control-server.ts';
 import { gatewaySchema } from '../../sessions/gateway/gateway-config.ts';
-import {
-  createControlServer as createProxyControlServer,
-  type ControlServerOptions as ProxyOptions,
-} from '../../sessions/proxy/control-server.ts';
+import { createGatewayControl, type GatewayControlOptions } from '../../sessions/gateway/gateway-control.ts';
 import { proxyConfigSchema } from '../../sessions/proxy/proxy-config-schema.ts';
+import { createProxyControl, type ProxyControlOptions } from '../../sessions/proxy/proxy-control-server.ts';
 
 /** Resolves with the OpenAPI documents of the HTTP interfaces, by file name, as the servers themselves give them. */
 export async function openApiDocuments(): Promise<Record<string, string>> {
   return {
     'dispatch.openapi.json': await documentOf(createHttpServer(dispatchOptions())),
-    'gateway-control.openapi.json': await documentOf(createControlServer(gatewayOptions())),
-    'proxy-control.openapi.json': await documentOf(createProxyControlServer(proxyOptions())),
+    'gateway-control.openapi.json': await documentOf(createGatewayControl(gatewayOptions())),
+    'proxy-control.openapi.json': await documentOf(createProxyControl(proxyOptions())),
   };
 }
 
@@ -49,16 +43,16 @@ function dispatchOptions(): HttpOptions {
   } as Partial<HttpOptions> as HttpOptions;
 }
 
-function gatewayOptions(): GatewayOptions {
+function gatewayOptions(): GatewayControlOptions {
   return {
     control: gatewaySchema.shape.control.parse({ port: 0 }),
     logger,
     operatorSecret: '',
     proxies: [],
-  } as Partial<GatewayOptions> as GatewayOptions;
+  } as Partial<GatewayControlOptions> as GatewayControlOptions;
 }
 
-function proxyOptions(): ProxyOptions {
+function proxyOptions(): ProxyControlOptions {
   const { limits } = proxyConfigSchema.pick({ limits: true }).parse({});
   return {
     endpoint: { host: '127.0.0.1', port: 0 },
@@ -67,5 +61,5 @@ function proxyOptions(): ProxyOptions {
     applicationIds: [],
     health: new Health(),
     logger,
-  } as Partial<ProxyOptions> as ProxyOptions;
+  } as Partial<ProxyControlOptions> as ProxyControlOptions;
 }

@@ -16,7 +16,9 @@ interface WatchOptions {
 export function registerAccountWatch(account: Command): void {
   account
     .command('watch')
-    .description('hold balances against credit limits, and suspend or resume what follows; `run` does it all the time')
+    .description(
+      'compare balances with credit limits, and suspend or resume sponsors by them; `run` does it all the time',
+    )
     .requiredOption('--once', 'one look')
     .option('-c, --config <file>', 'the configuration that names the store and the catalogue')
     .option('--store <directory>', 'directory of the embedded store')

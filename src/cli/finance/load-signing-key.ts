@@ -1,13 +1,13 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { readConfig } from '../../engine/assembly/read-config.ts';
-import {
-  currentKey,
-  parseSigningKeys,
-  type SigningKey,
-  type SigningKeys,
-} from '../../finance/statements/signing-key.ts';
 import { SIGNATURE_ENDING, signOctets } from '../../finance/statements/statement-signature.ts';
+import {
+  currentStatementKey,
+  parseSigningKeys,
+  type StatementSigningKey,
+  type StatementSigningKeys,
+} from '../../finance/statements/statement-signing-key.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { writeOutput } from '../write-output.ts';
 
@@ -21,15 +21,15 @@ export interface SigningOptions {
 }
 
 /** The key that signs, from `--signing-key`, the configuration or ZERORATE_SIGNING_KEY_FILE; null where none is named. */
-export function configuredSigningKey({ signingKey, config }: SigningOptions): SigningKey | null {
+export function configuredSigningKey({ signingKey, config }: SigningOptions): StatementSigningKey | null {
   const path =
     signingKey ??
     (config === undefined ? process.env.ZERORATE_SIGNING_KEY_FILE || null : readConfig({ config }).signingKeyFile);
-  return path === null ? null : currentKey(readSigningKeys(path));
+  return path === null ? null : currentStatementKey(readSigningKeys(path));
 }
 
 /** The keys of a file. Throws a ConfigError for a file that others may read, and for one that is not a whole key file. */
-export function readSigningKeys(path: string): SigningKeys {
+export function readSigningKeys(path: string): StatementSigningKeys {
   let text: string;
   try {
     const mode = statSync(path).mode & 0o777;
@@ -49,7 +49,7 @@ export function readSigningKeys(path: string): SigningKeys {
 }
 
 /** The keys of a file's text. Throws a ConfigError, which does not quote it. */
-export function parsedSigningKeys(text: string, path: string): SigningKeys {
+export function parsedSigningKeys(text: string, path: string): StatementSigningKeys {
   const keys = parseSigningKeys(text);
   if (keys !== null) return keys;
   throw new ConfigError(
@@ -61,7 +61,7 @@ export function parsedSigningKeys(text: string, path: string): SigningKeys {
  * Writes a statement’s JSON and its signature beside it. Without a key, a signature that is there and is of another text is
  * removed. Rejects with a ConfigError where a file cannot be written.
  */
-export async function writeSignedJson(path: string, text: string, key: SigningKey | null): Promise<void> {
+export async function writeSignedJson(path: string, text: string, key: StatementSigningKey | null): Promise<void> {
   const octets = Buffer.from(text);
   const signature = `${path}${SIGNATURE_ENDING}`;
   if (key === null && !(existsSync(path) && readFileSync(path).equals(octets))) await rm(signature, { force: true });

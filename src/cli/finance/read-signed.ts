@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { publicKeySetSchema } from '../../finance/statements/signing-key.ts';
 import { type Statement, statementSchema } from '../../finance/statements/statement-document.ts';
 import { SIGNATURE_ENDING, type SignatureVerdict, verifyOctets } from '../../finance/statements/statement-signature.ts';
+import { publicKeySetSchema } from '../../finance/statements/statement-signing-key.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { type JsonFile, readJsonFile, readOctets, shapeJson, withoutResaving } from '../read-json.ts';
+import { type JsonFile, readFileBytes, readJsonFile, shapeJson, withoutResaving } from '../read-json.ts';
 
 /** Where the operator's public keys are, and a signature that is not beside its file. */
 export interface SignatureOptions {
@@ -47,7 +47,7 @@ async function verdictOf(
       `${signaturePath}: no signature is there; take it from the operator, or name it with --signature`,
     );
   }
-  const signature = readOctets(signaturePath).toString('latin1');
+  const signature = readFileBytes(signaturePath).toString('latin1');
   const verdict = await verifyOctets(octets, signature, keys);
   if (verdict.fault === undefined) return verdict;
   const original = await verifyOctets(

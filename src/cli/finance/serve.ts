@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { serveStore } from '../../finance/portal/http-server.ts';
+import { serveStore } from '../../finance/portal/portal-server.ts';
 import { defaultLimits, MIN_MEMORY_BYTES, type QueryLimits } from '../../finance/portal/query-limits.ts';
 import { migrate } from '../../journal/migrate.ts';
 import { openStore } from '../../journal/open-store.ts';

@@ -1,12 +1,12 @@
 import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
 import {
-  currentKey,
+  currentStatementKey,
   formatSigningKeys,
   newSigningKeys,
   publicKeySet,
   rotatedKeys,
-} from '../../finance/statements/signing-key.ts';
+} from '../../finance/statements/statement-signing-key.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { rewriteFile } from '../../platform/rewrite-file.ts';
@@ -70,7 +70,7 @@ async function create({ key: path }: KeyFileOptions): Promise<void> {
     throw new ConfigError(`${path}: ${why}`);
   }
   process.stdout.write(
-    `${path}: made key ${currentKey(keys).keyId}; publish \`zerorate signing-key show --key ${path}\`\n`,
+    `${path}: made key ${currentStatementKey(keys).keyId}; publish \`zerorate signing-key show --key ${path}\`\n`,
   );
 }
 
@@ -84,7 +84,7 @@ async function rotate({ key: path, compromised }: KeyFileOptions & { compromised
   await rewriteFile(path, async (text) => {
     const keys = parsedSigningKeys(text, path);
     const rotated = rotatedKeys(keys, systemClock.nowMs(), compromised);
-    [before, now] = [currentKey(keys).keyId, currentKey(rotated).keyId];
+    [before, now] = [currentStatementKey(keys).keyId, currentStatementKey(rotated).keyId];
     return formatSigningKeys(rotated);
   });
   const became = compromised ? 'is out of the key set: sign its statements again' : 'stays in the key set';

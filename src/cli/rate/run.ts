@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { checkSource } from '../../engine/assembly/assemble-source.ts';
 import { type ConfigOptions, readCatalogue, readConfig, withConfigOptions } from '../../engine/assembly/read-config.ts';
 import type { RunTotals } from '../../engine/engine.ts';
-import { NOTHING_BOOKED, type RunOptions, runEngine } from '../../engine/running/run-engine.ts';
+import { NO_TOTALS, type RunOptions, runEngine } from '../../engine/running/run-engine.ts';
 import { openStore } from '../../journal/open-store.ts';
 import { StopRequest } from '../../platform/stop-request.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
@@ -87,7 +87,7 @@ async function runAndReport(
 
 /** What a run prints at its end, once: what it has booked. */
 class RunSummary {
-  totals: () => RunTotals = () => NOTHING_BOOKED;
+  totals: () => RunTotals = () => NO_TOTALS;
   #isPrinted = false;
 
   print(): void {

@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs';
 import type { JWTVerifyGetKey } from 'jose';
 import { quotaUpdateSchema } from '../../engine/assembly/assemble-source.ts';
 import { connect, requireBrokers } from '../../engine/assembly/kafka-connection.ts';
 import { suggestion } from '../../formats/nearest-word.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { readKeyPair } from '../../platform/network/tls-files.ts';
+import { readTlsFiles } from '../../platform/network/tls-files.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
 import { quotaUpdateCodec } from '../../rating/quota-updates.ts';
@@ -19,8 +18,6 @@ import { type ControlPin, httpProxyControl } from '../../sessions/dispatch/proxi
 import type { ProxyPin } from '../../sessions/dispatch/proxies/proxy-registry.ts';
 import { atCapFaults } from '../../sessions/dispatch/reports/at-cap-faults.ts';
 import type { HttpOptions } from '../../sessions/dispatch/routes/http-options.ts';
-
-const DAY_MS = 86_400_000;
 
 /** What of a dispatch server's configuration may change while it runs; its parts are changed in place. */
 export interface LiveSettings {
@@ -36,7 +33,7 @@ export interface LiveSettings {
 }
 
 /**
- * Reads the files that the configuration and the catalogue name. Throws a ConfigError where one is no good. `before`: what is in use.
+ * Reads the files that the configuration and the catalogue name. Throws a ConfigError where one is invalid. `before`: what is in use.
  */
 export function liveSettings(
   config: DispatchConfig,
@@ -51,11 +48,11 @@ export function liveSettings(
     operatorKeys: operatorKeys(config),
     proxies: proxyPins(config),
     patience: {
-      tokenMs: sessions.tokenSeconds * 1000,
-      freshForMs: heartbeats.freshForMs,
-      silentAfterMs: heartbeats.silentAfterMs,
-      idleAfterMs: sessions.idleAfterMs,
-      settleAfterMs: sessions.settleAfterMs,
+      tokenMs: sessions.tokenLifetimeMs,
+      staleTimeoutMs: heartbeats.staleTimeoutMs,
+      lostTimeoutMs: heartbeats.lostTimeoutMs,
+      idleTimeoutMs: sessions.idleTimeoutMs,
+      releaseDelayMs: sessions.releaseDelayMs,
       warnClockSkewMs: heartbeats.warnClockSkewMs,
       maxClockSkewMs: heartbeats.maxClockSkewMs,
     },
@@ -97,11 +94,11 @@ export function serverOptions(live: LiveSettings, catalogue: Catalogue, logger: 
     },
     patience,
     sessionLimits,
-    heartbeatEveryMs: heartbeats.everyMs,
+    heartbeatIntervalMs: heartbeats.intervalMs,
     rateLimits: config.rateLimits,
     limits: http.limits,
-    rotateKeysEveryMs: config.keys.rotateEverySeconds * 1000,
-    retainMs: config.retainDays * DAY_MS,
+    keyRotationIntervalMs: config.keys.rotationIntervalMs,
+    retainMs: config.reportLifetimeMs,
     quotaUpdates: {
       kafka: connect(access, logger),
       topic,
@@ -134,25 +131,19 @@ export function applicationFaults(
 
 function proxyPins({ proxies, secrets }: DispatchConfig): Map<string, ProxyPin & ControlPin> {
   return new Map(
-    Object.entries(proxies).map(([id, { controlUrl, controlCaFile, endpoints, applications, clientCertificate }]) => {
+    Object.entries(proxies).map(([id, { controlUrl, tls, endpoints, applications, clientCertificate }]) => {
       const secret = secrets.proxies.get(id);
       if (secret === undefined) throw new Error(`proxy ${id} has no secret`);
-      const pinned = { secret, controlUrl, controlCaFile, endpoints };
+      const pinned = { secret, controlUrl, tls, endpoints };
       return [id, { ...pinned, applicationIds: applications, clientCertificate: clientCertificate ?? null }];
     }),
   );
 }
 
-function tlsOf(files: NonNullable<DispatchConfig['http']['tls']>) {
-  const own = readKeyPair(files, { cert: 'http.tls.cert', key: 'http.tls.key' });
-  const { clientCaFile } = files;
-  if (clientCaFile === undefined) return own;
-  try {
-    // Terminals have no certificate: who has one is asked where one is needed.
-    return { ...own, ca: readFileSync(clientCaFile, 'utf8'), requestCert: true, rejectUnauthorized: false } as const;
-  } catch (error) {
-    throw new ConfigError(`http.tls.clientCaFile: ${clientCaFile} cannot be read: ${(error as Error).message}`);
-  }
+/** Terminals have no certificate: the one of a proxy is asked for where it is needed. */
+function tlsOf(files: NonNullable<DispatchConfig['http']['tls']>): HttpOptions['tls'] {
+  const { ca, cert, key } = readTlsFiles(files, 'http.tls');
+  return { cert, key, ...(ca !== undefined && { ca, requestCert: true, rejectUnauthorized: false }) };
 }
 
 function saslOf({ kafka: { sasl }, secrets: { saslPassword } }: DispatchConfig) {

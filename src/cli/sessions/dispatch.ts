@@ -67,7 +67,7 @@ function warnOfDevelopment({ applications }: DispatchConfig): void {
 
 async function run(file: string, live: LiveSettings, catalogue: Catalogue, logger: Logger): Promise<void> {
   const { config } = live;
-  const { url, database, username, checkEveryMs } = config.store;
+  const { url, database, username, checkIntervalMs } = config.store;
   const password = config.secrets.storePassword?.reveal() ?? '';
   const store = await openServerStore(
     { url, database, username, password, requestTimeoutMs: STORE_TIMEOUT_MS },
@@ -88,7 +88,7 @@ async function run(file: string, live: LiveSettings, catalogue: Catalogue, logge
       return key.states;
     },
     suspensions: {
-      everyMs: checkEveryMs,
+      intervalMs: checkIntervalMs,
       read: async () => {
         await key.check(store).catch((error) => {
           if (isKeyFault(error)) fail(error);
@@ -206,7 +206,7 @@ async function applyConfig(
     'store',
     'keys',
     'rateLimits',
-    'retainDays',
+    'reportLifetimeMs',
     'log',
   ]);
   const { tls: _, ...http } = before.http;

@@ -29,7 +29,7 @@ test('the example is read with its secrets, which are not in it', () => {
     operatorSecret: 'of the operator',
     proxies: [{ proxyId: 'proxy-1', addresses: ['127.0.0.1'] }],
     spool: join(folder, 'gateway-spool'),
-    partialRecords: { afterMs: 5000, afterOctets: 2 ** 20 },
+    partialRecords: { intervalMs: 5000, afterOctets: 2 ** 20 },
   });
 });
 

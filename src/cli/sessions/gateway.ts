@@ -1,18 +1,20 @@
 import { createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Registry } from 'prom-client';
-import { formatFault } from '../../formats/document-fault.ts';
-import { faultsByLine, readYamlDocument } from '../../formats/read-yaml-document.ts';
-import { ConfigError } from '../../platform/config/config-error.ts';
+import { readConfigDocument } from '../../platform/config/config-document.ts';
 import { readPeerSecret, sharedSecretFault } from '../../platform/http/peer-secret.ts';
 import { onReloadSignal, onStopSignal } from '../../platform/lifecycle.ts';
 import { isUnspecified } from '../../platform/network/listen-error.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
 import { type ConfigReloadOutcome, ReloadMetrics } from '../../platform/telemetry/reload-metrics.ts';
 import { type Gateway, startGateway } from '../../sessions/gateway/gateway.ts';
-import { type GatewayConfig, gatewaySchema, type RegisteredProxy } from '../../sessions/gateway/gateway-config.ts';
+import {
+  GATEWAY_RENAMES,
+  type GatewayConfig,
+  gatewaySchema,
+  type RegisteredProxy,
+} from '../../sessions/gateway/gateway-config.ts';
 import { namingFile } from '../failure.ts';
 import { changedFields, reloadConfig } from './reload-config.ts';
 
@@ -82,11 +84,9 @@ function applyTo(gateway: Gateway, started: GatewayConfig, file: string) {
 
 /** The configuration with its secrets. Throws a ConfigError with a line for each fault. */
 export function readGatewayConfig(file: string, env: NodeJS.ProcessEnv = process.env): GatewayConfig {
-  const read = readYamlDocument(readText(file), file, gatewaySchema);
-  if (read.faults !== undefined) throw new ConfigError(read.faults.map(formatFault));
-  const { operatorSecretFile, proxies, identity, ...document } = read.value;
+  const { value, resolve: beside, refuse } = readConfigDocument(file, gatewaySchema, { renames: GATEWAY_RENAMES });
+  const { operatorSecretFile, proxies, identity, ...document } = value;
   const faults: { path: (string | number)[]; message: string }[] = [];
-  const beside = (path: string) => resolve(dirname(file), path);
   const secret = (path: (string | number)[], secretFile: string): string => {
     try {
       const text = readFileSync(beside(secretFile), 'utf8').trim();
@@ -127,7 +127,7 @@ export function readGatewayConfig(file: string, env: NodeJS.ProcessEnv = process
     const message = `${privateKeyFile} is no Ed25519 key: \`openssl genpkey -algorithm ed25519\` makes one`;
     faults.push({ path: ['identity', 'privateKeyFile'], message });
   }
-  if (faults.length > 0) throw new ConfigError(faultsByLine(faults, file, read.locate).map(formatFault));
+  refuse(faults);
   return config;
 }
 
@@ -151,13 +151,5 @@ function isEd25519(pem: string): boolean {
     return createPrivateKey(pem).asymmetricKeyType === 'ed25519';
   } catch {
     return false;
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new ConfigError(`${file}: cannot be read: ${(error as Error).message}`);
   }
 }

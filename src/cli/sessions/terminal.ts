@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { IANAZone } from 'luxon';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { endWhenNobodyReads } from '../../platform/lifecycle.ts';
+import { endOnClosedPipe } from '../../platform/lifecycle.ts';
 import { formatTable, grouped } from '../../platform/telemetry/terminal-output.ts';
 import { DEVELOPMENT_KEY_ID, readIssuerKey } from '../../sessions/dispatch/accounts/development-issuer.ts';
 import { accountClaims, identityOf, signAccountAssertion } from '../../sessions/protocol/account-assertion.ts';
-import { CONTENT_TYPES, type ContentType } from '../../sessions/protocol/content-octets.ts';
+import { SESSION_CONTENT_TYPES, type SessionContentType } from '../../sessions/protocol/content-octets.ts';
 import { attachToGateway } from '../../sessions/terminal/attach-to-gateway.ts';
 import type { CallOutcome, CallRequest } from '../../sessions/terminal/calls.ts';
 import { type DatagramDial, directDatagrams } from '../../sessions/terminal/datagrams.ts';
@@ -15,12 +15,12 @@ import {
   describeEvent,
   describeMessage,
   describeOctets,
-  describeStanding,
+  describeStatus,
 } from '../../sessions/terminal/describe.ts';
-import { type Destination, type Dial, directDial } from '../../sessions/terminal/dial.ts';
 import { printable } from '../../sessions/terminal/printable.ts';
 import { readStatistics, writeStatistics } from '../../sessions/terminal/statistics-file.ts';
 import { Terminal, type TerminalOptions } from '../../sessions/terminal/terminal.ts';
+import { type Dial, directDial, type TerminalDestination } from '../../sessions/terminal/terminal-dial.ts';
 import type { StatisticsRow, TerminalPeriod } from '../../sessions/terminal/usage-statistics.ts';
 import { TerminalInput } from './terminal-input.ts';
 
@@ -44,7 +44,7 @@ interface TerminalFlags {
   accountIssuer: string;
   gateway?: string;
   gatewaySecretFile?: string;
-  listen: ContentType[];
+  listen: SessionContentType[];
   period: TerminalPeriod;
   timeZone: string;
   statisticsFile?: string;
@@ -72,7 +72,7 @@ export function registerTerminal(program: Command): void {
       'a gateway simulator’s control interface: everything goes through it, from a bearer of its own',
     )
     .option('--gateway-secret-file <file>', 'file of the secret that bearers are made with')
-    .addOption(new Option('--listen <type...>', 'what to listen for').choices(CONTENT_TYPES).default(['text']))
+    .addOption(new Option('--listen <type...>', 'what to listen for').choices(SESSION_CONTENT_TYPES).default(['text']))
     .option(
       '--period <period>',
       'what statistics are summed up by: day, week, month, or a length such as 15m or 6h',
@@ -132,7 +132,7 @@ async function runTerminal(flags: TerminalFlags): Promise<void> {
     isStillHere: idleAnswer(flags, input),
     statistics: { period: flags.period, timeZone: flags.timeZone, rows },
   });
-  endWhenNobodyReads(process.stdout);
+  endOnClosedPipe(process.stdout);
   await terminal.start(flags.listen);
   const save = async () => flags.statisticsFile && writeStatistics(flags.statisticsFile, terminal.statistics());
   const saving = setInterval(() => void save().catch((error: Error) => print(error.message)), SAVE_INTERVAL_MS);
@@ -209,9 +209,9 @@ async function carryOut(terminal: Terminal, command: string, [first, second, ...
       return formatCall(await terminal.call(placeOf(second), callOf(first, rest[0])));
     case 'renew':
       await terminal.renew();
-      return describeStanding(terminal.standing);
+      return describeStatus(terminal.status);
     case 'quota':
-      return describeStanding(terminal.standing);
+      return describeStatus(terminal.status);
     case 'statistics':
       return formatStatistics(terminal.statistics());
     default:
@@ -224,13 +224,13 @@ function needed(word: string | undefined): string {
   return word;
 }
 
-function typeOf(word: string | undefined): ContentType {
-  const type = CONTENT_TYPES.find((known) => known === word);
-  if (type === undefined) throw new Error(`expected one of ${CONTENT_TYPES.join(', ')}`);
+function typeOf(word: string | undefined): SessionContentType {
+  const type = SESSION_CONTENT_TYPES.find((known) => known === word);
+  if (type === undefined) throw new Error(`expected one of ${SESSION_CONTENT_TYPES.join(', ')}`);
   return type;
 }
 
-function placeOf(word: string | undefined): Destination {
+function placeOf(word: string | undefined): TerminalDestination {
   const { hostname, port } = new URL(`udp://${needed(word)}`);
   if (port === '') throw new Error('expected HOST:PORT');
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };

@@ -14,7 +14,7 @@ import type { ProgressState } from '../../platform/telemetry/terminal-output.ts'
 import type { AvroSchema } from '../../rating/decode-avro.ts';
 import type { FlowFileFormat } from '../../rating/record/flow-file-format.ts';
 import { type MsisdnForms, NORMAL_FORM_ONLY } from '../../rating/record/msisdn.ts';
-import { Subscribers } from '../../sources/addresses/subscribers.ts';
+import { Subscribers } from '../../sources/addresses/imsi-subscribers.ts';
 import { Terminals } from '../../sources/addresses/terminals.ts';
 import type { CdrMapping } from '../../sources/cdr/cdr-mapping.ts';
 import { checkBeginnings } from '../../sources/files/file-beginning.ts';
@@ -137,7 +137,7 @@ export function plainFiles({
   };
   const goflow2 = terminals === undefined ? {} : { goflow2: goflow2Schema.parse({ terminals }) };
   return {
-    limits: { maxRecordOctets: 65_536, rejectionPayloadOctets: 4096, maxFutureMs: 86_400_000 },
+    limits: { maxRecordBytes: 65_536, rejectionPayloadBytes: 4096, maxFutureSkewMs: 86_400_000 },
     msisdn: NORMAL_FORM_ONLY,
     source: { files: [], ...goflow2, cdr },
   };
@@ -153,7 +153,7 @@ export function fileOptions(
     paths,
     ...(format === undefined ? {} : { format }),
     ...(source.files === undefined ? {} : mappingsOf(source, paths, msisdn)),
-    maxRecordOctets: limits.maxRecordOctets,
+    maxRecordBytes: limits.maxRecordBytes,
     chunkRecords: RECORDS_PER_CHUNK,
     readerSchema: readSchema(packagePath('schemas/flow-record.avsc')),
   };
@@ -270,12 +270,12 @@ export function kafkaOptions(
     ...(schemas !== undefined && { schemas }),
     topic: kafkaConfig.topic,
     groupId: kafkaConfig.groupId,
-    maxRecordOctets: limits.maxRecordOctets,
+    maxRecordBytes: limits.maxRecordBytes,
     sessionTimeoutMs: kafkaConfig.sessionTimeoutMs,
     heartbeatIntervalMs: kafkaConfig.heartbeatIntervalMs,
     rebalanceTimeoutMs: kafkaConfig.rebalanceTimeoutMs,
-    maxBytesPerPartition: kafkaConfig.maxOctetsPerPartition,
-    maxWaitTimeInMs: kafkaConfig.maxWaitMs,
+    maxBytesPerPartition: kafkaConfig.maxBytesPerPartition,
+    maxWaitTimeInMs: kafkaConfig.fetchWaitTimeoutMs,
     logger,
   };
 }

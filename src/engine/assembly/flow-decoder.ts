@@ -69,9 +69,9 @@ export function kafkaDecoder({ valueFormat, avro }: ValueConfig): Decoder {
   return valueFormat === 'json' ? decodeJsonValue : configuredDecoder(avro);
 }
 
-/** Throws a ConfigError where certificates are no good. */
-export function registryOptions({ url, username, password, ssl }: RegistryConfig): SchemaRegistryOptions {
-  return { url, username, password, tls: readTlsFiles(ssl ?? {}, 'source.kafka.avro.registry.ssl') };
+/** Throws a ConfigError where certificates are invalid. */
+export function registryOptions({ url, username, password, tls }: RegistryConfig): SchemaRegistryOptions {
+  return { url, username, password, tls: readTlsFiles(tls ?? {}, 'source.kafka.avro.registry.tls') };
 }
 
 export function readSchema(path: string): AvroSchema {
@@ -93,9 +93,9 @@ function configuredDecoder(avro: KafkaConfig['avro']): AvroDecoder {
     schemas: new Map(schemas),
     bareSchema: avro.bareSchema === undefined ? own : readSchema(avro.bareSchema),
     header: avro.header,
-    idOctets: avro.idOctets,
+    idBytes: avro.idBytes,
   });
-  if (decoder.tellsHeaders || avro.registry === null) return decoder;
+  if (decoder.distinguishesHeaders || avro.registry === null) return decoder;
   throw new ConfigError(
     'source.kafka.avro.header: say confluent or bare: a record of bareSchema may begin as a header does, ' +
       'as its first field is not nodeId as plain text',

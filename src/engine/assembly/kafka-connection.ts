@@ -10,12 +10,12 @@ import { SourceError } from '../../sources/source-error.ts';
 const FIELD = 'source.kafka';
 
 /** What it takes to reach the brokers. */
-type KafkaAccess = Pick<KafkaConfig, 'brokers' | 'clientId' | 'ssl' | 'sasl'> &
-  Partial<Pick<KafkaConfig, 'maxBatchOctets'>>;
+type KafkaAccess = Pick<KafkaConfig, 'brokers' | 'clientId' | 'tls' | 'sasl'> &
+  Partial<Pick<KafkaConfig, 'maxBatchBytes'>>;
 
 /**
  * A client of the configured brokers. Without a logger nothing is logged of what it meets. Throws a ConfigError where
- * certificates are no good.
+ * certificates are invalid.
  */
 export function connect(kafkaConfig: KafkaAccess, logger?: Logger): Kafka {
   return createKafka({ ...clientOptions(kafkaConfig), ...(logger && { logger }) });
@@ -54,19 +54,19 @@ export async function isAnyBrokerThere(kafka: KafkaAccess): Promise<boolean> {
 export function clientOptions({
   brokers,
   clientId,
-  ssl,
+  tls,
   sasl,
-  maxBatchOctets,
+  maxBatchBytes,
 }: KafkaAccess): Omit<KafkaOptions, 'logger'> {
-  const certificates = typeof ssl === 'boolean' ? ssl : readTlsFiles(ssl, `${FIELD}.ssl`);
-  const limit = maxBatchOctets === undefined ? {} : { maxBatchOctets };
+  const certificates = typeof tls === 'boolean' ? tls : readTlsFiles(tls, `${FIELD}.tls`);
+  const limit = maxBatchBytes === undefined ? {} : { maxBatchBytes };
   return { brokers, clientId, ssl: certificates, sasl: loginOf(sasl), ...limit };
 }
 
 function loginOf(sasl: KafkaConfig['sasl']): KafkaLogin | null {
   if (sasl === null) return null;
   if (sasl.mechanism !== 'oauthbearer') return { ...sasl, password: sasl.password.reveal() };
-  const { mechanism, tokenUrl, clientId, clientSecret, scope, ssl } = sasl;
-  const tls = readTlsFiles(ssl ?? {}, `${FIELD}.sasl.ssl`);
+  const { mechanism, tokenUrl, clientId, clientSecret, scope } = sasl;
+  const tls = readTlsFiles(sasl.tls ?? {}, `${FIELD}.sasl.tls`);
   return { mechanism, tokenUrl, clientId, clientSecret: clientSecret.reveal(), scope, tls };
 }

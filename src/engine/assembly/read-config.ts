@@ -6,6 +6,7 @@ import { suggestion } from '../../formats/nearest-word.ts';
 import type { Config } from '../../platform/config/config.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import type { ConfigOverrides } from '../../platform/config/config-merge.ts';
+import { writeConfigWarnings } from '../../platform/config/config-warnings.ts';
 import { loadConfig } from '../../platform/config/load-config.ts';
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
 import type { Catalogue, Sponsor } from '../../rating/catalogue.ts';
@@ -74,6 +75,7 @@ export function readConfig(options: ConfigOptions): Config {
   };
   const loaded = loadConfig({ file, env: process.env, overrides, readFile: (path) => readFileSync(path, 'utf8') });
   if (loaded.faults !== undefined) throw new ConfigError(loaded.faults.map(formatFault));
+  writeConfigWarnings(loaded.warnings);
   return loaded.config;
 }
 

@@ -8,7 +8,7 @@ import { QuotaPublisherError } from '../../journal/journal.ts';
 import { StoreError } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { packagePath } from '../../platform/package-paths.ts';
-import { tellAll } from '../book-batch.ts';
+import { notifyAll } from '../book-batch.ts';
 import {
   memoryPublisher,
   memorySource,
@@ -106,7 +106,7 @@ describe('an engine in trouble', () => {
         catalogue: chatCatalogue(),
         maxRecords: 10,
         retry: { firstDelayMs: 1, maxDelayMs: 1, giveUpAfterMs: 1 },
-        ...tellAll([metrics, lag]),
+        ...notifyAll([metrics, lag]),
         ...disturb(new ClickHouseJournal(opened.store)),
       });
       await Promise.race([ended.catch(() => {}), ...(options.hangs === undefined ? [] : [options.hangs])]);

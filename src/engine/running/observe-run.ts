@@ -15,7 +15,7 @@ import { startTracing, type Tracing } from '../../platform/telemetry/tracing.ts'
 import { BrokerWatch } from '../../sources/kafka/broker-watch.ts';
 import { fetchLogBounds } from '../../sources/kafka/kafka-log.ts';
 import { connect, isAnyBrokerThere } from '../assembly/kafka-connection.ts';
-import { type EngineEvents, tellAll } from '../book-batch.ts';
+import { type EngineEvents, notifyAll } from '../book-batch.ts';
 import { batchLog } from '../metrics/batch-log.ts';
 import { CatalogueMetrics } from '../metrics/catalogue-metrics.ts';
 import { ConsumerLag } from '../metrics/consumer-lag.ts';
@@ -62,7 +62,7 @@ export class RunObserver {
     this.sponsors = new SponsorMetrics(this.#registry);
     this.#lag = isServed ? lagOf(config, this.#registry, logger) : null;
     this.#sequences = isServed ? sequencesOf(config, this.#registry, store, logger) : null;
-    this.events = tellAll([batchLog(logger), this.#engine, ...(this.#lag === null ? [] : [this.#lag])]);
+    this.events = notifyAll([batchLog(logger), this.#engine, ...(this.#lag === null ? [] : [this.#lag])]);
     this.brokers = brokersOf(config, this.health, logger);
     this.health.report('engine', 'starting');
   }
@@ -106,13 +106,13 @@ export class RunObserver {
 
   /** The run is over, and why: scrapes still get it for a while, unless a signal ends it. */
   async halted(error: unknown): Promise<void> {
-    const lingerMs = this.#config.health?.lingerMs ?? 0;
+    const exitDelayMs = this.#config.health?.exitDelayMs ?? 0;
     this.#halt.halted(error);
     this.health.report('engine', `halted: ${(error as Error).message}`);
-    if (this.#server === null || this.#isStopping || lingerMs === 0) return;
-    this.#logger.error({ err: error, lingerMs }, 'halted; still answering for a while');
+    if (this.#server === null || this.#isStopping || exitDelayMs === 0) return;
+    this.#logger.error({ err: error, exitDelayMs }, 'halted; still answering for a while');
     await new Promise<void>((resolve) => {
-      const disarm = systemClock.after(lingerMs, end);
+      const disarm = systemClock.after(exitDelayMs, end);
       const forget = onStopSignal(end, STOP_GRACE_MS);
       function end() {
         disarm();
@@ -157,17 +157,17 @@ function lagOf({ source: { kafka } }: Config, registry: Registry, logger: Logger
 }
 
 function sequencesOf(
-  { sequences: { lookEveryMs } }: Config,
+  { sequences: { checkIntervalMs } }: Config,
   registry: Registry,
   store: Store,
   logger: Logger,
 ): SequenceWatch | null {
-  if (lookEveryMs === 0) return null;
+  if (checkIntervalMs === 0) return null;
   const numbers = new MissingNumbers(store);
   return new SequenceWatch({
     registry,
     look: () => numbers.look(),
-    intervalMs: lookEveryMs,
+    intervalMs: checkIntervalMs,
     clock: systemClock,
     onProblem: (error) => logger.warn({ err: error }, 'gaps in sequence numbers could not be looked for; trying again'),
   });

@@ -6,13 +6,13 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** What the configuration says about the values of records. */
 export function recordRules({ limits, msisdn }: Pick<Config, 'limits' | 'msisdn'>): RecordRules {
-  return { msisdn, maxFutureMs: limits.maxFutureMs };
+  return { msisdn, maxFutureSkewMs: limits.maxFutureSkewMs };
 }
 
 /** What a record of a log without timestamps is checked against when it is read today. */
 export function limitsOfToday(config: Pick<Config, 'limits' | 'msisdn'>): RecordLimits {
-  const { msisdn, maxFutureMs } = recordRules(config);
-  return { msisdn, latestTimeMs: latestTimeOf(null, today(), maxFutureMs) };
+  const { msisdn, maxFutureSkewMs } = recordRules(config);
+  return { msisdn, latestTimeMs: latestTimeOf(null, today(), maxFutureSkewMs) };
 }
 
 /** Days since 1970-01-01, UTC. */

@@ -24,7 +24,7 @@ import { whileReloading } from './while-reloading.ts';
 
 const RETRY = { firstDelayMs: 100, maxDelayMs: 10_000, giveUpAfterMs: 300_000 };
 const RESTART_DELAY_MS = 1000;
-export const NOTHING_BOOKED: RunTotals = {
+export const NO_TOTALS: RunTotals = {
   batches: 0,
   read: 0,
   keyMismatches: 0,
@@ -51,8 +51,8 @@ export interface RunOptions {
 export type EngineParts = Pick<EngineOptions, 'journal' | 'source' | 'publisher' | 'startPosition'>;
 
 /**
- * Runs the engine over the configured source until it ends or a signal stops it. A batch that another writer fenced off,
- * or a source that went away for a while, is no end: the engine starts again from what the journal says.
+ * Runs the engine over the configured source until it ends or a signal stops it. A batch that another writer fenced,
+ * or a source that is away for a while, is no end: the engine restarts from the last committed journal state.
  */
 export async function runEngine(
   options: RunOptions,
@@ -68,7 +68,7 @@ export async function runEngine(
   try {
     await observer.start();
     const migrations = await migrate(store, packagePath('schemas/clickhouse'));
-    if (migrations.length > 0) logger.info({ migrations }, 'brought the store up to date');
+    if (migrations.length > 0) logger.info({ migrations }, 'applied schema migrations');
     const key = await loadKey(config, logger);
     await bookKey(store, key);
     if (options.acceptsRestored !== true) await requireNewestJournal(config, store, logger);
@@ -99,7 +99,7 @@ async function runUntilEnd(
   const { health, events, tracer } = observer;
   const settings = {
     ...config.batch,
-    rejectionPayloadOctets: config.limits.rejectionPayloadOctets,
+    rejectionPayloadBytes: config.limits.rejectionPayloadBytes,
     leakageRows: config.leakage.maxRows,
     duplicateWindowRecords: config.duplicates.windowRecords,
     pseudonymKey: key.key,
@@ -143,7 +143,7 @@ async function runUntilEnd(
       progress.end();
     }
   }
-  return sumOf([NOTHING_BOOKED, ...totals]);
+  return sumOf([NO_TOTALS, ...totals]);
 }
 
 function isPassing(error: unknown): boolean {
@@ -211,7 +211,7 @@ async function whileWatchingCredit<T>(
     store,
     sponsors: catalogue.sponsors,
     clock: systemClock,
-    checkIntervalMs: config.credit.checkEveryMs,
+    checkIntervalMs: config.credit.checkIntervalMs,
     onBooked: (entry) => logger.warn({ sponsorId: entry.sponsorId, why: entry.why }, describeEntry(entry)),
     onLooked: (accounts) => sponsors.onLooked(accounts),
     onChecked(problem) {

@@ -28,7 +28,7 @@ export async function whileReloading<T>(
   const reload = new CatalogueReload({
     path: config.catalogue,
     catalogue,
-    reloadIntervalMs: config.reload.everyMs,
+    reloadIntervalMs: config.reload.intervalMs,
     compile: compileInThread(),
     async take(next, prefixMaps) {
       await running.take(next, prefixMaps);

@@ -39,7 +39,7 @@ export interface AccountEntry {
   why: string;
 }
 
-export type RefusalReason =
+export type EntryRefusalReason =
   | 'text_missing'
   | 'text_unprintable'
   | 'text_too_long'
@@ -57,12 +57,12 @@ export type RefusalReason =
   | 'not_suspended';
 
 /** Why nothing was booked, in one line. */
-export interface Refusal {
-  reason: RefusalReason;
+export interface EntryRefusal {
+  reason: EntryRefusalReason;
   message: string;
 }
 
-export type CheckedEntry = { entry: AccountEntry; refusal?: undefined } | { entry?: undefined; refusal: Refusal };
+export type CheckedEntry = { entry: AccountEntry; refusal?: undefined } | { entry?: undefined; refusal: EntryRefusal };
 
 const MICROS_DIGITS = 6;
 const MAX_KEY_LENGTH = 200;
@@ -99,62 +99,65 @@ export function isSuspension(kind: EntryKind | PostedKind): boolean {
   return (SUSPENSION_KINDS as readonly string[]).includes(kind);
 }
 
-function textRefusal({ idempotencyKey, who, why }: EntryRequest): Refusal | null {
+function textRefusal({ idempotencyKey, who, why }: EntryRequest): EntryRefusal | null {
   for (const [name, text, limit] of [
     ['key', idempotencyKey, MAX_KEY_LENGTH],
     ['who', who, MAX_TEXT_LENGTH],
     ['why', why, MAX_TEXT_LENGTH],
   ] as const) {
-    if (text.trim() === '') return refusalOf('text_missing', `${name}: expected a text that is not empty`);
-    if (/[\p{Cc}\p{Cs}]/u.test(text)) return refusalOf('text_unprintable', `${name}: expected one line of text`);
-    if (text.length > limit) return refusalOf('text_too_long', `${name}: expected at most ${limit} letters`);
+    if (text.trim() === '') return entryRefusal('text_missing', `${name}: expected a text that is not empty`);
+    if (/[\p{Cc}\p{Cs}]/u.test(text)) return entryRefusal('text_unprintable', `${name}: expected one line of text`);
+    if (text.length > limit) return entryRefusal('text_too_long', `${name}: expected at most ${limit} letters`);
   }
-  if (who === WATCHER) return refusalOf('reserved', `who: "${WATCHER}" is the engine's own; name a person`);
+  if (who === WATCHER) return entryRefusal('reserved', `who: "${WATCHER}" is the engine's own; name a person`);
   if (idempotencyKey.startsWith(WATCHER_KEYS)) {
-    return refusalOf('reserved', `key: those that begin with "${WATCHER_KEYS}" are the credit watcher's; take another`);
+    return entryRefusal(
+      'reserved',
+      `key: those that begin with "${WATCHER_KEYS}" are the credit watcher's; take another`,
+    );
   }
   return null;
 }
 
 /** Returns the amount in micro-units, or what is wrong with it. */
-function amountOf({ kind, amount, currency }: EntryRequest, sponsor: Sponsor): number | Refusal {
-  if (amount === undefined) return refusalOf('amount_missing', 'amount: is missing, as 100.00');
+function amountOf({ kind, amount, currency }: EntryRequest, sponsor: Sponsor): number | EntryRefusal {
+  if (amount === undefined) return entryRefusal('amount_missing', 'amount: is missing, as 100.00');
   const micros = parseMicros(amount);
   if (micros === null) {
     const expected = 'a decimal number with at most 6 decimals, of at most 9007199254.740991';
-    return refusalOf('amount_unreadable', `amount: expected ${expected}, got "${amount}"`);
+    return entryRefusal('amount_unreadable', `amount: expected ${expected}, got "${amount}"`);
   }
-  if (micros === 0) return refusalOf('amount_zero', 'amount: 0 moves nothing');
+  if (micros === 0) return entryRefusal('amount_zero', 'amount: 0 moves nothing');
   if (micros < 0 && kind !== 'adjustment') {
     const remedy = 'what is taken back is an adjustment';
-    return refusalOf('amount_not_positive', `amount: a ${kind} is above 0, got "${amount}"; ${remedy}`);
+    return entryRefusal('amount_not_positive', `amount: a ${kind} is above 0, got "${amount}"; ${remedy}`);
   }
-  if (currency === undefined) return refusalOf('currency_missing', `currency: is missing, as ${sponsor.currency}`);
+  if (currency === undefined) return entryRefusal('currency_missing', `currency: is missing, as ${sponsor.currency}`);
   if (currency !== sponsor.currency) {
     const account = `the account of ${sponsor.id} is in ${sponsor.currency}`;
-    return refusalOf('currency_foreign', `currency: ${account}, got "${currency}"`);
+    return entryRefusal('currency_foreign', `currency: ${account}, got "${currency}"`);
   }
   return tooFine(kind, micros, sponsor) ?? micros;
 }
 
 /** A bank moves whole smallest units. An adjustment may be finer, as it corrects charges that are exact to the micro-unit. */
-function tooFine(kind: EntryKind, micros: number, { currency, minorDigits }: Sponsor): Refusal | null {
+function tooFine(kind: EntryKind, micros: number, { currency, minorDigits }: Sponsor): EntryRefusal | null {
   if (kind === 'adjustment' || isWholeUnits(micros, minorDigits)) return null;
   const smallest = formatMicros(10 ** (MICROS_DIGITS - minorDigits), currency);
   const remedy = `a ${kind} is of whole units of ${smallest}; what is finer is an adjustment`;
-  return refusalOf(
+  return entryRefusal(
     'amount_too_fine',
     `amount: ${formatMicros(micros, currency)} is finer than the currency: ${remedy}`,
   );
 }
 
 /** Refuses an instant in the future: a balance has no time, so the entry would count before it takes effect. */
-function timeRefusal(effectiveAtMs: number | null, nowMs: number): Refusal | null {
+function timeRefusal(effectiveAtMs: number | null, nowMs: number): EntryRefusal | null {
   if (effectiveAtMs === null || (effectiveAtMs >= 0 && effectiveAtMs <= nowMs)) return null;
   const expected = 'expected an instant from 1970 on that is not to come: an entry counts from its booking on';
-  return refusalOf('effective_out_of_range', `effective: ${expected}, got ${new Date(effectiveAtMs).toISOString()}`);
+  return entryRefusal('effective_out_of_range', `effective: ${expected}, got ${new Date(effectiveAtMs).toISOString()}`);
 }
 
-export function refusalOf(reason: RefusalReason, message: string): Refusal {
+export function entryRefusal(reason: EntryRefusalReason, message: string): EntryRefusal {
   return { reason, message };
 }

@@ -2,14 +2,14 @@ import type { RetryPolicy } from '../../journal/journal.ts';
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { bookFact, lastNumber } from '../book-fact.ts';
-import { type AccountEntry, describeEntry, type Refusal, refusalOf } from './account-entry.ts';
+import { type AccountEntry, describeEntry, type EntryRefusal, entryRefusal } from './account-entry.ts';
 import { suspendedBy } from './credit-rules.ts';
 import { entryColumns, entryOfKey, lastSuspensions, type StoredEntry } from './entry-rows.ts';
 
 /** Outcome of an entry. `existing`: it was booked before, under this number. */
 export type EntryOutcome =
   | { outcome: 'booked' | 'existing'; number: number; refusal?: undefined }
-  | { outcome: 'refused'; refusal: Refusal; number?: undefined };
+  | { outcome: 'refused'; refusal: EntryRefusal; number?: undefined };
 
 /**
  * Books an entry under the next number, once for each idempotency key. A fenced writer reads the current entries and tries
@@ -62,7 +62,7 @@ function outcomeOf(entry: AccountEntry, existing: StoredEntry): EntryOutcome {
   const message =
     `key "${idempotencyKey}" is used by entry ${number}, ${describeEntry(existing)}, booked by ${who}; ` +
     'use another key for another entry';
-  return { outcome: 'refused', refusal: refusalOf('key_used', message) };
+  return { outcome: 'refused', refusal: entryRefusal('key_used', message) };
 }
 
 /** Compares everything that was requested. An instant that was left out is not compared: it is the time of booking. */
@@ -78,13 +78,13 @@ function isSame(entry: AccountEntry, existing: StoredEntry): boolean {
  * Refuses what the sponsor's state does not allow. A suspension by hand may follow one of the watcher's: then only a
  * resumption by hand ends it.
  */
-async function stateRefusal(store: Store, { kind, sponsorId }: AccountEntry): Promise<Refusal | null> {
+async function stateRefusal(store: Store, { kind, sponsorId }: AccountEntry): Promise<EntryRefusal | null> {
   if (kind !== 'suspension' && kind !== 'resumption') return null;
   const last = (await lastSuspensions(store)).get(sponsorId);
   const by = suspendedBy(last);
-  if (kind === 'resumption' && by === 'none') return refusalOf('not_suspended', `${sponsorId} is not suspended`);
+  if (kind === 'resumption' && by === 'none') return entryRefusal('not_suspended', `${sponsorId} is not suspended`);
   if (kind === 'suspension' && by === 'hand' && last !== undefined) {
-    return refusalOf('suspended_already', `${sponsorId} is suspended already, by ${last.who}: ${last.why}`);
+    return entryRefusal('suspended_already', `${sponsorId} is suspended already, by ${last.who}: ${last.why}`);
   }
   return null;
 }

@@ -75,9 +75,9 @@ async function runPast({ maxDelayMs, limitRecords }: Settings, checkIntervalMs: 
       clock,
       settings: {
         maxRecords: 10_000,
-        maxOctets: 1 << 30,
+        maxBytes: 1 << 30,
         maxDelayMs,
-        rejectionPayloadOctets: 0,
+        rejectionPayloadBytes: 0,
         recordRules: PLAIN_RULES,
         duplicateWindowRecords: 10_000,
         pseudonymKey: PSEUDONYM_KEY,

@@ -57,7 +57,7 @@ export async function readUsageCells(
 }
 
 /** Returns the month itself, corrections included, by day, application and content type. */
-export function usageOf(
+export function monthUsage(
   cells: readonly UsageCell[],
   month: Month,
 ): Pick<Statement, 'byDay' | 'byApplication' | 'byContentType'> {
@@ -83,7 +83,7 @@ export function lateRecordsOf(cells: readonly UsageCell[]): Omit<Completeness['l
 }
 
 /** Returns the covered corrections, by usage month. */
-export async function readCorrections(
+export async function readMonthCorrections(
   store: Store,
   cells: readonly UsageCell[],
   month: Month,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { PLAIN_LIMITS } from '../../rating/flow-record.ts';
 import { testRecord } from '../../rating/traffic.fixture.ts';
-import { digestOf, parseCorrectedRecords } from './corrected-records.ts';
+import { correctedRecordsDigest, parseCorrectedRecords } from './corrected-records.ts';
 
 const line = (place: object, record: object = testRecord()) => JSON.stringify({ ...place, record });
 const place = (offset: number, topic = 'flows', partition = 3) => ({ topic, partition, offset });
@@ -51,7 +51,7 @@ describe('faults, all of them at once, each with its line', () => {
 });
 
 test('the digest is over places and records, in any order', () => {
-  const digest = (...lines: string[]) => digestOf(parse(...lines).records);
+  const digest = (...lines: string[]) => correctedRecordsDigest(parse(...lines).records);
   const [first, second] = [line(place(1)), line(place(2))];
   expect(digest(first, second)).toBe(digest(second, first));
   expect(digest(first, line(place(3)))).not.toBe(digest(first, second));

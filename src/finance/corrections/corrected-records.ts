@@ -52,7 +52,7 @@ const LINE = z.object(
  */
 export function parseCorrectedRecords(
   text: string,
-  maxRecordOctets: number,
+  maxRecordBytes: number,
   limits: RecordLimits,
 ): { records: CorrectedRecord[]; faults: LineFault[] } {
   const records: CorrectedRecord[] = [];
@@ -61,32 +61,36 @@ export function parseCorrectedRecords(
   text.split('\n').forEach((json, index) => {
     const line = index + 1;
     if (json.trim() === '') return;
-    const read = readLine(json, line, maxRecordOctets, limits);
+    const read = readLine(json, line, maxRecordBytes, limits);
     if (typeof read === 'string') {
       faults.push({ line, message: read });
       return;
     }
-    const first = lines.get(placeOf(read));
-    if (first !== undefined) faults.push({ line, message: `${placeOf(read)} is also in line ${first}` });
-    else lines.set(placeOf(read), line);
+    const first = lines.get(recordPlaceOf(read));
+    if (first !== undefined) faults.push({ line, message: `${recordPlaceOf(read)} is also in line ${first}` });
+    else lines.set(recordPlaceOf(read), line);
     records.push(read);
   });
   return { records: records.sort(byPlace), faults };
 }
 
 /** Returns `topic-partition@offset`. */
-export function placeOf({ topic, partition, offset }: Pick<CorrectedRecord, 'topic' | 'partition' | 'offset'>): string {
+export function recordPlaceOf({
+  topic,
+  partition,
+  offset,
+}: Pick<CorrectedRecord, 'topic' | 'partition' | 'offset'>): string {
   return `${topic}-${partition}@${offset}`;
 }
 
 /** Returns SHA-256 over places and records, 64 hex digits: the same for the same records in another order. */
-export function digestOf(records: readonly CorrectedRecord[]): string {
+export function correctedRecordsDigest(records: readonly CorrectedRecord[]): string {
   const hash = createHash('sha256');
-  for (const record of records) hash.update(`${placeOf(record)} ${record.value.length}\n`).update(record.value);
+  for (const record of records) hash.update(`${recordPlaceOf(record)} ${record.value.length}\n`).update(record.value);
   return hash.digest('hex');
 }
 
-function readLine(json: string, line: number, maxRecordOctets: number, limits: RecordLimits): CorrectedRecord | string {
+function readLine(json: string, line: number, maxRecordBytes: number, limits: RecordLimits): CorrectedRecord | string {
   let parsed: unknown;
   try {
     parsed = JSON.parse(json);
@@ -102,7 +106,7 @@ function readLine(json: string, line: number, maxRecordOctets: number, limits: R
       .join('; ');
   const { record, ...place } = data;
   const value = Buffer.from(JSON.stringify(record));
-  const oversizedOctets = value.length > maxRecordOctets ? value.length : 0;
+  const oversizedOctets = value.length > maxRecordBytes ? value.length : 0;
   const corrected = readRecord({ value, oversizedOctets }, decodeJson, limits);
   if ('reason' in corrected)
     return `record: is not corrected, it would be rejected again (${corrected.reason}): ${corrected.detail}`;

@@ -1,6 +1,6 @@
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import { RECYCLED } from '../../rating/lane.ts';
-import { type CorrectedRecord, placeOf } from './corrected-records.ts';
+import { type CorrectedRecord, recordPlaceOf } from './corrected-records.ts';
 
 /** Places in one query. */
 const PLACES_A_QUERY = 1000;
@@ -39,7 +39,7 @@ export async function readRejections(
       .join(', ');
     for (const { lane, number, digest, again, ...place } of await store.query<Row>(rejectionsAt(places))) {
       const rejection = { lane, number: Number(number), digest, isRejectedAgain: Number(again) === 1 };
-      known.set(placeOf({ ...place, offset: Number(place.offset) }), rejection);
+      known.set(recordPlaceOf({ ...place, offset: Number(place.offset) }), rejection);
     }
   }
   return known;

@@ -3,7 +3,13 @@ import { fixedColumn, int64Column, stringColumn } from '../../platform/clickhous
 import type { Store } from '../../platform/clickhouse/store.ts';
 import { recycledTopic, type TopicPartition } from '../../rating/lane.ts';
 import { bookFact, lastNumber } from '../book-fact.ts';
-import { byPlace, type CorrectedRecord, digestOf, type LineFault, placeOf } from './corrected-records.ts';
+import {
+  byPlace,
+  type CorrectedRecord,
+  correctedRecordsDigest,
+  type LineFault,
+  recordPlaceOf,
+} from './corrected-records.ts';
 import { type KnownRejection, readRejections } from './known-rejections.ts';
 
 /** The corrected records of one log, and the log that they are booked under. */
@@ -63,7 +69,7 @@ export async function planRecycling(store: Store, request: RecyclingRequest): Pr
     const claimed = new Map<number, Resolved[]>();
     const again: CorrectedRecord[] = [];
     for (const record of records) {
-      const rejection = rejections.get(placeOf(record));
+      const rejection = rejections.get(recordPlaceOf(record));
       if (rejection === undefined || rejection.lane !== request.laneOf(record.partition)) {
         faults.push(placeFault(record, rejection));
         continue;
@@ -76,7 +82,7 @@ export async function planRecycling(store: Store, request: RecyclingRequest): Pr
       if (rejection.isRejectedAgain) again.push({ ...record, topic: recycledTopic(rejection.number, record.topic) });
     }
     for (const [of, resolved] of claimed) {
-      if (resolved[0].known.digest === digestOf(resolved.map(({ record }) => record))) {
+      if (resolved[0].known.digest === correctedRecordsDigest(resolved.map(({ record }) => record))) {
         known.push({ number: of, logs: logsOf(of, resolved) });
       } else
         faults.push(
@@ -101,7 +107,7 @@ export function claimRecycling(
   { number, records }: NonNullable<RecyclingPlan['next']>,
   { who, why, nowMs }: RecyclingClaim,
 ): Promise<'booked' | 'fenced'> {
-  const digest = digestOf(records);
+  const digest = correctedRecordsDigest(records);
   const rows = records.length;
   const same = <T>(value: T) => Array<T>(rows).fill(value);
   const columns = [
@@ -137,8 +143,8 @@ function placeFault(record: CorrectedRecord, known: KnownRejection | undefined):
     line: record.line,
     message:
       known === undefined
-        ? `${placeOf(record)}: no record was rejected there`
-        : `${placeOf(record)}: was rejected in lane ${known.lane}: name the configuration that reads it with --config`,
+        ? `${recordPlaceOf(record)}: no record was rejected there`
+        : `${recordPlaceOf(record)}: was rejected in lane ${known.lane}: name the configuration that reads it with --config`,
   };
 }
 
@@ -146,7 +152,7 @@ function claimedFault(record: CorrectedRecord, number: number): LineFault {
   return {
     line: record.line,
     message:
-      `${placeOf(record)}: was recycled already, among other records or with other content, as recycling ${number}: ` +
+      `${recordPlaceOf(record)}: was recycled already, among other records or with other content, as recycling ${number}: ` +
       `leave it out, or reverse that one with \`rejections reverse ${number}\``,
   };
 }

@@ -8,7 +8,7 @@ import { dayText } from '../calendar-day.ts';
 import { CurrentCharges } from './current-charges.ts';
 import { Difference } from './difference.ts';
 import { type ChargeSelection, cutSpans, readSpans, rowsOf } from './log-spans.ts';
-import { readCharges } from './read-charges.ts';
+import { readCurrentCharges } from './read-current-charges.ts';
 import { type PeriodRange, RerateLane } from './rerate-lane.ts';
 
 /** Offsets in memory at once, besides the counters of one lane. */
@@ -46,7 +46,7 @@ export async function rerate(
       [laneName, lane] = [span.lane, new RerateLane(rules, selection.range)];
     }
     const { subscribers } = lane;
-    await readCharges(store, rows, span, { applicationIndex, subscribers }, charges);
+    await readCurrentCharges(store, rows, span, { applicationIndex, subscribers }, charges);
     refuseOtherAccounts(charges, rules.catalogue, sponsor);
     lane.rate(charges);
     for (let row = 0; row < charges.records.count; row++) {

@@ -4,7 +4,7 @@ import type { Rules } from '../../rating/rules.ts';
 import { CurrentCharges } from './current-charges.ts';
 import { Difference, type DifferenceLine, noUsage } from './difference.ts';
 import { cutSpans, readSpans } from './log-spans.ts';
-import { readCharges } from './read-charges.ts';
+import { readCurrentCharges } from './read-current-charges.ts';
 import { OFFSETS_AT_ONCE, type ReratingWatch, tornPeriodText } from './rerate.ts';
 import { type PeriodRange, RerateLane } from './rerate-lane.ts';
 
@@ -63,7 +63,7 @@ export async function whatIf(
       noteTorn();
       [laneName, lane] = [span.lane, new RerateLane(rules, range)];
     }
-    await readCharges(store, selection, span, { applicationIndex, subscribers: lane.subscribers }, charges);
+    await readCurrentCharges(store, selection, span, { applicationIndex, subscribers: lane.subscribers }, charges);
     lane.rate(charges);
     for (let row = 0; row < charges.records.count; row++) {
       if (charges.isInRange[row] === 0) continue;

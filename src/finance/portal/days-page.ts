@@ -5,8 +5,8 @@ import { type HtmlText, html } from '../statements/html-text.ts';
 import { columnChart } from '../statements/statement-charts.ts';
 import { zonesInWords } from '../statements/statement-figures.ts';
 import { figure, OCTETS_KEY, octetsChart } from '../statements/usage-charts.ts';
-import type { DayUsage, PageData } from './page-data.ts';
-import { money, monthLinks, nothing, page, section, table } from './page-parts.ts';
+import type { DayUsageRow, PageData } from './page-data.ts';
+import { monthLinks, nothing, page, roundedMoney, section, table } from './page-parts.ts';
 
 /** Returns the page of a month's usage and charges by day of use, of all sponsors, beside the days of booking. */
 export async function daysPage(data: PageData, asked: string | null): Promise<string> {
@@ -22,7 +22,7 @@ ${section('Days of booking', bookedSection(booked), `When the records of ${month
   return page(head, inner);
 }
 
-function usedSection(byDay: readonly DayUsage[], month: string): HtmlText {
+function usedSection(byDay: readonly DayUsageRow[], month: string): HtmlText {
   const { others } = dayAxis(byDay, month);
   const sums = new Map(octetsByDay(byDay).map((usage) => [usage.day, usage]));
   const items = daysOf(month).map((day) => ({
@@ -39,17 +39,17 @@ function usedSection(byDay: readonly DayUsage[], month: string): HtmlText {
 ${usageTable('Usage and charge by day of use', 'Day of use', byDay)}`;
 }
 
-function bookedSection(booked: readonly DayUsage[]): HtmlText {
+function bookedSection(booked: readonly DayUsageRow[]): HtmlText {
   return usageTable('Usage and charge by day of booking', 'Day of booking', booked);
 }
 
-function usageTable(caption: string, dayTitle: string, rows: readonly DayUsage[]): HtmlText {
+function usageTable(caption: string, dayTitle: string, rows: readonly DayUsageRow[]): HtmlText {
   return table(caption, rows, [
     { title: dayTitle, kind: 'head', cell: ({ day }) => day },
     { title: 'Records', kind: 'number', cell: ({ records }) => groupDigits(records) },
     { title: 'Sponsored', kind: 'number', cell: ({ sponsoredOctets }) => roundedOctets(sponsoredOctets) },
     { title: 'Subscribers’', kind: 'number', cell: ({ subscriberOctets }) => roundedOctets(subscriberOctets) },
-    { title: 'Charge', kind: 'number', cell: ({ chargeMicros, currency }) => money(chargeMicros, currency) },
+    { title: 'Charge', kind: 'number', cell: ({ chargeMicros, currency }) => roundedMoney(chargeMicros, currency) },
     { title: 'Currency', cell: ({ currency }) => currency },
   ]);
 }
@@ -57,7 +57,7 @@ function usageTable(caption: string, dayTitle: string, rows: readonly DayUsage[]
 const NO_OCTETS = { sponsoredOctets: 0n, subscriberOctets: 0n, chargeMicros: 0n };
 
 /** Returns octets of all currencies together: their charges have no sum. */
-function octetsByDay(byDay: readonly DayUsage[]): (typeof NO_OCTETS & { day: string })[] {
+function octetsByDay(byDay: readonly DayUsageRow[]): (typeof NO_OCTETS & { day: string })[] {
   const sums = new Map<string, typeof NO_OCTETS & { day: string }>();
   for (const { day, sponsoredOctets, subscriberOctets } of byDay) {
     const sum = sums.get(day) ?? { ...NO_OCTETS, day };

@@ -12,7 +12,7 @@ const MEMORY_CHECK_INTERVAL_MS = 100;
 const MAX_STDERR_CHARACTERS = 4000;
 const PAGE_BYTES = 4096;
 
-export interface EngineOptions {
+export interface QueryEngineOptions {
   dataPath: string;
   configFile: string;
   limits: QueryLimits;
@@ -39,7 +39,7 @@ export class EngineProcess {
   /** Resolves when the store is open. Rejects with a StoreError whose cause is ClickHouse's output. */
   readonly opened: Promise<{ version: string; timezone: string }>;
 
-  constructor({ dataPath, configFile, limits }: EngineOptions) {
+  constructor({ dataPath, configFile, limits }: QueryEngineOptions) {
     this.#residentLimitBytes = residentLimitBytes(limits);
     const child = fork(PROGRAM, [dataPath, configFile], {
       execArgv: [],

@@ -11,7 +11,7 @@ import { mavenJars } from '../../development/servers/maven-artifacts.ts';
 import { migrate } from '../../journal/migrate.ts';
 import { openEmbeddedStore } from '../../platform/clickhouse/embedded-store.ts';
 import { packagePath } from '../../platform/package-paths.ts';
-import { type ServedStore, serveStore } from './http-server.ts';
+import { type ServedStore, serveStore } from './portal-server.ts';
 
 const VERSION = '0.11.1';
 

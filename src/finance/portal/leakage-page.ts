@@ -5,7 +5,7 @@ import { type HtmlText, html } from '../statements/html-text.ts';
 import { sumOf } from '../statements/statement-arithmetic.ts';
 import { barChart } from '../statements/statement-charts.ts';
 import { figure } from '../statements/usage-charts.ts';
-import type { Outcome, PageData } from './page-data.ts';
+import type { OutcomeRow, PageData } from './page-data.ts';
 import { cards, meter, monthLinks, nothing, page, section, table } from './page-parts.ts';
 
 const REASON = new Map<string, (typeof REASONS)[number]>(REASONS.map((each) => [each.reason, each]));
@@ -22,13 +22,13 @@ export async function leakagePage(data: PageData, asked: string | null): Promise
 }
 
 /** Each section is made of a month's outcomes; add a section for another breakdown. */
-const SECTIONS: readonly ((outcomes: readonly Outcome[]) => HtmlText)[] = [
+const SECTIONS: readonly ((outcomes: readonly OutcomeRow[]) => HtmlText)[] = [
   notSponsoredSection,
   afterQuotaSection,
   rejectedSection,
 ];
 
-function summary(outcomes: readonly Outcome[], month: string): HtmlText {
+function summary(outcomes: readonly OutcomeRow[], month: string): HtmlText {
   const all = sumOfOctets(outcomes);
   const lost = sumOfOctets(ofOutcome(outcomes, 'not_sponsored'));
   const rejected = sumOf(ofOutcome(outcomes, 'rejected'), ({ records }) => records);
@@ -50,7 +50,7 @@ function summary(outcomes: readonly Outcome[], month: string): HtmlText {
   );
 }
 
-function notSponsoredSection(outcomes: readonly Outcome[]): HtmlText {
+function notSponsoredSection(outcomes: readonly OutcomeRow[]): HtmlText {
   const own = ofOutcome(outcomes, 'not_sponsored');
   if (own.length === 0) return section('Not sponsored, by reason', nothing('All traffic that was read has a sponsor.'));
   const byReason = summed(own);
@@ -75,7 +75,7 @@ function notSponsoredSection(outcomes: readonly Outcome[]): HtmlText {
   );
 }
 
-function afterQuotaSection(outcomes: readonly Outcome[]): HtmlText {
+function afterQuotaSection(outcomes: readonly OutcomeRow[]): HtmlText {
   const own = outcomes.filter(({ reason }) => reason === 'quota_exhausted');
   if (own.length === 0) return section('After a quota', nothing('No record came after a quota was used up.'));
   return section(
@@ -85,13 +85,17 @@ function afterQuotaSection(outcomes: readonly Outcome[]): HtmlText {
   );
 }
 
-function rejectedSection(outcomes: readonly Outcome[]): HtmlText {
+function rejectedSection(outcomes: readonly OutcomeRow[]): HtmlText {
   const own = ofOutcome(outcomes, 'rejected');
   if (own.length === 0) return section('Rejected', nothing('Every record could be rated.'));
   return section('Rejected', outcomesTable('Records that could not be rated, by reason', own, 'records'));
 }
 
-function outcomesTable(caption: string, rows: readonly Outcome[], shareOf: 'octets' | 'records' = 'octets'): HtmlText {
+function outcomesTable(
+  caption: string,
+  rows: readonly OutcomeRow[],
+  shareOf: 'octets' | 'records' = 'octets',
+): HtmlText {
   const [records, octets] = [sumOf(rows, (each) => each.records), sumOfOctets(rows)];
   return table(
     caption,
@@ -112,12 +116,12 @@ function outcomesTable(caption: string, rows: readonly Outcome[], shareOf: 'octe
   );
 }
 
-function ofOutcome(outcomes: readonly Outcome[], outcome: (typeof REASONS)[number]['outcome']): Outcome[] {
+function ofOutcome(outcomes: readonly OutcomeRow[], outcome: (typeof REASONS)[number]['outcome']): OutcomeRow[] {
   return outcomes.filter(({ reason }) => REASON.get(reason)?.outcome === outcome);
 }
 
 /** Sums outcomes by reason alone, the most octets first. */
-function summed(outcomes: readonly Outcome[]): { reason: string; allOctets: bigint }[] {
+function summed(outcomes: readonly OutcomeRow[]): { reason: string; allOctets: bigint }[] {
   const sums = new Map<string, bigint>();
   for (const { reason, allOctets } of outcomes) sums.set(reason, (sums.get(reason) ?? 0n) + allOctets);
   return [...sums]
@@ -125,6 +129,6 @@ function summed(outcomes: readonly Outcome[]): { reason: string; allOctets: bigi
     .sort((a, b) => Number(b.allOctets - a.allOctets));
 }
 
-function sumOfOctets(outcomes: readonly Outcome[]): bigint {
+function sumOfOctets(outcomes: readonly OutcomeRow[]): bigint {
   return sumOf(outcomes, ({ allOctets }) => allOctets);
 }

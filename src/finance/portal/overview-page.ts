@@ -9,8 +9,8 @@ import { type HtmlText, html } from '../statements/html-text.ts';
 import { sumOf } from '../statements/statement-arithmetic.ts';
 import { columnChart } from '../statements/statement-charts.ts';
 import { figure, OCTETS_KEY, octetsChart } from '../statements/usage-charts.ts';
-import type { Account, NamedUsage, PageData, QuotaUse } from './page-data.ts';
-import { change, meter, money, monthLinks, nothing, page, section, table } from './page-parts.ts';
+import type { Account, NamedUsageRow, PageData, QuotaUse } from './page-data.ts';
+import { change, meter, monthLinks, nothing, page, roundedMoney, section, table } from './page-parts.ts';
 
 /** The months that a trend shows. */
 const TREND_MONTHS = 12;
@@ -28,7 +28,7 @@ ${catalogue === null ? '' : section('Plans', plansTable(catalogue), 'As the cata
 }
 
 /** Returns months side by side: octets of all sponsors, and charges in each currency with their change. */
-function trendSection(usage: readonly NamedUsage[]): HtmlText {
+function trendSection(usage: readonly NamedUsageRow[]): HtmlText {
   const months = [...new Set(usage.map(({ name }) => name))].slice(-TREND_MONTHS);
   const items = months.map((month) => {
     const own = usage.filter(({ name }) => name === month);
@@ -50,7 +50,7 @@ ${table('Months, month against month', rows, [
   { title: 'Records', kind: 'number', cell: ({ records }) => groupDigits(records) },
   { title: 'Sponsored', kind: 'number', cell: ({ sponsoredOctets }) => roundedOctets(sponsoredOctets) },
   { title: 'Subscribers’', kind: 'number', cell: ({ subscriberOctets }) => roundedOctets(subscriberOctets) },
-  { title: 'Charge', kind: 'number', cell: ({ chargeMicros, currency }) => money(chargeMicros, currency) },
+  { title: 'Charge', kind: 'number', cell: ({ chargeMicros, currency }) => roundedMoney(chargeMicros, currency) },
   { title: 'Currency', cell: ({ currency }) => currency },
   {
     title: 'Against the month before',
@@ -95,7 +95,7 @@ async function monthSection(
     { title: 'Records', kind: 'number', cell: ({ records }) => groupDigits(records) },
     { title: 'Sponsored', kind: 'number', cell: ({ sponsoredOctets }) => roundedOctets(sponsoredOctets) },
     { title: 'Subscribers’', kind: 'number', cell: ({ subscriberOctets }) => roundedOctets(subscriberOctets) },
-    { title: 'Charge', kind: 'number', cell: ({ chargeMicros, currency }) => money(chargeMicros, currency) },
+    { title: 'Charge', kind: 'number', cell: ({ chargeMicros, currency }) => roundedMoney(chargeMicros, currency) },
     { title: 'Currency', cell: ({ currency }) => currency },
   ]);
   const quotas = quotasTable(await data.quotas(month), catalogue);

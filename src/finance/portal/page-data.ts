@@ -61,7 +61,7 @@ export class PageData {
     by: 'application_id' | 'content_type' | 'month',
     sponsorId: string,
     month: string | null,
-  ): Promise<NamedUsage[]> {
+  ): Promise<NamedUsageRow[]> {
     const ofMonth = month === null ? '' : 'AND month = {month:Date} ';
     return this.#rows(
       `SELECT toString(${by}) AS name, ${USAGE} FROM booking_totals WHERE sponsor_id = {sponsor:String} ${ofMonth}` +
@@ -71,14 +71,14 @@ export class PageData {
   }
 
   /** Returns usage and charges of all sponsors, by month and currency. */
-  usageByMonth(): Promise<NamedUsage[]> {
+  usageByMonth(): Promise<NamedUsageRow[]> {
     return this.#rows(
       `SELECT formatDateTime(month, '%Y-%m') AS name, ${USAGE} FROM booking_totals GROUP BY month, currency ORDER BY month, currency`,
     );
   }
 
   /** Returns usage by day of use in each plan's time zone; `day_of_use` may be of another month than its statement. */
-  usageByDay(month: string, sponsorId: string | null): Promise<DayUsage[]> {
+  usageByDay(month: string, sponsorId: string | null): Promise<DayUsageRow[]> {
     return this.#ofMonth(
       `SELECT toString(day_of_use) AS day, ${USAGE} FROM usage_by_day WHERE month = {month:Date}`,
       'GROUP BY day_of_use, currency ORDER BY day_of_use, currency',
@@ -88,7 +88,7 @@ export class PageData {
   }
 
   /** Returns usage by day of booking. */
-  usageByBookingDay(month: string, sponsorId: string | null): Promise<DayUsage[]> {
+  usageByBookingDay(month: string, sponsorId: string | null): Promise<DayUsageRow[]> {
     return this.#ofMonth(
       `SELECT toString(booking_date) AS day, ${USAGE} FROM booking_totals WHERE month = {month:Date}`,
       'GROUP BY booking_date, currency ORDER BY booking_date, currency',
@@ -116,7 +116,7 @@ export class PageData {
   }
 
   /** Returns the outcomes of the records booked in a month, by reason and application. */
-  outcomes(month: string): Promise<Outcome[]> {
+  outcomes(month: string): Promise<OutcomeRow[]> {
     return this.#rows(
       'SELECT reason, application_id AS applicationId, sum(records) AS records, sum(octets) AS allOctets FROM outcomes ' +
         'WHERE toStartOfMonth(booking_date) = {month:Date} GROUP BY reason, applicationId ORDER BY allOctets DESC, reason, applicationId',
@@ -153,7 +153,7 @@ export class PageData {
     );
   }
 
-  closings(sponsorId: string): Promise<Closing[]> {
+  closings(sponsorId: string): Promise<ClosingRow[]> {
     return this.#rows(
       "SELECT formatDateTime(month, '%Y-%m') AS name, formatDateTime(closed_at, '%Y-%m-%d') AS day, who, " +
         'if(amount_due_micros IS NULL, charge_micros + adjustment_micros, taxable_micros + tax_micros) AS billedMicros, ' +
@@ -207,15 +207,15 @@ export interface Usage {
   chargeMicros: bigint;
 }
 
-export interface NamedUsage extends Usage {
+export interface NamedUsageRow extends Usage {
   name: string;
 }
 
-export interface DayUsage extends Usage {
+export interface DayUsageRow extends Usage {
   day: string;
 }
 
-export interface Outcome {
+export interface OutcomeRow {
   reason: string;
   applicationId: string;
   records: bigint;
@@ -247,7 +247,7 @@ export interface Entry {
   why: string;
 }
 
-export interface Closing {
+export interface ClosingRow {
   name: string;
   day: string;
   who: string;

@@ -61,7 +61,7 @@ export function nothing(text: string): HtmlText {
   return html`<p class="note">${text}</p>`;
 }
 
-/** A figure of money or of anything else, with its name above it and a note below. */
+/** A figure of roundedMoney or of anything else, with its name above it and a note below. */
 export interface Card {
   name: HtmlText | string;
   value: HtmlText | string;
@@ -114,15 +114,15 @@ function classOf(kind: Column<never>['kind']): HtmlText | string {
   return kind === 'number' ? html` class="n"` : '';
 }
 
-/** Returns money rounded to the currency's decimals, half away from zero; all six of them in its title. */
-export function money(micros: bigint, currency: string): HtmlText {
+/** Returns roundedMoney rounded to the currency's decimals, half away from zero; all six of them in its title. */
+export function roundedMoney(micros: bigint, currency: string): HtmlText {
   const exact = `${groupDigits(exactUnits(micros))} ${currency}`;
   return html`<span title="${exact}">${groupDigits(roundedUnits(micros, minorDigitsOf(currency)))}</span>`;
 }
 
 /** Returns an amount with its currency after it. */
 export function amount(micros: bigint, currency: string): HtmlText {
-  return html`${money(micros, currency)}<small>${currency}</small>`;
+  return html`${roundedMoney(micros, currency)}<small>${currency}</small>`;
 }
 
 /** Returns the change from `before`: in percent, and as a multiple from ten times on. */

@@ -12,7 +12,7 @@ import { freePort } from '../../development/servers/free-port.ts';
 import { migrate } from '../../journal/migrate.ts';
 import { openEmbeddedStore } from '../../platform/clickhouse/embedded-store.ts';
 import { packagePath } from '../../platform/package-paths.ts';
-import { type ServedStore, serveStore } from './http-server.ts';
+import { type ServedStore, serveStore } from './portal-server.ts';
 
 const SCREENS = [
   [1180, 'light'],

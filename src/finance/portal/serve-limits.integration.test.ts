@@ -11,7 +11,7 @@ import { migrate } from '../../journal/migrate.ts';
 import { openEmbeddedStore } from '../../platform/clickhouse/embedded-store.ts';
 import { packagePath } from '../../platform/package-paths.ts';
 import { HOSTILE_STATEMENTS } from './hostile-statements.fixture.ts';
-import { type ServedStore, serveStore } from './http-server.ts';
+import { type ServedStore, serveStore } from './portal-server.ts';
 import { defaultLimits, type QueryLimits, residentLimitBytes } from './query-limits.ts';
 import { HIDDEN_SYSTEM_TABLES, isDeniedCall, TABLE_FUNCTIONS } from './statement-rules.ts';
 

@@ -12,7 +12,7 @@ import { bookTwoMonths } from '../../../test/cli/booked-store.fixture.ts';
 import { migrate } from '../../journal/migrate.ts';
 import { openEmbeddedStore } from '../../platform/clickhouse/embedded-store.ts';
 import { packagePath } from '../../platform/package-paths.ts';
-import { type ServedStore, serveStore } from './http-server.ts';
+import { type ServedStore, serveStore } from './portal-server.ts';
 import { KEPT_SETTINGS } from './statement-rules.ts';
 
 let directory: string;

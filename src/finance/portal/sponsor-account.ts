@@ -5,8 +5,8 @@ import { shownCount } from '../shown-money.ts';
 import { type Forecast, forecastOf } from '../statements/forecast.ts';
 import { type HtmlText, html } from '../statements/html-text.ts';
 import { sumOf } from '../statements/statement-arithmetic.ts';
-import type { Account, Closing, PageData } from './page-data.ts';
-import { amount, type Card, cards, change, meter, money, nothing, section, table } from './page-parts.ts';
+import type { Account, ClosingRow, PageData } from './page-data.ts';
+import { amount, type Card, cards, change, meter, nothing, roundedMoney, section, table } from './page-parts.ts';
 
 /** Returns the account figures: amount due, balance, headroom, months compared, forecast, and receivables by age. */
 export async function accountSections(
@@ -35,7 +35,7 @@ export async function accountSections(
   ];
   const ages = table(`Receivables by age, in ${currency}`, byAge, [
     { title: 'Since the month was closed', kind: 'head', cell: ({ name }) => name },
-    { title: `Unpaid, ${currency}`, kind: 'number', cell: ({ micros }) => money(micros, currency) },
+    { title: `Unpaid, ${currency}`, kind: 'number', cell: ({ micros }) => roundedMoney(micros, currency) },
     { title: 'Share', kind: 'number', cell: ({ micros }) => meter(micros, dueMicros) },
   ]);
   return html`${section('At a glance', cards(first))}
@@ -46,7 +46,7 @@ ${section(
 )}`;
 }
 
-function billOf({ name, day, billedMicros }: Closing) {
+function billOf({ name, day, billedMicros }: ClosingRow) {
   return { month: name, closedOn: day, amountMicros: billedMicros };
 }
 
@@ -70,7 +70,7 @@ function headroomCard({ balanceMicros, currency }: Account, limitMicros: bigint)
   return {
     name: 'Headroom to the credit limit',
     value: amount(headroom, currency),
-    note: html`${meter(used, limitMicros)} of ${money(limitMicros, currency)} used`,
+    note: html`${meter(used, limitMicros)} of ${roundedMoney(limitMicros, currency)} used`,
     isOwed: headroom < 0n,
   };
 }

@@ -4,8 +4,8 @@ import { type HtmlText, html } from '../statements/html-text.ts';
 import { barChart } from '../statements/statement-charts.ts';
 import { zonesInWords } from '../statements/statement-figures.ts';
 import { dayFigures, figure, moneyChart } from '../statements/usage-charts.ts';
-import type { Account, Line, NamedUsage, PageData } from './page-data.ts';
-import { money, monthLinks, nothing, page, section, table } from './page-parts.ts';
+import type { Account, Line, NamedUsageRow, PageData } from './page-data.ts';
+import { monthLinks, nothing, page, roundedMoney, section, table } from './page-parts.ts';
 import { accountSections } from './sponsor-account.ts';
 
 /** Returns one sponsor's account and a month of its usage; null when the store has no such sponsor. */
@@ -43,13 +43,13 @@ async function entriesSection(data: PageData, { sponsorId, currency }: Account):
     { title: 'Kind', cell: ({ kind }) => kind },
     { title: 'Why', cell: ({ why }) => why },
     { title: 'Who', cell: ({ who }) => who },
-    { title: `Amount, ${currency}`, kind: 'number', cell: ({ amountMicros }) => money(amountMicros, currency) },
+    { title: `Amount, ${currency}`, kind: 'number', cell: ({ amountMicros }) => roundedMoney(amountMicros, currency) },
   ]);
 }
 
 async function monthsSection(
   data: PageData,
-  byMonth: readonly NamedUsage[],
+  byMonth: readonly NamedUsageRow[],
   { sponsorId, currency }: Account,
 ): Promise<HtmlText> {
   const closings = new Map((await data.closings(sponsorId)).map((closing) => [closing.name, closing]));
@@ -72,7 +72,7 @@ async function monthsSection(
     },
     { title: 'Records', kind: 'number', cell: ({ records }) => groupDigits(records) },
     { title: 'Sponsored', kind: 'number', cell: ({ sponsoredOctets }) => roundedOctets(sponsoredOctets) },
-    { title: `Charge, ${currency}`, kind: 'number', cell: ({ chargeMicros }) => money(chargeMicros, currency) },
+    { title: `Charge, ${currency}`, kind: 'number', cell: ({ chargeMicros }) => roundedMoney(chargeMicros, currency) },
   ]);
 }
 
@@ -97,7 +97,7 @@ ${dayFigures(days, month, currency, zones)}
   );
 }
 
-function moneyFigure(by: string, usage: readonly NamedUsage[], currency: string): HtmlText {
+function moneyFigure(by: string, usage: readonly NamedUsageRow[], currency: string): HtmlText {
   const chart = moneyChart(`money-by-${by.replace(' ', '-')}`, `Charge by ${by}`, usage, currency);
   return figure(`Charge by ${by}`, html`${currency}`, barChart(chart));
 }

@@ -4,7 +4,14 @@ import { isLate } from '../closing/settlement.ts';
 import type { ExportedRow } from './exported-row.ts';
 import { dueDateOf, type Invoice } from './invoice.ts';
 import { MerkleTree } from './merkle.ts';
-import { digestOfBatches, dueOf, LISTED_BATCHES, sumOf, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
+import {
+  digestOfBatches,
+  LISTED_BATCHES,
+  statementDue,
+  sumOf,
+  tierAmountMicros,
+  totalsOf,
+} from './statement-arithmetic.ts';
 import type { Settlement, Statement, StatementCorrection, StatementLine, StatementTier } from './statement-document.ts';
 import { type ItemNames, NotDerived } from './statement-fields.ts';
 import { TierCheck } from './verify-tiers.ts';
@@ -38,7 +45,7 @@ export function expectedStatement(
   const fromRows = rows?.expected(statement);
   const openingMicros = previous?.totals.closingMicros ?? null;
   const opening = openingMicros ?? totals.openingMicros;
-  const due = statement.due === null ? null : dueOf(statement, opening, sponsor.minorDigits);
+  const due = statement.due === null ? null : statementDue(statement, opening, sponsor.minorDigits);
   return {
     ...fromRows,
     format: 'zerorate-statement-1',

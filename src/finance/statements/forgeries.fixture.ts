@@ -1,7 +1,7 @@
 import { type ExportedRow, rowLeaf } from './exported-row.ts';
 import { MerkleTree } from './merkle.ts';
 import type { FileRow } from './rows-file.ts';
-import { digestOfBatches, dueOf, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
+import { digestOfBatches, statementDue, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
 import type { Statement } from './statement-document.ts';
 import type { BookedStatement } from './verify.fixture.ts';
 
@@ -24,7 +24,7 @@ function rootOf(rows: readonly FileRow[]): string {
 export function recomputeDerived({ statement, rows }: Forged): void {
   const { openingMicros } = statement.totals;
   const { minorDigits } = statement.sponsor;
-  const due = statement.due === null ? null : dueOf(statement, openingMicros, minorDigits);
+  const due = statement.due === null ? null : statementDue(statement, openingMicros, minorDigits);
   statement.totals = totalsOf(statement, openingMicros, minorDigits, statement.isClosed ? due : null);
   statement.due = due;
   statement.proof.merkleRoot = rootOf(rows);

@@ -2,9 +2,9 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { rowsOf } from './finance.fixture.ts';
 import { copyOf, edit, FORGERIES, type Forged, recomputeDerived } from './forgeries.fixture.ts';
 import { proveRecord, type RecordProof, verifyRecordProof } from './record-proof.ts';
-import { currentKey, newSigningKeys, publicKeySet } from './signing-key.ts';
 import { type Statement, statementJson, statementSchema } from './statement-document.ts';
 import { signOctets, verifyOctets } from './statement-signature.ts';
+import { currentStatementKey, newSigningKeys, publicKeySet } from './statement-signing-key.ts';
 import { type BookedStatement, bookedStatement, verified } from './verify.fixture.ts';
 
 let booked: BookedStatement;
@@ -27,7 +27,7 @@ test.each(FORGERIES)('forged without a signature: %s', async (_, forge, outcome)
 test.each(FORGERIES)('forged under the operator’s signature: %s', async (_, forge) => {
   const keys = newSigningKeys(0);
   const octets = (statement: Statement) => Buffer.from(`${statementJson(statement)}\n`);
-  const signature = await signOctets(octets(booked.statement), currentKey(keys));
+  const signature = await signOctets(octets(booked.statement), currentStatementKey(keys));
   const forged = copyOf(booked);
   forge(forged);
   const isStatement = statementJson(forged.statement) !== statementJson(booked.statement);

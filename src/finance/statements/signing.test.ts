@@ -1,26 +1,26 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { testStatement } from './statement.fixture.ts';
+import { statementJson } from './statement-document.ts';
+import { signOctets, verifyOctets } from './statement-signature.ts';
 import {
-  currentKey,
+  currentStatementKey,
   formatSigningKeys,
   newSigningKeys,
   parseSigningKeys,
   publicKeySet,
   rotatedKeys,
-} from './signing-key.ts';
-import { testStatement } from './statement.fixture.ts';
-import { statementJson } from './statement-document.ts';
-import { signOctets, verifyOctets } from './statement-signature.ts';
+} from './statement-signing-key.ts';
 
 const keys = newSigningKeys(Date.UTC(2026, 10, 1));
 const set = publicKeySet(keys);
 const octets = Buffer.from(`${statementJson(testStatement())}\n`);
-const signature = await signOctets(octets, currentKey(keys));
-const { keyId } = currentKey(keys);
+const signature = await signOctets(octets, currentStatementKey(keys));
+const { keyId } = currentStatementKey(keys);
 
 test('a signature is verified by the public key set', async () => {
   expect(await verifyOctets(octets, signature, set)).toEqual({ keyId });
-  expect(await signOctets(octets, currentKey(keys))).toBe(signature);
+  expect(await signOctets(octets, currentStatementKey(keys))).toBe(signature);
   expect(JSON.stringify(set)).not.toContain(keys.keys[0].d);
 });
 
@@ -81,11 +81,11 @@ describe('rotation', () => {
   const rotated = rotatedKeys(keys, Date.UTC(2027, 0, 1), false);
 
   test('another key signs, and signatures of the previous one are still verified', async () => {
-    const newer = await signOctets(octets, currentKey(rotated));
-    expect(currentKey(rotated).keyId).not.toBe(keyId);
+    const newer = await signOctets(octets, currentStatementKey(rotated));
+    expect(currentStatementKey(rotated).keyId).not.toBe(keyId);
     const published = publicKeySet(rotated);
     expect(published.keys).toHaveLength(2);
-    expect(await verifyOctets(octets, newer, published)).toEqual({ keyId: currentKey(rotated).keyId });
+    expect(await verifyOctets(octets, newer, published)).toEqual({ keyId: currentStatementKey(rotated).keyId });
     expect(await verifyOctets(octets, signature, published)).toEqual({ keyId });
     expect((await verifyOctets(octets, newer, set)).fault).toMatch(/which the key set does not have/);
   });
@@ -98,9 +98,9 @@ describe('rotation', () => {
 
   test('a signature by a compromised key is refused', async () => {
     const published = publicKeySet(rotatedKeys(rotated, Date.UTC(2027, 1, 1), true));
-    expect(published.keys.map(({ kid }) => kid)).not.toContain(currentKey(rotated).keyId);
+    expect(published.keys.map(({ kid }) => kid)).not.toContain(currentStatementKey(rotated).keyId);
     expect(await verifyOctets(octets, signature, published)).toEqual({ keyId });
-    const compromised = await signOctets(octets, currentKey(rotated));
+    const compromised = await signOctets(octets, currentStatementKey(rotated));
     expect((await verifyOctets(octets, compromised, published)).fault).toMatch(/which the key set does not have/);
   });
 });

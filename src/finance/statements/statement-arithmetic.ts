@@ -13,7 +13,7 @@ export function tierAmountMicros(octets: bigint, pricePerMiBMicros: bigint): big
 }
 
 /**
- * Returns the sums of lines, corrections and entries. `posted`: what the closing posts of `dueOf`; null: nothing, or not
+ * Returns the sums of lines, corrections and entries. `posted`: what the closing posts of `statementDue`; null: nothing, or not
  * yet.
  */
 export function totalsOf(
@@ -49,7 +49,7 @@ export function totalsOf(
 const PAYING_KINDS: readonly string[] = ['payment', 'top-up'];
 
 /** Returns what a statement of these parts bills. */
-export function dueOf(
+export function statementDue(
   { lines, corrections, entries, invoice }: Pick<Statement, 'lines' | 'corrections' | 'entries' | 'invoice'>,
   openingMicros: bigint,
   minorDigits: number,

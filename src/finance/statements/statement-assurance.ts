@@ -1,7 +1,7 @@
 import { groupDigits } from '../shown-money.ts';
 import { type HtmlText, html } from './html-text.ts';
 import type { Statement } from './statement-document.ts';
-import { money } from './statement-sections.ts';
+import { exactMoney } from './statement-sections.ts';
 
 const SHOWN_BATCHES = 12;
 
@@ -19,7 +19,7 @@ export function completenessSection(statement: Statement): HtmlText {
 <tr><th scope="row">Records missing, estimated</th><td class="n">${groupDigits(records)}</td><td>${
     records === 0 && chargeMicros === 0n
       ? 'The sequence numbers of the network nodes leave out nothing among the records of this bill.'
-      : html`${groupDigits(sponsoredOctets)} sponsored octets, ${money(chargeMicros, sponsor)} ${sponsor.currency}, if what the network nodes left out among the records of this bill was like them. None of it is in this bill.`
+      : html`${groupDigits(sponsoredOctets)} sponsored octets, ${exactMoney(chargeMicros, sponsor)} ${sponsor.currency}, if what the network nodes left out among the records of this bill was like them. None of it is in this bill.`
   }</td></tr>
 <tr><th scope="row">Losses of the source</th><td class="n">${groupDigits(sourceGaps.length)}</td><td>${sourceGaps.length === 0 ? 'The source lost nothing before it was read.' : html`Noted on ${lost}: records of any sponsor that the source no longer had.`}</td></tr>
 </tbody></table></div>`;
@@ -28,7 +28,7 @@ export function completenessSection(statement: Statement): HtmlText {
 function lateInWords({ completeness: { lateRecords }, sponsor }: Statement): HtmlText {
   if (lateRecords.records === 0) return html`Every record was booked before its month was closed and settled.`;
   const { sponsoredOctets, chargeMicros } = lateRecords;
-  return html`${groupDigits(sponsoredOctets)} sponsored octets, ${money(chargeMicros, sponsor)} ${sponsor.currency}: booked after their month was closed, or after the settlement time of their plan. All are in this bill.`;
+  return html`${groupDigits(sponsoredOctets)} sponsored octets, ${exactMoney(chargeMicros, sponsor)} ${sponsor.currency}: booked after their month was closed, or after the settlement time of their plan. All are in this bill.`;
 }
 
 /** Returns the section on how the bill can be checked. */

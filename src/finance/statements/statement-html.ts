@@ -5,7 +5,7 @@ import { completenessSection, proofSection } from './statement-assurance.ts';
 import type { Statement } from './statement-document.ts';
 import { usageFigures } from './statement-figures.ts';
 import { amountDueHero, invoiceSection, postedRows } from './statement-invoice.ts';
-import { accountTable, correctionsTable, linesTable, money } from './statement-sections.ts';
+import { accountTable, correctionsTable, exactMoney, linesTable } from './statement-sections.ts';
 import { STATEMENT_STYLE } from './statement-style.ts';
 
 /** Returns the statement as one page without other files: for a screen, and for printing on A4. */
@@ -70,10 +70,10 @@ function heading({ sponsor, month, closing, totals, invoice }: Statement, shownM
 function summary(statement: Statement, shownMonth: string): HtmlText {
   const { sponsor, totals } = statement;
   const row = (name: string, micros: bigint) =>
-    html`<tr><th scope="row">${name}</th><td class="n">${money(micros, sponsor)}</td></tr>`;
+    html`<tr><th scope="row">${name}</th><td class="n">${exactMoney(micros, sponsor)}</td></tr>`;
   const adjustments =
     totals.adjustmentMicros === 0n ? '' : row('Adjustments of earlier months', -totals.adjustmentMicros);
   return html`<section class="hero" aria-label="Summary">${amountDueHero(statement, shownMonth)}
 <table><tbody>${row('Opening balance', totals.openingMicros)}${row('Payments and other entries', totals.creditMicros)}${row(`Charges of ${shownMonth}`, -totals.chargeMicros)}${adjustments}${postedRows(statement, row)}
-<tr class="sum"><th scope="row">Closing balance</th><td class="n">${money(totals.closingMicros, sponsor)}</td></tr></tbody></table></section>`;
+<tr class="sum"><th scope="row">Closing balance</th><td class="n">${exactMoney(totals.closingMicros, sponsor)}</td></tr></tbody></table></section>`;
 }

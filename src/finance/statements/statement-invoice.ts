@@ -1,7 +1,7 @@
 import { exactUnits, groupDigits, roundedOctets, roundedUnits } from '../shown-money.ts';
 import { type HtmlText, html } from './html-text.ts';
 import type { Statement, StatementDue } from './statement-document.ts';
-import { money } from './statement-sections.ts';
+import { exactMoney } from './statement-sections.ts';
 
 type Party = NonNullable<Statement['invoice']>['seller'] | NonNullable<Statement['invoice']>['buyer'];
 
@@ -65,7 +65,7 @@ function dueRows({ totals, sponsor, invoice }: Statement, due: StatementDue): Ht
   const row = (name: string, text: HtmlText | string) =>
     html`<tr><th scope="row">${name}</th><td class="n">${text}</td></tr>`;
   return [
-    row('Charges and adjustments', money(totals.totalMicros, sponsor)),
+    row('Charges and adjustments', exactMoney(totals.totalMicros, sponsor)),
     row(invoice === null ? 'Total, rounded' : 'Taxable amount, rounded', whole(taxableMicros)),
     ...(invoice === null
       ? []

@@ -35,7 +35,7 @@ export function chargesWithBatches(coverage: Coverage): string {
 }
 
 /** Returns lines by application, plan, version and usage month, with the tiers of the catalogue of each row's batch. */
-export async function readLines(store: Store, coverage: Coverage): Promise<StatementLine[]> {
+export async function readStatementLines(store: Store, coverage: Coverage): Promise<StatementLine[]> {
   const terms = await readRatingTerms(store, coverage);
   // A row's octets below a tier's end: its counter below that end after the row, less the same before it.
   const below = 'arrayMap(end -> least(used, end) - least(used - sponsored_octets, end), ends)';

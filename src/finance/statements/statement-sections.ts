@@ -4,8 +4,8 @@ import { type HtmlText, html } from './html-text.ts';
 import { sumOf } from './statement-arithmetic.ts';
 import type { Statement, StatementLine, StatementTier } from './statement-document.ts';
 
-/** Returns money to the micro-unit; decimals below the currency's own are in a fainter ink. */
-export function money(micros: bigint, { minorDigits }: Pick<Statement['sponsor'], 'minorDigits'>): HtmlText {
+/** Returns exactMoney to the micro-unit; decimals below the currency's own are in a fainter ink. */
+export function exactMoney(micros: bigint, { minorDigits }: Pick<Statement['sponsor'], 'minorDigits'>): HtmlText {
   const text = groupDigits(exactUnits(micros));
   const point = text.indexOf('.');
   const cut = minorDigits === 0 ? point : point + 1 + minorDigits;
@@ -18,7 +18,7 @@ export function linesTable(lines: readonly StatementLine[], { sponsor }: Stateme
   return html`<div class="scroll"><table>
 <thead><tr><th scope="col">Application, plan and tier</th><th scope="col" class="n">Records</th><th scope="col" class="n">Sponsored octets</th><th scope="col" class="n">Price per MiB</th><th scope="col" class="n">Amount, ${sponsor.currency}</th></tr></thead>
 ${lines.map((line) => lineBody(line, sponsor))}
-<tfoot><tr><th scope="row">Sum</th><td class="n">${groupDigits(sumOf(lines, ({ records }) => BigInt(records)))}</td><td class="n">${groupDigits(sumOf(lines, ({ sponsoredOctets }) => sponsoredOctets))}</td><td></td><td class="n">${money(total, sponsor)}</td></tr></tfoot>
+<tfoot><tr><th scope="row">Sum</th><td class="n">${groupDigits(sumOf(lines, ({ records }) => BigInt(records)))}</td><td class="n">${groupDigits(sumOf(lines, ({ sponsoredOctets }) => sponsoredOctets))}</td><td></td><td class="n">${exactMoney(total, sponsor)}</td></tr></tfoot>
 </table></div>`;
 }
 
@@ -29,7 +29,7 @@ function lineBody(line: StatementLine, sponsor: Statement['sponsor']): HtmlText 
     line.roundingMicros === 0n
       ? ''
       : html`<tr class="tier"><th scope="row">Rounding, once for each subscriber and period</th><td></td><td></td><td></td><td class="n">${groupDigits(exactUnits(line.roundingMicros))}</td></tr>`;
-  return html`<tbody class="line"><tr><th scope="rowgroup">${applicationId} <span class="soft">· ${planId}, version ${planVersion}${when}</span></th><td class="n">${groupDigits(records)}</td><td class="n">${groupDigits(sponsoredOctets)}</td><td></td><td class="n">${money(chargeMicros, sponsor)}</td></tr>
+  return html`<tbody class="line"><tr><th scope="rowgroup">${applicationId} <span class="soft">· ${planId}, version ${planVersion}${when}</span></th><td class="n">${groupDigits(records)}</td><td class="n">${groupDigits(sponsoredOctets)}</td><td></td><td class="n">${exactMoney(chargeMicros, sponsor)}</td></tr>
 ${line.tiers.map(
   (tier) =>
     html`<tr class="tier"><th scope="row">${tierName(tier)}</th><td></td><td class="n">${groupDigits(tier.octets)}</td><td class="n">${groupDigits(exactUnits(tier.pricePerMiBMicros))}</td><td class="n">${groupDigits(exactUnits(tier.amountMicros))}</td></tr>`,
@@ -46,9 +46,9 @@ export function correctionsTable({ corrections, sponsor }: Statement): HtmlText 
 <thead><tr><th scope="col">Correction</th><th scope="col">Used in</th><th scope="col">Why</th><th scope="col" class="n">Rows</th><th scope="col" class="n">Sponsored octets</th><th scope="col" class="n">Amount, ${sponsor.currency}</th></tr></thead>
 <tbody>${corrections.map(
     (each) =>
-      html`<tr><th scope="row">${each.number} · ${each.name}</th><td>${each.usageMonth}</td><td>${each.why} <span class="soft">(${each.who})</span></td><td class="n">${groupDigits(each.rows)}</td><td class="n">${groupDigits(each.sponsoredOctets)}</td><td class="n">${money(each.chargeMicros, sponsor)}</td></tr>`,
+      html`<tr><th scope="row">${each.number} · ${each.name}</th><td>${each.usageMonth}</td><td>${each.why} <span class="soft">(${each.who})</span></td><td class="n">${groupDigits(each.rows)}</td><td class="n">${groupDigits(each.sponsoredOctets)}</td><td class="n">${exactMoney(each.chargeMicros, sponsor)}</td></tr>`,
   )}</tbody>
-<tfoot><tr><th scope="row" colspan="5">Sum</th><td class="n">${money(
+<tfoot><tr><th scope="row" colspan="5">Sum</th><td class="n">${exactMoney(
     sumOf(corrections, ({ chargeMicros }) => chargeMicros),
     sponsor,
   )}</td></tr></tfoot>
@@ -70,16 +70,16 @@ export function accountTable(statement: Statement): HtmlText {
   ).filter(([, micros]) => micros !== 0n);
   return html`<div class="scroll"><table>
 <thead><tr><th scope="col" class="date">Effective</th><th scope="col">Entry</th><th scope="col">Why</th><th scope="col" class="n">Amount, ${sponsor.currency}</th></tr></thead>
-<tbody><tr><th scope="row" class="date">${first}</th><td>Opening balance${provisional}</td><td></td><td class="n">${money(totals.openingMicros, sponsor)}</td></tr>
+<tbody><tr><th scope="row" class="date">${first}</th><td>Opening balance${provisional}</td><td></td><td class="n">${exactMoney(totals.openingMicros, sponsor)}</td></tr>
 ${entries.map(
   ({ number, kind, effectiveAt, why, who, amountMicros }) =>
-    html`<tr><th scope="row" class="date">${dayOf(effectiveAt)}</th><td>${number} · ${kind}</td><td>${why} <span class="soft">(${who})</span></td><td class="n">${money(amountMicros, sponsor)}</td></tr>`,
+    html`<tr><th scope="row" class="date">${dayOf(effectiveAt)}</th><td>${number} · ${kind}</td><td>${why} <span class="soft">(${who})</span></td><td class="n">${exactMoney(amountMicros, sponsor)}</td></tr>`,
 )}
-<tr><th scope="row" class="date">${last}</th><td>Total of this statement</td><td></td><td class="n">${money(-totals.totalMicros, sponsor)}</td></tr>${posted.map(
+<tr><th scope="row" class="date">${last}</th><td>Total of this statement</td><td></td><td class="n">${exactMoney(-totals.totalMicros, sponsor)}</td></tr>${posted.map(
     ([name, micros]) =>
-      html`<tr><th scope="row" class="date">${last}</th><td>${name}</td><td></td><td class="n">${money(micros, sponsor)}</td></tr>`,
+      html`<tr><th scope="row" class="date">${last}</th><td>${name}</td><td></td><td class="n">${exactMoney(micros, sponsor)}</td></tr>`,
   )}</tbody>
-<tfoot><tr><th scope="row" class="date">${last}</th><td colspan="2">Closing balance</td><td class="n">${money(totals.closingMicros, sponsor)}</td></tr></tfoot>
+<tfoot><tr><th scope="row" class="date">${last}</th><td colspan="2">Closing balance</td><td class="n">${exactMoney(totals.closingMicros, sponsor)}</td></tr></tfoot>
 </table></div>`;
 }
 

@@ -1,5 +1,5 @@
 import { errors, FlattenedSign, flattenedVerify, importJWK } from 'jose';
-import type { PublicKeySet, SigningKey } from './signing-key.ts';
+import type { PublicKeySet, StatementSigningKey } from './statement-signing-key.ts';
 
 const ALGORITHM = 'EdDSA';
 /** Type of the signed content: a signature of another type by the same key is not one of a statement. */
@@ -14,7 +14,7 @@ export const SIGNATURE_ENDING = '.jws';
  * Signs the bytes of a file: returns a detached JWS with Ed25519, whose payload is the unencoded bytes (RFC 7797, `b64:
  * false`). The same bytes and key give the same text.
  */
-export async function signOctets(octets: Uint8Array, { keyId, privateKey }: SigningKey): Promise<string> {
+export async function signOctets(octets: Uint8Array, { keyId, privateKey }: StatementSigningKey): Promise<string> {
   const signed = await new FlattenedSign(octets)
     .setProtectedHeader({ alg: ALGORITHM, b64: false, crit: ['b64'], kid: keyId, typ: TYPE })
     .sign(privateKey);

@@ -1,5 +1,5 @@
 import type { Invoice } from './invoice.ts';
-import { digestOfBatches, dueOf, sumOf, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
+import { digestOfBatches, statementDue, sumOf, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
 import type { Statement, StatementLine, StatementTier } from './statement-document.ts';
 
 const HASH = 'ab'.repeat(32);
@@ -96,7 +96,7 @@ export function testStatement({
   };
   const { invoice = null } = overrides;
   const { minorDigits } = overrides.sponsor ?? { minorDigits: 2 };
-  const due = dueOf({ ...parts, invoice }, openingMicros, minorDigits);
+  const due = statementDue({ ...parts, invoice }, openingMicros, minorDigits);
   const batches = [{ digest: HASH }];
   return {
     format: 'zerorate-statement-1',

@@ -5,15 +5,15 @@ import { readCompleteness, readStatementSettlements } from '../closing/completen
 import { type Coverage, readCoverage } from '../closing/coverage.ts';
 import { coveredLeaves } from '../closing/covered-rows.ts';
 import { readPlanTimeZones } from '../closing/plan-time-zones.ts';
-import { countOf, readCorrections, readUsageCells, usageOf } from '../closing/usage-cells.ts';
+import { countOf, monthUsage, readMonthCorrections, readUsageCells } from '../closing/usage-cells.ts';
 import type { Month } from '../month.ts';
 import { findSponsor, type KnownSponsor } from '../sponsor.ts';
 import { draftOf, type InvoiceTerms, invoiceSchema, readTerms } from './invoice.ts';
 import { MerkleTree } from './merkle.ts';
 import { readEntries, readOpening } from './statement-account.ts';
-import { digestOfBatches, dueOf, LISTED_BATCHES, totalsOf } from './statement-arithmetic.ts';
+import { digestOfBatches, LISTED_BATCHES, statementDue, totalsOf } from './statement-arithmetic.ts';
 import type { Statement, StatementProof } from './statement-document.ts';
-import { chargesWithBatches, readLines } from './statement-lines.ts';
+import { chargesWithBatches, readStatementLines } from './statement-lines.ts';
 
 /**
  * Returns the current statement of a sponsor and a month. Rejects with a ConfigError where there is none: an unknown
@@ -31,7 +31,7 @@ export async function readStatement(store: Store, sponsorId: string, month: Mont
  */
 export async function statementOf(store: Store, coverage: Coverage, terms?: InvoiceTerms | null): Promise<Statement> {
   const { month, closing } = coverage;
-  const lines = await readLines(store, coverage);
+  const lines = await readStatementLines(store, coverage);
   const settlements = await readStatementSettlements(store, coverage, lines);
   const timeZones = await readPlanTimeZones(store, coverage);
   const cells = await readUsageCells(store, coverage, timeZones, settlements);
@@ -41,7 +41,7 @@ export async function statementOf(store: Store, coverage: Coverage, terms?: Invo
   assertOneCurrency([...currencies, ...[...cells, ...entries].map(({ currency }) => currency)], coverage, sponsor);
   const parts = {
     lines,
-    corrections: await readCorrections(store, cells, month),
+    corrections: await readMonthCorrections(store, cells, month),
     entries: entries.map(({ currency: _, ...entry }) => entry),
   };
   const { minorDigits } = sponsor;
@@ -55,7 +55,7 @@ export async function statementOf(store: Store, coverage: Coverage, terms?: Invo
     isOpeningFinal,
     ...parts,
     timeZones,
-    ...usageOf(cells, month),
+    ...monthUsage(cells, month),
     completeness: await readCompleteness(store, coverage, cells, settlements),
     totals: totalsOf(parts, openingMicros, minorDigits, closing === null ? null : due),
     due,
@@ -79,11 +79,14 @@ async function dueAndInvoice(
 ): Promise<Pick<Statement, 'due' | 'invoice'>> {
   if (closing !== null) {
     const invoice = closing.invoice === '' ? null : invoiceSchema.parse(JSON.parse(closing.invoice));
-    return { due: closing.due === null ? null : dueOf({ ...parts, invoice }, openingMicros, minorDigits), invoice };
+    return {
+      due: closing.due === null ? null : statementDue({ ...parts, invoice }, openingMicros, minorDigits),
+      invoice,
+    };
   }
   const known = terms === undefined ? (await readTerms(store, sponsorId)).terms : terms;
   const invoice = known === null ? null : draftOf(known);
-  const due = dueOf({ ...parts, invoice }, openingMicros, minorDigits);
+  const due = statementDue({ ...parts, invoice }, openingMicros, minorDigits);
   const asksForNothing = due.taxableMicros === 0n && due.amountDueMicros === 0n;
   return { due, invoice: asksForNothing ? null : invoice };
 }

@@ -20,13 +20,16 @@ export interface Verification {
 }
 
 /** What a statement is compared with: its rows, and the statement of the previous month. */
-export interface Evidence {
+export interface StatementEvidence {
   rows: AsyncIterable<FileRow> | null;
   previous: Statement | null;
 }
 
 /** Recomputes all fields of a statement that its rows, its other fields and the previous statement derive. */
-export async function verifyStatement(statement: Statement, { rows, previous }: Evidence): Promise<Verification> {
+export async function verifyStatement(
+  statement: Statement,
+  { rows, previous }: StatementEvidence,
+): Promise<Verification> {
   const read = rows === null ? null : await readRows(statement, rows);
   const expected = expectedStatement(statement, read?.sums ?? null, previous);
   const noRows = read === null ? new NotDerived('no rows were given') : null;

@@ -25,7 +25,7 @@ export function onCluster(cluster: string): string {
 export function clusterSettings({ quorum }: ClusterOptions): ClickHouseSettings {
   return {
     insert_quorum: String(quorum),
-    // Quorums beside each other would have no order, and reading could not tell what it lacks.
+    // Quorums beside each other would have no order, and reading would not show what it lacks.
     insert_quorum_parallel: 0,
     insert_quorum_timeout: QUORUM_TIMEOUT_MS,
     select_sequential_consistency: '1',

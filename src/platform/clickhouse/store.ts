@@ -13,7 +13,7 @@ export interface StoreMode {
 export type Row = Record<string, unknown>;
 
 /**
- * A ClickHouse behind one of two doors: embedded in this process, or a server over HTTP. Inert until it is opened by
+ * A ClickHouse of one of two kinds: embedded in this process, or a server over HTTP. Inert until it is opened by
  * `openEmbeddedStore` or `openServerStore`. Every method rejects with a StoreError.
  */
 export interface Store {
@@ -69,7 +69,7 @@ type ClickHouseClient = ReturnType<typeof createClient>;
 /** The client logs nothing itself: what goes wrong is a StoreError, and its caller knows what it means. */
 export const QUIET = { level: ClickHouseLogLevel.OFF };
 
-/** ClickHouse error numbers that stand for a passing state of the server. */
+/** ClickHouse error numbers of a passing state of the server. */
 const PASSING = new Set([
   159, // TIMEOUT_EXCEEDED
   164, // READONLY
@@ -100,7 +100,7 @@ const AUTHENTICATION_FAILED = 516;
 /** What reading says of a part that a merge has left empty on a full disk: CORRUPTED_DATA. */
 const DAMAGED = 246;
 
-/** What both doors do alike with the client. */
+/** What the embedded store and the server do alike with the client. */
 export async function queryRows<T = Row>(client: ClickHouseClient, sql: string): Promise<T[]> {
   return guarded(async () => {
     const result = await client.query({ query: sql, format: 'JSONEachRow' });
@@ -135,7 +135,7 @@ function asStoreError(cause: unknown): StoreError {
   const message = cause instanceof Error ? cause.message : String(cause);
   const number = errorNumber(cause);
   if (number === null) {
-    const refusal = tlsFailure(cause, 'store.ssl');
+    const refusal = tlsFailure(cause, 'store.tls');
     if (refusal !== null) return new StoreError('store_refused', `ClickHouse cannot be trusted: ${refusal}`, { cause });
     return new StoreError('store_unreachable', `ClickHouse does not answer: ${message}`, { cause, canRetry: true });
   }
@@ -163,7 +163,7 @@ function asStoreError(cause: unknown): StoreError {
   });
 }
 
-/** ClickHouse's number of an error; null where the error is not ClickHouse's. The two doors have classes of their own. */
+/** ClickHouse's number of an error; null where the error is not ClickHouse's. The two kinds of store have classes of their own. */
 function errorNumber(cause: unknown): number | null {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   return /^\d+$/.test(code) ? Number(code) : null;

@@ -6,14 +6,6 @@ export const MIB = 2 ** 20;
 export const path = (what: string) => z.string().min(1).describe(`${what} Relative to this file.`);
 export const count = (min: number, max: number) => z.int().min(min).max(max);
 
-export const tlsSchema = z.strictObject({
-  ca: path(
-    "Certificates of the authorities that may have signed the server's, PEM; absent: those that Node.js trusts.",
-  ).optional(),
-  cert: path("The client's certificate, PEM.").optional(),
-  key: path("The client's private key, PEM.").optional(),
-});
-
 /** An http(s) address without credentials, of which `remedy` says where they belong. */
 export function serverUrl(remedy: string) {
   return (

@@ -1,5 +1,6 @@
 import type { DocumentPath } from '../../formats/document-fault.ts';
 import type { ConfigInput } from './config-schema.ts';
+import { isTree, type Tree } from './config-tree.ts';
 
 /** One field's value from somewhere else than the configuration file. */
 export interface Setting {
@@ -17,8 +18,6 @@ type Overrides<T> = T extends readonly unknown[]
 
 /** Any part of the configuration file's value. */
 export type ConfigOverrides = Overrides<ConfigInput>;
-
-type Tree = Record<string, unknown>;
 
 /** Forms that exclude each other. Setting one's key drops the other's fields that a lower layer gave. */
 const ALTERNATIVES = [
@@ -72,8 +71,4 @@ function put(tree: Tree, path: DocumentPath, value: unknown): void {
     at = next;
   }
   at[last] = value;
-}
-
-export function isTree(value: unknown): value is Tree {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -43,7 +43,7 @@ export function resolveConfigPaths(document: ConfigDocument, baseOf: (path: Docu
 }
 
 function tlsFields(holder: readonly string[]): string[][] {
-  return ['ca', 'cert', 'key'].map((file) => [...holder, 'ssl', file]);
+  return ['caFile', 'certFile', 'keyFile'].map((file) => [...holder, 'tls', file]);
 }
 
 function childOf(tree: unknown, key: string): unknown {

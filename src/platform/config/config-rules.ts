@@ -6,7 +6,7 @@ export interface RuleFault {
   message: string;
 }
 
-/** Holds the fields of a configuration against each other. All faults at once. */
+/** Compares the fields of a configuration with each other. Returns all faults at once. */
 export function configRuleFaults(config: ConfigDocument): RuleFault[] {
   return [
     ...sourceFaults(config),
@@ -54,23 +54,17 @@ function sourceFaults({ source }: ConfigDocument): RuleFault[] {
   return faults;
 }
 
-type Tls = { ca?: string | undefined; cert?: string | undefined; key?: string | undefined };
-
-/** Of everything that is connected to: certificates that go together, and the fields of each way to log in. */
+/** Of everything that is connected to: certificates where there is no TLS, and the fields of each way to log in. */
 function connectionFaults({ source: { kafka }, store }: ConfigDocument): RuleFault[] {
   const faults: RuleFault[] = [];
-  const certificates = (path: DocumentPath, ssl: Tls | boolean | undefined, url?: string) => {
-    if (typeof ssl !== 'object') return;
-    if ((ssl.cert === undefined) !== (ssl.key === undefined))
-      faults.push({ path, message: 'cert and key go together' });
-    if (url !== undefined && !/^https:/i.test(url)) faults.push({ path, message: 'has a meaning with https:// only' });
+  const certificates = (path: DocumentPath, tls: object | undefined, url: string | undefined) => {
+    if (tls === undefined || url === undefined || /^https:/i.test(url)) return;
+    faults.push({ path, message: 'has a meaning with https:// only' });
   };
-  certificates(['store', 'ssl'], store.ssl, store.url);
+  certificates(['store', 'tls'], store.tls, store.url);
   if (kafka === undefined) return faults;
-  const { ssl, sasl, avro } = kafka;
-  certificates(['source', 'kafka', 'ssl'], ssl);
-  certificates(['source', 'kafka', 'sasl', 'ssl'], sasl?.ssl);
-  certificates(['source', 'kafka', 'avro', 'registry', 'ssl'], avro.registry?.ssl, avro.registry?.url);
+  const { sasl, avro } = kafka;
+  certificates(['source', 'kafka', 'avro', 'registry', 'tls'], avro.registry?.tls, avro.registry?.url);
   if (sasl === undefined) return faults;
   const [needed, other] =
     sasl.mechanism === 'oauthbearer' ? [TOKEN_FIELDS, PASSWORD_FIELDS] : [PASSWORD_FIELDS, TOKEN_FIELDS];
@@ -88,7 +82,7 @@ function connectionFaults({ source: { kafka }, store }: ConfigDocument): RuleFau
 }
 
 const PASSWORD_FIELDS = { must: ['username'], may: ['passwordFile'] } as const;
-const TOKEN_FIELDS = { must: ['tokenUrl', 'clientId'], may: ['clientSecretFile', 'scope', 'ssl'] } as const;
+const TOKEN_FIELDS = { must: ['tokenUrl', 'clientId'], may: ['clientSecretFile', 'scope', 'tls'] } as const;
 
 function storeFaults({ store }: ConfigDocument): RuleFault[] {
   if (store.dir !== undefined && store.url !== undefined) {
@@ -96,7 +90,7 @@ function storeFaults({ store }: ConfigDocument): RuleFault[] {
   }
   if (store.url !== undefined) return [];
   if (store.dir === undefined) return [{ path: ['store'], message: 'is missing: name dir or url' }];
-  return (['database', 'username', 'passwordFile', 'ssl', 'cluster'] as const)
+  return (['database', 'username', 'passwordFile', 'tls', 'cluster'] as const)
     .filter((field) => store[field] !== undefined)
     .map((field) => ({ path: ['store', field], message: 'has a meaning with url only' }));
 }
@@ -117,11 +111,11 @@ function quotaUpdateFaults({ quotaUpdates, source, store }: ConfigDocument): Rul
 }
 
 function limitFaults({ limits }: ConfigDocument): RuleFault[] {
-  if (limits.rejectionPayloadOctets <= limits.maxRecordOctets) return [];
+  if (limits.rejectionPayloadBytes <= limits.maxRecordBytes) return [];
   return [
     {
-      path: ['limits', 'rejectionPayloadOctets'],
-      message: `expected at most maxRecordOctets ${limits.maxRecordOctets}, got ${limits.rejectionPayloadOctets}`,
+      path: ['limits', 'rejectionPayloadBytes'],
+      message: `expected at most maxRecordBytes ${limits.maxRecordBytes}, got ${limits.rejectionPayloadBytes}`,
     },
   ];
 }

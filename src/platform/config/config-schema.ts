@@ -1,6 +1,7 @@
 import * as z from 'zod';
-import { count, hasCredentials, isServerUrl, MIB, path, serverUrl, tlsSchema, topicName } from './config-fields.ts';
+import { count, hasCredentials, isServerUrl, MIB, path, serverUrl, topicName } from './config-fields.ts';
 import { sourceSchema } from './config-source-schema.ts';
+import { tlsSchema } from './tls-schema.ts';
 
 const storeSchema = z
   .strictObject({
@@ -15,7 +16,7 @@ const storeSchema = z
       .describe('Database on the server; default zerorate.'),
     username: z.string().min(1).optional().describe('User on the server; default `default`.'),
     passwordFile: path('File that holds the password; or set ZERORATE_STORE_PASSWORD.').optional(),
-    ssl: tlsSchema.optional().describe('Certificates, with an https:// address.'),
+    tls: tlsSchema.optional().describe('Certificates, with an https:// address.'),
     cluster: z
       .strictObject({
         name: z
@@ -60,7 +61,7 @@ export const configSchema = z
     catalogue: path('The catalogue file.'),
     reload: z
       .strictObject({
-        everyMs: count(0, 3_600_000)
+        intervalMs: count(0, 3_600_000)
           .default(0)
           .describe('How often the catalogue file is looked at for another version; 0: only at SIGHUP.'),
       })
@@ -84,9 +85,9 @@ export const configSchema = z
     batch: z
       .strictObject({
         maxRecords: count(1, 1_000_000).default(100_000).describe('Records of one batch.'),
-        maxOctets: count(1024, 1024 * MIB)
+        maxBytes: count(1024, 1024 * MIB)
           .default(64 * MIB)
-          .describe('Octets of the records of one batch.'),
+          .describe('Bytes of the records of one batch.'),
         maxTotalBytes: count(MIB, 64 * 1024 * MIB)
           .default(512 * MIB)
           .describe(
@@ -104,7 +105,7 @@ export const configSchema = z
       .describe('How far back duplicates are known.'),
     credit: z
       .strictObject({
-        checkEveryMs: count(100, 3_600_000)
+        checkIntervalMs: count(100, 3_600_000)
           .default(1000)
           .describe("How often the sponsors' balances are compared with their credit limits."),
       })
@@ -122,13 +123,13 @@ export const configSchema = z
       .describe('Closing the months of sponsors.'),
     limits: z
       .strictObject({
-        maxRecordOctets: count(64, 16 * MIB)
+        maxRecordBytes: count(64, 16 * MIB)
           .default(65_536)
           .describe('A larger record is rejected.'),
-        rejectionPayloadOctets: count(0, 16 * MIB)
+        rejectionPayloadBytes: count(0, 16 * MIB)
           .default(4096)
-          .describe("Octets kept of a rejected record's payload."),
-        maxFutureMs: count(0, 3_652_500 * 86_400)
+          .describe("Bytes kept of a rejected record's payload."),
+        maxFutureSkewMs: count(0, 3_652_500 * 86_400)
           .default(86_400_000)
           .describe(
             "How much later than its log's time (Kafka: its timestamp; files: the end of the booking date, UTC) a record's " +
@@ -164,7 +165,7 @@ export const configSchema = z
       .strictObject({
         port: count(1, 65_535).describe('TCP port of GET /health/live, GET /health/ready and GET /metrics.'),
         host: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
-        lingerMs: count(0, 600_000)
+        exitDelayMs: count(0, 600_000)
           .default(30_000)
           .describe(
             'How long an engine that had to halt still answers health checks and scrapes, so that its reason is seen.',
@@ -174,7 +175,7 @@ export const configSchema = z
       .describe('Liveness, readiness and metrics over HTTP. Absent: none.'),
     sequences: z
       .strictObject({
-        lookEveryMs: count(0, 86_400_000)
+        checkIntervalMs: count(0, 86_400_000)
           .default(60_000)
           .describe('How often metrics count the sequence numbers that no record of a node had; 0: never.'),
       })

@@ -1,7 +1,7 @@
 import type { DocumentPath } from '../../formats/document-fault.ts';
 import { isWholeKey, readPseudonymKey } from '../pseudonym-key.ts';
-import { isTree } from './config-merge.ts';
 import type { ConfigDocument } from './config-schema.ts';
+import { isTree } from './config-tree.ts';
 import type { Environment } from './config-variables.ts';
 import { Secret } from './secret.ts';
 

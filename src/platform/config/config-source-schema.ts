@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { count, hasCredentials, kafkaBrokers, MIB, path, serverUrl, tlsSchema, topicName } from './config-fields.ts';
+import { count, hasCredentials, kafkaBrokers, MIB, path, serverUrl, topicName } from './config-fields.ts';
+import { tlsSchema, tlsSwitchSchema } from './tls-schema.ts';
 
 const registrySchema = z
   .strictObject({
@@ -8,7 +9,7 @@ const registrySchema = z
     ),
     username: z.string().min(1).optional().describe('User; absent: no login.'),
     passwordFile: path('File that holds the password; or set ZERORATE_REGISTRY_PASSWORD.').optional(),
-    ssl: tlsSchema.optional().describe('Certificates, with an https:// address.'),
+    tls: tlsSchema.optional().describe('Certificates, with an https:// address.'),
   })
   .describe('Schema registry that has the schemas of ids which `schemas` does not name.');
 
@@ -18,13 +19,13 @@ const avroSchema = z
       .enum(['auto', 'confluent', 'single-object', 'bare'])
       .default('auto')
       .describe(
-        'Header before each datum: of a schema registry (confluent), of single-object encoding (single-object), none (bare), or by its first octets (auto).',
+        'Header before each datum: of a schema registry (confluent), of single-object encoding (single-object), none (bare), or by its first bytes (auto).',
       ),
-    idOctets: z
+    idBytes: z
       .union([z.literal(4), z.literal(8)])
       .default(4)
       .describe(
-        'Octets of a schema id in the header of a registry: 4 as Confluent has it, 8 as Apicurio does by default.',
+        'Bytes of a schema id in the header of a registry: 4 as Confluent has it, 8 as Apicurio does by default.',
       ),
     schemas: z
       .record(
@@ -38,11 +39,6 @@ const avroSchema = z
   })
   .prefault({})
   .describe('How Avro values are read.');
-
-export const sslSchema = z
-  .union([z.boolean(), tlsSchema])
-  .default(false)
-  .describe('TLS: true, or the certificates to use.');
 
 /** For those who do not fetch tokens. */
 export const passwordSaslSchema = z
@@ -71,7 +67,7 @@ const saslSchema = z
       'oauthbearer: file that holds its secret; or set ZERORATE_KAFKA_OAUTH_CLIENT_SECRET.',
     ).optional(),
     scope: z.string().min(1).optional().describe('oauthbearer: scope to ask for; several with spaces between.'),
-    ssl: tlsSchema.optional().describe("oauthbearer: certificates for tokenUrl's host."),
+    tls: tlsSchema.optional().describe("oauthbearer: certificates for tokenUrl's host."),
   })
   .describe('SASL authentication.');
 
@@ -96,7 +92,7 @@ const kafkaSchema = z
     startFrom: startFromSchema,
     valueFormat: z.enum(['avro', 'json']).default('avro').describe('How a record is encoded.'),
     avro: avroSchema,
-    ssl: sslSchema,
+    tls: tlsSwitchSchema,
     sasl: saslSchema.optional(),
     sessionTimeoutMs: count(1000, 1_800_000)
       .default(30_000)
@@ -105,13 +101,13 @@ const kafkaSchema = z
     rebalanceTimeoutMs: count(1000, 1_800_000)
       .default(60_000)
       .describe('How long a rebalance waits for an engine to book what it holds.'),
-    maxWaitMs: count(1, 60_000).default(500).describe('How long a broker may wait for more records.'),
-    maxOctetsPerPartition: count(1024, 1024 * MIB)
+    fetchWaitTimeoutMs: count(1, 60_000).default(500).describe('How long a broker may wait for more records.'),
+    maxBytesPerPartition: count(1024, 1024 * MIB)
       .default(4 * MIB)
-      .describe('Most octets of one fetch from one partition.'),
-    maxBatchOctets: count(1024, 2048 * MIB - 1)
+      .describe('Most bytes of one fetch from one partition.'),
+    maxBatchBytes: count(1024, 2048 * MIB - 1)
       .default(128 * MIB)
-      .describe('Most octets of one record batch once it is decompressed; a larger one halts the engine.'),
+      .describe('Most bytes of one record batch once it is decompressed; a larger one halts the engine.'),
   })
   .describe('Flow records from a Kafka topic.');
 

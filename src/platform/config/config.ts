@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { ClusterOptions } from '../clickhouse/server-cluster.ts';
-import type { TlsFiles } from '../network/tls-files.ts';
 import type { ConfigDocument } from './config-schema.ts';
 import type { ConfigSecrets } from './config-secrets.ts';
 import type { Secret } from './secret.ts';
+import type { TlsFiles } from './tls-schema.ts';
 
 type KafkaDocument = NonNullable<ConfigDocument['source']['kafka']>;
 
@@ -25,7 +25,7 @@ export interface Config
     | 'log'
   > {
   /** Null: neither readiness nor metrics are served. */
-  health: { host: string; port: number; lingerMs: number } | null;
+  health: { host: string; port: number; exitDelayMs: number } | null;
   source: FilesConfig | { kafka: KafkaConfig; files?: undefined };
   store: EmbeddedStoreConfig | ServerStoreConfig;
   quotaUpdates: { topic: string; file?: undefined } | { file: string; topic?: undefined };
@@ -64,7 +64,7 @@ interface TokenSasl {
   clientId: string;
   clientSecret: Secret;
   scope?: string | undefined;
-  ssl?: TlsFiles | undefined;
+  tls?: TlsFiles | undefined;
 }
 
 export interface RegistryConfig {
@@ -72,7 +72,7 @@ export interface RegistryConfig {
   username?: string | undefined;
   /** Null: no login. */
   password: Secret | null;
-  ssl?: TlsFiles | undefined;
+  tls?: TlsFiles | undefined;
 }
 
 interface EmbeddedStoreConfig {
@@ -88,7 +88,7 @@ export interface ServerStoreConfig {
   password: Secret | null;
   /** Null: one server. */
   cluster: ClusterOptions | null;
-  ssl?: TlsFiles | undefined;
+  tls?: TlsFiles | undefined;
   dir?: undefined;
 }
 
@@ -153,11 +153,11 @@ function sourceConfig({ source }: ConfigDocument, secrets: ConfigSecrets): Confi
 }
 
 function saslConfig(
-  { mechanism, username = '', tokenUrl = '', clientId = '', scope, ssl }: NonNullable<KafkaDocument['sasl']>,
+  { mechanism, username = '', tokenUrl = '', clientId = '', scope, tls }: NonNullable<KafkaDocument['sasl']>,
   { saslPassword, clientSecret }: ConfigSecrets,
 ): KafkaConfig['sasl'] {
   if (mechanism !== 'oauthbearer') return saslPassword && { mechanism, username, password: saslPassword };
-  return clientSecret && { mechanism, tokenUrl, clientId, clientSecret, scope, ssl };
+  return clientSecret && { mechanism, tokenUrl, clientId, clientSecret, scope, tls };
 }
 
 function without<T extends object, K extends keyof T>(whole: T, key: K): Omit<T, K> {
@@ -167,8 +167,8 @@ function without<T extends object, K extends keyof T>(whole: T, key: K): Omit<T,
 
 function storeConfig({ store }: ConfigDocument, password: Secret | null): Config['store'] {
   if (store.dir !== undefined) return { dir: store.dir };
-  const { url = '', database = 'zerorate', username = 'default', cluster = null, ssl } = store;
-  return { url, database, username, password, cluster, ...(ssl && { ssl }) };
+  const { url = '', database = 'zerorate', username = 'default', cluster = null, tls } = store;
+  return { url, database, username, password, cluster, ...(tls && { tls }) };
 }
 
 function quotaUpdatesConfig({ quotaUpdates, source, store }: ConfigDocument): Config['quotaUpdates'] {

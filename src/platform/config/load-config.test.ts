@@ -18,7 +18,7 @@ source:
     brokers: [k1:9092, "[::1]:9092"]
     topic: flow-records
     avro: { header: confluent, schemas: { 7: v7.avsc }, bareSchema: bare.avsc }
-    ssl: { ca: ca.pem }
+    tls: { caFile: ca.pem }
     sasl: { mechanism: plain, username: u, passwordFile: sasl.txt }
 store:
   url: https://ch:8443
@@ -63,16 +63,16 @@ test('files into an embedded store: defaults, and paths relative to the file', (
     pseudonymKey: null,
     pseudonymKeyFile: null,
     signingKeyFile: null,
-    batch: { maxRecords: 100_000, maxOctets: 67_108_864, maxTotalBytes: 536_870_912, maxDelayMs: 500 },
+    batch: { maxRecords: 100_000, maxBytes: 67_108_864, maxTotalBytes: 536_870_912, maxDelayMs: 500 },
     duplicates: { windowRecords: 1_000_000 },
-    credit: { checkEveryMs: 1000 },
+    credit: { checkIntervalMs: 1000 },
     closing: { graceDelayMs: 0 },
-    limits: { maxRecordOctets: 65_536, rejectionPayloadOctets: 4096, maxFutureMs: 86_400_000 },
+    limits: { maxRecordBytes: 65_536, rejectionPayloadBytes: 4096, maxFutureSkewMs: 86_400_000 },
     leakage: { maxRows: 100 },
     msisdn: { acceptPlus: false, internationalPrefix: null },
     health: null,
-    reload: { everyMs: 0 },
-    sequences: { lookEveryMs: 60_000 },
+    reload: { intervalMs: 0 },
+    sequences: { checkIntervalMs: 60_000 },
     tracing: {},
     log: { level: 'info', format: 'json' },
   });
@@ -96,7 +96,7 @@ test('Kafka into a server: defaults, paths and secrets from their files', () => 
     clientId: 'zerorate',
     valueFormat: 'avro',
     avro: { header: 'confluent', schemas: { 7: '/etc/zerorate/v7.avsc' }, bareSchema: '/etc/zerorate/bare.avsc' },
-    ssl: { ca: '/etc/zerorate/ca.pem' },
+    tls: { caFile: '/etc/zerorate/ca.pem' },
     sasl: { mechanism: 'plain', username: 'u' },
     sessionTimeoutMs: 30_000,
   });
@@ -121,7 +121,7 @@ test('the command line goes before the environment, which goes before the file',
   const env = { ZERORATE_LOG_LEVEL: 'warn', ZERORATE_BATCH_MAX_RECORDS: '5', ZERORATE_CATALOGUE: 'env.yaml' };
   const config = configOf(FILES_YAML, env, { log: { level: 'debug' } });
   expect(config.log.level).toBe('debug');
-  expect(config.batch).toEqual({ maxRecords: 5, maxOctets: 67_108_864, maxTotalBytes: 536_870_912, maxDelayMs: 500 });
+  expect(config.batch).toEqual({ maxRecords: 5, maxBytes: 67_108_864, maxTotalBytes: 536_870_912, maxDelayMs: 500 });
   // relative to the working directory, as a shell's user means it
   expect(config.catalogue).toBe('/etc/env.yaml');
 });
@@ -131,13 +131,13 @@ test('everything can come from the environment', () => {
     ZERORATE_CATALOGUE: 'c.yaml',
     ZERORATE_KAFKA_BROKERS: 'k1:9092, k2:9092',
     ZERORATE_KAFKA_TOPIC: 'flows',
-    ZERORATE_KAFKA_SSL: 'true',
+    ZERORATE_KAFKA_TLS: 'true',
     ZERORATE_STORE_URL: 'http://ch:8123',
     ZERORATE_STORE_PASSWORD: 'p',
     ZERORATE_PSEUDONYM_KEY: KEY,
     ZERORATE_LOG_LEVEL: '',
   });
-  expect(source.kafka).toMatchObject({ brokers: ['k1:9092', 'k2:9092'], topic: 'flows', ssl: true, sasl: null });
+  expect(source.kafka).toMatchObject({ brokers: ['k1:9092', 'k2:9092'], topic: 'flows', tls: true, sasl: null });
   expect(store.url !== undefined && store.password?.reveal()).toBe('p');
   expect(pseudonymKey?.reveal()).toBe(KEY);
 });
@@ -266,8 +266,8 @@ test.each<[string, string, string[]]>([
   ],
   [
     'a certificate without key',
-    `${KAFKA}    ssl: { cert: c }\n${EMBEDDED}`,
-    ['zerorate/z.yaml:6: source.kafka.ssl: cert and key go together'],
+    `${KAFKA}    tls: { certFile: c }\n${EMBEDDED}`,
+    ['zerorate/z.yaml:6: source.kafka.tls: certFile and keyFile go together'],
   ],
   [
     'SASL without password',
@@ -312,8 +312,8 @@ test.each<[string, string, string[]]>([
   ],
   [
     'a payload above the record',
-    `${HEAD}${EMBEDDED}limits: { maxRecordOctets: 100 }`,
-    ['zerorate/z.yaml:4: limits.rejectionPayloadOctets: expected at most maxRecordOctets 100, got 4096'],
+    `${HEAD}${EMBEDDED}limits: { maxRecordBytes: 100 }`,
+    ['zerorate/z.yaml:4: limits.rejectionPayloadBytes: expected at most maxRecordBytes 100, got 4096'],
   ],
   [
     'an unknown key',

@@ -9,6 +9,8 @@ import { configRuleFaults } from './config-rules.ts';
 import { type ConfigDocument, configSchema } from './config-schema.ts';
 import { type ConfigSecrets, readSecrets, takeOutSecrets } from './config-secrets.ts';
 import { type Environment, environmentSettings } from './config-variables.ts';
+import { ENGINE_RENAMES } from './engine-renames.ts';
+import { applyRenames } from './renamed-keys.ts';
 
 export interface ConfigSources {
   /** The configuration file, if there is one. */
@@ -22,7 +24,9 @@ export interface ConfigSources {
   workingDirectory?: string;
 }
 
-export type LoadedConfig = { config: Config; faults?: undefined } | { config?: undefined; faults: DocumentFault[] };
+export type LoadedConfig =
+  | { config: Config; warnings: DocumentFault[]; faults?: undefined }
+  | { config?: undefined; faults: DocumentFault[] };
 
 interface Fault {
   path: DocumentPath;
@@ -43,10 +47,12 @@ export function loadConfig({
   const environment = environmentSettings(env);
   const parsed = parseFile(file, (path) => readFile(resolve(workingDirectory, path)));
   if (parsed.faults !== undefined) return { faults: [...environment.faults, ...parsed.faults] };
-  const cleaned = takeOutSecrets(parsed.value);
+  const renamed = applyRenames(parsed.value, ENGINE_RENAMES);
+  const cleaned = takeOutSecrets(renamed.document);
   const layers = [environment.settings, overrideSettings(overrides, COMMAND_LINE)];
-  const attribute = attributor(file, parsed.locate, layers.flat());
-  const before = [...environment.faults, ...cleaned.faults.map(attribute)];
+  const inFile = attributor(file, parsed.locate, []);
+  const attribute = attributor(file, parsed.locate, layers.flat(), renamed.writtenPath);
+  const before = [...environment.faults, ...renamed.faults.map(inFile), ...cleaned.faults.map(attribute)];
 
   const shaped = shape(configSchema, mergeSettings(cleaned.document, layers));
   if (shaped.faults !== undefined) return { faults: [...before, ...shaped.faults.map(attribute)] };
@@ -58,7 +64,8 @@ export function loadConfig({
   const { secrets, faults: secretFaults } = readSecrets(document, env, (_path, secretFile) => readFile(secretFile));
   const after = [...configRuleFaults(document), ...secretFaults, ...missingSecrets(document, secrets, secretFaults)];
   if (before.length + after.length > 0) return { faults: [...before, ...after.map(attribute)] };
-  return { config: completeConfig(document, secrets) };
+  const warnings = [...environment.warnings, ...renamed.warnings.map(inFile)];
+  return { config: completeConfig(document, secrets), warnings };
 }
 
 function parseFile(file: string | undefined, readFile: (path: string) => string): ParsedYaml {
@@ -71,12 +78,18 @@ function parseFile(file: string | undefined, readFile: (path: string) => string)
 }
 
 /** Says where a faulty field came from: a variable, the command line, or a line of the file. */
-function attributor(file: string | undefined, locate: Locate, settings: readonly Setting[]) {
+function attributor(
+  file: string | undefined,
+  locate: Locate,
+  settings: readonly Setting[],
+  writtenPath: (path: DocumentPath) => DocumentPath = (path) => path,
+) {
   return ({ path, message, origin = settingOf(settings, path)?.origin }: Fault): DocumentFault => {
-    const fault = { path: formatPath(path), message };
-    if (origin !== undefined) return { file: origin, line: null, ...fault };
+    if (origin !== undefined) return { file: origin, line: null, path: formatPath(path), message };
+    const written = writtenPath(path);
+    const fault = { path: formatPath(written), message };
     if (file === undefined) return { file: 'configuration', line: null, ...fault };
-    return { file, line: locate(path).line, ...fault };
+    return { file, line: locate(written).line, ...fault };
   };
 }
 

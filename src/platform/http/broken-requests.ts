@@ -18,13 +18,13 @@ interface ParserError extends Error {
  * Returns the handler of requests that the HTTP parser gives up: too slow (408), a request line (414) or headers (431) that are
  * too long, and what is not HTTP (400). Each connection is answered once and closed.
  */
-export function answerBrokenRequests(headerOctets: number): (error: ParserError, socket: Socket) => void {
+export function answerBrokenRequests(headerBytes: number): (error: ParserError, socket: Socket) => void {
   const answered = new WeakSet<Socket>();
   return (error, socket) => {
     if (answered.has(socket)) return;
     answered.add(socket);
     if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) return void socket.destroy();
-    const [reason, detail] = reasonOf(error, headerOctets);
+    const [reason, detail] = reasonOf(error, headerBytes);
     const { status, body } = httpRefusal(reason, detail);
     const text = JSON.stringify(body);
     const head = [
@@ -38,12 +38,11 @@ export function answerBrokenRequests(headerOctets: number): (error: ParserError,
   };
 }
 
-function reasonOf({ code, rawPacket }: ParserError, headerOctets: number): [HttpRefusal, string | undefined] {
+function reasonOf({ code, rawPacket }: ParserError, headerBytes: number): [HttpRefusal, string | undefined] {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return ['request_timeout', undefined];
   if (code !== 'HPE_HEADER_OVERFLOW') return ['invalid_request', 'this is not HTTP/1.1'];
-  const isInRequestLine =
-    Buffer.isBuffer(rawPacket) && REQUEST_LINE.test(rawPacket.toString('latin1', 0, headerOctets));
-  return [isInRequestLine ? 'url_too_long' : 'headers_too_long', `at most ${headerOctets} bytes`];
+  const isInRequestLine = Buffer.isBuffer(rawPacket) && REQUEST_LINE.test(rawPacket.toString('latin1', 0, headerBytes));
+  return [isInRequestLine ? 'url_too_long' : 'headers_too_long', `at most ${headerBytes} bytes`];
 }
 
 /** An answer that has begun cannot be followed by another one. */

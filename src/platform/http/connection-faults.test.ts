@@ -41,9 +41,9 @@ test.each<[string, string, string[]]>([
   ],
   [
     'a registry without password, and certificates without TLS',
-    `${KAFKA}    avro: { registry: { url: "http://h", username: u, ssl: { ca: c } } }\n${EMBEDDED}`,
+    `${KAFKA}    avro: { registry: { url: "http://h", username: u, tls: { caFile: c } } }\n${EMBEDDED}`,
     [
-      'z.yaml:6: source.kafka.avro.registry.ssl: has a meaning with https:// only',
+      'z.yaml:6: source.kafka.avro.registry.tls: has a meaning with https:// only',
       'z.yaml:6: source.kafka.avro.registry: no password: set ZERORATE_REGISTRY_PASSWORD or passwordFile',
     ],
   ],

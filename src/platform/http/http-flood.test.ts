@@ -14,8 +14,8 @@ const CONNECTIONS = 40;
 const ATTACKERS = 24;
 
 async function startServer(): Promise<GuardedServer> {
-  const many = { requests: 1_000_000, perMs: 60_000 };
-  const few = { requests: 100, perMs: 60_000 };
+  const many = { requests: 1_000_000, intervalMs: 60_000 };
+  const few = { requests: 100, intervalMs: 60_000 };
   const guarded = await createGuardedServer({
     name: 'test',
     logger: createLogger({ level: 'silent', format: 'json' }),

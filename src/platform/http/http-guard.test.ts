@@ -9,7 +9,7 @@ import { type HttpLimits, httpLimitsSchema } from './http-limits-schema.ts';
 
 const OPERATOR = 'Bearer operator';
 const PROXY = 'Bearer proxy';
-const MANY = { requests: 1_000_000, perMs: 60_000 };
+const MANY = { requests: 1_000_000, intervalMs: 60_000 };
 
 let guarded: GuardedServer;
 let handled: string[];
@@ -179,7 +179,7 @@ test('a request without its secret is answered before its body comes, and its co
 });
 
 test('a flood without a secret from the same address does not use up the rate of the operator, nor of other addresses', async () => {
-  await start({ rates: { public: { requests: 3, perMs: 60_000 }, secret: { requests: 2, perMs: 60_000 } } });
+  await start({ rates: { public: { requests: 3, intervalMs: 60_000 }, secret: { requests: 2, intervalMs: 60_000 } } });
   const statuses = async (request: string, times: number, from?: string) => {
     const all: number[] = [];
     for (let i = 0; i < times; i++) all.push(statusOf(await exchange(request, from)));
@@ -195,7 +195,7 @@ test('a flood without a secret from the same address does not use up the rate of
 });
 
 test('the operator has a rate of its own', async () => {
-  await start({ rates: { operator: { requests: 1, perMs: 60_000 } } });
+  await start({ rates: { operator: { requests: 1, intervalMs: 60_000 } } });
   expect(statusOf(await post('{"items":[]}'))).toBe(200);
   const answer = await post('{"items":[]}');
   expect(statusOf(answer)).toBe(429);
@@ -203,7 +203,7 @@ test('the operator has a rate of its own', async () => {
 });
 
 test('addresses of one IPv6 /64 share a rate', async () => {
-  await start({ rates: { public: { requests: 2, perMs: 60_000 } }, trustedProxies: ['127.0.0.1'] });
+  await start({ rates: { public: { requests: 2, intervalMs: 60_000 } }, trustedProxies: ['127.0.0.1'] });
   const from = async (address: string) => statusOf(await exchange(get('/open', `x-forwarded-for: ${address}\r\n`)));
   expect(await from('2001:db8:0:1::1')).toBe(200);
   expect(await from('2001:db8::1:ffff:0:0:2')).toBe(200);
@@ -296,7 +296,7 @@ describe('connections are bounded', () => {
 });
 
 test('pipelined requests are counted one by one', async () => {
-  await start({ rates: { public: { requests: 5, perMs: 60_000 } } });
+  await start({ rates: { public: { requests: 5, intervalMs: 60_000 } } });
   const answer = await exchange('GET /open HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(20) + get('/open'));
   const statuses = [...answer.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status);
   expect(statuses.length).toBeGreaterThan(0);

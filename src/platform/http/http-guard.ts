@@ -79,7 +79,7 @@ export async function createGuardedServer(options: HttpGuardOptions): Promise<Gu
   const connections = connectionLimits(options);
   const sockets = {
     headersTimeout: Math.min(limits.headersTimeoutMs, limits.requestTimeoutMs),
-    maxHeaderSize: limits.headerOctets,
+    maxHeaderSize: limits.headerBytes,
     connectionsCheckingInterval: Math.max(20, Math.min(1000, Math.floor(limits.headersTimeoutMs / 4))),
   };
   const settings = {
@@ -91,9 +91,9 @@ export async function createGuardedServer(options: HttpGuardOptions): Promise<Gu
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionTimeout: limits.idleTimeoutMs,
     forceCloseConnections: 'idle',
-    routerOptions: { maxParamLength: limits.urlOctets },
+    routerOptions: { maxParamLength: limits.urlBytes },
     frameworkErrors: (_: Error, request: FastifyRequest, reply: FastifyReply) => void badUrl(request, reply),
-    clientErrorHandler: answerBrokenRequests(limits.headerOctets),
+    clientErrorHandler: answerBrokenRequests(limits.headerBytes),
     ...(tls ? { https: { ...tls, ...sockets } } : { http: sockets }),
   } satisfies object as FastifyServerOptions;
   const server = fastify(settings) as unknown as FastifyInstance;
@@ -143,10 +143,10 @@ type RateOf = (request: FastifyRequest, identity: HttpIdentity | null, access: s
 /** Returns what counts a request, and resolves with the milliseconds to wait when its rate is exceeded. */
 function requestRates(server: FastifyInstance, { rates }: HttpGuardOptions): RateOf {
   const keys = new WeakMap<FastifyRequest, { key: string; peers: number }>();
-  const counterOf = ({ requests, perMs }: RequestRate) =>
+  const counterOf = ({ requests, intervalMs }: RequestRate) =>
     server.createRateLimit({
       max: (request) => requests * (keys.get(request)?.peers ?? 1),
-      timeWindow: perMs,
+      timeWindow: intervalMs,
       keyGenerator: (request) => keys.get(request)?.key ?? '',
     });
   const counters = (of: Readonly<Record<string, RequestRate>>) =>
@@ -232,8 +232,8 @@ function refuseEarly(server: FastifyInstance, { options, connections, rateOf }: 
     const retryAfterMs = await rateOf(request, identity, access);
     // What is pipelined behind it is not read.
     if (retryAfterMs !== null) return sendRateLimited(reply.header('connection', 'close'), retryAfterMs);
-    if ((request.raw.url ?? '').length > limits.urlOctets) {
-      return sendHttpRefusal(closeUnread(request, reply), 'url_too_long', `at most ${limits.urlOctets} bytes`);
+    if ((request.raw.url ?? '').length > limits.urlBytes) {
+      return sendHttpRefusal(closeUnread(request, reply), 'url_too_long', `at most ${limits.urlBytes} bytes`);
     }
     // Before the body, which some methods demand.
     if (request.is404) return sendUnknown(request, reply);

@@ -24,7 +24,7 @@ const UNASSIGNED_CODECS = [5, 6, 7];
 const READABLE = 'gzip, snappy, lz4 and zstd can be read';
 
 /** A batch of the brokers' default size, 1 MiB, compressed to less than a hundredth. */
-let maxBatchOctets = 128 * 2 ** 20;
+let maxBatchBytes = 128 * 2 ** 20;
 
 /**
  * Lets every kafkajs consumer of this process read snappy, lz4 and zstd besides gzip, none of them to more than
@@ -32,7 +32,7 @@ let maxBatchOctets = 128 * 2 ** 20;
  * would take for no compression.
  */
 export function readAllCodecs(limitOctets?: number): void {
-  if (limitOctets !== undefined) maxBatchOctets = limitOctets;
+  if (limitOctets !== undefined) maxBatchBytes = limitOctets;
   const codecs = kafkajs.CompressionCodecs as Record<number, () => { compress: unknown; decompress: unknown }>;
   const { GZIP } = kafkajs.CompressionTypes;
   const { compress } = codecs[GZIP]();
@@ -54,7 +54,7 @@ export async function decompressRecords(codec: number, octets: Buffer): Promise<
     );
   }
   try {
-    return await decompress(octets, maxBatchOctets);
+    return await decompress(octets, maxBatchBytes);
   } catch (cause) {
     if (cause instanceof RecordBatchError) throw cause;
     throw new RecordBatchError(
@@ -74,7 +74,7 @@ function checkLimit(octets: number, limitOctets: number): void {
   if (octets <= limitOctets) return;
   throw new RecordBatchError(
     'batch_too_large',
-    `has more than ${limitOctets} octets when it is decompressed: raise source.kafka.maxBatchOctets if its producer is ` +
+    `has more than ${limitOctets} octets when it is decompressed: raise source.kafka.maxBatchBytes if its producer is ` +
       'trusted',
   );
 }

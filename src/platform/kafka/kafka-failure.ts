@@ -24,7 +24,7 @@ const COORDINATOR_NOT_FOUND = 'KafkaJSGroupCoordinatorNotFound';
 export function isOutage(error: unknown): boolean {
   return (
     !isTopicMissing(error) &&
-    refusalOf(error) === null &&
+    kafkaRefusalOf(error) === null &&
     causes(error).some(({ name, retriable }) => retriable === true || name === COORDINATOR_NOT_FOUND)
   );
 }
@@ -33,8 +33,8 @@ export function isOutage(error: unknown): boolean {
  * What keeps this client out, however often it asks: certificates, login or rights, with what to do about it. Null where the
  * error is another one.
  */
-export function refusalOf(error: unknown): string | null {
-  const refusal = tlsFailure(error, 'source.kafka.ssl');
+export function kafkaRefusalOf(error: unknown): string | null {
+  const refusal = tlsFailure(error, 'source.kafka.tls');
   if (refusal !== null) return `the brokers cannot be trusted, or do not trust this client: ${refusal}`;
   for (const { name, type, message, retriable } of causes(error)) {
     if (name === 'TokenError' && retriable === false) return message;

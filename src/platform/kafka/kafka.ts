@@ -28,7 +28,7 @@ export interface KafkaOptions {
   /** How often a call is tried again before it is given up; absent: for about half a minute. */
   retries?: number;
   /** Of a record batch, decompressed; for all clients of the process. */
-  maxBatchOctets?: number;
+  maxBatchBytes?: number;
   /** Of a connection; default 5 s. */
   connectionTimeoutMs?: number;
   /** Of an answer; default kafkajs's 30 s. */
@@ -49,9 +49,9 @@ const CONNECTION_TIMEOUT_MS = 5000;
  * and admins connect. Throws a KafkajsPatchError where another kafkajs than the patched one is installed.
  */
 export function createKafka(options: KafkaOptions): Kafka {
-  const { brokers, clientId, ssl, sasl, retries = RETRY.retries, maxBatchOctets, logger, requestTimeoutMs } = options;
+  const { brokers, clientId, ssl, sasl, retries = RETRY.retries, maxBatchBytes, logger, requestTimeoutMs } = options;
   applyKafkajsPatches();
-  readAllCodecs(maxBatchOctets);
+  readAllCodecs(maxBatchBytes);
   return new Kafka({
     brokers: [...brokers],
     clientId,

@@ -89,11 +89,11 @@ export class LogRecord {
     return valueStart === 0 && valueEnd === octets.length ? octets : octets.subarray(valueStart, valueEnd);
   }
 
-  /** Keeps the first `maxOctets` of a larger value, and its true length. */
-  cutTo(maxOctets: number): this {
+  /** Keeps the first `maxBytes` of a larger value, and its true length. */
+  cutTo(maxBytes: number): this {
     const length = this.valueEnd - this.valueStart;
-    if (length <= maxOctets) return this;
-    this.valueEnd = this.valueStart + maxOctets;
+    if (length <= maxBytes) return this;
+    this.valueEnd = this.valueStart + maxBytes;
     this.oversizedOctets = length;
     return this;
   }

@@ -106,7 +106,7 @@ async function post(
 }
 
 function unanswered(tokenUrl: string, cause: unknown): TokenError {
-  const refusal = tlsFailure(cause, `${FIELD}.ssl`);
+  const refusal = tlsFailure(cause, `${FIELD}.tls`);
   const isLate = cause instanceof Error && cause.name === 'TimeoutError';
   const why = isLate ? `no answer for ${REQUEST_TIMEOUT_MS / 1000} s` : (cause as Error).message;
   return new TokenError(`${tokenUrl}: ${refusal ?? `does not answer: ${why}`}`, refusal === null);

@@ -180,7 +180,7 @@ function registryError(url: string, status: number, failure: Error): RegistryErr
     const message = `${url}: the schema registry refuses the login (HTTP ${status}); see ${FIELD}.username and its password`;
     return new RegistryError('registry_refused', message);
   }
-  const refusal = status === NO_ANSWER ? tlsFailure(failure, `${FIELD}.ssl`) : null;
+  const refusal = status === NO_ANSWER ? tlsFailure(failure, `${FIELD}.tls`) : null;
   if (refusal !== null) return new RegistryError('registry_refused', `${url}: ${refusal}`, failure);
   const why = status === NO_ANSWER ? `does not answer: ${failure.message}` : `answers with HTTP ${status}`;
   return new RegistryError('registry_unavailable', `${url}: the schema registry ${why}`, failure);

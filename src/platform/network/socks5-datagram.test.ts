@@ -8,10 +8,10 @@ test.each([
   ['a name', { host: 'voice.chat.example', port: 3478 }, 3 + 1 + 1 + 18 + 2],
   ['IPv4', { host: '192.0.2.1', port: 65_535 }, 10],
   ['IPv6', { host: '2001:db8:0:0:0:0:0:1', port: 0 }, 22],
-])('to %s and back, with the header that RFC 1928 has', (_, peer, headerOctets) => {
+])('to %s and back, with the header that RFC 1928 has', (_, peer, headerBytes) => {
   const payload = Buffer.from('hello');
   const octets = socks5Datagram({ peer, payload });
-  expect(octets.length).toBe(headerOctets + payload.length);
+  expect(octets.length).toBe(headerBytes + payload.length);
   expect([...octets.subarray(0, 3)]).toEqual([0, 0, 0]);
   expect(parseSocks5Datagram(octets)).toEqual({ peer, payload });
 });

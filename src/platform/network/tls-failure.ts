@@ -25,14 +25,14 @@ export function tlsFailure(error: unknown, field: string): string | null {
 
 function failureOf(code: string, field: string): string | null {
   if (UNTRUSTED.has(code))
-    return `no authority in ${field}.ca has signed the server's certificate; name the one that has`;
+    return `no authority in ${field}.caFile has signed the server's certificate; name the one that has`;
   if (code === 'CERT_HAS_EXPIRED') return "the server's certificate has expired; renew it on the server";
   if (code === 'CERT_NOT_YET_VALID') return "the server's certificate is not valid yet; see that the clocks are right";
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     return "the server's certificate is for another host; use a name that it has, or renew it with this one";
   }
   if (code.endsWith('ALERT_CERTIFICATE_REQUIRED') || code.endsWith('ALERT_BAD_CERTIFICATE')) {
-    return `the server asks for a client certificate that it trusts; set ${field}.cert and ${field}.key`;
+    return `the server asks for a client certificate that it trusts; set ${field}.certFile and ${field}.keyFile`;
   }
   if (code === 'EPROTO' || code.startsWith('ERR_SSL_')) {
     return `TLS was refused; see that the port speaks TLS, and that ${field} has the certificate and key it asks for`;

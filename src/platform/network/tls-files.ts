@@ -1,15 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { ConfigError } from '../config/config-error.ts';
-
-/** Paths of PEM files. */
-export interface TlsFiles {
-  /** Certificates of the authorities that the server's may be signed by. Absent: those that Node.js trusts. */
-  ca?: string | undefined;
-  /** The client's own certificate and key. */
-  cert?: string | undefined;
-  key?: string | undefined;
-}
+import type { ServerTlsFiles, TlsFiles } from '../config/tls-schema.ts';
 
 /** What the files hold. */
 export interface TlsCertificates {
@@ -22,27 +14,23 @@ export interface TlsCertificates {
  * Reads and checks certificates before anything is connected. `field` is the configuration's that names them. Throws a
  * ConfigError with file and remedy: not readable, no PEM, expired, a key of another certificate.
  */
-export function readTlsFiles({ ca, cert, key }: TlsFiles, field: string): TlsCertificates {
+export function readTlsFiles(files: ServerTlsFiles, field: string): TlsCertificates & { cert: string; key: string };
+export function readTlsFiles(files: TlsFiles, field: string): TlsCertificates;
+export function readTlsFiles({ caFile, certFile, keyFile }: TlsFiles, field: string): TlsCertificates {
   const found: TlsCertificates = {};
-  if (ca !== undefined) found.ca = readCertificates(ca, `${field}.ca`).pem;
-  if (cert === undefined || key === undefined) return found;
-  return { ...found, ...readKeyPair({ cert, key }, { cert: `${field}.cert`, key: `${field}.key` }) };
-}
-
-/** The certificate and the key of a server or client, checked in the same way. `fields`: those that name the files. */
-export function readKeyPair(
-  { cert, key }: { cert: string; key: string },
-  fields: { cert: string; key: string },
-): { cert: string; key: string } {
-  const own = readCertificates(cert, fields.cert);
-  const pem = readPem(key, fields.key);
-  const privateKey = parsed(key, fields.key, 'an unencrypted private key in PEM', () => createPrivateKey(pem));
+  if (caFile !== undefined) found.ca = readCertificates(caFile, `${field}.caFile`).pem;
+  if (certFile === undefined || keyFile === undefined) return found;
+  const own = readCertificates(certFile, `${field}.certFile`);
+  const pem = readPem(keyFile, `${field}.keyFile`);
+  const privateKey = parsed(keyFile, `${field}.keyFile`, 'an unencrypted private key in PEM', () =>
+    createPrivateKey(pem),
+  );
   if (!own.first.checkPrivateKey(privateKey)) {
     throw new ConfigError(
-      `${key}: ${fields.key}: is not the key of the certificate ${cert}; name the two that belong together`,
+      `${keyFile}: ${field}.keyFile: is not the key of the certificate ${certFile}; name the two that belong together`,
     );
   }
-  return { cert: own.pem, key: pem };
+  return { ...found, cert: own.pem, key: pem };
 }
 
 function readCertificates(path: string, field: string): { pem: string; first: X509Certificate } {

@@ -64,8 +64,8 @@ export class Progress {
 
   report(state: ProgressState): void {
     const nowMs = performance.now();
-    const everyMs = this.#terminal === null ? LOG_EVERY_MS : TERMINAL_EVERY_MS;
-    if (nowMs - this.#shownMs < everyMs) return;
+    const intervalMs = this.#terminal === null ? LOG_EVERY_MS : TERMINAL_EVERY_MS;
+    if (nowMs - this.#shownMs < intervalMs) return;
     const isFirst = this.#shownMs === Number.NEGATIVE_INFINITY;
     this.#shownMs = nowMs;
     const seconds = (nowMs - this.#startedMs) / 1000;

@@ -4,7 +4,7 @@ import { identityFaults } from './catalogue-identity-faults.ts';
 import { isVatId } from './catalogue-invoicing.ts';
 import { planFaults } from './catalogue-plan-faults.ts';
 
-/** Holds the parts of a catalogue against each other. All faults at once. */
+/** Compares the parts of a catalogue with each other. Returns all faults at once. */
 export function catalogueFaults(document: CatalogueDocument): CatalogueFault[] {
   return [
     ...identityFaults(document),

@@ -1,7 +1,7 @@
 import type { Catalogue, Plan } from '../catalogue.ts';
 import type { CatalogueDocument, CatalogueFault } from './catalogue-document.ts';
 
-/** What a plan's counters count, by plan id: what all of its versions have in common, whichever catalogue they stand in. */
+/** What a plan's counters count, by plan id: what all of its versions have in common, whichever catalogue they are in. */
 export type CountedPlans = ReadonlyMap<string, Pick<Plan, 'period' | 'timeZone'> & { application: string }>;
 
 export function countedPlans({ plans, applications }: Pick<Catalogue, 'plans' | 'applications'>): CountedPlans {

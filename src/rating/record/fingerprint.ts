@@ -67,7 +67,7 @@ function writeLong(value: number): void {
 }
 
 /**
- * 32 bits over every field of a record, to tell a repeated record from another one under the same identity. It depends on
+ * 32 bits over every field of a record, to distinguish a repeated record from another one under the same identity. It depends on
  * the content alone, not on the encoding that carried it: it is taken over the record as plain Avro writes it.
  */
 export function fingerprintOf(record: FlowRecord): number {

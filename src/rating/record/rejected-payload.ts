@@ -32,17 +32,17 @@ function fieldsPayload(fields: Candidate, key: PseudonymKey): string {
     // These two are the carrier's.
     if (name === 'nodeId' && typeof value === 'string') return [name, maskNumbers(value, key)];
     if (name === 'remoteIp' && typeof value === 'string' && parseIp(value, scratch, 0)) return [name, value];
-    const isOwnNumber = OWN_FIELDS.has(name) && typeof value === 'number' && isNobodys(value);
+    const isOwnNumber = OWN_FIELDS.has(name) && typeof value === 'number' && isUnassigned(value);
     return [maskText(name, key), isOwnNumber ? value : masked(value, key)];
   });
   return JSON.stringify(Object.fromEntries(shown));
 }
 
 /**
- * The numbers of a flow record's own fields (times, octets, sequences) stand as they are, unless a subscriber's number may
+ * The numbers of a flow record's own fields (times, octets, sequences) are kept unchanged, unless a subscriber's number may
  * have moved there from another column.
  */
-function isNobodys(value: number): boolean {
+function isUnassigned(value: number): boolean {
   return Math.abs(value) < 2 ** 32 || (value >= FIRST_TIME_MS && value < END_TIME_MS);
 }
 

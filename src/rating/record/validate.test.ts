@@ -146,7 +146,7 @@ test('a time later than the limit is out of range, whichever of the two it is', 
   const judged = (latestTimeMs: number) => validateFlowRecord(candidate({}), { ...PLAIN_LIMITS, latestTimeMs });
   expect(judged(endTime)).not.toHaveProperty('reason');
   const detail = (name: string, span: string) =>
-    `${name} is ${span} later than its log's time and limits.maxFutureMs allow`;
+    `${name} is ${span} later than its log's time and limits.maxFutureSkewMs allow`;
   expect(judged(endTime - 1)).toEqual({ reason: 'time_out_of_range', detail: detail('endTime', '1 minutes') });
   expect(judged(startTime - 3 * 86_400_000)).toMatchObject({ detail: detail('startTime', '3 days') });
 });

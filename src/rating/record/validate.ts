@@ -148,7 +148,7 @@ function badTimes(fields: Candidate, { latestTimeMs }: RecordLimits): Fault | nu
   for (const name of ['startTime', 'endTime']) {
     const timeMs = fields[name] as number;
     if (timeMs > latestTimeMs) {
-      const detail = `${name} is ${later(timeMs - latestTimeMs)} later than its log's time and limits.maxFutureMs allow`;
+      const detail = `${name} is ${later(timeMs - latestTimeMs)} later than its log's time and limits.maxFutureSkewMs allow`;
       return fault('time_out_of_range', detail);
     }
   }

@@ -20,13 +20,13 @@ export interface SessionTerms {
 export interface Patience {
   tokenMs: number;
   /** How old a sign of life may be for a proxy to be given sessions. */
-  freshForMs: number;
+  staleTimeoutMs: number;
   /** After so long without one its sessions are over. */
-  silentAfterMs: number;
+  lostTimeoutMs: number;
   /** After so long with neither a token nor a report a session is over. */
-  idleAfterMs: number;
+  idleTimeoutMs: number;
   /** So long after an acknowledged end the engine has counted what was never reported. */
-  settleAfterMs: number;
+  releaseDelayMs: number;
   /** A proxy's clock is warned of when it is off by more. */
   warnClockSkewMs: number;
   /** And beyond this the proxy is given no sessions; times of reports may be off by it. */

@@ -1,8 +1,10 @@
 import * as z from 'zod';
 import { kafkaBrokers, topicName } from '../../platform/config/config-fields.ts';
 import { logSchema } from '../../platform/config/config-schema.ts';
-import { passwordSaslSchema, sslSchema } from '../../platform/config/config-source-schema.ts';
-import { httpLimitsSchema, requestRateSchema } from '../../platform/http/http-limits-schema.ts';
+import { passwordSaslSchema } from '../../platform/config/config-source-schema.ts';
+import { type KeyRename, renamesUnder } from '../../platform/config/renamed-keys.ts';
+import { serverTlsSchema, TLS_RENAMES, tlsSchema, tlsSwitchSchema } from '../../platform/config/tls-schema.ts';
+import { HTTP_LIMITS_RENAMES, httpLimitsSchema, requestRateSchema } from '../../platform/http/http-limits-schema.ts';
 import { proxyEndpointsSchema } from '../protocol/dispatch-messages.ts';
 import { accountSchema } from './accounts/account-config-schema.ts';
 
@@ -10,6 +12,9 @@ const DAY_MS = 86_400_000;
 
 const path = (what: string) => z.string().min(1).describe(`${what} Relative to this file.`);
 const ms = (min: number, max: number) => z.int().min(min).max(max);
+/** A duration that is written into tokens, which count seconds. */
+const wholeSeconds = (min: number, max: number) =>
+  ms(min, max).multipleOf(1000, { error: 'expected whole seconds: a multiple of 1000' });
 const grantOctets = z
   .int()
   .min(1)
@@ -27,14 +32,9 @@ const httpSchema = z
       .describe(
         'Addresses or networks of reverse proxies whose x-forwarded-for is trusted. A terminal is known by its address.',
       ),
-    tls: z
-      .strictObject({
-        cert: path('Certificate chain, PEM.'),
-        key: path('Private key, PEM.'),
-        clientCaFile: path('Own authority of the proxies’ client certificates, PEM.').optional(),
-      })
+    tls: serverTlsSchema
       .optional()
-      .describe('TLS; absent: plain HTTP.'),
+      .describe('TLS; absent: plain HTTP. caFile: own authority of the proxies’ client certificates.'),
     limits: httpLimitsSchema,
   })
   .prefault({})
@@ -55,7 +55,7 @@ const kafkaSchema = z
       .max(2 ** 32 - 1)
       .optional()
       .describe('Schema id of the Confluent header before each update; absent: there is none.'),
-    ssl: sslSchema,
+    tls: tlsSwitchSchema,
     sasl: passwordSaslSchema.optional(),
   })
   .describe('Where the engine announces remaining quotas.');
@@ -76,7 +76,7 @@ const storeSchema = z
         'User on the server, with the role zerorate_dispatch: it reads who is suspended, and which pseudonym key is booked.',
       ),
     passwordFile: path('File that holds the password; or set ZERORATE_STORE_PASSWORD.').optional(),
-    checkEveryMs: ms(100, 3_600_000).default(5000).describe('How often it is asked who is suspended.'),
+    checkIntervalMs: ms(100, 3_600_000).default(5000).describe('How often it is asked who is suspended.'),
   })
   .describe('The engine’s store, which says which sponsors are suspended.');
 
@@ -99,11 +99,11 @@ const sessionsSchema = z
       .describe(
         'At the cap the session ends (stop), or continues untagged at the subscriber’s cost (subscriber_pays).',
       ),
-    tokenSeconds: z.int().min(10).max(86_400).default(300).describe('How long a token opens connections.'),
-    idleAfterMs: ms(1000, 7 * DAY_MS)
+    tokenLifetimeMs: wholeSeconds(10_000, DAY_MS).default(300_000).describe('How long a token opens connections.'),
+    idleTimeoutMs: ms(1000, 7 * DAY_MS)
       .default(900_000)
       .describe('A session whose token has expired is over when nothing was reported for so long.'),
-    settleAfterMs: ms(0, 31 * DAY_MS)
+    releaseDelayMs: ms(0, 31 * DAY_MS)
       .default(3_600_000)
       .describe(
         'When reports are missing: so long after its proxy has acknowledged the end, what a session had reserved is free again. ' +
@@ -147,13 +147,13 @@ const proxySchema = z
       })
       .optional()
       .describe(
-        'The proxy proves itself by this certificate (mutual TLS; http.tls.clientCaFile) instead of by its secret, which then only the ' +
+        'The proxy proves itself by this certificate (mutual TLS; http.tls.caFile) instead of by its secret, which then only the ' +
           'dispatch server sends.',
       ),
     controlUrl: z
       .url({ protocol: /^https?$/ })
       .describe('Its control interface: the one address at which the dispatch server calls it.'),
-    controlCaFile: path('Authority of the control interface’s certificate, PEM.').optional(),
+    tls: tlsSchema.optional().describe('TLS towards the control interface, where controlUrl is https.'),
     endpoints: proxyEndpointsSchema.describe('The addresses that it may advertise to terminals.'),
     applications: z.array(z.string().min(1)).min(1).describe('The applications that it may serve, by their ids.'),
   })
@@ -180,9 +180,9 @@ export const dispatchConfigSchema = z
       ),
     heartbeats: z
       .strictObject({
-        everyMs: ms(100, 600_000).default(2000).describe('How often a proxy is to give a sign of life.'),
-        freshForMs: ms(100, 600_000).default(6000).describe('One that was silent for longer is given no sessions.'),
-        silentAfterMs: ms(1000, DAY_MS)
+        intervalMs: ms(100, 600_000).default(2000).describe('How often a proxy sends a heartbeat.'),
+        staleTimeoutMs: ms(100, 600_000).default(6000).describe('One that was silent for longer is given no sessions.'),
+        lostTimeoutMs: ms(1000, DAY_MS)
           .default(60_000)
           .describe('The sessions of one that was silent for longer are over.'),
         warnClockSkewMs: ms(1, DAY_MS).default(1000).describe('A proxy’s clock is warned of when it is off by more.'),
@@ -192,7 +192,7 @@ export const dispatchConfigSchema = z
         announceTimeoutMs: ms(50, 60_000).default(2000).describe('How long a proxy may take to answer.'),
       })
       .prefault({})
-      .describe('Signs of life.'),
+      .describe('Heartbeats of the proxies.'),
     sessions: sessionsSchema,
     applications: z
       .record(
@@ -207,7 +207,9 @@ export const dispatchConfigSchema = z
       .describe('What is otherwise for an application, by its id.'),
     keys: z
       .strictObject({
-        rotateEverySeconds: z.int().min(60).max(31_536_000).default(86_400).describe('How long a key signs tokens.'),
+        rotationIntervalMs: wholeSeconds(60_000, 365 * DAY_MS)
+          .default(DAY_MS)
+          .describe('How long a key signs tokens.'),
       })
       .prefault({})
       .describe('Signing keys; they are made, kept and rotated in dataDir.'),
@@ -228,9 +230,42 @@ export const dispatchConfigSchema = z
       })
       .prefault({})
       .describe('How many requests are answered. A request with a secret counts for its proxy or the operator only.'),
-    retainDays: z.int().min(1).max(3660).default(62).describe('How long reports are kept.'),
+    reportLifetimeMs: ms(DAY_MS, 3660 * DAY_MS)
+      .default(62 * DAY_MS)
+      .describe('How long reports are kept.'),
     log: logSchema,
   })
   .describe('The configuration of a zerorate dispatch server.');
 
 export type DispatchDocument = z.output<typeof dispatchConfigSchema>;
+
+const RATES = [
+  'perSubscriber',
+  'perAddress',
+  'publicPerAddress',
+  'unauthenticatedPerAddress',
+  'perProxy',
+  'perOperator',
+];
+
+/** Keys of `dispatch.yaml` that had other names in the version before. */
+export const DISPATCH_RENAMES: readonly KeyRename[] = [
+  { from: ['store', 'checkEveryMs'], to: ['store', 'checkIntervalMs'] },
+  { from: ['sessions', 'tokenSeconds'], to: ['sessions', 'tokenLifetimeMs'], factor: 1000 },
+  { from: ['sessions', 'idleAfterMs'], to: ['sessions', 'idleTimeoutMs'] },
+  { from: ['sessions', 'settleAfterMs'], to: ['sessions', 'releaseDelayMs'] },
+  { from: ['heartbeats', 'everyMs'], to: ['heartbeats', 'intervalMs'] },
+  { from: ['heartbeats', 'freshForMs'], to: ['heartbeats', 'staleTimeoutMs'] },
+  { from: ['heartbeats', 'silentAfterMs'], to: ['heartbeats', 'lostTimeoutMs'] },
+  { from: ['keys', 'rotateEverySeconds'], to: ['keys', 'rotationIntervalMs'], factor: 1000 },
+  { from: ['retainDays'], to: ['reportLifetimeMs'], factor: DAY_MS },
+  ...RATES.map((rate) => ({ from: ['rateLimits', rate, 'perMs'], to: ['rateLimits', rate, 'intervalMs'] })),
+  ...renamesUnder(['http', 'limits'], HTTP_LIMITS_RENAMES),
+  ...renamesUnder(['kafka'], TLS_RENAMES),
+  ...renamesUnder(['http'], [{ from: ['tls', 'clientCaFile'], to: ['tls', 'caFile'] }, ...TLS_RENAMES]),
+  { from: ['proxies', '*', 'controlCaFile'], to: ['proxies', '*', 'tls', 'caFile'] },
+  {
+    from: ['applications', '*', 'account', 'callback', 'caFile'],
+    to: ['applications', '*', 'account', 'callback', 'tls', 'caFile'],
+  },
+];

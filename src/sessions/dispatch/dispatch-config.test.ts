@@ -38,9 +38,9 @@ test('the example is good, and its secrets do not print', () => {
 test.each<[string, string, string, RegExp]>([
   [
     'a misspelled field',
-    'tokenSeconds: 300',
-    'tokenSecond: 300',
-    /:\d+: sessions\.tokenSecond: unknown key.*tokenSeconds/,
+    'tokenLifetimeMs: 300000',
+    'tokenLifetime: 300000',
+    /:\d+: sessions\.tokenLifetime: unknown key.*tokenLifetimeMs/,
   ],
   [
     'two places of keys',
@@ -49,12 +49,17 @@ test.each<[string, string, string, RegExp]>([
     /operators\[0\]: name either/,
   ],
   ['no place of keys', 'jwksFile: operator.key.jwks.json', 'jwksFile:', /operators\[0\]\.jwksFile/],
-  ['a secret in the file', 'retainDays: 62', 'operatorSecret: hunter2hunter2hunter2', /operatorSecret: unknown key/],
+  [
+    'a secret in the file',
+    'reportLifetimeMs: 5356800000',
+    'operatorSecret: hunter2hunter2hunter2',
+    /operatorSecret: unknown key/,
+  ],
   [
     'times that cannot be',
-    'freshForMs: 6000',
-    'freshForMs: 2000',
-    /heartbeats\.freshForMs: expected more than everyMs 2000/,
+    'staleTimeoutMs: 6000',
+    'staleTimeoutMs: 2000',
+    /heartbeats\.staleTimeoutMs: expected more than intervalMs 2000/,
   ],
   [
     'a secret file that is not there',
@@ -90,7 +95,7 @@ heartbeats:`,
     'a client certificate without its authority',
     '# clientCertificate:',
     'clientCertificate:',
-    /proxies\.proxy-1\.clientCertificate: needs http\.tls\.clientCaFile/,
+    /proxies\.proxy-1\.clientCertificate: needs http\.tls\.caFile/,
   ],
   [
     'a bound on clocks below the warning',

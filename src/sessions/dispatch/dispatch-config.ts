@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { type ConfigFault, readConfigDocument } from '../../platform/config/config-document.ts';
 import { Secret } from '../../platform/config/secret.ts';
+import { resolveTls } from '../../platform/config/tls-schema.ts';
 import { type PeerSecret, readPeerSecret, sharedSecretFault } from '../../platform/http/peer-secret.ts';
 import { readPseudonymKey } from '../../platform/pseudonym-key.ts';
 import type { AccountSettings } from './accounts/account-config-schema.ts';
-import { type DispatchDocument, dispatchConfigSchema } from './dispatch-config-schema.ts';
+import { DISPATCH_RENAMES, type DispatchDocument, dispatchConfigSchema } from './dispatch-config-schema.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -27,7 +28,7 @@ const MIN_SECRET_LENGTH = 16;
 
 /** Reads the file and the secrets that it names or the environment holds. Throws a ConfigError with a line for each fault. */
 export function readDispatchConfig(file: string, env: Environment): DispatchConfig {
-  const document = readConfigDocument(file, dispatchConfigSchema);
+  const document = readConfigDocument(file, dispatchConfigSchema, { renames: DISPATCH_RENAMES });
   const { value } = document;
   const faults: ConfigFault[] = ruleFaults(value);
   const secretOf = (variable: string, path: ConfigFault['path'], secretFile: string | undefined) =>
@@ -131,38 +132,38 @@ function accountFaults(applications: DispatchDocument['applications']): ConfigFa
   );
 }
 
-function ruleFaults({ operators, heartbeats, kafka, applications, proxies, http }: DispatchDocument): ConfigFault[] {
+function ruleFaults({ operators, heartbeats, applications, proxies, http }: DispatchDocument): ConfigFault[] {
   const faults: ConfigFault[] = operators.flatMap(({ jwksFile, jwksUrl }, i) =>
     (jwksFile === undefined) === (jwksUrl === undefined)
       ? [{ path: ['operators', i], message: 'name either jwksFile or jwksUrl' }]
       : [],
   );
   faults.push(...accountFaults(applications));
-  const { everyMs, freshForMs, silentAfterMs } = heartbeats;
-  if (freshForMs <= everyMs) {
-    faults.push({ path: ['heartbeats', 'freshForMs'], message: `expected more than everyMs ${everyMs}` });
+  const { intervalMs, staleTimeoutMs, lostTimeoutMs } = heartbeats;
+  if (staleTimeoutMs <= intervalMs) {
+    faults.push({ path: ['heartbeats', 'staleTimeoutMs'], message: `expected more than intervalMs ${intervalMs}` });
   }
-  if (silentAfterMs <= freshForMs) {
-    faults.push({ path: ['heartbeats', 'silentAfterMs'], message: `expected more than freshForMs ${freshForMs}` });
+  if (lostTimeoutMs <= staleTimeoutMs) {
+    faults.push({
+      path: ['heartbeats', 'lostTimeoutMs'],
+      message: `expected more than staleTimeoutMs ${staleTimeoutMs}`,
+    });
   }
   if (heartbeats.maxClockSkewMs < heartbeats.warnClockSkewMs) {
     const message = `expected at least warnClockSkewMs ${heartbeats.warnClockSkewMs}`;
     faults.push({ path: ['heartbeats', 'maxClockSkewMs'], message });
   }
-  faults.push(...proxyFaults(proxies, http.tls?.clientCaFile));
-  if (typeof kafka.ssl === 'object' && (kafka.ssl.cert === undefined) !== (kafka.ssl.key === undefined)) {
-    faults.push({ path: ['kafka', 'ssl'], message: 'cert and key go together' });
-  }
+  faults.push(...proxyFaults(proxies, http.tls?.caFile));
   return faults;
 }
 
-function proxyFaults(proxies: DispatchDocument['proxies'], clientCaFile: string | undefined): ConfigFault[] {
+function proxyFaults(proxies: DispatchDocument['proxies'], caFile: string | undefined): ConfigFault[] {
   const controlUrls = new Map<string, string>();
   return Object.entries(proxies).flatMap(([id, { clientCertificate, controlUrl }]) => {
     const faults: ConfigFault[] = [];
     const path = ['proxies', id, 'clientCertificate'];
-    if (clientCertificate !== undefined && clientCaFile === undefined) {
-      faults.push({ path, message: 'needs http.tls.clientCaFile, the authority of the certificate' });
+    if (clientCertificate !== undefined && caFile === undefined) {
+      faults.push({ path, message: 'needs http.tls.caFile, the authority of the certificate' });
     }
     if (clientCertificate !== undefined && Object.keys(clientCertificate).length === 0) {
       faults.push({ path, message: 'name fingerprint256 or subject, or both' });
@@ -179,25 +180,19 @@ function proxyFaults(proxies: DispatchDocument['proxies'], clientCaFile: string 
 
 function withPaths(document: DispatchDocument, resolve: (path: string) => string): DispatchDocument {
   const { catalogue, dataDir, http, kafka, operators, applications, proxies } = document;
-  const { ssl } = kafka;
-  const certificates =
-    typeof ssl === 'boolean'
-      ? ssl
-      : Object.fromEntries(
-          Object.entries(ssl).flatMap(([name, file]) => (file === undefined ? [] : [[name, resolve(file)]])),
-        );
+  const { tls } = kafka;
   return {
     ...document,
     catalogue: resolve(catalogue),
     dataDir: resolve(dataDir),
-    http: { ...http, ...(http.tls && { tls: withTlsPaths(http.tls, resolve) }) },
+    http: { ...http, ...(http.tls && { tls: resolveTls(http.tls, resolve) }) },
     proxies: Object.fromEntries(
-      Object.entries(proxies).map(([id, { controlCaFile, ...proxy }]) => [
+      Object.entries(proxies).map(([id, proxy]) => [
         id,
-        { ...proxy, ...(controlCaFile !== undefined && { controlCaFile: resolve(controlCaFile) }) },
+        { ...proxy, ...(proxy.tls && { tls: resolveTls(proxy.tls, resolve) }) },
       ]),
     ),
-    kafka: { ...kafka, ssl: certificates },
+    kafka: { ...kafka, tls: typeof tls === 'boolean' ? tls : resolveTls(tls, resolve) },
     operators: operators.map((operator) =>
       operator.jwksFile === undefined ? operator : { ...operator, jwksFile: resolve(operator.jwksFile) },
     ),
@@ -218,16 +213,9 @@ function withAccountPaths(account: AccountSettings, resolve: (path: string) => s
       callback: {
         ...callback,
         secretFile: resolve(callback.secretFile),
-        ...(callback.caFile !== undefined && { caFile: resolve(callback.caFile) }),
+        ...(callback.tls && { tls: resolveTls(callback.tls, resolve) }),
       },
     }),
     ...(registry && { registry: { file: resolve(registry.file) } }),
   };
-}
-
-type HttpTls = NonNullable<DispatchDocument['http']['tls']>;
-
-function withTlsPaths({ cert, key, clientCaFile }: HttpTls, resolve: (path: string) => string): HttpTls {
-  const own = { cert: resolve(cert), key: resolve(key) };
-  return clientCaFile === undefined ? own : { ...own, clientCaFile: resolve(clientCaFile) };
 }

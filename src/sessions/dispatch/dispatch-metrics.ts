@@ -42,7 +42,7 @@ export function exportDispatch(server: FastifyInstance, { context, accounts, hea
       for (const state of ['fresh', 'silent', 'clock_off']) this.set({ state }, 0);
       const { clock, patience, proxies } = context;
       for (const { heardAtMs, clockSkewMs } of proxies.all()) {
-        if (clock.nowMs() - heardAtMs > patience.freshForMs) this.inc({ state: 'silent' });
+        if (clock.nowMs() - heardAtMs > patience.staleTimeoutMs) this.inc({ state: 'silent' });
         else this.inc({ state: verdictOn(clockSkewMs, patience) === 'excessive' ? 'clock_off' : 'fresh' });
       }
     },

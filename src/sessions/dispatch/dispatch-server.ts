@@ -18,14 +18,14 @@ import type { DispatchContext, Patience, SessionLimits, SessionTerms } from './c
 import { DispatchStore } from './dispatch-store.ts';
 import type { ProxyControl } from './proxies/proxy-control.ts';
 import { type ProxyPin, ProxyRegistry } from './proxies/proxy-registry.ts';
-import { QuotaTopic, READING } from './quota/quota-topic.ts';
+import { QuotaTopicReader, READING } from './quota/quota-topic.ts';
 import { takeUpdates } from './quota/take-updates.ts';
 import { ReportOutcomes } from './reports/report-outcomes.ts';
+import { createHttpServer } from './routes/dispatch-http-server.ts';
 import type { HttpOptions } from './routes/http-options.ts';
-import { createHttpServer } from './routes/http-server.ts';
-import { rotateKeys } from './signing-keys.ts';
 import { SponsorWatch } from './sponsor-watch.ts';
 import { sweepSessions } from './sweep-sessions.ts';
+import { rotateKeys } from './token-signing-keys.ts';
 
 export interface DispatchServerOptions
   extends Pick<
@@ -33,7 +33,7 @@ export interface DispatchServerOptions
     | 'identity'
     | 'accounts'
     | 'operatorSecret'
-    | 'heartbeatEveryMs'
+    | 'heartbeatIntervalMs'
     | 'rateLimits'
     | 'limits'
     | 'trustedProxies'
@@ -54,7 +54,7 @@ export interface DispatchServerOptions
   termsOf: (applicationId: string) => SessionTerms;
   patience: Patience;
   sessionLimits: SessionLimits;
-  rotateKeysEveryMs: number;
+  keyRotationIntervalMs: number;
   retainMs: number;
   /** Throws a ConfigError when subscribers are stored by another key, or a newer state of it, than the one in use; returns its states. */
   checkPseudonymKey: (storedStates: readonly string[]) => readonly string[];
@@ -66,7 +66,7 @@ export interface DispatchServerOptions
     preflight: () => Promise<void>;
   };
   /** `read` asks the engine's store, whose pseudonym key it compares with the one in use. */
-  suspensions: { read: () => Promise<SuspensionFacts>; everyMs: number };
+  suspensions: { read: () => Promise<SuspensionFacts>; intervalMs: number };
   /** The server cannot work: it has to end. */
   onFailure: (error: unknown) => void;
   logger: Logger;
@@ -173,7 +173,7 @@ export class DispatchServer {
   async #rotateKeys(): Promise<void> {
     const { store, clock, patience, logger } = this.context;
     const before = store.fact('signingKeys') ?? [];
-    const rotation = { rotateEveryMs: this.#options.rotateKeysEveryMs, tokenMs: patience.tokenMs };
+    const rotation = { rotateEveryMs: this.#options.keyRotationIntervalMs, tokenMs: patience.tokenMs };
     const keys = rotateKeys(before, clock.nowMs(), rotation);
     const ids = keys.map(({ keyId }) => keyId);
     if (ids.join() === before.map(({ keyId }) => keyId).join()) return;
@@ -220,7 +220,7 @@ export class DispatchServer {
     const instanceId = known ?? randomUUID();
     const meanwhile = known === undefined ? 'waiting for it; terminals are refused' : 'what was known last counts';
     const waiting = `quota updates cannot be read; ${meanwhile}`;
-    const topic = new QuotaTopic({
+    const topic = new QuotaTopicReader({
       ...quotaUpdates,
       groupId: `zerorate.dispatch.${instanceId}`,
       nextOffset: (partition) => store.nextOffset(partition),
@@ -243,7 +243,7 @@ export class DispatchServer {
     await store.transaction(() => store.putFact('instanceId', instanceId));
   }
 
-  async #startTopic(topic: QuotaTopic, onError: (error: unknown) => void): Promise<void> {
+  async #startTopic(topic: QuotaTopicReader, onError: (error: unknown) => void): Promise<void> {
     const { clock, quotaUpdates } = this.#options;
     while (!topic.isStopping) {
       try {

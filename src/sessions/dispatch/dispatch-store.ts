@@ -5,10 +5,10 @@ import { type Database, open, type RootDatabase } from 'lmdb';
 import { removeUnfinishedRewrites, rewriteLmdb } from '../../platform/rewrite-lmdb.ts';
 import type { ReportedUsage } from '../protocol/dispatch-messages.ts';
 import type { OneTimeAssertion } from './accounts/account-verifier.ts';
+import type { DispatchSession } from './dispatch-session.ts';
 import { ErasedEntries } from './erasure/erased-entries.ts';
 import type { QuotaAccount } from './quota/quota-account.ts';
-import type { Session } from './session.ts';
-import type { StoredKey } from './signing-keys.ts';
+import type { StoredKey } from './token-signing-keys.ts';
 
 /** Facts by their names. */
 interface Facts {
@@ -62,9 +62,9 @@ export class DispatchStore {
   #root!: RootDatabase;
   #accounts!: Database<QuotaAccount, [subscriber: string, planId: string]>;
   /** Those that are not settled. */
-  #live!: Database<Session, [subscriber: string, planId: string, sessionId: string]>;
-  #settled!: Database<Session, string>;
-  /** Of live sessions: where they stand. */
+  #live!: Database<DispatchSession, [subscriber: string, planId: string, sessionId: string]>;
+  #settled!: Database<DispatchSession, string>;
+  /** Of live sessions: their state. */
   #places!: Database<[subscriber: string, planId: string], string>;
   #reports!: Database<ReportedUsage, [startTimeMs: number, reportId: string]>;
   #reportTimes!: Database<number, string>;
@@ -163,12 +163,12 @@ export class DispatchStore {
     void this.#accounts.put([subscriber, planId], account);
   }
 
-  session(sessionId: string): Session | undefined {
+  session(sessionId: string): DispatchSession | undefined {
     const place = this.#places.get(sessionId);
     return place === undefined ? this.#settled.get(sessionId) : this.#live.get([...place, sessionId]);
   }
 
-  putSession(session: Session): void {
+  putSession(session: DispatchSession): void {
     const { sessionId, subscriber, planId, isSettled } = session;
     const before = this.session(sessionId);
     // A proxy keeps the first of two announcements of one revision, whoever sends them.
@@ -188,7 +188,7 @@ export class DispatchStore {
   }
 
   /** Forgets a session that was being opened. */
-  removeSession(session: Session): void {
+  removeSession(session: DispatchSession): void {
     this.#count(this.session(session.sessionId), -1);
     this.#removeLive(session);
   }
@@ -198,18 +198,21 @@ export class DispatchStore {
     return this.#openByProxy.get(proxyId) ?? 0;
   }
 
-  #count(session: Session | undefined, by: 1 | -1): void {
+  #count(session: DispatchSession | undefined, by: 1 | -1): void {
     if (session?.state !== 'open' || session.isSettled) return;
     this.#openByProxy.set(session.proxyId, this.openSessionsOf(session.proxyId) + by);
   }
 
-  #removeLive({ sessionId, subscriber, planId }: Session): void {
+  #removeLive({ sessionId, subscriber, planId }: DispatchSession): void {
     void this.#places.remove(sessionId);
     void this.#live.remove([subscriber, planId, sessionId]);
   }
 
   /** Changes a session alone; resolves with what it is then, undefined where there is none of this id. */
-  changeSession(sessionId: string, change: (session: Session) => Session): Promise<Session | undefined> {
+  changeSession(
+    sessionId: string,
+    change: (session: DispatchSession) => DispatchSession,
+  ): Promise<DispatchSession | undefined> {
     return this.transaction(() => {
       const session = this.session(sessionId);
       if (session === undefined) return undefined;
@@ -220,18 +223,18 @@ export class DispatchStore {
   }
 
   /** A subscriber's sessions under a plan that are not settled. */
-  liveSessions(subscriber: string, planId: string): Session[] {
+  liveSessions(subscriber: string, planId: string): DispatchSession[] {
     const range = { start: [subscriber, planId, ''], end: [subscriber, planId, LAST] };
     return [...this.#live.getRange(range as never)].map(({ value }) => value);
   }
 
   /** A subscriber's sessions of all plans that are not settled. */
-  allLiveSessionsOf(subscriber: string): Session[] {
+  allLiveSessionsOf(subscriber: string): DispatchSession[] {
     const range = { start: [subscriber, '', ''], end: [subscriber, LAST, LAST] };
     return [...this.#live.getRange(range as never)].map(({ value }) => value);
   }
 
-  allLiveSessions(): Iterable<Session> {
+  allLiveSessions(): Iterable<DispatchSession> {
     return this.#live.getRange().map(({ value }) => value);
   }
 
@@ -257,7 +260,7 @@ export class DispatchStore {
     }
   }
 
-  /** The offset to go on from; undefined for a partition that nothing was read of. */
+  /** The offset to resume from; undefined for a partition that nothing was read of. */
   nextOffset(partition: number): number | undefined {
     return this.#offsets.get(partition);
   }
@@ -290,7 +293,7 @@ export class DispatchStore {
   }
 
   /** All sessions of a subscriber, those that are settled included. */
-  sessionsOf(subscriber: string): Session[] {
+  sessionsOf(subscriber: string): DispatchSession[] {
     const sessions = [...this.#live.getRange(), ...this.#settled.getRange()].map(({ value }) => value);
     return sessions.filter((session) => session.subscriber === subscriber);
   }
@@ -341,7 +344,7 @@ export class DispatchStore {
   }
 }
 
-function isRevised(before: Session, after: Session): boolean {
+function isRevised(before: DispatchSession, after: DispatchSession): boolean {
   const isSame = before.tokenId === after.tokenId && before.sessionKey === after.sessionKey;
   return isSame || after.revision > before.revision;
 }

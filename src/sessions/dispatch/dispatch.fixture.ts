@@ -36,9 +36,9 @@ import { DispatchStore } from './dispatch-store.ts';
 import type { AnnouncementProblem, ProxyControl } from './proxies/proxy-control.ts';
 import { type ProxyPin, ProxyRegistry } from './proxies/proxy-registry.ts';
 import { ReportOutcomes } from './reports/report-outcomes.ts';
+import { createHttpServer } from './routes/dispatch-http-server.ts';
 import type { HttpOptions } from './routes/http-options.ts';
-import { createHttpServer } from './routes/http-server.ts';
-import { rotateKeys } from './signing-keys.ts';
+import { rotateKeys } from './token-signing-keys.ts';
 
 /** 2026-11-10T12:00Z. */
 export const NOW_MS = Date.UTC(2026, 10, 10, 12);
@@ -95,7 +95,7 @@ plans:
 
 /** The same rate for everything, except what is given. */
 export function ratesOf(requests: number, more: Partial<HttpOptions['rateLimits']> = {}): HttpOptions['rateLimits'] {
-  const rate = { requests, perMs: 60_000 };
+  const rate = { requests, intervalMs: 60_000 };
   return {
     ...{ perSubscriber: rate, perAddress: rate, publicPerAddress: rate, unauthenticatedPerAddress: rate },
     ...{ perProxy: rate, perOperator: rate, ...more },
@@ -168,10 +168,10 @@ export class TestDispatch {
       termsOf: () => ({ grantOctets: 300, atCap: 'stop' }),
       patience: {
         tokenMs: 300_000,
-        freshForMs: 6000,
-        silentAfterMs: 60_000,
-        idleAfterMs: 600_000,
-        settleAfterMs: 900_000,
+        staleTimeoutMs: 6000,
+        lostTimeoutMs: 60_000,
+        idleTimeoutMs: 600_000,
+        releaseDelayMs: 900_000,
         warnClockSkewMs: 1000,
         maxClockSkewMs: 5000,
       },
@@ -187,7 +187,7 @@ export class TestDispatch {
       accounts: new Accounts(await this.#accounts(), this.context.logger),
       health: this.health,
       operatorSecret: OPERATOR_SECRET,
-      heartbeatEveryMs: 2000,
+      heartbeatIntervalMs: 2000,
       rateLimits: ratesOf(1000),
       limits: httpLimitsSchema.parse({}),
       trustedProxies: [],

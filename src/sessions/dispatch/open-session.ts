@@ -3,12 +3,12 @@ import type { Plan } from '../../rating/catalogue.ts';
 import type { SessionGrant, SessionRequest } from '../protocol/dispatch-messages.ts';
 import { contentSharesOf, entitlementOf } from './accounts/entitlement.ts';
 import { type DispatchContext, isRefused, type Refused } from './context.ts';
+import { type DispatchSession, reservedOctets, withCap } from './dispatch-session.ts';
 import { announce, announceRaised } from './proxies/announce.ts';
-import { isFit, type ProxyStanding, rankProxies } from './proxies/pick-proxy.ts';
+import { isFit, type ProxyStatus, rankProxies } from './proxies/pick-proxy.ts';
 import { quotaStateOf } from './quota/quota-of.ts';
 import { freeInMs, quotaReserved } from './quota/quota-reserved.ts';
 import { firstCap, remainingQuota, renewedCap } from './quota/remaining-quota.ts';
-import { reservedOctets, type Session, withCap } from './session.ts';
 import { grantOf, tokenExpiry } from './session-grant.ts';
 import { proofFault, releaseProof, type SessionProof, useProof } from './session-proof.ts';
 
@@ -19,17 +19,17 @@ export interface OpenRequest extends Pick<SessionRequest, 'region'> {
 }
 
 interface Reserved {
-  session: Session;
+  session: DispatchSession;
   plan: Plan;
   /** In the order to try them. */
-  proxies: ProxyStanding[];
+  proxies: ProxyStatus[];
 }
 
 interface Resumed {
-  session: Session;
+  session: DispatchSession;
   plan: Plan;
   /** As it was until now. */
-  before: Session;
+  before: DispatchSession;
 }
 
 type Tried = Map<string, boolean>;
@@ -80,7 +80,7 @@ async function openAt(
 }
 
 /** The session at another proxy. The one before may have taken it without an answer: what the terminal is given opens nothing there. */
-function moved(session: Session, proxyId: string): Session {
+function moved(session: DispatchSession, proxyId: string): DispatchSession {
   const { revision } = session;
   return { ...session, proxyId, tokenId: randomUUID(), sessionKey: newSessionKey(), revision: revision + 1 };
 }
@@ -117,9 +117,9 @@ function reserve(context: DispatchContext, request: OpenRequest, tried: Tried): 
     const retryAfterMs = freeInMs(live, context, tried);
     return { refusal: 'too_many_sessions', detail: `${live.length} of ${sessionLimits.perSubscriber}`, retryAfterMs };
   }
-  const { freshForMs, maxClockSkewMs } = patience;
+  const { staleTimeoutMs, maxClockSkewMs } = patience;
   const openSessionsOf = (proxyId: string) => store.openSessionsOf(proxyId);
-  const wanted = { applicationId, region, nowMs, freshForMs, maxClockSkewMs, openSessionsOf };
+  const wanted = { applicationId, region, nowMs, staleTimeoutMs, maxClockSkewMs, openSessionsOf };
   const ranked = rankProxies(proxies.all(), wanted, random);
   if (ranked.length === 0) return { refusal: 'no_proxy' };
   proxies.given(ranked[0].proxyId);
@@ -137,8 +137,8 @@ function resume(context: DispatchContext, request: OpenRequest, plan: Plan, trie
   const { store, proxies, clock, patience, termsOf } = context;
   const { terminalIp, proof } = request;
   const { applicationId, account, subscriber } = proof;
-  const { freshForMs, maxClockSkewMs } = patience;
-  const wanted = { applicationId, nowMs: clock.nowMs(), freshForMs, maxClockSkewMs };
+  const { staleTimeoutMs, maxClockSkewMs } = patience;
+  const wanted = { applicationId, nowMs: clock.nowMs(), staleTimeoutMs, maxClockSkewMs };
   const [session] = store
     .liveSessions(subscriber, plan.id)
     .filter((one) => one.state === 'open' && one.planVersion === plan.version && !tried.has(one.sessionId))
@@ -165,7 +165,7 @@ function newSession(
   { proof: { applicationId, account, subscriber }, terminalIp }: OpenRequest,
   { plan, sponsorId }: { plan: Plan; sponsorId: string },
   proxyId: string,
-): Session {
+): DispatchSession {
   const { grantOctets, atCap } = context.termsOf(applicationId);
   const cap = firstCap(quotaStateOf(context, plan, subscriber), grantOctets);
   const nowMs = context.clock.nowMs();

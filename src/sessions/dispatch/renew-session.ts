@@ -3,11 +3,11 @@ import type { Plan } from '../../rating/catalogue.ts';
 import type { SessionGrant } from '../protocol/dispatch-messages.ts';
 import { planInForce } from './accounts/entitlement.ts';
 import { type DispatchContext, isRefused, type Refused } from './context.ts';
+import { type DispatchSession, withCap } from './dispatch-session.ts';
 import { announceRaised } from './proxies/announce.ts';
 import { quotaStateOf } from './quota/quota-of.ts';
 import { quotaReserved } from './quota/quota-reserved.ts';
 import { remainingQuota, renewedCap } from './quota/remaining-quota.ts';
-import { type Session, withCap } from './session.ts';
 import { grantOf, tokenExpiry } from './session-grant.ts';
 
 /** Gives an open session a new token and, as far as the quota goes, another grant; its proxy knows first. */
@@ -26,7 +26,7 @@ export async function renewSession(context: DispatchContext, sessionId: string):
 function renew(
   context: DispatchContext,
   sessionId: string,
-): { session: Session; plan: Plan; before: Session } | Refused {
+): { session: DispatchSession; plan: Plan; before: DispatchSession } | Refused {
   const { catalogue, store, clock, termsOf } = context;
   const session = store.session(sessionId);
   if (session === undefined) return { refusal: 'session_unknown' };

@@ -6,12 +6,12 @@ import type { SessionGrant } from '../protocol/dispatch-messages.ts';
 import type { VerifiedAccount } from './accounts/account-verifier.ts';
 import { isRefused } from './context.ts';
 import { ISSUER, MSISDN, PROXY_IDS, TERMINAL_IP, TestDispatch } from './dispatch.fixture.ts';
+import { reservedOctets, type DispatchSession as StoredSession } from './dispatch-session.ts';
 import { endSession } from './end-session.ts';
 import { openSession } from './open-session.ts';
 import { takeUpdates } from './quota/take-updates.ts';
 import { renewSession } from './renew-session.ts';
 import { takeReports } from './reports/take-reports.ts';
-import { reservedOctets, type Session as StoredSession } from './session.ts';
 import { sweepSessions } from './sweep-sessions.ts';
 
 let dispatch: TestDispatch;

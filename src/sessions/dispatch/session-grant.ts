@@ -2,13 +2,13 @@ import type { Plan } from '../../rating/catalogue.ts';
 import type { SessionGrant } from '../protocol/dispatch-messages.ts';
 import { signSessionToken } from '../protocol/session-token.ts';
 import type { DispatchContext } from './context.ts';
+import type { DispatchSession } from './dispatch-session.ts';
 import { quotaStateOf } from './quota/quota-of.ts';
 import { remainingQuota, shownQuota } from './quota/remaining-quota.ts';
-import type { Session } from './session.ts';
-import { currentKey } from './signing-keys.ts';
+import { currentTokenKey } from './token-signing-keys.ts';
 
 /** What the terminal gets once the proxy knows the session: a token for it, and where to go. */
-export async function grantOf(context: DispatchContext, session: Session, plan: Plan): Promise<SessionGrant> {
+export async function grantOf(context: DispatchContext, session: DispatchSession, plan: Plan): Promise<SessionGrant> {
   const { sessionId, tokenId, tokenExpiresAtMs, subscriber, proxyId, applicationId, terminalIp } = session;
   const { sponsoredOctetsCap, sessionKey, contentShares } = session;
   const { store, clock, proxies, patience, catalogue } = context;
@@ -24,7 +24,7 @@ export async function grantOf(context: DispatchContext, session: Session, plan: 
   };
   const token = await signSessionToken(
     { ...claims, iat: exp - patience.tokenMs / 1000, exp },
-    currentKey(store.fact('signingKeys') ?? [], clock.nowMs()),
+    currentTokenKey(store.fact('signingKeys') ?? [], clock.nowMs()),
   );
   const proxy = proxies.get(proxyId);
   if (proxy === undefined) throw new Error('a proxy that took over a session has given no sign of life');

@@ -5,7 +5,7 @@ import type { DispatchStore } from './dispatch-store.ts';
 export interface SponsorWatchOptions {
   store: DispatchStore;
   clock: Clock;
-  everyMs: number;
+  intervalMs: number;
   /** Asks the engine's store; rejects when that cannot be asked. */
   read: () => Promise<SuspensionFacts>;
   /** Called when the suspended sponsors are other ones than before. */
@@ -33,7 +33,7 @@ export class SponsorWatch {
 
   /** Resolves after the first look, whether the store could be asked or not. */
   async start(): Promise<void> {
-    this.#looking = this.#lookAndTell();
+    this.#looking = this.#checkAndNotify();
     await this.#looking;
     if (!this.#isStopped) this.#arm();
   }
@@ -55,7 +55,7 @@ export class SponsorWatch {
     if (before !== undefined || suspended.length > 0) await onChanged();
   }
 
-  #lookAndTell(): Promise<void> {
+  #checkAndNotify(): Promise<void> {
     const { onLooked } = this.#options;
     return this.look().then(
       () => onLooked(null),
@@ -64,10 +64,10 @@ export class SponsorWatch {
   }
 
   #arm(): void {
-    const { store, clock, everyMs } = this.#options;
+    const { store, clock, intervalMs } = this.#options;
     const isKnown = store.fact('suspendedSponsors') !== undefined;
-    this.#disarm = clock.after(isKnown ? everyMs : Math.min(everyMs, WAITING_MS), () => {
-      this.#looking = this.#lookAndTell();
+    this.#disarm = clock.after(isKnown ? intervalMs : Math.min(intervalMs, WAITING_MS), () => {
+      this.#looking = this.#checkAndNotify();
       void this.#looking.then(() => {
         if (this.#disarm !== null) this.#arm();
       });

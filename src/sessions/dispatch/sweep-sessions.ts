@@ -1,12 +1,12 @@
 import { planInForce } from './accounts/entitlement.ts';
 import type { DispatchContext } from './context.ts';
+import { type DispatchSession, isWhollyReported, over } from './dispatch-session.ts';
 import { announceAll } from './proxies/announce.ts';
-import { isWhollyReported, over, type Session } from './session.ts';
 
 /** Ends and settles sessions whose time has come, and announces to proxies what they have not taken over yet. */
 export async function sweepSessions(context: DispatchContext): Promise<void> {
   const { store, logger } = context;
-  const toAnnounce: Session[] = [];
+  const toAnnounce: DispatchSession[] = [];
   for (const { sessionId } of [...store.allLiveSessions()].filter((session) => due(context, session) !== null)) {
     const session = await store.changeSession(sessionId, (now) => {
       const what = due(context, now);
@@ -19,15 +19,15 @@ export async function sweepSessions(context: DispatchContext): Promise<void> {
   await announceAll(context, toAnnounce);
 }
 
-function carryOut(session: Session, what: Due): Session {
+function carryOut(session: DispatchSession, what: Due): DispatchSession {
   if (what === 'revoke') return over(session, 'revoked', 'revoked');
   if (what === 'expire') return over(session, 'ended', 'expired');
   return what === 'settle' ? { ...session, isSettled: true } : session;
 }
 
-function due({ catalogue, store, proxies, clock, patience }: DispatchContext, session: Session): Due {
+function due({ catalogue, store, proxies, clock, patience }: DispatchContext, session: DispatchSession): Due {
   const nowMs = clock.nowMs();
-  const { silentAfterMs: proxySilentAfterMs, idleAfterMs, settleAfterMs } = patience;
+  const { lostTimeoutMs: proxyLostTimeoutMs, idleTimeoutMs, releaseDelayMs } = patience;
   const plan = planInForce(catalogue, session.applicationId, nowMs);
   const facts: SweepFacts = {
     nowMs,
@@ -35,11 +35,11 @@ function due({ catalogue, store, proxies, clock, patience }: DispatchContext, se
     isPlanInForce: plan?.id === session.planId && plan.version === session.planVersion,
     isProxyKnown: proxies.isKnown(session.proxyId),
     proxyHeardAtMs: proxies.heardAtMs(session.proxyId),
-    proxySilentAfterMs,
-    idleAfterMs,
-    settleAfterMs,
+    proxyLostTimeoutMs,
+    idleTimeoutMs,
+    releaseDelayMs,
   };
-  return dueOf(session, facts);
+  return nextStepOf(session, facts);
 }
 
 interface SweepFacts {
@@ -51,9 +51,9 @@ interface SweepFacts {
   isProxyKnown: boolean;
   /** When the proxy gave its last sign of life. */
   proxyHeardAtMs: number;
-  proxySilentAfterMs: number;
-  idleAfterMs: number;
-  settleAfterMs: number;
+  proxyLostTimeoutMs: number;
+  idleTimeoutMs: number;
+  releaseDelayMs: number;
 }
 
 /** What is due about a session, by time alone. */
@@ -66,7 +66,7 @@ type Due = 'revoke' | 'expire' | 'settle' | 'announce' | null;
  * then the engine has counted what the reports would have. A silent proxy may be cut off and serve on, up to the cap, so time
  * alone gives nothing back; who takes it out of the configuration says that it is gone.
  */
-function dueOf(session: Session, facts: SweepFacts): Due {
+function nextStepOf(session: DispatchSession, facts: SweepFacts): Due {
   if (session.state === 'open') {
     if (facts.isSponsorSuspended || session.isAccountVerified !== true) return 'revoke';
     if (isSpent(session, facts)) return 'expire';
@@ -76,14 +76,14 @@ function dueOf(session: Session, facts: SweepFacts): Due {
   return facts.isProxyKnown && session.acknowledgedRevision < session.revision ? 'announce' : null;
 }
 
-function isSpent(session: Session, facts: SweepFacts): boolean {
-  const { nowMs, isPlanInForce, isProxyKnown, proxyHeardAtMs, proxySilentAfterMs, idleAfterMs } = facts;
-  if (!isPlanInForce || !isProxyKnown || nowMs - proxyHeardAtMs > proxySilentAfterMs) return true;
-  return nowMs - Math.max(session.tokenExpiresAtMs, session.lastReportAtMs) > idleAfterMs;
+function isSpent(session: DispatchSession, facts: SweepFacts): boolean {
+  const { nowMs, isPlanInForce, isProxyKnown, proxyHeardAtMs, proxyLostTimeoutMs, idleTimeoutMs } = facts;
+  if (!isPlanInForce || !isProxyKnown || nowMs - proxyHeardAtMs > proxyLostTimeoutMs) return true;
+  return nowMs - Math.max(session.tokenExpiresAtMs, session.lastReportAtMs) > idleTimeoutMs;
 }
 
-function isSafeToSettle(session: Session, { nowMs, isProxyKnown, settleAfterMs }: SweepFacts): boolean {
+function isSafeToSettle(session: DispatchSession, { nowMs, isProxyKnown, releaseDelayMs }: SweepFacts): boolean {
   if (isWhollyReported(session)) return true;
   const overSinceMs = isProxyKnown ? session.overAcknowledgedAtMs : session.lastReportAtMs;
-  return overSinceMs !== null && nowMs - overSinceMs > settleAfterMs;
+  return overSinceMs !== null && nowMs - overSinceMs > releaseDelayMs;
 }

@@ -11,9 +11,9 @@ import { builtModule } from '../../../test/servers/built.ts';
 import { type KafkaServer, startKafka } from '../../../test/servers/kafka-server.ts';
 import { freePort } from '../../development/servers/free-port.ts';
 import { Random } from '../../generator/random.ts';
-import { socksDial } from '../terminal/dial.ts';
-import type { BearerAnswer } from './control-server.ts';
+import { socksDial } from '../terminal/terminal-dial.ts';
 import { askGateway, createTopic, keys, OPERATOR_SECRET, readRecords, testKafkaClient } from './gateway.fixture.ts';
+import type { BearerAnswer } from './gateway-control.ts';
 
 const SEED = 20_261_126;
 const CRASHES = 5;
@@ -46,7 +46,7 @@ terminalAddresses: 127.78.0.0/24
 identity: { issuer: operator, keyId: key-1, privateKeyFile: identity.pem }
 kafka: { brokers: [${server.brokers.map((broker) => `"${broker}"`).join(', ')}], topic: ${topic} }
 spool: spool
-partialRecords: { afterMs: 20, afterOctets: 2000 }
+partialRecords: { intervalMs: 20, afterOctets: 2000 }
 log: { level: warn }
 `,
   );

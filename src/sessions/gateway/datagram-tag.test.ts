@@ -36,7 +36,7 @@ function follow({ findKey = ((hint) => KEYS.get(hint) ?? 'unknown') as FindTagKe
   const tags = new TerminalTags({
     proxies: () => [{ proxyId: 'proxy-1', secret: PeerSecret.of('s'), addresses: ['127.0.0.1'] }],
     applications: [{ applicationId: 'chat', zeroRatingTag: 'CHAT' }],
-    requestOctets: 4096,
+    requestBytes: 4096,
     requestTimeoutMs: 10_000,
     findKey,
     nowMs: () => clock.ms,

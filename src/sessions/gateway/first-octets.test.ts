@@ -12,15 +12,15 @@ function socks5(password: string, command = 1): Buffer {
   return Buffer.concat([Buffer.from([5, 2, 0, 2, 1]), field('user'), field(password), Buffer.from([5, command])]);
 }
 
-function read(segments: readonly Buffer[], maxOctets = MAX_OCTETS): FirstOctets {
-  const reader = new FirstOctetsReader(maxOctets);
+function read(segments: readonly Buffer[], maxBytes = MAX_OCTETS): FirstOctets {
+  const reader = new FirstOctetsReader(maxBytes);
   for (const segment of segments) {
     const found = reader.take(segment);
     if (found !== 'incomplete') return found;
   }
   return 'incomplete';
 }
-const whole = (text: string | Buffer, maxOctets?: number) => read([Buffer.from(text)], maxOctets);
+const whole = (text: string | Buffer, maxBytes?: number) => read([Buffer.from(text)], maxBytes);
 
 const GOOD: [string, Buffer, object][] = [
   ['CONNECT', Buffer.from(CONNECT), { endpoint: 'connect', sessionTags: [TAG] }],

@@ -25,32 +25,32 @@ const RELAY = /^GET \/v1\/relay\/[a-z]+ HTTP\/1\.1$/;
 
 /**
  * Reads the first octets of a terminal's connection to a proxy, however they are cut into segments, and no more than
- * `maxOctets` of them. It is stricter than the proxy: what two parsers could read in two ways is malformed.
+ * `maxBytes` of them. It is stricter than the proxy: what two parsers could read in two ways is malformed.
  */
 export class FirstOctetsReader {
-  readonly #maxOctets: number;
+  readonly #maxBytes: number;
   #octets = Buffer.alloc(0);
   #length = 0;
 
-  constructor(maxOctets: number) {
-    this.#maxOctets = maxOctets;
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
   }
 
   /** Takes the next segment. To be called until it returns something other than `incomplete`. */
   take(segment: Buffer): FirstOctets {
-    const taken = segment.subarray(0, this.#maxOctets - this.#length);
+    const taken = segment.subarray(0, this.#maxBytes - this.#length);
     this.#append(taken);
     if (this.#length === 0) return 'incomplete';
     const octets = this.#octets.subarray(0, this.#length);
     const found = octets[0] === SOCKS5 ? readSocks5(octets) : this.#readHttp(octets, taken.length);
-    return found === 'incomplete' && this.#length === this.#maxOctets ? 'too_long' : found;
+    return found === 'incomplete' && this.#length === this.#maxBytes ? 'too_long' : found;
   }
 
   /** Grows by doubling: octets that come one by one are not copied again each time. */
   #append(segment: Buffer): void {
     const needed = this.#length + segment.length;
     if (needed > this.#octets.length) {
-      const size = Math.min(this.#maxOctets, Math.max(FIRST_BUFFER_OCTETS, 2 * this.#octets.length, needed));
+      const size = Math.min(this.#maxBytes, Math.max(FIRST_BUFFER_OCTETS, 2 * this.#octets.length, needed));
       const larger = Buffer.alloc(size);
       this.#octets.copy(larger, 0, 0, this.#length);
       this.#octets = larger;

@@ -1,4 +1,4 @@
-import type { ContentType } from '../protocol/content-octets.ts';
+import type { SessionContentType } from '../protocol/content-octets.ts';
 
 /** What one partial record says of its connection. */
 export interface FlowUsage {
@@ -7,12 +7,12 @@ export interface FlowUsage {
   uplinkOctets: number;
   downlinkOctets: number;
   zeroRatingTag: string | null;
-  contentType: ContentType | null;
+  contentType: SessionContentType | null;
 }
 
 export interface Mark {
   zeroRatingTag: string | null;
-  contentType: ContentType;
+  contentType: SessionContentType;
 }
 
 /** Counts the octets of one connection and cuts them into partial records: each octet is in one of them. */

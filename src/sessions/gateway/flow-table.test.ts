@@ -27,7 +27,7 @@ function opened(remoteIp = ENDS.remoteIp) {
   vi.useFakeTimers({ now: 1_790_000_000_000 });
   const records: RecordDraft[] = [];
   const table = new FlowTable({
-    partialRecords: { afterMs: 5000, afterOctets: 10_000 },
+    partialRecords: { intervalMs: 5000, afterOctets: 10_000 },
     nowMs: Date.now,
     isProxy: (remoteIp) => remoteIp === ENDS.remoteIp,
     onRecord: (draft) => records.push(draft),

@@ -34,7 +34,7 @@ export interface Flow {
 }
 
 export interface FlowTableOptions {
-  partialRecords: { afterMs: number; afterOctets: number };
+  partialRecords: { intervalMs: number; afterOctets: number };
   nowMs: () => number;
   /** Whether it is an address of a registered proxy, which may mark the flow. */
   isProxy: (remoteIp: string) => boolean;
@@ -59,8 +59,8 @@ export class FlowTable {
   }
 
   start(): void {
-    const everyMs = Math.max(5, this.#options.partialRecords.afterMs / LOOKS_PER_RECORD);
-    this.#timer = setInterval(() => this.#cutOld(), everyMs);
+    const intervalMs = Math.max(5, this.#options.partialRecords.intervalMs / LOOKS_PER_RECORD);
+    this.#timer = setInterval(() => this.#cutOld(), intervalMs);
   }
 
   /** Cuts what is open. */
@@ -127,7 +127,7 @@ export class FlowTable {
     const nowMs = this.#options.nowMs();
     for (const flow of this.#flows.values()) {
       const { openSinceMs } = flow.meter;
-      const isOld = openSinceMs !== null && nowMs - openSinceMs >= this.#options.partialRecords.afterMs;
+      const isOld = openSinceMs !== null && nowMs - openSinceMs >= this.#options.partialRecords.intervalMs;
       const isUndecided = isEarly(flow, nowMs) && (isTagPending(flow) || awaitsMark(flow));
       if (isOld && !isUndecided) this.#record(flow, flow.meter.cut(nowMs));
     }

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { kafkaBrokers, topicName } from '../../platform/config/config-fields.ts';
 import { logSchema } from '../../platform/config/config-schema.ts';
-import { httpLimitsSchema, requestRateSchema } from '../../platform/http/http-limits-schema.ts';
+import { type KeyRename, renamesUnder } from '../../platform/config/renamed-keys.ts';
+import { HTTP_LIMITS_RENAMES, httpLimitsSchema, requestRateSchema } from '../../platform/http/http-limits-schema.ts';
 import type { PeerSecret } from '../../platform/http/peer-secret.ts';
 
 const path = (what: string) => z.string().min(1).describe(`${what} Relative to this file.`);
@@ -69,11 +70,12 @@ export const gatewaySchema = z
         issuer: z.string().min(1).describe('The operator, as dispatch servers know it.'),
         keyId: z.string().min(1).describe("The key's id in the operator's JWKS."),
         privateKeyFile: path('Ed25519 key, PKCS #8 PEM.'),
-        lifetimeSeconds: z
+        lifetimeMs: z
           .int()
-          .min(1)
-          .max(3600)
-          .default(3600)
+          .min(1000)
+          .max(3_600_000)
+          .multipleOf(1000, { error: 'expected whole seconds: a multiple of 1000' })
+          .default(3_600_000)
           .describe('How long an identity assertion is good; the dispatch server takes an hour at most.'),
       })
       .describe('Who signs identity assertions.'),
@@ -94,12 +96,12 @@ export const gatewaySchema = z
             error: 'lists an application twice',
           })
           .describe('Applications that the catalogue identifies by terminal_tag.'),
-        requestOctets: z
+        requestBytes: z
           .int()
           .min(1024)
           .max(2 ** 20)
           .default(16_384)
-          .describe("Most octets of a terminal's request to a proxy that are read for its tag."),
+          .describe("Most bytes of a terminal's request to a proxy that are read for its tag."),
         requestTimeoutMs: z
           .int()
           .min(1)
@@ -118,7 +120,7 @@ export const gatewaySchema = z
     spool: path('Directory of records that Kafka has not taken yet, and of the last sequence number.'),
     partialRecords: z
       .strictObject({
-        afterMs: z.int().min(10).max(3_600_000).default(5000).describe('A record is cut when it is so old.'),
+        intervalMs: z.int().min(10).max(3_600_000).default(5000).describe('A record is cut when it is so old.'),
         afterOctets: z
           .int()
           .min(1)
@@ -131,6 +133,18 @@ export const gatewaySchema = z
     log: logSchema,
   })
   .describe('The gateway simulator.');
+
+/** Keys of `gateway.yaml` that had other names in the version before. */
+export const GATEWAY_RENAMES: readonly KeyRename[] = [
+  { from: ['identity', 'lifetimeSeconds'], to: ['identity', 'lifetimeMs'], factor: 1000 },
+  { from: ['terminalTags', 'requestOctets'], to: ['terminalTags', 'requestBytes'] },
+  ...renamesUnder(['control', 'limits'], HTTP_LIMITS_RENAMES),
+  { from: ['partialRecords', 'afterMs'], to: ['partialRecords', 'intervalMs'] },
+  ...['publicPerAddress', 'unauthenticatedPerAddress', 'perProxy', 'perOperator'].map((rate) => ({
+    from: ['control', 'rateLimits', rate, 'perMs'],
+    to: ['control', 'rateLimits', rate, 'intervalMs'],
+  })),
+];
 
 export type GatewayDocument = z.output<typeof gatewaySchema>;
 

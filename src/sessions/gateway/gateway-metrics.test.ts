@@ -5,14 +5,14 @@ import { TerminalTags } from './terminal-tags.ts';
 const NO_TAGS = {
   proxies: () => [],
   applications: [],
-  requestOctets: 1024,
+  requestBytes: 1024,
   requestTimeoutMs: 1,
   findKey: () => 'unknown' as const,
   nowMs: () => 0,
 };
 
 test('the gateway’s figures are exported as they are when scraped', async () => {
-  const standing = {
+  const status = {
     ready: true as const,
     openFlows: 3,
     spooledRecords: 12,
@@ -21,7 +21,7 @@ test('the gateway’s figures are exported as they are when scraped', async () =
     terminalTags: { ...new TerminalTags(NO_TAGS).counts(), taken: 4, forged: 5 },
     tagKeysReachable: false,
   };
-  const metrics = exportGateway(() => standing);
+  const metrics = exportGateway(() => status);
   await metrics.metrics();
   const lines = (await metrics.metrics()).split('\n');
   expect(lines).toContain('zerorate_gateway_open_flows 3');

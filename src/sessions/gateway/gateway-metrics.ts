@@ -3,7 +3,7 @@ import { createMetrics } from '../../platform/telemetry/metrics.ts';
 import type { TagOutcome } from './terminal-tags.ts';
 
 /** State of a gateway: `GET /health/ready`. */
-export interface GatewayStanding {
+export interface GatewayStatus {
   /** False while Kafka takes no records: they wait on disk. */
   ready: boolean;
   openFlows: number;
@@ -20,16 +20,16 @@ export interface GatewayStanding {
 }
 
 /** Metrics of a gateway for Prometheus: open flows, and what keeps its records from Kafka. */
-export function exportGateway(standing: () => GatewayStanding): Registry {
+export function exportGateway(status: () => GatewayStatus): Registry {
   const registry = createMetrics();
   const registers = [registry];
-  const gauge = (name: string, help: string, read: (standing: GatewayStanding) => number) =>
+  const gauge = (name: string, help: string, read: (status: GatewayStatus) => number) =>
     new Gauge({
       name,
       help,
       registers,
       collect() {
-        this.set(read(standing()));
+        this.set(read(status()));
       },
     });
   gauge('zerorate_gateway_open_flows', 'flows that are metered now', ({ openFlows }) => openFlows);
@@ -51,7 +51,7 @@ export function exportGateway(standing: () => GatewayStanding): Registry {
     registers,
     collect() {
       this.reset();
-      for (const [outcome, count] of Object.entries(standing().terminalTags ?? {})) this.inc({ outcome }, count);
+      for (const [outcome, count] of Object.entries(status().terminalTags ?? {})) this.inc({ outcome }, count);
     },
   });
   new Counter({
@@ -60,7 +60,7 @@ export function exportGateway(standing: () => GatewayStanding): Registry {
     registers,
     collect() {
       this.reset();
-      this.inc(standing().unknownFlowMarks);
+      this.inc(status().unknownFlowMarks);
     },
   });
   return registry;

@@ -9,10 +9,10 @@ import { PeerSecret } from '../../platform/http/peer-secret.ts';
 import { recordsOfBatch } from '../../platform/kafka/patches/patch-record-sets.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
 import type { FlowRecord } from '../../rating/flow-record.ts';
-import { socksDial } from '../terminal/dial.ts';
-import type { BearerAnswer } from './control-server.ts';
+import { socksDial } from '../terminal/terminal-dial.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { type GatewayConfig, gatewaySchema } from './gateway-config.ts';
+import type { BearerAnswer } from './gateway-control.ts';
 
 export const OPERATOR_SECRET = 'secret-of-the-operator';
 export const PROXY_SECRET = 'secret-of-the-proxy';
@@ -36,11 +36,11 @@ export class TestGateway {
         issuer: 'operator',
         keyId: 'key-1',
         privateKeyPem: keys.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
-        lifetimeSeconds: 60,
+        lifetimeMs: 60_000,
       },
       kafka,
       spool: mkdtempSync(join(tmpdir(), 'zerorate-spool-')),
-      partialRecords: { afterMs: 60_000, afterOctets: 2 ** 40 },
+      partialRecords: { intervalMs: 60_000, afterOctets: 2 ** 40 },
       log: { level: 'silent', format: 'json' },
       ...overrides,
     };

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type KafkaServer, startKafka } from '../../../test/servers/kafka-server.ts';
 import { Random } from '../../generator/random.ts';
 import { identityClaimsSchema } from '../protocol/identity-assertion.ts';
-import type { Dialled } from '../terminal/dial.ts';
+import type { Dialled } from '../terminal/terminal-dial.ts';
 import {
   createTopic,
   keys,
@@ -18,7 +18,7 @@ import {
   testKafkaClient,
 } from './gateway.fixture.ts';
 import type { GatewayConfig } from './gateway-config.ts';
-import type { GatewayStanding } from './gateway-metrics.ts';
+import type { GatewayStatus } from './gateway-metrics.ts';
 
 const SEED = 20_261_125;
 const MSISDN = '15550100001';
@@ -239,7 +239,7 @@ test('a reader that does not read stops the sender, and loses nothing', async ()
 
 test('every octet is in one record, however they are cut', async () => {
   const random = new Random(SEED);
-  const gateway = await startedGateway({ partialRecords: { afterMs: 15, afterOctets: 5000 } });
+  const gateway = await startedGateway({ partialRecords: { intervalMs: 15, afterOctets: 5000 } });
   const sent = { uplinkOctets: 0, downlinkOctets: 0 };
   await Promise.all(
     Array.from({ length: 20 }, async (_, terminal) => {
@@ -280,7 +280,7 @@ test('while Kafka is away records wait on disk, over a restart, and come with th
   await allTaken(gateway);
   await server.kill();
   await use();
-  while ((await standing(gateway)).kafkaProblem === null) await pause(50);
+  while ((await status(gateway)).kafkaProblem === null) await pause(50);
   expect(await gateway.stop()).toBe(1);
   await gateway.start();
   await use();
@@ -294,14 +294,14 @@ test('while Kafka is away records wait on disk, over a restart, and come with th
   expect(charging.size).toBe(3);
 });
 
-async function standing(gateway: TestGateway): Promise<GatewayStanding> {
+async function status(gateway: TestGateway): Promise<GatewayStatus> {
   const response = await gateway.ask('/health/ready');
-  return (await response.json()) as GatewayStanding;
+  return (await response.json()) as GatewayStatus;
 }
 
 async function allTaken(gateway: TestGateway): Promise<void> {
   for (;;) {
-    const { openFlows, spooledRecords } = await standing(gateway);
+    const { openFlows, spooledRecords } = await status(gateway);
     if (openFlows === 0 && spooledRecords === 0) return;
     await pause(20);
   }

@@ -7,9 +7,9 @@ import { ListenError } from '../../platform/network/listen-error.ts';
 import { packagePath } from '../../platform/package-paths.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import { Bearers } from './bearers.ts';
-import { createControlServer } from './control-server.ts';
 import { FlowTable } from './flow-table.ts';
 import type { GatewayConfig } from './gateway-config.ts';
+import { createGatewayControl } from './gateway-control.ts';
 import { IdentityIssuer } from './identity-issuer.ts';
 import { RecordSender } from './record-sender.ts';
 import { RecordSpool } from './record-spool.ts';
@@ -65,7 +65,7 @@ export async function startGateway(
   });
   const tags = new TagRecognition(config.terminalTags ?? null, { proxies: () => live.proxies, nowMs, logger });
   const userPlane = new UserPlane({ bearers, flows, tags: tags.terminalTags, logger });
-  const control = await createControlServer({
+  const control = await createGatewayControl({
     control: config.control,
     logger,
     // Looked up with each request, as they may change.
@@ -81,11 +81,11 @@ export async function startGateway(
     nowMs,
     socksUrl: () => config.userPlane.publicUrl ?? `socks5://${config.userPlane.host}:${userPlanePort}`,
     ...(onMetrics && { onMetrics }),
-    standing: () => ({
+    status: () => ({
       openFlows: flows.size,
       spooledRecords: spool.size,
       kafkaProblem: sender.problem,
-      ...tags.standing(),
+      ...tags.status(),
     }),
     onBearerRemoved: (bearerId) => userPlane.breakBearer(bearerId),
   });

@@ -6,7 +6,8 @@ export interface IdentityIssuerOptions {
   keyId: string;
   /** Ed25519, PKCS #8. */
   privateKeyPem: string;
-  lifetimeSeconds: number;
+  /** Whole seconds. */
+  lifetimeMs: number;
 }
 
 /** Says, as the operator's network, which MSISDN has which address. */
@@ -22,8 +23,8 @@ export class IdentityIssuer {
   }
 
   assertion(msisdn: string, terminalIp: string, nowMs: number): Promise<string> {
-    const { issuer, keyId, lifetimeSeconds } = this.#options;
-    const claims = identityClaims({ issuer, msisdn, terminalIp }, nowMs, lifetimeSeconds);
+    const { issuer, keyId, lifetimeMs } = this.#options;
+    const claims = identityClaims({ issuer, msisdn, terminalIp }, nowMs, lifetimeMs / 1000);
     return signIdentityAssertion(claims, { keyId, privateKey: this.#key });
   }
 }

@@ -3,7 +3,7 @@ import type { Logger } from '../../platform/telemetry/logger.ts';
 import { ProblemLog } from '../../platform/telemetry/problem-log.ts';
 import { TagKeys } from '../protocol/tag-keys.ts';
 import type { GatewayDocument, RegisteredProxy } from './gateway-config.ts';
-import type { GatewayStanding } from './gateway-metrics.ts';
+import type { GatewayStatus } from './gateway-metrics.ts';
 import { TerminalTags } from './terminal-tags.ts';
 
 const KEYS_TIMEOUT_MS = 5000;
@@ -26,7 +26,7 @@ export class TagRecognition {
     this.terminalTags = new TerminalTags({ ...config, proxies, findKey: this.#keys.find, nowMs });
   }
 
-  standing(): Pick<GatewayStanding, 'terminalTags' | 'tagKeysReachable'> {
+  status(): Pick<GatewayStatus, 'terminalTags' | 'tagKeysReachable'> {
     return {
       terminalTags: this.terminalTags?.counts() ?? null,
       tagKeysReachable: this.#keys?.areReachable ?? null,

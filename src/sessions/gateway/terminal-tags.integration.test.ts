@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type KafkaServer, startKafka } from '../../../test/servers/kafka-server.ts';
 import { taggedSocks5Password } from '../protocol/relay-message.ts';
 import { formatSessionTag, type SessionTagClaims, signSessionTag } from '../protocol/session-tag.ts';
-import type { Dialled } from '../terminal/dial.ts';
+import type { Dialled } from '../terminal/terminal-dial.ts';
 import { createTopic, OPERATOR_SECRET, readRecords, TestGateway, testKafkaClient } from './gateway.fixture.ts';
 import type { GatewayConfig } from './gateway-config.ts';
 import type { TagOutcome } from './terminal-tags.ts';
@@ -55,7 +55,7 @@ async function startedGateway(
   const terminalTags: GatewayConfig['terminalTags'] = {
     jwksUrl: url,
     applications: [{ applicationId: 'chat', zeroRatingTag: 'CHAT' }],
-    requestOctets: 16_384,
+    requestBytes: 16_384,
     requestTimeoutMs: 10_000,
   };
   const gateway = new TestGateway(
@@ -215,7 +215,7 @@ test('attacks leave the flow untagged, each by its name', async () => {
 });
 
 test('where the dispatch server starts after the gateway the first connection has its tag, from its first octet', async () => {
-  const gateway = await startedGateway(false, { afterMs: 20, afterOctets: 1000 });
+  const gateway = await startedGateway(false, { intervalMs: 20, afterOctets: 1000 });
   const { bearer, dial } = await gateway.attach('15550100001');
   const port = await startedProxy([ESTABLISHED]);
   await gateway.openKeySet();

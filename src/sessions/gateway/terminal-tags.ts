@@ -15,7 +15,7 @@ import type { RegisteredProxy } from './gateway-config.ts';
 /** What becomes of the tag of one connection. `taken` is the only one that puts the zero-rating tag on its flow. */
 export const TAG_OUTCOMES = {
   taken: 'verified, and the proxy accepted the connection',
-  too_long: 'the request was longer than terminalTags.requestOctets',
+  too_long: 'the request was longer than terminalTags.requestBytes',
   too_slow: 'the request took longer than terminalTags.requestTimeoutMs',
   malformed: 'the request or the tag was not of the documented form',
   repeated: 'the request had several tags',
@@ -35,7 +35,7 @@ export type TagOutcome = keyof typeof TAG_OUTCOMES;
 export interface TerminalTagsOptions {
   proxies: () => readonly RegisteredProxy[];
   applications: readonly { applicationId: string; zeroRatingTag: string }[];
-  requestOctets: number;
+  requestBytes: number;
   requestTimeoutMs: number;
   findKey: FindTagKey;
   nowMs: () => number;
@@ -119,7 +119,7 @@ export class FlowTag {
     this.#ends = ends;
     this.#mark = mark;
     this.#openedAtMs = tags.options.nowMs();
-    this.#request = new FirstOctetsReader(tags.options.requestOctets);
+    this.#request = new FirstOctetsReader(tags.options.requestBytes);
   }
 
   /** Whether it may still put a mark on the flow. */

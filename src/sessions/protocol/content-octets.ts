@@ -1,8 +1,8 @@
 import * as z from 'zod';
 
-export const CONTENT_TYPES = ['text', 'voice', 'image', 'video', 'other'] as const;
-export type ContentType = (typeof CONTENT_TYPES)[number];
-export const contentTypeSchema = z.enum(CONTENT_TYPES);
+export const SESSION_CONTENT_TYPES = ['text', 'voice', 'image', 'video', 'other'] as const;
+export type SessionContentType = (typeof SESSION_CONTENT_TYPES)[number];
+export const contentTypeSchema = z.enum(SESSION_CONTENT_TYPES);
 
 /** Far more than a session can move, and ten of them are still exact as a double. */
 const MAX_REPORTED_OCTETS = 2 ** 48 - 1;

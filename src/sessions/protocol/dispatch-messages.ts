@@ -5,7 +5,12 @@ import { boundedList } from '../../platform/http/read-message.ts';
 import { IDENTIFICATIONS } from '../../rating/catalogue.ts';
 import { E164 } from '../../rating/record/msisdn.ts';
 import { MAX_ACCOUNT_LENGTH } from './account-name.ts';
-import { CONTENT_TYPES, contentOctetsSchema, contentSharesSchema, contentTypeSchema } from './content-octets.ts';
+import {
+  contentOctetsSchema,
+  contentSharesSchema,
+  contentTypeSchema,
+  SESSION_CONTENT_TYPES,
+} from './content-octets.ts';
 import {
   DISPATCH_REFUSALS,
   type DispatchRefusal,
@@ -22,7 +27,7 @@ const MAX_ADDRESS_LENGTH = 45;
 const MAX_APPLICATIONS = 1000;
 export const MAX_REPORTS = 1000;
 /** One of each content type. */
-const MAX_USAGES = CONTENT_TYPES.length;
+const MAX_USAGES = SESSION_CONTENT_TYPES.length;
 /** Of proxies and sessions. */
 export const MAX_ID_LENGTH = 64;
 const octets = z.int().min(0);
@@ -100,7 +105,7 @@ export const refusalSchema = refusalBodySchema(Object.keys(DISPATCH_REFUSALS) as
 export type Refusal = z.output<typeof refusalSchema>;
 
 /** 200 of `GET /v1/sessions/:sessionId` (with the token): the session's state; `DELETE` ends it, 204. */
-export const sessionStandingSchema = z.strictObject({
+export const sessionStatusSchema = z.strictObject({
   sessionId,
   state: z.enum(['open', 'ended', 'revoked']),
   sponsoredOctetsCap: octets,
@@ -108,7 +113,7 @@ export const sessionStandingSchema = z.strictObject({
   usedSponsoredOctets: octets,
   remainingOctets: octets.nullable(),
 });
-export type SessionStanding = z.output<typeof sessionStandingSchema>;
+export type SessionStatus = z.output<typeof sessionStatusSchema>;
 
 /** `PUT /v1/proxies/:proxyId` (with the proxy's secret as `Authorization: Bearer`): a proxy's sign of life; 200 with `heartbeatAnswerSchema`. */
 export const heartbeatSchema = z.strictObject({
@@ -197,7 +202,7 @@ const reportOutcomeSchema = z.discriminatedUnion('outcome', [
 export type ReportOutcome = z.output<typeof reportOutcomeSchema>;
 
 /**
- * 200 of it: what became of each report, in the order in which they were sent, and how the sessions that they are of stand, so that
+ * 200 of it: what became of each report, in the order in which they were sent, and the state of the sessions that they are of, so that
  * the proxy learns the quota.
  */
 export const usageReportsAnswerSchema = z.strictObject({

@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { formatIp, parseIp } from '../../rating/ip-address.ts';
-import { CONTENT_TYPES, type ContentType } from './content-octets.ts';
-import type { SigningKey } from './session-token.ts';
+import { SESSION_CONTENT_TYPES, type SessionContentType } from './content-octets.ts';
+import type { TokenSigningKey } from './session-token.ts';
 
 /** Header of CONNECT and of the relay's upgrade that carries a session tag as text. */
 export const SESSION_TAG_HEADER = 'zerorate-tag';
@@ -48,7 +48,7 @@ export interface SessionTagClaims {
   proxyIp: string | null;
   proxyPorts: ProxyPorts;
   applicationId: string;
-  contentType: ContentType;
+  contentType: SessionContentType;
   /** In whole seconds. */
   expiresAtMs: number;
 }
@@ -63,7 +63,7 @@ export interface SessionTag {
   proxyPorts: ProxyPorts;
   proxy: string;
   application: string;
-  contentType: ContentType;
+  contentType: SessionContentType;
 }
 
 /** Returns the octets that represent a session's id in a tag, in hexadecimal. */
@@ -82,7 +82,7 @@ export function keyHintOf(keyId: string): string {
 }
 
 /** Returns a signed tag of SESSION_TAG_OCTETS. Throws a RangeError when an address or the expiry does not fit. */
-export function signSessionTag(claims: SessionTagClaims, { keyId, privateKey }: SigningKey): Buffer {
+export function signSessionTag(claims: SessionTagClaims, { keyId, privateKey }: TokenSigningKey): Buffer {
   const octets = Buffer.alloc(SESSION_TAG_OCTETS);
   octets[0] = VERSION;
   octets.write(keyHintOf(keyId), AT.keyHint, 'hex');
@@ -94,7 +94,7 @@ export function signSessionTag(claims: SessionTagClaims, { keyId, privateKey }: 
   for (const [at, port] of [connect, socks5, relay].entries()) octets.writeUInt16BE(port, AT.ports + at * 2);
   octets.write(nameDigest(claims.proxyId), AT.proxy, 'hex');
   octets.write(nameDigest(claims.applicationId), AT.application, 'hex');
-  octets[CONTENT_TYPE_AT] = CONTENT_TYPES.indexOf(claims.contentType);
+  octets[CONTENT_TYPE_AT] = SESSION_CONTENT_TYPES.indexOf(claims.contentType);
   sign(null, signedPart(octets), privateKey).copy(octets, SIGNED_OCTETS);
   return octets;
 }
@@ -102,7 +102,7 @@ export function signSessionTag(claims: SessionTagClaims, { keyId, privateKey }: 
 /** Returns the fields of a tag without verifying its signature; null when it is not of this layout. */
 export function readSessionTag(octets: Buffer): SessionTag | null {
   if (octets.length !== SESSION_TAG_OCTETS || octets[0] !== VERSION) return null;
-  const contentType = CONTENT_TYPES[octets[CONTENT_TYPE_AT]];
+  const contentType = SESSION_CONTENT_TYPES[octets[CONTENT_TYPE_AT]];
   if (contentType === undefined) return null;
   const hex = (start: number, length: number) => octets.toString('hex', start, start + length);
   const isAnyAddress = octets.subarray(AT.proxyAddress, AT.ports).every((octet) => octet === 0);
@@ -188,7 +188,7 @@ export interface TagBinding {
   terminalIp?: string;
   proxyId?: string;
   applicationId?: string;
-  contentType?: ContentType;
+  contentType?: SessionContentType;
   /** Where the terminal's traffic goes to. */
   destination?: { ip: string; endpoint?: keyof ProxyPorts; port?: number };
 }

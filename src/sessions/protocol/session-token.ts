@@ -28,12 +28,15 @@ const sessionClaimsSchema = z.object({
 });
 export type SessionClaims = z.output<typeof sessionClaimsSchema>;
 
-export interface SigningKey {
+export interface TokenSigningKey {
   keyId: string;
   privateKey: KeyObject;
 }
 
-export function signSessionToken({ jti, sub, aud, iat, exp, ...own }: SessionClaims, key: SigningKey): Promise<string> {
+export function signSessionToken(
+  { jti, sub, aud, iat, exp, ...own }: SessionClaims,
+  key: TokenSigningKey,
+): Promise<string> {
   return new SignJWT(own)
     .setProtectedHeader({ alg: TOKEN_ALGORITHM, kid: key.keyId, typ: TOKEN_TYPE })
     .setIssuer(TOKEN_ISSUER)
@@ -50,7 +53,7 @@ export type TokenVerdict =
   | { refusal: 'token_invalid' | 'token_expired' | 'other_proxy'; detail: string };
 
 /**
- * Holds a token against the dispatch server's keys, this proxy and the time. A forged or expired token is an expected
+ * Verifies a token by the dispatch server's keys, this proxy and the time. A forged or expired token is an expected
  * outcome; keys that cannot be had are thrown as `getKey` throws them.
  */
 export async function verifySessionToken(

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { JWTVerifyGetKey } from 'jose';
 import type { Clock } from '../../platform/clock.ts';
-import { type ContentType, contentTypeSchema } from '../protocol/content-octets.ts';
+import { contentTypeSchema, type SessionContentType } from '../protocol/content-octets.ts';
 import type { ProxyRefusal } from '../protocol/refusal.ts';
 import {
   type FindTagKey,
@@ -11,13 +11,13 @@ import {
   verifySessionTag,
 } from '../protocol/session-tag.ts';
 import { type TokenVerdict, verifySessionToken } from '../protocol/session-token.ts';
-import { type Application, type Destination, typeIndex } from './applications.ts';
+import { type AllowedDestination, type ServedApplication, typeIndex } from './applications.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import { canonicalIp } from './private-address.ts';
-import type { Payer, Session } from './session.ts';
+import type { Payer, ProxySession } from './proxy-session.ts';
 import type { SessionRegistry } from './session-registry.ts';
 
-export interface Refused {
+export interface NotAdmitted {
   refusal: ProxyRefusal;
   /** For the log: nothing of the token. */
   detail: string;
@@ -30,25 +30,25 @@ export type Wish = { host: string; port: number; protocol?: 'udp'; relay?: undef
 export interface TagOffer {
   /** A zero-rating tag itself, which only proxies write. */
   hasZeroRatingTag?: boolean;
-  /** Session tags as text. */
+  /** ProxySession tags as text. */
   sessionTags?: readonly string[];
 }
 
 export interface Admitted {
-  session: Session;
-  application: Application;
+  session: ProxySession;
+  application: ServedApplication;
   /** Index in CONTENT_TYPES. */
   type: number;
-  contentType: ContentType;
+  contentType: SessionContentType;
   payer: Payer;
   /** Null for the relay. */
-  destination: Destination | null;
+  destination: AllowedDestination | null;
 }
 
 export interface AdmissionOptions {
   proxyId: string;
   registry: SessionRegistry;
-  applications: ReadonlyMap<string, Application>;
+  applications: ReadonlyMap<string, ServedApplication>;
   getKey: JWTVerifyGetKey;
   findTagKey: FindTagKey;
   /** The dispatch server's, as far as it is known. */
@@ -66,7 +66,7 @@ export class Admission {
   }
 
   /** The session that a token is of, shown from the terminal's address. `sessionId`, if it was given, is the token's. */
-  async byToken(token: string | null, terminalIp: string, sessionId?: string): Promise<Session | Refused> {
+  async byToken(token: string | null, terminalIp: string, sessionId?: string): Promise<ProxySession | NotAdmitted> {
     if (token === null) return refused('token_missing', 'no token');
     const { proxyId, registry, applications } = this.#options;
     const verdict = await this.#verify(token, proxyId);
@@ -90,14 +90,14 @@ export class Admission {
   }
 
   /** The session of a SOCKS5 user and password. */
-  bySocks5(tokenId: string, password: string, terminalIp: string): Session | Refused {
+  bySocks5(tokenId: string, password: string, terminalIp: string): ProxySession | NotAdmitted {
     const session = this.#options.registry.findBySocks5(tokenId, password);
     if (session === undefined) return refused('token_invalid', 'no session has this user and password');
     return this.#checkToken(session) ?? isOpenHere(session, terminalIp) ?? session;
   }
 
   /** Returns what a session's connection leads to and who pays for it, or why it is refused. */
-  async admit(session: Session, wish: Wish, tags: TagOffer = {}): Promise<Admitted | Refused> {
+  async admit(session: ProxySession, wish: Wish, tags: TagOffer = {}): Promise<Admitted | NotAdmitted> {
     const { hasZeroRatingTag = false } = tags;
     if (hasZeroRatingTag) return refused('tag_from_terminal', 'a terminal does not write zero-rating tags');
     const found = await this.#reach(session, wish, tags.sessionTags);
@@ -106,15 +106,15 @@ export class Admission {
 
   /** Where datagrams of an association lead. The association is one of the session's connections already. */
   async admitDatagrams(
-    session: Session,
+    session: ProxySession,
     to: { host: string; port: number },
     sessionTags: readonly string[],
-  ): Promise<Admitted | Refused> {
+  ): Promise<Admitted | NotAdmitted> {
     return this.#checkToken(session) ?? this.#reach(session, { ...to, protocol: 'udp' }, sessionTags);
   }
 
   /** What an association carries and who pays for it, by the session tag of its control connection. */
-  async admitTagged(session: Session, sessionTags: readonly string[]): Promise<Admitted | Refused> {
+  async admitTagged(session: ProxySession, sessionTags: readonly string[]): Promise<Admitted | NotAdmitted> {
     const application = this.#options.applications.get(session.terms.applicationId);
     if (application === undefined) return refused('session_unknown', 'the application is not served here');
     if (!application.takesSessionTags) return refused('tag_from_terminal', 'the application takes no session tags');
@@ -129,7 +129,7 @@ export class Admission {
   }
 
   /** Why the session has no further connection; null when it may have one. */
-  affordConnection(session: Session): Refused | null {
+  affordConnection(session: ProxySession): NotAdmitted | null {
     if (session.ending !== null) return refused('session_over', `the session is over: ${session.ending}`);
     if (session.terms.atCap === 'stop' && !session.hasCredit) return refused('cap_reached', 'nothing is left');
     const { connectionsPerSession, buffers } = this.#options;
@@ -139,7 +139,11 @@ export class Admission {
     return buffers.isFull ? refused('buffers_full', `connections hold ${buffers.bytes} bytes`) : null;
   }
 
-  async #reach(session: Session, wish: Wish, sessionTags: readonly string[] = []): Promise<Admitted | Refused> {
+  async #reach(
+    session: ProxySession,
+    wish: Wish,
+    sessionTags: readonly string[] = [],
+  ): Promise<Admitted | NotAdmitted> {
     const application = this.#options.applications.get(session.terms.applicationId);
     if (application === undefined) return refused('session_unknown', 'the application is not served here');
     if (sessionTags.length > 0 && !application.takesSessionTags) {
@@ -147,7 +151,7 @@ export class Admission {
     }
     const contentType = contentTypeOf(application, wish);
     if (contentType === null) return refused('host_not_allowed', 'the application has no such host');
-    let destination: Destination | null = null;
+    let destination: AllowedDestination | null = null;
     if (wish.relay === undefined) {
       const found = await application.destinationOf(wish.host, wish.port);
       if ('refusal' in found) return found;
@@ -162,11 +166,11 @@ export class Admission {
 
   /** Who pays for a connection with these session tags. */
   async #payer(
-    session: Session,
-    application: Application,
-    contentType: ContentType,
+    session: ProxySession,
+    application: ServedApplication,
+    contentType: SessionContentType,
     sessionTags: readonly string[],
-  ): Promise<Payer | Refused> {
+  ): Promise<Payer | NotAdmitted> {
     if (sessionTags.length > 1)
       return refused('tag_forged', `${sessionTags.length} session tags where one is expected`);
     if (sessionTags.length === 1) return this.#payerByTag(session, contentType, sessionTags[0]);
@@ -175,7 +179,11 @@ export class Admission {
     return session.terms.atCap === 'stop' ? refused('tag_missing', 'send the session tag') : 'subscriber';
   }
 
-  async #payerByTag(session: Session, contentType: ContentType, text: string): Promise<Payer | Refused> {
+  async #payerByTag(
+    session: ProxySession,
+    contentType: SessionContentType,
+    text: string,
+  ): Promise<Payer | NotAdmitted> {
     const { findTagKey, clock, proxyId } = this.#options;
     const octets = parseSessionTag(text);
     if (octets === null) return refused('tag_forged', 'no session tag can be read');
@@ -196,7 +204,7 @@ export class Admission {
     }
   }
 
-  #affordContent(session: Session, type: number, payer: Payer): Refused | null {
+  #affordContent(session: ProxySession, type: number, payer: Payer): NotAdmitted | null {
     const { atCap } = session.terms;
     // The host was resolved meanwhile.
     if (session.ending !== null) return refused('session_over', `the session is over: ${session.ending}`);
@@ -207,23 +215,23 @@ export class Admission {
     return null;
   }
 
-  #checkToken(session: Session): Refused | null {
+  #checkToken(session: ProxySession): NotAdmitted | null {
     if (session.terms.tokenExpiresAtMs > this.#options.clock.nowMs()) return null;
     return refused('token_expired', 'the token of this user has expired');
   }
 }
 
-export function refused(refusal: ProxyRefusal, detail: string): Refused {
+export function refused(refusal: ProxyRefusal, detail: string): NotAdmitted {
   return { refusal, detail };
 }
 
-function contentTypeOf(application: Application, wish: Wish): ContentType | null {
+function contentTypeOf(application: ServedApplication, wish: Wish): SessionContentType | null {
   if (wish.relay === undefined) return application.contentTypeOf(wish.host, wish.port, wish.protocol);
   const parsed = contentTypeSchema.safeParse(wish.relay);
   return parsed.success && application.relayUpstream !== null ? parsed.data : null;
 }
 
-function isOpenHere(session: Session, terminalIp: string, ...others: string[]): Refused | null {
+function isOpenHere(session: ProxySession, terminalIp: string, ...others: string[]): NotAdmitted | null {
   if (session.ending !== null) return refused('session_over', `the session is over: ${session.ending}`);
   const isThere = [session.terms.terminalIp, ...others].every((ip) => canonicalIp(ip) === terminalIp);
   return isThere ? null : refused('token_replayed', 'the token was given to another address');

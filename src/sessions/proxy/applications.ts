@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { CONTENT_TYPES, type ContentType } from '../protocol/content-octets.ts';
+import { SESSION_CONTENT_TYPES, type SessionContentType } from '../protocol/content-octets.ts';
 import type { ProxyRefusal } from '../protocol/refusal.ts';
 import { canonicalIp, isPrivate, Networks } from './private-address.ts';
 import type { ApplicationDocument } from './proxy-config-schema.ts';
@@ -18,7 +18,7 @@ export interface ApplicationOptions {
 }
 
 /** Where a tunnel may go: addresses that were looked at, so that what is dialled is what was allowed. */
-export interface Destination {
+export interface AllowedDestination {
   addresses: string[];
   port: number;
 }
@@ -26,7 +26,7 @@ export interface Destination {
 type Host = ApplicationDocument['hosts'][number];
 
 /** An application as the proxy serves it: where its tunnels may go, and what they carry. */
-export class Application {
+export class ServedApplication {
   readonly applicationId: string;
   readonly zeroRatingTag: string | null;
   readonly relayUpstream: string | null;
@@ -51,7 +51,7 @@ export class Application {
   }
 
   /** What a tunnel or a call to there carries; null when the application has no such host. */
-  contentTypeOf(host: string, port: number, protocol: Host['protocol'] = 'tcp'): ContentType | null {
+  contentTypeOf(host: string, port: number, protocol: Host['protocol'] = 'tcp'): SessionContentType | null {
     const name = nameOf(host);
     const hosts = this.#hosts.filter((entry) => entry.protocol === protocol && entry.ports.includes(port));
     const found =
@@ -61,7 +61,10 @@ export class Application {
   }
 
   /** Resolves the host once. A name with one private address among its addresses is refused as a whole. */
-  async destinationOf(host: string, port: number): Promise<Destination | { refusal: ProxyRefusal; detail: string }> {
+  async destinationOf(
+    host: string,
+    port: number,
+  ): Promise<AllowedDestination | { refusal: ProxyRefusal; detail: string }> {
     const name = nameOf(host);
     const literal = canonicalIp(name);
     let addresses: string[];
@@ -101,6 +104,6 @@ function nameOf(host: string): string {
   return canonicalIp(name) ?? name;
 }
 
-export function typeIndex(contentType: ContentType): number {
-  return CONTENT_TYPES.indexOf(contentType);
+export function typeIndex(contentType: SessionContentType): number {
+  return SESSION_CONTENT_TYPES.indexOf(contentType);
 }

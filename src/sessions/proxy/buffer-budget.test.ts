@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { BufferBudget, type BufferHolder, type BufferScope } from './buffer-budget.ts';
-import type { Session } from './session.ts';
+import type { ProxySession } from './proxy-session.ts';
 
 const LIMITS = { perSessionBytes: 100, perSubscriberBytes: 150, totalBytes: 200 };
-const sessionOf = (sessionId: string, subscriber: string) => ({ terms: { sessionId, subscriber } }) as Session;
+const sessionOf = (sessionId: string, subscriber: string) => ({ terms: { sessionId, subscriber } }) as ProxySession;
 
 class Holder implements BufferHolder {
   readonly overflows: BufferScope[] = [];

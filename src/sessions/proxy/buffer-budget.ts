@@ -1,5 +1,5 @@
 import type { BufferLimits } from './proxy-config-schema.ts';
-import type { Session } from './session.ts';
+import type { ProxySession } from './proxy-session.ts';
 
 /** What a connection is closed for: the limit of which its memory is the largest part. */
 export type BufferScope = 'session' | 'subscriber' | 'total';
@@ -14,13 +14,13 @@ export interface BufferHolder {
 const FULL_AT = 0.9;
 
 interface Held {
-  session: Session;
+  session: ProxySession;
   bytes: number;
 }
 
 /**
  * Adds up the bytes that connections hold for slow readers and unfinished messages: by session, by subscriber and in all. When a limit is
- * exceeded the connection that holds most of it is closed, so that those that hold little go on.
+ * exceeded the connection that holds most of it is closed, so that those that hold little continue.
  */
 export class BufferBudget {
   readonly #limits: BufferLimits;
@@ -49,7 +49,7 @@ export class BufferBudget {
   }
 
   /** Notes what a connection holds now, and closes the largest of those that exceed a limit together. */
-  hold(holder: BufferHolder, session: Session, bytes: number): void {
+  hold(holder: BufferHolder, session: ProxySession, bytes: number): void {
     this.#set(holder, session, bytes);
     const { sessionId, subscriber } = session.terms;
     const { perSessionBytes, perSubscriberBytes, totalBytes } = this.#limits;
@@ -68,7 +68,7 @@ export class BufferBudget {
     if (held !== undefined) this.#set(holder, held.session, 0);
   }
 
-  #set(holder: BufferHolder, session: Session, bytes: number): void {
+  #set(holder: BufferHolder, session: ProxySession, bytes: number): void {
     const change = bytes - (this.#held.get(holder)?.bytes ?? 0);
     if (bytes === 0) this.#held.delete(holder);
     else this.#held.set(holder, { session, bytes });

@@ -1,7 +1,7 @@
-import type { ContentType } from '../protocol/content-octets.ts';
+import type { SessionContentType } from '../protocol/content-octets.ts';
 import type { ProxyRefusal } from '../protocol/refusal.ts';
 import { decodeRelayMessage, isMessageOf, type RelayMessage } from '../protocol/relay-message.ts';
-import type { Session } from './session.ts';
+import type { ProxySession } from './proxy-session.ts';
 
 export interface RefusedMessage {
   messageId?: string;
@@ -11,8 +11,8 @@ export interface RefusedMessage {
 /** Whether a message may pass, in the order of PROXY_REFUSALS. One that may has used up its sequence number. */
 export function checkMessage(
   frame: Buffer,
-  session: Session,
-  { contentType, maxPayloadOctets }: { contentType: ContentType; maxPayloadOctets: number },
+  session: ProxySession,
+  { contentType, maxPayloadOctets }: { contentType: SessionContentType; maxPayloadOctets: number },
 ): RelayMessage | RefusedMessage {
   const message = decodeRelayMessage(frame);
   if (message === null) return { reason: 'message_invalid' };

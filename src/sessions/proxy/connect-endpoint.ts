@@ -3,17 +3,17 @@ import type { Socket } from 'node:net';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import { TAG_HEADER } from '../protocol/flow-mark.ts';
 import { SESSION_TAG_HEADER } from '../protocol/session-tag.ts';
-import { type Admission, type Refused, refused, type TagOffer } from './admission.ts';
-import { dial } from './dial.ts';
+import { type Admission, type NotAdmitted, refused, type TagOffer } from './admission.ts';
+import { dial } from './connect-upstream.ts';
 import type { Accepted } from './listener.ts';
 import { canonicalIp } from './private-address.ts';
+import { type ConnectionServices, Tunnel } from './proxy-tunnel.ts';
 import { answerHttp, refuseHttp } from './refuse-http.ts';
-import { type ConnectionServices, Tunnel } from './tunnel.ts';
 
 export interface EndpointServices extends ConnectionServices {
   admission: Admission;
   logger: Logger;
-  limits: { dialMs: number; headerOctets: number; messageOctets: number };
+  limits: { connectTimeoutMs: number; headerBytes: number; messageBytes: number };
 }
 
 const ESTABLISHED = 'HTTP/1.1 200 Connection established\r\n\r\n';
@@ -27,7 +27,7 @@ export class ConnectEndpoint {
   constructor(services: EndpointServices) {
     this.#services = services;
     // It parses and listens to nothing itself: connections and their deadlines are the listener's.
-    this.#server = createServer({ maxHeaderSize: services.limits.headerOctets });
+    this.#server = createServer({ maxHeaderSize: services.limits.headerBytes });
     // Bounded by their octets: past a limit by number Node would ignore headers that a gateway sees.
     this.#server.maxHeadersCount = 0;
     this.#server.on('connect', (request, socket, head) => {
@@ -55,7 +55,7 @@ export class ConnectEndpoint {
   async #connect(accepted: Accepted, request: IncomingMessage, head: Buffer): Promise<void> {
     accepted.admitted();
     const { admission, limits, logger } = this.#services;
-    const refuse = (refusal: Refused) => {
+    const refuse = (refusal: NotAdmitted) => {
       logger.info({ reason: refusal.refusal, endpoint: 'connect' }, refusal.detail);
       refuseHttp(accepted, refusal, 'proxy');
     };
@@ -69,7 +69,7 @@ export class ConnectEndpoint {
     if (accepted.raw.destroyed || admitted.destination === null) return;
     const tunnel = new Tunnel(accepted, admitted, this.#services);
     try {
-      const upstream = await dial(admitted.destination, limits.dialMs);
+      const upstream = await dial(admitted.destination, limits.connectTimeoutMs);
       await tunnel.open(upstream, ESTABLISHED, head);
     } catch (error) {
       refuse(refused('upstream_failed', (error as Error).message));

@@ -1,4 +1,4 @@
-import type { ContentType } from '../protocol/content-octets.ts';
+import type { SessionContentType } from '../protocol/content-octets.ts';
 import type { Admitted } from './admission.ts';
 import type { FlowMarks, MarkedFlow } from './flow-marks.ts';
 
@@ -57,7 +57,7 @@ export class ConnectionMark {
     return this.#change(false, null, this.#admitted.contentType);
   }
 
-  async #change(isSponsored: boolean, zeroRatingTag: string | null, contentType: ContentType): Promise<void> {
+  async #change(isSponsored: boolean, zeroRatingTag: string | null, contentType: SessionContentType): Promise<void> {
     if (isSponsored === this.#isMarked) return;
     this.#isMarked = isSponsored;
     this.#changes++;

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 import type { Admitted } from './admission.ts';
-import type { Payer, Session } from './session.ts';
+import type { Payer, ProxySession } from './proxy-session.ts';
 
 /** Counts what passes between a terminal and the proxy, at the transport: handshakes and TLS records included. */
 export class ConnectionMeter {
   readonly #raw: Socket;
-  readonly #session: Session;
+  readonly #session: ProxySession;
   readonly #type: number;
   readonly #payer: Payer;
   #uplinkOctets = 0;

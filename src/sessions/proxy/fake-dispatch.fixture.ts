@@ -217,11 +217,11 @@ export class FakeDispatch {
       known: outcomes.filter(({ outcome }) => outcome === 'duplicate').length,
       refused: outcomes.filter(({ outcome }) => outcome === 'refused').length,
       outcomes,
-      sessions: sessionIds.map((id) => this.#standing(id)),
+      sessions: sessionIds.map((id) => this.#status(id)),
     };
   }
 
-  #standing(sessionId: string): UsageReportsAnswer['sessions'][number] {
+  #status(sessionId: string): UsageReportsAnswer['sessions'][number] {
     const terms = this.#sessions.get(sessionId);
     if (terms === undefined) return { sessionId, state: 'unknown', sponsoredOctetsCap: 0, remainingOctets: 0 };
     const used = sponsoredOctetsOf(

@@ -1,7 +1,7 @@
 import { request } from 'undici';
 import type { PeerSecret } from '../../platform/http/peer-secret.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import type { ContentType } from '../protocol/content-octets.ts';
+import type { SessionContentType } from '../protocol/content-octets.ts';
 import type { FlowMark } from '../protocol/flow-mark.ts';
 import { canonicalIp } from './private-address.ts';
 
@@ -51,7 +51,7 @@ export class FlowMarks {
   }
 
   /** Puts the tag on a terminal's connection, or with null takes it away. Resolves within the time-out, whatever comes of it. */
-  async mark(raw: MarkedFlow, zeroRatingTag: string | null, contentType: ContentType): Promise<void> {
+  async mark(raw: MarkedFlow, zeroRatingTag: string | null, contentType: SessionContentType): Promise<void> {
     if (this.#options.gateway === null) return;
     const mark = flowMarkOf(raw, zeroRatingTag, contentType);
     if (mark === null) return;
@@ -68,7 +68,7 @@ export class FlowMarks {
     if (this.#isRetrying) return;
     this.#isRetrying = true;
     for (const [raw, mark] of [...this.#owed]) {
-      // Marked anew meanwhile.
+      // Marked again meanwhile.
       if (this.#owed.get(raw) !== mark) continue;
       const outcome = raw.destroyed ? 'taken' : await this.#postAgain(raw, mark);
       if (outcome === 'taken' && this.#owed.get(raw) === mark) this.#owed.delete(raw);
@@ -106,7 +106,7 @@ export class FlowMarks {
   }
 }
 
-function flowMarkOf(raw: MarkedFlow, zeroRatingTag: string | null, contentType: ContentType): FlowMark | null {
+function flowMarkOf(raw: MarkedFlow, zeroRatingTag: string | null, contentType: SessionContentType): FlowMark | null {
   const { localAddress = '', localPort = 0, remoteAddress = '', remotePort = 0 } = raw;
   const [proxyIp, terminalIp] = [canonicalIp(localAddress), canonicalIp(remoteAddress)];
   // The terminal is gone already.

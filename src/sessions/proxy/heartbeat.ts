@@ -3,23 +3,23 @@ import type { Health } from '../../platform/http/health.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import { ProblemLog } from '../../platform/telemetry/problem-log.ts';
 import type { Heartbeat } from '../protocol/dispatch-messages.ts';
-import type { DispatchClient } from './dispatch-client.ts';
 import type { DispatchClock } from './dispatch-clock.ts';
+import type { ProxyDispatchClient } from './proxy-dispatch-client.ts';
 
 const FIRST_RETRY_MS = 1000;
 
 export interface HeartbeatsOptions {
-  client: DispatchClient;
+  client: ProxyDispatchClient;
   clock: Clock;
   health: Health;
   logger: Logger;
   /** Learns the skew. */
   dispatchClock: DispatchClock;
-  /** How the proxy stands now. */
+  /** Returns the proxy's current state. */
   state(): Heartbeat;
 }
 
-/** Tells the dispatch server that the proxy is there, twice in the time that it asks for. */
+/** Sends heartbeats to the dispatch server, twice in the interval that it asks for. */
 export class Heartbeats {
   readonly #options: HeartbeatsOptions;
   readonly #problems: ProblemLog;

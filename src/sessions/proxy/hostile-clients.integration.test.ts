@@ -24,8 +24,8 @@ beforeAll(async () => {
   world = await startWorld({
     application: { hosts: [{ host: 'localhost', ports: [upstream.port] }] },
     more: {
-      idle: { afterMs: 1500, promptMs: 500 },
-      limits: { handshakeMs: 700, headerOctets: 4096, connections: 40, stalledMs: 1000 },
+      idle: { timeoutMs: 1500, promptTimeoutMs: 500 },
+      limits: { handshakeTimeoutMs: 700, headerBytes: 4096, connections: 40, stallTimeoutMs: 1000 },
     },
   });
 });
@@ -106,7 +106,7 @@ test('more connections than there may be are not taken, and those that were ther
 
 test('idle connections of one address close each other, and leave other addresses and open tunnels alone', async () => {
   const application = { hosts: [{ host: 'localhost', ports: [upstream.port] }] };
-  const limits = { handshakeMs: 60_000, connections: 100, connectionsPerAddress: 10 };
+  const limits = { handshakeTimeoutMs: 60_000, connections: 100, connectionsPerAddress: 10 };
   const own = await startWorld({ application, more: { limits } });
   const { proxy } = own;
   try {

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { TLSSocket } from 'node:tls';
 import type { ConnectionLimits } from '../../platform/network/connection-limits.ts';
 import { ListenError } from '../../platform/network/listen-error.ts';
-import type { TlsFiles } from './tls-files.ts';
+import type { ReloadableCertificate } from './reloadable-certificate.ts';
 
 /** Most octets that wait on one side of a connection for the other. */
 export const BUFFER_OCTETS = 128 * 1024;
@@ -24,15 +24,15 @@ export interface ListenerOptions {
   field: string;
   address: { host: string; port: number };
   /** Null: plain TCP. */
-  tls: TlsFiles | null;
+  tls: ReloadableCertificate | null;
   /** Shared by all listeners. */
   gate: ConnectionLimits;
-  handshakeMs: number;
+  handshakeTimeoutMs: number;
   onConnection(accepted: Accepted): void;
 }
 
 /**
- * Takes connections. One that has not sent its request `handshakeMs` after the connection was accepted is gone, whatever it
+ * Takes connections. One that has not sent its request `handshakeTimeoutMs` after the connection was accepted is gone, whatever it
  * spends the time on: nothing, TLS, headers one octet at a time.
  */
 export class Listener {
@@ -61,21 +61,21 @@ export class Listener {
     }
   }
 
-  /** Takes no more connections; those that are there go on. */
+  /** Takes no more connections; open ones continue. */
   stop(): void {
     this.#server.close();
     this.#options.tls?.stop();
   }
 
   #accept(raw: Socket): void {
-    const { tls, gate, handshakeMs, onConnection } = this.#options;
+    const { tls, gate, handshakeTimeoutMs, onConnection } = this.#options;
     // A broken connection is closed; no answer can reach it.
     raw.on('error', () => {});
     if (!gate.enter(raw)) {
       raw.destroy();
       return;
     }
-    const deadline = setTimeout(() => raw.destroy(), handshakeMs);
+    const deadline = setTimeout(() => raw.destroy(), handshakeTimeoutMs);
     raw.once('close', () => clearTimeout(deadline));
     const admitted = () => {
       clearTimeout(deadline);

@@ -47,12 +47,15 @@ test('what the example says of defaults is what they are', () => {
 });
 
 test('the example with all that is commented out is one, too, and names every field', () => {
-  const whole = EXAMPLE.replaceAll(/^( *)# (?=(publicUrl|tls|clientCertificate|caFile):)/gm, '$1');
+  const whole = EXAMPLE.replaceAll(/^( *)# (?=(publicUrl|tls):)/gm, '$1');
   const config = load(whole);
   expect(config.gateway).toEqual({ url: 'http://127.0.0.1:8086', timeoutMs: 500 });
   expect(config.dispatch).toMatchObject({
-    clientCertificate: { certFile: '/etc/zerorate/proxy-1.pem', keyFile: '/etc/zerorate/proxy-1.key' },
-    caFile: '/etc/zerorate/dispatch-ca.pem',
+    tls: {
+      caFile: '/etc/zerorate/dispatch-ca.pem',
+      certFile: '/etc/zerorate/proxy-1.pem',
+      keyFile: '/etc/zerorate/proxy-1.key',
+    },
   });
   expect(config.listen.connect.tls?.certFile).toBe('/etc/zerorate/proxy.crt');
   expect(Object.keys(config).sort()).toEqual(

@@ -1,10 +1,10 @@
 import { dirname, resolve } from 'node:path';
-import { type DocumentFault, type DocumentPath, formatFault } from '../../formats/document-fault.ts';
-import { faultsByLine, readYamlDocument } from '../../formats/read-yaml-document.ts';
-import { ConfigError } from '../../platform/config/config-error.ts';
+import type { DocumentPath } from '../../formats/document-fault.ts';
+import { readConfigDocument } from '../../platform/config/config-document.ts';
+import { resolveTls } from '../../platform/config/tls-schema.ts';
 import { PeerSecret, readPeerSecret, sharedSecretFault } from '../../platform/http/peer-secret.ts';
 import { isUnspecified } from '../../platform/network/listen-error.ts';
-import { type ProxyDocument, proxyConfigSchema } from './proxy-config-schema.ts';
+import { PROXY_RENAMES, type ProxyDocument, proxyConfigSchema } from './proxy-config-schema.ts';
 
 /** What a proxy runs with. Paths are absolute; secrets do not print. */
 export interface ProxyConfig extends ProxyDocument {
@@ -23,9 +23,7 @@ export interface ProxyConfigSources {
 
 /** Reads `proxy.yaml`. Throws a ConfigError with a line for each fault. */
 export function loadProxyConfig({ file, env, readFile }: ProxyConfigSources): ProxyConfig {
-  const read = readYamlDocument(textOf(file, readFile), file, proxyConfigSchema);
-  if (read.faults !== undefined) throw new ConfigError(read.faults.map(formatFault));
-  const { value, locate } = read;
+  const { value, refuse } = readConfigDocument(file, proxyConfigSchema, { renames: PROXY_RENAMES, readFile });
   const document = absolute(value, dirname(resolve(file)));
   const faults: Fault[] = [];
   const secretOf = (part: 'dispatch' | 'gateway', place: SecretPlace): PeerSecret => {
@@ -42,7 +40,7 @@ export function loadProxyConfig({ file, env, readFile }: ProxyConfigSources): Pr
   const hasOwn = gateway !== undefined && (gateway.secretFile ?? gateway.secretVariable) !== undefined;
   const gatewaySecret = hasOwn ? secretOf('gateway', gateway) : secret;
   faults.push(...ruleFaults(document), ...addressFaults(document));
-  if (faults.length > 0) throw new ConfigError(faultsByLine(faults, file, locate).map(formatFault));
+  refuse(faults);
   return { ...document, secret, gatewaySecret };
 }
 
@@ -56,25 +54,15 @@ interface Fault {
   message: string;
 }
 
-function textOf(file: string, readFile: (path: string) => string): string {
-  try {
-    return readFile(file);
-  } catch (error) {
-    const fault: DocumentFault = { file, line: null, path: '', message: `cannot be read: ${(error as Error).message}` };
-    throw new ConfigError(formatFault(fault));
-  }
-}
-
 function absolute(document: ProxyDocument, base: string): ProxyDocument {
   const { listen, dispatch, gateway } = document;
   const from = <T extends SecretPlace>({ secretFile, ...rest }: T) => ({
     ...rest,
     ...(secretFile !== undefined && { secretFile: resolve(base, secretFile) }),
   });
-  const { clientCertificate: own, caFile } = dispatch;
   const endpoint = <T extends ProxyDocument['listen']['connect']>({ tls, ...rest }: T) => ({
     ...rest,
-    ...(tls && { tls: { certFile: resolve(base, tls.certFile), keyFile: resolve(base, tls.keyFile) } }),
+    ...(tls && { tls: resolveTls(tls, (path) => resolve(base, path)) }),
   });
   return {
     ...document,
@@ -87,17 +75,16 @@ function absolute(document: ProxyDocument, base: string): ProxyDocument {
     },
     dispatch: {
       ...from(dispatch),
-      ...(caFile !== undefined && { caFile: resolve(base, caFile) }),
-      ...(own && { clientCertificate: { certFile: resolve(base, own.certFile), keyFile: resolve(base, own.keyFile) } }),
+      ...(dispatch.tls && { tls: resolveTls(dispatch.tls, (path) => resolve(base, path)) }),
     },
     ...(gateway && { gateway: from(gateway) }),
   };
 }
 
-function bufferFaults({ limits: { buffers, messageOctets } }: ProxyDocument): Fault[] {
+function bufferFaults({ limits: { buffers, messageBytes } }: ProxyDocument): Fault[] {
   const { perSessionBytes, perSubscriberBytes, totalBytes } = buffers;
   const needed: [keyof typeof buffers, number, number, string][] = [
-    ['perSessionBytes', perSessionBytes, 2 * messageOctets, 'two messages of messageOctets'],
+    ['perSessionBytes', perSessionBytes, 2 * messageBytes, 'two messages of messageBytes'],
     ['perSubscriberBytes', perSubscriberBytes, perSessionBytes, 'perSessionBytes'],
     ['totalBytes', totalBytes, perSubscriberBytes, 'perSubscriberBytes'],
   ];

@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import { logSchema } from '../../platform/config/config-schema.ts';
-import { httpLimitsSchema, requestRateSchema } from '../../platform/http/http-limits-schema.ts';
+import { type KeyRename, renamesUnder } from '../../platform/config/renamed-keys.ts';
+import { serverTlsSchema, tlsSchema } from '../../platform/config/tls-schema.ts';
+import { HTTP_LIMITS_RENAMES, httpLimitsSchema, requestRateSchema } from '../../platform/http/http-limits-schema.ts';
 import { IDENTIFICATIONS } from '../../rating/catalogue.ts';
 import { parseCidr } from '../../rating/ip-address.ts';
 import { contentTypeSchema } from '../protocol/content-octets.ts';
@@ -24,16 +26,13 @@ const secretPlace = (what: string) => ({
     .describe('Environment variable of that secret, instead of a file.'),
 });
 
-const doorSchema = (what: string) =>
+const endpointSchema = (what: string) =>
   z
     .strictObject({
       host: z.string().min(1).default('0.0.0.0').describe('Address to listen on.'),
       port: count(0, 65_535).describe('TCP port; 0 takes a free one.'),
-      tls: z
-        .strictObject({
-          certFile: path('The certificate and those between it and the authority, PEM.'),
-          keyFile: path('Its private key, PEM.'),
-        })
+      tls: serverTlsSchema
+        .omit({ caFile: true })
         .optional()
         .describe('TLS. Both files are read again when they change (control: at the next start).'),
       publicUrl: z
@@ -93,10 +92,10 @@ const udpSchema = z
     associationsPerAddress: count(1, 100_000).default(64).describe('Associations of one terminal address.'),
     associationsPerSession: count(1, 1000).default(4).describe('Associations of one session.'),
     destinations: count(1, 1000).default(16).describe('Hosts and ports that one association sends to.'),
-    datagramOctets: count(64, MAX_DATAGRAM_OCTETS)
+    datagramBytes: count(64, MAX_DATAGRAM_OCTETS)
       .default(4096)
       .describe('A datagram, its SOCKS5 header included. A larger one is dropped.'),
-    queuedOctets: count(KIB, MIB)
+    queuedBytes: count(KIB, MIB)
       .default(64 * KIB)
       .describe('Datagrams of one association and direction that wait for a mark, a name or a full socket.'),
     idleTimeoutMs: durationMs()
@@ -112,7 +111,7 @@ const buffersSchema = z
   .strictObject({
     perSessionBytes: count(MIB, 2 ** 40)
       .default(64 * MIB)
-      .describe('Of one session. At least two messages of messageOctets.'),
+      .describe('Of one session. At least two messages of messageBytes.'),
     perSubscriberBytes: count(MIB, 2 ** 40)
       .default(128 * MIB)
       .describe('Of one subscriber, over all of its sessions. At least perSessionBytes.'),
@@ -128,20 +127,24 @@ const buffersSchema = z
 const limitsSchema = z
   .strictObject({
     capacitySessions: count(1, 1_000_000).default(10_000).describe('Open sessions.'),
-    connections: count(1, 1_000_000).default(20_000).describe('Connections of terminals, on all doors.'),
+    connections: count(1, 1_000_000)
+      .default(20_000)
+      .describe('Connections of terminals, on all listeners for terminals.'),
     connectionsPerAddress: count(1, 1_000_000)
       .default(1000)
       .describe('Connections of one IPv4 address or IPv6 /64, on all listeners for terminals.'),
     connectionsPerSession: count(1, 10_000).default(32).describe('Connections of one session.'),
-    headerOctets: count(KIB, MIB)
+    headerBytes: count(KIB, MIB)
       .default(16 * KIB)
       .describe('Headers of a request.'),
-    messageOctets: count(KIB, 256 * MIB)
+    messageBytes: count(KIB, 256 * MIB)
       .default(16 * MIB)
       .describe("A message's payload. A larger one is refused; far larger ones close the connection."),
-    handshakeMs: durationMs().default(10_000).describe('From accepting a connection to having all of its request.'),
-    dialMs: durationMs().default(10_000).describe('Connecting to a host.'),
-    stalledMs: durationMs()
+    handshakeTimeoutMs: durationMs()
+      .default(10_000)
+      .describe('From accepting a connection to having all of its request.'),
+    connectTimeoutMs: durationMs().default(10_000).describe('Connecting to a host.'),
+    stallTimeoutMs: durationMs()
       .default(60_000)
       .describe(
         'A connection whose other side takes nothing, or whose message is not continued, for so long is closed.',
@@ -172,10 +175,10 @@ export const proxyConfigSchema = z
     dataDir: path("Where unconfirmed usage and the dispatch server's keys are kept. One proxy's own."),
     listen: z
       .strictObject({
-        connect: doorSchema('HTTP CONNECT.'),
-        socks5: doorSchema('').omit({ tls: true }).describe('SOCKS5. No client speaks it within TLS.'),
-        relay: doorSchema('The WebSocket message relay.'),
-        control: doorSchema('Where the dispatch server announces sessions; also health.'),
+        connect: endpointSchema('HTTP CONNECT.'),
+        socks5: endpointSchema('').omit({ tls: true }).describe('SOCKS5. No client speaks it within TLS.'),
+        relay: endpointSchema('The WebSocket message relay.'),
+        control: endpointSchema('Where the dispatch server announces sessions; also health.'),
       })
       .describe('Where it listens.'),
     dispatch: z
@@ -183,11 +186,11 @@ export const proxyConfigSchema = z
         url: z.url({ protocol: /^https?$/ }).describe('The dispatch server.'),
         jwksUrl: z.url().optional().describe('Its keys. Absent: `/.well-known/jwks.json` of it.'),
         ...secretPlace('the secret of this proxy alone'),
-        clientCertificate: z
-          .strictObject({ certFile: path('Certificate, PEM.'), keyFile: path('Its private key, PEM.') })
+        tls: tlsSchema
           .optional()
-          .describe('What this proxy proves itself with to the dispatch server (mutual TLS), instead of its secret.'),
-        caFile: path('Authority of the dispatch server’s certificate, PEM; absent: those of the system.').optional(),
+          .describe(
+            'TLS towards the dispatch server. With certFile and keyFile this proxy authenticates itself by that certificate (mutual TLS) instead of by its secret.',
+          ),
         timeoutMs: durationMs().default(10_000).describe('How long an answer is waited for.'),
         maxClockSkewMs: durationMs()
           .default(5000)
@@ -208,8 +211,8 @@ export const proxyConfigSchema = z
         intervalMs: durationMs()
           .default(60_000)
           .describe('Usage is reported once in so long, and when a session ends.'),
-        syncMs: durationMs(60_000).default(1000).describe('A power cut costs the usage of so long at most.'),
-        retryMs: durationMs()
+        syncIntervalMs: durationMs(60_000).default(1000).describe('A power cut costs the usage of so long at most.'),
+        retryDelayMs: durationMs()
           .default(1000)
           .describe('First pause after a report that failed; it doubles, up to 64 times as long.'),
       })
@@ -217,10 +220,10 @@ export const proxyConfigSchema = z
       .describe('Usage reports.'),
     idle: z
       .strictObject({
-        afterMs: durationMs()
+        timeoutMs: durationMs()
           .default(300_000)
           .describe('A session without traffic is asked whether it is still there.'),
-        promptMs: durationMs()
+        promptTimeoutMs: durationMs()
           .default(30_000)
           .describe('It has so long to answer. Tunnels cannot be asked: they close then.'),
       })
@@ -236,3 +239,31 @@ export type ApplicationDocument = ProxyDocument['applications'][number];
 export type BufferLimits = ProxyDocument['limits']['buffers'];
 export type UdpLimits = ProxyDocument['limits']['udp'];
 export type EndpointDocument = ProxyDocument['listen']['connect'];
+
+/** Keys of `proxy.yaml` that had other names in the version before. */
+export const PROXY_RENAMES: readonly KeyRename[] = [
+  { from: ['statistics', 'syncMs'], to: ['statistics', 'syncIntervalMs'] },
+  { from: ['statistics', 'retryMs'], to: ['statistics', 'retryDelayMs'] },
+  { from: ['idle', 'afterMs'], to: ['idle', 'timeoutMs'] },
+  { from: ['idle', 'promptMs'], to: ['idle', 'promptTimeoutMs'] },
+  { from: ['limits', 'handshakeMs'], to: ['limits', 'handshakeTimeoutMs'] },
+  { from: ['limits', 'dialMs'], to: ['limits', 'connectTimeoutMs'] },
+  { from: ['limits', 'stalledMs'], to: ['limits', 'stallTimeoutMs'] },
+  ...['publicPerAddress', 'unauthenticatedPerAddress', 'dispatch'].map((rate) => ({
+    from: ['limits', 'controlRequests', rate, 'perMs'],
+    to: ['limits', 'controlRequests', rate, 'intervalMs'],
+  })),
+  { from: ['limits', 'headerOctets'], to: ['limits', 'headerBytes'] },
+  { from: ['limits', 'messageOctets'], to: ['limits', 'messageBytes'] },
+  { from: ['limits', 'udp', 'datagramOctets'], to: ['limits', 'udp', 'datagramBytes'] },
+  { from: ['limits', 'udp', 'queuedOctets'], to: ['limits', 'udp', 'queuedBytes'] },
+  ...renamesUnder(['limits', 'control'], HTTP_LIMITS_RENAMES),
+  ...renamesUnder(
+    ['dispatch'],
+    [
+      { from: ['clientCertificate', 'certFile'], to: ['tls', 'certFile'] },
+      { from: ['clientCertificate', 'keyFile'], to: ['tls', 'keyFile'] },
+      { from: ['caFile'], to: ['tls', 'caFile'] },
+    ],
+  ),
+];

@@ -9,12 +9,11 @@ import type { Logger } from '../../platform/telemetry/logger.ts';
 import { rarely } from '../../platform/telemetry/rare-log.ts';
 import type { Heartbeat, ProxyEndpoints } from '../protocol/dispatch-messages.ts';
 import { Admission } from './admission.ts';
-import { Application, type Resolve, resolveBySystem } from './applications.ts';
+import { type Resolve, resolveBySystem, ServedApplication } from './applications.ts';
 import { BufferBudget } from './buffer-budget.ts';
 import { ConnectEndpoint, type EndpointServices } from './connect-endpoint.ts';
-import { ControlServer } from './control-server.ts';
-import { DispatchClient } from './dispatch-client.ts';
 import { DispatchClock } from './dispatch-clock.ts';
+import { DispatchKeySet } from './dispatch-key-set.ts';
 import { FlowMarks } from './flow-marks.ts';
 import { Heartbeats } from './heartbeat.ts';
 import { LINGER_MS } from './linger.ts';
@@ -22,15 +21,16 @@ import { type Accepted, Listener } from './listener.ts';
 import type { ProxyConfig } from './load-proxy-config.ts';
 import { canonicalIp } from './private-address.ts';
 import type { ApplicationDocument, EndpointDocument } from './proxy-config-schema.ts';
+import { ControlServer } from './proxy-control-server.ts';
+import { ProxyDispatchClient } from './proxy-dispatch-client.ts';
 import type { ProxyFigures } from './proxy-metrics.ts';
 import { RelayEndpoint } from './relay-endpoint.ts';
+import { ReloadableCertificate } from './reloadable-certificate.ts';
 import { RefusedReports } from './reports/refused-reports.ts';
 import { UsageReporter } from './reports/usage-reporter.ts';
 import { UsageSpool } from './reports/usage-spool.ts';
 import { SessionRegistry } from './session-registry.ts';
-import { SigningKeys } from './signing-keys.ts';
 import { Socks5Endpoint, type UdpServices } from './socks5-endpoint.ts';
-import { TlsFiles } from './tls-files.ts';
 import { AssociationGate } from './udp/association-gate.ts';
 import { DatagramDrops } from './udp/datagram-drops.ts';
 
@@ -55,10 +55,10 @@ export class ProxyServer {
   readonly #options: ProxyServerOptions;
   readonly #clock: Clock;
   readonly #spool: UsageSpool;
-  readonly #client: DispatchClient;
+  readonly #client: ProxyDispatchClient;
   readonly #dispatchClock: DispatchClock;
   readonly #refused: RefusedReports;
-  readonly #keys: SigningKeys;
+  readonly #keys: DispatchKeySet;
   readonly #marks: FlowMarks;
   readonly #reporter: UsageReporter;
   readonly #registry: SessionRegistry;
@@ -69,10 +69,10 @@ export class ProxyServer {
   readonly #listeners: Record<'connect' | 'socks5' | 'relay', Listener>;
   readonly #control: ControlServer;
   readonly #heartbeats: Heartbeats;
-  readonly #tls: TlsFiles[] = [];
+  readonly #tls: ReloadableCertificate[] = [];
   readonly #timers: NodeJS.Timeout[] = [];
   /** By id; changed in place. */
-  readonly #applications = new Map<string, Application>();
+  readonly #applications = new Map<string, ServedApplication>();
   readonly #applicationIds: string[] = [];
   #unlock: () => void = () => {};
 
@@ -82,30 +82,30 @@ export class ProxyServer {
     this.#options = options;
     this.#clock = clock;
     this.#spool = new UsageSpool(join(dataDir, 'usage.spool'));
-    this.#client = new DispatchClient({ ...dispatch, jwksUrl: dispatch.jwksUrl, proxyId, secret });
+    this.#client = new ProxyDispatchClient({ ...dispatch, jwksUrl: dispatch.jwksUrl, proxyId, secret });
     const path = join(dataDir, 'dispatch-keys.json');
-    this.#keys = new SigningKeys({ path, fetch: () => this.#client.keys(), clock, logger });
+    this.#keys = new DispatchKeySet({ path, fetch: () => this.#client.keys(), clock, logger });
     this.#dispatchClock = new DispatchClock({ nowMs: () => clock.nowMs(), maxClockSkewMs: dispatch.maxClockSkewMs });
     this.#refused = new RefusedReports(join(dataDir, 'refused-reports.ndjson'), () => clock.nowMs());
     this.#marks = new FlowMarks({ gateway: config.gateway ?? null, secret: config.gatewaySecret, logger });
     const base = { spool: this.#spool, clock, logger };
     const { health } = this;
-    const { retryMs } = statistics;
-    const reporting = { proxyId, client: this.#client, refused: this.#refused, health, retryMs };
+    const { retryDelayMs } = statistics;
+    const reporting = { proxyId, client: this.#client, refused: this.#refused, health, retryDelayMs };
     this.#reporter = new UsageReporter({ ...base, ...reporting });
     this.#registry = new SessionRegistry({
       ...base,
       capacitySessions: limits.capacitySessions,
-      idleMs: idle.afterMs,
-      promptMs: idle.promptMs,
-      stalledMs: limits.stalledMs,
+      idleMs: idle.timeoutMs,
+      promptTimeoutMs: idle.promptTimeoutMs,
+      stallTimeoutMs: limits.stallTimeoutMs,
       statisticsIntervalMs: statistics.intervalMs,
       report: this.#reporter.take,
     });
     this.#gate = terminalConnections(limits, logger);
     this.#associations = new AssociationGate(limits.udp);
     this.#buffers = new BufferBudget(limits.buffers);
-    const services = this.#doorServices();
+    const services = this.#endpointServices();
     this.#listeners = {
       connect: this.#listener('listen.connect', config.listen.connect, new ConnectEndpoint(services).take),
       socks5: this.#listener(
@@ -173,8 +173,8 @@ export class ProxyServer {
       this.#registry.sweep();
       return this.#reporter.send();
     });
-    this.#every(statistics.syncMs, () => this.#spool.sync());
-    this.#every(statistics.retryMs, () => this.#marks.retry());
+    this.#every(statistics.syncIntervalMs, () => this.#spool.sync());
+    this.#every(statistics.retryDelayMs, () => this.#marks.retry());
     await this.#heartbeats.start();
   }
 
@@ -196,25 +196,25 @@ export class ProxyServer {
   }
 
   /**
-   * Serves other applications from the next connection on, and reads certificates again; connections that are open go on. The
+   * Serves other applications from the next connection on, and reads certificates again; open connections continue. The
    * dispatch server hears of them with the next heartbeat.
    */
   reload(applications: readonly ApplicationDocument[]): void {
     const { config, resolve = resolveBySystem } = this.#options;
-    this.#useApplications(applications, { resolve, resolveMs: config.limits.dialMs });
+    this.#useApplications(applications, { resolve, resolveMs: config.limits.connectTimeoutMs });
     for (const files of this.#tls) files.reload();
   }
 
   #useApplications(documents: readonly ApplicationDocument[], options: { resolve: Resolve; resolveMs: number }): void {
-    const made = documents.map((each) => [each.applicationId, new Application(each, options)] as const);
+    const made = documents.map((each) => [each.applicationId, new ServedApplication(each, options)] as const);
     this.#applications.clear();
     for (const [id, application] of made) this.#applications.set(id, application);
     this.#applicationIds.splice(0, this.#applicationIds.length, ...this.#applications.keys());
   }
 
-  #doorServices(): EndpointServices {
+  #endpointServices(): EndpointServices {
     const { config, logger, resolve = resolveBySystem } = this.#options;
-    const options = { resolve, resolveMs: config.limits.dialMs };
+    const options = { resolve, resolveMs: config.limits.connectTimeoutMs };
     this.#useApplications(config.applications, options);
     const applications = this.#applications;
     const base = { registry: this.#registry, clock: this.#clock, buffers: this.#buffers };
@@ -245,14 +245,14 @@ export class ProxyServer {
 
   #listener(field: string, endpoint: EndpointDocument, onConnection: (accepted: Accepted) => void): Listener {
     const { config, logger } = this.#options;
-    const tls = endpoint.tls === undefined ? null : new TlsFiles(endpoint.tls, logger);
+    const tls = endpoint.tls === undefined ? null : new ReloadableCertificate(endpoint.tls, `${field}.tls`, logger);
     if (tls !== null) this.#tls.push(tls);
     return new Listener({
       field,
       address: { host: endpoint.host, port: endpoint.port },
       tls,
       gate: this.#gate,
-      handshakeMs: config.limits.handshakeMs,
+      handshakeTimeoutMs: config.limits.handshakeTimeoutMs,
       onConnection,
     });
   }

@@ -44,7 +44,7 @@ export function configOf(
     listen: { connect: endpoint, socks5: endpoint, relay: endpoint, control: endpoint },
     dispatch: { url: dispatch.url, secretVariable: SECRET_VARIABLE },
     applications: [{ applicationId: 'chat', allowPrivate: ['127.0.0.0/8'], ...application }],
-    statistics: { intervalMs: 100, retryMs: 50 },
+    statistics: { intervalMs: 100, retryDelayMs: 50 },
     log: { level: 'silent' },
     ...more,
   });

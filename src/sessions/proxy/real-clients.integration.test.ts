@@ -46,7 +46,7 @@ beforeAll(async () => {
     more: {
       listen: { connect: endpoint, socks5: endpoint, control: endpoint, relay: { ...endpoint, tls } },
       // Browsers open connections that they may need, and say nothing on them.
-      limits: { handshakeMs: 2000 },
+      limits: { handshakeTimeoutMs: 2000 },
     },
   });
 });

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { ProxyRefusal } from '../protocol/refusal.ts';
-import type { Refused } from './admission.ts';
+import type { NotAdmitted } from './admission.ts';
 import { lingeringEnd } from './linger.ts';
 import type { Accepted } from './listener.ts';
 
@@ -16,7 +16,7 @@ const STATUS: Partial<Record<ProxyRefusal, number>> = {
 const UNAUTHENTICATED: readonly ProxyRefusal[] = ['token_missing', 'token_invalid', 'token_expired'];
 
 /** Answers with the reason as header and body, and ends the connection. `challenge`: what to answer who did not show a good token. */
-export function refuseHttp(accepted: Accepted, { refusal, detail }: Refused, challenge: 'proxy' | 'server'): void {
+export function refuseHttp(accepted: Accepted, { refusal, detail }: NotAdmitted, challenge: 'proxy' | 'server'): void {
   const isUnknown = UNAUTHENTICATED.includes(refusal);
   const status = isUnknown ? (challenge === 'proxy' ? 407 : 401) : (STATUS[refusal] ?? FORBIDDEN);
   const name = challenge === 'proxy' ? 'proxy-authenticate' : 'www-authenticate';

@@ -3,13 +3,13 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { SessionTagsAnswer } from '../protocol/dispatch-messages.ts';
-import { type Admitted, type Refused, refused } from './admission.ts';
+import { type Admitted, type NotAdmitted, refused } from './admission.ts';
 import { type EndpointServices, tagsOf } from './connect-endpoint.ts';
 import type { Accepted } from './listener.ts';
 import { canonicalIp } from './private-address.ts';
+import { ProxyRelayConnection } from './proxy-relay-connection.ts';
+import type { ProxySession } from './proxy-session.ts';
 import { answerHttp, refuseHttp } from './refuse-http.ts';
-import { RelayConnection } from './relay-connection.ts';
-import type { Session } from './session.ts';
 
 const PATH = '/v1/relay/';
 const TAGS_PATH = '/v1/session-tags';
@@ -29,14 +29,14 @@ export class RelayEndpoint {
 
   constructor(services: EndpointServices) {
     this.#services = services;
-    const { headerOctets, messageOctets } = services.limits;
+    const { headerBytes, messageBytes } = services.limits;
     this.#frames = {
-      maxPayload: messageOctets + MAX_HEADER_OCTETS,
+      maxPayload: messageBytes + MAX_HEADER_OCTETS,
       maxFragments: MAX_FRAGMENTS,
       perMessageDeflate: false,
     };
     this.#webSockets = new WebSocketServer({ noServer: true, clientTracking: false, autoPong: false, ...this.#frames });
-    this.#server = createServer({ maxHeaderSize: headerOctets });
+    this.#server = createServer({ maxHeaderSize: headerBytes });
     this.#server.maxHeadersCount = 0;
     this.#server.on('upgrade', (request, socket, head) => {
       const accepted = this.#accepted.get(socket as Socket);
@@ -67,7 +67,7 @@ export class RelayEndpoint {
   async #upgrade(accepted: Accepted, request: IncomingMessage, head: Buffer): Promise<void> {
     accepted.admitted();
     const { admission, logger } = this.#services;
-    const refuse = (refusal: Refused) => {
+    const refuse = (refusal: NotAdmitted) => {
       logger.info({ reason: refusal.refusal, endpoint: 'relay' }, refusal.detail);
       refuseHttp(accepted, refusal, 'server');
     };
@@ -77,9 +77,9 @@ export class RelayEndpoint {
     const admitted = await admission.admit(session, { relay }, tagsOf(request));
     if ('refusal' in admitted) return refuse(admitted);
     if (accepted.raw.destroyed) return;
-    const { messageOctets } = this.#services.limits;
-    const options = { services: this.#services, maxPayloadOctets: messageOctets };
-    const connection = new RelayConnection(accepted, admitted, options);
+    const { messageBytes } = this.#services.limits;
+    const options = { services: this.#services, maxPayloadOctets: messageBytes };
+    const connection = new ProxyRelayConnection(accepted, admitted, options);
     try {
       const { upstream, socket } = await this.#connect(admitted);
       await connection.begin();
@@ -98,7 +98,7 @@ export class RelayEndpoint {
     }
   }
 
-  #sessionOf({ raw }: Accepted, { headers }: IncomingMessage): Promise<Session | Refused> {
+  #sessionOf({ raw }: Accepted, { headers }: IncomingMessage): Promise<ProxySession | NotAdmitted> {
     const [, token = null] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
     return this.#services.admission.byToken(token, canonicalIp(raw.remoteAddress ?? '') ?? '');
   }
@@ -121,7 +121,10 @@ export class RelayEndpoint {
     url.searchParams.set('account', session.terms.applicationAccount);
     url.searchParams.set('contentType', contentType);
     return new Promise((resolve, reject) => {
-      const upstream = new WebSocket(url, { ...this.#frames, handshakeTimeout: this.#services.limits.dialMs });
+      const upstream = new WebSocket(url, {
+        ...this.#frames,
+        handshakeTimeout: this.#services.limits.connectTimeoutMs,
+      });
       let socket: Duplex | null = null;
       upstream.once('upgrade', (response) => {
         socket = response.socket;

@@ -45,7 +45,9 @@ beforeAll(async () => {
       relayUpstream: `ws://127.0.0.1:${(application.address() as AddressInfo).port}/messages`,
       hosts: [{ host: '127.0.0.1', ports: [source.port] }],
     },
-    more: { limits: { messageOctets: MESSAGE_BYTES, stalledMs: 60_000, connectionsPerSession: 200, buffers: BUFFERS } },
+    more: {
+      limits: { messageBytes: MESSAGE_BYTES, stallTimeoutMs: 60_000, connectionsPerSession: 200, buffers: BUFFERS },
+    },
   });
 });
 afterAll(async () => {
@@ -139,7 +141,7 @@ test('a message that does not go on is closed with the stalled connections', asy
   const options = {
     application: { relayUpstream: `ws://127.0.0.1:${(application.address() as AddressInfo).port}/messages` },
   };
-  const strict = await startWorld({ ...options, more: { limits: { stalledMs: 500 } } });
+  const strict = await startWorld({ ...options, more: { limits: { stallTimeoutMs: 500 } } });
   try {
     const { token } = await strict.dispatch.grant();
     const headers = { authorization: `Bearer ${token}` };
@@ -213,7 +215,7 @@ test('while nearly all memory is held no further connection is taken, in no way 
       relayUpstream: `ws://127.0.0.1:${(application.address() as AddressInfo).port}/messages`,
       hosts: [{ host: '127.0.0.1', ports: [source.port] }],
     },
-    more: { limits: { messageOctets: 100_000, buffers } },
+    more: { limits: { messageBytes: 100_000, buffers } },
   });
   try {
     const open = async () => {

@@ -35,8 +35,8 @@ beforeAll(async () => {
   world = await startWorld({
     application: { relayUpstream },
     more: {
-      idle: { afterMs: 1000, promptMs: 1000 },
-      limits: { messageOctets: MAX_OCTETS, handshakeMs: 5000, stalledMs: 1500 },
+      idle: { timeoutMs: 1000, promptTimeoutMs: 1000 },
+      limits: { messageBytes: MAX_OCTETS, handshakeTimeoutMs: 5000, stallTimeoutMs: 1500 },
     },
   });
 });

@@ -4,8 +4,8 @@ import type { Logger } from '../../platform/telemetry/logger.ts';
 import type { Announcement, UsageReportsAnswer } from '../protocol/dispatch-messages.ts';
 import type { SessionEnding } from '../protocol/refusal.ts';
 import { socks5Password } from '../protocol/relay-message.ts';
+import { ProxySession, type SessionConnection } from './proxy-session.ts';
 import type { SpooledReport, UsageSpool } from './reports/usage-spool.ts';
-import { Session, type SessionConnection } from './session.ts';
 
 /** So long a session that is over is known as one. */
 const REMEMBER_MS = 600_000;
@@ -18,8 +18,8 @@ export interface RegistryOptions {
   logger: Logger;
   capacitySessions: number;
   idleMs: number;
-  promptMs: number;
-  stalledMs: number;
+  promptTimeoutMs: number;
+  stallTimeoutMs: number;
   statisticsIntervalMs: number;
   /** Takes a report that is complete. */
   report(report: SpooledReport): void;
@@ -30,8 +30,8 @@ export type AnnouncementVerdict = 'taken' | 'outdated' | 'session_over' | 'full'
 /** The sessions that the dispatch server announced to this proxy. */
 export class SessionRegistry {
   readonly #options: RegistryOptions;
-  readonly #sessions = new Map<string, Session>();
-  readonly #byTokenId = new Map<string, Session>();
+  readonly #sessions = new Map<string, ProxySession>();
+  readonly #byTokenId = new Map<string, ProxySession>();
   /** Sessions that ended with the process before: their sequence numbers do not begin again. */
   readonly #overBefore = new Set<string>();
   #open = 0;
@@ -65,12 +65,12 @@ export class SessionRegistry {
     return Math.round(octets / seconds);
   }
 
-  find(sessionId: string): Session | undefined {
+  find(sessionId: string): ProxySession | undefined {
     return this.#sessions.get(sessionId);
   }
 
   /** The session that a SOCKS5 client has: its user is the token's id, its password is proved by the session key. */
-  findBySocks5(tokenId: string, password: string): Session | undefined {
+  findBySocks5(tokenId: string, password: string): ProxySession | undefined {
     const session = this.#byTokenId.get(tokenId);
     if (session === undefined) return undefined;
     const expected = Buffer.from(socks5Password(session.key, tokenId));
@@ -129,12 +129,12 @@ export class SessionRegistry {
       this.#settle(session, state === 'unknown' ? 'revoked' : state);
       if (session.ending !== null) continue;
       const usedSponsoredOctets = session.sponsoredOctets;
-      this.#tell(session, { type: 'quota', sponsoredOctetsCap, usedSponsoredOctets, remainingOctets });
+      this.#notify(session, { type: 'quota', sponsoredOctetsCap, usedSponsoredOctets, remainingOctets });
     }
   }
 
   /** A connection of a session has been admitted. */
-  join(session: Session, connection: SessionConnection): void {
+  join(session: ProxySession, connection: SessionConnection): void {
     const { clock, report } = this.#options;
     if (!session.isStarted) report(session.start(clock.nowMs()));
     session.connections.add(connection);
@@ -142,18 +142,18 @@ export class SessionRegistry {
   }
 
   /** A connection is closed. */
-  leave(session: Session, connection: SessionConnection): void {
+  leave(session: ProxySession, connection: SessionConnection): void {
     session.connections.delete(connection);
     if (session.ending !== null && session.connections.size === 0) this.#finish(session, session.ending);
   }
 
   /** The octets that reached the limit have been passed on. */
-  reachLimit(session: Session): void {
+  reachLimit(session: ProxySession): void {
     this.#settle(session, 'open');
   }
 
-  /** No connection of it goes on; the report follows when they are closed. */
-  end(session: Session, ending: SessionEnding): void {
+  /** All of its connections are closed; the report follows when they are closed. */
+  end(session: ProxySession, ending: SessionEnding): void {
     if (session.ending !== null) return;
     session.ending = ending;
     session.lastActiveMs = this.#options.clock.nowMs();
@@ -176,10 +176,10 @@ export class SessionRegistry {
     }
   }
 
-  #sweepOne(session: Session, nowMs: number): void {
-    const { idleMs, promptMs, stalledMs, statisticsIntervalMs, clock, report } = this.#options;
+  #sweepOne(session: ProxySession, nowMs: number): void {
+    const { idleMs, promptTimeoutMs, stallTimeoutMs, statisticsIntervalMs, clock, report } = this.#options;
     const idleForMs = nowMs - session.lastActiveMs;
-    if (idleForMs >= idleMs + promptMs) {
+    if (idleForMs >= idleMs + promptTimeoutMs) {
       const isExpired =
         session.connections.size === 0 && session.tokenExpiresAtMs > 0 && session.tokenExpiresAtMs <= nowMs;
       this.end(session, isExpired ? 'expired' : 'idle');
@@ -187,11 +187,11 @@ export class SessionRegistry {
     }
     if (idleForMs >= idleMs && session.promptedAtMs === null) {
       session.promptedAtMs = nowMs;
-      this.#tell(session, { type: 'idle_prompt', closesInMs: Math.max(0, idleMs + promptMs - idleForMs) });
+      this.#notify(session, { type: 'idle_prompt', closesInMs: Math.max(0, idleMs + promptTimeoutMs - idleForMs) });
     }
     for (const connection of session.connections) {
       const { blockedSinceMs } = connection;
-      if (blockedSinceMs !== null && clock.monotonicMs() - blockedSinceMs >= stalledMs) connection.destroy();
+      if (blockedSinceMs !== null && clock.monotonicMs() - blockedSinceMs >= stallTimeoutMs) connection.destroy();
     }
     const isDue = session.isReportDue || nowMs - session.lastReportMs >= statisticsIntervalMs;
     if (!session.isStarted || !isDue || session.isReportUnderWay) return;
@@ -199,8 +199,8 @@ export class SessionRegistry {
     report(session.cut(nowMs));
   }
 
-  #add(terms: Announcement): Session {
-    const session = new Session(terms, this.#options.spool, this.#options.clock.nowMs());
+  #add(terms: Announcement): ProxySession {
+    const session = new ProxySession(terms, this.#options.spool, this.#options.clock.nowMs());
     this.#sessions.set(terms.sessionId, session);
     if (terms.state === 'open') this.#open++;
     else session.ending = terms.state === 'revoked' ? 'revoked' : 'terminal_left';
@@ -208,21 +208,21 @@ export class SessionRegistry {
   }
 
   /** Brings a session to the state and the credit that it has. */
-  #settle(session: Session, state: Announcement['state']): void {
+  #settle(session: ProxySession, state: Announcement['state']): void {
     if (state !== 'open') this.end(session, state === 'revoked' ? 'revoked' : 'terminal_left');
     else if (!session.hasCredit && session.terms.atCap === 'stop') this.end(session, 'cap_reached');
-    else for (const connection of session.connections) connection.markAnew();
+    else for (const connection of session.connections) connection.markAgain();
   }
 
-  #finish(session: Session, ending: SessionEnding): void {
+  #finish(session: ProxySession, ending: SessionEnding): void {
     this.#options.report(session.finish(ending, this.#options.clock.nowMs()));
   }
 
-  #tell(session: Session, notice: Parameters<SessionConnection['tell']>[0]): void {
-    for (const connection of session.connections) connection.tell(notice);
+  #notify(session: ProxySession, notice: Parameters<SessionConnection['notify']>[0]): void {
+    for (const connection of session.connections) connection.notify(notice);
   }
 
-  #forget(session: Session, nowMs: number): void {
+  #forget(session: ProxySession, nowMs: number): void {
     if (session.connections.size > 0 || nowMs - session.lastActiveMs < REMEMBER_MS) return;
     this.#sessions.delete(session.terms.sessionId);
     this.#byTokenId.delete(session.terms.tokenId);

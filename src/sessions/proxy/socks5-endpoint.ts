@@ -1,14 +1,14 @@
 import { acceptSocks5, type Socks5Destination, type Socks5Reply, socks5Reply } from '../../platform/network/socks5.ts';
 import type { ProxyRefusal } from '../protocol/refusal.ts';
 import { splitSocks5Password } from '../protocol/relay-message.ts';
-import { type Refused, refused } from './admission.ts';
+import { type NotAdmitted, refused } from './admission.ts';
 import type { EndpointServices } from './connect-endpoint.ts';
-import { dial } from './dial.ts';
+import { dial } from './connect-upstream.ts';
 import { lingeringEnd } from './linger.ts';
 import type { Accepted } from './listener.ts';
 import { canonicalIp } from './private-address.ts';
-import type { Session } from './session.ts';
-import { Tunnel } from './tunnel.ts';
+import type { ProxySession } from './proxy-session.ts';
+import { Tunnel } from './proxy-tunnel.ts';
 import type { AssociationGate } from './udp/association-gate.ts';
 import type { AssociationServices } from './udp/association-options.ts';
 import { UdpAssociation } from './udp/udp-association.ts';
@@ -26,7 +26,7 @@ export interface UdpServices extends Omit<AssociationServices, 'logRefusal'> {
 }
 
 interface Client {
-  session: Session;
+  session: ProxySession;
   sessionTags: string[];
 }
 
@@ -48,7 +48,7 @@ export class Socks5Endpoint {
   async #take(accepted: Accepted): Promise<void> {
     const { admission, limits, logger } = this.#services;
     const { stream, raw } = accepted;
-    const log = ({ refusal, detail }: Refused) => logger.info({ reason: refusal, endpoint: 'socks5' }, detail);
+    const log = ({ refusal, detail }: NotAdmitted) => logger.info({ reason: refusal, endpoint: 'socks5' }, detail);
     const terminalIp = canonicalIp(raw.remoteAddress ?? '') ?? '';
     const request = await acceptSocks5<Client>(stream, ({ user, password }) => {
       const { proof, sessionTags } = splitSocks5Password(password);
@@ -59,7 +59,7 @@ export class Socks5Endpoint {
     });
     accepted.admitted();
     if (request === null) return lingeringEnd(accepted);
-    const refuse = (refusal: Refused) => {
+    const refuse = (refusal: NotAdmitted) => {
       log(refusal);
       if (stream.writable) stream.write(socks5Reply(REPLIES[refusal.refusal] ?? 'not_allowed'));
       lingeringEnd(accepted);
@@ -73,7 +73,7 @@ export class Socks5Endpoint {
     if (raw.destroyed || admitted.destination === null) return;
     const tunnel = new Tunnel(accepted, admitted, this.#services);
     try {
-      const upstream = await dial(admitted.destination, limits.dialMs);
+      const upstream = await dial(admitted.destination, limits.connectTimeoutMs);
       await tunnel.open(upstream, socks5Reply('succeeded'), Buffer.alloc(0));
     } catch (error) {
       refuse(refused('upstream_failed', (error as Error).message));
@@ -87,7 +87,7 @@ export class Socks5Endpoint {
       from,
       log,
       refuse,
-    }: { from: Socks5Destination; log: (refusal: Refused) => void; refuse: (refusal: Refused) => void },
+    }: { from: Socks5Destination; log: (refusal: NotAdmitted) => void; refuse: (refusal: NotAdmitted) => void },
   ): Promise<void> {
     const terminalIp = canonicalIp(accepted.raw.remoteAddress ?? '') ?? '';
     const { gate, advertisedIp, ...services } = this.#udp;

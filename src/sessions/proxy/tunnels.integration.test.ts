@@ -31,7 +31,7 @@ beforeAll(async () => {
         { host: 'gone.example', ports },
       ],
     },
-    more: { limits: { connectionsPerSession: 3, dialMs: 500 } },
+    more: { limits: { connectionsPerSession: 3, connectTimeoutMs: 500 } },
     resolve: async (host) => {
       if (host === 'slow.chat.example') return new Promise(() => {});
       const addresses = names.get(host);

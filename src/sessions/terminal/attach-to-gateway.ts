@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { type DatagramDial, gatewayDatagrams } from './datagrams.ts';
-import { type Dial, socksDial } from './dial.ts';
+import { type Dial, socksDial } from './terminal-dial.ts';
 
 const bearerSchema = z.object({
   bearerId: z.string().min(1),

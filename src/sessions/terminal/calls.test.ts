@@ -5,9 +5,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CallHost } from '../../development/call-host.ts';
 import { acceptSocks5, socks5Reply } from '../../platform/network/socks5.ts';
 import { parseSocks5Datagram, socks5Datagram } from '../../platform/network/socks5-datagram.ts';
-import { directDial } from './dial.ts';
 import { ScriptedNetwork } from './terminal.fixture.ts';
 import { Terminal } from './terminal.ts';
+import { directDial } from './terminal-dial.ts';
 import type { TerminalEvent } from './terminal-event.ts';
 
 let network: ScriptedNetwork;

@@ -6,12 +6,12 @@ import { TAG_ACCEPTED } from '../protocol/tag-datagram.ts';
 import { associate } from './associate.ts';
 import { type Attempt, takeBestWay } from './best-way.ts';
 import type { DatagramDial, DatagramPath } from './datagrams.ts';
-import { type Destination, type Dial, DialError, type Dialled } from './dial.ts';
 import { destinationOf } from './http-exchange.ts';
 import type { OctetLedger } from './octet-ledger.ts';
 import type { SessionKeeper } from './session-keeper.ts';
-import type { SessionTags } from './session-tags.ts';
+import { type Dial, DialError, type Dialled, type TerminalDestination } from './terminal-dial.ts';
 import type { Delivery, TerminalEvent } from './terminal-event.ts';
+import type { TerminalSessionTags } from './terminal-session-tags.ts';
 
 type CallContent = 'voice' | 'video';
 
@@ -58,7 +58,7 @@ export interface CallsOptions {
   dial: Dial;
   datagrams: DatagramDial;
   ledger: OctetLedger;
-  sessionTags: SessionTags;
+  sessionTags: TerminalSessionTags;
   onEvent: (event: TerminalEvent) => void;
 }
 
@@ -77,8 +77,8 @@ export class Calls {
     this.#options = options;
   }
 
-  /** Sends paced datagrams for the duration. Where a session ends before, the call goes on in another one or direct. */
-  async call(to: Destination, { contentType, durationMs }: CallRequest): Promise<CallOutcome> {
+  /** Sends paced datagrams for the duration. Where a session ends before, the call continues in another one or direct. */
+  async call(to: TerminalDestination, { contentType, durationMs }: CallRequest): Promise<CallOutcome> {
     const outcome: CallOutcome = { delivery: { via: 'proxy' }, proxy: noCounts(), direct: noCounts() };
     let leftMs = durationMs;
     for (let parts = 0; parts < MAX_PARTS && leftMs > 0; parts++) {
@@ -98,7 +98,7 @@ export class Calls {
     return outcome;
   }
 
-  async #attempt(grant: SessionGrant | null, to: Destination, request: CallRequest): Promise<Attempt<Part>> {
+  async #attempt(grant: SessionGrant | null, to: TerminalDestination, request: CallRequest): Promise<Attempt<Part>> {
     const { datagrams, ledger } = this.#options;
     try {
       if (grant !== null) return await this.#through(grant, to, request);
@@ -112,7 +112,7 @@ export class Calls {
     }
   }
 
-  async #through(grant: SessionGrant, to: Destination, request: CallRequest): Promise<Attempt<Part>> {
+  async #through(grant: SessionGrant, to: TerminalDestination, request: CallRequest): Promise<Attempt<Part>> {
     const { dial, datagrams, ledger, sessionTags } = this.#options;
     const tag = await sessionTags.of(grant, request.contentType);
     const label = { sessionId: grant.sessionId, contentType: request.contentType };

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseSocks5Datagram, socks5Datagram } from '../../platform/network/socks5-datagram.ts';
 import { associate } from './associate.ts';
-import { type Destination, DialError, directDial } from './dial.ts';
+import { DialError, directDial, type TerminalDestination } from './terminal-dial.ts';
 
 const RECEIVE_BUFFER_BYTES = 1024 * 1024;
 const END_WITHIN_MS = 3000;
@@ -13,7 +13,7 @@ const END_WITHIN_MS = 3000;
 const DRAIN_MS = 50;
 
 /** How a terminal exchanges datagrams with one destination. Rejects with a DialError. */
-export type DatagramDial = (destination: Destination) => Promise<DatagramPath>;
+export type DatagramDial = (destination: TerminalDestination) => Promise<DatagramPath>;
 
 /**
  * Datagrams to and from one destination, with the octets of their payload (a gateway's header is not counted). Emits `datagram` with a
@@ -21,14 +21,18 @@ export type DatagramDial = (destination: Destination) => Promise<DatagramPath>;
  */
 export class DatagramPath extends EventEmitter<{ datagram: [Buffer]; close: []; error: [Error] }> {
   readonly #socket: UdpSocket;
-  readonly #to: Destination;
+  readonly #to: TerminalDestination;
   /** Through a gateway: its control connection, and where the datagrams are really for. */
-  readonly #gateway: { control: Socket; peer: Destination } | null;
+  readonly #gateway: { control: Socket; peer: TerminalDestination } | null;
   #uplinkOctets = 0;
   #downlinkOctets = 0;
   #isClosed = false;
 
-  constructor(socket: UdpSocket, to: Destination, gateway: { control: Socket; peer: Destination } | null = null) {
+  constructor(
+    socket: UdpSocket,
+    to: TerminalDestination,
+    gateway: { control: Socket; peer: TerminalDestination } | null = null,
+  ) {
     super();
     this.#socket = socket;
     this.#to = to;
@@ -91,7 +95,7 @@ export const directDatagrams: DatagramDial = async ({ host, port }) => {
 };
 
 /** Through a gateway's SOCKS5 (UDP ASSOCIATE), the bearer being the user. */
-export function gatewayDatagrams(gateway: Destination, bearerId: string): DatagramDial {
+export function gatewayDatagrams(gateway: TerminalDestination, bearerId: string): DatagramDial {
   return async (peer) => {
     const { socket: control } = await directDial(gateway);
     const associated = await associate(control, { user: bearerId, password: '-' });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeDelivery, describeEvent, describeMessage, describeOctets, describeStanding } from './describe.ts';
+import { describeDelivery, describeEvent, describeMessage, describeOctets, describeStatus } from './describe.ts';
 
 const HOSTILE = 'x\u001b[2J\r\nbob: pay me';
 const ESCAPED = 'x\\u{1b}[2J\\u{d}\\u{a}bob: pay me';
@@ -12,8 +12,8 @@ test('what a peer sends is one line without control characters: account, text an
   );
 });
 
-test('what a dispatch server or proxy sends is escaped, in events, deliveries and the standing', () => {
-  const standing = { sponsoredOctetsCap: 0, usedSponsoredOctets: 0, remainingOctets: 0 };
+test('what a dispatch server or proxy sends is escaped, in events, deliveries and the status', () => {
+  const status = { sponsoredOctetsCap: 0, usedSponsoredOctets: 0, remainingOctets: 0 };
   for (const text of [
     describeEvent({ type: 'refused', reason: HOSTILE, message: HOSTILE }),
     describeEvent({ type: 'session', sessionId: '1', proxyId: HOSTILE, sponsoredOctetsCap: 1, remainingOctets: 1 }),
@@ -22,8 +22,8 @@ test('what a dispatch server or proxy sends is escaped, in events, deliveries an
     describeEvent({ type: 'renewal_refused', reason: HOSTILE, message: HOSTILE }),
     describeDelivery({ via: 'direct', reason: HOSTILE }),
     describeDelivery({ via: null, reason: HOSTILE }),
-    describeStanding({ ...standing, proxyId: HOSTILE, reason: null }),
-    describeStanding({ ...standing, proxyId: null, reason: HOSTILE }),
+    describeStatus({ ...status, proxyId: HOSTILE, reason: null }),
+    describeStatus({ ...status, proxyId: null, reason: HOSTILE }),
   ]) {
     expect(text).toContain(ESCAPED);
     expect(text).not.toMatch(/\p{Cc}/u);
@@ -41,9 +41,9 @@ test.each([
 });
 
 test('the remaining quota is shown in bytes, or there is no limit', () => {
-  const standing = { proxyId: 'proxy-1', reason: null, sponsoredOctetsCap: 2048, usedSponsoredOctets: 512 };
-  expect(describeStanding({ ...standing, remainingOctets: 5_242_880 })).toBe(
+  const status = { proxyId: 'proxy-1', reason: null, sponsoredOctetsCap: 2048, usedSponsoredOctets: 512 };
+  expect(describeStatus({ ...status, remainingOctets: 5_242_880 })).toBe(
     'session at proxy-1: 512 octets of 2.00 KiB (2 048 octets) used; 5.00 MiB (5 242 880 octets) left of the quota',
   );
-  expect(describeStanding({ ...standing, remainingOctets: null })).toContain('used; no limit');
+  expect(describeStatus({ ...status, remainingOctets: null })).toContain('used; no limit');
 });

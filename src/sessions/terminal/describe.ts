@@ -1,6 +1,6 @@
 import { grouped } from '../../platform/telemetry/terminal-output.ts';
 import { printable } from './printable.ts';
-import type { TerminalStanding } from './terminal.ts';
+import type { TerminalStatus } from './terminal.ts';
 import type { Delivery, ReceivedMessage, TerminalEvent } from './terminal-event.ts';
 
 const UNITS = ['KiB', 'MiB', 'GiB', 'TiB'];
@@ -22,13 +22,13 @@ function describeQuota(remainingOctets: number | null): string {
   return remainingOctets === null ? 'no limit' : `${describeOctets(remainingOctets)} left of the quota`;
 }
 
-export function describeStanding({
+export function describeStatus({
   proxyId,
   reason,
   sponsoredOctetsCap,
   usedSponsoredOctets,
   remainingOctets,
-}: TerminalStanding): string {
+}: TerminalStatus): string {
   if (proxyId === null) return `no session: ${printable(reason ?? 'none was asked for')}`;
   const used = `${describeOctets(usedSponsoredOctets)} of ${describeOctets(sponsoredOctetsCap)} used`;
   return `session at ${printable(proxyId)}: ${used}; ${describeQuota(remainingOctets)}`;

@@ -2,7 +2,7 @@ import { type IncomingHttpHeaders, type IncomingMessage, type RequestOptions, re
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as secure } from 'node:tls';
-import { type Destination, DialError } from './dial.ts';
+import { DialError, type TerminalDestination } from './terminal-dial.ts';
 
 export interface HttpAsk {
   method: string;
@@ -50,7 +50,7 @@ async function bodyOf(response: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-export function destinationOf(url: URL): Destination {
+export function destinationOf(url: URL): TerminalDestination {
   const port = url.port === '' ? (isSecured(url) ? 443 : 80) : Number(url.port);
   return { host: url.hostname.replace(/^\[|\]$/g, ''), port };
 }

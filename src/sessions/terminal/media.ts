@@ -1,22 +1,22 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { ContentType } from '../protocol/content-octets.ts';
+import type { SessionContentType } from '../protocol/content-octets.ts';
 import type { SessionGrant } from '../protocol/dispatch-messages.ts';
 import { SESSION_TAG_HEADER } from '../protocol/session-tag.ts';
 import { type Attempt, takeBestWay } from './best-way.ts';
-import { type Destination, type Dial, DialError, type Dialled } from './dial.ts';
 import { destinationOf, exchange, type HttpAnswer, type HttpAsk, securedAs } from './http-exchange.ts';
 import type { OctetLedger } from './octet-ledger.ts';
 import type { SessionKeeper } from './session-keeper.ts';
-import type { SessionTags } from './session-tags.ts';
+import { type Dial, DialError, type Dialled, type TerminalDestination } from './terminal-dial.ts';
 import type { Delivery, TerminalEvent } from './terminal-event.ts';
+import type { TerminalSessionTags } from './terminal-session-tags.ts';
 
 export interface MediaOptions {
   keeper: SessionKeeper;
   dial: Dial;
   ledger: OctetLedger;
-  sessionTags: SessionTags;
+  sessionTags: TerminalSessionTags;
   onEvent: (event: TerminalEvent) => void;
 }
 
@@ -34,7 +34,7 @@ export class Media {
     this.#options = options;
   }
 
-  async exchange(ask: HttpAsk, contentType: ContentType): Promise<MediaAnswer> {
+  async exchange(ask: HttpAsk, contentType: SessionContentType): Promise<MediaAnswer> {
     const { keeper, onEvent } = this.#options;
     const travelled = await takeBestWay(keeper, (grant) => this.#attempt(grant, ask, contentType));
     keeper.noteUsage();
@@ -44,7 +44,11 @@ export class Media {
     return { delivery, answer };
   }
 
-  async #attempt(grant: SessionGrant | null, ask: HttpAsk, contentType: ContentType): Promise<Attempt<HttpAnswer>> {
+  async #attempt(
+    grant: SessionGrant | null,
+    ask: HttpAsk,
+    contentType: SessionContentType,
+  ): Promise<Attempt<HttpAnswer>> {
     try {
       const opened =
         grant === null
@@ -58,12 +62,12 @@ export class Media {
     }
   }
 
-  async #direct(url: URL, contentType: ContentType): Promise<Duplex> {
+  async #direct(url: URL, contentType: SessionContentType): Promise<Duplex> {
     const { dial, ledger } = this.#options;
     return ledger.track('direct', await dial(destinationOf(url)), { sessionId: null, contentType }).socket;
   }
 
-  async #tunnel(grant: SessionGrant, url: URL, contentType: ContentType) {
+  async #tunnel(grant: SessionGrant, url: URL, contentType: SessionContentType) {
     const { dial, ledger, sessionTags } = this.#options;
     const sessionTag = await sessionTags.of(grant, contentType);
     const dialled = await dial(destinationOf(new URL(grant.proxy.endpoints.connect)));
@@ -80,7 +84,7 @@ type TunnelOpening = { stream: Duplex } | { refusal: string };
 function openTunnel(
   { token, proxy }: SessionGrant,
   dialled: Dialled,
-  to: Destination,
+  to: TerminalDestination,
   sessionTag: string | null = null,
 ): Promise<TunnelOpening> {
   const stream = securedAs(new URL(proxy.endpoints.connect), dialled.socket);

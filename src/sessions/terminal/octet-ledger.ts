@@ -1,5 +1,5 @@
-import type { ContentOctets, ContentType } from '../protocol/content-octets.ts';
-import type { Dialled } from './dial.ts';
+import type { ContentOctets, SessionContentType } from '../protocol/content-octets.ts';
+import type { Dialled } from './terminal-dial.ts';
 
 /** A connection or a path of datagrams that counts its octets. */
 export interface Counted {
@@ -24,7 +24,7 @@ export type PathKind = 'control' | 'proxy' | 'direct';
 /** What a connection carries, and by which session; null: by none, at the subscriber's cost. */
 export interface SessionLabel {
   sessionId: string | null;
-  contentType: ContentType;
+  contentType: SessionContentType;
 }
 
 /** Octets that passed since the last count of their connection. */
@@ -49,7 +49,7 @@ export class OctetLedger {
   readonly #open = new Set<Entry>();
   readonly #closed: Record<PathKind, PathOctets> = { control: none(), proxy: none(), direct: none() };
   /** By session and content type, of the connections that are closed. */
-  readonly #sessions = new Map<string, Map<ContentType, PathOctets>>();
+  readonly #sessions = new Map<string, Map<SessionContentType, PathOctets>>();
   readonly #onUse: (use: OctetUse) => void;
 
   /** `onUse` gets every octet once: when its connection closes, or at `countOpen`. */
@@ -86,7 +86,7 @@ export class OctetLedger {
   }
 
   /** Of one content type, over all sessions. */
-  contentTotals(contentType: ContentType): PathOctets {
+  contentTotals(contentType: SessionContentType): PathOctets {
     const totals = none();
     for (const session of this.#sessions.values()) add(totals, session.get(contentType) ?? none());
     for (const { counted, label } of this.#open)
@@ -125,8 +125,8 @@ export class OctetLedger {
     this.#onUse({ kind, label, uplinkOctets, downlinkOctets });
   }
 
-  #sessionOctets(sessionId: string, contentType: ContentType): PathOctets {
-    const session = this.#sessions.get(sessionId) ?? new Map<ContentType, PathOctets>();
+  #sessionOctets(sessionId: string, contentType: SessionContentType): PathOctets {
+    const session = this.#sessions.get(sessionId) ?? new Map<SessionContentType, PathOctets>();
     this.#sessions.set(sessionId, session);
     const octets = session.get(contentType) ?? none();
     session.set(contentType, octets);

@@ -1,15 +1,15 @@
-import type { ContentType } from '../protocol/content-octets.ts';
+import type { SessionContentType } from '../protocol/content-octets.ts';
 import type { SessionGrant } from '../protocol/dispatch-messages.ts';
 import { messageMac, type RelayMessage, type RelayNotice } from '../protocol/relay-message.ts';
 import { SESSION_TAG_HEADER } from '../protocol/session-tag.ts';
 import { type Attempt, takeBestWay } from './best-way.ts';
-import { type Dial, DialError } from './dial.ts';
 import { destinationOf } from './http-exchange.ts';
 import type { OctetLedger } from './octet-ledger.ts';
-import { RelayConnection } from './relay-connection.ts';
 import type { SessionKeeper } from './session-keeper.ts';
-import type { SessionTags } from './session-tags.ts';
+import { type Dial, DialError } from './terminal-dial.ts';
 import type { Delivery, ReceivedMessage, TerminalEvent } from './terminal-event.ts';
+import { TerminalRelayConnection } from './terminal-relay-connection.ts';
+import type { TerminalSessionTags } from './terminal-session-tags.ts';
 
 /** After a connection was lost. */
 const LISTEN_AGAIN_AFTER_MS = 500;
@@ -27,7 +27,7 @@ export interface RelaysOptions {
   keeper: SessionKeeper;
   dial: Dial;
   ledger: OctetLedger;
-  sessionTags: SessionTags;
+  sessionTags: TerminalSessionTags;
   applicationAccount: string;
   directRelayUrl: string;
   onMessage: (message: ReceivedMessage) => void;
@@ -37,7 +37,7 @@ export interface RelaysOptions {
 }
 
 interface HeldConnection {
-  connection: RelayConnection;
+  connection: TerminalRelayConnection;
   /** Null: straight to the application. */
   sessionId: string | null;
 }
@@ -45,9 +45,9 @@ interface HeldConnection {
 /** The terminal's connections for messages: one for each content type, by the session or past it. */
 export class Relays {
   readonly #options: RelaysOptions;
-  readonly #held = new Map<ContentType, HeldConnection>();
+  readonly #held = new Map<SessionContentType, HeldConnection>();
   /** By content type: when it is listened to again. */
-  readonly #listening = new Map<ContentType, NodeJS.Timeout | undefined>();
+  readonly #listening = new Map<SessionContentType, NodeJS.Timeout | undefined>();
   #turn: Promise<unknown> = Promise.resolve();
   #isClosed = false;
   /** An idle prompt was not answered: nothing is listened to until the terminal sends again. */
@@ -58,7 +58,7 @@ export class Relays {
   }
 
   /** Holds a connection of the content type from now on, whatever happens to it. */
-  async listen(contentType: ContentType): Promise<void> {
+  async listen(contentType: SessionContentType): Promise<void> {
     this.#listening.set(contentType, undefined);
     await this.#inTurn(async () => {
       if (this.#isClosed) return;
@@ -76,7 +76,7 @@ export class Relays {
   }
 
   /** One at a time: a session's messages have to arrive in their order, whichever connection they are on. */
-  send(contentType: ContentType, message: OutgoingMessage): Promise<Delivery> {
+  send(contentType: SessionContentType, message: OutgoingMessage): Promise<Delivery> {
     this.comeBack();
     return this.#inTurn(async () => {
       const { keeper } = this.#options;
@@ -111,7 +111,7 @@ export class Relays {
   }
 
   async #attempt(
-    contentType: ContentType,
+    contentType: SessionContentType,
     grant: SessionGrant | null,
     message: OutgoingMessage,
   ): Promise<Attempt<null>> {
@@ -121,7 +121,7 @@ export class Relays {
     return sent === 'accepted' ? { done: null } : sent;
   }
 
-  #composed(contentType: ContentType, grant: SessionGrant | null, message: OutgoingMessage): RelayMessage {
+  #composed(contentType: SessionContentType, grant: SessionGrant | null, message: OutgoingMessage): RelayMessage {
     const { keeper, applicationAccount } = this.#options;
     const { payload, ...header } = message;
     if (grant === null) return { header: { ...header, sequence: 0, from: applicationAccount }, payload };
@@ -132,9 +132,9 @@ export class Relays {
 
   /** The connection that there is, when it is of this way; else another one. */
   async #connection(
-    contentType: ContentType,
+    contentType: SessionContentType,
     grant: SessionGrant | null,
-  ): Promise<{ connection: RelayConnection } | { refusal: string }> {
+  ): Promise<{ connection: TerminalRelayConnection } | { refusal: string }> {
     const held = this.#held.get(contentType);
     const sessionId = grant?.sessionId ?? null;
     if (held?.connection.isOpen && held.sessionId === sessionId) return held;
@@ -150,13 +150,13 @@ export class Relays {
     }
   }
 
-  async #openThrough(contentType: ContentType, grant: SessionGrant) {
+  async #openThrough(contentType: SessionContentType, grant: SessionGrant) {
     const { dial, ledger, sessionTags } = this.#options;
     const { sessionId, token, proxy } = grant;
     const sessionTag = await sessionTags.of(grant, contentType);
     const url = new URL(`/v1/relay/${contentType}`, proxy.endpoints.relay);
     const dialled = ledger.track('proxy', await dial(destinationOf(url)), { sessionId, contentType });
-    const opened = await RelayConnection.open({
+    const opened = await TerminalRelayConnection.open({
       url,
       dialled,
       headers: {
@@ -170,16 +170,16 @@ export class Relays {
     return opened;
   }
 
-  async #openDirect(contentType: ContentType) {
+  async #openDirect(contentType: SessionContentType) {
     const { dial, ledger, directRelayUrl, applicationAccount } = this.#options;
     const url = new URL(directRelayUrl);
     url.searchParams.set('account', applicationAccount);
     url.searchParams.set('contentType', contentType);
     const dialled = ledger.track('direct', await dial(destinationOf(url)), { sessionId: null, contentType });
-    return RelayConnection.open({ url, dialled, isAcknowledged: false, ...this.#handlers(contentType, null) });
+    return TerminalRelayConnection.open({ url, dialled, isAcknowledged: false, ...this.#handlers(contentType, null) });
   }
 
-  #handlers(contentType: ContentType, sessionId: string | null) {
+  #handlers(contentType: SessionContentType, sessionId: string | null) {
     const { onMessage } = this.#options;
     return {
       onMessage: ({ header, payload }: RelayMessage) => {
@@ -193,7 +193,7 @@ export class Relays {
     };
   }
 
-  #heed(contentType: ContentType, sessionId: string | null, notice: RelayNotice): void {
+  #heed(contentType: SessionContentType, sessionId: string | null, notice: RelayNotice): void {
     const { keeper, onEvent, isStillHere } = this.#options;
     if (notice.type === 'quota' && sessionId !== null) {
       keeper.noteQuota(sessionId, notice);
@@ -207,21 +207,21 @@ export class Relays {
     }
   }
 
-  #lost(contentType: ContentType, sessionId: string | null, reason: string): void {
+  #lost(contentType: SessionContentType, sessionId: string | null, reason: string): void {
     const { grant } = this.#options.keeper;
     if (grant !== null && grant.sessionId === sessionId) this.#options.keeper.forget(grant, reason);
     if (this.#isAway && reason === 'idle') return;
     if (this.#listening.has(contentType)) this.#listenAgain(contentType, LISTEN_AGAIN_AFTER_MS);
   }
 
-  #listenAgain(contentType: ContentType, afterMs: number): void {
+  #listenAgain(contentType: SessionContentType, afterMs: number): void {
     clearTimeout(this.#listening.get(contentType));
     if (this.#isClosed) return;
     const timer = setTimeout(() => void this.listen(contentType), afterMs);
     this.#listening.set(contentType, timer.unref());
   }
 
-  #wentDirect(contentType: ContentType, reason: string): void {
+  #wentDirect(contentType: SessionContentType, reason: string): void {
     this.#options.onEvent({ type: 'direct', contentType, reason });
   }
 }

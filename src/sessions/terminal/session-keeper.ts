@@ -1,6 +1,6 @@
 import { type ContentOctets, sponsoredOctetsOf } from '../protocol/content-octets.ts';
 import type { SessionGrant, SessionRequest } from '../protocol/dispatch-messages.ts';
-import type { DispatchClient, GrantOutcome } from './dispatch-client.ts';
+import type { GrantOutcome, TerminalDispatchClient } from './terminal-dispatch-client.ts';
 import type { TerminalEvent } from './terminal-event.ts';
 
 /** A session is renewed when so much of its token's life or of its cap is used. */
@@ -11,7 +11,7 @@ const RENEW_AGAIN_AFTER_MS = 2000;
 export type Way = { grant: SessionGrant } | { grant: null; reason: string };
 
 export interface SessionKeeperOptions {
-  client: DispatchClient;
+  client: TerminalDispatchClient;
   request: () => Promise<SessionRequest>;
   /** So long after a refusal the dispatch server is asked again. */
   askAgainAfterMs: number;
@@ -87,7 +87,7 @@ export class SessionKeeper {
     this.#refuse(reason, this.#options.askAgainAfterMs);
   }
 
-  /** Octets have passed: holds what the terminal has counted against the session's cap. */
+  /** Octets have passed: compares what the terminal has counted with the session's cap. */
   noteUsage(): void {
     const grant = this.#grant;
     if (grant === null) return;

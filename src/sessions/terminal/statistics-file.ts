@@ -1,7 +1,7 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { CONTENT_TYPES } from '../protocol/content-octets.ts';
+import { SESSION_CONTENT_TYPES } from '../protocol/content-octets.ts';
 import type { StatisticsRow } from './usage-statistics.ts';
 
 const octets = z.int().min(0);
@@ -12,7 +12,7 @@ const fileSchema = z.strictObject({
       periodStartMs: z.int(),
       periodEndMs: z.int(),
       applicationId: z.string(),
-      contentType: z.enum([...CONTENT_TYPES, 'control']),
+      contentType: z.enum([...SESSION_CONTENT_TYPES, 'control']),
       sponsoredOctets: octets,
       subscriberOctets: octets,
     }),

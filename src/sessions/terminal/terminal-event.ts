@@ -1,4 +1,4 @@
-import type { ContentType } from '../protocol/content-octets.ts';
+import type { SessionContentType } from '../protocol/content-octets.ts';
 
 interface Terms {
   sponsoredOctetsCap: number;
@@ -16,14 +16,14 @@ export type TerminalEvent =
   | ({ type: 'quota'; usedSponsoredOctets: number } & Terms)
   | { type: 'session_lost'; reason: string }
   /** This went past the proxies. */
-  | { type: 'direct'; contentType: ContentType; reason: string }
+  | { type: 'direct'; contentType: SessionContentType; reason: string }
   | { type: 'idle_prompt'; closesInMs: number; isAnswered: boolean };
 
 /** What became of a message or a file: the way that it went, or why it went none. */
 export type Delivery = { via: 'proxy' } | { via: 'direct'; reason: string } | { via: null; reason: string };
 
 export interface ReceivedMessage {
-  contentType: ContentType;
+  contentType: SessionContentType;
   messageId: string;
   from: string;
   name?: string;

@@ -2,10 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { MediaHost } from '../../development/media-host.ts';
 import { MessageHub } from '../../development/message-hub.ts';
-import type { ContentType } from '../protocol/content-octets.ts';
-import { directDial } from './dial.ts';
+import type { SessionContentType } from '../protocol/content-octets.ts';
 import { ScriptedNetwork } from './terminal.fixture.ts';
 import { Terminal, type TerminalOptions } from './terminal.ts';
+import { directDial } from './terminal-dial.ts';
 import type { ReceivedMessage, TerminalEvent } from './terminal-event.ts';
 
 let network: ScriptedNetwork;
@@ -53,7 +53,7 @@ async function until(isTrue: () => boolean): Promise<void> {
 
 const REFUSED = { reason: 'quota_exhausted', message: 'nothing is left' } as const;
 
-test.each<[ContentType, string | undefined]>([
+test.each<[SessionContentType, string | undefined]>([
   ['text', undefined],
   ['voice', undefined],
   ['image', 'cat.jpg'],
@@ -140,7 +140,7 @@ test('refused by the dispatch server it goes direct, says why, and asks again la
   expect(await terminal.sendText('bob', 'hello')).toEqual({ via: 'direct', reason: 'quota_exhausted' });
   await until(() => bob.messages.length === 1);
   expect(bob.messages[0]).toMatchObject({ from: 'alice', payload: Buffer.from('hello') });
-  expect(terminal.standing).toMatchObject({ proxyId: null, reason: 'quota_exhausted', remainingOctets: 0 });
+  expect(terminal.status).toMatchObject({ proxyId: null, reason: 'quota_exhausted', remainingOctets: 0 });
   expect(events).toContainEqual({ type: 'refused', ...REFUSED });
   expect(events).toContainEqual({ type: 'direct', contentType: 'text', reason: 'quota_exhausted' });
   expect(terminal.octets().direct.uplinkOctets).toBeGreaterThan(0);
@@ -195,7 +195,7 @@ test('it renews when the cap gets near, by its own count', async () => {
   expect(network.renewed).toHaveLength(0);
   await terminal.send('image', 'bob', Buffer.alloc(9000));
   await until(() => events.some(({ type }) => type === 'renewed'));
-  expect(terminal.standing.sponsoredOctetsCap).toBe(1_000_000);
+  expect(terminal.status.sponsoredOctetsCap).toBe(1_000_000);
 });
 
 test('a renewal that is refused leaves the session', async () => {
@@ -211,11 +211,11 @@ test('it shows the quota, and answers the idle prompt as it is told', async () =
   let isHere = true;
   const { terminal, events } = makeTerminal({ isStillHere: () => isHere });
   await terminal.start(['text']);
-  expect(terminal.standing).toMatchObject({ proxyId: 'proxy-1', remainingOctets: 5_000_000 });
+  expect(terminal.status).toMatchObject({ proxyId: 'proxy-1', remainingOctets: 5_000_000 });
   const quota = { sponsoredOctetsCap: 1_000_000, usedSponsoredOctets: 700, remainingOctets: 4_000_000 };
   network.tell({ type: 'quota', ...quota });
-  await until(() => terminal.standing.remainingOctets === 4_000_000);
-  expect(terminal.standing.usedSponsoredOctets).toBe(700);
+  await until(() => terminal.status.remainingOctets === 4_000_000);
+  expect(terminal.status.usedSponsoredOctets).toBe(700);
   network.tell({ type: 'idle_prompt', closesInMs: 1000 });
   await until(() => network.stillHere.length === 1);
   expect(network.stillHere).toEqual([{ type: 'still_here' }]);

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ContentType } from '../protocol/content-octets.ts';
+import type { SessionContentType } from '../protocol/content-octets.ts';
 import type { SessionRequest } from '../protocol/dispatch-messages.ts';
 import { type CallOutcome, type CallRequest, Calls } from './calls.ts';
 import { type DatagramDial, directDatagrams } from './datagrams.ts';
-import type { Destination, Dial } from './dial.ts';
-import { DispatchClient } from './dispatch-client.ts';
 import { Media, type MediaAnswer } from './media.ts';
 import { OctetLedger, type PathKind, type PathOctets } from './octet-ledger.ts';
 import { Relays } from './relays.ts';
 import { SessionKeeper } from './session-keeper.ts';
-import { SessionTags } from './session-tags.ts';
+import type { Dial, TerminalDestination } from './terminal-dial.ts';
+import { TerminalDispatchClient } from './terminal-dispatch-client.ts';
 import type { Delivery, ReceivedMessage, TerminalEvent } from './terminal-event.ts';
+import { TerminalSessionTags } from './terminal-session-tags.ts';
 import { type StatisticsOptions, type StatisticsRow, UsageStatistics } from './usage-statistics.ts';
 
 const ASK_AGAIN_AFTER_MS = 30_000;
@@ -44,7 +44,7 @@ export interface TerminalOptions {
   askAgainAfterMs?: number;
 }
 
-export interface TerminalStanding {
+export interface TerminalStatus {
   /** Null while there is no session. */
   proxyId: string | null;
   /** Why there is none. */
@@ -54,7 +54,7 @@ export interface TerminalStanding {
   remainingOctets: number | null;
 }
 
-/** A terminal of one application: its traffic is the sponsor's while there is a session, and goes on without. */
+/** A terminal of one application: its traffic is the sponsor's while there is a session, and continues without. */
 export class Terminal {
   readonly #ledger: OctetLedger;
   readonly #statistics: UsageStatistics;
@@ -73,7 +73,7 @@ export class Terminal {
     // An octet is of the period in which it is counted.
     this.#counting = setInterval(() => ledger.countOpen(), COUNT_INTERVAL_MS).unref();
     this.#keeper = new SessionKeeper({
-      client: new DispatchClient(options.dispatchUrl, dial, ledger),
+      client: new TerminalDispatchClient(options.dispatchUrl, dial, ledger),
       request: () => sessionRequest(options),
       askAgainAfterMs: options.askAgainAfterMs ?? ASK_AGAIN_AFTER_MS,
       nowMs: Date.now,
@@ -84,7 +84,7 @@ export class Terminal {
         statistics.noteGrant(grant);
       },
     });
-    const sessionTags = new SessionTags({ dial, ledger, nowMs: Date.now });
+    const sessionTags = new TerminalSessionTags({ dial, ledger, nowMs: Date.now });
     const shared = { keeper: this.#keeper, dial, ledger, sessionTags, onEvent };
     const { applicationAccount, directRelayUrl } = options;
     this.#relays = new Relays({
@@ -98,7 +98,7 @@ export class Terminal {
     this.#calls = new Calls({ ...shared, datagrams: options.datagrams ?? directDatagrams });
   }
 
-  get standing(): TerminalStanding {
+  get status(): TerminalStatus {
     const { grant, reason, usedSponsoredOctets, remainingOctets } = this.#keeper;
     return {
       proxyId: grant?.proxy.proxyId ?? null,
@@ -121,18 +121,18 @@ export class Terminal {
   }
 
   /** Octets of one content type on its connections and calls through proxies, over all sessions until now. */
-  octetsOf(contentType: ContentType): PathOctets {
+  octetsOf(contentType: SessionContentType): PathOctets {
     return this.#ledger.contentTotals(contentType);
   }
 
   /** Asks for a session, and holds a connection of each content type for what others send. */
-  async start(listenTo: readonly ContentType[]): Promise<void> {
+  async start(listenTo: readonly SessionContentType[]): Promise<void> {
     await this.#keeper.way();
     for (const contentType of listenTo) await this.#relays.listen(contentType);
   }
 
   /** One message after the other. */
-  send(contentType: ContentType, to: string, payload: Uint8Array, name?: string): Promise<Delivery> {
+  send(contentType: SessionContentType, to: string, payload: Uint8Array, name?: string): Promise<Delivery> {
     const message = { messageId: randomUUID(), to, payload, ...(name !== undefined && { name }) };
     return this.#relays.send(contentType, message);
   }
@@ -142,18 +142,18 @@ export class Terminal {
   }
 
   /** Through a tunnel to the application's media host. `contentType` is what is shown: what it is, the proxy knows. */
-  upload(url: URL, contentType: ContentType, body: Uint8Array): Promise<MediaAnswer> {
+  upload(url: URL, contentType: SessionContentType, body: Uint8Array): Promise<MediaAnswer> {
     this.#relays.comeBack();
     return this.#media.exchange({ method: 'PUT', url, body }, contentType);
   }
 
-  download(url: URL, contentType: ContentType): Promise<MediaAnswer> {
+  download(url: URL, contentType: SessionContentType): Promise<MediaAnswer> {
     this.#relays.comeBack();
     return this.#media.exchange({ method: 'GET', url }, contentType);
   }
 
   /** A call over UDP to the application's media host: paced datagrams for its duration, each answer counted. */
-  call(to: Destination, request: CallRequest): Promise<CallOutcome> {
+  call(to: TerminalDestination, request: CallRequest): Promise<CallOutcome> {
     return this.#calls.call(to, request);
   }
 

@@ -1,5 +1,5 @@
 import { DateTime } from 'luxon';
-import type { ContentShares, ContentType } from '../protocol/content-octets.ts';
+import type { ContentShares, SessionContentType } from '../protocol/content-octets.ts';
 import type { SessionGrant } from '../protocol/dispatch-messages.ts';
 import type { OctetUse } from './octet-ledger.ts';
 
@@ -24,7 +24,7 @@ export interface StatisticsRow {
   periodStartMs: number;
   periodEndMs: number;
   applicationId: string;
-  contentType: ContentType | 'control';
+  contentType: SessionContentType | 'control';
   sponsoredOctets: number;
   subscriberOctets: number;
 }
@@ -35,7 +35,7 @@ interface SessionUse {
   /** Sponsored until now. */
   sponsoredOctets: number;
   /** Of each content type: what of a sponsored octet is left over, basis points. */
-  carries: Map<ContentType, bigint>;
+  carries: Map<SessionContentType, bigint>;
 }
 
 /**
@@ -109,7 +109,7 @@ export function periodOf(
   return { periodStartMs: start.toMillis(), periodEndMs: start.plus({ [period]: 1 }).toMillis() };
 }
 
-function takeSponsored(session: SessionUse, contentType: ContentType, octets: number): number {
+function takeSponsored(session: SessionUse, contentType: SessionContentType, octets: number): number {
   const share = BigInt(session.shares[contentType] ?? 0);
   const basisPoints = BigInt(octets) * share + (session.carries.get(contentType) ?? 0n);
   session.carries.set(contentType, basisPoints % BASIS_POINTS);

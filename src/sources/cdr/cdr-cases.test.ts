@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { packagePath } from '../../platform/package-paths.ts';
 import { readRecord } from '../../rating/pipeline.ts';
-import { Subscribers } from '../addresses/subscribers.ts';
+import { Subscribers } from '../addresses/imsi-subscribers.ts';
 import { decodeMadeValue } from '../files/made-value.ts';
 import { volumeFields } from './cdr-fields.ts';
 import { cdrFlowRecords, openCdrFile } from './cdr-file.ts';

@@ -42,7 +42,7 @@ export function nodeOfCdrs(name: string | undefined): string | undefined {
   return name === undefined ? undefined : name + CDR_NODE_SUFFIX;
 }
 
-/** A container has no remote address: the unspecified one (RFC 4291, 2.5.2) takes its place, and is in no prefix. */
+/** A container has no remote address: the unspecified one (RFC 4291, 2.5.2) is written instead, and is in no prefix. */
 export const NO_ADDRESS = '::';
 export const NO_REMOTE = { terminalPort: 0, remoteIp: NO_ADDRESS, remotePort: 0, protocol: 0 };
 

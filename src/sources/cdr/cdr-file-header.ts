@@ -5,7 +5,7 @@ import { grouped } from '../../platform/telemetry/terminal-output.ts';
 export interface CdrFileHeader {
   /** As the header says; null where its writer has not filled it in. */
   fileOctets: number | null;
-  headerOctets: number;
+  headerBytes: number;
   /** Such as 15; the lowest and the highest of the CDRs. */
   releases: { low: number; high: number };
   /** As the header says; null where its writer has not filled it in. */
@@ -61,21 +61,21 @@ export function headerLength(octets: Buffer): number {
 
 /** Reads a header of that length. Throws a CdrFileError that names the octets that contradict it. */
 export function parseFileHeader(octets: Buffer): CdrFileHeader {
-  const headerOctets = octets.length;
+  const headerBytes = octets.length;
   const filterEnd = FIXED_OCTETS + octets.readUInt16BE(48);
-  if (filterEnd > headerOctets) {
+  if (filterEnd > headerBytes) {
     throw new CdrFileError(
-      `octets 49 and 50 say a routeing filter that ends at ${filterEnd}, past the header's ${headerOctets} octets`,
+      `octets 49 and 50 say a routeing filter that ends at ${filterEnd}, past the header's ${headerBytes} octets`,
     );
   }
   const fileOctets = known(octets.readUInt32BE(0));
-  if (fileOctets !== null && fileOctets < headerOctets) {
-    throw new CdrFileError(`octets 1 to 4 say a file of ${fileOctets} octets, less than its header's ${headerOctets}`);
+  if (fileOctets !== null && fileOctets < headerBytes) {
+    throw new CdrFileError(`octets 1 to 4 say a file of ${fileOctets} octets, less than its header's ${headerBytes}`);
   }
   const closure = octets[26];
   return {
     fileOctets,
-    headerOctets,
+    headerBytes,
     releases: releasesOf(octets),
     cdrs: octets.readUInt32BE(18) === UNKNOWN ? null : octets.readUInt32BE(18),
     fileSequenceNumber: octets.readUInt32BE(22),

@@ -68,7 +68,7 @@ describe('a file that another encoder wrote', () => {
   test('its header', async () => {
     expect((await recordsOf(file)).header).toMatchObject({
       fileOctets: file.length,
-      headerOctets: 57,
+      headerBytes: 57,
       releases: { low: 15, high: 15 },
       cdrs: starts.length,
       fileSequenceNumber: 17,

@@ -148,10 +148,10 @@ function isFillerPair(first: number | undefined, second: number | undefined): bo
 async function nextCdr(window: OctetWindow, framing: CdrFraming): Promise<Cdr> {
   const cut = { content: window.octets, isCut: true, fault: 'cut short' };
   if (!(await window.grow(CDR_HEADER_OCTETS))) return { ...cut, octets: window.octets.length };
-  const { header: headerOctets, whole: octets } = cdrSpan(window.octets, 0, framing);
+  const { header: headerBytes, whole: octets } = cdrSpan(window.octets, 0, framing);
   if (!(await window.grow(octets))) return { ...cut, octets: window.octets.length };
   const format = window.octets[3] >> 5;
-  const content = window.octets.subarray(headerOctets, octets);
+  const content = window.octets.subarray(headerBytes, octets);
   const whole = { octets, content, isCut: false };
   return format === BER ? whole : { ...whole, fault: `in ${FORMATS[format] ?? `format ${format}`}, not in BER` };
 }

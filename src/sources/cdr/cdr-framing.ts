@@ -6,7 +6,7 @@ export interface CdrFraming {
   /** Where the first CDR begins. */
   start: number;
   /** Octets of a CDR header; null: 4, and 5 with a release extension, as TS 32.297 says. */
-  headerOctets: number | null;
+  headerBytes: number | null;
   /** Does a CDR's length count its header? */
   countsHeader: boolean;
 }
@@ -23,12 +23,12 @@ const HEADERS = [50, 51, 52, 53, 54];
  * that fits at all, else the first of the known other ways. Null where none fits.
  */
 export function findFraming(octets: Buffer, said: number): CdrFraming | null {
-  const asSaid: CdrFraming = { start: said, headerOctets: null, countsHeader: false };
+  const asSaid: CdrFraming = { start: said, headerBytes: null, countsHeader: false };
   const ways: CdrFraming[] = [];
   const starts = [said, ...[said - 2, said - 1, said + 1, said + 2, ...HEADERS].filter((start) => start >= 50)];
   for (const start of starts) {
     for (const countsHeader of [false, true]) {
-      for (const headerOctets of [null, 5, 4]) ways.push({ start, headerOctets, countsHeader });
+      for (const headerBytes of [null, 5, 4]) ways.push({ start, headerBytes, countsHeader });
     }
   }
   const first = ways.find((way) => fits(octets, way.start + fillerAt(octets, way.start, way), way));
@@ -37,8 +37,8 @@ export function findFraming(octets: Buffer, said: number): CdrFraming | null {
 }
 
 /** Length of the CDR's header, and of the whole CDR. */
-export function cdrSpan(octets: Buffer, at: number, { headerOctets, countsHeader }: CdrFraming) {
-  const header = headerOctets ?? CDR_HEADER_OCTETS + (octets[at + 2] >> 5 === EXTENDED_RELEASE ? 1 : 0);
+export function cdrSpan(octets: Buffer, at: number, { headerBytes, countsHeader }: CdrFraming) {
+  const header = headerBytes ?? CDR_HEADER_OCTETS + (octets[at + 2] >> 5 === EXTENDED_RELEASE ? 1 : 0);
   const length = octets.readUInt16BE(at);
   return { header, whole: countsHeader ? Math.max(header, length) : header + length };
 }
@@ -58,10 +58,10 @@ export function fillerAt(octets: Buffer, at: number, framing: CdrFraming): numbe
 }
 
 /** The framing in words, where it is not the one that the headers say. */
-export function describeFraming({ start, headerOctets, countsHeader }: CdrFraming, said: number): string {
+export function describeFraming({ start, headerBytes, countsHeader }: CdrFraming, said: number): string {
   const parts: string[] = [];
   if (start !== said) parts.push(`CDRs from octet ${start} though the header says ${said}`);
-  if (headerOctets !== null) parts.push(`CDR headers of ${headerOctets} octets though their release says otherwise`);
+  if (headerBytes !== null) parts.push(`CDR headers of ${headerBytes} octets though their release says otherwise`);
   if (countsHeader) parts.push('CDR lengths that count their header');
   return parts.length === 0 ? '' : `, ${parts.join(', ')}`;
 }

@@ -1,5 +1,5 @@
 import type { ContentType } from '../../rating/flow-record.ts';
-import type { Subscribers } from '../addresses/subscribers.ts';
+import type { Subscribers } from '../addresses/imsi-subscribers.ts';
 
 /** What a CDR does not say and an operator knows. */
 export interface CdrMapping {

@@ -28,7 +28,7 @@ function write(name: string, content: string | Uint8Array): string {
 }
 
 function source(paths: string[], options: Partial<FileSourceOptions> = {}) {
-  return fileSource({ paths, maxRecordOctets: 1000, chunkRecords: 2, readerSchema, ...options });
+  return fileSource({ paths, maxRecordBytes: 1000, chunkRecords: 2, readerSchema, ...options });
 }
 
 /** Writes down the calls, and each record's fields or fault. */
@@ -257,7 +257,7 @@ describe('the topic', () => {
 
   test('does not hang on the limit for a record', async () => {
     const path = write('flows.ndjson', ndjson('x'.repeat(500)));
-    expect((await run([path], { maxRecordOctets: 10 })).topics).toEqual((await run([path])).topics);
+    expect((await run([path], { maxRecordBytes: 10 })).topics).toEqual((await run([path])).topics);
   });
 
   test('is another when the name or the first record is another', async () => {

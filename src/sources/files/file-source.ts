@@ -14,7 +14,7 @@ import {
   beginningOf,
   type IdentifiedFile,
   identifyFile,
-  NOTHING_BOOKED,
+  NO_BOOKED_LOGS,
   octetsOf,
   sourceChanged,
 } from './identify-files.ts';
@@ -86,7 +86,7 @@ interface FileRun {
 }
 
 async function readFiles(run: FileRun): Promise<void> {
-  const { paths, format, isFinal = true, isRewritten = false, booked = NOTHING_BOOKED } = run.options;
+  const { paths, format, isFinal = true, isRewritten = false, booked = NO_BOOKED_LOGS } = run.options;
   const files = await listFlowFiles(paths, format);
   await refuseTwins(files, isFinal);
   const identify = (file: FlowFile) => identifyFile(file, { booked, isFinal, isRewritten });

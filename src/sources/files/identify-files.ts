@@ -21,7 +21,7 @@ export interface BookedLogs {
   batchesOf(topic: string): Promise<readonly BookedLog[]>;
 }
 
-export const NOTHING_BOOKED: BookedLogs = { all: async () => [], batchesOf: async () => [] };
+export const NO_BOOKED_LOGS: BookedLogs = { all: async () => [], batchesOf: async () => [] };
 
 /** A file, and the log that its records are booked under; null for one without a whole record. */
 export interface IdentifiedFile {

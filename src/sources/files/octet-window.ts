@@ -25,18 +25,18 @@ export class OctetWindow {
   async grow(length: number): Promise<boolean> {
     if (this.#octets.length >= length) return true;
     const parts = [this.#octets];
-    let atHand = this.#octets.length;
-    while (atHand < length && !this.#ended) {
+    let available = this.#octets.length;
+    while (available < length && !this.#ended) {
       const next = await this.#input.next();
       if (next.done) {
         this.#ended = true;
       } else {
         parts.push(next.value);
-        atHand += next.value.length;
+        available += next.value.length;
       }
     }
-    this.#octets = Buffer.concat(parts, atHand);
-    return atHand >= length;
+    this.#octets = Buffer.concat(parts, available);
+    return available >= length;
   }
 
   /** Leaves the first `length` octets behind. */

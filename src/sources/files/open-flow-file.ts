@@ -18,10 +18,10 @@ import { decodeMadeValue } from './made-value.ts';
 
 export interface FlowFileOptions {
   /** A larger record is cut to this, and refused. */
-  maxRecordOctets: number;
+  maxRecordBytes: number;
   /** The flow record's own schema, that an Avro file's is resolved to. */
   readerSchema: AvroSchema;
-  /** How CDRs are mapped; absent: as they stand. */
+  /** How CDRs are mapped; absent: unchanged. */
   cdr?: CdrMapping;
   /** How flows of goflow2 become flow records. */
   goflow2?: Goflow2Mapping;
@@ -78,8 +78,8 @@ type Opener = (
 ) => Promise<FlowFileRecords>;
 
 const OPENERS: Readonly<Record<FlowFile['format'], Opener>> = {
-  ndjson: async (octets, _path, { maxRecordOctets }, ending) => ({
-    batches: readLines(octets, maxRecordOctets, ending),
+  ndjson: async (octets, _path, { maxRecordBytes }, ending) => ({
+    batches: readLines(octets, maxRecordBytes, ending),
     decode: decodeJson,
   }),
   csv: openCsv,
@@ -91,10 +91,10 @@ const OPENERS: Readonly<Record<FlowFile['format'], Opener>> = {
 async function openCsv(
   octets: AsyncIterable<Buffer>,
   path: string,
-  { maxRecordOctets }: FlowFileOptions,
+  { maxRecordBytes }: FlowFileOptions,
   ending: FileEnding,
 ): Promise<FlowFileRecords> {
-  const lines = readLines(octets, maxRecordOctets, ending);
+  const lines = readLines(octets, maxRecordBytes, ending);
   const first = await lines.next();
   if (first.done) return { batches: lines, decode: decodeJson };
   const [header, ...rest] = first.value;
@@ -121,8 +121,8 @@ async function openAvro(
   options: FlowFileOptions,
   ending: FileEnding,
 ): Promise<FlowFileRecords> {
-  const { readerSchema, maxRecordOctets } = options;
-  const container = await openAvroContainer(octets, maxRecordOctets, ending);
+  const { readerSchema, maxRecordBytes } = options;
+  const container = await openAvroContainer(octets, maxRecordBytes, ending);
   const decodeDatum = avroDatumDecoder(path, readerSchema, container.writerSchema);
   // Octets of a damaged block might be a datum by chance, so they are remembered rather than looked at again.
   const damages = new WeakMap<Uint8Array, string>();
@@ -143,7 +143,7 @@ async function openCdrs(
 ): Promise<FlowFileRecords> {
   const { header, framing, batches } = await openCdrFile(
     octets,
-    options.maxRecordOctets,
+    options.maxRecordBytes,
     options.cdr ?? NO_CDR_MAPPING,
     ending,
   );
@@ -153,14 +153,14 @@ async function openCdrs(
 async function openGoflow2(
   octets: AsyncIterable<Buffer>,
   path: string,
-  { maxRecordOctets, goflow2 }: FlowFileOptions,
+  { maxRecordBytes, goflow2 }: FlowFileOptions,
   ending: FileEnding,
 ): Promise<FlowFileRecords> {
   if (goflow2 === undefined) {
     const remedy = 'name a file that says whose an address was, with --terminals FILE or source.goflow2.terminals';
     throw new SourceError('file_unreadable', `${path}: the flows of goflow2 name no subscriber; ${remedy}`, { path });
   }
-  return { batches: readGoflow2(octets, maxRecordOctets, goflow2, ending), decode: decodeMadeValue };
+  return { batches: readGoflow2(octets, maxRecordBytes, goflow2, ending), decode: decodeMadeValue };
 }
 
 function avroDatumDecoder(path: string, readerSchema: AvroSchema, bareSchema: AvroSchema): Decoder {

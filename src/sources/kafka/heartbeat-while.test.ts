@@ -6,7 +6,7 @@ function setUp(heartbeat: (beats: number) => Promise<void> = async () => {}) {
   const counted = { beats: 0 };
   const options = {
     heartbeat: () => heartbeat(++counted.beats),
-    everyMs: 2,
+    intervalMs: 2,
     isFatal: (error: unknown) => error === 'rebalance',
     isAbandoned: () => false,
   };

@@ -1,4 +1,4 @@
-import { causes, isOutage, isTopicMissing, refusalOf } from '../../platform/kafka/kafka-failure.ts';
+import { causes, isOutage, isTopicMissing, kafkaRefusalOf } from '../../platform/kafka/kafka-failure.ts';
 import { SourceError } from '../source-error.ts';
 
 /** What kafkajs failed with, as the source's error. */
@@ -8,7 +8,7 @@ export function kafkaFault(error: unknown, topic: string): SourceError {
     const message = `${topic}: the brokers have no such topic; create it, or correct the topic's name`;
     return new SourceError('topic_missing', message, { path: topic, cause: error });
   }
-  const refusal = refusalOf(error);
+  const refusal = kafkaRefusalOf(error);
   if (refusal !== null) return new SourceError('kafka_refused', refusal, { path: topic, cause: error });
   const [first] = causes(error);
   const message = `Kafka is not available: ${first?.message ?? String(error)}; check the brokers' addresses, and whether they want TLS`;

@@ -34,7 +34,7 @@ async function take(offsets: readonly number[], bounds: LogBounds): Promise<stri
     },
     fetchBounds: async () => new Map([[0, bounds]]),
     decode: decodeJson,
-    maxRecordOctets: 100,
+    maxRecordBytes: 100,
     logger: { debug: nothing, info: nothing, warn: nothing, error: nothing },
     onFailure: nothing,
     isAbandoned: () => false,

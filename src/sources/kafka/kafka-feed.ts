@@ -16,7 +16,7 @@ import type { SchemaLearner } from './schema-learner.ts';
 const HEARTBEAT_CHECK_MS = 500;
 
 export interface KafkaFeedOptions
-  extends Pick<KafkaSourceOptions, 'decode' | 'schemas' | 'maxRecordOctets' | 'logger' | 'onProgress'> {
+  extends Pick<KafkaSourceOptions, 'decode' | 'schemas' | 'maxRecordBytes' | 'logger' | 'onProgress'> {
   listener: SourceListener;
   assignment: KafkaAssignment;
   fetchBounds: () => Promise<Map<number, LogBounds>>;
@@ -78,7 +78,7 @@ export class KafkaFeed {
     try {
       await heartbeatWhile(partition.handedOverBefore, {
         heartbeat,
-        everyMs: HEARTBEAT_CHECK_MS,
+        intervalMs: HEARTBEAT_CHECK_MS,
         isFatal: isMembershipLost,
         isAbandoned,
       });
@@ -90,8 +90,8 @@ export class KafkaFeed {
 
   /** Never rejects: a failure takes the partition's position away. */
   async #handOver(partition: KafkaPartition, batch: Batch, position: number): Promise<void> {
-    const { maxRecordOctets, onProgress } = this.#options;
-    const records = readableRecordsOf(batch.messages, position, maxRecordOctets);
+    const { maxRecordBytes, onProgress } = this.#options;
+    const records = readableRecordsOf(batch.messages, position, maxRecordBytes);
     const { startedAt } = partition;
     try {
       await partition.inTurn(() => this.#deliver(partition, records));
@@ -194,7 +194,7 @@ interface HeartbeatOptions {
   /** kafkajs's own: asks the broker only when a heartbeat is due. */
   heartbeat: () => Promise<void>;
   /** How often it is called. */
-  everyMs: number;
+  intervalMs: number;
   /** Whether a heartbeat's error means that waiting has become pointless. */
   isFatal: (error: unknown) => boolean;
   /** Asked at every beat: true ends the waiting. */
@@ -206,8 +206,8 @@ interface HeartbeatOptions {
  * the work's error or a heartbeat's fatal one. The work continues, whatever is thrown here.
  */
 export async function heartbeatWhile(work: Promise<unknown>, options: HeartbeatOptions): Promise<void> {
-  const { heartbeat, everyMs, isFatal, isAbandoned } = options;
-  while (!(await settlesWithin(work, everyMs))) {
+  const { heartbeat, intervalMs, isFatal, isAbandoned } = options;
+  while (!(await settlesWithin(work, intervalMs))) {
     if (isAbandoned()) return;
     try {
       await heartbeat();
@@ -249,7 +249,7 @@ export interface KafkaSourceOptions {
   /** Teaches `decode` the schemas that it does not know yet. Absent: there are none to be learnt. */
   schemas?: Pick<SchemaLearner, 'missingIdOf' | 'learn'>;
   /** A larger value is cut. */
-  maxRecordOctets: number;
+  maxRecordBytes: number;
   sessionTimeoutMs: number;
   /** Default: a third of the session, at most 3 s. */
   heartbeatIntervalMs?: number;

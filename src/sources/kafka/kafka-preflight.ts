@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { createKafka, type KafkaOptions } from '../../platform/kafka/kafka.ts';
-import { causes, isTopicMissing, refusalOf } from '../../platform/kafka/kafka-failure.ts';
+import { causes, isTopicMissing, kafkaRefusalOf } from '../../platform/kafka/kafka-failure.ts';
 import { speaksKafka, speaksTls } from '../../platform/kafka/kafka-probe.ts';
 import { SourceError } from '../source-error.ts';
 import { kafkaFault } from './kafka-fault.ts';
@@ -75,7 +75,7 @@ async function explained(
   topic: string,
 ): Promise<SourceError> {
   if (isTopicMissing(error)) return kafkaFault(error, topic);
-  const refusal = loginFault(error, options) ?? refusalOf(error) ?? (await protocolFault(error, address, options));
+  const refusal = loginFault(error, options) ?? kafkaRefusalOf(error) ?? (await protocolFault(error, address, options));
   if (refusal !== null) return new SourceError('kafka_refused', `${address}: ${refusal}`, { path: null, cause: error });
   const message = awayFault(error, address);
   return new SourceError('kafka_unavailable', message, { path: null, cause: error, canRetry: true });
@@ -110,9 +110,9 @@ async function protocolFault(
   const isTls = ssl !== undefined && ssl !== false;
   const speaksPlainly = await speaksKafka(address, ANSWER_TIMEOUT_MS / 2);
   if (isTls && speaksPlainly)
-    return 'the port speaks no TLS; remove source.kafka.ssl, or use the port of the TLS listener in source.kafka.brokers';
+    return 'the port speaks no TLS; remove source.kafka.tls, or use the port of the TLS listener in source.kafka.brokers';
   if (!isTls && !speaksPlainly && (await speaksTls(address, ANSWER_TIMEOUT_MS / 2)))
-    return 'the port speaks TLS; set source.kafka.ssl to true, or to the certificates to use';
+    return 'the port speaks TLS; set source.kafka.tls to true, or to the certificates to use';
   const messages = causes(error)
     .map(({ message }) => message)
     .join(' ');

@@ -160,7 +160,7 @@ export function testSource(options: Pick<KafkaSourceOptions, 'kafka' | 'topic'> 
   return kafkaSource({
     groupId: `group-${options.topic}`,
     decode: decodeJson,
-    maxRecordOctets: 1000,
+    maxRecordBytes: 1000,
     sessionTimeoutMs: 10_000,
     rebalanceTimeoutMs: 20_000,
     maxBytesPerPartition: 2 ** 20,

@@ -352,14 +352,14 @@ test('a record batch that cannot be read halts the source after what comes befor
   await produceNumbers(kafka, topic, 2, 10, 10);
   const journal = new MemoryJournal();
   const listener = new JournalListener(journal);
-  const strict = createKafka({ brokers: server.brokers, clientId: 'source-test', maxBatchOctets: 65_536 });
+  const strict = createKafka({ brokers: server.brokers, clientId: 'source-test', maxBatchBytes: 65_536 });
   const failure = await testSource({ kafka: strict, topic })
     .run(listener)
     .catch((error) => error);
-  createKafka({ brokers: server.brokers, clientId: 'source-test', maxBatchOctets: 2 ** 27 });
+  createKafka({ brokers: server.brokers, clientId: 'source-test', maxBatchBytes: 2 ** 27 });
   expect(failure).toMatchObject({ name: 'SourceError', code: 'batch_too_large', path: `${topic}-0`, canRetry: false });
   expect(failure.message).toMatch(
-    new RegExp(`^${topic}-0: the record batch at offset 10 has more than 65536 octets .* source.kafka.maxBatchOctets`),
+    new RegExp(`^${topic}-0: the record batch at offset 10 has more than 65536 octets .* source.kafka.maxBatchBytes`),
   );
   expect(journal.texts(0)).toEqual(numbers(10));
   expect(listener.calls).toContain('flush 0');

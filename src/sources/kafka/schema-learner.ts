@@ -77,7 +77,7 @@ export class SchemaLearner {
     const { registry, decoder, keep, logger } = this.#options;
     const document = (await registry.schemaOf(id)) ?? (await this.#secondLook(id));
     if (document === null) {
-      this.#believeUnknown(id);
+      this.#rememberUnknown(id);
       logger.warn({ schemaId: id }, 'the schema registry has no schema of this id: its records are rejected');
       return;
     }
@@ -96,7 +96,7 @@ export class SchemaLearner {
     return this.#options.registry.schemaOf(id);
   }
 
-  #believeUnknown(id: number): void {
+  #rememberUnknown(id: number): void {
     const nowMs = performance.now();
     for (const [known, untilMs] of this.#unknownUntilMs) if (untilMs < nowMs) this.#unknownUntilMs.delete(known);
     this.#unknownUntilMs.set(id, nowMs + UNKNOWN_MS);

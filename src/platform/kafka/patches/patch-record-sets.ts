@@ -101,22 +101,22 @@ export interface ReadableRecords extends IterableIterator<LogRecord> {
 export function readableRecordsOf(
   messages: readonly KafkaMessage[],
   fromOffset: number,
-  maxOctets: number,
+  maxBytes: number,
 ): ReadableRecords {
-  return new RecordIterator(messages, fromOffset, maxOctets);
+  return new RecordIterator(messages, fromOffset, maxBytes);
 }
 
 /**
  * The records of messages, whether kafkajs has decoded them or not: those at `fromOffset` and after it. A tombstone is a
- * record with an empty value; a value larger than `maxOctets` is cut. Throws a RecordBatchError at a batch that cannot be
+ * record with an empty value; a value larger than `maxBytes` is cut. Throws a RecordBatchError at a batch that cannot be
  * read.
  */
 export function* recordsOf(
   messages: readonly KafkaMessage[],
   fromOffset = 0,
-  maxOctets = Number.POSITIVE_INFINITY,
+  maxBytes = Number.POSITIVE_INFINITY,
 ): Generator<LogRecord, void, undefined> {
-  const records = new RecordIterator(messages, fromOffset, maxOctets);
+  const records = new RecordIterator(messages, fromOffset, maxBytes);
   yield* records;
   if (records.fault !== null) throw placed(records.fault);
 }
@@ -140,14 +140,14 @@ class RecordIterator implements ReadableRecords {
   fault: ReadableRecords['fault'] = null;
   readonly #messages: readonly SetMessage[];
   readonly #fromOffset: number;
-  readonly #maxOctets: number;
+  readonly #maxBytes: number;
   #nextMessage = 0;
   #set: RecordSetReader | null = null;
 
-  constructor(messages: readonly KafkaMessage[], fromOffset: number, maxOctets: number) {
+  constructor(messages: readonly KafkaMessage[], fromOffset: number, maxBytes: number) {
     this.#messages = messages;
     this.#fromOffset = fromOffset;
-    this.#maxOctets = maxOctets;
+    this.#maxBytes = maxBytes;
   }
 
   [Symbol.iterator](): this {
@@ -156,7 +156,7 @@ class RecordIterator implements ReadableRecords {
 
   next(): IteratorResult<LogRecord, undefined> {
     for (let record = this.#read(); record !== null; record = this.#read()) {
-      if (record.offset >= this.#fromOffset) return { done: false, value: record.cutTo(this.#maxOctets) };
+      if (record.offset >= this.#fromOffset) return { done: false, value: record.cutTo(this.#maxBytes) };
     }
     return { done: true, value: undefined };
   }

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Agent, request } from 'undici';
 import * as z from 'zod';
 import type { Clock } from '../../../platform/clock.ts';
+import type { TlsCertificates } from '../../../platform/network/tls-files.ts';
 import { E164 } from '../../../rating/record/msisdn.ts';
 import {
   type AccountClaim,
@@ -29,8 +30,8 @@ export interface AccountCallbackSettings {
   /** How long an answer that names an account is used again. */
   cacheMs: number;
   retryAfterMs: number;
-  /** Certificates (PEM) that the endpoint's is verified with; undefined: those of the runtime. */
-  ca?: string | undefined;
+  /** Of TLS towards the endpoint. */
+  certificates?: TlsCertificates;
 }
 
 export interface AccountCallbackDependencies {
@@ -59,10 +60,10 @@ export class AccountCallback implements AccountVerifier {
   #closedUntilMs = 0;
 
   constructor(settings: AccountCallbackSettings, dependencies: AccountCallbackDependencies) {
-    const { timeoutMs, ca } = settings;
+    const { timeoutMs, certificates } = settings;
     this.#settings = settings;
     this.#options = { ...settings, ...dependencies };
-    const connect = { timeout: timeoutMs, ...(ca !== undefined && { ca }) };
+    const connect = { timeout: timeoutMs, ...certificates };
     this.#dispatcher = new Agent({ connections: CONNECTIONS_TO_SPONSOR, connect });
   }
 

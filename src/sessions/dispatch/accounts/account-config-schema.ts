@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { tlsSchema } from '../../../platform/config/tls-schema.ts';
 
 const DAY_MS = 86_400_000;
 const path = (what: string) => z.string().min(1).describe(`${what} Relative to this file.`);
@@ -12,7 +13,7 @@ const callbackSchema = z
       .url({ protocol: /^https$/ })
       .describe("HTTPS address of the sponsor's endpoint. Redirects are not followed."),
     secretFile: path('File of the secret that is sent to it as a bearer token.'),
-    caFile: path('Certificates (PEM) that its certificate is verified with; absent: those of the runtime.').optional(),
+    tls: tlsSchema.optional().describe('TLS towards the endpoint.'),
     timeoutMs: ms(50, 60_000).default(2000).describe('How long one request may take in all.'),
     cacheIntervalMs: ms(0, 300_000).default(10_000).describe('How long an answer that names an account is used again.'),
     retryDelayMs: ms(100, DAY_MS)

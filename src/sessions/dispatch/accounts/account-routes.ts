@@ -5,8 +5,8 @@ import { MAX_ACCOUNT_LENGTH } from '../../protocol/account-name.ts';
 import type { DispatchContext } from '../context.ts';
 import type { AccountName } from '../dispatch-store.ts';
 import { endSession } from '../end-session.ts';
+import { refusalsOf } from '../routes/dispatch-refusal.ts';
 import type { HttpOptions } from '../routes/http-options.ts';
-import { refusalsOf } from '../routes/http-refusal.ts';
 
 const ACCESS = { access: 'operator' } as const;
 const params = z.object({ applicationId: z.string().min(1).max(64) });

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { JWTVerifyGetKey } from 'jose';
 import type { Clock } from '../../../platform/clock.ts';
 import { ConfigError } from '../../../platform/config/config-error.ts';
+import { readTlsFiles } from '../../../platform/network/tls-files.ts';
 import type { Logger } from '../../../platform/telemetry/logger.ts';
 import type { Application, Catalogue } from '../../../rating/catalogue.ts';
 import { ACCOUNT_ALGORITHMS, ACCOUNT_TYPE, accountClaimsSchema } from '../../protocol/account-assertion.ts';
@@ -166,9 +166,9 @@ function callbackOf(
 ): AccountCallback {
   const secret = config.secrets.callbacks.get(applicationId)?.reveal();
   if (callback === undefined || secret === undefined) throw new Error('a callback was configured without its settings');
-  const { url, timeoutMs, cacheIntervalMs: cacheMs, retryDelayMs: retryAfterMs, caFile } = callback;
-  const ca = caFile === undefined ? undefined : readCertificates(caFile);
-  const settings = { url, secret, timeoutMs, cacheMs, retryAfterMs, ca };
+  const { url, timeoutMs, cacheIntervalMs: cacheMs, retryDelayMs: retryAfterMs, tls = {} } = callback;
+  const certificates = readTlsFiles(tls, `applications.${applicationId}.account.callback.tls`);
+  const settings = { url, secret, timeoutMs, cacheMs, retryAfterMs, certificates };
   if (before instanceof AccountCallback && before.hasSettings(settings)) return before;
   return new AccountCallback(settings, {
     clock,
@@ -200,14 +200,6 @@ function developmentVerifier(
 
 function isLoopback(host: string): boolean {
   return /^127(\.\d{1,3}){3}$/.test(host) || host === '::1' || host === 'localhost';
-}
-
-function readCertificates(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new ConfigError(`${file}: cannot be read: ${(error as Error).message}`);
-  }
 }
 
 interface AccountAssertionOptions {

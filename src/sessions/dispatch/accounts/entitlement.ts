@@ -1,6 +1,6 @@
 import type { Catalogue, Plan } from '../../../rating/catalogue.ts';
 import { CONTENT_TYPES } from '../../../rating/flow-record.ts';
-import { type ContentShares, CONTENT_TYPES as SESSION_CONTENT_TYPES } from '../../protocol/content-octets.ts';
+import { type ContentShares, SESSION_CONTENT_TYPES } from '../../protocol/content-octets.ts';
 import type { DispatchRefusal } from '../../protocol/refusal.ts';
 
 export interface EntitlementFacts {

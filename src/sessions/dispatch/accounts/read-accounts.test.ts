@@ -159,14 +159,17 @@ test('a callback verifies the certificate of the sponsor, and keeps its state wh
   const distrusting = await accountsOf(optionsOf({ way: 'callback', callback }), catalogue);
   expect(await distrusting.verify(CLAIM, NOW_MS)).toMatchObject({ refusal: 'account_unverified', retryAfterMs: 1000 });
   expect(asked).toBe(0);
-  const options = optionsOf({ way: 'callback', callback: { ...callback, caFile: authority.ca } });
+  const options = optionsOf({ way: 'callback', callback: { ...callback, tls: { caFile: authority.ca } } });
   const accounts = await accountsOf(options, catalogue);
   expect(await accounts.verify(CLAIM, NOW_MS)).toEqual({ account: 'alice' });
   accounts.take(readAccounts(options, catalogue, accounts.byApplication));
   expect(await accounts.verify(CLAIM, NOW_MS)).toEqual({ account: 'alice' });
   expect(asked).toBe(1);
   // With other settings it is another one: what the former has cached is not used.
-  const other = optionsOf({ way: 'callback', callback: { ...callback, caFile: authority.ca, cacheIntervalMs: 1 } });
+  const other = optionsOf({
+    way: 'callback',
+    callback: { ...callback, tls: { caFile: authority.ca }, cacheIntervalMs: 1 },
+  });
   accounts.take(readAccounts(other, catalogue, accounts.byApplication));
   expect(await accounts.verify(CLAIM, NOW_MS)).toEqual({ account: 'alice' });
   expect(asked).toBe(2);

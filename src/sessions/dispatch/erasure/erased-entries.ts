@@ -1,7 +1,7 @@
 /** Fields whose values lead from one entry of a subscriber to others that do not name the subscriber. */
 const LINKS = ['sessionId', 'tokenId', 'reportId'] as const;
 
-/** Tells which entries of a store are of erased subscribers, whatever database they are in and whatever shape they have. */
+/** Returns which entries of a store are of erased subscribers, whatever database they are in and whatever shape they have. */
 export class ErasedEntries {
   readonly #pseudonyms: readonly string[];
   readonly #ids = new Set<string>();

@@ -4,12 +4,12 @@ import { contentTypeSchema } from '../../protocol/content-octets.ts';
 import type { ProxyEndpoints, SessionTags } from '../../protocol/dispatch-messages.ts';
 import { formatSessionTag, type ProxyPorts, signSessionTag } from '../../protocol/session-tag.ts';
 import type { DispatchContext } from '../context.ts';
-import { acknowledged, announcementOf, type Session, withCapOf } from '../session.ts';
-import { currentKey } from '../signing-keys.ts';
+import { acknowledged, announcementOf, type DispatchSession, withCapOf } from '../dispatch-session.ts';
+import { currentTokenKey } from '../token-signing-keys.ts';
 import type { AnnouncementProblem } from './proxy-control.ts';
 
 /** Sends the session's proxy its current terms; resolves with null when the proxy has taken them over, else with what went wrong. */
-export async function announce(context: DispatchContext, session: Session): Promise<AnnouncementProblem> {
+export async function announce(context: DispatchContext, session: DispatchSession): Promise<AnnouncementProblem> {
   const { proxies, control, store, clock } = context;
   const { proxyId, sessionId, revision } = session;
   const proxy = proxies.get(proxyId);
@@ -34,8 +34,8 @@ export async function announce(context: DispatchContext, session: Session): Prom
  */
 export async function announceRaised(
   context: DispatchContext,
-  raised: Session,
-  before: Session,
+  raised: DispatchSession,
+  before: DispatchSession,
 ): Promise<AnnouncementProblem> {
   const problem = await announce(context, raised);
   if (problem?.kind === 'over') {
@@ -47,11 +47,11 @@ export async function announceRaised(
 }
 
 /**
- * Tells proxies of many sessions, as far as they are registered. One that does not answer is left for the next sweep after
+ * Announces many sessions to proxies, as far as they are registered. One that does not answer is left for the next sweep after
  * the first session.
  */
-export async function announceAll(context: DispatchContext, sessions: readonly Session[]): Promise<void> {
-  const byProxy = new Map<string, Session[]>();
+export async function announceAll(context: DispatchContext, sessions: readonly DispatchSession[]): Promise<void> {
+  const byProxy = new Map<string, DispatchSession[]>();
   for (const session of sessions.filter(({ proxyId }) => context.proxies.get(proxyId) !== undefined)) {
     const those = byProxy.get(session.proxyId);
     if (those === undefined) byProxy.set(session.proxyId, [session]);
@@ -60,7 +60,7 @@ export async function announceAll(context: DispatchContext, sessions: readonly S
   await Promise.all([...byProxy.values()].map((those) => announceTo(context, those)));
 }
 
-async function announceTo(context: DispatchContext, sessions: readonly Session[]): Promise<void> {
+async function announceTo(context: DispatchContext, sessions: readonly DispatchSession[]): Promise<void> {
   for (const session of sessions) {
     // A session that it does not take holds up no other.
     if ((await announce(context, session))?.kind === 'unreachable') return;
@@ -84,15 +84,15 @@ function proxyProblems({ proxies, logger }: DispatchContext, proxyId: string): P
  */
 function sessionTagsOf(
   { catalogue, store, clock }: Pick<DispatchContext, 'catalogue' | 'store' | 'clock'>,
-  session: Session,
+  session: DispatchSession,
   endpoints: ProxyEndpoints,
 ): SessionTags | undefined {
   const { sessionId, terminalIp, proxyId, applicationId, contentShares, state, tokenExpiresAtMs } = session;
   const application = catalogue.applications.find(({ id }) => id === applicationId);
   if (state !== 'open' || application?.identifiedBy?.includes('terminal_tag') !== true) return undefined;
-  const key = currentKey(store.fact('signingKeys') ?? [], clock.nowMs());
+  const key = currentTokenKey(store.fact('signingKeys') ?? [], clock.nowMs());
   const claims = { sessionId, terminalIp, proxyId, applicationId, expiresAtMs: tokenExpiresAtMs };
-  const bound = { ...claims, ...placeOf(endpoints) };
+  const bound = { ...claims, ...proxyPlaceOf(endpoints) };
   const covered = contentTypeSchema.options.filter((contentType) => (contentShares[contentType] ?? 0) > 0);
   return Object.fromEntries(
     covered.map((contentType) => [contentType, formatSessionTag(signSessionTag({ ...bound, contentType }, key))]),
@@ -100,7 +100,7 @@ function sessionTagsOf(
 }
 
 /** Returns where terminals reach the proxy. No address when its endpoints are given by names or have several. */
-export function placeOf(endpoints: ProxyEndpoints): { proxyIp: string | null; proxyPorts: ProxyPorts } {
+export function proxyPlaceOf(endpoints: ProxyEndpoints): { proxyIp: string | null; proxyPorts: ProxyPorts } {
   const urls = [endpoints.connect, endpoints.socks5, endpoints.relay].map((url) => new URL(url));
   const hosts = new Set(urls.map(({ hostname }) => hostname.replace(/^\[|\]$/g, '')));
   const [host] = hosts;

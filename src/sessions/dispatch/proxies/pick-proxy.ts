@@ -1,7 +1,7 @@
 import type { Heartbeat } from '../../protocol/dispatch-messages.ts';
 
 /** A proxy by its last sign of life. */
-export interface ProxyStanding extends Heartbeat {
+export interface ProxyStatus extends Heartbeat {
   proxyId: string;
   heardAtMs: number;
   /** Sessions given to it since then, which its own figure does not have yet. */
@@ -16,7 +16,7 @@ export interface Wanted {
   region?: string | undefined;
   nowMs: number;
   /** How old a sign of life may be. */
-  freshForMs: number;
+  staleTimeoutMs: number;
   /** How far its clock may be off. */
   maxClockSkewMs: number;
   /** The sessions of a proxy that the dispatch server has and that are open. */
@@ -28,9 +28,9 @@ export interface Wanted {
  * two choices: two are drawn, and the one with the lower share of its capacity in use goes first. The least loaded of all
  * would draw the sessions of every dispatch server until the next sign of life; of two drawn ones it is nearly as good.
  */
-export function rankProxies(proxies: Iterable<ProxyStanding>, wanted: Wanted, random: () => number): ProxyStanding[] {
+export function rankProxies(proxies: Iterable<ProxyStatus>, wanted: Wanted, random: () => number): ProxyStatus[] {
   const fit = [...proxies].filter((proxy) => isFit(proxy, wanted) && hasRoom(proxy, wanted));
-  const isNear = ({ region }: ProxyStanding) => region === wanted.region;
+  const isNear = ({ region }: ProxyStatus) => region === wanted.region;
   return [
     ...byTwoChoices(fit.filter(isNear), random),
     ...byTwoChoices(
@@ -42,24 +42,24 @@ export function rankProxies(proxies: Iterable<ProxyStanding>, wanted: Wanted, ra
 
 /** Whether a session may be with the proxy: it is fresh, its clock is good, and it serves the application. */
 export function isFit(
-  proxy: ProxyStanding,
-  { applicationId, nowMs, freshForMs, maxClockSkewMs }: Omit<Wanted, 'openSessionsOf'>,
+  proxy: ProxyStatus,
+  { applicationId, nowMs, staleTimeoutMs, maxClockSkewMs }: Omit<Wanted, 'openSessionsOf'>,
 ): boolean {
-  const isFresh = nowMs - proxy.heardAtMs <= freshForMs;
+  const isFresh = nowMs - proxy.heardAtMs <= staleTimeoutMs;
   return isFresh && Math.abs(proxy.clockSkewMs) <= maxClockSkewMs && proxy.applicationIds.includes(applicationId);
 }
 
-function hasRoom(proxy: ProxyStanding, { openSessionsOf }: Wanted): boolean {
+function hasRoom(proxy: ProxyStatus, { openSessionsOf }: Wanted): boolean {
   return loadOf(proxy) < 1 && openSessionsOf(proxy.proxyId) < proxy.capacitySessions;
 }
 
-function loadOf({ openSessions, givenSessions, capacitySessions }: ProxyStanding): number {
+function loadOf({ openSessions, givenSessions, capacitySessions }: ProxyStatus): number {
   return (openSessions + givenSessions) / capacitySessions;
 }
 
-function byTwoChoices(proxies: readonly ProxyStanding[], random: () => number): ProxyStanding[] {
+function byTwoChoices(proxies: readonly ProxyStatus[], random: () => number): ProxyStatus[] {
   const left = [...proxies];
-  const ranked: ProxyStanding[] = [];
+  const ranked: ProxyStatus[] = [];
   while (left.length > 0) {
     const one = Math.floor(random() * left.length);
     const other = (one + 1 + Math.floor(random() * (left.length - 1))) % left.length;

@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Agent, type Dispatcher, request } from 'undici';
+import type { TlsFiles } from '../../../platform/config/tls-schema.ts';
+import { readTlsFiles } from '../../../platform/network/tls-files.ts';
 import type { Announcement } from '../../protocol/dispatch-messages.ts';
 import type { ProxyPin } from './proxy-registry.ts';
 
@@ -15,8 +16,8 @@ export interface ProxyControl {
 }
 
 export interface ControlPin extends Pick<ProxyPin, 'controlUrl' | 'secret'> {
-  /** Authority of the control interface's certificate, PEM file; absent: those of the system. */
-  controlCaFile?: string | undefined;
+  /** TLS towards the control interface; absent: the authorities that Node.js trusts. */
+  tls?: TlsFiles | undefined;
 }
 
 /** What a connection that was kept open comes to when the proxy has gone meanwhile. */
@@ -26,9 +27,9 @@ const SESSION_OVER = 409;
 /** Calls the proxies over HTTP, each with its own secret and at the control URL of the configuration alone; redirects are not followed. */
 export function httpProxyControl(pins: ReadonlyMap<string, ControlPin>, timeoutMs: number): ProxyControl {
   const dispatchers = new Map(
-    [...pins].map(([proxyId, { controlCaFile }]): [string, Dispatcher] => [
+    [...pins].map(([proxyId, { tls = {} }]): [string, Dispatcher] => [
       proxyId,
-      new Agent({ connect: controlCaFile === undefined ? {} : { ca: readFileSync(controlCaFile) } }),
+      new Agent({ connect: readTlsFiles(tls, `proxies.${proxyId}.tls`) }),
     ]),
   );
   return {

@@ -1,7 +1,7 @@
 import type { PeerSecret } from '../../../platform/http/peer-secret.ts';
 import type { Heartbeat, ProxyEndpoints } from '../../protocol/dispatch-messages.ts';
 import { REGISTRATION_REFUSALS, type RegistrationRefusal } from '../../protocol/refusal.ts';
-import type { ProxyStanding } from './pick-proxy.ts';
+import type { ProxyStatus } from './pick-proxy.ts';
 
 /** What the configuration says of a proxy: how it proves who it is, and all that it may be registered with. */
 export interface ProxyPin {
@@ -41,7 +41,7 @@ export interface RegistrationRefused {
 /** The configured proxies, by their last signs of life. Those are not kept: a proxy gives the next one within seconds. */
 export class ProxyRegistry {
   readonly #pins: ReadonlyMap<string, ProxyPin>;
-  readonly #standings = new Map<string, ProxyStanding>();
+  readonly #statuses = new Map<string, ProxyStatus>();
   readonly #startedAtMs: number;
 
   constructor(pins: ReadonlyMap<string, ProxyPin>, startedAtMs: number) {
@@ -61,22 +61,22 @@ export class ProxyRegistry {
     if (pin === undefined) return refusedFor('token_invalid');
     const refused = mismatchOf(pin, heartbeat);
     if (refused !== null) return refused;
-    this.#standings.set(proxyId, { ...heartbeat, proxyId, heardAtMs: nowMs, givenSessions: 0, clockSkewMs });
+    this.#statuses.set(proxyId, { ...heartbeat, proxyId, heardAtMs: nowMs, givenSessions: 0, clockSkewMs });
     return null;
   }
 
   /** A session was given to it: its next sign of life will say so itself. */
   given(proxyId: string): void {
-    const standing = this.#standings.get(proxyId);
-    if (standing !== undefined) standing.givenSessions += 1;
+    const status = this.#statuses.get(proxyId);
+    if (status !== undefined) status.givenSessions += 1;
   }
 
-  all(): Iterable<ProxyStanding> {
-    return this.#standings.values();
+  all(): Iterable<ProxyStatus> {
+    return this.#statuses.values();
   }
 
-  get(proxyId: string): ProxyStanding | undefined {
-    return this.#standings.get(proxyId);
+  get(proxyId: string): ProxyStatus | undefined {
+    return this.#statuses.get(proxyId);
   }
 
   isKnown(proxyId: string): boolean {
@@ -85,7 +85,7 @@ export class ProxyRegistry {
 
   /** Of one that was not heard since this process started: then. */
   heardAtMs(proxyId: string): number {
-    return this.#standings.get(proxyId)?.heardAtMs ?? this.#startedAtMs;
+    return this.#statuses.get(proxyId)?.heardAtMs ?? this.#startedAtMs;
   }
 }
 

@@ -1,10 +1,10 @@
 import { type Plan, periodStartDay } from '../../../rating/catalogue.ts';
 import type { DispatchContext } from '../context.ts';
-import { reservedOctets, type Session } from '../session.ts';
+import { type DispatchSession, reservedOctets } from '../dispatch-session.ts';
 import { provisionalUse } from './quota-account.ts';
 import type { QuotaState } from './remaining-quota.ts';
 
-/** How a subscriber's quota under a plan stands now. With `except`, without what is reserved for that session. */
+/** Returns a subscriber's current quota under a plan. With `except`, without what is reserved for that session. */
 export function quotaStateOf(
   { store, clock }: Pick<DispatchContext, 'store' | 'clock'>,
   plan: Plan,
@@ -21,6 +21,6 @@ export function quotaStateOf(
 }
 
 /** The plan version that a session was given under; undefined when the catalogue has it no more. */
-export function planOf({ catalogue }: Pick<DispatchContext, 'catalogue'>, session: Session): Plan | undefined {
+export function planOf({ catalogue }: Pick<DispatchContext, 'catalogue'>, session: DispatchSession): Plan | undefined {
   return catalogue.plans.find(({ id, version }) => id === session.planId && version === session.planVersion);
 }

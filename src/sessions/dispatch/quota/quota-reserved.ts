@@ -1,6 +1,6 @@
 import type { Plan } from '../../../rating/catalogue.ts';
 import type { DispatchContext, Refused } from '../context.ts';
-import { reservedOctets, type Session } from '../session.ts';
+import { type DispatchSession, reservedOctets } from '../dispatch-session.ts';
 
 /** Sessions that could not be resumed, by id; true where the session has ended at its proxy. */
 export type NotResumed = ReadonlyMap<string, boolean>;
@@ -24,16 +24,16 @@ export function quotaReserved(
  * it was idle, one that is over when its reports can no longer come.
  */
 export function freeInMs(
-  sessions: readonly Session[],
+  sessions: readonly DispatchSession[],
   { clock, patience }: Pick<DispatchContext, 'clock' | 'patience'>,
   notResumed: NotResumed = new Map(),
 ): number {
-  const { idleAfterMs, settleAfterMs } = patience;
+  const { idleTimeoutMs, releaseDelayMs } = patience;
   const nowMs = clock.nowMs();
   const freeAtMs = sessions.map(({ sessionId, state, tokenExpiresAtMs, lastReportAtMs, overAcknowledgedAtMs }) => {
     if (notResumed.get(sessionId) === true) return nowMs + END_REPORT_DELAY_MS;
-    if (state === 'open') return Math.max(tokenExpiresAtMs, lastReportAtMs) + idleAfterMs;
-    return (overAcknowledgedAtMs ?? nowMs) + settleAfterMs;
+    if (state === 'open') return Math.max(tokenExpiresAtMs, lastReportAtMs) + idleTimeoutMs;
+    return (overAcknowledgedAtMs ?? nowMs) + releaseDelayMs;
   });
   return Math.max(END_REPORT_DELAY_MS, Math.min(...freeAtMs) - nowMs);
 }

@@ -1,7 +1,7 @@
 import type { Batch, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { expect, test } from 'vitest';
 import { RecordBatchError } from '../../../platform/kafka/record-batch-error.ts';
-import { QuotaTopic } from './quota-topic.ts';
+import { QuotaTopicReader } from './quota-topic.ts';
 
 /** A consumer that does what the test says. */
 function scripted() {
@@ -32,7 +32,7 @@ function scripted() {
 test('a batch that cannot be read stays the problem while the consumer joins again, until it is read', async () => {
   const problems: (string | null)[] = [];
   const { kafka, emit, fetched } = scripted();
-  const topic = new QuotaTopic({
+  const topic = new QuotaTopicReader({
     kafka,
     topic: 'quotas',
     groupId: 'g',

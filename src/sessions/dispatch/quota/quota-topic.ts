@@ -11,7 +11,7 @@ export interface QuotaTopicOptions {
   groupId: string;
   /** Throws on bytes that are no quota update. */
   decode: (value: Uint8Array) => QuotaUpdate;
-  /** The offset to go on from; undefined: the log's start. */
+  /** The offset to resume from; undefined: the log's start. */
   nextOffset: (partition: number) => number | undefined;
   take: (batch: UpdateBatch) => Promise<void>;
   /** What keeps the topic from being read, or null. */
@@ -25,7 +25,7 @@ export const READING = 'reading what the topic holds';
  * Reads what is committed of the topic, from where it was read up to: the offsets are kept with what was read, and not in
  * Kafka. Inert until `start`.
  */
-export class QuotaTopic {
+export class QuotaTopicReader {
   readonly #options: QuotaTopicOptions;
   readonly #consumer: Consumer;
   /** The partitions that were behind at the start, with the offset that each ended before. */

@@ -1,12 +1,12 @@
 import type { QuotaUpdate } from '../../../rating/quota-updates.ts';
 import type { DispatchContext } from '../context.ts';
+import { type DispatchSession, over, withCap } from '../dispatch-session.ts';
 import { announceAll } from '../proxies/announce.ts';
-import { today } from '../reports/take-reports.ts';
-import { over, type Session, withCap } from '../session.ts';
+import { dayOf } from '../reports/take-reports.ts';
 import { withUpdate } from './quota-account.ts';
 import { planOf, quotaStateOf } from './quota-of.ts';
 
-/** What came of one partition: the updates, and the offset to go on from. */
+/** What came of one partition: the updates, and the offset to resume from. */
 export interface UpdateBatch {
   partition: number;
   nextOffset: number;
@@ -15,7 +15,7 @@ export interface UpdateBatch {
 
 /**
  * Keeps the engine's updates together with the offset that they were read up to, and closes sessions of subscribers whose
- * quota the engine says is used up: they are revoked, or go on at the subscriber's cost where the application wants that.
+ * quota the engine says is used up: they are revoked, or continue at the subscriber's cost where the application wants that.
  */
 export async function takeUpdates(context: DispatchContext, batch: UpdateBatch): Promise<void> {
   const { store, clock } = context;
@@ -24,7 +24,7 @@ export async function takeUpdates(context: DispatchContext, batch: UpdateBatch):
     for (const update of batch.updates) {
       const { subscriber, planId } = update;
       if (store.isErased(subscriber)) continue;
-      store.putAccount(subscriber, planId, withUpdate(store.account(subscriber, planId), update, today(clock.nowMs())));
+      store.putAccount(subscriber, planId, withUpdate(store.account(subscriber, planId), update, dayOf(clock.nowMs())));
       touched.set(`${subscriber}|${planId}`, update);
     }
     store.putNextOffset(batch.partition, batch.nextOffset);
@@ -35,7 +35,7 @@ export async function takeUpdates(context: DispatchContext, batch: UpdateBatch):
   await announceAll(context, changed);
 }
 
-function closeIfSpent(context: DispatchContext, session: Session): Session[] {
+function closeIfSpent(context: DispatchContext, session: DispatchSession): DispatchSession[] {
   const plan = planOf(context, session);
   if (plan === undefined || session.state !== 'open') return [];
   const { quotaOctets, usedOctets } = quotaStateOf(context, plan, session.subscriber);

@@ -1,9 +1,9 @@
-import { CONTENT_TYPES, type ContentOctets, sponsoredOctetsOf } from '../../protocol/content-octets.ts';
+import { type ContentOctets, SESSION_CONTENT_TYPES, sponsoredOctetsOf } from '../../protocol/content-octets.ts';
 import type { UsageReport } from '../../protocol/dispatch-messages.ts';
-import { isWhollyReported, type ReportedSequences, type Session } from '../session.ts';
+import { type DispatchSession, isWhollyReported, type ReportedSequences } from '../dispatch-session.ts';
 
 export interface AppliedReport {
-  session: Session;
+  session: DispatchSession;
   /** By how much the session's sponsored octets have grown. */
   sponsoredOctets: number;
 }
@@ -12,19 +12,19 @@ export interface AppliedReport {
  * Adds a report that is not known yet to its session. Reports may come in any order, and after the session's end: what was
  * used was used. The proxy's end report ends an open session; with the last one that was missing, nothing is reserved any more.
  */
-export function applyReport(session: Session, report: UsageReport, nowMs: number): AppliedReport {
+export function applyReport(session: DispatchSession, report: UsageReport, nowMs: number): AppliedReport {
   const usage = addUsage(session.usage, report.usage);
   const usedSponsoredOctets = sponsoredOctetsOf(usage, session.contentShares);
   const isEnd = report.kind === 'end';
   const sequences = noteSequence(session.sequences, report.sequence, isEnd);
-  const reported: Session = { ...session, usage, usedSponsoredOctets, sequences, lastReportAtMs: nowMs };
+  const reported: DispatchSession = { ...session, usage, usedSponsoredOctets, sequences, lastReportAtMs: nowMs };
   if (isEnd) endByProxy(reported, report, nowMs);
   if (reported.state !== 'open' && isWhollyReported(reported)) reported.isSettled = true;
   return { session: reported, sponsoredOctets: usedSponsoredOctets - session.usedSponsoredOctets };
 }
 
-/** What the proxy has ended itself it need not be told. */
-function endByProxy(session: Session, { ending = 'terminal_left' }: UsageReport, nowMs: number): void {
+/** The proxy is not notified of what it has ended itself. */
+function endByProxy(session: DispatchSession, { ending = 'terminal_left' }: UsageReport, nowMs: number): void {
   if (session.state === 'open') {
     session.state = 'ended';
     session.ending = ending;
@@ -35,7 +35,7 @@ function endByProxy(session: Session, { ending = 'terminal_left' }: UsageReport,
 
 function addUsage(usage: readonly ContentOctets[], more: readonly ContentOctets[]): ContentOctets[] {
   const all = [...usage, ...more];
-  return CONTENT_TYPES.flatMap((contentType) => {
+  return SESSION_CONTENT_TYPES.flatMap((contentType) => {
     const those = all.filter((octets) => octets.contentType === contentType);
     if (those.length === 0) return [];
     const sum = (of: (octets: ContentOctets) => number) => those.reduce((total, octets) => total + of(octets), 0);

@@ -14,7 +14,7 @@ const application = (id: string, match: Application['match']): Application => ({
 });
 const catalogue = { applications: [application('chat', 'tag'), application('board', 'ip')] };
 const sessions = (atCap: 'stop' | 'subscriber_pays') => ({
-  ...{ grantOctets: 1, atCap, tokenSeconds: 60, idleAfterMs: 1000, settleAfterMs: 0 },
+  ...{ grantOctets: 1, atCap, tokenLifetimeMs: 60_000, idleTimeoutMs: 1000, releaseDelayMs: 0 },
   ...{ maxPerSubscriber: 8, overshootOctets: 0 },
 });
 

@@ -1,7 +1,7 @@
 import type { Catalogue } from '../../../rating/catalogue.ts';
 import type { DispatchDocument } from '../dispatch-config-schema.ts';
 
-/** Returns where sessions should continue at the subscriber's cost and the network could not tell: every octet to the proxy's address is the sponsor's. */
+/** Returns where sessions should continue at the subscriber's cost and the network cannot distinguish them: every octet to the proxy's address is the sponsor's. */
 export function atCapFaults(
   { applications, sessions }: Pick<DispatchDocument, 'applications' | 'sessions'>,
   catalogue: Pick<Catalogue, 'applications'>,

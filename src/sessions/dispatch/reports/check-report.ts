@@ -1,6 +1,6 @@
 import { type UsageReport, usageReportSchema } from '../../protocol/dispatch-messages.ts';
 import { REPORT_REFUSALS, type ReportRefusal } from '../../protocol/refusal.ts';
-import { highestCapOf, type ReportedSequences, type Session } from '../session.ts';
+import { type DispatchSession, highestCapOf, type ReportedSequences } from '../dispatch-session.ts';
 import { isKnownSequence } from './apply-report.ts';
 
 /** Reports come nearly in order: a number further ahead of the last one without a gap is no report's. */
@@ -34,7 +34,7 @@ export interface ReportBounds {
 }
 
 /** Null when the session can have used what the report says; else why not. The order is the one of REPORT_REFUSALS. */
-export function checkReport(report: UsageReport, session: Session, bounds: ReportBounds): ReportRefused | null {
+export function checkReport(report: UsageReport, session: DispatchSession, bounds: ReportBounds): ReportRefused | null {
   const { nowMs, maxClockSkewMs, usedSponsoredOctets, overshootOctets } = bounds;
   const { startTimeMs, endTimeMs } = report;
   const foreign = report.usage.find(({ contentType }) => session.contentShares[contentType] === undefined);

@@ -7,19 +7,19 @@ import {
   type UsageReportsAnswer,
 } from '../../protocol/dispatch-messages.ts';
 import type { DispatchContext } from '../context.ts';
+import type { DispatchSession } from '../dispatch-session.ts';
 import { withReported } from '../quota/quota-account.ts';
 import { planOf, quotaStateOf } from '../quota/quota-of.ts';
 import { remainingQuota, shownQuota } from '../quota/remaining-quota.ts';
-import type { Session } from '../session.ts';
 import { applyReport, isKnownSequence } from './apply-report.ts';
 import { checkReport, readReport, refusedReport } from './check-report.ts';
 
 const DAY_MS = 86_400_000;
 
-type Standing = UsageReportsAnswer['sessions'][number];
+type SessionStatus = UsageReportsAnswer['sessions'][number];
 
 /**
- * Takes a proxy's reports, each by itself and once by its id, and says what became of each and how their sessions stand. What is
+ * Takes a proxy's reports, each by itself and once by its id, and returns the outcome of each and the state of its session. What is
  * answered is on disk. To a proxy there are no sessions but its own. A refused report changes nothing.
  */
 export function takeReports(
@@ -49,7 +49,7 @@ export function takeReports(
       known: count('duplicate'),
       refused: count('refused'),
       outcomes,
-      sessions: [...sessionIds].map((sessionId) => standingOf(context, proxyId, sessionId)),
+      sessions: [...sessionIds].map((sessionId) => statusOf(context, proxyId, sessionId)),
     };
   });
 }
@@ -60,7 +60,7 @@ function namesOf(given: unknown): { reportId?: string; sessionId?: string } {
   return ids.success ? { reportId: ids.data.reportId, sessionId: ids.data.sessionId } : {};
 }
 
-function sessionOf({ store }: DispatchContext, proxyId: string, sessionId: string): Session | undefined {
+function sessionOf({ store }: DispatchContext, proxyId: string, sessionId: string): DispatchSession | undefined {
   const session = store.session(sessionId);
   return session?.proxyId === proxyId ? session : undefined;
 }
@@ -92,7 +92,7 @@ function takeReport(context: DispatchContext, report: UsageReport): ReportOutcom
   const periodStart = periodStartDay(Math.min(report.startTimeMs, nowMs), plan.period, plan.timeZone);
   const { sponsoredOctets } = applied;
   const account = store.account(subscriber, planId);
-  store.putAccount(subscriber, planId, withReported(account, { periodStart, sponsoredOctets }, today(nowMs)));
+  store.putAccount(subscriber, planId, withReported(account, { periodStart, sponsoredOctets }, dayOf(nowMs)));
   return { outcome: 'accepted' };
 }
 
@@ -106,11 +106,11 @@ function isSameReport(known: UsageReport, report: UsageReport): boolean {
   return contentOf(known) === contentOf(report);
 }
 
-export function today(nowMs: number): number {
+export function dayOf(nowMs: number): number {
   return Math.floor(nowMs / DAY_MS);
 }
 
-function standingOf(context: DispatchContext, proxyId: string, sessionId: string): Standing {
+function statusOf(context: DispatchContext, proxyId: string, sessionId: string): SessionStatus {
   const session = sessionOf(context, proxyId, sessionId);
   if (session === undefined) return { sessionId, state: 'unknown', sponsoredOctetsCap: 0, remainingOctets: 0 };
   const { state, sponsoredOctetsCap } = session;
@@ -118,7 +118,7 @@ function standingOf(context: DispatchContext, proxyId: string, sessionId: string
 }
 
 /** What is left of the quota, with what is reserved for the session itself; null without a quota. */
-export function remainingFor(context: DispatchContext, session: Session): number | null {
+export function remainingFor(context: DispatchContext, session: DispatchSession): number | null {
   const plan = planOf(context, session);
   if (plan === undefined) return 0;
   return shownQuota(remainingQuota(quotaStateOf(context, plan, session.subscriber, session.sessionId)));

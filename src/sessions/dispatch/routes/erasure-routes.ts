@@ -4,10 +4,10 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import * as z from 'zod';
 import { boundedList } from '../../../platform/http/read-message.ts';
 import type { DispatchContext } from '../context.ts';
+import { isWhollyReported } from '../dispatch-session.ts';
 import { endSession } from '../end-session.ts';
-import { isWhollyReported } from '../session.ts';
+import { refusalsOf } from './dispatch-refusal.ts';
 import type { HttpOptions } from './http-options.ts';
-import { refusalsOf } from './http-refusal.ts';
 
 const ERASURE_OCTETS = 4096;
 

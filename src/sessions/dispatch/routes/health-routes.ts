@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import * as z from 'zod';
-import { publicKeys } from '../signing-keys.ts';
+import { publicKeys } from '../token-signing-keys.ts';
+import { refusalsOf } from './dispatch-refusal.ts';
 import type { HttpOptions } from './http-options.ts';
-import { refusalsOf } from './http-refusal.ts';
 
 const ACCESS = { access: 'public' } as const;
 const byPart = z.record(z.string(), z.string());

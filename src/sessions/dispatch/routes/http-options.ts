@@ -20,7 +20,7 @@ export interface HttpOptions {
   accounts: Pick<Accounts, 'forget' | 'verify' | 'subscribersPerAccount' | 'unavailable'>;
   health: Health;
   operatorSecret: string;
-  heartbeatEveryMs: number;
+  heartbeatIntervalMs: number;
   rateLimits: Readonly<Record<RateLimited, RequestRate>>;
   limits: HttpLimits;
   /** Addresses of reverse proxies whose `x-forwarded-for` is trusted. */

@@ -6,8 +6,8 @@ import * as z from 'zod';
 import { textAnswer } from '../../../platform/http/documented-refusals.ts';
 import type { ReportedUsage } from '../../protocol/dispatch-messages.ts';
 import { endSession } from '../end-session.ts';
+import { refusalsOf, sendRefusal } from './dispatch-refusal.ts';
 import type { HttpOptions } from './http-options.ts';
-import { refusalsOf, sendRefusal } from './http-refusal.ts';
 
 const ACCESS = { access: 'operator' } as const;
 const MAX_TIME_DIGITS = 16;

@@ -13,8 +13,8 @@ import { REGISTRATION_REFUSALS, type RegistrationRefusal } from '../../protocol/
 import { clockSkewOf, describeSkew, verdictOn } from '../proxies/clock-skew.ts';
 import { type Credentials, type RegistrationRefused, refusedFor } from '../proxies/proxy-registry.ts';
 import { takeReports } from '../reports/take-reports.ts';
+import { refusalsOf } from './dispatch-refusal.ts';
 import type { HttpOptions } from './http-options.ts';
-import { refusalsOf } from './http-refusal.ts';
 
 type ById = { Params: { proxyId: string } };
 const ACCESS = { access: 'proxy' } as const;
@@ -33,7 +33,7 @@ const security = [{ proxySecret: [] }];
 /** What proxies say: that they are there, and what was used. Who calls is known before a body is read. */
 export function proxyRoutes(instance: FastifyInstance, options: HttpOptions): void {
   const server = instance.withTypeProvider<ZodTypeProvider>();
-  const { context, heartbeatEveryMs } = options;
+  const { context, heartbeatIntervalMs } = options;
   const callerOf = (request: FastifyRequest) => context.proxies.identify(credentialsOf(request));
 
   server.put<ById>('/v1/proxies/:proxyId', {
@@ -53,7 +53,7 @@ export function proxyRoutes(instance: FastifyInstance, options: HttpOptions): vo
       if (callerOf(request) !== proxyId) return refuse(reply, refusedFor('other_proxy'));
       const refused = register(options, proxyId, request.body as Heartbeat, receivedAtMs);
       if (refused !== null) return refuse(reply, refused);
-      return reply.send({ nextWithinMs: heartbeatEveryMs, receivedAtMs, answeredAtMs: context.clock.nowMs() });
+      return reply.send({ nextWithinMs: heartbeatIntervalMs, receivedAtMs, answeredAtMs: context.clock.nowMs() });
     },
   });
 

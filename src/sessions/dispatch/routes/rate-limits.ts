@@ -19,7 +19,7 @@ export function rateLimits(
 ): RateLimits {
   const bySubscriber = server.createRateLimit({
     max: perSubscriber.requests,
-    timeWindow: perSubscriber.perMs,
+    timeWindow: perSubscriber.intervalMs,
     keyGenerator: (request) => subscriberOf.get(request) ?? '',
   });
   return {

@@ -196,7 +196,7 @@ describe('a session is asked for', () => {
   test('too often by a subscriber: each has a share of its own, which no other can use up', async () => {
     await dispatch.remove();
     dispatch = await TestDispatch.start({
-      rateLimits: ratesOf(1000, { perSubscriber: { requests: 2, perMs: 60_000 } }),
+      rateLimits: ratesOf(1000, { perSubscriber: { requests: 2, intervalMs: 60_000 } }),
     });
     await dispatch.heartbeat('edge-1');
     for (let i = 0; i < 5; i++) await refused({ identityAssertion: 'forged' }, 401, 'assertion_invalid');
@@ -212,7 +212,9 @@ describe('a session is asked for', () => {
 
   test('too often from an address, whatever is asked', async () => {
     await dispatch.remove();
-    dispatch = await TestDispatch.start({ rateLimits: ratesOf(1000, { perAddress: { requests: 2, perMs: 60_000 } }) });
+    dispatch = await TestDispatch.start({
+      rateLimits: ratesOf(1000, { perAddress: { requests: 2, intervalMs: 60_000 } }),
+    });
     await refused({ msisdn: 'x' }, 400, 'invalid_request');
     await refused({ identityAssertion: 'forged' }, 401, 'assertion_invalid');
     await refused({ msisdn: 'x' }, 429, 'rate_limited');

@@ -5,25 +5,25 @@ import * as z from 'zod';
 import { formatIp, parseIp } from '../../../rating/ip-address.ts';
 import {
   type SessionRequest,
-  type SessionStanding,
+  type SessionStatus,
   sessionGrantSchema,
   sessionRequestSchema,
-  sessionStandingSchema,
+  sessionStatusSchema,
 } from '../../protocol/dispatch-messages.ts';
 import type { IdentityClaims } from '../../protocol/identity-assertion.ts';
 import { verifySessionToken } from '../../protocol/session-token.ts';
 import type { OneTimeAssertion } from '../accounts/account-verifier.ts';
 import type { IdentityVerdict } from '../accounts/identity.ts';
 import { type DispatchContext, isRefused, type Refused } from '../context.ts';
+import type { DispatchSession } from '../dispatch-session.ts';
 import { endSession } from '../end-session.ts';
 import { openSession } from '../open-session.ts';
 import { renewSession } from '../renew-session.ts';
 import { remainingFor } from '../reports/take-reports.ts';
-import type { Session } from '../session.ts';
 import { type SessionProof, USED_IDENTITY } from '../session-proof.ts';
-import { publicKeys } from '../signing-keys.ts';
+import { publicKeys } from '../token-signing-keys.ts';
+import { refusalsOf, sendRefusal } from './dispatch-refusal.ts';
 import type { HttpOptions } from './http-options.ts';
-import { refusalsOf, sendRefusal } from './http-refusal.ts';
 import type { RateLimits } from './rate-limits.ts';
 
 const ENTITLEMENT = [
@@ -43,7 +43,7 @@ const SESSION_REQUEST_OCTETS = 16 * 1024;
 const ACCESS = { access: 'terminal' } as const;
 const params = z.object({ sessionId: z.string().min(1).max(64) });
 
-/** What terminals ask: a session, another token for it, how it stands, its end. To be registered in a scope of its own. */
+/** What terminals ask: a session, another token for it, its state, its end. To be registered in a scope of its own. */
 export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, limits: RateLimits): void {
   const server = instance.withTypeProvider<ZodTypeProvider>();
   const { context } = options;
@@ -106,11 +106,11 @@ export function terminalRoutes(instance: FastifyInstance, options: HttpOptions, 
       tags: ['terminals'],
       security: [{ token: [] }],
       params,
-      response: { 200: sessionStandingSchema, ...refusalsOf('starting', 'session_unknown', 'token_invalid') },
+      response: { 200: sessionStatusSchema, ...refusalsOf('starting', 'session_unknown', 'token_invalid') },
     },
     handler: async (request, reply) => {
       const session = await holder(request, false);
-      return isRefused(session) ? sendRefusal(reply, session) : reply.send(standingOf(options, session));
+      return isRefused(session) ? sendRefusal(reply, session) : reply.send(statusOf(options, session));
     },
   });
 
@@ -195,7 +195,7 @@ function oneTimeOf({ iss, jti, exp }: IdentityClaims): OneTimeAssertion {
   return { issuer: iss, id: jti, expiresAtMs: exp * 1000 };
 }
 
-function standingOf({ context }: HttpOptions, session: Session): SessionStanding {
+function statusOf({ context }: HttpOptions, session: DispatchSession): SessionStatus {
   const { sessionId, state, sponsoredOctetsCap, usedSponsoredOctets } = session;
   return {
     sessionId,
@@ -226,7 +226,7 @@ async function sessionOfToken(
   { store, clock }: DispatchContext,
   { sessionId, token, terminalIp }: TokenHolder,
   mustBeOpen: boolean,
-): Promise<Session | Refused> {
+): Promise<DispatchSession | Refused> {
   const session = store.session(sessionId);
   if (session === undefined) return { refusal: 'session_unknown' };
   if (mustBeOpen && session.state !== 'open') return { refusal: 'session_over' };

@@ -2,7 +2,7 @@ import type { Clock } from '../../../platform/clock.ts';
 import type { Health } from '../../../platform/http/health.ts';
 import type { Logger } from '../../../platform/telemetry/logger.ts';
 import { MAX_REPORTS, type ReportOutcome, type UsageReportsAnswer } from '../../protocol/dispatch-messages.ts';
-import { type DispatchClient, DispatchError } from '../dispatch-client.ts';
+import { DispatchError, type ProxyDispatchClient } from '../proxy-dispatch-client.ts';
 import type { SessionRegistry } from '../session-registry.ts';
 import type { RefusedReports } from './refused-reports.ts';
 import { SpoolError } from './spool-error.ts';
@@ -15,12 +15,12 @@ const OF_CONTENT: ReadonlySet<number | undefined> = new Set([400, 413, 422]);
 export interface UsageReporterOptions {
   proxyId: string;
   spool: UsageSpool;
-  client: DispatchClient;
+  client: ProxyDispatchClient;
   refused: RefusedReports;
   clock: Clock;
   health: Health;
   logger: Logger;
-  retryMs: number;
+  retryDelayMs: number;
 }
 
 /**
@@ -137,8 +137,8 @@ export class UsageReporter {
   }
 
   #pause(): void {
-    const { retryMs, clock } = this.#options;
-    this.#notBeforeMs = clock.monotonicMs() + retryMs * 2 ** Math.min(this.#failures, MAX_DOUBLINGS);
+    const { retryDelayMs, clock } = this.#options;
+    this.#notBeforeMs = clock.monotonicMs() + retryDelayMs * 2 ** Math.min(this.#failures, MAX_DOUBLINGS);
     this.#failures++;
   }
 }

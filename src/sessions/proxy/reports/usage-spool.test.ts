@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { sponsoredOctetsOf } from '../../protocol/content-octets.ts';
-import { COUNTERS, octetsUpTo, usageOf } from './usage-counters.ts';
+import { COUNTERS, contentOctetsOf, octetsUpTo } from './usage-counters.ts';
 import { MAX_ID_LENGTH, UsageSpool, usageReportOf } from './usage-spool.ts';
 
 let directory: string;
@@ -76,7 +76,7 @@ test('so many octets pass up to a limit, and with one more it would be passed', 
       const sponsored = (more: number) => {
         const after = used.slice();
         after[4] += more;
-        return sponsoredOctetsOf(usageOf(after), shares);
+        return sponsoredOctetsOf(contentOctetsOf(after), shares);
       };
       if (octets > 0) expect(sponsored(octets)).toBe(limit);
       if (sponsored(0) <= limit) expect(sponsored(octets + 1)).toBeGreaterThan(limit);

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import type { UsageReport } from '../../protocol/dispatch-messages.ts';
 import type { SessionEnding } from '../../protocol/refusal.ts';
 import { SpoolError } from './spool-error.ts';
-import { COUNTERS, usageOf } from './usage-counters.ts';
+import { COUNTERS, contentOctetsOf } from './usage-counters.ts';
 
 /** A slot: the counters, the time of the last octet, the length of the text, the text. Less than a sector's worth is rewritten to count. */
 const SLOT_OCTETS = 1024;
@@ -175,7 +175,7 @@ export class UsageSpool {
 export function usageReportOf({ label, counters }: SpooledReport, proxyId: string): UsageReport {
   const { kind, endTimeMs, ending, ...rest } = label;
   if (kind === undefined || endTimeMs === undefined) throw new Error(`report ${label.reportId} still counts`);
-  return { ...rest, proxyId, kind, endTimeMs, usage: usageOf(counters), ...(ending && { ending }) };
+  return { ...rest, proxyId, kind, endTimeMs, usage: contentOctetsOf(counters), ...(ending && { ending }) };
 }
 
 export function lastTimeMsOf({ counters }: SpooledReport): number {

@@ -1,11 +1,11 @@
-import { type Refused, refused } from '../admission.ts';
+import { type NotAdmitted, refused } from '../admission.ts';
 import type { UdpLimits } from '../proxy-config-schema.ts';
-import type { Session } from '../session.ts';
+import type { ProxySession } from '../proxy-session.ts';
 
 /** Counts associations by session, by terminal address and in all. */
 export class AssociationGate {
   readonly #limits: UdpLimits;
-  readonly #bySession = new Map<Session, number>();
+  readonly #bySession = new Map<ProxySession, number>();
   readonly #byAddress = new Map<string, number>();
   #open = 0;
 
@@ -18,7 +18,7 @@ export class AssociationGate {
   }
 
   /** Returns what ends the association's count, or why there can be none. */
-  enter(session: Session, terminalIp: string): { leave: () => void } | Refused {
+  enter(session: ProxySession, terminalIp: string): { leave: () => void } | NotAdmitted {
     const { associations, associationsPerAddress, associationsPerSession } = this.#limits;
     const full = (what: string, limit: number) => refused('too_many_connections', `${what} has ${limit} associations`);
     if (countOf(this.#bySession, session) >= associationsPerSession) return full('the session', associationsPerSession);

@@ -1,8 +1,8 @@
 import type { Clock } from '../../../platform/clock.ts';
-import type { Admission, Admitted, Refused } from '../admission.ts';
+import type { Admission, Admitted, NotAdmitted } from '../admission.ts';
 import type { MarkedFlow } from '../flow-marks.ts';
 import type { UdpLimits } from '../proxy-config-schema.ts';
-import type { ConnectionServices } from '../tunnel.ts';
+import type { ConnectionServices } from '../proxy-tunnel.ts';
 import type { DatagramDrop } from './datagram-drops.ts';
 import type { UdpDestination } from './udp-destinations.ts';
 
@@ -13,7 +13,7 @@ export interface AssociationServices extends ConnectionServices {
   admission: Admission;
   udp: UdpLimits;
   drop(reason: DatagramDrop): void;
-  logRefusal(refusal: Refused): void;
+  logRefusal(refusal: NotAdmitted): void;
 }
 
 export interface AssociationOptions {

@@ -37,14 +37,14 @@ export function useCallWorld(): void {
       more: {
         gateway: { url: gateway.url },
         limits: {
-          dialMs: 500,
+          connectTimeoutMs: 500,
           udp: {
             associations: 8,
             associationsPerSession: 3,
             associationsPerAddress: 6,
             destinations: 4,
-            datagramOctets: 2000,
-            queuedOctets: 20_000,
+            datagramBytes: 2000,
+            queuedBytes: 20_000,
             idleTimeoutMs: IDLE_MS,
           },
         },

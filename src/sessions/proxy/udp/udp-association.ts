@@ -6,14 +6,14 @@ import { socks5Reply } from '../../../platform/network/socks5.ts';
 import { parseSocks5Datagram, socks5Datagram } from '../../../platform/network/socks5-datagram.ts';
 import { parseSessionTag } from '../../protocol/session-tag.ts';
 import { TAG_ACCEPTED, TAG_OVER, TAG_REPEATED_AFTER_MS } from '../../protocol/tag-datagram.ts';
-import type { Admitted, Refused } from '../admission.ts';
+import type { Admitted, NotAdmitted } from '../admission.ts';
 import type { BufferHolder } from '../buffer-budget.ts';
 import { ConnectionMark } from '../connection-mark.ts';
 import { ConnectionMeter } from '../connection-meter.ts';
 import { LINGER_OCTETS, lingeringEnd } from '../linger.ts';
 import type { Accepted } from '../listener.ts';
 import { canonicalIp } from '../private-address.ts';
-import type { Session, SessionConnection } from '../session.ts';
+import type { ProxySession, SessionConnection } from '../proxy-session.ts';
 import {
   type AssociationOptions,
   type AssociationServices,
@@ -42,7 +42,7 @@ const MAX_CONTROL_OCTETS = 16 * 1024;
 export class UdpAssociation implements SessionConnection, BufferHolder {
   readonly blockedSinceMs = null;
   readonly #accepted: Accepted;
-  readonly #session: Session;
+  readonly #session: ProxySession;
   readonly #services: AssociationServices;
   readonly #terminalIp: string;
   readonly #expectedPort: number;
@@ -72,7 +72,7 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
   /** When the terminal was sent something last, monotonic. */
   #saidAtMs = 0;
 
-  constructor(accepted: Accepted, session: Session, { services, expectedPort, tag, leave }: AssociationOptions) {
+  constructor(accepted: Accepted, session: ProxySession, { services, expectedPort, tag, leave }: AssociationOptions) {
     const { raw } = accepted;
     const { clock, udp, admission } = services;
     this.#accepted = accepted;
@@ -135,7 +135,7 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
     this.#accepted.raw.destroy();
   }
 
-  tell(): void {}
+  notify(): void {}
 
   overflow(): void {
     this.#services.logger.warn(
@@ -145,7 +145,7 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
     this.close();
   }
 
-  markAnew(): void {
+  markAgain(): void {
     if (this.#tag !== null && !this.#session.isSponsored(this.type)) this.close();
     else if (this.#hasBegun && !this.#isEnding) for (const mark of this.#marks) void mark.renew();
   }
@@ -165,7 +165,7 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
       if (this.#lingeredOctets > LINGER_OCTETS) this.#accepted.raw.destroy();
       return 'session_over';
     }
-    if (octets.length > this.#services.udp.datagramOctets) return 'too_large';
+    if (octets.length > this.#services.udp.datagramBytes) return 'too_large';
     if (this.#tag?.equals(octets)) return this.#takeTag(port, octets.length);
     const parsed = parseSocks5Datagram(octets);
     if (parsed.fault !== undefined) return parsed.fault;
@@ -266,7 +266,7 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
     this.#uncountedOctets = 0;
   }
 
-  #refuse(refusal: Refused): void {
+  #refuse(refusal: NotAdmitted): void {
     this.#services.logRefusal(refusal);
     // Without one host that it may send to it is of no use, and its end is all that SOCKS5 can say.
     if (this.#admitted === null) this.close();
@@ -282,7 +282,7 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
     if (this.#isEnding) return 'session_over';
     if (!this.#destinations.isAsked(address, port)) return 'not_asked';
     const datagram = socks5Datagram({ peer: { host: address, port }, payload: octets });
-    return datagram.length > this.#services.udp.datagramOctets ? 'too_large' : { octets: datagram, to: null };
+    return datagram.length > this.#services.udp.datagramBytes ? 'too_large' : { octets: datagram, to: null };
   }
 
   get #isHeld(): boolean {
@@ -295,7 +295,7 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
       return;
     }
     const way = datagram.to === null ? 'down' : 'up';
-    if (this.#heldOctets[way] + datagram.octets.length > this.#services.udp.queuedOctets) {
+    if (this.#heldOctets[way] + datagram.octets.length > this.#services.udp.queuedBytes) {
       this.#services.drop('queue_full');
       return;
     }
@@ -347,7 +347,7 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
   #reasonNotToSend({ octets, to }: Held): DatagramDrop | null {
     if (this.#isEnding) return 'session_over';
     if (to !== null && to.state !== 'ready') return to.state === 'pending' ? 'queue_full' : to.state;
-    return this.#socketFor(to).getSendQueueSize() + octets.length > this.#services.udp.queuedOctets
+    return this.#socketFor(to).getSendQueueSize() + octets.length > this.#services.udp.queuedBytes
       ? 'queue_full'
       : null;
   }

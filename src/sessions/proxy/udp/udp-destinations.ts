@@ -1,9 +1,9 @@
 import type { Clock } from '../../../platform/clock.ts';
 import type { Socks5Destination } from '../../../platform/network/socks5.ts';
-import { type Admission, type Admitted, type Refused, refused } from '../admission.ts';
+import { type Admission, type Admitted, type NotAdmitted, refused } from '../admission.ts';
 import { canonicalIp } from '../private-address.ts';
 import type { UdpLimits } from '../proxy-config-schema.ts';
-import type { Session } from '../session.ts';
+import type { ProxySession } from '../proxy-session.ts';
 import type { DatagramDrop } from './datagram-drops.ts';
 
 /** A host and port that an association sends to. Its name is resolved once, and what was checked is what is sent to. */
@@ -15,15 +15,15 @@ export interface UdpDestination {
 
 export interface UdpDestinationsOptions {
   admission: Admission;
-  session: Session;
+  session: ProxySession;
   /** Of the control connection. */
   sessionTags: readonly string[];
   clock: Clock;
   limits: UdpLimits;
   /** A host is admitted. Returns why its datagrams are dropped all the same, or null. */
   onAdmitted(admitted: Admitted): DatagramDrop | null;
-  onRefused(refusal: Refused): void;
-  /** What waited for a destination can go on, or is to be dropped. */
+  onRefused(refusal: NotAdmitted): void;
+  /** What waited for a destination can continue, or is to be dropped. */
   onDecided(): void;
 }
 
@@ -66,7 +66,7 @@ export class UdpDestinations {
     const { port } = destination;
     const admitted = await admission
       .admitDatagrams(session, { host, port }, sessionTags)
-      .catch((error: Error): Refused => refused('upstream_failed', error.message));
+      .catch((error: Error): NotAdmitted => refused('upstream_failed', error.message));
     if ('refusal' in admitted) {
       destination.state = 'refused';
       onRefused(admitted);

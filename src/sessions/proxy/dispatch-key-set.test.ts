@@ -6,7 +6,7 @@ import { exportJWK } from 'jose';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Clock } from '../../platform/clock.ts';
-import { SigningKeys } from './signing-keys.ts';
+import { DispatchKeySet } from './dispatch-key-set.ts';
 
 const JUST_LONG_ENOUGH_MS = 5000;
 let directory: string;
@@ -34,17 +34,22 @@ async function jwks(...keyIds: string[]) {
   return { keys: keyIds.map((kid) => ({ ...jwk, kid, alg: 'EdDSA' })) };
 }
 
-async function started(): Promise<SigningKeys> {
+async function started(): Promise<DispatchKeySet> {
   const fetch = () => {
     fetches++;
     return answer();
   };
-  const keys = new SigningKeys({ path: join(directory, 'keys.json'), fetch, clock, logger: pino({ level: 'silent' }) });
+  const keys = new DispatchKeySet({
+    path: join(directory, 'keys.json'),
+    fetch,
+    clock,
+    logger: pino({ level: 'silent' }),
+  });
   await keys.start();
   return keys;
 }
 
-const find = (keys: SigningKeys, kid: string) => keys.getKey({ alg: 'EdDSA', kid }, { payload: '', signature: '' });
+const find = (keys: DispatchKeySet, kid: string) => keys.getKey({ alg: 'EdDSA', kid }, { payload: '', signature: '' });
 
 test('keys are kept: a start without the dispatch server has them', async () => {
   const set = await jwks('key-1');

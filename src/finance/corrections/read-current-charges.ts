@@ -13,7 +13,7 @@ export interface ReadFor {
 }
 
 /** Reads the current rows of a span of a log; the capacity of `charges` must cover all of its offsets. */
-export async function readCharges(
+export async function readCurrentCharges(
   store: Store,
   selection: RowSelection,
   span: LogSpan,

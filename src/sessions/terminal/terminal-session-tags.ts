@@ -1,31 +1,31 @@
-import type { ContentType } from '../protocol/content-octets.ts';
+import type { SessionContentType } from '../protocol/content-octets.ts';
 import { type SessionGrant, type SessionTagsAnswer, sessionTagsAnswerSchema } from '../protocol/dispatch-messages.ts';
-import type { Dial } from './dial.ts';
 import { destinationOf, exchange, securedAs } from './http-exchange.ts';
 import type { OctetLedger } from './octet-ledger.ts';
+import type { Dial } from './terminal-dial.ts';
 
 /** So long before it expires a tag is asked for again: it must be valid when the gateway reads it. */
 const RENEW_BEFORE_MS = 5000;
 
-export interface SessionTagsOptions {
+export interface TerminalSessionTagsOptions {
   dial: Dial;
   ledger: OctetLedger;
   nowMs: () => number;
 }
 
 /** Session tags that the proxy has handed out: asked for once for each token, and again when one is refused or about to expire. */
-export class SessionTags {
-  readonly #options: SessionTagsOptions;
+export class TerminalSessionTags {
+  readonly #options: TerminalSessionTagsOptions;
   #tokenId: string | null = null;
   #asking: Promise<SessionTagsAnswer | null> | null = null;
   #answer: SessionTagsAnswer | null = null;
 
-  constructor(options: SessionTagsOptions) {
+  constructor(options: TerminalSessionTagsOptions) {
     this.#options = options;
   }
 
   /** Returns the tag for a connection of the session; null when its application takes none or the proxy has none. */
-  async of(grant: SessionGrant, contentType: ContentType): Promise<string | null> {
+  async of(grant: SessionGrant, contentType: SessionContentType): Promise<string | null> {
     if (grant.identifiedBy?.includes('terminal_tag') !== true) return null;
     const isDue = this.#answer !== null && this.#answer.expiresAtMs - this.#options.nowMs() < RENEW_BEFORE_MS;
     if (grant.tokenId !== this.#tokenId || isDue) this.#forget();

@@ -34,15 +34,15 @@ export const publicKeySetSchema = z.looseObject({ keys: z.array(publicKeySchema)
 export type PublicKeySet = z.output<typeof publicKeySetSchema>;
 
 /** The operator's keys for statements, as in their file. */
-export type SigningKeys = z.output<typeof keyFileSchema>;
+export type StatementSigningKeys = z.output<typeof keyFileSchema>;
 
-export interface SigningKey {
+export interface StatementSigningKey {
   keyId: string;
   privateKey: KeyObject;
 }
 
 /** Returns a key file with the first key. */
-export function newSigningKeys(nowMs: number): SigningKeys {
+export function newSigningKeys(nowMs: number): StatementSigningKeys {
   return { version: VERSION, keys: [newKey(nowMs)] };
 }
 
@@ -51,19 +51,23 @@ export function newSigningKeys(nowMs: number): SigningKeys {
  * stays, so that its signatures can be verified. With `isCompromised` that is dropped as well: its signatures are refused
  * from then on.
  */
-export function rotatedKeys({ keys }: SigningKeys, nowMs: number, isCompromised: boolean): SigningKeys {
+export function rotatedKeys(
+  { keys }: StatementSigningKeys,
+  nowMs: number,
+  isCompromised: boolean,
+): StatementSigningKeys {
   const { d: _, ...last } = keys[keys.length - 1];
   const retired = isCompromised ? [] : [{ ...last, retiredAt: new Date(nowMs).toISOString() }];
   return { version: VERSION, keys: [...keys.slice(0, -1), ...retired, newKey(nowMs)] };
 }
 
 /** Returns the text of the key file. */
-export function formatSigningKeys(keys: SigningKeys): string {
+export function formatSigningKeys(keys: StatementSigningKeys): string {
   return `${JSON.stringify(keys, null, 2)}\n`;
 }
 
 /** Returns the keys of a file's text; null for a text that is not a whole key file. */
-export function parseSigningKeys(text: string): SigningKeys | null {
+export function parseSigningKeys(text: string): StatementSigningKeys | null {
   const { success, data } = keyFileSchema.safeParse(parsedJson(text));
   if (!success) return null;
   const isSound = data.keys.every(({ keyId, x, d, retiredAt }, at) => {
@@ -71,24 +75,24 @@ export function parseSigningKeys(text: string): SigningKeys | null {
     return (d !== undefined) === isLast && (retiredAt === null) === isLast && keyId === thumbprint(x);
   });
   if (!isSound) return null;
-  const { x } = createPublicKey(currentKey(data).privateKey).export({ format: 'jwk' });
+  const { x } = createPublicKey(currentStatementKey(data).privateKey).export({ format: 'jwk' });
   return x === data.keys[data.keys.length - 1].x ? data : null;
 }
 
 /** Returns the key that signs. */
-export function currentKey({ keys }: SigningKeys): SigningKey {
+export function currentStatementKey({ keys }: StatementSigningKeys): StatementSigningKey {
   const { keyId, x, d = '' } = keys[keys.length - 1];
   return { keyId, privateKey: createPrivateKey({ key: { kty: 'OKP', crv: 'Ed25519', x, d }, format: 'jwk' }) };
 }
 
 /** Returns the public halves, to be published. */
-export function publicKeySet({ keys }: SigningKeys): PublicKeySet {
+export function publicKeySet({ keys }: StatementSigningKeys): PublicKeySet {
   return {
     keys: keys.map(({ keyId, x }) => ({ kty: 'OKP', crv: 'Ed25519', x, kid: keyId, alg: 'EdDSA', use: 'sig' })),
   };
 }
 
-function newKey(nowMs: number): SigningKeys['keys'][number] {
+function newKey(nowMs: number): StatementSigningKeys['keys'][number] {
   const { x, d } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }) as { x: string; d: string };
   return { keyId: thumbprint(x), createdAt: new Date(nowMs).toISOString(), retiredAt: null, x, d };
 }

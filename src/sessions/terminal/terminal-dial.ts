@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-export interface Destination {
+export interface TerminalDestination {
   host: string;
   port: number;
 }
@@ -13,7 +13,7 @@ export interface Dialled {
 }
 
 /** How a terminal gets a connection. Rejects with a DialError. */
-export type Dial = (destination: Destination) => Promise<Dialled>;
+export type Dial = (destination: TerminalDestination) => Promise<Dialled>;
 
 export class DialError extends Error {
   readonly code: 'unreachable' | 'turned_away';
@@ -34,7 +34,7 @@ export const directDial: Dial = async (destination) => countedFromNow(await conn
 /**
  * Through a gateway's SOCKS5 (RFC 1928 and 1929), the bearer being the user. What was said to the gateway itself does not count.
  */
-export function socksDial(gateway: Destination, bearerId: string): Dial {
+export function socksDial(gateway: TerminalDestination, bearerId: string): Dial {
   return async (destination) => {
     const socket = await connected(gateway);
     try {
@@ -47,7 +47,7 @@ export function socksDial(gateway: Destination, bearerId: string): Dial {
   };
 }
 
-async function connected({ host, port }: Destination): Promise<Socket> {
+async function connected({ host, port }: TerminalDestination): Promise<Socket> {
   const socket = connect({ host, port, noDelay: true });
   const given = setTimeout(() => socket.destroy(new Error('no answer')), CONNECT_WITHIN_MS);
   try {
@@ -68,19 +68,19 @@ function countedFromNow(socket: Socket): Dialled {
   return { socket, octets };
 }
 
-async function askThrough(socket: Socket, bearerId: string, { host, port }: Destination): Promise<void> {
+async function askThrough(socket: Socket, bearerId: string, { host, port }: TerminalDestination): Promise<void> {
   socket.write(Buffer.of(5, 1, 2));
-  if ((await readOctets(socket, 2))[1] !== 2) throw turnedAway('it does not take bearers');
+  if ((await readFromSocket(socket, 2))[1] !== 2) throw turnedAway('it does not take bearers');
   const user = Buffer.from(bearerId);
   socket.write(Buffer.concat([Buffer.of(1, user.length), user, Buffer.of(1), Buffer.from('-')]));
-  if ((await readOctets(socket, 2))[1] !== 0) throw turnedAway('the bearer is not known');
+  if ((await readFromSocket(socket, 2))[1] !== 0) throw turnedAway('the bearer is not known');
   const name = Buffer.from(host);
   const portOctets = Buffer.of(port >> 8, port & 255);
   socket.write(Buffer.concat([Buffer.of(5, 1, 0, 3, name.length), name, portOctets]));
-  const [, reply, , kind] = await readOctets(socket, 4);
+  const [, reply, , kind] = await readFromSocket(socket, 4);
   if (reply !== 0) throw turnedAway(`${host}:${port} cannot be reached (reply ${reply})`);
-  const addressOctets = kind === 4 ? 16 : kind === 1 ? 4 : (await readOctets(socket, 1))[0];
-  await readOctets(socket, addressOctets + 2);
+  const addressOctets = kind === 4 ? 16 : kind === 1 ? 4 : (await readFromSocket(socket, 1))[0];
+  await readFromSocket(socket, addressOctets + 2);
 }
 
 function turnedAway(why: string): DialError {
@@ -88,7 +88,7 @@ function turnedAway(why: string): DialError {
 }
 
 /** Reads so many octets, no more. Rejects with a DialError when the connection ends before. */
-export async function readOctets(socket: Socket, count: number): Promise<Buffer> {
+export async function readFromSocket(socket: Socket, count: number): Promise<Buffer> {
   for (;;) {
     const octets: Buffer | null = socket.read(count);
     if (octets !== null && octets.length === count) return octets;

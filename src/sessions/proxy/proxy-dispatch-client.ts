@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { Agent, type Dispatcher, request } from 'undici';
 import type * as z from 'zod';
-import { ConfigError } from '../../platform/config/config-error.ts';
+import type { TlsFiles } from '../../platform/config/tls-schema.ts';
 import type { PeerSecret } from '../../platform/http/peer-secret.ts';
+import { readTlsFiles } from '../../platform/network/tls-files.ts';
 import {
   type Heartbeat,
   type HeartbeatAnswer,
@@ -29,27 +29,25 @@ export class DispatchError extends Error {
   }
 }
 
-export interface DispatchClientOptions {
+export interface ProxyDispatchClientOptions {
   url: string;
   jwksUrl: string | undefined;
   proxyId: string;
   secret: PeerSecret;
-  /** What the proxy proves itself with instead of its secret. */
-  clientCertificate?: { certFile: string; keyFile: string } | undefined;
-  /** Authority of the dispatch server's certificate; absent: those of the system. */
-  caFile?: string | undefined;
+  /** With a certificate of its own the proxy authenticates itself by that instead of by its secret. */
+  tls?: TlsFiles | undefined;
   timeoutMs: number;
 }
 
 /** What a proxy asks of the dispatch server. Everything rejects with a DispatchError. */
-export class DispatchClient {
-  readonly #options: DispatchClientOptions;
+export class ProxyDispatchClient {
+  readonly #options: ProxyDispatchClientOptions;
   readonly #dispatcher: Dispatcher;
 
   /** Throws a ConfigError when a certificate cannot be read. */
-  constructor(options: DispatchClientOptions) {
+  constructor(options: ProxyDispatchClientOptions) {
     this.#options = options;
-    this.#dispatcher = new Agent({ connect: tlsOf(options) });
+    this.#dispatcher = new Agent({ connect: readTlsFiles(options.tls ?? {}, 'dispatch.tls') });
   }
 
   async keys(): Promise<unknown> {
@@ -76,8 +74,8 @@ export class DispatchClient {
   }
 
   async #call(method: 'GET' | 'PUT' | 'POST', url: string, body?: object): Promise<unknown> {
-    const { secret, clientCertificate, timeoutMs } = this.#options;
-    const authorization = clientCertificate === undefined ? { authorization: `Bearer ${secret.reveal()}` } : {};
+    const { secret, tls, timeoutMs } = this.#options;
+    const authorization = tls?.certFile === undefined ? { authorization: `Bearer ${secret.reveal()}` } : {};
     const signal = AbortSignal.timeout(timeoutMs);
     let status: number;
     let text: string;
@@ -110,18 +108,4 @@ function readAs<T>(schema: z.ZodType<T>, answer: unknown): T {
   const read = schema.safeParse(answer);
   if (read.success) return read.data;
   throw new DispatchError('dispatch_unreadable', `an answer of another shape: ${read.error.message}`);
-}
-
-function tlsOf({ clientCertificate: own, caFile }: DispatchClientOptions) {
-  const read = (file: string) => {
-    try {
-      return readFileSync(file);
-    } catch (cause) {
-      throw new ConfigError(`${file}: cannot be read (${(cause as Error).message})`);
-    }
-  };
-  return {
-    ...(caFile !== undefined && { ca: read(caFile) }),
-    ...(own && { cert: read(own.certFile), key: read(own.keyFile) }),
-  };
 }

@@ -1,19 +1,22 @@
 import { unwatchFile, watchFile } from 'node:fs';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { readKeyPair } from '../../platform/network/tls-files.ts';
+import type { ServerTlsFiles } from '../../platform/config/tls-schema.ts';
+import { readTlsFiles } from '../../platform/network/tls-files.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 
-const LOOK_EVERY_MS = 2000;
+const CHECK_INTERVAL_MS = 2000;
 
 /** A certificate and its key as they are in their files now: a renewed one is used from the next connection on. */
-export class TlsFiles {
-  readonly #files: { certFile: string; keyFile: string };
+export class ReloadableCertificate {
+  readonly #files: ServerTlsFiles;
+  readonly #field: string;
   readonly #logger: Logger;
   #context: SecureContext;
 
-  /** Throws a ConfigError when they cannot be read or do not fit each other. */
-  constructor(files: { certFile: string; keyFile: string }, logger: Logger) {
+  /** `field`: the configuration's that names the files. Throws a ConfigError when they cannot be read or do not fit each other. */
+  constructor(files: ServerTlsFiles, field: string, logger: Logger) {
     this.#files = files;
+    this.#field = field;
     this.#logger = logger;
     this.#context = this.#read();
   }
@@ -23,13 +26,13 @@ export class TlsFiles {
   }
 
   start(): void {
-    for (const file of Object.values(this.#files)) {
-      watchFile(file, { interval: LOOK_EVERY_MS, persistent: false }, this.reload);
+    for (const file of [this.#files.certFile, this.#files.keyFile]) {
+      watchFile(file, { interval: CHECK_INTERVAL_MS, persistent: false }, this.reload);
     }
   }
 
   stop(): void {
-    for (const file of Object.values(this.#files)) unwatchFile(file, this.reload);
+    for (const file of [this.#files.certFile, this.#files.keyFile]) unwatchFile(file, this.reload);
   }
 
   /** Reads the files again; what is wrong with them is logged, and those of before are used. */
@@ -47,14 +50,6 @@ export class TlsFiles {
   };
 
   #read(): SecureContext {
-    return createSecureContext({ ...readTlsFiles(this.#files), minVersion: 'TLSv1.2' });
+    return createSecureContext({ ...readTlsFiles(this.#files, this.#field), minVersion: 'TLSv1.2' });
   }
-}
-
-/** Throws a ConfigError when they cannot be read, have expired or do not fit each other. */
-export function readTlsFiles({ certFile, keyFile }: { certFile: string; keyFile: string }): {
-  cert: string;
-  key: string;
-} {
-  return readKeyPair({ cert: certFile, key: keyFile }, { cert: 'tls.certFile', key: 'tls.keyFile' });
 }

@@ -7,8 +7,8 @@ import {
   type RelayNotice,
   relayNoticeSchema,
 } from '../protocol/relay-message.ts';
-import type { Dialled } from './dial.ts';
 import { securedAs } from './http-exchange.ts';
+import type { Dialled } from './terminal-dial.ts';
 
 const CLOSE_WITHIN_MS = 3000;
 
@@ -24,11 +24,11 @@ export interface RelayConnectionOptions {
   onLost: (reason: string) => void;
 }
 
-export type RelayOpening = { connection: RelayConnection } | { refusal: string };
+export type RelayOpening = { connection: TerminalRelayConnection } | { refusal: string };
 export type RelaySending = 'accepted' | { refusal: string };
 
 /** Messages of one content type, to a proxy or straight to the application's message server. */
-export class RelayConnection {
+export class TerminalRelayConnection {
   readonly #options: RelayConnectionOptions;
   readonly #socket: WebSocket;
   readonly #waiting = new Map<string, (outcome: RelaySending) => void>();
@@ -59,7 +59,7 @@ export class RelayConnection {
       socket.on('error', () => resolve({ refusal: 'connection_lost' }));
     });
     // At once: the first message may come together with the answer to the handshake.
-    const connection = new RelayConnection(options, socket);
+    const connection = new TerminalRelayConnection(options, socket);
     const opened = new Promise<RelayOpening>((resolve) => socket.once('open', () => resolve({ connection })));
     return Promise.race([opened, refused]);
   }

@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, type JsonWebKey, randomUUID } from 'node:crypto';
 import type { JWK } from 'jose';
-import { type SigningKey, TOKEN_ALGORITHM } from '../protocol/session-token.ts';
+import { TOKEN_ALGORITHM, type TokenSigningKey } from '../protocol/session-token.ts';
 
 /** An Ed25519 key as it is kept. Tokens are signed with it from `activeFromMs` until the next key's. */
 export interface StoredKey {
@@ -42,7 +42,7 @@ export function rotateKeys(
 }
 
 /** The key that signs now; `rotateKeys` sees to it that there is one. */
-export function currentKey(keys: readonly StoredKey[], nowMs: number): SigningKey {
+export function currentTokenKey(keys: readonly StoredKey[], nowMs: number): TokenSigningKey {
   const key = keys.findLast(({ activeFromMs }) => activeFromMs <= nowMs);
   if (key === undefined) throw new Error('no key signs now');
   return { keyId: key.keyId, privateKey: createPrivateKey({ key: key.jwk, format: 'jwk' }) };

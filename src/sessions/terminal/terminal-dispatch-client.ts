@@ -5,9 +5,9 @@ import {
   type SessionRequest,
   sessionGrantSchema,
 } from '../protocol/dispatch-messages.ts';
-import type { Dial } from './dial.ts';
 import { destinationOf, exchange, type HttpAnswer, securedAs } from './http-exchange.ts';
 import type { OctetLedger } from './octet-ledger.ts';
+import type { Dial } from './terminal-dial.ts';
 
 export type GrantOutcome =
   | { grant: SessionGrant; refusal?: undefined }
@@ -17,7 +17,7 @@ export type GrantOutcome =
 type LocalRefusal = 'dispatch_unreachable' | 'assertion_unavailable';
 
 /** What a terminal says to the dispatch server. A refusal is a value, and so is a server that does not answer. */
-export class DispatchClient {
+export class TerminalDispatchClient {
   readonly #url: string;
   readonly #dial: Dial;
   readonly #ledger: OctetLedger;

@@ -9,8 +9,8 @@ import { ConnectionMark } from './connection-mark.ts';
 import { ConnectionMeter } from './connection-meter.ts';
 import { LINGER_MS, LINGER_OCTETS } from './linger.ts';
 import { type Accepted, BUFFER_OCTETS } from './listener.ts';
-import type { Session, SessionConnection } from './session.ts';
-import { type ConnectionServices, earlier } from './tunnel.ts';
+import type { ProxySession, SessionConnection } from './proxy-session.ts';
+import { type ConnectionServices, earlier } from './proxy-tunnel.ts';
 
 /** Normal closure, and one by rules of this server (RFC 6455, 7.4.1). */
 const NORMAL = 1000;
@@ -29,11 +29,11 @@ const CHUNK_BYTES = 256;
  * A terminal's WebSocket and the one to the application's message server. Each message is verified and passed on with its
  * sender's account; what comes from the application is passed back. A side that takes nothing is not read from, either.
  */
-export class RelayConnection implements SessionConnection, BufferHolder {
+export class ProxyRelayConnection implements SessionConnection, BufferHolder {
   readonly type: number;
   readonly #accepted: Accepted;
   readonly #admitted: Admitted;
-  readonly #session: Session;
+  readonly #session: ProxySession;
   readonly #services: ConnectionServices;
   readonly #maxPayloadOctets: number;
   readonly #meter: ConnectionMeter;
@@ -76,7 +76,7 @@ export class RelayConnection implements SessionConnection, BufferHolder {
     return this.#isEnding;
   }
 
-  /** Tells the network whose traffic it is. */
+  /** Marks its traffic for the network. */
   async begin(): Promise<void> {
     if (!this.#isEnding) await this.#mark.begin();
   }
@@ -129,7 +129,7 @@ export class RelayConnection implements SessionConnection, BufferHolder {
     this.#isEnding = true;
     // One that does not read what it is sent does not read the reason, either.
     if (terminal.bufferedAmount < BUFFER_OCTETS) {
-      this.tell({ type: 'closing', reason: 'buffers_full' });
+      this.notify({ type: 'closing', reason: 'buffers_full' });
       terminal.close(TRY_LATER, 'buffers_full');
     }
     terminal.pause();
@@ -137,12 +137,12 @@ export class RelayConnection implements SessionConnection, BufferHolder {
     setTimeout(() => this.#accepted.raw.destroy(), OVERFLOW_CLOSES_WITHIN_MS);
   }
 
-  tell(notice: RelayNotice): void {
+  notify(notice: RelayNotice): void {
     const terminal = this.#terminal;
     if (terminal?.readyState === WebSocket.OPEN) this.#send(terminal, JSON.stringify(notice));
   }
 
-  markAnew(): void {
+  markAgain(): void {
     if (this.#admitted.payer === 'sponsor' && !this.#session.isSponsored(this.type)) this.close('cap_reached');
     else if (this.#terminal !== null) void this.#mark.renew();
   }
@@ -153,7 +153,7 @@ export class RelayConnection implements SessionConnection, BufferHolder {
     const { application: _, contentType } = this.#admitted;
     const checked = checkMessage(frame, this.#session, { contentType, maxPayloadOctets: this.#maxPayloadOctets });
     if ('reason' in checked) {
-      this.tell({ type: 'refused', ...checked });
+      this.notify({ type: 'refused', ...checked });
       this.#countVainFrame();
       return;
     }
@@ -161,7 +161,7 @@ export class RelayConnection implements SessionConnection, BufferHolder {
     const { mac: _mac, ...header } = checked.header;
     const from = this.#session.terms.applicationAccount;
     const message = encodeRelayMessage({ header: { ...header, from }, payload: checked.payload });
-    this.#send(upstream, message, () => this.tell({ type: 'accepted', messageId: header.messageId }));
+    this.#send(upstream, message, () => this.notify({ type: 'accepted', messageId: header.messageId }));
   }
 
   #fromUpstream(frame: Buffer): void {
@@ -191,7 +191,7 @@ export class RelayConnection implements SessionConnection, BufferHolder {
   #answered(data: Buffer): void {
     if (this.#isEnding) return;
     if (stillHereSchema.safeParse(parseJson(data.toString())).success) this.#session.touch(Date.now());
-    else this.tell({ type: 'refused', reason: 'message_invalid' });
+    else this.notify({ type: 'refused', reason: 'message_invalid' });
     this.#countVainFrame();
   }
 
@@ -255,7 +255,7 @@ export class RelayConnection implements SessionConnection, BufferHolder {
     if (terminal === null || upstream === null || this.#isEnding) return;
     // First: the notice counts, too, and reaching the limit with it must not end this again.
     this.#isEnding = true;
-    this.tell({ type: 'closing', reason });
+    this.notify({ type: 'closing', reason });
     this.#services.buffers.release(this);
     const { raw, stream } = this.#accepted;
     const readBefore = raw.bytesRead;

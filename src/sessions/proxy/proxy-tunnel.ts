@@ -8,7 +8,7 @@ import { ConnectionMeter } from './connection-meter.ts';
 import type { FlowMarks } from './flow-marks.ts';
 import { lingeringEnd } from './linger.ts';
 import type { Accepted } from './listener.ts';
-import type { Payer, Session, SessionConnection } from './session.ts';
+import type { Payer, ProxySession, SessionConnection } from './proxy-session.ts';
 import type { SessionRegistry } from './session-registry.ts';
 
 export interface ConnectionServices {
@@ -26,7 +26,7 @@ export interface ConnectionServices {
 export class Tunnel implements SessionConnection, BufferHolder {
   readonly type: number;
   readonly #accepted: Accepted;
-  readonly #session: Session;
+  readonly #session: ProxySession;
   readonly #payer: Payer;
   readonly #services: ConnectionServices;
   readonly #meter: ConnectionMeter;
@@ -103,7 +103,7 @@ export class Tunnel implements SessionConnection, BufferHolder {
     this.#accepted.raw.destroy();
   }
 
-  tell(): void {}
+  notify(): void {}
 
   overflow(scope: BufferScope): void {
     this.#services.logger.warn(
@@ -115,7 +115,7 @@ export class Tunnel implements SessionConnection, BufferHolder {
     this.#accepted.raw.destroy();
   }
 
-  markAnew(): void {
+  markAgain(): void {
     if (this.#payer === 'sponsor' && !this.#session.isSponsored(this.type)) this.close();
     else if (this.#isOpen) void this.#mark.renew();
   }

@@ -10,12 +10,12 @@ import { exportConnections } from '../../platform/http/http-metrics.ts';
 import type { PeerSecret } from '../../platform/http/peer-secret.ts';
 import type { ConnectionLimits } from '../../platform/network/connection-limits.ts';
 import { ListenError } from '../../platform/network/listen-error.ts';
+import { readTlsFiles } from '../../platform/network/tls-files.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import { type Announcement, announcementSchema } from '../protocol/dispatch-messages.ts';
 import type { EndpointDocument, ProxyDocument } from './proxy-config-schema.ts';
 import { exportProxy, type ProxyFigures, proxyFiguresSchema } from './proxy-metrics.ts';
 import type { SessionRegistry } from './session-registry.ts';
-import { readTlsFiles } from './tls-files.ts';
 
 const ANNOUNCEMENT_OCTETS = 64 * 1024;
 
@@ -37,7 +37,7 @@ const refusalsOf = (...reasons: ControlRefusal[]) =>
   );
 const readinessSchema = z.strictObject({ ready: z.boolean(), problems: z.record(z.string(), z.string()) });
 
-export interface ControlServerOptions {
+export interface ProxyControlOptions {
   endpoint: EndpointDocument;
   limits: Pick<ProxyDocument['limits'], 'control' | 'controlRequests'>;
   /** Two are accepted while it is rotated. */
@@ -55,10 +55,10 @@ export interface ControlServerOptions {
 
 /** The proxy's control interface, which listens from `start` to `stop`. */
 export class ControlServer {
-  readonly #options: ControlServerOptions;
+  readonly #options: ProxyControlOptions;
   #server: FastifyInstance | null = null;
 
-  constructor(options: ControlServerOptions) {
+  constructor(options: ProxyControlOptions) {
     this.#options = options;
   }
 
@@ -70,7 +70,7 @@ export class ControlServer {
   /** Rejects with a ConfigError when the port is taken. */
   async start(): Promise<void> {
     const { host, port } = this.#options.endpoint;
-    const server = await createControlServer(this.#options);
+    const server = await createProxyControl(this.#options);
     try {
       await server.listen({ host, port });
     } catch (cause) {
@@ -88,7 +88,7 @@ export class ControlServer {
  * Returns the server of `PUT /v1/sessions/:sessionId` for the dispatch server, `GET /health/live`, `/health/ready` and
  * `/v1/figures` for monitoring, and `/metrics` for Prometheus, with the proxy's secret. Refusals are `{ reason, message }`.
  */
-export async function createControlServer(options: ControlServerOptions): Promise<FastifyInstance> {
+export async function createProxyControl(options: ProxyControlOptions): Promise<FastifyInstance> {
   const { tls } = options.endpoint;
   const { publicPerAddress, unauthenticatedPerAddress, dispatch } = options.limits.controlRequests;
   const { server, connections } = await createGuardedServer({
@@ -105,7 +105,7 @@ export async function createControlServer(options: ControlServerOptions): Promis
         ? { kind: 'dispatch', key: '' }
         : null,
     unauthorized: () => bodyOf('unauthorized'),
-    tls: tls && readTlsFiles(tls),
+    tls: tls && readTlsFiles(tls, 'listen.control.tls'),
   });
   server.setSerializerCompiler(serializerCompiler);
   await server.register(swagger, { openapi: OPENAPI, transform: jsonSchemaTransform });
@@ -114,7 +114,7 @@ export async function createControlServer(options: ControlServerOptions): Promis
   return server;
 }
 
-function monitoringRoutes(instance: FastifyInstance, options: ControlServerOptions, connections: ConnectionLimits) {
+function monitoringRoutes(instance: FastifyInstance, options: ProxyControlOptions, connections: ConnectionLimits) {
   const server = instance.withTypeProvider<ZodTypeProvider>();
   const { health, figures, terminals } = options;
   server.get('/health/live', {
@@ -153,7 +153,7 @@ function monitoringRoutes(instance: FastifyInstance, options: ControlServerOptio
   });
 }
 
-function announcementRoute(instance: FastifyInstance, options: ControlServerOptions): void {
+function announcementRoute(instance: FastifyInstance, options: ProxyControlOptions): void {
   instance.withTypeProvider<ZodTypeProvider>().put('/v1/sessions/:sessionId', {
     config: { access: 'dispatch' },
     bodyLimit: ANNOUNCEMENT_OCTETS,
@@ -176,7 +176,7 @@ function announcementRoute(instance: FastifyInstance, options: ControlServerOpti
 
 /** Null when the terms are taken, or are older than those that are known. */
 function announce(
-  { registry, applicationIds }: ControlServerOptions,
+  { registry, applicationIds }: ProxyControlOptions,
   sessionId: string,
   terms: Announcement,
 ): ControlRefusal | null {

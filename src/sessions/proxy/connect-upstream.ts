@@ -1,5 +1,5 @@
 import { createConnection, isIPv6, type Socket } from 'node:net';
-import type { Destination } from './applications.ts';
+import type { AllowedDestination } from './applications.ts';
 import { BUFFER_OCTETS, KEEP_ALIVE_MS } from './listener.ts';
 
 /** Sockets take the size of their buffers as every stream does, which their types do not say. */
@@ -19,7 +19,7 @@ const ATTEMPT_DELAY_MS = 250;
  * address's family; the next attempt starts after 250 ms or as soon as one fails, and the first to connect wins. Rejects with
  * the last failure when all have failed, and after `timeoutMs`.
  */
-export function dial({ addresses, port }: Destination, timeoutMs: number): Promise<Socket> {
+export function dial({ addresses, port }: AllowedDestination, timeoutMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const waiting = alternateFamilies(addresses);
     const attempts = new Set<Socket>();

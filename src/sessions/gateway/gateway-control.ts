@@ -13,7 +13,7 @@ import { type FlowMark, flowMarksSchema } from '../protocol/flow-mark.ts';
 import type { Bearers } from './bearers.ts';
 import type { FlowTable } from './flow-table.ts';
 import type { GatewayDocument, RegisteredProxy } from './gateway-config.ts';
-import { exportGateway, type GatewayStanding } from './gateway-metrics.ts';
+import { exportGateway, type GatewayStatus } from './gateway-metrics.ts';
 import type { IdentityIssuer } from './identity-issuer.ts';
 import type { StoredBearer } from './record-spool.ts';
 import { TAG_OUTCOMES, type TagOutcome } from './terminal-tags.ts';
@@ -57,7 +57,7 @@ const bearerAnswerSchema = z.strictObject({
 /** 201 of `POST /v1/bearers`. */
 export type BearerAnswer = z.output<typeof bearerAnswerSchema>;
 
-const standingSchema = z.strictObject({
+const statusSchema = z.strictObject({
   ready: z.boolean(),
   openFlows: z.int().min(0),
   spooledRecords: z.int().min(0).describe('Records that Kafka has not acknowledged.'),
@@ -73,7 +73,7 @@ const standingSchema = z.strictObject({
     .describe("Whether the dispatch server's keys could be fetched last; null where none are needed."),
 });
 
-export interface ControlServerOptions {
+export interface GatewayControlOptions {
   control: Pick<GatewayDocument['control'], 'limits' | 'rateLimits'>;
   logger: Logger;
   operatorSecret: string;
@@ -83,14 +83,14 @@ export interface ControlServerOptions {
   identity: Pick<IdentityIssuer, 'assertion'>;
   nowMs: () => number;
   socksUrl: () => string;
-  standing: () => Omit<GatewayStanding, 'ready' | 'unknownFlowMarks'>;
+  status: () => Omit<GatewayStatus, 'ready' | 'unknownFlowMarks'>;
   onBearerRemoved: (bearerId: string) => void;
   /** Is given the registry of the metrics. */
   onMetrics?: (registry: Registry) => void;
 }
 
 /** Returns the HTTP server for the operator (bearers), for proxies (flow marks) and for monitoring. */
-export async function createControlServer(options: ControlServerOptions): Promise<FastifyInstance> {
+export async function createGatewayControl(options: GatewayControlOptions): Promise<FastifyInstance> {
   const { publicPerAddress, unauthenticatedPerAddress, perProxy, perOperator } = options.control.rateLimits;
   const { server, connections } = await createGuardedServer({
     name: 'gateway control',
@@ -107,14 +107,14 @@ export async function createControlServer(options: ControlServerOptions): Promis
   server.setSerializerCompiler(serializerCompiler);
   await server.register(swagger, { openapi: OPENAPI, transform: jsonSchemaTransform });
   let unknownFlowMarks = 0;
-  const standing = (): GatewayStanding => {
-    const { kafkaProblem, ...rest } = options.standing();
+  const status = (): GatewayStatus => {
+    const { kafkaProblem, ...rest } = options.status();
     return { ready: kafkaProblem === null, ...rest, kafkaProblem, unknownFlowMarks };
   };
-  const metrics = exportGateway(standing);
+  const metrics = exportGateway(status);
   exportConnections(metrics, { control: connections });
   options.onMetrics?.(metrics);
-  monitoringRoutes(server, standing, metrics);
+  monitoringRoutes(server, status, metrics);
   flowMarkRoute(server, options, (count) => {
     unknownFlowMarks += count;
   });
@@ -122,7 +122,7 @@ export async function createControlServer(options: ControlServerOptions): Promis
   return server;
 }
 
-function monitoringRoutes(instance: FastifyInstance, standing: () => GatewayStanding, metrics: Registry): void {
+function monitoringRoutes(instance: FastifyInstance, status: () => GatewayStatus, metrics: Registry): void {
   const server = instance.withTypeProvider<ZodTypeProvider>();
   server.get('/health/live', {
     config: { access: 'public' },
@@ -136,10 +136,10 @@ function monitoringRoutes(instance: FastifyInstance, standing: () => GatewayStan
     config: { access: 'public' },
     schema: {
       summary: 'What the gateway does now',
-      response: { 200: standingSchema, 503: standingSchema, ...refusalsOf() },
+      response: { 200: statusSchema, 503: statusSchema, ...refusalsOf() },
     },
     handler: async (_, reply) => {
-      const now = standing();
+      const now = status();
       return reply.code(now.ready ? 200 : 503).send(now);
     },
   });
@@ -156,7 +156,7 @@ function monitoringRoutes(instance: FastifyInstance, standing: () => GatewayStan
 
 function flowMarkRoute(
   instance: FastifyInstance,
-  options: ControlServerOptions,
+  options: GatewayControlOptions,
   countUnknown: (count: number) => void,
 ): void {
   instance.withTypeProvider<ZodTypeProvider>().post('/v1/flow-marks', {
@@ -179,7 +179,7 @@ function flowMarkRoute(
   });
 }
 
-function bearerRoutes(instance: FastifyInstance, options: ControlServerOptions): void {
+function bearerRoutes(instance: FastifyInstance, options: GatewayControlOptions): void {
   const server = instance.withTypeProvider<ZodTypeProvider>();
   const { bearers, identity, nowMs, socksUrl, onBearerRemoved } = options;
   const answer = async ({ bearerId, msisdn, terminalIp, chargingId }: StoredBearer): Promise<BearerAnswer> => {
@@ -233,13 +233,13 @@ function bearerRoutes(instance: FastifyInstance, options: ControlServerOptions):
   });
 }
 
-function identityOf(options: ControlServerOptions, secret: string | undefined): HttpIdentity | null {
+function identityOf(options: GatewayControlOptions, secret: string | undefined): HttpIdentity | null {
   if (isSecret(secret, options.operatorSecret)) return { kind: 'operator', key: '' };
   const proxy = proxyOf(options, secret);
   return proxy === undefined ? null : { kind: 'proxy', key: proxy.proxyId };
 }
 
-function proxyOf({ proxies }: ControlServerOptions, secret: string | undefined): RegisteredProxy | undefined {
+function proxyOf({ proxies }: GatewayControlOptions, secret: string | undefined): RegisteredProxy | undefined {
   // All are compared, whichever it is.
   return proxies.filter((proxy) => proxy.secret.matches(secret))[0];
 }

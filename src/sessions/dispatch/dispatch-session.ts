@@ -14,7 +14,7 @@ export interface ReportedSequences {
 }
 
 /** A session as the dispatch server holds it. */
-export interface Session {
+export interface DispatchSession {
   sessionId: string;
   /** Pseudonym, 32 hex digits. */
   subscriber: string;
@@ -58,41 +58,46 @@ export interface Session {
 }
 
 /** What the session was given and has not reported: no other session gets it until this one is settled. */
-export function reservedOctets({ isSettled, grantedCap, usedSponsoredOctets }: Session): number {
+export function reservedOctets({ isSettled, grantedCap, usedSponsoredOctets }: DispatchSession): number {
   return isSettled ? 0 : Math.max(0, grantedCap - usedSponsoredOctets);
 }
 
 /** Whether all reports up to and with the session's end are here, so that nothing of it is still to come. */
-export function isWhollyReported({ sequences: { through, last } }: Session): boolean {
+export function isWhollyReported({ sequences: { through, last } }: DispatchSession): boolean {
   return last !== null && through >= last;
 }
 
 /** An open session that is over from now on; its proxy has yet to hear of it. */
-export function over(session: Session, state: 'ended' | 'revoked', ending: SessionEnding): Session {
+export function over(session: DispatchSession, state: 'ended' | 'revoked', ending: SessionEnding): DispatchSession {
   return { ...session, state, ending, revision: session.revision + 1 };
 }
 
 /** An open session under another cap; its proxy has yet to hear of it. */
-export function withCap(session: Session, cap: number): Session {
+export function withCap(session: DispatchSession, cap: number): DispatchSession {
   const grantedCap = Math.max(session.grantedCap, cap);
   const highestCap = Math.max(highestCapOf(session), cap);
   return { ...session, sponsoredOctetsCap: cap, grantedCap, highestCap, revision: session.revision + 1 };
 }
 
 /** What a session's cap was, and may not be any more: its proxy has ended it without taking the higher one. */
-export function withCapOf(session: Session, before: Session): Session {
+export function withCapOf(session: DispatchSession, before: DispatchSession): DispatchSession {
   const { sponsoredOctetsCap, grantedCap, highestCap } = before;
   return { ...session, sponsoredOctetsCap, grantedCap, ...(highestCap !== undefined && { highestCap }) };
 }
 
 /** The most sponsored octets that the session was ever granted. */
-export function highestCapOf({ highestCap = 0, grantedCap, sponsoredOctetsCap, usedSponsoredOctets }: Session): number {
+export function highestCapOf({
+  highestCap = 0,
+  grantedCap,
+  sponsoredOctetsCap,
+  usedSponsoredOctets,
+}: DispatchSession): number {
   // Of a session without the field: at least what was taken as used.
   return highestCap > 0 ? highestCap : Math.max(grantedCap, sponsoredOctetsCap, usedSponsoredOctets);
 }
 
 /** The proxy has taken over a revision of the session. */
-export function acknowledged(session: Session, revision: number, nowMs: number): Session {
+export function acknowledged(session: DispatchSession, revision: number, nowMs: number): DispatchSession {
   if (revision <= session.acknowledgedRevision) return session;
   const isCurrent = revision === session.revision;
   const isOver = session.state !== 'open' && isCurrent;
@@ -104,7 +109,7 @@ export function acknowledged(session: Session, revision: number, nowMs: number):
   };
 }
 
-export function announcementOf(session: Session): Announcement {
+export function announcementOf(session: DispatchSession): Announcement {
   const { revision, sessionId, tokenId, tokenExpiresAtMs, subscriber, sponsorId } = session;
   const { applicationId, applicationAccount, terminalIp, sessionKey, contentShares } = session;
   const { sponsoredOctetsCap, atCap, state } = session;

@@ -1,8 +1,8 @@
-import { CONTENT_TYPES, sponsoredOctetsOf } from '../protocol/content-octets.ts';
+import { SESSION_CONTENT_TYPES, sponsoredOctetsOf } from '../protocol/content-octets.ts';
 import type { Announcement } from '../protocol/dispatch-messages.ts';
 import type { SessionEnding } from '../protocol/refusal.ts';
 import type { RelayNotice } from '../protocol/relay-message.ts';
-import { COUNTERS, octetsUpTo, usageOf } from './reports/usage-counters.ts';
+import { COUNTERS, contentOctetsOf, octetsUpTo } from './reports/usage-counters.ts';
 import type { SpooledReport, UsageSpool } from './reports/usage-spool.ts';
 
 /** Less than so much is not worth a report of its own before the interval is over. */
@@ -18,7 +18,7 @@ const TOKEN_GRACE_MS = 60_000;
 
 /** What a session knows of each of its connections. */
 export interface SessionConnection {
-  /** Index in CONTENT_TYPES. */
+  /** Index in SESSION_CONTENT_TYPES. */
   readonly type: number;
   /** Since when the other side takes nothing, monotonic; null while it does. */
   readonly blockedSinceMs: number | null;
@@ -26,20 +26,20 @@ export interface SessionConnection {
   close(ending: SessionEnding): void;
   /** Ends it at once. */
   destroy(): void;
-  /** Relays alone can be told something. */
-  tell(notice: RelayNotice): void;
+  /** Notifies the terminal: relays alone can. */
+  notify(notice: RelayNotice): void;
   /**
    * Whether the sponsor pays may have changed: nothing passes before the network knows. A connection that carries a session tag
    * closes instead, as the network takes all of it for the sponsor's.
    */
-  markAnew(): void;
+  markAgain(): void;
 }
 
 /**
  * A session at this proxy: what it was granted, what it has used, and what of that is in which report. Only octets that the
  * sponsor pays for are counted: what passes at the subscriber's cost is in no report.
  */
-export class Session {
+export class ProxySession {
   readonly connections = new Set<SessionConnection>();
   terms: Announcement;
   key: Buffer;
@@ -89,7 +89,7 @@ export class Session {
   }
 
   get sponsoredOctets(): number {
-    return sponsoredOctetsOf(usageOf(this.#counters), this.terms.contentShares);
+    return sponsoredOctetsOf(contentOctetsOf(this.#counters), this.terms.contentShares);
   }
 
   /** Something passed, by the terminal's will or to it. */
@@ -104,7 +104,7 @@ export class Session {
   }
 
   isCovered(type: number): boolean {
-    return (this.terms.contentShares[CONTENT_TYPES[type]] ?? 0) > 0;
+    return (this.terms.contentShares[SESSION_CONTENT_TYPES[type]] ?? 0) > 0;
   }
 
   /** How many of so many octets the limit leaves room for. */
@@ -191,7 +191,7 @@ export class Session {
     if (label.kind === 'interim') this.isReportUnderWay = false;
   }
 
-  /** The dispatch server will not have the report: what it holds is not confirmed, and so counts against the cap. */
+  /** The dispatch server refuses the report: what it holds stays unconfirmed, and so counts towards the cap. */
   refuse({ label }: SpooledReport): void {
     if (label.kind === 'interim') this.isReportUnderWay = false;
   }
@@ -199,7 +199,7 @@ export class Session {
   /** What the dispatch server says may be used, knowing what it has confirmed. */
   takeQuota(sponsoredOctetsCap: number, remainingOctets: number | null): void {
     const rest = remainingOctets ?? Number.POSITIVE_INFINITY;
-    const known = sponsoredOctetsOf(usageOf(this.#confirmed), this.terms.contentShares);
+    const known = sponsoredOctetsOf(contentOctetsOf(this.#confirmed), this.terms.contentShares);
     this.#limit = Math.min(sponsoredOctetsCap, known + rest);
     this.#lookAtCredit();
   }

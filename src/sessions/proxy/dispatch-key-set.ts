@@ -11,7 +11,7 @@ const ASK_AGAIN_MS = 5000;
 /** A key that the dispatch server no longer has is accepted for so long. */
 const REFRESH_MS = 300_000;
 
-export interface SigningKeysOptions {
+export interface DispatchKeySetOptions {
   /** Where the last keys are kept, so that a start without the dispatch server works. */
   path: string;
   /** Rejects when they cannot be had. */
@@ -21,8 +21,8 @@ export interface SigningKeysOptions {
 }
 
 /** The dispatch server's public keys. */
-export class SigningKeys {
-  readonly #options: SigningKeysOptions;
+export class DispatchKeySet {
+  readonly #options: DispatchKeySetOptions;
   readonly #problems: ProblemLog;
   #find: JWTVerifyGetKey | null = null;
   #tagKeys: ReadonlyMap<string, KeyObject> = new Map();
@@ -30,7 +30,7 @@ export class SigningKeys {
   #asking: Promise<void> | null = null;
   #disarm: () => void = () => {};
 
-  constructor(options: SigningKeysOptions) {
+  constructor(options: DispatchKeySetOptions) {
     this.#options = options;
     this.#problems = new ProblemLog('signingKeys', options.logger);
   }

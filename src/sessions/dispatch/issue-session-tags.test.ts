@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
 import { parseSessionTag, sessionTagKeys, tagMismatch, verifySessionTag } from '../protocol/session-tag.ts';
 import { CATALOGUE_TEXT, PROXY_IDS, pinOf, TERMINAL_IP, TestDispatch } from './dispatch.fixture.ts';
-import { placeOf } from './proxies/announce.ts';
+import { proxyPlaceOf } from './proxies/announce.ts';
 import { ProxyRegistry } from './proxies/proxy-registry.ts';
 
 const ENDPOINTS = {
@@ -73,13 +73,13 @@ test('other applications, and sessions that are over, have none', async () => {
 
 test('a tag is bound to the address where terminals reach the proxy, and to no port within TLS', () => {
   const ports = { connect: 8081, socks5: 1080, relay: 8082 };
-  expect(placeOf(ENDPOINTS)).toEqual({ proxyIp: '203.0.113.7', proxyPorts: ports });
-  expect(placeOf({ ...ENDPOINTS, relay: 'wss://203.0.113.8' })).toEqual({
+  expect(proxyPlaceOf(ENDPOINTS)).toEqual({ proxyIp: '203.0.113.7', proxyPorts: ports });
+  expect(proxyPlaceOf({ ...ENDPOINTS, relay: 'wss://203.0.113.8' })).toEqual({
     proxyIp: null,
     proxyPorts: { ...ports, relay: 0 },
   });
   const names = { connect: 'http://p.example', socks5: 'socks5://p.example', relay: 'ws://p.example' };
-  expect(placeOf(names)).toEqual({ proxyIp: null, proxyPorts: { connect: 80, socks5: 1080, relay: 80 } });
+  expect(proxyPlaceOf(names)).toEqual({ proxyIp: null, proxyPorts: { connect: 80, socks5: 1080, relay: 80 } });
   const six = { connect: 'http://[2001:db8::7]:1', socks5: 'socks5://[2001:db8::7]:2', relay: 'ws://[2001:db8::7]:3' };
-  expect(placeOf(six)).toEqual({ proxyIp: '2001:db8::7', proxyPorts: { connect: 1, socks5: 2, relay: 3 } });
+  expect(proxyPlaceOf(six)).toEqual({ proxyIp: '2001:db8::7', proxyPorts: { connect: 1, socks5: 2, relay: 3 } });
 });

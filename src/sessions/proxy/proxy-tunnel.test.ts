@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import type { Admitted } from './admission.ts';
 import type { Accepted } from './listener.ts';
-import { type ConnectionServices, Tunnel } from './tunnel.ts';
+import { type ConnectionServices, Tunnel } from './proxy-tunnel.ts';
 
 const endings: (() => void)[] = [];
 afterEach(() => {

@@ -3,7 +3,7 @@ import type { ReportRange } from './read-reports.ts';
 import type { ChargedUsage } from './reconcile.ts';
 
 /** Returns the charged records that start in the range. Rejects with a StoreError. */
-export async function readCharges(store: Store, { fromMs, toMs }: ReportRange): Promise<ChargedUsage[]> {
+export async function readChargedUsage(store: Store, { fromMs, toMs }: ReportRange): Promise<ChargedUsage[]> {
   const rows = await store.query<ChargedUsage>(
     'SELECT subscriber, sponsor_id AS sponsorId, application_id AS applicationId, toString(content_type) AS contentType, ' +
       'toUnixTimestamp64Milli(start_time) AS startTimeMs, toUnixTimestamp64Milli(end_time) AS endTimeMs, ' +

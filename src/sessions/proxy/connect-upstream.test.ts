@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
-import { dial } from './dial.ts';
+import { dial } from './connect-upstream.ts';
 
 /** A connection to it neither opens nor fails, as where packets are lost. */
 const SILENT = '192.0.2.1';

@@ -134,7 +134,7 @@ function report(file: string, erasures: number): string {
 What is left to do:
   - give the new key file to every engine and start it again: one that runs with the older key stops within seconds,
     and is refused from now on; a dispatch server that has the same file reloads it by itself
-  - dispatch servers that --dispatch did not name still have the subscriber's sessions and reports, until retainDays end
+  - dispatch servers that --dispatch did not name still have the subscriber's sessions and reports, until reportLifetimeMs end
   - destroy every copy of the older key file: backups, snapshots, stores of secrets
   - run the same command with the configuration of every other store that is booked with this key
   - flow records name the subscriber until the retention of their topic, or their files, end
