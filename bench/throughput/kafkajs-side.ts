@@ -3,9 +3,9 @@ import avro from 'avsc';
 import { Kafka, logLevel } from 'kafkajs';
 import { readAllCodecs } from '../../src/platform/kafka/kafka-codecs.ts';
 import { kafkaSocket, patchConnectionAnswers } from '../../src/platform/kafka/patches/patch-connection-answers.ts';
+import { patchAbortedTransactions } from '../../src/platform/kafka/patches/patch-record-sets.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
 import { TOPIC } from './dataset.ts';
-import { patchAbortedTransactions } from '../../src/platform/kafka/patches/patch-record-sets.ts';
 
 // The ceiling: what the client can read at all, and what is left of that when avsc decodes every record into an object.
 const [broker, groupId, mode] = process.argv.slice(2);
