@@ -11,9 +11,18 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{src,test,bench}/**/*.test.ts'],
-          exclude: ['**/*.integration.test.ts'],
+          exclude: ['**/*.integration.test.ts', 'test/simulation/**'],
           // Ends a test that hangs. It says nothing of how fast a test has to be on a busy machine.
           testTimeout: 60_000,
+        },
+      },
+      {
+        // Apart from the unit tests, which answer in two minutes.
+        test: {
+          name: 'simulation',
+          include: ['test/simulation/**/*.test.ts'],
+          exclude: ['**/*.integration.test.ts'],
+          testTimeout: 600_000,
         },
       },
       {

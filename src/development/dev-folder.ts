@@ -25,7 +25,7 @@ const CHANGES: Readonly<Record<string, readonly (readonly [string, string])[]>> 
     ['checkIntervalMs: 5000', 'checkIntervalMs: 1000'],
   ],
   'gateway.yaml': [['intervalMs: 5000', 'intervalMs: 2000']],
-  'proxy.yaml': [['intervalMs: 60000', 'intervalMs: 5000']],
+  'proxy.yaml': [['intervalMs: 60000 # usage', 'intervalMs: 5000 # usage']],
 };
 
 export interface DevFolderOptions {

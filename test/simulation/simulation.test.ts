@@ -3,7 +3,7 @@ import { SABOTAGES, type Sabotage } from './engine-slot.ts';
 import { CALL_FAULTS, type FaultKind, SOURCE_FAULTS, TIMED_FAULTS } from './faults.ts';
 import { type SimulationResult, simulate } from './simulate.ts';
 
-/** `SIMULATION_SEED=<first> SIMULATION_SEEDS=<count> npm run test:unit -- test/simulation` runs other seeds, or more. */
+/** `SIMULATION_SEED=<first> SIMULATION_SEEDS=<count> npm run test:simulation` runs other seeds, or more. */
 const FIRST_SEED = Number(process.env.SIMULATION_SEED ?? 1);
 const SEEDS = Number(process.env.SIMULATION_SEEDS ?? 1000);
 const CHUNK = 100;
@@ -14,7 +14,7 @@ const counts = new Map<FaultKind, number>();
 /** Returns what an investigation needs: the seed, the violations, and how the run ended. */
 function report({ seed, findings, trace }: SimulationResult): string {
   const lines = findings.slice(0, 10).map(({ invariant, message }) => `  ${invariant}: ${message}`);
-  const again = `SIMULATION_SEED=${seed} SIMULATION_SEEDS=1 npm run test:unit -- test/simulation`;
+  const again = `SIMULATION_SEED=${seed} SIMULATION_SEEDS=1 npm run test:simulation`;
   return [`seed ${seed}, again with ${again}`, ...lines, ...trace.slice(-40)].join('\n');
 }
 
