@@ -161,7 +161,7 @@ const lastLine = (text: string) => text.trim().split('\n').at(-1);
 test('a user without rights is told which it lacks, and where they are written', async () => {
   const { code, stderr } = await run(['run', '--config', await configure({ sasl: scram('scram-sha-512') })]);
   expect(lastLine(stderr)).toMatch(
-    /too few rights \(\w*AUTHORIZATION_FAILED\); docs\/security\.md .*\[kafka_refused\]/,
+    /too few rights \(\w*AUTHORIZATION_FAILED\); docs\/operate\/security\.md .*\[kafka_refused\]/,
   );
   expect(code).toBe(1);
 });
@@ -199,7 +199,10 @@ describe('with the rights of docs/operate/security.md', () => {
     expect(tokens.tokens.length).toBeGreaterThan(0);
     // The first connection, the look at what is published, the source, and the quota publisher.
     expect(tokens.tokens.length).toBeLessThanOrEqual(4);
-    expect(tokens.forms[0]).toBe('grant_type=client_credentials&scope=flows+quotas');
+    expect(Object.fromEntries(new URLSearchParams(tokens.forms[0]))).toEqual({
+      grant_type: 'client_credentials',
+      scope: 'flows quotas',
+    });
   });
 
   test.each(['scram-sha-512', 'oauthbearer'])('audit and replay read the same way by %s', async (mechanism) => {
