@@ -254,7 +254,7 @@ export async function startGateway(): Promise<FakeGateway> {
 
 /** Looks again and again; rejects when it does not come true in time. */
 export async function until(isTrue: () => boolean, what = String(isTrue)): Promise<void> {
-  for (let tries = 0; tries < 700; tries++) {
+  for (let tries = 0; tries < 6000; tries++) {
     if (isTrue()) return;
     await pause(10);
   }
