@@ -12,7 +12,7 @@ export interface Command {
   env?: Record<string, string>;
 }
 
-/** A process that tells of itself in lines, on either output. */
+/** A process that reports in lines, on either output. */
 export interface Child {
   pid: number;
   /** Rejects with its last lines when it ends by itself with anything but 0; resolves with 0. */

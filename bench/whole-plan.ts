@@ -1,7 +1,7 @@
 const WHOLE = 10_000; // basis points
 const CONTENT_TYPES = ['text', 'voice', 'image', 'video', 'other', 'unknown'];
 
-/** A catalogue's plan for an application: everything is covered, up to a quota that nobody reaches. */
+/** A catalogue's plan for an application: everything is covered, up to a quota that is never reached. */
 export function wholePlan(application: string, pricePerMiB: string) {
   return {
     id: `${application}-plan`,

@@ -14,7 +14,7 @@ export interface Measured {
   counterOctets: number;
 }
 
-/** What nobody can measure here. */
+/** What cannot be measured here. */
 export interface Assumptions {
   /** How busy a part may be: what is left is for catching up after an outage. */
   utilisation: number;

@@ -17,7 +17,7 @@ const GROUP = 'bench-delay';
 const DEFAULT_RATE = 100_000;
 
 const program = new Command('bench:delay')
-  .description('Sends records at a fixed rate, and tells how long each takes until it is booked and announced')
+  .description('Sends records at a fixed rate, and reports how long each takes until it is booked and announced')
   .option('--rate <n>', 'records a second; by default half of what bench/results/throughput.json says')
   .option('--seconds <n>', 'how long, after the warm-up', '30')
   .option('--warm-up <n>', 'seconds that do not count', '10')

@@ -9,7 +9,7 @@ import { SCHEMA_ID } from '../throughput/dataset.ts';
 const CHUNK_OCTETS = 2 ** 20;
 const MOST_OCTETS = 2 ** 12;
 
-/** Encoded ahead, so that whoever sends them has nothing else to do: their number, then key and value of each, with their lengths. */
+/** Encoded ahead, so that the sender has nothing else to do: their number, then key and value of each, with their lengths. */
 export async function writeRecordFile(path: string, options: GenerateOptions): Promise<void> {
   await pipeline(Readable.from(chunks(options)), createWriteStream(path));
 }

@@ -8,7 +8,7 @@ export interface Filling {
   subscribers: number;
 }
 
-/** Columns of a table, each with the expression that draws it. A column's name may stand in those of others. */
+/** Columns of a table, each with the expression that draws it. A column's name may be used in those of others. */
 type Drawn = readonly (readonly [column: string, expression: string])[];
 
 const DAYS = 365;

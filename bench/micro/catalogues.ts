@@ -18,7 +18,7 @@ export interface Tier {
 
 const ONE_TIER: readonly Tier[] = [{ upToOctets: null, pricePerMiB: '0.02' }];
 
-/** Rules with a sponsor and a plan for each application; all content is covered, up to a quota that nobody reaches. */
+/** Rules with a sponsor and a plan for each application; all content is covered, up to a quota that is never reached. */
 export function rulesOf(applications: readonly GenerateTarget[], tiers = ONE_TIER): Rules {
   const content = { text: 10000, voice: 10000, image: 7500, video: 5000, other: 3333, unknown: 10000 };
   const document = {

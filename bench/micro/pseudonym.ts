@@ -7,7 +7,7 @@ import type { BenchmarkGroup, Prepared } from './benchmark.ts';
 
 const ROOT = Buffer.alloc(32, 7);
 const FRESH = Buffer.alloc(32, 8);
-/** Ten of the first are erased, and nobody meets them. */
+/** Ten of the first are erased, and no record is theirs. */
 const ERASED = 1000;
 /** How many subscribers there are to meet: of a billion numbers, or of a block of as many. */
 const SUBSCRIBERS = 1_000_000;

@@ -13,7 +13,7 @@ import { type QuotaUpdates, quotaUpdateCodec } from '../../src/rating/quota-upda
 const SCHEMA_ID = 7;
 const PARTITIONS = 4;
 const MAX_REQUEST_OCTETS = 900_000;
-/** More than what stands in a record beside its key and value. */
+/** More than what is in a record beside its key and value. */
 const FRAME_OCTETS = 40;
 
 const schema = JSON.parse(readFileSync(packagePath('schemas/quota-update.avsc'), 'utf8'));

@@ -57,7 +57,7 @@ export function rateGroup(records: number, seed: number): BenchmarkGroup {
   };
 }
 
-/** Every record is charged, and somebody pays for each of its octets. */
+/** Every record is charged, and each of its octets has a payer. */
 export function assertCharged(batch: FlowBatch): void {
   assert.equal(summarise(batch).records.charged, batch.count);
   for (let row = 0; row < batch.count; row++) assert.ok(batch.sponsoredOctets[row] <= batch.octets(row));

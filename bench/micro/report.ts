@@ -43,7 +43,7 @@ function section(group: string, compared: readonly Compared[]): string[] {
   return ['', `## ${group}`, '', '| | ns per record | to the first | samples |', '|---|--:|--:|--:|', ...rows];
 }
 
-/** Three digits tell one machine's moods from another's well enough. */
+/** Three digits are enough to distinguish runs of one machine. */
 function ns(value: number): string {
   return value.toLocaleString('en-US', { maximumSignificantDigits: 3 });
 }

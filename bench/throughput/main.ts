@@ -87,11 +87,11 @@ async function main(options: Options): Promise<void> {
 }
 
 function progressOf(records: number): (sent: number) => void {
-  let told = 0;
+  let reported = 0;
   return (sent) => {
     const tenth = Math.floor((sent * 10) / records);
-    if (tenth > told) print(`produced ${tenth}0 %`);
-    told = tenth;
+    if (tenth > reported) print(`produced ${tenth}0 %`);
+    reported = tenth;
   };
 }
 

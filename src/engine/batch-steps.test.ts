@@ -42,7 +42,7 @@ test('a step lasts until the next one or until the batch waits, and is a child o
   }
 });
 
-test('what a batch failed with stands at the batch, and at the step that it failed in', () => {
+test('what a batch failed with is recorded for the batch, and for the step that it failed in', () => {
   const { exporter, steps } = watched();
   steps.next('insert');
   steps.end('fenced', new Error('another batch is there'));

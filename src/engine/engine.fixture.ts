@@ -29,7 +29,7 @@ export interface OpenedStore {
   close(): Promise<void>;
 }
 
-/** Both doors, each over a store of its own that is gone after `close`; and a cluster, which is behind the second of them. */
+/** Both kinds of store, each of its own that is gone after `close`; and a cluster, which is behind the second of them. */
 export const OPEN_STORE: Record<Store['access'] | 'cluster', () => Promise<OpenedStore>> = {
   async embedded() {
     const directory = await mkdtemp(join(tmpdir(), 'zerorate-store-'));

@@ -45,7 +45,7 @@ describe.each(['embedded', 'http', 'cluster'] as const)('the engine with a store
     expect(strip(await charges(other.topic))).toEqual(strip(booked));
   });
 
-  test('an engine that takes over goes on with the counters and the duplicates of the one before', async () => {
+  test('an engine that takes over continues with the counters and the duplicates of the one before', async () => {
     const all = rawRecords([...stream(60), ...stream(60), ...stream(80)], BOOKED_AT_MS);
     const [whole, parted] = [newLog(), newLog()];
     const run = (log: typeof whole, records: typeof all) =>
@@ -68,7 +68,7 @@ describe.each(['embedded', 'http', 'cluster'] as const)('the engine with a store
     expect(balance.charged).toBe(0);
   });
 
-  test('of writers that race from one cursor one books, and the others are told so', async () => {
+  test('of writers that race from one cursor one books, and the others are fenced', async () => {
     const log = newLog();
     const racers = Array.from({ length: 4 }, (_, racer) => {
       // Each sees another end of the log, so each would book another batch.
@@ -107,7 +107,7 @@ describe.each(['embedded', 'http', 'cluster'] as const)('the engine with a store
   });
 });
 
-/** Traffic of three subscribers, some of it nobody's. */
+/** Traffic of three subscribers, some of it not sponsored. */
 function stream(records: number): FlowRecord[] {
   return Array.from({ length: records }, (_, index) =>
     chatRecord({

@@ -81,7 +81,7 @@ test('a batch that does not fill is booked after its delay, without another reco
   expect((await done.promise).block.lastOffset).toBe(2);
 });
 
-test('a batch whose time is over takes what is at hand, and is booked then, without another timer', async () => {
+test('a batch whose time is over takes what is available, and is booked then, without another timer', async () => {
   const timers: (() => void)[] = [];
   const after = (_ms: number, call: () => void) => {
     timers.push(call);
@@ -149,7 +149,7 @@ test('after a failure nothing is taken until the log is assigned again, and then
   await lane.deliver(log, records.slice(0, 5), decodeJson);
   expect(await failed.promise).toBe(failure);
   isDown = false;
-  // Going on here would skip the records before it.
+  // Continuing here would skip the records before it.
   await expect(lane.deliver(log, records.slice(5, 9), decodeJson)).rejects.toMatchObject({ code: 'batch_fenced' });
   await expect(lane.flush(log)).rejects.toMatchObject({ code: 'batch_fenced' });
   expect(await lane.assign(log, noBounds)).toBe(0);
@@ -189,11 +189,11 @@ test('the lane is claimed before the journal is read, and the log is looked at a
   const publisher = { ...memoryPublisher(), claim: noting('claim', async () => {}) };
   const { log, lane } = worker({ journal: Object.assign(journal, noted), publisher });
   await lane.assign(log, noting('bounds', noBounds));
-  // Else what another engine books in between would stand beyond an end that is known from before.
+  // Else what another engine books in between would be beyond an end that is known from before.
   expect([...new Set(calls)]).toEqual(['claim', 'head', 'cursor', 'bounds']);
 });
 
-test('what a fenced engine books while the lane is being read is told by the one that reads', async () => {
+test('what a fenced engine books while the lane is being read is found by the one that reads', async () => {
   const rival = worker();
   await rival.lane.assign(rival.log, noBounds);
   await rival.lane.deliver(rival.log, records.slice(0, 3), decodeJson);
@@ -210,11 +210,11 @@ test('what a fenced engine books while the lane is being read is told by the one
   const publisher = memoryPublisher();
   const { lane } = worker({ journal: Object.assign(journal, late), publisher }, {}, rival.log.topic);
   expect(await lane.assign(rival.log, noBounds)).toBe(3);
-  // No record comes after it: nobody would read the journal again for a long time.
+  // No record comes after it: the journal would not be read again for a long time.
   expect(publisher.published.map(({ version }) => version)).toEqual([3]);
 });
 
-test('a gap is booked as a fact, once, when it is accepted, and the next batch goes on behind it', async () => {
+test('a gap is booked as a fact, once, when it is accepted, and the next batch continues behind it', async () => {
   const halted = worker();
   await halted.lane.assign(halted.log, noBounds);
   await halted.lane.deliver(halted.log, records.slice(0, 5), decodeJson);
@@ -234,7 +234,7 @@ test('a gap is booked as a fact, once, when it is accepted, and the next batch g
   expect(await faults(log.lane)).toEqual([]);
 });
 
-test('a topic that was made anew is booked under another name, and its lane goes on', async () => {
+test('a topic that was recreated is booked under another name, and its lane continues', async () => {
   const { log, lane, booked } = worker({}, { acceptGaps: true });
   await lane.assign(log, noBounds);
   await lane.deliver(log, records.slice(0, 5), decodeJson);
@@ -243,8 +243,8 @@ test('a topic that was made anew is booked under another name, and its lane goes
   const bounds = async () => ({ startOffset: 0, endOffset: 3 });
   expect(await lane.assign(log, bounds)).toBe(0);
   // The first two are duplicates of what was booked from the old topic: the window belongs to the lane.
-  const anew = [records[3], records[4], records[20]].map(recordAt);
-  await lane.deliver(log, anew, decodeJson);
+  const recreated = [records[3], records[4], records[20]].map(recordAt);
+  await lane.deliver(log, recreated, decodeJson);
   await lane.flush(log);
   expect(booked.at(-1)?.summary.records).toMatchObject({ duplicate: 2, charged: 1 });
   const other = worker({}, {}, log.topic).lane;

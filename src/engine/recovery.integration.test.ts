@@ -51,7 +51,7 @@ test('files of a store share the counters: a quota holds over all of them, and s
   });
 });
 
-test('late records go on with the counter of their own period, which a start does not read', async () => {
+test('late records continue with the counter of their own period, which a start does not read', async () => {
   const log = newLog();
   const late = (localSequenceNumber: number) => {
     const startTime = Date.UTC(2021, 0, 1, 12);
@@ -99,7 +99,7 @@ test('records that are not keyed by their MSISDN are counted', async () => {
   const log = newLog();
   const records = rawRecords([chatRecord(), chatRecord({ localSequenceNumber: 2 })], BOOKED_AT_MS);
   const { offset, timestampMs, value } = records[1];
-  records[1] = LogRecord.of({ offset, timestampMs, key: Buffer.from('somebody'), value });
+  records[1] = LogRecord.of({ offset, timestampMs, key: Buffer.from('not an MSISDN'), value });
   const source = memorySource(log, records);
   const totals = await runEngine({ store: opened.store, source, catalogue: chatCatalogue() });
   expect(totals.keyMismatches).toBe(1);

@@ -82,7 +82,7 @@ test('a late record of the last batch announces nothing, though the current coun
   expect(updates.flatMap((batch) => [...batch])).toEqual([]);
 });
 
-test('the last two batches are told of once more, a counter that both have moved as the later one left it', async () => {
+test('the last two batches are published once more, a counter that both have moved as the later one left it', async () => {
   const move = (subscriber: number, usedOctets: number, offset: number) => ({
     subscriber: String(subscriber).padStart(32, '0'),
     planId: 'chat-daily',
@@ -106,8 +106,8 @@ test('the last two batches are told of once more, a counter that both have moved
   };
   const recovered = await recoverLane(journal, 'flow-0', options);
   const updates = await lastQuotaUpdates(journal, 'flow-0', recovered, chatCatalogue());
-  const told = updates.flatMap((batch) => [...batch]);
-  expect(told.map(({ subscriber, usedOctets }) => [Number(subscriber), usedOctets])).toEqual([
+  const published = updates.flatMap((batch) => [...batch]);
+  expect(published.map(({ subscriber, usedOctets }) => [Number(subscriber), usedOctets])).toEqual([
     [1, 100],
     [2, 250],
     [3, 300],

@@ -10,7 +10,7 @@ test.each([
   ['nothing new yet', 6, { startOffset: 3, endOffset: 7 }, 7],
   ['retention stopped just before the next', 6, { startOffset: 7, endOffset: 20 }, 7],
   ['the first batch of all begins where the log does', -1, { startOffset: 5, endOffset: 20 }, 5],
-])('goes on: %s', (_, cursor, bounds, expected) => {
+])('continues: %s', (_, cursor, bounds, expected) => {
   expect(resolveResumeOffset(log, cursor, bounds)).toBe(expected);
 });
 

@@ -51,7 +51,7 @@ test('a node whose numbers are hashes of content claims no gap', async () => {
   expect((await gapsOf('192.0.2.1/content', [7, 2 ** 52, 12])).gaps).toEqual([]);
 });
 
-test('a node that begins again too early is told from one that repeats itself: nothing is lost without a word', async () => {
+test('a node that begins again too early is distinguished from one that repeats itself: nothing is lost without a word', async () => {
   const before = [0, 1, 2, 3].map((at) => chatRecord({ nodeId: 'restarted', localSequenceNumber: at }));
   const after = before.map((record) => ({
     ...record,

@@ -25,7 +25,7 @@ test('gives the value with its defaults, and the places of its parts', () => {
   expect(locate?.(['nowhere', 7])).toEqual({ line: 1, column: 1 });
 });
 
-test('reads an alias as its anchor, and says where the anchor stands', () => {
+test('reads an alias as its anchor, and says where the anchor is', () => {
   const { value, locate } = read('name: x\nparts:\n  - &p { id: a }\n  - *p\n');
   expect(value?.parts).toEqual([{ id: 'a' }, { id: 'a' }]);
   expect(locate?.(['parts', 1, 'id']).line).toBe(3);

@@ -73,7 +73,7 @@ test('what has no such form is refused where it is written', () => {
   expect(() => clusterStatements('DROP TABLE journal', 'c')).toThrow('no form for a cluster: DROP TABLE journal');
 });
 
-// An engine of the version before goes on while a new one brings the store up to date (docs/operate/upgrading.md).
+// An engine of the version before continues while a new one applies migrations (docs/operate/upgrading.md).
 test.each(statements)('%s only adds', (_, statement) => {
   const sql = statement.replaceAll(/^--.*$/gm, '').trim();
   expect(sql).toMatch(/^(CREATE (TABLE|VIEW) IF NOT EXISTS|CREATE OR REPLACE VIEW|ALTER TABLE) /);

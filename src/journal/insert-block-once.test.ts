@@ -96,7 +96,7 @@ test('a store that stays away is given up after the limit, with its error', asyn
   expect(journal.digests).toEqual([]);
 });
 
-test('an error that no repetition mends is not repeated', async () => {
+test('an error that no repetition fixes is not repeated', async () => {
   const refused = new StoreError('store_refused', 'syntax');
   const { journal, booked } = book([{ lands: false, error: refused }]);
   await expect(booked).rejects.toBe(refused);

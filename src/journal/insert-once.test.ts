@@ -36,8 +36,8 @@ test('an insert that refuses itself, because it had landed when its answer was l
 
 test.each<[string, [StoreError | null, Look]]>([
   ['acknowledged, and dropped as a rival’s duplicate', [null, 'another']],
-  ['refused, and a rival stands in its place', [FENCED, 'another']],
-  ['refused, and nothing stands in its place', [FENCED, 'nothing']],
+  ['refused, and the insert of a rival is in its place', [FENCED, 'another']],
+  ['refused, and nothing is in its place', [FENCED, 'nothing']],
 ])('an insert that was %s is fenced', async (_, fate) => {
   expect(await book([fate])).toBe('fenced');
 });

@@ -39,7 +39,7 @@ function digestWith(leakageRows: number): string {
   return journalBlock(batch, () => 'payload', summary, place, lane, rules).digest;
 }
 
-test('a batch without leakage has the digest that it had before there was any', () => {
+test('a batch without leakage has the digest that earlier versions give it', () => {
   expect(digestWith(0)).toBe(DIGEST_WITHOUT_LEAKAGE);
 });
 

@@ -104,8 +104,8 @@ export function journalBlock(
 const LEAKAGE_LISTS = 8;
 
 /**
- * Returns the digest of a batch from its numbers, in the order of BATCH_NUMBERS, and all of its lists. A batch without leakage has
- * the digest that it had before there was any.
+ * Returns the digest of a batch from its numbers, in the order of BATCH_NUMBERS, and all of its lists. The digest of a batch
+ * without leakage is the one that earlier versions, which count no leakage, give it.
  */
 export function digestOfColumns(
   place: BatchPlace,

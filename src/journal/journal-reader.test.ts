@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Store } from '../platform/clickhouse/store.ts';
 import { JournalReader } from './clickhouse-journal.ts';
 
-test('a result that breaks off is told as a store that may be asked again', async () => {
+test('a result that breaks off is a failure that may be retried', async () => {
   const store: Pick<Store, 'query' | 'stream'> = {
     query: async <T>() => [{ counters: '1', subscribers: '1' }] as T[],
     stream: async () =>

@@ -201,8 +201,8 @@ export async function insertBlockOnce(
   if ((await insertOnce({ name, insert, status }, retry, clock)) === 'fenced') throw fenced(name, digest);
 }
 
-function fenced(name: string, status: string | null): StoreError {
-  const other = status === null ? 'the lane is not where this writer left it' : `batch ${status.slice(0, 12)} is there`;
+function fenced(name: string, digest: string | null): StoreError {
+  const other = digest === null ? 'the lane is not where this writer left it' : `batch ${digest.slice(0, 12)} is there`;
   return new StoreError('batch_fenced', `${name} was not booked: ${other}`, { canRetry: true });
 }
 

@@ -21,7 +21,7 @@ test('every migration runs once, in order', async () => {
   expect(names.map(({ name }) => name)).toEqual(files.sort());
 });
 
-test('a migration that a crash cut in two goes on', async () => {
+test('a migration that a crash cut in two continues', async () => {
   await opened.store.command('ALTER TABLE schema_migrations DELETE WHERE number = 3 SETTINGS mutations_sync = 2');
   await opened.store.command('DROP VIEW torn_subscribers');
   expect(await migrate(opened.store, MIGRATIONS)).toEqual(['0003_views.sql']);

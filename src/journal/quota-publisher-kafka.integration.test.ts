@@ -176,13 +176,13 @@ test('an outage is waited out, or given up when it lasts', async () => {
   const publisher = await claimed(options);
   await publisher.publish(LANE, quotaUpdates(updates(10)));
   network.cut();
-  // It may have been committed or not: only who claims the lane, and reads the journal, can go on.
+  // It may have been committed or not: only another claim, which reads the journal, can continue.
   await expect(publisher.publish(LANE, quotaUpdates(updates(10, 10)))).rejects.toMatchObject({
     code: 'claim_lost',
     canRetry: true,
   });
   const claim = publisher.claim(LANE);
-  setTimeout(() => network.mend(), 3000);
+  setTimeout(() => network.restore(), 3000);
   await claim;
   await publisher.publish(LANE, quotaUpdates(updates(10, 10)));
   await publisher.stop();

@@ -59,7 +59,7 @@ test('who is fenced hears it with the code that the engine goes by', async () =>
   await Promise.all([zombie.stop(), successor.stop()]);
 });
 
-test('brokers that nobody can reach are told of', async () => {
+test('brokers that cannot be reached are reported', async () => {
   const publisher = publisherOf('quota', [`127.0.0.1:${await freePort()}`]);
   await expect(publisher.start()).rejects.toMatchObject({ code: 'kafka_unavailable', canRetry: true });
   await publisher.stop();

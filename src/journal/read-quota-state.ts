@@ -8,7 +8,7 @@ import { type QuotaUpdate, quotaUpdateCodec } from '../rating/quota-updates.ts';
 import { quotaUpdateOfLine } from './quota-publisher-file.ts';
 
 const GIVE_UP_AFTER_MS = 60_000;
-const LOOK_EVERY_MS = 20;
+const POLL_INTERVAL_MS = 20;
 
 /** The last record that an update was derived from, of a log. */
 export type PublishedEnd = Pick<QuotaUpdate, 'topic' | 'partition' | 'offset'>;
@@ -123,7 +123,7 @@ async function untilEmpty(left: ReadonlyMap<number, number>, topic: string, fail
       const partitions = [...left.keys()].join(', ');
       throw new Error(`${topic}: partitions ${partitions} could not be read to their ends; see that the brokers run`);
     }
-    await pause(LOOK_EVERY_MS);
+    await pause(POLL_INTERVAL_MS);
   }
 }
 

@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-test('the new text stands in place of the old one, for its owner alone', async () => {
+test('the new text replaces the old one, for its owner alone', async () => {
   await rewriteFile(path, async (text) => `${text} and new`);
   expect(await readFile(path, 'utf8')).toBe('old and new');
   expect((await stat(path)).mode & 0o777).toBe(0o600);

@@ -113,7 +113,7 @@ test('gives the fields that were encoded, bare and under a Confluent header', ()
   );
 });
 
-test('refuses every datum that is cut short or goes on', () => {
+test('refuses every datum that is cut short or too long', () => {
   const decode = decoder({ header: 'bare' });
   fc.assert(
     fc.property(anyFlowRecord, fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }), (record, part) => {
@@ -143,7 +143,13 @@ test('never throws, whatever the octets', () => {
 describe('header', () => {
   const datum = flowType.toBuffer(sample);
   test.each([
-    ['an id nobody configured', 'auto', withHeader(77, datum), 'unknown_schema', 'no schema with the id 77 is known'],
+    [
+      'an id that is not configured',
+      'auto',
+      withHeader(77, datum),
+      'unknown_schema',
+      'no schema with the id 77 is known',
+    ],
     ['a cut header', 'auto', Buffer.from([0, 0, 0]), 'malformed', 'ends inside of the Confluent header'],
     ['no octets', 'auto', Buffer.alloc(0), 'malformed', 'ends early'],
     ['a bare record where a header must be', 'confluent', datum, 'malformed', 'no Confluent header'],

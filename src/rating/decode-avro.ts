@@ -23,7 +23,7 @@ export interface AvroDecoderOptions {
    */
   header: 'auto' | 'confluent' | 'single-object' | 'bare';
   /** Default 4. */
-  idBytes?: IdOctets;
+  idBytes?: IdBytes;
 }
 
 /** Decodes records of schemas known from the start, and of those that it is taught. */
@@ -154,7 +154,7 @@ function startsWithNodeId(reader: AvroRecord, type: AvroType | null): boolean {
 /** Reads datums of plain schemas, whichever schema id names them. */
 function flowReader(
   header: AvroDecoderOptions['header'],
-  idBytes: IdOctets,
+  idBytes: IdBytes,
   bareLayout: FlowLayout | null,
   byId: ReadonlyMap<number, Resolved>,
 ) {
@@ -191,7 +191,7 @@ function fault(reason: Reason, detail: string): Decoded {
 }
 
 /** Octets of a schema id after the header's first octet, 0: 4 as Confluent has it, 8 as Apicurio does where nothing is configured. */
-type IdOctets = 4 | 8;
+type IdBytes = 4 | 8;
 
 /** Single-object encoding (Avro 1.12): this, then the fingerprint of the writer's schema. */
 const SINGLE_OBJECT = [0xc3, 0x01] as const;
@@ -199,7 +199,7 @@ const FINGERPRINT_OCTETS = 8;
 const SINGLE_OBJECT_HEADER_OCTETS = SINGLE_OBJECT.length + FINGERPRINT_OCTETS;
 
 /** The schema id, big-endian, of a header that begins at `start`. */
-function schemaIdAt(octets: Uint8Array, start: number, idBytes: IdOctets): number {
+function schemaIdAt(octets: Uint8Array, start: number, idBytes: IdBytes): number {
   return idBytes === 4 ? wordAt(octets, start + 1) : wordAt(octets, start + 1) * 2 ** 32 + wordAt(octets, start + 5);
 }
 
@@ -217,7 +217,7 @@ function fingerprintAt(octets: Buffer): string {
 }
 
 /** What becomes of a record whose schema is not known, or was not: only its header is looked at. */
-export function rejectUnknownSchema(value: Uint8Array, idBytes: IdOctets = 4): Decoded {
+export function rejectUnknownSchema(value: Uint8Array, idBytes: IdBytes = 4): Decoded {
   if (isSingleObject(value)) return rejectUnknownFingerprint(value);
   if (value[0] !== 0) return fault('malformed', noHeader(value));
   if (value.length <= idBytes) return fault('malformed', 'ends inside of the Confluent header');

@@ -17,7 +17,7 @@ test('one update for each quota counter that moved, with its last state', () => 
     { uplinkOctets: 1000, downlinkOctets: 0 },
     { servedMsisdn: '7', uplinkOctets: 10, downlinkOctets: 0 },
     { uplinkOctets: 3000, downlinkOctets: 0 },
-    { remoteIp: '8.8.8.8' }, // nobody's
+    { remoteIp: '8.8.8.8' }, // of no application
     { zeroRatingTag: 'TAG', remoteIp: '8.8.8.8' }, // a plan without a quota
   ]);
   expect(updates).toMatchObject([
@@ -48,7 +48,7 @@ describe('a new version of a plan within a period', () => {
   const version1 = { startTime: Date.UTC(2026, 10, 19, 23), endTime: Date.UTC(2026, 10, 19, 23, 1) };
   const version2 = { startTime: Date.UTC(2026, 10, 20, 1), endTime: Date.UTC(2026, 10, 20, 1, 1) };
 
-  test('tells what its own quota leaves', () => {
+  test('shows what its own quota leaves', () => {
     expect(updatesOf([version1, version2])).toMatchObject([{ planVersion: 2, quotaOctets: 9000, usedOctets: 1100 }]);
   });
 

@@ -16,7 +16,7 @@ const record = fc.record({
   isRefused: fc.boolean(),
 });
 
-/** Small ones, and such as grow a few times; of lanes that are new, and of ones that go on. */
+/** Small ones, and such as grow a few times; of lanes that are new, and of ones that continue. */
 const windows = fc.record({
   size: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 50, max: 400 })),
   firstPlaces: fc.integer({ min: 1, max: 40 }),
@@ -56,7 +56,7 @@ test('a node whose numbers go up in steps of a whole line has the window all the
   }
 });
 
-test('a window that is restored from its middle goes on the same', () => {
+test('a window that is restored from its middle continues the same', () => {
   const [whole, restored] = [new DuplicateWindow(4), new DuplicateWindow(4)];
   for (let ordinal = 0; ordinal < 10; ordinal++) {
     whole.advance(ordinal);
@@ -76,7 +76,7 @@ test('an identity in the place of one that was not let go is a bug', () => {
   expect(() => window.see(4, 0, 4, 0)).toThrow('ordinal 4 was not announced');
 });
 
-test('a window that was restored with room for all goes on the same as one that has grown', () => {
+test('a window that was restored with room for all continues the same as one that has grown', () => {
   const [grown, restored] = [new DuplicateWindow(5000), new DuplicateWindow(5000)];
   restored.reserve(100, 4100);
   for (let ordinal = 100; ordinal < 12_000; ordinal++) {

@@ -72,16 +72,16 @@ test('a charged record: every step, with the figures that it met', async () => {
 test.each([
   [{ applicationServiceProviderIdentity: 'call.example' }, 'the identities of call'],
   [{ sponsorIdentity: 'unknown.example' }, 'identities that no application claims'],
-])('identities of a CDR: %o', async (identities, told) => {
+])('identities of a CDR: %o', async (identities, shown) => {
   const { evidence } = await explain({ remoteIp: '::1', ...identities });
-  expect(evidence).toMatch(new RegExp(`^no tag; ${told}; no prefix holds the remote address; evidence: (cdr|none)$`));
+  expect(evidence).toMatch(new RegExp(`^no tag; ${shown}; no prefix holds the remote address; evidence: (cdr|none)$`));
 });
 
 test.each<[string, object, RegExp]>([
   ['the longest prefix', { remoteIp: '198.51.100.200' }, /^not_sponsored: no_plan/],
   ['a conflict of evidence', { zeroRatingTag: 'CALL' }, /^not_sponsored: evidence_conflict/],
   ['a conflict with an identity', { applicationServiceProviderIdentity: 'call.example' }, /: evidence_conflict/],
-  ['an identity of nobody', { remoteIp: '::1', sponsorIdentity: 'x' }, /^not_sponsored: unknown_identity/],
+  ['an identity that is not claimed', { remoteIp: '::1', sponsorIdentity: 'x' }, /^not_sponsored: unknown_identity/],
   ['content that is not covered', { contentType: 'text' }, /^not_sponsored: content_not_covered/],
   ['a record that is none', { uplinkOctets: -1 }, /^rejected: negative_octets/],
 ])('%s ends where the engine would end it', async (_, overrides, outcome) => {

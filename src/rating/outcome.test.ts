@@ -26,7 +26,7 @@ const GUILTS: { reason: Reason; fields: Fields; before?: Fields }[] = [
   { reason: 'duplicate', fields: {}, before: {} },
   { reason: 'no_evidence', fields: { remoteIp: '8.8.8.8' } },
   { reason: 'unknown_tag', fields: { remoteIp: '8.8.8.8', zeroRatingTag: 'UNCLAIMED' } },
-  { reason: 'unknown_identity', fields: { remoteIp: '8.8.8.8', sponsorIdentity: 'nobody' } },
+  { reason: 'unknown_identity', fields: { remoteIp: '8.8.8.8', sponsorIdentity: 'unclaimed' } },
   { reason: 'evidence_conflict', fields: { zeroRatingTag: 'BOTH' } },
   { reason: 'tag_missing', fields: { remoteIp: '192.0.2.1' } },
   { reason: 'identity_missing', fields: { remoteIp: '192.0.2.65' } },
@@ -86,13 +86,13 @@ describe('the first reason that applies is the record’s', () => {
   test('a record that was cut for its size before anything that it says', () => {
     const [batch, lane, rules] = [new FlowBatch(3), testLane(), testRules()];
     const unknownSchema = { reason: 'unknown_schema', detail: 'schema 7' } as const;
-    const doors = [decodeJson, decodeJson, () => ({ fault: unknownSchema })];
+    const checks = [decodeJson, decodeJson, () => ({ fault: unknownSchema })];
     const values = [Buffer.from('{"nodeId": '), asValue(testRecord()), asValue(testRecord())];
     values.forEach((value, offset) => {
       admit(
         batch,
         incoming(value, offset, offset < 2 ? 5000 : 0),
-        { decode: doors[offset], keyedByMsisdn: false, rules: PLAIN_RULES, bookingDay: 0 },
+        { decode: checks[offset], keyedByMsisdn: false, rules: PLAIN_RULES, bookingDay: 0 },
         lane,
         rules,
       );
@@ -214,11 +214,11 @@ describe('the first reason that applies is the record’s', () => {
       'charge_out_of_range',
       'quota_exhausted',
     ];
-    const told = [...GUILTS.map(({ reason }) => reason), ...elsewhere].sort();
-    expect(told).toEqual(REASONS.map(({ reason }) => reason).sort());
+    const documented = [...GUILTS.map(({ reason }) => reason), ...elsewhere].sort();
+    expect(documented).toEqual(REASONS.map(({ reason }) => reason).sort());
   });
 });
 
-test('what is charged stands at the end of the reasons', () => {
+test('the charged reasons come last', () => {
   for (const code of REASONS.keys()) expect(isCharged(code)).toBe(outcomeOf(code) === 'charged');
 });

@@ -38,8 +38,8 @@ const traffic = fc.array(
       'fe80::1',
     ),
     zeroRatingTag: fc.constantFrom(null, 'ANY', 'TAG', 'IP', 'BOTH', 'UNCLAIMED'),
-    sponsorIdentity: fc.constantFrom(null, null, null, 'bolt-pays', 'nobody'),
-    applicationServiceProviderIdentity: fc.constantFrom(null, null, null, 'asp-any', 'asp-cdr', 'nobody'),
+    sponsorIdentity: fc.constantFrom(null, null, null, 'bolt-pays', 'unclaimed'),
+    applicationServiceProviderIdentity: fc.constantFrom(null, null, null, 'asp-any', 'asp-cdr', 'unclaimed'),
     contentType: fc.constantFrom(null, 'text', 'voice', 'image', 'video'),
     uplinkOctets: fc.integer({ min: -1, max: 3000 }),
     downlinkOctets: fc.oneof(fc.integer({ min: 0, max: 9000 }), fc.constant(2 ** 47)),
@@ -108,7 +108,7 @@ function naive(list: readonly FlowRecord[]): Pick<Rated, 'outcome' | 'sponsored'
     const quota = plan.quotaOctets === null ? null : BigInt(plan.quotaOctets);
     let used = counter.used;
     if (quota === null || counter.used < quota) {
-      // Octets above the quota are no one's but the subscriber's: the sum stops at it.
+      // Octets above the quota are the subscriber's alone: the sum stops at it.
       counter.sum += BigInt(record.uplinkOctets + record.downlinkOctets) * BigInt(share);
       if (quota !== null && counter.sum > quota * 10_000n) counter.sum = quota * 10_000n;
       used = counter.sum / 10_000n;

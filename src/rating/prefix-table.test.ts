@@ -107,11 +107,11 @@ test.each<[string, number]>([
   expect(applicationsOf(tableOf(cidrs), [addressOf(text)])).toEqual([expected]);
 });
 
-test('no prefixes at all: nobody', () => {
+test('no prefixes at all: no application', () => {
   expect(applicationsOf(tableOf([]), [addressOf('1.2.3.4'), addressOf('2001:db8::1')])).toEqual([-1, -1]);
 });
 
-test('addresses of many rows are told apart, and no more than asked for are answered', () => {
+test('addresses of many rows are distinguished, and no more than asked for are answered', () => {
   const table = tableOf(['10.0.0.0/8', '2001:db8::/32']);
   const rows = Array.from({ length: 1000 }, (_, row) => addressOf(['10.1.1.1', '2001:db8::1', '8.8.8.8'][row % 3]));
   expect(applicationsOf(table, rows)).toEqual(rows.map((_, row) => [0, 1, -1][row % 3]));

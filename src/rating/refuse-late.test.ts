@@ -47,11 +47,11 @@ test('the last month that a date can name is closed to its end', () => {
   expect(rateValues([value], testLane(), rules).rated[0].reason).toBe('period_closed');
 });
 
-test('a refused record moves no counter and claims no identity; mended, it is booked once', () => {
+test('a refused record moves no counter and claims no identity; corrected, it is booked once', () => {
   const rules = testRules(closedFor('acme', '2026-09'));
-  const [refused, mended] = [late('2026-09-10T12:00:00Z'), late('2026-10-10T12:00:00Z')];
+  const [refused, corrected] = [late('2026-09-10T12:00:00Z'), late('2026-10-10T12:00:00Z')];
   const lane = testLane();
-  const { batch, rated } = rateValues([refused, refused, mended, mended, refused], lane, rules);
+  const { batch, rated } = rateValues([refused, refused, corrected, corrected, refused], lane, rules);
   expect(rated.map(({ reason }) => reason)).toEqual([
     'period_closed',
     'period_closed',
@@ -66,8 +66,8 @@ test('a refused record moves no counter and claims no identity; mended, it is bo
       detail: 'the period began on 2026-09-10, and what began before 2026-10-01 is closed',
     })),
   );
-  expect(rateValues([mended], testLane(), rules).rated[0]).toEqual(rated[2]);
-  // The month's counter is as it was: whoever is asked about it anew finds nothing used.
+  expect(rateValues([corrected], testLane(), rules).rated[0]).toEqual(rated[2]);
+  // The month's counter is as it was: asked about it again, it finds nothing used.
   const again = rateValues([late('2026-09-10T12:00:00Z', { nodeId: 'gw-2' })], lane, testRules()).rated[0];
   expect(again).toMatchObject({ sponsored: 550, used: 550 });
 });
@@ -81,7 +81,7 @@ test('a refused record is not the one that leaves the window of duplicates for o
   expect(reasons).toEqual(['sponsored', 'period_closed', 'sponsored', 'duplicate']);
 });
 
-test('rules are made anew when a fact is', () => {
+test('rules are rebuilt when a fact is new', () => {
   const rules = testRules();
   expect(rules.with(NO_FACTS)).toBe(rules);
   const { closings } = closedFor('acme', '2026-09');

@@ -9,7 +9,7 @@ import { PseudonymKey } from './subscribers.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Every match policy, period, share, tier and late policy that the rules tell apart. */
+/** Every match policy, period, share, tier and late policy that the rules distinguish. */
 export const TEST_CATALOGUE = `
 sponsors:
   - { id: acme, name: Acme, currency: USD, creditLimit: "1000" }

@@ -8,7 +8,7 @@ const ALL_BOOKED_WITHIN_MS = 180_000;
 /** Ends the traffic and lets the engines book all of it. Resolves with the violations of liveness. */
 export async function awaitAllBooked(world: World): Promise<string[]> {
   const { traffic, watch } = world;
-  await heal(world);
+  await recover(world);
   await traffic.stop(PARTITIONS);
   const ends = await lastOffsets(world);
   const isAllBooked = await becomesTrue(async () => {
@@ -21,7 +21,7 @@ export async function awaitAllBooked(world: World): Promise<string[]> {
   return [`liveness: after ${ALL_BOOKED_WITHIN_MS / 1000} s of calm partitions are at ${cursors}, not ${wanted}`];
 }
 
-async function heal({ engines, visitor, disk, store }: World): Promise<void> {
+async function recover({ engines, visitor, disk, store }: World): Promise<void> {
   await disk.clear();
   await store.revive();
   for (const { proxy } of [...engines, visitor]) {

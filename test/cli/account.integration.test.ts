@@ -47,7 +47,7 @@ const show = async () => {
 };
 const rowsOf = (sql: string) => zerorate.rows<Record<string, unknown>>(sql, 'store');
 
-test('a sponsor is suspended past its limit, pays for nothing, goes on after a top-up, and it all replays', async () => {
+test('a sponsor is suspended past its limit, pays for nothing, continues after a top-up, and it all replays', async () => {
   expect(await run('one.ndjson')).toMatchObject({ code: 0 });
   const suspended = await show();
   expect(suspended).toMatchObject({ suspended: true, suspended_by: 'credit watcher', credit_limit_micros: '1000000' });

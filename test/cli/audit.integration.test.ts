@@ -33,7 +33,7 @@ async function withChanged(name: string, change: (text: string) => string, work:
   writeFileSync(zerorate.path(name), text);
 }
 
-test('a journal that the engine wrote holds against its source, and a replay gives the same digests', async () => {
+test('a journal that the engine wrote agrees with its source, and a replay gives the same digests', async () => {
   const { stdout } = await done(['audit', ...SOURCE]);
   expect(stdout.split('\n').filter((line) => line.startsWith('holds'))).toHaveLength(10);
   expect(stdout).toMatch(/1 batch audited; 1 computed again from the source/);

@@ -144,7 +144,7 @@ describe('CDRs that another encoder wrote', () => {
     expect(rejection).toMatchObject({ reason: 'malformed', payload: expect.stringContaining('CDR 1 at octet 57: ') });
   });
 
-  test('a file that was not whole goes on where it was, once it is', async () => {
+  test('a file that was not whole continues where it was, once it is', async () => {
     const path = zerorate.path('pgw.cdr');
     const octets = readFileSync(`${FOLDER}/pgw.cdr`);
     writeFileSync(path, octets.subarray(0, 20_000));
@@ -155,7 +155,7 @@ describe('CDRs that another encoder wrote', () => {
     expect(await zerorate.rows(OUTCOMES, 'grown')).toEqual(await zerorate.rows(OUTCOMES, 'flows'));
   });
 
-  test('a file that is none, or not whole, is told with its name and what to do, and books nothing', async () => {
+  test('a file that is none, or not whole, is reported with its name and the remedy, and books nothing', async () => {
     const cut = zerorate.path('cut.cdr');
     writeFileSync(cut, readFileSync(`${FOLDER}/pgw.cdr`).subarray(0, 55));
     const { code, stderr } = await run(cut, 'none');

@@ -119,7 +119,7 @@ describe('a file is recognised by its content', () => {
     put('packed.ndjson.gz', gzipSync(caseFlows(1, 2, 3, 4)));
     expect(await runOf('packed.ndjson.gz')).toMatchObject({ code: 0 });
     expect(await booked('renamed')).toEqual({ read: 4, charged: 4, duplicates: 0 });
-    // The file that it was first read from goes on from there, too.
+    // The file that it was first read from continues from there, too.
     put('day.ndjson', caseFlows(1, 2, 3, 4, 5));
     expect(await runOf('day.ndjson')).toMatchObject({ code: 0 });
     expect(await booked('renamed')).toEqual({ read: 5, charged: 5, duplicates: 0 });
@@ -171,7 +171,7 @@ describe('what is not whole yet', () => {
     );
   });
 
-  test('with --final it is a record, and one that goes on afterwards is refused', async () => {
+  test('with --final it is a record, and one that continues afterwards is refused', async () => {
     put('final.ndjson', caseFlows(1) + caseFlow(2));
     expect(await run('final.ndjson', 'final', '--final')).toMatchObject({ code: 0 });
     expect(await booked('final')).toMatchObject({ charged: 2 });

@@ -48,7 +48,7 @@ describe.each(['ndjson', 'csv', 'avro', 'ndjson.gz'])('generated records as %s',
   });
 });
 
-test('no MSISDN and no IMSI of the source stands in the store, in the quota updates or in the logs', async () => {
+test('no MSISDN and no IMSI of the source is in the store, in the quota updates or in the logs', async () => {
   const records = readFileSync(zerorate.path('flows.ndjson'), 'utf8');
   const identities = new Set([...records.matchAll(/"served(?:Msisdn|Imsi)":"(\d+)"/g)].map(([, digits]) => digits));
   const { stderr, stdout } = await zerorate.run(

@@ -113,7 +113,7 @@ test('between two replicas: rivals meet, a halted one stops the money and not th
   } finally {
     await unpause(1);
   }
-  // What was under way when it stopped is booked or gone; whoever comes next goes on from what stands.
+  // What was under way when it stopped is booked or gone; the next writer continues from the committed state.
   await book(second, 60);
   expect(await booked(first)).toEqual({ n: 60, end: 60 });
   expect(await new ClickHouseJournal(first).cursor(log)).toBe(59);

@@ -103,7 +103,7 @@ test(
 );
 
 test(
-  'a second start goes on with the folder and takes what was changed; what it started ends with it, even when it is killed',
+  'a second start continues with the folder and takes what was changed; what it started ends with it, even when it is killed',
   async () => {
     const file = join(folder, 'dev.yaml');
     writeFileSync(file, readFileSync(file, 'utf8').replace('application: pigeon', 'application: chatter'));

@@ -161,7 +161,7 @@ test('the number’s next life has a pseudonym of its own, and is erased in its 
   expect(await zerorate.run(audit)).toMatchObject({ code: 0 });
 });
 
-test('an erasure that was cut short before it was booked is booked by whoever comes next', async () => {
+test('an erasure that was cut short before it was booked is booked by the next process', async () => {
   const before = readFileSync(keyFile(), 'utf8');
   await command('ALTER TABLE pseudonym_keys DELETE WHERE number = 3 SETTINGS mutations_sync = 2');
   expect(await erase([erased])).toMatchObject({ code: 0, stdout: expect.stringContaining('erased already') });
@@ -193,7 +193,7 @@ test.each<[string, () => Promise<Finished>, string]>([
   expect(readFileSync(keyFile(), 'utf8')).toBe(before);
 });
 
-/** Changes a row of the erased subscriber as nobody should, and back. */
+/** Changes a row of the erased subscriber, which is tampering, and back. */
 async function changed(work: () => Promise<void>): Promise<void> {
   const ofErased = `kind = 'charge' AND subscriber = unhex('${booked}')`;
   const where = `${ofErased} AND offset = (SELECT max(offset) FROM journal WHERE ${ofErased})`;

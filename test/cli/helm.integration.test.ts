@@ -53,7 +53,7 @@ async function render(values: object): Promise<{ findings: Findings; manifests: 
   return { findings, manifests: texts.flatMap(([, text]) => parseAllDocuments(text).map((each) => each.toJS())) };
 }
 
-/** What stands at a path such as `spec.containers.0.image`. */
+/** What is at a path such as `spec.containers.0.image`. */
 function at(tree: unknown, path: string): unknown {
   return path.split('.').reduce((here, key) => (here as Tree | undefined)?.[key], tree);
 }
@@ -167,7 +167,7 @@ test.each([
   ],
   ['a pseudonym key', { ...CATALOGUE, config: { pseudonymKey: { key: 'x' } } }, /config/],
   ['more engines than partitions', { ...CATALOGUE, keda: { enabled: true, minReplicas: 13 } }, /above keda.partitions/],
-  ['a word that nobody knows', { ...CATALOGUE, keda: { enabeld: true } }, /enabeld/],
+  ['an unknown word', { ...CATALOGUE, keda: { enabeld: true } }, /enabeld/],
 ])('%s is refused', async (_what, values, message) => {
   await expect(render(values)).rejects.toThrow(message);
 });

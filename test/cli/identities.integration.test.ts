@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => zerorate?.remove());
 
-/** Records that no decoder takes, with the subscriber where nobody looks. */
+/** Records that no decoder takes, with the subscriber where no decoder looks. */
 function spoiled(record: { servedMsisdn: string; servedImsi: string; terminalIp: string }): (string | Buffer)[] {
   const { servedMsisdn: msisdn, servedImsi: imsi, terminalIp } = record;
   return [
@@ -183,7 +183,7 @@ async function runUntilBooked(records: number, spoil: () => Promise<void>): Prom
   return log;
 }
 
-/** Of all kinds, and those that nobody can read under the key of somebody else. */
+/** Of all kinds, and those that cannot be read under another key. */
 function kafkaMessages(identities: Identities): { key: string; value: Buffer }[] {
   const { catalogue } = parseCatalogue(readFileSync(CATALOGUE, 'utf8'), CATALOGUE);
   const [startTimeMs, endTimeMs] = [Date.UTC(2026, 9, 1), Date.UTC(2026, 9, 2)];

@@ -194,12 +194,12 @@ describe('an operator is called', () => {
       });
       return { key: key === '' ? record.servedMsisdn : key, value: encodeFlowRecordAvro(record) };
     };
-    await engines.send('bad', [numbered(1, ''), numbered(8, 'someone')]);
+    await engines.send('bad', [numbered(1, ''), numbered(8, 'unknown')]);
     await engines.send('bad', Array(40).fill({ key: '1', value: Buffer.from('no record') }));
     await engine.booked(342);
     const after = await engines.scraped((seen) => metricOf(seen, 'zerorate_sequence_numbers_missing') === 6);
     expect(metricOf(after, 'zerorate_records_total', { reason: 'malformed' })).toBe(40);
-    // The gap is new to whoever looks an hour later.
+    // The gap is new to a scrape an hour later.
     const hours = [
       { scrape: before, minutes: 60 },
       { scrape: after, minutes: 59 },

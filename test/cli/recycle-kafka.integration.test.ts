@@ -72,7 +72,7 @@ async function ask(sql: string): Promise<string> {
   return stdout.trim();
 }
 
-test('rejections are recycled beside the engine that reads their topic: it is fenced, and goes on', async () => {
+test('rejections are recycled beside the engine that reads their topic: it is fenced, and continues', async () => {
   await produce(0, 100);
   const running = runUntilBooked(zerorate, [CONFIG], 150);
   while ((await ask('SELECT sum(records_read) FROM batches')) !== '100') await pause(500);

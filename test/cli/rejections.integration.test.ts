@@ -55,7 +55,7 @@ async function listed(...options: string[]): Promise<Listed[]> {
 }
 
 /** As a person does it: the listed rejections, each with its record from the source, corrected. */
-async function mend(file: string, rejections: readonly Listed[]): Promise<void> {
+async function corrected(file: string, rejections: readonly Listed[]): Promise<void> {
   const corrected = rejections.map((rejection) => ({
     ...rejection,
     record: JSON.parse(lines[Number(rejection.offset)]),
@@ -68,8 +68,8 @@ test('what was rejected, corrected and recycled is billed as if it had been righ
   expect(rejections).toHaveLength(RECORDS / BROKEN_EVERY);
   expect(JSON.parse(rejections[0].payload).servedMsisdn).toMatch(/^~[0-9a-f]{32}$/);
   expect(await zerorate.rows(BILL, 'corrected')).not.toEqual(await zerorate.rows(BILL, 'whole'));
-  await mend('first.ndjson', rejections.slice(0, 60));
-  await mend('second.ndjson', rejections.slice(60));
+  await corrected('first.ndjson', rejections.slice(0, 60));
+  await corrected('second.ndjson', rejections.slice(60));
 
   const { code, stdout, stderr } = await recycle('second.ndjson');
   expect(stderr).not.toContain('Error');
@@ -123,7 +123,7 @@ describe('bad input is refused with its line and exit code 2, and nothing is boo
     ],
     [
       'a rejection that is recycled already',
-      async () => mend('bad.ndjson', (await listed('--all')).slice(0, 1)),
+      async () => corrected('bad.ndjson', (await listed('--all')).slice(0, 1)),
       /bad\.ndjson:1: \S+: was recycled already.* as recycling \d/,
     ],
   ])('%s', async (_, prepare, line) => {

@@ -73,7 +73,7 @@ test('another catalogue is taken over at SIGHUP by every lane, a bad one is refu
   expect(replay.code, replay.stdout + replay.stderr).toBe(0);
 });
 
-test('another catalogue changes the limits that sponsors are held against', async () => {
+test('another catalogue changes the limits of sponsors', async () => {
   const config = await engines.configure('limits');
   await engines.produce('limits', 5, 1000);
   const engine = await engines.run(config);

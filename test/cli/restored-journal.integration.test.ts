@@ -43,7 +43,7 @@ const totals = () =>
     'restored',
   );
 
-test('a restored copy of the journal is noticed at start, and goes on to the same totals when that is accepted', async () => {
+test('a restored copy of the journal is noticed at start, and continues to the same totals when that is accepted', async () => {
   await produce(1, 300);
   expect(await runUntilBooked(zerorate, [CONFIG], 300)).toBe(300);
   cpSync(zerorate.path('restored'), zerorate.path('copy'), { recursive: true });

@@ -87,7 +87,7 @@ test('records of a rewritten file are charged once, however long ago they were b
   expect([replay.code, replay.stdout + replay.stderr]).toEqual([0, expect.anything()]);
 });
 
-test('a generation that goes on is booked from where it was, and another log of that name is none of its own records', async () => {
+test('a generation that continues is booked from where it was, and another log of that name is none of its own records', async () => {
   const small = new SmallWindow('grown');
   put('flows.ndjson', caseFlows(1, 2));
   await small.run('flows.ndjson');

@@ -137,7 +137,7 @@ test('an investigator sees subscribers and what was rejected, and books nothing'
     await expect(store.query('INSERT INTO closings (number) SELECT 9')).rejects.toMatchObject(refused);
   }));
 
-test('a clerk posts facts, and books no batch', () =>
+test('the role of accounting posts facts, and books no batch', () =>
   asRole('zerorate_clerk', async (store) => {
     const entry = "SELECT 999, 'parley', 'EUR', 'top-up', 1";
     await store.command(`INSERT INTO account_entries (number, sponsor_id, currency, kind, amount_micros) ${entry}`);
@@ -194,7 +194,7 @@ describe("one sponsor's reader", () => {
 });
 
 // The embedded store hands blocks over in files.
-const EMBEDDED_DOOR = ['GRANT READ ON FILE'];
+const EMBEDDED_ROLE = ['GRANT READ ON FILE'];
 
 describe('an engine', () => {
   test('may do all that a run asks of the store, suspending sponsors and keeping schemas too', () =>
@@ -211,7 +211,7 @@ describe('an engine', () => {
         expect(await keepSchema(store, 'flow', 7, '{"type":"int"}')).toBe('{"type":"string"}');
         expect(await keptSchemas(store, 'flow')).toEqual(new Map([[7, '{"type":"string"}']]));
       },
-      EMBEDDED_DOOR,
+      EMBEDDED_ROLE,
     ));
 
   test.each([
@@ -247,7 +247,7 @@ test('an engine books, and changes nothing else', () =>
       await expect(store.query('INSERT INTO closings (number) SELECT 9')).rejects.toMatchObject(refused);
       await expect(store.query('DROP TABLE journal')).rejects.toMatchObject(refused);
     },
-    EMBEDDED_DOOR,
+    EMBEDDED_ROLE,
   ));
 
 test('a migrator makes a store', () =>

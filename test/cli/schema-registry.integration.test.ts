@@ -186,7 +186,7 @@ test('a registry that does not answer is waited for, and nothing is rejected bec
   expect(await rejected()).toEqual([]);
 });
 
-test('an id that nobody has registered rejects, until somebody does; so does a schema of no flow record', async () => {
+test('an id that is not registered rejects, until it is; so does a schema of no flow record', async () => {
   const incompatible = await registerSchema(registry.url, `${SUBJECT}-4`, INCOMPATIBLE);
   const later = incompatible + 1;
   await produce(RECORDS.slice(500, 510), incompatible, INCOMPATIBLE);

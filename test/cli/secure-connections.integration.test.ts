@@ -22,7 +22,7 @@ const TOPIC = 'flow-records';
 const QUOTA_TOPIC = 'quota-updates';
 const CATALOGUE = packagePath('fixtures/demo/catalogue.yaml');
 const USER = 'engine';
-/** Each stands in a place of its own, and must be printed from none. */
+/** Each is in a place of its own, and must be printed from none. */
 const SECRETS = {
   ZERORATE_KAFKA_SASL_PASSWORD: 'kafka:Pa55/w+rd&1',
   ZERORATE_KAFKA_OAUTH_CLIENT_SECRET: 'cl!ent sécret=2/+',
@@ -158,7 +158,7 @@ function bookedIn(lines: string): number {
 
 const lastLine = (text: string) => text.trim().split('\n').at(-1);
 
-test('a user without rights is told which it lacks, and where they are written', async () => {
+test('a user without rights learns which it lacks, and where they are written', async () => {
   const { code, stderr } = await run(['run', '--config', await configure({ sasl: scram('scram-sha-512') })]);
   expect(lastLine(stderr)).toMatch(
     /too few rights \(\w*AUTHORIZATION_FAILED\); docs\/operate\/security\.md .*\[kafka_refused\]/,
@@ -216,7 +216,7 @@ describe('with the rights of docs/operate/security.md', () => {
   });
 });
 
-describe('what is wrong is told, with what to do', () => {
+describe('what is wrong is reported, with the remedy', () => {
   test.each<[string, () => Connection, Record<string, string>, RegExp]>([
     [
       'password',
@@ -364,7 +364,7 @@ test('no secret is ever printed: plain, as base64, or URL-encoded', async () => 
   expect(all).toContain('"level"');
   const secrets = [...Object.values(SECRETS), WRONG, ...tokens.tokens, readFileSync(server.key, 'utf8').split('\n')[1]];
   for (const secret of secrets) {
-    // A secret stands in a login anywhere between other octets: base64 has three ways to write it.
+    // A secret is in a login anywhere between other octets: base64 has three ways to write it.
     const inBase64 = ['', 'a', 'ab'].map((before) =>
       Buffer.from(before + secret)
         .toString('base64')

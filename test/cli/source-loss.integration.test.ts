@@ -81,7 +81,7 @@ test('records that retention took before they were booked halt the engine, and a
   await expectToHold();
 });
 
-test('a topic that was made anew halts the engine, and is booked under another name when that is accepted', async () => {
+test('a topic that was recreated halts the engine, and is booked under another name when that is accepted', async () => {
   await admin.deleteTopics({ topics: [TOPIC] });
   await createTopic();
   await produce(3, 120);

@@ -205,7 +205,7 @@ test.each<[string, string[], RegExp]>([
   ],
   ['a format that is none', ['statement', ...LUMEN, '--format', 'pdf'], /--format pdf: expected one of html/],
   [
-    'a file whose format nobody knows',
+    'a file of an unknown format',
     ['statement', ...LUMEN, '--out', 'bill.doc'],
     /--out bill\.doc: its ending says no format/,
   ],
@@ -226,7 +226,7 @@ test.each<[string, string[], RegExp]>([
     /2148-12 of lumen is not over.*month_not_over/,
   ],
   [
-    'nobody who closes',
+    'no name of who closes',
     ['close', '--sponsor', 'lumen', '--month', '2026-04', '--who', ' ', ...STORE],
     /--who: expected a name/,
   ],

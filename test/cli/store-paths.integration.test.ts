@@ -88,7 +88,7 @@ describe('a path that cannot hold a store', () => {
   test('one that this user may not use (needs root)', async () => {
     requireRoot();
     const message = /may not be read and written by this user.*\[store_not_writable\]/;
-    const asNobody = (args: readonly string[]): Promise<Finished> =>
+    const asUnprivileged = (args: readonly string[]): Promise<Finished> =>
       new Promise((resolve) => {
         execFile(
           process.execPath,
@@ -98,11 +98,11 @@ describe('a path that cannot hold a store', () => {
         );
       });
     const args = ['run', '--catalogue', CATALOGUE, '--source', zerorate.path('flows.ndjson'), '--store'];
-    expectOneLine(await asNobody([...args, made]), 2, message);
-    expectOneLine(await asNobody([...args, fresh()]), 2, message);
+    expectOneLine(await asUnprivileged([...args, made]), 2, message);
+    expectOneLine(await asUnprivileged([...args, fresh()]), 2, message);
     const closed = fresh();
     mkdirSync(closed, { mode: 0o700 });
-    expectOneLine(await asNobody(['query', 'SELECT 1', '--store', join(closed, 'store')]), 2, message);
+    expectOneLine(await asUnprivileged(['query', 'SELECT 1', '--store', join(closed, 'store')]), 2, message);
   });
 
   test('one on a disk that is full from the start (needs root)', async () => {

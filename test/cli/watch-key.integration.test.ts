@@ -27,7 +27,7 @@ function loaded({ generations, history }: StoredPseudonymKey): LoadedKey {
   return { key: new PseudonymKey(generations), history };
 }
 
-test('what a store was not told of a key is booked, each state once, whoever comes at the same time', async () => {
+test('a state of a key that the store does not know is booked, once, however many processes come at the same time', async () => {
   const { store } = opened;
   expect(await compareKeyHistory(store, once.history)).toEqual({ verdict: 'newer', booked: 0 });
   await Promise.all([once, once, twice].map(({ history }) => bookKeyHistory(store, history, NOW_MS)));
@@ -41,7 +41,7 @@ test('what a store was not told of a key is booked, each state once, whoever com
   ]);
 });
 
-test('an older key is told from another one, and neither books anything', async () => {
+test('an older key is distinguished from another one, and neither books anything', async () => {
   const { store } = opened;
   await bookKey(store, loaded(once));
   const parted = afterErasureOf(whole, '999000000003', 'on a copy of the file');

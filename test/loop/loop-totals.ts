@@ -181,7 +181,7 @@ export async function gatherTotals(world: LoopWorld, members: readonly Member[])
 
 /**
  * What does not hold, in words. What the gateway metered is in the journal to the octet, always; what terminals sent and proxies reported is
- * so, too, but for `inFlightOctets`: those that were under way when a connection broke. Where a session goes on at the
+ * so, too, but for `inFlightOctets`: those that were under way when a connection broke. Where a session continues at the
  * subscriber's cost, as many were under way, metered but not yet at the proxy, when the tag was taken away.
  */
 export function differences({ applications, all }: LoopTotals, inFlightOctets = 0): string[] {

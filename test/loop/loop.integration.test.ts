@@ -18,7 +18,7 @@ test('every octet is accounted for', async () => {
   expect(await differencesOf({})).toEqual([]);
 });
 
-test('while the dispatch server is away sessions go on, and it hears of all of them afterwards', async () => {
+test('while the dispatch server is away sessions continue, and it hears of all of them afterwards', async () => {
   const found = await differencesOf({
     // A request to the server was under way when it was killed, at most one of each terminal.
     inFlightOctets: TERMINALS * 2048,

@@ -23,7 +23,10 @@ const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...under('docs', /
   // Its table names the words that are not written, beside those that are.
   (file) => !file.endsWith('style.md'),
 );
-const sources = under('src', /\.ts$/).filter((file) => !/\.(test|fixture)\.ts$/.test(file));
+/** Tests too; the list of the words itself names them. */
+const sources = ['src', 'test', 'bench', 'examples']
+  .flatMap((folder) => under(folder, /\.(ts|mjs)$/))
+  .filter((file) => !file.startsWith('test/style/'));
 
 test('the list finds what it is for, and leaves the field’s own words alone', () => {
   const dialect = 'Nobody is told; it stands anew behind the door, held it against the sum';
@@ -60,7 +63,7 @@ test.each([
   ['text', 'messages, help and every other text'],
   ['comment', 'comments'],
   ['name', 'names'],
-] as const)('src/: %s: %s are written in the field’s words', (kind, _what) => {
+] as const)('sources: %s: %s are written in the field’s words', (kind, _what) => {
   const faults = sources.flatMap((file) => {
     const code = textOf(file);
     return sourceTexts(file, code)

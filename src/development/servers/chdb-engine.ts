@@ -17,7 +17,7 @@ export interface ChdbEngine {
 
 /** Opens the data directory at `path`. A process can open only one, and a directory belongs to one process at a time. */
 export async function openChdbEngine(path: string, configFile?: string): Promise<ChdbEngine> {
-  // The engine lives as long as any session does: this one keeps it running between requests.
+  // The engine runs while a session is open: this one keeps it running between requests.
   const anchor = new Session(path, { connectionArgs: configFile === undefined ? [] : [`--config-file=${configFile}`] });
   const staging = join(path, 'http-staging');
   await mkdir(staging, { recursive: true });

@@ -7,7 +7,7 @@ import { RunningEngine } from './running-engine.ts';
 const NO_PREFIXES = wordMaps([]);
 const catalogue = (hash: string) => ({ hash }) as Catalogue;
 
-/** An engine that has taken a catalogue when it is told so. */
+/** An engine that has taken a catalogue when it is asked to. */
 function engine(begins: Catalogue) {
   const taken = [begins.hash];
   let finish = () => {};

@@ -61,7 +61,7 @@ export function nothing(text: string): HtmlText {
   return html`<p class="note">${text}</p>`;
 }
 
-/** A figure of roundedMoney or of anything else, with its name above it and a note below. */
+/** A figure, of money or of anything else, with its name above it and a note below. */
 export interface Card {
   name: HtmlText | string;
   value: HtmlText | string;
@@ -114,7 +114,7 @@ function classOf(kind: Column<never>['kind']): HtmlText | string {
   return kind === 'number' ? html` class="n"` : '';
 }
 
-/** Returns roundedMoney rounded to the currency's decimals, half away from zero; all six of them in its title. */
+/** Returns money rounded to the currency's decimals, half away from zero; all six of them in its title. */
 export function roundedMoney(micros: bigint, currency: string): HtmlText {
   const exact = `${groupDigits(exactUnits(micros))} ${currency}`;
   return html`<span title="${exact}">${groupDigits(roundedUnits(micros, minorDigitsOf(currency)))}</span>`;

@@ -4,7 +4,7 @@ import { type HtmlText, html } from './html-text.ts';
 import { sumOf } from './statement-arithmetic.ts';
 import type { Statement, StatementLine, StatementTier } from './statement-document.ts';
 
-/** Returns exactMoney to the micro-unit; decimals below the currency's own are in a fainter ink. */
+/** Returns money to the micro-unit; decimals below the currency's own are in a fainter ink. */
 export function exactMoney(micros: bigint, { minorDigits }: Pick<Statement['sponsor'], 'minorDigits'>): HtmlText {
   const text = groupDigits(exactUnits(micros));
   const point = text.indexOf('.');

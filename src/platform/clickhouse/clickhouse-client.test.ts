@@ -16,7 +16,7 @@ test.each([
   await expect(guarded(failing(number))).rejects.toMatchObject({ name: 'StoreError', code, canRetry });
 });
 
-test('a damaged part comes with what mends it', async () => {
+test('a damaged part comes with its remedy', async () => {
   await expect(guarded(failing('246'))).rejects.toThrow(/restart ClickHouse, or DETACH and ATTACH .* eight minutes/);
 });
 

@@ -31,7 +31,7 @@ function endsOf(lists: readonly (readonly unknown[])[]): Float64Array {
   });
 }
 
-/** `texts` of them stand in the dictionary before the rows' own: more than 256 make its keys wider. */
+/** `texts` of them are in the dictionary before the rows' own: more than 256 make its keys wider. */
 function blockOf(rows: readonly Row[], texts: number): Buffer {
   const dictionary = [...Array.from({ length: texts }, (_, at) => `unused ${at}`), ...rows.map(({ text }) => text)];
   const words = rows.flatMap((each) => each.words);

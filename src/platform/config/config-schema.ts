@@ -133,7 +133,7 @@ export const configSchema = z
           .default(86_400_000)
           .describe(
             "How much later than its log's time (Kafka: its timestamp; files: the end of the booking date, UTC) a record's " +
-              'times may be before it is rejected as time_out_of_range; 0: any.',
+              'times may be before it is rejected as time_out_of_range; 0: without a limit.',
           ),
       })
       .prefault({})

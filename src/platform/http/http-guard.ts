@@ -34,7 +34,7 @@ export interface HttpIdentity {
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** `public` or `terminal`: any request. Anything else: only requests with a secret of this kind. Every route says it. */
+    /** `public` and `terminal` routes take every request, others only those with a secret of this kind. A route without it is refused at start. */
     access?: string;
   }
 }

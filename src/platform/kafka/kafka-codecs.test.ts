@@ -89,7 +89,7 @@ test.each([
   readAllCodecs(2 ** 16);
   await expect(decompressRecords(codec, compressed)).rejects.toMatchObject({
     code: 'batch_too_large',
-    message: expect.stringMatching(/more than 65536 octets .* source\.kafka\.maxBatchBytes/),
+    message: expect.stringMatching(/more than 65536 bytes .* source\.kafka\.maxBatchBytes/),
   });
 });
 

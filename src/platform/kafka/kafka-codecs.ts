@@ -11,7 +11,7 @@ import { RecordBatchError } from './record-batch-error.ts';
 const CODEC_MASK = 0x07;
 export const codecOf = (attributes: number): number => attributes & CODEC_MASK;
 
-type DecompressRecords = (octets: Buffer, limitOctets: number) => Promise<Buffer>;
+type DecompressRecords = (octets: Buffer, limitBytes: number) => Promise<Buffer>;
 
 const CODECS: readonly { name: string; decompress: DecompressRecords }[] = [
   { name: 'none', decompress: async (octets) => octets },
@@ -28,11 +28,11 @@ let maxBatchBytes = 128 * 2 ** 20;
 
 /**
  * Lets every kafkajs consumer of this process read snappy, lz4 and zstd besides gzip, none of them to more than
- * `limitOctets` a record batch where that is given, and makes it refuse codecs that Kafka has not assigned, which kafkajs
+ * `limitBytes` a record batch where that is given, and makes it refuse codecs that Kafka has not assigned, which kafkajs
  * would take for no compression.
  */
-export function readAllCodecs(limitOctets?: number): void {
-  if (limitOctets !== undefined) maxBatchBytes = limitOctets;
+export function readAllCodecs(limitBytes?: number): void {
+  if (limitBytes !== undefined) maxBatchBytes = limitBytes;
   const codecs = kafkajs.CompressionCodecs as Record<number, () => { compress: unknown; decompress: unknown }>;
   const { GZIP } = kafkajs.CompressionTypes;
   const { compress } = codecs[GZIP]();
@@ -70,20 +70,20 @@ async function refuseToCompress(): Promise<never> {
   throw new Error('zerorate compresses with gzip only');
 }
 
-function checkLimit(octets: number, limitOctets: number): void {
-  if (octets <= limitOctets) return;
+function checkLimit(octets: number, limitBytes: number): void {
+  if (octets <= limitBytes) return;
   throw new RecordBatchError(
     'batch_too_large',
-    `has more than ${limitOctets} octets when it is decompressed: raise source.kafka.maxBatchBytes if its producer is ` +
+    `has more than ${limitBytes} bytes when it is decompressed: raise source.kafka.maxBatchBytes if its producer is ` +
       'trusted',
   );
 }
 
 const unzipped = promisify<Buffer, { maxOutputLength: number }, Buffer>(gunzip);
 
-async function gunzipped(octets: Buffer, limitOctets: number): Promise<Buffer> {
-  return unzipped(octets, { maxOutputLength: limitOctets }).catch((error: NodeJS.ErrnoException) => {
-    checkLimit(error.code === 'ERR_BUFFER_TOO_LARGE' ? limitOctets + 1 : 0, limitOctets);
+async function gunzipped(octets: Buffer, limitBytes: number): Promise<Buffer> {
+  return unzipped(octets, { maxOutputLength: limitBytes }).catch((error: NodeJS.ErrnoException) => {
+    checkLimit(error.code === 'ERR_BUFFER_TOO_LARGE' ? limitBytes + 1 : 0, limitBytes);
     throw error;
   });
 }
@@ -93,11 +93,11 @@ const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00
 const XERIAL_HEADER_OCTETS = 16;
 
 /** Blocks of snappy-java, or one plain block, as other clients write. */
-async function unsnapped(octets: Buffer, limitOctets: number): Promise<Buffer> {
+async function unsnapped(octets: Buffer, limitBytes: number): Promise<Buffer> {
   const blocks = XERIAL_MAGIC.equals(octets.subarray(0, XERIAL_MAGIC.length)) ? xerialBlocks(octets) : [octets];
   checkLimit(
     blocks.reduce((sum, block) => sum + snappyLength(block), 0),
-    limitOctets,
+    limitBytes,
   );
   const parts: Buffer[] = [];
   for (const block of blocks) parts.push((await uncompress(block)) as Buffer);
@@ -126,8 +126,8 @@ const LZ4_MAGIC = 0x184d2204;
 /** An lz4 block of n octets holds at most about 255 n. */
 const LZ4_RATIO = 255;
 
-async function unframedLz4(octets: Buffer, limitOctets: number): Promise<Buffer> {
-  checkLimit(lz4Bound(octets), limitOctets);
+async function unframedLz4(octets: Buffer, limitBytes: number): Promise<Buffer> {
+  checkLimit(lz4Bound(octets), limitBytes);
   return decompressFrame(octets);
 }
 
@@ -150,14 +150,14 @@ function lz4Bound(octets: Buffer): number {
 const ZSTD_MAGIC = 0xfd2fb528;
 
 /** Block after block, as Kafka's frames do not say how long they are. */
-async function unframedZstd(octets: Buffer, limitOctets: number): Promise<Buffer> {
-  checkLimit(zstdClaim(octets), limitOctets);
+async function unframedZstd(octets: Buffer, limitBytes: number): Promise<Buffer> {
+  checkLimit(zstdClaim(octets), limitBytes);
   const parts: Uint8Array[] = [];
   let length = 0;
   let isWhole = false;
   const stream = new ZstdStream((part, isLast) => {
     length += part.length;
-    checkLimit(length, limitOctets);
+    checkLimit(length, limitBytes);
     parts.push(part);
     isWhole = isLast === true;
   });

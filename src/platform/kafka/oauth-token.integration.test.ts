@@ -53,7 +53,7 @@ test('a token that lives for seconds only is fetched for every login', async () 
 test.each<[string, Partial<TokenOptions>, RegExp, boolean]>([
   ['a wrong secret', { clientSecret: 'wrong' }, /gives no token \(HTTP 401, invalid_client\)/, false],
   ['an authority that is not known', { tls: {} }, /no authority in source\.kafka\.sasl\.tls\.ca/, false],
-  ['nobody who answers', { tokenUrl: 'https://127.0.0.1:9/token' }, /does not answer: .*ECONNREFUSED/, true],
+  ['no answer', { tokenUrl: 'https://127.0.0.1:9/token' }, /does not answer: .*ECONNREFUSED/, true],
 ])('%s: says so, and whether to ask again', async (_case, more, message, retriable) => {
   const error = await tokenProvider(await options(more))().catch((error) => error);
   expect(error).toMatchObject({ name: 'TokenError', retriable, message: expect.stringMatching(message) });

@@ -81,13 +81,13 @@ test('gives a schema that is not Avro as one that resolves to none', async () =>
   registry.close();
 });
 
-test('a wrong address is no unknown id, and nobody who answers is no registry', async () => {
+test('a wrong address is no unknown id, and no answer is no registry', async () => {
   const wrong = schemaRegistry({ url: server.url.replace('ccompat', 'elsewhere') });
   await expect(wrong.schemaOf(1)).rejects.toMatchObject({ code: 'registry_refused', canRetry: false });
-  const nobody = schemaRegistry({ url: 'http://127.0.0.1:9' });
-  await expect(nobody.schemaOf(1)).rejects.toMatchObject({ code: 'registry_unavailable', canRetry: true });
+  const silent = schemaRegistry({ url: 'http://127.0.0.1:9' });
+  await expect(silent.schemaOf(1)).rejects.toMatchObject({ code: 'registry_unavailable', canRetry: true });
   wrong.close();
-  nobody.close();
+  silent.close();
 });
 
 test.each<[string, number, string, object]>([
@@ -96,7 +96,7 @@ test.each<[string, number, string, object]>([
   ['too many requests', 429, '', { code: 'registry_unavailable', canRetry: true }],
   ["a proxy's page", 200, '<html>log in</html>', { code: 'registry_refused' }],
   ['a 404 of no registry', 404, '{"message":"no such page"}', { code: 'registry_refused' }],
-])('%s is told apart', async (_case, status, body, error) => {
+])('%s is distinguished', async (_case, status, body, error) => {
   let authorization: string | undefined;
   const http: Server = createServer((request, response) => {
     authorization = request.headers.authorization;

@@ -12,7 +12,7 @@ test.each([
     'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
     /asks for a client certificate that it trusts; set .*\.certFile and .*\.keyFile/,
   ],
-])('%s is told with a remedy, however deep it is', (code, message) => {
+])('%s is reported with a remedy, however deep it is', (code, message) => {
   expect(tlsFailure(failed(code), 'store.tls')).toMatch(message);
   const wrapped = new Error('gave up', { cause: new Error('retried', { cause: failed(code) }) });
   expect(tlsFailure(wrapped, 'store.tls')).toMatch(message);

@@ -38,7 +38,7 @@ test.each<[string, (logger: Logger) => void]>([
   }
 });
 
-test('an error tells its type, message, code and stack', () => {
+test('an error shows its type, message, code and stack', () => {
   const error = Object.assign(new TypeError('no room'), { code: 'store_full', canRetry: true });
   const { err, msg, level } = JSON.parse(logged((logger) => logger.error({ err: error }, 'failed')));
   expect({ msg, level }).toEqual({ msg: 'failed', level: 'error' });
@@ -46,7 +46,7 @@ test('an error tells its type, message, code and stack', () => {
   expect(err.stack).toContain('redaction.test.ts');
 });
 
-test('what is no number of a subscriber stands as it is', () => {
+test('what is no number of a subscriber is left as it is', () => {
   const fields = {
     offset: 123_456_789_012,
     digest: '1234567890123456789012345678901234567890',

@@ -43,8 +43,8 @@ export interface ProgressState {
 
 type Log = (fields: Record<string, unknown>, message: string) => void;
 
-const TERMINAL_EVERY_MS = 100;
-const LOG_EVERY_MS = 5000;
+const TERMINAL_INTERVAL_MS = 100;
+const LOG_INTERVAL_MS = 5000;
 
 /**
  * Shows the progress of work: one line that is written over on a terminal, a log line every five seconds elsewhere.
@@ -64,7 +64,7 @@ export class Progress {
 
   report(state: ProgressState): void {
     const nowMs = performance.now();
-    const intervalMs = this.#terminal === null ? LOG_EVERY_MS : TERMINAL_EVERY_MS;
+    const intervalMs = this.#terminal === null ? LOG_INTERVAL_MS : TERMINAL_INTERVAL_MS;
     if (nowMs - this.#shownMs < intervalMs) return;
     const isFirst = this.#shownMs === Number.NEGATIVE_INFINITY;
     this.#shownMs = nowMs;

@@ -63,7 +63,7 @@ test.each([
   ['an unknown category', 'category: S', 'category: B', /category/],
   ['a country in words', 'country: FR', 'country: France', /the two letters of ISO 3166-1/],
   ['a number form without a number', 'ZR-{number}', 'ZR-2026', /and \{number\} at its end/],
-  ['a number form that goes on behind it', 'ZR-{number}', 'ZR-{number}-A', /and \{number\} at its end/],
+  ['a number form that continues behind it', 'ZR-{number}', 'ZR-{number}-A', /and \{number\} at its end/],
   ['a name of two lines', 'legalName: Buyer', 'legalName: "a\\nb"', /expected one line of text/],
   ['a blank name', 'legalName: Buyer', 'legalName: " "', /a text that is not blank/],
   ['terms below 0', 'termsDays: 30', 'termsDays: -1', /termsDays/],

@@ -36,7 +36,7 @@ test.each<[string, (text: string) => string]>([
   ['another version', (text) => text.replace('version: 1', 'version: 2')],
   ['another quota', (text) => text.replace('30000', '90000')],
   ['a plan under a new id', (text) => text.replace('chat-daily', 'chat-weekly').replace('period: day', 'period: week')],
-])('a plan goes on with its counters under %s', (_case, change) => {
+])('a plan continues with its counters under %s', (_case, change) => {
   expect(after(change).faults).toBeUndefined();
 });
 
@@ -56,7 +56,7 @@ test.each<[string, (text: string) => string, string]>([
     (text) => text.replace('Europe/Berlin', 'UTC'),
     'after.yaml:14: plans[0].timeZone: UTC differs from Europe/Berlin',
   ],
-])('another %s is refused, where it stands', (_field, change, fault) => {
+])('another %s is refused, with its place', (_field, change, fault) => {
   const { faults = [] } = after(change);
   expect(faults.map(formatFault)).toEqual([
     `${fault}, which plan chat-daily has counted by until now: all versions of a plan share one counter, so give this one a new plan id`,

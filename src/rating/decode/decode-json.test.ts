@@ -4,7 +4,7 @@ import { decodeJson } from './decode-json.ts';
 
 const octets = (text: string): Uint8Array => Buffer.from(text);
 
-test('gives the fields of an object as they stand', () => {
+test('returns the fields of an object unchanged', () => {
   expect(decodeJson(octets('{"nodeId":"pgw-1","uplinkOctets":12,"servedImsi":null}'))).toEqual({
     candidate: { nodeId: 'pgw-1', uplinkOctets: 12, servedImsi: null },
   });

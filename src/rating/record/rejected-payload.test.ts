@@ -20,7 +20,7 @@ test('no MSISDN and no IMSI survives, whether the record decodes, is cut anywher
         const text = payload.startsWith('base64:')
           ? Buffer.from(payload.slice(7), 'base64').toString('latin1')
           : payload;
-        // A pseudonym may hold any digits by chance; what stands between the pseudonyms may not.
+        // A pseudonym may hold any digits by chance; what is between the pseudonyms may not.
         const rest = text.replaceAll(/~[0-9a-f]{32}/g, '');
         expect(rest).not.toContain(servedMsisdn);
         expect(rest).not.toContain(servedImsi);
@@ -83,7 +83,7 @@ test('a number is the subscriber’s however it is written, and hidden where it 
   for (const written of ['491701234567', '+49 170 1234567', 491701234567, ['491701234567']]) {
     expect(payload(written)).toBe(pseudonym);
   }
-  for (const written of ['4917012345674917012345', 'nobody', {}]) expect(payload(written)).toBe('~hidden');
+  for (const written of ['4917012345674917012345', 'unknown', {}]) expect(payload(written)).toBe('~hidden');
 });
 
 test('the cap holds in octets, whatever the bytes', () => {

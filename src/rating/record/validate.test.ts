@@ -19,7 +19,7 @@ const candidate = (fields: Candidate): Candidate => ({ ...testRecord(), ...field
 
 describe('fields that are good', () => {
   test.each<[string, Candidate]>([
-    ['as it stands', {}],
+    ['unchanged', {}],
     ['the largest octets', { uplinkOctets: MAX_RECORD_OCTETS, downlinkOctets: MAX_RECORD_OCTETS }],
     ['no octets', { uplinkOctets: 0, downlinkOctets: 0 }],
     ['the first instant', { startTime: MIN_TIME_MS, endTime: MIN_TIME_MS }],
@@ -30,7 +30,7 @@ describe('fields that are good', () => {
     ['the highest ports and protocol', { terminalPort: 65_535, remotePort: 65_535, protocol: 255 }],
     ['the largest sequence number', { localSequenceNumber: Number.MAX_SAFE_INTEGER }],
     ['256 characters', { zeroRatingTag: 'x'.repeat(256) }],
-    ['a field nobody knows', { vendorField: { a: 1 } }],
+    ['an unknown field', { vendorField: { a: 1 } }],
   ])('%s', (_, fields) => {
     expect(validateFlowRecord(candidate(fields))).toMatchObject({ ...testRecord(), ...fields });
   });
@@ -96,7 +96,7 @@ describe('fields that are not', () => {
     expect(validateFlowRecord(candidate(fields))).toMatchObject({ reason });
   });
 
-  test('octets below 0 are told before octets out of range, whichever direction has which', () => {
+  test('octets below 0 are reported before octets out of range, whichever direction has which', () => {
     for (const [uplinkOctets, downlinkOctets] of [
       [-1, MAX_RECORD_OCTETS + 1],
       [MAX_RECORD_OCTETS + 1, -1],

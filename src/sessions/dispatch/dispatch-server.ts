@@ -173,7 +173,7 @@ export class DispatchServer {
   async #rotateKeys(): Promise<void> {
     const { store, clock, patience, logger } = this.context;
     const before = store.fact('signingKeys') ?? [];
-    const rotation = { rotateEveryMs: this.#options.keyRotationIntervalMs, tokenMs: patience.tokenMs };
+    const rotation = { rotationIntervalMs: this.#options.keyRotationIntervalMs, tokenMs: patience.tokenMs };
     const keys = rotateKeys(before, clock.nowMs(), rotation);
     const ids = keys.map(({ keyId }) => keyId);
     if (ids.join() === before.map(({ keyId }) => keyId).join()) return;

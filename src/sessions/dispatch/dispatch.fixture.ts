@@ -220,7 +220,7 @@ export class TestDispatch {
 
   async rotateKeys(): Promise<void> {
     const { store, clock, patience } = this.context;
-    const rotation = { rotateEveryMs: 86_400_000, tokenMs: patience.tokenMs };
+    const rotation = { rotationIntervalMs: 86_400_000, tokenMs: patience.tokenMs };
     const keys = rotateKeys(store.fact('signingKeys') ?? [], clock.nowMs(), rotation);
     await store.transaction(() => store.putFact('signingKeys', keys));
   }

@@ -142,7 +142,7 @@ describe('a session', () => {
     expect(dispatch.proxies.last(other.sessionId)).toMatchObject({ state: 'revoked' });
   });
 
-  test('is revoked when the engine says that the quota is used up, or goes on at the subscriber’s cost', async () => {
+  test('is revoked when the engine says that the quota is used up, or continues at the subscriber’s cost', async () => {
     const stopped = await dispatch.open1();
     await take({ usedOctets: 999, version: 1 });
     expect(dispatch.proxies.last(stopped.sessionId)).toMatchObject({ state: 'open' });
@@ -187,7 +187,7 @@ describe('reports', () => {
     });
   });
 
-  test('of another proxy’s session are not taken, and tell it nothing', async () => {
+  test('of another proxy’s session are not taken, and reveal nothing to it', async () => {
     const { sessionId } = await dispatch.open1();
     await dispatch.heartbeat('edge-2');
     const report = dispatch.usage(sessionId, 1, 100, { proxyId: 'edge-2' });

@@ -11,7 +11,7 @@ export interface StoredKey {
 }
 
 export interface Rotation {
-  rotateEveryMs: number;
+  rotationIntervalMs: number;
   /** Tokens live so long at most: as long a retired key is still shown. */
   tokenMs: number;
 }
@@ -28,15 +28,15 @@ function makeKey(activeFromMs: number): StoredKey {
 export function rotateKeys(
   keys: readonly StoredKey[],
   nowMs: number,
-  { rotateEveryMs, tokenMs }: Rotation,
+  { rotationIntervalMs, tokenMs }: Rotation,
   make: (activeFromMs: number) => StoredKey = makeKey,
 ): StoredKey[] {
   const sorted = [...keys].sort((a, b) => a.activeFromMs - b.activeFromMs);
   if (!sorted.some(({ activeFromMs }) => activeFromMs <= nowMs)) sorted.unshift(make(nowMs));
   const newest = sorted[sorted.length - 1];
   if (newest.activeFromMs <= nowMs) {
-    const due = newest.activeFromMs + rotateEveryMs;
-    sorted.push(make(due > nowMs ? due : nowMs + rotateEveryMs));
+    const due = newest.activeFromMs + rotationIntervalMs;
+    sorted.push(make(due > nowMs ? due : nowMs + rotationIntervalMs));
   }
   return sorted.filter((_, at) => at + 1 === sorted.length || nowMs < sorted[at + 1].activeFromMs + tokenMs);
 }

@@ -191,7 +191,7 @@ test('only registered proxies mark flows, and only flows to themselves', async (
 test('bearers are the operator’s to make, outlive a restart, and break what they had open when they end', async () => {
   const gateway = await startedGateway();
   expect((await gateway.ask('/v1/bearers', { body: { msisdn: MSISDN } })).status).toBe(401);
-  const invalid = await gateway.ask('/v1/bearers', { secret: OPERATOR_SECRET, body: { msisdn: 'nobody' } });
+  const invalid = await gateway.ask('/v1/bearers', { secret: OPERATOR_SECRET, body: { msisdn: 'unknown' } });
   expect(invalid.status).toBe(400);
   const { bearer } = await gateway.attach(MSISDN);
   const other = await gateway.attach('15550100002');

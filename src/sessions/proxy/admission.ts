@@ -30,7 +30,7 @@ export type Wish = { host: string; port: number; protocol?: 'udp'; relay?: undef
 export interface TagOffer {
   /** A zero-rating tag itself, which only proxies write. */
   hasZeroRatingTag?: boolean;
-  /** ProxySession tags as text. */
+  /** Session tags as text. */
   sessionTags?: readonly string[];
 }
 

@@ -125,7 +125,7 @@ describe('a session that may use no more', () => {
     expect(uplinkOctets + downlinkOctets).toBeLessThanOrEqual(CAP + 2 * READ_OCTETS + LINGER_OCTETS);
   });
 
-  test('goes on when it is granted more', async () => {
+  test('continues when it is granted more', async () => {
     const granted = await world.dispatch.grant({ sponsoredOctetsCap: CAP });
     const { socket } = await upload(granted);
     socket.write(Buffer.alloc(CAP - 1000));
@@ -159,7 +159,7 @@ describe('marks', () => {
     socket.destroy();
   });
 
-  test('at its cap a session goes on at the subscriber’s cost: without the tag, and in no report', async () => {
+  test('at its cap a session continues at the subscriber’s cost: without the tag, and in no report', async () => {
     const granted = await world.dispatch.grant({ sponsoredOctetsCap: CAP, atCap: 'subscriber_pays' });
     const { socket } = await download(granted);
     let received = 0;
@@ -188,7 +188,7 @@ describe('marks', () => {
     expect(world.dispatch.octetsOf(granted.terms.sessionId)).toEqual({ uplinkOctets: 0, downlinkOctets: 0 });
   });
 
-  test('without the gateway a tunnel goes on unmarked, and that is counted', async () => {
+  test('without the gateway a tunnel continues unmarked, and that is counted', async () => {
     const failed = world.proxy.figures().flowMarksFailed;
     gateway.stop();
     const granted = await world.dispatch.grant();
@@ -217,7 +217,7 @@ describe('the dispatch server', () => {
     expect(await world.dispatch.announce({ ...granted.terms, revision: 3 })).toBe(409);
   });
 
-  test('is away: sessions go on to their cap, and are reported when it is back, each octet once', async () => {
+  test('is away: sessions continue to their cap, and are reported when it is back, each octet once', async () => {
     const granted = await world.dispatch.grant({ sponsoredOctetsCap: CAP });
     const { socket } = await upload(granted);
     await world.dispatch.stop();

@@ -65,7 +65,7 @@ describe('marks that are to be taken away again', () => {
     }
   });
 
-  test('a flow that was marked anew while others were asked for keeps its mark', async () => {
+  test('a flow that was marked again while others were asked for keeps its mark', async () => {
     const [first, second] = [flow(1), flow(2)];
     answer = () => 503;
     await marks.mark(first, null, 'text');
@@ -81,7 +81,7 @@ describe('marks that are to be taken away again', () => {
     ]);
   });
 
-  test('a flow that is marked anew while it is asked for has its mark last', async () => {
+  test('a flow that is marked again while it is asked for has its mark last', async () => {
     const one = flow(1);
     answer = () => 503;
     await marks.mark(one, null, 'text');

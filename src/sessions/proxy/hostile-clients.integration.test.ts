@@ -90,7 +90,7 @@ test('two requests that are hidden in one are none', async () => {
   expect(await answerOf(socket)).toMatch(/^HTTP\/1\.1 400 /);
 });
 
-test('more connections than there may be are not taken, and those that were there go on', async () => {
+test('more connections than there may be are not taken, and those that were there continue', async () => {
   const granted = await world.dispatch.grant();
   const tunnel = await openTunnel(world.proxy.endpoints.connect, `localhost:${upstream.port}`, {
     authorization: basic(granted),
@@ -113,10 +113,14 @@ test('idle connections of one address close each other, and leave other addresse
     const granted = await own.dispatch.grant();
     const destination = `localhost:${upstream.port}`;
     const tunnel = await openTunnel(proxy.endpoints.connect, destination, { authorization: basic(granted) });
-    const doors = [proxy.endpoints.connect, proxy.endpoints.socks5, proxy.endpoints.relay];
-    const idle = await Promise.all(Array.from({ length: 90 }, (_, at) => dial(doors[at % doors.length])));
+    const endpoints = [proxy.endpoints.connect, proxy.endpoints.socks5, proxy.endpoints.relay];
+    const idle = await Promise.all(Array.from({ length: 90 }, (_, at) => dial(endpoints[at % endpoints.length])));
     await until(() => idle.filter(({ closed }) => closed).length === 81);
-    const elsewhere = connect({ port: Number(new URL(doors[0]).port), host: '127.0.0.1', localAddress: '127.0.0.9' });
+    const elsewhere = connect({
+      port: Number(new URL(endpoints[0]).port),
+      host: '127.0.0.1',
+      localAddress: '127.0.0.9',
+    });
     await once(elsewhere, 'connect');
     await until(() => proxy.figures().connections === 11);
     tunnel.socket.write('hello');

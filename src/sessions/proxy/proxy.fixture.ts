@@ -193,7 +193,7 @@ export interface CountingRelay {
   stop(): void;
 }
 
-/** Stands before a proxy and counts what passes on connections that `counts` says yes to by their first answer. */
+/** Is in front of a proxy and counts what passes on connections that `counts` says yes to by their first answer. */
 export async function startCountingRelay(toPort: number, counts = (_answer: string) => true): Promise<CountingRelay> {
   const server = createServer({ allowHalfOpen: true }, (terminal) => {
     const proxy = connect({ port: toPort, host: '127.0.0.1', allowHalfOpen: true });

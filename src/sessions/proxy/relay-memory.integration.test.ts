@@ -93,7 +93,7 @@ const closed = () => ({ ...world.proxy.figures().closedForBuffers });
 const more = (before: Record<string, number>) =>
   Object.fromEntries(Object.entries(closed()).map(([limit, count]) => [limit, count - before[limit]]));
 
-test('unfinished messages of one session are bounded: the largest is closed by name, and other sessions go on', async () => {
+test('unfinished messages of one session are bounded: the largest is closed by name, and other sessions continue', async () => {
   const before = closed();
   const greedy = await world.dispatch.grant();
   const opened = await Promise.all(Array.from({ length: 10 }, () => openRaw(greedy, 'text')));
@@ -137,7 +137,7 @@ test('messages in octets of their own cost what they cost: each read is counted 
   expect(world.proxy.figures().bufferedBytes).toBeGreaterThan(20 * 256);
 });
 
-test('a message that does not go on is closed with the stalled connections', async () => {
+test('a message that does not continue is closed with the stalled connections', async () => {
   const options = {
     application: { relayUpstream: `ws://127.0.0.1:${(application.address() as AddressInfo).port}/messages` },
   };

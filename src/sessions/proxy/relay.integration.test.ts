@@ -194,7 +194,7 @@ describe('a session', () => {
     await until(() => world.dispatch.reportsOf(granted.terms.sessionId).at(-1)?.ending === 'idle');
   });
 
-  test('that is revoked is told so', async () => {
+  test('that is revoked is notified', async () => {
     const granted = await world.dispatch.grant();
     const client = await open(granted);
     await world.dispatch.announce({ ...granted.terms, revision: 2, state: 'revoked' });
@@ -202,7 +202,7 @@ describe('a session', () => {
     expect(client.notices.at(-1)).toEqual({ type: 'closing', reason: 'revoked' });
   });
 
-  test('at its cap is told so, in the middle of a message', async () => {
+  test('at its cap is notified, in the middle of a message', async () => {
     const granted = await world.dispatch.grant({ sponsoredOctetsCap: 30_000 });
     const client = await open(granted);
     client.socket.send(signed(granted, {}, Buffer.alloc(90_000)));
@@ -213,7 +213,7 @@ describe('a session', () => {
     expect(uplinkOctets + downlinkOctets).toBeLessThan(100_000);
   });
 
-  test('hears how its quota stands', async () => {
+  test('receives the state of its quota', async () => {
     const granted = await world.dispatch.grant({ sponsoredOctetsCap: 1_000_000 });
     const client = await open(granted);
     await until(() => client.notices.some(({ type }) => type === 'quota'));

@@ -114,7 +114,7 @@ test('a call whose first datagram ends the association goes direct', async () =>
   expect(direct.receivedDatagrams).toBe(10);
 });
 
-test('a call whose association ends goes on in another one', async () => {
+test('a call whose association ends continues in another one', async () => {
   const socks5 = await startSocks5({ breaks: 10 });
   const { terminal } = startTerminal();
   const { delivery, proxy } = await terminal.call(to, { contentType: 'voice', durationMs: 1200 });

@@ -83,7 +83,7 @@ export class ScriptedNetwork {
     this.#dispatch?.closeAllConnections();
   }
 
-  tell(notice: RelayNotice): void {
+  report(notice: RelayNotice): void {
     for (const relay of this.relays) relay.send(JSON.stringify(notice));
   }
 

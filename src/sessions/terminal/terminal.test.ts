@@ -170,7 +170,7 @@ test('what one connection is refused for goes direct alone', async () => {
 test('it asks for another session when the cap is reached', async () => {
   const { terminal, events } = makeTerminal();
   await terminal.start(['text']);
-  network.tell({ type: 'closing', reason: 'cap_reached' });
+  network.report({ type: 'closing', reason: 'cap_reached' });
   for (const relay of network.relays) relay.close();
   await until(() => events.some(({ type }) => type === 'session_lost'));
   expect(await terminal.sendText('bob', 'hello')).toEqual({ via: 'proxy' });
@@ -207,20 +207,20 @@ test('a renewal that is refused leaves the session', async () => {
   expect(await terminal.sendText('bob', 'hello')).toEqual({ via: 'proxy' });
 });
 
-test('it shows the quota, and answers the idle prompt as it is told', async () => {
+test('it shows the quota, and answers the idle prompt as it is configured', async () => {
   let isHere = true;
   const { terminal, events } = makeTerminal({ isStillHere: () => isHere });
   await terminal.start(['text']);
   expect(terminal.status).toMatchObject({ proxyId: 'proxy-1', remainingOctets: 5_000_000 });
   const quota = { sponsoredOctetsCap: 1_000_000, usedSponsoredOctets: 700, remainingOctets: 4_000_000 };
-  network.tell({ type: 'quota', ...quota });
+  network.report({ type: 'quota', ...quota });
   await until(() => terminal.status.remainingOctets === 4_000_000);
   expect(terminal.status.usedSponsoredOctets).toBe(700);
-  network.tell({ type: 'idle_prompt', closesInMs: 1000 });
+  network.report({ type: 'idle_prompt', closesInMs: 1000 });
   await until(() => network.stillHere.length === 1);
   expect(network.stillHere).toEqual([{ type: 'still_here' }]);
   isHere = false;
-  network.tell({ type: 'idle_prompt', closesInMs: 1000 });
+  network.report({ type: 'idle_prompt', closesInMs: 1000 });
   await until(() => events.filter(({ type }) => type === 'idle_prompt').length === 2);
   expect(events.at(-1)).toMatchObject({ isAnswered: false });
   expect(network.stillHere).toHaveLength(1);
@@ -229,10 +229,10 @@ test('it shows the quota, and answers the idle prompt as it is told', async () =
 test('the person who does not answer loses the session, and gets another by sending something', async () => {
   const { terminal, events } = makeTerminal({ isStillHere: () => new Promise(() => {}) });
   await terminal.start(['text']);
-  network.tell({ type: 'idle_prompt', closesInMs: 40 });
+  network.report({ type: 'idle_prompt', closesInMs: 40 });
   await until(() => events.some(({ type }) => type === 'idle_prompt'));
   expect(events.at(-1)).toMatchObject({ isAnswered: false });
-  network.tell({ type: 'closing', reason: 'idle' });
+  network.report({ type: 'closing', reason: 'idle' });
   for (const relay of network.relays) relay.close();
   await until(() => events.some(({ type }) => type === 'session_lost'));
   await pause(700);
@@ -252,7 +252,7 @@ test('several connections that ask whether the user is there are one question', 
     },
   });
   await terminal.start(['text', 'voice', 'image']);
-  network.tell({ type: 'idle_prompt', closesInMs: 1000 });
+  network.report({ type: 'idle_prompt', closesInMs: 1000 });
   await until(() => network.stillHere.length === 3);
   expect(questions).toBe(1);
 });

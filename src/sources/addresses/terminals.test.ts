@@ -28,7 +28,7 @@ test('an address is whose it was at the time, by the longest prefix', () => {
   expect(at('no address', '2026-11-01T08:00:00Z')).toBe(null);
 });
 
-test('what cannot be read is told by line, all at once', () => {
+test('what cannot be read is reported by line, all at once', () => {
   expect(Terminals.parse('address,msisdn\n')).toEqual(['1: expected the header line prefix,from,to,msisdn']);
   const lines = [
     '10.0.0.256,2026-11-01T00:00:00Z,,1',

@@ -193,7 +193,7 @@ describe('octets of no writer', { timeout: 120_000 }, () => {
     fc.assert(
       fc.property(any, (octets) => {
         const alone = cdrFlowRecords(octets, MAPPING);
-        // The same among other octets: what stands around them is not read.
+        // The same among other octets: what is around them is not read.
         const around = Buffer.concat([Buffer.alloc(9, 0x30), octets, Buffer.alloc(9, 0x02)]);
         expect(cdrFlowRecords(around.subarray(9, 9 + octets.length), MAPPING)).toEqual(alone);
         if (typeof alone === 'string') seen.faults++;

@@ -69,7 +69,7 @@ test.each(['null', 'deflate'])('reads what avsc writes with the codec %s', async
   expect(await recordsOf(Buffer.concat(chunks), { chunkOctets: 1000 })).toEqual(nodeIds);
 });
 
-test('tells the schema and the marker of the file', async () => {
+test('returns the schema and the marker of the file', async () => {
   const container = await openAvroContainer(Readable.from([header()]), 1000);
   expect(container.writerSchema).toEqual(schema);
   expect(container.syncMarker).toEqual(sync);

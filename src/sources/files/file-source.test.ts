@@ -93,7 +93,7 @@ describe('NDJSON', () => {
     expect(raw[0]).toMatchObject({ offset: 0, timestampMs: null, key: null, value: Buffer.from('{"nodeId":"a"}') });
   });
 
-  test('goes on from the offset that it is told', async () => {
+  test('continues from the offset that it is given', async () => {
     const path = write('flows.ndjson', ndjson('a', 'b', 'c', 'd'));
     const [topic = ''] = (await run([path])).topics;
     expect((await run([path], {}, new Recorder({ [topic]: 1 }))).calls.slice(1)).toEqual([

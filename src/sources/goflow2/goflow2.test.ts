@@ -125,7 +125,11 @@ test('between two terminals it is the sender’s uplink', async () => {
 });
 
 test.each<[string, object | string, object]>([
-  ['addresses of nobody', { src_addr: '10.0.0.9' }, { reason: 'missing_field', detail: 'servedMsisdn is missing' }],
+  [
+    'addresses without a subscriber',
+    { src_addr: '10.0.0.9' },
+    { reason: 'missing_field', detail: 'servedMsisdn is missing' },
+  ],
   [
     'samples',
     { sampling_rate: 100 },
@@ -212,7 +216,7 @@ describe('an address that changed hands', () => {
     return (record as FlowRecord).servedMsisdn ?? (record as Fault).detail;
   };
 
-  test('is no one’s for certain while a flow over the change lasted', async () => {
+  test('has no certain subscriber while a flow over the change lasted', async () => {
     const within = /^servedMsisdn is missing: the address changed hands while the flow lasted$/;
     expect(await owners(flowAt(noon - 9000, noon - 1))).toBe('999000000001');
     expect(await owners(flowAt(noon - 9000, noon + 4999))).toBe('999000000001');
@@ -221,7 +225,7 @@ describe('an address that changed hands', () => {
     expect(await owners(flowAt(noon - 9000, noon + 86_400_000))).toMatch(within);
   });
 
-  test('is no one’s for certain for the active timeout, where the second of the export is the only time', async () => {
+  test('has no certain subscriber for the active timeout, where the second of the export is the only time', async () => {
     const within = /^servedMsisdn is missing: the address changed hands within 1800000 ms before the export/;
     const at = (ms: number) => flowAt(ms, ms);
     expect(await owners(at(noon - 1000))).toBe('999000000001');

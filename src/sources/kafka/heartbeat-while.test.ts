@@ -37,7 +37,7 @@ test('a beat that fails is tried again, a fatal one ends the waiting', async () 
   expect(counted.beats).toBe(3);
 });
 
-test('passes on what the work fails with, and gives up when told so', async () => {
+test('passes on what the work fails with, and gives up on request', async () => {
   const { options } = setUp();
   const failing = pause(10).then(() => Promise.reject(new Error('full')));
   await expect(heartbeatWhile(failing, options)).rejects.toThrow('full');

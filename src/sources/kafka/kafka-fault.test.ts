@@ -22,7 +22,7 @@ test.each([
   ['missing', missing, { outage: false, missing: true, membership: false }],
   ['rebalancing', rebalancing, { outage: false, missing: false, membership: true }],
   ['no error at all', 'text', { outage: false, missing: false, membership: false }],
-])('tells what kind of failure it is: %s', (_, error, kind) => {
+])('returns what kind of failure it is: %s', (_, error, kind) => {
   expect({
     outage: isOutage(error),
     missing: isTopicMissing(error),

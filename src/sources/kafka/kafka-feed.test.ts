@@ -49,9 +49,9 @@ test.each<[string, number[], LogBounds, string]>([
   ['the next offset', [51, 52], { startOffset: 0, endOffset: 53 }, 'delivered'],
   ['behind a hole that compaction or a marker left', [53], { startOffset: 0, endOffset: 54 }, 'delivered'],
   ['behind offsets that retention took', [53], { startOffset: 53, endOffset: 54 }, 'assigned again'],
-  ['before the position: of a topic made anew', [3, 4], { startOffset: 0, endOffset: 5 }, 'assigned again'],
-  // The log that the batch is from is gone, and nobody can say any more whether offset 51 was in it.
-  ['behind a hole in a log that was made anew meanwhile', [52], { startOffset: 0, endOffset: 9 }, 'assigned again'],
+  ['before the position: of a recreated topic', [3, 4], { startOffset: 0, endOffset: 5 }, 'assigned again'],
+  // The log that the batch is from is gone, and it cannot be known any more whether offset 51 was in it.
+  ['behind a hole in a log that was recreated meanwhile', [52], { startOffset: 0, endOffset: 9 }, 'assigned again'],
 ])('a batch %s', async (_, offsets, bounds, outcome) => {
   expect(await take(offsets, bounds)).toBe(outcome);
 });

@@ -207,7 +207,7 @@ export class BreakableNetwork {
     for (const socket of this.#sockets) socket.destroy(new Error('cut off'));
     this.#sockets.clear();
   }
-  mend(): void {
+  restore(): void {
     this.#isDown = false;
   }
 }

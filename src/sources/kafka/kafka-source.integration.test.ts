@@ -68,7 +68,7 @@ test('hands over every record of every partition in order, and acknowledges what
   expect(committed?.partitions.map(({ offset }) => offset)).toEqual(['5010', '5010', '5010', '5010']);
 });
 
-test('stopped in the middle, a new run goes on from what was booked', async () => {
+test('stopped in the middle, a new run continues from what was booked', async () => {
   const topic = await createTopic(kafka, 4);
   await produceNumbers(kafka, topic, 4, 0, 4000, 100);
   const journal = new MemoryJournal();
@@ -86,14 +86,14 @@ test('stopped in the middle, a new run goes on from what was booked', async () =
   expectComplete(journal, listeners, 4000);
 });
 
-test('members come and go: every partition goes on from what is booked', async () => {
+test('members come and go: every partition continues from what is booked', async () => {
   const topic = await createTopic(kafka, 4);
   await produceNumbers(kafka, topic, 4, 0, 2000, 20);
   const journal = new MemoryJournal();
   const listeners: JournalListener[] = [];
   const start = () => {
     const listener = new JournalListener(journal);
-    // So slow that there is something left for whoever comes later.
+    // So slow that there is something left for a later member.
     listener.delayMs = 300;
     listeners.push(listener);
     const source = testSource({ kafka: testKafka(server.brokers), topic, maxBytesPerPartition: 1 });
@@ -157,7 +157,7 @@ test('a fenced batch has its partition assigned again, but not for ever', async 
   await produceNumbers(kafka, topic, 1, 0, 100);
   const journal = new MemoryJournal();
   const listener = new JournalListener(journal);
-  const fenced = new StoreError('batch_fenced', 'another batch stands there', { canRetry: true });
+  const fenced = new StoreError('batch_fenced', 'another batch is there', { canRetry: true });
   let refusals = 1;
   listener.onDeliver = () => {
     if (refusals-- > 0) throw fenced;
@@ -246,7 +246,7 @@ test.each([0, 1, 2, 3])(
 
 test.each([
   ['before the log: retention was faster', 0, { startOffset: 50, endOffset: 100 }],
-  ['behind the log: the topic was made anew', 500, { startOffset: 50, endOffset: 100 }],
+  ['behind the log: the topic was recreated', 500, { startOffset: 50, endOffset: 100 }],
 ])('an offset %s: kafkajs goes elsewhere, the listener is asked again', async (_, offset, bounds) => {
   const topic = await createTopic(kafka, 1);
   await produceNumbers(kafka, topic, 1, 0, 100);
@@ -295,7 +295,7 @@ test('an outage is waited out', async () => {
   network.cut();
   await produceNumbers(kafka, topic, 4, 1000, 100);
   await pause(3000);
-  network.mend();
+  network.restore();
   await until(() => journal.size === 4400, running);
   await source.stop();
   await running;

@@ -39,7 +39,7 @@ function learner(answers: (string | null | Error)[], more: Partial<SchemaLearner
 const record = (offset: number, id: number) => LogRecord.of({ offset, value: Buffer.of(id) });
 const never = () => false;
 
-test('records stop before one whose schema is not known, and go on from it', async () => {
+test('records stop before one whose schema is not known, and continue from it', async () => {
   const { made, learnt } = learner([SCHEMA]);
   learnt.push(1);
   const known = new KnownRecords([record(5, 1), record(6, 2), record(7, 1)].values(), made);
@@ -56,7 +56,7 @@ test('lanes that wait for one id ask once', async () => {
   expect([asked(), learnt]).toEqual([1, [7]]);
 });
 
-test('a registry that is down is asked again and again, and told of', async () => {
+test('a registry that is down is asked again and again, and reported', async () => {
   vi.useFakeTimers();
   const { made, learnt, problems, asked } = learner([down, down, down, SCHEMA]);
   const learning = made.learn(7, never);
@@ -68,7 +68,7 @@ test('a registry that is down is asked again and again, and told of', async () =
   expect(problems).toEqual(['down', 'down', 'down', null]);
 });
 
-test('nobody waits for it once the partition is taken away', async () => {
+test('nothing waits for it once the partition is taken away', async () => {
   let isOver = false;
   const { made, learnt } = learner([down]);
   const learning = made.learn(7, () => isOver);

@@ -62,7 +62,7 @@ describe('the account of a session', () => {
     const accountAssertion = await dispatch.accountAssertion(identityAssertion, { account: 'alice' });
     const message = await expectRefused({ identityAssertion, accountAssertion, applicationAccount: 'bob' });
     expect(message).toMatch(/another account/);
-    // That was no use of either: the terminal may go on with what is proven.
+    // That was no use of either: the terminal may continue with what is proven.
     const session = await dispatch.open1({ identityAssertion, accountAssertion, applicationAccount: 'alice' });
     expect(accountOf(session.sessionId)).toBe('alice');
   });
@@ -244,7 +244,7 @@ describe('an account is bound to the subscriber that uses it first', () => {
   const operator = { authorization: `Bearer ${OPERATOR_SECRET}` };
   const url = '/v1/accounts/chat?account=alice';
 
-  test('and another one is refused, also after a restart; the first goes on', async () => {
+  test('and another one is refused, also after a restart; the first continues', async () => {
     await dispatch.open1();
     await dispatch.close();
     await dispatch.open();

@@ -108,7 +108,7 @@ describe('a session is asked for', () => {
     await refused({ msisdn: '491702222222' }, 409, 'account_bound');
   });
 
-  test('and the documented order decides which reason is told', async () => {
+  test('and the documented order decides which reason is returned', async () => {
     await dispatch.suspend('acme');
     await refused({ applicationId: 'none' }, 404, 'unknown_application');
     await refused({ applicationId: 'idle', accountAssertion: 'forged' }, 403, 'account_unverified');

@@ -89,7 +89,7 @@ describe('attacks', () => {
     await until(() => client.texts.includes('still'));
   });
 
-  test('what waits for a name is bounded, and goes on in its order when the name is known', async () => {
+  test('what waits for a name is bounded, and continues in its order when the name is known', async () => {
     const { client } = await associated();
     const before = dropped('queue_full');
     for (let sent = 0; sent < 40; sent++) {

@@ -125,7 +125,7 @@ test('a tag of one content type carries no other', async () => {
   expect(video.received).toEqual([]);
 });
 
-test('at the cap a tagged call ends, even where the session goes on at the subscriber’s cost', async () => {
+test('at the cap a tagged call ends, even where the session continues at the subscriber’s cost', async () => {
   const call = await associated({ sponsoredOctetsCap: 4000, atCap: 'subscriber_pays' });
   const { client, answers, tag } = call;
   await client.sendRaw(tag);

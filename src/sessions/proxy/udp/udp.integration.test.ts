@@ -86,7 +86,7 @@ describe('marks', () => {
     expect(gateway.marks[2]).toMatchObject({ ...flow, zeroRatingTag: null });
   });
 
-  test('at the cap of a session that goes on, both lose the tag, and what follows is in no report', async () => {
+  test('at the cap of a session that continues, both lose the tag, and what follows is in no report', async () => {
     const { granted, client } = await associated({ sponsoredOctetsCap: 5000, atCap: 'subscriber_pays' });
     for (let sent = 0; sent < 20; sent++) {
       await client.send(toVoice(), Buffer.alloc(500));
