@@ -4,12 +4,8 @@ import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } f
 import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import { ProblemLog } from '../../platform/telemetry/problem-log.ts';
+import { KeyRefresh } from '../protocol/key-refresh.ts';
 import { type FindTagKey, type KeyLookup, sessionTagKeys } from '../protocol/session-tag.ts';
-
-/** A token of an unknown key makes the keys be fetched again, at most once in this time. */
-const ASK_AGAIN_MS = 5000;
-/** A key that the dispatch server no longer has is accepted for so long. */
-const REFRESH_MS = 300_000;
 
 export interface DispatchKeySetOptions {
   /** Where the last keys are kept, so that a start without the dispatch server works. */
@@ -24,15 +20,17 @@ export interface DispatchKeySetOptions {
 export class DispatchKeySet {
   readonly #options: DispatchKeySetOptions;
   readonly #problems: ProblemLog;
+  readonly #refresh: KeyRefresh;
   #find: JWTVerifyGetKey | null = null;
   #tagKeys: ReadonlyMap<string, KeyObject> = new Map();
-  #askedAtMs = Number.NEGATIVE_INFINITY;
-  #asking: Promise<void> | null = null;
-  #disarm: () => void = () => {};
 
   constructor(options: DispatchKeySetOptions) {
+    const { clock, logger } = options;
     this.#options = options;
-    this.#problems = new ProblemLog('signingKeys', options.logger);
+    this.#problems = new ProblemLog('signingKeys', logger);
+    const message = 'the keys of the dispatch server cannot be fetched; those of before are used, if there are any';
+    const onFailure = (error: Error) => this.#problems.report(error.message, message);
+    this.#refresh = new KeyRefresh({ clock, onFailure, fetch: () => this.#fetch() });
   }
 
   get areKnown(): boolean {
@@ -41,21 +39,29 @@ export class DispatchKeySet {
 
   async start(): Promise<void> {
     const kept = await readFile(this.#options.path, 'utf8').catch(() => null);
-    if (kept !== null) this.#take(kept);
-    await this.#refresh();
+    try {
+      if (kept !== null) this.#take(kept);
+    } catch (error) {
+      this.#problems.report((error as Error).message, 'the kept keys of the dispatch server are not readable');
+    }
+    await this.#refresh.start();
   }
 
+  /** What waits for a key gets its answer after one last fetch. */
   stop(): void {
-    this.#disarm();
+    this.#refresh.stop();
   }
 
-  /** For `verifySessionToken`. Rejects with JWKSNoMatchingKey for an unknown key, and with JWKSTimeout while there are no keys. */
+  /**
+   * For `verifySessionToken`. Looks up a key that is not known again after the next fetch, and then rejects with JWKSNoMatchingKey, or
+   * with JWKSTimeout while there are no keys.
+   */
   readonly getKey: JWTVerifyGetKey = async (header, token) => {
     try {
       return await this.#look(header, token);
     } catch (error) {
-      const isUnknown = error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSTimeout;
-      if (!isUnknown || !(await this.#askAgain())) throw error;
+      if (!(error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSTimeout)) throw error;
+      await this.#refresh.next();
       return this.#look(header, token);
     }
   };
@@ -64,7 +70,7 @@ export class DispatchKeySet {
   readonly findTagKey: FindTagKey = (keyHint) => {
     const lookUp = (): KeyLookup => this.#tagKeys.get(keyHint) ?? (this.areKnown ? 'unknown' : 'unreachable');
     const known = lookUp();
-    return typeof known === 'string' ? this.#askAgain().then(lookUp) : known;
+    return typeof known === 'string' ? this.#refresh.next().then(lookUp) : known;
   };
 
   async #look(...[header, token]: Parameters<JWTVerifyGetKey>): Promise<Awaited<ReturnType<JWTVerifyGetKey>>> {
@@ -72,51 +78,20 @@ export class DispatchKeySet {
     return this.#find(header, token);
   }
 
-  /** False when it was done a moment ago. */
-  async #askAgain(): Promise<boolean> {
-    const { clock } = this.#options;
-    if (this.#asking === null && clock.monotonicMs() - this.#askedAtMs < ASK_AGAIN_MS) return false;
-    await this.#ask();
-    return true;
-  }
-
-  async #refresh(): Promise<void> {
-    await this.#ask();
-    this.#disarm = this.#options.clock.after(this.areKnown ? REFRESH_MS : ASK_AGAIN_MS, () => void this.#refresh());
-  }
-
-  #ask(): Promise<void> {
-    this.#asking ??= this.#fetch().finally(() => {
-      this.#asking = null;
-    });
-    return this.#asking;
-  }
-
   async #fetch(): Promise<void> {
-    const { path, fetch, clock } = this.#options;
-    this.#askedAtMs = clock.monotonicMs();
-    try {
-      const text = JSON.stringify(await fetch());
-      if (!this.#take(text)) return;
-      this.#problems.over('the keys of the dispatch server were fetched');
-      await writeFile(`${path}.new`, text);
-      await rename(`${path}.new`, path);
-    } catch (error) {
-      const message = 'the keys of the dispatch server cannot be fetched; those of before are used, if there are any';
-      this.#problems.report((error as Error).message, message);
-    }
+    const { path, fetch } = this.#options;
+    const text = JSON.stringify(await fetch());
+    this.#take(text);
+    this.#problems.over('the keys of the dispatch server were fetched');
+    await writeFile(`${path}.new`, text);
+    await rename(`${path}.new`, path);
   }
 
-  /** False when they are none. */
-  #take(text: string): boolean {
-    try {
-      const keySet = JSON.parse(text) as JSONWebKeySet;
-      this.#find = createLocalJWKSet(keySet);
-      this.#tagKeys = sessionTagKeys(keySet);
-      return true;
-    } catch (error) {
-      this.#problems.report((error as Error).message, 'the keys of the dispatch server are not readable');
-      return false;
-    }
+  /** Throws where the text is no set of keys; those of before stay. */
+  #take(text: string): void {
+    const keySet = JSON.parse(text) as JSONWebKeySet;
+    const [find, tagKeys] = [createLocalJWKSet(keySet), sessionTagKeys(keySet)];
+    this.#find = find;
+    this.#tagKeys = tagKeys;
   }
 }

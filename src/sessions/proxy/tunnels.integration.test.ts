@@ -287,10 +287,12 @@ test('unknown keys make the proxy ask the dispatch server once, however many com
   const { terms } = await world.dispatch.grant();
   const { privateKey } = generateKeyPairSync('ed25519');
   const before = world.dispatch.keyFetches;
-  for (let at = 0; at < 20; at++) {
+  const asked = Array.from({ length: 20 }, async (_, at) => {
     const token = await world.dispatch.sign(terms, {}, privateKey, `key-${at + 100}`);
-    const { socket } = await ask(here(), { authorization: `Bearer ${token}` });
+    const { socket, ...answer } = await ask(here(), { authorization: `Bearer ${token}` });
     socket.destroy();
-  }
+    return answer;
+  });
+  for (const answer of await Promise.all(asked)) expect(answer).toMatchObject({ status: 407, reason: 'token_invalid' });
   expect(world.dispatch.keyFetches - before).toBeLessThanOrEqual(1);
 });
