@@ -59,12 +59,17 @@ function run(script: string): Promise<{ stdout: string }> {
   });
 }
 
-/** Returns the lines that are in the text, in this order. */
+/** Returns the lines that are in the text, in this order. `…` in a line is a number that differs from run to run. */
 function linesIn(text: string, lines: readonly string[]): string[] {
   const printed = text.split('\n').map((line) => line.trimEnd());
   let at = 0;
   return lines.filter((line) => {
-    const found = printed.indexOf(line.trimEnd(), at);
+    const parts = line
+      .trimEnd()
+      .split('…')
+      .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+    const pattern = new RegExp(`^${parts.join('\\d+')}$`);
+    const found = printed.findIndex((each, index) => index >= at && pattern.test(each));
     if (found >= 0) at = found + 1;
     return found >= 0;
   });
