@@ -67,7 +67,7 @@ export const CONFIG_VARIABLES: Readonly<Record<string, { path: DocumentPath; kin
 };
 
 /** Variables that have another name since this version, by the former one. */
-const FORMER_VARIABLES: Readonly<Record<string, string>> = {
+export const FORMER_VARIABLES: Readonly<Record<string, string>> = {
   ZERORATE_RELOAD_EVERY_MS: 'ZERORATE_RELOAD_INTERVAL_MS',
   ZERORATE_KAFKA_SSL: 'ZERORATE_KAFKA_TLS',
   ZERORATE_CREDIT_CHECK_EVERY_MS: 'ZERORATE_CREDIT_CHECK_INTERVAL_MS',

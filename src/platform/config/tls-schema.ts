@@ -33,12 +33,17 @@ export const serverTlsSchema = files
 export type TlsFiles = z.output<typeof tlsSchema>;
 export type ServerTlsFiles = z.output<typeof serverTlsSchema>;
 
-/** Of a map that has `tls`: what it was called in the version before. */
+/** Of a map that has `tls`: what its own certificate and key were called in the version before. */
+export const OWN_CERTIFICATE_RENAMES: readonly KeyRename[] = [
+  { from: ['tls', 'cert'], to: ['tls', 'certFile'] },
+  { from: ['tls', 'key'], to: ['tls', 'keyFile'] },
+];
+
+/** Of a map that has `tls` of a client: what it was called in the version before. */
 export const TLS_RENAMES: readonly KeyRename[] = [
   { from: ['ssl'], to: ['tls'] },
   { from: ['tls', 'ca'], to: ['tls', 'caFile'] },
-  { from: ['tls', 'cert'], to: ['tls', 'certFile'] },
-  { from: ['tls', 'key'], to: ['tls', 'keyFile'] },
+  ...OWN_CERTIFICATE_RENAMES,
 ];
 
 /** The files under absolute paths. */

@@ -3,7 +3,13 @@ import { kafkaBrokers, topicName } from '../../platform/config/config-fields.ts'
 import { logSchema } from '../../platform/config/config-schema.ts';
 import { passwordSaslSchema } from '../../platform/config/config-source-schema.ts';
 import { type KeyRename, renamesUnder } from '../../platform/config/renamed-keys.ts';
-import { serverTlsSchema, TLS_RENAMES, tlsSchema, tlsSwitchSchema } from '../../platform/config/tls-schema.ts';
+import {
+  OWN_CERTIFICATE_RENAMES,
+  serverTlsSchema,
+  TLS_RENAMES,
+  tlsSchema,
+  tlsSwitchSchema,
+} from '../../platform/config/tls-schema.ts';
 import { HTTP_LIMITS_RENAMES, httpLimitsSchema, requestRateSchema } from '../../platform/http/http-limits-schema.ts';
 import { proxyEndpointsSchema } from '../protocol/dispatch-messages.ts';
 import { accountSchema } from './accounts/account-config-schema.ts';
@@ -262,7 +268,7 @@ export const DISPATCH_RENAMES: readonly KeyRename[] = [
   ...RATES.map((rate) => ({ from: ['rateLimits', rate, 'perMs'], to: ['rateLimits', rate, 'intervalMs'] })),
   ...renamesUnder(['http', 'limits'], HTTP_LIMITS_RENAMES),
   ...renamesUnder(['kafka'], TLS_RENAMES),
-  ...renamesUnder(['http'], [{ from: ['tls', 'clientCaFile'], to: ['tls', 'caFile'] }, ...TLS_RENAMES]),
+  ...renamesUnder(['http'], [{ from: ['tls', 'clientCaFile'], to: ['tls', 'caFile'] }, ...OWN_CERTIFICATE_RENAMES]),
   { from: ['proxies', '*', 'controlCaFile'], to: ['proxies', '*', 'tls', 'caFile'] },
   {
     from: ['applications', '*', 'account', 'callback', 'caFile'],
