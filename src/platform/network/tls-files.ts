@@ -10,15 +10,18 @@ export interface TlsCertificates {
   key?: string;
 }
 
+const CERTIFICATE = /-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----[^-]*-----END (TRUSTED |X509 )?CERTIFICATE-----/g;
+
 /**
  * Reads and checks certificates before anything is connected. `field` is the configuration's that names them. Throws a
- * ConfigError with file and remedy: not readable, no PEM, expired, a key of another certificate.
+ * ConfigError with file and remedy: not readable, no PEM, expired, a key of another certificate. Of several authorities one must not
+ * be expired: while an authority is replaced, its file has the former one and the next.
  */
 export function readTlsFiles(files: ServerTlsFiles, field: string): TlsCertificates & { cert: string; key: string };
 export function readTlsFiles(files: TlsFiles, field: string): TlsCertificates;
 export function readTlsFiles({ caFile, certFile, keyFile }: TlsFiles, field: string): TlsCertificates {
   const found: TlsCertificates = {};
-  if (caFile !== undefined) found.ca = readCertificates(caFile, `${field}.caFile`).pem;
+  if (caFile !== undefined) found.ca = readAuthorities(caFile, `${field}.caFile`);
   if (certFile === undefined || keyFile === undefined) return found;
   const own = readCertificates(certFile, `${field}.certFile`);
   const pem = readPem(keyFile, `${field}.keyFile`);
@@ -33,14 +36,29 @@ export function readTlsFiles({ caFile, certFile, keyFile }: TlsFiles, field: str
   return { ...found, cert: own.pem, key: pem };
 }
 
+function readAuthorities(path: string, field: string): string {
+  const pem = readPem(path, field);
+  const blocks = pem.match(CERTIFICATE) ?? [pem];
+  const authorities = parsed(path, field, 'certificates in PEM', () =>
+    blocks.map((block) => new X509Certificate(block)),
+  );
+  refuseExpired(path, field, authorities);
+  return pem;
+}
+
 function readCertificates(path: string, field: string): { pem: string; first: X509Certificate } {
   const pem = readPem(path, field);
   const first = parsed(path, field, 'certificates in PEM', () => new X509Certificate(pem));
-  const endsAt = new Date(first.validTo);
-  if (endsAt.getTime() < Date.now()) {
-    throw new ConfigError(`${path}: ${field}: the certificate has expired on ${endsAt.toISOString()}; renew it`);
-  }
+  refuseExpired(path, field, [first]);
   return { pem, first };
+}
+
+/** Throws where all of them have expired. */
+function refuseExpired(path: string, field: string, certificates: readonly X509Certificate[]): void {
+  const endsAtMs = Math.max(...certificates.map(({ validTo }) => Date.parse(validTo)));
+  if (endsAtMs >= Date.now()) return;
+  const endedAt = new Date(endsAtMs).toISOString();
+  throw new ConfigError(`${path}: ${field}: the certificate has expired on ${endedAt}; renew it`);
 }
 
 function readPem(path: string, field: string): string {
