@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { configSchema } from '../../src/platform/config/config-schema.ts';
 import { CONFIG_VARIABLES } from '../../src/platform/config/config-variables.ts';
+import { loadConfig } from '../../src/platform/config/load-config.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
 import { pythonPackages } from '../servers/python-packages.ts';
 
@@ -134,6 +135,22 @@ describe.each([
     const parsed = configSchema.safeParse(parse(String((at(config, 'data') as Tree)['zerorate.yaml'])));
     expect(parsed.error).toBeUndefined();
   });
+});
+
+test('values of the version before give a configuration that the engine takes', async () => {
+  const { manifests } = await render({
+    ...CATALOGUE,
+    config: { reload: { everyMs: 5000 }, health: { lingerMs: 1000 } },
+  });
+  const [config] = ofKind(manifests, 'ConfigMap');
+  const file = '/etc/zerorate/zerorate.yaml';
+  const loaded = loadConfig({
+    file,
+    env: { ZERORATE_PSEUDONYM_KEY: 'ab'.repeat(32), ZERORATE_HEALTH_PORT: '8080' },
+    readFile: () => String((at(config, 'data') as Tree)['zerorate.yaml']),
+  });
+  expect(loaded.faults).toBeUndefined();
+  expect(loaded.config).toMatchObject({ reload: { intervalMs: 5000 }, health: { exitDelayMs: 1000 } });
 });
 
 test('KEDA scales the Deployment on the lag of the group, to one engine a partition at most', async () => {

@@ -37,3 +37,12 @@ saslPassword: ZERORATE_KAFKA_SASL_PASSWORD_FILE
 oauthClientSecret: ZERORATE_KAFKA_SASL_CLIENT_SECRET_FILE
 registryPassword: ZERORATE_REGISTRY_PASSWORD_FILE
 {{- end -}}
+
+{{/* The configuration. values.yaml sets reload.intervalMs: it gives way to values of the version before, which have it as everyMs. */}}
+{{- define "zerorate.config" -}}
+{{- $config := deepCopy .Values.config -}}
+{{- if hasKey (default dict $config.reload) "everyMs" -}}
+{{- $_ := unset $config.reload "intervalMs" -}}
+{{- end -}}
+{{- toYaml $config -}}
+{{- end -}}
