@@ -12,6 +12,10 @@ export interface TokenServer {
   tokens: string[];
   /** The forms of the requests. */
   forms: string[];
+  /** What the requests' authorization holds, decoded from base64. */
+  logins: string[];
+  /** Members that its answers have, too. */
+  more: Record<string, unknown>;
   stop(): void;
 }
 
@@ -20,9 +24,10 @@ export async function startTokenServer(
   client: { id: string; secret: string },
   lifetimeS = 300,
 ): Promise<TokenServer> {
-  const [tokens, forms]: [string[], string[]] = [[], []];
+  const [tokens, forms, logins]: [string[], string[], string[]] = [[], [], []];
   const server = createServer({ cert: await readFile(cert), key: await readFile(key) }, async (request, response) => {
     forms.push(await text(request));
+    logins.push(loginOf(request.headers.authorization ?? ''));
     response.setHeader('content-type', 'application/json');
     if (!isClient(request.headers.authorization ?? '', client)) {
       // The answer of a careless server.
@@ -34,7 +39,8 @@ export async function startTokenServer(
     const claims = { sub: client.id, iat: nowS, exp: nowS + lifetimeS, jti: String(tokens.length) };
     const token = `${part({ alg: 'none' })}.${part(claims)}.`;
     tokens.push(token);
-    response.end(JSON.stringify({ access_token: token, token_type: 'Bearer', expires_in: lifetimeS }));
+    const answer = { access_token: token, token_type: 'Bearer', expires_in: lifetimeS, ...started.more };
+    response.end(JSON.stringify(answer));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -43,12 +49,18 @@ export async function startTokenServer(
     server.close();
     server.closeAllConnections();
   };
-  return { url, tokens, forms, stop };
+  const started: TokenServer = { url, tokens, forms, logins, more: {}, stop };
+  return started;
 }
 
 /** RFC 6749, 2.3.1: both parts are form-encoded before they are joined. */
 function isClient(authorization: string, { id, secret }: { id: string; secret: string }): boolean {
-  const login = Buffer.from(authorization.replace(/^Basic /, ''), 'base64').toString();
-  const [name, password] = login.split(':').map((part) => decodeURIComponent(part.replaceAll('+', ' ')));
+  const [name, password] = loginOf(authorization)
+    .split(':')
+    .map((part) => decodeURIComponent(part.replaceAll('+', ' ')));
   return name === id && password === secret;
+}
+
+function loginOf(authorization: string): string {
+  return Buffer.from(authorization.replace(/^Basic /, ''), 'base64').toString();
 }

@@ -22,6 +22,8 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
+const jwt = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
+
 async function options(more: Partial<TokenOptions> = {}): Promise<TokenOptions> {
   const ca = await readFile(authority.ca, 'utf8');
   return { tokenUrl: server.url, clientId: CLIENT.id, clientSecret: CLIENT.secret, tls: { ca }, ...more };
@@ -48,6 +50,33 @@ test('a token that lives for seconds only is fetched for every login', async () 
   await token();
   brief.stop();
   expect(brief.tokens.length).toBe(2);
+});
+
+test.each<[string, Record<string, unknown>]>([
+  [
+    'an id_token of another issuer',
+    { id_token: `${jwt({ alg: 'RS256' })}.${jwt({ iss: 'https://login/realms/x' })}.AA` },
+  ],
+  ['members that are null', { scope: null, refresh_token: null, expires_in: null }],
+  ['a scope that is a list', { scope: ['kafka'] }],
+])('an answer with %s gives a token, as in the version before', async (_case, more) => {
+  server.more = more;
+  expect((await tokenProvider(await options())()).value).toBe(server.tokens.at(-1));
+  server.more = {};
+});
+
+test('letters, digits and -_.* of the login are not encoded: not every endpoint decodes them', async () => {
+  await tokenProvider(await options({ clientId: 'a-client_1.x*', clientSecret: 'se-cr_et' }))().catch(() => {});
+  expect(server.logins.at(-1)).toBe('a-client_1.x*:se-cr_et');
+});
+
+test.each([
+  ['no token_type', { token_type: undefined }, 'no token_type as RFC 6749 (5.1) has it'],
+  ['another token_type', { token_type: 'mac' }, 'a token_type other than Bearer'],
+])('an answer with %s: says so', async (_case, more, message) => {
+  server.more = more;
+  await expect(tokenProvider(await options())()).rejects.toThrow(message);
+  server.more = {};
 });
 
 test.each<[string, Partial<TokenOptions>, RegExp, boolean]>([

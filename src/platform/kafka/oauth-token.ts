@@ -64,7 +64,7 @@ async function fetchToken(options: TokenOptions, askedAtMs: number): Promise<Tok
   const client = { client_id: clientId };
   const dispatcher = new Agent({ connect: { ...tls } });
   try {
-    const login = oauth.ClientSecretBasic(clientSecret);
+    const login = basicLogin(clientSecret);
     const parameters: Record<string, string> = scope === undefined ? {} : { scope };
     const response = await oauth
       .clientCredentialsGrantRequest(server, client, login, parameters, {
@@ -99,10 +99,36 @@ async function post(
     signal: signal ?? null,
     dispatcher,
   });
-  const octets = await answer.body.arrayBuffer();
+  const text = await answer.body.text();
   const contentType = String(answer.headers['content-type'] ?? '');
   const { statusCode: status } = answer;
-  return new Response(octets.byteLength === 0 ? null : octets, { status, headers: { 'content-type': contentType } });
+  return new Response(text === '' ? null : readMembers(text), { status, headers: { 'content-type': contentType } });
+}
+
+/** What of the answer is read here. The rest is not to refuse a token, as an id_token that a scope of OpenID Connect brings. */
+const MEMBERS = ['access_token', 'token_type', 'expires_in', 'error'];
+
+function readMembers(text: string): string {
+  try {
+    const answer: unknown = JSON.parse(text);
+    if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) return text;
+    const read = Object.entries(answer).filter(([name, value]) => MEMBERS.includes(name) && value !== null);
+    return JSON.stringify(Object.fromEntries(read));
+  } catch {
+    return text;
+  }
+}
+
+/** RFC 6749, 2.3.1; letters, digits and `-_.*` as they are, for endpoints that do not decode them. */
+function basicLogin(clientSecret: string): oauth.ClientAuth {
+  return (_server, { client_id }, _body, headers) => {
+    const login = Buffer.from(`${formEncoded(client_id)}:${formEncoded(clientSecret)}`).toString('base64');
+    headers.set('authorization', `Basic ${login}`);
+  };
+}
+
+function formEncoded(text: string): string {
+  return new URLSearchParams({ '': text }).toString().slice(1);
 }
 
 function unanswered(tokenUrl: string, cause: unknown): TokenError {
@@ -116,6 +142,12 @@ function unanswered(tokenUrl: string, cause: unknown): TokenError {
 function refused(tokenUrl: string, status: number, cause: unknown): TokenError {
   const error = cause instanceof oauth.ResponseBodyError ? cause.error : '';
   const why = /^\w{1,40}$/.test(error) ? `, ${error}` : '';
-  const remedy = `see ${FIELD}.clientId, its secret and ${FIELD}.scope`;
+  const [, member] = /"response" body "(\w{1,40})"/.exec((cause as Error).message) ?? [];
+  const isOther = cause instanceof oauth.UnsupportedOperationError;
+  const wrong = isOther ? 'a token_type other than Bearer' : `no ${member} as RFC 6749 (5.1) has it`;
+  const remedy =
+    status === 200 && (isOther || member !== undefined)
+      ? `its answer has ${wrong}: see the endpoint's own configuration`
+      : `see ${FIELD}.clientId, its secret and ${FIELD}.scope`;
   return new TokenError(`${tokenUrl}: gives no token (HTTP ${status}${why}); ${remedy}`, status >= 500);
 }
