@@ -55,12 +55,15 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Load>>>> = {
 };
 /** Needs the whole program, whose words it completes. */
 const WHOLE = 'completion';
+/** Need no command at all. */
+const VERSION = ['--version', '-V'];
 
 /** Returns the program with the named command alone, or with all of them where the name is none of theirs. */
 export async function loadProgram(name?: string): Promise<Command> {
   const all = Object.entries(GROUPS).flatMap(([group, commands]) =>
     Object.entries(commands).map(([command, load]) => ({ group, command, load })),
   );
+  if (name !== undefined && VERSION.includes(name)) return newProgram();
   const named = name === WHOLE ? [] : all.filter(({ command }) => command === name);
   const program = newProgram();
   for (const { group, load } of named.length > 0 ? named : all) {
