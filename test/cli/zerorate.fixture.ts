@@ -18,7 +18,7 @@ const QUERY = `
 const { Session } = require('chdb');
 const [directory, sql] = process.argv.slice(1);
 const session = new Session(directory);
-process.stdout.write(session.query(sql, { format: 'JSONEachRow' }).text());
+process.stdout.write(session.query(sql, 'JSONEachRow'));
 session.close();`;
 
 /** The program as a user runs it, in a process and a folder of its own. */
