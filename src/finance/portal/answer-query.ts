@@ -4,14 +4,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable, type Transform } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { constants, createBrotliCompress, createDeflate, createGzip } from 'node:zlib';
+import { createGzip } from 'node:zlib';
 import { answerAsClickHouse, summaryOf } from '../../platform/clickhouse/clickhouse-answer.ts';
 import { exception, toHttpException } from '../../platform/clickhouse/clickhouse-exception.ts';
 import { readRequest } from '../../platform/clickhouse/clickhouse-request.ts';
 import { compressedBlocks } from './compressed-blocks.ts';
-import { nativeOfRevision } from './native-revision.ts';
 import type { ReadOnlyEngine, StreamedAnswer } from './read-only-engine.ts';
 
 /** Content types of the formats; all others are binary. */
@@ -24,14 +23,12 @@ const CONTENT_TYPES: readonly [RegExp, string][] = [
 ];
 
 /** Higher levels cost more time than they save on a loopback interface. */
-const ENCODERS: Readonly<Record<string, () => Transform>> = {
-  gzip: () => createGzip({ level: 1 }),
-  deflate: () => createDeflate({ level: 1 }),
-  br: () => createBrotliCompress({ params: { [constants.BROTLI_PARAM_QUALITY]: 1 } }),
-};
+const GZIP_LEVEL = 1;
 
 /** Below this size an answer has its summary and its fault in the head; a longer one is sent while it is computed. */
 const HELD_BYTES = 1 << 20;
+/** Clients that name this protocol version or a later one read Native with more than the engine writes, and do not check what they get. */
+const UNSUPPORTED_PROTOCOL_VERSION = 54_454;
 const TAG_BYTES = 8;
 
 /** Answers one request of ClickHouse's HTTP interface, its faults included. A client that disconnects cancels its query. */
@@ -87,9 +84,9 @@ async function send(
       await bytes.return?.(undefined);
     }
   }
-  const encoding = length === 0 ? null : encodingOf(request, url);
-  if (encoding !== null) response.setHeader('Content-Encoding', encoding);
-  const stages = encoding === null ? [Readable.from(body())] : [Readable.from(body()), ENCODERS[encoding]()];
+  const isPacked = length > 0 && takesGzip(request, url);
+  if (isPacked) response.setHeader('Content-Encoding', 'gzip');
+  const stages = isPacked ? [Readable.from(body()), createGzip({ level: GZIP_LEVEL })] : [Readable.from(body())];
   await pipeline([...stages, response], { end: false }).catch(() => response.destroy());
   // A missing end is the one sign of a fault that every HTTP client recognises. The written part is sent first.
   if (isBroken) response.socket?.end();
@@ -121,9 +118,12 @@ async function sendWhenWhole(
 }
 
 function encoded({ bytes, format }: StreamedAnswer, url: URL): AsyncIterable<Buffer> {
-  const revision = Number(url.searchParams.get('client_protocol_version') ?? 0);
-  const revised = format === 'Native' && revision > 0 ? nativeOfRevision(bytes, revision) : bytes;
-  return isBlocks(url) ? compressedBlocks(revised) : revised;
+  const version = Number(url.searchParams.get('client_protocol_version') ?? 0);
+  if (format === 'Native' && version >= UNSUPPORTED_PROTOCOL_VERSION) {
+    const remedy = 'ask for another format, or use a ClickHouse server as the store';
+    throw exception(48, 'NOT_IMPLEMENTED', `Native for client_protocol_version ${version} is not supported: ${remedy}`);
+  }
+  return isBlocks(url) ? compressedBlocks(bytes) : bytes;
 }
 
 /**
@@ -134,14 +134,11 @@ function isBlocks(url: URL): boolean {
   return url.searchParams.get('compress') === '1';
 }
 
-/** Returns the first of the client's encodings that is supported; its order is its preference. */
-function encodingOf({ headers }: IncomingMessage, url: URL): string | null {
-  if (url.searchParams.get('enable_http_compression') === '0') return null;
-  const asked = String(headers['accept-encoding'] ?? '').split(',');
-  const names = asked
-    .filter((encoding) => !/;\s*q=0(\.0*)?\s*$/.test(encoding))
-    .map((encoding) => encoding.split(';')[0].trim());
-  return names.find((name) => name in ENCODERS) ?? null;
+/** The one encoding that is written: every client reads it. */
+function takesGzip({ headers }: IncomingMessage, url: URL): boolean {
+  if (url.searchParams.get('enable_http_compression') === '0') return false;
+  const encodings = String(headers['accept-encoding'] ?? '').split(',');
+  return encodings.some((encoding) => /^\s*gzip\s*(;|$)/.test(encoding) && !/;\s*q=0(\.0*)?\s*$/.test(encoding));
 }
 
 function contentTypeOf(format: string): string {

@@ -4,7 +4,7 @@ import { afterEach, expect, test } from 'vitest';
 import { freePort } from '../../development/servers/free-port.ts';
 import { requireKafka } from './kafka-preflight.ts';
 
-const WITHIN_MS = 10_000;
+const WITHIN_MS = 20_000;
 const sockets: Socket[] = [];
 const servers: ReturnType<typeof createServer>[] = [];
 afterEach(() => {
@@ -29,7 +29,7 @@ test.each<[string, () => Promise<string>, RegExp]>([
   ['a name that does not resolve', async () => 'broker.invalid:9092', /the host name does not resolve/],
   ['a port that is silent', silentPort, /no answer in time/],
 ])(
-  '%s is reported in under ten seconds, with the address and where it is set',
+  '%s is reported in time, with the address and where it is set',
   async (_, address, message) => {
     const broker = await address();
     const beganAt = performance.now();

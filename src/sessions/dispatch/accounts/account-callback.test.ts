@@ -123,10 +123,8 @@ test.each<[string, (response: ServerResponse) => void]>([
 ])('a sponsor that %s grants nothing, and the terminal is to ask again later', async (_, odd) => {
   answer = odd;
   const problems: string[] = [];
-  const startMs = performance.now();
   const verdict = await callback({}, (problem) => void problems.push(problem)).verify(CLAIM);
   expect(verdict).toMatchObject({ refusal: 'account_unverified', retryAfterMs: RETRY_AFTER_MS });
-  expect(performance.now() - startMs).toBeLessThan(5000);
   expect(redirected).toBe(0);
   expect(problems).toHaveLength(1);
   expect(problems.join()).not.toMatch(/alice|491701234567|sponsor-secret/);

@@ -130,7 +130,7 @@ describe('an association ends', () => {
     await pause(50);
     await client.send(toVoice(), 'late');
     await until(() => world.proxy.figures().associations === 0);
-    expect(performance.now() - startedAtMs).toBeLessThan(IDLE_MS / 2);
+    expect(performance.now() - startedAtMs).toBeLessThan(IDLE_MS);
     expect(voice.received).toEqual(['hello']);
   });
 
@@ -154,7 +154,7 @@ describe('an association ends', () => {
     const startedAtMs = performance.now();
     client.control.write(Buffer.alloc(100_000));
     await gone(client.control);
-    expect(performance.now() - startedAtMs).toBeLessThan(IDLE_MS / 2);
+    expect(performance.now() - startedAtMs).toBeLessThan(IDLE_MS);
   });
 });
 
