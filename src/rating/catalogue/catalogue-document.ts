@@ -75,7 +75,7 @@ const sponsorSchema = z.strictObject({
       'Bank accounts (IBAN or other) that the sponsor pays from: what `account payment --camt053` knows it by.',
     ),
   creditLimit: money(Number.MAX_SAFE_INTEGER, '9007199254.740991').describe(
-    'What the sponsor may owe before it is suspended, in units of its currency: decimal text, at most 6 decimals.',
+    'What the sponsor may owe before it is suspended, in units of its currency: decimal text, with no more decimals than the currency has.',
   ),
   buyer: buyerSchema.optional(),
 });
@@ -195,7 +195,7 @@ const planSchema = z.strictObject({
       error: 'expected ascending numbers',
     })
     .default([])
-    .describe('Announce the remaining quota when the use reaches these shares of it: ascending basis points.'),
+    .describe('Shares of the quota, ascending basis points. Each quota update names the highest one that the use has reached.'),
   tiers: z.array(tierSchema).min(1).describe('Price by use in the period: ascending tiers, the last one open.'),
   latePolicy: z
     .enum(['adjust', 'refuse'])
