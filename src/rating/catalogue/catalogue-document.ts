@@ -195,7 +195,9 @@ const planSchema = z.strictObject({
       error: 'expected ascending numbers',
     })
     .default([])
-    .describe('Shares of the quota, ascending basis points. Each quota update names the highest one that the use has reached.'),
+    .describe(
+      'Shares of the quota, ascending basis points. Each quota update names the highest one that the use has reached.',
+    ),
   tiers: z.array(tierSchema).min(1).describe('Price by use in the period: ascending tiers, the last one open.'),
   latePolicy: z
     .enum(['adjust', 'refuse'])
