@@ -22,7 +22,7 @@ export const TAG_OUTCOMES = {
   key_unknown: 'the dispatch server has no key of this id',
   keys_unreachable: 'the dispatch server could not be asked for its keys',
   forged: 'the signature does not verify',
-  expired: 'past its time',
+  expired: 'the tag has expired',
   other_terminal: 'the tag is of another terminal than the bearer that sent it',
   other_proxy: 'the tag is of another proxy, address or port than the connection goes to',
   application_not_listed: 'terminalTags.applications does not list the application',

@@ -82,7 +82,7 @@ function refusalOf(error: unknown, nowMs: number): TokenVerdict {
   if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'aud') {
     // jose looks at the audience first; the documented order has the time before it.
     const { exp } = error.payload;
-    if (exp !== undefined && exp * 1000 <= nowMs) return { refusal: 'token_expired', detail: 'past its time' };
+    if (exp !== undefined && exp * 1000 <= nowMs) return { refusal: 'token_expired', detail: 'its exp has passed' };
     return { refusal: 'other_proxy', detail: error.message };
   }
   return { refusal: 'token_invalid', detail: error.message };
