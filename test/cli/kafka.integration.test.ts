@@ -142,7 +142,7 @@ test('a record batch that cannot be read ends the engine by name, after all reco
   for (const booked of [3, 3]) {
     const { code, stderr } = await zerorate.run(['run', '--config', config]);
     expect(stderr.trim().split('\n').at(-1)).toMatch(
-      /^unreadable-1: the record batch at offset 3 has more than 65536 octets .*maxBatchBytes.* \[batch_too_large\]$/,
+      /^unreadable-1: the record batch at offset 3 has more than 65536 bytes .*maxBatchBytes.* \[batch_too_large\]$/,
     );
     expect(code).toBe(1);
     const [{ read }] = await zerorate.rows<{ read: number }>(

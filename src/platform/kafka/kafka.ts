@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import { Kafka, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
 import { readAllCodecs } from './kafka-codecs.ts';
-import { type TokenOptions, tokenProvider } from './oauth-token.ts';
+import type { TokenOptions } from './oauth-token.ts';
 import { applyKafkajsPatches } from './patches/apply-kafkajs-patches.ts';
 import { kafkaSocket } from './patches/patch-connection-answers.ts';
 
@@ -74,7 +74,15 @@ export function createKafka(options: KafkaOptions): Kafka {
 
 function loginOf(login: KafkaLogin): SASLOptions {
   if (login.mechanism !== 'oauthbearer') return login as SASLOptions;
-  return { mechanism: 'oauthbearer', oauthBearerProvider: tokenProvider(login) };
+  // Loaded by those who log in so: an HTTP client takes as long to load as Kafka's.
+  let provider: Promise<() => Promise<{ value: string }>> | undefined;
+  return {
+    mechanism: 'oauthbearer',
+    oauthBearerProvider: async () => {
+      provider ??= import('./oauth-token.ts').then(({ tokenProvider }) => tokenProvider(login));
+      return (await provider)();
+    },
+  };
 }
 
 /** What is the matter while brokers are away or a group moves: this program says that itself, once. */

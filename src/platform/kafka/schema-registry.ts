@@ -1,6 +1,6 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
+import type { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
 import type { Secret } from '../config/secret.ts';
 import { tlsFailure } from '../network/tls-failure.ts';
 import type { TlsCertificates } from '../network/tls-files.ts';
@@ -70,9 +70,13 @@ export function schemaRegistry(options: SchemaRegistryOptions): SchemaIds {
       return answer;
     },
   });
-  const { api } = clientOf(options, connections.agent, notePage) as unknown as Asking;
+  let client: Promise<Api> | undefined;
+  const connected = () => {
+    client ??= clientOf(options, connections.agent, notePage);
+    return client;
+  };
   /** 404 is the answer for an unknown id, and of a wrong address too. */
-  const isUnknown = async (): Promise<null> => {
+  const isUnknown = async (api: Api): Promise<null> => {
     if (!isRegistry) {
       await api.Subject.all().catch((error: unknown) => {
         throw statusOf(error) === 404 ? notARegistry(options.url) : error;
@@ -83,9 +87,10 @@ export function schemaRegistry(options: SchemaRegistryOptions): SchemaIds {
   };
   return {
     async schemaOf(id) {
+      const api = await connected();
       try {
         const answer = await api.Schema.find({ id }).catch((error: unknown) => {
-          if (statusOf(error) === 404) return isUnknown();
+          if (statusOf(error) === 404) return isUnknown(api);
           throw error;
         });
         return answer === null ? null : await documentOf(api, answer.data() as Registered);
@@ -98,8 +103,14 @@ export function schemaRegistry(options: SchemaRegistryOptions): SchemaIds {
   };
 }
 
-function clientOf({ url, username, password }: SchemaRegistryOptions, agent: HttpAgent, middleware: Middleware) {
-  return new SchemaRegistry({
+/** Loaded by those who have a registry: it brings compilers of three kinds of schemas. */
+async function clientOf(
+  { url, username, password }: SchemaRegistryOptions,
+  agent: HttpAgent,
+  middleware: Middleware,
+): Promise<Api> {
+  const { SchemaRegistry } = await import('@kafkajs/confluent-schema-registry');
+  const client = new SchemaRegistry({
     host: url.replace(/\/+$/, ''),
     clientId: 'zerorate',
     agent,
@@ -108,6 +119,7 @@ function clientOf({ url, username, password }: SchemaRegistryOptions, agent: Htt
     middlewares: [middleware],
     ...(username !== undefined && { auth: { username, password: password?.reveal() ?? '' } }),
   });
+  return (client as unknown as Asking).api;
 }
 
 /** The client reports a broken connection in words only; what TLS found wrong has a code, which is kept here. */

@@ -359,7 +359,7 @@ test('a record batch that cannot be read halts the source after what comes befor
   createKafka({ brokers: server.brokers, clientId: 'source-test', maxBatchBytes: 2 ** 27 });
   expect(failure).toMatchObject({ name: 'SourceError', code: 'batch_too_large', path: `${topic}-0`, canRetry: false });
   expect(failure.message).toMatch(
-    new RegExp(`^${topic}-0: the record batch at offset 10 has more than 65536 octets .* source.kafka.maxBatchBytes`),
+    new RegExp(`^${topic}-0: the record batch at offset 10 has more than 65536 bytes .* source.kafka.maxBatchBytes`),
   );
   expect(journal.texts(0)).toEqual(numbers(10));
   expect(listener.calls).toContain('flush 0');
