@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { FlowBatch } from '../../src/rating/flow-record.ts';
+import type { Incoming, IngestContext } from '../../src/rating/incoming.ts';
 import type { Lane } from '../../src/rating/lane.ts';
-import { admit, type Incoming, type IngestContext } from '../../src/rating/pipeline.ts';
+import { admit } from '../../src/rating/pipeline.ts';
 import type { Rules } from '../../src/rating/rules.ts';
 import type { BenchmarkGroup, Prepared } from './benchmark.ts';
 import { rulesOf, taggedApplications } from './catalogues.ts';
@@ -20,7 +21,7 @@ interface Side {
 function side(context: IngestContext, records: number, lane: Lane, rules: Rules): Side {
   const batch = new FlowBatch(records);
   const fill = (values: readonly Incoming[]) => {
-    for (const value of values) admit(batch, value, context, lane, rules);
+    admit(batch, values, context, lane, rules);
   };
   return { batch, fill };
 }

@@ -4,8 +4,9 @@ import type { GenerateTarget } from '../../src/generator/generate-options.ts';
 import { generateRecords } from '../../src/generator/generate-records.ts';
 import { avroDecoder } from '../../src/rating/decode-avro.ts';
 import { FlowBatch, PLAIN_RULES, UNDECIDED } from '../../src/rating/flow-record.ts';
+import { type Incoming, type IngestContext, incoming } from '../../src/rating/incoming.ts';
 import { Lane } from '../../src/rating/lane.ts';
-import { admit, type Incoming, type IngestContext, incoming } from '../../src/rating/pipeline.ts';
+import { admit } from '../../src/rating/pipeline.ts';
 import type { Rules } from '../../src/rating/rules.ts';
 import { PseudonymKey } from '../../src/rating/subscribers.ts';
 
@@ -54,7 +55,7 @@ export function avroBatches(
 /** The batch of these records, and nothing decided of them yet. */
 export function admitted(records: readonly Incoming[], lane: Lane, rules: Rules): FlowBatch {
   const batch = new FlowBatch(records.length);
-  for (const record of records) admit(batch, record, context, lane, rules);
+  admit(batch, records, context, lane, rules);
   assertUndecided(batch);
   return batch;
 }

@@ -25,6 +25,7 @@ import {
   nameOf,
   type OpenBatch,
   type RecoveredLane,
+  UnreadRecords,
 } from './open-batch.ts';
 import { lastQuotaUpdates, OPEN_DAYS, recoverLane } from './recovery.ts';
 import { bookedLog, gapNotAcceptedError, recreatedGap, resolveResumeOffset, type SourceGap } from './resume-offset.ts';
@@ -130,7 +131,7 @@ export class LaneWorker {
     this.#waitingDeliveries++;
     return this.#inTurn(async () => {
       this.#waitingDeliveries--;
-      const rest = records[Symbol.iterator]();
+      const rest = new UnreadRecords(records);
       let next = rest.next();
       if (next.done !== true && (await this.#isLastBooked(log, next.value, prove))) next = rest.next();
       while (next.done !== true) {

@@ -4,8 +4,10 @@ import type { LaneHead } from '../journal/journal.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { LogRecord, ProveRecord, SourceProof } from '../platform/kafka/log-record.ts';
 import { FlowBatch, isLogTime } from '../rating/flow-record.ts';
+import type { IngestContext } from '../rating/incoming.ts';
+import { ROWS } from '../rating/kernel/regions.ts';
 import type { Lane, TopicPartition } from '../rating/lane.ts';
-import { admit, type IngestContext } from '../rating/pipeline.ts';
+import { admit } from '../rating/pipeline.ts';
 import type { Rules } from '../rating/rules.ts';
 
 export const DAY_MS = 24 * 60 * 60 * 1000;
@@ -59,21 +61,33 @@ export function bookingDayOf({ timestampMs }: LogRecord, today: number): number 
   return Math.min(day, LAST_DATE);
 }
 
-/** A source that breaks the order is a bug: what comes after would be skipped or booked twice. */
-function assertInOrder({ log: open, batch, held }: OpenBatch, log: TopicPartition, { offset }: LogRecord): void {
-  if (open.topic !== log.topic || open.partition !== log.partition) {
-    throw new Error(`${nameOf(log)} came before ${nameOf(open)} was flushed`);
-  }
-  const last = batch.count > 0 ? batch.offset[batch.count - 1] : held.cursor;
-  if (offset <= last) throw new Error(`${nameOf(log)}: record ${offset} came after ${last}`);
-}
-
 export function nameOf({ topic, partition }: TopicPartition): string {
   return `${topic}-${partition}`;
 }
 
 /** Some milliseconds of work. */
 const RECORDS_A_TURN = 4096;
+
+/** The records of a delivery that no batch has taken. */
+export class UnreadRecords {
+  readonly #source: Iterator<LogRecord>;
+  /** Records that were given back, the last one first. */
+  readonly #returned: LogRecord[] = [];
+
+  constructor(records: Iterable<LogRecord>) {
+    this.#source = records[Symbol.iterator]();
+  }
+
+  next(): IteratorResult<LogRecord> {
+    const value = this.#returned.pop();
+    return value ? { done: false, value } : this.#source.next();
+  }
+
+  /** Gives records back, which come again in their order, before all others. */
+  giveBack(records: readonly LogRecord[]): void {
+    this.#returned.push(...records.toReversed());
+  }
+}
 
 /**
  * Takes records until the batch is full, there are no more, or it has been at it for long enough. Gives the next one: not to
@@ -83,23 +97,51 @@ export function fill(
   open: OpenBatch,
   log: TopicPartition,
   first: LogRecord,
-  rest: Iterator<LogRecord>,
+  rest: UnreadRecords,
   maxBytes: number,
   prove: ProveRecord,
 ): IteratorResult<LogRecord> {
   const { batch, context, state, rules } = open;
-  let record = first;
-  for (let taken = 1; ; taken++) {
-    assertInOrder(open, log, record);
-    admit(batch, record, context, state.lane, rules);
-    const isFilled = taken === RECORDS_A_TURN || isFull(batch, maxBytes);
-    const next = rest.next();
-    if (next.done === true || isFilled) {
-      open.sourceProof = prove(record);
-      return next;
-    }
-    record = next.value;
+  let next: IteratorResult<LogRecord> = { done: false, value: first };
+  let last = first;
+  for (let taken = 0; next.done !== true && taken < RECORDS_A_TURN && !isFull(batch, maxBytes); ) {
+    const records: LogRecord[] = [];
+    next = collect(records, open, log, next, rest, maxBytes);
+    const admitted = admit(batch, records, context, state.lane, rules, MAX_USAGE_OCTETS);
+    taken += admitted;
+    last = records[admitted - 1];
+    if (admitted === records.length) continue;
+    rest.giveBack(next.done === true ? records.slice(admitted) : [...records.slice(admitted), next.value]);
+    next = rest.next();
   }
+  open.sourceProof = prove(last);
+  return next;
+}
+
+/** Collects records, from `next` on, up to that with which the batch is full, and gives the one after them. */
+function collect(
+  records: LogRecord[],
+  { log: open, batch, held }: OpenBatch,
+  log: TopicPartition,
+  first: IteratorResult<LogRecord>,
+  rest: UnreadRecords,
+  maxBytes: number,
+): IteratorResult<LogRecord> {
+  if (open.topic !== log.topic || open.partition !== log.partition) {
+    throw new Error(`${nameOf(log)} came before ${nameOf(open)} was flushed`);
+  }
+  const room = Math.min(ROWS, batch.capacity - batch.count);
+  let last = batch.count > 0 ? batch.offset[batch.count - 1] : held.cursor;
+  let [bytes, next] = [batch.readOctets, first];
+  for (; next.done !== true && records.length < room && bytes < maxBytes; next = rest.next()) {
+    const { offset, valueStart, valueEnd } = next.value;
+    // A source that breaks the order is a bug: what comes after would be skipped or booked twice.
+    if (offset <= last) throw new Error(`${nameOf(log)}: record ${offset} came after ${last}`);
+    last = offset;
+    bytes += valueEnd - valueStart;
+    records.push(next.value);
+  }
+  return next;
 }
 
 /** What is done with a batch, in this order. */

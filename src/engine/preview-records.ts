@@ -1,7 +1,8 @@
 import type { Journal } from '../journal/journal.ts';
 import { type Decoder, FlowBatch, type RecordRules } from '../rating/flow-record.ts';
+import { incoming } from '../rating/incoming.ts';
 import { isCharged, type Outcome, outcomeOf, REASONS, type Reason } from '../rating/outcome.ts';
-import { admit, classifyBatch, earliestPeriodStart, incoming, rateBatch } from '../rating/pipeline.ts';
+import { admit, classifyBatch, earliestPeriodStart, rateBatch } from '../rating/pipeline.ts';
 import type { Rules } from '../rating/rules.ts';
 import type { RecordLog } from '../sources/record-source.ts';
 import type { RecoveredLane } from './open-batch.ts';
@@ -73,7 +74,13 @@ async function rateRecords(
 ): Promise<FlowBatch> {
   const batch = new FlowBatch(records.length);
   const context = { decode, keyedByMsisdn: false, rules: recordRules, bookingDay: today };
-  for (const { value, offset } of records) admit(batch, incoming(value, offset), context, state.lane, rules);
+  admit(
+    batch,
+    records.map(({ value, offset }) => incoming(value, offset)),
+    context,
+    state.lane,
+    rules,
+  );
   classifyBatch(batch, state.lane, rules);
   await reachBackTo(earliestPeriodStart(batch), journal, name, state);
   rateBatch(batch, state.lane, rules);

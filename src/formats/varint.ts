@@ -2,8 +2,8 @@
  * Integers of one to ten octets, seven bits in each, the lowest first (LEB128). ClickHouse writes them unsigned (`VarUint`), Avro and
  * Kafka after a zigzag that keeps small negative numbers short (`Varint`).
  *
- * `read-avro-flow.ts` and `patch-record-sets.ts`, which read every record, have readers of their own: each shares its position with the
- * reader around it, and returns no offset.
+ * The kernel and `patch-record-sets.ts`, which read every record, have readers of their own: each shares its position with the reader
+ * around it, and returns no offset.
  */
 
 const MAX_VARINT_OCTETS = 10;

@@ -1,20 +1,18 @@
+import type { AdmissionKernel } from './admission-kernel.ts';
 import type { Application, Catalogue, MatchPolicy } from './catalogue.ts';
 import {
-  ASP_IDENTITY,
   BY_CDR,
   BY_IP,
   BY_TAG,
   CONFLICTING_IDENTITIES,
   type FlowBatch,
-  type FlowFields,
   type FlowRecord,
   NO_IDENTITY,
   NO_TAG,
-  NULL,
-  SPONSOR_IDENTITY,
   UNKNOWN_IDENTITY,
 } from './flow-record.ts';
-import { ABSENT, OctetMap, type UnknownTags } from './octet-map.ts';
+import { NO_TEXT } from './kernel/regions.ts';
+import { TextNumbers, type UnknownTags } from './names.ts';
 import type { Reason } from './outcome.ts';
 import {
   ADDRESS_WORDS,
@@ -37,6 +35,9 @@ const NEEDS: Readonly<Record<MatchPolicy, number>> = {
   cdr: BY_CDR,
 };
 
+/** Of a tag or an identity that no application claims. */
+const UNCLAIMED = -1;
+
 /** Returns the look-up maps of all of a catalogue's prefixes: with many of them, most of the work of making a catalogue ready. */
 export function prefixMapsOf({ applications }: Pick<Catalogue, 'applications'>): WordMaps {
   return wordMaps(applications.flatMap(({ prefixes }, application) => prefixes.map((cidr) => ({ cidr, application }))));
@@ -51,7 +52,7 @@ export class Evidence {
   /** By tag, whose it is. */
   readonly #tagApplications: Int32Array;
   readonly #tagNumbers: ReadonlyMap<string, number>;
-  readonly #tagOctets = new OctetMap();
+  readonly #tagTexts = new TextNumbers((tag) => this.#tagNumbers.get(tag) ?? UNCLAIMED);
   readonly #prefixes: PrefixTable;
   readonly #identities: IdentityClaims;
 
@@ -65,21 +66,11 @@ export class Evidence {
       catalogue.applications.flatMap(({ tags }, application) => tags.map(() => application)),
     );
     this.#tagNumbers = new Map(this.tags.map((tag, number) => [tag, number]));
-    for (const [tag, number] of this.#tagNumbers) {
-      const octets = Buffer.from(tag);
-      this.#tagOctets.set(octets, 0, octets.length, number);
-    }
   }
 
   /** Returns what `FlowBatch.tag` says of a record. */
   codeOfTag(tag: string | null, unknownTags: UnknownTags): number {
     return tag === null ? NO_TAG : (this.#tagNumbers.get(tag) ?? unknownTags.codeOf(tag));
-  }
-
-  /** The same for a tag in octets. */
-  codeOfTagOctets(octets: Uint8Array, start: number, end: number, unknownTags: UnknownTags): number {
-    const number = this.#tagOctets.get(octets, start, end);
-    return number === ABSENT ? unknownTags.codeOfOctets(octets, start, end) : number;
   }
 
   /** Returns the application that claims the record's tag; -1 where it has none, or none claims it. */
@@ -92,9 +83,18 @@ export class Evidence {
     return this.#identities.applicationOf(record);
   }
 
-  /** The same for identities in octets. */
-  applicationOfIdentityOctets(fields: FlowFields): number {
-    return this.#identities.applicationOfOctets(fields);
+  /** Fills `tag` and `cdrApplication` of the kernel's rows [from, to), which are a batch's from `begin` on. */
+  takeTexts(kernel: AdmissionKernel, from: number, to: number, batch: FlowBatch, begin: number): void {
+    const { tagText, sponsorText, aspText } = kernel;
+    for (let row = from, at = begin; row < to; row++, at++) {
+      const tag = tagText[row];
+      if (tag !== NO_TEXT) {
+        const number = this.#tagTexts.of(kernel, tag);
+        batch.tag[at] = number === UNCLAIMED ? batch.unknownTags.codeOfText(kernel, tag) : number;
+      }
+      if (sponsorText[row] === NO_TEXT && aspText[row] === NO_TEXT) continue;
+      batch.cdrApplication[at] = this.#identities.applicationOfTexts(kernel, row);
+    }
   }
 
   /** Looks up the prefixes of all records, for `classify`: of many at once they take a fraction of the time. */
@@ -135,51 +135,39 @@ export class Evidence {
  * where no application claims the ASP identity. When both are claimed, and by applications of two sponsors, they conflict.
  */
 class IdentityClaims {
-  readonly #byAsp = new OctetMap();
-  readonly #bySponsor = new OctetMap();
+  readonly #byAsp = new Map<string, number>();
+  readonly #bySponsor = new Map<string, number>();
+  readonly #aspTexts = new TextNumbers((identity) => this.#byAsp.get(identity) ?? UNCLAIMED);
+  readonly #sponsorTexts = new TextNumbers((identity) => this.#bySponsor.get(identity) ?? UNCLAIMED);
   /** By application its sponsor. */
   readonly #sponsors: Int32Array;
 
   constructor(applications: readonly Application[]) {
     this.#sponsors = Int32Array.from(applications, ({ sponsor }) => sponsor);
     applications.forEach(({ aspIdentities, sponsorIdentities }, application) => {
-      for (const identity of aspIdentities) claim(this.#byAsp, identity, application);
-      for (const identity of sponsorIdentities) claim(this.#bySponsor, identity, application);
+      for (const identity of aspIdentities) this.#byAsp.set(identity, application);
+      for (const identity of sponsorIdentities) this.#bySponsor.set(identity, application);
     });
   }
 
   /** Gives an application, or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */
   applicationOf({ sponsorIdentity, applicationServiceProviderIdentity }: FlowRecord): number {
     if (sponsorIdentity === null && applicationServiceProviderIdentity === null) return NO_IDENTITY;
-    return this.#decide(
-      claimant(this.#byAsp, applicationServiceProviderIdentity),
-      claimant(this.#bySponsor, sponsorIdentity),
-    );
+    const byAsp = applicationServiceProviderIdentity ?? '';
+    return this.#decide(this.#byAsp.get(byAsp) ?? UNCLAIMED, this.#bySponsor.get(sponsorIdentity ?? '') ?? UNCLAIMED);
   }
 
-  /** The same for a record that has one at least, in octets. */
-  applicationOfOctets({ octets, spans }: FlowFields): number {
-    const of = (claims: OctetMap, text: number) =>
-      spans[text * 2] === NULL ? ABSENT : claims.get(octets, spans[text * 2], spans[text * 2 + 1]);
-    return this.#decide(of(this.#byAsp, ASP_IDENTITY), of(this.#bySponsor, SPONSOR_IDENTITY));
+  /** The same for a row of the kernel that has one at least. */
+  applicationOfTexts(kernel: AdmissionKernel, row: number): number {
+    const of = (numbers: TextNumbers, text: number) => (text === NO_TEXT ? UNCLAIMED : numbers.of(kernel, text));
+    return this.#decide(of(this.#aspTexts, kernel.aspText[row]), of(this.#sponsorTexts, kernel.sponsorText[row]));
   }
 
   #decide(byAsp: number, bySponsor: number): number {
-    if (byAsp === ABSENT) return bySponsor === ABSENT ? UNKNOWN_IDENTITY : bySponsor;
-    const isOneSponsor = bySponsor === ABSENT || this.#sponsors[bySponsor] === this.#sponsors[byAsp];
+    if (byAsp === UNCLAIMED) return bySponsor === UNCLAIMED ? UNKNOWN_IDENTITY : bySponsor;
+    const isOneSponsor = bySponsor === UNCLAIMED || this.#sponsors[bySponsor] === this.#sponsors[byAsp];
     return isOneSponsor ? byAsp : CONFLICTING_IDENTITIES;
   }
-}
-
-function claim(claims: OctetMap, identity: string, application: number): void {
-  const octets = Buffer.from(identity);
-  claims.set(octets, 0, octets.length, application);
-}
-
-function claimant(claims: OctetMap, identity: string | null): number {
-  if (identity === null) return ABSENT;
-  const octets = Buffer.from(identity);
-  return claims.get(octets, 0, octets.length);
 }
 
 /** Few enough that what was touched for them is still in the processor's nearest cache when they are searched. */

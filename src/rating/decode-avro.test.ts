@@ -3,7 +3,8 @@ import avro from 'avsc';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type AvroDecoderOptions, type AvroSchema, avroDecoder, NO_ID, rejectUnknownSchema } from './decode-avro.ts';
-import { CONTENT_TYPES, FlowFields, type FlowRecord } from './flow-record.ts';
+import { CONTENT_TYPES, type FlowRecord } from './flow-record.ts';
+import { isReadByKernel } from './kernel/kernel.fixture.ts';
 import { validateFlowRecord } from './record/validate.ts';
 
 interface Field {
@@ -234,7 +235,7 @@ describe('schema evolution', () => {
     const decode = decoder({ schemas: new Map([[9, renamed as AvroSchema]]) });
     expect({ ...decode(withHeader(9, value)).candidate }).toEqual(sample);
     // The short way too: a datum holds no names.
-    expect(decode.readFlow?.(withHeader(9, value), 0, value.length + 5, new FlowFields())).toBe(true);
+    expect(isReadByKernel(decode, withHeader(9, value))).toBe(true);
   });
 
   test('takes an alias for a field only where the writer has none of that name', () => {
@@ -266,7 +267,7 @@ describe('a schema that is learnt later', () => {
     decode.learn(2 ** 32 - 1, readerSchema);
     expect(idOf(decode, value)).toBe(NO_ID);
     expect({ ...decode(value).candidate }).toEqual(sample);
-    expect(decode.readFlow?.(value, 0, value.length, new FlowFields())).toBe(true);
+    expect(isReadByKernel(decode, value)).toBe(true);
     expect(idOf(decode, withHeader(3, datum))).toBe(3);
   });
 
@@ -275,7 +276,7 @@ describe('a schema that is learnt later', () => {
     const decode = decoder();
     decode.learn(8, writerSchema);
     const value = withHeader(8, avro.Type.forSchema(writerSchema).toBuffer({ ...sample, apn: 'ims' }));
-    expect(decode.readFlow?.(value, 0, value.length, new FlowFields())).toBe(false);
+    expect(isReadByKernel(decode, value)).toBe(false);
     expect({ ...decode(value).candidate }).toEqual(sample);
   });
 
@@ -289,7 +290,7 @@ describe('a schema that is learnt later', () => {
     expect(idOf(decode, value)).toBe(NO_ID);
     expect(decode(value).fault?.reason).toBe('incompatible_schema');
     expect(decode(value).fault?.detail).toMatch(/^schema 8 cannot be read as a flow record: /);
-    expect(decode.readFlow?.(value, 0, value.length, new FlowFields())).toBe(false);
+    expect(isReadByKernel(decode, value)).toBe(false);
     expect({ ...decode(datum).candidate }).toEqual(sample);
   });
 

@@ -1,11 +1,12 @@
 import type avro from 'avsc';
+import { NOT_PLAIN, plainDatum } from './admission-kernel.ts';
 import { rabinFingerprint } from './decode/avro-canonical-form.ts';
 import { type AvroRecord, type AvroType, parseAvroSchema } from './decode/avro-schema.ts';
 import { flowDatumDecoder } from './decode/flow-datum.ts';
+import { type FlowLayout, flowLayoutOf } from './decode/flow-layout.ts';
 import { resolveFlowFields } from './decode/resolve-flow-fields.ts';
-import type { Decoded, Decoder, FlowFields } from './flow-record.ts';
+import type { Decoded, Decoder } from './flow-record.ts';
 import type { Reason } from './outcome.ts';
-import { type FlowLayout, flowLayoutOf, readAvroFlow } from './read-avro-flow.ts';
 
 /** An Avro schema as JSON.parse gives it. */
 export type AvroSchema = avro.Schema;
@@ -78,7 +79,7 @@ export function avroDecoder(options: AvroDecoderOptions): AvroDecoder {
   };
   let knownId = NO_ID; // the last one seen
   return Object.assign(decode, {
-    readFlow: flowReader(header, idBytes, bare.layout, byId),
+    plainDatum: datumFinder(header, idBytes, bare.layout, byId),
     distinguishesHeaders,
     unknownIdOf(octets: Uint8Array, start: number, end: number): number {
       if (octets[start] !== 0 || end - start < headerBytes || !distinguishesHeaders) return NO_ID;
@@ -151,8 +152,8 @@ function startsWithNodeId(reader: AvroRecord, type: AvroType | null): boolean {
   return isText && resolveFlowFields(reader, type)[0] === 'nodeId';
 }
 
-/** Reads datums of plain schemas, whichever schema id names them. */
-function flowReader(
+/** Finds datums of plain schemas, whichever schema id names them. */
+function datumFinder(
   header: AvroDecoderOptions['header'],
   idBytes: IdBytes,
   bareLayout: FlowLayout | null,
@@ -161,23 +162,21 @@ function flowReader(
   const headerBytes = 1 + idBytes;
   // The last ones seen: a topic's records nearly all have the same.
   let plainId = NO_ID;
-  let plainLayout: FlowLayout = 'with identities';
-  return (octets: Uint8Array, start: number, end: number, fields: FlowFields): boolean => {
+  let layout: FlowLayout | null = null;
+  return (octets: Uint8Array, start: number, end: number): number => {
     const first = start < end ? octets[start] : -1;
     const headed = header === 'confluent' || (header === 'auto' && first === 0);
     if (!headed) {
-      return bareLayout !== null && header !== 'single-object' && readAvroFlow(octets, start, end, fields, bareLayout);
+      return bareLayout === null || header === 'single-object' ? NOT_PLAIN : plainDatum(start, bareLayout);
     }
     const datum = start + headerBytes;
-    if (first !== 0 || datum > end) return false;
+    if (first !== 0 || datum > end) return NOT_PLAIN;
     const id = schemaIdAt(octets, start, idBytes);
     if (id !== plainId) {
-      const layout = byId.get(id)?.layout ?? null;
-      if (layout === null) return false;
-      plainId = id;
-      plainLayout = layout;
+      layout = byId.get(id)?.layout ?? null;
+      plainId = layout === null ? NO_ID : id;
     }
-    return readAvroFlow(octets, datum, end, fields, plainLayout);
+    return layout === null ? NOT_PLAIN : plainDatum(datum, layout);
   };
 }
 

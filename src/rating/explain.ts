@@ -11,11 +11,12 @@ import {
   UNDECIDED,
   UNKNOWN_IDENTITY,
 } from './flow-record.ts';
+import { type IngestContext, incoming } from './incoming.ts';
 import { parseCidr } from './ip-address.ts';
 import { Lane } from './lane.ts';
 import { formatMicros } from './money.ts';
 import { outcomeOf, REASONS } from './outcome.ts';
-import { admit, classifyBatch, type IngestContext, incoming, rateBatch } from './pipeline.ts';
+import { admit, classifyBatch, rateBatch } from './pipeline.ts';
 import type { Rules } from './rules.ts';
 import type { PseudonymKey } from './subscribers.ts';
 
@@ -44,7 +45,7 @@ export async function explainRecord(
 ): Promise<Explanation[]> {
   const lane = new Lane({ pseudonymKey, duplicateWindowRecords: 1 });
   const batch = new FlowBatch(1);
-  admit(batch, incoming(value), { ...recordContext, decode, keyedByMsisdn: false }, lane, rules);
+  admit(batch, [incoming(value)], { ...recordContext, decode, keyedByMsisdn: false }, lane, rules);
   if (batch.reason[0] !== UNDECIDED) return [{ step: 'decode', text: batch.rejections[0].detail }, outcome(batch)];
   const subscriber = Buffer.from(lane.subscribers.pseudonym(0)).toString('hex');
   const octets = `${batch.uplinkOctets[0]} octets up, ${batch.downlinkOctets[0]} down`;

@@ -2,6 +2,8 @@ import { expect, test } from 'vitest';
 import { FlowBatch } from './flow-record.ts';
 import { asValue, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 
+const RECORD = { offset: 0, octets: Buffer.from('abcd'), valueStart: 1, valueEnd: 3 };
+
 test('a cleared batch is as good as a new one', () => {
   const values = [
     {},
@@ -19,13 +21,13 @@ test('a batch that has grown row by row holds what one with room from the start 
   const [grown, whole] = [new FlowBatch(600, 1), new FlowBatch(600)];
   for (const batch of [grown, whole]) {
     for (let at = 0; at < 600; at++) {
-      const row = batch.addRow();
-      batch.offset[row] = 2 ** 40 + row;
+      const row = batch.addRows([{ ...RECORD, offset: 2 ** 40 + at }], 0, 1);
       batch.remoteAddress.fill(row, row * 4, row * 4 + 4);
       batch.contentType[row] = row % 6;
     }
   }
   expect(grown).toEqual(whole);
   expect(grown.bytes).toBe(whole.bytes);
-  expect(() => grown.addRow()).toThrow('a batch of 600 rows is full');
+  expect([grown.readOctets, Buffer.from(grown.value(599))]).toEqual([1200, Buffer.from('bc')]);
+  expect(() => grown.addRows([RECORD], 0, 1)).toThrow('a batch of 600 rows is full');
 });

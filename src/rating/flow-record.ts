@@ -1,4 +1,4 @@
-import { UnknownTags } from './octet-map.ts';
+import { UnknownTags } from './names.ts';
 import { type Fault, REASON_CODE } from './outcome.ts';
 import { type MsisdnForms, NORMAL_FORM_ONLY } from './record/msisdn.ts';
 
@@ -77,48 +77,6 @@ export const NULLABLE_FIELDS: ReadonlySet<string> = new Set<keyof FlowRecord>([
   'applicationServiceProviderIdentity',
 ]);
 
-/** The texts of a record, by their place in `FlowFields.spans`. */
-export const NODE_ID = 0;
-export const SERVED_MSISDN = 1;
-export const ZERO_RATING_TAG = 2;
-export const SPONSOR_IDENTITY = 3;
-export const ASP_IDENTITY = 4;
-/** Texts that only the reader looks at. */
-export const OTHER_TEXT = 5;
-const TEXTS = 6;
-
-/** The start of a text that is null. */
-export const NULL = -1;
-
-/**
- * What rating needs of one valid flow record, in its octets: where the texts are, and the numbers. It is filled again for each record,
- * so that reading one makes no object and no string. All texts are ASCII.
- */
-export class FlowFields {
-  octets: Uint8Array = new Uint8Array(0);
-  /** Where in `octets` the record is, as `canonicalDatum` writes it. */
-  datumStart = 0;
-  datumEnd = 0;
-  /** Start and end of each text in `octets`. */
-  readonly spans = new Int32Array(TEXTS * 2);
-  /** The MSISDN's digits after a 1, which keeps leading zeros apart: at most 16 digits, exact in a double. */
-  msisdnKey = 0;
-  localSequenceNumber = 0;
-  startTimeMs = 0;
-  endTimeMs = 0;
-  uplinkOctets = 0;
-  downlinkOctets = 0;
-  /** Four words, as `parseIp` writes them. */
-  readonly remoteAddress = new Uint32Array(4);
-  /** Whether it has an identity of its sponsor or its provider; where not, their spans are not filled. */
-  hasIdentities = false;
-  /** Code of the content type. */
-  contentType = 0;
-}
-
-/** Reads the record in `octets` from `start` to `end` that is valid and of the usual shape; false for all others, which `Decoder` and the validation judge. */
-type FlowReader = (octets: Uint8Array, start: number, end: number, fields: FlowFields) => boolean;
-
 /** Fields as they are in a source's record: named, not yet validated. */
 export type Candidate = Record<string, unknown>;
 
@@ -128,8 +86,11 @@ export type Decoded = { candidate: Candidate; fault?: undefined } | { candidate?
 /** Turns one record's bytes into fields. Never throws on bad input. */
 export interface Decoder {
   (value: Uint8Array): Decoded;
-  /** The short way, where there is one: it gives what the long way gives, or nothing. */
-  readFlow?: FlowReader;
+  /**
+   * Finds the datum of a record in plain layout, which the kernel reads: returns `plainDatum`, or NOT_PLAIN for what only the
+   * long way reads. What the kernel gives is what the long way gives.
+   */
+  plainDatum?: (octets: Uint8Array, start: number, end: number) => number;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -195,6 +156,14 @@ const FIRST_ROOM = 256;
 interface Rejection {
   row: number;
   detail: string;
+}
+
+/** What a batch keeps of a record as it was read: its place in its log, and where its value is. */
+export interface BatchRecord {
+  readonly offset: number;
+  readonly octets: Uint8Array;
+  readonly valueStart: number;
+  readonly valueEnd: number;
 }
 
 /**
@@ -298,10 +267,27 @@ export class FlowBatch {
     return this.#room * BYTES_PER_ROW;
   }
 
-  /** Gives the next row, and makes room for it: twice as much as there was. Throws a RangeError when the batch is full. */
-  addRow(): number {
-    if (this.count === this.#room) this.#grow();
-    return this.count++;
+  /**
+   * Gives the records [from, to) the next rows, which know their places and their bytes, and returns the first of these rows. Throws a
+   * RangeError when the batch is full.
+   */
+  addRows(records: readonly BatchRecord[], from: number, to: number): number {
+    const begin = this.count;
+    const count = begin + to - from;
+    while (count > this.#room) this.#grow();
+    const { offset, valueStart, valueEnd } = this;
+    let octets = 0;
+    for (let at = from, row = begin; at < to; at++, row++) {
+      const record = records[at];
+      offset[row] = record.offset;
+      valueStart[row] = record.valueStart;
+      valueEnd[row] = record.valueEnd;
+      octets += record.valueEnd - record.valueStart;
+      if (record.octets !== this.#memory) this.#keepMemory(row, record.octets);
+    }
+    this.count = count;
+    this.readOctets += octets;
+    return begin;
   }
 
   #grow(): void {
@@ -346,14 +332,10 @@ export class FlowBatch {
     this.#memory = null;
   }
 
-  /** Keeps a record's bytes without a view of their own, which the garbage collector would have to carry along. */
-  keepValue(row: number, octets: Uint8Array, start: number, end: number): void {
-    if (octets !== this.#memory) {
-      this.#memory = octets;
-      this.#memories.push({ fromRow: row, octets });
-    }
-    this.valueStart[row] = start;
-    this.valueEnd[row] = end;
+  /** Keeps records' bytes without a view of each, which the garbage collector would have to carry along. */
+  #keepMemory(row: number, octets: Uint8Array): void {
+    this.#memory = octets;
+    this.#memories.push({ fromRow: row, octets });
   }
 
   /** The record's bytes. */

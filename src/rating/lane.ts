@@ -1,4 +1,4 @@
-import { finish, mixWord, Names } from './octet-map.ts';
+import { finish, mixWord, Names } from './names.ts';
 import { CounterTable, PlanPeriods } from './rate.ts';
 import type { RestoredCounters, RestoredIdentities } from './restored-columns.ts';
 import { PSEUDONYM_WORDS, type PseudonymKey, SubscriberTable } from './subscribers.ts';

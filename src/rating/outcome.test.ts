@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { decodeJson } from './decode/decode-json.ts';
 import { FlowBatch, type FlowRecord, PLAIN_RULES } from './flow-record.ts';
+import { incoming } from './incoming.ts';
 import { isCharged, outcomeOf, REASONS, type Reason } from './outcome.ts';
-import { admit, classifyBatch, incoming, rateBatch } from './pipeline.ts';
+import { admit, classifyBatch, rateBatch } from './pipeline.ts';
 import type { Rules } from './rules.ts';
 import { asValue, closedFor, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 
@@ -91,7 +92,7 @@ describe('the first reason that applies is the record’s', () => {
     values.forEach((value, offset) => {
       admit(
         batch,
-        incoming(value, offset, offset < 2 ? 5000 : 0),
+        [incoming(value, offset, offset < 2 ? 5000 : 0)],
         { decode: checks[offset], keyedByMsisdn: false, rules: PLAIN_RULES, bookingDay: 0 },
         lane,
         rules,

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { decodeJson } from './decode/decode-json.ts';
 import { FlowBatch, type FlowRecord, PLAIN_RULES } from './flow-record.ts';
-import { admit, classifyBatch, earliestPeriodStart, incoming, rateBatch } from './pipeline.ts';
+import { incoming } from './incoming.ts';
+import { admit, classifyBatch, earliestPeriodStart, rateBatch } from './pipeline.ts';
 import { asValue, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -45,7 +46,7 @@ test('the earliest period is that of the records that are still to be rated', ()
     testRecord({ localSequenceNumber: 4, contentType: 'voice', ...at(Date.UTC(2026, 10, 2, 12)) }),
   ];
   values.forEach((record, offset) => {
-    admit(batch, incoming(asValue(record), offset), context, lane, rules);
+    admit(batch, [incoming(asValue(record), offset)], context, lane, rules);
   });
   expect(earliestPeriodStart(new FlowBatch(2))).toBe(Number.POSITIVE_INFINITY);
   classifyBatch(batch, lane, rules);
@@ -62,7 +63,7 @@ test('a row after the last one of a batch is not classified', () => {
   const batch = new FlowBatch(2);
   for (const number of [1, 2]) {
     const value = asValue(testRecord({ localSequenceNumber: number }));
-    admit(batch, incoming(value, number), context, lane, rules);
+    admit(batch, [incoming(value, number)], context, lane, rules);
   }
   batch.count = 1;
   classifyBatch(batch, lane, rules);

@@ -1,25 +1,21 @@
+import { type AdmissionKernel, admissionKernel, MAX_KEY_OCTETS } from './admission-kernel.ts';
 import {
   CONTENT_TYPES,
   type Decoder,
   type FlowBatch,
-  FlowFields,
   type FlowRecord,
   latestTimeOf,
-  NODE_ID,
   PLAIN_LIMITS,
   type RecordLimits,
-  type RecordRules,
-  SERVED_MSISDN,
   UNDECIDED,
-  ZERO_RATING_TAG,
 } from './flow-record.ts';
+import type { Incoming, IngestContext } from './incoming.ts';
 import { parseIp } from './ip-address.ts';
 import type { Lane, Seen } from './lane.ts';
-import { fingerprintOfDatum } from './octet-map.ts';
 import { type Fault, REASON_CODE, type Reason } from './outcome.ts';
 import { rate } from './rate.ts';
 import { fingerprintOf } from './record/fingerprint.ts';
-import { isSameMsisdn, type MsisdnForms } from './record/msisdn.ts';
+import { isSameMsisdn, type MsisdnForms, msisdnKey, msisdnOfKey } from './record/msisdn.ts';
 import { validateFlowRecord } from './record/validate.ts';
 import type { Rules } from './rules.ts';
 
@@ -132,78 +128,90 @@ function dayName(day: number): string {
   return new Date(day * DAY_MS).toISOString().slice(0, 10);
 }
 
-/** A record's place in its log, and where its key and value are in `octets`, which may hold more than them. */
-export interface Incoming {
-  readonly offset: number;
-  /** Its log's time; null where the log has none. */
-  readonly timestampMs: number | null;
-  readonly octets: Uint8Array;
-  /** -1 where the source has no keys. */
-  readonly keyStart: number;
-  readonly keyEnd: number;
-  readonly valueStart: number;
-  readonly valueEnd: number;
-  /** The true length of a record that was cut because it is above the limit; otherwise 0. */
-  readonly oversizedOctets: number;
-  /** A view of the value's octets. */
-  readonly value: Uint8Array;
+/**
+ * Decodes and validates records, and takes them into the columns: the next rows of the batch are these records, or their
+ * rejections, in their order. Returns how many it took: all, or those up to the one with which the batch's usage octets reach
+ * `maxUsageOctets`.
+ *
+ * The kernel reads runs of plain records; what it stops at takes the long way, which alone judges what is unusual.
+ */
+export function admit(
+  batch: FlowBatch,
+  records: readonly Incoming[],
+  context: IngestContext,
+  lane: Lane,
+  rules: Rules,
+  maxUsageOctets = Number.POSITIVE_INFINITY,
+): number {
+  let taken = 0;
+  while (taken < records.length && batch.usageOctets < maxUsageOctets) {
+    if (context.decode.plainDatum === undefined) admitLongWay(batch, records[taken++], context, lane, rules);
+    else taken += admitLoaded(batch, records, taken, context, lane, rules, maxUsageOctets);
+  }
+  return taken;
 }
 
-/** A value by itself. */
-export function incoming(value: Uint8Array, offset = 0, oversizedOctets = 0): Incoming {
-  const valueEnd = value.length;
-  return {
-    offset,
-    timestampMs: null,
-    octets: value,
-    keyStart: -1,
-    keyEnd: -1,
-    valueStart: 0,
-    valueEnd,
-    oversizedOctets,
-    value,
-  };
+/** Takes as many records from `first` on as the kernel has room for; at least one. */
+function admitLoaded(
+  batch: FlowBatch,
+  records: readonly Incoming[],
+  first: number,
+  context: IngestContext,
+  lane: Lane,
+  rules: Rules,
+  maxUsageOctets: number,
+): number {
+  const kernel = admissionKernel();
+  const loaded = kernel.load(records, first, context);
+  let row = 0;
+  while (row < loaded && batch.usageOctets < maxUsageOctets) {
+    const end = kernel.read(row, loaded, maxUsageOctets - batch.usageOctets);
+    if (end === row) admitLongWay(batch, records[first + row++], context, lane, rules);
+    else takeRows(batch, records, first, kernel, row, end, context, lane, rules);
+    row = Math.max(row, end);
+  }
+  return row;
 }
 
-/** What the records of one batch are read with. */
-export interface IngestContext {
-  decode: Decoder;
-  /** Records are keyed by MSISDN (Kafka); a record whose key is another one is counted. */
-  keyedByMsisdn: boolean;
-  rules: RecordRules;
-  /** The batch's booking date, days since 1970-01-01: the log's time of records that have none. */
-  bookingDay: number;
+/** Takes the kernel's rows from `from` to `to`: those of the records from `first + from` on. */
+function takeRows(
+  batch: FlowBatch,
+  records: readonly Incoming[],
+  first: number,
+  kernel: AdmissionKernel,
+  from: number,
+  to: number,
+  context: IngestContext,
+  lane: Lane,
+  { evidence }: Rules,
+): void {
+  const begin = batch.addRows(records, first + from, first + to);
+  batch.usageOctets += kernel.usageOctets;
+  kernel.copyRows(from, to, batch, begin);
+  lane.nodes.numberTexts(kernel, kernel.nodeText, from, to, batch.node, begin);
+  lane.subscribers.ofMsisdnKeys(kernel.msisdn, from, to, batch.subscriber, begin);
+  evidence.takeTexts(kernel, from, to, batch, begin);
+  if (!context.keyedByMsisdn) return;
+  for (
+    let row = kernel.keyDiffers.indexOf(1, from);
+    row >= 0 && row < to;
+    row = kernel.keyDiffers.indexOf(1, row + 1)
+  ) {
+    if (!isKeyedBy(records[first + row], kernel.msisdn[row], context.rules.msisdn)) batch.keyMismatches++;
+  }
 }
 
-/** Longer than any MSISDN with a prefix before it. */
-const MAX_KEY_OCTETS = 32;
-
-/** The record being read; one for all calls, as the hot path makes no objects. */
-const fields = new FlowFields();
-
-/** decode, validate, and take into the columns: the next row of the batch is this record, or its rejection. */
-export function admit(batch: FlowBatch, incoming: Incoming, context: IngestContext, lane: Lane, rules: Rules): void {
-  const { octets, valueStart, valueEnd } = incoming;
-  const row = batch.addRow();
-  batch.offset[row] = incoming.offset;
-  batch.readOctets += valueEnd - valueStart;
-  batch.keepValue(row, octets, valueStart, valueEnd);
+function admitLongWay(batch: FlowBatch, incoming: Incoming, context: IngestContext, lane: Lane, rules: Rules): void {
+  const row = batch.addRows([incoming], 0, 1);
   const { decode, keyedByMsisdn, bookingDay } = context;
   const { msisdn, maxFutureSkewMs } = context.rules;
   const latestTimeMs = latestTimeOf(incoming.timestampMs, bookingDay, maxFutureSkewMs);
-  const isRead = incoming.oversizedOctets === 0 && decode.readFlow?.(octets, valueStart, valueEnd, fields) === true;
-  // The end is the later of the two times; what is later than its log is for the long way to reject.
-  if (isRead && fields.endTimeMs <= latestTimeMs) {
-    if (keyedByMsisdn && !isKeyedByMsisdn(incoming, fields, msisdn)) batch.keyMismatches++;
-    takeFields(batch, row, lane, rules);
-    return;
-  }
   const record = readRecord(incoming, decode, { msisdn, latestTimeMs });
   if ('reason' in record) {
     batch.reject(row, record);
     return;
   }
-  if (keyedByMsisdn && !isKeyedBy(incoming, record.servedMsisdn, msisdn)) batch.keyMismatches++;
+  if (keyedByMsisdn && !isKeyedBy(incoming, msisdnKey(record.servedMsisdn), msisdn)) batch.keyMismatches++;
   take(batch, row, record, lane, rules);
 }
 
@@ -236,44 +244,8 @@ function take(batch: FlowBatch, row: number, record: FlowRecord, lane: Lane, rul
   batch.usageOctets += record.uplinkOctets + record.downlinkOctets;
 }
 
-/** The same from the record's octets. */
-function takeFields(batch: FlowBatch, row: number, lane: Lane, { evidence }: Rules): void {
-  const { octets, spans, remoteAddress } = fields;
-  batch.node[row] = lane.nodes.numberOfOctets(octets, spans[NODE_ID * 2], spans[NODE_ID * 2 + 1]);
-  batch.localSequenceNumber[row] = fields.localSequenceNumber;
-  batch.fingerprint[row] = fingerprintOfDatum(octets, fields.datumStart, fields.datumEnd);
-  batch.subscriber[row] = lane.subscribers.ofMsisdnKey(fields.msisdnKey);
-  batch.startTimeMs[row] = fields.startTimeMs;
-  batch.endTimeMs[row] = fields.endTimeMs;
-  for (let word = 0; word < 4; word++) batch.remoteAddress[row * 4 + word] = remoteAddress[word];
-  const tagStart = spans[ZERO_RATING_TAG * 2];
-  if (tagStart >= 0) {
-    const tagEnd = spans[ZERO_RATING_TAG * 2 + 1];
-    batch.tag[row] = evidence.codeOfTagOctets(octets, tagStart, tagEnd, batch.unknownTags);
-  }
-  if (fields.hasIdentities) batch.cdrApplication[row] = evidence.applicationOfIdentityOctets(fields);
-  batch.contentType[row] = fields.contentType;
-  batch.uplinkOctets[row] = fields.uplinkOctets;
-  batch.downlinkOctets[row] = fields.downlinkOctets;
-  batch.usageOctets += fields.uplinkOctets + fields.downlinkOctets;
-}
-
-function isKeyedByMsisdn(incoming: Incoming, { spans }: FlowFields, forms: MsisdnForms): boolean {
-  const { octets, keyStart, keyEnd } = incoming;
-  const start = spans[SERVED_MSISDN * 2];
-  const end = spans[SERVED_MSISDN * 2 + 1];
-  if (keyStart < 0) return false;
-  let at = keyEnd - keyStart === end - start ? 0 : -1;
-  while (at >= 0 && at < end - start && octets[keyStart + at] === octets[start + at]) at++;
-  return at === end - start || isKeyedBy(incoming, latin1(octets, start, end), forms);
-}
-
-/** The key may have the `+` or the prefix that the normal form has not. */
-function isKeyedBy({ octets, keyStart, keyEnd }: Incoming, msisdn: string, forms: MsisdnForms): boolean {
+/** The key may have the `+` or the prefix that the normal form has not. `msisdn`: see `msisdnKey`. */
+function isKeyedBy({ octets, keyStart, keyEnd }: Incoming, msisdn: number, forms: MsisdnForms): boolean {
   if (keyStart < 0 || keyEnd - keyStart > MAX_KEY_OCTETS) return false;
-  return isSameMsisdn(msisdn, latin1(octets, keyStart, keyEnd), forms);
-}
-
-function latin1(octets: Uint8Array, start: number, end: number): string {
-  return String.fromCharCode(...octets.subarray(start, end));
+  return isSameMsisdn(msisdnOfKey(msisdn), String.fromCharCode(...octets.subarray(keyStart, keyEnd)), forms);
 }

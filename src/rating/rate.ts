@@ -1,6 +1,6 @@
 import type { Plan, PriceTier } from './catalogue.ts';
 import type { FlowBatch } from './flow-record.ts';
-import { finish, mixWord } from './octet-map.ts';
+import { finish, mixWord } from './names.ts';
 import type { Reason } from './outcome.ts';
 
 const FIRST_COUNTERS = 1024;

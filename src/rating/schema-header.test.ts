@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { rabinFingerprint } from './decode/avro-canonical-form.ts';
 import { parseAvroSchema } from './decode/avro-schema.ts';
 import { type AvroDecoderOptions, type AvroSchema, avroDecoder, NO_ID, rejectUnknownSchema } from './decode-avro.ts';
-import { FlowFields } from './flow-record.ts';
+import { isReadByKernel } from './kernel/kernel.fixture.ts';
 import { testRecord } from './traffic.fixture.ts';
 
 const flowSchema = JSON.parse(readFileSync('schemas/flow-record.avsc', 'utf8')) as avro.schema.RecordType;
@@ -42,7 +42,7 @@ describe('other headers', () => {
       const octets = single(schema, value);
       expect({ ...decode(octets).candidate }).toEqual(sample);
       expect(decode.unknownIdOf(octets, 0, octets.length)).toBe(NO_ID);
-      expect(decode.readFlow?.(octets, 0, octets.length, new FlowFields())).toBe(false);
+      expect(isReadByKernel(decode, octets)).toBe(false);
       expect(decode(octets.subarray(0, 9)).fault?.reason).toBe('malformed');
     }
     const unknown = single(withFields(flowSchema.fields.filter(({ name }) => name !== 'servedImsi')), datum);
@@ -64,7 +64,7 @@ describe('other headers', () => {
     });
     const value = withLongId(1n, datum);
     expect({ ...decode(value).candidate }).toEqual(sample);
-    expect(decode.readFlow?.(value, 0, value.length, new FlowFields())).toBe(true);
+    expect(isReadByKernel(decode, value)).toBe(true);
     expect({ ...decode(withLongId(7n, otherDatum)).candidate }).toEqual(sample);
     expect(decode.unknownIdOf(withLongId(9n, datum), 0, value.length)).toBe(9);
     expect(decode.unknownIdOf(withLongId(2n ** 40n, datum), 0, value.length)).toBe(NO_ID);

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
-import { finish, mixWord } from './octet-map.ts';
+import { finish, mixWord } from './names.ts';
+import { msisdnKey, msisdnOfKey } from './record/msisdn.ts';
 
 /** Keys of 64 hex digits by their prefix: what the numbers that a key gives the pseudonyms of begin with. */
 type TreeKeys = Readonly<Record<string, string>>;
@@ -162,15 +163,19 @@ export class SubscriberTable {
 
   /** Index of the subscriber with this MSISDN (1 to 15 digits). */
   ofMsisdn(msisdn: string): number {
-    // A leading 1 keeps leading zeros apart; 16 digits that begin with 1 are exact in a double.
-    return this.ofMsisdnKey(Number(`1${msisdn}`));
+    return this.ofMsisdnKey(msisdnKey(msisdn));
   }
 
-  /** The same for the number that a 1 and the MSISDN's digits make. */
+  /** Writes to `out`, from `at` on, the indexes of the subscribers with the keys [from, to). */
+  ofMsisdnKeys(keys: Float64Array, from: number, to: number, out: Uint32Array, at: number): void {
+    for (let row = from; row < to; row++) out[at + row - from] = this.ofMsisdnKey(keys[row]);
+  }
+
+  /** The same for an MSISDN's key. */
   ofMsisdnKey(key: number): number {
     const slot = this.#msisdnSlot(this.#msisdnKeys, key);
     if (this.#msisdnKeys[slot] === key) return this.#msisdnSubscribers[slot];
-    const subscriber = this.ofPseudonym(this.#pseudonymOf(String(key).slice(1)));
+    const subscriber = this.ofPseudonym(this.#pseudonymOf(msisdnOfKey(key)));
     this.#msisdnKeys[slot] = key;
     this.#msisdnSubscribers[slot] = subscriber;
     if (++this.#msisdns * 2 > this.#msisdnKeys.length) this.#growMsisdns();

@@ -1,9 +1,10 @@
 import { parseCatalogue } from './catalogue/catalogue-compile.ts';
 import { decodeJson } from './decode/decode-json.ts';
 import { FlowBatch, type FlowRecord, PLAIN_RULES } from './flow-record.ts';
+import { incoming } from './incoming.ts';
 import { Lane } from './lane.ts';
 import { outcomeOf, REASONS } from './outcome.ts';
-import { admit, classifyBatch, incoming, rateBatch } from './pipeline.ts';
+import { admit, classifyBatch, rateBatch } from './pipeline.ts';
 import { type Facts, NO_FACTS, Rules } from './rules.ts';
 import { PseudonymKey } from './subscribers.ts';
 
@@ -146,9 +147,13 @@ export function rateValues(
 ): { batch: FlowBatch; rated: Rated[] } {
   const batch = new FlowBatch(Math.max(1, values.length));
   const context = { decode: decodeJson, keyedByMsisdn: false, rules: PLAIN_RULES, bookingDay: 0 };
-  values.forEach((value, offset) => {
-    admit(batch, incoming(value, offset), context, lane, rules);
-  });
+  admit(
+    batch,
+    values.map((value, offset) => incoming(value, offset)),
+    context,
+    lane,
+    rules,
+  );
   classifyBatch(batch, lane, rules);
   rateBatch(batch, lane, rules);
   const rated = Array.from(values, (_, row) => ({

@@ -26,16 +26,20 @@ export default async function buildOnce(): Promise<void> {
 }
 
 async function build(): Promise<void> {
+  await run([packagePath('node_modules/assemblyscript/bin/asc.js'), '--config', 'src/rating/kernel/asconfig.json']);
   for (const project of ['tsconfig.build.json', 'tsconfig.test.json']) await compile(project);
 }
 
 async function compile(project: string): Promise<void> {
-  const args = [packagePath('node_modules/typescript/bin/tsc'), '-p', project];
   try {
-    await promisify(execFile)(process.execPath, args, { cwd: packagePath('.') });
+    await run([packagePath('node_modules/typescript/bin/tsc'), '-p', project]);
   } catch (cause) {
     // Exit code 2: everything was written although a type is wrong, which the type check reports.
     const { code, stdout } = cause as { code?: number; stdout?: string };
     if (code !== 2) throw new TestServerError('build_failed', `the build failed:\n${stdout}`, cause);
   }
+}
+
+async function run(args: readonly string[]): Promise<void> {
+  await promisify(execFile)(process.execPath, args, { cwd: packagePath('.') });
 }

@@ -95,7 +95,7 @@ class Writer {
     const batch = new FlowBatch(records);
     const context = { decode: decodeJson, keyedByMsisdn: true, rules: PLAIN_RULES, bookingDay };
     for (let offset = prev + 1; batch.count < records; offset += this.#random.pick([1, 1, 1, 3])) {
-      admit(batch, LogRecord.of({ ...this.#traffic.next(), offset }), context, this.lane, this.#rules);
+      admit(batch, [LogRecord.of({ ...this.#traffic.next(), offset })], context, this.lane, this.#rules);
     }
     const place = {
       ...this.#place(log, prev, bookingDay),

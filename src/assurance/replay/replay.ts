@@ -108,7 +108,14 @@ function replay(
   const columns = new FlowBatch(records.length);
   const keyedByMsisdn = records[0].timestampMs !== null;
   const context = { keyedByMsisdn, rules: options.recordRules, bookingDay };
-  for (const record of records) admit(columns, record, { ...context, decode: decodeAt(record.offset) }, lane, rules);
+  for (let from = 0; from < records.length; ) {
+    // Records that were read with the same schemas are read together.
+    const decode = decodeAt(records[from].offset);
+    let to = from + 1;
+    while (to < records.length && decodeAt(records[to].offset) === decode) to++;
+    admit(columns, records.slice(from, to), { ...context, decode }, lane, rules);
+    from = to;
+  }
   const place = {
     log: { topic, partition, lane: batch.lane },
     bookingDay,

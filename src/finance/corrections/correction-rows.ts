@@ -8,7 +8,7 @@ import {
   sparseStringColumn,
 } from '../../platform/clickhouse/native-block.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { Names } from '../../rating/octet-map.ts';
+import { Names } from '../../rating/names.ts';
 import { REASONS } from '../../rating/outcome.ts';
 import { PSEUDONYM_OCTETS, type SubscriberTable } from '../../rating/subscribers.ts';
 import type { CurrentCharges, Decision } from './current-charges.ts';

@@ -1,5 +1,5 @@
 import { FlowBatch } from '../../rating/flow-record.ts';
-import { Names } from '../../rating/octet-map.ts';
+import { Names } from '../../rating/names.ts';
 import { PlanVersions } from './plan-versions.ts';
 
 /** The decision on a charged record: the current one, or that of re-rating. */

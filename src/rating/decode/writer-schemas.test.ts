@@ -3,7 +3,8 @@ import avro from 'avsc';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type AvroSchema, avroDecoder } from '../decode-avro.ts';
-import { FLOW_RECORD_FIELDS, FlowFields, type FlowRecord } from '../flow-record.ts';
+import { FLOW_RECORD_FIELDS, type FlowRecord } from '../flow-record.ts';
+import { isReadByKernel } from '../kernel/kernel.fixture.ts';
 import { readRecord } from '../pipeline.ts';
 import { testRecord } from '../traffic.fixture.ts';
 
@@ -29,7 +30,7 @@ const changed = (name: string, change: Partial<Field>): RecordSchema => ({
   fields: own.fields.map((field) => (field.name === name ? { ...field, ...change } : field)),
 });
 const read = (schema: unknown, octets: Buffer) => {
-  const { readFlow: _, ...decode } = bare(schema);
+  const { plainDatum: _, ...decode } = bare(schema);
   return readRecord(
     { value: octets, oversizedOctets: 0 },
     Object.assign((value: Uint8Array) => bare(schema)(value), decode),
@@ -322,7 +323,7 @@ describe('what Java takes and others do not', () => {
 test('upper-case names in the flow record’s layout take the short way', () => {
   const upper = { ...own, fields: own.fields.map((field) => ({ ...field, name: field.name.toUpperCase() })) };
   const octets = avro.Type.forSchema(readerSchema).toBuffer(testRecord());
-  expect(bare(upper).readFlow?.(octets, 0, octets.length, new FlowFields())).toBe(true);
+  expect(isReadByKernel(bare(upper), octets)).toBe(true);
   const micros = changed('startTime', { type: { type: 'long', logicalType: 'timestamp-micros' } });
-  expect(bare(micros).readFlow?.(octets, 0, octets.length, new FlowFields())).toBe(false);
+  expect(isReadByKernel(bare(micros), octets)).toBe(false);
 });

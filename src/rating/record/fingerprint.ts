@@ -1,6 +1,6 @@
 import { writeVarint } from '../../formats/varint.ts';
 import type { FlowRecord } from '../flow-record.ts';
-import { fingerprintOfDatum } from '../octet-map.ts';
+import { fingerprintOfDatum } from '../names.ts';
 
 const utf8 = new TextEncoder();
 /** More than the numbers and lengths take, and three octets for each unit of the texts. */

@@ -22,6 +22,16 @@ export function normalMsisdn(text: string, { acceptPlus, internationalPrefix }: 
   return normalOrNull(text.slice(internationalPrefix.length));
 }
 
+/** An MSISDN in normal form as a number: a 1 keeps leading zeros apart, and 16 digits that begin with 1 are exact in a double. */
+export function msisdnKey(msisdn: string): number {
+  return Number(`1${msisdn}`);
+}
+
+/** The MSISDN with this key. */
+export function msisdnOfKey(key: number): string {
+  return String(key).slice(1);
+}
+
 /** Why `normalMsisdn` gives null, and what to do; it does not quote the text. */
 export function msisdnFault(text: string, forms: MsisdnForms): string {
   const rule = 'is not 1 to 15 digits in E.164 form without +, the country code first';

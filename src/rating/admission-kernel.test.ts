@@ -3,16 +3,11 @@ import avro from 'avsc';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { avroDecoder } from './decode-avro.ts';
-import {
-  type Decoder,
-  FLOW_RECORD_FIELDS,
-  FlowBatch,
-  FlowFields,
-  MIN_TIME_MS,
-  type RecordRules,
-} from './flow-record.ts';
+import { type Decoder, FLOW_RECORD_FIELDS, FlowBatch, MIN_TIME_MS, NO_TAG, type RecordRules } from './flow-record.ts';
+import { incoming } from './incoming.ts';
 import { parseIp, parseIpOctets } from './ip-address.ts';
-import { admit, incoming } from './pipeline.ts';
+import { fuzzing, isReadByKernel } from './kernel/kernel.fixture.ts';
+import { admit } from './pipeline.ts';
 import { testLane, testRecord, testRules } from './traffic.fixture.ts';
 
 const schema = JSON.parse(readFileSync('schemas/flow-record.avsc', 'utf8'));
@@ -90,30 +85,39 @@ const datums = fc
 
 const RULES: RecordRules = { msisdn: { acceptPlus: true, internationalPrefix: '00' }, maxFutureSkewMs: 60_000 };
 
-function admitted(values: readonly Uint8Array[], decoder: Decoder) {
+/** `isTogether`: the records are in one memory, as fetched ones are; otherwise each is in one of its own. */
+function admitted(values: readonly Uint8Array[], decoder: Decoder, isTogether = false) {
   const [batch, lane] = [new FlowBatch(values.length), testLane()];
-  values.forEach((value, offset) => {
+  const parts: Buffer[] = [];
+  const records = values.map((value, offset) => {
     const key = ['', '999000000001', '+999000000001', '00999000000001'][offset % 4];
+    const before = isTogether ? parts.reduce((sum, { length }) => sum + length, 0) : 0;
     // Among other octets, as a fetched record is.
     const octets = Buffer.concat([Buffer.from(key), value, Buffer.from('\0\0')]);
-    const [keyStart, keyEnd, valueEnd] = [key === '' ? -1 : 0, key.length, key.length + value.length];
-    const spans = { octets, keyStart, keyEnd, valueStart: keyEnd, valueEnd };
+    parts.push(octets);
+    const [keyStart, keyEnd] = [key === '' ? -1 : before, before + key.length];
+    const spans = { octets, keyStart, keyEnd, valueStart: keyEnd, valueEnd: keyEnd + value.length };
     const timestampMs = offset % 3 === 0 ? LATEST_MS - RULES.maxFutureSkewMs : null;
-    const context = { decode: decoder, keyedByMsisdn: true, rules: RULES, bookingDay: BOOKING_DAY };
-    admit(batch, { ...incoming(value, offset), timestampMs, ...spans }, context, lane, rules);
+    return { ...incoming(value, offset), timestampMs, ...spans };
   });
-  return { batch, nodes: lane.nodes.list, subscribers: lane.subscribers.count };
+  const all = Buffer.concat(parts);
+  const context = { decode: decoder, keyedByMsisdn: true, rules: RULES, bookingDay: BOOKING_DAY };
+  const placed = isTogether ? records.map((record) => ({ ...record, octets: all })) : records;
+  expect(admit(batch, placed, context, lane, rules)).toBe(values.length);
+  const kept = values.map((_, row) => Buffer.from(batch.value(row)).toString('hex'));
+  const tags = Array.from(batch.tag, (code) => (code < NO_TAG ? batch.unknownTags.textOf(code) : code));
+  const { valueStart, valueEnd, ...columns } = batch;
+  return { columns, kept, tags, nodes: lane.nodes.list, subscribers: lane.subscribers.count };
 }
 
 test('the short way gives what avsc and the validation give, whatever the octets are', () => {
   let short = 0;
-  const fields = new FlowFields();
   fc.assert(
-    fc.property(fc.array(datums, { minLength: 1, maxLength: 20 }), (values) => {
-      expect(admitted(values, decode)).toEqual(admitted(values, longWay));
-      for (const value of values) if (decode.readFlow?.(value, 0, value.length, fields)) short++;
+    fc.property(fc.array(datums, { minLength: 1, maxLength: 20 }), fc.boolean(), (values, isTogether) => {
+      expect(admitted(values, decode, isTogether)).toEqual(admitted(values, longWay));
+      for (const value of values) if (isReadByKernel(decode, value)) short++;
     }),
-    { numRuns: 300 },
+    fuzzing(),
   );
   expect(short).toBeGreaterThan(300);
 });
@@ -127,13 +131,10 @@ test('a record in the layout of before there were identities takes the short way
     fc.property(drawn, (record) => {
       const without = { ...record, sponsorIdentity: null, applicationServiceProviderIdentity: null };
       const [before, now] = [olderType.toBuffer(without), type.toBuffer(without)];
-      const { rejections, ...columns } = admitted([before], decodeOlder).batch;
-      expect(columns.fingerprint).toEqual(admitted([now], decode).batch.fingerprint);
-      expect(decodeOlder.readFlow?.(before, 0, before.length, new FlowFields())).toBe(
-        decode.readFlow?.(now, 0, now.length, new FlowFields()),
-      );
+      expect(admitted([before], decodeOlder).columns.fingerprint).toEqual(admitted([now], decode).columns.fingerprint);
+      expect(isReadByKernel(decodeOlder, before)).toBe(isReadByKernel(decode, now));
       // Cut where the identities begin, a record of today is none.
-      expect(decode.readFlow?.(now, 0, now.length - 2, new FlowFields())).toBe(false);
+      expect(isReadByKernel(decode, now.subarray(0, now.length - 2))).toBe(false);
     }),
   );
 });
@@ -142,9 +143,9 @@ test('a record written with a plus or a prefix has the same content as without, 
   const spelt = ['999000000001', '+999000000001', '00999000000001'].map((servedMsisdn) =>
     type.toBuffer(testRecord({ servedMsisdn })),
   );
-  const { batch, subscribers } = admitted(spelt, decode);
-  expect(new Set(batch.fingerprint).size).toBe(1);
-  expect([subscribers, batch.rejections]).toEqual([1, []]);
+  const { columns, subscribers } = admitted(spelt, decode);
+  expect(new Set(columns.fingerprint).size).toBe(1);
+  expect([subscribers, columns.rejections]).toEqual([1, []]);
 });
 
 test('a record later than its log’s time is rejected, by its timestamp and without one by the booking date', () => {
@@ -154,7 +155,7 @@ test('a record later than its log’s time is rejected, by its timestamp and wit
     const value = type.toBuffer(testRecord({ startTime: endTime, endTime }));
     for (const decoder of [decode, longWay]) {
       const context = { decode: decoder, keyedByMsisdn: false, rules: RULES, bookingDay: BOOKING_DAY };
-      admit(batch, { ...incoming(value), timestampMs: logTimeMs }, context, testLane(), rules);
+      admit(batch, [{ ...incoming(value), timestampMs: logTimeMs }], context, testLane(), rules);
     }
     return batch.rejections.map(({ detail }) => detail);
   };
@@ -176,7 +177,7 @@ test('a key in another spelling of the MSISDN is no mismatch, another number is 
     const spans = { octets, keyStart: value.length, keyEnd: octets.length, valueStart: 0, valueEnd: value.length };
     for (const decoder of [decode, longWay]) {
       const context = { decode: decoder, keyedByMsisdn: true, rules: RULES, bookingDay: BOOKING_DAY };
-      admit(batch, { ...incoming(value), ...spans }, context, testLane(), rules);
+      admit(batch, [{ ...incoming(value), ...spans }], context, testLane(), rules);
     }
     return batch.keyMismatches;
   };
@@ -193,7 +194,7 @@ test('an evolved schema takes the long way', () => {
   const decodeEvolved = avroDecoder({ readerSchema: schema, schemas: new Map([[2, evolved]]), header: 'auto' });
   const datum = avro.Type.forSchema(evolved).toBuffer({ ...testRecord({}), slice: null });
   const value = Buffer.concat([Buffer.from([0, 0, 0, 0, 2]), datum]);
-  expect(decodeEvolved.readFlow?.(value, 0, value.length, new FlowFields())).toBe(false);
+  expect(isReadByKernel(decodeEvolved, value)).toBe(false);
   expect(decodeEvolved(value).candidate).toMatchObject({ nodeId: testRecord({}).nodeId });
 });
 

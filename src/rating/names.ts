@@ -1,69 +1,58 @@
-/** What `get` gives for a text that was never set. */
-export const ABSENT = -(2 ** 31);
+/** Of a text that was not asked for yet. */
+const UNASKED = -(2 ** 31);
+const FIRST_TEXTS = 64;
 
-/** Numbers by short texts, looked up by the octets where they are: no string is made. */
-export class OctetMap {
-  #texts: (Uint8Array | undefined)[] = new Array(16).fill(undefined);
-  #hashes = new Uint32Array(16);
-  #numbers = new Int32Array(16);
-  #count = 0;
+/** The texts that the kernel has numbered. */
+export interface KernelTexts {
+  /** Numbers of texts are good as long as this is the same object. */
+  readonly textGeneration: object;
+  text(number: number): string;
+}
 
-  get(octets: Uint8Array, start: number, end: number): number {
-    const slot = this.#slot(octets, start, end, hashOf(octets, start, end));
-    return this.#texts[slot] === undefined ? ABSENT : this.#numbers[slot];
+/** A number for each of the kernel's texts, such as a node's or a tag's: it is asked for once, and then a look-up in an array. */
+export class TextNumbers {
+  readonly #numberOf: (text: string) => number;
+  #numbers = new Int32Array(0);
+  #generation: object | null = null;
+
+  constructor(numberOf: (text: string) => number) {
+    this.#numberOf = numberOf;
   }
 
-  /** The octets are copied. */
-  set(octets: Uint8Array, start: number, end: number, number: number): void {
-    if ((this.#count + 1) * 2 > this.#texts.length) this.#grow();
-    const hash = hashOf(octets, start, end);
-    const slot = this.#slot(octets, start, end, hash);
-    if (this.#texts[slot] === undefined) this.#count++;
-    this.#texts[slot] = octets.slice(start, end);
-    this.#hashes[slot] = hash;
-    this.#numbers[slot] = number;
+  /** The number of the text that has this place in the kernel. */
+  of(kernel: KernelTexts, text: number): number {
+    if (this.#generation !== kernel.textGeneration) this.#begin(kernel.textGeneration);
+    const known = text < this.#numbers.length ? this.#numbers[text] : UNASKED;
+    return known === UNASKED ? this.#ask(kernel, text) : known;
   }
 
-  #slot(octets: Uint8Array, start: number, end: number, hash: number): number {
-    const mask = this.#texts.length - 1;
-    let slot = hash & mask;
-    for (let text = this.#texts[slot]; text !== undefined; text = this.#texts[slot]) {
-      if (this.#hashes[slot] === hash && isText(text, octets, start, end)) break;
-      slot = (slot + 1) & mask;
+  /** Asks again from now on. */
+  clear(): void {
+    this.#numbers.fill(UNASKED);
+  }
+
+  #begin(generation: object): void {
+    this.#generation = generation;
+    this.clear();
+  }
+
+  #ask(kernel: KernelTexts, text: number): number {
+    const before = this.#numbers;
+    if (text >= before.length) {
+      this.#numbers = new Int32Array(Math.max(FIRST_TEXTS, 2 ** Math.ceil(Math.log2(text + 1)))).fill(UNASKED);
+      this.#numbers.set(before);
     }
-    return slot;
+    const number = this.#numberOf(kernel.text(text));
+    this.#numbers[text] = number;
+    return number;
   }
-
-  #grow(): void {
-    const [texts, numbers] = [this.#texts, this.#numbers];
-    this.#texts = new Array(texts.length * 2).fill(undefined);
-    this.#hashes = new Uint32Array(texts.length * 2);
-    this.#numbers = new Int32Array(texts.length * 2);
-    this.#count = 0;
-    texts.forEach((text, slot) => {
-      if (text !== undefined) this.set(text, 0, text.length, numbers[slot]);
-    });
-  }
-}
-
-function hashOf(octets: Uint8Array, start: number, end: number): number {
-  let hash = end - start;
-  for (let at = start; at < end; at++) hash = Math.imul(hash ^ octets[at], 0x01000193);
-  return finish(hash);
-}
-
-function isText(text: Uint8Array, octets: Uint8Array, start: number, end: number): boolean {
-  if (text.length !== end - start) return false;
-  for (let at = 0; at < text.length; at++) if (text[at] !== octets[start + at]) return false;
-  return true;
 }
 
 /** Names as small integers, in the order of their first appearance. */
 export class Names {
   readonly #list: string[] = [];
   readonly #numbers = new Map<string, number>();
-
-  readonly #octets = new OctetMap();
+  readonly #byText = new TextNumbers((name) => this.numberOf(name));
 
   get list(): readonly string[] {
     return this.#list;
@@ -77,13 +66,14 @@ export class Names {
     return number;
   }
 
-  /** The same for a name in octets; ASCII. */
-  numberOfOctets(octets: Uint8Array, start: number, end: number): number {
-    let number = this.#octets.get(octets, start, end);
-    if (number !== ABSENT) return number;
-    number = this.numberOf(Buffer.from(octets.buffer, octets.byteOffset + start, end - start).toString('latin1'));
-    this.#octets.set(octets, start, end, number);
-    return number;
+  /** Writes to `out`, from `at` on, the numbers of the kernel's texts [from, to) of a column. */
+  numberTexts(kernel: KernelTexts, texts: Int32Array, from: number, to: number, out: Int32Array, at: number): void {
+    for (let row = from; row < to; row++) out[at + row - from] = this.#byText.of(kernel, texts[row]);
+  }
+
+  /** The number of one of the kernel's texts. */
+  numberOfText(kernel: KernelTexts, text: number): number {
+    return this.#byText.of(kernel, text);
   }
 }
 
@@ -106,9 +96,9 @@ export class UnknownTags {
     return FIRST_CODE - this.#names.numberOf(tag);
   }
 
-  /** The same for a tag in octets; ASCII. */
-  codeOfOctets(octets: Uint8Array, start: number, end: number): number {
-    return FIRST_CODE - this.#names.numberOfOctets(octets, start, end);
+  /** The same for one of the kernel's texts. */
+  codeOfText(kernel: KernelTexts, text: number): number {
+    return FIRST_CODE - this.#names.numberOfText(kernel, text);
   }
 
   /** The tag, as `withoutNumbers` shows it. */

@@ -1,0 +1,192 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import avro from 'avsc';
+import fc from 'fast-check';
+import { expect, onTestFinished, test } from 'vitest';
+import { AdmissionKernel } from '../admission-kernel.ts';
+import { avroDecoder } from '../decode-avro.ts';
+import { type Incoming, incoming } from '../incoming.ts';
+import { MAX_TEXT_LENGTH } from '../record/validate.ts';
+import { testRecord } from '../traffic.fixture.ts';
+import { fuzzing } from './kernel.fixture.ts';
+import { kernelPath, loadKernel } from './load-kernel.ts';
+import {
+  ADDRESS,
+  DATUM_END,
+  DATUM_START,
+  END,
+  INPUT,
+  INPUT_OCTETS,
+  KEY_END,
+  KEY_START,
+  LATEST_TIME,
+  LAYOUT,
+  MAX_DATUM_OCTETS,
+  MAX_TEXTS,
+  NO_TEXT,
+  NODE_TEXT,
+  ROWS,
+  SEQUENCE,
+  SLACK_OCTETS,
+  TEXT_COUNTS,
+  TEXT_ENTRIES,
+  TEXT_OCTETS,
+  TEXTS,
+} from './regions.ts';
+
+const schema = JSON.parse(readFileSync('schemas/flow-record.avsc', 'utf8'));
+const type = avro.Type.forSchema(schema);
+const decode = avroDecoder({ readerSchema: schema, schemas: new Map(), header: 'bare' });
+const context = {
+  decode,
+  keyedByMsisdn: true,
+  rules: { msisdn: { acceptPlus: false, internationalPrefix: null }, maxFutureSkewMs: 0 },
+  bookingDay: 0,
+};
+
+/** Good datums, and such as end early, have octets replaced, or are octets at random. */
+const hostile = fc.oneof(
+  fc
+    .tuple(fc.array(fc.tuple(fc.nat(300), fc.nat(255)), { maxLength: 2 }), fc.nat(200), fc.nat(3))
+    .map(([changes, length, cut]) => {
+      const octets = type.toBuffer(testRecord({ zeroRatingTag: 'TAG', servedImsi: '999990000000001' }));
+      for (const [at, octet] of changes) octets[at % octets.length] = octet;
+      return cut === 0 ? octets.subarray(0, length) : octets;
+    }),
+  fc.uint8Array({ maxLength: 400 }).map((octets) => Buffer.from(octets)),
+  // Varints and lengths that lead far away, and no end.
+  fc.constantFrom(0xff, 0x80, 0x7f, 0x00, 0xfe, 0x02).map((octet) => Buffer.alloc(MAX_DATUM_OCTETS, octet)),
+);
+
+interface Raw {
+  exports: ReturnType<typeof loadKernel>;
+  octets: Uint8Array;
+  view: DataView;
+}
+
+function rawKernel(): Raw {
+  const exports = loadKernel();
+  new AdmissionKernel(exports);
+  const { buffer } = exports.memory;
+  return { exports, octets: new Uint8Array(buffer), view: new DataView(buffer) };
+}
+
+/** Puts one datum at `place`, with `filling` around it, and reads it as row `row`. Returns whether the kernel reads it. */
+function readAt(
+  { exports, octets, view }: Raw,
+  datum: Uint8Array,
+  place: number,
+  row: number,
+  filling: number,
+): boolean {
+  octets.fill(filling, INPUT, INPUT + INPUT_OCTETS + SLACK_OCTETS);
+  octets.set(datum, place);
+  view.setUint32(DATUM_START + row * 4, place, true);
+  view.setUint32(DATUM_END + row * 4, place + datum.length, true);
+  view.setUint32(KEY_START + row * 4, 0, true);
+  view.setUint32(KEY_END + row * 4, 0, true);
+  view.setFloat64(LATEST_TIME + row * 8, Number.MAX_SAFE_INTEGER, true);
+  view.setUint8(LAYOUT + row, 1);
+  return exports.readRows(row, row + 1, 2 ** 52) === row + 1;
+}
+
+/** What the kernel may write of row `row`: its cells of the columns, scratch and the texts. */
+function isRowCell(address: number, row: number): boolean {
+  if (address >= TEXT_COUNTS) return true;
+  const columns: [from: number, to: number, width: number][] = [
+    [SEQUENCE, SEQUENCE + ROWS * 8 * 6, 8],
+    [SEQUENCE + ROWS * 8 * 6 + 8, ADDRESS, 4],
+    [ADDRESS, NODE_TEXT, 16],
+    [NODE_TEXT, NODE_TEXT + ROWS * 4 * 4, 4],
+    [NODE_TEXT + ROWS * 4 * 4, NODE_TEXT + ROWS * 4 * 4 + ROWS * 2, 1],
+  ];
+  const column = columns.find(([from, to]) => address >= from && address < to);
+  // Beside the columns: the sum of the usage octets, and scratch.
+  if (column === undefined) return address >= SEQUENCE;
+  return Math.floor((address - column[0]) / column[2]) % ROWS === row;
+}
+
+test('the kernel writes nothing but its row, and reads nothing but its record: canaries, hostile octets', () => {
+  const raw = rawKernel();
+  const size = raw.octets.length;
+  let read = 0;
+  fc.assert(
+    fc.property(hostile, fc.nat(ROWS - 1), fc.boolean(), fc.nat(255), (datum, row, isLast, canary) => {
+      // At the very end of the input, too: behind it is the slack only.
+      const place = isLast ? INPUT + INPUT_OCTETS - datum.length : INPUT + 500;
+      raw.exports.forgetTexts();
+      const outcomes = [canary, canary ^ 0xff].map((filling) => {
+        raw.octets.fill(canary, SEQUENCE, TEXT_COUNTS);
+        const before = raw.octets.slice(0, TEXT_COUNTS);
+        const isRead = readAt(raw, datum, place, row, filling);
+        const input = raw.octets.slice(INPUT, INPUT + INPUT_OCTETS + SLACK_OCTETS);
+        const inputBefore = new Uint8Array(input.length).fill(filling);
+        inputBefore.set(datum, place - INPUT);
+        expect(Buffer.compare(input, inputBefore)).toBe(0);
+        expect(Buffer.compare(raw.octets.subarray(0, INPUT), before.subarray(0, INPUT))).toBe(0);
+        for (let at = SEQUENCE; at < TEXT_COUNTS; at++) {
+          if (raw.octets[at] !== before[at] && !isRowCell(at, row)) throw new Error(`octet ${at} was written`);
+        }
+        if (isRead) read++;
+        // What is around the record changes nothing.
+        return isRead ? Buffer.from(raw.octets.slice(SEQUENCE, TEXT_COUNTS)).toString('base64') : 'unusual';
+      });
+      expect(outcomes[1]).toBe(outcomes[0]);
+      expect(raw.exports.memory.buffer.byteLength).toBe(size);
+    }),
+    fuzzing(),
+  );
+  expect(raw.octets.subarray(END).every((octet) => octet === 0)).toBe(true);
+  expect(read).toBeGreaterThan(50);
+});
+
+test('texts are numbered within their room, and the numbers begin again before it ends', () => {
+  const kernel = new AdmissionKernel();
+  const seen = new Map<object, Set<number>>();
+  const record = (nodeId: string): Incoming => incoming(type.toBuffer(testRecord({ nodeId })));
+  for (let round = 0, node = 0; round < 300; round++) {
+    const names = Array.from({ length: ROWS }, () =>
+      `${node++}-`.padEnd(1 + (node % MAX_TEXT_LENGTH), 'x').slice(0, 256),
+    );
+    const loaded = kernel.load(names.map(record), 0, context);
+    expect(kernel.read(0, loaded, 2 ** 52)).toBe(loaded);
+    const numbers = seen.get(kernel.textGeneration) ?? new Set();
+    seen.set(kernel.textGeneration, numbers);
+    for (let row = 0; row < loaded; row++) {
+      expect(kernel.text(kernel.nodeText[row])).toBe(names[row]);
+      expect(numbers.has(kernel.nodeText[row])).toBe(false);
+      numbers.add(kernel.nodeText[row]);
+      expect(kernel.tagText[row]).toBe(NO_TEXT);
+    }
+  }
+  expect(seen.size).toBeGreaterThan(1);
+  expect(Math.max(...[...seen.values()].map(({ size }) => size))).toBeLessThanOrEqual(MAX_TEXTS);
+});
+
+test('a table of texts without room makes a record unusual, and stays as it is', () => {
+  const raw = rawKernel();
+  const datum = type.toBuffer(testRecord());
+  for (const [count, used] of [
+    [MAX_TEXTS, 0],
+    [0, TEXT_OCTETS],
+    [0, TEXT_OCTETS - 7],
+  ]) {
+    raw.view.setUint32(TEXT_COUNTS, count, true);
+    raw.view.setUint32(TEXT_COUNTS + 4, used, true);
+    const entries = raw.octets.slice(TEXT_ENTRIES, TEXTS);
+    expect(readAt(raw, datum, INPUT, 0, 0)).toBe(false);
+    expect(Buffer.compare(raw.octets.slice(TEXT_ENTRIES, TEXTS), entries)).toBe(0);
+    expect([raw.view.getUint32(TEXT_COUNTS, true), raw.view.getUint32(TEXT_COUNTS + 4, true)]).toEqual([count, used]);
+  }
+});
+
+test('the code in the package is that of the sources', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kernel-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const outFile = join(folder, 'admission.wasm');
+  const args = ['node_modules/assemblyscript/bin/asc.js', '--config', 'src/rating/kernel/asconfig.json'];
+  execFileSync(process.execPath, [...args, '--outFile', outFile]);
+  expect(readFileSync(outFile).equals(readFileSync(kernelPath())), 'run npm run build').toBe(true);
+});

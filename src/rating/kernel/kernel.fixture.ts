@@ -1,0 +1,17 @@
+import { admissionKernel } from '../admission-kernel.ts';
+import { type Decoder, PLAIN_RULES } from '../flow-record.ts';
+import { incoming } from '../incoming.ts';
+
+/** Whether the kernel reads a record, rather than leaves it to the long way. */
+export function isReadByKernel(decode: Decoder, value: Uint8Array): boolean {
+  const kernel = admissionKernel();
+  kernel.load([incoming(value)], 0, { decode, keyedByMsisdn: false, rules: PLAIN_RULES, bookingDay: 0 });
+  return kernel.read(0, 1, Number.POSITIVE_INFINITY) === 1;
+}
+
+/** How often a property of the kernel is tried, and from which seed: KERNEL_FUZZ_RUNS, KERNEL_FUZZ_SEED. The seed is printed. */
+export function fuzzing(): { numRuns: number; seed: number } {
+  const seed = Number(process.env.KERNEL_FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
+  process.stdout.write(`fuzzed with KERNEL_FUZZ_SEED=${seed}\n`);
+  return { numRuns: Number(process.env.KERNEL_FUZZ_RUNS ?? 300), seed };
+}

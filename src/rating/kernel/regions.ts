@@ -1,0 +1,72 @@
+/**
+ * The regions of the kernel's linear memory, in bytes: constants that both compilers read, TypeScript's and AssemblyScript's.
+ * README.md has them as a table.
+ */
+
+/** Records that one call decodes: columns of so many stay in the processor's first cache. */
+export const ROWS = 256;
+/** Longer than any datum in plain layout: eight texts of 256 octets, and the numbers. */
+export const MAX_DATUM_OCTETS = 4096;
+/** Octets of the records of one call. */
+export const INPUT_OCTETS = 131_072;
+/** Octets after the input that may be read, eight at a time, and that no result depends on. */
+export const SLACK_OCTETS = 256;
+/** Texts that are numbered at the same time: a power of two. */
+export const MAX_TEXTS = 65_536;
+/** Octets of these texts. */
+export const TEXT_OCTETS = 2_097_152;
+
+/** Codes of content types that there is room for. */
+export const CONTENT_CODES = 8;
+
+const F64 = ROWS * 8;
+const U32 = ROWS * 4;
+const U8 = ROWS;
+
+/** Nothing is at the addresses below: an address that was never set leads nowhere. */
+export const INPUT = 1024;
+
+// Written by the caller.
+export const DATUM_START = INPUT + INPUT_OCTETS + SLACK_OCTETS;
+export const DATUM_END = DATUM_START + U32;
+export const KEY_START = DATUM_END + U32;
+export const KEY_END = KEY_START + U32;
+export const LATEST_TIME = KEY_END + U32;
+export const LAYOUT = LATEST_TIME + F64;
+export const CONTENT_WORDS = LAYOUT + U8;
+export const LIMITS = CONTENT_WORDS + CONTENT_CODES * 8;
+
+// Written by the kernel.
+export const SEQUENCE = LIMITS + 3 * 8;
+export const MSISDN = SEQUENCE + F64;
+export const START_TIME = MSISDN + F64;
+export const END_TIME = START_TIME + F64;
+export const UPLINK = END_TIME + F64;
+export const DOWNLINK = UPLINK + F64;
+export const USAGE = DOWNLINK + F64;
+export const FINGERPRINT = USAGE + 8;
+export const ADDRESS = FINGERPRINT + U32;
+export const NODE_TEXT = ADDRESS + U32 * 4;
+export const TAG_TEXT = NODE_TEXT + U32;
+export const SPONSOR_TEXT = TAG_TEXT + U32;
+export const ASP_TEXT = SPONSOR_TEXT + U32;
+export const CONTENT_TYPE = ASP_TEXT + U32;
+export const KEY_DIFFERS = CONTENT_TYPE + U8;
+export const SCRATCH = KEY_DIFFERS + U8;
+
+// The texts: slots of the index, an entry a text (hash, length, place), their octets.
+export const TEXT_COUNTS = SCRATCH + 16;
+export const TEXT_SLOTS = TEXT_COUNTS + 8;
+export const TEXT_ENTRIES = TEXT_SLOTS + MAX_TEXTS * 2 * 4;
+export const TEXT_ENTRY_BYTES = 16;
+export const TEXTS = TEXT_ENTRIES + MAX_TEXTS * TEXT_ENTRY_BYTES;
+export const END = TEXTS + TEXT_OCTETS;
+
+/** Pages of 64 KiB. */
+export const PAGES = (END + 65_535) >> 16;
+
+/** `LAYOUT` of a datum that ends before the identities. */
+export const WITHOUT_IDENTITIES = 0;
+export const WITH_IDENTITIES = 1;
+/** A text's number where the field is null. */
+export const NO_TEXT = -1;
