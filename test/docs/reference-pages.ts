@@ -1,8 +1,6 @@
-import * as z from 'zod';
 import { jsonSchemas } from '../../src/cli/development/write-json-schemas.ts';
 import { CONFIG_VARIABLES } from '../../src/platform/config/config-variables.ts';
 import { REASONS } from '../../src/rating/outcome.ts';
-import { gatewaySchema } from '../../src/sessions/gateway/gateway-config.ts';
 import { commandPage, GENERATED } from './command-page.ts';
 import { metricPage } from './metric-page.ts';
 import { fieldTable, type JsonSchema } from './schema-page.ts';
@@ -34,7 +32,8 @@ export async function referencePages(): Promise<Record<string, string>> {
     'gateway-configuration.md': page(
       'Configuration of the gateway simulator',
       'gateway.yaml',
-      fieldTable(z.toJSONSchema(gatewaySchema, { io: 'input' }) as JsonSchema),
+      read('gateway.schema.json'),
+      'schemas/gateway.schema.json',
     ),
     'metrics.md': await metricPage(),
     'reasons.md': reasonPage(),
@@ -42,9 +41,8 @@ export async function referencePages(): Promise<Record<string, string>> {
   };
 }
 
-function page(title: string, example: string, table: string, schema?: string): string {
-  const editors = schema === undefined ? '' : ` \`${schema}\` has the same for editors.`;
-  return `# ${title}\n\n${GENERATED}\n\n\`fixtures/demo/${example}\` is a commented example.${editors} ${FIELDS}\n\n${table}\n`;
+function page(title: string, example: string, table: string, schema: string): string {
+  return `# ${title}\n\n${GENERATED}\n\n\`fixtures/demo/${example}\` is a commented example. \`${schema}\` has the same for editors. ${FIELDS}\n\n${table}\n`;
 }
 
 function configurationPage(table: string): string {

@@ -6,6 +6,7 @@ import { ConfigError } from '../../platform/config/config-error.ts';
 import { configSchema } from '../../platform/config/config-schema.ts';
 import { catalogueSchema } from '../../rating/catalogue/catalogue-document.ts';
 import { dispatchConfigSchema } from '../../sessions/dispatch/dispatch-config-schema.ts';
+import { gatewaySchema } from '../../sessions/gateway/gateway-config.ts';
 import { proxyConfigSchema } from '../../sessions/proxy/proxy-config-schema.ts';
 import { openApiDocuments } from './openapi.ts';
 
@@ -36,6 +37,7 @@ export function jsonSchemas(): Record<string, string> {
   return {
     'catalogue.schema.json': jsonSchemaText(catalogueSchema, 'zerorate catalogue'),
     'dispatch.schema.json': jsonSchemaText(dispatchConfigSchema, 'zerorate dispatch server'),
+    'gateway.schema.json': jsonSchemaText(gatewaySchema, 'zerorate gateway simulator'),
     'proxy.schema.json': jsonSchemaText(proxyConfigSchema, 'zerorate proxy server'),
     'zerorate.schema.json': jsonSchemaText(configSchema, 'zerorate configuration'),
   };
