@@ -1,20 +1,34 @@
 import { openEmbeddedStore } from '../platform/clickhouse/embedded-store.ts';
 import { openServerStore } from '../platform/clickhouse/server-store.ts';
-import type { Store } from '../platform/clickhouse/store.ts';
+import type { Store, StoreMode } from '../platform/clickhouse/store.ts';
 import type { Config, ServerStoreConfig } from '../platform/config/config.ts';
 import { readTlsFiles, type TlsCertificates } from '../platform/network/tls-files.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import { requireKnown } from './migrate.ts';
+import { migrate, requireKnown } from './migrate.ts';
 
 /**
- * Opens the configured store. `create: false`: only one that is there already, and read-only by default.
- * One that a newer program has brought up to date is refused, whatever it is opened for: its figures may mean something else.
+ * Opens the configured store. `create: false`: one that is there already, to read it. `create: true`: for an engine, which brings it
+ * up to date. One that a newer program has brought up to date is refused: its figures may mean something else.
  */
-export async function openStore(
+export function openStore(config: Config['store'], { create }: { create: boolean }): Promise<Store> {
+  return open(config, { create, readOnly: !create });
+}
+
+/** Opens the configured store to book in it, and brings it up to date. `migrations`: the names of those that were run. */
+export async function openForBooking(
   config: Config['store'],
-  { create, readOnly = !create }: { create: boolean; readOnly?: boolean },
-): Promise<Store> {
-  const mode = { create, readOnly };
+  { create }: { create: boolean },
+): Promise<{ store: Store; migrations: string[] }> {
+  const store = await open(config, { create, readOnly: false });
+  try {
+    return { store, migrations: await migrate(store, packagePath('schemas/clickhouse')) };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function open(config: Config['store'], mode: StoreMode): Promise<Store> {
   const store =
     config.dir !== undefined
       ? await openEmbeddedStore(config.dir, mode)

@@ -134,6 +134,17 @@ test('the same command again changes nothing and says so; who books is the user,
   ).toEqual([{ who: 'alice', at: '2026-11-02 00:00:00.000' }]);
 });
 
+test('a look brings the store of a version before up to date, as all that books does', async () => {
+  const newest = () => rowsOf('SELECT max(number) AS newest FROM schema_migrations');
+  const now = await newest();
+  await rowsOf(
+    `ALTER TABLE schema_migrations DELETE WHERE number = ${String(now[0]?.newest)} SETTINGS mutations_sync = 2`,
+  );
+  expect(await newest()).not.toEqual(now);
+  expect(await account('watch', '--once', ...STORE)).toMatchObject({ code: 0 });
+  expect(await newest()).toEqual(now);
+});
+
 describe('bad input is refused with a clear line and exit code 2, and nothing is booked', () => {
   const count = () => rowsOf('SELECT count() AS n FROM account_entries');
   let before: unknown;

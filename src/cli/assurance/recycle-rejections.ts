@@ -9,13 +9,11 @@ import {
   parseCorrectedRecords,
 } from '../../finance/corrections/corrected-records.ts';
 import { claimRecycling, planRecycling, type RecyclingPlan } from '../../finance/corrections/recyclings.ts';
-import { migrate } from '../../journal/migrate.ts';
-import { openStore } from '../../journal/open-store.ts';
+import { openForBooking } from '../../journal/open-store.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { Config } from '../../platform/config/config.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { packagePath } from '../../platform/package-paths.ts';
 import { createLogger, type Logger } from '../../platform/telemetry/logger.ts';
 import { counted, Progress } from '../../platform/telemetry/terminal-output.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
@@ -55,9 +53,8 @@ export async function recycleRejections(file: string, options: RecycleOptions): 
   const catalogue = readCatalogue(config.catalogue);
   const records = readCorrected(file, config);
   const logger = createLogger(config.log);
-  const store = await openStore(config.store, { create: false, readOnly: false });
+  const { store } = await openForBooking(config.store, { create: false });
   try {
-    await migrate(store, packagePath('schemas/clickhouse'));
     const recycler = { config, catalogue, store, logger };
     for (;;) {
       const planned = await planRecycling(store, { records, laneOf: lanesOf(config) });

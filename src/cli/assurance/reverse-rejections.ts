@@ -1,11 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { readStoreConfig } from '../../engine/assembly/read-config.ts';
 import { type ReversedSums, reverseRecycling } from '../../finance/corrections/reverse-recycling.ts';
-import { migrate } from '../../journal/migrate.ts';
-import { openStore } from '../../journal/open-store.ts';
+import { openForBooking } from '../../journal/open-store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { packagePath } from '../../platform/package-paths.ts';
 import { counted, grouped } from '../../platform/telemetry/terminal-output.ts';
 import { formatMicros } from '../../rating/money.ts';
 
@@ -48,9 +46,8 @@ async function reverse(recycling: number, options: ReverseOptions): Promise<void
   if (!dryRun && missing.length > 0) {
     throw new ConfigError(`a correction needs ${missing.map(([option]) => `--${option}`).join(', ')}, or --dry-run`);
   }
-  const store = await openStore(readStoreConfig(options), { create: false, readOnly: false });
+  const { store } = await openForBooking(readStoreConfig(options), { create: false });
   try {
-    await migrate(store, packagePath('schemas/clickhouse'));
     const result = await reverseRecycling(store, { recycling, name, who, why }, dryRun ? null : systemClock);
     for (const sums of 'sums' in result ? result.sums : []) process.stdout.write(`${sumsText(sums)}\n`);
     const said = {

@@ -4,12 +4,10 @@ import type { Command } from 'commander';
 import { type KeyOptions, readKeyConfig } from '../../engine/assembly/read-config.ts';
 import { requireUsable } from '../../engine/running/load-key.ts';
 import { bookKeyHistory, compareKeyHistory, hasBookings } from '../../finance/key-history.ts';
-import { migrate } from '../../journal/migrate.ts';
-import { openStore } from '../../journal/open-store.ts';
+import { openForBooking } from '../../journal/open-store.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { packagePath } from '../../platform/package-paths.ts';
 import {
   developmentKey,
   erasedKey,
@@ -76,9 +74,8 @@ async function erase(written: readonly string[], options: EraseOptions): Promise
     throw new ConfigError('--who and --why are kept: leave the number out of them, and name the request instead');
   }
   if (pseudonymKey !== null && pseudonymKeyFile === null) throw new ConfigError(FROM_VARIABLE);
-  const store = await openStore(storeConfig, { create: false, readOnly: false });
+  const { store } = await openForBooking(storeConfig, { create: false });
   try {
-    await migrate(store, packagePath('schemas/clickhouse'));
     const file = pseudonymKeyFile ?? (await developmentKey(storeConfig.dir ?? '')).path;
     const current = parsePseudonymKey(await readFile(file, 'utf8'), file);
     requireUsable(await compareKeyHistory(store, current.history));

@@ -1,24 +1,16 @@
 import { userInfo } from 'node:os';
-import { migrate } from '../../journal/migrate.ts';
-import { openStore } from '../../journal/open-store.ts';
+import { openForBooking } from '../../journal/open-store.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import type { Config } from '../../platform/config/config.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { packagePath } from '../../platform/package-paths.ts';
 
 /** A sponsor may pay before its first record comes: what `run` would make is made here, and said. */
-export async function openForBooking(config: Config['store']): Promise<Store> {
-  const store = await openStore(config, { create: true });
-  try {
-    const migrations = await migrate(store, packagePath('schemas/clickhouse'));
-    if (migrations.some((name) => name.startsWith('0001'))) {
-      process.stderr.write(`${config.dir ?? `${config.url} ${config.database}`}: made a new store\n`);
-    }
-    return store;
-  } catch (error) {
-    await store.close();
-    throw error;
+export async function openAccounts(config: Config['store']): Promise<Store> {
+  const { store, migrations } = await openForBooking(config, { create: true });
+  if (migrations.some((name) => name.startsWith('0001'))) {
+    process.stderr.write(`${config.dir ?? `${config.url} ${config.database}`}: made a new store\n`);
   }
+  return store;
 }
 
 export function operator(): string {

@@ -7,7 +7,7 @@ import { openStore } from '../../journal/open-store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { formatTable } from '../../platform/telemetry/terminal-output.ts';
-import { openForBooking, operator } from './account-booking.ts';
+import { openAccounts, operator } from './account-booking.ts';
 
 export interface BankStatementOptions {
   config?: string;
@@ -38,7 +38,7 @@ export async function bookBankStatement(
   const movements = readCamt053(readBytes(file), file);
   const dryRun = options.dryRun === true;
   const config = readStoreConfig(options);
-  const store = dryRun ? await openStore(config, { create: false }) : await openForBooking(config);
+  const store = dryRun ? await openStore(config, { create: false }) : await openAccounts(config);
   try {
     const payers = await payerIndex(store, sponsors);
     const who = options.who ?? operator();

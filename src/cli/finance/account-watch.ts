@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { readCatalogue, readCataloguePath, readStoreConfig } from '../../engine/assembly/read-config.ts';
 import { describeEntry } from '../../finance/accounts/account-entry.ts';
 import { CreditWatcher } from '../../finance/accounts/credit-watcher.ts';
-import { openStore } from '../../journal/open-store.ts';
+import { openForBooking } from '../../journal/open-store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { counted } from '../../platform/telemetry/terminal-output.ts';
 
@@ -25,7 +25,7 @@ export function registerAccountWatch(account: Command): void {
     .option('--catalogue <file>', 'the catalogue')
     .action(async (options: WatchOptions) => {
       const { sponsors } = readCatalogue(readCataloguePath(options));
-      const store = await openStore(readStoreConfig(options), { create: false, readOnly: false });
+      const { store } = await openForBooking(readStoreConfig(options), { create: false });
       try {
         const watcher = new CreditWatcher({ store, sponsors, clock: systemClock, checkIntervalMs: 0 });
         const booked = await watcher.check();

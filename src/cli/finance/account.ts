@@ -11,7 +11,7 @@ import {
 import { bookEntry } from '../../finance/accounts/book-entry.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { openForBooking, operator } from './account-booking.ts';
+import { openAccounts, operator } from './account-booking.ts';
 import { bookBankStatement } from './account-payments.ts';
 import { registerAccountShow } from './account-show.ts';
 import { registerAccountWatch } from './account-watch.ts';
@@ -137,7 +137,7 @@ async function book(kind: EntryKind, options: BookingOptions): Promise<void> {
   const checked = checkEntry(entryRequest(kind, options), sponsor, systemClock.nowMs());
   if (checked.refusal !== undefined) throw new ConfigError(checked.refusal.message);
   const { entry } = checked;
-  const store = await openForBooking(readStoreConfig(options));
+  const store = await openAccounts(readStoreConfig(options));
   try {
     const { outcome, number, refusal } = await bookEntry(store, entry, systemClock);
     if (outcome === 'refused') throw new ConfigError(refusal.message);

@@ -5,11 +5,9 @@ import type { Closing } from '../../finance/closing/closings.ts';
 import { type FoundTerms, termsIn } from '../../finance/statements/invoice.ts';
 import { readStatement } from '../../finance/statements/statement.ts';
 import { statementJson } from '../../finance/statements/statement-document.ts';
-import { migrate } from '../../journal/migrate.ts';
-import { openStore } from '../../journal/open-store.ts';
+import { openForBooking } from '../../journal/open-store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { packagePath } from '../../platform/package-paths.ts';
 import { counted } from '../../platform/telemetry/terminal-output.ts';
 import { formatMicros } from '../../rating/money.ts';
 import { type MonthOptions, requireMonth, withMonthOptions } from '../finance-options.ts';
@@ -48,9 +46,8 @@ async function close(options: CloseOptions): Promise<void> {
   }
   const config = readKeyConfig(options, { withStore: true });
   const terms = termsOf(options);
-  const store = await openStore(config.store, { create: false, readOnly: false });
+  const { store } = await openForBooking(config.store, { create: false });
   try {
-    await migrate(store, packagePath('schemas/clickhouse'));
     const closed = await closeMonth(store, {
       sponsorId: options.sponsor,
       month,

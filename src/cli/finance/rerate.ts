@@ -6,11 +6,9 @@ import type { CorrectionRequest } from '../../finance/corrections/corrections.ts
 import type { Difference } from '../../finance/corrections/difference.ts';
 import type { ChargeSelection } from '../../finance/corrections/log-spans.ts';
 import { rerate, sponsorIn } from '../../finance/corrections/rerate.ts';
-import { migrate } from '../../journal/migrate.ts';
-import { openStore } from '../../journal/open-store.ts';
+import { openForBooking, openStore } from '../../journal/open-store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
-import { packagePath } from '../../platform/package-paths.ts';
 import { counted, grouped } from '../../platform/telemetry/terminal-output.ts';
 import { Rules } from '../../rating/rules.ts';
 import { type RangeOptions, readRange, withRangeOptions } from '../period-range.ts';
@@ -68,7 +66,11 @@ async function run(options: RerateOptions): Promise<void> {
     printDifference(linesOf(difference, selection.sponsorId, currency), ['plan', 'version', 'month'], options.format);
     say(options, UNSPONSORED_STAY);
   };
-  const store = await openStore(readStoreConfig(options), { create: false, readOnly: request === null });
+  const config = readStoreConfig(options);
+  const store =
+    request === null
+      ? await openStore(config, { create: false })
+      : (await openForBooking(config, { create: false })).store;
   const progress = ratingProgress();
   try {
     if (request === null) {
@@ -78,7 +80,6 @@ async function run(options: RerateOptions): Promise<void> {
       say(options, `${changedText(difference)}; nothing was booked: --book with --name, --who and --why books it`);
       return;
     }
-    await migrate(store, packagePath('schemas/clickhouse'));
     const result = await bookCorrection(store, rules, request, systemClock, progress);
     progress.end();
     if ('difference' in result) print(result.difference);

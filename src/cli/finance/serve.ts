@@ -2,10 +2,8 @@ import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { serveStore } from '../../finance/portal/portal-server.ts';
 import { defaultLimits, MIN_MEMORY_BYTES, type QueryLimits } from '../../finance/portal/query-limits.ts';
-import { migrate } from '../../journal/migrate.ts';
-import { openStore } from '../../journal/open-store.ts';
+import { openForBooking } from '../../journal/open-store.ts';
 import { onStopSignal } from '../../platform/lifecycle.ts';
-import { packagePath } from '../../platform/package-paths.ts';
 
 const STOP_GRACE_MS = 10_000;
 const MIB = 2 ** 20;
@@ -60,7 +58,7 @@ Examples:
   $ curl 'http://localhost:8123/?query=SELECT+*+FROM+account_balances+FORMAT+PrettyCompact'
   $ zerorate serve --store ./zerorate-data --max-memory-mib 4096 --execution-timeout-ms 600000
 
-It can be reached from this machine only, and it is read-only. Any ClickHouse client that speaks HTTP may query it, as any user, in the
+It can be reached from this machine only, and it is read-only. JDBC, clickhouse-connect, @clickhouse/client and curl may query it, as any user, in the
 database (schema) \`default\`: jdbc:clickhouse://localhost:8123/default for JDBC, \`schema: default\` for dbt. http://localhost:8123/ in a
 browser shows accounts, months, usage by day, leakage, quotas and plans. A client's settings cannot raise a limit. When a client
 disconnects, its query is cancelled. Only one process at a time can open an embedded store: stop an engine that books in it first.`,
@@ -70,8 +68,8 @@ disconnects, its query is cancelled. Only one process at a time can open an embe
 
 async function serve({ store, port, ...options }: ServeOptions): Promise<void> {
   const directory = resolve(store);
-  const opened = await openStore({ dir: directory }, { create: false, readOnly: false });
-  await migrate(opened, packagePath('schemas/clickhouse')).finally(() => opened.close());
+  const opened = await openForBooking({ dir: directory }, { create: false });
+  await opened.store.close();
   // The store that was open here must be free for the engine's process.
   const { drainPending } = await import('chdb');
   await drainPending();

@@ -2,8 +2,8 @@
  * Why a dispatch server gives no session, in the order in which it looks. Each answer has one.
  */
 export const DISPATCH_REFUSALS = {
-  starting: 'the dispatch server has just been started and does not know quotas and suspensions yet',
   rate_limited: 'too many requests of this subscriber or this address',
+  starting: 'the dispatch server has just been started and does not know quotas and suspensions yet',
   invalid_request: 'the request is not of the documented shape',
   assertion_invalid: 'the identity assertion is forged, of another issuer, or not readable',
   assertion_expired: 'the identity assertion has expired',
