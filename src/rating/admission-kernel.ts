@@ -1,15 +1,23 @@
+import { DATUM_FIELDS } from './decode/flow-layout.ts';
 import { CONTENT_TYPES, type FlowBatch, latestTimeOf, MAX_TIME_MS, MIN_TIME_MS } from './flow-record.ts';
 import type { Incoming, IngestContext } from './incoming.ts';
 import { type KernelExports, loadKernel } from './kernel/load-kernel.ts';
 import {
   ADDRESS,
   ASP_TEXT,
+  COLUMN_COUNT,
+  COLUMN_FIELDS,
   CONTENT_TYPE,
   CONTENT_WORDS,
   DATUM_END,
   DATUM_START,
   DOWNLINK,
   END_TIME,
+  FIELD_KINDS,
+  FIELD_NAME_BYTES,
+  FIELD_NAME_LENGTHS,
+  FIELD_NAMES,
+  FIELDS,
   FINGERPRINT,
   INPUT,
   INPUT_OCTETS,
@@ -23,11 +31,13 @@ import {
   MAX_TEXTS,
   MSISDN,
   NODE_TEXT,
+  NULLABLE,
   ROWS,
   SEQUENCE,
   SPONSOR_TEXT,
   START_TIME,
   TAG_TEXT,
+  TEXT,
   TEXT_COUNTS,
   TEXT_ENTRIES,
   TEXT_ENTRY_BYTES,
@@ -38,12 +48,12 @@ import {
 import type { KernelTexts } from './names.ts';
 import { MAX_TEXT_LENGTH } from './record/validate.ts';
 
-const LAYOUTS = 2;
+const LAYOUTS = 4;
 
-/** What a decoder returns of a record that is no datum in plain layout. */
+/** What a decoder returns of a record that is in no plain layout. */
 export const NOT_PLAIN = -1;
 
-/** Returns a datum's place and layout (see regions.ts) in one number. */
+/** Returns the place and the layout (see regions.ts) of a datum, or of a line, in one number. */
 export function plainDatum(start: number, layout: number): number {
   return start * LAYOUTS + layout;
 }
@@ -53,7 +63,7 @@ function placeOf(datum: number): number {
 }
 
 function layoutOf(datum: number): number {
-  return datum & 1;
+  return datum & (LAYOUTS - 1);
 }
 
 /** Longer than any MSISDN with a prefix before it. */
@@ -63,7 +73,7 @@ const MAX_GAP_OCTETS = 128;
 /** Texts of a record that are numbered. */
 const TEXTS_A_ROW = 4;
 /**
- * The kernel of this thread: reads records in plain Avro from their octets into columns. `load` copies records in, `read` reads
+ * The kernel of this thread: reads records in plain Avro, JSON and CSV from their octets into columns. `load` copies records in, `read` reads
  * them; the columns are good until the next `load`. README.md says how its memory is laid out.
  */
 export class AdmissionKernel implements KernelTexts {
@@ -94,6 +104,8 @@ export class AdmissionKernel implements KernelTexts {
   readonly #keyEnd: Uint32Array;
   readonly #latestTimeMs: Float64Array;
   readonly #layout: Uint8Array;
+  readonly #columnFields: Uint8Array;
+  readonly #columnCount: Uint32Array;
   readonly #usage: Float64Array;
   readonly #textCounts: Uint32Array;
   readonly #textEntries: Uint32Array;
@@ -105,7 +117,7 @@ export class AdmissionKernel implements KernelTexts {
     const doubles = (region: number, length = ROWS) => new Float64Array(buffer, region, length);
     const words = (region: number, length = ROWS) => new Uint32Array(buffer, region, length);
     const numbers = (region: number) => new Int32Array(buffer, region, ROWS);
-    const octets = (region: number) => new Uint8Array(buffer, region, ROWS);
+    const octets = (region: number, length = ROWS) => new Uint8Array(buffer, region, length);
     this.#sequence = doubles(SEQUENCE);
     this.msisdn = doubles(MSISDN);
     this.#startTimeMs = doubles(START_TIME);
@@ -128,6 +140,8 @@ export class AdmissionKernel implements KernelTexts {
     this.#keyEnd = words(KEY_END);
     this.#latestTimeMs = doubles(LATEST_TIME);
     this.#layout = octets(LAYOUT);
+    this.#columnFields = octets(COLUMN_FIELDS, FIELDS);
+    this.#columnCount = words(COLUMN_COUNT, 1);
     this.#usage = doubles(USAGE, 1);
     this.#textCounts = words(TEXT_COUNTS, 2);
     this.#textEntries = words(TEXT_ENTRIES, (MAX_TEXTS * TEXT_ENTRY_BYTES) / 4);
@@ -136,6 +150,11 @@ export class AdmissionKernel implements KernelTexts {
     CONTENT_TYPES.forEach((word, code) => {
       // A record that names no type has this code, and none may name it.
       if (word !== 'unknown') this.#octets.set(Buffer.from(word), CONTENT_WORDS + code * 8);
+    });
+    DATUM_FIELDS.forEach(({ name, isText, isNullable }, field) => {
+      this.#octets.set(Buffer.from(`${name}"`), FIELD_NAMES + field * FIELD_NAME_BYTES);
+      this.#octets[FIELD_NAME_LENGTHS + field] = name.length + 1;
+      this.#octets[FIELD_KINDS + field] = (isText ? TEXT : 0) | (isNullable ? NULLABLE : 0);
     });
   }
 
@@ -154,7 +173,8 @@ export class AdmissionKernel implements KernelTexts {
   /** Copies records from `from` on into the input, and returns how many: at least one. Each is a row, the first is row 0. */
   load(records: readonly Incoming[], from: number, context: IngestContext): number {
     this.#makeRoomForTexts();
-    const { plainDatum } = context.decode;
+    const { plainDatum, columns } = context.decode;
+    if (columns !== undefined) this.#setColumns(columns);
     const to = Math.min(records.length, from + ROWS);
     const run = this.#run;
     run.begin();
@@ -204,6 +224,11 @@ export class AdmissionKernel implements KernelTexts {
     batch.contentType.set(this.#contentType.subarray(from, to), begin);
     batch.uplinkOctets.set(this.#uplinkOctets.subarray(from, to), begin);
     batch.downlinkOctets.set(this.#downlinkOctets.subarray(from, to), begin);
+  }
+
+  #setColumns(columns: readonly number[]): void {
+    this.#columnFields.set(columns);
+    this.#columnCount[0] = columns.length;
   }
 
   /** For all that the rows of one `load` could bring. */

@@ -87,10 +87,12 @@ export type Decoded = { candidate: Candidate; fault?: undefined } | { candidate?
 export interface Decoder {
   (value: Uint8Array): Decoded;
   /**
-   * Finds the datum of a record in plain layout, which the kernel reads: returns `plainDatum`, or NOT_PLAIN for what only the
-   * long way reads. What the kernel gives is what the long way gives.
+   * Finds the datum, or the line, of a record in plain layout, which the kernel reads: returns `plainDatum`, or NOT_PLAIN for what
+   * only the long way reads. What the kernel gives is what the long way gives.
    */
   plainDatum?: (octets: Uint8Array, start: number, end: number) => number;
+  /** CSV: the fields that the cells of a line are of, by their numbers in a datum (DATUM_FIELDS). */
+  columns?: readonly number[];
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -48,7 +48,7 @@ async function describeFile(file: FlowFile, options: FlowFileOptions, limits: Re
   const faults = new Map<string, number>();
   try {
     for await (const batch of batches) {
-      for (const { value, oversizedOctets = 0 } of batch) {
+      for (const { value, oversizedOctets } of batch) {
         records += 1;
         const record = readRecord({ value, oversizedOctets }, decode, limits);
         if ('reason' in record) faults.set(record.reason, (faults.get(record.reason) ?? 0) + 1);

@@ -23,8 +23,10 @@ export interface LogRecordParts {
   key?: Uint8Array | null;
   value: Uint8Array;
   oversizedOctets?: number;
-  contentEnd?: number;
 }
+
+/** A record as it was cut out of a file. */
+type FrameParts = Pick<LogRecord, 'octets' | 'valueStart' | 'valueEnd' | 'oversizedOctets' | 'contentEnd'>;
 
 /**
  * A record of a log: unvalidated bytes, and their place. Key and value are spans of memory that it shares
@@ -63,19 +65,19 @@ export class LogRecord {
     this.valueEnd = valueEnd;
   }
 
-  static of({
-    offset,
-    timestampMs = null,
-    key = null,
-    value,
-    oversizedOctets = 0,
-    contentEnd = 0,
-  }: LogRecordParts): LogRecord {
+  static of({ offset, timestampMs = null, key = null, value, oversizedOctets = 0 }: LogRecordParts): LogRecord {
     const octets = key === null ? value : Buffer.concat([value, key]);
     const [keyStart, keyEnd] = key === null ? [NONE, NONE] : [value.length, octets.length];
     const record = new LogRecord(offset, timestampMs, octets, keyStart, keyEnd, 0, value.length);
     record.oversizedOctets = oversizedOctets;
-    record.contentEnd = contentEnd;
+    return record;
+  }
+
+  /** Of a file. */
+  static ofFrame(offset: number, frame: FrameParts): LogRecord {
+    const record = new LogRecord(offset, null, frame.octets, NONE, NONE, frame.valueStart, frame.valueEnd);
+    record.oversizedOctets = frame.oversizedOctets;
+    record.contentEnd = frame.contentEnd;
     return record;
   }
 

@@ -1,4 +1,7 @@
+import { plainDatum } from '../admission-kernel.ts';
 import type { Candidate, Decoded, Decoder, FlowRecord } from '../flow-record.ts';
+import { CSV_CELLS } from '../kernel/regions.ts';
+import { DATUM_FIELDS } from './flow-layout.ts';
 import { utf8Text } from './utf8.ts';
 
 const WHOLE_NUMBER_FIELDS: ReadonlySet<string> = new Set<keyof FlowRecord>([
@@ -49,7 +52,7 @@ export function csvCells(line: Uint8Array): string[] | string {
  */
 export function csvDecoder(header: readonly string[]): Decoder {
   const columns = header.map((name): Column => ({ name, whole: WHOLE_NUMBER_FIELDS.has(name) }));
-  return (value): Decoded => {
+  const decode = (value: Uint8Array): Decoded => {
     const cells = csvCells(value);
     if (typeof cells === 'string') return malformed(cells);
     if (cells.length !== columns.length) return malformed(`${cells.length} cells, but ${columns.length} columns`);
@@ -62,6 +65,14 @@ export function csvDecoder(header: readonly string[]): Decoder {
     }
     return { candidate };
   };
+  return Object.assign(decode, csvLayout(header));
+}
+
+/** None where a column is no field of a flow record, or one has two: no line is in plain layout then. */
+function csvLayout(header: readonly string[]): Pick<Decoder, 'plainDatum' | 'columns'> {
+  const numbers = header.map((name) => DATUM_FIELDS.findIndex((field) => field.name === name));
+  if (numbers.includes(-1) || new Set(numbers).size < numbers.length) return {};
+  return { columns: numbers, plainDatum: (_, start) => plainDatum(start, CSV_CELLS) };
 }
 
 function malformed(detail: string): Decoded {

@@ -1,5 +1,5 @@
-import { type Candidate, type Decoded, FLOW_RECORD_FIELDS } from '../flow-record.ts';
-import { decodeJson } from './decode-json.ts';
+import { type Candidate, type Decoded, type Decoder, FLOW_RECORD_FIELDS } from '../flow-record.ts';
+import { decodeJson, jsonLayout } from './decode-json.ts';
 
 const OPENING_BRACE = 0x7b;
 /** Octet 0 and a schema id of 4 octets, or of 8. */
@@ -9,7 +9,9 @@ const HEADERS_OCTETS = [5, 9];
  * Decodes a value of a JSON topic: an object; after the header of a schema registry, which JSON Schema's serializer writes; or in
  * the envelope `{"schema", "payload"}` that Kafka Connect writes (schemas.enable=true).
  */
-export function decodeJsonValue(value: Uint8Array): Decoded {
+export const decodeJsonValue: Decoder = Object.assign(decode, jsonLayout);
+
+function decode(value: Uint8Array): Decoded {
   if (value.length === 0) return malformed('no value: a tombstone, or an empty record');
   const octets = value[0] === 0 ? withoutHeader(value) : value;
   if (octets === null) {

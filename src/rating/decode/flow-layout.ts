@@ -26,6 +26,12 @@ const IDENTITIES = ['sponsorIdentity null|string', 'applicationServiceProviderId
 const LAYOUT_WITHOUT = String(LAYOUT);
 const LAYOUT_WITH = String([...LAYOUT, ...IDENTITIES]);
 
+/** The fields of a flow record in the order of its datums. */
+export const DATUM_FIELDS = [...LAYOUT, ...IDENTITIES].map((field) => {
+  const [name, type] = field.split(' ');
+  return { name, isText: type.endsWith('string'), isNullable: type.startsWith('null') };
+});
+
 /** How datums are laid out that the kernel can read: as the flow record's schema has it, or as it was before identities. */
 export type FlowLayout = typeof WITH_IDENTITIES | typeof WITHOUT_IDENTITIES;
 

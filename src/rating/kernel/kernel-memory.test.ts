@@ -6,7 +6,9 @@ import avro from 'avsc';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { AdmissionKernel } from '../admission-kernel.ts';
+import { DATUM_FIELDS } from '../decode/flow-layout.ts';
 import { avroDecoder } from '../decode-avro.ts';
+import type { FlowRecord } from '../flow-record.ts';
 import { type Incoming, incoming } from '../incoming.ts';
 import { MAX_TEXT_LENGTH } from '../record/validate.ts';
 import { testRecord } from '../traffic.fixture.ts';
@@ -14,17 +16,21 @@ import { fuzzing } from './kernel.fixture.ts';
 import { kernelPath, loadKernel } from './load-kernel.ts';
 import {
   ADDRESS,
+  CSV_CELLS,
   DATUM_END,
   DATUM_START,
   END,
   INPUT,
   INPUT_OCTETS,
+  JSON_OBJECT,
   KEY_END,
   KEY_START,
   LATEST_TIME,
   LAYOUT,
+  LINE_DATUM,
   MAX_DATUM_OCTETS,
   MAX_TEXTS,
+  MEMBER_FIELDS,
   NO_TEXT,
   NODE_TEXT,
   ROWS,
@@ -34,6 +40,7 @@ import {
   TEXT_ENTRIES,
   TEXT_OCTETS,
   TEXTS,
+  WITH_IDENTITIES,
 } from './regions.ts';
 
 const schema = JSON.parse(readFileSync('schemas/flow-record.avsc', 'utf8'));
@@ -46,19 +53,35 @@ const context = {
   bookingDay: 0,
 };
 
-/** Good datums, and such as end early, have octets replaced, or are octets at random. */
-const hostile = fc.oneof(
-  fc
-    .tuple(fc.array(fc.tuple(fc.nat(300), fc.nat(255)), { maxLength: 2 }), fc.nat(200), fc.nat(3))
-    .map(([changes, length, cut]) => {
-      const octets = type.toBuffer(testRecord({ zeroRatingTag: 'TAG', servedImsi: '999990000000001' }));
-      for (const [at, octet] of changes) octets[at % octets.length] = octet;
-      return cut === 0 ? octets.subarray(0, length) : octets;
-    }),
-  fc.uint8Array({ maxLength: 400 }).map((octets) => Buffer.from(octets)),
-  // Varints and lengths that lead far away, and no end.
-  fc.constantFrom(0xff, 0x80, 0x7f, 0x00, 0xfe, 0x02).map((octet) => Buffer.alloc(MAX_DATUM_OCTETS, octet)),
-);
+/** Good records in each layout: the columns of the lines of CSV are those of a datum. */
+const RECORD = testRecord({ zeroRatingTag: 'TAG', servedImsi: '999990000000001' });
+const WELL: Readonly<Record<number, Buffer>> = {
+  [WITH_IDENTITIES]: type.toBuffer(RECORD),
+  [JSON_OBJECT]: Buffer.from(JSON.stringify(RECORD)),
+  [CSV_CELLS]: Buffer.from(DATUM_FIELDS.map(({ name }) => RECORD[name as keyof FlowRecord] ?? '').join(',')),
+};
+const LAYOUTS = [WITH_IDENTITIES, JSON_OBJECT, CSV_CELLS] as const;
+
+/** Good records, and such as end early, have octets replaced, or are octets at random. */
+const hostile = (layout: number) =>
+  fc.oneof(
+    fc
+      .tuple(fc.array(fc.tuple(fc.nat(600), fc.nat(255)), { maxLength: 2 }), fc.nat(600), fc.nat(3))
+      .map(([changes, length, cut]) => {
+        const octets = Buffer.from(WELL[layout]);
+        for (const [at, octet] of changes) octets[at % octets.length] = octet;
+        return cut === 0 ? octets.subarray(0, length) : octets;
+      }),
+    fc.uint8Array({ maxLength: 400 }).map((octets) => Buffer.from(octets)),
+    // Varints and lengths that lead far away, texts, digits and blanks that go on, and no end.
+    fc
+      .tuple(fc.constantFrom(0xff, 0x80, 0x7f, 0x00, 0xfe, 0x02, 0x20, 0x2c, 0x31, 0x61), fc.nat(600), fc.boolean())
+      .map(([octet, from, isLong]) => {
+        const octets = Buffer.alloc(isLong ? MAX_DATUM_OCTETS : Math.max(1, from), octet);
+        WELL[layout].subarray(0, from).copy(octets);
+        return octets;
+      }),
+  );
 
 interface Raw {
   exports: ReturnType<typeof loadKernel>;
@@ -68,7 +91,11 @@ interface Raw {
 
 function rawKernel(): Raw {
   const exports = loadKernel();
-  new AdmissionKernel(exports);
+  const columns = DATUM_FIELDS.map((_, field) => field);
+  new AdmissionKernel(exports).load([], 0, {
+    ...context,
+    decode: Object.assign(() => decode(Buffer.alloc(0)), { columns }),
+  });
   const { buffer } = exports.memory;
   return { exports, octets: new Uint8Array(buffer), view: new DataView(buffer) };
 }
@@ -80,6 +107,7 @@ function readAt(
   place: number,
   row: number,
   filling: number,
+  layout: number = WITH_IDENTITIES,
 ): boolean {
   octets.fill(filling, INPUT, INPUT + INPUT_OCTETS + SLACK_OCTETS);
   octets.set(datum, place);
@@ -88,7 +116,7 @@ function readAt(
   view.setUint32(KEY_START + row * 4, 0, true);
   view.setUint32(KEY_END + row * 4, 0, true);
   view.setFloat64(LATEST_TIME + row * 8, Number.MAX_SAFE_INTEGER, true);
-  view.setUint8(LAYOUT + row, 1);
+  view.setUint8(LAYOUT + row, layout);
   return exports.readRows(row, row + 1, 2 ** 52) === row + 1;
 }
 
@@ -108,39 +136,42 @@ function isRowCell(address: number, row: number): boolean {
   return Math.floor((address - column[0]) / column[2]) % ROWS === row;
 }
 
-test('the kernel writes nothing but its row, and reads nothing but its record: canaries, hostile octets', () => {
-  const raw = rawKernel();
-  const size = raw.octets.length;
-  let read = 0;
-  fc.assert(
-    fc.property(hostile, fc.nat(ROWS - 1), fc.boolean(), fc.nat(255), (datum, row, isLast, canary) => {
-      // At the very end of the input, too: behind it is the slack only.
-      const place = isLast ? INPUT + INPUT_OCTETS - datum.length : INPUT + 500;
-      raw.exports.forgetTexts();
-      const outcomes = [canary, canary ^ 0xff].map((filling) => {
-        raw.octets.fill(canary, SEQUENCE, TEXT_COUNTS);
-        const before = raw.octets.slice(0, TEXT_COUNTS);
-        const isRead = readAt(raw, datum, place, row, filling);
-        const input = raw.octets.slice(INPUT, INPUT + INPUT_OCTETS + SLACK_OCTETS);
-        const inputBefore = new Uint8Array(input.length).fill(filling);
-        inputBefore.set(datum, place - INPUT);
-        expect(Buffer.compare(input, inputBefore)).toBe(0);
-        expect(Buffer.compare(raw.octets.subarray(0, INPUT), before.subarray(0, INPUT))).toBe(0);
-        for (let at = SEQUENCE; at < TEXT_COUNTS; at++) {
-          if (raw.octets[at] !== before[at] && !isRowCell(at, row)) throw new Error(`octet ${at} was written`);
-        }
-        if (isRead) read++;
-        // What is around the record changes nothing.
-        return isRead ? Buffer.from(raw.octets.slice(SEQUENCE, TEXT_COUNTS)).toString('base64') : 'unusual';
-      });
-      expect(outcomes[1]).toBe(outcomes[0]);
-      expect(raw.exports.memory.buffer.byteLength).toBe(size);
-    }),
-    fuzzing(),
-  );
-  expect(raw.octets.subarray(END).every((octet) => octet === 0)).toBe(true);
-  expect(read).toBeGreaterThan(50);
-});
+test.each(LAYOUTS)(
+  'the kernel writes nothing but its row, and reads nothing but its record: canaries, hostile octets, layout %i',
+  (layout) => {
+    const raw = rawKernel();
+    const size = raw.octets.length;
+    let read = 0;
+    fc.assert(
+      fc.property(hostile(layout), fc.nat(ROWS - 1), fc.boolean(), fc.nat(255), (datum, row, isLast, canary) => {
+        // At the very end of the input, too: behind it is the slack only.
+        const place = isLast ? INPUT + INPUT_OCTETS - datum.length : INPUT + 500;
+        raw.exports.forgetTexts();
+        const outcomes = [canary, canary ^ 0xff].map((filling) => {
+          raw.octets.fill(canary, SEQUENCE, MEMBER_FIELDS);
+          const before = raw.octets.slice(0, TEXT_COUNTS);
+          const isRead = readAt(raw, datum, place, row, filling, layout);
+          const input = raw.octets.slice(INPUT, INPUT + INPUT_OCTETS + SLACK_OCTETS);
+          const inputBefore = new Uint8Array(input.length).fill(filling);
+          inputBefore.set(datum, place - INPUT);
+          expect(Buffer.compare(input, inputBefore)).toBe(0);
+          expect(Buffer.compare(raw.octets.subarray(0, INPUT), before.subarray(0, INPUT))).toBe(0);
+          for (let at = SEQUENCE; at < TEXT_COUNTS; at++) {
+            if (raw.octets[at] !== before[at] && !isRowCell(at, row)) throw new Error(`octet ${at} was written`);
+          }
+          if (isRead) read++;
+          // What is around the record changes nothing.
+          return isRead ? Buffer.from(raw.octets.slice(SEQUENCE, LINE_DATUM)).toString('base64') : 'unusual';
+        });
+        expect(outcomes[1]).toBe(outcomes[0]);
+        expect(raw.exports.memory.buffer.byteLength).toBe(size);
+      }),
+      fuzzing(),
+    );
+    expect(raw.octets.subarray(END).every((octet) => octet === 0)).toBe(true);
+    expect(read).toBeGreaterThan(50);
+  },
+);
 
 test('texts are numbered within their room, and the numbers begin again before it ends', () => {
   const kernel = new AdmissionKernel();

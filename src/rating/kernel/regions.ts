@@ -18,10 +18,16 @@ export const TEXT_OCTETS = 2_097_152;
 
 /** Codes of content types that there is room for. */
 export const CONTENT_CODES = 8;
+/** Fields of a flow record, numbered in the order of a datum. */
+export const FIELDS = 21;
+/** A field's name and the quote after it. */
+export const FIELD_NAME_BYTES = 40;
 
 const F64 = ROWS * 8;
 const U32 = ROWS * 4;
 const U8 = ROWS;
+/** An octet for each field, up to a whole number of eight. */
+const EACH_FIELD = (FIELDS + 7) & ~7;
 
 /** Nothing is at the addresses below: an address that was never set leads nowhere. */
 export const INPUT = 1024;
@@ -35,9 +41,14 @@ export const LATEST_TIME = KEY_END + U32;
 export const LAYOUT = LATEST_TIME + F64;
 export const CONTENT_WORDS = LAYOUT + U8;
 export const LIMITS = CONTENT_WORDS + CONTENT_CODES * 8;
+export const FIELD_NAMES = LIMITS + 3 * 8;
+export const FIELD_NAME_LENGTHS = FIELD_NAMES + FIELDS * FIELD_NAME_BYTES;
+export const FIELD_KINDS = FIELD_NAME_LENGTHS + EACH_FIELD;
+export const COLUMN_FIELDS = FIELD_KINDS + EACH_FIELD;
+export const COLUMN_COUNT = COLUMN_FIELDS + EACH_FIELD;
 
 // Written by the kernel.
-export const SEQUENCE = LIMITS + 3 * 8;
+export const SEQUENCE = COLUMN_COUNT + 8;
 export const MSISDN = SEQUENCE + F64;
 export const START_TIME = MSISDN + F64;
 export const END_TIME = START_TIME + F64;
@@ -53,9 +64,15 @@ export const ASP_TEXT = SPONSOR_TEXT + U32;
 export const CONTENT_TYPE = ASP_TEXT + U32;
 export const KEY_DIFFERS = CONTENT_TYPE + U8;
 export const SCRATCH = KEY_DIFFERS + U8;
+export const VALUE_START = SCRATCH + 16;
+export const VALUE_END = VALUE_START + EACH_FIELD * 4;
+export const LINE_DATUM = VALUE_END + EACH_FIELD * 4;
+
+// Kept from call to call.
+export const MEMBER_FIELDS = LINE_DATUM + MAX_DATUM_OCTETS;
 
 // The texts: slots of the index, an entry a text (hash, length, place), their octets.
-export const TEXT_COUNTS = SCRATCH + 16;
+export const TEXT_COUNTS = MEMBER_FIELDS + EACH_FIELD;
 export const TEXT_SLOTS = TEXT_COUNTS + 8;
 export const TEXT_ENTRIES = TEXT_SLOTS + MAX_TEXTS * 2 * 4;
 export const TEXT_ENTRY_BYTES = 16;
@@ -68,5 +85,12 @@ export const PAGES = (END + 65_535) >> 16;
 /** `LAYOUT` of a datum that ends before the identities. */
 export const WITHOUT_IDENTITIES = 0;
 export const WITH_IDENTITIES = 1;
+/** `LAYOUT` of a line: an object in JSON, and cells of CSV in the order of COLUMN_FIELDS. */
+export const JSON_OBJECT = 2;
+export const CSV_CELLS = 3;
+
+/** Bits of FIELD_KINDS; without TEXT it is a whole number. */
+export const TEXT = 1;
+export const NULLABLE = 2;
 /** A text's number where the field is null. */
 export const NO_TEXT = -1;

@@ -74,7 +74,7 @@ export async function holdsCdrs({ batches }: CdrFile): Promise<boolean> {
 
 async function* framed(cdrs: AsyncGenerator<Buffer[], void, undefined>, window: OctetWindow, limitOctets: number) {
   for await (const values of cdrs) {
-    yield values.map((value) => framedRecord(value, value.length, limitOctets, window.offset));
+    yield values.map((value) => framedRecord(value, 0, value.length, limitOctets, window.offset));
   }
 }
 

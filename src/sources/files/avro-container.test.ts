@@ -52,7 +52,7 @@ async function recordsOf(file: Buffer, { chunkOctets = file.length, limitOctets 
   for await (const batch of container.blocks) {
     for (const { value, damage, oversizedOctets } of batch) {
       if (damage !== undefined) records.push(damage);
-      else if (oversizedOctets !== undefined) records.push(`${value.length} of ${oversizedOctets} octets`);
+      else if (oversizedOctets > 0) records.push(`${value.length} of ${oversizedOctets} octets`);
       else records.push(callType.fromBuffer(value).nodeId);
     }
   }

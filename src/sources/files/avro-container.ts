@@ -6,7 +6,7 @@ import { type DatumEnd, datumEnd } from '../../rating/decode/avro-datum.ts';
 import { parseAvroSchema } from '../../rating/decode/avro-schema.ts';
 import type { AvroSchema } from '../../rating/decode-avro.ts';
 import { type FileEnding, finalEnding } from './file-ending.ts';
-import { type FramedRecord, framedRecord } from './framed-record.ts';
+import { FramedRecord, framedRecord } from './framed-record.ts';
 import { OctetWindow } from './octet-window.ts';
 
 const SYNC_OCTETS = 16;
@@ -210,8 +210,9 @@ function damaged(
   contentEnd: number,
 ): ContainerRecord {
   // No true length beside the value: the record is not too large, it is none.
-  const { value } = framedRecord(octets, trueOctets, limitOctets, contentEnd);
-  return { value, contentEnd, damage: `${damage} (${trueOctets} octets)` };
+  const value = octets.subarray(0, limitOctets);
+  const record = new FramedRecord(value, 0, value.length, contentEnd);
+  return Object.assign(record, { damage: `${damage} (${trueOctets} octets)` });
 }
 
 /** The datums of a block; a text says why they cannot be separated. */
@@ -235,7 +236,7 @@ async function datumsOf(
   while (records.length < count) {
     const end = layout.end(data, start);
     if (end === -1) return 'the block holds a datum that does not end';
-    records.push(framedRecord(data.subarray(start, end), end - start, layout.limitOctets, contentEnd));
+    records.push(framedRecord(data, start, end - start, layout.limitOctets, contentEnd));
     start = end;
   }
   return start === data.length ? records : 'the block holds more than its datums';

@@ -209,7 +209,7 @@ async function* chunksOf(
   for await (const batch of batches) {
     for (const record of batch) {
       if (offset === startOffset - 1) refuseChanged(file, record, contentBegin, booked, offset, trail);
-      if (offset >= startOffset) records.push(LogRecord.of({ offset, ...record }));
+      if (offset >= startOffset) records.push(LogRecord.ofFrame(offset, record));
       offset += 1;
       if (records.length < chunkRecords) continue;
       yield { records, readRecords: offset };

@@ -1,20 +1,37 @@
-/** One record as it was cut out of a file. */
-export interface FramedRecord {
-  /** At most the limit's first octets. */
-  value: Buffer;
-  /** The true length, if `value` was cut. */
-  oversizedOctets?: number;
+/** One record as it was cut out of a file: a span of memory that it shares with others. */
+export class FramedRecord {
+  readonly octets: Buffer;
+  readonly valueStart: number;
+  /** A value has at most the limit's first octets. */
+  readonly valueEnd: number;
   /** Where the frame that holds it ends in the file, unpacked: a line without its line end, a CDR, a block of an Avro container. */
-  contentEnd: number;
+  readonly contentEnd: number;
+  /** The true length of a value that was cut; otherwise 0. */
+  readonly oversizedOctets: number;
+
+  constructor(octets: Buffer, valueStart: number, valueEnd: number, contentEnd: number, oversizedOctets = 0) {
+    this.octets = octets;
+    this.valueStart = valueStart;
+    this.valueEnd = valueEnd;
+    this.contentEnd = contentEnd;
+    this.oversizedOctets = oversizedOctets;
+  }
+
+  /** A value with memory of its own is given as it is: a source may know it again. */
+  get value(): Buffer {
+    const { octets, valueStart, valueEnd } = this;
+    return valueStart === 0 && valueEnd === octets.length ? octets : octets.subarray(valueStart, valueEnd);
+  }
 }
 
-/** Keeps the first octets of a record, up to the limit, and its true length where that is more. */
+/** Keeps the first octets of a record that begins at `start`, up to the limit, and its true length where that is more. */
 export function framedRecord(
   octets: Buffer,
+  start: number,
   trueOctets: number,
   limitOctets: number,
   contentEnd: number,
 ): FramedRecord {
-  if (trueOctets <= limitOctets) return { value: octets.subarray(0, trueOctets), contentEnd };
-  return { value: octets.subarray(0, limitOctets), oversizedOctets: trueOctets, contentEnd };
+  if (trueOctets <= limitOctets) return new FramedRecord(octets, start, start + trueOctets, contentEnd);
+  return new FramedRecord(octets, start, start + limitOctets, contentEnd, trueOctets);
 }

@@ -21,7 +21,7 @@ export async function* readLines(
     const lines: FramedRecord[] = [];
     let start = 0;
     for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, start)) {
-      const line = rest.close(chunk.subarray(start, end), offset + end);
+      const line = rest.close(chunk, start, end, offset + end);
       if (line !== null) lines.push(line);
       start = end + 1;
     }
@@ -30,7 +30,7 @@ export async function* readLines(
     if (lines.length > 0) yield lines;
   }
   const { octets } = rest;
-  const last = rest.close(EMPTY, offset);
+  const last = rest.close(EMPTY, 0, 0, offset);
   if (last === null) return;
   if (ending.isFinal) yield [last];
   else ending.holdBack(octets, 'a last line without its line end');
@@ -63,13 +63,16 @@ class OpenLine {
     this.#keptOctets += kept.length;
   }
 
-  /** Ends the line with its last part, null if it is empty, and starts the next one. `end`: where the line feed is, or would be. */
-  close(part: Buffer, end: number): FramedRecord | null {
+  /**
+   * Ends the line with its last part, [start, end) of a chunk, null if it is empty, and starts the next one. `fileEnd`: where in the
+   * file the line feed is, or would be.
+   */
+  close(chunk: Buffer, start: number, end: number, fileEnd: number): FramedRecord | null {
     // Nearly every line lies within one read, and needs no gathering.
-    if (this.#octets === 0) return lineOf(part, part.length, part[part.length - 1], this.#limitOctets, end);
-    this.add(part);
+    if (this.#octets === 0) return lineOf(chunk, start, end - start, chunk[end - 1], this.#limitOctets, fileEnd);
+    this.add(chunk.subarray(start, end));
     const octets = Buffer.concat(this.#parts);
-    const line = lineOf(octets, this.#octets, this.#lastOctet, this.#limitOctets, end);
+    const line = lineOf(octets, 0, this.#octets, this.#lastOctet, this.#limitOctets, fileEnd);
     this.#parts = [];
     this.#keptOctets = 0;
     this.#octets = 0;
@@ -79,12 +82,13 @@ class OpenLine {
 
 function lineOf(
   octets: Buffer,
+  start: number,
   trueOctets: number,
   lastOctet: number | undefined,
   limitOctets: number,
   end: number,
 ): FramedRecord | null {
-  const lineEndOctets = lastOctet === CARRIAGE_RETURN ? 1 : 0;
+  const lineEndOctets = trueOctets > 0 && lastOctet === CARRIAGE_RETURN ? 1 : 0;
   const length = trueOctets - lineEndOctets;
-  return length === 0 ? null : framedRecord(octets, length, limitOctets, end - lineEndOctets);
+  return length === 0 ? null : framedRecord(octets, start, length, limitOctets, end - lineEndOctets);
 }

@@ -1,5 +1,5 @@
-import { decodeJson } from '../../rating/decode/decode-json.ts';
-import type { Decoded } from '../../rating/flow-record.ts';
+import { decodeJson, jsonLayout } from '../../rating/decode/decode-json.ts';
+import type { Decoded, Decoder } from '../../rating/flow-record.ts';
 import type { Fault } from '../../rating/outcome.ts';
 
 /** The one field that no flow record has. */
@@ -16,7 +16,9 @@ export function faultValue(fault: Fault, source: object = {}): Buffer {
 }
 
 /** Decodes both. */
-export function decodeMadeValue(value: Uint8Array): Decoded {
+export const decodeMadeValue: Decoder = Object.assign(decode, jsonLayout);
+
+function decode(value: Uint8Array): Decoded {
   const decoded = decodeJson(value);
   const fault = decoded.candidate?.[FAULT];
   return isFault(fault) ? { fault } : decoded;

@@ -41,7 +41,7 @@ async function read(lines: readonly string[], mapping: Partial<Goflow2Mapping> =
   const records: unknown[] = [];
   const goflow2 = { terminals, sampled: NONE, activeTimeoutMs: 1_800_000, ...mapping };
   for await (const batch of readGoflow2(Readable.from([Buffer.from(lines.join('\n'))]), 600, goflow2)) {
-    for (const { value, oversizedOctets = 0 } of batch) {
+    for (const { value, oversizedOctets } of batch) {
       records.push(readRecord({ value, oversizedOctets }, decodeMadeValue));
     }
   }

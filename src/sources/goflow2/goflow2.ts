@@ -56,10 +56,10 @@ export async function* readGoflow2(
   for await (const lines of readLines(input, limitOctets, ending)) {
     yield lines.map((line) => {
       // What was cut is too large a record, and what is no JSON is decoded to a fault: both are passed on unchanged.
-      const flow = line.oversizedOctets === undefined ? decodeJson(line.value).candidate : undefined;
+      const flow = line.oversizedOctets === 0 ? decodeJson(line.value).candidate : undefined;
       if (flow === undefined) return line;
       const value = flowValue(flow, line.value.toString(), mapping);
-      return framedRecord(value, value.length, limitOctets, line.contentEnd);
+      return framedRecord(value, 0, value.length, limitOctets, line.contentEnd);
     });
   }
 }

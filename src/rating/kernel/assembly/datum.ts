@@ -22,7 +22,7 @@ import {
 } from '../regions';
 import { readAddress } from './address';
 import { datumFingerprint } from './datum-fingerprint';
-import { cell, isAscii, wordAt } from './octets';
+import { cell, isAscii, NOWHERE, wordAt } from './octets';
 import { FULL, numberOfText } from './texts';
 
 const MAX_INT32: u64 = 0x7fffffff;
@@ -32,8 +32,6 @@ const MAX_MSISDN_DIGITS: usize = 15;
 const ZERO: u32 = 0x30;
 /** Above every number that is read, so that numbers can be judged together. */
 const UNUSUAL: u64 = 1 << 63;
-/** Where a reader of a field found what only the long way may judge: no field begins at this address. */
-const NOWHERE: usize = 0;
 /** Both identities null. */
 const NO_IDENTITIES_OCTETS: usize = 2;
 

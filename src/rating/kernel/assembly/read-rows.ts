@@ -1,19 +1,25 @@
 // AssemblyScript. What the caller of the kernel calls; README.md says what is where.
 import {
+  CSV_CELLS,
   DATUM_END,
   DATUM_START,
   DOWNLINK,
+  JSON_OBJECT,
   KEY_END,
   KEY_START,
   LATEST_TIME,
   LAYOUT,
+  LINE_DATUM,
   PAGES,
   UPLINK,
   USAGE,
   WITH_IDENTITIES,
 } from '../regions';
+import { findCells } from './csv-cells';
 import { compareKey, readDatum } from './datum';
-import { cell } from './octets';
+import { findMembers } from './json-object';
+import { writeDatum } from './line-datum';
+import { cell, NOWHERE } from './octets';
 
 export { forgetTexts } from './texts';
 
@@ -30,11 +36,22 @@ export function readRows(from: usize, to: usize, usageRoom: f64): usize {
   for (; row < to && usage < usageRoom; row++) {
     const start: usize = load<u32>(cell(DATUM_START, row, 4));
     const end: usize = load<u32>(cell(DATUM_END, row, 4));
-    const hasIdentities = load<u8>(cell(LAYOUT, row, 1)) === WITH_IDENTITIES;
-    if (start >= end || !readDatum(start, end, row, hasIdentities, load<f64>(cell(LATEST_TIME, row, 8)))) break;
+    if (start >= end || !readRow(start, end, row)) break;
     compareKey(row, load<u32>(cell(KEY_START, row, 4)), load<u32>(cell(KEY_END, row, 4)));
     usage += load<f64>(cell(UPLINK, row, 8)) + load<f64>(cell(DOWNLINK, row, 8));
   }
   store<f64>(USAGE, usage);
   return row;
+}
+
+/** A line becomes the datum of the same record first, so that the rules and the fingerprint are those of a datum. */
+function readRow(start: usize, end: usize, row: usize): bool {
+  const latestTimeMs = load<f64>(cell(LATEST_TIME, row, 8));
+  const layout = load<u8>(cell(LAYOUT, row, 1));
+  let present: u32 = 0;
+  if (layout === JSON_OBJECT) present = findMembers(start, end);
+  else if (layout === CSV_CELLS) present = findCells(start, end);
+  else return readDatum(start, end, row, layout === WITH_IDENTITIES, latestTimeMs);
+  const datumEnd = present === 0 ? NOWHERE : writeDatum(present);
+  return datumEnd !== NOWHERE && readDatum(LINE_DATUM, datumEnd, row, true, latestTimeMs);
 }
