@@ -21,7 +21,7 @@ export function isWholeNumber(from: usize, to: usize): bool {
 /**
  * Writes the datum of the values that were kept to LINE_DATUM, with the identities, and returns where it ends; NOWHERE where a field
  * that must have a value has none. `present`: a bit for each field that has one. A datum has 2,439 octets at most, as no text is longer
- * than a record's may be; some 15 behind it are written, too. About 5 ns a field.
+ * than a record's may be; some 15 behind it are written, too.
  */
 export function writeDatum(present: u32): usize {
   let at: usize = LINE_DATUM;

@@ -31,7 +31,7 @@ export function digitsAt(at: usize): usize {
 
 /**
  * Where the text that begins at `from` ends: at the first octet `end`; `to` where there is none before it. NOWHERE for a text that is
- * longer than a record's may be, or that has the octet `other` in it, a control character or one that is not ASCII. About 2 ns for 16 octets.
+ * longer than a record's may be, or that has the octet `other` in it, a control character or one that is not ASCII.
  */
 export function textEnd(from: usize, to: usize, end: u8, other: u8): usize {
   const limit = from + <usize>load<u32>(LIMITS, 16);

