@@ -72,6 +72,7 @@ const hostile = (layout: number) =>
         for (const [at, octet] of changes) octets[at % octets.length] = octet;
         return cut === 0 ? octets.subarray(0, length) : octets;
       }),
+    fc.constant(WELL[layout]),
     fc.uint8Array({ maxLength: 400 }).map((octets) => Buffer.from(octets)),
     // Varints and lengths that lead far away, texts, digits and blanks that go on, and no end.
     fc
