@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import avro from 'avsc';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
-import { AdmissionKernel } from '../admission-kernel.ts';
+import { AdmissionKernel, loadAdmissionKernel } from '../admission-kernel.ts';
 import { avroDecoder } from '../decode-avro.ts';
 import { type Incoming, incoming } from '../incoming.ts';
 import { MAX_TEXT_LENGTH } from '../record/validate.ts';
 import { testRecord } from '../traffic.fixture.ts';
 import { fuzzing } from './kernel.fixture.ts';
-import { kernelPath, loadKernel } from './load-kernel.ts';
+import { kernelPath } from './load-kernel.ts';
 import {
   ADDRESS,
   DATUM_END,
@@ -61,13 +61,13 @@ const hostile = fc.oneof(
 );
 
 interface Raw {
-  exports: ReturnType<typeof loadKernel>;
+  exports: ReturnType<typeof loadAdmissionKernel>;
   octets: Uint8Array;
   view: DataView;
 }
 
 function rawKernel(): Raw {
-  const exports = loadKernel();
+  const exports = loadAdmissionKernel();
   new AdmissionKernel(exports);
   const { buffer } = exports.memory;
   return { exports, octets: new Uint8Array(buffer), view: new DataView(buffer) };
@@ -188,5 +188,5 @@ test('the code in the package is that of the sources', () => {
   const outFile = join(folder, 'admission.wasm');
   const args = ['node_modules/assemblyscript/bin/asc.js', '--config', 'src/rating/kernel/asconfig.json'];
   execFileSync(process.execPath, [...args, '--outFile', outFile]);
-  expect(readFileSync(outFile).equals(readFileSync(kernelPath())), 'run npm run build').toBe(true);
+  expect(readFileSync(outFile).equals(readFileSync(kernelPath('#admission-kernel'))), 'run npm run build').toBe(true);
 });
