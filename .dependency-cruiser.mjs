@@ -35,7 +35,7 @@ const PURE = ['avsc', 'js-yaml', 'luxon', 'zod', 'node:crypto'];
 /** Reads the kernel's code, as `import` would. */
 const KERNEL_LOADER = '^src/rating/kernel/load-kernel\\.ts$';
 /** AssemblyScript, which another compiler builds. */
-const KERNEL_SOURCE = '^src/rating/kernel/assembly/';
+const KERNEL_SOURCE = '^src/.*/assembly/';
 
 const TESTS = '\\.(test|fixture)\\.ts$';
 const source = (room) => `^src/${room}/`;

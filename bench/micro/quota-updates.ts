@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import {
-  encodeQuotaRecords,
-  type PartitionRecords,
-  quotaKey,
-  quotaUpdateParts,
-} from '../../src/journal/quota-records.ts';
+import type { PartitionRecords } from '../../src/journal/quota-records.ts';
+import { encodeQuotaRecords, quotaKey, quotaUpdateParts } from '../../src/journal/quota-records.ts';
 import { RECORDS_START } from '../../src/platform/kafka/patches/patch-encoded-records.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
 import { type QuotaUpdates, quotaUpdateCodec } from '../../src/rating/quota-updates.ts';
@@ -27,7 +23,7 @@ export function asObjects(updates: QuotaUpdates): { key: string; value: Buffer }
 
 /** As the records of their partitions, ready to be sent. */
 export function asRecords(updates: QuotaUpdates): PartitionRecords[][] {
-  return encodeQuotaRecords(updates, partsOf, PARTITIONS, MAX_REQUEST_OCTETS);
+  return [...encodeQuotaRecords(updates, partsOf, { partitions: PARTITIONS, maxOctets: MAX_REQUEST_OCTETS })];
 }
 
 /** The records hold the objects' keys and values, each in order, and nothing else. */

@@ -1,16 +1,7 @@
 import avro from 'avsc';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import {
-  varintEnd,
-  varintOctets,
-  varintOf,
-  varintValue,
-  varUintOctets,
-  varUintValue,
-  writeVarint,
-  writeVarUint,
-} from './varint.ts';
+import { varintEnd, varintOf, varintValue, varUintOctets, varUintValue, writeVarint, writeVarUint } from './varint.ts';
 
 const type = avro.Type.forSchema('long');
 /** avsc holds longs to 2^53 - 2. */
@@ -29,7 +20,6 @@ test('writes what avsc writes, at every length, and reads it', () => {
       const end = writeVarint(out, 1, value);
       expect(out.subarray(1, end)).toEqual(type.toBuffer(value));
       expect(varintOf(BigInt(value))).toEqual(type.toBuffer(value));
-      expect(varintOctets(value)).toBe(end - 1);
       expect(varintEnd(out, 1)).toBe(end);
       expect(varintValue(out, 1, end)).toBe(value);
     }),

@@ -40,11 +40,6 @@ export function writeVarint(out: Uint8Array, at: number, value: number): number 
   return writeVarUint(out, at, value * 2);
 }
 
-/** Octets that `writeVarint` writes. */
-export function varintOctets(value: number): number {
-  return varUintOctets(value * 2);
-}
-
 /** Returns any integer of 64 bits in zigzag. */
 export function varintOf(value: bigint): Buffer {
   const octets: number[] = [];

@@ -5,7 +5,8 @@ import { causes, isOutage, isTopicMissing, kafkaRefusalOf } from '../platform/ka
 import type { EncodedRecords } from '../platform/kafka/patches/patch-encoded-records.ts';
 import type { AvroSchema } from '../rating/decode-avro.ts';
 import { type QuotaPublisher, QuotaPublisherError } from './journal.ts';
-import { encodeQuotaRecords, type PartitionRecords, quotaUpdateParts } from './quota-records.ts';
+import type { PartitionRecords } from './quota-records.ts';
+import { encodeQuotaRecords, quotaUpdateParts } from './quota-records.ts';
 
 /** Of a partition's records in one request: below the brokers' default `message.max.bytes`, 1 MiB. */
 const MAX_BATCH_OCTETS = 900_000;
@@ -95,7 +96,10 @@ export function kafkaQuotaPublisher(options: KafkaQuotaPublisherOptions): QuotaP
       if (updates.length === 0) return;
       const claim = claimed.get(lane);
       if (claim === undefined) throw claimLost(lane);
-      const requests = encodeQuotaRecords(updates, partsOf, claim.partitions, MAX_BATCH_OCTETS);
+      const requests = encodeQuotaRecords(updates, partsOf, {
+        partitions: claim.partitions,
+        maxOctets: MAX_BATCH_OCTETS,
+      });
       try {
         await sendAtOnce(claim, topic, requests);
       } catch (error) {
@@ -129,7 +133,7 @@ async function warnUnlessCompacted({ kafka, topic, logger }: KafkaQuotaPublisher
   );
 }
 
-async function sendAtOnce(claim: Claim, topic: string, requests: readonly PartitionRecords[][]): Promise<void> {
+async function sendAtOnce(claim: Claim, topic: string, requests: Iterable<PartitionRecords[]>): Promise<void> {
   const transaction = await claim.producer.transaction();
   for (const request of requests) {
     const messages = request.map((records) => numbered(claim, records));

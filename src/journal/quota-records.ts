@@ -1,18 +1,58 @@
 import avro from 'avsc';
-import { varintOctets, writeVarint } from '../formats/varint.ts';
 import { RECORDS_START } from '../platform/kafka/patches/patch-encoded-records.ts';
 import type { AvroSchema } from '../rating/decode-avro.ts';
+import { loadKernel } from '../rating/kernel/load-kernel.ts';
 import { confluentHeader, type QuotaUpdate, type QuotaUpdateHead, type QuotaUpdates } from '../rating/quota-updates.ts';
+import {
+  BATCH_BYTES,
+  BATCH_COUNT,
+  BATCH_OCTETS,
+  BATCH_PARTITION,
+  BATCH_PLACE,
+  BATCH_REQUEST,
+  BATCHES,
+  COPY_OCTETS,
+  HEAD,
+  HEAD_AFTER_USE,
+  HEAD_AFTER_USE_OCTETS,
+  HEAD_BYTES,
+  HEAD_DIGITS_AT,
+  HEAD_KEY,
+  HEAD_KEY_OCTETS,
+  HEAD_VALUE,
+  HEAD_VALUE_OCTETS,
+  HEADS,
+  OFFSET,
+  REMAINING,
+  SUBSCRIBER,
+  THRESHOLD,
+  UPDATES,
+  USED,
+} from './quota-kernel/quota-regions.ts';
 
 /**
  * What the records of all updates under one head share. The subscriber's 32 digits are to be filled in, at the key's start
  * and at `digitsAt` of the value; after `value` come used, remaining, threshold, `afterUse`, and the offset.
  */
-interface QuotaUpdateParts {
+export interface QuotaUpdateParts {
   key: Uint8Array;
   value: Uint8Array;
   digitsAt: number;
   afterUse: Uint8Array;
+}
+
+/** Encoded records of one partition. */
+export interface PartitionRecords {
+  partition: number;
+  /** After room for the batch's header. */
+  batch: Buffer;
+  count: number;
+}
+
+/** How the records of a topic are divided: by its partitions, and into requests of at most so many octets a partition. */
+export interface Division {
+  partitions: number;
+  maxOctets: number;
 }
 
 const DIGITS = 32;
@@ -51,169 +91,162 @@ export function quotaUpdateParts(schema: AvroSchema, schemaId?: number): (head: 
   });
 }
 
-/** Encoded records of one partition. */
-export interface PartitionRecords {
-  partition: number;
-  /** After room for the batch's header. */
-  batch: Buffer;
-  count: number;
-}
-
-const hex = Uint8Array.from(Buffer.from('0123456789abcdef'));
-
 /** A consumer, and compaction, keep the last message of a key. */
 export function quotaKey({ subscriber, planId }: Pick<QuotaUpdate, 'subscriber' | 'planId'>): string {
   return `${subscriber}|${planId}`;
 }
 
 /**
- * Encodes updates, in order, as the records of their keys' partitions, and cuts them into requests: each has at most
- * `maxBytes` octets of a partition's records. They are measured first, so that each is written once, where it is sent from.
+ * Encodes updates, in order, as the records of their keys' partitions, request by request, as the requests are asked for: a recovery
+ * publishes millions of updates, and what is sent need not be held along with what is not.
  */
 export function encodeQuotaRecords(
   updates: QuotaUpdates,
   partsOf: (head: QuotaUpdateHead) => QuotaUpdateParts,
-  partitions: number,
-  maxBytes: number,
-): PartitionRecords[][] {
-  const parts = updates.heads.map(partsOf);
-  const valueOctets = new Uint32Array(updates.length);
-  const batchOf = new Uint32Array(updates.length);
-  const batches: OpenBatch[] = [];
-  const open = Array.from({ length: partitions }, () => -1);
-  for (let index = 0; index < updates.length; index++) {
-    const shared = parts[updates.head[index]];
-    writeDigits(shared.key, updates.subscriber, index * 4);
-    valueOctets[index] = valueLength(updates, index, shared);
-    const partition = (murmur2(shared.key) & 0x7fffffff) % partitions;
-    const before = batches[open[partition]];
-    if (before === undefined || !before.takes(shared.key.length, valueOctets[index], maxBytes)) {
-      const request = before === undefined ? 0 : before.request + 1;
-      open[partition] = batches.push(new OpenBatch(partition, request, shared.key.length, valueOctets[index])) - 1;
-    }
-    batchOf[index] = open[partition];
-  }
-  for (const batch of batches) batch.allocate();
-  for (let index = 0; index < updates.length; index++) {
-    batches[batchOf[index]].append(updates, index, parts[updates.head[index]], valueOctets[index]);
-  }
-  const requests: PartitionRecords[][] = [];
-  for (const { request, partition, batch, count } of batches) {
-    requests[request] ??= [];
-    requests[request].push({ partition, batch, count });
-  }
-  return requests;
+  division: Division,
+): Iterable<PartitionRecords[]> {
+  return requestsOf(updates, updates.heads.map(partsOf), division);
 }
 
-/** The subscriber's pseudonym in hex, at the key's start. */
-function writeDigits(key: Uint8Array, pseudonyms: Uint32Array, at: number): void {
-  let to = 0;
-  for (let word = 0; word < 4; word++) {
-    for (let octets = pseudonyms[at + word], left = 4; left > 0; left--, octets >>>= 8) {
-      key[to++] = hex[(octets >>> 4) & 15];
-      key[to++] = hex[octets & 15];
-    }
+function* requestsOf(
+  updates: QuotaUpdates,
+  heads: readonly QuotaUpdateParts[],
+  division: Division,
+): Generator<PartitionRecords[]> {
+  for (let from = 0; from < updates.length; from += UPDATES) {
+    yield* quotaKernel().encode(updates, from, Math.min(updates.length, from + UPDATES), heads, division);
   }
 }
 
-function valueLength(updates: QuotaUpdates, index: number, { value, afterUse }: QuotaUpdateParts): number {
-  return (
-    value.length +
-    varintOctets(updates.usedOctets[index]) +
-    varintOctets(updates.remainingOctets[index]) +
-    varintOctets(updates.thresholdReached[index]) +
-    afterUse.length +
-    varintOctets(updates.offset[index])
-  );
+/** What the kernel exports. Addresses are those of quota-regions.ts. */
+export interface QuotaKernelExports {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  divideRows(rows: number, heads: number, partitions: number, open: number, maxOctets: number): number;
+  placeBatches(batches: number, from: number): number;
+  writeUpdates(rows: number, heads: number): void;
+  /** Signed. */
+  murmur2(key: number, octets: number): number;
 }
 
-/** A partition's records in one request: first measured, then written. */
-class OpenBatch {
-  readonly partition: number;
-  readonly request: number;
-  batch: Buffer = Buffer.alloc(0);
-  count = 1;
-  #octets: number;
-  #written = 0;
-  #at = RECORDS_START;
-
-  /** With the lengths of its first record. */
-  constructor(partition: number, request: number, keyOctets: number, valueOctets: number) {
-    this.partition = partition;
-    this.request = request;
-    this.#octets = recordLength(0, keyOctets, valueOctets);
-  }
-
-  /** Makes room for one record more, where that is not too many octets. */
-  takes(keyOctets: number, valueOctets: number, maxBytes: number): boolean {
-    const octets = this.#octets + recordLength(this.count, keyOctets, valueOctets);
-    if (octets > maxBytes) return false;
-    this.#octets = octets;
-    this.count++;
-    return true;
-  }
-
-  allocate(): void {
-    this.batch = Buffer.allocUnsafeSlow(RECORDS_START + this.#octets);
-  }
-
-  /** The update's record: no headers, and the batch's own timestamp. */
-  append(updates: QuotaUpdates, index: number, parts: QuotaUpdateParts, valueOctets: number): void {
-    const out = this.batch;
-    const { key, value, digitsAt, afterUse } = parts;
-    const delta = this.#written++;
-    let at = writeVarint(out, this.#at, bodyLength(delta, key.length, valueOctets));
-    out[at++] = 0; // attributes
-    out[at++] = 0; // timestamp delta
-    at = writeVarint(out, at, delta);
-    at = writeVarint(out, at, key.length);
-    writeDigits(key, updates.subscriber, index * 4);
-    const digits = at;
-    out.set(key, at);
-    at = writeVarint(out, at + key.length, valueOctets);
-    out.set(value, at);
-    out.copyWithin(at + digitsAt, digits, digits + DIGITS);
-    at = writeVarint(out, at + value.length, updates.usedOctets[index]);
-    at = writeVarint(out, at, updates.remainingOctets[index]);
-    at = writeVarint(out, at, updates.thresholdReached[index]);
-    out.set(afterUse, at);
-    at = writeVarint(out, at + afterUse.length, updates.offset[index]);
-    out[at++] = 0; // headers
-    this.#at = at;
-  }
-}
-
-function recordLength(delta: number, keyOctets: number, valueOctets: number): number {
-  const body = bodyLength(delta, keyOctets, valueOctets);
-  return varintOctets(body) + body;
-}
-
-/** Attributes, timestamp delta and header count take an octet each. */
-function bodyLength(delta: number, keyOctets: number, valueOctets: number): number {
-  return 3 + varintOctets(delta) + varintOctets(keyOctets) + keyOctets + varintOctets(valueOctets) + valueOctets;
-}
-
-const SEED = 0x9747b28c;
-const M = 0x5bd1e995;
-const R = 24;
+const PAGE_OCTETS = 65_536;
 
 /**
- * The hash by which Kafka's own clients choose a key's partition: the Java client and kafkajs have it. kafkajs computes it
- * with objects for 64-bit numbers, which for a batch's quota updates was more work than rating the batch. 32 bits, signed.
+ * The quota kernel of this thread: encodes updates from their columns. A call keeps nothing in its memory, which grows to what
+ * the largest call has needed. README.md in quota-kernel/ says how it is laid out.
  */
-export function murmur2(key: Uint8Array): number {
-  const { length } = key;
-  const whole = length & ~3;
-  let hash = SEED ^ length;
-  for (let at = 0; at < whole; at += 4) {
-    let k = Math.imul(key[at] | (key[at + 1] << 8) | (key[at + 2] << 16) | (key[at + 3] << 24), M);
-    k = Math.imul(k ^ (k >>> R), M);
-    hash = Math.imul(hash, M) ^ k;
+export class QuotaKernel {
+  readonly #exports: QuotaKernelExports;
+  #octets = new Uint8Array(0);
+  #words = new Uint32Array(0);
+
+  constructor(exports = loadKernel<QuotaKernelExports>('#quota-kernel')) {
+    this.#exports = exports;
+    this.#reach(HEADS);
   }
-  if (whole < length) {
-    for (let at = length - 1; at >= whole; at--) hash ^= key[at] << ((at - whole) * 8);
-    hash = Math.imul(hash, M);
+
+  /** Returns the records of the updates [from, to), at most UPDATES, by request. `heads`: the parts of all the updates' heads. */
+  encode(
+    updates: QuotaUpdates,
+    from: number,
+    to: number,
+    heads: readonly QuotaUpdateParts[],
+    { partitions, maxOctets }: Division,
+  ): PartitionRecords[][] {
+    const rows = to - from;
+    if (rows > UPDATES) throw new Error(`${rows} updates are more than the ${UPDATES} of a call`);
+    const open = this.#loadHeads(heads);
+    const records = roundedUp(open + partitions * 4);
+    this.#reach(records);
+    this.#octets.fill(0, open, records);
+    this.#loadColumns(updates, from, rows);
+    const batches = this.#exports.divideRows(rows, heads.length, partitions, open, maxOctets);
+    this.#reach(this.#exports.placeBatches(batches, records));
+    this.#exports.writeUpdates(rows, heads.length);
+    return this.#requests(batches);
   }
-  hash = Math.imul(hash ^ (hash >>> 13), M);
-  return hash ^ (hash >>> 15);
+
+  #loadColumns(updates: QuotaUpdates, from: number, rows: number): void {
+    const load = (column: Uint32Array | Float64Array | Uint16Array, address: number, width: number) => {
+      const octets = new Uint8Array(column.buffer, column.byteOffset + from * width, rows * width);
+      this.#octets.set(octets, address);
+    };
+    load(updates.subscriber, SUBSCRIBER, 16);
+    load(updates.usedOctets, USED, 8);
+    load(updates.remainingOctets, REMAINING, 8);
+    load(updates.offset, OFFSET, 8);
+    load(updates.head, HEAD, 4);
+    load(updates.thresholdReached, THRESHOLD, 2);
+  }
+
+  /** Returns the address after them. */
+  #loadHeads(heads: readonly QuotaUpdateParts[]): number {
+    let place = HEADS + heads.length * HEAD_BYTES;
+    const parts = heads.flatMap(({ key, value, afterUse }) => [key, value, afterUse]);
+    this.#reach(parts.reduce((sum, octets) => sum + roomOf(octets), place));
+    const put = (octets: Uint8Array): number => {
+      const at = place;
+      this.#octets.set(octets, at);
+      place += roomOf(octets);
+      return at;
+    };
+    for (const [number, { key, value, digitsAt, afterUse }] of heads.entries()) {
+      const head = (HEADS + number * HEAD_BYTES) / 4;
+      this.#words[head + HEAD_KEY / 4] = put(key);
+      this.#words[head + HEAD_KEY_OCTETS / 4] = key.length;
+      this.#words[head + HEAD_VALUE / 4] = put(value);
+      this.#words[head + HEAD_VALUE_OCTETS / 4] = value.length;
+      this.#words[head + HEAD_DIGITS_AT / 4] = digitsAt;
+      this.#words[head + HEAD_AFTER_USE / 4] = put(afterUse);
+      this.#words[head + HEAD_AFTER_USE_OCTETS / 4] = afterUse.length;
+    }
+    return place;
+  }
+
+  /** Copies the batches out: they are sent later, when the memory holds another lane's. */
+  #requests(batches: number): PartitionRecords[][] {
+    const requests: PartitionRecords[][] = [];
+    for (let number = 0; number < batches; number++) {
+      const at = (BATCHES + number * BATCH_BYTES) / 4;
+      const octets = this.#words[at + BATCH_OCTETS / 4];
+      const place = this.#words[at + BATCH_PLACE / 4];
+      const batch = Buffer.allocUnsafeSlow(RECORDS_START + octets);
+      batch.set(this.#octets.subarray(place, place + octets), RECORDS_START);
+      const request = this.#words[at + BATCH_REQUEST / 4];
+      requests[request] ??= [];
+      requests[request].push({
+        partition: this.#words[at + BATCH_PARTITION / 4],
+        batch,
+        count: this.#words[at + BATCH_COUNT / 4],
+      });
+    }
+    return requests;
+  }
+
+  /** Makes the memory reach up to an address. */
+  #reach(address: number): void {
+    const { memory } = this.#exports;
+    const lacking = address - memory.buffer.byteLength;
+    if (lacking > 0) memory.grow(Math.ceil(lacking / PAGE_OCTETS));
+    // A memory that grows leaves its old views empty.
+    if (this.#octets.buffer === memory.buffer) return;
+    this.#octets = new Uint8Array(memory.buffer);
+    this.#words = new Uint32Array(memory.buffer);
+  }
+}
+
+/** Copies touch so many octets. */
+function roomOf(octets: Uint8Array): number {
+  return roundedUp(octets.length) + COPY_OCTETS;
+}
+
+function roundedUp(octets: number): number {
+  return Math.ceil(octets / COPY_OCTETS) * COPY_OCTETS;
+}
+
+let kernel: QuotaKernel | undefined;
+
+/** Returns this thread's quota kernel. */
+function quotaKernel(): QuotaKernel {
+  kernel ??= new QuotaKernel();
+  return kernel;
 }

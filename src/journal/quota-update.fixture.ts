@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
+import type { PartitionMetadata } from 'kafkajs';
 import { packagePath } from '../platform/package-paths.ts';
 import type { AvroSchema } from '../rating/decode-avro.ts';
 import { type QuotaUpdate, QuotaUpdates } from '../rating/quota-updates.ts';
@@ -63,3 +64,9 @@ export const anyQuotaUpdate: fc.Arbitrary<QuotaUpdate> = fc.record({
   partition: fc.nat(),
   offset: octets,
 });
+
+/** A topic's partitions, as kafkajs's partitioners take them. */
+export function partitionMetadata(partitions: number): PartitionMetadata[] {
+  const broker = { leader: 1, replicas: [1], isr: [1], partitionErrorCode: 0 };
+  return Array.from({ length: partitions }, (_, partitionId) => ({ partitionId, ...broker }));
+}

@@ -1,7 +1,7 @@
 import { DATUM_FIELDS } from './decode/flow-layout.ts';
 import { CONTENT_TYPES, type FlowBatch, latestTimeOf, MAX_TIME_MS, MIN_TIME_MS } from './flow-record.ts';
 import type { Incoming, IngestContext } from './incoming.ts';
-import { type KernelExports, loadKernel } from './kernel/load-kernel.ts';
+import { loadKernel } from './kernel/load-kernel.ts';
 import {
   ADDRESS,
   ASP_TEXT,
@@ -47,6 +47,14 @@ import {
 } from './kernel/regions.ts';
 import type { KernelTexts } from './names.ts';
 import { MAX_TEXT_LENGTH } from './record/validate.ts';
+
+/** What the kernel exports. Addresses and numbers are those of regions.ts. */
+interface KernelExports {
+  readonly memory: { readonly buffer: ArrayBuffer };
+  /** Reads rows into the columns, and returns the first that it did not read. */
+  readRows(from: number, to: number, usageRoom: number): number;
+  forgetTexts(): void;
+}
 
 const LAYOUTS = 4;
 
@@ -111,7 +119,7 @@ export class AdmissionKernel implements KernelTexts {
   readonly #textEntries: Uint32Array;
   readonly #run: CopyRun;
 
-  constructor(exports = loadKernel()) {
+  constructor(exports = loadAdmissionKernel()) {
     this.#exports = exports;
     const { buffer } = exports.memory;
     const doubles = (region: number, length = ROWS) => new Float64Array(buffer, region, length);
@@ -295,6 +303,11 @@ class CopyRun {
     const isAll = this.#start === 0 && this.#end === octets.length;
     this.#to.set(isAll ? octets : octets.subarray(this.#start, this.#end), this.#place);
   }
+}
+
+/** Returns the kernel's functions and a memory of their own. */
+export function loadAdmissionKernel(): KernelExports {
+  return loadKernel<KernelExports>('#admission-kernel');
 }
 
 let kernel: AdmissionKernel | undefined;

@@ -11,7 +11,7 @@ const ALLOWED = [
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,
   /^bin\/zerorate$/,
   /^dist\/.+\.js$/,
-  /^dist\/rating\/kernel\/admission\.wasm$/,
+  /^dist\/(rating\/kernel\/admission|journal\/quota-kernel\/[\w-]+)\.wasm$/,
   /^schemas\/[\w.-]+\.(json|avsc)$/,
   /^schemas\/clickhouse\/[\w-]+\.sql$/,
   /^fixtures\/demo\/[\w-]+\.(yaml|csv)$/,

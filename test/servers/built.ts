@@ -26,7 +26,9 @@ export default async function buildOnce(): Promise<void> {
 }
 
 async function build(): Promise<void> {
-  await run([packagePath('node_modules/assemblyscript/bin/asc.js'), '--config', 'src/rating/kernel/asconfig.json']);
+  for (const kernel of ['src/rating/kernel', 'src/journal/quota-kernel']) {
+    await run([packagePath('node_modules/assemblyscript/bin/asc.js'), '--config', `${kernel}/asconfig.json`]);
+  }
   for (const project of ['tsconfig.build.json', 'tsconfig.test.json']) await compile(project);
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import avro from 'avsc';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
-import { AdmissionKernel } from '../admission-kernel.ts';
+import { AdmissionKernel, loadAdmissionKernel } from '../admission-kernel.ts';
 import { DATUM_FIELDS } from '../decode/flow-layout.ts';
 import { avroDecoder } from '../decode-avro.ts';
 import type { FlowRecord } from '../flow-record.ts';
@@ -13,7 +13,7 @@ import { type Incoming, incoming } from '../incoming.ts';
 import { MAX_TEXT_LENGTH } from '../record/validate.ts';
 import { testRecord } from '../traffic.fixture.ts';
 import { fuzzing } from './kernel.fixture.ts';
-import { kernelPath, loadKernel } from './load-kernel.ts';
+import { kernelPath } from './load-kernel.ts';
 import {
   ADDRESS,
   CSV_CELLS,
@@ -85,13 +85,13 @@ const hostile = (layout: number) =>
   );
 
 interface Raw {
-  exports: ReturnType<typeof loadKernel>;
+  exports: ReturnType<typeof loadAdmissionKernel>;
   octets: Uint8Array;
   view: DataView;
 }
 
 function rawKernel(): Raw {
-  const exports = loadKernel();
+  const exports = loadAdmissionKernel();
   const columns = DATUM_FIELDS.map((_, field) => field);
   new AdmissionKernel(exports).load([], 0, {
     ...context,
@@ -221,5 +221,5 @@ test('the code in the package is that of the sources', () => {
   const outFile = join(folder, 'admission.wasm');
   const args = ['node_modules/assemblyscript/bin/asc.js', '--config', 'src/rating/kernel/asconfig.json'];
   execFileSync(process.execPath, [...args, '--outFile', outFile]);
-  expect(readFileSync(outFile).equals(readFileSync(kernelPath())), 'run npm run build').toBe(true);
+  expect(readFileSync(outFile).equals(readFileSync(kernelPath('#admission-kernel'))), 'run npm run build').toBe(true);
 });

@@ -25,9 +25,16 @@ interface ProduceArguments {
     partitions: readonly { partition: number; messages: readonly (EncodedRecords | { recordCount?: undefined })[] }[];
   }[];
 }
+type EncoderClass = { new (octets: number): Encoder; prototype: Encoder };
 type ProduceRequest = (arguments_: ProduceArguments) => { encode: () => Promise<Encoder> };
 
 interface Encoder {
+  buf: Buffer;
+  /** How much of `buf` is written. */
+  offset: number;
+  /** What is written. */
+  readonly buffer: Buffer;
+  writeEncoder(value: Encoder): Encoder;
   writeString(value: string | null): Encoder;
   writeInt16(value: number): Encoder;
   writeInt32(value: number): Encoder;
@@ -38,6 +45,10 @@ interface Encoder {
 export const RECORDS_START = 61;
 /** Names of the topic and the transaction, and numbers, with room to spare. */
 const SMALL_FIELDS_OCTETS = 1024;
+/** A partition's number and the length of its records. */
+const PARTITION_OCTETS = 8;
+/** What kafkajs writes before a request's fields: its length, kind and number, and the client's name, with room to spare. */
+const ROOM_BEFORE_OCTETS = 1024;
 /** Base offset and batch length: what the batch length does not count. */
 const UNCOUNTED_OCTETS = 12;
 const CRC_AT = 17;
@@ -52,7 +63,8 @@ const TRANSACTIONAL = 0x10;
  */
 export function patchEncodedRecords(): void {
   // The newer versions of the request are this one under another number, and look it up when they are first needed.
-  const EncoderOf = kafkajsInternal<new (octets: number) => Encoder>('protocol/encoder.js');
+  const EncoderOf = kafkajsInternal<EncoderClass>('protocol/encoder.js');
+  patchWriteEncoder(EncoderOf);
   replaceKafkajsInternal<ProduceRequest>('protocol/requests/produce/v3/request.js', (plain) => (arguments_) => {
     const made = plain(arguments_);
     return isEncoded(arguments_) ? { ...made, encode: async () => encodeRequest(EncoderOf, arguments_) } : made;
@@ -65,9 +77,33 @@ function isEncoded({ topicData }: ProduceArguments): boolean {
   );
 }
 
-function encodeRequest(EncoderOf: new (octets: number) => Encoder, arguments_: ProduceArguments): Encoder {
+/** By encoder: its memory, and where in it what is written begins. */
+const roomBefore = new WeakMap<Encoder, { memory: Buffer; start: number }>();
+
+/**
+ * kafkajs puts a request's header, and then its length, before it by copying the request into another encoder, twice, each with
+ * memory of a power of two that is zeroed first. With this what is put before it goes into the room that the request has there.
+ */
+function patchWriteEncoder({ prototype }: EncoderClass): void {
+  const plain = prototype.writeEncoder;
+  prototype.writeEncoder = function (this: Encoder, value) {
+    const room = roomBefore.get(value);
+    if (room === undefined || room.start < this.offset) return plain.call(this, value);
+    const { memory } = room;
+    const start = room.start - this.offset;
+    this.buffer.copy(memory, start);
+    this.buf = memory.subarray(start);
+    this.offset += value.offset;
+    roomBefore.set(this, { memory, start });
+    return this;
+  };
+}
+
+function encodeRequest(EncoderOf: EncoderClass, arguments_: ProduceArguments): Encoder {
   const { transactionalId = null, acks, timeout, topicData } = arguments_;
-  const encoder = new EncoderOf(roomFor(topicData));
+  const memory = Buffer.allocUnsafeSlow(ROOM_BEFORE_OCTETS + roomFor(topicData));
+  const encoder = new EncoderOf(0);
+  encoder.buf = memory.subarray(ROOM_BEFORE_OCTETS);
   encoder.writeString(transactionalId).writeInt16(acks).writeInt32(timeout).writeInt32(topicData.length);
   for (const { topic, partitions } of topicData) {
     encoder.writeString(topic).writeInt32(partitions.length);
@@ -78,13 +114,15 @@ function encodeRequest(EncoderOf: new (octets: number) => Encoder, arguments_: P
       encoder.writeInt32(partition).writeInt32(records.value.length).writeBuffer(records.value);
     }
   }
+  // With names that need more room than there is the encoder has gone to memory of its own.
+  if (encoder.buf.buffer === memory.buffer) roomBefore.set(encoder, { memory, start: ROOM_BEFORE_OCTETS });
   return encoder;
 }
 
 /** An encoder that has to grow copies what it has. */
 function roomFor(topicData: ProduceArguments['topicData']): number {
   const records = topicData.flatMap(({ partitions }) => partitions.flatMap(({ messages }) => messages));
-  const octets = records.reduce((sum, message) => sum + (message as EncodedRecords).value.length, 0);
+  const octets = records.reduce((sum, message) => sum + PARTITION_OCTETS + (message as EncodedRecords).value.length, 0);
   return octets + SMALL_FIELDS_OCTETS;
 }
 
