@@ -73,16 +73,29 @@ export async function createTopics(kafka: Kafka, topics: readonly string[]): Pro
   await admin.disconnect();
 }
 
+/** What was produced. */
+export interface MadeDataset extends GeneratedTotals {
+  /** Of all messages' values. */
+  valueBytes: number;
+}
+
 /** In Avro with Confluent's header, keyed by MSISDN. */
 export async function produceDataset(
   kafka: Kafka,
   { onProgress, ...size }: DatasetSize & { onProgress: (records: number) => void },
-): Promise<GeneratedTotals> {
+): Promise<MadeDataset> {
   await createTopics(kafka, [TOPIC]);
-  const producer: Producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
-  await producer.connect();
+  const connected: Producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  let valueBytes = 0;
+  const producer: Pick<Producer, 'send'> = {
+    send(batch) {
+      for (const { value } of batch.messages) valueBytes += value?.length ?? 0;
+      return connected.send(batch);
+    },
+  };
+  await connected.connect();
   const options = datasetOptions(size);
   const totals = await produceRecords({ producer, topic: TOPIC, schemaId: SCHEMA_ID, onProgress, options });
-  await producer.disconnect();
-  return totals;
+  await connected.disconnect();
+  return { ...totals, valueBytes };
 }
