@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { applications } from './dataset.ts';
 
-/** Where Go is looked for: what the environment variable GO names, the search path, and where its own archive is unpacked. */
-const PLACES = [process.env.GO ?? '', 'go', '/usr/local/go/bin/go'].filter((place) => place !== '');
+/** Where Go is looked for: what the environment variable GO names; else the search path, and where its own archive is unpacked. */
+const PLACES = process.env.GO ? [process.env.GO] : ['go', '/usr/local/go/bin/go'];
 
 /** Returns the first of them that runs; null when none does. */
 export function findGo(places: readonly string[] = PLACES): string | null {

@@ -9,13 +9,14 @@ import { startKafka } from '../../test/servers/kafka-server.ts';
 import { machine } from '../machine.ts';
 import { writeResults } from '../results.ts';
 import { chart } from './chart.ts';
+import { chooseSides } from './choose-sides.ts';
 import { createTopics, produceDataset } from './dataset.ts';
-import { buildPeer, findGo } from './go-side.ts';
+import { buildPeer } from './go-side.ts';
 import { measure } from './measure.ts';
-import { markdown, ratios, type SideResult, type Skipped, summarise } from './report.ts';
+import { markdown, ratios, type SideResult, summarise } from './report.ts';
 import { assertSameWork } from './same-work.ts';
 import { startSchemaRegistry } from './schema-registry.ts';
-import { type Place, SIDES, type Side, sidesNamed } from './side.ts';
+import { type Place, SIDES } from './side.ts';
 import { compileStreams } from './streams-classes.ts';
 
 interface Options {
@@ -47,7 +48,9 @@ async function main(options: Options): Promise<void> {
   const [records, subscribers, rounds, seed] = [options.records, options.subscribers, options.rounds, options.seed].map(
     Number,
   );
-  const { sides, skipped, peer } = await choose(options.sides);
+  const { sides, skipped, go } = chooseSides(options.sides);
+  for (const { name, reason } of skipped) print(`${name} is skipped: ${reason}`);
+  const peer = go === null ? '' : await buildPeer(go);
   const nodeVersion = await versionOf(options.node);
   const streamsClassPath = sides.some(({ name }) => name === 'streams') ? await compileStreams() : '';
   const broker = await startKafka({ isForLoad: true, properties: { 'log.retention.hours': '-1' } });
@@ -103,19 +106,6 @@ async function main(options: Options): Promise<void> {
     registry.stop();
     await broker.stop();
   }
-}
-
-/** The sides that can run here, with Go's program compiled; those that cannot are named. */
-async function choose(names: string): Promise<{ sides: Side[]; skipped: Skipped[]; peer: string }> {
-  const sides = sidesNamed(names.split(','));
-  if (!sides.some(({ name }) => name === 'go')) return { sides, skipped: [], peer: '' };
-  const go = findGo();
-  if (go !== null) return { sides, skipped: [], peer: await buildPeer(go) };
-  const skipped = [
-    { name: 'go', reason: 'no Go here (https://go.dev/dl; the environment variable GO names another place)' },
-  ];
-  for (const { name, reason } of skipped) print(`${name} is skipped: ${reason}`);
-  return { sides: sides.filter(({ name }) => name !== 'go'), skipped, peer: '' };
 }
 
 /** Rejects where the path is no Node.js. */

@@ -8,6 +8,7 @@ export function assertSameWork(side: string, totals: SideTotals, made: MadeDatas
     records: made.records,
     octets: made.uplinkOctets + made.downlinkOctets,
     valueBytes: made.valueBytes,
+    chargeMicros: made.chargeMicros,
     charged: made.tagged + made.ipMatched + made.tagAndIp,
   };
   for (const [name, value] of Object.entries(totals)) {

@@ -25,6 +25,8 @@ export interface SideTotals {
   valueBytes?: number;
   /** Records that a sponsor pays for. */
   charged?: number;
+  /** What the sponsors pay for them. */
+  chargeMicros?: number;
 }
 
 /** A process that reads the whole topic as a member of `group` and says on its standard output how far it is. */
@@ -87,7 +89,7 @@ export const SIDES: readonly Side[] = [
       'transaction (the whole list: bench/throughput/go/main.go)',
     hasStoreServer: true,
     totalsQuery:
-      "SELECT count() AS records, sum(octets) AS octets, countIf(application_id != '') AS charged FROM charges",
+      "SELECT count() AS records, sum(octets) AS octets, countIf(application_id != '') AS charged, sum(charge_micros) AS chargeMicros FROM charges",
     command: async ({ broker, peer }, group, storeUrl) => ({
       command: peer,
       args: [broker, group, TOPIC, storeUrl],
@@ -121,14 +123,6 @@ export const SIDES: readonly Side[] = [
     read: readTotals,
   },
 ];
-
-/** Returns the sides of the names, in their own order. Throws where one is unknown: a side is never left out silently. */
-export function sidesNamed(names: readonly string[]): Side[] {
-  const known = SIDES.map(({ name }) => name);
-  const unknown = names.filter((name) => !known.includes(name));
-  if (unknown.length > 0) throw new Error(`--sides: ${unknown.join(', ')}: expected of ${known.join(', ')}`);
-  return SIDES.filter(({ name }) => names.includes(name));
-}
 
 function beside(file: string, args: string[], node: string): Command {
   return script(new URL(file, import.meta.url), args, node);
