@@ -1,26 +1,31 @@
+import fs from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open } from 'lmdb';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { rewriteLmdb } from './rewrite-lmdb.ts';
 
-const calls = vi.hoisted(() => [] as string[]);
-vi.mock('node:fs', async (original) => {
-  const fs = await original<typeof import('node:fs')>();
-  const { readlinkSync } = fs;
-  return {
-    ...fs,
-    renameSync(from: string, to: string) {
-      calls.push(`rename to ${to}`);
-      fs.renameSync(from, to);
-    },
-    fsyncSync(descriptor: number) {
-      calls.push(`sync ${readlinkSync(`/proc/self/fd/${descriptor}`)}`);
-      fs.fsyncSync(descriptor);
-    },
+/** What reaches the disk from now on, until the test ends. */
+function recordedCalls(): string[] {
+  const calls: string[] = [];
+  const { renameSync, fsyncSync } = fs;
+  fs.renameSync = (from, to) => {
+    calls.push(`rename to ${to}`);
+    renameSync(from, to);
   };
-});
+  fs.fsyncSync = (descriptor) => {
+    calls.push(`sync ${fs.readlinkSync(`/proc/self/fd/${descriptor}`)}`);
+    fsyncSync(descriptor);
+  };
+  syncBuiltinESMExports();
+  onTestFinished(() => {
+    Object.assign(fs, { renameSync, fsyncSync });
+    syncBuiltinESMExports();
+  });
+  return calls;
+}
 
 let directory: string;
 beforeEach(async () => {
@@ -33,6 +38,7 @@ test('a file without what was removed is on disk under its name: a power cut doe
   const names = ['entries'];
   await before.openDB<string, string>({ name: 'entries' }).put('kept', 'one');
   await before.openDB<string, string>({ name: 'entries' }).put('erased', 'two');
+  const calls = recordedCalls();
   const after = await rewriteLmdb(before, { directory, names }, (_, key) => key === 'kept');
   await before.close();
   expect(calls).toEqual([`rename to ${join(directory, 'data.mdb')}`, `sync ${directory}`]);

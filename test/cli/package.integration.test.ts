@@ -11,6 +11,7 @@ const ALLOWED = [
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,
   /^bin\/zerorate$/,
   /^dist\/.+\.js$/,
+  /^dist\/rating\/kernel\/admission\.wasm$/,
   /^schemas\/[\w.-]+\.(json|avsc)$/,
   /^schemas\/clickhouse\/[\w-]+\.sql$/,
   /^fixtures\/demo\/[\w-]+\.(yaml|csv)$/,
@@ -51,11 +52,17 @@ test('the package holds what a user runs, and nothing else', async () => {
   expect(paths.filter((path) => !ALLOWED.some((pattern) => pattern.test(path)))).toEqual([]);
 
   const sourceOf = (path: string) => path.replace(/^dist\/(.*)\.js$/, 'src/$1.ts');
-  const modules = paths.filter((path) => path.startsWith('dist/'));
+  const modules = paths.filter((path) => /^dist\/.*\.js$/.test(path));
   expect(modules).toContain('dist/main.js');
   expect(modules.filter((path) => !existsSync(packagePath(sourceOf(path))))).toEqual([]);
   expect(modules.filter((path) => /\.(test|fixture)\.js$/.test(path))).toEqual([]);
-  for (const needed of ['bin/zerorate', 'schemas/flow-record.avsc', 'fixtures/demo/catalogue.yaml', 'LICENSE'])
+  for (const needed of [
+    'bin/zerorate',
+    'dist/rating/kernel/admission.wasm',
+    'schemas/flow-record.avsc',
+    'fixtures/demo/catalogue.yaml',
+    'LICENSE',
+  ])
     expect(paths).toContain(needed);
   expect(unpackedSize).toBeLessThan(MAX_OCTETS);
 });

@@ -16,9 +16,9 @@ const MAX_OUTPUT_BYTES = 1 << 26;
 const ROOT = packagePath('.');
 const QUERY = `
 const { Session } = require('chdb');
-const [directory, sql] = process.argv.slice(1);
+const [directory, ...statements] = process.argv.slice(1);
 const session = new Session(directory);
-process.stdout.write(session.query(sql, 'JSONEachRow'));
+process.stdout.write(JSON.stringify(statements.map((sql) => session.query(sql, 'JSONEachRow'))));
 session.close();`;
 
 /** The program as a user runs it, in a process and a folder of its own. */
@@ -50,11 +50,16 @@ export class Zerorate {
     });
   }
 
-  /** What an embedded store answers. In a process of its own, which leaves the store to the next one, without the program's own time. */
-  async rows<T>(sql: string, store: string): Promise<T[]> {
-    const args = ['--eval', QUERY, resolve(this.directory, store, 'clickhouse'), sql];
+  /** What an embedded store answers to each statement, as JSONEachRow: from one process, without the program's own time. */
+  async answers(statements: readonly string[], store: string): Promise<string[]> {
+    const args = ['--eval', QUERY, resolve(this.directory, store, 'clickhouse'), ...statements];
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT, maxBuffer: MAX_OUTPUT_BYTES });
-    return stdout
+    return JSON.parse(stdout);
+  }
+
+  async rows<T>(sql: string, store: string): Promise<T[]> {
+    const [answer] = await this.answers([sql], store);
+    return answer
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line));

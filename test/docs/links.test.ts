@@ -25,6 +25,8 @@ function faultOf(page: string, link: string): string | null {
   const target =
     path === '' ? page : path.startsWith('/') ? join('docs/public', path) : normalize(join(dirname(page), path));
   if (!existsSync(packagePath(target))) return `${page}: ${link}: no such file`;
+  if (page.startsWith('docs/') && !target.startsWith('docs/'))
+    return `${page}: ${link}: not on the site; write its path`;
   if (anchor === undefined || anchorsOf(target).has(anchor)) return null;
   return `${page}: ${link}: no such heading`;
 }

@@ -59,20 +59,26 @@ test.each(under('fixtures/demo', /\.ya?ml$/).concat(under('docker', /\.(ya?ml|tp
   },
 );
 
+const parsed = sources.map((file) => {
+  const code = textOf(file);
+  return { file, code, texts: sourceTexts(file, code) };
+});
+
 test.each([
   ['text', 'messages, help and every other text'],
   ['comment', 'comments'],
   ['name', 'names'],
 ] as const)('sources: %s: %s are written in the field’s words', (kind, _what) => {
-  const faults = sources.flatMap((file) => {
-    const code = textOf(file);
-    return sourceTexts(file, code)
-      .filter((text) => text.kind === kind)
-      .flatMap(({ text, offset }) =>
-        bannedWords(kind === 'name' ? wordsOf(text) : text).map((found) =>
-          report(`${file}:${lineOf(code, kind === 'name' ? offset : offset + found.offset)}`, found),
-        ),
-      );
+  const readable = (text: string) => (kind === 'name' ? wordsOf(text) : text);
+  const faults = parsed.flatMap(({ file, code, texts }) => {
+    const ofKind = texts.filter((text) => text.kind === kind);
+    // Nearly every file has none, which one look shows.
+    if (bannedWords(ofKind.map(({ text }) => readable(text)).join('\n')).length === 0) return [];
+    return ofKind.flatMap(({ text, offset }) =>
+      bannedWords(readable(text)).map((found) =>
+        report(`${file}:${lineOf(code, kind === 'name' ? offset : offset + found.offset)}`, found),
+      ),
+    );
   });
   expect(faults).toEqual([]);
 });

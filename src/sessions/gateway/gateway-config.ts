@@ -114,7 +114,7 @@ export const gatewaySchema = z
     kafka: z
       .strictObject({
         brokers: kafkaBrokers,
-        topic: topicName(),
+        topic: topicName().describe('Topic of the flow records.'),
       })
       .describe('Where flow records go.'),
     spool: path('Directory of records that Kafka has not taken yet, and of the last sequence number.'),
