@@ -14,10 +14,12 @@ export function findGo(places: readonly string[] = PLACES): string | null {
   return places.find((place) => spawnSync(place, ['version'], { stdio: 'ignore' }).status === 0) ?? null;
 }
 
-/** Compiles the peer; resolves with the program's path. Its modules come from Go's proxy the first time. */
+/** Tests and compiles the peer; resolves with the program's path. Its modules come from Go's proxy the first time. */
 export async function buildPeer(go: string): Promise<string> {
   const program = join(await mkdtemp(join(tmpdir(), 'zerorate-bench-go-')), 'peer');
-  await promisify(execFile)(go, ['build', '-o', program, '.'], { cwd: fileURLToPath(new URL('go', import.meta.url)) });
+  const cwd = fileURLToPath(new URL('go', import.meta.url));
+  await promisify(execFile)(go, ['test', '.'], { cwd });
+  await promisify(execFile)(go, ['build', '-o', program, '.'], { cwd });
   return program;
 }
 
