@@ -31,6 +31,9 @@ interface Options {
 
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
+/** The sides that the others are compared with. */
+const ENGINES = ['zerorate', 'zerorate-http'];
+
 const program = new Command('bench')
   .description(
     'Reads one topic with each side alone, in rotating order, and compares their rate, CPU time and memory. The side "go" needs Go ' +
@@ -84,9 +87,9 @@ async function main(options: Options): Promise<void> {
     }
     const summaries = summarise(results, records);
     const table = markdown(summaries, skipped);
-    const compared = ratios(results, 'zerorate');
-    for (const { to, ratio } of compared)
-      print(`zerorate / ${to}: ${ratio.median.toFixed(2)} (${ratio.least.toFixed(2)} to ${ratio.most.toFixed(2)})`);
+    const compared = ENGINES.flatMap((of) => ratios(results, of).map((one) => ({ of, ...one })));
+    for (const { of, to, ratio } of compared)
+      print(`${of} / ${to}: ${ratio.median.toFixed(2)} (${ratio.least.toFixed(2)} to ${ratio.most.toFixed(2)})`);
     const caption = `${measuredOn}; ${records.toLocaleString('en-US')} records, ${rounds} rounds; the line goes from the slowest to the fastest round`;
     const all = {
       machine: measuredOn,

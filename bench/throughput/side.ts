@@ -85,7 +85,7 @@ export const SIDES: readonly Side[] = [
     caveat:
       'compare it with zerorate-http, which has the same kind of store. It writes 11 columns a charge and one currency, reads one ' +
       'Avro schema without validating values, knows no conflicting or late records, plan versions, tiers, content types, ' +
-      'IPv6 or overlapping prefixes, has a plain HMAC as the pseudonym, recovers no counters, and sends quota updates without a ' +
+      'or IPv6, has a plain HMAC as the pseudonym, recovers no counters, and sends quota updates without a ' +
       'transaction (the whole list: bench/throughput/go/main.go)',
     hasStoreServer: true,
     totalsQuery:

@@ -5,8 +5,8 @@
 //
 // What it does not do, and the engine does: exactly once (after a crash records are counted again, and counters start
 // from nothing), schemas other than the one it was written for, validation and rejected records, records that conflict with
-// an earlier one of the same identity, plans with versions, tiers, content types or time zones, late records, IPv6 and
-// overlapping prefixes, erasable pseudonyms, rebalancing, metrics. What it cannot read ends it.
+// an earlier one of the same identity, plans with versions, tiers, content types or time zones, late records, IPv6,
+// erasable pseudonyms, rebalancing, metrics. What it cannot read ends it.
 //
 // Usage: peer BROKER GROUP TOPIC STORE_URL, with APPLICATIONS in the environment (see go-side.ts).
 package main
