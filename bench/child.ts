@@ -50,7 +50,7 @@ export function startChild(name: string, { command, args, env }: Command, onLine
   return { pid, ended, stop };
 }
 
-/** A script beside the one that asks, in a process of its own. */
-export function script(url: URL, args: readonly string[]): Command {
-  return { command: process.execPath, args: ['--import', 'tsx', fileURLToPath(url), ...args] };
+/** A script beside the one that asks, in a process of its own, under this Node.js or another. */
+export function script(url: URL, args: readonly string[], node = process.execPath): Command {
+  return { command: node, args: ['--import', 'tsx', fileURLToPath(url), ...args] };
 }

@@ -14,10 +14,16 @@ export interface EngineSettings {
   store?: { dir: string } | { url: string; database: string };
   /** 100 by default. */
   maxDelayMs?: number;
+  /** The Node.js that runs it; by default this one. */
+  node?: string;
 }
 
+/** How the engine of the benchmarks fetches. */
+export const FETCH = { maxBytesPerPartition: 8 * 2 ** 20, fetchWaitTimeoutMs: 100 };
+
 /** An engine that reads the dataset's topic and says of each batch when it is booked. */
-export async function engineCommand({ broker, group, store, maxDelayMs = 100 }: EngineSettings): Promise<Command> {
+export async function engineCommand(settings: EngineSettings): Promise<Command> {
+  const { broker, group, store, maxDelayMs = 100, node = process.execPath } = settings;
   const folder = await mkdtemp(join(tmpdir(), 'zerorate-bench-'));
   await writeFile(join(folder, 'catalogue.yaml'), catalogueYaml());
   await writeFile(join(folder, 'flow-record.avsc'), FLOW_RECORD_SCHEMA);
@@ -26,8 +32,7 @@ export async function engineCommand({ broker, group, store, maxDelayMs = 100 }: 
     brokers: [broker],
     topic: TOPIC,
     groupId: group,
-    maxBytesPerPartition: 8 * 2 ** 20,
-    fetchWaitTimeoutMs: 100,
+    ...FETCH,
     avro: { schemas: { [SCHEMA_ID]: 'flow-record.avsc' } },
   };
   await writeFile(
@@ -42,7 +47,7 @@ export async function engineCommand({ broker, group, store, maxDelayMs = 100 }: 
     }),
   );
   return {
-    command: process.execPath,
+    command: node,
     args: [packagePath('dist/main.js'), 'run', '--config', config],
     env: { ZERORATE_LOG_LEVEL: 'debug', ZERORATE_PSEUDONYM_KEY: '5a'.repeat(32) },
   };

@@ -63,8 +63,8 @@ await store.command(`
     intDiv(octets * dictGetOrDefault('price_of', 'micros', tuple(application), toUInt64(0)) + 524288, 1048576) AS charge_micros
   FROM queue`);
 for (;;) {
-  const [row] = await store.query<{ records: number; octets: number; charged: number }>(
-    "SELECT count() AS records, sum(octets) AS octets, countIf(application_id != '') AS charged FROM charges",
+  const [row] = await store.query<{ records: number; octets: number; charged: number; chargeMicros: number }>(
+    "SELECT count() AS records, sum(octets) AS octets, countIf(application_id != '') AS charged, sum(charge_micros) AS chargeMicros FROM charges",
   );
   process.stdout.write(`${JSON.stringify(row)}\n`);
   await pause(LOOK_EVERY_MS);

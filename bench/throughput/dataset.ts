@@ -2,6 +2,7 @@ import type { Kafka, Producer } from 'kafkajs';
 import { Partitioners } from 'kafkajs';
 import { stringify } from 'yaml';
 import type { GenerateOptions, GenerateTarget } from '../../src/generator/generate-options.ts';
+import { generateRecords } from '../../src/generator/generate-records.ts';
 import type { GeneratedTotals } from '../../src/generator/generated-totals.ts';
 import { produceRecords } from '../../src/generator/produce-records.ts';
 import { wholePlan } from '../whole-plan.ts';
@@ -12,6 +13,7 @@ export const SCHEMA_ID = 1;
 const SPONSORS = 50;
 const APPLICATIONS = 100;
 const THIRD = 1 / 3;
+const MIB = 2n ** 20n;
 
 /** What is sponsored: by one tag and one prefix each. No two prefixes overlap. */
 export interface Application extends GenerateTarget {
@@ -73,16 +75,54 @@ export async function createTopics(kafka: Kafka, topics: readonly string[]): Pro
   await admin.disconnect();
 }
 
+/** What was produced. */
+export interface MadeDataset extends GeneratedTotals {
+  /** Of all messages' values. */
+  valueBytes: number;
+  /** What sponsors pay for all records, each rounded half up. */
+  chargeMicros: number;
+}
+
 /** In Avro with Confluent's header, keyed by MSISDN. */
 export async function produceDataset(
   kafka: Kafka,
   { onProgress, ...size }: DatasetSize & { onProgress: (records: number) => void },
-): Promise<GeneratedTotals> {
+): Promise<MadeDataset> {
   await createTopics(kafka, [TOPIC]);
-  const producer: Producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
-  await producer.connect();
+  const connected: Producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  let valueBytes = 0;
+  const producer: Pick<Producer, 'send'> = {
+    send(batch) {
+      for (const { value } of batch.messages) valueBytes += value?.length ?? 0;
+      return connected.send(batch);
+    },
+  };
+  await connected.connect();
   const options = datasetOptions(size);
   const totals = await produceRecords({ producer, topic: TOPIC, schemaId: SCHEMA_ID, onProgress, options });
-  await producer.disconnect();
-  return totals;
+  await connected.disconnect();
+  return { ...totals, valueBytes, chargeMicros: chargeMicrosOf(options) };
+}
+
+/** The records are drawn a second time. Tags and prefixes name no two applications. */
+export function chargeMicrosOf(options: GenerateOptions): number {
+  const prices = new Map<string, bigint>();
+  for (const { tags, prefixes, pricePerMiB } of applications()) {
+    const micros = BigInt(Math.round(Number(pricePerMiB) * 1e6));
+    prices.set(tags[0], micros);
+    prices.set(networkOf(prefixes[0]), micros);
+  }
+  let sum = 0n;
+  for (const generated of generateRecords(options)) {
+    if (generated.kind !== 'usual') continue;
+    const { zeroRatingTag, remoteIp, uplinkOctets, downlinkOctets } = generated.record;
+    const price = prices.get(zeroRatingTag ?? '') ?? prices.get(networkOf(remoteIp)) ?? 0n;
+    sum += (BigInt(uplinkOctets + downlinkOctets) * price + MIB / 2n) / MIB;
+  }
+  return Number(sum);
+}
+
+/** The first 24 bits of an IPv4 address, or of a prefix of that length. */
+function networkOf(address: string): string {
+  return address.slice(0, address.lastIndexOf('.'));
 }

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Command } from 'commander';
 import { createKafka } from '../../src/platform/kafka/kafka.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
@@ -7,7 +9,9 @@ import { startKafka } from '../../test/servers/kafka-server.ts';
 import { machine } from '../machine.ts';
 import { writeResults } from '../results.ts';
 import { chart } from './chart.ts';
+import { chooseSides } from './choose-sides.ts';
 import { createTopics, produceDataset } from './dataset.ts';
+import { buildPeer } from './go-side.ts';
 import { measure } from './measure.ts';
 import { markdown, ratios, type SideResult, summarise } from './report.ts';
 import { assertSameWork } from './same-work.ts';
@@ -21,37 +25,48 @@ interface Options {
   rounds: string;
   seed: string;
   sides: string;
+  node: string;
   out: string;
 }
 
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
+/** The sides that the others are compared with. */
+const ENGINES = ['zerorate', 'zerorate-http'];
+
 const program = new Command('bench')
-  .description('Reads one topic with each side alone, in rotating order, and compares them')
+  .description(
+    'Reads one topic with each side alone, in rotating order, and compares their rate, CPU time and memory. The side "go" needs Go ' +
+      '(from $GO, the search path or /usr/local/go) and is skipped without it, with a line in the results; "streams" needs a JDK.',
+  )
   .option('--records <n>', 'records of the topic', '2000000')
   .option('--subscribers <n>', 'subscribers that they are of', '100000')
   .option('--rounds <n>', 'how often each side reads it', '5')
   .option('--seed <n>', 'draws the records', '1')
   .option('--sides <names>', 'which of them', SIDES.map(({ name }) => name).join(','))
+  .option('--node <path>', 'Node.js that runs the sides written for it, such as another version', process.execPath)
   .option('--out <folder>', 'where the results go', packagePath('bench/results'));
 
 async function main(options: Options): Promise<void> {
   const [records, subscribers, rounds, seed] = [options.records, options.subscribers, options.rounds, options.seed].map(
     Number,
   );
-  const names = options.sides.split(',');
-  const sides = SIDES.filter(({ name }) => names.includes(name));
-  const streamsClassPath = names.includes('streams') ? await compileStreams() : '';
+  const { sides, skipped, go } = chooseSides(options.sides);
+  for (const { name, reason } of skipped) print(`${name} is skipped: ${reason}`);
+  const peer = go === null ? '' : await buildPeer(go);
+  const nodeVersion = await versionOf(options.node);
+  const streamsClassPath = sides.some(({ name }) => name === 'streams') ? await compileStreams() : '';
   const broker = await startKafka({ isForLoad: true, properties: { 'log.retention.hours': '-1' } });
   const registry = await startSchemaRegistry();
   const kafka = createKafka({ brokers: broker.brokers, clientId: 'bench' });
   const admin = kafka.admin();
   try {
     await admin.connect();
-    const measuredOn = machine();
+    const measuredOn = machine(nodeVersion);
     print(`${measuredOn}; ${records} records of ${subscribers} subscribers, seed ${seed}`);
     const made = await produceDataset(kafka, { seed, records, subscribers, onProgress: progressOf(records) });
-    const place: Place = { broker: broker.brokers[0], registry: registry.url, streamsClassPath };
+    const { node } = options;
+    const place: Place = { broker: broker.brokers[0], registry: registry.url, node, peer, streamsClassPath };
     const results: SideResult[] = sides.map((side) => ({ side, rounds: [] }));
     for (let round = 0; round < rounds; round++) {
       for (let turn = 0; turn < sides.length; turn++) {
@@ -66,17 +81,27 @@ async function main(options: Options): Promise<void> {
         assertSameWork(side.name, measured.totals, made);
         results[index].rounds.push(measured);
         print(
-          `round ${round + 1}  ${side.name.padEnd(14)} ${measured.seconds.toFixed(2)} s  ${Math.round(records / measured.seconds)} records/s`,
+          `round ${round + 1}  ${side.name.padEnd(14)} ${measured.seconds.toFixed(2)} s  ${Math.round(records / measured.seconds)} records/s, ${((measured.cpuSeconds * 1e6) / records).toFixed(2)} CPU s/million`,
         );
       }
     }
     const summaries = summarise(results, records);
-    const table = markdown(summaries);
-    const compared = ratios(results, 'zerorate');
-    for (const { to, ratio } of compared)
-      print(`zerorate / ${to}: ${ratio.median.toFixed(2)} (${ratio.least.toFixed(2)} to ${ratio.most.toFixed(2)})`);
+    const table = markdown(summaries, skipped);
+    const compared = ENGINES.flatMap((of) => ratios(results, of).map((one) => ({ of, ...one })));
+    for (const { of, to, ratio } of compared)
+      print(`${of} / ${to}: ${ratio.median.toFixed(2)} (${ratio.least.toFixed(2)} to ${ratio.most.toFixed(2)})`);
     const caption = `${measuredOn}; ${records.toLocaleString('en-US')} records, ${rounds} rounds; the line goes from the slowest to the fastest round`;
-    const all = { machine: measuredOn, records, subscribers, seed, summaries, compared, results };
+    const all = {
+      machine: measuredOn,
+      node: nodeVersion,
+      records,
+      subscribers,
+      seed,
+      skipped,
+      summaries,
+      compared,
+      results,
+    };
     await writeResults(options.out, 'throughput', all, `# Throughput\n\n${caption}.\n\n${table}`);
     await writeFile(join(options.out, 'throughput.svg'), chart(summaries, caption));
   } finally {
@@ -84,6 +109,12 @@ async function main(options: Options): Promise<void> {
     registry.stop();
     await broker.stop();
   }
+}
+
+/** Rejects where the path is no Node.js. */
+async function versionOf(node: string): Promise<string> {
+  const { stdout } = await promisify(execFile)(node, ['--version']);
+  return stdout.trim();
 }
 
 function progressOf(records: number): (sent: number) => void {
