@@ -74,7 +74,7 @@ const hostile = (layout: number) =>
       }),
     fc.constant(WELL[layout]),
     fc.uint8Array({ maxLength: 400 }).map((octets) => Buffer.from(octets)),
-    // Varints and lengths that lead far away, texts, digits and blanks that go on, and no end.
+    // Varints and lengths that lead far away, texts, digits and blanks without an end.
     fc
       .tuple(fc.constantFrom(0xff, 0x80, 0x7f, 0x00, 0xfe, 0x02, 0x20, 0x2c, 0x31, 0x61), fc.nat(600), fc.boolean())
       .map(([octet, from, isLong]) => {
