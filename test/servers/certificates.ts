@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -34,7 +35,9 @@ export async function makeAuthority(directory: string, name: string): Promise<Au
       const extensions = path(`${of}.ext`);
       await writeFile(extensions, SUBJECT_NAMES);
       await openssl(['req', '-new', ...KEY, '-keyout', key, '-out', request, '-subj', `/CN=${of}`]);
-      const signing = ['-CA', ca, '-CAkey', caKey, '-CAcreateserial', '-extfile', extensions];
+      // A file with the next number would be written by several at once.
+      const serial = `0x01${randomBytes(8).toString('hex')}`;
+      const signing = ['-CA', ca, '-CAkey', caKey, '-set_serial', serial, '-extfile', extensions];
       await openssl(['x509', '-req', '-in', request, '-out', cert, ...signing, '-days', isExpired ? '-1' : '30']);
       await writeFile(both, await readFile(key));
       await appendFile(both, await readFile(cert));

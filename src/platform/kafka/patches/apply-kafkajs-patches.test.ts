@@ -31,7 +31,8 @@ test('a client of another kafkajs than the patched one is refused before it conn
 
   installed.version = version;
   client();
-  expect(prototype.fetch).not.toBe(unchanged);
+  // Another test of this process may have had a client before.
+  expect(String(prototype.fetch)).toContain('markAborted');
   const changedOnce = prototype.fetch;
   client();
   expect(prototype.fetch).toBe(changedOnce);

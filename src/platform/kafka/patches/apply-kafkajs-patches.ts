@@ -10,8 +10,8 @@ let isApplied = false;
  * than the patches were written for.
  */
 export function applyKafkajsPatches(): void {
-  if (isApplied) return;
   requirePatchedKafkajsVersion();
+  if (isApplied) return;
   patchAbortedTransactions();
   patchConnectionAnswers();
   patchEncodedRecords();
