@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { FlowBatch } from './flow-record.ts';
+import { incoming } from './incoming.ts';
 import { asValue, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 
 const RECORD = { offset: 0, octets: Buffer.from('abcd'), valueStart: 1, valueEnd: 3 };
@@ -30,4 +31,17 @@ test('a batch that has grown row by row holds what one with room from the start 
   expect(grown.bytes).toBe(whole.bytes);
   expect([grown.readOctets, Buffer.from(grown.value(599))]).toEqual([1200, Buffer.from('bc')]);
   expect(() => grown.addRows([RECORD], 0, 1)).toThrow('a batch of 600 rows is full');
+});
+
+test('the values of records with a memory of their own are found at once, and those of a shared memory by their places', () => {
+  const own = Array.from({ length: 40_000 }, (_, offset) => incoming(Buffer.from(`made-${offset}`), offset));
+  const shared = Array.from({ length: 3 }, (_, at) => ({ ...RECORD, offset: own.length + at, valueStart: at }));
+  const records = [...own, ...shared, incoming(Buffer.from('last'), own.length + 3)];
+  const batch = new FlowBatch(records.length);
+  batch.addRows(records, 0, records.length);
+  const startMs = performance.now();
+  const values = records.map((_, row) => Buffer.from(batch.value(row)).toString());
+  expect(performance.now() - startMs).toBeLessThan(1000);
+  expect(values).toEqual([...own.map(({ value }) => Buffer.from(value).toString()), 'abc', 'bc', 'c', 'last']);
+  expect(() => new FlowBatch(1).value(0)).toThrow('row 0 has no value');
 });

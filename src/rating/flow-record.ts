@@ -340,11 +340,16 @@ export class FlowBatch {
     this.#memories.push({ fromRow: row, octets });
   }
 
-  /** The record's bytes. */
+  /** The record's bytes. Of many records each may have a memory of its own, as those have that a source makes. */
   value(row: number): Uint8Array {
-    const kept = this.#memories.findLast(({ fromRow }) => fromRow <= row);
-    if (kept === undefined) throw new RangeError(`row ${row} has no value`);
-    return kept.octets.subarray(this.valueStart[row], this.valueEnd[row]);
+    let [from, to] = [0, this.#memories.length];
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      if (this.#memories[middle].fromRow <= row) from = middle + 1;
+      else to = middle;
+    }
+    if (from === 0) throw new RangeError(`row ${row} has no value`);
+    return this.#memories[from - 1].octets.subarray(this.valueStart[row], this.valueEnd[row]);
   }
 
   reject(row: number, fault: Fault): void {
