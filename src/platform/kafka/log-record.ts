@@ -41,7 +41,7 @@ export class LogRecord {
   readonly keyStart: number;
   readonly keyEnd: number;
   readonly valueStart: number;
-  valueEnd: number;
+  readonly valueEnd: number;
   /** The value's true length, where it was cut or could not be framed; otherwise 0. */
   oversizedOctets = 0;
   /** Files: where the record's frame ends in the file's content. */
@@ -91,12 +91,15 @@ export class LogRecord {
     return valueStart === 0 && valueEnd === octets.length ? octets : octets.subarray(valueStart, valueEnd);
   }
 
-  /** Keeps the first `maxBytes` of a larger value, and its true length. */
-  cutTo(maxBytes: number): this {
-    const length = this.valueEnd - this.valueStart;
-    if (length <= maxBytes) return this;
-    this.valueEnd = this.valueStart + maxBytes;
-    this.oversizedOctets = length;
-    return this;
+  /**
+   * Returns the record; of one with a larger value its first `maxBytes` and its true length, in memory of its own, so that they do not
+   * hold the whole fetch.
+   */
+  cutTo(maxBytes: number): LogRecord {
+    const { offset, timestampMs, key, octets, valueStart } = this;
+    const oversizedOctets = this.valueEnd - valueStart;
+    if (oversizedOctets <= maxBytes) return this;
+    const value = Buffer.from(octets.subarray(valueStart, valueStart + maxBytes));
+    return LogRecord.of({ offset, timestampMs, key, value, oversizedOctets });
   }
 }

@@ -24,7 +24,10 @@ export class FramedRecord {
   }
 }
 
-/** Keeps the first octets of a record that begins at `start`, up to the limit, and its true length where that is more. */
+/**
+ * Keeps a record that begins at `start`; of one above the limit its first octets and its true length, in memory of its own, so that they do
+ * not hold the whole read.
+ */
 export function framedRecord(
   octets: Buffer,
   start: number,
@@ -33,5 +36,6 @@ export function framedRecord(
   contentEnd: number,
 ): FramedRecord {
   if (trueOctets <= limitOctets) return new FramedRecord(octets, start, start + trueOctets, contentEnd);
-  return new FramedRecord(octets, start, start + limitOctets, contentEnd, trueOctets);
+  const kept = Buffer.from(octets.subarray(start, start + limitOctets));
+  return new FramedRecord(kept, 0, limitOctets, contentEnd, trueOctets);
 }

@@ -64,6 +64,14 @@ test('holds no more of an endless line than the limit', async () => {
   expect(lines.flat()).toMatchObject([{ value: Buffer.from('x'.repeat(10)), oversizedOctets: contentEnd, contentEnd }]);
 });
 
+test('what is left of a cut line does not hold the read that brought it', async () => {
+  const chunk = Buffer.from(`${'x'.repeat(1 << 20)}\nshort\n`);
+  const [cut, whole] = (await collected(readLines(Readable.from([chunk]), 10))).flat();
+  expect([cut?.value.toString(), cut?.oversizedOctets, cut?.contentEnd]).toEqual(['x'.repeat(10), 1 << 20, 1 << 20]);
+  expect(cut?.octets.buffer.byteLength).toBeLessThanOrEqual(1 << 16);
+  expect(whole?.octets).toBe(chunk);
+});
+
 test('a last line without its line end is held back unless the file is final', async () => {
   const octets = 'first\r\n\nlast';
   const read = async (isFinal: boolean) => {
