@@ -43,5 +43,7 @@ test('the values of records with a memory of their own are found at once, and th
   const values = records.map((_, row) => Buffer.from(batch.value(row)).toString());
   expect(performance.now() - startMs).toBeLessThan(1000);
   expect(values).toEqual([...own.map(({ value }) => Buffer.from(value).toString()), 'abc', 'bc', 'c', 'last']);
+  // Its source knows it again.
+  expect(batch.value(7)).toBe(own[7].octets);
   expect(() => new FlowBatch(1).value(0)).toThrow('row 0 has no value');
 });

@@ -340,7 +340,7 @@ export class FlowBatch {
     this.#memories.push({ fromRow: row, octets });
   }
 
-  /** The record's bytes. Of many records each may have a memory of its own, as those have that a source makes. */
+  /** The record's bytes. A value with memory of its own, as a source makes it, is given as it is: the source may know it again. */
   value(row: number): Uint8Array {
     let [from, to] = [0, this.#memories.length];
     while (from < to) {
@@ -349,7 +349,9 @@ export class FlowBatch {
       else to = middle;
     }
     if (from === 0) throw new RangeError(`row ${row} has no value`);
-    return this.#memories[from - 1].octets.subarray(this.valueStart[row], this.valueEnd[row]);
+    const { octets } = this.#memories[from - 1];
+    const [start, end] = [this.valueStart[row], this.valueEnd[row]];
+    return start === 0 && end === octets.length ? octets : octets.subarray(start, end);
   }
 
   reject(row: number, fault: Fault): void {
