@@ -29,6 +29,7 @@ import {
   LAYOUT,
   LINE_DATUM,
   MAX_DATUM_OCTETS,
+  MAX_PROBES,
   MAX_TEXTS,
   MEMBER_FIELDS,
   NO_TEXT,
@@ -213,6 +214,56 @@ test('a table of texts without room makes a record unusual, and stays as it is',
     expect(Buffer.compare(raw.octets.slice(TEXT_ENTRIES, TEXTS), entries)).toBe(0);
     expect([raw.view.getUint32(TEXT_COUNTS, true), raw.view.getUint32(TEXT_COUNTS + 4, true)]).toEqual([count, used]);
   }
+});
+
+/** A text of eight ASCII octets that has this hash, by the reverse of the kernel's mixing; null where `high` leads to none. */
+function textOfHash(hash: bigint, high: bigint): string | null {
+  const unmixed = (mixed: bigint) => BigInt.asUintN(64, (mixed ^ (mixed >> 32n)) * 0xf1de83e19937733dn);
+  const word = unmixed(unmixed((high << 32n) | hash)) ^ 8n;
+  if ((word & 0x8080808080808080n) !== 0n) return null;
+  const octets = Buffer.alloc(8);
+  octets.writeBigUInt64LE(word);
+  return octets.toString('latin1');
+}
+
+test.each<[string, (number: number) => string]>([
+  ['gw-7', (number) => `gw-${number}`],
+  ['00000007', (number) => String(number).padStart(8, '0')],
+  ['7', (number) => `${number}`],
+  ['node000000000007', (number) => `node${String(number).padStart(12, '0')}`],
+  ['10.0.0.7', (number) => `10.0.${number >> 8}.${number & 255}`],
+  ['pgw-00007.epc.mnc001', (number) => `pgw-${String(number).padStart(5, '0')}.epc.mnc001`],
+  ['acme-chat/7', (number) => `acme-chat/${number}`],
+  ['1024, 2048', (number) => String(number * 1024)],
+  ['a000aaaa07aaaa', (number) => `a${number >> 7}aaaa${number & 127}aaaa`],
+])('texts that are counted up are spread over the index: %s', (_like, nameOf) => {
+  const kernel = new AdmissionKernel();
+  for (let from = 0; from < MAX_TEXTS - 6 * ROWS; from += ROWS) {
+    const records = Array.from({ length: ROWS }, (_, at) => testRecord({ nodeId: nameOf(from + at) }));
+    const loaded = kernel.load(
+      records.map((record) => incoming(type.toBuffer(record))),
+      0,
+      context,
+    );
+    expect(kernel.read(0, loaded, 2 ** 52)).toBe(ROWS);
+  }
+});
+
+test('texts that a client has chosen for their hashes cost no long searches: the long way numbers those that are too many', () => {
+  const kernel = new AdmissionKernel();
+  const names: string[] = [];
+  for (let high = 0n; names.length < MAX_PROBES * 4; high++) {
+    const name = textOfHash(0x12345n, (high * 0x9e3779b1n) & 0xffffffffn);
+    if (name !== null) names.push(name);
+  }
+  let read = 0;
+  for (const nodeId of names) {
+    kernel.load([incoming(type.toBuffer(testRecord({ nodeId })))], 0, context);
+    if (kernel.read(0, 1, 2 ** 52) === 0) continue;
+    read++;
+    expect(kernel.text(kernel.nodeText[0])).toBe(nodeId);
+  }
+  expect(read).toBe(MAX_PROBES);
 });
 
 test('the code in the package is that of the sources', () => {

@@ -13,6 +13,8 @@ export const INPUT_OCTETS = 131_072;
 export const SLACK_OCTETS = 256;
 /** Texts that are numbered at the same time: a power of two. */
 export const MAX_TEXTS = 65_536;
+/** Slots of their index that are searched for a text: further from its first one is only what a client has chosen for its hash. */
+export const MAX_PROBES = 256;
 /** Octets of these texts. */
 export const TEXT_OCTETS = 2_097_152;
 

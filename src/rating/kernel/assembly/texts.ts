@@ -1,10 +1,19 @@
 // AssemblyScript. Texts as small integers, in the order of their first appearance.
-import { MAX_TEXTS, TEXT_COUNTS, TEXT_ENTRIES, TEXT_ENTRY_BYTES, TEXT_OCTETS, TEXT_SLOTS, TEXTS } from '../regions';
+import {
+  MAX_PROBES,
+  MAX_TEXTS,
+  TEXT_COUNTS,
+  TEXT_ENTRIES,
+  TEXT_ENTRY_BYTES,
+  TEXT_OCTETS,
+  TEXT_SLOTS,
+  TEXTS,
+} from '../regions';
 import { cell, wordAt } from './octets';
 
 /** The index has two slots for each text. */
 const SLOT_MASK: u32 = MAX_TEXTS * 2 - 1;
-/** What is returned where there is no room. */
+/** What is returned where there is no room, or none that is found soon. */
 export const FULL: i32 = -2;
 
 // An entry's parts, and those of TEXT_COUNTS.
@@ -19,7 +28,8 @@ function hashOf(at: usize, length: usize): u32 {
   let i: usize = 0;
   for (; i + 8 <= length; i += 8) hash = mixed(hash, load<u64>(at + i));
   if (i < length) hash = mixed(hash, wordAt(at + i, length - i));
-  return <u32>hash;
+  // Once more: names that are counted up differ in a few bits, and would lie in a few slots.
+  return <u32>mixed(hash, 0);
 }
 
 function mixed(hash: u64, word: u64): u64 {
@@ -35,11 +45,14 @@ function isText(entry: usize, at: usize, length: usize): bool {
   return i === length || load<u64>(place + i) === wordAt(at + i, length - i);
 }
 
-/** The number of the text at `at`, which is numbered if it was not; FULL if there is no room for it. Two waits for memory at most. */
+/**
+ * The number of the text at `at`, which is numbered if it was not; FULL if there is no room for it, or none within MAX_PROBES slots: a
+ * client can choose its tags for their hashes. Two waits for memory for nearly every text.
+ */
 export function numberOfText(at: usize, length: usize): i32 {
   const hash = hashOf(at, length);
   let slot: u32 = hash & SLOT_MASK;
-  while (true) {
+  for (let probe = 0; probe < MAX_PROBES; probe++) {
     const number = load<u32>(cell(TEXT_SLOTS, slot, 4));
     if (number === 0) return add(slot, hash, at, length);
     const entry: usize = cell(TEXT_ENTRIES, number - 1, TEXT_ENTRY_BYTES);
@@ -47,6 +60,7 @@ export function numberOfText(at: usize, length: usize): i32 {
     if (isSame && isText(entry, at, length)) return number - 1;
     slot = (slot + 1) & SLOT_MASK;
   }
+  return FULL;
 }
 
 function add(slot: u32, hash: u32, at: usize, length: usize): i32 {
