@@ -68,6 +68,20 @@ test('gives a schema of Java as it is, with what it refers to in it', async () =
   http.close();
 });
 
+test('once it is closed nothing is asked, not even by who asked before the client was loaded', async () => {
+  let asked = 0;
+  const http = createServer(() => asked++).listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  const registry = schemaRegistry({ url: `http://127.0.0.1:${(http.address() as AddressInfo).port}` });
+  const answer = registry.schemaOf(1);
+  registry.close();
+  await expect(answer).rejects.toMatchObject({ code: 'registry_unavailable', canRetry: true });
+  await expect(registry.schemaOf(2)).rejects.toMatchObject({ code: 'registry_unavailable' });
+  expect(asked).toBe(0);
+  http.closeAllConnections();
+  http.close();
+});
+
 test('gives a schema that is not Avro as one that resolves to none', async () => {
   const id = await registerSchema(
     server.url,

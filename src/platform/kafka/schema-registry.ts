@@ -22,6 +22,7 @@ export interface SchemaIds {
    * RegistryError where it could not be asked.
    */
   schemaOf(id: number): Promise<string | null>;
+  /** From then on nothing is asked. */
   close(): void;
 }
 
@@ -71,9 +72,13 @@ export function schemaRegistry(options: SchemaRegistryOptions): SchemaIds {
     },
   });
   let client: Promise<Api> | undefined;
-  const connected = () => {
+  let isClosed = false;
+  const connected = async () => {
     client ??= clientOf(options, connections.agent, notePage);
-    return client;
+    const api = await client;
+    // The agent would connect once more.
+    if (isClosed) throw new RegistryError('registry_unavailable', `${options.url}: the registry's client is closed`);
+    return api;
   };
   /** 404 is the answer for an unknown id, and of a wrong address too. */
   const isUnknown = async (api: Api): Promise<null> => {
@@ -99,7 +104,10 @@ export function schemaRegistry(options: SchemaRegistryOptions): SchemaIds {
         throw status === null ? error : registryError(options.url, status, connections.failure() ?? (error as Error));
       }
     },
-    close: () => connections.agent.destroy(),
+    close: () => {
+      isClosed = true;
+      connections.agent.destroy();
+    },
   };
 }
 
