@@ -39,11 +39,6 @@ export interface ApplicationTotals {
 export const UDP = 17;
 /** Of one terminal, at one change: what sockets on the way hold. */
 const TAG_CHANGE_OCTETS = 256 * 1024;
-/**
- * Of one terminal: requests on connections that it left while their proxy's mark was under way. The gateway's record was closed without
- * the mark, and they are in the proxy's report.
- */
-const LEFT_UNMARKED_OCTETS = 512;
 
 export interface LoopTotals {
   applications: ApplicationTotals[];
@@ -172,9 +167,8 @@ export async function gatherTotals(world: LoopWorld, members: readonly Member[])
       subscribers: booked.octets - booked.sponsored,
       uncharged: octetsOf((record) => isIdentified(record) && !charged.has(record.localSequenceNumber)),
       notSponsored: notSponsored.get(applicationId) ?? {},
-      // A session tag is on all of a connection or on none of it, and comes with the connection itself.
-      tagChangeOctets:
-        way !== 'proxy_mark' ? 0 : terminals * (LEFT_UNMARKED_OCTETS + (atCap === 'stop' ? 0 : TAG_CHANGE_OCTETS)),
+      // A session tag is on all of a connection or on none of it: it never changes.
+      tagChangeOctets: atCap === 'stop' || way !== 'proxy_mark' ? 0 : terminals * TAG_CHANGE_OCTETS,
     };
   });
   const all = {

@@ -68,6 +68,22 @@ test('a connection whose SOCKS5 client was answered is in the record of the mark
   expect(records).toMatchObject([{ ...CHAT, uplinkOctets: 95, downlinkOctets: 14 }]);
 });
 
+test('a mark of a flow that has ended is distinguished from one of a flow that did not pass, for a minute and until its ports are used again', () => {
+  const { table, flow, records } = opened();
+  const mark = () => table.mark({ ...ENDS, proxyIp: ENDS.remoteIp, proxyPort: ENDS.remotePort, ...CHAT });
+  table.count(flow, 'uplink', 108);
+  table.close(flow);
+  expect(mark()).toBe('ended');
+  expect(records).toMatchObject([{ zeroRatingTag: null, uplinkOctets: 108 }]);
+  const next = table.open(ENDS, BEARER);
+  expect(mark()).toBe('marked');
+  table.close(next);
+  vi.advanceTimersByTime(59_000);
+  expect(mark()).toBe('ended');
+  vi.advanceTimersByTime(6000);
+  expect(mark()).toBe('unknown');
+});
+
 test('a request that the other side answers late is in the record of the mark, whether a proxy or a tag sets it', () => {
   for (const mark of ['proxy', 'tag']) {
     const { table, flow, records } = opened();

@@ -11,6 +11,11 @@ const LOOKS_PER_RECORD = 5;
 const UNDECIDED_FOR_MS = 30_000;
 /** What passes between a terminal and a proxy before the proxy can mark the flow: requests, and answers to a SOCKS5 client. */
 const HANDSHAKE_OCTETS = 16 * 1024;
+/** So long a mark may be under way to a flow that has ended meanwhile; more than a proxy waits for its answer. */
+const ENDED_FOR_MS = 60_000;
+
+/** `ended`: the flow was there, and nothing of it can come any more; `unknown`: it never passed here, or long ago. */
+export type MarkedAs = 'marked' | 'ended' | 'unknown';
 
 /** A connection's two ends as the destination sees them. */
 export interface FlowEnds {
@@ -48,6 +53,8 @@ export interface FlowTableOptions {
 export class FlowTable {
   readonly #options: FlowTableOptions;
   readonly #flows = new Map<string, Flow>();
+  /** Flows to proxies that have ended, in the order of their ends: when. */
+  readonly #ended = new Map<string, number>();
   #timer: NodeJS.Timeout | null = null;
 
   constructor(options: FlowTableOptions) {
@@ -79,7 +86,9 @@ export class FlowTable {
       tag: null,
       isAnswered: false,
     };
-    this.#flows.set(keyOf(ends), flow);
+    const key = keyOf(ends);
+    this.#flows.set(key, flow);
+    this.#ended.delete(key);
     return flow;
   }
 
@@ -94,14 +103,12 @@ export class FlowTable {
     if (isLarge && !(isEarly(flow, nowMs) && isTagPending(flow))) this.#record(flow, flow.meter.cut(nowMs));
   }
 
-  /** False when no such connection is open. */
-  mark({ protocol, terminalIp, terminalPort, proxyIp, proxyPort, zeroRatingTag, contentType }: FlowMark): boolean {
-    const flow = this.#flows.get(
-      keyOf({ protocol, terminalIp, terminalPort, remoteIp: proxyIp, remotePort: proxyPort }),
-    );
-    if (flow === undefined) return false;
+  mark({ protocol, terminalIp, terminalPort, proxyIp, proxyPort, zeroRatingTag, contentType }: FlowMark): MarkedAs {
+    const key = keyOf({ protocol, terminalIp, terminalPort, remoteIp: proxyIp, remotePort: proxyPort });
+    const flow = this.#flows.get(key);
+    if (flow === undefined) return this.#ended.has(key) ? 'ended' : 'unknown';
     this.#record(flow, flow.meter.mark({ zeroRatingTag, contentType }, this.#options.nowMs()));
-    return true;
+    return 'marked';
   }
 
   /** Marks a flow by its terminal's tag. False when its proxy has marked it already: the proxy's mark counts. */
@@ -119,7 +126,10 @@ export class FlowTable {
   close(flow: Flow): void {
     const key = keyOf(flow.ends);
     // Its ports may be another connection's by now.
-    if (this.#flows.get(key) === flow) this.#flows.delete(key);
+    if (this.#flows.get(key) === flow) {
+      this.#flows.delete(key);
+      if (flow.isToProxy) this.#ended.set(key, this.#options.nowMs());
+    }
     this.#record(flow, flow.meter.cut(this.#options.nowMs()));
   }
 
@@ -130,6 +140,10 @@ export class FlowTable {
       const isOld = openSinceMs !== null && nowMs - openSinceMs >= this.#options.partialRecords.intervalMs;
       const isUndecided = isEarly(flow, nowMs) && (isTagPending(flow) || awaitsMark(flow));
       if (isOld && !isUndecided) this.#record(flow, flow.meter.cut(nowMs));
+    }
+    for (const [key, endedAtMs] of this.#ended) {
+      if (nowMs - endedAtMs < ENDED_FOR_MS) break;
+      this.#ended.delete(key);
     }
   }
 

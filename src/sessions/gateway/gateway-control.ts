@@ -9,9 +9,9 @@ import { exportConnections } from '../../platform/http/http-metrics.ts';
 import { isSecret } from '../../platform/http/secret-comparison.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import { E164 } from '../../rating/record/msisdn.ts';
-import { type FlowMark, flowMarksSchema } from '../protocol/flow-mark.ts';
+import { type FlowMark, flowMarksAnswerSchema, flowMarksSchema } from '../protocol/flow-mark.ts';
 import type { Bearers } from './bearers.ts';
-import type { FlowTable } from './flow-table.ts';
+import type { FlowTable, MarkedAs } from './flow-table.ts';
 import type { GatewayDocument, RegisteredProxy } from './gateway-config.ts';
 import { exportGateway, type GatewayStatus } from './gateway-metrics.ts';
 import type { IdentityIssuer } from './identity-issuer.ts';
@@ -166,15 +166,17 @@ function flowMarkRoute(
       summary: 'Say what flows to the proxy carry',
       security: [{ proxySecret: [] }],
       body: flowMarksSchema,
-      response: { 204: z.null(), ...refusalsOf('secret_invalid', 'other_proxy') },
+      response: { 200: flowMarksAnswerSchema, ...refusalsOf('secret_invalid', 'other_proxy') },
     },
     handler: async (request, reply) => {
       const proxy = proxyOf(options, bearerToken(request.headers.authorization));
       if (proxy === undefined) return refuse(reply, 'secret_invalid');
       const { marks } = request.body;
       if (marks.some((mark) => isForeign(mark, proxy))) return refuse(reply, 'other_proxy');
-      countUnknown(marks.filter((mark) => !options.flows.mark(mark)).length);
-      return reply.code(204).send(null);
+      const outcomes = marks.map((mark) => options.flows.mark(mark));
+      countUnknown(outcomes.filter((outcome) => outcome !== 'marked').length);
+      const at = (wanted: MarkedAs) => outcomes.flatMap((outcome, index) => (outcome === wanted ? [index] : []));
+      return { ended: at('ended'), unknown: at('unknown') };
     },
   });
 }

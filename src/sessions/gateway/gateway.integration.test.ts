@@ -172,11 +172,11 @@ test('only registered proxies mark flows, and only flows to themselves', async (
   expect(await statusOf(PROXY_SECRET, { proxyIp: '127.0.0.9' })).toBe(403);
   expect(await statusOf(PROXY_SECRET, { contentType: 'smell' })).toBe(400);
   socket.write(Buffer.alloc(40));
-  expect(await statusOf(PROXY_SECRET, {})).toBe(204);
+  expect(await statusOf(PROXY_SECRET, {})).toBe(200);
   socket.write(Buffer.alloc(60));
   await once(await accepted, 'readable');
   while ((await accepted).readableLength < 100) await pause(5);
-  expect(await statusOf(PROXY_SECRET, { zeroRatingTag: null })).toBe(204);
+  expect(await statusOf(PROXY_SECRET, { zeroRatingTag: null })).toBe(200);
   socket.end(Buffer.alloc(25));
   (await accepted).end();
   await received(await accepted);

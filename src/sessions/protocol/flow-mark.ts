@@ -3,7 +3,7 @@ import { boundedList } from '../../platform/http/read-message.ts';
 import { contentTypeSchema } from './content-octets.ts';
 
 /**
- * `POST /v1/flow-marks` of a gateway (with the proxy's secret as `Authorization: Bearer`; 204): a proxy says what a flow carries, as an application
+ * `POST /v1/flow-marks` of a gateway (with the proxy's secret as `Authorization: Bearer`): a proxy says what a flow carries, as an application
  * function reports sponsored traffic to the network (TS 29.514, Npcf_PolicyAuthorization: `sponId`, `aspId`, `fDescs`). It is how the
  * preset tag gets onto traffic that is encrypted, and why a terminal cannot put it there.
  */
@@ -21,6 +21,15 @@ const flowMarkSchema = z.strictObject({
 export type FlowMark = z.output<typeof flowMarkSchema>;
 
 export const flowMarksSchema = z.strictObject({ marks: boundedList(flowMarkSchema, { min: 1, max: 1000 }) });
+
+const indexes = (what: string) =>
+  z.array(z.int().min(0)).describe(`Indexes of the marks of ${what}: no record of it has the mark.`);
+
+/** The answer of the gateway simulator. Another gateway may answer without one (204). */
+export const flowMarksAnswerSchema = z.object({
+  ended: indexes('a flow that has ended'),
+  unknown: indexes('a flow that did not pass here'),
+});
 
 /** Header that only a proxy may write; from a terminal it is refused. */
 export const TAG_HEADER = 'zero-rating-tag';

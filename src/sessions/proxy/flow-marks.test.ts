@@ -9,14 +9,15 @@ import { FlowMarks, type MarkedFlow } from './flow-marks.ts';
 const TAG = 'chatter';
 let taken: FlowMark[] = [];
 let answer: (mark: FlowMark) => number | Promise<number>;
+let said: object | null = null;
 const gateway = createServer((request, response) => void take(request, response));
 let marks: FlowMarks;
 
 async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const body = JSON.parse(Buffer.concat(await request.toArray()).toString()) as { marks: FlowMark[] };
   response.statusCode = await answer(body.marks[0]);
-  if (response.statusCode === 204) taken.push(...body.marks);
-  response.end();
+  if (response.statusCode < 300) taken.push(...body.marks);
+  response.end(said === null ? '' : JSON.stringify(said));
 }
 
 const flow = (remotePort: number): MarkedFlow => ({
@@ -27,6 +28,7 @@ const shown = () => taken.map(({ terminalPort, zeroRatingTag }) => [terminalPort
 
 beforeEach(async () => {
   taken = [];
+  said = null;
   answer = () => 204;
   await new Promise<void>((resolve) => gateway.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(gateway.address() as AddressInfo).port}`;
@@ -36,6 +38,18 @@ beforeEach(async () => {
 afterEach(() => {
   gateway.closeAllConnections();
   return new Promise((resolve) => gateway.close(resolve));
+});
+
+test.each([
+  ['nothing', null, 'taken'],
+  ['that the records have it', { ended: [], unknown: [] }, 'marked'],
+  ['that the terminal has left', { ended: [0], unknown: [] }, 'ended'],
+  ['that the flow did not pass', { ended: [], unknown: [0] }, 'taken'],
+])('a gateway that says %s', async (_, words, outcome) => {
+  said = words;
+  answer = () => 200;
+  expect(await marks.mark(flow(1), TAG, 'text')).toBe(outcome);
+  expect(marks.failed).toBe(0);
 });
 
 describe('marks that are to be taken away again', () => {
@@ -85,7 +99,7 @@ describe('marks that are to be taken away again', () => {
     const one = flow(1);
     answer = () => 503;
     await marks.mark(one, null, 'text');
-    let marking: Promise<void> | null = null;
+    let marking: Promise<unknown> | null = null;
     answer = async ({ zeroRatingTag }) => {
       if (zeroRatingTag === null) {
         marking = marks.mark(one, TAG, 'text');

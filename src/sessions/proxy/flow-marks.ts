@@ -2,7 +2,7 @@ import { request } from 'undici';
 import type { PeerSecret } from '../../platform/http/peer-secret.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import type { SessionContentType } from '../protocol/content-octets.ts';
-import type { FlowMark } from '../protocol/flow-mark.ts';
+import { type FlowMark, flowMarksAnswerSchema } from '../protocol/flow-mark.ts';
 import { canonicalIp } from './private-address.ts';
 
 /** A flow of a terminal as the proxy sees it: a TCP socket is one. */
@@ -21,8 +21,12 @@ export interface MarkedFlow {
 const MAX_OWED = 100_000;
 const TOO_MANY_REQUESTS = 429;
 
-/** `refused`: the gateway does not take this mark; `away`: it takes none at the moment, or its answer did not come. */
-type MarkOutcome = 'taken' | 'refused' | 'away';
+/**
+ * `marked`: the flow's records have it; `ended`: the terminal had left the flow before, and no record has it; `taken`: the gateway does not say, or did
+ * not see the flow;
+ * `refused`: it does not take this mark; `away`: it takes none at the moment, or its answer did not come.
+ */
+export type MarkOutcome = 'marked' | 'ended' | 'taken' | 'refused' | 'away';
 
 export interface FlowMarksOptions {
   /** Null: there is no gateway that marks. */
@@ -50,17 +54,19 @@ export class FlowMarks {
     return this.#failed;
   }
 
-  /** Puts the tag on a terminal's connection, or with null takes it away. Resolves within the time-out, whatever comes of it. */
-  async mark(raw: MarkedFlow, zeroRatingTag: string | null, contentType: SessionContentType): Promise<void> {
-    if (this.#options.gateway === null) return;
+  /** Puts the tag on a terminal's connection, or with null takes it away. Resolves within the time-out to what came of it. */
+  async mark(raw: MarkedFlow, zeroRatingTag: string | null, contentType: SessionContentType): Promise<MarkOutcome> {
+    if (this.#options.gateway === null) return 'taken';
     const mark = flowMarkOf(raw, zeroRatingTag, contentType);
-    if (mark === null) return;
+    if (mark === null) return 'ended';
     this.#owed.delete(raw);
     // The removal is older than this mark, and must not come after it.
     if (this.#retried?.raw === raw) await this.#retried.done;
-    if ((await this.#post(mark)) === 'taken') return;
+    const outcome = await this.#post(mark);
+    if (!isFailed(outcome)) return outcome;
     this.#failed++;
     if (zeroRatingTag === null && !raw.destroyed && this.#owed.size < MAX_OWED) this.#owed.set(raw, mark);
+    return outcome;
   }
 
   /** Asks once more to take away what should not be there. A mark that is refused holds up no other; a gateway that is away is asked once. */
@@ -70,8 +76,8 @@ export class FlowMarks {
     for (const [raw, mark] of [...this.#owed]) {
       // Marked again meanwhile.
       if (this.#owed.get(raw) !== mark) continue;
-      const outcome = raw.destroyed ? 'taken' : await this.#postAgain(raw, mark);
-      if (outcome === 'taken' && this.#owed.get(raw) === mark) this.#owed.delete(raw);
+      const outcome = raw.destroyed ? 'ended' : await this.#postAgain(raw, mark);
+      if (!isFailed(outcome) && this.#owed.get(raw) === mark) this.#owed.delete(raw);
       if (outcome === 'away') break;
     }
     this.#isRetrying = false;
@@ -95,8 +101,8 @@ export class FlowMarks {
         body: JSON.stringify({ marks: [mark] }),
         signal: AbortSignal.timeout(gateway.timeoutMs),
       });
-      await body.dump();
-      if (statusCode < 300) return 'taken';
+      const answer = await body.text();
+      if (statusCode < 300) return outcomeOf(answer);
       logger.warn({ statusCode }, 'the gateway refused to mark a flow');
       return statusCode < 500 && statusCode !== TOO_MANY_REQUESTS ? 'refused' : 'away';
     } catch (error) {
@@ -104,6 +110,18 @@ export class FlowMarks {
     }
     return 'away';
   }
+}
+
+function isFailed(outcome: MarkOutcome): boolean {
+  return outcome === 'refused' || outcome === 'away';
+}
+
+/** Of a request with one mark. */
+function outcomeOf(answer: string): MarkOutcome {
+  if (answer === '') return 'taken';
+  const { ended, unknown } = flowMarksAnswerSchema.parse(JSON.parse(answer));
+  if (ended.length > 0) return 'ended';
+  return unknown.length > 0 ? 'taken' : 'marked';
 }
 
 function flowMarkOf(raw: MarkedFlow, zeroRatingTag: string | null, contentType: SessionContentType): FlowMark | null {

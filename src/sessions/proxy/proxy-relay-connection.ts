@@ -62,7 +62,7 @@ export class ProxyRelayConnection implements SessionConnection, BufferHolder {
     this.#meter = new ConnectionMeter(accepted.raw, admitted);
     this.#mark = new ConnectionMark(accepted.raw, admitted, services.marks, () => this.#balance());
     services.registry.join(admitted.session, this);
-    accepted.raw.once('close', () => this.#closed());
+    accepted.raw.once('close', () => void this.#closed());
   }
 
   get blockedSinceMs(): number | null {
@@ -79,6 +79,7 @@ export class ProxyRelayConnection implements SessionConnection, BufferHolder {
   /** Marks its traffic for the network. */
   async begin(): Promise<void> {
     if (!this.#isEnding) await this.#mark.begin();
+    if (this.#mark.hasEnded) this.#isEnding = true;
   }
 
   /** Both sides are there; the upstream has been paused until now. */
@@ -269,11 +270,11 @@ export class ProxyRelayConnection implements SessionConnection, BufferHolder {
     upstream.terminate();
   }
 
-  #closed(): void {
+  async #closed(): Promise<void> {
     this.#isEnding = true;
     this.#services.buffers.release(this);
     this.#upstream?.terminate();
-    if (this.#mark.hasBegun) this.#meter.count(Date.now());
+    if (await this.#mark.whetherBegun()) this.#meter.count(Date.now());
     this.#services.registry.leave(this.#session, this);
   }
 }

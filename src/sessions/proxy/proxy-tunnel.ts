@@ -47,7 +47,7 @@ export class Tunnel implements SessionConnection, BufferHolder {
     this.#meter = new ConnectionMeter(accepted.raw, admitted);
     this.#mark = new ConnectionMark(accepted.raw, admitted, services.marks, () => this.#markChanges());
     services.registry.join(admitted.session, this);
-    accepted.raw.once('close', () => this.#closed());
+    accepted.raw.once('close', () => void this.#closed());
   }
 
   get blockedSinceMs(): number | null {
@@ -64,6 +64,7 @@ export class Tunnel implements SessionConnection, BufferHolder {
       if (!upstream.readableEnded || !this.#isOpen) this.close();
     });
     if (!this.#isEnding) await this.#mark.begin();
+    if (this.#mark.hasEnded) this.close();
     if (this.#isEnding || stream.destroyed) {
       upstream.destroy();
       return;
@@ -179,11 +180,11 @@ export class Tunnel implements SessionConnection, BufferHolder {
     else this.#upstream?.resume();
   }
 
-  #closed(): void {
+  async #closed(): Promise<void> {
     this.#isEnding = true;
     this.#services.buffers.release(this);
     this.#upstream?.destroy();
-    if (this.#mark.hasBegun) this.#meter.count(Date.now());
+    if (await this.#mark.whetherBegun()) this.#meter.count(Date.now());
     this.#services.registry.leave(this.#session, this);
   }
 }

@@ -245,6 +245,8 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
   async #begin(admitted: Admitted): Promise<void> {
     this.#follow(admitted);
     await Promise.all(this.#marks.map((mark) => mark.begin()));
+    // What came before is in a record without the mark, and in no report.
+    if (this.#marks.some(({ hasEnded }) => hasEnded)) return this.close();
     this.#hasBegun = true;
     this.#countControl();
     this.#countBefore();
