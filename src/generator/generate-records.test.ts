@@ -239,8 +239,8 @@ test('a record takes as long with a hundred times the prefixes', () => {
     }));
     const records = generateRecords({ ...OPTIONS, targets });
     takeRecords(records, 1000);
-    return shortestMs(() => takeRecords(records, 2000));
+    // As many tries as a busy machine needs to leave one of them alone.
+    return shortestMs(() => takeRecords(records, 2000), 25);
   };
-  // A search through all of them would take a hundred times as long; caches and a busy machine cost a few times.
-  expect(msWith(20_000) / msWith(200)).toBeLessThan(30);
+  expect(msWith(20_000) / msWith(200)).toBeLessThan(5);
 }, 60_000);

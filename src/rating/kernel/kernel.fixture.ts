@@ -1,6 +1,12 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { packagePath } from '../../platform/package-paths.ts';
 import { admissionKernel } from '../admission-kernel.ts';
 import { type Decoder, PLAIN_RULES } from '../flow-record.ts';
 import { incoming } from '../incoming.ts';
+import { type KernelName, kernelPath } from './load-kernel.ts';
 
 /** Whether the kernel reads a record, rather than leaves it to the long way. */
 export function isReadByKernel(decode: Decoder, value: Uint8Array): boolean {
@@ -14,4 +20,23 @@ export function fuzzing(): { numRuns: number; seed: number } {
   const seed = Number(process.env.KERNEL_FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
   process.stdout.write(`fuzzed with KERNEL_FUZZ_SEED=${seed}\n`);
   return { numRuns: Number(process.env.KERNEL_FUZZ_RUNS ?? 300), seed };
+}
+
+/** Whether a kernel's code is what its sources give now: built again, octet by octet. `folder` has its `asconfig.json`. */
+export function isBuiltFromSources(name: KernelName, folder: string): boolean {
+  const directory = mkdtempSync(join(tmpdir(), 'zerorate-kernel-'));
+  try {
+    const outFile = join(directory, 'kernel.wasm');
+    const args = [
+      'node_modules/assemblyscript/bin/asc.js',
+      '--config',
+      `${folder}/asconfig.json`,
+      '--outFile',
+      outFile,
+    ];
+    execFileSync(process.execPath, args, { cwd: packagePath('.') });
+    return readFileSync(outFile).equals(readFileSync(kernelPath(name)));
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 }

@@ -201,7 +201,7 @@ describe('octets of no writer', { timeout: 120_000 }, () => {
         const values = typeof alone === 'string' ? [] : alone.map((record) => Buffer.from(JSON.stringify(record)));
         for (const value of values) readRecord({ value, oversizedOctets: 0 }, decodeMadeValue);
       }),
-      { numRuns: 2000 },
+      { numRuns: 3000 },
     );
     expect(Math.min(seen.records, seen.faults)).toBeGreaterThan(100);
   });
@@ -222,7 +222,7 @@ describe('octets of no writer', { timeout: 120_000 }, () => {
         expect(records.slice(records.length - after.length)).toEqual(after);
         expect(records.length).toBeGreaterThan(before + after.length);
       }),
-      { numRuns: 40 },
+      { numRuns: 60 },
     );
   });
 
@@ -237,7 +237,7 @@ describe('octets of no writer', { timeout: 120_000 }, () => {
           await recordsOf(octets, 1 << 20).catch((error) => expect(error).toBeInstanceOf(CdrFileError));
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 150 },
     );
   });
 });

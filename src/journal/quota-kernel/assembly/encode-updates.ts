@@ -1,6 +1,6 @@
 // AssemblyScript. What the caller of the quota kernel calls; README.md says what is where.
-
 import { cell } from '../../../rating/kernel/assembly/octets';
+import { copy, putVarint, varintOctets } from '../../../rating/kernel/assembly/write-octets';
 import {
   BATCH_BYTES,
   BATCH_COUNT,
@@ -33,7 +33,6 @@ import {
   VALUE_OCTETS,
 } from '../quota-regions';
 import { murmur2 } from './murmur2';
-import { copy, putVarint, varintOctets, writeDigits } from './record-octets';
 
 export { murmur2 };
 
@@ -163,4 +162,17 @@ function writeRecord(row: usize, head: usize, batch: usize): void {
   store<u8>(at, 0); // headers
   store<u32>(batch, <u32>at + 1, BATCH_NEXT);
   store<u32>(batch, delta + 1, BATCH_WRITTEN);
+}
+
+/** Writes the 32 hex digits of a pseudonym's sixteen octets: a shuffle puts the halves of each octet in order, a look-up makes digits of them. */
+export function writeDigits(to: usize, pseudonym: usize): void {
+  const octets = v128.load(pseudonym);
+  const high = i8x16.shr_u(octets, 4);
+  const low = v128.and(octets, i8x16.splat(15));
+  // '0' to '9', 'a' to 'f'.
+  const digits = i8x16(48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 97, 98, 99, 100, 101, 102);
+  const first = i8x16.shuffle(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const last = i8x16.shuffle(high, low, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  v128.store(to, i8x16.swizzle(digits, first));
+  v128.store(to + 16, i8x16.swizzle(digits, last));
 }

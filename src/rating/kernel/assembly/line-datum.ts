@@ -1,6 +1,7 @@
 // AssemblyScript. From the values of a line to the datum of the same record.
 import { FIELD_KINDS, FIELDS, LINE_DATUM, NULLABLE, TEXT, VALUE_END, VALUE_START } from '../regions';
 import { cell, NOWHERE } from './octets';
+import { copy, putVarint } from './write-octets';
 
 const ZERO: u8 = 0x30;
 const EIGHT_ZEROS: u64 = 0x3030303030303030;
@@ -34,29 +35,13 @@ export function writeDatum(present: u32): usize {
     if (isPresent === 0) continue;
     const from: usize = load<u32>(cell(VALUE_START, field, 4));
     const length = <usize>load<u32>(cell(VALUE_END, field, 4)) - from;
-    at = (kind & TEXT) !== 0 ? writeText(at, from, length) : writeVarint(at, numberOf(from, length));
+    at = (kind & TEXT) !== 0 ? writeText(at, from, length) : putVarint(at, numberOf(from, length));
   }
   return at;
 }
 
 function writeText(at: usize, from: usize, length: usize): usize {
-  const to = writeVarint(at, length);
-  for (let i: usize = 0; i < length; i += 16) v128.store(to + i, v128.load(from + i));
-  return to + length;
-}
-
-/** Writes a number below 2^55 (zigzag), without a loop over its octets: the reverse of how `datum.ts` reads it. */
-function writeVarint(at: usize, value: u64): usize {
-  let bits = value << 1;
-  const octets: u64 = (70 - clz(bits | 1)) / 7;
-  // Seven bits for each octet move apart: from eights to fours, pairs, one.
-  bits = (bits & 0x0fffffff) | ((bits & 0x00fffffff0000000) << 4);
-  bits = (bits & 0x00003fff00003fff) | ((bits & 0x0fffc0000fffc000) << 2);
-  bits = (bits & 0x007f007f007f007f) | ((bits & 0x3f803f803f803f80) << 1);
-  // All but the last octet say that another follows.
-  const others = ((<u64>1) << ((octets - 1) << 3)) - 1;
-  store<u64>(at, bits | (0x8080808080808080 & others));
-  return at + <usize>octets;
+  return copy(putVarint(at, length), from, length);
 }
 
 /** The number that 1 to 15 digits make. */

@@ -1,6 +1,5 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { isIPv6 } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { socks5Reply } from '../../../platform/network/socks5.ts';
 import { parseSocks5Datagram, socks5Datagram } from '../../../platform/network/socks5-datagram.ts';
@@ -21,7 +20,7 @@ import {
   type Held,
 } from './association-options.ts';
 import type { DatagramDrop } from './datagram-drops.ts';
-import { type UdpDestination, UdpDestinations } from './udp-destinations.ts';
+import { familyOf, type UdpDestination, UdpDestinations } from './udp-destinations.ts';
 
 /** Datagrams that were under way when the control connection ended arrive within this time and are counted. */
 const SETTLE_MS = 250;
@@ -392,9 +391,4 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
     this.#leave();
     this.#services.registry.leave(this.#session, this);
   }
-}
-
-function familyOf(address: string): 'udp4' | 'udp6' {
-  const ip = canonicalIp(address);
-  return ip !== null && isIPv6(ip) ? 'udp6' : 'udp4';
 }

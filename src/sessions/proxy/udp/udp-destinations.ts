@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import type { Clock } from '../../../platform/clock.ts';
 import type { Socks5Destination } from '../../../platform/network/socks5.ts';
 import { type Admission, type Admitted, type NotAdmitted, refused } from '../admission.ts';
@@ -81,4 +82,10 @@ export class UdpDestinations {
 
 function keyOf(address: string, port: number): string {
   return `${canonicalIp(address)}|${port}`;
+}
+
+/** What a socket that sends to this address has to be. */
+export function familyOf(address: string): 'udp4' | 'udp6' {
+  const ip = canonicalIp(address);
+  return ip !== null && isIPv6(ip) ? 'udp6' : 'udp4';
 }

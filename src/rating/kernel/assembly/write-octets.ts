@@ -1,22 +1,9 @@
-// AssemblyScript. Octets: copies, hex digits, varints.
+// AssemblyScript. Copies and varints, as both kernels write them.
 
 /** Copies octets, sixteen at a time, and returns the address after them; up to fifteen more are read and written. */
 export function copy(to: usize, from: usize, octets: usize): usize {
   for (let i: usize = 0; i < octets; i += 16) v128.store(to + i, v128.load(from + i));
   return to + octets;
-}
-
-/** Writes the 32 hex digits of a pseudonym's sixteen octets: a shuffle puts the halves of each octet in order, a look-up makes digits of them. */
-export function writeDigits(to: usize, pseudonym: usize): void {
-  const octets = v128.load(pseudonym);
-  const high = i8x16.shr_u(octets, 4);
-  const low = v128.and(octets, i8x16.splat(15));
-  // '0' to '9', 'a' to 'f'.
-  const digits = i8x16(48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 97, 98, 99, 100, 101, 102);
-  const first = i8x16.shuffle(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-  const last = i8x16.shuffle(high, low, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-  v128.store(to, i8x16.swizzle(digits, first));
-  v128.store(to + 16, i8x16.swizzle(digits, last));
 }
 
 /** The octets of an integer from 0 to 2^53 - 1 as a varint (in zigzag, so doubled): seven of its bits in each. */
