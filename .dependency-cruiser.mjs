@@ -1,6 +1,6 @@
 /**
  * The one direction of imports: cli -> engine, assurance, development -> sessions, finance, sources, journal -> rating -> formats, with
- * `platform` and `formats` under all of them. A room names what it may import; whatever is not named is an error.
+ * `platform` and `formats` under all of them. A package names what it may import; whatever is not named is an error.
  */
 const MAY_IMPORT = {
   cli: [
@@ -42,7 +42,7 @@ const source = (room) => `^src/${room}/`;
 
 const directions = Object.entries(MAY_IMPORT).map(([room, others]) => ({
   name: `${room}-imports`,
-  comment: `${room} imports ${others.length === 0 ? 'no other room' : others.join(', ')} only`,
+  comment: `${room} imports ${others.length === 0 ? 'no other package' : others.join(', ')} only`,
   severity: 'error',
   from: { path: source(room), pathNot: TESTS },
   to: { path: '^(src|test|bench)/', pathNot: [room, ...others].map(source) },

@@ -37,15 +37,16 @@ const ENGINES = ['zerorate', 'zerorate-http'];
 const program = new Command('bench')
   .description(
     'Reads one topic with each side alone, in rotating order, and compares their rate, CPU time and memory. The side "go" needs Go ' +
-      '(from $GO, the search path or /usr/local/go) and is skipped without it, with a line in the results; "streams" needs a JDK.',
+      '(from $GO, PATH or /usr/local/go): without it the side is skipped, and the results say so. "streams" needs a JDK and Maven: ' +
+      'without them the benchmark fails; leave the side out with --sides.',
   )
-  .option('--records <n>', 'records of the topic', '2000000')
-  .option('--subscribers <n>', 'subscribers that they are of', '100000')
-  .option('--rounds <n>', 'how often each side reads it', '5')
-  .option('--seed <n>', 'draws the records', '1')
-  .option('--sides <names>', 'which of them', SIDES.map(({ name }) => name).join(','))
-  .option('--node <path>', 'Node.js that runs the sides written for it, such as another version', process.execPath)
-  .option('--out <folder>', 'where the results go', packagePath('bench/results'));
+  .option('--records <n>', 'records in the topic', '2000000')
+  .option('--subscribers <n>', 'subscribers of these records', '100000')
+  .option('--rounds <n>', 'how often each side reads the topic', '5')
+  .option('--seed <n>', 'seed of the records: the same seed and options give the same topic', '1')
+  .option('--sides <names>', 'sides to run, separated by commas', SIDES.map(({ name }) => name).join(','))
+  .option('--node <path>', 'Node.js binary for the sides that run on Node.js, to compare versions', process.execPath)
+  .option('--out <folder>', 'folder for the results', packagePath('bench/results'));
 
 async function main(options: Options): Promise<void> {
   const [records, subscribers, rounds, seed] = [options.records, options.subscribers, options.rounds, options.seed].map(

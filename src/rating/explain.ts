@@ -15,7 +15,7 @@ import { type IngestContext, incoming } from './incoming.ts';
 import { parseCidr } from './ip-address.ts';
 import { Lane } from './lane.ts';
 import { formatMicros } from './money.ts';
-import { outcomeOf, REASONS } from './outcome.ts';
+import { outcomeInWords } from './outcome.ts';
 import { admit, classifyBatch, rateBatch } from './pipeline.ts';
 import type { Rules } from './rules.ts';
 import type { PseudonymKey } from './subscribers.ts';
@@ -126,8 +126,7 @@ function rating(batch: FlowBatch, catalogue: Catalogue, before: CounterBefore): 
 }
 
 function outcome(batch: FlowBatch): Explanation {
-  const { reason, meaning } = REASONS[batch.reason[0]];
-  return { step: 'outcome', text: `${outcomeOf(batch.reason[0])}: ${reason} (${meaning})` };
+  return { step: 'outcome', text: outcomeInWords(batch.reason[0]) };
 }
 
 /** The text of the prefix that the engine's table found: a plain scan, as one record may take its time. */

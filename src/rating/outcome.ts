@@ -121,6 +121,13 @@ export function outcomeOf(reasonCode: number): Outcome {
   return entry.outcome;
 }
 
+/** Returns outcome, reason and meaning as a text; without the outcome where the reason has its name. */
+export function outcomeInWords(reasonCode: number): string {
+  const { reason, meaning } = REASONS[reasonCode];
+  const outcome = outcomeOf(reasonCode);
+  return reason === outcome ? `${reason} (${meaning})` : `${outcome}: ${reason} (${meaning})`;
+}
+
 /** The same as `outcomeOf` being `charged`, without a look into the list. */
 export function isCharged(reasonCode: number): boolean {
   return reasonCode >= REASON_CODE.quota_exhausted;

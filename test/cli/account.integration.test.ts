@@ -64,7 +64,7 @@ test('a sponsor is suspended past its limit, pays for nothing, continues after a
   });
   expect(await account('watch', '--once', ...STORE)).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/^resumption of chatter: balance 9.+ USD is within .+\n4 sponsors looked at, 1 entr/),
+    stdout: expect.stringMatching(/^resumption of chatter: balance 9.+ USD is within .+\n4 sponsors checked, 1 entr/),
   });
 
   expect(await run('three.ndjson')).toMatchObject({ code: 0 });

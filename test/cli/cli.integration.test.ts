@@ -132,11 +132,11 @@ test('explain says every step and books nothing', async () => {
     expect.arrayContaining(['decode', 'evidence', 'journal', 'outcome']),
   );
   expect(stdout).toMatch(
-    /journal +booked already at flows\.ndjson.*with the same content\noutcome +duplicate: duplicate/,
+    /journal +booked already at flows\.ndjson.*with the same content; quota and price above are those of a further record\noutcome +duplicate \(an identity/,
   );
   const other = JSON.stringify({ ...JSON.parse(first), uplinkOctets: 1 });
   const explained = await zerorate.run(['explain', other, '--catalogue', CATALOGUE, '--store', 'ndjson']);
-  expect(explained.stdout).toMatch(/with other content\noutcome +rejected: conflicting_duplicate/);
+  expect(explained.stdout).toMatch(/with other content; .+\noutcome +rejected: conflicting_duplicate/);
   const fresh = JSON.stringify({ ...JSON.parse(first), nodeId: 'never-seen' });
   const unknown = await zerorate.run(['explain', fresh, '--catalogue', CATALOGUE, '--store', 'ndjson']);
   expect(unknown.stdout).not.toContain('journal');

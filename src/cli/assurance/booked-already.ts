@@ -1,6 +1,6 @@
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import type { Decoder } from '../../rating/flow-record.ts';
-import { REASONS } from '../../rating/outcome.ts';
+import { outcomeInWords, REASON_CODE } from '../../rating/outcome.ts';
 import { readRecord } from '../../rating/pipeline.ts';
 import { fingerprintOf } from '../../rating/record/fingerprint.ts';
 
@@ -54,7 +54,7 @@ export async function bookedAlready(
   const then = isInWindow ? '' : `; the window of ${windowRecords} records has passed it: another one would be charged`;
   return {
     text: `${place} (batch ${seen.lane}@${seen.batch}), with ${content}${then}`,
-    outcome: isInWindow ? outcomeInWords(isSame ? 'duplicate' : 'conflicting_duplicate') : null,
+    outcome: isInWindow ? outcomeInWords(REASON_CODE[isSame ? 'duplicate' : 'conflicting_duplicate']) : null,
   };
 }
 
@@ -77,9 +77,4 @@ async function placeOf(store: Store, seen: SeenRow, nodeId: string, sequence: nu
   return row === undefined
     ? `${log}, not charged, within offsets ${first} to ${last}`
     : `${log} offset ${row.place}, ${row.reason}`;
-}
-
-function outcomeInWords(word: 'duplicate' | 'conflicting_duplicate'): string {
-  const { outcome, meaning } = REASONS.find(({ reason }) => reason === word) ?? { outcome: '', meaning: '' };
-  return `${outcome}: ${word} (${meaning})`;
 }

@@ -17,9 +17,9 @@ export function registerAccountWatch(account: Command): void {
   account
     .command('watch')
     .description(
-      'compare balances with credit limits, and suspend or resume sponsors by them; `run` does it all the time',
+      'compare balances with credit limits once, and suspend or resume sponsors accordingly; `run` does this continuously',
     )
-    .requiredOption('--once', 'one look')
+    .requiredOption('--once', 'required: check once and exit')
     .option('-c, --config <file>', 'the configuration that names the store and the catalogue')
     .option('--store <directory>', 'directory of the embedded store')
     .option('--catalogue <file>', 'the catalogue')
@@ -31,7 +31,7 @@ export function registerAccountWatch(account: Command): void {
         const booked = await watcher.check();
         for (const entry of booked) process.stdout.write(`${describeEntry(entry)}: ${entry.why}\n`);
         process.stdout.write(
-          `${counted(sponsors.length, 'sponsor')} looked at, ${counted(booked.length, 'entry', 'entries')} booked\n`,
+          `${counted(sponsors.length, 'sponsor')} checked, ${counted(booked.length, 'entry', 'entries')} booked\n`,
         );
       } finally {
         await store.close();

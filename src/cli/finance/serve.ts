@@ -26,27 +26,32 @@ export function registerServe(program: Command): void {
     .description('serve an embedded store on this machine: ClickHouse’s HTTP interface, read-only, and a web page')
     .requiredOption('--store <directory>', 'directory of the embedded store')
     .option('--port <number>', 'port of the loopback interface; 0 takes a free one', portNumber, 8123)
-    .option('--max-result-rows <number>', 'rows of one answer', wholeNumber(1), limits.maxResultRows)
-    .option('--max-result-mib <number>', 'MiB of one answer, uncompressed', wholeNumber(1), limits.maxResultBytes / MIB)
+    .option('--max-result-rows <number>', 'rows of one response', wholeNumber(1), limits.maxResultRows)
+    .option(
+      '--max-result-mib <number>',
+      'MiB of one response, uncompressed',
+      wholeNumber(1),
+      limits.maxResultBytes / MIB,
+    )
     .addOption(
-      new Option('--max-memory-mib <number>', 'MiB that all questions together may take')
+      new Option('--max-memory-mib <number>', 'MiB that all queries together may use')
         .argParser(wholeNumber(MIN_MEMORY_BYTES / MIB))
-        .default(limits.maxMemoryBytes / MIB, '35 % of the memory, at least 512'),
+        .default(limits.maxMemoryBytes / MIB, '35 % of the machine’s memory, at least 512'),
     )
     .option(
       '--execution-timeout-ms <number>',
-      'time of one question, in milliseconds',
+      'time of one query, in milliseconds',
       wholeNumber(1000),
       limits.executionTimeoutMs,
     )
     .addOption(
-      new Option('--max-threads <number>', 'threads of one question')
+      new Option('--max-threads <number>', 'threads of one query')
         .argParser(wholeNumber(1))
         .default(limits.maxThreads, 'all cores'),
     )
     .option(
       '--max-concurrent-queries <number>',
-      'questions that are answered at once; 100 more wait',
+      'queries that run at once; 100 more wait',
       wholeNumber(1),
       limits.maxConcurrentQueries,
     )
@@ -58,10 +63,11 @@ Examples:
   $ curl 'http://localhost:8123/?query=SELECT+*+FROM+account_balances+FORMAT+PrettyCompact'
   $ zerorate serve --store ./zerorate-data --max-memory-mib 4096 --execution-timeout-ms 600000
 
-It can be reached from this machine only, and it is read-only. JDBC, clickhouse-connect, @clickhouse/client and curl may query it, as any user, in the
-database (schema) \`default\`: jdbc:clickhouse://localhost:8123/default for JDBC, \`schema: default\` for dbt. http://localhost:8123/ in a
-browser shows accounts, months, usage by day, leakage, quotas and plans. A client's settings cannot raise a limit. When a client
-disconnects, its query is cancelled. Only one process at a time can open an embedded store: stop an engine that books in it first.`,
+It is read-only, and listens on this machine only. JDBC, clickhouse-connect, @clickhouse/client and curl can query it, with any user name, in the
+database (schema) \`default\`: jdbc:clickhouse://localhost:8123/default for JDBC, \`schema: default\` for dbt. clickhouse-go and Grafana need a
+ClickHouse server as the store. http://localhost:8123/ in a browser shows accounts, months, usage by day, leakage, quotas and plans.
+A client's settings cannot raise a limit. When a client disconnects, its query is cancelled.
+Only one process at a time can open an embedded store: stop the engine that uses it first.`,
     )
     .action(serve);
 }

@@ -70,10 +70,13 @@ Examples:
     });
 }
 
-/** The journal comes before the outcome, which is then that of a repeated record. */
+/** The journal comes before the outcome, which is then that of a repeated record; quota and price are those of a further record. */
 function withBooked(steps: readonly Explanation[], { text, outcome }: BookedAlready): { step: string; text: string }[] {
   const last = steps.slice(-1).map(({ step, text }) => ({ step, text: outcome ?? text }));
-  return [...steps.slice(0, -1), { step: 'journal', text }, ...last];
+  const further = steps.some(({ step }) => step === 'price')
+    ? '; quota and price above are those of a further record'
+    : '';
+  return [...steps.slice(0, -1), { step: 'journal', text: `${text}${further}` }, ...last];
 }
 
 async function withStore<T>(

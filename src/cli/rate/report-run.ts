@@ -31,7 +31,7 @@ interface Unsponsored {
 
 const CHARGED = REASONS.filter(({ outcome }) => outcome === 'charged').map(({ reason }) => `'${reason}'`);
 
-/** The store's totals for a person: what each sponsor owes, and what was not sponsored and why. */
+/** The store's totals for a person: what each sponsor owes, and what was not charged and why. */
 export async function reportRun(store: Store): Promise<string> {
   const owed = await store.query<Owed>(
     'SELECT sponsor_id AS sponsor, currency, count() AS records, sum(sponsored_octets) AS sponsored, ' +
@@ -53,7 +53,7 @@ export async function reportRun(store: Store): Promise<string> {
           { title: '', cell: ({ currency }) => currency },
         ]),
     '',
-    'What was not sponsored, and why',
+    'What was not charged, and why',
     others.length === 0
       ? '(nothing)'
       : formatTable(others, [
