@@ -45,6 +45,7 @@ test.each([
   ['that the records have it', { ended: [], unknown: [] }, 'marked'],
   ['that the terminal has left', { ended: [0], unknown: [] }, 'ended'],
   ['that the flow did not pass', { ended: [], unknown: [0] }, 'taken'],
+  ['something else', { accepted: 1 }, 'taken'],
 ])('a gateway that says %s', async (_, words, outcome) => {
   said = words;
   answer = () => 200;

@@ -116,12 +116,20 @@ function isFailed(outcome: MarkOutcome): boolean {
   return outcome === 'refused' || outcome === 'away';
 }
 
-/** Of a request with one mark. */
+/** Of a request with one mark. A gateway of another vendor may say something else, or nothing. */
 function outcomeOf(answer: string): MarkOutcome {
-  if (answer === '') return 'taken';
-  const { ended, unknown } = flowMarksAnswerSchema.parse(JSON.parse(answer));
-  if (ended.length > 0) return 'ended';
-  return unknown.length > 0 ? 'taken' : 'marked';
+  const said = flowMarksAnswerSchema.safeParse(jsonOf(answer)).data;
+  if (said === undefined) return 'taken';
+  if (said.ended.length > 0) return 'ended';
+  return said.unknown.length > 0 ? 'taken' : 'marked';
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 function flowMarkOf(raw: MarkedFlow, zeroRatingTag: string | null, contentType: SessionContentType): FlowMark | null {
