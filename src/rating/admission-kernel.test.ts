@@ -3,6 +3,7 @@ import avro from 'avsc';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { address, admitted, BOOKING_DAY, drawn, RULES, seldom } from './admission.fixture.ts';
+import { AdmissionKernel } from './admission-kernel.ts';
 import { avroDecoder } from './decode-avro.ts';
 import { type Decoder, FlowBatch } from './flow-record.ts';
 import { incoming } from './incoming.ts';
@@ -37,6 +38,18 @@ test('the short way gives what avsc and the validation give, whatever the octets
     fuzzing(),
   );
   expect(short).toBeGreaterThan(300);
+});
+
+test('a record is read wherever it begins in the memory that it is a span of', () => {
+  const value = type.toBuffer(testRecord());
+  const kernel = new AdmissionKernel();
+  const context = { decode, keyedByMsisdn: false, rules: RULES, bookingDay: BOOKING_DAY };
+  for (let valueStart = 0; valueStart <= 2100; valueStart++) {
+    const octets = Buffer.concat([Buffer.alloc(valueStart), value]);
+    const record = { ...incoming(value), octets, valueStart, valueEnd: octets.length };
+    const loaded = kernel.load([record, record], 0, context);
+    expect([loaded, kernel.read(0, loaded, Number.POSITIVE_INFINITY)], `at octet ${valueStart}`).toEqual([2, 2]);
+  }
 });
 
 test('a record in the layout of before there were identities takes the short way, to the same columns', () => {

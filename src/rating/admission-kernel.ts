@@ -202,7 +202,7 @@ export class AdmissionKernel implements KernelTexts {
       const low = isKeyed && record.keyStart < valueStart ? record.keyStart : valueStart;
       const high = isKeyed && record.keyEnd > valueEnd ? record.keyEnd : valueEnd;
       const base = run.add(octets, low, high);
-      if (base === NO_ROOM) break;
+      if (base === null) break;
       this.#datumStart[row] = base + placeOf(datum);
       this.#datumEnd[row] = base + valueEnd;
       this.#layout[row] = layoutOf(datum);
@@ -259,8 +259,6 @@ function isKeyNear({ keyStart, keyEnd, valueStart, valueEnd }: Incoming): boolea
   );
 }
 
-const NO_ROOM = -1;
-
 /** Copies records into the input: those that are beside each other in one memory together, with what is between them. */
 class CopyRun {
   readonly #to: Uint8Array;
@@ -281,8 +279,11 @@ class CopyRun {
     this.#place = INPUT;
   }
 
-  /** Adds [start, end) of a memory. Returns what is to be added to a place in it, to get the place in the input; NO_ROOM if it is full. */
-  add(octets: Uint8Array, start: number, end: number): number {
+  /**
+   * Adds [start, end) of a memory. Returns what is to be added to a place in it, to get the place in the input: it may be
+   * negative. Null if the input is full.
+   */
+  add(octets: Uint8Array, start: number, end: number): number | null {
     const isNext = octets === this.#octets && start >= this.#end && start - this.#end <= MAX_GAP_OCTETS;
     if (!isNext) {
       this.end();
@@ -292,7 +293,7 @@ class CopyRun {
       this.#end = start;
     }
     const base = this.#place - this.#start;
-    if (base + end > INPUT + INPUT_OCTETS) return NO_ROOM;
+    if (base + end > INPUT + INPUT_OCTETS) return null;
     this.#end = end;
     return base;
   }
