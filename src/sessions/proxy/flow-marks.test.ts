@@ -46,6 +46,7 @@ test.each([
   ['that the terminal has left', { ended: [0], unknown: [] }, 'ended'],
   ['that the flow did not pass', { ended: [], unknown: [0] }, 'taken'],
   ['something else', { accepted: 1 }, 'taken'],
+  ['more than is read', { ended: [0], unknown: [], page: 'x'.repeat(100_000) }, 'taken'],
 ])('a gateway that says %s', async (_, words, outcome) => {
   said = words;
   answer = () => 200;

@@ -1,4 +1,5 @@
 import { request } from 'undici';
+import { limitedText } from '../../platform/http/limited-text.ts';
 import type { PeerSecret } from '../../platform/http/peer-secret.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import type { SessionContentType } from '../protocol/content-octets.ts';
@@ -20,6 +21,8 @@ export interface MarkedFlow {
 /** Removals of marks that are retried; more than a gateway that is away for long can leave behind. */
 const MAX_OWED = 100_000;
 const TOO_MANY_REQUESTS = 429;
+/** Of an answer, which says little of one mark. */
+const MAX_ANSWER_BYTES = 4096;
 
 /**
  * `marked`: the flow's records have it; `ended`: the terminal had left the flow before, and no record has it; `taken`: the gateway does not say, or did
@@ -101,7 +104,7 @@ export class FlowMarks {
         body: JSON.stringify({ marks: [mark] }),
         signal: AbortSignal.timeout(gateway.timeoutMs),
       });
-      const answer = await body.text();
+      const answer = await limitedText(body, MAX_ANSWER_BYTES);
       if (statusCode < 300) return outcomeOf(answer);
       logger.warn({ statusCode }, 'the gateway refused to mark a flow');
       return statusCode < 500 && statusCode !== TOO_MANY_REQUESTS ? 'refused' : 'away';
@@ -117,8 +120,8 @@ function isFailed(outcome: MarkOutcome): boolean {
 }
 
 /** Of a request with one mark. A gateway of another vendor may say something else, or nothing. */
-function outcomeOf(answer: string): MarkOutcome {
-  const said = flowMarksAnswerSchema.safeParse(jsonOf(answer)).data;
+function outcomeOf(answer: string | null): MarkOutcome {
+  const said = flowMarksAnswerSchema.safeParse(answer === null ? null : jsonOf(answer)).data;
   if (said === undefined) return 'taken';
   if (said.ended.length > 0) return 'ended';
   return said.unknown.length > 0 ? 'taken' : 'marked';

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Agent, request } from 'undici';
 import * as z from 'zod';
 import type { Clock } from '../../../platform/clock.ts';
+import { limitedText } from '../../../platform/http/limited-text.ts';
 import type { TlsCertificates } from '../../../platform/network/tls-files.ts';
 import { E164 } from '../../../rating/record/msisdn.ts';
 import {
@@ -161,18 +162,12 @@ export class AccountCallback implements AccountVerifier {
       signal: AbortSignal.timeout(timeoutMs),
       dispatcher: this.#dispatcher,
     });
-    // Destroyed by a break or an error in the loop, and with it its connection.
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > MAX_ANSWER_BYTES) return odd(`it answers more than ${MAX_ANSWER_BYTES} bytes`);
-      chunks.push(chunk);
-    }
+    const text = await limitedText(body, MAX_ANSWER_BYTES);
+    if (text === null) return odd(`it answers more than ${MAX_ANSWER_BYTES} bytes`);
     if (statusCode !== 200) {
       return { problem: `it answers with status ${statusCode}`, isDown: statusCode >= 500 || statusCode === 429 };
     }
-    return answerOf(Buffer.concat(chunks).toString('utf8'), { msisdn, wanted });
+    return answerOf(text, { msisdn, wanted });
   }
 }
 
