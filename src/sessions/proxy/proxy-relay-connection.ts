@@ -139,8 +139,7 @@ export class ProxyRelayConnection implements SessionConnection, BufferHolder {
   }
 
   notify(notice: RelayNotice): void {
-    const terminal = this.#terminal;
-    if (terminal?.readyState === WebSocket.OPEN) this.#send(terminal, JSON.stringify(notice));
+    if (this.#terminal !== null) this.#send(this.#terminal, JSON.stringify(notice));
   }
 
   markAgain(): void {
@@ -219,6 +218,8 @@ export class ProxyRelayConnection implements SessionConnection, BufferHolder {
   }
 
   #send(to: WebSocket, data: Buffer | string, done: () => void = () => {}): void {
+    // Who has said that it closes is sent nothing more: what is counted ahead must be written.
+    if (to.readyState !== WebSocket.OPEN) return;
     const isAtLimit = to === this.#terminal && this.#meter.count(Date.now(), frameOctets(data));
     to.send(data, { binary: typeof data !== 'string' }, (error) => {
       if (error === undefined || error === null) done();

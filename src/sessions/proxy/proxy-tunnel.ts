@@ -145,8 +145,9 @@ export class Tunnel implements SessionConnection, BufferHolder {
   }
 
   #fromUpstream(chunk: Buffer, upstream: Socket): void {
-    if (this.#isEnding) return;
     const { stream } = this.#accepted;
+    // What is counted ahead must be written.
+    if (this.#isEnding || !stream.writable) return;
     const room = this.#session.room(this.type, chunk.length, this.#payer);
     const isCut = room < chunk.length;
     // What there is no room for waits: the subscriber pays for it, or it is not passed on.

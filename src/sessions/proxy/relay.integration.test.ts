@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type RawData, WebSocket, WebSocketServer } from 'ws';
 import {
@@ -114,6 +115,27 @@ describe('a message', () => {
     expect(
       world.dispatch.reportsOf(sessionId).flatMap(({ usage }) => usage.map(({ contentType }) => contentType)),
     ).toContain('image');
+    relay.stop();
+  });
+
+  test('that comes when the terminal has closed already is neither sent nor counted', async () => {
+    const relay = await startCountingRelay(Number(new URL(world.proxy.endpoints.relay).port));
+    const granted = await world.dispatch.grant();
+    const opened = once(application, 'connection');
+    const client = await open(granted, 'text', relay.port);
+    const [upstream] = (await opened) as [WebSocket];
+    // It has said that it closes, and does not read yet that the proxy closes, too.
+    client.socket.close();
+    client.socket.pause();
+    await pause(200);
+    upstream.send(signed(granted, {}, Buffer.alloc(10_000)));
+    await pause(200);
+    client.socket.resume();
+    await client.code;
+    const { sessionId } = granted.terms;
+    await until(() => world.dispatch.reportsOf(sessionId).some(({ kind }) => kind === 'end'));
+    const { uplinkOctets, downlinkOctets } = relay;
+    expect(world.dispatch.octetsOf(sessionId)).toEqual({ uplinkOctets, downlinkOctets });
     relay.stop();
   });
 
