@@ -28,6 +28,7 @@ import {
   LAYOUT,
   LIMITS,
   MAX_DATUM_OCTETS,
+  MAX_MISSED_TEXTS,
   MAX_TEXTS,
   MSISDN,
   NODE_TEXT,
@@ -151,7 +152,7 @@ export class AdmissionKernel implements KernelTexts {
     this.#columnFields = octets(COLUMN_FIELDS, FIELDS);
     this.#columnCount = words(COLUMN_COUNT, 1);
     this.#usage = doubles(USAGE, 1);
-    this.#textCounts = words(TEXT_COUNTS, 2);
+    this.#textCounts = words(TEXT_COUNTS, 3);
     this.#textEntries = words(TEXT_ENTRIES, (MAX_TEXTS * TEXT_ENTRY_BYTES) / 4);
     doubles(LIMITS, 2).set([MIN_TIME_MS, MAX_TIME_MS]);
     words(LIMITS + 16, 1)[0] = MAX_TEXT_LENGTH;
@@ -242,8 +243,9 @@ export class AdmissionKernel implements KernelTexts {
   /** For all that the rows of one `load` could bring. */
   #makeRoomForTexts(): void {
     const texts = ROWS * TEXTS_A_ROW;
-    const [count, octets] = this.#textCounts;
-    if (count + texts <= MAX_TEXTS && octets + texts * (MAX_TEXT_LENGTH + 8) <= TEXT_OCTETS) return;
+    const [count, octets, missed] = this.#textCounts;
+    const hasRoom = count + texts <= MAX_TEXTS && octets + texts * (MAX_TEXT_LENGTH + 8) <= TEXT_OCTETS;
+    if (hasRoom && missed < MAX_MISSED_TEXTS) return;
     this.#exports.forgetTexts();
     this.textGeneration = {};
   }

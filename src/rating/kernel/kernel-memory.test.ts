@@ -25,6 +25,7 @@ import {
   LAYOUT,
   LINE_DATUM,
   MAX_DATUM_OCTETS,
+  MAX_MISSED_TEXTS,
   MAX_PROBES,
   MAX_TEXTS,
   MEMBER_FIELDS,
@@ -260,6 +261,15 @@ test('texts that a client has chosen for their hashes cost no long searches: the
     expect(kernel.text(kernel.nodeText[0])).toBe(nodeId);
   }
   expect(read).toBe(MAX_PROBES);
+  // They do not stay in the way of others: after many searches without a result all texts are forgotten.
+  const [late] = names.slice(-1);
+  const isLateRead = () => {
+    kernel.load([incoming(type.toBuffer(testRecord({ nodeId: late })))], 0, context);
+    return kernel.read(0, 1, 2 ** 52) === 1;
+  };
+  const misses = names.length - MAX_PROBES;
+  for (let missed = misses; missed < MAX_MISSED_TEXTS; missed++) expect(isLateRead()).toBe(false);
+  expect(isLateRead()).toBe(true);
 });
 
 test('the code in the package is that of the sources', () => {

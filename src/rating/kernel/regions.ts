@@ -15,6 +15,8 @@ export const SLACK_OCTETS = 256;
 export const MAX_TEXTS = 65_536;
 /** Slots of their index that are searched for a text: further from its first one is only what a client has chosen for its hash. */
 export const MAX_PROBES = 256;
+/** So many searches without a result, and all texts are forgotten: what a client has chosen does not slow others down for long. */
+export const MAX_MISSED_TEXTS = 4096;
 /** Octets of these texts. */
 export const TEXT_OCTETS = 2_097_152;
 
@@ -75,7 +77,7 @@ export const MEMBER_FIELDS = LINE_DATUM + MAX_DATUM_OCTETS;
 
 // The texts: slots of the index, an entry a text (hash, length, place), their octets.
 export const TEXT_COUNTS = MEMBER_FIELDS + EACH_FIELD;
-export const TEXT_SLOTS = TEXT_COUNTS + 8;
+export const TEXT_SLOTS = TEXT_COUNTS + 16;
 export const TEXT_ENTRIES = TEXT_SLOTS + MAX_TEXTS * 2 * 4;
 export const TEXT_ENTRY_BYTES = 16;
 export const TEXTS = TEXT_ENTRIES + MAX_TEXTS * TEXT_ENTRY_BYTES;

@@ -22,6 +22,8 @@ const LENGTH: usize = 4;
 const PLACE: usize = 8;
 const COUNT: usize = 0;
 const USED_OCTETS: usize = 4;
+/** How often none was found within MAX_PROBES. */
+const MISSED: usize = 8;
 
 function hashOf(at: usize, length: usize): u32 {
   let hash: u64 = length;
@@ -60,6 +62,7 @@ export function numberOfText(at: usize, length: usize): i32 {
     if (isSame && isText(entry, at, length)) return number - 1;
     slot = (slot + 1) & SLOT_MASK;
   }
+  store<u32>(TEXT_COUNTS, load<u32>(TEXT_COUNTS, MISSED) + 1, MISSED);
   return FULL;
 }
 
@@ -86,4 +89,5 @@ function add(slot: u32, hash: u32, at: usize, length: usize): i32 {
 export function forgetTexts(): void {
   memory.fill(TEXT_SLOTS, 0, MAX_TEXTS * 2 * 4);
   store<u64>(TEXT_COUNTS, 0);
+  store<u64>(TEXT_COUNTS, 0, MISSED);
 }
