@@ -142,7 +142,8 @@ export class FlowTable {
       if (isOld && !isUndecided) this.#record(flow, flow.meter.cut(nowMs));
     }
     for (const [key, endedAtMs] of this.#ended) {
-      if (nowMs - endedAtMs < ENDED_FOR_MS) break;
+      // The clock may have been set back.
+      if (Math.abs(nowMs - endedAtMs) < ENDED_FOR_MS) break;
       this.#ended.delete(key);
     }
   }

@@ -23,13 +23,14 @@ export type FlowMark = z.output<typeof flowMarkSchema>;
 export const flowMarksSchema = z.strictObject({ marks: boundedList(flowMarkSchema, { min: 1, max: 1000 }) });
 
 const indexes = (what: string) =>
-  z.array(z.int().min(0)).describe(`Indexes of the marks of ${what}: no record of it has the mark.`);
+  z.array(z.int().min(0)).describe(`Indexes of the marks ${what}. No record was changed.`);
 
 /** The answer of the gateway simulator. Another gateway may answer without one (204). */
 export const flowMarksAnswerSchema = z.object({
-  ended: indexes('a flow that has ended'),
-  unknown: indexes('a flow that did not pass here'),
+  ended: indexes('whose flow has ended in the last minute'),
+  unknown: indexes('whose flow is not open and did not end in the last minute'),
 });
+export type FlowMarksAnswer = z.output<typeof flowMarksAnswerSchema>;
 
 /** Header that only a proxy may write; from a terminal it is refused. */
 export const TAG_HEADER = 'zero-rating-tag';

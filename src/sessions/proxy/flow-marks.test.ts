@@ -10,6 +10,7 @@ const TAG = 'chatter';
 let taken: FlowMark[] = [];
 let answer: (mark: FlowMark) => number | Promise<number>;
 let said: object | null = null;
+let breaksOff = false;
 const gateway = createServer((request, response) => void take(request, response));
 let marks: FlowMarks;
 
@@ -17,7 +18,9 @@ async function take(request: IncomingMessage, response: ServerResponse): Promise
   const body = JSON.parse(Buffer.concat(await request.toArray()).toString()) as { marks: FlowMark[] };
   response.statusCode = await answer(body.marks[0]);
   if (response.statusCode < 300) taken.push(...body.marks);
-  response.end(said === null ? '' : JSON.stringify(said));
+  if (breaksOff)
+    response.writeHead(response.statusCode, { 'content-length': 100 }).write('{', () => response.destroy());
+  else response.end(said === null ? '' : JSON.stringify(said));
 }
 
 const flow = (remotePort: number): MarkedFlow => ({
@@ -29,6 +32,7 @@ const shown = () => taken.map(({ terminalPort, zeroRatingTag }) => [terminalPort
 beforeEach(async () => {
   taken = [];
   said = null;
+  breaksOff = false;
   answer = () => 204;
   await new Promise<void>((resolve) => gateway.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(gateway.address() as AddressInfo).port}`;
@@ -46,12 +50,23 @@ test.each([
   ['that the terminal has left', { ended: [0], unknown: [] }, 'ended'],
   ['that the flow did not pass', { ended: [], unknown: [0] }, 'taken'],
   ['something else', { accepted: 1 }, 'taken'],
+  ['of marks that it was not asked for', { ended: [5], unknown: [] }, 'taken'],
   ['more than is read', { ended: [0], unknown: [], page: 'x'.repeat(100_000) }, 'taken'],
 ])('a gateway that says %s', async (_, words, outcome) => {
   said = words;
   answer = () => 200;
   expect(await marks.mark(flow(1), TAG, 'text')).toBe(outcome);
   expect(marks.failed).toBe(0);
+});
+
+test.each([
+  [200, 'taken'],
+  [403, 'refused'],
+  [503, 'away'],
+])('a gateway whose answer %i breaks off has said what counts', async (status, outcome) => {
+  breaksOff = true;
+  answer = () => status;
+  expect(await marks.mark(flow(1), TAG, 'text')).toBe(outcome);
 });
 
 describe('marks that are to be taken away again', () => {

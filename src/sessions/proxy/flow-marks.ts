@@ -104,8 +104,9 @@ export class FlowMarks {
         body: JSON.stringify({ marks: [mark] }),
         signal: AbortSignal.timeout(gateway.timeoutMs),
       });
-      const answer = await limitedText(body, MAX_ANSWER_BYTES);
-      if (statusCode < 300) return outcomeOf(answer);
+      // The status says whether it took the mark, whatever becomes of the body.
+      if (statusCode < 300) return outcomeOf(await limitedText(body, MAX_ANSWER_BYTES).catch(() => null));
+      void body.dump().catch(() => {});
       logger.warn({ statusCode }, 'the gateway refused to mark a flow');
       return statusCode < 500 && statusCode !== TOO_MANY_REQUESTS ? 'refused' : 'away';
     } catch (error) {
@@ -123,8 +124,8 @@ function isFailed(outcome: MarkOutcome): boolean {
 function outcomeOf(answer: string | null): MarkOutcome {
   const said = flowMarksAnswerSchema.safeParse(answer === null ? null : jsonOf(answer)).data;
   if (said === undefined) return 'taken';
-  if (said.ended.length > 0) return 'ended';
-  return said.unknown.length > 0 ? 'taken' : 'marked';
+  if (said.ended.includes(0)) return 'ended';
+  return said.ended.length + said.unknown.length > 0 ? 'taken' : 'marked';
 }
 
 function jsonOf(text: string): unknown {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pino } from 'pino';
-import { type FlowMark, flowMarksSchema } from '../protocol/flow-mark.ts';
+import { type FlowMark, type FlowMarksAnswer, flowMarksSchema } from '../protocol/flow-mark.ts';
 import type { Resolve } from './applications.ts';
 import { FakeDispatch, type Granted, SECRET, SECRET_VARIABLE } from './fake-dispatch.fixture.ts';
 import { loadProxyConfig } from './load-proxy-config.ts';
@@ -232,6 +232,8 @@ export async function startCountingRelay(toPort: number, counts = (_answer: stri
 export interface FakeGateway {
   url: string;
   marks: FlowMark[];
+  /** What it answers to a mark; as long as there is none, nothing. */
+  answer: ((mark: FlowMark) => FlowMarksAnswer) | null;
   stop(): void;
 }
 
@@ -240,8 +242,10 @@ export async function startGateway(): Promise<FakeGateway> {
   const server = createHttpServer(async (request, response) => {
     let text = '';
     for await (const chunk of request) text += chunk;
-    marks.push(...flowMarksSchema.parse(JSON.parse(text)).marks);
-    response.writeHead(204).end();
+    const posted = flowMarksSchema.parse(JSON.parse(text)).marks;
+    marks.push(...posted);
+    if (gateway.answer === null) response.writeHead(204).end();
+    else response.writeHead(200).end(JSON.stringify(gateway.answer(posted[0])));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -249,7 +253,9 @@ export async function startGateway(): Promise<FakeGateway> {
     server.closeAllConnections();
     server.close();
   };
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, marks, stop };
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const gateway: FakeGateway = { url, marks, answer: null, stop };
+  return gateway;
 }
 
 /** Looks again and again; rejects when it does not come true in time. */

@@ -68,6 +68,7 @@ export function useCallWorld(): void {
   beforeEach(() => {
     for (const host of [voice, video, six]) host.received.length = 0;
     gateway.marks.length = 0;
+    gateway.answer = null;
   });
   afterEach(async () => {
     for (const client of clients.splice(0)) await client.close();

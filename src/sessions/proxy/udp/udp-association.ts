@@ -244,12 +244,13 @@ export class UdpAssociation implements SessionConnection, BufferHolder {
   async #begin(admitted: Admitted): Promise<void> {
     this.#follow(admitted);
     await Promise.all(this.#marks.map((mark) => mark.begin()));
-    // What came before is in a record without the mark, and in no report.
-    if (this.#marks.some(({ hasEnded }) => hasEnded)) return this.close();
-    this.#hasBegun = true;
+    const [control, datagrams] = this.#marks;
+    // A flow that ended before its mark is in no report; one that has it is counted, and loses it at the end.
+    this.#hasBegun = datagrams.hasBegun;
     this.#countControl();
-    this.#countBefore();
-    this.#pump();
+    if (this.#hasBegun) this.#countBefore();
+    if (control.hasEnded || !this.#hasBegun) this.close();
+    else this.#pump();
   }
 
   #follow(admitted: Admitted): void {

@@ -86,6 +86,27 @@ describe('marks', () => {
     expect(gateway.marks[2]).toMatchObject({ ...flow, zeroRatingTag: null });
   });
 
+  test.each([
+    ['the control connection', 6, [17, null], ['uplinkOctets']],
+    ['the flow of datagrams', 17, [6, 'CALL'], ['uplinkOctets', 'downlinkOctets']],
+  ])(
+    'of a terminal that has left %s: what the network has marked is reported, and is marked no longer',
+    async (_, protocol, last, counted) => {
+      gateway.answer = (mark) => ({ ended: mark.protocol === protocol ? [0] : [], unknown: [] });
+      const { granted, client } = await associated();
+      await client.send(toVoice(), 'hello');
+      await gone(client.control);
+      clients.length = 0;
+      await until(() => world.proxy.figures().associations === 0);
+      const { terms } = granted;
+      await world.dispatch.announce({ ...terms, revision: 2, state: 'ended' });
+      await until(() => world.dispatch.reportsOf(terms.sessionId).at(-1)?.kind === 'end');
+      const reported = Object.entries(world.dispatch.octetsOf(terms.sessionId)).filter(([, octets]) => octets > 0);
+      expect(reported.map(([way]) => way)).toEqual(counted);
+      expect(gateway.marks.map(({ protocol, zeroRatingTag }) => [protocol, zeroRatingTag])).toContainEqual(last);
+    },
+  );
+
   test('at the cap of a session that continues, both lose the tag, and what follows is in no report', async () => {
     const { granted, client } = await associated({ sponsoredOctetsCap: 5000, atCap: 'subscriber_pays' });
     for (let sent = 0; sent < 20; sent++) {
