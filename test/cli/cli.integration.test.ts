@@ -132,7 +132,7 @@ test('explain says every step and books nothing', async () => {
     expect.arrayContaining(['decode', 'evidence', 'journal', 'outcome']),
   );
   expect(stdout).toMatch(
-    /journal +booked already at flows\.ndjson.*with the same content; quota and price above are those of a further record\noutcome +duplicate \(an identity/,
+    /journal +booked already at flows\.ndjson.*with the same content; quota and price above are those that the record would get if it were not booked yet\noutcome +duplicate \(an identity/,
   );
   const other = JSON.stringify({ ...JSON.parse(first), uplinkOctets: 1 });
   const explained = await zerorate.run(['explain', other, '--catalogue', CATALOGUE, '--store', 'ndjson']);

@@ -70,11 +70,11 @@ Examples:
     });
 }
 
-/** The journal comes before the outcome, which is then that of a repeated record; quota and price are those of a further record. */
+/** The journal comes before the outcome, which is then that of a repeated record; quota and price are those of a record that is not booked yet. */
 function withBooked(steps: readonly Explanation[], { text, outcome }: BookedAlready): { step: string; text: string }[] {
   const last = steps.slice(-1).map(({ step, text }) => ({ step, text: outcome ?? text }));
   const further = steps.some(({ step }) => step === 'price')
-    ? '; quota and price above are those of a further record'
+    ? '; quota and price above are those that the record would get if it were not booked yet'
     : '';
   return [...steps.slice(0, -1), { step: 'journal', text: `${text}${further}` }, ...last];
 }
