@@ -6,7 +6,7 @@ import type { AuditFault } from '../assurance/audit/invariants.ts';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import type { JournalBlock } from '../journal/journal-block.ts';
 import { StoreError } from '../platform/clickhouse/store.ts';
-import { systemClock } from '../platform/clock.ts';
+import { type Clock, systemClock } from '../platform/clock.ts';
 import { decodeJson } from '../rating/decode/decode-json.ts';
 import { PLAIN_RULES } from '../rating/flow-record.ts';
 import { Rules } from '../rating/rules.ts';
@@ -156,6 +156,30 @@ test('after a failure nothing is taken until the log is assigned again, and then
   await lane.deliver(log, records.slice(0, 9), decodeJson);
   await lane.flush(log);
   expect(booked.map(({ summary }) => summary.records.charged)).toEqual([9]);
+});
+
+test('a worker that is closed waits for nothing more: what it still does leaves no timer behind', async () => {
+  const timers = new Set<object>();
+  const after: Clock['after'] = (ms, call) => {
+    const timer = {};
+    timers.add(timer);
+    const takeBack = systemClock.after(ms, () => {
+      timers.delete(timer);
+      call();
+    });
+    return () => {
+      timers.delete(timer);
+      takeBack();
+    };
+  };
+  const { log, lane } = worker({ clock: { ...systemClock, after } });
+  await lane.assign(log, noBounds);
+  await lane.deliver(log, records.slice(0, 5), decodeJson);
+  const delivered = lane.deliver(log, records.slice(5, 9), decodeJson);
+  const released = lane.release(log);
+  lane.close();
+  await Promise.all([delivered, released]);
+  expect(timers.size).toBe(0);
 });
 
 test('what is released is forgotten, and what another process booked meanwhile is read back', async () => {

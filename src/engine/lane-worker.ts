@@ -70,6 +70,7 @@ export class LaneWorker {
   /** Takes the timer back that forgets a released lane, while it runs. */
   #discardTimer: (() => void) | null = null;
   #turn: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
 
   /** `batchMemory` is shared by all lanes of an engine. */
   constructor(
@@ -168,6 +169,7 @@ export class LaneWorker {
 
   /** A lane that does not come back is another process's: its window and counters here are of no use. */
   #discardMemoryLater(): void {
+    if (this.#isClosed) return;
     this.#discardTimer ??= this.#ports.clock.after(IDLE_MEMORY_MS, () => {
       this.#discardTimer = null;
       void this.#inTurn(async () => {
@@ -176,8 +178,9 @@ export class LaneWorker {
     });
   }
 
-  /** Ends what waits for time to pass. */
+  /** From then on nothing waits for time to pass. A call that is under way goes on. */
   close(): void {
+    this.#isClosed = true;
     this.#disarmLinger();
     this.#discardTimer?.();
     this.#discardTimer = null;
@@ -342,7 +345,7 @@ export class LaneWorker {
   }
 
   #armLinger(log: TopicPartition): void {
-    if (this.#linger !== null) return;
+    if (this.#linger !== null || this.#isClosed) return;
     const end = () => {
       this.#endLinger();
       const book = async () => {

@@ -59,6 +59,20 @@ test('who is fenced hears it with the code that the engine goes by', async () =>
   await Promise.all([zombie.stop(), successor.stop()]);
 });
 
+test('one that was stopped begins nothing again: what comes late is told so, and no thread stays behind', async () => {
+  const threads = () => process.getActiveResourcesInfo().filter((resource) => resource === 'MessagePort').length;
+  const before = threads();
+  const publisher = publisherOf(`quota-${randomUUID()}`);
+  await publisher.start();
+  await publisher.claim(LANE);
+  await publisher.stop();
+  const lost = expect.objectContaining({ code: 'claim_lost', canRetry: true });
+  await expect(publisher.publish(LANE, quotaUpdates([quotaUpdate({ version: 1 })]))).rejects.toEqual(lost);
+  await expect(publisher.claim(LANE)).rejects.toEqual(lost);
+  await publisher.stop();
+  expect(threads()).toBe(before);
+});
+
 test('brokers that cannot be reached are reported', async () => {
   const publisher = publisherOf('quota', [`127.0.0.1:${await freePort()}`]);
   await expect(publisher.start()).rejects.toMatchObject({ code: 'kafka_unavailable', canRetry: true });

@@ -22,7 +22,10 @@ export function threadedQuotaPublisher(
 ): QuotaPublisher {
   const { logger, program = PROGRAM, ...threadOptions } = options;
   let thread: PublisherThread | null = null;
+  let isStopped = false;
   const ask = (call: PublisherCall, memory: ArrayBuffer[] = []) => {
+    // What an engine that is ending still calls must begin no thread, which nothing would end.
+    if (isStopped) return Promise.reject(publisherStopped());
     thread ??= new PublisherThread(program, threadOptions, logger);
     return thread.ask(call, memory);
   };
@@ -47,7 +50,10 @@ export function threadedQuotaPublisher(
       const columns = columnsOf(updates);
       await ask({ name: 'publish', lane, updates: columns }, memoryOf(columns));
     },
-    stop: end,
+    stop() {
+      isStopped = true;
+      return end();
+    },
   };
 }
 
@@ -97,6 +103,11 @@ class PublisherThread {
     this.#broken ??= error;
     for (const number of [...this.#waiting.keys()]) this.#settle(number, this.#broken);
   }
+}
+
+function publisherStopped(): QuotaPublisherError {
+  const message = 'the quota publisher has been stopped: the next run derives what is not published';
+  return new QuotaPublisherError('claim_lost', message, { cause: undefined, canRetry: true });
 }
 
 function columnsOf(updates: QuotaUpdates): QuotaUpdateColumns {
