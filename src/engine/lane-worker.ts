@@ -178,7 +178,7 @@ export class LaneWorker {
     });
   }
 
-  /** From then on nothing waits for time to pass. A call that is under way goes on. */
+  /** From then on nothing waits for time to pass. A call that is under way continues. */
   close(): void {
     this.#isClosed = true;
     this.#disarmLinger();

@@ -59,7 +59,7 @@ test('who is fenced hears it with the code that the engine goes by', async () =>
   await Promise.all([zombie.stop(), successor.stop()]);
 });
 
-test('one that was stopped begins nothing again: what comes late is told so, and no thread stays behind', async () => {
+test('one that was stopped begins nothing again: what comes late is refused, and no thread stays behind', async () => {
   const threads = () => process.getActiveResourcesInfo().filter((resource) => resource === 'MessagePort').length;
   const before = threads();
   const publisher = publisherOf(`quota-${randomUUID()}`);
