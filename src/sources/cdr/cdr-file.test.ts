@@ -96,6 +96,18 @@ describe('a file that another encoder wrote', () => {
     expect(values[before].toString()).toBe(JSON.stringify({ fault }));
   });
 
+  test('a first CDR whose damage fits another way of cutting is one rejected record, and the next is read', async () => {
+    // Under lengths that count the header it is a BER value of no content, and whole.
+    const damaged = Buffer.from('bf4f8000003080800102', 'hex');
+    const header = Buffer.from(file.subarray(starts[0], starts[0] + CDR_HEADER_OCTETS));
+    header.writeUInt16BE(damaged.length, 0);
+    const octets = Buffer.concat([file.subarray(0, starts[0]), header, damaged, file.subarray(starts[1])]);
+    octets.writeUInt32BE(octets.length, 0);
+    const { records } = await recordsOf(octets);
+    const fault = { reason: 'malformed', detail: expect.stringMatching(/^CDR 1 at octet 57: /) };
+    expect(records).toEqual([fault, ...flows.slice(recordsBefore(1))]);
+  });
+
   test('a number of CDRs that is not the header’s is one more rejected record', async () => {
     const { records } = await recordsOf(changed((octets) => octets.writeUInt32BE(7, 18)));
     const detail = `the file header says 7 CDRs, there are ${starts.length}`;

@@ -19,21 +19,25 @@ const MAX_CDRS_AHEAD = 8;
 const HEADERS = [50, 51, 52, 53, 54];
 
 /**
- * The way of cutting under which the first CDRs are BER records that end where their length says: as the headers say, if
- * that fits at all, else the first of the known other ways. Null where none fits.
+ * The way of cutting under which most of the first CDRs are BER records that end where their length says; of equal ways the
+ * one that the headers say, then the first of the known others. One CDR is no evidence: a damaged one may fit another way by
+ * chance. Null where none fits.
  */
 export function findFraming(octets: Buffer, said: number): CdrFraming | null {
   const asSaid: CdrFraming = { start: said, headerBytes: null, countsHeader: false };
-  const ways: CdrFraming[] = [];
+  let best = asSaid;
+  let bestFitting = cdrsThatFit(octets, asSaid);
   const starts = [said, ...[said - 2, said - 1, said + 1, said + 2, ...HEADERS].filter((start) => start >= 50)];
   for (const start of starts) {
     for (const countsHeader of [false, true]) {
-      for (const headerBytes of [null, 5, 4]) ways.push({ start, headerBytes, countsHeader });
+      for (const headerBytes of [null, 5, 4]) {
+        const way = { start, headerBytes, countsHeader };
+        const fitting = cdrsThatFit(octets, way);
+        if (fitting > bestFitting) [best, bestFitting] = [way, fitting];
+      }
     }
   }
-  const first = ways.find((way) => fits(octets, way.start + fillerAt(octets, way.start, way), way));
-  if (first !== undefined) return first;
-  return isPlausible(octets, asSaid) ? asSaid : null;
+  return bestFitting > 0 || mayBeAnotherEncoding(octets, asSaid) ? best : null;
 }
 
 /** Length of the CDR's header, and of the whole CDR. */
@@ -66,17 +70,28 @@ export function describeFraming({ start, headerBytes, countsHeader }: CdrFraming
   return parts.length === 0 ? '' : `, ${parts.join(', ')}`;
 }
 
-/** Nothing fits the first CDR: it may be damaged, or be in another encoding, and one after it is as it should be. */
-function isPlausible(octets: Buffer, framing: CdrFraming): boolean {
+/** How many of the first CDRs fit, where each begins behind the one before. */
+function cdrsThatFit(octets: Buffer, framing: CdrFraming): number {
+  let at = framing.start;
+  let fitting = 0;
+  for (let cdrs = 0; cdrs < MAX_CDRS_AHEAD; cdrs++) {
+    at += fillerAt(octets, at, framing);
+    if (octets.length - at < CDR_HEADER_OCTETS) break;
+    if (fits(octets, at, framing)) fitting++;
+    at += cdrSpan(octets, at, framing).whole;
+  }
+  return fitting;
+}
+
+/** So few CDRs that none is behind them, of a data record format that TS 32.297 knows: what they are is said for each. */
+function mayBeAnotherEncoding(octets: Buffer, framing: CdrFraming): boolean {
   let at = framing.start;
   for (let cdrs = 0; cdrs < MAX_CDRS_AHEAD; cdrs++) {
     at += fillerAt(octets, at, framing);
     if (octets.length - at < CDR_HEADER_OCTETS) return true;
-    if (fits(octets, at, framing)) return true;
     const format = octets[at + 3] >> 5;
-    const { whole } = cdrSpan(octets, at, framing);
     if (cdrs === 0 && (format === 0 || format > 4)) return false;
-    at += whole;
+    at += cdrSpan(octets, at, framing).whole;
   }
   return false;
 }
