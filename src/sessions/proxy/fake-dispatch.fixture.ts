@@ -49,6 +49,8 @@ export class FakeDispatch {
   refuses: (report: UsageReport) => ReportRefusal | null = () => null;
   /** Answers messages of reports with this status, where it is not null. */
   statusOf: (reports: readonly UsageReport[]) => number | null = () => null;
+  /** Called before a heartbeat is answered, with where the proxy's control server is. */
+  onHeartbeat: (controlUrl: string) => Promise<void> = async () => {};
   /** By how much this clock is behind the proxy's. */
   clockSkewMs = 0;
 
@@ -194,6 +196,7 @@ export class FakeDispatch {
     for await (const chunk of request) text += chunk;
     if (request.url?.startsWith('/v1/proxies/')) {
       this.controlUrl = heartbeatSchema.parse(JSON.parse(text)).controlUrl;
+      await this.onHeartbeat(this.controlUrl);
       const nowMs = Date.now() - this.clockSkewMs;
       return { nextWithinMs: 1000, receivedAtMs: nowMs, answeredAtMs: nowMs };
     }

@@ -6,6 +6,7 @@ import type { Heartbeat } from '../protocol/dispatch-messages.ts';
 import type { DispatchClock } from './dispatch-clock.ts';
 import type { ProxyDispatchClient } from './proxy-dispatch-client.ts';
 
+const PART = 'heartbeat';
 const FIRST_RETRY_MS = 1000;
 
 export interface HeartbeatsOptions {
@@ -29,7 +30,8 @@ export class Heartbeats {
 
   constructor(options: HeartbeatsOptions) {
     this.#options = options;
-    this.#problems = new ProblemLog('heartbeat', options.logger, options.health);
+    this.#problems = new ProblemLog(PART, options.logger, options.health);
+    options.health.report(PART, 'the dispatch server has not answered yet');
   }
 
   /** Resolves after the first one, whether it was heard or not. */
