@@ -1,5 +1,5 @@
 import type { Tracer } from '@opentelemetry/api';
-import type { BatchPlace, BlockMemory, GapReason } from '../journal/block-rows.ts';
+import { type BatchPlace, type BlockMemory, type GapReason, NOT_RECORDED } from '../journal/block-rows.ts';
 import { insertBlockOnce, type Journal, type QuotaPublisher, type RetryPolicy } from '../journal/journal.ts';
 import { type JournalBlock, journalBlock } from '../journal/journal-block.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -13,8 +13,8 @@ import { deriveQuotaUpdates, type QuotaUpdates } from '../rating/quota-updates.t
 import { rejectedPayload } from '../rating/record/rejected-payload.ts';
 import type { Rules } from '../rating/rules.ts';
 import type { PseudonymKey } from '../rating/subscribers.ts';
-import type { BatchStep, BatchSteps, OpenBatch, RecoveredLane } from './open-batch.ts';
-import { reachBackTo } from './recovery.ts';
+import type { BatchStep, BatchSteps, OpenBatch } from './open-batch.ts';
+import { type RecoveredLane, reachBackTo } from './recovery.ts';
 import type { SourceGap } from './resume-offset.ts';
 
 export interface WorkerSettings {
@@ -31,16 +31,18 @@ export interface WorkerSettings {
   recordRules: RecordRules;
   /** Books what the source has lost as a fact and continues, instead of halting. */
   acceptGaps: boolean;
+  /** A lane publishes quota updates no more often, but for those that must not wait; 0, the default: with each batch. */
+  quotaIntervalMs?: number;
 }
 
 /** A batch that is in the journal, with the quota updates that are to be published. */
-export interface UnpublishedBatch extends Omit<BookedBatch, 'quotaUpdates' | 'durationMs'> {
+export interface UnpublishedBatch extends Omit<BookedBatch, 'quotaUpdates' | 'publishedThrough' | 'durationMs'> {
   updates: QuotaUpdates;
   steps: BatchSteps;
 }
 
 /** What a worker works with: everything outside of memory is behind one of these. */
-export interface WorkerPorts extends Partial<Pick<EngineEvents, 'onJournaled' | 'onFailed' | 'onGap'>> {
+export interface WorkerPorts extends Partial<Pick<EngineEvents, 'onJournaled' | 'onPublished' | 'onFailed' | 'onGap'>> {
   journal: Journal;
   retry: RetryPolicy;
   publisher: QuotaPublisher;
@@ -75,6 +77,7 @@ export async function bookBatch(
     lanePosition: state.lane.position,
     gapReason: '' as const,
     sourceProof: open.sourceProof,
+    publishedThrough: open.publishedThrough,
   };
   try {
     return await rateAndBook(place, lane, open, memory, ports, settings);
@@ -120,19 +123,33 @@ async function rateAndBook(
   steps.rest();
   ports.onCommitted?.(block, summary);
   ports.onJournaled?.(place);
-  const updates = deriveQuotaUpdates(batch, state.lane, rules.catalogue, held.booked);
+  const updates = deriveQuotaUpdates(batch, state.lane, rules.catalogue, held.booked, state.reached);
   return { block, summary, catalogue: rules.catalogue, updates, openCounters, windowRecords, steps };
 }
 
-/** Publishes what a booked batch leaves of the quotas. */
-export async function publishBatch(lane: string, batch: UnpublishedBatch, ports: WorkerPorts): Promise<void> {
-  const { updates, steps, ...booked } = batch;
+/** Quota updates that are published together. */
+export interface Publication {
+  updates: QuotaUpdates;
+  /** With them all updates of the lane's batches up to this number are published. */
+  publishedThrough: number;
+}
+
+/** Publishes what is due with a booked batch, if anything is: its own quota updates, and those that have waited for it. */
+export async function publishBatch(
+  lane: string,
+  batch: UnpublishedBatch,
+  { updates, publishedThrough }: Publication,
+  ports: WorkerPorts,
+): Promise<void> {
+  const { updates: own, steps, ...booked } = batch;
   // The publisher may take the updates' memory.
   const quotaUpdates = updates.length;
-  steps.next('publish');
-  await ports.publisher.publish(lane, updates).catch((error) => failPublish(batch, error, ports));
+  if (quotaUpdates > 0 || publishedThrough === booked.block.laneSequence) {
+    steps.next('publish');
+    await ports.publisher.publish(lane, updates).catch((error) => failPublish(batch, error, ports));
+  }
   steps.end('booked');
-  ports.onBooked({ ...booked, quotaUpdates, durationMs: steps.durationMs });
+  ports.onBooked({ ...booked, quotaUpdates, publishedThrough, durationMs: steps.durationMs });
 }
 
 /** Ends the batch as unpublished and throws: its quota updates must be derived again. */
@@ -142,25 +159,26 @@ export function failPublish({ block, steps }: UnpublishedBatch, error: unknown, 
   throw error;
 }
 
-/** Books a gap: a batch without records. */
+/** Books a gap: a batch without records. `publishedThrough`: of the lane's quota updates. */
 export async function bookGap(
   gap: SourceGap,
   state: RecoveredLane,
   bookingDay: number,
+  publishedThrough: number,
   ports: WorkerPorts,
 ): Promise<void> {
-  const place = await bookWithoutRecords(gap, state, bookingDay, ports);
+  const place = await bookWithoutRecords({ ...gap, publishedThrough }, state, bookingDay, ports);
   ports.onGap?.(gap, place);
 }
 
 /** Books offsets without records: lost ones, or those before the start position. Gives the batch's place. */
 export async function bookWithoutRecords(
-  offsets: Pick<BatchPlace, 'log' | 'firstOffset' | 'lastOffset'> & { reason: GapReason },
+  offsets: Pick<BatchPlace, 'log' | 'firstOffset' | 'lastOffset'> & { reason: GapReason; publishedThrough: number },
   state: RecoveredLane,
   bookingDay: number,
   ports: Pick<WorkerPorts, 'journal' | 'retry' | 'clock' | 'rules'>,
 ): Promise<BatchPlace> {
-  const { reason, log, firstOffset, lastOffset } = offsets;
+  const { reason, log, firstOffset, lastOffset, publishedThrough } = offsets;
   const place = {
     log,
     bookingDay,
@@ -171,6 +189,7 @@ export async function bookWithoutRecords(
     laneSequence: state.head.sequence + 1,
     lanePosition: state.lane.position,
     gapReason: reason,
+    publishedThrough,
   };
   const nothing = new FlowBatch(0);
   await bookAndMoveHead(
@@ -187,23 +206,34 @@ async function bookAndMoveHead(
   { journal, retry, clock }: Pick<WorkerPorts, 'journal' | 'retry' | 'clock'>,
 ): Promise<void> {
   await insertBlockOnce(journal, block, retry, clock);
-  const { laneSequence, log, bookingDay } = block;
-  state.head = { sequence: laneSequence, position: state.lane.position, topic: log.topic, bookingDay };
+  const { laneSequence, log, bookingDay, publishedThrough = NOT_RECORDED } = block;
+  const { position } = state.lane;
+  state.head = { sequence: laneSequence, position, topic: log.topic, bookingDay, publishedThrough };
 }
 
-/** A batch that is booked, and whose quota updates are published. */
+/** A batch that is booked, and whose quota updates are published, unless they wait for the lane's next publication. */
 export interface BookedBatch {
   block: JournalBlock;
   summary: BatchSummary;
   /** What it was rated with: the summary's applications are indexes into its own. */
   catalogue: Catalogue;
-  /** How many quota updates it made. */
+  /** How many quota updates were published with it: its own, and those of earlier batches that have waited. */
   quotaUpdates: number;
+  /** All quota updates of the lane's batches up to this number are published; below its own number some of its own wait. */
+  publishedThrough: number;
   /** Milliseconds of each step. */
   durationMs: Readonly<Partial<Record<BatchStep, number>>>;
   /** The lane after it. */
   openCounters: number;
   windowRecords: number;
+}
+
+/** Quota updates of a lane that were published without a batch. */
+export interface PublishedUpdates {
+  lane: string;
+  quotaUpdates: number;
+  /** As in `BookedBatch`. */
+  publishedThrough: number;
 }
 
 /** A batch that was not booked (`book`), or whose quota updates were not published (`publish`). */
@@ -221,6 +251,8 @@ export interface EngineEvents {
   /** A batch is in the journal; its quota updates are still to be published. */
   onJournaled(place: BatchPlace): void;
   onBooked(booked: BookedBatch): void;
+  /** Quota updates that have waited were published without a batch: their interval was over, or the lane was given up. */
+  onPublished(published: PublishedUpdates): void;
   onFailed(failed: FailedBatch): void;
   /** An accepted gap was booked. */
   onGap(gap: SourceGap, place: BatchPlace): void;
@@ -234,6 +266,7 @@ export function notifyAll(listeners: readonly Partial<EngineEvents>[]): EngineEv
     onReleased: (log) => each((listener) => listener.onReleased?.(log)),
     onJournaled: (place) => each((listener) => listener.onJournaled?.(place)),
     onBooked: (booked) => each((listener) => listener.onBooked?.(booked)),
+    onPublished: (published) => each((listener) => listener.onPublished?.(published)),
     onFailed: (failed) => each((listener) => listener.onFailed?.(failed)),
     onGap: (gap, place) => each((listener) => listener.onGap?.(gap, place)),
   };

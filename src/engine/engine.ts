@@ -14,8 +14,7 @@ import { type Facts, NO_FACTS, Rules } from '../rating/rules.ts';
 import type { WordMaps } from '../rating/word-maps.ts';
 import type { AskBounds, Source, SourceListener } from '../sources/source.ts';
 import type { BookedBatch, EngineEvents, WorkerPorts, WorkerSettings } from './book-batch.ts';
-import { LaneWorker } from './lane-worker.ts';
-import { BatchMemory } from './open-batch.ts';
+import { LaneWorker, type SharedMemory, sharedMemory } from './lane-worker.ts';
 import { bookStartPosition, type StartPosition } from './start-position.ts';
 
 export interface EngineOptions extends Partial<EngineEvents> {
@@ -50,14 +49,14 @@ export interface RunTotals {
 export class Engine {
   readonly #options: EngineOptions;
   readonly #workers = new Map<string, LaneWorker>();
-  readonly #batchMemory: BatchMemory;
+  readonly #memory: SharedMemory;
   /** What was booked so far; after a failed run too. */
   readonly totals: RunTotals = { batches: 0, read: 0, records: zeros(), keyMismatches: 0 };
   readonly #rules: CurrentRules;
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#batchMemory = new BatchMemory(options.settings, options.clock, options.onIdle);
+    this.#memory = sharedMemory(options.settings, options.clock, options.onIdle);
     this.#rules = new CurrentRules(options.catalogue, options.journal, options.clock);
   }
 
@@ -80,7 +79,7 @@ export class Engine {
       await source.stop();
       await publisher.stop();
       for (const worker of this.#workers.values()) worker.close();
-      this.#batchMemory.close();
+      this.#memory.batches.close();
     }
     return this.totals;
   }
@@ -115,7 +114,7 @@ export class Engine {
   #worker(lane: string, onFailure: WorkerPorts['onFailure']): LaneWorker {
     let worker = this.#workers.get(lane);
     if (worker === undefined) {
-      const { journal, publisher, settings, retry, clock, onJournaled, onFailed, onGap } = this.#options;
+      const { journal, publisher, settings, retry, clock, onJournaled, onPublished, onFailed, onGap } = this.#options;
       const ports: WorkerPorts = {
         journal,
         retry,
@@ -126,11 +125,12 @@ export class Engine {
         ...(onJournaled && { onJournaled }),
         onCommitted: (block, summary) => this.#committed(block, summary),
         onBooked: (booked) => this.#booked(booked),
+        ...(onPublished && { onPublished }),
         ...(onFailed && { onFailed }),
         ...(onGap && { onGap }),
         onFailure,
       };
-      worker = new LaneWorker(lane, ports, settings, this.#batchMemory);
+      worker = new LaneWorker(lane, ports, settings, this.#memory);
       this.#workers.set(lane, worker);
     }
     return worker;

@@ -1,44 +1,43 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { LogCursor } from '../journal/journal.ts';
+import { NOT_RECORDED } from '../journal/block-rows.ts';
 import { StoreError } from '../platform/clickhouse/store.ts';
 import { type LogRecord, NO_PROOF, type ProveRecord } from '../platform/kafka/log-record.ts';
 import type { Decoder, FlowBatch } from '../rating/flow-record.ts';
 import type { TopicPartition } from '../rating/lane.ts';
 import type { AskBounds } from '../sources/source.ts';
-import {
-  bookBatch,
-  bookGap,
-  failPublish,
-  publishBatch,
-  type UnpublishedBatch,
-  type WorkerPorts,
-  type WorkerSettings,
-} from './book-batch.ts';
+import { bookBatch, bookGap, type UnpublishedBatch, type WorkerPorts, type WorkerSettings } from './book-batch.ts';
+import { LaneCopy } from './lane-copy.ts';
+import { LaneQuotas, PendingMemory } from './lane-quotas.ts';
 import {
   BatchMemory,
   BatchSteps,
   bookingDayOf,
-  DAY_MS,
+  DEFAULT_MAX_TOTAL_BYTES,
   fill,
   type HeldLog,
   isFull,
   nameOf,
   type OpenBatch,
-  type RecoveredLane,
   UnreadRecords,
 } from './open-batch.ts';
-import { lastQuotaUpdates, OPEN_DAYS, recoverLane } from './recovery.ts';
-import { bookedLog, gapNotAcceptedError, recreatedGap, resolveResumeOffset, type SourceGap } from './resume-offset.ts';
+import { gapNotAcceptedError, recreatedGap, resolveResumeOffset, type SourceGap } from './resume-offset.ts';
+import { Step } from './step.ts';
 
-/** After so long without a log a lane's memory is let go of: rebalances are over, and the next file has come. */
-const IDLE_MEMORY_MS = 60_000;
-/** After so many days the lane is read again, which discards the counters of periods that have ended. */
-const REFRESH_DAYS = 7;
-/** An asynchronous step of a batch while the next one fills. */
-interface Step {
-  done: Promise<void>;
-  /** A call waits for it, and gets its failure. */
-  isAwaited: boolean;
+/** Memory that all lanes of an engine share. */
+export interface SharedMemory {
+  batches: BatchMemory;
+  pending: PendingMemory;
+}
+
+/** The waiting quota updates take an eighth of what the open batches may take, beside them. */
+const PENDING_SHARE = 1 / 8;
+
+export function sharedMemory(settings: WorkerSettings, clock: WorkerPorts['clock'], onIdle?: () => void): SharedMemory {
+  const { maxTotalBytes = DEFAULT_MAX_TOTAL_BYTES } = settings;
+  return {
+    batches: new BatchMemory(settings, clock, onIdle),
+    pending: new PendingMemory(maxTotalBytes * PENDING_SHARE),
+  };
 }
 
 /**
@@ -50,16 +49,12 @@ export class LaneWorker {
   readonly #name: string;
   readonly #ports: WorkerPorts;
   readonly #settings: WorkerSettings;
-  /** The copy of what the journal holds; null where it must be read first. */
-  #lane: RecoveredLane | null = null;
-  /** The day on which it was read. */
-  #recoveredDay = 0;
+  readonly #quotas: LaneQuotas;
+  readonly #copy: LaneCopy;
   readonly #held = new Map<string, HeldLog>();
   #open: OpenBatch | null = null;
-  /** The batch before, while it is being booked. */
+  /** The last batch that was given to be booked; null before there is one. */
   #committing: Step | null = null;
-  /** The last batch that was booked, while its quota updates are being published. */
-  #publishing: Step | null = null;
   readonly #batchMemory: BatchMemory;
   /** Deliveries that wait for their turn. */
   #waitingDeliveries = 0;
@@ -67,22 +62,24 @@ export class LaneWorker {
   #linger: (() => void) | null = null;
   /** The open batch's timer has run out. */
   #isOverdue = false;
-  /** Takes the timer back that forgets a released lane, while it runs. */
-  #discardTimer: (() => void) | null = null;
   #turn: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
-  /** `batchMemory` is shared by all lanes of an engine. */
   constructor(
     name: string,
     ports: WorkerPorts,
     settings: WorkerSettings,
-    batchMemory = new BatchMemory(settings, ports.clock),
+    memory = sharedMemory(settings, ports.clock),
   ) {
     this.#name = name;
-    this.#batchMemory = batchMemory;
     this.#ports = ports;
     this.#settings = settings;
+    this.#batchMemory = memory.batches;
+    this.#quotas = new LaneQuotas(name, ports, settings.quotaIntervalMs ?? 0, memory.pending, {
+      onDue: (log) => this.#behind(log, () => this.#publishDue()),
+      onLost: (log, error) => this.#lost(log, error),
+    });
+    this.#copy = new LaneCopy(name, ports, settings, this.#quotas);
   }
 
   assign(log: TopicPartition, bounds: AskBounds): Promise<number> {
@@ -90,7 +87,7 @@ export class LaneWorker {
       await this.#awaitPendingSteps();
       // Before the journal is read: what another engine has booked and not published by now, this one publishes.
       await this.#ports.publisher.claim(this.#name);
-      const { booked, cursor, isBegun } = await this.#readCursor(log);
+      const { booked, cursor, isBegun } = await this.#copy.cursor(log);
       const { offset, sourceProof } = cursor;
       const limits = await bounds();
       const startOffset = limits?.startOffset ?? 0;
@@ -152,7 +149,9 @@ export class LaneWorker {
   flush(log: TopicPartition): Promise<void> {
     return this.#inTurn(async () => {
       this.#heldLog(log);
-      await this.#commitOpenBatch();
+      await this.#startCommit();
+      await this.#awaitPreviousPublish();
+      await this.#quotas.publishPending();
     });
   }
 
@@ -161,19 +160,18 @@ export class LaneWorker {
     return this.#inTurn(async () => {
       // The log's next owner reads the journal: what is on its way must be in it by then.
       await this.#awaitPendingSteps();
+      this.#quotas.beginPending(log);
+      await this.#awaitPendingSteps();
       if (this.#open !== null && nameOf(this.#open.log) === nameOf(log)) this.#discardMemory();
       this.#held.delete(nameOf(log));
       if (this.#held.size === 0) this.#discardMemoryLater();
     });
   }
 
-  /** A lane that does not come back is another process's: its window and counters here are of no use. */
   #discardMemoryLater(): void {
-    if (this.#isClosed) return;
-    this.#discardTimer ??= this.#ports.clock.after(IDLE_MEMORY_MS, () => {
-      this.#discardTimer = null;
+    this.#copy.discardLater(() => {
       void this.#inTurn(async () => {
-        if (this.#held.size === 0) this.#lane = null;
+        if (this.#held.size === 0) this.#copy.discard();
       });
     });
   }
@@ -182,33 +180,14 @@ export class LaneWorker {
   close(): void {
     this.#isClosed = true;
     this.#disarmLinger();
-    this.#discardTimer?.();
-    this.#discardTimer = null;
-  }
-
-  /**
-   * The log's cursor, from the same state of the journal as the memory: a batch that was booked in between would be behind the
-   * cursor, and its quota updates would not be published before the next record comes.
-   */
-  async #readCursor(log: TopicPartition): Promise<{ booked: TopicPartition; cursor: LogCursor; isBegun: boolean }> {
-    const { journal } = this.#ports;
-    let { sequence } = await journal.head(this.#name);
-    for (;;) {
-      // Another process has booked in this lane since: then the copy is of no use.
-      if (this.#lane?.head.sequence !== sequence) this.#lane = null;
-      const { head } = await this.#recovered();
-      const booked = bookedLog(log, head.topic);
-      const cursor = await journal.cursor(booked);
-      ({ sequence } = await journal.head(this.#name));
-      if (sequence === head.sequence)
-        return { booked, cursor, isBegun: cursor.offset >= 0 || head.topic === booked.topic };
-    }
+    this.#copy.close();
+    this.#quotas.close();
   }
 
   async #openBatch(log: TopicPartition, first: LogRecord, decode: Decoder): Promise<OpenBatch> {
-    if (this.#lane !== null && this.#today() - this.#recoveredDay >= REFRESH_DAYS) {
+    if (this.#copy.isOld) {
       await this.#awaitPreviousPublish();
-      this.#lane = null;
+      this.#copy.discard();
     }
     const batch = await this.#batchMemory.take();
     try {
@@ -220,19 +199,19 @@ export class LaneWorker {
   }
 
   async #fillOpenBatch(batch: FlowBatch, log: TopicPartition, first: LogRecord, decode: Decoder): Promise<OpenBatch> {
-    const state = await this.#recovered();
+    const state = await this.#copy.recovered();
     const { journal } = this.#ports;
     await state.lane.recallEarlier(log.topic, () =>
       journal.seenByEarlier(this.#name, log.topic, Number.MAX_SAFE_INTEGER),
     );
     const rules = await this.#ports.rules();
     const held = this.#heldLog(log);
-    const bookingDay = bookingDayOf(first, this.#today());
+    const bookingDay = bookingDayOf(first, this.#copy.today);
     const keyedByMsisdn = first.timestampMs !== null;
     const context = { decode, keyedByMsisdn, rules: this.#settings.recordRules, bookingDay };
     const steps = new BatchSteps(this.#name, this.#ports.tracer, this.#ports.clock);
-    const sourceProof = NO_PROOF;
-    this.#open = { log, held, prev: held.cursor, state, batch, rules, context, bookingDay, steps, sourceProof };
+    const unread = { sourceProof: NO_PROOF, publishedThrough: NOT_RECORDED };
+    this.#open = { log, held, prev: held.cursor, state, batch, rules, context, bookingDay, steps, ...unread };
     return this.#open;
   }
 
@@ -243,56 +222,42 @@ export class LaneWorker {
     throw reassignmentError(log);
   }
 
-  /** Books the open batch, and waits until it is published too. */
-  async #commitOpenBatch(): Promise<void> {
-    await this.#startCommit();
-    await this.#awaitPreviousPublish();
-  }
-
   /** Books the open batch while the next one fills. Batches extend each other: it waits for the one before first. */
   async #startCommit(): Promise<void> {
     this.#disarmLinger();
     this.#open?.steps.rest();
-    await awaitStep(this.#committing);
+    await this.#committing?.wait();
     const open = this.#open;
     if (open === null) return;
     this.#open = null;
     open.held.cursor = open.batch.offset[open.batch.count - 1];
-    this.#committing = this.#track(open.log, this.#commit(open, this.#publishing));
+    this.#committing = new Step(this.#commit(open, this.#quotas.publishing), (error) => this.#lost(open.log, error));
   }
 
   async #awaitPreviousPublish(): Promise<void> {
-    await awaitStep(this.#committing);
-    await awaitStep(this.#publishing);
+    await this.#committing?.wait();
+    await this.#quotas.publishing?.wait();
   }
 
   /** Waits until the steps that were begun have ended; their failures go to `onFailure`. */
   async #awaitPendingSteps(): Promise<void> {
-    await Promise.allSettled([this.#committing?.done, this.#publishing?.done]);
+    await Promise.allSettled([this.#committing?.done]);
+    await Promise.allSettled([this.#quotas.publishing?.done]);
   }
 
-  /** Keeps a step until it ends; a failure that no call waits for goes to `onFailure`. */
-  #track(log: TopicPartition, done: Promise<void>): Step {
-    const step: Step = { done, isAwaited: false };
-    done
-      .catch((error) => {
-        if (step.isAwaited) return;
-        this.#discardMemory();
-        this.#ports.onFailure(log, error);
-      })
-      .finally(() => {
-        if (this.#committing === step) this.#committing = null;
-        if (this.#publishing === step) this.#publishing = null;
-      });
-    return step;
+  /** A step has failed that no call waits for. */
+  #lost(log: TopicPartition, error: unknown): void {
+    this.#discardMemory();
+    this.#ports.onFailure(log, error);
   }
 
-  /** Of all that is booked one batch at the most is not published: after a crash the last two are published again. */
+  /** Books a batch, and begins to publish what is due with it once `publishing` has ended. */
   async #commit(open: OpenBatch, publishing: Step | null): Promise<void> {
-    if (publishing !== null) publishing.isAwaited = true;
+    publishing?.expect();
     const block = this.#batchMemory.takeBlock();
     let booked: UnpublishedBatch;
     try {
+      open.publishedThrough = this.#quotas.publishedThrough;
       booked = await bookBatch(this.#name, open, block, this.#ports, this.#settings);
     } catch (error) {
       // The block is not given back: an insert that was given up may still be reading it.
@@ -301,8 +266,12 @@ export class LaneWorker {
     }
     this.#batchMemory.giveBackBlock(block);
     this.#batchMemory.giveBack(open.batch);
-    await publishing?.done.catch((error) => failPublish(booked, error, this.#ports));
-    this.#publishing = this.#track(open.log, publishBatch(this.#name, booked, this.#ports));
+    await this.#quotas.take(open.log, booked, publishing);
+  }
+
+  async #publishDue(): Promise<void> {
+    await this.#awaitPreviousPublish();
+    await this.#quotas.publishDue();
   }
 
   /** Commits a batch that has waited long enough, unless a delivery is waiting, which fills it soon. */
@@ -313,26 +282,9 @@ export class LaneWorker {
   /** A gap is a batch without records: it is in the chain, under the same guards as any other. */
   async #acceptGap(gap: SourceGap, cursor: number, isOtherRecord = false): Promise<Pick<HeldLog, 'booked' | 'cursor'>> {
     if (!this.#settings.acceptGaps) throw gapNotAcceptedError(gap, cursor, isOtherRecord);
-    await bookGap(gap, await this.#recovered(), this.#today(), this.#ports);
+    const state = await this.#copy.recovered();
+    await bookGap(gap, state, this.#copy.today, this.#quotas.publishedThrough, this.#ports);
     return { booked: gap.log, cursor: gap.lastOffset };
-  }
-
-  async #recovered(): Promise<RecoveredLane> {
-    if (this.#lane !== null) return this.#lane;
-    const { publisher, journal, rules } = this.#ports;
-    const today = this.#today();
-    const lane = await recoverLane(journal, this.#name, { ...this.#settings, horizonDay: today - OPEN_DAYS });
-    const { catalogue } = await rules();
-    for (const updates of await lastQuotaUpdates(journal, this.#name, lane, catalogue)) {
-      await publisher.publish(this.#name, updates);
-    }
-    this.#lane = lane;
-    this.#recoveredDay = today;
-    return lane;
-  }
-
-  #today(): number {
-    return Math.floor(this.#ports.clock.nowMs() / DAY_MS);
   }
 
   #discardMemory(): void {
@@ -340,7 +292,7 @@ export class LaneWorker {
     this.#open?.steps.end('forgotten');
     if (this.#open !== null) this.#batchMemory.drop(this.#open.batch);
     this.#open = null;
-    this.#lane = null;
+    this.#copy.discard();
     this.#held.clear();
   }
 
@@ -348,11 +300,10 @@ export class LaneWorker {
     if (this.#linger !== null || this.#isClosed) return;
     const end = () => {
       this.#endLinger();
-      const book = async () => {
+      this.#behind(log, async () => {
         this.#isOverdue = true;
         await this.#commitOverdue();
-      };
-      this.#inTurn(book).catch((error) => this.#ports.onFailure(log, error));
+      });
     };
     this.#linger = this.#ports.clock.after(this.#settings.maxDelayMs, end);
     this.#batchMemory.linger(this, end);
@@ -367,6 +318,11 @@ export class LaneWorker {
     this.#linger?.();
     this.#linger = null;
     this.#batchMemory.endLinger(this);
+  }
+
+  /** Does in turn what no call waits for. */
+  #behind(log: TopicPartition, work: () => Promise<void>): void {
+    this.#inTurn(work).catch((error) => this.#ports.onFailure(log, error));
   }
 
   /** Runs calls one after the other. A failure discards the memory, which may differ from the journal. */
@@ -386,10 +342,4 @@ export class LaneWorker {
 
 function reassignmentError(log: TopicPartition): StoreError {
   return new StoreError('batch_fenced', `${nameOf(log)} must be assigned again`, { canRetry: true });
-}
-
-async function awaitStep(step: Step | null): Promise<void> {
-  if (step === null) return;
-  step.isAwaited = true;
-  await step.done;
 }

@@ -1,14 +1,14 @@
 import { type Attributes, ROOT_CONTEXT, type Span, SpanStatusCode, type Tracer, trace } from '@opentelemetry/api';
 import { BlockMemory } from '../journal/block-rows.ts';
-import type { LaneHead } from '../journal/journal.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { LogRecord, ProveRecord, SourceProof } from '../platform/kafka/log-record.ts';
 import { FlowBatch, isLogTime } from '../rating/flow-record.ts';
 import type { IngestContext } from '../rating/incoming.ts';
 import { ROWS } from '../rating/kernel/regions.ts';
-import type { Lane, TopicPartition } from '../rating/lane.ts';
+import type { TopicPartition } from '../rating/lane.ts';
 import { admit } from '../rating/pipeline.ts';
 import type { Rules } from '../rating/rules.ts';
+import type { RecoveredLane } from './recovery.ts';
 
 export const DAY_MS = 24 * 60 * 60 * 1000;
 /** One more record of the largest kind stays below 2^53, so that the batch's sums are exact. */
@@ -27,13 +27,6 @@ export interface HeldLog {
   startOffset: number;
 }
 
-/** A lane as the journal has it. Counters of periods that begin before `horizonDay` are not in memory. */
-export interface RecoveredLane {
-  lane: Lane;
-  head: LaneHead;
-  horizonDay: number;
-}
-
 /** Records that are taken and not booked yet. */
 export interface OpenBatch {
   log: TopicPartition;
@@ -49,6 +42,8 @@ export interface OpenBatch {
   steps: BatchSteps;
   /** Of the last record that was taken. */
   sourceProof: SourceProof;
+  /** Of the lane's quota updates, as of the beginning of its booking. */
+  publishedThrough: number;
 }
 
 export function isFull(batch: FlowBatch, maxBytes: number): boolean {
@@ -204,7 +199,7 @@ export class BatchSteps {
 
 const MIB = 2 ** 20;
 /** What all open batches may take together where the configuration does not say it. */
-const DEFAULT_MAX_TOTAL_BYTES = 512 * MIB;
+export const DEFAULT_MAX_TOTAL_BYTES = 512 * MIB;
 /** Rows that a new batch has room for. */
 const FIRST_ROWS = 256;
 /** Charged for a batch before its first records are counted. */

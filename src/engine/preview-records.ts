@@ -5,8 +5,7 @@ import { isCharged, type Outcome, outcomeOf, REASONS, type Reason } from '../rat
 import { admit, classifyBatch, earliestPeriodStart, rateBatch } from '../rating/pipeline.ts';
 import type { Rules } from '../rating/rules.ts';
 import type { RecordLog } from '../sources/record-source.ts';
-import type { RecoveredLane } from './open-batch.ts';
-import { type MemorySettings, OPEN_DAYS, reachBackTo, recoverLane } from './recovery.ts';
+import { type MemorySettings, OPEN_DAYS, type RecoveredLane, reachBackTo, recoverLane } from './recovery.ts';
 
 /** What a record would be booked as. */
 export interface RecordPreview {

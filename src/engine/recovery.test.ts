@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { counterColumns, identityColumns } from '../../test/simulation/restored-columns.ts';
-import type { Journal } from '../journal/journal.ts';
+import { NOT_RECORDED } from '../journal/block-rows.ts';
+import type { BookedMove, Journal } from '../journal/journal.ts';
 import { PseudonymKey } from '../rating/subscribers.ts';
-import { lastQuotaUpdates, recoverLane } from './recovery.ts';
+import { recoverLane, unpublishedUpdates } from './recovery.ts';
 import { chatCatalogue } from './traffic.fixture.ts';
 
 const WINDOW = 4;
@@ -12,7 +13,8 @@ function growingJournal(): Pick<Journal, 'head' | 'counters' | 'seen' | 'moves'>
   let records = 6;
   return {
     async head() {
-      const head = { sequence: records, position: records, topic: 'flow', bookingDay: 20_000 };
+      const place = { topic: 'flow', bookingDay: 20_000, publishedThrough: NOT_RECORDED };
+      const head = { sequence: records, position: records, ...place };
       records += 2 * WINDOW;
       return head;
     },
@@ -78,38 +80,68 @@ test('a late record of the last batch announces nothing, though the current coun
     horizonDay: 20_010,
   };
   const recovered = await recoverLane(journal, 'flow-0', options);
-  const updates = await lastQuotaUpdates(journal, 'flow-0', recovered, catalogue);
+  const updates = await unpublishedUpdates(journal, 'flow-0', recovered, catalogue);
   expect(updates.flatMap((batch) => [...batch])).toEqual([]);
 });
 
-test('the last two batches are published once more, a counter that both have moved as the later one left it', async () => {
-  const move = (subscriber: number, usedOctets: number, offset: number) => ({
-    subscriber: String(subscriber).padStart(32, '0'),
-    planId: 'chat-daily',
-    planVersion: 1,
-    periodStart: 20_000,
-    usedOctets,
-    topic: 'flow',
-    partition: 0,
-    offset,
-  });
-  const batches = new Map([
-    [4, [move(9, 900, 3)]],
-    [5, [move(1, 100, 4), move(2, 200, 5)]],
-    [6, [move(2, 250, 6), move(3, 300, 7)]],
-  ]);
-  const journal = { ...growingJournal(), moves: async (_lane: string, batch: number) => batches.get(batch) ?? [] };
+const move = (subscriber: number, usedOctets: number, offset: number, topic = 'flow'): BookedMove => ({
+  subscriber: String(subscriber).padStart(32, '0'),
+  planId: 'chat-daily',
+  planVersion: 1,
+  periodStart: 20_000,
+  usedOctets,
+  topic,
+  partition: 0,
+  offset,
+});
+
+/** The updates that are published after the last of six batches: subscriber and use of each. */
+async function publishedAfter(batches: ReadonlyMap<number, BookedMove[]>, publishedThrough: number) {
+  const journal = {
+    ...growingJournal(),
+    async moves(_lane: string, after: number, through: number) {
+      const newest = new Map<string, BookedMove>();
+      for (const [batch, moves] of batches) {
+        if (batch > after && batch <= through) for (const moved of moves) newest.set(moved.subscriber, moved);
+      }
+      return [...newest.values()];
+    },
+  };
   const options = {
     pseudonymKey: PseudonymKey.ofRoot(new Uint8Array(32)),
     duplicateWindowRecords: WINDOW,
     horizonDay: 20_010,
   };
   const recovered = await recoverLane(journal, 'flow-0', options);
-  const updates = await lastQuotaUpdates(journal, 'flow-0', recovered, chatCatalogue());
-  const published = updates.flatMap((batch) => [...batch]);
-  expect(published.map(({ subscriber, usedOctets }) => [Number(subscriber), usedOctets])).toEqual([
-    [1, 100],
-    [2, 250],
-    [3, 300],
-  ]);
+  recovered.head.publishedThrough = publishedThrough;
+  const updates = await unpublishedUpdates(journal, 'flow-0', recovered, chatCatalogue());
+  return updates
+    .flatMap((batch) => [...batch])
+    .map(({ subscriber, usedOctets, topic }) => [Number(subscriber), usedOctets, topic])
+    .toSorted();
+}
+
+const BATCHES = new Map([
+  [3, [move(8, 800, 2)]],
+  [4, [move(9, 900, 3)]],
+  [5, [move(1, 100, 4, 'other'), move(2, 200, 5, 'other')]],
+  [6, [move(2, 250, 6), move(3, 300, 7)]],
+]);
+const LAST_TWO = [
+  [1, 100, 'other'],
+  [2, 250, 'flow'],
+  [3, 300, 'flow'],
+];
+
+test.each([
+  ['a store that does not say what was published', NOT_RECORDED],
+  ['all but the last was published', 5],
+  ['all but the last two were published', 4],
+])('the last two batches are published once more, each counter as the later one left it: %s', async (_, published) => {
+  expect(await publishedAfter(BATCHES, published)).toEqual(LAST_TWO);
+});
+
+test('what has waited before the last two batches is published too, with its own log', async () => {
+  expect(await publishedAfter(BATCHES, 3)).toEqual([...LAST_TWO, [9, 900, 'flow']]);
+  expect(await publishedAfter(BATCHES, 0)).toEqual([...LAST_TWO, [8, 800, 'flow'], [9, 900, 'flow']]);
 });

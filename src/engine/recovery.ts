@@ -1,9 +1,18 @@
-import type { BookedMove, Journal } from '../journal/journal.ts';
+import { NOT_RECORDED } from '../journal/block-rows.ts';
+import type { Journal, LaneHead } from '../journal/journal.ts';
 import type { Catalogue } from '../rating/catalogue.ts';
 import { Lane } from '../rating/lane.ts';
-import { QuotaAnnouncer, type QuotaUpdates } from '../rating/quota-updates.ts';
+import { QuotaAnnouncer, type QuotaUpdates, type ReachedThresholds } from '../rating/quota-updates.ts';
 import type { PseudonymKey } from '../rating/subscribers.ts';
-import type { RecoveredLane } from './open-batch.ts';
+
+/** A lane as the journal has it. Counters of periods that begin before `horizonDay` are not in memory. */
+export interface RecoveredLane {
+  lane: Lane;
+  head: LaneHead;
+  horizonDay: number;
+  /** Where quota updates may wait: says which of them must not. */
+  reached?: ReachedThresholds;
+}
 
 /** Later than any period's first day. */
 const NO_DAY = 65536;
@@ -37,64 +46,53 @@ export async function reachBackTo(
   recovered.horizonDay = day;
 }
 
-/** A batch is booked while the one before is being published: so many a crash can leave unpublished. */
+/** A batch is booked while the one before is being published: so many a crash can leave unpublished at the least. */
 const UNPUBLISHED_BATCHES = 2;
 
 /**
- * The updates of the lane's last batches once more, in the order of the batches: a crash between booking and publishing may
- * have lost them. All earlier ones were published before the last batch was booked.
+ * What a crash between booking and publishing may have lost: the newest update of every counter that a batch moved after those
+ * that the lane's last batch says were published, and of the last two in any case. One group for each log.
  */
-export async function lastQuotaUpdates(
+export async function unpublishedUpdates(
   journal: Pick<Journal, 'moves' | 'counters'>,
   name: string,
   recovered: RecoveredLane,
   catalogue: Catalogue,
 ): Promise<QuotaUpdates[]> {
-  const { sequence } = recovered.head;
-  const published: BookedMove[][] = [];
-  const known = new Set<string>();
-  for (let batch = sequence; batch > Math.max(0, sequence - UNPUBLISHED_BATCHES); batch--) {
-    const moves = await journal.moves(name, batch);
-    // Where a later batch has moved a counter again, that is what is left.
-    published.unshift(moves.filter((move) => !known.has(counterOf(move))));
-    for (const move of moves) known.add(counterOf(move));
-  }
-  const updates: QuotaUpdates[] = [];
-  for (const moves of published) {
-    if (moves.length > 0) updates.push(await quotaUpdatesOf(moves, journal, name, recovered, catalogue));
-  }
-  return updates;
-}
-
-function counterOf({ subscriber, planId, periodStart }: BookedMove): string {
-  return `${subscriber} ${periodStart} ${planId}`;
-}
-
-/** Updates of moves of one log. */
-async function quotaUpdatesOf(
-  moves: readonly BookedMove[],
-  journal: Pick<Journal, 'counters'>,
-  name: string,
-  recovered: RecoveredLane,
-  catalogue: Catalogue,
-): Promise<QuotaUpdates> {
+  const { sequence, publishedThrough } = recovered.head;
+  const beforeLast = Math.max(0, sequence - UNPUBLISHED_BATCHES);
+  const after = publishedThrough === NOT_RECORDED ? beforeLast : Math.min(publishedThrough, beforeLast);
+  const moves = sequence === 0 ? [] : await journal.moves(name, after, sequence);
+  if (moves.length === 0) return [];
   const { lane } = recovered;
-  const { plans } = catalogue;
   // Whether a period is a subscriber's newest one only the counters since then show.
   const earliest = moves.reduce((day, { periodStart }) => Math.min(day, periodStart), NO_DAY);
   await reachBackTo(earliest, journal, name, recovered);
   // A plan that the catalogue has dropped since has no quota that anyone could use.
+  const plans = new Map(catalogue.plans.map(({ id, version }, plan) => [`${id} ${version}`, plan]));
   const known = moves.flatMap((move) => {
-    const plan = plans.findIndex(({ id, version }) => id === move.planId && version === move.planVersion);
-    return plan < 0 ? [] : [{ ...move, plan, planPeriod: lane.planPeriods.numberOf(move.planId, move.periodStart) }];
+    const plan = plans.get(`${move.planId} ${move.planVersion}`);
+    const planPeriod = lane.planPeriods.numberOf(move.planId, move.periodStart);
+    return plan === undefined ? [] : [{ ...move, plan, planPeriod }];
   });
-  for (const { plan, planPeriod } of known) lane.planPeriods.noteVersionFrom(planPeriod, plans[plan].effectiveFromMs);
-  const announcer = new QuotaAnnouncer(known.length, lane, catalogue, moves[0]);
-  for (const { subscriber, plan, planPeriod, usedOctets, offset } of known) {
-    const index = lane.subscribers.ofPseudonym(Buffer.from(subscriber, 'hex'));
-    announcer.announce(index, plan, planPeriod, usedOctets, offset);
+  for (const { plan, planPeriod } of known) {
+    lane.planPeriods.noteVersionFrom(planPeriod, catalogue.plans[plan].effectiveFromMs);
   }
-  return announcer.updates;
+  const byLog = new Map<string, typeof known>();
+  for (const move of known) {
+    const log = `${move.topic}-${move.partition}`;
+    const ofLog = byLog.get(log) ?? [];
+    byLog.set(log, ofLog);
+    ofLog.push(move);
+  }
+  return [...byLog.values()].map((ofLog) => {
+    const announcer = new QuotaAnnouncer(ofLog.length, lane, catalogue, ofLog[0]);
+    for (const { subscriber, plan, planPeriod, usedOctets, offset } of ofLog) {
+      const index = lane.subscribers.ofPseudonym(Buffer.from(subscriber, 'hex'));
+      announcer.announce(index, plan, planPeriod, usedOctets, offset);
+    }
+    return announcer.updates;
+  });
 }
 
 /** Counters of periods that began this many days ago and later are in memory; older ones are read when a record needs them. */

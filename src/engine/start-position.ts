@@ -1,3 +1,4 @@
+import { NOT_RECORDED } from '../journal/block-rows.ts';
 import { isFenced } from '../platform/fenced.ts';
 import type { TopicPartition } from '../rating/lane.ts';
 import { bookWithoutRecords, type WorkerPorts, type WorkerSettings } from './book-batch.ts';
@@ -52,7 +53,7 @@ async function bookStart(
   const today = Math.floor(ports.clock.nowMs() / DAY_MS);
   const state = await recoverLane(ports.journal, log.lane, { ...settings, horizonDay: today });
   await bookWithoutRecords(
-    { reason: 'start_position', log, firstOffset: 0, lastOffset: offset - 1 },
+    { reason: 'start_position', log, firstOffset: 0, lastOffset: offset - 1, publishedThrough: NOT_RECORDED },
     state,
     today,
     ports,

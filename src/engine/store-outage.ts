@@ -69,7 +69,7 @@ export function watchedJournal(journal: Journal, health: Health, outage?: StoreO
     counters: (lane, fromDay, toDay) => journal.counters(lane, fromDay, toDay),
     seen: (lane, fromOrdinal, toOrdinal) => journal.seen(lane, fromOrdinal, toOrdinal),
     seenByEarlier: (lane, topic, beforeSequence) => journal.seenByEarlier(lane, topic, beforeSequence),
-    moves: (lane, laneSequence) => watch(() => journal.moves(lane, laneSequence)),
+    moves: (lane, after, through) => watch(() => journal.moves(lane, after, through)),
     facts: () => watch(() => journal.facts()),
     keepCatalogue: (catalogue) => watch(() => journal.keepCatalogue(catalogue)),
   };

@@ -205,7 +205,15 @@ export interface BatchPlace {
   gapReason: GapReason | '';
   /** Of the batch's last record; absent: none. It is no part of the digest, which is computed again from records alone. */
   sourceProof?: SourceProof;
+  /**
+   * The quota updates of the lane's batches up to this number were published when the batch was booked; absent: NOT_RECORDED.
+   * No part of the digest either.
+   */
+  publishedThrough?: number;
 }
+
+/** In place of `publishedThrough`: all quota updates but those of the batch before were published. */
+export const NOT_RECORDED = -1;
 
 /** What a source can lose: records that retention deleted before they were booked, or a whole topic that was recreated. */
 export type LossReason = 'records_lost' | 'topic_recreated';

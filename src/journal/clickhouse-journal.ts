@@ -8,6 +8,7 @@ import { RECYCLED, rewrittenName, type TopicPartition } from '../rating/lane.ts'
 import type { RestoredCounters, RestoredIdentities } from '../rating/restored-columns.ts';
 import type { Facts } from '../rating/rules.ts';
 import { PSEUDONYM_WORDS } from '../rating/subscribers.ts';
+import { NOT_RECORDED } from './block-rows.ts';
 import { type BookedMove, insertStatement, type Journal, type LaneHead, type LogCursor } from './journal.ts';
 import type { JournalBlock } from './journal-block.ts';
 import { readLastClosings } from './last-closings.ts';
@@ -43,11 +44,14 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
   }
 
   async head(lane: string): Promise<LaneHead> {
-    const [row] = await this.#store.query<Record<'sequence' | 'position' | 'topic' | 'day', string | number>>(
+    const [row] = await this.#store.query<
+      Record<'sequence' | 'position' | 'topic' | 'day' | 'published', string | number>
+    >(
       'SELECT max(lane_sequence) AS sequence, max(lane_position + records_read) AS position, ' +
         // A corrected record's log is none that a source reads: it says nothing of how the source's own was named last.
         `argMaxIf(topic, lane_sequence, NOT startsWith(topic, '${RECYCLED}')) AS topic, ` +
-        'toUInt16(argMax(booking_date, lane_sequence)) AS day ' +
+        'toUInt16(argMax(booking_date, lane_sequence)) AS day, ' +
+        'argMax(published_through, lane_sequence) AS published ' +
         `FROM journal WHERE kind = 'batch' AND lane = ${literal(lane)}`,
     );
     return {
@@ -55,6 +59,7 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
       position: Number(row.position),
       topic: String(row.topic),
       bookingDay: Number(row.day),
+      publishedThrough: Number(row.sequence) === 0 ? NOT_RECORDED : Number(row.published),
     };
   }
 
@@ -131,12 +136,28 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
     yield* readNative(await guarded(async () => buffer(await this.#store.stream(sql, 'Native'))), read);
   }
 
-  async moves(lane: string, sequence: number): Promise<BookedMove[]> {
-    const [batch] = await this.#store.query<{ topic: string; partition: number; first: number; last: number }>(
-      `SELECT topic, partition, first_offset AS first, offset AS last FROM journal WHERE kind = 'batch' ` +
-        `AND lane = ${literal(lane)} AND lane_sequence = ${sequence}`,
+  /** Of each log, those batches are the last ones up to some offset: the charges of all of them are read at once. */
+  async moves(lane: string, after: number, through: number): Promise<BookedMove[]> {
+    const logs = await this.#store.query<{ topic: string; partition: number; first: number; last: number }>(
+      `SELECT topic, partition, min(first_offset) AS first, max(offset) AS last FROM journal WHERE kind = 'batch' ` +
+        `AND lane = ${literal(lane)} AND lane_sequence > ${after} AND lane_sequence <= ${through} ` +
+        'GROUP BY topic, partition ORDER BY max(lane_sequence)',
     );
-    const { topic, partition } = batch;
+    const newest = new Map<string, BookedMove>();
+    for (const log of logs) {
+      for (const move of await this.#movesOf(lane, log)) {
+        const key = `${move.subscriber} ${move.periodStart} ${move.planId}`;
+        // A counter only grows.
+        if (move.usedOctets >= (newest.get(key)?.usedOctets ?? 0)) newest.set(key, move);
+      }
+    }
+    return [...newest.values()];
+  }
+
+  async #movesOf(
+    lane: string,
+    { topic, partition, first, last }: { topic: string; partition: number; first: number; last: number },
+  ): Promise<BookedMove[]> {
     // No alias has the name of a column: ClickHouse would put it in the column's place everywhere.
     const rows = await this.#store.query<{
       who: string;
@@ -144,21 +165,21 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
       version: number;
       day: number;
       used: number;
-      last: number;
+      at: number;
     }>(
       'SELECT lower(hex(subscriber)) AS who, plan_id AS plan, argMax(plan_version, offset) AS version, ' +
-        `${DAY} AS day, max(used_octets_after) AS used, max(offset) AS last ` +
+        `${DAY} AS day, max(used_octets_after) AS used, max(offset) AS at ` +
         `FROM journal WHERE kind = 'charge' AND lane = ${literal(lane)} AND topic = ${literal(topic)} ` +
-        `AND partition = ${partition} AND offset BETWEEN ${batch.first} AND ${batch.last} ` +
-        'GROUP BY subscriber, plan, day ORDER BY last',
+        `AND partition = ${partition} AND offset BETWEEN ${first} AND ${last} ` +
+        'GROUP BY subscriber, plan, day ORDER BY at',
     );
-    return rows.map(({ who, plan, version, day, used, last }) => ({
+    return rows.map(({ who, plan, version, day, used, at }) => ({
       subscriber: who,
       planId: plan,
       planVersion: version,
       periodStart: day,
       usedOctets: Number(used),
-      offset: Number(last),
+      offset: Number(at),
       topic,
       partition,
     }));

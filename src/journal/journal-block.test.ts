@@ -8,7 +8,7 @@ import { journalBlock } from './journal-block.ts';
 /** Of these records, as versions that kept no leakage computed it. */
 const DIGEST_WITHOUT_LEAKAGE = 'cff0dd04223b0f13c1ce060ce75d9e61df186584d0c131741bdd97fcb97cf57a';
 
-function digestWith(leakageRows: number): string {
+function digestWith(leakageRows: number, published: { publishedThrough?: number } = {}): string {
   // With the catalogue's text as those versions had it: its hash is in the digest.
   const { canonicalJson } = testRules().catalogue;
   const catalogue = catalogueFromCanonicalJson(canonicalJson.replaceAll(/"minorDigits":\d,/g, ''));
@@ -31,6 +31,7 @@ function digestWith(leakageRows: number): string {
     laneSequence: 1,
     lanePosition: 0,
     gapReason: '' as const,
+    ...published,
   };
   const summary = summarise(
     batch,
@@ -44,5 +45,11 @@ test('a batch without leakage has the digest that earlier versions give it', () 
 });
 
 test('the digest covers the leakage, and how much of it the batch may have', () => {
-  expect(new Set([0, 1, 2, 3].map(digestWith)).size).toBe(4);
+  expect(new Set([0, 1, 2, 3].map((rows) => digestWith(rows))).size).toBe(4);
+});
+
+test('the digest does not cover what was published by then, which follows from no record', () => {
+  for (const leakageRows of [0, 3]) {
+    expect(digestWith(leakageRows, { publishedThrough: 0 })).toBe(digestWith(leakageRows));
+  }
 });

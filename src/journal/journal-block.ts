@@ -17,7 +17,7 @@ import type { Lane } from '../rating/lane.ts';
 import { failedAtIngress, isCharged, OUTCOMES, outcomeOf, REASONS } from '../rating/outcome.ts';
 import type { Rules } from '../rating/rules.ts';
 import { PSEUDONYM_OCTETS, PSEUDONYM_WORDS } from '../rating/subscribers.ts';
-import { type BatchPlace, BlockMemory, BlockRows, batchDigest, seenIdentities } from './block-rows.ts';
+import { type BatchPlace, BlockMemory, BlockRows, batchDigest, NOT_RECORDED, seenIdentities } from './block-rows.ts';
 
 /** On the wire milliseconds since 1970-01-01T00:00Z; a cast from Int64 would take them for seconds. */
 export const TIME = "DateTime64(3, 'UTC')";
@@ -48,6 +48,7 @@ export const BATCH_NUMBERS = [
   'suspension_number',
   'closing_number',
   LEAKAGE_ROWS,
+  'published_through',
 ] as const;
 /** Texts of a batch row, in the order in which the block's `batch_texts` array holds them. */
 export const BATCH_TEXTS = ['catalogue_hash', 'engine_version', 'digest', 'gap_reason', 'source_proof'] as const;
@@ -100,12 +101,15 @@ export function journalBlock(
   };
 }
 
+/** Numbers that the digest of a batch without leakage covers: of those after them, `published_through` is in no digest. */
+const NUMBERS_WITHOUT_LEAKAGE = BATCH_NUMBERS.indexOf(LEAKAGE_ROWS);
 /** Lists of a batch row in the order of `batchDigest`: the leakage's are the last. */
 const LEAKAGE_LISTS = 8;
 
 /**
  * Returns the digest of a batch from its numbers, in the order of BATCH_NUMBERS, and all of its lists. The digest of a batch
- * without leakage is the one that earlier versions, which count no leakage, give it.
+ * without leakage is the one that earlier versions, which count no leakage, give it. What was published by then follows from no
+ * record, and is left out.
  */
 export function digestOfColumns(
   place: BatchPlace,
@@ -114,8 +118,8 @@ export function digestOfColumns(
   columns: readonly NativeColumn[],
   lists: readonly Uint8Array[],
 ): string {
-  const keepsLeakage = numbers[BATCH_NUMBERS.indexOf(LEAKAGE_ROWS)] > 0;
-  const kept = keepsLeakage ? numbers : numbers.slice(0, -1);
+  const keepsLeakage = numbers[NUMBERS_WITHOUT_LEAKAGE] > 0;
+  const kept = numbers.slice(0, keepsLeakage ? NUMBERS_WITHOUT_LEAKAGE + 1 : NUMBERS_WITHOUT_LEAKAGE);
   return batchDigest(place, kept, catalogueHash, columns, keepsLeakage ? lists : lists.slice(0, -LEAKAGE_LISTS));
 }
 
@@ -216,6 +220,7 @@ function batchNumbers(batch: FlowBatch, summary: BatchSummary, place: BatchPlace
     rules.suspensionNumber,
     rules.closingNumber,
     summary.leakage.maxRows,
+    place.publishedThrough ?? NOT_RECORDED,
   ];
 }
 

@@ -18,6 +18,8 @@ export interface LaneHead {
   topic: string;
   /** The last batch's booking date, days since 1970-01-01. */
   bookingDay: number;
+  /** As the last batch has it; NOT_RECORDED where there is none, or it was booked by a version that did not record it. */
+  publishedThrough: number;
 }
 
 /** How far a log is booked. */
@@ -28,7 +30,7 @@ export interface LogCursor {
   sourceProof: SourceProof;
 }
 
-/** The last state of a quota counter that a batch moved, as its charge rows say. */
+/** The last state of a quota counter that batches moved, as their charge rows say. */
 export interface BookedMove {
   /** Pseudonym, 32 hex digits. */
   subscriber: string;
@@ -63,8 +65,8 @@ export interface Journal {
    * order in which they were read. `topic`: of which rewrittenName gives a name.
    */
   seenByEarlier(lane: string, topic: string, beforeSequence: number): AsyncIterable<RestoredIdentities>;
-  /** Counters that a batch of the lane moved, with their state after it. */
-  moves(lane: string, laneSequence: number): Promise<BookedMove[]>;
+  /** Counters that the lane's batches in (after, through] moved, each once, with its state after the last of them. */
+  moves(lane: string, after: number, through: number): Promise<BookedMove[]>;
   /** Who is suspended now and which months are closed, with the numbers of the last facts that say so. */
   facts(): Promise<Facts>;
   /** Keeps a catalogue under its hash, for those who read the journal later. */

@@ -36,12 +36,12 @@ export class QuotaAnnouncer {
   }
 
   /**
-   * What the plan leaves after `usedOctets`. A period before the subscriber's newest one, moved by a late record, announces
-   * nothing: the quota that a subscriber has now is the current period's.
+   * Adds what the plan leaves after `usedOctets`; false if that is nothing to announce. A period before the subscriber's newest
+   * one, moved by a late record, announces nothing: the quota that a subscriber has now is the current period's.
    */
-  announce(subscriber: number, plan: number, planPeriod: number, usedOctets: number, offset: number): void {
+  announce(subscriber: number, plan: number, planPeriod: number, usedOctets: number, offset: number): boolean {
     const announced = this.#announced(plan, planPeriod);
-    if (announced.head < 0 || this.#hasAnyOf(subscriber, announced.laterPeriods)) return;
+    if (announced.head < 0 || this.#hasAnyOf(subscriber, announced.laterPeriods)) return false;
     const { updates } = this;
     const { quotaOctets, notifyAtBasisPoints } = announced.plan;
     const index = updates.length++;
@@ -52,6 +52,7 @@ export class QuotaAnnouncer {
     updates.remainingOctets[index] = Math.max(0, quotaOctets - usedOctets);
     updates.thresholdReached[index] = thresholdReached(quotaOctets, notifyAtBasisPoints, usedOctets);
     updates.offset[index] = offset;
+    return true;
   }
 
   #hasAnyOf(subscriber: number, planPeriods: readonly number[]): boolean {
@@ -117,15 +118,39 @@ export function thresholdReached(
   return notifyAtBasisPoints.findLast(isReached) ?? 0;
 }
 
+/** Above all thresholds, which are basis points. */
+const USED_UP = WHOLE + 1;
+
+/** What each counter of a lane has reached of its quota, as its last update says: 0, a threshold, or all of it. */
+export class ReachedThresholds {
+  #reached = new Uint16Array(1024);
+
+  /** Notes a counter's update. True if it says that a threshold is reached, or all is used up, and the one before did not. */
+  rises(counter: number, remainingOctets: number, thresholdReached: number): boolean {
+    if (counter >= this.#reached.length) this.#grow(counter + 1);
+    const before = this.#reached[counter];
+    this.#reached[counter] = remainingOctets === 0 ? USED_UP : thresholdReached;
+    return this.#reached[counter] > before;
+  }
+
+  #grow(counters: number): void {
+    const larger = new Uint16Array(2 ** Math.ceil(Math.log2(counters)));
+    larger.set(this.#reached);
+    this.#reached = larger;
+  }
+}
+
 /**
  * One update for each quota counter that the batch moved, with the state after the batch's last record, to be published
- * once the batch is booked. Has to follow the batch's rating: the counters know the row that moved them last.
+ * once the batch is booked. Has to follow the batch's rating: the counters know the row that moved them last. With `reached` the
+ * updates know which of them must not wait.
  */
 export function deriveQuotaUpdates(
   batch: FlowBatch,
   lane: Lane,
   catalogue: Catalogue,
   log: Pick<TopicPartition, 'topic' | 'partition'>,
+  reached: ReachedThresholds | null = null,
 ): QuotaUpdates {
   const { counters, planPeriods } = lane;
   const moved = new Uint32Array(batch.count);
@@ -137,18 +162,23 @@ export function deriveQuotaUpdates(
     if (counters.lastRow(counter) === row) moved[count++] = row;
   }
   const announcer = new QuotaAnnouncer(count, lane, catalogue, log);
+  const { updates } = announcer;
   for (let at = 0; at < count; at++) {
     const row = moved[at];
-    const planPeriod = counters.planPeriod(batch.counter[row]);
-    announcer.announce(
+    const counter = batch.counter[row];
+    const isAnnounced = announcer.announce(
       batch.subscriber[row],
       batch.plan[row],
-      planPeriod,
+      counters.planPeriod(counter),
       batch.usedOctetsAfter[row],
       batch.offset[row],
     );
+    if (reached === null || !isAnnounced) continue;
+    const last = updates.length - 1;
+    if (reached.rises(counter, updates.remainingOctets[last], updates.thresholdReached[last]))
+      updates.urgent.push(last);
   }
-  return announcer.updates;
+  return updates;
 }
 
 const WORDS = 4;
@@ -159,10 +189,15 @@ export type QuotaUpdateHead = Omit<
   'subscriber' | 'usedOctets' | 'remainingOctets' | 'thresholdReached' | 'offset'
 >;
 
+/** Octets that one update takes in columns. */
+export const UPDATE_OCTETS = 46;
+
 /** Quota updates in columns: the i-th of each array makes the i-th update. Read as a list, it makes an object of each. */
 export class QuotaUpdates implements Iterable<QuotaUpdate> {
   readonly heads: QuotaUpdateHead[] = [];
   length = 0;
+  /** Indexes of the updates that are never published later than with their batch, ascending. */
+  readonly urgent: number[] = [];
   /** Index into `heads`. */
   readonly head: Uint32Array;
   /** Pseudonyms, four words each, their octets in the machine's order. */
@@ -179,6 +214,30 @@ export class QuotaUpdates implements Iterable<QuotaUpdate> {
     this.remainingOctets = new Float64Array(capacity);
     this.thresholdReached = new Uint16Array(capacity);
     this.offset = new Float64Array(capacity);
+  }
+
+  /** Copies an update of other columns, under a head of these. */
+  set(index: number, head: number, from: QuotaUpdates, at: number): void {
+    this.head[index] = head;
+    for (let word = 0; word < WORDS; word++) this.subscriber[index * WORDS + word] = from.subscriber[at * WORDS + word];
+    this.usedOctets[index] = from.usedOctets[at];
+    this.remainingOctets[index] = from.remainingOctets[at];
+    this.thresholdReached[index] = from.thresholdReached[at];
+    this.offset[index] = from.offset[at];
+  }
+
+  /** Copies of some updates, with the heads that these have. */
+  select(count: number, indexOf: (at: number) => number): QuotaUpdates {
+    const selected = new QuotaUpdates(count);
+    const heads = new Map<number, number>();
+    for (let at = 0; at < count; at++) {
+      const index = indexOf(at);
+      const head = heads.get(this.head[index]) ?? selected.heads.push(this.heads[this.head[index]]) - 1;
+      heads.set(this.head[index], head);
+      selected.set(at, head, this, index);
+    }
+    selected.length = count;
+    return selected;
   }
 
   *[Symbol.iterator](): Generator<QuotaUpdate> {

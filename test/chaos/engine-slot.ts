@@ -15,6 +15,8 @@ export interface EngineSlotOptions {
   logFile: string;
   /** Drawn at each start, so that a zombie's batch ends elsewhere than its successor's. */
   drawBatchRecords: () => number;
+  /** Drawn at each start: engines with and without an interval take lanes over from each other. */
+  drawQuotaIntervalMs: () => number;
   environment: Readonly<Record<string, string>>;
 }
 
@@ -53,7 +55,7 @@ export class EngineSlot {
   }
 
   async start(failpoint?: Failpoint): Promise<EngineProcess> {
-    const { config, proxy, environment, drawBatchRecords } = this.#options;
+    const { config, proxy, environment, drawBatchRecords, drawQuotaIntervalMs } = this.#options;
     this.#isWanted = true;
     this.hasPartitions = false;
     const started = await EngineProcess.start({
@@ -63,6 +65,7 @@ export class EngineSlot {
         ZERORATE_STORE_URL: proxy.url,
         ZERORATE_LOG_LEVEL: 'debug',
         ZERORATE_BATCH_MAX_RECORDS: String(drawBatchRecords()),
+        ZERORATE_QUOTA_UPDATES_MIN_INTERVAL_MS: String(drawQuotaIntervalMs()),
         CHAOS_FAILPOINT: failpoint === undefined ? '' : formatFailpoint(failpoint),
       },
       log: this.#log,

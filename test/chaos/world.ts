@@ -152,8 +152,11 @@ async function startSlots(
     const proxy = new FaultProxy({ upstream: store.url, heldBack, ...(rewriteInsert && { rewriteInsert }) });
     await proxy.start();
     const drawBatchRecords = () => random.integer(20, 200);
+    // Half of the engines let quota updates wait.
+    const drawQuotaIntervalMs = () => random.pick([0, 0, 300, 3000]);
     const logFile = join(folder, `${name}.log`);
-    const slot = new EngineSlot({ name, config, proxy, logFile, drawBatchRecords, environment });
+    const draw = { drawBatchRecords, drawQuotaIntervalMs };
+    const slot = new EngineSlot({ name, config, proxy, logFile, ...draw, environment });
     cleanups.add(async () => {
       await slot.kill();
       slot.close();

@@ -3,10 +3,10 @@ import { dirname } from 'node:path';
 import { expect, test } from 'vitest';
 import { packagePath } from '../../src/platform/package-paths.ts';
 
-const MAX_FILES = 40;
+const MAX_FILES = 41;
 const MAX_BORDERS = 8;
 
-test('a record meets at most 40 files and 8 borders of folders, and the page names each once', () => {
+test('a record meets at most 41 files and 8 borders of folders, and the page names each once', () => {
   const page = readFileSync(packagePath('docs/internals/architecture.md'), 'utf8');
   const section = page.slice(page.indexOf("## Files on a record's way"));
   const files = [...section.matchAll(/^\| [a-z]* ?\| `([^`]+\.ts)` \|/gm)].map(([, file]) => file as string);

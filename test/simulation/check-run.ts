@@ -15,11 +15,12 @@ import { SIMULATED_RULES } from './simulated-traffic.ts';
 
 /**
  * A violation. Beside the invariants of every journal: `liveness`, the run does not end; `unexpected`, an engine ended with
- * an unexpected error; `reported`, a batch that an engine reported as booked is not in the journal; `gaps`, records were
- * booked as lost that were not.
+ * an unexpected error; `reported`, a batch that an engine reported as booked is not in the journal; `late`, an update that says
+ * that a quota is used up or a threshold reached was not published with its batch; `gaps`, records were booked as lost that were
+ * not.
  */
 export interface Finding {
-  invariant: Invariant | 'liveness' | 'unexpected' | 'reported' | 'gaps';
+  invariant: Invariant | 'liveness' | 'unexpected' | 'reported' | 'late' | 'gaps';
   message: string;
 }
 

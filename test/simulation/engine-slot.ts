@@ -3,6 +3,7 @@ import { Engine } from '../../src/engine/engine.ts';
 import type { Catalogue } from '../../src/rating/catalogue.ts';
 import { prefixMapsOf } from '../../src/rating/classify.ts';
 import { PseudonymKey } from '../../src/rating/subscribers.ts';
+import { lateUpdates } from './check-late-updates.ts';
 import { JournalPort, type SimulatedStore } from './journal-port.ts';
 import type { SimulatedGroup } from './simulated-group.ts';
 import { SimulatedProcess, type World } from './simulated-process.ts';
@@ -18,6 +19,7 @@ export const SABOTAGES = [
   'position_trusted',
   'acknowledgement_trusted',
   'claims_off',
+  'waiting_forgotten',
 ] as const;
 export type Sabotage = (typeof SABOTAGES)[number];
 
@@ -40,9 +42,11 @@ export interface Place {
   /** The current content of its catalogue file. */
   catalogue: Catalogue;
   duplicateWindowRecords: number;
+  /** Least times between two publications of a lane's quota updates, of which each engine has one. */
+  quotaIntervalsMs: readonly number[];
   sabotage: Sabotage | null;
   /** Called with a violation by an engine. */
-  onFault: (invariant: 'unexpected' | 'reported', message: string) => void;
+  onFault: (invariant: 'unexpected' | 'reported' | 'late', message: string) => void;
   onDisturbance: () => void;
 }
 
@@ -50,7 +54,10 @@ export interface Place {
 export class EngineSlot {
   readonly #place: Place;
   readonly #name: string;
-  readonly #settings: Pick<WorkerSettings, 'maxRecords' | 'maxBytes' | 'maxTotalBytes' | 'maxDelayMs'>;
+  readonly #settings: Pick<
+    WorkerSettings,
+    'maxRecords' | 'maxBytes' | 'maxTotalBytes' | 'maxDelayMs' | 'quotaIntervalMs'
+  >;
   readonly #fetchRecords: number;
   #starts = 0;
   #acceptsGaps = false;
@@ -66,12 +73,15 @@ export class EngineSlot {
     this.#fetchRecords = random.integer(1, 12);
     const maxRecords = random.integer(2, 20);
     const maxBytes = random.pick([2000, 1 << 20]);
+    const maxDelayMs = random.pick([20, 200, 1000]);
+    const quotaIntervalMs = random.pick(place.quotaIntervalsMs);
     this.#settings = {
       maxRecords,
       maxBytes,
-      // With small batches the lanes wait for each other's memory.
-      maxTotalBytes: maxBytes === 2000 ? 1 : 1 << 30,
-      maxDelayMs: random.pick([20, 200, 1000]),
+      // With small batches the lanes wait for each other's memory. Then no quota updates wait, but without an interval none do.
+      maxTotalBytes: maxBytes === 2000 && quotaIntervalMs <= 100 ? 1 : 1 << 30,
+      maxDelayMs,
+      quotaIntervalMs,
     };
   }
 
@@ -139,7 +149,12 @@ export class EngineSlot {
     const { catalogue, store, quotas, sabotage, duplicateWindowRecords } = this.#place;
     const { onFault } = this.#place;
     const engine = new Engine({
-      journal: new JournalPort({ process, store, trustsAcknowledgements: sabotage === 'acknowledgement_trusted' }),
+      journal: new JournalPort({
+        process,
+        store,
+        trustsAcknowledgements: sabotage === 'acknowledgement_trusted',
+        forgetsWaiting: sabotage === 'waiting_forgotten',
+      }),
       catalogue,
       source,
       publisher: new PublisherPort(process, quotas),
@@ -153,12 +168,15 @@ export class EngineSlot {
       },
       retry: RETRY,
       clock: process.clock,
-      onBooked: ({ block: { log, laneSequence, digest } }) => {
-        if (store.journal.digestAt(log.lane, laneSequence) === digest) return;
-        onFault(
-          'reported',
-          `${process.name} reported ${log.lane}@${laneSequence} as booked, and the journal does not have it`,
-        );
+      onBooked: ({ block: { log, laneSequence, digest }, catalogue: rated }) => {
+        const batch = `${log.lane}@${laneSequence}`;
+        if (store.journal.digestAt(log.lane, laneSequence) !== digest) {
+          onFault('reported', `${process.name} reported ${batch} as booked, and the journal does not have it`);
+          return;
+        }
+        for (const message of lateUpdates(store.journal, log.lane, laneSequence, rated, quotas.highest)) {
+          onFault('late', `${process.name} reported ${batch} as booked: ${message}`);
+        }
       },
     });
     this.#engine = engine;

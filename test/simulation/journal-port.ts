@@ -1,3 +1,4 @@
+import { NOT_RECORDED } from '../../src/journal/block-rows.ts';
 import type { Journal } from '../../src/journal/journal.ts';
 import type { JournalBlock } from '../../src/journal/journal-block.ts';
 import { StoreError } from '../../src/platform/clickhouse/store.ts';
@@ -22,6 +23,8 @@ export interface JournalPortOptions {
   store: SimulatedStore;
   /** Sabotage: takes every acknowledged batch for booked. */
   trustsAcknowledgements: boolean;
+  /** Sabotage: does not read through which batch quota updates were published. */
+  forgetsWaiting: boolean;
 }
 
 /** One process's connection to the journal, with all of its faults. */
@@ -29,8 +32,10 @@ export class JournalPort implements Journal {
   readonly #process: SimulatedProcess;
   readonly #store: SimulatedStore;
   readonly #acknowledged: Map<string, string> | null;
+  readonly #forgetsWaiting: boolean;
 
-  constructor({ process, store, trustsAcknowledgements }: JournalPortOptions) {
+  constructor({ process, store, trustsAcknowledgements, forgetsWaiting }: JournalPortOptions) {
+    this.#forgetsWaiting = forgetsWaiting;
     this.#process = process;
     this.#store = store;
     this.#acknowledged = trustsAcknowledgements ? new Map() : null;
@@ -50,7 +55,10 @@ export class JournalPort implements Journal {
   }
 
   head(lane: string) {
-    return this.#read('head', (journal) => journal.head(lane));
+    return this.#read('head', (journal) => {
+      const head = journal.head(lane);
+      return this.#forgetsWaiting ? { ...head, publishedThrough: NOT_RECORDED } : head;
+    });
   }
 
   cursor(log: TopicPartition) {
@@ -68,8 +76,8 @@ export class JournalPort implements Journal {
   /** The simulation has no files. */
   async *seenByEarlier(): AsyncIterable<RestoredIdentities> {}
 
-  moves(lane: string, laneSequence: number) {
-    return this.#read('moves', (journal) => journal.moves(lane, laneSequence));
+  moves(lane: string, after: number, through: number) {
+    return this.#read('moves', (journal) => journal.moves(lane, after, through));
   }
 
   facts() {

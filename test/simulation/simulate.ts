@@ -54,6 +54,7 @@ export async function simulate(seed: number, sabotage: Sabotage | null = null): 
     catalogues: CATALOGUES,
     catalogue: CATALOGUES[0],
     duplicateWindowRecords: random.pick([10, 1000]),
+    quotaIntervalsMs: random.uniform() < 0.5 ? [0] : [0, 100, 1000, 5000],
     sabotage,
     onFault: (invariant, message) => findings.push({ invariant, message }),
     onDisturbance: () => {

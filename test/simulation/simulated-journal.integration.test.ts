@@ -146,7 +146,11 @@ async function readings(
     counters: await sorted(await countersOf(journal.counters(name, 20_700, ALL_DAYS))),
     late: await sorted(await countersOf(journal.counters(name, 0, 20_788))),
     seen: (await identitiesOf(journal.seen(name, Math.max(0, lane.position - WINDOW), lane.position))).map(text),
-    moves: head.sequence === 0 ? [] : (await journal.moves(name, head.sequence)).map(text),
+    moves: (await journal.moves(name, head.sequence - 1, head.sequence)).map(text).sort(),
+    // Where two logs leave a counter at the same use, which of them moved it last is not said.
+    waiting: (await journal.moves(name, head.sequence - 7, head.sequence - 1))
+      .map(({ subscriber, planId, periodStart, usedOctets }) => text({ subscriber, planId, periodStart, usedOctets }))
+      .sort(),
   };
 }
 

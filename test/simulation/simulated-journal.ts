@@ -1,3 +1,4 @@
+import { NOT_RECORDED } from '../../src/journal/block-rows.ts';
 import { type BookedMove, type LaneHead, type LogCursor, tokenOf } from '../../src/journal/journal.ts';
 import { BATCH_NUMBERS, BATCH_TEXTS, type JournalBlock, KINDS } from '../../src/journal/journal-block.ts';
 import { StoreError } from '../../src/platform/clickhouse/store.ts';
@@ -118,11 +119,12 @@ export class SimulatedJournal {
   }
 
   head(lane: string): LaneHead {
-    const head: LaneHead = { sequence: 0, position: 0, topic: '', bookingDay: 0 };
+    const head: LaneHead = { sequence: 0, position: 0, topic: '', bookingDay: 0, publishedThrough: NOT_RECORDED };
     for (const { numbers, topic, bookingDay } of this.#lane(lane)) {
       head.position = Math.max(head.position, numbers.lane_position + numbers.records_read);
       if (numbers.lane_sequence > head.sequence) {
-        Object.assign(head, { sequence: numbers.lane_sequence, topic, bookingDay });
+        const publishedThrough = numbers.published_through;
+        Object.assign(head, { sequence: numbers.lane_sequence, topic, bookingDay, publishedThrough });
       }
     }
     return head;
@@ -169,33 +171,29 @@ export class SimulatedJournal {
       .sort((a, b) => a.ordinal - b.ordinal);
   }
 
-  moves(lane: string, laneSequence: number): BookedMove[] {
-    const batch = this.#lane(lane).find(({ numbers }) => numbers.lane_sequence === laneSequence);
-    if (batch === undefined) throw new Error(`lane ${lane} has no batch ${laneSequence}`);
-    const { topic, partition } = batch;
+  moves(lane: string, after: number, through: number): BookedMove[] {
+    const batches = this.#lane(lane)
+      .filter(({ numbers }) => numbers.lane_sequence > after && numbers.lane_sequence <= through)
+      .sort((a, b) => a.numbers.lane_sequence - b.numbers.lane_sequence);
     const moves = new Map<string, BookedMove>();
-    const rows = this.#lane(lane)
-      .filter((part) => part.topic === topic && part.partition === partition)
-      .flatMap(chargesOf)
-      .filter(({ offset }) => Number(offset) >= batch.numbers.first_offset && Number(offset) <= batch.lastOffset);
-    for (const row of rows) {
-      const [subscriber, offset] = [hex(row.subscriber as Uint8Array), Number(row.offset)];
-      const move: BookedMove = {
-        subscriber,
-        planId: String(row.plan_id),
-        planVersion: Number(row.plan_version),
-        periodStart: Number(row.period_start),
-        usedOctets: Number(row.used_octets_after),
-        topic,
-        partition,
-        offset,
-      };
-      const key = `${subscriber} ${move.planId} ${move.periodStart}`;
-      const known = moves.get(key) ?? move;
-      const last = known.offset > offset ? known : move;
-      moves.set(key, { ...last, usedOctets: Math.max(known.usedOctets, move.usedOctets) });
+    for (const part of batches) {
+      const charges = chargesOf(part).toSorted((a, b) => Number(a.offset) - Number(b.offset));
+      for (const row of charges) {
+        const subscriber = hex(row.subscriber as Uint8Array);
+        const [planId, periodStart] = [String(row.plan_id), Number(row.period_start)];
+        moves.set(`${subscriber} ${planId} ${periodStart}`, {
+          subscriber,
+          planId,
+          planVersion: Number(row.plan_version),
+          periodStart,
+          usedOctets: Number(row.used_octets_after),
+          topic: part.topic,
+          partition: part.partition,
+          offset: Number(row.offset),
+        });
+      }
     }
-    return [...moves.values()].sort((a, b) => a.offset - b.offset);
+    return [...moves.values()];
   }
 
   facts(): Facts {

@@ -48,6 +48,7 @@ describe('the invariants detect a removed guard', () => {
     position_trusted: 'source',
     acknowledgement_trusted: 'reported',
     claims_off: 'quotas',
+    waiting_forgotten: 'quotas',
   };
   test.each(SABOTAGES)('%s', { timeout: LONG_MS }, async (sabotage) => {
     for (let seed = 1; seed <= 300; seed++) {

@@ -109,6 +109,11 @@ test.each<[string, string, string[]]>([
     ['digest'],
   ],
   [
+    'quota updates that were published before their batch was booked',
+    "UPDATE published_through = 2 WHERE kind = 'batch' AND topic = 'a' AND lane_sequence = 2",
+    ['chain'],
+  ],
+  [
     'a removed identity',
     "UPDATE seen = arrayPopBack(seen) WHERE kind = 'batch' AND topic = 'a' AND lane_sequence = 2",
     ['digest'],

@@ -1,3 +1,4 @@
+import { NOT_RECORDED } from '../../journal/block-rows.ts';
 import { BATCH_NUMBERS, digestOfColumns } from '../../journal/journal-block.ts';
 import { OUTCOMES } from '../../rating/outcome.ts';
 import type { BatchRow, JournalEvidence, StoredBatch } from './evidence.ts';
@@ -57,6 +58,11 @@ function chainFaults(batches: readonly BatchRow[]): AuditFault[] {
     if (numbers.records_read > places) fault(`${log}: ${numbers.records_read} records in ${places} offsets`);
     if ((numbers.records_read === 0) !== (batch.gapReason !== '')) {
       fault(`${log}: ${numbers.records_read} records, and the gap's reason is "${batch.gapReason}"`);
+    }
+    const { published_through } = numbers;
+    // Recovery publishes the updates of the batches after it.
+    if (published_through < NOT_RECORDED || published_through >= numbers.lane_sequence) {
+      fault(`quota updates published through batch ${published_through} before it was booked`);
     }
     cursors.set(log, batch.lastOffset);
     before = batch;

@@ -9,13 +9,16 @@ function batchFields({ log: { lane, topic, partition }, laneSequence, prev, firs
 /** Returns engine events that log the outcomes of batches. */
 export function batchLog(
   logger: Record<'debug' | 'warn', (fields: object, message: string) => void>,
-): Pick<EngineEvents, 'onBooked' | 'onFailed' | 'onGap'> {
+): Pick<EngineEvents, 'onBooked' | 'onPublished' | 'onFailed' | 'onGap'> {
   return {
-    onBooked({ block, summary: { records } }) {
-      logger.debug({ ...batchFields(block), records }, 'booked');
+    onBooked({ block, summary: { records }, quotaUpdates, publishedThrough }) {
+      logger.debug({ ...batchFields(block), records, quotaUpdates, publishedThrough }, 'booked');
       const { keyMismatches } = block;
       if (keyMismatches === 0) return;
       logger.warn({ ...batchFields(block), keyMismatches }, 'records are not keyed by their MSISDN');
+    },
+    onPublished(published) {
+      logger.debug(published, 'published quota updates that waited');
     },
     onFailed({ place, stage, error }) {
       const what =

@@ -35,6 +35,7 @@ function booked(laneSequence: number, counts: [Reason, Outcome, application: num
     },
     catalogue: chatCatalogue(),
     quotaUpdates: 2,
+    publishedThrough: laneSequence,
     durationMs: { read: 10, insert: 300 },
     openCounters: 5,
     windowRecords: 40,
@@ -92,4 +93,27 @@ test('late answers of an ended engine do not change the gauge of waiting batches
   expect(await waiting()).toBe(0);
   metrics.onJournaled(place(3));
   expect(await waiting()).toBe(1);
+});
+
+test('batches whose updates wait count as published once they are, with a later batch or without one', async () => {
+  const { metrics, look } = watched();
+  const counts = async () => {
+    const seen = await look();
+    const names = ['zerorate_unpublished_batches', 'zerorate_published_batches_total', 'zerorate_quota_updates_total'];
+    return names.map((name) => metricOf(seen, name));
+  };
+  for (const sequence of [1, 2, 3]) {
+    metrics.onJournaled(place(sequence));
+    metrics.onBooked({ ...booked(sequence, []), quotaUpdates: sequence === 1 ? 5 : 0, publishedThrough: 1 });
+  }
+  expect(await counts()).toEqual([2, 1, 5]);
+  metrics.onPublished({ lane: 'flows-1', quotaUpdates: 1, publishedThrough: 9 });
+  metrics.onPublished({ lane: 'flows-0', quotaUpdates: 7, publishedThrough: 2 });
+  expect(await counts()).toEqual([1, 2, 13]);
+  metrics.onJournaled(place(4));
+  metrics.onBooked({ ...booked(4, []), quotaUpdates: 2 });
+  expect(await counts()).toEqual([0, 4, 15]);
+  metrics.onJournaled(place(5));
+  metrics.onReleased(place(5).log);
+  expect(await counts()).toEqual([0, 4, 15]);
 });

@@ -6,7 +6,7 @@ import { ENGINE_VERSION } from '../../platform/package-paths.ts';
 import { BoundedLabel } from '../../platform/telemetry/metrics.ts';
 import type { TopicPartition } from '../../rating/lane.ts';
 import { OUTCOMES, outcomeOf, REASONS } from '../../rating/outcome.ts';
-import type { BookedBatch, EngineEvents, FailedBatch } from '../book-batch.ts';
+import type { BookedBatch, EngineEvents, FailedBatch, PublishedUpdates } from '../book-batch.ts';
 import { BATCH_STEPS } from '../open-batch.ts';
 import type { SourceGap } from '../resume-offset.ts';
 
@@ -15,8 +15,8 @@ const SECONDS_OF_A_STEP = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 
 /** The metrics of an engine. They move once a batch, by the batch's summary; no label names a subscriber. */
 export class EngineMetrics implements EngineEvents {
-  /** Booked batches whose quota updates are in flight, by lane and number. */
-  readonly #unpublished = new Set<string>();
+  /** Numbers of booked batches whose quota updates are in flight, or wait, by lane. */
+  readonly #unpublished = new Map<string, Set<number>>();
   readonly #charges: ChargeMetrics;
   readonly #read: Counter;
   readonly #records: Counter<'outcome' | 'reason'>;
@@ -60,12 +60,10 @@ export class EngineMetrics implements EngineEvents {
       help: 'booked batches whose quota updates are still to be published',
       registers,
       collect() {
-        this.set(unpublished.size);
+        this.set([...unpublished.values()].reduce((sum, { size }) => sum + size, 0));
       },
     });
-    this.#publishFailures = counter('publish_failures_total', 'batches whose quota updates were not published', [
-      'code',
-    ]);
+    this.#publishFailures = counter('publish_failures_total', 'publications of quota updates that failed', ['code']);
     this.#quotaUpdates = counter('quota_updates_total', 'quota updates published');
     this.#openCounters = gauge('open_counters', 'quota counters in memory', ['lane']);
     this.#windowRecords = gauge('duplicate_window_records', 'records that the window of duplicates reaches back', [
@@ -85,21 +83,27 @@ export class EngineMetrics implements EngineEvents {
     this.#windowRecords.reset();
   }
 
-  onAssigned(): void {}
+  /** What the journal has of the lane is published by then. */
+  onAssigned({ lane }: TopicPartition): void {
+    this.#unpublished.delete(lane);
+  }
 
   onReleased({ lane }: TopicPartition): void {
+    this.#unpublished.delete(lane);
     this.#openCounters.remove({ lane });
     this.#windowRecords.remove({ lane });
   }
 
   onJournaled(place: BatchPlace): void {
     this.#batches.inc({ outcome: 'booked' });
-    this.#unpublished.add(nameOf(place));
+    const { log, laneSequence } = place;
+    const ofLane = this.#unpublished.get(log.lane) ?? new Set();
+    this.#unpublished.set(log.lane, ofLane.add(laneSequence));
     this.#lastBatch.setToCurrentTime();
   }
 
   onBooked(booked: BookedBatch): void {
-    const { block, summary, quotaUpdates, durationMs, openCounters, windowRecords } = booked;
+    const { block, summary, durationMs, openCounters, windowRecords } = booked;
     let read = 0;
     for (const outcome of OUTCOMES) {
       read += summary.records[outcome];
@@ -115,12 +119,18 @@ export class EngineMetrics implements EngineEvents {
       const ms = durationMs[step];
       if (ms !== undefined) this.#stepSeconds.observe({ step }, ms / 1000);
     }
-    this.#published.inc();
-    this.#unpublished.delete(nameOf(block));
-    this.#quotaUpdates.inc(quotaUpdates);
+    this.onPublished({ ...booked, lane: block.log.lane });
     this.#openCounters.set({ lane: block.log.lane }, openCounters);
     this.#windowRecords.set({ lane: block.log.lane }, windowRecords);
     this.#keyMismatches.inc(block.keyMismatches);
+  }
+
+  onPublished({ lane, quotaUpdates, publishedThrough }: PublishedUpdates): void {
+    this.#quotaUpdates.inc(quotaUpdates);
+    const unpublished = this.#unpublished.get(lane) ?? new Set();
+    for (const laneSequence of unpublished) {
+      if (laneSequence <= publishedThrough && unpublished.delete(laneSequence)) this.#published.inc();
+    }
   }
 
   onFailed({ place, stage, error }: FailedBatch): void {
@@ -128,7 +138,8 @@ export class EngineMetrics implements EngineEvents {
       this.#batches.inc({ outcome: isFenced(error) ? 'fenced' : 'failed' });
       return;
     }
-    this.#unpublished.delete(nameOf(place));
+    // The lane's next owner derives all of them.
+    this.#unpublished.delete(place.log.lane);
     const { code } = error as { code?: unknown };
     this.#publishFailures.inc({ code: typeof code === 'string' ? code : 'unknown' });
   }
@@ -146,10 +157,6 @@ export class EngineMetrics implements EngineEvents {
     this.#publishFailures.inc({ code: 'claim_lost' }, 0);
     for (const reason of ['records_lost', 'topic_recreated']) this.#lostOffsets.inc({ reason }, 0);
   }
-}
-
-function nameOf({ log: { lane }, laneSequence }: BatchPlace): string {
-  return `${lane}@${laneSequence}`;
 }
 
 /** Most applications and sponsors with series of their own, in the catalogue's order. */

@@ -99,6 +99,7 @@ async function runUntilEnd(
   const { health, events, tracer } = observer;
   const settings = {
     ...config.batch,
+    quotaIntervalMs: config.quotaUpdates.minIntervalMs,
     rejectionPayloadBytes: config.limits.rejectionPayloadBytes,
     leakageRows: config.leakage.maxRows,
     duplicateWindowRecords: config.duplicates.windowRecords,

@@ -38,9 +38,14 @@ const quotaUpdatesSchema = z
   .strictObject({
     topic: topicName().optional().describe('Kafka topic.'),
     file: path('NDJSON file.').optional(),
+    minIntervalMs: count(0, 60_000)
+      .default(0)
+      .describe(
+        'Least time between two publications of a partition, or of all files. Updates wait, the newest of each subscriber and plan; one that says that a quota is used up or a threshold reached does not. 0: updates are published with their batch.',
+      ),
   })
   .describe(
-    'Where remaining quotas go. Default: the topic quota-updates, or quota-updates.ndjson in the store directory.',
+    'Where remaining quotas go, and how often. Default: the topic quota-updates, or quota-updates.ndjson in the store directory.',
   );
 
 /** How every process of ours logs. */

@@ -43,6 +43,7 @@ export const CONFIG_VARIABLES: Readonly<Record<string, { path: DocumentPath; kin
   ZERORATE_STORE_CLUSTER_NAME: { path: ['store', 'cluster', 'name'], kind: 'text' },
   ZERORATE_QUOTA_UPDATES_TOPIC: { path: ['quotaUpdates', 'topic'], kind: 'text' },
   ZERORATE_QUOTA_UPDATES_FILE: { path: ['quotaUpdates', 'file'], kind: 'text' },
+  ZERORATE_QUOTA_UPDATES_MIN_INTERVAL_MS: { path: ['quotaUpdates', 'minIntervalMs'], kind: 'number' },
   ZERORATE_PSEUDONYM_KEY_FILE: { path: ['pseudonymKey', 'file'], kind: 'text' },
   ZERORATE_SIGNING_KEY_FILE: { path: ['signingKey', 'file'], kind: 'text' },
   ZERORATE_BATCH_MAX_RECORDS: { path: ['batch', 'maxRecords'], kind: 'number' },

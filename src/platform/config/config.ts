@@ -28,7 +28,7 @@ export interface Config
   health: { host: string; port: number; exitDelayMs: number } | null;
   source: FilesConfig | { kafka: KafkaConfig; files?: undefined };
   store: EmbeddedStoreConfig | ServerStoreConfig;
-  quotaUpdates: { topic: string; file?: undefined } | { file: string; topic?: undefined };
+  quotaUpdates: { minIntervalMs: number } & ({ topic: string; file?: undefined } | { file: string; topic?: undefined });
   /** As its file or its variable has it. Null with an embedded store that makes a development key. */
   pseudonymKey: Secret | null;
   /** The key's file; null where the key is from a variable, or made. */
@@ -172,7 +172,8 @@ function storeConfig({ store }: ConfigDocument, password: Secret | null): Config
 }
 
 function quotaUpdatesConfig({ quotaUpdates, source, store }: ConfigDocument): Config['quotaUpdates'] {
-  if (quotaUpdates?.file !== undefined) return { file: quotaUpdates.file };
-  if (source.kafka !== undefined) return { topic: quotaUpdates?.topic ?? 'quota-updates' };
-  return { file: join(store.dir ?? '', 'quota-updates.ndjson') };
+  const minIntervalMs = quotaUpdates?.minIntervalMs ?? 0;
+  if (quotaUpdates?.file !== undefined) return { minIntervalMs, file: quotaUpdates.file };
+  if (source.kafka !== undefined) return { minIntervalMs, topic: quotaUpdates?.topic ?? 'quota-updates' };
+  return { minIntervalMs, file: join(store.dir ?? '', 'quota-updates.ndjson') };
 }

@@ -59,7 +59,7 @@ test('files into an embedded store: defaults, and paths relative to the file', (
     catalogue: '/etc/zerorate/catalogue.yaml',
     source: { files: ['/etc/zerorate/flows.ndjson', '/data/more'] },
     store: { dir: '/etc/store' },
-    quotaUpdates: { file: '/etc/store/quota-updates.ndjson' },
+    quotaUpdates: { file: '/etc/store/quota-updates.ndjson', minIntervalMs: 0 },
     pseudonymKey: null,
     pseudonymKeyFile: null,
     signingKeyFile: null,
@@ -105,7 +105,7 @@ test('Kafka into a server: defaults, paths and secrets from their files', () => 
   expect(store).toMatchObject({ url: 'https://ch:8443', database: 'zerorate', username: 'default' });
   expect(store.url !== undefined && store.password?.reveal()).toBe('store-secret');
   expect(pseudonymKey?.reveal()).toBe(KEY);
-  expect(quotaUpdates).toEqual({ topic: 'quota-updates' });
+  expect(quotaUpdates).toEqual({ topic: 'quota-updates', minIntervalMs: 0 });
 });
 
 test('no secret shows, however the configuration is printed', () => {
@@ -151,7 +151,7 @@ test('everything can come from the command line', () => {
   expect([source, store, quotaUpdates]).toEqual([
     { files: ['/etc/f'] },
     { dir: '/etc/d' },
-    { file: '/etc/d/quota-updates.ndjson' },
+    { file: '/etc/d/quota-updates.ndjson', minIntervalMs: 0 },
   ]);
 });
 
