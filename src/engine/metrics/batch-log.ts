@@ -12,7 +12,7 @@ export function batchLog(
 ): Pick<EngineEvents, 'onBooked' | 'onPublished' | 'onFailed' | 'onGap'> {
   return {
     onBooked({ block, summary: { records }, quotaUpdates, publishedThrough }) {
-      logger.debug({ ...batchFields(block), records, quotaUpdates, publishedThrough }, 'booked');
+      logger.debug({ ...batchFields(block), quotaUpdates, publishedThrough, records }, 'booked');
       const { keyMismatches } = block;
       if (keyMismatches === 0) return;
       logger.warn({ ...batchFields(block), keyMismatches }, 'records are not keyed by their MSISDN');
