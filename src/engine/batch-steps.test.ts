@@ -26,6 +26,7 @@ test('a step lasts until the next one or until the batch waits, and is a child o
   steps.describe({ 'zerorate.records': 3 });
   steps.end('booked');
   expect(steps.durationMs).toEqual({ read: 5, rate: 7, insert: 30 });
+  expect(steps.waitedMs).toEqual({ rate: 100 });
 
   const spans = exporter.getFinishedSpans();
   expect(spans.map(({ name }) => name)).toEqual(['read', 'rate', 'insert', 'batch']);

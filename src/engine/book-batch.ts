@@ -34,7 +34,7 @@ export interface WorkerSettings {
 }
 
 /** A batch that is in the journal, with the quota updates that are to be published. */
-export interface UnpublishedBatch extends Omit<BookedBatch, 'quotaUpdates' | 'durationMs'> {
+export interface UnpublishedBatch extends Omit<BookedBatch, 'quotaUpdates' | 'durationMs' | 'waitedMs'> {
   updates: QuotaUpdates;
   steps: BatchSteps;
 }
@@ -132,7 +132,7 @@ export async function publishBatch(lane: string, batch: UnpublishedBatch, ports:
   steps.next('publish');
   await ports.publisher.publish(lane, updates).catch((error) => failPublish(batch, error, ports));
   steps.end('booked');
-  ports.onBooked({ ...booked, quotaUpdates, durationMs: steps.durationMs });
+  ports.onBooked({ ...booked, quotaUpdates, durationMs: steps.durationMs, waitedMs: steps.waitedMs });
 }
 
 /** Ends the batch as unpublished and throws: its quota updates must be derived again. */
@@ -201,6 +201,8 @@ export interface BookedBatch {
   quotaUpdates: number;
   /** Milliseconds of each step. */
   durationMs: Readonly<Partial<Record<BatchStep, number>>>;
+  /** Milliseconds that it waited before a step. */
+  waitedMs: Readonly<Partial<Record<BatchStep, number>>>;
   /** The lane after it. */
   openCounters: number;
   windowRecords: number;

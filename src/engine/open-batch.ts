@@ -158,10 +158,13 @@ type BatchEnd = 'booked' | 'fenced' | 'failed' | 'unpublished' | 'forgotten';
 export class BatchSteps {
   /** Milliseconds, of the steps that have ended. */
   readonly durationMs: Partial<Record<BatchStep, number>> = {};
+  /** Milliseconds that the batch rested before a step. */
+  readonly waitedMs: Partial<Record<BatchStep, number>> = {};
   readonly #tracer: Tracer;
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   readonly #span: Span;
   #current: { step: BatchStep; span: Span; sinceMs: number } | null = null;
+  #restsSinceMs: number | null = null;
 
   constructor(lane: string, tracer: Tracer, clock: Pick<Clock, 'monotonicMs'>) {
     this.#tracer = tracer;
@@ -172,16 +175,20 @@ export class BatchSteps {
 
   /** The current step ends, and this one begins. */
   next(step: BatchStep): void {
+    const sinceMs = this.#clock.monotonicMs();
+    if (this.#restsSinceMs !== null) this.waitedMs[step] = sinceMs - this.#restsSinceMs;
     this.rest();
+    this.#restsSinceMs = null;
     const span = this.#tracer.startSpan(step, {}, trace.setSpan(ROOT_CONTEXT, this.#span));
-    this.#current = { step, span, sinceMs: this.#clock.monotonicMs() };
+    this.#current = { step, span, sinceMs };
   }
 
   /** The current step ends; the batch waits. */
   rest(): void {
     if (this.#current === null) return;
     const { step, span, sinceMs } = this.#current;
-    this.durationMs[step] = this.#clock.monotonicMs() - sinceMs;
+    this.#restsSinceMs = this.#clock.monotonicMs();
+    this.durationMs[step] = this.#restsSinceMs - sinceMs;
     span.end();
     this.#current = null;
   }

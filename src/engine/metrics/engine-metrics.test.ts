@@ -36,6 +36,7 @@ function booked(laneSequence: number, counts: [Reason, Outcome, application: num
     catalogue: chatCatalogue(),
     quotaUpdates: 2,
     durationMs: { read: 10, insert: 300 },
+    waitedMs: { rate: 5 },
     openCounters: 5,
     windowRecords: 40,
   };
