@@ -2,6 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import type { BookedBatch } from '../src/engine/book-batch.ts';
 import { FLOW_RECORD_SCHEMA } from '../src/generator/encode-avro.ts';
 import { packagePath } from '../src/platform/package-paths.ts';
 import type { Command } from './child.ts';
@@ -59,6 +60,8 @@ export interface BookedLine {
   partition: number;
   lastOffset: number;
   records: Record<'charged' | 'not_sponsored' | 'duplicate' | 'rejected', number>;
+  durationMs: BookedBatch['durationMs'];
+  waitedMs: BookedBatch['waitedMs'];
 }
 
 export function readBooked(line: string): BookedLine | null {

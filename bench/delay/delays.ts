@@ -1,7 +1,73 @@
+import type { BookedLine } from '../engine-config.ts';
+
 /** When all of a batch had happened, up to and with this offset of a partition. */
 export interface Done {
   lastOffset: number;
   atMs: number;
+}
+
+/** A batch that was booked and announced, and how long it took for each of its stages after its last record was read. */
+export interface TimedBatch extends Done {
+  /** From its first record on until its last one was read. */
+  readMs: number;
+  afterMs: Readonly<Record<LaterStage, number>>;
+}
+
+/** What a batch passes after it has been filled, in this order. */
+export const LATER_STAGES = [
+  'wait for the batch before',
+  'rate',
+  'encode',
+  'insert',
+  'wait for the publication before',
+  'publish',
+] as const;
+type LaterStage = (typeof LATER_STAGES)[number];
+/** What a record's delay consists of. */
+export const STAGES = ['until its batch takes records', 'until its batch is filled', ...LATER_STAGES] as const;
+export type Stage = (typeof STAGES)[number];
+/** Mean milliseconds of each stage. */
+export type Stages = Record<Stage, number>;
+
+/** The stages of a batch as the engine's log has it. */
+export function timedBatch({ time, lastOffset, durationMs, waitedMs }: BookedLine): TimedBatch {
+  const { read = 0, rate = 0, encode = 0, insert = 0, publish = 0 } = durationMs;
+  const waits = {
+    'wait for the batch before': waitedMs.rate ?? 0,
+    'wait for the publication before': waitedMs.publish ?? 0,
+  };
+  return { lastOffset, atMs: Date.parse(time), readMs: read, afterMs: { ...waits, rate, encode, insert, publish } };
+}
+
+/** The stages of one partition's records that were sent at `fromMs` or later and took at least `leastMs`: their sums, and how many they are. */
+export function sumStages(
+  sentAtMs: Float64Array,
+  batches: readonly TimedBatch[],
+  { fromMs, leastMs }: { fromMs: number; leastMs: number },
+): { sums: Stages; records: number } {
+  const sums = Object.fromEntries(STAGES.map((stage) => [stage, 0])) as Stages;
+  let records = 0;
+  let offset = 0;
+  for (const { lastOffset, atMs, readMs, afterMs } of batches.toSorted((a, b) => a.lastOffset - b.lastOffset)) {
+    const filledAtMs = atMs - LATER_STAGES.reduce((sum, stage) => sum + afterMs[stage], 0);
+    for (; offset <= lastOffset && offset < sentAtMs.length; offset++) {
+      const sent = sentAtMs[offset];
+      if (sent < fromMs || atMs - sent < leastMs) continue;
+      records++;
+      const filling = Math.min(Math.max(0, filledAtMs - sent), readMs);
+      sums['until its batch is filled'] += filling;
+      sums['until its batch takes records'] += Math.max(0, filledAtMs - sent - filling);
+      for (const stage of LATER_STAGES) sums[stage] += afterMs[stage];
+    }
+  }
+  return { sums, records };
+}
+
+/** Mean stages over all partitions. */
+export function meanStages(parts: readonly { sums: Stages; records: number }[]): Stages {
+  const records = parts.reduce((sum, part) => sum + part.records, 0);
+  const mean = (stage: Stage) => parts.reduce((sum, { sums }) => sum + sums[stage], 0) / Math.max(1, records);
+  return Object.fromEntries(STAGES.map((stage) => [stage, mean(stage)])) as Stages;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -9,9 +9,19 @@ import { startKafka } from '../../test/servers/kafka-server.ts';
 import { machine } from '../machine.ts';
 import { figure, writeResults } from '../results.ts';
 import { createTopics, datasetOptions, TOPIC } from '../throughput/dataset.ts';
-import { type Done, delaysOf, type Percentiles, percentiles } from './delays.ts';
+import {
+  type Done,
+  delaysOf,
+  meanStages,
+  type Percentiles,
+  percentiles,
+  STAGES,
+  type Stages,
+  sumStages,
+} from './delays.ts';
 import { writeRecordFile } from './record-file.ts';
 import { runPaced } from './run.ts';
+import { stagesChart } from './stages-chart.ts';
 
 const GROUP = 'bench-delay';
 const DEFAULT_RATE = 100_000;
@@ -38,6 +48,8 @@ interface Results {
   batches: number;
   booked: Percentiles;
   announced: Percentiles;
+  /** Until a batch is booked and announced: of all records, and of the slowest hundredth. */
+  stages: { all: Stages; slowest: Stages };
 }
 
 async function main(options: Options): Promise<void> {
@@ -59,9 +71,14 @@ async function main(options: Options): Promise<void> {
     const fromMs = Math.min(...sentAtMs.map(([first]) => first)) + Number(warmUp) * 1000;
     const delays = (batches: readonly Done[][]) =>
       percentiles(sentAtMs.map((sent, partition) => delaysOf(sent, batches[partition], fromMs)));
+    const done = delays(booked);
+    const stagesFrom = (leastMs: number) =>
+      meanStages(sentAtMs.map((sent, partition) => sumStages(sent, booked[partition], { fromMs, leastMs })));
+    const stages = { all: stagesFrom(Number.NEGATIVE_INFINITY), slowest: stagesFrom(done.p99) };
     const size = { machine: machine(), rate, seconds, subscribers, maxDelayMs, batches: booked.flat().length };
-    const results: Results = { ...size, booked: delays(booked), announced: delays(announced) };
+    const results: Results = { ...size, booked: done, announced: delays(announced), stages };
     await writeResults(out, 'delay', results, markdown(results));
+    await writeFile(join(out, 'delay.svg'), stagesChart(stages, `${machine()}; ${figure(rate)} records a second`));
   } finally {
     await broker.stop();
     await rm(folder, { recursive: true, force: true });
@@ -78,7 +95,17 @@ async function halfOfThroughput(): Promise<number> {
   }
 }
 
-function markdown({ machine, rate, seconds, subscribers, maxDelayMs, batches, booked, announced }: Results): string {
+function markdown({
+  machine,
+  rate,
+  seconds,
+  subscribers,
+  maxDelayMs,
+  batches,
+  booked,
+  announced,
+  stages,
+}: Results): string {
   const row = (what: string, { p50, p99, most }: Percentiles) =>
     `| ${what} | ${[p50, p99, most].map((delay) => figure(delay)).join(' | ')} |`;
   return `# End-to-end delay
@@ -89,7 +116,15 @@ ${machine}; ${figure(rate)} records a second of ${figure(subscribers)} subscribe
 | from the producer's call until | p50, ms | p99, ms | most, ms |
 |---|--:|--:|--:|
 ${row('the engine logs the batch as booked and announced', booked)}
-${row('a consumer of what is committed has all quota updates of the batch', announced)}`;
+${row('a consumer of what is committed has all quota updates of the batch', announced)}
+
+What a record waits for until its batch is booked and announced, in milliseconds (mean):
+
+| stage | all records | the slowest hundredth |
+|---|--:|--:|
+${STAGES.map((stage) => `| ${stage} | ${figure(stages.all[stage])} | ${figure(stages.slowest[stage])} |`).join('\n')}
+
+![Stages of a record's delay](delay.svg)`;
 }
 
 await main(program.parse().opts<Options>());

@@ -7,7 +7,7 @@ import { startChild } from '../child.ts';
 import { countOf, type EngineSettings, engineCommand, readBooked } from '../engine-config.ts';
 import { untilAssigned } from '../group.ts';
 import { PARTITIONS, TOPIC } from '../throughput/dataset.ts';
-import type { Done } from './delays.ts';
+import { type Done, type TimedBatch, timedBatch } from './delays.ts';
 import { type QuotaArrivals, watchQuotas } from './quota-arrivals.ts';
 
 const GIVE_UP_AFTER_MS = 120_000;
@@ -30,19 +30,19 @@ export interface PacedRun {
 export interface Times {
   /** By offset. */
   sentAtMs: Float64Array<ArrayBuffer>[];
-  booked: Done[][];
+  booked: TimedBatch[][];
   announced: Done[][];
 }
 
 /** Sends the records to a topic that an engine reads, and watches both of its ends. */
 export async function runPaced(run: PacedRun): Promise<Times> {
   const { kafka, engine, jars, file, records, rate, folder } = run;
-  const booked: Done[][] = Array.from({ length: PARTITIONS }, () => []);
+  const booked: TimedBatch[][] = Array.from({ length: PARTITIONS }, () => []);
   let bookedRecords = 0;
   const child = startChild('zerorate', await engineCommand(engine), (line) => {
     const batch = readBooked(line);
     if (batch === null) return;
-    booked[batch.partition].push({ lastOffset: batch.lastOffset, atMs: Date.parse(batch.time) });
+    booked[batch.partition].push(timedBatch(batch));
     bookedRecords += countOf(batch);
   });
   const arrivals = await watchQuotas(kafka, `${engine.group}-quota`, PARTITIONS);

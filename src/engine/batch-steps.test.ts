@@ -1,7 +1,7 @@
 import { SpanStatusCode, trace } from '@opentelemetry/api';
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { expect, test } from 'vitest';
-import { BatchSteps } from './open-batch.ts';
+import { BatchSteps } from './batch-steps.ts';
 
 function watched() {
   const exporter = new InMemorySpanExporter();
@@ -26,6 +26,7 @@ test('a step lasts until the next one or until the batch waits, and is a child o
   steps.describe({ 'zerorate.records': 3 });
   steps.end('booked');
   expect(steps.durationMs).toEqual({ read: 5, rate: 7, insert: 30 });
+  expect(steps.waitedMs).toEqual({ rate: 100 });
 
   const spans = exporter.getFinishedSpans();
   expect(spans.map(({ name }) => name)).toEqual(['read', 'rate', 'insert', 'batch']);

@@ -13,7 +13,8 @@ import { deriveQuotaUpdates, type QuotaUpdates } from '../rating/quota-updates.t
 import { rejectedPayload } from '../rating/record/rejected-payload.ts';
 import type { Rules } from '../rating/rules.ts';
 import type { PseudonymKey } from '../rating/subscribers.ts';
-import type { BatchStep, BatchSteps, OpenBatch } from './open-batch.ts';
+import type { BatchStep, BatchSteps } from './batch-steps.ts';
+import type { OpenBatch } from './open-batch.ts';
 import { type RecoveredLane, reachBackTo } from './recovery.ts';
 import type { SourceGap } from './resume-offset.ts';
 
@@ -36,7 +37,8 @@ export interface WorkerSettings {
 }
 
 /** A batch that is in the journal, with the quota updates that are to be published. */
-export interface UnpublishedBatch extends Omit<BookedBatch, 'quotaUpdates' | 'publishedThrough' | 'durationMs'> {
+export interface UnpublishedBatch
+  extends Omit<BookedBatch, 'quotaUpdates' | 'publishedThrough' | 'durationMs' | 'waitedMs'> {
   updates: QuotaUpdates;
   steps: BatchSteps;
 }
@@ -149,7 +151,8 @@ export async function publishBatch(
     await ports.publisher.publish(lane, updates).catch((error) => failPublish(batch, error, ports));
   }
   steps.end('booked');
-  ports.onBooked({ ...booked, quotaUpdates, publishedThrough, durationMs: steps.durationMs });
+  const { durationMs, waitedMs } = steps;
+  ports.onBooked({ ...booked, quotaUpdates, publishedThrough, durationMs, waitedMs });
 }
 
 /** Ends the batch as unpublished and throws: its quota updates must be derived again. */
@@ -223,6 +226,8 @@ export interface BookedBatch {
   publishedThrough: number;
   /** Milliseconds of each step. */
   durationMs: Readonly<Partial<Record<BatchStep, number>>>;
+  /** Milliseconds that it waited before a step. */
+  waitedMs: Readonly<Partial<Record<BatchStep, number>>>;
   /** The lane after it. */
   openCounters: number;
   windowRecords: number;

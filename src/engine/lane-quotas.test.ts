@@ -5,9 +5,9 @@ import { QuotaPublisherError } from '../journal/journal.ts';
 import { quotaUpdate, quotaUpdates } from '../journal/quota-update.fixture.ts';
 import type { Clock } from '../platform/clock.ts';
 import { QuotaUpdates } from '../rating/quota-updates.ts';
+import { BatchSteps } from './batch-steps.ts';
 import type { BookedBatch, FailedBatch, PublishedUpdates, UnpublishedBatch, WorkerPorts } from './book-batch.ts';
 import { LaneQuotas, PendingMemory } from './lane-quotas.ts';
-import { BatchSteps } from './open-batch.ts';
 
 const LOG = { topic: 'flows', partition: 0, lane: 'flows-0' };
 const INTERVAL_MS = 1000;

@@ -5,21 +5,12 @@ import { type LogRecord, NO_PROOF, type ProveRecord } from '../platform/kafka/lo
 import type { Decoder, FlowBatch } from '../rating/flow-record.ts';
 import type { TopicPartition } from '../rating/lane.ts';
 import type { AskBounds } from '../sources/source.ts';
+import { BatchMemory, DEFAULT_MAX_TOTAL_BYTES } from './batch-memory.ts';
+import { BatchSteps } from './batch-steps.ts';
 import { bookBatch, bookGap, type UnpublishedBatch, type WorkerPorts, type WorkerSettings } from './book-batch.ts';
 import { LaneCopy } from './lane-copy.ts';
 import { LaneQuotas, PendingMemory } from './lane-quotas.ts';
-import {
-  BatchMemory,
-  BatchSteps,
-  bookingDayOf,
-  DEFAULT_MAX_TOTAL_BYTES,
-  fill,
-  type HeldLog,
-  isFull,
-  nameOf,
-  type OpenBatch,
-  UnreadRecords,
-} from './open-batch.ts';
+import { bookingDayOf, fill, type HeldLog, isFull, nameOf, type OpenBatch, UnreadRecords } from './open-batch.ts';
 import { gapNotAcceptedError, recreatedGap, resolveResumeOffset, type SourceGap } from './resume-offset.ts';
 import { Step } from './step.ts';
 

@@ -144,17 +144,25 @@ export function periodEndMs(startDay: number, period: StatisticsPeriod, timeZone
   return endMs;
 }
 
-/** A quarter of an hour in which the day changes: the instant itself has to be asked. */
-const CHANGES = -1;
+/** Where the answer depends on the instant itself. */
+const CHANGES = Number.NaN;
+/** A stream of absurd times cannot fill the memory: ten years of quarters of an hour, or a thousand of days. */
+const MAX_REMEMBERED = 350_000;
 
 /**
- * The same, remembered by quarters of an hour: nearly all of them lie within one day. The few in which a day begins or
- * clocks go back over midnight, as they did at 00:01 in St. John's, are computed each time.
+ * The same, remembered. A day of UTC in which the zone's clocks do not change has one offset, and the rest is arithmetic. In the few
+ * others quarters of an hour are remembered, nearly all of which lie within one day of the zone. Where a day begins in one, or clocks
+ * go back over midnight, as they did at 00:01 in St. John's, the instant is computed each time.
  */
 export class PeriodCalendar {
   readonly #period: StatisticsPeriod;
   readonly #timeZone: string;
-  readonly #dayOfQuarter = new Map<number, number>();
+  /** Milliseconds east of UTC, by day of UTC. */
+  readonly #offsetOfDay = new Map<number, number>();
+  /** First day of the period, by day of the zone. */
+  readonly #startOfDay = new Map<number, number>();
+  /** First day of the period, by quarter of an hour. */
+  readonly #startOfQuarter = new Map<number, number>();
 
   constructor(period: StatisticsPeriod, timeZone: string) {
     this.#period = period;
@@ -162,19 +170,37 @@ export class PeriodCalendar {
   }
 
   startDay(timeMs: number): number {
-    const quarter = Math.floor(timeMs / QUARTER_HOUR_MS);
-    const known = this.#dayOfQuarter.get(quarter) ?? this.#remember(quarter);
-    return known === CHANGES ? periodStartDay(timeMs, this.#period, this.#timeZone) : known;
+    const offsetMs = remember(this.#offsetOfDay, Math.floor(timeMs / DAY_MS), this.#offsetMs);
+    if (Number.isNaN(offsetMs)) return this.#startOnDayOfChange(timeMs);
+    return remember(this.#startOfDay, Math.floor((timeMs + offsetMs) / DAY_MS), this.#startOfLocalDay);
   }
 
-  #remember(quarter: number): number {
-    // Ten years of quarters; a stream of absurd times cannot fill the memory.
-    if (this.#dayOfQuarter.size > 350_000) this.#dayOfQuarter.clear();
+  readonly #offsetMs = (day: number): number => {
+    const zone = { zone: this.#timeZone };
+    const { offset } = DateTime.fromMillis(day * DAY_MS, zone);
+    // Clocks change twice a day nowhere.
+    return DateTime.fromMillis((day + 1) * DAY_MS, zone).offset === offset ? offset * MINUTE_MS : CHANGES;
+  };
+
+  readonly #startOfLocalDay = (day: number): number => periodStartDay(day * DAY_MS, this.#period, 'UTC');
+
+  #startOnDayOfChange(timeMs: number): number {
+    const known = remember(this.#startOfQuarter, Math.floor(timeMs / QUARTER_HOUR_MS), this.#startIfOne);
+    return Number.isNaN(known) ? periodStartDay(timeMs, this.#period, this.#timeZone) : known;
+  }
+
+  readonly #startIfOne = (quarter: number): number => {
     const startMs = quarter * QUARTER_HOUR_MS;
     const first = periodStartDay(startMs, this.#period, this.#timeZone);
-    const last = periodStartDay(startMs + QUARTER_HOUR_MS - 1, this.#period, this.#timeZone);
-    const day = first === last ? first : CHANGES;
-    this.#dayOfQuarter.set(quarter, day);
-    return day;
-  }
+    return periodStartDay(startMs + QUARTER_HOUR_MS - 1, this.#period, this.#timeZone) === first ? first : CHANGES;
+  };
+}
+
+function remember(known: Map<number, number>, key: number, compute: (key: number) => number): number {
+  const value = known.get(key);
+  if (value !== undefined) return value;
+  if (known.size > MAX_REMEMBERED) known.clear();
+  const computed = compute(key);
+  known.set(key, computed);
+  return computed;
 }

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { DateTime } from 'luxon';
 import { expect, test } from 'vitest';
 import { PeriodCalendar, periodStartDay, STATISTICS_PERIODS, type StatisticsPeriod } from './catalogue.ts';
 
@@ -45,6 +46,26 @@ test('the calendar remembers what the time zone says', () => {
       }
     }),
   );
+});
+
+test('around every change of the clocks of every zone the calendar says what the time zone says', () => {
+  const quarterMs = 15 * 60_000;
+  const [fromMs, toMs] = [Date.UTC(2026, 0), Date.UTC(2027, 0)];
+  const offsetAt = (timeMs: number, zone: string) => DateTime.fromMillis(timeMs, { zone }).offset;
+  let changes = 0;
+  for (const timeZone of Intl.supportedValuesOf('timeZone')) {
+    const calendar = new PeriodCalendar('day', timeZone);
+    for (let dayMs = fromMs; dayMs < toMs; dayMs += 86_400_000) {
+      if (offsetAt(dayMs, timeZone) === offsetAt(dayMs + 86_400_000, timeZone)) continue;
+      changes++;
+      for (let timeMs = dayMs - 43_200_000; timeMs < dayMs + 129_600_000; timeMs += quarterMs) {
+        for (const each of [timeMs - 1, timeMs]) {
+          if (calendar.startDay(each) !== periodStartDay(each, 'day', timeZone)) expect([timeZone, each]).toEqual([]);
+        }
+      }
+    }
+  }
+  expect(changes).toBeGreaterThan(100);
 });
 
 test.each<[string, string, string]>([

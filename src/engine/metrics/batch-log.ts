@@ -1,5 +1,5 @@
 import type { BatchPlace } from '../../journal/block-rows.ts';
-import type { EngineEvents } from '../book-batch.ts';
+import type { BookedBatch, EngineEvents } from '../book-batch.ts';
 
 /** Returns the fields of a batch in every log line about it: its lane and number, its log, the cursor that it extends. */
 function batchFields({ log: { lane, topic, partition }, laneSequence, prev, firstOffset, lastOffset }: BatchPlace) {
@@ -11,8 +11,10 @@ export function batchLog(
   logger: Record<'debug' | 'warn', (fields: object, message: string) => void>,
 ): Pick<EngineEvents, 'onBooked' | 'onPublished' | 'onFailed' | 'onGap'> {
   return {
-    onBooked({ block, summary: { records }, quotaUpdates, publishedThrough }) {
-      logger.debug({ ...batchFields(block), quotaUpdates, publishedThrough, records }, 'booked');
+    onBooked({ block, summary: { records }, quotaUpdates, publishedThrough, durationMs, waitedMs }) {
+      const published = { quotaUpdates, publishedThrough };
+      const times = { durationMs: tenths(durationMs), waitedMs: tenths(waitedMs) };
+      logger.debug({ ...batchFields(block), ...published, ...times, records }, 'booked');
       const { keyMismatches } = block;
       if (keyMismatches === 0) return;
       logger.warn({ ...batchFields(block), keyMismatches }, 'records are not keyed by their MSISDN');
@@ -31,4 +33,9 @@ export function batchLog(
       logger.warn({ ...batchFields(place), reason }, 'booked a gap of the source, because of --accept-gap');
     },
   };
+}
+
+/** To a tenth of a millisecond: a log is read by people too. */
+function tenths(steps: BookedBatch['durationMs']): BookedBatch['durationMs'] {
+  return Object.fromEntries(Object.entries(steps).map(([step, ms]) => [step, Math.round(ms * 10) / 10]));
 }

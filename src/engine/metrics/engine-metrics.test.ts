@@ -37,6 +37,7 @@ function booked(laneSequence: number, counts: [Reason, Outcome, application: num
     quotaUpdates: 2,
     publishedThrough: laneSequence,
     durationMs: { read: 10, insert: 300 },
+    waitedMs: { rate: 5 },
     openCounters: 5,
     windowRecords: 40,
   };
