@@ -4,7 +4,13 @@ import { insertBlockOnce, type Journal, type QuotaPublisher, type RetryPolicy } 
 import { type JournalBlock, journalBlock } from '../journal/journal-block.ts';
 import type { Clock } from '../platform/clock.ts';
 import { isFenced } from '../platform/fenced.ts';
-import { type BatchSummary, DEFAULT_LEAKAGE_ROWS, leakageOf, summarise } from '../rating/batch-summary.ts';
+import {
+  type BatchSummary,
+  DEFAULT_LEAKAGE_ROWS,
+  leakageOf,
+  type OutcomeCount,
+  summarise,
+} from '../rating/batch-summary.ts';
 import type { Catalogue } from '../rating/catalogue.ts';
 import { FlowBatch, type RecordRules } from '../rating/flow-record.ts';
 import type { TopicPartition } from '../rating/lane.ts';
@@ -34,7 +40,8 @@ export interface WorkerSettings {
 }
 
 /** A batch that is in the journal, with the quota updates that are to be published. */
-export interface UnpublishedBatch extends Omit<BookedBatch, 'quotaUpdates' | 'durationMs' | 'waitedMs'> {
+export interface UnpublishedBatch {
+  booked: Omit<BookedBatch, 'quotaUpdates' | 'durationMs' | 'waitedMs'>;
   updates: QuotaUpdates;
   steps: BatchSteps;
 }
@@ -121,12 +128,19 @@ async function rateAndBook(
   ports.onCommitted?.(block, summary);
   ports.onJournaled?.(place);
   const updates = deriveQuotaUpdates(batch, state.lane, rules.catalogue, held.booked);
-  return { block, summary, catalogue: rules.catalogue, updates, openCounters, windowRecords, steps };
+  const { records, octets, counts } = summary;
+  const named = counts.map((count) => namedCount(count, rules.catalogue));
+  const { digest, keyMismatches } = block;
+  return {
+    booked: { place, digest, keyMismatches, records, octets, counts: named, openCounters, windowRecords },
+    updates,
+    steps,
+  };
 }
 
 /** Publishes what a booked batch leaves of the quotas. */
 export async function publishBatch(lane: string, batch: UnpublishedBatch, ports: WorkerPorts): Promise<void> {
-  const { updates, steps, ...booked } = batch;
+  const { updates, steps, booked } = batch;
   // The publisher may take the updates' memory.
   const quotaUpdates = updates.length;
   steps.next('publish');
@@ -136,9 +150,9 @@ export async function publishBatch(lane: string, batch: UnpublishedBatch, ports:
 }
 
 /** Ends the batch as unpublished and throws: its quota updates must be derived again. */
-export function failPublish({ block, steps }: UnpublishedBatch, error: unknown, { onFailed }: WorkerPorts): never {
+export function failPublish({ booked, steps }: UnpublishedBatch, error: unknown, { onFailed }: WorkerPorts): never {
   steps.end('unpublished', error);
-  onFailed?.({ place: block, stage: 'publish', error });
+  onFailed?.({ place: booked.place, stage: 'publish', error });
   throw error;
 }
 
@@ -191,12 +205,12 @@ async function bookAndMoveHead(
   state.head = { sequence: laneSequence, position: state.lane.position, topic: log.topic, bookingDay };
 }
 
-/** A batch that is booked, and whose quota updates are published. */
-export interface BookedBatch {
-  block: JournalBlock;
-  summary: BatchSummary;
-  /** What it was rated with: the summary's applications are indexes into its own. */
-  catalogue: Catalogue;
+/** A batch that is booked, and whose quota updates are published. Plain values only: it goes from thread to thread. */
+export interface BookedBatch extends Pick<BatchSummary, 'records' | 'octets'> {
+  place: BatchPlace;
+  digest: string;
+  keyMismatches: number;
+  counts: readonly NamedCount[];
   /** How many quota updates it made. */
   quotaUpdates: number;
   /** Milliseconds of each step. */
@@ -206,6 +220,22 @@ export interface BookedBatch {
   /** The lane after it. */
   openCounters: number;
   windowRecords: number;
+}
+
+/** A batch's records of one application and reason, with the names that the catalogue had for them. */
+interface NamedCount extends Pick<OutcomeCount, 'reasonCode' | 'records' | 'chargeMicros'> {
+  /** Null: none was recognised. */
+  application: { id: string; sponsorId: string; currency: string } | null;
+}
+
+function namedCount(
+  { application, reasonCode, records, chargeMicros }: OutcomeCount,
+  { applications, sponsors }: Catalogue,
+): NamedCount {
+  if (application < 0) return { application: null, reasonCode, records, chargeMicros };
+  const { id, sponsor } = applications[application];
+  const { id: sponsorId, currency } = sponsors[sponsor];
+  return { application: { id, sponsorId, currency }, reasonCode, records, chargeMicros };
 }
 
 /** A batch that was not booked (`book`), or whose quota updates were not published (`publish`). */

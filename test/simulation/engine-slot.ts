@@ -57,6 +57,7 @@ export class EngineSlot {
   #isClosing = false;
   #source: SimulatedSource | null = null;
   #engine: Engine | null = null;
+  #journal: JournalPort | null = null;
   process: SimulatedProcess | null = null;
 
   constructor(name: string, place: Place) {
@@ -127,7 +128,11 @@ export class EngineSlot {
     // A catalogue that the store did not keep is left out, and the engine continues with the current one: others may have
     // taken it over.
     const { catalogue } = this.#place;
-    this.#engine?.take(catalogue, prefixMapsOf(catalogue)).catch(() => {});
+    const engine = this.#engine;
+    this.#journal
+      ?.keepCatalogue(catalogue)
+      .then(() => engine?.take(catalogue, prefixMapsOf(catalogue)))
+      .catch(() => {});
   }
 
   close(): void {
@@ -138,8 +143,9 @@ export class EngineSlot {
   #run(process: SimulatedProcess, source: SimulatedSource): void {
     const { catalogue, store, quotas, sabotage, duplicateWindowRecords } = this.#place;
     const { onFault } = this.#place;
+    const journal = new JournalPort({ process, store, trustsAcknowledgements: sabotage === 'acknowledgement_trusted' });
     const engine = new Engine({
-      journal: new JournalPort({ process, store, trustsAcknowledgements: sabotage === 'acknowledgement_trusted' }),
+      journal,
       catalogue,
       source,
       publisher: new PublisherPort(process, quotas),
@@ -153,7 +159,7 @@ export class EngineSlot {
       },
       retry: RETRY,
       clock: process.clock,
-      onBooked: ({ block: { log, laneSequence, digest } }) => {
+      onBooked: ({ place: { log, laneSequence }, digest }) => {
         if (store.journal.digestAt(log.lane, laneSequence) === digest) return;
         onFault(
           'reported',
@@ -162,6 +168,7 @@ export class EngineSlot {
       },
     });
     this.#engine = engine;
+    this.#journal = journal;
     engine.run().then(
       () => this.#ended(process),
       (error) => {
@@ -185,6 +192,7 @@ export class EngineSlot {
     if (this.process !== process || this.#source === null) return;
     this.#source = null;
     this.#engine = null;
+    this.#journal = null;
     this.#place.onDisturbance();
     if (this.#isClosing) return;
     const { time, random } = this.#place.world;

@@ -11,14 +11,13 @@ export function batchLog(
   logger: Record<'debug' | 'warn', (fields: object, message: string) => void>,
 ): Pick<EngineEvents, 'onBooked' | 'onFailed' | 'onGap'> {
   return {
-    onBooked({ block, summary: { records }, durationMs, waitedMs }) {
+    onBooked({ place, records, keyMismatches, durationMs, waitedMs }) {
       logger.debug(
-        { ...batchFields(block), records, durationMs: tenths(durationMs), waitedMs: tenths(waitedMs) },
+        { ...batchFields(place), records, durationMs: tenths(durationMs), waitedMs: tenths(waitedMs) },
         'booked',
       );
-      const { keyMismatches } = block;
       if (keyMismatches === 0) return;
-      logger.warn({ ...batchFields(block), keyMismatches }, 'records are not keyed by their MSISDN');
+      logger.warn({ ...batchFields(place), keyMismatches }, 'records are not keyed by their MSISDN');
     },
     onFailed({ place, stage, error }) {
       const what =

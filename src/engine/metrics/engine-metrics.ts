@@ -85,9 +85,13 @@ export class EngineMetrics implements EngineEvents {
     this.#windowRecords.reset();
   }
 
-  onAssigned(): void {}
+  /** What the lane's engine before had not published was derived from the journal, and is published. */
+  onAssigned({ lane }: TopicPartition): void {
+    this.#forgetUnpublished(lane);
+  }
 
   onReleased({ lane }: TopicPartition): void {
+    this.#forgetUnpublished(lane);
     this.#openCounters.remove({ lane });
     this.#windowRecords.remove({ lane });
   }
@@ -99,13 +103,13 @@ export class EngineMetrics implements EngineEvents {
   }
 
   onBooked(booked: BookedBatch): void {
-    const { block, summary, quotaUpdates, durationMs, openCounters, windowRecords } = booked;
+    const { place, quotaUpdates, durationMs, openCounters, windowRecords, keyMismatches } = booked;
     let read = 0;
     for (const outcome of OUTCOMES) {
-      read += summary.records[outcome];
-      this.#octets.inc({ outcome }, summary.octets[outcome]);
+      read += booked.records[outcome];
+      this.#octets.inc({ outcome }, booked.octets[outcome]);
     }
-    for (const { reasonCode, records } of summary.counts) {
+    for (const { reasonCode, records } of booked.counts) {
       this.#records.inc({ outcome: outcomeOf(reasonCode), reason: REASONS[reasonCode].reason }, records);
     }
     this.#charges.add(booked);
@@ -116,11 +120,11 @@ export class EngineMetrics implements EngineEvents {
       if (ms !== undefined) this.#stepSeconds.observe({ step }, ms / 1000);
     }
     this.#published.inc();
-    this.#unpublished.delete(nameOf(block));
+    this.#unpublished.delete(nameOf(place));
     this.#quotaUpdates.inc(quotaUpdates);
-    this.#openCounters.set({ lane: block.log.lane }, openCounters);
-    this.#windowRecords.set({ lane: block.log.lane }, windowRecords);
-    this.#keyMismatches.inc(block.keyMismatches);
+    this.#openCounters.set({ lane: place.log.lane }, openCounters);
+    this.#windowRecords.set({ lane: place.log.lane }, windowRecords);
+    this.#keyMismatches.inc(keyMismatches);
   }
 
   onFailed({ place, stage, error }: FailedBatch): void {
@@ -135,6 +139,10 @@ export class EngineMetrics implements EngineEvents {
 
   onGap({ reason, firstOffset, lastOffset }: SourceGap): void {
     this.#lostOffsets.inc({ reason }, lastOffset - firstOffset + 1);
+  }
+
+  #forgetUnpublished(lane: string): void {
+    for (const name of this.#unpublished) if (name.startsWith(`${lane}@`)) this.#unpublished.delete(name);
   }
 
   /** Starts counters at 0, so that the first occurrence is a rise. */
@@ -178,14 +186,13 @@ class ChargeMetrics {
     });
   }
 
-  add({ summary, catalogue: { applications, sponsors } }: Pick<BookedBatch, 'summary' | 'catalogue'>): void {
-    for (const { application, reasonCode, records, chargeMicros } of summary.counts) {
-      if (application < 0) continue;
-      const { id, sponsor } = applications[application];
+  add({ counts }: Pick<BookedBatch, 'counts'>): void {
+    for (const { application, reasonCode, records, chargeMicros } of counts) {
+      if (application === null) continue;
+      const { id, sponsorId, currency } = application;
       const outcome = outcomeOf(reasonCode);
       this.#records.inc({ application: this.#applications.of(id), outcome }, records);
       if (outcome !== 'charged') continue;
-      const { id: sponsorId, currency } = sponsors[sponsor];
       this.#micros.inc({ sponsor: this.#sponsors.of(sponsorId), currency }, chargeMicros);
     }
   }
