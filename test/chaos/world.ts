@@ -153,7 +153,15 @@ async function startSlots(
     await proxy.start();
     const drawBatchRecords = () => random.integer(20, 200);
     const logFile = join(folder, `${name}.log`);
-    const slot = new EngineSlot({ name, config, proxy, logFile, drawBatchRecords, environment });
+    const threads = index === seed % engines ? 2 : 1;
+    const slot = new EngineSlot({
+      name,
+      config,
+      proxy,
+      logFile,
+      drawBatchRecords,
+      environment: { ...environment, ZERORATE_ENGINE_THREADS: String(threads) },
+    });
     cleanups.add(async () => {
       await slot.kill();
       slot.close();
