@@ -30,7 +30,12 @@ function edit(name: string, from: string | RegExp, to: string): void {
 /** So that the machine's own programs do not matter. */
 async function moveToFreePorts(): Promise<void> {
   const ports = new Map<number, number>();
-  for (const { port } of usedPorts(readDevSettings(folder))) ports.set(port, await freePort());
+  const used = new Set(usedPorts(readDevSettings(folder)).map(({ port }) => port));
+  for (const port of used) {
+    let free = await freePort();
+    while (used.has(free)) free = await freePort();
+    ports.set(port, free);
+  }
   for (const name of readdirSync(folder).filter((name) => name.endsWith('.yaml'))) {
     writeFileSync(join(folder, name), withPorts(readFileSync(join(folder, name), 'utf8'), ports));
   }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Clock } from '../platform/clock.ts';
 import type { FlowBatch } from '../rating/flow-record.ts';
-import { BatchMemory } from './open-batch.ts';
+import { BatchMemory } from './batch-memory.ts';
 
 const MIB = 2 ** 20;
 

@@ -2,8 +2,8 @@ import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor, TracerPro
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import { StoreError } from '../platform/clickhouse/store.ts';
+import { BATCH_STEPS } from './batch-steps.ts';
 import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from './engine.fixture.ts';
-import { BATCH_STEPS } from './open-batch.ts';
 import { chatCatalogue, chatRecord } from './traffic.fixture.ts';
 
 let opened: OpenedStore;

@@ -1,7 +1,7 @@
 import { SpanStatusCode, trace } from '@opentelemetry/api';
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { expect, test } from 'vitest';
-import { BatchSteps } from './open-batch.ts';
+import { BatchSteps } from './batch-steps.ts';
 
 function watched() {
   const exporter = new InMemorySpanExporter();

@@ -19,7 +19,8 @@ import { deriveQuotaUpdates, type QuotaUpdates } from '../rating/quota-updates.t
 import { rejectedPayload } from '../rating/record/rejected-payload.ts';
 import type { Rules } from '../rating/rules.ts';
 import type { PseudonymKey } from '../rating/subscribers.ts';
-import type { BatchStep, BatchSteps, OpenBatch, RecoveredLane } from './open-batch.ts';
+import type { BatchStep, BatchSteps } from './batch-steps.ts';
+import type { OpenBatch, RecoveredLane } from './open-batch.ts';
 import { reachBackTo } from './recovery.ts';
 import type { SourceGap } from './resume-offset.ts';
 

@@ -13,9 +13,9 @@ import { OUTCOMES, type Outcome } from '../rating/outcome.ts';
 import { type Facts, NO_FACTS, Rules } from '../rating/rules.ts';
 import type { WordMaps } from '../rating/word-maps.ts';
 import type { AskBounds, Source, SourceListener } from '../sources/source.ts';
+import { BatchMemory } from './batch-memory.ts';
 import type { BookedBatch, EngineEvents, WorkerPorts, WorkerSettings } from './book-batch.ts';
 import { LaneWorker } from './lane-worker.ts';
-import { BatchMemory } from './open-batch.ts';
 import { bookStartPosition, type StartPosition } from './start-position.ts';
 
 export interface EngineOptions extends Partial<EngineEvents> {

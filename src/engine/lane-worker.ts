@@ -5,6 +5,8 @@ import { type LogRecord, NO_PROOF, type ProveRecord } from '../platform/kafka/lo
 import type { Decoder, FlowBatch } from '../rating/flow-record.ts';
 import type { TopicPartition } from '../rating/lane.ts';
 import type { AskBounds } from '../sources/source.ts';
+import { BatchMemory } from './batch-memory.ts';
+import { BatchSteps } from './batch-steps.ts';
 import {
   bookBatch,
   bookGap,
@@ -15,8 +17,6 @@ import {
   type WorkerSettings,
 } from './book-batch.ts';
 import {
-  BatchMemory,
-  BatchSteps,
   bookingDayOf,
   DAY_MS,
   fill,

@@ -80,6 +80,8 @@ async function runAndReport(
     const totals = await runEngine({ ...options, store, onBegin });
     summary.totals = () => totals;
     summary.print();
+    const isNothingNew = totals.batches === 0 && config.source.kafka === undefined && !stop.isRequested;
+    if (isNothingNew) process.stdout.write('nothing new: every whole record of the files is booked already\n');
     process.stdout.write(`\n${await reportRun(store)}\n`);
   } finally {
     await store.close();

@@ -6,8 +6,8 @@ import { ENGINE_VERSION } from '../../platform/package-paths.ts';
 import { BoundedLabel } from '../../platform/telemetry/metrics.ts';
 import type { TopicPartition } from '../../rating/lane.ts';
 import { OUTCOMES, outcomeOf, REASONS } from '../../rating/outcome.ts';
+import { BATCH_STEPS } from '../batch-steps.ts';
 import type { BookedBatch, EngineEvents, FailedBatch } from '../book-batch.ts';
-import { BATCH_STEPS } from '../open-batch.ts';
 import type { SourceGap } from '../resume-offset.ts';
 
 const RECORDS_OF_A_BATCH = [1, 10, 100, 1000, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000];

@@ -12,7 +12,7 @@ const BATCH_RECORDS = 500;
 const RETRY_MS = 1000;
 
 export interface RecordSenderOptions {
-  spool: RecordSpool;
+  spool: Pick<RecordSpool, 'oldest' | 'remove' | 'size'>;
   kafka: Kafka;
   /** For messages. */
   brokers: readonly string[];
@@ -81,8 +81,9 @@ export class RecordSender {
       });
       const records = await this.#options.spool.oldest(BATCH_RECORDS);
       if (records.length > 0) await this.#trySend(records);
-      else if (this.#isStopping) return;
-      else await woken;
+      else if (!this.#isStopping) await woken;
+      // A record that was appended while the spool was read is not among what was read.
+      else if (this.#options.spool.size === 0) return;
     }
   }
 
