@@ -13,7 +13,7 @@ export function batchLog(
   return {
     onBooked({ place, records, keyMismatches, durationMs, waitedMs }) {
       logger.debug(
-        { ...batchFields(place), records, durationMs: tenths(durationMs), waitedMs: tenths(waitedMs) },
+        { ...batchFields(place), durationMs: tenths(durationMs), waitedMs: tenths(waitedMs), records },
         'booked',
       );
       if (keyMismatches === 0) return;
