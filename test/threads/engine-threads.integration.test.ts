@@ -1,5 +1,8 @@
+import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { createClient } from '@clickhouse/client';
 import kafkajs, { type Admin, type Kafka, logLevel } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -226,6 +229,27 @@ test('an error that halts one thread ends all of them, and the program with its 
   const engine = await start(config);
   expect(await engine.ended).toBe(1);
   expect(engine.lines.at(-1)?.msg).toMatch(/^unreadable-5: the record batch at offset .* \[batch_too_large\]$/);
+});
+
+test('a signal while the threads start ends the program with code 0', async () => {
+  const config = configure('early', { topic: 'flows', threads: 2 });
+  const engine = await start(config);
+  await engine.line(({ msg }) => msg === 'applied schema migrations');
+  expect(await engine.stop()).toBe(0);
+  expect(engine.output).toMatch(/^[\d ]+ records? read in /);
+});
+
+test('a thread without memory is named, with what to do', async () => {
+  const module = pathToFileURL(await builtModule('engine/running/engine-thread.js')).href;
+  const hungry = 'const kept = []; for (;;) kept.push(new Array(1000).fill({}));';
+  const program = `
+    import { EngineThread } from ${JSON.stringify(module)};
+    const program = new URL(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hungry)}`)});
+    const engine = new EngineThread({ number: 1, data: {}, onReport() {}, program });
+    engine.run().catch(({ code, message }) => console.log(code, message));`;
+  const args = ['--max-old-space-size=64', '--input-type=module', '--eval', program];
+  const { stdout } = await promisify(execFile)(process.execPath, args);
+  expect(stdout).toMatch(/^engine_thread_out_of_memory engine thread 1 has no memory left\. Run fewer threads/);
 });
 
 /** The engine of a configuration in this process, with threads that fail. */
