@@ -8,7 +8,7 @@ import type { Health } from '../../platform/http/health.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
 import { assembleSource, type SourceDependencies } from '../assembly/assemble-source.ts';
-import type { EngineEvents } from '../book-batch.ts';
+import type { EngineEvents, WorkerSettings } from '../book-batch.ts';
 import { Engine, type EngineOptions } from '../engine.ts';
 import { StoreOutage, watchedJournal, watchedPublisher } from '../store-outage.ts';
 import { KeyedJournal, type LoadedKey } from './load-key.ts';
@@ -41,29 +41,37 @@ export interface EngineReports extends Pick<SourceDependencies, 'onProgress' | '
 
 /** The configured engine. Inert until it runs. */
 export function assembleEngine(setup: EngineSetup, reports: EngineReports, catalogue: Catalogue): Engine {
-  const { config, key, acceptGaps, decorateParts = (parts) => parts } = setup;
+  const { decorateParts = (parts) => parts } = setup;
   const { events, tracer } = reports;
-  const { batch, limits, leakage, duplicates, engine } = config;
   return new Engine({
     ...decorateParts(assembleParts(setup, reports)),
     catalogue,
-    settings: {
-      ...batch,
-      // The threads of a process together take what the configuration gives it.
-      maxTotalBytes: Math.floor(batch.maxTotalBytes / engine.threads),
-      rejectionPayloadBytes: limits.rejectionPayloadBytes,
-      leakageRows: leakage.maxRows,
-      duplicateWindowRecords: duplicates.windowRecords,
-      pseudonymKey: key.key,
-      recordRules: recordRules(config),
-      acceptGaps,
-    },
+    settings: workerSettings(setup),
     retry: RETRY,
     clock: systemClock,
     onIdle: collectGarbage,
     ...events,
     ...(tracer && { tracer }),
   });
+}
+
+/** What the configuration says of one engine; `batch.maxTotalBytes` is for the threads of a process together. */
+export function workerSettings({
+  config,
+  key,
+  acceptGaps,
+}: Pick<EngineSetup, 'config' | 'key' | 'acceptGaps'>): WorkerSettings {
+  const { batch, limits, leakage, duplicates, engine } = config;
+  return {
+    ...batch,
+    maxTotalBytes: Math.floor(batch.maxTotalBytes / engine.threads),
+    rejectionPayloadBytes: limits.rejectionPayloadBytes,
+    leakageRows: leakage.maxRows,
+    duplicateWindowRecords: duplicates.windowRecords,
+    pseudonymKey: key.key,
+    recordRules: recordRules(config),
+    acceptGaps,
+  };
 }
 
 function assembleParts({ config, store, key, logger }: EngineSetup, reports: EngineReports): EngineParts {
