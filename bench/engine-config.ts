@@ -15,6 +15,8 @@ export interface EngineSettings {
   store?: { dir: string } | { url: string; database: string };
   /** 100 by default. */
   maxDelayMs?: number;
+  /** Of the one process; 1 by default. */
+  threads?: number;
   /** The Node.js that runs it; by default this one. */
   node?: string;
 }
@@ -24,7 +26,7 @@ export const FETCH = { maxBytesPerPartition: 8 * 2 ** 20, fetchWaitTimeoutMs: 10
 
 /** An engine that reads the dataset's topic and says of each batch when it is booked. */
 export async function engineCommand(settings: EngineSettings): Promise<Command> {
-  const { broker, group, store, maxDelayMs = 100, node = process.execPath } = settings;
+  const { broker, group, store, maxDelayMs = 100, threads = 1, node = process.execPath } = settings;
   const folder = await mkdtemp(join(tmpdir(), 'zerorate-bench-'));
   await writeFile(join(folder, 'catalogue.yaml'), catalogueYaml());
   await writeFile(join(folder, 'flow-record.avsc'), FLOW_RECORD_SCHEMA);
@@ -44,6 +46,7 @@ export async function engineCommand(settings: EngineSettings): Promise<Command> 
       store: store ?? { dir: 'store' },
       // Larger batches than by default: an engine that is behind books the more at once the faster it gets on.
       batch: { maxRecords: 200_000, maxDelayMs },
+      engine: { threads },
       quotaUpdates: { topic: `${group}-quota` },
     }),
   );

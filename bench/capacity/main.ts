@@ -53,7 +53,8 @@ async function main({ records, seed, out }: Options): Promise<void> {
 /** From the newest results of the other benchmarks: the median round of one engine over a ClickHouse server. */
 function measuredFrom({ records, journalRows, journalOctets, sourceOctets }: DiskFigures): Measured {
   const scaling = resultsOf('scaling');
-  const rounds: ScalingRound[] = scaling.sides.find(({ engines }: { engines: number }) => engines === 1).rounds;
+  const isOne = ({ engines, threads = 1 }: { engines: number; threads?: number }) => engines === 1 && threads === 1;
+  const rounds: ScalingRound[] = scaling.sides.find(isOne).rounds;
   const round = rounds.toSorted((a, b) => a.recordsPerSecond - b.recordsPerSecond)[Math.floor(rounds.length / 2)];
   const { engineSeconds, storeSeconds, busySeconds, recordsPerSecond } = round;
   const recovery = resultsOf('recovery').results.toSorted(

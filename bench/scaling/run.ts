@@ -1,7 +1,7 @@
 import { cpus } from 'node:os';
 import type { Admin, Kafka } from 'kafkajs';
 import { startClickHouseProcess } from '../../src/development/servers/clickhouse-process.ts';
-import { type Child, startChild } from '../child.ts';
+import { type Child, type Command, startChild } from '../child.ts';
 import { countOf, engineCommand, readBooked } from '../engine-config.ts';
 import { untilAssigned } from '../group.ts';
 import { cpuSeconds } from '../process-figures.ts';
@@ -13,11 +13,18 @@ export interface ScalingRun {
   kafka: Kafka;
   broker: string;
   admin: Admin;
-  /** Engines that share the topic's partitions. */
-  engines: number;
+  /** Processes that share the topic's partitions, and the threads of each. */
+  side: ScalingSide;
+  /** Cores that they run on, as `taskset` takes them; null: all. */
+  cores: string | null;
   group: string;
   /** Of the whole topic. */
   records: number;
+}
+
+export interface ScalingSide {
+  engines: number;
+  threads: number;
 }
 
 export interface Scaled {
@@ -32,8 +39,10 @@ export interface Scaled {
   busySeconds: number;
 }
 
-/** So many engines read the topic, as one group, into a new store that a server of its own serves over HTTP. */
-export async function runScaled({ kafka, broker, admin, engines, group, records }: ScalingRun): Promise<Scaled> {
+/** So many engine processes read the topic, as one group, into a new store that a server of its own serves over HTTP. */
+export async function runScaled(run: ScalingRun): Promise<Scaled> {
+  const { kafka, broker, admin, cores, group, records } = run;
+  const { engines, threads } = run.side;
   await createTopics(kafka, [`${group}-quota`]);
   const store = await startClickHouseProcess();
   const booked = new Array<number>(engines).fill(0);
@@ -44,8 +53,8 @@ export async function runScaled({ kafka, broker, admin, engines, group, records 
   });
   const children: Child[] = [];
   const start = async (index: number) => {
-    const command = await engineCommand({ broker, group, store: { url: store.url, database: 'zerorate' } });
-    return startChild(`engine ${index + 1}`, command, (line) => {
+    const command = await engineCommand({ broker, group, threads, store: { url: store.url, database: 'zerorate' } });
+    return startChild(`engine ${index + 1}`, onCores(command, cores), (line) => {
       const batch = readBooked(line);
       if (batch === null) return;
       booked[index] += countOf(batch);
@@ -55,7 +64,7 @@ export async function runScaled({ kafka, broker, admin, engines, group, records 
   try {
     for (let index = 0; index < engines; index++) children.push(await start(index));
     const failure = failed(children);
-    const begunMs = await Promise.race([untilAssigned(admin, group, engines), failure]);
+    const begunMs = await Promise.race([untilAssigned(admin, group, engines * threads), failure]);
     const before = { booked: [...booked], ...(await coreSeconds(children, store.pid)) };
     const endMs = await Promise.race([finished, failure]);
     const after = await coreSeconds(children, store.pid);
@@ -73,6 +82,11 @@ export async function runScaled({ kafka, broker, admin, engines, group, records 
     await Promise.all(children.map((child) => child.stop()));
     await store.stop();
   }
+}
+
+function onCores(command: Command, cores: string | null): Command {
+  if (cores === null) return command;
+  return { ...command, command: 'taskset', args: ['-c', cores, command.command, ...command.args] };
 }
 
 function failed(children: readonly Child[]): Promise<never> {

@@ -4,7 +4,13 @@ import { insertBlockOnce, type Journal, type QuotaPublisher, type RetryPolicy } 
 import { type JournalBlock, journalBlock } from '../journal/journal-block.ts';
 import type { Clock } from '../platform/clock.ts';
 import { isFenced } from '../platform/fenced.ts';
-import { type BatchSummary, DEFAULT_LEAKAGE_ROWS, leakageOf, summarise } from '../rating/batch-summary.ts';
+import {
+  type BatchSummary,
+  DEFAULT_LEAKAGE_ROWS,
+  leakageOf,
+  type OutcomeCount,
+  summarise,
+} from '../rating/batch-summary.ts';
 import type { Catalogue } from '../rating/catalogue.ts';
 import { FlowBatch, type RecordRules } from '../rating/flow-record.ts';
 import type { TopicPartition } from '../rating/lane.ts';
@@ -37,8 +43,8 @@ export interface WorkerSettings {
 }
 
 /** A batch that is in the journal, with the quota updates that are to be published. */
-export interface UnpublishedBatch
-  extends Omit<BookedBatch, 'quotaUpdates' | 'publishedThrough' | 'durationMs' | 'waitedMs'> {
+export interface UnpublishedBatch {
+  booked: Omit<BookedBatch, 'quotaUpdates' | 'publishedThrough' | 'durationMs' | 'waitedMs'>;
   updates: QuotaUpdates;
   steps: BatchSteps;
 }
@@ -126,7 +132,14 @@ async function rateAndBook(
   ports.onCommitted?.(block, summary);
   ports.onJournaled?.(place);
   const updates = deriveQuotaUpdates(batch, state.lane, rules.catalogue, held.booked, state.reached);
-  return { block, summary, catalogue: rules.catalogue, updates, openCounters, windowRecords, steps };
+  const { records, octets, counts } = summary;
+  const named = counts.map((count) => namedCount(count, rules.catalogue));
+  const { digest, keyMismatches } = block;
+  return {
+    booked: { place, digest, keyMismatches, records, octets, counts: named, openCounters, windowRecords },
+    updates,
+    steps,
+  };
 }
 
 /** Quota updates that are published together. */
@@ -143,10 +156,10 @@ export async function publishBatch(
   { updates, publishedThrough }: Publication,
   ports: WorkerPorts,
 ): Promise<void> {
-  const { updates: own, steps, ...booked } = batch;
+  const { steps, booked } = batch;
   // The publisher may take the updates' memory.
   const quotaUpdates = updates.length;
-  if (quotaUpdates > 0 || publishedThrough === booked.block.laneSequence) {
+  if (quotaUpdates > 0 || publishedThrough === booked.place.laneSequence) {
     steps.next('publish');
     await ports.publisher.publish(lane, updates).catch((error) => failPublish(batch, error, ports));
   }
@@ -156,9 +169,9 @@ export async function publishBatch(
 }
 
 /** Ends the batch as unpublished and throws: its quota updates must be derived again. */
-export function failPublish({ block, steps }: UnpublishedBatch, error: unknown, { onFailed }: WorkerPorts): never {
+export function failPublish({ booked, steps }: UnpublishedBatch, error: unknown, { onFailed }: WorkerPorts): never {
   steps.end('unpublished', error);
-  onFailed?.({ place: block, stage: 'publish', error });
+  onFailed?.({ place: booked.place, stage: 'publish', error });
   throw error;
 }
 
@@ -214,12 +227,12 @@ async function bookAndMoveHead(
   state.head = { sequence: laneSequence, position, topic: log.topic, bookingDay, publishedThrough };
 }
 
-/** A batch that is booked, and whose quota updates are published, unless they wait for the lane's next publication. */
-export interface BookedBatch {
-  block: JournalBlock;
-  summary: BatchSummary;
-  /** What it was rated with: the summary's applications are indexes into its own. */
-  catalogue: Catalogue;
+/** A batch that is booked, and whose quota updates are published, unless they wait for the lane's next publication. Plain values only: it goes from thread to thread. */
+export interface BookedBatch extends Pick<BatchSummary, 'records' | 'octets'> {
+  place: BatchPlace;
+  digest: string;
+  keyMismatches: number;
+  counts: readonly NamedCount[];
   /** How many quota updates were published with it: its own, and those of earlier batches that have waited. */
   quotaUpdates: number;
   /** All quota updates of the lane's batches up to this number are published; below its own number some of its own wait. */
@@ -239,6 +252,22 @@ export interface PublishedUpdates {
   quotaUpdates: number;
   /** As in `BookedBatch`. */
   publishedThrough: number;
+}
+
+/** A batch's records of one application and reason, with the names that the catalogue had for them. */
+interface NamedCount extends Pick<OutcomeCount, 'reasonCode' | 'records' | 'chargeMicros'> {
+  /** Null: none was recognised. */
+  application: { id: string; sponsorId: string; currency: string } | null;
+}
+
+function namedCount(
+  { application, reasonCode, records, chargeMicros }: OutcomeCount,
+  { applications, sponsors }: Catalogue,
+): NamedCount {
+  if (application < 0) return { application: null, reasonCode, records, chargeMicros };
+  const { id, sponsor } = applications[application];
+  const { id: sponsorId, currency } = sponsors[sponsor];
+  return { application: { id, sponsorId, currency }, reasonCode, records, chargeMicros };
 }
 
 /** A batch that was not booked (`book`), or whose quota updates were not published (`publish`). */

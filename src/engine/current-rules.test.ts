@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { StoreError } from '../platform/clickhouse/store.ts';
-import type { Catalogue } from '../rating/catalogue.ts';
 import { prefixMapsOf } from '../rating/classify.ts';
 import { type Facts, NO_FACTS } from '../rating/rules.ts';
 import { CurrentRules } from './engine.ts';
@@ -11,12 +10,9 @@ const SUSPENDED: Facts = { ...NO_FACTS, suspensions: { sponsorIds: new Set(['cha
 /** A journal whose looks are answered by hand. */
 function journal() {
   const looks: { resolve: (facts: Facts) => void; reject: (error: unknown) => void }[] = [];
-  const kept: Catalogue[] = [];
   return {
     looks,
-    kept,
     facts: () => new Promise<Facts>((resolve, reject) => looks.push({ resolve, reject })),
-    keepCatalogue: async (catalogue: Catalogue) => void kept.push(catalogue),
   };
 }
 
@@ -41,23 +37,11 @@ test('a catalogue that comes while facts are looked at is not lost, and knows wh
   nowMs = 5000;
   const asked = rules.now();
   const next = chatCatalogue('refuse');
-  await rules.take(next, prefixMapsOf(next));
+  rules.take(next, prefixMapsOf(next));
   port.looks[1].resolve(SUSPENDED);
   const { catalogue, suspended } = await asked;
   expect(catalogue).toBe(next);
   expect([...suspended]).toEqual([1]);
-  expect(port.kept).toEqual([next]);
-});
-
-test('a catalogue that could not be kept is not taken over', async () => {
-  const port = journal();
-  const first = chatCatalogue('adjust');
-  const refusing = { ...port, keepCatalogue: () => Promise.reject(new StoreError('store_unreachable', 'down')) };
-  const rules = new CurrentRules(first, refusing, { monotonicMs: () => 0 });
-  await expect(rules.take(chatCatalogue('refuse'), prefixMapsOf(first))).rejects.toMatchObject({
-    code: 'store_unreachable',
-  });
-  expect(rules.catalogue).toBe(first);
 });
 
 test('a look that failed is made again by the next batch', async () => {

@@ -60,9 +60,14 @@ export class Engine {
     this.#rules = new CurrentRules(options.catalogue, options.journal, options.clock);
   }
 
-  /** Every lane's next batch is rated with this catalogue. Rejects with a StoreError, and then nothing has changed. */
-  take(catalogue: Catalogue, prefixMaps: WordMaps): Promise<void> {
-    return this.#rules.take(catalogue, prefixMaps);
+  /** Every lane's next batch is rated with this catalogue, which the store keeps already. */
+  take(catalogue: Catalogue, prefixMaps: WordMaps): void {
+    this.#rules.take(catalogue, prefixMaps);
+  }
+
+  /** Takes no more records and books what it has; `run` resolves when that is done. Before `run`, that ends at once. */
+  stop(): Promise<void> {
+    return this.#options.source.stop();
   }
 
   /** Resolves when the source has ended or was stopped; rejects with the error that halted it. Runs once. */
@@ -144,8 +149,8 @@ export class Engine {
   }
 
   #booked(booked: BookedBatch): void {
-    const { block } = booked;
-    this.#options.source.acknowledge(block.log, block.lastOffset);
+    const { log, lastOffset } = booked.place;
+    this.#options.source.acknowledge(log, lastOffset);
     this.#options.onBooked?.(booked);
   }
 }
@@ -163,7 +168,7 @@ export const FACTS_MAX_AGE_MS = 1000;
 
 /** The rules that the next batch is rated with, whichever lane it is of: the catalogue of now, and the facts of just now. */
 export class CurrentRules {
-  readonly #journal: Pick<Journal, 'facts' | 'keepCatalogue'>;
+  readonly #journal: Pick<Journal, 'facts'>;
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   #rules: Rules;
   #facts: Facts = NO_FACTS;
@@ -171,11 +176,7 @@ export class CurrentRules {
   /** A read that is under way: calls meanwhile wait for it too. */
   #looking: Promise<void> | null = null;
 
-  constructor(
-    catalogue: Catalogue,
-    journal: Pick<Journal, 'facts' | 'keepCatalogue'>,
-    clock: Pick<Clock, 'monotonicMs'>,
-  ) {
+  constructor(catalogue: Catalogue, journal: Pick<Journal, 'facts'>, clock: Pick<Clock, 'monotonicMs'>) {
     this.#rules = new Rules(catalogue);
     this.#journal = journal;
     this.#clock = clock;
@@ -195,12 +196,8 @@ export class CurrentRules {
     return this.#rules;
   }
 
-  /**
-   * Keeps the catalogue in the store; the next batches are rated with it. `prefixMaps`: the catalogue's. Rejects with a
-   * StoreError.
-   */
-  async take(catalogue: Catalogue, prefixMaps: WordMaps): Promise<void> {
-    await this.#journal.keepCatalogue(catalogue);
+  /** The next batches are rated with this catalogue, which the store keeps already. `prefixMaps`: the catalogue's. */
+  take(catalogue: Catalogue, prefixMaps: WordMaps): void {
     this.#rules = new Rules(catalogue, this.#facts, { evidence: new Evidence(catalogue, prefixMaps) });
   }
 

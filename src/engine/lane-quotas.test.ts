@@ -68,9 +68,8 @@ class TestLane {
   }
 
   async bookUpdates(updates: QuotaUpdates, laneSequence: number): Promise<void> {
-    const block = { log: LOG, laneSequence, columns: [], parts: [] };
     const steps = new BatchSteps(LOG.lane, tracer, this.#clock());
-    const batch = { block, updates, steps } as unknown as UnpublishedBatch;
+    const batch = { booked: { place: { log: LOG, laneSequence } }, updates, steps } as unknown as UnpublishedBatch;
     await this.quotas.take(LOG, batch, this.quotas.publishing);
     await this.settled();
   }

@@ -156,8 +156,7 @@ export class LaneQuotas {
   }
 
   /** What is published with a batch: everything, its urgent updates, or nothing. */
-  #dueWith({ block, updates }: UnpublishedBatch): Publication {
-    const { columns, parts, ...place } = block;
+  #dueWith({ booked: { place }, updates }: UnpublishedBatch): Publication {
     this.#last = place;
     const { laneSequence } = place;
     if (!this.hasInterval) return { updates, publishedThrough: laneSequence };

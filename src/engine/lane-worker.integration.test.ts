@@ -78,7 +78,7 @@ test('a batch that does not fill is booked after its delay, without another reco
   const { log, lane } = worker({ onBooked: done.resolve }, { maxDelayMs: 20 });
   expect(await lane.assign(log, noBounds)).toBe(0);
   await lane.deliver(log, records.slice(0, 3), decodeJson);
-  expect((await done.promise).block.lastOffset).toBe(2);
+  expect((await done.promise).place.lastOffset).toBe(2);
 });
 
 test('a batch whose time is over takes what is available, and is booked then, without another timer', async () => {
@@ -94,7 +94,7 @@ test('a batch whose time is over takes what is available, and is booked then, wi
   void lane.deliver(log, records.slice(2, 4), decodeJson);
   timers[0]();
   void lane.deliver(log, records.slice(4, 6), decodeJson);
-  expect((await done.promise).block.lastOffset).toBe(5);
+  expect((await done.promise).place.lastOffset).toBe(5);
 });
 
 test('batches end at their cap in records, and at their cap in octets', async () => {
@@ -105,8 +105,8 @@ test('batches end at their cap in records, and at their cap in octets', async ()
     await lane.deliver(log, records.slice(0, 20), decodeJson);
     await lane.flush(log);
   }
-  expect(byRecords.booked.map(({ block }) => block.lastOffset)).toEqual([7, 15, 19]);
-  expect(byOctets.booked.map(({ block }) => block.lastOffset)).toEqual([2, 5, 8, 11, 14, 17, 19]);
+  expect(byRecords.booked.map(({ place }) => place.lastOffset)).toEqual([7, 15, 19]);
+  expect(byOctets.booked.map(({ place }) => place.lastOffset)).toEqual([2, 5, 8, 11, 14, 17, 19]);
 });
 
 test('a batch ends before its octets could leave the exact integers', async () => {
@@ -125,7 +125,7 @@ test('a batch ends before its octets could leave the exact integers', async () =
   await lane.assign(log, noBounds);
   await lane.deliver(log, largest, decodeJson);
   await lane.flush(log);
-  const sums = booked.map(({ summary }) => summary.octets.not_sponsored);
+  const sums = booked.map(({ octets }) => octets.not_sponsored);
   expect(sums.every(Number.isSafeInteger)).toBe(true);
   expect(sums.reduce((total, sum) => total + BigInt(sum), 0n)).toBe(80n * (2n ** 48n - 1n));
 });
@@ -155,7 +155,7 @@ test('after a failure nothing is taken until the log is assigned again, and then
   expect(await lane.assign(log, noBounds)).toBe(0);
   await lane.deliver(log, records.slice(0, 9), decodeJson);
   await lane.flush(log);
-  expect(booked.map(({ summary }) => summary.records.charged)).toEqual([9]);
+  expect(booked.map(({ records }) => records.charged)).toEqual([9]);
 });
 
 test('a worker that is closed waits for nothing more: what it still does leaves no timer behind', async () => {
@@ -194,7 +194,7 @@ test('what is released is forgotten, and what another process booked meanwhile i
   expect(await lane.assign(log, noBounds)).toBe(4);
   await lane.deliver(log, records.slice(4, 10), decodeJson);
   await lane.flush(log);
-  expect(booked.map(({ block }) => [block.prev, block.laneSequence])).toEqual([[3, 2]]);
+  expect(booked.map(({ place }) => [place.prev, place.laneSequence])).toEqual([[3, 2]]);
 });
 
 test('the lane is claimed before the journal is read, and the log is looked at after its cursor', async () => {
@@ -270,7 +270,7 @@ test('a topic that was recreated is booked under another name, and its lane cont
   const recreated = [records[3], records[4], records[20]].map(recordAt);
   await lane.deliver(log, recreated, decodeJson);
   await lane.flush(log);
-  expect(booked.at(-1)?.summary.records).toMatchObject({ duplicate: 2, charged: 1 });
+  expect(booked.at(-1)?.records).toMatchObject({ duplicate: 2, charged: 1 });
   const other = worker({}, {}, log.topic).lane;
   expect(await other.assign(log, bounds)).toBe(3);
   expect(await sourceGaps(`${log.topic}~2`)).toEqual([

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import { createKafka, type KafkaLogger, type KafkaOptions } from '../platform/kafka/kafka.ts';
+import { errorOf, type PlainError, plainError } from '../platform/plain-error.ts';
 import { type QuotaUpdateHead, QuotaUpdates } from '../rating/quota-updates.ts';
-import { type QuotaPublisher, QuotaPublisherError, type QuotaPublisherErrorCode } from './journal.ts';
+import { type QuotaPublisher, QuotaPublisherError } from './journal.ts';
 import { type KafkaQuotaPublisherOptions, kafkaQuotaPublisher } from './quota-publisher-kafka.ts';
 
 /** What the thread makes its publisher from. It has a client of its own. */
@@ -119,10 +120,6 @@ function memoryOf(columns: QuotaUpdateColumns): ArrayBuffer[] {
   return Object.values(columns).flatMap((column) => (ArrayBuffer.isView(column) ? [column.buffer as ArrayBuffer] : []));
 }
 
-function errorOf({ code, message, canRetry, cause }: PublisherFault): Error {
-  return code === null ? new Error(message, { cause }) : new QuotaPublisherError(code, message, { cause, canRetry });
-}
-
 /** The columns of `QuotaUpdates`, as they go from thread to thread: the memory goes along and is not copied. */
 type QuotaUpdateColumns = { heads: readonly QuotaUpdateHead[]; length: number } & Pick<
   QuotaUpdates,
@@ -141,16 +138,8 @@ interface NumberedCall {
   call: PublisherCall;
 }
 
-/** A QuotaPublisherError in parts, or with no code a bug. */
-interface PublisherFault {
-  code: QuotaPublisherErrorCode | null;
-  message: string;
-  canRetry: boolean;
-  cause: unknown;
-}
-
 type PublisherAnswer =
-  | { number: number; fault: PublisherFault | null }
+  | { number: number; fault: PlainError | null }
   | { level: 'debug' | 'info' | 'warn' | 'error'; fields: object; message: string };
 
 /** Runs in the thread: performs the calls that come to it, and answers each under its number. */
@@ -165,7 +154,7 @@ export function runPublisherThread(): void {
   port.on('message', ({ number, call }: NumberedCall) => {
     perform(publisher, call).then(
       () => answer({ number, fault: null }),
-      (error) => answer({ number, fault: faultOf(error) }),
+      (error) => answer({ number, fault: plainError(error) }),
     );
   });
 }
@@ -181,14 +170,4 @@ function perform(publisher: QuotaPublisher, call: PublisherCall): Promise<void> 
     case 'stop':
       return publisher.stop();
   }
-}
-
-/** Only plain errors and values go from thread to thread. */
-function faultOf(error: unknown): PublisherFault {
-  const { message, cause, stack } = error as Error;
-  const plainCause = cause instanceof Error ? new Error(cause.message) : undefined;
-  if (!(error instanceof QuotaPublisherError)) {
-    return { code: null, message: stack ?? message, canRetry: false, cause: plainCause };
-  }
-  return { code: error.code, message, canRetry: error.canRetry, cause: plainCause };
 }

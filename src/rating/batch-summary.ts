@@ -34,7 +34,7 @@ export interface Leakage {
   rows: readonly LeakageRow[];
 }
 
-export const NO_LEAKAGE: Leakage = { maxRows: 0, rows: [] };
+const NO_LEAKAGE: Leakage = { maxRows: 0, rows: [] };
 
 /** Words behind the batch's numbers for nodes and tags. */
 export interface LeakageNames {
@@ -208,7 +208,7 @@ function mix(hash: number, value: number): number {
 }
 
 /** Records and octets of one application and reason. */
-interface OutcomeCount {
+export interface OutcomeCount {
   /** Index into the catalogue's applications; -1 where none was recognised. */
   application: number;
   reasonCode: number;

@@ -1,10 +1,11 @@
+import { join } from 'node:path';
 import { reportFailure } from '../../src/cli/failure.ts';
 import { readCatalogue, readConfig } from '../../src/engine/assembly/read-config.ts';
-import { type EngineParts, runEngine } from '../../src/engine/running/run-engine.ts';
+import { runEngine } from '../../src/engine/running/run-engine.ts';
 import { openStore } from '../../src/journal/open-store.ts';
 import { createLogger } from '../../src/platform/telemetry/logger.ts';
 import { Progress } from '../../src/platform/telemetry/terminal-output.ts';
-import { parseFailpoint, withFailpoint } from './failpoints.ts';
+import { failpointOf } from './failpoints.ts';
 
 // Usage: node engine-main.js CONFIG. `zerorate run --config CONFIG`, with the failpoint that CHAOS_FAILPOINT names: the
 // engine itself has none.
@@ -17,20 +18,11 @@ async function main(file: string | undefined): Promise<void> {
   try {
     // A full disk may lose rows whose updates are published: the run shows that they are booked again.
     const options = { config, catalogue, store, logger, progress, acceptsRestored: true };
-    await runEngine(options, failpointOf(process.env.CHAOS_FAILPOINT));
+    const threadProgram = join(import.meta.dirname, 'engine-thread-main.js');
+    await runEngine({ ...options, decorateParts: failpointOf(process.env.CHAOS_FAILPOINT), threadProgram });
   } finally {
     await store.close();
   }
-}
-
-/**
- * Returns the failpoint's ports. No call of this process follows its own signal, so no port sees a call that a failpoint
- * stopped.
- */
-function failpointOf(text: string | undefined): (parts: EngineParts) => EngineParts {
-  if (text === undefined || text === '') return (parts) => parts;
-  const failpoint = parseFailpoint(text);
-  return (parts) => withFailpoint(parts, failpoint, (signal) => process.kill(process.pid, signal));
 }
 
 try {

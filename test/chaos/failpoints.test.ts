@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { EngineParts } from '../../src/engine/running/run-engine.ts';
+import type { EngineParts } from '../../src/engine/running/assemble-engine.ts';
 import { FAILPOINTS, type Failpoint, formatFailpoint, parseFailpoint, withFailpoint } from './failpoints.ts';
 
 /** Ports that only record their calls. */

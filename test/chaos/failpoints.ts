@@ -1,4 +1,4 @@
-import type { EngineParts } from '../../src/engine/running/run-engine.ts';
+import type { DecorateParts, EngineParts } from '../../src/engine/running/assemble-engine.ts';
 
 /** The points where an engine can be stopped: before or after a call of one of its ports. */
 export const FAILPOINTS = [
@@ -41,6 +41,16 @@ export function parseFailpoint(text: string): Failpoint {
     throw new RangeError(`"${text}" is no failpoint; expected name:time:kill or name:time:stop`);
   }
   return { name: name as FailpointName, time: Number(time), action };
+}
+
+/**
+ * Returns the failpoint's ports. No call of this thread follows its own signal, so no port sees a call that a failpoint
+ * stopped.
+ */
+export function failpointOf(text: string | undefined): DecorateParts {
+  if (text === undefined || text === '') return (parts) => parts;
+  const failpoint = parseFailpoint(text);
+  return (parts) => withFailpoint(parts, failpoint, (signal) => process.kill(process.pid, signal));
 }
 
 /** Returns the ports with a failpoint: at its time it ends or pauses this process, before the call continues. */

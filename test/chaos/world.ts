@@ -155,8 +155,16 @@ async function startSlots(
     // Half of the engines let quota updates wait.
     const drawQuotaIntervalMs = () => random.pick([0, 0, 300, 3000]);
     const logFile = join(folder, `${name}.log`);
-    const draw = { drawBatchRecords, drawQuotaIntervalMs };
-    const slot = new EngineSlot({ name, config, proxy, logFile, ...draw, environment });
+    const threads = index === seed % engines ? 2 : 1;
+    const slot = new EngineSlot({
+      name,
+      config,
+      proxy,
+      logFile,
+      drawBatchRecords,
+      drawQuotaIntervalMs,
+      environment: { ...environment, ZERORATE_ENGINE_THREADS: String(threads) },
+    });
     cleanups.add(async () => {
       await slot.kill();
       slot.close();

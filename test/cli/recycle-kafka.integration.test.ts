@@ -33,7 +33,9 @@ let zerorate: Zerorate;
 let producer: Producer;
 
 beforeAll(async () => {
-  [broker, server, zerorate] = await Promise.all([startKafka(), startClickHouse(), Zerorate.build()]);
+  // Time for both threads to join before one of them gets the partition.
+  const properties = { 'group.initial.rebalance.delay.ms': '3000' };
+  [broker, server, zerorate] = await Promise.all([startKafka({ properties }), startClickHouse(), Zerorate.build()]);
   process.env.ZERORATE_PSEUDONYM_KEY = env.ZERORATE_PSEUDONYM_KEY;
   const kafka = new kafkajs.Kafka({ brokers: broker.brokers, logLevel: logLevel.NOTHING });
   const admin = kafka.admin();
@@ -49,6 +51,7 @@ source:
   kafka: { brokers: ["${broker.brokers.join('", "')}"], topic: ${TOPIC}, groupId: ${TOPIC}, valueFormat: json, fetchWaitTimeoutMs: 100, sessionTimeoutMs: 6000, heartbeatIntervalMs: 1000 }
 store: { url: "${server.url}", database: zerorate_recycle_${process.pid} }
 quotaUpdates: { topic: ${TOPIC}-quota }
+engine: { threads: 2 }
 batch: { maxRecords: 50, maxDelayMs: 100 }
 `,
   );
@@ -72,7 +75,7 @@ async function ask(sql: string): Promise<string> {
   return stdout.trim();
 }
 
-test('rejections are recycled beside the engine that reads their topic: it is fenced, and continues', async () => {
+test('rejections are recycled beside the engine with threads that reads their topic: it is fenced, and continues', async () => {
   await produce(0, 100);
   const running = runUntilBooked(zerorate, [CONFIG], 150);
   while ((await ask('SELECT sum(records_read) FROM batches')) !== '100') await pause(500);

@@ -11,6 +11,8 @@ const PATIENCE_MS = 120_000;
 /** `zerorate run` as it runs, its log lines as they come. */
 export class RunningZerorate {
   readonly lines: LogLine[] = [];
+  /** What it has printed. */
+  output = '';
   readonly ended: Promise<number | null>;
   readonly #child: ChildProcess;
   #next: { resolve: () => void; promise: Promise<void> } = tick();
@@ -18,6 +20,9 @@ export class RunningZerorate {
   private constructor(child: ChildProcess) {
     this.#child = child;
     this.ended = once(child, 'close').then(([code]) => code);
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.output += text;
+    });
     const stderr = createInterface({ input: child.stderr as NodeJS.ReadableStream & AsyncIterable<Buffer> });
     stderr.on('line', (line) => {
       this.lines.push(line.startsWith('{') ? JSON.parse(line) : { msg: line });
@@ -35,7 +40,7 @@ export class RunningZerorate {
     const child = spawn(process.execPath, [await builtModule('main.js'), 'run', ...args], {
       cwd: zerorate.directory,
       env: { ...process.env, ZERORATE_LOG_LEVEL: 'debug', ...env },
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     return new RunningZerorate(child);
   }

@@ -4,22 +4,23 @@ import { chargesOf, hex, type SimulatedJournal } from './simulated-journal.ts';
 
 /**
  * Returns which updates of a batch that was just reported as booked its consumer lacks, of those that say that a quota is used up
- * or a threshold reached. `catalogue`: that the batch was rated with; `consumer`: the newest update of each `subscriber|planId`.
+ * or a threshold reached. `catalogues`: all of the run; `consumer`: the newest update of each `subscriber|planId`.
  */
 export function lateUpdates(
   journal: SimulatedJournal,
   lane: string,
   laneSequence: number,
-  catalogue: Catalogue,
+  catalogues: readonly Catalogue[],
   consumer: ReadonlyMap<string, QuotaUpdate>,
 ): string[] {
   const parts = journal.parts.filter((part) => part.lane === lane && part.numbers.lane_sequence <= laneSequence);
   const counters = journal.countersOf(parts);
   const batch = parts.filter(({ numbers }) => numbers.lane_sequence === laneSequence);
+  const catalogue = catalogues.find(({ hash }) => hash === batch[0]?.texts.catalogue_hash);
   return batch.flatMap(chargesOf).flatMap((row) => {
     const [planId, periodStart] = [String(row.plan_id), Number(row.period_start)];
     const [used, subscriber] = [Number(row.used_octets_after), hex(row.subscriber as Uint8Array)];
-    const plan = catalogue.plans.find(({ id, version }) => id === planId && version === Number(row.plan_version));
+    const plan = catalogue?.plans.find(({ id, version }) => id === planId && version === Number(row.plan_version));
     if (plan === undefined || plan.quotaOctets === Number.POSITIVE_INFINITY) return [];
     const before = used - Number(row.sponsored_octets);
     const reaches = [...plan.notifyAtBasisPoints, 10_000].some((basisPoints) => {

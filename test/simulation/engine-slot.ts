@@ -64,6 +64,7 @@ export class EngineSlot {
   #isClosing = false;
   #source: SimulatedSource | null = null;
   #engine: Engine | null = null;
+  #journal: JournalPort | null = null;
   process: SimulatedProcess | null = null;
 
   constructor(name: string, place: Place) {
@@ -137,7 +138,11 @@ export class EngineSlot {
     // A catalogue that the store did not keep is left out, and the engine continues with the current one: others may have
     // taken it over.
     const { catalogue } = this.#place;
-    this.#engine?.take(catalogue, prefixMapsOf(catalogue)).catch(() => {});
+    const engine = this.#engine;
+    this.#journal
+      ?.keepCatalogue(catalogue)
+      .then(() => engine?.take(catalogue, prefixMapsOf(catalogue)))
+      .catch(() => {});
   }
 
   close(): void {
@@ -147,14 +152,15 @@ export class EngineSlot {
 
   #run(process: SimulatedProcess, source: SimulatedSource): void {
     const { catalogue, store, quotas, sabotage, duplicateWindowRecords } = this.#place;
-    const { onFault } = this.#place;
+    const { catalogues, onFault } = this.#place;
+    const journal = new JournalPort({
+      process,
+      store,
+      trustsAcknowledgements: sabotage === 'acknowledgement_trusted',
+      forgetsWaiting: sabotage === 'waiting_forgotten',
+    });
     const engine = new Engine({
-      journal: new JournalPort({
-        process,
-        store,
-        trustsAcknowledgements: sabotage === 'acknowledgement_trusted',
-        forgetsWaiting: sabotage === 'waiting_forgotten',
-      }),
+      journal,
       catalogue,
       source,
       publisher: new PublisherPort(process, quotas),
@@ -168,18 +174,19 @@ export class EngineSlot {
       },
       retry: RETRY,
       clock: process.clock,
-      onBooked: ({ block: { log, laneSequence, digest }, catalogue: rated }) => {
+      onBooked: ({ place: { log, laneSequence }, digest }) => {
         const batch = `${log.lane}@${laneSequence}`;
         if (store.journal.digestAt(log.lane, laneSequence) !== digest) {
           onFault('reported', `${process.name} reported ${batch} as booked, and the journal does not have it`);
           return;
         }
-        for (const message of lateUpdates(store.journal, log.lane, laneSequence, rated, quotas.highest)) {
+        for (const message of lateUpdates(store.journal, log.lane, laneSequence, catalogues, quotas.highest)) {
           onFault('late', `${process.name} reported ${batch} as booked: ${message}`);
         }
       },
     });
     this.#engine = engine;
+    this.#journal = journal;
     engine.run().then(
       () => this.#ended(process),
       (error) => {
@@ -203,6 +210,7 @@ export class EngineSlot {
     if (this.process !== process || this.#source === null) return;
     this.#source = null;
     this.#engine = null;
+    this.#journal = null;
     this.#place.onDisturbance();
     if (this.#isClosing) return;
     const { time, random } = this.#place.world;

@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { type ConfigOptions, readCatalogue, readConfig } from '../../engine/assembly/read-config.ts';
+import type { EngineParts } from '../../engine/running/assemble-engine.ts';
 import { limitsOfToday } from '../../engine/running/record-rules.ts';
-import { NO_TOTALS, runEngine } from '../../engine/running/run-engine.ts';
+import { runEngine } from '../../engine/running/run-engine.ts';
+import { NO_TOTALS } from '../../engine/running/run-totals.ts';
 import {
   type CorrectedRecord,
   type LineFault,
@@ -90,9 +92,16 @@ async function book({ config, catalogue, store, logger }: Recycler, { known, nex
     decodeJson,
   );
   const progress = new Progress(process.stderr, (fields, message) => logger.info(fields, message));
-  // The engine that reads the source has the port.
-  const run = { config: { ...config, health: null }, catalogue, store, logger, progress };
-  const totals = recyclings.length === 0 ? NO_TOTALS : await runEngine(run, (parts) => ({ ...parts, source }));
+  const run = {
+    // The engine that reads the source has the port, and the threads.
+    config: { ...config, health: null, engine: { threads: 1 } },
+    catalogue,
+    store,
+    logger,
+    progress,
+    decorateParts: (parts: EngineParts) => ({ ...parts, source }),
+  };
+  const totals = recyclings.length === 0 ? NO_TOTALS : await runEngine(run);
   for (const { number, logs } of known) {
     const said = totals.read === 0 ? 'was booked before' : 'was claimed before';
     process.stdout.write(`recycling ${number} ${said}: ${counted(countOf(logs), 'corrected record')}\n`);

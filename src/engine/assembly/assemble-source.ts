@@ -24,7 +24,7 @@ import type { BookedLogs } from '../../sources/files/identify-files.ts';
 import type { Goflow2Mapping } from '../../sources/goflow2/goflow2.ts';
 import { sampledExporters } from '../../sources/goflow2/sampled-exporters.ts';
 import { kafkaLog } from '../../sources/kafka/kafka-assignment.ts';
-import type { KafkaSourceOptions } from '../../sources/kafka/kafka-feed.ts';
+import type { KafkaProgress, KafkaSourceOptions } from '../../sources/kafka/kafka-feed.ts';
 import { countPartitions, fetchLogBounds, fetchOffsetsAt } from '../../sources/kafka/kafka-log.ts';
 import { kafkaSource } from '../../sources/kafka/kafka-source.ts';
 import type { Source } from '../../sources/source.ts';
@@ -61,7 +61,10 @@ export async function checkSource(config: Config, logger: Logger, isStopped?: ()
 export interface SourceDependencies {
   store: Store;
   logger: Logger;
+  /** The progress of files. */
   onProgress: (state: ProgressState) => void;
+  /** The progress of a partition. */
+  onRead: (progress: KafkaProgress) => void;
   onProblem: (part: 'source' | 'registry', problem: string | null) => void;
   /** Called whenever a broker has answered the source. */
   onBrokerAnswer: () => void;
@@ -204,24 +207,16 @@ function quotaFile({ quotaUpdates: { file } }: Config): string {
 function kafkaOf(
   config: Config,
   kafkaConfig: KafkaConfig,
-  { store, logger, onProgress, onProblem, onBrokerAnswer }: SourceDependencies,
+  { store, logger, onRead, onProblem, onBrokerAnswer }: SourceDependencies,
 ): AssembledSource {
   const kafka = connect(kafkaConfig, logger);
   const onRegistryProblem = (problem: string | null) => onProblem('registry', problem);
   const decoding = decodingForBooking(kafkaConfig, { store, logger, onProblem: onRegistryProblem });
-  const positions = new Map<number, { first: number; offset: number; lag: number }>();
   const topicSource = kafkaSource({
     ...kafkaOptions(config, kafkaConfig, kafka, decoding, logger),
     onProblem: (problem) => onProblem('source', problem),
     onAnswer: onBrokerAnswer,
-    onProgress: ({ partition, offset, highWatermark }) => {
-      const first = positions.get(partition)?.first ?? offset;
-      positions.set(partition, { first, offset, lag: Math.max(0, highWatermark - 1 - offset) });
-      const sum = (of: (position: { first: number; offset: number; lag: number }) => number) =>
-        [...positions.values()].reduce((total, position) => total + of(position), 0);
-      const records = sum(({ first, offset }) => offset - first);
-      onProgress({ label: 'reading', records, fraction: null, note: `lag ${sum(({ lag }) => lag)}` });
-    },
+    onProgress: onRead,
   });
   const source: Source = {
     ...topicSource,

@@ -11,13 +11,12 @@ export function batchLog(
   logger: Record<'debug' | 'warn', (fields: object, message: string) => void>,
 ): Pick<EngineEvents, 'onBooked' | 'onPublished' | 'onFailed' | 'onGap'> {
   return {
-    onBooked({ block, summary: { records }, quotaUpdates, publishedThrough, durationMs, waitedMs }) {
+    onBooked({ place, records, keyMismatches, quotaUpdates, publishedThrough, durationMs, waitedMs }) {
       const published = { quotaUpdates, publishedThrough };
       const times = { durationMs: tenths(durationMs), waitedMs: tenths(waitedMs) };
-      logger.debug({ ...batchFields(block), ...published, ...times, records }, 'booked');
-      const { keyMismatches } = block;
+      logger.debug({ ...batchFields(place), ...published, ...times, records }, 'booked');
       if (keyMismatches === 0) return;
-      logger.warn({ ...batchFields(block), keyMismatches }, 'records are not keyed by their MSISDN');
+      logger.warn({ ...batchFields(place), keyMismatches }, 'records are not keyed by their MSISDN');
     },
     onPublished(published) {
       logger.debug(published, 'published quota updates that waited');

@@ -55,6 +55,8 @@ test('the lag is the offsets of a held partition past its cursor; other partitio
   // A recreated topic is booked under another name, in the same lane.
   lag.onJournaled(booked(1, 3, 'flows~2'));
   expect((await look()).lag).toEqual([0, 6]);
+  lag.onJournaled(booked(0, 129));
+  expect((await look()).lag).toEqual([0, 6]);
   lag.onReleased(log(0));
   expect((await look()).lag).toEqual([null, 6]);
   // Bookings by the partition's previous engine no longer count here.

@@ -86,8 +86,10 @@ export class ConsumerLag implements Pick<EngineEvents, 'onAssigned' | 'onRelease
     this.#held.delete(lane);
   }
 
+  /** A booking by the engine that had the lane before may be reported late. */
   onJournaled({ log, lastOffset }: BatchPlace): void {
-    this.#moveTo(log, lastOffset);
+    const { cursor = -1 } = this.#held.get(log.lane) ?? {};
+    this.#moveTo(log, Math.max(cursor, lastOffset));
   }
 
   onGap({ log, lastOffset }: SourceGap): void {

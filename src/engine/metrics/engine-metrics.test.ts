@@ -2,17 +2,18 @@ import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import type { BatchPlace } from '../../journal/block-rows.ts';
 import { StoreError } from '../../platform/clickhouse/store.ts';
-import { NO_LEAKAGE } from '../../rating/batch-summary.ts';
 import { OUTCOMES, type Outcome, REASON_CODE, type Reason } from '../../rating/outcome.ts';
 import type { BookedBatch } from '../book-batch.ts';
-import { chatCatalogue } from '../traffic.fixture.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { metricOf, parseExposition, type Scrape } from './scrape.fixture.ts';
 
 const place = (laneSequence: number) =>
   ({ log: { topic: 'flows', partition: 0, lane: 'flows-0' }, laneSequence }) as BatchPlace;
 
-function booked(laneSequence: number, counts: [Reason, Outcome, application: number, records: number][]): BookedBatch {
+function booked(
+  laneSequence: number,
+  counts: [Reason, Outcome, isRecognised: boolean, records: number][],
+): BookedBatch {
   const sums = Object.fromEntries(
     OUTCOMES.map((outcome) => [
       outcome,
@@ -20,20 +21,17 @@ function booked(laneSequence: number, counts: [Reason, Outcome, application: num
     ]),
   ) as Record<Outcome, number>;
   return {
-    block: { ...place(laneSequence), keyMismatches: 1 } as BookedBatch['block'],
-    summary: {
-      records: sums,
-      octets: sums,
-      counts: counts.map(([reason, outcome, application, records]) => ({
-        application,
-        reasonCode: REASON_CODE[reason],
-        records,
-        octets: records,
-        chargeMicros: outcome === 'charged' ? records * 7 : 0,
-      })),
-      leakage: NO_LEAKAGE,
-    },
-    catalogue: chatCatalogue(),
+    place: place(laneSequence),
+    digest: '',
+    keyMismatches: 1,
+    records: sums,
+    octets: sums,
+    counts: counts.map(([reason, outcome, isRecognised, records]) => ({
+      application: isRecognised ? { id: 'chat', sponsorId: 'chatter', currency: 'USD' } : null,
+      reasonCode: REASON_CODE[reason],
+      records,
+      chargeMicros: outcome === 'charged' ? records * 7 : 0,
+    })),
     quotaUpdates: 2,
     publishedThrough: laneSequence,
     durationMs: { read: 10, insert: 300 },
@@ -57,10 +55,10 @@ test('a batch moves every counter by its summary, once', async () => {
     metrics.onJournaled(place(sequence));
     metrics.onBooked(
       booked(sequence, [
-        ['sponsored', 'charged', 0, 6],
-        ['content_not_covered', 'not_sponsored', 0, 3],
-        ['no_evidence', 'not_sponsored', -1, 2],
-        ['malformed', 'rejected', -1, 1],
+        ['sponsored', 'charged', true, 6],
+        ['content_not_covered', 'not_sponsored', true, 3],
+        ['no_evidence', 'not_sponsored', false, 2],
+        ['malformed', 'rejected', false, 1],
       ]),
     );
   }
@@ -94,6 +92,8 @@ test('late answers of an ended engine do not change the gauge of waiting batches
   expect(await waiting()).toBe(0);
   metrics.onJournaled(place(3));
   expect(await waiting()).toBe(1);
+  metrics.onAssigned(place(3).log);
+  expect(await waiting()).toBe(0);
 });
 
 test('batches whose updates wait count as published once they are, with a later batch or without one', async () => {

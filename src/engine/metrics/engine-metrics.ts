@@ -83,7 +83,7 @@ export class EngineMetrics implements EngineEvents {
     this.#windowRecords.reset();
   }
 
-  /** What the journal has of the lane is published by then. */
+  /** What the lane's engine before had not published was derived from the journal, and is published. */
   onAssigned({ lane }: TopicPartition): void {
     this.#unpublished.delete(lane);
   }
@@ -103,13 +103,14 @@ export class EngineMetrics implements EngineEvents {
   }
 
   onBooked(booked: BookedBatch): void {
-    const { block, summary, durationMs, openCounters, windowRecords } = booked;
+    const { place, durationMs, openCounters, windowRecords, keyMismatches } = booked;
+    const { lane } = place.log;
     let read = 0;
     for (const outcome of OUTCOMES) {
-      read += summary.records[outcome];
-      this.#octets.inc({ outcome }, summary.octets[outcome]);
+      read += booked.records[outcome];
+      this.#octets.inc({ outcome }, booked.octets[outcome]);
     }
-    for (const { reasonCode, records } of summary.counts) {
+    for (const { reasonCode, records } of booked.counts) {
       this.#records.inc({ outcome: outcomeOf(reasonCode), reason: REASONS[reasonCode].reason }, records);
     }
     this.#charges.add(booked);
@@ -119,10 +120,10 @@ export class EngineMetrics implements EngineEvents {
       const ms = durationMs[step];
       if (ms !== undefined) this.#stepSeconds.observe({ step }, ms / 1000);
     }
-    this.onPublished({ ...booked, lane: block.log.lane });
-    this.#openCounters.set({ lane: block.log.lane }, openCounters);
-    this.#windowRecords.set({ lane: block.log.lane }, windowRecords);
-    this.#keyMismatches.inc(block.keyMismatches);
+    this.onPublished({ ...booked, lane });
+    this.#openCounters.set({ lane }, openCounters);
+    this.#windowRecords.set({ lane }, windowRecords);
+    this.#keyMismatches.inc(keyMismatches);
   }
 
   onPublished({ lane, quotaUpdates, publishedThrough }: PublishedUpdates): void {
@@ -185,14 +186,13 @@ class ChargeMetrics {
     });
   }
 
-  add({ summary, catalogue: { applications, sponsors } }: Pick<BookedBatch, 'summary' | 'catalogue'>): void {
-    for (const { application, reasonCode, records, chargeMicros } of summary.counts) {
-      if (application < 0) continue;
-      const { id, sponsor } = applications[application];
+  add({ counts }: Pick<BookedBatch, 'counts'>): void {
+    for (const { application, reasonCode, records, chargeMicros } of counts) {
+      if (application === null) continue;
+      const { id, sponsorId, currency } = application;
       const outcome = outcomeOf(reasonCode);
       this.#records.inc({ application: this.#applications.of(id), outcome }, records);
       if (outcome !== 'charged') continue;
-      const { id: sponsorId, currency } = sponsors[sponsor];
       this.#micros.inc({ sponsor: this.#sponsors.of(sponsorId), currency }, chargeMicros);
     }
   }

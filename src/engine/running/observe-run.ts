@@ -98,6 +98,14 @@ export class RunObserver {
     this.health.report('engine', null);
   }
 
+  /** An engine has ended with an error that passes, and another one begins soon. `health`: its own. */
+  restarting(error: unknown, health: Pick<Health, 'report'> = this.health): void {
+    health.report('engine', `starting again after: ${(error as Error).message}`);
+    // An outage of the brokers has a line of its own.
+    const level = this.brokers?.isAway ? 'debug' : 'warn';
+    this.#logger[level]({ err: error }, 'restarting from the last committed journal state');
+  }
+
   /** A signal ends the run. */
   stopping(): void {
     this.#isStopping = true;

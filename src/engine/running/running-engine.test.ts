@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
+import { StoreError } from '../../platform/clickhouse/store.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
 import { wordMaps } from '../../rating/word-maps.ts';
-import type { Engine } from '../engine.ts';
-import { RunningEngine } from './running-engine.ts';
+import { NO_TOTALS } from './run-totals.ts';
+import { giveCatalogue, type RunnableEngine, RunningEngine } from './running-engine.ts';
 
 const NO_PREFIXES = wordMaps([]);
 const catalogue = (hash: string) => ({ hash }) as Catalogue;
@@ -11,13 +12,18 @@ const catalogue = (hash: string) => ({ hash }) as Catalogue;
 function engine(begins: Catalogue) {
   const taken = [begins.hash];
   let finish = () => {};
-  const take = ({ hash }: Catalogue) => {
-    taken.push(hash);
-    return new Promise<void>((resolve) => {
-      finish = resolve;
-    });
+  const running: RunnableEngine = {
+    totals: NO_TOTALS,
+    run: async () => {},
+    stop: async () => {},
+    take({ hash }) {
+      taken.push(hash);
+      return new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+    },
   };
-  return { engine: { take } as unknown as Engine, taken, finish: () => finish() };
+  return { engine: running, taken, finish: () => finish() };
 }
 
 test('a catalogue that comes while one engine ends and another begins is taken by both', async () => {
@@ -52,4 +58,29 @@ test('before there is an engine it is the first one’s', async () => {
     return engine(catalogue(hash)).engine;
   });
   expect(begins).toBe('second');
+});
+
+test('a catalogue is given to all engines after it is kept, and to none when the store did not keep it', async () => {
+  const engines = [engine(catalogue('first')), engine(catalogue('first'))];
+  const running = engines.map(({ engine: own }) => {
+    const current = new RunningEngine(catalogue('first'));
+    current.begin(() => own);
+    return current;
+  });
+  const down = new StoreError('store_unreachable', 'down');
+  const refusing = { keepCatalogue: () => Promise.reject(down) };
+  await expect(giveCatalogue(running, refusing, catalogue('second'), NO_PREFIXES)).rejects.toBe(down);
+  expect(engines.map(({ taken }) => taken)).toEqual([['first'], ['first']]);
+
+  const kept: string[] = [];
+  const keeping = { keepCatalogue: async ({ hash }: Catalogue) => void kept.push(hash) };
+  const giving = giveCatalogue(running, keeping, catalogue('third'), NO_PREFIXES);
+  await new Promise((resolve) => setImmediate(resolve));
+  for (const { finish } of engines) finish();
+  await giving;
+  expect(kept).toEqual(['third']);
+  expect(engines.map(({ taken }) => taken)).toEqual([
+    ['first', 'third'],
+    ['first', 'third'],
+  ]);
 });

@@ -1,27 +1,54 @@
+import type { Journal } from '../../journal/journal.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
 import type { WordMaps } from '../../rating/word-maps.ts';
-import type { Engine } from '../engine.ts';
+import type { RunTotals } from '../engine.ts';
 
-/** The engine of now, and the catalogue that it and those after it work with. */
+/** An engine of this thread, or one in a thread of its own. */
+export interface RunnableEngine {
+  /** What was booked so far; after a failed run too. */
+  readonly totals: RunTotals;
+  /** Resolves when the source has ended or was stopped; rejects with the error that halted it. Runs once. */
+  run(): Promise<unknown>;
+  /** Every lane's next batch is rated with this catalogue, which the store keeps already. */
+  take(catalogue: Catalogue, prefixMaps: WordMaps): void | Promise<void>;
+  /** Takes no more records and books what it has. Never rejects. */
+  stop(): Promise<void>;
+}
+
+/** The current engine of a thread, and the catalogue that it and those after it work with. */
 export class RunningEngine {
-  #engine: Engine | null = null;
+  #engine: RunnableEngine | null = null;
   #catalogue: Catalogue;
 
   constructor(catalogue: Catalogue) {
     this.#catalogue = catalogue;
   }
 
-  begin(makeEngine: (catalogue: Catalogue) => Engine): Engine {
+  begin(makeEngine: (catalogue: Catalogue) => RunnableEngine): RunnableEngine {
     this.#engine = makeEngine(this.#catalogue);
     return this.#engine;
   }
 
-  /** Resolves when the engine of now has it, also when that is another one than at the call. Rejects with a StoreError. */
+  /** Resolves when the current engine has it, also when that is another one than at the call. */
   async take(catalogue: Catalogue, prefixMaps: WordMaps): Promise<void> {
-    for (let engine: Engine | null = null; engine !== this.#engine; ) {
+    for (let engine: RunnableEngine | null = null; engine !== this.#engine; ) {
       engine = this.#engine;
       await engine?.take(catalogue, prefixMaps);
     }
     this.#catalogue = catalogue;
   }
+}
+
+/**
+ * Keeps the catalogue in the store and gives it to all engines. Rejects with a StoreError when it could not be kept: then every
+ * engine works with the one that it had.
+ */
+export async function giveCatalogue(
+  engines: readonly RunningEngine[],
+  journal: Pick<Journal, 'keepCatalogue'>,
+  catalogue: Catalogue,
+  prefixMaps: WordMaps,
+): Promise<void> {
+  await journal.keepCatalogue(catalogue);
+  await Promise.all(engines.map((engine) => engine.take(catalogue, prefixMaps)));
 }

@@ -1,3 +1,5 @@
+import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { Config } from '../../platform/config/config.ts';
 import { onReloadSignal } from '../../platform/lifecycle.ts';
@@ -6,32 +8,35 @@ import type { Catalogue, Sponsor } from '../../rating/catalogue.ts';
 import { CatalogueReload } from '../reload/catalogue-reload.ts';
 import { compileInThread } from '../reload/compile-catalogue-thread.ts';
 import type { RunObserver } from './observe-run.ts';
-import { RunningEngine } from './running-engine.ts';
+import { giveCatalogue, type RunningEngine } from './running-engine.ts';
 
 interface ReloadOptions {
   config: Config;
   catalogue: Catalogue;
+  store: Store;
   logger: Logger;
+  /** The engines that take it over. */
+  running: readonly RunningEngine[];
 }
 
 /**
  * Does the work while another version of the catalogue may come: at SIGHUP, or when its file changes, if the configuration says
- * so. Every lane takes it over with its next batch.
+ * so. Every lane of every engine takes it over with its next batch.
  */
 export async function whileReloading<T>(
-  { config, catalogue, logger }: ReloadOptions,
+  { config, catalogue, store, logger, running }: ReloadOptions,
   { catalogue: metrics }: Pick<RunObserver, 'catalogue'>,
   watchCredit: (sponsors: readonly Sponsor[]) => void,
-  work: (running: RunningEngine) => Promise<T>,
+  work: () => Promise<T>,
 ): Promise<T> {
-  const running = new RunningEngine(catalogue);
+  const journal = new ClickHouseJournal(store);
   const reload = new CatalogueReload({
     path: config.catalogue,
     catalogue,
     reloadIntervalMs: config.reload.intervalMs,
     compile: compileInThread(),
     async take(next, prefixMaps) {
-      await running.take(next, prefixMaps);
+      await giveCatalogue(running, journal, next, prefixMaps);
       watchCredit(next.sponsors);
       metrics.taken(next);
     },
@@ -43,7 +48,7 @@ export async function whileReloading<T>(
   const forget = onReloadSignal(() => void reload.reload());
   reload.start();
   try {
-    return await work(running);
+    return await work();
   } finally {
     forget();
     await reload.stop();

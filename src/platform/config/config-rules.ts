@@ -12,6 +12,7 @@ export function configRuleFaults(config: ConfigDocument): RuleFault[] {
     ...sourceFaults(config),
     ...connectionFaults(config),
     ...storeFaults(config),
+    ...engineFaults(config),
     ...quotaUpdateFaults(config),
     ...limitFaults(config),
   ];
@@ -93,6 +94,17 @@ function storeFaults({ store }: ConfigDocument): RuleFault[] {
   return (['database', 'username', 'passwordFile', 'tls', 'cluster'] as const)
     .filter((field) => store[field] !== undefined)
     .map((field) => ({ path: ['store', field], message: 'has a meaning with url only' }));
+}
+
+/** Files are one lane, and an embedded store is one thread's. */
+function engineFaults({ engine: { threads }, source, store, quotaUpdates }: ConfigDocument): RuleFault[] {
+  if (threads === 1) return [];
+  const fault = (why: string) => [{ path: ['engine', 'threads'], message: `expected 1, got ${threads}: ${why}` }];
+  if (source.kafka === undefined) return fault('threads share the partitions of a topic; name one in source.kafka');
+  if (store.url === undefined) return fault('an embedded store has one writer; name a ClickHouse server in store.url');
+  if (quotaUpdates?.file !== undefined)
+    return fault('one thread writes a file of quota updates; name quotaUpdates.topic');
+  return [];
 }
 
 function quotaUpdateFaults({ quotaUpdates, source, store }: ConfigDocument): RuleFault[] {

@@ -87,6 +87,16 @@ export const configSchema = z
       .strictObject({ file: path('Key file, as `zerorate signing-key create` makes it.') })
       .optional()
       .describe('Key that `close` and `statement` sign statements with. Absent: statements are not signed.'),
+    engine: z
+      .strictObject({
+        threads: count(1, 64)
+          .default(1)
+          .describe(
+            'Threads that share the partitions of the topic, each with an engine; more than 1 needs source.kafka and store.url.',
+          ),
+      })
+      .prefault({})
+      .describe('How much of a machine one process uses.'),
     batch: z
       .strictObject({
         maxRecords: count(1, 1_000_000).default(100_000).describe('Records of one batch.'),
@@ -96,7 +106,7 @@ export const configSchema = z
         maxTotalBytes: count(MIB, 64 * 1024 * MIB)
           .default(512 * MIB)
           .describe(
-            'Memory that the open batches of all partitions may take together: above it they are written before they are full.',
+            'Memory that the open batches of all partitions may take together, in equal parts for each of engine.threads: above it they are written before they are full.',
           ),
         maxDelayMs: count(1, 60_000).default(500).describe('How long a record may wait for its batch to fill.'),
       })

@@ -46,6 +46,7 @@ export const CONFIG_VARIABLES: Readonly<Record<string, { path: DocumentPath; kin
   ZERORATE_QUOTA_UPDATES_MIN_INTERVAL_MS: { path: ['quotaUpdates', 'minIntervalMs'], kind: 'number' },
   ZERORATE_PSEUDONYM_KEY_FILE: { path: ['pseudonymKey', 'file'], kind: 'text' },
   ZERORATE_SIGNING_KEY_FILE: { path: ['signingKey', 'file'], kind: 'text' },
+  ZERORATE_ENGINE_THREADS: { path: ['engine', 'threads'], kind: 'number' },
   ZERORATE_BATCH_MAX_RECORDS: { path: ['batch', 'maxRecords'], kind: 'number' },
   ZERORATE_BATCH_MAX_BYTES: { path: ['batch', 'maxBytes'], kind: 'number' },
   ZERORATE_BATCH_MAX_DELAY_MS: { path: ['batch', 'maxDelayMs'], kind: 'number' },

@@ -13,6 +13,7 @@ export interface Config
     ConfigDocument,
     | 'catalogue'
     | 'reload'
+    | 'engine'
     | 'batch'
     | 'duplicates'
     | 'credit'
@@ -100,8 +101,8 @@ export function redacted(config: Config): unknown {
 
 /** Fills in what depends on other fields. The document has passed `configRuleFaults`, its paths are absolute. */
 export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets): Config {
-  const { catalogue, reload, batch, duplicates, credit, closing, limits, leakage, msisdn, sequences, tracing, log } =
-    document;
+  const { catalogue, reload, engine, batch, duplicates, credit, closing, limits } = document;
+  const { leakage, msisdn, sequences, tracing, log } = document;
   const source = sourceConfig(document, secrets);
   const store = storeConfig(document, secrets.storePassword);
   const quotaUpdates = quotaUpdatesConfig(document);
@@ -116,6 +117,7 @@ export function completeConfig(document: ConfigDocument, secrets: ConfigSecrets)
     pseudonymKey,
     pseudonymKeyFile,
     signingKeyFile: document.signingKey?.file ?? null,
+    engine,
     batch,
     duplicates,
     credit,

@@ -63,6 +63,7 @@ test('files into an embedded store: defaults, and paths relative to the file', (
     pseudonymKey: null,
     pseudonymKeyFile: null,
     signingKeyFile: null,
+    engine: { threads: 1 },
     batch: { maxRecords: 100_000, maxBytes: 67_108_864, maxTotalBytes: 536_870_912, maxDelayMs: 500 },
     duplicates: { windowRecords: 1_000_000 },
     credit: { checkIntervalMs: 1000 },
@@ -211,16 +212,6 @@ test.each<[string, string, string[]]>([
     'two sources',
     `${KAFKA}  files: [f]\n${EMBEDDED}`,
     ['zerorate/z.yaml:2: source: name either files or kafka, not both'],
-  ],
-  [
-    'two stores',
-    `${HEAD}store: { dir: d, url: "http://c:1" }\npseudonymKey: { file: key.hex }\n`,
-    ['zerorate/z.yaml:3: store: name either dir or url, not both'],
-  ],
-  [
-    'a database in a directory',
-    `${HEAD}store: { dir: d, database: x }`,
-    ['zerorate/z.yaml:3: store.database: has a meaning with url only'],
   ],
   [
     'a format of no files',

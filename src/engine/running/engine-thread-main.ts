@@ -1,0 +1,3 @@
+import { runEngineThread } from './run-engine-thread.ts';
+
+await runEngineThread();
