@@ -30,8 +30,8 @@ export function chart(summaries: readonly Summary[], caption: string): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="15">
 <title>Records per second, one side at a time</title>
 <rect width="100%" height="100%" fill="#fff"/>
-<text x="16" y="24" font-size="17" font-weight="bold">Records per second, and CPU seconds per million records (+ its store’s), one side at a time</text>
-<text x="16" y="43" font-size="12" fill="#555">${caption}</text>
+<text x="16" y="24" font-size="17" font-weight="bold">Records a second, and CPU seconds a million records (+ its store’s)</text>
+<text x="16" y="43" font-size="11" fill="#555">${caption}</text>
 ${rows.join('\n')}
 </svg>
 `;

@@ -58,7 +58,7 @@ test('a thread compiles the same catalogue, and blocks this thread for a fractio
   const compileMs = performance.now() - beginMs;
 
   const pausesMs: number[] = [];
-  // A busy machine pauses this thread by itself: the shortest of three tries tells.
+  // A busy machine pauses this thread by itself: the shortest of three tries counts.
   for (let attempt = 0; attempt < 3; attempt++) {
     const { compiled, longestPauseMs } = await whileBeating(() => compileInThread(program)(path, NONE_BEFORE, signal));
     expect(compiled).toEqual(here);
