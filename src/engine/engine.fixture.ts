@@ -20,6 +20,7 @@ import type { TopicPartition } from '../rating/lane.ts';
 import type { QuotaUpdate } from '../rating/quota-updates.ts';
 import { PseudonymKey } from '../rating/subscribers.ts';
 import type { Source } from '../sources/source.ts';
+import type { WorkerSettings } from './book-batch.ts';
 import { Engine, type EngineOptions, type RunTotals } from './engine.ts';
 
 export const PSEUDONYM_KEY = PseudonymKey.ofRoot(Buffer.alloc(32, 7));
@@ -129,6 +130,18 @@ export function memoryPublisher(published: QuotaUpdate[] = []): QuotaPublisher &
   };
 }
 
+/** What engines of tests work with. */
+export const TEST_SETTINGS: WorkerSettings = {
+  maxRecords: 50,
+  maxBytes: 1 << 20,
+  maxDelayMs: 10_000,
+  rejectionPayloadBytes: 4096,
+  recordRules: PLAIN_RULES,
+  duplicateWindowRecords: 1000,
+  pseudonymKey: PSEUDONYM_KEY,
+  acceptGaps: false,
+};
+
 /** Runs an engine over a source until its end. */
 export function runEngine(
   options: Pick<EngineOptions, 'source'> & {
@@ -142,16 +155,7 @@ export function runEngine(
     publisher: memoryPublisher(),
     clock: systemClock,
     retry: { firstDelayMs: 10, maxDelayMs: 100, giveUpAfterMs: 5000 },
-    settings: {
-      maxRecords: options.maxRecords ?? 50,
-      maxBytes: 1 << 20,
-      maxDelayMs: 10_000,
-      rejectionPayloadBytes: 4096,
-      recordRules: PLAIN_RULES,
-      duplicateWindowRecords: 1000,
-      pseudonymKey: PSEUDONYM_KEY,
-      acceptGaps: false,
-    },
+    settings: { ...TEST_SETTINGS, ...(options.maxRecords !== undefined && { maxRecords: options.maxRecords }) },
     ...options,
   }).run();
 }

@@ -1,4 +1,3 @@
-import { trace } from '@opentelemetry/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { auditJournal } from '../assurance/audit/audit.ts';
 import { ClickHouseEvidence } from '../assurance/audit/clickhouse-evidence.ts';
@@ -8,19 +7,10 @@ import type { JournalBlock } from '../journal/journal-block.ts';
 import { StoreError } from '../platform/clickhouse/store.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { decodeJson } from '../rating/decode/decode-json.ts';
-import { PLAIN_RULES } from '../rating/flow-record.ts';
-import { Rules } from '../rating/rules.ts';
 import type { BookedBatch, WorkerPorts, WorkerSettings } from './book-batch.ts';
-import {
-  memoryPublisher,
-  OPEN_STORE,
-  type OpenedStore,
-  PSEUDONYM_KEY,
-  rawRecords,
-  recordAt,
-} from './engine.fixture.ts';
-import { LaneWorker } from './lane-worker.ts';
-import { chatCatalogue, chatRecord } from './traffic.fixture.ts';
+import { memoryPublisher, OPEN_STORE, type OpenedStore, rawRecords, recordAt } from './engine.fixture.ts';
+import { laneWorker, noBounds } from './lane-worker.fixture.ts';
+import { chatRecord } from './traffic.fixture.ts';
 
 let opened: OpenedStore;
 let topics = 0;
@@ -35,43 +25,11 @@ const records = rawRecords(
   Date.UTC(2026, 10, 30),
 );
 
-const noBounds = async () => null;
-
-function worker(
+const worker = (
   ports: Partial<WorkerPorts> = {},
   settings: Partial<WorkerSettings> = {},
   topic = `worker-${++topics}`,
-) {
-  const log = { topic, partition: 0, lane: `${topic}-0` };
-  const booked: BookedBatch[] = [];
-  const rules = new Rules(chatCatalogue());
-  const lane = new LaneWorker(
-    log.lane,
-    {
-      journal: new ClickHouseJournal(opened.store),
-      retry: { firstDelayMs: 1, maxDelayMs: 1, giveUpAfterMs: 1 },
-      publisher: memoryPublisher(),
-      rules: async () => rules,
-      clock: systemClock,
-      tracer: trace.getTracer('test'),
-      onBooked: (batch) => booked.push(batch),
-      onFailure: () => {},
-      ...ports,
-    },
-    {
-      maxRecords: 100,
-      maxBytes: 1 << 20,
-      maxDelayMs: 60_000,
-      rejectionPayloadBytes: 100,
-      recordRules: PLAIN_RULES,
-      duplicateWindowRecords: 100,
-      pseudonymKey: PSEUDONYM_KEY,
-      acceptGaps: false,
-      ...settings,
-    },
-  );
-  return { log, lane, booked };
-}
+) => laneWorker(opened.store, topic, ports, settings);
 
 test('a batch that does not fill is booked after its delay, without another record', async () => {
   const done = waiting<BookedBatch>();

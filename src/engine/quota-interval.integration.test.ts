@@ -1,29 +1,25 @@
-import { trace } from '@opentelemetry/api';
 import type { Admin, Kafka } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type KafkaServer, startKafka } from '../../test/servers/kafka-server.ts';
-import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
 import { QuotaPublisherError } from '../journal/journal.ts';
 import { kafkaQuotaPublisher } from '../journal/quota-publisher-kafka.ts';
 import { QUOTA_UPDATE_SCHEMA } from '../journal/quota-update.fixture.ts';
 import { readQuotaState } from '../journal/read-quota-state.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { decodeJson } from '../rating/decode/decode-json.ts';
-import { PLAIN_RULES } from '../rating/flow-record.ts';
 import type { QuotaUpdate } from '../rating/quota-updates.ts';
-import { Rules } from '../rating/rules.ts';
 import { testKafka, testLogger } from '../sources/kafka/kafka-source.fixture.ts';
-import type { BookedBatch, WorkerPorts, WorkerSettings } from './book-batch.ts';
+import type { WorkerPorts, WorkerSettings } from './book-batch.ts';
 import {
   memoryPublisher,
   memorySource,
   OPEN_STORE,
   type OpenedStore,
-  PSEUDONYM_KEY,
   rawRecords,
   runEngine,
+  TEST_SETTINGS,
 } from './engine.fixture.ts';
-import { LaneWorker } from './lane-worker.ts';
+import { laneWorker, noBounds } from './lane-worker.fixture.ts';
 import { chatCatalogue, chatRecord } from './traffic.fixture.ts';
 
 const HOUR_MS = 3_600_000;
@@ -47,7 +43,6 @@ const records = rawRecords(
   ),
   BOOKED_AT_MS,
 );
-const noBounds = async () => null;
 
 /** A clock that the test puts forward, and whose timers it ends. */
 function handClock() {
@@ -70,38 +65,7 @@ function worker(
   { topic = `interval-${++topics}`, ...ports }: Partial<WorkerPorts> & { topic?: string } = {},
   settings: Partial<WorkerSettings> = {},
 ) {
-  const log = { topic, partition: 0, lane: `${topic}-0` };
-  const published: QuotaUpdate[] = [];
-  const booked: BookedBatch[] = [];
-  const failures: unknown[] = [];
-  const rules = new Rules(chatCatalogue());
-  const lane = new LaneWorker(
-    log.lane,
-    {
-      journal: new ClickHouseJournal(opened.store),
-      retry: { firstDelayMs: 1, maxDelayMs: 1, giveUpAfterMs: 1 },
-      publisher: memoryPublisher(published),
-      rules: async () => rules,
-      clock: systemClock,
-      tracer: trace.getTracer('test'),
-      onBooked: (batch) => booked.push(batch),
-      onFailure: (_, error) => failures.push(error),
-      ...ports,
-    },
-    {
-      maxRecords: BATCH_RECORDS,
-      maxBytes: 1 << 20,
-      maxDelayMs: 60_000,
-      rejectionPayloadBytes: 100,
-      recordRules: PLAIN_RULES,
-      duplicateWindowRecords: 100,
-      pseudonymKey: PSEUDONYM_KEY,
-      acceptGaps: false,
-      quotaIntervalMs: HOUR_MS,
-      ...settings,
-    },
-  );
-  return { log, lane, published, booked, failures };
+  return laneWorker(opened.store, topic, ports, { maxRecords: BATCH_RECORDS, quotaIntervalMs: HOUR_MS, ...settings });
 }
 
 /** Books whole batches: the updates of a lane's first one are published at once, the others' wait. */
@@ -269,17 +233,7 @@ test('a topic ends with the same updates with and without an interval, in fewer 
         source: memorySource(log, records, 4),
         catalogue: chatCatalogue(),
         publisher: kafkaQuotaPublisher(options),
-        settings: {
-          maxRecords: 4,
-          maxBytes: 1 << 20,
-          maxDelayMs: 10_000,
-          rejectionPayloadBytes: 4096,
-          recordRules: PLAIN_RULES,
-          duplicateWindowRecords: 1000,
-          pseudonymKey: PSEUDONYM_KEY,
-          acceptGaps: false,
-          quotaIntervalMs,
-        },
+        settings: { ...TEST_SETTINGS, maxRecords: 4, quotaIntervalMs },
       });
       const { byCompaction, byVersion } = await readQuotaState(options);
       const withoutTopic = (updates: ReadonlyMap<string, QuotaUpdate>) =>
