@@ -121,11 +121,11 @@ test('hostile statements, six at a time, are refused or bounded, with a clear er
     SECRET,
     false,
   ]);
-  // It did not crash, and was never ended for its memory, which with this process stays below a machine of 4 GiB. On a busy machine it
-  // may have taken too long over a cancelled query.
+  // It did not crash, and was never ended for its memory: what ended queries have freed is not added to what others take. On a busy
+  // machine it may have taken too long over a cancelled query.
   const ends = answers.flatMap(({ end }) => /The engine (.+?); it is being restarted/.exec(end)?.[1] ?? []);
   expect(ends.filter((why) => why !== 'did not cancel a query and was ended')).toEqual([]);
-  expect(peakBytes).toBeLessThan(residentLimitBytes(LIMITS));
+  expect(peakBytes).toBeLessThan(residentLimitBytes(LIMITS) * 0.9);
 }, 170_000);
 
 test('every table function is listed: it generates rows or reads the store, or is refused', async () => {
