@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { FlowRecord } from '../../src/rating/flow-record.ts';
 import { testRecord } from '../../src/rating/traffic.fixture.ts';
@@ -157,7 +157,12 @@ test('explain says what decided, and what was not in force', async () => {
 });
 
 test('an end that is set later changes what is booked from then on, and nothing that is booked', async () => {
-  writeFileSync(zerorate.path('catalogue.yaml'), catalogue(`from: ${iso(WEEKS - 1)}, to: ${iso(WEEKS + 5)}`));
+  writeFileSync(zerorate.path('draft.yaml'), catalogue(`from: ${iso(WEEKS - 1)}, to: ${iso(WEEKS + 5)}`));
+  const { stdout } = await done(['catalogue', 'diff', 'catalogue.yaml', 'draft.yaml']);
+  const claim = (to: number) => `1: CLIPS-${WEEKS - 1} from ${iso(WEEKS - 1)} to ${iso(to)}`;
+  expect(stdout).toContain(`+${claim(WEEKS + 5)}  −${claim(WEEKS)}`);
+  expect(stdout).toMatch(/\n1 change for 1 sponsor\n$/);
+  renameSync(zerorate.path('draft.yaml'), zerorate.path('catalogue.yaml'));
   const startTime = FIRST_MS + (WEEKS + 2) * WEEK_MS;
   const late = { startTime, endTime: startTime, remoteIp: '8.8.8.8', contentType: 'text' as const, nodeId: 'later' };
   const record = testRecord({ ...late, zeroRatingTag: `CLIPS-${WEEKS - 1}` });
