@@ -29,6 +29,7 @@ const SIDEBAR = [
     text: 'Operate',
     items: pages('operate', {
       engine: 'Running the engine',
+      'published-lists': 'Replace a published list',
       runbook: 'Run-book',
       security: 'Security and privacy',
       backup: 'Backup and restore',

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { readCatalogue } from '../../engine/assembly/read-config.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { counted, formatTable } from '../../platform/telemetry/terminal-output.ts';
+import { type ClaimDocument, readClaim } from '../../rating/catalogue/catalogue-document.ts';
 import { type CatalogueChange, compareCatalogues } from '../../rating/catalogue/compare-catalogues.ts';
 import { day } from '../period-range.ts';
 
@@ -104,8 +105,14 @@ function changeText({ change, field, before, after, added, removed }: CatalogueC
 function entriesText(sign: string, entries: readonly unknown[]): string {
   if (entries.length === 0) return '';
   const more = entries.length - SHOWN_ENTRIES;
-  const shown = entries.slice(0, SHOWN_ENTRIES).map(valueText).join(', ');
+  const shown = entries.slice(0, SHOWN_ENTRIES).map(entryText).join(', ');
   return `${sign}${entries.length}: ${shown}${more > 0 ? `, and ${more} more` : ''}`;
+}
+
+/** Of a claim also when it is in force, as `192.0.2.0/24 from 2026-03-01T00:00:00Z`. */
+function entryText(entry: unknown): string {
+  const { text, from, to } = readClaim(entry as ClaimDocument);
+  return `${valueText(text)}${from === undefined ? '' : ` from ${from}`}${to === undefined ? '' : ` to ${to}`}`;
 }
 
 function valueText(value: unknown): string {

@@ -40,6 +40,23 @@ test.each<[string, [string, string][], Partial<CatalogueChange>[]]>([
     ],
   ],
   [
+    'a prefix that gets an end, and a tag that is to come',
+    [
+      [
+        'tags: [ANY], prefixes: [198.51.100.0/24,',
+        'tags: [ANY, { tag: NEW, from: 2026-03-01T00:00:00Z }], prefixes: [{ cidr: 198.51.100.0/24, to: 2026-03-01T00:00:00Z },',
+      ],
+    ],
+    [
+      {
+        field: 'prefixes',
+        added: [{ cidr: '198.51.100.0/24', to: '2026-03-01T00:00:00Z' }],
+        removed: ['198.51.100.0/24'],
+      },
+      { field: 'tags', added: [{ from: '2026-03-01T00:00:00Z', tag: 'NEW' }], removed: [] },
+    ],
+  ],
+  [
     'a list that an application did not have',
     [['tags: [TAG],', 'tags: [TAG], aspIdentities: [asp-tagged],']],
     [{ part: 'application tagged', field: 'aspIdentities', added: ['asp-tagged'], removed: [] }],
