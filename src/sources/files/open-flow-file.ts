@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { csvCells, csvDecoder } from '../../rating/decode/decode-csv.ts';
 import { decodeJson } from '../../rating/decode/decode-json.ts';
 import { type AvroSchema, avroDecoder } from '../../rating/decode-avro.ts';
@@ -141,12 +142,9 @@ async function openCdrs(
   options: FlowFileOptions,
   ending: FileEnding,
 ): Promise<FlowFileRecords> {
-  const { header, framing, batches } = await openCdrFile(
-    octets,
-    options.maxRecordBytes,
-    options.cdr ?? NO_CDR_MAPPING,
-    ending,
-  );
+  const file = await openCdrFile(octets, options.maxRecordBytes, options.cdr ?? NO_CDR_MAPPING, ending);
+  if (file === null) return { batches: Readable.from([]), decode: decodeMadeValue };
+  const { header, framing, batches } = file;
   return { batches, decode: decodeMadeValue, about: describeFileHeader(header) + framing };
 }
 
