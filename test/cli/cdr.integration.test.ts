@@ -163,6 +163,10 @@ describe('CDRs that another encoder wrote', () => {
       0,
       expect.stringMatching(/cut\.cdr: .* file header that is not whole/),
     ]);
+    // So it is beside a file that is booked, for an audit, too.
+    const both = ['--config', `${FOLDER}/zerorate.yaml`, '--source', `${FOLDER}/pgw.cdr`, '--source', cut];
+    expect(await zerorate.run(['run', ...both, '--store', 'beside'])).toMatchObject({ code: 0 });
+    expect(await zerorate.run(['audit', '--against-source', ...both, '--store', 'beside'])).toMatchObject({ code: 0 });
     const { code, stderr } = await run(cut, 'none', ['--final']);
     expect(code).toBe(2);
     expect(stderr).toMatch(
