@@ -60,8 +60,9 @@ async function openingOfCdrFile(octets: AsyncIterable<Buffer>, isFinal: boolean)
   return { octets: file.header.identity, contentBegin: file.contentBegin };
 }
 
-async function syncMarker(octets: AsyncIterable<Buffer>): Promise<Beginning> {
-  return { octets: (await openAvroContainer(octets, FIRST_RECORD_OCTETS)).syncMarker, contentBegin: 0 };
+async function syncMarker(octets: AsyncIterable<Buffer>, isFinal: boolean): Promise<Beginning | null> {
+  const container = await openAvroContainer(octets, FIRST_RECORD_OCTETS, new FileEnding(isFinal));
+  return container && { octets: container.syncMarker, contentBegin: 0 };
 }
 
 async function firstLines(octets: AsyncIterable<Buffer>, isFinal: boolean, count: number): Promise<Beginning | null> {

@@ -124,6 +124,7 @@ async function openAvro(
 ): Promise<FlowFileRecords> {
   const { readerSchema, maxRecordBytes } = options;
   const container = await openAvroContainer(octets, maxRecordBytes, ending);
+  if (container === null) return { batches: Readable.from([]), decode: decodeMadeValue };
   const decodeDatum = avroDatumDecoder(path, readerSchema, container.writerSchema);
   // Octets of a damaged block might be a datum by chance, so they are remembered rather than looked at again.
   const damages = new WeakMap<Uint8Array, string>();
