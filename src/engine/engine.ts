@@ -80,13 +80,24 @@ export class Engine {
       await new Promise<void>((resolve, reject) => {
         source.run(this.#listener(reject)).then(resolve, reject);
       });
-    } finally {
+    } catch (error) {
+      // Why the run has ended matters more than what its end fails with.
+      await this.#close().catch(() => {});
+      throw error;
+    }
+    await this.#close();
+    return this.totals;
+  }
+
+  async #close(): Promise<void> {
+    const { source, publisher } = this.#options;
+    try {
       await source.stop();
-      await publisher.stop();
+    } finally {
       for (const worker of this.#workers.values()) worker.close();
       this.#memory.batches.close();
+      await publisher.stop();
     }
-    return this.totals;
   }
 
   async #bookStart(startPosition: StartPosition): Promise<void> {
