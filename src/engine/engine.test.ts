@@ -66,7 +66,17 @@ function engineOf(end: Error | null, stops: { publisher?: Error; source?: Error 
     ...{ recordRules: PLAIN_RULES, pseudonymKey: PseudonymKey.ofRoot(Buffer.alloc(32)), acceptGaps: false },
   };
   const retry = { firstDelayMs: 1, maxDelayMs: 1, giveUpAfterMs: 1 };
-  const parts = { journal: EMPTY_JOURNAL, catalogue: chatCatalogue(), source, publisher, settings, retry, clock };
+  const onHalt = (error: unknown) => void calls.push(`halts: ${(error as Error).message}`);
+  const parts = {
+    onHalt,
+    journal: EMPTY_JOURNAL,
+    catalogue: chatCatalogue(),
+    source,
+    publisher,
+    settings,
+    retry,
+    clock,
+  };
   return { engine: new Engine(parts), timers, calls };
 }
 
@@ -82,7 +92,7 @@ describe('an engine that ends', () => {
   ])('rejects with %s, and nothing waits any more', async (_, end, stops, error) => {
     const { engine, timers, calls } = engineOf(end, stops);
     await expect(engine.run()).rejects.toBe(error);
-    expect(calls).toEqual(ENDED);
+    expect(calls).toEqual(end === null ? ENDED : [`halts: ${end.message}`, ...ENDED]);
     expect(timers.size).toBe(0);
   });
 

@@ -30,6 +30,8 @@ export interface EngineOptions extends Partial<EngineEvents> {
   startPosition?: StartPosition;
   /** Called when nothing was booked for a while after much was. */
   onIdle?: () => void;
+  /** Called with the error that ends the run, before what it works with is closed. */
+  onHalt?: (error: unknown) => void;
   /** Where the spans of batches go; absent: nowhere. */
   tracer?: Tracer;
 }
@@ -81,6 +83,7 @@ export class Engine {
         source.run(this.#listener(reject)).then(resolve, reject);
       });
     } catch (error) {
+      this.#options.onHalt?.(error);
       // Why the run has ended matters more than what its end fails with.
       await this.#close().catch(() => {});
       throw error;
