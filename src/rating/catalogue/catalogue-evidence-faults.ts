@@ -56,6 +56,12 @@ function fault(application: number, list: string, i: number, message: string): C
   return { path: ['applications', application, list, i], message };
 }
 
+/** Returns why a text is no prefix of a catalogue; null for one that is. */
+export function prefixProblem(text: string): string | null {
+  const cidr = parseCidr(text);
+  return cidr === null ? `${JSON.stringify(text)} ${NO_NETWORK}` : networkProblem(text, cidr);
+}
+
 function networkProblem(text: string, cidr: Cidr): string | null {
   const network = networkOf(cidr);
   if (text.includes(':')) {
