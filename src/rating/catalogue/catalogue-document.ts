@@ -11,7 +11,7 @@ import { isCurrency } from './currencies.ts';
 const MAX_PRICE_MICROS = 2 ** 32 - 1;
 const MAX_TAG_OCTETS = 64;
 
-const id = (of: string) =>
+export const id = (of: string) =>
   z
     .string()
     .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, {
@@ -30,7 +30,7 @@ const money = (maxMicros: number, maxText: string) =>
       error: `expected at most ${maxText}`,
     });
 
-const time = () =>
+export const time = () =>
   z.iso.datetime({
     offset: true,
     // A time that is missing has a message of its own.
@@ -79,6 +79,11 @@ const sponsorSchema = z.strictObject({
   ),
   buyer: buyerSchema.optional(),
 });
+
+export const prefixSchema = z.union([
+  z.string(),
+  z.strictObject({ cidr: z.string(), from: time().optional(), to: time().optional() }),
+]);
 
 /** Absent stays absent, so that a catalogue of before there were any keeps its hash. */
 const identities = (of: string) =>
@@ -137,6 +142,13 @@ const applicationSchema = z.strictObject({
     .array(z.string())
     .default([])
     .describe("Networks of the application's proxies, CIDR, IPv4 or IPv6. Of nested prefixes the longest wins."),
+  prefixFiles: z
+    .array(z.string().min(1))
+    .min(1, { error: 'expected a file, or no such field' })
+    .optional()
+    .describe(
+      'Parts of the catalogue with further prefixes of this application, as `zerorate evidence` writes them. Relative to this file.',
+    ),
   aspIdentities: identities('Application-Service-Provider-Identity (AVP 532) in the CDRs of its traffic.'),
   sponsorIdentities: identities(
     'Sponsor-Identity (AVP 531) in the CDRs of its traffic, where no application claims their ASP identity.',
