@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { appendFileSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -147,7 +147,10 @@ test('refused, damaged and unreachable lists have codes of their own, and keep n
   );
   expect(stderr).toContain(`damaged: ${url}/damaged: is a web page or XML, not a list: check the URL\n`);
   expect(stderr).toContain('broad: refused (broad_prefix): 203.0.113.0/24: broader than /25');
+  // The parts are for the engine's user, too.
+  chmodSync(path('evidence'), 0o775);
   expect((await run('fetch', '--feed', 'damaged')).code).toBe(2);
+  expect(statSync(path('evidence')).mode & 0o777).toBe(0o775);
   expect((await run('fetch', '--feed', 'gone')).code).toBe(1);
   expect(existsSync(path('evidence/broad.pending.yaml'))).toBe(false);
 
