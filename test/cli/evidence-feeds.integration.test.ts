@@ -93,7 +93,7 @@ test('a published list becomes a part of the catalogue that every command reads,
   expect(approved).toMatch(
     /aws: .*aws\.yaml is written\n {2}in force from .* on: 4 added, 0 removed\n {2}approved: anna at .*, ben at /,
   );
-  expect(approved).toContain('does not use it yet: add it to prefixFiles of application chatter');
+  expect(approved).toContain('does not use it yet: add evidence/aws.yaml to prefixFiles of application chatter');
   expect(ok(await run('approve', 'aws', '--by', 'ben'))).toContain(
     'aws: no list waits; the last one is approved by ben',
   );

@@ -1,3 +1,4 @@
+import { dirname, relative } from 'node:path';
 import { type ApprovalOutcome, approveFeed } from '../../evidence/approve-feed.ts';
 import type { Feed } from '../../evidence/evidence-config-schema.ts';
 import { type OpenFeeds, openFeeds, whileLocked } from '../../evidence/open-feeds.ts';
@@ -49,7 +50,9 @@ function report(feed: Feed, outcome: ApprovalOutcome, by: string, { config, cont
       ...describeDifference(outcome.difference, false),
       ...(isNamed(feed)
         ? []
-        : [`  ${config.catalogue} does not use it yet: add it to prefixFiles of application ${application}`]),
+        : [
+            `  ${config.catalogue} does not use it yet: add ${relative(dirname(config.catalogue), part)} to prefixFiles of application ${application}`,
+          ]),
     ]);
   }
 }
