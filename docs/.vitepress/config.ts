@@ -30,6 +30,7 @@ const SIDEBAR = [
     items: pages('operate', {
       engine: 'Running the engine',
       'evidence-feeds': 'Address lists as evidence',
+      'published-lists': 'Replace a published list',
       runbook: 'Run-book',
       security: 'Security and privacy',
       backup: 'Backup and restore',

@@ -1,13 +1,10 @@
+import type { Span } from '../rating/claims.ts';
 import { type Cidr, compareNetworks, parseCidr } from '../rating/ip-address.ts';
 
 /** A prefix and when it is in force: for records that start in [fromMs, toMs). */
-export interface DatedPrefix {
+export interface DatedPrefix extends Span {
   /** CIDR text in its one spelling. */
   cidr: string;
-  /** -Infinity: no beginning. */
-  fromMs: number;
-  /** Infinity: no end. */
-  toMs: number;
 }
 
 /** Returns the list that is in force once everything that is scheduled has come. */

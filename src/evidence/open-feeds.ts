@@ -4,6 +4,7 @@ import { suggestion } from '../formats/nearest-word.ts';
 import { ConfigError } from '../platform/config/config-error.ts';
 import { lockDataDirectory } from '../platform/data-directory.ts';
 import type { Catalogue } from '../rating/catalogue.ts';
+import { type Claimed, claimText, conditionsOf } from '../rating/claims.ts';
 import type { ApprovalContext } from './approve-feed.ts';
 import { type FileVersions, loadCatalogue } from './catalogue-file.ts';
 import { type EvidenceConfig, readEvidenceConfig } from './evidence-config.ts';
@@ -84,8 +85,13 @@ function feedOf({ feeds, file }: EvidenceConfig, id: string): Feed {
   throw new ConfigError(`${file}: has no feed "${id}"${hint}`);
 }
 
-function claimedByOthers({ applications }: Catalogue, application: string, _nowMs: number): ClaimedPrefix[] {
+function claimedByOthers({ applications }: Catalogue, application: string, nowMs: number): ClaimedPrefix[] {
+  const hasEnded = (claimed: Claimed) => (conditionsOf(claimed)?.toMs ?? Number.POSITIVE_INFINITY) <= nowMs;
   return applications
     .filter(({ id }) => id !== application)
-    .flatMap(({ id, prefixes }) => prefixes.map((prefix) => ({ prefix, application: id })));
+    .flatMap(({ id, prefixes }) =>
+      prefixes
+        .filter((claimed) => !hasEnded(claimed))
+        .map((claimed) => ({ prefix: claimText(claimed), application: id })),
+    );
 }

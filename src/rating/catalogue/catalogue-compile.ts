@@ -2,9 +2,16 @@ import { createHash } from 'node:crypto';
 import type { DocumentFault } from '../../formats/document-fault.ts';
 import { readYamlDocument } from '../../formats/read-yaml-document.ts';
 import type { Application, Catalogue, Plan } from '../catalogue.ts';
+import type { Claimed } from '../claims.ts';
 import { CONTENT_TYPES } from '../flow-record.ts';
 import { parseMicros } from '../money.ts';
-import { type CatalogueDocument, catalogueSchema, type PlanDocument } from './catalogue-document.ts';
+import {
+  type CatalogueDocument,
+  type ClaimDocument,
+  catalogueSchema,
+  type PlanDocument,
+  readClaim,
+} from './catalogue-document.ts';
 import { catalogueFaults } from './catalogue-faults.ts';
 import { expandParts, noParts, type ReadPart } from './catalogue-parts.ts';
 import { type CountedPlans, successionFaults } from './catalogue-succession-faults.ts';
@@ -31,7 +38,10 @@ export function parseCatalogue(
   if (read.faults !== undefined) return { faults: read.faults };
   const expanded = expandParts(read.value, fileName, read.locate, readPart);
   if (expanded.faults.length > 0) return { faults: expanded.faults };
-  const faults = [...catalogueFaults(expanded.document), ...successionFaults(expanded.document, before)];
+  const faults = [
+    ...catalogueFaults(expanded.document, expanded.nameOf),
+    ...successionFaults(expanded.document, before),
+  ];
   if (faults.length > 0) return { faults: expanded.place(faults) };
   const document = withDecimals(expanded.document);
   return { catalogue: compile(document, canonicalJson(document)) };
@@ -70,14 +80,27 @@ function compile(document: CatalogueDocument, canonicalJson: string): Catalogue 
     applications: document.applications.map(
       (application, i): Application => ({
         ...application,
-        aspIdentities: application.aspIdentities ?? [],
-        sponsorIdentities: application.sponsorIdentities ?? [],
+        tags: application.tags.map(compileClaim),
+        prefixes: application.prefixes.map(compileClaim),
+        aspIdentities: (application.aspIdentities ?? []).map(compileClaim),
+        sponsorIdentities: (application.sponsorIdentities ?? []).map(compileClaim),
         sponsor: indexOf(sponsorIndex, application.sponsor),
         plans: plansOf[i].sort((a, b) => plans[a].effectiveFromMs - plans[b].effectiveFromMs),
       }),
     ),
     plans,
     ...(document.invoicing !== undefined && { invoicing: document.invoicing }),
+  };
+}
+
+/** Returns a claim of the catalogue's document with its dates in milliseconds. */
+export function compileClaim(claim: ClaimDocument): Claimed {
+  const { text, from, to } = readClaim(claim);
+  if (from === undefined && to === undefined) return text;
+  return {
+    text,
+    fromMs: from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(from),
+    toMs: to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to),
   };
 }
 

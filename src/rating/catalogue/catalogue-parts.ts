@@ -1,7 +1,8 @@
-import type { DocumentFault, DocumentPath } from '../../formats/document-fault.ts';
+import { type DocumentFault, type DocumentPath, formatPath } from '../../formats/document-fault.ts';
 import type { Locate } from '../../formats/parse-yaml.ts';
 import { faultsByLine, readYamlDocument } from '../../formats/read-yaml-document.ts';
 import type { CatalogueDocument, CatalogueFault } from './catalogue-document.ts';
+import type { NameOfPath } from './catalogue-evidence-faults.ts';
 import { cataloguePartSchema } from './catalogue-part.ts';
 
 /** Returns the text of a part by the name that the catalogue gives it, and its file's name in faults; or why it cannot be read. */
@@ -18,6 +19,8 @@ interface ExpandedCatalogue {
   faults: DocumentFault[];
   /** Gives faults of `document` the lines that they are in, of the catalogue or of a part. */
   place: (faults: readonly CatalogueFault[]) => DocumentFault[];
+  /** Names a place of `document` in a message: by its path, and of a part by file and line, too. */
+  nameOf: NameOfPath;
 }
 
 /** A part that was read: its prefixes are the application's from `first` on. */
@@ -59,7 +62,7 @@ export function expandParts(
         faults.push(...faultsByLine([{ path: ['application'], message }], found.file, read.locate));
       }
       const first = prefixes.length;
-      prefixes = [...prefixes, ...(value.prefixes as string[])];
+      prefixes = [...prefixes, ...value.prefixes];
       parts.push({ application: i, first, end: prefixes.length, file: found.file, locate: read.locate });
     }
     return { ...application, prefixes };
@@ -68,6 +71,7 @@ export function expandParts(
     document: { ...catalogue, applications },
     faults: [...faultsByLine(unreadable, fileName, locate), ...faults],
     place: (found) => placeFaults(found, parts, fileName, locate),
+    nameOf: (path) => nameIn(parts, path) ?? formatPath(path),
   };
 }
 
@@ -87,6 +91,15 @@ function placeFaults(
     ...faultsByLine(own, fileName, locate),
     ...parts.flatMap((part) => faultsByLine(inPart(part), part.file, part.locate)),
   ];
+}
+
+/** Null for what is in no part. */
+function nameIn(parts: readonly PartPlace[], path: DocumentPath): string | null {
+  for (const part of parts) {
+    const inside = pathInside(part, path);
+    if (inside !== null) return `${part.file}:${part.locate(inside).line}: ${formatPath(inside)}`;
+  }
+  return null;
 }
 
 /** The path in the part's own document; null for what is not in it. */
