@@ -118,6 +118,30 @@ test('a file is read when it has changed since the last look', async () => {
   await reload.stop();
 });
 
+test('a part that comes, changes or goes is a change of the catalogue', async () => {
+  const { reload, outcomes, taken, look } = reloading({ reloadIntervalMs: 50 });
+  const [chat] = FIRST.applications;
+  const part = join(directory, 'part.yaml');
+  const putPart = (prefix: string) =>
+    writeFile(part, `{ application: ${chat.id}, feed: f, fetchedAt: 2026-01-01T00:00:00Z, prefixes: [${prefix}] }`);
+  await put(text((json) => json.replace('"prefixes":', '"prefixFiles":["part.yaml"],"prefixes":')));
+  reload.start();
+  await look();
+  await putPart('192.0.2.0/24');
+  await look();
+  await look();
+  await putPart('192.0.2.0/25');
+  await look();
+  await putPart('192.0.2.0/33');
+  await look();
+  await unlink(part);
+  await look();
+  await look();
+  expect(outcomes).toEqual(['refused', 'taken', 'taken', 'refused', 'refused']);
+  expect(taken.map(({ applications }) => applications[0].prefixes.at(-1))).toEqual(['192.0.2.0/24', '192.0.2.0/25']);
+  await reload.stop();
+});
+
 test('a catalogue that the store did not keep is tried again at the next look', async () => {
   let isDown = true;
   const take = async () => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DocumentFault } from '../../formats/document-fault.ts';
-import { faultsByLine, readYamlDocument } from '../../formats/read-yaml-document.ts';
+import { readYamlDocument } from '../../formats/read-yaml-document.ts';
 import type { Application, Catalogue, Plan } from '../catalogue.ts';
 import type { Claimed } from '../claims.ts';
 import { CONTENT_TYPES } from '../flow-record.ts';
@@ -13,6 +13,7 @@ import {
   readClaim,
 } from './catalogue-document.ts';
 import { catalogueFaults } from './catalogue-faults.ts';
+import { expandParts, noParts, type ReadPart } from './catalogue-parts.ts';
 import { type CountedPlans, successionFaults } from './catalogue-succession-faults.ts';
 import { minorDigitsOf } from './currencies.ts';
 
@@ -24,14 +25,25 @@ const NOT_COVERED = -1;
 
 /**
  * Reads a catalogue file: ready for rating, or everything that is wrong with it, by line. `before`: what plans have counted
- * under the catalogues that it takes over from.
+ * under the catalogues that it takes over from. `readPart`: reads the parts that it names; what they hold is as if it were in the
+ * catalogue itself.
  */
-export function parseCatalogue(text: string, fileName: string, before: CountedPlans = new Map()): ParsedCatalogue {
+export function parseCatalogue(
+  text: string,
+  fileName: string,
+  before: CountedPlans = new Map(),
+  readPart: ReadPart = noParts,
+): ParsedCatalogue {
   const read = readYamlDocument(text, fileName, catalogueSchema);
   if (read.faults !== undefined) return { faults: read.faults };
-  const faults = [...catalogueFaults(read.value), ...successionFaults(read.value, before)];
-  if (faults.length > 0) return { faults: faultsByLine(faults, fileName, read.locate) };
-  const document = withDecimals(read.value);
+  const expanded = expandParts(read.value, fileName, read.locate, readPart);
+  if (expanded.faults.length > 0) return { faults: expanded.faults };
+  const faults = [
+    ...catalogueFaults(expanded.document, expanded.nameOf),
+    ...successionFaults(expanded.document, before),
+  ];
+  if (faults.length > 0) return { faults: expanded.place(faults) };
+  const document = withDecimals(expanded.document);
   return { catalogue: compile(document, canonicalJson(document)) };
 }
 

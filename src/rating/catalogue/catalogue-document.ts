@@ -11,7 +11,7 @@ import { isCurrency } from './currencies.ts';
 const MAX_PRICE_MICROS = 2 ** 32 - 1;
 const MAX_TAG_OCTETS = 64;
 
-const id = (of: string) =>
+export const id = (of: string) =>
   z
     .string()
     .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, {
@@ -30,7 +30,7 @@ const money = (maxMicros: number, maxText: string) =>
       error: `expected at most ${maxText}`,
     });
 
-const time = () =>
+export const time = () =>
   z.iso.datetime({
     offset: true,
     // A time that is missing has a message of its own.
@@ -91,7 +91,7 @@ const tag = z
   .min(1)
   .refine((text) => Buffer.byteLength(text) <= MAX_TAG_OCTETS, { error: `expected at most ${MAX_TAG_OCTETS} octets` });
 export const tagSchema = z.union([tag, z.strictObject({ tag: tag.describe('The tag.'), ...claimDates })]);
-const prefixSchema = z.union([
+export const prefixSchema = z.union([
   z.string(),
   z.strictObject({ cidr: z.string().describe('The network.'), ...claimDates }),
 ]);
@@ -150,6 +150,13 @@ const applicationSchema = z.strictObject({
     .default([])
     .describe(
       "Networks of the application's proxies, CIDR, IPv4 or IPv6. Of nested prefixes in force the longest wins.",
+    ),
+  prefixFiles: z
+    .array(z.string().min(1))
+    .min(1, { error: 'expected a file, or no such field' })
+    .optional()
+    .describe(
+      'Parts of the catalogue with further prefixes of this application, as `zerorate evidence` writes them. Relative to this file.',
     ),
   aspIdentities: identities('Application-Service-Provider-Identity (AVP 532) in the CDRs of its traffic.'),
   sponsorIdentities: identities(

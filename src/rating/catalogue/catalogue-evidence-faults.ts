@@ -1,3 +1,4 @@
+import type { DocumentPath } from '../../formats/document-fault.ts';
 import { type Cidr, formatCidr, networkOf, parseCidr } from '../ip-address.ts';
 import { type CatalogueDocument, type CatalogueFault, readClaim } from './catalogue-document.ts';
 
@@ -6,8 +7,11 @@ const MAPPED_LENGTH = 96;
 const NO_NETWORK = 'is no network: expected CIDR, as 203.0.113.0/24 or 2001:db8::/32';
 const LISTS = ['tags', 'prefixes', 'aspIdentities', 'sponsorIdentities'] as const;
 
+/** Names a place of the catalogue in a message. */
+export type NameOfPath = (path: DocumentPath) => string;
+
 /** Claims that end before they begin, claims of one tag, prefix or identity that overlap, and prefixes that are none. */
-export function evidenceFaults(document: CatalogueDocument): CatalogueFault[] {
+export function evidenceFaults(document: CatalogueDocument, nameOf: NameOfPath): CatalogueFault[] {
   return LISTS.flatMap((list) => {
     const faults: CatalogueFault[] = [];
     const once = new Set<string>();
@@ -24,7 +28,7 @@ export function evidenceFaults(document: CatalogueDocument): CatalogueFault[] {
     for (const claimant of claimantsOf(document, list)) {
       if (claimFault(claimant) === null) repeated.get(claimedBy(claimant))?.push(claimant);
     }
-    return [...faults, ...[...repeated].flatMap(([claimed, claimants]) => overlaps(claimed, claimants))];
+    return [...faults, ...[...repeated].flatMap(([claimed, claimants]) => overlaps(claimed, claimants, nameOf))];
   });
 }
 
@@ -59,7 +63,7 @@ function* claimantsOf({ applications }: CatalogueDocument, list: (typeof LISTS)[
 }
 
 /** Names, for each claim of the same, one earlier claim that is still in force when it begins. */
-function overlaps(claimed: string, claimants: readonly Claimant[]): CatalogueFault[] {
+function overlaps(claimed: string, claimants: readonly Claimant[], nameOf: NameOfPath): CatalogueFault[] {
   const spans = claimants.map((claimant) => ({
     claimant,
     fromMs: claimant.from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(claimant.from),
@@ -70,11 +74,11 @@ function overlaps(claimed: string, claimants: readonly Claimant[]): CatalogueFau
   return spans.slice(1).flatMap((span) => {
     const last = before;
     if (span.toMs > before.toMs) before = span;
-    return last.toMs <= span.fromMs ? [] : [overlap(claimed, span.claimant, last.claimant)];
+    return last.toMs <= span.fromMs ? [] : [overlap(claimed, span.claimant, last.claimant, nameOf)];
   });
 }
 
-function overlap(claimed: string, claimant: Claimant, before: Claimant): CatalogueFault {
+function overlap(claimed: string, claimant: Claimant, before: Claimant, nameOf: NameOfPath): CatalogueFault {
   const { path, text, from } = claimant;
   const [, , list] = path;
   const named =
@@ -83,10 +87,9 @@ function overlap(claimed: string, claimant: Claimant, before: Claimant): Catalog
   if (!isDated(claimant) && !isDated(before)) {
     return { path, message: `${named}${also} is claimed already by application ${before.application}` };
   }
-  const [, i, , at] = before.path;
   const message =
     `${named}${also} (${spanOf(claimant)}) overlaps the claim of application ${before.application} (${spanOf(before)}) ` +
-    `(applications[${i}].${list}[${at}]): one claim of it is in force at a time, so end one where the other begins`;
+    `(${nameOf(before.path)}): one claim of it is in force at a time, so end one where the other begins`;
   return { path: from === undefined ? path : [...path, 'from'], message };
 }
 
@@ -99,7 +102,8 @@ function spanOf(claimant: Claimant): string {
   return isDated(claimant) ? `${from} to ${to}` : 'always';
 }
 
-function prefixProblem(text: string): string | null {
+/** Returns why a text is no prefix of a catalogue; null for one that is. */
+export function prefixProblem(text: string): string | null {
   const cidr = parseCidr(text);
   return cidr === null ? `${JSON.stringify(text)} ${NO_NETWORK}` : networkProblem(text, cidr);
 }
