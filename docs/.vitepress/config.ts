@@ -29,6 +29,8 @@ const SIDEBAR = [
     text: 'Operate',
     items: pages('operate', {
       engine: 'Running the engine',
+      'evidence-feeds': 'Address lists as evidence',
+      'published-lists': 'Replace a published list',
       runbook: 'Run-book',
       security: 'Security and privacy',
       backup: 'Backup and restore',
@@ -61,6 +63,7 @@ const SIDEBAR = [
       commands: 'Commands',
       configuration: 'Configuration, variables',
       catalogue: 'Catalogue',
+      'evidence-configuration': 'Evidence feeds',
       'dispatch-configuration': 'Dispatch configuration',
       'proxy-configuration': 'Proxy configuration',
       'gateway-configuration': 'Gateway configuration',

@@ -115,8 +115,8 @@ export class Engine {
     const worker = ({ lane }: TopicPartition) => this.#worker(lane, onFailure);
     const { onAssigned, onReleased } = this.#options;
     return {
-      assign: async (log: TopicPartition, bounds: AskBounds) => {
-        const next = await worker(log).assign(log, bounds);
+      assign: async (log: TopicPartition, bounds: AskBounds, round?: AbortSignal) => {
+        const next = await worker(log).assign(log, bounds, round);
         onAssigned?.(log, next - 1);
         return next;
       },

@@ -175,6 +175,20 @@ test('the lane is claimed before the journal is read, and the log is looked at a
   expect([...new Set(calls)]).toEqual(['claim', 'head', 'cursor', 'bounds']);
 });
 
+test('a lane whose log was taken away in the meantime is not claimed: that would fence the next owner', async () => {
+  const claims: (AbortSignal | undefined)[] = [];
+  const publisher = {
+    ...memoryPublisher(),
+    claim: async (_lane: string, signal?: AbortSignal) => void claims.push(signal),
+  };
+  const { log, lane } = worker({ publisher });
+  const round = new AbortController();
+  await lane.assign(log, noBounds, round.signal);
+  round.abort(new Error('reassigned'));
+  await expect(lane.assign(log, noBounds, round.signal)).rejects.toThrow('reassigned');
+  expect(claims).toEqual([round.signal]);
+});
+
 test('what a fenced engine books while the lane is being read is found by the one that reads', async () => {
   const rival = worker();
   await rival.lane.assign(rival.log, noBounds);

@@ -73,11 +73,13 @@ export class LaneWorker {
     this.#copy = new LaneCopy(name, ports, settings, this.#quotas);
   }
 
-  assign(log: TopicPartition, bounds: AskBounds): Promise<number> {
+  assign(log: TopicPartition, bounds: AskBounds, round?: AbortSignal): Promise<number> {
     return this.#inTurn(async () => {
       await this.#awaitPendingSteps();
+      // A claim would fence the log's next owner.
+      round?.throwIfAborted();
       // Before the journal is read: what another engine has booked and not published by now, this one publishes.
-      await this.#ports.publisher.claim(this.#name);
+      await this.#ports.publisher.claim(this.#name, round);
       const { booked, cursor, isBegun } = await this.#copy.cursor(log);
       const { offset, sourceProof } = cursor;
       const limits = await bounds();

@@ -77,10 +77,11 @@ export function watchedJournal(journal: Journal, health: Health, outage?: StoreO
 
 /** The publisher, reporting its calls to `health`. */
 export function watchedPublisher(publisher: QuotaPublisher, health: Health): QuotaPublisher {
-  const watch = <T>(call: () => Promise<T>) => health.watch('quota updates', call, isProblem);
+  const watch = <T>(call: () => Promise<T>, signal?: AbortSignal) =>
+    health.watch('quota updates', call, (error) => isProblem(error) && signal?.aborted !== true);
   return {
     start: () => watch(() => publisher.start()),
-    claim: (lane) => watch(() => publisher.claim(lane)),
+    claim: (lane, signal) => watch(() => publisher.claim(lane, signal), signal),
     publish: (lane, updates) => watch(() => publisher.publish(lane, updates)),
     stop: () => publisher.stop(),
   };

@@ -3,6 +3,7 @@ import { CompressionTypes, type ICustomPartitioner, type Kafka, type Producer } 
 import type { KafkaLogger } from '../platform/kafka/kafka.ts';
 import { causes, isOutage, isTopicMissing, kafkaRefusalOf } from '../platform/kafka/kafka-failure.ts';
 import type { EncodedRecords } from '../platform/kafka/patches/patch-encoded-records.ts';
+import { settlesWithin } from '../platform/settles-within.ts';
 import type { AvroSchema } from '../rating/decode-avro.ts';
 import { type QuotaPublisher, QuotaPublisherError } from './journal.ts';
 import type { PartitionRecords } from './quota-records.ts';
@@ -13,6 +14,7 @@ const MAX_BATCH_OCTETS = 900_000;
 const DEFAULT_PARTITIONS = 4;
 const DEFAULT_GIVE_UP_AFTER_MS = 5 * 60_000;
 const RETRY_MS = 1000;
+const DISCONNECT_MS = 1500;
 /** A claim that takes longer is warned of. */
 const CLAIM_WARNING_DELAY_MS = 15_000;
 
@@ -53,9 +55,9 @@ export function kafkaQuotaPublisher(options: KafkaQuotaPublisherOptions): QuotaP
   async function giveUp(lane: string): Promise<void> {
     const claim = claimed.get(lane);
     claimed.delete(lane);
-    await claim?.producer
-      .disconnect()
-      .catch((error) => logger.debug({ err: error, lane }, 'a producer did not disconnect cleanly'));
+    await disconnected(claim?.producer).catch((error) =>
+      logger.debug({ err: error, lane }, 'a producer did not disconnect cleanly'),
+    );
   }
 
   return {
@@ -68,12 +70,13 @@ export function kafkaQuotaPublisher(options: KafkaQuotaPublisherOptions): QuotaP
       }
       await warnUnlessCompacted(options);
     },
-    async claim(lane) {
+    async claim(lane, signal) {
       await giveUp(lane);
       const warnAtMs = performance.now() + CLAIM_WARNING_DELAY_MS;
       let isSaid = false;
       const giveUpAtMs = performance.now() + (options.giveUpAfterMs ?? DEFAULT_GIVE_UP_AFTER_MS);
       for (;;) {
+        signal?.throwIfAborted();
         try {
           const topicPartitions = await countPartitions(kafka, topic);
           const producer = await claimProducer(kafka, `zerorate.${topic}.${lane}`);
@@ -88,7 +91,7 @@ export function kafkaQuotaPublisher(options: KafkaQuotaPublisherOptions): QuotaP
             { err: error, topic, lane },
             'cannot acquire the transactional producer for the lane; retrying',
           );
-          await pause(RETRY_MS);
+          await pause(RETRY_MS, undefined, signal && { signal }).catch(() => {});
         }
       }
     },
@@ -211,9 +214,14 @@ export async function claimProducer(kafka: Kafka, transactionalId: string): Prom
     await nothing.abort();
     return producer;
   } catch (error) {
-    await producer.disconnect().catch(() => {});
+    await disconnected(producer).catch(() => {});
     throw error;
   }
+}
+
+/** Resolves, too, when it takes too long: kafkajs waits for every answer it is owed, which a broker that has gone silent never gives. */
+async function disconnected(producer: Producer | undefined): Promise<void> {
+  if (producer !== undefined) await settlesWithin(producer.disconnect(), DISCONNECT_MS);
 }
 
 /** Whether another producer of the same transactional id has been claimed since. */

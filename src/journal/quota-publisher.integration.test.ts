@@ -78,3 +78,13 @@ test('brokers that cannot be reached are reported', async () => {
   await expect(publisher.start()).rejects.toMatchObject({ code: 'kafka_unavailable', canRetry: true });
   await publisher.stop();
 });
+
+test('a claim that is no longer needed ends before the brokers can be reached', async () => {
+  const publisher = publisherOf('quota', [`127.0.0.1:${await freePort()}`]);
+  const needed = new AbortController();
+  const claim = publisher.claim(LANE, needed.signal);
+  needed.abort();
+  // Without that it would try again for five minutes.
+  await expect(claim).rejects.toThrow('flows-3: the claim is no longer needed');
+  await publisher.stop();
+});

@@ -45,7 +45,15 @@ export function threadedQuotaPublisher(
         throw error;
       }
     },
-    claim: (lane) => ask({ name: 'claim', lane }),
+    async claim(lane, signal) {
+      const abandon = () => void ask({ name: 'abandon', lane }).catch(() => {});
+      signal?.addEventListener('abort', abandon, { once: true });
+      try {
+        await ask({ name: 'claim', lane });
+      } finally {
+        signal?.removeEventListener('abort', abandon);
+      }
+    },
     async publish(lane, updates) {
       if (updates.length === 0) return;
       const columns = columnsOf(updates);
@@ -130,7 +138,7 @@ type QuotaUpdateColumns = { heads: readonly QuotaUpdateHead[]; length: number } 
 /** What the engine's thread asks the publisher's thread for. */
 type PublisherCall =
   | { name: 'start' | 'stop' }
-  | { name: 'claim'; lane: string }
+  | { name: 'claim' | 'abandon'; lane: string }
   | { name: 'publish'; lane: string; updates: QuotaUpdateColumns };
 
 /** A call is answered under its number. */
@@ -152,20 +160,31 @@ export function runPublisherThread(): void {
   const logger: KafkaLogger = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
   const { kafka, ...options } = workerData as PublisherThreadOptions;
   const publisher = kafkaQuotaPublisher({ ...options, kafka: createKafka({ ...kafka, logger }), logger });
+  const claims = new Map<string, AbortController>();
   port.on('message', ({ number, call }: NumberedCall) => {
-    perform(publisher, call).then(
+    perform(publisher, claims, call).then(
       () => answer({ number, fault: null }),
       (error) => answer({ number, fault: plainError(error) }),
     );
   });
 }
 
-function perform(publisher: QuotaPublisher, call: PublisherCall): Promise<void> {
+/** `claims`: by lane, what ends its claim that is under way, or was last. */
+async function perform(
+  publisher: QuotaPublisher,
+  claims: Map<string, AbortController>,
+  call: PublisherCall,
+): Promise<void> {
   switch (call.name) {
     case 'start':
       return publisher.start();
-    case 'claim':
-      return publisher.claim(call.lane);
+    case 'claim': {
+      const claim = new AbortController();
+      claims.set(call.lane, claim);
+      return publisher.claim(call.lane, claim.signal);
+    }
+    case 'abandon':
+      return claims.get(call.lane)?.abort(new Error(`${call.lane}: the claim is no longer needed`));
     case 'publish':
       return publisher.publish(call.lane, Object.assign(new QuotaUpdates(0), call.updates));
     case 'stop':

@@ -16,9 +16,10 @@ export interface SourceListener {
   /**
    * Recovers from the journal. Resolves with the offset to read from, which is that of the last booked record where the listener
    * compares it with what is booked; rejects when records were lost. The listener asks for the log's bounds after it has read the
-   * journal: a log that ended before that is no other log.
+   * journal: a log that ended before that is no other log. `round` is aborted when the log is no longer this process's: then it
+   * rejects soon.
    */
-  assign(log: TopicPartition, bounds: AskBounds): Promise<number>;
+  assign(log: TopicPartition, bounds: AskBounds, round?: AbortSignal): Promise<number>;
   /**
    * Hands over records in offset order. Resolves when more can be taken: this is the back-pressure. `prove` proves what the source
    * held up to one of them; absent where it has nothing to prove.

@@ -87,7 +87,7 @@ export class SimulatedSource implements Source, Member {
     };
     const consumer = new SimulatedConsumer({ ...this.#options, take: (payload) => feed.take(payload) });
     const shared = { topic: topic.name, listener, logger: SILENT, fetchBounds, onFailure };
-    const assignment = new KafkaAssignment({ ...shared, consumer });
+    const assignment = new KafkaAssignment({ ...shared, consumer, clock: process.clock });
     const feed = new KafkaFeed({
       ...shared,
       assignment,

@@ -1,5 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Consumer } from 'kafkajs';
+import { type Clock, systemClock } from '../../platform/clock.ts';
+import { isFenced } from '../../platform/fenced.ts';
 import type { KafkaLogger } from '../../platform/kafka/kafka.ts';
 import { isTopicMissing } from '../../platform/kafka/kafka-failure.ts';
 import type { TopicPartition } from '../../rating/lane.ts';
@@ -7,6 +8,10 @@ import type { LogBounds, SourceListener } from '../source.ts';
 import { kafkaFault } from './kafka-fault.ts';
 
 const BOUNDS_RETRY_MS = 1000;
+/** So many times another process may fence a partition while it is assigned; after that the run ends. */
+const MAX_FENCED_ASSIGNMENTS = 6;
+/** Times the attempt. */
+const FENCED_RETRY_MS = 500;
 
 export interface KafkaAssignmentOptions {
   consumer: Pick<Consumer, 'pause' | 'resume' | 'seek'>;
@@ -16,6 +21,7 @@ export interface KafkaAssignmentOptions {
   onFailure: (error: unknown) => void;
   onProblem?: ((problem: string | null) => void) | undefined;
   logger: KafkaLogger;
+  clock?: Pick<Clock, 'sleep'>;
 }
 
 /**
@@ -25,15 +31,20 @@ export interface KafkaAssignmentOptions {
  */
 export class KafkaAssignment {
   readonly #options: KafkaAssignmentOptions;
+  readonly #clock: Pick<Clock, 'sleep'>;
   readonly #held = new Map<number, KafkaPartition>();
-  /** Grows whenever all that was given before no longer counts. */
-  #round = 0;
-  #turn: Promise<void> = Promise.resolve();
+  /** What the group gave last. */
+  #given: ReadonlySet<number> = new Set();
+  /** Aborted whenever all that was given before no longer counts. */
+  #round = new AbortController();
+  /** By partition, its revocations and assignments one after the other: one that is slow delays no other partition. None rejects. */
+  readonly #turns = new Map<number, Promise<void>>();
   /** Fetches the bounds of all partitions at once; calls that wait together share an answer. */
   readonly #fetchBounds: () => Promise<Map<number, LogBounds>>;
 
   constructor(options: KafkaAssignmentOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
     this.#fetchBounds = shared(options.fetchBounds);
   }
 
@@ -45,14 +56,9 @@ export class KafkaAssignment {
   replace(partitions: readonly number[]): void {
     const round = this.suspend();
     this.#pause(partitions);
-    this.#inTurn(round, async () => {
-      await Promise.all([...this.#held.values()].map((partition) => this.#release(partition)));
-      const { topic } = this.#options;
-      await this.#start(
-        partitions.map((number) => new KafkaPartition(topic, number)),
-        round,
-      );
-    });
+    this.#given = new Set(partitions);
+    for (const number of new Set([...this.#turns.keys(), ...partitions])) this.#begin(number, round);
+    this.#sayWhetherAssigned();
   }
 
   /** Revokes one partition and assigns it again. */
@@ -60,26 +66,23 @@ export class KafkaAssignment {
     partition.position = null;
     this.#options.onProblem?.(`partition ${partition.log.partition} is being assigned again`);
     this.#pause([partition.log.partition]);
-    const round = this.#round;
-    this.#inTurn(round, async () => {
-      await this.#release(partition);
-      await this.#start([partition], round);
-    });
+    this.#begin(partition.log.partition, this.#round.signal, partition);
   }
 
   /** Nothing more is taken until the group gives partitions again. Returns the new round. */
-  suspend(): number {
+  suspend(): AbortSignal {
     for (const partition of this.#held.values()) partition.position = null;
     this.#options.onProblem?.('waiting for the group to give out the partitions');
-    this.#round++;
-    return this.#round;
+    this.#round.abort(new Error(`${this.#options.topic}: the group reassigned the partitions`));
+    this.#round = new AbortController();
+    return this.#round.signal;
   }
 
   /** Lets the listener book what it has, if `flush`, and gives up all partitions. Rejects with the first failure. */
   async finish({ flush }: { flush: boolean }): Promise<void> {
     this.suspend();
     this.#pause([...this.#held.keys()]);
-    await this.#turn;
+    await Promise.all(this.#turns.values());
     await Promise.all(
       [...this.#held.values()].map(async (partition) => {
         try {
@@ -91,29 +94,61 @@ export class KafkaAssignment {
     );
   }
 
-  #inTurn(round: number, work: () => Promise<void>): void {
-    this.#turn = this.#turn.then(work).catch((error) => {
+  /** Revokes a partition that is held, and assigns it if it is given; `again`: it is the same one, with its past. */
+  #begin(number: number, round: AbortSignal, again?: KafkaPartition): void {
+    const work = async () => {
+      const held = this.#held.get(number);
+      if (held !== undefined) await this.#release(held);
+      const next = again ?? new KafkaPartition(this.#options.topic, number);
+      if (this.#given.has(number)) await this.#start(next, round);
+    };
+    const failed = (error: unknown) => {
       // What a former round failed at is for the next one, or for another process, to find again.
-      if (round === this.#round) this.#options.onFailure(error);
+      if (!round.aborted) this.#options.onFailure(error);
       else this.#options.logger.warn({ err: error }, 'a partition was taken away while it was being assigned');
-    });
+    };
+    const before = this.#turns.get(number) ?? Promise.resolve();
+    this.#turns.set(number, before.then(work).catch(failed));
   }
 
-  async #start(partitions: readonly KafkaPartition[], round: number): Promise<void> {
-    await Promise.all(partitions.map((partition) => this.#startOne(partition, round)));
-    if (round === this.#round) this.#options.onProblem?.(null);
-  }
-
-  async #startOne(partition: KafkaPartition, round: number): Promise<void> {
-    if (round !== this.#round) return;
-    const { listener, logger } = this.#options;
+  async #start(partition: KafkaPartition, round: AbortSignal): Promise<void> {
+    if (round.aborted) return;
     const { log } = partition;
     this.#held.set(log.partition, partition);
-    const bounds = async () => (await this.#bounds(round)).get(log.partition) ?? null;
-    const offset = await partition.inTurn(() => listener.assign(log, bounds));
-    if (round !== this.#round) return;
+    const offset = await this.#assign(partition, round);
+    if (round.aborted) return;
     this.#fetchFrom(partition, offset);
-    logger.info({ topic: log.topic, partition: log.partition, offset }, 'partition assigned');
+    this.#options.logger.info({ topic: log.topic, partition: log.partition, offset }, 'partition assigned');
+    this.#sayWhetherAssigned();
+  }
+
+  /**
+   * Returns the offset to resume from. Another process that has the partition for a moment longer may fence this one while it reads
+   * the journal: the partition is assigned again, and the others, which are not concerned, continue.
+   */
+  async #assign(partition: KafkaPartition, round: AbortSignal): Promise<number> {
+    const { listener, logger } = this.#options;
+    const { log } = partition;
+    const bounds = async () => (await this.#bounds(round)).get(log.partition) ?? null;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await partition.inTurn(() => listener.assign(log, bounds, round));
+      } catch (error) {
+        if (round.aborted || !isFenced(error) || attempt === MAX_FENCED_ASSIGNMENTS) throw error;
+        const { topic, partition: number } = log;
+        logger.warn(
+          { err: error, topic, partition: number },
+          'another process has fenced the partition; assigning it again',
+        );
+        await this.#clock.sleep(FENCED_RETRY_MS * attempt);
+        round.throwIfAborted();
+      }
+    }
+  }
+
+  #sayWhetherAssigned(): void {
+    const isAssigned = (number: number) => (this.#held.get(number)?.position ?? null) !== null;
+    if ([...this.#given].every(isAssigned)) this.#options.onProblem?.(null);
   }
 
   #fetchFrom(partition: KafkaPartition, offset: number): void {
@@ -140,18 +175,18 @@ export class KafkaAssignment {
   }
 
   /** As they are after the call. Rejects when the round is over before the brokers answered. */
-  async #bounds(round: number): Promise<Map<number, LogBounds>> {
+  async #bounds(round: AbortSignal): Promise<Map<number, LogBounds>> {
     const { topic, logger } = this.#options;
-    while (round === this.#round) {
+    for (;;) {
+      round.throwIfAborted();
       try {
         return await this.#fetchBounds();
       } catch (error) {
         if (isTopicMissing(error)) throw kafkaFault(error, topic);
         logger.debug({ err: error, topic }, 'the brokers do not say what the partitions hold; asking again');
-        await pause(BOUNDS_RETRY_MS);
+        await this.#clock.sleep(BOUNDS_RETRY_MS);
       }
     }
-    throw new Error(`${topic}: the group reassigned the partitions`);
   }
 
   #pause(partitions: readonly number[]): void {

@@ -5,6 +5,7 @@ import type { KafkaLogger } from '../../platform/kafka/kafka.ts';
 import { isMembershipLost } from '../../platform/kafka/kafka-failure.ts';
 import { type LogRecord, type SourceProof, sourceProof } from '../../platform/kafka/log-record.ts';
 import { firstOffsetOf, lastOffsetOf, readableRecordsOf } from '../../platform/kafka/patches/patch-record-sets.ts';
+import { settlesWithin } from '../../platform/settles-within.ts';
 import { NO_ID } from '../../rating/decode-avro.ts';
 import type { Decoder } from '../../rating/flow-record.ts';
 import type { LogBounds, SourceListener } from '../source.ts';
@@ -215,19 +216,6 @@ export async function heartbeatWhile(work: Promise<unknown>, options: HeartbeatO
       // A broker that did not answer may answer the next beat; whether the session is lost only a broker can say.
       if (isFatal(error)) throw error;
     }
-  }
-}
-
-/** True when `work` resolves within `ms`; rejects when it rejects within that time. The work continues in any case. */
-export async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, ms, false);
-  });
-  try {
-    return await Promise.race([work.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -2,11 +2,12 @@ import type { Consumer } from 'kafkajs';
 import { isFenced } from '../../platform/fenced.ts';
 import type { KafkaLogger } from '../../platform/kafka/kafka.ts';
 import { isTopicMissing } from '../../platform/kafka/kafka-failure.ts';
+import { settlesWithin } from '../../platform/settles-within.ts';
 import type { Source, SourceListener } from '../source.ts';
 import { isUnreadable } from '../source-error.ts';
 import { KafkaAssignment } from './kafka-assignment.ts';
 import { kafkaFault } from './kafka-fault.ts';
-import { KafkaFeed, type KafkaSourceOptions, settlesWithin } from './kafka-feed.ts';
+import { KafkaFeed, type KafkaSourceOptions } from './kafka-feed.ts';
 import { countPartitions, fetchLogBounds } from './kafka-log.ts';
 
 // Together below the time in which a signal ends the process.
