@@ -23,6 +23,7 @@ const SIDEBAR = [
       'kafka-and-clickhouse': 'Kafka and ClickHouse',
       'close-a-month': 'Close a month',
       'sponsored-session': 'A sponsored session',
+      'whose-traffic': 'Whose traffic is it?',
     }),
   },
   {
