@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
 import { wordMaps } from '../../rating/word-maps.ts';
@@ -7,6 +7,7 @@ import type { ThreadData } from './thread-messages.ts';
 
 const TOTALS = '{ batches: 3, read: 30, keyMismatches: 0, records: {} }';
 const data = {} as ThreadData;
+const WAIT = { timeout: 5000, interval: 5 };
 
 /** A thread that runs this instead of an engine. */
 function thread(program: string, stopWithinMs?: number) {
@@ -73,11 +74,15 @@ test('a thread that throws, or ends, is an error that names it, and a catalogue 
 
 test('a thread that has failed by itself and does not close what it works with is ended, with its own error', async () => {
   const error = `{ name: 'StoreError', message: 'down', stack: '', fields: { code: 'store_unreachable', canRetry: true }, cause: null }`;
-  const hanging = `parentPort.on('message', () => {}); parentPort.postMessage({ kind: 'halting', error: ${error}, totals: ${TOTALS} });`;
+  const hanging = `parentPort.on('message', () => {});
+    parentPort.postMessage({ kind: 'problem', part: 'store', problem: 'down' });
+    parentPort.postMessage({ kind: 'halting', error: ${error}, totals: ${TOTALS} });`;
   for (const isStopped of [false, true]) {
-    const { engine, lines } = thread(hanging, 100);
+    const { engine, lines, reports } = thread(hanging, 100);
     const running = engine.run();
     running.catch(() => {});
+    // A thread that has not begun yet would be one that does not answer.
+    await vi.waitFor(() => expect(reports).toHaveLength(1), WAIT);
     if (isStopped) void engine.stop();
     await expect(running).rejects.toMatchObject({ code: 'store_unreachable', message: 'down', canRetry: true });
     expect(engine.totals.batches).toBe(3);
@@ -94,10 +99,13 @@ test('one that closes in time after a failure is not waited for any longer', asy
     `${report('halting')} ${report('halted')} parentPort.on('message', () => {});`,
     60_000,
   );
-  const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
-  const before = timers();
-  await expect(engine.run()).rejects.toThrow('a bug');
-  expect([lines, timers()]).toEqual([[], before]);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    await expect(engine.run()).rejects.toThrow('a bug');
+    expect([lines, vi.getTimerCount()]).toEqual([[], 0]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('a thread that does not stop is ended', async () => {
