@@ -255,19 +255,16 @@ export interface PublishedUpdates {
 }
 
 /** A batch's records of one application and reason, with the names that the catalogue had for them. */
-interface NamedCount extends Pick<OutcomeCount, 'reasonCode' | 'records' | 'chargeMicros'> {
+interface NamedCount extends Omit<OutcomeCount, 'application'> {
   /** Null: none was recognised. */
   application: { id: string; sponsorId: string; currency: string } | null;
 }
 
-function namedCount(
-  { application, reasonCode, records, chargeMicros }: OutcomeCount,
-  { applications, sponsors }: Catalogue,
-): NamedCount {
-  if (application < 0) return { application: null, reasonCode, records, chargeMicros };
+function namedCount({ application, ...sums }: OutcomeCount, { applications, sponsors }: Catalogue): NamedCount {
+  if (application < 0) return { application: null, ...sums };
   const { id, sponsor } = applications[application];
   const { id: sponsorId, currency } = sponsors[sponsor];
-  return { application: { id, sponsorId, currency }, reasonCode, records, chargeMicros };
+  return { application: { id, sponsorId, currency }, ...sums };
 }
 
 /** A batch that was not booked (`book`), or whose quota updates were not published (`publish`). */

@@ -30,6 +30,7 @@ function booked(
       application: isRecognised ? { id: 'chat', sponsorId: 'chatter', currency: 'USD' } : null,
       reasonCode: REASON_CODE[reason],
       records,
+      octets: records * 100,
       chargeMicros: outcome === 'charged' ? records * 7 : 0,
     })),
     quotaUpdates: 2,
@@ -67,7 +68,8 @@ test('a batch moves every counter by its summary, once', async () => {
   expect(of('records_read_total')).toBe(24);
   expect(of('records_total')).toBe(24);
   expect(of('records_total', { outcome: 'not_sponsored', reason: 'no_evidence' })).toBe(4);
-  expect(of('octets_total', { outcome: 'rejected' })).toBe(2);
+  expect(of('octets_total', { outcome: 'rejected' })).toBe(200);
+  expect(of('octets_total', { outcome: 'not_sponsored', reason: 'no_evidence' })).toBe(400);
   expect(of('application_records_total', { application: 'chat', outcome: 'charged' })).toBe(12);
   expect(of('application_records_total')).toBe(18);
   expect(of('charged_micros_total', { sponsor: 'chatter', currency: 'USD' })).toBe(84);

@@ -20,7 +20,7 @@ export class EngineMetrics implements EngineEvents {
   readonly #charges: ChargeMetrics;
   readonly #read: Counter;
   readonly #records: Counter<'outcome' | 'reason'>;
-  readonly #octets: Counter<'outcome'>;
+  readonly #octets: Counter<'outcome' | 'reason'>;
   readonly #batches: Counter<'outcome'>;
   readonly #batchRecords: Histogram;
   readonly #stepSeconds: Histogram<'step'>;
@@ -44,7 +44,10 @@ export class EngineMetrics implements EngineEvents {
     this.#charges = new ChargeMetrics(registry);
     this.#read = counter('records_read_total', 'records read and booked');
     this.#records = counter('records_total', 'records by outcome and its reason', ['outcome', 'reason']);
-    this.#octets = counter('octets_total', 'uplink and downlink octets of records by outcome', ['outcome']);
+    this.#octets = counter('octets_total', 'uplink and downlink octets of records by outcome and its reason', [
+      'outcome',
+      'reason',
+    ]);
     this.#batches = counter('batches_total', 'batches: booked, fenced by another engine, or failed', ['outcome']);
     this.#batchRecords = histogram('batch_records', 'records of a booked batch', RECORDS_OF_A_BATCH);
     this.#stepSeconds = histogram(
@@ -106,12 +109,11 @@ export class EngineMetrics implements EngineEvents {
     const { place, durationMs, openCounters, windowRecords, keyMismatches } = booked;
     const { lane } = place.log;
     let read = 0;
-    for (const outcome of OUTCOMES) {
-      read += booked.records[outcome];
-      this.#octets.inc({ outcome }, booked.octets[outcome]);
-    }
-    for (const { reasonCode, records } of booked.counts) {
-      this.#records.inc({ outcome: outcomeOf(reasonCode), reason: REASONS[reasonCode].reason }, records);
+    for (const outcome of OUTCOMES) read += booked.records[outcome];
+    for (const { reasonCode, records, octets } of booked.counts) {
+      const labels = { outcome: outcomeOf(reasonCode), reason: REASONS[reasonCode].reason };
+      this.#records.inc(labels, records);
+      this.#octets.inc(labels, octets);
     }
     this.#charges.add(booked);
     this.#read.inc(read);
@@ -151,8 +153,10 @@ export class EngineMetrics implements EngineEvents {
 
   /** Starts counters at 0, so that the first occurrence is a rise. */
   #beginAtZero(): void {
-    for (const { outcome, reason } of REASONS) this.#records.inc({ outcome, reason }, 0);
-    for (const outcome of OUTCOMES) this.#octets.inc({ outcome }, 0);
+    for (const { outcome, reason } of REASONS) {
+      this.#records.inc({ outcome, reason }, 0);
+      this.#octets.inc({ outcome, reason }, 0);
+    }
     for (const outcome of ['booked', 'fenced', 'failed']) this.#batches.inc({ outcome }, 0);
     for (const step of BATCH_STEPS) this.#stepSeconds.zero({ step });
     this.#publishFailures.inc({ code: 'claim_lost' }, 0);

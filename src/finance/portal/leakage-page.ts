@@ -5,8 +5,8 @@ import { type HtmlText, html } from '../statements/html-text.ts';
 import { sumOf } from '../statements/statement-arithmetic.ts';
 import { barChart } from '../statements/statement-charts.ts';
 import { figure } from '../statements/usage-charts.ts';
-import type { OutcomeRow, PageData } from './page-data.ts';
-import { cards, meter, monthLinks, nothing, page, section, table } from './page-parts.ts';
+import type { LeakageSource, OutcomeRow, PageData } from './page-data.ts';
+import { cards, change, meter, monthLinks, nothing, page, section, table } from './page-parts.ts';
 
 const REASON = new Map<string, (typeof REASONS)[number]>(REASONS.map((each) => [each.reason, each]));
 
@@ -16,9 +16,12 @@ export async function leakagePage(data: PageData, asked: string | null): Promise
   const months = await data.bookingMonths();
   const month = asked !== null && months.includes(asked) ? asked : months[0];
   if (month === undefined) return page(head, nothing('No batch is booked yet.'));
-  const outcomes = await data.outcomes(month);
+  const [outcomes, sources] = [await data.outcomes(month), await data.leakage(month)];
   const sections = SECTIONS.map((make) => make(outcomes));
-  return page(head, html`${monthLinks(months, month, '/leakage')}${summary(outcomes, month)}${sections}`);
+  return page(
+    head,
+    html`${monthLinks(months, month, '/leakage')}${summary(outcomes, month)}${sourcesSection(sources)}${sections}`,
+  );
 }
 
 /** Each section is made of a month's outcomes; add a section for another breakdown. */
@@ -47,6 +50,31 @@ function summary(outcomes: readonly OutcomeRow[], month: string): HtmlText {
       },
       { name: 'Records rejected', value: groupDigits(rejected), note: 'could not be rated: see rejections' },
     ]),
+  );
+}
+
+function sourcesSection(sources: readonly LeakageSource[]): HtmlText {
+  const title = 'Where it comes from';
+  const [first] = sources;
+  if (first === undefined) return section(title, nothing('The batches of this month have no rows of leakage.'));
+  const rows = table('Networks, tags and gateways of traffic that is not sponsored', sources, [
+    { title: 'Network', kind: 'head', cell: ({ prefix }) => html`<code>${prefix}</code>` },
+    { title: 'Tag', cell: ({ tag }) => tag || '–' },
+    { title: 'Gateway', cell: ({ nodeId }) => nodeId },
+    { title: 'Reason', cell: ({ reason }) => html`<code>${reason}</code>` },
+    { title: 'Application', cell: ({ applicationId }) => applicationId || '–' },
+    { title: 'Octets', kind: 'number', cell: ({ allOctets }) => roundedOctets(allOctets) },
+    { title: 'Day before', kind: 'number', cell: ({ beforeOctets }) => roundedOctets(beforeOctets) },
+    {
+      title: 'Change',
+      kind: 'number',
+      cell: ({ allOctets, beforeOctets }) => (beforeOctets === 0n ? 'new' : change(allOctets, beforeOctets)),
+    },
+  ]);
+  return section(
+    title,
+    rows,
+    `The largest groups of what was booked on ${first.day}, beside the day before. A network that is new or grew may be an application’s whose addresses or tags changed.`,
   );
 }
 

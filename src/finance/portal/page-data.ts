@@ -124,6 +124,22 @@ export class PageData {
     );
   }
 
+  /**
+   * Returns where the unsponsored octets of a month's last booking day come from, the most octets first, beside those of the day before
+   * it. What has no row of its own in its batch is left out.
+   */
+  leakage(month: string): Promise<LeakageSource[]> {
+    return this.#rows(
+      'WITH (SELECT max(booking_date) FROM leakage WHERE toStartOfMonth(booking_date) = {month:Date}) AS last_day ' +
+        'SELECT toString(last_day) AS day, reason, application_id AS applicationId, remote_prefix AS prefix, tag, node_id AS nodeId, ' +
+        'sumIf(octets, booking_date = last_day) AS allOctets, sumIf(octets, booking_date = last_day - 1) AS beforeOctets ' +
+        'FROM leakage WHERE booking_date BETWEEN last_day - 1 AND last_day AND NOT is_remainder ' +
+        'GROUP BY reason, applicationId, prefix, tag, nodeId HAVING allOctets > 0 ' +
+        `ORDER BY allOctets DESC, reason, applicationId, prefix, tag, nodeId LIMIT ${LEAKAGE_SOURCES}`,
+      [['month', `${month}-01`]],
+    );
+  }
+
   #ofMonth<T>(head: string, tail: string, month: string, sponsorId: string | null): Promise<T[]> {
     const ofSponsor = sponsorId === null ? '' : ' AND sponsor_id = {sponsor:String}';
     const parameters: [string, string][] = [['month', `${month}-01`]];
@@ -186,6 +202,7 @@ function bigOfText(name: string, value: unknown): unknown {
 }
 
 const COUNTS = /(Micros|Octets|octetsAfter|records|usedUp|number)$/;
+const LEAKAGE_SOURCES = 25;
 const USAGE =
   'currency, sum(records) AS records, sum(sponsored_octets) AS sponsoredOctets, ' +
   'sum(subscriber_octets) AS subscriberOctets, sum(charge_micros) AS chargeMicros';
@@ -220,6 +237,20 @@ export interface OutcomeRow {
   applicationId: string;
   records: bigint;
   allOctets: bigint;
+}
+
+/** One network, tag and gateway that unsponsored octets come from. */
+export interface LeakageSource {
+  /** The day of booking. */
+  day: string;
+  reason: string;
+  /** Empty where the evidence names none. */
+  applicationId: string;
+  prefix: string;
+  tag: string;
+  nodeId: string;
+  allOctets: bigint;
+  beforeOctets: bigint;
 }
 
 export interface Line extends Usage {

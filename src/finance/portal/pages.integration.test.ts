@@ -140,6 +140,16 @@ describe('in a browser', () => {
     expect(records.length).toBeGreaterThan(2);
   });
 
+  test('leakage names the networks, tags and gateways of the last day, beside the day before', async () => {
+    await open('/leakage?month=2026-09');
+    const caption = 'Networks, tags and gateways of traffic that is not sponsored';
+    const groupsShown = await page.getByRole('table', { name: caption, exact: true }).locator('tbody tr').count();
+    const day = "(SELECT max(booking_date) FROM leakage WHERE toStartOfMonth(booking_date) = '2026-09-01')";
+    const groups = `SELECT uniqExact(reason, application_id, remote_prefix, tag, node_id) FROM leakage WHERE booking_date = ${day} AND NOT is_remainder`;
+    expect(groupsShown).toBe(Math.min(25, Number(await value(groups))));
+    expect(groupsShown).toBeGreaterThan(1);
+  });
+
   test('the keyboard reaches the content, and shows where it is', async () => {
     await open('/');
     await page.keyboard.press('Tab');
