@@ -23,28 +23,39 @@ ALTER TABLE corrections
 -- The records that the journal has no charge row of and that a correction charges, with their current charge.
 CREATE VIEW IF NOT EXISTS sponsored_later AS
 SELECT
-    record.1 AS lane, topic, partition, offset, record.2 AS record_booked_on,
-    decided.1 AS correction_number, decided.2 AS sponsor_id, decided.3 AS application_id, decided.4 AS plan_id,
-    decided.5 AS plan_version, decided.6 AS period_start, record.3 AS subscriber, decided.7 AS evidence, record.4 AS content_type,
-    record.5 AS start_time, record.6 AS end_time, record.7 AS node_id, record.8 AS local_sequence_number,
-    record.9 AS uplink_octets, record.10 AS downlink_octets, toUInt64(decided.8) AS sponsored_octets,
-    decided.9 AS charge_micros, decided.10 AS currency, decided.11 AS used_octets_after, decided.12 AS carry_after, decided.13 AS reason
+    first_lane AS lane, topic, partition, offset, first_record_booked_on AS record_booked_on, correction_number,
+    last_sponsor_id AS sponsor_id, last_application_id AS application_id, last_plan_id AS plan_id,
+    last_plan_version AS plan_version, last_period_start AS period_start, first_subscriber AS subscriber,
+    last_evidence AS evidence, first_content_type AS content_type, first_start_time AS start_time,
+    first_end_time AS end_time, first_node_id AS node_id, first_local_sequence_number AS local_sequence_number,
+    first_uplink_octets AS uplink_octets, first_downlink_octets AS downlink_octets,
+    toUInt64(last_sponsored_octets) AS sponsored_octets, last_charge_micros AS charge_micros, last_currency AS currency,
+    last_used_octets_after AS used_octets_after, last_carry_after AS carry_after, last_reason AS reason
 FROM
 (
     SELECT
-        topic, partition, offset,
-        argMaxIf(
-            (lane, record_booked_on, subscriber, content_type, start_time, end_time, node_id, local_sequence_number, uplink_octets, downlink_octets),
-            number, lane != '') AS record,
-        argMax(
-            (number, sponsor_id, application_id, plan_id, plan_version, period_start, evidence, sponsored_octets, charge_micros, currency,
-                used_octets_after, carry_after, reason, kind),
-            (number, kind)) AS decided
+        topic, partition, offset, max(number) AS correction_number, argMax(kind, (number, kind)) AS last_kind,
+        argMaxIf(lane, number, lane != '') AS first_lane,
+        argMaxIf(record_booked_on, number, lane != '') AS first_record_booked_on,
+        argMaxIf(subscriber, number, lane != '') AS first_subscriber,
+        argMaxIf(content_type, number, lane != '') AS first_content_type,
+        argMaxIf(start_time, number, lane != '') AS first_start_time, argMaxIf(end_time, number, lane != '') AS first_end_time,
+        argMaxIf(node_id, number, lane != '') AS first_node_id,
+        argMaxIf(local_sequence_number, number, lane != '') AS first_local_sequence_number,
+        argMaxIf(uplink_octets, number, lane != '') AS first_uplink_octets,
+        argMaxIf(downlink_octets, number, lane != '') AS first_downlink_octets,
+        argMax(sponsor_id, (number, kind)) AS last_sponsor_id, argMax(application_id, (number, kind)) AS last_application_id,
+        argMax(plan_id, (number, kind)) AS last_plan_id, argMax(plan_version, (number, kind)) AS last_plan_version,
+        argMax(period_start, (number, kind)) AS last_period_start, argMax(evidence, (number, kind)) AS last_evidence,
+        argMax(sponsored_octets, (number, kind)) AS last_sponsored_octets,
+        argMax(charge_micros, (number, kind)) AS last_charge_micros, argMax(currency, (number, kind)) AS last_currency,
+        argMax(used_octets_after, (number, kind)) AS last_used_octets_after,
+        argMax(carry_after, (number, kind)) AS last_carry_after, argMax(reason, (number, kind)) AS last_reason
     FROM corrections
     WHERE kind != 'head' AND (topic, partition, offset) IN (SELECT topic, partition, offset FROM corrections WHERE lane != '')
     GROUP BY topic, partition, offset
 )
-WHERE decided.14 = 'charge';
+WHERE last_kind = 'charge';
 
 CREATE OR REPLACE VIEW torn_subscribers AS
 SELECT topic, lower(hex(subscriber)) AS subscriber, uniqExact(lane) AS lanes, count() AS records

@@ -55,7 +55,7 @@ async function run(options: SimulateOptions): Promise<void> {
     progress.end();
     if (options.sponsor !== undefined && lines.length + refused.length === 0)
       sponsorIn(rules.catalogue, options.sponsor);
-    printDifference(lines, ['sponsor', 'plan', 'day'], options.format, refused);
+    printDifference(lines, ['sponsor', 'plan', 'day'], options.format, refused.length === 0 ? {} : { refused });
     if (options.format === 'table') process.stdout.write(`${UNSPONSORED_STAY}\n`);
     for (const { applicationId, reason } of refused) {
       process.stderr.write(`application ${applicationId} is in no line: ${reason}\n`);

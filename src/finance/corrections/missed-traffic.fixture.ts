@@ -9,7 +9,7 @@ import { parseDay } from '../calendar-day.ts';
 import { proveValue, type SourceLog } from './booked-source.fixture.ts';
 import { changedCatalogue, rulesOf } from './rating.fixture.ts';
 
-const BOOKED_AT_MS = Date.UTC(2026, 11, 2);
+export const BOOKED_AT_MS = Date.UTC(2026, 11, 2);
 /** In the test catalogue, of application `any`. */
 export const PREFIX = 'prefixes: [198.51.100.0/24, "2001:db8:1::/48"], ';
 /** The prefix of application `any` was forgotten; its tag was not. */
@@ -79,7 +79,8 @@ export async function bookAll(into: Store, rules: Rules): Promise<void> {
   await book(into, rules, a);
 }
 
-function book(into: Store, { catalogue }: Rules, { log, records }: SourceLog) {
+/** Books records of one log, after those that are booked of it. */
+export function book(into: Store, { catalogue }: Rules, { log, records }: SourceLog) {
   return runEngine({ store: into, source: memorySource(log, records, 7, proveValue), catalogue, maxRecords: 33 });
 }
 

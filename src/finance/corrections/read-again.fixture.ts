@@ -13,7 +13,7 @@ import { BOOKED_AS, LEFT_OUT, RerateLane } from './rerate-lane.ts';
 const KEY = PseudonymKey.ofRoot(Buffer.alloc(32, 3));
 
 /** A charge with names instead of codes. */
-export interface NamedCharge extends Omit<Decision, 'plan' | 'application'> {
+interface NamedCharge extends Omit<Decision, 'plan' | 'application'> {
   sponsorId: string;
   applicationId: string;
   planId: string;

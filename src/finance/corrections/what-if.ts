@@ -12,7 +12,7 @@ import { type PeriodRange, RerateLane } from './rerate-lane.ts';
 export type SponsorLine = DifferenceLine & { sponsorId: string; currency: string };
 
 /** An application that a draft cannot be applied to, and why. */
-export interface RefusedApplication {
+interface RefusedApplication {
   applicationId: string;
   reason: string;
 }
