@@ -34,7 +34,8 @@ GRANT SHOW TABLES, SHOW COLUMNS ON zerorate.* TO zerorate_analyst;
 GRANT SELECT(kind, lane, topic, partition, offset, booking_date, chained_on, reason, sponsor_id, application_id, plan_id, plan_version, period_start, evidence, content_type, start_time, end_time, node_id, local_sequence_number, uplink_octets, downlink_octets, sponsored_octets, charge_micros, currency, used_octets_after, carry_after, detail, first_offset, prev, lane_sequence, lane_position, records_read, records_charged, records_not_sponsored, records_duplicate, records_rejected, octets_charged, octets_not_sponsored, octets_duplicate, octets_rejected, key_mismatches, suspension_number, closing_number, leakage_rows, published_through, catalogue_hash, engine_version, digest, gap_reason, outcomes, leakage) ON zerorate.journal TO zerorate_analyst;
 GRANT SELECT(booking_date, period_start, sponsor_id, application_id, plan_id, plan_version, evidence, content_type, start_time, end_time, node_id, local_sequence_number, uplink_octets, downlink_octets, sponsored_octets, subscriber_octets, charge_micros, currency, used_octets_after, carry_after, reason, topic, partition, offset) ON zerorate.charges TO zerorate_analyst;
 GRANT SELECT(origin, correction_number, booking_date, month, period_start, sponsor_id, application_id, plan_id, plan_version, evidence, content_type, start_time, reason, sponsored_octets, subscriber_octets, charge_micros, currency, used_octets_after, topic, partition, offset) ON zerorate.bookings TO zerorate_analyst;
-GRANT SELECT(kind, number, correction, booking_date, booked_at, who, why, catalogue_hash, recycling, is_adjustment, topic, partition, offset, sponsor_id, application_id, plan_id, plan_version, period_start, evidence, content_type, start_time, reason, sponsored_octets, subscriber_octets, charge_micros, currency, used_octets_after, carry_after) ON zerorate.corrections TO zerorate_analyst;
+GRANT SELECT(kind, number, correction, booking_date, booked_at, who, why, catalogue_hash, recycling, is_adjustment, topic, partition, offset, sponsor_id, application_id, plan_id, plan_version, period_start, evidence, content_type, start_time, reason, sponsored_octets, subscriber_octets, charge_micros, currency, used_octets_after, carry_after, lane, record_booked_on, end_time, node_id, local_sequence_number, uplink_octets, downlink_octets, read_logs) ON zerorate.corrections TO zerorate_analyst;
+GRANT SELECT(lane, topic, partition, offset, record_booked_on, correction_number, sponsor_id, application_id, plan_id, plan_version, period_start, evidence, content_type, start_time, end_time, node_id, local_sequence_number, uplink_octets, downlink_octets, sponsored_octets, charge_micros, currency, used_octets_after, carry_after, reason) ON zerorate.sponsored_later TO zerorate_analyst;
 GRANT SELECT(reason, detail, topic, partition, offset, booking_date) ON zerorate.rejections TO zerorate_analyst;
 GRANT SELECT(reason, detail, topic, partition, offset, booking_date, lane) ON zerorate.suspense TO zerorate_analyst;
 GRANT SELECT ON zerorate.booking_totals TO zerorate_analyst;
@@ -67,11 +68,12 @@ GRANT SELECT(subscriber, payload) ON zerorate.journal TO zerorate_investigator;
 GRANT SELECT(subscriber) ON zerorate.charges TO zerorate_investigator;
 GRANT SELECT(subscriber) ON zerorate.bookings TO zerorate_investigator;
 GRANT SELECT(subscriber) ON zerorate.corrections TO zerorate_investigator;
+GRANT SELECT(subscriber) ON zerorate.sponsored_later TO zerorate_investigator;
 GRANT SELECT(payload) ON zerorate.rejections TO zerorate_investigator;
 GRANT SELECT(payload) ON zerorate.suspense TO zerorate_investigator;
 GRANT SELECT ON zerorate.torn_subscribers TO zerorate_investigator;
 
--- Posts entries, closes months, corrects, and resubmits corrected records (for those it also needs the engine's role).
+-- Posts entries, closes months, corrects, and resubmits corrected records (for those, and to re-rate from the source, it also needs the engine's role).
 GRANT zerorate_investigator TO zerorate_clerk;
 GRANT INSERT ON zerorate.account_entries TO zerorate_clerk;
 GRANT INSERT ON zerorate.closings TO zerorate_clerk;

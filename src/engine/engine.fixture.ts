@@ -11,7 +11,7 @@ import { onCluster } from '../platform/clickhouse/server-cluster.ts';
 import { openServerStore } from '../platform/clickhouse/server-store.ts';
 import type { Store } from '../platform/clickhouse/store.ts';
 import { systemClock } from '../platform/clock.ts';
-import { LogRecord } from '../platform/kafka/log-record.ts';
+import { LogRecord, type ProveRecord } from '../platform/kafka/log-record.ts';
 import { packagePath } from '../platform/package-paths.ts';
 import type { Catalogue } from '../rating/catalogue.ts';
 import { decodeJson } from '../rating/decode/decode-json.ts';
@@ -86,13 +86,18 @@ export async function openClusterStore(cluster: ClickHouseCluster, database: str
 }
 
 /** A source that hands over records from memory, from the offset that the engine asks for. */
-export function memorySource(log: TopicPartition, records: readonly LogRecord[], chunkRecords = 7): Source {
+export function memorySource(
+  log: TopicPartition,
+  records: readonly LogRecord[],
+  chunkRecords = 7,
+  prove?: ProveRecord,
+): Source {
   return {
     async run(listener) {
       const next = await listener.assign(log, async () => null);
       const rest = records.filter(({ offset }) => offset >= next);
       for (let at = 0; at < rest.length; at += chunkRecords) {
-        await listener.deliver(log, rest.slice(at, at + chunkRecords), decodeJson);
+        await listener.deliver(log, rest.slice(at, at + chunkRecords), decodeJson, prove);
       }
       await listener.flush(log);
       await listener.revoke(log);

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { auditJournal } from '../assurance/audit/audit.ts';
-import { ClickHouseEvidence } from '../assurance/audit/clickhouse-evidence.ts';
 import type { AuditFault } from '../assurance/audit/invariants.ts';
 import { ClickHouseJournal } from '../journal/clickhouse-journal.ts';
+import { ClickHouseEvidence } from '../journal/evidence/clickhouse-evidence.ts';
 import type { JournalBlock } from '../journal/journal-block.ts';
 import { StoreError } from '../platform/clickhouse/store.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { auditJournal } from '../assurance/audit/audit.ts';
-import { ClickHouseEvidence } from '../assurance/audit/clickhouse-evidence.ts';
+import { ClickHouseEvidence } from '../journal/evidence/clickhouse-evidence.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Plan } from '../rating/catalogue.ts';
 import { decodeJson } from '../rating/decode/decode-json.ts';

@@ -53,7 +53,8 @@ export async function hasBookings(store: Store, pseudonym: Uint8Array): Promise<
   const hex = Buffer.from(pseudonym).toString('hex');
   const rows = await store.query(
     `SELECT 1 FROM journal WHERE kind IN ('charge', 'rejection') ` +
-      `AND (subscriber = unhex('${hex}') OR position(payload, '~${hex}') > 0) LIMIT 1`,
+      `AND (subscriber = unhex('${hex}') OR position(payload, '~${hex}') > 0) LIMIT 1 ` +
+      `UNION ALL SELECT 1 FROM corrections WHERE kind != 'head' AND subscriber = unhex('${hex}') LIMIT 1`,
   );
   return rows.length > 0;
 }

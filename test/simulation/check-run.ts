@@ -1,9 +1,9 @@
 import { auditJournal } from '../../src/assurance/audit/audit.ts';
 import { auditQuotas } from '../../src/assurance/audit/audit-quotas.ts';
 import { auditSource } from '../../src/assurance/audit/audit-source.ts';
-import type { BatchRow, JournalEvidence } from '../../src/assurance/audit/evidence.ts';
 import type { AuditFault, Invariant } from '../../src/assurance/audit/invariants.ts';
-import type { WalkedBatch } from '../../src/assurance/audit/walk-batches.ts';
+import type { BatchRow, JournalEvidence, WalkedBatch } from '../../src/journal/evidence/evidence.ts';
+import { NO_PROOF } from '../../src/platform/kafka/log-record.ts';
 import { recordsOf } from '../../src/platform/kafka/patches/patch-record-sets.ts';
 import { decodeJson } from '../../src/rating/decode/decode-json.ts';
 import { type Place, PSEUDONYM_KEY } from './engine-slot.ts';
@@ -54,7 +54,7 @@ async function* walk(evidence: JournalEvidence, topic: SimulatedTopic): AsyncGen
     const records = history
       .filter(({ offset }) => offset > numbers.prev && offset <= lastOffset)
       .flatMap((record) => [...recordsOf([messageOf(record)], 0, MAX_RECORD_OCTETS)]);
-    yield { batch, records, decode: decodeJson };
+    yield { batch, records, decode: decodeJson, sourceProof: NO_PROOF };
   }
 }
 

@@ -4,8 +4,8 @@ import type {
   LaneState,
   NewestCounter,
   StoredBatch,
-} from '../../src/assurance/audit/evidence.ts';
-import type { StoredRow } from '../../src/assurance/audit/stored-columns.ts';
+} from '../../src/journal/evidence/evidence.ts';
+import type { StoredRow } from '../../src/journal/evidence/stored-columns.ts';
 import { bytesOf, int64Words, strings } from '../../src/platform/clickhouse/native-block.ts';
 import type { LastClosing } from '../../src/rating/catalogue/closed-periods.ts';
 import type { NativeRow } from './native-rows.ts';
@@ -32,6 +32,7 @@ export class SimulatedEvidence implements JournalEvidence {
         catalogueHash: texts.catalogue_hash,
         digest: texts.digest,
         gapReason: texts.gap_reason as BatchRow['gapReason'],
+        sourceProof: texts.source_proof,
         numbers,
       }))
       .sort((a, b) => compare(a.lane, b.lane) || a.numbers.lane_sequence - b.numbers.lane_sequence);

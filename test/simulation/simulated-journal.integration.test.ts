@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ClickHouseEvidence } from '../../src/assurance/audit/clickhouse-evidence.ts';
-import type { JournalEvidence } from '../../src/assurance/audit/evidence.ts';
 import { OPEN_STORE, type OpenedStore } from '../../src/engine/engine.fixture.ts';
 import { Random } from '../../src/generator/random.ts';
 import { ClickHouseJournal } from '../../src/journal/clickhouse-journal.ts';
+import { ClickHouseEvidence } from '../../src/journal/evidence/clickhouse-evidence.ts';
+import type { JournalEvidence } from '../../src/journal/evidence/evidence.ts';
 import { insertStatement, type Journal } from '../../src/journal/journal.ts';
 import { type JournalBlock, journalBlock } from '../../src/journal/journal-block.ts';
 import { structureOf } from '../../src/platform/clickhouse/native-block.ts';

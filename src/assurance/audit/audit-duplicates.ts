@@ -17,9 +17,13 @@ const TAKEN_BACK =
   "(SELECT topic, partition, offset FROM corrections WHERE kind != 'head') " +
   'GROUP BY topic, partition, offset HAVING sum(charge_micros) = 0 AND sum(sponsored_octets) = 0';
 
+const COLUMNS = `${IDENTITY}, topic, partition, offset, lane, charge_micros, currency`;
+const IS_CHARGED = '(sponsored_octets > 0 OR charge_micros != 0)';
+
+/** Charges of batches, and of corrections that charged a record first. */
 const CHARGED =
-  "journal WHERE kind = 'charge' AND (sponsored_octets > 0 OR charge_micros != 0) " +
-  `AND (topic, partition, offset) NOT IN (${TAKEN_BACK})`;
+  `(SELECT ${COLUMNS} FROM journal WHERE kind = 'charge' AND ${IS_CHARGED} AND (topic, partition, offset) NOT IN (${TAKEN_BACK}) ` +
+  `UNION ALL SELECT ${COLUMNS} FROM sponsored_later WHERE ${IS_CHARGED})`;
 
 /**
  * Checks that no record is charged twice, in any lanes, logs or recyclings. A duplicate that comes later than the window of
@@ -27,14 +31,14 @@ const CHARGED =
  */
 export async function* auditDuplicates(store: Store, atOnce = AT_ONCE): AsyncGenerator<AuditFault> {
   const [{ charges }] = await store.query<{ charges: number }>(
-    "SELECT count() AS charges FROM journal WHERE kind = 'charge'",
+    "SELECT (SELECT count() FROM journal WHERE kind = 'charge') + (SELECT count() FROM sponsored_later) AS charges",
   );
   const slices = Math.max(1, Math.ceil(Number(charges) / atOnce));
   let found = 0;
   for (let slice = 0; slice < slices; slice++) {
     const [{ records, hashes }] = await store.query<{ records: number; hashes: string[] }>(
       `SELECT count() AS records, arrayMap(hash -> toString(hash), groupArray(${SHOWN})(hash)) AS hashes FROM (` +
-        `SELECT cityHash64(${IDENTITY}) AS hash FROM ${CHARGED} AND hash % ${slices} = ${slice} ` +
+        `SELECT cityHash64(${IDENTITY}) AS hash FROM ${CHARGED} WHERE hash % ${slices} = ${slice} ` +
         `GROUP BY hash HAVING count() > 1 ORDER BY hash) SETTINGS max_bytes_before_external_group_by = ${MEMORY_BYTES}`,
     );
     const shown = Math.max(0, SHOWN - found);
@@ -49,7 +53,7 @@ async function* namedFaults(store: Store, hashes: readonly string[]): AsyncGener
     'SELECT toString(node_id) AS node, toString(local_sequence_number) AS number, any(toString(currency)) AS currency, ' +
       'toString(sum(charge_micros)) AS micros, arraySort(groupArray(20)(' +
       "concat('lane ', lane, ', ', topic, '-', toString(partition), ' offset ', toString(offset), ': ', toString(charge_micros)))) AS places " +
-      `FROM ${CHARGED} AND cityHash64(${IDENTITY}) IN (${hashes.join(', ')}) GROUP BY ${IDENTITY} HAVING count() > 1 ` +
+      `FROM ${CHARGED} WHERE cityHash64(${IDENTITY}) IN (${hashes.join(', ')}) GROUP BY ${IDENTITY} HAVING count() > 1 ` +
       'ORDER BY node, number',
   );
   for (const { node, number, currency, micros, places } of rows) {

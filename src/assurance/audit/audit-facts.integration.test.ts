@@ -63,3 +63,33 @@ test('a correction that reverses another amount than the current one, and one th
     ]),
   );
 });
+
+test('a correction that read the source may charge a record first, in a log that it read, and as much as the record has', async () => {
+  const head = (number: number, logs: string) =>
+    `INSERT INTO corrections (kind, number, correction, read_logs) SELECT 'head', ${number}, 'read ${number}', ${logs}`;
+  const first = (number: number, offset: number, octets: number) =>
+    'INSERT INTO corrections (kind, number, lane, topic, partition, offset, sponsor_id, sponsored_octets, uplink_octets) ' +
+    `SELECT 'charge', ${number}, 'flows-0', 'flows', 0, ${offset}, 'chatter', ${octets}, 100`;
+  const log = (last: number, records: number) => `[('flows-0', 'flows', 0, 0, ${last}, ${records}, '', '')]`;
+  const about = async (number: number) =>
+    (await messages()).filter((message) => message.includes(`correction ${number} `));
+  await book(head(4, log(4, 5)));
+  await book(first(4, 90, 100));
+  await book(first(4, 1, 100));
+  expect(await about(4)).toEqual([
+    'corrections: correction 4 charges without reversing the current charge: flows-0 offset 1',
+    'corrections: correction 4 charges a record that it did not read, or that is another: flows-0 offset 1',
+    'corrections: correction 4 charges a record that it did not read, or that is another: flows-0 offset 90',
+  ]);
+  await book(head(5, log(99, 5)));
+  await book(head(6, `arrayConcat(${log(4, 6)}, [('gone-0', 'gone', 0, 0, 4, 5, '', '')])`));
+  await book(first(6, 3, 99));
+  const read = 'says that it read what the journal has otherwise';
+  expect(await about(5)).toEqual([`corrections: correction 5 ${read}: flows-0, offsets 0 to 99`]);
+  expect(await about(6)).toEqual([
+    'corrections: correction 6 charges without reversing the current charge: flows-0 offset 3',
+    'corrections: correction 6 charges a record that it did not read, or that is another: flows-0 offset 3',
+    `corrections: correction 6 ${read}: flows-0, offsets 0 to 4`,
+    `corrections: correction 6 ${read}: gone-0, offsets 0 to 4`,
+  ]);
+});

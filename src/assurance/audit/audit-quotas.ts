@@ -1,6 +1,6 @@
+import type { JournalEvidence } from '../../journal/evidence/evidence.ts';
 import { catalogueFromCanonicalJson } from '../../rating/catalogue/catalogue-compile.ts';
 import type { QuotaUpdate } from '../../rating/quota-updates.ts';
-import type { JournalEvidence } from './evidence.ts';
 import type { AuditFault } from './invariants.ts';
 
 /**

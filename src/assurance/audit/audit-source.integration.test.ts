@@ -9,15 +9,15 @@ import {
   recordAt,
   runEngine,
 } from '../../engine/engine.fixture.ts';
+import { walkBatches } from '../../engine/read-again/walk-batches.ts';
+import { ClickHouseEvidence } from '../../journal/evidence/clickhouse-evidence.ts';
 import type { LogRecord } from '../../platform/kafka/log-record.ts';
 import { type FlowRecord, PLAIN_RULES } from '../../rating/flow-record.ts';
 import { testRecord, testRules } from '../../rating/traffic.fixture.ts';
 import { replayBatches } from '../replay/replay.ts';
 import { auditQuotas } from './audit-quotas.ts';
 import { auditSource } from './audit-source.ts';
-import { ClickHouseEvidence } from './clickhouse-evidence.ts';
 import type { AuditFault } from './invariants.ts';
-import { walkBatches } from './walk-batches.ts';
 
 const SETTINGS = {
   pseudonymKey: PSEUDONYM_KEY,

@@ -1,17 +1,16 @@
+import { BookedPseudonyms } from '../../journal/evidence/booked-pseudonyms.ts';
+import { type DecodeAt, decodingAt } from '../../journal/evidence/decoding-at.ts';
+import type { BatchRow, JournalEvidence, StoredBatch, WalkedBatch } from '../../journal/evidence/evidence.ts';
 import type { RecordRules } from '../../rating/flow-record.ts';
 import { readRecord } from '../../rating/pipeline.ts';
 import { rejectedPayload } from '../../rating/record/rejected-payload.ts';
 import { counterRows, identityRows } from '../../rating/restored-columns.ts';
 import type { PseudonymKey } from '../../rating/subscribers.ts';
 import { rulesByBatch } from '../replay/rules-by-batch.ts';
-import { BookedPseudonyms } from './booked-pseudonyms.ts';
 import { type ComputedRecord, compareBatch, hexOf } from './compare-batch.ts';
-import { type DecodeAt, decodingAt } from './decoding-at.ts';
-import type { BatchRow, JournalEvidence, StoredBatch } from './evidence.ts';
 import type { AuditFault } from './invariants.ts';
 import { SecondComputation, secondRules } from './second-computation.ts';
 import { lastInstantOf } from './second-rules.ts';
-import type { WalkedBatch } from './walk-batches.ts';
 
 export interface SourceAuditOptions {
   pseudonymKey: PseudonymKey;

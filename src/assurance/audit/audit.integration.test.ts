@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../../engine/engine.fixture.ts';
+import { ClickHouseEvidence } from '../../journal/evidence/clickhouse-evidence.ts';
 import { LogRecord } from '../../platform/kafka/log-record.ts';
 import { testRecord, testRules } from '../../rating/traffic.fixture.ts';
 import { auditJournal } from './audit.ts';
-import { ClickHouseEvidence } from './clickhouse-evidence.ts';
 import type { AuditFault } from './invariants.ts';
 
 const BOOKED_AT_MS = Date.UTC(2026, 10, 30, 12);

@@ -1,9 +1,9 @@
 import { NOT_RECORDED } from '../../journal/block-rows.ts';
+import type { BatchRow, JournalEvidence, StoredBatch } from '../../journal/evidence/evidence.ts';
+import { storedColumns } from '../../journal/evidence/stored-columns.ts';
 import { BATCH_NUMBERS, digestOfColumns } from '../../journal/journal-block.ts';
 import { OUTCOMES } from '../../rating/outcome.ts';
-import type { BatchRow, JournalEvidence, StoredBatch } from './evidence.ts';
 import type { AuditFault, Invariant } from './invariants.ts';
-import { storedColumns } from './stored-columns.ts';
 
 /**
  * Checks the consistency of a journal, lane by lane: chain, counts, digests, strays. Yields every fault; a consistent

@@ -1,8 +1,3 @@
-import { CONTENT_TYPES, EVIDENCES, type FlowRecord } from '../../rating/flow-record.ts';
-import { type Fault, OUTCOMES, type Outcome } from '../../rating/outcome.ts';
-import { fingerprintOf } from '../../rating/record/fingerprint.ts';
-import type { BatchRow, StoredBatch } from './evidence.ts';
-import type { AuditFault, Invariant } from './invariants.ts';
 import {
   leakageList,
   type OutcomeList,
@@ -11,10 +6,15 @@ import {
   outcomeList,
   type SeenRecord,
   seenList,
-} from './outcome-list.ts';
+} from '../../journal/evidence/batch-lists.ts';
+import type { BatchRow, StoredBatch } from '../../journal/evidence/evidence.ts';
+import type { StoredRow } from '../../journal/evidence/stored-columns.ts';
+import { CONTENT_TYPES, EVIDENCES, type FlowRecord } from '../../rating/flow-record.ts';
+import { type Fault, OUTCOMES, type Outcome } from '../../rating/outcome.ts';
+import { fingerprintOf } from '../../rating/record/fingerprint.ts';
+import type { AuditFault, Invariant } from './invariants.ts';
 import type { SecondOutcome, SecondRules } from './second-computation.ts';
 import { secondLeakage } from './second-leakage.ts';
-import type { StoredRow } from './stored-columns.ts';
 
 /** A record of the source, and its second computation. */
 export interface ComputedRecord {

@@ -5,7 +5,8 @@ export const INVARIANTS = {
   digest: 'every batch’s digest follows from its rows',
   strays: 'no row is outside of a batch',
   facts: 'entries, closings, corrections and recyclings are numbered without a gap, each number once',
-  corrections: 'every correction reverses the current charge, and charges the same octets again',
+  corrections:
+    'every correction reverses the current charge, and charges the same octets again; one without the other is of a correction that read the source',
   duplicates: 'no record is charged twice: the same node, number and content, in any lane or log',
   source:
     'every batch read the records that the source has in its offsets: all of them, each once, with the same content',

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { leakageKey } from '../../journal/evidence/batch-lists.ts';
 import { leakageOf } from '../../rating/batch-summary.ts';
 import { REASONS } from '../../rating/outcome.ts';
 import { NO_FACTS } from '../../rating/rules.ts';
 import { PseudonymKey } from '../../rating/subscribers.ts';
 import { asValue, rateValues, testLane, testRecord, testRules } from '../../rating/traffic.fixture.ts';
-import { leakageKey } from './outcome-list.ts';
 import { SecondComputation, secondRules } from './second-computation.ts';
 import { secondLeakage } from './second-leakage.ts';
 

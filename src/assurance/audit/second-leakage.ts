@@ -1,6 +1,6 @@
+import { leakageKey, type OutcomeTotal, outcomeKey } from '../../journal/evidence/batch-lists.ts';
 import type { FlowRecord } from '../../rating/flow-record.ts';
 import type { Fault } from '../../rating/outcome.ts';
-import { leakageKey, type OutcomeTotal, outcomeKey } from './outcome-list.ts';
 import type { SecondOutcome } from './second-computation.ts';
 import { networkOfAddress } from './second-rules.ts';
 

@@ -9,10 +9,18 @@ export function dateOf(day: number): string {
   return `toDate(${literal(new Date(day * DAY_MS).toISOString().slice(0, 10))})`;
 }
 
-/** Returns the charge rows of usage that began in the range, for a FROM. */
+const COLUMNS =
+  'sponsor_id, application_id, plan_id, period_start, subscriber, evidence, content_type, start_time, end_time, node_id, ' +
+  'local_sequence_number, uplink_octets, downlink_octets, sponsored_octets, charge_micros, currency, used_octets_after, topic, partition';
+
+/** Returns the charges of usage that began in the range, for a FROM: as booked, and those that a correction charged first. */
 export function chargesIn({ fromDay, toDay }: FraudRange): string {
   const instant = (day: number) => `toDateTime64(${dateOf(day)}, 3, 'UTC')`;
-  return `journal WHERE kind = 'charge' AND start_time >= ${instant(fromDay)} AND start_time < ${instant(toDay)}`;
+  const began = `start_time >= ${instant(fromDay)} AND start_time < ${instant(toDay)}`;
+  return (
+    `(SELECT ${COLUMNS} FROM journal WHERE kind = 'charge' AND ${began} ` +
+    `UNION ALL SELECT ${COLUMNS} FROM sponsored_later WHERE ${began}) WHERE true`
+  );
 }
 
 /** A subscriber's pseudonym as it is shown. */

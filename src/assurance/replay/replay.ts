@@ -1,16 +1,15 @@
+import { BookedPseudonyms, recordsOfErased } from '../../journal/evidence/booked-pseudonyms.ts';
+import { admitAsBooked, type DecodeAt, decodingAt } from '../../journal/evidence/decoding-at.ts';
+import type { BatchRow, JournalEvidence, StoredBatch, WalkedBatch } from '../../journal/evidence/evidence.ts';
 import { journalBlock } from '../../journal/journal-block.ts';
 import { leakageOf, summarise } from '../../rating/batch-summary.ts';
 import { catalogueFromCanonicalJson } from '../../rating/catalogue/catalogue-compile.ts';
 import { FlowBatch, type RecordRules } from '../../rating/flow-record.ts';
 import { Lane } from '../../rating/lane.ts';
-import { admit, classifyBatch, rateBatch, readRecord } from '../../rating/pipeline.ts';
+import { classifyBatch, rateBatch } from '../../rating/pipeline.ts';
 import { rejectedPayload } from '../../rating/record/rejected-payload.ts';
 import { type Facts, Rules } from '../../rating/rules.ts';
 import type { PseudonymKey } from '../../rating/subscribers.ts';
-import { BookedPseudonyms } from '../audit/booked-pseudonyms.ts';
-import { type DecodeAt, decodingAt } from '../audit/decoding-at.ts';
-import type { BatchRow, JournalEvidence, StoredBatch } from '../audit/evidence.ts';
-import type { WalkedBatch } from '../audit/walk-batches.ts';
 import { rulesByBatch } from './rules-by-batch.ts';
 
 export interface ReplayOptions {
@@ -55,10 +54,10 @@ export async function* replayBatches(
     const hasErasures = pseudonymKey.generations.length > 1;
     const stored = hasErasures ? await evidence.stored(batch) : NOTHING_STORED;
     const rated = { ...walked, decodeAt: await decodingAt(evidence, walked), stored };
-    const recordsOfErased = hasErasures ? expectBooked(rated, state.lane, pseudonymKey) : 0;
+    const ofErased = hasErasures ? expectBooked(rated, state.lane, pseudonymKey) : 0;
     const digest =
       records.length === 0 ? '' : replay(rated, state.lane, await rulesOf(batch), { ...options, pseudonymKey });
-    yield { batch, records: records.length, digest, recordsOfErased };
+    yield { batch, records: records.length, digest, recordsOfErased: ofErased };
   }
 }
 
@@ -66,23 +65,14 @@ const NOTHING_STORED: StoredBatch = { rows: [], lists: [] };
 
 /** Gives erased subscribers the pseudonyms of this batch's rows, and returns how many records are theirs. */
 function expectBooked(
-  { records, decodeAt, stored }: WalkedBatch & { decodeAt: DecodeAt; stored: StoredBatch },
+  rated: WalkedBatch & { decodeAt: DecodeAt; stored: StoredBatch },
   lane: Lane,
   key: BookedPseudonyms,
 ): number {
-  const booked = new Map<string, Buffer>();
-  const subscribers = new Map(stored.rows.map(({ offset, subscriber }) => [Number(offset), subscriber as Uint8Array]));
-  let ofErased = 0;
-  for (const record of records) {
-    const subscriber = subscribers.get(record.offset);
-    const read = readRecord(record, decodeAt(record.offset));
-    if (subscriber === undefined || 'reason' in read || !key.isErased(read.servedMsisdn)) continue;
-    ofErased++;
-    booked.set(read.servedMsisdn, Buffer.from(subscriber));
-  }
+  const { booked, rows } = recordsOfErased(rated, rated.decodeAt, rated.stored, key);
   key.expect(booked);
   lane.subscribers.forgetMsisdns();
-  return ofErased;
+  return rows.length;
 }
 
 function compiledRules(canonicalJson: string, facts: Facts): Rules {
@@ -106,16 +96,7 @@ function replay(
 ): string {
   const { topic, partition, bookingDay, chainedDay, lastOffset, numbers } = batch;
   const columns = new FlowBatch(records.length);
-  const keyedByMsisdn = records[0].timestampMs !== null;
-  const context = { keyedByMsisdn, rules: options.recordRules, bookingDay };
-  for (let from = 0; from < records.length; ) {
-    // Records that were read with the same schemas are read together.
-    const decode = decodeAt(records[from].offset);
-    let to = from + 1;
-    while (to < records.length && decodeAt(records[to].offset) === decode) to++;
-    admit(columns, records.slice(from, to), { ...context, decode }, lane, rules);
-    from = to;
-  }
+  admitAsBooked(columns, { batch, records }, decodeAt, options.recordRules, lane, rules);
   const place = {
     log: { topic, partition, lane: batch.lane },
     bookingDay,

@@ -1,5 +1,6 @@
+import type { BatchRow, JournalEvidence } from '../../journal/evidence/evidence.ts';
+import { factsByBatch } from '../../journal/evidence/facts-by-batch.ts';
 import type { Facts } from '../../rating/rules.ts';
-import type { BatchRow, JournalEvidence } from '../audit/evidence.ts';
 
 type MakeRules<T> = (canonicalJson: string, facts: Facts) => T;
 
@@ -12,13 +13,13 @@ export function rulesByBatch<T>(
   make: MakeRules<T>,
 ): (batch: BatchRow) => Promise<T> {
   const known = new Map<string, T>();
-  return async ({ catalogueHash, numbers: { suspension_number, closing_number } }) => {
-    const key = `${catalogueHash} ${suspension_number} ${closing_number}`;
+  const factsOf = factsByBatch(evidence);
+  return async (batch) => {
+    const { catalogueHash, numbers } = batch;
+    const key = `${catalogueHash} ${numbers.suspension_number} ${numbers.closing_number}`;
     let rules = known.get(key);
     if (rules === undefined) {
-      const suspensions = { sponsorIds: await evidence.suspendedAsOf(suspension_number), number: suspension_number };
-      const closings = { lastClosed: await evidence.closedAsOf(closing_number), number: closing_number };
-      rules = make(await evidence.catalogue(catalogueHash), { suspensions, closings });
+      rules = make(await evidence.catalogue(catalogueHash), await factsOf(batch));
       known.set(key, rules);
     }
     return rules;

@@ -4,10 +4,7 @@ import { auditDuplicates } from '../../assurance/audit/audit-duplicates.ts';
 import { auditFacts } from '../../assurance/audit/audit-facts.ts';
 import { auditQuotas } from '../../assurance/audit/audit-quotas.ts';
 import { auditSource } from '../../assurance/audit/audit-source.ts';
-import { ClickHouseEvidence } from '../../assurance/audit/clickhouse-evidence.ts';
-import type { BatchRow } from '../../assurance/audit/evidence.ts';
 import { type AuditFault, INVARIANTS, type Invariant } from '../../assurance/audit/invariants.ts';
-import { type WalkedBatch, walkBatches } from '../../assurance/audit/walk-batches.ts';
 import { quotaUpdateSchema } from '../../engine/assembly/assemble-source.ts';
 import { connect, requireBrokers } from '../../engine/assembly/kafka-connection.ts';
 import {
@@ -17,8 +14,12 @@ import {
   withSourceOptions,
 } from '../../engine/assembly/read-config.ts';
 import { writeAuditMetrics } from '../../engine/metrics/audit-metrics.ts';
+import { readSourceAgain } from '../../engine/read-again/read-source-again.ts';
+import { walkBatches } from '../../engine/read-again/walk-batches.ts';
 import { loadKeyOf } from '../../engine/running/load-key.ts';
 import { recordRules } from '../../engine/running/record-rules.ts';
+import { ClickHouseEvidence } from '../../journal/evidence/clickhouse-evidence.ts';
+import type { BatchRow, WalkedBatch } from '../../journal/evidence/evidence.ts';
 import { openStore } from '../../journal/open-store.ts';
 import { readQuotaFile, readQuotaState } from '../../journal/read-quota-state.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
@@ -26,7 +27,6 @@ import type { Config } from '../../platform/config/config.ts';
 import { createLogger, type Logger } from '../../platform/telemetry/logger.ts';
 import { counted, grouped, Progress } from '../../platform/telemetry/terminal-output.ts';
 import type { QuotaUpdate } from '../../rating/quota-updates.ts';
-import { readSourceAgain } from './read-source-again.ts';
 
 const SHOWN_FAULTS = 20;
 const OF_THE_JOURNAL: readonly Invariant[] = [

@@ -74,7 +74,13 @@ async function placeOf(store: Store, seen: SeenRow, nodeId: string, sequence: nu
       `AND node_id = ${literal(nodeId)} AND local_sequence_number = ${sequence} ORDER BY offset DESC LIMIT 1`,
   );
   const log = `${topic}-${partition}`;
-  return row === undefined
+  if (row !== undefined) return `${log} offset ${row.place}, ${row.reason}`;
+  const [later] = await store.query<{ place: number; reason: string; number: number }>(
+    'SELECT offset AS place, reason, correction_number AS number FROM sponsored_later ' +
+      `WHERE lane = ${literal(lane)} AND topic = ${literal(topic)} AND partition = ${partition} ` +
+      `AND offset BETWEEN ${first} AND ${last} AND node_id = ${literal(nodeId)} AND local_sequence_number = ${sequence}`,
+  );
+  return later === undefined
     ? `${log}, not charged, within offsets ${first} to ${last}`
-    : `${log} offset ${row.place}, ${row.reason}`;
+    : `${log} offset ${later.place}, not charged then, and ${later.reason} by correction ${later.number}`;
 }

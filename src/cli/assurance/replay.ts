@@ -1,15 +1,15 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { ClickHouseEvidence } from '../../assurance/audit/clickhouse-evidence.ts';
-import type { BatchRow } from '../../assurance/audit/evidence.ts';
-import { walkBatches } from '../../assurance/audit/walk-batches.ts';
 import { replayBatches } from '../../assurance/replay/replay.ts';
 import { type ConfigOptions, readSourceConfig, withSourceOptions } from '../../engine/assembly/read-config.ts';
+import { readSourceAgain } from '../../engine/read-again/read-source-again.ts';
+import { walkBatches } from '../../engine/read-again/walk-batches.ts';
 import { loadKeyOf } from '../../engine/running/load-key.ts';
 import { recordRules } from '../../engine/running/record-rules.ts';
+import { ClickHouseEvidence } from '../../journal/evidence/clickhouse-evidence.ts';
+import type { BatchRow } from '../../journal/evidence/evidence.ts';
 import { openStore } from '../../journal/open-store.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
 import { formatTable, grouped, Progress } from '../../platform/telemetry/terminal-output.ts';
-import { readSourceAgain } from './read-source-again.ts';
 
 type ReplayOptions = ConfigOptions & { verify: true; lane?: string; from?: number; to?: number };
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseDay } from '../../finance/calendar-day.ts';
-import type { UsageSums } from '../../finance/corrections/difference.ts';
+import { HAD_CHARGE, type UsageSums } from '../../finance/corrections/difference.ts';
 import type { SponsorLine } from '../../finance/corrections/what-if.ts';
 import { formatDifference } from './print-difference.ts';
 
@@ -15,7 +15,17 @@ function line(day: string, planVersion: number, before: UsageSums, after: UsageS
   const usageDay = Number(parseDay(day));
   const monthDay = Number(parseDay(`${day.slice(0, 7)}-01`));
   const planId = planVersion === 0 ? '' : 'daily';
-  return { sponsorId: 'acme', currency: 'USD', planId, planVersion, monthDay, usageDay, before, after };
+  return {
+    sponsorId: 'acme',
+    currency: 'USD',
+    planId,
+    planVersion,
+    monthDay,
+    usageDay,
+    newlyBy: HAD_CHARGE,
+    before,
+    after,
+  };
 }
 
 const NONE = { records: 0n, sponsoredOctets: 0n, subscriberOctets: 0n, chargeMicros: 0n };

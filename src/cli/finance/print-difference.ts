@@ -1,11 +1,18 @@
 import { dayText } from '../../finance/calendar-day.ts';
-import { type Difference, differenceOf, rollUp, type UsageSums } from '../../finance/corrections/difference.ts';
-import type { RefusedApplication, SponsorLine } from '../../finance/corrections/what-if.ts';
+import {
+  type Difference,
+  differenceOf,
+  HAD_CHARGE,
+  rollUp,
+  type UsageSums,
+} from '../../finance/corrections/difference.ts';
+import type { SponsorLine } from '../../finance/corrections/what-if.ts';
 import { exactUnits } from '../../finance/shown-money.ts';
 import { csvText } from '../../formats/csv.ts';
 import { compareNumbered } from '../../platform/compare-texts.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
 import { formatTable, grouped, Progress, type TableColumn } from '../../platform/telemetry/terminal-output.ts';
+import { EVIDENCES } from '../../rating/flow-record.ts';
 
 export const DIFFERENCE_FORMATS = ['table', 'csv', 'json'] as const;
 export type DifferenceFormat = (typeof DIFFERENCE_FORMATS)[number];
@@ -17,13 +24,15 @@ const KEYS = {
   version: ({ planId, planVersion }: SponsorLine) => (planId === '' ? '' : String(planVersion)),
   month: ({ monthDay }: SponsorLine) => dayText(monthDay).slice(0, 7),
   day: ({ usageDay }: SponsorLine) => dayText(usageDay),
+  newlyBy: ({ newlyBy }: SponsorLine) => (newlyBy === HAD_CHARGE ? '' : EVIDENCES[newlyBy]),
 };
 export type DifferenceKey = keyof typeof KEYS;
 
 const SUMS = ['records', 'sponsoredOctets', 'subscriberOctets', 'chargeMicros'] as const;
 /** What rating again does not do. */
 export const UNSPONSORED_STAY =
-  'Records that were not sponsored when they were booked have no charge to correct: they stay the subscribers’.';
+  'Records that were not sponsored when they were booked have no charge to correct: they stay the subscribers’ ' +
+  '(`rerate --from-source` reads them again).';
 
 export function linesOf(difference: Difference, sponsorId: string, currency: string): SponsorLine[] {
   return difference.lines().map((line) => ({ ...line, sponsorId, currency }));
@@ -43,18 +52,21 @@ export function printDifference(
   lines: readonly SponsorLine[],
   keys: readonly DifferenceKey[],
   format: DifferenceFormat,
-  refused: readonly RefusedApplication[] = [],
+  more: object = {},
 ): void {
   if (lines.length === 0 && format === 'table') return;
-  process.stdout.write(`${formatDifference(lines, keys, format, refused)}\n`);
+  process.stdout.write(`${formatDifference(lines, keys, format, more)}\n`);
 }
 
-/** The difference by some keys, and in total for each sponsor. Money in tables is exact, in micro-units elsewhere. */
+/**
+ * The difference by some keys, and in total for each sponsor. Money in tables is exact, in micro-units elsewhere. `more`: what JSON
+ * has besides.
+ */
 export function formatDifference(
   lines: readonly SponsorLine[],
   keys: readonly DifferenceKey[],
   format: DifferenceFormat,
-  refused: readonly RefusedApplication[] = [],
+  more: object = {},
 ): string {
   const textsOf = (line: SponsorLine) => ['sponsor' as const, ...keys].map((key) => KEYS[key](line));
   const rolled = rollUp(lines, (line) => textsOf(line).join(' '))
@@ -65,8 +77,7 @@ export function formatDifference(
   const totals = rollUp(lines, ({ sponsorId }) => sponsorId).sort((a, b) => compareNumbered(a.sponsorId, b.sponsorId));
   if (format === 'json') {
     const amounts = (of: readonly SponsorLine[], by: readonly DifferenceKey[]) => of.map((line) => jsonLine(line, by));
-    const shown = { lines: amounts(rolled, keys), totals: amounts(totals, ['sponsor']) };
-    return JSON.stringify(refused.length === 0 ? shown : { ...shown, refused }, null, 2);
+    return JSON.stringify({ lines: amounts(rolled, keys), totals: amounts(totals, ['sponsor']), ...more }, null, 2);
   }
   return table(rolled, totals, keys);
 }

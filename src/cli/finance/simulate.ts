@@ -47,7 +47,7 @@ ${UNSPONSORED_STAY}`,
 
 async function simulate(options: SimulateOptions): Promise<void> {
   const result = await priceHistory(options);
-  printDifference(result.lines, ['sponsor', 'plan', 'day'], options.format, result.refused);
+  printDifference(result.lines, ['sponsor', 'plan', 'day'], options.format, refusedJson(result));
   if (options.format === 'table') process.stdout.write(`${UNSPONSORED_STAY}\n`);
   nameRefused(result);
 }
@@ -67,6 +67,11 @@ export async function priceHistory(options: Omit<SimulateOptions, 'format'>): Pr
     progress.end();
     await store.close();
   }
+}
+
+/** What the JSON has beside lines and totals. */
+export function refusedJson({ refused }: WhatIf): Partial<Pick<WhatIf, 'refused'>> {
+  return refused.length === 0 ? {} : { refused };
 }
 
 /** Names the applications that the draft cannot be applied to on standard error, and sets the exit code. */

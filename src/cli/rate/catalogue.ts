@@ -55,7 +55,7 @@ async function showDifference(oldPath: string, newPath: string, options: DiffOpt
     else printChanges(changes);
     return;
   }
-  const [{ nameRefused, priceHistory }, { formatDifference, UNSPONSORED_STAY }] = await Promise.all([
+  const [{ nameRefused, priceHistory, refusedJson }, { formatDifference, UNSPONSORED_STAY }] = await Promise.all([
     import('../finance/simulate.ts'),
     import('../finance/print-difference.ts'),
   ]);
@@ -66,7 +66,7 @@ async function showDifference(oldPath: string, newPath: string, options: DiffOpt
     ...(config !== undefined && { config }),
     ...(store !== undefined && { store }),
   });
-  const money = formatDifference(result.lines, ['sponsor', 'plan'], format, result.refused);
+  const money = formatDifference(result.lines, ['sponsor', 'plan'], format, refusedJson(result));
   if (format === 'json') printJson({ changes, money: JSON.parse(money) });
   else {
     printChanges(changes);

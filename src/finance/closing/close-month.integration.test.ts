@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { auditJournal } from '../../assurance/audit/audit.ts';
-import { ClickHouseEvidence } from '../../assurance/audit/clickhouse-evidence.ts';
 import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } from '../../engine/engine.fixture.ts';
+import { ClickHouseEvidence } from '../../journal/evidence/clickhouse-evidence.ts';
 import type { FlowRecord } from '../../rating/flow-record.ts';
 import { testRecord } from '../../rating/traffic.fixture.ts';
 import { endOfMonthMs } from '../month.ts';

@@ -19,12 +19,14 @@ const HALF = '2147483648';
 export async function readMissingRecords(store: Store, coverage: Coverage): Promise<Completeness['missingRecords']> {
   // Counts what arrived between the two ends, both of which arrived; a repeated number makes a step of 0.
   const steps = 'arrayDifference(arraySort(groupArray(place)))';
+  // A store that is only read may be without the migration that made the view.
+  const [{ result: hasLater }] = await store.query<{ result: number }>('EXISTS TABLE sponsored_later');
   const rows = await store.query<Record<'missing' | 'arrived' | 'own' | 'sponsored' | 'micros', string>>(
     'SELECT toString(arraySum(step -> greatest(step, 1) - 1, steps)) AS missing, ' +
       'toString(arraySum(step -> least(step, 1), steps) + 1) AS arrived, toString(records) AS own, ' +
       'toString(sponsored) AS sponsored, toString(micros) AS micros ' +
       `FROM (SELECT nodes.node_id AS node, ${steps} AS steps, any(own) AS records, any(octets) AS sponsored, any(charged) AS micros ` +
-      `FROM (${arrivedNumbers(coverage)}) AS arrived INNER JOIN (${nodesOfBill(coverage)}) AS nodes ON arrived.node_id = nodes.node_id ` +
+      `FROM (${arrivedNumbers(coverage)}) AS arrived INNER JOIN (${nodesOfBill(coverage, Number(hasLater) === 1)}) AS nodes ON arrived.node_id = nodes.node_id ` +
       `WHERE (if(nodes.begun_again AND number >= ${HALF}, number - ${NUMBERS}, number) AS place) BETWEEN lowest AND highest ` +
       'GROUP BY node) WHERE arrayExists(step -> step > 1, steps) ORDER BY node',
   );
@@ -52,17 +54,21 @@ function arrivedNumbers(coverage: Coverage): string {
 /**
  * Selects the nodes that sent records of the month itself: their first and last number, and what the sponsor pays of them.
  */
-function nodesOfBill(coverage: Coverage): string {
+function nodesOfBill(coverage: Coverage, hasLater: boolean): string {
   const month = 'toStartOfMonth(period_start)';
   const number = consecutiveNumber('node_id', 'local_sequence_number');
   const place = `if(${number} >= ${HALF}, ${number} - ${NUMBERS}, ${number})`;
+  const fields = 'node_id, local_sequence_number, sponsored_octets, charge_micros';
+  const ofBill = `sponsor_id = ${literal(coverage.sponsorId)} AND ${month} = ${dateLiteral(coverage.month)} AND ${isNumbered('node_id')}`;
+  // Records that a correction charged first.
+  const later = `UNION ALL SELECT ${fields} FROM sponsored_later WHERE ${ofBill} AND correction_number <= ${coverage.upTo.lastCorrection}`;
   const hasRestarted = `max(${number}) - min(${number}) > ${HALF} AND max(${number}) < ${NUMBERS}`;
   return (
     `SELECT node_id, ${hasRestarted} AS begun_again, ` +
     `if(begun_again, min(${place}), min(${number})) AS lowest, ` +
     `if(begun_again, max(${place}), max(${number})) AS highest, ` +
-    'count() AS own, sum(sponsored_octets) AS octets, sum(charge_micros) AS charged FROM journal ' +
-    `WHERE kind = 'charge' AND sponsor_id = ${literal(coverage.sponsorId)} AND ${month} = ${dateLiteral(coverage.month)} ` +
-    `AND ${isNumbered('node_id')} AND ${coveredJournal(coverage, month)} GROUP BY node_id`
+    `count() AS own, sum(sponsored_octets) AS octets, sum(charge_micros) AS charged FROM (` +
+    `SELECT ${fields} FROM journal WHERE kind = 'charge' AND ${ofBill} AND ${coveredJournal(coverage, month)} ` +
+    `${hasLater ? later : ''}) GROUP BY node_id`
   );
 }

@@ -5,6 +5,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import type { Rules } from '../../rating/rules.ts';
 import { bookFact } from '../book-fact.ts';
+import type { BookedSource } from './booked-source.ts';
 import { type CorrectionHead, CorrectionRows } from './correction-rows.ts';
 import {
   type BookedCorrection,
@@ -18,45 +19,55 @@ import {
 } from './corrections.ts';
 import type { Difference } from './difference.ts';
 import { type ReratingWatch, rerate, sponsorIn } from './rerate.ts';
+import { type LeftOut, rerateFromSource } from './rerate-from-source.ts';
 
 const DAY_MS = 86_400_000;
 
 export type CorrectionResult =
   /** `changes` records were reversed and charged again. */
-  | { outcome: 'booked'; number: number; changes: number; difference: Difference }
+  | { outcome: 'booked'; number: number; changes: number; difference: Difference; leftOut: LeftOut | null }
   /** The catalogue changes no charge: nothing was booked, and the name is still free. */
-  | { outcome: 'unchanged'; difference: Difference }
+  | { outcome: 'unchanged'; difference: Difference; leftOut: LeftOut | null }
   /** The correction of this name, with the same content, was booked before. */
   | { outcome: 'repeated'; number: number }
   /** The rows that were read have changed since: nothing was booked. */
   | { outcome: 'fenced'; by: BookedCorrection | 'closing' };
+
+export interface CorrectionOptions extends Pick<ReratingWatch, 'onProgress'> {
+  /** Where the records are read again; absent: only current charges are re-rated. */
+  source?: BookedSource;
+}
 
 /**
  * Rates a selection again and books the changes as one correction: one block, by compare-and-swap on the number of the last
  * correction when the rows were read. A correction is open from then until it is booked. Of two open ones with common
  * records the second is fenced, and must be computed again from the current charges. Others only take the next number.
  *
- * Throws a ConfigError where the name has other content, and what `rerate` throws.
+ * Throws a ConfigError where the name has other content, and what `rerate` and `rerateFromSource` throw.
  */
 export async function bookCorrection(
   store: Store,
   rules: Rules,
   request: CorrectionRequest,
   clock: Clock,
-  watch: Pick<ReratingWatch, 'onProgress'> = {},
+  { source, ...watch }: CorrectionOptions = {},
 ): Promise<CorrectionResult> {
+  const asked = { ...request, isFromSource: source !== undefined };
   const before = await readCorrections(store);
   const repeated = before.find(({ name }) => name === request.name);
-  if (repeated !== undefined) return sameCorrection(repeated, request, rules);
+  if (repeated !== undefined) return sameCorrection(repeated, asked, rules);
   const { openFromDay, lastClosed } = await readOpenFromDay(store, request.sponsorId);
 
   const changes = new CorrectionRows(openFromDay);
   const onChange: ReratingWatch['onChange'] = (...change) => changes.take(...change);
-  const difference = await rerate(store, rules, request, { ...watch, onChange });
-  if (changes.count === 0) return { outcome: 'unchanged', difference };
+  const { difference, leftOut, logs } =
+    source === undefined
+      ? { difference: await rerate(store, rules, request, { ...watch, onChange }), leftOut: null, logs: [] }
+      : await rerateFromSource(store, rules, request, source, { ...watch, onChange });
+  if (changes.count === 0) return { outcome: 'unchanged', difference, leftOut };
 
   await new ClickHouseJournal(store).keepCatalogue(rules.catalogue);
-  const { rows, columns, digest } = changes.finish(headOf(request, rules, clock.nowMs()));
+  const { rows, columns, digest } = changes.finish({ ...headOf(request, rules, clock.nowMs()), readLogs: logs });
   for (let last = before.at(-1)?.number ?? 0; ; ) {
     const number = last + 1;
     const isOurs = async () => (await digestOfCorrection(store, number)) === digest;
@@ -64,14 +75,14 @@ export async function bookCorrection(
     const numbered = [int64Column('number', 'UInt64', new Float64Array(rows).fill(number)), ...columns];
     const fact = { table: 'corrections', number, columns: numbered, rows, isOurs, guard } as const;
     if ((await bookFact(store, fact, undefined, clock)) === 'booked') {
-      return { outcome: 'booked', number, changes: changes.count, difference };
+      return { outcome: 'booked', number, changes: changes.count, difference, leftOut };
     }
     if ((await readOpenFromDay(store, request.sponsorId)).lastClosed !== lastClosed)
       return { outcome: 'fenced', by: 'closing' };
     const since = await readCorrections(store, last);
     for (const rival of since) {
-      if (rival.name === request.name) return sameCorrection(rival, request, rules);
-      if (overlaps(rival, request)) return { outcome: 'fenced', by: rival };
+      if (rival.name === request.name) return sameCorrection(rival, asked, rules);
+      if (overlaps(rival, asked)) return { outcome: 'fenced', by: rival };
     }
     const newest = since.at(-1);
     if (newest === undefined) {
@@ -85,7 +96,7 @@ function headOf(
   { name, who, why, sponsorId, range }: CorrectionRequest,
   { catalogue }: Rules,
   nowMs: number,
-): CorrectionHead {
+): Omit<CorrectionHead, 'readLogs'> {
   return {
     correction: name,
     who,
@@ -99,11 +110,15 @@ function headOf(
   };
 }
 
-function sameCorrection(booked: BookedCorrection, request: CorrectionRequest, rules: Rules): CorrectionResult {
-  const others = differsIn(booked, request, rules.catalogue.hash);
+function sameCorrection(
+  booked: BookedCorrection,
+  asked: Parameters<typeof differsIn>[1],
+  rules: Rules,
+): CorrectionResult {
+  const others = differsIn(booked, asked, rules.catalogue.hash);
   if (others.length === 0) return { outcome: 'repeated', number: booked.number };
   throw new ConfigError(
-    `correction ${booked.number} is also named ${JSON.stringify(request.name)}, but differs in ${others.join(', ')}: ` +
+    `correction ${booked.number} is also named ${JSON.stringify(asked.name)}, but differs in ${others.join(', ')}: ` +
       'give this one another name with --name',
   );
 }

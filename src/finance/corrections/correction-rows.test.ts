@@ -14,6 +14,7 @@ const HEAD = {
   toDay: 2,
   bookingDay: 3,
   bookedAtMs: 4,
+  readLogs: [],
 };
 
 function changes(count: number, maxChanges?: number) {
@@ -22,6 +23,8 @@ function changes(count: number, maxChanges?: number) {
   charges.records.subscriber[0] = subscribers.ofPseudonym(Buffer.alloc(16, 1));
   charges.applicationName[0] = charges.names.numberOf('chat');
   charges.records.uplinkOctets[0] = 1000;
+  charges.hasCharge[0] = 1;
+  charges.isRecharged[0] = 1;
   charges.sponsoredOctets[0] = 400;
   charges.records.sponsoredOctets[0] = 300;
   const rows = new CorrectionRows(0, maxChanges);

@@ -1,17 +1,24 @@
 import { createHash } from 'node:crypto';
 import { TIME } from '../../journal/journal-block.ts';
 import {
+  arrayColumn,
+  bytesOf,
   fixedColumn,
   int64Column,
+  int64Words,
   lowCardinalityColumn,
   type NativeColumn,
   sparseStringColumn,
+  strings,
 } from '../../platform/clickhouse/native-block.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
+import type { SourceProof } from '../../platform/kafka/log-record.ts';
 import { Names } from '../../rating/names.ts';
 import { REASONS } from '../../rating/outcome.ts';
 import { PSEUDONYM_OCTETS, type SubscriberTable } from '../../rating/subscribers.ts';
 import type { CurrentCharges, Decision } from './current-charges.ts';
+import { FirstCharges } from './first-charges.ts';
+import { growingInt64, growingUint8, growingUint16, growingUint32, pushInt64 } from './growing-column.ts';
 
 /**
  * A correction is one block: two rows of a hundred bytes for each record in memory, and several times that while the store
@@ -22,6 +29,20 @@ const KINDS = { head: 1, reversal: 2, charge: 3 };
 const SUBSCRIBER_WORDS = PSEUDONYM_OCTETS / 4;
 /** As `reason` has them: the head row has none. */
 const REASON_TEXTS = ['', ...REASONS.map(({ reason }) => reason)];
+
+/** What was read again of one log: consecutive batches of a lane. */
+export interface ReadLog {
+  lane: string;
+  topic: string;
+  partition: number;
+  firstOffset: number;
+  lastOffset: number;
+  records: number;
+  /** Of the last batch, as the journal has it and the source proved again; empty: the journal has none. */
+  sourceProof: SourceProof;
+  /** SHA-256 over the records' offsets, lengths and values, in order; 64 hex digits. */
+  recordsDigest: string;
+}
 
 /** The head row of a correction. */
 export interface CorrectionHead {
@@ -35,16 +56,20 @@ export interface CorrectionHead {
   toDay: number;
   bookingDay: number;
   bookedAtMs: number;
+  /** Empty: nothing was read again. */
+  readLogs: readonly ReadLog[];
 }
 
 /**
- * The rows of one correction in columns, as in its block: for each changed record a reversal of its current charge and the
- * new charge, then the head row. A hundred bytes a row, as a correction of millions of records is one block.
+ * The rows of one correction in columns, as in its block: for each changed record a reversal of its current charge, if it has
+ * one, and the new charge, if there is one; then the head row. A hundred bytes a row, as a correction of millions of records is
+ * one block.
  */
 export class CorrectionRows {
   readonly #openFromDay: number;
   readonly #maxChanges: number;
   #count = 0;
+  #rows = 0;
   readonly #columns = {
     kind: growingUint8(),
     isAdjustment: growingUint8(),
@@ -66,6 +91,7 @@ export class CorrectionRows {
     usedOctetsAfter: growingInt64(),
     carryAfter: growingUint16(),
   };
+  readonly #first = new FirstCharges();
   // The empty text is the first of each, for the head row.
   readonly #topics = new Names();
   readonly #applications = new Names();
@@ -92,22 +118,30 @@ export class CorrectionRows {
       );
     }
     subscribers.copyPseudonym(charges.records.subscriber[row], this.#pseudonym, 0);
-    this.#addRecord(charges, row);
-    this.#addDecision(KINDS.reversal, charges, row, charges.before(row));
-    this.#addRecord(charges, row);
-    this.#addDecision(KINDS.charge, charges, row, charges.after(row));
+    const [before, after] = [charges.before(row), charges.after(row)];
+    if (before !== null) this.#addRow(KINDS.reversal, charges, row, before);
+    if (after !== null) {
+      if (before === null && charges.wasCharged[row] === 0) this.#first.add(this.#rows, charges, row);
+      this.#addRow(KINDS.charge, charges, row, after);
+    }
     this.#count++;
   }
 
-  #addRecord(charges: CurrentCharges, row: number): void {
+  #addRow(kind: number, charges: CurrentCharges, row: number, decision: Decision): void {
+    this.#addRecord(charges, row, decision);
+    this.#addDecision(kind, charges, row, decision);
+    this.#rows++;
+  }
+
+  #addRecord(charges: CurrentCharges, row: number, { application, evidence }: Decision): void {
     const columns = this.#columns;
     const { records } = charges;
     columns.topic.push(this.#topics.numberOf(charges.topic));
     columns.partition.push(charges.partition);
     pushInt64(columns.offset, records.offset[row]);
-    columns.application.push(this.#applications.numberOf(charges.names.list[charges.applicationName[row]]));
+    columns.application.push(this.#applications.numberOf(charges.names.list[application]));
     for (const word of this.#pseudonym) columns.subscriber.push(word);
-    columns.evidence.push(records.evidence[row]);
+    columns.evidence.push(evidence);
     columns.contentType.push(records.contentType[row]);
     pushInt64(columns.startTimeMs, records.startTimeMs[row]);
   }
@@ -132,9 +166,9 @@ export class CorrectionRows {
   /** Returns the block's columns but `number`, with the head row, which is the last. Call it once. */
   finish(head: CorrectionHead): { rows: number; columns: NativeColumn[]; digest: string } {
     for (const column of Object.values(this.#columns)) column.pushNothing();
-    this.#columns.kind.values()[this.#count * 2] = KINDS.head;
-    const rows = this.#count * 2 + 1;
-    const columns = [...this.#rowColumns(), ...headColumns(rows, head)];
+    this.#columns.kind.values()[this.#rows] = KINDS.head;
+    const rows = this.#rows + 1;
+    const columns = [...this.#rowColumns(), ...this.#first.columns(rows), ...headColumns(rows, head)];
     const hash = createHash('sha256');
     for (const { name, type, bytes } of columns) hash.update(`${name} ${type}\n`).update(bytes);
     const digest = hash.digest('hex');
@@ -187,59 +221,28 @@ function headColumns(rows: number, head: CorrectionHead): NativeColumn[] {
     onHead('catalogue_hash', rows, head.catalogueHash),
     day('period_from', head.fromDay),
     day('period_to', head.toDay),
+    ...(head.readLogs.length === 0 ? [] : [readLogsColumn(rows, head.readLogs)]),
   ];
+}
+
+function readLogsColumn(rows: number, logs: readonly ReadLog[]): NativeColumn {
+  const ends = new Float64Array(rows);
+  ends[rows - 1] = logs.length;
+  const type =
+    'Tuple(lane String, topic String, partition Int32, first_offset Int64, last_offset Int64, records UInt64, ' +
+    'source_proof String, records_digest String)';
+  return arrayColumn('read_logs', type, ends, [
+    strings(logs.map(({ lane }) => lane)),
+    strings(logs.map(({ topic }) => topic)),
+    bytesOf(Int32Array.from(logs, ({ partition }) => partition)),
+    bytesOf(int64Words(logs.map(({ firstOffset }) => firstOffset))),
+    bytesOf(int64Words(logs.map(({ lastOffset }) => lastOffset))),
+    bytesOf(int64Words(logs.map(({ records }) => records))),
+    strings(logs.map(({ sourceProof }) => sourceProof)),
+    strings(logs.map(({ recordsDigest }) => recordsDigest)),
+  ]);
 }
 
 function onHead(name: string, rows: number, text: string): NativeColumn {
   return sparseStringColumn(name, rows, [rows - 1], [text]);
-}
-
-const FIRST_ROWS = 1024;
-
-type Numbers = Uint8Array | Uint16Array | Uint32Array;
-
-/** A column of a block of unknown height: some numbers of one width for each row. */
-class GrowingColumn<T extends Numbers = Numbers> {
-  readonly #make: (length: number) => T;
-  readonly #perRow: number;
-  #values: T;
-  #length = 0;
-
-  constructor(make: (length: number) => T, perRow: number) {
-    this.#make = make;
-    this.#perRow = perRow;
-    this.#values = make(FIRST_ROWS * perRow);
-  }
-
-  push(value: number): void {
-    if (this.#length === this.#values.length) {
-      const larger = this.#make(this.#length * 2);
-      larger.set(this.#values);
-      this.#values = larger;
-    }
-    this.#values[this.#length++] = value;
-  }
-
-  /** Adds a row of zeros. */
-  pushNothing(): void {
-    for (let at = 0; at < this.#perRow; at++) this.push(0);
-  }
-
-  /** Returns what was pushed: a view. */
-  values(): T {
-    return this.#values.subarray(0, this.#length) as T;
-  }
-}
-
-const growingUint8 = () => new GrowingColumn((length) => new Uint8Array(length), 1);
-const growingUint16 = () => new GrowingColumn((length) => new Uint16Array(length), 1);
-const growingUint32 = (perRow = 1) => new GrowingColumn((length) => new Uint32Array(length), perRow);
-
-/** 64 bit integers as low and high words. */
-const growingInt64 = () => growingUint32(2);
-
-/** Adds an integer of at most 53 bits; negative ones in two's complement. */
-function pushInt64(words: GrowingColumn<Uint32Array>, value: number): void {
-  words.push(value);
-  words.push(Math.floor(value / 2 ** 32));
 }

@@ -10,6 +10,7 @@ const BOOKED: BookedCorrection = {
   range: { fromDay: 100, toDay: 200 },
   catalogueHash: 'abc',
   recycling: 0,
+  isFromSource: false,
 };
 
 test.each<[Partial<BookedCorrection>, string[]]>([

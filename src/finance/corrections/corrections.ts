@@ -14,6 +14,8 @@ export interface CorrectionRequest extends ChargeSelection {
 export interface BookedCorrection extends CorrectionRequest {
   number: number;
   catalogueHash: string;
+  /** The records were read again from their source, also those without a charge. */
+  isFromSource: boolean;
   /** The recycling whose charges it reverses, of any sponsor; 0: it re-rated a sponsor's charges. */
   recycling: number;
 }
@@ -21,7 +23,8 @@ export interface BookedCorrection extends CorrectionRequest {
 /** Returns the corrections after a number, in the order of booking. */
 export async function readCorrections(store: Store, afterNumber = 0): Promise<BookedCorrection[]> {
   const rows = await store.query<Record<string, string | number>>(
-    'SELECT number, correction, who, why, catalogue_hash, recycling, sponsor_id, toUInt16(period_from) AS from_day, ' +
+    'SELECT number, correction, who, why, catalogue_hash, recycling, notEmpty(read_logs) AS from_source, sponsor_id, ' +
+      'toUInt16(period_from) AS from_day, ' +
       `toUInt16(period_to) AS to_day FROM corrections WHERE kind = 'head' AND number > ${afterNumber} ORDER BY number`,
   );
   return rows.map((row) => ({
@@ -31,6 +34,7 @@ export async function readCorrections(store: Store, afterNumber = 0): Promise<Bo
     why: String(row.why),
     catalogueHash: String(row.catalogue_hash),
     recycling: Number(row.recycling),
+    isFromSource: Number(row.from_source) === 1,
     sponsorId: String(row.sponsor_id),
     range: { fromDay: Number(row.from_day), toDay: Number(row.to_day) },
   }));
@@ -62,11 +66,16 @@ export function lastClosedMonth(sponsorId: string): string {
 }
 
 /** Returns what a request has otherwise than the correction of the same name; empty when they are equal. */
-export function differsIn(booked: BookedCorrection, asked: CorrectionRequest, catalogueHash: string): string[] {
+export function differsIn(
+  booked: BookedCorrection,
+  asked: CorrectionRequest & Pick<BookedCorrection, 'isFromSource'>,
+  catalogueHash: string,
+): string[] {
   const fields: [name: string, isSame: boolean][] = [
     ['sponsor', booked.sponsorId === asked.sponsorId],
     ['range', booked.range.fromDay === asked.range.fromDay && booked.range.toDay === asked.range.toDay],
     ['catalogue', booked.catalogueHash === catalogueHash],
+    ['whether it read the source', booked.isFromSource === asked.isFromSource],
     ['who', booked.who === asked.who],
     ['why', booked.why === asked.why],
   ];
@@ -75,11 +84,13 @@ export function differsIn(booked: BookedCorrection, asked: CorrectionRequest, ca
 
 /**
  * Returns whether two corrections have records in common. A record never leaves the range of periods that it was corrected
- * in. A reversal of a recycling has records of any sponsor.
+ * in. A reversal of a recycling has records of any sponsor. Two that read the source may both charge a record that had no charge,
+ * whatever their sponsors and ranges: its period depends on the catalogue.
  */
 export function overlaps(a: MaybeReversal, b: MaybeReversal): boolean {
+  if (a.isFromSource && b.isFromSource) return true;
   const isOfAny = Boolean(a.recycling) || Boolean(b.recycling);
   return (isOfAny || a.sponsorId === b.sponsorId) && a.range.fromDay < b.range.toDay && b.range.fromDay < a.range.toDay;
 }
 
-type MaybeReversal = ChargeSelection & Partial<Pick<BookedCorrection, 'recycling'>>;
+type MaybeReversal = ChargeSelection & Partial<Pick<BookedCorrection, 'recycling' | 'isFromSource'>>;

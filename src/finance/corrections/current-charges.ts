@@ -4,6 +4,9 @@ import { PlanVersions } from './plan-versions.ts';
 
 /** The decision on a charged record: the current one, or that of re-rating. */
 export interface Decision {
+  /** Code in `CurrentCharges.names`. */
+  application: number;
+  evidence: number;
   /** Code in `CurrentCharges.plans`. */
   plan: number;
   /** First day of the statistics period, days since 1970-01-01. */
@@ -16,19 +19,34 @@ export interface Decision {
   carryAfter: number;
 }
 
+/** The batch that records were read from again. */
+export interface ReadBatch {
+  lane: string;
+  /** Days since 1970-01-01. */
+  bookingDay: number;
+  nodes: Names;
+}
+
 /**
- * Charge rows of one log in the order of their offsets, in columns: the records, their current charges (as booked, or of the
- * last correction), and those of re-rating. The columns are reused for the next rows.
+ * Records of one log in the order of their offsets, in columns: their fields, their current charges (as booked, or of the last
+ * correction), and those of re-rating. The columns are reused for the next rows. Of a record without a current charge the
+ * columns of one mean nothing.
  */
 export class CurrentCharges {
   topic = '';
   partition = 0;
+  /** Null: the rows are current charges alone. */
+  read: ReadBatch | null = null;
   /** The names behind codes in columns: the same for all rows that are ever added. */
-  readonly plans = new PlanVersions();
-  readonly names = new Names();
+  readonly plans: PlanVersions;
+  readonly names: Names;
 
   /** The records and, after rating, the new decisions. `application` is -1 where the catalogue has none. */
   readonly records: FlowBatch;
+  /** 1: the record has a current charge. */
+  readonly hasCharge: Uint8Array;
+  /** 1: the journal has a charge row of the record, current or not. */
+  readonly wasCharged: Uint8Array;
   /** Codes in `names`. */
   readonly applicationName: Uint32Array;
   readonly sponsor: Uint32Array;
@@ -36,6 +54,7 @@ export class CurrentCharges {
   /** 1: the row's period is re-rated. 0: the row only shows what else counts in a period. */
   readonly isInRange: Uint8Array;
 
+  readonly evidence: Uint8Array;
   readonly plan: Uint32Array;
   readonly periodStart: Uint16Array;
   readonly reason: Uint8Array;
@@ -43,15 +62,24 @@ export class CurrentCharges {
   readonly chargeMicros: Float64Array;
   readonly usedOctetsAfter: Float64Array;
   readonly carryAfter: Uint16Array;
-  /** As `plan`, after re-rating. */
+  /** 1: re-rating charges the record. */
+  readonly isRecharged: Uint8Array;
+  /** As `applicationName` and `plan`, after re-rating. */
+  readonly ratedApplication: Uint32Array;
   readonly ratedPlan: Uint32Array;
 
-  constructor(capacity: number) {
+  /** `sharing`: rows whose codes mean the same. */
+  constructor(capacity: number, sharing?: Pick<CurrentCharges, 'plans' | 'names'>) {
+    this.plans = sharing?.plans ?? new PlanVersions();
+    this.names = sharing?.names ?? new Names();
     this.records = new FlowBatch(capacity);
+    this.hasCharge = new Uint8Array(capacity);
+    this.wasCharged = new Uint8Array(capacity);
     this.applicationName = new Uint32Array(capacity);
     this.sponsor = new Uint32Array(capacity);
     this.currency = new Uint32Array(capacity);
     this.isInRange = new Uint8Array(capacity);
+    this.evidence = new Uint8Array(capacity);
     this.plan = new Uint32Array(capacity);
     this.periodStart = new Uint16Array(capacity);
     this.reason = new Uint8Array(capacity);
@@ -59,35 +87,62 @@ export class CurrentCharges {
     this.chargeMicros = new Float64Array(capacity);
     this.usedOctetsAfter = new Float64Array(capacity);
     this.carryAfter = new Uint16Array(capacity);
+    this.isRecharged = new Uint8Array(capacity);
+    this.ratedApplication = new Uint32Array(capacity);
     this.ratedPlan = new Uint32Array(capacity);
   }
 
   isChanged(row: number): boolean {
     const { records } = this;
+    if (this.hasCharge[row] !== this.isRecharged[row]) return true;
     return (
-      this.plan[row] !== this.ratedPlan[row] ||
-      this.periodStart[row] !== records.periodStart[row] ||
-      this.reason[row] !== records.reason[row] ||
-      this.sponsoredOctets[row] !== records.sponsoredOctets[row] ||
-      this.chargeMicros[row] !== records.chargeMicros[row] ||
-      this.usedOctetsAfter[row] !== records.usedOctetsAfter[row] ||
-      this.carryAfter[row] !== records.carryAfter[row]
+      this.hasCharge[row] === 1 &&
+      (this.applicationName[row] !== this.ratedApplication[row] ||
+        this.evidence[row] !== records.evidence[row] ||
+        this.plan[row] !== this.ratedPlan[row] ||
+        this.periodStart[row] !== records.periodStart[row] ||
+        this.reason[row] !== records.reason[row] ||
+        this.sponsoredOctets[row] !== records.sponsoredOctets[row] ||
+        this.chargeMicros[row] !== records.chargeMicros[row] ||
+        this.usedOctetsAfter[row] !== records.usedOctetsAfter[row] ||
+        this.carryAfter[row] !== records.carryAfter[row])
     );
   }
 
-  before(row: number): Decision {
-    return decisionAt(this, this.plan, row);
+  /** Takes the current charge of a row of others. */
+  takeCurrent(row: number, from: CurrentCharges, at: number): void {
+    this.hasCharge[row] = 1;
+    this.applicationName[row] = from.applicationName[at];
+    this.sponsor[row] = from.sponsor[at];
+    this.currency[row] = from.currency[at];
+    this.isInRange[row] = from.isInRange[at];
+    this.evidence[row] = from.evidence[at];
+    this.plan[row] = from.plan[at];
+    this.periodStart[row] = from.periodStart[at];
+    this.reason[row] = from.reason[at];
+    this.sponsoredOctets[row] = from.sponsoredOctets[at];
+    this.chargeMicros[row] = from.chargeMicros[at];
+    this.usedOctetsAfter[row] = from.usedOctetsAfter[at];
+    this.carryAfter[row] = from.carryAfter[at];
   }
 
-  after(row: number): Decision {
-    return decisionAt(this.records, this.ratedPlan, row);
+  /** Returns the current charge; null: the record has none. */
+  before(row: number): Decision | null {
+    return this.hasCharge[row] === 0 ? null : decisionAt(this, this.applicationName, this.plan, row);
+  }
+
+  /** Returns the charge of re-rating; null: it charges the record no more, or not at all. */
+  after(row: number): Decision | null {
+    return this.isRecharged[row] === 0 ? null : decisionAt(this.records, this.ratedApplication, this.ratedPlan, row);
   }
 }
 
-type DecisionColumns = Record<Exclude<keyof Decision, 'plan'>, ArrayLike<number>>;
+type DecisionColumns = Record<Exclude<keyof Decision, 'application' | 'plan'>, ArrayLike<number>>;
 
-function decisionAt(columns: DecisionColumns, plans: Uint32Array, row: number): Decision {
+function decisionAt(columns: DecisionColumns, applications: Uint32Array, plans: Uint32Array, row: number): Decision {
   return {
+    application: applications[row],
+    evidence: columns.evidence[row],
     plan: plans[row],
     periodStart: columns.periodStart[row],
     reason: columns.reason[row],

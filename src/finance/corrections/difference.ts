@@ -4,6 +4,9 @@ import type { PlanVersions } from './plan-versions.ts';
 
 const DAY_MS = 86_400_000;
 
+/** `evidence` of records that had a current charge before. */
+export const HAD_CHARGE = -1;
+
 export interface UsageSums {
   records: bigint;
   sponsoredOctets: bigint;
@@ -19,6 +22,8 @@ export interface DifferenceLine {
   monthDay: number;
   /** Day of use: of the records' startTime, UTC. */
   usageDay: number;
+  /** What names the application of records that had no charge, a place in EVIDENCES; HAD_CHARGE: they had one. */
+  newlyBy: number;
   before: UsageSums;
   after: UsageSums;
 }
@@ -26,7 +31,8 @@ export interface DifferenceLine {
 /** Sums current and re-rated charges. Days are below 2^16 and plan versions below 2^21, so a line's key is exact. */
 export class Difference {
   readonly #plans: PlanVersions;
-  readonly #lines = new Map<number, DifferenceLine>();
+  /** By `newlyBy`, and then by plan and days. */
+  readonly #lines = new Map<number, Map<number, DifferenceLine>>();
   /** Records in range, and the changed ones among them. */
   records = 0;
   changed = 0;
@@ -40,31 +46,40 @@ export class Difference {
     const usageDay = Math.floor(records.startTimeMs[row] / DAY_MS);
     const octets = records.octets(row);
     const [before, after] = [charges.before(row), charges.after(row)];
-    addTo(this.#lineOf(before, usageDay).before, before, octets);
-    addTo(this.#lineOf(after, usageDay).after, after, octets);
+    const newlyBy = before === null && after !== null ? after.evidence : HAD_CHARGE;
+    if (before !== null) addTo(this.#lineOf(before, usageDay, newlyBy).before, before, octets);
+    if (after !== null) addTo(this.#lineOf(after, usageDay, newlyBy).after, after, octets);
     this.records++;
     if (charges.isChanged(row)) this.changed++;
   }
 
-  /** Returns the lines by plan, version, month and day. */
+  /** Returns the lines by plan, version, month, day, and evidence of what had no charge. */
   lines(): DifferenceLine[] {
-    return [...this.#lines.values()].sort(
-      (a, b) =>
-        compare(a.planId, b.planId) ||
-        a.planVersion - b.planVersion ||
-        a.monthDay - b.monthDay ||
-        a.usageDay - b.usageDay,
-    );
+    return [...this.#lines.values()]
+      .flatMap((lines) => [...lines.values()])
+      .sort(
+        (a, b) =>
+          compare(a.planId, b.planId) ||
+          a.planVersion - b.planVersion ||
+          a.monthDay - b.monthDay ||
+          a.usageDay - b.usageDay ||
+          a.newlyBy - b.newlyBy,
+      );
   }
 
-  #lineOf({ plan, periodStart }: Decision, usageDay: number): DifferenceLine {
+  #lineOf({ plan, periodStart }: Decision, usageDay: number, newlyBy: number): DifferenceLine {
     const monthDay = monthOfPeriod(periodStart);
     const key = (plan * 2 ** 16 + monthDay) * 2 ** 16 + usageDay;
-    let line = this.#lines.get(key);
+    let lines = this.#lines.get(newlyBy);
+    if (lines === undefined) {
+      lines = new Map();
+      this.#lines.set(newlyBy, lines);
+    }
+    let line = lines.get(key);
     if (line === undefined) {
       const { planId, version } = this.#plans.at(plan);
-      line = { planId, planVersion: version, monthDay, usageDay, before: noUsage(), after: noUsage() };
-      this.#lines.set(key, line);
+      line = { planId, planVersion: version, monthDay, usageDay, newlyBy, before: noUsage(), after: noUsage() };
+      lines.set(key, line);
     }
     return line;
   }

@@ -12,8 +12,9 @@ export interface ChargeSelection {
   range: PeriodRange;
 }
 
-/** Charges of the statistics periods that an SQL condition on the journal's charge rows selects. */
+/** Current charges of the statistics periods that an SQL condition selects. */
 export interface RowSelection {
+  /** On `sponsor_id` and `application_id` of a charge. */
   charged: string;
   range: PeriodRange;
 }
@@ -32,13 +33,17 @@ export interface LogSpan {
 }
 
 /**
- * Returns the places of a selection's charge rows, in lane order, up to the journal's current end. A lane may continue with
- * another log (a file, a recreated topic) and return to the first, so a log may have several spans.
+ * Returns the places of a selection's charges, in lane order, up to the journal's current end: those of batches, and those of
+ * corrections, which may charge a record that has no other charge. A lane may continue with another log (a file, a recreated
+ * topic) and return to the first, so a log may have several spans.
  */
 export async function readSpans(store: Store, selection: RowSelection): Promise<LogSpan[]> {
+  const rowsOf = (table: string) =>
+    `SELECT topic, partition, min(offset) AS first_row, max(offset) AS last_row FROM ${table} ` +
+    `WHERE kind = 'charge' AND ${selection.charged} AND ${mayCountExpression(selection)} GROUP BY topic, partition`;
   const logs =
-    'SELECT lane, topic, partition, min(offset) AS first_row, max(offset) AS last_row ' +
-    `FROM journal WHERE kind = 'charge' AND ${mayCountExpression(selection)} GROUP BY lane, topic, partition`;
+    'SELECT topic, partition, min(first_row) AS first_row, max(last_row) AS last_row ' +
+    `FROM (${rowsOf('journal')} UNION ALL ${rowsOf('corrections')}) GROUP BY topic, partition`;
   // A lane's batches are numbered without a gap: consecutive batches of one log keep their distance to its count.
   const batches =
     'SELECT lane, topic, partition, first_offset, offset, lane_sequence, ' +
@@ -47,7 +52,7 @@ export async function readSpans(store: Store, selection: RowSelection): Promise<
   const rows = await store.query<Record<string, string | number>>(
     'SELECT lane, topic, partition, greatest(min(first_offset), any(first_row)) AS first, ' +
       `least(max(offset), any(last_row)) AS last FROM (${batches}) AS batches ` +
-      `INNER JOIN (${logs}) AS logs USING (lane, topic, partition) ` +
+      `INNER JOIN (${logs}) AS logs USING (topic, partition) ` +
       'GROUP BY lane, topic, partition, island HAVING first <= last ORDER BY lane, min(lane_sequence)',
   );
   return rows.map(({ lane, topic, partition, first, last }) => ({
@@ -68,11 +73,14 @@ export function* cutSpans(spans: Iterable<LogSpan>, offsets: number): Iterable<L
   }
 }
 
-/** In SQL: the rows whose period may begin in the range, and those that may count in one period with them. */
-export function mayCountExpression({ charged, range: { fromDay, toDay } }: RowSelection): string {
-  const time = (day: number) => `fromUnixTimestamp64Milli(toInt64(${day * DAY_MS}), 'UTC')`;
-  return (
-    `${charged} AND start_time >= ${time(Math.max(0, fromDay - DAYS_BEFORE))} ` +
-    `AND start_time < ${time(toDay + DAYS_AFTER)}`
-  );
+/** When records start whose period may begin in a range, and those that may count in one period with them: [fromMs, toMs). */
+export function timesOf({ fromDay, toDay }: PeriodRange): { fromMs: number; toMs: number } {
+  return { fromMs: Math.max(0, fromDay - DAYS_BEFORE) * DAY_MS, toMs: (toDay + DAYS_AFTER) * DAY_MS };
+}
+
+/** In SQL: the rows of `timesOf`. */
+export function mayCountExpression({ range }: Pick<RowSelection, 'range'>): string {
+  const { fromMs, toMs } = timesOf(range);
+  const time = (timeMs: number) => `fromUnixTimestamp64Milli(toInt64(${timeMs}), 'UTC')`;
+  return `start_time >= ${time(fromMs)} AND start_time < ${time(toMs)}`;
 }

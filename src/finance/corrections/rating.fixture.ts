@@ -1,3 +1,4 @@
+import type { Store } from '../../platform/clickhouse/store.ts';
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
 import type { FlowBatch, FlowRecord } from '../../rating/flow-record.ts';
 import { isCharged } from '../../rating/outcome.ts';
@@ -10,7 +11,7 @@ import { type PeriodRange, RerateLane } from './rerate-lane.ts';
 export const ALL_PERIODS: PeriodRange = { fromDay: 0, toDay: 65_535 };
 
 /** A current charge row, with a plan's name instead of a code. */
-export interface ChargeRow extends Omit<Decision, 'plan'> {
+export interface ChargeRow extends Omit<Decision, 'plan' | 'application'> {
   record: FlowRecord;
   applicationId: string;
   contentType: number;
@@ -44,6 +45,7 @@ function chargeRow(batch: FlowBatch, row: number, record: FlowRecord, { catalogu
     record,
     applicationId: catalogue.applications[batch.application[row]].id,
     contentType: batch.contentType[row],
+    evidence: batch.evidence[row],
     planId: id,
     planVersion: version,
     periodStart: batch.periodStart[row],
@@ -73,9 +75,17 @@ export function rerateRows(
     lane.rate(charges);
     chunk.forEach((row, index) => {
       if (charges.isInRange[index] === 0) return;
-      const { plan, ...decision } = charges.after(index);
+      const after = charges.after(index);
+      if (after === null) throw new Error('a current charge was not rated again');
+      const { plan, application, ...decision } = after;
       const { planId, version } = charges.plans.at(plan);
-      rerated.push({ ...row, ...decision, planId, planVersion: version });
+      rerated.push({
+        ...row,
+        ...decision,
+        applicationId: charges.names.list[application],
+        planId,
+        planVersion: version,
+      });
       if (charges.isChanged(index)) changed++;
     });
   }
@@ -91,6 +101,8 @@ function take(charges: CurrentCharges, row: ChargeRow, lane: RerateLane, rules: 
   records.startTimeMs[at] = row.record.startTime;
   records.uplinkOctets[at] = row.record.uplinkOctets;
   records.downlinkOctets[at] = row.record.downlinkOctets;
+  charges.hasCharge[at] = 1;
+  charges.evidence[at] = row.evidence;
   charges.applicationName[at] = charges.names.numberOf(row.applicationId);
   charges.isInRange[at] = row.periodStart >= range.fromDay && row.periodStart < range.toDay ? 1 : 0;
   charges.plan[at] = charges.plans.codeOf(row.planId, row.planVersion);
@@ -100,4 +112,19 @@ function take(charges: CurrentCharges, row: ChargeRow, lane: RerateLane, rules: 
   charges.chargeMicros[at] = row.chargeMicros;
   charges.usedOctetsAfter[at] = row.usedOctetsAfter;
   charges.carryAfter[at] = row.carryAfter;
+}
+
+/** Returns a store that calls `happens` just before the first insert of a correction. */
+export function meanwhile(store: Store, happens: () => Promise<unknown>): Store {
+  let hasHappened = false;
+  return {
+    ...store,
+    async insertBlock(insert, ...block) {
+      if (!hasHappened && insert('').startsWith('INSERT INTO corrections')) {
+        hasHappened = true;
+        await happens();
+      }
+      return store.insertBlock(insert, ...block);
+    },
+  };
 }

@@ -12,7 +12,7 @@ export interface ReadFor {
   subscribers: SubscriberTable;
 }
 
-/** Reads the current rows of a span of a log; the capacity of `charges` must cover all of its offsets. */
+/** Reads the current charges of a span of a log; the capacity of `charges` must cover all of its offsets. */
 export async function readCurrentCharges(
   store: Store,
   selection: RowSelection,
@@ -33,30 +33,55 @@ export async function readCurrentCharges(
   for await (const _ of rows);
 }
 
+const RECORD = 'subscriber, content_type, start_time, uplink_octets, downlink_octets';
+const DECISION = [
+  'application_id',
+  'sponsor_id',
+  'currency',
+  'evidence',
+  'plan_id',
+  'plan_version',
+  'period_start',
+  'reason',
+  'sponsored_octets',
+  'charge_micros',
+  'used_octets_after',
+  'carry_after',
+];
+
 /**
- * Selects the journal's rows. Where a correction charged a record again, it returns the last decision; where one reversed
- * it, no row.
+ * Selects the charges of a span as they are now. A record's fields are those of its charge row in the journal or, where it has
+ * none, of the correction that charged it first. The decision is that of the last correction of the record, if there is one; where
+ * that is a reversal alone, there is no row.
  */
-function currentRows(selection: RowSelection, { lane, topic, partition, firstOffset, lastOffset }: LogSpan): string {
-  const place =
-    `topic = ${literal(topic)} AND partition = ${partition} ` + `AND offset BETWEEN ${firstOffset} AND ${lastOffset}`;
-  const decided =
-    'plan_id, plan_version, period_start, reason, sponsored_octets, charge_micros, used_octets_after, carry_after';
-  const current = (name: string, at: number) => `if(is_corrected, decided.${at}, ${name})`;
-  const expressions = [
-    'offset, application_id, sponsor_id, currency, subscriber, toUInt16(evidence), toUInt16(content_type)',
-    'toUnixTimestamp64Milli(start_time), uplink_octets, downlink_octets',
-    `${current('plan_id', 1)}, ${current('plan_version', 2)}, toUInt16(${current('period_start', 3)}), ${current('reason', 4)}`,
-    `${current('toInt64(sponsored_octets)', 5)}, ${current('charge_micros', 6)}, ${current('used_octets_after', 7)}`,
-    current('carry_after', 8),
-  ];
-  return (
-    `SELECT ${expressions.join(', ')} FROM (SELECT * FROM journal WHERE kind = 'charge' AND lane = ${literal(lane)} AND ${place} ` +
-    `AND ${mayCountExpression(selection)}) AS booked LEFT JOIN (` +
-    `SELECT offset, true AS is_corrected, argMax((${decided}), (number, kind = 'charge')) AS decided, ` +
+function currentRows({ charged, range }: RowSelection, span: LogSpan): string {
+  const { lane, topic, partition, firstOffset, lastOffset } = span;
+  const place = `topic = ${literal(topic)} AND partition = ${partition} AND offset BETWEEN ${firstOffset} AND ${lastOffset}`;
+  const rows = `lane = ${literal(lane)} AND ${place} AND ${mayCountExpression({ range })}`;
+  // The journal's are unsigned.
+  const decision = DECISION.map((name) => (name === 'sponsored_octets' ? `toInt64(${name}) AS ${name}` : name)).join(
+    ', ',
+  );
+  const booked =
+    `SELECT offset, true AS was_charged, ${RECORD}, ${decision} FROM journal WHERE kind = 'charge' AND ${rows} ` +
+    // A correction may have given the record to the selection.
+    `AND (${charged} OR offset IN (SELECT offset FROM corrections WHERE kind = 'charge' AND ${place} AND ${charged}))`;
+  const first =
+    `SELECT offset, false AS was_charged, ${RECORD}, ${decision} FROM corrections WHERE kind = 'charge' AND ${rows} ` +
+    'ORDER BY number DESC LIMIT 1 BY offset';
+  const corrected =
+    `SELECT offset, true AS is_corrected, argMax((${DECISION.join(', ')}), (number, kind = 'charge')) AS decided, ` +
     "argMax(kind = 'reversal', (number, kind = 'charge')) AS is_taken_back " +
-    `FROM corrections WHERE kind != 'head' AND ${place} GROUP BY offset) AS corrected USING (offset) ` +
-    'WHERE NOT is_taken_back ORDER BY offset FORMAT RowBinary'
+    `FROM corrections WHERE kind != 'head' AND ${place} GROUP BY offset`;
+  const current = DECISION.map((name, at) => `if(is_corrected, decided.${at + 1}, charge.${name}) AS ${name}`);
+  const columns =
+    'offset, application_id, sponsor_id, currency, subscriber, toUInt16(evidence), toUInt16(content_type), ' +
+    'toUnixTimestamp64Milli(start_time), uplink_octets, downlink_octets, toUInt16(was_charged), ' +
+    'plan_id, plan_version, toUInt16(period_start), reason, sponsored_octets, charge_micros, used_octets_after, carry_after';
+  return (
+    `SELECT ${columns} FROM (SELECT offset, was_charged, ${RECORD}, ${current.join(', ')} ` +
+    `FROM (SELECT * FROM (${booked}) UNION ALL SELECT * FROM (${first})) AS charge ` +
+    `LEFT JOIN (${corrected}) AS corrected USING (offset) WHERE NOT is_taken_back) WHERE ${charged} ORDER BY offset FORMAT RowBinary`
   );
 }
 
@@ -64,16 +89,18 @@ function readRecord(reader: RowBinaryReader, charges: CurrentCharges, row: numbe
   const { records } = charges;
   records.offset[row] = reader.uint64();
   const applicationId = reader.text();
+  charges.hasCharge[row] = 1;
   charges.applicationName[row] = charges.names.numberOf(applicationId);
   records.application[row] = readFor.applicationIndex.get(applicationId) ?? -1;
   charges.sponsor[row] = charges.names.numberOf(reader.text());
   charges.currency[row] = charges.names.numberOf(reader.text());
   records.subscriber[row] = readFor.subscribers.ofPseudonym(reader.octets(PSEUDONYM_OCTETS));
-  records.evidence[row] = reader.uint16();
+  charges.evidence[row] = reader.uint16();
   records.contentType[row] = reader.uint16();
   records.startTimeMs[row] = reader.uint64();
   records.uplinkOctets[row] = reader.uint64();
   records.downlinkOctets[row] = reader.uint64();
+  charges.wasCharged[row] = reader.uint16();
 }
 
 function readDecision(

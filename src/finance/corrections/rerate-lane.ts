@@ -13,25 +13,55 @@ export interface PeriodRange {
   toDay: number;
 }
 
+/** Of pseudonyms that are read from the journal, and never computed. */
+const NO_KEY = PseudonymKey.ofRoot(new Uint8Array(32));
+
+/** What a record that was read again was when re-rating began. */
+export const BOOKED_AS = {
+  /** Rejected or a duplicate when it was booked: it stays that. */
+  closed: 0,
+  /** No current charge. */
+  unsponsored: 1,
+  /** No current charge, and its subscriber was erased and can no longer be named. */
+  nameless: 2,
+  /** Charged to the sponsor that is re-rated. */
+  charged: 3,
+  /** Charged to another sponsor. */
+  chargedToOther: 4,
+} as const;
+
+/** What would be sponsored, and is not charged. */
+export const LEFT_OUT = {
+  none: 0,
+  /** Another sponsor is charged for the record. */
+  otherSponsor: 1,
+  /** The subscriber was erased and can no longer be named. */
+  nameless: 2,
+  /** Its period begins outside of the range. */
+  outOfRange: 3,
+} as const;
+
 /**
- * One lane re-rated: its counters start from 0, because all records of a period are rated again. It takes the lane's charge
- * rows in lane order, chunk by chunk.
+ * One lane re-rated: its counters start from 0, because all records of a period are rated again. It takes the lane's records
+ * in lane order, chunk by chunk.
  */
 export class RerateLane {
-  readonly #lane = new Lane({ pseudonymKey: PseudonymKey.ofRoot(new Uint8Array(32)), duplicateWindowRecords: 1 });
+  /** The memory that records are read with. */
+  readonly lane: Lane;
   readonly #rules: Rules;
   readonly #range: PeriodRange;
   /** Periods of the catalogue that rows in the range count in (inside), and that other rows would count in (outside). */
   readonly #inside = new Set<number>();
   readonly #outside = new Set<number>();
 
-  constructor(rules: Rules, range: PeriodRange) {
+  constructor(rules: Rules, range: PeriodRange, pseudonymKey = NO_KEY) {
+    this.lane = new Lane({ pseudonymKey, duplicateWindowRecords: 1 });
     this.#rules = rules;
     this.#range = range;
   }
 
   get subscribers(): Lane['subscribers'] {
-    return this.#lane.subscribers;
+    return this.lane.subscribers;
   }
 
   /**
@@ -46,23 +76,101 @@ export class RerateLane {
       if (isInRange[row] === 0) records.reason[row] = charges.reason[row];
       else if (reason !== null) records.reason[row] = REASON_CODE[reason];
     }
-    rateBatch(records, this.#lane, this.#rules);
+    rateBatch(records, this.lane, this.#rules);
     for (let row = 0; row < records.count; row++) {
       const plan = plans[records.plan[row]];
+      charges.isRecharged[row] = 1;
+      charges.ratedApplication[row] = charges.applicationName[row];
+      records.evidence[row] = charges.evidence[row];
       charges.ratedPlan[row] = plan === undefined ? NO_PLAN : charges.plans.codeOf(plan.id, plan.version);
       if (!isCharged(records.reason[row])) records.periodStart[row] = charges.periodStart[row];
     }
   }
 
-  #choose({ records, isInRange }: CurrentCharges, row: number): Reason | null {
+  /**
+   * Decides application, plan, content, share, quota and price of records that were read again, as the engine does: whom the
+   * catalogue does not sponsor is not charged. `rules`: with the suspensions and closings that the batch was rated with. They
+   * keep a record without a charge from getting one; a charged record was neither suspended nor refused as late.
+   * `bookedAs` and `leftOut` are by row; `leftOut` is filled.
+   */
+  rateRead(charges: CurrentCharges, rules: Rules, sponsorId: string, bookedAs: Uint8Array, leftOut: Uint8Array): void {
+    const { records, isInRange, isRecharged } = charges;
+    const { applications, plans, sponsors } = rules.catalogue;
+    const ofSponsor = applications.map(({ sponsor }) => sponsors[sponsor].id === sponsorId);
+    rules.evidence.findPrefixes(records);
+    for (let row = 0; row < records.count; row++) {
+      leftOut[row] = LEFT_OUT.none;
+      if (bookedAs[row] === BOOKED_AS.closed) {
+        isInRange[row] = 0;
+        records.reason[row] = REASON_CODE.duplicate;
+        continue;
+      }
+      const reason = this.#classify(charges, row, rules, ofSponsor);
+      const isRated = this.#admit(charges, row, rules, reason, bookedAs[row], leftOut);
+      if (!isRated) records.reason[row] = REASON_CODE[reason ?? 'no_plan'];
+    }
+    rateBatch(records, this.lane, rules);
+    for (let row = 0; row < records.count; row++) {
+      isRecharged[row] = isInRange[row] === 1 && isCharged(records.reason[row]) ? 1 : 0;
+      if (isRecharged[row] === 0) continue;
+      const { id, version, application } = plans[records.plan[row]];
+      charges.ratedApplication[row] = charges.names.numberOf(applications[application].id);
+      charges.ratedPlan[row] = charges.plans.codeOf(id, version);
+    }
+  }
+
+  /** Returns why the sponsor pays nothing for the record; null: it does. */
+  #classify(charges: CurrentCharges, row: number, rules: Rules, ofSponsor: readonly boolean[]): Reason | null {
+    const { records } = charges;
+    const reason = rules.evidence.classify(records, row);
+    if (reason !== null) return reason;
+    // Another sponsor's application is none that this one has a plan of.
+    if (!ofSponsor[records.application[row]]) return 'no_plan';
+    return rules.planBook.choose(records, row, rules.suspended);
+  }
+
+  /** Decides whether a row is rated: notes its period, sets `isInRange`, and says in `leftOut` why it is not rated otherwise. */
+  #admit(
+    charges: CurrentCharges,
+    row: number,
+    rules: Rules,
+    reason: Reason | null,
+    bookedAs: number,
+    leftOut: Uint8Array,
+  ): boolean {
+    const { records, isInRange } = charges;
+    if (bookedAs === BOOKED_AS.charged) {
+      if (reason === null) this.#notePeriod(charges, row, rules);
+      return reason === null && isInRange[row] === 1;
+    }
+    isInRange[row] = 0;
+    if (reason !== null) return false;
+    const periodStart = records.periodStart[row];
+    if (rules.refusesLate(records.plan[row], periodStart)) return false;
+    const isWithin = periodStart >= this.#range.fromDay && periodStart < this.#range.toDay;
+    if (bookedAs === BOOKED_AS.unsponsored && isWithin) {
+      isInRange[row] = 1;
+      this.#notePeriod(charges, row, rules);
+      return true;
+    }
+    if (isWithin) leftOut[row] = bookedAs === BOOKED_AS.nameless ? LEFT_OUT.nameless : LEFT_OUT.otherSponsor;
+    else if (bookedAs === BOOKED_AS.unsponsored) leftOut[row] = LEFT_OUT.outOfRange;
+    return false;
+  }
+
+  #choose(charges: CurrentCharges, row: number): Reason | null {
+    const { records } = charges;
     if (records.application[row] < 0) return 'no_plan';
     // A sponsored record was not suspended when it was booked.
     const reason = this.#rules.planBook.choose(records, row, this.#rules.suspended);
-    if (reason !== null) return reason;
-    const { id } = this.#rules.catalogue.plans[records.plan[row]];
-    const period = this.#lane.planPeriods.numberOf(id, records.periodStart[row]);
+    if (reason === null) this.#notePeriod(charges, row, this.#rules);
+    return reason;
+  }
+
+  #notePeriod({ records, isInRange }: CurrentCharges, row: number, { catalogue }: Rules): void {
+    const { id } = catalogue.plans[records.plan[row]];
+    const period = this.lane.planPeriods.numberOf(id, records.periodStart[row]);
     (isInRange[row] === 1 ? this.#inside : this.#outside).add(period);
-    return null;
   }
 
   /**
@@ -71,7 +179,7 @@ export class RerateLane {
    */
   tornPeriods(): PlanPeriod[] {
     const { fromDay, toDay } = this.#range;
-    const periods = [...this.#inside].map((number) => ({ number, period: this.#lane.planPeriods.at(number) }));
+    const periods = [...this.#inside].map((number) => ({ number, period: this.lane.planPeriods.at(number) }));
     return periods
       .filter(({ number, period: { periodStart } }) => {
         const isWithin = periodStart >= fromDay && periodStart < toDay;

@@ -10,7 +10,7 @@ import { parseDay } from '../calendar-day.ts';
 import { bookCorrection, type CorrectionResult } from './book-correction.ts';
 import type { CorrectionRequest } from './corrections.ts';
 import { type Difference, differenceOf, rollUp, type UsageSums } from './difference.ts';
-import { changedCatalogue, rulesOf } from './rating.fixture.ts';
+import { changedCatalogue, meanwhile, rulesOf } from './rating.fixture.ts';
 import { rerate } from './rerate.ts';
 
 const BOOKED_AT_MS = Date.UTC(2026, 11, 2);
@@ -99,21 +99,6 @@ function request(overrides: Partial<CorrectionRequest> = {}): CorrectionRequest 
 function correct(rules: Rules, overrides: Partial<CorrectionRequest> = {}, through = store): Promise<CorrectionResult> {
   return bookCorrection(through, rules, request(overrides), systemClock);
 }
-
-/** Returns a store that calls `happens` just before the first insert of a correction. */
-const meanwhile = (happens: () => Promise<unknown>): Store => {
-  let hasHappened = false;
-  return {
-    ...store,
-    async insertBlock(insert, ...block) {
-      if (!hasHappened && insert('').startsWith('INSERT INTO corrections')) {
-        hasHappened = true;
-        await happens();
-      }
-      return store.insertBlock(insert, ...block);
-    },
-  };
-};
 
 const balances = () => store.query("SELECT * FROM account_balances WHERE sponsor_id NOT LIKE 'fresh%' ORDER BY ALL");
 const lines = () =>
@@ -235,7 +220,7 @@ describe('two corrections at the same time', () => {
     const result = await correct(
       OTHER,
       {},
-      meanwhile(() => bookCorrection(store, NEW, rival, systemClock)),
+      meanwhile(store, () => bookCorrection(store, NEW, rival, systemClock)),
     );
     expect(result).toMatchObject({ outcome: 'fenced', by: { name: rival.name } });
     // The current charges are the first one's.
@@ -248,7 +233,7 @@ describe('two corrections at the same time', () => {
   test('the second of the same name and content returns the booked one', async () => {
     const same = request();
     const result = await bookCorrection(
-      meanwhile(() => bookCorrection(store, NEW, same, systemClock)),
+      meanwhile(store, () => bookCorrection(store, NEW, same, systemClock)),
       NEW,
       same,
       systemClock,
@@ -265,7 +250,7 @@ describe('two corrections at the same time', () => {
       const result = await correct(
         NEW,
         october,
-        meanwhile(() => correct(NEW, other)),
+        meanwhile(store, () => correct(NEW, other)),
       );
       expect(result).toMatchObject({ outcome: 'booked' });
       expect(await correct(NEW, other)).toMatchObject({ outcome: 'unchanged' });
@@ -327,14 +312,14 @@ describe('when a month is closed', () => {
     const result = await correct(
       NEW,
       {},
-      meanwhile(() => close('acme', '2026-11-01')),
+      meanwhile(store, () => close('acme', '2026-11-01')),
     );
     expect(result).toEqual({ outcome: 'fenced', by: 'closing' });
     expect(await corrections()).toBe(before);
     const other = await correct(
       NEW,
       {},
-      meanwhile(() => close('bolt', '2026-12-01')),
+      meanwhile(store, () => close('bolt', '2026-12-01')),
     );
     expect(other).toMatchObject({ outcome: 'booked' });
   });

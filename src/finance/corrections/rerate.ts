@@ -37,7 +37,7 @@ export async function rerate(
   const rows = rowsOf(selection);
   const charges = new CurrentCharges(OFFSETS_AT_ONCE);
   const difference = new Difference(charges.plans);
-  const applicationIndex = new Map(rules.catalogue.applications.map(({ id }, index) => [id, index]));
+  const applicationIndex = applicationIndexes(rules.catalogue);
   let laneName: string | null = null;
   let lane = new RerateLane(rules, selection.range);
   for (const span of cutSpans(await readSpans(store, rows), OFFSETS_AT_ONCE)) {
@@ -60,6 +60,10 @@ export async function rerate(
   return difference;
 }
 
+export function applicationIndexes({ applications }: Catalogue): Map<string, number> {
+  return new Map(applications.map(({ id }, index) => [id, index]));
+}
+
 /** Returns the sponsor in a catalogue. Throws a ConfigError where there is none of this id. */
 export function sponsorIn({ sponsors }: Catalogue, sponsorId: string): Sponsor {
   const sponsor = sponsors.find(({ id }) => id === sponsorId);
@@ -67,17 +71,30 @@ export function sponsorIn({ sponsors }: Catalogue, sponsorId: string): Sponsor {
   throw new ConfigError(`the catalogue has no sponsor ${sponsorId}; it has ${sponsors.map(({ id }) => id).join(', ')}`);
 }
 
-function refuseOtherAccounts(charges: CurrentCharges, { applications, sponsors }: Catalogue, sponsor: Sponsor): void {
-  const { records, isInRange, names } = charges;
-  const currencyName = names.numberOf(sponsor.currency);
+/** Throws a ConfigError where the sponsor was charged in another currency. */
+export function refuseOtherCurrency(charges: CurrentCharges, sponsor: Sponsor): void {
+  const { records, isInRange, hasCharge, names } = charges;
+  const [payer, currencyName] = [names.numberOf(sponsor.id), names.numberOf(sponsor.currency)];
+  for (let row = 0; row < records.count; row++) {
+    if (isInRange[row] === 0 || hasCharge[row] === 0 || charges.sponsor[row] !== payer) continue;
+    if (charges.currency[row] === currencyName) continue;
+    throw new ConfigError(
+      `sponsor ${sponsor.id} has ${sponsor.currency} in the catalogue and was charged in ` +
+        `${names.list[charges.currency[row]]}: re-rating cannot change the currency of an account, so keep ${names.list[charges.currency[row]]}`,
+    );
+  }
+}
+
+/** Throws a ConfigError where charges would move to another account. All of them are the sponsor's. */
+export function refuseOtherAccounts(
+  charges: CurrentCharges,
+  { applications, sponsors }: Catalogue,
+  sponsor: Sponsor,
+): void {
+  const { records, isInRange } = charges;
+  refuseOtherCurrency(charges, sponsor);
   for (let row = 0; row < records.count; row++) {
     if (isInRange[row] === 0) continue;
-    if (charges.currency[row] !== currencyName) {
-      throw new ConfigError(
-        `sponsor ${sponsor.id} has ${sponsor.currency} in the catalogue and was charged in ` +
-          `${names.list[charges.currency[row]]}: re-rating cannot change the currency of an account, so keep ${names.list[charges.currency[row]]}`,
-      );
-    }
     const application = applications[records.application[row]];
     if (application !== undefined && sponsors[application.sponsor] !== sponsor) {
       throw new ConfigError(
@@ -88,7 +105,8 @@ function refuseOtherAccounts(charges: CurrentCharges, { applications, sponsors }
   }
 }
 
-function refuseTornPeriods([period]: readonly PlanPeriod[], range: PeriodRange): void {
+/** Throws a ConfigError where the range holds only a part of a period. */
+export function refuseTornPeriods([period]: readonly PlanPeriod[], range: PeriodRange): void {
   if (period !== undefined) throw new ConfigError(tornPeriodText(period, range));
 }
 

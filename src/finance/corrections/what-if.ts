@@ -5,14 +5,14 @@ import { CurrentCharges } from './current-charges.ts';
 import { Difference, type DifferenceLine, noUsage } from './difference.ts';
 import { cutSpans, readSpans } from './log-spans.ts';
 import { readCurrentCharges } from './read-current-charges.ts';
-import { OFFSETS_AT_ONCE, type ReratingWatch, tornPeriodText } from './rerate.ts';
+import { applicationIndexes, OFFSETS_AT_ONCE, type ReratingWatch, tornPeriodText } from './rerate.ts';
 import { type PeriodRange, RerateLane } from './rerate-lane.ts';
 
 /** A line of a what-if, with its sponsor and currency. */
 export type SponsorLine = DifferenceLine & { sponsorId: string; currency: string };
 
 /** An application that a draft cannot be applied to, and why. */
-export interface RefusedApplication {
+interface RefusedApplication {
   applicationId: string;
   reason: string;
 }
@@ -45,7 +45,7 @@ export async function whatIf(
 ): Promise<WhatIf> {
   const { catalogue } = rules;
   const charges = new CurrentCharges(OFFSETS_AT_ONCE);
-  const applicationIndex = new Map(catalogue.applications.map(({ id }, index) => [id, index]));
+  const applicationIndex = applicationIndexes(catalogue);
   const selection = { range, charged: sponsorId === null ? 'true' : chargedOrGiven(catalogue, sponsorId) };
   const charged = new Map<string, Charged>();
   const refused = new Map<string, string>();

@@ -17,10 +17,11 @@ export async function leakagePage(data: PageData, asked: string | null): Promise
   const month = asked !== null && months.includes(asked) ? asked : months[0];
   if (month === undefined) return page(head, nothing('No batch is booked yet.'));
   const [outcomes, sources] = [await data.outcomes(month), await data.leakage(month)];
+  const later = await data.sponsoredLater(month);
   const sections = SECTIONS.map((make) => make(outcomes));
   return page(
     head,
-    html`${monthLinks(months, month, '/leakage')}${summary(outcomes, month)}${sourcesSection(sources)}${sections}`,
+    html`${monthLinks(months, month, '/leakage')}${summary(outcomes, later, month)}${sourcesSection(sources)}${sections}`,
   );
 }
 
@@ -31,7 +32,11 @@ const SECTIONS: readonly ((outcomes: readonly OutcomeRow[]) => HtmlText)[] = [
   rejectedSection,
 ];
 
-function summary(outcomes: readonly OutcomeRow[], month: string): HtmlText {
+function summary(
+  outcomes: readonly OutcomeRow[],
+  later: Awaited<ReturnType<PageData['sponsoredLater']>>,
+  month: string,
+): HtmlText {
   const all = sumOfOctets(outcomes);
   const lost = sumOfOctets(ofOutcome(outcomes, 'not_sponsored'));
   const rejected = sumOf(ofOutcome(outcomes, 'rejected'), ({ records }) => records);
@@ -43,6 +48,15 @@ function summary(outcomes: readonly OutcomeRow[], month: string): HtmlText {
         value: roundedOctets(lost),
         note: html`${meter(lost, all)} of ${roundedOctets(all)} read`,
       },
+      ...(later.records === 0n
+        ? []
+        : [
+            {
+              name: 'Sponsored since',
+              value: roundedOctets(later.allOctets),
+              note: html`${groupDigits(later.records)} of these records, by corrections that read the source again`,
+            },
+          ]),
       {
         name: 'Charged records',
         value: roundedOctets(sumOfOctets(ofOutcome(outcomes, 'charged'))),

@@ -124,6 +124,16 @@ export class PageData {
     );
   }
 
+  /** Returns what corrections charge of the records that were booked as unsponsored in a month: their number, and their octets. */
+  async sponsoredLater(month: string): Promise<{ records: bigint; allOctets: bigint }> {
+    const [row] = await this.#rows<{ records: bigint; allOctets: bigint }>(
+      'SELECT count() AS records, sum(uplink_octets) + sum(downlink_octets) AS allOctets FROM sponsored_later ' +
+        'WHERE toStartOfMonth(record_booked_on) = {month:Date}',
+      [['month', `${month}-01`]],
+    );
+    return row;
+  }
+
   /**
    * Returns where the unsponsored octets of a month's last booking day come from, the most octets first, beside those of the day before
    * it. What has no row of its own in its batch is left out.

@@ -36,6 +36,13 @@ describe('in a browser', () => {
       'INSERT INTO account_entries (number, idempotency_key, sponsor_id, currency, kind, amount_micros, effective_at, who, why) ' +
         "SELECT 9, 'k', '<b>&\"/..', 'USD', 'top-up', 1, '2026-10-01 00:00:00', '<script>alert(1)</script>', 'x'",
     );
+    // The correction charges a record, too, that had no sponsor.
+    await store.command(
+      'INSERT INTO corrections (kind, number, lane, record_booked_on, topic, partition, offset, sponsor_id, application_id, plan_id, ' +
+        'plan_version, period_start, start_time, reason, sponsored_octets, charge_micros, currency, uplink_octets, downlink_octets) ' +
+        "SELECT 'charge', 1, 'flows-41-0', '2026-09-14', topic, partition, 999999, sponsor_id, application_id, plan_id, plan_version, " +
+        "period_start, start_time, reason, 3000000, 5, currency, 1000000, 2000000 FROM corrections WHERE kind = 'charge' ORDER BY offset LIMIT 1",
+    );
     await store.close();
     await drainPending();
     served = await serveStore(directory, 0);
@@ -138,6 +145,14 @@ describe('in a browser', () => {
     const asked = "SELECT sum(records_not_sponsored) FROM batches WHERE toStartOfMonth(booking_date) = '2026-09-01'";
     expect(sum(records)).toBe(await value(asked));
     expect(records.length).toBeGreaterThan(2);
+  });
+
+  test('leakage says what corrections charge of it since', async () => {
+    await open('/leakage?month=2026-09');
+    const card = page.locator('.card', { has: page.locator('dt', { hasText: 'Sponsored since' }) });
+    expect(await card.innerText()).toMatch(/2\.86 MiB\s+1 of these records/);
+    await open('/leakage?month=2026-10');
+    expect(await card.count()).toBe(0);
   });
 
   test('leakage names the networks, tags and gateways of the last day, beside the day before', async () => {

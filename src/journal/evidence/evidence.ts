@@ -1,6 +1,8 @@
-import type { GapReason } from '../../journal/block-rows.ts';
+import type { LogRecord, SourceProof } from '../../platform/kafka/log-record.ts';
 import type { LastClosing } from '../../rating/catalogue/closed-periods.ts';
+import type { Decoder } from '../../rating/flow-record.ts';
 import type { RestoredCounters, RestoredIdentities } from '../../rating/restored-columns.ts';
+import type { GapReason } from '../block-rows.ts';
 import type { StoredRow } from './stored-columns.ts';
 
 /** A batch row of the journal. */
@@ -14,8 +16,19 @@ export interface BatchRow {
   catalogueHash: string;
   digest: string;
   gapReason: GapReason | '';
+  /** What proved the source when the batch was booked; empty where nothing did. */
+  sourceProof: SourceProof;
   /** Whole numbers, by column name. */
   numbers: Record<string, number>;
+}
+
+/** A batch, and the source's records after the batch before it, up to this one's last offset. */
+export interface WalkedBatch {
+  batch: BatchRow;
+  records: readonly LogRecord[];
+  decode: Decoder;
+  /** What proves the source up to the last record; empty where the source does not have the batch's last record, or has no proof. */
+  sourceProof: SourceProof;
 }
 
 /** The journal's rows and lists of a batch, beside the numbers of its batch row. */

@@ -1,7 +1,9 @@
 import { rejectUnknownSchema } from '../../rating/decode-avro.ts';
-import type { Decoder } from '../../rating/flow-record.ts';
-import type { JournalEvidence } from './evidence.ts';
-import type { WalkedBatch } from './walk-batches.ts';
+import type { Decoder, FlowBatch, RecordRules } from '../../rating/flow-record.ts';
+import type { Lane } from '../../rating/lane.ts';
+import { admit } from '../../rating/pipeline.ts';
+import type { Rules } from '../../rating/rules.ts';
+import type { JournalEvidence, WalkedBatch } from './evidence.ts';
 
 /** Returns the decoder of the record at an offset. */
 export type DecodeAt = (offset: number) => Decoder;
@@ -29,4 +31,25 @@ export async function decodingAt(evidence: JournalEvidence, { batch, decode }: W
       return { fault: other === undefined || other.reason === fault.reason ? fault : other };
     };
   };
+}
+
+/** Decodes and validates a batch's records into columns, as when the batch was booked. The columns must have room for all of them. */
+export function admitAsBooked(
+  columns: FlowBatch,
+  { batch, records }: Pick<WalkedBatch, 'batch' | 'records'>,
+  decodeAt: DecodeAt,
+  recordRules: RecordRules,
+  lane: Lane,
+  rules: Rules,
+): void {
+  const keyedByMsisdn = records.length > 0 && records[0].timestampMs !== null;
+  const context = { keyedByMsisdn, rules: recordRules, bookingDay: batch.bookingDay };
+  for (let from = 0; from < records.length; ) {
+    // Records that were read with the same schemas are read together.
+    const decode = decodeAt(records[from].offset);
+    let to = from + 1;
+    while (to < records.length && decodeAt(records[to].offset) === decode) to++;
+    admit(columns, records.slice(from, to), { ...context, decode }, lane, rules);
+    from = to;
+  }
 }

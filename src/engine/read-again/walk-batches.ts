@@ -1,30 +1,30 @@
-import type { LogRecord } from '../../platform/kafka/log-record.ts';
+import type { BatchRow, WalkedBatch } from '../../journal/evidence/evidence.ts';
+import { type LogRecord, NO_PROOF, type ProveRecord, type SourceProof } from '../../platform/kafka/log-record.ts';
 import type { Decoder } from '../../rating/flow-record.ts';
 import type { TopicPartition } from '../../rating/lane.ts';
 import type { AskBounds, Source, SourceListener } from '../../sources/source.ts';
-import type { BatchRow } from './evidence.ts';
 import { Handover } from './handover.ts';
-
-/** A batch, and the source's records after the batch before it, up to this one's last offset. */
-export interface WalkedBatch {
-  batch: BatchRow;
-  records: readonly LogRecord[];
-  decode: Decoder;
-}
 
 /** Opens a source that has the logs of these batches, or some of them; null when it has none of them any more. */
 export type OpenSource = (batches: readonly BatchRow[]) => Promise<Source | null>;
 
 /**
  * Reads the source again and yields each batch with its records, in the order of every lane. Batches that the source no
- * longer has completely are skipped: the caller counts what it gets.
+ * longer has completely are skipped, and passed to `onMissing`, lane by lane.
  */
-export async function* walkBatches(batches: readonly BatchRow[], openSource: OpenSource): AsyncGenerator<WalkedBatch> {
+export async function* walkBatches(
+  batches: readonly BatchRow[],
+  openSource: OpenSource,
+  onMissing: (batches: readonly BatchRow[]) => void = () => {},
+): AsyncGenerator<WalkedBatch> {
   for (const pass of passesOf(batches.filter(({ gapReason }) => gapReason === ''))) {
     const source = await openSource(pass);
-    if (source === null) continue;
+    if (source === null) {
+      onMissing(pass);
+      continue;
+    }
     const handover = new Handover<WalkedBatch>();
-    const running = source.run(new BatchListener(pass, handover, () => void source.stop()));
+    const running = source.run(new BatchListener(pass, handover, onMissing, () => void source.stop()));
     running.then(
       () => handover.end(),
       (error) => handover.fail(error),
@@ -60,10 +60,17 @@ class BatchListener implements SourceListener {
   readonly #waiting = new Map<string, BatchRow[]>();
   readonly #records = new Map<string, LogRecord[]>();
   readonly #handover: Handover<WalkedBatch>;
+  readonly #onMissing: (batches: readonly BatchRow[]) => void;
   readonly #stop: () => void;
 
-  constructor(batches: readonly BatchRow[], handover: Handover<WalkedBatch>, stop: () => void) {
+  constructor(
+    batches: readonly BatchRow[],
+    handover: Handover<WalkedBatch>,
+    onMissing: (batches: readonly BatchRow[]) => void,
+    stop: () => void,
+  ) {
     this.#handover = handover;
+    this.#onMissing = onMissing;
     this.#stop = stop;
     for (const batch of batches) {
       const waiting = this.#waiting.get(batch.lane) ?? [];
@@ -78,20 +85,26 @@ class BatchListener implements SourceListener {
     const isThere = ({ numbers, lastOffset }: BatchRow) =>
       (numbers.first_offset >= startOffset || numbers.prev + 1 >= startOffset) && lastOffset < endOffset;
     const left = waiting.filter(isThere);
+    if (left.length < waiting.length) this.#onMissing(waiting.filter((batch) => !isThere(batch)));
     this.#waiting.set(lane, left);
     this.#records.set(lane, []);
     this.#stopWhenDone();
     return left.length === 0 ? startOffset : Math.max(startOffset, left[0].numbers.prev + 1);
   }
 
-  async deliver({ lane }: TopicPartition, records: Iterable<LogRecord>, decode: Decoder): Promise<void> {
+  async deliver(
+    { lane }: TopicPartition,
+    records: Iterable<LogRecord>,
+    decode: Decoder,
+    prove: ProveRecord = () => NO_PROOF,
+  ): Promise<void> {
     for (const record of records) {
       const waiting = this.#waiting.get(lane) ?? [];
       // If compaction has removed a batch's last record, the batch ends with the first record after it.
-      while (waiting.length > 0 && record.offset > waiting[0].lastOffset) await this.#handOver(lane, decode);
+      while (waiting.length > 0 && record.offset > waiting[0].lastOffset) await this.#handOver(lane, decode, NO_PROOF);
       if (waiting.length === 0) return;
       this.#records.get(lane)?.push(record);
-      if (record.offset === waiting[0].lastOffset) await this.#handOver(lane, decode);
+      if (record.offset === waiting[0].lastOffset) await this.#handOver(lane, decode, prove(record));
     }
   }
 
@@ -100,9 +113,9 @@ class BatchListener implements SourceListener {
   /** After a reassignment a log continues from the batch that was not complete. */
   async revoke(): Promise<void> {}
 
-  async #handOver(lane: string, decode: Decoder): Promise<void> {
+  async #handOver(lane: string, decode: Decoder, sourceProof: SourceProof): Promise<void> {
     const [batch] = this.#waiting.get(lane)?.splice(0, 1) ?? [];
-    await this.#handover.give({ batch, records: this.#records.get(lane) ?? [], decode });
+    await this.#handover.give({ batch, records: this.#records.get(lane) ?? [], decode, sourceProof });
     this.#records.set(lane, []);
     this.#stopWhenDone();
   }

@@ -1,5 +1,3 @@
-import { KINDS, TIME } from '../../journal/journal-block.ts';
-import type { RowBinaryReader } from '../../journal/row-binary.ts';
 import {
   fixedColumn,
   int64Column,
@@ -8,6 +6,8 @@ import {
   stringColumn,
 } from '../../platform/clickhouse/native-block.ts';
 import { PSEUDONYM_OCTETS } from '../../rating/subscribers.ts';
+import { KINDS, TIME } from '../journal-block.ts';
+import type { RowBinaryReader } from '../row-binary.ts';
 
 /** A column of a batch's rows as the journal stores it, in the order of the block that booked it. */
 type StoredColumn =

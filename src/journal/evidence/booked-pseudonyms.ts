@@ -1,4 +1,7 @@
+import { readRecord } from '../../rating/pipeline.ts';
 import { PseudonymKey } from '../../rating/subscribers.ts';
+import type { DecodeAt } from './decoding-at.ts';
+import type { StoredBatch, WalkedBatch } from './evidence.ts';
 
 const PSEUDONYM_TEXT = /^~[0-9a-f]{32}$/;
 const BASE64 = 'base64:';
@@ -48,4 +51,39 @@ export class BookedPseudonyms extends PseudonymKey {
       return isErased && isPseudonym ? then : mark;
     });
   }
+}
+
+/** The records of erased subscribers in one batch. */
+export interface RecordsOfErased {
+  /** The pseudonyms that the batch's rows have, by number. One batch has one pseudonym of a number. */
+  booked: ReadonlyMap<string, Buffer>;
+  /** Places in the batch of the records whose row has the pseudonym. */
+  rows: readonly number[];
+  /** Places and numbers of the records without a row. */
+  withoutRow: readonly { place: number; number: string }[];
+}
+
+/** Returns the records of subscribers who were erased since the batch was booked, and their pseudonyms as far as the journal has them. */
+export function recordsOfErased(
+  { records }: Pick<WalkedBatch, 'records'>,
+  decodeAt: DecodeAt,
+  { rows: stored }: StoredBatch,
+  key: PseudonymKey,
+): RecordsOfErased {
+  const booked = new Map<string, Buffer>();
+  const rows: number[] = [];
+  const withoutRow: { place: number; number: string }[] = [];
+  const subscribers = new Map(stored.map(({ offset, subscriber }) => [Number(offset), subscriber as Uint8Array]));
+  for (const [place, record] of records.entries()) {
+    const read = readRecord(record, decodeAt(record.offset));
+    if ('reason' in read || !key.isErased(read.servedMsisdn)) continue;
+    const subscriber = subscribers.get(record.offset);
+    if (subscriber === undefined) {
+      withoutRow.push({ place, number: read.servedMsisdn });
+      continue;
+    }
+    rows.push(place);
+    booked.set(read.servedMsisdn, Buffer.from(subscriber));
+  }
+  return { booked, rows, withoutRow };
 }

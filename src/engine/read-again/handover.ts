@@ -37,8 +37,12 @@ export class Handover<T> {
     for (;;) {
       const next = this.#items.shift();
       if (next !== undefined) {
-        yield next.item;
-        next.taken();
+        try {
+          yield next.item;
+        } finally {
+          // Also where the reader gives up at this item: a giver that waits for it could not be stopped.
+          next.taken();
+        }
       } else if (this.#isEnded) {
         if (this.#failure !== null) throw this.#failure.error;
         return;

@@ -1,25 +1,30 @@
 import { randomUUID } from 'node:crypto';
-import type { BatchRow } from '../../assurance/audit/evidence.ts';
-import type { OpenSource } from '../../assurance/audit/walk-batches.ts';
-import { bookedLogsOf, fileOptions, kafkaOptions } from '../../engine/assembly/assemble-source.ts';
-import { decodingAsBooked } from '../../engine/assembly/flow-decoder.ts';
-import { connect, requireBrokers } from '../../engine/assembly/kafka-connection.ts';
-import { requireSeparatePaths } from '../../engine/assembly/separate-paths.ts';
+import type { Kafka } from 'kafkajs';
+import type { BatchRow } from '../../journal/evidence/evidence.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import type { Config, KafkaConfig } from '../../platform/config/config.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import { RECYCLED } from '../../rating/lane.ts';
 import type { FlowFileFormat } from '../../rating/record/flow-file-format.ts';
-import { type FileSourceOptions, fileSource } from '../../sources/files/file-source.ts';
+import { FILES_LANE, type FileSourceOptions, fileSource } from '../../sources/files/file-source.ts';
 import { listFlowFiles } from '../../sources/files/flow-file.ts';
 import { flowFileName } from '../../sources/files/flow-file-topic.ts';
 import { identifyFile } from '../../sources/files/identify-files.ts';
+import { kafkaLog } from '../../sources/kafka/kafka-assignment.ts';
+import { countPartitions } from '../../sources/kafka/kafka-log.ts';
 import { kafkaSource } from '../../sources/kafka/kafka-source.ts';
 import { SourceError } from '../../sources/source-error.ts';
+import { bookedLogsOf, fileOptions, kafkaOptions } from '../assembly/assemble-source.ts';
+import { decodingAsBooked } from '../assembly/flow-decoder.ts';
+import { connect, requireBrokers } from '../assembly/kafka-connection.ts';
+import { requireSeparatePaths } from '../assembly/separate-paths.ts';
+import type { OpenSource } from './walk-batches.ts';
 
 /** A source to read once more, beside the engine that reads it for booking. */
 export interface SourceAgain {
   open: OpenSource;
+  /** Whether the lane's records come from this source, and not from another topic, or from files. */
+  hasLane(lane: string): boolean;
   /** Of these batches the ones whose records the source may still have. */
   readable(batches: readonly BatchRow[]): BatchRow[];
   close(): Promise<void>;
@@ -29,7 +34,9 @@ export async function readSourceAgain(config: Config, store: Store, logger: Logg
   const { source } = config;
   if (source.files === undefined) {
     await requireBrokers(source.kafka, source.kafka.topic);
-    return topicAgain(config, source.kafka, store, logger);
+    const kafka = connect(source.kafka, logger);
+    const partitions = await countPartitions(kafka, source.kafka.topic);
+    return topicAgain(config, source.kafka, { kafka, partitions, store, logger });
   }
   await requireSeparatePaths(config);
   return filesAgain(config, source.files, source.format, store);
@@ -65,13 +72,19 @@ async function filesAgain(
       const opening = openings.get(topic);
       return opening === undefined ? null : fileSource(opening);
     },
+    hasLane: (lane) => lane === FILES_LANE,
     readable: (batches) => batches.filter(({ topic }) => openings.has(topic)),
     close: async () => {},
   };
 }
 
-function topicAgain(config: Config, kafkaConfig: KafkaConfig, store: Store, logger: Logger): SourceAgain {
-  const kafka = connect(kafkaConfig, logger);
+function topicAgain(
+  config: Config,
+  kafkaConfig: KafkaConfig,
+  { kafka, partitions, store, logger }: { kafka: Kafka; partitions: number; store: Store; logger: Logger },
+): SourceAgain {
+  const { topic: name } = kafkaConfig;
+  const lanes = new Set(Array.from({ length: partitions }, (_, partition) => kafkaLog(name, partition).lane));
   // A group of its own: the engine's must not notice.
   const groupId = `${kafkaConfig.groupId}.again.${randomUUID()}`;
   return {
@@ -79,8 +92,10 @@ function topicAgain(config: Config, kafkaConfig: KafkaConfig, store: Store, logg
       const decoding = await decodingAsBooked(kafkaConfig, store);
       return kafkaSource({ ...kafkaOptions(config, kafkaConfig, kafka, decoding, logger), groupId });
     },
+    hasLane: (lane) => lane.startsWith(`${name}-`) && /^\d+$/.test(lane.slice(name.length + 1)),
     readable(batches) {
-      const ofTheTopic = batches.filter(({ topic }) => !topic.startsWith(RECYCLED));
+      // A lane of another topic, or of a partition that the topic no longer has, is never assigned.
+      const ofTheTopic = batches.filter(({ lane, topic }) => lanes.has(lane) && !topic.startsWith(RECYCLED));
       // Once the topic was recreated, what was booked before is in no log any more.
       const newest = new Map(ofTheTopic.map(({ lane, topic }) => [lane, topic]));
       return ofTheTopic.filter(({ lane, topic }) => topic === newest.get(lane));

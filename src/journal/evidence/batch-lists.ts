@@ -1,4 +1,4 @@
-import { RowBinaryReader } from '../../journal/row-binary.ts';
+import { RowBinaryReader } from '../row-binary.ts';
 
 /** Records and octets of one application and reason. */
 export interface OutcomeTotal {

@@ -1,5 +1,5 @@
-import { type RowBinaryReader, readRowBinary } from '../../journal/row-binary.ts';
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import { type RowBinaryReader, readRowBinary } from '../row-binary.ts';
 import type { BatchRow, StoredBatch } from './evidence.ts';
 import { readStoredRow, STORED_EXPRESSIONS } from './stored-columns.ts';
 

@@ -1,10 +1,10 @@
-import type { GapReason } from '../../journal/block-rows.ts';
-import { JournalReader } from '../../journal/clickhouse-journal.ts';
-import { BATCH_NUMBERS } from '../../journal/journal-block.ts';
-import { readLastClosings } from '../../journal/last-closings.ts';
-import { readRowBinary } from '../../journal/row-binary.ts';
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import type { LastClosing } from '../../rating/catalogue/closed-periods.ts';
+import type { GapReason } from '../block-rows.ts';
+import { JournalReader } from '../clickhouse-journal.ts';
+import { BATCH_NUMBERS } from '../journal-block.ts';
+import { readLastClosings } from '../last-closings.ts';
+import { readRowBinary } from '../row-binary.ts';
 import type { BatchRow, JournalEvidence, LaneState, NewestCounter, StoredBatch } from './evidence.ts';
 import { StoredBatches } from './stored-batches.ts';
 
@@ -30,7 +30,7 @@ export class ClickHouseEvidence implements JournalEvidence {
   async #readBatches(): Promise<BatchRow[]> {
     const rows = await this.#store.query<Record<string, string | number>>(
       `SELECT lane, topic, partition, offset, toUInt16(booking_date) AS booking_day, ` +
-        'toUInt16(chained_on) AS chained_day, catalogue_hash, digest, gap_reason, ' +
+        'toUInt16(chained_on) AS chained_day, catalogue_hash, digest, gap_reason, source_proof, ' +
         `${BATCH_NUMBERS.join(', ')} FROM journal WHERE kind = 'batch' ORDER BY lane, lane_sequence`,
     );
     const batches = rows.map((row) => ({
@@ -43,6 +43,7 @@ export class ClickHouseEvidence implements JournalEvidence {
       catalogueHash: String(row.catalogue_hash),
       digest: String(row.digest),
       gapReason: String(row.gap_reason) as GapReason | '',
+      sourceProof: String(row.source_proof),
       numbers: Object.fromEntries(BATCH_NUMBERS.map((name) => [name, Number(row[name])])),
     }));
     this.#stored.expect(batches);

@@ -1,0 +1,30 @@
+import { readSourceAgain } from '../../engine/read-again/read-source-again.ts';
+import { walkBatches } from '../../engine/read-again/walk-batches.ts';
+import { loadKeyOf } from '../../engine/running/load-key.ts';
+import { recordRules } from '../../engine/running/record-rules.ts';
+import type { BookedSource } from '../../finance/corrections/booked-source.ts';
+import { ClickHouseEvidence } from '../../journal/evidence/clickhouse-evidence.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
+import type { Config } from '../../platform/config/config.ts';
+import { createLogger } from '../../platform/telemetry/logger.ts';
+
+/** Opens the configured source to read what is booked of it again. */
+export async function openBookedSource(
+  config: Config,
+  store: Store,
+): Promise<{ source: BookedSource; close: () => Promise<void> }> {
+  const logger = createLogger(config.log);
+  const { key } = await loadKeyOf(store, config, logger);
+  const again = await readSourceAgain(config, store, logger);
+  return {
+    source: {
+      evidence: new ClickHouseEvidence(store),
+      hasLane: again.hasLane,
+      readable: again.readable,
+      walk: (batches, onMissing) => walkBatches(batches, again.open, onMissing),
+      pseudonymKey: key,
+      recordRules: recordRules(config),
+    },
+    close: again.close,
+  };
+}
