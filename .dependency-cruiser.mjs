@@ -5,6 +5,7 @@
 const MAY_IMPORT = {
   cli: [
     'engine',
+    'evidence',
     'assurance',
     'finance',
     'sessions',
@@ -17,10 +18,11 @@ const MAY_IMPORT = {
     'formats',
   ],
   development: ['sessions', 'rating', 'platform'],
-  engine: ['finance', 'sources', 'journal', 'rating', 'platform', 'formats'],
+  engine: ['evidence', 'finance', 'sources', 'journal', 'rating', 'platform', 'formats'],
   assurance: ['sessions', 'sources', 'journal', 'rating', 'platform', 'formats'],
   finance: ['journal', 'rating', 'platform', 'formats'],
   sessions: ['rating', 'platform', 'formats'],
+  evidence: ['rating', 'platform', 'formats'],
   sources: ['rating', 'platform', 'formats'],
   journal: ['rating', 'platform', 'formats'],
   generator: ['rating', 'platform', 'formats'],

@@ -23,12 +23,15 @@ const SIDEBAR = [
       'kafka-and-clickhouse': 'Kafka and ClickHouse',
       'close-a-month': 'Close a month',
       'sponsored-session': 'A sponsored session',
+      'whose-traffic': 'Whose traffic is it?',
     }),
   },
   {
     text: 'Operate',
     items: pages('operate', {
       engine: 'Running the engine',
+      'evidence-feeds': 'Address lists as evidence',
+      'published-lists': 'Replace a published list',
       runbook: 'Run-book',
       security: 'Security and privacy',
       backup: 'Backup and restore',
@@ -61,6 +64,7 @@ const SIDEBAR = [
       commands: 'Commands',
       configuration: 'Configuration, variables',
       catalogue: 'Catalogue',
+      'evidence-configuration': 'Evidence feeds',
       'dispatch-configuration': 'Dispatch configuration',
       'proxy-configuration': 'Proxy configuration',
       'gateway-configuration': 'Gateway configuration',

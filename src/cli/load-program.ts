@@ -12,6 +12,8 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Load>>>> = {
   'Rate flow records:': {
     run: async () => (await import('./rate/run.ts')).registerRun,
     check: async () => (await import('./rate/check.ts')).registerCheck,
+    evidence: async () => (await import('./evidence/evidence.ts')).registerEvidence,
+    catalogue: async () => (await import('./rate/catalogue.ts')).registerCatalogue,
     rejections: async () => (await import('./assurance/rejections.ts')).registerRejections,
   },
   'Inspect the journal:': {

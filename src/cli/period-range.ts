@@ -27,7 +27,8 @@ export function readRange({ from, to }: RangeOptions): PeriodRange {
   throw new ConfigError(`--from ${dayText(from)} is not before --to ${dayText(to)}`);
 }
 
-function day(text: string): number {
+/** Reads a day of an option, as days since 1970-01-01. */
+export function day(text: string): number {
   const parsed = parseDay(text);
   if (parsed === null) throw new InvalidArgumentError('Expected a day from 1970 to 2149, as 2026-10-01.');
   return parsed;

@@ -3,7 +3,7 @@ import type * as z from 'zod';
 import { formatFault } from '../formats/document-fault.ts';
 import { readYamlDocument } from '../formats/read-yaml-document.ts';
 import { ConfigError } from '../platform/config/config-error.ts';
-import { jsonFaultAt } from '../rating/decode/json-fault.ts';
+import { jsonFileFault } from '../rating/decode/json-fault.ts';
 
 const BYTE_ORDER_MARK = '\ufeff';
 
@@ -61,14 +61,8 @@ export function shapeJson<T>(text: string, path: string, schema: z.ZodType<T>): 
 }
 
 function requireJson(text: string, path: string): void {
-  const faultAt = jsonFaultAt(text);
-  if (faultAt === null) return;
-  // Where a text is cut off lies within a string, a list or a map.
-  if (!/[}\]]\s*$/.test(text))
-    throw new ConfigError(`${path}:${lineAt(text, text.length)}: the file ends too early: it was cut off`);
-  throw new ConfigError(`${path}:${lineAt(text, faultAt)}: not valid JSON here`);
-}
-
-function lineAt(text: string, at: number): number {
-  return text.slice(0, at).split('\n').length;
+  const fault = jsonFileFault(text);
+  if (fault === null) return;
+  const what = fault.isCutOff ? 'the file ends too early: it was cut off' : 'not valid JSON here';
+  throw new ConfigError(`${path}:${fault.line}: ${what}`);
 }

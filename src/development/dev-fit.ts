@@ -1,16 +1,19 @@
+import { compileClaim } from '../rating/catalogue/catalogue-compile.ts';
+import { claimText, isInForce } from '../rating/claims.ts';
 import { applicationOf, type DevSettings, isLoopback, portOf, usedPorts } from './dev-settings.ts';
 
 /**
  * Returns a line for each place where the configurations of a folder disagree: addresses, ids, tags, topics, secrets and keys that one
- * program has under another name than the program that it communicates with. Empty when they fit.
+ * program has under another name than the program that it communicates with. Empty when they fit. `nowMs`: the tags of the catalogue are
+ * those in force then.
  */
-export function fitFaults(settings: DevSettings): string[] {
+export function fitFaults(settings: DevSettings, nowMs: number): string[] {
   return [
     ...addressFaults(settings),
     ...pinFaults(settings),
     ...topicFaults(settings),
     ...identityFaults(settings),
-    ...applicationFaults(settings),
+    ...applicationFaults(settings, nowMs),
     ...portFaults(settings),
   ];
 }
@@ -119,13 +122,18 @@ function identityFaults({ engine, dispatch, gateway, proxy }: DevSettings): stri
   ];
 }
 
-function applicationFaults(settings: DevSettings): string[] {
+function applicationFaults(settings: DevSettings, nowMs: number): string[] {
   const { catalogue, proxy, dev } = settings;
   const faults = proxy.applications.flatMap(({ applicationId, zeroRatingTag }) => {
     const known = catalogue.applications.find(({ id }) => id === applicationId);
     if (known === undefined) return [`${applicationId} of proxy.yaml is no application of the catalogue`];
-    if (zeroRatingTag === undefined || known.tags.includes(zeroRatingTag)) return [];
-    return [`zeroRatingTag of ${applicationId} in proxy.yaml is ${zeroRatingTag}, and the catalogue has ${known.tags}`];
+    const tags = known.tags
+      .map(compileClaim)
+      .filter((claimed) => isInForce(claimed, nowMs))
+      .map(claimText);
+    if (zeroRatingTag === undefined || tags.includes(zeroRatingTag)) return [];
+    const has = tags.length === 0 ? 'no tag in force' : tags.join(', ');
+    return [`zeroRatingTag of ${applicationId} in proxy.yaml is ${zeroRatingTag}, and the catalogue has ${has}`];
   });
   const application = applicationOf(settings);
   if (application === undefined)

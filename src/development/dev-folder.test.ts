@@ -43,7 +43,7 @@ async function moveToFreePorts(): Promise<void> {
 
 describe('the examples', () => {
   test('fit together', () => {
-    expect(fitFaults(readDevSettings(DEMO))).toEqual([]);
+    expect(fitFaults(readDevSettings(DEMO), Date.now())).toEqual([]);
   });
 
   /** What one file names and another one must have, too. */
@@ -90,8 +90,18 @@ describe('the examples', () => {
   test.each(SHARED)('%s with %s as %s does not fit', (name, from, to) => {
     cpSync(DEMO, folder, { recursive: true });
     edit(name, from, to);
-    expect(fitFaults(readDevSettings(folder))).not.toEqual([]);
+    expect(fitFaults(readDevSettings(folder), Date.now())).not.toEqual([]);
   });
+});
+
+test('a tag of the proxy fits while the catalogue has it in force', () => {
+  cpSync(DEMO, folder, { recursive: true });
+  edit('catalogue.yaml', 'tags: [PIGEON]', 'tags: [{ tag: PIGEON, from: 2026-03-01T00:00:00Z }]');
+  const settings = readDevSettings(folder);
+  expect(fitFaults(settings, Date.UTC(2026, 2, 1))).toEqual([]);
+  expect(fitFaults(settings, Date.UTC(2026, 2, 1) - 1)).toEqual([
+    'zeroRatingTag of pigeon in proxy.yaml is PIGEON, and the catalogue has no tag in force',
+  ]);
 });
 
 describe('the folder', () => {

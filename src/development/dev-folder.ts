@@ -54,7 +54,7 @@ export async function openDevFolder(options: DevFolderOptions): Promise<DevSetti
       `${folder} is of the brokers ${own.join(', ')}: leave --brokers out, or name another --directory`,
     );
   }
-  const faults = fitFaults(settings).map((fault) => `${folder}: ${fault}`);
+  const faults = fitFaults(settings, Date.now()).map((fault) => `${folder}: ${fault}`);
   if (faults.length > 0) throw new ConfigError(faults);
   await refusePortsInUse(settings);
   return settings;

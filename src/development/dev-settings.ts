@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { readConfigDocument } from '../platform/config/config-document.ts';
 import { ConfigError } from '../platform/config/config-error.ts';
+import { tagSchema } from '../rating/catalogue/catalogue-document.ts';
 import { E164 } from '../rating/record/msisdn.ts';
 
 export const DEV_FILE = 'dev.yaml';
@@ -88,7 +89,7 @@ const proxySchema = z.object({
   ),
 });
 const catalogueSchema = z.object({
-  applications: z.array(z.object({ id: z.string(), tags: z.array(z.string()) })),
+  applications: z.array(z.object({ id: z.string(), tags: z.array(tagSchema) })),
 });
 
 /** The configurations of a folder, as far as they concern one another. */

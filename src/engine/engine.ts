@@ -30,6 +30,8 @@ export interface EngineOptions extends Partial<EngineEvents> {
   startPosition?: StartPosition;
   /** Called when nothing was booked for a while after much was. */
   onIdle?: () => void;
+  /** Called with the error that ends the run, before what it works with is closed. */
+  onHalt?: (error: unknown) => void;
   /** Where the spans of batches go; absent: nowhere. */
   tracer?: Tracer;
 }
@@ -80,13 +82,25 @@ export class Engine {
       await new Promise<void>((resolve, reject) => {
         source.run(this.#listener(reject)).then(resolve, reject);
       });
-    } finally {
+    } catch (error) {
+      this.#options.onHalt?.(error);
+      // Why the run has ended matters more than what its end fails with.
+      await this.#close().catch(() => {});
+      throw error;
+    }
+    await this.#close();
+    return this.totals;
+  }
+
+  async #close(): Promise<void> {
+    const { source, publisher } = this.#options;
+    try {
       await source.stop();
-      await publisher.stop();
+    } finally {
       for (const worker of this.#workers.values()) worker.close();
       this.#memory.batches.close();
+      await publisher.stop();
     }
-    return this.totals;
   }
 
   async #bookStart(startPosition: StartPosition): Promise<void> {

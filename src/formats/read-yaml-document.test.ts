@@ -59,7 +59,7 @@ test.each([
     ['a.yaml:4: parts[0].whem: unknown key (did you mean "when"?)'],
   ],
   ['the meant form of two', 'name: x\nssl:\n  cs: a', ['a.yaml:3: ssl.cs: unknown key (did you mean "ca"?)']],
-  ['no form of two', 'name: x\nssl: 5', ['a.yaml:2: ssl: fits none of the allowed forms: 5']],
+  ['no form of two', 'name: x\nssl: 5', ['a.yaml:2: ssl: expected true or false or a map, got 5']],
   [
     'all faults at once',
     'kind: 5\nsize: no\nfoo: 1',

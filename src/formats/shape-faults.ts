@@ -94,7 +94,7 @@ function messageOf(issue: RawIssue): string {
     case 'invalid_key':
       return 'not a valid key';
     case 'invalid_union':
-      return `fits none of the allowed forms: ${shown(issue.input)}`;
+      return noForm(issue.errors, issue.input);
     case 'invalid_format':
       return `${shown(issue.input)} is not written as ${issue.format === 'regex' ? issue.pattern : issue.format}`;
     default:
@@ -103,8 +103,16 @@ function messageOf(issue: RawIssue): string {
 }
 
 function wrongType(noun: string, input: unknown): string {
-  const remedy = noun === 'text' && typeof input === 'number' ? ': put it in quotes' : '';
+  const remedy = noun.startsWith('text') && typeof input === 'number' ? ': put it in quotes' : '';
   return missingOr(input, `expected ${noun}`) + remedy;
+}
+
+function noForm(forms: readonly (readonly Issue[])[], input: unknown): string {
+  const nouns = forms.flatMap(([issue]) =>
+    issue.code === 'invalid_type' ? [NOUNS[issue.expected] ?? issue.expected] : [],
+  );
+  const isKnown = nouns.length === forms.length;
+  return isKnown ? wrongType(nouns.join(' or '), input) : `fits none of the allowed forms: ${shown(input)}`;
 }
 
 function missingOr(input: unknown, expectation: string): string {

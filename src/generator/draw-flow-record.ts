@@ -1,5 +1,15 @@
 import { CONTENT_TYPES, type FlowRecord } from '../rating/flow-record.ts';
-import { type GenerateSettings, identitiesOf, NO_IDENTITIES, tagAndIpShare } from './generate-options.ts';
+import {
+  firstMonthMs,
+  type GenerateSettings,
+  type GenerateTarget,
+  identitiesOf,
+  LATEST_MS,
+  NO_IDENTITIES,
+  tagAndIpShare,
+  targetsAt,
+  turnsOf,
+} from './generate-options.ts';
 import { drawSubscriber, terminalIp } from './generated-subscribers.ts';
 import type { Random } from './random.ts';
 import { createRemoteAddresses } from './remote-addresses.ts';
@@ -27,14 +37,19 @@ const TCP = 6;
 const UDP = 17;
 
 export function createFlowRecordDrawer(settings: GenerateSettings, random: Random): FlowRecordDrawer {
-  const drawRemote = createRemoteDrawer(settings, random);
+  const remotesAt = createRemoteDrawers(settings, random);
   const nextSequenceNumber = createNumbering(settings, random);
   const contentWeights = CONTENT_TYPES.map((type) => settings.contentTypes[type] ?? 0);
   return (place, late) => {
     const subscriber = drawSubscriber(settings.subscribers, random);
     const traffic = drawTraffic(contentWeights, random);
-    const { evidence, target, remoteIp, zeroRatingTag, identities = NO_IDENTITIES } = drawRemote();
-    const startTime = late ? drawLateTime(settings, random) : drawStartTime(settings, place, random);
+    const nominalMs = nominalTime(settings, place);
+    const drawRemote = remotesAt(nominalMs);
+    const drawn = drawRemote();
+    const startTime = late ? drawLateTime(settings, random) : drawStartTime(settings, nominalMs, random);
+    // Where evidence has just begun or ended, and of late records, the start may lie before that.
+    const remote = remotesAt(startTime) === drawRemote ? drawn : remotesAt(startTime)();
+    const { evidence, target, remoteIp, zeroRatingTag, identities = NO_IDENTITIES } = remote;
     const node = subscriber.rank % settings.nodes;
     const record: FlowRecord = {
       // The seed is part of the name, so files of two seeds do not claim the same identities.
@@ -73,8 +88,25 @@ interface Remote {
   identities?: typeof NO_IDENTITIES;
 }
 
-function createRemoteDrawer(settings: GenerateSettings, random: Random): () => Remote {
-  const { targets, tagged, ipMatched, identified, unmatched } = settings;
+/** Returns what draws the evidence of a time; between two turns of the targets it is one. */
+function createRemoteDrawers(settings: GenerateSettings, random: Random): (timeMs: number) => () => Remote {
+  const turns = turnsOf(settings.targets);
+  const drawers = new Map<number, () => Remote>();
+  return (timeMs) => {
+    let span = 0;
+    while (span < turns.length && turns[span] <= timeMs) span++;
+    const drawer = drawers.get(span) ?? createRemoteDrawer(settings, targetsAt(settings.targets, timeMs), random);
+    drawers.set(span, drawer);
+    return drawer;
+  };
+}
+
+function createRemoteDrawer(
+  settings: GenerateSettings,
+  targets: readonly GenerateTarget[],
+  random: Random,
+): () => Remote {
+  const { tagged, ipMatched, identified, unmatched } = settings;
   const addresses = createRemoteAddresses(targets);
   const weights = [tagged, ipMatched, unmatched, tagAndIpShare(settings), identified];
   const indexes = targets.map((_, index) => index);
@@ -118,19 +150,20 @@ function createNumbering({ nodes, gaps }: GenerateSettings, random: Random): (no
   };
 }
 
-/** Draws a start time; usage advances evenly from start to end of the span. */
-function drawStartTime({ startTimeMs, endTimeMs, records }: GenerateSettings, place: number, random: Random): number {
+/** Usage advances evenly from start to end of the span. */
+function nominalTime({ startTimeMs, endTimeMs, records }: GenerateSettings, place: number): number {
+  return startTimeMs + Math.floor(((endTimeMs - startTimeMs) * place) / records);
+}
+
+function drawStartTime({ startTimeMs, endTimeMs }: GenerateSettings, nominalMs: number, random: Random): number {
   const spanMs = endTimeMs - startTimeMs;
-  const nominal = startTimeMs + Math.floor((spanMs * place) / records);
-  return Math.max(startTimeMs, nominal - random.integer(0, Math.min(DISORDER_MS, Math.floor(spanMs / 10))));
+  return Math.max(startTimeMs, nominalMs - random.integer(0, Math.min(DISORDER_MS, Math.floor(spanMs / 10))));
 }
 
 /**
  * Draws a time one to 60 days before the month that the span begins in. At least a day, so that it is an earlier month in
  * any time zone.
  */
-function drawLateTime({ startTimeMs }: GenerateSettings, random: Random): number {
-  const first = new Date(startTimeMs);
-  const monthMs = Date.UTC(first.getUTCFullYear(), first.getUTCMonth());
-  return Math.max(0, monthMs - random.integer(DAY_MS + MAX_DURATION_MS, 60 * DAY_MS));
+function drawLateTime(settings: GenerateSettings, random: Random): number {
+  return Math.max(0, firstMonthMs(settings) - random.integer(DAY_MS + MAX_DURATION_MS, LATEST_MS));
 }

@@ -1,8 +1,14 @@
 import { ConfigError } from '../platform/config/config-error.ts';
+import type { Application } from '../rating/catalogue.ts';
+import { type Claimed, claimText, isInForce } from '../rating/claims.ts';
 import type { ContentType, FlowRecord } from '../rating/flow-record.ts';
 import { MALFORMATIONS, type Malformation } from './malformations.ts';
 
-/** Tags and addresses to draw from; a catalogue's application is a target. */
+/** Tags, addresses and identities to draw from, each as it is in force; a catalogue's application is such a target. */
+type DatedTarget = Pick<Application, 'tags' | 'prefixes'> &
+  Partial<Pick<Application, 'aspIdentities' | 'sponsorIdentities'>>;
+
+/** What is in force of a target at one time. */
 export interface GenerateTarget {
   tags: readonly string[];
   /** CIDR text, v4 or v6. */
@@ -21,7 +27,7 @@ export interface GenerateOptions {
   records: number;
   /** Number of subscribers; their activity is skewed. */
   subscribers: number;
-  targets: readonly GenerateTarget[];
+  targets: readonly DatedTarget[];
   /** Every startTime lies in [startTimeMs, endTimeMs), but for late records. */
   startTimeMs: number;
   endTimeMs: number;
@@ -122,22 +128,67 @@ export function identitiesOf({ aspIdentities = [], sponsorIdentities = [] }: Gen
   ];
 }
 
-function requireTargets(settings: GenerateSettings): void {
-  const withTag = settings.targets.some(({ tags }) => tags.length > 0);
-  const withPrefix = settings.targets.some(({ prefixes }) => prefixes.length > 0);
-  const withBoth = settings.targets.some(({ tags, prefixes }) => tags.length > 0 && prefixes.length > 0);
-  if (settings.tagged > 0 && !withTag) throw new ConfigError('tagged: no application has a tag; set the share to 0');
-  if (settings.ipMatched > 0 && !withPrefix) {
-    throw new ConfigError('ipMatched: no application has a prefix; set the share to 0');
+/** Returns what is in force of the targets at an instant. */
+export function targetsAt(targets: readonly DatedTarget[], timeMs: number): GenerateTarget[] {
+  const inForce = (claims: readonly Claimed[] = []) =>
+    claims.filter((claim) => isInForce(claim, timeMs)).map(claimText);
+  return targets.map(({ tags, prefixes, aspIdentities, sponsorIdentities }) => ({
+    tags: inForce(tags),
+    prefixes: inForce(prefixes),
+    aspIdentities: inForce(aspIdentities),
+    sponsorIdentities: inForce(sponsorIdentities),
+  }));
+}
+
+/** Returns the instants at which something of the targets begins or ends to be in force, in their order. */
+export function turnsOf(targets: readonly DatedTarget[]): number[] {
+  const turns = new Set<number>();
+  for (const { tags, prefixes, aspIdentities = [], sponsorIdentities = [] } of targets) {
+    for (const claims of [tags, prefixes, aspIdentities, sponsorIdentities]) {
+      for (const claim of claims) if (typeof claim !== 'string') turns.add(claim.fromMs).add(claim.toMs);
+    }
   }
-  if (settings.identified > 0 && !settings.targets.some((target) => identitiesOf(target).length > 0)) {
-    throw new ConfigError('identified: no application has an identity; set the share to 0');
+  return [...turns].filter(Number.isFinite).sort((a, b) => a - b);
+}
+
+/** Every share needs something to draw from, at all times of records. */
+function requireTargets(settings: GenerateSettings): void {
+  const { targets, late, startTimeMs, endTimeMs } = settings;
+  const firstMs = late > 0 ? firstMonthMs(settings) - LATEST_MS : startTimeMs;
+  const turns = turnsOf(targets).filter((timeMs) => timeMs > firstMs && timeMs < endTimeMs);
+  for (const timeMs of [firstMs, ...turns]) {
+    const when = turns.length === 0 ? '' : ` at ${new Date(timeMs).toISOString()}`;
+    requireShares(settings, targetsAt(targets, timeMs), when);
+  }
+}
+
+function requireShares(settings: GenerateSettings, targets: readonly GenerateTarget[], when: string): void {
+  const withTag = targets.some(({ tags }) => tags.length > 0);
+  const withPrefix = targets.some(({ prefixes }) => prefixes.length > 0);
+  const withBoth = targets.some(({ tags, prefixes }) => tags.length > 0 && prefixes.length > 0);
+  if (settings.tagged > 0 && !withTag) {
+    throw new ConfigError(`tagged: no application has a tag${when}; set the share to 0`);
+  }
+  if (settings.ipMatched > 0 && !withPrefix) {
+    throw new ConfigError(`ipMatched: no application has a prefix${when}; set the share to 0`);
+  }
+  if (settings.identified > 0 && !targets.some((target) => identitiesOf(target).length > 0)) {
+    throw new ConfigError(`identified: no application has an identity${when}; set the share to 0`);
   }
   if (tagAndIpShare(settings) > 0 && !withBoth) {
     throw new ConfigError(
-      'no application has both tags and prefixes: make tagged + ipMatched + identified + unmatched 1',
+      `no application has both tags and prefixes${when}: make tagged + ipMatched + identified + unmatched 1`,
     );
   }
+}
+
+/** Late records are used up to so long before the month that the span begins in. */
+export const LATEST_MS = 60 * 86_400_000;
+
+/** Returns the beginning of the month, UTC, that the span begins in. */
+export function firstMonthMs({ startTimeMs }: Pick<GenerateSettings, 'startTimeMs'>): number {
+  const first = new Date(startTimeMs);
+  return Date.UTC(first.getUTCFullYear(), first.getUTCMonth());
 }
 
 function requireInteger(name: string, value: number, from: number, to: number): void {

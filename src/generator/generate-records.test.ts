@@ -124,6 +124,53 @@ test('evidence matches its label, and a nested prefix belongs to the inner appli
   }
 });
 
+test('evidence with dates is that which is in force when the record starts, of late records too', () => {
+  const days = (from: number, to: number) => ({ fromMs: START + from * 86_400_000, toMs: START + to * 86_400_000 });
+  const always = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
+  const claims = [
+    { text: 'OLD', ...days(-365, 10) },
+    { text: 'NEW', ...days(10, 365) },
+    { text: 'ALL', ...always },
+    { text: '198.51.100.0/24', ...days(-365, 10) },
+    { text: '203.0.113.0/24', ...days(10, 365) },
+    { text: '203.0.113.0/25', ...days(20, 21) },
+  ];
+  const target = (tags: number[], prefixes: number[]) => ({
+    tags: tags.map((at) => claims[at]),
+    prefixes: prefixes.map((at) => claims[at]),
+  });
+  const { records } = generate({ targets: [target([0, 1, 2], [3, 4]), target([], [5])], unmatched: 0, late: 0.2 });
+  const seen = new Set<string>();
+  for (const generated of validOf(records)) {
+    if (!('evidence' in generated)) throw new Error('a valid record has evidence');
+    const { startTime, remoteIp, zeroRatingTag, ratingGroup } = generated.record;
+    const tag = claims.find(({ text }) => text === zeroRatingTag);
+    if (tag !== undefined) expect(startTime >= tag.fromMs && startTime < tag.toMs).toBe(true);
+    if (tag !== undefined) seen.add(tag.text);
+    if (generated.evidence === 'tagged') continue;
+    const isNew = startTime >= START + 10 * 86_400_000;
+    expect(remoteIp.startsWith(isNew ? '203.0.113.' : '198.51.100.')).toBe(true);
+    const isOfSecond =
+      startTime >= claims[5].fromMs && startTime < claims[5].toMs && Number(remoteIp.split('.')[3]) < 128;
+    if (generated.evidence === 'ipMatched') expect(ratingGroup).toBe(isOfSecond ? 101 : 100);
+    if (isOfSecond) seen.add('second');
+  }
+  expect([...seen].sort()).toEqual(['ALL', 'NEW', 'OLD', 'second']);
+});
+
+test('a share that has nothing in force at some time is refused with that time', () => {
+  const claim = { text: 'T', fromMs: START, toMs: START + 86_400_000 };
+  const targets = [{ tags: [claim], prefixes: [] }];
+  const shares = { tagged: 0.8, ipMatched: 0, unmatched: 0.2 };
+  expect(() => generate({ targets, ...shares })).toThrow(
+    'tagged: no application has a tag at 2026-10-02T00:00:00.000Z; set the share to 0',
+  );
+  expect(() => generate({ targets, ...shares, endTimeMs: claim.toMs })).not.toThrow();
+  expect(() => generate({ targets, ...shares, endTimeMs: claim.toMs, late: 0.1 })).toThrow(
+    /no application has a tag at 2026-08/,
+  );
+});
+
 test('a share of the records has only an identity of the CDR', () => {
   const targets = [
     { tags: [], prefixes: [], aspIdentities: ['asp-1'], sponsorIdentities: ['pays-1', 'pays-2'] },

@@ -59,7 +59,7 @@ class LongestPrefix {
   numberOf(address: readonly number[]): number {
     const groups = address.length === V4_GROUPS ? [0, 0, 0, 0, 0, 0xffff, ...address] : address;
     for (let word = 0; word < 4; word++) this.#address[word] = groups[word * 2] * 0x10000 + groups[word * 2 + 1];
-    this.#table.applicationsOf(this.#address, 1, this.#found);
+    this.#table.ownersOf(this.#address, 1, this.#found);
     return this.#found[0];
   }
 }

@@ -95,7 +95,8 @@ class PublisherThread {
 
   async end(): Promise<void> {
     try {
-      await this.ask({ name: 'stop' }, []);
+      // What is broken has said so to its callers, and has nothing to stop.
+      if (this.#broken === null) await this.ask({ name: 'stop' }, []);
     } finally {
       await this.#worker.terminate();
     }

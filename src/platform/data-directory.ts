@@ -34,10 +34,12 @@ export interface DataDirectory {
   owner: string;
   /** Such as `dataDir`. */
   field: string;
+  /** Whether it has files for other users, and keeps its permissions. */
+  isShared?: boolean;
 }
 
 /**
- * Creates the directory with mode 0700 and locks it for this process; returns a function that unlocks it. Each process that wants it
+ * Creates the directory, with mode 0700 unless it is shared, and locks it for this process; returns a function that unlocks it. Each process that wants it
  * listens on a socket of its own in it, and connects to those of the others: the kernel closes a socket with its process,
  * so that a lock never outlives a killed process, and never depends on a process id. Rejects with a DataDirectoryError.
  */
@@ -52,7 +54,7 @@ export async function lockDataDirectory(directory: DataDirectory): Promise<() =>
   }
 }
 
-async function prepare(directory: DataDirectory): Promise<void> {
+async function prepare({ isShared = false, ...directory }: DataDirectory): Promise<void> {
   const path = resolve(directory.path);
   for (let above = path; ; above = dirname(above)) {
     const status = await stat(above).catch((error: NodeJS.ErrnoException) => {
@@ -66,9 +68,9 @@ async function prepare(directory: DataDirectory): Promise<void> {
     if (pseudo !== null) throw unusable(directory, `${above} is on ${pseudo}; name a directory on a disk`);
     break;
   }
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  await mkdir(path, { recursive: true, ...(!isShared && { mode: 0o700 }) });
   await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
-  await chmod(path, 0o700);
+  if (!isShared) await chmod(path, 0o700);
 }
 
 async function lock(directory: DataDirectory, short: string): Promise<() => void> {

@@ -30,6 +30,30 @@ export async function rewriteFile(path: string, change: (text: string) => Promis
   }
 }
 
+/**
+ * Writes a file that others may read whole or not at all, in the place of the one that is there; on disk when this resolves. Its caller
+ * keeps a second writer out.
+ */
+export async function replaceFile(path: string, text: string): Promise<void> {
+  // A link to the file stays a link.
+  const target = await realpath(path).catch(() => path);
+  const before = await stat(target).catch(() => null);
+  const unfinished = `${target}.unfinished`;
+  const file = await open(unfinished, 'w');
+  try {
+    await file.writeFile(text);
+    if (before !== null) await file.chmod(before.mode);
+    await file.sync();
+    await file.close();
+    await rename(unfinished, target);
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    await rm(unfinished, { force: true });
+    throw error;
+  }
+  await syncDirectory(dirname(target));
+}
+
 async function writeThrough(file: FileHandle, text: string, { uid, gid }: { uid: number; gid: number }): Promise<void> {
   await file.writeFile(text);
   await file.chmod(0o600);
@@ -39,7 +63,7 @@ async function writeThrough(file: FileHandle, text: string, { uid, gid }: { uid:
 }
 
 /** A rename is on disk when its directory is. */
-async function syncDirectory(path: string): Promise<void> {
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
   try {
     await directory.sync();

@@ -1,5 +1,6 @@
 import { DateTime } from 'luxon';
 import type { Buyer, Invoicing } from './catalogue/catalogue-invoicing.ts';
+import type { Claimed } from './claims.ts';
 
 /** The catalogue ready for rating: ids resolved to indexes, money in micro-units, times in milliseconds. */
 export interface Catalogue {
@@ -46,12 +47,12 @@ export interface Application {
   match: MatchPolicy;
   /** Absent: whatever `match` takes, and no tags of terminals. */
   identifiedBy?: readonly Identification[] | undefined;
-  tags: readonly string[];
+  tags: readonly Claimed[];
   /** CIDR text, v4 or v6, host bits zero. */
-  prefixes: readonly string[];
+  prefixes: readonly Claimed[];
   /** Values of Application-Service-Provider-Identity, and of Sponsor-Identity, in CDRs. */
-  aspIdentities: readonly string[];
-  sponsorIdentities: readonly string[];
+  aspIdentities: readonly Claimed[];
+  sponsorIdentities: readonly Claimed[];
   /** Whose account assertions a dispatch server accepts for it; absent: accounts are not proven by assertions. */
   accountKeys?: AccountKeys | undefined;
   /** Indexes into `Catalogue.plans`, by `effectiveFromMs`; they never overlap. */

@@ -1,6 +1,16 @@
 import type { AdmissionKernel } from './admission-kernel.ts';
 import type { Application, Catalogue, MatchPolicy } from './catalogue.ts';
 import {
+  byBeginning,
+  ClaimChains,
+  ClaimChainWriter,
+  type Claimed,
+  claimText,
+  conditionsOf,
+  FIRST_CHAIN,
+  NO_OWNER,
+} from './claims.ts';
+import {
   BY_CDR,
   BY_IP,
   BY_TAG,
@@ -14,18 +24,7 @@ import {
 import { NO_TEXT } from './kernel/regions.ts';
 import { TextNumbers, type UnknownTags } from './names.ts';
 import type { Reason } from './outcome.ts';
-import {
-  ADDRESS_WORDS,
-  FIRST,
-  LAST_SLICE,
-  mapAt,
-  NO_OWNER,
-  SHIFT,
-  SLICES,
-  WORD,
-  type WordMaps,
-  wordMaps,
-} from './word-maps.ts';
+import { ADDRESS_WORDS, FIRST, LAST_SLICE, mapAt, SHIFT, SLICES, WORD, type WordMaps, wordMaps } from './word-maps.ts';
 
 const NEEDS: Readonly<Record<MatchPolicy, number>> = {
   any: 0,
@@ -35,7 +34,10 @@ const NEEDS: Readonly<Record<MatchPolicy, number>> = {
   cdr: BY_CDR,
 };
 
-/** Of a tag or an identity that no application claims. */
+/** Each record asks for it: the runtime looks up a constant of another module every time. */
+const OWN_FIRST_CHAIN = FIRST_CHAIN;
+
+/** Of a tag or an identity that no application claims at any time. */
 const UNCLAIMED = -1;
 
 /** Returns the look-up maps of all of a catalogue's prefixes: with many of them, most of the work of making a catalogue ready. */
@@ -47,64 +49,71 @@ export function prefixMapsOf({ applications }: Pick<Catalogue, 'applications'>):
 export class Evidence {
   /** By application, what its match policy asks for. */
   readonly #needs: Uint8Array;
-  /** The catalogue's tags; a record's `tag` is an index into them. */
-  readonly tags: readonly string[];
-  /** By tag, whose it is. */
-  readonly #tagApplications: Int32Array;
-  readonly #tagNumbers: ReadonlyMap<string, number>;
-  readonly #tagTexts = new TextNumbers((tag) => this.#tagNumbers.get(tag) ?? UNCLAIMED);
-  readonly #prefixes: PrefixTable;
+  readonly #tags: TextClaims;
+  /** By tag, whose it is: see `ClaimChains`. */
+  readonly #tagOwners: Int32Array;
   readonly #identities: IdentityClaims;
+  readonly #prefixes: PrefixTable;
+  readonly #prefixChains: ClaimChains;
 
   /** `prefixMaps`: the catalogue's, where they are made already. */
   constructor(catalogue: Catalogue, prefixMaps: WordMaps = prefixMapsOf(catalogue)) {
     this.#needs = Uint8Array.from(catalogue.applications, ({ match }) => NEEDS[match]);
-    this.#prefixes = new PrefixTable(prefixMaps);
+    this.#tags = new TextClaims(catalogue.applications.map(({ tags }) => tags));
+    this.#tagOwners = this.#tags.owners;
     this.#identities = new IdentityClaims(catalogue.applications);
-    this.tags = catalogue.applications.flatMap(({ tags }) => tags);
-    this.#tagApplications = Int32Array.from(
-      catalogue.applications.flatMap(({ tags }, application) => tags.map(() => application)),
-    );
-    this.#tagNumbers = new Map(this.tags.map((tag, number) => [tag, number]));
+    this.#prefixes = new PrefixTable(prefixMaps);
+    this.#prefixChains = new ClaimChains(prefixMaps.chains);
+  }
+
+  /** The catalogue's tags, each once; a record's `tag` is an index into them. */
+  get tags(): readonly string[] {
+    return this.#tags.texts;
   }
 
   /** Returns what `FlowBatch.tag` says of a record. */
   codeOfTag(tag: string | null, unknownTags: UnknownTags): number {
-    return tag === null ? NO_TAG : (this.#tagNumbers.get(tag) ?? unknownTags.codeOf(tag));
+    if (tag === null) return NO_TAG;
+    const number = this.#tags.numberOf(tag);
+    return number === UNCLAIMED ? unknownTags.codeOf(tag) : number;
   }
 
-  /** Returns the application that claims the record's tag; -1 where it has none, or none claims it. */
-  applicationOfTag({ tag }: FlowBatch, row: number): number {
-    return tag[row] < 0 ? -1 : this.#tagApplications[tag[row]];
+  /** Returns the application that claims the record's tag at its start; -1 where it has none, or none does. */
+  applicationOfTag(batch: FlowBatch, row: number): number {
+    const tag = batch.tag[row];
+    const owner = tag < 0 ? -1 : this.#tagOwners[tag];
+    return owner < OWN_FIRST_CHAIN ? owner : this.#tags.chains.applicationOf(owner, batch, row);
   }
 
-  /** What `FlowBatch.cdrApplication` says of a record. */
-  applicationOfIdentities(record: FlowRecord): number {
-    return this.#identities.applicationOf(record);
+  /** Returns what `FlowBatch.cdrApplication` says of a record, whose start time is in the batch. */
+  applicationOfIdentities(record: FlowRecord, batch: FlowBatch, row: number): number {
+    return this.#identities.applicationOf(record, batch, row);
   }
 
-  /** Fills `tag` and `cdrApplication` of the kernel's rows [from, to), which are a batch's from `begin` on. */
+  /** Fills `tag` and `cdrApplication` of the kernel's rows [from, to), which are a batch's from `begin` on, with their start times. */
   takeTexts(kernel: AdmissionKernel, from: number, to: number, batch: FlowBatch, begin: number): void {
     const { tagText, sponsorText, aspText } = kernel;
     for (let row = from, at = begin; row < to; row++, at++) {
       const tag = tagText[row];
       if (tag !== NO_TEXT) {
-        const number = this.#tagTexts.of(kernel, tag);
+        const number = this.#tags.numberOfText(kernel, tag);
         batch.tag[at] = number === UNCLAIMED ? batch.unknownTags.codeOfText(kernel, tag) : number;
       }
       if (sponsorText[row] === NO_TEXT && aspText[row] === NO_TEXT) continue;
-      batch.cdrApplication[at] = this.#identities.applicationOfTexts(kernel, row);
+      batch.cdrApplication[at] = this.#identities.applicationOfTexts(kernel, row, batch, at);
     }
   }
 
   /** Looks up the prefixes of all records, for `classify`: of many at once they take a fraction of the time. */
-  findPrefixes({ remoteAddress, count, prefixApplication }: FlowBatch): void {
-    this.#prefixes.applicationsOf(remoteAddress, count, prefixApplication);
+  findPrefixes(batch: FlowBatch): void {
+    const { remoteAddress, count, prefixApplication } = batch;
+    this.#prefixes.ownersOf(remoteAddress, count, prefixApplication);
+    this.#prefixChains.resolve(prefixApplication, batch);
   }
 
   /**
    * Which application's the record is, and by what evidence (rule 1): the tag decides first, then the CDR's identities, then
-   * the longest matching prefix; what is found must not differ. Fills `evidence` and `application`, or gives the reason why
+   * the longest matching prefix, each as it was in force at the record's start; what is found must not differ. Fills `evidence` and `application`, or gives the reason why
    * no application is.
    */
   classify(batch: FlowBatch, row: number): Reason | null {
@@ -115,7 +124,7 @@ export class Evidence {
     batch.evidence[row] = found;
     if (byCdr === CONFLICTING_IDENTITIES) return 'evidence_conflict';
     if (found === 0) {
-      if (batch.tag[row] < NO_TAG) return 'unknown_tag';
+      if (batch.tag[row] !== NO_TAG) return 'unknown_tag';
       return byCdr === UNKNOWN_IDENTITY ? 'unknown_identity' : 'no_evidence';
     }
     const application = byTag >= 0 ? byTag : byCdr >= 0 ? byCdr : byIp;
@@ -129,43 +138,86 @@ export class Evidence {
   }
 }
 
+/** Tags, or identities of one kind, and the applications that claim them. */
+class TextClaims {
+  /** Each once: its place is its number. */
+  readonly texts: readonly string[];
+  readonly #numbers: ReadonlyMap<string, number>;
+  readonly #kernelNumbers = new TextNumbers((text) => this.numberOf(text));
+  /** By number, whose it is: see `ClaimChains`. */
+  readonly owners: Int32Array;
+  readonly chains: ClaimChains;
+
+  /** `claims`: by application. */
+  constructor(claims: readonly (readonly Claimed[])[]) {
+    const chains = new ClaimChainWriter();
+    const owners = new Map<string, number>();
+    const all = claims.flatMap((own, application) =>
+      own.map((claimed) => ({ text: claimText(claimed), conditions: conditionsOf(claimed), application })),
+    );
+    // The newest claim of a text comes first in its chain: it is the one that most records fall under.
+    for (const { text, conditions, application } of all.sort((a, b) => byBeginning(a.conditions, b.conditions))) {
+      owners.set(text, chains.ownerOf(application, conditions, owners.get(text) ?? NO_OWNER));
+    }
+    this.texts = [...owners.keys()];
+    this.#numbers = new Map(this.texts.map((text, number) => [text, number]));
+    this.owners = Int32Array.from(owners.values());
+    this.chains = new ClaimChains(chains.take());
+  }
+
+  /** Returns a text's number, or UNCLAIMED. */
+  numberOf(text: string): number {
+    return this.#numbers.get(text) ?? UNCLAIMED;
+  }
+
+  /** The same for one of the kernel's texts. */
+  numberOfText(kernel: AdmissionKernel, text: number): number {
+    return this.#kernelNumbers.of(kernel, text);
+  }
+
+  /** Returns the application that claims the text with this number at the start of a record, or NO_OWNER. */
+  applicationOf(number: number, batch: FlowBatch, row: number): number {
+    return this.chains.applicationOf(this.owners[number], batch, row);
+  }
+}
+
 /**
  * Which application claims the identities that a gateway wrote into its CDR. The ASP identity decides: it names the
  * service. The sponsor identity names who pays, which is one application only where an application claims it, and it counts
  * where no application claims the ASP identity. When both are claimed, and by applications of two sponsors, they conflict.
  */
 class IdentityClaims {
-  readonly #byAsp = new Map<string, number>();
-  readonly #bySponsor = new Map<string, number>();
-  readonly #aspTexts = new TextNumbers((identity) => this.#byAsp.get(identity) ?? UNCLAIMED);
-  readonly #sponsorTexts = new TextNumbers((identity) => this.#bySponsor.get(identity) ?? UNCLAIMED);
+  readonly #asp: TextClaims;
+  readonly #sponsor: TextClaims;
   /** By application its sponsor. */
   readonly #sponsors: Int32Array;
 
   constructor(applications: readonly Application[]) {
+    this.#asp = new TextClaims(applications.map(({ aspIdentities }) => aspIdentities));
+    this.#sponsor = new TextClaims(applications.map(({ sponsorIdentities }) => sponsorIdentities));
     this.#sponsors = Int32Array.from(applications, ({ sponsor }) => sponsor);
-    applications.forEach(({ aspIdentities, sponsorIdentities }, application) => {
-      for (const identity of aspIdentities) this.#byAsp.set(identity, application);
-      for (const identity of sponsorIdentities) this.#bySponsor.set(identity, application);
-    });
   }
 
   /** Gives an application, or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */
-  applicationOf({ sponsorIdentity, applicationServiceProviderIdentity }: FlowRecord): number {
+  applicationOf(record: FlowRecord, batch: FlowBatch, row: number): number {
+    const { sponsorIdentity, applicationServiceProviderIdentity } = record;
     if (sponsorIdentity === null && applicationServiceProviderIdentity === null) return NO_IDENTITY;
-    const byAsp = applicationServiceProviderIdentity ?? '';
-    return this.#decide(this.#byAsp.get(byAsp) ?? UNCLAIMED, this.#bySponsor.get(sponsorIdentity ?? '') ?? UNCLAIMED);
+    const asp = this.#asp.numberOf(applicationServiceProviderIdentity ?? '');
+    return this.#decide(asp, this.#sponsor.numberOf(sponsorIdentity ?? ''), batch, row);
   }
 
   /** The same for a row of the kernel that has one at least. */
-  applicationOfTexts(kernel: AdmissionKernel, row: number): number {
-    const of = (numbers: TextNumbers, text: number) => (text === NO_TEXT ? UNCLAIMED : numbers.of(kernel, text));
-    return this.#decide(of(this.#aspTexts, kernel.aspText[row]), of(this.#sponsorTexts, kernel.sponsorText[row]));
+  applicationOfTexts(kernel: AdmissionKernel, kernelRow: number, batch: FlowBatch, row: number): number {
+    const of = (claims: TextClaims, text: number) => (text === NO_TEXT ? UNCLAIMED : claims.numberOfText(kernel, text));
+    const asp = of(this.#asp, kernel.aspText[kernelRow]);
+    return this.#decide(asp, of(this.#sponsor, kernel.sponsorText[kernelRow]), batch, row);
   }
 
-  #decide(byAsp: number, bySponsor: number): number {
-    if (byAsp === UNCLAIMED) return bySponsor === UNCLAIMED ? UNKNOWN_IDENTITY : bySponsor;
-    const isOneSponsor = bySponsor === UNCLAIMED || this.#sponsors[bySponsor] === this.#sponsors[byAsp];
+  #decide(asp: number, sponsor: number, batch: FlowBatch, row: number): number {
+    const byAsp = asp === UNCLAIMED ? NO_OWNER : this.#asp.applicationOf(asp, batch, row);
+    const bySponsor = sponsor === UNCLAIMED ? NO_OWNER : this.#sponsor.applicationOf(sponsor, batch, row);
+    if (byAsp === NO_OWNER) return bySponsor === NO_OWNER ? UNKNOWN_IDENTITY : bySponsor;
+    const isOneSponsor = bySponsor === NO_OWNER || this.#sponsors[bySponsor] === this.#sponsors[byAsp];
     return isOneSponsor ? byAsp : CONFLICTING_IDENTITIES;
   }
 }
@@ -203,15 +255,15 @@ export class PrefixTable {
     this.#v4 = entry;
   }
 
-  /** Fills in, for each of `count` addresses of four words, the application of the longest prefix that holds it, or -1. */
-  applicationsOf(addresses: Uint32Array, count: number, applications: Int32Array): void {
+  /** Fills in the owner (see `ClaimChains`) of each of `count` addresses of four words, or NO_OWNER. */
+  ownersOf(addresses: Uint32Array, count: number, owners: Int32Array): void {
     for (let from = 0; from < count; from += ROWS_AT_ONCE) {
       const to = Math.min(count, from + ROWS_AT_ONCE);
-      let open = this.#begin(addresses, from, to, applications);
+      let open = this.#begin(addresses, from, to, owners);
       while (open > 0) {
-        this.#findSlices(addresses, open, applications);
+        this.#findSlices(addresses, open, owners);
         this.#touch(open);
-        open = this.#descend(addresses, open, applications);
+        open = this.#descend(addresses, open, owners);
       }
     }
   }

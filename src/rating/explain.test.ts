@@ -44,13 +44,13 @@ const record = {
   downlinkOctets: 901,
 };
 
-async function explain(overrides: object, before = { usedOctets: 0, carry: 0 }, facts = NO_FACTS) {
-  if (catalogue === undefined) throw new Error('the catalogue is bad');
+async function explain(overrides: object, before = { usedOctets: 0, carry: 0 }, facts = NO_FACTS, of = catalogue) {
+  if (of === undefined) throw new Error('the catalogue is bad');
   const value = Buffer.from(JSON.stringify({ ...record, ...overrides }));
   const steps = await explainRecord(
     value,
     decodeJson,
-    new Rules(catalogue, facts),
+    new Rules(of, facts),
     PseudonymKey.ofRoot(Buffer.alloc(32)),
     async () => before,
   );
@@ -86,6 +86,82 @@ test.each<[string, object, RegExp]>([
   ['a record that is none', { uplinkOctets: -1 }, /^rejected: negative_octets/],
 ])('%s ends where the engine would end it', async (_, overrides, outcome) => {
   expect((await explain(overrides)).outcome).toMatch(outcome);
+});
+
+const MARCH = '2026-03-01T00:00:00Z';
+const JUNE = '2026-06-01T00:00:00Z';
+const { catalogue: dated } = parseCatalogue(
+  `
+sponsors: [{ id: s, name: S, currency: USD, creditLimit: "10" }, { id: t, name: T, currency: USD, creditLimit: "10" }]
+applications:
+  - id: chat
+    sponsor: s
+    tags: [{ tag: CHAT, to: ${MARCH} }, { tag: CHAT, from: ${JUNE} }]
+    prefixes: [198.51.100.0/24, { cidr: 192.0.2.0/24, from: ${MARCH} }]
+    aspIdentities: [{ identity: chat.example, from: ${JUNE} }]
+  - id: call
+    sponsor: t
+    tags: [{ tag: CHAT, from: ${MARCH}, to: 2026-04-01T00:00:00Z }]
+    prefixes: [{ cidr: 198.51.100.128/25, from: ${MARCH}, to: ${JUNE} }]
+    sponsorIdentities: [{ identity: call.pays, from: ${MARCH}, to: ${JUNE} }]
+plans: []
+`,
+  'catalogue.yaml',
+);
+
+test.each<[string, string, object, string]>([
+  [
+    'the tag and its span',
+    '2026-03-15T00:00:00Z',
+    { zeroRatingTag: 'CHAT' },
+    `the tag of call (in force from ${MARCH} to 2026-04-01T00:00:00Z); no prefix holds the remote address; evidence: tag`,
+  ],
+  [
+    'a tag without a beginning',
+    '2026-02-28T23:59:59.999Z',
+    { zeroRatingTag: 'CHAT' },
+    `the tag of chat (in force to ${MARCH}); no prefix holds the remote address; evidence: tag`,
+  ],
+  [
+    'a tag between two claims of it',
+    '2026-04-01T00:00:00Z',
+    { zeroRatingTag: 'CHAT' },
+    `the tag is not in force at the record’s start: from ${MARCH} to 2026-04-01T00:00:00Z of call, from ${JUNE} on of chat; no prefix holds the remote address; evidence: none`,
+  ],
+  [
+    'the longer prefix and its span',
+    '2026-05-31T23:59:59.999Z',
+    { remoteIp: '198.51.100.200' },
+    `no tag; 198.51.100.128/25 of call (in force from ${MARCH} to ${JUNE}) holds the remote address; evidence: ip`,
+  ],
+  [
+    'the shorter prefix, as the longer is over',
+    JUNE,
+    { remoteIp: '198.51.100.200' },
+    `no tag; 198.51.100.128/25 is not in force at the record’s start: from ${MARCH} to ${JUNE} of call; 198.51.100.0/24 of chat holds the remote address; evidence: ip`,
+  ],
+  [
+    'no prefix, as the only one has not begun',
+    '2026-02-01T00:00:00Z',
+    { remoteIp: '192.0.2.1' },
+    `no tag; 192.0.2.0/24 is not in force at the record’s start: from ${MARCH} on of chat; no prefix in force holds the remote address; evidence: none`,
+  ],
+  [
+    'the sponsor identity, as the ASP identity has not begun',
+    '2026-03-15T00:00:00Z',
+    { applicationServiceProviderIdentity: 'chat.example', sponsorIdentity: 'call.pays' },
+    `no tag; the identities of call (in force from ${MARCH} to ${JUNE}); the ASP identity is not in force at the record’s start: from ${JUNE} on of chat; no prefix holds the remote address; evidence: cdr`,
+  ],
+  [
+    'no identity in force',
+    '2026-02-01T00:00:00Z',
+    { sponsorIdentity: 'call.pays' },
+    `no tag; the sponsor identity is not in force at the record’s start: from ${MARCH} to ${JUNE} of call; no prefix holds the remote address; evidence: none`,
+  ],
+])('evidence with dates: %s', async (_, start, overrides, text) => {
+  const times = { startTime: Date.parse(start), endTime: Date.parse(start) };
+  const { evidence } = await explain({ ...times, remoteIp: '8.8.8.8', ...overrides }, undefined, undefined, dated);
+  expect(evidence).toBe(text);
 });
 
 test('a record of a month that is closed: which days are', async () => {

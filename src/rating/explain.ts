@@ -1,10 +1,12 @@
-import type { Catalogue } from './catalogue.ts';
+import type { Application, Catalogue } from './catalogue.ts';
+import { type Claim, type Claimed, claimText, isInForce } from './claims.ts';
 import {
   CONFLICTING_IDENTITIES,
   CONTENT_TYPES,
   type Decoder,
   EVIDENCES,
   FlowBatch,
+  type FlowRecord,
   NO_IDENTITY,
   NO_TAG,
   PLAIN_RULES,
@@ -16,7 +18,7 @@ import { parseCidr } from './ip-address.ts';
 import { Lane } from './lane.ts';
 import { formatMicros } from './money.ts';
 import { outcomeInWords } from './outcome.ts';
-import { admit, classifyBatch, rateBatch } from './pipeline.ts';
+import { admit, classifyBatch, rateBatch, readRecord } from './pipeline.ts';
 import type { Rules } from './rules.ts';
 import type { PseudonymKey } from './subscribers.ts';
 
@@ -46,13 +48,17 @@ export async function explainRecord(
   const lane = new Lane({ pseudonymKey, duplicateWindowRecords: 1 });
   const batch = new FlowBatch(1);
   admit(batch, [incoming(value)], { ...recordContext, decode, keyedByMsisdn: false }, lane, rules);
-  if (batch.reason[0] !== UNDECIDED) return [{ step: 'decode', text: batch.rejections[0].detail }, outcome(batch)];
+  const { msisdn } = recordContext.rules;
+  const record = readRecord(incoming(value), decode, { msisdn, latestTimeMs: Number.POSITIVE_INFINITY });
+  if (batch.reason[0] !== UNDECIDED || 'reason' in record) {
+    return [{ step: 'decode', text: batch.rejections[0].detail }, outcome(batch)];
+  }
   const subscriber = Buffer.from(lane.subscribers.pseudonym(0)).toString('hex');
   const octets = `${batch.uplinkOctets[0]} octets up, ${batch.downlinkOctets[0]} down`;
   const steps: Explanation[] = [{ step: 'decode', text: `a flow record of subscriber ${subscriber}: ${octets}` }];
 
   classifyBatch(batch, lane, rules);
-  steps.push(evidenceOf(batch, rules), ...application(batch, rules.catalogue));
+  steps.push(evidenceOf(batch, record, rules), ...application(batch, rules.catalogue));
   if (batch.plan[0] >= 0) steps.push(plan(batch, rules.catalogue));
   for (const { detail } of batch.rejections) steps.push({ step: 'closing', text: detail });
   if (batch.reason[0] !== UNDECIDED) return [...steps, outcome(batch)];
@@ -65,29 +71,111 @@ export async function explainRecord(
   return [...steps, ...rating(batch, rules.catalogue, before), outcome(batch)];
 }
 
-function evidenceOf(batch: FlowBatch, { catalogue, evidence }: Rules): Explanation {
-  const owner = catalogue.applications[evidence.applicationOfTag(batch, 0)];
-  const isUntagged = batch.tag[0] === NO_TAG;
-  const byTag = isUntagged
-    ? 'no tag'
-    : owner === undefined
-      ? 'a tag that no application claims'
-      : `the tag of ${owner.id}`;
-  const prefix = longestPrefix(batch.remoteAddress, catalogue);
-  const byIp =
-    prefix === null
-      ? 'no prefix holds the remote address'
-      : `${prefix.cidr} of ${prefix.applicationId} holds the remote address`;
-  const found = [byTag, ...identities(batch.cdrApplication[0], catalogue), byIp];
+function evidenceOf(batch: FlowBatch, record: FlowRecord, { catalogue: { applications } }: Rules): Explanation {
+  const found = [
+    ...tagInWords(batch, record, applications),
+    ...identitiesInWords(batch, record, applications),
+    ...prefixesInWords(batch, record, applications),
+  ];
   return { step: 'evidence', text: `${found.join('; ')}; evidence: ${EVIDENCES[batch.evidence[0]]}` };
 }
 
+function tagInWords(batch: FlowBatch, record: FlowRecord, applications: readonly Application[]): string[] {
+  if (batch.tag[0] === NO_TAG) return ['no tag'];
+  const claims = claimsOf(applications, 'tags', (tag) => tag === record.zeroRatingTag);
+  if (claims.length === 0) return ['a tag that no application claims'];
+  const decided = claims.find(({ claimed }) => isInForce(claimed, record.startTime));
+  if (decided === undefined) return [notInForce('the tag', claims, record)];
+  return [`the tag of ${decided.applicationId}${spanOf(decided)}`];
+}
+
 /** Most records have none, and nothing is said of them. */
-function identities(application: number, { applications }: Catalogue): string[] {
-  if (application === NO_IDENTITY) return [];
-  if (application === UNKNOWN_IDENTITY) return ['identities that no application claims'];
-  if (application === CONFLICTING_IDENTITIES) return ['identities of two sponsors'];
-  return [`the identities of ${applications[application].id}`];
+function identitiesInWords(batch: FlowBatch, record: FlowRecord, applications: readonly Application[]): string[] {
+  const [decidedFor] = batch.cdrApplication;
+  if (decidedFor === NO_IDENTITY) return [];
+  const { sponsorIdentity, applicationServiceProviderIdentity } = record;
+  const claims = [
+    {
+      what: 'the ASP identity',
+      own: claimsOf(applications, 'aspIdentities', (text) => text === applicationServiceProviderIdentity),
+    },
+    {
+      what: 'the sponsor identity',
+      own: claimsOf(applications, 'sponsorIdentities', (text) => text === sponsorIdentity),
+    },
+  ].filter(({ own }) => own.length > 0);
+  const inForce = claims.flatMap(({ own }) => own.filter(({ claimed }) => isInForce(claimed, record.startTime)));
+  const others = claims
+    .filter(({ own }) => !own.some((claim) => inForce.includes(claim)))
+    .map(({ what, own }) => notInForce(what, own, record));
+  if (decidedFor === CONFLICTING_IDENTITIES) return ['identities of two sponsors', ...others];
+  if (decidedFor === UNKNOWN_IDENTITY) return others.length > 0 ? others : ['identities that no application claims'];
+  return [`the identities of ${applications[decidedFor].id}${spanOf(inForce[0])}`, ...others];
+}
+
+/** By a plain scan for the prefix that the engine's table found, as one record may take its time. */
+function prefixesInWords(batch: FlowBatch, record: FlowRecord, applications: readonly Application[]): string[] {
+  const networks = new Map<number, ApplicationClaim[]>();
+  for (const claim of claimsOf(applications, 'prefixes', (cidr) => holds(cidr, batch.remoteAddress))) {
+    const length = parseCidr(claimText(claim.claimed))?.length ?? 0;
+    networks.set(length, [...(networks.get(length) ?? []), claim]);
+  }
+  const words: string[] = [];
+  for (const [, claims] of [...networks].sort(([a], [b]) => b - a)) {
+    const decided = claims.find(({ claimed }) => isInForce(claimed, record.startTime));
+    const network = claimText(claims[0].claimed);
+    if (decided !== undefined) {
+      return [...words, `${network} of ${decided.applicationId}${spanOf(decided)} holds the remote address`];
+    }
+    words.push(notInForce(network, claims, record));
+  }
+  return [...words, `no prefix ${words.length > 0 ? 'in force ' : ''}holds the remote address`];
+}
+
+interface ApplicationClaim {
+  applicationId: string;
+  claimed: Claimed;
+}
+
+/** Returns the claims of a list that name the record's evidence. */
+function claimsOf(
+  applications: readonly Application[],
+  list: 'tags' | 'prefixes' | 'aspIdentities' | 'sponsorIdentities',
+  isNamed: (text: string) => boolean,
+): ApplicationClaim[] {
+  return applications.flatMap(({ id, [list]: own }) =>
+    own.filter((claimed) => isNamed(claimText(claimed))).map((claimed) => ({ applicationId: id, claimed })),
+  );
+}
+
+/** Of claims that do not hold at a record's start, the last before it and the first after it. */
+function notInForce(what: string, claims: readonly ApplicationClaim[], { startTime }: FlowRecord): string {
+  const dated = claims.flatMap(({ applicationId, claimed }) =>
+    typeof claimed === 'string' ? [] : { applicationId, claimed },
+  );
+  const before = dated
+    .filter(({ claimed }) => claimed.toMs <= startTime)
+    .sort((a, b) => b.claimed.toMs - a.claimed.toMs);
+  const after = dated
+    .filter(({ claimed }) => claimed.fromMs > startTime)
+    .sort((a, b) => a.claimed.fromMs - b.claimed.fromMs);
+  const spans = [...before.slice(0, 1), ...after.slice(0, 1)].map(
+    ({ applicationId, claimed }) => `${datesOf(claimed)} of ${applicationId}`,
+  );
+  return `${what} is not in force at the record’s start: ${spans.join(', ')}`;
+}
+
+/** Nothing is said of a claim that is in force always. */
+function spanOf({ claimed }: ApplicationClaim): string {
+  return typeof claimed === 'string' ? '' : ` (in force ${datesOf(claimed)})`;
+}
+
+function datesOf({ fromMs, toMs }: Claim): string {
+  const [from, to] = [fromMs, toMs].map((timeMs) =>
+    Number.isFinite(timeMs) ? new Date(timeMs).toISOString().replace('.000Z', 'Z') : null,
+  );
+  if (from === null) return `to ${to}`;
+  return to === null ? `from ${from} on` : `from ${from} to ${to}`;
 }
 
 function application(batch: FlowBatch, catalogue: Catalogue): Explanation[] {
@@ -129,20 +217,9 @@ function outcome(batch: FlowBatch): Explanation {
   return { step: 'outcome', text: outcomeInWords(batch.reason[0]) };
 }
 
-/** The text of the prefix that the engine's table found: a plain scan, as one record may take its time. */
-function longestPrefix(address: Uint32Array, catalogue: Catalogue): { cidr: string; applicationId: string } | null {
-  let best: { cidr: string; applicationId: string; length: number } | null = null;
-  for (const { id, prefixes } of catalogue.applications) {
-    for (const cidr of prefixes) {
-      const parsed = parseCidr(cidr);
-      if (parsed === null || !holds(parsed, address) || (best !== null && best.length >= parsed.length)) continue;
-      best = { cidr, applicationId: id, length: parsed.length };
-    }
-  }
-  return best;
-}
-
-function holds(prefix: { words: Uint32Array; length: number }, address: Uint32Array): boolean {
+function holds(cidr: string, address: Uint32Array): boolean {
+  const prefix = parseCidr(cidr);
+  if (prefix === null) return false;
   for (let word = 0, rest = prefix.length; rest > 0; word++, rest -= 32) {
     const mask = rest >= 32 ? 0xffffffff : ~(0xffffffff >>> rest);
     if (((prefix.words[word] ^ address[word]) & mask) !== 0) return false;

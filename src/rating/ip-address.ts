@@ -67,6 +67,15 @@ export function networkOf({ words, length }: Cidr): Cidr {
   return { words: masked, length };
 }
 
+/** Orders networks by address, and outer before inner. */
+export function compareNetworks(a: Cidr, b: Cidr): number {
+  for (let word = 0; word < a.words.length; word++) {
+    const difference = a.words[word] - b.words[word];
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
 /** The address at `at`: IPv4 dotted, IPv6 as RFC 5952 writes it. */
 export function formatIp(words: Uint32Array, at = 0): string {
   if (isV4(words, at)) return [24, 16, 8, 0].map((shift) => (words[at + 3] >>> shift) & 0xff).join('.');

@@ -50,17 +50,17 @@ export const REASONS = [
   {
     reason: 'no_evidence',
     outcome: 'not_sponsored',
-    meaning: 'no tag, no identity, and no proxy prefix holds the remote address',
+    meaning: 'no tag, no identity, and no proxy prefix in force at startTime holds the remote address',
   },
   {
     reason: 'unknown_tag',
     outcome: 'not_sponsored',
-    meaning: 'a tag that no application claims, and no identity or prefix matches either',
+    meaning: 'a tag that no application claims at startTime, and no identity or prefix matches either',
   },
   {
     reason: 'unknown_identity',
     outcome: 'not_sponsored',
-    meaning: 'sponsor or ASP identities that no application claims, and no prefix matches either',
+    meaning: 'sponsor or ASP identities that no application claims at startTime, and no prefix matches either',
   },
   {
     reason: 'evidence_conflict',

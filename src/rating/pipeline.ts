@@ -237,7 +237,7 @@ function take(batch: FlowBatch, row: number, record: FlowRecord, lane: Lane, rul
   batch.endTimeMs[row] = record.endTime;
   parseIp(record.remoteIp, batch.remoteAddress, row * 4);
   batch.tag[row] = rules.evidence.codeOfTag(record.zeroRatingTag, batch.unknownTags);
-  batch.cdrApplication[row] = rules.evidence.applicationOfIdentities(record);
+  batch.cdrApplication[row] = rules.evidence.applicationOfIdentities(record, batch, row);
   batch.contentType[row] = CONTENT_TYPES.indexOf(record.contentType ?? 'unknown');
   batch.uplinkOctets[row] = record.uplinkOctets;
   batch.downlinkOctets[row] = record.downlinkOctets;

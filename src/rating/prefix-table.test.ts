@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { type Claim, ClaimChains, isInForce } from './claims.ts';
 import { PrefixTable } from './classify.ts';
+import { FlowBatch } from './flow-record.ts';
 import { formatCidr, networkOf, parseCidr, parseIp } from './ip-address.ts';
 import { wordMaps } from './word-maps.ts';
 
@@ -20,7 +22,7 @@ const prefix = fc.oneof(
 
 function applicationsOf(table: PrefixTable, addresses: readonly Words[]): number[] {
   const applications = new Int32Array(addresses.length);
-  table.applicationsOf(Uint32Array.from(addresses.flat()), addresses.length, applications);
+  table.ownersOf(Uint32Array.from(addresses.flat()), addresses.length, applications);
   return [...applications];
 }
 
@@ -66,6 +68,48 @@ test('the longest prefix wins, as asking for every length says: inside, outside,
   );
 });
 
+/** Claims of some of the prefixes for a few hours each; the place in the list is the application. */
+function applicationsAt(claims: readonly Claim[], asked: readonly Words[], timeMs: number): number[] {
+  const maps = wordMaps(claims.map((claim, application) => ({ cidr: claim, application })));
+  const batch = new FlowBatch(asked.length);
+  batch.count = asked.length;
+  batch.startTimeMs.fill(timeMs);
+  new PrefixTable(maps).ownersOf(Uint32Array.from(asked.flat()), asked.length, batch.prefixApplication);
+  new ClaimChains(maps.chains).resolve(batch.prefixApplication, batch);
+  return [...batch.prefixApplication];
+}
+
+/** The reference for those in force at the time, by their places in the list of all. */
+function referenceAt(claims: readonly Claim[], timeMs: number): (address: Words) => number {
+  const inForce = [...claims.keys()].filter((application) => isInForce(claims[application], timeMs));
+  const find = reference(inForce.map((application) => claims[application].text));
+  return (address) => inForce[find(address)] ?? -1;
+}
+
+test('the longest prefix in force wins at every time, inside, outside, and at the edges', () => {
+  const claim = fc.tuple(prefix, fc.nat(3), fc.nat(3)).map(([[words, length], from, hours]) => ({
+    text: formatCidr(networkOf({ words: Uint32Array.from(words), length })),
+    fromMs: from,
+    toMs: from + hours + 1,
+  }));
+  // Claims of one prefix do not overlap: these are hours apart where they would.
+  const claims = fc.array(claim, { maxLength: 150, size: 'max' }).map((drawn) => {
+    const ends = new Map<string, number>();
+    return drawn.map(({ text, fromMs, toMs }) => {
+      const later = Math.max(0, (ends.get(text) ?? 0) - fromMs);
+      ends.set(text, toMs + later);
+      return { text, fromMs: fromMs + later, toMs: toMs + later };
+    });
+  });
+  fc.assert(
+    fc.property(claims, fc.array(fc.oneof(v4, v6)), fc.integer({ min: -1, max: 12 }), (all, addresses, timeMs) => {
+      const asked = [...addresses, ...all.flatMap(({ text }) => edges(text))];
+      expect(applicationsAt(all, asked, timeMs)).toEqual(asked.map(referenceAt(all, timeMs)));
+    }),
+    { numRuns: 300 },
+  );
+});
+
 test.each<[string, (place: number) => string]>([
   ['side by side', (place) => `10.${place >> 8}.${place & 255}.0/24`],
   ['alone in their neighbourhood', (place) => `${place >> 5}.${(place & 31) * 8}.77.128/25`],
@@ -78,6 +122,16 @@ test.each<[string, (place: number) => string]>([
   const cidrs = [...new Set(Array.from({ length: 4000 }, (_, place) => canonical(cidrAt(place))))];
   const asked = cidrs.flatMap(edges);
   expect(applicationsOf(tableOf(cidrs), asked)).toEqual(asked.map(reference(cidrs)));
+  // Every other one in force for an hour only, and replaced by another application for the next.
+  const dated = cidrs.flatMap((text, place) =>
+    place % 2 === 0
+      ? [{ text, fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY }]
+      : [1, 2].map((hour) => ({ text, fromMs: hour, toMs: hour + 1 })),
+  );
+  const some = asked.filter((_, place) => place % 13 === 0);
+  for (const timeMs of [0, 1, 2, 3]) {
+    expect(applicationsAt(dated, some, timeMs)).toEqual(some.map(referenceAt(dated, timeMs)));
+  }
 });
 
 function canonical(cidr: string): string {
@@ -116,7 +170,7 @@ test('addresses of many rows are distinguished, and no more than asked for are a
   const rows = Array.from({ length: 1000 }, (_, row) => addressOf(['10.1.1.1', '2001:db8::1', '8.8.8.8'][row % 3]));
   expect(applicationsOf(table, rows)).toEqual(rows.map((_, row) => [0, 1, -1][row % 3]));
   const applications = new Int32Array(2).fill(7);
-  table.applicationsOf(Uint32Array.from(rows.flat()), 1, applications);
+  table.ownersOf(Uint32Array.from(rows.flat()), 1, applications);
   expect([...applications]).toEqual([0, 7]);
 });
 

@@ -1,8 +1,9 @@
+import { byBeginning, type Claim, ClaimChainWriter, type Claimed, claimText, NO_OWNER } from './claims.ts';
 import { parseCidr } from './ip-address.ts';
 
 interface Prefix {
-  /** CIDR text. */
-  cidr: string;
+  /** CIDR text, and when the application claims it. */
+  cidr: Claimed;
   application: number;
 }
 
@@ -13,20 +14,25 @@ interface PrefixColumns {
   words: Uint32Array; // four each
   lengths: Uint8Array;
   applications: Int32Array;
+  /** By place: those with dates, of which there are few. */
+  dated: ReadonlyMap<number, Claim>;
 }
 
-/** By address, and outer before inner. Throws a TypeError on what is no prefix. */
+/** By address, outer before inner, and earlier claims of a prefix before later ones. Throws a TypeError on what is no prefix. */
 function sortedPrefixes(prefixes: readonly Prefix[]): PrefixColumns {
-  const { words, lengths, applications } = parsed(prefixes);
+  const { words, lengths, applications, dated } = parsed(prefixes);
   const order = Uint32Array.from(prefixes.keys()).sort((a, b) => {
     for (let word = 0; word < ADDRESS_WORDS; word++) {
       const difference = words[a * ADDRESS_WORDS + word] - words[b * ADDRESS_WORDS + word];
       if (difference !== 0) return difference;
     }
-    return lengths[a] - lengths[b];
+    return lengths[a] - lengths[b] || byBeginning(dated.get(a), dated.get(b));
   });
   const sortedWords = new Uint32Array(words.length);
+  const sortedDated = new Map<number, Claim>();
   order.forEach((from, to) => {
+    const claim = dated.get(from);
+    if (claim !== undefined) sortedDated.set(to, claim);
     for (let word = 0; word < ADDRESS_WORDS; word++) {
       sortedWords[to * ADDRESS_WORDS + word] = words[from * ADDRESS_WORDS + word];
     }
@@ -35,25 +41,29 @@ function sortedPrefixes(prefixes: readonly Prefix[]): PrefixColumns {
     words: sortedWords,
     lengths: Uint8Array.from(order, (from) => lengths[from]),
     applications: Int32Array.from(order, (from) => applications[from]),
+    dated: sortedDated,
   };
 }
 
 function parsed(prefixes: readonly Prefix[]): PrefixColumns {
   const words = new Uint32Array(prefixes.length * ADDRESS_WORDS);
   const lengths = new Uint8Array(prefixes.length);
+  const dated = new Map<number, Claim>();
   prefixes.forEach(({ cidr }, i) => {
-    const network = parseCidr(cidr);
-    if (network === null) throw new TypeError(`not a prefix: ${cidr}`);
+    if (typeof cidr !== 'string') dated.set(i, cidr);
+    const network = parseCidr(claimText(cidr));
+    if (network === null) throw new TypeError(`not a prefix: ${claimText(cidr)}`);
     words.set(network.words, i * ADDRESS_WORDS);
     lengths[i] = network.length;
   });
-  return { words, lengths, applications: Int32Array.from(prefixes, ({ application }) => application) };
+  return { words, lengths, applications: Int32Array.from(prefixes, ({ application }) => application), dated };
 }
 
 /**
  * Maps of the words of addresses, as `PrefixTable` reads them. A map cuts the values of its word into ranges. A range's
- * entry is the application of the longest prefix that holds it, NO_OWNER, or another map (below NO_OWNER, see `mapAt`): of the
- * next word where longer prefixes continue after this very value, of the same word where there are many more ranges in it.
+ * entry is its owner (see `ClaimChains`): the longest prefix that holds it decides, and where that has dates the next one outside of
+ * its span. Or it is another map (below NO_OWNER, see `mapAt`): of the next word where longer prefixes continue after this very
+ * value, of the same word where there are many more ranges in it.
  *
  * All maps are in one array. A map begins with its directory: the values from its first boundary on are cut into slices
  * of 2^shift, at most as many as there are ranges, and a slice names the range that its first value lies in. The
@@ -63,18 +73,20 @@ export interface WordMaps {
   words: Uint32Array;
   /** The entry of the map of the first word. */
   root: number;
+  /** What `ClaimChains` reads: empty where no prefix has dates. */
+  chains: Float64Array;
 }
 
 /** Throws a TypeError on what is no prefix. */
 export function wordMaps(prefixes: readonly Prefix[]): WordMaps {
   const out = new WordMapWriter();
   const root = writeMap(sortedPrefixes(prefixes), 0, prefixes.length, 0, NO_OWNER, out);
-  return { words: out.take(), root };
+  return { words: out.take(), root, chains: out.chains.take() };
 }
 
 /**
  * Writes the map of one word for the prefixes [from, to), which share all words before it and continue in this one. `outer` is
- * the application of the longest prefix around all of them.
+ * the owner of what is around all of them.
  */
 function writeMap(
   prefixes: PrefixColumns,
@@ -85,9 +97,9 @@ function writeMap(
   out: WordMapWriter,
 ): number {
   const ranges = new Ranges(outer);
-  const open: { end: number; application: number }[] = [];
+  const open: { end: number; owner: number }[] = [];
   // Outer prefixes come before inner ones, so the last of the open ones is the longest.
-  const innermost = () => open.at(-1)?.application ?? outer;
+  const innermost = () => open.at(-1)?.owner ?? outer;
   const closeUpTo = (value: number) => {
     for (let top = open.at(-1); top !== undefined && top.end <= value; top = open.at(-1)) {
       open.pop();
@@ -99,9 +111,10 @@ function writeMap(
     const bits = prefixes.lengths[at] - word * WORD_BITS;
     closeUpTo(value);
     if (bits <= WORD_BITS) {
-      const application = prefixes.applications[at++];
-      ranges.begin(value, application);
-      open.push({ end: value + 2 ** (WORD_BITS - bits), application });
+      const owner = out.chains.ownerOf(prefixes.applications[at], prefixes.dated.get(at), innermost());
+      ranges.begin(value, owner);
+      open.push({ end: value + 2 ** (WORD_BITS - bits), owner });
+      at++;
       continue;
     }
     const longer = at;
@@ -112,9 +125,6 @@ function writeMap(
   closeUpTo(WORD_VALUES);
   return out.write(word, ranges);
 }
-
-/** The entry of a range that no prefix holds. */
-export const NO_OWNER = -1;
 
 /** A map's parts, from its place in the array on: the word that it is of, 0 to 3, and its directory. */
 export const WORD = 0;
@@ -176,6 +186,7 @@ function slicingOf({ starts }: Ranges): Slicing {
 
 /** The array, as it grows. */
 class WordMapWriter {
+  readonly chains = new ClaimChainWriter();
   #words = new Uint32Array(2 ** 10);
   #used = 0;
 

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Kafka, Partitioners, type Producer, type ProducerRecord, type RecordMetadata } from 'kafkajs';
-import type { GenerateTarget } from '../../src/generator/generate-options.ts';
+import type { GenerateOptions } from '../../src/generator/generate-options.ts';
 import { produceRecords } from '../../src/generator/produce-records.ts';
 import { Random } from '../../src/generator/random.ts';
 
@@ -12,7 +12,7 @@ export interface TrafficOptions {
   kafka: Kafka;
   topic: string;
   seed: number;
-  targets: readonly GenerateTarget[];
+  targets: GenerateOptions['targets'];
   recordsPerSecond: number;
 }
 

@@ -30,8 +30,8 @@ beforeAll(async () => {
 });
 afterAll(() => zerorate?.remove());
 
-function run(source: string, store: string) {
-  return zerorate.run(['run', '--config', `${FOLDER}/zerorate.yaml`, '--source', source, '--store', store]);
+function run(source: string, store: string, args: string[] = []) {
+  return zerorate.run(['run', '--config', `${FOLDER}/zerorate.yaml`, '--source', source, '--store', store, ...args]);
 }
 
 describe('CDRs that another encoder wrote', () => {
@@ -155,10 +155,19 @@ describe('CDRs that another encoder wrote', () => {
     expect(await zerorate.rows(OUTCOMES, 'grown')).toEqual(await zerorate.rows(OUTCOMES, 'flows'));
   });
 
-  test('a file that is none, or not whole, is reported with its name and the remedy, and books nothing', async () => {
+  test('a file that ends inside of its header waits for its rest, and if none follows it is refused with the remedy', async () => {
     const cut = zerorate.path('cut.cdr');
     writeFileSync(cut, readFileSync(`${FOLDER}/pgw.cdr`).subarray(0, 55));
-    const { code, stderr } = await run(cut, 'none');
+    const growing = await run(cut, 'none');
+    expect([growing.code, growing.stderr]).toEqual([
+      0,
+      expect.stringMatching(/cut\.cdr: .* file header that is not whole/),
+    ]);
+    // So it is beside a file that is booked, for an audit, too.
+    const both = ['--config', `${FOLDER}/zerorate.yaml`, '--source', `${FOLDER}/pgw.cdr`, '--source', cut];
+    expect(await zerorate.run(['run', ...both, '--store', 'beside'])).toMatchObject({ code: 0 });
+    expect(await zerorate.run(['audit', '--against-source', ...both, '--store', 'beside'])).toMatchObject({ code: 0 });
+    const { code, stderr } = await run(cut, 'none', ['--final']);
     expect(code).toBe(2);
     expect(stderr).toMatch(
       /cut\.cdr: ends at octet 55, inside of its header of 57 octets; fetch the file again, whole/,

@@ -14,7 +14,7 @@ const ALLOWED = [
   /^dist\/(rating\/kernel\/admission|journal\/quota-kernel\/[\w-]+)\.wasm$/,
   /^schemas\/[\w.-]+\.(json|avsc)$/,
   /^schemas\/clickhouse\/[\w-]+\.sql$/,
-  /^fixtures\/demo\/[\w-]+\.(yaml|csv)$/,
+  /^fixtures\/demo\/[\w-]+\.(yaml|csv|txt)$/,
 ];
 const MAX_OCTETS = 5 * 2 ** 20;
 

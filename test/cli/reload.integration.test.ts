@@ -73,6 +73,41 @@ test('another catalogue is taken over at SIGHUP by every lane, a bad one is refu
   expect(replay.code, replay.stdout + replay.stderr).toBe(0);
 });
 
+test('a tag that gets an end is taken over: it ends for the next records by their own time, and replay and audit hold', async () => {
+  const config = await engines.configure('dates');
+  await engines.produce('dates', 8, 1000);
+  const engine = await engines.run(config);
+  await engine.booked(1000);
+  await engines.editCatalogue('dates', (text) =>
+    text.replace('tags: [PIGEON]', 'tags: [{ tag: PIGEON, to: 2026-10-15T00:00:00Z }]'),
+  );
+  engine.signal('SIGHUP');
+  await engine.line(({ msg }) => /rated with another catalogue/.test(msg));
+  await engines.produce('dates', 9, 1000);
+  await engine.booked(2000);
+  expect(await engine.stop()).toBe(0);
+
+  // Nodes are named after the seed.
+  const charged = await engines.zerorate.rows<{ is_later: number; is_over: number }>(
+    "SELECT DISTINCT startsWith(node_id, 'gw-9-') AS is_later, start_time >= toDateTime64('2026-10-15 00:00:00', 3, 'UTC') AS is_over " +
+      "FROM charges WHERE application_id = 'pigeon' ORDER BY is_later, is_over",
+    'dates',
+  );
+  expect(charged.map(({ is_later, is_over }) => [is_later, is_over])).toEqual([
+    [0, 0],
+    [0, 1],
+    [1, 0],
+  ]);
+  for (const work of [
+    ['audit', ...config, '--against-source'],
+    ['replay', '--verify', ...config],
+  ]) {
+    const { code, stdout, stderr } = await engines.zerorate.run(work);
+    expect(code, stdout + stderr).toBe(0);
+    expect(stdout).not.toMatch(/BROKEN|unread/);
+  }
+});
+
 test('another catalogue changes the limits of sponsors', async () => {
   const config = await engines.configure('limits');
   await engines.produce('limits', 5, 1000);

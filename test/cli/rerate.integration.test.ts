@@ -136,3 +136,25 @@ test('of what was refused nothing is booked', async () => {
   );
   expect({ heads, names }).toEqual({ heads: 1, names: ['october'] });
 });
+
+test('catalogue diff names what changes for whom, and the money that simulate shows', async () => {
+  const diff = (...args: string[]) => zerorate.run(['catalogue', 'diff', CATALOGUE, 'new.yaml', ...args]);
+  const shown = await diff();
+  expect(shown).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^chatter +plan chatter-all version 1 +tiers/m),
+  });
+  expect(shown.stdout).toMatch(/^2 changes for 2 sponsors$/m);
+  const { changes, money } = JSON.parse((await diff(...OCTOBER, ...STORE, '--format', 'json')).stdout);
+  expect(changes).toHaveLength(2);
+  const simulated: Shown = JSON.parse((await simulate('--format', 'json')).stdout);
+  expect(money.totals).toEqual(simulated.totals);
+  expect((await diff(...OCTOBER, ...STORE)).stdout).toContain('stay the subscribers’');
+  expect(await diff('--from', '2026-10-01')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('needs a store'),
+  });
+  expect((await zerorate.run(['catalogue', 'diff', 'new.yaml', 'new.yaml'])).stdout).toBe(
+    'the catalogues say the same\n',
+  );
+});

@@ -7,11 +7,13 @@ import { packagePath } from '../../src/platform/package-paths.ts';
 import { builtModule } from '../servers/built.ts';
 
 export interface Finished {
+  /** Of a process that a signal ended: KILLED. */
   code: number;
   stdout: string;
   stderr: string;
 }
 
+export const KILLED = -1;
 const MAX_OUTPUT_BYTES = 1 << 26;
 const ROOT = packagePath('.');
 const QUERY = `
@@ -44,7 +46,7 @@ export class Zerorate {
       const env = { ...process.env, ...options.env };
       const settings = { cwd: this.directory, env, maxBuffer: MAX_OUTPUT_BYTES };
       const child = execFile(process.execPath, [this.#main, ...args], settings, (error, stdout, stderr) =>
-        resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+        resolve({ code: error === null ? 0 : Number(error.code ?? KILLED), stdout, stderr }),
       );
       child.stdin?.end(options.input ?? '');
     });

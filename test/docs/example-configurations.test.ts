@@ -8,7 +8,7 @@ import { fieldPaths, type JsonSchema } from './schema-page.ts';
 
 const schemas = jsonSchemas();
 const EXAMPLES: [string, JsonSchema][] = [
-  ...['zerorate', 'catalogue', 'dispatch', 'proxy'].map((name): [string, JsonSchema] => [
+  ...['zerorate', 'catalogue', 'dispatch', 'proxy', 'evidence'].map((name): [string, JsonSchema] => [
     `${name}.yaml`,
     JSON.parse(schemas[`${name}.schema.json`]),
   ]),

@@ -17,6 +17,12 @@ export async function referencePages(): Promise<Record<string, string>> {
     'commands.md': await commandPage(),
     'configuration.md': configurationPage(read('zerorate.schema.json')),
     'catalogue.md': page('Catalogue', 'catalogue.yaml', read('catalogue.schema.json'), 'schemas/catalogue.schema.json'),
+    'evidence-configuration.md': page(
+      'Configuration of evidence feeds',
+      'evidence.yaml',
+      read('evidence.schema.json'),
+      'schemas/evidence.schema.json',
+    ),
     'dispatch-configuration.md': page(
       'Configuration of the dispatch server',
       'dispatch.yaml',

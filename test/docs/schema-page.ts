@@ -24,7 +24,7 @@ interface Row {
 
 /** Returns a Markdown table of every field of the document that the schema describes. */
 export function fieldTable(schema: JsonSchema): string {
-  const rows = rowsOf(schema, '').map(
+  const rows = rowsOf([schema], '').map(
     ({ path, schema: field, isRequired }) =>
       `| \`${path}\`${isRequired ? ' \\*' : ''} | ${cell(field.description ?? '')} | ${typeOf(field)}${defaultOf(field)} |`,
   );
@@ -33,27 +33,45 @@ export function fieldTable(schema: JsonSchema): string {
 
 /** Returns the paths of all fields, such as `applications[].tags`; `<name>` is a name of the user's own. */
 export function fieldPaths(schema: JsonSchema): string[] {
-  return rowsOf(schema, '').map(({ path }) => path);
+  return rowsOf([schema], '').map(({ path }) => path);
 }
 
-function rowsOf(schema: JsonSchema, prefix: string): Row[] {
-  const alternatives = [schema, ...(schema.anyOf ?? []), ...(schema.oneOf ?? []), ...(schema.allOf ?? [])];
-  const rows: Row[] = [];
+/** The fields of schemas that may be in one place, each field once: what alternatives have in common, and what only some have. */
+function rowsOf(schemas: readonly JsonSchema[], prefix: string): Row[] {
+  const alternatives = schemas.flatMap((schema) => [
+    schema,
+    ...(schema.anyOf ?? []),
+    ...(schema.oneOf ?? []),
+    ...(schema.allOf ?? []),
+  ]);
+  const fields = new Map<string, { schemas: JsonSchema[]; isRequired: boolean }>();
   for (const { properties = {}, required = [] } of alternatives) {
-    for (const [name, field] of Object.entries(properties)) {
-      const path = prefix === '' ? name : `${prefix}.${name}`;
-      if (rows.some((row) => row.path === path)) continue;
-      rows.push({ path, schema: field, isRequired: required.includes(name) }, ...rowsBelow(field, path));
+    for (const [name, schema] of Object.entries(properties)) {
+      const known = fields.get(name);
+      if (known === undefined) fields.set(name, { schemas: [schema], isRequired: required.includes(name) });
+      else known.schemas.push(schema);
     }
   }
-  return rows;
+  return [...fields].flatMap(([name, { schemas: found, isRequired }]) => {
+    const path = prefix === '' ? name : `${prefix}.${name}`;
+    return [{ path, schema: merged(found), isRequired }, ...rowsBelow(found, path)];
+  });
 }
 
-function rowsBelow(field: JsonSchema, path: string): Row[] {
-  const entries =
-    typeof field.additionalProperties === 'object' ? rowsOf(field.additionalProperties, `${path}.<name>`) : [];
-  const items = field.items === undefined ? [] : rowsOf(field.items, `${path}[]`);
-  return [...rowsOf(field, path), ...items, ...entries];
+function rowsBelow(fields: readonly JsonSchema[], path: string): Row[] {
+  const entries = fields.flatMap(({ additionalProperties }) =>
+    typeof additionalProperties === 'object' ? [additionalProperties] : [],
+  );
+  const items = fields.flatMap((field) => field.items ?? []);
+  return [...rowsOf(fields, path), ...rowsOf(items, `${path}[]`), ...rowsOf(entries, `${path}.<name>`)];
+}
+
+/** A field that alternatives have: the first one's, or the words that distinguish them. */
+function merged([first, ...others]: readonly JsonSchema[]): JsonSchema {
+  if (first.const === undefined || others.length === 0) return first;
+  const words = [first, ...others].map((word) => ({ ...word, name: String(word.const) }));
+  const description = words.map(({ name, description: meaning }) => `${name}: ${meaning}`).join(' ');
+  return { enum: words.map(({ name }) => name), description };
 }
 
 function typeOf(schema: JsonSchema): string {

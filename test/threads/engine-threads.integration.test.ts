@@ -253,11 +253,11 @@ test('a thread without memory is named, with what to do', async () => {
 });
 
 /** The engine of a configuration in this process, with threads that fail. */
-async function runFailing(config: readonly string[]): Promise<unknown> {
+async function runFailing(config: readonly string[], lines: string[] = []): Promise<unknown> {
   process.env.ZERORATE_PSEUDONYM_KEY = KEY;
   const loaded = readConfig({ config: config[1] });
   const opened = await openStore(loaded.store, { create: true });
-  const logger = loggerOn('silent', { write: () => {} });
+  const logger = loggerOn('warn', { write: (line) => lines.push(line) });
   const progress = new Progress(process.stderr, () => {});
   const threadProgram = await builtModule('test/threads/failing-thread-main.js');
   try {
@@ -276,6 +276,20 @@ test('a bug in one thread ends the run with its error, after the other threads h
   // The other lanes were booked until then.
   const audit = await zerorate.run(['audit', ...config], { env });
   expect(audit.code, audit.stdout + audit.stderr).toBe(0);
+});
+
+test('a thread that hangs after its failure is ended after 15 seconds, and the run ends with the failure', async () => {
+  process.env.THREAD_FAILS = 'hanging';
+  const lines: string[] = [];
+  try {
+    const running = runFailing(configure('hanging', { topic: 'flows', threads: 2 }), lines);
+    await expect(running).rejects.toMatchObject({ message: 'a bug in a thread' });
+    expect(lines.join('')).toMatch(
+      /engine thread [12] failed, did not close its connections within 15 s and was ended/,
+    );
+  } finally {
+    delete process.env.THREAD_FAILS;
+  }
 });
 
 test('an exception that nothing catches ends the run with an error that names the thread', async () => {

@@ -99,10 +99,30 @@ const plansOfApplication = fc.record({
   turns: fc.array(version, { minLength: TURNS.length, maxLength: TURNS.length }),
 });
 const owner = fc.integer({ min: -1, max: APPLICATIONS - 1 });
+/** Who claims one word: always, or until an instant, from there to another, and from that on. */
+const claims = fc.oneof(
+  owner.map((always) => [{ owner: always, dates: {} }]),
+  fc
+    .tuple(fc.subarray([...INSTANTS], { minLength: 2, maxLength: 2 }), fc.array(owner, { minLength: 3, maxLength: 3 }))
+    .map(([turns, [before, between, after]]) => {
+      const [from, to] = turns.map(iso);
+      return [
+        { owner: before, dates: { to: from } },
+        { owner: between, dates: { from, to } },
+        { owner: after, dates: { from: to } },
+      ];
+    }),
+);
+type Claims = typeof claims extends fc.Arbitrary<infer T> ? T : never;
+const claimsOf = (words: readonly string[]) => fc.array(claims, { minLength: words.length, maxLength: words.length });
 
-/** Returns an application's field, absent where it claims none. */
-function claimed(field: string, owners: readonly number[], application: number) {
-  const own = IDENTITIES.filter((_, identity) => owners[identity] === application);
+/** Returns a field of an application, absent where it claims none. */
+function claimed(field: string, key: string, words: readonly string[], drawn: readonly Claims[], application: number) {
+  const own = words.flatMap((word, at) =>
+    drawn[at]
+      .filter((claim) => claim.owner === application)
+      .map(({ dates }) => (Object.keys(dates).length === 0 ? word : { [key]: word, ...dates })),
+  );
   return own.length === 0 ? {} : { [field]: own };
 }
 
@@ -113,23 +133,23 @@ export const catalogues = fc
       minLength: APPLICATIONS,
       maxLength: APPLICATIONS,
     }),
-    tagOwners: fc.array(owner, { minLength: TAGS.length, maxLength: TAGS.length }),
-    aspOwners: fc.array(owner, { minLength: IDENTITIES.length, maxLength: IDENTITIES.length }),
-    sponsorOwners: fc.array(owner, { minLength: IDENTITIES.length, maxLength: IDENTITIES.length }),
-    networkOwners: fc.array(owner, { minLength: NETWORKS.length, maxLength: NETWORKS.length }),
+    tags: claimsOf(TAGS),
+    aspIdentities: claimsOf(IDENTITIES),
+    sponsorIdentities: claimsOf(IDENTITIES),
+    networks: claimsOf(NETWORKS),
     plans: fc.array(plansOfApplication, { minLength: APPLICATIONS, maxLength: APPLICATIONS }),
   })
-  .map(({ policies, tagOwners, aspOwners, sponsorOwners, networkOwners, plans }): Catalogue => {
+  .map(({ policies, tags, aspIdentities, sponsorIdentities, networks, plans }): Catalogue => {
     const document = {
       sponsors: ['s0', 's1'].map((id) => ({ id, name: id, currency: 'EUR', creditLimit: '1' })),
       applications: policies.map((match, i) => ({
         id: `a${i}`,
         sponsor: `s${i % 2}`,
         match,
-        tags: TAGS.filter((_, tag) => tagOwners[tag] === i),
-        prefixes: NETWORKS.filter((_, network) => networkOwners[network] === i),
-        ...claimed('aspIdentities', aspOwners, i),
-        ...claimed('sponsorIdentities', sponsorOwners, i),
+        ...claimed('tags', 'tag', TAGS, tags, i),
+        ...claimed('prefixes', 'cidr', NETWORKS, networks, i),
+        ...claimed('aspIdentities', 'identity', IDENTITIES, aspIdentities, i),
+        ...claimed('sponsorIdentities', 'identity', IDENTITIES, sponsorIdentities, i),
       })),
       plans: plans.flatMap(({ calendars, turns }, i) =>
         turns.flatMap(({ kind, ...terms }, turn) => {

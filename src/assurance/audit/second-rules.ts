@@ -29,14 +29,24 @@ export interface SecondPlan {
   tiers: readonly { upToOctets: bigint | null; pricePerMiBMicros: bigint }[];
 }
 
+/** One application's right to a tag, an identity or a network, for records that start from `sinceMs` on and before `untilMs`. */
+interface Title {
+  application: SecondApplication;
+  sinceMs: number;
+  untilMs: number;
+}
+
+/** All titles to the same, of which at most one is valid at a time. */
+type Titles<Key> = ReadonlyMap<Key, readonly Title[]>;
+
 /** The rules of one batch for the second computation: a catalogue, the suspensions, and the closings. Opaque to callers. */
 export interface SecondRules {
-  byTag: ReadonlyMap<string, SecondApplication>;
+  byTag: Titles<string>;
   /** By the identities of CDRs. */
-  byAspIdentity: ReadonlyMap<string, SecondApplication>;
-  bySponsorIdentity: ReadonlyMap<string, SecondApplication>;
-  /** Longest prefixes first; for each length the applications by the leading bits of their networks. */
-  byPrefix: readonly { length: number; owners: ReadonlyMap<bigint, SecondApplication> }[];
+  byAspIdentity: Titles<string>;
+  bySponsorIdentity: Titles<string>;
+  /** Longest prefixes first; for each length the titles by the leading bits of their networks. */
+  byPrefix: readonly { length: number; owners: Titles<bigint> }[];
   /** Sponsor and currency, by application id. */
   payers: ReadonlyMap<string, { sponsorId: string; currency: string }>;
   /** By application id; no two are in force together. */
@@ -61,9 +71,9 @@ export function secondRules(canonicalJson: string, { suspensions, closings }: Fa
     payers: new Map(
       applications.map(({ id, sponsor }) => [id, { sponsorId: sponsor, currency: currencies.get(sponsor) ?? '' }]),
     ),
-    byTag: claimants(applications, ({ tags }) => tags),
-    byAspIdentity: claimants(applications, ({ aspIdentities }) => aspIdentities),
-    bySponsorIdentity: claimants(applications, ({ sponsorIdentities }) => sponsorIdentities),
+    byTag: titles(applications, 'tags'),
+    byAspIdentity: titles(applications, 'aspIdentities'),
+    bySponsorIdentity: titles(applications, 'sponsorIdentities'),
     byPrefix: prefixesByLength(applications),
     plans: new Map(
       applications.map(({ id }) => [id, plans.filter(({ application }) => application === id).map(planOf)]),
@@ -75,22 +85,51 @@ export function secondRules(canonicalJson: string, { suspensions, closings }: Fa
   };
 }
 
-/** Returns by each word of a list the one application that has it. */
-function claimants(
+type Dated = string | { from?: string | undefined; to?: string | undefined };
+
+function titleOf(application: SecondApplication, own: Dated): Title {
+  const { from, to } = typeof own === 'string' ? {} : own;
+  return {
+    application,
+    sinceMs: from === undefined ? Number.NEGATIVE_INFINITY : new Date(from).getTime(),
+    untilMs: to === undefined ? Number.POSITIVE_INFINITY : new Date(to).getTime(),
+  };
+}
+
+function addTitle<Key>(titles: Map<Key, Title[]>, key: Key, title: Title): void {
+  const others = titles.get(key);
+  if (others === undefined) titles.set(key, [title]);
+  else others.push(title);
+}
+
+/** Returns the titles to the tags, or to the identities, of a list. */
+function titles(
   applications: readonly SecondApplication[],
-  wordsOf: (application: SecondApplication) => readonly string[] | undefined,
-): ReadonlyMap<string, SecondApplication> {
-  return new Map(
-    applications.flatMap((application) => (wordsOf(application) ?? []).map((word) => [word, application])),
-  );
+  list: 'tags' | 'aspIdentities' | 'sponsorIdentities',
+): Titles<string> {
+  const all = new Map<string, Title[]>();
+  for (const application of applications) {
+    for (const own of application[list] ?? []) {
+      const word = typeof own === 'string' ? own : 'tag' in own ? own.tag : own.identity;
+      addTitle(all, word, titleOf(application, own));
+    }
+  }
+  return all;
+}
+
+/** Returns the application whose title is valid at an instant. */
+function holderAt(titles: readonly Title[] | undefined, timeMs: number): SecondApplication | undefined {
+  return titles?.find(({ sinceMs, untilMs }) => !(timeMs < sinceMs || timeMs >= untilMs))?.application;
 }
 
 function prefixesByLength(applications: readonly SecondApplication[]): SecondRules['byPrefix'] {
-  const byLength = new Map<number, Map<bigint, SecondApplication>>();
+  const byLength = new Map<number, Map<bigint, Title[]>>();
   for (const application of applications) {
-    for (const { length, leadingBits } of (application.prefixes ?? []).map(networkOf)) {
-      const owners = byLength.get(length) ?? new Map<bigint, SecondApplication>();
-      byLength.set(length, owners.set(leadingBits, application));
+    for (const own of application.prefixes ?? []) {
+      const { length, leadingBits } = networkOf(typeof own === 'string' ? own : own.cidr);
+      const owners = byLength.get(length) ?? new Map<bigint, Title[]>();
+      byLength.set(length, owners);
+      addTitle(owners, leadingBits, titleOf(application, own));
     }
   }
   return [...byLength].map(([length, owners]) => ({ length, owners })).sort((a, b) => b.length - a.length);
@@ -188,17 +227,17 @@ const ASKED_FOR: Readonly<Record<string, readonly ('tag' | 'cdr' | 'ip')[]>> = {
 const MISSING = { tag: 'tag_missing', cdr: 'identity_missing', ip: 'prefix_missing' } as const;
 
 /**
- * Recognises an application: the tag decides first, then the CDR's identities, then the longest prefix; none may name
- * another application.
+ * Recognises an application: the tag decides first, then the CDR's identities, then the longest prefix, each as it was when the
+ * record started; none may name another application.
  */
 export function recognise(rules: SecondRules, record: FlowRecord): Recognised {
-  const { zeroRatingTag, remoteIp } = record;
+  const { zeroRatingTag, remoteIp, startTime } = record;
   const identified = ownerOfIdentities(rules, record);
   if (identified === 'two sponsors') return { reason: 'evidence_conflict', application: undefined };
   const witnesses = [
-    { kind: 'tag' as const, application: zeroRatingTag === null ? undefined : rules.byTag.get(zeroRatingTag) },
+    { kind: 'tag' as const, application: holderAt(rules.byTag.get(zeroRatingTag ?? ''), startTime) },
     { kind: 'cdr' as const, application: identified },
-    { kind: 'ip' as const, application: ownerOfAddress(rules, addressBits(remoteIp)) },
+    { kind: 'ip' as const, application: ownerOfAddress(rules, addressBits(remoteIp), startTime) },
   ].filter(({ application }) => application !== undefined);
   const application = witnesses[0]?.application;
   if (application === undefined) return { reason: nothingFound(record), application };
@@ -223,17 +262,17 @@ function nothingFound({ zeroRatingTag, sponsorIdentity, applicationServiceProvid
  */
 function ownerOfIdentities(
   { byAspIdentity, bySponsorIdentity }: SecondRules,
-  { sponsorIdentity, applicationServiceProviderIdentity }: FlowRecord,
+  { sponsorIdentity, applicationServiceProviderIdentity, startTime }: FlowRecord,
 ): SecondApplication | undefined | 'two sponsors' {
-  const provided = byAspIdentity.get(applicationServiceProviderIdentity ?? '');
-  const paid = bySponsorIdentity.get(sponsorIdentity ?? '');
+  const provided = holderAt(byAspIdentity.get(applicationServiceProviderIdentity ?? ''), startTime);
+  const paid = holderAt(bySponsorIdentity.get(sponsorIdentity ?? ''), startTime);
   if (provided !== undefined && paid !== undefined && provided.sponsor !== paid.sponsor) return 'two sponsors';
   return provided ?? paid;
 }
 
-function ownerOfAddress({ byPrefix }: SecondRules, address: bigint): SecondApplication | undefined {
+function ownerOfAddress({ byPrefix }: SecondRules, address: bigint, timeMs: number): SecondApplication | undefined {
   for (const { length, owners } of byPrefix) {
-    const owner = owners.get(address >> BigInt(ADDRESS_BITS - length));
+    const owner = holderAt(owners.get(address >> BigInt(ADDRESS_BITS - length)), timeMs);
     if (owner !== undefined) return owner;
   }
   return undefined;

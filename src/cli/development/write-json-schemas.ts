@@ -2,9 +2,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import * as z from 'zod';
+import { evidenceConfigSchema } from '../../evidence/evidence-config-schema.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { configSchema } from '../../platform/config/config-schema.ts';
 import { catalogueSchema } from '../../rating/catalogue/catalogue-document.ts';
+import { cataloguePartSchema } from '../../rating/catalogue/catalogue-part.ts';
 import { dispatchConfigSchema } from '../../sessions/dispatch/dispatch-config-schema.ts';
 import { gatewaySchema } from '../../sessions/gateway/gateway-config.ts';
 import { proxyConfigSchema } from '../../sessions/proxy/proxy-config-schema.ts';
@@ -36,7 +38,9 @@ export function registerJsonSchemas(program: Command): void {
 export function jsonSchemas(): Record<string, string> {
   return {
     'catalogue.schema.json': jsonSchemaText(catalogueSchema, 'zerorate catalogue'),
+    'catalogue-part.schema.json': jsonSchemaText(cataloguePartSchema, 'zerorate part of a catalogue'),
     'dispatch.schema.json': jsonSchemaText(dispatchConfigSchema, 'zerorate dispatch server'),
+    'evidence.schema.json': jsonSchemaText(evidenceConfigSchema, 'zerorate evidence feeds'),
     'gateway.schema.json': jsonSchemaText(gatewaySchema, 'zerorate gateway simulator'),
     'proxy.schema.json': jsonSchemaText(proxyConfigSchema, 'zerorate proxy server'),
     'zerorate.schema.json': jsonSchemaText(configSchema, 'zerorate configuration'),

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { readCatalogue, readStoreConfig } from '../../engine/assembly/read-config.ts';
 import { sponsorIn } from '../../finance/corrections/rerate.ts';
-import { whatIf } from '../../finance/corrections/what-if.ts';
+import { type WhatIf, whatIf } from '../../finance/corrections/what-if.ts';
 import { openStore } from '../../journal/open-store.ts';
 import { Rules } from '../../rating/rules.ts';
 import { type RangeOptions, readRange, withRangeOptions } from '../period-range.ts';
@@ -42,27 +42,42 @@ For applications that stay with their sponsor the difference is what \`rerate\` 
 sponsor, its charges move there. Applications that the draft cannot be applied to are named, the rest is shown, and the exit code is 1. A day is the day of use, UTC.
 ${UNSPONSORED_STAY}`,
     )
-    .action(run);
+    .action(simulate);
 }
 
-async function run(options: SimulateOptions): Promise<void> {
+async function simulate(options: SimulateOptions): Promise<void> {
+  const result = await priceHistory(options);
+  printDifference(result.lines, ['sponsor', 'plan', 'day'], options.format, refusedJson(result));
+  if (options.format === 'table') process.stdout.write(`${UNSPONSORED_STAY}\n`);
+  nameRefused(result);
+}
+
+/** Returns what a draft would change in what is booked. */
+export async function priceHistory(options: Omit<SimulateOptions, 'format'>): Promise<WhatIf> {
   const rules = new Rules(readCatalogue(options.catalogue));
   const range = readRange(options);
   const store = await openStore(readStoreConfig(options), { create: false });
   const progress = ratingProgress();
   try {
-    const { lines, refused } = await whatIf(store, rules, { sponsorId: options.sponsor ?? null, range }, progress);
-    progress.end();
-    if (options.sponsor !== undefined && lines.length + refused.length === 0)
+    const result = await whatIf(store, rules, { sponsorId: options.sponsor ?? null, range }, progress);
+    if (options.sponsor !== undefined && result.lines.length + result.refused.length === 0)
       sponsorIn(rules.catalogue, options.sponsor);
-    printDifference(lines, ['sponsor', 'plan', 'day'], options.format, refused.length === 0 ? {} : { refused });
-    if (options.format === 'table') process.stdout.write(`${UNSPONSORED_STAY}\n`);
-    for (const { applicationId, reason } of refused) {
-      process.stderr.write(`application ${applicationId} is in no line: ${reason}\n`);
-    }
-    if (refused.length > 0) process.exitCode = lines.length === 0 ? 2 : 1;
+    return result;
   } finally {
     progress.end();
     await store.close();
   }
+}
+
+/** What the JSON has beside lines and totals. */
+export function refusedJson({ refused }: WhatIf): Partial<Pick<WhatIf, 'refused'>> {
+  return refused.length === 0 ? {} : { refused };
+}
+
+/** Names the applications that the draft cannot be applied to on standard error, and sets the exit code. */
+export function nameRefused({ lines, refused }: WhatIf): void {
+  for (const { applicationId, reason } of refused) {
+    process.stderr.write(`application ${applicationId} is in no line: ${reason}\n`);
+  }
+  if (refused.length > 0) process.exitCode = lines.length === 0 ? 2 : 1;
 }

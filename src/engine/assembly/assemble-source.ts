@@ -51,7 +51,7 @@ export async function checkSource(config: Config, logger: Logger, isStopped?: ()
   if (source.files === undefined) return requireBrokers(source.kafka, source.kafka.topic, isStopped);
   await requireSeparatePaths(config);
   const files = await listFlowFiles(source.files, source.format);
-  await checkBeginnings(files);
+  await checkBeginnings(files, source.final ?? false);
   for (const { path, totalOctets } of files) {
     if (totalOctets === 0) logger.warn({ path }, 'the file is empty: it holds no record');
   }

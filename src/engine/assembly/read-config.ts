@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { loadCatalogue } from '../../evidence/catalogue-file.ts';
 import { formatFault } from '../../formats/document-fault.ts';
 import { suggestion } from '../../formats/nearest-word.ts';
 import type { Config } from '../../platform/config/config.ts';
@@ -8,7 +9,6 @@ import { ConfigError } from '../../platform/config/config-error.ts';
 import type { ConfigOverrides } from '../../platform/config/config-merge.ts';
 import { writeConfigWarnings } from '../../platform/config/config-warnings.ts';
 import { loadConfig } from '../../platform/config/load-config.ts';
-import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
 import type { Catalogue, Sponsor } from '../../rating/catalogue.ts';
 import type { FlowFileFormat } from '../../rating/record/flow-file-format.ts';
 
@@ -79,10 +79,10 @@ export function readConfig(options: ConfigOptions): Config {
   return loaded.config;
 }
 
-/** The catalogue file, compiled. Throws a ConfigError with a line for each fault. */
+/** The catalogue file and its parts, compiled. Throws a ConfigError with a line for each fault. */
 export function readCatalogue(path: string): Catalogue {
   if (!existsSync(path)) throw new ConfigError(`${path}: no such catalogue; name a file with --catalogue`);
-  const parsed = parseCatalogue(readFileSync(path, 'utf8'), path);
+  const parsed = loadCatalogue(path);
   if (parsed.faults !== undefined) throw new ConfigError(parsed.faults.map(formatFault));
   return parsed.catalogue;
 }

@@ -58,7 +58,10 @@ async function filesAgain(
       const { log } = await identifyFile(file, { ...options, booked });
       if (log !== null) openings.set(log.topic, { ...opening, booked });
     } catch (error) {
-      if (!(error instanceof SourceError && error.code === 'source_changed')) throw error;
+      if (!(error instanceof SourceError)) throw error;
+      // A run has left it for later: it ends before its first record.
+      if (error.code === 'file_unreadable' && (await flowFileName(file, false)) === null) continue;
+      if (error.code !== 'source_changed') throw error;
       // A run refuses it; here what became of its records is the question, so that it is read under its name.
       const name = await flowFileName(file, true);
       if (name !== null) openings.set(name.topic, opening);

@@ -77,6 +77,20 @@ test('a valid file is taken over, an unchanged one is not, and a faulty one is r
   expect(lines[4]).toMatch(/catalogue\.yaml: cannot be read: ENOENT/);
 });
 
+test('a catalogue whose claims get dates, or other dates, is taken over', async () => {
+  const { reload, outcomes, taken } = reloading();
+  const ending = (month: string) =>
+    text((json) => json.replace('"tags":["CHAT"]', `"tags":[{"tag":"CHAT","to":"2026-${month}-01T00:00:00Z"}]`));
+  for (const content of [ending('03'), ending('03'), ending('06'), text()]) {
+    await put(content);
+    await reload.reload();
+  }
+  expect(outcomes).toEqual(['taken', 'unchanged', 'taken', 'taken']);
+  const ends = taken.map(({ applications }) => applications[0].tags);
+  const claim = (toMs: number) => [{ text: 'CHAT', fromMs: Number.NEGATIVE_INFINITY, toMs }];
+  expect(ends).toEqual([claim(Date.UTC(2026, 2)), claim(Date.UTC(2026, 5)), ['CHAT']]);
+});
+
 test('a plan keeps its period and time zone, also over a catalogue without it', async () => {
   const { reload, outcomes, lines } = reloading();
   const renamed = (json: string) => json.replaceAll('chat-daily', 'chat-other');
@@ -101,6 +115,30 @@ test('a file is read when it has changed since the last look', async () => {
   await look();
   await look();
   expect(outcomes).toEqual(['unchanged', 'taken', 'refused']);
+  await reload.stop();
+});
+
+test('a part that comes, changes or goes is a change of the catalogue', async () => {
+  const { reload, outcomes, taken, look } = reloading({ reloadIntervalMs: 50 });
+  const [chat] = FIRST.applications;
+  const part = join(directory, 'part.yaml');
+  const putPart = (prefix: string) =>
+    writeFile(part, `{ application: ${chat.id}, feed: f, fetchedAt: 2026-01-01T00:00:00Z, prefixes: [${prefix}] }`);
+  await put(text((json) => json.replace('"prefixes":', '"prefixFiles":["part.yaml"],"prefixes":')));
+  reload.start();
+  await look();
+  await putPart('192.0.2.0/24');
+  await look();
+  await look();
+  await putPart('192.0.2.0/25');
+  await look();
+  await putPart('192.0.2.0/33');
+  await look();
+  await unlink(part);
+  await look();
+  await look();
+  expect(outcomes).toEqual(['refused', 'taken', 'taken', 'refused', 'refused']);
+  expect(taken.map(({ applications }) => applications[0].prefixes.at(-1))).toEqual(['192.0.2.0/24', '192.0.2.0/25']);
   await reload.stop();
 });
 

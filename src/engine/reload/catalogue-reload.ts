@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { type FileVersions, fileVersion } from '../../evidence/catalogue-file.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { type CountedPlans, countedPlans } from '../../rating/catalogue/catalogue-succession-faults.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
@@ -14,7 +14,7 @@ export interface CatalogueReloadOptions {
   path: string;
   /** The initial catalogue of the engine. */
   catalogue: Catalogue;
-  /** Interval of checks for a changed file; 0: only when `reload` is called. */
+  /** Interval of checks for a changed file, the catalogue’s or a part’s; 0: only when `reload` is called. */
   reloadIntervalMs: number;
   /** Reads and compiles the file. Never rejects. */
   compile: CompileCatalogue;
@@ -39,7 +39,8 @@ export class CatalogueReload {
   #current: Catalogue;
   /** Of every catalogue since the start: a plan that was dropped in between still has its counters. */
   #counted: CountedPlans;
-  #seen = '';
+  /** The catalogue's file and its parts at the last look; none: every look finds a change. */
+  #seen: FileVersions = {};
   #disarm: (() => void) | null = null;
   readonly #stopping = new AbortController();
   #turn: Promise<void> = Promise.resolve();
@@ -73,14 +74,13 @@ export class CatalogueReload {
     return this.#turn;
   }
 
-  /** Reads a file that has changed since the last look. One that the store did not keep is tried again. */
+  /** Reads files of which one has changed since the last look. A catalogue that the store did not keep is tried again. */
   async #look(): Promise<void> {
-    const { path } = this.#options;
-    const found = await stat(path).then(
-      ({ mtimeMs, size, ino }) => `${mtimeMs} ${size} ${ino}`,
-      (error: NodeJS.ErrnoException) => String(error.code),
+    const paths = [this.#options.path, ...Object.keys(this.#seen)];
+    const found = Object.fromEntries(
+      await Promise.all(paths.map(async (path) => [path, await fileVersion(path)] as const)),
     );
-    if (found === this.#seen) return;
+    if (Object.entries(found).every(([path, version]) => this.#seen[path] === version)) return;
     this.#seen = found;
     await this.reload();
   }
@@ -89,8 +89,9 @@ export class CatalogueReload {
   async #reloaded(): Promise<ReloadOutcome | null> {
     const { path, compile, take, takenMessage = RATED, logger } = this.#options;
     const kept = this.#current.hash;
-    const { catalogue, prefixMaps, faults } = await compile(path, this.#counted, this.#stopping.signal);
+    const { catalogue, prefixMaps, faults, files } = await compile(path, this.#counted, this.#stopping.signal);
     if (this.#stopping.signal.aborted) return null;
+    this.#seen = files ?? this.#seen;
     if (faults !== undefined) return this.#refused(faults);
     if (catalogue.hash === kept) {
       logger.info({ catalogue: kept }, 'the catalogue has not changed');
@@ -99,7 +100,7 @@ export class CatalogueReload {
     try {
       await take(catalogue, prefixMaps);
     } catch (error) {
-      this.#seen = '';
+      this.#seen = {};
       logger.error({ err: error, catalogue: kept }, `${path}: was not taken over: the store did not keep it`);
       return 'failed';
     }

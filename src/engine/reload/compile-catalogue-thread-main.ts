@@ -11,13 +11,13 @@ assert(parentPort, 'started by compileInThread');
 const port = parentPort;
 
 const { path, before } = workerData as CompileRequest;
-const { catalogue, prefixMaps, faults } = await compileCatalogue(path, before);
+const { catalogue, prefixMaps, faults, files } = await compileCatalogue(path, before);
 if (faults !== undefined) {
-  port.postMessage({ kind: 'faults', faults } satisfies CompileAnswer);
+  port.postMessage({ kind: 'faults', faults, files } satisfies CompileAnswer);
 } else {
   const { applications, plans, ...head } = catalogue;
   const words = prefixMaps.words.buffer as ArrayBuffer;
-  port.postMessage({ kind: 'head', head, prefixMaps } satisfies CompileAnswer, [words]);
+  port.postMessage({ kind: 'head', head, prefixMaps, files } satisfies CompileAnswer, [words]);
   for (const part of partsOf(applications, ({ prefixes }) => prefixes.length)) {
     await send({ kind: 'applications', applications: part });
   }

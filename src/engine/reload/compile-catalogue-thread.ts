@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import type { FileVersions } from '../../evidence/catalogue-file.ts';
 import type { CountedPlans } from '../../rating/catalogue/catalogue-succession-faults.ts';
 import type { Application, Catalogue, Plan } from '../../rating/catalogue.ts';
 import type { WordMaps } from '../../rating/word-maps.ts';
@@ -17,8 +18,13 @@ export interface CompileRequest {
  * copy would block this thread for a tenth of a second.
  */
 export type CompileAnswer =
-  | { kind: 'faults'; faults: readonly string[] }
-  | { kind: 'head'; head: Omit<Catalogue, 'applications' | 'plans'>; prefixMaps: WordMaps }
+  | { kind: 'faults'; faults: readonly string[]; files: FileVersions | undefined }
+  | {
+      kind: 'head';
+      head: Omit<Catalogue, 'applications' | 'plans'>;
+      prefixMaps: WordMaps;
+      files: FileVersions | undefined;
+    }
   | { kind: 'applications'; applications: readonly Application[] }
   | { kind: 'plans'; plans: readonly Plan[] }
   | { kind: 'end' };
@@ -48,12 +54,13 @@ async function gather(worker: Worker, signal: AbortSignal): ReturnType<CompileCa
   let head: Extract<CompileAnswer, { kind: 'head' }> | null = null;
   for (;;) {
     const [answer] = (await once(worker, 'message', { signal })) as [CompileAnswer];
-    if (answer.kind === 'faults') return { faults: answer.faults };
+    if (answer.kind === 'faults') return { faults: answer.faults, files: answer.files };
     if (answer.kind === 'head') head = answer;
     if (answer.kind === 'applications') applications.push(...answer.applications);
     if (answer.kind === 'plans') plans.push(...answer.plans);
     if (answer.kind === 'end' && head !== null) {
-      return { catalogue: { ...head.head, applications, plans }, prefixMaps: head.prefixMaps };
+      const { prefixMaps, head: rest } = head;
+      return { catalogue: { ...rest, applications, plans }, prefixMaps, files: head.files };
     }
     await nextTurn();
     worker.postMessage('more');

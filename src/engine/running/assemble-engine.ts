@@ -37,12 +37,13 @@ export interface EngineReports extends Pick<SourceDependencies, 'onProgress' | '
   events: EngineEvents;
   /** Absent: spans go nowhere. */
   tracer?: Tracer | undefined;
+  onHalt?: EngineOptions['onHalt'];
 }
 
 /** The configured engine. Inert until it runs. */
 export function assembleEngine(setup: EngineSetup, reports: EngineReports, catalogue: Catalogue): Engine {
   const { decorateParts = (parts) => parts } = setup;
-  const { events, tracer } = reports;
+  const { events, tracer, onHalt } = reports;
   return new Engine({
     ...decorateParts(assembleParts(setup, reports)),
     catalogue,
@@ -52,6 +53,7 @@ export function assembleEngine(setup: EngineSetup, reports: EngineReports, catal
     onIdle: collectGarbage,
     ...events,
     ...(tracer && { tracer }),
+    ...(onHalt && { onHalt }),
   });
 }
 

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { errorOf } from '../../platform/plain-error.ts';
+import type { Logger } from '../../platform/telemetry/logger.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
 import type { WordMaps } from '../../rating/word-maps.ts';
 import type { RunTotals } from '../engine.ts';
@@ -8,7 +9,7 @@ import type { RunnableEngine } from './running-engine.ts';
 import type { ThreadCommand, ThreadData, ThreadReport } from './thread-messages.ts';
 
 const PROGRAM = new URL('./engine-thread-main.js', import.meta.url);
-/** A signal ends the process before this; it is for the end after another thread's failure. */
+/** Of a stop, and of a thread that has failed. A signal ends the process before this. */
 const STOP_WITHIN_MS = 15_000;
 
 export type EngineThreadErrorCode = 'engine_thread_died' | 'engine_thread_out_of_memory' | 'engine_thread_silent';
@@ -28,13 +29,14 @@ export class EngineThreadError extends Error {
 }
 
 /** What the engine's thread reports while it runs. */
-export type ReportWhileRunning = Exclude<ThreadReport, { kind: 'taken' | 'ended' | 'halted' }>;
+export type ReportWhileRunning = Exclude<ThreadReport, { kind: 'taken' | 'halting' | 'ended' | 'halted' }>;
 
 export interface EngineThreadOptions {
   /** Counts from 1, for people. */
   number: number;
   data: ThreadData;
   onReport: (report: ReportWhileRunning) => void;
+  logger: Pick<Logger, 'warn'>;
   /** What the thread runs, where that is not beside this module. */
   program?: string | URL | undefined;
   /** For tests. */
@@ -49,6 +51,9 @@ export class EngineThread implements RunnableEngine {
   /** Calls of `take` without an answer, the oldest first. */
   #takes: (() => void)[] = [];
   #fail: (error: unknown) => void = () => {};
+  /** What the engine has failed with, while the thread closes what it works with. */
+  #failure: Error | null = null;
+  #deadline: NodeJS.Timeout | null = null;
   #ended: Promise<void> = Promise.resolve();
 
   constructor(options: EngineThreadOptions) {
@@ -66,6 +71,7 @@ export class EngineThread implements RunnableEngine {
       await running;
     } finally {
       this.#worker = null;
+      clearTimeout(this.#deadline ?? undefined);
       await worker.terminate();
       for (const answer of this.#takes) answer();
     }
@@ -79,12 +85,24 @@ export class EngineThread implements RunnableEngine {
   }
 
   async stop(): Promise<void> {
-    const { number, stopWithinMs = STOP_WITHIN_MS } = this.#options;
     this.#send({ kind: 'stop' });
-    const text = `engine thread ${number} did not stop within ${stopWithinMs / 1000} s and was ended; the next run reads again what is not booked`;
-    const silent = setTimeout(() => this.#fail(new EngineThreadError('engine_thread_silent', text)), stopWithinMs);
+    if (this.#worker !== null) this.#armDeadline();
     await this.#ended;
-    clearTimeout(silent);
+  }
+
+  /** A thread that does not end by then is ended: with its engine's own error, where it has one. */
+  #armDeadline(): void {
+    const { number, logger, stopWithinMs = STOP_WITHIN_MS } = this.#options;
+    this.#deadline ??= setTimeout(() => {
+      const within = `within ${stopWithinMs / 1000} s and was ended; the next run reads again what is not booked`;
+      if (this.#failure === null) {
+        this.#fail(new EngineThreadError('engine_thread_silent', `engine thread ${number} did not stop ${within}`));
+        return;
+      }
+      const text = `engine thread ${number} failed, did not close its connections ${within}`;
+      logger.warn({ err: this.#failure, thread: number }, text);
+      this.#fail(this.#failure);
+    }, stopWithinMs);
   }
 
   #send(command: ThreadCommand): void {
@@ -99,7 +117,10 @@ export class EngineThread implements RunnableEngine {
         if (report.kind === 'ended') resolve();
         else if (report.kind === 'halted') reject(errorOf(report.error));
         else if (report.kind === 'taken') this.#takes.shift()?.();
-        else this.#options.onReport(report);
+        else if (report.kind === 'halting') {
+          this.#failure ??= errorOf(report.error);
+          this.#armDeadline();
+        } else this.#options.onReport(report);
       });
       worker.on('messageerror', reject);
       worker.on('error', (error) => reject(this.#died(error)));

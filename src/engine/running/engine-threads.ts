@@ -19,7 +19,7 @@ interface ThreadsOptions {
  * partition, and so every lane, to one of them. They report to this thread, which keeps log, metrics and health.
  */
 export function engineThreads(setup: ThreadSetup, options: ThreadsOptions): EngineSuccession[] {
-  const { observer, program } = options;
+  const { observer, logger, program } = options;
   const data = packSetup(setup);
   const events = new ThreadEvents(observer.events);
   const health = new ThreadHealth(observer.health);
@@ -30,7 +30,7 @@ export function engineThreads(setup: ThreadSetup, options: ThreadsOptions): Engi
       thread,
       running: new RunningEngine(setup.catalogue),
       makeEngine: (catalogue) =>
-        new EngineThread({ number: thread + 1, data: { ...data, catalogue }, onReport, program }),
+        new EngineThread({ number: thread + 1, data: { ...data, catalogue }, onReport, logger, program }),
       onBegin() {
         events.releaseAll(thread);
         own.health.report('source', 'an engine thread is starting');

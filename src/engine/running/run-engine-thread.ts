@@ -23,15 +23,19 @@ export async function runEngineThread(decorateParts?: DecorateParts): Promise<vo
   const logger = loggerOn(config.log.level, { write: (line) => send({ kind: 'log', line }) });
   let engine: Engine | null = null;
   const totals = () => engine?.totals ?? NO_TOTALS;
+  const onHalt = (error: unknown) => send({ kind: 'halting', error: plainError(error), totals: totals() });
   try {
     const store = await openStore(config.store, { create: true });
     const tracing = await startThreadTracing(config, logger);
     try {
       const setup = { config, store, key, logger, acceptGaps, ...(decorateParts && { decorateParts }) };
-      const reports = { ...reportsTo(send), events: sendEvents(send, totals), tracer: tracing?.tracer };
+      const reports = { ...reportsTo(send), events: sendEvents(send, totals), tracer: tracing?.tracer, onHalt };
       engine = assembleEngine(setup, reports, catalogue);
       obey(engine, send);
       await engine.run();
+    } catch (error) {
+      onHalt(error);
+      throw error;
     } finally {
       await tracing?.stop();
       await store.close();

@@ -57,6 +57,8 @@ export type ThreadReport =
   | { kind: 'log'; line: string }
   /** The engine rates with the catalogue of the oldest `take` that is not answered. */
   | { kind: 'taken' }
+  /** The engine has failed, and what it works with is being closed; `halted` follows. */
+  | { kind: 'halting'; error: PlainError; totals: RunTotals }
   | { kind: 'ended'; totals: RunTotals }
   | { kind: 'halted'; error: PlainError; totals: RunTotals };
 

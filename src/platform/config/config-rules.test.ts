@@ -44,6 +44,16 @@ test.each([
   expect(load(yaml).faults?.map(formatFault)).toEqual([fault]);
 });
 
+test('less memory for the open batches than 1 MiB for each thread is refused', () => {
+  const yaml = (threads: number, maxTotalBytes: number) =>
+    `${KAFKA}${SERVER}engine: { threads: ${threads} }\nbatch:\n  maxTotalBytes: ${maxTotalBytes}\n`;
+  expect(load(yaml(64, 64 * 2 ** 20)).faults).toBeUndefined();
+  expect(load(yaml(1, 2 ** 20)).faults).toBeUndefined();
+  expect(load(yaml(3, 3 * 2 ** 20 - 1)).faults?.map(formatFault)).toEqual([
+    'z.yaml:9: batch.maxTotalBytes: expected at least 3145728, 1 MiB for each of 3 threads, got 3145727; raise it, or lower engine.threads',
+  ]);
+});
+
 test.each([
   ['two stores', 'store: { dir: d, url: "http://c:1" }', 'z.yaml:6: store: name either dir or url, not both'],
   [

@@ -1,4 +1,5 @@
 import type { DocumentPath } from '../../formats/document-fault.ts';
+import { MIB } from './config-fields.ts';
 import type { ConfigDocument } from './config-schema.ts';
 
 export interface RuleFault {
@@ -13,6 +14,7 @@ export function configRuleFaults(config: ConfigDocument): RuleFault[] {
     ...connectionFaults(config),
     ...storeFaults(config),
     ...engineFaults(config),
+    ...batchFaults(config),
     ...quotaUpdateFaults(config),
     ...limitFaults(config),
   ];
@@ -105,6 +107,16 @@ function engineFaults({ engine: { threads }, source, store, quotaUpdates }: Conf
   if (quotaUpdates?.file !== undefined)
     return fault('one thread writes a file of quota updates; name quotaUpdates.topic');
   return [];
+}
+
+/** What an engine charges for a batch before its first record (`engine/batch-memory.ts`): with less it has no memory for one. */
+const MIN_THREAD_BYTES = MIB;
+
+function batchFaults({ engine: { threads }, batch: { maxTotalBytes } }: ConfigDocument): RuleFault[] {
+  const least = threads * MIN_THREAD_BYTES;
+  if (maxTotalBytes >= least) return [];
+  const message = `expected at least ${least}, 1 MiB for each of ${threads} threads, got ${maxTotalBytes}; raise it, or lower engine.threads`;
+  return [{ path: ['batch', 'maxTotalBytes'], message }];
 }
 
 function quotaUpdateFaults({ quotaUpdates, source, store }: ConfigDocument): RuleFault[] {

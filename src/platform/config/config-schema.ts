@@ -106,7 +106,7 @@ export const configSchema = z
         maxTotalBytes: count(MIB, 64 * 1024 * MIB)
           .default(512 * MIB)
           .describe(
-            'Memory that the open batches of all partitions may take together, in equal parts for each of engine.threads: above it they are written before they are full.',
+            'Memory that the open batches of all partitions may take together, in equal parts for each of engine.threads, at least 1 MiB for each: above it they are written before they are full.',
           ),
         maxDelayMs: count(1, 60_000).default(500).describe('How long a record may wait for its batch to fill.'),
       })

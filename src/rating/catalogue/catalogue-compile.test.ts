@@ -106,6 +106,26 @@ test('a catalogue without allocateAboveOctets has the text that it had before th
   expect(with100.hash).not.toBe(hash);
 });
 
+test('claims with dates are resolved, and a catalogue without dates has the hash that it had before there were any', () => {
+  const dates =
+    '{ tag: T, to: 2026-03-01T00:00:00+01:00 }, { tag: U, from: 2026-03-01T00:00:00Z, to: 2026-04-01T00:00:00Z }';
+  const lists = `{ cidr: "2001:db8::/32", from: 2026-03-01T00:00:00Z }], sponsorIdentities: [{ identity: x }]`;
+  const dated = parse(TEXT.replace('[T]', `[${dates}, V]`).replace('"2001:db8::/32"]', lists));
+  const [MARCH, APRIL] = [Date.UTC(2026, 2, 1), Date.UTC(2026, 3, 1)];
+  expect(dated.applications[1]).toMatchObject({
+    tags: [
+      { text: 'T', fromMs: Number.NEGATIVE_INFINITY, toMs: MARCH - 3_600_000 },
+      { text: 'U', fromMs: MARCH, toMs: APRIL },
+      'V',
+    ],
+    prefixes: ['203.0.113.0/24', { text: '2001:db8::/32', fromMs: MARCH, toMs: Number.POSITIVE_INFINITY }],
+    sponsorIdentities: ['x'],
+  });
+  expect(catalogueFromCanonicalJson(dated.canonicalJson)).toEqual(dated);
+  expect(parse(TEXT).hash).toBe('a502762c980c92c1bfa9fb22a36b59175c3ccfbdb6779bcdeb3ee60a3e362f54');
+  expect(dated.hash).not.toBe(parse(TEXT).hash);
+});
+
 test('the hash keeps the decimals of the currencies', () => {
   const { canonicalJson, sponsors } = parse(TEXT.replace('currency: EUR', 'currency: KWD'));
   expect(canonicalJson).toContain('"currency":"KWD","id":"s","minorDigits":3');

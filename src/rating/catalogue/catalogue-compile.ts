@@ -1,11 +1,19 @@
 import { createHash } from 'node:crypto';
 import type { DocumentFault } from '../../formats/document-fault.ts';
-import { faultsByLine, readYamlDocument } from '../../formats/read-yaml-document.ts';
+import { readYamlDocument } from '../../formats/read-yaml-document.ts';
 import type { Application, Catalogue, Plan } from '../catalogue.ts';
+import type { Claimed } from '../claims.ts';
 import { CONTENT_TYPES } from '../flow-record.ts';
 import { parseMicros } from '../money.ts';
-import { type CatalogueDocument, catalogueSchema, type PlanDocument } from './catalogue-document.ts';
+import {
+  type CatalogueDocument,
+  type ClaimDocument,
+  catalogueSchema,
+  type PlanDocument,
+  readClaim,
+} from './catalogue-document.ts';
 import { catalogueFaults } from './catalogue-faults.ts';
+import { expandParts, noParts, type ReadPart } from './catalogue-parts.ts';
 import { type CountedPlans, successionFaults } from './catalogue-succession-faults.ts';
 import { minorDigitsOf } from './currencies.ts';
 
@@ -17,14 +25,25 @@ const NOT_COVERED = -1;
 
 /**
  * Reads a catalogue file: ready for rating, or everything that is wrong with it, by line. `before`: what plans have counted
- * under the catalogues that it takes over from.
+ * under the catalogues that it takes over from. `readPart`: reads the parts that it names; what they hold is as if it were in the
+ * catalogue itself.
  */
-export function parseCatalogue(text: string, fileName: string, before: CountedPlans = new Map()): ParsedCatalogue {
+export function parseCatalogue(
+  text: string,
+  fileName: string,
+  before: CountedPlans = new Map(),
+  readPart: ReadPart = noParts,
+): ParsedCatalogue {
   const read = readYamlDocument(text, fileName, catalogueSchema);
   if (read.faults !== undefined) return { faults: read.faults };
-  const faults = [...catalogueFaults(read.value), ...successionFaults(read.value, before)];
-  if (faults.length > 0) return { faults: faultsByLine(faults, fileName, read.locate) };
-  const document = withDecimals(read.value);
+  const expanded = expandParts(read.value, fileName, read.locate, readPart);
+  if (expanded.faults.length > 0) return { faults: expanded.faults };
+  const faults = [
+    ...catalogueFaults(expanded.document, expanded.nameOf),
+    ...successionFaults(expanded.document, before),
+  ];
+  if (faults.length > 0) return { faults: expanded.place(faults) };
+  const document = withDecimals(expanded.document);
   return { catalogue: compile(document, canonicalJson(document)) };
 }
 
@@ -61,14 +80,27 @@ function compile(document: CatalogueDocument, canonicalJson: string): Catalogue 
     applications: document.applications.map(
       (application, i): Application => ({
         ...application,
-        aspIdentities: application.aspIdentities ?? [],
-        sponsorIdentities: application.sponsorIdentities ?? [],
+        tags: application.tags.map(compileClaim),
+        prefixes: application.prefixes.map(compileClaim),
+        aspIdentities: (application.aspIdentities ?? []).map(compileClaim),
+        sponsorIdentities: (application.sponsorIdentities ?? []).map(compileClaim),
         sponsor: indexOf(sponsorIndex, application.sponsor),
         plans: plansOf[i].sort((a, b) => plans[a].effectiveFromMs - plans[b].effectiveFromMs),
       }),
     ),
     plans,
     ...(document.invoicing !== undefined && { invoicing: document.invoicing }),
+  };
+}
+
+/** Returns a claim of the catalogue's document with its dates in milliseconds. */
+export function compileClaim(claim: ClaimDocument): Claimed {
+  const { text, from, to } = readClaim(claim);
+  if (from === undefined && to === undefined) return text;
+  return {
+    text,
+    fromMs: from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(from),
+    toMs: to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to),
   };
 }
 

@@ -11,7 +11,7 @@ import { isCurrency } from './currencies.ts';
 const MAX_PRICE_MICROS = 2 ** 32 - 1;
 const MAX_TAG_OCTETS = 64;
 
-const id = (of: string) =>
+export const id = (of: string) =>
   z
     .string()
     .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, {
@@ -30,7 +30,7 @@ const money = (maxMicros: number, maxText: string) =>
       error: `expected at most ${maxText}`,
     });
 
-const time = () =>
+export const time = () =>
   z.iso.datetime({
     offset: true,
     // A time that is missing has a message of its own.
@@ -80,13 +80,30 @@ const sponsorSchema = z.strictObject({
   buyer: buyerSchema.optional(),
 });
 
-/** Absent stays absent, so that a catalogue of before there were any keeps its hash. */
+/** When a claim is in force. Absent stays absent, so that a catalogue without dates keeps its hash. */
+const claimDates = {
+  from: time().optional().describe('In force for records that start at this instant or later. Absent: no beginning.'),
+  to: time().optional().describe('In force for records that start before this instant. Absent: no end.'),
+};
+
+const tag = z
+  .string()
+  .min(1)
+  .refine((text) => Buffer.byteLength(text) <= MAX_TAG_OCTETS, { error: `expected at most ${MAX_TAG_OCTETS} octets` });
+export const tagSchema = z.union([tag, z.strictObject({ tag: tag.describe('The tag.'), ...claimDates })]);
+export const prefixSchema = z.union([
+  z.string(),
+  z.strictObject({ cidr: z.string().describe('The network.'), ...claimDates }),
+]);
+const identity = z.string().min(1).max(MAX_TEXT_LENGTH);
+const identitySchema = z.union([
+  identity,
+  z.strictObject({ identity: identity.describe('The identity.'), ...claimDates }),
+]);
+
+/** Absent stays absent, as above. */
 const identities = (of: string) =>
-  z
-    .array(z.string().min(1).max(MAX_TEXT_LENGTH))
-    .min(1, { error: 'expected an identity, or no such field' })
-    .optional()
-    .describe(of);
+  z.array(identitySchema).min(1, { error: 'expected an identity, or no such field' }).optional().describe(of);
 
 /** Absent stays absent, as above. */
 const accountKeysSchema = z
@@ -123,20 +140,24 @@ const applicationSchema = z.strictObject({
       'Ways in which the network knows its traffic: a session tag that the terminal sends (terminal_tag), the mark of its proxy (proxy_mark), its proxy’s address (proxy_address). Only with terminal_tag are its terminals given tags. Absent: as `match` says, and no tags of terminals.',
     ),
   tags: z
-    .array(
-      z
-        .string()
-        .min(1)
-        .refine((tag) => Buffer.byteLength(tag) <= MAX_TAG_OCTETS, {
-          error: `expected at most ${MAX_TAG_OCTETS} octets`,
-        }),
-    )
+    .array(tagSchema)
     .default([])
-    .describe("Zero-rating tags that the application's proxy puts into its traffic."),
+    .describe(
+      "Zero-rating tags that the application's proxy puts into its traffic. A text alone is in force always; so it is in the lists below.",
+    ),
   prefixes: z
-    .array(z.string())
+    .array(prefixSchema)
     .default([])
-    .describe("Networks of the application's proxies, CIDR, IPv4 or IPv6. Of nested prefixes the longest wins."),
+    .describe(
+      "Networks of the application's proxies, CIDR, IPv4 or IPv6. Of nested prefixes in force the longest wins.",
+    ),
+  prefixFiles: z
+    .array(z.string().min(1))
+    .min(1, { error: 'expected a file, or no such field' })
+    .optional()
+    .describe(
+      'Parts of the catalogue with further prefixes of this application, as `zerorate evidence` writes them. Relative to this file.',
+    ),
   aspIdentities: identities('Application-Service-Provider-Identity (AVP 532) in the CDRs of its traffic.'),
   sponsorIdentities: identities(
     'Sponsor-Identity (AVP 531) in the CDRs of its traffic, where no application claims their ASP identity.',
@@ -226,6 +247,14 @@ export const catalogueSchema = z
 /** The catalogue file's value, defaults filled in. */
 export type CatalogueDocument = z.output<typeof catalogueSchema>;
 export type PlanDocument = CatalogueDocument['plans'][number];
+export type ClaimDocument = z.output<typeof tagSchema | typeof prefixSchema | typeof identitySchema>;
+
+/** Returns the tag, prefix or identity that an application claims, with its dates as they are written. */
+export function readClaim(claim: ClaimDocument): { text: string; from?: string | undefined; to?: string | undefined } {
+  if (typeof claim === 'string') return { text: claim };
+  const { from, to } = claim;
+  return { text: 'tag' in claim ? claim.tag : 'cidr' in claim ? claim.cidr : claim.identity, from, to };
+}
 
 /** What is wrong with a catalogue whose every field is well-formed. */
 export interface CatalogueFault {

@@ -1,59 +1,111 @@
+import type { DocumentPath } from '../../formats/document-fault.ts';
 import { type Cidr, formatCidr, networkOf, parseCidr } from '../ip-address.ts';
-import type { CatalogueDocument, CatalogueFault } from './catalogue-document.ts';
+import { type CatalogueDocument, type CatalogueFault, readClaim } from './catalogue-document.ts';
 
 const MAPPED = [0, 0, 0xffff] as const;
 const MAPPED_LENGTH = 96;
 const NO_NETWORK = 'is no network: expected CIDR, as 203.0.113.0/24 or 2001:db8::/32';
+const LISTS = ['tags', 'prefixes', 'aspIdentities', 'sponsorIdentities'] as const;
 
-/** Tags, prefixes and identities that are claimed twice, and prefixes that are none. */
-export function evidenceFaults({ applications }: CatalogueDocument): CatalogueFault[] {
-  const tags = new Claims();
-  const networks = new Claims();
-  const identities = { aspIdentities: new Claims(), sponsorIdentities: new Claims() };
-  return applications.flatMap(({ id, tags: ownTags, prefixes, ...claimed }, application) => [
-    ...ownTags.flatMap((tag, i) => {
-      const claim = tags.claim(tag, id);
-      return claim === null
-        ? []
-        : [fault(application, 'tags', i, `tag ${JSON.stringify(tag)} is claimed already by ${claim}`)];
-    }),
-    ...prefixes.flatMap((prefix, i) => {
-      const cidr = parseCidr(prefix);
-      if (cidr === null) return [fault(application, 'prefixes', i, `${JSON.stringify(prefix)} ${NO_NETWORK}`)];
-      const problem = networkProblem(prefix, cidr);
-      if (problem !== null) return [fault(application, 'prefixes', i, problem)];
-      // An IPv4 network has one spelling.
-      const network = prefix.includes(':') ? formatCidr(cidr) : prefix;
-      const claim = networks.claim(network, id);
-      const also = network === prefix ? '' : ` (${network})`;
-      return claim === null
-        ? []
-        : [fault(application, 'prefixes', i, `prefix ${prefix}${also} is claimed already by ${claim}`)];
-    }),
-    ...(['aspIdentities', 'sponsorIdentities'] as const).flatMap((list) =>
-      (claimed[list] ?? []).flatMap((identity, i) => {
-        const claim = identities[list].claim(identity, id);
-        return claim === null
-          ? []
-          : [fault(application, list, i, `identity ${JSON.stringify(identity)} is claimed already by ${claim}`)];
-      }),
-    ),
-  ]);
+/** Names a place of the catalogue in a message. */
+export type NameOfPath = (path: DocumentPath) => string;
+
+/** Claims that end before they begin, claims of one tag, prefix or identity that overlap, and prefixes that are none. */
+export function evidenceFaults(document: CatalogueDocument, nameOf: NameOfPath): CatalogueFault[] {
+  return LISTS.flatMap((list) => {
+    const faults: CatalogueFault[] = [];
+    const once = new Set<string>();
+    // Of a million prefixes, few are claimed more than once.
+    const repeated = new Map<string, Claimant[]>();
+    for (const claimant of claimantsOf(document, list)) {
+      const fault = claimFault(claimant);
+      const claimed = claimedBy(claimant);
+      if (fault !== null) faults.push(fault);
+      else if (once.has(claimed)) repeated.set(claimed, []);
+      else once.add(claimed);
+    }
+    if (repeated.size === 0) return faults;
+    for (const claimant of claimantsOf(document, list)) {
+      if (claimFault(claimant) === null) repeated.get(claimedBy(claimant))?.push(claimant);
+    }
+    return [...faults, ...[...repeated].flatMap(([claimed, claimants]) => overlaps(claimed, claimants, nameOf))];
+  });
 }
 
-/** Who claimed a word first. */
-class Claims {
-  readonly #owners = new Map<string, string>();
+function claimFault({ path, text, from, to }: Claimant): CatalogueFault | null {
+  const problem = path[2] === 'prefixes' ? prefixProblem(text) : null;
+  if (problem !== null) return { path, message: problem };
+  if (from === undefined || to === undefined || Date.parse(to) > Date.parse(from)) return null;
+  return { path: [...path, 'to'], message: `${to} is not after from ${from}` };
+}
 
-  claim(word: string, application: string): string | null {
-    const owner = this.#owners.get(word);
-    if (owner === undefined) this.#owners.set(word, application);
-    return owner === undefined ? null : `application ${owner}`;
+/** The tag or identity, or the prefix in one spelling; an IPv4 network has no other. */
+function claimedBy({ path, text }: Claimant): string {
+  const cidr = path[2] === 'prefixes' && text.includes(':') ? parseCidr(text) : null;
+  return cidr === null ? text : formatCidr(cidr);
+}
+
+/** Who claims something, where the catalogue says so, and the dates as it writes them. */
+interface Claimant {
+  application: string;
+  path: readonly ['applications', number, (typeof LISTS)[number], number];
+  text: string;
+  from?: string | undefined;
+  to?: string | undefined;
+}
+
+function* claimantsOf({ applications }: CatalogueDocument, list: (typeof LISTS)[number]): Generator<Claimant> {
+  for (const [i, application] of applications.entries()) {
+    for (const [at, claim] of (application[list] ?? []).entries()) {
+      yield { application: application.id, path: ['applications', i, list, at], ...readClaim(claim) };
+    }
   }
 }
 
-function fault(application: number, list: string, i: number, message: string): CatalogueFault {
-  return { path: ['applications', application, list, i], message };
+/** Names, for each claim of the same, one earlier claim that is still in force when it begins. */
+function overlaps(claimed: string, claimants: readonly Claimant[], nameOf: NameOfPath): CatalogueFault[] {
+  const spans = claimants.map((claimant) => ({
+    claimant,
+    fromMs: claimant.from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(claimant.from),
+    toMs: claimant.to === undefined ? Number.POSITIVE_INFINITY : Date.parse(claimant.to),
+  }));
+  spans.sort((a, b) => (a.fromMs < b.fromMs ? -1 : a.fromMs > b.fromMs ? 1 : 0));
+  let [before] = spans;
+  return spans.slice(1).flatMap((span) => {
+    const last = before;
+    if (span.toMs > before.toMs) before = span;
+    return last.toMs <= span.fromMs ? [] : [overlap(claimed, span.claimant, last.claimant, nameOf)];
+  });
+}
+
+function overlap(claimed: string, claimant: Claimant, before: Claimant, nameOf: NameOfPath): CatalogueFault {
+  const { path, text, from } = claimant;
+  const [, , list] = path;
+  const named =
+    list === 'prefixes' ? `prefix ${text}` : `${list === 'tags' ? 'tag' : 'identity'} ${JSON.stringify(text)}`;
+  const also = claimed === text ? '' : ` (${claimed})`;
+  if (!isDated(claimant) && !isDated(before)) {
+    return { path, message: `${named}${also} is claimed already by application ${before.application}` };
+  }
+  const message =
+    `${named}${also} (${spanOf(claimant)}) overlaps the claim of application ${before.application} (${spanOf(before)}) ` +
+    `(${nameOf(before.path)}): one claim of it is in force at a time, so end one where the other begins`;
+  return { path: from === undefined ? path : [...path, 'from'], message };
+}
+
+function isDated({ from, to }: Claimant): boolean {
+  return from !== undefined || to !== undefined;
+}
+
+function spanOf(claimant: Claimant): string {
+  const { from = 'no beginning', to = 'no end' } = claimant;
+  return isDated(claimant) ? `${from} to ${to}` : 'always';
+}
+
+/** Returns why a text is no prefix of a catalogue; null for one that is. */
+export function prefixProblem(text: string): string | null {
+  const cidr = parseCidr(text);
+  return cidr === null ? `${JSON.stringify(text)} ${NO_NETWORK}` : networkProblem(text, cidr);
 }
 
 function networkProblem(text: string, cidr: Cidr): string | null {

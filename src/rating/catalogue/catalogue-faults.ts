@@ -1,14 +1,14 @@
 import type { CatalogueDocument, CatalogueFault } from './catalogue-document.ts';
-import { evidenceFaults } from './catalogue-evidence-faults.ts';
+import { evidenceFaults, type NameOfPath } from './catalogue-evidence-faults.ts';
 import { identityFaults } from './catalogue-identity-faults.ts';
 import { isVatId } from './catalogue-invoicing.ts';
 import { planFaults } from './catalogue-plan-faults.ts';
 
-/** Compares the parts of a catalogue with each other. Returns all faults at once. */
-export function catalogueFaults(document: CatalogueDocument): CatalogueFault[] {
+/** Compares the parts of a catalogue with each other. Returns all faults at once. `nameOf`: how a message names another place. */
+export function catalogueFaults(document: CatalogueDocument, nameOf: NameOfPath): CatalogueFault[] {
   return [
     ...identityFaults(document),
-    ...evidenceFaults(document),
+    ...evidenceFaults(document, nameOf),
     ...identificationFaults(document),
     ...planFaults(document),
     ...invoicingFaults(document),

@@ -43,6 +43,15 @@ export function jsonFaultAt(text: string): number | null {
   }
 }
 
+/** The line at which a file of a list or a map stops being JSON, from 1, and whether it was cut off there; null for JSON. */
+export function jsonFileFault(text: string): { line: number; isCutOff: boolean } | null {
+  const faultAt = jsonFaultAt(text);
+  if (faultAt === null) return null;
+  // Where a text is cut off lies within a string, a list or a map.
+  const isCutOff = !/[}\]]\s*$/.test(text);
+  return { line: text.slice(0, isCutOff ? text.length : faultAt).split('\n').length, isCutOff };
+}
+
 function afterValue(closers: readonly string[]): Expected {
   return closers.length === 0 ? 'nothing' : 'comma or end';
 }

@@ -10,6 +10,7 @@ import { httpLimitsSchema } from '../../platform/http/http-limits-schema.ts';
 import { PeerSecret } from '../../platform/http/peer-secret.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
 import type { QuotaUpdate } from '../../rating/quota-updates.ts';
 import { PseudonymKey } from '../../rating/subscribers.ts';
 import {
@@ -92,6 +93,14 @@ plans:
     quotaOctets: null
     tiers: [{ upToOctets: null, pricePerMiB: "1" }]
 `;
+
+/** The same catalogue, in which `chat` has these fields too. */
+export function catalogueWithClaims(fields: string): Catalogue {
+  const text = CATALOGUE_TEXT.replace('{ id: chat, sponsor: acme', `{ id: chat, sponsor: acme, ${fields}`);
+  const { catalogue } = parseCatalogue(text, 'catalogue.yaml');
+  if (catalogue === undefined) throw new Error(`bad claims: ${fields}`);
+  return catalogue;
+}
 
 /** The same rate for everything, except what is given. */
 export function ratesOf(requests: number, more: Partial<HttpOptions['rateLimits']> = {}): HttpOptions['rateLimits'] {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Plan } from '../../rating/catalogue.ts';
 import type { SessionGrant } from '../protocol/dispatch-messages.ts';
-import { planInForce } from './accounts/entitlement.ts';
+import { hasEvidenceInForce, planInForce } from './accounts/entitlement.ts';
 import { type DispatchContext, isRefused, type Refused } from './context.ts';
 import { type DispatchSession, withCap } from './dispatch-session.ts';
 import { announceRaised } from './proxies/announce.ts';
@@ -36,6 +36,7 @@ function renew(
   if (store.fact('suspendedSponsors')?.includes(sponsorId)) return { refusal: 'sponsor_suspended' };
   const plan = planInForce(catalogue, applicationId, clock.nowMs());
   if (plan === null) return { refusal: 'no_plan' };
+  if (!hasEvidenceInForce(catalogue, applicationId, clock.nowMs())) return { refusal: 'evidence_not_in_force' };
   if (plan.id !== session.planId || plan.version !== session.planVersion) {
     return { refusal: 'session_over', detail: 'another plan is in force now' };
   }

@@ -2,7 +2,7 @@ import { createLocalJWKSet, decodeJwt, decodeProtectedHeader } from 'jose';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Announcement } from '../protocol/dispatch-messages.ts';
 import { verifySessionToken } from '../protocol/session-token.ts';
-import { OPERATOR_SECRET, TestDispatch, text } from './dispatch.fixture.ts';
+import { catalogueWithClaims, NOW_MS, OPERATOR_SECRET, TestDispatch, text } from './dispatch.fixture.ts';
 import { takeUpdates } from './quota/take-updates.ts';
 import { sweepSessions } from './sweep-sessions.ts';
 
@@ -129,6 +129,18 @@ describe('a session', () => {
     dispatch.proxies.down.clear();
     await sweep();
     expect(dispatch.proxies.last(sessionId)).toMatchObject({ state: 'revoked' });
+  });
+
+  test('is over when nothing that its application is recognised by is in force any more', async () => {
+    const until = new Date(NOW_MS + 2000).toISOString();
+    dispatch.context.catalogue = catalogueWithClaims(`match: tag, tags: [{ tag: CHAT, to: "${until}" }]`);
+    const { sessionId } = await dispatch.open1();
+    dispatch.clock.moveTo(NOW_MS + 1999);
+    await sweep();
+    expect(dispatch.proxies.last(sessionId)).toMatchObject({ state: 'open' });
+    dispatch.clock.moveTo(NOW_MS + 2000);
+    await sweep();
+    expect(dispatch.proxies.last(sessionId)).toMatchObject({ state: 'ended' });
   });
 
   test('that its proxy does not take holds up no announcement of another', async () => {

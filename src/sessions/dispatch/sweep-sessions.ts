@@ -1,4 +1,4 @@
-import { planInForce } from './accounts/entitlement.ts';
+import { hasEvidenceInForce, planInForce } from './accounts/entitlement.ts';
 import type { DispatchContext } from './context.ts';
 import { type DispatchSession, isWhollyReported, over } from './dispatch-session.ts';
 import { announceAll } from './proxies/announce.ts';
@@ -33,6 +33,7 @@ function due({ catalogue, store, proxies, clock, patience }: DispatchContext, se
     nowMs,
     isSponsorSuspended: store.fact('suspendedSponsors')?.includes(session.sponsorId) ?? false,
     isPlanInForce: plan?.id === session.planId && plan.version === session.planVersion,
+    isEvidenceInForce: hasEvidenceInForce(catalogue, session.applicationId, nowMs),
     isProxyKnown: proxies.isKnown(session.proxyId),
     proxyHeardAtMs: proxies.heardAtMs(session.proxyId),
     proxyLostTimeoutMs,
@@ -47,6 +48,8 @@ interface SweepFacts {
   isSponsorSuspended: boolean;
   /** The plan version that the session was given under. */
   isPlanInForce: boolean;
+  /** The engine would recognise the session's traffic. */
+  isEvidenceInForce: boolean;
   /** The configuration names its proxy. */
   isProxyKnown: boolean;
   /** When the proxy gave its last sign of life. */
@@ -60,7 +63,7 @@ interface SweepFacts {
 type Due = 'revoke' | 'expire' | 'settle' | 'announce' | null;
 
 /**
- * An open session is over when its sponsor is suspended, its account was never verified, its plan ends, its proxy is silent, or its token has expired and
+ * An open session is over when its sponsor is suspended, its account was never verified, its plan or its application's evidence ends, its proxy is silent, or its token has expired and
  * nothing was reported since. What is reserved for a session that is over goes back only when nothing can come of it any
  * more: with its last report (`applyReport`), or, where that is lost, a while after its proxy has acknowledged the end: until
  * then the engine has counted what the reports would have. A silent proxy may be cut off and serve on, up to the cap, so time
@@ -77,8 +80,10 @@ function nextStepOf(session: DispatchSession, facts: SweepFacts): Due {
 }
 
 function isSpent(session: DispatchSession, facts: SweepFacts): boolean {
-  const { nowMs, isPlanInForce, isProxyKnown, proxyHeardAtMs, proxyLostTimeoutMs, idleTimeoutMs } = facts;
-  if (!isPlanInForce || !isProxyKnown || nowMs - proxyHeardAtMs > proxyLostTimeoutMs) return true;
+  const { nowMs, isPlanInForce, isEvidenceInForce, isProxyKnown, proxyHeardAtMs, proxyLostTimeoutMs, idleTimeoutMs } =
+    facts;
+  if (!isPlanInForce || !isEvidenceInForce || !isProxyKnown) return true;
+  if (nowMs - proxyHeardAtMs > proxyLostTimeoutMs) return true;
   return nowMs - Math.max(session.tokenExpiresAtMs, session.lastReportAtMs) > idleTimeoutMs;
 }
 

@@ -62,13 +62,12 @@ export class RecordSender {
     this.#isStopping = true;
     this.#wake();
     this.#endPause();
-    const giveUp = setTimeout(() => {
-      this.#hasGivenUp = true;
-      void this.#disconnect();
-    }, graceMs);
-    await this.#running;
-    clearTimeout(giveUp);
-    await this.#disconnect();
+    const ended = Promise.resolve(this.#running).then(() => this.#disconnect());
+    const grace = new AbortController();
+    await Promise.race([ended, pause(graceMs, undefined, { signal: grace.signal })]);
+    grace.abort();
+    this.#hasGivenUp = true;
+    void this.#disconnect();
     return this.#options.spool.size;
   }
 
@@ -106,6 +105,7 @@ export class RecordSender {
 
   async #try(work: () => Promise<void>): Promise<boolean> {
     const { topic, brokers } = this.#options;
+    if (this.#hasGivenUp) return false;
     try {
       await work();
       this.#problems.over('Kafka takes records');
@@ -114,7 +114,7 @@ export class RecordSender {
       const problem = isTopicMissing(error)
         ? `${topic}: the brokers have no such topic; create it, or correct kafka.topic`
         : `${brokers.join(', ')}: ${(error as Error).message} (kafka.brokers)`;
-      this.#problems.report(problem, 'Kafka takes no records; they wait on disk');
+      if (!this.#hasGivenUp) this.#problems.report(problem, 'Kafka takes no records; they wait on disk');
       await this.#disconnect();
       if (!this.#hasGivenUp) await this.#pause();
       return false;
@@ -133,7 +133,8 @@ export class RecordSender {
     const producer = await this.#connected();
     const messages = records.map((record) => ({ key: record.servedMsisdn, value: this.#type.toBuffer(record) }));
     await producer.send({ topic, messages, acks: -1 });
-    await spool.remove(records);
+    // The spool is closed by now, and they are sent again by the next start.
+    if (!this.#hasGivenUp) await spool.remove(records);
   }
 
   /** A producer that has failed has lost count of what it sent: the next attempt has another. */
@@ -145,9 +146,11 @@ export class RecordSender {
       allowAutoTopicCreation: false,
       createPartitioner: Partitioners.DefaultPartitioner,
     });
-    await producer.connect();
     this.#producer = producer;
-    return producer;
+    await producer.connect();
+    if (!this.#hasGivenUp) return producer;
+    await producer.disconnect();
+    throw new Error('the gateway has stopped');
   }
 
   async #disconnect(): Promise<void> {

@@ -13,6 +13,7 @@ export const DISPATCH_REFUSALS = {
   account_bound: 'the application account is bound to as many other subscribers as the application allows',
   sponsor_suspended: 'the sponsor is suspended',
   no_plan: 'no plan of the application is in force now',
+  evidence_not_in_force: 'no tag, prefix or identity that the application’s traffic is recognised by is in force now',
   quota_exhausted: 'the unused quota is at most the plan’s allocateAboveOctets',
   quota_reserved: 'what is left of the quota is reserved for other sessions of the subscriber that are not settled yet',
   too_many_sessions: 'the subscriber has the maximum number of sessions that are open or not settled',

@@ -44,6 +44,15 @@ afterEach(() => {
   return new Promise((resolve) => gateway.close(resolve));
 });
 
+test('after a stop no answer is waited for', async () => {
+  answer = () => new Promise(() => {});
+  const marking = marks.mark(flow(1), TAG, 'text');
+  await new Promise((resolve) => gateway.once('request', resolve));
+  marks.stop();
+  expect(await marking).toBe('away');
+  expect(await marks.mark(flow(2), TAG, 'text')).toBe('away');
+});
+
 test.each([
   ['nothing', null, 'taken'],
   ['that the records have it', { ended: [], unknown: [] }, 'marked'],

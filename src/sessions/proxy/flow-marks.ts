@@ -47,6 +47,9 @@ export class FlowMarks {
   #retried: { raw: MarkedFlow; done: Promise<MarkOutcome> } | null = null;
   #isRetrying = false;
   #failed = 0;
+  /** Of the requests that have no answer yet. */
+  readonly #requests = new Set<AbortController>();
+  #isStopped = false;
 
   constructor(options: FlowMarksOptions) {
     this.#options = options;
@@ -86,6 +89,12 @@ export class FlowMarks {
     this.#isRetrying = false;
   }
 
+  /** From then on no answer is waited for: the gateway is as one that is away. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const request of this.#requests) request.abort(new Error('the proxy has stopped'));
+  }
+
   async #postAgain(raw: MarkedFlow, mark: FlowMark): Promise<MarkOutcome> {
     const done = this.#post(mark);
     this.#retried = { raw, done };
@@ -97,12 +106,18 @@ export class FlowMarks {
   async #post(mark: FlowMark): Promise<MarkOutcome> {
     const { gateway, secret, logger } = this.#options;
     if (gateway === null) return 'taken';
+    if (this.#isStopped) return 'away';
+    const asked = new AbortController();
+    const { timeoutMs } = gateway;
+    // It also ends an answer that is not read.
+    setTimeout(() => asked.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs).unref();
+    this.#requests.add(asked);
     try {
       const { statusCode, body } = await request(`${gateway.url.replace(/\/$/, '')}/v1/flow-marks`, {
         method: 'POST',
         headers: { authorization: `Bearer ${secret.reveal()}`, 'content-type': 'application/json' },
         body: JSON.stringify({ marks: [mark] }),
-        signal: AbortSignal.timeout(gateway.timeoutMs),
+        signal: asked.signal,
       });
       // The status says whether it took the mark, whatever becomes of the body.
       if (statusCode < 300) return outcomeOf(await limitedText(body, MAX_ANSWER_BYTES).catch(() => null));
@@ -111,6 +126,8 @@ export class FlowMarks {
       return statusCode < 500 && statusCode !== TOO_MANY_REQUESTS ? 'refused' : 'away';
     } catch (error) {
       logger.warn({ err: error }, 'the gateway could not be asked to mark a flow');
+    } finally {
+      this.#requests.delete(asked);
     }
     return 'away';
   }

@@ -37,6 +37,8 @@ import { DatagramDrops } from './udp/datagram-drops.ts';
 /** How often idle sessions, stalled connections and due reports are looked for. */
 const SWEEP_MS = 250;
 const CLOSE_WITHIN_MS = LINGER_MS + 1000;
+/** For what has waited for a mark until then: it has its last octets to count, and datagrams to settle. */
+const UNMARKED_WITHIN_MS = 1000;
 
 export interface ProxyServerOptions {
   config: ProxyConfig;
@@ -186,13 +188,20 @@ export class ProxyServer {
     for (const listener of Object.values(this.#listeners)) listener.stop();
     for (const files of this.#tls) files.stop();
     this.#registry.endAll('proxy_stopped');
-    const untilMs = this.#clock.monotonicMs() + CLOSE_WITHIN_MS;
-    while ((this.#gate.open > 0 || this.#associations.open > 0) && this.#clock.monotonicMs() < untilMs)
-      await this.#clock.sleep(20);
+    await this.#untilClosed(CLOSE_WITHIN_MS);
+    this.#marks.stop();
+    await this.#untilClosed(UNMARKED_WITHIN_MS);
     await this.#reporter.flush();
     await this.#control.stop();
     await this.#spool.stop();
     this.#unlock();
+  }
+
+  /** Waits for the connections to be closed and counted, at most so long. */
+  async #untilClosed(withinMs: number): Promise<void> {
+    const untilMs = this.#clock.monotonicMs() + withinMs;
+    const isOpen = () => this.#gate.open > 0 || this.#associations.open > 0 || this.#registry.connections > 0;
+    while (isOpen() && this.#clock.monotonicMs() < untilMs) await this.#clock.sleep(20);
   }
 
   /**

@@ -234,6 +234,8 @@ export interface FakeGateway {
   marks: FlowMark[];
   /** What it answers to a mark; as long as there is none, nothing. */
   answer: ((mark: FlowMark) => FlowMarksAnswer) | null;
+  /** Waits with its answer for as long. */
+  wait: () => Promise<unknown>;
   stop(): void;
 }
 
@@ -244,6 +246,7 @@ export async function startGateway(): Promise<FakeGateway> {
     for await (const chunk of request) text += chunk;
     const posted = flowMarksSchema.parse(JSON.parse(text)).marks;
     marks.push(...posted);
+    await gateway.wait();
     if (gateway.answer === null) response.writeHead(204).end();
     else response.writeHead(200).end(JSON.stringify(gateway.answer(posted[0])));
   });
@@ -254,7 +257,7 @@ export async function startGateway(): Promise<FakeGateway> {
     server.close();
   };
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const gateway: FakeGateway = { url, marks, answer: null, stop };
+  const gateway: FakeGateway = { url, marks, answer: null, wait: async () => {}, stop };
   return gateway;
 }
 

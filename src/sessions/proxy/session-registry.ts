@@ -133,6 +133,13 @@ export class SessionRegistry {
     }
   }
 
+  /** Connections that are open, or whose last octets are not counted yet. */
+  get connections(): number {
+    let count = 0;
+    for (const session of this.#sessions.values()) count += session.connections.size;
+    return count;
+  }
+
   /** A connection of a session has been admitted. */
   join(session: ProxySession, connection: SessionConnection): void {
     const { clock, report } = this.#options;

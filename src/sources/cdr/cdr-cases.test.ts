@@ -6,7 +6,7 @@ import { readRecord } from '../../rating/pipeline.ts';
 import { Subscribers } from '../addresses/imsi-subscribers.ts';
 import { decodeMadeValue } from '../files/made-value.ts';
 import { volumeFields } from './cdr-fields.ts';
-import { cdrFlowRecords, openCdrFile } from './cdr-file.ts';
+import { type CdrFile, cdrFlowRecords, openCdrFile } from './cdr-file.ts';
 import { type CdrMapping, NO_CDR_MAPPING } from './cdr-mapping.ts';
 
 const caseFile = (name: string) => readFileSync(packagePath(`fixtures/cases/cdr/${name}.cdr`));
@@ -15,7 +15,7 @@ const HEADER_OCTETS = 52;
 async function recordsOf(octets: Buffer, mapping: CdrMapping = NO_CDR_MAPPING, readOctets = 1000) {
   const reads: Buffer[] = [];
   for (let at = 0; at < octets.length; at += readOctets) reads.push(octets.subarray(at, at + readOctets));
-  const { framing, batches } = await openCdrFile(Readable.from(reads), 4096, mapping);
+  const { framing, batches } = (await openCdrFile(Readable.from(reads), 4096, mapping)) as CdrFile;
   const records = [];
   for await (const batch of batches) {
     records.push(...batch.map(({ value }) => readRecord({ value, oversizedOctets: 0 }, decodeMadeValue)));

@@ -6,7 +6,7 @@ import { packagePath } from '../../platform/package-paths.ts';
 import { readRecord } from '../../rating/pipeline.ts';
 import { FileEnding } from '../files/file-ending.ts';
 import { decodeMadeValue } from '../files/made-value.ts';
-import { cdrFlowRecords, openCdrFile } from './cdr-file.ts';
+import { type CdrFile, cdrFlowRecords, openCdrFile } from './cdr-file.ts';
 import { CdrFileError } from './cdr-file-header.ts';
 import { type CdrMapping, NO_CDR_MAPPING } from './cdr-mapping.ts';
 
@@ -31,7 +31,7 @@ for (let at = HEADER_OCTETS; at < file.length; at += CDR_HEADER_OCTETS + file.re
 async function recordsOf(octets: Buffer, readOctets = 1000, limitOctets = 4096) {
   const reads: Buffer[] = [];
   for (let at = 0; at < octets.length; at += readOctets) reads.push(octets.subarray(at, at + readOctets));
-  const { header, batches } = await openCdrFile(Readable.from(reads), limitOctets, MAPPING);
+  const { header, batches } = (await openCdrFile(Readable.from(reads), limitOctets, MAPPING)) as CdrFile;
   const values: Buffer[] = [];
   for await (const batch of batches) values.push(...batch.map(({ value }) => value));
   const records = values.map((value) => readRecord({ value, oversizedOctets: 0 }, decodeMadeValue));
@@ -96,17 +96,22 @@ describe('a file that another encoder wrote', () => {
     expect(values[before].toString()).toBe(JSON.stringify({ fault }));
   });
 
-  test('a first CDR whose damage fits another way of cutting is one rejected record, and the next is read', async () => {
-    // Under lengths that count the header it is a BER value of no content, and whole.
-    const damaged = Buffer.from('bf4f8000003080800102', 'hex');
-    const header = Buffer.from(file.subarray(starts[0], starts[0] + CDR_HEADER_OCTETS));
-    header.writeUInt16BE(damaged.length, 0);
-    const octets = Buffer.concat([file.subarray(0, starts[0]), header, damaged, file.subarray(starts[1])]);
-    octets.writeUInt32BE(octets.length, 0);
-    const { records } = await recordsOf(octets);
-    const fault = { reason: 'malformed', detail: expect.stringMatching(/^CDR 1 at octet 57: /) };
-    expect(records).toEqual([fault, ...flows.slice(recordsBefore(1))]);
-  });
+  test.each([0, 1, starts.length - 1])(
+    'a first CDR whose damage fits another way of cutting is one rejected record, with %i behind it',
+    async (behind) => {
+      // Under lengths that count the header it is a BER value of no content, and whole.
+      const damaged = Buffer.from('bf4f8000003080800102', 'hex');
+      const header = Buffer.from(file.subarray(starts[0], starts[0] + CDR_HEADER_OCTETS));
+      header.writeUInt16BE(damaged.length, 0);
+      const end = starts[behind + 1] ?? file.length;
+      const octets = Buffer.concat([file.subarray(0, starts[0]), header, damaged, file.subarray(starts[1], end)]);
+      octets.writeUInt32BE(octets.length, 0);
+      octets.writeUInt32BE(1 + behind, 18);
+      const { records } = await recordsOf(octets);
+      const fault = { reason: 'malformed', detail: expect.stringMatching(/^CDR 1 at octet 57: /) };
+      expect(records).toEqual([fault, ...flows.slice(recordsBefore(1), recordsBefore(behind + 1))]);
+    },
+  );
 
   test('a number of CDRs that is not the header’s is one more rejected record', async () => {
     const { records } = await recordsOf(changed((octets) => octets.writeUInt32BE(7, 18)));
@@ -165,7 +170,7 @@ test.each<[string, Buffer, string, string]>([
 ])('%s waits for its rest, and is a rejected record of a final file', async (_, octets, what, detail) => {
   const read = async (isFinal: boolean) => {
     const ending = new FileEnding(isFinal);
-    const { batches } = await openCdrFile(Readable.from([octets]), 1 << 20, NO_CDR_MAPPING, ending);
+    const { batches } = (await openCdrFile(Readable.from([octets]), 1 << 20, NO_CDR_MAPPING, ending)) as CdrFile;
     const values: string[] = [];
     for await (const batch of batches) values.push(...batch.map(({ value }) => value.toString()));
     return { values, heldBack: ending.heldBack };

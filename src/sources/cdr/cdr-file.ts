@@ -13,7 +13,10 @@ import {
   type CdrFraming,
   cdrSpan,
   describeFraming,
+  type Extent,
+  type Filler,
   fillerAt,
+  fillerRun,
   findFraming,
   READ_AHEAD_OCTETS,
 } from './cdr-framing.ts';
@@ -38,33 +41,53 @@ export interface CdrFile {
 /**
  * Opens a file of CDRs (TS 32.297) in BER (TS 32.298). A CDR that is none gives one record that says so, and reading goes
  * on behind it, by its length: the indexes of the records are the same each time. A record's value is its fields as JSON:
- * what it takes from its CDR is not one span of the file.
+ * what it takes from its CDR is not one span of the file. Null for a file that may still grow and is too short to say where its
+ * CDRs begin: all of it is held back.
  */
 export async function openCdrFile(
   input: AsyncIterable<Buffer>,
   limitOctets: number,
   mapping: CdrMapping,
   ending: FileEnding = finalEnding(),
-): Promise<CdrFile> {
+): Promise<CdrFile | null> {
   const window = new OctetWindow(input);
-  await window.grow(FIXED_OCTETS);
-  const length = headerLength(window.octets);
-  if (!(await window.grow(length))) {
-    throw new CdrFileError(`ends at octet ${window.octets.length}, inside of its header of ${length} octets`);
-  }
-  const header = parseFileHeader(window.octets.subarray(0, length));
-  const framing = await framingOf(window, length);
+  const header = await headerOf(window, ending);
+  const framing = header === null ? null : await framingOf(window, header, ending);
+  if (header === null || framing === null) return null;
   window.skip(framing.start);
   const batches = framed(readCdrs(window, header, framing, mapping, ending), window, limitOctets);
-  return { header, contentBegin: framing.start, framing: describeFraming(framing, length), batches };
+  return { header, contentBegin: framing.start, framing: describeFraming(framing, header.headerBytes), batches };
 }
 
-async function framingOf(window: OctetWindow, said: number): Promise<CdrFraming> {
-  await window.grow(said + READ_AHEAD_OCTETS);
-  const found = findFraming(window.octets, said);
+async function headerOf(window: OctetWindow, ending: FileEnding): Promise<CdrFileHeader | null> {
+  const isFixed = await window.grow(FIXED_OCTETS);
+  const length = isFixed || ending.isFinal ? headerLength(window.octets) : FIXED_OCTETS;
+  if (await window.grow(length)) return parseFileHeader(window.octets.subarray(0, length));
+  if (ending.isFinal) {
+    throw new CdrFileError(`ends at octet ${window.octets.length}, inside of its header of ${length} octets`);
+  }
+  ending.holdBack(window.octets.length, 'a file header that is not whole');
+  return null;
+}
+
+async function framingOf(window: OctetWindow, header: CdrFileHeader, ending: FileEnding): Promise<CdrFraming | null> {
+  const said = header.headerBytes;
+  const ahead = said + READ_AHEAD_OCTETS;
+  let extent: Extent = 'part';
+  if (!(await window.grow(ahead))) extent = isWhole(header, window.octets.length, ending) ? 'whole' : 'growing';
+  const found = findFraming(window.octets.subarray(0, ahead), said, extent);
+  if (found === 'undecided') {
+    ending.holdBack(window.octets.length - said, 'too few whole CDRs to find their framing');
+    return null;
+  }
   if (found !== null) return found;
   const ways = 'CDR headers of 4 and of 5 octets, lengths with and without them, and file headers of 50 to 54 octets';
   throw new CdrFileError(`no CDR in BER begins at octet ${said}; tried ${ways}`);
+}
+
+/** Does nothing follow behind so many octets? Octets behind the length in the header show that the file has grown since. */
+function isWhole({ fileOctets }: CdrFileHeader, octets: number, ending: FileEnding): boolean {
+  return ending.isFinal || octets === fileOctets;
 }
 
 /** Is there a CDR in the file? */
@@ -87,14 +110,18 @@ async function* readCdrs(
 ): AsyncGenerator<Buffer[]> {
   let at = framing.start;
   let cdrs = 0;
+  let end = at;
   while (await window.grow(1)) {
-    at += await skipFiller(window, framing);
+    const filler = await skipFiller(window, framing);
+    at += filler.octets;
     if (window.octets.length === 0) break;
     const start = at;
     const cdr = await nextCdr(window, framing);
+    if ((cdr.isCut || filler.isOpen) && !isWhole(header, at + window.octets.length, ending)) {
+      return ending.holdBack(window.octets.length, 'a last CDR that is not whole');
+    }
     at += cdr.octets;
-    const isWhole = ending.isFinal || (header.fileOctets !== null && at >= header.fileOctets);
-    if (cdr.isCut && !isWhole) return ending.holdBack(cdr.octets, 'a last CDR that is not whole');
+    end = at;
     cdrs += 1;
     const records = cdr.fault ?? cdrFlowRecords(cdr.content, mapping);
     window.skip(cdr.octets);
@@ -110,8 +137,7 @@ async function* readCdrs(
     yield [faulty(`the file ends at octet ${grouped(at)}, but its header says ${header.fileOctets}`)];
   if (header.cdrs === null || header.cdrs === cdrs) return;
   // While a file is written its header may be behind: a record that counts them would be between its CDRs later on.
-  if (ending.isFinal || header.fileOctets !== null)
-    yield [faulty(`the file header says ${header.cdrs} CDRs, there are ${cdrs}`)];
+  if (isWhole(header, end, ending)) yield [faulty(`the file header says ${header.cdrs} CDRs, there are ${cdrs}`)];
 }
 
 interface Cdr {
@@ -122,27 +148,27 @@ interface Cdr {
   fault?: string;
 }
 
-/** Leaves filler behind, of whatever length. Returns how many octets. */
-async function skipFiller(window: OctetWindow, framing: CdrFraming): Promise<number> {
-  let skipped = 0;
+/** Leaves filler behind, of whatever length. */
+async function skipFiller(window: OctetWindow, framing: CdrFraming): Promise<Filler> {
+  let octets = 0;
+  const skip = (length: number): void => {
+    window.skip(length);
+    octets += length;
+  };
   for (;;) {
     await window.grow(2);
-    const [first, second] = window.octets;
-    if (!isFillerPair(first, second)) return skipped;
+    if (fillerRun(window.octets.subarray(0, 2), 0) < 2) return { octets, isOpen: false };
     await window.grow(READ_AHEAD_OCTETS);
-    const octets = fillerAt(window.octets, 0, framing);
-    if (octets === 0) return skipped;
-    // What ends the bytes read so far may be the length of the next CDR.
-    const isOpen = octets === window.octets.length && octets >= READ_AHEAD_OCTETS;
-    const left = isOpen ? octets - CDR_HEADER_OCTETS : octets;
-    window.skip(left);
-    skipped += left;
+    const run = fillerRun(window.octets, 0);
+    if (run > CDR_HEADER_OCTETS) {
+      // Near its end all of the CDR that follows is looked at.
+      skip(run - CDR_HEADER_OCTETS);
+      continue;
+    }
+    const filler = fillerAt(window.octets, 0, framing);
+    skip(filler.octets);
+    return { octets, isOpen: filler.isOpen };
   }
-}
-
-/** A CDR's length is neither 0 nor 65535 with a release of 0xFF behind it. */
-function isFillerPair(first: number | undefined, second: number | undefined): boolean {
-  return [0, 0xff].includes(first ?? 1) && [0, 0xff, undefined].includes(second) && first === (second ?? first);
 }
 
 async function nextCdr(window: OctetWindow, framing: CdrFraming): Promise<Cdr> {

@@ -6,6 +6,11 @@ const MAX_DEPTH = 32;
 const MAX_TAG_OCTETS = 3;
 const EMPTY = new Uint8Array(0);
 
+/** Where the value ends that the octets begin with; null if there is none that ends within them. Never throws. */
+export function berEnd(octets: Uint8Array): number | null {
+  return valueAt(octets, 0, octets.length, 0)?.end ?? null;
+}
+
 interface Located {
   value: BerValue;
   end: number;

@@ -3,7 +3,8 @@ import { deflateRawSync } from 'node:zlib';
 import avro from 'avsc';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type AvroContainerErrorCode, openAvroContainer } from './avro-container.ts';
+import { type AvroContainer, type AvroContainerErrorCode, openAvroContainer } from './avro-container.ts';
+import { FileEnding } from './file-ending.ts';
 
 const schema = {
   type: 'record',
@@ -44,11 +45,15 @@ function block(...nodeIds: string[]): ContainerBlock {
 }
 
 /** Each record as its nodeId, or as what is wrong with its block. */
-async function recordsOf(file: Buffer, { chunkOctets = file.length, limitOctets = 1000 } = {}): Promise<string[]> {
+async function recordsOf(
+  file: Buffer,
+  { chunkOctets = file.length, limitOctets = 1000, ending = new FileEnding(true) } = {},
+): Promise<string[]> {
   const chunks: Buffer[] = [];
   for (let at = 0; at < file.length; at += chunkOctets) chunks.push(file.subarray(at, at + chunkOctets));
-  const container = await openAvroContainer(Readable.from(chunks), limitOctets);
+  const container = await openAvroContainer(Readable.from(chunks), limitOctets, ending);
   const records: string[] = [];
+  if (container === null) return records;
   for await (const batch of container.blocks) {
     for (const { value, damage, oversizedOctets } of batch) {
       if (damage !== undefined) records.push(damage);
@@ -70,7 +75,7 @@ test.each(['null', 'deflate'])('reads what avsc writes with the codec %s', async
 });
 
 test('returns the schema and the marker of the file', async () => {
-  const container = await openAvroContainer(Readable.from([header()]), 1000);
+  const container = (await openAvroContainer(Readable.from([header()]), 1000)) as AvroContainer;
   expect(container.writerSchema).toEqual(schema);
   expect(container.syncMarker).toEqual(sync);
 });
@@ -123,7 +128,7 @@ describe('a damaged block gives one record, and the next block is read', () => {
 
 test('keeps the first octets of a damaged block, up to the limit', async () => {
   const bad = { count: 1, data: Buffer.alloc(500, 'x'), sync: Buffer.alloc(16) };
-  const container = await openAvroContainer(Readable.from([header(), blockOctets(bad)]), 100);
+  const container = (await openAvroContainer(Readable.from([header(), blockOctets(bad)]), 100)) as AvroContainer;
   const { value: records } = await container.blocks.next();
   expect(records).toHaveLength(1);
   expect(records?.[0]?.value).toEqual(blockOctets(bad).subarray(0, 100));
@@ -163,4 +168,20 @@ test('never throws on what follows the header', async () => {
       },
     ),
   );
+});
+
+test('a file that grows octet by octet has the records of its whole blocks, and the rest is held back', async () => {
+  const start = header();
+  const [first, second] = [block('a', 'b'), block('c')].map(blockOctets);
+  const file = Buffer.concat([start, first, second]);
+  for (let octets = 0; octets <= file.length; octets++) {
+    const ending = new FileEnding(false);
+    const records = await recordsOf(file.subarray(0, octets), { chunkOctets: 50, ending });
+    const isFirst = octets >= start.length + first.length;
+    expect(records, `${octets}`).toEqual(octets === file.length ? ['a', 'b', 'c'] : isFirst ? ['a', 'b'] : []);
+    const isWhole = [start.length, start.length + first.length, file.length].includes(octets);
+    if (isWhole) expect(ending.heldBack).toBe(null);
+    else expect(ending.heldBack?.octets, `${octets}`).toBeGreaterThanOrEqual(octets === 0 ? 0 : 1);
+  }
+  await expect(recordsOf(Buffer.from('no'), { ending: new FileEnding(false) })).rejects.toThrow(/does not start/);
 });

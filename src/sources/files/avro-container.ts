@@ -62,15 +62,18 @@ export interface AvroContainer {
 /**
  * Opens an Avro object container file (Avro 1.11, "Object Container Files"; codecs null and deflate) and cuts its blocks
  * into datums. A damaged block gives one record, and reading continues after the next sync marker: the indexes of the
- * records are the same each time. Memory is bounded by the size of a block.
+ * records are the same each time. Memory is bounded by the size of a block. Null for a file that may still grow and ends inside of its
+ * header: all of it is held back.
  */
 export async function openAvroContainer(
   input: AsyncIterable<Buffer>,
   limitOctets: number,
   ending: FileEnding = finalEnding(),
-): Promise<AvroContainer> {
+): Promise<AvroContainer | null> {
   const window = new OctetWindow(input);
-  const { meta, sync } = await readHeader(window);
+  const header = await readHeader(window, ending);
+  if (header === null) return null;
+  const { meta, sync } = header;
   const codec = meta['avro.codec']?.toString() ?? 'null';
   if (codec !== 'null' && codec !== 'deflate') {
     throw new AvroContainerError('codec_unknown', `the codec is ${codec}; null and deflate can be read`);
@@ -80,9 +83,15 @@ export async function openAvroContainer(
   return { writerSchema: schema, syncMarker: sync, blocks: readBlocks(window, layout) };
 }
 
-async function readHeader(window: OctetWindow): Promise<{ meta: Record<string, Buffer>; sync: Buffer }> {
+interface Header {
+  meta: Record<string, Buffer>;
+  sync: Buffer;
+}
+
+async function readHeader(window: OctetWindow, ending: FileEnding): Promise<Header | null> {
   await window.grow(MAGIC.length);
-  if (!window.octets.subarray(0, MAGIC.length).equals(MAGIC)) {
+  const start = window.octets.subarray(0, MAGIC.length);
+  if (!start.equals(ending.isFinal ? MAGIC : MAGIC.subarray(0, start.length))) {
     throw new AvroContainerError('not_a_container', 'does not start as an Avro object container file does');
   }
   let wanted = 4096;
@@ -95,7 +104,13 @@ async function readHeader(window: OctetWindow): Promise<{ meta: Record<string, B
       return header;
     }
     wanted = window.octets.length * 2;
-    if (!more || wanted > MAX_HEADER_OCTETS) throw new AvroContainerError('header_damaged', 'the header is damaged');
+    if (wanted > MAX_HEADER_OCTETS || (!more && ending.isFinal)) {
+      throw new AvroContainerError('header_damaged', 'the header is damaged');
+    }
+    if (!more) {
+      ending.holdBack(window.octets.length, 'a file header that is not whole');
+      return null;
+    }
   }
 }
 

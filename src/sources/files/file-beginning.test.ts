@@ -1,9 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { FLOW_RECORD_FIELDS } from '../../rating/flow-record.ts';
 import { testRecord } from '../../rating/traffic.fixture.ts';
-import { beginningFault } from './file-beginning.ts';
+import { beginningFault, checkBeginnings } from './file-beginning.ts';
+import { listFlowFiles } from './flow-file.ts';
 
 const RECORD = JSON.stringify(testRecord());
 const PRETTY = JSON.stringify(testRecord(), null, 2);
@@ -150,6 +153,28 @@ describe('CSV that is none, or of other columns', () => {
 
 test('the end of what is looked at does not count as the end of the file', () => {
   expect(faultOf('ndjson', `${RECORD}\n${RECORD.slice(0, 9)}`, false)).toBe(null);
+});
+
+test('a CSV file is not judged by what is still to be written of it, nor by where the look at it ends', () => {
+  const file = Buffer.from(`\ufeff${HEADER}\r\n${ROW}\r\n${ROW}\r\n`);
+  for (let octets = 0; octets <= file.length; octets++) {
+    expect(beginningFault('csv', { octets: file.subarray(0, octets), isWhole: false }), `${octets}`).toBe(null);
+  }
+  expect(faultOf('csv', HEADER.slice(0, 50))?.message).toMatch(/unknown column|lacks/);
+  expect(faultOf('csv', `${HEADER.slice(0, 50)}\n`, false)?.message).toMatch(/unknown column|lacks/);
+});
+
+test('packed data that ends early is judged as far as it goes, unless nothing follows', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'file-beginning-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, 'flows.csv.gz');
+  const packed = gzipSync(`${HEADER}\n${ROW}\n`);
+  for (const octets of [0, 5, 40, packed.length - 1]) {
+    writeFileSync(path, packed.subarray(0, octets));
+    const files = await listFlowFiles([path]);
+    await checkBeginnings(files, false);
+    await expect(checkBeginnings(files, true)).rejects.toThrow(/gzip data ends early/);
+  }
 });
 
 test('a file of another exporter is read', () => {

@@ -19,18 +19,19 @@ export interface FileFault {
 /** The beginning of a text file, unpacked. */
 export interface Beginning {
   octets: Buffer;
-  /** Whether this is all of the file. */
+  /** Whether this is all of the file, and nothing follows. */
   isWhole: boolean;
 }
 
 /**
  * Looks at the beginning of each file and rejects with a SourceError, one message for the file, where it is something else than its
  * name or `--format` says: each of its lines would be rejected otherwise, or misread. Files of CDRs are left to their own reader.
+ * `isFinal`: nothing more is written to them.
  */
-export async function checkBeginnings(files: readonly FlowFile[]): Promise<void> {
+export async function checkBeginnings(files: readonly FlowFile[], isFinal = true): Promise<void> {
   for (const file of files) {
     if (file.format === 'cdr') continue;
-    const fault = beginningFault(file.format, await readBeginning(file));
+    const fault = beginningFault(file.format, await readBeginning(file, isFinal));
     if (fault === null) continue;
     const place = fault.line === 0 ? file.path : `${file.path}:${fault.line}`;
     throw new SourceError('file_unreadable', `${place}: ${fault.message}`, { path: file.path });
@@ -103,9 +104,14 @@ class TextLines {
   readonly list: readonly TextLine[];
   readonly text: string;
   readonly hasOnlyCarriageReturns: boolean;
+  /** Is the first line followed by its line end, or by nothing any more? */
+  readonly isFirstWhole: boolean;
 
   constructor({ octets, isWhole }: Beginning) {
-    const text = octets.toString('utf8').replace(/^\ufeff/, '');
+    const all = octets.toString('utf8').replace(/^\ufeff/, '');
+    // A line feed may follow.
+    const text = isWhole ? all : all.replace(/\r$/, '');
+    this.isFirstWhole = isWhole || text.trimStart().includes('\n');
     this.text = text;
     this.hasOnlyCarriageReturns = !text.includes('\n') && /\r/.test(text.trimStart());
     const lines = text.split('\n').map((line, at) => ({ number: at + 1, text: line.replace(/\r$/, '') }));
@@ -115,11 +121,12 @@ class TextLines {
   }
 }
 
-function csvFault({ list, text }: TextLines): FileFault | null {
+function csvFault({ list, text, isFirstWhole }: TextLines): FileFault | null {
   const [header] = list;
   if (/^\s*[[{]/.test(header.text)) {
     return { line: header.number, message: 'holds JSON; end its name in .ndjson, one object a line' };
   }
+  if (!isFirstWhole) return null;
   const fault = headerFault(header.text);
   if (fault !== null) return { line: header.number, message: fault };
   const at = text.search(/\r(?!\n)/);
@@ -167,7 +174,7 @@ function objectFault(
   return fault('holds an object over several lines (pretty-printed); one object a line is read: jq -c . FILE');
 }
 
-async function readBeginning(file: FlowFile): Promise<Beginning> {
+async function readBeginning(file: FlowFile, isFinal: boolean): Promise<Beginning> {
   const { octets: stream } = openOctets(file);
   const parts: Buffer[] = [];
   let length = 0;
@@ -178,9 +185,10 @@ async function readBeginning(file: FlowFile): Promise<Beginning> {
       if (length > BEGINNING_OCTETS) break;
     }
   } catch (cause) {
-    throw flowFileError(file.path, cause);
+    const isCut = (cause as { code?: unknown }).code === 'Z_BUF_ERROR';
+    if (isFinal || !isCut) throw flowFileError(file.path, cause);
   } finally {
     stream.destroy();
   }
-  return { octets: Buffer.concat(parts).subarray(0, BEGINNING_OCTETS), isWhole: length <= BEGINNING_OCTETS };
+  return { octets: Buffer.concat(parts).subarray(0, BEGINNING_OCTETS), isWhole: isFinal && length <= BEGINNING_OCTETS };
 }

@@ -56,12 +56,13 @@ const BEGINNINGS: Readonly<Record<FlowFile['format'], ReadBeginning>> = {
 
 async function openingOfCdrFile(octets: AsyncIterable<Buffer>, isFinal: boolean): Promise<Beginning | null> {
   const file = await openCdrFile(octets, FIRST_RECORD_OCTETS, NO_CDR_MAPPING, new FileEnding(isFinal));
-  const { header, contentBegin } = file;
-  return (await holdsCdrs(file)) ? { octets: header.identity, contentBegin } : null;
+  if (file === null || !(await holdsCdrs(file))) return null;
+  return { octets: file.header.identity, contentBegin: file.contentBegin };
 }
 
-async function syncMarker(octets: AsyncIterable<Buffer>): Promise<Beginning> {
-  return { octets: (await openAvroContainer(octets, FIRST_RECORD_OCTETS)).syncMarker, contentBegin: 0 };
+async function syncMarker(octets: AsyncIterable<Buffer>, isFinal: boolean): Promise<Beginning | null> {
+  const container = await openAvroContainer(octets, FIRST_RECORD_OCTETS, new FileEnding(isFinal));
+  return container && { octets: container.syncMarker, contentBegin: 0 };
 }
 
 async function firstLines(octets: AsyncIterable<Buffer>, isFinal: boolean, count: number): Promise<Beginning | null> {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { csvCells, csvDecoder } from '../../rating/decode/decode-csv.ts';
 import { decodeJson } from '../../rating/decode/decode-json.ts';
 import { type AvroSchema, avroDecoder } from '../../rating/decode-avro.ts';
@@ -123,6 +124,7 @@ async function openAvro(
 ): Promise<FlowFileRecords> {
   const { readerSchema, maxRecordBytes } = options;
   const container = await openAvroContainer(octets, maxRecordBytes, ending);
+  if (container === null) return { batches: Readable.from([]), decode: decodeMadeValue };
   const decodeDatum = avroDatumDecoder(path, readerSchema, container.writerSchema);
   // Octets of a damaged block might be a datum by chance, so they are remembered rather than looked at again.
   const damages = new WeakMap<Uint8Array, string>();
@@ -141,12 +143,9 @@ async function openCdrs(
   options: FlowFileOptions,
   ending: FileEnding,
 ): Promise<FlowFileRecords> {
-  const { header, framing, batches } = await openCdrFile(
-    octets,
-    options.maxRecordBytes,
-    options.cdr ?? NO_CDR_MAPPING,
-    ending,
-  );
+  const file = await openCdrFile(octets, options.maxRecordBytes, options.cdr ?? NO_CDR_MAPPING, ending);
+  if (file === null) return { batches: Readable.from([]), decode: decodeMadeValue };
+  const { header, framing, batches } = file;
   return { batches, decode: decodeMadeValue, about: describeFileHeader(header) + framing };
 }
 

@@ -1,4 +1,5 @@
-import type { Catalogue, Plan } from '../../../rating/catalogue.ts';
+import type { Application, Catalogue, Plan } from '../../../rating/catalogue.ts';
+import { byBeginning, type Claimed, isInForce, type Span } from '../../../rating/claims.ts';
 import { CONTENT_TYPES } from '../../../rating/flow-record.ts';
 import { type ContentShares, SESSION_CONTENT_TYPES } from '../../protocol/content-octets.ts';
 import type { DispatchRefusal } from '../../protocol/refusal.ts';
@@ -13,7 +14,12 @@ export interface EntitlementFacts {
 
 export type Entitlement =
   | { sponsorId: string; plan: Plan; refusal?: undefined }
-  | { refusal: Extract<DispatchRefusal, 'unknown_application' | 'sponsor_suspended' | 'no_plan' | 'quota_exhausted'> };
+  | {
+      refusal: Extract<
+        DispatchRefusal,
+        'unknown_application' | 'sponsor_suspended' | 'no_plan' | 'evidence_not_in_force' | 'quota_exhausted'
+      >;
+    };
 
 /** Whether a subscriber may have a session of the application, looked at in the order of `DISPATCH_REFUSALS`. */
 export function entitlementOf(applicationId: string, facts: EntitlementFacts): Entitlement {
@@ -24,6 +30,7 @@ export function entitlementOf(applicationId: string, facts: EntitlementFacts): E
   if (suspendedSponsors.has(sponsorId)) return { refusal: 'sponsor_suspended' };
   const plan = planInForce(catalogue, applicationId, nowMs);
   if (plan === null) return { refusal: 'no_plan' };
+  if (!hasEvidenceInForce(catalogue, applicationId, nowMs)) return { refusal: 'evidence_not_in_force' };
   if (facts.unusedOctets(plan) <= plan.allocateAboveOctets) return { refusal: 'quota_exhausted' };
   return { sponsorId, plan };
 }
@@ -33,6 +40,58 @@ export function planInForce({ applications, plans }: Catalogue, applicationId: s
   const application = applications.find(({ id }) => id === applicationId);
   const at = application?.plans.find((i) => plans[i].effectiveFromMs <= nowMs && nowMs < plans[i].effectiveToMs);
   return at === undefined ? null : plans[at];
+}
+
+/** By application: for each kind of evidence that its match policy needs, when some of it is in force. */
+const evidenceSpans = new WeakMap<Application, readonly (readonly Span[])[]>();
+
+/**
+ * Whether traffic of the application can be recognised at an instant: each kind of evidence that its match policy needs has a claim
+ * in force. Where the catalogue claims nothing of a kind, there are no dates to judge by.
+ */
+export function hasEvidenceInForce({ applications }: Catalogue, applicationId: string, nowMs: number): boolean {
+  const application = applications.find(({ id }) => id === applicationId);
+  if (application === undefined) return false;
+  const known = evidenceSpans.get(application) ?? neededClaims(application).map(mergedSpans);
+  evidenceSpans.set(application, known);
+  return known.every((spans) => spans.length === 0 || spans.some((span) => isInForce(span, nowMs)));
+}
+
+function neededClaims({
+  match,
+  tags,
+  prefixes,
+  aspIdentities,
+  sponsorIdentities,
+}: Application): (readonly Claimed[])[] {
+  const identities = [...aspIdentities, ...sponsorIdentities];
+  switch (match) {
+    case 'tag':
+      return [tags];
+    case 'ip':
+      return [prefixes];
+    case 'both':
+      return [tags, prefixes];
+    case 'cdr':
+      return [identities];
+    case 'any':
+      return [[...tags, ...prefixes, ...identities]];
+  }
+}
+
+const ALWAYS: Span = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
+
+/** The times at which at least one of the claims is in force; of a published list that is replaced weekly this is one span. */
+function mergedSpans(claims: readonly Claimed[]): Span[] {
+  const dated = claims.filter((claimed) => typeof claimed !== 'string');
+  if (dated.length < claims.length) return [ALWAYS];
+  const merged: Span[] = [];
+  for (const { fromMs, toMs } of dated.sort(byBeginning)) {
+    const last = merged.at(-1);
+    if (last !== undefined && fromMs <= last.toMs) last.toMs = Math.max(last.toMs, toMs);
+    else merged.push({ fromMs, toMs });
+  }
+  return merged;
 }
 
 /** The plan's shares by the words of the session protocol: a session always knows what it carries. */

@@ -17,6 +17,7 @@ const STATUS: Readonly<Record<DispatchRefusal, number>> = {
   account_bound: 409,
   sponsor_suspended: 403,
   no_plan: 403,
+  evidence_not_in_force: 403,
   quota_exhausted: 403,
   quota_reserved: 429,
   too_many_sessions: 429,

@@ -3,7 +3,16 @@ import { SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ASSERTION_AUDIENCE, ASSERTION_TYPE } from '../../protocol/identity-assertion.ts';
 import { DISPATCH_REFUSALS } from '../../protocol/refusal.ts';
-import { type AskFields, ISSUER, MSISDN, ratesOf, TERMINAL_IP, TestDispatch } from '../dispatch.fixture.ts';
+import {
+  type AskFields,
+  catalogueWithClaims,
+  ISSUER,
+  MSISDN,
+  NOW_MS,
+  ratesOf,
+  TERMINAL_IP,
+  TestDispatch,
+} from '../dispatch.fixture.ts';
 import { takeUpdates } from '../quota/take-updates.ts';
 
 let dispatch: TestDispatch;
@@ -14,6 +23,8 @@ beforeEach(async () => {
 afterEach(() => dispatch.remove());
 
 const tested = new Set<string>();
+/** A second before the plan does. */
+const EVIDENCE_ENDS_MS = Date.UTC(2026, 11, 1) - 1000;
 
 async function refused(fields: AskFields, status: number, reason: string): Promise<string> {
   const response = await dispatch.ask(fields);
@@ -123,6 +134,26 @@ describe('a session is asked for', () => {
     dispatch.clock.ms += 6001;
     await refused({}, 403, 'quota_exhausted');
     await refused({ applicationId: 'talk' }, 503, 'no_proxy');
+  });
+
+  test('when nothing that the engine recognises the application by is in force', async () => {
+    const [before, until] = [NOW_MS - 1, NOW_MS].map((timeMs) => new Date(timeMs).toISOString());
+    const claims: [string, number][] = [
+      [`tags: [{ tag: CHAT, to: "${until}" }]`, 403],
+      [`tags: [{ tag: CHAT, from: "${before}" }]`, 201],
+      [`tags: [{ tag: CHAT, to: "${until}" }, { tag: CHAT-2, from: "${until}" }]`, 201],
+      [`tags: [{ tag: CHAT, to: "${until}" }], prefixes: [192.0.2.0/24]`, 201],
+      [`match: tag, tags: [{ tag: CHAT, to: "${until}" }], prefixes: [192.0.2.0/24]`, 403],
+      [`match: both, tags: [CHAT], prefixes: [{ cidr: 192.0.2.0/24, to: "${until}" }]`, 403],
+      [`match: ip, prefixes: [{ cidr: 192.0.2.0/24, from: "${until}" }]`, 201],
+      [`match: cdr, aspIdentities: [{ identity: x, to: "${until}" }]`, 403],
+    ];
+    for (const [claimed, status] of claims) {
+      dispatch.context.catalogue = catalogueWithClaims(claimed);
+      const response = await dispatch.ask();
+      expect([claimed, response.statusCode]).toEqual([claimed, status]);
+      if (status === 403) await refused({}, 403, 'evidence_not_in_force');
+    }
   });
 
   test('when exactly what the plan asks for is left, and when an octet more is', async () => {
@@ -255,10 +286,18 @@ describe('a session’s holder', () => {
 
   test.each<[string, () => Promise<void> | void, [number, string]]>([
     ['its sponsor is suspended', () => dispatch.suspend('acme'), [403, 'sponsor_suspended']],
+    [
+      'its application’s evidence has ended',
+      () => dispatch.clock.moveTo(EVIDENCE_ENDS_MS),
+      [403, 'evidence_not_in_force'],
+    ],
     ['its plan has ended', () => dispatch.clock.moveTo(Date.UTC(2026, 11, 1)), [403, 'no_plan']],
     ['its proxy is away', () => void dispatch.proxies.down.add('edge-1'), [503, 'no_proxy']],
   ])('gets no renewal when %s', async (_, change, expected) => {
-    dispatch.clock.ms = Date.UTC(2026, 11, 1) - 60_000;
+    dispatch.context.catalogue = catalogueWithClaims(
+      `tags: [{ tag: CHAT, to: ${new Date(EVIDENCE_ENDS_MS).toISOString()} }]`,
+    );
+    dispatch.clock.ms = EVIDENCE_ENDS_MS - 60_000;
     await dispatch.heartbeat('edge-1');
     const session = await dispatch.open1();
     await change();

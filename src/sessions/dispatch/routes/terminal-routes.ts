@@ -30,6 +30,7 @@ const ENTITLEMENT = [
   'unknown_application',
   'sponsor_suspended',
   'no_plan',
+  'evidence_not_in_force',
   'quota_exhausted',
   'quota_reserved',
   'too_many_sessions',

@@ -1,0 +1,58 @@
+import { dirname, relative } from 'node:path';
+import { type ApprovalOutcome, approveFeed } from '../../evidence/approve-feed.ts';
+import type { Feed } from '../../evidence/evidence-config-schema.ts';
+import { type OpenFeeds, openFeeds, whileLocked } from '../../evidence/open-feeds.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
+import {
+  describeApprovals,
+  describeChange,
+  describeDifference,
+  describeRefusals,
+  print,
+  printFaults,
+} from './describe-feed.ts';
+import { type EvidenceOptions, personOf, REFUSED_EXIT_CODE, raiseExitCode } from './evidence-options.ts';
+
+/** Approves the list of a feed that waits. */
+export async function approve(
+  id: string,
+  { config, by, from: fromMs }: EvidenceOptions & { by: string; from?: number },
+): Promise<void> {
+  const approval = { by: personOf(by), fromMs };
+  const open = openFeeds(config, id, Date.now);
+  const [feed] = open.feeds;
+  const outcome = await whileLocked(open, () => approveFeed(feed, approval, open.context));
+  report(feed, outcome, approval.by, open);
+}
+
+function report(feed: Feed, outcome: ApprovalOutcome, by: string, { config, context, isNamed }: OpenFeeds): void {
+  const { id, application } = feed;
+  if (outcome.kind === 'nothing') {
+    const { last } = outcome;
+    if (last?.approvals.some((approval) => approval.by === by) !== true) {
+      throw new ConfigError(`${id}: no list waits for approval; fetch it with zerorate evidence fetch --feed ${id}`);
+    }
+    print([`${id}: no list waits; the last one is approved by ${by}`, ...describeChange(last)]);
+  } else if (outcome.kind === 'waiting') {
+    const again = outcome.isRepeated ? `${by} has approved it before, which counts once; ` : '';
+    print([
+      `${id}: ${again}the list waits for the approval of another person`,
+      describeApprovals(outcome.pending, config.approvals),
+    ]);
+  } else if (outcome.kind === 'refused') {
+    printFaults([...describeRefusals(id, outcome.refusals), `${id}: the part in force stays as it is`]);
+    raiseExitCode(REFUSED_EXIT_CODE);
+  } else {
+    const part = context.files.partPath(id);
+    print([
+      `${id}: ${part} is written`,
+      ...describeChange(outcome.change),
+      ...describeDifference(outcome.difference, false),
+      ...(isNamed(feed)
+        ? []
+        : [
+            `  ${config.catalogue} does not use it yet: add ${relative(dirname(config.catalogue), part)} to prefixFiles of application ${application}`,
+          ]),
+    ]);
+  }
+}

@@ -1,0 +1,50 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { addressesOf, countAddresses, overlappingPrefixes } from './address-spans.ts';
+
+test('addresses count once, whatever the nesting, and neighbours are one span', () => {
+  const { IPv4, IPv6 } = countAddresses([
+    '192.0.2.128/25',
+    '192.0.2.0/25',
+    '192.0.2.7/32',
+    '198.51.100.0/24',
+    '2001:db8::/32',
+    '2001:db8:1::/48',
+  ]);
+  expect(IPv4).toEqual({ addresses: 512n, spans: 2 });
+  expect(IPv6).toEqual({ addresses: 2n ** 96n, spans: 1 });
+  expect(countAddresses(['0.0.0.0/0', '0.0.0.0/8', '::/81', '255.255.255.255/32'])).toMatchObject({
+    IPv4: { addresses: 2n ** 32n, spans: 1 },
+    IPv6: { spans: 1 },
+  });
+});
+
+test('overlaps are found as by comparing each with each', () => {
+  const prefix = fc
+    .tuple(fc.nat(15), fc.integer({ min: 24, max: 32 }), fc.boolean())
+    .map(([last, length, isIpv6]) =>
+      isIpv6 ? `2001:db8::${(last >> (32 - length)) << (32 - length)}/${length + 96}` : networkText(last * 17, length),
+    );
+  fc.assert(
+    fc.property(fc.uniqueArray(prefix), fc.uniqueArray(prefix), (left, right) => {
+      const others = right.map((each) => ({ prefix: each }));
+      const found = overlappingPrefixes(left, others);
+      for (const [a, { prefix: b }] of found) expect(isShared(a, b)).toBe(true);
+      const named = new Set(found.flatMap(([a, { prefix: b }]) => [`l ${a}`, `r ${b}`]));
+      // Each prefix that is inside of one of the other side is named, or none is.
+      for (const a of left) {
+        for (const b of right) if (isShared(a, b)) expect(named.has(`l ${a}`) || named.has(`r ${b}`)).toBe(true);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+function networkText(last: number, length: number): string {
+  return `192.0.2.${last & (0xff << (32 - length))}/${length}`;
+}
+
+function isShared(a: string, b: string): boolean {
+  const [left, right] = [addressesOf(a), addressesOf(b)];
+  return left.first <= right.last && right.first <= left.last;
+}

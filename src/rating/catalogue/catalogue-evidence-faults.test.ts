@@ -1,0 +1,161 @@
+import { expect, test } from 'vitest';
+import { formatFault } from '../../formats/document-fault.ts';
+import { parseCatalogue } from './catalogue-compile.ts';
+
+/** Returns the faults of a catalogue of two applications with these fields. */
+function faultsOf(first: string, second = ''): string[] {
+  const text = [
+    'sponsors: [{ id: s, name: S, currency: EUR, creditLimit: "1" }]',
+    'applications:',
+    `  - { id: a, sponsor: s, ${first} }`,
+    `  - { id: b, sponsor: s, ${second} }`,
+    'plans: []',
+  ].join('\n');
+  return (parseCatalogue(text, 'c.yaml').faults ?? []).map(formatFault);
+}
+
+const MARCH = '2026-03-01T00:00:00Z';
+const JUNE = '2026-06-01T00:00:00Z';
+const TIME = 'expected a time with its offset, as 2026-01-31T00:00:00Z or 2026-01-31T00:00:00+08:00';
+const REMEDY = 'one claim of it is in force at a time, so end one where the other begins';
+
+test.each<[string, string, string]>([
+  ['plain and dated in one list', `tags: [x, { tag: y, from: ${MARCH}, to: ${JUNE} }]`, ''],
+  ['an object without dates', 'tags: [{ tag: x }]', 'prefixes: [{ cidr: 192.0.2.0/24 }]'],
+  [
+    'a tag that passes from one to the other',
+    `tags: [{ tag: x, to: ${MARCH} }, { tag: x, from: ${JUNE} }]`,
+    `tags: [{ tag: x, from: ${MARCH}, to: ${JUNE} }]`,
+  ],
+  [
+    'the same instant in two zones',
+    `tags: [{ tag: x, to: ${MARCH} }]`,
+    'tags: [{ tag: x, from: 2026-03-01T08:00:00+08:00 }]',
+  ],
+  [
+    'a prefix and one within it',
+    `prefixes: [192.0.2.0/24]`,
+    `prefixes: [{ cidr: 192.0.2.0/25, from: ${MARCH} }, { cidr: 192.0.2.0/25, to: ${MARCH} }]`,
+  ],
+  [
+    'a text in lists of two kinds',
+    `tags: [{ tag: x, from: ${MARCH} }], aspIdentities: [{ identity: x, from: ${MARCH} }]`,
+    `sponsorIdentities: [{ identity: x, from: ${MARCH} }]`,
+  ],
+])('is good: %s', (_, first, second) => {
+  expect(faultsOf(first, second)).toEqual([]);
+});
+
+test.each<[string, string, string, string]>([
+  [
+    'an end before the beginning',
+    `tags: [{ tag: x, from: ${JUNE}, to: ${MARCH} }]`,
+    '',
+    `3: applications[0].tags[0].to: ${MARCH} is not after from ${JUNE}`,
+  ],
+  [
+    'an end at the beginning',
+    `prefixes: [{ cidr: 192.0.2.0/24, from: ${MARCH}, to: 2026-03-01T08:00:00+08:00 }]`,
+    '',
+    `3: applications[0].prefixes[0].to: 2026-03-01T08:00:00+08:00 is not after from ${MARCH}`,
+  ],
+  [
+    'a tag of one application twice at a time',
+    `tags: [{ tag: x, to: ${JUNE} }, { tag: x, from: ${MARCH} }]`,
+    '',
+    `3: applications[0].tags[1].from: tag "x" (${MARCH} to no end) overlaps the claim of application a (no beginning to ${JUNE}) (applications[0].tags[0]): ${REMEDY}`,
+  ],
+  [
+    'a tag of two applications at a time',
+    `tags: [y, { tag: x, from: ${MARCH} }]`,
+    `tags: [{ tag: x, from: 2026-05-31T23:59:59.999Z, to: ${JUNE} }]`,
+    `4: applications[1].tags[0].from: tag "x" (2026-05-31T23:59:59.999Z to ${JUNE}) overlaps the claim of application a (${MARCH} to no end) (applications[0].tags[1]): ${REMEDY}`,
+  ],
+  [
+    'a tag that is in force always, and a dated one',
+    `tags: [{ tag: x, from: ${MARCH}, to: ${JUNE} }]`,
+    'tags: [x]',
+    `3: applications[0].tags[0].from: tag "x" (${MARCH} to ${JUNE}) overlaps the claim of application b (always) (applications[1].tags[0]): ${REMEDY}`,
+  ],
+  [
+    'an object without dates, and the text',
+    'tags: [{ tag: x }]',
+    'tags: [x]',
+    '4: applications[1].tags[0]: tag "x" is claimed already by application a',
+  ],
+  [
+    'a prefix in two spellings',
+    `prefixes: [{ cidr: "2001:db8::/32", to: ${JUNE} }]`,
+    `prefixes: [{ cidr: "2001:0DB8::/32", from: ${MARCH} }]`,
+    `4: applications[1].prefixes[0].from: prefix 2001:0DB8::/32 (2001:db8::/32) (${MARCH} to no end) overlaps the claim of application a (no beginning to ${JUNE}) (applications[0].prefixes[0]): ${REMEDY}`,
+  ],
+  [
+    'an identity of two applications at a time',
+    `aspIdentities: [{ identity: x, from: ${MARCH} }]`,
+    `aspIdentities: [{ identity: x, to: ${JUNE} }]`,
+    `3: applications[0].aspIdentities[0].from: identity "x" (${MARCH} to no end) overlaps the claim of application b (no beginning to ${JUNE}) (applications[1].aspIdentities[0]): ${REMEDY}`,
+  ],
+  [
+    'a dated prefix that is none',
+    `prefixes: [{ cidr: 192.0.2.1/24, from: ${MARCH} }]`,
+    '',
+    '3: applications[0].prefixes[0]: 192.0.2.1/24 has host bits set: the network is 192.0.2.0/24',
+  ],
+  [
+    'a time without offset',
+    'tags: [{ tag: x, from: 2026-03-01T00:00:00 }]',
+    '',
+    `3: applications[0].tags[0].from: ${TIME}`,
+  ],
+  [
+    'a date alone',
+    'prefixes: [{ cidr: 192.0.2.0/24, to: 2026-03-01 }]',
+    '',
+    `3: applications[0].prefixes[0].to: ${TIME}`,
+  ],
+  [
+    'no tag in the object',
+    `tags: [{ from: ${MARCH} }]`,
+    '',
+    '3: applications[0].tags[0].tag: is missing: expected text',
+  ],
+  ['an end that is null', 'tags: [{ tag: x, to: null }]', '', '3: applications[0].tags[0].to: expected text, got null'],
+  [
+    'a tag that is no text',
+    'tags: [5]',
+    '',
+    '3: applications[0].tags[0]: expected text or a map, got 5: put it in quotes',
+  ],
+  [
+    'an empty tag in the object',
+    'tags: [{ tag: "" }]',
+    '',
+    '3: applications[0].tags[0].tag: expected at least 1 characters, got 0',
+  ],
+])('names %s', (_, first, second, fault) => {
+  expect(faultsOf(first, second)).toEqual([`c.yaml:${fault}`]);
+});
+
+test('names misspelt keys of claims of two kinds, each with what it knows', () => {
+  expect(faultsOf(`tags: [{ tag: x, validity: 1 }]`, `prefixes: [{ cdir: 192.0.2.0/24, until: ${MARCH} }]`)).toEqual([
+    'c.yaml:3: applications[0].tags[0].validity: unknown key, known are tag, from, to',
+    'c.yaml:4: applications[1].prefixes[0].cdir: unknown key (did you mean "cidr"?)',
+    'c.yaml:4: applications[1].prefixes[0].until: unknown key, known are cidr, from, to',
+  ]);
+});
+
+test('a short claim within a long one overlaps it, and so does one behind the short one', () => {
+  const claims = [
+    `{ tag: x, from: 2026-01-01T00:00:00Z, to: 2026-12-01T00:00:00Z }`,
+    `{ tag: x, from: 2026-02-01T00:00:00Z, to: ${MARCH} }`,
+    `{ tag: x, from: ${JUNE} }`,
+  ];
+  const places = faultsOf(`tags: [${claims.join(', ')}]`).map((fault) => fault.split(': ')[1]);
+  expect(places).toEqual(['applications[0].tags[1].from', 'applications[0].tags[2].from']);
+});
+
+test('thousands of claims of one tag, one after the other, are checked at once', () => {
+  const hour = (at: number) => new Date(Date.UTC(2026, 0, 1, at)).toISOString();
+  const claims = Array.from({ length: 20_000 }, (_, at) => `{ tag: x, from: ${hour(at)}, to: ${hour(at + 1)} }`);
+  expect(faultsOf(`tags: [${claims.join(', ')}]`)).toEqual([]);
+});

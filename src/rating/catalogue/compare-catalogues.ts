@@ -1,0 +1,98 @@
+import type { Catalogue } from '../catalogue.ts';
+import type { CatalogueDocument } from './catalogue-document.ts';
+
+/** One thing that another catalogue says otherwise. */
+export interface CatalogueChange {
+  /** Who pays for what it concerns; empty: the carrier's own details. */
+  sponsorId: string;
+  /** `sponsor chatter`, `application chat`, `plan chat-day version 2` or `invoicing`. */
+  part: string;
+  change: 'added' | 'removed' | 'changed';
+  /** Of a changed part: the field, as `content.text`. */
+  field?: string;
+  /** Its values, as the catalogues have them; undefined where one has none. */
+  before?: unknown;
+  after?: unknown;
+  /** Of a list whose order means nothing: the entries that one of them has alone. */
+  added?: readonly unknown[];
+  removed?: readonly unknown[];
+}
+
+/** Lists whose order means nothing. */
+const SETS: ReadonlySet<string> = new Set([
+  'aspIdentities',
+  'bankAccounts',
+  'identifiedBy',
+  'prefixes',
+  'sponsorIdentities',
+  'tags',
+]);
+/** Objects that are compared field by field. */
+const NESTED: ReadonlySet<string> = new Set(['accountKeys', 'buyer', 'content']);
+
+type Fields = Readonly<Record<string, unknown>>;
+
+interface Part {
+  sponsorId: string;
+  fields: Fields;
+}
+
+/** Returns what differs, by sponsor and part, in the order of the catalogue after; what it no longer has comes last. */
+export function compareCatalogues(before: Catalogue, after: Catalogue): CatalogueChange[] {
+  const [old, current] = [partsOf(before), partsOf(after)];
+  const changes: CatalogueChange[] = [];
+  for (const [part, { sponsorId, fields }] of current) {
+    const former = old.get(part);
+    if (former === undefined) changes.push({ sponsorId, part, change: 'added', after: fields });
+    else changes.push(...fieldChanges(former.fields, fields).map((change) => ({ sponsorId, part, ...change })));
+  }
+  for (const [part, { sponsorId, fields }] of old) {
+    if (!current.has(part)) changes.push({ sponsorId, part, change: 'removed', before: fields });
+  }
+  return changes;
+}
+
+function partsOf({ canonicalJson }: Catalogue): Map<string, Part> {
+  const document = JSON.parse(canonicalJson) as CatalogueDocument;
+  const sponsorOf = new Map(document.applications.map(({ id, sponsor }) => [id, sponsor]));
+  const parts: [string, Part][] = [
+    ...document.sponsors.map((fields): [string, Part] => [`sponsor ${fields.id}`, { sponsorId: fields.id, fields }]),
+    ...document.applications.map((fields): [string, Part] => [
+      `application ${fields.id}`,
+      { sponsorId: fields.sponsor, fields },
+    ]),
+    ...document.plans.map((fields): [string, Part] => [
+      `plan ${fields.id} version ${fields.version}`,
+      { sponsorId: sponsorOf.get(fields.application) ?? '', fields },
+    ]),
+  ];
+  if (document.invoicing !== undefined) parts.push(['invoicing', { sponsorId: '', fields: document.invoicing }]);
+  return new Map(parts);
+}
+
+function fieldChanges(before: Fields, after: Fields, path = ''): Omit<CatalogueChange, 'sponsorId' | 'part'>[] {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
+  return names.flatMap((name) => {
+    const [former, current] = [before[name], after[name]];
+    if (textOf(former) === textOf(current)) return [];
+    const field = `${path}${name}`;
+    if (SETS.has(name)) {
+      const lists = { added: without(current, former), removed: without(former, current) };
+      return lists.added.length + lists.removed.length === 0 ? [] : [{ change: 'changed' as const, field, ...lists }];
+    }
+    if (NESTED.has(name) && former !== undefined && current !== undefined)
+      return fieldChanges(former as Fields, current as Fields, `${field}.`);
+    return [{ change: 'changed' as const, field, before: former, after: current }];
+  });
+}
+
+/** Returns the entries of one list that another does not have; a list may be absent. */
+function without(list: unknown, other: unknown): unknown[] {
+  const known = new Set(((other ?? []) as unknown[]).map(textOf));
+  return ((list ?? []) as unknown[]).filter((entry) => !known.has(textOf(entry)));
+}
+
+/** Canonical JSON has sorted keys: what is equal has the same text. */
+function textOf(value: unknown): string {
+  return JSON.stringify(value) ?? '';
+}

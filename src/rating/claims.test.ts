@@ -1,0 +1,136 @@
+import { describe, expect, test } from 'vitest';
+import { parseCatalogue } from './catalogue/catalogue-compile.ts';
+import { ClaimChains, ClaimChainWriter, NO_OWNER } from './claims.ts';
+import { FlowBatch, type FlowRecord } from './flow-record.ts';
+import { Rules } from './rules.ts';
+import { asValue, rateValues, testLane, testRecord } from './traffic.fixture.ts';
+
+const claim = (fromMs: number, toMs: number) => ({ text: 'x', fromMs, toMs });
+
+/** The applications that an owner is at the times 0 to 4. */
+function applicationsOf(writer: ClaimChainWriter, owner: number): number[] {
+  const chains = new ClaimChains(writer.take());
+  const batch = new FlowBatch(5);
+  batch.startTimeMs.set([0, 1, 2, 3, 4]);
+  return [0, 1, 2, 3, 4].map((row) => chains.applicationOf(owner, batch, row));
+}
+
+describe('the owner of what is claimed', () => {
+  test('without dates is the application, whatever is around it', () => {
+    const writer = new ClaimChainWriter();
+    expect(writer.ownerOf(7, undefined, writer.ownerOf(3, claim(1, 2), 5))).toBe(7);
+  });
+
+  test('with dates is the application from the first instant on and before the last, and else what is around it', () => {
+    const writer = new ClaimChainWriter();
+    expect(applicationsOf(writer, writer.ownerOf(7, claim(1, 3), 5))).toEqual([5, 7, 7, 5, 5]);
+    expect(applicationsOf(writer, writer.ownerOf(7, claim(1, Number.POSITIVE_INFINITY), NO_OWNER))).toEqual([
+      -1, 7, 7, 7, 7,
+    ]);
+  });
+
+  test('is the first of a chain that holds', () => {
+    const writer = new ClaimChainWriter();
+    const outer = writer.ownerOf(1, claim(Number.NEGATIVE_INFINITY, 4), NO_OWNER);
+    const inner = writer.ownerOf(3, claim(2, 3), writer.ownerOf(2, claim(1, 2), outer));
+    expect(applicationsOf(writer, inner)).toEqual([1, 2, 3, 1, -1]);
+  });
+
+  test('is the same for the same claims, and another where anything differs', () => {
+    const writer = new ClaimChainWriter();
+    const first = writer.ownerOf(7, claim(1, 3), 5);
+    const same = writer.ownerOf(7, { ...claim(1, 3), text: 'y' }, 5);
+    const others = [
+      writer.ownerOf(8, claim(1, 3), 5),
+      writer.ownerOf(7, claim(0, 3), 5),
+      writer.ownerOf(7, claim(1, 4), 5),
+      writer.ownerOf(7, claim(1, 3), 6),
+    ];
+    expect(same).toBe(first);
+    expect(new Set([first, ...others]).size).toBe(5);
+    expect(writer.take()).toHaveLength(5 * 4);
+  });
+
+  test('is resolved for the rows of a batch, those before it are left', () => {
+    const writer = new ClaimChainWriter();
+    const owner = writer.ownerOf(7, claim(1, 3), 5);
+    const batch = new FlowBatch(4);
+    batch.count = 3;
+    batch.startTimeMs.set([0, 1, 2, 2]);
+    const owners = Int32Array.of(owner, owner, 9, owner);
+    new ClaimChains(writer.take()).resolve(owners, batch);
+    expect([...owners]).toEqual([5, 7, 9, owner]);
+  });
+});
+
+const [MARCH, JUNE] = ['2026-03-01T00:00:00Z', '2026-06-01T00:00:00Z'];
+const { catalogue } = parseCatalogue(
+  `
+sponsors: [{ id: s, name: S, currency: USD, creditLimit: "10" }, { id: t, name: T, currency: USD, creditLimit: "10" }]
+applications:
+  - id: chat
+    sponsor: s
+    tags: [{ tag: CHAT, to: ${MARCH} }, { tag: CHAT, from: ${JUNE} }]
+    aspIdentities: [{ identity: asp, from: ${MARCH} }]
+    sponsorIdentities: [pays]
+  - { id: call, sponsor: t, tags: [{ tag: CHAT, from: ${MARCH}, to: ${JUNE} }], sponsorIdentities: [{ identity: other, to: ${JUNE} }] }
+plans: []
+`,
+  'claims.yaml',
+);
+
+test.each<[string, string, Partial<FlowRecord>, string, number]>([
+  ['a tag before it passes on', '2026-02-28T23:59:59.999Z', { zeroRatingTag: 'CHAT' }, 'no_plan', 0],
+  ['a tag at that instant', MARCH, { zeroRatingTag: 'CHAT' }, 'no_plan', 1],
+  ['a tag at the instant at which it comes back', JUNE, { zeroRatingTag: 'CHAT' }, 'no_plan', 0],
+  ['an identity at its first instant', MARCH, { applicationServiceProviderIdentity: 'asp' }, 'no_plan', 0],
+  [
+    'an identity a millisecond before',
+    '2026-02-28T23:59:59.999Z',
+    { applicationServiceProviderIdentity: 'asp' },
+    'unknown_identity',
+    -1,
+  ],
+  [
+    'the sponsor identity while the ASP identity is not in force',
+    '2026-02-01T00:00:00Z',
+    { applicationServiceProviderIdentity: 'asp', sponsorIdentity: 'other' },
+    'no_plan',
+    1,
+  ],
+  [
+    'identities of two sponsors while both are in force',
+    MARCH,
+    { applicationServiceProviderIdentity: 'asp', sponsorIdentity: 'other' },
+    'evidence_conflict',
+    -1,
+  ],
+  [
+    'the ASP identity once the other sponsor’s has ended',
+    JUNE,
+    { applicationServiceProviderIdentity: 'asp', sponsorIdentity: 'other' },
+    'no_plan',
+    0,
+  ],
+])('%s', (_, start, fields, reason, application) => {
+  if (catalogue === undefined) throw new Error('the catalogue has faults');
+  const startTime = Date.parse(start);
+  const value = asValue(testRecord({ remoteIp: '8.8.8.8', startTime, endTime: startTime, ...fields }));
+  const { rated } = rateValues([value], testLane(), new Rules(catalogue));
+  expect(rated).toMatchObject([{ reason, application }]);
+});
+
+test('a tag that is not in force is unknown, and keeps its name in the leakage', () => {
+  if (catalogue === undefined) throw new Error('the catalogue has faults');
+  const rules = new Rules({
+    ...catalogue,
+    applications: catalogue.applications.map((application) => ({ ...application, tags: [claim(1, 2)] })).slice(0, 1),
+  });
+  const { rated, batch } = rateValues(
+    [asValue(testRecord({ remoteIp: '8.8.8.8', zeroRatingTag: 'x' }))],
+    testLane(),
+    rules,
+  );
+  expect(rated).toMatchObject([{ reason: 'unknown_tag', application: -1 }]);
+  expect(rules.evidence.tags[batch.tag[0]]).toBe('x');
+});
