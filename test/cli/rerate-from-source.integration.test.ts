@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import kafkajs, { type Admin, type Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEMO_CATALOGUE, produceDemoRecords } from '../../src/generator/demo-traffic.fixture.ts';
@@ -149,6 +149,18 @@ describe('files', () => {
         /no longer has all .*\n {2}flows\.ndjson~\w+-0, offsets 0 to 3999 .*\[records_lost\]/s,
       ),
     });
+  });
+
+  test('what is booked is known by its name, although the source is gone', async () => {
+    await rename(flows(), zerorate.path('moved.ndjson'));
+    const repeated = await rerate(...RIGHT, ...SOURCE, ...book('missed'));
+    const other = await rerate(...RIGHT, ...SOURCE, ...book('again'));
+    await rename(zerorate.path('moved.ndjson'), flows());
+    expect(repeated).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('correction 1 is missed and has the same content'),
+    });
+    expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('flows.ndjson') });
   });
 
   test('without a source to read the command says which to name', async () => {

@@ -8,23 +8,22 @@ import type { Store } from '../../platform/clickhouse/store.ts';
 import type { Config } from '../../platform/config/config.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
 
-/** Opens the configured source to read what is booked of it again. */
+/** Opens the configured source to read what is booked of it again; adds to `closing` what closes it. */
 export async function openBookedSource(
   config: Config,
   store: Store,
-): Promise<{ source: BookedSource; close: () => Promise<void> }> {
+  closing: (() => Promise<void>)[],
+): Promise<BookedSource> {
   const logger = createLogger(config.log);
   const { key } = await loadKeyOf(store, config, logger);
   const again = await readSourceAgain(config, store, logger);
+  closing.push(again.close);
   return {
-    source: {
-      evidence: new ClickHouseEvidence(store),
-      hasLane: again.hasLane,
-      readable: again.readable,
-      walk: (batches, onMissing) => walkBatches(batches, again.open, onMissing),
-      pseudonymKey: key,
-      recordRules: recordRules(config),
-    },
-    close: again.close,
+    evidence: new ClickHouseEvidence(store),
+    hasLane: again.hasLane,
+    readable: again.readable,
+    walk: (batches, onMissing) => walkBatches(batches, again.open, onMissing),
+    pseudonymKey: key,
+    recordRules: recordRules(config),
   };
 }

@@ -97,30 +97,28 @@ async function run(options: RerateOptions): Promise<void> {
       ? await openStore(config, { create: false })
       : (await openForBooking(config, { create: false })).store;
   const progress = ratingProgress();
+  const closing: (() => Promise<void>)[] = [];
   try {
-    const opened = sourceConfig === null ? null : await openBookedSource(sourceConfig, store);
-    try {
-      const watch = { onProgress: progress.onProgress, ...(opened !== null && { source: opened.source }) };
-      if (request === null) {
-        const { difference, leftOut } =
-          opened === null
-            ? { difference: await rerate(store, rules, selection, watch), leftOut: null }
-            : await rerateFromSource(store, rules, selection, opened.source, watch);
-        progress.end();
-        print(options, rules, difference, leftOut);
-        say(options, `${changedText(difference)}; nothing was booked: --book with --name, --who and --why books it`);
-        return;
-      }
-      const result = await bookCorrection(store, rules, request, systemClock, watch);
+    const openSource = sourceConfig === null ? null : () => openBookedSource(sourceConfig, store, closing);
+    if (request === null) {
+      const { difference, leftOut } =
+        openSource === null
+          ? { difference: await rerate(store, rules, selection, progress), leftOut: null }
+          : await rerateFromSource(store, rules, selection, await openSource(), progress);
       progress.end();
-      if ('difference' in result) print(options, rules, result.difference, result.leftOut);
-      say(options, resultText(result, request));
-      if (result.outcome === 'fenced') process.exitCode = 1;
-    } finally {
-      await opened?.close();
+      print(options, rules, difference, leftOut);
+      say(options, `${changedText(difference)}; nothing was booked: --book with --name, --who and --why books it`);
+      return;
     }
+    const watch = { onProgress: progress.onProgress, ...(openSource !== null && { openSource }) };
+    const result = await bookCorrection(store, rules, request, systemClock, watch);
+    progress.end();
+    if ('difference' in result) print(options, rules, result.difference, result.leftOut);
+    say(options, resultText(result, request));
+    if (result.outcome === 'fenced') process.exitCode = 1;
   } finally {
     progress.end();
+    for (const close of closing) await close();
     await store.close();
   }
 }

@@ -42,9 +42,11 @@ const SLACK_DAYS = 1;
 /** Returns by lane the first batch of which the journal itself says that it has records of the range or later. */
 async function firstWithUsage(store: Store, range: PeriodRange): Promise<Map<string, number>> {
   const { fromMs } = timesOf(range);
+  const charges = (table: string) =>
+    `SELECT lane, topic, partition, offset FROM ${table} WHERE kind = 'charge' AND lane != '' AND ${mayCountExpression({ range })}`;
   const charged =
-    "SELECT lane, topic, partition, min(offset) AS first_row FROM journal WHERE kind = 'charge' " +
-    `AND ${mayCountExpression({ range })} GROUP BY lane, topic, partition`;
+    'SELECT lane, topic, partition, min(offset) AS first_row ' +
+    `FROM (${charges('journal')} UNION ALL ${charges('corrections')}) GROUP BY lane, topic, partition`;
   const rows = await store.query<{ lane: string; first: number }>(
     'SELECT lane, min(lane_sequence) AS first FROM (' +
       `SELECT lane, lane_sequence FROM journal INNER JOIN (${charged}) AS charged USING (lane, topic, partition) ` +

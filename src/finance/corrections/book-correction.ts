@@ -34,8 +34,8 @@ export type CorrectionResult =
   | { outcome: 'fenced'; by: BookedCorrection | 'closing' };
 
 export interface CorrectionOptions extends Pick<ReratingWatch, 'onProgress'> {
-  /** Where the records are read again; absent: only current charges are re-rated. */
-  source?: BookedSource;
+  /** Opens where the records are read again, if the name is still free; absent: only current charges are re-rated. */
+  openSource?: () => Promise<BookedSource>;
 }
 
 /**
@@ -50,9 +50,9 @@ export async function bookCorrection(
   rules: Rules,
   request: CorrectionRequest,
   clock: Clock,
-  { source, ...watch }: CorrectionOptions = {},
+  { openSource, ...watch }: CorrectionOptions = {},
 ): Promise<CorrectionResult> {
-  const asked = { ...request, isFromSource: source !== undefined };
+  const asked = { ...request, isFromSource: openSource !== undefined };
   const before = await readCorrections(store);
   const repeated = before.find(({ name }) => name === request.name);
   if (repeated !== undefined) return sameCorrection(repeated, asked, rules);
@@ -61,9 +61,9 @@ export async function bookCorrection(
   const changes = new CorrectionRows(openFromDay);
   const onChange: ReratingWatch['onChange'] = (...change) => changes.take(...change);
   const { difference, leftOut, logs } =
-    source === undefined
+    openSource === undefined
       ? { difference: await rerate(store, rules, request, { ...watch, onChange }), leftOut: null, logs: [] }
-      : await rerateFromSource(store, rules, request, source, { ...watch, onChange });
+      : await rerateFromSource(store, rules, request, await openSource(), { ...watch, onChange });
   if (changes.count === 0) return { outcome: 'unchanged', difference, leftOut };
 
   await new ClickHouseJournal(store).keepCatalogue(rules.catalogue);

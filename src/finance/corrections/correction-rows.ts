@@ -40,7 +40,7 @@ export interface ReadLog {
   records: number;
   /** Of the last batch, as the journal has it and the source proved again; empty: the journal has none. */
   sourceProof: SourceProof;
-  /** SHA-256 over the records' offsets, lengths and values, in order; 64 hex digits. */
+  /** SHA-256 over each record's `offset length`, a line feed and its value, in order; 64 hex digits. */
   recordsDigest: string;
 }
 

@@ -76,12 +76,7 @@ export class ReadLane {
     log.lastOffset = lastOffset;
     log.records += records.length;
     log.sourceProof = sourceProof;
-    const head = new Float64Array(2);
-    for (const { offset, value } of records) {
-      head[0] = offset;
-      head[1] = value.length;
-      log.hash.update(head).update(value);
-    }
+    for (const { offset, value } of records) log.hash.update(`${offset} ${value.length}\n`).update(value);
   }
 
   /** Returns what was read, log by log. Call it once. */

@@ -80,7 +80,13 @@ function correct(
     range: AUTUMN,
     ...overrides,
   };
-  return bookCorrection(through, rules, request, systemClock, source === null ? {} : { source });
+  return bookCorrection(
+    through,
+    rules,
+    request,
+    systemClock,
+    source === null ? {} : { openSource: async () => source },
+  );
 }
 
 const corrections = async () => Number((await store.query<{ n: number }>('SELECT count() AS n FROM corrections'))[0].n);
@@ -278,7 +284,7 @@ describe('a source that is not what was booked', () => {
     [
       'with a record that can no longer be read',
       changed(40, { uplinkOctets: -1 }),
-      /record 40 is not the one/,
+      /record 40 is rejected today \(negative_octets\), and was not when it was booked/,
       'source_changed',
     ],
   ])('%s is refused, and nothing is booked', async (_, records, message, code) => {

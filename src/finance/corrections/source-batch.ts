@@ -4,7 +4,7 @@ import { KINDS } from '../../journal/journal-block.ts';
 import { NO_PROOF } from '../../platform/kafka/log-record.ts';
 import type { FlowBatch } from '../../rating/flow-record.ts';
 import type { Names } from '../../rating/names.ts';
-import { failedAtIngress } from '../../rating/outcome.ts';
+import { failedAtIngress, REASONS } from '../../rating/outcome.ts';
 import type { CurrentCharges } from './current-charges.ts';
 import { timesOf } from './log-spans.ts';
 import { BOOKED_AS, type PeriodRange } from './rerate-lane.ts';
@@ -25,7 +25,7 @@ export function readAgain(walked: WalkedBatch, stored: StoredBatch): ReadAgain {
  * Returns how the source differs from what was booked of it, null where it does not: in its offsets, in the proof of the batch's end,
  * or in a record's identity or content. The source has as many records as are booked.
  */
-export function sourceFault({ walked, seen }: ReadAgain, records: FlowBatch, nodes: Names): string | null {
+export function sourceFault({ walked, stored, seen }: ReadAgain, records: FlowBatch, nodes: Names): string | null {
   const { batch, sourceProof } = walked;
   const { numbers, lastOffset } = batch;
   const [first, last] = [records.offset[0], records.offset[records.count - 1]];
@@ -33,12 +33,19 @@ export function sourceFault({ walked, seen }: ReadAgain, records: FlowBatch, nod
     return `the source has records ${first} to ${last}, and ${numbers.first_offset} to ${lastOffset} are booked`;
   if (batch.sourceProof !== NO_PROOF && sourceProof !== batch.sourceProof)
     return `the source proves ${sourceProof || 'nothing'} at offset ${lastOffset}, and ${batch.sourceProof} is booked`;
-  const changed = seen.find(({ place, nodeId, sequence, fingerprint }) => {
-    if (failedAtIngress(records.reason[place])) return true;
+  const offsets = new Set(records.offset.subarray(0, records.count));
+  const missing = stored.rows.find(({ offset }) => !offsets.has(Number(offset)));
+  if (missing !== undefined) return `the source has no record ${missing.offset}, which is booked`;
+  for (const { place, nodeId, sequence, fingerprint } of seen) {
+    const offset = records.offset[place];
+    const reason = records.reason[place];
+    if (failedAtIngress(reason))
+      return `record ${offset} is rejected today (${REASONS[reason].reason}), and was not when it was booked`;
     const isSameRecord = nodes.list[records.node[place]] === nodeId && records.localSequenceNumber[place] === sequence;
-    return !isSameRecord || records.fingerprint[place] !== fingerprint;
-  });
-  return changed === undefined ? null : `record ${records.offset[changed.place]} is not the one that is booked`;
+    if (!isSameRecord || records.fingerprint[place] !== fingerprint)
+      return `record ${offset} is not the one that is booked`;
+  }
+  return null;
 }
 
 /**

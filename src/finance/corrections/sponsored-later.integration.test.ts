@@ -111,7 +111,9 @@ test('before the correction no reader has what was missed', async () => {
 
 test('after it every reader has it, as of an engine that had known', async () => {
   const request = { name: 'missed', who: 'ada', why: 'a prefix was missing', sponsorId: 'acme', range: AUTUMN };
-  const result = await bookCorrection(store, RIGHT, request, systemClock, { source: bookedSource(store, ALL) });
+  const result = await bookCorrection(store, RIGHT, request, systemClock, {
+    openSource: async () => bookedSource(store, ALL),
+  });
   expect(result).toMatchObject({ outcome: 'booked', number: 1 });
   expect(await readersOf(store)).toEqual(known);
   expect(await hasBookings(store, PSEUDONYM_KEY.pseudonymOf(LATER_NUMBER))).toBe(true);
