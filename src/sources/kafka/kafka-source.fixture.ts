@@ -43,7 +43,10 @@ export async function withProducer(
 ): Promise<void> {
   const producer = kafka.producer({
     createPartitioner: Partitioners.DefaultPartitioner,
-    ...(transactionalId !== undefined && { transactionalId, idempotent: true, maxInFlightRequests: 1 }),
+    // A topic that has just been created may have no leader yet: what is then sent again must not be there twice.
+    idempotent: true,
+    maxInFlightRequests: 1,
+    ...(transactionalId !== undefined && { transactionalId }),
   });
   await producer.connect();
   try {
