@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { request } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { SessionContentType } from '../protocol/content-octets.ts';
@@ -11,6 +10,7 @@ import type { SessionKeeper } from './session-keeper.ts';
 import { type Dial, DialError, type Dialled, type TerminalDestination } from './terminal-dial.ts';
 import type { Delivery, TerminalEvent } from './terminal-event.ts';
 import type { TerminalSessionTags } from './terminal-session-tags.ts';
+import { untilClosed } from './until-closed.ts';
 
 export interface MediaOptions {
   keeper: SessionKeeper;
@@ -117,5 +117,5 @@ async function readToEnd(stream: Duplex): Promise<void> {
   stream.on('error', () => {});
   stream.resume();
   stream.end();
-  if (!stream.closed) await once(stream, 'close');
+  if (!stream.closed) await untilClosed(stream);
 }

@@ -87,7 +87,7 @@ function turnedAway(why: string): DialError {
   return new DialError('turned_away', `the gateway says: ${why}`);
 }
 
-/** Reads so many octets, no more. Rejects with a DialError when the connection ends before. */
+/** Reads so many octets, no more. Rejects with a DialError when the connection ends or breaks before. */
 export async function readFromSocket(socket: Socket, count: number): Promise<Buffer> {
   for (;;) {
     const octets: Buffer | null = socket.read(count);
@@ -96,7 +96,13 @@ export async function readFromSocket(socket: Socket, count: number): Promise<Buf
     // Those of the events that do not come are not waited for any longer: a listener of each would be left on the socket.
     const waiting = new AbortController();
     const events = ['readable', 'end', 'close'].map((event) => once(socket, event, { signal: waiting.signal }));
-    await Promise.race(events).finally(() => waiting.abort());
+    const broken: unknown = await Promise.race(events)
+      .then(
+        () => null,
+        (cause) => cause,
+      )
+      .finally(() => waiting.abort());
     await Promise.allSettled(events);
+    if (broken !== null) throw new DialError('unreachable', `the connection broke off: ${String(broken)}`, broken);
   }
 }

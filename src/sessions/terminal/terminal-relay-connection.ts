@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import WebSocket, { type RawData } from 'ws';
 import {
   decodeRelayMessage,
@@ -9,6 +8,7 @@ import {
 } from '../protocol/relay-message.ts';
 import { securedAs } from './http-exchange.ts';
 import type { Dialled } from './terminal-dial.ts';
+import { untilClosed } from './until-closed.ts';
 
 const CLOSE_WITHIN_MS = 3000;
 
@@ -87,7 +87,7 @@ export class TerminalRelayConnection {
   async close(): Promise<void> {
     this.#isClosing = true;
     if (this.#socket.readyState === WebSocket.CLOSED) return;
-    const closed = once(this.#socket, 'close');
+    const closed = untilClosed(this.#socket);
     this.#socket.close(1000);
     const given = setTimeout(() => this.#socket.terminate(), CLOSE_WITHIN_MS);
     await closed;
