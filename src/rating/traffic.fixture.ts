@@ -1,6 +1,6 @@
 import { parseCatalogue } from './catalogue/catalogue-compile.ts';
 import { decodeJson } from './decode/decode-json.ts';
-import { FlowBatch, type FlowRecord, PLAIN_RULES } from './flow-record.ts';
+import { type Decoder, FlowBatch, type FlowRecord, PLAIN_RULES } from './flow-record.ts';
 import { incoming } from './incoming.ts';
 import { Lane } from './lane.ts';
 import { outcomeOf, REASONS } from './outcome.ts';
@@ -139,14 +139,15 @@ export interface Rated {
   carry: number;
 }
 
-/** Takes one batch of values through the whole pipeline. */
-export function rateValues(
+/** Takes one batch of values through the pipeline, until it is classified. */
+export function classifyValues(
   values: readonly Uint8Array[],
   lane: Lane,
   rules: Rules,
-): { batch: FlowBatch; rated: Rated[] } {
+  decode: Decoder = decodeJson,
+): FlowBatch {
   const batch = new FlowBatch(Math.max(1, values.length));
-  const context = { decode: decodeJson, keyedByMsisdn: false, rules: PLAIN_RULES, bookingDay: 0 };
+  const context = { decode, keyedByMsisdn: false, rules: PLAIN_RULES, bookingDay: 0 };
   admit(
     batch,
     values.map((value, offset) => incoming(value, offset)),
@@ -155,6 +156,16 @@ export function rateValues(
     rules,
   );
   classifyBatch(batch, lane, rules);
+  return batch;
+}
+
+/** Takes one batch of values through the whole pipeline. */
+export function rateValues(
+  values: readonly Uint8Array[],
+  lane: Lane,
+  rules: Rules,
+): { batch: FlowBatch; rated: Rated[] } {
+  const batch = classifyValues(values, lane, rules);
   rateBatch(batch, lane, rules);
   const rated = Array.from(values, (_, row) => ({
     outcome: outcomeOf(batch.reason[row]),

@@ -4,13 +4,11 @@ import { formatFault } from '../../formats/document-fault.ts';
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
 import { decodeJson } from '../../rating/decode/decode-json.ts';
-import { type Decoder, EVIDENCES, FlowBatch, type FlowRecord, PLAIN_RULES } from '../../rating/flow-record.ts';
-import { incoming } from '../../rating/incoming.ts';
+import { type Decoder, EVIDENCES, type FlowBatch, type FlowRecord } from '../../rating/flow-record.ts';
 import { isReadByKernel } from '../../rating/kernel/kernel.fixture.ts';
 import { REASONS, type Reason } from '../../rating/outcome.ts';
-import { admit, classifyBatch } from '../../rating/pipeline.ts';
 import { NO_FACTS, Rules } from '../../rating/rules.ts';
-import { asValue, testLane, testRecord } from '../../rating/traffic.fixture.ts';
+import { asValue, classifyValues, testLane, testRecord } from '../../rating/traffic.fixture.ts';
 import { recognise, secondRules } from './second-rules.ts';
 
 const APPLICATIONS = 4;
@@ -160,21 +158,6 @@ function bitsOf(address: string): string {
   return bits;
 }
 
-function classified(values: readonly Buffer[], decode: Decoder, rules: Rules): FlowBatch {
-  const batch = new FlowBatch(values.length);
-  const lane = testLane();
-  const context = { decode, keyedByMsisdn: false, rules: PLAIN_RULES, bookingDay: 0 };
-  admit(
-    batch,
-    values.map((value, offset) => incoming(value, offset)),
-    context,
-    lane,
-    rules,
-  );
-  classifyBatch(batch, lane, rules);
-  return batch;
-}
-
 /** What the batch says of each record's evidence: by the tag, the identities, the prefix, and what follows from them. */
 function foundBy(batch: FlowBatch, { evidence, catalogue }: Rules) {
   return Array.from({ length: batch.count }, (_, row) => ({
@@ -201,8 +184,8 @@ test('tags, identities and nested prefixes with dates: engine, reference and sec
         testRecord({ ...each, endTime: each.startTime, localSequenceNumber }),
       );
       const values = all.map(asValue);
-      const found = foundBy(classified(values, decodeJson, rules), rules);
-      expect(foundBy(classified(values, withoutKernel, rules), rules)).toEqual(found);
+      const found = foundBy(classifyValues(values, testLane(), rules), rules);
+      expect(foundBy(classifyValues(values, testLane(), rules, withoutKernel), rules)).toEqual(found);
       expect(values.some((value) => isReadByKernel(decodeJson, value))).toBe(true);
 
       const second = secondRules(catalogue.canonicalJson, NO_FACTS);

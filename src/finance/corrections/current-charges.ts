@@ -19,6 +19,17 @@ export interface Decision {
   carryAfter: number;
 }
 
+/** What a decision says without a code; the columns of records and of current charges have the same names. */
+export const DECIDED = [
+  'evidence',
+  'periodStart',
+  'reason',
+  'sponsoredOctets',
+  'chargeMicros',
+  'usedOctetsAfter',
+  'carryAfter',
+] as const satisfies readonly (keyof Decision)[];
+
 /** The batch that records were read from again. */
 export interface ReadBatch {
   lane: string;
@@ -98,14 +109,8 @@ export class CurrentCharges {
     return (
       this.hasCharge[row] === 1 &&
       (this.applicationName[row] !== this.ratedApplication[row] ||
-        this.evidence[row] !== records.evidence[row] ||
         this.plan[row] !== this.ratedPlan[row] ||
-        this.periodStart[row] !== records.periodStart[row] ||
-        this.reason[row] !== records.reason[row] ||
-        this.sponsoredOctets[row] !== records.sponsoredOctets[row] ||
-        this.chargeMicros[row] !== records.chargeMicros[row] ||
-        this.usedOctetsAfter[row] !== records.usedOctetsAfter[row] ||
-        this.carryAfter[row] !== records.carryAfter[row])
+        DECIDED.some((name) => this[name][row] !== records[name][row]))
     );
   }
 
@@ -116,14 +121,8 @@ export class CurrentCharges {
     this.sponsor[row] = from.sponsor[at];
     this.currency[row] = from.currency[at];
     this.isInRange[row] = from.isInRange[at];
-    this.evidence[row] = from.evidence[at];
     this.plan[row] = from.plan[at];
-    this.periodStart[row] = from.periodStart[at];
-    this.reason[row] = from.reason[at];
-    this.sponsoredOctets[row] = from.sponsoredOctets[at];
-    this.chargeMicros[row] = from.chargeMicros[at];
-    this.usedOctetsAfter[row] = from.usedOctetsAfter[at];
-    this.carryAfter[row] = from.carryAfter[at];
+    for (const name of DECIDED) this[name][row] = from[name][at];
   }
 
   /** Returns the current charge; null: the record has none. */
@@ -137,7 +136,7 @@ export class CurrentCharges {
   }
 }
 
-type DecisionColumns = Record<Exclude<keyof Decision, 'application' | 'plan'>, ArrayLike<number>>;
+type DecisionColumns = Record<(typeof DECIDED)[number], ArrayLike<number>>;
 
 function decisionAt(columns: DecisionColumns, applications: Uint32Array, plans: Uint32Array, row: number): Decision {
   return {

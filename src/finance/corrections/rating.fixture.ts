@@ -4,19 +4,23 @@ import type { FlowBatch, FlowRecord } from '../../rating/flow-record.ts';
 import { isCharged } from '../../rating/outcome.ts';
 import { Rules } from '../../rating/rules.ts';
 import { asValue, rateValues, TEST_CATALOGUE, testLane } from '../../rating/traffic.fixture.ts';
-import { CurrentCharges, type Decision } from './current-charges.ts';
+import { CurrentCharges, DECIDED, type Decision } from './current-charges.ts';
 import { type PeriodRange, RerateLane } from './rerate-lane.ts';
 
 /** All periods. */
 export const ALL_PERIODS: PeriodRange = { fromDay: 0, toDay: 65_535 };
 
-/** A current charge row, with a plan's name instead of a code. */
-export interface ChargeRow extends Omit<Decision, 'plan' | 'application'> {
-  record: FlowRecord;
+/** A charge with names instead of codes. */
+export interface NamedCharge extends Omit<Decision, 'plan' | 'application'> {
   applicationId: string;
-  contentType: number;
   planId: string;
   planVersion: number;
+}
+
+/** A current charge row. */
+export interface ChargeRow extends NamedCharge {
+  record: FlowRecord;
+  contentType: number;
 }
 
 export function rulesOf(catalogue: string): Rules {
@@ -39,12 +43,15 @@ export function chargeRows(records: readonly FlowRecord[], rules: Rules): Charge
   return records.flatMap((record, row) => (isCharged(batch.reason[row]) ? [chargeRow(batch, row, record, rules)] : []));
 }
 
-function chargeRow(batch: FlowBatch, row: number, record: FlowRecord, { catalogue }: Rules): ChargeRow {
+function chargeRow(batch: FlowBatch, row: number, record: FlowRecord, rules: Rules): ChargeRow {
+  return { record, contentType: batch.contentType[row], ...chargeOf(batch, row, rules) };
+}
+
+/** Returns the charge that a record of a batch was rated with. */
+export function chargeOf(batch: FlowBatch, row: number, { catalogue }: Rules): NamedCharge {
   const { id, version } = catalogue.plans[batch.plan[row]];
   return {
-    record,
     applicationId: catalogue.applications[batch.application[row]].id,
-    contentType: batch.contentType[row],
     evidence: batch.evidence[row],
     planId: id,
     planVersion: version,
@@ -55,6 +62,29 @@ function chargeRow(batch: FlowBatch, row: number, record: FlowRecord, { catalogu
     usedOctetsAfter: batch.usedOctetsAfter[row],
     carryAfter: batch.carryAfter[row],
   };
+}
+
+/** Takes a record's current charge. */
+export function takeCharge(
+  charges: CurrentCharges,
+  row: number,
+  charge: NamedCharge,
+  { fromDay, toDay }: PeriodRange,
+): void {
+  charges.hasCharge[row] = 1;
+  charges.isInRange[row] = charge.periodStart >= fromDay && charge.periodStart < toDay ? 1 : 0;
+  charges.applicationName[row] = charges.names.numberOf(charge.applicationId);
+  charges.plan[row] = charges.plans.codeOf(charge.planId, charge.planVersion);
+  for (const name of DECIDED) charges[name][row] = charge[name];
+}
+
+/** Returns the charge of re-rating; null: it charges the record no more, or not at all. */
+export function chargeAfter(charges: CurrentCharges, row: number): NamedCharge | null {
+  const after = charges.after(row);
+  if (after === null) return null;
+  const { plan, application, ...decision } = after;
+  const { planId, version } = charges.plans.at(plan);
+  return { ...decision, applicationId: charges.names.list[application], planId, planVersion: version };
 }
 
 /** Re-rates rows of one lane, so many at a time, as `rerate` does with what it reads; returns only those in range. */
@@ -75,17 +105,9 @@ export function rerateRows(
     lane.rate(charges);
     chunk.forEach((row, index) => {
       if (charges.isInRange[index] === 0) return;
-      const after = charges.after(index);
+      const after = chargeAfter(charges, index);
       if (after === null) throw new Error('a current charge was not rated again');
-      const { plan, application, ...decision } = after;
-      const { planId, version } = charges.plans.at(plan);
-      rerated.push({
-        ...row,
-        ...decision,
-        applicationId: charges.names.list[application],
-        planId,
-        planVersion: version,
-      });
+      rerated.push({ ...row, ...after });
       if (charges.isChanged(index)) changed++;
     });
   }
@@ -101,17 +123,7 @@ function take(charges: CurrentCharges, row: ChargeRow, lane: RerateLane, rules: 
   records.startTimeMs[at] = row.record.startTime;
   records.uplinkOctets[at] = row.record.uplinkOctets;
   records.downlinkOctets[at] = row.record.downlinkOctets;
-  charges.hasCharge[at] = 1;
-  charges.evidence[at] = row.evidence;
-  charges.applicationName[at] = charges.names.numberOf(row.applicationId);
-  charges.isInRange[at] = row.periodStart >= range.fromDay && row.periodStart < range.toDay ? 1 : 0;
-  charges.plan[at] = charges.plans.codeOf(row.planId, row.planVersion);
-  charges.periodStart[at] = row.periodStart;
-  charges.reason[at] = row.reason;
-  charges.sponsoredOctets[at] = row.sponsoredOctets;
-  charges.chargeMicros[at] = row.chargeMicros;
-  charges.usedOctetsAfter[at] = row.usedOctetsAfter;
-  charges.carryAfter[at] = row.carryAfter;
+  takeCharge(charges, at, row, range);
 }
 
 /** Returns a store that calls `happens` just before the first insert of a correction. */

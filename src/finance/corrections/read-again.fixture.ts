@@ -6,52 +6,32 @@ import { admit } from '../../rating/pipeline.ts';
 import { Rules } from '../../rating/rules.ts';
 import { PseudonymKey } from '../../rating/subscribers.ts';
 import { asValue, rateValues, testLane } from '../../rating/traffic.fixture.ts';
-import { CurrentCharges, type Decision } from './current-charges.ts';
-import { ALL_PERIODS } from './rating.fixture.ts';
-import { BOOKED_AS, LEFT_OUT, RerateLane } from './rerate-lane.ts';
+import { CurrentCharges } from './current-charges.ts';
+import { ALL_PERIODS, chargeAfter, chargeOf, type NamedCharge, takeCharge } from './rating.fixture.ts';
+import { BOOKED_AS, LEFT_OUT, type PeriodRange, RerateLane } from './rerate-lane.ts';
 
 const KEY = PseudonymKey.ofRoot(Buffer.alloc(32, 3));
 
-/** A charge with names instead of codes. */
-interface NamedCharge extends Omit<Decision, 'plan' | 'application'> {
-  sponsorId: string;
-  applicationId: string;
-  planId: string;
-  planVersion: number;
-}
+type SponsorCharge = NamedCharge & { sponsorId: string };
 
 /** A record as it is booked: `isOpen` where it was neither rejected nor a duplicate, and its current charge. */
 export interface BookedRecord {
   record: FlowRecord;
   isOpen: boolean;
   isNameless?: boolean;
-  charge: NamedCharge | null;
+  charge: SponsorCharge | null;
 }
 
 /** Books records as an engine does, in one batch. */
 export function bookedRecords(records: readonly FlowRecord[], rules: Rules): BookedRecord[] {
   const { batch } = rateValues(records.map(asValue), testLane(), rules);
-  const { plans, applications, sponsors } = rules.catalogue;
+  const { applications, sponsors } = rules.catalogue;
   return records.map((record, row) => {
     const outcome = outcomeOf(batch.reason[row]);
     const isOpen = outcome === 'charged' || outcome === 'not_sponsored';
     if (!isCharged(batch.reason[row])) return { record, isOpen, charge: null };
-    const { id, version } = plans[batch.plan[row]];
-    const application = applications[batch.application[row]];
-    const charge: NamedCharge = {
-      sponsorId: sponsors[application.sponsor].id,
-      applicationId: application.id,
-      evidence: batch.evidence[row],
-      planId: id,
-      planVersion: version,
-      periodStart: batch.periodStart[row],
-      reason: batch.reason[row],
-      sponsoredOctets: batch.sponsoredOctets[row],
-      chargeMicros: batch.chargeMicros[row],
-      usedOctetsAfter: batch.usedOctetsAfter[row],
-      carryAfter: batch.carryAfter[row],
-    };
-    return { record, isOpen, charge };
+    const sponsorId = sponsors[applications[batch.application[row]].sponsor].id;
+    return { record, isOpen, charge: { sponsorId, ...chargeOf(batch, row, rules) } };
   });
 }
 
@@ -92,7 +72,9 @@ export function ratedAgain(
     result.leftOut.push(...left);
     chunk.forEach((each, row) => {
       const isRated = charges.isInRange[row] === 1;
-      result.booked.push(isRated ? { ...each, charge: named(charges, row, sponsorId) } : each);
+      const after = chargeAfter(charges, row);
+      const charge = after && { ...after, sponsorId };
+      result.booked.push(isRated ? { ...each, charge } : each);
       if (isRated && charges.isChanged(row)) result.changed++;
     });
   }
@@ -104,29 +86,12 @@ function take(
   row: number,
   { isOpen, isNameless = false, charge }: BookedRecord,
   sponsorId: string,
-  { fromDay, toDay } = ALL_PERIODS,
+  range: PeriodRange,
 ): number {
-  charges.hasCharge[row] = charge === null ? 0 : 1;
+  charges.hasCharge[row] = 0;
   charges.isInRange[row] = 0;
+  if (charge !== null) takeCharge(charges, row, charge, range);
   if (!isOpen) return BOOKED_AS.closed;
   if (charge === null) return isNameless ? BOOKED_AS.nameless : BOOKED_AS.unsponsored;
-  charges.isInRange[row] = charge.periodStart >= fromDay && charge.periodStart < toDay ? 1 : 0;
-  charges.applicationName[row] = charges.names.numberOf(charge.applicationId);
-  charges.evidence[row] = charge.evidence;
-  charges.plan[row] = charges.plans.codeOf(charge.planId, charge.planVersion);
-  charges.periodStart[row] = charge.periodStart;
-  charges.reason[row] = charge.reason;
-  charges.sponsoredOctets[row] = charge.sponsoredOctets;
-  charges.chargeMicros[row] = charge.chargeMicros;
-  charges.usedOctetsAfter[row] = charge.usedOctetsAfter;
-  charges.carryAfter[row] = charge.carryAfter;
   return charge.sponsorId === sponsorId ? BOOKED_AS.charged : BOOKED_AS.chargedToOther;
-}
-
-function named(charges: CurrentCharges, row: number, sponsorId: string): NamedCharge | null {
-  const after = charges.after(row);
-  if (after === null) return null;
-  const { plan, application, ...decision } = after;
-  const { planId, version } = charges.plans.at(plan);
-  return { ...decision, sponsorId, applicationId: charges.names.list[application], planId, planVersion: version };
 }
