@@ -38,7 +38,8 @@ const SECOND_MS = 1000;
 export async function approveFeed(feed: Feed, approval: Approval, context: ApprovalContext): Promise<ApprovalOutcome> {
   const { files, needed, nowMs } = context;
   if (approval.fromMs !== undefined && approval.fromMs < nowMs()) {
-    throw new ConfigError('--from: is in the past, which is not rewritten: name a later time, or leave it out');
+    const from = new Date(approval.fromMs).toISOString();
+    throw new ConfigError(`--from ${from} is in the past: name a later time, or leave it out`);
   }
   const pending = await files.readPending(feed.id);
   if (pending === null) return { kind: 'nothing', last: await lastChange(files, feed.id) };

@@ -50,7 +50,7 @@ export const REASONS = [
   {
     reason: 'no_evidence',
     outcome: 'not_sponsored',
-    meaning: 'no tag, no identity, and no proxy prefix in force at startTime holds the remote address',
+    meaning: 'no tag, no identity, and the remote address is in no prefix in force at startTime',
   },
   {
     reason: 'unknown_tag',

@@ -36,7 +36,7 @@ export function describeDifference({ added, removed, before, after }: ListDiffer
 function prefixLines(sign: string, prefixes: readonly string[], showsAll: boolean): string[] {
   const shown = showsAll ? prefixes : prefixes.slice(0, SHOWN_PREFIXES);
   const rest = prefixes.length - shown.length;
-  const more = rest === 0 ? [] : [`  ${sign} ${grouped(rest)} more: zerorate evidence show --feed shows all`];
+  const more = rest === 0 ? [] : [`  ${sign} ${grouped(rest)} more: zerorate evidence show with --feed shows all`];
   return [...shown.map((prefix) => `  ${sign} ${prefix}`), ...more];
 }
 

@@ -34,7 +34,7 @@ function report(feed: Feed, outcome: ApprovalOutcome, by: string, { config, cont
     }
     print([`${id}: no list waits; the last one is approved by ${by}`, ...describeChange(last)]);
   } else if (outcome.kind === 'waiting') {
-    const again = outcome.isRepeated ? `${by} has approved it before, which counts once; ` : '';
+    const again = outcome.isRepeated ? `${by} has approved this list already; ` : '';
     print([
       `${id}: ${again}the list waits for the approval of another person`,
       describeApprovals(outcome.pending, config.approvals),

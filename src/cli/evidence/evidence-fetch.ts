@@ -39,7 +39,7 @@ function report(feed: Feed, outcome: FetchOutcome, { context, config }: OpenFeed
   const { id } = feed;
   if (outcome.kind === 'unchanged') {
     const withdrawn = outcome.isWithdrawn ? '; the list that waited is withdrawn' : '';
-    print([`${id}: the list is the one in force${withdrawn}`, ...describeNotes(outcome.notes)]);
+    print([`${id}: the list is the last approved one${withdrawn}`, ...describeNotes(outcome.notes)]);
   } else if (outcome.kind === 'pending') {
     const { pending, difference, isNew, isReplaced } = outcome;
     const replaced = isReplaced ? ', in place of an earlier one and its approvals' : '';

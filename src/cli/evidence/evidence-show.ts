@@ -38,7 +38,8 @@ async function describePart(feed: Feed, { context: { files }, config, isNamed }:
   const path = files.partPath(feed.id);
   if (part === null) return ['  no part is in force'];
   const lines = [`  ${path}: ${counted(latestList(part.value.prefixes).length, 'prefix', 'prefixes')}`];
-  if (last?.partSha256 !== part.sha256) {
+  // A part that was moved to the feed by hand has no change in the log.
+  if (last !== null && last.partSha256 !== part.sha256) {
     lines.push(`  WARNING: ${path} is not as ${files.logPath} says: it was changed by hand`);
   }
   if (!isNamed(feed)) {

@@ -20,8 +20,8 @@ docs/operate/evidence-feeds.md explains the steps.`,
     .description(
       'fetch lists, check them, keep what differs from the part in force as pending, and print the difference',
     )
-    .option('--feed <id>', 'this feed alone; absent: all')
-    .option('--by <name>', 'who fetches, for the log; a fetch is no approval')
+    .option('--feed <id>', 'only this feed; absent: all')
+    .option('--by <name>', 'name for the log; it does not count as an approval')
     .addHelpText(
       'after',
       `
@@ -33,7 +33,7 @@ feeds the highest. The part in force and a list that waits stay as they are.`,
     );
   withConfig(evidence.command('show'))
     .description('print what is in force, what waits and what it would change, and who has approved it')
-    .option('--feed <id>', 'this feed alone, with every prefix that would change; absent: all')
+    .option('--feed <id>', 'only this feed, with all changed prefixes; absent: all feeds, at most 40 prefixes each')
     .action(async (options: EvidenceOptions) => (await import('./evidence-show.ts')).showFeeds(options));
   withConfig(evidence.command('approve'))
     .description('approve the list of a feed that waits; with the last approval needed it is in force')
@@ -47,8 +47,8 @@ feeds the highest. The part in force and a list that waits stay as they are.`,
     .addHelpText(
       'after',
       `
-What was in force before stays so for records that start before: prefixes that are gone get an end, new ones a beginning. The same
-command again changes nothing. Exit code 3 where a limit of the feed (guards) refuses the list by now.`,
+Records that start before the change are rated with the previous list: prefixes that are gone get an end, new ones a beginning. The same
+command again changes nothing. Exit code 3 if a limit of the feed (guards) refuses the list when it is approved.`,
     )
     .action(async (feed: string, options: EvidenceOptions & { by: string; from?: number }) =>
       (await import('./evidence-approve.ts')).approve(feed, options),

@@ -31,8 +31,8 @@ export type DifferenceKey = keyof typeof KEYS;
 const SUMS = ['records', 'sponsoredOctets', 'subscriberOctets', 'chargeMicros'] as const;
 /** What rating again does not do. */
 export const UNSPONSORED_STAY =
-  'Records that were not sponsored when they were booked have no charge to correct: they stay the subscribers’ ' +
-  '(`rerate --from-source` reads them again).';
+  'Evidence stays as booked, and records without a sponsor are not included: a changed prefix, tag or identity shows no difference ' +
+  'here (`rerate --from-source` reads the records again).';
 
 export function linesOf(difference: Difference, sponsorId: string, currency: string): SponsorLine[] {
   return difference.lines().map((line) => ({ ...line, sponsorId, currency }));

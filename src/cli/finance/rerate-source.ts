@@ -73,7 +73,7 @@ export function leftOutTexts({ otherSponsors, nameless, outOfRange, recycledReco
     ...(outOfRange.records === 0
       ? []
       : [
-          `${usage(outOfRange)} would be sponsored in periods that begin outside of --from and --to: they are left out`,
+          `WARNING: ${usage(outOfRange)} would be sponsored and are left out: their periods begin outside of --from and --to`,
         ]),
     ...(recycledRecords === 0
       ? []

@@ -76,11 +76,12 @@ Examples:
   $ zerorate rerate --sponsor chatter --from 2026-10-01 --to 2026-11-01 --catalogue new.yaml --store ./zerorate-data
   $ zerorate rerate --sponsor chatter --from 2026-10-01 --to 2026-11-01 --catalogue new.yaml --store ./zerorate-data \\
       --book --name chatter-2026-10 --who ada --why "the price of the new contract"
-  $ zerorate rerate --sponsor chatter --from 2026-10-05 --to 2026-10-12 --catalogue new.yaml --config zerorate.yaml --from-source
+  $ zerorate rerate --sponsor chatter --from 2026-10-01 --to 2026-11-01 --catalogue new.yaml --config zerorate.yaml --from-source
 
 Whole statistics periods are rated again, and only what changes is booked. ${UNSPONSORED_STAY}
 With --from-source application and evidence are decided again, too, and the result is what an engine would have charged that had this
-catalogue from the beginning. If the source no longer has a booked record, or has another one in its place, nothing is booked.`,
+catalogue from the beginning. If the source no longer has a booked record, or has another one in its place, nothing is booked. A period is
+rated if it begins in the range: for a monthly plan --from is the first of a month, also where a list was wrong for a week only.`,
     )
     .action(run);
 }
@@ -108,6 +109,7 @@ async function run(options: RerateOptions): Promise<void> {
       progress.end();
       print(options, rules, difference, leftOut);
       say(options, `${changedText(difference)}; nothing was booked: --book with --name, --who and --why books it`);
+      sayLeftOut(options, leftOut);
       return;
     }
     const watch = { onProgress: progress.onProgress, ...(openSource !== null && { openSource }) };
@@ -115,6 +117,7 @@ async function run(options: RerateOptions): Promise<void> {
     progress.end();
     if ('difference' in result) print(options, rules, result.difference, result.leftOut);
     say(options, resultText(result, request));
+    if ('leftOut' in result) sayLeftOut(options, result.leftOut);
     if (result.outcome === 'fenced') process.exitCode = 1;
   } finally {
     progress.end();
@@ -123,8 +126,17 @@ async function run(options: RerateOptions): Promise<void> {
   }
 }
 
-function isFromSource({ fromSource, source }: RerateOptions): boolean {
-  return fromSource === true || source !== undefined;
+function isFromSource({ fromSource, source, config, ...files }: RerateOptions): boolean {
+  if (fromSource === true && source === undefined && config === undefined) {
+    throw new ConfigError('--from-source needs a source: name files with --source, or the configuration with --config');
+  }
+  const isAsked = fromSource === true || source !== undefined;
+  const unused = (['sourceFormat', 'terminals', 'subscribers'] as const).find((name) => files[name] !== undefined);
+  if (!isAsked && unused !== undefined) {
+    const option = unused === 'sourceFormat' ? '--source-format' : `--${unused}`;
+    throw new ConfigError(`${option} is of a source that is read again: name its files with --source`);
+  }
+  return isAsked;
 }
 
 /** The catalogue that the configuration names is that of the engine; here it is not looked at. */
@@ -150,15 +162,17 @@ function print(options: RerateOptions, { catalogue }: Rules, difference: Differe
   printDifference(lines, keys, options.format, sourceJson(lines, leftOut));
   const newly = newlySponsoredTable(lines);
   if (newly !== null && options.format === 'table') say(options, newly);
-  for (const text of leftOutTexts(leftOut)) say(options, text);
+}
+
+/** Comes last, so that it is read: what the result does not have. */
+function sayLeftOut(options: RerateOptions, leftOut: LeftOut | null): void {
+  if (leftOut !== null) for (const text of leftOutTexts(leftOut)) say(options, text);
 }
 
 function readRequest(selection: ChargeSelection, { name, who, why }: RerateOptions): CorrectionRequest {
   const missing = Object.entries({ name, who, why }).filter(([, text]) => text === undefined || text.trim() === '');
   if (missing.length > 0) {
-    throw new ConfigError(
-      `--book needs ${missing.map(([option]) => `--${option}`).join(', ')}: a correction says whose it is`,
-    );
+    throw new ConfigError(`--book needs ${missing.map(([option]) => `--${option}`).join(', ')}`);
   }
   return { ...selection, name: String(name), who: String(who), why: String(why) };
 }

@@ -38,7 +38,8 @@ Examples:
   $ zerorate catalogue diff catalogue.yaml draft.yaml --store ./zerorate-data --from 2026-10-01 --to 2026-11-01
 
 One line for each sponsor, application or plan that is new or gone, and for each field that differs. With a store and a range of days, the
-difference in money follows: what \`simulate\` shows for the new catalogue. Exit code 0 if the catalogues could be compared.`,
+difference in money of records that are charged already follows, as \`simulate\` shows it. Evidence stays as booked there: a changed
+prefix, tag or identity shows no difference (\`rerate --from-source\`). Exit code 0 if the catalogues could be compared.`,
     )
     .action(showDifference);
 }
@@ -70,7 +71,7 @@ async function showDifference(oldPath: string, newPath: string, options: DiffOpt
   if (format === 'json') printJson({ changes, money: JSON.parse(money) });
   else {
     printChanges(changes);
-    process.stdout.write(`\n${money}\n${UNSPONSORED_STAY}\n`);
+    process.stdout.write(`\n${UNSPONSORED_STAY}\n\n${money}\n`);
   }
   nameRefused(result);
 }
@@ -81,7 +82,7 @@ function printJson(document: unknown): void {
 
 function printChanges(changes: readonly CatalogueChange[]): void {
   if (changes.length === 0) {
-    process.stdout.write('the catalogues say the same\n');
+    process.stdout.write('the catalogues do not differ\n');
     return;
   }
   const table = formatTable(changes, [

@@ -81,7 +81,7 @@ export function readConfig(options: ConfigOptions): Config {
 
 /** The catalogue file and its parts, compiled. Throws a ConfigError with a line for each fault. */
 export function readCatalogue(path: string): Catalogue {
-  if (!existsSync(path)) throw new ConfigError(`${path}: no such catalogue; name a file with --catalogue`);
+  if (!existsSync(path)) throw new ConfigError(`${path}: no such catalogue; name the file of one`);
   const parsed = loadCatalogue(path);
   if (parsed.faults !== undefined) throw new ConfigError(parsed.faults.map(formatFault));
   return parsed.catalogue;

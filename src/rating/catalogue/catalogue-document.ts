@@ -149,7 +149,7 @@ const applicationSchema = z.strictObject({
     .array(prefixSchema)
     .default([])
     .describe(
-      "Networks of the application's proxies, CIDR, IPv4 or IPv6. Of nested prefixes in force the longest wins.",
+      "Networks of the application's servers or proxies, CIDR, IPv4 or IPv6. Of nested prefixes in force the longest wins.",
     ),
   prefixFiles: z
     .array(z.string().min(1))
