@@ -34,9 +34,11 @@ import {
   NODE_TEXT,
   NULLABLE,
   PROTOCOL,
+  RATING_GROUP,
   REMOTE_PORT,
   ROWS,
   SEQUENCE,
+  SERVICE_IDENTIFIER,
   SPONSOR_TEXT,
   START_TIME,
   TAG_TEXT,
@@ -105,6 +107,9 @@ export class AdmissionKernel implements KernelTexts {
   readonly tagText: Int32Array;
   readonly sponsorText: Int32Array;
   readonly aspText: Int32Array;
+  /** -1 where the record has none. */
+  readonly ratingGroup: Int32Array;
+  readonly serviceIdentifier: Int32Array;
   readonly #contentType: Uint8Array;
   /** 1 where the record's key is not the digits of its MSISDN. */
   readonly keyDiffers: Uint8Array;
@@ -145,6 +150,8 @@ export class AdmissionKernel implements KernelTexts {
     this.tagText = numbers(TAG_TEXT);
     this.sponsorText = numbers(SPONSOR_TEXT);
     this.aspText = numbers(ASP_TEXT);
+    this.ratingGroup = numbers(RATING_GROUP);
+    this.serviceIdentifier = numbers(SERVICE_IDENTIFIER);
     this.#contentType = octets(CONTENT_TYPE);
     this.keyDiffers = octets(KEY_DIFFERS);
     this.#octets = new Uint8Array(buffer);

@@ -1,6 +1,7 @@
 import { DateTime } from 'luxon';
 import type { Buyer, Invoicing } from './catalogue/catalogue-invoicing.ts';
 import type { Claimed } from './claims.ts';
+import type { ServiceClaim } from './service-claims.ts';
 
 /** The catalogue ready for rating: ids resolved to indexes, money in micro-units, times in milliseconds. */
 export interface Catalogue {
@@ -29,7 +30,7 @@ export interface Sponsor {
   bankAccounts?: readonly string[] | undefined;
 }
 
-/** Which evidence makes a record the application's: any kind, the tag, the prefix, tag and prefix together, or the CDR's identities. */
+/** Which evidence makes a record the application's: any kind, the tag, the prefix, tag and prefix together, or what the gateway's CDR names (identity, rating group or service identifier). */
 export const MATCH_POLICIES = ['any', 'tag', 'ip', 'both', 'cdr'] as const;
 export type MatchPolicy = (typeof MATCH_POLICIES)[number];
 
@@ -53,6 +54,8 @@ export interface Application {
   /** Values of Application-Service-Provider-Identity, and of Sponsor-Identity, in CDRs. */
   aspIdentities: readonly Claimed[];
   sponsorIdentities: readonly Claimed[];
+  /** Rating groups and service identifiers in CDRs. */
+  services: readonly ServiceClaim[];
   /** Whose account assertions a dispatch server accepts for it; absent: accounts are not proven by assertions. */
   accountKeys?: AccountKeys | undefined;
   /** Indexes into `Catalogue.plans`, by `effectiveFromMs`; they never overlap. */

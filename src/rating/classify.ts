@@ -24,6 +24,7 @@ import {
 import { NO_TEXT } from './kernel/regions.ts';
 import { TextNumbers, type UnknownTags } from './names.ts';
 import type { Reason } from './outcome.ts';
+import { NO_NUMBER, ServiceClaims } from './service-claims.ts';
 import { ADDRESS_WORDS, FIRST, LAST_SLICE, mapAt, SHIFT, SLICES, WORD, type WordMaps, wordMaps } from './word-maps.ts';
 
 const NEEDS: Readonly<Record<MatchPolicy, number>> = {
@@ -92,16 +93,15 @@ export class Evidence {
 
   /** Fills `tag` and `cdrApplication` of the kernel's rows [from, to), which are a batch's from `begin` on, with their start times. */
   takeTexts(kernel: AdmissionKernel, from: number, to: number, batch: FlowBatch, begin: number): void {
-    const { tagText, sponsorText, aspText } = kernel;
+    const { tagText } = kernel;
     for (let row = from, at = begin; row < to; row++, at++) {
       const tag = tagText[row];
       if (tag !== NO_TEXT) {
         const number = this.#tags.numberOfText(kernel, tag);
         batch.tag[at] = number === UNCLAIMED ? batch.unknownTags.codeOfText(kernel, tag) : number;
       }
-      if (sponsorText[row] === NO_TEXT && aspText[row] === NO_TEXT) continue;
-      batch.cdrApplication[at] = this.#identities.applicationOfTexts(kernel, row, batch, at);
     }
+    this.#identities.takeRows(kernel, from, to, batch, begin);
   }
 
   /** Looks up the prefixes of all records, for `classify`: of many at once they take a fraction of the time. */
@@ -112,8 +112,8 @@ export class Evidence {
   }
 
   /**
-   * Which application's the record is, and by what evidence (rule 1): the tag decides first, then the CDR's identities, then
-   * the longest matching prefix, each as it was in force at the record's start; what is found must not differ. Fills `evidence` and `application`, or gives the reason why
+   * Which application's the record is, and by what evidence (rule 1): the tag decides first, then the CDR's identities, rating group
+   * and service identifier, then the longest matching prefix, each as it was in force at the record's start; what is found must not differ. Fills `evidence` and `application`, or gives the reason why
    * no application is.
    */
   classify(batch: FlowBatch, row: number): Reason | null {
@@ -182,32 +182,52 @@ class TextClaims {
 }
 
 /**
- * Which application claims the identities that a gateway wrote into its CDR. The ASP identity decides: it names the
- * service. The sponsor identity names who pays, which is one application only where an application claims it, and it counts
- * where no application claims the ASP identity. When both are claimed, and by applications of two sponsors, they conflict.
+ * Which application claims what a gateway wrote into its CDR. The ASP identity decides: it names the service. The sponsor identity
+ * names who pays, which is one application only where an application claims it, and it counts where no application claims the ASP
+ * identity. When both are claimed, and by applications of two sponsors, they conflict. The rating group and the service identifier
+ * count where no identity is claimed; where one is, they must not name another application.
  */
 class IdentityClaims {
   readonly #asp: TextClaims;
   readonly #sponsor: TextClaims;
+  readonly #services: ServiceClaims;
   /** By application its sponsor. */
   readonly #sponsors: Int32Array;
 
   constructor(applications: readonly Application[]) {
     this.#asp = new TextClaims(applications.map(({ aspIdentities }) => aspIdentities));
     this.#sponsor = new TextClaims(applications.map(({ sponsorIdentities }) => sponsorIdentities));
+    this.#services = new ServiceClaims(applications.map(({ services }) => services));
     this.#sponsors = Int32Array.from(applications, ({ sponsor }) => sponsor);
   }
 
   /** Gives an application, or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */
   applicationOf(record: FlowRecord, batch: FlowBatch, row: number): number {
-    const { sponsorIdentity, applicationServiceProviderIdentity } = record;
-    if (sponsorIdentity === null && applicationServiceProviderIdentity === null) return NO_IDENTITY;
+    const { sponsorIdentity, applicationServiceProviderIdentity, ratingGroup, serviceIdentifier } = record;
+    const hasNone = sponsorIdentity === null && applicationServiceProviderIdentity === null;
     const asp = this.#asp.numberOf(applicationServiceProviderIdentity ?? '');
-    return this.#decide(asp, this.#sponsor.numberOf(sponsorIdentity ?? ''), batch, row);
+    const byIdentities = hasNone
+      ? NO_IDENTITY
+      : this.#decide(asp, this.#sponsor.numberOf(sponsorIdentity ?? ''), batch, row);
+    return this.#withService(byIdentities, ratingGroup ?? NO_NUMBER, serviceIdentifier ?? NO_NUMBER, batch, row);
+  }
+
+  /** Fills `cdrApplication` of the kernel's rows [from, to), which are a batch's from `begin` on. */
+  takeRows(kernel: AdmissionKernel, from: number, to: number, batch: FlowBatch, begin: number): void {
+    const { sponsorText, aspText, ratingGroup, serviceIdentifier } = kernel;
+    for (let row = from, at = begin; row < to; row++, at++) {
+      if (sponsorText[row] === NO_TEXT && aspText[row] === NO_TEXT) continue;
+      batch.cdrApplication[at] = this.#applicationOfTexts(kernel, row, batch, at);
+    }
+    if (this.#services.isEmpty) return;
+    for (let row = from, at = begin; row < to; row++, at++) {
+      const [group, service] = [ratingGroup[row], serviceIdentifier[row]];
+      batch.cdrApplication[at] = this.#withService(batch.cdrApplication[at], group, service, batch, at);
+    }
   }
 
   /** The same for a row of the kernel that has one at least. */
-  applicationOfTexts(kernel: AdmissionKernel, kernelRow: number, batch: FlowBatch, row: number): number {
+  #applicationOfTexts(kernel: AdmissionKernel, kernelRow: number, batch: FlowBatch, row: number): number {
     const of = (claims: TextClaims, text: number) => (text === NO_TEXT ? UNCLAIMED : claims.numberOfText(kernel, text));
     const asp = of(this.#asp, kernel.aspText[kernelRow]);
     return this.#decide(asp, of(this.#sponsor, kernel.sponsorText[kernelRow]), batch, row);
@@ -219,6 +239,14 @@ class IdentityClaims {
     if (byAsp === NO_OWNER) return bySponsor === NO_OWNER ? UNKNOWN_IDENTITY : bySponsor;
     const isOneSponsor = bySponsor === NO_OWNER || this.#sponsors[bySponsor] === this.#sponsors[byAsp];
     return isOneSponsor ? byAsp : CONFLICTING_IDENTITIES;
+  }
+
+  /** A rating group that no application claims is ordinary traffic's: it changes nothing. */
+  #withService(byIdentities: number, group: number, service: number, batch: FlowBatch, row: number): number {
+    if (this.#services.isEmpty || byIdentities === CONFLICTING_IDENTITIES) return byIdentities;
+    const byService = this.#services.applicationOf(group, service, batch, row);
+    if (byService === NO_OWNER) return byIdentities;
+    return byIdentities < 0 || byIdentities === byService ? byService : CONFLICTING_IDENTITIES;
   }
 }
 

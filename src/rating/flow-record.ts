@@ -143,7 +143,7 @@ export const EVIDENCES = ['none', 'tag', 'ip', 'tag+ip', 'cdr', 'tag+cdr', 'cdr+
 
 /** `tag` of a record without one. */
 export const NO_TAG = -1;
-/** `cdrApplication` of a record without identities, of one whose identities no application claims at its start, and of one whose two differ. */
+/** `cdrApplication` of a record without identities, of one whose identities no application claims at its start, and of one whose identities, rating group or service identifier name two. */
 export const NO_IDENTITY = -1;
 export const UNKNOWN_IDENTITY = -2;
 export const CONFLICTING_IDENTITIES = -3;
@@ -213,7 +213,7 @@ export class FlowBatch {
   protocol: Uint8Array;
   /** Index into the catalogue's tags, or NO_TAG, or a code of `unknownTags`. */
   tag: Int32Array;
-  /** Application that claims the record's identities (ASP, sponsor) at its start, or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */
+  /** Application that claims the record's identities (ASP, sponsor), rating group or service identifier at its start, or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */
   cdrApplication: Int32Array;
   contentType: Uint8Array;
   uplinkOctets: Float64Array;

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import type { DocumentFault } from '../../formats/document-fault.ts';
 import { readYamlDocument } from '../../formats/read-yaml-document.ts';
 import type { Application, Catalogue, Plan } from '../catalogue.ts';
-import type { Claimed } from '../claims.ts';
+import type { Claimed, Span } from '../claims.ts';
 import { CONTENT_TYPES } from '../flow-record.ts';
 import { parseMicros } from '../money.ts';
+import { NO_NUMBER, type ServiceClaim } from '../service-claims.ts';
 import {
   type CatalogueDocument,
   type ClaimDocument,
@@ -12,6 +13,7 @@ import {
   catalogueSchema,
   type PlanDocument,
   readClaim,
+  type ServiceDocument,
 } from './catalogue-document.ts';
 import { catalogueFaults } from './catalogue-faults.ts';
 import { expandParts, noParts, type ReadPart } from './catalogue-parts.ts';
@@ -94,6 +96,9 @@ function compile(document: CatalogueDocument, canonicalJson: string): Catalogue 
         prefixes: application.prefixes.map(compileClaim),
         aspIdentities: (application.aspIdentities ?? []).map(compileClaim),
         sponsorIdentities: (application.sponsorIdentities ?? []).map(compileClaim),
+        services: [...(application.ratingGroups ?? []), ...(application.serviceIdentifiers ?? []).map(asService)].map(
+          compileService,
+        ),
         sponsor: indexOf(sponsorIndex, application.sponsor),
         plans: plansOf[i].sort((a, b) => plans[a].effectiveFromMs - plans[b].effectiveFromMs),
       }),
@@ -107,11 +112,28 @@ function compile(document: CatalogueDocument, canonicalJson: string): Catalogue 
 export function compileClaim(claim: ClaimDocument): Claimed {
   const { text, from, to, flow } = readClaim(claim);
   if (from === undefined && to === undefined && flow === undefined) return text;
+  return { text, ...spanOf({ from, to }), ...(flow !== undefined && { flow }) };
+}
+
+/** A number alone is a rating group; one of `serviceIdentifiers` is made an object. */
+function asService(service: number | ServiceDocument): ServiceDocument {
+  return typeof service === 'number' ? { serviceIdentifier: service } : service;
+}
+
+function compileService(service: number | ServiceDocument): ServiceClaim {
+  const { ratingGroup, serviceIdentifier, from, to }: ServiceDocument =
+    typeof service === 'number' ? { ratingGroup: service } : service;
   return {
-    text,
+    ratingGroup: ratingGroup ?? NO_NUMBER,
+    serviceIdentifier: serviceIdentifier ?? NO_NUMBER,
+    ...spanOf({ from, to }),
+  };
+}
+
+function spanOf({ from, to }: { from?: string | undefined; to?: string | undefined }): Span {
+  return {
     fromMs: from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(from),
     toMs: to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to),
-    ...(flow !== undefined && { flow }),
   };
 }
 

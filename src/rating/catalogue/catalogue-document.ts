@@ -137,6 +137,24 @@ const identitySchema = z.union([
 const identities = (of: string) =>
   z.array(identitySchema).min(1, { error: 'expected an identity, or no such field' }).optional().describe(of);
 
+const MAX_SERVICE_NUMBER = 2 ** 31 - 1;
+const ratingGroup = z.int().min(0).max(MAX_SERVICE_NUMBER);
+const serviceIdentifier = z.int().min(0).max(MAX_SERVICE_NUMBER);
+const ratingGroupSchema = z.union([
+  ratingGroup,
+  z.strictObject({
+    ratingGroup: ratingGroup.describe('The rating group.'),
+    serviceIdentifier: serviceIdentifier
+      .optional()
+      .describe('Only its records of this service identifier. Absent: all of the rating group.'),
+    ...claimDates,
+  }),
+]);
+const serviceIdentifierSchema = z.union([
+  serviceIdentifier,
+  z.strictObject({ serviceIdentifier: serviceIdentifier.describe('The service identifier.'), ...claimDates }),
+]);
+
 /** Absent stays absent, as above. */
 const accountKeysSchema = z
   .strictObject({
@@ -162,7 +180,7 @@ const applicationSchema = z.strictObject({
     .enum(MATCH_POLICIES)
     .default('any')
     .describe(
-      "Which evidence a record needs: any kind (any), the tag, a proxy prefix (ip), tag and prefix (both), or the CDR's identities (cdr).",
+      'Which evidence a record needs: any kind (any), the tag, a proxy prefix (ip), tag and prefix (both), or an identity, a rating group or a service identifier of the CDR (cdr).',
     ),
   identifiedBy: z
     .array(z.enum(IDENTIFICATIONS))
@@ -194,6 +212,18 @@ const applicationSchema = z.strictObject({
   sponsorIdentities: identities(
     'Sponsor-Identity (AVP 531) in the CDRs of its traffic, where no application claims their ASP identity.',
   ),
+  ratingGroups: z
+    .array(ratingGroupSchema)
+    .min(1, { error: 'expected a rating group, or no such field' })
+    .optional()
+    .describe(
+      'Rating-Group (AVP 432) of its records, and where it shares one with others the service identifier in it. The more specific claim decides: both, then the service identifier, then the rating group.',
+    ),
+  serviceIdentifiers: z
+    .array(serviceIdentifierSchema)
+    .min(1, { error: 'expected a service identifier, or no such field' })
+    .optional()
+    .describe('Service-Identifier (AVP 439) of its records, in any rating group.'),
   accountKeys: accountKeysSchema.optional(),
 });
 
@@ -281,6 +311,13 @@ export type CatalogueDocument = z.output<typeof catalogueSchema>;
 export type PlanDocument = CatalogueDocument['plans'][number];
 export type PrefixDocument = z.output<typeof prefixSchema>;
 export type ClaimDocument = z.output<typeof tagSchema | typeof prefixSchema | typeof identitySchema>;
+/** An entry of `ratingGroups` or `serviceIdentifiers` with its fields. */
+export interface ServiceDocument {
+  ratingGroup?: number | undefined;
+  serviceIdentifier?: number | undefined;
+  from?: string | undefined;
+  to?: string | undefined;
+}
 
 /** A claim with its dates as they are written. */
 interface WrittenClaim {

@@ -24,6 +24,8 @@ const SETS: ReadonlySet<string> = new Set([
   'bankAccounts',
   'identifiedBy',
   'prefixes',
+  'ratingGroups',
+  'serviceIdentifiers',
   'sponsorIdentities',
   'tags',
 ]);

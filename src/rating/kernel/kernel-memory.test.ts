@@ -129,7 +129,7 @@ function isRowCell(address: number, row: number): boolean {
     [SEQUENCE, SEQUENCE + ROWS * 8 * 6, 8],
     [SEQUENCE + ROWS * 8 * 6 + 8, ADDRESS, 4],
     [ADDRESS, NODE_TEXT, 16],
-    [NODE_TEXT, NODE_TEXT + ROWS * 4 * 4, 4],
+    [NODE_TEXT, REMOTE_PORT, 4],
     [REMOTE_PORT, PROTOCOL, 2],
     [PROTOCOL, SCRATCH, 1],
   ];

@@ -66,7 +66,9 @@ export const NODE_TEXT = ADDRESS + U32 * 4;
 export const TAG_TEXT = NODE_TEXT + U32;
 export const SPONSOR_TEXT = TAG_TEXT + U32;
 export const ASP_TEXT = SPONSOR_TEXT + U32;
-export const REMOTE_PORT = ASP_TEXT + U32;
+export const RATING_GROUP = ASP_TEXT + U32;
+export const SERVICE_IDENTIFIER = RATING_GROUP + U32;
+export const REMOTE_PORT = SERVICE_IDENTIFIER + U32;
 export const PROTOCOL = REMOTE_PORT + U16;
 export const CONTENT_TYPE = PROTOCOL + U8;
 export const KEY_DIFFERS = CONTENT_TYPE + U8;
@@ -99,5 +101,5 @@ export const CSV_CELLS = 3;
 /** Bits of FIELD_KINDS; without TEXT it is a whole number. */
 export const TEXT = 1;
 export const NULLABLE = 2;
-/** A text's number where the field is null. */
+/** A text's number, or a number that is not negative, where the field is null. */
 export const NO_TEXT = -1;

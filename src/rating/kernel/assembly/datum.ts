@@ -14,9 +14,11 @@ import {
   NO_TEXT,
   NODE_TEXT,
   PROTOCOL,
+  RATING_GROUP,
   REMOTE_PORT,
   SCRATCH,
   SEQUENCE,
+  SERVICE_IDENTIFIER,
   SPONSOR_TEXT,
   START_TIME,
   TAG_TEXT,
@@ -118,8 +120,8 @@ function readTerminals(from: usize, end: usize, row: usize, latestTimeMs: f64): 
 function readUsage(from: usize, end: usize, row: usize): usize {
   let at = readOptionalText(from, end, cell(TAG_TEXT, row, 4));
   if (at !== NOWHERE) at = readContentType(at, end, row);
-  if (at !== NOWHERE) at = skipOptionalInt(at); // ratingGroup
-  if (at !== NOWHERE) at = skipOptionalInt(at); // serviceIdentifier
+  if (at !== NOWHERE) at = readOptionalInt(at, cell(RATING_GROUP, row, 4));
+  if (at !== NOWHERE) at = readOptionalInt(at, cell(SERVICE_IDENTIFIER, row, 4));
   if (at === NOWHERE) return NOWHERE;
   let word = load<u64>(at);
   const uplinkOctets = wholeOf(word);
@@ -201,11 +203,16 @@ function skipOptionalText(at: usize, end: usize): usize {
   return from !== NOWHERE && isAscii(from, length) ? from + length : NOWHERE;
 }
 
-function skipOptionalInt(at: usize): usize {
+function readOptionalInt(at: usize, out: usize): usize {
   const branch = load<u8>(at);
-  if (branch !== 2) return branch === 0 ? at + 1 : NOWHERE;
+  if (branch !== 2) {
+    store<i32>(out, NO_TEXT);
+    return branch === 0 ? at + 1 : NOWHERE;
+  }
   const word = load<u64>(at + 1);
-  return wholeOf(word) <= MAX_INT32 ? at + 1 + octetsOf(word) : NOWHERE;
+  const number = wholeOf(word);
+  store<i32>(out, <i32>number);
+  return number <= MAX_INT32 ? at + 1 + octetsOf(word) : NOWHERE;
 }
 
 /** The MSISDN's digits after a 1, which keeps leading zeros apart. */

@@ -10,6 +10,7 @@ const application = (id: string, match: Application['match']): Application => ({
   prefixes: [],
   aspIdentities: [],
   sponsorIdentities: [],
+  services: [],
   plans: [],
 });
 const catalogue = { applications: [application('chat', 'tag'), application('board', 'ip')] };
