@@ -1,4 +1,4 @@
-import { CONTENT_TYPES, type FlowRecord } from '../rating/flow-record.ts';
+import { CONTENT_TYPES, type FlowRecord, NO_NETWORK_FIELDS } from '../rating/flow-record.ts';
 import {
   firstMonthMs,
   type GenerateSettings,
@@ -73,6 +73,7 @@ export function createFlowRecordDrawer(settings: GenerateSettings, random: Rando
       uplinkOctets: traffic.uplinkOctets,
       downlinkOctets: traffic.downlinkOctets,
       ...identities,
+      ...NO_NETWORK_FIELDS,
     };
     return { record, evidence };
   };

@@ -9,7 +9,8 @@ import { OPEN_STORE, type OpenedStore, PSEUDONYM_KEY } from '../../engine/engine
 import type { Row, Store } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { LogRecord } from '../../platform/kafka/log-record.ts';
-import { type FlowRecord, PLAIN_RULES } from '../../rating/flow-record.ts';
+import type { FlowRecord } from '../../rating/flow-record.ts';
+import { PLAIN_RULES } from '../../rating/record/record-limits.ts';
 import type { Rules } from '../../rating/rules.ts';
 import { bookCorrection, type CorrectionResult } from './book-correction.ts';
 import { bookedSource } from './booked-source.fixture.ts';

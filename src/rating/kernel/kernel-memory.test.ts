@@ -12,6 +12,7 @@ import { testRecord } from '../traffic.fixture.ts';
 import { fuzzing, isBuiltFromSources } from './kernel.fixture.ts';
 import {
   ADDRESS,
+  CONTENT_TYPE,
   CSV_CELLS,
   DATUM_END,
   DATUM_START,
@@ -32,13 +33,14 @@ import {
   NO_TEXT,
   NODE_TEXT,
   ROWS,
+  SCRATCH,
   SEQUENCE,
   SLACK_OCTETS,
   TEXT_COUNTS,
   TEXT_ENTRIES,
   TEXT_OCTETS,
   TEXTS,
-  WITH_IDENTITIES,
+  WITH_NETWORK,
 } from './regions.ts';
 
 const schema = JSON.parse(readFileSync('schemas/flow-record.avsc', 'utf8'));
@@ -52,13 +54,21 @@ const context = {
 };
 
 /** Good records in each layout: the columns of the lines of CSV are those of a datum. */
-const RECORD = testRecord({ zeroRatingTag: 'TAG', servedImsi: '999990000000001' });
+const RECORD = testRecord({
+  zeroRatingTag: 'TAG',
+  servedImsi: '999990000000001',
+  servingPlmn: '26201',
+  ratType: 6,
+  trackingArea: '26201-00af',
+  detectedApplication: 'chat',
+  detectedBy: 'sni',
+});
 const WELL: Readonly<Record<number, Buffer>> = {
-  [WITH_IDENTITIES]: type.toBuffer(RECORD),
+  [WITH_NETWORK]: type.toBuffer(RECORD),
   [JSON_OBJECT]: Buffer.from(JSON.stringify(RECORD)),
   [CSV_CELLS]: Buffer.from(DATUM_FIELDS.map(({ name }) => RECORD[name as keyof FlowRecord] ?? '').join(',')),
 };
-const LAYOUTS = [WITH_IDENTITIES, JSON_OBJECT, CSV_CELLS] as const;
+const LAYOUTS = [WITH_NETWORK, JSON_OBJECT, CSV_CELLS] as const;
 
 /** Good records, and such as end early, have octets replaced, or are octets at random. */
 const hostile = (layout: number) =>
@@ -106,7 +116,7 @@ function readAt(
   place: number,
   row: number,
   filling: number,
-  layout: number = WITH_IDENTITIES,
+  layout: number = WITH_NETWORK,
 ): boolean {
   octets.fill(filling, INPUT, INPUT + INPUT_OCTETS + SLACK_OCTETS);
   octets.set(datum, place);
@@ -126,8 +136,8 @@ function isRowCell(address: number, row: number): boolean {
     [SEQUENCE, SEQUENCE + ROWS * 8 * 6, 8],
     [SEQUENCE + ROWS * 8 * 6 + 8, ADDRESS, 4],
     [ADDRESS, NODE_TEXT, 16],
-    [NODE_TEXT, NODE_TEXT + ROWS * 4 * 4, 4],
-    [NODE_TEXT + ROWS * 4 * 4, NODE_TEXT + ROWS * 4 * 4 + ROWS * 2, 1],
+    [NODE_TEXT, CONTENT_TYPE, 4],
+    [CONTENT_TYPE, SCRATCH, 1],
   ];
   const column = columns.find(([from, to]) => address >= from && address < to);
   // Beside the columns: the sum of the usage octets, and scratch.
