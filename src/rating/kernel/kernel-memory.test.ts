@@ -12,7 +12,6 @@ import { testRecord } from '../traffic.fixture.ts';
 import { fuzzing, isBuiltFromSources } from './kernel.fixture.ts';
 import {
   ADDRESS,
-  CONTENT_TYPE,
   CSV_CELLS,
   DATUM_END,
   DATUM_START,
@@ -32,6 +31,8 @@ import {
   MEMBER_FIELDS,
   NO_TEXT,
   NODE_TEXT,
+  PROTOCOL,
+  REMOTE_PORT,
   ROWS,
   SCRATCH,
   SEQUENCE,
@@ -136,8 +137,9 @@ function isRowCell(address: number, row: number): boolean {
     [SEQUENCE, SEQUENCE + ROWS * 8 * 6, 8],
     [SEQUENCE + ROWS * 8 * 6 + 8, ADDRESS, 4],
     [ADDRESS, NODE_TEXT, 16],
-    [NODE_TEXT, CONTENT_TYPE, 4],
-    [CONTENT_TYPE, SCRATCH, 1],
+    [NODE_TEXT, REMOTE_PORT, 4],
+    [REMOTE_PORT, PROTOCOL, 2],
+    [PROTOCOL, SCRATCH, 1],
   ];
   const column = columns.find(([from, to]) => address >= from && address < to);
   // Beside the columns: the sum of the usage octets, and scratch.

@@ -31,6 +31,7 @@ export const FIELD_NAME_BYTES = 40;
 
 const F64 = ROWS * 8;
 const U32 = ROWS * 4;
+const U16 = ROWS * 2;
 const U8 = ROWS;
 /** An octet for each field, up to a whole number of eight. */
 const EACH_FIELD = (FIELDS + 7) & ~7;
@@ -72,7 +73,9 @@ export const SERVING_PLMN_TEXT = ASP_TEXT + U32;
 export const TRACKING_AREA_TEXT = SERVING_PLMN_TEXT + U32;
 export const DETECTED_TEXT = TRACKING_AREA_TEXT + U32;
 export const RAT_TYPE = DETECTED_TEXT + U32;
-export const CONTENT_TYPE = RAT_TYPE + U32;
+export const REMOTE_PORT = RAT_TYPE + U32;
+export const PROTOCOL = REMOTE_PORT + U16;
+export const CONTENT_TYPE = PROTOCOL + U8;
 export const KEY_DIFFERS = CONTENT_TYPE + U8;
 export const DETECTED_BY = KEY_DIFFERS + U8;
 export const HAS_NETWORK = DETECTED_BY + U8;
