@@ -48,7 +48,7 @@ export interface FlowRecord {
 
 /** How a gateway detects an application: by the name in the TLS handshake, by DNS, or by inspection of packets. */
 export const DETECTIONS = ['sni', 'dns', 'dpi'] as const;
-export type Detection = (typeof DETECTIONS)[number];
+type Detection = (typeof DETECTIONS)[number];
 
 /** Content types that a plan can name; `unknown` is a record that names none. */
 export const CONTENT_TYPES = ['text', 'voice', 'image', 'video', 'other', 'unknown'] as const;
