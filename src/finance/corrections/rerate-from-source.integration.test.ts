@@ -34,9 +34,8 @@ import { rerate } from './rerate.ts';
 import { rerateFromSource } from './rerate-from-source.ts';
 
 const PRICED = rulesOf(changedCatalogue(['"12.5"', '"11.000003"'], ['quotaOctets: 20000', 'quotaOctets: 30000']));
-const LATER =
-  'SELECT topic, partition, offset, node_id, local_sequence_number, toUnixTimestamp64Milli(end_time) AS ends, uplink_octets, ' +
-  'downlink_octets, sponsored_octets, charge_micros, used_octets_after, lane';
+const LATER = `SELECT topic, partition, offset, node_id, local_sequence_number, toUnixTimestamp64Milli(end_time) AS ends, uplink_octets,
+  downlink_octets, sponsored_octets, charge_micros, used_octets_after, lane`;
 
 let opened: OpenedStore;
 let store: Store;

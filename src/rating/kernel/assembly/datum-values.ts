@@ -8,7 +8,7 @@ const MAX_INT32: u64 = 0x7fffffff;
 export const UNUSUAL: u64 = 1 << 63;
 
 /** The octets of the varint that a word begins with; 9 if it has more than 8. */
-export function octetsOf(word: u64): usize {
+export function varintOctetsOf(word: u64): usize {
   return <usize>(ctz(~word & 0x8080808080808080) >> 3) + 1;
 }
 
@@ -19,7 +19,7 @@ export function octetsOf(word: u64): usize {
  */
 export function wholeOf(word: u64): u64 {
   if ((word & 0x81) === 0) return (word & 0x7f) >> 1;
-  const octets: u64 = octetsOf(word);
+  const octets: u64 = varintOctetsOf(word);
   if (octets > 7) return UNUSUAL;
   let bits = word & (((<u64>1) << (octets << 3)) - 1);
   const last = bits >> ((octets - 1) << 3);
@@ -81,7 +81,7 @@ export function skipOptionalInt(at: usize): usize {
   const branch = load<u8>(at);
   if (branch !== 2) return branch === 0 ? at + 1 : NOWHERE;
   const word = load<u64>(at + 1);
-  return wholeOf(word) <= MAX_INT32 ? at + 1 + octetsOf(word) : NOWHERE;
+  return wholeOf(word) <= MAX_INT32 ? at + 1 + varintOctetsOf(word) : NOWHERE;
 }
 
 /**

@@ -37,7 +37,7 @@ import { readAddress } from './address';
 import { datumFingerprint } from './datum-fingerprint';
 import {
   lengthAt,
-  octetsOf,
+  varintOctetsOf,
   readOptionalText,
   readOptionalWord,
   readText,
@@ -108,13 +108,13 @@ function readIdentity(start: usize, end: usize, row: usize): usize {
   if (at === NOWHERE) return NOWHERE;
   let word = load<u64>(at);
   const sequence = wholeOf(word);
-  at += octetsOf(word);
+  at += varintOctetsOf(word);
   word = load<u64>(at);
   const chargingId = wholeOf(word);
-  at += octetsOf(word);
+  at += varintOctetsOf(word);
   word = load<u64>(at);
   const recordSequenceNumber = wholeOf(word);
-  at += octetsOf(word);
+  at += varintOctetsOf(word);
   if ((sequence | chargingId | recordSequenceNumber) >= UNUSUAL) return NOWHERE;
   store<f64>(cell(SEQUENCE, row, 8), <f64>(<i64>sequence));
   at = readMsisdn(at, end, row);
@@ -124,10 +124,10 @@ function readIdentity(start: usize, end: usize, row: usize): usize {
 function readTerminals(from: usize, end: usize, row: usize, latestTimeMs: f64): usize {
   let word = load<u64>(from);
   const startTimeMs = <f64>(<i64>wholeOf(word));
-  let at = from + octetsOf(word);
+  let at = from + varintOctetsOf(word);
   word = load<u64>(at);
   const endTimeMs = <f64>(<i64>wholeOf(word));
-  at += octetsOf(word);
+  at += varintOctetsOf(word);
   // As a signed number UNUSUAL is below any.
   if (startTimeMs < load<f64>(LIMITS) || endTimeMs < startTimeMs || endTimeMs > min(latestTimeMs, load<f64>(LIMITS, 8)))
     return NOWHERE;
@@ -138,13 +138,13 @@ function readTerminals(from: usize, end: usize, row: usize, latestTimeMs: f64): 
   if (at === NOWHERE) return NOWHERE;
   word = load<u64>(at);
   const terminalPort = wholeOf(word);
-  at += octetsOf(word);
+  at += varintOctetsOf(word);
   word = load<u64>(at);
   const remotePort = wholeOf(word);
-  at += octetsOf(word);
+  at += varintOctetsOf(word);
   word = load<u64>(at);
   const protocol = wholeOf(word);
-  at += octetsOf(word);
+  at += varintOctetsOf(word);
   store<u16>(cell(REMOTE_PORT, row, 2), <u16>remotePort);
   store<u8>(cell(PROTOCOL, row, 1), <u8>protocol);
   return terminalPort <= MAX_PORT && remotePort <= MAX_PORT && protocol <= MAX_PROTOCOL ? at : NOWHERE;
@@ -158,12 +158,12 @@ function readUsage(from: usize, end: usize, row: usize): usize {
   if (at === NOWHERE) return NOWHERE;
   let word = load<u64>(at);
   const uplinkOctets = wholeOf(word);
-  at += octetsOf(word);
+  at += varintOctetsOf(word);
   word = load<u64>(at);
   const downlinkOctets = wholeOf(word);
   store<f64>(cell(UPLINK, row, 8), <f64>(<i64>uplinkOctets));
   store<f64>(cell(DOWNLINK, row, 8), <f64>(<i64>downlinkOctets));
-  return (uplinkOctets | downlinkOctets) >= UNUSUAL ? NOWHERE : at + octetsOf(word);
+  return (uplinkOctets | downlinkOctets) >= UNUSUAL ? NOWHERE : at + varintOctetsOf(word);
 }
 
 /** The MSISDN's digits after a 1, which keeps leading zeros apart. */
@@ -246,5 +246,5 @@ function readRatType(at: usize, row: usize): usize {
   const word = load<u64>(at + 1);
   const ratType = wholeOf(word);
   store<i32>(cell(RAT_TYPE, row, 4), <i32>ratType);
-  return ratType <= MAX_RAT_TYPE ? at + 1 + octetsOf(word) : NOWHERE;
+  return ratType <= MAX_RAT_TYPE ? at + 1 + varintOctetsOf(word) : NOWHERE;
 }
