@@ -37,7 +37,6 @@ import { readAddress } from './address';
 import { datumFingerprint } from './datum-fingerprint';
 import {
   lengthAt,
-  varintOctetsOf,
   readOptionalText,
   readOptionalWord,
   readText,
@@ -45,6 +44,7 @@ import {
   skipOptionalText,
   textAt,
   UNUSUAL,
+  varintOctetsOf,
   wholeOf,
 } from './datum-values';
 import { cell, NOWHERE, wordAt } from './octets';
