@@ -9,7 +9,6 @@ import {
   FlowBatch,
   type FlowRecord,
   NO_TAG,
-  PLAIN_RULES,
   UNDECIDED,
 } from './flow-record.ts';
 import { type IngestContext, incoming } from './incoming.ts';
@@ -18,6 +17,7 @@ import { Lane } from './lane.ts';
 import { formatMicros } from './money.ts';
 import { outcomeInWords } from './outcome.ts';
 import { admit, classifyBatch, rateBatch, readRecord } from './pipeline.ts';
+import { PLAIN_RULES } from './record/record-limits.ts';
 import type { Rules } from './rules.ts';
 import { NO_NUMBER, type ServiceClaim, serviceInWords } from './service-claims.ts';
 import type { PseudonymKey } from './subscribers.ts';
