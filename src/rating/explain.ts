@@ -1,5 +1,6 @@
 import type { Application, Catalogue } from './catalogue.ts';
 import { type Claimed, claimText, conditionsOf, holdsFor, isInForce, type Span } from './claims.ts';
+import { takesDetection } from './detection-claims.ts';
 import { flowInWords, protocolInWords } from './flow-condition.ts';
 import {
   CONFLICTING_IDENTITIES,
@@ -77,6 +78,7 @@ function evidenceOf(batch: FlowBatch, record: FlowRecord, { catalogue: { applica
     ...identitiesInWords(batch, record, applications),
     ...servicesInWords(record, applications),
     ...prefixesInWords(batch, record, applications),
+    ...detectionInWords(record, applications),
   ];
   return { step: 'evidence', text: `${found.join('; ')}; evidence: ${EVIDENCES[batch.evidence[0]]}` };
 }
@@ -142,6 +144,25 @@ function servicesInWords(record: FlowRecord, applications: readonly Application[
 /** A pair is above a service identifier, and that above a rating group. */
 function specificity({ ratingGroup, serviceIdentifier }: ServiceClaim): number {
   return (serviceIdentifier === NO_NUMBER ? 0 : 2) + (ratingGroup === NO_NUMBER ? 0 : 1);
+}
+
+/** What the gateway detected, and whose it is. */
+function detectionInWords(
+  { detectedApplication, detectedBy, startTime }: FlowRecord,
+  applications: readonly Application[],
+): string[] {
+  if (detectedApplication === null) return [];
+  const what = `the gateway detected ${JSON.stringify(detectedApplication)}${detectedBy === null ? '' : ` by ${detectedBy}`}`;
+  const claims = applications.flatMap(({ id, detections }) =>
+    detections.filter(({ name }) => name === detectedApplication).map((claim) => ({ applicationId: id, claim })),
+  );
+  if (claims.length === 0) return [`${what}, which no application claims`];
+  const ofThisWay = claims.filter(({ claim }) => takesDetection(claim, detectedBy));
+  if (ofThisWay.length === 0) return [`${what}, which ${claims[0].applicationId} does not take so`];
+  const decided = ofThisWay.find(({ claim }) => isInForce(claim, startTime));
+  if (decided !== undefined) return [`${what}, of ${decided.applicationId}`];
+  const spans = ofThisWay.map(({ applicationId, claim }) => `${datesOf(claim)} of ${applicationId}`);
+  return [`${what}, which is not in force at the record’s start: ${spans.join(', ')}`];
 }
 
 /** By a plain scan for the prefix that the engine's table found, as one record may take its time. */

@@ -48,7 +48,7 @@ export interface FlowRecord {
 
 /** How a gateway detects an application: by the name in the TLS handshake, by DNS, or by inspection of packets. */
 export const DETECTIONS = ['sni', 'dns', 'dpi'] as const;
-type Detection = (typeof DETECTIONS)[number];
+export type Detection = (typeof DETECTIONS)[number];
 
 /** Content types that a plan can name; `unknown` is a record that names none. */
 export const CONTENT_TYPES = ['text', 'voice', 'image', 'video', 'other', 'unknown'] as const;
@@ -207,6 +207,8 @@ export class FlowBatch {
   tag: Int32Array;
   /** Application that claims the record's identities (ASP, sponsor), rating group or service identifier at its start, or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */
   cdrApplication: Int32Array;
+  /** Application that claims what the gateway detected in the record, at its start, or -1. */
+  detectedApplication: Int32Array;
   contentType: Uint8Array;
   uplinkOctets: Float64Array;
   downlinkOctets: Float64Array;
@@ -244,6 +246,7 @@ export class FlowBatch {
     this.protocol = new Uint8Array(room);
     this.tag = new Int32Array(room);
     this.cdrApplication = new Int32Array(room);
+    this.detectedApplication = new Int32Array(room);
     this.contentType = new Uint8Array(room);
     this.uplinkOctets = new Float64Array(room);
     this.downlinkOctets = new Float64Array(room);
@@ -309,6 +312,7 @@ export class FlowBatch {
     this.node.fill(-1, from, to);
     this.tag.fill(NO_TAG, from, to);
     this.cdrApplication.fill(NO_IDENTITY, from, to);
+    this.detectedApplication.fill(-1, from, to);
     this.prefixApplication.fill(-1, from, to);
     this.reason.fill(UNDECIDED, from, to);
     this.application.fill(-1, from, to);

@@ -48,6 +48,11 @@ export const REASONS = [
   },
   // not sponsored: the subscriber's own traffic
   {
+    reason: 'detected_only',
+    outcome: 'not_sponsored',
+    meaning: 'the gateway detected an application, which is no evidence without another kind of it',
+  },
+  {
     reason: 'no_evidence',
     outcome: 'not_sponsored',
     meaning:
@@ -67,13 +72,18 @@ export const REASONS = [
   {
     reason: 'evidence_conflict',
     outcome: 'not_sponsored',
-    meaning: 'tag, identities, rating group or service identifier, and prefix name different applications',
+    meaning: 'tag, identities, rating group or service identifier, prefix and detection name different applications',
   },
   { reason: 'tag_missing', outcome: 'not_sponsored', meaning: 'the match policy asks for a tag' },
   {
     reason: 'identity_missing',
     outcome: 'not_sponsored',
     meaning: 'the match policy asks for a sponsor or ASP identity, a rating group or a service identifier',
+  },
+  {
+    reason: 'detection_missing',
+    outcome: 'not_sponsored',
+    meaning: 'the match policy asks for a detection by the gateway',
   },
   { reason: 'prefix_missing', outcome: 'not_sponsored', meaning: 'the match policy asks for a proxy address' },
   { reason: 'sponsor_suspended', outcome: 'not_sponsored', meaning: 'the sponsor is suspended' },

@@ -31,6 +31,14 @@ const SERVICES: readonly (readonly [number | null, number | null])[] = [
 ];
 export const RATING_GROUPS = [null, null, 0, 1001, 1001, 1002, 1003, 2 ** 31 - 1];
 export const SERVICE_IDENTIFIERS = [null, null, null, 0, 7, 7, 8];
+/** What gateways detect, and how; no record is of two ways of a name. */
+const DETECTED: readonly (readonly [name: string, by: readonly (string | null)[] | undefined])[] = [
+  ['chat', undefined],
+  ['É ', ['sni']],
+  ['É ', ['dns', 'dpi']],
+];
+export const DETECTED_NAMES = [null, null, 'chat', 'chat', 'É ', 'É ', 'other'];
+export const DETECTED_BY = [null, 'sni', 'dns', 'dpi'] as const;
 /** First and last addresses of the networks, and what lies beside them. */
 export const ADDRESSES = [
   ...['8.8.8.8', '198.51.0.0', '198.51.0.255', '198.51.1.0', '198.51.255.255', '198.52.0.0', '198.51.100.63'],
@@ -138,13 +146,33 @@ export function ownerOfService(
   return -1;
 }
 
+/** The text of a claim is its place in DETECTED. */
+function detectionClaims(): fc.Arbitrary<PlainClaim[]> {
+  return fc.tuple(...DETECTED.map((_, at) => claimsOfOne(String(at), ALL))).map((all) => all.flat());
+}
+
+/** By every claim, one after the other. */
+export function ownerOfDetection(
+  claims: readonly PlainClaim[],
+  record: { detectedApplication: string | null; detectedBy: string | null; startTime: number },
+): number {
+  const found = claims.find((claim) => {
+    const [name, by] = DETECTED[Number(claim.text)];
+    const isIts = name === record.detectedApplication && (by === undefined || by.includes(record.detectedBy));
+    return isIts && claim.fromMs <= record.startTime && record.startTime < claim.toMs;
+  });
+  return found?.owner ?? -1;
+}
+
 export const evidence = fc.record({
   tags: claimsOf(TAGS),
   prefixes: networkClaims(),
   aspIdentities: claimsOf(IDENTITIES),
   sponsorIdentities: claimsOf(IDENTITIES),
   services: fc.oneof(fc.constant<PlainClaim[]>([]), serviceClaims()),
-  match: fc.array(fc.constantFrom('any', 'any', 'any', 'tag', 'ip', 'both', 'cdr'), {
+  detections: fc.oneof(fc.constant<PlainClaim[]>([]), detectionClaims()),
+  detectedAlone: fc.array(fc.boolean(), { minLength: APPLICATIONS, maxLength: APPLICATIONS }),
+  match: fc.array(fc.constantFrom('any', 'any', 'any', 'tag', 'ip', 'both', 'cdr', 'detected'), {
     minLength: APPLICATIONS,
     maxLength: APPLICATIONS,
   }),
@@ -154,7 +182,7 @@ type Drawn = typeof evidence extends fc.Arbitrary<infer T> ? T : never;
 const KEYS = { tags: 'tag', prefixes: 'cidr', aspIdentities: 'identity', sponsorIdentities: 'identity' } as const;
 
 /** Returns the catalogue that has the drawn claims. Its applications 0 and 2, 1 and 3 are of one sponsor each. */
-export function catalogueOf({ match, services, ...lists }: Drawn): Catalogue {
+export function catalogueOf({ match, services, detections, detectedAlone, ...lists }: Drawn): Catalogue {
   const iso = (timeMs: number) => (Number.isFinite(timeMs) ? new Date(timeMs).toISOString() : undefined);
   const written = (list: keyof typeof KEYS, owner: number) => {
     const own = lists[list].filter((claim) => claim.owner === owner);
@@ -187,11 +215,25 @@ export function catalogueOf({ match, services, ...lists }: Drawn): Catalogue {
       serviceIdentifiers: entries(own.filter(({ ratingGroup }) => ratingGroup === null)),
     };
   };
+  const writtenDetections = (owner: number) => {
+    const own = detections.filter((claim) => claim.owner === owner);
+    if (own.length === 0) return {};
+    const detectedNames = own.map(({ text, fromMs, toMs }) => {
+      const [name, by] = DETECTED[Number(text)];
+      const isPlain = by === undefined && !Number.isFinite(fromMs) && !Number.isFinite(toMs);
+      return isPlain ? name : { name, by, from: iso(fromMs), to: iso(toMs) };
+    });
+    return { detectedNames, ...(detectedAlone[owner] && { detection: 'alone' }) };
+  };
+  // A policy that asks for a detection needs a name.
+  const policyOf = (policy: string, owner: number) =>
+    policy === 'detected' && detections.every((claim) => claim.owner !== owner) ? 'any' : policy;
   const document = {
     sponsors: ['s0', 's1'].map((id) => ({ id, name: id, currency: 'EUR', creditLimit: '1' })),
     applications: match.map((policy, i) => ({
-      ...{ id: `a${i}`, sponsor: `s${i % 2}`, match: policy },
+      ...{ id: `a${i}`, sponsor: `s${i % 2}`, match: policyOf(policy, i) },
       ...writtenServices(i),
+      ...writtenDetections(i),
       ...Object.fromEntries((Object.keys(KEYS) as (keyof typeof KEYS)[]).map((list) => [list, written(list, i)])),
     })),
     plans: match.map((_, i) => ({

@@ -9,8 +9,11 @@ import { asValue, classifyValues, testLane, testRecord } from '../../rating/traf
 import {
   ADDRESSES,
   catalogueOf,
+  DETECTED_BY,
+  DETECTED_NAMES,
   evidence,
   IDENTITIES,
+  ownerOfDetection,
   ownerOfService,
   type PlainClaim,
   PORTS,
@@ -31,6 +34,8 @@ const records = fc.array(
     remotePort: fc.constantFrom(...PORTS),
     ratingGroup: fc.constantFrom(...RATING_GROUPS),
     serviceIdentifier: fc.constantFrom(...SERVICE_IDENTIFIERS),
+    detectedApplication: fc.constantFrom(...DETECTED_NAMES),
+    detectedBy: fc.constantFrom(...DETECTED_BY),
     zeroRatingTag: fc.constantFrom(null, null, ...TAGS, 'unclaimed'),
     sponsorIdentity: fc.constantFrom(null, null, ...IDENTITIES, 'unclaimed'),
     applicationServiceProviderIdentity: fc.constantFrom(null, null, ...IDENTITIES, 'unclaimed'),
@@ -76,12 +81,13 @@ function bitsOf(address: string): string {
   return bits;
 }
 
-/** What the batch says of each record's evidence: by the tag, the CDR, the prefix, and what follows from them. */
+/** What the batch says of each record's evidence: by the tag, the CDR, the prefix, the gateway's detection, and what follows from them. */
 function foundBy(batch: FlowBatch, { evidence, catalogue }: Rules) {
   return Array.from({ length: batch.count }, (_, row) => ({
     byTag: evidence.applicationOfTag(batch, row),
     byCdr: Math.max(-1, batch.cdrApplication[row]),
     byPrefix: batch.prefixApplication[row],
+    byDetection: batch.detectedApplication[row],
     application: catalogue.applications[batch.application[row]]?.id ?? '',
     // Undecided: it has a plan.
     said: REASONS[batch.reason[row]]?.reason ?? EVIDENCES[batch.evidence[row]],
@@ -119,6 +125,7 @@ test('tags, identities, rating groups and nested prefixes, with dates, protocols
         expect(found[row]).toMatchObject({
           byTag: ownerOf(drawn.tags, zeroRatingTag, startTime),
           byCdr: areTwo || differ ? -1 : byIdentities >= 0 ? byIdentities : byService,
+          byDetection: ownerOfDetection(drawn.detections, record),
           byPrefix: ownerOfAddress(drawn.prefixes, record),
         });
         const recognised = recognise(second, record);
@@ -131,7 +138,18 @@ test('tags, identities, rating groups and nested prefixes, with dates, protocols
   );
   const unmet = [
     ...['no_evidence', 'unknown_tag', 'unknown_identity', 'evidence_conflict', 'tag_missing', 'identity_missing'],
-    ...['prefix_missing', 'tag', 'ip', 'cdr', 'tag+ip', 'tag+cdr', 'cdr+ip', 'tag+cdr+ip'],
+    ...[
+      'detected_only',
+      'detection_missing',
+      'prefix_missing',
+      'tag',
+      'ip',
+      'cdr',
+      'tag+ip',
+      'tag+cdr',
+      'cdr+ip',
+      'tag+cdr+ip',
+    ],
   ].filter((each) => !met.has(each as Reason));
   expect(unmet, 'outcomes that the drawn records should have').toEqual([]);
 });

@@ -32,6 +32,8 @@ export interface SecondEvidence {
   bySponsorIdentity: Titles<string>;
   /** By rating group and service identifier, in one key; `any` for a claim that asks for none. */
   byService: Titles<string>;
+  /** By the name that was detected, and how: `chat by sni`, `chat by null`. */
+  byDetection: Titles<string>;
   /** Longest prefixes first; for each length the titles by the leading bits of their networks. */
   byPrefix: readonly { length: number; owners: Titles<bigint> }[];
 }
@@ -42,6 +44,7 @@ export function secondEvidence(applications: readonly SecondApplication[]): Seco
     byAspIdentity: titles(applications, 'aspIdentities'),
     bySponsorIdentity: titles(applications, 'sponsorIdentities'),
     byService: titlesToServices(applications),
+    byDetection: titlesToDetections(applications),
     byPrefix: prefixesByLength(applications),
   };
 }
@@ -105,6 +108,17 @@ function titlesToServices(applications: readonly SecondApplication[]): Titles<st
     for (const own of application.serviceIdentifiers ?? []) {
       const { serviceIdentifier, ...dates } = typeof own === 'number' ? { serviceIdentifier: own } : own;
       addTitle(all, `any/${serviceIdentifier}`, titleOf(application, dates));
+    }
+  }
+  return all;
+}
+
+function titlesToDetections(applications: readonly SecondApplication[]): Titles<string> {
+  const all = new Map<string, Title[]>();
+  for (const application of applications) {
+    for (const own of application.detectedNames ?? []) {
+      const { name, by = ['sni', 'dns', 'dpi', null], ...dates } = typeof own === 'string' ? { name: own } : own;
+      for (const way of by) addTitle(all, `${name} by ${way}`, titleOf(application, dates));
     }
   }
   return all;
@@ -192,18 +206,24 @@ export type Recognised =
   | { reason: Reason; application: SecondApplication | undefined };
 
 /** The evidence that each match policy requires, in the order in which missing evidence is reported. */
-const ASKED_FOR: Readonly<Record<string, readonly ('tag' | 'cdr' | 'ip')[]>> = {
+const ASKED_FOR: Readonly<Record<string, readonly ('tag' | 'detection' | 'cdr' | 'ip')[]>> = {
   any: [],
   tag: ['tag'],
   cdr: ['cdr'],
+  detected: ['detection'],
   ip: ['ip'],
   both: ['tag', 'ip'],
 };
-const MISSING = { tag: 'tag_missing', cdr: 'identity_missing', ip: 'prefix_missing' } as const;
+const MISSING = {
+  tag: 'tag_missing',
+  detection: 'detection_missing',
+  cdr: 'identity_missing',
+  ip: 'prefix_missing',
+} as const;
 
 /**
  * Recognises an application: the tag decides first, then the CDR's identities or its service, then the longest prefix, each as it
- * was when the record started; none may name another application.
+ * was when the record started; none may name another application, and neither may what the gateway detected.
  */
 export function recognise(rules: SecondEvidence, record: FlowRecord): Recognised {
   const { zeroRatingTag, remoteIp } = record;
@@ -216,13 +236,21 @@ export function recognise(rules: SecondEvidence, record: FlowRecord): Recognised
     { kind: 'cdr' as const, application: identified ?? serviced },
     { kind: 'ip' as const, application: ownerOfAddress(rules, addressBits(remoteIp), record) },
   ].filter(({ application }) => application !== undefined);
+  const detected = ownerOfDetection(rules, record);
+  if (witnesses.length === 0 && detected !== undefined) {
+    if (detected.detection !== 'alone') return { reason: 'detected_only', application: detected };
+    witnesses.push({ kind: 'cdr', application: detected });
+  }
   const application = witnesses[0]?.application;
   if (application === undefined) return { reason: nothingFound(record), application };
-  if (witnesses.some((witness) => witness.application !== application)) {
+  if (
+    [...witnesses.map((witness) => witness.application), detected ?? application].some((each) => each !== application)
+  ) {
     return { reason: 'evidence_conflict', application: undefined };
   }
   const kinds = witnesses.map(({ kind }) => kind);
-  const missing = ASKED_FOR[application.match ?? 'any'].find((kind) => !kinds.includes(kind));
+  const given = detected === undefined ? kinds : [...kinds, 'detection'];
+  const missing = ASKED_FOR[application.match ?? 'any'].find((kind) => !given.includes(kind));
   if (missing !== undefined) return { reason: MISSING[missing], application };
   return { reason: null, application, evidence: kinds.join('+') };
 }
@@ -231,6 +259,13 @@ function nothingFound({ zeroRatingTag, sponsorIdentity, applicationServiceProvid
   if (zeroRatingTag !== null) return 'unknown_tag';
   const isIdentified = sponsorIdentity !== null || applicationServiceProviderIdentity !== null;
   return isIdentified ? 'unknown_identity' : 'no_evidence';
+}
+
+function ownerOfDetection({ byDetection }: SecondEvidence, record: FlowRecord): SecondApplication | undefined {
+  const { detectedApplication, detectedBy } = record;
+  return detectedApplication === null
+    ? undefined
+    : holderFor(byDetection.get(`${detectedApplication} by ${detectedBy}`), record);
 }
 
 /**

@@ -3,16 +3,21 @@ import type { DocumentFault } from '../../formats/document-fault.ts';
 import { readYamlDocument } from '../../formats/read-yaml-document.ts';
 import type { Application, Catalogue, Plan } from '../catalogue.ts';
 import type { Claimed, Span } from '../claims.ts';
+import type { DetectionClaim } from '../detection-claims.ts';
+import { formatPortSpan } from '../flow-condition.ts';
 import { CONTENT_TYPES } from '../flow-record.ts';
 import { parseMicros } from '../money.ts';
 import { NO_NUMBER, type ServiceClaim } from '../service-claims.ts';
 import {
   type CatalogueDocument,
   type ClaimDocument,
-  canonicalPrefix,
   catalogueSchema,
+  type DetectionDocument,
   type PlanDocument,
+  type PrefixDocument,
   readClaim,
+  readDetection,
+  readFlow,
   type ServiceDocument,
 } from './catalogue-document.ts';
 import { catalogueFaults } from './catalogue-faults.ts';
@@ -73,6 +78,15 @@ function withCanonicalFlows(document: CatalogueDocument): CatalogueDocument {
   return { ...document, applications };
 }
 
+/** Returns a prefix as every spelling of the same protocol and ports has it: the number, and ascending spans. */
+function canonicalPrefix(prefix: PrefixDocument): PrefixDocument {
+  if (typeof prefix === 'string') return prefix;
+  const flow = readFlow(prefix);
+  if (flow === undefined) return prefix;
+  const ports = flow.ports.length === 0 ? undefined : flow.ports.map(formatPortSpan);
+  return { ...prefix, protocol: flow.protocol, ports };
+}
+
 function compile(document: CatalogueDocument, canonicalJson: string): Catalogue {
   const sponsorIndex = new Map(document.sponsors.map(({ id }, i) => [id, i]));
   const applicationIndex = new Map(document.applications.map(({ id }, i) => [id, i]));
@@ -99,6 +113,7 @@ function compile(document: CatalogueDocument, canonicalJson: string): Catalogue 
         services: [...(application.ratingGroups ?? []), ...(application.serviceIdentifiers ?? []).map(asService)].map(
           compileService,
         ),
+        detections: (application.detectedNames ?? []).map(compileDetection),
         sponsor: indexOf(sponsorIndex, application.sponsor),
         plans: plansOf[i].sort((a, b) => plans[a].effectiveFromMs - plans[b].effectiveFromMs),
       }),
@@ -128,6 +143,11 @@ function compileService(service: number | ServiceDocument): ServiceClaim {
     serviceIdentifier: serviceIdentifier ?? NO_NUMBER,
     ...spanOf({ from, to }),
   };
+}
+
+function compileDetection(detection: DetectionDocument): DetectionClaim {
+  const { name, by, from, to } = readDetection(detection);
+  return { name, by: by ?? null, ...spanOf({ from, to }) };
 }
 
 function spanOf({ from, to }: { from?: string | undefined; to?: string | undefined }): Span {

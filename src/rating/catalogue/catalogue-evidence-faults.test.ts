@@ -298,6 +298,38 @@ test.each<[string, string, string, string]>([
   expect(faultsOf(first, second)).toEqual([`c.yaml:${expected}`]);
 });
 
+test.each<[string, string, string]>([
+  ['ways apart', 'detectedNames: [{ name: x, by: [sni] }]', 'detectedNames: [{ name: x, by: [dns, dpi] }]'],
+  ['dates apart', `detectedNames: [{ name: x, to: ${MARCH} }]`, `detectedNames: [{ name: x, from: ${MARCH} }]`],
+  ['alone and together', 'detection: alone, detectedNames: [x]', 'match: detected, detectedNames: [y]'],
+])('detected names are good: %s', (_, first, second) => {
+  expect(faultsOf(first, second)).toEqual([]);
+});
+
+test.each<[string, string, string, string]>([
+  [
+    'one name of two',
+    'detectedNames: [x]',
+    'detectedNames: [x]',
+    '4: applications[1].detectedNames[0]: detected name "x" is claimed already by application a',
+  ],
+  [
+    'a way of two',
+    'detectedNames: [{ name: x, by: [sni, dns] }]',
+    'detectedNames: [{ name: x, by: [dns] }]',
+    `4: applications[1].detectedNames[0]: detected name "x" (by dns, always) overlaps the claim of application a (by sni, dns, always) (applications[0].detectedNames[0]): ${REMEDY}`,
+  ],
+  [
+    'a policy without a name',
+    'match: detected',
+    '',
+    '3: applications[0].match: detected needs a name in detectedNames',
+  ],
+  ['alone without a name', 'detection: alone', '', '3: applications[0].detection: alone needs a name in detectedNames'],
+])('detected names are refused: %s', (_, first, second, expected) => {
+  expect(faultsOf(first, second)).toEqual([`c.yaml:${expected}`]);
+});
+
 test('names misspelt keys of claims of two kinds, each with what it knows', () => {
   expect(faultsOf(`tags: [{ tag: x, validity: 1 }]`, `prefixes: [{ cdir: 192.0.2.0/24, until: ${MARCH} }]`)).toEqual([
     'c.yaml:3: applications[0].tags[0].validity: unknown key, known are tag, from, to',

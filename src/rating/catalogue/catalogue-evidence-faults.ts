@@ -18,7 +18,15 @@ import { type CatalogueDocument, type CatalogueFault, type PrefixDocument, readC
 const MAPPED = [0, 0, 0xffff] as const;
 const MAPPED_LENGTH = 96;
 const NO_NETWORK = 'is no network: expected CIDR, as 203.0.113.0/24 or 2001:db8::/32';
-const LISTS = ['tags', 'prefixes', 'aspIdentities', 'sponsorIdentities', 'ratingGroups', 'serviceIdentifiers'] as const;
+const LISTS = [
+  'tags',
+  'prefixes',
+  'aspIdentities',
+  'sponsorIdentities',
+  'ratingGroups',
+  'serviceIdentifiers',
+  'detectedNames',
+] as const;
 
 /** Names a place of the catalogue in a message. */
 export type NameOfPath = (path: DocumentPath) => string;
@@ -67,6 +75,8 @@ interface Claimant {
   from?: string | undefined;
   to?: string | undefined;
   flow?: FlowCondition | undefined;
+  /** Of a detected name: how; absent: in any way. */
+  by?: readonly string[] | undefined;
   portsProblem: string | null;
 }
 
@@ -88,6 +98,9 @@ function written(list: (typeof LISTS)[number], claim: Entry): Omit<Claimant, 'ap
   if (typeof claim !== 'string' && ('ratingGroup' in claim || 'serviceIdentifier' in claim)) {
     return { text: serviceInWords(claim), from: claim.from, to: claim.to, portsProblem: null };
   }
+  if (typeof claim !== 'string' && 'name' in claim) {
+    return { text: claim.name, from: claim.from, to: claim.to, by: claim.by, portsProblem: null };
+  }
   const problem = typeof claim === 'string' || !('cidr' in claim) ? null : portsProblem(claim);
   return { ...readClaim(claim), portsProblem: problem };
 }
@@ -104,11 +117,17 @@ function overlaps(claimed: string, claimants: readonly Claimant[], nameOf: NameO
   return spans.flatMap((span) => {
     open = open.filter(({ toMs }) => toMs > span.fromMs);
     const [before] = open
-      .filter(({ claimant: { flow } }) => doFlowsOverlap(flow, span.claimant.flow))
+      .filter(
+        ({ claimant: { flow, by } }) => doFlowsOverlap(flow, span.claimant.flow) && doWaysOverlap(by, span.claimant.by),
+      )
       .sort((a, b) => b.toMs - a.toMs);
     open.push(span);
     return before === undefined ? [] : [overlap(claimed, span.claimant, before.claimant, nameOf)];
   });
+}
+
+function doWaysOverlap(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
+  return a === undefined || b === undefined || a.some((way) => b.includes(way));
 }
 
 function overlap(claimed: string, claimant: Claimant, before: Claimant, nameOf: NameOfPath): CatalogueFault {
@@ -116,7 +135,7 @@ function overlap(claimed: string, claimant: Claimant, before: Claimant, nameOf: 
   const [, , list] = path;
   const named = nameOfClaim(list, text);
   const also = claimed === text ? '' : ` (${claimed})`;
-  if ([claimant, before].every((each) => !isDated(each) && each.flow === undefined)) {
+  if ([claimant, before].every((each) => !isDated(each) && each.flow === undefined && each.by === undefined)) {
     return { path, message: `${named}${also} is claimed already by application ${before.application}` };
   }
   const remedy =
@@ -132,6 +151,7 @@ function overlap(claimed: string, claimant: Claimant, before: Claimant, nameOf: 
 function nameOfClaim(list: (typeof LISTS)[number], text: string): string {
   if (list === 'prefixes') return `prefix ${text}`;
   if (list === 'tags') return `tag ${JSON.stringify(text)}`;
+  if (list === 'detectedNames') return `detected name ${JSON.stringify(text)}`;
   return list === 'ratingGroups' || list === 'serviceIdentifiers' ? text : `identity ${JSON.stringify(text)}`;
 }
 
@@ -157,8 +177,9 @@ function isDated({ from, to }: Claimant): boolean {
 }
 
 function spanOf(claimant: Claimant): string {
-  const { from = 'no beginning', to = 'no end', flow } = claimant;
+  const { from = 'no beginning', to = 'no end', flow, by } = claimant;
   const dates = isDated(claimant) ? `${from} to ${to}` : 'always';
+  if (by !== undefined) return `by ${by.join(', ')}, ${dates}`;
   return flow === undefined ? dates : `${flowInWords(flow)}, ${dates}`;
 }
 

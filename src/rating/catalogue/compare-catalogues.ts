@@ -22,6 +22,7 @@ export interface CatalogueChange {
 const SETS: ReadonlySet<string> = new Set([
   'aspIdentities',
   'bankAccounts',
+  'detectedNames',
   'identifiedBy',
   'prefixes',
   'ratingGroups',

@@ -64,6 +64,7 @@ function neededClaims({
   aspIdentities,
   sponsorIdentities,
   services,
+  detections,
 }: Application): (readonly (string | Span)[])[] {
   const identities = [...aspIdentities, ...sponsorIdentities, ...services];
   switch (match) {
@@ -75,6 +76,8 @@ function neededClaims({
       return [tags, prefixes];
     case 'cdr':
       return [identities];
+    case 'detected':
+      return [detections, [...tags, ...prefixes, ...identities]];
     case 'any':
       return [[...tags, ...prefixes, ...identities]];
   }

@@ -11,6 +11,7 @@ const application = (id: string, match: Application['match']): Application => ({
   aspIdentities: [],
   sponsorIdentities: [],
   services: [],
+  detections: [],
   plans: [],
 });
 const catalogue = { applications: [application('chat', 'tag'), application('board', 'ip')] };
