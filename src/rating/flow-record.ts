@@ -1,5 +1,6 @@
 import { UnknownTags } from './names.ts';
 import { type Fault, REASON_CODE } from './outcome.ts';
+import { QuotaMoves } from './quota-moves.ts';
 import { type MsisdnForms, NORMAL_FORM_ONLY } from './record/msisdn.ts';
 
 /**
@@ -235,6 +236,9 @@ export class FlowBatch {
   usedOctetsAfter: Float64Array;
   carryAfter: Uint16Array;
 
+  /** Counters of further quotas that the batch moved. */
+  readonly quotaMoves = new QuotaMoves();
+
   constructor(capacity: number, room = capacity) {
     this.capacity = capacity;
     this.#room = room;
@@ -335,6 +339,7 @@ export class FlowBatch {
     this.keyMismatches = 0;
     this.rejections.length = 0;
     this.unknownTags.clear();
+    this.quotaMoves.clear();
     this.#memories.length = 0;
     this.#memory = null;
   }
