@@ -167,10 +167,15 @@ export class RerateLane {
     return reason;
   }
 
-  #notePeriod({ records, isInRange }: CurrentCharges, row: number, { catalogue }: Rules): void {
-    const { id } = catalogue.plans[records.plan[row]];
-    const period = this.lane.planPeriods.numberOf(id, records.periodStart[row]);
-    (isInRange[row] === 1 ? this.#inside : this.#outside).add(period);
+  /** Notes the periods that a row counts in, or would, of its plan and of further quotas. */
+  #notePeriod({ records, isInRange }: CurrentCharges, row: number, { catalogue, quotaBook }: Rules): void {
+    const noted = isInRange[row] === 1 ? this.#inside : this.#outside;
+    const { planPeriods } = this.lane;
+    noted.add(planPeriods.numberOf(catalogue.plans[records.plan[row]].id, records.periodStart[row]));
+    const startTimeMs = records.startTimeMs[row];
+    for (const { id, calendar } of quotaBook?.countedBy(records.plan[row], startTimeMs) ?? []) {
+      noted.add(planPeriods.numberOf(id, calendar.startDay(startTimeMs)));
+    }
   }
 
   /**
