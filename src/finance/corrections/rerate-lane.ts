@@ -148,13 +148,14 @@ export class RerateLane {
     const periodStart = records.periodStart[row];
     if (rules.refusesLate(records.plan[row], periodStart)) return false;
     const isWithin = periodStart >= this.#range.fromDay && periodStart < this.#range.toDay;
-    if (bookedAs === BOOKED_AS.unsponsored && isWithin) {
-      isInRange[row] = 1;
+    if (bookedAs === BOOKED_AS.unsponsored) {
+      isInRange[row] = isWithin ? 1 : 0;
+      // Outside of the range it may count in a further quota of records within.
       this.#notePeriod(charges, row, rules);
-      return true;
+      if (!isWithin) leftOut[row] = LEFT_OUT.outOfRange;
+      return isWithin;
     }
     if (isWithin) leftOut[row] = bookedAs === BOOKED_AS.nameless ? LEFT_OUT.nameless : LEFT_OUT.otherSponsor;
-    else if (bookedAs === BOOKED_AS.unsponsored) leftOut[row] = LEFT_OUT.outOfRange;
     return false;
   }
 
