@@ -8,8 +8,8 @@ import { rerate } from '../finance/corrections/rerate.ts';
 import { Random } from '../generator/random.ts';
 import { ClickHouseEvidence } from '../journal/evidence/clickhouse-evidence.ts';
 import { parseCatalogue } from '../rating/catalogue/catalogue-compile.ts';
-import { PLAIN_RULES } from '../rating/flow-record.ts';
 import type { QuotaUpdate } from '../rating/quota-updates.ts';
+import { PLAIN_RULES } from '../rating/record/record-limits.ts';
 import { Rules } from '../rating/rules.ts';
 import { TEST_CATALOGUE, testRecord } from '../rating/traffic.fixture.ts';
 import {
