@@ -2,6 +2,7 @@ import type { CatalogueDocument, CatalogueFault } from './catalogue-document.ts'
 import { evidenceFaults, type NameOfPath } from './catalogue-evidence-faults.ts';
 import { identityFaults } from './catalogue-identity-faults.ts';
 import { isVatId } from './catalogue-invoicing.ts';
+import { monthlyTermsFaults } from './catalogue-monthly-terms-faults.ts';
 import { planFaults } from './catalogue-plan-faults.ts';
 
 /** Compares the parts of a catalogue with each other. Returns all faults at once. `nameOf`: how a message names another place. */
@@ -12,6 +13,7 @@ export function catalogueFaults(document: CatalogueDocument, nameOf: NameOfPath)
     ...identificationFaults(document),
     ...planFaults(document),
     ...invoicingFaults(document),
+    ...monthlyTermsFaults(document),
   ];
 }
 
