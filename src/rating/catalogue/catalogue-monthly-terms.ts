@@ -9,13 +9,10 @@ const REBATE_BASES = ['all_charges', 'charges_in_band'] as const;
 const ALL_BASIS_POINTS = 10_000;
 
 /** ClickHouse has days from 1970 to the middle of 2149. */
-const firstDay = (of: string) =>
-  z
-    .string()
-    .regex(/^(19[7-9]\d|20\d\d|21[0-3]\d|214[0-8])-(0[1-9]|1[0-2])-01$/, {
-      error: 'expected the first day of a month, as 2026-10-01: monthly terms apply to whole months',
-    })
-    .describe(of);
+const firstDay = () =>
+  z.string().regex(/^(19[7-9]\d|20\d\d|21[0-3]\d|214[0-8])-(0[1-9]|1[0-2])-01$/, {
+    error: 'expected the first day of a month, as 2026-10-01: monthly terms apply to whole months',
+  });
 
 const amount = (of: string) => money(Number.MAX_SAFE_INTEGER, MAX_AMOUNT).optional().describe(of);
 
@@ -55,8 +52,10 @@ export const monthlyTermsSchema = z.strictObject({
     .describe(
       "Id of an application of the sponsor: the terms are of its charges. Absent: of the charges of all of the sponsor's applications.",
     ),
-  effectiveFrom: firstDay('First day of the first month that the terms apply to.'),
-  effectiveTo: firstDay('First day of the month after the last one that they apply to; null: no end.').nullable(),
+  effectiveFrom: firstDay().describe('First day of the first month that the terms apply to.'),
+  effectiveTo: firstDay()
+    .nullable()
+    .describe('First day of the month after the last one that they apply to; null: no end.'),
   flatFee: amount(
     "What each month costs in any case, in units of the sponsor's currency: decimal text, with no more decimals than the currency has. Absent: nothing.",
   ),
