@@ -35,7 +35,7 @@ export interface MonthlyTerms {
   volumeRebate: VolumeRebate | null;
 }
 
-export interface VolumeRebate {
+interface VolumeRebate {
   /** The rebate of the highest band that is reached, on all charges; or of each band, on its share of the charges by octets. */
   appliesTo: 'all_charges' | 'charges_in_band';
   /** Ascending. */
