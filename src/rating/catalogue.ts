@@ -15,6 +15,33 @@ export interface Catalogue {
   furtherQuotas: readonly FurtherQuota[];
   /** Absent: statements are no invoices. */
   invoicing?: Invoicing;
+  /** Absent: closing a month posts no fees, shortfalls and rebates. */
+  monthlyTerms?: readonly MonthlyTerms[];
+}
+
+/** A flat fee, a minimum commitment and a volume rebate of each month of a sponsor, or of one of its applications. */
+export interface MonthlyTerms {
+  id: string;
+  version: number;
+  sponsorId: string;
+  /** null: of all of the sponsor's applications. */
+  applicationId: string | null;
+  /** As `2026-10`: in force in this month and later ones. */
+  fromMonth: string;
+  /** In force in months before this one; null: no end. */
+  toMonth: string | null;
+  /** 0: none. */
+  flatFeeMicros: number;
+  /** null: none. */
+  minimumCommitmentMicros: number | null;
+  volumeRebate: VolumeRebate | null;
+}
+
+interface VolumeRebate {
+  /** The rebate of the highest band that is reached, on all charges; or of each band, on its share of the charges by octets. */
+  appliesTo: 'all_charges' | 'charges_in_band';
+  /** Ascending. */
+  bands: readonly { fromOctets: number; basisPoints: number }[];
 }
 
 export interface Sponsor {

@@ -14,6 +14,7 @@ import {
   readClaim,
 } from './catalogue-document.ts';
 import { catalogueFaults } from './catalogue-faults.ts';
+import { compileMonthlyTerms } from './catalogue-monthly-terms.ts';
 import { expandParts, noParts, type ReadPart } from './catalogue-parts.ts';
 import { type CountedPlans, successionFaults } from './catalogue-succession-faults.ts';
 import { minorDigitsOf } from './currencies.ts';
@@ -108,6 +109,7 @@ function compile(document: CatalogueDocument, canonicalJson: string): Catalogue 
     plans,
     furtherQuotas,
     ...(document.invoicing !== undefined && { invoicing: document.invoicing }),
+    ...(document.monthlyTerms !== undefined && { monthlyTerms: document.monthlyTerms.map(compileMonthlyTerms) }),
   };
 }
 

@@ -12,43 +12,15 @@ import {
   protocolNumber,
 } from '../flow-condition.ts';
 import { CONTENT_TYPES } from '../flow-record.ts';
-import { parseMicros } from '../money.ts';
 import { MAX_TEXT_LENGTH } from '../record/validate.ts';
+import { id, MAX_AMOUNT, money, time } from './catalogue-fields.ts';
 import { buyerSchema, invoicingSchema } from './catalogue-invoicing.ts';
+import { monthlyTermsSchema } from './catalogue-monthly-terms.ts';
 import { isCurrency } from './currencies.ts';
 
 /** Prices stay below 2^32 micro-units, so that `price.ts` is exact in doubles. */
 const MAX_PRICE_MICROS = 2 ** 32 - 1;
 const MAX_TAG_OCTETS = 64;
-
-export const id = (of: string) =>
-  z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, {
-      error: 'expected 1 to 64 of a-z 0-9 . _ - beginning with a letter or digit',
-    })
-    .describe(of);
-
-const money = (maxMicros: number, maxText: string) =>
-  z
-    .string()
-    .regex(/^(0|[1-9]\d*)(\.\d{1,6})?$/, {
-      error: 'expected a decimal number in quotes, not below 0, with at most 6 decimals, as "0.20"',
-      abort: true,
-    })
-    .refine((text) => (parseMicros(text) ?? Number.POSITIVE_INFINITY) <= maxMicros, {
-      error: `expected at most ${maxText}`,
-    });
-
-export const time = () =>
-  z.iso.datetime({
-    offset: true,
-    // A time that is missing has a message of its own.
-    error: ({ code }) =>
-      code === 'invalid_format'
-        ? 'expected a time with its offset, as 2026-01-31T00:00:00Z or 2026-01-31T00:00:00+08:00'
-        : undefined,
-  });
 
 /** Plans share a few zones, and asking the runtime for one takes as long as all the rest of a plan. */
 const zones = new Map<string, boolean>();
@@ -84,7 +56,7 @@ const sponsorSchema = z.strictObject({
     .describe(
       'Bank accounts (IBAN or other) that the sponsor pays from: what `account payment --camt053` knows it by.',
     ),
-  creditLimit: money(Number.MAX_SAFE_INTEGER, '9007199254.740991').describe(
+  creditLimit: money(Number.MAX_SAFE_INTEGER, MAX_AMOUNT).describe(
     'What the sponsor may owe before it is suspended, in units of its currency: decimal text, with no more decimals than the currency has.',
   ),
   buyer: buyerSchema.optional(),
@@ -320,6 +292,13 @@ export const catalogueSchema = z
         'Quotas over several plans of a sponsor together, beside the plans’ own: a record is sponsored as far as all of them allow.',
       ),
     invoicing: invoicingSchema.optional(),
+    monthlyTerms: z
+      .array(monthlyTermsSchema)
+      .min(1, { error: 'expected terms, or no such field' })
+      .optional()
+      .describe(
+        'Flat fees, minimum commitments and volume rebates of whole months, dated and versioned; posted when a month is closed.',
+      ),
   })
   .describe('The catalogue of zerorate: sponsors, applications and sponsorship plans.');
 

@@ -2,6 +2,7 @@ import type { CatalogueDocument, CatalogueFault } from './catalogue-document.ts'
 import { evidenceFaults, type NameOfPath } from './catalogue-evidence-faults.ts';
 import { identityFaults } from './catalogue-identity-faults.ts';
 import { isVatId } from './catalogue-invoicing.ts';
+import { monthlyTermsFaults } from './catalogue-monthly-terms-faults.ts';
 import { planFaults } from './catalogue-plan-faults.ts';
 import { furtherQuotaFaults } from './further-quotas.ts';
 
@@ -14,6 +15,7 @@ export function catalogueFaults(document: CatalogueDocument, nameOf: NameOfPath)
     ...planFaults(document),
     ...furtherQuotaFaults(document),
     ...invoicingFaults(document),
+    ...monthlyTermsFaults(document),
   ];
 }
 
