@@ -3,7 +3,6 @@ import * as z from 'zod';
 import { IDENTIFICATIONS, MATCH_POLICIES, SETTLEMENT_DAYS, STATISTICS_PERIODS } from '../catalogue.ts';
 import {
   type FlowCondition,
-  formatPortSpan,
   MAX_PORT,
   MAX_PROTOCOL,
   mergePortSpans,
@@ -11,7 +10,7 @@ import {
   parsePortSpans,
   protocolNumber,
 } from '../flow-condition.ts';
-import { CONTENT_TYPES } from '../flow-record.ts';
+import { CONTENT_TYPES, DETECTIONS, type Detection } from '../flow-record.ts';
 import { MAX_TEXT_LENGTH } from '../record/validate.ts';
 import { id, MAX_AMOUNT, money, time } from './catalogue-fields.ts';
 import { buyerSchema, invoicingSchema } from './catalogue-invoicing.ts';
@@ -109,6 +108,40 @@ const identitySchema = z.union([
 const identities = (of: string) =>
   z.array(identitySchema).min(1, { error: 'expected an identity, or no such field' }).optional().describe(of);
 
+const MAX_SERVICE_NUMBER = 2 ** 31 - 1;
+const ratingGroup = z.int().min(0).max(MAX_SERVICE_NUMBER);
+const serviceIdentifier = z.int().min(0).max(MAX_SERVICE_NUMBER);
+const ratingGroupSchema = z.union([
+  ratingGroup,
+  z.strictObject({
+    ratingGroup: ratingGroup.describe('The rating group.'),
+    serviceIdentifier: serviceIdentifier
+      .optional()
+      .describe('Only its records of this service identifier. Absent: all of the rating group.'),
+    ...claimDates,
+  }),
+]);
+const serviceIdentifierSchema = z.union([
+  serviceIdentifier,
+  z.strictObject({ serviceIdentifier: serviceIdentifier.describe('The service identifier.'), ...claimDates }),
+]);
+
+const detectedNameSchema = z.union([
+  identity,
+  z.strictObject({
+    name: identity.describe('The name.'),
+    by: z
+      .array(z.enum(DETECTIONS))
+      .min(1, { error: 'expected a way, or no such field' })
+      .optional()
+      .describe(
+        'Only if detected so: by the name in TLS (sni), by DNS (dns), by inspection of packets (dpi). Absent: in any way.',
+      ),
+    ...claimDates,
+  }),
+]);
+export type DetectionDocument = z.output<typeof detectedNameSchema>;
+
 /** Absent stays absent, as above. */
 const accountKeysSchema = z
   .strictObject({
@@ -134,7 +167,7 @@ const applicationSchema = z.strictObject({
     .enum(MATCH_POLICIES)
     .default('any')
     .describe(
-      "Which evidence a record needs: any kind (any), the tag, a proxy prefix (ip), tag and prefix (both), or the CDR's identities (cdr).",
+      'Which evidence a record needs: any kind (any), the tag, a proxy prefix (ip), tag and prefix (both), an identity, a rating group or a service identifier of the CDR (cdr), or any kind together with a detection by the gateway (detected).',
     ),
   identifiedBy: z
     .array(z.enum(IDENTIFICATIONS))
@@ -166,6 +199,31 @@ const applicationSchema = z.strictObject({
   sponsorIdentities: identities(
     'Sponsor-Identity (AVP 531) in the CDRs of its traffic, where no application claims their ASP identity.',
   ),
+  ratingGroups: z
+    .array(ratingGroupSchema)
+    .min(1, { error: 'expected a rating group, or no such field' })
+    .optional()
+    .describe(
+      'Rating-Group (AVP 432) of its records, and where it shares one with others the service identifier in it. The more specific claim decides: both, then the service identifier, then the rating group.',
+    ),
+  serviceIdentifiers: z
+    .array(serviceIdentifierSchema)
+    .min(1, { error: 'expected a service identifier, or no such field' })
+    .optional()
+    .describe('Service-Identifier (AVP 439) of its records, in any rating group.'),
+  detectedNames: z
+    .array(detectedNameSchema)
+    .min(1, { error: 'expected a name, or no such field' })
+    .optional()
+    .describe(
+      'Names that gateways give its traffic which they detect (detectedApplication of a flow record). A detection counts together with other evidence, and must not name another application.',
+    ),
+  detection: z
+    .enum(['alone'])
+    .optional()
+    .describe(
+      'alone: a detection without other evidence sponsors a record, too, as evidence of the kind cdr. Any client can send any name: absent, a detection alone sponsors nothing.',
+    ),
   accountKeys: accountKeysSchema.optional(),
 });
 
@@ -308,6 +366,13 @@ export type PlanDocument = CatalogueDocument['plans'][number];
 export type QuotaDocument = NonNullable<CatalogueDocument['quotas']>[number];
 export type PrefixDocument = z.output<typeof prefixSchema>;
 export type ClaimDocument = z.output<typeof tagSchema | typeof prefixSchema | typeof identitySchema>;
+/** An entry of `ratingGroups` or `serviceIdentifiers` with its fields. */
+export interface ServiceDocument {
+  ratingGroup?: number | undefined;
+  serviceIdentifier?: number | undefined;
+  from?: string | undefined;
+  to?: string | undefined;
+}
 
 /** A claim with its dates as they are written. */
 interface WrittenClaim {
@@ -335,13 +400,14 @@ export function readFlow({
   return { protocol: protocolNumber(protocol), ports: mergePortSpans(spans) };
 }
 
-/** Returns a prefix as every spelling of the same protocol and ports has it: the number, and ascending spans. */
-export function canonicalPrefix(prefix: PrefixDocument): PrefixDocument {
-  if (typeof prefix === 'string') return prefix;
-  const flow = readFlow(prefix);
-  if (flow === undefined) return prefix;
-  const ports = flow.ports.length === 0 ? undefined : flow.ports.map(formatPortSpan);
-  return { ...prefix, protocol: flow.protocol, ports };
+/** Returns an entry of `detectedNames` with its fields. */
+export function readDetection(detection: DetectionDocument): {
+  name: string;
+  by?: Detection[] | undefined;
+  from?: string | undefined;
+  to?: string | undefined;
+} {
+  return typeof detection === 'string' ? { name: detection } : detection;
 }
 
 /** What is wrong with a catalogue whose every field is well-formed. */
