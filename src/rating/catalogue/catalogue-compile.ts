@@ -8,22 +8,20 @@ import { formatPortSpan } from '../flow-condition.ts';
 import { CONTENT_TYPES } from '../flow-record.ts';
 import { parseMicros } from '../money.ts';
 import { NO_NUMBER, type ServiceClaim } from '../service-claims.ts';
+import { type CatalogueDocument, catalogueSchema, type PlanDocument } from './catalogue-document.ts';
+import { catalogueFaults } from './catalogue-faults.ts';
+import { compileMonthlyTerms } from './catalogue-monthly-terms.ts';
+import { expandParts, noParts, type ReadPart } from './catalogue-parts.ts';
+import { type CountedPlans, successionFaults } from './catalogue-succession-faults.ts';
 import {
-  type CatalogueDocument,
   type ClaimDocument,
-  catalogueSchema,
   type DetectionDocument,
-  type PlanDocument,
   type PrefixDocument,
   readClaim,
   readDetection,
   readFlow,
   type ServiceDocument,
-} from './catalogue-document.ts';
-import { catalogueFaults } from './catalogue-faults.ts';
-import { compileMonthlyTerms } from './catalogue-monthly-terms.ts';
-import { expandParts, noParts, type ReadPart } from './catalogue-parts.ts';
-import { type CountedPlans, successionFaults } from './catalogue-succession-faults.ts';
+} from './claim-document.ts';
 import { minorDigitsOf } from './currencies.ts';
 import { compileFurtherQuotas } from './further-quotas.ts';
 
