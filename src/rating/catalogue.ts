@@ -13,8 +13,37 @@ export interface Catalogue {
   sponsors: readonly Sponsor[];
   applications: readonly Application[];
   plans: readonly Plan[];
+  /** Quotas that count beside the plans' own: every one that a plan names must allow what the plan sponsors. */
+  furtherQuotas: readonly FurtherQuota[];
   /** Absent: statements are no invoices. */
   invoicing?: Invoicing;
+  /** Absent: closing a month posts no fees, shortfalls and rebates. */
+  monthlyTerms?: readonly MonthlyTerms[];
+}
+
+/** A flat fee, a minimum commitment and a volume rebate of each month of a sponsor, or of one of its applications. */
+export interface MonthlyTerms {
+  id: string;
+  version: number;
+  sponsorId: string;
+  /** null: of all of the sponsor's applications. */
+  applicationId: string | null;
+  /** As `2026-10`: in force in this month and later ones. */
+  fromMonth: string;
+  /** In force in months before this one; null: no end. */
+  toMonth: string | null;
+  /** 0: none. */
+  flatFeeMicros: number;
+  /** null: none. */
+  minimumCommitmentMicros: number | null;
+  volumeRebate: VolumeRebate | null;
+}
+
+interface VolumeRebate {
+  /** The rebate of the highest band that is reached, on all charges; or of each band, on its share of the charges by octets. */
+  appliesTo: 'all_charges' | 'charges_in_band';
+  /** Ascending. */
+  bands: readonly { fromOctets: number; basisPoints: number }[];
 }
 
 export interface Sponsor {
@@ -102,6 +131,28 @@ export interface Plan {
   notifyAtBasisPoints: readonly number[];
   tiers: readonly PriceTier[];
   latePolicy: 'adjust' | 'refuse';
+  /** Indexes into `Catalogue.furtherQuotas`: the plan's windows, and the groups that it is in. */
+  furtherQuotas: readonly number[];
+}
+
+/** One version of a window of a plan, or of a group of plans: a quota with a counter, a period and an id of its own. */
+export interface FurtherQuota {
+  /** A window's is `plan:period`, which no plan or group can have. */
+  id: string;
+  version: number;
+  /** Index into `Catalogue.sponsors`. */
+  sponsor: number;
+  /** Index into `Catalogue.applications`; -1: a group's, which may be of several. */
+  application: number;
+  /** Counts records that start in [effectiveFromMs, effectiveToMs). */
+  effectiveFromMs: number;
+  effectiveToMs: number;
+  period: StatisticsPeriod;
+  timeZone: string;
+  /** Sponsored octets per subscriber and period. */
+  quotaOctets: number;
+  /** Ascending basis points of the quota. */
+  notifyAtBasisPoints: readonly number[];
 }
 
 /** Days after a month is over in which records of a plan may be booked without being late; of a plan that does not say. */

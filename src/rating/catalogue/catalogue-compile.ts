@@ -8,22 +8,22 @@ import { formatPortSpan } from '../flow-condition.ts';
 import { CONTENT_TYPES } from '../flow-record.ts';
 import { parseMicros } from '../money.ts';
 import { NO_NUMBER, type ServiceClaim } from '../service-claims.ts';
+import { type CatalogueDocument, catalogueSchema, type PlanDocument } from './catalogue-document.ts';
+import { catalogueFaults } from './catalogue-faults.ts';
+import { compileMonthlyTerms } from './catalogue-monthly-terms.ts';
+import { expandParts, noParts, type ReadPart } from './catalogue-parts.ts';
+import { type CountedPlans, successionFaults } from './catalogue-succession-faults.ts';
 import {
-  type CatalogueDocument,
   type ClaimDocument,
-  catalogueSchema,
   type DetectionDocument,
-  type PlanDocument,
   type PrefixDocument,
   readClaim,
   readDetection,
   readFlow,
   type ServiceDocument,
-} from './catalogue-document.ts';
-import { catalogueFaults } from './catalogue-faults.ts';
-import { expandParts, noParts, type ReadPart } from './catalogue-parts.ts';
-import { type CountedPlans, successionFaults } from './catalogue-succession-faults.ts';
+} from './claim-document.ts';
 import { minorDigitsOf } from './currencies.ts';
+import { compileFurtherQuotas } from './further-quotas.ts';
 
 export type ParsedCatalogue =
   | { catalogue: Catalogue; faults?: undefined }
@@ -90,7 +90,13 @@ function canonicalPrefix(prefix: PrefixDocument): PrefixDocument {
 function compile(document: CatalogueDocument, canonicalJson: string): Catalogue {
   const sponsorIndex = new Map(document.sponsors.map(({ id }, i) => [id, i]));
   const applicationIndex = new Map(document.applications.map(({ id }, i) => [id, i]));
-  const plans = document.plans.map((plan) => compilePlan(plan, indexOf(applicationIndex, plan.application)));
+  const indexOfApplication = (id: string) => indexOf(applicationIndex, id);
+  const { furtherQuotas, ofPlans } = compileFurtherQuotas(
+    document,
+    (id) => indexOf(sponsorIndex, id),
+    indexOfApplication,
+  );
+  const plans = document.plans.map((plan, i) => compilePlan(plan, indexOfApplication(plan.application), ofPlans[i]));
   const plansOf = document.applications.map((): number[] => []);
   plans.forEach(({ application }, plan) => {
     plansOf[application].push(plan);
@@ -119,7 +125,9 @@ function compile(document: CatalogueDocument, canonicalJson: string): Catalogue 
       }),
     ),
     plans,
+    furtherQuotas,
     ...(document.invoicing !== undefined && { invoicing: document.invoicing }),
+    ...(document.monthlyTerms !== undefined && { monthlyTerms: document.monthlyTerms.map(compileMonthlyTerms) }),
   };
 }
 
@@ -157,7 +165,7 @@ function spanOf({ from, to }: { from?: string | undefined; to?: string | undefin
   };
 }
 
-function compilePlan(plan: PlanDocument, application: number): Plan {
+function compilePlan(plan: PlanDocument, application: number, furtherQuotas: readonly number[]): Plan {
   return {
     id: plan.id,
     version: plan.version,
@@ -175,6 +183,7 @@ function compilePlan(plan: PlanDocument, application: number): Plan {
       pricePerMiBMicros: micros(pricePerMiB),
     })),
     latePolicy: plan.latePolicy,
+    furtherQuotas,
   };
 }
 

@@ -1,53 +1,23 @@
 import { IANAZone } from 'luxon';
 import * as z from 'zod';
 import { IDENTIFICATIONS, MATCH_POLICIES, SETTLEMENT_DAYS, STATISTICS_PERIODS } from '../catalogue.ts';
-import {
-  type FlowCondition,
-  MAX_PORT,
-  MAX_PROTOCOL,
-  mergePortSpans,
-  PROTOCOL_NAMES,
-  parsePortSpans,
-  protocolNumber,
-} from '../flow-condition.ts';
-import { CONTENT_TYPES, DETECTIONS, type Detection } from '../flow-record.ts';
-import { parseMicros } from '../money.ts';
+import { CONTENT_TYPES } from '../flow-record.ts';
 import { MAX_TEXT_LENGTH } from '../record/validate.ts';
+import { id, MAX_AMOUNT, money, time } from './catalogue-fields.ts';
 import { buyerSchema, invoicingSchema } from './catalogue-invoicing.ts';
+import { monthlyTermsSchema } from './catalogue-monthly-terms.ts';
+import {
+  detectedNameSchema,
+  identities,
+  prefixSchema,
+  ratingGroupSchema,
+  serviceIdentifierSchema,
+  tagSchema,
+} from './claim-document.ts';
 import { isCurrency } from './currencies.ts';
 
 /** Prices stay below 2^32 micro-units, so that `price.ts` is exact in doubles. */
 const MAX_PRICE_MICROS = 2 ** 32 - 1;
-const MAX_TAG_OCTETS = 64;
-
-export const id = (of: string) =>
-  z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, {
-      error: 'expected 1 to 64 of a-z 0-9 . _ - beginning with a letter or digit',
-    })
-    .describe(of);
-
-const money = (maxMicros: number, maxText: string) =>
-  z
-    .string()
-    .regex(/^(0|[1-9]\d*)(\.\d{1,6})?$/, {
-      error: 'expected a decimal number in quotes, not below 0, with at most 6 decimals, as "0.20"',
-      abort: true,
-    })
-    .refine((text) => (parseMicros(text) ?? Number.POSITIVE_INFINITY) <= maxMicros, {
-      error: `expected at most ${maxText}`,
-    });
-
-export const time = () =>
-  z.iso.datetime({
-    offset: true,
-    // A time that is missing has a message of its own.
-    error: ({ code }) =>
-      code === 'invalid_format'
-        ? 'expected a time with its offset, as 2026-01-31T00:00:00Z or 2026-01-31T00:00:00+08:00'
-        : undefined,
-  });
 
 /** Plans share a few zones, and asking the runtime for one takes as long as all the rest of a plan. */
 const zones = new Map<string, boolean>();
@@ -83,94 +53,13 @@ const sponsorSchema = z.strictObject({
     .describe(
       'Bank accounts (IBAN or other) that the sponsor pays from: what `account payment --camt053` knows it by.',
     ),
-  creditLimit: money(Number.MAX_SAFE_INTEGER, '9007199254.740991').describe(
+  creditLimit: money(Number.MAX_SAFE_INTEGER, MAX_AMOUNT).describe(
     'What the sponsor may owe before it is suspended, in units of its currency: decimal text, with no more decimals than the currency has.',
   ),
   buyer: buyerSchema.optional(),
 });
 
-/** When a claim is in force. Absent stays absent, so that a catalogue without dates keeps its hash. */
-const claimDates = {
-  from: time().optional().describe('In force for records that start at this instant or later. Absent: no beginning.'),
-  to: time().optional().describe('In force for records that start before this instant. Absent: no end.'),
-};
-
-const tag = z
-  .string()
-  .min(1)
-  .refine((text) => Buffer.byteLength(text) <= MAX_TAG_OCTETS, { error: `expected at most ${MAX_TAG_OCTETS} octets` });
-export const tagSchema = z.union([tag, z.strictObject({ tag: tag.describe('The tag.'), ...claimDates })]);
-const portsText = z
-  .string()
-  .regex(/^\d{1,5}(-\d{1,5})?$/, { error: 'expected a port or a span of ports, as "443" or "5000-5999"' });
-/** Absent stays absent, as above. */
-const flowFields = {
-  protocol: z
-    .union([z.int().min(0).max(MAX_PROTOCOL), z.enum(PROTOCOL_NAMES)], {
-      error: `expected an IANA protocol number, 0 to ${MAX_PROTOCOL}, or one of ${PROTOCOL_NAMES.join(', ')}`,
-    })
-    .optional()
-    .describe('Only records of this protocol, by its IANA number or its name. Absent: any.'),
-  ports: z
-    .union([
-      z.int().min(0).max(MAX_PORT),
-      portsText,
-      z.array(z.union([z.int().min(0).max(MAX_PORT), portsText])).min(1),
-    ])
-    .optional()
-    .describe(
-      'Only records of these ports of the remote side, the server’s: a port, a span as "5000-5999", or a list. It needs protocol tcp, udp or sctp. Absent: any.',
-    ),
-};
-export const prefixSchema = z.union([
-  z.string(),
-  z.strictObject({ cidr: z.string().describe('The network.'), ...flowFields, ...claimDates }),
-]);
-const identity = z.string().min(1).max(MAX_TEXT_LENGTH);
-const identitySchema = z.union([
-  identity,
-  z.strictObject({ identity: identity.describe('The identity.'), ...claimDates }),
-]);
-
-/** Absent stays absent, as above. */
-const identities = (of: string) =>
-  z.array(identitySchema).min(1, { error: 'expected an identity, or no such field' }).optional().describe(of);
-
-const MAX_SERVICE_NUMBER = 2 ** 31 - 1;
-const ratingGroup = z.int().min(0).max(MAX_SERVICE_NUMBER);
-const serviceIdentifier = z.int().min(0).max(MAX_SERVICE_NUMBER);
-const ratingGroupSchema = z.union([
-  ratingGroup,
-  z.strictObject({
-    ratingGroup: ratingGroup.describe('The rating group.'),
-    serviceIdentifier: serviceIdentifier
-      .optional()
-      .describe('Only its records of this service identifier. Absent: all of the rating group.'),
-    ...claimDates,
-  }),
-]);
-const serviceIdentifierSchema = z.union([
-  serviceIdentifier,
-  z.strictObject({ serviceIdentifier: serviceIdentifier.describe('The service identifier.'), ...claimDates }),
-]);
-
-const detectedNameSchema = z.union([
-  identity,
-  z.strictObject({
-    name: identity.describe('The name.'),
-    by: z
-      .array(z.enum(DETECTIONS))
-      .min(1, { error: 'expected a way, or no such field' })
-      .optional()
-      .describe(
-        'Only if detected so: by the name in TLS (sni), by DNS (dns), by inspection of packets (dpi). Absent: in any way.',
-      ),
-    ...claimDates,
-  }),
-]);
-export type DetectionDocument = z.output<typeof detectedNameSchema>;
-
-/** Absent stays absent, as above. */
+/** Absent stays absent, so that a catalogue without it keeps its hash. */
 const accountKeysSchema = z
   .strictObject({
     issuer: z.string().min(1).max(MAX_TEXT_LENGTH).describe('The issuer of the assertions, their `iss`.'),
@@ -273,6 +162,23 @@ const contentSchema = z.strictObject(
   >,
 );
 
+const notifyAt = z
+  .array(z.int().min(1).max(10_000))
+  .refine((steps) => steps.every((step, i) => i === 0 || step > steps[i - 1]), {
+    error: 'expected ascending numbers',
+  });
+
+/** Absent stays absent, as above. */
+const furtherNotifyAt = notifyAt
+  .optional()
+  .describe('As in a plan: shares of this quota, ascending basis points. Absent: none.');
+
+const windowSchema = z.strictObject({
+  period: z.enum(STATISTICS_PERIODS).describe("Calendar period in the plan's time zone; not the plan's own."),
+  quotaOctets: z.int().min(0).describe('Sponsored octets per subscriber and such period.'),
+  notifyAt: furtherNotifyAt,
+});
+
 const planSchema = z.strictObject({
   id: id('Name of the plan. All versions of a plan count in one counter.'),
   application: z.string().describe('Id of the application.'),
@@ -300,14 +206,17 @@ const planSchema = z.strictObject({
     .min(0)
     .optional()
     .describe('A session is given to a subscriber only if more than this is left of the quota. Absent: 0.'),
-  notifyAt: z
-    .array(z.int().min(1).max(10_000))
-    .refine((steps) => steps.every((step, i) => i === 0 || step > steps[i - 1]), {
-      error: 'expected ascending numbers',
-    })
+  notifyAt: notifyAt
     .default([])
     .describe(
       'Shares of the quota, ascending basis points. Each quota update names the highest one that the use has reached.',
+    ),
+  windows: z
+    .array(windowSchema)
+    .min(1, { error: 'expected a window, or no such field' })
+    .optional()
+    .describe(
+      'Further quotas of the plan by other periods, as 300 MB a day beside 2 GB a month: a record is sponsored as far as all of them allow. Their counters are named `plan:period`.',
     ),
   tiers: z.array(tierSchema).min(1).describe('Price by use in the period: ascending tiers, the last one open.'),
   latePolicy: z
@@ -324,65 +233,54 @@ const planSchema = z.strictObject({
     ),
 });
 
+const quotaSchema = z.strictObject({
+  id: id('Name of the quota, and of its counters; no plan may have it. All versions of a quota count in one counter.'),
+  sponsor: z.string().describe('Id of the sponsor whose plans these are.'),
+  version: z
+    .int()
+    .min(1)
+    .max(2 ** 31 - 1)
+    .describe('Number of the version of this quota.'),
+  effectiveFrom: time().describe('Counts records that start at this instant or later.'),
+  effectiveTo: time().nullable().describe('Counts records that start before this instant; null: no end.'),
+  period: z.enum(STATISTICS_PERIODS).describe('Calendar period that it counts in; weeks begin on Monday.'),
+  timeZone: z
+    .string()
+    .refine(isZone, { error: 'expected an IANA time zone, as Asia/Shanghai or UTC' })
+    .describe('IANA name of the time zone that its periods begin in.'),
+  quotaOctets: z.int().min(0).describe('Sponsored octets per subscriber and period, under all of the plans together.'),
+  notifyAt: furtherNotifyAt,
+  plans: z.array(z.string()).min(1).describe('Ids of the plans that count in it, of the sponsor’s applications.'),
+});
+
 /** The catalogue file. The descriptions are published with its JSON Schema. */
 export const catalogueSchema = z
   .strictObject({
     sponsors: z.array(sponsorSchema).describe('Who pays.'),
     applications: z.array(applicationSchema).describe('Services of the sponsors, and how their traffic is known.'),
     plans: z.array(planSchema).describe('What is sponsored and what it costs, dated and versioned.'),
+    quotas: z
+      .array(quotaSchema)
+      .min(1, { error: 'expected a quota, or no such field' })
+      .optional()
+      .describe(
+        'Quotas over several plans of a sponsor together, beside the plans’ own: a record is sponsored as far as all of them allow.',
+      ),
     invoicing: invoicingSchema.optional(),
+    monthlyTerms: z
+      .array(monthlyTermsSchema)
+      .min(1, { error: 'expected terms, or no such field' })
+      .optional()
+      .describe(
+        'Flat fees, minimum commitments and volume rebates of whole months, dated and versioned; posted when a month is closed.',
+      ),
   })
   .describe('The catalogue of zerorate: sponsors, applications and sponsorship plans.');
 
 /** The catalogue file's value, defaults filled in. */
 export type CatalogueDocument = z.output<typeof catalogueSchema>;
 export type PlanDocument = CatalogueDocument['plans'][number];
-export type PrefixDocument = z.output<typeof prefixSchema>;
-export type ClaimDocument = z.output<typeof tagSchema | typeof prefixSchema | typeof identitySchema>;
-/** An entry of `ratingGroups` or `serviceIdentifiers` with its fields. */
-export interface ServiceDocument {
-  ratingGroup?: number | undefined;
-  serviceIdentifier?: number | undefined;
-  from?: string | undefined;
-  to?: string | undefined;
-}
-
-/** A claim with its dates as they are written. */
-interface WrittenClaim {
-  text: string;
-  from?: string | undefined;
-  to?: string | undefined;
-  flow?: FlowCondition | undefined;
-}
-
-/** Returns the tag, prefix or identity that an application claims, with its conditions. */
-export function readClaim(claim: ClaimDocument): WrittenClaim {
-  if (typeof claim === 'string') return { text: claim };
-  const { from, to } = claim;
-  if ('cidr' in claim) return { text: claim.cidr, from, to, flow: readFlow(claim) };
-  return { text: 'tag' in claim ? claim.tag : claim.identity, from, to };
-}
-
-/** Returns the protocol and ports of a prefix; undefined where it has none. Ports that are none are left out: they are a fault. */
-export function readFlow({
-  protocol,
-  ports,
-}: Pick<Exclude<PrefixDocument, string>, 'protocol' | 'ports'>): FlowCondition | undefined {
-  if (protocol === undefined) return undefined;
-  const spans = parsePortSpans([ports ?? []].flat()) ?? [];
-  return { protocol: protocolNumber(protocol), ports: mergePortSpans(spans) };
-}
-
-/** Returns an entry of `detectedNames` with its fields. */
-export function readDetection(detection: DetectionDocument): {
-  name: string;
-  by?: Detection[] | undefined;
-  from?: string | undefined;
-  to?: string | undefined;
-} {
-  return typeof detection === 'string' ? { name: detection } : detection;
-}
-
+export type QuotaDocument = NonNullable<CatalogueDocument['quotas']>[number];
 /** What is wrong with a catalogue whose every field is well-formed. */
 export interface CatalogueFault {
   /** Keys and list indexes from the document's root. */

@@ -13,7 +13,8 @@ import {
 } from '../flow-condition.ts';
 import { type Cidr, formatCidr, networkOf, parseCidr } from '../ip-address.ts';
 import { serviceInWords } from '../service-claims.ts';
-import { type CatalogueDocument, type CatalogueFault, type PrefixDocument, readClaim } from './catalogue-document.ts';
+import type { CatalogueDocument, CatalogueFault } from './catalogue-document.ts';
+import { type PrefixDocument, readClaim } from './claim-document.ts';
 
 const MAPPED = [0, 0, 0xffff] as const;
 const MAPPED_LENGTH = 96;

@@ -2,7 +2,9 @@ import type { CatalogueDocument, CatalogueFault } from './catalogue-document.ts'
 import { evidenceFaults, type NameOfPath } from './catalogue-evidence-faults.ts';
 import { identityFaults } from './catalogue-identity-faults.ts';
 import { isVatId } from './catalogue-invoicing.ts';
+import { monthlyTermsFaults } from './catalogue-monthly-terms-faults.ts';
 import { planFaults } from './catalogue-plan-faults.ts';
+import { furtherQuotaFaults } from './further-quotas.ts';
 
 /** Compares the parts of a catalogue with each other. Returns all faults at once. `nameOf`: how a message names another place. */
 export function catalogueFaults(document: CatalogueDocument, nameOf: NameOfPath): CatalogueFault[] {
@@ -12,7 +14,9 @@ export function catalogueFaults(document: CatalogueDocument, nameOf: NameOfPath)
     ...identificationFaults(document),
     ...detectionFaults(document),
     ...planFaults(document),
+    ...furtherQuotaFaults(document),
     ...invoicingFaults(document),
+    ...monthlyTermsFaults(document),
   ];
 }
 
