@@ -57,6 +57,7 @@ export const ADDRESSES = [
 ];
 export const TAGS = ['A', 'B', 'C', 'D', 'E', 'É '];
 export const IDENTITIES = ['x', 'y', 'z', 'É '];
+export const DETECTED = ['seen', 'É '];
 const iso = (timeMs: number) => new Date(timeMs).toISOString();
 /** Draws a rare value now and then. */
 export const mostly = <T, U>(often: fc.Arbitrary<T>, rarely: fc.Arbitrary<U>) =>
@@ -144,7 +145,7 @@ function claimed(field: string, key: string, words: readonly string[], drawn: re
 /** Draws any catalogue that passes the checks, compiled for the engine. */
 export const catalogues = fc
   .record({
-    policies: fc.array(fc.constantFrom('any', 'any', 'any', 'any', 'tag', 'ip', 'both', 'cdr'), {
+    policies: fc.array(fc.constantFrom('any', 'any', 'any', 'any', 'tag', 'ip', 'both', 'cdr', 'detected'), {
       minLength: APPLICATIONS,
       maxLength: APPLICATIONS,
     }),
@@ -152,10 +153,11 @@ export const catalogues = fc
     aspIdentities: claimsOf(IDENTITIES),
     sponsorIdentities: claimsOf(IDENTITIES),
     networks: claimsOf(NETWORKS),
+    detectedNames: claimsOf(DETECTED),
     plans: fc.array(plansOfApplication, { minLength: APPLICATIONS, maxLength: APPLICATIONS }),
     groups: fc.tuple(groupsOfSponsor, groupsOfSponsor),
   })
-  .map(({ policies, tags, aspIdentities, sponsorIdentities, networks, plans, groups }): Catalogue => {
+  .map(({ policies, tags, aspIdentities, sponsorIdentities, networks, detectedNames, plans, groups }): Catalogue => {
     const drawnPlans = plans.flatMap(({ calendars, turns }, i) =>
       turns.flatMap(({ kind, windows, ...terms }, turn) => {
         if (kind === 'gap') return [];
@@ -198,6 +200,7 @@ export const catalogues = fc
         ...claimed('prefixes', 'cidr', NETWORKS, networks, i),
         ...claimed('aspIdentities', 'identity', IDENTITIES, aspIdentities, i),
         ...claimed('sponsorIdentities', 'identity', IDENTITIES, sponsorIdentities, i),
+        ...claimed('detectedNames', 'name', DETECTED, detectedNames, i),
       })),
       plans: drawnPlans,
       ...(quotas.length > 0 && { quotas }),

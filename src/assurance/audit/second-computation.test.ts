@@ -9,7 +9,7 @@ import { fingerprintOf } from '../../rating/record/fingerprint.ts';
 import { NO_FACTS, Rules } from '../../rating/rules.ts';
 import { PseudonymKey } from '../../rating/subscribers.ts';
 import { asValue, closedFor, rateValues, testLane, testRecord, testRules } from '../../rating/traffic.fixture.ts';
-import { ADDRESSES, catalogues, IDENTITIES, INSTANTS, mostly, TAGS } from './drawn-catalogues.fixture.ts';
+import { ADDRESSES, catalogues, DETECTED, IDENTITIES, INSTANTS, mostly, TAGS } from './drawn-catalogues.fixture.ts';
 import { type SecondCharge, SecondComputation, type SecondOutcome, secondRules } from './second-computation.ts';
 
 const HOUR_MS = 3_600_000;
@@ -141,6 +141,7 @@ const drawnRecord = fc
       .map(([instant, later]) => Math.max(0, instant + later)),
     remoteIp: fc.constantFrom(...ADDRESSES),
     zeroRatingTag: fc.constantFrom(...Array(12).fill(null), ...TAGS, 'UNCLAIMED', ''),
+    detectedApplication: fc.constantFrom(...Array(20).fill(null), ...DETECTED, 'unclaimed'),
     sponsorIdentity: fc.constantFrom(...Array(20).fill(null), ...IDENTITIES, 'unclaimed', ''),
     applicationServiceProviderIdentity: fc.constantFrom(...Array(20).fill(null), ...IDENTITIES, 'unclaimed', ''),
     contentType: mostly(fc.constantFrom(null, 'text', 'voice', 'image', 'video', 'other'), fc.constant('unknown')),
