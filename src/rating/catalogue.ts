@@ -1,6 +1,8 @@
 import { DateTime } from 'luxon';
 import type { Buyer, Invoicing } from './catalogue/catalogue-invoicing.ts';
 import type { Claimed } from './claims.ts';
+import type { DetectionClaim } from './detection-claims.ts';
+import type { ServiceClaim } from './service-claims.ts';
 
 /** The catalogue ready for rating: ids resolved to indexes, money in micro-units, times in milliseconds. */
 export interface Catalogue {
@@ -58,8 +60,9 @@ export interface Sponsor {
   bankAccounts?: readonly string[] | undefined;
 }
 
-/** Which evidence makes a record the application's: any kind, the tag, the prefix, tag and prefix together, or the CDR's identities. */
-export const MATCH_POLICIES = ['any', 'tag', 'ip', 'both', 'cdr'] as const;
+/** Which evidence makes a record the application's: any kind, the tag, the prefix, tag and prefix together, or what the gateway's CDR names
+ * (identity, rating group or service identifier), or any kind with the gateway's detection of the application. */
+export const MATCH_POLICIES = ['any', 'tag', 'ip', 'both', 'cdr', 'detected'] as const;
 export type MatchPolicy = (typeof MATCH_POLICIES)[number];
 
 /**
@@ -82,6 +85,12 @@ export interface Application {
   /** Values of Application-Service-Provider-Identity, and of Sponsor-Identity, in CDRs. */
   aspIdentities: readonly Claimed[];
   sponsorIdentities: readonly Claimed[];
+  /** Rating groups and service identifiers in CDRs. */
+  services: readonly ServiceClaim[];
+  /** Names that gateways detect it by. */
+  detections: readonly DetectionClaim[];
+  /** Whether a detection is evidence by itself. */
+  detection?: 'alone' | undefined;
   /** Whose account assertions a dispatch server accepts for it; absent: accounts are not proven by assertions. */
   accountKeys?: AccountKeys | undefined;
   /** Indexes into `Catalogue.plans`, by `effectiveFromMs`; they never overlap. */

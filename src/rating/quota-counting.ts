@@ -9,9 +9,16 @@ interface ReadyQuota extends FurtherQuota {
   calendar: PeriodCalendar;
 }
 
+/** The further quotas of one plan. */
+interface QuotasOfPlan {
+  quotas: readonly ReadyQuota[];
+  /** All of them are in force as long as the plan is. */
+  isAlways: boolean;
+}
+
 /** The further quotas of a catalogue by plan, made ready for counting. */
 export class QuotaBook {
-  readonly #ofPlans: readonly (readonly ReadyQuota[])[];
+  readonly #ofPlans: readonly QuotasOfPlan[];
 
   constructor({ plans, furtherQuotas }: Pick<Catalogue, 'plans' | 'furtherQuotas'>) {
     const calendars = new Map<string, PeriodCalendar>();
@@ -21,22 +28,22 @@ export class QuotaBook {
       calendars.set(key, calendar);
       return { ...quota, index, calendar };
     });
-    this.#ofPlans = plans.map((plan) => plan.furtherQuotas.map((index) => ready[index]));
+    this.#ofPlans = plans.map((plan) => {
+      const quotas = plan.furtherQuotas.map((index) => ready[index]);
+      const isAlways = quotas.every(
+        ({ effectiveFromMs, effectiveToMs }) =>
+          effectiveFromMs <= plan.effectiveFromMs && effectiveToMs >= plan.effectiveToMs,
+      );
+      return { quotas, isAlways };
+    });
   }
 
   /** Returns the quotas that count a record of a plan, by the record's start. */
   countedBy(plan: number, timeMs: number): readonly ReadyQuota[] {
-    const quotas = this.#ofPlans[plan];
-    const isInForce = ({ effectiveFromMs, effectiveToMs }: ReadyQuota) =>
-      timeMs >= effectiveFromMs && timeMs < effectiveToMs;
-    return quotas.every(isInForce) ? quotas : quotas.filter(isInForce);
+    const { quotas, isAlways } = this.#ofPlans[plan];
+    if (isAlways) return quotas;
+    return quotas.filter(({ effectiveFromMs, effectiveToMs }) => timeMs >= effectiveFromMs && timeMs < effectiveToMs);
   }
-}
-
-/** The quotas that count one record, with their counters. */
-interface CountedRecord {
-  quotas: readonly ReadyQuota[];
-  counters: number[];
 }
 
 /**
@@ -47,7 +54,12 @@ export class QuotaCounting {
   readonly #book: QuotaBook;
   readonly #batch: FlowBatch;
   readonly #lane: Lane;
-  readonly #current: CountedRecord = { quotas: [], counters: [] };
+  /** By further quota, the period before: nearly always it is the next one too. */
+  readonly #periodStarts: number[] = [];
+  readonly #periods: number[] = [];
+  /** Of the record that `left` was called for last. */
+  #quotas: readonly ReadyQuota[] = [];
+  readonly #counters: number[] = [];
 
   constructor(book: QuotaBook, batch: FlowBatch, lane: Lane) {
     this.#book = book;
@@ -59,31 +71,43 @@ export class QuotaCounting {
   /** Returns the octets that all further quotas leave a record; Infinity where none counts it. Not above 0: nothing. */
   left(row: number): number {
     const { plan, startTimeMs, subscriber } = this.#batch;
-    const { counters, planPeriods } = this.#lane;
-    const current = this.#current;
-    current.quotas = this.#book.countedBy(plan[row], startTimeMs[row]);
-    current.counters.length = 0;
+    const { counters } = this.#lane;
+    const quotas = this.#book.countedBy(plan[row], startTimeMs[row]);
+    this.#quotas = quotas;
     let left = Number.POSITIVE_INFINITY;
-    for (const { id, quotaOctets, calendar } of current.quotas) {
-      const period = planPeriods.numberOf(id, calendar.startDay(startTimeMs[row]));
-      const counter = counters.open(subscriber[row], period);
-      current.counters.push(counter);
-      left = Math.min(left, quotaOctets - counters.usedOctets(counter));
+    for (let at = 0; at < quotas.length; at++) {
+      const quota = quotas[at];
+      const counter = counters.open(subscriber[row], this.#periodOf(quota, startTimeMs[row]));
+      this.#counters[at] = counter;
+      left = Math.min(left, quota.quotaOctets - counters.usedOctets(counter));
     }
     return left;
   }
 
   /** Counts what was sponsored of the record that `left` was called for last. */
   count(row: number): void {
-    const { counters, planPeriods } = this.#lane;
+    const { counters } = this.#lane;
     const { sponsoredOctets, quotaMoves } = this.#batch;
-    const { quotas, counters: opened } = this.#current;
-    for (let at = 0; at < opened.length; at++) {
-      const counter = opened[at];
+    const quotas = this.#quotas;
+    for (let at = 0; at < quotas.length; at++) {
+      const counter = this.#counters[at];
       const usedOctets = counters.usedOctets(counter) + sponsoredOctets[row];
       counters.set(counter, usedOctets, 0);
-      planPeriods.noteVersionFrom(counters.planPeriod(counter), quotas[at].effectiveFromMs);
-      quotaMoves.note(counter, quotas[at].index, row, usedOctets);
+      quotaMoves.note(counters, counter, quotas[at].index, row, usedOctets);
     }
+  }
+
+  /** Returns the number of the quota's period that holds an instant. */
+  #periodOf(quota: ReadyQuota, timeMs: number): number {
+    const { index, id, calendar, effectiveFromMs } = quota;
+    const periodStart = calendar.startDay(timeMs);
+    if (this.#periodStarts[index] !== periodStart) {
+      const { planPeriods } = this.#lane;
+      const period = planPeriods.numberOf(id, periodStart);
+      planPeriods.noteVersionFrom(period, effectiveFromMs);
+      this.#periodStarts[index] = periodStart;
+      this.#periods[index] = period;
+    }
+    return this.#periods[index];
   }
 }

@@ -1,6 +1,8 @@
+import type { CounterTable } from './rate.ts';
+
 /**
  * Counters of further quotas that a batch's charged records count in, each once, in the order of their first records: the i-th of
- * each list makes the i-th move.
+ * each list makes the i-th move. A counter knows its place in the row that it was noted with (`CounterTable.lastRow`).
  */
 export class QuotaMoves {
   /** The lane's counters. */
@@ -11,17 +13,16 @@ export class QuotaMoves {
   readonly row: number[] = [];
   /** After it. */
   readonly usedOctets: number[] = [];
-  readonly #placeOf = new Map<number, number>();
 
   get count(): number {
     return this.counter.length;
   }
 
-  note(counter: number, quota: number, row: number, usedOctets: number): void {
-    let place = this.#placeOf.get(counter);
-    if (place === undefined) {
+  note(counters: CounterTable, counter: number, quota: number, row: number, usedOctets: number): void {
+    let place = counters.lastRow(counter);
+    if (this.counter[place] !== counter) {
       place = this.counter.push(counter) - 1;
-      this.#placeOf.set(counter, place);
+      counters.noteRow(counter, place);
     }
     this.quota[place] = quota;
     this.row[place] = row;
@@ -30,6 +31,5 @@ export class QuotaMoves {
 
   clear(): void {
     for (const list of [this.counter, this.quota, this.row, this.usedOctets]) list.length = 0;
-    this.#placeOf.clear();
   }
 }

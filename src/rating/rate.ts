@@ -81,7 +81,7 @@ export class CounterTable {
     return this.#words[counter * WORDS + PLAN_PERIOD];
   }
 
-  /** The row that charged it last: means something only for the batch that was rated last. */
+  /** The row that charged it last, or its place in `QuotaMoves`: means something only for the batch that was rated last. */
   lastRow(counter: number): number {
     return this.#words[counter * WORDS + LAST_ROW];
   }

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { readCatalogue } from '../../engine/assembly/read-config.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { counted, formatTable } from '../../platform/telemetry/terminal-output.ts';
-import { type ClaimDocument, readClaim } from '../../rating/catalogue/catalogue-document.ts';
+import { type ClaimDocument, readClaim } from '../../rating/catalogue/claim-document.ts';
 import { type CatalogueChange, compareCatalogues } from '../../rating/catalogue/compare-catalogues.ts';
 import { day } from '../period-range.ts';
 

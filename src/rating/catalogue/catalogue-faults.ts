@@ -12,6 +12,7 @@ export function catalogueFaults(document: CatalogueDocument, nameOf: NameOfPath)
     ...identityFaults(document),
     ...evidenceFaults(document, nameOf),
     ...identificationFaults(document),
+    ...detectionFaults(document),
     ...planFaults(document),
     ...furtherQuotaFaults(document),
     ...invoicingFaults(document),
@@ -40,6 +41,20 @@ function identificationFaults({ applications, plans }: CatalogueDocument): Catal
     return [{ path: ['plans', i, 'content'], message }];
   });
   return [...faults, ...ofPlans];
+}
+
+/** Returns where an application asks for a detection and names nothing that could be detected. */
+function detectionFaults({ applications }: CatalogueDocument): CatalogueFault[] {
+  return applications.flatMap(({ match, detection, detectedNames }, i): CatalogueFault[] => {
+    if (detectedNames !== undefined) return [];
+    const message = 'needs a name in detectedNames';
+    return [
+      ...(match === 'detected' ? [{ path: ['applications', i, 'match'], message: `detected ${message}` }] : []),
+      ...(detection === undefined
+        ? []
+        : [{ path: ['applications', i, 'detection'], message: `${detection} ${message}` }]),
+    ];
+  });
 }
 
 function evidenceMessages({ identifiedBy, match, tags, prefixes }: ApplicationDocument): string[] {

@@ -25,9 +25,12 @@ export interface CatalogueChange {
 const SETS: ReadonlySet<string> = new Set([
   'aspIdentities',
   'bankAccounts',
+  'detectedNames',
   'identifiedBy',
   'plans',
   'prefixes',
+  'ratingGroups',
+  'serviceIdentifiers',
   'sponsorIdentities',
   'tags',
 ]);
