@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { catalogueFromCanonicalJson } from '../../rating/catalogue/catalogue-compile.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
 import { CONTENT_TYPES } from '../../rating/flow-record.ts';
+import { conditions, PLACES } from './drawn-conditions.fixture.ts';
 
 const APPLICATIONS = 4;
 const ZONES = [
@@ -87,7 +88,13 @@ const version = fc.record({
   ),
   tiers,
   latePolicy: fc.constantFrom('adjust', 'refuse'),
+  conditions: fc.option(conditions, { freq: 2, nil: undefined }),
 });
+/** Plans that are looked at before the others, always in force. */
+const orderedPlans = fc.array(
+  fc.record({ order: fc.constantFrom(1, 2, 7), terms: version, timeZone: fc.constantFrom(...ZONES) }),
+  { maxLength: 2 },
+);
 /** Boundaries between versions of plans: every other instant. */
 const TURNS = INSTANTS.filter((_, i) => i % 2 === 0);
 /** Two plans of an application, whose versions alternate, with gaps between them. */
@@ -97,6 +104,7 @@ const plansOfApplication = fc.record({
     { minLength: 2, maxLength: 2 },
   ),
   turns: fc.array(version, { minLength: TURNS.length, maxLength: TURNS.length }),
+  ordered: fc.oneof({ arbitrary: fc.constant([]), weight: 2 }, orderedPlans),
 });
 const owner = fc.integer({ min: -1, max: APPLICATIONS - 1 });
 /** Who claims one word: always, or until an instant, from there to another, and from that on. */
@@ -126,6 +134,11 @@ function claimed(field: string, key: string, words: readonly string[], drawn: re
   return own.length === 0 ? {} : { [field]: own };
 }
 
+/** One plan of each order. */
+function uniqueOrders<T extends { order: number }>(ordered: readonly T[]): T[] {
+  return ordered.filter(({ order }, at) => ordered.findIndex((each) => each.order === order) === at);
+}
+
 /** Draws any catalogue that passes the checks, compiled for the engine. */
 export const catalogues = fc
   .record({
@@ -151,8 +164,9 @@ export const catalogues = fc
         ...claimed('aspIdentities', 'identity', IDENTITIES, aspIdentities, i),
         ...claimed('sponsorIdentities', 'identity', IDENTITIES, sponsorIdentities, i),
       })),
-      plans: plans.flatMap(({ calendars, turns }, i) =>
-        turns.flatMap(({ kind, ...terms }, turn) => {
+      ...PLACES,
+      plans: plans.flatMap(({ calendars, turns, ordered }, i) => [
+        ...turns.flatMap(({ kind, ...terms }, turn) => {
           if (kind === 'gap') return [];
           return {
             id: `a${i}-${kind}`,
@@ -164,7 +178,18 @@ export const catalogues = fc
             ...terms,
           };
         }),
-      ),
+        ...uniqueOrders(ordered).map(({ order, timeZone, terms: { kind: _, ...terms } }) => ({
+          id: `a${i}-order-${order}`,
+          application: `a${i}`,
+          version: 1,
+          effectiveFrom: iso(0),
+          effectiveTo: null,
+          period: 'week',
+          timeZone,
+          order,
+          ...terms,
+        })),
+      ]),
     };
     return catalogueFromCanonicalJson(JSON.stringify(document));
   });

@@ -3,6 +3,7 @@ import type { catalogueSchema } from '../../rating/catalogue/catalogue-document.
 import type { FlowRecord } from '../../rating/flow-record.ts';
 import type { Reason } from '../../rating/outcome.ts';
 import type { Facts } from '../../rating/rules.ts';
+import { isWherePlanned, partInHours, type SecondPlaces, secondPlaces } from './second-conditions.ts';
 
 const DAY_MS = 86_400_000;
 const MICROS_DECIMALS = 6;
@@ -52,8 +53,9 @@ export interface SecondRules {
   byPrefix: readonly { length: number; owners: Titles<bigint> }[];
   /** Sponsor and currency, by application id. */
   payers: ReadonlyMap<string, { sponsorId: string; currency: string }>;
-  /** By application id; no two are in force together. */
+  /** By application id, in the order in which they are looked at; no two of the same order are in force together. */
   plans: ReadonlyMap<string, readonly SecondPlan[]>;
+  places: SecondPlaces;
   suspendedSponsorIds: ReadonlySet<string>;
   /** By sponsor id: a day of the last closed month, and the latest end of the periods that are closed with it. */
   lastClosed: ReadonlyMap<string, { month: number; endedByMs: number }>;
@@ -68,7 +70,8 @@ export interface SecondRules {
  * same rules.
  */
 export function secondRules(canonicalJson: string, { suspensions, closings }: Facts): SecondRules {
-  const { sponsors, applications, plans }: Document = JSON.parse(canonicalJson);
+  const document: Document = JSON.parse(canonicalJson);
+  const { sponsors, applications, plans } = document;
   const currencies = new Map(sponsors.map(({ id, currency }) => [id, currency]));
   return {
     payers: new Map(
@@ -79,8 +82,9 @@ export function secondRules(canonicalJson: string, { suspensions, closings }: Fa
     bySponsorIdentity: titles(applications, 'sponsorIdentities'),
     byPrefix: prefixesByLength(applications),
     plans: new Map(
-      applications.map(({ id }) => [id, plans.filter(({ application }) => application === id).map(planOf)]),
+      applications.map(({ id }) => [id, inOrder(plans.filter(({ application }) => application === id)).map(planOf)]),
     ),
+    places: secondPlaces(document),
     suspendedSponsorIds: suspensions.sponsorIds,
     lastClosed: closings.lastClosed,
     calendars: new Map(plans.map(({ timeZone }) => [timeZone, calendarOf(timeZone)])),
@@ -204,6 +208,11 @@ function v4Bits(dotted: string): bigint {
   return dotted.split('.').reduce((bits, octet) => (bits << 8n) | BigInt(octet), 0n);
 }
 
+/** Plans with a lower order first; those without one last. */
+function inOrder(plans: Document['plans']): Document['plans'] {
+  return plans.toSorted((a, b) => (a.order ?? Number.MAX_SAFE_INTEGER) - (b.order ?? Number.MAX_SAFE_INTEGER));
+}
+
 function planOf(document: SecondPlan['document']): SecondPlan {
   const { effectiveFrom, effectiveTo, quotaOctets, tiers } = document;
   return {
@@ -304,13 +313,24 @@ function ownerOfAddress({ byPrefix }: SecondRules, address: bigint, record: Flow
   return undefined;
 }
 
-/** Returns the plan of an application that is in force at an instant: from `effectiveFrom` on, before `effectiveTo`. */
-export function secondPlanInForce(
-  { plans }: SecondRules,
+/**
+ * Returns the first plan of an application that is in force when a record starts, from `effectiveFrom` on and before `effectiveTo`, and
+ * whose conditions hold, with the record's octets that lie in its hours; or why there is none.
+ */
+export function secondPlanFor(
+  { plans, places }: SecondRules,
   applicationId: string,
-  timeMs: number,
-): SecondPlan | undefined {
-  return plans.get(applicationId)?.find(({ fromMs, toMs }) => fromMs <= timeMs && timeMs < toMs);
+  record: FlowRecord,
+): { plan: SecondPlan; octets: bigint } | 'no_plan' | 'conditions_not_met' {
+  const { startTime } = record;
+  const inForce = (plans.get(applicationId) ?? []).filter(
+    ({ fromMs, toMs }) => fromMs <= startTime && startTime < toMs,
+  );
+  for (const plan of inForce) {
+    const octets = isWherePlanned(plan.document, record, places) ? partInHours(plan.document, record) : null;
+    if (octets !== null) return { plan, octets };
+  }
+  return inForce.length === 0 ? 'no_plan' : 'conditions_not_met';
 }
 
 /**
