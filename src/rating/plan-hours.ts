@@ -62,7 +62,7 @@ function eachSpan(
   const clock = clockOf(timeZone);
   let pieceMs = startMs;
   while (pieceMs < endMs) {
-    // A piece in which the clock goes on evenly.
+    // A piece in which the clock is not changed.
     const piece = clock.at(pieceMs);
     const pieceEndMs = Math.min(endMs, piece.untilMs);
     const localEndMs = pieceEndMs + piece.offsetMs;
