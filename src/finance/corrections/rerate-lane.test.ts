@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { planAt } from '../../assurance/audit/second-plan.fixture.ts';
 import { firstDayOfPeriod, priceOf, type SecondPlan, secondRules } from '../../assurance/audit/second-rules.ts';
 import { CONTENT_TYPES, type FlowRecord } from '../../rating/flow-record.ts';
-import { REASON_CODE, type Reason } from '../../rating/outcome.ts';
+import { isCharged, REASON_CODE, type Reason } from '../../rating/outcome.ts';
 import { NO_FACTS, type Rules } from '../../rating/rules.ts';
 import { TEST_CATALOGUE, testRecord } from '../../rating/traffic.fixture.ts';
 import { type ChargeRow, changedCatalogue, chargeRows, rerateRows, rulesOf } from './rating.fixture.ts';
@@ -59,6 +59,34 @@ test('re-rated rows equal a second computation in big integers, in chunks of any
     }),
     { numRuns: 300 },
   );
+});
+
+test('hours follow from the times of a row: it is rated as an engine with the new catalogue rates its record', () => {
+  const hours =
+    '{ hours: [{ from: "08:00", to: "08:20" }, { from: "10:00", to: "10:50" }, { from: "12:00", to: "20:10" }, { days: [tuesday, sunday], from: "22:00", to: "05:15" }] }';
+  const rules = rulesOf(
+    changedCatalogue(
+      ['quotaOctets: 9000', `quotaOctets: 9000\n    conditions: ${hours}`],
+      ['quotaOctets: 20000', `quotaOctets: null\n    conditions: ${hours}`],
+    ),
+  );
+  let partly = 0;
+  fc.assert(
+    fc.property(traffic, fc.integer({ min: 1, max: 7_200_000 }), (drawn, durationMs) => {
+      const records = drawn.map((of) => ({ ...of, endTime: of.startTime + durationMs }));
+      const rows = chargeRows(records, OLD);
+      const rerated = rerateRows(rows, rules).rows.filter(({ reason }) => isCharged(reason));
+      const charged = new Set(rows.map(({ record: { localSequenceNumber } }) => localSequenceNumber));
+      expect(rerated).toEqual(
+        chargeRows(
+          records.filter((each) => charged.has(each.localSequenceNumber)),
+          rules,
+        ),
+      );
+      partly += rerated.filter(({ reason }) => reason === REASON_CODE.partly_in_hours).length;
+    }),
+  );
+  expect(partly).toBeGreaterThan(5);
 });
 
 test('forward and back returns every row, also by a detour', () => {
