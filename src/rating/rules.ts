@@ -5,6 +5,7 @@ import type { FlowBatch } from './flow-record.ts';
 import { NetworkConditions } from './network-conditions.ts';
 import type { Reason } from './outcome.ts';
 import { isInHours, type PlanHours } from './plan-hours.ts';
+import { QuotaBook } from './quota-counting.ts';
 
 /** Who is suspended as of one numbered fact. */
 interface Suspensions {
@@ -37,6 +38,8 @@ export class Rules {
   readonly catalogue: Catalogue;
   readonly evidence: Evidence;
   readonly planBook: PlanBook;
+  /** Null where the catalogue has no further quotas. */
+  readonly quotaBook: QuotaBook | null;
   /** By sponsor index: 1 is suspended. */
   readonly suspended: Uint8Array;
   readonly suspensionNumber: number;
@@ -50,11 +53,12 @@ export class Rules {
   constructor(
     catalogue: Catalogue,
     { suspensions, closings }: Facts = NO_FACTS,
-    prepared?: Partial<Pick<Rules, 'evidence' | 'planBook'>>,
+    prepared?: Partial<Pick<Rules, 'evidence' | 'planBook' | 'quotaBook'>>,
   ) {
     this.catalogue = catalogue;
     this.evidence = prepared?.evidence ?? new Evidence(catalogue);
     this.planBook = prepared?.planBook ?? new PlanBook(catalogue);
+    this.quotaBook = catalogue.furtherQuotas.length === 0 ? null : (prepared?.quotaBook ?? new QuotaBook(catalogue));
     this.suspended = Uint8Array.from(catalogue.sponsors, ({ id }) => (suspensions.sponsorIds.has(id) ? 1 : 0));
     this.suspensionNumber = suspensions.number;
     this.#lastClosings = lastClosings(catalogue, closings);
