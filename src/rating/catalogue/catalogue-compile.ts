@@ -8,6 +8,7 @@ import { formatPortSpan } from '../flow-condition.ts';
 import { CONTENT_TYPES } from '../flow-record.ts';
 import { parseMicros } from '../money.ts';
 import { NO_NUMBER, type ServiceClaim } from '../service-claims.ts';
+import { compileHours, compileNetwork } from './catalogue-conditions.ts';
 import { type CatalogueDocument, catalogueSchema, type PlanDocument } from './catalogue-document.ts';
 import { catalogueFaults } from './catalogue-faults.ts';
 import { compileMonthlyTerms } from './catalogue-monthly-terms.ts';
@@ -96,7 +97,9 @@ function compile(document: CatalogueDocument, canonicalJson: string): Catalogue 
     (id) => indexOf(sponsorIndex, id),
     indexOfApplication,
   );
-  const plans = document.plans.map((plan, i) => compilePlan(plan, indexOfApplication(plan.application), ofPlans[i]));
+  const plans = document.plans.map((plan, i) =>
+    compilePlan(plan, indexOfApplication(plan.application), ofPlans[i], document),
+  );
   const plansOf = document.applications.map((): number[] => []);
   plans.forEach(({ application }, plan) => {
     plansOf[application].push(plan);
@@ -165,7 +168,12 @@ function spanOf({ from, to }: { from?: string | undefined; to?: string | undefin
   };
 }
 
-function compilePlan(plan: PlanDocument, application: number, furtherQuotas: readonly number[]): Plan {
+function compilePlan(
+  plan: PlanDocument,
+  application: number,
+  furtherQuotas: readonly number[],
+  document: CatalogueDocument,
+): Plan {
   return {
     id: plan.id,
     version: plan.version,
@@ -174,6 +182,9 @@ function compilePlan(plan: PlanDocument, application: number, furtherQuotas: rea
     effectiveToMs: plan.effectiveTo === null ? Number.POSITIVE_INFINITY : Date.parse(plan.effectiveTo),
     period: plan.period,
     timeZone: plan.timeZone,
+    order: plan.order ?? Number.POSITIVE_INFINITY,
+    hours: compileHours(plan.conditions, plan.timeZone),
+    network: compileNetwork(plan.conditions, document),
     shareBasisPoints: CONTENT_TYPES.map((type) => plan.content[type] ?? NOT_COVERED),
     quotaOctets: plan.quotaOctets ?? Number.POSITIVE_INFINITY,
     allocateAboveOctets: plan.allocateAboveOctets ?? 0,
