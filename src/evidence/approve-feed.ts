@@ -22,7 +22,7 @@ export interface ApprovalContext extends FeedContext {
 }
 
 /** What an approval adds to those that a list has: `repeated`, nothing; `changed`, another time for one that this person gave before. */
-export type AddedApproval = 'new' | 'repeated' | 'changed';
+type AddedApproval = 'new' | 'repeated' | 'changed';
 
 interface InForce {
   kind: 'in_force';
