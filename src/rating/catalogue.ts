@@ -93,6 +93,33 @@ export interface Plan {
   notifyAtBasisPoints: readonly number[];
   tiers: readonly PriceTier[];
   latePolicy: 'adjust' | 'refuse';
+  /** Absent: the plan is no campaign. */
+  campaign?: Campaign | undefined;
+}
+
+/** Windows that a cap counts in: a calendar day, the plan's statistics period, or all of the campaign. */
+export const CAP_WINDOWS = ['day', 'period', 'whole'] as const;
+export type CapWindow = (typeof CAP_WINDOWS)[number];
+export const CAP_UNITS = ['octets', 'money'] as const;
+export type CapUnit = (typeof CAP_UNITS)[number];
+
+/** A limit on what all subscribers together use of a campaign in a window. */
+export interface CampaignCap {
+  per: CapWindow;
+  unit: CapUnit;
+  /** Sponsored octets, or micro-units of the sponsor's currency. */
+  limit: number;
+  /** Ascending basis points of the limit. */
+  notifyAtBasisPoints: readonly number[];
+}
+
+/** What makes a plan a campaign: facts of the store then decide, too, whether it is in force for a record. */
+export interface Campaign {
+  /** prepaid: in force while the sponsor's balance is above 0. */
+  payment: 'prepaid' | 'postpaid';
+  audience: 'opted-in' | 'everyone';
+  /** At most one for each window and unit. */
+  caps: readonly CampaignCap[];
 }
 
 /** Days after a month is over in which records of a plan may be booked without being late; of a plan that does not say. */

@@ -24,7 +24,17 @@ import type { PseudonymKey } from './subscribers.ts';
 
 /** One step of a record's way, in words. */
 export interface Explanation {
-  step: 'decode' | 'evidence' | 'application' | 'plan' | 'closing' | 'content' | 'quota' | 'price' | 'outcome';
+  step:
+    | 'decode'
+    | 'evidence'
+    | 'application'
+    | 'plan'
+    | 'campaign'
+    | 'closing'
+    | 'content'
+    | 'quota'
+    | 'price'
+    | 'outcome';
   text: string;
 }
 
@@ -59,7 +69,7 @@ export async function explainRecord(
 
   classifyBatch(batch, lane, rules);
   steps.push(evidenceOf(batch, record, rules), ...application(batch, rules.catalogue));
-  if (batch.plan[0] >= 0) steps.push(plan(batch, rules.catalogue));
+  if (batch.plan[0] >= 0) steps.push(plan(batch, rules.catalogue), ...campaign(batch, rules, lane.subscribers));
   for (const { detail } of batch.rejections) steps.push({ step: 'closing', text: detail });
   if (batch.reason[0] !== UNDECIDED) return [...steps, outcome(batch)];
 
@@ -188,6 +198,23 @@ function application(batch: FlowBatch, catalogue: Catalogue): Explanation[] {
 function plan(batch: FlowBatch, catalogue: Catalogue): Explanation {
   const { id, version, period, timeZone } = catalogue.plans[batch.plan[0]];
   return { step: 'plan', text: `${id} version ${version}: a ${period} in ${timeZone}` };
+}
+
+function campaign(batch: FlowBatch, rules: Rules, subscribers: Lane['subscribers']): Explanation[] {
+  const { plans, applications, sponsors } = rules.catalogue;
+  const { campaign, application } = plans[batch.plan[0]];
+  if (campaign === undefined) return [];
+  const { currency } = sponsors[applications[application].sponsor];
+  const caps = campaign.caps.map(
+    ({ per, unit, limit }) => `${unit === 'money' ? formatMicros(limit, currency) : `${limit} octets`} per ${per}`,
+  );
+  const isExcluded = rules.campaigns?.excludes(batch.plan[0], batch, 0, subscribers);
+  const audience =
+    campaign.audience === 'everyone'
+      ? 'for everyone'
+      : `for subscribers who opted in: this one has ${isExcluded ? 'not' : 'opted in'}`;
+  const texts = [campaign.payment, audience, caps.length === 0 ? 'no caps' : `caps: ${caps.join(', ')}`];
+  return [{ step: 'campaign', text: `${texts.join('; ')}; facts up to number ${rules.campaigns?.number}` }];
 }
 
 function rating(batch: FlowBatch, catalogue: Catalogue, before: CounterBefore): Explanation[] {

@@ -212,6 +212,11 @@ describe('the first reason that applies is the record’s', () => {
       'unknown_schema',
       'incompatible_schema',
       'sponsor_suspended',
+      // Campaigns: campaigns.test.ts
+      'campaign_paused',
+      'campaign_unfunded',
+      'cap_reached',
+      'not_in_audience',
       'charge_out_of_range',
       'quota_exhausted',
     ];

@@ -1,8 +1,10 @@
+import { type CampaignFacts, Campaigns } from './campaigns/campaigns.ts';
 import { isPeriodClosed, type LastClosing, monthAfterDay } from './catalogue/closed-periods.ts';
 import { type Catalogue, PeriodCalendar } from './catalogue.ts';
 import { Evidence } from './classify.ts';
 import type { FlowBatch } from './flow-record.ts';
 import type { Reason } from './outcome.ts';
+import type { SubscriberTable } from './subscribers.ts';
 
 /** Who is suspended as of one numbered fact. */
 interface Suspensions {
@@ -19,15 +21,17 @@ export interface Closings {
   number: number;
 }
 
-/** What was decided about sponsors while the engine ran: numbered, so that a batch can name what it was rated with. */
+/** What was decided about sponsors and campaigns while the engine ran: numbered, so that a batch can name what it was rated with. */
 export interface Facts {
   suspensions: Suspensions;
   closings: Closings;
+  campaigns: CampaignFacts;
 }
 
 export const NO_FACTS: Facts = {
   suspensions: { sponsorIds: new Set(), number: 0 },
   closings: { lastClosed: new Map(), number: 0 },
+  campaigns: { states: new Map(), number: 0 },
 };
 
 /** What one batch is rated with: a catalogue, and the facts. Never changes: the next batch may have others. */
@@ -43,11 +47,13 @@ export class Rules {
   /** By plan index: the last closing of its sponsor. */
   readonly #lastClosings: readonly (LastClosing | undefined)[];
   readonly closingNumber: number;
+  /** Null: no plan is a campaign. */
+  readonly campaigns: Campaigns | null;
 
   /** `prepared`: what is made of the catalogue already. */
   constructor(
     catalogue: Catalogue,
-    { suspensions, closings }: Facts = NO_FACTS,
+    { suspensions, closings, campaigns }: Facts = NO_FACTS,
     prepared?: Partial<Pick<Rules, 'evidence' | 'planBook'>>,
   ) {
     this.catalogue = catalogue;
@@ -61,6 +67,8 @@ export class Rules {
       return latePolicy === 'refuse' && month !== undefined ? monthAfterDay(month) : 0;
     });
     this.closingNumber = closings.number;
+    const hasCampaigns = catalogue.plans.some(({ campaign }) => campaign !== undefined);
+    this.campaigns = hasCampaigns ? new Campaigns(catalogue, campaigns) : null;
   }
 
   /** Does a plan refuse records of a period: finance has closed it, and the plan's late policy is `refuse`? */
@@ -70,8 +78,11 @@ export class Rules {
   }
 
   with(facts: Facts): Rules {
-    const { suspensions, closings } = facts;
-    const isSame = suspensions.number === this.suspensionNumber && closings.number === this.closingNumber;
+    const { suspensions, closings, campaigns } = facts;
+    const isSame =
+      suspensions.number === this.suspensionNumber &&
+      closings.number === this.closingNumber &&
+      (this.campaigns === null || campaigns.number === this.campaigns.number);
     return isSame ? this : new Rules(this.catalogue, facts, this);
   }
 }
@@ -131,18 +142,29 @@ class PlanBook {
 
   /**
    * The plan in force at the record's start, and the period it counts in (rules 2 and 4). Fills `plan` and `periodStart`,
-   * or gives the reason why no plan sponsors the record. `suspended[sponsor]` is 1 for a sponsor that pays nothing now.
+   * or gives the reason why no plan sponsors the record. `rules`: which sponsors and campaigns pay nothing now. `subscribers`: those
+   * of the batch.
    */
-  choose(batch: FlowBatch, row: number, suspended: Uint8Array): Reason | null {
+  choose(
+    batch: FlowBatch,
+    row: number,
+    { suspended, campaigns }: Pick<Rules, 'suspended' | 'campaigns'>,
+    subscribers: SubscriberTable,
+  ): Reason | null {
     const application = batch.application[row];
     if (suspended[this.#sponsors[application]] === 1) return 'sponsor_suspended';
     const startTimeMs = batch.startTimeMs[row];
     const at = this.#inForce(application, startTimeMs);
     if (at < 0) return 'no_plan';
     const plans = this.#plans;
-    batch.plan[row] = plans[at + PLAN];
+    const plan = plans[at + PLAN];
+    batch.plan[row] = plan;
+    const periodStart = this.#calendars[plans[at + CALENDAR]].startDay(startTimeMs);
+    const closed = campaigns === null ? null : campaigns.closed(plan, periodStart, startTimeMs);
+    if (closed !== null) return closed;
     if (((plans[at + COVERED] >>> batch.contentType[row]) & 1) === 0) return 'content_not_covered';
-    batch.periodStart[row] = this.#calendars[plans[at + CALENDAR]].startDay(startTimeMs);
+    if (campaigns?.excludes(plan, batch, row, subscribers)) return 'not_in_audience';
+    batch.periodStart[row] = periodStart;
     return null;
   }
 

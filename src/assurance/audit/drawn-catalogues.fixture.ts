@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { catalogueFromCanonicalJson } from '../../rating/catalogue/catalogue-compile.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
 import { CONTENT_TYPES } from '../../rating/flow-record.ts';
+import { campaignField } from './drawn-campaigns.fixture.ts';
 
 const APPLICATIONS = 4;
-const ZONES = [
+export const ZONES = [
   'UTC',
   'Europe/Berlin',
   'America/Sao_Paulo',
@@ -57,6 +58,8 @@ export const ADDRESSES = [
 ];
 export const TAGS = ['A', 'B', 'C', 'D', 'E', 'É '];
 export const IDENTITIES = ['x', 'y', 'z', 'É '];
+/** Ids of all plans that a drawn catalogue may have. */
+export const PLAN_IDS = Array.from({ length: APPLICATIONS }, (_, i) => [`a${i}-first`, `a${i}-second`]).flat();
 const iso = (timeMs: number) => new Date(timeMs).toISOString();
 /** Draws a rare value now and then. */
 export const mostly = <T, U>(often: fc.Arbitrary<T>, rarely: fc.Arbitrary<U>) =>
@@ -87,6 +90,7 @@ const version = fc.record({
   ),
   tiers,
   latePolicy: fc.constantFrom('adjust', 'refuse'),
+  own: campaignField,
 });
 /** Boundaries between versions of plans: every other instant. */
 const TURNS = INSTANTS.filter((_, i) => i % 2 === 0);
@@ -152,7 +156,7 @@ export const catalogues = fc
         ...claimed('sponsorIdentities', 'identity', IDENTITIES, sponsorIdentities, i),
       })),
       plans: plans.flatMap(({ calendars, turns }, i) =>
-        turns.flatMap(({ kind, ...terms }, turn) => {
+        turns.flatMap(({ kind, own, ...terms }, turn) => {
           if (kind === 'gap') return [];
           return {
             id: `a${i}-${kind}`,
@@ -162,6 +166,7 @@ export const catalogues = fc
             effectiveTo: turn + 1 < turns.length ? iso(TURNS[turn + 1]) : null,
             ...calendars[kind === 'first' ? 0 : 1],
             ...terms,
+            ...own,
           };
         }),
       ),

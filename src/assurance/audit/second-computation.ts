@@ -4,6 +4,7 @@ import { type Fault, type Outcome, outcomeOf, REASON_CODE, type Reason } from '.
 import { fingerprintOf } from '../../rating/record/fingerprint.ts';
 import { identityRows, type RestoredIdentities } from '../../rating/restored-columns.ts';
 import type { PseudonymKey } from '../../rating/subscribers.ts';
+import { isInAudience, whyCampaignIsClosed } from './second-campaigns.ts';
 import {
   firstDayOfPeriod,
   isClosed,
@@ -15,7 +16,7 @@ import {
   secondPlanInForce,
 } from './second-rules.ts';
 
-export { type SecondRules, secondRules } from './second-rules.ts';
+export { type SecondRules, secondRules, withFacts } from './second-rules.ts';
 
 const BASIS_POINTS = 10_000n;
 const LARGEST_BOOKABLE = 2n ** 53n - 1n;
@@ -126,13 +127,16 @@ export class SecondComputation {
     if (rules.suspendedSponsorIds.has(application.sponsor)) return ended('sponsor_suspended', application);
     const plan = secondPlanInForce(rules, application.id, startTime);
     if (plan === undefined) return ended('no_plan', application);
+    const closed = whyCampaignIsClosed(rules, plan, record);
+    if (closed !== null) return ended(closed, application);
     const share = plan.document.content[record.contentType ?? 'unknown'];
     if (share === undefined) return ended('content_not_covered', application);
+    const subscriber = this.#subscriberOf(record.servedMsisdn, bookedSubscriber);
+    if (!isInAudience(rules, plan, subscriber)) return ended('not_in_audience', application);
 
     const periodStart = firstDayOfPeriod(rules, plan, startTime);
     if (isClosed(rules, plan, application.sponsor, periodStart)) return ended('period_closed', application);
 
-    const subscriber = this.#subscriberOf(record.servedMsisdn, bookedSubscriber);
     const octets = BigInt(record.uplinkOctets) + BigInt(record.downlinkOctets);
     const { id: planId, version: planVersion } = plan.document;
     const key = counterKey(subscriber, planId, periodStart);

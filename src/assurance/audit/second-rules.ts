@@ -39,7 +39,7 @@ interface Title {
 /** All titles to the same, of which at most one is valid at a time. */
 type Titles<Key> = ReadonlyMap<Key, readonly Title[]>;
 
-/** The rules of one batch for the second computation: a catalogue, the suspensions, and the closings. Opaque to callers. */
+/** The rules of one batch for the second computation: a catalogue, and the facts. Opaque to callers. */
 export interface SecondRules {
   byTag: Titles<string>;
   /** By the identities of CDRs. */
@@ -54,6 +54,8 @@ export interface SecondRules {
   suspendedSponsorIds: ReadonlySet<string>;
   /** By sponsor id: a day of the last closed month, and the latest end of the periods that are closed with it. */
   lastClosed: ReadonlyMap<string, { month: number; endedByMs: number }>;
+  /** What was decided about campaigns, by plan id. */
+  campaigns: Facts['campaigns']['states'];
   /** Formats the local calendar date of an instant, by time zone. */
   calendars: ReadonlyMap<string, Intl.DateTimeFormat>;
   /** Cache: was a period over at an instant? */
@@ -62,9 +64,9 @@ export interface SecondRules {
 
 /**
  * Compiles a catalogue's canonical JSON and the facts as of the batch. Costs a millisecond: reuse it for batches with the
- * same rules.
+ * same catalogue.
  */
-export function secondRules(canonicalJson: string, { suspensions, closings }: Facts): SecondRules {
+export function secondRules(canonicalJson: string, facts: Facts): SecondRules {
   const { sponsors, applications, plans }: Document = JSON.parse(canonicalJson);
   const currencies = new Map(sponsors.map(({ id, currency }) => [id, currency]));
   return {
@@ -78,10 +80,22 @@ export function secondRules(canonicalJson: string, { suspensions, closings }: Fa
     plans: new Map(
       applications.map(({ id }) => [id, plans.filter(({ application }) => application === id).map(planOf)]),
     ),
-    suspendedSponsorIds: suspensions.sponsorIds,
-    lastClosed: closings.lastClosed,
+    ...factsIn(facts),
     calendars: new Map(plans.map(({ timeZone }) => [timeZone, calendarOf(timeZone)])),
     periodsOver: new Map(),
+  };
+}
+
+/** Returns the same rules with other facts. */
+export function withFacts(rules: SecondRules, facts: Facts): SecondRules {
+  return { ...rules, ...factsIn(facts) };
+}
+
+function factsIn({ suspensions, closings, campaigns }: Facts) {
+  return {
+    suspendedSponsorIds: suspensions.sponsorIds,
+    lastClosed: closings.lastClosed,
+    campaigns: campaigns.states,
   };
 }
 
@@ -192,7 +206,7 @@ function planOf(document: SecondPlan['document']): SecondPlan {
   };
 }
 
-function microsOf(decimal: string): bigint {
+export function microsOf(decimal: string): bigint {
   const [units, decimals = ''] = decimal.split('.');
   return BigInt(units + decimals.padEnd(MICROS_DECIMALS, '0'));
 }
@@ -291,9 +305,12 @@ export function secondPlanInForce(
  * Returns the first day, in days since 1970-01-01, of the plan's period that holds an instant: by the date on the plan's
  * calendar.
  */
-export function firstDayOfPeriod(rules: SecondRules, { document }: SecondPlan, timeMs: number): number {
-  const { period, timeZone } = document;
-  const calendar = rules.calendars.get(timeZone);
+export function firstDayOfPeriod(
+  { calendars }: Pick<SecondRules, 'calendars'>,
+  { document: { period, timeZone } }: { document: Pick<SecondPlan['document'], 'period' | 'timeZone'> },
+  timeMs: number,
+): number {
+  const calendar = calendars.get(timeZone);
   if (calendar === undefined) throw new Error(`no calendar for ${timeZone}`);
   const [month, day, year] = calendar.format(timeMs).split('/').map(Number);
   const today = Date.UTC(year, month - 1, day) / DAY_MS;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { DocumentFault } from '../../formats/document-fault.ts';
 import { readYamlDocument } from '../../formats/read-yaml-document.ts';
-import type { Application, Catalogue, Plan } from '../catalogue.ts';
+import type { Application, Campaign, Catalogue, Plan } from '../catalogue.ts';
 import type { Claimed } from '../claims.ts';
 import { CONTENT_TYPES } from '../flow-record.ts';
 import { parseMicros } from '../money.ts';
@@ -122,6 +122,20 @@ function compilePlan(plan: PlanDocument, application: number): Plan {
       pricePerMiBMicros: micros(pricePerMiB),
     })),
     latePolicy: plan.latePolicy,
+    ...(plan.campaign !== undefined && { campaign: compileCampaign(plan.campaign) }),
+  };
+}
+
+function compileCampaign({ payment, audience, caps = [] }: NonNullable<PlanDocument['campaign']>): Campaign {
+  return {
+    payment,
+    audience,
+    caps: caps.map(({ per, octets, money, notifyAt = [] }) => ({
+      per,
+      unit: octets === undefined ? ('money' as const) : ('octets' as const),
+      limit: octets ?? micros(money ?? ''),
+      notifyAtBasisPoints: notifyAt,
+    })),
   };
 }
 

@@ -1,6 +1,6 @@
 import { IANAZone } from 'luxon';
 import * as z from 'zod';
-import { IDENTIFICATIONS, MATCH_POLICIES, SETTLEMENT_DAYS, STATISTICS_PERIODS } from '../catalogue.ts';
+import { CAP_WINDOWS, IDENTIFICATIONS, MATCH_POLICIES, SETTLEMENT_DAYS, STATISTICS_PERIODS } from '../catalogue.ts';
 import { CONTENT_TYPES } from '../flow-record.ts';
 import { parseMicros } from '../money.ts';
 import { MAX_TEXT_LENGTH } from '../record/validate.ts';
@@ -183,6 +183,51 @@ const contentSchema = z.strictObject(
   >,
 );
 
+const basisPoints = z
+  .array(z.int().min(1).max(10_000))
+  .refine((steps) => steps.every((step, i) => i === 0 || step > steps[i - 1]), {
+    error: 'expected ascending numbers',
+  });
+
+const capSchema = z
+  .strictObject({
+    per: z
+      .enum(CAP_WINDOWS)
+      .describe("What the cap counts in: a day in the plan's time zone, the plan's period, or the whole campaign."),
+    octets: z.int().min(1).optional().describe('Most sponsored octets of all subscribers together.'),
+    money: money(Number.MAX_SAFE_INTEGER, '9007199254.740991')
+      .refine((text) => parseMicros(text) !== 0, { error: 'expected an amount above 0' })
+      .optional()
+      .describe('Most that all subscribers together cost the sponsor, in units of its currency: decimal text.'),
+    notifyAt: basisPoints
+      .optional()
+      .describe('Shares of the cap, ascending basis points: a fact is booked when the use reaches one. Absent: none.'),
+  })
+  .refine(({ octets, money }) => (octets === undefined) !== (money === undefined), {
+    error: 'name either octets or money',
+  })
+  .meta({ oneOf: [{ required: ['octets'] }, { required: ['money'] }] });
+
+const campaignSchema = z
+  .strictObject({
+    payment: z
+      .enum(['prepaid', 'postpaid'])
+      .describe(
+        "prepaid: in force only while the balance of the sponsor's account is above 0. postpaid: billed, as plans are.",
+      ),
+    audience: z
+      .enum(['opted-in', 'everyone'])
+      .describe('Whom it is for: subscribers that `campaign opt-in` or `campaign audience` names, or everyone.'),
+    caps: z
+      .array(capSchema)
+      .max(6)
+      .optional()
+      .describe('Limits on all subscribers together, at most one for each window and unit. Absent: none.'),
+  })
+  .describe(
+    'Makes the plan a campaign. It is in force for a record only if it is not paused, no cap is reached, and the subscriber is in its audience.',
+  );
+
 const planSchema = z.strictObject({
   id: id('Name of the plan. All versions of a plan count in one counter.'),
   application: z.string().describe('Id of the application.'),
@@ -210,11 +255,7 @@ const planSchema = z.strictObject({
     .min(0)
     .optional()
     .describe('A session is given to a subscriber only if more than this is left of the quota. Absent: 0.'),
-  notifyAt: z
-    .array(z.int().min(1).max(10_000))
-    .refine((steps) => steps.every((step, i) => i === 0 || step > steps[i - 1]), {
-      error: 'expected ascending numbers',
-    })
+  notifyAt: basisPoints
     .default([])
     .describe(
       'Shares of the quota, ascending basis points. Each quota update names the highest one that the use has reached.',
@@ -232,6 +273,8 @@ const planSchema = z.strictObject({
     .describe(
       `Days after a month is over in which its records may be booked without being late in the statement. Absent: ${SETTLEMENT_DAYS}.`,
     ),
+  /** Absent stays absent, as above. */
+  campaign: campaignSchema.optional(),
 });
 
 /** The catalogue file. The descriptions are published with its JSON Schema. */
@@ -247,6 +290,7 @@ export const catalogueSchema = z
 /** The catalogue file's value, defaults filled in. */
 export type CatalogueDocument = z.output<typeof catalogueSchema>;
 export type PlanDocument = CatalogueDocument['plans'][number];
+export type CapDocument = NonNullable<NonNullable<PlanDocument['campaign']>['caps']>[number];
 export type ClaimDocument = z.output<typeof tagSchema | typeof prefixSchema | typeof identitySchema>;
 
 /** Returns the tag, prefix or identity that an application claims, with its dates as they are written. */

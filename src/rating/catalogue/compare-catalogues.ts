@@ -28,7 +28,7 @@ const SETS: ReadonlySet<string> = new Set([
   'tags',
 ]);
 /** Objects that are compared field by field. */
-const NESTED: ReadonlySet<string> = new Set(['accountKeys', 'buyer', 'content']);
+const NESTED: ReadonlySet<string> = new Set(['accountKeys', 'buyer', 'campaign', 'content']);
 
 type Fields = Readonly<Record<string, unknown>>;
 
