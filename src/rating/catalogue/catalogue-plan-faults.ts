@@ -1,4 +1,5 @@
-import type { CapDocument, CatalogueDocument, CatalogueFault, PlanDocument } from './catalogue-document.ts';
+import type { CapDocument } from './campaign-document.ts';
+import type { CatalogueDocument, CatalogueFault, PlanDocument } from './catalogue-document.ts';
 
 /** Times and tiers: plans that end before they begin, plans of one application in force together, gaps in tiers. */
 export function planFaults({ plans }: CatalogueDocument): CatalogueFault[] {
