@@ -3,7 +3,7 @@ import { NOT_RECORDED } from '../journal/block-rows.ts';
 import { type Journal, type QuotaPublisher, QuotaPublisherError } from '../journal/journal.ts';
 import type { Clock } from '../platform/clock.ts';
 import { NO_PROOF } from '../platform/kafka/log-record.ts';
-import { PLAIN_RULES } from '../rating/flow-record.ts';
+import { PLAIN_RULES } from '../rating/record/record-limits.ts';
 import { NO_FACTS } from '../rating/rules.ts';
 import { PseudonymKey } from '../rating/subscribers.ts';
 import type { Source } from '../sources/source.ts';

@@ -4,7 +4,7 @@ import { FACTS_MAX_AGE_MS } from '../../engine/engine.ts';
 import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
-import { PLAIN_RULES } from '../../rating/flow-record.ts';
+import { PLAIN_RULES } from '../../rating/record/record-limits.ts';
 import { bookEntry } from './book-entry.ts';
 import { CreditWatcher } from './credit-watcher.ts';
 import { CountedStore, pacedSource, SteppedClock, TICK_MS } from './paced-run.fixture.ts';
