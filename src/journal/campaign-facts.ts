@@ -11,7 +11,7 @@ import { NO_FACTS } from '../rating/rules.ts';
 import { PSEUDONYM_OCTETS } from '../rating/subscribers.ts';
 import { type RowBinaryReader, readRowBinary } from './row-binary.ts';
 
-export const CAMPAIGN_FACT_KINDS = [
+const CAMPAIGN_FACT_KINDS = [
   'pause',
   'resume',
   'funded',

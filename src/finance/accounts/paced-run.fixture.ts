@@ -7,7 +7,7 @@ import type { TopicPartition } from '../../rating/lane.ts';
 import type { Source } from '../../sources/source.ts';
 
 export const TICK_MS = 50;
-export const MIB = 2 ** 20;
+export const RECORD_OCTETS = 2 ** 20;
 const START_MS = Date.UTC(2026, 10, 30, 12);
 
 /** Returns a source with a record of a MiB for every step of the clock. */
@@ -23,7 +23,7 @@ export function pacedSource(
       for (let record = 0; record < records; record++) {
         await clock.step(TICK_MS);
         await beforeRecord(record);
-        const flow = chatRecord({ localSequenceNumber: record, uplinkOctets: 0, downlinkOctets: MIB });
+        const flow = chatRecord({ localSequenceNumber: record, uplinkOctets: 0, downlinkOctets: RECORD_OCTETS });
         await listener.deliver(log, rawRecords([flow], clock.nowMs(), record), decodeJson);
       }
       await listener.flush(log);

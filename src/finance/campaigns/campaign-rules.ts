@@ -11,8 +11,8 @@ import { dayText } from '../calendar-day.ts';
 import type { CampaignFact, CapFact } from './campaign-fact.ts';
 
 /** Author of the campaign watcher's facts; reserved, as are keys with its prefix. */
-export const WATCHER = 'campaign watcher';
-export const WATCHER_KEYS = 'watch-';
+export const CAMPAIGN_WATCHER = 'campaign watcher';
+export const CAMPAIGN_WATCHER_KEYS = 'watch-';
 /** Keys of audience changes have this prefix: it is reserved, too. */
 export const AUDIENCE_KEYS = 'audience-';
 
@@ -31,7 +31,7 @@ export interface WatchedCampaign {
 }
 
 /** What was used of campaigns in their windows. */
-export interface Usage {
+export interface WindowUsage {
   used(campaignId: string, per: CapWindow, unit: CapUnit, windowStart: number): bigint;
   windowStarts(campaignId: string, per: CapWindow): number[];
 }
@@ -56,7 +56,7 @@ export function campaignsIn({ plans, applications, sponsors }: Catalogue): Watch
 export function dueFacts(
   campaigns: readonly WatchedCampaign[],
   { states, number: last }: CampaignFacts,
-  usage: Usage,
+  usage: WindowUsage,
   balanceOf: (sponsorId: string, currency: string) => bigint,
 ): CampaignFact[] {
   const due = campaigns.map((campaign) => {
@@ -73,8 +73,8 @@ export function dueFacts(
   const facts = [...due.flatMap(({ urgent }) => urgent), ...due.flatMap(({ thresholds }) => thresholds)];
   return facts.map((fact, at) => ({
     ...fact,
-    idempotencyKey: `${WATCHER_KEYS}${fact.campaignId}-${last}-${at}`,
-    who: WATCHER,
+    idempotencyKey: `${CAMPAIGN_WATCHER_KEYS}${fact.campaignId}-${last}-${at}`,
+    who: CAMPAIGN_WATCHER,
   }));
 }
 
@@ -92,7 +92,7 @@ function fundsFact(
     : { kind: 'funded', campaignId, why: `${balance} above 0` };
 }
 
-function capFacts(campaign: WatchedCampaign, cap: CampaignCap, state: CampaignState, usage: Usage): DueFact[] {
+function capFacts(campaign: WatchedCampaign, cap: CampaignCap, state: CampaignState, usage: WindowUsage): DueFact[] {
   const known = new Set(windowsReached(cap, state).map(({ windowStart }) => windowStart));
   return usage.windowStarts(campaign.id, cap.per).flatMap((windowStart) => {
     const used = usage.used(campaign.id, cap.per, cap.unit, windowStart);
@@ -102,7 +102,12 @@ function capFacts(campaign: WatchedCampaign, cap: CampaignCap, state: CampaignSt
   });
 }
 
-function thresholdFacts(campaign: WatchedCampaign, cap: CampaignCap, state: CampaignState, usage: Usage): DueFact[] {
+function thresholdFacts(
+  campaign: WatchedCampaign,
+  cap: CampaignCap,
+  state: CampaignState,
+  usage: WindowUsage,
+): DueFact[] {
   const { per, unit, limit, notifyAtBasisPoints } = cap;
   const ofCap = state.thresholds.filter((known) => known.per === per && known.unit === unit && known.limit === limit);
   const known = new Set(ofCap.map(({ windowStart, basisPoints }) => `${windowStart} ${basisPoints}`));

@@ -5,7 +5,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { type Audience, AudienceChangeList } from '../../rating/campaigns/audience.ts';
 import { type CampaignState, UNTOUCHED } from '../../rating/campaigns/campaigns.ts';
 import { bookCampaignFact, type CampaignFact } from './campaign-fact.ts';
-import { AUDIENCE_KEYS, WATCHER, WATCHER_KEYS } from './campaign-rules.ts';
+import { AUDIENCE_KEYS, CAMPAIGN_WATCHER, CAMPAIGN_WATCHER_KEYS } from './campaign-rules.ts';
 
 type FactClock = Pick<Clock, 'nowMs' | 'monotonicMs' | 'sleep'>;
 
@@ -26,8 +26,8 @@ export function textFault(texts: Readonly<Partial<Record<'key' | 'who' | 'why', 
     if (/[\p{Cc}\p{Cs}]/u.test(text)) return `${name}: expected one line of text`;
     if (text.length > MAX_TEXT_LENGTH) return `${name}: expected at most ${MAX_TEXT_LENGTH} letters`;
   }
-  if (texts.who === WATCHER) return `who: "${WATCHER}" is the engine's own; name a person`;
-  const reserved = [WATCHER_KEYS, AUDIENCE_KEYS].find((prefix) => texts.key?.startsWith(prefix));
+  if (texts.who === CAMPAIGN_WATCHER) return `who: "${CAMPAIGN_WATCHER}" is the engine's own; name a person`;
+  const reserved = [CAMPAIGN_WATCHER_KEYS, AUDIENCE_KEYS].find((prefix) => texts.key?.startsWith(prefix));
   return reserved === undefined
     ? null
     : `key: those that begin with "${reserved}" are booked automatically; take another`;
@@ -96,7 +96,7 @@ export interface AudienceRequest {
 }
 
 /** Rows of one fact at most: a longer list is booked as several, one after the other. */
-export const FACT_SUBSCRIBERS = 500_000;
+const FACT_SUBSCRIBERS = 500_000;
 
 /**
  * Books what a list changes of a campaign's audience, and nothing where it changes nothing: the same list again books no fact.

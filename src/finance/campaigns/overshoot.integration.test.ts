@@ -3,7 +3,7 @@ import { memoryPublisher, OPEN_STORE, runEngine, TEST_SETTINGS } from '../../eng
 import { FACTS_MAX_AGE_MS } from '../../engine/engine.ts';
 import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
-import { CountedStore, MIB, pacedSource, SteppedClock, TICK_MS } from '../accounts/paced-run.fixture.ts';
+import { CountedStore, pacedSource, RECORD_OCTETS, SteppedClock, TICK_MS } from '../accounts/paced-run.fixture.ts';
 import { campaignCatalogue } from './campaign.fixture.ts';
 import { campaignsIn } from './campaign-rules.ts';
 import { CampaignWatcher } from './campaign-watcher.ts';
@@ -24,9 +24,9 @@ function boundMs({ checkIntervalMs, maxDelayMs }: Settings): number {
 }
 
 test.each<Settings>([
-  { checkIntervalMs: 1000, maxDelayMs: 500, capRecords: 40, cap: `{ per: whole, octets: ${40 * MIB} }` },
+  { checkIntervalMs: 1000, maxDelayMs: 500, capRecords: 40, cap: `{ per: whole, octets: ${40 * RECORD_OCTETS} }` },
   { checkIntervalMs: 1000, maxDelayMs: 500, capRecords: 59, cap: '{ per: day, money: "59" }' },
-  { checkIntervalMs: 250, maxDelayMs: 250, capRecords: 37, cap: `{ per: period, octets: ${37 * MIB} }` },
+  { checkIntervalMs: 250, maxDelayMs: 250, capRecords: 37, cap: `{ per: period, octets: ${37 * RECORD_OCTETS} }` },
 ])('what two engines charge past one cap stays within the bound of the settings: %o', async (settings) => {
   const records = Math.ceil(settings.capRecords / ENGINES + (1.5 * boundMs(settings)) / TICK_MS);
   const { charged, refused, facts } = await runPast(settings, settings.checkIntervalMs, records);
@@ -43,7 +43,7 @@ test('a watcher that checks too seldom exceeds the bound', async () => {
     checkIntervalMs: 250,
     maxDelayMs: 250,
     capRecords: 38,
-    cap: `{ per: whole, octets: ${38 * MIB} }`,
+    cap: `{ per: whole, octets: ${38 * RECORD_OCTETS} }`,
   };
   const { charged } = await runPast(settings, 5000, 130);
   expect(((charged - settings.capRecords) / ENGINES) * TICK_MS).toBeGreaterThan(boundMs(settings));

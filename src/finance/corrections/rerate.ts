@@ -5,7 +5,7 @@ import type { PlanPeriod } from '../../rating/rate.ts';
 import type { Rules } from '../../rating/rules.ts';
 import type { SubscriberTable } from '../../rating/subscribers.ts';
 import { dayText } from '../calendar-day.ts';
-import { CampaignRules } from './campaign-rules.ts';
+import { CampaignRules } from './batch-campaigns.ts';
 import { CurrentCharges } from './current-charges.ts';
 import { Difference } from './difference.ts';
 import { type ChargeSelection, cutSpans, readSpans, rowsOf } from './log-spans.ts';

@@ -1,7 +1,7 @@
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
 import type { Rules } from '../../rating/rules.ts';
-import { CampaignRules } from './campaign-rules.ts';
+import { CampaignRules } from './batch-campaigns.ts';
 import { CurrentCharges } from './current-charges.ts';
 import { Difference, type DifferenceLine, noUsage } from './difference.ts';
 import { cutSpans, readSpans } from './log-spans.ts';

@@ -80,7 +80,7 @@ export class Campaigns {
     this.#gates = gates;
   }
 
-  /** Returns why a campaign pays for no record of a subscriber, whoever that is; null: it does, or the plan is no campaign. */
+  /** Returns why a campaign pays for no record, of any subscriber; null: it does, or the plan is no campaign. */
   closed(plan: number, periodStart: number, startTimeMs: number): Reason | null {
     const gate = this.#gates[plan];
     if (gate === undefined) return null;
