@@ -1,5 +1,6 @@
-import type { Application, Catalogue } from './catalogue.ts';
+import { type Application, type Catalogue, periodStartDay } from './catalogue.ts';
 import { type Claim, type Claimed, claimText, conditionsOf, holdsFor, isInForce } from './claims.ts';
+import { type Explanation, planSteps } from './explain-plan.ts';
 import { flowInWords, protocolInWords } from './flow-condition.ts';
 import {
   CONFLICTING_IDENTITIES,
@@ -17,27 +18,11 @@ import { type IngestContext, incoming } from './incoming.ts';
 import { parseCidr } from './ip-address.ts';
 import { Lane } from './lane.ts';
 import { formatMicros } from './money.ts';
-import { outcomeInWords } from './outcome.ts';
+import { outcomeInWords, type Reason } from './outcome.ts';
 import { admit, classifyBatch, rateBatch, readRecord } from './pipeline.ts';
 import { PLAIN_RULES } from './record/record-limits.ts';
 import type { Rules } from './rules.ts';
 import type { PseudonymKey } from './subscribers.ts';
-
-/** One step of a record's way, in words. */
-export interface Explanation {
-  step:
-    | 'decode'
-    | 'evidence'
-    | 'application'
-    | 'plan'
-    | 'campaign'
-    | 'closing'
-    | 'content'
-    | 'quota'
-    | 'price'
-    | 'outcome';
-  text: string;
-}
 
 /** The counter that an explanation starts from: what the journal has, or zeros. */
 interface CounterBefore {
@@ -70,7 +55,8 @@ export async function explainRecord(
 
   classifyBatch(batch, lane, rules);
   steps.push(evidenceOf(batch, record, rules), ...application(batch, rules.catalogue));
-  if (batch.plan[0] >= 0) steps.push(plan(batch, rules.catalogue), ...campaign(batch, rules, lane.subscribers));
+  const refusal = (at: number) => campaignRefusal(at, batch, rules, lane.subscribers);
+  steps.push(...planSteps(batch, record, rules.catalogue, refusal), ...campaign(batch, rules, lane.subscribers));
   for (const { detail } of batch.rejections) steps.push({ step: 'closing', text: detail });
   if (batch.reason[0] !== UNDECIDED) return [...steps, outcome(batch)];
 
@@ -216,15 +202,22 @@ function application(batch: FlowBatch, catalogue: Catalogue): Explanation[] {
   return [{ step: 'application', text: `${id} of sponsor ${catalogue.sponsors[sponsor].id}, match policy ${match}` }];
 }
 
-function plan(batch: FlowBatch, catalogue: Catalogue): Explanation {
-  const { id, version, period, timeZone } = catalogue.plans[batch.plan[0]];
-  return { step: 'plan', text: `${id} version ${version}: a ${period} in ${timeZone}` };
+/** Why a campaign is not in force for the record; null for any other plan. */
+function campaignRefusal(at: number, batch: FlowBatch, rules: Rules, subscribers: Lane['subscribers']): Reason | null {
+  const { campaign, period, timeZone, shareBasisPoints } = rules.catalogue.plans[at];
+  if (rules.campaigns === null || campaign === undefined) return null;
+  const [startTimeMs] = batch.startTimeMs;
+  const closed = rules.campaigns.closed(at, periodStartDay(startTimeMs, period, timeZone), startTimeMs);
+  if (closed !== null) return closed;
+  if (shareBasisPoints[batch.contentType[0]] < 0) return 'content_not_covered';
+  return rules.campaigns.excludes(at, batch, 0, subscribers) ? 'not_in_audience' : null;
 }
 
 function campaign(batch: FlowBatch, rules: Rules, subscribers: Lane['subscribers']): Explanation[] {
   const { plans, applications, sponsors } = rules.catalogue;
-  const { campaign, application } = plans[batch.plan[0]];
-  if (campaign === undefined) return [];
+  const plan = plans[batch.plan[0]];
+  if (plan?.campaign === undefined) return [];
+  const { campaign, application } = plan;
   const { currency } = sponsors[applications[application].sponsor];
   const caps = campaign.caps.map(
     ({ per, unit, limit }) => `${unit === 'money' ? formatMicros(limit, currency) : `${limit} octets`} per ${per}`,

@@ -207,6 +207,8 @@ export class FlowBatch {
   tag: Int32Array;
   /** Application that claims the record's identities (ASP, sponsor) at its start, or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */
   cdrApplication: Int32Array;
+  /** What it says of where the terminal was (`NetworkConditions`); 0: nothing, or no plan asks. */
+  network: Float64Array;
   contentType: Uint8Array;
   uplinkOctets: Float64Array;
   downlinkOctets: Float64Array;
@@ -244,6 +246,7 @@ export class FlowBatch {
     this.protocol = new Uint8Array(room);
     this.tag = new Int32Array(room);
     this.cdrApplication = new Int32Array(room);
+    this.network = new Float64Array(room);
     this.contentType = new Uint8Array(room);
     this.uplinkOctets = new Float64Array(room);
     this.downlinkOctets = new Float64Array(room);

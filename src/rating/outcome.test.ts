@@ -218,6 +218,9 @@ describe('the first reason that applies is the record’s', () => {
       'campaign_unfunded',
       'cap_reached',
       'not_in_audience',
+      // Their plans have conditions: plan-conditions.test.ts.
+      'conditions_not_met',
+      'partly_in_hours',
       'charge_out_of_range',
       'quota_exhausted',
     ];

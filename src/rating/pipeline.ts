@@ -175,7 +175,7 @@ function takeRows(
   to: number,
   context: IngestContext,
   lane: Lane,
-  { evidence }: Rules,
+  { evidence, planBook }: Rules,
 ): void {
   const begin = batch.addRows(records, first + from, first + to);
   batch.usageOctets += kernel.usageOctets;
@@ -183,6 +183,7 @@ function takeRows(
   lane.nodes.numberTexts(kernel, kernel.nodeText, from, to, batch.node, begin);
   lane.subscribers.ofMsisdnKeys(kernel.msisdn, from, to, batch.subscriber, begin);
   evidence.takeTexts(kernel, from, to, batch, begin);
+  planBook.network.take(kernel, from, to, batch, begin);
   if (!context.keyedByMsisdn) return;
   for (
     let row = kernel.keyDiffers.indexOf(1, from);
@@ -232,6 +233,7 @@ function take(batch: FlowBatch, row: number, record: FlowRecord, lane: Lane, rul
   batch.protocol[row] = record.protocol;
   batch.tag[row] = rules.evidence.codeOfTag(record.zeroRatingTag, batch.unknownTags);
   batch.cdrApplication[row] = rules.evidence.applicationOfIdentities(record, batch, row);
+  batch.network[row] = rules.planBook.network.numberOf(record);
   batch.contentType[row] = CONTENT_TYPES.indexOf(record.contentType ?? 'unknown');
   batch.uplinkOctets[row] = record.uplinkOctets;
   batch.downlinkOctets[row] = record.downlinkOctets;

@@ -1,9 +1,11 @@
 import { type CampaignFacts, Campaigns } from './campaigns/campaigns.ts';
 import { isPeriodClosed, type LastClosing, monthAfterDay } from './catalogue/closed-periods.ts';
-import { type Catalogue, PeriodCalendar } from './catalogue.ts';
+import { type Catalogue, PeriodCalendar, type Plan } from './catalogue.ts';
 import { Evidence } from './classify.ts';
 import type { FlowBatch } from './flow-record.ts';
+import { NetworkConditions } from './network-conditions.ts';
 import type { Reason } from './outcome.ts';
+import { isInHours, type PlanHours } from './plan-hours.ts';
 import type { SubscriberTable } from './subscribers.ts';
 
 /** Who is suspended as of one numbered fact. */
@@ -103,6 +105,22 @@ const CALENDAR = 3;
 /** A bit for each content type that has a share. */
 const COVERED = 4;
 
+/** In place of a plan: none. */
+const NO_PLAN = -1;
+
+/** Whether a plan has an order or conditions. */
+function isSelective({ order, hours, network }: Plan): boolean {
+  return order !== Number.POSITIVE_INFINITY || hours !== null || network !== null;
+}
+
+function inOrder(indexes: readonly number[], plans: readonly Plan[]): number[] {
+  // Of one order, the newest first: it is the one that most records fall under. Infinity minus itself is no number.
+  return indexes.toSorted((a, b) => {
+    const [first, second] = [plans[a], plans[b]];
+    return first.order === second.order ? second.effectiveFromMs - first.effectiveFromMs : first.order - second.order;
+  });
+}
+
 /**
  * The catalogue's plans, made ready for look-ups by application and time: in columns, as with a hundred thousand plans every
  * object on the way to one is another wait for the memory.
@@ -112,14 +130,22 @@ class PlanBook {
   readonly #sponsors: Uint32Array;
   /** By application: its first plan, as a place in `#plans`; its last one ends where those of the next application begin. */
   readonly #begins: Uint32Array;
-  /** By application, and then by time. */
+  /** By application, and then by time; of an application with an order or conditions by order, and then the newest first. */
   readonly #plans: Float64Array;
+  /** By application: 1 where one of its plans has an order or conditions. */
+  readonly #isOrdered: Uint8Array;
+  /** By plan. */
+  readonly #hours: readonly (PlanHours | null)[];
+  readonly network: NetworkConditions;
   readonly #calendars: PeriodCalendar[] = [];
 
   constructor({ applications, plans }: Catalogue) {
     this.#sponsors = Uint32Array.from(applications, ({ sponsor }) => sponsor);
     this.#begins = new Uint32Array(applications.length + 1);
     this.#plans = new Float64Array(plans.length * PLAN_DOUBLES);
+    this.#isOrdered = new Uint8Array(applications.length);
+    this.#hours = plans.map(({ hours }) => hours);
+    this.network = new NetworkConditions(plans.map(({ network }) => network));
     const calendars = new Map<string, number>();
     const calendarOf = (plan: number) => {
       const { period, timeZone } = plans[plan];
@@ -130,7 +156,9 @@ class PlanBook {
     };
     let at = 0;
     applications.forEach((application, index) => {
-      for (const plan of application.plans) {
+      const isOrdered = application.plans.some((plan) => isSelective(plans[plan]));
+      this.#isOrdered[index] = isOrdered ? 1 : 0;
+      for (const plan of isOrdered ? inOrder(application.plans, plans) : application.plans) {
         const { effectiveFromMs, effectiveToMs, shareBasisPoints } = plans[plan];
         const covered = shareBasisPoints.reduce((bits, share, type) => (share < 0 ? bits : bits | (1 << type)), 0);
         this.#plans.set([effectiveFromMs, effectiveToMs, plan, calendarOf(plan), covered], at);
@@ -141,9 +169,9 @@ class PlanBook {
   }
 
   /**
-   * The plan in force at the record's start, and the period it counts in (rules 2 and 4). Fills `plan` and `periodStart`,
-   * or gives the reason why no plan sponsors the record. `rules`: which sponsors and campaigns pay nothing now. `subscribers`: those
-   * of the batch.
+   * The plan in force at the record's start whose conditions hold, and the period it counts in (rules 2 and 4). Fills `plan` and
+   * `periodStart`, or gives the reason why no plan sponsors the record. `rules`: which sponsors and campaigns pay nothing now.
+   * `subscribers`: those of the batch.
    */
   choose(
     batch: FlowBatch,
@@ -153,13 +181,54 @@ class PlanBook {
   ): Reason | null {
     const application = batch.application[row];
     if (suspended[this.#sponsors[application]] === 1) return 'sponsor_suspended';
-    const startTimeMs = batch.startTimeMs[row];
-    const at = this.#inForce(application, startTimeMs);
+    if (this.#isOrdered[application] === 1) return this.#firstThatHolds(batch, row, campaigns, subscribers);
+    const at = this.#inForce(application, batch.startTimeMs[row]);
     if (at < 0) return 'no_plan';
+    return this.#take(at, batch, row, campaigns, subscribers);
+  }
+
+  /** Takes the first plan by order that is in force at the record's start and whose conditions hold; else the last one says why not. */
+  #firstThatHolds(
+    batch: FlowBatch,
+    row: number,
+    campaigns: Campaigns | null,
+    subscribers: SubscriberTable,
+  ): Reason | null {
+    const plans = this.#plans;
+    const application = batch.application[row];
+    const [startTimeMs, endTimeMs, network] = [batch.startTimeMs[row], batch.endTimeMs[row], batch.network[row]];
+    const end = this.#begins[application + 1];
+    let reason: Reason = 'no_plan';
+    for (let at = this.#begins[application]; at < end; at += PLAN_DOUBLES) {
+      if (startTimeMs < plans[at + FROM_MS] || startTimeMs >= plans[at + TO_MS]) continue;
+      const plan = plans[at + PLAN];
+      const hours = this.#hours[plan];
+      if ((hours !== null && !isInHours(hours, startTimeMs, endTimeMs)) || !this.network.areMet(plan, network)) {
+        reason = 'conditions_not_met';
+        batch.plan[row] = NO_PLAN;
+        continue;
+      }
+      const refusal = this.#take(at, batch, row, campaigns, subscribers);
+      // A campaign that is not in force for the record leaves it to the next plan.
+      if (refusal === null || campaigns === null || !campaigns.has(plan)) return refusal;
+      reason = refusal;
+    }
+    return reason;
+  }
+
+  /** Takes the plan at this place, or says why it does not sponsor the record. */
+  #take(
+    at: number,
+    batch: FlowBatch,
+    row: number,
+    campaigns: Campaigns | null,
+    subscribers: SubscriberTable,
+  ): Reason | null {
     const plans = this.#plans;
     const plan = plans[at + PLAN];
-    batch.plan[row] = plan;
+    const startTimeMs = batch.startTimeMs[row];
     const periodStart = this.#calendars[plans[at + CALENDAR]].startDay(startTimeMs);
+    batch.plan[row] = plan;
     const closed = campaigns === null ? null : campaigns.closed(plan, periodStart, startTimeMs);
     if (closed !== null) return closed;
     if (((plans[at + COVERED] >>> batch.contentType[row]) & 1) === 0) return 'content_not_covered';
@@ -168,7 +237,7 @@ class PlanBook {
     return null;
   }
 
-  /** The plan's place in `#plans`; -1 if there is none. */
+  /** The plan's place in `#plans`; NO_PLAN if there is none. */
   #inForce(application: number, timeMs: number): number {
     const plans = this.#plans;
     const begin = this.#begins[application];
@@ -176,6 +245,6 @@ class PlanBook {
     for (let at = this.#begins[application + 1] - PLAN_DOUBLES; at >= begin; at -= PLAN_DOUBLES) {
       if (timeMs >= plans[at + FROM_MS] && timeMs < plans[at + TO_MS]) return at;
     }
-    return -1;
+    return NO_PLAN;
   }
 }

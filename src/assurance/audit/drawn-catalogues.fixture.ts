@@ -3,6 +3,7 @@ import { catalogueFromCanonicalJson } from '../../rating/catalogue/catalogue-com
 import type { Catalogue } from '../../rating/catalogue.ts';
 import { CONTENT_TYPES } from '../../rating/flow-record.ts';
 import { campaignField } from './drawn-campaigns.fixture.ts';
+import { conditions, PLACES } from './drawn-conditions.fixture.ts';
 
 const APPLICATIONS = 4;
 export const ZONES = [
@@ -59,7 +60,9 @@ export const ADDRESSES = [
 export const TAGS = ['A', 'B', 'C', 'D', 'E', 'É '];
 export const IDENTITIES = ['x', 'y', 'z', 'É '];
 /** Ids of all plans that a drawn catalogue may have. */
-export const PLAN_IDS = Array.from({ length: APPLICATIONS }, (_, i) => [`a${i}-first`, `a${i}-second`]).flat();
+export const PLAN_IDS = Array.from({ length: APPLICATIONS }, (_, i) =>
+  ['first', 'second', 'order-1', 'order-2', 'order-7'].map((name) => `a${i}-${name}`),
+).flat();
 const iso = (timeMs: number) => new Date(timeMs).toISOString();
 /** Draws a rare value now and then. */
 export const mostly = <T, U>(often: fc.Arbitrary<T>, rarely: fc.Arbitrary<U>) =>
@@ -91,7 +94,13 @@ const version = fc.record({
   tiers,
   latePolicy: fc.constantFrom('adjust', 'refuse'),
   own: campaignField,
+  conditions: fc.option(conditions, { freq: 2, nil: undefined }),
 });
+/** Plans that are looked at before the others, always in force. */
+const orderedPlans = fc.array(
+  fc.record({ order: fc.constantFrom(1, 2, 7), terms: version, timeZone: fc.constantFrom(...ZONES) }),
+  { maxLength: 2 },
+);
 /** Boundaries between versions of plans: every other instant. */
 const TURNS = INSTANTS.filter((_, i) => i % 2 === 0);
 /** Two plans of an application, whose versions alternate, with gaps between them. */
@@ -101,6 +110,7 @@ const plansOfApplication = fc.record({
     { minLength: 2, maxLength: 2 },
   ),
   turns: fc.array(version, { minLength: TURNS.length, maxLength: TURNS.length }),
+  ordered: fc.oneof({ arbitrary: fc.constant([]), weight: 2 }, orderedPlans),
 });
 const owner = fc.integer({ min: -1, max: APPLICATIONS - 1 });
 /** Who claims one word: always, or until an instant, from there to another, and from that on. */
@@ -130,6 +140,11 @@ function claimed(field: string, key: string, words: readonly string[], drawn: re
   return own.length === 0 ? {} : { [field]: own };
 }
 
+/** One plan of each order. */
+function uniqueOrders<T extends { order: number }>(ordered: readonly T[]): T[] {
+  return ordered.filter(({ order }, at) => ordered.findIndex((each) => each.order === order) === at);
+}
+
 /** Draws any catalogue that passes the checks, compiled for the engine. */
 export const catalogues = fc
   .record({
@@ -155,8 +170,9 @@ export const catalogues = fc
         ...claimed('aspIdentities', 'identity', IDENTITIES, aspIdentities, i),
         ...claimed('sponsorIdentities', 'identity', IDENTITIES, sponsorIdentities, i),
       })),
-      plans: plans.flatMap(({ calendars, turns }, i) =>
-        turns.flatMap(({ kind, own, ...terms }, turn) => {
+      ...PLACES,
+      plans: plans.flatMap(({ calendars, turns, ordered }, i) => [
+        ...turns.flatMap(({ kind, own, ...terms }, turn) => {
           if (kind === 'gap') return [];
           return {
             id: `a${i}-${kind}`,
@@ -169,7 +185,19 @@ export const catalogues = fc
             ...own,
           };
         }),
-      ),
+        ...uniqueOrders(ordered).map(({ order, timeZone, terms: { kind: _, own, ...terms } }) => ({
+          id: `a${i}-order-${order}`,
+          application: `a${i}`,
+          version: 1,
+          effectiveFrom: iso(0),
+          effectiveTo: null,
+          period: 'week',
+          timeZone,
+          order,
+          ...terms,
+          ...own,
+        })),
+      ]),
     };
     return catalogueFromCanonicalJson(JSON.stringify(document));
   });

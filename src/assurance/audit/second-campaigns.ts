@@ -6,10 +6,29 @@ type CampaignFacts = NonNullable<ReturnType<SecondRules['campaigns']['get']>>;
 type Cap = NonNullable<NonNullable<SecondPlan['document']['campaign']>['caps']>[number];
 
 /**
+ * Returns why a campaign does not pay for a record: it pays for none now, it does not cover the content, or it is for others. Null: it
+ * pays, or the plan is no campaign. `subscriberOf` returns the pseudonym, 32 hex digits.
+ */
+export function whyCampaignPaysNothing(
+  rules: SecondRules,
+  plan: SecondPlan,
+  record: FlowRecord,
+  subscriberOf: () => string,
+): Reason | null {
+  const { campaign, content } = plan.document;
+  if (campaign === undefined) return null;
+  const closed = whyCampaignIsClosed(rules, plan, record);
+  if (closed !== null) return closed;
+  if (content[record.contentType ?? 'unknown'] === undefined) return 'content_not_covered';
+  if (campaign.audience === 'everyone') return null;
+  return isInAudience(rules, plan, subscriberOf()) ? null : 'not_in_audience';
+}
+
+/**
  * Returns why a campaign pays for no record of this period and instant: it is paused, its sponsor has not paid ahead, or one of its
  * caps was reached in the record's window. Null: it pays, or the plan is no campaign.
  */
-export function whyCampaignIsClosed(
+function whyCampaignIsClosed(
   rules: SecondRules,
   plan: SecondPlan,
   { startTime }: Pick<FlowRecord, 'startTime'>,
@@ -37,11 +56,7 @@ function hasReached(facts: CampaignFacts | undefined, { per, octets, money }: Ca
 }
 
 /** Returns whether a campaign is for this subscriber, by pseudonym of 32 hex digits. */
-export function isInAudience(
-  rules: SecondRules,
-  { document: { id, campaign } }: SecondPlan,
-  subscriber: string,
-): boolean {
+function isInAudience(rules: SecondRules, { document: { id, campaign } }: SecondPlan, subscriber: string): boolean {
   if (campaign?.audience !== 'opted-in') return true;
   const octets = Buffer.from(subscriber, 'hex');
   const words = Uint32Array.from([0, 4, 8, 12], (at) => octets.readUInt32LE(at));

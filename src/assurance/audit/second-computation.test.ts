@@ -20,6 +20,7 @@ import {
   TAGS,
   ZONES,
 } from './drawn-catalogues.fixture.ts';
+import { network } from './drawn-conditions.fixture.ts';
 import { SecondComputation, type SecondOutcome, secondRules } from './second-computation.ts';
 
 const HOUR_MS = 3_600_000;
@@ -167,7 +168,13 @@ const drawnRecord = fc
       fc.constant(2 ** 48),
     ),
   })
-  .map((fields) => testRecord({ ...fields, endTime: fields.startTime + 1000 } as Partial<FlowRecord>));
+  .chain((fields) =>
+    fc
+      .tuple(fc.oneof(fc.constantFrom(0, 1, 1000, 90_000, 6 * HOUR_MS), fc.nat({ max: 3 * HOUR_MS })), network)
+      .map(([durationMs, where]) =>
+        testRecord({ ...fields, ...where, endTime: fields.startTime + durationMs } as Partial<FlowRecord>),
+      ),
+  );
 /** Records in the order of arrival, some of them a duplicate of an earlier one. */
 const traffic = fc
   .array(fc.tuple(drawnRecord, fc.oneof({ arbitrary: fc.constant(0), weight: 7 }, fc.integer({ min: 1, max: 12 }))), {

@@ -4,7 +4,7 @@ import { type Fault, type Outcome, outcomeOf, REASON_CODE, type Reason } from '.
 import { fingerprintOf } from '../../rating/record/fingerprint.ts';
 import { identityRows, type RestoredIdentities } from '../../rating/restored-columns.ts';
 import type { PseudonymKey } from '../../rating/subscribers.ts';
-import { isInAudience, whyCampaignIsClosed } from './second-campaigns.ts';
+import { whyCampaignPaysNothing } from './second-campaigns.ts';
 import {
   firstDayOfPeriod,
   isClosed,
@@ -13,7 +13,7 @@ import {
   type SecondApplication,
   type SecondPlan,
   type SecondRules,
-  secondPlanInForce,
+  secondPlanFor,
 } from './second-rules.ts';
 
 export { type SecondRules, secondRules, withFacts } from './second-rules.ts';
@@ -120,27 +120,26 @@ export class SecondComputation {
   }
 
   #rate(record: FlowRecord, rules: SecondRules, bookedSubscriber?: string): SecondOutcome {
-    const { startTime } = record;
     const recognised = recognise(rules, record);
     if (recognised.reason !== null) return ended(recognised.reason, recognised.application);
     const { application, evidence } = recognised;
     if (rules.suspendedSponsorIds.has(application.sponsor)) return ended('sponsor_suspended', application);
-    const plan = secondPlanInForce(rules, application.id, startTime);
-    if (plan === undefined) return ended('no_plan', application);
-    const closed = whyCampaignIsClosed(rules, plan, record);
-    if (closed !== null) return ended(closed, application);
+    const found = secondPlanFor(rules, application.id, record, (plan) =>
+      whyCampaignPaysNothing(rules, plan, record, () => this.#subscriberOf(record.servedMsisdn, bookedSubscriber)),
+    );
+    if (typeof found === 'string') return ended(found, application);
+    const { plan, octets } = found;
     const share = plan.document.content[record.contentType ?? 'unknown'];
     if (share === undefined) return ended('content_not_covered', application);
-    const subscriber = this.#subscriberOf(record.servedMsisdn, bookedSubscriber);
-    if (!isInAudience(rules, plan, subscriber)) return ended('not_in_audience', application);
-
-    const periodStart = firstDayOfPeriod(rules, plan, startTime);
+    const periodStart = firstDayOfPeriod(rules, plan, record.startTime);
     if (isClosed(rules, plan, application.sponsor, periodStart)) return ended('period_closed', application);
 
-    const octets = BigInt(record.uplinkOctets) + BigInt(record.downlinkOctets);
+    const subscriber = this.#subscriberOf(record.servedMsisdn, bookedSubscriber);
     const { id: planId, version: planVersion } = plan.document;
     const key = counterKey(subscriber, planId, periodStart);
-    const { reason, ...amounts } = this.#count(key, octets * BigInt(share), plan);
+    const { reason: counted, ...amounts } = this.#count(key, octets * BigInt(share), plan);
+    const isPart = octets < BigInt(record.uplinkOctets) + BigInt(record.downlinkOctets);
+    const reason = isPart && counted === 'sponsored' ? 'partly_in_hours' : counted;
     if (reason === 'charge_out_of_range') return ended(reason, application);
     const charge: SecondCharge = {
       subscriber,

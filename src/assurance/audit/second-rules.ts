@@ -3,6 +3,7 @@ import type { catalogueSchema } from '../../rating/catalogue/catalogue-document.
 import type { FlowRecord } from '../../rating/flow-record.ts';
 import type { Reason } from '../../rating/outcome.ts';
 import type { Facts } from '../../rating/rules.ts';
+import { isWherePlanned, partInHours, type SecondPlaces, secondPlaces } from './second-conditions.ts';
 
 const DAY_MS = 86_400_000;
 const MICROS_DECIMALS = 6;
@@ -52,8 +53,9 @@ export interface SecondRules {
   byPrefix: readonly { length: number; owners: Titles<bigint> }[];
   /** Sponsor and currency, by application id. */
   payers: ReadonlyMap<string, { sponsorId: string; currency: string }>;
-  /** By application id; no two are in force together. */
+  /** By application id, in the order in which they are looked at; no two of the same order are in force together. */
   plans: ReadonlyMap<string, readonly SecondPlan[]>;
+  places: SecondPlaces;
   suspendedSponsorIds: ReadonlySet<string>;
   /** By sponsor id: a day of the last closed month, and the latest end of the periods that are closed with it. */
   lastClosed: ReadonlyMap<string, { month: number; endedByMs: number }>;
@@ -70,7 +72,8 @@ export interface SecondRules {
  * same catalogue.
  */
 export function secondRules(canonicalJson: string, facts: Facts): SecondRules {
-  const { sponsors, applications, plans }: Document = JSON.parse(canonicalJson);
+  const document: Document = JSON.parse(canonicalJson);
+  const { sponsors, applications, plans } = document;
   const currencies = new Map(sponsors.map(({ id, currency }) => [id, currency]));
   return {
     payers: new Map(
@@ -81,8 +84,9 @@ export function secondRules(canonicalJson: string, facts: Facts): SecondRules {
     bySponsorIdentity: titles(applications, 'sponsorIdentities'),
     byPrefix: prefixesByLength(applications),
     plans: new Map(
-      applications.map(({ id }) => [id, plans.filter(({ application }) => application === id).map(planOf)]),
+      applications.map(({ id }) => [id, inOrder(plans.filter(({ application }) => application === id)).map(planOf)]),
     ),
+    places: secondPlaces(document),
     ...factsIn(facts),
     calendars: new Map(plans.map(({ timeZone }) => [timeZone, calendarOf(timeZone)])),
     periodsOver: new Map(),
@@ -218,6 +222,11 @@ function v4Bits(dotted: string): bigint {
   return dotted.split('.').reduce((bits, octet) => (bits << 8n) | BigInt(octet), 0n);
 }
 
+/** Plans with a lower order first; those without one last. */
+function inOrder(plans: Document['plans']): Document['plans'] {
+  return plans.toSorted((a, b) => (a.order ?? Number.MAX_SAFE_INTEGER) - (b.order ?? Number.MAX_SAFE_INTEGER));
+}
+
 function planOf(document: SecondPlan['document']): SecondPlan {
   const { effectiveFrom, effectiveTo, quotaOctets, tiers } = document;
   return {
@@ -318,13 +327,27 @@ function ownerOfAddress({ byPrefix }: SecondRules, address: bigint, record: Flow
   return undefined;
 }
 
-/** Returns the plan of an application that is in force at an instant: from `effectiveFrom` on, before `effectiveTo`. */
-export function secondPlanInForce(
-  { plans }: SecondRules,
+/**
+ * Returns the first plan of an application that is in force when a record starts, from `effectiveFrom` on and before `effectiveTo`, whose
+ * conditions hold and that `paysNothing` has nothing against, with the record's octets that lie in its hours; or why the last one is
+ * not the plan.
+ */
+export function secondPlanFor(
+  { plans, places }: SecondRules,
   applicationId: string,
-  timeMs: number,
-): SecondPlan | undefined {
-  return plans.get(applicationId)?.find(({ fromMs, toMs }) => fromMs <= timeMs && timeMs < toMs);
+  record: FlowRecord,
+  paysNothing: (plan: SecondPlan) => Reason | null,
+): { plan: SecondPlan; octets: bigint } | Reason {
+  const { startTime } = record;
+  let why: Reason = 'no_plan';
+  for (const plan of plans.get(applicationId) ?? []) {
+    if (startTime < plan.fromMs || plan.toMs <= startTime) continue;
+    const octets = isWherePlanned(plan.document, record, places) ? partInHours(plan.document, record) : null;
+    const refusal = octets === null ? 'conditions_not_met' : paysNothing(plan);
+    if (octets !== null && refusal === null) return { plan, octets };
+    why = refusal ?? why;
+  }
+  return why;
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { type ConfigOptions, readCatalogue, withConfigOptions } from '../../engine/assembly/read-config.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { grouped } from '../../platform/telemetry/terminal-output.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
 
 interface CheckOptions extends ConfigOptions {
   show?: boolean;
@@ -28,19 +29,23 @@ is a fault, else 0.`,
       // A catalogue is checked without what connects to brokers and stores.
       const rest = isCatalogueOnly && options.source === undefined ? null : await import('./check-config.ts');
       const path = isCatalogueOnly ? options.catalogue : rest?.checkConfig(options);
-      if (path !== undefined) printCatalogue(path);
-      else if (options.source === undefined) {
+      if (path !== undefined) {
+        const catalogue = printCatalogue(path);
+        rest?.warnOfMissingFields(options, catalogue);
+      } else if (options.source === undefined) {
         throw new ConfigError('what is to be checked? Name --catalogue FILE, --config FILE or --source FILE');
       }
       if (options.source !== undefined) await rest?.checkFiles(options.source, options);
     });
 }
 
-function printCatalogue(path: string): void {
-  const { sponsors, applications, plans, hash } = readCatalogue(path);
+function printCatalogue(path: string): Catalogue {
+  const catalogue = readCatalogue(path);
+  const { sponsors, applications, plans, hash } = catalogue;
   const prefixes = applications.reduce((sum, application) => sum + application.prefixes.length, 0);
   process.stdout.write(
     `${path}: ${sponsors.length} sponsors, ${applications.length} applications, ${grouped(prefixes)} prefixes, ` +
       `${plans.length} plans; catalogue ${hash.slice(0, 12)} is good\n`,
   );
+  return catalogue;
 }

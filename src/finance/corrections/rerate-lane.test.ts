@@ -1,12 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  firstDayOfPeriod,
-  priceOf,
-  type SecondPlan,
-  secondPlanInForce,
-  secondRules,
-} from '../../assurance/audit/second-rules.ts';
+import { planAt } from '../../assurance/audit/second-plan.fixture.ts';
+import { firstDayOfPeriod, priceOf, type SecondPlan, secondRules } from '../../assurance/audit/second-rules.ts';
 import { CONTENT_TYPES, type FlowRecord } from '../../rating/flow-record.ts';
 import { REASON_CODE, type Reason } from '../../rating/outcome.ts';
 import { NO_FACTS, type Rules } from '../../rating/rules.ts';
@@ -191,7 +186,7 @@ function secondComputation(rows: readonly ChargeRow[], { catalogue: { canonicalJ
   const none = { planId: '', planVersion: 0, sponsoredOctets: 0, chargeMicros: 0, usedOctetsAfter: 0, carryAfter: 0 };
   return rows.map((row) => {
     const { record: of, contentType } = row;
-    const plan = secondPlanInForce(rules, row.applicationId, of.startTime);
+    const plan = planAt(rules, row.applicationId, of.startTime);
     if (plan === undefined) return { ...row, ...none, reason: REASON_CODE.no_plan };
     const named = { planId: plan.document.id, planVersion: plan.document.version };
     const share = plan.document.content[CONTENT_TYPES[contentType]];

@@ -123,3 +123,38 @@ test('rules of a catalogue without campaigns do not change with facts about camp
   expect(rules.campaigns).toBeNull();
   expect(rules.with({ ...NO_FACTS, campaigns: { states: new Map(), number: 9 } })).toBe(rules);
 });
+
+describe('of several plans by order', () => {
+  const document = JSON.parse(catalogueOf('{ payment: postpaid, audience: opted-in }').canonicalJson);
+  const [launch] = document.plans;
+  const { campaign, ...everyone } = launch;
+  const orderedReason = (plans: object[], isPaused: boolean, record: Parameters<typeof testRecord>[0] = {}) => {
+    const { catalogue, faults } = parseCatalogue(JSON.stringify({ ...document, plans }), 'c.yaml');
+    if (catalogue === undefined) throw new Error(JSON.stringify(faults));
+    const campaigns = { states: new Map([['launch', { ...UNTOUCHED, isPaused }]]), number: 1 };
+    const rules = new Rules(catalogue, { ...NO_FACTS, campaigns });
+    const { rated } = rateValues([asValue(testRecord(record))], testLane(), rules);
+    return [rated[0].reason, catalogue.plans[rated[0].plan]?.id];
+  };
+  const first = { ...launch, order: 1 };
+
+  test('the next one pays where the campaign is not in force for the record', () => {
+    const plans = [first, { ...everyone, id: 'base', order: 2 }];
+    expect(orderedReason(plans, false)).toEqual(['sponsored', 'base']);
+    expect(orderedReason(plans, true)).toEqual(['sponsored', 'base']);
+  });
+
+  test('one behind it pays for content that the campaign does not cover', () => {
+    const plans = [first, { ...everyone, id: 'base', order: 2, content: { text: 5000 } }];
+    expect(orderedReason(plans, false, { contentType: 'text' })).toEqual(['sponsored', 'base']);
+  });
+
+  test('the last one that is asked gives the reason', () => {
+    const second = { ...launch, id: 'second', order: 2 };
+    expect(orderedReason([first, second], true)).toEqual(['not_in_audience', 'second']);
+    const hours = { hours: [{ days: ['mon'], from: '00:00', to: '00:01' }] };
+    expect(orderedReason([first, { ...everyone, id: 'base', order: 2, conditions: hours }], true)[0]).toBe(
+      'conditions_not_met',
+    );
+  });
+});

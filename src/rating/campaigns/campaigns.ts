@@ -80,6 +80,11 @@ export class Campaigns {
     this.#gates = gates;
   }
 
+  /** Returns whether the plan is a campaign. */
+  has(plan: number): boolean {
+    return this.#gates[plan] !== undefined;
+  }
+
   /** Returns why a campaign pays for no record, of any subscriber; null: it does, or the plan is no campaign. */
   closed(plan: number, periodStart: number, startTimeMs: number): Reason | null {
     const gate = this.#gates[plan];

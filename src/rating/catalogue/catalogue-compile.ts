@@ -5,6 +5,7 @@ import type { Application, Campaign, Catalogue, Plan } from '../catalogue.ts';
 import type { Claimed } from '../claims.ts';
 import { CONTENT_TYPES } from '../flow-record.ts';
 import { parseMicros } from '../money.ts';
+import { compileHours, compileNetwork } from './catalogue-conditions.ts';
 import {
   type CatalogueDocument,
   type ClaimDocument,
@@ -74,7 +75,7 @@ function withCanonicalFlows(document: CatalogueDocument): CatalogueDocument {
 function compile(document: CatalogueDocument, canonicalJson: string): Catalogue {
   const sponsorIndex = new Map(document.sponsors.map(({ id }, i) => [id, i]));
   const applicationIndex = new Map(document.applications.map(({ id }, i) => [id, i]));
-  const plans = document.plans.map((plan) => compilePlan(plan, indexOf(applicationIndex, plan.application)));
+  const plans = document.plans.map((plan) => compilePlan(plan, indexOf(applicationIndex, plan.application), document));
   const plansOf = document.applications.map((): number[] => []);
   plans.forEach(({ application }, plan) => {
     plansOf[application].push(plan);
@@ -115,7 +116,7 @@ export function compileClaim(claim: ClaimDocument): Claimed {
   };
 }
 
-function compilePlan(plan: PlanDocument, application: number): Plan {
+function compilePlan(plan: PlanDocument, application: number, document: CatalogueDocument): Plan {
   return {
     id: plan.id,
     version: plan.version,
@@ -124,6 +125,9 @@ function compilePlan(plan: PlanDocument, application: number): Plan {
     effectiveToMs: plan.effectiveTo === null ? Number.POSITIVE_INFINITY : Date.parse(plan.effectiveTo),
     period: plan.period,
     timeZone: plan.timeZone,
+    order: plan.order ?? Number.POSITIVE_INFINITY,
+    hours: compileHours(plan.conditions, plan.timeZone),
+    network: compileNetwork(plan.conditions, document),
     shareBasisPoints: CONTENT_TYPES.map((type) => plan.content[type] ?? NOT_COVERED),
     quotaOctets: plan.quotaOctets ?? Number.POSITIVE_INFINITY,
     allocateAboveOctets: plan.allocateAboveOctets ?? 0,

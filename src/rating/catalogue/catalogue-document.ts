@@ -14,20 +14,14 @@ import {
 import { CONTENT_TYPES } from '../flow-record.ts';
 import { MAX_TEXT_LENGTH } from '../record/validate.ts';
 import { basisPoints, campaignSchema, money } from './campaign-document.ts';
+import { locationSchema, networkSchema, planConditionsSchema } from './catalogue-conditions.ts';
+import { id } from './catalogue-id.ts';
 import { buyerSchema, invoicingSchema } from './catalogue-invoicing.ts';
 import { isCurrency } from './currencies.ts';
 
 /** Prices stay below 2^32 micro-units, so that `price.ts` is exact in doubles. */
 const MAX_PRICE_MICROS = 2 ** 32 - 1;
 const MAX_TAG_OCTETS = 64;
-
-export const id = (of: string) =>
-  z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, {
-      error: 'expected 1 to 64 of a-z 0-9 . _ - beginning with a letter or digit',
-    })
-    .describe(of);
 
 export const time = () =>
   z.iso.datetime({
@@ -225,6 +219,16 @@ const planSchema = z.strictObject({
   content: contentSchema.describe(
     'Sponsored share by content type, in basis points (10000 is all). Absent: not covered. unknown: records without a type.',
   ),
+  order: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'Place among the plans of the application that are in force together: a record is of the first whose conditions hold. Absent: the last.',
+    ),
+  conditions: planConditionsSchema
+    .optional()
+    .describe('When and where the plan sponsors; all must hold. Absent: always and everywhere.'),
   quotaOctets: z.int().min(0).nullable().describe('Sponsored octets per subscriber and period; null: no limit.'),
   allocateAboveOctets: z
     .int()
@@ -259,6 +263,8 @@ export const catalogueSchema = z
     sponsors: z.array(sponsorSchema).describe('Who pays.'),
     applications: z.array(applicationSchema).describe('Services of the sponsors, and how their traffic is known.'),
     plans: z.array(planSchema).describe('What is sponsored and what it costs, dated and versioned.'),
+    network: networkSchema.optional(),
+    locations: z.array(locationSchema).optional().describe('Groups of tracking areas that conditions of plans name.'),
     invoicing: invoicingSchema.optional(),
   })
   .describe('The catalogue of zerorate: sponsors, applications and sponsorship plans.');

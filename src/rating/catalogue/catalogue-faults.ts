@@ -1,3 +1,4 @@
+import { conditionFaults } from './catalogue-condition-faults.ts';
 import type { CatalogueDocument, CatalogueFault } from './catalogue-document.ts';
 import { evidenceFaults, type NameOfPath } from './catalogue-evidence-faults.ts';
 import { identityFaults } from './catalogue-identity-faults.ts';
@@ -11,6 +12,7 @@ export function catalogueFaults(document: CatalogueDocument, nameOf: NameOfPath)
     ...evidenceFaults(document, nameOf),
     ...identificationFaults(document),
     ...planFaults(document),
+    ...conditionFaults(document),
     ...invoicingFaults(document),
   ];
 }

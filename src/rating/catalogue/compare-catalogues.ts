@@ -5,7 +5,7 @@ import type { CatalogueDocument } from './catalogue-document.ts';
 export interface CatalogueChange {
   /** Who pays for what it concerns; empty: the carrier's own details. */
   sponsorId: string;
-  /** `sponsor chatter`, `application chat`, `plan chat-day version 2` or `invoicing`. */
+  /** `sponsor chatter`, `application chat`, `plan chat-day version 2`, `location fairground`, `network` or `invoicing`. */
   part: string;
   change: 'added' | 'removed' | 'changed';
   /** Of a changed part: the field, as `content.text`. */
@@ -22,13 +22,18 @@ export interface CatalogueChange {
 const SETS: ReadonlySet<string> = new Set([
   'aspIdentities',
   'bankAccounts',
+  'homePlmns',
   'identifiedBy',
+  'locations',
   'prefixes',
+  'ratTypes',
+  'servingPlmns',
   'sponsorIdentities',
   'tags',
+  'trackingAreas',
 ]);
 /** Objects that are compared field by field. */
-const NESTED: ReadonlySet<string> = new Set(['accountKeys', 'buyer', 'campaign', 'content']);
+const NESTED: ReadonlySet<string> = new Set(['accountKeys', 'buyer', 'campaign', 'conditions', 'content']);
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -66,6 +71,8 @@ function partsOf({ canonicalJson }: Catalogue): Map<string, Part> {
       { sponsorId: sponsorOf.get(fields.application) ?? '', fields },
     ]),
   ];
+  for (const fields of document.locations ?? []) parts.push([`location ${fields.id}`, { sponsorId: '', fields }]);
+  if (document.network !== undefined) parts.push(['network', { sponsorId: '', fields: document.network }]);
   if (document.invoicing !== undefined) parts.push(['invoicing', { sponsorId: '', fields: document.invoicing }]);
   return new Map(parts);
 }

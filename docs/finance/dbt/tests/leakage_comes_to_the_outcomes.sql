@@ -9,7 +9,7 @@ from
     from {{ source('zerorate', 'outcomes') }}
     where reason in (
         'no_evidence', 'unknown_tag', 'unknown_identity', 'evidence_conflict', 'tag_missing', 'identity_missing',
-        'prefix_missing', 'sponsor_suspended', 'no_plan', 'campaign_paused',
+        'prefix_missing', 'sponsor_suspended', 'no_plan', 'conditions_not_met', 'campaign_paused',
         'campaign_unfunded', 'cap_reached', 'content_not_covered', 'not_in_audience'
     )
     -- Batches of before leakage was kept, or with `leakage.maxRows` 0, have none.
