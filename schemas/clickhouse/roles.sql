@@ -52,6 +52,7 @@ GRANT SELECT ON zerorate.closings TO zerorate_analyst;
 GRANT SELECT ON zerorate.batches TO zerorate_analyst;
 GRANT SELECT ON zerorate.outcomes TO zerorate_analyst;
 GRANT SELECT ON zerorate.leakage TO zerorate_analyst;
+GRANT SELECT(booking_date, lane, topic, partition, lane_sequence, offset, quota_id, quota_version, period_start, used_octets_after) ON zerorate.further_quota_counters TO zerorate_analyst;
 GRANT SELECT ON zerorate.source_gaps TO zerorate_analyst;
 GRANT SELECT ON zerorate.source_starts TO zerorate_analyst;
 GRANT SELECT ON zerorate.sequence_gaps TO zerorate_analyst;
@@ -66,7 +67,8 @@ ALTER TABLE zerorate.sequence_gaps MODIFY SQL SECURITY DEFINER;
 
 -- Looks into a subscriber's case: pseudonyms, and what was rejected.
 GRANT zerorate_analyst TO zerorate_investigator;
-GRANT SELECT(subscriber, payload) ON zerorate.journal TO zerorate_investigator;
+GRANT SELECT(subscriber, payload, further_quotas) ON zerorate.journal TO zerorate_investigator;
+GRANT SELECT(subscriber) ON zerorate.further_quota_counters TO zerorate_investigator;
 GRANT SELECT(subscriber) ON zerorate.charges TO zerorate_investigator;
 GRANT SELECT(subscriber) ON zerorate.bookings TO zerorate_investigator;
 GRANT SELECT(subscriber) ON zerorate.corrections TO zerorate_investigator;
@@ -92,7 +94,7 @@ GRANT SELECT(kind, topic, partition, offset, booking_date, reason, sponsor_id, a
 GRANT SELECT(booking_date, period_start, sponsor_id, application_id, plan_id, plan_version, evidence, content_type, start_time, end_time, uplink_octets, downlink_octets, sponsored_octets, subscriber_octets, charge_micros, currency, reason, topic, partition, offset) ON zerorate.charges TO zerorate_sponsor;
 GRANT SELECT(kind, number, correction, booking_date, is_adjustment, topic, partition, offset, sponsor_id, application_id, plan_id, plan_version, period_start, evidence, content_type, start_time, reason, sponsored_octets, subscriber_octets, charge_micros, currency) ON zerorate.corrections TO zerorate_sponsor;
 GRANT SELECT(number, sponsor_id, currency, kind, amount_micros, effective_at, booked_at, why) ON zerorate.account_entries TO zerorate_sponsor;
-GRANT SELECT(number, sponsor_id, month, closed_at, currency, records, sponsored_octets, charge_micros, adjustment_micros, credit_micros, opening_micros, closing_micros, merkle_root, amount_due_micros, taxable_micros, tax_micros, rounding_micros, invoice_number, invoice) ON zerorate.closings TO zerorate_sponsor;
+GRANT SELECT(number, sponsor_id, month, closed_at, currency, records, sponsored_octets, charge_micros, adjustment_micros, credit_micros, opening_micros, closing_micros, merkle_root, amount_due_micros, taxable_micros, tax_micros, rounding_micros, flat_fee_micros, volume_rebate_micros, shortfall_micros, monthly_terms, invoice_number, invoice) ON zerorate.closings TO zerorate_sponsor;
 GRANT SELECT ON zerorate.invoices TO zerorate_sponsor;
 GRANT SELECT ON zerorate.booking_totals TO zerorate_sponsor;
 GRANT SELECT ON zerorate.account_balances TO zerorate_sponsor;

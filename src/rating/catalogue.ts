@@ -1,8 +1,10 @@
 import { DateTime } from 'luxon';
 import type { Buyer, Invoicing } from './catalogue/catalogue-invoicing.ts';
 import type { Claimed } from './claims.ts';
+import type { DetectionClaim } from './detection-claims.ts';
 import type { NetworkCondition } from './network-conditions.ts';
 import type { PlanHours } from './plan-hours.ts';
+import type { ServiceClaim } from './service-claims.ts';
 
 /** The catalogue ready for rating: ids resolved to indexes, money in micro-units, times in milliseconds. */
 export interface Catalogue {
@@ -13,8 +15,37 @@ export interface Catalogue {
   sponsors: readonly Sponsor[];
   applications: readonly Application[];
   plans: readonly Plan[];
+  /** Quotas that count beside the plans' own: every one that a plan names must allow what the plan sponsors. */
+  furtherQuotas: readonly FurtherQuota[];
   /** Absent: statements are no invoices. */
   invoicing?: Invoicing;
+  /** Absent: closing a month posts no fees, shortfalls and rebates. */
+  monthlyTerms?: readonly MonthlyTerms[];
+}
+
+/** A flat fee, a minimum commitment and a volume rebate of each month of a sponsor, or of one of its applications. */
+export interface MonthlyTerms {
+  id: string;
+  version: number;
+  sponsorId: string;
+  /** null: of all of the sponsor's applications. */
+  applicationId: string | null;
+  /** As `2026-10`: in force in this month and later ones. */
+  fromMonth: string;
+  /** In force in months before this one; null: no end. */
+  toMonth: string | null;
+  /** 0: none. */
+  flatFeeMicros: number;
+  /** null: none. */
+  minimumCommitmentMicros: number | null;
+  volumeRebate: VolumeRebate | null;
+}
+
+interface VolumeRebate {
+  /** The rebate of the highest band that is reached, on all charges; or of each band, on its share of the charges by octets. */
+  appliesTo: 'all_charges' | 'charges_in_band';
+  /** Ascending. */
+  bands: readonly { fromOctets: number; basisPoints: number }[];
 }
 
 export interface Sponsor {
@@ -31,8 +62,9 @@ export interface Sponsor {
   bankAccounts?: readonly string[] | undefined;
 }
 
-/** Which evidence makes a record the application's: any kind, the tag, the prefix, tag and prefix together, or the CDR's identities. */
-export const MATCH_POLICIES = ['any', 'tag', 'ip', 'both', 'cdr'] as const;
+/** Which evidence makes a record the application's: any kind, the tag, the prefix, tag and prefix together, or what the gateway's CDR names
+ * (identity, rating group or service identifier), or any kind with the gateway's detection of the application. */
+export const MATCH_POLICIES = ['any', 'tag', 'ip', 'both', 'cdr', 'detected'] as const;
 export type MatchPolicy = (typeof MATCH_POLICIES)[number];
 
 /**
@@ -55,6 +87,12 @@ export interface Application {
   /** Values of Application-Service-Provider-Identity, and of Sponsor-Identity, in CDRs. */
   aspIdentities: readonly Claimed[];
   sponsorIdentities: readonly Claimed[];
+  /** Rating groups and service identifiers in CDRs. */
+  services: readonly ServiceClaim[];
+  /** Names that gateways detect it by. */
+  detections: readonly DetectionClaim[];
+  /** Whether a detection is evidence by itself. */
+  detection?: 'alone' | undefined;
   /** Whose account assertions a dispatch server accepts for it; absent: accounts are not proven by assertions. */
   accountKeys?: AccountKeys | undefined;
   /** Indexes into `Catalogue.plans`, by `effectiveFromMs`; of those in force together each has another `order`. */
@@ -101,6 +139,8 @@ export interface Plan {
   notifyAtBasisPoints: readonly number[];
   tiers: readonly PriceTier[];
   latePolicy: 'adjust' | 'refuse';
+  /** Indexes into `Catalogue.furtherQuotas`: the plan's windows, and the groups that it is in. */
+  furtherQuotas: readonly number[];
   /** Absent: the plan is no campaign. */
   campaign?: Campaign | undefined;
 }
@@ -128,6 +168,26 @@ export interface Campaign {
   audience: 'opted-in' | 'everyone';
   /** At most one for each window and unit. */
   caps: readonly CampaignCap[];
+}
+
+/** One version of a window of a plan, or of a group of plans: a quota with a counter, a period and an id of its own. */
+export interface FurtherQuota {
+  /** A window's is `plan:period`, which no plan or group can have. */
+  id: string;
+  version: number;
+  /** Index into `Catalogue.sponsors`. */
+  sponsor: number;
+  /** Index into `Catalogue.applications`; -1: a group's, which may be of several. */
+  application: number;
+  /** Counts records that start in [effectiveFromMs, effectiveToMs). */
+  effectiveFromMs: number;
+  effectiveToMs: number;
+  period: StatisticsPeriod;
+  timeZone: string;
+  /** Sponsored octets per subscriber and period. */
+  quotaOctets: number;
+  /** Ascending basis points of the quota. */
+  notifyAtBasisPoints: readonly number[];
 }
 
 /** Days after a month is over in which records of a plan may be booked without being late; of a plan that does not say. */

@@ -1,5 +1,6 @@
 import { type Application, type Catalogue, periodStartDay } from './catalogue.ts';
-import { type Claim, type Claimed, claimText, conditionsOf, holdsFor, isInForce } from './claims.ts';
+import { type Claimed, claimText, conditionsOf, holdsFor, isInForce, type Span } from './claims.ts';
+import { takesDetection } from './detection-claims.ts';
 import { type Explanation, planSteps } from './explain-plan.ts';
 import { flowInWords, protocolInWords } from './flow-condition.ts';
 import {
@@ -9,10 +10,8 @@ import {
   EVIDENCES,
   FlowBatch,
   type FlowRecord,
-  NO_IDENTITY,
   NO_TAG,
   UNDECIDED,
-  UNKNOWN_IDENTITY,
 } from './flow-record.ts';
 import { type IngestContext, incoming } from './incoming.ts';
 import { parseCidr } from './ip-address.ts';
@@ -22,6 +21,7 @@ import { outcomeInWords, type Reason } from './outcome.ts';
 import { admit, classifyBatch, rateBatch, readRecord } from './pipeline.ts';
 import { PLAIN_RULES } from './record/record-limits.ts';
 import type { Rules } from './rules.ts';
+import { NO_NUMBER, type ServiceClaim, serviceInWords } from './service-claims.ts';
 import type { PseudonymKey } from './subscribers.ts';
 
 /** The counter that an explanation starts from: what the journal has, or zeros. */
@@ -30,6 +30,7 @@ interface CounterBefore {
   carry: number;
 }
 
+/** `planId`: or the id of a further quota. */
 export type CounterLookUp = (subscriber: string, planId: string, periodStart: number) => Promise<CounterBefore>;
 
 /** Takes one record through the same steps as the engine and says at each of them what was found and why. */
@@ -64,15 +65,58 @@ export async function explainRecord(
   const before = await counterOf(subscriber, id, batch.periodStart[0]);
   const counter = lane.counters.open(0, lane.planPeriods.numberOf(id, batch.periodStart[0]));
   lane.counters.set(counter, before.usedOctets, before.carry);
+  const further: QuotaBefore[] = [];
+  for (const { id, quotaOctets, calendar } of rules.quotaBook?.countedBy(batch.plan[0], batch.startTimeMs[0]) ?? []) {
+    const periodStart = calendar.startDay(batch.startTimeMs[0]);
+    const { usedOctets } = await counterOf(subscriber, id, periodStart);
+    lane.counters.set(lane.counters.open(0, lane.planPeriods.numberOf(id, periodStart)), usedOctets, 0);
+    further.push({ id, quotaOctets, periodStart, usedOctets });
+  }
   rateBatch(batch, lane, rules);
-  return [...steps, ...rating(batch, rules.catalogue, before), outcome(batch)];
+  const [content, quota, price] = rating(batch, rules.catalogue, before);
+  return [...steps, content, quota, ...furtherInWords(batch, rules.catalogue, before, further), price, outcome(batch)];
+}
+
+/** A further quota that counts the record, as it was before it. */
+interface QuotaBefore {
+  id: string;
+  quotaOctets: number;
+  periodStart: number;
+  usedOctets: number;
+}
+
+/** Says what each further quota leaves, and which quotas, the plan's included, let no more octets be sponsored. */
+function furtherInWords(
+  batch: FlowBatch,
+  { plans }: Catalogue,
+  before: CounterBefore,
+  further: readonly QuotaBefore[],
+): Explanation[] {
+  if (further.length === 0) return [];
+  const plan = plans[batch.plan[0]];
+  const sponsored = batch.sponsoredOctets[0];
+  const counted = further.map(({ id, quotaOctets, periodStart, usedOctets }): Explanation => {
+    const used = `${usedOctets} octets used since ${dayInWords(periodStart)}, ${usedOctets + sponsored} after this record`;
+    return { step: 'quota', text: `${id}: a quota of ${quotaOctets}; ${used}` };
+  });
+  const usedUp = [{ id: plan.id, quotaOctets: plan.quotaOctets, usedOctets: before.usedOctets }, ...further].filter(
+    ({ quotaOctets, usedOctets }) => usedOctets + sponsored >= quotaOctets,
+  );
+  if (usedUp.length === 0) return counted;
+  return [...counted, { step: 'quota', text: `used up: ${usedUp.map(({ id }) => id).join(', ')}` }];
+}
+
+function dayInWords(day: number): string {
+  return new Date(day * 86_400_000).toISOString().slice(0, 10);
 }
 
 function evidenceOf(batch: FlowBatch, record: FlowRecord, { catalogue: { applications } }: Rules): Explanation {
   const found = [
     ...tagInWords(batch, record, applications),
     ...identitiesInWords(batch, record, applications),
+    ...servicesInWords(record, applications),
     ...prefixesInWords(batch, record, applications),
+    ...detectionInWords(record, applications),
   ];
   return { step: 'evidence', text: `${found.join('; ')}; evidence: ${EVIDENCES[batch.evidence[0]]}` };
 }
@@ -88,9 +132,8 @@ function tagInWords(batch: FlowBatch, record: FlowRecord, applications: readonly
 
 /** Most records have none, and nothing is said of them. */
 function identitiesInWords(batch: FlowBatch, record: FlowRecord, applications: readonly Application[]): string[] {
-  const [decidedFor] = batch.cdrApplication;
-  if (decidedFor === NO_IDENTITY) return [];
   const { sponsorIdentity, applicationServiceProviderIdentity } = record;
+  if (sponsorIdentity === null && applicationServiceProviderIdentity === null) return [];
   const claims = [
     {
       what: 'the ASP identity',
@@ -105,9 +148,59 @@ function identitiesInWords(batch: FlowBatch, record: FlowRecord, applications: r
   const others = claims
     .filter(({ own }) => !own.some((claim) => inForce.includes(claim)))
     .map(({ what, own }) => notInForce(what, own, record));
-  if (decidedFor === CONFLICTING_IDENTITIES) return ['identities of two sponsors', ...others];
-  if (decidedFor === UNKNOWN_IDENTITY) return others.length > 0 ? others : ['identities that no application claims'];
-  return [`the identities of ${applications[decidedFor].id}${spanOf(inForce[0])}`, ...others];
+  const [decided] = inForce;
+  if (decided === undefined) return others.length > 0 ? others : ['identities that no application claims'];
+  const sponsors = new Set(
+    inForce.map(({ applicationId }) => applications.find(({ id }) => id === applicationId)?.sponsor),
+  );
+  if (sponsors.size > 1) return ['identities of two sponsors', ...others];
+  const differs =
+    batch.cdrApplication[0] === CONFLICTING_IDENTITIES ? ', which the rating group or service identifier is not' : '';
+  return [`the identities of ${decided.applicationId}${spanOf(decided)}${differs}`, ...others];
+}
+
+/** Nothing is said of a rating group or a service identifier that no application claims: most traffic has one. */
+function servicesInWords(record: FlowRecord, applications: readonly Application[]): string[] {
+  const { ratingGroup, serviceIdentifier, startTime } = record;
+  const fits = (asked: number, has: number | null) => asked === NO_NUMBER || asked === has;
+  const claims = applications
+    .flatMap(({ id, services }) => services.map((claim) => ({ applicationId: id, claim })))
+    .filter(({ claim }) => fits(claim.ratingGroup, ratingGroup) && fits(claim.serviceIdentifier, serviceIdentifier))
+    .sort((a, b) => specificity(b.claim) - specificity(a.claim));
+  const words: string[] = [];
+  for (const { applicationId, claim } of claims) {
+    const isAlways = !Number.isFinite(claim.fromMs) && !Number.isFinite(claim.toMs);
+    const dates = isAlways ? '' : `in force ${datesOf(claim)}`;
+    if (isInForce(claim, startTime)) {
+      return [...words, `${serviceInWords(claim)} of ${applicationId}${isAlways ? '' : ` (${dates})`}`];
+    }
+    words.push(`${serviceInWords(claim)} is not in force at the record’s start: ${datesOf(claim)} of ${applicationId}`);
+  }
+  return words;
+}
+
+/** A pair is above a service identifier, and that above a rating group. */
+function specificity({ ratingGroup, serviceIdentifier }: ServiceClaim): number {
+  return (serviceIdentifier === NO_NUMBER ? 0 : 2) + (ratingGroup === NO_NUMBER ? 0 : 1);
+}
+
+/** What the gateway detected, and whose it is. */
+function detectionInWords(
+  { detectedApplication, detectedBy, startTime }: FlowRecord,
+  applications: readonly Application[],
+): string[] {
+  if (detectedApplication === null) return [];
+  const what = `the gateway detected ${JSON.stringify(detectedApplication)}${detectedBy === null ? '' : ` by ${detectedBy}`}`;
+  const claims = applications.flatMap(({ id, detections }) =>
+    detections.filter(({ name }) => name === detectedApplication).map((claim) => ({ applicationId: id, claim })),
+  );
+  if (claims.length === 0) return [`${what}, which no application claims`];
+  const ofThisWay = claims.filter(({ claim }) => takesDetection(claim, detectedBy));
+  if (ofThisWay.length === 0) return [`${what}, which ${claims[0].applicationId} does not take so`];
+  const decided = ofThisWay.find(({ claim }) => isInForce(claim, startTime));
+  if (decided !== undefined) return [`${what}, of ${decided.applicationId}`];
+  const spans = ofThisWay.map(({ applicationId, claim }) => `${datesOf(claim)} of ${applicationId}`);
+  return [`${what}, which is not in force at the record’s start: ${spans.join(', ')}`];
 }
 
 /** By a plain scan for the prefix that the engine's table found, as one record may take its time. */
@@ -187,7 +280,7 @@ function conditionsInWords(claim: ApplicationClaim): string {
   return isDated ? `${flow}${spanOf(claim)}` : flow;
 }
 
-function datesOf({ fromMs, toMs }: Claim): string {
+function datesOf({ fromMs, toMs }: Span): string {
   const [from, to] = [fromMs, toMs].map((timeMs) =>
     Number.isFinite(timeMs) ? new Date(timeMs).toISOString().replace('.000Z', 'Z') : null,
   );
@@ -236,7 +329,7 @@ function rating(batch: FlowBatch, catalogue: Catalogue, before: CounterBefore): 
   const { currency } = catalogue.sponsors[catalogue.applications[plan.application].sponsor];
   const sponsored = batch.sponsoredOctets[0];
   const share = plan.shareBasisPoints[batch.contentType[0]];
-  const periodStart = new Date(batch.periodStart[0] * 86_400_000).toISOString().slice(0, 10);
+  const periodStart = dayInWords(batch.periodStart[0]);
   const quota = plan.quotaOctets === Number.POSITIVE_INFINITY ? 'no quota' : `a quota of ${plan.quotaOctets}`;
   return [
     {

@@ -1,5 +1,6 @@
 import { UnknownTags } from './names.ts';
 import { type Fault, REASON_CODE } from './outcome.ts';
+import { QuotaMoves } from './quota-moves.ts';
 
 /**
  * One flow record: the usage of one terminal with one remote address in one interval, a partial CDR (TS 32.298).
@@ -48,7 +49,7 @@ export interface FlowRecord {
 
 /** How a gateway detects an application: by the name in the TLS handshake, by DNS, or by inspection of packets. */
 export const DETECTIONS = ['sni', 'dns', 'dpi'] as const;
-type Detection = (typeof DETECTIONS)[number];
+export type Detection = (typeof DETECTIONS)[number];
 
 /** Content types that a plan can name; `unknown` is a record that names none. */
 export const CONTENT_TYPES = ['text', 'voice', 'image', 'video', 'other', 'unknown'] as const;
@@ -135,7 +136,7 @@ export const EVIDENCES = ['none', 'tag', 'ip', 'tag+ip', 'cdr', 'tag+cdr', 'cdr+
 
 /** `tag` of a record without one. */
 export const NO_TAG = -1;
-/** `cdrApplication` of a record without identities, of one whose identities no application claims at its start, and of one whose two differ. */
+/** `cdrApplication` of a record without identities, of one whose identities no application claims at its start, and of one whose identities, rating group or service identifier name two. */
 export const NO_IDENTITY = -1;
 export const UNKNOWN_IDENTITY = -2;
 export const CONFLICTING_IDENTITIES = -3;
@@ -205,10 +206,12 @@ export class FlowBatch {
   protocol: Uint8Array;
   /** Index into the catalogue's tags, or NO_TAG, or a code of `unknownTags`. */
   tag: Int32Array;
-  /** Application that claims the record's identities (ASP, sponsor) at its start, or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */
+  /** Application that claims the record's identities (ASP, sponsor), rating group or service identifier at its start, or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */
   cdrApplication: Int32Array;
   /** What it says of where the terminal was (`NetworkConditions`); 0: nothing, or no plan asks. */
   network: Float64Array;
+  /** Application that claims what the gateway detected in the record, at its start, or -1. */
+  detectedApplication: Int32Array;
   contentType: Uint8Array;
   uplinkOctets: Float64Array;
   downlinkOctets: Float64Array;
@@ -229,6 +232,9 @@ export class FlowBatch {
   usedOctetsAfter: Float64Array;
   carryAfter: Uint16Array;
 
+  /** Counters of further quotas that the batch moved. */
+  readonly quotaMoves = new QuotaMoves();
+
   constructor(capacity: number, room = capacity) {
     this.capacity = capacity;
     this.#room = room;
@@ -247,6 +253,7 @@ export class FlowBatch {
     this.tag = new Int32Array(room);
     this.cdrApplication = new Int32Array(room);
     this.network = new Float64Array(room);
+    this.detectedApplication = new Int32Array(room);
     this.contentType = new Uint8Array(room);
     this.uplinkOctets = new Float64Array(room);
     this.downlinkOctets = new Float64Array(room);
@@ -312,6 +319,7 @@ export class FlowBatch {
     this.node.fill(-1, from, to);
     this.tag.fill(NO_TAG, from, to);
     this.cdrApplication.fill(NO_IDENTITY, from, to);
+    this.detectedApplication.fill(-1, from, to);
     this.prefixApplication.fill(-1, from, to);
     this.reason.fill(UNDECIDED, from, to);
     this.application.fill(-1, from, to);
@@ -330,6 +338,7 @@ export class FlowBatch {
     this.keyMismatches = 0;
     this.rejections.length = 0;
     this.unknownTags.clear();
+    this.quotaMoves.clear();
     this.#memories.length = 0;
     this.#memory = null;
   }

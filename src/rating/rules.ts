@@ -6,6 +6,7 @@ import type { FlowBatch } from './flow-record.ts';
 import { NetworkConditions } from './network-conditions.ts';
 import type { Reason } from './outcome.ts';
 import { isInHours, type PlanHours } from './plan-hours.ts';
+import { QuotaBook } from './quota-counting.ts';
 import type { SubscriberTable } from './subscribers.ts';
 
 /** Who is suspended as of one numbered fact. */
@@ -41,6 +42,8 @@ export class Rules {
   readonly catalogue: Catalogue;
   readonly evidence: Evidence;
   readonly planBook: PlanBook;
+  /** Null where the catalogue has no further quotas. */
+  readonly quotaBook: QuotaBook | null;
   /** By sponsor index: 1 is suspended. */
   readonly suspended: Uint8Array;
   readonly suspensionNumber: number;
@@ -56,11 +59,12 @@ export class Rules {
   constructor(
     catalogue: Catalogue,
     { suspensions, closings, campaigns }: Facts = NO_FACTS,
-    prepared?: Partial<Pick<Rules, 'evidence' | 'planBook'>>,
+    prepared?: Partial<Pick<Rules, 'evidence' | 'planBook' | 'quotaBook'>>,
   ) {
     this.catalogue = catalogue;
     this.evidence = prepared?.evidence ?? new Evidence(catalogue);
     this.planBook = prepared?.planBook ?? new PlanBook(catalogue);
+    this.quotaBook = catalogue.furtherQuotas.length === 0 ? null : (prepared?.quotaBook ?? new QuotaBook(catalogue));
     this.suspended = Uint8Array.from(catalogue.sponsors, ({ id }) => (suspensions.sponsorIds.has(id) ? 1 : 0));
     this.suspensionNumber = suspensions.number;
     this.#lastClosings = lastClosings(catalogue, closings);

@@ -1,6 +1,7 @@
 import type { FlowRecord } from '../../rating/flow-record.ts';
 import type { Reason } from '../../rating/outcome.ts';
-import { firstDayOfPeriod, microsOf, type SecondPlan, type SecondRules } from './second-rules.ts';
+import { microsOf, type SecondPlan } from './second-plans.ts';
+import { firstDayOfPeriod, type SecondRules } from './second-rules.ts';
 
 type CampaignFacts = NonNullable<ReturnType<SecondRules['campaigns']['get']>>;
 type Cap = NonNullable<NonNullable<SecondPlan['document']['campaign']>['caps']>[number];
@@ -39,8 +40,8 @@ function whyCampaignIsClosed(
   if (facts?.isPaused === true) return 'campaign_paused';
   if (campaign.payment === 'prepaid' && facts?.isFunded !== true) return 'campaign_unfunded';
   const windowStarts = {
-    day: () => firstDayOfPeriod(rules, { document: { period: 'day', timeZone } }, startTime),
-    period: () => firstDayOfPeriod(rules, plan, startTime),
+    day: () => firstDayOfPeriod(rules, { period: 'day', timeZone }, startTime),
+    period: () => firstDayOfPeriod(rules, plan.document, startTime),
     whole: () => 0,
   };
   const isReached = (campaign.caps ?? []).some((cap) => hasReached(facts, cap, windowStarts[cap.per]()));

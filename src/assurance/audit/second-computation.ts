@@ -5,12 +5,11 @@ import { fingerprintOf } from '../../rating/record/fingerprint.ts';
 import { identityRows, type RestoredIdentities } from '../../rating/restored-columns.ts';
 import type { PseudonymKey } from '../../rating/subscribers.ts';
 import { whyCampaignPaysNothing } from './second-campaigns.ts';
+import { recognise, type SecondApplication } from './second-evidence.ts';
 import {
   firstDayOfPeriod,
   isClosed,
   priceOf,
-  recognise,
-  type SecondApplication,
   type SecondPlan,
   type SecondRules,
   secondPlanFor,
@@ -36,6 +35,8 @@ export interface SecondCharge {
   chargeMicros: bigint;
   usedOctetsAfter: bigint;
   carryAfter: bigint;
+  /** What it left of the quotas that limit it beside the plan's. */
+  limits: readonly { name: string; version: number; periodStart: number; usedOctetsAfter: bigint }[];
 }
 
 export interface SecondOutcome {
@@ -124,23 +125,40 @@ export class SecondComputation {
     if (recognised.reason !== null) return ended(recognised.reason, recognised.application);
     const { application, evidence } = recognised;
     if (rules.suspendedSponsorIds.has(application.sponsor)) return ended('sponsor_suspended', application);
+    let named: string | undefined;
+    const subscriberOf = () => {
+      named ??= this.#subscriberOf(record.servedMsisdn, bookedSubscriber);
+      return named;
+    };
     const found = secondPlanFor(rules, application.id, record, (plan) =>
-      whyCampaignPaysNothing(rules, plan, record, () => this.#subscriberOf(record.servedMsisdn, bookedSubscriber)),
+      whyCampaignPaysNothing(rules, plan, record, subscriberOf),
     );
     if (typeof found === 'string') return ended(found, application);
     const { plan, octets } = found;
     const share = plan.document.content[record.contentType ?? 'unknown'];
     if (share === undefined) return ended('content_not_covered', application);
-    const periodStart = firstDayOfPeriod(rules, plan, record.startTime);
+
+    const { startTime } = record;
+    const periodStart = firstDayOfPeriod(rules, plan.document, startTime);
     if (isClosed(rules, plan, application.sponsor, periodStart)) return ended('period_closed', application);
 
-    const subscriber = this.#subscriberOf(record.servedMsisdn, bookedSubscriber);
+    const subscriber = subscriberOf();
     const { id: planId, version: planVersion } = plan.document;
     const key = counterKey(subscriber, planId, periodStart);
-    const { reason: counted, ...amounts } = this.#count(key, octets * BigInt(share), plan);
+    const limits = plan.limits
+      .filter(({ fromMs, toMs }) => fromMs <= startTime && startTime < toMs)
+      .map((limit) => {
+        const begin = firstDayOfPeriod(rules, limit, startTime);
+        return { limit, begin, key: counterKey(subscriber, limit.name, begin) };
+      });
+    const rooms = limits.map(({ limit, key: limitKey }) => limit.octets - this.#usedOf(limitKey));
+    const { reason: counted, ...amounts } = this.#count(key, octets * BigInt(share), plan, rooms);
     const isPart = octets < BigInt(record.uplinkOctets) + BigInt(record.downlinkOctets);
     const reason = isPart && counted === 'sponsored' ? 'partly_in_hours' : counted;
     if (reason === 'charge_out_of_range') return ended(reason, application);
+    for (const { key: limitKey } of limits) {
+      this.#sums.set(limitKey, (this.#usedOf(limitKey) + amounts.sponsoredOctets) * BASIS_POINTS);
+    }
     const charge: SecondCharge = {
       subscriber,
       sponsorId: application.sponsor,
@@ -150,18 +168,28 @@ export class SecondComputation {
       periodStart,
       evidence,
       ...amounts,
+      limits: limits.map(({ limit: { name, version }, begin, key: limitKey }) => ({
+        name,
+        version,
+        periodStart: begin,
+        usedOctetsAfter: this.#usedOf(limitKey),
+      })),
     };
     return { ...ended(reason, application), charge };
   }
 
   /**
    * Applies share, quota and price: adds a record's octets x share to its counter's sum, and returns the sponsored octets
-   * and their charge.
+   * and their charge. `rooms`: octets that other quotas have left for the record.
    */
-  #count(key: string, weighted: bigint, plan: SecondPlan) {
+  #count(key: string, weighted: bigint, plan: SecondPlan, rooms: readonly bigint[]) {
     const sumBefore = this.#sums.get(key) ?? 0n;
-    const quota = plan.quotaOctets === null ? null : plan.quotaOctets * BASIS_POINTS;
-    // An earlier version may have had a larger quota: the sum stays, as sponsored octets are not taken back.
+    const ends = rooms.map((room) => sumBefore / BASIS_POINTS + room);
+    if (plan.quotaOctets !== null) ends.push(plan.quotaOctets);
+    const end = ends.reduce<bigint | null>((least, each) => (least === null || each < least ? each : least), null);
+    const quota = end === null ? null : end * BASIS_POINTS;
+    // An earlier version may have had a larger quota: the sum stays, as sponsored octets are not taken back. What is less than an
+    // octet waits for the next one, and stays too where another quota was used up by other records.
     const isExhausted = quota !== null && sumBefore >= quota;
     const isReached = quota !== null && sumBefore + weighted >= quota;
     // Octets above the quota are the subscriber's alone: the sum stops there, and a larger quota continues from there.
@@ -180,6 +208,10 @@ export class SecondComputation {
     if (!isBookable) return { reason: 'charge_out_of_range', ...amounts } as const;
     this.#sums.set(key, sumAfter);
     return { reason: isReached ? 'quota_reached' : 'sponsored', ...amounts } as const;
+  }
+
+  #usedOf(key: string): bigint {
+    return (this.#sums.get(key) ?? 0n) / BASIS_POINTS;
   }
 
   #subscriberOf(msisdn: string, booked: string | undefined): string {

@@ -5,8 +5,9 @@ import type { Reason } from '../../rating/outcome.ts';
 import { latestTimeOf, MIN_TIME_MS } from '../../rating/record/record-limits.ts';
 import { NO_FACTS } from '../../rating/rules.ts';
 import { closedFor, testRecord, testRules } from '../../rating/traffic.fixture.ts';
+import { recognise } from './second-evidence.ts';
 import { planAt } from './second-plan.fixture.ts';
-import { firstDayOfPeriod, isClosed, lastInstantOf, priceOf, recognise, secondRules } from './second-rules.ts';
+import { firstDayOfPeriod, isClosed, lastInstantOf, priceOf, secondRules } from './second-rules.ts';
 
 const rules = secondRules(testRules().catalogue.canonicalJson, NO_FACTS);
 
@@ -123,7 +124,7 @@ describe('first day of a period', () => {
     ['month', 'America/New_York', '1970-01-01T00:00:00Z', '1970-01-01'],
   ])('%s in %s at %s: %s', (period, timeZone, instant, day) => {
     const { made, plan } = rulesWith({ period, timeZone });
-    expect(firstDayOfPeriod(made, plan, Date.parse(instant)) * 86_400_000).toBe(Date.parse(day));
+    expect(firstDayOfPeriod(made, plan.document, Date.parse(instant)) * 86_400_000).toBe(Date.parse(day));
   });
 });
 

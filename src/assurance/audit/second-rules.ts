@@ -1,56 +1,17 @@
-import type * as z from 'zod';
-import type { catalogueSchema } from '../../rating/catalogue/catalogue-document.ts';
 import type { FlowRecord } from '../../rating/flow-record.ts';
 import type { Reason } from '../../rating/outcome.ts';
 import type { Facts } from '../../rating/rules.ts';
 import { isWherePlanned, partInHours, type SecondPlaces, secondPlaces } from './second-conditions.ts';
+import { type SecondEvidence, secondEvidence } from './second-evidence.ts';
+import { type Document, type SecondLimit, type SecondPlan, secondPlanOf } from './second-plans.ts';
+
+export { priceOf, type SecondPlan } from './second-plans.ts';
 
 const DAY_MS = 86_400_000;
-const MICROS_DECIMALS = 6;
-const OCTETS_PER_MIB = 1n << 20n;
-const ADDRESS_BITS = 128;
-const V4_BITS = 32;
 const SET_BACK_MINUTES = 180;
-/** IPv4 addresses are those of ::ffff:0:0/96 (RFC 4291, 2.5.5.2). */
-const V4_MAPPED = 0xffffn << 32n;
-
-/** The catalogue in its canonical JSON; a field with a default may be absent from an older one. */
-type Document = z.input<typeof catalogueSchema>;
-export type SecondApplication = Document['applications'][number];
-
-/** A plan's document, its times in milliseconds and its money and octets in big integers. */
-export interface SecondPlan {
-  document: Document['plans'][number];
-  fromMs: number;
-  /** Infinity: no end. */
-  toMs: number;
-  /** null: no limit. */
-  quotaOctets: bigint | null;
-  /** `upToOctets` is null for the last one. */
-  tiers: readonly { upToOctets: bigint | null; pricePerMiBMicros: bigint }[];
-}
-
-/** One application's right to a tag, an identity or a network, for records that start from `sinceMs` on and before `untilMs`. */
-interface Title {
-  application: SecondApplication;
-  sinceMs: number;
-  untilMs: number;
-  /** Of a network: the protocol and the ports of the remote side, first and last of each span, that the title is for; null for all. */
-  protocol: number | null;
-  ports: readonly (readonly number[])[] | null;
-}
-
-/** All titles to the same, of which at most one is valid for a record. */
-type Titles<Key> = ReadonlyMap<Key, readonly Title[]>;
 
 /** The rules of one batch for the second computation: a catalogue, and the facts. Opaque to callers. */
-export interface SecondRules {
-  byTag: Titles<string>;
-  /** By the identities of CDRs. */
-  byAspIdentity: Titles<string>;
-  bySponsorIdentity: Titles<string>;
-  /** Longest prefixes first; for each length the titles by the leading bits of their networks. */
-  byPrefix: readonly { length: number; owners: Titles<bigint> }[];
+export interface SecondRules extends SecondEvidence {
   /** Sponsor and currency, by application id. */
   payers: ReadonlyMap<string, { sponsorId: string; currency: string }>;
   /** By application id, in the order in which they are looked at; no two of the same order are in force together. */
@@ -73,22 +34,22 @@ export interface SecondRules {
  */
 export function secondRules(canonicalJson: string, facts: Facts): SecondRules {
   const document: Document = JSON.parse(canonicalJson);
-  const { sponsors, applications, plans } = document;
+  const { sponsors, applications, plans, quotas = [] } = document;
   const currencies = new Map(sponsors.map(({ id, currency }) => [id, currency]));
   return {
     payers: new Map(
       applications.map(({ id, sponsor }) => [id, { sponsorId: sponsor, currency: currencies.get(sponsor) ?? '' }]),
     ),
-    byTag: titles(applications, 'tags'),
-    byAspIdentity: titles(applications, 'aspIdentities'),
-    bySponsorIdentity: titles(applications, 'sponsorIdentities'),
-    byPrefix: prefixesByLength(applications),
+    ...secondEvidence(applications),
     plans: new Map(
-      applications.map(({ id }) => [id, inOrder(plans.filter(({ application }) => application === id)).map(planOf)]),
+      applications.map(({ id }) => [
+        id,
+        inOrder(plans.filter(({ application }) => application === id)).map((plan) => secondPlanOf(plan, quotas)),
+      ]),
     ),
     places: secondPlaces(document),
     ...factsIn(facts),
-    calendars: new Map(plans.map(({ timeZone }) => [timeZone, calendarOf(timeZone)])),
+    calendars: new Map([...plans, ...quotas].map(({ timeZone }) => [timeZone, calendarOf(timeZone)])),
     periodsOver: new Map(),
   };
 }
@@ -106,144 +67,9 @@ function factsIn({ suspensions, closings, campaigns }: Facts) {
   };
 }
 
-type Dated =
-  | string
-  | {
-      from?: string | undefined;
-      to?: string | undefined;
-      protocol?: number | string | undefined;
-      ports?: number | string | (number | string)[] | undefined;
-    };
-
-function titleOf(application: SecondApplication, own: Dated): Title {
-  const { from, to } = typeof own === 'string' ? {} : own;
-  return {
-    application,
-    sinceMs: from === undefined ? Number.NEGATIVE_INFINITY : new Date(from).getTime(),
-    untilMs: to === undefined ? Number.POSITIVE_INFINITY : new Date(to).getTime(),
-    ...trafficOf(own),
-  };
-}
-
-/** Returns the traffic of a network that a title is for: in canonical JSON a protocol is its number, and ports are a list. */
-function trafficOf(own: Dated): Pick<Title, 'protocol' | 'ports'> {
-  if (typeof own === 'string' || own.protocol === undefined) return { protocol: null, ports: null };
-  const protocol = Number(own.protocol);
-  if (own.ports === undefined) return { protocol, ports: null };
-  const ports = [own.ports].flat().map((text) => String(text).split('-').map(Number));
-  return { protocol, ports };
-}
-
-function addTitle<Key>(titles: Map<Key, Title[]>, key: Key, title: Title): void {
-  const others = titles.get(key);
-  if (others === undefined) titles.set(key, [title]);
-  else others.push(title);
-}
-
-/** Returns the titles to the tags, or to the identities, of a list. */
-function titles(
-  applications: readonly SecondApplication[],
-  list: 'tags' | 'aspIdentities' | 'sponsorIdentities',
-): Titles<string> {
-  const all = new Map<string, Title[]>();
-  for (const application of applications) {
-    for (const own of application[list] ?? []) {
-      const word = typeof own === 'string' ? own : 'tag' in own ? own.tag : own.identity;
-      addTitle(all, word, titleOf(application, own));
-    }
-  }
-  return all;
-}
-
-/** Returns the application whose title is valid for a record. */
-function holderFor(titles: readonly Title[] | undefined, record: FlowRecord): SecondApplication | undefined {
-  return titles?.find(({ sinceMs, untilMs, protocol, ports }) => {
-    if (record.startTime < sinceMs || record.startTime >= untilMs) return false;
-    if (protocol !== null && protocol !== record.protocol) return false;
-    return (
-      ports === null || ports.some((span) => span[0] <= record.remotePort && record.remotePort <= (span.at(-1) ?? 0))
-    );
-  })?.application;
-}
-
-function prefixesByLength(applications: readonly SecondApplication[]): SecondRules['byPrefix'] {
-  const byLength = new Map<number, Map<bigint, Title[]>>();
-  for (const application of applications) {
-    for (const own of application.prefixes ?? []) {
-      const { length, leadingBits } = networkOf(typeof own === 'string' ? own : own.cidr);
-      const owners = byLength.get(length) ?? new Map<bigint, Title[]>();
-      byLength.set(length, owners);
-      addTitle(owners, leadingBits, titleOf(application, own));
-    }
-  }
-  return [...byLength].map(([length, owners]) => ({ length, owners })).sort((a, b) => b.length - a.length);
-}
-
-function networkOf(cidr: string): { length: number; leadingBits: bigint } {
-  const [address, digits] = cidr.split('/');
-  const length = Number(digits) + (address.includes(':') ? 0 : ADDRESS_BITS - V4_BITS);
-  return { length, leadingBits: addressBits(address) >> BigInt(ADDRESS_BITS - length) };
-}
-
-/** Returns the 128 bits of a valid address. */
-function addressBits(text: string): bigint {
-  if (!text.includes(':')) return V4_MAPPED | v4Bits(text);
-  const [before, after] = text.split('::');
-  const head = groupsOf(before);
-  const tail = groupsOf(after ?? '');
-  const zeros = Array<bigint>(8 - head.length - tail.length).fill(0n);
-  return [...head, ...zeros, ...tail].reduce((bits, group) => (bits << 16n) | group, 0n);
-}
-
-/** Returns the /24 of an IPv4 address or the /48 of any other, in the notation of RFC 5952. */
-export function networkOfAddress(text: string): string {
-  const bits = addressBits(text);
-  if (bits >> 32n === 0xffffn) {
-    const octets = [24n, 16n, 8n].map((shift) => (bits >> shift) & 0xffn);
-    return `${octets.join('.')}.0/24`;
-  }
-  const groups = [112n, 96n, 80n].map((shift) => ((bits >> shift) & 0xffffn).toString(16));
-  // The run of zeros after a /48 is longer than any before it, so it is the one that is left out.
-  while (groups.at(-1) === '0') groups.pop();
-  return `${groups.join(':')}::/48`;
-}
-
-/** Returns the 16 bit groups of a part of an IPv6 address; it may end in a dotted IPv4 address. */
-function groupsOf(part: string): bigint[] {
-  if (part === '') return [];
-  return part.split(':').flatMap((group) => {
-    if (!group.includes('.')) return [BigInt(`0x${group}`)];
-    const bits = v4Bits(group);
-    return [bits >> 16n, bits & 0xffffn];
-  });
-}
-
-function v4Bits(dotted: string): bigint {
-  return dotted.split('.').reduce((bits, octet) => (bits << 8n) | BigInt(octet), 0n);
-}
-
 /** Plans with a lower order first; those without one last. */
 function inOrder(plans: Document['plans']): Document['plans'] {
   return plans.toSorted((a, b) => (a.order ?? Number.MAX_SAFE_INTEGER) - (b.order ?? Number.MAX_SAFE_INTEGER));
-}
-
-function planOf(document: SecondPlan['document']): SecondPlan {
-  const { effectiveFrom, effectiveTo, quotaOctets, tiers } = document;
-  return {
-    document,
-    fromMs: Date.parse(effectiveFrom),
-    toMs: effectiveTo === null ? Number.POSITIVE_INFINITY : Date.parse(effectiveTo),
-    quotaOctets: quotaOctets === null ? null : BigInt(quotaOctets),
-    tiers: tiers.map(({ upToOctets, pricePerMiB }) => ({
-      upToOctets: upToOctets === null ? null : BigInt(upToOctets),
-      pricePerMiBMicros: microsOf(pricePerMiB),
-    })),
-  };
-}
-
-export function microsOf(decimal: string): bigint {
-  const [units, decimals = ''] = decimal.split('.');
-  return BigInt(units + decimals.padEnd(MICROS_DECIMALS, '0'));
 }
 
 function calendarOf(timeZone: string): Intl.DateTimeFormat {
@@ -259,72 +85,6 @@ export function lastInstantOf(timestampMs: number | null, bookingDay: number, ma
   const hasTimestamp = timestampMs !== null && new Date(timestampMs).getUTCFullYear() >= 2000;
   const logTimeMs = hasTimestamp ? timestampMs : new Date(bookingDay * DAY_MS).setUTCHours(24, 0, 0, 0);
   return logTimeMs + maxFutureSkewMs;
-}
-
-export type Recognised =
-  | { reason: null; application: SecondApplication; evidence: string }
-  | { reason: Reason; application: SecondApplication | undefined };
-
-/** The evidence that each match policy requires, in the order in which missing evidence is reported. */
-const ASKED_FOR: Readonly<Record<string, readonly ('tag' | 'cdr' | 'ip')[]>> = {
-  any: [],
-  tag: ['tag'],
-  cdr: ['cdr'],
-  ip: ['ip'],
-  both: ['tag', 'ip'],
-};
-const MISSING = { tag: 'tag_missing', cdr: 'identity_missing', ip: 'prefix_missing' } as const;
-
-/**
- * Recognises an application: the tag decides first, then the CDR's identities, then the longest prefix, each as it was when the
- * record started; none may name another application.
- */
-export function recognise(rules: SecondRules, record: FlowRecord): Recognised {
-  const { zeroRatingTag, remoteIp } = record;
-  const identified = ownerOfIdentities(rules, record);
-  if (identified === 'two sponsors') return { reason: 'evidence_conflict', application: undefined };
-  const witnesses = [
-    { kind: 'tag' as const, application: holderFor(rules.byTag.get(zeroRatingTag ?? ''), record) },
-    { kind: 'cdr' as const, application: identified },
-    { kind: 'ip' as const, application: ownerOfAddress(rules, addressBits(remoteIp), record) },
-  ].filter(({ application }) => application !== undefined);
-  const application = witnesses[0]?.application;
-  if (application === undefined) return { reason: nothingFound(record), application };
-  if (witnesses.some((witness) => witness.application !== application)) {
-    return { reason: 'evidence_conflict', application: undefined };
-  }
-  const kinds = witnesses.map(({ kind }) => kind);
-  const missing = ASKED_FOR[application.match ?? 'any'].find((kind) => !kinds.includes(kind));
-  if (missing !== undefined) return { reason: MISSING[missing], application };
-  return { reason: null, application, evidence: kinds.join('+') };
-}
-
-function nothingFound({ zeroRatingTag, sponsorIdentity, applicationServiceProviderIdentity }: FlowRecord): Reason {
-  if (zeroRatingTag !== null) return 'unknown_tag';
-  const isIdentified = sponsorIdentity !== null || applicationServiceProviderIdentity !== null;
-  return isIdentified ? 'unknown_identity' : 'no_evidence';
-}
-
-/**
- * Returns the application of a CDR's identities. The provider's identity names the service. The sponsor's counts where that
- * is unclaimed, and must not name another sponsor.
- */
-function ownerOfIdentities(
-  { byAspIdentity, bySponsorIdentity }: SecondRules,
-  record: FlowRecord,
-): SecondApplication | undefined | 'two sponsors' {
-  const provided = holderFor(byAspIdentity.get(record.applicationServiceProviderIdentity ?? ''), record);
-  const paid = holderFor(bySponsorIdentity.get(record.sponsorIdentity ?? ''), record);
-  if (provided !== undefined && paid !== undefined && provided.sponsor !== paid.sponsor) return 'two sponsors';
-  return provided ?? paid;
-}
-
-function ownerOfAddress({ byPrefix }: SecondRules, address: bigint, record: FlowRecord): SecondApplication | undefined {
-  for (const { length, owners } of byPrefix) {
-    const owner = holderFor(owners.get(address >> BigInt(ADDRESS_BITS - length)), record);
-    if (owner !== undefined) return owner;
-  }
-  return undefined;
 }
 
 /**
@@ -351,15 +111,15 @@ export function secondPlanFor(
 }
 
 /**
- * Returns the first day, in days since 1970-01-01, of the plan's period that holds an instant: by the date on the plan's
+ * Returns the first day, in days since 1970-01-01, of the period of a plan or a limit that holds an instant: by the date on its
  * calendar.
  */
 export function firstDayOfPeriod(
-  { calendars }: Pick<SecondRules, 'calendars'>,
-  { document: { period, timeZone } }: { document: Pick<SecondPlan['document'], 'period' | 'timeZone'> },
+  rules: SecondRules,
+  { period, timeZone }: Pick<SecondLimit, 'period' | 'timeZone'>,
   timeMs: number,
 ): number {
-  const calendar = calendars.get(timeZone);
+  const calendar = rules.calendars.get(timeZone);
   if (calendar === undefined) throw new Error(`no calendar for ${timeZone}`);
   const [month, day, year] = calendar.format(timeMs).split('/').map(Number);
   const today = Date.UTC(year, month - 1, day) / DAY_MS;
@@ -387,7 +147,7 @@ function isOver(rules: SecondRules, plan: SecondPlan, periodStart: number, timeM
   let isOver = rules.periodsOver.get(key);
   if (isOver === undefined) {
     const minutes = [...Array(SET_BACK_MINUTES).keys()];
-    isOver = minutes.every((minute) => firstDayOfPeriod(rules, plan, timeMs + minute * 60_000) > periodStart);
+    isOver = minutes.every((minute) => firstDayOfPeriod(rules, plan.document, timeMs + minute * 60_000) > periodStart);
     rules.periodsOver.set(key, isOver);
   }
   return isOver;
@@ -396,16 +156,4 @@ function isOver(rules: SecondRules, plan: SecondPlan, periodStart: number, timeM
 /** Returns a month such as 2026-11; a later month is a greater text. */
 function monthOf(day: number): string {
   return new Date(day * DAY_MS).toISOString().slice(0, 7);
-}
-
-/** Returns F(u) of the tiered price in micro-units: each octet at the price of its tier, rounded half up once. */
-export function priceOf({ tiers }: SecondPlan, octets: bigint): bigint {
-  let sum = 0n; // micros per MiB x octets
-  let from = 0n;
-  for (const { upToOctets, pricePerMiBMicros } of tiers) {
-    const end = upToOctets === null || upToOctets > octets ? octets : upToOctets;
-    sum += (end - from) * pricePerMiBMicros;
-    from = end;
-  }
-  return (sum + OCTETS_PER_MIB / 2n) / OCTETS_PER_MIB;
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { planAt } from '../../assurance/audit/second-plan.fixture.ts';
 import { firstDayOfPeriod, priceOf, type SecondPlan, secondRules } from '../../assurance/audit/second-rules.ts';
 import { CONTENT_TYPES, type FlowRecord } from '../../rating/flow-record.ts';
-import { REASON_CODE, type Reason } from '../../rating/outcome.ts';
+import { isCharged, REASON_CODE, type Reason } from '../../rating/outcome.ts';
 import { NO_FACTS, type Rules } from '../../rating/rules.ts';
 import { TEST_CATALOGUE, testRecord } from '../../rating/traffic.fixture.ts';
 import { type ChargeRow, changedCatalogue, chargeRows, rerateRows, rulesOf } from './rating.fixture.ts';
@@ -59,6 +59,34 @@ test('re-rated rows equal a second computation in big integers, in chunks of any
     }),
     { numRuns: 300 },
   );
+});
+
+test('hours follow from the times of a row: it is rated as an engine with the new catalogue rates its record', () => {
+  const hours =
+    '{ hours: [{ from: "08:00", to: "08:20" }, { from: "10:00", to: "10:50" }, { from: "12:00", to: "20:10" }, { days: [tuesday, sunday], from: "22:00", to: "05:15" }] }';
+  const rules = rulesOf(
+    changedCatalogue(
+      ['quotaOctets: 9000', `quotaOctets: 9000\n    conditions: ${hours}`],
+      ['quotaOctets: 20000', `quotaOctets: null\n    conditions: ${hours}`],
+    ),
+  );
+  let partly = 0;
+  fc.assert(
+    fc.property(traffic, fc.integer({ min: 1, max: 7_200_000 }), (drawn, durationMs) => {
+      const records = drawn.map((of) => ({ ...of, endTime: of.startTime + durationMs }));
+      const rows = chargeRows(records, OLD);
+      const rerated = rerateRows(rows, rules).rows.filter(({ reason }) => isCharged(reason));
+      const charged = new Set(rows.map(({ record: { localSequenceNumber } }) => localSequenceNumber));
+      expect(rerated).toEqual(
+        chargeRows(
+          records.filter((each) => charged.has(each.localSequenceNumber)),
+          rules,
+        ),
+      );
+      partly += rerated.filter(({ reason }) => reason === REASON_CODE.partly_in_hours).length;
+    }),
+  );
+  expect(partly).toBeGreaterThan(5);
 });
 
 test('forward and back returns every row, also by a detour', () => {
@@ -191,7 +219,7 @@ function secondComputation(rows: readonly ChargeRow[], { catalogue: { canonicalJ
     const named = { planId: plan.document.id, planVersion: plan.document.version };
     const share = plan.document.content[CONTENT_TYPES[contentType]];
     if (share === undefined) return { ...row, ...none, ...named, reason: REASON_CODE.content_not_covered };
-    const periodStart = firstDayOfPeriod(rules, plan, of.startTime);
+    const periodStart = firstDayOfPeriod(rules, plan.document, of.startTime);
     const key = `${named.planId} ${periodStart} ${of.servedMsisdn}`;
     const before = counters.get(key) ?? { used: 0n, carry: 0n };
     const { reason, sponsored, ...after } = secondShare(
@@ -228,3 +256,43 @@ function secondShare(
   }
   return { reason: 'sponsored', sponsored, used: used + sponsored, carry: x % 10_000n };
 }
+
+describe('further quotas', () => {
+  const GROUP = `quotas:
+  - id: bolt-week
+    sponsor: bolt
+    version: 1
+    effectiveFrom: 2026-01-01T00:00:00Z
+    effectiveTo: null
+    period: week
+    timeZone: Asia/Tokyo
+    quotaOctets: 9000
+    plans: [in-cdr-month, by-ip-month]
+`;
+  const window = 'windows: [{ period: month, quotaOctets: 30000 }]';
+  const further = rulesOf(`${changedCatalogue(['period: day', `period: day\n    ${window}`])}${GROUP}`);
+
+  test('a re-rated record gets what the engine would have booked with them', () => {
+    fc.assert(
+      fc.property(traffic, atOnce, (records, count) => {
+        const { rows } = rerateRows(chargeRows(records, OLD), further, undefined, count);
+        expect(rows).toEqual(chargeRows(records, further));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('a range that holds a part of a period of theirs is torn', () => {
+    const [first, second] = [10, 12].map((day) => Date.UTC(2026, 10, day, 12));
+    const records = [first, second].map((startTime, localSequenceNumber) =>
+      testRecord({ localSequenceNumber, startTime, endTime: startTime }),
+    );
+    const rows = chargeRows(records, OLD);
+    const [fromDay, toDay] = [10, 11].map((day) => Date.UTC(2026, 10, day) / 86_400_000);
+    expect(rerateRows(rows, OLD, { fromDay, toDay }).lane.tornPeriods()).toEqual([]);
+    const torn = rerateRows(rows, further, { fromDay, toDay }).lane.tornPeriods();
+    expect(torn).toEqual([{ planId: 'any-day:month', periodStart: Date.UTC(2026, 10, 1) / 86_400_000 }]);
+    const whole = { fromDay: Date.UTC(2026, 10, 1) / 86_400_000, toDay };
+    expect(rerateRows(rows, further, whole).lane.tornPeriods()).toEqual(torn);
+  });
+});

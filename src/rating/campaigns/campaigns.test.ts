@@ -152,7 +152,7 @@ describe('of several plans by order', () => {
   test('the last one that is asked gives the reason', () => {
     const second = { ...launch, id: 'second', order: 2 };
     expect(orderedReason([first, second], true)).toEqual(['not_in_audience', 'second']);
-    const hours = { hours: [{ days: ['mon'], from: '00:00', to: '00:01' }] };
+    const hours = { hours: [{ days: ['monday'], from: '00:00', to: '00:01' }] };
     expect(orderedReason([first, { ...everyone, id: 'base', order: 2, conditions: hours }], true)[0]).toBe(
       'conditions_not_met',
     );

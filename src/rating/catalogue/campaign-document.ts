@@ -1,21 +1,10 @@
 import * as z from 'zod';
 import { CAP_WINDOWS } from '../catalogue.ts';
 import { parseMicros } from '../money.ts';
-
-/** An amount as decimal text. */
-export const money = (maxMicros: number, maxText: string) =>
-  z
-    .string()
-    .regex(/^(0|[1-9]\d*)(\.\d{1,6})?$/, {
-      error: 'expected a decimal number in quotes, not below 0, with at most 6 decimals, as "0.20"',
-      abort: true,
-    })
-    .refine((text) => (parseMicros(text) ?? Number.POSITIVE_INFINITY) <= maxMicros, {
-      error: `expected at most ${maxText}`,
-    });
+import { MAX_AMOUNT, money } from './catalogue-fields.ts';
 
 /** Ascending shares of a limit. */
-export const basisPoints = z
+const basisPoints = z
   .array(z.int().min(1).max(10_000))
   .refine((steps) => steps.every((step, i) => i === 0 || step > steps[i - 1]), {
     error: 'expected ascending numbers',
@@ -27,7 +16,7 @@ const capSchema = z
       .enum(CAP_WINDOWS)
       .describe("What the cap counts in: a day in the plan's time zone, the plan's period, or the whole campaign."),
     octets: z.int().min(1).optional().describe('Most sponsored octets of all subscribers together.'),
-    money: money(Number.MAX_SAFE_INTEGER, '9007199254.740991')
+    money: money(Number.MAX_SAFE_INTEGER, MAX_AMOUNT)
       .refine((text) => parseMicros(text) !== 0, { error: 'expected an amount above 0' })
       .optional()
       .describe('Most that all subscribers together cost the sponsor, in units of its currency: decimal text.'),

@@ -40,7 +40,7 @@ const parse = (text: string) => {
   return catalogue!;
 };
 
-const NO_IDENTITIES = { aspIdentities: [], sponsorIdentities: [] };
+const NO_IDENTITIES = { aspIdentities: [], sponsorIdentities: [], services: [], detections: [] };
 
 test('resolves ids, money and times', () => {
   const { sponsors, applications, plans } = parse(TEXT);
@@ -77,6 +77,7 @@ test('resolves ids, money and times', () => {
       { upToOctets: Number.POSITIVE_INFINITY, pricePerMiBMicros: 0 },
     ],
     latePolicy: 'refuse',
+    furtherQuotas: [],
   });
   expect(plans[1]).toMatchObject({
     effectiveToMs: Date.UTC(2026, 0, 31, 23),

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { NetworkCondition } from '../network-conditions.ts';
 import { type PlanHours, WEEKDAYS } from '../plan-hours.ts';
-import { id } from './catalogue-id.ts';
+import { id } from './catalogue-fields.ts';
 
 const DAY_MINUTES = 24 * 60;
 

@@ -3,7 +3,9 @@ import type { CatalogueDocument, CatalogueFault } from './catalogue-document.ts'
 import { evidenceFaults, type NameOfPath } from './catalogue-evidence-faults.ts';
 import { identityFaults } from './catalogue-identity-faults.ts';
 import { isVatId } from './catalogue-invoicing.ts';
+import { monthlyTermsFaults } from './catalogue-monthly-terms-faults.ts';
 import { planFaults } from './catalogue-plan-faults.ts';
+import { furtherQuotaFaults } from './further-quotas.ts';
 
 /** Compares the parts of a catalogue with each other. Returns all faults at once. `nameOf`: how a message names another place. */
 export function catalogueFaults(document: CatalogueDocument, nameOf: NameOfPath): CatalogueFault[] {
@@ -11,9 +13,12 @@ export function catalogueFaults(document: CatalogueDocument, nameOf: NameOfPath)
     ...identityFaults(document),
     ...evidenceFaults(document, nameOf),
     ...identificationFaults(document),
+    ...detectionFaults(document),
     ...planFaults(document),
     ...conditionFaults(document),
+    ...furtherQuotaFaults(document),
     ...invoicingFaults(document),
+    ...monthlyTermsFaults(document),
   ];
 }
 
@@ -38,6 +43,20 @@ function identificationFaults({ applications, plans }: CatalogueDocument): Catal
     return [{ path: ['plans', i, 'content'], message }];
   });
   return [...faults, ...ofPlans];
+}
+
+/** Returns where an application asks for a detection and names nothing that could be detected. */
+function detectionFaults({ applications }: CatalogueDocument): CatalogueFault[] {
+  return applications.flatMap(({ match, detection, detectedNames }, i): CatalogueFault[] => {
+    if (detectedNames !== undefined) return [];
+    const message = 'needs a name in detectedNames';
+    return [
+      ...(match === 'detected' ? [{ path: ['applications', i, 'match'], message: `detected ${message}` }] : []),
+      ...(detection === undefined
+        ? []
+        : [{ path: ['applications', i, 'detection'], message: `${detection} ${message}` }]),
+    ];
+  });
 }
 
 function evidenceMessages({ identifiedBy, match, tags, prefixes }: ApplicationDocument): string[] {

@@ -5,7 +5,10 @@ import type { CatalogueDocument } from './catalogue-document.ts';
 export interface CatalogueChange {
   /** Who pays for what it concerns; empty: the carrier's own details. */
   sponsorId: string;
-  /** `sponsor chatter`, `application chat`, `plan chat-day version 2`, `location fairground`, `network` or `invoicing`. */
+  /**
+   * `sponsor chatter`, `application chat`, `plan chat-day version 2`, `quota chat-and-maps version 1`, `monthly terms chatter-2027
+   * version 1`, `location fairground`, `network` or `invoicing`.
+   */
   part: string;
   change: 'added' | 'removed' | 'changed';
   /** Of a changed part: the field, as `content.text`. */
@@ -22,18 +25,29 @@ export interface CatalogueChange {
 const SETS: ReadonlySet<string> = new Set([
   'aspIdentities',
   'bankAccounts',
+  'detectedNames',
   'homePlmns',
   'identifiedBy',
   'locations',
+  'plans',
   'prefixes',
   'ratTypes',
+  'ratingGroups',
+  'serviceIdentifiers',
   'servingPlmns',
   'sponsorIdentities',
   'tags',
   'trackingAreas',
 ]);
 /** Objects that are compared field by field. */
-const NESTED: ReadonlySet<string> = new Set(['accountKeys', 'buyer', 'campaign', 'conditions', 'content']);
+const NESTED: ReadonlySet<string> = new Set([
+  'accountKeys',
+  'buyer',
+  'campaign',
+  'conditions',
+  'content',
+  'volumeRebate',
+]);
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -70,7 +84,14 @@ function partsOf({ canonicalJson }: Catalogue): Map<string, Part> {
       `plan ${fields.id} version ${fields.version}`,
       { sponsorId: sponsorOf.get(fields.application) ?? '', fields },
     ]),
+    ...(document.quotas ?? []).map((fields): [string, Part] => [
+      `quota ${fields.id} version ${fields.version}`,
+      { sponsorId: fields.sponsor, fields },
+    ]),
   ];
+  for (const fields of document.monthlyTerms ?? []) {
+    parts.push([`monthly terms ${fields.id} version ${fields.version}`, { sponsorId: fields.sponsor, fields }]);
+  }
   for (const fields of document.locations ?? []) parts.push([`location ${fields.id}`, { sponsorId: '', fields }]);
   if (document.network !== undefined) parts.push(['network', { sponsorId: '', fields: document.network }]);
   if (document.invoicing !== undefined) parts.push(['invoicing', { sponsorId: '', fields: document.invoicing }]);
