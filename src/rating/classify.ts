@@ -1,5 +1,6 @@
 import type { AdmissionKernel } from './admission-kernel.ts';
 import type { Catalogue, MatchPolicy } from './catalogue.ts';
+import { CdrClaims, TextClaims, UNCLAIMED } from './cdr-claims.ts';
 import { ClaimChains, FIRST_CHAIN, NO_OWNER } from './claims.ts';
 import { DetectionClaims } from './detection-claims.ts';
 import {
@@ -12,7 +13,6 @@ import {
   NO_TAG,
   UNKNOWN_IDENTITY,
 } from './flow-record.ts';
-import { IdentityClaims, TextClaims, UNCLAIMED } from './identity-claims.ts';
 import { NO_TEXT } from './kernel/regions.ts';
 import type { UnknownTags } from './names.ts';
 import type { Reason } from './outcome.ts';
@@ -44,7 +44,7 @@ export class Evidence {
   readonly #tags: TextClaims;
   /** By tag, whose it is: see `ClaimChains`. */
   readonly #tagOwners: Int32Array;
-  readonly #identities: IdentityClaims;
+  readonly #identities: CdrClaims;
   readonly #detections: DetectionClaims;
   /** By application: 1 where a detection alone is evidence. */
   readonly #detectedAlone: Uint8Array;
@@ -56,7 +56,7 @@ export class Evidence {
     this.#needs = Uint8Array.from(catalogue.applications, ({ match }) => NEEDS[match]);
     this.#tags = new TextClaims(catalogue.applications.map(({ tags }) => tags));
     this.#tagOwners = this.#tags.owners;
-    this.#identities = new IdentityClaims(catalogue.applications);
+    this.#identities = new CdrClaims(catalogue.applications);
     this.#detections = new DetectionClaims(catalogue.applications.map(({ detections }) => detections));
     this.#detectedAlone = Uint8Array.from(catalogue.applications, ({ detection }) => (detection === 'alone' ? 1 : 0));
     this.#prefixes = new PrefixTable(prefixMaps);

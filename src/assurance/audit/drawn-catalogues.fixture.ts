@@ -63,6 +63,8 @@ export const IDENTITIES = ['x', 'y', 'z', 'É '];
 export const PLAN_IDS = Array.from({ length: APPLICATIONS }, (_, i) =>
   ['first', 'second', 'order-1', 'order-2', 'order-7'].map((name) => `a${i}-${name}`),
 ).flat();
+/** What gateways detect of the applications: one is sponsored by it alone. */
+const DETECTED = [{ detectedNames: ['chat'] }, { detectedNames: ['maps'], detection: 'alone' }, {}, {}] as const;
 const iso = (timeMs: number) => new Date(timeMs).toISOString();
 /** Draws a rare value now and then. */
 export const mostly = <T, U>(often: fc.Arbitrary<T>, rarely: fc.Arbitrary<U>) =>
@@ -163,7 +165,7 @@ function uniqueOrders<T extends { order: number }>(ordered: readonly T[]): T[] {
 /** Draws any catalogue that passes the checks, compiled for the engine. */
 export const catalogues = fc
   .record({
-    policies: fc.array(fc.constantFrom('any', 'any', 'any', 'any', 'tag', 'ip', 'both', 'cdr'), {
+    policies: fc.array(fc.constantFrom('any', 'any', 'any', 'any', 'tag', 'ip', 'both', 'cdr', 'detected'), {
       minLength: APPLICATIONS,
       maxLength: APPLICATIONS,
     }),
@@ -226,6 +228,7 @@ export const catalogues = fc
         id: `a${i}`,
         sponsor: `s${i % 2}`,
         match,
+        ...DETECTED[i],
         ...claimed('tags', 'tag', TAGS, tags, i),
         ...claimed('prefixes', 'cidr', NETWORKS, networks, i),
         ...claimed('aspIdentities', 'identity', IDENTITIES, aspIdentities, i),

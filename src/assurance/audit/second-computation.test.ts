@@ -154,6 +154,7 @@ const drawnRecord = fc
       .map(([instant, later]) => Math.max(0, instant + later)),
     remoteIp: fc.constantFrom(...ADDRESSES),
     zeroRatingTag: fc.constantFrom(...Array(12).fill(null), ...TAGS, 'UNCLAIMED', ''),
+    detectedApplication: fc.constantFrom(...Array(12).fill(null), 'chat', 'maps', 'unclaimed'),
     sponsorIdentity: fc.constantFrom(...Array(20).fill(null), ...IDENTITIES, 'unclaimed', ''),
     applicationServiceProviderIdentity: fc.constantFrom(...Array(20).fill(null), ...IDENTITIES, 'unclaimed', ''),
     contentType: mostly(fc.constantFrom(null, 'text', 'voice', 'image', 'video', 'other'), fc.constant('unknown')),

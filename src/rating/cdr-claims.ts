@@ -72,7 +72,7 @@ export class TextClaims {
  * identity. When both are claimed, and by applications of two sponsors, they conflict. The rating group and the service identifier
  * count where no identity is claimed; where one is, they must not name another application.
  */
-export class IdentityClaims {
+export class CdrClaims {
   readonly #asp: TextClaims;
   readonly #sponsor: TextClaims;
   readonly #services: ServiceClaims;
