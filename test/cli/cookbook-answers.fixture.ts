@@ -348,14 +348,8 @@ function gapAnswers(charges: readonly Row[], sequences: Facts['sequences']): Ans
 
 /** Of the charges of one record all but the first, by its counter: they are what was charged too often. */
 function chargedTwice(charges: readonly Row[]): Answer[] {
-  const content = [
-    'local_sequence_number',
-    'start_time',
-    'end_time',
-    'uplink_octets',
-    'downlink_octets',
-    'content_type',
-  ];
+  const identity = ['local_sequence_number', 'start_time', 'end_time'];
+  const content = [...identity, 'uplink_octets', 'downlink_octets', 'content_type'];
   const paid = charges.filter((row) => row.sponsored_octets !== '0' || row.charge_micros !== '0');
   const repeated = groups(paid, ['node_id', 'currency', ...content], {
     again: (rows) => rows.toSorted((a, b) => Number(a.used_octets_after) - Number(b.used_octets_after)).slice(1),

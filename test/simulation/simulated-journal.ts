@@ -250,7 +250,7 @@ export class SimulatedJournal {
   }
 }
 
-export function chargesOf({ rows }: Part): NativeRow[] {
+function chargesOf({ rows }: Part): NativeRow[] {
   return rows.filter(({ kind }) => kind === KINDS.charge);
 }
 
