@@ -12,7 +12,7 @@ import { compileHours, compileNetwork } from './catalogue-conditions.ts';
 import { type CatalogueDocument, catalogueSchema, type PlanDocument } from './catalogue-document.ts';
 import { catalogueFaults } from './catalogue-faults.ts';
 import { compileMonthlyTerms } from './catalogue-monthly-terms.ts';
-import { expandParts, noParts, type ReadPart } from './catalogue-parts.ts';
+import { type AddedPart, expandParts, noParts, type ReadPart } from './catalogue-parts.ts';
 import { type CountedPlans, successionFaults } from './catalogue-succession-faults.ts';
 import {
   type ClaimDocument,
@@ -35,17 +35,18 @@ const NOT_COVERED = -1;
 /**
  * Reads a catalogue file: ready for rating, or everything that is wrong with it, by line. `before`: what plans have counted
  * under the catalogues that it takes over from. `readPart`: reads the parts that it names; what they hold is as if it were in the
- * catalogue itself.
+ * catalogue itself. `added`: a part to read as if it named that one, too.
  */
 export function parseCatalogue(
   text: string,
   fileName: string,
   before: CountedPlans = new Map(),
   readPart: ReadPart = noParts,
+  added?: AddedPart,
 ): ParsedCatalogue {
   const read = readYamlDocument(text, fileName, catalogueSchema);
   if (read.faults !== undefined) return { faults: read.faults };
-  const expanded = expandParts(read.value, fileName, read.locate, readPart);
+  const expanded = expandParts(read.value, fileName, read.locate, readPart, added);
   if (expanded.faults.length > 0) return { faults: expanded.faults };
   const faults = [
     ...catalogueFaults(expanded.document, expanded.nameOf),
