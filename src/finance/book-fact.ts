@@ -8,7 +8,13 @@ const RETRY: RetryPolicy = { firstDelayMs: 100, maxDelayMs: 2000, giveUpAfterMs:
 /** ClickHouse's own default: a smaller block brings no gain. */
 const LEAST_BLOCK_ROWS = 65_536;
 
-export type FactTable = 'account_entries' | 'closings' | 'corrections' | 'recyclings' | 'pseudonym_keys';
+export type FactTable =
+  | 'account_entries'
+  | 'campaign_facts'
+  | 'closings'
+  | 'corrections'
+  | 'recyclings'
+  | 'pseudonym_keys';
 
 /** Rows that are booked together under one number, in a table whose facts are numbered from 1 without a gap. */
 export interface NumberedFact {
