@@ -1,9 +1,11 @@
 import { describeEntry } from '../../finance/accounts/account-entry.ts';
 import { CreditWatcher } from '../../finance/accounts/credit-watcher.ts';
+import { otherCurrencies, readAccountCurrencies } from '../../journal/account-currencies.ts';
 import { migrate } from '../../journal/migrate.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { Config } from '../../platform/config/config.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
 import { packagePath } from '../../platform/package-paths.ts';
 import { StopRequest } from '../../platform/stop-request.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
@@ -60,6 +62,8 @@ export async function runEngine(options: RunOptions): Promise<RunTotals> {
     if (migrations.length > 0) logger.info({ migrations }, 'applied schema migrations');
     const key = await loadKey(config, logger);
     await bookKey(store, key);
+    const [fault] = otherCurrencies(await readAccountCurrencies(store), catalogue.sponsors);
+    if (fault !== undefined) throw new ConfigError(fault);
     if (options.acceptsRestored !== true) await requireNewestJournal(config, store, logger);
     observer.watch();
     options.onBegin?.(() => tally.sum());
