@@ -4,7 +4,8 @@ export const INVARIANTS = {
   counts: 'read = charged + not sponsored + duplicate + rejected, and the rows are as many as the batch says',
   digest: 'every batch’s digest follows from its rows',
   strays: 'no row is outside of a batch',
-  facts: 'entries, campaign facts, closings, corrections and recyclings are numbered without a gap, each number once',
+  facts:
+    'entries, campaign facts, closings, corrections and recyclings are numbered without a gap, each number once, and have the content that they were booked with',
   corrections:
     'every correction reverses the current charge, and charges the same octets again; one without the other is of a correction that read the source',
   monthly_terms:

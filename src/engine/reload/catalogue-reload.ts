@@ -1,4 +1,5 @@
 import { type FileVersions, fileVersion } from '../../evidence/catalogue-file.ts';
+import { otherCurrencies } from '../../journal/account-currencies.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { type CountedPlans, countedPlans } from '../../rating/catalogue/catalogue-succession-faults.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
@@ -18,6 +19,8 @@ export interface CatalogueReloadOptions {
   reloadIntervalMs: number;
   /** Reads and compiles the file. Never rejects. */
   compile: CompileCatalogue;
+  /** Returns why the store's accounts cannot continue with a catalogue; absent: they always can. */
+  refusals?: (catalogue: Catalogue) => Promise<readonly string[]>;
   /**
    * Resolves when the next batches are rated with it, and it is kept in the store. Rejects when the store did not keep it.
    */
@@ -39,6 +42,8 @@ export class CatalogueReload {
   #current: Catalogue;
   /** Of every catalogue since the start: a plan that was dropped in between still has its counters. */
   #counted: CountedPlans;
+  /** By sponsor, of every catalogue since the start: charges in it may be under way to the store. */
+  #currencies: ReadonlyMap<string, readonly string[]>;
   /** The catalogue's file and its parts at the last look; none: every look finds a change. */
   #seen: FileVersions = {};
   #disarm: (() => void) | null = null;
@@ -49,6 +54,7 @@ export class CatalogueReload {
     this.#options = options;
     this.#current = options.catalogue;
     this.#counted = countedPlans(options.catalogue);
+    this.#currencies = currenciesOf(options.catalogue);
   }
 
   start(): void {
@@ -97,7 +103,11 @@ export class CatalogueReload {
       logger.info({ catalogue: kept }, 'the catalogue has not changed');
       return 'unchanged';
     }
+    const changed = otherCurrencies(this.#currencies, catalogue.sponsors);
+    if (changed.length > 0) return this.#refused(changed);
     try {
+      const refusals = (await this.#options.refusals?.(catalogue)) ?? [];
+      if (refusals.length > 0) return this.#refused(refusals);
       await take(catalogue, prefixMaps);
     } catch (error) {
       this.#seen = {};
@@ -106,6 +116,7 @@ export class CatalogueReload {
     }
     this.#current = catalogue;
     this.#counted = new Map([...this.#counted, ...countedPlans(catalogue)]);
+    this.#currencies = new Map([...this.#currencies, ...currenciesOf(catalogue)]);
     logger.info({ catalogue: catalogue.hash, before: kept }, takenMessage);
     return 'taken';
   }
@@ -119,4 +130,8 @@ export class CatalogueReload {
     );
     return 'refused';
   }
+}
+
+function currenciesOf({ sponsors }: Catalogue): Map<string, string[]> {
+  return new Map(sponsors.map(({ id, currency }) => [id, [currency]]));
 }

@@ -1,3 +1,4 @@
+import { otherCurrencies, readAccountCurrencies } from '../../journal/account-currencies.ts';
 import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
@@ -35,6 +36,7 @@ export async function whileReloading<T>(
     catalogue,
     reloadIntervalMs: config.reload.intervalMs,
     compile: compileInThread(),
+    refusals: async ({ sponsors }) => otherCurrencies(await readAccountCurrencies(store), sponsors),
     async take(next, prefixMaps) {
       await giveCatalogue(running, journal, next, prefixMaps);
       watch(next);

@@ -1,3 +1,4 @@
+import { requireAccountCurrency } from '../../journal/account-currencies.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import type { Catalogue, Sponsor } from '../../rating/catalogue.ts';
@@ -36,6 +37,7 @@ export async function rerate(
   { onChange, onProgress }: ReratingWatch = {},
 ): Promise<Difference> {
   const sponsor = sponsorIn(rules.catalogue, selection.sponsorId);
+  await requireAccountCurrency(store, sponsor);
   const unratable = await readUnratable(store, rules.catalogue.canonicalJson, selection.range);
   const own = unratable.find(({ sponsorId }) => sponsorId === selection.sponsorId);
   if (own !== undefined) throw new ConfigError(own.reason);
@@ -77,20 +79,6 @@ export function sponsorIn({ sponsors }: Catalogue, sponsorId: string): Sponsor {
   throw new ConfigError(`the catalogue has no sponsor ${sponsorId}; it has ${sponsors.map(({ id }) => id).join(', ')}`);
 }
 
-/** Throws a ConfigError where the sponsor was charged in another currency. */
-export function refuseOtherCurrency(charges: CurrentCharges, sponsor: Sponsor): void {
-  const { records, isInRange, hasCharge, names } = charges;
-  const [payer, currencyName] = [names.numberOf(sponsor.id), names.numberOf(sponsor.currency)];
-  for (let row = 0; row < records.count; row++) {
-    if (isInRange[row] === 0 || hasCharge[row] === 0 || charges.sponsor[row] !== payer) continue;
-    if (charges.currency[row] === currencyName) continue;
-    throw new ConfigError(
-      `sponsor ${sponsor.id} has ${sponsor.currency} in the catalogue and was charged in ` +
-        `${names.list[charges.currency[row]]}: re-rating cannot change the currency of an account, so keep ${names.list[charges.currency[row]]}`,
-    );
-  }
-}
-
 /** Throws a ConfigError where charges would move to another account. All of them are the sponsor's. */
 export function refuseOtherAccounts(
   charges: CurrentCharges,
@@ -98,7 +86,6 @@ export function refuseOtherAccounts(
   sponsor: Sponsor,
 ): void {
   const { records, isInRange } = charges;
-  refuseOtherCurrency(charges, sponsor);
   for (let row = 0; row < records.count; row++) {
     if (isInRange[row] === 0) continue;
     const application = applications[records.application[row]];

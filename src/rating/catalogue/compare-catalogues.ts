@@ -56,14 +56,25 @@ interface Part {
   fields: Fields;
 }
 
-/** Returns what differs, by sponsor and part, in the order of the catalogue after; what it no longer has comes last. */
+/**
+ * Returns what differs, by sponsor and part, in the order of the catalogue after; what it no longer has comes last. What means the same
+ * in another form is no difference: an instant in another offset, an entry of a list with its name alone.
+ */
 export function compareCatalogues(before: Catalogue, after: Catalogue): CatalogueChange[] {
   const [old, current] = [partsOf(before), partsOf(after)];
   const changes: CatalogueChange[] = [];
   for (const [part, { sponsorId, fields }] of current) {
     const former = old.get(part);
-    if (former === undefined) changes.push({ sponsorId, part, change: 'added', after: fields });
-    else changes.push(...fieldChanges(former.fields, fields).map((change) => ({ sponsorId, part, ...change })));
+    if (former === undefined) {
+      changes.push({ sponsorId, part, change: 'added', after: fields });
+      continue;
+    }
+    // What moves concerns both: one loses the money that the other gets.
+    const concerned = new Set([former.sponsorId, sponsorId]);
+    for (const change of fieldChanges(former.fields, fields)) {
+      for (const id of change.field === 'sponsor' ? concerned : [sponsorId])
+        changes.push({ sponsorId: id, part, ...change });
+    }
   }
   for (const [part, { sponsorId, fields }] of old) {
     if (!current.has(part)) changes.push({ sponsorId, part, change: 'removed', before: fields });
@@ -102,7 +113,7 @@ function fieldChanges(before: Fields, after: Fields, path = ''): Omit<CatalogueC
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
   return names.flatMap((name) => {
     const [former, current] = [before[name], after[name]];
-    if (textOf(former) === textOf(current)) return [];
+    if (textOf(former, name) === textOf(current, name)) return [];
     const field = `${path}${name}`;
     if (SETS.has(name)) {
       const lists = { added: without(current, former), removed: without(former, current) };
@@ -116,11 +127,24 @@ function fieldChanges(before: Fields, after: Fields, path = ''): Omit<CatalogueC
 
 /** Returns the entries of one list that another does not have; a list may be absent. */
 function without(list: unknown, other: unknown): unknown[] {
-  const known = new Set(((other ?? []) as unknown[]).map(textOf));
-  return ((list ?? []) as unknown[]).filter((entry) => !known.has(textOf(entry)));
+  const known = new Set(((other ?? []) as unknown[]).map((entry) => textOf(entryOf(entry))));
+  return ((list ?? []) as unknown[]).filter((entry) => !known.has(textOf(entryOf(entry))));
 }
 
-/** Canonical JSON has sorted keys: what is equal has the same text. */
-function textOf(value: unknown): string {
-  return JSON.stringify(value) ?? '';
+/** Returns the name of an entry that has nothing else: `{ tag: CHAT }` is CHAT. */
+function entryOf(entry: unknown): unknown {
+  if (typeof entry !== 'object' || entry === null) return entry;
+  const [only, ...others] = Object.values(entry);
+  return others.length === 0 ? only : entry;
+}
+
+const INSTANTS: ReadonlySet<string> = new Set(['from', 'to', 'effectiveFrom', 'effectiveTo']);
+
+/** Canonical JSON has sorted keys: what is equal has the same text. Instants of named fields are the same in any offset. */
+function textOf(value: unknown, name = ''): string {
+  const canonical = (key: string, field: unknown) => {
+    const at = INSTANTS.has(key || name) && typeof field === 'string' ? Date.parse(field) : Number.NaN;
+    return Number.isNaN(at) ? field : at;
+  };
+  return JSON.stringify(value, canonical) ?? '';
 }
