@@ -14,16 +14,13 @@ const RETRY: RetryPolicy = { firstDelayMs: 100, maxDelayMs: 2000, giveUpAfterMs:
 /** ClickHouse's own default: a smaller block brings no gain. */
 const LEAST_BLOCK_ROWS = 65_536;
 
-/** Tables whose facts have a digest over their rows. */
-const DIGESTED: ReadonlySet<FactTable> = new Set([
-  'account_entries',
-  'closings',
-  'corrections',
-  'recyclings',
-  'pseudonym_keys',
-]);
-
-export type FactTable = 'account_entries' | 'closings' | 'corrections' | 'recyclings' | 'pseudonym_keys';
+export type FactTable =
+  | 'account_entries'
+  | 'campaign_facts'
+  | 'closings'
+  | 'corrections'
+  | 'recyclings'
+  | 'pseudonym_keys';
 
 /** Rows that are booked together under one number, in a table whose facts are numbered from 1 without a gap. */
 export interface NumberedFact {
@@ -34,14 +31,14 @@ export interface NumberedFact {
   columns: readonly NativeColumn[];
   /** Number of rows of the columns; default 1. */
   rows?: number;
-  /** Resolves with whether the booked fact of this number is this one; default: its digest is that of these rows (DIGESTED). */
+  /** Resolves with whether the booked fact of this number is this one; default: its digest is that of these rows. */
   isOurs?: () => Promise<boolean>;
   /** SQL: true where the fact must not be booked, although the number is free. */
   guard?: string;
 }
 
 /**
- * Books a fact under its number, exactly once (see `insertOnce`). Its last row gets the digest over all of them (DIGESTED), by which
+ * Books a fact under its number, exactly once (see `insertOnce`). Its last row gets the digest over all of them, by which
  * an audit finds what was changed since. `fenced`: another fact has the number, the number is not the next one, or the guard refuses it; the
  * caller reads the table again. Rejects with a StoreError.
  */
@@ -52,9 +49,8 @@ export function bookFact(
   clock: Pick<Clock, 'monotonicMs' | 'sleep'> = systemClock,
 ): Promise<'booked' | 'fenced'> {
   const { table, number, rows = 1 } = fact;
-  const digest = DIGESTED.has(table) ? rowsDigest(rows, fact.columns) : '';
-  const columns =
-    digest === '' ? fact.columns : [...fact.columns, sparseStringColumn('digest', rows, [rows - 1], [digest])];
+  const digest = rowsDigest(rows, fact.columns);
+  const columns = [...fact.columns, sparseStringColumn('digest', rows, [rows - 1], [digest])];
   const block = nativeBlock(rows, columns);
   const isOurs =
     fact.isOurs ??

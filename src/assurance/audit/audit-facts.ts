@@ -3,9 +3,10 @@ import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import { auditMonthlyTerms } from './audit-monthly-terms.ts';
 import type { AuditFault, Invariant } from './invariants.ts';
 
-/** Numbered facts: one row each, but for recyclings, which have a row for each of their rejections. */
+/** Numbered facts: one row each, but for recyclings and audience changes, which have a row for each rejection and subscriber. */
 const NUMBERED: readonly { table: string; facts: string }[] = [
   { table: 'account_entries', facts: 'account_entries' },
+  { table: 'campaign_facts', facts: '(SELECT DISTINCT number, idempotency_key FROM campaign_facts)' },
   { table: 'closings', facts: 'closings' },
   { table: 'corrections', facts: "corrections WHERE kind = 'head'" },
   { table: 'pseudonym_keys', facts: 'pseudonym_keys' },

@@ -1,5 +1,7 @@
 import { describeEntry } from '../../finance/accounts/account-entry.ts';
 import { CreditWatcher } from '../../finance/accounts/credit-watcher.ts';
+import { campaignsIn, type WatchedCampaign } from '../../finance/campaigns/campaign-rules.ts';
+import { CampaignWatcher } from '../../finance/campaigns/campaign-watcher.ts';
 import { otherCurrencies, readAccountCurrencies } from '../../journal/account-currencies.ts';
 import { migrate } from '../../journal/migrate.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
@@ -70,9 +72,15 @@ export async function runEngine(options: RunOptions): Promise<RunTotals> {
     const threads = successions(options, key, observer);
     const running = threads.map((thread) => thread.running);
     await whileWatchingCredit(options, observer, (watchCredit) =>
-      whileReloading({ config, catalogue, store, logger, running }, observer, watchCredit, () =>
-        runUntilEnd(threads, { config, logger, tally, stop }).finally(() => progress.end()),
-      ),
+      whileWatchingCampaigns(options, observer, (watchCampaigns) => {
+        const watch = (next: Catalogue) => {
+          watchCredit(next.sponsors);
+          watchCampaigns(campaignsIn(next));
+        };
+        return whileReloading({ config, catalogue, store, logger, running }, observer, watch, () =>
+          runUntilEnd(threads, { config, logger, tally, stop }).finally(() => progress.end()),
+        );
+      }),
     );
     return tally.sum();
   } catch (error) {
@@ -141,6 +149,35 @@ async function whileWatchingCredit<T>(
     onChecked(problem) {
       health.report('credit', problem === null ? null : (problem as Error).message);
       if (problem !== null) logger.warn({ err: problem }, 'credit limits could not be looked at; trying again');
+    },
+  });
+  await watcher.check();
+  watcher.start();
+  try {
+    const done = await work((others) => watcher.watch(others));
+    await watcher.stop();
+    if (config.source.kafka === undefined) await watcher.check();
+    return done;
+  } finally {
+    await watcher.stop();
+  }
+}
+
+/** Does the work while caps of campaigns are watched, as credit limits are. */
+async function whileWatchingCampaigns<T>(
+  { config, catalogue, store, logger }: WatchOptions,
+  { health }: Pick<RunObserver, 'health'>,
+  work: (watch: (campaigns: readonly WatchedCampaign[]) => void) => Promise<T>,
+): Promise<T> {
+  const watcher = new CampaignWatcher({
+    store,
+    campaigns: campaignsIn(catalogue),
+    clock: systemClock,
+    checkIntervalMs: config.credit.checkIntervalMs,
+    onBooked: ({ kind, campaignId, why }) => logger.warn({ campaignId, why }, `${kind} of campaign ${campaignId}`),
+    onChecked(problem) {
+      health.report('campaigns', problem === null ? null : (problem as Error).message);
+      if (problem !== null) logger.warn({ err: problem }, 'caps of campaigns could not be looked at; trying again');
     },
   });
   await watcher.check();

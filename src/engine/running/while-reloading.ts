@@ -5,7 +5,7 @@ import { systemClock } from '../../platform/clock.ts';
 import type { Config } from '../../platform/config/config.ts';
 import { onReloadSignal } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import type { Catalogue, Sponsor } from '../../rating/catalogue.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
 import { CatalogueReload } from '../reload/catalogue-reload.ts';
 import { compileInThread } from '../reload/compile-catalogue-thread.ts';
 import type { RunObserver } from './observe-run.ts';
@@ -27,7 +27,7 @@ interface ReloadOptions {
 export async function whileReloading<T>(
   { config, catalogue, store, logger, running }: ReloadOptions,
   { catalogue: metrics }: Pick<RunObserver, 'catalogue'>,
-  watchCredit: (sponsors: readonly Sponsor[]) => void,
+  watch: (catalogue: Catalogue) => void,
   work: () => Promise<T>,
 ): Promise<T> {
   const journal = new ClickHouseJournal(store);
@@ -39,7 +39,7 @@ export async function whileReloading<T>(
     refusals: async ({ sponsors }) => otherCurrencies(await readAccountCurrencies(store), sponsors),
     async take(next, prefixMaps) {
       await giveCatalogue(running, journal, next, prefixMaps);
-      watchCredit(next.sponsors);
+      watch(next);
       metrics.taken(next);
     },
     onReloaded: (outcome) => metrics.reloaded(outcome),

@@ -6,6 +6,7 @@ import type { PlanPeriod } from '../../rating/rate.ts';
 import type { Rules } from '../../rating/rules.ts';
 import type { SubscriberTable } from '../../rating/subscribers.ts';
 import { dayText } from '../calendar-day.ts';
+import { CampaignRules } from './batch-campaigns.ts';
 import { CurrentCharges } from './current-charges.ts';
 import { Difference } from './difference.ts';
 import { type ChargeSelection, cutSpans, readSpans, rowsOf } from './log-spans.ts';
@@ -24,7 +25,7 @@ export interface ReratingWatch {
 
 /**
  * Re-rates a sponsor's current charge rows with a catalogue, and books nothing. All records of the periods that begin in the
- * range are rated, in lane order, with counters that start from 0.
+ * range are rated, in lane order, with counters that start from 0, and with the campaign facts of their batches.
  *
  * Throws a ConfigError where the result would not be exact or would move money to another account: another currency, an
  * application of another sponsor, a range that holds a part of a period only, conditions on what the rows do not keep.
@@ -44,6 +45,7 @@ export async function rerate(
   const charges = new CurrentCharges(OFFSETS_AT_ONCE);
   const difference = new Difference(charges.plans);
   const applicationIndex = applicationIndexes(rules.catalogue);
+  const campaignRules = new CampaignRules(store, rules);
   let laneName: string | null = null;
   let lane = new RerateLane(rules, selection.range);
   for (const span of cutSpans(await readSpans(store, rows), OFFSETS_AT_ONCE)) {
@@ -54,7 +56,7 @@ export async function rerate(
     const { subscribers } = lane;
     await readCurrentCharges(store, rows, span, { applicationIndex, subscribers }, charges);
     refuseOtherAccounts(charges, rules.catalogue, sponsor);
-    lane.rate(charges);
+    lane.rate(charges, await campaignRules.of(span, charges));
     for (let row = 0; row < charges.records.count; row++) {
       if (charges.isInRange[row] === 0) continue;
       difference.add(charges, row);

@@ -40,7 +40,14 @@ const SETS: ReadonlySet<string> = new Set([
   'trackingAreas',
 ]);
 /** Objects that are compared field by field. */
-const NESTED: ReadonlySet<string> = new Set(['accountKeys', 'buyer', 'conditions', 'content', 'volumeRebate']);
+const NESTED: ReadonlySet<string> = new Set([
+  'accountKeys',
+  'buyer',
+  'campaign',
+  'conditions',
+  'content',
+  'volumeRebate',
+]);
 
 type Fields = Readonly<Record<string, unknown>>;
 

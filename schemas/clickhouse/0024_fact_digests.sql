@@ -5,6 +5,10 @@ ALTER TABLE account_entries
     ADD COLUMN IF NOT EXISTS digest String DEFAULT 'not recorded'
         COMMENT 'SHA-256 over the row, a space, and the columns that it is over; not recorded: posted by a version without digests';
 
+ALTER TABLE campaign_facts
+    ADD COLUMN IF NOT EXISTS digest String DEFAULT 'not recorded'
+        COMMENT 'on one row of a fact: sum of the SHA-256 of its rows, a space, and the columns that it is over; not recorded: booked by a version without digests';
+
 ALTER TABLE closings
     ADD COLUMN IF NOT EXISTS digest String DEFAULT 'not recorded'
         COMMENT 'SHA-256 over the row, a space, and the columns that it is over; not recorded: posted by a version without digests';
