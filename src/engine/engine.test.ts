@@ -4,6 +4,7 @@ import { type Journal, type QuotaPublisher, QuotaPublisherError } from '../journ
 import type { Clock } from '../platform/clock.ts';
 import { NO_PROOF } from '../platform/kafka/log-record.ts';
 import { PLAIN_RULES } from '../rating/flow-record.ts';
+import { prepareCatalogue } from '../rating/prepared-catalogue.ts';
 import { NO_FACTS } from '../rating/rules.ts';
 import { PseudonymKey } from '../rating/subscribers.ts';
 import type { Source } from '../sources/source.ts';
@@ -70,7 +71,7 @@ function engineOf(end: Error | null, stops: { publisher?: Error; source?: Error 
   const parts = {
     onHalt,
     journal: EMPTY_JOURNAL,
-    catalogue: chatCatalogue(),
+    catalogue: prepareCatalogue(chatCatalogue()),
     source,
     publisher,
     settings,

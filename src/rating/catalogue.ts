@@ -2,17 +2,22 @@ import { DateTime } from 'luxon';
 import type { Buyer, Invoicing } from './catalogue/catalogue-invoicing.ts';
 import type { Claimed } from './claims.ts';
 
-/** The catalogue ready for rating: ids resolved to indexes, money in micro-units, times in milliseconds. */
-export interface Catalogue {
-  /** SHA-256 of `canonicalJson`, 64 hex digits: the name that a batch was rated under. */
+/** What a catalogue says of sponsors, applications and plans: ids resolved to indexes, money in micro-units, times in milliseconds. */
+export interface CatalogueTerms {
+  /** SHA-256 of the canonical JSON, 64 hex digits: the name that a batch was rated under. */
   hash: string;
-  /** The validated document with sorted keys: the same catalogue has the same text, however its YAML was laid out. */
-  canonicalJson: string;
   sponsors: readonly Sponsor[];
-  applications: readonly Application[];
+  applications: readonly ApplicationTerms[];
   plans: readonly Plan[];
   /** Absent: statements are no invoices. */
   invoicing?: Invoicing;
+}
+
+/** The whole catalogue, ready for rating. */
+export interface Catalogue extends CatalogueTerms {
+  /** The validated document with sorted keys: the same catalogue has the same text, however its YAML was laid out. */
+  canonicalJson: string;
+  applications: readonly Application[];
 }
 
 export interface Sponsor {
@@ -40,23 +45,27 @@ export type MatchPolicy = (typeof MATCH_POLICIES)[number];
 export const IDENTIFICATIONS = ['terminal_tag', 'proxy_mark', 'proxy_address'] as const;
 export type Identification = (typeof IDENTIFICATIONS)[number];
 
-export interface Application {
+/** An application without the claims that its traffic is recognised by. */
+export interface ApplicationTerms {
   id: string;
   /** Index into `Catalogue.sponsors`. */
   sponsor: number;
   match: MatchPolicy;
   /** Absent: whatever `match` takes, and no tags of terminals. */
   identifiedBy?: readonly Identification[] | undefined;
+  /** Whose account assertions a dispatch server accepts for it; absent: accounts are not proven by assertions. */
+  accountKeys?: AccountKeys | undefined;
+  /** Indexes into `Catalogue.plans`, by `effectiveFromMs`; they never overlap. */
+  plans: readonly number[];
+}
+
+export interface Application extends ApplicationTerms {
   tags: readonly Claimed[];
   /** CIDR text, v4 or v6, host bits zero. */
   prefixes: readonly Claimed[];
   /** Values of Application-Service-Provider-Identity, and of Sponsor-Identity, in CDRs. */
   aspIdentities: readonly Claimed[];
   sponsorIdentities: readonly Claimed[];
-  /** Whose account assertions a dispatch server accepts for it; absent: accounts are not proven by assertions. */
-  accountKeys?: AccountKeys | undefined;
-  /** Indexes into `Catalogue.plans`, by `effectiveFromMs`; they never overlap. */
-  plans: readonly number[];
 }
 
 /** The key set that a sponsor signs account assertions of an application with; a file or an address. */

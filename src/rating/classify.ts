@@ -1,15 +1,6 @@
 import type { AdmissionKernel } from './admission-kernel.ts';
-import type { Application, Catalogue, MatchPolicy } from './catalogue.ts';
-import {
-  byBeginning,
-  ClaimChains,
-  ClaimChainWriter,
-  type Claimed,
-  claimText,
-  conditionsOf,
-  FIRST_CHAIN,
-  NO_OWNER,
-} from './claims.ts';
+import { ClaimChains, FIRST_CHAIN, NO_OWNER } from './claims.ts';
+import type { ClaimTable, EvidenceTables } from './evidence-tables.ts';
 import {
   BY_CDR,
   BY_IP,
@@ -24,26 +15,14 @@ import {
 import { NO_TEXT } from './kernel/regions.ts';
 import { TextNumbers, type UnknownTags } from './names.ts';
 import type { Reason } from './outcome.ts';
-import { ADDRESS_WORDS, FIRST, LAST_SLICE, mapAt, SHIFT, SLICES, WORD, type WordMaps, wordMaps } from './word-maps.ts';
-
-const NEEDS: Readonly<Record<MatchPolicy, number>> = {
-  any: 0,
-  tag: BY_TAG,
-  ip: BY_IP,
-  both: BY_TAG | BY_IP,
-  cdr: BY_CDR,
-};
+import { NO_TEXT_NUMBER, TextTable } from './text-table.ts';
+import { ADDRESS_WORDS, FIRST, LAST_SLICE, mapAt, SHIFT, SLICES, WORD, type WordMaps } from './word-maps.ts';
 
 /** Each record asks for it: the runtime looks up a constant of another module every time. */
 const OWN_FIRST_CHAIN = FIRST_CHAIN;
 
 /** Of a tag or an identity that no application claims at any time. */
-const UNCLAIMED = -1;
-
-/** Returns the look-up maps of all of a catalogue's prefixes: with many of them, most of the work of making a catalogue ready. */
-export function prefixMapsOf({ applications }: Pick<Catalogue, 'applications'>): WordMaps {
-  return wordMaps(applications.flatMap(({ prefixes }, application) => prefixes.map((cidr) => ({ cidr, application }))));
-}
+const UNCLAIMED = NO_TEXT_NUMBER;
 
 /** The catalogue's evidence, made ready for look-ups. */
 export class Evidence {
@@ -56,18 +35,17 @@ export class Evidence {
   readonly #prefixes: PrefixTable;
   readonly #prefixChains: ClaimChains;
 
-  /** `prefixMaps`: the catalogue's, where they are made already. */
-  constructor(catalogue: Catalogue, prefixMaps: WordMaps = prefixMapsOf(catalogue)) {
-    this.#needs = Uint8Array.from(catalogue.applications, ({ match }) => NEEDS[match]);
-    this.#tags = new TextClaims(catalogue.applications.map(({ tags }) => tags));
-    this.#tagOwners = this.#tags.owners;
-    this.#identities = new IdentityClaims(catalogue.applications);
-    this.#prefixes = new PrefixTable(prefixMaps);
-    this.#prefixChains = new ClaimChains(prefixMaps.chains);
+  constructor({ needs, sponsors, tags, aspIdentities, sponsorIdentities, prefixes }: EvidenceTables) {
+    this.#needs = needs;
+    this.#tags = new TextClaims(tags);
+    this.#tagOwners = tags.owners;
+    this.#identities = new IdentityClaims(aspIdentities, sponsorIdentities, sponsors);
+    this.#prefixes = new PrefixTable(prefixes);
+    this.#prefixChains = new ClaimChains(prefixes.chains);
   }
 
-  /** The catalogue's tags, each once; a record's `tag` is an index into them. */
-  get tags(): readonly string[] {
+  /** The catalogue's tags, each once, by a record's `tag` that is not negative. */
+  get tags(): Pick<TextTable, 'at'> {
     return this.#tags.texts;
   }
 
@@ -140,34 +118,20 @@ export class Evidence {
 
 /** Tags, or identities of one kind, and the applications that claim them. */
 class TextClaims {
-  /** Each once: its place is its number. */
-  readonly texts: readonly string[];
-  readonly #numbers: ReadonlyMap<string, number>;
+  readonly texts: TextTable;
   readonly #kernelNumbers = new TextNumbers((text) => this.numberOf(text));
-  /** By number, whose it is: see `ClaimChains`. */
-  readonly owners: Int32Array;
+  readonly #owners: Int32Array;
   readonly chains: ClaimChains;
 
-  /** `claims`: by application. */
-  constructor(claims: readonly (readonly Claimed[])[]) {
-    const chains = new ClaimChainWriter();
-    const owners = new Map<string, number>();
-    const all = claims.flatMap((own, application) =>
-      own.map((claimed) => ({ text: claimText(claimed), conditions: conditionsOf(claimed), application })),
-    );
-    // The newest claim of a text comes first in its chain: it is the one that most records fall under.
-    for (const { text, conditions, application } of all.sort((a, b) => byBeginning(a.conditions, b.conditions))) {
-      owners.set(text, chains.ownerOf(application, conditions, owners.get(text) ?? NO_OWNER));
-    }
-    this.texts = [...owners.keys()];
-    this.#numbers = new Map(this.texts.map((text, number) => [text, number]));
-    this.owners = Int32Array.from(owners.values());
-    this.chains = new ClaimChains(chains.take());
+  constructor({ texts, owners, chains }: ClaimTable) {
+    this.texts = new TextTable(texts);
+    this.#owners = owners;
+    this.chains = new ClaimChains(chains);
   }
 
   /** Returns a text's number, or UNCLAIMED. */
   numberOf(text: string): number {
-    return this.#numbers.get(text) ?? UNCLAIMED;
+    return this.texts.numberOf(text);
   }
 
   /** The same for one of the kernel's texts. */
@@ -177,7 +141,7 @@ class TextClaims {
 
   /** Returns the application that claims the text with this number at the start of a record, or NO_OWNER. */
   applicationOf(number: number, batch: FlowBatch, row: number): number {
-    return this.chains.applicationOf(this.owners[number], batch, row);
+    return this.chains.applicationOf(this.#owners[number], batch, row);
   }
 }
 
@@ -192,10 +156,10 @@ class IdentityClaims {
   /** By application its sponsor. */
   readonly #sponsors: Int32Array;
 
-  constructor(applications: readonly Application[]) {
-    this.#asp = new TextClaims(applications.map(({ aspIdentities }) => aspIdentities));
-    this.#sponsor = new TextClaims(applications.map(({ sponsorIdentities }) => sponsorIdentities));
-    this.#sponsors = Int32Array.from(applications, ({ sponsor }) => sponsor);
+  constructor(asp: ClaimTable, sponsor: ClaimTable, sponsors: Int32Array) {
+    this.#asp = new TextClaims(asp);
+    this.#sponsor = new TextClaims(sponsor);
+    this.#sponsors = sponsors;
   }
 
   /** Gives an application, or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */

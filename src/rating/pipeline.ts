@@ -17,7 +17,7 @@ import { rate } from './rate.ts';
 import { fingerprintOf } from './record/fingerprint.ts';
 import { isSameMsisdn, type MsisdnForms, msisdnKey, msisdnOfKey } from './record/msisdn.ts';
 import { validateFlowRecord } from './record/validate.ts';
-import type { Rules } from './rules.ts';
+import type { BatchRules } from './rules.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -29,7 +29,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
  * The first step that has a reason decides; a record that passes all of them is rated. Between the two halves the shell
  * makes sure that the counters of every period the batch touches are in memory.
  */
-export function classifyBatch(batch: FlowBatch, lane: Lane, rules: Rules): void {
+export function classifyBatch(batch: FlowBatch, lane: Lane, rules: BatchRules): void {
   rules.evidence.findPrefixes(batch);
   for (let row = 0; row < batch.count; row++) {
     lane.duplicates.advance(lane.position + row);
@@ -52,7 +52,7 @@ export function earliestPeriodStart(batch: FlowBatch): number {
   return earliest;
 }
 
-export function rateBatch(batch: FlowBatch, lane: Lane, rules: Rules): void {
+export function rateBatch(batch: FlowBatch, lane: Lane, rules: BatchRules): void {
   const { counters } = lane;
   openCounters(batch, lane, rules);
   for (let row = 0; row < batch.count; row++) {
@@ -71,7 +71,7 @@ export function rateBatch(batch: FlowBatch, lane: Lane, rules: Rules): void {
 }
 
 /** A pass of its own: in so short a loop the processor waits for the memory of many counters at once, not one by one. */
-function openCounters(batch: FlowBatch, { counters, planPeriods }: Lane, { catalogue: { plans } }: Rules): void {
+function openCounters(batch: FlowBatch, { counters, planPeriods }: Lane, { catalogue: { plans } }: BatchRules): void {
   // The plan's period before: nearly always it is the next one too.
   const periodStarts = new Int32Array(plans.length).fill(-1);
   const numbers = new Uint32Array(plans.length);
@@ -113,7 +113,7 @@ function claimIdentity(lane: Lane, ordinal: number, node: number, sequence: numb
  * The late policy `refuse` (rule 9): once finance has closed a month, the periods that begin in it and were over by then take
  * no more records. A record that is refused gives its identity back: corrected, it may come again.
  */
-function refuseLate(batch: FlowBatch, row: number, lane: Lane, rules: Rules): Reason | null {
+function refuseLate(batch: FlowBatch, row: number, lane: Lane, rules: BatchRules): Reason | null {
   const plan = batch.plan[row];
   const periodStart = batch.periodStart[row];
   if (!rules.refusesLate(plan, periodStart)) return null;
@@ -140,7 +140,7 @@ export function admit(
   records: readonly Incoming[],
   context: IngestContext,
   lane: Lane,
-  rules: Rules,
+  rules: BatchRules,
   maxUsageOctets = Number.POSITIVE_INFINITY,
 ): number {
   let taken = 0;
@@ -158,7 +158,7 @@ function admitLoaded(
   first: number,
   context: IngestContext,
   lane: Lane,
-  rules: Rules,
+  rules: BatchRules,
   maxUsageOctets: number,
 ): number {
   const kernel = admissionKernel();
@@ -183,7 +183,7 @@ function takeRows(
   to: number,
   context: IngestContext,
   lane: Lane,
-  { evidence }: Rules,
+  { evidence }: BatchRules,
 ): void {
   const begin = batch.addRows(records, first + from, first + to);
   batch.usageOctets += kernel.usageOctets;
@@ -201,7 +201,13 @@ function takeRows(
   }
 }
 
-function admitLongWay(batch: FlowBatch, incoming: Incoming, context: IngestContext, lane: Lane, rules: Rules): void {
+function admitLongWay(
+  batch: FlowBatch,
+  incoming: Incoming,
+  context: IngestContext,
+  lane: Lane,
+  rules: BatchRules,
+): void {
   const row = batch.addRows([incoming], 0, 1);
   const { decode, keyedByMsisdn, bookingDay } = context;
   const { msisdn, maxFutureSkewMs } = context.rules;
@@ -228,7 +234,7 @@ export function readRecord(
   return decoded.fault ?? validateFlowRecord(decoded.candidate, limits);
 }
 
-function take(batch: FlowBatch, row: number, record: FlowRecord, lane: Lane, rules: Rules): void {
+function take(batch: FlowBatch, row: number, record: FlowRecord, lane: Lane, rules: BatchRules): void {
   batch.node[row] = lane.nodes.numberOf(record.nodeId);
   batch.localSequenceNumber[row] = record.localSequenceNumber;
   batch.fingerprint[row] = fingerprintOf(record);

@@ -1,5 +1,5 @@
 import avro from 'avsc';
-import type { Catalogue, Plan } from './catalogue.ts';
+import type { CatalogueTerms, Plan } from './catalogue.ts';
 import type { AvroSchema } from './decode-avro.ts';
 import type { FlowBatch } from './flow-record.ts';
 import type { Lane, TopicPartition } from './lane.ts';
@@ -24,11 +24,16 @@ interface Announced {
 export class QuotaAnnouncer {
   readonly updates: QuotaUpdates;
   readonly #lane: Lane;
-  readonly #catalogue: Catalogue;
+  readonly #catalogue: CatalogueTerms;
   readonly #log: Pick<TopicPartition, 'topic' | 'partition'>;
   readonly #known = new Map<number, Announced[]>();
 
-  constructor(capacity: number, lane: Lane, catalogue: Catalogue, log: Pick<TopicPartition, 'topic' | 'partition'>) {
+  constructor(
+    capacity: number,
+    lane: Lane,
+    catalogue: CatalogueTerms,
+    log: Pick<TopicPartition, 'topic' | 'partition'>,
+  ) {
     this.updates = new QuotaUpdates(capacity);
     this.#lane = lane;
     this.#catalogue = catalogue;
@@ -148,7 +153,7 @@ export class ReachedThresholds {
 export function deriveQuotaUpdates(
   batch: FlowBatch,
   lane: Lane,
-  catalogue: Catalogue,
+  catalogue: CatalogueTerms,
   log: Pick<TopicPartition, 'topic' | 'partition'>,
   reached: ReachedThresholds | null = null,
 ): QuotaUpdates {

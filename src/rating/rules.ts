@@ -1,8 +1,10 @@
 import { isPeriodClosed, type LastClosing, monthAfterDay } from './catalogue/closed-periods.ts';
-import { type Catalogue, PeriodCalendar } from './catalogue.ts';
+import { type Catalogue, type CatalogueTerms, PeriodCalendar } from './catalogue.ts';
 import { Evidence } from './classify.ts';
+import { evidenceTables } from './evidence-tables.ts';
 import type { FlowBatch } from './flow-record.ts';
 import type { Reason } from './outcome.ts';
+import type { RatedCatalogue } from './prepared-catalogue.ts';
 
 /** Who is suspended as of one numbered fact. */
 interface Suspensions {
@@ -31,8 +33,8 @@ export const NO_FACTS: Facts = {
 };
 
 /** What one batch is rated with: a catalogue, and the facts. Never changes: the next batch may have others. */
-export class Rules {
-  readonly catalogue: Catalogue;
+export class Rules<C extends RatedCatalogue = Catalogue> {
+  readonly catalogue: C;
   readonly evidence: Evidence;
   readonly planBook: PlanBook;
   /** By sponsor index: 1 is suspended. */
@@ -46,12 +48,12 @@ export class Rules {
 
   /** `prepared`: what is made of the catalogue already. */
   constructor(
-    catalogue: Catalogue,
+    catalogue: C,
     { suspensions, closings }: Facts = NO_FACTS,
-    prepared?: Partial<Pick<Rules, 'evidence' | 'planBook'>>,
+    prepared?: Pick<BatchRules, 'evidence' | 'planBook'>,
   ) {
     this.catalogue = catalogue;
-    this.evidence = prepared?.evidence ?? new Evidence(catalogue);
+    this.evidence = prepared?.evidence ?? evidenceOf(catalogue);
     this.planBook = prepared?.planBook ?? new PlanBook(catalogue);
     this.suspended = Uint8Array.from(catalogue.sponsors, ({ id }) => (suspensions.sponsorIds.has(id) ? 1 : 0));
     this.suspensionNumber = suspensions.number;
@@ -69,15 +71,22 @@ export class Rules {
     return isPeriodClosed(this.catalogue.plans[plan], periodStart, this.#lastClosings[plan]);
   }
 
-  with(facts: Facts): Rules {
+  with(facts: Facts): Rules<C> {
     const { suspensions, closings } = facts;
     const isSame = suspensions.number === this.suspensionNumber && closings.number === this.closingNumber;
     return isSame ? this : new Rules(this.catalogue, facts, this);
   }
 }
 
+/** Rules of which only the terms and the tables are used, as the engine has them. */
+export type BatchRules = Rules<RatedCatalogue>;
+
+function evidenceOf(catalogue: RatedCatalogue): Evidence {
+  return new Evidence('evidence' in catalogue ? catalogue.evidence : evidenceTables(catalogue.applications));
+}
+
 function lastClosings(
-  { plans, applications, sponsors }: Catalogue,
+  { plans, applications, sponsors }: CatalogueTerms,
   { lastClosed }: Closings,
 ): (LastClosing | undefined)[] {
   return plans.map(({ application }) => lastClosed.get(sponsors[applications[application].sponsor].id));
@@ -105,7 +114,7 @@ class PlanBook {
   readonly #plans: Float64Array;
   readonly #calendars: PeriodCalendar[] = [];
 
-  constructor({ applications, plans }: Catalogue) {
+  constructor({ applications, plans }: CatalogueTerms) {
     this.#sponsors = Uint32Array.from(applications, ({ sponsor }) => sponsor);
     this.#begins = new Uint32Array(applications.length + 1);
     this.#plans = new Float64Array(plans.length * PLAN_DOUBLES);

@@ -1,27 +1,26 @@
 import { type FileVersions, fileVersion } from '../../evidence/catalogue-file.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { type CountedPlans, countedPlans } from '../../rating/catalogue/catalogue-succession-faults.ts';
-import type { Catalogue } from '../../rating/catalogue.ts';
-import type { WordMaps } from '../../rating/word-maps.ts';
 import type { ReloadOutcome } from '../metrics/catalogue-metrics.ts';
-import type { CompileCatalogue } from './compile-catalogue.ts';
+import type { CompileCatalogue, PackedCounts } from './compile-catalogue.ts';
 
 /** Most faults in one log line; `check` lists more. */
 const SHOWN_FAULTS = 20;
 const RATED = 'the next batches are rated with another catalogue';
 
-export interface CatalogueReloadOptions {
+export interface CatalogueReloadOptions<C> {
   path: string;
-  /** The initial catalogue of the engine. */
-  catalogue: Catalogue;
+  /** Hash of the initial catalogue. */
+  hash: string;
+  /** Of the initial catalogue, as `packCounts` gives it. */
+  counted: PackedCounts;
   /** Interval of checks for a changed file, the catalogue’s or a part’s; 0: only when `reload` is called. */
   reloadIntervalMs: number;
   /** Reads and compiles the file. Never rejects. */
-  compile: CompileCatalogue;
+  compile: CompileCatalogue<C>;
   /**
    * Resolves when the next batches are rated with it, and it is kept in the store. Rejects when the store did not keep it.
    */
-  take: (catalogue: Catalogue, prefixMaps: WordMaps) => Promise<void>;
+  take: (catalogue: C) => Promise<void>;
   /** Of the log line when another catalogue is in use. */
   takenMessage?: string;
   onReloaded: (outcome: ReloadOutcome) => void;
@@ -34,21 +33,21 @@ export interface CatalogueReloadOptions {
  * plan would count otherwise than before, is refused: the reasons are logged, and the engine keeps its catalogue. Inert
  * until `start`.
  */
-export class CatalogueReload {
-  readonly #options: CatalogueReloadOptions;
-  #current: Catalogue;
+export class CatalogueReload<C extends { hash: string }> {
+  readonly #options: CatalogueReloadOptions<C>;
+  #hash: string;
   /** Of every catalogue since the start: a plan that was dropped in between still has its counters. */
-  #counted: CountedPlans;
+  #counted: PackedCounts;
   /** The catalogue's file and its parts at the last look; none: every look finds a change. */
   #seen: FileVersions = {};
   #disarm: (() => void) | null = null;
   readonly #stopping = new AbortController();
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(options: CatalogueReloadOptions) {
+  constructor(options: CatalogueReloadOptions<C>) {
     this.#options = options;
-    this.#current = options.catalogue;
-    this.#counted = countedPlans(options.catalogue);
+    this.#hash = options.hash;
+    this.#counted = options.counted;
   }
 
   start(): void {
@@ -88,24 +87,25 @@ export class CatalogueReload {
   /** Resolves with null when `stop` has ended it. */
   async #reloaded(): Promise<ReloadOutcome | null> {
     const { path, compile, take, takenMessage = RATED, logger } = this.#options;
-    const kept = this.#current.hash;
-    const { catalogue, prefixMaps, faults, files } = await compile(path, this.#counted, this.#stopping.signal);
+    const kept = this.#hash;
+    const compiled = await compile(path, this.#counted, this.#stopping.signal);
     if (this.#stopping.signal.aborted) return null;
-    this.#seen = files ?? this.#seen;
-    if (faults !== undefined) return this.#refused(faults);
+    this.#seen = compiled.files ?? this.#seen;
+    if (compiled.faults !== undefined) return this.#refused(compiled.faults);
+    const { catalogue, counted } = compiled;
     if (catalogue.hash === kept) {
       logger.info({ catalogue: kept }, 'the catalogue has not changed');
       return 'unchanged';
     }
     try {
-      await take(catalogue, prefixMaps);
+      await take(catalogue);
     } catch (error) {
       this.#seen = {};
       logger.error({ err: error, catalogue: kept }, `${path}: was not taken over: the store did not keep it`);
       return 'failed';
     }
-    this.#current = catalogue;
-    this.#counted = new Map([...this.#counted, ...countedPlans(catalogue)]);
+    this.#hash = catalogue.hash;
+    this.#counted = counted;
     logger.info({ catalogue: catalogue.hash, before: kept }, takenMessage);
     return 'taken';
   }
@@ -114,7 +114,7 @@ export class CatalogueReload {
     const { logger } = this.#options;
     const rest = faults.length > 1 ? ` (and ${faults.length - 1} more)` : '';
     logger.error(
-      { catalogue: this.#current.hash, faults: faults.slice(0, SHOWN_FAULTS) },
+      { catalogue: this.#hash, faults: faults.slice(0, SHOWN_FAULTS) },
       `the catalogue was not taken over, the previous one stays in use: ${faults[0]}${rest}`,
     );
     return 'refused';

@@ -9,7 +9,9 @@ import { StopRequest } from '../../platform/stop-request.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import type { Progress } from '../../platform/telemetry/terminal-output.ts';
 import type { Catalogue, Sponsor } from '../../rating/catalogue.ts';
-import type { RunTotals } from '../engine.ts';
+import { prepareCatalogue } from '../../rating/prepared-catalogue.ts';
+import type { Engine, RunTotals } from '../engine.ts';
+import { packCatalogue, unpackCatalogue, unpackCatalogueNow } from '../reload/packed-catalogue.ts';
 import { assembleEngine, type DecorateParts, type EngineSetup } from './assemble-engine.ts';
 import { engineThreads } from './engine-threads.ts';
 import { bookKey, type LoadedKey, loadKey } from './load-key.ts';
@@ -17,7 +19,7 @@ import { RunObserver } from './observe-run.ts';
 import { requireNewestJournal } from './require-newest-journal.ts';
 import { RunTally } from './run-totals.ts';
 import { type EngineSuccession, runUntilEnd } from './run-until-end.ts';
-import { RunningEngine } from './running-engine.ts';
+import { type RunnableEngine, RunningEngine } from './running-engine.ts';
 import { TopicProgress } from './topic-progress.ts';
 import { whileReloading } from './while-reloading.ts';
 
@@ -86,8 +88,12 @@ function successions(options: RunOptions, key: LoadedKey, observer: RunObserver)
   const { config, catalogue, store, logger, progress, acceptGaps = false, decorateParts, threadProgram } = options;
   const topic = new TopicProgress((state) => progress.report(state));
   const onRead = topic.read.bind(topic);
+  const packed = packCatalogue(prepareCatalogue(catalogue));
   if (config.engine.threads > 1) {
-    return engineThreads({ config, key, catalogue, acceptGaps }, { observer, logger, onRead, program: threadProgram });
+    return engineThreads(
+      { config, key, catalogue: packed, acceptGaps },
+      { observer, logger, onRead, program: threadProgram },
+    );
   }
   const setup: EngineSetup = { config, store, key, logger, acceptGaps, ...(decorateParts && { decorateParts }) };
   const { health, events, tracer } = observer;
@@ -102,12 +108,24 @@ function successions(options: RunOptions, key: LoadedKey, observer: RunObserver)
   return [
     {
       thread: 0,
-      running: new RunningEngine(catalogue),
-      makeEngine: (current) => assembleEngine(setup, reports, current),
+      running: new RunningEngine(packed),
+      makeEngine: (current) => takingPacked(assembleEngine(setup, reports, unpackCatalogueNow(current))),
       onBegin: () => observer.begin(),
       onRestart: (error) => observer.restarting(error),
     },
   ];
+}
+
+/** An engine of this thread, which reads a packed catalogue between batches. */
+function takingPacked(engine: Engine): RunnableEngine {
+  return {
+    get totals() {
+      return engine.totals;
+    },
+    run: () => engine.run(),
+    take: async (catalogue) => engine.take(await unpackCatalogue(catalogue)),
+    stop: () => engine.stop(),
+  };
 }
 
 interface WatchOptions {

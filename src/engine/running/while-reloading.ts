@@ -6,6 +6,7 @@ import { onReloadSignal } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import type { Catalogue, Sponsor } from '../../rating/catalogue.ts';
 import { CatalogueReload } from '../reload/catalogue-reload.ts';
+import { packCounts } from '../reload/compile-catalogue.ts';
 import { compileInThread } from '../reload/compile-catalogue-thread.ts';
 import type { RunObserver } from './observe-run.ts';
 import { giveCatalogue, type RunningEngine } from './running-engine.ts';
@@ -32,19 +33,20 @@ export async function whileReloading<T>(
   const journal = new ClickHouseJournal(store);
   const reload = new CatalogueReload({
     path: config.catalogue,
-    catalogue,
+    hash: catalogue.hash,
+    counted: packCounts(catalogue),
     reloadIntervalMs: config.reload.intervalMs,
     compile: compileInThread(),
-    async take(next, prefixMaps) {
-      await giveCatalogue(running, journal, next, prefixMaps);
-      watchCredit(next.sponsors);
-      metrics.taken(next);
+    async take(next) {
+      await giveCatalogue(running, journal, next);
+      watchCredit(next.head.sponsors);
+      metrics.taken(next.hash, next.planCount);
     },
     onReloaded: (outcome) => metrics.reloaded(outcome),
     clock: systemClock,
     logger,
   });
-  metrics.taken(catalogue);
+  metrics.taken(catalogue.hash, catalogue.plans.length);
   const forget = onReloadSignal(() => void reload.reload());
   reload.start();
   try {

@@ -1,10 +1,10 @@
-import type { Catalogue, Plan } from '../catalogue.ts';
+import type { CatalogueTerms, Plan } from '../catalogue.ts';
 import type { CatalogueDocument, CatalogueFault } from './catalogue-document.ts';
 
 /** What a plan's counters count, by plan id: what all of its versions have in common, whichever catalogue they are in. */
 export type CountedPlans = ReadonlyMap<string, Pick<Plan, 'period' | 'timeZone'> & { application: string }>;
 
-export function countedPlans({ plans, applications }: Pick<Catalogue, 'plans' | 'applications'>): CountedPlans {
+export function countedPlans({ plans, applications }: Pick<CatalogueTerms, 'plans' | 'applications'>): CountedPlans {
   return new Map(
     plans.map(({ id, period, timeZone, application }) => [
       id,
