@@ -165,7 +165,7 @@ test('refused, damaged and unreachable lists have codes of their own, and keep n
   expect(await failing('approve', 'broad', '--by', 'anna')).toMatch(/^2: broad: no list waits for approval; fetch it/);
   expect(await failing('approve', 'good', '--by', ' ')).toMatch(/^2: --by: expected the name of a person/);
   expect(await failing('approve', 'good', '--by', 'anna', '--from', '2020-01-01T00:00:00Z')).toMatch(
-    /^2: --from: is in/,
+    /^2: --from 2020-01-01T00:00:00.000Z is in the past: name a later time/,
   );
   expect(await failing('approve', 'good', '--by', 'anna', '--from', 'soon')).toMatch(/^2: [\s\S]*Expected a time/);
 
