@@ -1,5 +1,6 @@
 import type { GenerateTarget } from '../../src/generator/generate-options.ts';
 import { Random } from '../../src/generator/random.ts';
+import { claimText } from '../../src/rating/claims.ts';
 import { type FlowBatch, NO_TAG } from '../../src/rating/flow-record.ts';
 import { parseCidr } from '../../src/rating/ip-address.ts';
 import { classifyBatch } from '../../src/rating/pipeline.ts';
@@ -37,7 +38,7 @@ export function sponsorsGroup(records: number, seed: number): BenchmarkGroup {
     const random = new Random(seed);
     const applications = taggedApplications(count);
     const drawAddress = addressDrawer(
-      applications.map(({ prefixes: [prefix] }) => prefix),
+      applications.map(({ prefixes: [prefix] }) => claimText(prefix)),
       random,
     );
     return classifying(rulesOf(applications), records, seed, (batch, row) => {

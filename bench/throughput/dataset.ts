@@ -5,6 +5,7 @@ import type { GenerateOptions, GenerateTarget } from '../../src/generator/genera
 import { generateRecords } from '../../src/generator/generate-records.ts';
 import type { GeneratedTotals } from '../../src/generator/generated-totals.ts';
 import { produceRecords } from '../../src/generator/produce-records.ts';
+import { claimText } from '../../src/rating/claims.ts';
 import { wholePlan } from '../whole-plan.ts';
 
 export const TOPIC = 'flows';
@@ -110,7 +111,7 @@ export function chargeMicrosOf(options: GenerateOptions): number {
   for (const { tags, prefixes, pricePerMiB } of applications()) {
     const micros = BigInt(Math.round(Number(pricePerMiB) * 1e6));
     prices.set(tags[0], micros);
-    prices.set(networkOf(prefixes[0]), micros);
+    prices.set(networkOf(claimText(prefixes[0])), micros);
   }
   let sum = 0n;
   for (const generated of generateRecords(options)) {

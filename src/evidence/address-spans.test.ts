@@ -40,6 +40,21 @@ test('overlaps are found as by comparing each with each', () => {
   );
 });
 
+test('prefixes with protocols and ports overlap where some traffic is of both, and their addresses count once', () => {
+  const others = ['192.0.2.0/24 tcp 80-442', '192.0.2.0/25 tcp 443', '192.0.2.128/25 udp'].map((prefix) => ({
+    prefix,
+  }));
+  const overlaps = (prefix: string) => overlappingPrefixes([prefix], others).map(([, other]) => other.prefix);
+  expect(overlaps('192.0.2.7/32 tcp 443')).toEqual(['192.0.2.0/25 tcp 443']);
+  expect(overlaps('192.0.2.7/32 tcp 444')).toEqual([]);
+  expect(overlaps('192.0.2.200/32 tcp 100')).toEqual(['192.0.2.0/24 tcp 80-442']);
+  expect(overlaps('192.0.2.0/24')).toEqual(others.map(({ prefix }) => prefix));
+  expect(countAddresses(['192.0.2.0/24 tcp 443', '192.0.2.0/24 udp', '192.0.2.7/32']).IPv4).toEqual({
+    addresses: 256n,
+    spans: 1,
+  });
+});
+
 function networkText(last: number, length: number): string {
   return `192.0.2.${last & (0xff << (32 - length))}/${length}`;
 }

@@ -1,4 +1,5 @@
-import { type Cidr, parseCidr } from '../rating/ip-address.ts';
+import { doFlowsOverlap } from '../rating/flow-condition.ts';
+import { parsePrefixText } from './prefix-text.ts';
 
 const ADDRESS_BITS = 128n;
 const WORD_BITS = 32n;
@@ -22,7 +23,7 @@ export type AddressFamily = (typeof ADDRESS_FAMILIES)[number];
 
 /** Returns the addresses of a prefix. Throws a TypeError on what is no prefix. */
 export function addressesOf(prefix: string): AddressSpan {
-  const { words, length } = cidrOf(prefix);
+  const { words, length } = parsePrefixText(prefix).network;
   const first = words.reduce((sum, word) => (sum << WORD_BITS) | BigInt(word), 0n);
   return { first, last: first + (1n << (ADDRESS_BITS - BigInt(length))) - 1n };
 }
@@ -53,20 +54,23 @@ function mergedSpans(prefixes: Iterable<string>): AddressSpan[] {
   return merged;
 }
 
-/** Returns the pairs of prefixes, one of each side, that share addresses; each prefix is in one pair at most as the inner one. */
+/** Returns the pairs of prefixes, one of each side, that share traffic of an address; each prefix is in one pair at most as the inner one. */
 export function overlappingPrefixes<T extends { prefix: string }>(
   left: readonly string[],
   right: readonly T[],
 ): [string, T][] {
-  const ofLeft = left.map((prefix) => ({ ...addressesOf(prefix), prefix, other: null }));
-  const ofRight = right.map((other) => ({ ...addressesOf(other.prefix), prefix: other.prefix, other }));
+  const trafficOf = (prefix: string) => ({ ...addressesOf(prefix), flow: parsePrefixText(prefix).flow, prefix });
+  const ofLeft = left.map((prefix) => ({ ...trafficOf(prefix), other: null }));
+  const ofRight = right.map((other) => ({ ...trafficOf(other.prefix), other }));
   const all = [...ofLeft, ...ofRight].sort((a, b) => compare(a.first, b.first) || compare(b.last, a.last));
   const pairs: [string, T][] = [];
   // Networks are nested or apart: those around this one, the innermost last.
   const around: typeof all = [];
   for (const inner of all) {
     while ((around.at(-1)?.last ?? inner.first) < inner.first) around.pop();
-    const outer = around.findLast(({ other }) => (other === null) !== (inner.other === null));
+    const outer = around.findLast(
+      ({ other, flow }) => (other === null) !== (inner.other === null) && doFlowsOverlap(flow, inner.flow),
+    );
     if (outer?.other != null) pairs.push([inner.prefix, outer.other]);
     else if (outer !== undefined && inner.other !== null) pairs.push([outer.prefix, inner.other]);
     around.push(inner);
@@ -76,13 +80,10 @@ export function overlappingPrefixes<T extends { prefix: string }>(
 
 /** The length of a prefix in its own family. */
 export function lengthOf(prefix: string): { family: AddressFamily; length: number } {
-  return { family: prefix.includes(':') ? 'IPv6' : 'IPv4', length: Number(prefix.slice(prefix.indexOf('/') + 1)) };
-}
-
-function cidrOf(prefix: string): Cidr {
-  const cidr = parseCidr(prefix);
-  if (cidr === null) throw new TypeError(`not a prefix: ${prefix}`);
-  return cidr;
+  return {
+    family: prefix.includes(':') ? 'IPv6' : 'IPv4',
+    length: Number.parseInt(prefix.slice(prefix.indexOf('/') + 1), 10),
+  };
 }
 
 function compare(a: bigint, b: bigint): number {

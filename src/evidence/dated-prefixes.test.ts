@@ -4,7 +4,16 @@ import { changeList, type DatedPrefix, latestList } from './dated-prefixes.ts';
 import { compareLists } from './list-difference.ts';
 import { parsePart, partText } from './part-text.ts';
 
-const POOL = ['192.0.2.0/24', '192.0.2.0/25', '198.51.100.7/32', '203.0.113.0/24', '2001:db8::/32', '2001:db8:1::/48'];
+const POOL = [
+  '192.0.2.0/24',
+  '192.0.2.0/24 tcp 443,5000-5999',
+  '192.0.2.0/24 99',
+  '192.0.2.0/25',
+  '198.51.100.7/32',
+  '203.0.113.0/24',
+  '2001:db8::/32',
+  '2001:db8:1::/48',
+];
 const MINUTES = 40;
 const minute = (n: number) => Date.UTC(2026, 2, 1, 0, n);
 /** Approvals in their order; each at a time, for itself or a later one. */
@@ -19,14 +28,14 @@ const timeline = (inForce: (minute: number) => readonly string[]) =>
   Array.from({ length: MINUTES }, (_, n) => [...inForce(n)].sort());
 const timelineOf = (prefixes: readonly DatedPrefix[]) =>
   timeline((n) =>
-    prefixes.filter(({ fromMs, toMs }) => minute(n) >= fromMs && minute(n) < toMs).map(({ cidr }) => cidr),
+    prefixes.filter(({ fromMs, toMs }) => minute(n) >= fromMs && minute(n) < toMs).map(({ prefix }) => prefix),
   );
 
 test(`differences applied in a row give at each time exactly the list in force (EVIDENCE_SEED=${SEED})`, () => {
   fc.assert(
     fc.property(changes, fc.subarray(POOL), (approvals, always) => {
-      let prefixes: DatedPrefix[] = always.map((cidr) => ({
-        cidr,
+      let prefixes: DatedPrefix[] = always.map((prefix) => ({
+        prefix,
         fromMs: Number.NEGATIVE_INFINITY,
         toMs: Number.POSITIVE_INFINITY,
       }));
@@ -38,7 +47,7 @@ test(`differences applied in a row give at each time exactly the list in force (
         const from = now + approval.ahead;
         // The differences alone give the lists, whatever was scheduled.
         const { added, removed } = compareLists(latestList(prefixes), approval.list);
-        list = [...list.filter((cidr) => !removed.includes(cidr)), ...added];
+        list = [...list.filter((prefix) => !removed.includes(prefix)), ...added];
         inForce.push({ from, list });
         prefixes = changeList(prefixes, approval.list, minute(from));
         const again = changeList(prefixes, approval.list, minute(from));

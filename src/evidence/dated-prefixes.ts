@@ -1,15 +1,15 @@
 import type { Span } from '../rating/claims.ts';
-import { type Cidr, compareNetworks, parseCidr } from '../rating/ip-address.ts';
+import { comparePrefixes, parsePrefixText } from './prefix-text.ts';
 
 /** A prefix and when it is in force: for records that start in [fromMs, toMs). */
 export interface DatedPrefix extends Span {
-  /** CIDR text in its one spelling. */
-  cidr: string;
+  /** As `prefixText` writes it. */
+  prefix: string;
 }
 
 /** Returns the list that is in force once everything that is scheduled has come. */
 export function latestList(prefixes: readonly DatedPrefix[]): string[] {
-  return prefixes.filter(({ toMs }) => toMs === Number.POSITIVE_INFINITY).map(({ cidr }) => cidr);
+  return prefixes.filter(({ toMs }) => toMs === Number.POSITIVE_INFINITY).map(({ prefix }) => prefix);
 }
 
 /**
@@ -24,18 +24,18 @@ export function changeList(
   const missing = new Set(list);
   const changed = prefixes
     .filter(({ fromMs }) => fromMs < effectiveFromMs)
-    .map((prefix) => {
-      if (prefix.toMs < effectiveFromMs) return prefix;
-      const isKept = missing.delete(prefix.cidr);
-      return { ...prefix, toMs: isKept ? Number.POSITIVE_INFINITY : effectiveFromMs };
+    .map((dated) => {
+      if (dated.toMs < effectiveFromMs) return dated;
+      const isKept = missing.delete(dated.prefix);
+      return { ...dated, toMs: isKept ? Number.POSITIVE_INFINITY : effectiveFromMs };
     });
-  for (const cidr of missing) changed.push({ cidr, fromMs: effectiveFromMs, toMs: Number.POSITIVE_INFINITY });
+  for (const prefix of missing) changed.push({ prefix, fromMs: effectiveFromMs, toMs: Number.POSITIVE_INFINITY });
   return sorted(changed);
 }
 
 function sorted(prefixes: readonly DatedPrefix[]): DatedPrefix[] {
   return prefixes
-    .map((prefix) => ({ prefix, network: parseCidr(prefix.cidr) as Cidr }))
-    .sort((a, b) => compareNetworks(a.network, b.network) || a.prefix.fromMs - b.prefix.fromMs)
-    .map(({ prefix }) => prefix);
+    .map((dated) => ({ dated, listed: parsePrefixText(dated.prefix) }))
+    .sort((a, b) => comparePrefixes(a.listed, b.listed) || a.dated.fromMs - b.dated.fromMs)
+    .map(({ dated }) => dated);
 }

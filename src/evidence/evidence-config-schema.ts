@@ -160,7 +160,7 @@ const feedSchema = z.discriminatedUnion(
         .enum(PORT_RULES)
         .default('refuse')
         .describe(
-          'A flow description with a protocol or port, which evidence by address cannot express: refuse the list, or skip it.',
+          'A flow description with a port of the terminal, which a prefix of the catalogue cannot have: refuse the list, or skip it.',
         ),
       guards: guardsSchema,
     }),

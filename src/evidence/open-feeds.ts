@@ -5,12 +5,14 @@ import { ConfigError } from '../platform/config/config-error.ts';
 import { lockDataDirectory } from '../platform/data-directory.ts';
 import type { Catalogue } from '../rating/catalogue.ts';
 import { type Claimed, claimText, conditionsOf } from '../rating/claims.ts';
+import { type Cidr, parseCidr } from '../rating/ip-address.ts';
 import type { ApprovalContext } from './approve-feed.ts';
 import { type FileVersions, loadCatalogue } from './catalogue-file.ts';
 import { type EvidenceConfig, readEvidenceConfig } from './evidence-config.ts';
 import type { Feed } from './evidence-config-schema.ts';
 import { FeedFiles } from './feed-files.ts';
 import type { ClaimedPrefix } from './feed-guards.ts';
+import { prefixText } from './prefix-text.ts';
 
 /** The feeds of a configuration, ready to be worked on. */
 export interface OpenFeeds {
@@ -90,8 +92,10 @@ function claimedByOthers({ applications }: Catalogue, application: string, nowMs
   return applications
     .filter(({ id }) => id !== application)
     .flatMap(({ id, prefixes }) =>
-      prefixes
-        .filter((claimed) => !hasEnded(claimed))
-        .map((claimed) => ({ prefix: claimText(claimed), application: id })),
+      prefixes.filter((claimed) => !hasEnded(claimed)).map((claimed) => ({ prefix: textOf(claimed), application: id })),
     );
+}
+
+function textOf(claimed: Claimed): string {
+  return prefixText({ network: parseCidr(claimText(claimed)) as Cidr, flow: conditionsOf(claimed)?.flow });
 }

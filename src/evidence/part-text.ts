@@ -1,10 +1,13 @@
 import { formatFault } from '../formats/document-fault.ts';
 import { readYamlDocument } from '../formats/read-yaml-document.ts';
 import { ConfigError } from '../platform/config/config-error.ts';
-import { prefixProblem } from '../rating/catalogue/catalogue-evidence-faults.ts';
+import { readFlow } from '../rating/catalogue/catalogue-document.ts';
+import { portsProblem, prefixProblem } from '../rating/catalogue/catalogue-evidence-faults.ts';
 import { type CataloguePart, cataloguePartSchema } from '../rating/catalogue/catalogue-part.ts';
+import { formatPortSpan } from '../rating/flow-condition.ts';
 import { formatCidr, parseCidr } from '../rating/ip-address.ts';
 import type { DatedPrefix } from './dated-prefixes.ts';
+import { parsePrefixText, prefixText, protocolText } from './prefix-text.ts';
 
 /** A part of the catalogue as a feed writes it. */
 export interface FeedPart extends Omit<CataloguePart, 'prefixes'> {
@@ -20,12 +23,13 @@ export function parsePart(text: string, file: string): FeedPart {
 }
 
 function datedPrefix(prefix: CataloguePart['prefixes'][number], file: string): DatedPrefix {
-  const { cidr, from, to } = typeof prefix === 'string' ? { cidr: prefix } : prefix;
-  const problem = prefixProblem(cidr);
+  const written = typeof prefix === 'string' ? { cidr: prefix } : prefix;
+  const { cidr, from, to } = written;
+  const problem = prefixProblem(cidr) ?? portsProblem(written);
   const network = parseCidr(cidr);
-  if (problem !== null || network === null) throw new ConfigError(`${file}: ${problem}`);
+  if (problem !== null || network === null) throw new ConfigError(`${file}: ${cidr}: ${problem}`);
   return {
-    cidr: formatCidr(network),
+    prefix: prefixText({ network, flow: readFlow(written) }),
     fromMs: from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(from),
     toMs: to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to),
   };
@@ -36,12 +40,20 @@ export function partText({ prefixes, ...rest }: FeedPart): string {
   return yamlText(
     'Written by `zerorate evidence approve`; `zerorate evidence show` reports a change by hand.',
     rest,
-    prefixes.map(({ cidr, fromMs, toMs }) => {
-      const from = fromMs === Number.NEGATIVE_INFINITY ? '' : `, from: ${timeText(fromMs)}`;
-      const to = toMs === Number.POSITIVE_INFINITY ? '' : `, to: ${timeText(toMs)}`;
-      return from === '' && to === '' ? JSON.stringify(cidr) : `{ cidr: ${JSON.stringify(cidr)}${from}${to} }`;
-    }),
+    prefixes.map(lineOf),
   );
+}
+
+/** Returns a prefix as a part has it: its network alone, where it has no dates, no protocol and no ports. */
+function lineOf({ prefix, fromMs, toMs }: DatedPrefix): string {
+  const { network, flow } = parsePrefixText(prefix);
+  const fields = [`cidr: ${JSON.stringify(formatCidr(network))}`];
+  if (flow !== undefined) fields.push(`protocol: ${protocolText(flow.protocol)}`);
+  if (flow !== undefined && flow.ports.length > 0)
+    fields.push(`ports: ${JSON.stringify(flow.ports.map(formatPortSpan))}`);
+  if (fromMs !== Number.NEGATIVE_INFINITY) fields.push(`from: ${timeText(fromMs)}`);
+  if (toMs !== Number.POSITIVE_INFINITY) fields.push(`to: ${timeText(toMs)}`);
+  return fields.length === 1 ? JSON.stringify(formatCidr(network)) : `{ ${fields.join(', ')} }`;
 }
 
 /** Returns YAML of fields, each a line, and a list of prefixes; values are JSON, which is YAML. */

@@ -1,3 +1,4 @@
+import type { FlowCondition } from '../rating/flow-condition.ts';
 import { CONTENT_TYPES, type FlowRecord } from '../rating/flow-record.ts';
 import {
   firstMonthMs,
@@ -49,7 +50,7 @@ export function createFlowRecordDrawer(settings: GenerateSettings, random: Rando
     const startTime = late ? drawLateTime(settings, random) : drawStartTime(settings, nominalMs, random);
     // Where evidence has just begun or ended, and of late records, the start may lie before that.
     const remote = remotesAt(startTime) === drawRemote ? drawn : remotesAt(startTime)();
-    const { evidence, target, remoteIp, zeroRatingTag, identities = NO_IDENTITIES } = remote;
+    const { evidence, target, remoteIp, flow, zeroRatingTag, identities = NO_IDENTITIES } = remote;
     const node = subscriber.rank % settings.nodes;
     const record: FlowRecord = {
       // The seed is part of the name, so files of two seeds do not claim the same identities.
@@ -64,8 +65,8 @@ export function createFlowRecordDrawer(settings: GenerateSettings, random: Rando
       terminalIp: terminalIp(subscriber, remoteIp),
       terminalPort: random.integer(32_768, 60_999),
       remoteIp,
-      remotePort: traffic.contentType === 'voice' ? 3478 : 443,
-      protocol: traffic.contentType === 'voice' ? UDP : TCP,
+      remotePort: flow?.ports[0]?.first ?? (traffic.contentType === 'voice' ? 3478 : 443),
+      protocol: flow?.protocol ?? (traffic.contentType === 'voice' ? UDP : TCP),
       zeroRatingTag,
       contentType: traffic.contentType,
       ratingGroup: settings.terse || target === null ? null : 100 + target,
@@ -83,6 +84,8 @@ interface Remote {
   /** Index into the targets. */
   target: number | null;
   remoteIp: string;
+  /** What the prefix of the address is for; absent: any traffic. */
+  flow?: FlowCondition | undefined;
   zeroRatingTag: string | null;
   /** Absent: none. */
   identities?: typeof NO_IDENTITIES;
@@ -123,11 +126,12 @@ function createRemoteDrawer(
     }
     if (evidence === 'ipMatched') {
       const target = random.pick(withPrefix);
-      return { evidence, target, remoteIp: addresses.ofTarget(target, random), zeroRatingTag: null };
+      return { evidence, target, ...addresses.ofTarget(target, random), zeroRatingTag: null };
     }
     if (evidence === 'tagAndIp') {
       const target = random.pick(withBoth);
-      return { evidence, target, remoteIp: addresses.ofTarget(target, random), zeroRatingTag: tagOf(target) };
+      const zeroRatingTag = tagOf(target);
+      return { evidence, target, ...addresses.ofTarget(target, random), zeroRatingTag };
     }
     if (evidence === 'identified') {
       const target = random.pick(withIdentity);

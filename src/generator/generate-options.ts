@@ -11,8 +11,8 @@ type DatedTarget = Pick<Application, 'tags' | 'prefixes'> &
 /** What is in force of a target at one time. */
 export interface GenerateTarget {
   tags: readonly string[];
-  /** CIDR text, v4 or v6. */
-  prefixes: readonly string[];
+  /** CIDR text, v4 or v6, and of some the protocol and ports that they are for. */
+  prefixes: readonly Claimed[];
   aspIdentities?: readonly string[];
   sponsorIdentities?: readonly string[];
 }
@@ -130,11 +130,11 @@ export function identitiesOf({ aspIdentities = [], sponsorIdentities = [] }: Gen
 
 /** Returns what is in force of the targets at an instant. */
 export function targetsAt(targets: readonly DatedTarget[], timeMs: number): GenerateTarget[] {
-  const inForce = (claims: readonly Claimed[] = []) =>
-    claims.filter((claim) => isInForce(claim, timeMs)).map(claimText);
+  const claimsInForce = (claims: readonly Claimed[]) => claims.filter((claim) => isInForce(claim, timeMs));
+  const inForce = (claims: readonly Claimed[] = []) => claimsInForce(claims).map(claimText);
   return targets.map(({ tags, prefixes, aspIdentities, sponsorIdentities }) => ({
     tags: inForce(tags),
-    prefixes: inForce(prefixes),
+    prefixes: claimsInForce(prefixes),
     aspIdentities: inForce(aspIdentities),
     sponsorIdentities: inForce(sponsorIdentities),
   }));

@@ -34,9 +34,22 @@ test('an address of a target is in no longer prefix of another target', () => {
   ];
   const addresses = createRemoteAddresses([outer, inner]);
   const random = new Random(2);
-  const lastOf = (target: number) => Number(addresses.ofTarget(target, random).split('.')[3]);
+  const lastOf = (target: number) => Number(addresses.ofTarget(target, random).remoteIp.split('.')[3]);
   for (let draw = 0; draw < 500; draw++) {
     expect(lastOf(0)).toBeGreaterThanOrEqual(128);
     expect(lastOf(1)).toBeLessThan(128);
+  }
+});
+
+test('an address comes with the protocol and ports that its prefix is for, of a network that two targets share', () => {
+  const always = { text: '198.51.100.0/24', fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
+  const flows = [6, 17].map((protocol) => ({ protocol, ports: [{ first: 443, last: 443 }] }));
+  const addresses = createRemoteAddresses(flows.map((flow) => ({ tags: [], prefixes: [{ ...always, flow }] })));
+  const random = new Random(3);
+  for (const target of [0, 1]) {
+    expect(addresses.ofTarget(target, random)).toEqual({
+      remoteIp: expect.stringMatching(/^198\.51\.100\./),
+      flow: flows[target],
+    });
   }
 });

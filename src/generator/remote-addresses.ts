@@ -1,5 +1,7 @@
 import { ConfigError } from '../platform/config/config-error.ts';
+import { claimText, conditionsOf } from '../rating/claims.ts';
 import { PrefixTable } from '../rating/classify.ts';
+import type { FlowCondition } from '../rating/flow-condition.ts';
 import { wordMaps } from '../rating/word-maps.ts';
 import { drawInside, formatAddress, type Prefix, parsePrefix } from './address-space.ts';
 import type { GenerateTarget } from './generate-options.ts';
@@ -7,8 +9,8 @@ import type { Random } from './random.ts';
 
 /** Draws remote addresses: of an application's proxies, or of no application. */
 export interface RemoteAddresses {
-  /** Returns an address whose longest prefix is the target's. */
-  ofTarget(target: number, random: Random): string;
+  /** Returns an address whose longest prefix is the target's, and the traffic that the prefix is for where it is not for all. */
+  ofTarget(target: number, random: Random): { remoteIp: string; flow?: FlowCondition | undefined };
   /** Returns an address in no target's prefix. */
   unclaimed(random: Random): string;
 }
@@ -22,9 +24,17 @@ const V4_GROUPS = 2;
 export function createRemoteAddresses(targets: readonly GenerateTarget[]): RemoteAddresses {
   const own: OwnPrefix[][] = [];
   const all: OwnPrefix[] = [];
+  // One that is claimed for several protocols or ports has one number.
+  const numbers = new Map<string, number>();
   for (const { prefixes } of targets) {
-    own.push(prefixes.map((cidr, at) => ({ ...parsePrefix(cidr), number: all.length + at })));
-    all.push(...(own.at(-1) ?? []));
+    const ofTarget = prefixes.map((claimed, at) => {
+      const cidr = claimText(claimed);
+      const number = numbers.get(cidr) ?? all.length + at;
+      numbers.set(cidr, number);
+      return { ...parsePrefix(cidr), number, flow: conditionsOf(claimed)?.flow };
+    });
+    own.push(ofTarget);
+    all.push(...ofTarget);
   }
   const longest = new LongestPrefix(all);
   return {
@@ -36,6 +46,7 @@ export function createRemoteAddresses(targets: readonly GenerateTarget[]): Remot
 /** A prefix, and its place among those of all targets. */
 interface OwnPrefix extends Prefix {
   number: number;
+  flow: FlowCondition | undefined;
 }
 
 /** Finds the longest prefix of an address, in a time that hardly depends on their number. */
@@ -64,11 +75,15 @@ class LongestPrefix {
   }
 }
 
-function drawOfTarget(prefixes: readonly OwnPrefix[], longest: LongestPrefix, random: Random): string {
+function drawOfTarget(
+  prefixes: readonly OwnPrefix[],
+  longest: LongestPrefix,
+  random: Random,
+): { remoteIp: string; flow?: FlowCondition | undefined } {
   for (let draw = 0; draw < MAX_DRAWS; draw++) {
     const prefix = random.pick(prefixes);
     const address = drawInside(prefix, random);
-    if (longest.numberOf(address) === prefix.number) return formatAddress(address);
+    if (longest.numberOf(address) === prefix.number) return { remoteIp: formatAddress(address), flow: prefix.flow };
   }
   const [first] = prefixes;
   throw new ConfigError(

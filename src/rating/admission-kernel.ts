@@ -33,6 +33,8 @@ import {
   MSISDN,
   NODE_TEXT,
   NULLABLE,
+  PROTOCOL,
+  REMOTE_PORT,
   ROWS,
   SEQUENCE,
   SPONSOR_TEXT,
@@ -96,6 +98,8 @@ export class AdmissionKernel implements KernelTexts {
   readonly #fingerprint: Uint32Array;
   /** Four words a row. */
   readonly #address: Uint32Array;
+  readonly #remotePort: Uint16Array;
+  readonly #protocol: Uint8Array;
   /** Numbers of texts, or NO_TEXT. */
   readonly nodeText: Int32Array;
   readonly tagText: Int32Array;
@@ -135,6 +139,8 @@ export class AdmissionKernel implements KernelTexts {
     this.#downlinkOctets = doubles(DOWNLINK);
     this.#fingerprint = words(FINGERPRINT);
     this.#address = words(ADDRESS, ROWS * 4);
+    this.#remotePort = new Uint16Array(buffer, REMOTE_PORT, ROWS);
+    this.#protocol = octets(PROTOCOL);
     this.nodeText = numbers(NODE_TEXT);
     this.tagText = numbers(TAG_TEXT);
     this.sponsorText = numbers(SPONSOR_TEXT);
@@ -230,6 +236,8 @@ export class AdmissionKernel implements KernelTexts {
     batch.startTimeMs.set(this.#startTimeMs.subarray(from, to), begin);
     batch.endTimeMs.set(this.#endTimeMs.subarray(from, to), begin);
     batch.remoteAddress.set(this.#address.subarray(from * 4, to * 4), begin * 4);
+    batch.remotePort.set(this.#remotePort.subarray(from, to), begin);
+    batch.protocol.set(this.#protocol.subarray(from, to), begin);
     batch.contentType.set(this.#contentType.subarray(from, to), begin);
     batch.uplinkOctets.set(this.#uplinkOctets.subarray(from, to), begin);
     batch.downlinkOctets.set(this.#downlinkOctets.subarray(from, to), begin);

@@ -5,6 +5,7 @@ import { FlowBatch, type FlowRecord } from './flow-record.ts';
 import { Rules } from './rules.ts';
 import { asValue, rateValues, testLane, testRecord } from './traffic.fixture.ts';
 
+const UDP = { protocol: 17, ports: [] };
 const claim = (fromMs: number, toMs: number) => ({ text: 'x', fromMs, toMs });
 
 /** The applications that an owner is at the times 0 to 4. */
@@ -48,7 +49,30 @@ describe('the owner of what is claimed', () => {
     ];
     expect(same).toBe(first);
     expect(new Set([first, ...others]).size).toBe(5);
-    expect(writer.take()).toHaveLength(5 * 4);
+    expect(writer.take()).toHaveLength(5 * 7);
+  });
+
+  test('with a protocol and ports is the application for each of the ports, and else what is around it', () => {
+    const writer = new ClaimChainWriter();
+    const flow = {
+      protocol: 6,
+      ports: [
+        { first: 1, last: 2 },
+        { first: 4, last: 4 },
+      ],
+    };
+    const owner = writer.ownerOf(7, { ...claim(0, 3), flow }, writer.ownerOf(8, { ...claim(0, 9), flow: UDP }, 5));
+    const chains = new ClaimChains(writer.take());
+    const batch = new FlowBatch(1);
+    const applicationOf = (startTimeMs: number, protocol: number, port: number) => {
+      batch.startTimeMs[0] = startTimeMs;
+      batch.protocol[0] = protocol;
+      batch.remotePort[0] = port;
+      return chains.applicationOf(owner, batch, 0);
+    };
+    expect([0, 1, 2, 3, 4, 5].map((port) => applicationOf(2, 6, port))).toEqual([5, 7, 7, 5, 7, 5]);
+    expect([0, 1, 65_535].map((port) => applicationOf(2, 17, port))).toEqual([8, 8, 8]);
+    expect([applicationOf(3, 6, 1), applicationOf(3, 17, 1), applicationOf(9, 17, 1)]).toEqual([5, 8, 5]);
   });
 
   test('is resolved for the rows of a batch, those before it are left', () => {

@@ -164,6 +164,36 @@ test.each<[string, string, object, string]>([
   expect(evidence).toBe(text);
 });
 
+const { catalogue: byPorts } = parseCatalogue(
+  `
+sponsors: [{ id: s, name: S, currency: USD, creditLimit: "10" }]
+applications:
+  - { id: chat, sponsor: s, prefixes: [{ cidr: 198.51.100.0/24, protocol: udp, ports: [443, 5000-5100], from: ${MARCH} }] }
+  - { id: call, sponsor: s, prefixes: [{ cidr: 198.51.100.0/24, protocol: tcp }, { cidr: 198.51.0.0/16, protocol: 99 }] }
+plans: []
+`,
+  'catalogue.yaml',
+);
+
+test.each<[object, string]>([
+  [
+    { protocol: 17, remotePort: 443 },
+    `no tag; 198.51.100.0/24 of chat (udp ports 443, 5000-5100) (in force from ${MARCH} on) holds the remote address; evidence: ip`,
+  ],
+  [{ protocol: 6 }, 'no tag; 198.51.100.0/24 of call (tcp) holds the remote address; evidence: ip'],
+  [
+    { protocol: 17, remotePort: 444 },
+    'no tag; 198.51.100.0/24 is for udp ports 443, 5000-5100 of chat, tcp of call, and the record is udp, remote port 444; 198.51.0.0/16 is for protocol 99 of call, and the record is udp, remote port 444; no prefix in force holds the remote address; evidence: none',
+  ],
+  [
+    { protocol: 99, remotePort: 0 },
+    'no tag; 198.51.100.0/24 is for udp ports 443, 5000-5100 of chat, tcp of call, and the record is protocol 99, remote port 0; 198.51.0.0/16 of call (protocol 99) holds the remote address; evidence: ip',
+  ],
+])('a prefix with a protocol and ports: %o', async (overrides, text) => {
+  const fields = { startTime: Date.parse(JUNE), endTime: Date.parse(JUNE), ...overrides };
+  expect((await explain(fields, undefined, undefined, byPorts)).evidence).toBe(text);
+});
+
 test('a record of a month that is closed: which days are', async () => {
   const last = { month: Date.UTC(2026, 10) / 86_400_000, endedByMs: Number.POSITIVE_INFINITY };
   const closings = { lastClosed: new Map([['chatter', last]]), number: 1 };

@@ -1,5 +1,6 @@
 import type { Application, Catalogue } from './catalogue.ts';
-import { type Claim, type Claimed, claimText, isInForce } from './claims.ts';
+import { type Claim, type Claimed, claimText, conditionsOf, holdsFor, isInForce } from './claims.ts';
+import { flowInWords, protocolInWords } from './flow-condition.ts';
 import {
   CONFLICTING_IDENTITIES,
   CONTENT_TYPES,
@@ -122,14 +123,26 @@ function prefixesInWords(batch: FlowBatch, record: FlowRecord, applications: rea
   }
   const words: string[] = [];
   for (const [, claims] of [...networks].sort(([a], [b]) => b - a)) {
-    const decided = claims.find(({ claimed }) => isInForce(claimed, record.startTime));
+    const decided = claims.find(({ claimed }) => holdsFor(claimed, record));
     const network = claimText(claims[0].claimed);
     if (decided !== undefined) {
-      return [...words, `${network} of ${decided.applicationId}${spanOf(decided)} holds the remote address`];
+      return [...words, `${network} of ${decided.applicationId}${conditionsInWords(decided)} holds the remote address`];
     }
-    words.push(notInForce(network, claims, record));
+    words.push(...notForRecord(network, claims, record));
   }
   return [...words, `no prefix ${words.length > 0 ? 'in force ' : ''}holds the remote address`];
+}
+
+/** Of claims of one prefix that do not hold for a record: those in force are for other protocols or ports. */
+function notForRecord(network: string, claims: readonly ApplicationClaim[], record: FlowRecord): string[] {
+  const inForce = claims.filter(({ claimed }) => isInForce(claimed, record.startTime));
+  if (inForce.length === 0) return [notInForce(network, claims, record)];
+  const others = inForce.map(({ applicationId, claimed }) => {
+    const flow = conditionsOf(claimed)?.flow;
+    return `${flow === undefined ? 'any' : flowInWords(flow)} of ${applicationId}`;
+  });
+  const own = `${protocolInWords(record.protocol)}, remote port ${record.remotePort}`;
+  return [`${network} is for ${others.join(', ')}, and the record is ${own}`];
 }
 
 interface ApplicationClaim {
@@ -168,6 +181,14 @@ function notInForce(what: string, claims: readonly ApplicationClaim[], { startTi
 /** Nothing is said of a claim that is in force always. */
 function spanOf({ claimed }: ApplicationClaim): string {
   return typeof claimed === 'string' ? '' : ` (in force ${datesOf(claimed)})`;
+}
+
+/** The same, and a prefix's protocol and ports. */
+function conditionsInWords(claim: ApplicationClaim): string {
+  const conditions = conditionsOf(claim.claimed);
+  const flow = conditions?.flow === undefined ? '' : ` (${flowInWords(conditions.flow)})`;
+  const isDated = conditions !== undefined && (Number.isFinite(conditions.fromMs) || Number.isFinite(conditions.toMs));
+  return isDated ? `${flow}${spanOf(claim)}` : flow;
 }
 
 function datesOf({ fromMs, toMs }: Claim): string {

@@ -208,6 +208,9 @@ export class FlowBatch {
   endTimeMs: Float64Array;
   /** Four 32 bit words a row; IPv4 as ::ffff:a.b.c.d. */
   remoteAddress: Uint32Array;
+  remotePort: Uint16Array;
+  /** IANA number. */
+  protocol: Uint8Array;
   /** Index into the catalogue's tags, or NO_TAG, or a code of `unknownTags`. */
   tag: Int32Array;
   /** Application that claims the record's identities (ASP, sponsor) at its start, or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */
@@ -217,7 +220,7 @@ export class FlowBatch {
   downlinkOctets: Float64Array;
 
   // what was decided
-  /** Application of the longest prefix in force at the record's start that holds the remote address, or -1. */
+  /** Application of the longest prefix that holds the remote address, and whose conditions hold for the record; or -1. */
   prefixApplication: Int32Array;
   reason: Uint8Array;
   evidence: Uint8Array;
@@ -245,6 +248,8 @@ export class FlowBatch {
     this.startTimeMs = new Float64Array(room);
     this.endTimeMs = new Float64Array(room);
     this.remoteAddress = new Uint32Array(room * 4);
+    this.remotePort = new Uint16Array(room);
+    this.protocol = new Uint8Array(room);
     this.tag = new Int32Array(room);
     this.cdrApplication = new Int32Array(room);
     this.contentType = new Uint8Array(room);

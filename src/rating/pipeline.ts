@@ -242,6 +242,8 @@ function take(batch: FlowBatch, row: number, record: FlowRecord, lane: Lane, rul
   batch.startTimeMs[row] = record.startTime;
   batch.endTimeMs[row] = record.endTime;
   parseIp(record.remoteIp, batch.remoteAddress, row * 4);
+  batch.remotePort[row] = record.remotePort;
+  batch.protocol[row] = record.protocol;
   batch.tag[row] = rules.evidence.codeOfTag(record.zeroRatingTag, batch.unknownTags);
   batch.cdrApplication[row] = rules.evidence.applicationOfIdentities(record, batch, row);
   batch.contentType[row] = CONTENT_TYPES.indexOf(record.contentType ?? 'unknown');

@@ -2,7 +2,7 @@ import { byBeginning, type Claim, ClaimChainWriter, type Claimed, claimText, NO_
 import { parseCidr } from './ip-address.ts';
 
 interface Prefix {
-  /** CIDR text, and when the application claims it. */
+  /** CIDR text, and the conditions under which the application claims it. */
   cidr: Claimed;
   application: number;
 }
@@ -14,25 +14,25 @@ interface PrefixColumns {
   words: Uint32Array; // four each
   lengths: Uint8Array;
   applications: Int32Array;
-  /** By place: those with dates, of which there are few. */
-  dated: ReadonlyMap<number, Claim>;
+  /** By place: those with conditions, of which there are few. */
+  conditional: ReadonlyMap<number, Claim>;
 }
 
 /** By address, outer before inner, and earlier claims of a prefix before later ones. Throws a TypeError on what is no prefix. */
 function sortedPrefixes(prefixes: readonly Prefix[]): PrefixColumns {
-  const { words, lengths, applications, dated } = parsed(prefixes);
+  const { words, lengths, applications, conditional } = parsed(prefixes);
   const order = Uint32Array.from(prefixes.keys()).sort((a, b) => {
     for (let word = 0; word < ADDRESS_WORDS; word++) {
       const difference = words[a * ADDRESS_WORDS + word] - words[b * ADDRESS_WORDS + word];
       if (difference !== 0) return difference;
     }
-    return lengths[a] - lengths[b] || byBeginning(dated.get(a), dated.get(b));
+    return lengths[a] - lengths[b] || byBeginning(conditional.get(a), conditional.get(b));
   });
   const sortedWords = new Uint32Array(words.length);
-  const sortedDated = new Map<number, Claim>();
+  const sortedConditional = new Map<number, Claim>();
   order.forEach((from, to) => {
-    const claim = dated.get(from);
-    if (claim !== undefined) sortedDated.set(to, claim);
+    const claim = conditional.get(from);
+    if (claim !== undefined) sortedConditional.set(to, claim);
     for (let word = 0; word < ADDRESS_WORDS; word++) {
       sortedWords[to * ADDRESS_WORDS + word] = words[from * ADDRESS_WORDS + word];
     }
@@ -41,28 +41,28 @@ function sortedPrefixes(prefixes: readonly Prefix[]): PrefixColumns {
     words: sortedWords,
     lengths: Uint8Array.from(order, (from) => lengths[from]),
     applications: Int32Array.from(order, (from) => applications[from]),
-    dated: sortedDated,
+    conditional: sortedConditional,
   };
 }
 
 function parsed(prefixes: readonly Prefix[]): PrefixColumns {
   const words = new Uint32Array(prefixes.length * ADDRESS_WORDS);
   const lengths = new Uint8Array(prefixes.length);
-  const dated = new Map<number, Claim>();
+  const conditional = new Map<number, Claim>();
   prefixes.forEach(({ cidr }, i) => {
-    if (typeof cidr !== 'string') dated.set(i, cidr);
+    if (typeof cidr !== 'string') conditional.set(i, cidr);
     const network = parseCidr(claimText(cidr));
     if (network === null) throw new TypeError(`not a prefix: ${claimText(cidr)}`);
     words.set(network.words, i * ADDRESS_WORDS);
     lengths[i] = network.length;
   });
-  return { words, lengths, applications: Int32Array.from(prefixes, ({ application }) => application), dated };
+  return { words, lengths, applications: Int32Array.from(prefixes, ({ application }) => application), conditional };
 }
 
 /**
  * Maps of the words of addresses, as `PrefixTable` reads them. A map cuts the values of its word into ranges. A range's
- * entry is its owner (see `ClaimChains`): the longest prefix that holds it decides, and where that has dates the next one outside of
- * its span. Or it is another map (below NO_OWNER, see `mapAt`): of the next word where longer prefixes continue after this very
+ * entry is its owner (see `ClaimChains`): the longest prefix that holds it decides, and where that has conditions the next one for records
+ * that they do not hold for. Or it is another map (below NO_OWNER, see `mapAt`): of the next word where longer prefixes continue after this very
  * value, of the same word where there are many more ranges in it.
  *
  * All maps are in one array. A map begins with its directory: the values from its first boundary on are cut into slices
@@ -73,7 +73,7 @@ export interface WordMaps {
   words: Uint32Array;
   /** The entry of the map of the first word. */
   root: number;
-  /** What `ClaimChains` reads: empty where no prefix has dates. */
+  /** What `ClaimChains` reads: empty where no prefix has conditions. */
   chains: Float64Array;
 }
 
@@ -111,7 +111,7 @@ function writeMap(
     const bits = prefixes.lengths[at] - word * WORD_BITS;
     closeUpTo(value);
     if (bits <= WORD_BITS) {
-      const owner = out.chains.ownerOf(prefixes.applications[at], prefixes.dated.get(at), innermost());
+      const owner = out.chains.ownerOf(prefixes.applications[at], prefixes.conditional.get(at), innermost());
       ranges.begin(value, owner);
       open.push({ end: value + 2 ** (WORD_BITS - bits), owner });
       at++;

@@ -34,9 +34,12 @@ interface Title {
   application: SecondApplication;
   sinceMs: number;
   untilMs: number;
+  /** Of a network: the protocol and the ports of the remote side, first and last of each span, that the title is for; null for all. */
+  protocol: number | null;
+  ports: readonly (readonly number[])[] | null;
 }
 
-/** All titles to the same, of which at most one is valid at a time. */
+/** All titles to the same, of which at most one is valid for a record. */
 type Titles<Key> = ReadonlyMap<Key, readonly Title[]>;
 
 /** The rules of one batch for the second computation: a catalogue, the suspensions, and the closings. Opaque to callers. */
@@ -85,7 +88,14 @@ export function secondRules(canonicalJson: string, { suspensions, closings }: Fa
   };
 }
 
-type Dated = string | { from?: string | undefined; to?: string | undefined };
+type Dated =
+  | string
+  | {
+      from?: string | undefined;
+      to?: string | undefined;
+      protocol?: number | string | undefined;
+      ports?: number | string | (number | string)[] | undefined;
+    };
 
 function titleOf(application: SecondApplication, own: Dated): Title {
   const { from, to } = typeof own === 'string' ? {} : own;
@@ -93,7 +103,17 @@ function titleOf(application: SecondApplication, own: Dated): Title {
     application,
     sinceMs: from === undefined ? Number.NEGATIVE_INFINITY : new Date(from).getTime(),
     untilMs: to === undefined ? Number.POSITIVE_INFINITY : new Date(to).getTime(),
+    ...trafficOf(own),
   };
+}
+
+/** Returns the traffic of a network that a title is for: in canonical JSON a protocol is its number, and ports are a list. */
+function trafficOf(own: Dated): Pick<Title, 'protocol' | 'ports'> {
+  if (typeof own === 'string' || own.protocol === undefined) return { protocol: null, ports: null };
+  const protocol = Number(own.protocol);
+  if (own.ports === undefined) return { protocol, ports: null };
+  const ports = [own.ports].flat().map((text) => String(text).split('-').map(Number));
+  return { protocol, ports };
 }
 
 function addTitle<Key>(titles: Map<Key, Title[]>, key: Key, title: Title): void {
@@ -117,9 +137,15 @@ function titles(
   return all;
 }
 
-/** Returns the application whose title is valid at an instant. */
-function holderAt(titles: readonly Title[] | undefined, timeMs: number): SecondApplication | undefined {
-  return titles?.find(({ sinceMs, untilMs }) => !(timeMs < sinceMs || timeMs >= untilMs))?.application;
+/** Returns the application whose title is valid for a record. */
+function holderFor(titles: readonly Title[] | undefined, record: FlowRecord): SecondApplication | undefined {
+  return titles?.find(({ sinceMs, untilMs, protocol, ports }) => {
+    if (record.startTime < sinceMs || record.startTime >= untilMs) return false;
+    if (protocol !== null && protocol !== record.protocol) return false;
+    return (
+      ports === null || ports.some((span) => span[0] <= record.remotePort && record.remotePort <= (span.at(-1) ?? 0))
+    );
+  })?.application;
 }
 
 function prefixesByLength(applications: readonly SecondApplication[]): SecondRules['byPrefix'] {
@@ -231,13 +257,13 @@ const MISSING = { tag: 'tag_missing', cdr: 'identity_missing', ip: 'prefix_missi
  * record started; none may name another application.
  */
 export function recognise(rules: SecondRules, record: FlowRecord): Recognised {
-  const { zeroRatingTag, remoteIp, startTime } = record;
+  const { zeroRatingTag, remoteIp } = record;
   const identified = ownerOfIdentities(rules, record);
   if (identified === 'two sponsors') return { reason: 'evidence_conflict', application: undefined };
   const witnesses = [
-    { kind: 'tag' as const, application: holderAt(rules.byTag.get(zeroRatingTag ?? ''), startTime) },
+    { kind: 'tag' as const, application: holderFor(rules.byTag.get(zeroRatingTag ?? ''), record) },
     { kind: 'cdr' as const, application: identified },
-    { kind: 'ip' as const, application: ownerOfAddress(rules, addressBits(remoteIp), startTime) },
+    { kind: 'ip' as const, application: ownerOfAddress(rules, addressBits(remoteIp), record) },
   ].filter(({ application }) => application !== undefined);
   const application = witnesses[0]?.application;
   if (application === undefined) return { reason: nothingFound(record), application };
@@ -262,17 +288,17 @@ function nothingFound({ zeroRatingTag, sponsorIdentity, applicationServiceProvid
  */
 function ownerOfIdentities(
   { byAspIdentity, bySponsorIdentity }: SecondRules,
-  { sponsorIdentity, applicationServiceProviderIdentity, startTime }: FlowRecord,
+  record: FlowRecord,
 ): SecondApplication | undefined | 'two sponsors' {
-  const provided = holderAt(byAspIdentity.get(applicationServiceProviderIdentity ?? ''), startTime);
-  const paid = holderAt(bySponsorIdentity.get(sponsorIdentity ?? ''), startTime);
+  const provided = holderFor(byAspIdentity.get(record.applicationServiceProviderIdentity ?? ''), record);
+  const paid = holderFor(bySponsorIdentity.get(record.sponsorIdentity ?? ''), record);
   if (provided !== undefined && paid !== undefined && provided.sponsor !== paid.sponsor) return 'two sponsors';
   return provided ?? paid;
 }
 
-function ownerOfAddress({ byPrefix }: SecondRules, address: bigint, timeMs: number): SecondApplication | undefined {
+function ownerOfAddress({ byPrefix }: SecondRules, address: bigint, record: FlowRecord): SecondApplication | undefined {
   for (const { length, owners } of byPrefix) {
-    const owner = holderAt(owners.get(address >> BigInt(ADDRESS_BITS - length)), timeMs);
+    const owner = holderFor(owners.get(address >> BigInt(ADDRESS_BITS - length)), record);
     if (owner !== undefined) return owner;
   }
   return undefined;

@@ -3,6 +3,7 @@ import { readCatalogue } from '../../engine/assembly/read-config.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { counted, formatTable } from '../../platform/telemetry/terminal-output.ts';
 import { type ClaimDocument, readClaim } from '../../rating/catalogue/catalogue-document.ts';
+import { flowInWords } from '../../rating/flow-condition.ts';
 import { type CatalogueChange, compareCatalogues, type RedatedClaim } from '../../rating/catalogue/compare-catalogues.ts';
 import { day } from '../period-range.ts';
 
@@ -128,8 +129,10 @@ function entryText(entry: unknown): string {
   return `${claimName(entry)}${datesText(entry)}`;
 }
 
+/** Of a prefix also its protocol and ports. */
 function claimName(entry: unknown): string {
-  return valueText(readClaim(entry as ClaimDocument).text);
+  const { text, flow } = readClaim(entry as ClaimDocument);
+  return `${valueText(text)}${flow === undefined ? '' : ` ${flowInWords(flow)}`}`;
 }
 
 function datesText(entry: unknown): string {

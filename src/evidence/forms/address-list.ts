@@ -1,11 +1,13 @@
 import type { DocumentFault } from '../../formats/document-fault.ts';
 import { suggestion } from '../../formats/nearest-word.ts';
 import { prefixProblem } from '../../rating/catalogue/catalogue-evidence-faults.ts';
+import { type FlowCondition, MAX_PORT_SPANS, mergePortSpans, type PortSpan } from '../../rating/flow-condition.ts';
 import { type Cidr, compareNetworks, formatCidr, parseCidr, parseIp } from '../../rating/ip-address.ts';
+import { prefixText, protocolText } from '../prefix-text.ts';
 
 /** What a published list of addresses holds. */
 interface AddressList {
-  /** CIDR text in its one spelling, by address, each once. */
+  /** As `prefixText` writes them, by address, each traffic once. */
   prefixes: readonly string[];
   /** When the list says that it was made; null where its form does not say. */
   createdAtMs: number | null;
@@ -25,10 +27,16 @@ const MAX_FAULTS = 20;
 /** Characters of the longest text that may name a network, with some to spare for messages. */
 const LONGEST_NETWORK = 64;
 
+/** A network of a list, and the traffic of it that the list names: all (null), or ports by protocol, none of them for all ports. */
+interface CollectedNetwork {
+  network: Cidr;
+  ports: Map<number, PortSpan[] | null> | null;
+}
+
 /** Collects a list's networks and everything that is wrong with it. */
 export class AddressListCollector {
   readonly #file: string;
-  readonly #networks = new Map<string, Cidr>();
+  readonly #networks = new Map<string, CollectedNetwork>();
   readonly #faults: DocumentFault[] = [];
   readonly #notes: string[] = [];
   #moreFaults = 0;
@@ -38,19 +46,25 @@ export class AddressListCollector {
     this.#file = file;
   }
 
-  /** Adds a network in CIDR. `place` is asked where it is none. */
-  addNetwork(text: string, place: () => Place): void {
+  /** Adds a network in CIDR: all its traffic, or what `flows` say. `place` is asked where it is none. */
+  addNetwork(text: string, place: () => Place, flows: readonly FlowCondition[] = []): void {
     const problem =
       text.length > LONGEST_NETWORK ? `a line of ${text.length} characters is no network` : prefixProblem(text);
     const network = parseCidr(text);
-    if (problem !== null || network === null) this.fault(place, problem ?? 'is no network');
-    else this.#networks.set(formatCidr(network), network);
+    if (problem !== null || network === null) {
+      this.fault(place, problem ?? 'is no network');
+      return;
+    }
+    const key = formatCidr(network);
+    const known = this.#networks.get(key);
+    if (flows.length === 0) this.#networks.set(key, { network, ports: null });
+    else if (known?.ports !== null) this.#networks.set(key, { network, ports: withFlows(known?.ports, flows) });
   }
 
   /** Adds a network, or a single address. */
-  addNetworkOrAddress(text: string, place: () => Place): void {
+  addNetworkOrAddress(text: string, place: () => Place, flows?: readonly FlowCondition[]): void {
     const isAddress = !text.includes('/') && parseIp(text, new Uint32Array(4), 0);
-    this.addNetwork(isAddress ? `${text}/${text.includes(':') ? 128 : 32}` : text, place);
+    this.addNetwork(isAddress ? `${text}/${text.includes(':') ? 128 : 32}` : text, place, flows);
   }
 
   fault(place: () => Place, message: string): void {
@@ -87,8 +101,36 @@ export class AddressListCollector {
       const message = `and ${this.#moreFaults} more faults: check the feed's form`;
       this.#faults.push({ file: this.#file, line: null, path: '', message });
     }
+    const prefixes = [...this.#networks.values()]
+      .sort((a, b) => compareNetworks(a.network, b.network))
+      .flatMap((collected) => this.#prefixesOf(collected));
     if (this.#faults.length > 0) return { faults: this.#faults };
-    const prefixes = [...this.#networks].sort(([, a], [, b]) => compareNetworks(a, b)).map(([text]) => text);
     return { list: { prefixes, createdAtMs, notes: this.#notes } };
   }
+  #prefixesOf({ network, ports }: CollectedNetwork): string[] {
+    if (ports === null) return [prefixText({ network })];
+    return [...ports]
+      .sort(([a], [b]) => a - b)
+      .map(([protocol, all]) => {
+        const spans = mergePortSpans(all ?? []);
+        if (spans.length > MAX_PORT_SPANS) {
+          const message = `${formatCidr(network)} has ${spans.length} spans of ${protocolText(protocol)} ports: a prefix may have ${MAX_PORT_SPANS}`;
+          this.fault(() => ({ line: null, path: '' }), message);
+        }
+        return prefixText({ network, flow: { protocol, ports: spans } });
+      });
+  }
+}
+
+/** Adds traffic: a protocol that is named without ports has all of them. */
+function withFlows(
+  known: ReadonlyMap<number, PortSpan[] | null> = new Map(),
+  flows: readonly FlowCondition[],
+): Map<number, PortSpan[] | null> {
+  const ports = new Map(known);
+  for (const { protocol, ports: more } of flows) {
+    const before = ports.get(protocol);
+    ports.set(protocol, before === null || more.length === 0 ? null : [...(before ?? []), ...more]);
+  }
+  return ports;
 }

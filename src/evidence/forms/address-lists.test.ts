@@ -83,16 +83,26 @@ describe('the published forms', () => {
     expect(read('3gpp-pfd', `[${PFD_MANAGEMENT}]`, { filter }).list).toEqual(expected);
   });
 
-  test('flow descriptions with ports and protocols are refused by name, or skipped where the feed says so', () => {
-    expect(faultsOf('3gpp-pfd', PFD_MANAGEMENT)).toEqual([
-      'list:25: pfdDatas.video.pfds.ports.flowDescriptions[0]: "permit in ip from 192.0.2.0/28 443 to assigned" has port 443: ports and protocols are not supported yet; name its address without them, or set portRules: skip',
-      'list:26: pfdDatas.video.pfds.ports.flowDescriptions[1]: "permit out 17 from 192.0.2.16/28 to assigned 5000-5100,6000" has protocol 17 and port 5000-5100,6000: ports and protocols are not supported yet; name its address without them, or set portRules: skip',
+  test('flow descriptions with protocols and ports of the server are prefixes with them, each traffic once', () => {
+    const { list } = read('3gpp-pfd', PFD_MANAGEMENT, { portRules: 'skip', filter: { externalAppIds: ['video'] } });
+    expect(list?.prefixes).toEqual([
+      '192.0.2.0/28 tcp 443',
+      '192.0.2.0/28 udp 443',
+      '192.0.2.0/28 sctp 443',
+      '192.0.2.16/28 tcp 443',
+      '192.0.2.16/28 udp 5000-5101,6000',
+      '192.0.2.32/28 esp',
+      '192.0.2.48/28',
     ]);
-    const skipping = { portRules: 'skip', filter: { externalAppIds: ['video'] } };
-    const { list } = read('3gpp-pfd', PFD_MANAGEMENT, skipping);
-    expect(list?.prefixes).toEqual(['192.0.2.32/28']);
-    expect(list?.notes).toHaveLength(2);
-    expect(list?.notes[0]).toMatch(/^video, PFD ports: .* has port 443: .*; skipped$/);
+    expect(list?.notes).toEqual([
+      'video, PFD ports: "permit out 17 from 192.0.2.64/28 to assigned 5000-5100" has port 5000-5100 of the terminal, which a prefix cannot have; skipped',
+    ]);
+  });
+
+  test('flow descriptions with a port of the terminal are refused by name', () => {
+    expect(faultsOf('3gpp-pfd', PFD_MANAGEMENT)).toEqual([
+      'list:32: pfdDatas.video.pfds.ports.flowDescriptions[7]: "permit out 17 from 192.0.2.64/28 to assigned 5000-5100" has port 5000-5100 of the terminal, which a prefix cannot have; name its address without it, or set portRules: skip',
+    ]);
   });
 });
 
@@ -295,6 +305,34 @@ const DAMAGED: [what: string, ...Parameters<typeof read>, faults: (string | RegE
     rule('permit in ip from !192.0.2.1 to any'),
     chat,
     [`${RULE_PLACE} "permit in ip from !192.0.2.1 to any" excludes an address: name those that are meant`],
+  ],
+  [
+    'a rule of a protocol that is none',
+    '3gpp-pfd',
+    rule('permit in 256 from 192.0.2.1 to any'),
+    chat,
+    [`${RULE_PLACE} "permit in 256 from 192.0.2.1 to any": 256 is no protocol: expected ip, or a number from 0 to 255`],
+  ],
+  [
+    'a rule with a port that is none',
+    '3gpp-pfd',
+    rule('permit in 6 from 192.0.2.1 443,70000 to any'),
+    chat,
+    [`${RULE_PLACE} "permit in 6 from 192.0.2.1 443,70000 to any": 443,70000 are no ports from 0 to 65535`],
+  ],
+  [
+    'a rule with ports of a protocol without them',
+    '3gpp-pfd',
+    rule('permit in 1 from 192.0.2.1 443 to any'),
+    chat,
+    [`${RULE_PLACE} "permit in 1 from 192.0.2.1 443 to any": protocol 1 has no ports`],
+  ],
+  [
+    'more spans of ports than a prefix may have',
+    '3gpp-pfd',
+    rule(`permit in 6 from 192.0.2.1 ${Array.from({ length: 65 }, (_, at) => at * 2).join(',')} to any`),
+    chat,
+    ['list: 192.0.2.1/32 has 65 spans of tcp ports: a prefix may have 64'],
   ],
   ['a rule with options', '3gpp-pfd', rule('permit in ip from 192.0.2.1 to any frag'), chat, [/without options/]],
   [

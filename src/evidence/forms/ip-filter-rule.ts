@@ -1,8 +1,18 @@
+import {
+  type FlowCondition,
+  hasPorts,
+  PROTOCOLS_WITH_PORTS,
+  parsePortSpans,
+  protocolNumber,
+} from '../../rating/flow-condition.ts';
+import { parseProtocol } from '../prefix-text.ts';
+
 /** What an IPFilterRule says of the server's address. */
 export type FilterRule =
-  | { kind: 'address'; address: string }
-  /** It has conditions that evidence by address cannot express. */
-  | { kind: 'conditional'; address: string; conditions: readonly string[] }
+  /** `flows`: the protocols and ports of the server that it is for; empty: all traffic of the address. */
+  | { kind: 'address'; address: string; flows: readonly FlowCondition[] }
+  /** It has conditions that a prefix of a catalogue cannot express. */
+  | { kind: 'conditional'; conditions: readonly string[] }
   | { kind: 'fault'; message: string };
 
 interface Endpoint {
@@ -38,13 +48,28 @@ export function readFilterRule(text: string): FilterRule {
       servers.length === 0 ? 'names no address of a server;' : 'names two addresses: which is the server’s?';
     return fault(`${JSON.stringify(text)} ${names} ${FORM}`);
   }
-  const [{ address }] = servers;
+  const [{ address, ports }] = servers;
   if (address.startsWith('!')) return fault(`${JSON.stringify(text)} excludes an address: name those that are meant`);
-  const conditions = [
-    ...(protocol === 'ip' ? [] : [`protocol ${protocol}`]),
-    ...[source, destination].flatMap(({ ports }) => (ports === null ? [] : [`port ${ports}`])),
-  ];
-  return conditions.length === 0 ? { kind: 'address', address } : { kind: 'conditional', address, conditions };
+  const terminal = source === servers[0] ? destination : source;
+  if (terminal.ports !== null) return { kind: 'conditional', conditions: [`port ${terminal.ports} of the terminal`] };
+  const flows = flowsOf(protocol, ports);
+  if (typeof flows === 'string') return fault(`${JSON.stringify(text)}: ${flows}`);
+  return { kind: 'address', address, flows };
+}
+
+/** Returns the traffic of a protocol, or of any (`ip`), and of ports of the server; or what is wrong with it. */
+function flowsOf(protocol: string, ports: string | null): FlowCondition[] | string {
+  const spans = ports === null ? [] : parsePortSpans(ports.split(','));
+  if (spans === null) return `${ports} are no ports from 0 to 65535`;
+  if (protocol === 'ip') {
+    // Only these have ports that a record names.
+    return ports === null ? [] : PROTOCOLS_WITH_PORTS.map((name) => ({ protocol: protocolNumber(name), ports: spans }));
+  }
+  const number = parseProtocol(protocol);
+  if (number === null) return `${protocol} is no protocol: expected ip, or a number from 0 to 255`;
+  return ports === null || hasPorts(number)
+    ? [{ protocol: number, ports: spans }]
+    : `protocol ${protocol} has no ports`;
 }
 
 /** An address and its ports; null for anything else. */

@@ -7,7 +7,7 @@ export interface PfdFilter {
   externalAppIds?: readonly string[] | undefined;
 }
 
-/** What becomes of a flow description that has a protocol or a port. */
+/** What becomes of a flow description that a prefix cannot express: one with a port of the terminal. */
 export const PORT_RULES = ['refuse', 'skip'] as const;
 export type PortRules = (typeof PORT_RULES)[number];
 
@@ -21,7 +21,8 @@ type Pfd = z.output<typeof pfdSchema>;
 
 /**
  * Reads packet flow descriptions as the PFD management interface has them (TS 29.122, 5.11): one PfdManagement, or the list of them
- * that a request for all transactions returns. Addresses count; URLs and domain names are reported as not usable.
+ * that a request for all transactions returns. Addresses count, with protocol and ports of the server; URLs and domain
+ * names are reported as not usable.
  */
 export function readPfdManagement(
   text: string,
@@ -72,11 +73,11 @@ function addPfd(
   for (const [i, text] of flowDescriptions.entries()) {
     const rule = readFilterRule(text);
     if (rule.kind === 'fault') collector.fault(ofRule(i), rule.message);
-    else if (rule.kind === 'address') collector.addNetworkOrAddress(rule.address, ofRule(i));
+    else if (rule.kind === 'address') collector.addNetworkOrAddress(rule.address, ofRule(i), rule.flows);
     else {
-      const why = `${JSON.stringify(text)} has ${rule.conditions.join(' and ')}: ports and protocols are not supported yet`;
+      const why = `${JSON.stringify(text)} has ${rule.conditions.join(' and ')}, which a prefix cannot have`;
       if (portRules === 'skip') collector.note(`${name}: ${why}; skipped`);
-      else collector.fault(ofRule(i), `${why}; name its address without them, or set portRules: skip`);
+      else collector.fault(ofRule(i), `${why}; name its address without it, or set portRules: skip`);
     }
   }
   for (const [count, noun] of [

@@ -89,8 +89,13 @@ export const PFD_MANAGEMENT = `{
           "pfdId": "ports",
           "flowDescriptions": [
             "permit in ip from 192.0.2.0/28 443 to assigned",
-            "permit out 17 from 192.0.2.16/28 to assigned 5000-5100,6000",
-            "permit out ip from 192.0.2.32/28 to assigned"
+            "permit out 17 from 192.0.2.16/28 6000,5000-5100 to assigned",
+            "permit in 17 from assigned to 192.0.2.16/28 5101",
+            "permit out 6 from 192.0.2.16/28 443 to assigned",
+            "permit out 50 from 192.0.2.32/28 to assigned",
+            "permit out 6 from 192.0.2.48/28 443 to assigned",
+            "permit out ip from 192.0.2.48/28 to assigned",
+            "permit out 17 from 192.0.2.64/28 to assigned 5000-5100"
           ]
         }
       }

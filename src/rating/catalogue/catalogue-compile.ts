@@ -8,6 +8,7 @@ import { parseMicros } from '../money.ts';
 import {
   type CatalogueDocument,
   type ClaimDocument,
+  canonicalPrefix,
   catalogueSchema,
   type PlanDocument,
   readClaim,
@@ -43,7 +44,7 @@ export function parseCatalogue(
     ...successionFaults(expanded.document, before),
   ];
   if (faults.length > 0) return { faults: expanded.place(faults) };
-  const document = withDecimals(expanded.document);
+  const document = withCanonicalFlows(withDecimals(expanded.document));
   return { catalogue: compile(document, canonicalJson(document)) };
 }
 
@@ -59,6 +60,15 @@ export function catalogueFromCanonicalJson(json: string): Catalogue {
 function withDecimals(document: CatalogueDocument): CatalogueDocument {
   const sponsors = document.sponsors.map((sponsor) => ({ ...sponsor, minorDigits: minorDigitsOf(sponsor.currency) }));
   return { ...document, sponsors };
+}
+
+/** The same protocol and ports are the same catalogue, however they are written. */
+function withCanonicalFlows(document: CatalogueDocument): CatalogueDocument {
+  const applications = document.applications.map((application) => {
+    const hasFlows = application.prefixes.some((prefix) => typeof prefix !== 'string' && prefix.protocol !== undefined);
+    return hasFlows ? { ...application, prefixes: application.prefixes.map(canonicalPrefix) } : application;
+  });
+  return { ...document, applications };
 }
 
 function compile(document: CatalogueDocument, canonicalJson: string): Catalogue {
@@ -95,12 +105,13 @@ function compile(document: CatalogueDocument, canonicalJson: string): Catalogue 
 
 /** Returns a claim of the catalogue's document with its dates in milliseconds. */
 export function compileClaim(claim: ClaimDocument): Claimed {
-  const { text, from, to } = readClaim(claim);
-  if (from === undefined && to === undefined) return text;
+  const { text, from, to, flow } = readClaim(claim);
+  if (from === undefined && to === undefined && flow === undefined) return text;
   return {
     text,
     fromMs: from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(from),
     toMs: to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to),
+    ...(flow !== undefined && { flow }),
   };
 }
 

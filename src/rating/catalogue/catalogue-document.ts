@@ -1,6 +1,16 @@
 import { IANAZone } from 'luxon';
 import * as z from 'zod';
 import { IDENTIFICATIONS, MATCH_POLICIES, SETTLEMENT_DAYS, STATISTICS_PERIODS } from '../catalogue.ts';
+import {
+  type FlowCondition,
+  formatPortSpan,
+  MAX_PORT,
+  MAX_PROTOCOL,
+  mergePortSpans,
+  PROTOCOL_NAMES,
+  parsePortSpans,
+  protocolNumber,
+} from '../flow-condition.ts';
 import { CONTENT_TYPES } from '../flow-record.ts';
 import { parseMicros } from '../money.ts';
 import { MAX_TEXT_LENGTH } from '../record/validate.ts';
@@ -91,9 +101,31 @@ const tag = z
   .min(1)
   .refine((text) => Buffer.byteLength(text) <= MAX_TAG_OCTETS, { error: `expected at most ${MAX_TAG_OCTETS} octets` });
 export const tagSchema = z.union([tag, z.strictObject({ tag: tag.describe('The tag.'), ...claimDates })]);
+const portsText = z
+  .string()
+  .regex(/^\d{1,5}(-\d{1,5})?$/, { error: 'expected a port or a span of ports, as "443" or "5000-5999"' });
+/** Absent stays absent, as above. */
+const flowFields = {
+  protocol: z
+    .union([z.int().min(0).max(MAX_PROTOCOL), z.enum(PROTOCOL_NAMES)], {
+      error: `expected an IANA protocol number, 0 to ${MAX_PROTOCOL}, or one of ${PROTOCOL_NAMES.join(', ')}`,
+    })
+    .optional()
+    .describe('Only records of this protocol, by its IANA number or its name. Absent: any.'),
+  ports: z
+    .union([
+      z.int().min(0).max(MAX_PORT),
+      portsText,
+      z.array(z.union([z.int().min(0).max(MAX_PORT), portsText])).min(1),
+    ])
+    .optional()
+    .describe(
+      'Only records of these ports of the remote side, the server’s: a port, a span as "5000-5999", or a list. It needs protocol tcp, udp or sctp. Absent: any.',
+    ),
+};
 export const prefixSchema = z.union([
   z.string(),
-  z.strictObject({ cidr: z.string().describe('The network.'), ...claimDates }),
+  z.strictObject({ cidr: z.string().describe('The network.'), ...flowFields, ...claimDates }),
 ]);
 const identity = z.string().min(1).max(MAX_TEXT_LENGTH);
 const identitySchema = z.union([
@@ -247,13 +279,42 @@ export const catalogueSchema = z
 /** The catalogue file's value, defaults filled in. */
 export type CatalogueDocument = z.output<typeof catalogueSchema>;
 export type PlanDocument = CatalogueDocument['plans'][number];
+export type PrefixDocument = z.output<typeof prefixSchema>;
 export type ClaimDocument = z.output<typeof tagSchema | typeof prefixSchema | typeof identitySchema>;
 
-/** Returns the tag, prefix or identity that an application claims, with its dates as they are written. */
-export function readClaim(claim: ClaimDocument): { text: string; from?: string | undefined; to?: string | undefined } {
+/** A claim with its dates as they are written. */
+interface WrittenClaim {
+  text: string;
+  from?: string | undefined;
+  to?: string | undefined;
+  flow?: FlowCondition | undefined;
+}
+
+/** Returns the tag, prefix or identity that an application claims, with its conditions. */
+export function readClaim(claim: ClaimDocument): WrittenClaim {
   if (typeof claim === 'string') return { text: claim };
   const { from, to } = claim;
-  return { text: 'tag' in claim ? claim.tag : 'cidr' in claim ? claim.cidr : claim.identity, from, to };
+  if ('cidr' in claim) return { text: claim.cidr, from, to, flow: readFlow(claim) };
+  return { text: 'tag' in claim ? claim.tag : claim.identity, from, to };
+}
+
+/** Returns the protocol and ports of a prefix; undefined where it has none. Ports that are none are left out: they are a fault. */
+export function readFlow({
+  protocol,
+  ports,
+}: Pick<Exclude<PrefixDocument, string>, 'protocol' | 'ports'>): FlowCondition | undefined {
+  if (protocol === undefined) return undefined;
+  const spans = parsePortSpans([ports ?? []].flat()) ?? [];
+  return { protocol: protocolNumber(protocol), ports: mergePortSpans(spans) };
+}
+
+/** Returns a prefix as every spelling of the same protocol and ports has it: the number, and ascending spans. */
+export function canonicalPrefix(prefix: PrefixDocument): PrefixDocument {
+  if (typeof prefix === 'string') return prefix;
+  const flow = readFlow(prefix);
+  if (flow === undefined) return prefix;
+  const ports = flow.ports.length === 0 ? undefined : flow.ports.map(formatPortSpan);
+  return { ...prefix, protocol: flow.protocol, ports };
 }
 
 /** What is wrong with a catalogue whose every field is well-formed. */

@@ -136,11 +136,112 @@ test.each<[string, string, string, string]>([
   expect(faultsOf(first, second)).toEqual([`c.yaml:${fault}`]);
 });
 
+const FLOWS = 'so end one where the other begins, or give them protocols or ports that no record has both of';
+
+test.each<[string, string, string]>([
+  [
+    'other protocols',
+    'prefixes: [{ cidr: 192.0.2.0/24, protocol: tcp }]',
+    'prefixes: [{ cidr: 192.0.2.0/24, protocol: 17 }]',
+  ],
+  [
+    'ports beside each other, one port and many',
+    'prefixes: [{ cidr: 192.0.2.0/24, protocol: tcp, ports: 443 }]',
+    'prefixes: [{ cidr: 192.0.2.0/24, protocol: tcp, ports: ["0-442", "444-65535"] }]',
+  ],
+  [
+    'the same ports one after the other',
+    `prefixes: [{ cidr: 192.0.2.0/24, protocol: udp, ports: 443, to: ${MARCH} }]`,
+    `prefixes: [{ cidr: 192.0.2.0/24, protocol: 17, ports: "443", from: ${MARCH} }]`,
+  ],
+  ['a protocol without ports', 'prefixes: [{ cidr: 192.0.2.0/24, protocol: esp }]', ''],
+])('protocols and ports are good: %s', (_, first, second) => {
+  expect(faultsOf(first, second)).toEqual([]);
+});
+
+test.each<[string, string, string, string]>([
+  [
+    'the same port by a name and a number',
+    'prefixes: [{ cidr: 192.0.2.0/24, protocol: tcp, ports: 443 }]',
+    'prefixes: [{ cidr: 192.0.2.0/24, protocol: 6, ports: ["80", "400-500"] }]',
+    `4: applications[1].prefixes[0]: prefix 192.0.2.0/24 (tcp ports 80, 400-500, always) overlaps the claim of application a (tcp port 443, always) (applications[0].prefixes[0]): one claim of it is in force at a time, ${FLOWS}`,
+  ],
+  [
+    'ports and all of the protocol',
+    `prefixes: [{ cidr: 192.0.2.0/24, protocol: udp, from: ${MARCH} }]`,
+    'prefixes: [{ cidr: 192.0.2.0/24, protocol: udp, ports: 443 }]',
+    `3: applications[0].prefixes[0].from: prefix 192.0.2.0/24 (udp, ${MARCH} to no end) overlaps the claim of application b (udp port 443, always) (applications[1].prefixes[0]): one claim of it is in force at a time, ${FLOWS}`,
+  ],
+  [
+    'a protocol and everything',
+    'prefixes: [192.0.2.0/24]',
+    'prefixes: [{ cidr: 192.0.2.0/24, protocol: 50 }]',
+    `4: applications[1].prefixes[0]: prefix 192.0.2.0/24 (esp, always) overlaps the claim of application a (always) (applications[0].prefixes[0]): one claim of it is in force at a time, ${FLOWS}`,
+  ],
+  [
+    'ports without a protocol',
+    'prefixes: [{ cidr: 192.0.2.0/24, ports: 443 }]',
+    '',
+    '3: applications[0].prefixes[0].ports: ports need protocol: tcp, udp, sctp',
+  ],
+  [
+    'ports of a protocol that has none',
+    'prefixes: [{ cidr: 192.0.2.0/24, protocol: icmp, ports: 443 }]',
+    '',
+    '3: applications[0].prefixes[0].ports: ports need protocol: tcp, udp, sctp, not icmp',
+  ],
+  [
+    'a span that ends before it begins',
+    'prefixes: [{ cidr: 192.0.2.0/24, protocol: tcp, ports: ["80", "500-400"] }]',
+    '',
+    '3: applications[0].prefixes[0].ports: 500-400 is no span of ports from 0 to 65535: expected 443 or "5000-5999"',
+  ],
+  [
+    'a port that is none',
+    'prefixes: [{ cidr: 192.0.2.0/24, protocol: tcp, ports: "65536" }]',
+    '',
+    '3: applications[0].prefixes[0].ports: 65536 is no span of ports from 0 to 65535: expected 443 or "5000-5999"',
+  ],
+  [
+    'too many spans',
+    `prefixes: [{ cidr: 192.0.2.0/24, protocol: tcp, ports: [${Array.from({ length: 65 }, (_, at) => at * 2).join(', ')}] }]`,
+    '',
+    '3: applications[0].prefixes[0].ports: 65 spans of ports: expected at most 64; join those beside each other, or leave ports out',
+  ],
+])('protocols and ports are refused: %s', (_, first, second, expected) => {
+  expect(faultsOf(first, second)).toEqual([`c.yaml:${expected}`]);
+});
+
+test.each([
+  ['protocol: http', 'protocol'],
+  ['protocol: 256', 'protocol'],
+  ['protocol: tcp, ports: https', 'ports'],
+  ['protocol: tcp, ports: []', 'ports'],
+])('what is no protocol or port is refused where it is: %s', (fields, key) => {
+  const [fault, ...others] = faultsOf(`prefixes: [{ cidr: 192.0.2.0/24, ${fields} }]`);
+  expect(fault).toContain(`c.yaml:3: applications[0].prefixes[0].${key}: expected`);
+  expect(others).toEqual([]);
+});
+
+test('the same protocol and ports have one hash, however they are written; without them a catalogue keeps its own', () => {
+  const hashOf = (prefix: string) => {
+    const text = `sponsors: [{ id: s, name: S, currency: EUR, creditLimit: "1" }]\napplications: [{ id: a, sponsor: s, prefixes: [${prefix}] }]\nplans: []`;
+    return parseCatalogue(text, 'c.yaml').catalogue?.canonicalJson;
+  };
+  const one = hashOf('{ cidr: 192.0.2.0/24, protocol: tcp, ports: ["8080", 443, "444-445"] }');
+  expect(one).toContain('"prefixes":[{"cidr":"192.0.2.0/24","ports":["443-445","8080"],"protocol":6}]');
+  expect(hashOf('{ cidr: 192.0.2.0/24, protocol: 6, ports: ["443-444", "445", "8080"] }')).toBe(one);
+  expect(hashOf('{ cidr: 192.0.2.0/24, protocol: 6, ports: "0-65535" }')).toBe(
+    hashOf('{ cidr: 192.0.2.0/24, protocol: tcp }'),
+  );
+  expect(hashOf('192.0.2.0/24')).toContain('"prefixes":["192.0.2.0/24"]');
+});
+
 test('names misspelt keys of claims of two kinds, each with what it knows', () => {
   expect(faultsOf(`tags: [{ tag: x, validity: 1 }]`, `prefixes: [{ cdir: 192.0.2.0/24, until: ${MARCH} }]`)).toEqual([
     'c.yaml:3: applications[0].tags[0].validity: unknown key, known are tag, from, to',
     'c.yaml:4: applications[1].prefixes[0].cdir: unknown key (did you mean "cidr"?)',
-    'c.yaml:4: applications[1].prefixes[0].until: unknown key, known are cidr, from, to',
+    'c.yaml:4: applications[1].prefixes[0].until: unknown key, known are cidr, protocol, ports, from, to',
   ]);
 });
 

@@ -1,6 +1,18 @@
 import type { DocumentPath } from '../../formats/document-fault.ts';
+import {
+  doFlowsOverlap,
+  type FlowCondition,
+  flowInWords,
+  hasPorts,
+  MAX_PORT,
+  MAX_PORT_SPANS,
+  PROTOCOLS_WITH_PORTS,
+  parsePortSpans,
+  protocolInWords,
+  protocolNumber,
+} from '../flow-condition.ts';
 import { type Cidr, formatCidr, networkOf, parseCidr } from '../ip-address.ts';
-import { type CatalogueDocument, type CatalogueFault, readClaim } from './catalogue-document.ts';
+import { type CatalogueDocument, type CatalogueFault, type PrefixDocument, readClaim } from './catalogue-document.ts';
 
 const MAPPED = [0, 0, 0xffff] as const;
 const MAPPED_LENGTH = 96;
@@ -10,7 +22,7 @@ const LISTS = ['tags', 'prefixes', 'aspIdentities', 'sponsorIdentities'] as cons
 /** Names a place of the catalogue in a message. */
 export type NameOfPath = (path: DocumentPath) => string;
 
-/** Claims that end before they begin, claims of one tag, prefix or identity that overlap, and prefixes that are none. */
+/** Claims that end before they begin, claims of one tag, prefix or identity that overlap, and prefixes that are none, or whose ports are. */
 export function evidenceFaults(document: CatalogueDocument, nameOf: NameOfPath): CatalogueFault[] {
   return LISTS.flatMap((list) => {
     const faults: CatalogueFault[] = [];
@@ -32,9 +44,10 @@ export function evidenceFaults(document: CatalogueDocument, nameOf: NameOfPath):
   });
 }
 
-function claimFault({ path, text, from, to }: Claimant): CatalogueFault | null {
+function claimFault({ path, text, from, to, portsProblem }: Claimant): CatalogueFault | null {
   const problem = path[2] === 'prefixes' ? prefixProblem(text) : null;
   if (problem !== null) return { path, message: problem };
+  if (portsProblem !== null) return { path: [...path, 'ports'], message: portsProblem };
   if (from === undefined || to === undefined || Date.parse(to) > Date.parse(from)) return null;
   return { path: [...path, 'to'], message: `${to} is not after from ${from}` };
 }
@@ -52,12 +65,20 @@ interface Claimant {
   text: string;
   from?: string | undefined;
   to?: string | undefined;
+  flow?: FlowCondition | undefined;
+  portsProblem: string | null;
 }
 
 function* claimantsOf({ applications }: CatalogueDocument, list: (typeof LISTS)[number]): Generator<Claimant> {
   for (const [i, application] of applications.entries()) {
     for (const [at, claim] of (application[list] ?? []).entries()) {
-      yield { application: application.id, path: ['applications', i, list, at], ...readClaim(claim) };
+      const problem = typeof claim === 'string' || !('cidr' in claim) ? null : portsProblem(claim);
+      yield {
+        application: application.id,
+        path: ['applications', i, list, at],
+        ...readClaim(claim),
+        portsProblem: problem,
+      };
     }
   }
 }
@@ -70,11 +91,14 @@ function overlaps(claimed: string, claimants: readonly Claimant[], nameOf: NameO
     toMs: claimant.to === undefined ? Number.POSITIVE_INFINITY : Date.parse(claimant.to),
   }));
   spans.sort((a, b) => (a.fromMs < b.fromMs ? -1 : a.fromMs > b.fromMs ? 1 : 0));
-  let [before] = spans;
-  return spans.slice(1).flatMap((span) => {
-    const last = before;
-    if (span.toMs > before.toMs) before = span;
-    return last.toMs <= span.fromMs ? [] : [overlap(claimed, span.claimant, last.claimant, nameOf)];
+  let open: typeof spans = [];
+  return spans.flatMap((span) => {
+    open = open.filter(({ toMs }) => toMs > span.fromMs);
+    const [before] = open
+      .filter(({ claimant: { flow } }) => doFlowsOverlap(flow, span.claimant.flow))
+      .sort((a, b) => b.toMs - a.toMs);
+    open.push(span);
+    return before === undefined ? [] : [overlap(claimed, span.claimant, before.claimant, nameOf)];
   });
 }
 
@@ -84,13 +108,34 @@ function overlap(claimed: string, claimant: Claimant, before: Claimant, nameOf: 
   const named =
     list === 'prefixes' ? `prefix ${text}` : `${list === 'tags' ? 'tag' : 'identity'} ${JSON.stringify(text)}`;
   const also = claimed === text ? '' : ` (${claimed})`;
-  if (!isDated(claimant) && !isDated(before)) {
+  if ([claimant, before].every((each) => !isDated(each) && each.flow === undefined)) {
     return { path, message: `${named}${also} is claimed already by application ${before.application}` };
   }
+  const remedy =
+    claimant.flow === undefined && before.flow === undefined
+      ? 'so end one where the other begins'
+      : 'so end one where the other begins, or give them protocols or ports that no record has both of';
   const message =
     `${named}${also} (${spanOf(claimant)}) overlaps the claim of application ${before.application} (${spanOf(before)}) ` +
-    `(${nameOf(before.path)}): one claim of it is in force at a time, so end one where the other begins`;
+    `(${nameOf(before.path)}): one claim of it is in force at a time, ${remedy}`;
   return { path: from === undefined ? path : [...path, 'from'], message };
+}
+
+/** Returns why a prefix's ports are none; null where they are good, or there are none. */
+export function portsProblem({
+  protocol,
+  ports,
+}: Pick<Exclude<PrefixDocument, string>, 'protocol' | 'ports'>): string | null {
+  if (ports === undefined) return null;
+  const needs = `ports need protocol: ${PROTOCOLS_WITH_PORTS.join(', ')}`;
+  if (protocol === undefined) return needs;
+  const number = protocolNumber(protocol);
+  if (!hasPorts(number)) return `${needs}, not ${protocolInWords(number)}`;
+  const texts = [ports].flat();
+  const wrong = texts.find((text) => parsePortSpans([text]) === null);
+  if (wrong !== undefined) return `${wrong} is no span of ports from 0 to ${MAX_PORT}: expected 443 or "5000-5999"`;
+  if (texts.length <= MAX_PORT_SPANS) return null;
+  return `${texts.length} spans of ports: expected at most ${MAX_PORT_SPANS}; join those beside each other, or leave ports out`;
 }
 
 function isDated({ from, to }: Claimant): boolean {
@@ -98,8 +143,9 @@ function isDated({ from, to }: Claimant): boolean {
 }
 
 function spanOf(claimant: Claimant): string {
-  const { from = 'no beginning', to = 'no end' } = claimant;
-  return isDated(claimant) ? `${from} to ${to}` : 'always';
+  const { from = 'no beginning', to = 'no end', flow } = claimant;
+  const dates = isDated(claimant) ? `${from} to ${to}` : 'always';
+  return flow === undefined ? dates : `${flowInWords(flow)}, ${dates}`;
 }
 
 /** Returns why a text is no prefix of a catalogue; null for one that is. */

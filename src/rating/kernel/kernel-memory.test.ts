@@ -31,7 +31,10 @@ import {
   MEMBER_FIELDS,
   NO_TEXT,
   NODE_TEXT,
+  PROTOCOL,
+  REMOTE_PORT,
   ROWS,
+  SCRATCH,
   SEQUENCE,
   SLACK_OCTETS,
   TEXT_COUNTS,
@@ -127,7 +130,8 @@ function isRowCell(address: number, row: number): boolean {
     [SEQUENCE + ROWS * 8 * 6 + 8, ADDRESS, 4],
     [ADDRESS, NODE_TEXT, 16],
     [NODE_TEXT, NODE_TEXT + ROWS * 4 * 4, 4],
-    [NODE_TEXT + ROWS * 4 * 4, NODE_TEXT + ROWS * 4 * 4 + ROWS * 2, 1],
+    [REMOTE_PORT, PROTOCOL, 2],
+    [PROTOCOL, SCRATCH, 1],
   ];
   const column = columns.find(([from, to]) => address >= from && address < to);
   // Beside the columns: the sum of the usage octets, and scratch.

@@ -29,6 +29,7 @@ export const FIELD_NAME_BYTES = 40;
 
 const F64 = ROWS * 8;
 const U32 = ROWS * 4;
+const U16 = ROWS * 2;
 const U8 = ROWS;
 /** An octet for each field, up to a whole number of eight. */
 const EACH_FIELD = (FIELDS + 7) & ~7;
@@ -65,7 +66,9 @@ export const NODE_TEXT = ADDRESS + U32 * 4;
 export const TAG_TEXT = NODE_TEXT + U32;
 export const SPONSOR_TEXT = TAG_TEXT + U32;
 export const ASP_TEXT = SPONSOR_TEXT + U32;
-export const CONTENT_TYPE = ASP_TEXT + U32;
+export const REMOTE_PORT = ASP_TEXT + U32;
+export const PROTOCOL = REMOTE_PORT + U16;
+export const CONTENT_TYPE = PROTOCOL + U8;
 export const KEY_DIFFERS = CONTENT_TYPE + U8;
 export const SCRATCH = KEY_DIFFERS + U8;
 export const VALUE_START = SCRATCH + 16;

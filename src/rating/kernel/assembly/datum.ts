@@ -13,6 +13,8 @@ import {
   MSISDN,
   NO_TEXT,
   NODE_TEXT,
+  PROTOCOL,
+  REMOTE_PORT,
   SCRATCH,
   SEQUENCE,
   SPONSOR_TEXT,
@@ -108,6 +110,8 @@ function readTerminals(from: usize, end: usize, row: usize, latestTimeMs: f64): 
   word = load<u64>(at);
   const protocol = wholeOf(word);
   at += octetsOf(word);
+  store<u16>(cell(REMOTE_PORT, row, 2), <u16>remotePort);
+  store<u8>(cell(PROTOCOL, row, 1), <u8>protocol);
   return terminalPort <= MAX_PORT && remotePort <= MAX_PORT && protocol <= MAX_PROTOCOL ? at : NOWHERE;
 }
 
