@@ -3,8 +3,12 @@ import { readCatalogue } from '../../engine/assembly/read-config.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { counted, formatTable } from '../../platform/telemetry/terminal-output.ts';
 import { type ClaimDocument, readClaim } from '../../rating/catalogue/catalogue-document.ts';
+import {
+  type CatalogueChange,
+  compareCatalogues,
+  type RedatedClaim,
+} from '../../rating/catalogue/compare-catalogues.ts';
 import { flowInWords } from '../../rating/flow-condition.ts';
-import { type CatalogueChange, compareCatalogues, type RedatedClaim } from '../../rating/catalogue/compare-catalogues.ts';
 import { day } from '../period-range.ts';
 
 /** Entries of a list that a table shows; JSON has all. */

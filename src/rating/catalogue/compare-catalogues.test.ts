@@ -59,12 +59,7 @@ test.each<[string, [string, string][], Partial<CatalogueChange>[]]>([
   ],
   [
     'a tag that is claimed twice instead of once: which of the two was it?',
-    [
-      [
-        'tags: [TAG]',
-        'tags: [{ tag: TAG, to: 2026-03-01T00:00:00Z }, { tag: TAG, from: 2026-04-01T00:00:00Z }]',
-      ],
-    ],
+    [['tags: [TAG]', 'tags: [{ tag: TAG, to: 2026-03-01T00:00:00Z }, { tag: TAG, from: 2026-04-01T00:00:00Z }]']],
     [
       {
         field: 'tags',

@@ -101,11 +101,13 @@ function without(list: unknown, other: unknown): unknown[] {
   return ((list ?? []) as unknown[]).filter((entry) => !known.has(textOf(entry)));
 }
 
+interface ListChange extends Pick<CatalogueChange, 'redated'> {
+  added: readonly unknown[];
+  removed: readonly unknown[];
+}
+
 /** Takes out of both lists what differs in its dates alone, where it is in each of them once. */
-function pairRedated(
-  added: readonly unknown[],
-  removed: readonly unknown[],
-): Pick<CatalogueChange, 'added' | 'removed' | 'redated'> {
+function pairRedated(added: readonly unknown[], removed: readonly unknown[]): ListChange {
   const [byClaim, formerByClaim] = [onceByClaim(added), onceByClaim(removed)];
   const redated = [...formerByClaim].flatMap(([claim, before]): RedatedClaim[] => {
     const after = byClaim.get(claim);
