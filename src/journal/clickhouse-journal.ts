@@ -1,5 +1,5 @@
 import { buffer } from 'node:stream/consumers';
-import { nativeBlock, stringColumn, structureOf, textColumn } from '../platform/clickhouse/native-block.ts';
+import { followingTextColumn, nativeBlock, stringColumn, structureOf } from '../platform/clickhouse/native-block.ts';
 import { type NativeBlockReader, readNative } from '../platform/clickhouse/native-columns.ts';
 import { guarded, literal, type Store } from '../platform/clickhouse/store.ts';
 import { readSuspensionFacts } from '../platform/clickhouse/suspension-facts.ts';
@@ -267,11 +267,11 @@ export class ClickHouseJournal extends JournalReader implements Journal {
     const known = await this.#store.query(`SELECT 1 FROM catalogues WHERE hash = ${literal(hash)} LIMIT 1`);
     if (known.length > 0) return;
     // A block and not a literal: a catalogue with a million prefixes is longer than a statement may be.
-    const columns = [stringColumn('hash', [hash]), textColumn('document', document)];
+    const columns = [stringColumn('hash', [hash]), followingTextColumn('document', document)];
     await this.#store.insertBlock(
       (source) => `INSERT INTO catalogues (hash, document) SELECT hash, document FROM ${source}`,
       structureOf(columns),
-      nativeBlock(1, columns),
+      [...nativeBlock(1, columns), document],
     );
   }
 }

@@ -130,8 +130,13 @@ class PlanBook {
     applications.forEach((application, index) => {
       for (const plan of application.plans) {
         const { effectiveFromMs, effectiveToMs, shareBasisPoints } = plans[plan];
-        const covered = shareBasisPoints.reduce((bits, share, type) => (share < 0 ? bits : bits | (1 << type)), 0);
-        this.#plans.set([effectiveFromMs, effectiveToMs, plan, calendarOf(plan), covered], at);
+        let covered = 0;
+        for (let type = 0; type < shareBasisPoints.length; type++) if (shareBasisPoints[type] >= 0) covered |= 1 << type;
+        this.#plans[at + FROM_MS] = effectiveFromMs;
+        this.#plans[at + TO_MS] = effectiveToMs;
+        this.#plans[at + PLAN] = plan;
+        this.#plans[at + CALENDAR] = calendarOf(plan);
+        this.#plans[at + COVERED] = covered;
         at += PLAN_DOUBLES;
       }
       this.#begins[index + 1] = at;
