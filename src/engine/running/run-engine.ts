@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describeEntry } from '../../finance/accounts/account-entry.ts';
 import { CreditWatcher } from '../../finance/accounts/credit-watcher.ts';
 import { migrate } from '../../journal/migrate.ts';
@@ -11,7 +12,12 @@ import type { Progress } from '../../platform/telemetry/terminal-output.ts';
 import type { Catalogue, Sponsor } from '../../rating/catalogue.ts';
 import { prepareCatalogue } from '../../rating/prepared-catalogue.ts';
 import type { Engine, RunTotals } from '../engine.ts';
-import { packCatalogue, unpackCatalogue, unpackCatalogueNow } from '../reload/packed-catalogue.ts';
+import {
+  type PackedCatalogue,
+  packCatalogue,
+  unpackCatalogue,
+  unpackCatalogueNow,
+} from '../reload/packed-catalogue.ts';
 import { assembleEngine, type DecorateParts, type EngineSetup } from './assemble-engine.ts';
 import { engineThreads } from './engine-threads.ts';
 import { bookKey, type LoadedKey, loadKey } from './load-key.ts';
@@ -57,6 +63,9 @@ export async function runEngine(options: RunOptions): Promise<RunTotals> {
   });
   const tally = new RunTally();
   try {
+    const packed = packCatalogue(prepareCatalogue(catalogue));
+    // Seconds, with a million prefixes: connections that were closed meanwhile are noticed before they are used.
+    await nextTurn();
     await observer.start();
     const migrations = await migrate(store, packagePath('schemas/clickhouse'));
     if (migrations.length > 0) logger.info({ migrations }, 'applied schema migrations');
@@ -65,7 +74,7 @@ export async function runEngine(options: RunOptions): Promise<RunTotals> {
     if (options.acceptsRestored !== true) await requireNewestJournal(config, store, logger);
     observer.watch();
     options.onBegin?.(() => tally.sum());
-    const threads = successions(options, key, observer);
+    const threads = successions(options, packed, key, observer);
     const running = threads.map((thread) => thread.running);
     await whileWatchingCredit(options, observer, (watchCredit) =>
       whileReloading({ config, catalogue, store, logger, running }, observer, watchCredit, () =>
@@ -84,11 +93,15 @@ export async function runEngine(options: RunOptions): Promise<RunTotals> {
 }
 
 /** One engine after the other in this thread, or in as many threads as the configuration says. */
-function successions(options: RunOptions, key: LoadedKey, observer: RunObserver): EngineSuccession[] {
-  const { config, catalogue, store, logger, progress, acceptGaps = false, decorateParts, threadProgram } = options;
+function successions(
+  options: RunOptions,
+  packed: PackedCatalogue,
+  key: LoadedKey,
+  observer: RunObserver,
+): EngineSuccession[] {
+  const { config, store, logger, progress, acceptGaps = false, decorateParts, threadProgram } = options;
   const topic = new TopicProgress((state) => progress.report(state));
   const onRead = topic.read.bind(topic);
-  const packed = packCatalogue(prepareCatalogue(catalogue));
   if (config.engine.threads > 1) {
     return engineThreads(
       { config, key, catalogue: packed, acceptGaps },
