@@ -3,10 +3,11 @@ import { encodeGeneratedAvro, FLOW_RECORD_SCHEMA } from '../../src/generator/enc
 import type { GenerateTarget } from '../../src/generator/generate-options.ts';
 import { generateRecords } from '../../src/generator/generate-records.ts';
 import { avroDecoder } from '../../src/rating/decode-avro.ts';
-import { FlowBatch, PLAIN_RULES, UNDECIDED } from '../../src/rating/flow-record.ts';
+import { FlowBatch, UNDECIDED } from '../../src/rating/flow-record.ts';
 import { type Incoming, type IngestContext, incoming } from '../../src/rating/incoming.ts';
 import { Lane } from '../../src/rating/lane.ts';
 import { admit } from '../../src/rating/pipeline.ts';
+import { PLAIN_RULES } from '../../src/rating/record/record-limits.ts';
 import type { Rules } from '../../src/rating/rules.ts';
 import { PseudonymKey } from '../../src/rating/subscribers.ts';
 

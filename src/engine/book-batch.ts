@@ -12,10 +12,11 @@ import {
   summarise,
 } from '../rating/batch-summary.ts';
 import type { CatalogueTerms } from '../rating/catalogue.ts';
-import { FlowBatch, type RecordRules } from '../rating/flow-record.ts';
+import { FlowBatch } from '../rating/flow-record.ts';
 import type { TopicPartition } from '../rating/lane.ts';
 import { classifyBatch, earliestPeriodStart, rateBatch } from '../rating/pipeline.ts';
 import { deriveQuotaUpdates, type QuotaUpdates } from '../rating/quota-updates.ts';
+import type { RecordRules } from '../rating/record/record-limits.ts';
 import { rejectedPayload } from '../rating/record/rejected-payload.ts';
 import type { BatchRules } from '../rating/rules.ts';
 import type { PseudonymKey } from '../rating/subscribers.ts';

@@ -4,8 +4,9 @@ import { encodeFlowRecordAvro, FLOW_RECORD_SCHEMA } from '../generator/encode-av
 import { LogRecord } from '../platform/kafka/log-record.ts';
 import { decodeJson } from '../rating/decode/decode-json.ts';
 import { avroDecoder } from '../rating/decode-avro.ts';
-import { type Decoder, FlowBatch, PLAIN_RULES } from '../rating/flow-record.ts';
+import { type Decoder, FlowBatch } from '../rating/flow-record.ts';
 import { admit } from '../rating/pipeline.ts';
+import { PLAIN_RULES } from '../rating/record/record-limits.ts';
 import { asValue, testLane, testRecord, testRules } from '../rating/traffic.fixture.ts';
 import { fill, isFull, type OpenBatch, UnreadRecords } from './open-batch.ts';
 

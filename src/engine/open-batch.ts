@@ -1,9 +1,10 @@
 import type { LogRecord, ProveRecord, SourceProof } from '../platform/kafka/log-record.ts';
-import { type FlowBatch, isLogTime } from '../rating/flow-record.ts';
+import type { FlowBatch } from '../rating/flow-record.ts';
 import type { IngestContext } from '../rating/incoming.ts';
 import { ROWS } from '../rating/kernel/regions.ts';
 import type { TopicPartition } from '../rating/lane.ts';
 import { admit } from '../rating/pipeline.ts';
+import { isLogTime } from '../rating/record/record-limits.ts';
 import type { BatchRules } from '../rating/rules.ts';
 import type { BatchSteps } from './batch-steps.ts';
 import type { RecoveredLane } from './recovery.ts';

@@ -1,8 +1,9 @@
 import type { Journal } from '../journal/journal.ts';
-import { type Decoder, FlowBatch, type RecordRules } from '../rating/flow-record.ts';
+import { type Decoder, FlowBatch } from '../rating/flow-record.ts';
 import { incoming } from '../rating/incoming.ts';
 import { isCharged, type Outcome, outcomeOf, REASONS, type Reason } from '../rating/outcome.ts';
 import { admit, classifyBatch, earliestPeriodStart, rateBatch } from '../rating/pipeline.ts';
+import type { RecordRules } from '../rating/record/record-limits.ts';
 import type { Rules } from '../rating/rules.ts';
 import type { RecordLog } from '../sources/record-source.ts';
 import { type MemorySettings, OPEN_DAYS, type RecoveredLane, reachBackTo, recoverLane } from './recovery.ts';

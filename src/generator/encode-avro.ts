@@ -2,15 +2,22 @@ import { readFileSync } from 'node:fs';
 import avro from 'avsc';
 import { varintOf } from '../formats/varint.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import type { Candidate } from '../rating/flow-record.ts';
+import { type Candidate, NO_NETWORK_FIELDS } from '../rating/flow-record.ts';
 import { NO_IDENTITIES } from './generate-options.ts';
 import type { GeneratedRecord } from './generated-record.ts';
 
 /** Text of `schemas/flow-record.avsc`: the schema of generated Avro. */
 export const FLOW_RECORD_SCHEMA = readFileSync(packagePath('schemas/flow-record.avsc'), 'utf8');
 
-const flowRecordType = avro.Type.forSchema(JSON.parse(FLOW_RECORD_SCHEMA));
-const identityType = avro.Type.forSchema(['null', 'string']);
+const flowRecordSchema = JSON.parse(FLOW_RECORD_SCHEMA);
+const flowRecordType = avro.Type.forSchema(flowRecordSchema);
+/** The fields behind the octets: two identities and five of the network, one byte each where they are null. */
+const FIELDS_AT_END = 7;
+const endType = avro.Type.forSchema({
+  ...flowRecordSchema,
+  name: 'EndOfFlowRecord',
+  fields: flowRecordSchema.fields.slice(-FIELDS_AT_END),
+});
 const CONFLUENT_MAGIC = 0;
 const CONFLUENT_HEADER_OCTETS = 5;
 /** An id that no registry has assigned. */
@@ -41,17 +48,16 @@ export function encodeGeneratedAvro(generated: GeneratedRecord, schemaId?: numbe
   }
 }
 
-/** Encodes the fields. avsc refuses longs that are no exact integer; then the schema's last four fields are encoded here. */
+/** Encodes the fields. avsc refuses longs that are no exact integer; then octets and what is behind them are encoded here. */
 function encodeDatum(fields: Candidate): Buffer {
   const octets = [fields.uplinkOctets, fields.downlinkOctets];
   if (octets.every(Number.isSafeInteger)) return flowRecordType.toBuffer(fields);
-  const emptied = { ...fields, uplinkOctets: 0, downlinkOctets: 0, ...NO_IDENTITIES };
+  const emptied = { ...fields, uplinkOctets: 0, downlinkOctets: 0, ...NO_IDENTITIES, ...NO_NETWORK_FIELDS };
   return Buffer.concat([
-    // Each of the four is one byte.
-    flowRecordType.toBuffer(emptied).subarray(0, -4),
+    // Each of them is one byte.
+    flowRecordType.toBuffer(emptied).subarray(0, -octets.length - FIELDS_AT_END),
     ...octets.map((value) => varintOf(BigInt(value as number))),
-    identityType.toBuffer(fields.sponsorIdentity ?? null),
-    identityType.toBuffer(fields.applicationServiceProviderIdentity ?? null),
+    endType.toBuffer(fields),
   ]);
 }
 

@@ -1,9 +1,12 @@
 import { csvCell } from '../formats/csv.ts';
-import { type Candidate, FLOW_RECORD_FIELDS, type FlowRecord } from '../rating/flow-record.ts';
+import { type Candidate, FLOW_RECORD_FIELDS, type FlowRecord, NO_NETWORK_FIELDS } from '../rating/flow-record.ts';
 import type { GeneratedRecord } from './generated-record.ts';
 
+/** The fields that are generated: none of the network. */
+const FIELDS = FLOW_RECORD_FIELDS.filter((name) => !(name in NO_NETWORK_FIELDS));
+
 /** The first row of a CSV file. */
-export const CSV_HEADER = FLOW_RECORD_FIELDS.join(',');
+export const CSV_HEADER = FIELDS.join(',');
 
 const GARBAGE_JSON = '{"nodeId": gateway, <<<<<<< this is no JSON';
 
@@ -15,7 +18,7 @@ export function encodeGeneratedJson(generated: GeneratedRecord): string {
   return generated.malformation === 'truncated' ? line.slice(0, Math.floor(line.length / 2)) : line;
 }
 
-/** Returns JSON.stringify's text in a third of the time: of all fields only tag and identities can need escapes. */
+/** Returns JSON.stringify's text of the generated fields in a third of the time: only tag and identities can need escapes. */
 function encodeRecord(record: FlowRecord): string {
   return (
     `{"nodeId":"${record.nodeId}","localSequenceNumber":${record.localSequenceNumber},` +
@@ -41,13 +44,11 @@ export function encodeGeneratedCsv(generated: GeneratedRecord): string {
   if (generated.kind !== 'malformed') return encodeRow(generated.record);
   const row = encodeRow(generated.fields);
   // Half of the row's cells, so that columns are missing.
-  return generated.malformation === 'truncated'
-    ? row.split(',', Math.floor(FLOW_RECORD_FIELDS.length / 2)).join(',')
-    : row;
+  return generated.malformation === 'truncated' ? row.split(',', Math.floor(FIELDS.length / 2)).join(',') : row;
 }
 
 function encodeRow(fields: FlowRecord | Candidate): string {
-  return FLOW_RECORD_FIELDS.map((name) => cell(fields[name])).join(',');
+  return FIELDS.map((name) => cell(fields[name])).join(',');
 }
 
 function cell(value: unknown): string {

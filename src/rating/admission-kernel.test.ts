@@ -4,11 +4,21 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { address, admitted, BOOKING_DAY, drawn, RULES, seldom } from './admission.fixture.ts';
 import { AdmissionKernel } from './admission-kernel.ts';
+import { csvDecoder } from './decode/decode-csv.ts';
+import { decodeJson } from './decode/decode-json.ts';
 import { avroDecoder } from './decode-avro.ts';
-import { type Decoder, FlowBatch } from './flow-record.ts';
+import {
+  DETECTIONS,
+  type Decoder,
+  FLOW_RECORD_FIELDS,
+  FlowBatch,
+  type FlowRecord,
+  NO_NETWORK_FIELDS,
+} from './flow-record.ts';
 import { incoming } from './incoming.ts';
 import { parseIp, parseIpOctets } from './ip-address.ts';
 import { fuzzing, isReadByKernel } from './kernel/kernel.fixture.ts';
+import { NO_RAT_TYPE, NO_TEXT } from './kernel/regions.ts';
 import { admit } from './pipeline.ts';
 import { testLane, testRecord, testRules } from './traffic.fixture.ts';
 
@@ -52,19 +62,67 @@ test('a record is read wherever it begins in the memory that it is a span of', (
   }
 });
 
-test('a record in the layout of before there were identities takes the short way, to the same columns', () => {
-  const names = new Set(['sponsorIdentity', 'applicationServiceProviderIdentity']);
+const NETWORK = Object.keys(NO_NETWORK_FIELDS);
+const IDENTITIES = ['sponsorIdentity', 'applicationServiceProviderIdentity'];
+
+test.each([
+  ['identities', [...IDENTITIES, ...NETWORK]],
+  ['fields of the network', NETWORK],
+])('a record in the layout of before there were %s takes the short way, to the same columns', (_, absent) => {
+  const names = new Set(absent);
   const older = { ...schema, fields: schema.fields.filter(({ name }: { name: string }) => !names.has(name)) };
   const decodeOlder = avroDecoder({ readerSchema: schema, schemas: new Map(), bareSchema: older, header: 'bare' });
   const olderType = avro.Type.forSchema(older);
   fc.assert(
     fc.property(drawn, (record) => {
-      const without = { ...record, sponsorIdentity: null, applicationServiceProviderIdentity: null };
+      const without = { ...record, ...Object.fromEntries(absent.map((name) => [name, null])) };
       const [before, now] = [olderType.toBuffer(without), type.toBuffer(without)];
       expect(admitted([before], decodeOlder).columns.fingerprint).toEqual(admitted([now], decode).columns.fingerprint);
       expect(isReadByKernel(decodeOlder, before)).toBe(isReadByKernel(decode, now));
-      // Cut where the identities begin, a record of today is none.
-      expect(isReadByKernel(decode, now.subarray(0, now.length - 2))).toBe(false);
+      // Cut where these fields begin, a record of today is none.
+      expect(isReadByKernel(decode, now.subarray(0, now.length - absent.length))).toBe(false);
+    }),
+  );
+});
+
+test('the kernel has the fields of the network in columns, in plain Avro, JSON and CSV', () => {
+  const kernel = new AdmissionKernel();
+  const text = (number: number) => (number === NO_TEXT ? null : kernel.text(number));
+  const ways: [decode: Decoder, encode: (record: FlowRecord) => Buffer][] = [
+    [decode, (record) => type.toBuffer(record)],
+    [decodeJson, (record) => Buffer.from(JSON.stringify(record))],
+    [
+      csvDecoder(FLOW_RECORD_FIELDS),
+      (record) => Buffer.from(FLOW_RECORD_FIELDS.map((name) => record[name] ?? '').join(',')),
+    ],
+  ];
+  const network = fc.record({
+    servingPlmn: fc.option(fc.constantFrom('26201', '310410')),
+    ratType: fc.option(fc.nat(255)),
+    trackingArea: fc.option(fc.constantFrom('26201-00af', '310410-ffaf01')),
+    detectedApplication: fc.option(fc.constantFrom('chat', 'x'.repeat(256))),
+    detectedBy: fc.option(fc.constantFrom(...DETECTIONS)),
+    aspIdentity: fc.option(fc.constant('asp-any')),
+  });
+  fc.assert(
+    fc.property(network, ({ aspIdentity, ...fields }) => {
+      const record = testRecord({ ...fields, applicationServiceProviderIdentity: aspIdentity });
+      for (const [decode, encode] of ways) {
+        const value = incoming(encode(record));
+        kernel.load([value], 0, { decode, keyedByMsisdn: false, rules: RULES, bookingDay: BOOKING_DAY });
+        expect(kernel.read(0, 1, Number.POSITIVE_INFINITY)).toBe(1);
+        const isAny = Object.values(fields).some((field) => field !== null);
+        expect(kernel.hasNetwork[0]).toBe(isAny ? 1 : 0);
+        expect(text(kernel.aspText[0])).toBe(aspIdentity);
+        if (!isAny) continue;
+        expect({
+          servingPlmn: text(kernel.servingPlmnText[0]),
+          ratType: kernel.ratType[0] === NO_RAT_TYPE ? null : kernel.ratType[0],
+          trackingArea: text(kernel.trackingAreaText[0]),
+          detectedApplication: text(kernel.detectedText[0]),
+          detectedBy: [null, ...DETECTIONS][kernel.detectedBy[0]],
+        }).toEqual(fields);
+      }
     }),
   );
 });

@@ -1,5 +1,5 @@
 import { DATUM_FIELDS } from './decode/flow-layout.ts';
-import { CONTENT_TYPES, type FlowBatch, latestTimeOf, MAX_TIME_MS, MIN_TIME_MS } from './flow-record.ts';
+import { CONTENT_TYPES, DETECTIONS, type FlowBatch } from './flow-record.ts';
 import type { Incoming, IngestContext } from './incoming.ts';
 import { loadKernel } from './kernel/load-kernel.ts';
 import {
@@ -11,6 +11,9 @@ import {
   CONTENT_WORDS,
   DATUM_END,
   DATUM_START,
+  DETECTED_BY,
+  DETECTED_TEXT,
+  DETECTION_WORDS,
   DOWNLINK,
   END_TIME,
   FIELD_KINDS,
@@ -19,6 +22,7 @@ import {
   FIELD_NAMES,
   FIELDS,
   FINGERPRINT,
+  HAS_NETWORK,
   INPUT,
   INPUT_OCTETS,
   KEY_DIFFERS,
@@ -34,9 +38,11 @@ import {
   NODE_TEXT,
   NULLABLE,
   PROTOCOL,
+  RAT_TYPE,
   REMOTE_PORT,
   ROWS,
   SEQUENCE,
+  SERVING_PLMN_TEXT,
   SPONSOR_TEXT,
   START_TIME,
   TAG_TEXT,
@@ -45,10 +51,12 @@ import {
   TEXT_ENTRIES,
   TEXT_ENTRY_BYTES,
   TEXT_OCTETS,
+  TRACKING_AREA_TEXT,
   UPLINK,
   USAGE,
 } from './kernel/regions.ts';
 import type { KernelTexts } from './names.ts';
+import { latestTimeOf, MAX_TIME_MS, MIN_TIME_MS } from './record/record-limits.ts';
 import { MAX_TEXT_LENGTH } from './record/validate.ts';
 
 /** What the kernel exports. Addresses and numbers are those of regions.ts. */
@@ -59,7 +67,8 @@ interface KernelExports {
   forgetTexts(): void;
 }
 
-const LAYOUTS = 4;
+/** More than there are: a power of two. */
+const LAYOUTS = 8;
 
 /** What a decoder returns of a record that is in no plain layout. */
 export const NOT_PLAIN = -1;
@@ -82,7 +91,7 @@ export const MAX_KEY_OCTETS = 32;
 /** Octets between two records that are copied along, rather than that the records are copied apart. */
 const MAX_GAP_OCTETS = 128;
 /** Texts of a record that are numbered. */
-const TEXTS_A_ROW = 4;
+const TEXTS_A_ROW = 7;
 /**
  * The kernel of this thread: reads records in plain Avro, JSON and CSV from their octets into columns. `load` copies records in, `read` reads
  * them; the columns are good until the next `load`. README.md says how its memory is laid out.
@@ -105,6 +114,15 @@ export class AdmissionKernel implements KernelTexts {
   readonly tagText: Int32Array;
   readonly sponsorText: Int32Array;
   readonly aspText: Int32Array;
+  /** 1 where a record has one of the five fields of NO_NETWORK_FIELDS; where it is 0 the next five columns mean nothing. */
+  readonly hasNetwork: Uint8Array;
+  readonly servingPlmnText: Int32Array;
+  /** NO_RAT_TYPE where the field is null. */
+  readonly ratType: Int32Array;
+  readonly trackingAreaText: Int32Array;
+  readonly detectedText: Int32Array;
+  /** 0 where the field is null, otherwise 1 and the place in DETECTIONS. */
+  readonly detectedBy: Uint8Array;
   readonly #contentType: Uint8Array;
   /** 1 where the record's key is not the digits of its MSISDN. */
   readonly keyDiffers: Uint8Array;
@@ -145,6 +163,12 @@ export class AdmissionKernel implements KernelTexts {
     this.tagText = numbers(TAG_TEXT);
     this.sponsorText = numbers(SPONSOR_TEXT);
     this.aspText = numbers(ASP_TEXT);
+    this.hasNetwork = octets(HAS_NETWORK);
+    this.servingPlmnText = numbers(SERVING_PLMN_TEXT);
+    this.ratType = numbers(RAT_TYPE);
+    this.trackingAreaText = numbers(TRACKING_AREA_TEXT);
+    this.detectedText = numbers(DETECTED_TEXT);
+    this.detectedBy = octets(DETECTED_BY);
     this.#contentType = octets(CONTENT_TYPE);
     this.keyDiffers = octets(KEY_DIFFERS);
     this.#octets = new Uint8Array(buffer);
@@ -165,6 +189,9 @@ export class AdmissionKernel implements KernelTexts {
     CONTENT_TYPES.forEach((word, code) => {
       // A record that names no type has this code, and none may name it.
       if (word !== 'unknown') this.#octets.set(Buffer.from(word), CONTENT_WORDS + code * 8);
+    });
+    DETECTIONS.forEach((word, at) => {
+      this.#octets.set(Buffer.from(word), DETECTION_WORDS + (at + 1) * 8);
     });
     DATUM_FIELDS.forEach(({ name, isText, isNullable }, field) => {
       this.#octets.set(Buffer.from(`${name}"`), FIELD_NAMES + field * FIELD_NAME_BYTES);

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { type Decoder, FLOW_RECORD_FIELDS, FlowBatch, MIN_TIME_MS, NO_TAG, type RecordRules } from './flow-record.ts';
+import { type Decoder, FLOW_RECORD_FIELDS, FlowBatch, NO_TAG } from './flow-record.ts';
 import { incoming } from './incoming.ts';
 import { admit } from './pipeline.ts';
+import { MIN_TIME_MS, type RecordRules } from './record/record-limits.ts';
 import { testLane, testRecord, testRules } from './traffic.fixture.ts';
 
 const rules = testRules();
@@ -57,6 +58,19 @@ const odd = fc.record({
   downlinkOctets: whole,
   sponsorIdentity: fc.option(identity),
   applicationServiceProviderIdentity: fc.option(identity),
+  servingPlmn: fc.option(
+    fc.oneof(fc.constantFrom('26201', '310410', '2620', '3104100', '2620a', '26201 ', '٢٦٢٠١'), text),
+  ),
+  ratType: fc.option(fc.oneof(fc.nat(255), fc.constantFrom(256, -1, 2 ** 31 - 1))),
+  trackingArea: fc.option(
+    fc.oneof(
+      fc.constantFrom('26201-00af', '310410-00af01', '26201-00AF', '26201-00a', '26201-00af0', '26201-00af012'),
+      fc.constantFrom('262010-00ag', '2620100-00af', '2620-00af', '26201_00af', '26201', '26201-', '-00af'),
+      text,
+    ),
+  ),
+  detectedApplication: fc.option(text),
+  detectedBy: fc.option(fc.constantFrom('sni', 'dns', 'dpi', '', 'SNI', 'snip', 'dp', 'sni\0')),
 });
 /** A good record with a few fields that may be anything. */
 export const drawn = fc

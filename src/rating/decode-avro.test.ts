@@ -3,7 +3,7 @@ import avro from 'avsc';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type AvroDecoderOptions, type AvroSchema, avroDecoder, NO_ID, rejectUnknownSchema } from './decode-avro.ts';
-import { CONTENT_TYPES, type FlowRecord } from './flow-record.ts';
+import { CONTENT_TYPES, DETECTIONS, type FlowRecord } from './flow-record.ts';
 import { isReadByKernel } from './kernel/kernel.fixture.ts';
 import { validateFlowRecord } from './record/validate.ts';
 
@@ -47,6 +47,11 @@ const sample: FlowRecord = {
   downlinkOctets: 98,
   sponsorIdentity: null,
   applicationServiceProviderIdentity: 'im.example',
+  servingPlmn: '26201',
+  ratType: 6,
+  trackingArea: '26201-00af',
+  detectedApplication: null,
+  detectedBy: null,
 };
 
 // As far as avsc itself writes longs right.
@@ -74,6 +79,11 @@ const anyFlowRecord: fc.Arbitrary<FlowRecord> = fc.record({
   downlinkOctets: wholeNumber,
   sponsorIdentity: fc.option(fc.string({ unit: 'grapheme' })),
   applicationServiceProviderIdentity: fc.option(fc.string()),
+  servingPlmn: fc.option(fc.string()),
+  ratType: fc.option(int),
+  trackingArea: fc.option(fc.string()),
+  detectedApplication: fc.option(fc.string({ unit: 'grapheme' })),
+  detectedBy: fc.option(fc.constantFrom(...DETECTIONS)),
 });
 
 const LONGS = new Set(

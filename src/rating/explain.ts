@@ -10,7 +10,6 @@ import {
   type FlowRecord,
   NO_IDENTITY,
   NO_TAG,
-  PLAIN_RULES,
   UNDECIDED,
   UNKNOWN_IDENTITY,
 } from './flow-record.ts';
@@ -20,6 +19,7 @@ import { Lane } from './lane.ts';
 import { formatMicros } from './money.ts';
 import { outcomeInWords } from './outcome.ts';
 import { admit, classifyBatch, rateBatch, readRecord } from './pipeline.ts';
+import { PLAIN_RULES } from './record/record-limits.ts';
 import type { Rules } from './rules.ts';
 import type { PseudonymKey } from './subscribers.ts';
 

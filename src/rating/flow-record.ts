@@ -1,6 +1,5 @@
 import { UnknownTags } from './names.ts';
 import { type Fault, REASON_CODE } from './outcome.ts';
-import { type MsisdnForms, NORMAL_FORM_ONLY } from './record/msisdn.ts';
 
 /**
  * One flow record: the usage of one terminal with one remote address in one interval, a partial CDR (TS 32.298).
@@ -36,7 +35,20 @@ export interface FlowRecord {
   sponsorIdentity: string | null;
   /** Whose service it is (Application-Service-Provider-Identity, AVP 532, TS 29.214). */
   applicationServiceProviderIdentity: string | null;
+  /** MCC and MNC of the serving node: 5 or 6 digits (TS 23.003, 12.1). */
+  servingPlmn: string | null;
+  /** Radio access type: the number that a CDR's rATType has (TS 32.298, by TS 29.061). */
+  ratType: number | null;
+  /** The serving node's tracking area: PLMN, a hyphen, and the TAC in 4 (EPS) or 6 (5GS) lower-case hexadecimal digits (TS 23.003, 28.6). */
+  trackingArea: string | null;
+  /** The application that the gateway detected in the traffic, by the gateway's name for it. */
+  detectedApplication: string | null;
+  detectedBy: Detection | null;
 }
+
+/** How a gateway detects an application: by the name in the TLS handshake, by DNS, or by inspection of packets. */
+export const DETECTIONS = ['sni', 'dns', 'dpi'] as const;
+type Detection = (typeof DETECTIONS)[number];
 
 /** Content types that a plan can name; `unknown` is a record that names none. */
 export const CONTENT_TYPES = ['text', 'voice', 'image', 'video', 'other', 'unknown'] as const;
@@ -64,6 +76,11 @@ export const FLOW_RECORD_FIELDS = [
   'downlinkOctets',
   'sponsorIdentity',
   'applicationServiceProviderIdentity',
+  'servingPlmn',
+  'ratType',
+  'trackingArea',
+  'detectedApplication',
+  'detectedBy',
 ] as const satisfies readonly (keyof FlowRecord)[];
 
 /** Fields that a record need not have. */
@@ -75,7 +92,21 @@ export const NULLABLE_FIELDS: ReadonlySet<string> = new Set<keyof FlowRecord>([
   'serviceIdentifier',
   'sponsorIdentity',
   'applicationServiceProviderIdentity',
+  'servingPlmn',
+  'ratType',
+  'trackingArea',
+  'detectedApplication',
+  'detectedBy',
 ]);
+
+/** Of a record that says neither where its terminal was nor what the gateway detected, as all records of before there were these fields. */
+export const NO_NETWORK_FIELDS = {
+  servingPlmn: null,
+  ratType: null,
+  trackingArea: null,
+  detectedApplication: null,
+  detectedBy: null,
+} as const satisfies Partial<FlowRecord>;
 
 /** Fields as they are in a source's record: named, not yet validated. */
 export type Candidate = Record<string, unknown>;
@@ -93,45 +124,6 @@ export interface Decoder {
   plainDatum?: (octets: Uint8Array, start: number, end: number) => number;
   /** CSV: the fields that the cells of a line are of, by their numbers in a datum (DATUM_FIELDS). */
   columns?: readonly number[];
-}
-
-const DAY_MS = 24 * 60 * 60 * 1000;
-
-/** No flow is older than this: a smaller number is of another unit than milliseconds. */
-export const MIN_TIME_MS = Date.UTC(2000, 0, 1);
-/** The last instant that a ClickHouse Date can name. */
-export const MAX_TIME_MS = Date.UTC(2149, 5, 6);
-
-/** What is configured about the values of records. */
-export interface RecordRules {
-  msisdn: MsisdnForms;
-  /** How much later than its log's time a record's times may be; 0: any time will do. */
-  maxFutureSkewMs: number;
-}
-
-export const PLAIN_RULES: RecordRules = { msisdn: NORMAL_FORM_ONLY, maxFutureSkewMs: 0 };
-
-/** What one record is checked against beside the types and ranges of its fields. */
-export interface RecordLimits {
-  msisdn: MsisdnForms;
-  /** The last instant that its times may name. */
-  latestTimeMs: number;
-}
-
-export const PLAIN_LIMITS: RecordLimits = { msisdn: NORMAL_FORM_ONLY, latestTimeMs: Number.POSITIVE_INFINITY };
-
-/** Whether a log's timestamp is one: some producers leave it at 0, or write seconds. */
-export function isLogTime(timestampMs: number | null): timestampMs is number {
-  return timestampMs !== null && timestampMs >= MIN_TIME_MS;
-}
-
-/**
- * The last instant that a record's times may name. Its log's time is its own timestamp (Kafka), and where it has none the end of
- * the day (UTC) on which its batch was booked: both can be read again, so a replay decides as the engine did.
- */
-export function latestTimeOf(timestampMs: number | null, bookingDay: number, maxFutureSkewMs: number): number {
-  if (maxFutureSkewMs === 0) return Number.POSITIVE_INFINITY;
-  return (isLogTime(timestampMs) ? timestampMs : (bookingDay + 1) * DAY_MS) + maxFutureSkewMs;
 }
 
 /** Bits of the code in columns that says how a record was recognised as an application's. */

@@ -1,4 +1,5 @@
-import type { Decoder, RecordRules } from './flow-record.ts';
+import type { Decoder } from './flow-record.ts';
+import type { RecordRules } from './record/record-limits.ts';
 
 /** A record's place in its log, and where its key and value are in `octets`, which may hold more than them. */
 export interface Incoming {

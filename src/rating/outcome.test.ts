@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { decodeJson } from './decode/decode-json.ts';
-import { FlowBatch, type FlowRecord, PLAIN_RULES } from './flow-record.ts';
+import { FlowBatch, type FlowRecord } from './flow-record.ts';
 import { incoming } from './incoming.ts';
 import { isCharged, outcomeOf, REASONS, type Reason } from './outcome.ts';
 import { admit, classifyBatch, rateBatch } from './pipeline.ts';
+import { PLAIN_RULES } from './record/record-limits.ts';
 import type { Rules } from './rules.ts';
 import { asValue, closedFor, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 

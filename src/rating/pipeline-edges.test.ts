@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { decodeJson } from './decode/decode-json.ts';
-import { FlowBatch, type FlowRecord, PLAIN_RULES } from './flow-record.ts';
+import { FlowBatch, type FlowRecord } from './flow-record.ts';
 import { incoming } from './incoming.ts';
 import { admit, classifyBatch, earliestPeriodStart, rateBatch } from './pipeline.ts';
+import { PLAIN_RULES } from './record/record-limits.ts';
 import { asValue, rateValues, testLane, testRecord, testRules } from './traffic.fixture.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -1,14 +1,5 @@
 import { type AdmissionKernel, admissionKernel, MAX_KEY_OCTETS } from './admission-kernel.ts';
-import {
-  CONTENT_TYPES,
-  type Decoder,
-  type FlowBatch,
-  type FlowRecord,
-  latestTimeOf,
-  PLAIN_LIMITS,
-  type RecordLimits,
-  UNDECIDED,
-} from './flow-record.ts';
+import { CONTENT_TYPES, type Decoder, type FlowBatch, type FlowRecord, UNDECIDED } from './flow-record.ts';
 import type { Incoming, IngestContext } from './incoming.ts';
 import { parseIp } from './ip-address.ts';
 import type { Lane, Seen } from './lane.ts';
@@ -16,6 +7,7 @@ import { type Fault, REASON_CODE, type Reason } from './outcome.ts';
 import { rate } from './rate.ts';
 import { fingerprintOf } from './record/fingerprint.ts';
 import { isSameMsisdn, type MsisdnForms, msisdnKey, msisdnOfKey } from './record/msisdn.ts';
+import { latestTimeOf, PLAIN_LIMITS, type RecordLimits } from './record/record-limits.ts';
 import { validateFlowRecord } from './record/validate.ts';
 import type { BatchRules } from './rules.ts';
 

@@ -1,10 +1,11 @@
 import { parseCatalogue } from './catalogue/catalogue-compile.ts';
 import { decodeJson } from './decode/decode-json.ts';
-import { type Decoder, FlowBatch, type FlowRecord, PLAIN_RULES } from './flow-record.ts';
+import { type Decoder, FlowBatch, type FlowRecord, NO_NETWORK_FIELDS } from './flow-record.ts';
 import { incoming } from './incoming.ts';
 import { Lane } from './lane.ts';
 import { outcomeOf, REASONS } from './outcome.ts';
 import { admit, classifyBatch, rateBatch } from './pipeline.ts';
+import { PLAIN_RULES } from './record/record-limits.ts';
 import { type Facts, NO_FACTS, Rules } from './rules.ts';
 import { PseudonymKey } from './subscribers.ts';
 
@@ -122,6 +123,7 @@ export function testRecord(overrides: Partial<FlowRecord> = {}): FlowRecord {
     downlinkOctets: 1000,
     sponsorIdentity: null,
     applicationServiceProviderIdentity: null,
+    ...NO_NETWORK_FIELDS,
     ...overrides,
   };
 }

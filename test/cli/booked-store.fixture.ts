@@ -6,7 +6,7 @@ import type { Store } from '../../src/platform/clickhouse/store.ts';
 import { LogRecord } from '../../src/platform/kafka/log-record.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
 import { parseCatalogue } from '../../src/rating/catalogue/catalogue-compile.ts';
-import { PLAIN_RULES } from '../../src/rating/flow-record.ts';
+import { PLAIN_RULES } from '../../src/rating/record/record-limits.ts';
 
 const MONTHS = [
   { seed: 41, startTimeMs: Date.UTC(2026, 8, 1), endTimeMs: Date.UTC(2026, 9, 1), topic: 'flows-41', share: 1 },

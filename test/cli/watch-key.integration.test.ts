@@ -3,7 +3,7 @@ import { memorySource, OPEN_STORE, type OpenedStore, rawRecords, runEngine } fro
 import { bookKey, KeyedJournal, type LoadedKey } from '../../src/engine/running/load-key.ts';
 import { bookKeyHistory, compareKeyHistory, hasBookings } from '../../src/finance/key-history.ts';
 import { erasedKey, parsePseudonymKey, type StoredPseudonymKey } from '../../src/platform/pseudonym-key.ts';
-import { PLAIN_RULES } from '../../src/rating/flow-record.ts';
+import { PLAIN_RULES } from '../../src/rating/record/record-limits.ts';
 import { PseudonymKey } from '../../src/rating/subscribers.ts';
 import { testRecord, testRules } from '../../src/rating/traffic.fixture.ts';
 

@@ -10,9 +10,10 @@ import { structureOf } from '../../src/platform/clickhouse/native-block.ts';
 import { LogRecord } from '../../src/platform/kafka/log-record.ts';
 import { summarise } from '../../src/rating/batch-summary.ts';
 import { decodeJson } from '../../src/rating/decode/decode-json.ts';
-import { FlowBatch, PLAIN_RULES } from '../../src/rating/flow-record.ts';
+import { FlowBatch } from '../../src/rating/flow-record.ts';
 import { Lane } from '../../src/rating/lane.ts';
 import { admit, classifyBatch, rateBatch } from '../../src/rating/pipeline.ts';
+import { PLAIN_RULES } from '../../src/rating/record/record-limits.ts';
 import {
   type CounterRow,
   counterRows,

@@ -2,7 +2,8 @@ import type { Random } from '../../src/generator/random.ts';
 import type { LogRecordParts } from '../../src/platform/kafka/log-record.ts';
 import { parseCatalogue } from '../../src/rating/catalogue/catalogue-compile.ts';
 import type { Catalogue } from '../../src/rating/catalogue.ts';
-import { type FlowRecord, PLAIN_RULES, type RecordRules } from '../../src/rating/flow-record.ts';
+import { type FlowRecord, NO_NETWORK_FIELDS } from '../../src/rating/flow-record.ts';
+import { PLAIN_RULES, type RecordRules } from '../../src/rating/record/record-limits.ts';
 import { MAX_RECORD_OCTETS } from './simulated-source.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -130,6 +131,7 @@ export class SimulatedTraffic {
       downlinkOctets: random.integer(0, 9000),
       sponsorIdentity: null,
       applicationServiceProviderIdentity: null,
+      ...NO_NETWORK_FIELDS,
     };
   }
 

@@ -45,6 +45,11 @@ func readFlow(value []byte, into *flow) error {
 	uplink, downlink := r.long(), r.long()
 	r.optionalText() // sponsorIdentity
 	r.optionalText() // applicationServiceProviderIdentity
+	r.optionalText() // servingPlmn
+	r.optionalLong() // ratType
+	r.optionalText() // trackingArea
+	r.optionalText() // detectedApplication
+	r.optionalText() // detectedBy
 	if r.bad || r.at != len(value) || uplink < 0 || downlink < 0 {
 		return errNotFlow
 	}

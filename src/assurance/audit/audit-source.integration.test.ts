@@ -12,7 +12,8 @@ import {
 import { walkBatches } from '../../engine/read-again/walk-batches.ts';
 import { ClickHouseEvidence } from '../../journal/evidence/clickhouse-evidence.ts';
 import type { LogRecord } from '../../platform/kafka/log-record.ts';
-import { type FlowRecord, PLAIN_RULES } from '../../rating/flow-record.ts';
+import type { FlowRecord } from '../../rating/flow-record.ts';
+import { PLAIN_RULES } from '../../rating/record/record-limits.ts';
 import { testRecord, testRules } from '../../rating/traffic.fixture.ts';
 import { replayBatches } from '../replay/replay.ts';
 import { auditQuotas } from './audit-quotas.ts';

@@ -1,8 +1,8 @@
 import { BookedPseudonyms } from '../../journal/evidence/booked-pseudonyms.ts';
 import { type DecodeAt, decodingAt } from '../../journal/evidence/decoding-at.ts';
 import type { BatchRow, JournalEvidence, StoredBatch, WalkedBatch } from '../../journal/evidence/evidence.ts';
-import type { RecordRules } from '../../rating/flow-record.ts';
 import { readRecord } from '../../rating/pipeline.ts';
+import type { RecordRules } from '../../rating/record/record-limits.ts';
 import { rejectedPayload } from '../../rating/record/rejected-payload.ts';
 import { counterRows, identityRows } from '../../rating/restored-columns.ts';
 import type { PseudonymKey } from '../../rating/subscribers.ts';

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type EVIDENCES, type FlowRecord, latestTimeOf, MIN_TIME_MS } from '../../rating/flow-record.ts';
+import type { EVIDENCES, FlowRecord } from '../../rating/flow-record.ts';
 import type { Reason } from '../../rating/outcome.ts';
+import { latestTimeOf, MIN_TIME_MS } from '../../rating/record/record-limits.ts';
 import { NO_FACTS } from '../../rating/rules.ts';
 import { closedFor, testRecord, testRules } from '../../rating/traffic.fixture.ts';
 import {

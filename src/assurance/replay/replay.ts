@@ -4,9 +4,10 @@ import type { BatchRow, JournalEvidence, StoredBatch, WalkedBatch } from '../../
 import { journalBlock } from '../../journal/journal-block.ts';
 import { leakageOf, summarise } from '../../rating/batch-summary.ts';
 import { catalogueFromCanonicalJson } from '../../rating/catalogue/catalogue-compile.ts';
-import { FlowBatch, type RecordRules } from '../../rating/flow-record.ts';
+import { FlowBatch } from '../../rating/flow-record.ts';
 import { Lane } from '../../rating/lane.ts';
 import { classifyBatch, rateBatch } from '../../rating/pipeline.ts';
+import type { RecordRules } from '../../rating/record/record-limits.ts';
 import { rejectedPayload } from '../../rating/record/rejected-payload.ts';
 import { type Facts, Rules } from '../../rating/rules.ts';
 import type { PseudonymKey } from '../../rating/subscribers.ts';

@@ -1,6 +1,6 @@
 import { systemClock } from '../../platform/clock.ts';
 import type { Config } from '../../platform/config/config.ts';
-import { latestTimeOf, type RecordLimits, type RecordRules } from '../../rating/flow-record.ts';
+import { latestTimeOf, type RecordLimits, type RecordRules } from '../../rating/record/record-limits.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 

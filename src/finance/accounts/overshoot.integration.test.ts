@@ -7,7 +7,7 @@ import type { Store } from '../../platform/clickhouse/store.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { parseCatalogue } from '../../rating/catalogue/catalogue-compile.ts';
 import { decodeJson } from '../../rating/decode/decode-json.ts';
-import { PLAIN_RULES } from '../../rating/flow-record.ts';
+import { PLAIN_RULES } from '../../rating/record/record-limits.ts';
 import type { Source } from '../../sources/source.ts';
 import { bookEntry } from './book-entry.ts';
 import { CreditWatcher } from './credit-watcher.ts';

@@ -4,8 +4,8 @@ import { walkBatches } from '../../engine/read-again/walk-batches.ts';
 import { ClickHouseEvidence } from '../../journal/evidence/clickhouse-evidence.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import { type LogRecord, sourceProof } from '../../platform/kafka/log-record.ts';
-import { PLAIN_RULES } from '../../rating/flow-record.ts';
 import type { TopicPartition } from '../../rating/lane.ts';
+import { PLAIN_RULES } from '../../rating/record/record-limits.ts';
 import type { Source } from '../../sources/source.ts';
 import type { BookedSource } from './booked-source.ts';
 

@@ -1,5 +1,5 @@
 import type { BatchRow, JournalEvidence, WalkedBatch } from '../../journal/evidence/evidence.ts';
-import type { RecordRules } from '../../rating/flow-record.ts';
+import type { RecordRules } from '../../rating/record/record-limits.ts';
 import type { PseudonymKey } from '../../rating/subscribers.ts';
 
 /** A source whose booked records are read again. */

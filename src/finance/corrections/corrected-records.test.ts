@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { PLAIN_LIMITS } from '../../rating/flow-record.ts';
+import { PLAIN_LIMITS } from '../../rating/record/record-limits.ts';
 import { testRecord } from '../../rating/traffic.fixture.ts';
 import { correctedRecordsDigest, parseCorrectedRecords } from './corrected-records.ts';
 

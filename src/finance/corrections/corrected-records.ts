@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { decodeJson } from '../../rating/decode/decode-json.ts';
 import { repeatedName } from '../../rating/decode/json-members.ts';
-import type { RecordLimits } from '../../rating/flow-record.ts';
 import { readRecord } from '../../rating/pipeline.ts';
+import type { RecordLimits } from '../../rating/record/record-limits.ts';
 
 /** A rejected record's place, and the corrected record. */
 export interface CorrectedRecord {

@@ -1,8 +1,9 @@
 import { decodeJson } from '../../rating/decode/decode-json.ts';
-import { type FlowRecord, PLAIN_RULES } from '../../rating/flow-record.ts';
+import type { FlowRecord } from '../../rating/flow-record.ts';
 import { incoming } from '../../rating/incoming.ts';
 import { isCharged, outcomeOf } from '../../rating/outcome.ts';
 import { admit } from '../../rating/pipeline.ts';
+import { PLAIN_RULES } from '../../rating/record/record-limits.ts';
 import { Rules } from '../../rating/rules.ts';
 import { PseudonymKey } from '../../rating/subscribers.ts';
 import { asValue, rateValues, testLane } from '../../rating/traffic.fixture.ts';

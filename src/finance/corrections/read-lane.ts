@@ -3,7 +3,7 @@ import { BookedPseudonyms, recordsOfErased } from '../../journal/evidence/booked
 import { admitAsBooked, type DecodeAt } from '../../journal/evidence/decoding-at.ts';
 import type { BatchRow, StoredBatch, WalkedBatch } from '../../journal/evidence/evidence.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
-import type { RecordRules } from '../../rating/flow-record.ts';
+import type { RecordRules } from '../../rating/record/record-limits.ts';
 import type { Rules } from '../../rating/rules.ts';
 import type { PseudonymKey } from '../../rating/subscribers.ts';
 import { ChargesAhead } from './charges-ahead.ts';

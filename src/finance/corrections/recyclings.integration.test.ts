@@ -8,7 +8,7 @@ import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
 import { ClickHouseEvidence } from '../../journal/evidence/clickhouse-evidence.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { decodeJson } from '../../rating/decode/decode-json.ts';
-import { PLAIN_LIMITS } from '../../rating/flow-record.ts';
+import { PLAIN_LIMITS } from '../../rating/record/record-limits.ts';
 import { Rules } from '../../rating/rules.ts';
 import { recordSource } from '../../sources/record-source.ts';
 import { readCoverage } from '../closing/coverage.ts';

@@ -9,7 +9,8 @@ import { OPEN_STORE, type OpenedStore, PSEUDONYM_KEY } from '../../engine/engine
 import type { Row, Store } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { LogRecord } from '../../platform/kafka/log-record.ts';
-import { type FlowRecord, PLAIN_RULES } from '../../rating/flow-record.ts';
+import type { FlowRecord } from '../../rating/flow-record.ts';
+import { PLAIN_RULES } from '../../rating/record/record-limits.ts';
 import type { Rules } from '../../rating/rules.ts';
 import { bookCorrection, type CorrectionResult } from './book-correction.ts';
 import { bookedSource } from './booked-source.fixture.ts';
@@ -33,9 +34,8 @@ import { rerate } from './rerate.ts';
 import { rerateFromSource } from './rerate-from-source.ts';
 
 const PRICED = rulesOf(changedCatalogue(['"12.5"', '"11.000003"'], ['quotaOctets: 20000', 'quotaOctets: 30000']));
-const LATER =
-  'SELECT topic, partition, offset, node_id, local_sequence_number, toUnixTimestamp64Milli(end_time) AS ends, uplink_octets, ' +
-  'downlink_octets, sponsored_octets, charge_micros, used_octets_after, lane';
+const LATER = `SELECT topic, partition, offset, node_id, local_sequence_number, toUnixTimestamp64Milli(end_time) AS ends, uplink_octets,
+  downlink_octets, sponsored_octets, charge_micros, used_octets_after, lane`;
 
 let opened: OpenedStore;
 let store: Store;

@@ -1,7 +1,8 @@
 import { rejectUnknownSchema } from '../../rating/decode-avro.ts';
-import type { Decoder, FlowBatch, RecordRules } from '../../rating/flow-record.ts';
+import type { Decoder, FlowBatch } from '../../rating/flow-record.ts';
 import type { Lane } from '../../rating/lane.ts';
 import { admit } from '../../rating/pipeline.ts';
+import type { RecordRules } from '../../rating/record/record-limits.ts';
 import type { Rules } from '../../rating/rules.ts';
 import type { JournalEvidence, WalkedBatch } from './evidence.ts';
 

@@ -142,6 +142,13 @@ const cdrSchema = z
       .regex(/^[1-9]\d{0,2}$/, { error: 'expected 1 to 3 digits in quotes, as "49"' })
       .optional()
       .describe('Country code of national numbers; absent: they are rejected.'),
+    network: z
+      .boolean()
+      .optional()
+      .describe(
+        'Records keep where the terminal was: servingPlmn, ratType and trackingArea, for conditions of plans. Their content is another ' +
+          'one than without, so a CDR that was booked before is a conflict when it comes again.',
+      ),
     subscribers: path('MSISDNs of CDRs that have an IMSI only: CSV of imsi,from,to,msisdn.').optional(),
   })
   .describe('How files of CDRs are mapped to flow records.');

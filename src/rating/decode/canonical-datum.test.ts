@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import avro from 'avsc';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { CONTENT_TYPES, type FlowRecord } from '../flow-record.ts';
+import { CONTENT_TYPES, DETECTIONS, type FlowRecord, NO_NETWORK_FIELDS } from '../flow-record.ts';
 import { canonicalDatum, fingerprintOf } from '../record/fingerprint.ts';
 import { testRecord } from '../traffic.fixture.ts';
 
@@ -15,6 +15,8 @@ const FINGERPRINT = 45_600_273;
 const long = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - 1 }));
 const int = fc.nat();
 const text = fc.oneof(fc.string({ maxLength: 12 }), fc.string({ unit: 'grapheme', maxLength: 400 }));
+const seldom = <T>(value: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: 9, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: value });
 const record: fc.Arbitrary<FlowRecord> = fc.record({
   nodeId: text,
   localSequenceNumber: long,
@@ -35,20 +37,31 @@ const record: fc.Arbitrary<FlowRecord> = fc.record({
   serviceIdentifier: fc.option(int),
   uplinkOctets: long,
   downlinkOctets: long,
-  sponsorIdentity: fc.option(text, { freq: 1 }),
-  applicationServiceProviderIdentity: fc.option(text, { freq: 1 }),
+  sponsorIdentity: fc.option(text, { freq: 2 }),
+  applicationServiceProviderIdentity: fc.option(text, { freq: 2 }),
+  servingPlmn: seldom(fc.constantFrom('26201', '310410')),
+  ratType: seldom(fc.nat(255)),
+  trackingArea: seldom(fc.constantFrom('26201-00af', '310410-00af01')),
+  detectedApplication: seldom(text),
+  detectedBy: seldom(fc.constantFrom(...DETECTIONS)),
 });
 
-test('a record is written as avsc writes it, and without identities as before there were any', () => {
+test('a record is written as avsc writes it, and without the fields at its end as before there were any', () => {
+  const network = Object.keys(NO_NETWORK_FIELDS) as (keyof typeof NO_NETWORK_FIELDS)[];
+  const seen = new Set<number>();
   fc.assert(
     fc.property(record, (drawn) => {
       const whole = type.toBuffer(drawn);
-      const hasNone = drawn.sponsorIdentity === null && drawn.applicationServiceProviderIdentity === null;
-      const expected = hasNone ? whole.subarray(0, -2) : whole;
+      const hasNetwork = network.some((name) => drawn[name] !== null);
+      const hasIdentity = drawn.sponsorIdentity !== null || drawn.applicationServiceProviderIdentity !== null;
+      const absent = hasNetwork ? 0 : hasIdentity ? network.length : network.length + 2;
+      seen.add(absent);
+      const expected = whole.subarray(0, whole.length - absent);
       expect(Buffer.from(canonicalDatum(drawn)).equals(expected)).toBe(true);
     }),
     { numRuns: 500 },
   );
+  expect([...seen].sort()).toEqual([0, 5, 7]);
 });
 
 test('a record without identities has the fingerprint that it had before there were any', () => {

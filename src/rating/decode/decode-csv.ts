@@ -17,6 +17,7 @@ const WHOLE_NUMBER_FIELDS: ReadonlySet<string> = new Set<keyof FlowRecord>([
   'serviceIdentifier',
   'uplinkOctets',
   'downlinkOctets',
+  'ratType',
 ]);
 const WHOLE_NUMBER = /^-?\d+$/;
 

@@ -1,4 +1,4 @@
-import { WITH_IDENTITIES, WITHOUT_IDENTITIES } from '../kernel/regions.ts';
+import { WITH_IDENTITIES, WITH_NETWORK, WITHOUT_IDENTITIES } from '../kernel/regions.ts';
 import type { AvroRecord, AvroType } from './avro-schema.ts';
 
 const LAYOUT = [
@@ -23,23 +23,33 @@ const LAYOUT = [
   'downlinkOctets long',
 ];
 const IDENTITIES = ['sponsorIdentity null|string', 'applicationServiceProviderIdentity null|string'];
-const LAYOUT_WITHOUT = String(LAYOUT);
-const LAYOUT_WITH = String([...LAYOUT, ...IDENTITIES]);
+const NETWORK = [
+  'servingPlmn null|string',
+  'ratType null|int',
+  'trackingArea null|string',
+  'detectedApplication null|string',
+  'detectedBy null|string',
+];
+const WHOLE = [...LAYOUT, ...IDENTITIES, ...NETWORK];
+/** Layouts of the flow record's schema, and of what it was before there were the fields at its end. */
+const LAYOUTS: ReadonlyMap<string, FlowLayout> = new Map([
+  [String(WHOLE), WITH_NETWORK],
+  [String([...LAYOUT, ...IDENTITIES]), WITH_IDENTITIES],
+  [String(LAYOUT), WITHOUT_IDENTITIES],
+]);
 
 /** The fields of a flow record in the order of its datums. */
-export const DATUM_FIELDS = [...LAYOUT, ...IDENTITIES].map((field) => {
+export const DATUM_FIELDS = WHOLE.map((field) => {
   const [name, type] = field.split(' ');
   return { name, isText: type.endsWith('string'), isNullable: type.startsWith('null') };
 });
 
-/** How datums are laid out that the kernel can read: as the flow record's schema has it, or as it was before identities. */
-export type FlowLayout = typeof WITH_IDENTITIES | typeof WITHOUT_IDENTITIES;
+/** How datums are laid out that the kernel can read: as the flow record's schema has it, or as earlier versions had it. */
+export type FlowLayout = typeof WITH_NETWORK | typeof WITH_IDENTITIES | typeof WITHOUT_IDENTITIES;
 
 /** Returns the layout of a schema's datums; null for one that the kernel does not read. `names`: what its fields are read as. */
 export function flowLayoutOf({ fields }: AvroRecord, names: readonly (string | null)[]): FlowLayout | null {
-  const layout = String(fields.map(({ type }, at) => `${names[at]} ${described(type)}`));
-  if (layout === LAYOUT_WITH) return WITH_IDENTITIES;
-  return layout === LAYOUT_WITHOUT ? WITHOUT_IDENTITIES : null;
+  return LAYOUTS.get(String(fields.map(({ type }, at) => `${names[at]} ${described(type)}`))) ?? null;
 }
 
 function described(type: AvroType): string {

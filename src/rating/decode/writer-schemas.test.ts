@@ -68,8 +68,12 @@ const NULL_TEXTS = new Set([
   'contentType',
   'sponsorIdentity',
   'applicationServiceProviderIdentity',
+  'servingPlmn',
+  'trackingArea',
+  'detectedApplication',
+  'detectedBy',
 ]);
-const NULLABLE = new Set([...NULL_TEXTS, 'ratingGroup', 'serviceIdentifier']);
+const NULLABLE = new Set([...NULL_TEXTS, 'ratingGroup', 'serviceIdentifier', 'ratType']);
 
 /** One way in which a writer may have a value: its type in the schema, and the value in its octets. */
 interface Way {
@@ -134,8 +138,8 @@ const spelling = fc.constantFrom<(name: string) => string>(
   (name) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
 );
 const drawn = fc.record({
-  shapes: fc.array(shape, { minLength: 21, maxLength: 21 }),
-  order: fc.shuffledSubarray([...FLOW_RECORD_FIELDS], { minLength: 21 }),
+  shapes: fc.array(shape, { minLength: FLOW_RECORD_FIELDS.length }),
+  order: fc.shuffledSubarray([...FLOW_RECORD_FIELDS], { minLength: FLOW_RECORD_FIELDS.length }),
   spell: spelling,
   name: fc.constantFrom('topLevelRecord', 'KsqlDataSourceSchema', 'ConnectDefault', 'flow-record', 'a.b.C'),
   record: fc.record({
@@ -145,6 +149,11 @@ const drawn = fc.record({
     zeroRatingTag: fc.option(fc.string({ unit: 'grapheme', maxLength: 9 })),
     contentType: fc.option(fc.constantFrom('text', 'video')),
     ratingGroup: fc.option(fc.nat(2 ** 31 - 1)),
+    servingPlmn: fc.option(fc.constantFrom('26201', '310410')),
+    ratType: fc.option(fc.nat(255)),
+    trackingArea: fc.option(fc.constantFrom('26201-00af', '310410-00af01')),
+    detectedApplication: fc.option(fc.string({ maxLength: 9 })),
+    detectedBy: fc.option(fc.constantFrom('sni', 'dns', 'dpi')),
     uplinkOctets: fc.nat(2 ** 47),
     startTime: fc.nat(2 ** 31).map((s) => Date.UTC(2026, 0, 1) + s),
   }),

@@ -41,7 +41,7 @@ import {
   TEXT_ENTRIES,
   TEXT_OCTETS,
   TEXTS,
-  WITH_IDENTITIES,
+  WITH_NETWORK,
 } from './regions.ts';
 
 const schema = JSON.parse(readFileSync('schemas/flow-record.avsc', 'utf8'));
@@ -55,13 +55,21 @@ const context = {
 };
 
 /** Good records in each layout: the columns of the lines of CSV are those of a datum. */
-const RECORD = testRecord({ zeroRatingTag: 'TAG', servedImsi: '999990000000001' });
+const RECORD = testRecord({
+  zeroRatingTag: 'TAG',
+  servedImsi: '999990000000001',
+  servingPlmn: '26201',
+  ratType: 6,
+  trackingArea: '26201-00af',
+  detectedApplication: 'chat',
+  detectedBy: 'sni',
+});
 const WELL: Readonly<Record<number, Buffer>> = {
-  [WITH_IDENTITIES]: type.toBuffer(RECORD),
+  [WITH_NETWORK]: type.toBuffer(RECORD),
   [JSON_OBJECT]: Buffer.from(JSON.stringify(RECORD)),
   [CSV_CELLS]: Buffer.from(DATUM_FIELDS.map(({ name }) => RECORD[name as keyof FlowRecord] ?? '').join(',')),
 };
-const LAYOUTS = [WITH_IDENTITIES, JSON_OBJECT, CSV_CELLS] as const;
+const LAYOUTS = [WITH_NETWORK, JSON_OBJECT, CSV_CELLS] as const;
 
 /** Good records, and such as end early, have octets replaced, or are octets at random. */
 const hostile = (layout: number) =>
@@ -109,7 +117,7 @@ function readAt(
   place: number,
   row: number,
   filling: number,
-  layout: number = WITH_IDENTITIES,
+  layout: number = WITH_NETWORK,
 ): boolean {
   octets.fill(filling, INPUT, INPUT + INPUT_OCTETS + SLACK_OCTETS);
   octets.set(datum, place);
@@ -129,7 +137,7 @@ function isRowCell(address: number, row: number): boolean {
     [SEQUENCE, SEQUENCE + ROWS * 8 * 6, 8],
     [SEQUENCE + ROWS * 8 * 6 + 8, ADDRESS, 4],
     [ADDRESS, NODE_TEXT, 16],
-    [NODE_TEXT, NODE_TEXT + ROWS * 4 * 4, 4],
+    [NODE_TEXT, REMOTE_PORT, 4],
     [REMOTE_PORT, PROTOCOL, 2],
     [PROTOCOL, SCRATCH, 1],
   ];

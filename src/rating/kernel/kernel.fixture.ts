@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packagePath } from '../../platform/package-paths.ts';
 import { admissionKernel } from '../admission-kernel.ts';
-import { type Decoder, PLAIN_RULES } from '../flow-record.ts';
+import type { Decoder } from '../flow-record.ts';
 import { incoming } from '../incoming.ts';
+import { PLAIN_RULES } from '../record/record-limits.ts';
 import { type KernelName, kernelPath } from './load-kernel.ts';
 
 /** Whether the kernel reads a record, rather than leaves it to the long way. */

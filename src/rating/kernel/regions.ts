@@ -5,7 +5,7 @@
 
 /** Records that one call decodes: columns of so many stay in the processor's first cache. */
 export const ROWS = 256;
-/** Longer than any datum in plain layout: eight texts of 256 octets, and the numbers. */
+/** Longer than any datum in plain layout: 13 texts of 256 octets, and the numbers. */
 export const MAX_DATUM_OCTETS = 4096;
 /** Octets of the records of one call. */
 export const INPUT_OCTETS = 131_072;
@@ -22,8 +22,10 @@ export const TEXT_OCTETS = 2_097_152;
 
 /** Codes of content types that there is room for. */
 export const CONTENT_CODES = 8;
+/** Ways of detection, and 0 for none. */
+export const DETECTION_CODES = 4;
 /** Fields of a flow record, numbered in the order of a datum. */
-export const FIELDS = 21;
+export const FIELDS = 26;
 /** A field's name and the quote after it. */
 export const FIELD_NAME_BYTES = 40;
 
@@ -45,7 +47,8 @@ export const KEY_END = KEY_START + U32;
 export const LATEST_TIME = KEY_END + U32;
 export const LAYOUT = LATEST_TIME + F64;
 export const CONTENT_WORDS = LAYOUT + U8;
-export const LIMITS = CONTENT_WORDS + CONTENT_CODES * 8;
+export const DETECTION_WORDS = CONTENT_WORDS + CONTENT_CODES * 8;
+export const LIMITS = DETECTION_WORDS + DETECTION_CODES * 8;
 export const FIELD_NAMES = LIMITS + 3 * 8;
 export const FIELD_NAME_LENGTHS = FIELD_NAMES + FIELDS * FIELD_NAME_BYTES;
 export const FIELD_KINDS = FIELD_NAME_LENGTHS + EACH_FIELD;
@@ -66,11 +69,17 @@ export const NODE_TEXT = ADDRESS + U32 * 4;
 export const TAG_TEXT = NODE_TEXT + U32;
 export const SPONSOR_TEXT = TAG_TEXT + U32;
 export const ASP_TEXT = SPONSOR_TEXT + U32;
-export const REMOTE_PORT = ASP_TEXT + U32;
+export const SERVING_PLMN_TEXT = ASP_TEXT + U32;
+export const TRACKING_AREA_TEXT = SERVING_PLMN_TEXT + U32;
+export const DETECTED_TEXT = TRACKING_AREA_TEXT + U32;
+export const RAT_TYPE = DETECTED_TEXT + U32;
+export const REMOTE_PORT = RAT_TYPE + U32;
 export const PROTOCOL = REMOTE_PORT + U16;
 export const CONTENT_TYPE = PROTOCOL + U8;
 export const KEY_DIFFERS = CONTENT_TYPE + U8;
-export const SCRATCH = KEY_DIFFERS + U8;
+export const DETECTED_BY = KEY_DIFFERS + U8;
+export const HAS_NETWORK = DETECTED_BY + U8;
+export const SCRATCH = HAS_NETWORK + U8;
 export const VALUE_START = SCRATCH + 16;
 export const VALUE_END = VALUE_START + EACH_FIELD * 4;
 export const LINE_DATUM = VALUE_END + EACH_FIELD * 4;
@@ -89,15 +98,19 @@ export const END = TEXTS + TEXT_OCTETS;
 /** Pages of 64 KiB. */
 export const PAGES = (END + 65_535) >> 16;
 
-/** `LAYOUT` of a datum that ends before the identities. */
+/** `LAYOUT` of a datum that ends before the identities, and of one that ends with them. */
 export const WITHOUT_IDENTITIES = 0;
 export const WITH_IDENTITIES = 1;
 /** `LAYOUT` of a line: an object in JSON, and cells of CSV in the order of COLUMN_FIELDS. */
 export const JSON_OBJECT = 2;
 export const CSV_CELLS = 3;
+/** `LAYOUT` of a whole datum: with the fields of the network behind the identities. */
+export const WITH_NETWORK = 4;
 
 /** Bits of FIELD_KINDS; without TEXT it is a whole number. */
 export const TEXT = 1;
 export const NULLABLE = 2;
 /** A text's number where the field is null. */
 export const NO_TEXT = -1;
+/** RAT_TYPE where the field is null. */
+export const NO_RAT_TYPE = -1;

@@ -11,7 +11,9 @@ const MOST: Partial<Record<keyof FlowRecord, number>> = {
   protocol: 255,
   ratingGroup: 2 ** 31 - 1,
   serviceIdentifier: 2 ** 31 - 1,
+  ratType: 255,
 };
+const NULL_NUMBERS = new Set(['ratingGroup', 'serviceIdentifier', 'ratType']);
 const changes: Record<string, fc.Arbitrary<unknown>> = {
   string: fc.string({ maxLength: 40 }),
   object: fc.oneof(fc.constant(null), fc.constant(''), fc.string({ maxLength: 10 })),
@@ -19,7 +21,7 @@ const changes: Record<string, fc.Arbitrary<unknown>> = {
 
 test.each(FLOW_RECORD_FIELDS)('another %s is another content', (name) => {
   const record = testRecord();
-  const isNumber = typeof record[name] === 'number' || name === 'ratingGroup' || name === 'serviceIdentifier';
+  const isNumber = typeof record[name] === 'number' || NULL_NUMBERS.has(name);
   const number = fc.integer({ min: 0, max: MOST[name] ?? Number.MAX_SAFE_INTEGER });
   fc.assert(
     fc.property(isNumber ? number : changes[typeof record[name]], (value) => {

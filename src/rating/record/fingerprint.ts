@@ -10,8 +10,8 @@ let at = 0;
 
 /**
  * A record as plain Avro writes it, in the layout of `schemas/flow-record.avsc`: one and the same whatever encoding carried
- * the record. The identities at the end are left out where there is none: a record of before there were any stays the
- * same. The octets are good until the next call.
+ * the record. The fields of the network at the end, and the identities before them, are left out where there are none: a record of
+ * before there were any stays the same. The octets are good until the next call.
  */
 export function canonicalDatum(record: FlowRecord): Uint8Array {
   makeRoom(record);
@@ -36,11 +36,31 @@ export function canonicalDatum(record: FlowRecord): Uint8Array {
   writeLong(record.uplinkOctets);
   writeLong(record.downlinkOctets);
   const { sponsorIdentity, applicationServiceProviderIdentity } = record;
-  if (sponsorIdentity !== null || applicationServiceProviderIdentity !== null) {
+  const hasNetwork = hasNetworkFields(record);
+  if (hasNetwork || sponsorIdentity !== null || applicationServiceProviderIdentity !== null) {
     writeOptional(sponsorIdentity, writeText);
     writeOptional(applicationServiceProviderIdentity, writeText);
   }
+  if (hasNetwork) writeNetwork(record);
   return memory.subarray(0, at);
+}
+
+function hasNetworkFields(record: FlowRecord): boolean {
+  return (
+    record.servingPlmn !== null ||
+    record.ratType !== null ||
+    record.trackingArea !== null ||
+    record.detectedApplication !== null ||
+    record.detectedBy !== null
+  );
+}
+
+function writeNetwork(record: FlowRecord): void {
+  writeOptional(record.servingPlmn, writeText);
+  writeOptional(record.ratType, writeLong);
+  writeOptional(record.trackingArea, writeText);
+  writeOptional(record.detectedApplication, writeText);
+  writeOptional(record.detectedBy, writeText);
 }
 
 function makeRoom(record: FlowRecord): void {

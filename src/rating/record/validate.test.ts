@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Candidate, FLOW_RECORD_FIELDS, MAX_TIME_MS, MIN_TIME_MS, PLAIN_LIMITS } from '../flow-record.ts';
+import { type Candidate, FLOW_RECORD_FIELDS, NO_NETWORK_FIELDS } from '../flow-record.ts';
 import type { Reason } from '../outcome.ts';
 import { testRecord } from '../traffic.fixture.ts';
+import { MAX_TIME_MS, MIN_TIME_MS, PLAIN_LIMITS } from './record-limits.ts';
 import { MAX_RECORD_OCTETS, validateFlowRecord } from './validate.ts';
 
 const NULLABLE = [
@@ -13,6 +14,7 @@ const NULLABLE = [
   'serviceIdentifier',
   'sponsorIdentity',
   'applicationServiceProviderIdentity',
+  ...Object.keys(NO_NETWORK_FIELDS),
 ];
 const REQUIRED = FLOW_RECORD_FIELDS.filter((name) => !NULLABLE.includes(name));
 const candidate = (fields: Candidate): Candidate => ({ ...testRecord(), ...fields });
@@ -30,6 +32,9 @@ describe('fields that are good', () => {
     ['the highest ports and protocol', { terminalPort: 65_535, remotePort: 65_535, protocol: 255 }],
     ['the largest sequence number', { localSequenceNumber: Number.MAX_SAFE_INTEGER }],
     ['256 characters', { zeroRatingTag: 'x'.repeat(256) }],
+    ['PLMN, radio access and tracking area of EPS', { servingPlmn: '26201', ratType: 6, trackingArea: '26201-00af' }],
+    ['those of 5GS', { servingPlmn: '310410', ratType: 255, trackingArea: '310410-00af01' }],
+    ['a detected application', { detectedApplication: 'chat', detectedBy: 'dpi' }],
     ['an unknown field', { vendorField: { a: 1 } }],
   ])('%s', (_, fields) => {
     expect(validateFlowRecord(candidate(fields))).toMatchObject({ ...testRecord(), ...fields });
@@ -48,7 +53,7 @@ describe('fields that are not', () => {
     expect(validateFlowRecord(candidate({ [name]: null }))).toEqual(expected);
   });
 
-  test.each<[Reason, Candidate]>([
+  test.each<readonly [Reason, Candidate]>([
     ['invalid_field', { nodeId: '' }],
     ['invalid_field', { nodeId: 7 }],
     ['invalid_field', { zeroRatingTag: 'x'.repeat(257) }],
@@ -58,6 +63,18 @@ describe('fields that are not', () => {
     ['invalid_field', { localSequenceNumber: 2 ** 53 }],
     ['invalid_field', { chargingId: 1.5 }],
     ['invalid_field', { terminalPort: 65_536 }],
+    ...['', '2620', '2620100', '2620a', '26201 ', '٢٦٢٠١'].map(
+      (servingPlmn) => ['invalid_field', { servingPlmn }] as const,
+    ),
+    ...['', '26201', '26201-00AF', '26201-00af0', '2620-00af', '26201_00af', '26201-00af012'].map(
+      (trackingArea) => ['invalid_field', { trackingArea }] as const,
+    ),
+    ['invalid_field', { servingPlmn: 26201 }],
+    ['invalid_field', { ratType: 256 }],
+    ['invalid_field', { ratType: -1 }],
+    ['invalid_field', { detectedBy: 'SNI' }],
+    ['invalid_field', { detectedBy: '' }],
+    ['invalid_field', { detectedApplication: 'x'.repeat(257) }],
     ['invalid_field', { remotePort: '443' }],
     ['invalid_field', { protocol: 256 }],
     ['invalid_field', { ratingGroup: 2 ** 31 }],

@@ -2,18 +2,16 @@ import {
   type Candidate,
   CONTENT_TYPES,
   type ContentType,
+  DETECTIONS,
   FLOW_RECORD_FIELDS,
   type FlowRecord,
-  MAX_TIME_MS,
-  MIN_TIME_MS,
   NULLABLE_FIELDS,
-  PLAIN_LIMITS,
-  type RecordLimits,
 } from '../flow-record.ts';
 import { parseIp } from '../ip-address.ts';
 import type { Fault, Reason } from '../outcome.ts';
 import { isFieldName, meantField } from './field-names.ts';
 import { msisdnFault, normalMsisdn } from './msisdn.ts';
+import { MAX_TIME_MS, MIN_TIME_MS, PLAIN_LIMITS, type RecordLimits } from './record-limits.ts';
 
 /** Uplink and downlink each: 281 TB, so that their sum, their share and a period's sum stay exact in a double. */
 export const MAX_RECORD_OCTETS = 2 ** 48 - 1;
@@ -29,6 +27,7 @@ const UPPER_LIMIT: Readonly<Record<string, number>> = {
   protocol: 255,
   ratingGroup: MAX_INT32,
   serviceIdentifier: MAX_INT32,
+  ratType: 255,
 };
 const WHOLE_NUMBERS = Object.keys(UPPER_LIMIT);
 const TEXTS = [
@@ -41,6 +40,20 @@ const TEXTS = [
   'contentType',
   'sponsorIdentity',
   'applicationServiceProviderIdentity',
+  'servingPlmn',
+  'trackingArea',
+  'detectedApplication',
+  'detectedBy',
+];
+/** Texts of a form of their own, and the form in words. */
+const FORMS: readonly (readonly [name: string, form: RegExp, inWords: string])[] = [
+  ['servingPlmn', /^\d{5,6}$/, 'the 5 or 6 digits of a PLMN (MCC and MNC)'],
+  [
+    'trackingArea',
+    /^\d{5,6}-([\da-f]{4}|[\da-f]{6})$/,
+    'a tracking area: the digits of its PLMN, a hyphen, and its TAC in 4 or 6 lower-case hexadecimal digits',
+  ],
+  ['detectedBy', new RegExp(`^(${DETECTIONS.join('|')})$`), `one of ${DETECTIONS.join(', ')}`],
 ];
 const scratch = new Uint32Array(4);
 
@@ -90,6 +103,10 @@ function mistypedField(fields: Candidate): Fault | null {
       return fault('invalid_field', `${name} is longer than ${MAX_TEXT_LENGTH} characters`);
   }
   if (fields.nodeId === '') return fault('invalid_field', 'nodeId is empty');
+  for (const [name, form, inWords] of FORMS) {
+    const value = fields[name];
+    if (value !== null && !form.test(value as string)) return fault('invalid_field', `${name} is not ${inWords}`);
+  }
   for (const name of WHOLE_NUMBERS) {
     const value = fields[name];
     if (value === null) continue;

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { packagePath } from '../../platform/package-paths.ts';
+import { NO_NETWORK_FIELDS } from '../../rating/flow-record.ts';
 import { readRecord } from '../../rating/pipeline.ts';
 import { FileEnding } from '../files/file-ending.ts';
 import { decodeMadeValue } from '../files/made-value.ts';
@@ -17,7 +18,7 @@ const flowsOf = (name: string) =>
   readFileSync(packagePath(`fixtures/cdr/${name}.ndjson`), 'utf8')
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line));
+    .map((line) => ({ ...NO_NETWORK_FIELDS, ...JSON.parse(line) }));
 const flows = flowsOf('pgw');
 /** As make.py has it. */
 const MAPPING: CdrMapping = {
@@ -28,10 +29,10 @@ const starts: number[] = [];
 for (let at = HEADER_OCTETS; at < file.length; at += CDR_HEADER_OCTETS + file.readUInt16BE(at)) starts.push(at);
 
 /** Records as the engine takes them, or their faults; in reads of so many octets. */
-async function recordsOf(octets: Buffer, readOctets = 1000, limitOctets = 4096) {
+async function recordsOf(octets: Buffer, readOctets = 1000, limitOctets = 4096, mapping = MAPPING) {
   const reads: Buffer[] = [];
   for (let at = 0; at < octets.length; at += readOctets) reads.push(octets.subarray(at, at + readOctets));
-  const { header, batches } = (await openCdrFile(Readable.from(reads), limitOctets, MAPPING)) as CdrFile;
+  const { header, batches } = (await openCdrFile(Readable.from(reads), limitOctets, mapping)) as CdrFile;
   const values: Buffer[] = [];
   for await (const batch of batches) values.push(...batch.map(({ value }) => value));
   const records = values.map((value) => readRecord({ value, oversizedOctets: 0 }, decodeMadeValue));
@@ -63,6 +64,16 @@ describe('a file that another encoder wrote', () => {
     const { records, header } = await recordsOf(readFileSync(packagePath('fixtures/cdr/chf.cdr')));
     expect(records).toEqual(flowsOf('chf'));
     expect(header.cdrs).toBe(40);
+  });
+
+  test.each(['network-pgw', 'network-chf'])('where the terminal was is kept if it is asked for: %s', async (name) => {
+    const octets = readFileSync(packagePath(`fixtures/cdr/${name}.cdr`));
+    const expected = flowsOf(name);
+    expect((await recordsOf(octets, 1000, 4096, { ...MAPPING, network: true })).records).toEqual(expected);
+    for (const field of ['servingPlmn', 'ratType', 'trackingArea'])
+      expect(new Set(expected.map((flow) => flow[field])).size).toBeGreaterThan(3);
+    const without = expected.map((flow) => ({ ...flow, ...NO_NETWORK_FIELDS }));
+    expect((await recordsOf(octets)).records).toEqual(without);
   });
 
   test('its header', async () => {

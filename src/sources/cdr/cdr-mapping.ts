@@ -12,6 +12,8 @@ export interface CdrMapping {
   msisdnFormat?: 'address-string' | 'tbcd';
   /** Of national numbers. */
   countryCode?: string | undefined;
+  /** Whether records have the CDR's fields of the network: servingPlmn, ratType, trackingArea. Their content is another one without. */
+  network?: boolean | undefined;
   /** Names the subscriber of a CDR that has an IMSI only. */
   subscribers?: Subscribers;
 }

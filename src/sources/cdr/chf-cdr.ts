@@ -18,6 +18,14 @@ import {
   volumeFields,
 } from './cdr-fields.ts';
 import type { CdrMapping } from './cdr-mapping.ts';
+import {
+  type NetworkFields,
+  networkFields,
+  plmnOf,
+  ratTypeOf,
+  structuredTrackingAreaOf,
+  trackingAreaOf,
+} from './cdr-network.ts';
 import { type CdrSubscriber, msisdnOfText } from './cdr-subscriber.ts';
 import { addressOf, integerOf, textOf, timeOf } from './cdr-values.ts';
 
@@ -33,7 +41,16 @@ const CDR = {
   pduSessionChargingInformation: 13,
 } as const;
 
-const SESSION = { chargingId: 0, userIdentifier: 1, pduAddress: 14 } as const;
+const SESSION = {
+  chargingId: 0,
+  userIdentifier: 1,
+  userLocationInformation: 3,
+  servingNetworkFunctionId: 11,
+  ratType: 12,
+  pduAddress: 14,
+  servingCnPlmnId: 27,
+  userLocationInformationAsn1: 35,
+} as const;
 const SUBSCRIPTION = { type: 0, data: 1 } as const;
 /** eND-USER-E164 and eND-USER-IMSI of SubscriptionIDType. */
 const E164 = 0;
@@ -49,7 +66,18 @@ const CONTAINER = {
   dataVolumeDownlink: 6,
   pduContainerInformation: 11,
 } as const;
-const PDU = { timeOfFirstUsage: 2, timeOfLastUsage: 3, sponsorIdentity: 8, aspIdentity: 9 } as const;
+const PDU = {
+  timeOfFirstUsage: 2,
+  timeOfLastUsage: 3,
+  userLocationInformation: 5,
+  ratType: 7,
+  sponsorIdentity: 8,
+  aspIdentity: 9,
+  servingNetworkFunctionId: 10,
+  userLocationInformationAsn1: 18,
+} as const;
+/** Of ServingNetworkFunctionID and the NetworkFunctionInformation inside of it. */
+const SERVING = { information: 0, plmnIdentifier: 3 } as const;
 
 const NONE: Fields = new Map();
 
@@ -57,6 +85,10 @@ const NONE: Fields = new Map();
 export function readChfCdr(fields: Fields, mapping: CdrMapping): ReadCdr {
   const span = spanOf(read(fields, CDR.recordOpeningTime, timeOf), read(fields, CDR.duration, integerOf));
   const session = read(fields, CDR.pduSessionChargingInformation, byTag) ?? NONE;
+  const network = {
+    ...networkOf(session, SESSION),
+    servingPlmn: read(session, SESSION.servingCnPlmnId, plmnOf) ?? servingPlmnOf(session, SESSION),
+  };
   return {
     common: {
       nodeId: nodeOfCdrs(read(fields, CDR.recordingNetworkFunctionId, textOf)),
@@ -67,15 +99,36 @@ export function readChfCdr(fields: Fields, mapping: CdrMapping): ReadCdr {
     },
     subscriber: subscriberOf(fields, session),
     number: read(fields, CDR.localRecordSequenceNumber, integerOf),
-    usages: listOf(fields, CDR.listOfMultipleUnitUsage).flatMap((unitUsage) => usagesOf(unitUsage, mapping, span)),
+    usages: listOf(fields, CDR.listOfMultipleUnitUsage).flatMap((unitUsage) =>
+      usagesOf(unitUsage, mapping, span, network),
+    ),
     ...(isDamaged(fields.get(CDR.listOfMultipleUnitUsage)) && {
       fault: invalidField('listOfMultipleUnitUsage is damaged'),
     }),
-    unused: { ...span, uplinkOctets: 0, downlinkOctets: 0 },
+    unused: { ...span, uplinkOctets: 0, downlinkOctets: 0, ...networkFields(mapping, network, {}) },
   };
 }
 
-function usagesOf(value: BerValue, mapping: CdrMapping, span: CdrSpan): Candidate[] {
+/** Of a session, or of a container: each has the same fields, by tags of its own. */
+function networkOf(fields: Fields, tags: typeof SESSION | typeof PDU): NetworkFields {
+  return {
+    servingPlmn: servingPlmnOf(fields, tags),
+    ratType: read(fields, tags.ratType, ratTypeOf),
+    trackingArea:
+      read(fields, tags.userLocationInformationAsn1, structuredTrackingAreaOf) ??
+      read(fields, tags.userLocationInformation, trackingAreaOf),
+  };
+}
+
+/** The PLMN of the first serving network function that names one. */
+function servingPlmnOf(fields: Fields, tags: typeof SESSION | typeof PDU): string | undefined {
+  const plmns = listOf(fields, tags.servingNetworkFunctionId).map((serving) =>
+    read(read(byTag(serving), SERVING.information, byTag) ?? NONE, SERVING.plmnIdentifier, plmnOf),
+  );
+  return plmns.find((plmn) => plmn !== undefined);
+}
+
+function usagesOf(value: BerValue, mapping: CdrMapping, span: CdrSpan, network: NetworkFields): Candidate[] {
   const unitUsage = byTag(value);
   if (isDamaged(value) || isDamaged(unitUsage.get(UNIT_USAGE.usedUnitContainers)))
     return [{ ...span, fault: invalidField('a MultipleUnitUsage is damaged') }];
@@ -101,6 +154,7 @@ function usagesOf(value: BerValue, mapping: CdrMapping, span: CdrSpan): Candidat
       ),
       sponsorIdentity: read(pdu, PDU.sponsorIdentity, textOf),
       applicationServiceProviderIdentity: read(pdu, PDU.aspIdentity, textOf),
+      ...networkFields(mapping, networkOf(pdu, PDU), network),
       ...((value.values.length === 0 || isDamaged(container.get(CONTAINER.pduContainerInformation))) && {
         fault: invalidField('the used unit container is damaged or empty'),
       }),

@@ -18,6 +18,7 @@ import {
   volumeFields,
 } from './cdr-fields.ts';
 import type { CdrMapping } from './cdr-mapping.ts';
+import { type NetworkFields, networkFields, plmnOf, ratTypeOf, trackingAreaOf } from './cdr-network.ts';
 import { msisdnOf } from './cdr-subscriber.ts';
 import { addressOf, contentOf, digitsOf, integerOf, textOf, timeOf } from './cdr-values.ts';
 
@@ -34,6 +35,9 @@ const CDR = {
   nodeId: 18,
   localSequenceNumber: 20,
   servedMsisdn: 22,
+  servingNodePlmnIdentifier: 27,
+  ratType: 30,
+  userLocationInformation: 32,
   listOfServiceData: 34,
 } as const;
 
@@ -46,8 +50,10 @@ const CONTAINER = {
   datavolumeFbcDownlink: 13,
   timeOfReport: 14,
   serviceIdentifier: 17,
+  userLocationInformation: 20,
   sponsorIdentity: 25,
   aspIdentity: 26,
+  ratType: 30,
 } as const;
 
 /** Tags of ChangeOfCharCondition. */
@@ -57,7 +63,8 @@ const VOLUME = { uplink: 3, downlink: 4 } as const;
 export function readPgwCdr(fields: Fields, mapping: CdrMapping): ReadCdr {
   const cdr = readSgwCdr(fields, mapping);
   const span = spanOfCdr(fields);
-  const usages = listOf(fields, CDR.listOfServiceData).map((container) => usageOf(container, mapping, span));
+  const network = networkOf(fields);
+  const usages = listOf(fields, CDR.listOfServiceData).map((container) => usageOf(container, mapping, span, network));
   if (isDamaged(fields.get(CDR.listOfServiceData)))
     return { ...cdr, fault: invalidField('listOfServiceData is damaged') };
   if (usages.length === 0 && hasTraffic(fields)) {
@@ -85,7 +92,20 @@ export function readSgwCdr(fields: Fields, mapping: CdrMapping): ReadCdr {
     },
     number: read(fields, CDR.localSequenceNumber, integerOf),
     usages: [],
-    unused: { ...spanOfCdr(fields), uplinkOctets: 0, downlinkOctets: 0 },
+    unused: {
+      ...spanOfCdr(fields),
+      uplinkOctets: 0,
+      downlinkOctets: 0,
+      ...networkFields(mapping, networkOf(fields), {}),
+    },
+  };
+}
+
+function networkOf(fields: Fields): NetworkFields {
+  return {
+    servingPlmn: read(fields, CDR.servingNodePlmnIdentifier, plmnOf),
+    ratType: read(fields, CDR.ratType, ratTypeOf),
+    trackingArea: read(fields, CDR.userLocationInformation, trackingAreaOf),
   };
 }
 
@@ -99,10 +119,14 @@ function hasTraffic(fields: Fields): boolean {
   );
 }
 
-function usageOf(value: BerValue, mapping: CdrMapping, span: CdrSpan): Candidate {
+function usageOf(value: BerValue, mapping: CdrMapping, span: CdrSpan, network: NetworkFields): Candidate {
   const container = byTag(value);
   const ratingGroup = read(container, CONTAINER.ratingGroup, integerOf);
   const serviceIdentifier = read(container, CONTAINER.serviceIdentifier, integerOf);
+  const own = {
+    ratType: read(container, CONTAINER.ratType, ratTypeOf),
+    trackingArea: read(container, CONTAINER.userLocationInformation, trackingAreaOf),
+  };
   return {
     ...containerTimes(
       read(container, CONTAINER.timeOfFirstUsage, timeOf),
@@ -120,6 +144,7 @@ function usageOf(value: BerValue, mapping: CdrMapping, span: CdrSpan): Candidate
     ),
     sponsorIdentity: read(container, CONTAINER.sponsorIdentity, textOf),
     applicationServiceProviderIdentity: read(container, CONTAINER.aspIdentity, textOf),
+    ...networkFields(mapping, own, network),
     ...(value.values.length === 0 && { fault: invalidField('the container is damaged or empty') }),
   };
 }

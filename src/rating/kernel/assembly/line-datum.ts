@@ -20,8 +20,8 @@ export function isWholeNumber(from: usize, to: usize): bool {
 }
 
 /**
- * Writes the datum of the values that were kept to LINE_DATUM, with the identities, and returns where it ends; NOWHERE where a field
- * that must have a value has none. `present`: a bit for each field that has one. A datum has 2,439 octets at most, as no text is longer
+ * Writes the datum of the values that were kept to LINE_DATUM, with all of its fields, and returns where it ends; NOWHERE where a field
+ * that must have a value has none. `present`: a bit for each field that has one. A datum has 3,476 octets at most, as no text is longer
  * than a record's may be; some 15 behind it are written, too.
  */
 export function writeDatum(present: u32): usize {

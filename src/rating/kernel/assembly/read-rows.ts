@@ -13,7 +13,7 @@ import {
   PAGES,
   UPLINK,
   USAGE,
-  WITH_IDENTITIES,
+  WITH_NETWORK,
 } from '../regions';
 import { findCells } from './csv-cells';
 import { compareKey, readDatum } from './datum';
@@ -54,7 +54,7 @@ function readRow(start: usize, end: usize, row: usize): bool {
   let present: u32 = 0;
   if (layout === JSON_OBJECT) present = findMembers(start, end);
   else if (layout === CSV_CELLS) present = findCells(start, end);
-  else return readDatum(start, end, row, layout === WITH_IDENTITIES, latestTimeMs);
+  else return readDatum(start, end, row, layout, latestTimeMs);
   const datumEnd = present === 0 ? NOWHERE : writeDatum(present);
-  return datumEnd !== NOWHERE && readDatum(LINE_DATUM, datumEnd, row, true, latestTimeMs);
+  return datumEnd !== NOWHERE && readDatum(LINE_DATUM, datumEnd, row, WITH_NETWORK, latestTimeMs);
 }
