@@ -131,7 +131,8 @@ class PlanBook {
       for (const plan of application.plans) {
         const { effectiveFromMs, effectiveToMs, shareBasisPoints } = plans[plan];
         let covered = 0;
-        for (let type = 0; type < shareBasisPoints.length; type++) if (shareBasisPoints[type] >= 0) covered |= 1 << type;
+        for (let type = 0; type < shareBasisPoints.length; type++)
+          if (shareBasisPoints[type] >= 0) covered |= 1 << type;
         this.#plans[at + FROM_MS] = effectiveFromMs;
         this.#plans[at + TO_MS] = effectiveToMs;
         this.#plans[at + PLAN] = plan;
