@@ -50,6 +50,7 @@ GRANT SELECT ON zerorate.closings TO zerorate_analyst;
 GRANT SELECT ON zerorate.batches TO zerorate_analyst;
 GRANT SELECT ON zerorate.outcomes TO zerorate_analyst;
 GRANT SELECT ON zerorate.leakage TO zerorate_analyst;
+GRANT SELECT(booking_date, lane, topic, partition, lane_sequence, offset, quota_id, quota_version, period_start, used_octets_after) ON zerorate.further_quota_counters TO zerorate_analyst;
 GRANT SELECT ON zerorate.source_gaps TO zerorate_analyst;
 GRANT SELECT ON zerorate.source_starts TO zerorate_analyst;
 GRANT SELECT ON zerorate.sequence_gaps TO zerorate_analyst;
@@ -64,7 +65,8 @@ ALTER TABLE zerorate.sequence_gaps MODIFY SQL SECURITY DEFINER;
 
 -- Looks into a subscriber's case: pseudonyms, and what was rejected.
 GRANT zerorate_analyst TO zerorate_investigator;
-GRANT SELECT(subscriber, payload) ON zerorate.journal TO zerorate_investigator;
+GRANT SELECT(subscriber, payload, further_quotas) ON zerorate.journal TO zerorate_investigator;
+GRANT SELECT(subscriber) ON zerorate.further_quota_counters TO zerorate_investigator;
 GRANT SELECT(subscriber) ON zerorate.charges TO zerorate_investigator;
 GRANT SELECT(subscriber) ON zerorate.bookings TO zerorate_investigator;
 GRANT SELECT(subscriber) ON zerorate.corrections TO zerorate_investigator;

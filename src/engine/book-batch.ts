@@ -115,7 +115,7 @@ async function rateAndBook(
   });
   steps.next('rate');
   classifyBatch(batch, state.lane, rules);
-  const earliest = earliestPeriodStart(batch);
+  const earliest = earliestPeriodStart(batch, rules);
   if (earliest < state.horizonDay) await reachBackTo(earliest, ports.journal, lane, state);
   rateBatch(batch, state.lane, rules);
   const openCounters = state.lane.counters.count;

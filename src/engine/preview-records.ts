@@ -82,7 +82,7 @@ async function rateRecords(
     rules,
   );
   classifyBatch(batch, state.lane, rules);
-  await reachBackTo(earliestPeriodStart(batch), journal, name, state);
+  await reachBackTo(earliestPeriodStart(batch, rules), journal, name, state);
   rateBatch(batch, state.lane, rules);
   return batch;
 }

@@ -69,15 +69,13 @@ export async function unpublishedUpdates(
   const earliest = moves.reduce((day, { periodStart }) => Math.min(day, periodStart), NO_DAY);
   await reachBackTo(earliest, journal, name, recovered);
   // A plan that the catalogue has dropped since has no quota that anyone could use.
-  const plans = new Map(catalogue.plans.map(({ id, version }, plan) => [`${id} ${version}`, plan]));
+  const terms = termsByVersion(catalogue);
   const known = moves.flatMap((move) => {
-    const plan = plans.get(`${move.planId} ${move.planVersion}`);
+    const moved = terms.get(`${move.planId} ${move.planVersion}`);
     const planPeriod = lane.planPeriods.numberOf(move.planId, move.periodStart);
-    return plan === undefined ? [] : [{ ...move, plan, planPeriod }];
+    return moved === undefined ? [] : [{ ...move, ...moved, planPeriod }];
   });
-  for (const { plan, planPeriod } of known) {
-    lane.planPeriods.noteVersionFrom(planPeriod, catalogue.plans[plan].effectiveFromMs);
-  }
+  for (const { effectiveFromMs, planPeriod } of known) lane.planPeriods.noteVersionFrom(planPeriod, effectiveFromMs);
   const byLog = new Map<string, typeof known>();
   for (const move of known) {
     const log = `${move.topic}-${move.partition}`;
@@ -87,12 +85,22 @@ export async function unpublishedUpdates(
   }
   return [...byLog.values()].map((ofLog) => {
     const announcer = new QuotaAnnouncer(ofLog.length, lane, catalogue, ofLog[0]);
-    for (const { subscriber, plan, planPeriod, usedOctets, offset } of ofLog) {
-      const index = lane.subscribers.ofPseudonym(Buffer.from(subscriber, 'hex'));
-      announcer.announce(index, plan, planPeriod, usedOctets, offset);
+    for (const { subscriber, index, isFurther, planPeriod, usedOctets, offset } of ofLog) {
+      const who = lane.subscribers.ofPseudonym(Buffer.from(subscriber, 'hex'));
+      if (isFurther) announcer.announceFurther(who, index, planPeriod, usedOctets, offset);
+      else announcer.announce(who, index, planPeriod, usedOctets, offset);
     }
     return announcer.updates;
   });
+}
+
+/** Returns the places of plans and further quotas in the catalogue, by `id version`: they share one name space. */
+function termsByVersion({ plans, furtherQuotas }: CatalogueTerms) {
+  const placesOf = (list: readonly { id: string; version: number; effectiveFromMs: number }[], isFurther: boolean) =>
+    list.map(
+      ({ id, version, effectiveFromMs }, index) => [`${id} ${version}`, { index, isFurther, effectiveFromMs }] as const,
+    );
+  return new Map([...placesOf(plans, false), ...placesOf(furtherQuotas, true)]);
 }
 
 /** Counters of periods that began this many days ago and later are in memory; older ones are read when a record needs them. */

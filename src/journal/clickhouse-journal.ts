@@ -73,7 +73,11 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
   }
 
   async *counters(lane: string, fromDay: number, toDay: number): AsyncIterable<RestoredCounters> {
-    yield* this.#countersWhere(lane, `${DAY} >= ${fromDay} AND ${DAY} < ${toDay}`);
+    const condition = `${DAY} >= ${fromDay} AND ${DAY} < ${toDay}`;
+    yield* this.#countersWhere([
+      `FROM journal WHERE kind = 'charge' AND lane = ${literal(lane)} AND ${condition}`,
+      `${furtherMoves(lane)} AND ${condition}`,
+    ]);
   }
 
   /** All counters of a lane as they were before the batch of this number. */
@@ -81,28 +85,42 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
     const cursors =
       `SELECT topic, partition, max(offset) AS last FROM journal WHERE kind = 'batch' AND lane = ${literal(lane)} ` +
       `AND lane_sequence < ${laneSequence} GROUP BY topic, partition`;
-    yield* this.#countersWhere(lane, 'offset <= last', `INNER JOIN (${cursors}) AS cursors USING (topic, partition)`);
+    yield* this.#countersWhere([
+      `FROM journal INNER JOIN (${cursors}) AS cursors USING (topic, partition) ` +
+        `WHERE kind = 'charge' AND lane = ${literal(lane)} AND offset <= last`,
+      `${furtherMoves(lane)} AND lane_sequence < ${laneSequence}`,
+    ]);
   }
 
   /**
+   * Reads the counters of plans from the rows of charges, and those of further quotas from the moves of batches.
+   *
    * A counter only grows, so its last state is its greatest; at the same use, the greatest carry. Both are one number: the
    * state of an aggregation over a tuple is many times as large.
    */
-  async *#countersWhere(lane: string, condition: string, join = ''): AsyncIterable<RestoredCounters> {
-    const charges = `FROM journal ${join} WHERE kind = 'charge' AND lane = ${literal(lane)} AND ${condition}`;
-    const [row] = await this.#store.query<Record<'counters' | 'subscribers', string | number>>(
-      `SELECT uniq(subscriber, plan_id, period_start) AS counters, uniq(subscriber) AS subscribers ${charges}`,
-    );
-    const about = { counters: Number(row.counters), subscribers: Number(row.subscribers) };
-    const slices = Math.ceil(about.counters / this.#atOnce.counters);
-    for (let slice = 0; slice < slices; slice++) {
-      yield* this.#read(
-        'SELECT subscriber, plan_id, day, toFloat64(bitShiftRight(state, 16)), toUInt16(bitAnd(state, 65535)) FROM (' +
-          `SELECT subscriber, plan_id, ${DAY} AS day, ` +
-          'max(bitOr(bitShiftLeft(toUInt128(used_octets_after), 16), toUInt128(carry_after))) AS state ' +
-          `${charges} AND ${pseudonymsOf(slice, slices)} GROUP BY subscriber, plan_id, day)`,
-        (block) => readCounters(block, about),
+  async *#countersWhere(sources: readonly string[]): AsyncIterable<RestoredCounters> {
+    const counts: number[] = [];
+    const about = { counters: 0, subscribers: 0 };
+    for (const source of sources) {
+      const [row] = await this.#store.query<Record<'counters' | 'subscribers', string | number>>(
+        `SELECT uniq(subscriber, plan_id, period_start) AS counters, uniq(subscriber) AS subscribers ${source}`,
       );
+      counts.push(Number(row.counters));
+      about.counters += Number(row.counters);
+      // Whom a further quota counts, a plan counts, too.
+      about.subscribers = Math.max(about.subscribers, Number(row.subscribers));
+    }
+    for (const [at, source] of sources.entries()) {
+      const slices = Math.ceil(counts[at] / this.#atOnce.counters);
+      for (let slice = 0; slice < slices; slice++) {
+        yield* this.#read(
+          'SELECT subscriber, plan_id, day, toFloat64(bitShiftRight(state, 16)), toUInt16(bitAnd(state, 65535)) FROM (' +
+            `SELECT subscriber, plan_id, ${DAY} AS day, ` +
+            'max(bitOr(bitShiftLeft(toUInt128(used_octets_after), 16), toUInt128(carry_after))) AS state ' +
+            `${source} AND ${pseudonymsOf(slice, slices)} GROUP BY subscriber, plan_id, day)`,
+          (block) => readCounters(block, about),
+        );
+      }
     }
   }
 
@@ -151,7 +169,27 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
         if (move.usedOctets >= (newest.get(key)?.usedOctets ?? 0)) newest.set(key, move);
       }
     }
-    return [...newest.values()];
+    return [...newest.values(), ...(await this.#furtherMoves(lane, after, through))];
+  }
+
+  async #furtherMoves(lane: string, after: number, through: number): Promise<BookedMove[]> {
+    const rows = await this.#store.query<Record<'who' | 'quota' | 'log', string> & Record<string, number>>(
+      'SELECT lower(hex(subscriber)) AS who, plan_id AS quota, ' +
+        `${DAY} AS day, max(used_octets_after) AS used, argMax(quota_version, lane_sequence) AS version, ` +
+        'argMax(topic, lane_sequence) AS log, argMax(partition, lane_sequence) AS part, argMax(moved_by, lane_sequence) AS at ' +
+        `${furtherMoves(lane)} AND lane_sequence > ${after} AND lane_sequence <= ${through} ` +
+        'GROUP BY subscriber, quota, day ORDER BY max(lane_sequence), at',
+    );
+    return rows.map(({ who, quota, version, day, used, log, part, at }) => ({
+      subscriber: who,
+      planId: quota,
+      planVersion: version,
+      periodStart: day,
+      usedOctets: Number(used),
+      topic: log,
+      partition: part,
+      offset: Number(at),
+    }));
   }
 
   async #movesOf(
@@ -192,6 +230,16 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
     ]);
     return { suspensions, closings };
   }
+}
+
+/** In SQL: a lane's moves of further quotas, with the columns that counters have in rows of charges. */
+function furtherMoves(lane: string): string {
+  return (
+    'FROM (SELECT lane_sequence, topic, partition, moved.subscriber AS subscriber, moved.quota_id AS plan_id, ' +
+    'moved.quota_version AS quota_version, moved.period_start AS period_start, ' +
+    'moved.used_octets_after AS used_octets_after, 0 AS carry_after, moved.offset AS moved_by ' +
+    `FROM journal ARRAY JOIN further_quotas AS moved WHERE kind = 'batch' AND lane = ${literal(lane)}) WHERE true`
+  );
 }
 
 /** Pseudonyms are as good as random: those between two beginnings of two octets are a slice of about the same size. */

@@ -80,7 +80,8 @@ export function journalBlock(
   const outcomes = outcomeElements(summary, rules);
   const leakage = leakageElements(summary.leakage, rules);
   const seen = seenIdentities(batch, lane.nodes.list, memory);
-  const lists = [...outcomes.elements, strings(seen.nodes), ...seen.elements, ...leakage.elements];
+  const moves = quotaMoveElements(batch, lane, rules.catalogue);
+  const lists = [...outcomes.elements, strings(seen.nodes), ...seen.elements, ...leakage.elements, ...moves.elements];
   const digest = digestOfColumns(place, numbers, rules.catalogue.hash, rowColumns, lists);
   const texts = [rules.catalogue.hash, ENGINE_VERSION, digest, place.gapReason, place.sourceProof ?? NO_PROOF];
   const columns = [
@@ -91,6 +92,10 @@ export function journalBlock(
     lastRowArray('seen_nodes', 'String', height, seen.nodes.length, [strings(seen.nodes)]),
     lastRowArray('seen', seen.type, height, seen.count, seen.elements),
     lastRowArray('leakage', leakage.type, height, summary.leakage.rows.length, leakage.elements),
+    // Most batches count in none, and the array's ends would cost every row 8 octets.
+    ...(batch.quotaMoves.count === 0
+      ? []
+      : [lastRowArray('further_quotas', moves.type, height, batch.quotaMoves.count, moves.elements)]),
   ];
   return {
     ...place,
@@ -103,13 +108,14 @@ export function journalBlock(
 
 /** Numbers that the digest of a batch without leakage covers: of those after them, `published_through` is in no digest. */
 const NUMBERS_WITHOUT_LEAKAGE = BATCH_NUMBERS.indexOf(LEAKAGE_ROWS);
-/** Lists of a batch row in the order of `batchDigest`: the leakage's are the last. */
-const LEAKAGE_LISTS = 8;
+/** Where the leakage's and the further quotas' lists begin among those of a batch row, in the order of `batchDigest`. */
+const LEAKAGE_LIST = 9;
+const FURTHER_QUOTA_LIST = 17;
 
 /**
  * Returns the digest of a batch from its numbers, in the order of BATCH_NUMBERS, and all of its lists. The digest of a batch
- * without leakage is the one that earlier versions, which count no leakage, give it. What was published by then follows from no
- * record, and is left out.
+ * without leakage, or without moves of further quotas, is the one that earlier versions, which know neither, give it. What was
+ * published by then follows from no record, and is left out.
  */
 export function digestOfColumns(
   place: BatchPlace,
@@ -120,7 +126,11 @@ export function digestOfColumns(
 ): string {
   const keepsLeakage = numbers[NUMBERS_WITHOUT_LEAKAGE] > 0;
   const kept = numbers.slice(0, keepsLeakage ? NUMBERS_WITHOUT_LEAKAGE + 1 : NUMBERS_WITHOUT_LEAKAGE);
-  return batchDigest(place, kept, catalogueHash, columns, keepsLeakage ? lists : lists.slice(0, -LEAKAGE_LISTS));
+  const keptLists = [
+    ...lists.slice(0, keepsLeakage ? FURTHER_QUOTA_LIST : LEAKAGE_LIST),
+    ...(lists[FURTHER_QUOTA_LIST].length > 0 ? lists.slice(FURTHER_QUOTA_LIST) : []),
+  ];
+  return batchDigest(place, kept, catalogueHash, columns, keptLists);
 }
 
 /** Rows that the journal keeps one by one. */
@@ -251,6 +261,31 @@ function leakageElements({ rows }: Leakage, rules: BatchRules): { type: string; 
       bytesOf(Uint16Array.from(rows, ({ day }) => day)),
       bytesOf(int64Words(rows.map(({ records }) => records))),
       bytesOf(int64Words(rows.map(({ octets }) => octets))),
+    ],
+  };
+}
+
+/** The counters of further quotas that the batch's records count in, each with its state after the last of them. */
+function quotaMoveElements(
+  { quotaMoves, subscriber, offset }: FlowBatch,
+  { subscribers, planPeriods, counters }: Lane,
+  { furtherQuotas }: CatalogueTerms,
+): { type: string; elements: Uint8Array[] } {
+  const { count, counter, quota, row, usedOctets } = quotaMoves;
+  const words = new Uint32Array(count * PSEUDONYM_WORDS);
+  for (let at = 0; at < count; at++) subscribers.copyPseudonym(subscriber[row[at]], words, at * PSEUDONYM_WORDS);
+  const periodStart = (moved: number) => planPeriods.at(counters.planPeriod(moved)).periodStart;
+  return {
+    type:
+      `Tuple(subscriber FixedString(${PSEUDONYM_OCTETS}), quota_id String, quota_version UInt32, period_start UInt16, ` +
+      'used_octets_after UInt64, offset Int64)',
+    elements: [
+      bytesOf(words),
+      strings(quota.map((index) => furtherQuotas[index].id)),
+      bytesOf(Uint32Array.from(quota, (index) => furtherQuotas[index].version)),
+      bytesOf(Uint16Array.from(counter, periodStart)),
+      bytesOf(int64Words(usedOctets)),
+      bytesOf(int64Words(row.map((moved) => offset[moved]))),
     ],
   };
 }

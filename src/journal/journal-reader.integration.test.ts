@@ -29,6 +29,15 @@ beforeAll(async () => {
         `['gw-${batch}', 'gw-x'], arrayMap(i -> (i, i % 2, 4294967296 * i, i * 7), range(0, ${BATCH_RECORDS}, 3))`,
     );
   }
+  // Each batch moves the counters of further quotas of fifty subscribers.
+  for (let batch = 1; batch <= BATCHES; batch++) {
+    await store.command(
+      'INSERT INTO journal (kind, lane, topic, partition, offset, lane_sequence, further_quotas) ' +
+        `SELECT 'batch', arrayJoin(['quotas-0', 'quotas-1']), 'quotas', 0, ${batch}, ${batch}, ` +
+        "arrayMap(i -> (toFixedString(char(i, i), 16), ['a:day', 'all'][i % 2 + 1], 1, toDate(20000 + i % 3), " +
+        `${batch} * 1000 + i, ${batch} * 100 + i), range(50))`,
+    );
+  }
 });
 afterAll(() => opened?.close());
 
@@ -52,6 +61,36 @@ test.each([1, 2, 10, 300])('counters that are read in %i slices are all there, o
   const texts = (rows: readonly unknown[]) => rows.map((row) => JSON.stringify(row)).sort();
   expect(expected.length).toBeGreaterThan(300);
   expect(texts(read)).toEqual(texts(expected));
+});
+
+const furtherOf = (rows: readonly { planId: string; periodStart: number; usedOctets: number; carry: number }[]) =>
+  rows.map(({ planId, periodStart, usedOctets, carry }) => `${planId} ${periodStart} ${usedOctets} ${carry}`).sort();
+
+/** The states after a batch of the counters of periods that begin on some days. */
+const furtherAfter = (batch: number, days: readonly number[]) =>
+  Array.from({ length: 50 }, (_, i) => ({ i, day: 20_000 + (i % 3) }))
+    .filter(({ day }) => days.includes(day))
+    .map(({ i, day }) => `${['a:day', 'all'][i % 2]} ${day} ${batch * 1000 + i} 0`)
+    .sort();
+
+test.each([1, 7, 100_000])(
+  'counters of further quotas come with them, %i at once, each in its last state',
+  async (counters) => {
+    const reader = new JournalReader(opened.store, { counters, records: 1 });
+    const read = await rowsOf(reader.counters('quotas-0', 20_001, 20_003), counterRows);
+    expect(furtherOf(read)).toEqual(furtherAfter(BATCHES, [20_001, 20_002]));
+    const before = await rowsOf(reader.countersBefore('quotas-0', 3), counterRows);
+    expect(furtherOf(before)).toEqual(furtherAfter(2, [20_000, 20_001, 20_002]));
+  },
+);
+
+test('moves of further quotas are those of the batches that are asked for, each with the record that came last', async () => {
+  const reader = new JournalReader(opened.store);
+  const moves = await reader.moves('quotas-0', 1, 3);
+  expect(moves).toHaveLength(50);
+  const [move] = moves.filter(({ subscriber }) => subscriber === `${'03'.repeat(2)}${'00'.repeat(14)}`);
+  const place = { topic: 'quotas', partition: 0, offset: 303 };
+  expect(move).toMatchObject({ planId: 'all', planVersion: 1, periodStart: 20_000, usedOctets: 3003, ...place });
 });
 
 test.each([7, 150, 100_000])('identities that are read %i records at once are all there, in order', async (records) => {

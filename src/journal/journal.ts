@@ -30,10 +30,11 @@ export interface LogCursor {
   sourceProof: SourceProof;
 }
 
-/** The last state of a quota counter that batches moved, as their charge rows say. */
+/** The last state of a quota counter that batches moved, as their charge rows say, or their moves of further quotas. */
 export interface BookedMove {
   /** Pseudonym, 32 hex digits. */
   subscriber: string;
+  /** Or the id of a further quota. */
   planId: string;
   planVersion: number;
   periodStart: number;

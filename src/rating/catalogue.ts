@@ -9,6 +9,8 @@ export interface CatalogueTerms {
   sponsors: readonly Sponsor[];
   applications: readonly ApplicationTerms[];
   plans: readonly Plan[];
+  /** Quotas that count beside the plans' own: every one that a plan names must allow what the plan sponsors. */
+  furtherQuotas: readonly FurtherQuota[];
   /** Absent: statements are no invoices. */
   invoicing?: Invoicing;
 }
@@ -102,6 +104,28 @@ export interface Plan {
   notifyAtBasisPoints: readonly number[];
   tiers: readonly PriceTier[];
   latePolicy: 'adjust' | 'refuse';
+  /** Indexes into `Catalogue.furtherQuotas`: the plan's windows, and the groups that it is in. */
+  furtherQuotas: readonly number[];
+}
+
+/** One version of a window of a plan, or of a group of plans: a quota with a counter, a period and an id of its own. */
+export interface FurtherQuota {
+  /** A window's is `plan:period`, which no plan or group can have. */
+  id: string;
+  version: number;
+  /** Index into `Catalogue.sponsors`. */
+  sponsor: number;
+  /** Index into `Catalogue.applications`; -1: a group's, which may be of several. */
+  application: number;
+  /** Counts records that start in [effectiveFromMs, effectiveToMs). */
+  effectiveFromMs: number;
+  effectiveToMs: number;
+  period: StatisticsPeriod;
+  timeZone: string;
+  /** Sponsored octets per subscriber and period. */
+  quotaOctets: number;
+  /** Ascending basis points of the quota. */
+  notifyAtBasisPoints: readonly number[];
 }
 
 /** Days after a month is over in which records of a plan may be booked without being late; of a plan that does not say. */

@@ -209,3 +209,51 @@ test('a record of a month that is closed: which days are', async () => {
 test('no step shows the MSISDN', async () => {
   expect(Object.values(await explain({})).join('\n')).not.toContain(record.servedMsisdn);
 });
+
+test('further quotas: what each of them has left, and which are used up', async () => {
+  const { catalogue: further } = parseCatalogue(
+    `
+sponsors: [{ id: chatter, name: Chatter, currency: USD, creditLimit: "10" }]
+applications: [{ id: chat, sponsor: chatter, prefixes: [198.51.100.0/24] }]
+plans:
+  - id: chat-month
+    application: chat
+    version: 1
+    effectiveFrom: 2020-01-01T00:00:00Z
+    effectiveTo: null
+    period: month
+    timeZone: Asia/Tokyo
+    content: { video: 5000 }
+    quotaOctets: 20000
+    windows: [{ period: day, quotaOctets: 300 }]
+    tiers: [{ upToOctets: null, pricePerMiB: "1048.576" }]
+quotas:
+  - id: chatter-week
+    sponsor: chatter
+    version: 1
+    effectiveFrom: 2020-01-01T00:00:00Z
+    effectiveTo: null
+    period: week
+    timeZone: UTC
+    quotaOctets: 9000
+    plans: [chat-month]
+`,
+    'catalogue.yaml',
+  );
+  if (further === undefined) throw new Error('the catalogue is bad');
+  const used = { 'chat-month': 1000, 'chat-month:day': 100, 'chatter-week': 500 };
+  const steps = await explainRecord(
+    Buffer.from(JSON.stringify(record)),
+    decodeJson,
+    new Rules(further),
+    PseudonymKey.ofRoot(Buffer.alloc(32)),
+    async (_subscriber, id) => ({ usedOctets: used[id as keyof typeof used], carry: 0 }),
+  );
+  expect(steps.filter(({ step }) => step === 'quota').map(({ text }) => text)).toEqual([
+    'a quota of 20000; 1000 octets used since 2026-11-01, 1200 after this record',
+    'chat-month:day: a quota of 300; 100 octets used since 2026-11-24, 300 after this record',
+    'chatter-week: a quota of 9000; 500 octets used since 2026-11-23, 700 after this record',
+    'used up: chat-month:day',
+  ]);
+  expect(steps.at(-1)?.text).toContain('quota_reached');
+});

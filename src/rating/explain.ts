@@ -35,6 +35,7 @@ interface CounterBefore {
   carry: number;
 }
 
+/** `planId`: or the id of a further quota. */
 export type CounterLookUp = (subscriber: string, planId: string, periodStart: number) => Promise<CounterBefore>;
 
 /** Takes one record through the same steps as the engine and says at each of them what was found and why. */
@@ -68,8 +69,49 @@ export async function explainRecord(
   const before = await counterOf(subscriber, id, batch.periodStart[0]);
   const counter = lane.counters.open(0, lane.planPeriods.numberOf(id, batch.periodStart[0]));
   lane.counters.set(counter, before.usedOctets, before.carry);
+  const further: QuotaBefore[] = [];
+  for (const { id, quotaOctets, calendar } of rules.quotaBook?.countedBy(batch.plan[0], batch.startTimeMs[0]) ?? []) {
+    const periodStart = calendar.startDay(batch.startTimeMs[0]);
+    const { usedOctets } = await counterOf(subscriber, id, periodStart);
+    lane.counters.set(lane.counters.open(0, lane.planPeriods.numberOf(id, periodStart)), usedOctets, 0);
+    further.push({ id, quotaOctets, periodStart, usedOctets });
+  }
   rateBatch(batch, lane, rules);
-  return [...steps, ...rating(batch, rules.catalogue, before), outcome(batch)];
+  const [content, quota, price] = rating(batch, rules.catalogue, before);
+  return [...steps, content, quota, ...furtherInWords(batch, rules.catalogue, before, further), price, outcome(batch)];
+}
+
+/** A further quota that counts the record, as it was before it. */
+interface QuotaBefore {
+  id: string;
+  quotaOctets: number;
+  periodStart: number;
+  usedOctets: number;
+}
+
+/** Says what each further quota leaves, and which quotas, the plan's included, let no more octets be sponsored. */
+function furtherInWords(
+  batch: FlowBatch,
+  { plans }: Catalogue,
+  before: CounterBefore,
+  further: readonly QuotaBefore[],
+): Explanation[] {
+  if (further.length === 0) return [];
+  const plan = plans[batch.plan[0]];
+  const sponsored = batch.sponsoredOctets[0];
+  const counted = further.map(({ id, quotaOctets, periodStart, usedOctets }): Explanation => {
+    const used = `${usedOctets} octets used since ${dayInWords(periodStart)}, ${usedOctets + sponsored} after this record`;
+    return { step: 'quota', text: `${id}: a quota of ${quotaOctets}; ${used}` };
+  });
+  const usedUp = [{ id: plan.id, quotaOctets: plan.quotaOctets, usedOctets: before.usedOctets }, ...further].filter(
+    ({ quotaOctets, usedOctets }) => usedOctets + sponsored >= quotaOctets,
+  );
+  if (usedUp.length === 0) return counted;
+  return [...counted, { step: 'quota', text: `used up: ${usedUp.map(({ id }) => id).join(', ')}` }];
+}
+
+function dayInWords(day: number): string {
+  return new Date(day * 86_400_000).toISOString().slice(0, 10);
 }
 
 function evidenceOf(batch: FlowBatch, record: FlowRecord, { catalogue: { applications } }: Rules): Explanation {
@@ -216,7 +258,7 @@ function rating(batch: FlowBatch, catalogue: Catalogue, before: CounterBefore): 
   const { currency } = catalogue.sponsors[catalogue.applications[plan.application].sponsor];
   const sponsored = batch.sponsoredOctets[0];
   const share = plan.shareBasisPoints[batch.contentType[0]];
-  const periodStart = new Date(batch.periodStart[0] * 86_400_000).toISOString().slice(0, 10);
+  const periodStart = dayInWords(batch.periodStart[0]);
   const quota = plan.quotaOctets === Number.POSITIVE_INFINITY ? 'no quota' : `a quota of ${plan.quotaOctets}`;
   return [
     {

@@ -1,5 +1,6 @@
 import { UnknownTags } from './names.ts';
 import { type Fault, REASON_CODE } from './outcome.ts';
+import { QuotaMoves } from './quota-moves.ts';
 
 /**
  * One flow record: the usage of one terminal with one remote address in one interval, a partial CDR (TS 32.298).
@@ -227,6 +228,9 @@ export class FlowBatch {
   usedOctetsAfter: Float64Array;
   carryAfter: Uint16Array;
 
+  /** Counters of further quotas that the batch moved. */
+  readonly quotaMoves = new QuotaMoves();
+
   constructor(capacity: number, room = capacity) {
     this.capacity = capacity;
     this.#room = room;
@@ -327,6 +331,7 @@ export class FlowBatch {
     this.keyMismatches = 0;
     this.rejections.length = 0;
     this.unknownTags.clear();
+    this.quotaMoves.clear();
     this.#memories.length = 0;
     this.#memory = null;
   }

@@ -49,14 +49,14 @@ test('the earliest period is that of the records that are still to be rated', ()
   values.forEach((record, offset) => {
     admit(batch, [incoming(asValue(record), offset)], context, lane, rules);
   });
-  expect(earliestPeriodStart(new FlowBatch(2))).toBe(Number.POSITIVE_INFINITY);
+  expect(earliestPeriodStart(new FlowBatch(2), rules)).toBe(Number.POSITIVE_INFINITY);
   classifyBatch(batch, lane, rules);
-  expect(earliestPeriodStart(batch)).toBe(Date.UTC(2026, 10, 10) / DAY_MS);
+  expect(earliestPeriodStart(batch, rules)).toBe(Date.UTC(2026, 10, 10) / DAY_MS);
   // A row after the last one belongs to no record.
   batch.periodStart[3] = 1;
   batch.reason[3] = batch.reason[0];
   batch.count = 3;
-  expect(earliestPeriodStart(batch)).toBe(Date.UTC(2026, 10, 10) / DAY_MS);
+  expect(earliestPeriodStart(batch, rules)).toBe(Date.UTC(2026, 10, 10) / DAY_MS);
 });
 
 test('a row after the last one of a batch is not classified', () => {

@@ -4,6 +4,7 @@ import type { Incoming, IngestContext } from './incoming.ts';
 import { parseIp } from './ip-address.ts';
 import type { Lane, Seen } from './lane.ts';
 import { type Fault, REASON_CODE, type Reason } from './outcome.ts';
+import { QuotaCounting } from './quota-counting.ts';
 import { rate } from './rate.ts';
 import { fingerprintOf } from './record/fingerprint.ts';
 import { isSameMsisdn, type MsisdnForms, msisdnKey, msisdnOfKey } from './record/msisdn.ts';
@@ -35,11 +36,17 @@ export function classifyBatch(batch: FlowBatch, lane: Lane, rules: BatchRules): 
   }
 }
 
-/** First day of the earliest period that the undecided records count in; Infinity if there is none. */
-export function earliestPeriodStart(batch: FlowBatch): number {
+/** First day of the earliest period that the undecided records count in, further quotas' included; Infinity if there is none. */
+export function earliestPeriodStart(batch: FlowBatch, { quotaBook }: Pick<BatchRules, 'quotaBook'>): number {
   let earliest = Number.POSITIVE_INFINITY;
   for (let row = 0; row < batch.count; row++) {
-    if (batch.reason[row] === UNDECIDED && batch.periodStart[row] < earliest) earliest = batch.periodStart[row];
+    if (batch.reason[row] !== UNDECIDED) continue;
+    if (batch.periodStart[row] < earliest) earliest = batch.periodStart[row];
+    if (quotaBook === null) continue;
+    const timeMs = batch.startTimeMs[row];
+    for (const { calendar } of quotaBook.countedBy(batch.plan[row], timeMs)) {
+      earliest = Math.min(earliest, calendar.startDay(timeMs));
+    }
   }
   return earliest;
 }
@@ -47,17 +54,20 @@ export function earliestPeriodStart(batch: FlowBatch): number {
 export function rateBatch(batch: FlowBatch, lane: Lane, rules: BatchRules): void {
   const { counters } = lane;
   openCounters(batch, lane, rules);
+  const further = rules.quotaBook === null ? null : new QuotaCounting(rules.quotaBook, batch, lane);
   for (let row = 0; row < batch.count; row++) {
     if (batch.reason[row] !== UNDECIDED) continue;
     const plan = rules.catalogue.plans[batch.plan[row]];
     const counter = batch.counter[row];
-    const reason = rate(batch, row, plan, counters, counter);
+    const leftOfOthers = further === null ? Number.POSITIVE_INFINITY : further.left(row);
+    const reason = rate(batch, row, plan, counters, counter, leftOfOthers);
     if (reason === 'charge_out_of_range') {
       batch.reject(row, { reason, detail: 'counter or charge above 2^53 - 1' });
       continue;
     }
     batch.reason[row] = REASON_CODE[reason];
     counters.noteRow(counter, row);
+    further?.count(row);
   }
   lane.position += batch.count;
 }

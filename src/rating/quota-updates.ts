@@ -7,25 +7,29 @@ import { isCharged } from './outcome.ts';
 
 const WHOLE = 10_000; // basis points
 
-/** What the updates of a plan and period say: looked up once, as a batch has thousands of subscribers of each. */
+/** What the updates of a plan, or of a further quota, and a period say: looked up once, as a batch has thousands of subscribers of each. */
 interface Announced {
   planPeriod: number;
-  plan: Plan;
+  quotaOctets: number;
+  notifyAtBasisPoints: readonly number[];
   /** Index into the updates' heads; -1 where the plan has no quota. */
   head: number;
-  /** Numbers of the plan's periods that begin later. */
+  /** Numbers of the periods of the same counter that begin later. */
   laterPeriods: readonly number[];
 }
 
+type QuotaTerms = Pick<Plan, 'id' | 'version' | 'effectiveFromMs' | 'quotaOctets' | 'notifyAtBasisPoints'>;
+
 /**
- * Makes the quota updates of a batch, once the lane knows the versions of all its moves (`noteVersionFrom`). Plans are
- * indexes into the catalogue's plans, subscribers and plan periods those of the lane.
+ * Makes the quota updates of a batch, once the lane knows the versions of all its moves (`noteVersionFrom`). Plans and further
+ * quotas are indexes into the catalogue's, subscribers and plan periods those of the lane.
  */
 export class QuotaAnnouncer {
   readonly updates: QuotaUpdates;
   readonly #lane: Lane;
   readonly #catalogue: CatalogueTerms;
   readonly #log: Pick<TopicPartition, 'topic' | 'partition'>;
+  /** By plan, and after the plans by further quota. */
   readonly #known = new Map<number, Announced[]>();
 
   constructor(
@@ -45,15 +49,26 @@ export class QuotaAnnouncer {
    * one, moved by a late record, announces nothing: the quota that a subscriber has now is the current period's.
    */
   announce(subscriber: number, plan: number, planPeriod: number, usedOctets: number, offset: number): boolean {
-    const announced = this.#announced(plan, planPeriod);
+    const announced = this.#announced(plan, planPeriod, () => this.#lookUpPlan(plan, planPeriod));
+    return this.#add(announced, subscriber, usedOctets, offset);
+  }
+
+  /** The same of a further quota. */
+  announceFurther(subscriber: number, quota: number, planPeriod: number, usedOctets: number, offset: number): boolean {
+    const key = this.#catalogue.plans.length + quota;
+    const announced = this.#announced(key, planPeriod, () => this.#lookUpFurther(quota, planPeriod));
+    return this.#add(announced, subscriber, usedOctets, offset);
+  }
+
+  #add(announced: Announced, subscriber: number, usedOctets: number, offset: number): boolean {
     if (announced.head < 0 || this.#hasAnyOf(subscriber, announced.laterPeriods)) return false;
     const { updates } = this;
-    const { quotaOctets, notifyAtBasisPoints } = announced.plan;
+    const { quotaOctets, notifyAtBasisPoints } = announced;
     const index = updates.length++;
     updates.head[index] = announced.head;
     this.#lane.subscribers.copyPseudonym(subscriber, updates.subscriber, index * 4);
     updates.usedOctets[index] = usedOctets;
-    // A later version of the plan may have a smaller quota than was used already.
+    // A later version may have a smaller quota than was used already.
     updates.remainingOctets[index] = Math.max(0, quotaOctets - usedOctets);
     updates.thresholdReached[index] = thresholdReached(quotaOctets, notifyAtBasisPoints, usedOctets);
     updates.offset[index] = offset;
@@ -65,45 +80,58 @@ export class QuotaAnnouncer {
     return false;
   }
 
-  #announced(plan: number, planPeriod: number): Announced {
-    const periods = this.#known.get(plan);
+  #announced(key: number, planPeriod: number, lookUp: () => Announced): Announced {
+    const periods = this.#known.get(key);
     if (periods !== undefined) for (const known of periods) if (known.planPeriod === planPeriod) return known;
-    const announced = this.#look(this.#catalogue.plans[plan], planPeriod);
-    this.#known.set(plan, [...(periods ?? []), announced]);
+    const announced = lookUp();
+    this.#known.set(key, [...(periods ?? []), announced]);
     return announced;
   }
 
-  #look(moved: Plan, planPeriod: number): Announced {
+  #lookUpPlan(plan: number, planPeriod: number): Announced {
+    const { plans, applications, sponsors } = this.#catalogue;
+    const moved = plans[plan];
+    const application = applications[moved.application];
+    // All versions of a plan are of one application.
+    const versions = application.plans.map((index) => plans[index]);
+    const terms = this.#newestVersion(moved, versions, planPeriod);
+    return this.#headOf(terms, planPeriod, sponsors[application.sponsor].id, application.id);
+  }
+
+  #lookUpFurther(quota: number, planPeriod: number): Announced {
+    const { furtherQuotas, applications, sponsors } = this.#catalogue;
+    const moved = furtherQuotas[quota];
+    const terms = this.#newestVersion(moved, furtherQuotas, planPeriod);
+    const applicationId = moved.application < 0 ? '' : applications[moved.application].id;
+    return this.#headOf(terms, planPeriod, sponsors[moved.sponsor].id, applicationId);
+  }
+
+  #headOf(terms: QuotaTerms, planPeriod: number, sponsorId: string, applicationId: string): Announced {
     const { planPeriods, position } = this.#lane;
-    const { applications, sponsors } = this.#catalogue;
+    const { id, version, quotaOctets, notifyAtBasisPoints } = terms;
     const { periodStart } = planPeriods.at(planPeriod);
-    const plan = this.#newestVersion(moved, planPeriod);
-    const laterPeriods = planPeriods.laterThan(moved.id, periodStart);
-    if (plan.quotaOctets === Number.POSITIVE_INFINITY) return { planPeriod, plan, head: -1, laterPeriods };
-    const application = applications[plan.application];
+    const laterPeriods = planPeriods.laterThan(id, periodStart);
+    const announced = { planPeriod, quotaOctets, notifyAtBasisPoints, laterPeriods };
+    if (quotaOctets === Number.POSITIVE_INFINITY) return { ...announced, head: -1 };
     const head = this.updates.heads.push({
-      sponsorId: sponsors[application.sponsor].id,
-      applicationId: application.id,
-      planId: plan.id,
-      planVersion: plan.version,
+      sponsorId,
+      applicationId,
+      planId: id,
+      planVersion: version,
       periodStart,
-      quotaOctets: plan.quotaOctets,
+      quotaOctets,
       version: position,
       topic: this.#log.topic,
       partition: this.#log.partition,
     });
-    return { planPeriod, plan, head: head - 1, laterPeriods };
+    return { ...announced, head: head - 1 };
   }
 
   /** A late record of a version that was replaced within the period does not take back the quota of the one after it. */
-  #newestVersion(moved: Plan, planPeriod: number): Plan {
+  #newestVersion(moved: QuotaTerms, versions: readonly QuotaTerms[], planPeriod: number): QuotaTerms {
     if (moved.quotaOctets === Number.POSITIVE_INFINITY) return moved;
     const fromMs = this.#lane.planPeriods.newestVersionFrom(planPeriod);
-    const { plans, applications } = this.#catalogue;
-    // All versions of a plan are of one application.
-    const newest = applications[moved.application].plans
-      .map((plan) => plans[plan])
-      .find(({ id, effectiveFromMs }) => id === moved.id && effectiveFromMs === fromMs);
+    const newest = versions.find(({ id, effectiveFromMs }) => id === moved.id && effectiveFromMs === fromMs);
     return newest === undefined || newest.quotaOctets === Number.POSITIVE_INFINITY ? moved : newest;
   }
 }
@@ -166,8 +194,14 @@ export function deriveQuotaUpdates(
     planPeriods.noteVersionFrom(counters.planPeriod(counter), catalogue.plans[batch.plan[row]].effectiveFromMs);
     if (counters.lastRow(counter) === row) moved[count++] = row;
   }
-  const announcer = new QuotaAnnouncer(count, lane, catalogue, log);
+  const { quotaMoves } = batch;
+  const announcer = new QuotaAnnouncer(count + quotaMoves.count, lane, catalogue, log);
   const { updates } = announcer;
+  const noteUrgent = (counter: number) => {
+    const last = updates.length - 1;
+    if (reached?.rises(counter, updates.remainingOctets[last], updates.thresholdReached[last]))
+      updates.urgent.push(last);
+  };
   for (let at = 0; at < count; at++) {
     const row = moved[at];
     const counter = batch.counter[row];
@@ -178,10 +212,19 @@ export function deriveQuotaUpdates(
       batch.usedOctetsAfter[row],
       batch.offset[row],
     );
-    if (reached === null || !isAnnounced) continue;
-    const last = updates.length - 1;
-    if (reached.rises(counter, updates.remainingOctets[last], updates.thresholdReached[last]))
-      updates.urgent.push(last);
+    if (isAnnounced) noteUrgent(counter);
+  }
+  for (let at = 0; at < quotaMoves.count; at++) {
+    const counter = quotaMoves.counter[at];
+    const row = quotaMoves.row[at];
+    const isAnnounced = announcer.announceFurther(
+      batch.subscriber[row],
+      quotaMoves.quota[at],
+      counters.planPeriod(counter),
+      quotaMoves.usedOctets[at],
+      batch.offset[row],
+    );
+    if (isAnnounced) noteUrgent(counter);
   }
   return updates;
 }
@@ -274,13 +317,16 @@ export class QuotaUpdates implements Iterable<QuotaUpdate> {
 
 /**
  * What is left of one subscriber's quota: absolute, so the last one wins. Keyed by subscriber and plan; a consumer keeps
- * the one with the highest (`periodStart`, `version`).
+ * the one with the highest (`periodStart`, `version`). A further quota has updates of its own, under its id in place of a plan's:
+ * what a subscriber has left in an application is the least of the plan and the further quotas that count it.
  */
 export interface QuotaUpdate {
   /** Pseudonym, 32 hex digits. */
   subscriber: string;
   sponsorId: string;
+  /** Empty: a quota over several plans. */
   applicationId: string;
+  /** Or the id of a further quota. */
   planId: string;
   planVersion: number;
   /** First day of the statistics period in the plan's time zone, days since 1970-01-01. */

@@ -34,6 +34,7 @@ function testPlan(overrides: Partial<Plan> = {}): Plan {
       { upToOctets: OPEN, pricePerMiBMicros: 1_000_001 },
     ],
     latePolicy: 'adjust',
+    furtherQuotas: [],
     ...overrides,
   };
 }

@@ -81,7 +81,7 @@ export class CounterTable {
     return this.#words[counter * WORDS + PLAN_PERIOD];
   }
 
-  /** The row that charged it last: means something only for the batch that was rated last. */
+  /** The row that charged it last, or its place in `QuotaMoves`: means something only for the batch that was rated last. */
   lastRow(counter: number): number {
     return this.#words[counter * WORDS + LAST_ROW];
   }
@@ -104,8 +104,9 @@ export class CounterTable {
   }
 }
 
-/** A plan's statistics period: what a counter counts in. All versions of a plan count together. */
+/** A statistics period of a plan, or of a further quota: what a counter counts in. All versions of one count together. */
 export interface PlanPeriod {
+  /** Or the id of a further quota. */
   planId: string;
   /** First day, days since 1970-01-01. */
   periodStart: number;
@@ -160,14 +161,22 @@ const HALF_MIB = 2 ** 19;
 
 /**
  * Content, share, quota, price (rules 2, 3, 4, 6): fills what is sponsored, what it costs and the counter after it, and
- * moves the counter. A counter is canonical: its carry is 0 once the quota is used up, so that however the
- * traffic was cut into records the same sum leaves the same counter.
+ * moves the counter. A counter is canonical: its carry is 0 once the quota, or one beside it, is used up, so that however the
+ * traffic was cut into records the same sum leaves the same counter. `leftOfOthers`: what further quotas leave the record.
  */
-export function rate(batch: FlowBatch, row: number, plan: Plan, counters: CounterTable, counter: number): Reason {
+export function rate(
+  batch: FlowBatch,
+  row: number,
+  plan: Plan,
+  counters: CounterTable,
+  counter: number,
+  leftOfOthers = Number.POSITIVE_INFINITY,
+): Reason {
   const usedBefore = counters.usedOctets(counter);
   const carryBefore = counters.carry(counter);
   const octets = batch.octets(row);
-  const left = plan.quotaOctets - usedBefore;
+  let left = plan.quotaOctets - usedBefore;
+  if (leftOfOthers < left) left = leftOfOthers;
   if (left <= 0) {
     settle(batch, row, 0, 0, usedBefore, carryBefore);
     return 'quota_exhausted';

@@ -5,6 +5,7 @@ import { evidenceTables } from './evidence-tables.ts';
 import type { FlowBatch } from './flow-record.ts';
 import type { Reason } from './outcome.ts';
 import type { RatedCatalogue } from './prepared-catalogue.ts';
+import { QuotaBook } from './quota-counting.ts';
 
 /** Who is suspended as of one numbered fact. */
 interface Suspensions {
@@ -37,6 +38,8 @@ export class Rules<C extends RatedCatalogue = Catalogue> {
   readonly catalogue: C;
   readonly evidence: Evidence;
   readonly planBook: PlanBook;
+  /** Null where the catalogue has no further quotas. */
+  readonly quotaBook: QuotaBook | null;
   /** By sponsor index: 1 is suspended. */
   readonly suspended: Uint8Array;
   readonly suspensionNumber: number;
@@ -50,11 +53,12 @@ export class Rules<C extends RatedCatalogue = Catalogue> {
   constructor(
     catalogue: C,
     { suspensions, closings }: Facts = NO_FACTS,
-    prepared?: Pick<BatchRules, 'evidence' | 'planBook'>,
+    prepared?: Pick<BatchRules, 'evidence' | 'planBook' | 'quotaBook'>,
   ) {
     this.catalogue = catalogue;
     this.evidence = prepared?.evidence ?? evidenceOf(catalogue);
     this.planBook = prepared?.planBook ?? new PlanBook(catalogue);
+    this.quotaBook = catalogue.furtherQuotas.length === 0 ? null : (prepared?.quotaBook ?? new QuotaBook(catalogue));
     this.suspended = Uint8Array.from(catalogue.sponsors, ({ id }) => (suspensions.sponsorIds.has(id) ? 1 : 0));
     this.suspensionNumber = suspensions.number;
     this.#lastClosings = lastClosings(catalogue, closings);

@@ -1,6 +1,7 @@
 import type { Catalogue } from '../../src/rating/catalogue.ts';
 import type { QuotaUpdate } from '../../src/rating/quota-updates.ts';
-import { chargesOf, hex, type SimulatedJournal } from './simulated-journal.ts';
+import type { CounterRow } from '../../src/rating/restored-columns.ts';
+import { countedOf, hex, type SimulatedJournal } from './simulated-journal.ts';
 
 /**
  * Returns which updates of a batch that was just reported as booked its consumer lacks, of those that say that a quota is used up
@@ -17,12 +18,20 @@ export function lateUpdates(
   const counters = journal.countersOf(parts);
   const batch = parts.filter(({ numbers }) => numbers.lane_sequence === laneSequence);
   const catalogue = catalogues.find(({ hash }) => hash === batch[0]?.texts.catalogue_hash);
-  return batch.flatMap(chargesOf).flatMap((row) => {
+  const countersBefore = journal.countersOf(parts.filter((part) => !batch.includes(part)));
+  return batch.flatMap(countedOf).flatMap((row) => {
     const [planId, periodStart] = [String(row.plan_id), Number(row.period_start)];
     const [used, subscriber] = [Number(row.used_octets_after), hex(row.subscriber as Uint8Array)];
-    const plan = catalogue?.plans.find(({ id, version }) => id === planId && version === Number(row.plan_version));
+    const moved = Number(row.plan_version ?? row.quota_version);
+    const plan = [...(catalogue?.plans ?? []), ...(catalogue?.furtherQuotas ?? [])].find(
+      ({ id, version }) => id === planId && version === moved,
+    );
     if (plan === undefined || plan.quotaOctets === Number.POSITIVE_INFINITY) return [];
-    const before = used - Number(row.sponsored_octets);
+    const isSame = (other: CounterRow) =>
+      other.planId === planId && other.periodStart === periodStart && hex(other.subscriber) === subscriber;
+    // A charge row says what it added, a move of a further quota where it ended.
+    const added = row.sponsored_octets;
+    const before = added === undefined ? (countersBefore.find(isSame)?.usedOctets ?? 0) : used - Number(added);
     const reaches = [...plan.notifyAtBasisPoints, 10_000].some((basisPoints) => {
       const bound = (plan.quotaOctets * basisPoints) / 10_000;
       return before < bound && used >= bound;

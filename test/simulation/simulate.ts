@@ -11,6 +11,7 @@ import { simulatedCatalogues } from './simulated-traffic.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 const CATALOGUES = simulatedCatalogues();
+const WITH_FURTHER_QUOTAS = simulatedCatalogues(true);
 /** After this long without a change nothing is in progress. */
 const QUIET_MS = 15_000;
 const LIMITS = { ms: 600_000, events: 200_000 };
@@ -38,6 +39,7 @@ export async function simulate(seed: number, sabotage: Sabotage | null = null): 
   const faults = new Faults(random);
   const world = { time, random, faults };
   const findings: Finding[] = [];
+  const catalogues = seed % 2 === 0 ? WITH_FURTHER_QUOTAS : CATALOGUES;
   let disturbedMs = 0;
   const topic = new SimulatedTopic('flow', random.integer(1, 3));
   const journal = new SimulatedJournal({
@@ -51,8 +53,8 @@ export async function simulate(seed: number, sabotage: Sabotage | null = null): 
     store: { journal, downUntilMs: 0 },
     group: new SimulatedGroup(world, topic.partitions),
     quotas: new SimulatedQuotaTopic({ fences: sabotage !== 'claims_off' }),
-    catalogues: CATALOGUES,
-    catalogue: CATALOGUES[0],
+    catalogues,
+    catalogue: catalogues[0],
     duplicateWindowRecords: random.pick([10, 1000]),
     quotaIntervalsMs: random.uniform() < 0.5 ? [0] : [0, 100, 1000, 5000],
     sabotage,

@@ -10,7 +10,7 @@ import { bytesOf, int64Words, strings } from '../../src/platform/clickhouse/nati
 import type { LastClosing } from '../../src/rating/catalogue/closed-periods.ts';
 import type { NativeRow } from './native-rows.ts';
 import { counterColumns, identityColumns } from './restored-columns.ts';
-import { chargesOf, hex, type Part, type SimulatedJournal } from './simulated-journal.ts';
+import { countedOf, hex, type Part, type SimulatedJournal } from './simulated-journal.ts';
 
 /** The simulated journal behind the interface for checks. */
 export class SimulatedEvidence implements JournalEvidence {
@@ -87,7 +87,7 @@ export class SimulatedEvidence implements JournalEvidence {
   newestCounters(): AsyncIterable<NewestCounter> {
     const newest = new Map<string, NewestCounter>();
     for (const part of this.#journal.parts) {
-      for (const row of chargesOf(part)) {
+      for (const row of countedOf(part)) {
         const counter = {
           subscriber: hex(row.subscriber as Uint8Array),
           planId: String(row.plan_id),
@@ -109,7 +109,7 @@ async function* each<T>(items: readonly T[]): AsyncIterable<T> {
 }
 
 /** Returns the batch row's encoded arrays, in the order of the digest. */
-function listsOf({ outcomes, leakage, seenNodes, seen }: Part): Uint8Array[] {
+function listsOf({ outcomes, leakage, furtherQuotas, seenNodes, seen }: Part): Uint8Array[] {
   const texts = (rows: readonly NativeRow[], name: string) => strings(rows.map((row) => String(row[name])));
   const words = (rows: readonly NativeRow[], name: string) => bytesOf(int64Words(rows.map((row) => Number(row[name]))));
   const small = (name: 'row' | 'node' | 'fingerprint') => bytesOf(Uint32Array.from(seen, (identity) => identity[name]));
@@ -127,6 +127,12 @@ function listsOf({ outcomes, leakage, seenNodes, seen }: Part): Uint8Array[] {
     bytesOf(Uint16Array.from(leakage, ({ day }) => Number(day))),
     words(leakage, 'records'),
     words(leakage, 'octets'),
+    Buffer.concat(furtherQuotas.map(({ subscriber }) => subscriber as Uint8Array)),
+    texts(furtherQuotas, 'quota_id'),
+    bytesOf(Uint32Array.from(furtherQuotas, (row) => Number(row.quota_version))),
+    bytesOf(Uint16Array.from(furtherQuotas, (row) => Number(row.period_start))),
+    words(furtherQuotas, 'used_octets_after'),
+    words(furtherQuotas, 'offset'),
   ];
 }
 

@@ -45,7 +45,7 @@ class Writer {
   readonly lane = new Lane({ pseudonymKey: PSEUDONYM_KEY, duplicateWindowRecords: WINDOW });
   readonly #random: Random;
   readonly #traffic: SimulatedTraffic;
-  readonly #rules = new Rules(simulatedCatalogues()[0]);
+  readonly #rules = new Rules(simulatedCatalogues(true)[0]);
   readonly #cursors = new Map<string, number>();
   #sequence = 0;
   #day = 0;

@@ -29,6 +29,7 @@ export interface Part {
   texts: Record<string, string>;
   outcomes: readonly NativeRow[];
   leakage: readonly NativeRow[];
+  furtherQuotas: readonly NativeRow[];
   seenNodes: readonly string[];
   seen: readonly Record<'row' | 'node' | 'sequence' | 'fingerprint', number>[];
 }
@@ -141,7 +142,7 @@ export class SimulatedJournal {
 
   countersOf(parts: readonly Part[], isMeant: (periodStart: number) => boolean = () => true): CounterRow[] {
     const counters = new Map<string, CounterRow>();
-    for (const row of parts.flatMap(chargesOf)) {
+    for (const row of parts.flatMap(countedOf)) {
       const periodStart = Number(row.period_start);
       if (!isMeant(periodStart)) continue;
       const subscriber = row.subscriber as Uint8Array;
@@ -186,6 +187,20 @@ export class SimulatedJournal {
           planId,
           planVersion: Number(row.plan_version),
           periodStart,
+          usedOctets: Number(row.used_octets_after),
+          topic: part.topic,
+          partition: part.partition,
+          offset: Number(row.offset),
+        });
+      }
+    }
+    for (const part of batches) {
+      for (const row of part.furtherQuotas) {
+        const move = { subscriber: hex(row.subscriber as Uint8Array), planId: String(row.quota_id) };
+        moves.set(`${move.subscriber} ${move.planId} ${row.period_start}`, {
+          ...move,
+          planVersion: Number(row.quota_version),
+          periodStart: Number(row.period_start),
           usedOctets: Number(row.used_octets_after),
           topic: part.topic,
           partition: part.partition,
@@ -238,6 +253,12 @@ export function chargesOf({ rows }: Part): NativeRow[] {
   return rows.filter(({ kind }) => kind === KINDS.charge);
 }
 
+/** Returns what moved counters, of plans and of further quotas, with the names that counters have in rows of charges. */
+export function countedOf(part: Part): NativeRow[] {
+  const further = part.furtherQuotas.map((row) => ({ ...row, plan_id: row.quota_id, carry_after: 0 }));
+  return [...chargesOf(part), ...further];
+}
+
 export function hex(octets: Uint8Array): string {
   return Buffer.from(octets).toString('hex');
 }
@@ -262,6 +283,7 @@ function partOf(block: JournalBlock, token: string): Part {
     texts: Object.fromEntries(BATCH_TEXTS.map((name, at) => [name, texts[at]])),
     outcomes: batch.outcomes as readonly NativeRow[],
     leakage: batch.leakage as readonly NativeRow[],
+    furtherQuotas: (batch.further_quotas ?? []) as readonly NativeRow[],
     seenNodes: batch.seen_nodes as readonly string[],
     seen: batch.seen as unknown as Part['seen'],
   };

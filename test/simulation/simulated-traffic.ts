@@ -45,18 +45,67 @@ plans:
     tiers: [{ upToOctets: null, pricePerMiB: "3.3" }]
 `;
 
+/** Beside it: windows of both plans, a third plan, and a quota over two of them whose second version begins amid the traffic. */
+const FURTHER_PLAN = `
+  - id: talk-week
+    application: talk
+    version: 1
+    effectiveFrom: 2026-01-01T00:00:00Z
+    effectiveTo: null
+    period: week
+    timeZone: Asia/Tokyo
+    content: { unknown: 5000, text: 3333 }
+    quotaOctets: null
+    tiers: [{ upToOctets: 5000, pricePerMiB: "7" }, { upToOctets: null, pricePerMiB: "0.4" }]
+`;
+const QUOTAS = `
+quotas:
+  - id: acme-all
+    sponsor: acme
+    version: 1
+    effectiveFrom: 2026-01-01T00:00:00Z
+    effectiveTo: 2026-12-01T06:00:00Z
+    period: month
+    timeZone: America/New_York
+    quotaOctets: 22000
+    notifyAt: [5000]
+    plans: [chat-day, talk-week]
+  - id: acme-all
+    sponsor: acme
+    version: 2
+    effectiveFrom: 2026-12-01T06:00:00Z
+    effectiveTo: null
+    period: month
+    timeZone: America/New_York
+    quotaOctets: 30000
+    plans: [talk-week, chat-day]
+`;
+
+function withFurtherQuotas(catalogue: string): string {
+  const talk = '  - { id: talk, sponsor: acme, match: any, prefixes: [192.0.2.0/24] }';
+  const plans = catalogue
+    .replace('plans:', `${talk}\nplans:`)
+    .replace('period: day', `period: day\n    windows: [{ period: week, quotaOctets: 25000, notifyAt: [9000] }]`)
+    .replace('period: month', `period: month\n    windows: [{ period: day, quotaOctets: 12000 }]`);
+  return `${plans.trimEnd()}${FURTHER_PLAN}${QUOTAS}`;
+}
+
 /**
  * Returns two catalogues of two sponsors, each with a quota: one a day, one a month. The first refuses late records, the
  * other adjusts. The second catalogue has other quotas, shares, prices and addresses, and an application whose plan has
- * ended.
+ * ended. With further quotas: each with them, of other sizes in the second catalogue.
  */
-export function simulatedCatalogues(): Catalogue[] {
+export function simulatedCatalogues(hasFurtherQuotas = false): Catalogue[] {
   const otherwise = CATALOGUE.replace('quotaOctets: 20000', 'quotaOctets: 14000')
     .replace('unknown: 3333', 'unknown: 7001')
     .replace('"3.3"', '"4.7"')
     .replace('198.51.100.0/24', '198.51.100.8/32');
   const ended = CATALOGUE.replace('effectiveTo: null', 'effectiveTo: 2026-11-20T00:00:00Z').replace('90000', '200000');
-  return [CATALOGUE, otherwise, ended].map((text) => {
+  const further = [CATALOGUE, otherwise, ended].map((text, at) => {
+    const quotas = withFurtherQuotas(text);
+    return at === 1 ? quotas.replace('22000', '18000').replace('12000', '9000') : quotas;
+  });
+  return (hasFurtherQuotas ? further : [CATALOGUE, otherwise, ended]).map((text) => {
     const { catalogue, faults } = parseCatalogue(text, 'simulation.yaml');
     if (catalogue === undefined) throw new Error(JSON.stringify(faults));
     return catalogue;

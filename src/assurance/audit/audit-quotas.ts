@@ -36,11 +36,12 @@ export async function* auditQuotas(
 }
 
 /**
- * Returns the plans that have a quota in every version: a version without one publishes nothing, whatever other versions
- * published.
+ * Returns the plans that have a quota in every version, and the further quotas: a version without one publishes nothing, whatever
+ * other versions published.
  */
 function plansWithQuota(catalogues: readonly string[]): Set<string> {
-  const plans = catalogues.flatMap((json) => catalogueFromCanonicalJson(json).plans);
+  const compiled = catalogues.map((json) => catalogueFromCanonicalJson(json));
+  const plans = compiled.flatMap(({ plans, furtherQuotas }) => [...plans, ...furtherQuotas]);
   const isWithout = ({ quotaOctets }: { quotaOctets: number }) => quotaOctets === Number.POSITIVE_INFINITY;
   const without = new Set(plans.filter(isWithout).map(({ id }) => id));
   return new Set(plans.map(({ id }) => id).filter((id) => !without.has(id)));

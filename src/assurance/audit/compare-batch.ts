@@ -1,4 +1,7 @@
 import {
+  type FurtherQuotaMove,
+  furtherQuotaKey,
+  furtherQuotaList,
   leakageList,
   type OutcomeList,
   type OutcomeTotal,
@@ -72,11 +75,29 @@ function totalDifferences(
   const booked = outcomeList(lists);
   const listed = listDifferences(booked, byKey);
   const leaked = listDifferences(leakageList(lists), secondLeakage(computed, numbers.leakage_rows, rules.byTag));
+  const limited = limitDifferences(furtherQuotaList(lists), computed);
   const summed = OUTCOMES.flatMap((outcome) => {
     const stored = { records: numbers[`records_${outcome}`], octets: numbers[`octets_${outcome}`] };
     return differencesOf(`${outcome} in all`, stored, byOutcome.get(outcome) ?? NOTHING);
   });
-  return [...listed, ...summed, ...leaked];
+  return [...listed, ...summed, ...leaked, ...limited];
+}
+
+/** Compares the state in which the batch left each counter of a further quota. */
+function limitDifferences(booked: ReturnType<typeof furtherQuotaList>, computed: readonly ComputedRecord[]): string[] {
+  const expected = new Map<string, FurtherQuotaMove>();
+  for (const { offset, outcome } of computed) {
+    for (const { name, version, periodStart, usedOctetsAfter } of outcome.charge?.limits ?? []) {
+      const key = furtherQuotaKey(outcome.charge?.subscriber ?? '', name, periodStart);
+      expected.set(key, { version, usedOctets: Number(usedOctetsAfter), offset });
+    }
+  }
+  const inWords = (move: FurtherQuotaMove | undefined) =>
+    move === undefined ? 'nothing' : `${move.usedOctets} used, by record ${move.offset} in version ${move.version}`;
+  return [...new Set([...booked.keys(), ...expected.keys()])].flatMap((key) => {
+    const [stored, again] = [booked.get(key), expected.get(key)].map(inWords);
+    return stored === again ? [] : [`${key}: ${stored}, computed again ${again}`];
+  });
 }
 
 const NOTHING: OutcomeTotal = { records: 0, octets: 0 };

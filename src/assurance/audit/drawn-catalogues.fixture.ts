@@ -75,6 +75,7 @@ const tiers = fc
     [...ends.sort((a, b) => a - b), null].map((upToOctets, i) => ({ upToOctets, pricePerMiB: prices[i] })),
   );
 const share = fc.oneof(fc.constantFrom(0, 1, 3333, 9999, 10_000, 10_000), fc.integer({ min: 0, max: 10_000 }));
+const furtherQuota = fc.oneof(fc.nat({ max: 20_000 }), fc.nat({ max: 20_000 }), fc.constant(2 ** 53 - 1));
 const version = fc.record({
   kind: fc.constantFrom('first', 'first', 'first', 'second', 'second', 'gap'),
   content: fc.oneof(
@@ -86,6 +87,10 @@ const version = fc.record({
     fc.integer({ min: 1, max: 60_000 }),
   ),
   tiers,
+  windows: fc.oneof(
+    { arbitrary: fc.constant({}), weight: 3 },
+    { arbitrary: fc.dictionary(fc.constantFrom('day', 'week', 'month'), furtherQuota), weight: 2 },
+  ),
   latePolicy: fc.constantFrom('adjust', 'refuse'),
 });
 /** Boundaries between versions of plans: every other instant. */
@@ -98,6 +103,16 @@ const plansOfApplication = fc.record({
   ),
   turns: fc.array(version, { minLength: TURNS.length, maxLength: TURNS.length }),
 });
+/** Of each sponsor a quota over some of its plans, perhaps, in two versions or one, and with a gap between them or none. */
+const groupsOfSponsor = fc.option(
+  fc.record({
+    calendar: fc.record({ period: fc.constantFrom('day', 'week', 'month'), timeZone: fc.constantFrom(...ZONES) }),
+    members: fc.array(fc.boolean(), { minLength: APPLICATIONS * 2, maxLength: APPLICATIONS * 2 }),
+    quotas: fc.array(furtherQuota, { minLength: 2, maxLength: 2 }),
+    turns: fc.subarray([...INSTANTS], { minLength: 1, maxLength: 3 }),
+  }),
+  { freq: 1 },
+);
 const owner = fc.integer({ min: -1, max: APPLICATIONS - 1 });
 /** Who claims one word: always, or until an instant, from there to another, and from that on. */
 const claims = fc.oneof(
@@ -138,8 +153,41 @@ export const catalogues = fc
     sponsorIdentities: claimsOf(IDENTITIES),
     networks: claimsOf(NETWORKS),
     plans: fc.array(plansOfApplication, { minLength: APPLICATIONS, maxLength: APPLICATIONS }),
+    groups: fc.tuple(groupsOfSponsor, groupsOfSponsor),
   })
-  .map(({ policies, tags, aspIdentities, sponsorIdentities, networks, plans }): Catalogue => {
+  .map(({ policies, tags, aspIdentities, sponsorIdentities, networks, plans, groups }): Catalogue => {
+    const drawnPlans = plans.flatMap(({ calendars, turns }, i) =>
+      turns.flatMap(({ kind, windows, ...terms }, turn) => {
+        if (kind === 'gap') return [];
+        const calendar = calendars[kind === 'first' ? 0 : 1];
+        const further = Object.entries(windows)
+          .filter(([period]) => period !== calendar.period)
+          .map(([period, quotaOctets]) => ({ period, quotaOctets }));
+        return {
+          id: `a${i}-${kind}`,
+          application: `a${i}`,
+          version: turn + 1,
+          effectiveFrom: iso(TURNS[turn]),
+          effectiveTo: turn + 1 < turns.length ? iso(TURNS[turn + 1]) : null,
+          ...calendar,
+          ...(further.length > 0 && { windows: further }),
+          ...terms,
+        };
+      }),
+    );
+    const quotas = groups.flatMap((group, s) => {
+      if (group === null) return [];
+      const names = [...new Set(drawnPlans.map(({ id }) => id))].filter((id) => Number(id[1]) % 2 === s);
+      const members = names.filter((_, at) => group.members[at]);
+      if (members.length === 0) return [];
+      const [first, second, third] = group.turns.map(iso);
+      const versions = [
+        { version: 1, effectiveFrom: first, effectiveTo: second ?? null, quotaOctets: group.quotas[0] },
+        { version: 2, effectiveFrom: third ?? second, effectiveTo: null, quotaOctets: group.quotas[1] },
+      ];
+      const common = { id: `s${s}-all`, sponsor: `s${s}`, ...group.calendar, plans: members };
+      return versions.slice(0, second === undefined ? 1 : 2).map((dated) => ({ ...common, ...dated }));
+    });
     const document = {
       sponsors: ['s0', 's1'].map((id) => ({ id, name: id, currency: 'EUR', creditLimit: '1' })),
       applications: policies.map((match, i) => ({
@@ -151,20 +199,8 @@ export const catalogues = fc
         ...claimed('aspIdentities', 'identity', IDENTITIES, aspIdentities, i),
         ...claimed('sponsorIdentities', 'identity', IDENTITIES, sponsorIdentities, i),
       })),
-      plans: plans.flatMap(({ calendars, turns }, i) =>
-        turns.flatMap(({ kind, ...terms }, turn) => {
-          if (kind === 'gap') return [];
-          return {
-            id: `a${i}-${kind}`,
-            application: `a${i}`,
-            version: turn + 1,
-            effectiveFrom: iso(TURNS[turn]),
-            effectiveTo: turn + 1 < turns.length ? iso(TURNS[turn + 1]) : null,
-            ...calendars[kind === 'first' ? 0 : 1],
-            ...terms,
-          };
-        }),
-      ),
+      plans: drawnPlans,
+      ...(quotas.length > 0 && { quotas }),
     };
     return catalogueFromCanonicalJson(JSON.stringify(document));
   });

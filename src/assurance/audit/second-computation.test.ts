@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeJson } from '../../rating/decode/decode-json.ts';
-import { EVIDENCES, type FlowRecord } from '../../rating/flow-record.ts';
+import { EVIDENCES, type FlowBatch, type FlowRecord } from '../../rating/flow-record.ts';
 import type { Lane } from '../../rating/lane.ts';
 import { failedAtIngress, type Outcome, REASONS, type Reason } from '../../rating/outcome.ts';
 import { readRecord } from '../../rating/pipeline.ts';
@@ -10,7 +10,7 @@ import { NO_FACTS, Rules } from '../../rating/rules.ts';
 import { PseudonymKey } from '../../rating/subscribers.ts';
 import { asValue, closedFor, rateValues, testLane, testRecord, testRules } from '../../rating/traffic.fixture.ts';
 import { ADDRESSES, catalogues, IDENTITIES, INSTANTS, mostly, TAGS } from './drawn-catalogues.fixture.ts';
-import { SecondComputation, type SecondOutcome, secondRules } from './second-computation.ts';
+import { type SecondCharge, SecondComputation, type SecondOutcome, secondRules } from './second-computation.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -189,11 +189,50 @@ const lanes = fc.record({
   ),
 });
 
+/** A computed outcome, without what it left of further quotas. */
+type ChargedOutcome = Omit<SecondOutcome, 'charge'> & { charge: Omit<SecondCharge, 'limits'> | null };
+
+function withoutLimits({ charge, ...ended }: SecondOutcome): ChargedOutcome {
+  if (charge === null) return { ...ended, charge };
+  const { limits: _, ...own } = charge;
+  return { ...ended, charge: own };
+}
+
+/** Returns in which state each further quota's counter is left, by counter. */
+function limitsAfter(outcomes: readonly SecondOutcome[]): Map<string, bigint> {
+  const after = new Map<string, bigint>();
+  for (const { charge } of outcomes) {
+    for (const { name, version, periodStart, usedOctetsAfter } of charge?.limits ?? []) {
+      const counter = `${charge?.subscriber} ${name} ${periodStart}`;
+      after.set(counter, usedOctetsAfter);
+      after.set(`${counter} version`, BigInt(version));
+    }
+  }
+  return after;
+}
+
+/** Returns the same of the engine's batch. */
+function movesAfter({ quotaMoves, subscriber }: FlowBatch, lane: Lane, { catalogue }: Rules): Map<string, bigint> {
+  const after = new Map<string, bigint>();
+  for (let at = 0; at < quotaMoves.count; at++) {
+    const { planId, periodStart } = lane.planPeriods.at(lane.counters.planPeriod(quotaMoves.counter[at]));
+    const pseudonym = Buffer.from(lane.subscribers.pseudonym(subscriber[quotaMoves.row[at]])).toString('hex');
+    const counter = `${pseudonym} ${planId} ${periodStart}`;
+    after.set(counter, BigInt(quotaMoves.usedOctets[at]));
+    after.set(`${counter} version`, BigInt(catalogue.furtherQuotas[quotaMoves.quota[at]].version));
+  }
+  return after;
+}
+
 /** Returns the engine's outcomes of a batch, in the form of the second computation. */
-function engineOutcomes(values: readonly Uint8Array[], lane: Lane, rules: Rules): SecondOutcome[] {
+function engineOutcomes(
+  values: readonly Uint8Array[],
+  lane: Lane,
+  rules: Rules,
+): { batch: FlowBatch; engine: ChargedOutcome[] } {
   const { sponsors, applications, plans } = rules.catalogue;
   const { batch, rated } = rateValues(values, lane, rules);
-  return rated.map((row, i) => {
+  const engine = rated.map((row, i) => {
     const application = applications[row.application];
     const reason = REASONS[batch.reason[i]].reason;
     const ended = { outcome: row.outcome as Outcome, reason, applicationId: application?.id ?? '' };
@@ -214,6 +253,7 @@ function engineOutcomes(values: readonly Uint8Array[], lane: Lane, rules: Rules)
     };
     return { ...ended, charge };
   });
+  return { batch, engine };
 }
 
 const readValue = (value: Uint8Array) => readRecord({ value, oversizedOctets: 0 }, decodeJson);
@@ -230,10 +270,12 @@ test('the engine and the second computation agree on every record', () => {
           closings: { lastClosed: new Map(Object.entries(closed)), number: 1 },
         };
         const { position } = lane;
-        const engine = engineOutcomes(values, lane, new Rules(catalogues[catalogue], facts));
+        const ruled = new Rules(catalogues[catalogue], facts);
+        const { batch, engine } = engineOutcomes(values, lane, ruled);
         const rules = secondRules(catalogues[catalogue].canonicalJson, facts);
         const second = values.map((value, i) => computed.compute(position + i, readValue(value), rules));
-        expect(second).toEqual(engine);
+        expect(second.map(withoutLimits)).toEqual(engine);
+        expect(movesAfter(batch, lane, ruled)).toEqual(limitsAfter(second));
         for (const { reason } of second) met.set(reason, (met.get(reason) ?? 0) + 1);
       }
     }),
@@ -251,8 +293,10 @@ test('restored counters and identities continue without a difference', () => {
       before.map(readValue).forEach((record, ordinal) => {
         const { reason, charge } = whole.compute(ordinal, record, rules);
         if (charge !== null) {
-          const { usedOctetsAfter, carryAfter, ...counter } = charge;
+          const { usedOctetsAfter, carryAfter, limits, ...counter } = charge;
           restored.restoreCounter({ ...counter, usedOctets: Number(usedOctetsAfter), carry: Number(carryAfter) });
+          for (const { name, periodStart, usedOctetsAfter: used } of limits)
+            restored.restoreCounter({ ...counter, planId: name, periodStart, usedOctets: Number(used), carry: 0 });
         }
         if ('reason' in record || reason === 'duplicate' || reason === 'conflicting_duplicate') return;
         const { nodeId, localSequenceNumber: sequence } = record;

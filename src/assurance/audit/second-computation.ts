@@ -35,6 +35,8 @@ export interface SecondCharge {
   chargeMicros: bigint;
   usedOctetsAfter: bigint;
   carryAfter: bigint;
+  /** What it left of the quotas that limit it beside the plan's. */
+  limits: readonly { name: string; version: number; periodStart: number; usedOctetsAfter: bigint }[];
 }
 
 export interface SecondOutcome {
@@ -129,15 +131,25 @@ export class SecondComputation {
     const share = plan.document.content[record.contentType ?? 'unknown'];
     if (share === undefined) return ended('content_not_covered', application);
 
-    const periodStart = firstDayOfPeriod(rules, plan, startTime);
+    const periodStart = firstDayOfPeriod(rules, plan.document, startTime);
     if (isClosed(rules, plan, application.sponsor, periodStart)) return ended('period_closed', application);
 
     const subscriber = this.#subscriberOf(record.servedMsisdn, bookedSubscriber);
     const octets = BigInt(record.uplinkOctets) + BigInt(record.downlinkOctets);
     const { id: planId, version: planVersion } = plan.document;
     const key = counterKey(subscriber, planId, periodStart);
-    const { reason, ...amounts } = this.#count(key, octets * BigInt(share), plan);
+    const limits = plan.limits
+      .filter(({ fromMs, toMs }) => fromMs <= startTime && startTime < toMs)
+      .map((limit) => {
+        const begin = firstDayOfPeriod(rules, limit, startTime);
+        return { limit, begin, key: counterKey(subscriber, limit.name, begin) };
+      });
+    const rooms = limits.map(({ limit, key: limitKey }) => limit.octets - this.#usedOf(limitKey));
+    const { reason, ...amounts } = this.#count(key, octets * BigInt(share), plan, rooms);
     if (reason === 'charge_out_of_range') return ended(reason, application);
+    for (const { key: limitKey } of limits) {
+      this.#sums.set(limitKey, (this.#usedOf(limitKey) + amounts.sponsoredOctets) * BASIS_POINTS);
+    }
     const charge: SecondCharge = {
       subscriber,
       sponsorId: application.sponsor,
@@ -147,18 +159,28 @@ export class SecondComputation {
       periodStart,
       evidence,
       ...amounts,
+      limits: limits.map(({ limit: { name, version }, begin, key: limitKey }) => ({
+        name,
+        version,
+        periodStart: begin,
+        usedOctetsAfter: this.#usedOf(limitKey),
+      })),
     };
     return { ...ended(reason, application), charge };
   }
 
   /**
    * Applies share, quota and price: adds a record's octets x share to its counter's sum, and returns the sponsored octets
-   * and their charge.
+   * and their charge. `rooms`: octets that other quotas have left for the record.
    */
-  #count(key: string, weighted: bigint, plan: SecondPlan) {
+  #count(key: string, weighted: bigint, plan: SecondPlan, rooms: readonly bigint[]) {
     const sumBefore = this.#sums.get(key) ?? 0n;
-    const quota = plan.quotaOctets === null ? null : plan.quotaOctets * BASIS_POINTS;
-    // An earlier version may have had a larger quota: the sum stays, as sponsored octets are not taken back.
+    const ends = rooms.map((room) => sumBefore / BASIS_POINTS + room);
+    if (plan.quotaOctets !== null) ends.push(plan.quotaOctets);
+    const end = ends.reduce<bigint | null>((least, each) => (least === null || each < least ? each : least), null);
+    const quota = end === null ? null : end * BASIS_POINTS;
+    // An earlier version may have had a larger quota: the sum stays, as sponsored octets are not taken back. What is less than an
+    // octet waits for the next one, and stays too where another quota was used up by other records.
     const isExhausted = quota !== null && sumBefore >= quota;
     const isReached = quota !== null && sumBefore + weighted >= quota;
     // Octets above the quota are the subscriber's alone: the sum stops there, and a larger quota continues from there.
@@ -177,6 +199,10 @@ export class SecondComputation {
     if (!isBookable) return { reason: 'charge_out_of_range', ...amounts } as const;
     this.#sums.set(key, sumAfter);
     return { reason: isReached ? 'quota_reached' : 'sponsored', ...amounts } as const;
+  }
+
+  #usedOf(key: string): bigint {
+    return (this.#sums.get(key) ?? 0n) / BASIS_POINTS;
   }
 
   #subscriberOf(msisdn: string, booked: string | undefined): string {

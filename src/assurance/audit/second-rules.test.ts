@@ -130,7 +130,7 @@ describe('first day of a period', () => {
     ['month', 'America/New_York', '1970-01-01T00:00:00Z', '1970-01-01'],
   ])('%s in %s at %s: %s', (period, timeZone, instant, day) => {
     const { made, plan } = rulesWith({ period, timeZone });
-    expect(firstDayOfPeriod(made, plan, Date.parse(instant)) * 86_400_000).toBe(Date.parse(day));
+    expect(firstDayOfPeriod(made, plan.document, Date.parse(instant)) * 86_400_000).toBe(Date.parse(day));
   });
 });
 

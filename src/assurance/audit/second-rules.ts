@@ -1,33 +1,18 @@
-import type * as z from 'zod';
-import type { catalogueSchema } from '../../rating/catalogue/catalogue-document.ts';
 import type { FlowRecord } from '../../rating/flow-record.ts';
 import type { Reason } from '../../rating/outcome.ts';
 import type { Facts } from '../../rating/rules.ts';
+import { type Document, type SecondLimit, type SecondPlan, secondPlanOf } from './second-plans.ts';
+
+export { priceOf, type SecondPlan } from './second-plans.ts';
 
 const DAY_MS = 86_400_000;
-const MICROS_DECIMALS = 6;
-const OCTETS_PER_MIB = 1n << 20n;
 const ADDRESS_BITS = 128;
 const V4_BITS = 32;
 const SET_BACK_MINUTES = 180;
 /** IPv4 addresses are those of ::ffff:0:0/96 (RFC 4291, 2.5.5.2). */
 const V4_MAPPED = 0xffffn << 32n;
 
-/** The catalogue in its canonical JSON; a field with a default may be absent from an older one. */
-type Document = z.input<typeof catalogueSchema>;
 export type SecondApplication = Document['applications'][number];
-
-/** A plan's document, its times in milliseconds and its money and octets in big integers. */
-export interface SecondPlan {
-  document: Document['plans'][number];
-  fromMs: number;
-  /** Infinity: no end. */
-  toMs: number;
-  /** null: no limit. */
-  quotaOctets: bigint | null;
-  /** `upToOctets` is null for the last one. */
-  tiers: readonly { upToOctets: bigint | null; pricePerMiBMicros: bigint }[];
-}
 
 /** One application's right to a tag, an identity or a network, for records that start from `sinceMs` on and before `untilMs`. */
 interface Title {
@@ -68,7 +53,7 @@ export interface SecondRules {
  * same rules.
  */
 export function secondRules(canonicalJson: string, { suspensions, closings }: Facts): SecondRules {
-  const { sponsors, applications, plans }: Document = JSON.parse(canonicalJson);
+  const { sponsors, applications, plans, quotas = [] }: Document = JSON.parse(canonicalJson);
   const currencies = new Map(sponsors.map(({ id, currency }) => [id, currency]));
   return {
     payers: new Map(
@@ -79,11 +64,14 @@ export function secondRules(canonicalJson: string, { suspensions, closings }: Fa
     bySponsorIdentity: titles(applications, 'sponsorIdentities'),
     byPrefix: prefixesByLength(applications),
     plans: new Map(
-      applications.map(({ id }) => [id, plans.filter(({ application }) => application === id).map(planOf)]),
+      applications.map(({ id }) => [
+        id,
+        plans.filter(({ application }) => application === id).map((plan) => secondPlanOf(plan, quotas)),
+      ]),
     ),
     suspendedSponsorIds: suspensions.sponsorIds,
     lastClosed: closings.lastClosed,
-    calendars: new Map(plans.map(({ timeZone }) => [timeZone, calendarOf(timeZone)])),
+    calendars: new Map([...plans, ...quotas].map(({ timeZone }) => [timeZone, calendarOf(timeZone)])),
     periodsOver: new Map(),
   };
 }
@@ -204,25 +192,6 @@ function v4Bits(dotted: string): bigint {
   return dotted.split('.').reduce((bits, octet) => (bits << 8n) | BigInt(octet), 0n);
 }
 
-function planOf(document: SecondPlan['document']): SecondPlan {
-  const { effectiveFrom, effectiveTo, quotaOctets, tiers } = document;
-  return {
-    document,
-    fromMs: Date.parse(effectiveFrom),
-    toMs: effectiveTo === null ? Number.POSITIVE_INFINITY : Date.parse(effectiveTo),
-    quotaOctets: quotaOctets === null ? null : BigInt(quotaOctets),
-    tiers: tiers.map(({ upToOctets, pricePerMiB }) => ({
-      upToOctets: upToOctets === null ? null : BigInt(upToOctets),
-      pricePerMiBMicros: microsOf(pricePerMiB),
-    })),
-  };
-}
-
-function microsOf(decimal: string): bigint {
-  const [units, decimals = ''] = decimal.split('.');
-  return BigInt(units + decimals.padEnd(MICROS_DECIMALS, '0'));
-}
-
 function calendarOf(timeZone: string): Intl.DateTimeFormat {
   return new Intl.DateTimeFormat('en-US', { timeZone, year: 'numeric', month: 'numeric', day: 'numeric' });
 }
@@ -314,11 +283,14 @@ export function secondPlanInForce(
 }
 
 /**
- * Returns the first day, in days since 1970-01-01, of the plan's period that holds an instant: by the date on the plan's
+ * Returns the first day, in days since 1970-01-01, of the period of a plan or a limit that holds an instant: by the date on its
  * calendar.
  */
-export function firstDayOfPeriod(rules: SecondRules, { document }: SecondPlan, timeMs: number): number {
-  const { period, timeZone } = document;
+export function firstDayOfPeriod(
+  rules: SecondRules,
+  { period, timeZone }: Pick<SecondLimit, 'period' | 'timeZone'>,
+  timeMs: number,
+): number {
   const calendar = rules.calendars.get(timeZone);
   if (calendar === undefined) throw new Error(`no calendar for ${timeZone}`);
   const [month, day, year] = calendar.format(timeMs).split('/').map(Number);
@@ -347,7 +319,7 @@ function isOver(rules: SecondRules, plan: SecondPlan, periodStart: number, timeM
   let isOver = rules.periodsOver.get(key);
   if (isOver === undefined) {
     const minutes = [...Array(SET_BACK_MINUTES).keys()];
-    isOver = minutes.every((minute) => firstDayOfPeriod(rules, plan, timeMs + minute * 60_000) > periodStart);
+    isOver = minutes.every((minute) => firstDayOfPeriod(rules, plan.document, timeMs + minute * 60_000) > periodStart);
     rules.periodsOver.set(key, isOver);
   }
   return isOver;
@@ -356,16 +328,4 @@ function isOver(rules: SecondRules, plan: SecondPlan, periodStart: number, timeM
 /** Returns a month such as 2026-11; a later month is a greater text. */
 function monthOf(day: number): string {
   return new Date(day * DAY_MS).toISOString().slice(0, 7);
-}
-
-/** Returns F(u) of the tiered price in micro-units: each octet at the price of its tier, rounded half up once. */
-export function priceOf({ tiers }: SecondPlan, octets: bigint): bigint {
-  let sum = 0n; // micros per MiB x octets
-  let from = 0n;
-  for (const { upToOctets, pricePerMiBMicros } of tiers) {
-    const end = upToOctets === null || upToOctets > octets ? octets : upToOctets;
-    sum += (end - from) * pricePerMiBMicros;
-    from = end;
-  }
-  return (sum + OCTETS_PER_MIB / 2n) / OCTETS_PER_MIB;
 }

@@ -101,9 +101,11 @@ function counterLookUp(store: Store | null): CounterLookUp {
   return async (subscriber, planId, periodStart) => {
     if (store === null) return { usedOctets: 0, carry: 0 };
     const [row] = await store.query<{ used: number; carry: number }>(
-      'SELECT tupleElement(max((used_octets_after, carry_after)) AS state, 1) AS used, tupleElement(state, 2) AS carry ' +
-        `FROM journal WHERE kind = 'charge' AND subscriber = unhex(${literal(subscriber)}) ` +
-        `AND plan_id = ${literal(planId)} AND toUInt16(period_start) = ${periodStart}`,
+      'SELECT tupleElement(max(state), 1) AS used, tupleElement(max(state), 2) AS carry FROM (' +
+        `SELECT (used_octets_after, carry_after) AS state FROM journal WHERE kind = 'charge' AND plan_id = ${literal(planId)} ` +
+        `AND subscriber = unhex(${literal(subscriber)}) AND toUInt16(period_start) = ${periodStart} UNION ALL ` +
+        `SELECT (used_octets_after, toUInt16(0)) FROM further_quota_counters WHERE quota_id = ${literal(planId)} ` +
+        `AND subscriber = unhex(${literal(subscriber)}) AND toUInt16(period_start) = ${periodStart})`,
     );
     return { usedOctets: Number(row.used), carry: Number(row.carry) };
   };

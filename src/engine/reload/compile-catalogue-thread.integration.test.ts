@@ -6,14 +6,14 @@ import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { builtModule } from '../../../test/servers/built.ts';
 import { prepareCatalogue } from '../../rating/prepared-catalogue.ts';
-import { compileCatalogue, packCounts } from './compile-catalogue.ts';
+import { compileCatalogue } from './compile-catalogue.ts';
 import { compileInThread, compileWholeInThread } from './compile-catalogue-thread.ts';
-import { unpackCatalogue } from './packed-catalogue.ts';
+import { packed, unpackCatalogue } from './packed-catalogue.ts';
 
 const APPLICATIONS = 200;
 const PREFIXES_EACH = 100;
 const PLANS_EACH = 10;
-const NONE_BEFORE = packCounts({ plans: [], applications: [] });
+const NONE_BEFORE = packed(new Map());
 const { signal } = new AbortController();
 
 let directory: string;

@@ -1,13 +1,13 @@
 import { type FileVersions, loadCatalogue } from '../../evidence/catalogue-file.ts';
 import { formatFault } from '../../formats/document-fault.ts';
 import { type CountedPlans, countedPlans } from '../../rating/catalogue/catalogue-succession-faults.ts';
-import type { Catalogue, CatalogueTerms } from '../../rating/catalogue.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
 import { packed, unpacked } from './packed-catalogue.ts';
 
 /** `CountedPlans`, packed: a thread that takes records passes it on and does not read it. */
 export type PackedCounts = Uint8Array;
 
-export function packCounts(catalogue: Pick<CatalogueTerms, 'plans' | 'applications'>): PackedCounts {
+export function packCounts(catalogue: Parameters<typeof countedPlans>[0]): PackedCounts {
   return packed(countedPlans(catalogue));
 }
 

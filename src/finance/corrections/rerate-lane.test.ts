@@ -196,7 +196,7 @@ function secondComputation(rows: readonly ChargeRow[], { catalogue: { canonicalJ
     const named = { planId: plan.document.id, planVersion: plan.document.version };
     const share = plan.document.content[CONTENT_TYPES[contentType]];
     if (share === undefined) return { ...row, ...none, ...named, reason: REASON_CODE.content_not_covered };
-    const periodStart = firstDayOfPeriod(rules, plan, of.startTime);
+    const periodStart = firstDayOfPeriod(rules, plan.document, of.startTime);
     const key = `${named.planId} ${periodStart} ${of.servedMsisdn}`;
     const before = counters.get(key) ?? { used: 0n, carry: 0n };
     const { reason, sponsored, ...after } = secondShare(
@@ -233,3 +233,43 @@ function secondShare(
   }
   return { reason: 'sponsored', sponsored, used: used + sponsored, carry: x % 10_000n };
 }
+
+describe('further quotas', () => {
+  const GROUP = `quotas:
+  - id: bolt-week
+    sponsor: bolt
+    version: 1
+    effectiveFrom: 2026-01-01T00:00:00Z
+    effectiveTo: null
+    period: week
+    timeZone: Asia/Tokyo
+    quotaOctets: 9000
+    plans: [in-cdr-month, by-ip-month]
+`;
+  const window = 'windows: [{ period: month, quotaOctets: 30000 }]';
+  const further = rulesOf(`${changedCatalogue(['period: day', `period: day\n    ${window}`])}${GROUP}`);
+
+  test('a re-rated record gets what the engine would have booked with them', () => {
+    fc.assert(
+      fc.property(traffic, atOnce, (records, count) => {
+        const { rows } = rerateRows(chargeRows(records, OLD), further, undefined, count);
+        expect(rows).toEqual(chargeRows(records, further));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('a range that holds a part of a period of theirs is torn', () => {
+    const [first, second] = [10, 12].map((day) => Date.UTC(2026, 10, day, 12));
+    const records = [first, second].map((startTime, localSequenceNumber) =>
+      testRecord({ localSequenceNumber, startTime, endTime: startTime }),
+    );
+    const rows = chargeRows(records, OLD);
+    const [fromDay, toDay] = [10, 11].map((day) => Date.UTC(2026, 10, day) / 86_400_000);
+    expect(rerateRows(rows, OLD, { fromDay, toDay }).lane.tornPeriods()).toEqual([]);
+    const torn = rerateRows(rows, further, { fromDay, toDay }).lane.tornPeriods();
+    expect(torn).toEqual([{ planId: 'any-day:month', periodStart: Date.UTC(2026, 10, 1) / 86_400_000 }]);
+    const whole = { fromDay: Date.UTC(2026, 10, 1) / 86_400_000, toDay };
+    expect(rerateRows(rows, further, whole).lane.tornPeriods()).toEqual(torn);
+  });
+});

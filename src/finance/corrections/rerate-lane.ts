@@ -148,13 +148,14 @@ export class RerateLane {
     const periodStart = records.periodStart[row];
     if (rules.refusesLate(records.plan[row], periodStart)) return false;
     const isWithin = periodStart >= this.#range.fromDay && periodStart < this.#range.toDay;
-    if (bookedAs === BOOKED_AS.unsponsored && isWithin) {
-      isInRange[row] = 1;
+    if (bookedAs === BOOKED_AS.unsponsored) {
+      isInRange[row] = isWithin ? 1 : 0;
+      // Outside of the range it may count in a further quota of records within.
       this.#notePeriod(charges, row, rules);
-      return true;
+      if (!isWithin) leftOut[row] = LEFT_OUT.outOfRange;
+      return isWithin;
     }
     if (isWithin) leftOut[row] = bookedAs === BOOKED_AS.nameless ? LEFT_OUT.nameless : LEFT_OUT.otherSponsor;
-    else if (bookedAs === BOOKED_AS.unsponsored) leftOut[row] = LEFT_OUT.outOfRange;
     return false;
   }
 
@@ -167,10 +168,15 @@ export class RerateLane {
     return reason;
   }
 
-  #notePeriod({ records, isInRange }: CurrentCharges, row: number, { catalogue }: Rules): void {
-    const { id } = catalogue.plans[records.plan[row]];
-    const period = this.lane.planPeriods.numberOf(id, records.periodStart[row]);
-    (isInRange[row] === 1 ? this.#inside : this.#outside).add(period);
+  /** Notes the periods that a row counts in, or would, of its plan and of further quotas. */
+  #notePeriod({ records, isInRange }: CurrentCharges, row: number, { catalogue, quotaBook }: Rules): void {
+    const noted = isInRange[row] === 1 ? this.#inside : this.#outside;
+    const { planPeriods } = this.lane;
+    noted.add(planPeriods.numberOf(catalogue.plans[records.plan[row]].id, records.periodStart[row]));
+    const startTimeMs = records.startTimeMs[row];
+    for (const { id, calendar } of quotaBook?.countedBy(records.plan[row], startTimeMs) ?? []) {
+      noted.add(planPeriods.numberOf(id, calendar.startDay(startTimeMs)));
+    }
   }
 
   /**

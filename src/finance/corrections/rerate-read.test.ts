@@ -156,3 +156,17 @@ test('periods that the range holds in part are found, also of records that had n
   const { lane } = ratedAgain(bookedRecords([textOf({})], RIGHT), monthly, 'acme', { range });
   expect(lane.tornPeriods()).toMatchObject([{ planId: 'any-day' }]);
 });
+
+test('a record without a charge that would count in a further quota of records in the range makes the range a part', () => {
+  const windowed = ['period: day', 'period: day\n    windows: [{ period: week, quotaOctets: 9000 }]'] as const;
+  const at = (day: number) => ({ startTime: Date.UTC(2026, 10, day, 6), endTime: Date.UTC(2026, 10, day, 7) });
+  const booked = bookedRecords(
+    [textOf({ localSequenceNumber: 1, ...at(9) }), textOf({ localSequenceNumber: 2, ...at(10) })],
+    MISSED,
+  );
+  const [fromDay, toDay] = [9, 10].map((day) => Date.UTC(2026, 10, day) / 86_400_000);
+  const torn = (range: { fromDay: number; toDay: number }) =>
+    ratedAgain(booked, rulesOf(changedCatalogue([...windowed])), 'acme', { range }).lane.tornPeriods();
+  expect(torn({ fromDay, toDay })).toEqual([{ planId: 'any-day:week', periodStart: fromDay }]);
+  expect(torn({ fromDay, toDay: toDay + 1 })).toEqual([]);
+});

@@ -54,8 +54,9 @@ export async function whatIf(
   let lane = new RerateLane(rules, range);
   const noteTorn = () => {
     for (const period of lane.tornPeriods()) {
-      const plan = catalogue.plans.find(({ id }) => id === period.planId);
-      if (plan !== undefined) refused.set(catalogue.applications[plan.application].id, tornPeriodText(period, range));
+      for (const application of applicationsCounting(catalogue, period.planId)) {
+        refused.set(application, tornPeriodText(period, range));
+      }
     }
   };
   for (const span of cutSpans(await readSpans(store, selection), OFFSETS_AT_ONCE)) {
@@ -87,6 +88,14 @@ export async function whatIf(
     lines: answered.flatMap((each) => linesOf(each, catalogue)),
     refused: [...refused].map(([applicationId, reason]) => ({ applicationId, reason })).sort(byApplication),
   };
+}
+
+/** Returns the ids of the applications whose records count in a plan or a further quota. */
+function applicationsCounting({ plans, applications, furtherQuotas }: Catalogue, id: string): Set<string> {
+  const counting = plans.filter(
+    (plan) => plan.id === id || plan.furtherQuotas.some((index) => furtherQuotas[index].id === id),
+  );
+  return new Set(counting.map(({ application }) => applications[application].id));
 }
 
 /** In SQL: the charges of a sponsor, and those of the applications that the draft gives it. */

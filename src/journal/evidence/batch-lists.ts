@@ -1,3 +1,4 @@
+import { PSEUDONYM_OCTETS } from '../../rating/subscribers.ts';
 import { RowBinaryReader } from '../row-binary.ts';
 
 /** Records and octets of one application and reason. */
@@ -52,10 +53,10 @@ export function leakageKey({ applicationId, reason, prefix, tag, nodeId, day }: 
   return `${outcome} ${prefix} ${JSON.stringify(tag)} ${nodeId} on day ${day}`;
 }
 
-/** Reads the last eight lists, a batch's leakage by `leakageKey`. A key that occurs twice has both sums as one. */
+/** Reads eight more, a batch's leakage by `leakageKey`. A key that occurs twice has both sums as one. */
 export function leakageList(lists: readonly Uint8Array[]): OutcomeList {
   const [applicationIds, reasons, prefixes, tags, nodeIds] = lists.slice(9, 14).map(texts);
-  const [days, counts, sums] = lists.slice(14).map(readerOf);
+  const [days, counts, sums] = lists.slice(14, 17).map(readerOf);
   const leakage = new Map<string, OutcomeTotal>();
   for (const [at, applicationId] of applicationIds.entries()) {
     const group = { applicationId, reason: reasons[at], prefix: prefixes[at], tag: tags[at], nodeId: nodeIds[at] };
@@ -81,6 +82,31 @@ export function seenList(lists: readonly Uint8Array[]): SeenRecord[] {
     });
   }
   return seen;
+}
+
+/** What a batch's records left of a counter of a further quota. */
+export interface FurtherQuotaMove {
+  version: number;
+  usedOctets: number;
+  /** The record that counted last. */
+  offset: number;
+}
+
+/** Returns the key of a further quota's counter. `subscriber`: pseudonym, 32 hex digits; `periodStart`: days since 1970-01-01. */
+export function furtherQuotaKey(subscriber: string, quotaId: string, periodStart: number): string {
+  return `${quotaId} of ${subscriber} since day ${periodStart}`;
+}
+
+/** Reads the last six lists, a batch's moves of further quotas by `furtherQuotaKey`. */
+export function furtherQuotaList(lists: readonly Uint8Array[]): ReadonlyMap<string, FurtherQuotaMove> {
+  const [subscribers, quotaIds, ...numbers] = lists.slice(17);
+  const [subscriber, version, periodStart, usedOctets, offset] = [subscribers, ...numbers].map(readerOf);
+  return new Map(
+    texts(quotaIds).map((quotaId) => [
+      furtherQuotaKey(Buffer.from(subscriber.octets(PSEUDONYM_OCTETS)).toString('hex'), quotaId, periodStart.uint16()),
+      { version: version.uint32(), usedOctets: usedOctets.uint64(), offset: offset.uint64() },
+    ]),
+  );
 }
 
 function readerOf(bytes: Uint8Array): RowBinaryReader {

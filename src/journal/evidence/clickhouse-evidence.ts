@@ -92,10 +92,14 @@ export class ClickHouseEvidence implements JournalEvidence {
   }
 
   async *newestCounters(): AsyncIterable<NewestCounter> {
+    const newest = (id: string, of: string, from: string) =>
+      `SELECT ${of}subscriber AS who, toString(${id}) AS plan, ` +
+      `max((toUInt16(${of}period_start), ${of}used_octets_after)) AS newest ${from} GROUP BY who, plan, lane`;
     const stream = await this.#store.stream(
-      'SELECT lower(hex(subscriber)), plan_id, newest.1, newest.2 FROM (' +
-        'SELECT subscriber, plan_id, max((toUInt16(period_start), used_octets_after)) AS newest ' +
-        "FROM journal WHERE kind = 'charge' GROUP BY subscriber, plan_id, lane) FORMAT RowBinary",
+      'SELECT lower(hex(who)), plan, newest.1, newest.2 FROM (' +
+        `${newest('plan_id', '', "FROM journal WHERE kind = 'charge'")} UNION ALL ` +
+        `${newest('moved.quota_id', 'moved.', "FROM journal ARRAY JOIN further_quotas AS moved WHERE kind = 'batch'")}) ` +
+        'FORMAT RowBinary',
     );
     yield* readRowBinary(stream, (reader) => ({
       subscriber: reader.text(),

@@ -1,4 +1,5 @@
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import { PSEUDONYM_OCTETS } from '../../rating/subscribers.ts';
 import { type RowBinaryReader, readRowBinary } from '../row-binary.ts';
 import type { BatchRow, StoredBatch } from './evidence.ts';
 import { readStoredRow, STORED_EXPRESSIONS } from './stored-columns.ts';
@@ -10,7 +11,9 @@ const AHEAD_BATCHES = 200;
 const LISTS =
   'outcomes.application_id, outcomes.reason, outcomes.records, outcomes.octets, ' +
   'seen_nodes, seen.row, seen.node, seen.sequence, seen.fingerprint, ' +
-  'leakage.application_id, leakage.reason, leakage.prefix, leakage.tag, leakage.node_id, leakage.day, leakage.records, leakage.octets';
+  'leakage.application_id, leakage.reason, leakage.prefix, leakage.tag, leakage.node_id, leakage.day, leakage.records, leakage.octets, ' +
+  'further_quotas.subscriber, further_quotas.quota_id, further_quotas.quota_version, further_quotas.period_start, ' +
+  'further_quotas.used_octets_after, further_quotas.offset';
 
 /**
  * The stored rows of batches, read in the order of each lane several batches at a time: a query for each batch would take
@@ -113,6 +116,12 @@ function readLists(reader: RowBinaryReader): { offset: number; number: number; o
       reader.textArray(),
       reader.textArray(),
       reader.textArray(),
+      reader.array(2),
+      reader.array(8),
+      reader.array(8),
+      reader.array(PSEUDONYM_OCTETS),
+      reader.textArray(),
+      reader.array(4),
       reader.array(2),
       reader.array(8),
       reader.array(8),

@@ -74,6 +74,7 @@ test('resolves ids, money and times', () => {
       { upToOctets: Number.POSITIVE_INFINITY, pricePerMiBMicros: 0 },
     ],
     latePolicy: 'refuse',
+    furtherQuotas: [],
   });
   expect(plans[1]).toMatchObject({
     effectiveToMs: Date.UTC(2026, 0, 31, 23),

@@ -17,6 +17,7 @@ import { catalogueFaults } from './catalogue-faults.ts';
 import { expandParts, noParts, type ReadPart } from './catalogue-parts.ts';
 import { type CountedPlans, successionFaults } from './catalogue-succession-faults.ts';
 import { minorDigitsOf } from './currencies.ts';
+import { compileFurtherQuotas } from './further-quotas.ts';
 
 export type ParsedCatalogue =
   | { catalogue: Catalogue; faults?: undefined }
@@ -74,7 +75,13 @@ function withCanonicalFlows(document: CatalogueDocument): CatalogueDocument {
 function compile(document: CatalogueDocument, canonicalJson: string): Catalogue {
   const sponsorIndex = new Map(document.sponsors.map(({ id }, i) => [id, i]));
   const applicationIndex = new Map(document.applications.map(({ id }, i) => [id, i]));
-  const plans = document.plans.map((plan) => compilePlan(plan, indexOf(applicationIndex, plan.application)));
+  const indexOfApplication = (id: string) => indexOf(applicationIndex, id);
+  const { furtherQuotas, ofPlans } = compileFurtherQuotas(
+    document,
+    (id) => indexOf(sponsorIndex, id),
+    indexOfApplication,
+  );
+  const plans = document.plans.map((plan, i) => compilePlan(plan, indexOfApplication(plan.application), ofPlans[i]));
   const plansOf = document.applications.map((): number[] => []);
   plans.forEach(({ application }, plan) => {
     plansOf[application].push(plan);
@@ -99,6 +106,7 @@ function compile(document: CatalogueDocument, canonicalJson: string): Catalogue 
       }),
     ),
     plans,
+    furtherQuotas,
     ...(document.invoicing !== undefined && { invoicing: document.invoicing }),
   };
 }
@@ -115,7 +123,7 @@ export function compileClaim(claim: ClaimDocument): Claimed {
   };
 }
 
-function compilePlan(plan: PlanDocument, application: number): Plan {
+function compilePlan(plan: PlanDocument, application: number, furtherQuotas: readonly number[]): Plan {
   return {
     id: plan.id,
     version: plan.version,
@@ -133,6 +141,7 @@ function compilePlan(plan: PlanDocument, application: number): Plan {
       pricePerMiBMicros: micros(pricePerMiB),
     })),
     latePolicy: plan.latePolicy,
+    furtherQuotas,
   };
 }
 

@@ -215,6 +215,23 @@ const contentSchema = z.strictObject(
   >,
 );
 
+const notifyAt = z
+  .array(z.int().min(1).max(10_000))
+  .refine((steps) => steps.every((step, i) => i === 0 || step > steps[i - 1]), {
+    error: 'expected ascending numbers',
+  });
+
+/** Absent stays absent, as above. */
+const furtherNotifyAt = notifyAt
+  .optional()
+  .describe('As in a plan: shares of this quota, ascending basis points. Absent: none.');
+
+const windowSchema = z.strictObject({
+  period: z.enum(STATISTICS_PERIODS).describe("Calendar period in the plan's time zone; not the plan's own."),
+  quotaOctets: z.int().min(0).describe('Sponsored octets per subscriber and such period.'),
+  notifyAt: furtherNotifyAt,
+});
+
 const planSchema = z.strictObject({
   id: id('Name of the plan. All versions of a plan count in one counter.'),
   application: z.string().describe('Id of the application.'),
@@ -242,14 +259,17 @@ const planSchema = z.strictObject({
     .min(0)
     .optional()
     .describe('A session is given to a subscriber only if more than this is left of the quota. Absent: 0.'),
-  notifyAt: z
-    .array(z.int().min(1).max(10_000))
-    .refine((steps) => steps.every((step, i) => i === 0 || step > steps[i - 1]), {
-      error: 'expected ascending numbers',
-    })
+  notifyAt: notifyAt
     .default([])
     .describe(
       'Shares of the quota, ascending basis points. Each quota update names the highest one that the use has reached.',
+    ),
+  windows: z
+    .array(windowSchema)
+    .min(1, { error: 'expected a window, or no such field' })
+    .optional()
+    .describe(
+      'Further quotas of the plan by other periods, as 300 MB a day beside 2 GB a month: a record is sponsored as far as all of them allow. Their counters are named `plan:period`.',
     ),
   tiers: z.array(tierSchema).min(1).describe('Price by use in the period: ascending tiers, the last one open.'),
   latePolicy: z
@@ -266,12 +286,39 @@ const planSchema = z.strictObject({
     ),
 });
 
+const quotaSchema = z.strictObject({
+  id: id('Name of the quota, and of its counters; no plan may have it. All versions of a quota count in one counter.'),
+  sponsor: z.string().describe('Id of the sponsor whose plans these are.'),
+  version: z
+    .int()
+    .min(1)
+    .max(2 ** 31 - 1)
+    .describe('Number of the version of this quota.'),
+  effectiveFrom: time().describe('Counts records that start at this instant or later.'),
+  effectiveTo: time().nullable().describe('Counts records that start before this instant; null: no end.'),
+  period: z.enum(STATISTICS_PERIODS).describe('Calendar period that it counts in; weeks begin on Monday.'),
+  timeZone: z
+    .string()
+    .refine(isZone, { error: 'expected an IANA time zone, as Asia/Shanghai or UTC' })
+    .describe('IANA name of the time zone that its periods begin in.'),
+  quotaOctets: z.int().min(0).describe('Sponsored octets per subscriber and period, under all of the plans together.'),
+  notifyAt: furtherNotifyAt,
+  plans: z.array(z.string()).min(1).describe('Ids of the plans that count in it, of the sponsor’s applications.'),
+});
+
 /** The catalogue file. The descriptions are published with its JSON Schema. */
 export const catalogueSchema = z
   .strictObject({
     sponsors: z.array(sponsorSchema).describe('Who pays.'),
     applications: z.array(applicationSchema).describe('Services of the sponsors, and how their traffic is known.'),
     plans: z.array(planSchema).describe('What is sponsored and what it costs, dated and versioned.'),
+    quotas: z
+      .array(quotaSchema)
+      .min(1, { error: 'expected a quota, or no such field' })
+      .optional()
+      .describe(
+        'Quotas over several plans of a sponsor together, beside the plans’ own: a record is sponsored as far as all of them allow.',
+      ),
     invoicing: invoicingSchema.optional(),
   })
   .describe('The catalogue of zerorate: sponsors, applications and sponsorship plans.');
@@ -279,6 +326,7 @@ export const catalogueSchema = z
 /** The catalogue file's value, defaults filled in. */
 export type CatalogueDocument = z.output<typeof catalogueSchema>;
 export type PlanDocument = CatalogueDocument['plans'][number];
+export type QuotaDocument = NonNullable<CatalogueDocument['quotas']>[number];
 export type PrefixDocument = z.output<typeof prefixSchema>;
 export type ClaimDocument = z.output<typeof tagSchema | typeof prefixSchema | typeof identitySchema>;
 

@@ -3,6 +3,7 @@ import { evidenceFaults, type NameOfPath } from './catalogue-evidence-faults.ts'
 import { identityFaults } from './catalogue-identity-faults.ts';
 import { isVatId } from './catalogue-invoicing.ts';
 import { planFaults } from './catalogue-plan-faults.ts';
+import { furtherQuotaFaults } from './further-quotas.ts';
 
 /** Compares the parts of a catalogue with each other. Returns all faults at once. `nameOf`: how a message names another place. */
 export function catalogueFaults(document: CatalogueDocument, nameOf: NameOfPath): CatalogueFault[] {
@@ -11,6 +12,7 @@ export function catalogueFaults(document: CatalogueDocument, nameOf: NameOfPath)
     ...evidenceFaults(document, nameOf),
     ...identificationFaults(document),
     ...planFaults(document),
+    ...furtherQuotaFaults(document),
     ...invoicingFaults(document),
   ];
 }

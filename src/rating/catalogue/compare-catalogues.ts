@@ -5,7 +5,7 @@ import type { CatalogueDocument } from './catalogue-document.ts';
 export interface CatalogueChange {
   /** Who pays for what it concerns; empty: the carrier's own details. */
   sponsorId: string;
-  /** `sponsor chatter`, `application chat`, `plan chat-day version 2` or `invoicing`. */
+  /** `sponsor chatter`, `application chat`, `plan chat-day version 2`, `quota chat-and-maps version 1` or `invoicing`. */
   part: string;
   change: 'added' | 'removed' | 'changed';
   /** Of a changed part: the field, as `content.text`. */
@@ -31,6 +31,7 @@ const SETS: ReadonlySet<string> = new Set([
   'aspIdentities',
   'bankAccounts',
   'identifiedBy',
+  'plans',
   'prefixes',
   'sponsorIdentities',
   'tags',
@@ -72,6 +73,10 @@ function partsOf({ canonicalJson }: Catalogue): Map<string, Part> {
     ...document.plans.map((fields): [string, Part] => [
       `plan ${fields.id} version ${fields.version}`,
       { sponsorId: sponsorOf.get(fields.application) ?? '', fields },
+    ]),
+    ...(document.quotas ?? []).map((fields): [string, Part] => [
+      `quota ${fields.id} version ${fields.version}`,
+      { sponsorId: fields.sponsor, fields },
     ]),
   ];
   if (document.invoicing !== undefined) parts.push(['invoicing', { sponsorId: '', fields: document.invoicing }]);

@@ -6,9 +6,9 @@ import { type DispatchContext, isRefused, type Refused } from './context.ts';
 import { type DispatchSession, reservedOctets, withCap } from './dispatch-session.ts';
 import { announce, announceRaised } from './proxies/announce.ts';
 import { isFit, type ProxyStatus, rankProxies } from './proxies/pick-proxy.ts';
-import { quotaStateOf } from './quota/quota-of.ts';
+import { quotaStatesOf } from './quota/quota-of.ts';
 import { freeInMs, quotaReserved } from './quota/quota-reserved.ts';
-import { firstCap, remainingQuota, renewedCap } from './quota/remaining-quota.ts';
+import { firstCap, remainingQuota, renewedCap, unusedQuota } from './quota/remaining-quota.ts';
 import { grantOf, tokenExpiry } from './session-grant.ts';
 import { proofFault, releaseProof, type SessionProof, useProof } from './session-proof.ts';
 
@@ -99,11 +99,11 @@ function reserve(context: DispatchContext, request: OpenRequest, tried: Tried): 
     catalogue,
     suspendedSponsors: new Set(store.fact('suspendedSponsors') ?? []),
     nowMs,
-    unusedOctets: (plan) => remainingQuota({ ...quotaStateOf(context, plan, subscriber), reservedOctets: 0 }),
+    unusedOctets: (plan) => unusedQuota(quotaStatesOf(context, plan, subscriber)),
   });
   if (entitlement.refusal !== undefined) return entitlement;
   const { plan } = entitlement;
-  const remainingOctets = remainingQuota(quotaStateOf(context, plan, subscriber));
+  const remainingOctets = remainingQuota(quotaStatesOf(context, plan, subscriber));
   if (remainingOctets < termsOf(applicationId).grantOctets) {
     const resumed = resume(context, request, plan, tried);
     if (resumed !== null) {
@@ -147,7 +147,7 @@ function resume(context: DispatchContext, request: OpenRequest, plan: Plan, trie
     .filter(({ proxyId }) => [proxies.get(proxyId)].some((proxy) => proxy !== undefined && isFit(proxy, wanted)))
     .sort((a, b) => reservedOctets(b) - reservedOctets(a));
   if (session === undefined) return null;
-  const others = quotaStateOf(context, plan, subscriber, session.sessionId);
+  const others = quotaStatesOf(context, plan, subscriber, session.sessionId);
   const cap = renewedCap(session, others, termsOf(applicationId).grantOctets);
   if (cap <= session.usedSponsoredOctets) return null;
   const tokens = { tokenId: randomUUID(), tokenExpiresAtMs: tokenExpiry(context), sessionKey: newSessionKey() };
@@ -167,7 +167,7 @@ function newSession(
   proxyId: string,
 ): DispatchSession {
   const { grantOctets, atCap } = context.termsOf(applicationId);
-  const cap = firstCap(quotaStateOf(context, plan, subscriber), grantOctets);
+  const cap = firstCap(quotaStatesOf(context, plan, subscriber), grantOctets);
   const nowMs = context.clock.nowMs();
   return {
     sessionId: randomUUID(),

@@ -5,9 +5,9 @@ import { hasEvidenceInForce, planInForce } from './accounts/entitlement.ts';
 import { type DispatchContext, isRefused, type Refused } from './context.ts';
 import { type DispatchSession, withCap } from './dispatch-session.ts';
 import { announceRaised } from './proxies/announce.ts';
-import { quotaStateOf } from './quota/quota-of.ts';
+import { quotaStatesOf } from './quota/quota-of.ts';
 import { quotaReserved } from './quota/quota-reserved.ts';
-import { remainingQuota, renewedCap } from './quota/remaining-quota.ts';
+import { renewedCap, unusedQuota } from './quota/remaining-quota.ts';
 import { grantOf, tokenExpiry } from './session-grant.ts';
 
 /** Gives an open session a new token and, as far as the quota goes, another grant; its proxy knows first. */
@@ -40,10 +40,10 @@ function renew(
   if (plan.id !== session.planId || plan.version !== session.planVersion) {
     return { refusal: 'session_over', detail: 'another plan is in force now' };
   }
-  const others = quotaStateOf(context, plan, subscriber, sessionId);
+  const others = quotaStatesOf(context, plan, subscriber, sessionId);
   const cap = renewedCap(session, others, termsOf(applicationId).grantOctets);
   if (cap <= session.usedSponsoredOctets && atCap === 'stop') {
-    const isUsed = remainingQuota({ ...others, reservedOctets: 0 }) === 0;
+    const isUsed = unusedQuota(others) === 0;
     return isUsed ? { refusal: 'quota_exhausted' } : quotaReserved(context, plan, subscriber);
   }
   const tokens = { tokenId: randomUUID(), tokenExpiresAtMs: tokenExpiry(context) };

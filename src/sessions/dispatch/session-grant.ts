@@ -3,7 +3,7 @@ import type { SessionGrant } from '../protocol/dispatch-messages.ts';
 import { signSessionToken } from '../protocol/session-token.ts';
 import type { DispatchContext } from './context.ts';
 import type { DispatchSession } from './dispatch-session.ts';
-import { quotaStateOf } from './quota/quota-of.ts';
+import { quotaStatesOf } from './quota/quota-of.ts';
 import { remainingQuota, shownQuota } from './quota/remaining-quota.ts';
 import { currentTokenKey } from './token-signing-keys.ts';
 
@@ -30,7 +30,7 @@ export async function grantOf(context: DispatchContext, session: DispatchSession
   if (proxy === undefined) throw new Error('a proxy that took over a session has given no sign of life');
   const { region, endpoints } = proxy;
   const { identifiedBy } = catalogue.applications[plan.application];
-  const remainingOctets = shownQuota(remainingQuota(quotaStateOf(context, plan, subscriber, sessionId)));
+  const remainingOctets = shownQuota(remainingQuota(quotaStatesOf(context, plan, subscriber, sessionId)));
   return {
     sessionId,
     token,

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { provisionalUse, type QuotaAccount, withReported, withUpdate } from './quota-account.ts';
-import { firstCap, remainingQuota, renewedCap } from './remaining-quota.ts';
+import { firstCap, remainingQuota, renewedCap, unusedQuota } from './remaining-quota.ts';
 
 const TODAY = 20_000;
 const QUOTA = 1000;
@@ -38,7 +38,15 @@ test('periods of long ago are forgotten, those of a month are not', () => {
 
 test('without a quota a grant is of its size, and nothing runs out', () => {
   const state = { quotaOctets: Number.POSITIVE_INFINITY, usedOctets: 1e15, reservedOctets: 1e15 };
-  expect([remainingQuota(state), firstCap(state, 300)]).toEqual([Number.POSITIVE_INFINITY, 300]);
+  expect([remainingQuota([state]), firstCap([state], 300)]).toEqual([Number.POSITIVE_INFINITY, 300]);
+});
+
+test('the least of all quotas is what is left, by what each of them has used and reserved', () => {
+  const day = { quotaOctets: 300, usedOctets: 100, reservedOctets: 150 };
+  const month = { quotaOctets: 2000, usedOctets: 1880, reservedOctets: 0 };
+  expect([remainingQuota([month, day]), unusedQuota([month, day])]).toEqual([50, 120]);
+  expect(firstCap([day, month], 60)).toBe(50);
+  expect(unusedQuota([day, { ...month, usedOctets: 2100 }])).toBe(0);
 });
 
 type Step =
@@ -81,12 +89,12 @@ test('whatever the order of grants, use, reports and updates: never more is give
           );
           account = withUpdate(account, update(engineSaw, ++version), TODAY);
         } else if (each.kind === 'grant') {
-          sessions.push({ cap: firstCap(state(), each.octets), used: 0, reported: 0, isOver: false });
+          sessions.push({ cap: firstCap([state()], each.octets), used: 0, reported: 0, isOver: false });
         } else {
           const session = sessions[each.session];
           if (session === undefined || session.isOver) continue;
           const given = { sponsoredOctetsCap: session.cap, usedSponsoredOctets: session.reported };
-          if (each.kind === 'renew') session.cap = renewedCap(given, state(session), each.octets);
+          if (each.kind === 'renew') session.cap = renewedCap(given, [state(session)], each.octets);
           if (each.kind === 'use') session.used = Math.min(session.cap, session.used + each.octets);
           if (each.kind === 'report') report(session, each.octets);
           if (each.kind === 'end') {

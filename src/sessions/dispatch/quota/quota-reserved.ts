@@ -1,6 +1,7 @@
 import type { Plan } from '../../../rating/catalogue.ts';
 import type { DispatchContext, Refused } from '../context.ts';
 import { type DispatchSession, reservedOctets } from '../dispatch-session.ts';
+import { planIdsOf, quotasCounting } from './quota-of.ts';
 
 /** Sessions that could not be resumed, by id; true where the session has ended at its proxy. */
 export type NotResumed = ReadonlyMap<string, boolean>;
@@ -11,11 +12,15 @@ const END_REPORT_DELAY_MS = 1000;
 /** What is left of the quota is reserved for other sessions of the subscriber, and until when at the latest. */
 export function quotaReserved(
   context: DispatchContext,
-  { id }: Plan,
+  plan: Plan,
   subscriber: string,
   notResumed: NotResumed = new Map(),
 ): Refused {
-  const holders = context.store.liveSessions(subscriber, id).filter((session) => reservedOctets(session) > 0);
+  const { catalogue, store, clock } = context;
+  const sharing = quotasCounting(catalogue, plan, clock.nowMs()).flatMap(({ id }) => planIdsOf(catalogue, id));
+  const holders = [...new Set(sharing)]
+    .flatMap((planId) => store.liveSessions(subscriber, planId))
+    .filter((session) => reservedOctets(session) > 0);
   return { refusal: 'quota_reserved', retryAfterMs: freeInMs(holders, context, notResumed) };
 }
 

@@ -1,4 +1,4 @@
-/** All in sponsored octets of the current period; `quotaOctets` is Infinity without a quota. */
+/** One of the quotas that count a plan, in sponsored octets of its current period; `quotaOctets` is Infinity without a quota. */
 export interface QuotaState {
   quotaOctets: number;
   /** See `provisionalUse`. */
@@ -7,14 +7,20 @@ export interface QuotaState {
   reservedOctets: number;
 }
 
-/** What may still be given away. */
-export function remainingQuota({ quotaOctets, usedOctets, reservedOctets }: QuotaState): number {
-  return Math.max(0, quotaOctets - usedOctets - reservedOctets);
+/** What may still be given away: as far as all quotas allow. */
+export function remainingQuota(states: readonly QuotaState[]): number {
+  const left = states.map(({ quotaOctets, usedOctets, reservedOctets }) => quotaOctets - usedOctets - reservedOctets);
+  return Math.max(0, Math.min(...left));
+}
+
+/** What is not used, reserved or not. */
+export function unusedQuota(states: readonly QuotaState[]): number {
+  return remainingQuota(states.map((state) => ({ ...state, reservedOctets: 0 })));
 }
 
 /** The cap of a new session: a grant of the configured size, or what is left. */
-export function firstCap(state: QuotaState, grantOctets: number): number {
-  return Math.min(grantOctets, remainingQuota(state));
+export function firstCap(states: readonly QuotaState[], grantOctets: number): number {
+  return Math.min(grantOctets, remainingQuota(states));
 }
 
 /**
@@ -23,7 +29,7 @@ export function firstCap(state: QuotaState, grantOctets: number): number {
  */
 export function renewedCap(
   session: { sponsoredOctetsCap: number; usedSponsoredOctets: number },
-  others: QuotaState,
+  others: readonly QuotaState[],
   grantOctets: number,
 ): number {
   return Math.max(session.sponsoredOctetsCap, session.usedSponsoredOctets + firstCap(others, grantOctets));

@@ -4,7 +4,8 @@ import { type DispatchSession, over, withCap } from '../dispatch-session.ts';
 import { announceAll } from '../proxies/announce.ts';
 import { dayOf } from '../reports/take-reports.ts';
 import { withUpdate } from './quota-account.ts';
-import { planOf, quotaStateOf } from './quota-of.ts';
+import { planIdsOf, planOf, quotaStatesOf } from './quota-of.ts';
+import { unusedQuota } from './remaining-quota.ts';
 
 /** What came of one partition: the updates, and the offset to resume from. */
 export interface UpdateBatch {
@@ -18,7 +19,7 @@ export interface UpdateBatch {
  * quota the engine says is used up: they are revoked, or continue at the subscriber's cost where the application wants that.
  */
 export async function takeUpdates(context: DispatchContext, batch: UpdateBatch): Promise<void> {
-  const { store, clock } = context;
+  const { catalogue, store, clock } = context;
   const changed = await store.transaction(() => {
     const touched = new Map<string, QuotaUpdate>();
     for (const update of batch.updates) {
@@ -29,7 +30,9 @@ export async function takeUpdates(context: DispatchContext, batch: UpdateBatch):
     }
     store.putNextOffset(batch.partition, batch.nextOffset);
     return [...touched.values()].flatMap(({ subscriber, planId }) =>
-      store.liveSessions(subscriber, planId).flatMap((session) => closeIfSpent(context, session)),
+      planIdsOf(catalogue, planId).flatMap((counting) =>
+        store.liveSessions(subscriber, counting).flatMap((session) => closeIfSpent(context, session)),
+      ),
     );
   });
   await announceAll(context, changed);
@@ -38,8 +41,7 @@ export async function takeUpdates(context: DispatchContext, batch: UpdateBatch):
 function closeIfSpent(context: DispatchContext, session: DispatchSession): DispatchSession[] {
   const plan = planOf(context, session);
   if (plan === undefined || session.state !== 'open') return [];
-  const { quotaOctets, usedOctets } = quotaStateOf(context, plan, session.subscriber);
-  if (usedOctets < quotaOctets) return [];
+  if (unusedQuota(quotaStatesOf(context, plan, session.subscriber)) > 0) return [];
   const { atCap, usedSponsoredOctets, sponsoredOctetsCap } = session;
   if (atCap === 'subscriber_pays' && sponsoredOctetsCap <= usedSponsoredOctets) return [];
   const closed = atCap === 'stop' ? over(session, 'revoked', 'revoked') : withCap(session, usedSponsoredOctets);

@@ -9,7 +9,7 @@ import {
 import type { DispatchContext } from '../context.ts';
 import type { DispatchSession } from '../dispatch-session.ts';
 import { withReported } from '../quota/quota-account.ts';
-import { planOf, quotaStateOf } from '../quota/quota-of.ts';
+import { planOf, quotaStatesOf, quotasCounting } from '../quota/quota-of.ts';
 import { remainingQuota, shownQuota } from '../quota/remaining-quota.ts';
 import { applyReport, isKnownSequence } from './apply-report.ts';
 import { checkReport, readReport, refusedReport } from './check-report.ts';
@@ -81,7 +81,7 @@ function takeReport(context: DispatchContext, report: UsageReport): ReportOutcom
   const { overshootOctets } = sessionLimits;
   const refused = checkReport(report, session, { nowMs, maxClockSkewMs, usedSponsoredOctets, overshootOctets });
   if (refused !== null) return refused;
-  const { subscriber, planId, sponsorId, applicationId, contentShares } = session;
+  const { subscriber, sponsorId, applicationId, contentShares } = session;
   store.putSession(applied.session);
   // An idle session says so each interval, for days: there is nothing in it to reconcile.
   if (isSignOfLife) return { outcome: 'accepted' };
@@ -89,10 +89,13 @@ function takeReport(context: DispatchContext, report: UsageReport): ReportOutcom
   const plan = planOf(context, session);
   if (plan === undefined) return { outcome: 'accepted' };
   // As a flow record's, the period is that of the start. A proxy whose clock is ahead begins no period early.
-  const periodStart = periodStartDay(Math.min(report.startTimeMs, nowMs), plan.period, plan.timeZone);
+  const startTimeMs = Math.min(report.startTimeMs, nowMs);
   const { sponsoredOctets } = applied;
-  const account = store.account(subscriber, planId);
-  store.putAccount(subscriber, planId, withReported(account, { periodStart, sponsoredOctets }, dayOf(nowMs)));
+  for (const { id, period, timeZone } of quotasCounting(context.catalogue, plan, startTimeMs)) {
+    const periodStart = periodStartDay(startTimeMs, period, timeZone);
+    const account = store.account(subscriber, id);
+    store.putAccount(subscriber, id, withReported(account, { periodStart, sponsoredOctets }, dayOf(nowMs)));
+  }
   return { outcome: 'accepted' };
 }
 
@@ -121,5 +124,5 @@ function statusOf(context: DispatchContext, proxyId: string, sessionId: string):
 export function remainingFor(context: DispatchContext, session: DispatchSession): number | null {
   const plan = planOf(context, session);
   if (plan === undefined) return 0;
-  return shownQuota(remainingQuota(quotaStateOf(context, plan, session.subscriber, session.sessionId)));
+  return shownQuota(remainingQuota(quotaStatesOf(context, plan, session.subscriber, session.sessionId)));
 }
